@@ -1,0 +1,18 @@
+/* clock - the time of day that a test can set, and the time that never jumps. */
+#ifndef INRO_BASE_CLOCK_H
+#define INRO_BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int64_t clock_now(void);	  /* seconds since 1970, UTC */
+int64_t clock_now_ms(void);	  /* milliseconds since 1970 */
+int64_t clock_monotonic_ms(void); /* for time-outs; unaffected by clock_set_test() */
+
+/* Tests only: from now on clock_now() starts at this second and goes on from there; 0 ends it. */
+void clock_set_test(int64_t unix_seconds);
+
+/* "2026-11-21T01:09:47Z"; cap >= 21. */
+void clock_format(int64_t unix_seconds, char *out, size_t cap);
+
+#endif

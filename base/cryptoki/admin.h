@@ -1,0 +1,52 @@
+/*
+ * admin - what Cryptoki has no function for: making, removing, saving and describing a token.
+ *
+ * The module offers it through C_GetInterface("Vendor Inro", 1.0), after C_Initialize.  A program
+ * that finds no such interface has another module before it and says so.
+ * Strings are UTF-8 and not terminated; PINs are wiped by the caller.
+ */
+#ifndef INRO_BASE_CRYPTOKI_ADMIN_H
+#define INRO_BASE_CRYPTOKI_ADMIN_H
+
+#include "base/cryptoki/cryptoki.h"
+
+#define INRO_ADMIN_INTERFACE "Vendor Inro"
+
+struct inro_text {
+	const char *p;
+	CK_ULONG n;
+};
+
+struct inro_new_token {
+	struct inro_text label;	  /* 1 to 32 bytes; CKR_ACTION_PROHIBITED when there is one of it */
+	struct inro_text backend; /* "soft"; empty: the default */
+	struct inro_text config;  /* the backend's own words; empty for soft */
+	struct inro_text so_pin, user_pin;
+};
+
+struct inro_token_status {
+	CK_ULONG tries_left_user, tries_left_so;
+	CK_ULONG tries_max;
+	CK_ULONG objects, private_keys, certificates;
+	CK_ULONG store_version;
+	char backend[16];
+	char path[4096]; /* the record file */
+};
+
+struct inro_admin {
+	CK_VERSION version; /* 1.0 */
+	/* Makes a token with both PINs set, in one transaction: it is there whole or not at all. */
+	CK_RV (*create)(const struct inro_new_token *t, CK_SLOT_ID *ret_slot);
+	/* Removes a token and everything in it, the SO PIN given.  CKR_SESSION_EXISTS while in use
+	 * by this process. */
+	CK_RV (*destroy)(CK_SLOT_ID slot, struct inro_text so_pin);
+	CK_RV (*status)(CK_SLOT_ID slot, struct inro_token_status *ret);
+	/* Copies the token's records, still sealed under its PINs, to a new file, while in use. */
+	CK_RV (*backup)(CK_SLOT_ID slot, struct inro_text path);
+	/* Makes a token from such a file, checked first; refuses a label or serial that is there. */
+	CK_RV (*restore)(struct inro_text path, CK_SLOT_ID *ret_slot);
+	/* One line about this thread's latest failure in the module; "" when there is none. */
+	const char *(*last_error)(void);
+};
+
+#endif

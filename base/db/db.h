@@ -1,0 +1,70 @@
+/*
+ * db - SQLite the way both stores use it: durable, one writer at a time, migrations forward.
+ *
+ * 1. WAL, synchronous=FULL, foreign_keys, busy_timeout, trusted_schema=OFF: what was committed is
+ *    on disk.
+ * 2. A write is BEGIN IMMEDIATE ... COMMIT; a failure rolls the whole back.
+ * 3. The schema's version is PRAGMA user_version, raised inside the migration's own transaction;
+ *    a file of a later version is refused (INRO_E_VERSION), one of another application
+ *    (PRAGMA application_id) too (INRO_E_DAMAGED).
+ * 4. A struct db belongs to one thread at a time.
+ */
+#ifndef INRO_BASE_DB_DB_H
+#define INRO_BASE_DB_DB_H
+
+#include <sqlite3.h>
+
+#include "base/bytes.h"
+
+struct db;
+struct db_stmt; /* a prepared statement, kept by its db until it is closed */
+
+struct db_schema {
+	uint32_t application_id;
+	const char *const *migrations; /* SQL scripts; the n-th leads to version n+1 */
+	size_t n;
+	const char *what; /* "token store", for error texts */
+};
+
+enum db_mode { DB_READ_WRITE, DB_CREATE, DB_READ_ONLY };
+
+MUST_CHECK enum inro_err db_open(const char *path, enum db_mode mode,
+				 const struct db_schema *schema, struct db **ret);
+void db_close(struct db *d); /* NULL is fine */
+void db_close_ptr(struct db **d);
+
+MUST_CHECK enum inro_err db_begin(struct db *d);	/* IMMEDIATE */
+MUST_CHECK enum inro_err db_begin_read(struct db *d);	/* a steady view */
+MUST_CHECK enum inro_err db_commit(struct db *d);	/* on failure: rolled back */
+void db_rollback(struct db *d);				/* harmless outside a transaction */
+bool db_in_transaction(const struct db *d);
+
+MUST_CHECK enum inro_err db_exec(struct db *d, const char *sql);
+
+/* The prepared statement for this SQL text.  The text must be a literal: statements are kept by
+ * its address and reused.  Reset and unbound when handed out. */
+MUST_CHECK enum inro_err db_stmt(struct db *d, const char *sql_literal, struct db_stmt **ret);
+void db_bind_int(struct db_stmt *s, int at, int64_t v); /* at counts from 1 */
+void db_bind_bytes(struct db_stmt *s, int at, struct bytes v); /* a blob; borrowed until db_reset */
+void db_bind_text(struct db_stmt *s, int at, const char *v);	/* NULL is NULL; borrowed */
+/* INRO_OK with *ret_row: a row is there or it is done.  Binding failures show here.
+ * On done or error the statement is reset. */
+MUST_CHECK enum inro_err db_step(struct db_stmt *s, bool *ret_row);
+/* Runs to the end, ignoring rows. */
+MUST_CHECK enum inro_err db_run(struct db_stmt *s);
+void db_reset(struct db_stmt *s);
+int64_t db_int(struct db_stmt *s, int column); /* from 0 */
+struct bytes db_bytes(struct db_stmt *s, int column); /* valid until the next step or reset */
+const char *db_text(struct db_stmt *s, int column);   /* never NULL; "" for NULL */
+bool db_is_null(struct db_stmt *s, int column);
+
+int64_t db_last_id(struct db *d);
+int64_t db_changes(struct db *d); /* rows of the last INSERT, UPDATE, DELETE */
+/* Changes when another connection has written; costs a few microseconds. */
+MUST_CHECK enum inro_err db_data_version(struct db *d, int64_t *ret);
+/* A consistent copy to a new file, while in use; the copy is fsynced. */
+MUST_CHECK enum inro_err db_copy_to(struct db *d, const char *path);
+/* PRAGMA quick_check: INRO_E_DAMAGED with the first finding. */
+MUST_CHECK enum inro_err db_check(struct db *d);
+
+#endif

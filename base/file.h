@@ -1,0 +1,40 @@
+/*
+ * file - whole files in, whole files out, folders of our own, and locks between processes.
+ *
+ * 1. A written file is complete or absent: temporary beside it, fsync, rename, fsync of the folder.
+ * 2. What we create is for the owner only (0700, 0600) unless the caller says otherwise.
+ */
+#ifndef INRO_BASE_FILE_H
+#define INRO_BASE_FILE_H
+
+#include <sys/types.h>
+
+#include "base/bytes.h"
+#include "base/secret.h"
+
+/* The whole file, refused (INRO_E_TOO_BIG) when longer than max.  "-" is standard input. */
+MUST_CHECK enum inro_err file_read(const char *path, size_t max, struct buf *ret);
+/* One line of a file as a secret, without its line end; the file may be a pipe. */
+MUST_CHECK enum inro_err file_read_secret(const char *path, struct secret *ret);
+MUST_CHECK enum inro_err file_write(const char *path, mode_t mode, struct bytes content);
+/* As file_write, but INRO_E_EXISTS when there is a file of that name. */
+MUST_CHECK enum inro_err file_write_new(const char *path, mode_t mode, struct bytes content);
+/* Makes the folder and its parents (0700). */
+MUST_CHECK enum inro_err file_make_dir(const char *path);
+MUST_CHECK enum inro_err file_sync_dir(const char *path);
+
+/* An exclusive lock on a lock file, kept until the descriptor is closed.  Waits timeout_ms at
+ * most, then INRO_E_BUSY. */
+MUST_CHECK enum inro_err file_lock(const char *path, int timeout_ms, int *ret_fd);
+
+/* errno of a failed call as our code, with "path: strerror" as detail. */
+enum inro_err file_err(int err, const char *path);
+
+/* dir + "/" + name in memory of the caller's; NULL when there is none. */
+char *file_join(const char *dir, const char *name);
+
+/* INRO_HOME, else /var/lib/inro for root, $XDG_DATA_HOME/inro or ~/.local/share/inro otherwise.
+ * Made if it is missing and `make`.  Caller frees. */
+MUST_CHECK enum inro_err file_home(bool make, char **ret);
+
+#endif

@@ -1,0 +1,68 @@
+# How everything of ours is compiled; nothing here is global, each target asks for it.
+
+option(INRO_HARDEN "Stack protector, FORTIFY, RELRO, immediate binding, PIE" OFF)
+set(INRO_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=")
+option(INRO_COVERAGE "Count executed lines" OFF)
+option(INRO_FUZZ "Build the fuzzers (clang)" OFF)
+
+set(INRO_WARNINGS
+	-Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wwrite-strings
+	-Wmissing-prototypes -Wstrict-prototypes -Wvla -Wformat=2 -Wundef -Werror)
+
+function(inro_compile target)
+	target_compile_options(${target} PRIVATE ${INRO_WARNINGS} -fvisibility=hidden)
+	target_compile_definitions(${target} PRIVATE _GNU_SOURCE INRO_VERSION="${PROJECT_VERSION}")
+	target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+	if(INRO_HARDEN)
+		target_compile_options(${target} PRIVATE -fstack-protector-strong -fstack-clash-protection
+			-fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+		target_link_options(${target} PRIVATE -Wl,-z,relro,-z,now,-z,noexecstack)
+	endif()
+	if(INRO_SANITIZE)
+		target_compile_options(${target} PRIVATE -fsanitize=${INRO_SANITIZE}
+			-fno-omit-frame-pointer -fno-sanitize-recover=all)
+		target_link_options(${target} PRIVATE -fsanitize=${INRO_SANITIZE})
+	endif()
+	if(INRO_COVERAGE)
+		target_compile_options(${target} PRIVATE --coverage)
+		target_link_options(${target} PRIVATE --coverage)
+	endif()
+	if(INRO_FUZZ)
+		target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+	endif()
+endfunction()
+
+# inro_library(name SOURCES a.c ... LINKS other ...)
+function(inro_library name)
+	cmake_parse_arguments(A "" "" "SOURCES;LINKS" ${ARGN})
+	add_library(${name} STATIC ${A_SOURCES})
+	inro_compile(${name})
+	target_link_libraries(${name} PUBLIC ${A_LINKS})
+endfunction()
+
+# inro_module(name OUTPUT file SOURCES a.c ... LINKS lib ... EXPORTS version-script)
+function(inro_module name)
+	cmake_parse_arguments(A "" "OUTPUT;EXPORTS" "SOURCES;LINKS" ${ARGN})
+	add_library(${name} MODULE ${A_SOURCES})
+	inro_compile(${name})
+	target_link_libraries(${name} PRIVATE ${A_LINKS})
+	set_target_properties(${name} PROPERTIES PREFIX "" OUTPUT_NAME ${A_OUTPUT}
+		LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${A_EXPORTS})
+	target_link_options(${name} PRIVATE -Wl,--exclude-libs,ALL
+		-Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/${A_EXPORTS})
+	if(NOT INRO_SANITIZE)
+		target_link_options(${name} PRIVATE -Wl,-z,defs)
+	endif()
+endfunction()
+
+# inro_program(name SOURCES a.c ... LINKS lib ...)
+function(inro_program name)
+	cmake_parse_arguments(A "" "" "SOURCES;LINKS" ${ARGN})
+	add_executable(${name} ${A_SOURCES})
+	inro_compile(${name})
+	target_link_libraries(${name} PRIVATE ${A_LINKS})
+	if(INRO_HARDEN)
+		target_compile_options(${name} PRIVATE -fPIE)
+		target_link_options(${name} PRIVATE -pie)
+	endif()
+endfunction()
