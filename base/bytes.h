@@ -21,10 +21,10 @@ struct bytes {
 	size_t n;
 };
 
-#define BYTES(ptr, len) ((struct bytes){ .p = (const uint8_t *)(ptr), .n = (len) })
-#define BYTES_NONE ((struct bytes){ 0 })
+#define BYTES(ptr, len) ((struct bytes) { .p = (const uint8_t *)(ptr), .n = (len) })
+#define BYTES_NONE	((struct bytes) { 0 })
 
-struct bytes bytes_of(const char *s); /* without the NUL; NULL gives none */
+struct bytes bytes_of(const char *s);		  /* without the NUL; NULL gives none */
 bool bytes_equal(struct bytes a, struct bytes b); /* not for secrets: see secret_equal() */
 bool bytes_is(struct bytes a, const char *s);
 int bytes_compare(struct bytes a, struct bytes b); /* memcmp order, shorter first */
@@ -41,14 +41,14 @@ MUST_CHECK enum inro_err read_field(struct bytes *in, struct bytes *ret);
 struct buf {
 	uint8_t *p;
 	size_t n, cap;
-	size_t max;	    /* 0: BUF_MAX */
-	enum inro_err err;  /* the first failure; later writes do nothing */
+	size_t max;	   /* 0: BUF_MAX */
+	enum inro_err err; /* the first failure; later writes do nothing */
 };
 
 #define BUF_MAX ((size_t)64 << 20)
 
-void buf_clear(struct buf *b);	/* wipes and frees; b is empty and usable again */
-void buf_reset(struct buf *b);	/* wipes the content and forgets the failure, keeps the memory */
+void buf_clear(struct buf *b); /* wipes and frees; b is empty and usable again */
+void buf_reset(struct buf *b); /* wipes the content and forgets the failure, keeps the memory */
 MUST_CHECK enum inro_err buf_err(const struct buf *b);
 struct bytes buf_bytes(const struct buf *b);
 void buf_truncate(struct buf *b, size_t n); /* n <= b->n */

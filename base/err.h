@@ -10,8 +10,8 @@
 #ifndef INRO_BASE_ERR_H
 #define INRO_BASE_ERR_H
 
-#define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define MUST_CHECK	       __attribute__((warn_unused_result))
+#define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
 
 enum inro_err {
 	INRO_OK,
@@ -63,8 +63,8 @@ enum inro_err {
 	INRO_E_OBJECT_HANDLE,
 	INRO_E_KEY_HANDLE,
 	INRO_E_KEY_SIZE,
-	INRO_E_KEY_TYPE,	/* key and mechanism do not fit */
-	INRO_E_KEY_USE,		/* the key's attributes forbid this use */
+	INRO_E_KEY_TYPE, /* key and mechanism do not fit */
+	INRO_E_KEY_USE,	 /* the key's attributes forbid this use */
 	INRO_E_KEY_UNEXTRACTABLE,
 	INRO_E_ATTR_TYPE,
 	INRO_E_ATTR_VALUE,
@@ -94,13 +94,16 @@ const char *err_text(enum inro_err e);
 /* The code's name, "INRO_E_NOT_FOUND".  Total; never NULL. */
 const char *err_name(enum inro_err e);
 
-/* Records the detail of this thread's latest error and returns e, so that a caller can
- * `return err_set(INRO_E_NOT_FOUND, "no token is labelled '%s'", label);`.  At most 511 bytes
- * are kept; control characters become '?'. */
-enum inro_err err_set(enum inro_err e, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Records the detail of this thread's latest error; its value is the code, so that a caller can
+ * `return err_set(INRO_E_NOT_FOUND, "no token is labelled '%s'", label);`.  At most 511 bytes are
+ * kept; control characters become '?'.  A macro, so that the compiler sees that an error is not
+ * INRO_OK; `e` is evaluated twice. */
+#define err_set(e, ...) (err_record((e), __VA_ARGS__), (e))
+void err_record(enum inro_err e, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Puts words in front of the detail recorded last ("reading x.csr: ..."), returns e. */
-enum inro_err err_context(enum inro_err e, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Puts words in front of the detail recorded last ("reading x.csr: ..."); its value is the code. */
+#define err_context(e, ...) (err_prefix((e), __VA_ARGS__), (e))
+void err_prefix(enum inro_err e, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* The detail if one was recorded for this very code, else err_text(e). */
 const char *err_detail(enum inro_err e);

@@ -9,12 +9,12 @@
 
 #include <stddef.h>
 
-#define SCOPED(type) __attribute__((cleanup(type##_clear))) struct type
+#define SCOPED(type)  __attribute__((cleanup(type##_clear))) struct type
 #define AUTO(cleaner) __attribute__((cleanup(cleaner)))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof *(a))
 
-void free_chars(char **p);  /* for AUTO(): free() */
-void close_fd(int *fd);	    /* for AUTO(): close() unless negative */
+void free_chars(char **p); /* for AUTO(): free() */
+void close_fd(int *fd);	   /* for AUTO(): close() unless negative */
 
 #endif

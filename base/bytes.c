@@ -1,0 +1,285 @@
+#include "base/bytes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+
+struct bytes bytes_of(const char *s)
+{
+	return s ? BYTES(s, strlen(s)) : BYTES_NONE;
+}
+
+bool bytes_equal(struct bytes a, struct bytes b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+bool bytes_is(struct bytes a, const char *s)
+{
+	return bytes_equal(a, bytes_of(s));
+}
+
+int bytes_compare(struct bytes a, struct bytes b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int c = n ? memcmp(a.p, b.p, n) : 0;
+
+	return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+enum inro_err read_bytes(struct bytes *in, size_t n, struct bytes *ret)
+{
+	if (n > in->n)
+		return err_set(INRO_E_SYNTAX, "the data ends too early");
+	*ret = BYTES(in->p, n);
+	*in = n ? BYTES(in->p + n, in->n - n) : *in;
+	return INRO_OK;
+}
+
+static enum inro_err read_number(struct bytes *in, size_t n, uint64_t *ret)
+{
+	struct bytes x;
+	uint64_t v = 0;
+	enum inro_err e = read_bytes(in, n, &x);
+
+	if (e)
+		return e;
+	for (size_t i = 0; i < n; i++)
+		v = v << 8 | x.p[i];
+	*ret = v;
+	return INRO_OK;
+}
+
+enum inro_err read_u8(struct bytes *in, uint8_t *ret)
+{
+	uint64_t v;
+	enum inro_err e = read_number(in, 1, &v);
+
+	if (!e)
+		*ret = (uint8_t)v;
+	return e;
+}
+
+enum inro_err read_u32(struct bytes *in, uint32_t *ret)
+{
+	uint64_t v;
+	enum inro_err e = read_number(in, 4, &v);
+
+	if (!e)
+		*ret = (uint32_t)v;
+	return e;
+}
+
+enum inro_err read_u64(struct bytes *in, uint64_t *ret)
+{
+	return read_number(in, 8, ret);
+}
+
+enum inro_err read_field(struct bytes *in, struct bytes *ret)
+{
+	struct bytes rest = *in;
+	uint32_t n;
+	enum inro_err e = read_u32(&rest, &n);
+
+	if (!e)
+		e = read_bytes(&rest, n, ret);
+	if (!e)
+		*in = rest;
+	return e;
+}
+
+void buf_clear(struct buf *b)
+{
+	if (b->p)
+		wipe(b->p, b->cap);
+	free(b->p);
+	*b = (struct buf) { .max = b->max };
+}
+
+void buf_reset(struct buf *b)
+{
+	if (b->p)
+		wipe(b->p, b->n);
+	b->n = 0;
+	b->err = INRO_OK;
+}
+
+enum inro_err buf_err(const struct buf *b)
+{
+	return b->err;
+}
+
+struct bytes buf_bytes(const struct buf *b)
+{
+	return BYTES(b->p, b->n);
+}
+
+void buf_truncate(struct buf *b, size_t n)
+{
+	if (n >= b->n)
+		return;
+	wipe(b->p + n, b->n - n);
+	b->n = n;
+}
+
+/* realloc() would leave the old copy behind unwiped. */
+static bool grow(struct buf *b, size_t need)
+{
+	size_t cap = b->cap ? b->cap : 128;
+	uint8_t *p;
+
+	while (cap < need)
+		cap *= 2;
+	p = malloc(cap);
+	if (!p)
+		return false;
+	if (b->n)
+		memcpy(p, b->p, b->n);
+	if (b->p)
+		wipe(b->p, b->cap);
+	free(b->p);
+	b->p = p;
+	b->cap = cap;
+	return true;
+}
+
+uint8_t *buf_extend(struct buf *b, size_t n)
+{
+	size_t max = b->max ? b->max : BUF_MAX;
+
+	if (b->err)
+		return NULL;
+	if (n > max || b->n > max - n) {
+		b->err = err_set(INRO_E_TOO_BIG, "more than %zu bytes", max);
+		return NULL;
+	}
+	if ((b->n + n > b->cap || !b->p) && !grow(b, b->n + n)) {
+		b->err = INRO_E_NO_MEMORY;
+		return NULL;
+	}
+	b->n += n;
+	return b->p + b->n - n;
+}
+
+uint8_t *buf_insert(struct buf *b, size_t at, size_t n)
+{
+	size_t tail = b->n - at;
+
+	if (!buf_extend(b, n))
+		return NULL;
+	memmove(b->p + at + n, b->p + at, tail);
+	return b->p + at;
+}
+
+void buf_add(struct buf *b, struct bytes x)
+{
+	uint8_t *p = x.n ? buf_extend(b, x.n) : NULL;
+
+	if (p)
+		memcpy(p, x.p, x.n);
+}
+
+static void add_number(struct buf *b, size_t n, uint64_t x)
+{
+	uint8_t *p = buf_extend(b, n);
+
+	for (size_t i = n; p && i > 0; i--, x >>= 8)
+		p[i - 1] = (uint8_t)x;
+}
+
+void buf_add_u8(struct buf *b, uint8_t x)
+{
+	add_number(b, 1, x);
+}
+
+void buf_add_u32(struct buf *b, uint32_t x)
+{
+	add_number(b, 4, x);
+}
+
+void buf_add_u64(struct buf *b, uint64_t x)
+{
+	add_number(b, 8, x);
+}
+
+void buf_add_field(struct buf *b, struct bytes x)
+{
+	if (x.n > UINT32_MAX) {
+		b->err = b->err ? b->err : INRO_E_TOO_BIG;
+		return;
+	}
+	buf_add_u32(b, (uint32_t)x.n);
+	buf_add(b, x);
+}
+
+void buf_add_str(struct buf *b, const char *s)
+{
+	buf_add(b, bytes_of(s));
+}
+
+void buf_addf(struct buf *b, const char *format, ...)
+{
+	va_list ap, again;
+	int n;
+	uint8_t *p;
+
+	va_start(ap, format);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, format, ap);
+	p = n < 0 ? NULL : buf_extend(b, (size_t)n + 1); /* vsnprintf writes a NUL */
+	if (p) {
+		vsnprintf((char *)p, (size_t)n + 1, format, again);
+		b->n--;
+	}
+	va_end(again);
+	va_end(ap);
+}
+
+void buf_add_hex(struct buf *b, struct bytes x)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t *p = x.n <= SIZE_MAX / 2 ? buf_extend(b, 2 * x.n) : NULL;
+
+	for (size_t i = 0; p && i < x.n; i++) {
+		*p++ = (uint8_t)digits[x.p[i] >> 4];
+		*p++ = (uint8_t)digits[x.p[i] & 15];
+	}
+}
+
+char *buf_take_str(struct buf *b)
+{
+	char *s;
+
+	buf_add_u8(b, 0);
+	if (b->err)
+		return NULL;
+	s = (char *)b->p;
+	*b = (struct buf) { .max = b->max };
+	return s;
+}
+
+static int hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+enum inro_err hex_decode(struct bytes text, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	if (text.n % 2)
+		return err_set(INRO_E_SYNTAX, "hex digits come in pairs");
+	if (text.n / 2 > cap)
+		return err_set(INRO_E_TOO_BIG, "more than %zu bytes of hex", cap);
+	for (size_t i = 0; i < text.n; i++)
+		if (hex_digit(text.p[i]) < 0)
+			return err_set(INRO_E_SYNTAX, "not a hex digit at position %zu", i + 1);
+	for (size_t i = 0; i < text.n; i += 2)
+		out[i / 2] = (uint8_t)(hex_digit(text.p[i]) << 4 | hex_digit(text.p[i + 1]));
+	*ret_n = text.n / 2;
+	return INRO_OK;
+}

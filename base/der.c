@@ -1,0 +1,427 @@
+#include "base/der.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define bad(why) err_set(INRO_E_SYNTAX, "not valid DER: %s", (why))
+
+/* X.690 10.1: the shortest form of a definite length. */
+static enum inro_err take_length(struct bytes *in, size_t *ret)
+{
+	uint8_t first, octet;
+	size_t n = 0;
+	enum inro_err e = read_u8(in, &first);
+
+	if (e)
+		return bad("it ends within a length");
+	if (first < 0x80) {
+		*ret = first;
+		return INRO_OK;
+	}
+	if (first == 0x80)
+		return bad("an indefinite length");
+	if ((first & 0x7f) > 4)
+		return bad("a length of more than four octets");
+	for (int i = first & 0x7f; i > 0; i--) {
+		e = read_u8(in, &octet);
+		if (e)
+			return bad("it ends within a length");
+		if (n == 0 && octet == 0)
+			return bad("a length with leading zeros");
+		n = n << 8 | octet;
+	}
+	if (n < 0x80)
+		return bad("a long form for a short length");
+	*ret = n;
+	return n >> 28 ? bad("a length beyond 2^28") : INRO_OK;
+}
+
+enum inro_err der_next(struct bytes *in, struct der *ret)
+{
+	struct bytes rest = *in, value;
+	uint8_t tag;
+	size_t n;
+	enum inro_err e = read_u8(&rest, &tag);
+
+	if (e)
+		return bad("an element is missing");
+	if ((tag & 0x1f) == 0x1f)
+		return bad("a tag of more than one octet");
+	e = take_length(&rest, &n);
+	if (e)
+		return e;
+	e = read_bytes(&rest, n, &value);
+	if (e)
+		return bad("an element is longer than what holds it");
+	ret->tag = tag;
+	ret->value = value;
+	ret->whole = BYTES(in->p, in->n - rest.n);
+	*in = rest;
+	return INRO_OK;
+}
+
+static enum inro_err take(struct bytes *in, uint8_t tag, struct der *ret)
+{
+	struct bytes rest = *in;
+	struct der d;
+	enum inro_err e = der_next(&rest, &d);
+
+	if (e)
+		return e;
+	if (d.tag != tag)
+		return err_set(INRO_E_SYNTAX, "not valid DER: tag %02x where %02x belongs", d.tag,
+			       tag);
+	*ret = d;
+	*in = rest;
+	return INRO_OK;
+}
+
+enum inro_err der_take(struct bytes *in, uint8_t tag, struct bytes *ret_value)
+{
+	struct der d;
+	enum inro_err e = take(in, tag, &d);
+
+	if (!e)
+		*ret_value = d.value;
+	return e;
+}
+
+enum inro_err der_take_whole(struct bytes *in, uint8_t tag, struct bytes *ret_whole)
+{
+	struct der d;
+	enum inro_err e = take(in, tag, &d);
+
+	if (!e)
+		*ret_whole = d.whole;
+	return e;
+}
+
+int der_peek(struct bytes in)
+{
+	return in.n ? in.p[0] : -1;
+}
+
+enum inro_err der_only(struct bytes in, uint8_t tag, struct bytes *ret_value)
+{
+	struct bytes value;
+	enum inro_err e = der_take(&in, tag, &value);
+
+	if (e)
+		return e;
+	if (in.n)
+		return bad("something follows the last element");
+	*ret_value = value;
+	return INRO_OK;
+}
+
+/* X.690 8.3.2: the first nine bits are neither all ones nor all zeros. */
+static enum inro_err take_integer(struct bytes *in, struct bytes *ret)
+{
+	struct bytes v, rest = *in;
+	enum inro_err e = der_take(&rest, DER_INTEGER, &v);
+
+	if (e)
+		return e;
+	if (v.n == 0)
+		return bad("an empty INTEGER");
+	if (v.n > 1 && ((v.p[0] == 0 && !(v.p[1] & 0x80)) || (v.p[0] == 0xff && (v.p[1] & 0x80))))
+		return bad("an INTEGER with superfluous octets");
+	*ret = v;
+	*in = rest;
+	return INRO_OK;
+}
+
+enum inro_err der_take_unsigned(struct bytes *in, struct bytes *ret_magnitude)
+{
+	struct bytes v, rest = *in;
+	enum inro_err e = take_integer(&rest, &v);
+
+	if (e)
+		return e;
+	if (v.p[0] & 0x80)
+		return bad("a negative INTEGER");
+	if (v.n > 1 && v.p[0] == 0)
+		v = BYTES(v.p + 1, v.n - 1);
+	*ret_magnitude = v;
+	*in = rest;
+	return INRO_OK;
+}
+
+enum inro_err der_take_int(struct bytes *in, int64_t *ret)
+{
+	struct bytes v, rest = *in;
+	uint64_t x;
+	enum inro_err e = take_integer(&rest, &v);
+
+	if (e)
+		return e;
+	if (v.n > 8)
+		return bad("an INTEGER beyond 64 bits");
+	x = v.p[0] & 0x80 ? UINT64_MAX : 0;
+	for (size_t i = 0; i < v.n; i++)
+		x = x << 8 | v.p[i];
+	memcpy(ret, &x, sizeof x);
+	*in = rest;
+	return INRO_OK;
+}
+
+enum inro_err der_take_bits(struct bytes *in, struct bytes *ret_octets)
+{
+	struct bytes v, rest = *in;
+	enum inro_err e = der_take(&rest, DER_BIT_STRING, &v);
+
+	if (e)
+		return e;
+	if (v.n == 0 || v.p[0] != 0)
+		return bad("a BIT STRING that is not whole octets");
+	*ret_octets = BYTES(v.p + 1, v.n - 1);
+	*in = rest;
+	return INRO_OK;
+}
+
+size_t der_begin(struct buf *b, uint8_t tag)
+{
+	buf_add_u8(b, tag);
+	buf_add_u8(b, 0); /* the length, if it is short; der_end makes room otherwise */
+	return b->n;
+}
+
+static int long_octets(size_t n)
+{
+	int k = 0;
+
+	for (; n; n >>= 8)
+		k++;
+	return k;
+}
+
+void der_end(struct buf *b, size_t mark)
+{
+	size_t n = b->n - mark;
+	int k = long_octets(n);
+
+	if (b->err)
+		return;
+	if (n < 0x80) {
+		b->p[mark - 1] = (uint8_t)n;
+		return;
+	}
+	if (!buf_insert(b, mark, (size_t)k))
+		return;
+	b->p[mark - 1] = (uint8_t)(0x80 | k);
+	for (int i = k; i > 0; i--, n >>= 8)
+		b->p[mark + (size_t)i - 1] = (uint8_t)n;
+}
+
+void der_add(struct buf *b, uint8_t tag, struct bytes value)
+{
+	size_t mark = der_begin(b, tag);
+
+	buf_add(b, value);
+	der_end(b, mark);
+}
+
+void der_add_unsigned(struct buf *b, struct bytes m)
+{
+	size_t mark = der_begin(b, DER_INTEGER);
+
+	while (m.n && m.p[0] == 0)
+		m = BYTES(m.p + 1, m.n - 1);
+	if (m.n == 0 || m.p[0] & 0x80)
+		buf_add_u8(b, 0);
+	buf_add(b, m);
+	der_end(b, mark);
+}
+
+void der_add_int(struct buf *b, int64_t value)
+{
+	uint8_t octets[8];
+	size_t from = 0;
+	uint64_t x;
+
+	memcpy(&x, &value, sizeof x);
+	for (size_t i = 8; i > 0; i--, x >>= 8)
+		octets[i - 1] = (uint8_t)x;
+	while (from < 7 && ((octets[from] == 0 && !(octets[from + 1] & 0x80)) ||
+			    (octets[from] == 0xff && (octets[from + 1] & 0x80))))
+		from++;
+	der_add(b, DER_INTEGER, BYTES(octets + from, 8 - from));
+}
+
+void der_add_bool(struct buf *b, bool value)
+{
+	uint8_t octet = value ? 0xff : 0;
+
+	der_add(b, DER_BOOLEAN, BYTES(&octet, 1));
+}
+
+void der_add_bits(struct buf *b, struct bytes octets)
+{
+	size_t mark = der_begin(b, DER_BIT_STRING);
+
+	buf_add_u8(b, 0);
+	buf_add(b, octets);
+	der_end(b, mark);
+}
+
+static void add_arc(struct buf *b, uint64_t arc)
+{
+	int shift = 63;
+
+	while (shift > 0 && !(arc >> shift))
+		shift -= 7;
+	for (; shift > 0; shift -= 7)
+		buf_add_u8(b, (uint8_t)(0x80 | (arc >> shift & 0x7f)));
+	buf_add_u8(b, arc & 0x7f);
+}
+
+/* One decimal arc off the front of *s, and the dot behind it. */
+static bool take_arc(const char **s, uint64_t *ret)
+{
+	uint64_t v = 0;
+	const char *p = *s;
+
+	for (; *p >= '0' && *p <= '9'; p++) {
+		if (v > (UINT64_MAX >> 1) / 10 - 1)
+			return false;
+		v = v * 10 + (uint64_t)(*p - '0');
+	}
+	if (p == *s || (*p && *p != '.') || (*p == '.' && !p[1]))
+		return false;
+	*s = *p ? p + 1 : p;
+	*ret = v;
+	return true;
+}
+
+void der_add_oid(struct buf *b, const char *dotted)
+{
+	size_t mark = der_begin(b, DER_OID);
+	uint64_t first, second, arc;
+	bool good = take_arc(&dotted, &first) && take_arc(&dotted, &second) && first <= 2 &&
+		    (first == 2 || second < 40);
+
+	if (good)
+		add_arc(b, first * 40 + second);
+	while (good && *dotted) {
+		good = take_arc(&dotted, &arc);
+		if (good)
+			add_arc(b, arc);
+	}
+	if (!good && !b->err)
+		b->err = err_set(INRO_E_SYNTAX, "not an object identifier in dotted numbers");
+	der_end(b, mark);
+}
+
+enum inro_err der_oid_text(struct bytes oid, char *out, size_t cap)
+{
+	SCOPED(buf) text = { 0 };
+	uint64_t arc = 0;
+	bool first = true, open = true;
+
+	for (size_t i = 0; i < oid.n; i++) {
+		if (arc >> 56 || (arc == 0 && oid.p[i] == 0x80))
+			return bad("an object identifier's arc");
+		arc = arc << 7 | (oid.p[i] & 0x7f);
+		open = oid.p[i] & 0x80;
+		if (open)
+			continue;
+		if (first)
+			buf_addf(&text, "%d.%llu", arc < 80 ? (int)(arc / 40) : 2,
+				 (unsigned long long)(arc < 80 ? arc % 40 : arc - 80));
+		else
+			buf_addf(&text, ".%llu", (unsigned long long)arc);
+		first = false;
+		arc = 0;
+	}
+	if (open)
+		return bad("an object identifier that ends within an arc");
+	buf_add_u8(&text, 0);
+	if (text.err)
+		return text.err;
+	if (text.n > cap)
+		return err_set(INRO_E_TOO_BIG, "an object identifier of %zu characters",
+			       text.n - 1);
+	memcpy(out, text.p, text.n);
+	return INRO_OK;
+}
+
+#define YEAR_2050 2524608000
+
+void der_add_time(struct buf *b, int64_t unix_seconds)
+{
+	bool utc = unix_seconds < YEAR_2050;
+	size_t skip = utc ? 2 : 0; /* UTCTime leaves the century out */
+	time_t t = (time_t)unix_seconds;
+	struct tm tm = { 0 };
+	char text[32];
+	size_t n = 0;
+
+	if (gmtime_r(&t, &tm) && tm.tm_year >= 50 && tm.tm_year <= 9999 - 1900)
+		n = strftime(text, sizeof text, "%Y%m%d%H%M%SZ", &tm);
+	if (n == 0) {
+		if (!b->err)
+			b->err = err_set(INRO_E_ARG, "a time outside the years 1950 to 9999");
+		return;
+	}
+	der_add(b, utc ? DER_UTC_TIME : DER_GENERALIZED_TIME, BYTES(text + skip, n - skip));
+}
+
+static int digits(const uint8_t *p, int n)
+{
+	int v = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (p[i] < '0' || p[i] > '9')
+			return INT_MIN / 2;
+		v = v * 10 + (p[i] - '0');
+	}
+	return v;
+}
+
+/* MMDDHHMMSSZ after the year; timegm() would quietly turn 31 April into 1 May. */
+static enum inro_err parse_time(const uint8_t *p, int year, int64_t *ret)
+{
+	struct tm tm = { .tm_year = year - 1900,
+			 .tm_mon = digits(p, 2) - 1,
+			 .tm_mday = digits(p + 2, 2),
+			 .tm_hour = digits(p + 4, 2),
+			 .tm_min = digits(p + 6, 2),
+			 .tm_sec = digits(p + 8, 2) };
+	struct tm back = tm;
+	time_t t;
+
+	if (p[10] != 'Z' || year < 0 || tm.tm_mon < 0 || tm.tm_mday < 1 || tm.tm_hour < 0 ||
+	    tm.tm_min < 0 || tm.tm_sec < 0)
+		return bad("a time");
+	t = timegm(&back);
+	if (back.tm_mon != tm.tm_mon || back.tm_mday != tm.tm_mday || back.tm_hour != tm.tm_hour ||
+	    back.tm_min != tm.tm_min || back.tm_sec != tm.tm_sec)
+		return bad("a time that does not exist");
+	*ret = t;
+	return INRO_OK;
+}
+
+enum inro_err der_take_time(struct bytes *in, int64_t *ret_unix_seconds)
+{
+	struct bytes rest = *in;
+	struct der d;
+	int year;
+	enum inro_err e = der_next(&rest, &d);
+
+	if (e)
+		return e;
+	if (d.tag == DER_UTC_TIME && d.value.n == 13) {
+		year = digits(d.value.p, 2);
+		year += year >= 50 ? 1900 : 2000;
+		e = parse_time(d.value.p + 2, year, ret_unix_seconds);
+	} else if (d.tag == DER_GENERALIZED_TIME && d.value.n == 15) {
+		e = parse_time(d.value.p + 4, digits(d.value.p, 4), ret_unix_seconds);
+	} else {
+		e = bad("not a time of RFC 5280");
+	}
+	if (!e)
+		*in = rest;
+	return e;
+}

@@ -1,0 +1,283 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+struct errno_row {
+	int err;
+	enum inro_err code;
+};
+
+static const struct errno_row errno_rows[] = {
+	{ ENOENT, INRO_E_NOT_FOUND }, { ENOTDIR, INRO_E_NOT_FOUND }, { EEXIST, INRO_E_EXISTS },
+	{ EACCES, INRO_E_ACCESS },    { EPERM, INRO_E_ACCESS },	     { EROFS, INRO_E_ACCESS },
+	{ ENOSPC, INRO_E_FULL },      { EDQUOT, INRO_E_FULL },	     { EFBIG, INRO_E_FULL },
+	{ ENOMEM, INRO_E_NO_MEMORY }, { ENAMETOOLONG, INRO_E_ARG },
+};
+
+enum inro_err file_err(int err, const char *path)
+{
+	enum inro_err code = INRO_E_IO;
+
+	for (size_t i = 0; i < ARRAY_LEN(errno_rows); i++)
+		if (errno_rows[i].err == err)
+			code = errno_rows[i].code;
+	return err_set(code, "%s: %s", path, strerror(err));
+}
+
+char *file_join(const char *dir, const char *name)
+{
+	char *s = NULL;
+
+	return asprintf(&s, "%s/%s", dir, name) < 0 ? NULL : s;
+}
+
+static enum inro_err open_read(const char *path, int *ret_fd)
+{
+	int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return file_err(errno, path);
+	*ret_fd = fd;
+	return INRO_OK;
+}
+
+/* The next piece; 0 bytes at the end. */
+static enum inro_err read_some(int fd, const char *path, uint8_t *p, size_t n, size_t *ret)
+{
+	ssize_t got;
+
+	do {
+		got = read(fd, p, n);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return file_err(errno, path);
+	*ret = (size_t)got;
+	return INRO_OK;
+}
+
+enum inro_err file_read(const char *path, size_t max, struct buf *ret)
+{
+	AUTO(close_fd) int fd = -1;
+	uint8_t piece[16384];
+	size_t n = 1, total = 0;
+	enum inro_err e = open_read(path, &fd);
+
+	while (!e && n > 0) {
+		e = read_some(fd, path, piece, sizeof piece, &n);
+		total += e ? 0 : n;
+		if (!e && total > max)
+			e = err_set(INRO_E_TOO_BIG, "%s: larger than %zu bytes", path, max);
+		if (!e)
+			buf_add(ret, BYTES(piece, n));
+	}
+	wipe(piece, sizeof piece);
+	return e ? e : buf_err(ret);
+}
+
+static size_t line_length(struct bytes text)
+{
+	const uint8_t *end = text.n ? memchr(text.p, '\n', text.n) : NULL;
+	size_t n = end ? (size_t)(end - text.p) : text.n;
+
+	return n && text.p[n - 1] == '\r' ? n - 1 : n;
+}
+
+enum inro_err file_read_secret(const char *path, struct secret *ret)
+{
+	AUTO(close_fd) int fd = -1;
+	SCOPED(secret) s = { 0 };
+	size_t have = 0, n = 1;
+	enum inro_err e = open_read(path, &fd);
+
+	if (!e)
+		e = secret_new(SECRET_MAX_PIN + 2, &s);
+	while (!e && n > 0 && have < s.n && !memchr(s.p, '\n', have)) {
+		e = read_some(fd, path, s.p + have, s.n - have, &n);
+		have += e ? 0 : n;
+	}
+	if (e)
+		return e;
+	n = line_length(BYTES(s.p, have));
+	if (n > SECRET_MAX_PIN)
+		return err_set(INRO_E_TOO_BIG, "%s: its first line is longer than %d bytes", path,
+			       SECRET_MAX_PIN);
+	return secret_copy(BYTES(s.p, n), ret);
+}
+
+enum inro_err file_sync_dir(const char *path)
+{
+	AUTO(close_fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? file_err(errno, path) : INRO_OK;
+}
+
+static enum inro_err sync_parent(const char *path)
+{
+	AUTO(free_chars) char *copy = strdup(path);
+
+	return copy ? file_sync_dir(dirname(copy)) : INRO_E_NO_MEMORY;
+}
+
+static enum inro_err write_all(int fd, const char *path, struct bytes content)
+{
+	while (content.n) {
+		ssize_t n = write(fd, content.p, content.n);
+
+		if (n < 0 && errno != EINTR)
+			return file_err(errno, path);
+		if (n > 0)
+			content = BYTES(content.p + n, content.n - (size_t)n);
+	}
+	return fsync(fd) < 0 ? file_err(errno, path) : INRO_OK;
+}
+
+static enum inro_err write_temporary(const char *path, mode_t mode, struct bytes content,
+				     char **ret_name)
+{
+	AUTO(free_chars) char *name = NULL;
+	AUTO(close_fd) int fd = -1;
+	enum inro_err e;
+
+	if (asprintf(&name, "%s.XXXXXX", path) < 0) {
+		name = NULL;
+		return INRO_E_NO_MEMORY;
+	}
+	fd = mkostemp(name, O_CLOEXEC);
+	if (fd < 0)
+		return file_err(errno, path);
+	e = fchmod(fd, mode) < 0 ? file_err(errno, path) : write_all(fd, path, content);
+	if (e) {
+		unlink(name);
+		return e;
+	}
+	*ret_name = name;
+	name = NULL;
+	return INRO_OK;
+}
+
+/* Gives the temporary its name; link() is how a name is taken only if it is free. */
+static enum inro_err place(const char *temporary, const char *path, bool replace)
+{
+	int bad = replace ? rename(temporary, path) : link(temporary, path);
+	enum inro_err e = bad ? file_err(errno, path) : INRO_OK;
+
+	if (bad || !replace)
+		unlink(temporary);
+	return e ? e : sync_parent(path);
+}
+
+static enum inro_err write_file(const char *path, mode_t mode, struct bytes content, bool replace)
+{
+	AUTO(free_chars) char *temporary = NULL;
+	enum inro_err e = write_temporary(path, mode, content, &temporary);
+
+	return e ? e : place(temporary, path, replace);
+}
+
+enum inro_err file_write(const char *path, mode_t mode, struct bytes content)
+{
+	return write_file(path, mode, content, true);
+}
+
+enum inro_err file_write_new(const char *path, mode_t mode, struct bytes content)
+{
+	return write_file(path, mode, content, false);
+}
+
+static enum inro_err make_one_dir(const char *path)
+{
+	struct stat st;
+
+	if (mkdir(path, 0700) == 0)
+		return sync_parent(path);
+	if (errno == EEXIST && stat(path, &st) == 0)
+		return S_ISDIR(st.st_mode) ? INRO_OK : file_err(ENOTDIR, path);
+	return file_err(errno, path);
+}
+
+enum inro_err file_make_dir(const char *path)
+{
+	AUTO(free_chars) char *part = strdup(path);
+	struct stat st;
+	enum inro_err e = INRO_OK;
+
+	if (!part)
+		return INRO_E_NO_MEMORY;
+	for (char *p = part + 1; !e && *part && (p = strchr(p, '/')); p++) {
+		*p = '\0';
+		if (stat(part, &st) != 0)
+			e = make_one_dir(part);
+		*p = '/';
+	}
+	return e ? e : make_one_dir(path);
+}
+
+enum inro_err file_lock(const char *path, int timeout_ms, int *ret_fd)
+{
+	static const struct timespec pause = { .tv_nsec = 5000000 };
+	AUTO(close_fd) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int64_t end = clock_monotonic_ms() + timeout_ms;
+
+	if (fd < 0)
+		return file_err(errno, path);
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return file_err(errno, path);
+		if (clock_monotonic_ms() >= end)
+			return err_set(INRO_E_BUSY, "%s: locked by another process; try again",
+				       path);
+		nanosleep(&pause, NULL);
+	}
+	*ret_fd = fd;
+	fd = -1;
+	return INRO_OK;
+}
+
+static const char *env(const char *name)
+{
+	const char *v = secure_getenv(name);
+
+	return v && *v ? v : NULL;
+}
+
+static char *home_name(void)
+{
+	const char *dir = env("INRO_HOME");
+
+	if (dir)
+		return strdup(dir);
+	if (geteuid() == 0)
+		return strdup("/var/lib/inro");
+	dir = env("XDG_DATA_HOME");
+	if (dir)
+		return file_join(dir, "inro");
+	dir = env("HOME");
+	return dir ? file_join(dir, ".local/share/inro") : NULL;
+}
+
+enum inro_err file_home(bool make, char **ret)
+{
+	AUTO(free_chars) char *name = home_name();
+	enum inro_err e;
+
+	if (!name)
+		return err_set(INRO_E_CONFIG,
+			       "neither INRO_HOME nor HOME is set: set INRO_HOME to a folder");
+	e = make ? file_make_dir(name) : INRO_OK;
+	if (e)
+		return err_context(e, "the home folder INRO_HOME");
+	*ret = name;
+	name = NULL;
+	return INRO_OK;
+}
