@@ -101,6 +101,12 @@ void secret_shrink(struct secret *s, size_t n)
 	s->n = n;
 }
 
+void secret_keep_on_fork(struct secret *s)
+{
+	if (s->p)
+		(void)madvise(s->p, pages_of(s->n), MADV_KEEPONFORK);
+}
+
 struct bytes secret_bytes(const struct secret *s)
 {
 	return BYTES(s->p, s->n);

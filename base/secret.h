@@ -29,6 +29,8 @@ MUST_CHECK enum inro_err secret_copy(struct bytes from, struct secret *ret);
 MUST_CHECK enum inro_err secret_random(size_t n, struct secret *ret); /* getrandom(2) */
 void secret_clear(struct secret *s);
 void secret_shrink(struct secret *s, size_t n); /* wipes what is past n */
+/* Lets a forked child keep this secret: for a PIN with which the child must log in again. */
+void secret_keep_on_fork(struct secret *s);
 struct bytes secret_bytes(const struct secret *s);
 
 /* In a time that depends on the lengths only. */
