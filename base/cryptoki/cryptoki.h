@@ -13,12 +13,8 @@
 
 #define CKR_OPERATION_CANCEL_FAILED 0x00000202UL
 #define CKR_KEY_EXHAUSTED 0x00000203UL
-#define CKR_ACTION_PROHIBITED 0x0000001BUL
 
 #define CKA_UNIQUE_ID 0x00000004UL
-#define CKA_COPYABLE 0x00000171UL
-#define CKA_DESTROYABLE 0x00000172UL
-#define CKA_PUBLIC_KEY_INFO 0x00000129UL
 
 #define CKM_ECDSA_SHA3_256 0x00001048UL
 #define CKM_ECDSA_SHA3_384 0x00001049UL
@@ -38,7 +34,7 @@ typedef CK_INTERFACE **CK_INTERFACE_PTR_PTR;
 
 /* The 2.40 list is the head of the 3.0 one: version, then the functions in the same order. */
 struct ck_functions_3_0 {
-	struct ck_function_list v2;
+	CK_FUNCTION_LIST v2;
 	CK_RV (*C_GetInterfaceList)(CK_INTERFACE *list, CK_ULONG *count);
 	CK_RV (*C_GetInterface)(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
 				CK_FLAGS flags);
