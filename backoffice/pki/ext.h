@@ -1,0 +1,70 @@
+/*
+ * ext - X.509 extensions and the names of their bits: one reader and one writer for requests and
+ * certificates (RFC 5280 4.2).
+ *
+ * 1. An extension that is there twice is refused.
+ * 2. The reader keeps what it knows and remembers whether an unknown one was critical.
+ */
+#ifndef INRO_BACKOFFICE_PKI_EXT_H
+#define INRO_BACKOFFICE_PKI_EXT_H
+
+#include "base/bytes.h"
+
+/* Key usage as bits, digitalSignature first (RFC 5280 4.2.1.3). */
+enum {
+	KU_DIGITAL_SIGNATURE = 1 << 0,
+	KU_NON_REPUDIATION = 1 << 1,
+	KU_KEY_ENCIPHERMENT = 1 << 2,
+	KU_DATA_ENCIPHERMENT = 1 << 3,
+	KU_KEY_AGREEMENT = 1 << 4,
+	KU_KEY_CERT_SIGN = 1 << 5,
+	KU_CRL_SIGN = 1 << 6,
+	KU_ENCIPHER_ONLY = 1 << 7,
+	KU_DECIPHER_ONLY = 1 << 8,
+};
+
+/* Extended key usage as bits, in the order of the table. */
+enum {
+	EKU_SERVER_AUTH = 1 << 0,
+	EKU_CLIENT_AUTH = 1 << 1,
+	EKU_CODE_SIGNING = 1 << 2,
+	EKU_EMAIL_PROTECTION = 1 << 3,
+	EKU_TIME_STAMPING = 1 << 4,
+	EKU_OCSP_SIGNING = 1 << 5,
+	EKU_OTHER = 1 << 30, /* one that has no name here */
+};
+
+/* "digitalSignature" …; 0 when unknown. */
+unsigned ku_find(struct bytes name);
+unsigned eku_find(struct bytes name);
+/* Blank-separated names, appended. */
+void ku_text(unsigned bits, struct buf *ret);
+void eku_text(unsigned bits, struct buf *ret);
+
+#define EXT_PATH_LEN_NONE (-1)
+
+/* What is known of an extension list.  Borrows. */
+struct ext_facts {
+	bool has_key_usage, has_eku, has_constraints, ca, unknown_critical;
+	unsigned key_usage, eku;
+	int path_len;	  /* EXT_PATH_LEN_NONE */
+	struct bytes sans; /* GeneralNames content; empty: none */
+	struct bytes ski, aki; /* key identifiers; empty: none */
+};
+
+/* The content of Extensions ::= SEQUENCE OF Extension. */
+MUST_CHECK enum inro_err ext_read(struct bytes extensions, struct ext_facts *ret);
+
+/* Writers, each one Extension appended. */
+void ext_add_key_usage(struct buf *b, unsigned bits);
+void ext_add_eku(struct buf *b, unsigned bits, bool critical);
+void ext_add_constraints(struct buf *b, bool ca, int path_len);
+void ext_add_sans(struct buf *b, struct bytes names, bool critical);
+void ext_add_ski(struct buf *b, struct bytes id);
+void ext_add_aki(struct buf *b, struct bytes id);
+void ext_add_crl_url(struct buf *b, const char *url);
+void ext_add_access(struct buf *b, const char *ocsp_url, const char *issuer_url); /* NULL: none */
+void ext_add_ocsp_nocheck(struct buf *b);
+void ext_add_crl_number(struct buf *b, struct bytes number);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * issue - a profile, a request and a CA become the bytes that the CA's key signs.
+ *
+ * 1. The certificate is spliced DER; nothing of libcrypto is involved (docs/adr/0007).
+ * 2. Every rule is checked before there are bytes to sign: a refused certificate never costs a
+ *    use of the CA's key.  A refusal is INRO_E_POLICY and says which rule of what.
+ * 3. The order is issue_tbs(), a signature over issued.tbs by issued.sig, pki_signed().
+ */
+#ifndef INRO_BACKOFFICE_PKI_ISSUE_H
+#define INRO_BACKOFFICE_PKI_ISSUE_H
+
+#include "backoffice/pki/cert.h"
+#include "backoffice/pki/dn.h"
+#include "backoffice/pki/profile.h"
+
+struct issue {
+	const struct profile *profile;
+	const struct cert *issuer; /* NULL: self-signed by the key below */
+	const struct pubkey *key;  /* the subject's; possession proved by the caller */
+	struct bytes subject;	   /* Name asked for, whole; empty: the profile's default */
+	struct bytes sans;	   /* names asked for; the profile's defaults fill what is missing */
+	struct dn_vars vars;	   /* device_id NULL: not for a device */
+	struct bytes serial;	   /* cert_serial() */
+	int64_t now;
+	int64_t not_after; /* 0: as the profile says; else no later than that */
+	const char *crl_url, *ocsp_url, *issuer_url; /* the CA's; NULL: the profile's, if any */
+	int path_len;	   /* of a CA: EXT_PATH_LEN_NONE: the profile's; else the smaller */
+};
+
+/* Owned by the caller: issued_clear(). */
+struct issued {
+	struct buf tbs;
+	const struct pki_sig *sig;
+	struct buf subject; /* Name, whole, as decided */
+	struct buf sans;    /* as decided */
+	int64_t not_before, not_after;
+};
+
+MUST_CHECK enum inro_err issue_tbs(const struct issue *in, struct issued *ret);
+void issued_clear(struct issued *i);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * pem - base64 with a label (RFC 7468), strict in what it takes: one alphabet, its own end line.
+ */
+#ifndef INRO_BACKOFFICE_PKI_PEM_H
+#define INRO_BACKOFFICE_PKI_PEM_H
+
+#include "base/bytes.h"
+
+#define PEM_CERT "CERTIFICATE"
+#define PEM_CSR "CERTIFICATE REQUEST"
+#define PEM_CRL "X509 CRL"
+#define PEM_PUBLIC_KEY "PUBLIC KEY"
+#define PEM_PRIVATE_KEY "PRIVATE KEY"
+
+/* Appends the block. */
+void pem_add(struct buf *out, const char *label, struct bytes der);
+
+/* The next block with this label, taken off the front of *text; other text and other blocks
+ * before it are passed over.  INRO_E_NOT_FOUND when there is none, INRO_E_SYNTAX for a broken
+ * one.  Appends. */
+MUST_CHECK enum inro_err pem_next(struct bytes *text, const char *label, struct buf *ret_der);
+
+/* Looks like PEM: has "-----BEGIN " in it. */
+bool pem_is(struct bytes input);
+
+/* One object given as PEM or DER: the DER, with nothing behind it.  `what` is for error texts
+ * ("certificate request").  "NEW CERTIFICATE REQUEST" counts as a request.  Appends. */
+MUST_CHECK enum inro_err pem_or_der(struct bytes input, const char *label, size_t max,
+				    const char *what, struct buf *ret_der);
+
+#endif

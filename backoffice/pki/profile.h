@@ -1,0 +1,88 @@
+/*
+ * profile - what a kind of certificate looks like, as data: an INI file, checked when it is read.
+ *
+ * 1. An unknown section, key or word, or one given twice, is an error that names it; nothing is
+ *    ignored.
+ * 2. A profile that has been read is consistent: what is required is allowed, CA flag and usages
+ *    fit each other, bounds are in order.
+ * 3. The built-in profiles are the files in backoffice/pki/profiles, compiled in.
+ * docs/profiles.md describes every key; a test compares it with profile_field_at().
+ */
+#ifndef INRO_BACKOFFICE_PKI_PROFILE_H
+#define INRO_BACKOFFICE_PKI_PROFILE_H
+
+#include "backoffice/pki/alg.h"
+
+#define PROFILE_MAX ((size_t)64 << 10) /* octets of a file */
+#define PROFILE_SAN_GROUPS 8
+
+enum profile_beyond {
+	PROFILE_BEYOND_CUT,    /* end with the CA */
+	PROFILE_BEYOND_REFUSE, /* no certificate */
+	PROFILE_BEYOND_ALLOW,  /* as 802.1AR wants it for device identities */
+	PROFILE_BEYOND__MAX
+};
+
+struct profile {
+	char *name, *title;
+	/* [validity] */
+	int64_t seconds; /* 0: no expiry */
+	unsigned backdate_minutes;
+	unsigned beyond_ca; /* enum profile_beyond */
+	/* [key] */
+	unsigned key_types; /* bit 1 << enum pki_key */
+	unsigned rsa_min, rsa_max;
+	unsigned hash; /* enum pki_hash; PKI_HASH_NONE: by the strength of the CA's key */
+	/* [subject] */
+	uint64_t subject_allowed, subject_required; /* bit: row of dn_type_at() */
+	char *subject_default; /* text with variables; NULL: none */
+	bool subject_fixed;    /* always the default, whatever the request says */
+	bool subject_bind;     /* a certificate for a device has its id as CN */
+	/* [san] */
+	unsigned san_allowed; /* bit 1 << enum san_kind */
+	unsigned san_required[PROFILE_SAN_GROUPS]; /* one bit of each group must be there */
+	size_t san_required_n;
+	char *san_default; /* blank-separated "DNS:…" texts with variables; NULL: none */
+	bool san_wildcard;
+	/* [usage] */
+	unsigned key_usage, key_usage_rsa, key_usage_ec; /* KU_…; the latter two are added */
+	unsigned extended; /* EKU_… */
+	bool extended_critical;
+	/* [constraints] */
+	bool ca;
+	int path_len; /* EXT_PATH_LEN_NONE: none */
+	/* [extensions]; NULL: none */
+	char *crl_url, *ocsp_url, *issuer_url; /* with ${ca.name} */
+	bool ocsp_nocheck;
+};
+
+/* Reads and checks.  `where` names the text in errors ("my.ini"). */
+MUST_CHECK enum inro_err profile_read(struct bytes text, const char *where, struct profile *ret);
+/* Invariant 2, for one made in memory. */
+MUST_CHECK enum inro_err profile_check(const struct profile *p);
+void profile_clear(struct profile *p);
+
+/* Names of the built-in ones in their order, NULL behind the last; their text, NULL if unknown. */
+const char *profile_builtin_at(size_t i);
+const char *profile_builtin_text(const char *name);
+/* INRO_E_NOT_FOUND names the ones there are. */
+MUST_CHECK enum inro_err profile_builtin(const char *name, struct profile *ret);
+
+/* One key of the file format, for documents and `profile show`. */
+struct profile_field {
+	const char *section, *key;
+	const char *values; /* "words of: dns ip uri email" */
+	const char *initial; /* its value when it is not given; "" none */
+	const char *help;
+};
+
+/* NULL behind the last. */
+const struct profile_field *profile_field_at(size_t i);
+/* The value that p has for that field, as it would be written in the file, appended. */
+void profile_field_text(const struct profile *p, size_t i, struct buf *ret);
+
+/* The key meets [key]. INRO_E_POLICY with the reason. */
+struct pubkey;
+MUST_CHECK enum inro_err profile_check_key(const struct profile *p, const struct pubkey *k);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * pubkey - SubjectPublicKeyInfo (RFC 5280 4.1.2.7, RFC 5480, RFC 8017): bounded strict reading,
+ * and verification by libcrypto.
+ *
+ * 1. A curve is known by its named OID only; explicit parameters are refused before libcrypto
+ *    sees them.  A point is uncompressed and of the curve's size.
+ * 2. An RSA modulus has 1024 to 16384 bits and is odd; the exponent is odd, from 3 to 2^32 - 1.
+ *    Whether such a key is good enough is the profile's business.
+ */
+#ifndef INRO_BACKOFFICE_PKI_PUBKEY_H
+#define INRO_BACKOFFICE_PKI_PUBKEY_H
+
+#include "backoffice/pki/alg.h"
+
+#define PUBKEY_RSA_MIN 1024u
+#define PUBKEY_RSA_MAX 16384u
+#define PUBKEY_ID_OCTETS 20
+
+/* Borrows from the SPKI it was read from. */
+struct pubkey {
+	enum pki_key type;
+	unsigned bits;
+	struct bytes spki;     /* whole DER */
+	struct bytes key_bits; /* the BIT STRING's octets */
+	struct bytes modulus, exponent; /* RSA: magnitudes */
+};
+
+/* Exactly one SubjectPublicKeyInfo.  INRO_E_SYNTAX, INRO_E_UNSUPPORTED, INRO_E_POLICY
+ * (a key that is no key: even modulus, exponent 1). */
+MUST_CHECK enum inro_err pubkey_read(struct bytes spki, struct pubkey *ret);
+
+/* Key identifier: the leftmost 160 bits of SHA-256 of the key bits (RFC 7093 2, method 1). */
+MUST_CHECK enum inro_err pubkey_id(const struct pubkey *k, uint8_t ret[static PUBKEY_ID_OCTETS]);
+
+/* "ec-p256", "rsa-2048"; cap >= 16. */
+void pubkey_name(const struct pubkey *k, char *out, size_t cap);
+
+/* INRO_E_SIGNATURE when it does not verify; INRO_E_KEY_TYPE when key and algorithm don't fit.
+ * Also what proves that an EC point is on its curve.  Any thread. */
+MUST_CHECK enum inro_err pubkey_verify(const struct pubkey *k, const struct pki_sig *sig,
+				       struct bytes message, struct bytes signature);
+
+#endif

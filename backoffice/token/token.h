@@ -1,0 +1,99 @@
+/*
+ * token - keys and certificates in any token, through Cryptoki: make, find, sign, store, delete.
+ *
+ * 1. It knows PKCS#11 and nothing of whose token it is; ours and any other are the same to it.
+ * 2. A struct token is one logged-in session, a struct token_key one key in it; both belong to one
+ *    thread at a time.  A key stays ready between signatures: one C_SignInit and C_Sign each.
+ * 3. After a fork or a lost session the next use opens and logs in anew, once.
+ * 4. A PIN is kept only as a secret, for invariant 3, and appears in no error.
+ */
+#ifndef INRO_BACKOFFICE_TOKEN_TOKEN_H
+#define INRO_BACKOFFICE_TOKEN_TOKEN_H
+
+#include "backoffice/pki/alg.h"
+#include "base/cryptoki/client.h"
+
+struct token;
+
+/* The one token that the URI names (its object parts are ignored; module-path is obeyed), logged
+ * in with the URI's pin-value or pin-source, else with `pin`, else (pin.p NULL)
+ * INRO_E_PIN_MISSING.  INRO_E_NOT_FOUND, INRO_E_AMBIGUOUS, INRO_E_PIN_WRONG … */
+MUST_CHECK enum inro_err token_open(const struct p11_uri *uri, struct bytes pin,
+				    struct token **ret);
+/* The same without a login, for what is public: lists of keys' public halves and certificates. */
+MUST_CHECK enum inro_err token_open_public(const struct p11_uri *uri, struct token **ret);
+void token_close(struct token *t); /* NULL is fine; its keys are closed first by their owner */
+void token_close_ptr(struct token **t);
+const char *token_label(const struct token *t);
+const char *token_serial(const struct token *t);
+
+struct token_key;
+
+struct token_key_plan {
+	const struct pki_key_kind *kind;
+	const char *label;
+	struct bytes id; /* CKA_ID; empty: 20 random octets */
+	bool may_exist;	 /* a key of the same label in the token is no error */
+};
+
+/* Private key: token, private, sensitive, not extractable, sign only; public key: token, verify
+ * only.  A label or id that a key has already is INRO_E_EXISTS.  On failure nothing stays. */
+MUST_CHECK enum inro_err token_key_generate(struct token *t, const struct token_key_plan *plan,
+					    struct token_key **ret);
+/* The one private key that the URI's object and id name. INRO_E_NOT_FOUND, INRO_E_AMBIGUOUS. */
+MUST_CHECK enum inro_err token_key_find(struct token *t, const struct p11_uri *uri,
+					struct token_key **ret);
+/* A PKCS#8 private key, PEM or DER, unencrypted: EC or RSA.  Sensitive and not extractable from
+ * then on.  Private and public object, or neither. */
+MUST_CHECK enum inro_err token_key_import(struct token *t, const struct token_key_plan *plan,
+					  struct bytes pkcs8, struct token_key **ret);
+void token_key_free(struct token_key *k);
+void token_key_free_ptr(struct token_key **k);
+
+/* Borrowed; as long as the key. */
+struct bytes token_key_spki(const struct token_key *k);
+struct bytes token_key_id(const struct token_key *k);
+const char *token_key_label(const struct token_key *k);
+enum pki_key token_key_type(const struct token_key *k);
+/* "pkcs11:token=…;serial=…;object=…;id=…;type=private", appended. */
+void token_key_uri(const struct token_key *k, struct buf *ret);
+
+/* Signs a message: hashed here, signed in the token.  ECDSA comes out as DER (RFC 3279 2.2.3),
+ * RSA as RFC 8017 has it.  Appended. */
+MUST_CHECK enum inro_err token_key_sign(struct token_key *k, const struct pki_sig *sig,
+					struct bytes message, struct buf *ret);
+
+/* Stores a certificate under the key's id and label.  The same certificate again is fine; another
+ * one of that id stays beside it unless `replace`. */
+MUST_CHECK enum inro_err token_cert_store(struct token *t, struct bytes id, const char *label,
+					  struct bytes der, bool replace);
+/* The certificate of that id, DER, appended; the newest when there are more.
+ * INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err token_cert_find(struct token *t, struct bytes id, struct buf *ret_der);
+
+enum token_what { TOKEN_KEYS = 1, TOKEN_CERTS = 2, TOKEN_ALL = 3 };
+
+/* Deletes what has this id; how many objects went.  Nothing there is no error. */
+MUST_CHECK enum inro_err token_delete(struct token *t, struct bytes id, enum token_what what,
+				      size_t *ret_n);
+
+/* One key as a list shows it. */
+struct token_entry {
+	char label[256]; /* what is longer is cut */
+	uint8_t id[64];
+	size_t id_n;
+	enum p11_uri_type type; /* P11_PRIVATE, P11_PUBLIC, P11_SECRET_KEY, P11_CERT */
+	enum pki_key key;	/* PKI_KEY_NONE: of a type that has no name here */
+	unsigned bits;
+	bool has_private, has_public, has_cert;
+	bool sign, decrypt, derive, extractable, sensitive, local;
+};
+
+/* Pairs and certificates that the URI's object, id and type match, by label, then id; a pair with
+ * its certificate is one entry.  Caller frees *ret. */
+MUST_CHECK enum inro_err token_list(struct token *t, const struct p11_uri *uri,
+				    struct token_entry **ret, size_t *ret_n);
+/* The URI of an entry, appended. */
+void token_entry_uri(const struct token *t, const struct token_entry *e, struct buf *ret);
+
+#endif
