@@ -1,0 +1,65 @@
+/*
+ * ca - certification authorities: made, shown, chained, and their revocation lists.
+ *
+ * 1. A CA's key is in a token, named by URI; the back office never sees it.
+ * 2. Every CA's certificate is a credential too: a root's under itself, a subordinate's under its
+ *    parent, so that it is found, revoked and retired like any other.
+ * 3. A CA issues only while it and all above it are active, not on hold and not expired.
+ * 4. CRL numbers only grow: the number is committed before the list leaves.
+ */
+#ifndef INRO_BACKOFFICE_CORE_CA_H
+#define INRO_BACKOFFICE_CORE_CA_H
+
+#include "backoffice/core/cert.h"
+
+struct ca_request {
+	const char *name;    /* 1 to 64 of [A-Za-z0-9._-] */
+	const char *subject; /* "/O=Example/CN=Root" or "CN=Root,O=Example" */
+	const char *parent;  /* NULL: a root */
+	const char *profile; /* NULL: root-ca or sub-ca */
+	/* one of: an existing key, or a new one */
+	const char *key_uri;
+	const char *token, *key_type, *label; /* label NULL: the name; key_type NULL: ec-p256 */
+	unsigned days;			      /* 0: the profile's */
+};
+
+struct ca_view {
+	struct ca rec;
+	char *parent_name; /* NULL: a root */
+	const char *why_not; /* why it can't issue now; NULL: it can */
+	int64_t credential; /* id of its certificate's record */
+};
+void ca_view_clear(struct ca_view *v);
+
+struct ca_list {
+	struct ca_view *items;
+	size_t n;
+	int64_t next;
+};
+void ca_list_clear(struct ca_list *l);
+
+/* A key that was made for it is deleted again when anything fails. */
+MUST_CHECK enum inro_err ca_create(struct core *c, const struct ca_request *r, struct ca_view *ret);
+MUST_CHECK enum inro_err ca_get(struct core *c, const char *name, struct ca_view *ret);
+MUST_CHECK enum inro_err ca_find(struct core *c, const struct page *page, struct ca_list *ret);
+/* Certificates from this CA up to its root, DER, one behind the other's end in the list. */
+struct chain {
+	struct blob *certs;
+	size_t n;
+};
+void chain_clear(struct chain *l);
+MUST_CHECK enum inro_err ca_chain(struct core *c, const char *name, struct chain *ret);
+/* VERB_RETIRE: issues no more.  Its certificate is revoked by cert_revoke(). */
+MUST_CHECK enum inro_err ca_move(struct core *c, const char *name, enum verb verb, const char *why,
+				 struct ca_view *ret);
+
+struct crl_info {
+	int64_t number, this_update, next_update;
+	size_t entries;
+};
+/* A new CRL (DER) of everything this CA revoked or holds.  days 0: 7; never beyond the CA's own end.
+ * A certificate leaves the list after the first CRL issued past its end (RFC 5280 3.3). */
+MUST_CHECK enum inro_err ca_crl(struct core *c, const char *name, unsigned days,
+				struct buf *ret_der, struct crl_info *ret_info);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * core - one open back office: its database, the person at work, and the way to tokens.
+ *
+ * 1. Everything the back office does goes through a struct core: it runs as someone (actor, role) for
+ *    one tenant, and each change and each refusal becomes an audit event.
+ * 2. A change and its event are one transaction, durable before the function returns.
+ * 3. Nothing is signed or written to a token while a database transaction is open.
+ * 4. A struct core belongs to one thread at a time.
+ *
+ * Words that come back are in structs that own them; each has a _clear() for SCOPED().
+ */
+#ifndef INRO_BACKOFFICE_CORE_CORE_H
+#define INRO_BACKOFFICE_CORE_CORE_H
+
+#include "backoffice/core/lifecycle.h"
+#include "backoffice/store/record.h"
+#include "base/secret.h"
+
+struct core;
+
+/* Asked once for each token that a key is used in.  `token` is its label. */
+typedef enum inro_err core_pin_fn(void *arg, const char *token, struct secret *ret);
+
+struct core_options {
+	const char *db;	    /* as store_open() */
+	const char *module; /* Cryptoki module of the tokens; NULL as ck_module_open() */
+	const char *actor;  /* who is at work; NULL: the operating system's user name */
+	const char *tenant; /* NULL: "default" */
+	enum role role;
+	core_pin_fn *ask_pin; /* NULL: every use of a private key fails with INRO_E_PIN_MISSING */
+	void *ask_arg;
+};
+
+/* Opens (and makes or upgrades) the database.  The module is loaded when a key is needed.  A copy
+ * is made of what the options point to, except ask_arg. */
+MUST_CHECK enum inro_err core_open(const struct core_options *o, struct core **ret);
+void core_close(struct core *c); /* NULL is fine */
+void core_close_ptr(struct core **c);
+
+/* Where the database is, for people. */
+const char *core_database(const struct core *c);
+
+/* Which part of a list: the entries after this cursor, at most `limit` (0: PAGE_MAX). */
+#define PAGE_MAX 1000
+struct page {
+	int64_t after; /* 0: from the start */
+	size_t limit;
+};
+/* Each list has `next`: the cursor of the following page, 0 when that was all. */
+
+#endif

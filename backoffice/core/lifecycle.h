@@ -1,0 +1,65 @@
+/*
+ * lifecycle - the legal moves of devices, CAs and certificates, as data (after NIST SP 800-57 part 1,
+ * chapter 7 and 8).
+ *
+ * 1. Each kind of thing has one const table of rows (from, verb, to, least role).  What is not a row
+ *    is refused, by naming what would be legal.
+ * 2. Nothing else in the back office decides about a state.
+ */
+#ifndef INRO_BACKOFFICE_CORE_LIFECYCLE_H
+#define INRO_BACKOFFICE_CORE_LIFECYCLE_H
+
+#include "base/bytes.h"
+
+enum role { ROLE_AUDITOR, ROLE_OPERATOR, ROLE_ADMIN, ROLE__MAX };
+
+enum verb {
+	VERB_APPROVE,
+	VERB_CANCEL,
+	VERB_ISSUE,
+	VERB_HOLD,
+	VERB_RELEASE,
+	VERB_SUPERSEDE,
+	VERB_REVOKE,
+	VERB_EXPIRE,
+	VERB_RETIRE,
+	VERB_ARCHIVE,
+	VERB_DESTROY,
+	VERB_ACTIVATE, /* a device's first credential */
+	VERB_ENABLE,
+	VERB_DISABLE,
+	VERB_DELETE,
+	VERB__MAX
+};
+
+enum life { LIFE_DEVICE, LIFE_CA, LIFE_CERTIFICATE, LIFE__MAX };
+
+struct move {
+	int from; /* enum device_state, ca_state or cred_state */
+	enum verb verb;
+	int to;
+	enum role least;
+};
+
+struct lifecycle {
+	const char *what; /* "certificate" */
+	const char *const *states;
+	size_t states_n;
+	const struct move *moves;
+	size_t n;
+};
+
+extern const char *const role_names[ROLE__MAX];
+extern const char *const verb_names[VERB__MAX];
+
+/* Total. */
+const struct lifecycle *lifecycle_of(enum life life);
+
+/* INRO_E_STATE with the legal verbs named, INRO_E_ACCESS with the role that is needed. */
+MUST_CHECK enum inro_err lifecycle_move(enum life life, int from, enum verb verb, enum role role,
+					int *ret_to);
+
+/* The table as the Markdown rows that docs/lifecycle.md shows. */
+void lifecycle_print(enum life life, struct buf *out);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * store - where the back office keeps its records: one interface, any database behind it.
+ *
+ * 1. Every write happens between store_begin(s, STORE_WRITE) and store_commit(); there is one writer
+ *    at a time, in this process and among all that share the database.  What was committed is durable.
+ * 2. A failed call inside a transaction leaves the transaction open: the caller rolls back.
+ * 3. Conditions name fields of the record's own table; values never become part of a query's text.
+ * 4. Lists are in the order of ids and paged by "id after": a page's cost does not depend on its place.
+ * 5. A struct store belongs to one thread at a time.
+ */
+#ifndef INRO_BACKOFFICE_STORE_STORE_H
+#define INRO_BACKOFFICE_STORE_STORE_H
+
+#include "backoffice/store/record.h"
+
+struct store;
+
+/* "sqlite:PATH"; NULL: INRO_DB from the environment, else $INRO_HOME/backoffice.db.  Makes the
+ * database when it is missing and brings an older one up to date, in one transaction.
+ * INRO_E_DAMAGED: not a database, not one of ours, or broken.  INRO_E_VERSION: a later one.
+ * INRO_E_UNSUPPORTED: a kind of database that this build does not offer. */
+MUST_CHECK enum inro_err store_open(const char *url, struct store **ret);
+void store_close(struct store *s); /* NULL is fine; an open transaction is rolled back */
+void store_close_ptr(struct store **s);
+
+enum store_access { STORE_READ, STORE_WRITE };
+
+/* STORE_READ: one steady view until the end.  STORE_WRITE waits for another writer, INRO_E_BUSY when
+ * that takes too long.  Transactions don't nest. */
+MUST_CHECK enum inro_err store_begin(struct store *s, enum store_access access);
+MUST_CHECK enum inro_err store_commit(struct store *s); /* on failure it is rolled back */
+void store_rollback(struct store *s);			 /* harmless outside a transaction */
+bool store_in_transaction(const struct store *s);
+
+enum store_op {
+	STORE_EQ,
+	STORE_NE,
+	STORE_LT,
+	STORE_GE,
+	STORE_PREFIX, /* text or bytes that begin with the value */
+	STORE_NONE,   /* a reference, time or blob that is not set */
+	STORE_SOME,   /* one that is set */
+	STORE_OR,     /* what follows is an alternative to all before */
+};
+
+/* The value by the field's kind: number for FIELD_INT, FIELD_REF and FIELD_NAME (the enum), text for
+ * FIELD_TEXT, bytes for FIELD_BLOB. */
+struct store_cond {
+	const char *field;
+	enum store_op op;
+	int64_t number;
+	const char *text;
+	struct bytes bytes;
+};
+
+#define STORE_COND_MAX 16
+
+struct store_query {
+	const struct store_cond *conds;
+	size_t n;	/* up to STORE_COND_MAX */
+	int64_t after;	/* ids greater than this; when backward and not 0, smaller */
+	size_t limit;	/* 0: all */
+	bool backward;	/* greatest id first */
+};
+
+/* Writes a new row.  id 0: the store gives one and puts it into the record.  INRO_E_EXISTS when a
+ * unique field is taken. */
+#define store_insert(s, r) store_insert_row(s, RECORD_TYPE(r), r)
+/* Writes all fields of the row with this id.  INRO_E_NOT_FOUND, INRO_E_EXISTS. */
+#define store_update(s, r) store_update_row(s, RECORD_TYPE(r), r)
+/* The row with this id.  INRO_E_NOT_FOUND. */
+#define store_get(s, id, r) store_get_row(s, RECORD_TYPE(r), id, r)
+/* Exactly one row.  INRO_E_NOT_FOUND, INRO_E_AMBIGUOUS. */
+#define store_find(s, q, r) store_find_row(s, RECORD_TYPE(r), q, r)
+
+MUST_CHECK enum inro_err store_insert_row(struct store *s, const struct record_type *t, void *r);
+MUST_CHECK enum inro_err store_update_row(struct store *s, const struct record_type *t,
+					  const void *r);
+MUST_CHECK enum inro_err store_get_row(struct store *s, const struct record_type *t, int64_t id,
+				       void *ret);
+MUST_CHECK enum inro_err store_find_row(struct store *s, const struct record_type *t,
+					const struct store_query *q, void *ret);
+
+/* Called with each row.  It may take the record over by copying and zeroing it; what it leaves is
+ * cleared.  It must not use the store.  Anything but INRO_OK ends the walk and is returned. */
+typedef enum inro_err store_row_fn(void *arg, void *record);
+
+MUST_CHECK enum inro_err store_each(struct store *s, const struct record_type *t,
+				    const struct store_query *q, store_row_fn *row, void *arg);
+MUST_CHECK enum inro_err store_count(struct store *s, const struct record_type *t,
+				     const struct store_query *q, int64_t *ret);
+/* The database's own check of its files. */
+MUST_CHECK enum inro_err store_check(struct store *s);
+/* Where the records are, without credentials, for people. */
+const char *store_name(const struct store *s);
+
+#endif
