@@ -2,8 +2,8 @@
  * audit - every change and refusal as an event in a chain of hashes.
  *
  * 1. hash(n) = SHA-256 over the canonical encoding of event n with hash(n-1); see audit.c.
- * 2. Events are numbered from 1 without a gap; a head record holds the last number and hash, so that
- *    edits, swaps, deletions and a cut-off end all show.
+ * 2. Events are numbered from 1 without a gap; a head record holds the last number and hash, so
+ * that edits, swaps, deletions and a cut-off end all show.
  * 3. An event is written in the transaction of the change that it tells of.
  */
 #ifndef INRO_BACKOFFICE_CORE_AUDIT_H
@@ -28,11 +28,12 @@ MUST_CHECK enum inro_err audit_find(struct core *c, const struct audit_filter *f
 				    const struct page *page, struct event_list *ret);
 
 struct audit_report {
-	int64_t count;	   /* events checked */
-	int64_t broken;	   /* id of the first event that is not as written; 0: none */
+	int64_t count;	  /* events checked */
+	int64_t broken;	  /* id of the first event that is not as written; 0: none */
 	const char *what; /* what is wrong with it; NULL: nothing */
 };
-/* Reads the whole chain, of all tenants.  INRO_E_DAMAGED when it is broken; *ret is written then too. */
+/* Reads the whole chain, of all tenants.  INRO_E_DAMAGED when it is broken; *ret is written then
+ * too. */
 MUST_CHECK enum inro_err audit_verify(struct core *c, struct audit_report *ret);
 
 #endif

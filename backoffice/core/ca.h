@@ -10,7 +10,7 @@
 #ifndef INRO_BACKOFFICE_CORE_CA_H
 #define INRO_BACKOFFICE_CORE_CA_H
 
-#include "backoffice/core/cert.h"
+#include "backoffice/core/cred.h"
 
 struct ca_request {
 	const char *name;    /* 1 to 64 of [A-Za-z0-9._-] */
@@ -25,9 +25,9 @@ struct ca_request {
 
 struct ca_view {
 	struct ca rec;
-	char *parent_name; /* NULL: a root */
+	char *parent_name;   /* NULL: a root */
 	const char *why_not; /* why it can't issue now; NULL: it can */
-	int64_t credential; /* id of its certificate's record */
+	int64_t credential;  /* id of its certificate's record */
 };
 void ca_view_clear(struct ca_view *v);
 
@@ -49,7 +49,7 @@ struct chain {
 };
 void chain_clear(struct chain *l);
 MUST_CHECK enum inro_err ca_chain(struct core *c, const char *name, struct chain *ret);
-/* VERB_RETIRE: issues no more.  Its certificate is revoked by cert_revoke(). */
+/* VERB_RETIRE: issues no more.  Its certificate is revoked by cred_revoke(). */
 MUST_CHECK enum inro_err ca_move(struct core *c, const char *name, enum verb verb, const char *why,
 				 struct ca_view *ret);
 
@@ -57,8 +57,8 @@ struct crl_info {
 	int64_t number, this_update, next_update;
 	size_t entries;
 };
-/* A new CRL (DER) of everything this CA revoked or holds.  days 0: 7; never beyond the CA's own end.
- * A certificate leaves the list after the first CRL issued past its end (RFC 5280 3.3). */
+/* A new CRL (DER) of everything this CA revoked or holds.  days 0: 7; never beyond the CA's own
+ * end. A certificate leaves the list after the first CRL issued past its end (RFC 5280 3.3). */
 MUST_CHECK enum inro_err ca_crl(struct core *c, const char *name, unsigned days,
 				struct buf *ret_der, struct crl_info *ret_info);
 

@@ -1,8 +1,8 @@
 /*
  * core - one open back office: its database, the person at work, and the way to tokens.
  *
- * 1. Everything the back office does goes through a struct core: it runs as someone (actor, role) for
- *    one tenant, and each change and each refusal becomes an audit event.
+ * 1. Everything the back office does goes through a struct core: it runs as someone (actor, role)
+ * for one tenant, and each change and each refusal becomes an audit event.
  * 2. A change and its event are one transaction, durable before the function returns.
  * 3. Nothing is signed or written to a token while a database transaction is open.
  * 4. A struct core belongs to one thread at a time.

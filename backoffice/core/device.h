@@ -1,15 +1,15 @@
 /*
  * device - the registry of devices.
  *
- * An id is 1 to 64 characters of [A-Za-z0-9._:-]; other fields are UTF-8 without control characters,
- * up to 255 bytes.  A deleted device stays visible and its id can be given again.
+ * An id is 1 to 64 characters of [A-Za-z0-9._:-]; other fields are UTF-8 without control
+ * characters, up to 255 bytes.  A deleted device stays visible and its id can be given again.
  */
 #ifndef INRO_BACKOFFICE_CORE_DEVICE_H
 #define INRO_BACKOFFICE_CORE_DEVICE_H
 
 #include "backoffice/core/core.h"
 
-#define DEVICE_ID_MAX 64
+#define DEVICE_ID_MAX	 64
 #define DEVICE_FIELD_MAX 255
 
 /* NULL: not given. */
@@ -18,7 +18,7 @@ struct device_fields {
 };
 
 struct device_filter {
-	const char *id_prefix;	      /* NULL: any */
+	const char *id_prefix;		/* NULL: any */
 	const enum device_state *state; /* NULL: any but deleted */
 	bool with_deleted;
 };

@@ -1,9 +1,9 @@
 /*
- * lifecycle - the legal moves of devices, CAs and certificates, as data (after NIST SP 800-57 part 1,
- * chapter 7 and 8).
+ * lifecycle - the legal moves of devices, CAs and certificates, as data (after NIST SP 800-57 part
+ * 1, chapter 7 and 8).
  *
- * 1. Each kind of thing has one const table of rows (from, verb, to, least role).  What is not a row
- *    is refused, by naming what would be legal.
+ * 1. Each kind of thing has one const table of rows (from, verb, to, least role).  What is not a
+ * row is refused, by naming what would be legal.
  * 2. Nothing else in the back office decides about a state.
  */
 #ifndef INRO_BACKOFFICE_CORE_LIFECYCLE_H

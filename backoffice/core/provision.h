@@ -7,14 +7,15 @@
 #ifndef INRO_BACKOFFICE_CORE_PROVISION_H
 #define INRO_BACKOFFICE_CORE_PROVISION_H
 
-#include "backoffice/core/cert.h"
+#include "backoffice/core/cred.h"
 
 struct provision_request {
 	const char *device, *token, *ca, *profile;
 	const char *key_type; /* NULL: ec-p256 */
 	const char *label;    /* NULL: the device's id; refused when the token has it */
 	const char *subject;  /* NULL: CN=<device id> */
-	const char *const *sans; /* "DNS:…", "URI:…", "IP:…"; none: DNS and IP of the device's record */
+	const char *const
+		*sans; /* "DNS:…", "URI:…", "IP:…"; none: DNS and IP of the device's record */
 	size_t sans_n;
 	unsigned days; /* 0: the profile's */
 };
@@ -36,7 +37,7 @@ struct provision_step {
 struct provision_result {
 	struct provision_step steps[PROVISION_STAGE__MAX];
 	size_t n; /* steps that were done */
-	struct cert cert;
+	struct cred cert;
 };
 void provision_result_clear(struct provision_result *r);
 

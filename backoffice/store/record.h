@@ -1,5 +1,6 @@
 /*
- * record - what the back office keeps, as plain structs, and the tables that say how each is stored.
+ * record - what the back office keeps, as plain structs, and the tables that say how each is
+ * stored.
  *
  * 1. A record owns its text and bytes; X_clear() frees them and leaves it empty.
  * 2. NULL text is the empty text, an empty blob is no blob, 0 in a reference or time is none.
@@ -93,12 +94,13 @@ struct ca {
 struct credential {
 	int64_t id, tenant;
 	enum cred_kind kind;
-	enum cred_state state; /* as last recorded: see cert_shown_state() */
+	enum cred_state state; /* as last recorded: see cred_shown_state() */
 	int64_t device;	       /* 0: not bound to one */
 	int64_t ca;	       /* who issued it */
 	int64_t own_ca;	       /* the CA whose certificate this is; 0: an end entity's */
 	char *profile, *subject, *key_uri;
-	struct blob serial, fingerprint, key_hash, cert; /* both hashes SHA-256; key_hash of the SPKI */
+	struct blob serial, fingerprint, key_hash,
+		cert; /* both hashes SHA-256; key_hash of the SPKI */
 	int64_t not_before, not_after;
 	int64_t replaces;   /* the credential that this one took over from */
 	int64_t revoked_at; /* on the CRL since; stays when it is retired */
@@ -160,13 +162,13 @@ extern const struct record_type tenant_type, device_type, ca_type, credential_ty
 
 /* The row type that belongs to a pointer's type; anything else does not compile. */
 #define RECORD_TYPE(r)                                                                             \
-	_Generic((r),                                                                              \
-		struct tenant *: &tenant_type,                                                     \
-		struct device *: &device_type,                                                     \
-		struct ca *: &ca_type,                                                             \
-		struct credential *: &credential_type,                                             \
-		struct event *: &event_type,                                                       \
-		struct audit_head *: &audit_head_type)
+	_Generic((r), struct tenant *                                                              \
+		 : &tenant_type, struct device *                                                   \
+		 : &device_type, struct ca *                                                       \
+		 : &ca_type, struct credential *                                                   \
+		 : &credential_type, struct event *                                                \
+		 : &event_type, struct audit_head *                                                \
+		 : &audit_head_type)
 
 /* Frees everything the record of this type owns and zeroes it. */
 void record_clear(const struct record_type *t, void *record);

@@ -1,11 +1,13 @@
 /*
  * store - where the back office keeps its records: one interface, any database behind it.
  *
- * 1. Every write happens between store_begin(s, STORE_WRITE) and store_commit(); there is one writer
- *    at a time, in this process and among all that share the database.  What was committed is durable.
+ * 1. Every write happens between store_begin(s, STORE_WRITE) and store_commit(); there is one
+ * writer at a time, in this process and among all that share the database.  What was committed is
+ * durable.
  * 2. A failed call inside a transaction leaves the transaction open: the caller rolls back.
  * 3. Conditions name fields of the record's own table; values never become part of a query's text.
- * 4. Lists are in the order of ids and paged by "id after": a page's cost does not depend on its place.
+ * 4. Lists are in the order of ids and paged by "id after": a page's cost does not depend on its
+ * place.
  * 5. A struct store belongs to one thread at a time.
  */
 #ifndef INRO_BACKOFFICE_STORE_STORE_H
@@ -25,11 +27,11 @@ void store_close_ptr(struct store **s);
 
 enum store_access { STORE_READ, STORE_WRITE };
 
-/* STORE_READ: one steady view until the end.  STORE_WRITE waits for another writer, INRO_E_BUSY when
- * that takes too long.  Transactions don't nest. */
+/* STORE_READ: one steady view until the end.  STORE_WRITE waits for another writer, INRO_E_BUSY
+ * when that takes too long.  Transactions don't nest. */
 MUST_CHECK enum inro_err store_begin(struct store *s, enum store_access access);
 MUST_CHECK enum inro_err store_commit(struct store *s); /* on failure it is rolled back */
-void store_rollback(struct store *s);			 /* harmless outside a transaction */
+void store_rollback(struct store *s);			/* harmless outside a transaction */
 bool store_in_transaction(const struct store *s);
 
 enum store_op {
@@ -43,8 +45,8 @@ enum store_op {
 	STORE_OR,     /* what follows is an alternative to all before */
 };
 
-/* The value by the field's kind: number for FIELD_INT, FIELD_REF and FIELD_NAME (the enum), text for
- * FIELD_TEXT, bytes for FIELD_BLOB. */
+/* The value by the field's kind: number for FIELD_INT, FIELD_REF and FIELD_NAME (the enum), text
+ * for FIELD_TEXT, bytes for FIELD_BLOB. */
 struct store_cond {
 	const char *field;
 	enum store_op op;
@@ -57,10 +59,10 @@ struct store_cond {
 
 struct store_query {
 	const struct store_cond *conds;
-	size_t n;	/* up to STORE_COND_MAX */
-	int64_t after;	/* ids greater than this; when backward and not 0, smaller */
-	size_t limit;	/* 0: all */
-	bool backward;	/* greatest id first */
+	size_t n;      /* up to STORE_COND_MAX */
+	int64_t after; /* ids greater than this; when backward and not 0, smaller */
+	size_t limit;  /* 0: all */
+	bool backward; /* greatest id first */
 };
 
 /* Writes a new row.  id 0: the store gives one and puts it into the record.  INRO_E_EXISTS when a

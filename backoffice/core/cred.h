@@ -1,0 +1,85 @@
+/*
+ * cred - certificates as credentials: issue, find, renew, revoke, and the rest of their life.
+ *
+ * 1. A certificate leaves only after the transaction that recorded it.
+ * 2. A serial is 128 random bits, unique within its CA by a constraint of the store.
+ * 3. Expiry shows on reading (cred.state); it is recorded with the next move.
+ */
+#ifndef INRO_BACKOFFICE_CORE_CRED_H
+#define INRO_BACKOFFICE_CORE_CRED_H
+
+#include "backoffice/core/core.h"
+
+/* A certificate as people see it. */
+struct cred {
+	struct credential rec; /* rec.state is the recorded state */
+	enum cred_state state; /* what it is now */
+	char *device_id;       /* NULL: not bound to a device */
+	char *ca_name;	       /* who issued it */
+	const char *reason;    /* RFC 5280 name of why it is on the CRL; NULL: it is not */
+	char *own_ca_name;     /* the CA whose certificate it is; NULL: an end entity's */
+};
+void cred_clear(struct cred *c);
+
+struct cred_list {
+	struct cred *items;
+	size_t n;
+	int64_t next;
+};
+void cred_list_clear(struct cred_list *l);
+
+struct cred_request {
+	struct bytes csr; /* PKCS#10, DER or PEM */
+	const char *ca;
+	const char *profile;
+	const char *device;  /* NULL: none */
+	const char *key_uri; /* where the key is, if known */
+	unsigned days;	     /* 0: the profile's */
+};
+
+/* INRO_E_SIGNATURE: no proof of possession.  INRO_E_POLICY: the profile forbids it.  INRO_E_STATE:
+ * the CA can't issue, or the device may not have one. */
+MUST_CHECK enum inro_err cred_issue(struct core *c, const struct cred_request *r, struct cred *ret);
+
+struct cred_filter {
+	const char *device, *ca;      /* NULL: any */
+	const enum cred_state *state; /* as shown; NULL: any */
+	unsigned due_days;	      /* 0: any; else active and ending within so many days */
+};
+MUST_CHECK enum inro_err cred_find(struct core *c, const struct cred_filter *f,
+				   const struct page *page, struct cred_list *ret);
+
+/* A certificate is named by its id (decimal, up to 9 digits), its serial (hex), or the first 8 or
+ * more hex digits of its SHA-256 fingerprint; "id:", "serial:" and "sha256:" in front say which.
+ * Colons between hex digits are skipped.  INRO_E_NOT_FOUND, INRO_E_AMBIGUOUS. */
+MUST_CHECK enum inro_err cred_get(struct core *c, const char *ref, struct cred *ret);
+
+struct cred_renewal {
+	struct bytes csr; /* for a key that the back office can't reach; none: in the token */
+	bool new_key;	  /* makes another key in the same token */
+	unsigned days;	  /* 0: the profile's */
+};
+/* Issues a successor under the same CA, profile, subject and device; the old one is superseded in
+ * the same transaction.  With the key in a token the new certificate is put beside it. */
+MUST_CHECK enum inro_err cred_renew(struct core *c, const char *ref, const struct cred_renewal *r,
+				    struct cred *ret);
+
+/* Reasons by the names of RFC 5280 5.3.1: unspecified keyCompromise cACompromise affiliationChanged
+ * superseded cessationOfOperation privilegeWithdrawn aACompromise.  certificateHold is cred_move()
+ * with VERB_HOLD, removeFromCRL with VERB_RELEASE.  A CA's certificate takes the CA with it. */
+struct cred_revocation {
+	const char *reason; /* NULL: unspecified */
+	int64_t invalid_at; /* since when the key must be distrusted; 0: not said */
+	const char *why;    /* for the audit; NULL: not said */
+};
+MUST_CHECK enum inro_err cred_revoke(struct core *c, const char *ref,
+				     const struct cred_revocation *r, struct cred *ret);
+/* VERB_HOLD, VERB_RELEASE, VERB_RETIRE or VERB_ARCHIVE.  Retiring one that is still valid puts it
+ * on the CRL (superseded). */
+MUST_CHECK enum inro_err cred_move(struct core *c, const char *ref, enum verb verb, const char *why,
+				   struct cred *ret);
+
+/* The state that a record has at this time. */
+enum cred_state cred_shown_state(const struct credential *rec, int64_t now);
+
+#endif
