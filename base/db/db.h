@@ -8,6 +8,8 @@
  *    a file of a later version is refused (INRO_E_VERSION), one of another application
  *    (PRAGMA application_id) too (INRO_E_DAMAGED).
  * 4. A struct db belongs to one thread at a time.
+ * 5. A child of fork() opens its own: it may only db_close() what its parent had open, which then
+ *    leaves the parent's connection alone.
  */
 #ifndef INRO_BASE_DB_DB_H
 #define INRO_BASE_DB_DB_H
@@ -26,34 +28,43 @@ struct db_schema {
 	const char *what; /* "token store", for error texts */
 };
 
-enum db_mode { DB_READ_WRITE, DB_CREATE, DB_READ_ONLY };
+enum db_mode {
+	DB_READ_WRITE,
+	DB_CREATE,    /* makes the file (0600) if it is not there */
+	DB_READ_ONLY, /* changes nothing, not even an older version */
+};
 
+/* INRO_E_NOT_FOUND: no such file.  INRO_E_DAMAGED: not an SQLite file, not of this application, or
+ * empty.  Several processes may open, make and migrate one file at once. */
 MUST_CHECK enum inro_err db_open(const char *path, enum db_mode mode,
 				 const struct db_schema *schema, struct db **ret);
 void db_close(struct db *d); /* NULL is fine */
 void db_close_ptr(struct db **d);
+/* How long a write waits for another's before INRO_E_BUSY; ten seconds unless it is called. */
+void db_busy_timeout(struct db *d, int ms);
 
-MUST_CHECK enum inro_err db_begin(struct db *d);	/* IMMEDIATE */
-MUST_CHECK enum inro_err db_begin_read(struct db *d);	/* a steady view */
-MUST_CHECK enum inro_err db_commit(struct db *d);	/* on failure: rolled back */
-void db_rollback(struct db *d);				/* harmless outside a transaction */
+MUST_CHECK enum inro_err db_begin(struct db *d);      /* IMMEDIATE */
+MUST_CHECK enum inro_err db_begin_read(struct db *d); /* a steady view */
+MUST_CHECK enum inro_err db_commit(struct db *d);     /* on failure: rolled back */
+void db_rollback(struct db *d);			      /* harmless outside a transaction */
 bool db_in_transaction(const struct db *d);
 
 MUST_CHECK enum inro_err db_exec(struct db *d, const char *sql);
 
 /* The prepared statement for this SQL text.  The text must be a literal: statements are kept by
- * its address and reused.  Reset and unbound when handed out. */
+ * its address and reused.  Reset and unbound when handed out; what is not bound then is NULL. */
 MUST_CHECK enum inro_err db_stmt(struct db *d, const char *sql_literal, struct db_stmt **ret);
 void db_bind_int(struct db_stmt *s, int at, int64_t v); /* at counts from 1 */
-void db_bind_bytes(struct db_stmt *s, int at, struct bytes v); /* a blob; borrowed until db_reset */
-void db_bind_text(struct db_stmt *s, int at, const char *v);	/* NULL is NULL; borrowed */
+void db_bind_bytes(struct db_stmt *s, int at,
+		   struct bytes v); /* a blob, empty when v is; borrowed until db_reset */
+void db_bind_text(struct db_stmt *s, int at, const char *v); /* NULL is NULL; borrowed */
 /* INRO_OK with *ret_row: a row is there or it is done.  Binding failures show here.
  * On done or error the statement is reset. */
 MUST_CHECK enum inro_err db_step(struct db_stmt *s, bool *ret_row);
 /* Runs to the end, ignoring rows. */
 MUST_CHECK enum inro_err db_run(struct db_stmt *s);
 void db_reset(struct db_stmt *s);
-int64_t db_int(struct db_stmt *s, int column); /* from 0 */
+int64_t db_int(struct db_stmt *s, int column);	      /* from 0 */
 struct bytes db_bytes(struct db_stmt *s, int column); /* valid until the next step or reset */
 const char *db_text(struct db_stmt *s, int column);   /* never NULL; "" for NULL */
 bool db_is_null(struct db_stmt *s, int column);
@@ -62,7 +73,8 @@ int64_t db_last_id(struct db *d);
 int64_t db_changes(struct db *d); /* rows of the last INSERT, UPDATE, DELETE */
 /* Changes when another connection has written; costs a few microseconds. */
 MUST_CHECK enum inro_err db_data_version(struct db *d, int64_t *ret);
-/* A consistent copy to a new file, while in use; the copy is fsynced. */
+/* A consistent copy to a new file (0600, INRO_E_EXISTS when there is one), while in use; it is on
+ * disk before this returns, without what was deleted, and needs no other file beside it. */
 MUST_CHECK enum inro_err db_copy_to(struct db *d, const char *path);
 /* PRAGMA quick_check: INRO_E_DAMAGED with the first finding. */
 MUST_CHECK enum inro_err db_check(struct db *d);

@@ -1,0 +1,13 @@
+/* internal - what the files of base/cryptoki share. */
+#ifndef INRO_BASE_CRYPTOKI_INTERNAL_H
+#define INRO_BASE_CRYPTOKI_INTERNAL_H
+
+#include "base/cryptoki/client.h"
+
+/* A return value as our error, without detail.  What is not known is INRO_E_TOKEN. */
+enum inro_err ck_rv_err(CK_RV rv);
+
+/* The table's n-th row, for its test; NULL behind the last. */
+const char *ck_rv_row(size_t n, CK_RV *ret_rv, enum inro_err *ret_err);
+
+#endif

@@ -1,0 +1,99 @@
+/* copy - a consistent copy of a store in use, and the check of one. */
+#include "base/db/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+static enum inro_err sync_file(const char *path)
+{
+	AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) != 0)
+		return file_err(errno, path);
+	return INRO_OK;
+}
+
+static enum inro_err sync_folder_of(const char *path)
+{
+	AUTO(free_chars) char *dir = strdup(path);
+	char *slash;
+
+	if (!dir)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	slash = strrchr(dir, '/'); /* a plain path always has one */
+	slash[slash == dir] = '\0';
+	return file_sync_dir(dir);
+}
+
+static enum inro_err vacuum_into(struct db *d, const char *path)
+{
+	struct db_stmt *s;
+	enum inro_err e = db_stmt(d, "VACUUM INTO ?1", &s);
+
+	if (e != INRO_OK)
+		return e;
+	db_bind_text(s, 1, path);
+	return db_run(s);
+}
+
+/* Written beside it and renamed, so that the name never shows half a copy. */
+static enum inro_err copy_over(struct db *d, const char *part, const char *path)
+{
+	enum inro_err e = db_make_file(part);
+
+	if (e != INRO_OK)
+		return e;
+	e = vacuum_into(d, part);
+	if (e == INRO_OK)
+		e = sync_file(part);
+	if (e == INRO_OK && rename(part, path) != 0)
+		e = file_err(errno, path);
+	if (e == INRO_OK)
+		return sync_folder_of(path);
+	unlink(part);
+	return e;
+}
+
+enum inro_err db_copy_to(struct db *d, const char *path)
+{
+	AUTO(free_chars) char *to = NULL;
+	AUTO(free_chars) char *part = NULL;
+	enum inro_err e = db_plain_path(path, &to);
+
+	if (e != INRO_OK)
+		return e;
+	if (asprintf(&part, "%s.%ld.part", to, (long)getpid()) < 0) {
+		part = NULL;
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	}
+	e = db_make_file(to); /* reserves the name */
+	if (e != INRO_OK)
+		return e;
+	e = copy_over(d, part, to);
+	if (e != INRO_OK)
+		unlink(to);
+	return e;
+}
+
+enum inro_err db_check(struct db *d)
+{
+	struct db_stmt *s;
+	enum inro_err e = db_stmt(d, "PRAGMA quick_check(1)", &s);
+	bool row;
+
+	if (e == INRO_OK)
+		e = db_step(s, &row);
+	if (e != INRO_OK)
+		return e;
+	if (!row || strcmp(db_text(s, 0), "ok") != 0)
+		e = err_set(INRO_E_DAMAGED, "%s '%s': %s; restore it from a backup", d->what,
+			    d->path, row ? db_text(s, 0) : "the check gave no answer");
+	db_reset(s);
+	return e;
+}

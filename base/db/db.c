@@ -1,0 +1,291 @@
+/*
+ * db - a connection: how it is opened, who may open it, how a store grows to a later version.
+ *
+ * 1. Nothing is written to a file before its application id and version are known to be ours.
+ * 2. The version is read again under the write lock, so that two programs that open an old store
+ *    at once migrate it once.
+ */
+#include "base/db/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+
+#define DB_BUSY_MS   10000
+#define DB_VALUE_MAX (64 << 20)
+
+static const int open_flags[] = {
+	[DB_READ_WRITE] = SQLITE_OPEN_READWRITE,
+	[DB_CREATE] = SQLITE_OPEN_READWRITE,
+	[DB_READ_ONLY] = SQLITE_OPEN_READONLY,
+};
+
+enum inro_err db_plain_path(const char *path, char **ret)
+{
+	char *p;
+
+	if (!path || !*path)
+		return err_set(INRO_E_ARG, "a database needs a file name");
+	if (asprintf(&p, "%s%s", strchr(path, '/') == path ? "" : "./", path) < 0)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	*ret = p;
+	return INRO_OK;
+}
+
+enum inro_err db_make_file(const char *path)
+{
+	if (mknod(path, S_IFREG | 0600, 0) != 0)
+		return file_err(errno, path);
+	return INRO_OK;
+}
+
+static void nap(int ms)
+{
+	struct timespec t = { .tv_sec = 0, .tv_nsec = (long)ms * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+/* Commits take milliseconds: SQLite's own waiting, up to 100 ms a nap, would lose its turn. */
+static int busy_wait(void *arg, int tries)
+{
+	struct db *d = arg;
+	int64_t now = clock_monotonic_ms();
+
+	if (tries == 0)
+		d->busy_since = now;
+	if (now - d->busy_since >= d->busy_ms)
+		return 0;
+	nap(tries < 4 ? 1 : 1 + (int)(now % 7));
+	return 1;
+}
+
+void db_busy_timeout(struct db *d, int ms)
+{
+	d->busy_ms = ms;
+}
+
+static enum inro_err prepare_file(const char *path, enum db_mode mode)
+{
+	struct stat st;
+	enum inro_err e;
+
+	if (mode == DB_CREATE) {
+		e = db_make_file(path);
+		if (e != INRO_OK && e != INRO_E_EXISTS)
+			return e;
+	}
+	if (stat(path, &st) != 0)
+		return file_err(errno, path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(INRO_E_DAMAGED, "'%s' is not a file", path);
+	return INRO_OK;
+}
+
+static enum inro_err connect_file(struct db *d, enum db_mode mode)
+{
+	int flags = open_flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	int rc = db_connect(d->path, flags, &d->sqlite);
+
+	if (rc != SQLITE_OK)
+		return db_fail(d, rc, "opening it");
+	sqlite3_busy_handler(d->sqlite, busy_wait, d);
+	sqlite3_limit(d->sqlite, SQLITE_LIMIT_LENGTH, DB_VALUE_MAX);
+	/* A schema that somebody edited must not run functions of ours or write outside its rows;
+	 * a misspelt column must not become a string. */
+	sqlite3_db_config(d->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(d->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(d->sqlite, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+	sqlite3_db_config(d->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(d->sqlite, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	return INRO_OK;
+}
+
+static enum inro_err refuse_version(const struct db *d, const struct db_schema *schema, int64_t v)
+{
+	return err_set(INRO_E_VERSION,
+		       "%s '%s' has version %lld, this program knows up to %zu; use a later one",
+		       d->what, d->path, (long long)v, schema->n);
+}
+
+/* The version of a store that is ours; 0 for an empty file. */
+static enum inro_err identify(struct db *d, const struct db_schema *schema, int64_t *ret_version)
+{
+	int64_t id = 0, version = 0, tables = 0;
+	enum inro_err e = db_query_int(d, "PRAGMA application_id", &id);
+
+	if (e == INRO_OK)
+		e = db_query_int(d, "PRAGMA user_version", &version);
+	if (e == INRO_OK)
+		e = db_query_int(d, "SELECT count(*) FROM sqlite_schema", &tables);
+	if (e != INRO_OK)
+		return e;
+	if ((uint32_t)id != schema->application_id && (id || version || tables))
+		return err_set(INRO_E_DAMAGED, "'%s' is not a %s (application id %lld)", d->path,
+			       d->what, (long long)id);
+	if (version < 0 || (uint64_t)version > schema->n)
+		return refuse_version(d, schema, version);
+	*ret_version = version;
+	return INRO_OK;
+}
+
+static enum inro_err set_pragma(struct db *d, const char *name, uint32_t value)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof sql, "PRAGMA %s = %ld", name, (long)(int32_t)value);
+	return db_exec(d, sql);
+}
+
+static enum inro_err migrate_one(struct db *d, const struct db_schema *schema, int64_t from)
+{
+	enum inro_err e = INRO_OK;
+
+	if (from == 0)
+		e = set_pragma(d, "application_id", schema->application_id);
+	if (e == INRO_OK)
+		e = db_exec(d, schema->migrations[from]);
+	if (e == INRO_OK)
+		e = set_pragma(d, "user_version", (uint32_t)from + 1);
+	return e;
+}
+
+/* One step under the write lock; *version follows what is in the file. */
+static enum inro_err migrate_step(struct db *d, const struct db_schema *schema, int64_t *version)
+{
+	enum inro_err e = db_begin(d);
+
+	if (e != INRO_OK)
+		return e;
+	e = identify(d, schema, version);
+	if (e == INRO_OK && (uint64_t)*version < schema->n) {
+		e = migrate_one(d, schema, *version);
+		if (e == INRO_OK)
+			(*version)++;
+	}
+	if (e != INRO_OK) {
+		db_rollback(d);
+		return err_context(e, "bringing it to a later version");
+	}
+	return db_commit(d);
+}
+
+static enum inro_err migrate(struct db *d, const struct db_schema *schema, int64_t version)
+{
+	enum inro_err e = INRO_OK;
+
+	while (e == INRO_OK && (uint64_t)version < schema->n)
+		e = migrate_step(d, schema, &version);
+	return e;
+}
+
+static enum inro_err set_wal(struct db *d)
+{
+	struct db_stmt *s;
+	enum inro_err e = db_stmt(d, "PRAGMA journal_mode = WAL", &s);
+	bool row;
+
+	if (e == INRO_OK)
+		e = db_step(s, &row);
+	if (e != INRO_OK)
+		return e;
+	if (!row || strcmp(db_text(s, 0), "wal") != 0)
+		e = err_set(INRO_E_CONFIG,
+			    "%s '%s': this file system can't share a write-ahead log; "
+			    "put it on a local disk",
+			    d->what, d->path);
+	db_reset(s);
+	return e;
+}
+
+static enum inro_err make_durable(struct db *d)
+{
+	enum inro_err e = set_wal(d);
+
+	if (e != INRO_OK)
+		return e;
+	return db_exec(d, "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
+			  "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON");
+}
+
+static enum inro_err admit(struct db *d, enum db_mode mode, const struct db_schema *schema)
+{
+	int64_t version = 0;
+	enum inro_err e = identify(d, schema, &version);
+
+	if (e != INRO_OK)
+		return e;
+	if (version == 0 && mode != DB_CREATE)
+		return err_set(INRO_E_DAMAGED, "%s '%s' is empty; restore it from a backup",
+			       d->what, d->path);
+	if (mode != DB_READ_ONLY) {
+		e = make_durable(d);
+		return e == INRO_OK ? migrate(d, schema, version) : e;
+	}
+	if ((uint64_t)version < schema->n)
+		return err_set(INRO_E_VERSION,
+			       "%s '%s' has the earlier version %lld; open it once for writing",
+			       d->what, d->path, (long long)version);
+	return INRO_OK;
+}
+
+static struct db *db_new(const char *path, const char *what)
+{
+	struct db *d = calloc(1, sizeof *d);
+
+	if (!d || db_plain_path(path, &d->path) != INRO_OK) {
+		free(d);
+		return NULL;
+	}
+	d->what = what;
+	d->owner = getpid();
+	d->busy_ms = DB_BUSY_MS;
+	return d;
+}
+
+enum inro_err db_open(const char *path, enum db_mode mode, const struct db_schema *schema,
+		      struct db **ret)
+{
+	AUTO(db_close_ptr) struct db *d = NULL;
+	enum inro_err e;
+
+	if (!path || !*path)
+		return err_set(INRO_E_ARG, "a database needs a file name");
+	d = db_new(path, schema->what);
+	if (!d)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a database");
+	e = prepare_file(d->path, mode);
+	if (e == INRO_OK)
+		e = connect_file(d, mode);
+	if (e == INRO_OK)
+		e = admit(d, mode, schema);
+	if (e != INRO_OK)
+		return e;
+	*ret = d;
+	d = NULL;
+	return INRO_OK;
+}
+
+void db_close(struct db *d)
+{
+	if (!d)
+		return;
+	if (d->owner == getpid()) {
+		db_stmts_free(d);
+		sqlite3_close(d->sqlite);
+	}
+	free(d->path);
+	free(d);
+}
+
+void db_close_ptr(struct db **d)
+{
+	db_close(*d);
+}

@@ -1,0 +1,252 @@
+/*
+ * stmt - prepared statements, kept by the address of their text, and transactions.
+ *
+ * 1. A statement that is handed out holds no lock and no parameter.
+ * 2. A failed bind is remembered and told by the next step, which then does nothing.
+ */
+#include "base/db/internal.h"
+
+#include <stdlib.h>
+
+struct db_stmt {
+	struct db *db;
+	sqlite3_stmt *sqlite;
+	const char *sql;
+	struct db_stmt *next;
+	int bind_rc; /* the first failure since it was handed out */
+};
+
+static size_t bucket_of(const char *sql)
+{
+	uintptr_t a = (uintptr_t)sql;
+
+	return (size_t)((a >> 3) ^ (a >> 9)) % DB_STMT_BUCKETS;
+}
+
+static enum inro_err stmt_new(struct db *d, const char *sql, struct db_stmt **ret)
+{
+	struct db_stmt *s = calloc(1, sizeof *s);
+	size_t at = bucket_of(sql);
+	int rc;
+
+	if (!s)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a statement");
+	rc = sqlite3_prepare_v3(d->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->sqlite, NULL);
+	if (rc != SQLITE_OK) {
+		free(s);
+		return db_fail(d, rc, sql);
+	}
+	s->db = d;
+	s->sql = sql;
+	s->next = d->stmts[at];
+	d->stmts[at] = s;
+	*ret = s;
+	return INRO_OK;
+}
+
+enum inro_err db_stmt(struct db *d, const char *sql_literal, struct db_stmt **ret)
+{
+	struct db_stmt *s = d->stmts[bucket_of(sql_literal)];
+
+	while (s && s->sql != sql_literal)
+		s = s->next;
+	if (!s)
+		return stmt_new(d, sql_literal, ret);
+	db_reset(s);
+	*ret = s;
+	return INRO_OK;
+}
+
+void db_stmts_free(struct db *d)
+{
+	for (size_t i = 0; i < DB_STMT_BUCKETS; i++) {
+		while (d->stmts[i]) {
+			struct db_stmt *s = d->stmts[i];
+
+			d->stmts[i] = s->next;
+			sqlite3_finalize(s->sqlite);
+			free(s);
+		}
+	}
+}
+
+static void bound(struct db_stmt *s, int rc)
+{
+	if (rc != SQLITE_OK && s->bind_rc == SQLITE_OK)
+		s->bind_rc = rc;
+}
+
+void db_bind_int(struct db_stmt *s, int at, int64_t v)
+{
+	bound(s, sqlite3_bind_int64(s->sqlite, at, v));
+}
+
+void db_bind_bytes(struct db_stmt *s, int at, struct bytes v)
+{
+	/* A null pointer would make it NULL, and an empty value is not a missing one. */
+	const void *p = v.n ? v.p : (const uint8_t *)"";
+
+	bound(s, sqlite3_bind_blob64(s->sqlite, at, p, v.n, SQLITE_STATIC));
+}
+
+void db_bind_text(struct db_stmt *s, int at, const char *v)
+{
+	bound(s, sqlite3_bind_text(s->sqlite, at, v, -1, SQLITE_STATIC));
+}
+
+enum inro_err db_step(struct db_stmt *s, bool *ret_row)
+{
+	enum inro_err e = INRO_OK;
+	int rc = s->bind_rc;
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s->sqlite);
+	if (rc == SQLITE_ROW) {
+		*ret_row = true;
+		return INRO_OK;
+	}
+	if (rc != SQLITE_DONE)
+		e = db_fail(s->db, rc, s->sql);
+	else
+		*ret_row = false;
+	db_reset(s);
+	return e;
+}
+
+enum inro_err db_run(struct db_stmt *s)
+{
+	enum inro_err e = INRO_OK;
+	bool row = true;
+
+	while (e == INRO_OK && row)
+		e = db_step(s, &row);
+	return e;
+}
+
+void db_reset(struct db_stmt *s)
+{
+	sqlite3_reset(s->sqlite);
+	sqlite3_clear_bindings(s->sqlite);
+	s->bind_rc = SQLITE_OK;
+}
+
+int64_t db_int(struct db_stmt *s, int column)
+{
+	return sqlite3_column_int64(s->sqlite, column);
+}
+
+struct bytes db_bytes(struct db_stmt *s, int column)
+{
+	const void *p = sqlite3_column_blob(s->sqlite, column);
+
+	return BYTES(p, p ? (size_t)sqlite3_column_bytes(s->sqlite, column) : 0);
+}
+
+const char *db_text(struct db_stmt *s, int column)
+{
+	const unsigned char *t = sqlite3_column_text(s->sqlite, column);
+
+	return t ? (const char *)t : "";
+}
+
+bool db_is_null(struct db_stmt *s, int column)
+{
+	return sqlite3_column_type(s->sqlite, column) == SQLITE_NULL;
+}
+
+enum inro_err db_exec(struct db *d, const char *sql)
+{
+	int rc = sqlite3_exec(d->sqlite, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? INRO_OK : db_fail(d, rc, "running a script");
+}
+
+enum inro_err db_query_int(struct db *d, const char *sql, int64_t *ret)
+{
+	struct db_stmt *s;
+	enum inro_err e = db_stmt(d, sql, &s);
+	bool row;
+
+	if (e == INRO_OK)
+		e = db_step(s, &row);
+	if (e != INRO_OK)
+		return e;
+	*ret = row ? db_int(s, 0) : 0;
+	db_reset(s);
+	return INRO_OK;
+}
+
+static enum inro_err run_literal(struct db *d, const char *sql)
+{
+	struct db_stmt *s;
+	enum inro_err e = db_stmt(d, sql, &s);
+
+	return e == INRO_OK ? db_run(s) : e;
+}
+
+static enum inro_err begin(struct db *d, const char *sql)
+{
+	if (db_in_transaction(d))
+		return err_set(INRO_E_STATE, "%s '%s': a transaction is open already", d->what,
+			       d->path);
+	return run_literal(d, sql);
+}
+
+enum inro_err db_begin(struct db *d)
+{
+	return begin(d, "BEGIN IMMEDIATE");
+}
+
+enum inro_err db_begin_read(struct db *d)
+{
+	enum inro_err e = begin(d, "BEGIN");
+	int64_t ignored;
+
+	if (e != INRO_OK)
+		return e;
+	/* BEGIN alone looks at nothing; the view is that of the first read. */
+	e = db_query_int(d, "SELECT count(*) FROM sqlite_schema", &ignored);
+	if (e != INRO_OK)
+		db_rollback(d);
+	return e;
+}
+
+enum inro_err db_commit(struct db *d)
+{
+	enum inro_err e;
+
+	/* A full disk or a failed write ends the transaction by itself. */
+	if (!db_in_transaction(d))
+		return err_set(INRO_E_STATE, "%s '%s': there is no transaction to commit", d->what,
+			       d->path);
+	e = run_literal(d, "COMMIT");
+	if (e != INRO_OK)
+		db_rollback(d);
+	return e;
+}
+
+void db_rollback(struct db *d)
+{
+	if (db_in_transaction(d))
+		(void)sqlite3_exec(d->sqlite, "ROLLBACK", NULL, NULL, NULL);
+}
+
+bool db_in_transaction(const struct db *d)
+{
+	return !sqlite3_get_autocommit(d->sqlite);
+}
+
+int64_t db_last_id(struct db *d)
+{
+	return sqlite3_last_insert_rowid(d->sqlite);
+}
+
+int64_t db_changes(struct db *d)
+{
+	return sqlite3_changes64(d->sqlite);
+}
+
+enum inro_err db_data_version(struct db *d, int64_t *ret)
+{
+	return db_query_int(d, "PRAGMA data_version", ret);
+}

@@ -1,0 +1,24 @@
+/*
+ * scratch - a folder of a test program's own, removed when the program that made it ends.
+ *
+ * Children made by fork() may use it; they do not remove it.
+ */
+#ifndef INRO_TESTS_LIB_SCRATCH_H
+#define INRO_TESTS_LIB_SCRATCH_H
+
+#include <stddef.h>
+
+/* The folder; made at the first call.  Ends the program when it can't be made. */
+const char *scratch_dir(void);
+
+/* A path in it, in one of a few static rooms: good until the eighth call after this one. */
+const char *scratch_path(const char *name);
+
+/* Writes a file into it and returns its path. */
+const char *scratch_file(const char *name, const void *content, size_t n);
+
+/* Runs f(arg) in a child made by fork(); its result is the exit status that is returned,
+ * 256 + the signal when one ended it. */
+int scratch_child(int (*f)(void *), void *arg);
+
+#endif
