@@ -1,7 +1,8 @@
 /*
  * alg - the key types, hashes and signature algorithms of certificates, as tables.
  *
- * 1. Everything that names an algorithm (command words, OIDs, profiles, mechanisms) comes from here.
+ * 1. Everything that names an algorithm (command words, OIDs, profiles, mechanisms) comes from
+ * here.
  * 2. A signature algorithm's identifier is kept as finished DER: it is copied, never composed.
  * All data is constant; all functions may be called from any thread.
  */
@@ -14,12 +15,12 @@ enum pki_key { PKI_KEY_NONE, PKI_EC_P256, PKI_EC_P384, PKI_EC_P521, PKI_RSA, PKI
 
 struct pki_key_type {
 	enum pki_key id;
-	const char *name;	  /* "ec-p256", "rsa" */
-	const char *group;	  /* libcrypto's and people's name of the curve; NULL for RSA */
-	struct bytes curve;	  /* content octets of the named curve's OID; empty for RSA */
-	struct bytes algorithm;	  /* content octets of the key algorithm's OID */
-	unsigned bits;		  /* of an EC key; 0 for RSA */
-	unsigned field_octets;	  /* of one coordinate; 0 for RSA */
+	const char *name;	/* "ec-p256", "rsa" */
+	const char *group;	/* libcrypto's and people's name of the curve; NULL for RSA */
+	struct bytes curve;	/* content octets of the named curve's OID; empty for RSA */
+	struct bytes algorithm; /* content octets of the key algorithm's OID */
+	unsigned bits;		/* of an EC key; 0 for RSA */
+	unsigned field_octets;	/* of one coordinate; 0 for RSA */
 };
 
 /* NULL for PKI_KEY_NONE and nonsense. */
@@ -41,7 +42,7 @@ enum pki_hash { PKI_HASH_NONE, PKI_SHA256, PKI_SHA384, PKI_SHA512, PKI_HASH__MAX
 
 #define PKI_DIGEST_MAX 64
 
-const char *pki_hash_name(enum pki_hash h);   /* "sha256"; libcrypto knows it too */
+const char *pki_hash_name(enum pki_hash h); /* "sha256"; libcrypto knows it too */
 size_t pki_hash_octets(enum pki_hash h);
 /* PKI_HASH_NONE when there is no such name. */
 enum pki_hash pki_hash_find(const char *name);

@@ -7,16 +7,16 @@
 #include "backoffice/pki/ext.h"
 #include "backoffice/pki/pubkey.h"
 
-#define CERT_MAX ((size_t)64 << 10)
-#define CERT_SERIAL_MAX 20
+#define CERT_MAX	 ((size_t)64 << 10)
+#define CERT_SERIAL_MAX	 20
 #define CERT_FINGERPRINT 32
 /* 9999-12-31 23:59:59 UTC: no expiry (RFC 5280 4.1.2.5) */
 #define CERT_FOREVER INT64_C(253402300799)
 
 struct cert {
-	struct buf der; /* owned; everything below borrows from it */
-	struct bytes tbs; /* whole: what is signed */
-	struct bytes serial; /* magnitude, no leading zero */
+	struct buf der;		      /* owned; everything below borrows from it */
+	struct bytes tbs;	      /* whole: what is signed */
+	struct bytes serial;	      /* magnitude, no leading zero */
 	struct bytes issuer, subject; /* Names, whole */
 	int64_t not_before, not_after;
 	struct pubkey key;
@@ -24,11 +24,13 @@ struct cert {
 	const struct pki_sig *sig;
 	struct bytes signature;
 	uint8_t fingerprint[CERT_FINGERPRINT]; /* SHA-256 of the DER */
-	bool self_issued; /* issuer == subject, octet for octet */
+	bool self_issued;		       /* issuer == subject, octet for octet */
 };
 
 /* PEM (its first certificate) or DER.  INRO_E_SYNTAX, INRO_E_UNSUPPORTED, INRO_E_TOO_BIG. */
 MUST_CHECK enum inro_err cert_read(struct bytes input, struct cert *ret);
+/* A TBSCertificate alone, borrowed: no signature, no fingerprint, der empty. */
+MUST_CHECK enum inro_err cert_read_tbs(struct bytes tbs, struct cert *ret);
 void cert_clear(struct cert *c);
 /* The certificate's signature by this key. INRO_E_SIGNATURE. */
 MUST_CHECK enum inro_err cert_verify(const struct cert *c, const struct pubkey *issuer);

@@ -13,11 +13,11 @@
 #define CSR_MAX ((size_t)64 << 10) /* octets of input, PEM or DER */
 
 struct csr {
-	struct buf der; /* owned; everything below borrows from it */
-	struct bytes info; /* CertificationRequestInfo, whole: what is signed */
+	struct buf der;	      /* owned; everything below borrows from it */
+	struct bytes info;    /* CertificationRequestInfo, whole: what is signed */
 	struct bytes subject; /* Name, whole */
 	struct pubkey key;
-	struct ext_facts ext; /* what the extensionRequest attribute asks for */
+	struct ext_facts ext;	/* what the extensionRequest attribute asks for */
 	struct bytes challenge; /* challengePassword's characters; empty: none */
 	const struct pki_sig *sig;
 	struct bytes signature;
@@ -32,9 +32,9 @@ void csr_clear(struct csr *c);
 struct csr_plan {
 	struct bytes subject; /* Name, whole */
 	struct bytes spki;
-	struct bytes sans; /* GeneralNames content; empty: none */
+	struct bytes sans;	 /* GeneralNames content; empty: none */
 	unsigned key_usage, eku; /* 0: not asked for */
-	struct bytes challenge; /* empty: none; ASCII or UTF-8 */
+	struct bytes challenge;	 /* empty: none; ASCII or UTF-8 */
 };
 
 /* The bytes to sign, appended; pki_signed() makes the request of them. */

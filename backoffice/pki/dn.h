@@ -13,7 +13,7 @@
 
 #include "base/bytes.h"
 
-#define DN_MAX 4096   /* octets of a name's DER */
+#define DN_MAX	 4096 /* octets of a name's DER */
 #define DN_PARTS 32   /* RDNs */
 
 struct dn_type {
@@ -58,10 +58,14 @@ struct dn_part {
 	bool joined; /* in the same RDN as the part before it */
 };
 
-/* Walks: *rest starts as the name's DER content (dn_parts()). *ret_more false at the end. */
-MUST_CHECK enum inro_err dn_parts(struct bytes der, struct bytes *ret_rest);
-MUST_CHECK enum inro_err dn_next(struct bytes *rest, struct bytes *set, struct dn_part *ret,
-				 bool *ret_more);
+/* Goes through the parts in certificate order. */
+struct dn_walk {
+	struct bytes names, set;
+};
+
+MUST_CHECK enum inro_err dn_walk(struct bytes der, struct dn_walk *ret);
+/* *ret_more false: there was none, *ret is unchanged. */
+MUST_CHECK enum inro_err dn_next(struct dn_walk *w, struct dn_part *ret, bool *ret_more);
 
 bool dn_is_empty(struct bytes der);
 /* The value of the first part of that type ("CN"), as UTF-8; INRO_E_NOT_FOUND.  Appended. */

@@ -45,10 +45,11 @@ void eku_text(unsigned bits, struct buf *ret);
 
 /* What is known of an extension list.  Borrows. */
 struct ext_facts {
-	bool has_key_usage, has_eku, has_constraints, ca, unknown_critical;
+	bool has_key_usage, has_eku, has_constraints, ca;
+	bool key_usage_critical, constraints_critical, sans_critical, unknown_critical;
 	unsigned key_usage, eku;
-	int path_len;	  /* EXT_PATH_LEN_NONE */
-	struct bytes sans; /* GeneralNames content; empty: none */
+	int path_len;	       /* EXT_PATH_LEN_NONE */
+	struct bytes sans;     /* GeneralNames content; empty: none */
 	struct bytes ski, aki; /* key identifiers; empty: none */
 };
 

@@ -6,10 +6,10 @@
 
 #include "base/bytes.h"
 
-#define PEM_CERT "CERTIFICATE"
-#define PEM_CSR "CERTIFICATE REQUEST"
-#define PEM_CRL "X509 CRL"
-#define PEM_PUBLIC_KEY "PUBLIC KEY"
+#define PEM_CERT	"CERTIFICATE"
+#define PEM_CSR		"CERTIFICATE REQUEST"
+#define PEM_CRL		"X509 CRL"
+#define PEM_PUBLIC_KEY	"PUBLIC KEY"
 #define PEM_PRIVATE_KEY "PRIVATE KEY"
 
 /* Appends the block. */

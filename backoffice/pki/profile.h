@@ -13,7 +13,7 @@
 
 #include "backoffice/pki/alg.h"
 
-#define PROFILE_MAX ((size_t)64 << 10) /* octets of a file */
+#define PROFILE_MAX	   ((size_t)64 << 10) /* octets of a file */
 #define PROFILE_SAN_GROUPS 8
 
 enum profile_beyond {
@@ -35,18 +35,18 @@ struct profile {
 	unsigned hash; /* enum pki_hash; PKI_HASH_NONE: by the strength of the CA's key */
 	/* [subject] */
 	uint64_t subject_allowed, subject_required; /* bit: row of dn_type_at() */
-	char *subject_default; /* text with variables; NULL: none */
-	bool subject_fixed;    /* always the default, whatever the request says */
-	bool subject_bind;     /* a certificate for a device has its id as CN */
+	char *subject_default;			    /* text with variables; NULL: none */
+	bool subject_fixed; /* always the default, whatever the request says */
+	bool subject_bind;  /* a certificate for a device has its id as CN */
 	/* [san] */
-	unsigned san_allowed; /* bit 1 << enum san_kind */
+	unsigned san_allowed;			   /* bit 1 << enum san_kind */
 	unsigned san_required[PROFILE_SAN_GROUPS]; /* one bit of each group must be there */
 	size_t san_required_n;
 	char *san_default; /* blank-separated "DNS:…" texts with variables; NULL: none */
 	bool san_wildcard;
 	/* [usage] */
 	unsigned key_usage, key_usage_rsa, key_usage_ec; /* KU_…; the latter two are added */
-	unsigned extended; /* EKU_… */
+	unsigned extended;				 /* EKU_… */
 	bool extended_critical;
 	/* [constraints] */
 	bool ca;
@@ -71,7 +71,7 @@ MUST_CHECK enum inro_err profile_builtin(const char *name, struct profile *ret);
 /* One key of the file format, for documents and `profile show`. */
 struct profile_field {
 	const char *section, *key;
-	const char *values; /* "words of: dns ip uri email" */
+	const char *values;  /* "words of: dns ip uri email" */
 	const char *initial; /* its value when it is not given; "" none */
 	const char *help;
 };

@@ -12,16 +12,16 @@
 
 #include "backoffice/pki/alg.h"
 
-#define PUBKEY_RSA_MIN 1024u
-#define PUBKEY_RSA_MAX 16384u
+#define PUBKEY_RSA_MIN	 1024u
+#define PUBKEY_RSA_MAX	 16384u
 #define PUBKEY_ID_OCTETS 20
 
 /* Borrows from the SPKI it was read from. */
 struct pubkey {
 	enum pki_key type;
 	unsigned bits;
-	struct bytes spki;     /* whole DER */
-	struct bytes key_bits; /* the BIT STRING's octets */
+	struct bytes spki;		/* whole DER */
+	struct bytes key_bits;		/* the BIT STRING's octets */
 	struct bytes modulus, exponent; /* RSA: magnitudes */
 };
 

@@ -12,8 +12,8 @@
 
 #include "base/bytes.h"
 
-#define SAN_MAX 256	   /* names in one certificate */
-#define SAN_OCTETS 16384   /* content octets of the list */
+#define SAN_MAX	   256	 /* names in one certificate */
+#define SAN_OCTETS 16384 /* content octets of the list */
 
 enum san_kind { SAN_DNS, SAN_IP, SAN_URI, SAN_EMAIL, SAN_OTHER, SAN__MAX };
 

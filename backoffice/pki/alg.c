@@ -1,0 +1,192 @@
+#include "backoffice/pki/alg.h"
+
+#include <string.h>
+
+#include "backoffice/pki/crypt.h"
+#include "base/der.h"
+
+#define OCTETS(s)                                                                                  \
+	{                                                                                          \
+		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
+	}
+
+#define OID_EC	"\x2a\x86\x48\xce\x3d\x02\x01"
+#define OID_RSA "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
+
+static const struct pki_key_type key_types[] = {
+	[PKI_EC_P256] = { .id = PKI_EC_P256,
+			  .name = "ec-p256",
+			  .group = "P-256",
+			  .curve = OCTETS("\x2a\x86\x48\xce\x3d\x03\x01\x07"),
+			  .algorithm = OCTETS(OID_EC),
+			  .bits = 256,
+			  .field_octets = 32 },
+	[PKI_EC_P384] = { .id = PKI_EC_P384,
+			  .name = "ec-p384",
+			  .group = "P-384",
+			  .curve = OCTETS("\x2b\x81\x04\x00\x22"),
+			  .algorithm = OCTETS(OID_EC),
+			  .bits = 384,
+			  .field_octets = 48 },
+	[PKI_EC_P521] = { .id = PKI_EC_P521,
+			  .name = "ec-p521",
+			  .group = "P-521",
+			  .curve = OCTETS("\x2b\x81\x04\x00\x23"),
+			  .algorithm = OCTETS(OID_EC),
+			  .bits = 521,
+			  .field_octets = 66 },
+	[PKI_RSA] = { .id = PKI_RSA, .name = "rsa", .algorithm = OCTETS(OID_RSA) },
+};
+
+const struct pki_key_type *pki_key_type(enum pki_key k)
+{
+	return k > PKI_KEY_NONE && k < PKI_KEY__MAX ? &key_types[k] : NULL;
+}
+
+static const struct pki_key_kind kinds[] = {
+	{ "ec-p256", PKI_EC_P256, 256 }, { "ec-p384", PKI_EC_P384, 384 },
+	{ "ec-p521", PKI_EC_P521, 521 }, { "rsa-2048", PKI_RSA, 2048 },
+	{ "rsa-3072", PKI_RSA, 3072 },	 { "rsa-4096", PKI_RSA, 4096 },
+};
+
+const struct pki_key_kind *pki_key_kind_at(size_t i)
+{
+	return i < ARRAY_LEN(kinds) ? &kinds[i] : NULL;
+}
+
+enum inro_err pki_key_kind_find(const char *name, const struct pki_key_kind **ret)
+{
+	SCOPED(buf) known = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (!strcmp(kinds[i].name, name)) {
+			*ret = &kinds[i];
+			return INRO_OK;
+		}
+		buf_addf(&known, "%s%s", i ? ", " : "", kinds[i].name);
+	}
+	return err_set(INRO_E_UNSUPPORTED, "no key type is called '%.64s'; there are %.*s", name,
+		       (int)known.n, (const char *)known.p);
+}
+
+static const struct {
+	const char *name;
+	size_t octets;
+} hashes[PKI_HASH__MAX] = {
+	[PKI_SHA256] = { "sha256", 32 },
+	[PKI_SHA384] = { "sha384", 48 },
+	[PKI_SHA512] = { "sha512", 64 },
+};
+
+const char *pki_hash_name(enum pki_hash h)
+{
+	return h < PKI_HASH__MAX ? hashes[h].name : NULL;
+}
+
+size_t pki_hash_octets(enum pki_hash h)
+{
+	return h < PKI_HASH__MAX ? hashes[h].octets : 0;
+}
+
+enum pki_hash pki_hash_find(const char *name)
+{
+	for (int h = PKI_HASH_NONE + 1; h < PKI_HASH__MAX; h++)
+		if (!strcmp(hashes[h].name, name))
+			return (enum pki_hash)h;
+	return PKI_HASH_NONE;
+}
+
+#define ECDSA_WITH(last) OCTETS("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03" last)
+#define RSA_WITH(last)	 OCTETS("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01" last "\x05\x00")
+/* RFC 4055 3.1: hash, MGF1 with the same hash, salt as long as the hash. */
+#define SHA_ID(last) "\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02" last "\x05\x00"
+#define MGF1	     "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08"
+#define PSS_WITH(last, salt)                                                                       \
+	OCTETS("\x30\x41\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\x30\x34\xa0\x0f" SHA_ID(      \
+		last) "\xa1\x1c\x30\x1a" MGF1 SHA_ID(last) "\xa2\x03\x02\x01" salt)
+
+static const struct pki_sig sigs[] = {
+	{ "ecdsa-with-SHA256", false, PKI_PAD_NONE, PKI_SHA256, ECDSA_WITH("\x02") },
+	{ "ecdsa-with-SHA384", false, PKI_PAD_NONE, PKI_SHA384, ECDSA_WITH("\x03") },
+	{ "ecdsa-with-SHA512", false, PKI_PAD_NONE, PKI_SHA512, ECDSA_WITH("\x04") },
+	{ "sha256WithRSAEncryption", true, PKI_PAD_PKCS1, PKI_SHA256, RSA_WITH("\x0b") },
+	{ "sha384WithRSAEncryption", true, PKI_PAD_PKCS1, PKI_SHA384, RSA_WITH("\x0c") },
+	{ "sha512WithRSAEncryption", true, PKI_PAD_PKCS1, PKI_SHA512, RSA_WITH("\x0d") },
+	{ "rsassaPss-SHA256", true, PKI_PAD_PSS, PKI_SHA256, PSS_WITH("\x01", "\x20") },
+	{ "rsassaPss-SHA384", true, PKI_PAD_PSS, PKI_SHA384, PSS_WITH("\x02", "\x30") },
+	{ "rsassaPss-SHA512", true, PKI_PAD_PSS, PKI_SHA512, PSS_WITH("\x03", "\x40") },
+};
+
+const struct pki_sig *pki_sig_at(size_t i)
+{
+	return i < ARRAY_LEN(sigs) ? &sigs[i] : NULL;
+}
+
+/* RFC 4055 5: the NULL belongs there, and writers forget it. */
+static bool is_without_null(const struct pki_sig *s, struct bytes identifier)
+{
+	return s->padding == PKI_PAD_PKCS1 && identifier.n == s->identifier.n - 2 &&
+	       identifier.p[1] == s->identifier.p[1] - 2 &&
+	       !memcmp(identifier.p + 2, s->identifier.p + 2, identifier.n - 2);
+}
+
+enum inro_err pki_sig_find(struct bytes identifier, const struct pki_sig **ret)
+{
+	struct bytes content, oid;
+	char text[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(sigs); i++)
+		if (bytes_equal(sigs[i].identifier, identifier) ||
+		    is_without_null(&sigs[i], identifier)) {
+			*ret = &sigs[i];
+			return INRO_OK;
+		}
+	if (der_only(identifier, DER_SEQUENCE, &content) || der_take(&content, DER_OID, &oid) ||
+	    der_oid_text(oid, text, sizeof text))
+		return err_set(INRO_E_SYNTAX, "a signature algorithm that can't be read");
+	return err_set(INRO_E_UNSUPPORTED, "signature algorithm %s, or its parameters", text);
+}
+
+static const enum pki_hash usual_hash[PKI_KEY__MAX] = {
+	[PKI_EC_P256] = PKI_SHA256,
+	[PKI_EC_P384] = PKI_SHA384,
+	[PKI_EC_P521] = PKI_SHA512,
+	[PKI_RSA] = PKI_SHA256,
+};
+
+enum inro_err pki_sig_for(enum pki_key key, enum pki_hash hash, const struct pki_sig **ret)
+{
+	bool rsa = key == PKI_RSA;
+
+	if (!pki_key_type(key))
+		return err_set(INRO_E_KEY_TYPE, "a key of this type can't sign certificates");
+	if (hash == PKI_HASH_NONE)
+		hash = usual_hash[key];
+	for (size_t i = 0; i < ARRAY_LEN(sigs); i++)
+		if (sigs[i].rsa == rsa && sigs[i].hash == hash && sigs[i].padding != PKI_PAD_PSS) {
+			*ret = &sigs[i];
+			return INRO_OK;
+		}
+	return err_set(INRO_E_UNSUPPORTED, "no signature algorithm for this key and hash");
+}
+
+enum inro_err pki_digest(enum pki_hash h, struct bytes data, uint8_t ret[static PKI_DIGEST_MAX])
+{
+	const EVP_MD *md = crypt_md(h);
+
+	if (!md || !EVP_Digest(data.p, data.n, ret, NULL, md, NULL))
+		return crypt_err("computing a digest");
+	return INRO_OK;
+}
+
+enum inro_err pki_signed(struct bytes tbs, const struct pki_sig *sig, struct bytes signature,
+			 struct buf *ret)
+{
+	size_t mark = der_begin(ret, DER_SEQUENCE);
+
+	buf_add(ret, tbs);
+	buf_add(ret, sig->identifier);
+	der_add_bits(ret, signature);
+	der_end(ret, mark);
+	return buf_err(ret);
+}

@@ -1,0 +1,262 @@
+#include "backoffice/pki/pubkey.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/param_build.h>
+#include <openssl/rsa.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backoffice/pki/crypt.h"
+#include "base/der.h"
+
+#define POINT_UNCOMPRESSED 4
+#define EXPONENT_OCTETS	   4
+
+static const struct pki_key_type *type_by_algorithm(struct bytes oid)
+{
+	for (int k = PKI_KEY_NONE + 1; k < PKI_KEY__MAX; k++)
+		if (bytes_equal(pki_key_type((enum pki_key)k)->algorithm, oid))
+			return pki_key_type((enum pki_key)k);
+	return NULL;
+}
+
+static const struct pki_key_type *type_by_curve(struct bytes oid)
+{
+	for (int k = PKI_KEY_NONE + 1; k < PKI_KEY__MAX; k++)
+		if (oid.n && bytes_equal(pki_key_type((enum pki_key)k)->curve, oid))
+			return pki_key_type((enum pki_key)k);
+	return NULL;
+}
+
+/* RFC 5480 2.1.1: namedCurve is all there may be. */
+static enum inro_err read_ec(struct bytes parameters, struct pubkey *k)
+{
+	const struct pki_key_type *t;
+	struct bytes oid;
+	char text[64];
+
+	if (der_peek(parameters) == DER_SEQUENCE)
+		return err_set(INRO_E_UNSUPPORTED,
+			       "an EC key with explicit curve parameters; only named curves are "
+			       "taken");
+	if (der_only(parameters, DER_OID, &oid))
+		return err_set(INRO_E_SYNTAX, "an EC key without a named curve");
+	t = type_by_curve(oid);
+	if (!t)
+		return err_set(INRO_E_UNSUPPORTED,
+			       "an EC key on curve %s; P-256, P-384 and P-521 "
+			       "are taken",
+			       der_oid_text(oid, text, sizeof text) ? "?" : text);
+	if (k->key_bits.n != 1 + 2 * (size_t)t->field_octets ||
+	    k->key_bits.p[0] != POINT_UNCOMPRESSED)
+		return err_set(INRO_E_SYNTAX, "an EC key whose point is not an uncompressed one "
+					      "of its curve");
+	k->type = t->id;
+	k->bits = t->bits;
+	return INRO_OK;
+}
+
+static unsigned bit_length(struct bytes m)
+{
+	unsigned bits = (unsigned)m.n * 8;
+
+	for (unsigned mask = 0x80; m.n && mask && !(m.p[0] & mask); mask >>= 1)
+		bits--;
+	return bits;
+}
+
+static enum inro_err check_rsa(const struct pubkey *k)
+{
+	struct bytes e = k->exponent;
+
+	if (k->bits < PUBKEY_RSA_MIN || k->bits > PUBKEY_RSA_MAX)
+		return err_set(INRO_E_POLICY, "an RSA key of %u bits; %u to %u are taken", k->bits,
+			       PUBKEY_RSA_MIN, PUBKEY_RSA_MAX);
+	if (!(k->modulus.p[k->modulus.n - 1] & 1))
+		return err_set(INRO_E_POLICY, "an RSA key with an even modulus");
+	if (e.n > EXPONENT_OCTETS || !(e.p[e.n - 1] & 1) || (e.n == 1 && e.p[0] < 3))
+		return err_set(INRO_E_POLICY, "an RSA key whose public exponent is not an odd "
+					      "number from 3 to 2^32");
+	return INRO_OK;
+}
+
+/* RFC 8017 A.1.1, A.1: parameters are NULL. */
+static enum inro_err read_rsa(struct bytes parameters, struct pubkey *k)
+{
+	struct bytes seq, null;
+	enum inro_err e = INRO_OK;
+
+	if (parameters.n)
+		e = der_only(parameters, DER_NULL, &null);
+	if (!e && parameters.n && null.n)
+		e = err_set(INRO_E_SYNTAX, "a NULL that is not empty");
+	if (!e)
+		e = der_only(k->key_bits, DER_SEQUENCE, &seq);
+	if (!e)
+		e = der_take_unsigned(&seq, &k->modulus);
+	if (!e)
+		e = der_take_unsigned(&seq, &k->exponent);
+	if (e)
+		return e;
+	if (seq.n)
+		return err_set(INRO_E_SYNTAX, "something follows the exponent of an RSA key");
+	k->type = PKI_RSA;
+	k->bits = bit_length(k->modulus);
+	return check_rsa(k);
+}
+
+enum inro_err pubkey_read(struct bytes spki, struct pubkey *ret)
+{
+	struct pubkey k = { .spki = spki };
+	struct bytes seq, algorithm, oid;
+	const struct pki_key_type *t;
+	char text[64];
+	enum inro_err e = der_only(spki, DER_SEQUENCE, &seq);
+
+	if (!e)
+		e = der_take(&seq, DER_SEQUENCE, &algorithm);
+	if (!e)
+		e = der_take(&algorithm, DER_OID, &oid);
+	if (!e)
+		e = der_take_bits(&seq, &k.key_bits);
+	if (e)
+		return e;
+	if (seq.n)
+		return err_set(INRO_E_SYNTAX, "something follows a public key");
+	t = type_by_algorithm(oid);
+	if (!t)
+		return err_set(INRO_E_UNSUPPORTED,
+			       "a public key of algorithm %s; RSA and EC are "
+			       "taken",
+			       der_oid_text(oid, text, sizeof text) ? "?" : text);
+	e = t->id == PKI_RSA ? read_rsa(algorithm, &k) : read_ec(algorithm, &k);
+	if (!e)
+		*ret = k;
+	return e;
+}
+
+enum inro_err pubkey_id(const struct pubkey *k, uint8_t ret[static PUBKEY_ID_OCTETS])
+{
+	uint8_t digest[PKI_DIGEST_MAX];
+	enum inro_err e = pki_digest(PKI_SHA256, k->key_bits, digest);
+
+	if (!e)
+		memcpy(ret, digest, PUBKEY_ID_OCTETS);
+	return e;
+}
+
+void pubkey_name(const struct pubkey *k, char *out, size_t cap)
+{
+	const struct pki_key_type *t = pki_key_type(k->type);
+
+	if (k->type == PKI_RSA)
+		snprintf(out, cap, "rsa-%u", k->bits);
+	else
+		snprintf(out, cap, "%s", t ? t->name : "unknown");
+}
+
+/* ---- libcrypto verifies ---- */
+
+static void pkey_free(EVP_PKEY **p)
+{
+	EVP_PKEY_free(*p);
+}
+
+static void pkey_ctx_free(EVP_PKEY_CTX **p)
+{
+	EVP_PKEY_CTX_free(*p);
+}
+
+static void md_ctx_free(EVP_MD_CTX **p)
+{
+	EVP_MD_CTX_free(*p);
+}
+
+static void params_free(OSSL_PARAM **p)
+{
+	OSSL_PARAM_free(*p);
+}
+
+static void params_bld_free(OSSL_PARAM_BLD **p)
+{
+	OSSL_PARAM_BLD_free(*p);
+}
+
+static void bn_free(BIGNUM **p)
+{
+	BN_free(*p);
+}
+
+static EVP_PKEY *from_params(const char *algorithm, OSSL_PARAM *params)
+{
+	AUTO(pkey_ctx_free)
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(crypt_libctx(), algorithm, NULL);
+	EVP_PKEY *pkey = NULL;
+
+	if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) <= 0 ||
+	    EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) <= 0)
+		return NULL;
+	return pkey;
+}
+
+static EVP_PKEY *ec_pkey(const struct pubkey *k)
+{
+	AUTO(params_bld_free) OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	AUTO(params_free) OSSL_PARAM *params = NULL;
+
+	if (bld &&
+	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME,
+					    pki_key_type(k->type)->group, 0) &&
+	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, k->key_bits.p,
+					     k->key_bits.n))
+		params = OSSL_PARAM_BLD_to_param(bld);
+	return from_params("EC", params);
+}
+
+static EVP_PKEY *rsa_pkey(const struct pubkey *k)
+{
+	AUTO(params_bld_free) OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	AUTO(params_free) OSSL_PARAM *params = NULL;
+	AUTO(bn_free) BIGNUM *n = BN_bin2bn(k->modulus.p, (int)k->modulus.n, NULL);
+	AUTO(bn_free) BIGNUM *e = BN_bin2bn(k->exponent.p, (int)k->exponent.n, NULL);
+
+	if (bld && n && e && OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n) &&
+	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, e))
+		params = OSSL_PARAM_BLD_to_param(bld);
+	return from_params("RSA", params);
+}
+
+static bool set_pss(EVP_PKEY_CTX *ctx)
+{
+	return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) > 0;
+}
+
+enum inro_err pubkey_verify(const struct pubkey *k, const struct pki_sig *sig, struct bytes message,
+			    struct bytes signature)
+{
+	AUTO(pkey_free) EVP_PKEY *pkey = NULL;
+	AUTO(md_ctx_free) EVP_MD_CTX *ctx = NULL;
+	EVP_PKEY_CTX *pctx = NULL;
+	bool good;
+
+	if (sig->rsa != (k->type == PKI_RSA))
+		return err_set(INRO_E_KEY_TYPE, "signature algorithm %s does not fit the key",
+			       sig->name);
+	pkey = sig->rsa ? rsa_pkey(k) : ec_pkey(k);
+	if (!pkey) {
+		ERR_clear_error();
+		return err_set(INRO_E_SYNTAX, "the public key is not a point of its curve or "
+					      "not a key");
+	}
+	ctx = EVP_MD_CTX_new();
+	if (!ctx ||
+	    EVP_DigestVerifyInit_ex(ctx, &pctx, pki_hash_name(sig->hash), crypt_libctx(), NULL,
+				    pkey, NULL) <= 0 ||
+	    (sig->padding == PKI_PAD_PSS && !set_pss(pctx)))
+		return crypt_err("verifying a signature");
+	good = EVP_DigestVerify(ctx, signature.p, signature.n, message.p, message.n) == 1;
+	ERR_clear_error();
+	return good ? INRO_OK : err_set(INRO_E_SIGNATURE, "the signature does not verify");
+}
