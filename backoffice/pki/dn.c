@@ -9,30 +9,29 @@
 	{                                                                                          \
 		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
 	}
-#define X520(last)    OCTETS("\x55\x04" last)
-#define PILOT(last)   OCTETS("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01" last)
-#define UB_NAME	      32768 /* RFC 5280 Appendix A */
-#define UTF8(min, ub) .min = (min), .max = (ub), .tag = DER_UTF8_STRING
+#define X520(last)  OCTETS("\x55\x04" last)
+#define PILOT(last) OCTETS("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01" last)
+#define UB_NAME	    32768 /* RFC 5280 Appendix A */
 
 /* Bounds: RFC 5280 Appendix A and X.520; profiles know the rows by their number. */
 static const struct dn_type types[] = {
-	{ "CN", "commonName", "2.5.4.3", X520("\x03"), UTF8(1, 64) },
-	{ "O", "organizationName", "2.5.4.10", X520("\x0a"), UTF8(1, 64) },
-	{ "OU", "organizationalUnitName", "2.5.4.11", X520("\x0b"), UTF8(1, 64) },
-	{ "L", "localityName", "2.5.4.7", X520("\x07"), UTF8(1, 128) },
-	{ "ST", "stateOrProvinceName", "2.5.4.8", X520("\x08"), UTF8(1, 128) },
+	{ "CN", "commonName", "2.5.4.3", X520("\x03"), 1, 64, DER_UTF8_STRING },
+	{ "O", "organizationName", "2.5.4.10", X520("\x0a"), 1, 64, DER_UTF8_STRING },
+	{ "OU", "organizationalUnitName", "2.5.4.11", X520("\x0b"), 1, 64, DER_UTF8_STRING },
+	{ "L", "localityName", "2.5.4.7", X520("\x07"), 1, 128, DER_UTF8_STRING },
+	{ "ST", "stateOrProvinceName", "2.5.4.8", X520("\x08"), 1, 128, DER_UTF8_STRING },
 	{ "C", "countryName", "2.5.4.6", X520("\x06"), 2, 2, DER_PRINTABLE_STRING },
 	{ "serialNumber", "serialNumber", "2.5.4.5", X520("\x05"), 1, 64, DER_PRINTABLE_STRING },
 	{ "emailAddress", "emailAddress", "1.2.840.113549.1.9.1",
 	  OCTETS("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"), 1, 255, DER_IA5_STRING },
 	{ "DC", "domainComponent", "0.9.2342.19200300.100.1.25", PILOT("\x19"), 1, 63,
 	  DER_IA5_STRING },
-	{ "UID", "userId", "0.9.2342.19200300.100.1.1", PILOT("\x01"), UTF8(1, 256) },
-	{ "title", "title", "2.5.4.12", X520("\x0c"), UTF8(1, 64) },
-	{ "GN", "givenName", "2.5.4.42", X520("\x2a"), UTF8(1, UB_NAME) },
-	{ "SN", "surname", "2.5.4.4", X520("\x04"), UTF8(1, UB_NAME) },
-	{ "street", "streetAddress", "2.5.4.9", X520("\x09"), UTF8(1, 128) },
-	{ "postalCode", "postalCode", "2.5.4.17", X520("\x11"), UTF8(1, 40) },
+	{ "UID", "userId", "0.9.2342.19200300.100.1.1", PILOT("\x01"), 1, 256, DER_UTF8_STRING },
+	{ "title", "title", "2.5.4.12", X520("\x0c"), 1, 64, DER_UTF8_STRING },
+	{ "GN", "givenName", "2.5.4.42", X520("\x2a"), 1, UB_NAME, DER_UTF8_STRING },
+	{ "SN", "surname", "2.5.4.4", X520("\x04"), 1, UB_NAME, DER_UTF8_STRING },
+	{ "street", "streetAddress", "2.5.4.9", X520("\x09"), 1, 128, DER_UTF8_STRING },
+	{ "postalCode", "postalCode", "2.5.4.17", X520("\x11"), 1, 40, DER_UTF8_STRING },
 };
 
 const struct dn_type *dn_type_at(size_t i)
@@ -174,8 +173,8 @@ static enum inro_err take_part(const struct syntax *syn, struct bytes *in, struc
 	if (!eq)
 		return err_set(INRO_E_SYNTAX, "'%.*s' is not TYPE=value", (int)(n < 64 ? n : 64),
 			       (const char *)in->p);
-	ret->type = trim(BYTES(in->p, eq - in->p));
-	ret->value = trim(BYTES(eq + 1, in->p + n - eq - 1));
+	ret->type = trim(BYTES(in->p, (size_t)(eq - in->p)));
+	ret->value = trim(BYTES(eq + 1, (size_t)(in->p + n - eq - 1)));
 	if (n + 1 == in->n)
 		return err_set(INRO_E_SYNTAX, "nothing follows the last '%c'", syn->separator);
 	*in = n < in->n ? BYTES(in->p + n + 1, in->n - n - 1) : BYTES_NONE;
@@ -345,12 +344,9 @@ static enum inro_err check_part(const struct dn_part *p)
 
 	if (p->joined)
 		return err_set(INRO_E_UNSUPPORTED, "a name part with several attributes");
-	if (!p->type) {
-		enum inro_err e = der_oid_text(p->oid, oid, sizeof oid);
-
-		return e ? e
-			 : err_set(INRO_E_UNSUPPORTED, "a name has an attribute of type %s", oid);
-	}
+	if (!p->type)
+		return err_set(INRO_E_UNSUPPORTED, "a name has an attribute of type %s",
+			       der_oid_text(p->oid, oid, sizeof oid) ? "?" : oid);
 	if (p->tag != p->type->tag &&
 	    !(p->type->tag == DER_UTF8_STRING && p->tag == DER_PRINTABLE_STRING))
 		return err_set(INRO_E_UNSUPPORTED, "%s is written as string type %02x",
@@ -400,7 +396,9 @@ enum inro_err dn_value(struct bytes der, const char *type, struct buf *ret)
 		buf_add(ret, p.value);
 		return buf_err(ret);
 	}
-	return e ? e : err_set(INRO_E_NOT_FOUND, "the name has no %s", type);
+	if (!e)
+		e = err_set(INRO_E_NOT_FOUND, "the name has no %s", type);
+	return e;
 }
 
 /* ---- DER to text ---- */

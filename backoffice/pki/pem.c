@@ -96,7 +96,7 @@ static bool decode(struct bytes body, struct buf *out)
 	struct quad q = { 0 };
 
 	for (size_t i = 0; i < body.n; i++) {
-		if (q.n < 0 && !strchr("\r\n\t ", body.p[i]))
+		if (q.n < 0 && !memchr("\r\n\t ", body.p[i], 4))
 			return false;
 		if (q.n >= 0 && !body_char(&q, body.p[i], out))
 			return false;

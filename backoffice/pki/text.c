@@ -94,9 +94,9 @@ bool text_word(struct bytes *rest, struct bytes *ret)
 {
 	size_t from = 0, to;
 
-	while (from < rest->n && strchr(" \t", rest->p[from]))
+	while (from < rest->n && memchr(" \t", rest->p[from], 2))
 		from++;
-	for (to = from; to < rest->n && !strchr(" \t", rest->p[to]);)
+	for (to = from; to < rest->n && !memchr(" \t", rest->p[to], 2);)
 		to++;
 	if (from == to)
 		return false;
