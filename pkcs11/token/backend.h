@@ -25,16 +25,25 @@
 
 enum key_kind { KEY_NONE, KEY_RSA, KEY_EC, KEY_KIND__MAX };
 
-enum key_use { USE_SIGN = 1, USE_VERIFY = 2, USE_ENCRYPT = 4, USE_DECRYPT = 8, USE_DERIVE = 16,
-	       USE_WRAP = 32, USE_UNWRAP = 64, USE_GENERATE = 128, USE_GENERATE_PAIR = 256,
-	       USE_DIGEST = 512 };
+enum key_use {
+	USE_SIGN = 1,
+	USE_VERIFY = 2,
+	USE_ENCRYPT = 4,
+	USE_DECRYPT = 8,
+	USE_DERIVE = 16,
+	USE_WRAP = 32,
+	USE_UNWRAP = 64,
+	USE_GENERATE = 128,
+	USE_GENERATE_PAIR = 256,
+	USE_DIGEST = 512
+};
 
 /* What kind of key to make. */
 struct key_spec {
 	enum key_kind kind;
-	CK_ULONG bits;		/* RSA: the modulus */
-	struct bytes params;	/* EC: ECParameters (DER, named curve); RSA: public exponent, big
-				   endian, empty for 65537 */
+	CK_ULONG bits;	     /* RSA: the modulus */
+	struct bytes params; /* EC: ECParameters (DER, named curve); RSA: public exponent, big
+				endian, empty for 65537 */
 };
 
 /* A mechanism as it crosses: the parameter structs of Cryptoki hold pointers and C types, so the
@@ -59,8 +68,8 @@ struct backend_ops {
 	enum inro_err (*open)(struct bytes config, struct bytes serial, struct backend **ret);
 	void (*close)(struct backend *b);
 
-	/* A new root secret for a new token; the instance is unlocked afterwards.  set_pin then gives
-	 * the first auth records. */
+	/* A new root secret for a new token; the instance is unlocked afterwards.  set_pin then
+	 * gives the first auth records. */
 	enum inro_err (*init)(struct backend *b);
 	/* The auth record that lets `pin` unlock this token as `user` (CKU_SO, CKU_USER).  Needs an
 	 * unlocked instance. */
@@ -77,8 +86,8 @@ struct backend_ops {
 	enum inro_err (*unseal)(struct backend *b, struct bytes sealed, struct bytes ad,
 				struct secret *ret);
 
-	/* A new key pair, held ready as *ret_key; ret_spki: SubjectPublicKeyInfo (DER).  `ad` may not
-	 * be known before the public half is: seal_key() follows. */
+	/* A new key pair, held ready as *ret_key; ret_spki: SubjectPublicKeyInfo (DER).  `ad` may
+	 * not be known before the public half is: seal_key() follows. */
 	enum inro_err (*generate)(struct backend *b, const struct key_spec *spec,
 				  backend_key *ret_key, struct buf *ret_spki);
 	/* A private key from PKCS#8 PrivateKeyInfo (DER), checked for consistency. */

@@ -29,13 +29,13 @@ MUST_CHECK enum inro_err curve_find(struct bytes params, const struct curve **re
 
 struct key_parts {
 	enum key_kind kind;
-	CK_ULONG bits;			      /* RSA: of the modulus; EC: of the curve */
-	struct bytes n, e;		      /* RSA: CKA_MODULUS, CKA_PUBLIC_EXPONENT */
-	struct bytes d, p, q, dp, dq, qinv;   /* RSA, private only */
-	struct bytes params;		      /* EC: CKA_EC_PARAMS */
-	struct bytes point;		      /* EC: 04 || X || Y, not wrapped in an OCTET STRING;
-						 empty if a private key came without */
-	struct bytes value;		      /* EC, private only: CKA_VALUE */
+	CK_ULONG bits;			    /* RSA: of the modulus; EC: of the curve */
+	struct bytes n, e;		    /* RSA: CKA_MODULUS, CKA_PUBLIC_EXPONENT */
+	struct bytes d, p, q, dp, dq, qinv; /* RSA, private only */
+	struct bytes params;		    /* EC: CKA_EC_PARAMS */
+	struct bytes point;		    /* EC: 04 || X || Y, not wrapped in an OCTET STRING;
+					       empty if a private key came without */
+	struct bytes value;		    /* EC, private only: CKA_VALUE */
 };
 
 /* kind and bits are filled in from the DER.  INRO_E_SYNTAX, INRO_E_KEY_SIZE, INRO_E_CURVE,

@@ -46,8 +46,17 @@ MUST_CHECK enum inro_err libctx_aes_256_gcm(const EVP_CIPHER **ret);
 MUST_CHECK enum inro_err libctx_scrypt(EVP_KDF **ret);
 MUST_CHECK enum inro_err libctx_hkdf(EVP_KDF **ret);
 
-/* Empties libcrypto's error queue into the debug log; INRO_E_NO_MEMORY if that was the reason,
- * INRO_E_CRYPTO otherwise, with "<what>: <libcrypto's reason>" as detail. */
+/* The thread's error queue is the application's too: what is raised between these two is taken off
+ * again.  `SCOPED(libctx_errors) kept = libctx_errors_keep();` at the head of a function. */
+struct libctx_errors {
+	int marked;
+};
+
+struct libctx_errors libctx_errors_keep(void);
+void libctx_errors_clear(struct libctx_errors *kept);
+
+/* For a libcrypto call that failed: logs its latest reason and returns INRO_E_NO_MEMORY if that was
+ * it, INRO_E_CRYPTO otherwise, with "<what>: <reason>" as detail. */
 enum inro_err libctx_err(const char *what);
 
 #endif

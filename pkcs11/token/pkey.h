@@ -15,7 +15,7 @@
 #include "pkcs11/token/keyder.h"
 
 /* The longest signature, and the longest raw input that pkey_raw_form() makes. */
-#define PKEY_MAX_SIG (RSA_MAX_BITS / 8)
+#define PKEY_MAX_SIG	   (RSA_MAX_BITS / 8)
 #define PKEY_MAX_RAW_INPUT 96
 
 struct pkey;
@@ -38,9 +38,9 @@ void pkey_free(struct pkey *k);
 void pkey_free_ptr(struct pkey **k); /* for AUTO() */
 
 enum key_kind pkey_kind(const struct pkey *k);
-CK_ULONG pkey_bits(const struct pkey *k);   /* modulus, curve */
+CK_ULONG pkey_bits(const struct pkey *k); /* modulus, curve */
 bool pkey_is_private(const struct pkey *k);
-size_t pkey_sig_len(const struct pkey *k);  /* every signature of this key has this length */
+size_t pkey_sig_len(const struct pkey *k); /* every signature of this key has this length */
 
 /* Appended to *ret. */
 MUST_CHECK enum inro_err pkey_spki(const struct pkey *k, struct buf *ret);

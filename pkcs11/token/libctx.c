@@ -1,0 +1,222 @@
+/* libctx - one libcrypto context a process, published once and never taken back. */
+#include "pkcs11/token/libctx.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/kdf.h>
+#include <openssl/provider.h>
+
+#include "base/log.h"
+#include "base/own.h"
+
+struct hash {
+	CK_MECHANISM_TYPE mech;
+	const char *name;
+	size_t size;
+};
+
+static const struct hash hashes[] = {
+	{ .mech = CKM_SHA_1, .name = "SHA1", .size = 20 },
+	{ .mech = CKM_SHA224, .name = "SHA2-224", .size = 28 },
+	{ .mech = CKM_SHA256, .name = "SHA2-256", .size = 32 },
+	{ .mech = CKM_SHA384, .name = "SHA2-384", .size = 48 },
+	{ .mech = CKM_SHA512, .name = "SHA2-512", .size = 64 },
+};
+
+struct corner {
+	pid_t pid;
+	struct corner *before; /* the parent process's, so that leak checkers still find it */
+	OSSL_LIB_CTX *ctx;
+	OSSL_PROVIDER *provider;
+	EVP_MD *md[ARRAY_LEN(hashes)];
+	EVP_CIPHER *gcm;
+	EVP_KDF *scrypt, *hkdf;
+};
+
+static _Atomic(struct corner *) current;
+
+bool libctx_gone(void)
+{
+	/* Refused once OPENSSL_cleanup() has begun; needs no handler of ours, which could be
+	 * called after this module has been unloaded. */
+	return OPENSSL_init_crypto(OPENSSL_INIT_BASE_ONLY, NULL) == 0;
+}
+
+struct libctx_errors libctx_errors_keep(void)
+{
+	return (struct libctx_errors) { .marked = ERR_set_mark() };
+}
+
+void libctx_errors_clear(struct libctx_errors *kept)
+{
+	/* Without a mark the queue was empty: this empties it again. */
+	(void)kept;
+	ERR_pop_to_mark();
+}
+
+enum inro_err libctx_err(const char *what)
+{
+	unsigned long code = ERR_peek_last_error();
+	const char *reason = ERR_reason_error_string(code);
+	enum inro_err e =
+		ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE ? INRO_E_NO_MEMORY : INRO_E_CRYPTO;
+
+	log_debug("libcrypto: %s: %08lx %s", what, code, reason ? reason : "no reason given");
+	return err_set(e, "%s: %s", what, reason ? reason : "libcrypto failed");
+}
+
+static void corner_free(struct corner *c)
+{
+	for (size_t i = 0; i < ARRAY_LEN(c->md); i++)
+		EVP_MD_free(c->md[i]);
+	EVP_CIPHER_free(c->gcm);
+	EVP_KDF_free(c->scrypt);
+	EVP_KDF_free(c->hkdf);
+	if (c->provider)
+		OSSL_PROVIDER_unload(c->provider);
+	OSSL_LIB_CTX_free(c->ctx);
+	free(c);
+}
+
+static bool corner_fill(struct corner *c)
+{
+	c->pid = getpid();
+	c->ctx = OSSL_LIB_CTX_new();
+	c->provider = c->ctx ? OSSL_PROVIDER_load(c->ctx, "default") : NULL;
+	if (!c->provider)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(c->md); i++) {
+		c->md[i] = EVP_MD_fetch(c->ctx, hashes[i].name, NULL);
+		if (!c->md[i])
+			return false;
+	}
+	c->gcm = EVP_CIPHER_fetch(c->ctx, "AES-256-GCM", NULL);
+	c->scrypt = EVP_KDF_fetch(c->ctx, OSSL_KDF_NAME_SCRYPT, NULL);
+	c->hkdf = EVP_KDF_fetch(c->ctx, OSSL_KDF_NAME_HKDF, NULL);
+	return c->gcm && c->scrypt && c->hkdf;
+}
+
+static enum inro_err corner_new(struct corner **ret)
+{
+	struct corner *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return INRO_E_NO_MEMORY;
+	if (!corner_fill(c)) {
+		enum inro_err e = libctx_err("starting libcrypto's default provider");
+
+		corner_free(c);
+		return e;
+	}
+	*ret = c;
+	return INRO_OK;
+}
+
+/* No lock: a mutex might be found held in a forked child.  Threads that come first together each
+ * make one, and all but one give theirs up unused. */
+static enum inro_err corner_get(struct corner **ret)
+{
+	struct corner *seen = atomic_load_explicit(&current, memory_order_acquire), *made;
+	enum inro_err e;
+
+	if (libctx_gone())
+		return err_set(INRO_E_CRYPTO, "libcrypto has been shut down: the process is "
+					      "ending");
+	if (seen && seen->pid == getpid()) {
+		*ret = seen;
+		return INRO_OK;
+	}
+	e = corner_new(&made);
+	if (e)
+		return e;
+	made->before = seen;
+	if (!atomic_compare_exchange_strong(&current, &seen, made)) {
+		corner_free(made);
+		made = seen;
+	}
+	*ret = made;
+	return INRO_OK;
+}
+
+enum inro_err libctx_get(OSSL_LIB_CTX **ret)
+{
+	struct corner *c;
+	enum inro_err e = corner_get(&c);
+
+	if (!e)
+		*ret = c->ctx;
+	return e;
+}
+
+static const struct hash *hash_find(CK_MECHANISM_TYPE mech)
+{
+	for (size_t i = 0; i < ARRAY_LEN(hashes); i++)
+		if (hashes[i].mech == mech)
+			return &hashes[i];
+	return NULL;
+}
+
+size_t libctx_md_size(CK_MECHANISM_TYPE hash)
+{
+	const struct hash *h = hash_find(hash);
+
+	return h ? h->size : 0;
+}
+
+const char *libctx_md_name(CK_MECHANISM_TYPE hash)
+{
+	const struct hash *h = hash_find(hash);
+
+	return h ? h->name : NULL;
+}
+
+enum inro_err libctx_md(CK_MECHANISM_TYPE hash, const EVP_MD **ret)
+{
+	const struct hash *h = hash_find(hash);
+	struct corner *c;
+	enum inro_err e;
+
+	if (!h)
+		return err_set(INRO_E_MECHANISM, "mechanism 0x%lx is not a hash offered here",
+			       hash);
+	e = corner_get(&c);
+	if (!e)
+		*ret = c->md[h - hashes];
+	return e;
+}
+
+enum inro_err libctx_aes_256_gcm(const EVP_CIPHER **ret)
+{
+	struct corner *c;
+	enum inro_err e = corner_get(&c);
+
+	if (!e)
+		*ret = c->gcm;
+	return e;
+}
+
+enum inro_err libctx_scrypt(EVP_KDF **ret)
+{
+	struct corner *c;
+	enum inro_err e = corner_get(&c);
+
+	if (!e)
+		*ret = c->scrypt;
+	return e;
+}
+
+enum inro_err libctx_hkdf(EVP_KDF **ret)
+{
+	struct corner *c;
+	enum inro_err e = corner_get(&c);
+
+	if (!e)
+		*ret = c->hkdf;
+	return e;
+}
