@@ -143,6 +143,14 @@ static enum inro_err read_rsa_public(struct bytes der, struct key_parts *parts)
 	return e ? e : check_rsa_public(parts);
 }
 
+static enum inro_err read_ec_public(struct bytes point, struct key_parts *parts)
+{
+	if (point.n == 0)
+		return err_set(INRO_E_SYNTAX, "a public key without a point");
+	parts->point = point;
+	return finish_ec(parts);
+}
+
 enum inro_err keyder_read_spki(struct bytes spki, struct key_parts *ret)
 {
 	struct key_parts parts = { 0 };
@@ -157,11 +165,8 @@ enum inro_err keyder_read_spki(struct bytes spki, struct key_parts *ret)
 		e = nothing_left(seq);
 	if (!e && parts.kind == KEY_RSA)
 		e = read_rsa_public(key, &parts);
-	if (!e && parts.kind == KEY_EC) {
-		parts.point = key;
-		e = key.n ? finish_ec(&parts)
-			  : err_set(INRO_E_SYNTAX, "a public key without a point");
-	}
+	if (!e && parts.kind == KEY_EC)
+		e = read_ec_public(key, &parts);
 	if (!e)
 		*ret = parts;
 	return e;

@@ -45,7 +45,7 @@ bool libctx_gone(void)
 {
 	/* Refused once OPENSSL_cleanup() has begun; needs no handler of ours, which could be
 	 * called after this module has been unloaded. */
-	return OPENSSL_init_crypto(OPENSSL_INIT_BASE_ONLY, NULL) == 0;
+	return OPENSSL_init_crypto(0, NULL) == 0;
 }
 
 struct libctx_errors libctx_errors_keep(void)
@@ -122,7 +122,7 @@ static enum inro_err corner_new(struct corner **ret)
  * make one, and all but one give theirs up unused. */
 static enum inro_err corner_get(struct corner **ret)
 {
-	struct corner *seen = atomic_load_explicit(&current, memory_order_acquire), *made;
+	struct corner *seen = atomic_load_explicit(&current, memory_order_acquire), *made = NULL;
 	enum inro_err e;
 
 	if (libctx_gone())

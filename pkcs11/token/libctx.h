@@ -24,6 +24,7 @@
 
 #include "base/cryptoki/cryptoki.h"
 #include "base/err.h"
+#include "base/own.h"
 
 /* The longest hash there is here. */
 #define LIBCTX_MAX_HASH 64
@@ -46,14 +47,17 @@ MUST_CHECK enum inro_err libctx_aes_256_gcm(const EVP_CIPHER **ret);
 MUST_CHECK enum inro_err libctx_scrypt(EVP_KDF **ret);
 MUST_CHECK enum inro_err libctx_hkdf(EVP_KDF **ret);
 
-/* The thread's error queue is the application's too: what is raised between these two is taken off
- * again.  `SCOPED(libctx_errors) kept = libctx_errors_keep();` at the head of a function. */
+/* The thread's error queue is the application's too: KEEP_LIBCTX_ERRORS(); at the head of a
+ * function takes off on every way out what was raised within. */
 struct libctx_errors {
 	int marked;
 };
 
 struct libctx_errors libctx_errors_keep(void);
 void libctx_errors_clear(struct libctx_errors *kept);
+
+#define KEEP_LIBCTX_ERRORS()                                                                       \
+	SCOPED(libctx_errors) kept_errors __attribute__((unused)) = libctx_errors_keep()
 
 /* For a libcrypto call that failed: logs its latest reason and returns INRO_E_NO_MEMORY if that was
  * it, INRO_E_CRYPTO otherwise, with "<what>: <reason>" as detail. */

@@ -177,8 +177,8 @@ static enum inro_err find_point(struct pkey *k, struct bytes value)
 	bool done = d && group && multiply(group, d, k);
 
 	EC_GROUP_free(group);
-	return done ? INRO_OK :
-		      err_set(INRO_E_ATTR_VALUE, "the private value is not one of curve %s",
+	return done ? INRO_OK
+		    : err_set(INRO_E_ATTR_VALUE, "the private value is not one of curve %s",
 			      k->curve->name);
 }
 
@@ -211,7 +211,7 @@ static enum inro_err from_ec_parts(struct pkey *k, struct key_parts *parts)
 
 static enum inro_err from_parts(struct key_parts *parts, bool is_private, struct pkey **ret)
 {
-	SCOPED(libctx_errors) kept = libctx_errors_keep();
+	KEEP_LIBCTX_ERRORS();
 	AUTO(pkey_free_ptr) struct pkey *k = NULL;
 	enum inro_err e = pkey_new(is_private, &k);
 
@@ -297,7 +297,7 @@ static enum inro_err to_parts(const struct pkey *k, struct secret *room, struct 
 
 enum inro_err pkey_pkcs8(const struct pkey *k, struct secret *ret)
 {
-	SCOPED(libctx_errors) kept = libctx_errors_keep();
+	KEEP_LIBCTX_ERRORS();
 	SCOPED(secret) room = { 0 };
 	struct key_parts parts;
 	enum inro_err e;
@@ -387,7 +387,7 @@ static enum inro_err read_off(struct pkey *k)
 
 enum inro_err pkey_generate(const struct key_spec *spec, struct pkey **ret)
 {
-	SCOPED(libctx_errors) kept = libctx_errors_keep();
+	KEEP_LIBCTX_ERRORS();
 	AUTO(pkey_free_ptr) struct pkey *k = NULL;
 	enum inro_err e = pkey_new(true, &k);
 
@@ -410,7 +410,7 @@ enum inro_err pkey_generate(const struct key_spec *spec, struct pkey **ret)
 
 enum inro_err pkey_check(const struct pkey *k)
 {
-	SCOPED(libctx_errors) kept = libctx_errors_keep();
+	KEEP_LIBCTX_ERRORS();
 	AUTO(free_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(k->libctx, k->evp, NULL);
 
 	if (!ctx)

@@ -60,7 +60,10 @@ struct digest_info {
 	struct bytes prefix;
 };
 
-#define PREFIX(s) { .p = (const uint8_t *)(s), .n = sizeof(s) - 1 }
+#define PREFIX(s)                                                                                  \
+	{                                                                                          \
+		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
+	}
 #define SHA2_INFO "\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02"
 
 static const struct digest_info digest_infos[] = {
@@ -77,21 +80,23 @@ static enum inro_err check_ecdsa(const struct pkey *k, const struct use_spec *sp
 {
 	(void)k;
 	(void)spec;
-	return n >= 1 && n <= MAX_ECDSA_INPUT ?
-		       INRO_OK :
-		       err_set(INRO_E_DATA_LENGTH, "CKM_ECDSA takes a hash of 1 to %d bytes, not "
-						   "%zu",
-			       MAX_ECDSA_INPUT, n);
+	return n >= 1 && n <= MAX_ECDSA_INPUT
+		       ? INRO_OK
+		       : err_set(INRO_E_DATA_LENGTH,
+				 "CKM_ECDSA takes a hash of 1 to %d bytes, not "
+				 "%zu",
+				 MAX_ECDSA_INPUT, n);
 }
 
 static enum inro_err check_pkcs1(const struct pkey *k, const struct use_spec *spec, size_t n)
 {
 	(void)spec;
-	return n <= k->sig_len - PKCS1_OVERHEAD ?
-		       INRO_OK :
-		       err_set(INRO_E_DATA_LENGTH, "CKM_RSA_PKCS with this key takes at most %zu "
-						   "bytes, not %zu",
-			       k->sig_len - PKCS1_OVERHEAD, n);
+	return n <= k->sig_len - PKCS1_OVERHEAD
+		       ? INRO_OK
+		       : err_set(INRO_E_DATA_LENGTH,
+				 "CKM_RSA_PKCS with this key takes at most %zu "
+				 "bytes, not %zu",
+				 k->sig_len - PKCS1_OVERHEAD, n);
 }
 
 static enum inro_err check_pss(const struct pkey *k, const struct use_spec *spec, size_t n)
@@ -101,8 +106,9 @@ static enum inro_err check_pss(const struct pkey *k, const struct use_spec *spec
 	if (!hash || !libctx_md_size(spec->mgf_digest))
 		return err_set(INRO_E_MECHANISM_PARAM, "PSS with a hash that is not offered here");
 	if (spec->salt_len > room - hash - 2)
-		return err_set(INRO_E_MECHANISM_PARAM, "a PSS salt of %lu bytes is too long for "
-						       "this key",
+		return err_set(INRO_E_MECHANISM_PARAM,
+			       "a PSS salt of %lu bytes is too long for "
+			       "this key",
 			       spec->salt_len);
 	if (n != hash)
 		return err_set(INRO_E_DATA_LENGTH, "PSS takes a hash of %zu bytes, not %zu", hash,
@@ -118,8 +124,13 @@ struct raw {
 };
 
 static const struct raw raws[] = {
-	{ .mech = CKM_RSA_PKCS, .kind = KEY_RSA, .padding = RSA_PKCS1_PADDING, .check = check_pkcs1 },
-	{ .mech = CKM_RSA_PKCS_PSS, .kind = KEY_RSA, .padding = RSA_PKCS1_PSS_PADDING,
+	{ .mech = CKM_RSA_PKCS,
+	  .kind = KEY_RSA,
+	  .padding = RSA_PKCS1_PADDING,
+	  .check = check_pkcs1 },
+	{ .mech = CKM_RSA_PKCS_PSS,
+	  .kind = KEY_RSA,
+	  .padding = RSA_PKCS1_PSS_PADDING,
 	  .check = check_pss },
 	{ .mech = CKM_ECDSA, .kind = KEY_EC, .check = check_ecdsa },
 };
@@ -257,9 +268,8 @@ static void give(struct pkey *k, struct prepared *p)
 	for (size_t i = 0; i < PKEY_POOL; i++) {
 		struct prepared *empty = NULL;
 
-		if (atomic_compare_exchange_strong_explicit(&k->pool[i], &empty, p,
-							    memory_order_release,
-							    memory_order_relaxed))
+		if (atomic_compare_exchange_strong_explicit(
+			    &k->pool[i], &empty, p, memory_order_release, memory_order_relaxed))
 			return;
 	}
 	victim = atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % PKEY_POOL;
@@ -305,8 +315,8 @@ static bool set_up(struct prepared *p, const struct raw *raw)
 		*next++ = OSSL_PARAM_construct_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &salt);
 	}
 	*next = OSSL_PARAM_construct_end();
-	return (p->verify ? EVP_PKEY_verify_init_ex(p->ctx, params) :
-			    EVP_PKEY_sign_init_ex(p->ctx, params)) > 0;
+	return (p->verify ? EVP_PKEY_verify_init_ex(p->ctx, params)
+			  : EVP_PKEY_sign_init_ex(p->ctx, params)) > 0;
 }
 
 static enum inro_err prepare(struct pkey *k, bool verify, const struct use_spec *spec,
@@ -349,7 +359,8 @@ static enum inro_err sig_from_der(struct bytes der, size_t field, uint8_t *out)
 		memset(out, 0, field - number.n);
 		memcpy(out + field - number.n, number.p, number.n);
 	}
-	return e ? err_set(INRO_E_CRYPTO, "libcrypto made a signature that can't be read") : INRO_OK;
+	return e ? err_set(INRO_E_CRYPTO, "libcrypto made a signature that can't be read")
+		 : INRO_OK;
 }
 
 static void sig_to_der(struct bytes sig, struct buf *der)
@@ -373,15 +384,15 @@ static enum inro_err run_sign(const struct pkey *k, struct prepared *p, struct b
 		return libctx_err("signing");
 	if (k->curve)
 		return sig_from_der(BYTES(der, n), k->curve->field, out);
-	return n == k->sig_len ? INRO_OK :
-				 err_set(INRO_E_CRYPTO, "libcrypto made a signature of %zu bytes",
-					 n);
+	return n == k->sig_len
+		       ? INRO_OK
+		       : err_set(INRO_E_CRYPTO, "libcrypto made a signature of %zu bytes", n);
 }
 
 enum inro_err pkey_sign(struct pkey *k, const struct use_spec *spec, struct bytes in, uint8_t *out,
 			size_t cap, size_t *ret_n)
 {
-	SCOPED(libctx_errors) kept = libctx_errors_keep();
+	KEEP_LIBCTX_ERRORS();
 	SCOPED(buf) room = { 0 };
 	struct use_spec s = *spec;
 	const struct raw *raw;
@@ -413,7 +424,7 @@ enum inro_err pkey_sign(struct pkey *k, const struct use_spec *spec, struct byte
 enum inro_err pkey_verify(struct pkey *k, const struct use_spec *spec, struct bytes in,
 			  struct bytes sig)
 {
-	SCOPED(libctx_errors) kept = libctx_errors_keep();
+	KEEP_LIBCTX_ERRORS();
 	SCOPED(buf) room = { 0 };
 	SCOPED(buf) der = { 0 };
 	struct use_spec s = *spec;
@@ -423,8 +434,8 @@ enum inro_err pkey_verify(struct pkey *k, const struct use_spec *spec, struct by
 	enum inro_err e = reduce(k, &s, &in, &room, &raw);
 
 	if (!e && sig.n != k->sig_len)
-		e = err_set(INRO_E_SIGNATURE_LENGTH, "a signature of this key has %zu bytes, not %zu",
-			    k->sig_len, sig.n);
+		e = err_set(INRO_E_SIGNATURE_LENGTH,
+			    "a signature of this key has %zu bytes, not %zu", k->sig_len, sig.n);
 	if (!e && k->curve) {
 		sig_to_der(sig, &der);
 		e = buf_err(&der);
@@ -438,7 +449,7 @@ enum inro_err pkey_verify(struct pkey *k, const struct use_spec *spec, struct by
 	give(k, p);
 	if (verdict == 1)
 		return INRO_OK;
-	return libctx_err("verifying") == INRO_E_NO_MEMORY ?
-		       INRO_E_NO_MEMORY :
-		       err_set(INRO_E_SIGNATURE, "the signature does not verify");
+	return libctx_err("verifying") == INRO_E_NO_MEMORY
+		       ? INRO_E_NO_MEMORY
+		       : err_set(INRO_E_SIGNATURE, "the signature does not verify");
 }
