@@ -277,6 +277,8 @@ static void add_arc(struct buf *b, uint64_t arc)
 	buf_add_u8(b, arc & 0x7f);
 }
 
+#define ARC_MAX (UINT64_MAX >> 1) /* what der_oid_text() reads */
+
 /* One decimal arc off the front of *s, and the dot behind it. */
 static bool take_arc(const char **s, uint64_t *ret)
 {
@@ -284,11 +286,13 @@ static bool take_arc(const char **s, uint64_t *ret)
 	const char *p = *s;
 
 	for (; *p >= '0' && *p <= '9'; p++) {
-		if (v > (UINT64_MAX >> 1) / 10 - 1)
+		uint64_t digit = (uint64_t)(*p - '0');
+
+		if (v > (ARC_MAX - digit) / 10)
 			return false;
-		v = v * 10 + (uint64_t)(*p - '0');
+		v = v * 10 + digit;
 	}
-	if (p == *s || (*p && *p != '.') || (*p == '.' && !p[1]))
+	if (p == *s || (**s == '0' && p - *s > 1) || (*p && *p != '.') || (*p == '.' && !p[1]))
 		return false;
 	*s = *p ? p + 1 : p;
 	*ret = v;

@@ -1,8 +1,10 @@
 /*
  * uri - PKCS#11 URIs (RFC 7512): parse, print, match against tokens and objects.
  *
- * Unknown vendor attributes (x-...) are accepted and ignored in the query part, refused in the
- * path; an attribute given twice is refused.  A pin-value is a secret and is never printed.
+ * 1. Strict: a character that must be percent-encoded, an attribute given twice, an unknown one in
+ *    the path, pin-source beside pin-value, and a value longer than its Cryptoki field are refused.
+ * 2. Unknown (vendor) attributes in the query part are ignored.
+ * 3. A pin-value is a secret and is never printed.
  */
 #ifndef INRO_BASE_CRYPTOKI_URI_H
 #define INRO_BASE_CRYPTOKI_URI_H
@@ -12,8 +14,15 @@
 
 #define P11_URI_MAX 4096
 
-enum p11_uri_type { P11_ANY, P11_PUBLIC, P11_PRIVATE, P11_CERT, P11_SECRET_KEY, P11_DATA,
-		    P11_TYPE__MAX };
+enum p11_uri_type {
+	P11_ANY,
+	P11_PUBLIC,
+	P11_PRIVATE,
+	P11_CERT,
+	P11_SECRET_KEY,
+	P11_DATA,
+	P11_TYPE__MAX
+};
 
 struct p11_uri {
 	/* NULL: not given */
