@@ -1,0 +1,120 @@
+/*
+ * cmd - what a command is: nouns, their verbs, and each verb's options and arguments, as data.
+ *
+ * 1. There is one table of commands (commands.c).  Parsing, help, the man page, shell completion
+ *    and the tests read it; nothing about a command is written down twice.
+ * 2. A handler gets a call that fits its row: known options, valid values, arguments in number.
+ * 3. A handler prints nothing.  It gives back one JSON document, and show.c makes of it what the
+ *    row asks for, after everything else has succeeded.
+ */
+#ifndef INRO_TOOLS_CMD_H
+#define INRO_TOOLS_CMD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+enum opt_kind {
+	OPT_FLAG, /* takes no argument */
+	OPT_TEXT,
+	OPT_FILE, /* a path, for completion */
+	OPT_DIR,
+	OPT_HEX,
+	OPT_NUMBER, /* decimal, not negative */
+	OPT_CHOICE, /* one of `choices` */
+	OPT__KINDS
+};
+
+struct opt {
+	const char *name; /* without the dashes; NULL ends a list */
+	const char *arg;  /* what help calls its argument */
+	enum opt_kind kind;
+	bool required, repeatable;
+	const char *const *choices; /* NULL at the end */
+	const char *help;
+};
+
+struct arg {
+	const char *name; /* NULL ends a list */
+	bool optional;
+	const char *help;
+};
+
+enum shape {
+	SHOW_SAID,   /* one sentence, `said` with {key} filled in */
+	SHOW_TABLE,  /* the document is an array, a row each */
+	SHOW_RECORD, /* the document is an object, a line each column */
+	SHOW_PEM,    /* the document's "pem" as it is; with --out, the sentence */
+	SHOW_TEXT,   /* the document's "text" as it is */
+	SHOW__SHAPES
+};
+
+struct column {
+	const char *key;     /* NULL ends a list */
+	const char *heading;
+};
+
+struct call;
+typedef enum inro_err cmd_run(const struct call *c, json_t **ret);
+
+struct verb {
+	const char *name; /* may be two words, "pin change"; "" when the noun is the whole command */
+	const char *summary;
+	const struct arg *args;
+	const struct opt *opts;
+	/* Further lists that several verbs share. */
+	const struct opt *shared[3];
+	cmd_run *run;
+	enum shape shape;
+	const struct column *columns;
+	const char *said;  /* sentence, for SHOW_SAID and whenever --out was given */
+	const char *empty; /* sentence in place of a table without rows */
+};
+
+struct noun {
+	const char *name; /* NULL ends the table */
+	const char *summary;
+	const struct verb *verbs; /* ended by one without a name */
+};
+
+extern const struct noun cmd_nouns[];
+extern const struct opt cmd_global_opts[]; /* understood at every level */
+
+const struct noun *cmd_noun(const char *name);
+bool cmd_is_bare(const struct noun *n); /* the noun is the whole command */
+/* The i-th option of a verb, own ones first, then shared ones; NULL behind the last. */
+const struct opt *cmd_opt(const struct verb *v, size_t i);
+const struct opt *cmd_opt_named(const struct verb *v, const char *name);
+
+#define CALL_MAX_ARGS 8
+#define CALL_MAX_OPTS 64
+
+struct call {
+	const struct noun *noun;
+	const struct verb *verb;
+	const char *args[CALL_MAX_ARGS];
+	size_t n_args;
+	struct {
+		const struct opt *opt;
+		const char *value; /* "" for a flag */
+	} opts[CALL_MAX_OPTS];
+	size_t n_opts;
+	bool json, help, version;
+	const char *home;
+};
+
+/* argv without the program's name.  Strings of the call point into argv.  INRO_E_ARG for whatever
+ * does not fit the table; with --help or --version what is missing is not asked for. */
+MUST_CHECK enum inro_err cmd_parse(int argc, char *const *argv, struct call *ret);
+
+const char *call_arg(const struct call *c, size_t i); /* NULL when not given */
+/* The option must be one of the verb's; NULL when not given. */
+const char *call_opt(const struct call *c, const char *name);
+const char *call_opt_nth(const struct call *c, const char *name, size_t n);
+bool call_has(const struct call *c, const char *name);
+/* An OPT_NUMBER, or `otherwise`. */
+long call_number(const struct call *c, const char *name, long otherwise);
+
+#endif

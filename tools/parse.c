@@ -1,0 +1,313 @@
+/*
+ * parse - argv against the command table.
+ *
+ * 1. Words come in the order noun, verb, arguments; options may stand anywhere behind the words
+ *    that make them known, as `--name value` or `--name=value`; `--` ends them.
+ * 2. Every refusal names what is refused, and the near word if there is one.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "tools/cmd.h"
+#include "tools/near.h"
+
+struct parser {
+	char *const *argv;
+	int argc, at;
+	bool only_words;  /* `--` was seen */
+	const char *half; /* the first word of a verb of two */
+	struct call call;
+};
+
+/* "inro token create", as far as it is known. */
+static const char *command_of(const struct call *c)
+{
+	static _Thread_local char room[96];
+	snprintf(room, sizeof room, "inro%s%s%s%s", c->noun ? " " : "", c->noun ? c->noun->name : "",
+		 c->verb && c->verb->name[0] ? " " : "", c->verb ? c->verb->name : "");
+	return room;
+}
+
+static enum inro_err take_noun(struct parser *p, const char *word)
+{
+	struct call *c = &p->call;
+	c->noun = cmd_noun(word);
+	if (c->noun) {
+		c->verb = cmd_is_bare(c->noun) ? c->noun->verbs : NULL;
+		return INRO_OK;
+	}
+	struct near n = near_to(word);
+	for (const struct noun *k = cmd_nouns; k->name; k++)
+		near_try(&n, k->name);
+	return err_set(INRO_E_ARG, "there is no '%s'%s; see 'inro help'", word, near_question(&n));
+}
+
+static enum inro_err unknown_verb(const struct noun *noun, const char *word)
+{
+	struct near n = near_to(word);
+	for (const struct verb *v = noun->verbs; v->name; v++)
+		near_try(&n, v->name);
+	return err_set(INRO_E_ARG, "'inro %s' has no '%s'%s; see 'inro %s'", noun->name, word,
+		       near_question(&n), noun->name);
+}
+
+/* Is `word` the whole of a verb's name, or, with `half`, the rest of it? */
+static bool names_verb(const struct verb *v, const char *half, const char *word)
+{
+	size_t n = half ? strlen(half) : 0;
+	if (!half)
+		return !strcmp(v->name, word);
+	return !strncmp(v->name, half, n) && v->name[n] == ' ' && !strcmp(v->name + n + 1, word);
+}
+
+static enum inro_err take_verb(struct parser *p, const char *word)
+{
+	const struct noun *noun = p->call.noun;
+	size_t n = strlen(word);
+	for (const struct verb *v = noun->verbs; v->name; v++) {
+		if (names_verb(v, p->half, word)) {
+			p->call.verb = v;
+			p->half = NULL;
+			return INRO_OK;
+		}
+		if (!p->half && !strncmp(v->name, word, n) && v->name[n] == ' ') {
+			p->half = word;
+			return INRO_OK;
+		}
+	}
+	char both[96];
+	snprintf(both, sizeof both, "%s%s%s", p->half ? p->half : "", p->half ? " " : "", word);
+	return unknown_verb(noun, both);
+}
+
+static enum inro_err take_arg(struct parser *p, const char *word)
+{
+	struct call *c = &p->call;
+	size_t known = 0;
+	while (c->verb->args && c->verb->args[known].name)
+		known++;
+	if (c->n_args >= known || c->n_args >= CALL_MAX_ARGS)
+		return err_set(INRO_E_ARG, "'%s' is one argument too many; see '%s --help'", word,
+			       command_of(c));
+	c->args[c->n_args++] = word;
+	return INRO_OK;
+}
+
+static enum inro_err take_word(struct parser *p, const char *word)
+{
+	if (!p->call.noun)
+		return take_noun(p, word);
+	return p->call.verb ? take_arg(p, word) : take_verb(p, word);
+}
+
+/* ---- values ---- */
+
+static enum inro_err check_any(const struct opt *o, const char *value)
+{
+	(void)o;
+	(void)value;
+	return INRO_OK;
+}
+
+static enum inro_err check_given(const struct opt *o, const char *value)
+{
+	if (value[0])
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "--%s needs a value that is not empty", o->name);
+}
+
+static enum inro_err check_hex(const struct opt *o, const char *value)
+{
+	size_t n = strlen(value);
+	if (n && n % 2 == 0 && strspn(value, "0123456789abcdefABCDEF") == n)
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "--%s takes pairs of hex digits, not '%s'", o->name, value);
+}
+
+static enum inro_err check_number(const struct opt *o, const char *value)
+{
+	size_t n = strlen(value);
+	if (n && n <= 9 && strspn(value, "0123456789") == n)
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "--%s takes a number up to 999999999, not '%s'", o->name, value);
+}
+
+static enum inro_err check_choice(const struct opt *o, const char *value)
+{
+	SCOPED(buf) all = { 0 };
+	struct near n = near_to(value);
+	for (const char *const *k = o->choices; *k; k++) {
+		if (!strcmp(*k, value))
+			return INRO_OK;
+		near_try(&n, *k);
+		buf_addf(&all, "%s%s", k == o->choices ? "" : ", ", *k);
+	}
+	return err_set(INRO_E_ARG, "--%s can't be '%s'%s%s it is one of: %.*s", o->name, value,
+		       near_question(&n), n.best ? "" : ";", (int)all.n, (const char *)all.p);
+}
+
+static enum inro_err (*const checks[OPT__KINDS])(const struct opt *, const char *) = {
+	[OPT_FLAG] = check_any,	  [OPT_TEXT] = check_any,   [OPT_FILE] = check_given,
+	[OPT_DIR] = check_given,  [OPT_HEX] = check_hex,    [OPT_NUMBER] = check_number,
+	[OPT_CHOICE] = check_choice,
+};
+
+/* ---- options ---- */
+
+static enum inro_err unknown_option(const struct parser *p, const char *name)
+{
+	struct near n = near_to(name);
+	const struct opt *o;
+	for (size_t i = 0; p->call.verb && (o = cmd_opt(p->call.verb, i)); i++)
+		near_try(&n, o->name);
+	for (o = cmd_global_opts; o->name; o++)
+		near_try(&n, o->name);
+	char meant[64] = "";
+	if (n.best)
+		snprintf(meant, sizeof meant, "; did you mean '--%s'?", n.best);
+	const char *command = command_of(&p->call);
+	return err_set(INRO_E_ARG, "'%s' has no option '--%s'%s; see '%s --help'", command, name,
+		       meant, command);
+}
+
+static const struct opt *find_option(const struct parser *p, const char *name)
+{
+	const struct opt *o = p->call.verb ? cmd_opt_named(p->call.verb, name) : NULL;
+	if (o)
+		return o;
+	for (o = cmd_global_opts; o->name; o++)
+		if (!strcmp(o->name, name))
+			return o;
+	return NULL;
+}
+
+static bool keep_global(struct call *c, const struct opt *o, const char *value)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+		const char **text;
+	} globals[] = {
+		{ "json", &c->json, NULL },
+		{ "help", &c->help, NULL },
+		{ "version", &c->version, NULL },
+		{ "home", NULL, &c->home },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(globals); i++) {
+		if (strcmp(globals[i].name, o->name) != 0)
+			continue;
+		if (globals[i].flag)
+			*globals[i].flag = true;
+		else
+			*globals[i].text = value;
+		return true;
+	}
+	return false;
+}
+
+static enum inro_err keep_option(struct call *c, const struct opt *o, const char *value)
+{
+	if (keep_global(c, o, value))
+		return INRO_OK;
+	for (size_t i = 0; i < c->n_opts; i++)
+		if (c->opts[i].opt == o && !o->repeatable)
+			return err_set(INRO_E_ARG, "--%s is given twice", o->name);
+	if (c->n_opts == CALL_MAX_OPTS)
+		return err_set(INRO_E_TOO_BIG, "more than %d options", CALL_MAX_OPTS);
+	c->opts[c->n_opts].opt = o;
+	c->opts[c->n_opts++].value = value;
+	return INRO_OK;
+}
+
+/* The value of an option: behind its '=', or the next word. */
+static enum inro_err option_value(struct parser *p, const struct opt *o, const char *attached,
+				  const char **ret)
+{
+	if (o->kind == OPT_FLAG) {
+		if (attached)
+			return err_set(INRO_E_ARG, "--%s takes no value", o->name);
+		*ret = "";
+		return INRO_OK;
+	}
+	if (attached) {
+		*ret = attached;
+		return INRO_OK;
+	}
+	if (p->at == p->argc)
+		return err_set(INRO_E_ARG, "--%s needs its %s; see '%s --help'", o->name, o->arg,
+			       command_of(&p->call));
+	*ret = p->argv[p->at++];
+	return INRO_OK;
+}
+
+static enum inro_err take_option(struct parser *p, const char *word)
+{
+	const char *attached = strchr(word, '=');
+	size_t n = attached ? (size_t)(attached - word) : strlen(word);
+	char name[64];
+	snprintf(name, sizeof name, "%.*s", n < sizeof name ? (int)n : (int)sizeof name - 1, word);
+	const struct opt *o = find_option(p, name);
+	if (!o)
+		return unknown_option(p, name);
+	const char *value = NULL;
+	enum inro_err e = option_value(p, o, attached ? attached + 1 : NULL, &value);
+	if (!e)
+		e = checks[o->kind](o, value);
+	return e ? e : keep_option(&p->call, o, value);
+}
+
+static enum inro_err take(struct parser *p)
+{
+	const char *word = p->argv[p->at++];
+	if (p->only_words || word[0] != '-' || !word[1])
+		return take_word(p, word);
+	if (!strcmp(word, "--")) {
+		p->only_words = true;
+		return INRO_OK;
+	}
+	if (!strcmp(word, "-h"))
+		word = "--help";
+	if (word[1] != '-')
+		return err_set(INRO_E_ARG, "'%s': options begin with two dashes; see '%s --help'",
+			       word, command_of(&p->call));
+	return take_option(p, word + 2);
+}
+
+/* ---- what must not be missing ---- */
+
+static enum inro_err check_complete(const struct parser *p)
+{
+	const struct call *c = &p->call;
+	if (p->half)
+		return unknown_verb(c->noun, p->half);
+	if (!c->verb)
+		return INRO_OK; /* `inro` and `inro NOUN` give help */
+	const struct arg *a = c->verb->args;
+	for (size_t i = 0; a && a[i].name; i++)
+		if (i >= c->n_args && !a[i].optional)
+			return err_set(INRO_E_ARG, "%s is missing; see '%s --help'", a[i].name,
+				       command_of(c));
+	const struct opt *o;
+	for (size_t i = 0; (o = cmd_opt(c->verb, i)); i++)
+		if (o->required && !call_has(c, o->name))
+			return err_set(INRO_E_ARG, "--%s %s is missing; see '%s --help'", o->name,
+				       o->arg, command_of(c));
+	return INRO_OK;
+}
+
+enum inro_err cmd_parse(int argc, char *const *argv, struct call *ret)
+{
+	struct parser p = { .argv = argv, .argc = argc };
+	enum inro_err e = INRO_OK;
+	while (!e && p.at < argc && !p.call.help && !p.call.version)
+		e = take(&p);
+	/* Help stands on what was understood before it was asked for. */
+	if (!e && !p.call.help && !p.call.version)
+		e = check_complete(&p);
+	if (!e)
+		*ret = p.call;
+	return e;
+}

@@ -1,0 +1,184 @@
+/*
+ * show - tables, records and sentences, all from one JSON document.
+ *
+ * A column's key names a member of the object; a member that is missing or null shows as "-".
+ */
+#include "tools/show.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/text.h"
+
+static void add_list(json_t *list, struct buf *out);
+static void add_members(json_t *object, struct buf *out);
+
+/* One value on one line. */
+static void add_value(json_t *v, struct buf *out)
+{
+	if (json_is_string(v))
+		text_add_safe(BYTES(json_string_value(v), json_string_length(v)), out);
+	else if (json_is_integer(v))
+		buf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+	else if (json_is_boolean(v))
+		buf_add_str(out, json_is_true(v) ? "yes" : "no");
+	else if (json_array_size(v))
+		add_list(v, out);
+	else if (json_object_size(v))
+		add_members(v, out);
+	else
+		buf_add_str(out, "-");
+}
+
+static void add_list(json_t *list, struct buf *out)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		buf_add_str(out, i ? ", " : "");
+		add_value(json_array_get(list, i), out);
+	}
+}
+
+static void add_members(json_t *object, struct buf *out)
+{
+	const char *key;
+	json_t *value;
+	bool first = true;
+	json_object_foreach(object, key, value) {
+		buf_addf(out, "%s%s=", first ? "" : " ", key);
+		add_value(value, out);
+		first = false;
+	}
+}
+
+static void pad(struct buf *out, size_t n)
+{
+	while (n--)
+		buf_add_u8(out, ' ');
+}
+
+/* ---- tables ---- */
+
+#define COLUMNS_MAX 16
+
+static size_t value_width(json_t *v)
+{
+	SCOPED(buf) text = { 0 };
+	add_value(v, &text);
+	return text_width(buf_bytes(&text));
+}
+
+static size_t column_width(json_t *rows, const struct column *column)
+{
+	size_t width = strlen(column->heading);
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		json_t *v = json_object_get(json_array_get(rows, i), column->key);
+		size_t w = value_width(v);
+		width = w > width ? w : width;
+	}
+	return width;
+}
+
+static void add_cell(struct buf *out, struct bytes text, size_t width, bool last)
+{
+	buf_add(out, text);
+	if (!last)
+		pad(out, width - text_width(text) + 2);
+}
+
+static void add_row(json_t *row, const struct column *columns, const size_t *widths,
+		    struct buf *out)
+{
+	for (size_t k = 0; columns[k].key; k++) {
+		SCOPED(buf) text = { 0 };
+		if (row)
+			add_value(json_object_get(row, columns[k].key), &text);
+		else
+			buf_add_str(&text, columns[k].heading);
+		add_cell(out, buf_bytes(&text), widths[k], !columns[k + 1].key);
+	}
+	buf_add_u8(out, '\n');
+}
+
+static void show_table(const struct verb *v, json_t *doc, struct buf *out)
+{
+	size_t widths[COLUMNS_MAX] = { 0 };
+	if (!json_array_size(doc)) {
+		buf_addf(out, "%s\n", v->empty);
+		return;
+	}
+	for (size_t k = 0; v->columns[k].key && k < COLUMNS_MAX; k++)
+		widths[k] = column_width(doc, &v->columns[k]);
+	add_row(NULL, v->columns, widths, out);
+	for (size_t i = 0; i < json_array_size(doc); i++)
+		add_row(json_array_get(doc, i), v->columns, widths, out);
+}
+
+/* ---- the other shapes ---- */
+
+static void show_record(const struct verb *v, json_t *doc, struct buf *out)
+{
+	size_t width = 0;
+	for (const struct column *k = v->columns; k->key; k++)
+		width = strlen(k->heading) > width ? strlen(k->heading) : width;
+	for (const struct column *k = v->columns; k->key; k++) {
+		add_cell(out, bytes_of(k->heading), width, false);
+		add_value(json_object_get(doc, k->key), out);
+		buf_add_u8(out, '\n');
+	}
+}
+
+/* "token {label} is made", with each {key} filled in. */
+static void show_said(const struct verb *v, json_t *doc, struct buf *out)
+{
+	const char *s = v->said;
+	for (const char *open; (open = strchr(s, '{')); s = strchr(open, '}') + 1) {
+		char key[32] = "";
+		buf_add(out, BYTES(s, (size_t)(open - s)));
+		memcpy(key, open + 1, strcspn(open + 1, "}") % sizeof key);
+		add_value(json_object_get(doc, key), out);
+	}
+	buf_addf(out, "%s\n", s);
+}
+
+static void show_raw(json_t *doc, const char *key, struct buf *out)
+{
+	json_t *v = json_object_get(doc, key);
+	buf_add(out, BYTES(json_string_value(v), json_string_length(v)));
+}
+
+static void show_pem(const struct verb *v, json_t *doc, struct buf *out)
+{
+	(void)v;
+	show_raw(doc, "pem", out);
+}
+
+static void show_text(const struct verb *v, json_t *doc, struct buf *out)
+{
+	(void)v;
+	show_raw(doc, "text", out);
+}
+
+static void (*const shapes[SHOW__SHAPES])(const struct verb *, json_t *, struct buf *) = {
+	[SHOW_SAID] = show_said,     [SHOW_TABLE] = show_table, [SHOW_RECORD] = show_record,
+	[SHOW_PEM] = show_pem,	     [SHOW_TEXT] = show_text,
+};
+
+static void show_json(json_t *doc, struct buf *out)
+{
+	AUTO(free_chars) char *text = json_dumps(doc, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	if (text)
+		buf_addf(out, "%s\n", text);
+	else
+		out->err = INRO_E_NO_MEMORY;
+}
+
+enum inro_err show_result(const struct call *c, json_t *doc, struct buf *out)
+{
+	if (c->json)
+		show_json(doc, out);
+	else if (json_object_get(doc, "file") && c->verb->said)
+		show_said(c->verb, doc, out);
+	else
+		shapes[c->verb->shape](c->verb, doc, out);
+	return buf_err(out);
+}
