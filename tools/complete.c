@@ -1,0 +1,143 @@
+/*
+ * complete - a bash completion script, and the table as JSON for whoever wants another.
+ *
+ * The script holds two maps: what may follow "noun verb", and what may be the value of
+ * "noun verb --option"; `@file` and `@dir` stand for names of files and folders,
+ * `@none` for what only the person knows.
+ */
+#include "tools/help.h"
+
+#include <string.h>
+
+static const char *const value_words[OPT__KINDS] = {
+	[OPT_TEXT] = "@none", [OPT_HEX] = "@none",   [OPT_NUMBER] = "@none",
+	[OPT_FILE] = "@file", [OPT_DIR] = "@dir",
+};
+
+static void add_value_case(const char *command, const struct opt *o, struct buf *out)
+{
+	if (o->kind == OPT_FLAG)
+		return;
+	buf_addf(out, "\t'%s --%s') words='", command, o->name);
+	for (size_t i = 0; o->kind == OPT_CHOICE && o->choices[i]; i++)
+		buf_addf(out, "%s%s", i ? " " : "", o->choices[i]);
+	buf_addf(out, "%s' ;;\n", value_words[o->kind] ? value_words[o->kind] : "");
+}
+
+static void add_verb_cases(const struct noun *n, const struct verb *v, struct buf *out)
+{
+	SCOPED(buf) command = { 0 };
+	buf_addf(&command, "%s%s%s", n->name, v->name[0] ? " " : "", v->name);
+	AUTO(free_chars) char *name = buf_take_str(&command);
+	if (!name)
+		return;
+	const struct opt *o;
+	buf_addf(out, "\t'%s') words='", name);
+	for (size_t i = 0; (o = cmd_opt(v, i)); i++)
+		buf_addf(out, "--%s ", o->name);
+	buf_add_str(out, "--json --home --help' ;;\n");
+	for (size_t i = 0; (o = cmd_opt(v, i)); i++)
+		add_value_case(name, o, out);
+}
+
+static void add_noun_case(const struct noun *n, struct buf *out)
+{
+	if (cmd_is_bare(n))
+		return;
+	buf_addf(out, "\t'%s') words='", n->name);
+	for (const struct verb *v = n->verbs; v->name; v++)
+		buf_addf(out, "%.*s ", (int)strcspn(v->name, " "), v->name);
+	buf_add_str(out, "--help' ;;\n");
+	/* The second words of verbs of two. */
+	for (const struct verb *v = n->verbs; v->name; v++) {
+		size_t first = strcspn(v->name, " ");
+		if (v->name[first])
+			buf_addf(out, "\t'%s %.*s') words+=' %s' ;;&\n", n->name, (int)first,
+				 v->name, v->name + first + 1);
+	}
+}
+
+static const char script_head[] =
+	"# bash completion for inro; made by 'inro help --completion bash'\n"
+	"_inro_words()\n{\n\tlocal words=\n\tcase $1 in\n";
+
+static const char script_tail[] =
+	"\tesac\n"
+	"\tprintf '%s' \"$words\"\n"
+	"}\n\n"
+	"_inro()\n{\n"
+	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= w i words\n"
+	"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+	"\t\tw=${COMP_WORDS[i]}\n"
+	"\t\t[[ $w == --home ]] && { ((i++)); continue; }\n"
+	"\t\t[[ $w == -* ]] && continue\n"
+	"\t\tif [[ -z $command ]]; then command=$w\n"
+	"\t\telif [[ -n $(_inro_words \"$command $w\") ]]; then command+=\" $w\"\n"
+	"\t\tfi\n"
+	"\tdone\n"
+	"\tif [[ $prev == --* ]]; then\n"
+	"\t\twords=$(_inro_words \"$command $prev\")\n"
+	"\t\t[[ $prev == --home ]] && words=@dir\n"
+	"\tfi\n"
+	"\t[[ -n $words ]] || words=$(_inro_words \"$command\")\n"
+	"\tcase $words in\n"
+	"\t@none) COMPREPLY=() ;;\n"
+	"\t@file) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") ;;\n"
+	"\t@dir) mapfile -t COMPREPLY < <(compgen -d -- \"$cur\") ;;\n"
+	"\t*) mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\") ;;\n"
+	"\tesac\n"
+	"}\n"
+	"complete -o filenames -F _inro inro\n";
+
+void help_add_bash(struct buf *out)
+{
+	buf_add_str(out, script_head);
+	buf_add_str(out, "\t'') words='");
+	for (const struct noun *n = cmd_nouns; n->name; n++)
+		buf_addf(out, "%s ", n->name);
+	buf_add_str(out, "--json --home --help --version' ;;\n");
+	for (const struct noun *n = cmd_nouns; n->name; n++) {
+		add_noun_case(n, out);
+		for (const struct verb *v = n->verbs; v->name; v++)
+			add_verb_cases(n, v, out);
+	}
+	buf_add_str(out, script_tail);
+}
+
+/* ---- the table as JSON ---- */
+
+static json_t *option_json(const struct opt *o)
+{
+	json_t *choices = json_array();
+	for (size_t i = 0; o->kind == OPT_CHOICE && o->choices[i]; i++)
+		json_array_append_new(choices, json_string(o->choices[i]));
+	return json_pack("{s:s s:s? s:b s:b s:o s:s}", "name", o->name, "argument", o->arg,
+			 "required", o->required, "repeatable", o->repeatable, "choices", choices,
+			 "help", o->help);
+}
+
+static json_t *verb_json(const struct verb *v)
+{
+	json_t *args = json_array(), *opts = json_array();
+	for (const struct arg *a = v->args; a && a->name; a++)
+		json_array_append_new(args, json_pack("{s:s s:b s:s}", "name", a->name, "optional",
+						      a->optional, "help", a->help));
+	const struct opt *o;
+	for (size_t i = 0; (o = cmd_opt(v, i)); i++)
+		json_array_append_new(opts, option_json(o));
+	return json_pack("{s:s s:s s:o s:o}", "verb", v->name, "summary", v->summary, "arguments",
+			 args, "options", opts);
+}
+
+json_t *help_tables(void)
+{
+	json_t *nouns = json_array();
+	for (const struct noun *n = cmd_nouns; n->name; n++) {
+		json_t *verbs = json_array();
+		for (const struct verb *v = n->verbs; v->name; v++)
+			json_array_append_new(verbs, verb_json(v));
+		json_array_append_new(nouns, json_pack("{s:s s:s s:o}", "noun", n->name, "summary",
+						       n->summary, "verbs", verbs));
+	}
+	return nouns;
+}

@@ -1,0 +1,182 @@
+/* help - what people read: `inro`, `inro NOUN`, `inro NOUN VERB --help`, `inro help ...`. */
+#include "tools/help.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void help_add_value(const struct opt *o, struct buf *out)
+{
+	if (o->kind != OPT_CHOICE || (o->arg && o->arg[0])) {
+		buf_add_str(out, o->arg);
+		return;
+	}
+	for (size_t i = 0; o->choices[i]; i++)
+		buf_addf(out, "%s%s", i ? "|" : "", o->choices[i]);
+}
+
+void help_add_option(const struct opt *o, struct buf *out)
+{
+	buf_addf(out, "--%s", o->name);
+	if (o->kind == OPT_FLAG)
+		return;
+	buf_add_u8(out, ' ');
+	help_add_value(o, out);
+}
+
+void help_add_usage(const struct noun *n, const struct verb *v, struct buf *out)
+{
+	buf_addf(out, "inro %s%s%s", n->name, v->name[0] ? " " : "", v->name);
+	for (const struct arg *a = v->args; a && a->name; a++)
+		buf_addf(out, a->optional ? " [%s]" : " %s", a->name);
+	const struct opt *o;
+	for (size_t i = 0; (o = cmd_opt(v, i)); i++) {
+		buf_add_str(out, o->required ? " " : " [");
+		help_add_option(o, out);
+		buf_addf(out, "%s%s", o->required ? "" : "]", o->repeatable ? "..." : "");
+	}
+}
+
+/* "  name   what it is" with the second column at `indent`. */
+static void add_line(struct buf *out, struct bytes name, size_t indent, const char *what)
+{
+	buf_add_str(out, "  ");
+	buf_add(out, name);
+	size_t used = name.n + 2;
+	if (used + 2 > indent) {
+		buf_add_u8(out, '\n');
+		used = 0;
+	}
+	for (; used < indent; used++)
+		buf_add_u8(out, ' ');
+	buf_addf(out, "%s\n", what);
+}
+
+static void add_option_line(const struct opt *o, struct buf *out)
+{
+	SCOPED(buf) name = { 0 };
+	help_add_option(o, &name);
+	if (o->kind == OPT_CHOICE && o->arg && o->arg[0]) {
+		SCOPED(buf) what = { 0 };
+		buf_addf(&what, "%s:", o->help);
+		for (size_t i = 0; o->choices[i]; i++)
+			buf_addf(&what, " %s", o->choices[i]);
+		buf_add_u8(&what, '\0');
+		add_line(out, buf_bytes(&name), 28, what.err ? o->help : (const char *)what.p);
+		return;
+	}
+	add_line(out, buf_bytes(&name), 28, o->help);
+}
+
+static void add_globals(struct buf *out)
+{
+	buf_add_str(out, "\nEverywhere:\n");
+	for (const struct opt *o = cmd_global_opts; o->name; o++)
+		add_option_line(o, out);
+}
+
+static void add_all(struct buf *out)
+{
+	buf_add_str(out, "usage: inro [--home DIR] [--json] NOUN VERB ...\n\n"
+			 "Keeps device keys in tokens, and makes, certifies, renews and retires "
+			 "them.\n\n");
+	for (const struct noun *n = cmd_nouns; n->name; n++)
+		add_line(out, bytes_of(n->name), 12, n->summary);
+	add_globals(out);
+	buf_add_str(out, "\n'inro NOUN' lists a noun's verbs; 'inro NOUN VERB --help' says all "
+			 "about one.\n");
+}
+
+static void add_noun(const struct noun *n, struct buf *out)
+{
+	buf_addf(out, "inro %s: %s\n\n", n->name, n->summary);
+	for (const struct verb *v = n->verbs; v->name; v++) {
+		SCOPED(buf) name = { 0 };
+		buf_add_str(&name, v->name);
+		for (const struct arg *a = v->args; a && a->name; a++)
+			buf_addf(&name, a->optional ? " [%s]" : " %s", a->name);
+		add_line(out, buf_bytes(&name), 20, v->summary);
+	}
+	buf_addf(out, "\n'inro %s VERB --help' says all about one.\n", n->name);
+}
+
+static void add_verb(const struct noun *n, const struct verb *v, struct buf *out)
+{
+	buf_add_str(out, "usage: ");
+	help_add_usage(n, v, out);
+	buf_addf(out, "\n\n%s.\n", v->summary);
+	if (v->args && v->args->name)
+		buf_add_u8(out, '\n');
+	for (const struct arg *a = v->args; a && a->name; a++)
+		add_line(out, bytes_of(a->name), 28, a->help);
+	const struct opt *o;
+	for (size_t i = 0; (o = cmd_opt(v, i)); i++) {
+		buf_add_str(out, i ? "" : "\n");
+		add_option_line(o, out);
+	}
+	add_globals(out);
+}
+
+void help_add(const struct noun *n, const struct verb *v, struct buf *out)
+{
+	if (!n)
+		add_all(out);
+	else if (!v)
+		add_noun(n, out);
+	else
+		add_verb(n, v, out);
+}
+
+/* ---- `inro help` ---- */
+
+static enum inro_err give_text(struct buf *text, json_t **ret)
+{
+	AUTO(free_chars) char *s = buf_take_str(text);
+	*ret = s ? json_pack("{s:s}", "text", s) : NULL;
+	return *ret ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
+}
+
+static const struct verb *verb_of_words(const struct noun *n, const struct call *c)
+{
+	char name[64];
+	const char *more = call_arg(c, 2);
+	snprintf(name, sizeof name, "%s%s%s", call_arg(c, 1), more ? " " : "", more ? more : "");
+	for (const struct verb *v = n->verbs; v->name; v++)
+		if (!strcmp(v->name, name))
+			return v;
+	return NULL;
+}
+
+static enum inro_err help_words(const struct call *c, struct buf *out)
+{
+	const struct noun *n = NULL;
+	const struct verb *v = NULL;
+	if (call_arg(c, 0) && !(n = cmd_noun(call_arg(c, 0))))
+		return err_set(INRO_E_ARG, "there is no '%s'; see 'inro help'", call_arg(c, 0));
+	if (n && call_arg(c, 1) && !(v = verb_of_words(n, c)))
+		return err_set(INRO_E_ARG, "'inro %s' has no '%s'; see 'inro %s'", n->name,
+			       call_arg(c, 1), n->name);
+	if (n && cmd_is_bare(n))
+		v = n->verbs;
+	help_add(n, v, out);
+	return INRO_OK;
+}
+
+enum inro_err help_run(const struct call *c, json_t **ret)
+{
+	SCOPED(buf) text = { 0 };
+	enum inro_err e = INRO_OK;
+	if (call_has(c, "dump-tables")) {
+		AUTO(free_chars) char *s = NULL;
+		json_t *tables = help_tables();
+		s = tables ? json_dumps(tables, JSON_INDENT(1)) : NULL;
+		json_decref(tables);
+		buf_addf(&text, "%s\n", s ? s : "");
+	} else if (call_has(c, "man")) {
+		help_add_man(&text);
+	} else if (call_has(c, "completion")) {
+		help_add_bash(&text);
+	} else {
+		e = help_words(c, &text);
+	}
+	return e ? e : give_text(&text, ret);
+}

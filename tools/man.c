@@ -1,0 +1,114 @@
+/* man - inro(1) in roff, from the command table. */
+#include "tools/help.h"
+
+#include <string.h>
+
+/* Text as roff takes it: no line that is a request, dashes that are dashes. */
+static void add_roff(const char *s, struct buf *out)
+{
+	if (*s == '.' || *s == '\'')
+		buf_add_str(out, "\\&");
+	for (; *s; s++) {
+		if (*s == '\\')
+			buf_add_str(out, "\\e");
+		else if (*s == '-')
+			buf_add_str(out, "\\-");
+		else
+			buf_add_u8(out, (uint8_t)*s);
+	}
+}
+
+static void add_roff_buf(struct buf *text, struct buf *out)
+{
+	AUTO(free_chars) char *s = buf_take_str(text);
+	if (s)
+		add_roff(s, out);
+}
+
+static void add_item(struct buf *name, const char *what, struct buf *out)
+{
+	buf_add_str(out, ".TP\n\\fB");
+	add_roff_buf(name, out);
+	buf_add_str(out, "\\fR\n");
+	add_roff(what, out);
+	buf_add_u8(out, '\n');
+}
+
+static void add_option_item(const struct opt *o, struct buf *out)
+{
+	SCOPED(buf) name = { 0 };
+	help_add_option(o, &name);
+	add_item(&name, o->help, out);
+	if (o->kind != OPT_CHOICE || !o->arg || !o->arg[0])
+		return;
+	buf_add_str(out, "(");
+	for (size_t i = 0; o->choices[i]; i++) {
+		buf_add_str(out, i ? ", " : "");
+		add_roff(o->choices[i], out);
+	}
+	buf_add_str(out, ")\n");
+}
+
+static void add_command(const struct noun *n, const struct verb *v, struct buf *out)
+{
+	SCOPED(buf) usage = { 0 };
+	help_add_usage(n, v, &usage);
+	buf_add_str(out, ".SS ");
+	buf_addf(out, "%s%s%s\n", n->name, v->name[0] ? " " : "", v->name);
+	add_roff_buf(&usage, out);
+	buf_add_str(out, "\n.PP\n");
+	add_roff(v->summary, out);
+	buf_add_str(out, ".\n");
+	for (const struct arg *a = v->args; a && a->name; a++) {
+		SCOPED(buf) name = { 0 };
+		buf_add_str(&name, a->name);
+		add_item(&name, a->help, out);
+	}
+	const struct opt *o;
+	for (size_t i = 0; (o = cmd_opt(v, i)); i++)
+		add_option_item(o, out);
+}
+
+static const char head[] =
+	".TH INRO 1 \"\" \"inro " INRO_VERSION "\" \"Inro\"\n"
+	".SH NAME\ninro \\- device keys in tokens, and the office that certifies them\n"
+	".SH SYNOPSIS\n\\fBinro\\fR [\\fB\\-\\-home\\fR DIR] [\\fB\\-\\-json\\fR] NOUN VERB ...\n"
+	".SH DESCRIPTION\n"
+	"Inro keeps device keys in tokens, lets every program use them through PKCS#11 or OpenSSL,\n"
+	"and makes, certifies, renews and retires them.\n"
+	"Options may stand before or behind the arguments, as \\fB\\-\\-name value\\fR or\n"
+	"\\fB\\-\\-name=value\\fR; \\fB\\-\\-\\fR ends them.\n"
+	"Keys are named by PKCS#11 URIs (RFC 7512), for example\n"
+	".BR pkcs11:token=line1;object=dev\\-0001;type=private .\n"
+	".SH OPTIONS\n";
+
+static const char tail[] =
+	".SH PINS\n"
+	"A PIN comes from the file that \\fB\\-\\-pin\\-source\\fR names, else from the\n"
+	"environment (\\fBINRO_PIN\\fR, \\fBINRO_SO_PIN\\fR, \\fBINRO_NEW_PIN\\fR), else from a\n"
+	"prompt on the terminal. There is no option that takes a PIN itself.\n"
+	".SH ENVIRONMENT\n"
+	".TP\n\\fBINRO_HOME\\fR\ntokens and the embedded database; /var/lib/inro for root,\n"
+	"$XDG_DATA_HOME/inro (~/.local/share/inro) otherwise\n"
+	".TP\n\\fBINRO_DB\\fR\nthe back office's database, sqlite:PATH;\n"
+	"$INRO_HOME/backoffice.db when it is not set\n"
+	".TP\n\\fBINRO_CONFIG\\fR\nsettings; /etc/inro/inro.conf when it is not set\n"
+	".TP\n\\fBINRO_MODULE\\fR\nanother Cryptoki module in place of inro\\-pkcs11.so\n"
+	".TP\n\\fBINRO_DEBUG\\fR\nwhen set: more lines on standard error\n"
+	".SH EXIT STATUS\n"
+	"0 when it is done, 1 when it is not, 2 when the command line makes no sense. A refusal is\n"
+	"one line on standard error: what, why, and what to do. Nothing was changed then.\n"
+	".SH OUTPUT\n"
+	"Tables and sentences for people; with \\fB\\-\\-json\\fR one JSON document.\n";
+
+void help_add_man(struct buf *out)
+{
+	buf_add_str(out, head);
+	for (const struct opt *o = cmd_global_opts; o->name; o++)
+		add_option_item(o, out);
+	buf_add_str(out, ".SH COMMANDS\n");
+	for (const struct noun *n = cmd_nouns; n->name; n++)
+		for (const struct verb *v = n->verbs; v->name; v++)
+			add_command(n, v, out);
+	buf_add_str(out, tail);
+}

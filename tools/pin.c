@@ -1,0 +1,141 @@
+/*
+ * pin - where PINs come from.
+ *
+ * 1. A PIN is in a struct secret from the first byte on; the terminal's line is read byte by byte
+ *    into one, so no stdio buffer holds a copy.
+ * 2. The terminal gets its echo back on every way out, also when the person gives up with ^C:
+ *    signals from the keyboard are off while the PIN is typed, and ^C is read as a byte.
+ */
+#include "tools/pin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+#define OPT_PIN_USER \
+	{ .name = "pin-source", .arg = "FILE", .kind = OPT_FILE, \
+	  .help = "file whose first line is the PIN (else INRO_PIN, else a prompt)" }
+#define OPT_PIN_SO \
+	{ .name = "so-pin-source", .arg = "FILE", .kind = OPT_FILE, \
+	  .help = "file with the security officer's PIN (else INRO_SO_PIN, else a prompt)" }
+#define OPT_PIN_NEW \
+	{ .name = "new-pin-source", .arg = "FILE", .kind = OPT_FILE, \
+	  .help = "file with the new PIN (else INRO_NEW_PIN, else a prompt)" }
+
+const struct opt pin_user_opts[] = { OPT_PIN_USER, { 0 } };
+const struct opt pin_user_so_opts[] = { OPT_PIN_USER, OPT_PIN_SO, { 0 } };
+const struct opt pin_so_opts[] = { OPT_PIN_SO, { 0 } };
+const struct opt pin_change_opts[] = { OPT_PIN_USER, OPT_PIN_SO, OPT_PIN_NEW, { 0 } };
+const struct opt pin_unblock_opts[] = { OPT_PIN_SO, OPT_PIN_NEW, { 0 } };
+
+static const struct pin_way {
+	const char *option, *environment, *what;
+} ways[PIN__KINDS] = {
+	[PIN_USER] = { "pin-source", "INRO_PIN", "PIN" },
+	[PIN_SO] = { "so-pin-source", "INRO_SO_PIN", "SO PIN" },
+	[PIN_NEW] = { "new-pin-source", "INRO_NEW_PIN", "new PIN" },
+};
+
+static enum inro_err type_byte(uint8_t c, struct secret *line, size_t *n, bool *ret_done)
+{
+	*ret_done = c == '\r' || c == '\n';
+	if (c == 3 || c == 4) /* ^C, ^D */
+		return err_set(INRO_E_PIN_MISSING, "no PIN was typed; nothing was done");
+	if (*ret_done)
+		return INRO_OK;
+	if (c == 0x7f || c == 8)
+		*n -= *n > 0;
+	else if (c == 0x15) /* ^U */
+		*n = 0;
+	else if (*n == line->n)
+		return err_set(INRO_E_PIN_FORMAT, "a PIN has at most %d bytes", SECRET_MAX_PIN);
+	else
+		line->p[(*n)++] = c;
+	return INRO_OK;
+}
+
+static enum inro_err read_line(int tty, struct secret *ret)
+{
+	SCOPED(secret) line = { 0 };
+	size_t n = 0;
+	bool done = false;
+	enum inro_err e = secret_new(SECRET_MAX_PIN, &line);
+	while (!e && !done) {
+		uint8_t c = 0;
+		ssize_t got = read(tty, &c, 1);
+		if (got < 0 && errno == EINTR)
+			continue;
+		e = got == 1 ? type_byte(c, &line, &n, &done)
+			     : err_set(INRO_E_PIN_MISSING, "the terminal was closed");
+	}
+	if (!e && n == 0)
+		e = err_set(INRO_E_PIN_MISSING, "no PIN was typed; nothing was done");
+	if (e)
+		return e;
+	secret_shrink(&line, n);
+	*ret = line;
+	line = (struct secret){ 0 };
+	return INRO_OK;
+}
+
+static enum inro_err prompt(int tty, const char *question, struct secret *ret)
+{
+	struct termios before;
+	if (tcgetattr(tty, &before) != 0)
+		return file_err(errno, "/dev/tty");
+	struct termios quiet = before;
+	quiet.c_lflag &= ~(tcflag_t)(ECHO | ICANON | ISIG);
+	quiet.c_cc[VMIN] = 1;
+	quiet.c_cc[VTIME] = 0;
+	if (tcsetattr(tty, TCSAFLUSH, &quiet) != 0)
+		return file_err(errno, "/dev/tty");
+	dprintf(tty, "%s: ", question);
+	enum inro_err e = read_line(tty, ret);
+	dprintf(tty, "\n");
+	(void)tcsetattr(tty, TCSAFLUSH, &before);
+	return e;
+}
+
+static enum inro_err ask(const struct pin_way *way, const char *token, bool fresh,
+			 struct secret *ret)
+{
+	AUTO(close_fd) int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (tty < 0)
+		return err_set(INRO_E_PIN_MISSING,
+			       "no %s for token '%s' and no terminal to ask on; give --%s FILE or "
+			       "set %s",
+			       way->what, token, way->option, way->environment);
+	char question[128];
+	SCOPED(secret) first = { 0 };
+	SCOPED(secret) again = { 0 };
+	snprintf(question, sizeof question, "%s of token '%s'", way->what, token);
+	enum inro_err e = prompt(tty, question, &first);
+	if (!e && fresh)
+		e = prompt(tty, "the same again", &again);
+	if (!e && fresh && !secret_equal(secret_bytes(&first), secret_bytes(&again)))
+		e = err_set(INRO_E_PIN_FORMAT, "the two PINs differ; nothing was done");
+	if (e)
+		return e;
+	*ret = first;
+	first = (struct secret){ 0 };
+	return INRO_OK;
+}
+
+enum inro_err pin_take(const struct call *c, enum pin_kind kind, const char *token, bool fresh,
+		       struct secret *ret)
+{
+	const struct pin_way *way = &ways[kind];
+	const char *path = call_opt(c, way->option);
+	if (path)
+		return file_read_secret(path, ret);
+	const char *value = getenv(way->environment);
+	if (value && value[0])
+		return secret_copy(bytes_of(value), ret);
+	return ask(way, token, fresh || kind == PIN_NEW, ret);
+}
