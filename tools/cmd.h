@@ -27,7 +27,7 @@ enum opt_kind {
 	OPT__KINDS
 };
 
-struct opt {
+struct cmd_opt {
 	const char *name; /* without the dashes; NULL ends a list */
 	const char *arg;  /* what help calls its argument */
 	enum opt_kind kind;
@@ -36,7 +36,7 @@ struct opt {
 	const char *help;
 };
 
-struct arg {
+struct cmd_arg {
 	const char *name; /* NULL ends a list */
 	bool optional;
 	const char *help;
@@ -51,53 +51,54 @@ enum shape {
 	SHOW__SHAPES
 };
 
-struct column {
-	const char *key;     /* NULL ends a list */
+struct cmd_column {
+	const char *key; /* NULL ends a list */
 	const char *heading;
 };
 
 struct call;
 typedef enum inro_err cmd_run(const struct call *c, json_t **ret);
 
-struct verb {
-	const char *name; /* may be two words, "pin change"; "" when the noun is the whole command */
+struct cmd_verb {
+	const char
+		*name; /* may be two words, "pin change"; "" when the noun is the whole command */
 	const char *summary;
-	const struct arg *args;
-	const struct opt *opts;
+	const struct cmd_arg *args;
+	const struct cmd_opt *opts;
 	/* Further lists that several verbs share. */
-	const struct opt *shared[3];
+	const struct cmd_opt *shared[3];
 	cmd_run *run;
 	enum shape shape;
-	const struct column *columns;
+	const struct cmd_column *columns;
 	const char *said;  /* sentence, for SHOW_SAID and whenever --out was given */
 	const char *empty; /* sentence in place of a table without rows */
 };
 
-struct noun {
+struct cmd_noun {
 	const char *name; /* NULL ends the table */
 	const char *summary;
-	const struct verb *verbs; /* ended by one without a name */
+	const struct cmd_verb *verbs; /* ended by one without a name */
 };
 
-extern const struct noun cmd_nouns[];
-extern const struct opt cmd_global_opts[]; /* understood at every level */
+extern const struct cmd_noun cmd_nouns[];
+extern const struct cmd_opt cmd_global_opts[]; /* understood at every level */
 
-const struct noun *cmd_noun(const char *name);
-bool cmd_is_bare(const struct noun *n); /* the noun is the whole command */
+const struct cmd_noun *cmd_find_noun(const char *name);
+bool cmd_is_bare(const struct cmd_noun *n); /* the noun is the whole command */
 /* The i-th option of a verb, own ones first, then shared ones; NULL behind the last. */
-const struct opt *cmd_opt(const struct verb *v, size_t i);
-const struct opt *cmd_opt_named(const struct verb *v, const char *name);
+const struct cmd_opt *cmd_option(const struct cmd_verb *v, size_t i);
+const struct cmd_opt *cmd_option_named(const struct cmd_verb *v, const char *name);
 
 #define CALL_MAX_ARGS 8
 #define CALL_MAX_OPTS 64
 
 struct call {
-	const struct noun *noun;
-	const struct verb *verb;
+	const struct cmd_noun *noun;
+	const struct cmd_verb *verb;
 	const char *args[CALL_MAX_ARGS];
 	size_t n_args;
 	struct {
-		const struct opt *opt;
+		const struct cmd_opt *opt;
 		const char *value; /* "" for a flag */
 	} opts[CALL_MAX_OPTS];
 	size_t n_opts;
@@ -113,6 +114,8 @@ const char *call_arg(const struct call *c, size_t i); /* NULL when not given */
 /* The option must be one of the verb's; NULL when not given. */
 const char *call_opt(const struct call *c, const char *name);
 const char *call_opt_nth(const struct call *c, const char *name, size_t n);
+/* Every value of a repeatable option, in order; how many. */
+size_t call_opts(const struct call *c, const char *name, const char *out[static CALL_MAX_OPTS]);
 bool call_has(const struct call *c, const char *name);
 /* An OPT_NUMBER, or `otherwise`. */
 long call_number(const struct call *c, const char *name, long otherwise);

@@ -10,11 +10,11 @@
 #include <string.h>
 
 static const char *const value_words[OPT__KINDS] = {
-	[OPT_TEXT] = "@none", [OPT_HEX] = "@none",   [OPT_NUMBER] = "@none",
+	[OPT_TEXT] = "@none", [OPT_HEX] = "@none", [OPT_NUMBER] = "@none",
 	[OPT_FILE] = "@file", [OPT_DIR] = "@dir",
 };
 
-static void add_value_case(const char *command, const struct opt *o, struct buf *out)
+static void add_value_case(const char *command, const struct cmd_opt *o, struct buf *out)
 {
 	if (o->kind == OPT_FLAG)
 		return;
@@ -24,32 +24,32 @@ static void add_value_case(const char *command, const struct opt *o, struct buf 
 	buf_addf(out, "%s' ;;\n", value_words[o->kind] ? value_words[o->kind] : "");
 }
 
-static void add_verb_cases(const struct noun *n, const struct verb *v, struct buf *out)
+static void add_verb_cases(const struct cmd_noun *n, const struct cmd_verb *v, struct buf *out)
 {
 	SCOPED(buf) command = { 0 };
 	buf_addf(&command, "%s%s%s", n->name, v->name[0] ? " " : "", v->name);
 	AUTO(free_chars) char *name = buf_take_str(&command);
 	if (!name)
 		return;
-	const struct opt *o;
+	const struct cmd_opt *o;
 	buf_addf(out, "\t'%s') words='", name);
-	for (size_t i = 0; (o = cmd_opt(v, i)); i++)
+	for (size_t i = 0; (o = cmd_option(v, i)); i++)
 		buf_addf(out, "--%s ", o->name);
 	buf_add_str(out, "--json --home --help' ;;\n");
-	for (size_t i = 0; (o = cmd_opt(v, i)); i++)
+	for (size_t i = 0; (o = cmd_option(v, i)); i++)
 		add_value_case(name, o, out);
 }
 
-static void add_noun_case(const struct noun *n, struct buf *out)
+static void add_noun_case(const struct cmd_noun *n, struct buf *out)
 {
 	if (cmd_is_bare(n))
 		return;
 	buf_addf(out, "\t'%s') words='", n->name);
-	for (const struct verb *v = n->verbs; v->name; v++)
+	for (const struct cmd_verb *v = n->verbs; v->name; v++)
 		buf_addf(out, "%.*s ", (int)strcspn(v->name, " "), v->name);
 	buf_add_str(out, "--help' ;;\n");
 	/* The second words of verbs of two. */
-	for (const struct verb *v = n->verbs; v->name; v++) {
+	for (const struct cmd_verb *v = n->verbs; v->name; v++) {
 		size_t first = strcspn(v->name, " ");
 		if (v->name[first])
 			buf_addf(out, "\t'%s %.*s') words+=' %s' ;;&\n", n->name, (int)first,
@@ -66,7 +66,8 @@ static const char script_tail[] =
 	"\tprintf '%s' \"$words\"\n"
 	"}\n\n"
 	"_inro()\n{\n"
-	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= w i words\n"
+	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= w i "
+	"words\n"
 	"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 	"\t\tw=${COMP_WORDS[i]}\n"
 	"\t\t[[ $w == --home ]] && { ((i++)); continue; }\n"
@@ -93,12 +94,12 @@ void help_add_bash(struct buf *out)
 {
 	buf_add_str(out, script_head);
 	buf_add_str(out, "\t'') words='");
-	for (const struct noun *n = cmd_nouns; n->name; n++)
+	for (const struct cmd_noun *n = cmd_nouns; n->name; n++)
 		buf_addf(out, "%s ", n->name);
 	buf_add_str(out, "--json --home --help --version' ;;\n");
-	for (const struct noun *n = cmd_nouns; n->name; n++) {
+	for (const struct cmd_noun *n = cmd_nouns; n->name; n++) {
 		add_noun_case(n, out);
-		for (const struct verb *v = n->verbs; v->name; v++)
+		for (const struct cmd_verb *v = n->verbs; v->name; v++)
 			add_verb_cases(n, v, out);
 	}
 	buf_add_str(out, script_tail);
@@ -106,7 +107,7 @@ void help_add_bash(struct buf *out)
 
 /* ---- the table as JSON ---- */
 
-static json_t *option_json(const struct opt *o)
+static json_t *option_json(const struct cmd_opt *o)
 {
 	json_t *choices = json_array();
 	for (size_t i = 0; o->kind == OPT_CHOICE && o->choices[i]; i++)
@@ -116,14 +117,14 @@ static json_t *option_json(const struct opt *o)
 			 "help", o->help);
 }
 
-static json_t *verb_json(const struct verb *v)
+static json_t *verb_json(const struct cmd_verb *v)
 {
 	json_t *args = json_array(), *opts = json_array();
-	for (const struct arg *a = v->args; a && a->name; a++)
+	for (const struct cmd_arg *a = v->args; a && a->name; a++)
 		json_array_append_new(args, json_pack("{s:s s:b s:s}", "name", a->name, "optional",
 						      a->optional, "help", a->help));
-	const struct opt *o;
-	for (size_t i = 0; (o = cmd_opt(v, i)); i++)
+	const struct cmd_opt *o;
+	for (size_t i = 0; (o = cmd_option(v, i)); i++)
 		json_array_append_new(opts, option_json(o));
 	return json_pack("{s:s s:s s:o s:o}", "verb", v->name, "summary", v->summary, "arguments",
 			 args, "options", opts);
@@ -132,9 +133,9 @@ static json_t *verb_json(const struct verb *v)
 json_t *help_tables(void)
 {
 	json_t *nouns = json_array();
-	for (const struct noun *n = cmd_nouns; n->name; n++) {
+	for (const struct cmd_noun *n = cmd_nouns; n->name; n++) {
 		json_t *verbs = json_array();
-		for (const struct verb *v = n->verbs; v->name; v++)
+		for (const struct cmd_verb *v = n->verbs; v->name; v++)
 			json_array_append_new(verbs, verb_json(v));
 		json_array_append_new(nouns, json_pack("{s:s s:s s:o}", "noun", n->name, "summary",
 						       n->summary, "verbs", verbs));

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-void help_add_value(const struct opt *o, struct buf *out)
+#include "tools/nouns.h"
+
+void help_add_value(const struct cmd_opt *o, struct buf *out)
 {
 	if (o->kind != OPT_CHOICE || (o->arg && o->arg[0])) {
 		buf_add_str(out, o->arg);
@@ -14,7 +16,7 @@ void help_add_value(const struct opt *o, struct buf *out)
 		buf_addf(out, "%s%s", i ? "|" : "", o->choices[i]);
 }
 
-void help_add_option(const struct opt *o, struct buf *out)
+void help_add_option(const struct cmd_opt *o, struct buf *out)
 {
 	buf_addf(out, "--%s", o->name);
 	if (o->kind == OPT_FLAG)
@@ -23,13 +25,13 @@ void help_add_option(const struct opt *o, struct buf *out)
 	help_add_value(o, out);
 }
 
-void help_add_usage(const struct noun *n, const struct verb *v, struct buf *out)
+void help_add_usage(const struct cmd_noun *n, const struct cmd_verb *v, struct buf *out)
 {
 	buf_addf(out, "inro %s%s%s", n->name, v->name[0] ? " " : "", v->name);
-	for (const struct arg *a = v->args; a && a->name; a++)
+	for (const struct cmd_arg *a = v->args; a && a->name; a++)
 		buf_addf(out, a->optional ? " [%s]" : " %s", a->name);
-	const struct opt *o;
-	for (size_t i = 0; (o = cmd_opt(v, i)); i++) {
+	const struct cmd_opt *o;
+	for (size_t i = 0; (o = cmd_option(v, i)); i++) {
 		buf_add_str(out, o->required ? " " : " [");
 		help_add_option(o, out);
 		buf_addf(out, "%s%s", o->required ? "" : "]", o->repeatable ? "..." : "");
@@ -51,7 +53,7 @@ static void add_line(struct buf *out, struct bytes name, size_t indent, const ch
 	buf_addf(out, "%s\n", what);
 }
 
-static void add_option_line(const struct opt *o, struct buf *out)
+static void add_option_line(const struct cmd_opt *o, struct buf *out)
 {
 	SCOPED(buf) name = { 0 };
 	help_add_option(o, &name);
@@ -70,7 +72,7 @@ static void add_option_line(const struct opt *o, struct buf *out)
 static void add_globals(struct buf *out)
 {
 	buf_add_str(out, "\nEverywhere:\n");
-	for (const struct opt *o = cmd_global_opts; o->name; o++)
+	for (const struct cmd_opt *o = cmd_global_opts; o->name; o++)
 		add_option_line(o, out);
 }
 
@@ -79,44 +81,44 @@ static void add_all(struct buf *out)
 	buf_add_str(out, "usage: inro [--home DIR] [--json] NOUN VERB ...\n\n"
 			 "Keeps device keys in tokens, and makes, certifies, renews and retires "
 			 "them.\n\n");
-	for (const struct noun *n = cmd_nouns; n->name; n++)
+	for (const struct cmd_noun *n = cmd_nouns; n->name; n++)
 		add_line(out, bytes_of(n->name), 12, n->summary);
 	add_globals(out);
 	buf_add_str(out, "\n'inro NOUN' lists a noun's verbs; 'inro NOUN VERB --help' says all "
 			 "about one.\n");
 }
 
-static void add_noun(const struct noun *n, struct buf *out)
+static void add_noun(const struct cmd_noun *n, struct buf *out)
 {
 	buf_addf(out, "inro %s: %s\n\n", n->name, n->summary);
-	for (const struct verb *v = n->verbs; v->name; v++) {
+	for (const struct cmd_verb *v = n->verbs; v->name; v++) {
 		SCOPED(buf) name = { 0 };
 		buf_add_str(&name, v->name);
-		for (const struct arg *a = v->args; a && a->name; a++)
+		for (const struct cmd_arg *a = v->args; a && a->name; a++)
 			buf_addf(&name, a->optional ? " [%s]" : " %s", a->name);
 		add_line(out, buf_bytes(&name), 20, v->summary);
 	}
 	buf_addf(out, "\n'inro %s VERB --help' says all about one.\n", n->name);
 }
 
-static void add_verb(const struct noun *n, const struct verb *v, struct buf *out)
+static void add_verb(const struct cmd_noun *n, const struct cmd_verb *v, struct buf *out)
 {
 	buf_add_str(out, "usage: ");
 	help_add_usage(n, v, out);
 	buf_addf(out, "\n\n%s.\n", v->summary);
 	if (v->args && v->args->name)
 		buf_add_u8(out, '\n');
-	for (const struct arg *a = v->args; a && a->name; a++)
+	for (const struct cmd_arg *a = v->args; a && a->name; a++)
 		add_line(out, bytes_of(a->name), 28, a->help);
-	const struct opt *o;
-	for (size_t i = 0; (o = cmd_opt(v, i)); i++) {
+	const struct cmd_opt *o;
+	for (size_t i = 0; (o = cmd_option(v, i)); i++) {
 		buf_add_str(out, i ? "" : "\n");
 		add_option_line(o, out);
 	}
 	add_globals(out);
 }
 
-void help_add(const struct noun *n, const struct verb *v, struct buf *out)
+void help_add(const struct cmd_noun *n, const struct cmd_verb *v, struct buf *out)
 {
 	if (!n)
 		add_all(out);
@@ -135,12 +137,12 @@ static enum inro_err give_text(struct buf *text, json_t **ret)
 	return *ret ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
 }
 
-static const struct verb *verb_of_words(const struct noun *n, const struct call *c)
+static const struct cmd_verb *verb_of_words(const struct cmd_noun *n, const struct call *c)
 {
 	char name[64];
 	const char *more = call_arg(c, 2);
 	snprintf(name, sizeof name, "%s%s%s", call_arg(c, 1), more ? " " : "", more ? more : "");
-	for (const struct verb *v = n->verbs; v->name; v++)
+	for (const struct cmd_verb *v = n->verbs; v->name; v++)
 		if (!strcmp(v->name, name))
 			return v;
 	return NULL;
@@ -148,9 +150,9 @@ static const struct verb *verb_of_words(const struct noun *n, const struct call 
 
 static enum inro_err help_words(const struct call *c, struct buf *out)
 {
-	const struct noun *n = NULL;
-	const struct verb *v = NULL;
-	if (call_arg(c, 0) && !(n = cmd_noun(call_arg(c, 0))))
+	const struct cmd_noun *n = NULL;
+	const struct cmd_verb *v = NULL;
+	if (call_arg(c, 0) && !(n = cmd_find_noun(call_arg(c, 0))))
 		return err_set(INRO_E_ARG, "there is no '%s'; see 'inro help'", call_arg(c, 0));
 	if (n && call_arg(c, 1) && !(v = verb_of_words(n, c)))
 		return err_set(INRO_E_ARG, "'inro %s' has no '%s'; see 'inro %s'", n->name,
@@ -161,7 +163,7 @@ static enum inro_err help_words(const struct call *c, struct buf *out)
 	return INRO_OK;
 }
 
-enum inro_err help_run(const struct call *c, json_t **ret)
+static enum inro_err help_run(const struct call *c, json_t **ret)
 {
 	SCOPED(buf) text = { 0 };
 	enum inro_err e = INRO_OK;
@@ -180,3 +182,23 @@ enum inro_err help_run(const struct call *c, json_t **ret)
 	}
 	return e ? e : give_text(&text, ret);
 }
+
+const struct cmd_verb help_verbs[] = {
+	{ .name = "",
+	  .summary = "Says what the commands are",
+	  .args = ARGS({ .name = "NOUN", .optional = true, .help = "about this noun" },
+		       { .name = "VERB", .optional = true, .help = "about this verb" },
+		       { .name = "WORD", .optional = true, .help = "a verb's second word" }),
+	  .opts = OPTS({ .name = "man", .kind = OPT_FLAG, .help = "the manual page, in roff" },
+		       { .name = "completion",
+			 .arg = "SHELL",
+			 .kind = OPT_CHOICE,
+			 .choices = WORDS("bash"),
+			 .help = "a completion script" },
+		       { .name = "dump-tables",
+			 .kind = OPT_FLAG,
+			 .help = "the table of commands as JSON" }),
+	  .run = help_run,
+	  .shape = SHOW_TEXT },
+	{ 0 },
+};

@@ -8,18 +8,16 @@
 #include "tools/cmd.h"
 
 /* What is known of the command so far: all nouns, one noun's verbs, or one verb. */
-void help_add(const struct noun *n, const struct verb *v, struct buf *out);
+void help_add(const struct cmd_noun *n, const struct cmd_verb *v, struct buf *out);
 /* "inro token create LABEL [--backend KIND]", the way it is called. */
-void help_add_usage(const struct noun *n, const struct verb *v, struct buf *out);
+void help_add_usage(const struct cmd_noun *n, const struct cmd_verb *v, struct buf *out);
 /* "--backend soft", "--out FILE", "--json" */
-void help_add_option(const struct opt *o, struct buf *out);
+void help_add_option(const struct cmd_opt *o, struct buf *out);
 /* "soft|tpm" for a choice, else what the row says. */
-void help_add_value(const struct opt *o, struct buf *out);
+void help_add_value(const struct cmd_opt *o, struct buf *out);
 
-void help_add_man(struct buf *out);	   /* roff, section 1 */
-void help_add_bash(struct buf *out);	   /* a completion script for bash */
-json_t *help_tables(void);		   /* NULL when memory is short */
-
-cmd_run help_run;
+void help_add_man(struct buf *out);  /* roff, section 1 */
+void help_add_bash(struct buf *out); /* a completion script for bash */
+json_t *help_tables(void);	     /* NULL when memory is short */
 
 #endif

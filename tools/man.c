@@ -34,7 +34,7 @@ static void add_item(struct buf *name, const char *what, struct buf *out)
 	buf_add_u8(out, '\n');
 }
 
-static void add_option_item(const struct opt *o, struct buf *out)
+static void add_option_item(const struct cmd_opt *o, struct buf *out)
 {
 	SCOPED(buf) name = { 0 };
 	help_add_option(o, &name);
@@ -49,7 +49,7 @@ static void add_option_item(const struct opt *o, struct buf *out)
 	buf_add_str(out, ")\n");
 }
 
-static void add_command(const struct noun *n, const struct verb *v, struct buf *out)
+static void add_command(const struct cmd_noun *n, const struct cmd_verb *v, struct buf *out)
 {
 	SCOPED(buf) usage = { 0 };
 	help_add_usage(n, v, &usage);
@@ -59,13 +59,13 @@ static void add_command(const struct noun *n, const struct verb *v, struct buf *
 	buf_add_str(out, "\n.PP\n");
 	add_roff(v->summary, out);
 	buf_add_str(out, ".\n");
-	for (const struct arg *a = v->args; a && a->name; a++) {
+	for (const struct cmd_arg *a = v->args; a && a->name; a++) {
 		SCOPED(buf) name = { 0 };
 		buf_add_str(&name, a->name);
 		add_item(&name, a->help, out);
 	}
-	const struct opt *o;
-	for (size_t i = 0; (o = cmd_opt(v, i)); i++)
+	const struct cmd_opt *o;
+	for (size_t i = 0; (o = cmd_option(v, i)); i++)
 		add_option_item(o, out);
 }
 
@@ -74,7 +74,8 @@ static const char head[] =
 	".SH NAME\ninro \\- device keys in tokens, and the office that certifies them\n"
 	".SH SYNOPSIS\n\\fBinro\\fR [\\fB\\-\\-home\\fR DIR] [\\fB\\-\\-json\\fR] NOUN VERB ...\n"
 	".SH DESCRIPTION\n"
-	"Inro keeps device keys in tokens, lets every program use them through PKCS#11 or OpenSSL,\n"
+	"Inro keeps device keys in tokens, lets every program use them through PKCS#11 or "
+	"OpenSSL,\n"
 	"and makes, certifies, renews and retires them.\n"
 	"Options may stand before or behind the arguments, as \\fB\\-\\-name value\\fR or\n"
 	"\\fB\\-\\-name=value\\fR; \\fB\\-\\-\\fR ends them.\n"
@@ -96,7 +97,8 @@ static const char tail[] =
 	".TP\n\\fBINRO_MODULE\\fR\nanother Cryptoki module in place of inro\\-pkcs11.so\n"
 	".TP\n\\fBINRO_DEBUG\\fR\nwhen set: more lines on standard error\n"
 	".SH EXIT STATUS\n"
-	"0 when it is done, 1 when it is not, 2 when the command line makes no sense. A refusal is\n"
+	"0 when it is done, 1 when it is not, 2 when the command line makes no sense. A refusal "
+	"is\n"
 	"one line on standard error: what, why, and what to do. Nothing was changed then.\n"
 	".SH OUTPUT\n"
 	"Tables and sentences for people; with \\fB\\-\\-json\\fR one JSON document.\n";
@@ -104,11 +106,11 @@ static const char tail[] =
 void help_add_man(struct buf *out)
 {
 	buf_add_str(out, head);
-	for (const struct opt *o = cmd_global_opts; o->name; o++)
+	for (const struct cmd_opt *o = cmd_global_opts; o->name; o++)
 		add_option_item(o, out);
 	buf_add_str(out, ".SH COMMANDS\n");
-	for (const struct noun *n = cmd_nouns; n->name; n++)
-		for (const struct verb *v = n->verbs; v->name; v++)
+	for (const struct cmd_noun *n = cmd_nouns; n->name; n++)
+		for (const struct cmd_verb *v = n->verbs; v->name; v++)
 			add_command(n, v, out);
 	buf_add_str(out, tail);
 }

@@ -41,7 +41,7 @@ struct near near_to(const char *typed)
 {
 	size_t n = strlen(typed);
 	unsigned bound = n < 3 ? 1 : n < 6 ? 2 : 3;
-	return (struct near){ .typed = typed, .distance = bound + 1 };
+	return (struct near) { .typed = typed, .distance = bound + 1 };
 }
 
 void near_try(struct near *n, const char *known)

@@ -26,36 +26,37 @@ struct parser {
 static const char *command_of(const struct call *c)
 {
 	static _Thread_local char room[96];
-	snprintf(room, sizeof room, "inro%s%s%s%s", c->noun ? " " : "", c->noun ? c->noun->name : "",
-		 c->verb && c->verb->name[0] ? " " : "", c->verb ? c->verb->name : "");
+	snprintf(room, sizeof room, "inro%s%s%s%s", c->noun ? " " : "",
+		 c->noun ? c->noun->name : "", c->verb && c->verb->name[0] ? " " : "",
+		 c->verb ? c->verb->name : "");
 	return room;
 }
 
 static enum inro_err take_noun(struct parser *p, const char *word)
 {
 	struct call *c = &p->call;
-	c->noun = cmd_noun(word);
+	c->noun = cmd_find_noun(word);
 	if (c->noun) {
 		c->verb = cmd_is_bare(c->noun) ? c->noun->verbs : NULL;
 		return INRO_OK;
 	}
 	struct near n = near_to(word);
-	for (const struct noun *k = cmd_nouns; k->name; k++)
+	for (const struct cmd_noun *k = cmd_nouns; k->name; k++)
 		near_try(&n, k->name);
 	return err_set(INRO_E_ARG, "there is no '%s'%s; see 'inro help'", word, near_question(&n));
 }
 
-static enum inro_err unknown_verb(const struct noun *noun, const char *word)
+static enum inro_err unknown_verb(const struct cmd_noun *noun, const char *word)
 {
 	struct near n = near_to(word);
-	for (const struct verb *v = noun->verbs; v->name; v++)
+	for (const struct cmd_verb *v = noun->verbs; v->name; v++)
 		near_try(&n, v->name);
 	return err_set(INRO_E_ARG, "'inro %s' has no '%s'%s; see 'inro %s'", noun->name, word,
 		       near_question(&n), noun->name);
 }
 
 /* Is `word` the whole of a verb's name, or, with `half`, the rest of it? */
-static bool names_verb(const struct verb *v, const char *half, const char *word)
+static bool names_verb(const struct cmd_verb *v, const char *half, const char *word)
 {
 	size_t n = half ? strlen(half) : 0;
 	if (!half)
@@ -65,9 +66,9 @@ static bool names_verb(const struct verb *v, const char *half, const char *word)
 
 static enum inro_err take_verb(struct parser *p, const char *word)
 {
-	const struct noun *noun = p->call.noun;
+	const struct cmd_noun *noun = p->call.noun;
 	size_t n = strlen(word);
-	for (const struct verb *v = noun->verbs; v->name; v++) {
+	for (const struct cmd_verb *v = noun->verbs; v->name; v++) {
 		if (names_verb(v, p->half, word)) {
 			p->call.verb = v;
 			p->half = NULL;
@@ -105,21 +106,21 @@ static enum inro_err take_word(struct parser *p, const char *word)
 
 /* ---- values ---- */
 
-static enum inro_err check_any(const struct opt *o, const char *value)
+static enum inro_err check_any(const struct cmd_opt *o, const char *value)
 {
 	(void)o;
 	(void)value;
 	return INRO_OK;
 }
 
-static enum inro_err check_given(const struct opt *o, const char *value)
+static enum inro_err check_given(const struct cmd_opt *o, const char *value)
 {
 	if (value[0])
 		return INRO_OK;
 	return err_set(INRO_E_ARG, "--%s needs a value that is not empty", o->name);
 }
 
-static enum inro_err check_hex(const struct opt *o, const char *value)
+static enum inro_err check_hex(const struct cmd_opt *o, const char *value)
 {
 	size_t n = strlen(value);
 	if (n && n % 2 == 0 && strspn(value, "0123456789abcdefABCDEF") == n)
@@ -127,7 +128,7 @@ static enum inro_err check_hex(const struct opt *o, const char *value)
 	return err_set(INRO_E_ARG, "--%s takes pairs of hex digits, not '%s'", o->name, value);
 }
 
-static enum inro_err check_number(const struct opt *o, const char *value)
+static enum inro_err check_number(const struct cmd_opt *o, const char *value)
 {
 	size_t n = strlen(value);
 	if (n && n <= 9 && strspn(value, "0123456789") == n)
@@ -135,7 +136,7 @@ static enum inro_err check_number(const struct opt *o, const char *value)
 	return err_set(INRO_E_ARG, "--%s takes a number up to 999999999, not '%s'", o->name, value);
 }
 
-static enum inro_err check_choice(const struct opt *o, const char *value)
+static enum inro_err check_choice(const struct cmd_opt *o, const char *value)
 {
 	SCOPED(buf) all = { 0 };
 	struct near n = near_to(value);
@@ -149,9 +150,9 @@ static enum inro_err check_choice(const struct opt *o, const char *value)
 		       near_question(&n), n.best ? "" : ";", (int)all.n, (const char *)all.p);
 }
 
-static enum inro_err (*const checks[OPT__KINDS])(const struct opt *, const char *) = {
-	[OPT_FLAG] = check_any,	  [OPT_TEXT] = check_any,   [OPT_FILE] = check_given,
-	[OPT_DIR] = check_given,  [OPT_HEX] = check_hex,    [OPT_NUMBER] = check_number,
+static enum inro_err (*const checks[OPT__KINDS])(const struct cmd_opt *, const char *) = {
+	[OPT_FLAG] = check_any,	     [OPT_TEXT] = check_any, [OPT_FILE] = check_given,
+	[OPT_DIR] = check_given,     [OPT_HEX] = check_hex,  [OPT_NUMBER] = check_number,
 	[OPT_CHOICE] = check_choice,
 };
 
@@ -160,8 +161,8 @@ static enum inro_err (*const checks[OPT__KINDS])(const struct opt *, const char 
 static enum inro_err unknown_option(const struct parser *p, const char *name)
 {
 	struct near n = near_to(name);
-	const struct opt *o;
-	for (size_t i = 0; p->call.verb && (o = cmd_opt(p->call.verb, i)); i++)
+	const struct cmd_opt *o;
+	for (size_t i = 0; p->call.verb && (o = cmd_option(p->call.verb, i)); i++)
 		near_try(&n, o->name);
 	for (o = cmd_global_opts; o->name; o++)
 		near_try(&n, o->name);
@@ -173,9 +174,9 @@ static enum inro_err unknown_option(const struct parser *p, const char *name)
 		       meant, command);
 }
 
-static const struct opt *find_option(const struct parser *p, const char *name)
+static const struct cmd_opt *find_option(const struct parser *p, const char *name)
 {
-	const struct opt *o = p->call.verb ? cmd_opt_named(p->call.verb, name) : NULL;
+	const struct cmd_opt *o = p->call.verb ? cmd_option_named(p->call.verb, name) : NULL;
 	if (o)
 		return o;
 	for (o = cmd_global_opts; o->name; o++)
@@ -184,7 +185,7 @@ static const struct opt *find_option(const struct parser *p, const char *name)
 	return NULL;
 }
 
-static bool keep_global(struct call *c, const struct opt *o, const char *value)
+static bool keep_global(struct call *c, const struct cmd_opt *o, const char *value)
 {
 	const struct {
 		const char *name;
@@ -208,7 +209,7 @@ static bool keep_global(struct call *c, const struct opt *o, const char *value)
 	return false;
 }
 
-static enum inro_err keep_option(struct call *c, const struct opt *o, const char *value)
+static enum inro_err keep_option(struct call *c, const struct cmd_opt *o, const char *value)
 {
 	if (keep_global(c, o, value))
 		return INRO_OK;
@@ -223,7 +224,7 @@ static enum inro_err keep_option(struct call *c, const struct opt *o, const char
 }
 
 /* The value of an option: behind its '=', or the next word. */
-static enum inro_err option_value(struct parser *p, const struct opt *o, const char *attached,
+static enum inro_err option_value(struct parser *p, const struct cmd_opt *o, const char *attached,
 				  const char **ret)
 {
 	if (o->kind == OPT_FLAG) {
@@ -249,7 +250,7 @@ static enum inro_err take_option(struct parser *p, const char *word)
 	size_t n = attached ? (size_t)(attached - word) : strlen(word);
 	char name[64];
 	snprintf(name, sizeof name, "%.*s", n < sizeof name ? (int)n : (int)sizeof name - 1, word);
-	const struct opt *o = find_option(p, name);
+	const struct cmd_opt *o = find_option(p, name);
 	if (!o)
 		return unknown_option(p, name);
 	const char *value = NULL;
@@ -285,13 +286,13 @@ static enum inro_err check_complete(const struct parser *p)
 		return unknown_verb(c->noun, p->half);
 	if (!c->verb)
 		return INRO_OK; /* `inro` and `inro NOUN` give help */
-	const struct arg *a = c->verb->args;
+	const struct cmd_arg *a = c->verb->args;
 	for (size_t i = 0; a && a[i].name; i++)
 		if (i >= c->n_args && !a[i].optional)
 			return err_set(INRO_E_ARG, "%s is missing; see '%s --help'", a[i].name,
 				       command_of(c));
-	const struct opt *o;
-	for (size_t i = 0; (o = cmd_opt(c->verb, i)); i++)
+	const struct cmd_opt *o;
+	for (size_t i = 0; (o = cmd_option(c->verb, i)); i++)
 		if (o->required && !call_has(c, o->name))
 			return err_set(INRO_E_ARG, "--%s %s is missing; see '%s --help'", o->name,
 				       o->arg, command_of(c));

@@ -18,21 +18,27 @@
 
 #include "base/file.h"
 
-#define OPT_PIN_USER \
-	{ .name = "pin-source", .arg = "FILE", .kind = OPT_FILE, \
-	  .help = "file whose first line is the PIN (else INRO_PIN, else a prompt)" }
-#define OPT_PIN_SO \
-	{ .name = "so-pin-source", .arg = "FILE", .kind = OPT_FILE, \
-	  .help = "file with the security officer's PIN (else INRO_SO_PIN, else a prompt)" }
-#define OPT_PIN_NEW \
-	{ .name = "new-pin-source", .arg = "FILE", .kind = OPT_FILE, \
-	  .help = "file with the new PIN (else INRO_NEW_PIN, else a prompt)" }
+#define OPT_PIN_USER                                                                               \
+	{                                                                                          \
+		.name = "pin-source", .arg = "FILE", .kind = OPT_FILE,                             \
+		.help = "file whose first line is the PIN (else INRO_PIN, else a prompt)"          \
+	}
+#define OPT_PIN_SO                                                                                 \
+	{                                                                                          \
+		.name = "so-pin-source", .arg = "FILE", .kind = OPT_FILE,                          \
+		.help = "file with the security officer's PIN (else INRO_SO_PIN, else a prompt)"   \
+	}
+#define OPT_PIN_NEW                                                                                \
+	{                                                                                          \
+		.name = "new-pin-source", .arg = "FILE", .kind = OPT_FILE,                         \
+		.help = "file with the new PIN (else INRO_NEW_PIN, else a prompt)"                 \
+	}
 
-const struct opt pin_user_opts[] = { OPT_PIN_USER, { 0 } };
-const struct opt pin_user_so_opts[] = { OPT_PIN_USER, OPT_PIN_SO, { 0 } };
-const struct opt pin_so_opts[] = { OPT_PIN_SO, { 0 } };
-const struct opt pin_change_opts[] = { OPT_PIN_USER, OPT_PIN_SO, OPT_PIN_NEW, { 0 } };
-const struct opt pin_unblock_opts[] = { OPT_PIN_SO, OPT_PIN_NEW, { 0 } };
+const struct cmd_opt pin_user_opts[] = { OPT_PIN_USER, { 0 } };
+const struct cmd_opt pin_user_so_opts[] = { OPT_PIN_USER, OPT_PIN_SO, { 0 } };
+const struct cmd_opt pin_so_opts[] = { OPT_PIN_SO, { 0 } };
+const struct cmd_opt pin_change_opts[] = { OPT_PIN_USER, OPT_PIN_SO, OPT_PIN_NEW, { 0 } };
+const struct cmd_opt pin_unblock_opts[] = { OPT_PIN_SO, OPT_PIN_NEW, { 0 } };
 
 static const struct pin_way {
 	const char *option, *environment, *what;
@@ -71,8 +77,10 @@ static enum inro_err read_line(int tty, struct secret *ret)
 		ssize_t got = read(tty, &c, 1);
 		if (got < 0 && errno == EINTR)
 			continue;
-		e = got == 1 ? type_byte(c, &line, &n, &done)
-			     : err_set(INRO_E_PIN_MISSING, "the terminal was closed");
+		if (got == 1)
+			e = type_byte(c, &line, &n, &done);
+		else
+			e = err_set(INRO_E_PIN_MISSING, "the terminal was closed");
 	}
 	if (!e && n == 0)
 		e = err_set(INRO_E_PIN_MISSING, "no PIN was typed; nothing was done");
@@ -80,7 +88,7 @@ static enum inro_err read_line(int tty, struct secret *ret)
 		return e;
 	secret_shrink(&line, n);
 	*ret = line;
-	line = (struct secret){ 0 };
+	line = (struct secret) { 0 };
 	return INRO_OK;
 }
 
@@ -123,7 +131,7 @@ static enum inro_err ask(const struct pin_way *way, const char *token, bool fres
 	if (e)
 		return e;
 	*ret = first;
-	first = (struct secret){ 0 };
+	first = (struct secret) { 0 };
 	return INRO_OK;
 }
 

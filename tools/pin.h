@@ -16,7 +16,7 @@ enum pin_kind {
 };
 
 /* Lists of options that rows of the command table share. */
-extern const struct opt pin_user_opts[], pin_user_so_opts[], pin_so_opts[], pin_change_opts[],
+extern const struct cmd_opt pin_user_opts[], pin_user_so_opts[], pin_so_opts[], pin_change_opts[],
 	pin_unblock_opts[];
 
 /* The PIN for this token.  A fresh one is asked for twice.  INRO_E_PIN_MISSING names the ways to

@@ -43,7 +43,8 @@ static void add_members(json_t *object, struct buf *out)
 	const char *key;
 	json_t *value;
 	bool first = true;
-	json_object_foreach(object, key, value) {
+	json_object_foreach(object, key, value)
+	{
 		buf_addf(out, "%s%s=", first ? "" : " ", key);
 		add_value(value, out);
 		first = false;
@@ -67,7 +68,7 @@ static size_t value_width(json_t *v)
 	return text_width(buf_bytes(&text));
 }
 
-static size_t column_width(json_t *rows, const struct column *column)
+static size_t column_width(json_t *rows, const struct cmd_column *column)
 {
 	size_t width = strlen(column->heading);
 	for (size_t i = 0; i < json_array_size(rows); i++) {
@@ -85,7 +86,7 @@ static void add_cell(struct buf *out, struct bytes text, size_t width, bool last
 		pad(out, width - text_width(text) + 2);
 }
 
-static void add_row(json_t *row, const struct column *columns, const size_t *widths,
+static void add_row(json_t *row, const struct cmd_column *columns, const size_t *widths,
 		    struct buf *out)
 {
 	for (size_t k = 0; columns[k].key; k++) {
@@ -99,7 +100,7 @@ static void add_row(json_t *row, const struct column *columns, const size_t *wid
 	buf_add_u8(out, '\n');
 }
 
-static void show_table(const struct verb *v, json_t *doc, struct buf *out)
+static void show_table(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
 	size_t widths[COLUMNS_MAX] = { 0 };
 	if (!json_array_size(doc)) {
@@ -115,12 +116,12 @@ static void show_table(const struct verb *v, json_t *doc, struct buf *out)
 
 /* ---- the other shapes ---- */
 
-static void show_record(const struct verb *v, json_t *doc, struct buf *out)
+static void show_record(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
 	size_t width = 0;
-	for (const struct column *k = v->columns; k->key; k++)
+	for (const struct cmd_column *k = v->columns; k->key; k++)
 		width = strlen(k->heading) > width ? strlen(k->heading) : width;
-	for (const struct column *k = v->columns; k->key; k++) {
+	for (const struct cmd_column *k = v->columns; k->key; k++) {
 		add_cell(out, bytes_of(k->heading), width, false);
 		add_value(json_object_get(doc, k->key), out);
 		buf_add_u8(out, '\n');
@@ -128,7 +129,7 @@ static void show_record(const struct verb *v, json_t *doc, struct buf *out)
 }
 
 /* "token {label} is made", with each {key} filled in. */
-static void show_said(const struct verb *v, json_t *doc, struct buf *out)
+static void show_said(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
 	const char *s = v->said;
 	for (const char *open; (open = strchr(s, '{')); s = strchr(open, '}') + 1) {
@@ -146,21 +147,21 @@ static void show_raw(json_t *doc, const char *key, struct buf *out)
 	buf_add(out, BYTES(json_string_value(v), json_string_length(v)));
 }
 
-static void show_pem(const struct verb *v, json_t *doc, struct buf *out)
+static void show_pem(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
 	(void)v;
 	show_raw(doc, "pem", out);
 }
 
-static void show_text(const struct verb *v, json_t *doc, struct buf *out)
+static void show_text(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
 	(void)v;
 	show_raw(doc, "text", out);
 }
 
-static void (*const shapes[SHOW__SHAPES])(const struct verb *, json_t *, struct buf *) = {
-	[SHOW_SAID] = show_said,     [SHOW_TABLE] = show_table, [SHOW_RECORD] = show_record,
-	[SHOW_PEM] = show_pem,	     [SHOW_TEXT] = show_text,
+static void (*const shapes[SHOW__SHAPES])(const struct cmd_verb *, json_t *, struct buf *) = {
+	[SHOW_SAID] = show_said, [SHOW_TABLE] = show_table, [SHOW_RECORD] = show_record,
+	[SHOW_PEM] = show_pem,	 [SHOW_TEXT] = show_text,
 };
 
 static void show_json(json_t *doc, struct buf *out)

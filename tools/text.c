@@ -10,8 +10,9 @@ static size_t take_char(struct bytes s, uint32_t *ret)
 	static const struct {
 		uint8_t mask, lead;
 		uint32_t least;
-	} forms[] = { { 0x80, 0, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 },
-		      { 0xf8, 0xf0, 0x10000 } };
+	} forms[] = {
+		{ 0x80, 0, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 }
+	};
 	for (size_t f = 0; f < ARRAY_LEN(forms); f++) {
 		if ((s.p[0] & forms[f].mask) != forms[f].lead)
 			continue;

@@ -1,0 +1,30 @@
+/*
+ * commands - the one table of everything that `inro` can do; each noun's rows are in its own file.
+ *
+ * Only what works is listed.  Order: as help shows it.
+ */
+#include "tools/nouns.h"
+
+const struct cmd_opt cmd_global_opts[] = {
+	{ .name = "home",
+	  .arg = "DIR",
+	  .kind = OPT_DIR,
+	  .help = "tokens and database are here, in place of INRO_HOME" },
+	{ .name = "json", .kind = OPT_FLAG, .help = "answer with one JSON document" },
+	{ .name = "help", .kind = OPT_FLAG, .help = "say what there is to know" },
+	{ .name = "version", .kind = OPT_FLAG, .help = "say which version this is" },
+	{ 0 },
+};
+
+const struct cmd_noun cmd_nouns[] = {
+	{ "token", "tokens: what holds keys", token_verbs },
+	{ "key", "keys in tokens", key_verbs },
+	{ "csr", "certificate requests", csr_verbs },
+	{ "ca", "certification authorities and their revocation lists", ca_verbs },
+	{ "profile", "kinds of certificates", profile_verbs },
+	{ "cert", "certificates and their life", cert_verbs },
+	{ "device", "devices, and provisioning them", device_verbs },
+	{ "audit", "what happened", audit_verbs },
+	{ "help", "says what the commands are", help_verbs },
+	{ 0 },
+};

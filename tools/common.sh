@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# common - what quickstart, check and fresh share: speaking, Debian, packages.
+
+set -euo pipefail
+
+say() {
+	printf '%s\n' "$*"
+}
+
+stop() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# Only Debian 12 and later is known here; anything else is told so before it is touched.
+need_debian() {
+	local id='' version=''
+	if [[ -r /etc/os-release ]]; then
+		id=$(. /etc/os-release && printf '%s' "${ID:-}")
+		version=$(. /etc/os-release && printf '%s' "${VERSION_ID:-999}")
+	fi
+	if [[ $id != debian || ${version%%.*} -lt 12 ]] || ! command -v apt-get >/dev/null; then
+		stop "this is made for Debian 12 or later with apt; here is '${id:-unknown} ${version}'." \
+			"Install the packages named in this script by hand and build with" \
+			"'cmake --preset release && cmake --build --preset release'."
+	fi
+}
+
+as_root() {
+	if [[ $(id -u) == 0 ]]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		stop "packages must be installed, which needs root or sudo: run as root, or install by hand: $*"
+	fi
+}
+
+# need_packages NAME ...: installs what is missing, nothing else.
+need_packages() {
+	local missing=() p
+	for p in "$@"; do
+		dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed ||
+			missing+=("$p")
+	done
+	if [[ ${#missing[@]} == 0 ]]; then
+		say "packages: all ${#} that are needed are there"
+		return
+	fi
+	say "packages: installing ${missing[*]}"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 update ||
+		stop "apt-get update failed: is there a network, and are the sources of apt right?"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 \
+		install --no-install-recommends "${missing[@]}" >/dev/null ||
+		stop "apt-get could not install: ${missing[*]}"
+}
+
+# shellcheck disable=SC2034 # used by the scripts that read this
+build_packages=(cmake ninja-build gcc libc6-dev pkg-config libssl-dev libsqlite3-dev libinih-dev
+	libp11-kit-dev libjansson-dev openssl)

@@ -1,0 +1,34 @@
+/*
+ * main - the program inro: one command line, one answer, one exit status.
+ *
+ * 1. The answer is written only after everything else has succeeded.
+ * 2. A refusal is one line on stderr: status 2 when the command line makes no sense, else 1.
+ */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tools/cmd.h"
+#include "tools/out.h"
+
+static int refuse(enum inro_err e)
+{
+	fprintf(stderr, "inro: %s\n", err_detail(e));
+	return e == INRO_E_ARG ? 2 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct call call = { 0 };
+	/* Widths of characters are those of UTF-8, whatever the terminal's locale says. */
+	setlocale(LC_CTYPE, "C.UTF-8");
+	signal(SIGPIPE, SIG_IGN);
+	enum inro_err e = cmd_parse(argc - 1, argv + 1, &call);
+	if (e)
+		return refuse(e);
+	if (call.home && setenv("INRO_HOME", call.home, 1) != 0)
+		return refuse(err_set(INRO_E_NO_MEMORY, "memory is short"));
+	e = out_run(&call);
+	return e ? refuse(e) : 0;
+}

@@ -1,0 +1,215 @@
+/* noun_ca - certification authorities and their revocation lists. */
+#include "backoffice/core/ca.h"
+
+#include <stdlib.h>
+
+#include "backoffice/pki/pem.h"
+#include "tools/nouns.h"
+#include "tools/office.h"
+
+static json_t *ca_json(const struct ca_view *v)
+{
+	struct bytes der = blob_bytes(&v->rec.cert);
+	return json_pack("{s:o s:s s:o s:o s:o s:o s:o s:o s:b s:o s:I s:o s:I s:o}", "name",
+			 json_of_text(v->rec.name), "state", ca_state_names[v->rec.state], "parent",
+			 json_of_text(v->parent_name), "subject", json_of_text(v->rec.subject),
+			 "profile", json_of_text(v->rec.profile), "not_before",
+			 json_of_time(v->rec.not_before), "not_after",
+			 json_of_time(v->rec.not_after), "key_uri", json_of_text(v->rec.key_uri),
+			 "issues", v->why_not == NULL, "why_not", json_of_text(v->why_not),
+			 "crl_number", (json_int_t)v->rec.crl_number, "crl_at",
+			 json_of_time(v->rec.crl_at), "certificate", (json_int_t)v->credential,
+			 "pem", json_of_pem(PEM_CERT, &der, 1));
+}
+
+static enum inro_err ca_create_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(ca_view) v = { 0 };
+	struct ca_request r = {
+		.name = call_arg(c, 0),
+		.subject = call_opt(c, "subject"),
+		.parent = call_opt(c, "parent"),
+		.profile = call_opt(c, "profile"),
+		.key_uri = call_opt(c, "key"),
+		.token = call_opt(c, "token"),
+		.key_type = call_opt(c, "type"),
+		.label = call_opt(c, "label"),
+		.days = (unsigned)call_number(c, "days", 0),
+	};
+	if (!r.key_uri == !r.token)
+		return err_set(INRO_E_ARG, "the CA's key: give either --key URI for one that is "
+					   "there, or --token LABEL to make one");
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = ca_create(core, &r, &v);
+	return e ? e : json_give(ca_json(&v), ret);
+}
+
+static enum inro_err ca_page(struct core *core, const struct call *c, const struct page *page,
+			     json_t *list, int64_t *ret_next)
+{
+	(void)c;
+	SCOPED(ca_list) l = { 0 };
+	enum inro_err e = ca_find(core, page, &l);
+	for (size_t i = 0; !e && i < l.n; i++)
+		json_array_append_new(list, ca_json(&l.items[i]));
+	*ret_next = l.next;
+	return e;
+}
+
+static enum inro_err ca_list_run(const struct call *c, json_t **ret)
+{
+	return office_list(c, ca_page, ret);
+}
+
+static json_t *chain_pem(const struct chain *chain)
+{
+	struct bytes *ders = calloc(chain->n + 1, sizeof *ders);
+	if (!ders)
+		return NULL;
+	for (size_t i = 0; i < chain->n; i++)
+		ders[i] = blob_bytes(&chain->certs[i]);
+	json_t *pem = json_of_pem(PEM_CERT, ders, chain->n);
+	free(ders);
+	return pem;
+}
+
+static enum inro_err put_chain(struct core *core, const char *name, json_t *doc)
+{
+	SCOPED(chain) chain = { 0 };
+	enum inro_err e = ca_chain(core, name, &chain);
+	if (!e && json_object_set_new(doc, "pem", chain_pem(&chain)) != 0)
+		e = err_set(INRO_E_NO_MEMORY, "memory is short");
+	return e;
+}
+
+static enum inro_err ca_show_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(ca_view) v = { 0 };
+	const char *name = call_arg(c, 0);
+	json_t *doc = NULL;
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = ca_get(core, name, &v);
+	if (!e)
+		e = json_give(ca_json(&v), &doc);
+	if (!e && call_has(c, "chain"))
+		e = put_chain(core, name, doc);
+	return json_give_or_drop(e, doc, ret);
+}
+
+static enum inro_err ca_crl_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(buf) der = { 0 };
+	struct crl_info info = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = ca_crl(core, call_arg(c, 0), (unsigned)call_number(c, "days", 0), &der, &info);
+	if (e)
+		return e;
+	struct bytes whole = buf_bytes(&der);
+	return json_give(
+		json_pack("{s:s s:I s:o s:o s:I s:o}", "ca", call_arg(c, 0), "number",
+			  (json_int_t)info.number, "this_update", json_of_time(info.this_update),
+			  "next_update", json_of_time(info.next_update), "entries",
+			  (json_int_t)info.entries, "pem", json_of_pem(PEM_CRL, &whole, 1)),
+		ret);
+}
+
+static enum inro_err ca_retire_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(ca_view) v = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = ca_move(core, call_arg(c, 0), VERB_RETIRE, call_opt(c, "why"), &v);
+	return e ? e : json_give(ca_json(&v), ret);
+}
+
+/* ---- the rows ---- */
+
+#define ARG_CA                                                                                     \
+	{                                                                                          \
+		.name = "NAME", .help = "the CA's name"                                            \
+	}
+#define CA_COLUMNS                                                                                 \
+	COLUMNS({ "name", "Name" }, { "state", "State" }, { "issues", "Can issue" },               \
+		{ "why_not", "Why not" }, { "parent", "Parent" }, { "subject", "Subject" },        \
+		{ "profile", "Profile" }, { "not_before", "Valid from" },                          \
+		{ "not_after", "Valid until" }, { "key_uri", "Key" },                              \
+		{ "crl_number", "Last CRL" }, { "crl_at", "Last CRL of" })
+
+const struct cmd_verb ca_verbs[] = {
+	{ .name = "create",
+	  .summary = "Makes a CA whose key is in a token",
+	  .args = ARGS({ .name = "NAME", .help = "how it will be called" }),
+	  .opts = OPTS({ .name = "subject",
+			 .arg = "DN",
+			 .kind = OPT_TEXT,
+			 .required = true,
+			 .help = "\"/O=Example/CN=Root\" or \"CN=Root,O=Example\"" },
+		       { .name = "key",
+			 .arg = "URI",
+			 .kind = OPT_TEXT,
+			 .help = "its key, if there is one already" },
+		       { .name = "token",
+			 .arg = "LABEL",
+			 .kind = OPT_TEXT,
+			 .help = "the token in which its key is made" },
+		       OPT_KEY_TYPE,
+		       { .name = "label",
+			 .arg = "LABEL",
+			 .kind = OPT_TEXT,
+			 .help = "the new key's label; the CA's name when not said" },
+		       { .name = "parent",
+			 .arg = "CA",
+			 .kind = OPT_TEXT,
+			 .help = "the CA above it; none: a root" },
+		       { .name = "profile",
+			 .arg = "PROFILE",
+			 .kind = OPT_TEXT,
+			 .help = "root-ca or sub-ca when not said" },
+		       OPT_DAYS("how long it is valid; as the profile says when not given")),
+	  .shared = { pin_user_opts },
+	  .run = ca_create_run,
+	  .shape = SHOW_SAID,
+	  .said = "CA '{name}' is made: {subject}, until {not_after}" },
+	{ .name = "list",
+	  .summary = "Lists the CAs",
+	  .run = ca_list_run,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "name", "NAME" }, { "state", "STATE" }, { "parent", "PARENT" },
+			     { "issues", "ISSUES" }, { "not_after", "UNTIL" },
+			     { "subject", "SUBJECT" }),
+	  .empty = "there is no CA yet; 'inro ca create' makes one" },
+	{ .name = "show",
+	  .summary = "Shows a CA, or writes its certificate to a file",
+	  .args = ARGS(ARG_CA),
+	  .opts = OPTS({ .name = "chain",
+			 .kind = OPT_FLAG,
+			 .help = "its certificate and those above it, up to the root" }),
+	  .shared = { out_opts },
+	  .run = ca_show_run,
+	  .shape = SHOW_RECORD,
+	  .columns = CA_COLUMNS,
+	  .said = "the certificate of CA '{name}' is in {file}" },
+	{ .name = "crl",
+	  .summary = "Makes a new revocation list",
+	  .args = ARGS(ARG_CA),
+	  .opts = OPTS(OPT_DAYS("until the next one is due; 7 when not given")),
+	  .shared = { out_opts, pin_user_opts },
+	  .run = ca_crl_run,
+	  .shape = SHOW_PEM,
+	  .said = "CRL {number} of CA '{ca}' with {entries} entries is in {file}" },
+	{ .name = "retire",
+	  .summary = "Ends a CA's issuing; its certificates stay valid",
+	  .args = ARGS(ARG_CA),
+	  .opts = OPTS(OPT_WHY),
+	  .run = ca_retire_run,
+	  .shape = SHOW_SAID,
+	  .said = "CA '{name}' is {state}" },
+	{ 0 },
+};

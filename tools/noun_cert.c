@@ -1,0 +1,250 @@
+/* noun_cert - certificates: issue, list, renew, revoke, and the rest of their life. */
+#include "backoffice/core/cred.h"
+
+#include <string.h>
+
+#include "backoffice/pki/csr.h"
+#include "base/file.h"
+#include "tools/nouns.h"
+#include "tools/office.h"
+
+static enum inro_err cert_issue_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) cert = { 0 };
+	enum inro_err e = file_read(call_opt(c, "csr"), CSR_MAX, &csr);
+	if (!e)
+		e = office_open(c, &core);
+	struct cred_request r = {
+		.csr = buf_bytes(&csr),
+		.ca = call_opt(c, "ca"),
+		.profile = call_opt(c, "profile"),
+		.device = call_opt(c, "device"),
+		.key_uri = call_opt(c, "key"),
+		.days = (unsigned)call_number(c, "days", 0),
+	};
+	if (!e)
+		e = cred_issue(core, &r, &cert);
+	return e ? e : json_give(json_of_cred(&cert), ret);
+}
+
+/* ---- list, show ---- */
+
+static json_t *listed_json(const struct cred *c)
+{
+	json_t *doc = json_of_cred(c);
+	json_object_del(doc, "pem");
+	return doc;
+}
+
+static enum inro_err cert_page(struct core *core, const struct call *c, const struct page *page,
+			       json_t *list, int64_t *ret_next)
+{
+	const char *wanted = call_opt(c, "state");
+	int at = wanted ? name_index(cred_state_names, CRED_STATE__MAX, wanted) : 0;
+	enum cred_state state = (enum cred_state)at;
+	struct cred_filter f = {
+		.device = call_opt(c, "device"),
+		.ca = call_opt(c, "ca"),
+		.state = wanted ? &state : NULL,
+		.due_days = (unsigned)call_number(c, "due", 0),
+	};
+	SCOPED(cred_list) l = { 0 };
+	enum inro_err e = cred_find(core, &f, page, &l);
+	for (size_t i = 0; !e && i < l.n; i++)
+		json_array_append_new(list, listed_json(&l.items[i]));
+	*ret_next = l.next;
+	return e;
+}
+
+static enum inro_err cert_list_run(const struct call *c, json_t **ret)
+{
+	return office_list(c, cert_page, ret);
+}
+
+static enum inro_err cert_show_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(cred) cert = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = cred_get(core, call_arg(c, 0), &cert);
+	return e ? e : json_give(json_of_cred(&cert), ret);
+}
+
+/* ---- moves ---- */
+
+static enum inro_err cert_renew_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) cert = { 0 };
+	enum inro_err e = INRO_OK;
+	if (call_has(c, "csr"))
+		e = file_read(call_opt(c, "csr"), CSR_MAX, &csr);
+	struct cred_renewal r = {
+		.csr = buf_bytes(&csr),
+		.new_key = call_has(c, "new-key"),
+		.days = (unsigned)call_number(c, "days", 0),
+	};
+	if (!e)
+		e = office_open(c, &core);
+	if (!e)
+		e = cred_renew(core, call_arg(c, 0), &r, &cert);
+	return e ? e : json_give(json_of_cred(&cert), ret);
+}
+
+static enum inro_err cert_revoke_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(cred) cert = { 0 };
+	struct cred_revocation r = { .reason = call_opt(c, "reason"), .why = call_opt(c, "why") };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = cred_revoke(core, call_arg(c, 0), &r, &cert);
+	return e ? e : json_give(json_of_cred(&cert), ret);
+}
+
+static enum inro_err move(const struct call *c, enum verb verb, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(cred) cert = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = cred_move(core, call_arg(c, 0), verb, call_opt(c, "why"), &cert);
+	return e ? e : json_give(json_of_cred(&cert), ret);
+}
+
+static enum inro_err cert_hold_run(const struct call *c, json_t **ret)
+{
+	return move(c, VERB_HOLD, ret);
+}
+
+static enum inro_err cert_release_run(const struct call *c, json_t **ret)
+{
+	return move(c, VERB_RELEASE, ret);
+}
+
+static enum inro_err cert_retire_run(const struct call *c, json_t **ret)
+{
+	return move(c, VERB_RETIRE, ret);
+}
+
+static enum inro_err cert_archive_run(const struct call *c, json_t **ret)
+{
+	return move(c, VERB_ARCHIVE, ret);
+}
+
+/* ---- the rows ---- */
+
+#define CERT_COLUMNS                                                                               \
+	COLUMNS({ "id", "Id" }, { "state", "State" }, { "serial", "Serial" },                      \
+		{ "subject", "Subject" }, { "names", "Names" }, { "issuer", "Issuer" },            \
+		{ "ca", "CA" }, { "profile", "Profile" }, { "device", "Device" },                  \
+		{ "not_before", "Valid from" }, { "not_after", "Valid until" },                    \
+		{ "key_type", "Key type" }, { "signature", "Signature" }, { "key_uri", "Key" },    \
+		{ "fingerprint", "SHA-256" }, { "revoked_at", "Revoked" }, { "reason", "Reason" }, \
+		{ "replaces", "Replaces" })
+#define OPT_CSR(must, words)                                                                       \
+	{                                                                                          \
+		.name = "csr", .arg = "FILE", .kind = OPT_FILE, .required = must, .help = words    \
+	}
+#define CERT_MOVE(word, text, handler)                                                             \
+	{                                                                                          \
+		.name = word, .summary = text, .args = ARGS(ARG_CERT), .opts = OPTS(OPT_WHY),      \
+		.run = handler, .shape = SHOW_SAID, .said = "certificate {serial} is {state}"      \
+	}
+
+const struct cmd_verb cert_verbs[] = {
+	{ .name = "issue",
+	  .summary = "Issues a certificate for a request",
+	  .opts = OPTS({ .name = "ca",
+			 .arg = "CA",
+			 .kind = OPT_TEXT,
+			 .required = true,
+			 .help = "who issues it" },
+		       { .name = "profile",
+			 .arg = "PROFILE",
+			 .kind = OPT_TEXT,
+			 .required = true,
+			 .help = "what kind; see 'inro profile list'" },
+		       OPT_CSR(true, "the request, PEM or DER; - is standard input"),
+		       { .name = "device",
+			 .arg = "ID",
+			 .kind = OPT_TEXT,
+			 .help = "whose certificate it is" },
+		       { .name = "key",
+			 .arg = "URI",
+			 .kind = OPT_TEXT,
+			 .help = "where its key is, for the record" },
+		       OPT_DAYS("how long it is valid; as the profile says when not given")),
+	  .shared = { out_opts, pin_user_opts },
+	  .run = cert_issue_run,
+	  .shape = SHOW_PEM,
+	  .said = "certificate {serial} ({subject}) is in {file}" },
+	{ .name = "list",
+	  .summary = "Lists certificates",
+	  .opts = OPTS(
+		  { .name = "device", .arg = "ID", .kind = OPT_TEXT, .help = "only this device's" },
+		  { .name = "ca",
+		    .arg = "CA",
+		    .kind = OPT_TEXT,
+		    .help = "only what this CA issued" },
+		  { .name = "state",
+		    .arg = "STATE",
+		    .kind = OPT_CHOICE,
+		    .choices = WORDS("requested", "pending", "active", "suspended", "superseded",
+				     "revoked", "expired", "retired", "archived", "destroyed"),
+		    .help = "only in this state" },
+		  { .name = "due",
+		    .arg = "DAYS",
+		    .kind = OPT_NUMBER,
+		    .help = "only what is active and ends within so many days" }),
+	  .run = cert_list_run,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "id", "ID" }, { "state", "STATE" }, { "device", "DEVICE" },
+			     { "ca", "CA" }, { "not_after", "UNTIL" }, { "serial", "SERIAL" },
+			     { "subject", "SUBJECT" }),
+	  .empty = "there is no such certificate" },
+	{ .name = "show",
+	  .summary = "Shows a certificate, or writes it to a file",
+	  .args = ARGS(ARG_CERT),
+	  .shared = { out_opts },
+	  .run = cert_show_run,
+	  .shape = SHOW_RECORD,
+	  .columns = CERT_COLUMNS,
+	  .said = "certificate {serial} is in {file}" },
+	{ .name = "renew",
+	  .summary = "Issues a successor, which takes over at once",
+	  .args = ARGS(ARG_CERT),
+	  .opts = OPTS(OPT_CSR(false, "a request, for a key that is not in a token here"),
+		       { .name = "new-key",
+			 .kind = OPT_FLAG,
+			 .help = "make another key in the same token" },
+		       OPT_DAYS("how long it is valid; as the profile says when not given")),
+	  .shared = { out_opts, pin_user_opts },
+	  .run = cert_renew_run,
+	  .shape = SHOW_SAID,
+	  .said = "certificate {serial} replaces the old one, until {not_after}" },
+	{ .name = "revoke",
+	  .summary = "Revokes a certificate, for good",
+	  .args = ARGS(ARG_CERT),
+	  .opts = OPTS(
+		  { .name = "reason",
+		    .arg = "REASON",
+		    .kind = OPT_CHOICE,
+		    .choices = WORDS("unspecified", "keyCompromise", "cACompromise",
+				     "affiliationChanged", "superseded", "cessationOfOperation",
+				     "privilegeWithdrawn", "aACompromise"),
+		    .help = "why, as the CRL will say" },
+		  OPT_WHY),
+	  .run = cert_revoke_run,
+	  .shape = SHOW_SAID,
+	  .said = "certificate {serial} is {state} ({reason})" },
+	CERT_MOVE("hold", "Puts a certificate on hold", cert_hold_run),
+	CERT_MOVE("release", "Ends the hold", cert_release_run),
+	CERT_MOVE("retire", "Takes a certificate out of use", cert_retire_run),
+	CERT_MOVE("archive", "Files away a certificate that is out of use", cert_archive_run),
+	{ 0 },
+};

@@ -1,0 +1,338 @@
+/*
+ * noun_key - keys in tokens: make, list, delete, bring in.
+ *
+ * Lists show what the token lets anybody see; --login shows what needs the PIN too.  A key's
+ * private part is never shown: it does not leave its token.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/pki/pem.h"
+#include "backoffice/pki/pubkey.h"
+#include "backoffice/token/token.h"
+#include "base/file.h"
+#include "tools/nouns.h"
+#include "tools/office.h"
+#include "tools/pin.h"
+#include "tools/text.h"
+
+static void free_entries(struct token_entry **p)
+{
+	free(*p);
+}
+
+static enum inro_err open_logged_in(const struct call *c, const struct p11_uri *uri,
+				    struct token **ret)
+{
+	SCOPED(secret) pin = { 0 };
+	enum inro_err e = INRO_OK;
+	if (!uri->has_pin_value && !uri->pin_source)
+		e = pin_take(c, PIN_USER, uri->token ? uri->token : "?", false, &pin);
+	return e ? e : token_open(uri, secret_bytes(&pin), ret);
+}
+
+static enum inro_err open_for_list(const struct call *c, const struct p11_uri *uri,
+				   struct token **ret)
+{
+	return call_has(c, "login") ? open_logged_in(c, uri, ret) : token_open_public(uri, ret);
+}
+
+static enum inro_err token_uri(const char *label, struct p11_uri *ret)
+{
+	ret->token = strdup(label);
+	return ret->token ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
+}
+
+/* ---- list, show ---- */
+
+static json_t *uses_json(const struct token_entry *k)
+{
+	const struct {
+		bool has;
+		const char *name;
+	} uses[] = { { k->sign, "sign" }, { k->decrypt, "decrypt" }, { k->derive, "derive" } };
+	json_t *list = json_array();
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++)
+		if (uses[i].has)
+			json_array_append_new(list, json_string(uses[i].name));
+	return list;
+}
+
+static json_t *type_json(const struct token_entry *k)
+{
+	const struct pki_key_kind *kind;
+	for (size_t i = 0; (kind = pki_key_kind_at(i)); i++)
+		if (kind->type == k->key && kind->bits == k->bits)
+			return json_string(kind->name);
+	const struct pki_key_type *type = pki_key_type(k->key);
+	return type ? json_string(type->name) : json_null();
+}
+
+static json_t *entry_json(const struct token *t, const struct token_entry *k)
+{
+	SCOPED(buf) uri = { 0 };
+	token_entry_uri(t, k, &uri);
+	return json_pack("{s:o s:o s:o s:o s:o s:b s:b s:b s:b s:o}", "label",
+			 text_json(bytes_of(k->label)), "token",
+			 text_json(bytes_of(token_label(t))), "type", type_json(k), "id",
+			 json_of_hex(BYTES(k->id, k->id_n)), "use", uses_json(k), "private",
+			 k->has_private, "certificate", k->has_cert, "extractable", k->extractable,
+			 "made_here", k->local, "uri", text_json(buf_bytes(&uri)));
+}
+
+static enum inro_err add_entries(const struct call *c, const struct p11_uri *uri, json_t *list)
+{
+	AUTO(token_close_ptr) struct token *t = NULL;
+	AUTO(free_entries) struct token_entry *entries = NULL;
+	size_t n = 0;
+	enum inro_err e = open_for_list(c, uri, &t);
+	if (!e)
+		e = token_list(t, uri, &entries, &n);
+	for (size_t i = 0; !e && i < n; i++)
+		json_array_append_new(list, entry_json(t, &entries[i]));
+	return e;
+}
+
+/* Every token that is there, one after the other. */
+static enum inro_err add_all_tokens(const struct call *c, json_t *list)
+{
+	struct ck_module *m = NULL;
+	struct ck_token *tokens = NULL;
+	size_t n = 0;
+	enum inro_err e = ck_module_open(NULL, &m);
+	if (!e)
+		e = ck_tokens(m, NULL, false, &tokens, &n);
+	for (size_t i = 0; !e && i < n; i++) {
+		SCOPED(p11_uri) uri = { .has_slot_id = true, .slot_id = tokens[i].slot };
+		if (tokens[i].state == CKR_OK && !(e = token_uri(tokens[i].label, &uri)))
+			e = add_entries(c, &uri, list);
+	}
+	free(tokens);
+	ck_module_close(m);
+	return e;
+}
+
+static enum inro_err key_list_run(const struct call *c, json_t **ret)
+{
+	SCOPED(p11_uri) uri = { 0 };
+	const char *label = call_opt(c, "token");
+	json_t *list = json_array();
+	enum inro_err e = INRO_OK;
+	if (!label)
+		e = add_all_tokens(c, list);
+	else if (!(e = token_uri(label, &uri)))
+		e = add_entries(c, &uri, list);
+	return json_give_or_drop(e, list, ret);
+}
+
+/* The one entry that a URI names. */
+static enum inro_err one_entry(struct token *t, const struct p11_uri *uri, const char *text,
+			       struct token_entry *ret)
+{
+	AUTO(free_entries) struct token_entry *entries = NULL;
+	size_t n = 0;
+	enum inro_err e = token_list(t, uri, &entries, &n);
+	if (!e && n == 0)
+		e = err_set(INRO_E_NOT_FOUND,
+			    "nothing in token '%s' is named by %s; see 'inro key "
+			    "list --token %s'",
+			    token_label(t), text, token_label(t));
+	if (!e && n > 1)
+		e = err_set(INRO_E_AMBIGUOUS, "%zu keys are named by %s; add an id or a label", n,
+			    text);
+	if (!e)
+		*ret = entries[0];
+	return e;
+}
+
+static enum inro_err key_show_run(const struct call *c, json_t **ret)
+{
+	SCOPED(p11_uri) uri = { 0 };
+	AUTO(token_close_ptr) struct token *t = NULL;
+	struct token_entry k;
+	enum inro_err e = p11_uri_parse(call_arg(c, 0), &uri);
+	if (!e)
+		e = open_for_list(c, &uri, &t);
+	if (!e)
+		e = one_entry(t, &uri, call_arg(c, 0), &k);
+	return e ? e : json_give(entry_json(t, &k), ret);
+}
+
+/* ---- delete ---- */
+
+/* A URI with a type means that part only; without one, the pair and its certificate. */
+static enum token_what what_of(enum p11_uri_type type)
+{
+	if (type == P11_CERT)
+		return TOKEN_CERTS;
+	return type == P11_ANY ? TOKEN_ALL : TOKEN_KEYS;
+}
+
+static enum inro_err key_delete_run(const struct call *c, json_t **ret)
+{
+	SCOPED(p11_uri) uri = { 0 };
+	AUTO(token_close_ptr) struct token *t = NULL;
+	struct token_entry k;
+	size_t n = 0;
+	enum inro_err e = p11_uri_parse(call_arg(c, 0), &uri);
+	if (!e)
+		e = open_logged_in(c, &uri, &t);
+	if (!e)
+		e = one_entry(t, &uri, call_arg(c, 0), &k);
+	if (!e)
+		e = token_delete(t, BYTES(k.id, k.id_n), what_of(uri.type), &n);
+	return e ? e
+		 : json_give(json_pack("{s:o s:o s:I}", "label", text_json(bytes_of(k.label)), "id",
+				       json_of_hex(BYTES(k.id, k.id_n)), "objects", (json_int_t)n),
+			     ret);
+}
+
+/* ---- generate, import ---- */
+
+static json_t *key_json(const struct token *t, const struct token_key *k)
+{
+	SCOPED(buf) uri = { 0 };
+	struct bytes spki = token_key_spki(k);
+	struct pubkey pub;
+	char type[16] = "unknown";
+	if (!pubkey_read(spki, &pub))
+		pubkey_name(&pub, type, sizeof type);
+	token_key_uri(k, &uri);
+	return json_pack("{s:o s:o s:o s:s s:o s:o}", "label",
+			 text_json(bytes_of(token_key_label(k))), "token",
+			 text_json(bytes_of(token_label(t))), "id", json_of_hex(token_key_id(k)),
+			 "type", type, "uri", text_json(buf_bytes(&uri)), "public_key",
+			 json_of_pem(PEM_PUBLIC_KEY, &spki, 1));
+}
+
+struct new_key {
+	struct p11_uri uri;
+	struct token_key_plan plan;
+	uint8_t id[64];
+	struct token *token;
+	struct token_key *key;
+};
+
+static void new_key_clear(struct new_key *n)
+{
+	token_key_free(n->key);
+	token_close(n->token);
+	p11_uri_clear(&n->uri);
+}
+
+/* What generate and import have in common: the label, the id, the token open. */
+static enum inro_err plan_key(const struct call *c, struct new_key *n)
+{
+	const char *id = call_opt(c, "id");
+	n->plan.label = call_opt(c, "label");
+	enum inro_err e = INRO_OK;
+	if (id) {
+		e = hex_decode(bytes_of(id), n->id, sizeof n->id, &n->plan.id.n);
+		n->plan.id.p = n->id;
+	}
+	if (!e)
+		e = token_uri(call_opt(c, "token"), &n->uri);
+	return e ? e : open_logged_in(c, &n->uri, &n->token);
+}
+
+static enum inro_err key_generate_run(const struct call *c, json_t **ret)
+{
+	SCOPED(new_key) n = { 0 };
+	const char *type = call_opt(c, "type");
+	enum inro_err e = pki_key_kind_find(type ? type : "ec-p256", &n.plan.kind);
+	if (!e)
+		e = plan_key(c, &n);
+	if (!e)
+		e = token_key_generate(n.token, &n.plan, &n.key);
+	return e ? e : json_give(key_json(n.token, n.key), ret);
+}
+
+/* PKCS#8 in PEM or DER: no larger than an RSA-16384 key needs. */
+#define KEY_FILE_MAX ((size_t)32 << 10)
+
+static enum inro_err key_import_run(const struct call *c, json_t **ret)
+{
+	SCOPED(new_key) n = { 0 };
+	SCOPED(buf) file = { 0 };
+	enum inro_err e = file_read(call_opt(c, "in"), KEY_FILE_MAX, &file);
+	if (!e)
+		e = plan_key(c, &n);
+	if (!e)
+		e = token_key_import(n.token, &n.plan, buf_bytes(&file), &n.key);
+	return e ? e : json_give(key_json(n.token, n.key), ret);
+}
+
+/* ---- the rows ---- */
+
+#define ARG_URI                                                                                    \
+	{                                                                                          \
+		.name = "URI", .help = "pkcs11:token=...;object=... or ;id=..."                    \
+	}
+#define KEY_COLUMNS                                                                                \
+	COLUMNS({ "label", "Label" }, { "token", "Token" }, { "type", "Type" }, { "id", "Id" },    \
+		{ "use", "Use" }, { "private", "Private key" }, { "certificate", "Certificate" },  \
+		{ "extractable", "Extractable" }, { "made_here", "Made in the token" },            \
+		{ "uri", "URI" })
+#define OPT_LABEL_MUST                                                                             \
+	{                                                                                          \
+		.name = "label", .arg = "LABEL", .kind = OPT_TEXT, .required = true,               \
+		.help = "how the key will be called"                                               \
+	}
+#define OPT_ID                                                                                     \
+	{                                                                                          \
+		.name = "id", .arg = "HEX", .kind = OPT_HEX,                                       \
+		.help = "its CKA_ID; random when not said"                                         \
+	}
+
+const struct cmd_verb key_verbs[] = {
+	{ .name = "generate",
+	  .summary = "Makes a key in a token",
+	  .opts = OPTS(OPT_TOKEN(true), OPT_LABEL_MUST, OPT_KEY_TYPE, OPT_ID),
+	  .shared = { pin_user_opts },
+	  .run = key_generate_run,
+	  .shape = SHOW_SAID,
+	  .said = "{type} key '{label}' is made: {uri}" },
+	{ .name = "list",
+	  .summary = "Lists keys, of one token or of all",
+	  .opts = OPTS({ .name = "token",
+			 .arg = "LABEL",
+			 .kind = OPT_TEXT,
+			 .help = "only this token's" },
+		       OPT_LOGIN),
+	  .shared = { pin_user_opts },
+	  .run = key_list_run,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "token", "TOKEN" }, { "label", "LABEL" }, { "type", "TYPE" },
+			     { "certificate", "CERT" }, { "id", "ID" }),
+	  .empty = "there is no key; 'inro key generate' makes one" },
+	{ .name = "show",
+	  .summary = "Shows a key",
+	  .args = ARGS(ARG_URI),
+	  .opts = OPTS(OPT_LOGIN),
+	  .shared = { pin_user_opts },
+	  .run = key_show_run,
+	  .shape = SHOW_RECORD,
+	  .columns = KEY_COLUMNS },
+	{ .name = "delete",
+	  .summary =
+		  "Deletes a key pair and its certificate, or the part that the URI's type names",
+	  .args = ARGS(ARG_URI),
+	  .shared = { pin_user_opts },
+	  .run = key_delete_run,
+	  .shape = SHOW_SAID,
+	  .said = "'{label}' is deleted ({objects} objects)" },
+	{ .name = "import",
+	  .summary = "Brings a private key into a token, never to leave it again",
+	  .opts = OPTS(OPT_TOKEN(true), OPT_LABEL_MUST,
+		       { .name = "in",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .required = true,
+			 .help = "PKCS#8, PEM or DER, not encrypted; - is standard input" },
+		       OPT_ID),
+	  .shared = { pin_user_opts },
+	  .run = key_import_run,
+	  .shape = SHOW_SAID,
+	  .said = "{type} key '{label}' is in the token: {uri}" },
+	{ 0 },
+};

@@ -1,0 +1,367 @@
+/*
+ * noun_token - tokens: make, list, remove, change their PINs, save and bring back.
+ *
+ * What Cryptoki has no function for goes through the module's own interface (admin.h); all else
+ * through Cryptoki, so that it works with any module.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cryptoki/client.h"
+#include "tools/nouns.h"
+#include "tools/office.h"
+#include "tools/pin.h"
+#include "tools/text.h"
+
+struct place {
+	struct ck_module *module;
+	const struct inro_admin *admin;
+	struct ck_token token;
+};
+
+static void place_clear(struct place *p)
+{
+	ck_module_close(p->module);
+	*p = (struct place) { 0 };
+}
+
+static struct inro_text text_of(struct bytes b)
+{
+	return (struct inro_text) { .p = (const char *)b.p, .n = b.n };
+}
+
+static enum inro_err open_module(struct place *p)
+{
+	enum inro_err e = ck_module_open(NULL, &p->module);
+	if (e)
+		return e;
+	p->admin = ck_module_admin(p->module);
+	return INRO_OK;
+}
+
+static enum inro_err need_admin(const struct place *p)
+{
+	if (p->admin)
+		return INRO_OK;
+	return err_set(INRO_E_UNSUPPORTED, "%s can't do that: it is not Inro's module",
+		       ck_module_path(p->module));
+}
+
+/* The module and the one token of this label. */
+static enum inro_err open_token(const char *label, struct place *p)
+{
+	enum inro_err e = open_module(p);
+	if (e)
+		return e;
+	struct p11_uri uri = { .token = (char *)(uintptr_t)label };
+	e = ck_token_one(p->module, &uri, &p->token);
+	if (!e && p->token.state != CKR_OK)
+		e = ck_err(p->module, p->token.state, "C_GetTokenInfo");
+	return e;
+}
+
+/* ---- create, delete ---- */
+
+static enum inro_err take_both_pins(const struct call *c, const char *label, struct secret *so,
+				    struct secret *user)
+{
+	enum inro_err e = pin_take(c, PIN_SO, label, true, so);
+	return e ? e : pin_take(c, PIN_USER, label, true, user);
+}
+
+static enum inro_err check_free_label(struct place *p, const char *label)
+{
+	struct ck_token there;
+	struct p11_uri uri = { .token = (char *)(uintptr_t)label };
+	enum inro_err e = ck_token_one(p->module, &uri, &there);
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	if (e == INRO_OK || e == INRO_E_AMBIGUOUS)
+		e = err_set(INRO_E_EXISTS,
+			    "there is a token '%s' already; take another label, or remove it with "
+			    "'inro token delete'",
+			    label);
+	return e;
+}
+
+static enum inro_err token_create_run(const struct call *c, json_t **ret)
+{
+	SCOPED(place) p = { 0 };
+	SCOPED(secret) so = { 0 };
+	SCOPED(secret) user = { 0 };
+	const char *label = call_arg(c, 0), *backend = call_opt(c, "backend");
+	enum inro_err e = open_module(&p);
+	if (!e)
+		e = need_admin(&p);
+	if (!e)
+		e = check_free_label(&p, label);
+	if (!e)
+		e = take_both_pins(c, label, &so, &user);
+	if (e)
+		return e;
+	struct inro_new_token t = {
+		.label = text_of(bytes_of(label)),
+		.backend = text_of(bytes_of(backend)),
+		.so_pin = text_of(secret_bytes(&so)),
+		.user_pin = text_of(secret_bytes(&user)),
+	};
+	CK_SLOT_ID slot = 0;
+	e = ck_err(p.module, p.admin->create(&t, &slot), "create");
+	if (e)
+		return err_context(e, "token '%s'", label);
+	return json_give(json_pack("{s:s s:s s:I}", "label", label, "backend",
+				   backend ? backend : "soft", "slot", (json_int_t)slot),
+			 ret);
+}
+
+static enum inro_err token_delete_run(const struct call *c, json_t **ret)
+{
+	SCOPED(place) p = { 0 };
+	SCOPED(secret) so = { 0 };
+	const char *label = call_arg(c, 0);
+	enum inro_err e = open_token(label, &p);
+	if (!e)
+		e = need_admin(&p);
+	if (!e)
+		e = pin_take(c, PIN_SO, label, false, &so);
+	if (!e)
+		e = ck_err(p.module, p.admin->destroy(p.token.slot, text_of(secret_bytes(&so))),
+			   "destroy");
+	return e ? e : json_give(json_pack("{s:s}", "label", label), ret);
+}
+
+/* ---- list, show ---- */
+
+static void add_status(const struct place *p, const struct ck_token *t, json_t *doc)
+{
+	static struct inro_token_status s;
+	if (!p->admin || p->admin->status(t->slot, &s) != CKR_OK)
+		return;
+	json_object_set_new(doc, "backend", json_string(s.backend));
+	json_object_set_new(doc, "tries_left", json_integer((json_int_t)s.tries_left_user));
+	json_object_set_new(doc, "so_tries_left", json_integer((json_int_t)s.tries_left_so));
+	json_object_set_new(doc, "tries_max", json_integer((json_int_t)s.tries_max));
+	json_object_set_new(doc, "keys", json_integer((json_int_t)s.private_keys));
+	json_object_set_new(doc, "certificates", json_integer((json_int_t)s.certificates));
+	json_object_set_new(doc, "objects", json_integer((json_int_t)s.objects));
+	json_object_set_new(doc, "store_version", json_integer((json_int_t)s.store_version));
+	json_object_set_new(doc, "path", text_json(bytes_of(s.path)));
+}
+
+static const char *state_of(const struct ck_token *t)
+{
+	if (t->state != CKR_OK)
+		return "damaged";
+	return t->info.flags & CKF_USER_PIN_LOCKED ? "locked" : "ready";
+}
+
+static json_t *token_json(const struct place *p, const struct ck_token *t)
+{
+	char model[sizeof t->info.model + 1], maker[sizeof t->info.manufacturerID + 1];
+	p11_field_text(t->info.model, sizeof t->info.model, model, sizeof model);
+	p11_field_text(t->info.manufacturerID, sizeof t->info.manufacturerID, maker, sizeof maker);
+	json_t *doc = json_pack("{s:o s:s s:o s:o s:o s:I}", "label", text_json(bytes_of(t->label)),
+				"state", state_of(t), "serial", text_json(bytes_of(t->serial)),
+				"model", text_json(bytes_of(model)), "manufacturer",
+				text_json(bytes_of(maker)), "slot", (json_int_t)t->slot);
+	if (doc)
+		add_status(p, t, doc);
+	return doc;
+}
+
+static enum inro_err token_list_run(const struct call *c, json_t **ret)
+{
+	(void)c;
+	SCOPED(place) p = { 0 };
+	struct ck_token *tokens = NULL;
+	size_t n = 0;
+	enum inro_err e = open_module(&p);
+	if (!e)
+		e = ck_tokens(p.module, NULL, false, &tokens, &n);
+	if (e)
+		return e;
+	json_t *doc = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(doc, token_json(&p, &tokens[i]));
+	free(tokens);
+	return json_give(doc, ret);
+}
+
+static enum inro_err token_show_run(const struct call *c, json_t **ret)
+{
+	SCOPED(place) p = { 0 };
+	enum inro_err e = open_token(call_arg(c, 0), &p);
+	return e ? e : json_give(token_json(&p, &p.token), ret);
+}
+
+/* ---- PINs ---- */
+
+/* A session in which `user` is logged in with this PIN; closed with the module. */
+static enum inro_err login(struct place *p, CK_USER_TYPE user, const struct secret *pin,
+			   CK_SESSION_HANDLE *ret)
+{
+	enum inro_err e = ck_session_open(p->module, p->token.slot, true, ret);
+	return e ? e : ck_login(p->module, *ret, user, secret_bytes(pin));
+}
+
+static enum inro_err token_pin_change_run(const struct call *c, json_t **ret)
+{
+	SCOPED(place) p = { 0 };
+	SCOPED(secret) old = { 0 };
+	SCOPED(secret) fresh = { 0 };
+	bool so = call_has(c, "so");
+	const char *label = call_arg(c, 0);
+	CK_SESSION_HANDLE s = 0;
+	enum inro_err e = open_token(label, &p);
+	if (!e)
+		e = pin_take(c, so ? PIN_SO : PIN_USER, label, false, &old);
+	if (!e)
+		e = login(&p, so ? CKU_SO : CKU_USER, &old, &s);
+	if (!e)
+		e = pin_take(c, PIN_NEW, label, true, &fresh);
+	if (!e)
+		e = ck_err(
+			p.module,
+			ck_module_functions(p.module)->C_SetPIN(s, old.p, old.n, fresh.p, fresh.n),
+			"C_SetPIN");
+	return e ? e
+		 : json_give(json_pack("{s:s s:s}", "label", label, "pin", so ? "SO" : "user"),
+			     ret);
+}
+
+static enum inro_err token_pin_unblock_run(const struct call *c, json_t **ret)
+{
+	SCOPED(place) p = { 0 };
+	SCOPED(secret) so = { 0 };
+	SCOPED(secret) fresh = { 0 };
+	const char *label = call_arg(c, 0);
+	CK_SESSION_HANDLE s = 0;
+	enum inro_err e = open_token(label, &p);
+	if (!e)
+		e = pin_take(c, PIN_SO, label, false, &so);
+	if (!e)
+		e = login(&p, CKU_SO, &so, &s);
+	if (!e)
+		e = pin_take(c, PIN_NEW, label, true, &fresh);
+	if (!e)
+		e = ck_err(p.module, ck_module_functions(p.module)->C_InitPIN(s, fresh.p, fresh.n),
+			   "C_InitPIN");
+	return e ? e : json_give(json_pack("{s:s}", "label", label), ret);
+}
+
+/* ---- backup, restore ---- */
+
+static enum inro_err token_backup_run(const struct call *c, json_t **ret)
+{
+	SCOPED(place) p = { 0 };
+	const char *path = call_opt(c, "out");
+	enum inro_err e = open_token(call_arg(c, 0), &p);
+	if (!e)
+		e = need_admin(&p);
+	if (!e)
+		e = ck_err(p.module, p.admin->backup(p.token.slot, text_of(bytes_of(path))),
+			   "backup");
+	return e ? e
+		 : json_give(json_pack("{s:s s:s}", "label", call_arg(c, 0), "file", path), ret);
+}
+
+static enum inro_err find_slot(struct place *p, CK_SLOT_ID slot)
+{
+	struct p11_uri uri = { .has_slot_id = true, .slot_id = slot };
+	return ck_token_one(p->module, &uri, &p->token);
+}
+
+static enum inro_err token_restore_run(const struct call *c, json_t **ret)
+{
+	SCOPED(place) p = { 0 };
+	CK_SLOT_ID slot = 0;
+	enum inro_err e = open_module(&p);
+	if (!e)
+		e = need_admin(&p);
+	if (!e)
+		e = ck_err(p.module, p.admin->restore(text_of(bytes_of(call_arg(c, 0))), &slot),
+			   "restore");
+	if (!e)
+		e = find_slot(&p, slot);
+	return e ? e : json_give(token_json(&p, &p.token), ret);
+}
+
+/* ---- the rows ---- */
+
+#define ARG_LABEL                                                                                  \
+	{                                                                                          \
+		.name = "LABEL", .help = "the token's label"                                       \
+	}
+#define TOKEN_COLUMNS                                                                              \
+	COLUMNS({ "label", "Label" }, { "state", "State" }, { "backend", "Backend" },              \
+		{ "serial", "Serial" }, { "slot", "Slot" }, { "keys", "Keys" },                    \
+		{ "certificates", "Certificates" }, { "tries_left", "PIN tries left" },            \
+		{ "so_tries_left", "SO PIN tries left" }, { "path", "File" })
+
+const struct cmd_verb token_verbs[] = {
+	{ .name = "create",
+	  .summary = "Makes a token, its SO PIN and its PIN",
+	  .args = ARGS({ .name = "LABEL", .help = "how it will be called, up to 32 bytes" }),
+	  .opts = OPTS({ .name = "backend",
+			 .kind = OPT_CHOICE,
+			 .choices = WORDS("soft"),
+			 .help = "where its keys live; soft: sealed in a file" }),
+	  .shared = { pin_user_so_opts },
+	  .run = token_create_run,
+	  .shape = SHOW_SAID,
+	  .said = "token '{label}' is made ({backend})" },
+	{ .name = "list",
+	  .summary = "Lists the tokens",
+	  .run = token_list_run,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "label", "LABEL" }, { "state", "STATE" }, { "backend", "BACKEND" },
+			     { "serial", "SERIAL" }, { "keys", "KEYS" },
+			     { "certificates", "CERTIFICATES" }, { "tries_left", "PIN TRIES" }),
+	  .empty = "there is no token yet; 'inro token create LABEL' makes one" },
+	{ .name = "show",
+	  .summary = "Shows a token",
+	  .args = ARGS(ARG_LABEL),
+	  .run = token_show_run,
+	  .shape = SHOW_RECORD,
+	  .columns = TOKEN_COLUMNS },
+	{ .name = "delete",
+	  .summary = "Removes a token and every key in it",
+	  .args = ARGS(ARG_LABEL),
+	  .shared = { pin_so_opts },
+	  .run = token_delete_run,
+	  .shape = SHOW_SAID,
+	  .said = "token '{label}' is removed" },
+	{ .name = "pin change",
+	  .summary = "Changes the PIN",
+	  .args = ARGS(ARG_LABEL),
+	  .opts = OPTS({ .name = "so", .kind = OPT_FLAG, .help = "the SO PIN, not the user's" }),
+	  .shared = { pin_change_opts },
+	  .run = token_pin_change_run,
+	  .shape = SHOW_SAID,
+	  .said = "the {pin} PIN of token '{label}' is changed" },
+	{ .name = "pin unblock",
+	  .summary = "Gives a new PIN, with the SO PIN",
+	  .args = ARGS(ARG_LABEL),
+	  .shared = { pin_unblock_opts },
+	  .run = token_pin_unblock_run,
+	  .shape = SHOW_SAID,
+	  .said = "token '{label}' has a new PIN" },
+	{ .name = "backup",
+	  .summary = "Copies a token, sealed as it is, to a file",
+	  .args = ARGS(ARG_LABEL),
+	  .opts = OPTS({ .name = "out",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .required = true,
+			 .help = "the new file" }),
+	  .run = token_backup_run,
+	  .shape = SHOW_SAID,
+	  .said = "token '{label}' is saved in {file}" },
+	{ .name = "restore",
+	  .summary = "Brings a token back from such a file",
+	  .args = ARGS({ .name = "FILE", .help = "what 'inro token backup' wrote" }),
+	  .run = token_restore_run,
+	  .shape = SHOW_SAID,
+	  .said = "token '{label}' is back" },
+	{ 0 },
+};

@@ -1,0 +1,148 @@
+/* office - the core behind the commands, and its records as JSON. */
+#include "tools/office.h"
+
+#include <stdlib.h>
+
+#include "backoffice/pki/cert.h"
+#include "backoffice/pki/dn.h"
+#include "backoffice/pki/pem.h"
+#include "backoffice/pki/san.h"
+#include "base/clock.h"
+#include "tools/pin.h"
+#include "tools/text.h"
+
+static enum inro_err ask_pin(void *arg, const char *token, struct secret *ret)
+{
+	return pin_take(arg, PIN_USER, token, false, ret);
+}
+
+struct core_options office_options(const struct call *c)
+{
+	bool signs = cmd_option_named(c->verb, "pin-source") != NULL;
+	return (struct core_options) {
+		.role = ROLE_ADMIN,
+		.ask_pin = signs ? ask_pin : NULL,
+		.ask_arg = (void *)(uintptr_t)c,
+	};
+}
+
+enum inro_err office_open(const struct call *c, struct core **ret)
+{
+	struct core_options o = office_options(c);
+	return core_open(&o, ret);
+}
+
+enum inro_err json_give(json_t *doc, json_t **ret)
+{
+	if (!doc)
+		return err_set(INRO_E_NO_MEMORY, "memory is short");
+	*ret = doc;
+	return INRO_OK;
+}
+
+enum inro_err json_give_or_drop(enum inro_err e, json_t *doc, json_t **ret)
+{
+	if (!e)
+		return json_give(doc, ret);
+	json_decref(doc);
+	return e;
+}
+
+enum inro_err office_list(const struct call *c, office_page *add, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	struct page page = { 0 };
+	json_t *list = json_array();
+	enum inro_err e = office_open(c, &core);
+	do {
+		int64_t next = 0;
+		if (!e)
+			e = add(core, c, &page, list, &next);
+		page.after = next;
+	} while (!e && page.after);
+	return json_give_or_drop(e, list, ret);
+}
+
+json_t *json_of_text(const char *s)
+{
+	return s && s[0] ? text_json(bytes_of(s)) : json_null();
+}
+
+json_t *json_of_hex(struct bytes b)
+{
+	SCOPED(buf) hex = { 0 };
+	buf_add_hex(&hex, b);
+	return b.n ? json_stringn((const char *)hex.p, hex.n) : json_null();
+}
+
+json_t *json_of_time(int64_t unix_seconds)
+{
+	char text[32];
+	if (!unix_seconds)
+		return json_null();
+	clock_format(unix_seconds, text, sizeof text);
+	return json_string(text);
+}
+
+json_t *json_of_dn(struct bytes der)
+{
+	SCOPED(buf) text = { 0 };
+	return dn_text(der, &text) ? json_null() : text_json(buf_bytes(&text));
+}
+
+json_t *json_of_pem(const char *label, const struct bytes *ders, size_t n)
+{
+	SCOPED(buf) text = { 0 };
+	for (size_t i = 0; i < n; i++)
+		pem_add(&text, label, ders[i]);
+	return buf_err(&text) ? NULL : text_json(buf_bytes(&text));
+}
+
+static json_t *json_of_sans(struct bytes sans)
+{
+	json_t *list = json_array();
+	struct san one;
+	while (sans.n && !san_next(&sans, &one)) {
+		SCOPED(buf) text = { 0 };
+		san_one_text(&one, &text);
+		json_array_append_new(list, text_json(buf_bytes(&text)));
+	}
+	return list;
+}
+
+/* What the certificate itself says; a record without one has none of it. */
+static void add_cert_facts(json_t *doc, const struct credential *rec)
+{
+	SCOPED(cert) cert = { 0 };
+	struct bytes der = blob_bytes(&rec->cert);
+	char key[16] = "";
+	if (!der.n || cert_read(der, &cert))
+		return;
+	pubkey_name(&cert.key, key, sizeof key);
+	json_object_set_new(doc, "issuer", json_of_dn(cert.issuer));
+	json_object_set_new(doc, "key_type", json_string(key));
+	json_object_set_new(doc, "signature", json_string(cert.sig->name));
+	json_object_set_new(doc, "names", json_of_sans(cert.ext.sans));
+	json_object_set_new(doc, "pem", json_of_pem(PEM_CERT, &der, 1));
+}
+
+json_t *json_of_cred(const struct cred *c)
+{
+	const struct credential *r = &c->rec;
+	json_t *doc = json_pack(
+		"{s:I s:s s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o}", "id",
+		(json_int_t)r->id, "state", cred_state_names[c->state], "serial",
+		json_of_hex(blob_bytes(&r->serial)), "subject", json_of_text(r->subject), "ca",
+		json_of_text(c->ca_name), "profile", json_of_text(r->profile), "device",
+		json_of_text(c->device_id), "not_before", json_of_time(r->not_before), "not_after",
+		json_of_time(r->not_after), "key_uri", json_of_text(r->key_uri), "fingerprint",
+		json_of_hex(blob_bytes(&r->fingerprint)), "revoked_at", json_of_time(r->revoked_at),
+		"reason", json_of_text(c->reason), "is_ca", json_of_text(c->own_ca_name));
+	if (!doc)
+		return NULL;
+	json_object_set_new(doc, "replaces", r->replaces ? json_integer(r->replaces) : json_null());
+	json_object_set_new(doc, "invalid_at", json_of_time(r->invalid_at));
+	json_object_set_new(doc, "created", json_of_time(r->created_ms / 1000));
+	add_cert_facts(doc, r);
+	return doc;
+}

@@ -1,0 +1,38 @@
+/*
+ * office - what the nouns of the back office share: an open core, and records as JSON.
+ *
+ * The json_t that come back are new references; NULL only when memory is short, which
+ * json_give() reports.
+ */
+#ifndef INRO_TOOLS_OFFICE_H
+#define INRO_TOOLS_OFFICE_H
+
+#include "backoffice/core/cred.h"
+#include "tools/cmd.h"
+
+/* Options, module and PIN callback for this call; PINs are asked for when a key is used. */
+struct core_options office_options(const struct call *c);
+MUST_CHECK enum inro_err office_open(const struct call *c, struct core **ret);
+
+/* Adds one page of a list to `list`; *ret_next is the cursor of the next page, 0 at the end. */
+typedef enum inro_err office_page(struct core *core, const struct call *c, const struct page *page,
+				  json_t *list, int64_t *ret_next);
+/* All pages as one array. */
+MUST_CHECK enum inro_err office_list(const struct call *c, office_page *add, json_t **ret);
+
+json_t *json_of_text(const char *s);	    /* NULL and "" are null */
+json_t *json_of_hex(struct bytes b);	    /* none is null */
+json_t *json_of_time(int64_t unix_seconds); /* 0 is null */
+json_t *json_of_dn(struct bytes der);
+
+/* A certificate's record, with what is read from the certificate itself. */
+json_t *json_of_cred(const struct cred *c);
+/* PEM of DER blobs, one behind the other. */
+json_t *json_of_pem(const char *label, const struct bytes *ders, size_t n);
+
+/* Hands a document over; INRO_E_NO_MEMORY when there is none. */
+MUST_CHECK enum inro_err json_give(json_t *doc, json_t **ret);
+/* The same after work that may have failed: then the document is let go. */
+MUST_CHECK enum inro_err json_give_or_drop(enum inro_err e, json_t *doc, json_t **ret);
+
+#endif

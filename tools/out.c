@@ -1,0 +1,128 @@
+/*
+ * out - from a call to its answer.
+ *
+ * 1. Where --out can't be written is found out before anything is done.
+ * 2. The file of --out is complete or absent.  What goes there is public.
+ */
+#include "tools/out.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backoffice/pki/pem.h"
+#include "base/file.h"
+#include "tools/help.h"
+#include "tools/show.h"
+
+static const char *const formats[] = { "pem", "der", NULL };
+
+const struct cmd_opt out_opts[] = {
+	{ .name = "out", .arg = "FILE", .kind = OPT_FILE, .help = "write it to this file" },
+	{ .name = "format",
+	  .kind = OPT_CHOICE,
+	  .choices = formats,
+	  .help = "how the file is written; pem when not said" },
+	{ 0 },
+};
+
+static const char *out_path(const struct call *c)
+{
+	return cmd_option_named(c->verb, "out") ? call_opt(c, "out") : NULL;
+}
+
+static enum inro_err check_out(const struct call *c)
+{
+	const char *path = out_path(c);
+	if (!path && cmd_option_named(c->verb, "format") && call_has(c, "format"))
+		return err_set(INRO_E_ARG, "--format is for the file of --out, which is missing");
+	if (!path)
+		return INRO_OK;
+	AUTO(free_chars) char *copy = strdup(path);
+	if (!copy)
+		return err_set(INRO_E_NO_MEMORY, "memory is short");
+	const char *dir = dirname(copy);
+	if (access(dir, W_OK | X_OK) != 0)
+		return err_set(INRO_E_ACCESS, "--out %s: can't write in %s (%s); nothing was done",
+			       path, dir, strerror(errno));
+	return INRO_OK;
+}
+
+/* The DER inside the one PEM block. */
+static enum inro_err pem_to_der(struct bytes pem, struct buf *ret)
+{
+	char label[64] = "";
+	struct bytes rest = pem;
+	const char *const begin = "-----BEGIN ";
+	if (pem.n > strlen(begin))
+		sscanf((const char *)pem.p + strlen(begin), "%63[^-]", label);
+	enum inro_err e = pem_next(&rest, label, ret);
+	if (!e && pem_is(rest))
+		e = err_set(INRO_E_ARG, "--format der holds one certificate; use pem for a chain");
+	return e;
+}
+
+static enum inro_err write_out(const struct call *c, json_t *doc)
+{
+	json_t *pem = json_object_get(doc, "pem");
+	const char *path = out_path(c);
+	if (!path || !pem)
+		return INRO_OK;
+	struct bytes text = BYTES(json_string_value(pem), json_string_length(pem));
+	SCOPED(buf) der = { 0 };
+	enum inro_err e = INRO_OK;
+	const char *format = call_opt(c, "format");
+	bool as_der = format && !strcmp(format, "der");
+	if (as_der)
+		e = pem_to_der(text, &der);
+	if (!e)
+		e = file_write(path, 0644, as_der ? buf_bytes(&der) : text);
+	if (!e)
+		json_object_set_new(doc, "file", json_string(path));
+	return e;
+}
+
+static enum inro_err write_stdout(struct bytes text)
+{
+	if (fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0)
+		return INRO_OK;
+	return err_set(INRO_E_IO, "it is done, but standard output can't be written: %s",
+		       strerror(errno));
+}
+
+static enum inro_err answer(const struct call *c, json_t *doc)
+{
+	SCOPED(buf) text = { 0 };
+	enum inro_err e = write_out(c, doc);
+	if (!e)
+		e = show_result(c, doc, &text);
+	return e ? e : write_stdout(buf_bytes(&text));
+}
+
+static enum inro_err say_help(const struct call *c)
+{
+	SCOPED(buf) text = { 0 };
+	if (c->version)
+		buf_add_str(&text, "inro " INRO_VERSION "\n");
+	else
+		help_add(c->noun, c->verb, &text);
+	enum inro_err e = buf_err(&text);
+	return e ? e : write_stdout(buf_bytes(&text));
+}
+
+enum inro_err out_run(const struct call *c)
+{
+	if (c->help || c->version || !c->verb)
+		return say_help(c);
+	json_t *doc = NULL;
+	enum inro_err e = check_out(c);
+	if (!e)
+		e = c->verb->run(c, &doc);
+	if (!e)
+		e = answer(c, doc);
+	json_decref(doc);
+	return e;
+}
