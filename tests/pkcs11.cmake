@@ -1,3 +1,4 @@
 # tests of pkcs11
 inro_test(unit/test_keyder.c LINKS inro_pkey)
 inro_test(unit/test_pkey.c LINKS inro_pkey)
+inro_test(backend/test_backend_contract.c LINKS inro_soft inro_pkey LABELS backend TIMEOUT 300)
