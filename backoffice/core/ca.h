@@ -25,9 +25,9 @@ struct ca_request {
 
 struct ca_view {
 	struct ca rec;
-	char *parent_name;   /* NULL: a root */
-	const char *why_not; /* why it can't issue now; NULL: it can */
-	int64_t credential;  /* id of its certificate's record */
+	char *parent_name;  /* NULL: a root */
+	char *why_not;	    /* why it can't issue now; NULL: it can */
+	int64_t credential; /* id of its certificate's record */
 };
 void ca_view_clear(struct ca_view *v);
 

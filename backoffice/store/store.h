@@ -65,6 +65,9 @@ struct store_query {
 	bool backward; /* greatest id first */
 };
 
+/* A query's conditions from an array, as in { STORE_WHERE(conds), .limit = 1 }. */
+#define STORE_WHERE(array) .conds = (array), .n = ARRAY_LEN(array)
+
 /* Writes a new row.  id 0: the store gives one and puts it into the record.  INRO_E_EXISTS when a
  * unique field is taken. */
 #define store_insert(s, r) store_insert_row(s, RECORD_TYPE(r), r)

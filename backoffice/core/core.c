@@ -1,0 +1,189 @@
+/* core - opening, the person at work, transactions and lists. */
+#include "backoffice/core/core.h"
+
+#include <ctype.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backoffice/core/internal.h"
+
+#define ACTOR_MAX 128
+
+static enum inro_err os_user(char *out, size_t cap)
+{
+	char room[4096];
+	struct passwd pw, *found = NULL;
+	int n;
+
+	if (getpwuid_r(geteuid(), &pw, room, sizeof room, &found) == 0 && found)
+		n = snprintf(out, cap, "%s", pw.pw_name);
+	else
+		n = snprintf(out, cap, "uid %u", (unsigned)geteuid());
+	return n > 0 ? INRO_OK : INRO_E_ARG;
+}
+
+static enum inro_err set_actor(struct core *c, const char *actor)
+{
+	char user[ACTOR_MAX + 1];
+	enum inro_err e;
+
+	if (actor && *actor) {
+		e = core_check_text("the operator's name", actor, ACTOR_MAX);
+		return e == INRO_OK ? text_set(&c->actor, actor) : e;
+	}
+	e = os_user(user, sizeof user);
+	return e == INRO_OK ? text_set(&c->actor, user) : e;
+}
+
+static enum inro_err set_tenant(struct core *c, const char *name)
+{
+	const struct store_cond by_name = { .field = "name", .text = name };
+	SCOPED(tenant) t = { 0 };
+	enum inro_err e;
+
+	e = store_find(c->store, &((struct store_query) { .conds = &by_name, .n = 1 }), &t);
+	if (e == INRO_E_NOT_FOUND)
+		return err_set(e, "no tenant '%s' in %s", name, store_name(c->store));
+	c->tenant = t.id;
+	return e;
+}
+
+enum inro_err core_open(const struct core_options *o, struct core **ret)
+{
+	AUTO(core_close_ptr) struct core *c = calloc(1, sizeof *c);
+	enum inro_err e;
+
+	if (!c)
+		return err_set(INRO_E_NO_MEMORY, "no memory to open the back office");
+	c->role = o->role;
+	c->ask_pin = o->ask_pin;
+	c->ask_arg = o->ask_arg;
+	e = set_actor(c, o->actor);
+	if (e == INRO_OK)
+		e = text_set(&c->module, o->module);
+	if (e == INRO_OK)
+		e = store_open(o->db, &c->store);
+	if (e == INRO_OK)
+		e = set_tenant(c, o->tenant ? o->tenant : "default");
+	if (e != INRO_OK)
+		return e;
+	*ret = c;
+	c = NULL;
+	return INRO_OK;
+}
+
+void core_close(struct core *c)
+{
+	if (!c)
+		return;
+	ring_free(c->ring);
+	store_close(c->store);
+	free(c->actor);
+	free(c->module);
+	free(c);
+}
+
+void core_close_ptr(struct core **c)
+{
+	core_close(*c);
+}
+
+const char *core_database(const struct core *c)
+{
+	return store_name(c->store);
+}
+
+enum inro_err core_require(const struct core *c, enum role least, const char *what)
+{
+	if (c->role >= least)
+		return INRO_OK;
+	return err_set(INRO_E_ACCESS, "to %s takes the role %s; %s is %s", what, role_names[least],
+		       c->actor, role_names[c->role]);
+}
+
+enum inro_err core_write(struct core *c, core_work_fn *work, void *arg)
+{
+	enum inro_err e = store_begin(c->store, STORE_WRITE);
+
+	if (e != INRO_OK)
+		return e;
+	e = work(c, arg);
+	if (e == INRO_OK)
+		return store_commit(c->store);
+	store_rollback(c->store);
+	return e;
+}
+
+struct gather {
+	size_t size, n, cap;
+	char *items;
+};
+
+static enum inro_err gather_row(void *arg, void *record)
+{
+	struct gather *g = arg;
+
+	if (g->n == g->cap) {
+		size_t cap = g->cap ? g->cap * 2 : 16;
+		char *more = realloc(g->items, cap * g->size);
+
+		if (!more)
+			return err_set(INRO_E_NO_MEMORY, "no memory for a list of %zu", cap);
+		g->items = more;
+		g->cap = cap;
+	}
+	memcpy(g->items + g->n++ * g->size, record, g->size);
+	memset(record, 0, g->size);
+	return INRO_OK;
+}
+
+enum inro_err core_all(struct core *c, const struct record_type *t, const struct store_query *q,
+		       void **ret, size_t *ret_n)
+{
+	struct gather g = { .size = t->size };
+	enum inro_err e = store_each(c->store, t, q, gather_row, &g);
+
+	if (e != INRO_OK) {
+		list_free(t, g.items, g.n);
+		return e;
+	}
+	*ret = g.items;
+	*ret_n = g.n;
+	return INRO_OK;
+}
+
+void list_free(const struct record_type *t, void *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		record_clear(t, (char *)items + i * t->size);
+	free(items);
+}
+
+enum inro_err core_page(struct core *c, const struct record_type *t, struct store_query *q,
+			const struct page *page, void **ret, size_t *ret_n, int64_t *ret_next)
+{
+	size_t limit = page && page->limit ? page->limit : PAGE_MAX;
+	int64_t last;
+	enum inro_err e;
+
+	if (limit > PAGE_MAX)
+		return err_set(INRO_E_ARG, "a page has up to %d entries, not %zu", PAGE_MAX, limit);
+	q->after = page ? page->after : 0;
+	q->limit = limit + 1; /* the one too many says that there are more */
+	e = core_all(c, t, q, ret, ret_n);
+	if (e != INRO_OK)
+		return e;
+	*ret_next = 0;
+	if (*ret_n > limit) {
+		char *items = *ret;
+
+		record_clear(t, items + limit * t->size);
+		memcpy(&last, items + (limit - 1) * t->size + t->fields[0].offset, sizeof last);
+		*ret_next = last;
+		*ret_n = limit;
+	}
+	return INRO_OK;
+}

@@ -1,0 +1,375 @@
+/* device - the registry; see device.h. */
+#include "backoffice/core/device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/internal.h"
+#include "backoffice/pki/crl.h"
+#include "base/clock.h"
+
+static enum inro_err check_id(const char *id)
+{
+	return core_check_name("a device's id", id, DEVICE_ID_MAX, "._:-");
+}
+
+/* The fields that people give: where each is in the request and in the record. */
+static const struct given {
+	const char *what;
+	size_t from, to;
+} given[] = {
+	{ "the name", offsetof(struct device_fields, name), offsetof(struct device, name) },
+	{ "the IP address", offsetof(struct device_fields, ip), offsetof(struct device, ip) },
+	{ "the MAC address", offsetof(struct device_fields, mac), offsetof(struct device, mac) },
+	{ "the host name", offsetof(struct device_fields, hostname),
+	  offsetof(struct device, hostname) },
+	{ "the OS name", offsetof(struct device_fields, os), offsetof(struct device, os) },
+};
+
+static const char *given_value(const struct device_fields *f, const struct given *g)
+{
+	const char *v = NULL;
+
+	if (f)
+		memcpy(&v, (const char *)f + g->from, sizeof v);
+	return v;
+}
+
+static enum inro_err check_fields(const struct device_fields *f)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(given); i++)
+		e = core_check_text(given[i].what, given_value(f, &given[i]), DEVICE_FIELD_MAX);
+	return e;
+}
+
+static enum inro_err set_fields(struct device *d, const struct device_fields *f)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(given); i++) {
+		const char *v = given_value(f, &given[i]);
+		char **to = (char **)(void *)((char *)d + given[i].to);
+
+		if (v)
+			e = text_set(to, v);
+	}
+	return e;
+}
+
+static void describe(const struct device *d, struct buf *detail)
+{
+	detail_text(detail, "name", d->name);
+	detail_text(detail, "ip", d->ip);
+	detail_text(detail, "mac", d->mac);
+	detail_text(detail, "hostname", d->hostname);
+	detail_text(detail, "os", d->os);
+}
+
+static enum inro_err record_event(struct core *c, const char *action, const struct device *d,
+				  struct buf *detail)
+{
+	const struct audit_entry entry = { action, "device", d->device_id, EVENT_DONE, detail };
+
+	return audit_append(c, &entry);
+}
+
+/* live: not the deleted ones; otherwise the one that was deleted last. */
+static enum inro_err load(struct core *c, const char *id, bool live, struct device *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "device_id", .text = id },
+		{ .field = "state", .op = live ? STORE_NE : STORE_EQ, .number = DEVICE_DELETED },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .backward = true };
+	enum inro_err e = check_id(id);
+
+	if (e == INRO_OK)
+		e = store_find(c->store, &q, ret);
+	if (e == INRO_E_NOT_FOUND)
+		return err_set(e, "no device '%s'; 'inro device list' shows the ones there are",
+			       id);
+	return e;
+}
+
+enum inro_err device_load(struct core *c, const char *id, struct device *ret)
+{
+	return load(c, id, true, ret);
+}
+
+enum inro_err device_get(struct core *c, const char *id, struct device *ret)
+{
+	enum inro_err e = load(c, id, true, ret);
+
+	return e == INRO_E_NOT_FOUND ? load(c, id, false, ret) : e;
+}
+
+enum inro_err device_may_have(const struct device *d)
+{
+	if (d->state == DEVICE_REGISTERED || d->state == DEVICE_ACTIVE)
+		return INRO_OK;
+	return err_set(INRO_E_STATE, "device '%s' is %s and gets no certificates", d->device_id,
+		       device_state_names[d->state]);
+}
+
+struct add {
+	const char *id;
+	const struct device_fields *fields;
+	struct device *out;
+};
+
+static enum inro_err add_work(struct core *c, void *arg)
+{
+	struct add *a = arg;
+	SCOPED(buf) detail = { 0 };
+	SCOPED(device) d = { .tenant = c->tenant, .state = DEVICE_REGISTERED };
+	enum inro_err e;
+
+	d.created_ms = d.updated_ms = clock_now_ms();
+	e = text_set(&d.device_id, a->id);
+	if (e == INRO_OK)
+		e = set_fields(&d, a->fields);
+	if (e == INRO_OK)
+		e = store_insert(c->store, &d);
+	if (e == INRO_E_EXISTS)
+		return err_set(e, "there is a device '%s' already", a->id);
+	describe(&d, &detail);
+	if (e == INRO_OK)
+		e = record_event(c, "device.add", &d, &detail);
+	if (e != INRO_OK)
+		return e;
+	*a->out = d;
+	d = (struct device) { 0 };
+	return INRO_OK;
+}
+
+/* What a transaction made, handed over only when it was committed. */
+static enum inro_err run(struct core *c, core_work_fn *work, void *arg, struct device *made,
+			 struct device *ret)
+{
+	enum inro_err e = core_write(c, work, arg);
+
+	if (e != INRO_OK) {
+		device_clear(made);
+		return e;
+	}
+	*ret = *made;
+	return INRO_OK;
+}
+
+enum inro_err device_add(struct core *c, const char *id, const struct device_fields *f,
+			 struct device *ret)
+{
+	struct device made = { 0 };
+	struct add a = { id, f, &made };
+	enum inro_err e = check_id(id);
+
+	if (e == INRO_OK)
+		e = check_fields(f);
+	if (e != INRO_OK)
+		return e;
+	e = core_require(c, ROLE_OPERATOR, "add a device");
+	if (e == INRO_OK)
+		e = run(c, add_work, &a, &made, ret);
+	return e == INRO_OK ? e : audit_refused(c, "device.add", "device", id, e);
+}
+
+static enum inro_err update_work(struct core *c, void *arg)
+{
+	struct add *a = arg;
+	SCOPED(buf) detail = { 0 };
+	SCOPED(device) d = { 0 };
+	enum inro_err e = device_load(c, a->id, &d);
+
+	if (e == INRO_OK)
+		e = set_fields(&d, a->fields);
+	d.updated_ms = clock_now_ms();
+	if (e == INRO_OK)
+		e = store_update(c->store, &d);
+	describe(&d, &detail);
+	if (e == INRO_OK)
+		e = record_event(c, "device.update", &d, &detail);
+	if (e != INRO_OK)
+		return e;
+	*a->out = d;
+	d = (struct device) { 0 };
+	return INRO_OK;
+}
+
+enum inro_err device_update(struct core *c, const char *id, const struct device_fields *f,
+			    struct device *ret)
+{
+	struct device made = { 0 };
+	struct add a = { id, f, &made };
+	enum inro_err e = check_fields(f);
+
+	if (e != INRO_OK)
+		return e;
+	e = core_require(c, ROLE_OPERATOR, "update a device");
+	if (e == INRO_OK)
+		e = run(c, update_work, &a, &made, ret);
+	return e == INRO_OK ? e : audit_refused(c, "device.update", "device", id, e);
+}
+
+struct step {
+	const char *id, *why;
+	enum verb verb;
+	size_t revoked;
+	struct device *out;
+};
+
+/* The move of a loaded device, with its event. */
+static enum inro_err move(struct core *c, struct device *d, const struct step *s)
+{
+	SCOPED(buf) detail = { 0 };
+	SCOPED(buf) action = { 0 };
+	int to;
+	enum inro_err e = lifecycle_move(LIFE_DEVICE, (int)d->state, s->verb, c->role, &to);
+
+	if (e != INRO_OK)
+		return err_context(e, "device '%s'", d->device_id);
+	buf_addf(&action, "device.%s", verb_names[s->verb]);
+	buf_add_u8(&action, 0);
+	detail_text(&detail, "from", device_state_names[d->state]);
+	d->state = (enum device_state)to;
+	detail_text(&detail, "to", device_state_names[to]);
+	detail_text(&detail, "why", s->why);
+	d->updated_ms = clock_now_ms();
+	e = buf_err(&action);
+	if (e == INRO_OK)
+		e = store_update(c->store, d);
+	return e == INRO_OK ? record_event(c, (const char *)action.p, d, &detail) : e;
+}
+
+enum inro_err device_activate(struct core *c, int64_t id)
+{
+	const struct step activate = { .verb = VERB_ACTIVATE };
+	SCOPED(device) d = { 0 };
+	enum inro_err e = store_get(c->store, id, &d);
+
+	if (e == INRO_OK)
+		e = device_may_have(&d);
+	return e == INRO_OK && d.state == DEVICE_REGISTERED ? move(c, &d, &activate) : e;
+}
+
+/* Every certificate of the device that could still be used. */
+static enum inro_err revoke_all(struct core *c, const struct device *d, struct step *s)
+{
+	const struct store_cond conds[] = {
+		{ .field = "device", .number = d->id },
+		{ .field = "not_after", .op = STORE_GE, .number = clock_now() },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	const struct change change = { VERB_REVOKE, CRL_CESSATION, 0, "device deleted" };
+	struct credential *items;
+	void *list = NULL;
+	size_t n;
+	enum inro_err e = core_all(c, &credential_type, &q, &list, &n);
+
+	if (e != INRO_OK)
+		return e;
+	items = list;
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		if (items[i].revoked_at && items[i].state != CRED_SUSPENDED)
+			continue;
+		e = cred_apply(c, &items[i], &change);
+		s->revoked++;
+	}
+	list_free(&credential_type, list, n);
+	return e;
+}
+
+static enum inro_err step_work(struct core *c, void *arg)
+{
+	struct step *s = arg;
+	SCOPED(device) d = { 0 };
+	enum inro_err e = device_load(c, s->id, &d);
+
+	s->revoked = 0;
+	if (e == INRO_OK)
+		e = move(c, &d, s);
+	if (e == INRO_OK && s->verb == VERB_DELETE)
+		e = revoke_all(c, &d, s);
+	if (e != INRO_OK)
+		return e;
+	*s->out = d;
+	d = (struct device) { 0 };
+	return INRO_OK;
+}
+
+static enum inro_err run_step(struct core *c, struct step *s, struct device *ret)
+{
+	SCOPED(buf) action = { 0 };
+	enum inro_err e;
+
+	buf_addf(&action, "device.%s", verb_names[s->verb]);
+	buf_add_u8(&action, 0);
+	e = buf_err(&action);
+	if (e == INRO_OK)
+		e = core_check_text("the reason", s->why, DEVICE_FIELD_MAX);
+	if (e != INRO_OK)
+		return e;
+	e = run(c, step_work, s, s->out, ret);
+	if (e == INRO_OK)
+		return e;
+	return audit_refused(c, (const char *)action.p, "device", s->id, e);
+}
+
+enum inro_err device_switch(struct core *c, const char *id, enum verb verb, const char *why,
+			    struct device *ret)
+{
+	struct device made = { 0 };
+	struct step s = { id, why, verb, 0, &made };
+
+	if (verb != VERB_ENABLE && verb != VERB_DISABLE)
+		return err_set(INRO_E_ARG, "a device is enabled or disabled, not '%s'",
+			       verb_names[verb]);
+	return run_step(c, &s, ret);
+}
+
+enum inro_err device_delete(struct core *c, const char *id, const char *why, size_t *ret_revoked)
+{
+	struct device made = { 0 };
+	struct step s = { id, why, VERB_DELETE, 0, &made };
+	SCOPED(device) gone = { 0 };
+	enum inro_err e = run_step(c, &s, &gone);
+
+	if (e == INRO_OK)
+		*ret_revoked = s.revoked;
+	return e;
+}
+
+void device_list_clear(struct device_list *l)
+{
+	list_free(&device_type, l->items, l->n);
+	*l = (struct device_list) { 0 };
+}
+
+enum inro_err device_find(struct core *c, const struct device_filter *f, const struct page *page,
+			  struct device_list *ret)
+{
+	struct store_cond conds[3] = { { .field = "tenant", .number = c->tenant } };
+	struct store_query q = { .conds = conds, .n = 1 };
+	struct device_list l = { 0 };
+	void *items = NULL;
+	enum inro_err e;
+
+	if (f && f->id_prefix)
+		conds[q.n++] = (struct store_cond) { .field = "device_id",
+						     .op = STORE_PREFIX,
+						     .text = f->id_prefix };
+	if (f && f->state)
+		conds[q.n++] = (struct store_cond) { .field = "state", .number = *f->state };
+	else if (!f || !f->with_deleted)
+		conds[q.n++] = (struct store_cond) { .field = "state",
+						     .op = STORE_NE,
+						     .number = DEVICE_DELETED };
+	e = core_page(c, &device_type, &q, page, &items, &l.n, &l.next);
+	if (e != INRO_OK)
+		return e;
+	l.items = items;
+	*ret = l;
+	return INRO_OK;
+}

@@ -1,0 +1,146 @@
+/*
+ * internal - what the files of the core share.
+ *
+ * 1. core_write() is the only place that opens a write transaction.
+ * 2. Lock order does not arise: a token is used before or after a transaction, never inside one.
+ */
+#ifndef INRO_BACKOFFICE_CORE_INTERNAL_H
+#define INRO_BACKOFFICE_CORE_INTERNAL_H
+
+#include "backoffice/core/ca.h"
+#include "backoffice/core/device.h"
+#include "backoffice/pki/issue.h"
+#include "backoffice/store/store.h"
+#include "backoffice/token/token.h"
+
+struct key_ring;
+
+struct core {
+	struct store *store;
+	int64_t tenant;
+	char *actor, *module;
+	enum role role;
+	core_pin_fn *ask_pin;
+	void *ask_arg;
+	struct key_ring *ring;
+};
+
+/* INRO_E_ACCESS when the one at work is less than `least`; `what` completes "to ... takes". */
+MUST_CHECK enum inro_err core_require(const struct core *c, enum role least, const char *what);
+
+typedef enum inro_err core_work_fn(struct core *c, void *arg);
+/* Runs the work in one write transaction: committed when it returns INRO_OK, else undone. */
+MUST_CHECK enum inro_err core_write(struct core *c, core_work_fn *work, void *arg);
+
+/* A page of rows of one kind in an array of the caller's (list_free()); *ret_next as in core.h. */
+MUST_CHECK enum inro_err core_page(struct core *c, const struct record_type *t,
+				   struct store_query *q, const struct page *page, void **ret,
+				   size_t *ret_n, int64_t *ret_next);
+/* Every row. */
+MUST_CHECK enum inro_err core_all(struct core *c, const struct record_type *t,
+				  const struct store_query *q, void **ret, size_t *ret_n);
+void list_free(const struct record_type *t, void *items, size_t n);
+
+/* Characters of a name: 1 to max of [A-Za-z0-9] and those in `more`, not only dots.  INRO_E_ARG. */
+MUST_CHECK enum inro_err core_check_name(const char *what, const char *name, size_t max,
+					 const char *more);
+/* UTF-8 without control characters, up to max bytes; NULL is fine.  INRO_E_ARG. */
+MUST_CHECK enum inro_err core_check_text(const char *what, const char *text, size_t max);
+
+/* Length of the UTF-8 sequence at s (RFC 3629: no overlong forms, no surrogates), 0 when there is
+ * none. */
+size_t utf8_length(const unsigned char *s);
+
+/* A JSON object for an event's detail: members are appended, detail_end() closes it.  NULL and ""
+ * add nothing. */
+void detail_text(struct buf *d, const char *key, const char *value);
+void detail_int(struct buf *d, const char *key, int64_t value);
+void detail_hex(struct buf *d, const char *key, struct bytes value);
+void detail_end(struct buf *d);
+
+struct audit_entry {
+	const char *action;	 /* "device.add" */
+	const char *kind, *name; /* the subject: "device", "dev-0001" */
+	enum event_outcome outcome;
+	struct buf *detail; /* members; closed here; NULL: none */
+};
+/* Appends an event; inside a write transaction. */
+MUST_CHECK enum inro_err audit_append(struct core *c, const struct audit_entry *e);
+/* Records that something was refused, in a transaction of its own, and returns e with its detail
+ * unchanged.  What is only a mistyped argument is not recorded. */
+enum inro_err audit_refused(struct core *c, const char *action, const char *kind, const char *name,
+			    enum inro_err e);
+
+/* keys.c: both stay open until the core is closed; never inside a transaction. */
+MUST_CHECK enum inro_err core_token(struct core *c, const char *uri, struct token **ret);
+MUST_CHECK enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret);
+/* "pkcs11:token=LABEL" as a URI text, appended with its NUL. */
+MUST_CHECK enum inro_err core_token_uri(const char *label, struct buf *ret);
+void ring_free(struct key_ring *r);
+
+/* A request signed by a key in a token. */
+struct key_csr {
+	struct token_key *key;
+	struct bytes subject, sans; /* DER Name; GeneralNames content */
+};
+MUST_CHECK enum inro_err key_csr(const struct key_csr *in, struct buf *ret_der);
+
+/* A key made for something that may yet fail: unless kept it is deleted again. */
+struct new_key {
+	struct token *token;
+	struct token_key *key; /* NULL: none */
+	bool keep;
+};
+MUST_CHECK enum inro_err new_key_make(struct core *c, const char *token_uri, const char *type,
+				      const char *label, struct new_key *ret);
+void new_key_clear(struct new_key *k);
+/* Puts the certificate beside its key. */
+MUST_CHECK enum inro_err key_store_cert(struct token *token, const struct token_key *key,
+					const struct credential *rec, bool replace);
+
+/* device.c */
+MUST_CHECK enum inro_err device_load(struct core *c, const char *id, struct device *ret);
+/* INRO_E_STATE unless it may have certificates. */
+MUST_CHECK enum inro_err device_may_have(const struct device *d);
+/* In a write transaction: a registered device that gets its first credential is active. */
+MUST_CHECK enum inro_err device_activate(struct core *c, int64_t id);
+
+/* ca.c */
+MUST_CHECK enum inro_err ca_load(struct core *c, const char *name, struct ca *ret);
+/* INRO_OK when it can issue at this time; INRO_E_STATE and why. */
+MUST_CHECK enum inro_err ca_usable(struct core *c, const struct ca *ca, int64_t now);
+/* The key of this CA, whose certificate it must fit.  INRO_E_CONFIG when it doesn't. */
+MUST_CHECK enum inro_err ca_key(struct core *c, const struct ca *ca, const struct cert *cert,
+				struct token_key **ret);
+/* In a write transaction: the CA goes with its certificate. */
+MUST_CHECK enum inro_err ca_revoked(struct core *c, int64_t id);
+
+/* cred.c */
+MUST_CHECK enum inro_err cred_view(struct core *c, struct credential *rec, struct cred *ret);
+MUST_CHECK enum inro_err cred_load(struct core *c, const char *ref, struct credential *ret);
+
+/* move.c; in a write transaction. */
+struct change {
+	enum verb verb;
+	int64_t reason, invalid_at;
+	const char *why;
+};
+MUST_CHECK enum inro_err cred_apply(struct core *c, struct credential *rec,
+				    const struct change *change);
+
+/* issue.c: a request becomes a recorded certificate. */
+struct issuing {
+	const struct cred_request *request;
+	const struct ca *ca;	/* who issues; rec.ca is set from it */
+	struct token_key *self; /* of a root: signs its own certificate; ca is NULL then */
+	const char *ca_name;	/* for ${ca.name}; NULL: ca's */
+	bool makes_ca;		/* the profile must be one for CAs, or must not */
+	/* Runs in the transaction, before the record is written; may be NULL. */
+	enum inro_err (*before)(struct core *c, struct issuing *i);
+	void *arg;
+	bool taken;	       /* set by `before`: INRO_E_EXISTS is not about the serial */
+	struct credential rec; /* out */
+};
+MUST_CHECK enum inro_err issue_run(struct core *c, struct issuing *i);
+
+#endif

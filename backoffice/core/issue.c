@@ -1,0 +1,281 @@
+/*
+ * issue - a request becomes a recorded certificate: proof of possession, profile, serial,
+ * signature, one transaction.
+ *
+ * 1. What the CA and the device are is looked at twice: before the CA's key is used, and again in
+ * the transaction that records the certificate.
+ * 2. A certificate that was signed and could not be recorded is forgotten: it never leaves.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backoffice/core/internal.h"
+#include "backoffice/pki/csr.h"
+#include "base/clock.h"
+
+#define SERIAL_TRIES 3
+#define DAY_SECONDS  86400
+#define DAYS_MAX     36525
+
+/* Everything that the steps of one issue share. */
+struct job {
+	struct issuing *in;
+	struct profile profile;
+	struct csr csr;
+	struct cert issuer; /* empty for a root */
+	struct device device;
+	struct token_key *key; /* that signs */
+	uint8_t serial[CERT_SERIAL_OCTETS];
+	struct buf der;
+};
+
+static void job_clear(struct job *j)
+{
+	profile_clear(&j->profile);
+	csr_clear(&j->csr);
+	cert_clear(&j->issuer);
+	device_clear(&j->device);
+	buf_clear(&j->der);
+}
+
+static enum inro_err load_profile(struct job *j)
+{
+	const struct cred_request *r = j->in->request;
+	enum inro_err e;
+
+	if (!r->profile)
+		return err_set(INRO_E_ARG, "a certificate needs a profile; 'inro profile list' "
+					   "shows the ones there are");
+	if (r->days > DAYS_MAX)
+		return err_set(INRO_E_ARG, "%u days are more than %d", r->days, DAYS_MAX);
+	e = profile_builtin(r->profile, &j->profile);
+	if (e == INRO_OK && j->profile.ca != j->in->makes_ca)
+		e = err_set(INRO_E_POLICY, "profile '%s' is %sfor CAs", r->profile,
+			    j->profile.ca ? "" : "not ");
+	return e;
+}
+
+static enum inro_err load_request(struct core *c, struct job *j)
+{
+	const struct cred_request *r = j->in->request;
+	enum inro_err e = csr_read(r->csr, &j->csr);
+
+	if (e == INRO_OK)
+		e = csr_verify(&j->csr);
+	if (e == INRO_OK && r->device)
+		e = device_load(c, r->device, &j->device);
+	if (e == INRO_OK && r->device)
+		e = device_may_have(&j->device);
+	return e;
+}
+
+static enum inro_err load_issuer(struct core *c, struct job *j)
+{
+	const struct ca *ca = j->in->ca;
+	enum inro_err e;
+
+	if (!ca) {
+		j->key = j->in->self;
+		return INRO_OK;
+	}
+	e = ca_usable(c, ca, clock_now());
+	if (e == INRO_OK)
+		e = cert_read(blob_bytes(&ca->cert), &j->issuer);
+	return e == INRO_OK ? ca_key(c, ca, &j->issuer, &j->key) : e;
+}
+
+/* The request's wish with the profile's word: bytes to sign. */
+static enum inro_err make_tbs(struct job *j, struct issued *ret)
+{
+	const struct issuing *i = j->in;
+	int64_t now = clock_now();
+	struct issue in = {
+		.profile = &j->profile,
+		.issuer = i->ca ? &j->issuer : NULL,
+		.key = &j->csr.key,
+		.subject = j->csr.subject,
+		.sans = j->csr.ext.sans,
+		.vars = { .device_id = j->device.device_id,
+			  .device_name = j->device.name,
+			  .ca_name = i->ca ? i->ca->name : i->ca_name },
+		.serial = BYTES(j->serial, sizeof j->serial),
+		.now = now,
+		.path_len = EXT_PATH_LEN_NONE,
+	};
+
+	if (i->request->days)
+		in.not_after = now + (int64_t)i->request->days * DAY_SECONDS;
+	return issue_tbs(&in, ret);
+}
+
+static enum inro_err sign(struct job *j, const struct issued *issued)
+{
+	SCOPED(buf) signature = { 0 };
+	enum inro_err e = token_key_sign(j->key, issued->sig, buf_bytes(&issued->tbs), &signature);
+
+	buf_reset(&j->der);
+	if (e == INRO_OK)
+		e = pki_signed(buf_bytes(&issued->tbs), issued->sig, buf_bytes(&signature),
+			       &j->der);
+	return e;
+}
+
+static enum inro_err fill_subject(struct job *j, struct bytes name)
+{
+	SCOPED(buf) text = { 0 };
+	enum inro_err e = dn_text(name, &text);
+
+	buf_add_u8(&text, 0);
+	if (e == INRO_OK)
+		e = buf_err(&text);
+	return e == INRO_OK ? text_set(&j->in->rec.subject, (const char *)text.p) : e;
+}
+
+static enum inro_err fill_hashes(struct credential *rec, const struct cert *cert)
+{
+	uint8_t hash[PKI_DIGEST_MAX];
+	enum inro_err e = pki_digest(PKI_SHA256, cert->key.spki, hash);
+
+	if (e == INRO_OK)
+		e = blob_set(&rec->key_hash, BYTES(hash, pki_hash_octets(PKI_SHA256)));
+	if (e == INRO_OK)
+		e = blob_set(&rec->fingerprint, BYTES(cert->fingerprint, CERT_FINGERPRINT));
+	if (e == INRO_OK)
+		e = blob_set(&rec->serial, cert->serial);
+	if (e == INRO_OK)
+		e = blob_set(&rec->cert, buf_bytes(&cert->der));
+	return e;
+}
+
+/* The record, from the certificate as it came out: what is stored is what anybody will read. */
+static enum inro_err fill_record(struct core *c, struct job *j)
+{
+	struct credential *rec = &j->in->rec;
+	SCOPED(cert) cert = { 0 };
+	enum inro_err e = cert_read(buf_bytes(&j->der), &cert);
+
+	if (e == INRO_OK)
+		e = cert_verify(&cert, j->in->ca ? &j->issuer.key : &cert.key);
+	if (e != INRO_OK)
+		return err_context(e, "the token's signature on a new certificate");
+	rec->tenant = c->tenant;
+	rec->kind = CRED_CERTIFICATE;
+	rec->state = CRED_ACTIVE;
+	rec->device = j->device.id;
+	rec->ca = j->in->ca ? j->in->ca->id : 0;
+	rec->not_before = cert.not_before;
+	rec->not_after = cert.not_after;
+	rec->created_ms = rec->updated_ms = clock_now_ms();
+	e = fill_hashes(rec, &cert);
+	if (e == INRO_OK)
+		e = fill_subject(j, cert.subject);
+	if (e == INRO_OK)
+		e = text_set(&rec->profile, j->in->request->profile);
+	if (e == INRO_OK)
+		e = text_set(&rec->key_uri, j->in->request->key_uri);
+	return e;
+}
+
+static enum inro_err record_issue(struct core *c, const struct job *j)
+{
+	const struct credential *rec = &j->in->rec;
+	SCOPED(buf) detail = { 0 };
+	char name[24];
+	const struct audit_entry entry = { "certificate.issue", "certificate", name, EVENT_DONE,
+					   &detail };
+
+	snprintf(name, sizeof name, "%lld", (long long)rec->id);
+	detail_text(&detail, "ca", j->in->ca ? j->in->ca->name : j->in->ca_name);
+	detail_text(&detail, "profile", rec->profile);
+	detail_text(&detail, "device", j->device.device_id);
+	detail_text(&detail, "subject", rec->subject);
+	detail_hex(&detail, "serial", blob_bytes(&rec->serial));
+	detail_hex(&detail, "sha256", blob_bytes(&rec->fingerprint));
+	detail_int(&detail, "not_after", rec->not_after);
+	return audit_append(c, &entry);
+}
+
+static enum inro_err recheck_ca(struct core *c, const struct ca *before)
+{
+	SCOPED(ca) now = { 0 };
+	enum inro_err e;
+
+	if (!before)
+		return INRO_OK;
+	e = store_get(c->store, before->id, &now);
+	return e == INRO_OK ? ca_usable(c, &now, clock_now()) : e;
+}
+
+static enum inro_err record_work(struct core *c, void *arg)
+{
+	struct job *j = arg;
+	struct issuing *i = j->in;
+	enum inro_err e = recheck_ca(c, i->ca);
+
+	if (e == INRO_OK && j->device.id)
+		e = device_activate(c, j->device.id);
+	if (e == INRO_OK && i->before)
+		e = i->before(c, i);
+	i->rec.id = 0;
+	if (e == INRO_OK)
+		e = store_insert(c->store, &i->rec);
+	return e == INRO_OK ? record_issue(c, j) : e;
+}
+
+/* One certificate with one serial, recorded. */
+static enum inro_err try_serial(struct core *c, struct job *j)
+{
+	SCOPED(issued) issued = { 0 };
+	enum inro_err e = cert_serial(j->serial);
+
+	if (e == INRO_OK)
+		e = make_tbs(j, &issued);
+	if (e == INRO_OK)
+		e = sign(j, &issued);
+	if (e == INRO_OK)
+		e = fill_record(c, j);
+	return e == INRO_OK ? core_write(c, record_work, j) : e;
+}
+
+enum inro_err issue_run(struct core *c, struct issuing *i)
+{
+	SCOPED(job) j = { .in = i };
+	enum inro_err e = load_profile(&j);
+
+	if (e == INRO_OK)
+		e = load_request(c, &j);
+	if (e == INRO_OK)
+		e = load_issuer(c, &j);
+	if (e != INRO_OK)
+		return e;
+	e = INRO_E_BUSY;
+	for (int tries = 0; tries < SERIAL_TRIES; tries++) {
+		e = try_serial(c, &j);
+		if (e != INRO_E_EXISTS || i->taken)
+			break;
+	}
+	return e;
+}
+
+static enum inro_err issue_under(struct core *c, const struct cred_request *r, struct cred *ret)
+{
+	SCOPED(ca) ca = { 0 };
+	struct issuing i = { .request = r, .ca = &ca };
+	enum inro_err e = core_require(c, ROLE_OPERATOR, "issue a certificate");
+
+	if (e == INRO_OK)
+		e = ca_load(c, r->ca, &ca);
+	if (e == INRO_OK)
+		e = issue_run(c, &i);
+	if (e == INRO_OK)
+		e = cred_view(c, &i.rec, ret);
+	credential_clear(&i.rec);
+	return e;
+}
+
+enum inro_err cred_issue(struct core *c, const struct cred_request *r, struct cred *ret)
+{
+	enum inro_err e = issue_under(c, r, ret);
+
+	return e == INRO_OK ? e : audit_refused(c, "certificate.issue", "ca", r->ca, e);
+}

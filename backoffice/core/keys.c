@@ -1,0 +1,296 @@
+/*
+ * keys - tokens and keys that the core has open, requests signed by them, keys on trial.
+ *
+ * 1. A token is opened, and its PIN asked for, once; it and its keys stay until the core is closed.
+ * 2. A URI's own pin-value or pin-source goes before the asking.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/internal.h"
+#include "backoffice/core/provision.h"
+#include "backoffice/pki/csr.h"
+#include "backoffice/pki/pem.h"
+#include "backoffice/pki/san.h"
+
+struct ring_key {
+	struct ring_key *next;
+	char *uri;
+	struct token_key *key;
+};
+
+struct ring_token {
+	struct ring_token *next;
+	char *module; /* NULL: the default one */
+	struct token *token;
+};
+
+struct key_ring {
+	struct ring_key *keys;
+	struct ring_token *tokens;
+};
+
+void ring_free(struct key_ring *r)
+{
+	if (!r)
+		return;
+	while (r->keys) {
+		struct ring_key *k = r->keys;
+
+		r->keys = k->next;
+		token_key_free(k->key);
+		free(k->uri);
+		free(k);
+	}
+	while (r->tokens) {
+		struct ring_token *t = r->tokens;
+
+		r->tokens = t->next;
+		token_close(t->token);
+		free(t->module);
+		free(t);
+	}
+	free(r);
+}
+
+static enum inro_err ring(struct core *c, struct key_ring **ret)
+{
+	if (!c->ring)
+		c->ring = calloc(1, sizeof *c->ring);
+	if (!c->ring)
+		return err_set(INRO_E_NO_MEMORY, "no memory for keys");
+	*ret = c->ring;
+	return INRO_OK;
+}
+
+static enum inro_err ask_pin(struct core *c, const struct p11_uri *uri, struct secret *ret)
+{
+	const char *name = uri->token ? uri->token : text_or_empty(uri->serial);
+
+	if (uri->has_pin_value || uri->pin_source)
+		return INRO_OK;
+	if (!c->ask_pin)
+		return err_set(INRO_E_PIN_MISSING, "the PIN of token '%s' is needed", name);
+	return c->ask_pin(c->ask_arg, name, ret);
+}
+
+static enum inro_err parse_uri(struct core *c, const char *text, struct p11_uri *ret)
+{
+	enum inro_err e = p11_uri_parse(text, ret);
+
+	if (e == INRO_OK && c->module && !ret->module_path)
+		e = text_set(&ret->module_path, c->module);
+	return e;
+}
+
+/* Does the URI mean this open token?  One that names neither label nor serial is looked up anew. */
+static bool ring_match(const struct ring_token *t, const struct p11_uri *uri)
+{
+	if (strcmp(text_or_empty(t->module), text_or_empty(uri->module_path)) != 0)
+		return false;
+	if (uri->token && strcmp(uri->token, token_label(t->token)) != 0)
+		return false;
+	if (uri->serial && strcmp(uri->serial, token_serial(t->token)) != 0)
+		return false;
+	return uri->token || uri->serial;
+}
+
+static enum inro_err ring_open(struct core *c, const struct p11_uri *uri, struct ring_token *t)
+{
+	SCOPED(secret) pin = { 0 };
+	enum inro_err e = ask_pin(c, uri, &pin);
+
+	if (e == INRO_OK)
+		e = text_set(&t->module, uri->module_path);
+	return e == INRO_OK ? token_open(uri, secret_bytes(&pin), &t->token) : e;
+}
+
+static enum inro_err ring_token(struct core *c, const struct p11_uri *uri, struct token **ret)
+{
+	struct key_ring *r;
+	struct ring_token *t;
+	enum inro_err e = ring(c, &r);
+
+	if (e != INRO_OK)
+		return e;
+	for (t = r->tokens; t; t = t->next) {
+		if (ring_match(t, uri)) {
+			*ret = t->token;
+			return INRO_OK;
+		}
+	}
+	t = calloc(1, sizeof *t);
+	if (!t)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a token");
+	e = ring_open(c, uri, t);
+	if (e != INRO_OK) {
+		free(t->module);
+		free(t);
+		return e;
+	}
+	t->next = r->tokens;
+	r->tokens = t;
+	*ret = t->token;
+	return INRO_OK;
+}
+
+enum inro_err core_token(struct core *c, const char *uri, struct token **ret)
+{
+	SCOPED(p11_uri) u = { 0 };
+	enum inro_err e = parse_uri(c, uri, &u);
+
+	return e == INRO_OK ? ring_token(c, &u, ret) : e;
+}
+
+static enum inro_err ring_add_key(struct key_ring *r, const char *uri, struct token_key *key)
+{
+	struct ring_key *k = calloc(1, sizeof *k);
+
+	if (!k || text_set(&k->uri, uri) != INRO_OK) {
+		free(k);
+		return err_set(INRO_E_NO_MEMORY, "no memory for a key");
+	}
+	k->key = key;
+	k->next = r->keys;
+	r->keys = k;
+	return INRO_OK;
+}
+
+static enum inro_err open_key(struct core *c, struct key_ring *r, const char *uri,
+			      struct token_key **ret)
+{
+	SCOPED(p11_uri) u = { 0 };
+	struct token *token;
+	struct token_key *key;
+	enum inro_err e = parse_uri(c, uri, &u);
+
+	if (e == INRO_OK)
+		e = ring_token(c, &u, &token);
+	if (e == INRO_OK)
+		e = token_key_find(token, &u, &key);
+	if (e != INRO_OK)
+		return e;
+	e = ring_add_key(r, uri, key);
+	if (e != INRO_OK) {
+		token_key_free(key);
+		return e;
+	}
+	*ret = key;
+	return INRO_OK;
+}
+
+enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret)
+{
+	struct key_ring *r;
+	enum inro_err e = ring(c, &r);
+
+	if (e != INRO_OK)
+		return e;
+	for (const struct ring_key *k = r->keys; k; k = k->next) {
+		if (strcmp(k->uri, uri) == 0) {
+			*ret = k->key;
+			return INRO_OK;
+		}
+	}
+	return open_key(c, r, uri, ret);
+}
+
+enum inro_err core_token_uri(const char *label, struct buf *ret)
+{
+	SCOPED(p11_uri) u = { 0 };
+	enum inro_err e;
+
+	if (!label || !*label)
+		return err_set(INRO_E_ARG, "a token is named by its label");
+	e = text_set(&u.token, label);
+	if (e != INRO_OK)
+		return e;
+	p11_uri_print(&u, ret);
+	buf_add_u8(ret, 0);
+	return buf_err(ret);
+}
+
+enum inro_err key_csr(const struct key_csr *in, struct buf *ret_der)
+{
+	const struct csr_plan plan = { .subject = in->subject,
+				       .spki = token_key_spki(in->key),
+				       .sans = in->sans };
+	const struct pki_sig *sig;
+	SCOPED(buf) info = { 0 };
+	SCOPED(buf) signature = { 0 };
+	enum inro_err e = pki_sig_for(token_key_type(in->key), PKI_HASH_NONE, &sig);
+
+	if (e == INRO_OK)
+		e = csr_info(&plan, &info);
+	if (e == INRO_OK)
+		e = token_key_sign(in->key, sig, buf_bytes(&info), &signature);
+	if (e == INRO_OK)
+		e = pki_signed(buf_bytes(&info), sig, buf_bytes(&signature), ret_der);
+	return e;
+}
+
+enum inro_err new_key_make(struct core *c, const char *token_uri, const char *type,
+			   const char *label, struct new_key *ret)
+{
+	struct token_key_plan plan = { .label = label };
+	struct new_key k = { 0 };
+	enum inro_err e = pki_key_kind_find(type ? type : "ec-p256", &plan.kind);
+
+	if (e == INRO_OK)
+		e = core_token(c, token_uri, &k.token);
+	if (e == INRO_OK)
+		e = token_key_generate(k.token, &plan, &k.key);
+	if (e == INRO_OK)
+		*ret = k;
+	return e;
+}
+
+void new_key_clear(struct new_key *k)
+{
+	size_t n;
+
+	/* A key that can't be deleted now is still only a key: nothing was certified. */
+	if (k->key && !k->keep)
+		(void)!token_delete(k->token, token_key_id(k->key), TOKEN_ALL, &n);
+	token_key_free(k->key);
+	*k = (struct new_key) { 0 };
+}
+
+enum inro_err key_store_cert(struct token *token, const struct token_key *key,
+			     const struct credential *rec, bool replace)
+{
+	return token_cert_store(token, token_key_id(key), token_key_label(key),
+				blob_bytes(&rec->cert), replace);
+}
+
+static enum inro_err csr_names(const struct csr_request *r, struct buf *subject, struct buf *sans)
+{
+	enum inro_err e = dn_parse(r->subject, NULL, subject);
+
+	for (size_t i = 0; e == INRO_OK && i < r->sans_n; i++)
+		e = san_add(sans, r->sans[i]);
+	return e;
+}
+
+enum inro_err csr_create(const struct core_options *o, const struct csr_request *r,
+			 struct buf *ret_der)
+{
+	struct core c = { .ask_pin = o->ask_pin, .ask_arg = o->ask_arg };
+	SCOPED(buf) subject = { 0 };
+	SCOPED(buf) sans = { 0 };
+	struct key_csr in = { 0 };
+	enum inro_err e = csr_names(r, &subject, &sans);
+
+	if (e == INRO_OK)
+		e = text_set(&c.module, o->module);
+	if (e == INRO_OK)
+		e = core_key(&c, r->key_uri, &in.key);
+	if (e == INRO_OK) {
+		in.subject = buf_bytes(&subject);
+		in.sans = buf_bytes(&sans);
+		e = key_csr(&in, ret_der);
+	}
+	ring_free(c.ring);
+	free(c.module);
+	return e;
+}

@@ -1,0 +1,122 @@
+/* lifecycle - the tables of legal moves and the one function that judges by them. */
+#include "backoffice/core/lifecycle.h"
+
+#include <string.h>
+
+#include "backoffice/store/record.h"
+
+const char *const role_names[ROLE__MAX] = {
+	[ROLE_AUDITOR] = "auditor",
+	[ROLE_OPERATOR] = "operator",
+	[ROLE_ADMIN] = "administrator",
+};
+
+const char *const verb_names[VERB__MAX] = {
+	[VERB_APPROVE] = "approve", [VERB_CANCEL] = "cancel",	[VERB_ISSUE] = "issue",
+	[VERB_HOLD] = "hold",	    [VERB_RELEASE] = "release", [VERB_SUPERSEDE] = "supersede",
+	[VERB_REVOKE] = "revoke",   [VERB_EXPIRE] = "expire",	[VERB_RETIRE] = "retire",
+	[VERB_ARCHIVE] = "archive", [VERB_DESTROY] = "destroy", [VERB_ACTIVATE] = "activate",
+	[VERB_ENABLE] = "enable",   [VERB_DISABLE] = "disable", [VERB_DELETE] = "delete",
+};
+
+static const struct move device_moves[] = {
+	{ DEVICE_REGISTERED, VERB_ACTIVATE, DEVICE_ACTIVE, ROLE_OPERATOR },
+	{ DEVICE_REGISTERED, VERB_ENABLE, DEVICE_ACTIVE, ROLE_OPERATOR },
+	{ DEVICE_REGISTERED, VERB_DISABLE, DEVICE_DISABLED, ROLE_OPERATOR },
+	{ DEVICE_REGISTERED, VERB_DELETE, DEVICE_DELETED, ROLE_OPERATOR },
+	{ DEVICE_ACTIVE, VERB_DISABLE, DEVICE_DISABLED, ROLE_OPERATOR },
+	{ DEVICE_ACTIVE, VERB_DELETE, DEVICE_DELETED, ROLE_OPERATOR },
+	{ DEVICE_DISABLED, VERB_ENABLE, DEVICE_ACTIVE, ROLE_OPERATOR },
+	{ DEVICE_DISABLED, VERB_DELETE, DEVICE_DELETED, ROLE_OPERATOR },
+};
+
+static const struct move ca_moves[] = {
+	{ CA_ACTIVE, VERB_REVOKE, CA_REVOKED, ROLE_ADMIN },
+	{ CA_ACTIVE, VERB_RETIRE, CA_RETIRED, ROLE_ADMIN },
+	{ CA_REVOKED, VERB_RETIRE, CA_RETIRED, ROLE_ADMIN },
+	{ CA_RETIRED, VERB_REVOKE, CA_REVOKED, ROLE_ADMIN },
+};
+
+static const struct move certificate_moves[] = {
+	{ CRED_REQUESTED, VERB_APPROVE, CRED_PENDING, ROLE_OPERATOR },
+	{ CRED_REQUESTED, VERB_CANCEL, CRED_RETIRED, ROLE_OPERATOR },
+	{ CRED_PENDING, VERB_ISSUE, CRED_ACTIVE, ROLE_OPERATOR },
+	{ CRED_PENDING, VERB_CANCEL, CRED_RETIRED, ROLE_OPERATOR },
+	{ CRED_ACTIVE, VERB_HOLD, CRED_SUSPENDED, ROLE_OPERATOR },
+	{ CRED_ACTIVE, VERB_SUPERSEDE, CRED_SUPERSEDED, ROLE_OPERATOR },
+	{ CRED_ACTIVE, VERB_REVOKE, CRED_REVOKED, ROLE_OPERATOR },
+	{ CRED_ACTIVE, VERB_EXPIRE, CRED_EXPIRED, ROLE_OPERATOR },
+	{ CRED_SUSPENDED, VERB_RELEASE, CRED_ACTIVE, ROLE_OPERATOR },
+	{ CRED_SUSPENDED, VERB_REVOKE, CRED_REVOKED, ROLE_OPERATOR },
+	{ CRED_SUSPENDED, VERB_EXPIRE, CRED_EXPIRED, ROLE_OPERATOR },
+	{ CRED_SUPERSEDED, VERB_REVOKE, CRED_REVOKED, ROLE_OPERATOR },
+	{ CRED_SUPERSEDED, VERB_RETIRE, CRED_RETIRED, ROLE_OPERATOR },
+	{ CRED_REVOKED, VERB_RETIRE, CRED_RETIRED, ROLE_OPERATOR },
+	{ CRED_EXPIRED, VERB_RETIRE, CRED_RETIRED, ROLE_OPERATOR },
+	{ CRED_RETIRED, VERB_ARCHIVE, CRED_ARCHIVED, ROLE_OPERATOR },
+	{ CRED_RETIRED, VERB_DESTROY, CRED_DESTROYED, ROLE_ADMIN },
+	{ CRED_ARCHIVED, VERB_DESTROY, CRED_DESTROYED, ROLE_ADMIN },
+};
+
+static const struct lifecycle lifecycles[LIFE__MAX] = {
+	[LIFE_DEVICE] = { "device", device_state_names, DEVICE_STATE__MAX, device_moves,
+			  ARRAY_LEN(device_moves) },
+	[LIFE_CA] = { "CA", ca_state_names, CA_STATE__MAX, ca_moves, ARRAY_LEN(ca_moves) },
+	[LIFE_CERTIFICATE] = { "certificate", cred_state_names, CRED_STATE__MAX, certificate_moves,
+			       ARRAY_LEN(certificate_moves) },
+};
+
+const struct lifecycle *lifecycle_of(enum life life)
+{
+	return &lifecycles[life];
+}
+
+static const struct move *find_move(const struct lifecycle *l, int from, enum verb verb)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->moves[i].from == from && l->moves[i].verb == verb)
+			return &l->moves[i];
+	return NULL;
+}
+
+static enum inro_err refuse_move(const struct lifecycle *l, int from, enum verb verb)
+{
+	SCOPED(buf) legal = { 0 };
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->moves[i].from == from)
+			buf_addf(&legal, "%s%s", legal.n ? ", " : "", verb_names[l->moves[i].verb]);
+	buf_add_u8(&legal, 0);
+	if (buf_err(&legal) != INRO_OK)
+		return INRO_E_NO_MEMORY;
+	return err_set(INRO_E_STATE, "can't %s a %s that is %s; from there: %s", verb_names[verb],
+		       l->what, l->states[from],
+		       legal.n > 1 ? (const char *)legal.p : "nothing, it is the end");
+}
+
+enum inro_err lifecycle_move(enum life life, int from, enum verb verb, enum role role, int *ret_to)
+{
+	const struct lifecycle *l = lifecycle_of(life);
+	const struct move *m;
+
+	if (from < 0 || (size_t)from >= l->states_n)
+		return err_set(INRO_E_DAMAGED, "a %s has the unknown state %d", l->what, from);
+	m = find_move(l, from, verb);
+	if (!m)
+		return refuse_move(l, from, verb);
+	if (role < m->least)
+		return err_set(INRO_E_ACCESS, "to %s a %s takes the role %s", verb_names[verb],
+			       l->what, role_names[m->least]);
+	*ret_to = m->to;
+	return INRO_OK;
+}
+
+void lifecycle_print(enum life life, struct buf *out)
+{
+	const struct lifecycle *l = lifecycle_of(life);
+
+	for (size_t i = 0; i < l->n; i++)
+		buf_addf(out, "| %s | %s | %s | %s |\n", l->states[l->moves[i].from],
+			 verb_names[l->moves[i].verb], l->states[l->moves[i].to],
+			 role_names[l->moves[i].least]);
+}

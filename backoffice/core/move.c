@@ -1,0 +1,191 @@
+/*
+ * move - what each legal move does to a certificate's record, and to what hangs on it.
+ *
+ * 1. A certificate that is past its end is recorded as expired before anything else happens to it.
+ * 2. What is retired or later can't be used: it has expired or is on the CRL.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backoffice/core/internal.h"
+#include "backoffice/pki/crl.h"
+#include "base/clock.h"
+
+/* On the CRL since the first of hold and revocation. */
+static void put_on_crl(struct credential *rec, const struct change *change, int64_t now)
+{
+	if (!rec->revoked_at)
+		rec->revoked_at = now;
+	rec->reason = change->reason;
+	rec->invalid_at = change->invalid_at;
+}
+
+static void hold(struct credential *rec, const struct change *change, int64_t now)
+{
+	(void)change;
+	rec->revoked_at = now;
+	rec->reason = CRL_HOLD;
+}
+
+static void release(struct credential *rec, const struct change *change, int64_t now)
+{
+	(void)change;
+	(void)now;
+	rec->revoked_at = rec->reason = rec->invalid_at = 0;
+}
+
+static void retire(struct credential *rec, const struct change *change, int64_t now)
+{
+	(void)change;
+	if (!rec->revoked_at && rec->not_after >= now) {
+		rec->revoked_at = now;
+		rec->reason = CRL_SUPERSEDED;
+	}
+}
+
+typedef void effect(struct credential *rec, const struct change *change, int64_t now);
+/* Moves that are not here change the state alone. */
+static effect *const effects[VERB__MAX] = {
+	[VERB_REVOKE] = put_on_crl,
+	[VERB_HOLD] = hold,
+	[VERB_RELEASE] = release,
+	[VERB_RETIRE] = retire,
+};
+
+static void describe(const struct credential *rec, const struct change *change, struct buf *detail)
+{
+	detail_text(detail, "to", cred_state_names[rec->state]);
+	detail_text(detail, "subject", rec->subject);
+	detail_hex(detail, "serial", blob_bytes(&rec->serial));
+	if (rec->revoked_at)
+		detail_text(detail, "reason", crl_reason_name((unsigned)rec->reason));
+	if (rec->invalid_at)
+		detail_int(detail, "invalid_at", rec->invalid_at);
+	detail_text(detail, "why", change->why);
+}
+
+static enum inro_err record_move(struct core *c, const struct credential *rec,
+				 const struct change *change, struct buf *detail)
+{
+	char action[64], name[24];
+	const struct audit_entry entry = { action, "certificate", name, EVENT_DONE, detail };
+
+	snprintf(action, sizeof action, "certificate.%s", verb_names[change->verb]);
+	snprintf(name, sizeof name, "%lld", (long long)rec->id);
+	return audit_append(c, &entry);
+}
+
+static enum inro_err apply_one(struct core *c, struct credential *rec, const struct change *change,
+			       int64_t now)
+{
+	SCOPED(buf) detail = { 0 };
+	int to;
+	enum inro_err e =
+		lifecycle_move(LIFE_CERTIFICATE, (int)rec->state, change->verb, c->role, &to);
+
+	if (e != INRO_OK)
+		return err_context(e, "certificate %lld", (long long)rec->id);
+	detail_text(&detail, "from", cred_state_names[rec->state]);
+	rec->state = (enum cred_state)to;
+	if (effects[change->verb])
+		effects[change->verb](rec, change, now);
+	rec->updated_ms = clock_now_ms();
+	describe(rec, change, &detail);
+	e = store_update(c->store, rec);
+	return e == INRO_OK ? record_move(c, rec, change, &detail) : e;
+}
+
+enum inro_err cred_apply(struct core *c, struct credential *rec, const struct change *change)
+{
+	const struct change expire = { .verb = VERB_EXPIRE };
+	int64_t now = clock_now();
+	enum inro_err e = INRO_OK;
+
+	if (cred_shown_state(rec, now) != rec->state)
+		e = apply_one(c, rec, &expire, now);
+	if (e == INRO_OK)
+		e = apply_one(c, rec, change, now);
+	if (e == INRO_OK && change->verb == VERB_REVOKE && rec->own_ca)
+		e = ca_revoked(c, rec->own_ca);
+	return e;
+}
+
+struct named_change {
+	const char *ref;
+	struct change change;
+	struct credential rec;
+};
+
+static enum inro_err change_work(struct core *c, void *arg)
+{
+	struct named_change *n = arg;
+	enum inro_err e = cred_load(c, n->ref, &n->rec);
+
+	return e == INRO_OK ? cred_apply(c, &n->rec, &n->change) : e;
+}
+
+static enum inro_err change_named(struct core *c, const char *ref, const struct change *change,
+				  struct cred *ret)
+{
+	struct named_change n = { .ref = ref, .change = *change };
+	char action[64];
+	enum inro_err e = core_check_text("the reason", change->why, 255);
+
+	if (e != INRO_OK)
+		return e;
+	e = core_write(c, change_work, &n);
+	if (e == INRO_OK)
+		e = cred_view(c, &n.rec, ret);
+	credential_clear(&n.rec);
+	if (e == INRO_OK)
+		return e;
+	snprintf(action, sizeof action, "certificate.%s", verb_names[change->verb]);
+	return audit_refused(c, action, "certificate", ref, e);
+}
+
+static enum inro_err read_reason(const char *name, enum crl_reason *ret)
+{
+	enum inro_err e;
+
+	*ret = CRL_UNSPECIFIED;
+	if (!name)
+		return INRO_OK;
+	e = crl_reason_find(name, ret);
+	if (e != INRO_OK)
+		return e;
+	if (*ret == CRL_HOLD || *ret == CRL_REMOVE)
+		return err_set(INRO_E_ARG, "'%s' is done by 'inro cert %s'", name,
+			       *ret == CRL_HOLD ? "hold" : "release");
+	return INRO_OK;
+}
+
+enum inro_err cred_revoke(struct core *c, const char *ref, const struct cred_revocation *r,
+			  struct cred *ret)
+{
+	struct change change = { .verb = VERB_REVOKE };
+	enum crl_reason reason;
+	enum inro_err e = read_reason(r->reason, &reason);
+
+	if (e == INRO_OK && (r->invalid_at < 0 || r->invalid_at > clock_now()))
+		e = err_set(INRO_E_ARG, "the invalidity date is not in the past");
+	if (e != INRO_OK)
+		return e;
+	change.reason = reason;
+	change.invalid_at = r->invalid_at;
+	change.why = r->why;
+	return change_named(c, ref, &change, ret);
+}
+
+enum inro_err cred_move(struct core *c, const char *ref, enum verb verb, const char *why,
+			struct cred *ret)
+{
+	const struct change change = { .verb = verb, .why = why };
+
+	if (verb != VERB_HOLD && verb != VERB_RELEASE && verb != VERB_RETIRE &&
+	    verb != VERB_ARCHIVE)
+		return err_set(INRO_E_ARG,
+			       "a certificate is held, released, retired or archived, "
+			       "not '%s'",
+			       verb_names[verb]);
+	return change_named(c, ref, &change, ret);
+}

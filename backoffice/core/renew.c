@@ -1,0 +1,193 @@
+/*
+ * renew - a successor for a certificate: same CA, profile, subject and device; same key or a new
+ * one.
+ *
+ * 1. The old one is superseded in the transaction that records the new one: there is never a moment
+ *    with two active ones or none.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/internal.h"
+#include "base/clock.h"
+
+#define LABEL_TRIES 1000
+
+struct renewal {
+	const char *ref;
+	const struct cred_renewal *in;
+	struct credential old;
+	struct cert cert; /* the old one, read */
+	struct ca ca;
+	struct device device;
+	struct new_key fresh;
+	struct token *token;   /* NULL: the request came from outside */
+	struct token_key *key; /* the one to certify */
+	struct buf csr, uri;
+};
+
+static void renewal_clear(struct renewal *r)
+{
+	credential_clear(&r->old);
+	cert_clear(&r->cert);
+	ca_clear(&r->ca);
+	device_clear(&r->device);
+	new_key_clear(&r->fresh);
+	buf_clear(&r->csr);
+	buf_clear(&r->uri);
+}
+
+static enum inro_err load_old(struct core *c, struct renewal *r)
+{
+	int to;
+	enum inro_err e = cred_load(c, r->ref, &r->old);
+
+	if (e == INRO_OK && r->old.own_ca)
+		e = err_set(INRO_E_UNSUPPORTED, "a CA's certificate is not renewed; create another "
+						"CA and retire this one");
+	if (e == INRO_OK)
+		e = lifecycle_move(LIFE_CERTIFICATE, (int)cred_shown_state(&r->old, clock_now()),
+				   VERB_SUPERSEDE, c->role, &to);
+	if (e == INRO_OK)
+		e = cert_read(blob_bytes(&r->old.cert), &r->cert);
+	if (e == INRO_OK)
+		e = store_get(c->store, r->old.ca, &r->ca);
+	if (e == INRO_OK && r->old.device)
+		e = store_get(c->store, r->old.device, &r->device);
+	return e;
+}
+
+/* Length of the label without the ".2" that an earlier renewal gave it. */
+static size_t stem_of(const char *label)
+{
+	const char *dot = strrchr(label, '.');
+	bool counted =
+		dot && dot != label && dot[1] && strspn(dot + 1, "0123456789") == strlen(dot + 1);
+
+	return counted ? (size_t)(dot - label) : strlen(label);
+}
+
+/* "press-1", "press-1.2", "press-1.3": the first that no key in the token has. */
+static enum inro_err make_key(struct core *c, struct renewal *r)
+{
+	SCOPED(p11_uri) uri = { 0 };
+	char type[16], label[256];
+	const char *before;
+	enum inro_err e = p11_uri_parse(r->old.key_uri, &uri);
+
+	if (e != INRO_OK)
+		return e;
+	pubkey_name(&r->cert.key, type, sizeof type);
+	before = uri.object ? uri.object : text_or_empty(r->device.device_id);
+	e = INRO_E_EXISTS;
+	for (int i = 2; e == INRO_E_EXISTS && i < LABEL_TRIES; i++) {
+		snprintf(label, sizeof label, "%.*s.%d", (int)stem_of(before), before, i);
+		e = new_key_make(c, r->old.key_uri, type, label, &r->fresh);
+	}
+	r->key = r->fresh.key;
+	return e;
+}
+
+static enum inro_err get_key(struct core *c, struct renewal *r)
+{
+	enum inro_err e;
+
+	if (!r->old.key_uri)
+		return err_set(INRO_E_ARG,
+			       "the key of certificate %lld is in no token known here; "
+			       "give a request (CSR) signed by it",
+			       (long long)r->old.id);
+	e = core_token(c, r->old.key_uri, &r->token);
+	if (e == INRO_OK)
+		e = r->in->new_key ? make_key(c, r) : core_key(c, r->old.key_uri, &r->key);
+	if (e != INRO_OK)
+		return e;
+	token_key_uri(r->key, &r->uri);
+	buf_add_u8(&r->uri, 0);
+	return buf_err(&r->uri);
+}
+
+/* A request that asks for what the old certificate has. */
+static enum inro_err get_csr(struct core *c, struct renewal *r)
+{
+	struct key_csr in = { .subject = r->cert.subject, .sans = r->cert.ext.sans };
+	enum inro_err e = get_key(c, r);
+
+	in.key = r->key;
+	return e == INRO_OK ? key_csr(&in, &r->csr) : e;
+}
+
+static enum inro_err supersede(struct core *c, struct issuing *i)
+{
+	struct renewal *r = i->arg;
+	const struct change change = { .verb = VERB_SUPERSEDE };
+	SCOPED(credential) old = { 0 };
+	enum inro_err e = store_get(c->store, r->old.id, &old);
+
+	i->rec.replaces = r->old.id;
+	return e == INRO_OK ? cred_apply(c, &old, &change) : e;
+}
+
+static enum inro_err certify(struct core *c, struct renewal *r, struct credential *ret)
+{
+	const struct cred_request request = {
+		.csr = r->token ? buf_bytes(&r->csr) : r->in->csr,
+		.ca = r->ca.name,
+		.profile = r->old.profile,
+		.device = r->device.device_id,
+		.key_uri = r->token ? (const char *)r->uri.p : r->old.key_uri,
+		.days = r->in->days,
+	};
+	struct issuing i = { .request = &request, .ca = &r->ca, .before = supersede, .arg = r };
+	enum inro_err e = issue_run(c, &i);
+
+	if (e == INRO_OK)
+		*ret = i.rec;
+	else
+		credential_clear(&i.rec);
+	return e;
+}
+
+/* From here on the renewal has happened: what fails is said, not undone. */
+static enum inro_err deliver(struct renewal *r, const struct credential *rec)
+{
+	enum inro_err e;
+
+	r->fresh.keep = true;
+	if (!r->token)
+		return INRO_OK;
+	e = key_store_cert(r->token, r->key, rec, !r->in->new_key);
+	return e == INRO_OK ? e
+			    : err_context(e, "certificate %lld was issued but is not in the token",
+					  (long long)rec->id);
+}
+
+static enum inro_err renew(struct core *c, struct renewal *r, struct cred *ret)
+{
+	SCOPED(credential) rec = { 0 };
+	enum inro_err e = core_require(c, ROLE_OPERATOR, "renew a certificate");
+
+	if (e == INRO_OK)
+		e = load_old(c, r);
+	if (e == INRO_OK && !r->in->csr.n)
+		e = get_csr(c, r);
+	if (e == INRO_OK)
+		e = certify(c, r, &rec);
+	if (e == INRO_OK)
+		e = deliver(r, &rec);
+	return e == INRO_OK ? cred_view(c, &rec, ret) : e;
+}
+
+enum inro_err cred_renew(struct core *c, const char *ref, const struct cred_renewal *in,
+			 struct cred *ret)
+{
+	SCOPED(renewal) r = { .ref = ref, .in = in };
+	enum inro_err e;
+
+	if (in->csr.n && in->new_key)
+		return err_set(INRO_E_ARG, "a request (CSR) brings its own key: "
+					   "no new one is made for it");
+	e = renew(c, &r, ret);
+	return e == INRO_OK ? e : audit_refused(c, "certificate.renew", "certificate", ref, e);
+}

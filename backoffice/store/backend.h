@@ -1,0 +1,40 @@
+/*
+ * backend - what a kind of database must be able to do to be a store.
+ *
+ * Contracts as in store.h.  store.c has checked before a call: writes come inside a write
+ * transaction only, transactions don't nest, a query's limit fits.
+ */
+#ifndef INRO_BACKOFFICE_STORE_BACKEND_H
+#define INRO_BACKOFFICE_STORE_BACKEND_H
+
+#include "backoffice/store/store.h"
+
+struct store_ops {
+	const char *scheme; /* "sqlite:" */
+	/* place: what stands behind the scheme */
+	enum inro_err (*open)(const char *place, struct store **ret);
+	void (*close)(struct store *s);
+	enum inro_err (*begin)(struct store *s, enum store_access access);
+	enum inro_err (*commit)(struct store *s);
+	void (*rollback)(struct store *s);
+	enum inro_err (*insert)(struct store *s, const struct record_type *t, const void *r,
+				int64_t *ret_id);
+	enum inro_err (*update)(struct store *s, const struct record_type *t, const void *r,
+				int64_t *ret_rows);
+	enum inro_err (*each)(struct store *s, const struct record_type *t,
+			      const struct store_query *q, store_row_fn *row, void *arg);
+	enum inro_err (*count)(struct store *s, const struct record_type *t,
+			       const struct store_query *q, int64_t *ret);
+	enum inro_err (*check)(struct store *s);
+};
+
+/* The first member of every kind's own struct. */
+struct store {
+	const struct store_ops *ops;
+	char *name;
+	bool open, writing; /* a transaction */
+};
+
+extern const struct store_ops sqlite_store_ops;
+
+#endif

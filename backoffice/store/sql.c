@@ -1,0 +1,290 @@
+/* sql - statements written from the record tables; see sql.h. */
+#include "backoffice/store/sql.h"
+
+#include <string.h>
+
+void sql_clear(struct sql *s)
+{
+	buf_clear(&s->text);
+	*s = (struct sql) { .mark = s->mark };
+}
+
+static const enum sql_kind field_kinds[] = {
+	[FIELD_INT] = SQL_INT,	  [FIELD_REF] = SQL_INT,   [FIELD_TEXT] = SQL_TEXT,
+	[FIELD_BLOB] = SQL_BYTES, [FIELD_NAME] = SQL_TEXT,
+};
+
+enum sql_kind sql_field_kind(const struct field *f)
+{
+	return field_kinds[f->kind];
+}
+
+static struct sql_value value_int(int64_t number)
+{
+	return (struct sql_value) { .kind = SQL_INT, .number = number };
+}
+
+static struct sql_value value_text(const char *text)
+{
+	return (struct sql_value) { .kind = SQL_TEXT, .text = text_or_empty(text) };
+}
+
+static struct sql_value value_bytes(struct bytes bytes)
+{
+	return (struct sql_value) { .kind = SQL_BYTES, .bytes = bytes };
+}
+
+/* One mechanism for a field of a record and for the value of a condition. */
+static enum inro_err value_of(const struct field *f, const struct store_cond *c,
+			      struct sql_value *ret)
+{
+	if (f->kind == FIELD_NAME) {
+		if (c->number < 0 || (size_t)c->number >= f->names_n)
+			return err_set(INRO_E_ARG, "no %s has the number %lld", f->name,
+				       (long long)c->number);
+		*ret = value_text(f->names[c->number]);
+	} else if (f->kind == FIELD_TEXT) {
+		*ret = value_text(c->text);
+	} else if (f->kind == FIELD_BLOB) {
+		*ret = c->bytes.n ? value_bytes(c->bytes) : (struct sql_value) { .kind = SQL_NULL };
+	} else {
+		*ret = value_int(c->number);
+		if (f->kind == FIELD_REF && c->number == 0)
+			ret->kind = SQL_NULL;
+	}
+	return INRO_OK;
+}
+
+enum inro_err sql_field_value(const struct field *f, const void *r, struct sql_value *ret)
+{
+	const char *at = (const char *)r + f->offset;
+	struct store_cond c = { 0 };
+	struct blob blob;
+	int name;
+
+	switch (f->kind) {
+	case FIELD_INT:
+	case FIELD_REF:
+		memcpy(&c.number, at, sizeof c.number);
+		break;
+	case FIELD_TEXT:
+		memcpy(&c.text, at, sizeof c.text);
+		break;
+	case FIELD_BLOB:
+		memcpy(&blob, at, sizeof blob);
+		c.bytes = blob_bytes(&blob);
+		break;
+	case FIELD_NAME:
+		memcpy(&name, at, sizeof name);
+		c.number = name;
+		break;
+	}
+	return value_of(f, &c, ret);
+}
+
+enum inro_err sql_field_load(const struct field *f, const struct sql_value *v, void *r)
+{
+	void *at = (char *)r + f->offset;
+	int name;
+
+	switch (f->kind) {
+	case FIELD_INT:
+	case FIELD_REF:
+		memcpy(at, &v->number, sizeof v->number);
+		return INRO_OK;
+	case FIELD_TEXT:
+		return text_set(at, v->text);
+	case FIELD_BLOB:
+		return blob_set(at, v->bytes);
+	case FIELD_NAME:
+		break;
+	}
+	name = name_index(f->names, f->names_n, v->text);
+	if (name < 0)
+		return err_set(INRO_E_DAMAGED, "the database has the unknown %s '%s'", f->name,
+			       v->text);
+	memcpy(at, &name, sizeof name);
+	return INRO_OK;
+}
+
+/* Appends a parameter mark and remembers its value. */
+static enum inro_err add_value(struct sql *s, struct sql_value v)
+{
+	if (s->n == SQL_VALUES_MAX)
+		return err_set(INRO_E_TOO_BIG, "a query has more than %d values", SQL_VALUES_MAX);
+	s->values[s->n++] = v;
+	buf_addf(&s->text, "%c%zu", s->mark, s->n);
+	return INRO_OK;
+}
+
+static enum inro_err finish(struct sql *s, enum inro_err e)
+{
+	buf_add_u8(&s->text, 0);
+	return e == INRO_OK ? buf_err(&s->text) : e;
+}
+
+static void add_columns(struct sql *s, const struct record_type *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		buf_addf(&s->text, "%s%s", i ? ", " : "", t->fields[i].name);
+}
+
+enum inro_err sql_insert(struct sql *s, const struct record_type *t, const void *r)
+{
+	enum inro_err e = INRO_OK;
+	struct sql_value v;
+
+	buf_addf(&s->text, "INSERT INTO %s (", t->table);
+	add_columns(s, t);
+	buf_add_str(&s->text, ") VALUES (");
+	for (size_t i = 0; i < t->n && e == INRO_OK; i++) {
+		buf_add_str(&s->text, i ? ", " : "");
+		e = sql_field_value(&t->fields[i], r, &v);
+		if (i == 0 && v.number == 0)
+			v.kind = SQL_NULL;
+		if (e == INRO_OK)
+			e = add_value(s, v);
+	}
+	buf_add_str(&s->text, ")");
+	return finish(s, e);
+}
+
+enum inro_err sql_update(struct sql *s, const struct record_type *t, const void *r)
+{
+	enum inro_err e = INRO_OK;
+	struct sql_value v;
+
+	buf_addf(&s->text, "UPDATE %s SET ", t->table);
+	for (size_t i = 1; i < t->n && e == INRO_OK; i++) {
+		buf_addf(&s->text, "%s%s = ", i > 1 ? ", " : "", t->fields[i].name);
+		e = sql_field_value(&t->fields[i], r, &v);
+		if (e == INRO_OK)
+			e = add_value(s, v);
+	}
+	buf_add_str(&s->text, " WHERE id = ");
+	if (e == INRO_OK)
+		e = sql_field_value(&t->fields[0], r, &v);
+	if (e == INRO_OK)
+		e = add_value(s, v);
+	return finish(s, e);
+}
+
+/* The least value greater than all that begin with the prefix; false when there is none. */
+static bool prefix_end(struct sql *s, struct bytes prefix, struct bytes *ret)
+{
+	size_t n = prefix.n;
+
+	if (n)
+		memcpy(s->prefix_end, prefix.p, n);
+	while (n && (uint8_t)s->prefix_end[n - 1] == 0xff)
+		n--;
+	if (n == 0)
+		return false;
+	s->prefix_end[n - 1] = (char)((uint8_t)s->prefix_end[n - 1] + 1);
+	s->prefix_end[n] = 0;
+	*ret = BYTES(s->prefix_end, n);
+	return true;
+}
+
+static enum inro_err add_prefix(struct sql *s, const struct field *f, const struct store_cond *c)
+{
+	bool text = f->kind == FIELD_TEXT;
+	struct bytes prefix = text ? bytes_of(text_or_empty(c->text)) : c->bytes;
+	struct bytes end;
+	enum inro_err e;
+
+	if (s->has_prefix || (!text && f->kind != FIELD_BLOB))
+		return err_set(INRO_E_ARG, "'%s' can't be searched by its beginning", f->name);
+	if (prefix.n > SQL_PREFIX_MAX)
+		return err_set(INRO_E_TOO_BIG, "the beginning of '%s' to look for is too long",
+			       f->name);
+	s->has_prefix = true;
+	buf_addf(&s->text, "%s >= ", f->name);
+	e = add_value(s, text ? value_text(c->text) : value_bytes(prefix));
+	if (e != INRO_OK || !prefix_end(s, prefix, &end))
+		return e;
+	buf_addf(&s->text, " AND %s < ", f->name);
+	return add_value(s, text ? value_text(s->prefix_end) : value_bytes(end));
+}
+
+static const char *const comparisons[] = {
+	[STORE_EQ] = " = ",
+	[STORE_NE] = " <> ",
+	[STORE_LT] = " < ",
+	[STORE_GE] = " >= ",
+};
+
+static enum inro_err add_cond(struct sql *s, const struct record_type *t,
+			      const struct store_cond *c)
+{
+	const struct field *f = record_field(t, c->field);
+	struct sql_value v;
+	enum inro_err e;
+
+	if (!f)
+		return err_set(INRO_E_ARG, "a %s has no field '%s'", t->what, c->field);
+	if (c->op == STORE_PREFIX)
+		return add_prefix(s, f, c);
+	if (c->op == STORE_NONE || c->op == STORE_SOME) {
+		buf_addf(&s->text, "%s IS %sNULL", f->name, c->op == STORE_SOME ? "NOT " : "");
+		return INRO_OK;
+	}
+	e = value_of(f, c, &v);
+	buf_addf(&s->text, "%s%s", f->name, comparisons[c->op]);
+	return e == INRO_OK ? add_value(s, v) : e;
+}
+
+static enum inro_err add_conds(struct sql *s, const struct record_type *t,
+			       const struct store_query *q)
+{
+	const char *join = "";
+	enum inro_err e = INRO_OK;
+
+	if (q->n > STORE_COND_MAX)
+		return err_set(INRO_E_TOO_BIG, "a query has more than %d conditions",
+			       STORE_COND_MAX);
+	buf_add_str(&s->text, " WHERE (");
+	for (size_t i = 0; i < q->n && e == INRO_OK; i++) {
+		bool other = q->conds[i].op == STORE_OR;
+
+		buf_add_str(&s->text, other ? ") OR (" : join);
+		join = other ? "" : " AND ";
+		if (!other)
+			e = add_cond(s, t, &q->conds[i]);
+	}
+	buf_add_str(&s->text, q->n ? ")" : "1 = 1)");
+	return e;
+}
+
+static enum inro_err add_page(struct sql *s, const struct store_query *q)
+{
+	enum inro_err e = INRO_OK;
+
+	if (q->after) {
+		buf_addf(&s->text, " AND id %s ", q->backward ? "<" : ">");
+		e = add_value(s, value_int(q->after));
+	}
+	buf_addf(&s->text, " ORDER BY id%s", q->backward ? " DESC" : "");
+	if (e == INRO_OK && q->limit) {
+		buf_add_str(&s->text, " LIMIT ");
+		e = add_value(s, value_int((int64_t)q->limit));
+	}
+	return e;
+}
+
+enum inro_err sql_select(struct sql *s, const struct record_type *t, const struct store_query *q)
+{
+	enum inro_err e;
+
+	buf_add_str(&s->text, "SELECT ");
+	add_columns(s, t);
+	buf_addf(&s->text, " FROM %s", t->table);
+	e = add_conds(s, t, q);
+	return finish(s, e == INRO_OK ? add_page(s, q) : e);
+}
+
+enum inro_err sql_count(struct sql *s, const struct record_type *t, const struct store_query *q)
+{
+	buf_addf(&s->text, "SELECT count(*) FROM %s", t->table);
+	return finish(s, add_conds(s, t, q));
+}

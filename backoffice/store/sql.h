@@ -1,0 +1,54 @@
+/*
+ * sql - the statements that every SQL store needs, written from the record tables.
+ *
+ * 1. Names in a statement come from record.c alone; every value is a parameter.
+ * 2. The same call with the same shape gives the same text, so that a store prepares it once.
+ * 3. The text keeps to what SQLite and PostgreSQL both take; parameters are ?1 or $1 by `mark`.
+ */
+#ifndef INRO_BACKOFFICE_STORE_SQL_H
+#define INRO_BACKOFFICE_STORE_SQL_H
+
+#include "backoffice/store/store.h"
+
+enum sql_kind { SQL_NULL, SQL_INT, SQL_TEXT, SQL_BYTES };
+
+/* Borrows from the record or the condition. */
+struct sql_value {
+	enum sql_kind kind;
+	int64_t number;
+	const char *text;
+	struct bytes bytes;
+};
+
+#define SQL_VALUES_MAX 48
+#define SQL_PREFIX_MAX 255
+
+struct sql {
+	char mark; /* '?' or '$' */
+	struct buf text;
+	struct sql_value values[SQL_VALUES_MAX];
+	size_t n;
+	char prefix_end[SQL_PREFIX_MAX + 1]; /* of the one STORE_PREFIX that a query may have */
+	bool has_prefix;
+};
+
+void sql_clear(struct sql *s);
+
+/* Each builds into an empty *s (only `mark` set).  INRO_E_ARG names a condition that makes no
+ * sense. */
+MUST_CHECK enum inro_err sql_insert(struct sql *s, const struct record_type *t, const void *r);
+MUST_CHECK enum inro_err sql_update(struct sql *s, const struct record_type *t, const void *r);
+MUST_CHECK enum inro_err sql_select(struct sql *s, const struct record_type *t,
+				    const struct store_query *q);
+MUST_CHECK enum inro_err sql_count(struct sql *s, const struct record_type *t,
+				   const struct store_query *q);
+
+/* What a field of the record is as a value; INRO_E_ARG for an enum that is none. */
+MUST_CHECK enum inro_err sql_field_value(const struct field *f, const void *r,
+					 struct sql_value *ret);
+/* Puts a column's value into the record.  INRO_E_DAMAGED for a name that is not known. */
+MUST_CHECK enum inro_err sql_field_load(const struct field *f, const struct sql_value *v, void *r);
+/* The kind of column that a field is read as. */
+enum sql_kind sql_field_kind(const struct field *f);
+
+#endif

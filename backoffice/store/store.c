@@ -1,0 +1,220 @@
+/* store - finds the kind of database by its URL and keeps the rules that all kinds share. */
+#include "backoffice/store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/store/backend.h"
+#include "base/file.h"
+
+static const struct store_ops *const kinds[] = { &sqlite_store_ops };
+
+/* Known, but not in this build; said by name rather than "unknown". */
+static const char *const not_offered[] = { "postgresql:", "postgres:" };
+
+static bool begins(const char *s, const char *with)
+{
+	return strncmp(s, with, strlen(with)) == 0;
+}
+
+static enum inro_err refuse_url(const char *url)
+{
+	const char *end = strchr(url, ':');
+
+	for (size_t i = 0; i < ARRAY_LEN(not_offered); i++)
+		if (begins(url, not_offered[i]))
+			return err_set(INRO_E_UNSUPPORTED,
+				       "this build has no PostgreSQL store; use sqlite:PATH");
+	if (!end)
+		return err_set(INRO_E_ARG, "'%s' names no database; write sqlite:PATH", url);
+	/* What follows the scheme may hold a password. */
+	return err_set(INRO_E_UNSUPPORTED, "no store for '%.*s' databases; use sqlite:PATH",
+		       (int)(end - url), url);
+}
+
+static enum inro_err open_url(const char *url, struct store **ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (begins(url, kinds[i]->scheme))
+			return kinds[i]->open(url + strlen(kinds[i]->scheme), ret);
+	return refuse_url(url);
+}
+
+static enum inro_err open_default(struct store **ret)
+{
+	AUTO(free_chars) char *home = NULL;
+	AUTO(free_chars) char *path = NULL;
+	enum inro_err e = file_home(true, &home);
+
+	if (e != INRO_OK)
+		return e;
+	path = file_join(home, "backoffice.db");
+	if (!path)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	return sqlite_store_ops.open(path, ret);
+}
+
+enum inro_err store_open(const char *url, struct store **ret)
+{
+	if (!url)
+		url = getenv("INRO_DB");
+	return url && *url ? open_url(url, ret) : open_default(ret);
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	store_rollback(s);
+	free(s->name);
+	s->ops->close(s);
+}
+
+void store_close_ptr(struct store **s)
+{
+	store_close(*s);
+}
+
+const char *store_name(const struct store *s)
+{
+	return s->name;
+}
+
+bool store_in_transaction(const struct store *s)
+{
+	return s->open;
+}
+
+enum inro_err store_begin(struct store *s, enum store_access access)
+{
+	enum inro_err e;
+
+	if (s->open)
+		return err_set(INRO_E_STATE, "a transaction is open already");
+	e = s->ops->begin(s, access);
+	if (e == INRO_OK) {
+		s->open = true;
+		s->writing = access == STORE_WRITE;
+	}
+	return e;
+}
+
+enum inro_err store_commit(struct store *s)
+{
+	if (!s->open)
+		return err_set(INRO_E_STATE, "no transaction is open");
+	s->open = s->writing = false;
+	return s->ops->commit(s);
+}
+
+void store_rollback(struct store *s)
+{
+	if (s->open)
+		s->ops->rollback(s);
+	s->open = s->writing = false;
+}
+
+static enum inro_err check_writing(const struct store *s, const struct record_type *t)
+{
+	if (s->writing)
+		return INRO_OK;
+	return err_set(INRO_E_STATE, "a %s is written in a write transaction only", t->what);
+}
+
+static int64_t *id_of(const struct record_type *t, void *r)
+{
+	return (int64_t *)(void *)((char *)r + t->fields[0].offset);
+}
+
+enum inro_err store_insert_row(struct store *s, const struct record_type *t, void *r)
+{
+	enum inro_err e = check_writing(s, t);
+	int64_t id;
+
+	if (e != INRO_OK)
+		return e;
+	e = s->ops->insert(s, t, r, &id);
+	if (e == INRO_OK)
+		*id_of(t, r) = id;
+	return e;
+}
+
+enum inro_err store_update_row(struct store *s, const struct record_type *t, const void *r)
+{
+	enum inro_err e = check_writing(s, t);
+	int64_t rows = 0;
+
+	if (e == INRO_OK)
+		e = s->ops->update(s, t, r, &rows);
+	if (e == INRO_OK && rows != 1)
+		e = err_set(INRO_E_NOT_FOUND, "no such %s", t->what);
+	return e;
+}
+
+enum inro_err store_each(struct store *s, const struct record_type *t, const struct store_query *q,
+			 store_row_fn *row, void *arg)
+{
+	if (q->limit > INT32_MAX)
+		return err_set(INRO_E_ARG, "a list of %zu is too long", q->limit);
+	return s->ops->each(s, t, q, row, arg);
+}
+
+struct one {
+	const struct record_type *t;
+	void *room;
+	size_t n;
+};
+
+static enum inro_err take_one(void *arg, void *record)
+{
+	struct one *one = arg;
+
+	if (one->n++ == 0) {
+		memcpy(one->room, record, one->t->size);
+		memset(record, 0, one->t->size);
+	}
+	return INRO_OK;
+}
+
+enum inro_err store_find_row(struct store *s, const struct record_type *t,
+			     const struct store_query *q, void *ret)
+{
+	struct one one = { .t = t };
+	struct store_query two = *q;
+	enum inro_err e;
+
+	one.room = calloc(1, t->size);
+	if (!one.room)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a %s", t->what);
+	if (two.limit == 0 || two.limit > 2)
+		two.limit = 2;
+	e = store_each(s, t, &two, take_one, &one);
+	if (e == INRO_OK && one.n == 0)
+		e = err_set(INRO_E_NOT_FOUND, "no such %s", t->what);
+	if (e == INRO_OK && one.n > 1)
+		e = err_set(INRO_E_AMBIGUOUS, "more than one such %s", t->what);
+	if (e == INRO_OK)
+		memcpy(ret, one.room, t->size);
+	else
+		record_clear(t, one.room);
+	free(one.room);
+	return e;
+}
+
+enum inro_err store_get_row(struct store *s, const struct record_type *t, int64_t id, void *ret)
+{
+	const struct store_cond by_id = { .field = "id", .number = id };
+
+	return store_find_row(s, t, &(struct store_query) { .conds = &by_id, .n = 1 }, ret);
+}
+
+enum inro_err store_count(struct store *s, const struct record_type *t, const struct store_query *q,
+			  int64_t *ret)
+{
+	return s->ops->count(s, t, q, ret);
+}
+
+enum inro_err store_check(struct store *s)
+{
+	return s->ops->check(s);
+}

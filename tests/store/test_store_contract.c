@@ -1,0 +1,534 @@
+/* test_store_contract - what every store promises; each kind of database runs all of it. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "backoffice/store/store.h"
+#include "base/file.h"
+#include "tests/lib/scratch.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+
+/* What SQL would choke on if a value became a part of it, and what people in a factory write. */
+static const char *const odd_texts[] = {
+	"'; DROP TABLE device; --",
+	"\"device\"",
+	"%",
+	"_%\\",
+	"?1",
+	"$1",
+	"プレス機一号",
+	"印籠 ✓",
+	"NULL",
+};
+
+struct kind {
+	const char *name;
+	/* A database of this test's own; the same number gives the same one. */
+	const char *(*url)(unsigned number);
+};
+
+static const char *sqlite_url(unsigned number)
+{
+	static char url[4096];
+	char name[32];
+
+	snprintf(name, sizeof name, "store-%u.db", number);
+	snprintf(url, sizeof url, "sqlite:%s", scratch_path(name));
+	return url;
+}
+
+static const struct kind kinds[] = { { "sqlite", sqlite_url } };
+
+static unsigned databases;
+
+struct fixture {
+	const struct kind *kind;
+	unsigned number;
+	struct store *s;
+};
+
+static struct store *open_at(const struct fixture *f)
+{
+	struct store *s = NULL;
+
+	OK(store_open(f->kind->url(f->number), &s));
+	assert_non_null(s);
+	return s;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	f->kind = *state;
+	f->number = databases++;
+	f->s = open_at(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(f->s);
+	free(f);
+	return 0;
+}
+
+static struct device a_device(const char *id)
+{
+	struct device d = { .tenant = 1, .state = DEVICE_ACTIVE, .created_ms = 7 };
+
+	OK(text_set(&d.device_id, id));
+	return d;
+}
+
+static int64_t add_device(struct store *s, const char *id)
+{
+	SCOPED(device) d = a_device(id);
+
+	OK(store_insert(s, &d));
+	assert_true(d.id > 0);
+	return d.id;
+}
+
+static int64_t add_ca(struct store *s, const char *name)
+{
+	SCOPED(ca) ca = { .tenant = 1 };
+
+	OK(text_set(&ca.name, name));
+	OK(store_insert(s, &ca));
+	return ca.id;
+}
+
+static enum inro_err add_credential(struct store *s, int64_t ca, const char *serial,
+				    const char *print, int64_t *ret_id)
+{
+	SCOPED(credential) c = { .tenant = 1, .ca = ca };
+	enum inro_err e;
+
+	OK(blob_set(&c.serial, bytes_of(serial)));
+	OK(blob_set(&c.fingerprint, bytes_of(print)));
+	e = store_insert(s, &c);
+	*ret_id = c.id;
+	return e;
+}
+
+static int64_t count_devices(struct store *s)
+{
+	const struct store_query all = { 0 };
+	int64_t n = -1;
+
+	OK(store_count(s, &device_type, &all, &n));
+	return n;
+}
+
+static void test_every_field_comes_back(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	SCOPED(credential) in = { .tenant = 1, .kind = CRED_CERTIFICATE, .state = CRED_SUSPENDED };
+	SCOPED(credential) out = { 0 };
+
+	OK(store_begin(s, STORE_WRITE));
+	in.ca = add_ca(s, "c");
+	in.own_ca = in.ca;
+	in.device = add_device(s, "d");
+	OK(text_set(&in.profile, "p"));
+	OK(text_set(&in.subject, "CN=プレス機"));
+	OK(text_set(&in.key_uri, "pkcs11:object=a'b"));
+	OK(blob_set(&in.serial, BYTES("\0\1\2\377", 4)));
+	OK(blob_set(&in.cert, BYTES("0\0", 2)));
+	in.not_before = -1;
+	in.not_after = INT64_C(253402300799);
+	in.reason = 6;
+	in.revoked_at = 5;
+	in.created_ms = INT64_MAX;
+	OK(store_insert(s, &in));
+	OK(store_commit(s));
+	OK(store_get(s, in.id, &out));
+	assert_int_equal(out.id, in.id);
+	assert_int_equal(out.state, CRED_SUSPENDED);
+	assert_int_equal(out.ca, in.ca);
+	assert_int_equal(out.own_ca, in.ca);
+	assert_int_equal(out.device, in.device);
+	assert_int_equal(out.not_before, -1);
+	assert_int_equal(out.not_after, in.not_after);
+	assert_int_equal(out.created_ms, INT64_MAX);
+	assert_int_equal(out.revoked_at, 5);
+	assert_int_equal(out.invalid_at, 0);
+	assert_int_equal(out.replaces, 0);
+	assert_string_equal(out.subject, in.subject);
+	assert_string_equal(out.key_uri, in.key_uri);
+	assert_true(bytes_equal(blob_bytes(&out.serial), blob_bytes(&in.serial)));
+	assert_true(bytes_equal(blob_bytes(&out.cert), blob_bytes(&in.cert)));
+	assert_int_equal(out.fingerprint.n, 0);
+}
+
+static void test_odd_texts_are_values(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+
+	OK(store_begin(s, STORE_WRITE));
+	for (size_t i = 0; i < ARRAY_LEN(odd_texts); i++) {
+		SCOPED(device) d = a_device(odd_texts[i]);
+
+		OK(text_set(&d.name, odd_texts[i]));
+		OK(text_set(&d.os, odd_texts[i]));
+		OK(store_insert(s, &d));
+	}
+	OK(store_commit(s));
+	for (size_t i = 0; i < ARRAY_LEN(odd_texts); i++) {
+		const struct store_cond ops[] = {
+			{ .field = "device_id", .text = odd_texts[i] },
+			{ .field = "os", .op = STORE_PREFIX, .text = odd_texts[i] },
+		};
+		const struct store_query q = { STORE_WHERE(ops) };
+		SCOPED(device) d = { 0 };
+
+		OK(store_find(s, &q, &d));
+		assert_string_equal(d.name, odd_texts[i]);
+	}
+	assert_int_equal(count_devices(s), ARRAY_LEN(odd_texts));
+}
+
+static void test_nothing_stays_of_a_rollback(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+
+	OK(store_begin(s, STORE_WRITE));
+	add_device(s, "a");
+	assert_true(store_in_transaction(s));
+	store_rollback(s);
+	assert_false(store_in_transaction(s));
+	assert_int_equal(count_devices(s), 0);
+	store_rollback(s);
+}
+
+static void test_writes_need_a_write_transaction(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	SCOPED(device) d = a_device("a");
+
+	FAILS(INRO_E_STATE, store_insert(s, &d));
+	FAILS(INRO_E_STATE, store_commit(s));
+	OK(store_begin(s, STORE_READ));
+	FAILS(INRO_E_STATE, store_insert(s, &d));
+	FAILS(INRO_E_STATE, store_begin(s, STORE_WRITE));
+	OK(store_commit(s));
+	assert_int_equal(count_devices(s), 0);
+}
+
+static void test_unique_serial_in_a_ca(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	int64_t one, two, id;
+
+	OK(store_begin(s, STORE_WRITE));
+	one = add_ca(s, "one");
+	two = add_ca(s, "two");
+	OK(add_credential(s, one, "s1", "p1", &id));
+	FAILS(INRO_E_EXISTS, add_credential(s, one, "s1", "p2", &id));
+	OK(add_credential(s, two, "s1", "p3", &id));
+	FAILS(INRO_E_EXISTS, add_credential(s, two, "s2", "p3", &id));
+	OK(add_credential(s, 0, "", "", &id));
+	OK(add_credential(s, 0, "", "", &id));
+	OK(store_commit(s));
+}
+
+static void test_a_deleted_id_is_free(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	SCOPED(device) d = a_device("x");
+	SCOPED(device) again = a_device("x");
+
+	OK(store_begin(s, STORE_WRITE));
+	OK(store_insert(s, &d));
+	FAILS(INRO_E_EXISTS, store_insert(s, &again));
+	d.state = DEVICE_DELETED;
+	OK(store_update(s, &d));
+	OK(store_insert(s, &again));
+	d.state = DEVICE_ACTIVE;
+	FAILS(INRO_E_EXISTS, store_update(s, &d));
+	d.id = 999;
+	FAILS(INRO_E_NOT_FOUND, store_update(s, &d));
+	OK(store_commit(s));
+}
+
+static enum inro_err take_id(void *arg, void *record)
+{
+	struct device *d = record;
+	int64_t *last = arg;
+
+	assert_int_not_equal(d->id, *last);
+	*last = d->id;
+	return INRO_OK;
+}
+
+static enum inro_err stop(void *arg, void *record)
+{
+	(void)record;
+	(*(int *)arg)++;
+	return err_set(INRO_E_STATE, "enough");
+}
+
+static void test_pages(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	struct store_query q = { .limit = 10 };
+	int64_t last = 0;
+	int calls = 0;
+	char id[16];
+
+	OK(store_begin(s, STORE_WRITE));
+	for (int i = 0; i < 35; i++) {
+		snprintf(id, sizeof id, "d%02d", i);
+		add_device(s, id);
+	}
+	OK(store_commit(s));
+	for (int page = 0; page < 4; page++) {
+		q.after = last;
+		OK(store_each(s, &device_type, &q, take_id, &last));
+		assert_int_equal(last, page < 3 ? (page + 1) * 10 : 35);
+	}
+	q = (struct store_query) { .limit = 10, .backward = true };
+	last = 0;
+	OK(store_each(s, &device_type, &q, take_id, &last));
+	assert_int_equal(last, 26);
+	q.after = last;
+	OK(store_each(s, &device_type, &q, take_id, &last));
+	assert_int_equal(last, 16);
+	FAILS(INRO_E_STATE, store_each(s, &device_type, &q, stop, &calls));
+	assert_int_equal(calls, 1);
+}
+
+static int64_t matches(struct store *s, const struct store_cond *conds, size_t n)
+{
+	const struct store_query q = { .conds = conds, .n = n };
+	int64_t found = -1;
+
+	OK(store_count(s, &device_type, &q, &found));
+	return found;
+}
+
+static void test_conditions(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	const struct store_cond low[] = { { .field = "id", .op = STORE_LT, .number = 3 } };
+	const struct store_cond high[] = { { .field = "id", .op = STORE_GE, .number = 3 } };
+	const struct store_cond state_is[] = { { .field = "state", .number = DEVICE_ACTIVE },
+					       { .field = "id", .op = STORE_NE, .number = 1 } };
+	const struct store_cond either[] = { { .field = "id", .number = 1 },
+					     { .op = STORE_OR },
+					     { .field = "id", .number = 4 },
+					     { .field = "device_id", .text = "b2" } };
+	const struct store_cond prefix[] = {
+		{ .field = "device_id", .op = STORE_PREFIX, .text = "a" }
+	};
+
+	OK(store_begin(s, STORE_WRITE));
+	add_device(s, "a1");
+	add_device(s, "a2");
+	add_device(s, "b1");
+	add_device(s, "b2");
+	OK(store_commit(s));
+	assert_int_equal(matches(s, low, 1), 2);
+	assert_int_equal(matches(s, high, 1), 2);
+	assert_int_equal(matches(s, state_is, 2), 3);
+	assert_int_equal(matches(s, either, 4), 2);
+	assert_int_equal(matches(s, prefix, 1), 2);
+	assert_int_equal(matches(s, NULL, 0), 4);
+}
+
+static void test_none_and_some(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	const struct store_cond none = { .field = "ca", .op = STORE_NONE };
+	const struct store_cond some = { .field = "ca", .op = STORE_SOME };
+	const struct store_cond print = { .field = "fingerprint",
+					  .op = STORE_PREFIX,
+					  .bytes = BYTES("\xff\xff", 2) };
+	struct store_query q = { .conds = &none, .n = 1 };
+	int64_t id, n;
+
+	OK(store_begin(s, STORE_WRITE));
+	OK(add_credential(s, add_ca(s, "x"), "a", "\xff\xff\x01", &id));
+	OK(add_credential(s, 0, "a", "\xff\xfe\xff", &id));
+	OK(store_commit(s));
+	OK(store_count(s, &credential_type, &q, &n));
+	assert_int_equal(n, 1);
+	q.conds = &some;
+	OK(store_count(s, &credential_type, &q, &n));
+	assert_int_equal(n, 1);
+	q.conds = &print;
+	OK(store_count(s, &credential_type, &q, &n));
+	assert_int_equal(n, 1);
+}
+
+static void test_bad_queries(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	struct store_cond conds[STORE_COND_MAX + 1] = { { .field = "id; --" } };
+	struct store_query q = { .conds = conds, .n = 1 };
+	SCOPED(device) d = { 0 };
+	char longest[300];
+
+	FAILS(INRO_E_ARG, store_find(s, &q, &d));
+	conds[0] = (struct store_cond) { .field = "state", .number = DEVICE_STATE__MAX };
+	FAILS(INRO_E_ARG, store_find(s, &q, &d));
+	conds[0] = (struct store_cond) { .field = "id", .op = STORE_PREFIX };
+	FAILS(INRO_E_ARG, store_find(s, &q, &d));
+	memset(longest, 'x', sizeof longest);
+	longest[sizeof longest - 1] = 0;
+	conds[0] = (struct store_cond) { .field = "name", .op = STORE_PREFIX, .text = longest };
+	FAILS(INRO_E_TOO_BIG, store_find(s, &q, &d));
+	q.n = STORE_COND_MAX + 1;
+	FAILS(INRO_E_TOO_BIG, store_find(s, &q, &d));
+}
+
+static void test_find_one(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	const struct store_query all = { 0 };
+	SCOPED(device) d = { 0 };
+
+	FAILS(INRO_E_NOT_FOUND, store_find(s, &all, &d));
+	FAILS(INRO_E_NOT_FOUND, store_get(s, 1, &d));
+	OK(store_begin(s, STORE_WRITE));
+	add_device(s, "a");
+	add_device(s, "b");
+	OK(store_commit(s));
+	FAILS(INRO_E_AMBIGUOUS, store_find(s, &all, &d));
+	assert_null(d.device_id);
+	OK(store_get(s, 2, &d));
+	assert_string_equal(d.device_id, "b");
+}
+
+static int add_many(void *arg)
+{
+	const struct fixture *f = arg;
+	struct store *s = open_at(f);
+
+	for (int i = 0; i < 50; i++) {
+		SCOPED(audit_head) head = { 0 };
+
+		OK(store_begin(s, STORE_WRITE));
+		OK(store_get(s, 1, &head));
+		head.count++;
+		OK(store_update(s, &head));
+		OK(store_commit(s));
+	}
+	store_close(s);
+	return 0;
+}
+
+/* Read, add one, write: an update that gets lost shows in the sum. */
+static void test_two_processes_lose_no_update(void **state)
+{
+	struct fixture *f = *state;
+	SCOPED(audit_head) head = { 0 };
+	int status = -1;
+	pid_t pid;
+
+	store_close(f->s);
+	f->s = NULL;
+	pid = fork();
+	if (pid == 0)
+		_exit(add_many(f));
+	assert_int_equal(add_many(f), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	f->s = open_at(f);
+	OK(store_get(f->s, 1, &head));
+	assert_int_equal(head.count, 100);
+}
+
+static void test_a_reader_has_a_steady_view(void **state)
+{
+	struct fixture *f = *state;
+	struct store *other = open_at(f);
+
+	OK(store_begin(f->s, STORE_READ));
+	assert_int_equal(count_devices(f->s), 0);
+	OK(store_begin(other, STORE_WRITE));
+	add_device(other, "new");
+	OK(store_commit(other));
+	assert_int_equal(count_devices(f->s), 0);
+	OK(store_commit(f->s));
+	assert_int_equal(count_devices(f->s), 1);
+	store_close(other);
+}
+
+static int die_in_transaction(void *arg)
+{
+	struct store *s = open_at(arg);
+
+	OK(store_begin(s, STORE_WRITE));
+	add_device(s, "kept");
+	OK(store_commit(s));
+	OK(store_begin(s, STORE_WRITE));
+	add_device(s, "lost");
+	raise(SIGKILL);
+	return 0;
+}
+
+static void test_killed_in_a_transaction(void **state)
+{
+	struct fixture *f = *state;
+	SCOPED(device) d = { 0 };
+
+	store_close(f->s);
+	f->s = NULL;
+	assert_int_equal(scratch_child(die_in_transaction, f), 256 + SIGKILL);
+	f->s = open_at(f);
+	assert_int_equal(count_devices(f->s), 1);
+	OK(store_get(f->s, 1, &d));
+	assert_string_equal(d.device_id, "kept");
+	OK(store_check(f->s));
+}
+
+static const struct CMUnitTest contract[] = {
+	cmocka_unit_test_setup_teardown(test_every_field_comes_back, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_odd_texts_are_values, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_nothing_stays_of_a_rollback, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_writes_need_a_write_transaction, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_unique_serial_in_a_ca, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_a_deleted_id_is_free, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_conditions, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_none_and_some, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_bad_queries, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_find_one, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_two_processes_lose_no_update, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_a_reader_has_a_steady_view, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_killed_in_a_transaction, setup, teardown),
+};
+
+static int run_contract(const struct kind *kind)
+{
+	struct CMUnitTest tests[ARRAY_LEN(contract)];
+	struct kind own = *kind;
+
+	memcpy(tests, contract, sizeof tests);
+	for (size_t i = 0; i < ARRAY_LEN(tests); i++)
+		tests[i].initial_state = &own;
+	return _cmocka_run_group_tests(kind->name, tests, ARRAY_LEN(tests), NULL, NULL);
+}
+
+int main(void)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		failed += run_contract(&kinds[i]);
+	return failed;
+}
