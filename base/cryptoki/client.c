@@ -1,0 +1,341 @@
+/*
+ * client - Cryptoki modules of this process: found, loaded, shared, initialised once.
+ *
+ * 1. A module is known by its dlopen() handle: two names of one file are one module.
+ * 2. A module is never unloaded: its threads, atexit() and thread-local destructors may still run.
+ * 3. `pid` is the process in which the module was initialised last.  It differs after a fork, and
+ *    only then ck_module_enter() takes the lock.
+ * 4. The lock names its holder, so that a child can tell a lock that its parent's thread held at
+ *    the fork, and a thread a module that calls back into us while it is initialised.
+ */
+#include "base/cryptoki/internal.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+
+#define MODULE_FILE "inro-pkcs11.so"
+
+typedef CK_RV get_interface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
+			    CK_FLAGS flags);
+
+struct ck_module {
+	struct ck_module *next;
+	unsigned users;
+	char *path;
+	void *handle;
+	CK_FUNCTION_LIST *functions;
+	get_interface *interface; /* NULL: a module of before 3.0 */
+	const struct inro_admin *admin;
+	bool ours; /* we initialised it, in `pid` */
+	_Atomic pid_t pid;
+	_Atomic uint64_t generation;
+};
+
+static struct ck_module *modules;
+static _Atomic uint64_t holder; /* process << 32 | thread; 0: free */
+
+static enum inro_err modules_lock(void)
+{
+	static const struct timespec nap = { .tv_nsec = 100000 };
+	uint64_t process = (uint64_t)getpid() << 32;
+	uint64_t me = process | (uint64_t)gettid();
+	uint64_t now = atomic_load(&holder);
+
+	for (;;) {
+		bool free_or_stale = now == 0 || (now ^ process) >> 32;
+
+		if (now == me)
+			return err_set(
+				INRO_E_STATE,
+				"a Cryptoki module asks for modules while it is being loaded");
+		if (free_or_stale && atomic_compare_exchange_strong(&holder, &now, me))
+			return INRO_OK;
+		if (!free_or_stale) {
+			nanosleep(&nap, NULL);
+			now = atomic_load(&holder);
+		}
+	}
+}
+
+static void modules_unlock(void)
+{
+	atomic_store(&holder, 0);
+}
+
+/* The file that this code is part of, a program or a shared library. */
+static char *own_file(void)
+{
+	struct link_map *map = NULL;
+	Dl_info info;
+
+	if (!dladdr1((const void *)&modules, &info, (void **)&map, RTLD_DL_LINKMAP) || !map)
+		return NULL;
+	return realpath(*map->l_name ? map->l_name : "/proc/self/exe", NULL);
+}
+
+/* Cuts the last part off a path. */
+static void cut_name(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash)
+		*slash = '\0';
+}
+
+static char *if_there(char *path)
+{
+	if (path && access(path, R_OK) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
+static char *default_path(void)
+{
+	AUTO(free_chars) char *dir = own_file();
+	const char *set = secure_getenv("INRO_MODULE");
+	char *found = NULL;
+
+	if (set && *set)
+		return strdup(set);
+	if (dir) {
+		cut_name(dir);
+		found = if_there(file_join(dir, MODULE_FILE));
+	}
+	if (!found && dir) {
+		cut_name(dir);
+		found = if_there(file_join(dir, "lib/" MODULE_FILE));
+	}
+	return found ? found : strdup(INRO_MODULE_PATH);
+}
+
+/* A bare name is looked for where p11-kit's modules are, before the linker's own places. */
+static char *given_path(const char *path)
+{
+	AUTO(free_chars) char *dir = strdup(INRO_MODULE_PATH);
+	char *found = NULL;
+
+	if (dir && !strchr(path, '/')) {
+		cut_name(dir);
+		found = if_there(file_join(dir, path));
+	}
+	return found ? found : strdup(path);
+}
+
+static enum inro_err load_symbols(struct ck_module *m)
+{
+	CK_C_GetFunctionList get_list = NULL;
+	CK_RV rv;
+
+	*(void **)&get_list = dlsym(m->handle, "C_GetFunctionList");
+	*(void **)&m->interface = dlsym(m->handle, "C_GetInterface");
+	if (!get_list)
+		return err_set(INRO_E_CONFIG, "'%s' is not a Cryptoki module", m->path);
+	rv = get_list(&m->functions);
+	if (rv != CKR_OK || !m->functions)
+		return err_set(INRO_E_CONFIG, "'%s': C_GetFunctionList: %s", m->path,
+			       ck_rv_name(rv));
+	if (m->functions->version.major < 2 || m->functions->version.major > 3)
+		return err_set(INRO_E_CONFIG, "'%s' speaks Cryptoki %d.%d, not 2.x or 3.x", m->path,
+			       m->functions->version.major, m->functions->version.minor);
+	return INRO_OK;
+}
+
+static const struct inro_admin *find_admin(const struct ck_module *m)
+{
+	CK_UTF8CHAR name[] = INRO_ADMIN_INTERFACE;
+	CK_VERSION version = { 1, 0 };
+	CK_INTERFACE *found = NULL;
+
+	if (!m->interface || m->interface(name, &version, &found, 0) != CKR_OK || !found)
+		return NULL;
+	return found->pFunctionList;
+}
+
+/* Under the lock.  A module that a fork left initialised in the child says ALREADY, as one does
+ * that another library of this process has initialised: both work. */
+static enum inro_err initialise(struct ck_module *m)
+{
+	CK_C_INITIALIZE_ARGS args = { .flags = CKF_OS_LOCKING_OK };
+	CK_RV rv = m->functions->C_Initialize(&args);
+	enum inro_err e =
+		rv == CKR_CRYPTOKI_ALREADY_INITIALIZED ? INRO_OK : ck_err(m, rv, "C_Initialize");
+
+	if (rv == CKR_CANT_LOCK)
+		return err_set(INRO_E_CONFIG, "'%s' can't be used by several threads", m->path);
+	if (e != INRO_OK)
+		return err_context(e, "'%s'", m->path);
+	m->ours = rv == CKR_OK;
+	m->admin = find_admin(m);
+	atomic_fetch_add(&m->generation, 1);
+	atomic_store(&m->pid, getpid());
+	return INRO_OK;
+}
+
+static void module_free(struct ck_module *m)
+{
+	if (m->handle)
+		dlclose(m->handle);
+	free(m->path);
+	free(m);
+}
+
+static struct ck_module *find_loaded(void *handle)
+{
+	struct ck_module *m = modules;
+
+	while (m && m->handle != handle)
+		m = m->next;
+	return m;
+}
+
+/* Takes the handle and the path's text. */
+static enum inro_err module_new(void *handle, char **path, struct ck_module **ret)
+{
+	struct ck_module *m = calloc(1, sizeof *m);
+	enum inro_err e;
+
+	if (!m) {
+		dlclose(handle);
+		return err_set(INRO_E_NO_MEMORY, "no memory for a Cryptoki module");
+	}
+	m->handle = handle;
+	m->path = *path;
+	*path = NULL;
+	e = load_symbols(m);
+	if (e == INRO_OK)
+		e = initialise(m);
+	if (e != INRO_OK) {
+		module_free(m);
+		return e;
+	}
+	m->next = modules;
+	modules = m;
+	*ret = m;
+	return INRO_OK;
+}
+
+static enum inro_err share_or_load(void *handle, char **path, struct ck_module **ret)
+{
+	struct ck_module *m = find_loaded(handle);
+	enum inro_err e = INRO_OK;
+
+	if (!m) {
+		e = module_new(handle, path, &m);
+	} else {
+		dlclose(handle);
+		if (m->pid != getpid())
+			e = initialise(m);
+	}
+	if (e != INRO_OK)
+		return e;
+	m->users++;
+	*ret = m;
+	return INRO_OK;
+}
+
+enum inro_err ck_module_open(const char *path, struct ck_module **ret)
+{
+	AUTO(free_chars) char *name = path && *path ? given_path(path) : default_path();
+	void *handle;
+	enum inro_err e;
+
+	if (!name)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	handle = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	if (!handle)
+		return err_set(INRO_E_CONFIG, "can't load the Cryptoki module: %s", dlerror());
+	e = modules_lock();
+	if (e != INRO_OK) {
+		dlclose(handle);
+		return e;
+	}
+	e = share_or_load(handle, &name, ret);
+	modules_unlock();
+	return e;
+}
+
+static void forget(struct ck_module *m)
+{
+	struct ck_module **at = &modules;
+
+	while (*at != m)
+		at = &(*at)->next;
+	*at = m->next;
+	/* What a parent initialised is not a child's to finalise. */
+	if (m->ours && m->pid == getpid())
+		(void)m->functions->C_Finalize(NULL);
+	module_free(m);
+}
+
+void ck_module_close(struct ck_module *m)
+{
+	if (!m || modules_lock() != INRO_OK)
+		return;
+	if (--m->users == 0)
+		forget(m);
+	modules_unlock();
+}
+
+void ck_module_close_ptr(struct ck_module **m)
+{
+	ck_module_close(*m);
+	*m = NULL;
+}
+
+enum inro_err ck_module_enter(struct ck_module *m)
+{
+	enum inro_err e;
+
+	if (atomic_load(&m->pid) == getpid())
+		return INRO_OK;
+	e = modules_lock();
+	if (e != INRO_OK)
+		return e;
+	if (m->pid != getpid())
+		e = initialise(m);
+	modules_unlock();
+	return e;
+}
+
+uint64_t ck_module_generation(const struct ck_module *m)
+{
+	return atomic_load(&m->generation);
+}
+
+CK_FUNCTION_LIST *ck_module_functions(const struct ck_module *m)
+{
+	return m->functions;
+}
+
+const struct inro_admin *ck_module_admin(const struct ck_module *m)
+{
+	return m->admin;
+}
+
+const char *ck_module_path(const struct ck_module *m)
+{
+	return m->path;
+}
+
+enum inro_err ck_err(const struct ck_module *m, CK_RV rv, const char *function)
+{
+	enum inro_err e = ck_rv_err(rv);
+	const char *words = "";
+
+	if (rv == CKR_OK)
+		return INRO_OK;
+	if (m->admin && m->admin->last_error)
+		words = m->admin->last_error();
+	log_debug("%s of %s: %s %s", function, m->path, ck_rv_name(rv), words);
+	return err_set(e, "%s (%s: %s)", *words ? words : err_text(e), function, ck_rv_name(rv));
+}

@@ -1,0 +1,195 @@
+/*
+ * public - the SubjectPublicKeyInfo of whatever object a module has for a key.
+ *
+ * The object itself is asked first (CKA_PUBLIC_KEY_INFO, then its parts), then the public key and
+ * the certificate that share its CKA_ID: old modules keep an EC private key's point only there.
+ * EC parameters other than a named curve are refused: what is certified with them no verifier
+ * takes.
+ */
+#include "base/cryptoki/internal.h"
+
+#include "base/der.h"
+
+struct object {
+	struct ck_module *m;
+	CK_SESSION_HANDLE session;
+	CK_OBJECT_HANDLE handle;
+};
+
+static enum inro_err get(const struct object *o, CK_ATTRIBUTE_TYPE type, struct buf *ret)
+{
+	enum inro_err e = ck_attr(o->m, o->session, o->handle, type, ret);
+
+	if (e == INRO_OK && ret->n == 0)
+		e = err_set(INRO_E_NOT_FOUND, "attribute 0x%lx is empty", type);
+	return e;
+}
+
+static enum inro_err from_info(const struct object *o, struct buf *ret)
+{
+	SCOPED(buf) info = { 0 };
+	struct bytes inside;
+	enum inro_err e = get(o, CKA_PUBLIC_KEY_INFO, &info);
+
+	if (e == INRO_OK)
+		e = der_only(buf_bytes(&info), DER_SEQUENCE, &inside);
+	if (e == INRO_OK)
+		buf_add(ret, buf_bytes(&info));
+	return e == INRO_OK ? buf_err(ret) : e;
+}
+
+static enum inro_err from_rsa(const struct object *o, struct buf *ret)
+{
+	SCOPED(buf) modulus = { 0 };
+	SCOPED(buf) exponent = { 0 };
+	size_t spki, part, key;
+	enum inro_err e = get(o, CKA_MODULUS, &modulus);
+
+	if (e == INRO_OK)
+		e = get(o, CKA_PUBLIC_EXPONENT, &exponent);
+	if (e != INRO_OK)
+		return e;
+	spki = der_begin(ret, DER_SEQUENCE);
+	part = der_begin(ret, DER_SEQUENCE);
+	der_add_oid(ret, "1.2.840.113549.1.1.1");
+	der_add(ret, DER_NULL, BYTES_NONE);
+	der_end(ret, part);
+	part = der_begin(ret, DER_BIT_STRING);
+	buf_add_u8(ret, 0);
+	key = der_begin(ret, DER_SEQUENCE);
+	der_add_unsigned(ret, buf_bytes(&modulus));
+	der_add_unsigned(ret, buf_bytes(&exponent));
+	der_end(ret, key);
+	der_end(ret, part);
+	der_end(ret, spki);
+	return buf_err(ret);
+}
+
+/* CKA_EC_POINT is an OCTET STRING with the point in it; some modules leave the wrapping out. */
+static struct bytes unwrap_point(struct bytes value)
+{
+	struct bytes point;
+
+	return der_only(value, DER_OCTET_STRING, &point) == INRO_OK ? point : value;
+}
+
+static enum inro_err from_ec(const struct object *o, struct buf *ret)
+{
+	SCOPED(buf) params = { 0 };
+	SCOPED(buf) point = { 0 };
+	struct bytes curve;
+	size_t spki, algorithm;
+	enum inro_err e = get(o, CKA_EC_PARAMS, &params);
+
+	if (e == INRO_OK)
+		e = get(o, CKA_EC_POINT, &point);
+	if (e != INRO_OK)
+		return e;
+	if (der_only(buf_bytes(&params), DER_OID, &curve) != INRO_OK)
+		return err_set(INRO_E_CURVE, "the key's curve is not a named one");
+	spki = der_begin(ret, DER_SEQUENCE);
+	algorithm = der_begin(ret, DER_SEQUENCE);
+	der_add_oid(ret, "1.2.840.10045.2.1");
+	der_add(ret, DER_OID, curve);
+	der_end(ret, algorithm);
+	der_add_bits(ret, unwrap_point(buf_bytes(&point)));
+	der_end(ret, spki);
+	return buf_err(ret);
+}
+
+/* RFC 5280 4.1: version (if not v1), serial, signature, issuer, validity, subject, key. */
+static enum inro_err from_certificate(const struct object *o, struct buf *ret)
+{
+	SCOPED(buf) value = { 0 };
+	struct bytes certificate, tbs, spki;
+	struct der skipped;
+	enum inro_err e = get(o, CKA_VALUE, &value);
+
+	if (e == INRO_OK)
+		e = der_only(buf_bytes(&value), DER_SEQUENCE, &certificate);
+	if (e == INRO_OK)
+		e = der_take(&certificate, DER_SEQUENCE, &tbs);
+	if (e == INRO_OK && der_peek(tbs) == DER_CONTEXT_CONSTRUCTED)
+		e = der_next(&tbs, &skipped);
+	for (int i = 0; e == INRO_OK && i < 5; i++)
+		e = der_next(&tbs, &skipped);
+	if (e == INRO_OK)
+		e = der_take_whole(&tbs, DER_SEQUENCE, &spki);
+	if (e == INRO_OK)
+		buf_add(ret, spki);
+	return e == INRO_OK ? buf_err(ret) : e;
+}
+
+static enum inro_err from_parts(const struct object *o, struct buf *ret)
+{
+	CK_KEY_TYPE type = 0;
+	enum inro_err e = ck_attr_ulong(o->m, o->session, o->handle, CKA_KEY_TYPE, &type);
+
+	if (e != INRO_OK)
+		return e;
+	if (type == CKK_RSA)
+		return from_rsa(o, ret);
+	if (type == CKK_EC)
+		return from_ec(o, ret);
+	return err_set(INRO_E_UNSUPPORTED, "a key of type 0x%lx has no public key here", type);
+}
+
+/* Nothing half-written stays behind. */
+static enum inro_err try(enum inro_err (*from)(const struct object *, struct buf *),
+			 const struct object *o, struct buf *ret)
+{
+	size_t before = ret->n;
+	enum inro_err e = from(o, ret);
+
+	if (e != INRO_OK && ret->err == INRO_OK)
+		buf_truncate(ret, before);
+	return e;
+}
+
+static enum inro_err from_object(const struct object *o, CK_OBJECT_CLASS class, struct buf *ret)
+{
+	enum inro_err e;
+
+	if (class == CKO_CERTIFICATE)
+		return try(from_certificate, o, ret);
+	e = try(from_info, o, ret);
+	return e == INRO_OK ? e : try(from_parts, o, ret);
+}
+
+static enum inro_err from_peer(const struct object *o, struct bytes id, CK_OBJECT_CLASS class,
+			       struct buf *ret)
+{
+	SCOPED(buf) id_copy = { 0 }; /* a template is not const */
+	struct object peer = *o;
+	CK_ULONG n = 0;
+	CK_ATTRIBUTE template[] = { { CKA_CLASS, &class, sizeof class }, { CKA_ID, NULL, id.n } };
+	enum inro_err e;
+
+	buf_add(&id_copy, id);
+	template[1].pValue = id_copy.p;
+	e = buf_err(&id_copy);
+	if (e == INRO_OK)
+		e = ck_find(o->m, o->session, template, ARRAY_LEN(template), &peer.handle, 1, &n);
+	if (e == INRO_OK && n == 0)
+		e = err_set(INRO_E_NOT_FOUND, "the token has no public part of this key");
+	return e == INRO_OK ? from_object(&peer, class, ret) : e;
+}
+
+enum inro_err ck_public_key(struct ck_module *m, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+			    struct buf *ret_spki)
+{
+	static const CK_OBJECT_CLASS peers[] = { CKO_PUBLIC_KEY, CKO_CERTIFICATE };
+	const struct object o = { m, session, object };
+	SCOPED(buf) id = { 0 };
+	CK_OBJECT_CLASS class = 0;
+	enum inro_err e = ck_attr_ulong(m, session, object, CKA_CLASS, &class);
+
+	if (e != INRO_OK)
+		return e;
+	e = from_object(&o, class, ret_spki);
+	if (e == INRO_OK || class != CKO_PRIVATE_KEY || get(&o, CKA_ID, &id) != INRO_OK)
+		return e;
+	for (size_t i = 0; e != INRO_OK && i < ARRAY_LEN(peers); i++)
+		e = from_peer(&o, buf_bytes(&id), peers[i], ret_spki);
+	return e;
+}

@@ -1,0 +1,245 @@
+/* test_client - modules: found, shared, initialised once, again after a fork, and not by us. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "tests/lib/fake_load.h"
+#include "tests/lib/scratch.h"
+
+#define OK(x) assert_int_equal(x, INRO_OK)
+
+static void test_open_and_close(void **state)
+{
+	struct ck_module *m = NULL;
+	struct fake *f = fake_open(FAKE_PLAIN, &m);
+
+	(void)state;
+	assert_int_equal(f->initialized, 1);
+	assert_int_equal(f->initialize_flags, CKF_OS_LOCKING_OK);
+	assert_string_equal(ck_module_path(m), fake_path(FAKE_PLAIN));
+	assert_int_equal(ck_module_functions(m)->version.major, 2);
+	assert_null(ck_module_admin(m));
+	OK(ck_module_enter(m));
+	assert_int_equal(f->initialized, 1);
+	ck_module_close(m);
+	assert_int_equal(f->finalized, 1);
+	ck_module_close(NULL);
+	f = fake_open(FAKE_PLAIN, &m);
+	assert_int_equal(f->initialized, 1);
+	ck_module_close_ptr(&m);
+	assert_null(m);
+}
+
+static void test_vendor_interface(void **state)
+{
+	struct ck_module *m = NULL;
+
+	(void)state;
+	fake_open(FAKE_OURS, &m);
+	assert_non_null(ck_module_admin(m));
+	assert_int_equal(ck_module_admin(m)->version.major, 1);
+	ck_module_close(m);
+}
+
+static void test_shared(void **state)
+{
+	struct ck_module *a = NULL, *b = NULL, *other = NULL;
+	struct fake *f = fake_open(FAKE_PLAIN, &a);
+	const char *link = scratch_path("link.so");
+
+	(void)state;
+	assert_int_equal(symlink(fake_path(FAKE_PLAIN), link), 0);
+	OK(ck_module_open(link, &b));
+	assert_ptr_equal(a, b);
+	fake_open(FAKE_OURS, &other);
+	assert_ptr_not_equal(a, other);
+	assert_int_equal(f->initialized, 1);
+	ck_module_close(a);
+	assert_int_equal(f->finalized, 0);
+	OK(ck_module_enter(b));
+	ck_module_close(b);
+	assert_int_equal(f->finalized, 1);
+	ck_module_close(other);
+}
+
+static void test_initialised_by_another(void **state)
+{
+	struct ck_module *m = NULL;
+	struct fake *f = fake_open(FAKE_PLAIN, &m);
+	CK_FUNCTION_LIST *functions = ck_module_functions(m);
+
+	(void)state;
+	ck_module_close(m);
+	assert_int_equal(functions->C_Initialize(NULL), CKR_OK);
+	assert_int_equal(f->initialized, 2);
+	OK(ck_module_open(fake_path(FAKE_PLAIN), &m));
+	ck_module_close(m);
+	assert_int_equal(f->finalized, 1); /* only the first time, which was ours */
+	assert_int_equal(functions->C_Finalize(NULL), CKR_OK);
+}
+
+static void test_initialize_fails(void **state)
+{
+	struct fake *f = fake_reset(FAKE_PLAIN);
+	struct ck_module *m = NULL;
+
+	(void)state;
+	f->initialize = CKR_DEVICE_ERROR;
+	assert_int_equal(ck_module_open(fake_path(FAKE_PLAIN), &m), INRO_E_TOKEN);
+	assert_non_null(strstr(err_detail(INRO_E_TOKEN), "CKR_DEVICE_ERROR"));
+	assert_non_null(strstr(err_detail(INRO_E_TOKEN), FAKE_PLAIN));
+	assert_null(m);
+	f->initialize = CKR_CANT_LOCK;
+	assert_int_equal(ck_module_open(fake_path(FAKE_PLAIN), &m), INRO_E_CONFIG);
+	f->initialize = CKR_OK;
+	OK(ck_module_open(fake_path(FAKE_PLAIN), &m));
+	ck_module_close(m);
+}
+
+static void test_not_a_module(void **state)
+{
+	struct ck_module *m = NULL;
+
+	(void)state;
+	assert_int_equal(ck_module_open(scratch_path("none.so"), &m), INRO_E_CONFIG);
+	assert_non_null(strstr(err_detail(INRO_E_CONFIG), "none.so"));
+	assert_int_equal(ck_module_open(scratch_file("text.so", "text", 4), &m), INRO_E_CONFIG);
+	assert_int_equal(ck_module_open("libm.so.6", &m), INRO_E_CONFIG);
+	assert_non_null(strstr(err_detail(INRO_E_CONFIG), "not a Cryptoki module"));
+	assert_null(m);
+}
+
+static void test_module_from_environment(void **state)
+{
+	struct ck_module *m = NULL;
+
+	(void)state;
+	fake_reset(FAKE_PLAIN);
+	setenv("INRO_MODULE", fake_path(FAKE_PLAIN), 1);
+	OK(ck_module_open(NULL, &m));
+	assert_string_equal(ck_module_path(m), fake_path(FAKE_PLAIN));
+	ck_module_close(m);
+	OK(ck_module_open("", &m));
+	ck_module_close(m);
+	unsetenv("INRO_MODULE");
+}
+
+struct forked {
+	struct ck_module *m;
+	struct fake *f;
+	uint64_t generation;
+};
+
+static int enter_in_child(void *arg)
+{
+	struct forked *c = arg;
+	CK_SESSION_HANDLE session;
+
+	c->f->initialize = CKR_CRYPTOKI_ALREADY_INITIALIZED; /* as a module that forks unawares */
+	if (ck_module_enter(c->m) != INRO_OK || ck_module_generation(c->m) == c->generation)
+		return 1;
+	c->generation = ck_module_generation(c->m);
+	if (ck_module_enter(c->m) != INRO_OK || ck_module_generation(c->m) != c->generation)
+		return 2;
+	if (ck_session_open(c->m, 0, false, &session) != INRO_OK)
+		return 3;
+	ck_module_close(c->m);
+	return c->f->finalized ? 4 : 0;
+}
+
+static int child_that_never_enters(void *arg)
+{
+	struct forked *c = arg;
+
+	ck_module_close(c->m);
+	return c->f->finalized;
+}
+
+static int child_of_child(void *arg)
+{
+	struct forked *c = arg;
+
+	c->f->initialize = CKR_CRYPTOKI_ALREADY_INITIALIZED;
+	if (ck_module_enter(c->m) != INRO_OK)
+		return 1;
+	c->generation = ck_module_generation(c->m);
+	return scratch_child(enter_in_child, c);
+}
+
+static void test_fork(void **state)
+{
+	struct forked c = { 0 };
+
+	(void)state;
+	c.f = fake_open(FAKE_PLAIN, &c.m);
+	c.generation = ck_module_generation(c.m);
+	assert_int_equal(scratch_child(enter_in_child, &c), 0);
+	assert_int_equal(scratch_child(child_that_never_enters, &c), 0);
+	assert_int_equal(scratch_child(child_of_child, &c), 0);
+	OK(ck_module_enter(c.m));
+	assert_int_equal(ck_module_generation(c.m), c.generation);
+	ck_module_close(c.m);
+	assert_int_equal(c.f->finalized, 1);
+}
+
+static int child_whose_module_fails(void *arg)
+{
+	struct forked *c = arg;
+
+	c->f->initialize = CKR_DEVICE_ERROR;
+	if (ck_module_enter(c->m) != INRO_E_TOKEN)
+		return 1;
+	if (ck_session_open(c->m, 0, false, &(CK_SESSION_HANDLE) { 0 }) != INRO_E_TOKEN)
+		return 2;
+	c->f->initialize = CKR_CRYPTOKI_ALREADY_INITIALIZED;
+	return ck_module_enter(c->m) == INRO_OK ? 0 : 3;
+}
+
+static void test_fork_and_failure(void **state)
+{
+	struct forked c = { 0 };
+
+	(void)state;
+	c.f = fake_open(FAKE_PLAIN, &c.m);
+	assert_int_equal(scratch_child(child_whose_module_fails, &c), 0);
+	ck_module_close(c.m);
+}
+
+static void test_err(void **state)
+{
+	struct ck_module *m = NULL;
+	struct fake *f = fake_open(FAKE_OURS, &m);
+
+	(void)state;
+	OK(ck_err(m, CKR_OK, "C_Sign"));
+	assert_int_equal(ck_err(m, CKR_KEY_HANDLE_INVALID, "C_Sign"), INRO_E_KEY_HANDLE);
+	assert_string_equal(err_detail(INRO_E_KEY_HANDLE),
+			    "no such key (C_Sign: CKR_KEY_HANDLE_INVALID)");
+	f->words = "the disk of token 'line1' is full";
+	assert_int_equal(ck_err(m, CKR_DEVICE_MEMORY, "C_CreateObject"), INRO_E_FULL);
+	assert_string_equal(err_detail(INRO_E_FULL), "the disk of token 'line1' is full "
+						     "(C_CreateObject: CKR_DEVICE_MEMORY)");
+	ck_module_close(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_open_and_close),
+		cmocka_unit_test(test_vendor_interface),
+		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_initialised_by_another),
+		cmocka_unit_test(test_initialize_fails),
+		cmocka_unit_test(test_not_a_module),
+		cmocka_unit_test(test_module_from_environment),
+		cmocka_unit_test(test_fork),
+		cmocka_unit_test(test_fork_and_failure),
+		cmocka_unit_test(test_err),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
