@@ -217,7 +217,7 @@ static enum inro_err keep_option(struct call *c, const struct cmd_opt *o, const 
 		if (c->opts[i].opt == o && !o->repeatable)
 			return err_set(INRO_E_ARG, "--%s is given twice", o->name);
 	if (c->n_opts == CALL_MAX_OPTS)
-		return err_set(INRO_E_TOO_BIG, "more than %d options", CALL_MAX_OPTS);
+		return err_set(INRO_E_ARG, "more than %d options", CALL_MAX_OPTS);
 	c->opts[c->n_opts].opt = o;
 	c->opts[c->n_opts++].value = value;
 	return INRO_OK;
