@@ -89,6 +89,8 @@ bool cmd_is_bare(const struct cmd_noun *n); /* the noun is the whole command */
 const struct cmd_opt *cmd_option(const struct cmd_verb *v, size_t i);
 const struct cmd_opt *cmd_option_named(const struct cmd_verb *v, const char *name);
 
+#define CMD_MAX_COLUMNS 16 /* of a table */
+
 #define CALL_MAX_ARGS 8
 #define CALL_MAX_OPTS 64
 

@@ -90,7 +90,7 @@ static void add_all(struct buf *out)
 
 static void add_noun(const struct cmd_noun *n, struct buf *out)
 {
-	buf_addf(out, "inro %s: %s\n\n", n->name, n->summary);
+	buf_addf(out, "inro %s VERB ... - %s\n\n", n->name, n->summary);
 	for (const struct cmd_verb *v = n->verbs; v->name; v++) {
 		SCOPED(buf) name = { 0 };
 		buf_add_str(&name, v->name);

@@ -59,8 +59,6 @@ static void pad(struct buf *out, size_t n)
 
 /* ---- tables ---- */
 
-#define COLUMNS_MAX 16
-
 static size_t value_width(json_t *v)
 {
 	SCOPED(buf) text = { 0 };
@@ -102,12 +100,12 @@ static void add_row(json_t *row, const struct cmd_column *columns, const size_t 
 
 static void show_table(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
-	size_t widths[COLUMNS_MAX] = { 0 };
+	size_t widths[CMD_MAX_COLUMNS] = { 0 };
 	if (!json_array_size(doc)) {
 		buf_addf(out, "%s\n", v->empty);
 		return;
 	}
-	for (size_t k = 0; v->columns[k].key && k < COLUMNS_MAX; k++)
+	for (size_t k = 0; v->columns[k].key && k < CMD_MAX_COLUMNS; k++)
 		widths[k] = column_width(doc, &v->columns[k]);
 	add_row(NULL, v->columns, widths, out);
 	for (size_t i = 0; i < json_array_size(doc); i++)

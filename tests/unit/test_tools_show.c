@@ -96,10 +96,10 @@ static void test_table(void **state)
 	assert_shown(&table,
 		     "[{\"id\":1,\"name\":\"プレス\",\"on\":true},"
 		     "{\"id\":22,\"name\":\"a\\u001b[1m\",\"on\":false},{\"id\":3}]",
-		     "ID  NAME         ON\n"
-		     "1   プレス       yes\n"
+		     "ID  NAME        ON\n"
+		     "1   プレス      yes\n"
 		     "22  a\\u{1b}[1m  no\n"
-		     "3   -            -\n");
+		     "3   -           -\n");
 }
 
 static void test_record(void **state)

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# What the documents say is so: the README's lines run, the man page and the completion script are
+# of this very table, the links lead somewhere, the scripts are clean.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+
+# ---- the README's first use, as it stands there ----
+
+awk '/<!-- by hand/ { on = 1; next } on && /^```/ { if (n++) exit; next } on' "$S/README.md" >"$T/lines"
+[[ $(wc -l <"$T/lines") == 10 ]] || fail "the README's first use is not ten lines"
+mkdir -p "$T/clone/build"
+ln -s "$B" "$T/clone/build/release"
+(cd "$T/clone" && bash -euo pipefail "$T/lines") >"$T/said" 2>&1 || fail "README: $(cat "$T/said")"
+grep -q 'dev-0001.pem: OK' "$T/said" || fail "README: openssl verify did not say OK: $(cat "$T/said")"
+
+# ---- generated from the table ----
+
+inro help --man | cmp - "$B/share/inro.1" || fail "inro.1 is not what the program says"
+inro help --completion bash | cmp - "$B/share/inro.bash" || fail "the completion script is an old one"
+bash -n "$B/share/inro.bash"
+inro help --dump-tables >"$T/tables"
+grep -q '"verb": "provision"' "$T/tables" || fail "the dumped table has no provision"
+while read -r command; do
+	grep -q "^\.SS $command\$" "$B/share/inro.1" || fail "'$command' is not in the man page"
+	# shellcheck disable=SC2086 # a noun and a verb
+	must inro help $command >"$T/help"
+	grep -q "^usage: inro $command" "$T/help" || fail "'inro help $command' has no usage"
+done < <(sed -n 's/^\.SS //p' "$B/share/inro.1")
+
+# Every `inro noun verb` that a document names is one.
+while read -r noun verb; do
+	inro "$noun" --help | grep -qE "^  $verb( |\$)" || fail "a document names 'inro $noun $verb', which is none"
+done < <(grep -rhoE '\binro (token|key|csr|ca|profile|cert|device|audit) [a-z]+' "$S/README.md" "$S/CHANGELOG.md" \
+	"$S/docs" --include='*.md' | awk '{ print $2, $3 }' | sort -u)
+
+# ---- links ----
+
+while IFS=: read -r file link; do
+	[[ -e $(dirname "$file")/$link ]] || fail "$file links to $link, which is not there"
+done < <(find "$S" -path "$S/build" -prune -o -name '*.md' -print | while read -r f; do
+	grep -oE '\]\([^)#:]+' "$f" | sed "s#^](#$f:#"
+done)
+
+# ---- scripts ----
+
+(cd "$S" && shellcheck -x tools/quickstart tools/check tools/fresh .ci/run tests/lib/*.sh tests/integration/*.sh \
+	-e SC1091,SC2154) || fail "shellcheck has findings"

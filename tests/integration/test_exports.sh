@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# The modules export their entry points and nothing else.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+
+exports() {
+	nm -D --defined-only "$B/lib/$1" | awk '{ print $3 }' | sort | paste -sd' '
+}
+
+got=$(exports inro-pkcs11.so)
+[[ $got == "C_GetFunctionList C_GetInterface C_GetInterfaceList" ]] || fail "inro-pkcs11.so exports: $got"
+got=$(exports inro.so)
+[[ $got == "OSSL_provider_init" ]] || fail "inro.so exports: $got"
+
+# Nothing is linked in that a device without a TPM would not have.
+for module in inro-pkcs11.so inro.so; do
+	objdump -p "$B/lib/$module" | awk '$1 == "NEEDED" { print $2 }' >"$T/needed"
+	[[ -n ${INRO_TEST_SANITIZE:-} ]] && continue
+	if grep -vE '^(libcrypto\.so\.3|libsqlite3\.so\.0|libinih\.so\.1|libc\.so\.6|ld-linux.*)$' "$T/needed" >"$T/more"; then
+		fail "$module needs $(paste -sd' ' "$T/more") too"
+	fi
+done

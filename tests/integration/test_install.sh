@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# cmake --install puts everything where others look for it, and it works from there.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+
+D=$T/dest
+DESTDIR=$D cmake --install "$B" --prefix /usr >"$T/log" 2>&1 || fail "$(cat "$T/log")"
+
+modules=$(pkg-config --variable=p11_module_path p11-kit-1)
+configs=$(pkg-config --variable=p11_module_configs p11-kit-1)
+providers=$(pkg-config --variable=modulesdir libcrypto)
+for f in "$modules/inro-pkcs11.so" "$configs/inro.module" "$providers/inro.so" /usr/bin/inro \
+	/usr/share/man/man1/inro.1 /usr/share/bash-completion/completions/inro; do
+	[[ -s $D$f ]] || fail "$f is not installed; there is: $(cd "$D" && find . -type f | sort | paste -sd' ')"
+done
+grep -q '^module: *inro-pkcs11.so' "$D$configs/inro.module" || fail "inro.module does not name the module"
+
+# The installed command, with the installed module: nothing of the build folder is needed.
+export INRO_PIN=123456 INRO_SO_PIN=87654321 INRO_MODULE=$D$modules/inro-pkcs11.so
+must "$D/usr/bin/inro" token create moved
+must "$D/usr/bin/inro" key generate --token moved --label k
+must foreign openssl pkey -provider-path "$D$providers" -provider inro -provider default -pubout \
+	-in 'pkcs11:token=moved;object=k;type=public' | grep -q 'BEGIN PUBLIC KEY' ||
+	fail "the installed provider gives no key"
+
+# p11-kit finds it by its .module file.
+mkdir "$T/p11-kit"
+cp "$D$configs/inro.module" "$T/p11-kit/"
+sed -i "s#^module:.*#module: $D$modules/inro-pkcs11.so#" "$T/p11-kit/inro.module"
+must foreign p11-kit list-modules >"$T/list" || true
