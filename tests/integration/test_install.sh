@@ -21,9 +21,3 @@ must "$D/usr/bin/inro" key generate --token moved --label k
 must foreign openssl pkey -provider-path "$D$providers" -provider inro -provider default -pubout \
 	-in 'pkcs11:token=moved;object=k;type=public' | grep -q 'BEGIN PUBLIC KEY' ||
 	fail "the installed provider gives no key"
-
-# p11-kit finds it by its .module file.
-mkdir "$T/p11-kit"
-cp "$D$configs/inro.module" "$T/p11-kit/"
-sed -i "s#^module:.*#module: $D$modules/inro-pkcs11.so#" "$T/p11-kit/inro.module"
-must foreign p11-kit list-modules >"$T/list" || true

@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# Wrong input: one clear line on stderr, status 1 or 2, and nothing changed.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+
+export INRO_PIN=123456 INRO_SO_PIN=87654321
+must inro token create ca
+must inro token create line1
+must inro ca create root --token ca --type ec-p384 --subject "/O=Example/CN=Root"
+must inro ca create issuing --parent root --token ca --subject "/O=Example/CN=Issuing"
+must inro device add dev-0001
+cd "$T"
+
+# What there is, without what only looks different: events of refusals and counters of tries.
+state() {
+	inro key list --json
+	inro cert list --json
+	inro ca list --json | grep -v crl_
+	inro device list --json
+	inro token list --json | grep -v tries_left
+}
+
+# unchanged STATUS REGEX CMD ...: refused, and everything is as before.
+unchanged() {
+	state >before
+	refused "$@"
+	state >after
+	cmp -s before after || fail "something changed by: ${*:3}: $(diff before after)"
+}
+
+# ---- the command line ----
+
+unchanged 2 "did you mean 'token'" inro tokne list
+unchanged 2 "LABEL is missing" inro token create
+unchanged 2 "did you mean '--label'" inro key generate --token line1 --labl k
+unchanged 2 "give either --key URI" inro ca create x --subject /CN=x
+unchanged 2 "one of: |did you mean" inro key generate --token line1 --label k --type ec-p255
+
+# ---- PINs ----
+
+unchanged 1 "[Pp][Ii][Nn].*(2|9|4) tries left|(2|9|4) tries.* left|tries" \
+	env INRO_PIN=000000 "$B/bin/inro" key generate --token line1 --label k
+left=$(inro token show line1 --json | sed -n 's/.*"tries_left": \([0-9]*\).*/\1/p' | head -n 1)
+max=$(inro token show line1 --json | sed -n 's/.*"tries_max": \([0-9]*\).*/\1/p')
+[[ $left == $((max - 1)) ]] || fail "the counter says $left of $max after one wrong PIN"
+refused 1 "$((max - 2))" env INRO_PIN=000000 "$B/bin/inro" key generate --token line1 --label k
+must inro key generate --token line1 --label right-again
+left=$(inro token show line1 --json | sed -n 's/.*"tries_left": \([0-9]*\).*/\1/p' | head -n 1)
+[[ $left == "$max" ]] || fail "a right PIN did not reset the counter: $left"
+unchanged 1 "INRO_PIN" env -u INRO_PIN setsid "$B/bin/inro" key generate --token line1 --label k
+unchanged 1 "INRO_SO_PIN" env -u INRO_SO_PIN setsid "$B/bin/inro" token create third
+unchanged 1 "nowhere" inro key generate --token line1 --label k --pin-source "$T/nowhere"
+
+# ---- tokens and keys ----
+
+unchanged 1 "nowhere" inro key generate --token nowhere --label k
+unchanged 1 "nowhere" inro token show nowhere
+unchanged 1 "line1.*already|already.*line1" inro token create line1
+unchanged 1 "already|exists" inro key generate --token line1 --label right-again
+unchanged 1 "none-such" inro key show 'pkcs11:token=line1;object=none-such'
+unchanged 1 "." inro key show 'pkcs11:token=line1;token=line1'
+unchanged 1 "." inro token create "a-label-that-is-longer-than-thirty-two-bytes"
+
+# ---- requests ----
+
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout k.pem -out good.csr -subj /CN=dev-0001 2>/dev/null
+openssl req -in good.csr -outform DER -out good.der
+issue=(inro cert issue --ca issuing --profile tls-client)
+
+cp good.der bad.der
+printf '\377' | dd of=bad.der bs=1 seek=$(($(stat -c %s bad.der) - 3)) conv=notrunc status=none
+cmp -s good.der bad.der && printf '\376' | dd of=bad.der bs=1 seek=$(($(stat -c %s bad.der) - 3)) conv=notrunc status=none
+unchanged 1 "signature|possession" "${issue[@]}" --csr bad.der
+
+openssl req -new -newkey rsa:1024 -nodes -keyout k2.pem -out weak.csr -subj /CN=dev-0001 2>/dev/null
+unchanged 1 "1024|bits|RSA|rsa" "${issue[@]}" --csr weak.csr
+head -c 100 good.der >cut.der
+unchanged 1 "." "${issue[@]}" --csr cut.der
+head -c 200000 /dev/zero >large.der
+unchanged 1 "large.der" "${issue[@]}" --csr large.der
+unchanged 1 "none.csr" "${issue[@]}" --csr none.csr
+unchanged 1 "no-such-profile" inro cert issue --ca issuing --profile no-such-profile --csr good.csr
+unchanged 1 "no-such-ca" inro cert issue --ca no-such-ca --profile tls-client --csr good.csr
+unchanged 1 "no-such-device" "${issue[@]}" --csr good.csr --device no-such-device
+unchanged 1 "can't write" "${issue[@]}" --csr good.csr --out "$T/no/such/folder/c.pem"
+unchanged 2 "out" "${issue[@]}" --csr good.csr --format der
+
+# ---- devices ----
+
+unchanged 1 "dev-0001" inro device add dev-0001
+unchanged 1 "dev-9999" inro device show dev-9999
+unchanged 1 "dev-9999" inro device provision dev-9999 --token line1 --ca issuing --profile tls-client
+unchanged 1 "nowhere" inro device provision dev-0001 --token nowhere --ca issuing --profile tls-client
+unchanged 1 "no-such" inro device provision dev-0001 --token line1 --ca issuing --profile no-such
+unchanged 1 "." inro cert revoke 424242
+
+# ---- a revoked CA ----
+
+serial=$(inro ca show issuing --json | sed -n 's/.*"certificate": \([0-9]*\).*/\1/p')
+must inro cert revoke "$serial" --reason cACompromise
+unchanged 1 "issuing.*revoked|revoked" "${issue[@]}" --csr good.csr
+unchanged 1 "revoked" inro device provision dev-0001 --token line1 --ca issuing --profile tls-client
+
+# ---- places ----
+
+mkdir "$T/file-home"
+: >"$T/file-home/file"
+refused 1 "$T/file-home/file" env INRO_HOME="$T/file-home/file/home" "$B/bin/inro" token create x
+refused 1 "$T/file-home/file" env INRO_HOME="$T/file-home/file/home" "$B/bin/inro" device add x
+[[ $(ls "$T/file-home") == file ]] || fail "something was made in a home that can't be written"
+if [[ $(id -u) == 0 ]]; then
+	refused 1 "/proc/inro|[Pp]ermission|No such" env INRO_HOME=/proc/inro "$B/bin/inro" token create x
+else
+	mkdir -m 500 "$T/read-only"
+	refused 1 "read-only|[Pp]ermission" env INRO_HOME="$T/read-only/home" "$B/bin/inro" token create x
+fi
+
+path=$(inro token show line1 --json | sed -n 's/.*"path": "\(.*\)".*/\1/p')
+[[ -f $path ]] || fail "the token's file is not where it says: $path"
+printf 'this is no token' | dd of="$path" bs=1 seek=0 conv=notrunc status=none
+refused 1 "." inro key generate --token line1 --label k
+must inro token list >/dev/null
+must inro token show ca >/dev/null
+: >"$INRO_HOME/backoffice.db"-x
+printf 'this is no database, and long enough to look at' | dd of="$INRO_HOME/backoffice.db" bs=1 conv=notrunc status=none
+refused 1 "backoffice.db" inro device list

@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# Devices and certificates by the command, through their life; openssl judges what is issued.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+
+export INRO_PIN=123456 INRO_SO_PIN=87654321
+cd "$T"
+value() {
+	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
+}
+
+must inro token create ca
+must inro ca create root --token ca --type ec-p384 --subject "/O=Example/CN=Root"
+must inro key generate --token ca --label own-key --type rsa-2048
+must inro ca create issuing --parent root --key 'pkcs11:token=ca;object=own-key' --subject "/O=Example/CN=Issuing"
+must inro ca list >list
+grep -qE '^issuing +active +root +yes' list || fail "$(cat list)"
+must inro ca show root --out root.pem
+must inro ca show issuing --out issuing.pem
+openssl verify -CAfile root.pem issuing.pem >out 2>&1 || fail "$(cat out)"
+
+# ---- devices ----
+
+must inro device add dev-1 --name "プレス 1" --ip 192.0.2.7 --mac 00:11:22:33:44:55 --hostname press1 --os Linux
+must inro device update dev-1 --os "Linux 6"
+[[ $(inro device show dev-1 --json | value os) == "Linux 6" ]] || fail "not updated"
+[[ $(inro device show dev-1 --json | value ip) == 192.0.2.7 ]] || fail "what was not given has changed"
+refused 2 "nothing to change" inro device update dev-1
+must inro device add dev-2
+must inro device add other
+[[ $(inro device list --prefix dev- --json | grep -c '"id"') == 2 ]] || fail "the prefix does not choose"
+
+# ---- certificates ----
+
+request() {
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -out "$1.csr" \
+		-subj "/CN=$1" -addext "subjectAltName=DNS:$1.example" 2>/dev/null
+}
+
+issue() {
+	must inro cert issue --ca issuing --profile "$2" --csr "$1.csr" --out "$1.pem" "${@:3}"
+}
+
+request dev-1
+issue dev-1 tls-client --device dev-1
+openssl verify -CAfile root.pem -untrusted issuing.pem -purpose sslclient dev-1.pem >out 2>&1 || fail "$(cat out)"
+openssl x509 -in dev-1.pem -noout -pubkey | cmp - <(openssl pkey -in dev-1.key -pubout) || fail "another key"
+request srv.example
+issue srv.example tls-server --days 30
+openssl verify -CAfile root.pem -untrusted issuing.pem -purpose sslserver srv.example.pem >out 2>&1 || fail "$(cat out)"
+inro cert issue --ca issuing --profile tls-server --csr - <srv.example.csr >again.pem
+openssl x509 -in again.pem -noout || fail "no certificate on standard output"
+
+serial() { openssl x509 -in "$1" -noout -serial | sed 's/serial=//'; }
+of() { inro cert show "$(serial "$1")" --json | value "$2"; }
+
+[[ $(of dev-1.pem state) == active ]] || fail "not active"
+[[ $(of dev-1.pem device) == dev-1 ]] || fail "not bound to its device"
+[[ $(inro cert list --device dev-1 --json | grep -c '"serial"') == 1 ]] || fail "list by device"
+[[ $(inro cert list --due 31 --json | grep -c '"serial"') -ge 1 ]] || fail "list of what is due"
+must inro cert show "$(serial dev-1.pem)" --out same.der --format der
+openssl x509 -in dev-1.pem -outform DER | cmp - same.der || fail "the DER is another"
+print=$(openssl x509 -in dev-1.pem -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | cut -c1-16)
+[[ $(inro cert show "$print" --json | value state) == active ]] || fail "not found by its fingerprint"
+
+# ---- moves, and those that are not legal ----
+
+crl_has() {
+	inro ca crl issuing | openssl crl -noout -text | grep -qi "Serial Number: $(serial "$1")"
+}
+
+must inro cert hold "$(serial srv.example.pem)"
+[[ $(of srv.example.pem state) == suspended ]] || fail "not on hold"
+crl_has srv.example.pem || fail "what is on hold is not in the CRL"
+must inro cert release "$(serial srv.example.pem)"
+crl_has srv.example.pem && fail "what was released is still in the CRL"
+refused 1 "active|release|hold" inro cert release "$(serial srv.example.pem)"
+
+request renewed
+must inro cert renew "$(serial dev-1.pem)" --csr renewed.csr --out renewed.pem
+[[ $(of dev-1.pem state) == superseded ]] || fail "the old one is $(of dev-1.pem state)"
+[[ $(of renewed.pem state) == active ]] || fail "the new one is not active"
+[[ $(of renewed.pem device) == dev-1 ]] || fail "the new one has lost its device"
+
+must inro cert revoke "$(serial srv.example.pem)" --reason superseded --why "test"
+refused 1 "." inro cert release "$(serial srv.example.pem)"
+must inro cert retire "$(serial srv.example.pem)"
+must inro cert archive "$(serial srv.example.pem)"
+[[ $(of srv.example.pem state) == archived ]] || fail "not archived"
+
+must inro device disable dev-1 --why "repair"
+refused 1 "dev-1" inro cert issue --ca issuing --profile tls-client --csr dev-1.csr --device dev-1
+must inro device enable dev-1
+must inro device delete dev-1 --json >deleted
+[[ $(value revoked <deleted) -ge 1 ]] || fail "deleting revoked nothing: $(cat deleted)"
+crl_has renewed.pem || fail "a deleted device's certificate is not in the CRL"
+[[ $(inro device list --json | grep -c '"id"') == 2 ]] || fail "the deleted one is listed"
+[[ $(inro device list --all --json | grep -c '"id"') == 3 ]] || fail "the deleted one is gone"
+
+must inro ca crl issuing --out list.der --format der
+openssl crl -inform DER -in list.der -CAfile issuing.pem -noout >out 2>&1 || fail "$(cat out)"
+
+# ---- profiles ----
+
+for p in root-ca sub-ca tls-server tls-client mqtt-client opcua-application devid ocsp-signer code-signing; do
+	must inro profile show "$p" >/dev/null
+done
+[[ $(inro profile list --json | grep -c '"name"') == 9 ]] || fail "not nine profiles: $(inro profile list)"
+printf '[nonsense]\nx = 1\n' >bad.ini
+refused 1 "bad.ini|nonsense" inro profile check bad.ini
+
+# ---- audit ----
+
+must inro audit verify
+must inro audit list --subject device:dev-1 >events
+grep -q 'repair' events || fail "the reason is not in the audit: $(cat events)"
+must inro audit list --json >/dev/null
+sqlite3 "$INRO_HOME/backoffice.db" "UPDATE event SET actor = 'somebody' WHERE id = 2" ||
+	fail "could not tamper with the database"
+refused 1 "." inro audit verify

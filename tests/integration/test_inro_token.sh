@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Tokens and keys by the command: made, listed, PINs changed, saved, brought back, removed.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+
+export INRO_PIN=123456 INRO_SO_PIN=87654321
+cd "$T"
+
+value() { # value KEY: of the JSON on standard input
+	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
+}
+
+[[ $(inro token list) == *"no token yet"* ]] || fail "an empty list does not say so"
+[[ $(inro token list --json) == "[]" ]] || fail "an empty list is no empty array"
+must inro token create line1 >said
+grep -q "token 'line1' is made" said || fail "create says: $(cat said)"
+must inro token create "ライン 2"
+must inro token list >list
+grep -q '^ライン 2  *ready' list || fail "list says: $(cat list)"
+
+# ---- keys ----
+
+for type in ec-p256 ec-p384 rsa-2048 rsa-3072; do
+	must inro key generate --token line1 --label "k-$type" --type "$type" --json >key
+	[[ $(value type <key) == "$type" ]] || fail "made another type: $(cat key)"
+	grep -q 'BEGIN PUBLIC KEY' key || fail "no public key: $(cat key)"
+done
+must inro key generate --token line1 --label with-id --id 0102A0
+[[ $(inro key show 'pkcs11:token=line1;id=%01%02%A0' --json | value id) == 0102a0 ]] || fail "the id is another"
+[[ $(inro key list --token line1 --json | grep -c '"label"') == 5 ]] || fail "not five keys: $(inro key list)"
+[[ $(inro key list | grep -c '^line1') == 5 ]] || fail "not five keys in all tokens: $(inro key list)"
+must inro key list --token line1 --login >/dev/null
+must inro key delete 'pkcs11:token=line1;object=with-id'
+[[ $(inro key list --token line1 --json | grep -c '"label"') == 4 ]] || fail "the key is still there"
+
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out plain.pem 2>/dev/null
+must inro key import --token line1 --label brought --in plain.pem --json >key
+openssl pkey -in plain.pem -pubout -out plain.pub
+sed -n 's/.*"public_key": "\(.*\)".*/\1/p' key | sed 's/\\n/\n/g' | sed '/^$/d' | cmp - plain.pub ||
+	fail "the imported key has another public half: $(cat key)"
+[[ $(inro key show 'pkcs11:token=line1;object=brought' --json | value extractable) == false ]] ||
+	fail "an imported key may leave"
+
+# A request by each kind of key, judged by openssl.
+for type in ec-p256 ec-p384 rsa-2048; do
+	must inro csr create --key "pkcs11:token=line1;object=k-$type" --subject "/O=Example/CN=$type" \
+		--san DNS:a.example --san IP:192.0.2.1 --san URI:urn:x --out "$type.csr"
+	openssl req -in "$type.csr" -verify -noout -text >csr.txt 2>&1 || fail "$(cat csr.txt)"
+	grep -q 'DNS:a.example, IP Address:192.0.2.1, URI:urn:x' csr.txt || fail "names are missing: $(cat csr.txt)"
+done
+inro csr create --key "pkcs11:token=line1;object=k-ec-p256" --subject "CN=x" | openssl req -verify -noout 2>/dev/null ||
+	fail "the request on standard output is not one"
+must inro csr create --key "pkcs11:token=line1;object=k-ec-p256" --subject "CN=x" --out x.der --format der
+openssl req -inform DER -in x.der -verify -noout 2>/dev/null || fail "the DER request is not one"
+
+# ---- PINs ----
+
+INRO_NEW_PIN=654321 must inro token pin change line1
+refused 1 "tries" inro key generate --token line1 --label x
+INRO_PIN=654321 must inro key generate --token line1 --label after-change
+INRO_NEW_PIN=11112222 must inro token pin change line1 --so
+refused 1 "tries" inro token delete line1
+max=$(inro token show line1 --json | value tries_max)
+for ((i = 0; i < max; i++)); do
+	INRO_PIN=wrong-pin inro key generate --token line1 --label x 2>err && fail "a wrong PIN was taken"
+done
+refused 1 "locked" env INRO_PIN=654321 "$B/bin/inro" key generate --token line1 --label x
+[[ $(inro token show line1 --json | value state) == locked ]] || fail "not shown as locked: $(inro token show line1)"
+INRO_SO_PIN=11112222 INRO_NEW_PIN=333333 must inro token pin unblock line1
+printf '333333\n' >pin
+must env -u INRO_PIN "$B/bin/inro" key generate --token line1 --label unblocked --pin-source pin
+
+# ---- backup, restore, delete ----
+
+must inro token backup line1 --out line1.backup
+refused 1 "line1" inro token restore line1.backup
+refused 1 "." inro token backup line1 --out line1.backup
+INRO_SO_PIN=11112222 must inro token delete line1
+refused 1 "line1" inro token show line1
+head -c 1000 line1.backup >cut.backup
+refused 1 "." inro token restore cut.backup
+must inro token restore line1.backup
+[[ $(inro key list --token line1 --json | grep -c '"label"') == 7 ]] || fail "keys are missing: $(inro key list)"
+INRO_PIN=333333 must inro csr create --key "pkcs11:token=line1;object=k-rsa-2048" --subject CN=x |
+	openssl req -verify -noout 2>/dev/null || fail "a restored key does not sign"
