@@ -14,15 +14,15 @@ value() { # value KEY: of the JSON on standard input
 must inro token create line1 >said
 grep -q "token 'line1' is made" said || fail "create says: $(cat said)"
 must inro token create "ライン 2"
-must inro token list >list
-grep -q '^ライン 2  *ready' list || fail "list says: $(cat list)"
+must inro token list >list.txt
+grep -q '^ライン 2  *ready' list.txt || fail "list says: $(cat list.txt)"
 
 # ---- keys ----
 
 for type in ec-p256 ec-p384 rsa-2048 rsa-3072; do
-	must inro key generate --token line1 --label "k-$type" --type "$type" --json >key
-	[[ $(value type <key) == "$type" ]] || fail "made another type: $(cat key)"
-	grep -q 'BEGIN PUBLIC KEY' key || fail "no public key: $(cat key)"
+	must inro key generate --token line1 --label "k-$type" --type "$type" --json >key.json
+	[[ $(value type <key.json) == "$type" ]] || fail "made another type: $(cat key.json)"
+	grep -q 'BEGIN PUBLIC KEY' key.json || fail "no public key: $(cat key.json)"
 done
 must inro key generate --token line1 --label with-id --id 0102A0
 [[ $(inro key show 'pkcs11:token=line1;id=%01%02%A0' --json | value id) == 0102a0 ]] || fail "the id is another"
@@ -33,10 +33,10 @@ must inro key delete 'pkcs11:token=line1;object=with-id'
 [[ $(inro key list --token line1 --json | grep -c '"label"') == 4 ]] || fail "the key is still there"
 
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out plain.pem 2>/dev/null
-must inro key import --token line1 --label brought --in plain.pem --json >key
+must inro key import --token line1 --label brought --in plain.pem --json >key.json
 openssl pkey -in plain.pem -pubout -out plain.pub
-sed -n 's/.*"public_key": "\(.*\)".*/\1/p' key | sed 's/\\n/\n/g' | sed '/^$/d' | cmp - plain.pub ||
-	fail "the imported key has another public half: $(cat key)"
+sed -n 's/.*"public_key": "\(.*\)".*/\1/p' key.json | sed 's/\\n/\n/g' | sed '/^$/d' | cmp - plain.pub ||
+	fail "the imported key has another public half: $(cat key.json)"
 [[ $(inro key show 'pkcs11:token=line1;object=brought' --json | value extractable) == false ]] ||
 	fail "an imported key may leave"
 

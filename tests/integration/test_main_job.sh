@@ -54,7 +54,7 @@ grep -q 'ASN1 OID: prime256v1' csr.txt || fail "no named curve in the CSR: $(cat
 # tls VERSION SERVER CLIENT: a line goes to the server and comes back reversed.
 tls() {
 	local version=$1 server=$2 client=$3 cert=client-ec.pem key=dev-0001 port i
-	[[ $client == ec ]] || { cert=client-rsa.pem; key=client-rsa; }
+	[[ $client == ec ]] || { cert="client-rsa.pem" key="client-rsa"; }
 	background "server-$1-$2-$3.log" foreign openssl s_server "${provider[@]}" -accept 127.0.0.1:0 \
 		"-$version" -key "$(uri "server-$server")" -cert "server-$server.pem" \
 		-cert_chain issuing.pem -CAfile root.pem -Verify 2 -verify_return_error -naccept 1 -rev
