@@ -122,10 +122,10 @@ void help_add(const struct cmd_noun *n, const struct cmd_verb *v, struct buf *ou
 {
 	if (!n)
 		add_all(out);
-	else if (!v)
+	else if (!v && !cmd_is_bare(n))
 		add_noun(n, out);
 	else
-		add_verb(n, v, out);
+		add_verb(n, v ? v : n->verbs, out);
 }
 
 /* ---- `inro help` ---- */
@@ -157,8 +157,6 @@ static enum inro_err help_words(const struct call *c, struct buf *out)
 	if (n && call_arg(c, 1) && !(v = verb_of_words(n, c)))
 		return err_set(INRO_E_ARG, "'inro %s' has no '%s'; see 'inro %s'", n->name,
 			       call_arg(c, 1), n->name);
-	if (n && cmd_is_bare(n))
-		v = n->verbs;
 	help_add(n, v, out);
 	return INRO_OK;
 }

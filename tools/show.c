@@ -5,6 +5,7 @@
  */
 #include "tools/show.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,7 +134,7 @@ static void show_said(const struct cmd_verb *v, json_t *doc, struct buf *out)
 	for (const char *open; (open = strchr(s, '{')); s = strchr(open, '}') + 1) {
 		char key[32] = "";
 		buf_add(out, BYTES(s, (size_t)(open - s)));
-		memcpy(key, open + 1, strcspn(open + 1, "}") % sizeof key);
+		snprintf(key, sizeof key, "%.*s", (int)strcspn(open + 1, "}"), open + 1);
 		add_value(json_object_get(doc, key), out);
 	}
 	buf_addf(out, "%s\n", s);
