@@ -2,3 +2,6 @@
 inro_test(unit/test_keyder.c LINKS inro_pkey)
 inro_test(unit/test_pkey.c LINKS inro_pkey)
 inro_test(backend/test_backend_contract.c LINKS inro_soft inro_pkey LABELS backend TIMEOUT 300)
+foreach(part auth keys process seal)
+	inro_test(unit/test_soft_${part}.c LINKS inro_soft inro_pkey)
+endforeach()

@@ -48,6 +48,13 @@ bool libctx_gone(void)
 	return OPENSSL_init_crypto(0, NULL) == 0;
 }
 
+enum inro_err libctx_alive(void)
+{
+	return libctx_gone() ? err_set(INRO_E_CRYPTO, "libcrypto has been shut down: the process "
+						      "is ending")
+			     : INRO_OK;
+}
+
 struct libctx_errors libctx_errors_keep(void)
 {
 	return (struct libctx_errors) { .marked = ERR_set_mark() };
@@ -125,9 +132,9 @@ static enum inro_err corner_get(struct corner **ret)
 	struct corner *seen = atomic_load_explicit(&current, memory_order_acquire), *made = NULL;
 	enum inro_err e;
 
-	if (libctx_gone())
-		return err_set(INRO_E_CRYPTO, "libcrypto has been shut down: the process is "
-					      "ending");
+	e = libctx_alive();
+	if (e)
+		return e;
 	if (seen && seen->pid == getpid()) {
 		*ret = seen;
 		return INRO_OK;

@@ -33,6 +33,8 @@ MUST_CHECK enum inro_err libctx_get(OSSL_LIB_CTX **ret);
 
 /* libcrypto is past OPENSSL_cleanup(): leave its objects alone, the process is ending. */
 bool libctx_gone(void);
+/* The same as an error: INRO_E_CRYPTO once it is gone. */
+MUST_CHECK enum inro_err libctx_alive(void);
 
 /* The hash named by its Cryptoki mechanism (CKM_SHA256); kept, not the caller's to free.
  * INRO_E_MECHANISM for another. */

@@ -214,8 +214,10 @@ static enum inro_err reduce(const struct pkey *k, struct use_spec *spec, struct 
 	const struct raw *raw = m ? raw_find(m->raw) : NULL;
 	uint8_t digest[LIBCTX_MAX_HASH];
 	struct bytes hash;
-	enum inro_err e = INRO_OK;
+	enum inro_err e = libctx_alive();
 
+	if (e)
+		return e;
 	if (!raw)
 		return err_set(INRO_E_MECHANISM, "mechanism 0x%lx does not sign", spec->mech);
 	if (raw->kind != pkey_kind(k))
