@@ -125,11 +125,14 @@ static enum inro_err from_params(struct pkey *k, OSSL_PARAM *params)
 {
 	AUTO(free_ctx)
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(k->libctx, k->curve ? "EC" : "RSA", NULL);
-	int selection = k->is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY;
+	int selection = k->is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, done;
 
 	if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0)
 		return libctx_err("preparing a key");
-	if (EVP_PKEY_fromdata(ctx, &k->evp, selection, params) <= 0)
+	libctx_hold_fork();
+	done = EVP_PKEY_fromdata(ctx, &k->evp, selection, params);
+	libctx_release_fork();
+	if (done <= 0)
 		return err_set(INRO_E_ATTR_VALUE, "these numbers are not %s key",
 			       k->curve ? "an EC" : "an RSA");
 	return INRO_OK;
@@ -336,10 +339,17 @@ static enum inro_err generate_with(struct pkey *k, const OSSL_PARAM *params)
 	AUTO(free_ctx)
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(k->libctx, k->curve ? "EC" : "RSA", NULL);
 
-	if (!ctx || EVP_PKEY_keygen_init(ctx) <= 0 || EVP_PKEY_CTX_set_params(ctx, params) <= 0 ||
-	    EVP_PKEY_generate(ctx, &k->evp) <= 0)
-		return libctx_err("making a key");
-	return INRO_OK;
+	bool done;
+
+	if (!ctx || EVP_PKEY_keygen_init(ctx) <= 0 || EVP_PKEY_CTX_set_params(ctx, params) <= 0)
+		return libctx_err("preparing to make a key");
+	/* RSA takes seconds, of which the lock is held for one instant: not worth a waiting fork */
+	if (k->curve)
+		libctx_hold_fork();
+	done = EVP_PKEY_generate(ctx, &k->evp) > 0;
+	if (k->curve)
+		libctx_release_fork();
+	return done ? INRO_OK : libctx_err("making a key");
 }
 
 static enum inro_err generate_rsa(struct pkey *k, const struct key_spec *spec)
