@@ -14,10 +14,12 @@ stop() {
 
 # Only Debian 12 and later is known here; anything else is told so before it is touched.
 need_debian() {
-	local id='' version=''
-	if [[ -r /etc/os-release ]]; then
-		id=$(. /etc/os-release && printf '%s' "${ID:-}")
-		version=$(. /etc/os-release && printf '%s' "${VERSION_ID:-999}")
+	local id='' version='' file=${INRO_OS_RELEASE:-/etc/os-release}
+	if [[ -r $file ]]; then
+		# shellcheck disable=SC1090 # a file of the system
+		id=$(. "$file" && printf '%s' "${ID:-}")
+		# shellcheck disable=SC1090 # testing and unstable have no number; they are later than 12
+		version=$(. "$file" && printf '%s' "${VERSION_ID:-999}")
 	fi
 	if [[ $id != debian || ${version%%.*} -lt 12 ]] || ! command -v apt-get >/dev/null; then
 		stop "this is made for Debian 12 or later with apt; here is '${id:-unknown} ${version}'." \

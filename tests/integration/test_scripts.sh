@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# The scripts for a newcomer stop with a clear sentence on a system that they don't know, and have
+# done nothing until then.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+
+printf 'ID=fedora\nVERSION_ID=40\n' >"$T/fedora"
+printf 'ID=debian\nVERSION_ID="11"\n' >"$T/bullseye"
+for script in quickstart check fresh; do
+	for system in fedora bullseye; do
+		refused 1 "^$script: this is made for Debian 12 or later" \
+			env INRO_OS_RELEASE="$T/$system" "$S/tools/$script"
+	done
+	refused 1 "^$script: this is made for Debian 12" env INRO_OS_RELEASE="$T/none" "$S/tools/$script"
+done
