@@ -5,3 +5,5 @@ inro_test(backend/test_backend_contract.c LINKS inro_soft inro_pkey LABELS backe
 foreach(part auth keys process seal)
 	inro_test(unit/test_soft_${part}.c LINKS inro_soft inro_pkey)
 endforeach()
+inro_program(bench_sign SOURCES bench/bench_sign.c LINKS inro_soft inro_pkey)
+set_target_properties(bench_sign PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)

@@ -1,0 +1,160 @@
+/*
+ * What the software backend adds to a signature: `use` of a loaded key against libcrypto with a
+ * context that is set up once, the two in turn within one run.
+ *
+ *   build/check/tests/bench_sign [SECONDS A CASE]
+ *
+ * One line a case: microseconds of each (the fastest round's mean) and their ratio.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include "base/own.h"
+#include "pkcs11/soft/soft.h"
+#include "pkcs11/token/pkey.h"
+
+#define OCTETS(s)                                                                                  \
+	{                                                                                          \
+		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
+	}
+#define ROUND_NS 20000000
+#define HASH_N	 32
+
+struct benched {
+	const char *name;
+	struct key_spec key;
+	struct use_spec use;
+	int padding;
+};
+
+static const struct benched cases[] = {
+	{ .name = "ecdsa p-256",
+	  .key = { .kind = KEY_EC, .params = OCTETS("\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07") },
+	  .use = { .mech = CKM_ECDSA } },
+	{ .name = "ecdsa p-384",
+	  .key = { .kind = KEY_EC, .params = OCTETS("\x06\x05\x2b\x81\x04\x00\x22") },
+	  .use = { .mech = CKM_ECDSA } },
+	{ .name = "rsa-2048 pkcs#1",
+	  .key = { .kind = KEY_RSA, .bits = 2048 },
+	  .use = { .mech = CKM_RSA_PKCS },
+	  .padding = RSA_PKCS1_PADDING },
+	{ .name = "rsa-2048 pss",
+	  .key = { .kind = KEY_RSA, .bits = 2048 },
+	  .use = { .mech = CKM_RSA_PKCS_PSS,
+		   .digest = CKM_SHA256,
+		   .mgf_digest = CKM_SHA256,
+		   .salt_len = HASH_N },
+	  .padding = RSA_PKCS1_PSS_PADDING },
+};
+
+struct bench {
+	const struct benched *row;
+	struct backend *b;
+	backend_key key;
+	EVP_PKEY *evp;
+	EVP_PKEY_CTX *ctx;
+};
+
+static const uint8_t hash[HASH_N] = { 1, 2, 3 };
+
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "bench_sign: %s failed\n", what);
+	exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void sign_soft(struct bench *x)
+{
+	uint8_t sig[PKEY_MAX_SIG];
+	size_t n;
+
+	must(backend_soft.use(x->b, x->key, USE_SIGN, &x->row->use, BYTES(hash, HASH_N), sig,
+			      sizeof sig, &n) == INRO_OK,
+	     "use");
+}
+
+static void sign_raw(struct bench *x)
+{
+	uint8_t sig[PKEY_MAX_SIG];
+	size_t n = sizeof sig;
+
+	must(EVP_PKEY_sign(x->ctx, sig, &n, hash, HASH_N) == 1, "EVP_PKEY_sign");
+}
+
+/* Mean of one round in nanoseconds. */
+static double one_round(struct bench *x, void (*sign)(struct bench *))
+{
+	uint64_t start = now_ns(), end = start;
+	unsigned n = 0;
+
+	for (; end - start < ROUND_NS; end = now_ns(), n++)
+		sign(x);
+	return (double)(end - start) / n;
+}
+
+static void set_up(struct bench *x)
+{
+	SCOPED(secret) pkcs8 = { 0 };
+	SCOPED(buf) spki = { 0 };
+	const unsigned char *p;
+
+	must(backend_soft.generate(x->b, &x->row->key, &x->key, &spki) == INRO_OK, "generate");
+	must(backend_soft.reveal(x->b, x->key, &pkcs8) == INRO_OK, "reveal");
+	p = pkcs8.p;
+	x->evp = d2i_AutoPrivateKey(NULL, &p, (long)pkcs8.n);
+	x->ctx = x->evp ? EVP_PKEY_CTX_new(x->evp, NULL) : NULL;
+	must(x->ctx && EVP_PKEY_sign_init(x->ctx) == 1, "EVP_PKEY_sign_init");
+	if (x->row->padding)
+		must(EVP_PKEY_CTX_set_rsa_padding(x->ctx, x->row->padding) == 1, "padding");
+	if (x->row->use.digest) {
+		must(EVP_PKEY_CTX_set_signature_md(x->ctx, EVP_sha256()) == 1, "digest");
+		must(EVP_PKEY_CTX_set_rsa_pss_saltlen(x->ctx, HASH_N) == 1, "salt");
+	}
+}
+
+static void run(struct backend *b, const struct benched *row, double seconds)
+{
+	struct bench x = { .row = row, .b = b };
+	uint64_t end;
+	double soft = 1e18, raw = 1e18, t;
+
+	set_up(&x);
+	for (end = now_ns() + (uint64_t)(seconds * 1e9); now_ns() < end;) {
+		t = one_round(&x, sign_soft);
+		soft = t < soft ? t : soft;
+		t = one_round(&x, sign_raw);
+		raw = t < raw ? t : raw;
+	}
+	printf("%-16s soft %8.2f us   libcrypto %8.2f us   ratio %.3f\n", row->name, soft / 1e3,
+	       raw / 1e3, soft / raw);
+	EVP_PKEY_CTX_free(x.ctx);
+	EVP_PKEY_free(x.evp);
+	backend_soft.unload(b, x.key);
+}
+
+int main(int argc, char **argv)
+{
+	double seconds = argc > 1 ? strtod(argv[1], NULL) : 2;
+	struct backend *b;
+
+	must(backend_soft.open(BYTES_NONE, bytes_of("bench"), &b) == INRO_OK, "open");
+	must(backend_soft.init(b) == INRO_OK, "init");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		run(b, &cases[i], seconds);
+	backend_soft.close(b);
+	return 0;
+}
