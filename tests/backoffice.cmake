@@ -1,3 +1,12 @@
 # tests of backoffice
 inro_test(store/test_store_contract.c LINKS inro_store inro_testlib LABELS store)
 inro_test(store/test_store_open.c LINKS inro_store inro_testlib LABELS store)
+if(TARGET inro_backoffice_token)
+	inro_library(inro_testoffice SOURCES lib/office.c LINKS inro_testlib inro_core PkgConfig::cmocka)
+	inro_test(unit/test_lifecycle.c LINKS inro_core)
+	inro_test(unit/test_core_device.c LINKS inro_testoffice)
+	inro_test(unit/test_core_audit.c LINKS inro_testoffice)
+	inro_test(unit/test_core_issue.c LINKS inro_testoffice TIMEOUT 300)
+	inro_test(unit/test_core_life.c LINKS inro_testoffice TIMEOUT 300)
+	inro_test(unit/test_core_faults.c LINKS inro_testoffice TIMEOUT 300)
+endif()

@@ -1,0 +1,250 @@
+/* office - see office.h. */
+#include "tests/lib/office.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/ec.h>
+#include <openssl/rsa.h>
+#include <sqlite3.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/cryptoki/client.h"
+#include "tests/lib/scratch.h"
+
+#define OK(x) assert_int_equal(x, INRO_OK)
+
+int office_asked;
+const char *office_pin = OFFICE_PIN;
+
+static struct ck_module *module;
+
+static void make_token(const char *label)
+{
+	CK_FUNCTION_LIST *f = ck_module_functions(module);
+	CK_UTF8CHAR padded[32], so_pin[] = "87654321", pin[] = OFFICE_PIN;
+	CK_SESSION_HANDLE session;
+	struct ck_token *tokens;
+	CK_SLOT_ID slot = 0;
+	size_t n;
+
+	memset(padded, ' ', sizeof padded);
+	memcpy(padded, label, strlen(label));
+	OK(ck_tokens(module, NULL, true, &tokens, &n));
+	for (size_t i = 0; i < n; i++)
+		if (!(tokens[i].info.flags & CKF_TOKEN_INITIALIZED))
+			slot = tokens[i].slot;
+	free(tokens);
+	assert_int_equal(f->C_InitToken(slot, so_pin, sizeof so_pin - 1, padded), CKR_OK);
+	OK(ck_tokens(module, NULL, false, &tokens, &n));
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(tokens[i].label, label) == 0)
+			slot = tokens[i].slot;
+	free(tokens);
+	OK(ck_session_open(module, slot, true, &session));
+	OK(ck_login(module, session, CKU_SO, bytes_of("87654321")));
+	assert_int_equal(f->C_InitPIN(session, pin, sizeof pin - 1), CKR_OK);
+	ck_session_close(module, session);
+}
+
+void office_tokens(void)
+{
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/lib/inro-pkcs11.so", getenv("INRO_TEST_BUILD"));
+	setenv("INRO_MODULE", path, 0);
+	setenv("INRO_HOME", scratch_dir(), 1);
+	OK(ck_module_open(NULL, &module));
+	make_token("ca");
+	make_token("line");
+}
+
+static enum inro_err ask_pin(void *arg, const char *token, struct secret *ret)
+{
+	(void)arg;
+	office_asked++;
+	if (!office_pin)
+		return err_set(INRO_E_PIN_MISSING, "no PIN for token '%s'", token);
+	return secret_copy(bytes_of(office_pin), ret);
+}
+
+struct core_options office_options(void)
+{
+	return (struct core_options) { .actor = "tester", .role = ROLE_ADMIN, .ask_pin = ask_pin };
+}
+
+struct core *office_open_as(const char *db, struct core_options o)
+{
+	struct core *c = NULL;
+	char url[4200];
+
+	snprintf(url, sizeof url, "sqlite:%s", scratch_path(db));
+	if (!o.db)
+		o.db = url;
+	OK(core_open(&o, &c));
+	assert_non_null(c);
+	return c;
+}
+
+struct core *office_open(const char *db)
+{
+	return office_open_as(db, office_options());
+}
+
+void office_make_cas(struct core *c, const char *label)
+{
+	char root[64], issuing[64];
+	struct ca_request r = { .name = "root",
+				.subject = "/O=Example/CN=Root",
+				.token = "ca",
+				.key_type = "ec-p384",
+				.label = root };
+	SCOPED(ca_view) one = { 0 };
+	SCOPED(ca_view) two = { 0 };
+
+	snprintf(root, sizeof root, "%s-root", label);
+	snprintf(issuing, sizeof issuing, "%s-issuing", label);
+	OK(ca_create(c, &r, &one));
+	r = (struct ca_request) { .name = "issuing",
+				  .subject = "CN=Issuing,O=Example",
+				  .token = "ca",
+				  .parent = "root",
+				  .label = issuing };
+	OK(ca_create(c, &r, &two));
+}
+
+EVP_PKEY *office_key(const char *type)
+{
+	EVP_PKEY *k;
+
+	if (strncmp(type, "rsa:", 4) == 0)
+		k = EVP_RSA_gen((unsigned)strtoul(type + 4, NULL, 10));
+	else
+		k = EVP_EC_gen(type);
+	assert_non_null(k);
+	return k;
+}
+
+void office_csr(EVP_PKEY *key, const char *cn, struct buf *ret_der)
+{
+	X509_REQ *req = X509_REQ_new();
+	X509_NAME *name = X509_NAME_new();
+	unsigned char *der = NULL;
+	int n;
+
+	assert_true(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn,
+					       -1, -1, 0));
+	assert_true(X509_REQ_set_subject_name(req, name));
+	assert_true(X509_REQ_set_pubkey(req, key));
+	assert_true(X509_REQ_sign(req, key, EVP_sha256()) > 0);
+	n = i2d_X509_REQ(req, &der);
+	assert_true(n > 0);
+	buf_reset(ret_der);
+	buf_add(ret_der, BYTES(der, (size_t)n));
+	OK(buf_err(ret_der));
+	OPENSSL_free(der);
+	X509_NAME_free(name);
+	X509_REQ_free(req);
+}
+
+X509 *office_x509(const struct blob *der)
+{
+	const unsigned char *p = der->p;
+	X509 *x = d2i_X509(NULL, &p, (long)der->n);
+
+	assert_non_null(x);
+	assert_ptr_equal(p, der->p + der->n);
+	return x;
+}
+
+static void add_crl(X509_STORE *store, struct bytes der)
+{
+	const unsigned char *p = der.p;
+	X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)der.n);
+
+	assert_non_null(crl);
+	assert_true(X509_STORE_add_crl(store, crl));
+	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+	X509_CRL_free(crl);
+}
+
+int office_verify(struct core *c, const char *ca, const struct blob *cert, struct bytes crl)
+{
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	STACK_OF(X509) *between = sk_X509_new_null();
+	X509 *leaf = office_x509(cert);
+	SCOPED(chain) chain = { 0 };
+	int result;
+
+	OK(ca_chain(c, ca, &chain));
+	for (size_t i = 0; i + 1 < chain.n; i++)
+		sk_X509_push(between, office_x509(&chain.certs[i]));
+	{
+		X509 *root = office_x509(&chain.certs[chain.n - 1]);
+
+		assert_true(X509_STORE_add_cert(store, root));
+		X509_free(root);
+	}
+	if (crl.n)
+		add_crl(store, crl);
+	X509_STORE_set_flags(store, X509_V_FLAG_X509_STRICT | X509_V_FLAG_CHECK_SS_SIGNATURE);
+	assert_true(X509_STORE_CTX_init(ctx, store, leaf, between));
+	X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), clock_now());
+	result = X509_verify_cert(ctx) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
+	X509_STORE_CTX_free(ctx);
+	X509_STORE_free(store);
+	sk_X509_pop_free(between, X509_free);
+	X509_free(leaf);
+	return result;
+}
+
+size_t office_count(const char *token, unsigned long class)
+{
+	CK_OBJECT_CLASS of = class;
+	CK_ATTRIBUTE template = { CKA_CLASS, &of, sizeof of };
+	struct p11_uri uri = { .token = (char *)(uintptr_t)token };
+	CK_SESSION_HANDLE session;
+	CK_OBJECT_HANDLE *found;
+	struct ck_token t;
+	CK_ULONG n;
+
+	OK(ck_module_enter(module));
+	OK(ck_token_one(module, &uri, &t));
+	OK(ck_session_open(module, t.slot, false, &session));
+	OK(ck_login(module, session, CKU_USER, bytes_of(OFFICE_PIN)));
+	OK(ck_find_all(module, session, &template, 1, &found, &n));
+	free(found);
+	ck_session_close(module, session);
+	return n;
+}
+
+static int first_number(void *arg, int n, char **values, char **names)
+{
+	(void)n;
+	(void)names;
+	*(long long *)arg = values[0] ? strtoll(values[0], NULL, 10) : 0;
+	return 0;
+}
+
+long long office_ask(const char *db, const char *sql)
+{
+	long long number = 0;
+	char *why = NULL;
+	sqlite3 *raw;
+
+	assert_int_equal(sqlite3_open(scratch_path(db), &raw), SQLITE_OK);
+	sqlite3_busy_timeout(raw, 10000);
+	if (sqlite3_exec(raw, sql, first_number, &number, &why) != SQLITE_OK)
+		fail_msg("%s: %s", sql, why);
+	sqlite3_close(raw);
+	return number;
+}
+
+void office_sql(const char *db, const char *sql)
+{
+	(void)office_ask(db, sql);
+}

@@ -1,0 +1,50 @@
+/*
+ * office - a back office for tests: a home of its own, two tokens of the module that was built, a
+ * database for each test.
+ *
+ * Everything fails the running test when it does not work.
+ */
+#ifndef INRO_TESTS_LIB_OFFICE_H
+#define INRO_TESTS_LIB_OFFICE_H
+
+#include <openssl/x509.h>
+
+#include "backoffice/core/ca.h"
+#include "backoffice/core/core.h"
+
+#define OFFICE_PIN "123456"
+
+/* Home and module by environment; tokens "ca" and "line".  Once a program, before any other. */
+void office_tokens(void);
+
+/* A back office on the database of that name, by "tester" as administrator. */
+struct core *office_open(const char *db);
+/* The same with other options; o->db is set from `db` unless it is given. */
+struct core *office_open_as(const char *db, struct core_options o);
+/* The options of office_open(). */
+struct core_options office_options(void);
+/* How often a PIN was asked for; what the next askings answer (NULL: none). */
+extern int office_asked;
+extern const char *office_pin;
+
+/* "root" and "issuing" under it, both keys in token "ca", under labels that start with `label`. */
+void office_make_cas(struct core *c, const char *label);
+
+/* Requests made by libcrypto. */
+EVP_PKEY *office_key(const char *type); /* "P-256", "rsa:2048" */
+void office_csr(EVP_PKEY *key, const char *cn, struct buf *ret_der);
+
+/* The certificate and CRL as libcrypto reads them; the caller frees. */
+X509 *office_x509(const struct blob *der);
+/* X509_V_OK or why libcrypto does not accept it: the chain of `ca`, at this clock's time, with this
+ * CRL of the issuing CA (empty: no CRL check). */
+int office_verify(struct core *c, const char *ca, const struct blob *cert, struct bytes crl);
+
+/* Objects of a class in a token. */
+size_t office_count(const char *token, unsigned long class);
+/* A statement run on the database behind the back office's back. */
+void office_sql(const char *db, const char *sql);
+/* A number from there. */
+long long office_ask(const char *db, const char *sql);
+
+#endif

@@ -1,0 +1,515 @@
+/* test_core_issue - from a request to a certificate that libcrypto accepts, and every refusal. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <openssl/x509v3.h>
+
+#include "backoffice/core/audit.h"
+#include "backoffice/core/cred.h"
+#include "backoffice/core/device.h"
+#include "base/clock.h"
+#include "base/cryptoki/cryptoki.h"
+#include "tests/lib/office.h"
+#include "tests/lib/scratch.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+#define DAY	    86400
+
+static EVP_PKEY *ec, *rsa, *weak;
+static char db[32], label[32];
+
+static int group_setup(void **state)
+{
+	(void)state;
+	office_tokens();
+	ec = office_key("P-256");
+	rsa = office_key("rsa:2048");
+	weak = office_key("rsa:1024");
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	EVP_PKEY_free(ec);
+	EVP_PKEY_free(rsa);
+	EVP_PKEY_free(weak);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	static unsigned n;
+
+	snprintf(label, sizeof label, "issue-%u", n++);
+	snprintf(db, sizeof db, "%s.db", label);
+	*state = office_open(db);
+	office_make_cas(*state, label);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	core_close(*state);
+	clock_set_test(0);
+	office_pin = OFFICE_PIN;
+	return 0;
+}
+
+static void add_device(struct core *c, const char *id)
+{
+	SCOPED(device) d = { 0 };
+
+	OK(device_add(c, id, NULL, &d));
+}
+
+static enum inro_err issue_for(struct core *c, EVP_PKEY *key, const char *cn, const char *device,
+			       struct cred *ret)
+{
+	SCOPED(buf) csr = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client", .device = device };
+
+	office_csr(key, cn, &csr);
+	r.csr = buf_bytes(&csr);
+	return cred_issue(c, &r, ret);
+}
+
+static long long count(const char *what)
+{
+	char sql[512];
+
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", what);
+	return office_ask(db, sql);
+}
+
+static void test_issue(void **state)
+{
+	struct core *c = *state;
+	SCOPED(cred) cred = { 0 };
+	SCOPED(device) d = { 0 };
+	X509 *x;
+
+	add_device(c, "dev-0001");
+	OK(issue_for(c, ec, "dev-0001", "dev-0001", &cred));
+	assert_int_equal(cred.state, CRED_ACTIVE);
+	assert_string_equal(cred.device_id, "dev-0001");
+	assert_string_equal(cred.ca_name, "issuing");
+	assert_string_equal(cred.rec.subject, "CN=dev-0001");
+	assert_string_equal(cred.rec.profile, "tls-client");
+	assert_null(cred.reason);
+	assert_int_equal(cred.rec.fingerprint.n, 32);
+	assert_int_equal(cred.rec.key_hash.n, 32);
+	assert_in_range(cred.rec.serial.n, 8, 20);
+	assert_int_equal(cred.rec.serial.p[0] & 0x80, 0);
+	assert_int_equal(office_verify(c, "issuing", &cred.rec.cert, BYTES_NONE), X509_V_OK);
+	x = office_x509(&cred.rec.cert);
+	assert_int_equal(X509_check_purpose(x, X509_PURPOSE_SSL_CLIENT, 0), 1);
+	assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(x), ec), 1);
+	X509_free(x);
+	OK(device_get(c, "dev-0001", &d));
+	assert_int_equal(d.state, DEVICE_ACTIVE);
+}
+
+static void test_rsa_and_japanese(void **state)
+{
+	struct core *c = *state;
+	SCOPED(cred) cred = { 0 };
+
+	OK(issue_for(c, rsa, "プレス機 '1'; --", NULL, &cred));
+	assert_non_null(strstr(cred.rec.subject, "プレス機 '1'"));
+	assert_null(cred.device_id);
+	assert_int_equal(office_verify(c, "issuing", &cred.rec.cert, BYTES_NONE), X509_V_OK);
+}
+
+static void hex_of(const struct blob *b, char *out, size_t cap)
+{
+	SCOPED(buf) text = { 0 };
+
+	buf_add_hex(&text, blob_bytes(b));
+	buf_add_u8(&text, 0);
+	OK(buf_err(&text));
+	snprintf(out, cap, "%s", (const char *)text.p);
+}
+
+static void gives(struct core *c, const char *ref, int64_t id)
+{
+	SCOPED(cred) cred = { 0 };
+
+	OK(cred_get(c, ref, &cred));
+	assert_int_equal(cred.rec.id, id);
+}
+
+static void test_names_of_a_certificate(void **state)
+{
+	static const char *const none[] = { "999", "id:x", "serial:00",	 "sha256:0011",
+					    "zz",  "-1",   "0123456789", "1 OR 1=1" };
+	struct core *c = *state;
+	SCOPED(cred) cred = { 0 };
+	char hex[80], ref[100];
+
+	OK(issue_for(c, ec, "x", NULL, &cred));
+	snprintf(ref, sizeof ref, "%lld", (long long)cred.rec.id);
+	gives(c, ref, cred.rec.id);
+	snprintf(ref, sizeof ref, "id:%lld", (long long)cred.rec.id);
+	gives(c, ref, cred.rec.id);
+	hex_of(&cred.rec.serial, hex, sizeof hex);
+	gives(c, hex, cred.rec.id);
+	snprintf(ref, sizeof ref, "serial:00%s", hex);
+	gives(c, ref, cred.rec.id);
+	hex_of(&cred.rec.fingerprint, hex, sizeof hex);
+	gives(c, hex, cred.rec.id);
+	snprintf(ref, sizeof ref, "sha256:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6);
+	gives(c, ref, cred.rec.id);
+	cred_clear(&cred);
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		FAILS(INRO_E_NOT_FOUND, cred_get(c, none[i], &cred));
+	FAILS(INRO_E_ARG, cred_get(c, "", &cred));
+	FAILS(INRO_E_ARG, cred_get(c, NULL, &cred));
+}
+
+static void test_lists(void **state)
+{
+	const enum cred_state active = CRED_ACTIVE, expired = CRED_EXPIRED;
+	const struct {
+		struct cred_filter f;
+		int64_t later;
+		size_t n;
+	} cases[] = {
+		{ { .device = "d1" }, 0, 2 },
+		{ { .device = "d2" }, 0, 1 },
+		{ { .ca = "issuing" }, 0, 3 },
+		{ { .ca = "root" }, 0, 2 }, /* its own and the issuing CA's */
+		{ { .state = &active }, 0, 5 },
+		{ { .state = &expired }, 0, 0 },
+		{ { .due_days = 30 }, 0, 0 },
+		{ { .due_days = 30 }, 380 * DAY, 3 },
+		{ { .due_days = 30, .device = "d1" }, 380 * DAY, 2 },
+		{ { .state = &expired }, 400 * DAY, 3 },
+		{ { .state = &expired, .device = "d2" }, 400 * DAY, 1 },
+		{ { .state = &active }, 400 * DAY, 2 },
+	};
+	struct core *c = *state;
+	int64_t now = clock_now();
+
+	add_device(c, "d1");
+	add_device(c, "d2");
+	for (int i = 0; i < 3; i++) {
+		SCOPED(cred) cred = { 0 };
+
+		OK(issue_for(c, ec, i < 2 ? "d1" : "d2", i < 2 ? "d1" : "d2", &cred));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		SCOPED(cred_list) l = { 0 };
+
+		clock_set_test(now + cases[i].later);
+		OK(cred_find(c, &cases[i].f, NULL, &l));
+		if (l.n != cases[i].n)
+			fail_msg("case %zu: %zu", i, l.n);
+	}
+	{
+		const struct cred_filter nobody = { .device = "nobody" };
+		SCOPED(cred_list) l = { 0 };
+
+		FAILS(INRO_E_NOT_FOUND, cred_find(c, &nobody, NULL, &l));
+	}
+}
+
+static void refused(struct core *c, const struct cred_request *r, enum inro_err e, bool recorded)
+{
+	long long before = count("credential"), events = count("event WHERE outcome = 'refused'");
+	SCOPED(cred) cred = { 0 };
+
+	FAILS(e, cred_issue(c, r, &cred));
+	assert_int_equal(count("credential"), before);
+	assert_int_equal(count("event WHERE outcome = 'refused'"), events + recorded);
+}
+
+static void test_refused_requests(void **state)
+{
+	struct core *c = *state;
+	SCOPED(buf) good = { 0 };
+	SCOPED(buf) poor = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
+
+	office_csr(ec, "x", &good);
+	office_csr(weak, "x", &poor);
+	r.csr = buf_bytes(&poor);
+	refused(c, &r, INRO_E_POLICY, true);
+	r.csr = buf_bytes(&good);
+	r.profile = "no-such-profile";
+	refused(c, &r, INRO_E_NOT_FOUND, false);
+	r.profile = NULL;
+	refused(c, &r, INRO_E_ARG, false);
+	r.profile = "sub-ca";
+	refused(c, &r, INRO_E_POLICY, true);
+	r.profile = "tls-client";
+	r.ca = "nobody";
+	refused(c, &r, INRO_E_NOT_FOUND, false);
+	r.ca = "'; DROP TABLE ca; --";
+	refused(c, &r, INRO_E_ARG, false);
+	r.ca = "issuing";
+	r.device = "nobody";
+	refused(c, &r, INRO_E_NOT_FOUND, false);
+	r.device = NULL;
+	r.csr = bytes_of("hello");
+	refused(c, &r, INRO_E_SYNTAX, false);
+	r.csr = BYTES_NONE;
+	refused(c, &r, INRO_E_SYNTAX, false);
+	good.p[good.n - 1] ^= 1; /* the signature's last octet */
+	r.csr = buf_bytes(&good);
+	refused(c, &r, INRO_E_SIGNATURE, true);
+}
+
+static void test_refused_devices(void **state)
+{
+	struct core *c = *state;
+	SCOPED(buf) csr = { 0 };
+	SCOPED(device) d = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client", .device = "d" };
+	size_t n;
+
+	office_csr(ec, "d", &csr);
+	r.csr = buf_bytes(&csr);
+	add_device(c, "d");
+	OK(device_switch(c, "d", VERB_DISABLE, NULL, &d));
+	refused(c, &r, INRO_E_STATE, true);
+	OK(device_delete(c, "d", NULL, &n));
+	refused(c, &r, INRO_E_NOT_FOUND, false);
+	office_csr(ec, "somebody-else", &csr);
+	r.csr = buf_bytes(&csr);
+	add_device(c, "d");
+	refused(c, &r, INRO_E_POLICY, true);
+}
+
+static void test_pins(void **state)
+{
+	struct core *c;
+	struct core_options o = office_options();
+	SCOPED(buf) csr = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
+	SCOPED(cred) cred = { 0 };
+
+	(void)state;
+	office_csr(ec, "x", &csr);
+	r.csr = buf_bytes(&csr);
+	o.ask_pin = NULL;
+	c = office_open_as(db, o);
+	refused(c, &r, INRO_E_PIN_MISSING, true);
+	core_close(c);
+	c = office_open(db);
+	office_pin = NULL;
+	refused(c, &r, INRO_E_PIN_MISSING, true);
+	office_pin = "000000";
+	refused(c, &r, INRO_E_PIN_WRONG, true);
+	office_pin = OFFICE_PIN;
+	office_asked = 0;
+	OK(cred_issue(c, &r, &cred));
+	cred_clear(&cred);
+	OK(cred_issue(c, &r, &cred));
+	assert_int_equal(office_asked, 1);
+	core_close(c);
+}
+
+static void test_a_missing_token(void **state)
+{
+	SCOPED(buf) csr = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
+
+	office_csr(ec, "x", &csr);
+	r.csr = buf_bytes(&csr);
+	office_sql(db, "UPDATE ca SET key_uri = 'pkcs11:token=gone;object=x;type=private'");
+	refused(*state, &r, INRO_E_NOT_FOUND, false);
+	/* Another CA's key: found, but not the one in the certificate. */
+	office_sql(db, "UPDATE ca SET key_uri = (SELECT key_uri FROM credential WHERE own_ca = 1)");
+	refused(*state, &r, INRO_E_CONFIG, true);
+}
+
+static void test_days(void **state)
+{
+	struct core *c = *state;
+	SCOPED(buf) csr = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client", .days = 5 };
+	SCOPED(cred) cred = { 0 };
+	int64_t now = clock_now();
+
+	office_csr(ec, "x", &csr);
+	r.csr = buf_bytes(&csr);
+	OK(cred_issue(c, &r, &cred));
+	assert_in_range(cred.rec.not_after, now + 5 * DAY - 1, now + 5 * DAY + 60);
+	r.days = 4000000;
+	refused(c, &r, INRO_E_ARG, false);
+}
+
+static void test_cas(void **state)
+{
+	struct core *c = *state;
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(ca_list) l = { 0 };
+	SCOPED(chain) chain = { 0 };
+	SCOPED(cred) own = { 0 };
+	char ref[32];
+
+	OK(ca_get(c, "issuing", &v));
+	assert_string_equal(v.parent_name, "root");
+	assert_null(v.why_not);
+	assert_string_equal(v.rec.profile, "sub-ca");
+	assert_string_equal(v.rec.subject, "CN=Issuing,O=Example");
+	OK(ca_find(c, NULL, &l));
+	assert_int_equal(l.n, 2);
+	assert_null(l.items[0].parent_name);
+	OK(ca_chain(c, "issuing", &chain));
+	assert_int_equal(chain.n, 2);
+	assert_int_equal(office_verify(c, "root", &chain.certs[0], BYTES_NONE), X509_V_OK);
+	assert_int_equal(office_verify(c, "root", &chain.certs[1], BYTES_NONE), X509_V_OK);
+	snprintf(ref, sizeof ref, "%lld", (long long)v.credential);
+	OK(cred_get(c, ref, &own));
+	assert_string_equal(own.own_ca_name, "issuing");
+	assert_string_equal(own.ca_name, "root");
+}
+
+static void ca_refused(struct core *c, const struct ca_request *r, enum inro_err e)
+{
+	size_t keys = office_count("ca", CKO_PRIVATE_KEY),
+	       pubs = office_count("ca", CKO_PUBLIC_KEY);
+	long long cas = count("ca"), creds = count("credential");
+	SCOPED(ca_view) v = { 0 };
+
+	FAILS(e, ca_create(c, r, &v));
+	assert_int_equal(office_count("ca", CKO_PRIVATE_KEY), keys);
+	assert_int_equal(office_count("ca", CKO_PUBLIC_KEY), pubs);
+	assert_int_equal(count("ca"), cas);
+	assert_int_equal(count("credential"), creds);
+}
+
+static void test_refused_cas(void **state)
+{
+	const struct ca_request good = { .name = "new", .subject = "CN=New", .token = "ca" };
+	struct core *c = *state;
+	struct ca_request r = good;
+
+	r.name = "root";
+	ca_refused(c, &r, INRO_E_EXISTS);
+	r.name = "a b";
+	ca_refused(c, &r, INRO_E_ARG);
+	r = good;
+	r.subject = "";
+	ca_refused(c, &r, INRO_E_ARG);
+	r.subject = "New";
+	ca_refused(c, &r, INRO_E_SYNTAX);
+	r = good;
+	r.parent = "nobody";
+	ca_refused(c, &r, INRO_E_NOT_FOUND);
+	r.parent = "issuing"; /* path length 0 */
+	ca_refused(c, &r, INRO_E_POLICY);
+	r = good;
+	r.profile = "tls-client";
+	ca_refused(c, &r, INRO_E_POLICY);
+	r.profile = "nothing";
+	ca_refused(c, &r, INRO_E_NOT_FOUND);
+	r = good;
+	r.key_type = "rsa-17";
+	ca_refused(c, &r, INRO_E_UNSUPPORTED);
+	r = good;
+	r.key_type = "rsa-2048"; /* the profile wants 3072 */
+	ca_refused(c, &r, INRO_E_POLICY);
+	r = good;
+	r.key_uri = "pkcs11:token=ca;object=x";
+	ca_refused(c, &r, INRO_E_ARG);
+	r.token = NULL;
+	ca_refused(c, &r, INRO_E_NOT_FOUND);
+	r = good;
+	r.token = "nowhere";
+	ca_refused(c, &r, INRO_E_NOT_FOUND);
+}
+
+static void test_a_ca_on_a_key_that_is_there(void **state)
+{
+	struct core *c = *state;
+	SCOPED(ca_view) root = { 0 };
+	SCOPED(ca_view) v = { 0 };
+	struct ca_request r = { .name = "twin", .subject = "CN=Twin" };
+
+	OK(ca_get(c, "root", &root));
+	r.key_uri = root.rec.key_uri;
+	OK(ca_create(c, &r, &v));
+	assert_string_equal(v.rec.key_uri, root.rec.key_uri);
+	r.subject = "nonsense";
+	r.name = "third";
+	ca_refused(c, &r, INRO_E_SYNTAX); /* and the key is not deleted */
+}
+
+static void test_revoked_ca_issues_nothing(void **state)
+{
+	const struct cred_revocation why = { .reason = "cACompromise" };
+	struct core *c = *state;
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(cred) own = { 0 };
+	SCOPED(cred) cred = { 0 };
+	char ref[32];
+
+	OK(ca_get(c, "root", &v));
+	snprintf(ref, sizeof ref, "%lld", (long long)v.credential);
+	OK(cred_move(c, ref, VERB_HOLD, NULL, &own));
+	FAILS(INRO_E_STATE, issue_for(c, ec, "x", NULL, &cred));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "root"));
+	cred_clear(&own);
+	OK(cred_move(c, ref, VERB_RELEASE, NULL, &own));
+	OK(issue_for(c, ec, "x", NULL, &cred));
+	cred_clear(&cred);
+	cred_clear(&own);
+	ca_view_clear(&v);
+	OK(ca_get(c, "issuing", &v));
+	snprintf(ref, sizeof ref, "%lld", (long long)v.credential);
+	OK(cred_revoke(c, ref, &why, &own));
+	assert_string_equal(own.reason, "cACompromise");
+	ca_view_clear(&v);
+	OK(ca_get(c, "issuing", &v));
+	assert_int_equal(v.rec.state, CA_REVOKED);
+	assert_string_equal(v.why_not, "it is revoked");
+	FAILS(INRO_E_STATE, issue_for(c, ec, "x", NULL, &cred));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "revoked"));
+}
+
+static void test_retired_and_expired_ca(void **state)
+{
+	struct core *c = *state;
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(cred) cred = { 0 };
+
+	clock_set_test(clock_now() + INT64_C(3660) * DAY);
+	FAILS(INRO_E_STATE, issue_for(c, ec, "x", NULL, &cred));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "expired"));
+	clock_set_test(0);
+	OK(ca_move(c, "root", VERB_RETIRE, "the end", &v));
+	assert_int_equal(v.rec.state, CA_RETIRED);
+	FAILS(INRO_E_STATE, issue_for(c, ec, "x", NULL, &cred));
+	ca_view_clear(&v);
+	FAILS(INRO_E_STATE, ca_move(c, "root", VERB_RETIRE, NULL, &v));
+	FAILS(INRO_E_ARG, ca_move(c, "root", VERB_REVOKE, NULL, &v));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_issue, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rsa_and_japanese, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names_of_a_certificate, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_requests, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_devices, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pins, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_missing_token, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_days, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cas, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_cas, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_ca_on_a_key_that_is_there, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_revoked_ca_issues_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retired_and_expired_ca, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
