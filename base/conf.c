@@ -9,6 +9,7 @@
 #define CONF_DEFAULT   "/etc/inro/inro.conf"
 #define CONF_MAX_SIZE  ((size_t)1 << 20)
 #define CONF_MAX_ITEMS 4096
+#define SECTION_MAX    50 /* inih keeps 49 bytes of a name; the line has two brackets */
 
 struct conf_item {
 	char *section, *key, *value;
@@ -82,19 +83,51 @@ static enum inro_err parse(struct conf *c, const char *text)
 	return INRO_OK;
 }
 
+static struct bytes take_line(struct bytes *text)
+{
+	const uint8_t *end = memchr(text->p, '\n', text->n);
+	struct bytes line = BYTES(text->p, end ? (size_t)(end - text->p) : text->n);
+
+	*text = BYTES(text->p + line.n + (end != NULL), text->n - line.n - (end != NULL));
+	while (line.n && (line.p[0] == ' ' || line.p[0] == '\t'))
+		line = BYTES(line.p + 1, line.n - 1);
+	return line;
+}
+
+/* inih cuts long lines and section names without a word, and takes an indented line for more of
+ * the value above it. */
+static enum inro_err tidy(struct bytes text, const char *name, struct buf *ret)
+{
+	for (int n = 1; text.n; n++) {
+		struct bytes line = take_line(&text);
+		size_t max = line.n && line.p[0] == '[' ? SECTION_MAX : INI_MAX_LINE - 3;
+
+		if (line.n && memchr(line.p, 0, line.n))
+			return err_set(INRO_E_CONFIG, "%s, line %d: has a NUL byte in it", name, n);
+		if (line.n > max && line.p[0] != '#' && line.p[0] != ';')
+			return err_set(INRO_E_CONFIG, "%s, line %d: longer than %zu bytes", name, n,
+				       max);
+		buf_add(ret, line.n > max ? BYTES(line.p, max) : line);
+		buf_add_u8(ret, '\n');
+	}
+	return buf_err(ret);
+}
+
 enum inro_err conf_parse(struct bytes text, const char *name, struct conf **ret)
 {
 	AUTO(conf_free_ptr) struct conf *c = calloc(1, sizeof *c);
-	AUTO(free_chars) char *copy = text.n ? strndup((const char *)text.p, text.n) : strdup("");
-	enum inro_err e;
+	AUTO(free_chars) char *lines = NULL;
+	SCOPED(buf) tidied = { 0 };
+	enum inro_err e = tidy(text, name, &tidied);
 
+	if (e)
+		return e;
+	lines = buf_take_str(&tidied);
 	if (c)
 		c->name = strdup(name);
-	if (!c || !c->name || !copy)
+	if (!c || !c->name || !lines)
 		return INRO_E_NO_MEMORY;
-	if (strlen(copy) != text.n)
-		return err_set(INRO_E_CONFIG, "%s: has a NUL byte in it", name);
-	e = parse(c, copy);
+	e = parse(c, lines);
 	if (e)
 		return e;
 	*ret = c;

@@ -25,13 +25,18 @@ static const struct errno_row errno_rows[] = {
 	{ ENOMEM, INRO_E_NO_MEMORY }, { ENAMETOOLONG, INRO_E_ARG },
 };
 
-enum inro_err file_err(int err, const char *path)
+enum inro_err file_err_code(int err)
 {
-	enum inro_err code = INRO_E_IO;
-
 	for (size_t i = 0; i < ARRAY_LEN(errno_rows); i++)
 		if (errno_rows[i].err == err)
-			code = errno_rows[i].code;
+			return errno_rows[i].code;
+	return INRO_E_IO;
+}
+
+enum inro_err file_err(int err, const char *path)
+{
+	enum inro_err code = file_err_code(err);
+
 	return err_set(code, "%s: %s", path, strerror(err));
 }
 

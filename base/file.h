@@ -29,6 +29,8 @@ MUST_CHECK enum inro_err file_lock(const char *path, int timeout_ms, int *ret_fd
 
 /* errno of a failed call as our code, with "path: strerror" as detail. */
 enum inro_err file_err(int err, const char *path);
+/* The code alone; INRO_E_IO for what has none of its own. */
+enum inro_err file_err_code(int err);
 
 /* dir + "/" + name in memory of the caller's; NULL when there is none. */
 char *file_join(const char *dir, const char *name);

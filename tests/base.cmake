@@ -1,6 +1,9 @@
 # tests of base
 inro_library(inro_testlib SOURCES lib/scratch.c)
 
+foreach(test bytes clock conf der err file secret)
+	inro_test(unit/test_${test}.c LINKS inro_base inro_testlib)
+endforeach()
 inro_test(unit/test_db.c LINKS inro_db inro_testlib)
 inro_test(unit/test_uri.c LINKS inro_cryptoki inro_testlib)
 inro_fuzz(fuzz/fuzz_uri.c CORPUS fuzz/corpus/uri LINKS inro_cryptoki)

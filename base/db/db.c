@@ -115,25 +115,50 @@ static enum inro_err refuse_version(const struct db *d, const struct db_schema *
 		       d->what, d->path, (long long)v, schema->n);
 }
 
-/* The version of a store that is ours; 0 for an empty file. */
-static enum inro_err identify(struct db *d, const struct db_schema *schema, int64_t *ret_version)
+struct identity {
+	int64_t application, version, tables;
+};
+
+static enum inro_err read_identity(struct db *d, struct identity *ret)
 {
-	int64_t id = 0, version = 0, tables = 0;
-	enum inro_err e = db_query_int(d, "PRAGMA application_id", &id);
+	enum inro_err e = db_query_int(d, "PRAGMA application_id", &ret->application);
 
 	if (e == INRO_OK)
-		e = db_query_int(d, "PRAGMA user_version", &version);
+		e = db_query_int(d, "PRAGMA user_version", &ret->version);
 	if (e == INRO_OK)
-		e = db_query_int(d, "SELECT count(*) FROM sqlite_schema", &tables);
+		e = db_query_int(d, "SELECT count(*) FROM sqlite_schema", &ret->tables);
+	return e;
+}
+
+/* The version of a store that is ours, 0 for an empty file.  In a transaction, since another
+ * program may just be making the store. */
+static enum inro_err identify(struct db *d, const struct db_schema *schema, int64_t *ret_version)
+{
+	struct identity is = { 0 };
+	enum inro_err e = read_identity(d, &is);
+
 	if (e != INRO_OK)
 		return e;
-	if ((uint32_t)id != schema->application_id && (id || version || tables))
+	if ((uint32_t)is.application != schema->application_id &&
+	    (is.application || is.version || is.tables))
 		return err_set(INRO_E_DAMAGED, "'%s' is not a %s (application id %lld)", d->path,
-			       d->what, (long long)id);
-	if (version < 0 || (uint64_t)version > schema->n)
-		return refuse_version(d, schema, version);
-	*ret_version = version;
+			       d->what, (long long)is.application);
+	if (is.version < 0 || (uint64_t)is.version > schema->n)
+		return refuse_version(d, schema, is.version);
+	*ret_version = is.version;
 	return INRO_OK;
+}
+
+static enum inro_err identify_file(struct db *d, const struct db_schema *schema,
+				   int64_t *ret_version)
+{
+	enum inro_err e = db_begin_read(d);
+
+	if (e != INRO_OK)
+		return e;
+	e = identify(d, schema, ret_version);
+	db_rollback(d);
+	return e;
 }
 
 static enum inro_err set_pragma(struct db *d, const char *name, uint32_t value)
@@ -186,7 +211,7 @@ static enum inro_err migrate(struct db *d, const struct db_schema *schema, int64
 	return e;
 }
 
-static enum inro_err set_wal(struct db *d)
+static enum inro_err set_wal_once(struct db *d)
 {
 	struct db_stmt *s;
 	enum inro_err e = db_stmt(d, "PRAGMA journal_mode = WAL", &s);
@@ -205,6 +230,19 @@ static enum inro_err set_wal(struct db *d)
 	return e;
 }
 
+/* Two programs that make one file would each wait for the other's shared lock: SQLite then tells
+ * one of them at once, without asking the busy handler, to let go and try again. */
+static enum inro_err set_wal(struct db *d)
+{
+	enum inro_err e;
+	int tries = 0;
+
+	do {
+		e = set_wal_once(d);
+	} while (e == INRO_E_BUSY && busy_wait(d, tries++));
+	return e;
+}
+
 static enum inro_err make_durable(struct db *d)
 {
 	enum inro_err e = set_wal(d);
@@ -218,7 +256,7 @@ static enum inro_err make_durable(struct db *d)
 static enum inro_err admit(struct db *d, enum db_mode mode, const struct db_schema *schema)
 {
 	int64_t version = 0;
-	enum inro_err e = identify(d, schema, &version);
+	enum inro_err e = identify_file(d, schema, &version);
 
 	if (e != INRO_OK)
 		return e;

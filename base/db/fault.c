@@ -1,9 +1,9 @@
 /* fault - SQLite's results as our errors: one table, the extended code before the primary one. */
 #include "base/db/internal.h"
 
-#include <errno.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 
 struct fault {
@@ -70,24 +70,6 @@ enum inro_err db_code(int rc)
 	return fault_find(rc)->err;
 }
 
-/* What the operating system said is nearer to the cause than SQLite's code, where both know. */
-static enum inro_err system_code(int errnum, enum inro_err otherwise)
-{
-	switch (errnum) {
-	case ENOSPC:
-	case EDQUOT:
-		return INRO_E_FULL;
-	case EACCES:
-	case EPERM:
-	case EROFS:
-		return INRO_E_ACCESS;
-	case ENOENT:
-		return INRO_E_NOT_FOUND;
-	default:
-		return otherwise;
-	}
-}
-
 enum inro_err db_fail(const struct db *d, int rc, const char *doing)
 {
 	const struct fault *f = fault_find(rc);
@@ -98,8 +80,8 @@ enum inro_err db_fail(const struct db *d, int rc, const char *doing)
 
 	if (d->sqlite && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN))
 		errnum = sqlite3_system_errno(d->sqlite);
-	if (errnum)
-		e = system_code(errnum, e);
+	if (errnum) /* nearer to the cause than SQLite's code */
+		e = file_err_code(errnum);
 	log_debug("sqlite %d at %s of %s: %s", rc, doing, d->path, words);
 	return err_set(e, "%s '%s': %s%s%s%s%s", d->what, d->path, words, errnum ? ", " : "",
 		       errnum ? strerror(errnum) : "", f->advice ? "; " : "",

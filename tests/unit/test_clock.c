@@ -1,0 +1,44 @@
+/* test_clock - the time that a test sets, the one that never jumps, and how it is written. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <time.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+
+static void test_set(void **state)
+{
+	int64_t steady = clock_monotonic_ms();
+
+	(void)state;
+	clock_set_test(1000000);
+	assert_in_range(clock_now(), 1000000, 1000001);
+	assert_in_range(clock_now_ms(), 1000000000, 1000001000);
+	assert_in_range(clock_monotonic_ms() - steady, 0, 1000);
+	clock_set_test(0);
+	assert_in_range(clock_now() - (int64_t)time(NULL), 0, 1);
+}
+
+static void test_format(void **state)
+{
+	char out[21];
+
+	(void)state;
+	clock_format(0, out, sizeof out);
+	assert_string_equal(out, "1970-01-01T00:00:00Z");
+	clock_format(1795223387, out, sizeof out);
+	assert_string_equal(out, "2026-11-21T01:09:47Z");
+	clock_format(253402300799, out, sizeof out);
+	assert_string_equal(out, "9999-12-31T23:59:59Z");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_format),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,273 @@
+/* test_file - files are whole or absent, private, bounded; locks hold between processes. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "tests/lib/scratch.h"
+
+#define OK(x) assert_int_equal(x, INRO_OK)
+
+static void assert_content(const char *path, const char *want)
+{
+	SCOPED(buf) b = { 0 };
+
+	OK(file_read(path, 1000, &b));
+	assert_true(bytes_is(buf_bytes(&b), want));
+}
+
+static unsigned mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static int files_in(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	int n = -2; /* . and .. */
+
+	assert_non_null(d);
+	while ((entry = readdir(d)))
+		n++;
+	closedir(d);
+	return n;
+}
+
+static void test_write(void **state)
+{
+	const char *path = scratch_path("w/file");
+
+	(void)state;
+	OK(file_make_dir(scratch_path("w")));
+	OK(file_write(path, 0600, bytes_of("one")));
+	assert_content(path, "one");
+	assert_int_equal(mode_of(path), 0600);
+	OK(file_write(path, 0644, bytes_of("two")));
+	assert_content(path, "two");
+	assert_int_equal(mode_of(path), 0644);
+	assert_int_equal(file_write_new(path, 0600, bytes_of("three")), INRO_E_EXISTS);
+	assert_content(path, "two");
+	OK(file_write_new(scratch_path("w/new"), 0600, BYTES_NONE));
+	assert_content(scratch_path("w/new"), "");
+	assert_int_equal(mode_of(scratch_path("w/new")), 0600);
+	assert_int_equal(files_in(scratch_path("w")), 2); /* no temporaries stay */
+	assert_int_equal(file_write(scratch_path("none/file"), 0600, BYTES_NONE), INRO_E_NOT_FOUND);
+	assert_non_null(strstr(err_detail(INRO_E_NOT_FOUND), "none/file"));
+}
+
+static int write_too_much(void *arg)
+{
+	struct rlimit small = { 1000, 1000 };
+	static const uint8_t content[5000];
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (setrlimit(RLIMIT_FSIZE, &small) != 0)
+		return 99;
+	return file_write(arg, 0600, BYTES(content, sizeof content)) == INRO_E_FULL ? 0 : 1;
+}
+
+static void test_failed_write_keeps_the_old(void **state)
+{
+	char path[600];
+
+	(void)state;
+	OK(file_make_dir(scratch_path("full")));
+	strncpy(path, scratch_path("full/file"), sizeof path - 1);
+	path[sizeof path - 1] = '\0';
+	OK(file_write(path, 0600, bytes_of("old")));
+	assert_int_equal(scratch_child(write_too_much, path), 0);
+	assert_content(path, "old");
+	assert_int_equal(files_in(scratch_path("full")), 1);
+}
+
+static void test_read_bound(void **state)
+{
+	const char *path = scratch_file("bound", "12345", 5);
+	SCOPED(buf) b = { 0 };
+
+	(void)state;
+	OK(file_read(path, 5, &b));
+	assert_int_equal(b.n, 5);
+	buf_reset(&b);
+	assert_int_equal(file_read(path, 4, &b), INRO_E_TOO_BIG);
+	assert_non_null(strstr(err_detail(INRO_E_TOO_BIG), "bound"));
+	assert_int_equal(file_read("/dev/zero", 100000, &b), INRO_E_TOO_BIG);
+	assert_int_equal(file_read(scratch_path("none"), 10, &b), INRO_E_NOT_FOUND);
+	assert_int_equal(file_read(scratch_dir(), 10, &b), INRO_E_IO);
+	assert_int_equal(file_read("/dev/null/x", 10, &b), INRO_E_NOT_FOUND);
+}
+
+static int read_unreadable(void *arg)
+{
+	SCOPED(buf) b = { 0 };
+
+	if (geteuid() == 0 && (setegid(65534) != 0 || seteuid(65534) != 0))
+		return 99;
+	return file_read(arg, 10, &b) == INRO_E_ACCESS ? 0 : 1;
+}
+
+static void test_unreadable(void **state)
+{
+	char path[600];
+
+	(void)state;
+	strncpy(path, scratch_file("secret", "x", 1), sizeof path - 1);
+	path[sizeof path - 1] = '\0';
+	assert_int_equal(chmod(scratch_dir(), 0755), 0);
+	assert_int_equal(chmod(path, 0000), 0);
+	assert_int_equal(scratch_child(read_unreadable, path), 0);
+}
+
+static void assert_secret(const char *content, size_t n, const char *want)
+{
+	SCOPED(secret) s = { 0 };
+
+	OK(file_read_secret(scratch_file("pin", content, n), &s));
+	assert_true(bytes_is(secret_bytes(&s), want));
+}
+
+static void test_read_secret(void **state)
+{
+	SCOPED(secret) s = { 0 };
+	char longest[300];
+	int ends[2];
+
+	(void)state;
+	assert_secret("1234\n", 5, "1234");
+	assert_secret("1234", 4, "1234");
+	assert_secret("1234\r\n", 6, "1234");
+	assert_secret(" 12 \nmore\n", 10, " 12 ");
+	assert_secret("\n", 1, "");
+	memset(longest, 'x', sizeof longest);
+	longest[255] = '\n';
+	OK(file_read_secret(scratch_file("pin", longest, 256), &s));
+	assert_int_equal(s.n, 255);
+	secret_clear(&s);
+	longest[255] = 'x';
+	assert_int_equal(file_read_secret(scratch_file("pin", longest, 256), &s), INRO_E_TOO_BIG);
+	assert_null(strstr(err_detail(INRO_E_TOO_BIG), "xxx"));
+	assert_int_equal(file_read_secret(scratch_path("none"), &s), INRO_E_NOT_FOUND);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "12", 2), 2);
+	assert_int_equal(write(ends[1], "34\n", 3), 3);
+	assert_true(snprintf(longest, sizeof longest, "/dev/fd/%d", ends[0]) > 0);
+	OK(file_read_secret(longest, &s)); /* the writer's end stays open */
+	assert_true(bytes_is(secret_bytes(&s), "1234"));
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void test_make_dir(void **state)
+{
+	(void)state;
+	OK(file_make_dir(scratch_path("d/e/f")));
+	assert_int_equal(mode_of(scratch_path("d")), 0700);
+	assert_int_equal(mode_of(scratch_path("d/e/f")), 0700);
+	OK(file_make_dir(scratch_path("d/e/f")));
+	OK(file_make_dir(scratch_path("d/e/g/")));
+	OK(file_sync_dir(scratch_path("d")));
+	scratch_file("d/file", "", 0);
+	assert_int_equal(file_make_dir(scratch_path("d/file")), INRO_E_NOT_FOUND);
+	assert_int_equal(file_make_dir(scratch_path("d/file/x")), INRO_E_NOT_FOUND);
+	assert_int_equal(file_sync_dir(scratch_path("none")), INRO_E_NOT_FOUND);
+	assert_int_not_equal(file_make_dir(""), INRO_OK);
+}
+
+static int lock_in_child(void *arg)
+{
+	int fd;
+
+	return (int)file_lock(arg, 30, &fd);
+}
+
+static void test_lock(void **state)
+{
+	char path[600];
+	int fd = -1, again = -1;
+	int64_t start = clock_monotonic_ms();
+
+	(void)state;
+	strncpy(path, scratch_path("lock"), sizeof path - 1);
+	path[sizeof path - 1] = '\0';
+	OK(file_lock(path, 0, &fd));
+	assert_int_equal(mode_of(path), 0600);
+	assert_int_equal(scratch_child(lock_in_child, path), INRO_E_BUSY);
+	assert_true(clock_monotonic_ms() - start >= 30);
+	assert_int_equal(file_lock(path, 0, &again), INRO_E_BUSY); /* not for a second time here */
+	close(fd);
+	assert_int_equal(scratch_child(lock_in_child, path), INRO_OK);
+	assert_int_equal(file_lock(scratch_path("none/lock"), 0, &fd), INRO_E_NOT_FOUND);
+}
+
+static void test_home(void **state)
+{
+	AUTO(free_chars) char *home = NULL;
+
+	(void)state;
+	setenv("INRO_HOME", scratch_path("home/sub"), 1);
+	OK(file_home(false, &home));
+	assert_string_equal(home, scratch_path("home/sub"));
+	assert_int_equal(access(home, F_OK), -1);
+	free_chars(&home);
+	OK(file_home(true, &home));
+	assert_int_equal(mode_of(home), 0700);
+	free_chars(&home);
+	scratch_file("home/file", "", 0);
+	setenv("INRO_HOME", scratch_path("home/file/x"), 1);
+	assert_int_equal(file_home(true, &home), INRO_E_NOT_FOUND);
+	assert_non_null(strstr(err_detail(INRO_E_NOT_FOUND), "INRO_HOME"));
+	assert_null(home);
+	unsetenv("INRO_HOME");
+}
+
+static void test_err(void **state)
+{
+	(void)state;
+	assert_int_equal(file_err(ENOENT, "x"), INRO_E_NOT_FOUND);
+	assert_int_equal(file_err(EEXIST, "x"), INRO_E_EXISTS);
+	assert_int_equal(file_err(EROFS, "x"), INRO_E_ACCESS);
+	assert_int_equal(file_err(ENOSPC, "x"), INRO_E_FULL);
+	assert_int_equal(file_err(EIO, "x"), INRO_E_IO);
+	assert_string_equal(err_detail(INRO_E_IO), "x: Input/output error");
+}
+
+static void test_join(void **state)
+{
+	AUTO(free_chars) char *path = file_join("a", "b");
+
+	(void)state;
+	assert_string_equal(path, "a/b");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_failed_write_keeps_the_old),
+		cmocka_unit_test(test_read_bound),
+		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_read_secret),
+		cmocka_unit_test(test_make_dir),
+		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_home),
+		cmocka_unit_test(test_err),
+		cmocka_unit_test(test_join),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
