@@ -22,11 +22,11 @@ struct core;
 typedef enum inro_err core_pin_fn(void *arg, const char *token, struct secret *ret);
 
 struct core_options {
-	const char *db;	    /* as store_open() */
-	const char *module; /* Cryptoki module of the tokens; NULL as ck_module_open() */
-	const char *actor;  /* who is at work; NULL: the operating system's user name */
-	const char *tenant; /* NULL: "default" */
-	enum role role;
+	const char *db;	      /* as store_open() */
+	const char *module;   /* Cryptoki module of the tokens; NULL as ck_module_open() */
+	const char *actor;    /* who is at work; NULL: the operating system's user name */
+	const char *tenant;   /* NULL: "default" */
+	enum role role;	      /* what this person may do; 0 is the auditor: read only */
 	core_pin_fn *ask_pin; /* NULL: every use of a private key fails with INRO_E_PIN_MISSING */
 	void *ask_arg;
 };

@@ -12,6 +12,7 @@
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/san.h"
+#include "base/log.h"
 
 struct ring_key {
 	struct ring_key *next;
@@ -249,9 +250,11 @@ void new_key_clear(struct new_key *k)
 {
 	size_t n;
 
-	/* A key that can't be deleted now is still only a key: nothing was certified. */
-	if (k->key && !k->keep)
-		(void)!token_delete(k->token, token_key_id(k->key), TOKEN_ALL, &n);
+	/* A key that can't be deleted now is only a key: nothing was certified for it. */
+	if (k->key && !k->keep &&
+	    token_delete(k->token, token_key_id(k->key), TOKEN_ALL, &n) != INRO_OK)
+		log_debug("the unused key '%s' stays in token '%s'", token_key_label(k->key),
+			  token_label(k->token));
 	token_key_free(k->key);
 	*k = (struct new_key) { 0 };
 }

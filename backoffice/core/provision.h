@@ -2,7 +2,9 @@
  * provision - the main job in one step: key in the token, CSR, certificate, certificate into the
  * token beside its key, record.
  *
- * When anything fails the new key is deleted again and nothing is recorded but the refusal.
+ * When anything fails the new key is deleted again and nothing is recorded but the refusal.  Only
+ * when the token refuses the finished certificate is there one on record: revoked
+ * (cessationOfOperation).
  */
 #ifndef INRO_BACKOFFICE_CORE_PROVISION_H
 #define INRO_BACKOFFICE_CORE_PROVISION_H

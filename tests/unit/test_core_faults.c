@@ -191,7 +191,51 @@ static void test_killed_while_issuing(void **state)
 	EVP_PKEY_free(key);
 }
 
-/* A serial that is taken is not used again: the constraint says so and another is drawn. */
+/* Chance on demand: while it is armed, the next 16 octets drawn are these. */
+static int fixed_draws;
+
+ssize_t __real_getrandom(void *p, size_t n, unsigned flags);
+ssize_t __wrap_getrandom(void *p, size_t n, unsigned flags);
+
+ssize_t __wrap_getrandom(void *p, size_t n, unsigned flags)
+{
+	if (fixed_draws == 0 || n != 16)
+		return __real_getrandom(p, n, flags);
+	fixed_draws--;
+	memset(p, 0x5a, n);
+	return (ssize_t)n;
+}
+
+/* Drawn again when it is taken, but not for ever. */
+static void test_a_serial_drawn_twice(void **state)
+{
+	EVP_PKEY *key = office_key("P-256");
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) one = { 0 };
+	SCOPED(cred) two = { 0 };
+	SCOPED(cred) none = { 0 };
+	struct core *c;
+
+	(void)state;
+	make("drawn.db");
+	office_csr(key, "x", &csr);
+	c = office_open(db);
+	fixed_draws = 1;
+	OK(issue(c, buf_bytes(&csr), &one));
+	assert_int_equal(fixed_draws, 0);
+	fixed_draws = 2;
+	OK(issue(c, buf_bytes(&csr), &two));
+	assert_int_equal(fixed_draws, 0);
+	assert_false(bytes_equal(blob_bytes(&one.rec.serial), blob_bytes(&two.rec.serial)));
+	fixed_draws = 100;
+	assert_int_equal(issue(c, buf_bytes(&csr), &none), INRO_E_EXISTS);
+	fixed_draws = 0;
+	audit_is_whole(c);
+	core_close(c);
+	EVP_PKEY_free(key);
+}
+
+/* The constraint itself, behind the core's back. */
 static void test_a_taken_serial_is_refused(void **state)
 {
 	EVP_PKEY *key = office_key("P-256");
@@ -224,6 +268,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_two_processes),
 		cmocka_unit_test(test_killed_while_issuing),
+		cmocka_unit_test(test_a_serial_drawn_twice),
 		cmocka_unit_test(test_a_taken_serial_is_refused),
 	};
 

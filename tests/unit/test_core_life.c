@@ -446,6 +446,8 @@ static void test_provision_refused(void **state)
 	r = good;
 	r.subject = "CN=somebody-else";
 	not_provisioned(c, &r, INRO_E_POLICY, 2);
+	assert_non_null(
+		strstr(err_detail(INRO_E_POLICY), "CN")); /* the reason survives the undoing */
 	r = good;
 	r.profile = "sub-ca";
 	not_provisioned(c, &r, INRO_E_POLICY, 2);
