@@ -243,6 +243,9 @@ static void test_roles(void **state)
 	assert_int_equal(events.n, 1);
 	assert_int_equal(events.items[0].outcome, EVENT_REFUSED);
 	assert_string_equal(events.items[0].actor, "監査");
+	FAILS(INRO_E_ACCESS, device_update(c, "\xff\n", NULL, &d));
+	assert_int_equal(
+		office_ask("roles.db", "SELECT count(*) FROM event WHERE subject = 'device:?'"), 1);
 	core_close(c);
 }
 
