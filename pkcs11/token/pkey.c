@@ -49,6 +49,14 @@ static void free_bn(BIGNUM **p)
 	BN_clear_free(*p);
 }
 
+/* libcrypto's no to a key's content, told apart from having no memory. */
+static enum inro_err refuse(const char *why)
+{
+	return libctx_err("looking at a key") == INRO_E_NO_MEMORY
+		       ? INRO_E_NO_MEMORY
+		       : err_set(INRO_E_ATTR_VALUE, "%s", why);
+}
+
 static enum inro_err pkey_new(bool is_private, struct pkey **ret)
 {
 	struct pkey *k;
@@ -81,7 +89,7 @@ static void leave_behind(struct pkey *k)
 	k->left = atomic_exchange(&left, k);
 }
 
-void pkey_free(struct pkey *k)
+void pkey_unref(struct pkey *k)
 {
 	if (!k || atomic_fetch_sub_explicit(&k->refs, 1, memory_order_acq_rel) != 1)
 		return;
@@ -95,9 +103,9 @@ void pkey_free(struct pkey *k)
 	free(k);
 }
 
-void pkey_free_ptr(struct pkey **k)
+void pkey_unref_ptr(struct pkey **k)
 {
-	pkey_free(*k);
+	pkey_unref(*k);
 }
 
 /* The SPKI and the sizes, once. */
@@ -143,8 +151,8 @@ static enum inro_err from_params(struct pkey *k, OSSL_PARAM *params)
 	done = EVP_PKEY_fromdata(ctx, &k->evp, selection, params);
 	libctx_release_fork();
 	if (done <= 0)
-		return err_set(INRO_E_ATTR_VALUE, "these numbers are not %s key",
-			       k->curve ? "an EC" : "an RSA");
+		return refuse(k->curve ? "these numbers are not an EC key"
+				       : "these numbers are not an RSA key");
 	return INRO_OK;
 }
 
@@ -190,9 +198,7 @@ static enum inro_err find_point(struct pkey *k, struct bytes value)
 	bool done = d && group && multiply(group, d, k);
 
 	EC_GROUP_free(group);
-	return done ? INRO_OK
-		    : err_set(INRO_E_ATTR_VALUE, "the private value is not one of curve %s",
-			      k->curve->name);
+	return done ? INRO_OK : refuse("the private value is not one of the curve");
 }
 
 static enum inro_err from_ec_parts(struct pkey *k, struct key_parts *parts)
@@ -225,7 +231,7 @@ static enum inro_err from_ec_parts(struct pkey *k, struct key_parts *parts)
 static enum inro_err from_parts(struct key_parts *parts, bool is_private, struct pkey **ret)
 {
 	KEEP_LIBCTX_ERRORS();
-	AUTO(pkey_free_ptr) struct pkey *k = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *k = NULL;
 	enum inro_err e = pkey_new(is_private, &k);
 
 	if (!e && parts->kind == KEY_EC)
@@ -408,7 +414,7 @@ static enum inro_err read_off(struct pkey *k)
 enum inro_err pkey_generate(const struct key_spec *spec, struct pkey **ret)
 {
 	KEEP_LIBCTX_ERRORS();
-	AUTO(pkey_free_ptr) struct pkey *k = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *k = NULL;
 	enum inro_err e = pkey_new(true, &k);
 
 	if (!e && spec->kind == KEY_RSA)
@@ -437,8 +443,7 @@ enum inro_err pkey_check(const struct pkey *k)
 		return libctx_err("checking a key");
 	if ((k->is_private ? EVP_PKEY_check(ctx) : EVP_PKEY_public_check(ctx)) == 1)
 		return INRO_OK;
-	(void)libctx_err("checking a key");
-	return err_set(INRO_E_ATTR_VALUE, "the parts of the key do not fit together");
+	return refuse("the parts of the key do not fit together");
 }
 
 enum key_kind pkey_kind(const struct pkey *k)

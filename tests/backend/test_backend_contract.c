@@ -434,7 +434,7 @@ static void test_every_mechanism_with_every_key(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < KEYS; i++) {
-		AUTO(pkey_free_ptr) struct pkey *public = public_half(i);
+		AUTO(pkey_unref_ptr) struct pkey *public = public_half(i);
 		backend_key key = load(token, i);
 
 		assert_int_equal(pkey_bits(public), specs[i].bits);
@@ -457,7 +457,7 @@ static void test_mechanisms_are_sorted(void **state)
 static void test_across_reopening(void **state)
 {
 	struct backend *b = open_token(SERIAL);
-	AUTO(pkey_free_ptr) struct pkey *public = public_half(EC256);
+	AUTO(pkey_unref_ptr) struct pkey *public = public_half(EC256);
 	const struct use_spec spec = { .mech = CKM_ECDSA_SHA384 };
 	uint8_t sig[64];
 	size_t n;

@@ -43,8 +43,8 @@ static void verify_nonsense(struct pkey *key)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	AUTO(pkey_free_ptr) struct pkey *public = NULL;
-	AUTO(pkey_free_ptr) struct pkey *private = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *public = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *private = NULL;
 	SCOPED(secret) pkcs8 = { 0 };
 	struct bytes in = BYTES(data, size), point;
 
