@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/forkgate.h"
 #include "base/log.h"
 
 struct fault {
@@ -72,6 +73,7 @@ enum inro_err db_code(int rc)
 
 enum inro_err db_fail(const struct db *d, int rc, const char *doing)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	const struct fault *f = fault_find(rc);
 	const char *words = d->sqlite ? sqlite3_errmsg(d->sqlite) : sqlite3_errstr(rc);
 	int primary = rc & 0xff;

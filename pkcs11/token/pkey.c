@@ -7,6 +7,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 
+#include "base/forkgate.h"
 #include "base/own.h"
 
 #define F4		   65537
@@ -147,9 +148,10 @@ static enum inro_err from_params(struct pkey *k, OSSL_PARAM *params)
 
 	if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0)
 		return libctx_err("preparing a key");
-	libctx_hold_fork();
+	/* libcrypto holds a lock of the whole process while an EVP_PKEY gets its type */
+	fork_gate_enter();
 	done = EVP_PKEY_fromdata(ctx, &k->evp, selection, params);
-	libctx_release_fork();
+	fork_gate_leave();
 	if (done <= 0)
 		return refuse(k->curve ? "these numbers are not an EC key"
 				       : "these numbers are not an RSA key");
@@ -361,10 +363,10 @@ static enum inro_err generate_with(struct pkey *k, const OSSL_PARAM *params)
 		return libctx_err("preparing to make a key");
 	/* RSA takes seconds, of which the lock is held for one instant: not worth a waiting fork */
 	if (k->curve)
-		libctx_hold_fork();
+		fork_gate_enter();
 	done = EVP_PKEY_generate(ctx, &k->evp) > 0;
 	if (k->curve)
-		libctx_release_fork();
+		fork_gate_leave();
 	return done ? INRO_OK : libctx_err("making a key");
 }
 
