@@ -716,7 +716,7 @@ static void test_fork_while_others_work(void **state)
 		OK(db_exec(d, "INSERT INTO thing(name) VALUES (hex(randomblob(30)))"));
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&t[i], NULL, keep_busy, path), 0);
-	for (int i = 0; i < 200 && !bad; i++)
+	for (int i = 0; i < 60 && !bad; i++)
 		bad = scratch_child(read_in_child, path);
 	enough = true;
 	for (int i = 0; i < 2; i++)
