@@ -13,7 +13,8 @@
 #define F4		   65537
 #define RSA_NUMBERS	   8
 #define RSA_PUBLIC_NUMBERS 2
-#define RSA_MAX_NUMBER	   (RSA_MAX_BITS / 8)
+#define RSA_MAX_NUMBER	   ((size_t)RSA_MAX_BITS / 8)
+#define RSA_ROOM	   (RSA_NUMBERS * RSA_MAX_NUMBER)
 
 struct number {
 	const char *name;
@@ -164,7 +165,7 @@ static enum inro_err from_rsa_parts(struct pkey *k, struct key_parts *parts)
 	OSSL_PARAM params[RSA_NUMBERS + 1];
 	size_t n = k->is_private ? RSA_NUMBERS : RSA_PUBLIC_NUMBERS;
 	uint8_t *scratch;
-	enum inro_err e = secret_new(RSA_NUMBERS * RSA_MAX_NUMBER, &room);
+	enum inro_err e = secret_new(RSA_ROOM, &room);
 
 	if (e)
 		return e;
@@ -302,7 +303,7 @@ static enum inro_err to_parts(const struct pkey *k, struct secret *room, struct 
 {
 	struct key_parts parts = { .kind = pkey_kind(k), .bits = k->bits };
 	size_t n = k->is_private ? RSA_NUMBERS : RSA_PUBLIC_NUMBERS, used = 0;
-	enum inro_err e = secret_new(RSA_NUMBERS * RSA_MAX_NUMBER, room);
+	enum inro_err e = secret_new(RSA_ROOM, room);
 
 	if (!e && k->curve) {
 		parts.params = k->curve->params;
