@@ -80,6 +80,8 @@ enum inro_err db_fail(const struct db *d, int rc, const char *doing)
 	int errnum = 0;
 	enum inro_err e = f->err;
 
+	if (e == INRO_OK)
+		return e;
 	if (d->sqlite && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN))
 		errnum = sqlite3_system_errno(d->sqlite);
 	if (errnum) /* nearer to the cause than SQLite's code */

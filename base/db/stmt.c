@@ -29,14 +29,18 @@ static enum inro_err stmt_new(struct db *d, const char *sql, struct db_stmt **re
 {
 	struct db_stmt *s = calloc(1, sizeof *s);
 	size_t at = bucket_of(sql);
+	enum inro_err e;
 	int rc;
 
 	if (!s)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a statement");
-	rc = sqlite3_prepare_v3(d->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->sqlite, NULL);
-	if (rc != SQLITE_OK) {
+	e = db_fail(
+		d,
+		sqlite3_prepare_v3(d->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->sqlite, NULL),
+		sql);
+	if (e != INRO_OK) {
 		free(s);
-		return db_fail(d, rc, sql);
+		return e;
 	}
 	s->db = d;
 	s->sql = sql;
@@ -170,14 +174,14 @@ enum inro_err db_exec(struct db *d, const char *sql)
 	SCOPED(fork_pass) pass = fork_pass_take();
 	int rc = sqlite3_exec(d->sqlite, sql, NULL, NULL, NULL);
 
-	return rc == SQLITE_OK ? INRO_OK : db_fail(d, rc, "running a script");
+	return db_fail(d, rc, "running a script");
 }
 
 enum inro_err db_query_int(struct db *d, const char *sql, int64_t *ret)
 {
-	struct db_stmt *s;
+	struct db_stmt *s = NULL;
 	enum inro_err e = db_stmt(d, sql, &s);
-	bool row;
+	bool row = false;
 
 	if (e == INRO_OK)
 		e = db_step(s, &row);
