@@ -84,7 +84,7 @@ static enum inro_err set_imported(struct object *o)
 
 static enum inro_err make_public(struct object *o, struct template t)
 {
-	AUTO(pkey_free_ptr) struct pkey *k = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *k = NULL;
 	SCOPED(buf) spki = { 0 };
 	struct key_parts parts;
 	enum inro_err e = parts_of(t, o->kind, &parts);

@@ -39,7 +39,7 @@ void object_unref(struct object *o)
 			o->token->ops->unload(o->token->backend, o->key);
 		token_leave_gate(o->token);
 	}
-	pkey_free(o->pub);
+	pkey_unref(o->pub);
 	attrs_clear(&o->attrs);
 	free(o);
 }
@@ -282,7 +282,7 @@ static enum inro_err take_record(struct object *o, const struct record *r)
  * but an operation that has begun with it may end. */
 static void forget_keys(struct object *o)
 {
-	pkey_free(o->pub);
+	pkey_unref(o->pub);
 	o->pub = NULL;
 	if (!o->key || atomic_load(&o->refs) > 1)
 		return;

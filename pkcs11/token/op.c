@@ -23,7 +23,7 @@ void op_end(struct op *op)
 	EVP_MD_CTX *md = op->md;
 
 	object_unref(op->key);
-	pkey_free(op->pub);
+	pkey_unref(op->pub);
 	*op = (struct op) { .md = md };
 }
 

@@ -2,8 +2,8 @@
  * pkey - one RSA or EC key as libcrypto holds it: private ones for soft, public ones for the core.
  *
  * 1. A pkey never changes after it is made; any number of threads may use it at once.
- * 2. It is counted: pkey_ref() gives one more owner, pkey_unref() takes one
- *    away.
+ * 2. It is counted: pkey_ref() gives one more owner, pkey_unref() takes one away.  (pkey_free() is
+ *    the C library's, for memory protection keys.)
  * 3. A small pool of prepared operation contexts hangs on each key, taken and given back without a
  *    lock, so that an operation costs the operation: no fetch, no set-up, warm blinding and
  *    Montgomery state.
@@ -37,10 +37,6 @@ MUST_CHECK enum inro_err pkey_check(const struct pkey *k);
 struct pkey *pkey_ref(struct pkey *k);
 void pkey_unref(struct pkey *k);
 void pkey_unref_ptr(struct pkey **k); /* for AUTO() */
-
-/* The C library has a pkey_free() of its own (memory protection keys): the older name of ours. */
-#define pkey_free     pkey_unref
-#define pkey_free_ptr pkey_unref_ptr
 
 enum key_kind pkey_kind(const struct pkey *k);
 CK_ULONG pkey_bits(const struct pkey *k); /* modulus, curve */
