@@ -34,10 +34,8 @@ static enum inro_err stmt_new(struct db *d, const char *sql, struct db_stmt **re
 
 	if (!s)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a statement");
-	e = db_fail(
-		d,
-		sqlite3_prepare_v3(d->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->sqlite, NULL),
-		sql);
+	rc = sqlite3_prepare_v3(d->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->sqlite, NULL);
+	e = db_fail(d, rc, sql);
 	if (e != INRO_OK) {
 		free(s);
 		return e;
