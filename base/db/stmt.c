@@ -30,6 +30,7 @@ static enum inro_err stmt_new(struct db *d, const char *sql, struct db_stmt **re
 	struct db_stmt *s = calloc(1, sizeof *s);
 	size_t at = bucket_of(sql);
 	enum inro_err e;
+	int rc;
 
 	if (!s)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a statement");
