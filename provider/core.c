@@ -1,0 +1,121 @@
+/* core - see core.h. */
+#include "provider/core.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <openssl/params.h>
+
+/* Where each upcall goes in struct core. */
+static const struct slot {
+	int id;
+	size_t offset;
+} slots[] = {
+	{ OSSL_FUNC_CORE_GET_PARAMS, offsetof(struct core, get_params) },
+	{ OSSL_FUNC_CORE_NEW_ERROR, offsetof(struct core, new_error) },
+	{ OSSL_FUNC_CORE_SET_ERROR_DEBUG, offsetof(struct core, set_error_debug) },
+	{ OSSL_FUNC_CORE_VSET_ERROR, offsetof(struct core, vset_error) },
+	{ OSSL_FUNC_BIO_READ_EX, offsetof(struct core, bio_read) },
+	{ OSSL_FUNC_BIO_WRITE_EX, offsetof(struct core, bio_write) },
+	{ OSSL_FUNC_BIO_GETS, offsetof(struct core, bio_gets) },
+};
+
+static void take_upcall(struct core *c, const OSSL_DISPATCH *d)
+{
+	for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+		if (slots[i].id == d->function_id)
+			memcpy((char *)c + slots[i].offset, &d->function, sizeof d->function);
+}
+
+bool core_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, struct core *ret)
+{
+	struct core c = { .handle = handle };
+
+	for (; in->function_id; in++)
+		take_upcall(&c, in);
+	if (!c.get_params || !c.new_error || !c.set_error_debug || !c.vset_error || !c.bio_read ||
+	    !c.bio_write || !c.bio_gets)
+		return false;
+	*ret = c;
+	return true;
+}
+
+const char *core_setting(const struct core *c, const char *name)
+{
+	char *value = NULL;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_ptr(name, &value, 0),
+		OSSL_PARAM_construct_end(),
+	};
+
+	if (!c->get_params(c->handle, params) || !value || !*value)
+		return NULL;
+	return value;
+}
+
+static void vset(const struct core *c, uint32_t reason, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static void vset(const struct core *c, uint32_t reason, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	c->vset_error(c->handle, reason, format, args);
+	va_end(args);
+}
+
+void core_raise(const struct core *c, enum inro_err e, const char *file, int line,
+		const char *function)
+{
+	c->new_error(c->handle);
+	c->set_error_debug(c->handle, file, line, function);
+	vset(c, (uint32_t)e, "%s", err_detail(e));
+}
+
+enum inro_err core_read(const struct core *c, OSSL_CORE_BIO *in, size_t max, struct buf *ret)
+{
+	uint8_t chunk[512];
+	size_t done = 0, got;
+
+	while (done < max) {
+		size_t want = max - done < sizeof chunk ? max - done : sizeof chunk;
+
+		if (!c->bio_read(in, chunk, want, &got) || got == 0)
+			break;
+		buf_add(ret, BYTES(chunk, got));
+		done += got;
+	}
+	return buf_err(ret);
+}
+
+bool core_line(const struct core *c, OSSL_CORE_BIO *in, char *line, size_t cap)
+{
+	return c->bio_gets(in, line, (int)cap) > 0;
+}
+
+enum inro_err core_write(const struct core *c, OSSL_CORE_BIO *out, struct bytes b)
+{
+	size_t done;
+
+	while (b.n) {
+		if (!c->bio_write(out, b.p, b.n, &done) || done == 0)
+			return err_set(INRO_E_IO, "the key can't be written to the output");
+		b = BYTES(b.p + done, b.n - done);
+	}
+	return INRO_OK;
+}
+
+const OSSL_ITEM *core_reasons(void)
+{
+	static OSSL_ITEM items[INRO_E__MAX];
+	unsigned n = 0;
+
+	for (unsigned e = 1; e < INRO_E__MAX; e++, n++) {
+		const char *text = err_text((enum inro_err)e);
+
+		items[n].id = e;
+		memcpy(&items[n].ptr, &text, sizeof text);
+	}
+	return items; /* the last row is left empty */
+}

@@ -1,0 +1,230 @@
+/* found - see found.h. */
+#include "provider/found.h"
+
+#include <stdlib.h>
+
+#include <openssl/store.h>
+
+#define TOKENS_MAX 64
+
+#define WANT(kind) (1U << (kind))
+
+static const CK_OBJECT_CLASS classes[FOUND__MAX] = {
+	[FOUND_PRIVATE] = CKO_PRIVATE_KEY,
+	[FOUND_PUBLIC] = CKO_PUBLIC_KEY,
+	[FOUND_CERT] = CKO_CERTIFICATE,
+};
+
+void found_clear(struct found *f)
+{
+	free(f->items);
+	*f = (struct found) { 0 };
+}
+
+/* The kinds that both the URI and the program want. */
+static unsigned kinds_wanted(const struct found_query *q)
+{
+	static const unsigned by_uri[P11_TYPE__MAX] = {
+		[P11_ANY] = WANT(FOUND_PRIVATE) | WANT(FOUND_PUBLIC) | WANT(FOUND_CERT),
+		[P11_PRIVATE] = WANT(FOUND_PRIVATE),
+		[P11_PUBLIC] = WANT(FOUND_PUBLIC),
+		[P11_CERT] = WANT(FOUND_CERT),
+	};
+	static const struct {
+		int expected;
+		unsigned kinds;
+	} by_program[] = {
+		{ 0, WANT(FOUND_PRIVATE) | WANT(FOUND_PUBLIC) | WANT(FOUND_CERT) },
+		{ OSSL_STORE_INFO_PKEY, WANT(FOUND_PRIVATE) },
+		{ OSSL_STORE_INFO_PUBKEY, WANT(FOUND_PUBLIC) },
+		{ OSSL_STORE_INFO_CERT, WANT(FOUND_CERT) },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(by_program); i++)
+		if (by_program[i].expected == q->expected)
+			return by_uri[q->uri->type] & by_program[i].kinds;
+	return 0;
+}
+
+/* Id and label of the URI; room for a class is left at the head. */
+static CK_ULONG name_template(const struct p11_uri *uri, CK_ATTRIBUTE out[3])
+{
+	struct p11_uri name = *uri;
+	CK_OBJECT_CLASS unused;
+
+	name.type = P11_ANY;
+	return p11_uri_template(&name, out, &unused);
+}
+
+static bool names_an_object(const struct p11_uri *uri)
+{
+	return uri->object || uri->has_id;
+}
+
+static enum inro_err add_items(struct found *f, struct token *t, enum found_kind kind,
+			       const CK_OBJECT_HANDLE *handles, CK_ULONG n)
+{
+	struct found_item *more;
+
+	if (n == 0)
+		return INRO_OK;
+	more = reallocarray(f->items, f->n + n, sizeof *more);
+	if (!more)
+		return INRO_E_NO_MEMORY;
+	f->items = more;
+	for (CK_ULONG i = 0; i < n; i++)
+		more[f->n++] = (struct found_item) { t, kind, handles[i] };
+	return INRO_OK;
+}
+
+static void free_handles(CK_OBJECT_HANDLE **p)
+{
+	free(*p);
+}
+
+static enum inro_err search_kind(struct seat *s, struct token *t, const struct p11_uri *uri,
+				 enum found_kind kind, struct found *f)
+{
+	AUTO(free_handles) CK_OBJECT_HANDLE *handles = NULL;
+	CK_OBJECT_CLASS class = classes[kind];
+	CK_ATTRIBUTE template[3];
+	CK_ULONG n = name_template(uri, template), count = 0;
+	enum inro_err e;
+
+	template[n++] = (CK_ATTRIBUTE) { CKA_CLASS, &class, sizeof class };
+	e = ck_find_all(s->m, s->session, template, n, &handles, &count);
+	return e ? e : add_items(f, t, kind, handles, count);
+}
+
+/* Everything wanted in one token.  from NULL: what can be seen without a login. */
+static enum inro_err search_token(struct token *t, const struct p11_uri *uri, unsigned kinds,
+				  const struct pin_source *from, struct found *f)
+{
+	struct seat s;
+	enum inro_err e = token_enter(t, &s);
+
+	if (e)
+		return e;
+	if (from)
+		e = token_login(t, &s, from);
+	for (unsigned kind = 0; !e && kind < FOUND__MAX; kind++)
+		if (kinds & WANT(kind))
+			e = search_kind(&s, t, uri, (enum found_kind)kind, f);
+	token_leave(&s, !e);
+	return e;
+}
+
+/* Among several tokens, the one that shows an object of that name without a login. */
+static enum inro_err narrow(struct token **tokens, size_t *n, const struct p11_uri *uri)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *n; i++) {
+		SCOPED(found) seen = { 0 };
+		enum inro_err e = search_token(tokens[i], uri,
+					       WANT(FOUND_PUBLIC) | WANT(FOUND_CERT), NULL, &seen);
+
+		if (e)
+			return e;
+		if (seen.n)
+			tokens[kept++] = tokens[i];
+	}
+	if (kept)
+		*n = kept;
+	return INRO_OK;
+}
+
+static enum inro_err too_many_tokens(struct token **tokens, size_t n)
+{
+	SCOPED(buf) names = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&names, "%s'%s'", i ? ", " : "", token_label(tokens[i]));
+	buf_add_u8(&names, 0);
+	return err_set(INRO_E_AMBIGUOUS,
+		       "the key may be in any of the tokens %s: say which with token=LABEL",
+		       buf_err(&names) ? "" : (const char *)names.p);
+}
+
+static enum inro_err too_many_keys(const struct found *f, const struct p11_uri *uri)
+{
+	SCOPED(buf) names = { 0 };
+
+	for (size_t i = 0; i < f->n && i < 8; i++) {
+		struct key *k = NULL;
+
+		if (found_key(&f->items[i], uri, &k) == INRO_OK)
+			buf_addf(&names, " %s", object_reference(k->object));
+		key_free(k);
+	}
+	buf_add_u8(&names, 0);
+	return err_set(INRO_E_AMBIGUOUS, "%zu private keys match; name one of:%s", f->n,
+		       buf_err(&names) ? "" : (const char *)names.p);
+}
+
+static enum inro_err search(struct token **tokens, size_t n, const struct found_query *q,
+			    struct found *f)
+{
+	struct pin_source from = { .uri = q->uri, .ask = q->ask, .arg = q->arg };
+	unsigned kinds = kinds_wanted(q);
+	bool login = kinds & WANT(FOUND_PRIVATE);
+	enum inro_err e = INRO_OK;
+
+	if (login && n > 1 && names_an_object(q->uri))
+		e = narrow(tokens, &n, q->uri);
+	if (!e && login && n > 1 && q->expected == OSSL_STORE_INFO_PKEY)
+		return too_many_tokens(tokens, n);
+	for (size_t i = 0; !e && i < n; i++)
+		e = search_token(tokens[i], q->uri, kinds, login && n == 1 ? &from : NULL, f);
+	/* A public key may be had from its private one, which only shows after a login. */
+	if (!e && f->n == 0 && q->expected == OSSL_STORE_INFO_PUBKEY && n == 1)
+		e = search_token(tokens[0], q->uri, WANT(FOUND_PRIVATE), &from, f);
+	return e;
+}
+
+enum inro_err found_open(struct prov *p, const struct found_query *q, struct found *ret)
+{
+	SCOPED(found) f = { 0 };
+	struct token *tokens[TOKENS_MAX];
+	size_t n = 0;
+	enum inro_err e = tokens_find(p, q->uri, tokens, TOKENS_MAX, &n);
+
+	if (!e)
+		e = search(tokens, n < TOKENS_MAX ? n : TOKENS_MAX, q, &f);
+	if (e)
+		return e;
+	if (q->expected == OSSL_STORE_INFO_PKEY && f.n > 1)
+		return too_many_keys(&f, q->uri);
+	if (f.n == 0 && (q->expected || names_an_object(q->uri)))
+		return err_set(INRO_E_NOT_FOUND,
+			       "no such object in token '%s': openssl storeutl "
+			       "'pkcs11:token=...' lists what there is",
+			       token_label(tokens[0]));
+	*ret = f;
+	f = (struct found) { 0 };
+	return INRO_OK;
+}
+
+enum inro_err found_key(const struct found_item *item, const struct p11_uri *uri, struct key **ret)
+{
+	struct seat s;
+	enum inro_err e = token_enter(item->token, &s);
+
+	if (e)
+		return e;
+	e = key_open(item->token, &s, item->handle, item->kind == FOUND_PRIVATE, uri, ret);
+	token_leave(&s, !e);
+	return e;
+}
+
+enum inro_err found_cert(const struct found_item *item, struct buf *ret_der)
+{
+	struct seat s;
+	enum inro_err e = token_enter(item->token, &s);
+
+	if (e)
+		return e;
+	e = ck_attr(s.m, s.session, item->handle, CKA_VALUE, ret_der);
+	token_leave(&s, !e);
+	return e;
+}

@@ -1,0 +1,207 @@
+/* object - see object.h. */
+#include "provider/object.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct object {
+	atomic_int shares;
+	struct token *token;
+	struct p11_uri source; /* where its PIN comes from */
+	struct p11_uri name;   /* what it is found by */
+	char *reference;
+	bool ask_always; /* CKA_ALWAYS_AUTHENTICATE */
+	atomic_ulong handle;
+	_Atomic uint64_t epoch; /* of the pool in which the handle is good */
+};
+
+struct object *object_share(struct object *o)
+{
+	if (o)
+		atomic_fetch_add(&o->shares, 1);
+	return o;
+}
+
+void object_free(struct object *o)
+{
+	if (!o || atomic_fetch_sub(&o->shares, 1) != 1)
+		return;
+	p11_uri_clear(&o->source);
+	p11_uri_clear(&o->name);
+	free(o->reference);
+	free(o);
+}
+
+const char *object_reference(const struct object *o)
+{
+	return o->reference;
+}
+
+static void remember_handle(struct object *o, const struct seat *s, CK_OBJECT_HANDLE handle)
+{
+	atomic_store_explicit(&o->handle, handle, memory_order_relaxed);
+	atomic_store_explicit(&o->epoch, seat_epoch(s), memory_order_release);
+}
+
+/* An attribute that may be missing; then *ret stays empty. */
+static enum inro_err read_attr(struct seat *s, CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type,
+			       struct buf *ret)
+{
+	enum inro_err e = ck_attr(s->m, s->session, handle, type, ret);
+
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+static enum inro_err read_name(struct object *o, struct seat *s, CK_OBJECT_HANDLE handle)
+{
+	SCOPED(buf) label = { 0 };
+	SCOPED(buf) id = { 0 };
+	enum inro_err e = read_attr(s, handle, CKA_LABEL, &label);
+
+	if (!e)
+		e = read_attr(s, handle, CKA_ID, &id);
+	if (!e)
+		e = ck_attr_bool(s->m, s->session, handle, CKA_ALWAYS_AUTHENTICATE, &o->ask_always);
+	if (e)
+		return e;
+	o->name.type = P11_PRIVATE;
+	o->name.token = strdup(token_label(o->token));
+	if (label.n)
+		o->name.object = buf_take_str(&label);
+	if (id.n) {
+		o->name.id = malloc(id.n);
+		o->name.id_n = id.n;
+		o->name.has_id = true;
+	}
+	if (!o->name.token || (label.n && !o->name.object) || (id.n && !o->name.id))
+		return INRO_E_NO_MEMORY;
+	if (id.n)
+		memcpy(o->name.id, id.p, id.n);
+	return INRO_OK;
+}
+
+/* The reference says where the PIN is, never what it is. */
+static enum inro_err make_reference(struct object *o)
+{
+	SCOPED(buf) text = { 0 };
+	char *kept = o->name.pin_source;
+
+	o->name.pin_source = o->source.pin_source;
+	p11_uri_print(&o->name, &text);
+	o->name.pin_source = kept;
+	o->reference = buf_take_str(&text);
+	return o->reference ? INRO_OK : INRO_E_NO_MEMORY;
+}
+
+enum inro_err object_new(struct token *t, struct seat *s, CK_OBJECT_HANDLE handle,
+			 const struct p11_uri *uri, struct object **ret)
+{
+	struct object *o = calloc(1, sizeof *o);
+	enum inro_err e;
+
+	if (!o)
+		return INRO_E_NO_MEMORY;
+	o->shares = 1;
+	o->token = t;
+	e = p11_uri_copy(uri, &o->source);
+	if (!e && o->source.has_pin_value)
+		secret_keep_on_fork(&o->source.pin_value);
+	if (!e)
+		e = read_name(o, s, handle);
+	if (!e)
+		e = make_reference(o);
+	if (e) {
+		object_free(o);
+		return e;
+	}
+	remember_handle(o, s, handle);
+	*ret = o;
+	return INRO_OK;
+}
+
+static enum inro_err find_again(struct object *o, struct seat *s, CK_OBJECT_HANDLE *ret)
+{
+	CK_ATTRIBUTE template[3];
+	CK_OBJECT_CLASS class;
+	CK_ULONG n = p11_uri_template(&o->name, template, &class), found = 0;
+	enum inro_err e = ck_find(s->m, s->session, template, n, ret, 1, &found);
+
+	if (!e && found == 0)
+		e = err_set(INRO_E_NOT_FOUND, "the key %s is no longer in its token", o->reference);
+	if (!e)
+		remember_handle(o, s, *ret);
+	return e;
+}
+
+static enum inro_err handle_in(struct object *o, struct seat *s, CK_OBJECT_HANDLE *ret)
+{
+	struct pin_source from = { .uri = &o->source };
+	enum inro_err e;
+
+	if (atomic_load_explicit(&o->epoch, memory_order_acquire) == seat_epoch(s)) {
+		*ret = atomic_load_explicit(&o->handle, memory_order_relaxed);
+		return INRO_OK;
+	}
+	e = token_login(o->token, s, &from);
+	return e ? e : find_again(o, s, ret);
+}
+
+/* The PIN once more, for a key that wants it at every use. */
+static CK_RV confirm_use(struct object *o, struct seat *s)
+{
+	SCOPED(secret) pin = { 0 };
+	struct pin_source from = { .uri = &o->source };
+
+	if (pin_obtain(token_prov(o->token), &from, token_label(o->token), &pin))
+		return CKR_USER_NOT_LOGGED_IN;
+	return s->f->C_Login(s->session, CKU_CONTEXT_SPECIFIC, pin.p, pin.n);
+}
+
+/* One try; *ret_again when the session was lost and another try is worth it. */
+static enum inro_err sign_once(struct object *o, CK_MECHANISM *mech, struct bytes input,
+			       uint8_t *out, size_t *n, bool *ret_again)
+{
+	struct seat s;
+	CK_OBJECT_HANDLE handle;
+	CK_ULONG room = *n;
+	const char *function = "C_SignInit";
+	enum inro_err e = token_enter(o->token, &s);
+	CK_RV rv;
+
+	if (e)
+		return e;
+	e = handle_in(o, &s, &handle);
+	if (e) {
+		token_leave(&s, false);
+		return e;
+	}
+	rv = s.f->C_SignInit(s.session, mech, handle);
+	if (rv == CKR_OK && o->ask_always)
+		rv = confirm_use(o, &s);
+	if (rv == CKR_OK) {
+		function = "C_Sign";
+		rv = s.f->C_Sign(s.session, (CK_BYTE *)(uintptr_t)input.p, input.n, out, &room);
+	}
+	e = ck_err(s.m, rv, function);
+	*ret_again = token_lost(&s, rv);
+	token_leave(&s, rv == CKR_OK);
+	*n = room;
+	return e;
+}
+
+enum inro_err object_sign(struct object *o, CK_MECHANISM *mech, struct bytes input, uint8_t *out,
+			  size_t *n)
+{
+	bool again = false;
+	size_t room = *n;
+	enum inro_err e = sign_once(o, mech, input, out, &room, &again);
+
+	if (e && again) {
+		room = *n;
+		e = sign_once(o, mech, input, out, &room, &again);
+	}
+	if (e)
+		return err_context(e, "key %s", o->reference);
+	*n = room;
+	return INRO_OK;
+}

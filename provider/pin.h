@@ -1,0 +1,27 @@
+/*
+ * pin - where the PIN of a token comes from, in this order:
+ *
+ *   1. the URI: pin-value or pin-source
+ *   2. the setting `pin` of the provider: file:PATH, or the PIN itself (for tests)
+ *   3. the environment: INRO_PIN
+ *   4. the program: its passphrase callback, which libcrypto hands over in a load only
+ *
+ * The first that is there is taken; a refused one is not followed by the next.
+ */
+#ifndef INRO_PROVIDER_PIN_H
+#define INRO_PROVIDER_PIN_H
+
+#include "provider/prov.h"
+
+/* Who may be asked; ask is NULL when no program is there to ask. */
+struct pin_source {
+	const struct p11_uri *uri;
+	OSSL_PASSPHRASE_CALLBACK *ask;
+	void *arg;
+};
+
+/* INRO_E_PIN_MISSING when there is none; the detail names the places looked at. */
+MUST_CHECK enum inro_err pin_obtain(const struct prov *p, const struct pin_source *from,
+				    const char *token_label, struct secret *ret);
+
+#endif

@@ -1,0 +1,144 @@
+/* prov - see prov.h. */
+#include "provider/prov.h"
+
+#include <stdlib.h>
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+
+#include "provider/token.h"
+
+int prov_raise_at(const struct prov *p, enum inro_err e, const char *file, int line,
+		  const char *function)
+{
+	core_raise(&p->core, e, file, line, function);
+	return 0;
+}
+
+/* Handlers run in the reverse order of their making: this one, made after a module was loaded,
+ * comes before that module's own, and libcrypto's, which tears us down, after both.  A module whose
+ * destructors have run must not be called any more; its sessions end with the process. */
+static atomic_bool exiting;
+
+static void note_exit(void)
+{
+	exiting = true;
+}
+
+enum inro_err prov_module(struct prov *p, struct ck_module **ret)
+{
+	struct ck_module *m = atomic_load_explicit(&p->module, memory_order_acquire), *none = NULL;
+	enum inro_err e;
+
+	if (m) {
+		*ret = m;
+		return INRO_OK;
+	}
+	e = ck_module_open(core_setting(&p->core, "module"), &m);
+	if (e)
+		return e;
+	if (!atomic_compare_exchange_strong(&p->module, &none, m)) {
+		ck_module_close(m); /* another thread was first; the module counts its users */
+		m = none;
+	} else {
+		(void)atexit(note_exit);
+	}
+	*ret = m;
+	return INRO_OK;
+}
+
+static void teardown(void *vprov)
+{
+	struct prov *p = vprov;
+
+	tokens_free(p, !exiting);
+	if (!exiting)
+		ck_module_close(p->module);
+	below_clear(&p->below);
+	free(p);
+}
+
+static const OSSL_PARAM *gettable_params(void *vprov)
+{
+	static const OSSL_PARAM table[] = {
+		OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_NAME, NULL, 0),
+		OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_VERSION, NULL, 0),
+		OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_BUILDINFO, NULL, 0),
+		OSSL_PARAM_int(OSSL_PROV_PARAM_STATUS, NULL),
+		OSSL_PARAM_END,
+	};
+
+	(void)vprov;
+	return table;
+}
+
+static int get_params(void *vprov, OSSL_PARAM params[])
+{
+	static const struct {
+		const char *name, *value;
+	} texts[] = {
+		{ OSSL_PROV_PARAM_NAME, "Inro: keys in a token, over PKCS#11" },
+		{ OSSL_PROV_PARAM_VERSION, INRO_VERSION },
+		{ OSSL_PROV_PARAM_BUILDINFO, INRO_VERSION },
+	};
+	OSSL_PARAM *p;
+
+	(void)vprov;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		p = OSSL_PARAM_locate(params, texts[i].name);
+		if (p && !OSSL_PARAM_set_utf8_ptr(p, texts[i].value))
+			return 0;
+	}
+	p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_STATUS);
+	return !p || OSSL_PARAM_set_int(p, 1);
+}
+
+static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no_cache)
+{
+	static const struct {
+		int operation;
+		const OSSL_ALGORITHM *algorithms;
+	} operations[] = {
+		{ OSSL_OP_KEYMGMT, keymgmt_algorithms },
+		{ OSSL_OP_SIGNATURE, signature_algorithms },
+		{ OSSL_OP_STORE, store_algorithms },
+		{ OSSL_OP_ENCODER, encoder_algorithms },
+		{ OSSL_OP_DECODER, decoder_algorithms },
+	};
+
+	(void)vprov;
+	*no_cache = 0;
+	for (size_t i = 0; i < ARRAY_LEN(operations); i++)
+		if (operations[i].operation == operation)
+			return operations[i].algorithms;
+	return NULL;
+}
+
+static const OSSL_ITEM *get_reason_strings(void *vprov)
+{
+	(void)vprov;
+	return core_reasons();
+}
+
+static const OSSL_DISPATCH dispatch[] = {
+	ENTRY(OSSL_FUNC_PROVIDER_TEARDOWN, teardown),
+	ENTRY(OSSL_FUNC_PROVIDER_GETTABLE_PARAMS, gettable_params),
+	ENTRY(OSSL_FUNC_PROVIDER_GET_PARAMS, get_params),
+	ENTRY(OSSL_FUNC_PROVIDER_QUERY_OPERATION, query_operation),
+	ENTRY(OSSL_FUNC_PROVIDER_GET_REASON_STRINGS, get_reason_strings),
+	ENTRY_END,
+};
+
+int prov_open(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
+	      void **ret)
+{
+	struct prov *p = calloc(1, sizeof *p);
+
+	if (!p || !core_init(handle, in, &p->core)) {
+		free(p);
+		return 0;
+	}
+	*out = dispatch;
+	*ret = p;
+	return 1;
+}

@@ -1,0 +1,53 @@
+/*
+ * prov - what one loaded instance of the provider owns.
+ *
+ * 1. Loading it touches no module and no token: both are opened when a key is first asked for, so
+ *    that an openssl.cnf with the provider in it disturbs no program.
+ * 2. The lists of algorithms are constant tables; they do not depend on what the token can do.
+ * 3. Nothing here is guarded by a lock that a sign operation takes.
+ */
+#ifndef INRO_PROVIDER_PROV_H
+#define INRO_PROVIDER_PROV_H
+
+#include "base/cryptoki/client.h"
+#include "provider/below.h"
+#include "provider/core.h"
+
+struct token;
+
+struct prov {
+	struct core core;
+	struct below below;
+	_Atomic(struct ck_module *) module;
+	_Atomic(struct token *) tokens; /* every token met, newest first; only ever grows */
+};
+
+#define PROV_PROPERTIES "provider=inro"
+
+/* What OSSL_provider_init() does. */
+int prov_open(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
+	      void **ret);
+
+/* Raises an error that leaves the provider; 0, as most functions of a provider return then. */
+#define prov_raise(prov, e) prov_raise_at((prov), (e), __FILE_NAME__, __LINE__, __func__)
+int prov_raise_at(const struct prov *p, enum inro_err e, const char *file, int line,
+		  const char *function);
+
+/* The Cryptoki module, opened now if it was not yet. */
+MUST_CHECK enum inro_err prov_module(struct prov *p, struct ck_module **ret);
+
+/* The tables of each operation, in the file named for it. */
+extern const OSSL_ALGORITHM keymgmt_algorithms[], signature_algorithms[], store_algorithms[],
+	encoder_algorithms[], decoder_algorithms[];
+
+/* Shorter rows in a dispatch table. */
+#define ENTRY(id, function)                                                                        \
+	{                                                                                          \
+		(id), (void (*)(void))(function)                                                   \
+	}
+#define ENTRY_END                                                                                  \
+	{                                                                                          \
+		0, NULL                                                                            \
+	}
+
+#endif

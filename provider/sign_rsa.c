@@ -1,0 +1,135 @@
+/* sign_rsa - RSA by a token: PKCS#1 v1.5, PSS and no padding, as the model says (signature.h). */
+#include "provider/signature.h"
+
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+#include <openssl/rsa.h>
+
+/* What the program has set. */
+struct settings {
+	int padding, salt;
+	char mgf1[64];
+};
+
+static enum inro_err read_settings(struct signature *s, struct settings *ret)
+{
+	EVP_PKEY_CTX *model = NULL;
+	struct settings r = { .padding = RSA_PKCS1_PADDING };
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_int(OSSL_SIGNATURE_PARAM_PAD_MODE, &r.padding),
+		OSSL_PARAM_construct_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &r.salt),
+		OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, r.mgf1,
+						 sizeof r.mgf1),
+		OSSL_PARAM_construct_end(),
+	};
+	enum inro_err e;
+
+	/* Nothing was set: as libcrypto starts. */
+	if (!s->model) {
+		*ret = r;
+		return INRO_OK;
+	}
+	e = signature_model(s, &model);
+	if (e)
+		return e;
+	/* Salt and MGF1 have a value with PSS only. */
+	if (EVP_PKEY_CTX_get_params(model, (OSSL_PARAM[]) { params[0], params[3] }) != 1 ||
+	    (r.padding == RSA_PKCS1_PSS_PADDING && EVP_PKEY_CTX_get_params(model, params) != 1))
+		return below_failed("reading the signature's settings");
+	*ret = r;
+	return INRO_OK;
+}
+
+static enum inro_err sign_pkcs1(struct signature *s, const struct settings *set, struct bytes input,
+				uint8_t *out, size_t *n)
+{
+	CK_MECHANISM mech = { .mechanism = CKM_RSA_PKCS };
+	uint8_t info[32 + EVP_MAX_MD_SIZE];
+	struct bytes prefix;
+
+	(void)set;
+	if (!s->md)
+		return object_sign(s->key->object, &mech, input, out, n);
+	if (!s->row || input.n > EVP_MAX_MD_SIZE)
+		return err_set(INRO_E_UNSUPPORTED, "PKCS#1 v1.5 with %s is not offered",
+			       EVP_MD_get0_name(s->md));
+	prefix = s->row->oid_prefix;
+	if (prefix.n)
+		memcpy(info, prefix.p, prefix.n);
+	memcpy(info + prefix.n, input.p, input.n);
+	return object_sign(s->key->object, &mech, BYTES(info, prefix.n + input.n), out, n);
+}
+
+/* The length in bytes that one of libcrypto's names for it stands for. */
+static long salt_length(const struct signature *s, int salt)
+{
+	int digest = EVP_MD_get_size(s->md);
+	/* What remains of the encoded message beside digest, salt and two octets (RFC 8017 9.1.1).
+	 */
+	int most = (EVP_PKEY_get_bits(s->key->pkey) + 6) / 8 - digest - 2;
+
+	switch (salt) {
+	case RSA_PSS_SALTLEN_DIGEST:
+		return digest;
+	case RSA_PSS_SALTLEN_AUTO:
+	case RSA_PSS_SALTLEN_MAX:
+		return most;
+	case -4: /* RSA_PSS_SALTLEN_AUTO_DIGEST_MAX, from 3.1 on */
+		return digest < most ? digest : most;
+	default:
+		return salt;
+	}
+}
+
+static enum inro_err sign_pss(struct signature *s, const struct settings *set, struct bytes input,
+			      uint8_t *out, size_t *n)
+{
+	const struct digest *mgf1 = digest_named(set->mgf1);
+	long salt = s->md ? salt_length(s, set->salt) : -1;
+	CK_RSA_PKCS_PSS_PARAMS pss;
+	CK_MECHANISM mech = { CKM_RSA_PKCS_PSS, &pss, sizeof pss };
+
+	if (!s->row || !s->row->mech || !mgf1 || !mgf1->mgf)
+		return err_set(INRO_E_UNSUPPORTED, "PSS with %s and MGF1 %s is not offered",
+			       s->md ? EVP_MD_get0_name(s->md) : "no digest", set->mgf1);
+	if (salt < 0)
+		return err_set(INRO_E_KEY_SIZE, "the RSA key is too short for PSS with %s",
+			       EVP_MD_get0_name(s->md));
+	pss = (CK_RSA_PKCS_PSS_PARAMS) { s->row->mech, mgf1->mgf, (CK_ULONG)salt };
+	return object_sign(s->key->object, &mech, input, out, n);
+}
+
+static enum inro_err sign_raw(struct signature *s, const struct settings *set, struct bytes input,
+			      uint8_t *out, size_t *n)
+{
+	CK_MECHANISM mech = { .mechanism = CKM_RSA_X_509 };
+
+	(void)set;
+	return object_sign(s->key->object, &mech, input, out, n);
+}
+
+static enum inro_err sign(struct signature *s, struct bytes input, uint8_t *out, size_t *n)
+{
+	static const struct {
+		int padding;
+		enum inro_err (*sign)(struct signature *s, const struct settings *set,
+				      struct bytes input, uint8_t *out, size_t *n);
+	} paddings[] = {
+		{ RSA_PKCS1_PADDING, sign_pkcs1 },
+		{ RSA_PKCS1_PSS_PADDING, sign_pss },
+		{ RSA_NO_PADDING, sign_raw },
+	};
+	struct settings set;
+	enum inro_err e = read_settings(s, &set);
+
+	if (e)
+		return e;
+	for (size_t i = 0; i < ARRAY_LEN(paddings); i++)
+		if (paddings[i].padding == set.padding)
+			return paddings[i].sign(s, &set, input, out, n);
+	return err_set(INRO_E_UNSUPPORTED, "token keys sign with PKCS#1 v1.5, PSS or no padding");
+}
+
+const struct signature_type signature_rsa = { .key = &key_rsa, .has_settings = true, .sign = sign };

@@ -1,0 +1,372 @@
+/* signature - OSSL_OP_SIGNATURE: see signature.h. */
+#include "provider/signature.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/params.h>
+
+static void *signature_new(struct prov *p, const struct signature_type *type)
+{
+	struct signature *s = calloc(1, sizeof *s);
+
+	if (s) {
+		s->prov = p;
+		s->type = type;
+	}
+	return s;
+}
+
+static void *rsa_newctx(void *vprov, const char *properties)
+{
+	(void)properties;
+	return signature_new(vprov, &signature_rsa);
+}
+
+static void *ecdsa_newctx(void *vprov, const char *properties)
+{
+	(void)properties;
+	return signature_new(vprov, &signature_ecdsa);
+}
+
+static void freectx(void *vsig)
+{
+	struct signature *s = vsig;
+
+	if (!s)
+		return;
+	EVP_MD_CTX_free(s->hash);
+	EVP_PKEY_CTX_free(s->model);
+	EVP_MD_free(s->md);
+	free(s);
+}
+
+static bool copy_parts(const struct signature *from, struct signature *to)
+{
+	if (to->md && !EVP_MD_up_ref(to->md)) {
+		to->md = NULL;
+		return false;
+	}
+	if (from->hash) {
+		to->hash = EVP_MD_CTX_new();
+		if (!to->hash || !EVP_MD_CTX_copy_ex(to->hash, from->hash))
+			return false;
+	}
+	if (from->model) {
+		to->model = EVP_PKEY_CTX_dup(from->model);
+		if (!to->model)
+			return false;
+	}
+	return true;
+}
+
+static void *dupctx(void *vsig)
+{
+	const struct signature *from = vsig;
+	struct signature *to = malloc(sizeof *to);
+
+	if (!to)
+		return NULL;
+	*to = *from;
+	to->hash = NULL;
+	to->model = NULL;
+	if (copy_parts(from, to))
+		return to;
+	freectx(to);
+	return NULL;
+}
+
+static enum inro_err set_digest(struct signature *s, const char *name)
+{
+	EVP_MD *md;
+	const struct digest *row;
+	enum inro_err e;
+
+	if (s->md && EVP_MD_is_a(s->md, name))
+		return INRO_OK;
+	if (s->digesting)
+		return err_set(INRO_E_STATE, "the digest is set and can't be changed to %s now",
+			       name);
+	e = below_digest(&s->prov->below, name, &md, &row);
+	if (e)
+		return e;
+	EVP_MD_free(s->md);
+	s->md = md;
+	s->row = row;
+	return INRO_OK;
+}
+
+static int start_model(const struct signature *s, EVP_PKEY_CTX *ctx)
+{
+	OSSL_PARAM params[2] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
+	char name[64];
+
+	if ((s->signing ? EVP_PKEY_sign_init(ctx) : EVP_PKEY_verify_init(ctx)) != 1)
+		return 0;
+	if (!s->md)
+		return 1;
+	OPENSSL_strlcpy(name, EVP_MD_get0_name(s->md), sizeof name);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, 0);
+	return EVP_PKEY_CTX_set_params(ctx, params) == 1;
+}
+
+enum inro_err signature_model(struct signature *s, EVP_PKEY_CTX **ret)
+{
+	OSSL_LIB_CTX *libctx;
+	EVP_PKEY_CTX *ctx;
+	enum inro_err e = INRO_OK;
+
+	if (!s->model) {
+		e = below_libctx(&s->prov->below, &libctx);
+		if (e)
+			return e;
+		ctx = EVP_PKEY_CTX_new_from_pkey(libctx, s->key->pkey, NULL);
+		if (!ctx || !start_model(s, ctx)) {
+			EVP_PKEY_CTX_free(ctx);
+			return below_failed("setting up the signature");
+		}
+		s->model = ctx;
+	}
+	*ret = s->model;
+	return INRO_OK;
+}
+
+static int set_ctx_params(void *vsig, const OSSL_PARAM params[])
+{
+	struct signature *s = vsig;
+	const OSSL_PARAM *p;
+	const char *name = NULL;
+	EVP_PKEY_CTX *model;
+	enum inro_err e = INRO_OK;
+
+	if (!params || !params->key)
+		return 1;
+	if (!s->key)
+		return 0;
+	p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST);
+	if (p && !OSSL_PARAM_get_utf8_string_ptr(p, &name))
+		return 0;
+	if (name && *name)
+		e = set_digest(s, name);
+	if (!e && !s->type->has_settings && !s->model)
+		return 1;
+	if (!e)
+		e = signature_model(s, &model);
+	if (e)
+		return prov_raise(s->prov, e);
+	return EVP_PKEY_CTX_set_params(model, (OSSL_PARAM *)(uintptr_t)params) == 1;
+}
+
+static int get_ctx_params(void *vsig, OSSL_PARAM params[])
+{
+	struct signature *s = vsig;
+	EVP_PKEY_CTX *model;
+	enum inro_err e;
+
+	if (!params || !params->key)
+		return 1;
+	if (!s->key)
+		return 0;
+	e = signature_model(s, &model);
+	return e ? prov_raise(s->prov, e) : EVP_PKEY_CTX_get_params(model, params) == 1;
+}
+
+static const OSSL_PARAM *rsa_ctx_params(void *vsig, void *vprov)
+{
+	static const OSSL_PARAM table[] = {
+		OSSL_PARAM_octet_string(OSSL_SIGNATURE_PARAM_ALGORITHM_ID, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PROPERTIES, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_PROPERTIES, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL, 0),
+		OSSL_PARAM_END,
+	};
+
+	(void)vsig;
+	(void)vprov;
+	return table;
+}
+
+static const OSSL_PARAM *ecdsa_ctx_params(void *vsig, void *vprov)
+{
+	static const OSSL_PARAM table[] = {
+		OSSL_PARAM_octet_string(OSSL_SIGNATURE_PARAM_ALGORITHM_ID, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PROPERTIES, NULL, 0),
+		OSSL_PARAM_size_t(OSSL_SIGNATURE_PARAM_DIGEST_SIZE, NULL),
+		OSSL_PARAM_END,
+	};
+
+	(void)vsig;
+	(void)vprov;
+	return table;
+}
+
+/* A context may be set up again for another operation; libcrypto may leave the key out then. */
+static int init(struct signature *s, struct key *key, bool signing, const OSSL_PARAM params[])
+{
+	if (!key)
+		key = s->key;
+	if (!key || !key->pkey)
+		return prov_raise(s->prov, err_set(INRO_E_ARG, "a signature needs a key"));
+	if (signing && !(key->has & OSSL_KEYMGMT_SELECT_PRIVATE_KEY))
+		return prov_raise(s->prov, err_set(INRO_E_KEY_USE,
+						   "a public key can't sign: name the private "
+						   "key with type=private"));
+	EVP_PKEY_CTX_free(s->model);
+	s->model = NULL;
+	s->key = key;
+	s->signing = signing;
+	s->digesting = false;
+	return set_ctx_params(s, params);
+}
+
+static int sign_init(void *vsig, void *vkey, const OSSL_PARAM params[])
+{
+	return init(vsig, vkey, true, params);
+}
+
+static int verify_init(void *vsig, void *vkey, const OSSL_PARAM params[])
+{
+	return init(vsig, vkey, false, params);
+}
+
+/* libcrypto's own signature of a software key. */
+static enum inro_err sign_software(struct signature *s, struct bytes input, uint8_t *out, size_t *n)
+{
+	EVP_PKEY_CTX *model;
+	enum inro_err e = signature_model(s, &model);
+
+	if (e)
+		return e;
+	return EVP_PKEY_sign(model, out, n, input.p, input.n) == 1 ? INRO_OK
+								   : below_failed("the signature");
+}
+
+static int sign(void *vsig, unsigned char *out, size_t *n, size_t room, const unsigned char *input,
+		size_t input_n)
+{
+	struct signature *s = vsig;
+	size_t most = (size_t)EVP_PKEY_get_size(s->key->pkey), done = room;
+	enum inro_err e;
+
+	if (!out) {
+		*n = most;
+		return 1;
+	}
+	if (room < most)
+		e = err_set(INRO_E_TOO_SMALL, "a signature needs room for %zu bytes", most);
+	else if (s->digesting || !s->md || input_n == (size_t)EVP_MD_get_size(s->md))
+		e = (s->key->object ? s->type->sign : sign_software)(s, BYTES(input, input_n), out,
+								     &done);
+	else
+		e = err_set(INRO_E_DATA_LENGTH, "a digest of %zu bytes is not %s", input_n,
+			    EVP_MD_get0_name(s->md));
+	if (e)
+		return prov_raise(s->prov, e);
+	*n = done;
+	return 1;
+}
+
+static int verify(void *vsig, const unsigned char *sig, size_t n, const unsigned char *input,
+		  size_t input_n)
+{
+	struct signature *s = vsig;
+	EVP_PKEY_CTX *model;
+	enum inro_err e = signature_model(s, &model);
+
+	return e ? prov_raise(s->prov, e) : EVP_PKEY_verify(model, sig, n, input, input_n) == 1;
+}
+
+static int digest_init(struct signature *s, const char *name, struct key *key, bool signing,
+		       const OSSL_PARAM params[])
+{
+	enum inro_err e = INRO_OK;
+
+	s->digesting = false;
+	if (name && *name)
+		e = set_digest(s, name);
+	if (e)
+		return prov_raise(s->prov, e);
+	if (!init(s, key, signing, params))
+		return 0;
+	if (!s->md)
+		return prov_raise(s->prov, err_set(INRO_E_ARG, "the signature needs a digest"));
+	if (!s->hash)
+		s->hash = EVP_MD_CTX_new();
+	s->digesting = true;
+	return s->hash && EVP_DigestInit_ex2(s->hash, s->md, NULL);
+}
+
+static int digest_sign_init(void *vsig, const char *name, void *vkey, const OSSL_PARAM params[])
+{
+	return digest_init(vsig, name, vkey, true, params);
+}
+
+static int digest_verify_init(void *vsig, const char *name, void *vkey, const OSSL_PARAM params[])
+{
+	return digest_init(vsig, name, vkey, false, params);
+}
+
+static int digest_update(void *vsig, const unsigned char *data, size_t n)
+{
+	struct signature *s = vsig;
+
+	return s->hash && EVP_DigestUpdate(s->hash, data, n);
+}
+
+static int digest_sign_final(void *vsig, unsigned char *out, size_t *n, size_t room)
+{
+	struct signature *s = vsig;
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned digest_n = 0;
+
+	if (out && (!s->hash || !EVP_DigestFinal_ex(s->hash, digest, &digest_n)))
+		return 0;
+	return sign(s, out, n, room, digest, digest_n);
+}
+
+static int digest_verify_final(void *vsig, const unsigned char *sig, size_t n)
+{
+	struct signature *s = vsig;
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned digest_n = 0;
+
+	return s->hash && EVP_DigestFinal_ex(s->hash, digest, &digest_n) &&
+	       verify(s, sig, n, digest, digest_n);
+}
+
+#define SIGNATURE(kind)                                                                            \
+	{                                                                                          \
+		ENTRY(OSSL_FUNC_SIGNATURE_NEWCTX, kind##_newctx),                                  \
+			ENTRY(OSSL_FUNC_SIGNATURE_FREECTX, freectx),                               \
+			ENTRY(OSSL_FUNC_SIGNATURE_DUPCTX, dupctx),                                 \
+			ENTRY(OSSL_FUNC_SIGNATURE_SIGN_INIT, sign_init),                           \
+			ENTRY(OSSL_FUNC_SIGNATURE_SIGN, sign),                                     \
+			ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_INIT, verify_init),                       \
+			ENTRY(OSSL_FUNC_SIGNATURE_VERIFY, verify),                                 \
+			ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, digest_sign_init),             \
+			ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, digest_update),              \
+			ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, digest_sign_final),           \
+			ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT, digest_verify_init),         \
+			ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE, digest_update),            \
+			ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, digest_verify_final),       \
+			ENTRY(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, set_ctx_params),                 \
+			ENTRY(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, kind##_ctx_params),         \
+			ENTRY(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, get_ctx_params),                 \
+			ENTRY(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, kind##_ctx_params),         \
+			ENTRY_END                                                                  \
+	}
+
+static const OSSL_DISPATCH rsa_functions[] = SIGNATURE(rsa);
+static const OSSL_DISPATCH ecdsa_functions[] = SIGNATURE(ecdsa);
+
+const OSSL_ALGORITHM signature_algorithms[] = {
+	{ "INRO-RSA", PROV_PROPERTIES, rsa_functions, "RSA by a token" },
+	{ "INRO-ECDSA", PROV_PROPERTIES, ecdsa_functions, "ECDSA by a token" },
+	{ NULL, NULL, NULL, NULL },
+};

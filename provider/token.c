@@ -1,0 +1,354 @@
+/* token - see token.h. */
+#include "provider/token.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define POOL_SESSIONS 64
+
+struct pool {
+	uint64_t generation; /* of the module */
+	pid_t pid;
+	uint64_t epoch; /* of this pool */
+	CK_SLOT_ID slot;
+	CK_SESSION_HANDLE anchor;
+	atomic_ulong idle[POOL_SESSIONS]; /* CK_INVALID_HANDLE: an empty place */
+	atomic_bool logged_in, stale;
+	pthread_mutex_t login; /* held during C_Login only */
+	struct secret refused; /* under login */
+	struct pool *older;
+};
+
+struct token {
+	struct prov *prov;
+	struct ck_token about;
+	_Atomic(struct pool *) pool;
+	struct token *next;
+};
+
+static void free_found(struct ck_token **p)
+{
+	free(*p);
+}
+
+const char *token_label(const struct token *t)
+{
+	return t->about.label;
+}
+
+struct prov *token_prov(const struct token *t)
+{
+	return t->prov;
+}
+
+uint64_t seat_epoch(const struct seat *s)
+{
+	return s->pool->epoch;
+}
+
+static void pool_free(struct pool *p, struct ck_module *m)
+{
+	if (!p)
+		return;
+	if (m) {
+		for (size_t i = 0; i < POOL_SESSIONS; i++)
+			if (p->idle[i] != CK_INVALID_HANDLE)
+				ck_session_close(m, p->idle[i]);
+		ck_session_close(m, p->anchor);
+	}
+	secret_clear(&p->refused);
+	pthread_mutex_destroy(&p->login);
+	free(p);
+}
+
+/* Where the token is now: the slot of before may be another one's after a fork. */
+static enum inro_err find_slot(const struct token *t, struct ck_module *m, CK_SLOT_ID *ret)
+{
+	AUTO(free_found) struct ck_token *found = NULL;
+	size_t n = 0;
+	enum inro_err e = ck_tokens(m, NULL, false, &found, &n);
+
+	if (e)
+		return e;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(found[i].serial, t->about.serial) == 0 &&
+		    strcmp(found[i].label, t->about.label) == 0) {
+			*ret = found[i].slot;
+			return INRO_OK;
+		}
+	return err_set(INRO_E_NO_TOKEN, "token '%s' is gone from %s", t->about.label,
+		       ck_module_path(m));
+}
+
+static enum inro_err pool_new(const struct token *t, struct ck_module *m, struct pool *older,
+			      struct pool **ret)
+{
+	static atomic_uint_fast64_t epochs;
+	struct pool *p = calloc(1, sizeof *p);
+	enum inro_err e;
+
+	if (!p)
+		return INRO_E_NO_MEMORY;
+	p->generation = ck_module_generation(m);
+	p->epoch = ++epochs;
+	p->pid = getpid();
+	p->older = older;
+	pthread_mutex_init(&p->login, NULL);
+	e = find_slot(t, m, &p->slot);
+	if (!e)
+		e = ck_session_open(m, p->slot, false, &p->anchor);
+	if (!e && older && older->refused.n)
+		e = secret_copy(secret_bytes(&older->refused), &p->refused);
+	if (e) {
+		pool_free(p, NULL);
+		return e;
+	}
+	secret_keep_on_fork(&p->refused);
+	*ret = p;
+	return INRO_OK;
+}
+
+static bool pool_fits(const struct pool *p, struct ck_module *m)
+{
+	return p && p->generation == ck_module_generation(m) && !atomic_load(&p->stale);
+}
+
+static enum inro_err pool_of(struct token *t, struct ck_module *m, struct pool **ret)
+{
+	struct pool *old = atomic_load_explicit(&t->pool, memory_order_acquire), *made;
+	enum inro_err e;
+
+	if (pool_fits(old, m)) {
+		*ret = old;
+		return INRO_OK;
+	}
+	e = pool_new(t, m, old, &made);
+	if (e)
+		return e;
+	if (!atomic_compare_exchange_strong(&t->pool, &old, made)) {
+		pool_free(made, m); /* another thread was first */
+		made = old;
+	}
+	*ret = made;
+	return INRO_OK;
+}
+
+static CK_SESSION_HANDLE take_idle(struct pool *p)
+{
+	for (size_t i = 0; i < POOL_SESSIONS; i++) {
+		CK_SESSION_HANDLE s = atomic_load_explicit(&p->idle[i], memory_order_relaxed);
+
+		if (s != CK_INVALID_HANDLE &&
+		    atomic_compare_exchange_strong(&p->idle[i], &s, CK_INVALID_HANDLE))
+			return s;
+	}
+	return CK_INVALID_HANDLE;
+}
+
+static bool put_idle(struct pool *p, CK_SESSION_HANDLE s)
+{
+	for (size_t i = 0; i < POOL_SESSIONS; i++) {
+		CK_SESSION_HANDLE empty = CK_INVALID_HANDLE;
+
+		if (atomic_compare_exchange_strong(&p->idle[i], &empty, s))
+			return true;
+	}
+	return false;
+}
+
+enum inro_err token_enter(struct token *t, struct seat *ret)
+{
+	struct seat s = { 0 };
+	enum inro_err e = prov_module(t->prov, &s.m);
+
+	if (!e)
+		e = ck_module_enter(s.m);
+	if (!e)
+		e = pool_of(t, s.m, &s.pool);
+	if (e)
+		return e;
+	s.f = ck_module_functions(s.m);
+	s.session = take_idle(s.pool);
+	if (s.session == CK_INVALID_HANDLE) {
+		e = ck_session_open(s.m, s.pool->slot, false, &s.session);
+		if (e)
+			return e;
+	}
+	*ret = s;
+	return INRO_OK;
+}
+
+void token_leave(struct seat *s, bool well)
+{
+	if (s->session == CK_INVALID_HANDLE || atomic_load(&s->pool->stale))
+		return; /* a number that may be another session's by now */
+	if (!well || !put_idle(s->pool, s->session))
+		ck_session_close(s->m, s->session);
+	s->session = CK_INVALID_HANDLE;
+}
+
+bool token_lost(struct seat *s, CK_RV rv)
+{
+	static const CK_RV lost[] = {
+		CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED,		  CKR_DEVICE_REMOVED,
+		CKR_TOKEN_NOT_PRESENT,	    CKR_USER_NOT_LOGGED_IN,	  CKR_KEY_HANDLE_INVALID,
+		CKR_OBJECT_HANDLE_INVALID,  CKR_CRYPTOKI_NOT_INITIALIZED,
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(lost); i++)
+		if (lost[i] == rv) {
+			atomic_store(&s->pool->stale, true);
+			return true;
+		}
+	return false;
+}
+
+static bool already_logged_in(const struct seat *s)
+{
+	CK_SESSION_INFO info;
+
+	if (s->f->C_GetSessionInfo(s->session, &info) != CKR_OK)
+		return false;
+	return info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS;
+}
+
+/* With the pool's login lock held. */
+static enum inro_err try_pin(const struct token *t, struct seat *s, const struct secret *pin)
+{
+	struct pool *p = s->pool;
+	enum inro_err e;
+
+	if (p->refused.n && secret_equal(secret_bytes(&p->refused), secret_bytes(pin)))
+		return err_set(
+			INRO_E_PIN_WRONG,
+			"token '%s' refused this PIN before; it was not tried again, so that "
+			"the token does not lock: correct the PIN and start the program anew",
+			t->about.label);
+	e = ck_login(s->m, s->session, CKU_USER, secret_bytes(pin));
+	if (e == INRO_E_PIN_WRONG) {
+		secret_clear(&p->refused);
+		if (secret_copy(secret_bytes(pin), &p->refused) == INRO_OK)
+			secret_keep_on_fork(&p->refused);
+	}
+	return e;
+}
+
+enum inro_err token_login(struct token *t, struct seat *s, const struct pin_source *from)
+{
+	SCOPED(secret) pin = { 0 };
+	enum inro_err e = INRO_OK;
+
+	if (atomic_load_explicit(&s->pool->logged_in, memory_order_acquire))
+		return INRO_OK;
+	if (!(t->about.info.flags & CKF_LOGIN_REQUIRED) || already_logged_in(s)) {
+		atomic_store(&s->pool->logged_in, true);
+		return INRO_OK;
+	}
+	if (!(t->about.info.flags & CKF_PROTECTED_AUTHENTICATION_PATH))
+		e = pin_obtain(t->prov, from, t->about.label, &pin);
+	if (e)
+		return e;
+	pthread_mutex_lock(&s->pool->login);
+	if (!atomic_load(&s->pool->logged_in))
+		e = try_pin(t, s, &pin);
+	if (!e)
+		atomic_store(&s->pool->logged_in, true);
+	pthread_mutex_unlock(&s->pool->login);
+	return e;
+}
+
+static struct token *token_known(struct prov *p, const struct ck_token *about)
+{
+	for (struct token *t = atomic_load(&p->tokens); t; t = t->next)
+		if (strcmp(t->about.serial, about->serial) == 0 &&
+		    strcmp(t->about.label, about->label) == 0)
+			return t;
+	return NULL;
+}
+
+/* Two threads that meet a token at once may both list it; the first found is used from then on. */
+static enum inro_err token_met(struct prov *p, const struct ck_token *about, struct token **ret)
+{
+	struct token *t = token_known(p, about);
+
+	if (!t) {
+		t = calloc(1, sizeof *t);
+		if (!t)
+			return INRO_E_NO_MEMORY;
+		t->prov = p;
+		t->about = *about;
+		t->next = atomic_load(&p->tokens);
+		while (!atomic_compare_exchange_weak(&p->tokens, &t->next, t))
+			;
+	}
+	*ret = t;
+	return INRO_OK;
+}
+
+/* The setting `token`, for a URI that says nothing about the token. */
+static enum inro_err with_setting(const struct prov *p, const struct p11_uri *uri,
+				  struct p11_uri *ret)
+{
+	const char *label = core_setting(&p->core, "token");
+	enum inro_err e = p11_uri_copy(uri, ret);
+
+	if (e || !label || uri->token || uri->serial || uri->model || uri->manufacturer ||
+	    uri->has_slot_id)
+		return e;
+	ret->token = strdup(label);
+	return ret->token ? INRO_OK : INRO_E_NO_MEMORY;
+}
+
+enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct token **out, size_t max,
+			  size_t *ret_n)
+{
+	SCOPED(p11_uri) wanted = { 0 };
+	AUTO(free_found) struct ck_token *found = NULL;
+	struct ck_module *m;
+	size_t n = 0;
+	enum inro_err e = prov_module(p, &m);
+
+	if (!e)
+		e = ck_module_enter(m);
+	if (!e)
+		e = with_setting(p, uri, &wanted);
+	if (!e)
+		e = ck_tokens(m, &wanted, false, &found, &n);
+	for (size_t i = 0; !e && i < n && i < max; i++)
+		e = token_met(p, &found[i], &out[i]);
+	if (e)
+		return e;
+	if (n == 0)
+		return err_set(INRO_E_NOT_FOUND,
+			       "no token '%s' in %s: compare with what pkcs11-tool -L shows",
+			       wanted.token ? wanted.token : "of that description",
+			       ck_module_path(m));
+	*ret_n = n;
+	return INRO_OK;
+}
+
+static void token_free(struct token *t, struct ck_module *m)
+{
+	struct pool *p = t->pool, *older;
+
+	/* Handles of an older pool may be another's by now, and a parent's sessions are not a
+	 * child's to close. */
+	for (bool latest = true; p; p = older, latest = false) {
+		older = p->older;
+		pool_free(p, latest && m && p->pid == getpid() && pool_fits(p, m) ? m : NULL);
+	}
+	free(t);
+}
+
+void tokens_free(struct prov *p, bool close_sessions)
+{
+	struct ck_module *m = close_sessions ? atomic_load(&p->module) : NULL;
+	struct token *t = atomic_exchange(&p->tokens, NULL), *next;
+
+	for (; t; t = next) {
+		next = t->next;
+		token_free(t, m);
+	}
+}

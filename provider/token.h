@@ -1,0 +1,52 @@
+/*
+ * token - the tokens that this provider has met: sessions ready for use, and the login.
+ *
+ * 1. A token is met once and lives as long as the provider; it is known by its label and serial.
+ * 2. Its sessions belong to a pool, and a pool to one generation of the module: after a fork, or
+ *    when the token was taken out, a new pool takes its place and the old one is never touched
+ *    again, neither its sessions nor its lock.
+ * 3. Taking a session and giving it back is one atomic exchange each; no lock is in a sign's way.
+ * 4. One session of a pool stays open and unused, so that the login lasts.
+ * 5. A PIN that the token refused is not tried a second time.
+ */
+#ifndef INRO_PROVIDER_TOKEN_H
+#define INRO_PROVIDER_TOKEN_H
+
+#include "provider/pin.h"
+
+struct pool;
+
+/* A session in use by one thread. */
+struct seat {
+	struct ck_module *m;
+	CK_FUNCTION_LIST *f;
+	struct pool *pool;
+	CK_SESSION_HANDLE session;
+};
+
+/* The tokens that a URI names, at most max of them; *ret_n is how many there are.  The setting
+ * `token` stands in for a URI that names none. */
+MUST_CHECK enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct token **out,
+				     size_t max, size_t *ret_n);
+void tokens_free(struct prov *p, bool close_sessions);
+
+const char *token_label(const struct token *t);
+struct prov *token_prov(const struct token *t);
+
+/* A session of this token; to be given back by token_leave(). */
+MUST_CHECK enum inro_err token_enter(struct token *t, struct seat *ret);
+/* `well`: the last operation ended cleanly, so that the session is fit for the next. */
+void token_leave(struct seat *s, bool well);
+
+/* Logs in unless that was done or the token asks for none.  May ask the program, without a lock. */
+MUST_CHECK enum inro_err token_login(struct token *t, struct seat *s,
+				     const struct pin_source *from);
+
+/* True when rv says that the session, the login or the handle is gone: the pool is given up, and
+ * the operation is worth one more try from token_enter() on. */
+bool token_lost(struct seat *s, CK_RV rv);
+
+/* A number that no other pool of this process has: handles are good within one pool. */
+uint64_t seat_epoch(const struct seat *s);
+
+#endif
