@@ -136,10 +136,10 @@ static bool grow(struct buf *b, size_t need)
 	p = malloc(cap);
 	if (!p)
 		return false;
-	if (b->n)
+	if (b->p) {
 		memcpy(p, b->p, b->n);
-	if (b->p)
 		wipe(b->p, b->cap);
+	}
 	free(b->p);
 	b->p = p;
 	b->cap = cap;

@@ -147,28 +147,19 @@ static enum inro_err write_all(int fd, const char *path, struct bytes content)
 	return fsync(fd) < 0 ? file_err(errno, path) : INRO_OK;
 }
 
-static enum inro_err write_temporary(const char *path, mode_t mode, struct bytes content,
-				     char **ret_name)
+/* template ends in XXXXXX and becomes the name; errors name the file that is meant. */
+static enum inro_err write_temporary(const char *path, char *template, mode_t mode,
+				     struct bytes content)
 {
-	AUTO(free_chars) char *name = NULL;
-	AUTO(close_fd) int fd = -1;
+	AUTO(close_fd) int fd = mkostemp(template, O_CLOEXEC);
 	enum inro_err e;
 
-	if (asprintf(&name, "%s.XXXXXX", path) < 0) {
-		name = NULL;
-		return INRO_E_NO_MEMORY;
-	}
-	fd = mkostemp(name, O_CLOEXEC);
 	if (fd < 0)
 		return file_err(errno, path);
 	e = fchmod(fd, mode) < 0 ? file_err(errno, path) : write_all(fd, path, content);
-	if (e) {
-		unlink(name);
-		return e;
-	}
-	*ret_name = name;
-	name = NULL;
-	return INRO_OK;
+	if (e)
+		unlink(template);
+	return e;
 }
 
 /* Gives the temporary its name; link() is how a name is taken only if it is free. */
@@ -185,8 +176,13 @@ static enum inro_err place(const char *temporary, const char *path, bool replace
 static enum inro_err write_file(const char *path, mode_t mode, struct bytes content, bool replace)
 {
 	AUTO(free_chars) char *temporary = NULL;
-	enum inro_err e = write_temporary(path, mode, content, &temporary);
+	enum inro_err e;
 
+	if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
+		temporary = NULL;
+		return INRO_E_NO_MEMORY;
+	}
+	e = write_temporary(path, temporary, mode, content);
 	return e ? e : place(temporary, path, replace);
 }
 
@@ -228,14 +224,11 @@ enum inro_err file_make_dir(const char *path)
 	return e ? e : make_one_dir(path);
 }
 
-enum inro_err file_lock(const char *path, int timeout_ms, int *ret_fd)
+static enum inro_err wait_for_lock(int fd, const char *path, int timeout_ms)
 {
 	static const struct timespec pause = { .tv_nsec = 5000000 };
-	AUTO(close_fd) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	int64_t end = clock_monotonic_ms() + timeout_ms;
 
-	if (fd < 0)
-		return file_err(errno, path);
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return file_err(errno, path);
@@ -244,9 +237,19 @@ enum inro_err file_lock(const char *path, int timeout_ms, int *ret_fd)
 				       path);
 		nanosleep(&pause, NULL);
 	}
-	*ret_fd = fd;
-	fd = -1;
 	return INRO_OK;
+}
+
+enum inro_err file_lock(const char *path, int timeout_ms, int *ret_fd)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	enum inro_err e = fd < 0 ? file_err(errno, path) : wait_for_lock(fd, path, timeout_ms);
+
+	if (e)
+		close_fd(&fd);
+	else
+		*ret_fd = fd;
+	return e;
 }
 
 static const char *env(const char *name)

@@ -14,8 +14,9 @@
 #include "backoffice/core/internal.h"
 #include "base/clock.h"
 
-#define AUDIT_DOMAIN "inro-audit-1"
-#define AUDIT_HASH   32
+#define AUDIT_DOMAIN	 "inro-audit-1"
+#define AUDIT_HASH	 32
+#define SUBJECT_NAME_MAX 255
 
 static enum inro_err event_hash(const struct event *ev, struct bytes before, struct buf *work,
 				uint8_t ret[static PKI_DIGEST_MAX])
@@ -131,6 +132,9 @@ enum inro_err audit_refused(struct core *c, const char *action, const char *kind
 	if (!worth_recording(e))
 		return e;
 	snprintf(why, sizeof why, "%s", err_detail(e));
+	/* A refusal may come before the name was looked at. */
+	if (core_check_text("the name", name, SUBJECT_NAME_MAX) != INRO_OK)
+		entry.name = "?";
 	detail_text(&detail, "error", err_name(e));
 	detail_text(&detail, "reason", why);
 	/* The refusal stands whether or not the database takes the record of it. */

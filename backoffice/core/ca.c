@@ -218,7 +218,7 @@ void chain_clear(struct chain *l)
 
 enum inro_err ca_chain(struct core *c, const char *name, struct chain *ret)
 {
-	SCOPED(chain) l = { .certs = calloc(CA_DEPTH_MAX, sizeof *l.certs) };
+	struct chain l = { .certs = calloc(CA_DEPTH_MAX, sizeof *l.certs) };
 	SCOPED(ca) ca = { 0 };
 	enum inro_err e = ca_load(c, name, &ca);
 
@@ -234,10 +234,11 @@ enum inro_err ca_chain(struct core *c, const char *name, struct chain *ret)
 			break;
 		e = store_get(c->store, parent, &ca);
 	}
-	if (e != INRO_OK)
+	if (e != INRO_OK) {
+		chain_clear(&l);
 		return e;
+	}
 	*ret = l;
-	l = (struct chain) { 0 };
 	return INRO_OK;
 }
 

@@ -5,7 +5,7 @@
  * for one tenant, and each change and each refusal becomes an audit event.
  * 2. A change and its event are one transaction, durable before the function returns.
  * 3. Nothing is signed or written to a token while a database transaction is open.
- * 4. A struct core belongs to one thread at a time.
+ * 4. A struct core belongs to one thread at a time; a child of fork() opens its own.
  *
  * Words that come back are in structs that own them; each has a _clear() for SCOPED().
  */

@@ -66,15 +66,17 @@ static enum inro_err name_of_device(struct core *c, int64_t id, char **ret)
 
 enum inro_err cred_view(struct core *c, struct credential *rec, struct cred *ret)
 {
-	SCOPED(cred) v = { 0 };
+	struct cred v = { 0 };
 	enum inro_err e = name_of_device(c, rec->device, &v.device_id);
 
 	if (e == INRO_OK)
 		e = name_of_ca(c, rec->ca, &v.ca_name);
 	if (e == INRO_OK)
 		e = name_of_ca(c, rec->own_ca, &v.own_ca_name);
-	if (e != INRO_OK)
+	if (e != INRO_OK) {
+		cred_clear(&v);
 		return e;
+	}
 	v.state = cred_shown_state(rec, clock_now());
 	v.reason = rec->revoked_at ? crl_reason_name((unsigned)rec->reason) : NULL;
 	v.rec = *rec;

@@ -22,11 +22,11 @@ static void token_list_clear(struct token_list *l)
 static enum inro_err slots_once(struct ck_module *m, CK_SLOT_ID **slots, CK_ULONG *n, CK_RV *ret_rv)
 {
 	CK_FUNCTION_LIST *f = ck_module_functions(m);
-	CK_RV rv = f->C_GetSlotList(CK_TRUE, NULL, n);
+	enum inro_err e = ck_err(m, f->C_GetSlotList(CK_TRUE, NULL, n), "C_GetSlotList");
 	CK_SLOT_ID *room;
 
-	if (rv != CKR_OK)
-		return ck_err(m, rv, "C_GetSlotList");
+	if (e != INRO_OK)
+		return e;
 	if (*n > SLOTS_MAX)
 		return err_set(INRO_E_TOO_BIG, "'%s' has %lu slots", ck_module_path(m), *n);
 	room = realloc(*slots, (*n + 1) * sizeof *room);
@@ -47,7 +47,7 @@ static enum inro_err slot_list(struct ck_module *m, CK_SLOT_ID **ret, CK_ULONG *
 {
 	AUTO(free_slots) CK_SLOT_ID *slots = NULL;
 	CK_ULONG n = 0;
-	CK_RV rv;
+	CK_RV rv = CKR_OK;
 	enum inro_err e;
 
 	do {

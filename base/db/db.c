@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/forkgate.h"
 
 #define DB_BUSY_MS   10000
 #define DB_VALUE_MAX (64 << 20)
@@ -46,11 +47,14 @@ enum inro_err db_make_file(const char *path)
 	return INRO_OK;
 }
 
+/* SQLite holds none of its locks while it asks whether to wait on: a fork may come between. */
 static void nap(int ms)
 {
 	struct timespec t = { .tv_sec = 0, .tv_nsec = (long)ms * 1000000 };
 
+	fork_gate_leave();
 	nanosleep(&t, NULL);
+	fork_gate_enter();
 }
 
 /* Commits take milliseconds: SQLite's own waiting, up to 100 ms a nap, would lose its turn. */
@@ -234,6 +238,7 @@ static enum inro_err set_wal_once(struct db *d)
  * one of them at once, without asking the busy handler, to let go and try again. */
 static enum inro_err set_wal(struct db *d)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	enum inro_err e;
 	int tries = 0;
 
@@ -316,6 +321,8 @@ void db_close(struct db *d)
 	if (!d)
 		return;
 	if (d->owner == getpid()) {
+		SCOPED(fork_pass) pass = fork_pass_take();
+
 		db_stmts_free(d);
 		sqlite3_close(d->sqlite);
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/forkgate.h"
 #include "base/log.h"
 
 struct fault {
@@ -72,12 +73,15 @@ enum inro_err db_code(int rc)
 
 enum inro_err db_fail(const struct db *d, int rc, const char *doing)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	const struct fault *f = fault_find(rc);
 	const char *words = d->sqlite ? sqlite3_errmsg(d->sqlite) : sqlite3_errstr(rc);
 	int primary = rc & 0xff;
 	int errnum = 0;
 	enum inro_err e = f->err;
 
+	if (e == INRO_OK)
+		return e;
 	if (d->sqlite && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN))
 		errnum = sqlite3_system_errno(d->sqlite);
 	if (errnum) /* nearer to the cause than SQLite's code */

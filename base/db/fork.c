@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/forkgate.h"
+
 static _Atomic pid_t first; /* the process that opened the first store */
 
 static __thread pid_t opening_for; /* 0 outside our open, and in that process */
@@ -44,6 +46,7 @@ static pid_t mark(void)
 
 int db_connect(const char *path, int flags, sqlite3 **ret)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	int rc;
 
 	opening_for = mark();

@@ -19,7 +19,7 @@ struct db {
 };
 
 /* An SQLite result as our error, "token store '/path': SQLite's words; advice" as detail; what was
- * being done (a statement's text) goes to the debug log only. */
+ * being done (a statement's text) goes to the debug log only.  SQLITE_OK is INRO_OK. */
 enum inro_err db_fail(const struct db *d, int rc, const char *doing);
 
 /* The code alone, by the table; SQLITE_OK, _ROW and _DONE are INRO_OK. */

@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "base/forkgate.h"
+
 struct db_stmt {
 	struct db *db;
 	sqlite3_stmt *sqlite;
@@ -27,14 +29,16 @@ static enum inro_err stmt_new(struct db *d, const char *sql, struct db_stmt **re
 {
 	struct db_stmt *s = calloc(1, sizeof *s);
 	size_t at = bucket_of(sql);
+	enum inro_err e;
 	int rc;
 
 	if (!s)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a statement");
 	rc = sqlite3_prepare_v3(d->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->sqlite, NULL);
-	if (rc != SQLITE_OK) {
+	e = db_fail(d, rc, sql);
+	if (e != INRO_OK) {
 		free(s);
-		return db_fail(d, rc, sql);
+		return e;
 	}
 	s->db = d;
 	s->sql = sql;
@@ -46,6 +50,7 @@ static enum inro_err stmt_new(struct db *d, const char *sql, struct db_stmt **re
 
 enum inro_err db_stmt(struct db *d, const char *sql_literal, struct db_stmt **ret)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	struct db_stmt *s = d->stmts[bucket_of(sql_literal)];
 
 	while (s && s->sql != sql_literal)
@@ -59,6 +64,7 @@ enum inro_err db_stmt(struct db *d, const char *sql_literal, struct db_stmt **re
 
 void db_stmts_free(struct db *d)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	for (size_t i = 0; i < DB_STMT_BUCKETS; i++) {
 		while (d->stmts[i]) {
 			struct db_stmt *s = d->stmts[i];
@@ -78,11 +84,13 @@ static void bound(struct db_stmt *s, int rc)
 
 void db_bind_int(struct db_stmt *s, int at, int64_t v)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	bound(s, sqlite3_bind_int64(s->sqlite, at, v));
 }
 
 void db_bind_bytes(struct db_stmt *s, int at, struct bytes v)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	/* A null pointer would make it NULL, and an empty value is not a missing one. */
 	const void *p = v.n ? v.p : (const uint8_t *)"";
 
@@ -91,11 +99,13 @@ void db_bind_bytes(struct db_stmt *s, int at, struct bytes v)
 
 void db_bind_text(struct db_stmt *s, int at, const char *v)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	bound(s, sqlite3_bind_text(s->sqlite, at, v, -1, SQLITE_STATIC));
 }
 
 enum inro_err db_step(struct db_stmt *s, bool *ret_row)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	enum inro_err e = INRO_OK;
 	int rc = s->bind_rc;
 
@@ -125,6 +135,7 @@ enum inro_err db_run(struct db_stmt *s)
 
 void db_reset(struct db_stmt *s)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	sqlite3_reset(s->sqlite);
 	sqlite3_clear_bindings(s->sqlite);
 	s->bind_rc = SQLITE_OK;
@@ -137,6 +148,7 @@ int64_t db_int(struct db_stmt *s, int column)
 
 struct bytes db_bytes(struct db_stmt *s, int column)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	const void *p = sqlite3_column_blob(s->sqlite, column);
 
 	return BYTES(p, p ? (size_t)sqlite3_column_bytes(s->sqlite, column) : 0);
@@ -144,6 +156,7 @@ struct bytes db_bytes(struct db_stmt *s, int column)
 
 const char *db_text(struct db_stmt *s, int column)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	const unsigned char *t = sqlite3_column_text(s->sqlite, column);
 
 	return t ? (const char *)t : "";
@@ -156,16 +169,17 @@ bool db_is_null(struct db_stmt *s, int column)
 
 enum inro_err db_exec(struct db *d, const char *sql)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	int rc = sqlite3_exec(d->sqlite, sql, NULL, NULL, NULL);
 
-	return rc == SQLITE_OK ? INRO_OK : db_fail(d, rc, "running a script");
+	return db_fail(d, rc, "running a script");
 }
 
 enum inro_err db_query_int(struct db *d, const char *sql, int64_t *ret)
 {
-	struct db_stmt *s;
+	struct db_stmt *s = NULL;
 	enum inro_err e = db_stmt(d, sql, &s);
-	bool row;
+	bool row = false;
 
 	if (e == INRO_OK)
 		e = db_step(s, &row);
@@ -227,6 +241,7 @@ enum inro_err db_commit(struct db *d)
 
 void db_rollback(struct db *d)
 {
+	SCOPED(fork_pass) pass = fork_pass_take();
 	if (db_in_transaction(d))
 		(void)sqlite3_exec(d->sqlite, "ROLLBACK", NULL, NULL, NULL);
 }

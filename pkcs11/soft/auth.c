@@ -29,7 +29,7 @@ enum inro_err auth_scrypt(struct bytes pin, struct bytes salt, struct auth_cost 
 	uint64_t n = (uint64_t)1 << cost.log2_n;
 	uint32_t r = cost.r, p = cost.p;
 	/* V, B and T of RFC 7914, and what libcrypto puts beside them */
-	uint64_t memory = 128 * r * (n + p + 2) + 4096;
+	uint64_t memory = UINT64_C(128) * r * (n + p + 2) + 4096;
 	EVP_KDF *scrypt;
 	/* OSSL_PARAM has no const; what it points to is only read */
 	OSSL_PARAM params[] = {

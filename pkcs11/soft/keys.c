@@ -22,7 +22,7 @@ enum inro_err keys_init(struct keys *t)
 void keys_free(struct keys *t)
 {
 	for (size_t i = 0; i < t->n; i++)
-		pkey_free(t->slots[i].key);
+		pkey_unref(t->slots[i].key);
 	free(t->slots);
 	(void)pthread_mutex_destroy(&t->lock);
 }
@@ -111,7 +111,7 @@ void keys_drop(struct keys *t, backend_key id)
 	s = find(t, id);
 	key = s ? release(t, s) : NULL;
 	pthread_mutex_unlock(&t->lock);
-	pkey_free(key);
+	pkey_unref(key);
 }
 
 void keys_drop_all(struct keys *t)
@@ -119,6 +119,6 @@ void keys_drop_all(struct keys *t)
 	pthread_mutex_lock(&t->lock);
 	for (size_t i = 0; i < t->n; i++)
 		if (t->slots[i].id)
-			pkey_free(release(t, &t->slots[i]));
+			pkey_unref(release(t, &t->slots[i]));
 	pthread_mutex_unlock(&t->lock);
 }

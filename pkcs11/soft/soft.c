@@ -193,7 +193,7 @@ static enum inro_err hold(struct backend *b, struct pkey *key, backend_key *ret)
 		leave(b);
 	}
 	if (e)
-		pkey_free(key);
+		pkey_unref(key);
 	return e;
 }
 
@@ -214,7 +214,7 @@ static enum inro_err present(struct backend *b, struct pkey *key, backend_key *r
 
 	if (!e)
 		return hold(b, key, ret_key);
-	pkey_free(key);
+	pkey_unref(key);
 	return e;
 }
 
@@ -232,7 +232,7 @@ static enum inro_err soft_generate(struct backend *b, const struct key_spec *spe
 static enum inro_err soft_import(struct backend *b, struct bytes pkcs8, backend_key *ret_key,
 				 struct buf *ret_spki)
 {
-	AUTO(pkey_free_ptr) struct pkey *key = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *key = NULL;
 	enum inro_err e = soft_check_unlocked(b);
 
 	if (!e)
@@ -244,7 +244,7 @@ static enum inro_err soft_import(struct backend *b, struct bytes pkcs8, backend_
 
 static enum inro_err soft_reveal(struct backend *b, backend_key id, struct secret *ret_pkcs8)
 {
-	AUTO(pkey_free_ptr) struct pkey *key = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *key = NULL;
 	enum inro_err e = keys_get(&b->keys, id, &key);
 
 	return e ? e : pkey_pkcs8(key, ret_pkcs8);
@@ -290,7 +290,7 @@ static enum inro_err soft_use(struct backend *b, backend_key id, enum key_use us
 			      const struct use_spec *spec, struct bytes in, uint8_t *out,
 			      size_t cap, size_t *ret_n)
 {
-	AUTO(pkey_free_ptr) struct pkey *key = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *key = NULL;
 	enum inro_err e;
 
 	if (use != USE_SIGN)

@@ -1,7 +1,6 @@
 /* libctx - one libcrypto context a process, published once and never taken back. */
 #include "pkcs11/token/libctx.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -123,43 +122,6 @@ static enum inro_err corner_new(struct corner **ret)
 	}
 	*ret = c;
 	return INRO_OK;
-}
-
-/* ---- fork ---- */
-
-/* A fork that waits goes before further holders, or busy ones would keep it off for ever. */
-static pthread_rwlock_t fork_gate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-
-static void before_fork(void)
-{
-	pthread_rwlock_wrlock(&fork_gate);
-}
-
-static void after_fork_in_parent(void)
-{
-	pthread_rwlock_unlock(&fork_gate);
-}
-
-static void after_fork_in_child(void)
-{
-	fork_gate = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
-}
-
-static void watch_fork(void)
-{
-	(void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-}
-
-void libctx_hold_fork(void)
-{
-	(void)pthread_once(&fork_once, watch_fork);
-	pthread_rwlock_rdlock(&fork_gate);
-}
-
-void libctx_release_fork(void)
-{
-	pthread_rwlock_unlock(&fork_gate);
 }
 
 /* ---- the context ---- */

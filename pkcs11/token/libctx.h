@@ -36,12 +36,6 @@ bool libctx_gone(void);
 /* The same as an error: INRO_E_CRYPTO once it is gone. */
 MUST_CHECK enum inro_err libctx_alive(void);
 
-/* libcrypto takes a lock of the whole process for the instant in which an EVP_PKEY gets its type; a
- * child forked in that instant would find it held for ever.  Between these two no fork() of this
- * process happens: it waits.  For short work only, and nothing that calls out. */
-void libctx_hold_fork(void);
-void libctx_release_fork(void);
-
 /* The hash named by its Cryptoki mechanism (CKM_SHA256); kept, not the caller's to free.
  * INRO_E_MECHANISM for another. */
 MUST_CHECK enum inro_err libctx_md(CK_MECHANISM_TYPE hash, const EVP_MD **ret);

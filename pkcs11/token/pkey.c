@@ -7,12 +7,14 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 
+#include "base/forkgate.h"
 #include "base/own.h"
 
 #define F4		   65537
 #define RSA_NUMBERS	   8
 #define RSA_PUBLIC_NUMBERS 2
-#define RSA_MAX_NUMBER	   (RSA_MAX_BITS / 8)
+#define RSA_MAX_NUMBER	   ((size_t)RSA_MAX_BITS / 8)
+#define RSA_ROOM	   (RSA_NUMBERS * RSA_MAX_NUMBER)
 
 struct number {
 	const char *name;
@@ -49,6 +51,14 @@ static void free_bn(BIGNUM **p)
 	BN_clear_free(*p);
 }
 
+/* libcrypto's no to a key's content, told apart from having no memory. */
+static enum inro_err refuse(const char *why)
+{
+	return libctx_err("looking at a key") == INRO_E_NO_MEMORY
+		       ? INRO_E_NO_MEMORY
+		       : err_set(INRO_E_ATTR_VALUE, "%s", why);
+}
+
 static enum inro_err pkey_new(bool is_private, struct pkey **ret)
 {
 	struct pkey *k;
@@ -73,21 +83,31 @@ struct pkey *pkey_ref(struct pkey *k)
 	return k;
 }
 
-void pkey_free(struct pkey *k)
+/* What is freed after libcrypto's end stays, where a leak checker finds it; the process ends. */
+static void leave_behind(struct pkey *k)
+{
+	static _Atomic(struct pkey *) left;
+
+	k->left = atomic_exchange(&left, k);
+}
+
+void pkey_unref(struct pkey *k)
 {
 	if (!k || atomic_fetch_sub_explicit(&k->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	if (!libctx_gone()) {
-		pkey_pool_clear(k);
-		EVP_PKEY_free(k->evp);
+	if (libctx_gone()) {
+		leave_behind(k);
+		return;
 	}
+	pkey_pool_clear(k);
+	EVP_PKEY_free(k->evp);
 	buf_clear(&k->spki);
 	free(k);
 }
 
-void pkey_free_ptr(struct pkey **k)
+void pkey_unref_ptr(struct pkey **k)
 {
-	pkey_free(*k);
+	pkey_unref(*k);
 }
 
 /* The SPKI and the sizes, once. */
@@ -129,12 +149,13 @@ static enum inro_err from_params(struct pkey *k, OSSL_PARAM *params)
 
 	if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0)
 		return libctx_err("preparing a key");
-	libctx_hold_fork();
+	/* libcrypto holds a lock of the whole process while an EVP_PKEY gets its type */
+	fork_gate_enter();
 	done = EVP_PKEY_fromdata(ctx, &k->evp, selection, params);
-	libctx_release_fork();
+	fork_gate_leave();
 	if (done <= 0)
-		return err_set(INRO_E_ATTR_VALUE, "these numbers are not %s key",
-			       k->curve ? "an EC" : "an RSA");
+		return refuse(k->curve ? "these numbers are not an EC key"
+				       : "these numbers are not an RSA key");
 	return INRO_OK;
 }
 
@@ -144,7 +165,7 @@ static enum inro_err from_rsa_parts(struct pkey *k, struct key_parts *parts)
 	OSSL_PARAM params[RSA_NUMBERS + 1];
 	size_t n = k->is_private ? RSA_NUMBERS : RSA_PUBLIC_NUMBERS;
 	uint8_t *scratch;
-	enum inro_err e = secret_new(RSA_NUMBERS * RSA_MAX_NUMBER, &room);
+	enum inro_err e = secret_new(RSA_ROOM, &room);
 
 	if (e)
 		return e;
@@ -180,9 +201,7 @@ static enum inro_err find_point(struct pkey *k, struct bytes value)
 	bool done = d && group && multiply(group, d, k);
 
 	EC_GROUP_free(group);
-	return done ? INRO_OK
-		    : err_set(INRO_E_ATTR_VALUE, "the private value is not one of curve %s",
-			      k->curve->name);
+	return done ? INRO_OK : refuse("the private value is not one of the curve");
 }
 
 static enum inro_err from_ec_parts(struct pkey *k, struct key_parts *parts)
@@ -215,7 +234,7 @@ static enum inro_err from_ec_parts(struct pkey *k, struct key_parts *parts)
 static enum inro_err from_parts(struct key_parts *parts, bool is_private, struct pkey **ret)
 {
 	KEEP_LIBCTX_ERRORS();
-	AUTO(pkey_free_ptr) struct pkey *k = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *k = NULL;
 	enum inro_err e = pkey_new(is_private, &k);
 
 	if (!e && parts->kind == KEY_EC)
@@ -284,7 +303,7 @@ static enum inro_err to_parts(const struct pkey *k, struct secret *room, struct 
 {
 	struct key_parts parts = { .kind = pkey_kind(k), .bits = k->bits };
 	size_t n = k->is_private ? RSA_NUMBERS : RSA_PUBLIC_NUMBERS, used = 0;
-	enum inro_err e = secret_new(RSA_NUMBERS * RSA_MAX_NUMBER, room);
+	enum inro_err e = secret_new(RSA_ROOM, room);
 
 	if (!e && k->curve) {
 		parts.params = k->curve->params;
@@ -345,10 +364,10 @@ static enum inro_err generate_with(struct pkey *k, const OSSL_PARAM *params)
 		return libctx_err("preparing to make a key");
 	/* RSA takes seconds, of which the lock is held for one instant: not worth a waiting fork */
 	if (k->curve)
-		libctx_hold_fork();
+		fork_gate_enter();
 	done = EVP_PKEY_generate(ctx, &k->evp) > 0;
 	if (k->curve)
-		libctx_release_fork();
+		fork_gate_leave();
 	return done ? INRO_OK : libctx_err("making a key");
 }
 
@@ -398,7 +417,7 @@ static enum inro_err read_off(struct pkey *k)
 enum inro_err pkey_generate(const struct key_spec *spec, struct pkey **ret)
 {
 	KEEP_LIBCTX_ERRORS();
-	AUTO(pkey_free_ptr) struct pkey *k = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *k = NULL;
 	enum inro_err e = pkey_new(true, &k);
 
 	if (!e && spec->kind == KEY_RSA)
@@ -427,8 +446,7 @@ enum inro_err pkey_check(const struct pkey *k)
 		return libctx_err("checking a key");
 	if ((k->is_private ? EVP_PKEY_check(ctx) : EVP_PKEY_public_check(ctx)) == 1)
 		return INRO_OK;
-	(void)libctx_err("checking a key");
-	return err_set(INRO_E_ATTR_VALUE, "the parts of the key do not fit together");
+	return refuse("the parts of the key do not fit together");
 }
 
 enum key_kind pkey_kind(const struct pkey *k)

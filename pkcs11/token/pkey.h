@@ -2,7 +2,8 @@
  * pkey - one RSA or EC key as libcrypto holds it: private ones for soft, public ones for the core.
  *
  * 1. A pkey never changes after it is made; any number of threads may use it at once.
- * 2. It is counted: pkey_ref() gives one more owner, pkey_free() takes one away.
+ * 2. It is counted: pkey_ref() gives one more owner, pkey_unref() takes one away.  (pkey_free() is
+ *    the C library's, for memory protection keys.)
  * 3. A small pool of prepared operation contexts hangs on each key, taken and given back without a
  *    lock, so that an operation costs the operation: no fetch, no set-up, warm blinding and
  *    Montgomery state.
@@ -34,8 +35,8 @@ MUST_CHECK enum inro_err pkey_from_spki(struct bytes spki, struct pkey **ret);
 MUST_CHECK enum inro_err pkey_check(const struct pkey *k);
 
 struct pkey *pkey_ref(struct pkey *k);
-void pkey_free(struct pkey *k);
-void pkey_free_ptr(struct pkey **k); /* for AUTO() */
+void pkey_unref(struct pkey *k);
+void pkey_unref_ptr(struct pkey **k); /* for AUTO() */
 
 enum key_kind pkey_kind(const struct pkey *k);
 CK_ULONG pkey_bits(const struct pkey *k); /* modulus, curve */

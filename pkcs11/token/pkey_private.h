@@ -23,6 +23,7 @@ struct pkey {
 	uint8_t point[EC_MAX_POINT];
 	struct buf spki;
 	_Atomic(struct prepared *) pool[PKEY_POOL];
+	struct pkey *left; /* the next one that outlived libcrypto */
 };
 
 /* Frees what the pool holds; the key's last owner calls it. */

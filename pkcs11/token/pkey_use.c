@@ -7,11 +7,9 @@
  */
 #include "pkcs11/token/pkey_private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 #include "base/der.h"
@@ -213,7 +211,7 @@ static enum inro_err reduce(const struct pkey *k, struct use_spec *spec, struct 
 	const struct mechanism *m = mechanism_find(spec->mech);
 	const struct raw *raw = m ? raw_find(m->raw) : NULL;
 	uint8_t digest[LIBCTX_MAX_HASH];
-	struct bytes hash;
+	struct bytes hash = BYTES_NONE;
 	enum inro_err e = libctx_alive();
 
 	if (e)
@@ -250,7 +248,7 @@ static void prepared_free(struct prepared *p)
 	if (!p)
 		return;
 	EVP_PKEY_CTX_free(p->ctx);
-	free(p);
+	OPENSSL_free(p);
 }
 
 static bool fits(const struct prepared *p, bool verify, const struct use_spec *spec)
@@ -321,28 +319,30 @@ static bool set_up(struct prepared *p, const struct raw *raw)
 			  : EVP_PKEY_sign_init_ex(p->ctx, params)) > 0;
 }
 
-static enum inro_err prepare(struct pkey *k, bool verify, const struct use_spec *spec,
-			     const struct raw *raw, struct prepared **ret)
+static struct prepared *prepared_new(struct pkey *k, bool verify, const struct use_spec *spec,
+				     const struct raw *raw)
 {
-	struct prepared *p = take(k, verify, spec);
+	struct prepared *p = OPENSSL_zalloc(sizeof *p);
 
-	if (p) {
-		*ret = p;
-		return INRO_OK;
-	}
-	p = calloc(1, sizeof *p);
 	if (!p)
-		return INRO_E_NO_MEMORY;
+		return NULL;
 	p->verify = verify;
 	p->spec = *spec;
 	p->spec.label = BYTES_NONE; /* borrowed, and not part of a signature */
 	p->ctx = EVP_PKEY_CTX_new_from_pkey(k->libctx, k->evp, NULL);
-	if (!p->ctx || !set_up(p, raw)) {
-		prepared_free(p);
-		return libctx_err("preparing a signature");
-	}
-	*ret = p;
-	return INRO_OK;
+	if (p->ctx && set_up(p, raw))
+		return p;
+	prepared_free(p);
+	return NULL;
+}
+
+/* NULL with libcrypto's reason in its queue. */
+static struct prepared *prepare(struct pkey *k, bool verify, const struct use_spec *spec,
+				const struct raw *raw)
+{
+	struct prepared *p = take(k, verify, spec);
+
+	return p ? p : prepared_new(k, verify, spec, raw);
 }
 
 /* ---- r || s and its DER ---- */
@@ -397,7 +397,7 @@ enum inro_err pkey_sign(struct pkey *k, const struct use_spec *spec, struct byte
 	KEEP_LIBCTX_ERRORS();
 	SCOPED(buf) room = { 0 };
 	struct use_spec s = *spec;
-	const struct raw *raw;
+	const struct raw *raw = NULL;
 	struct prepared *p;
 	enum inro_err e;
 
@@ -410,9 +410,9 @@ enum inro_err pkey_sign(struct pkey *k, const struct use_spec *spec, struct byte
 		*ret_n = k->sig_len;
 		return INRO_E_TOO_SMALL;
 	}
-	e = prepare(k, false, &s, raw, &p);
-	if (e)
-		return e;
+	p = prepare(k, false, &s, raw);
+	if (!p)
+		return libctx_err("preparing a signature");
 	e = run_sign(k, p, in, out);
 	if (e) {
 		prepared_free(p);
@@ -430,7 +430,7 @@ enum inro_err pkey_verify(struct pkey *k, const struct use_spec *spec, struct by
 	SCOPED(buf) room = { 0 };
 	SCOPED(buf) der = { 0 };
 	struct use_spec s = *spec;
-	const struct raw *raw;
+	const struct raw *raw = NULL;
 	struct prepared *p;
 	int verdict;
 	enum inro_err e = reduce(k, &s, &in, &room, &raw);
@@ -443,10 +443,11 @@ enum inro_err pkey_verify(struct pkey *k, const struct use_spec *spec, struct by
 		e = buf_err(&der);
 		sig = buf_bytes(&der);
 	}
-	if (!e)
-		e = prepare(k, true, &s, raw, &p);
 	if (e)
 		return e;
+	p = prepare(k, true, &s, raw);
+	if (!p)
+		return libctx_err("preparing a verification");
 	verdict = EVP_PKEY_verify(p->ctx, sig.p, sig.n, in.p, in.n);
 	give(k, p);
 	if (verdict == 1)

@@ -102,7 +102,8 @@ openssl crl -inform DER -in list.der -CAfile issuing.pem -noout >out 2>&1 || fai
 # ---- profiles ----
 
 for p in root-ca sub-ca tls-server tls-client mqtt-client opcua-application devid ocsp-signer code-signing; do
-	must inro profile show "$p" >/dev/null
+	must inro profile show "$p" >"$p.ini"
+	must inro profile check "$p.ini"
 done
 [[ $(inro profile list --json | grep -c '"name"') == 9 ]] || fail "not nine profiles: $(inro profile list)"
 printf '[nonsense]\nx = 1\n' >bad.ini

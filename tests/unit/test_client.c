@@ -1,6 +1,8 @@
 /* test_client - modules: found, shared, initialised once, again after a fork, and not by us. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,6 +211,55 @@ static void test_fork_and_failure(void **state)
 	ck_module_close(c.m);
 }
 
+static atomic_bool enough;
+
+static void *open_and_close(void *arg)
+{
+	struct ck_module *m = NULL;
+
+	for (int i = 0; i < 2000 || !enough; i++) {
+		if (ck_module_open(arg, &m) != INRO_OK || ck_module_enter(m) != INRO_OK)
+			return arg;
+		ck_module_close(m);
+	}
+	return NULL;
+}
+
+static int open_in_child(void *arg)
+{
+	struct ck_module *m = NULL;
+
+	alarm(20); /* a lock that a thread of the parent held would hold us for ever */
+	if (ck_module_open(arg, &m) != INRO_OK || ck_module_enter(m) != INRO_OK)
+		return 1;
+	ck_module_close(m);
+	return 0;
+}
+
+static void test_threads_and_forks(void **state)
+{
+	struct fake *f = fake_reset(FAKE_PLAIN);
+	char path[4096];
+	pthread_t t[3];
+	void *failed[3];
+	int bad = 0;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s", fake_path(FAKE_PLAIN));
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_int_equal(pthread_create(&t[i], NULL, open_and_close, path), 0);
+	for (int i = 0; i < 50 && !bad; i++)
+		bad = scratch_child(open_in_child, path);
+	enough = true;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		pthread_join(t[i], &failed[i]);
+	assert_int_equal(bad, 0);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_null(failed[i]);
+	assert_true(f->initialized > 0);
+	assert_int_equal(f->initialized, f->finalized);
+}
+
 static void test_err(void **state)
 {
 	struct ck_module *m = NULL;
@@ -238,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_module_from_environment),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_fork_and_failure),
+		cmocka_unit_test(test_threads_and_forks),
 		cmocka_unit_test(test_err),
 	};
 

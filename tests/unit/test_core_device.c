@@ -75,8 +75,8 @@ static void test_fields(void **state)
 static void test_ids(void **state)
 {
 	static const char *const good[] = { "a", "00000000ad", "A.b_c:d-e",
-					    "0123456789012345678901234567890123456789"
-					    "012345678901234567890123" };
+					    ("0123456789012345678901234567890123456789"
+					     "012345678901234567890123") };
 	static const char *const bad[] = { "",
 					   "a b",
 					   "a/b",
@@ -85,8 +85,8 @@ static void test_ids(void **state)
 					   ".",
 					   "プレス",
 					   "a\nb",
-					   "0123456789012345678901234567890123456789"
-					   "0123456789012345678901234" };
+					   ("0123456789012345678901234567890123456789"
+					    "0123456789012345678901234") };
 	struct core *c = *state;
 	SCOPED(device) d = { 0 };
 
@@ -243,6 +243,9 @@ static void test_roles(void **state)
 	assert_int_equal(events.n, 1);
 	assert_int_equal(events.items[0].outcome, EVENT_REFUSED);
 	assert_string_equal(events.items[0].actor, "監査");
+	FAILS(INRO_E_ACCESS, device_update(c, "\xff\n", NULL, &d));
+	assert_int_equal(
+		office_ask("roles.db", "SELECT count(*) FROM event WHERE subject = 'device:?'"), 1);
 	core_close(c);
 }
 

@@ -20,7 +20,7 @@
 #define DAY	    86400
 
 static EVP_PKEY *ec, *rsa, *weak;
-static char db[32], label[32];
+static char db[40], label[32];
 
 static int group_setup(void **state)
 {
@@ -442,6 +442,20 @@ static void test_a_ca_on_a_key_that_is_there(void **state)
 	ca_refused(c, &r, INRO_E_SYNTAX); /* and the key is not deleted */
 }
 
+static void test_a_ca_with_a_japanese_name(void **state)
+{
+	struct core *c = *state;
+	SCOPED(ca_view) v = { 0 };
+	struct ca_request r = { .name = "jp",
+				.subject = "/C=JP/O=株式会社 '例'/CN=発行局",
+				.token = "ca",
+				.label = "鍵 ';--" };
+
+	OK(ca_create(c, &r, &v));
+	assert_string_equal(v.rec.subject, "CN=発行局,O=株式会社 '例',C=JP");
+	assert_int_equal(office_verify(c, "jp", &v.rec.cert, BYTES_NONE), X509_V_OK);
+}
+
 static void test_revoked_ca_issues_nothing(void **state)
 {
 	const struct cred_revocation why = { .reason = "cACompromise" };
@@ -507,6 +521,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_cas, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_cas, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_ca_on_a_key_that_is_there, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_ca_with_a_japanese_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_revoked_ca_issues_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retired_and_expired_ca, setup, teardown),
 	};

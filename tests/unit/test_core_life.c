@@ -22,7 +22,7 @@
 #define DAY	    86400
 
 static EVP_PKEY *ec;
-static char db[32], label[32];
+static char db[40], label[32];
 
 static int group_setup(void **state)
 {

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -669,6 +670,61 @@ static void test_fork(void **state)
 	db_close(d);
 }
 
+static atomic_bool enough;
+
+static void *keep_busy(void *arg)
+{
+	struct db *d = NULL;
+	struct db_stmt *s;
+	bool row;
+
+	while (!enough) {
+		if (db_open(arg, DB_READ_WRITE, &v1, &d) != INRO_OK)
+			return arg;
+		for (int i = 0; i < 100; i++)
+			if (db_stmt(d, "SELECT group_concat(name) FROM thing", &s) != INRO_OK ||
+			    db_step(s, &row) != INRO_OK)
+				return arg;
+		db_close(d);
+	}
+	return NULL;
+}
+
+static int read_in_child(void *arg)
+{
+	struct db *d = NULL;
+
+	alarm(20);
+	if (db_open(arg, DB_READ_WRITE, &v1, &d) != INRO_OK || things(d) != 20)
+		return 1;
+	db_close(d);
+	return 0;
+}
+
+/* A child must not inherit a lock that a thread of its parent held inside SQLite. */
+static void test_fork_while_others_work(void **state)
+{
+	AUTO(db_close_ptr) struct db *d = open_new("busy.db");
+	char path[512];
+	pthread_t t[2];
+	void *failed[2];
+	int bad = 0;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s", scratch_path("busy.db"));
+	for (int i = 0; i < 20; i++)
+		OK(db_exec(d, "INSERT INTO thing(name) VALUES (hex(randomblob(30)))"));
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, keep_busy, path), 0);
+	for (int i = 0; i < 60 && !bad; i++)
+		bad = scratch_child(read_in_child, path);
+	enough = true;
+	for (int i = 0; i < 2; i++)
+		pthread_join(t[i], &failed[i]);
+	assert_int_equal(bad, 0);
+	assert_true(!failed[0] && !failed[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -698,6 +754,7 @@ int main(void)
 		cmocka_unit_test(test_many_processes),
 		cmocka_unit_test(test_kill),
 		cmocka_unit_test(test_fork),
+		cmocka_unit_test(test_fork_while_others_work),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

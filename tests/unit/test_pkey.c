@@ -38,8 +38,8 @@ static int make_keys(void **state)
 static int free_keys(void **state)
 {
 	(void)state;
-	pkey_free(rsa);
-	pkey_free(p256);
+	pkey_unref(rsa);
+	pkey_unref(p256);
 	return 0;
 }
 
@@ -112,7 +112,7 @@ static const struct vector vectors[] = {
 static void check_vector(const struct vector *v)
 {
 	SCOPED(secret) pkcs8 = { 0 };
-	AUTO(pkey_free_ptr) struct pkey *key = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *key = NULL;
 	uint8_t value[66], point[133], sig[132];
 	struct key_parts parts = { .kind = KEY_EC, .params = v->params }, back;
 	const struct use_spec spec = { .mech = v->mech };
@@ -391,7 +391,7 @@ static void test_degenerate_signatures(void **state)
 
 static void test_public_key(void **state)
 {
-	AUTO(pkey_free_ptr) struct pkey *public = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *public = NULL;
 	SCOPED(buf) spki = { 0 };
 	SCOPED(buf) again = { 0 };
 	SCOPED(secret) none = { 0 };
@@ -414,7 +414,7 @@ static void test_public_key(void **state)
 
 static void test_point_off_the_curve(void **state)
 {
-	AUTO(pkey_free_ptr) struct pkey *k = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *k = NULL;
 	SCOPED(buf) spki = { 0 };
 
 	(void)state;
@@ -426,7 +426,7 @@ static void test_point_off_the_curve(void **state)
 
 static void expect_private(const struct key_parts *parts, enum inro_err made, enum inro_err checked)
 {
-	AUTO(pkey_free_ptr) struct pkey *k = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *k = NULL;
 	SCOPED(secret) der = { 0 };
 
 	assert_int_equal(keyder_write_pkcs8(parts, &der), INRO_OK);
@@ -507,7 +507,7 @@ static void test_generate_other_exponent(void **state)
 	const struct key_spec spec = { .kind = KEY_RSA,
 				       .bits = 2048,
 				       .params = OCTETS("\x00\x01\x00\x03") };
-	AUTO(pkey_free_ptr) struct pkey *k = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *k = NULL;
 	SCOPED(buf) spki = { 0 };
 	struct key_parts parts;
 

@@ -21,7 +21,7 @@ static struct pkey *some_key(void)
 
 static void test_numbers(void **state)
 {
-	AUTO(pkey_free_ptr) struct pkey *key = some_key();
+	AUTO(pkey_unref_ptr) struct pkey *key = some_key();
 	backend_key ids[MANY], again;
 	struct pkey *got = NULL;
 	struct keys t;
@@ -37,7 +37,7 @@ static void test_numbers(void **state)
 	for (size_t i = 0; i < MANY; i++) {
 		assert_int_equal(keys_get(&t, ids[i], &got), i % 2 ? INRO_OK : INRO_E_KEY_HANDLE);
 		if (i % 2)
-			pkey_free(got);
+			pkey_unref(got);
 	}
 	for (size_t i = 0; i < MANY; i += 2) {
 		assert_int_equal(keys_add(&t, pkey_ref(key), &again), INRO_OK);
@@ -67,7 +67,7 @@ static void test_in_use_while_dropped(void **state)
 	keys_drop(&t, id);
 	keys_free(&t);
 	assert_int_equal(pkey_sign(got, &spec, bytes_of("x"), sig, sizeof sig, &n), INRO_OK);
-	pkey_free(got);
+	pkey_unref(got);
 }
 
 int main(void)

@@ -26,7 +26,7 @@
 #define SERIAL	bytes_of("00000000c0ffee01")
 #define PIN	bytes_of("123456")
 #define MESSAGE bytes_of("message")
-#define FORKS	25
+#define FORKS	12
 /* A child that hangs is ended by its alarm. */
 #define PATIENCE 20
 

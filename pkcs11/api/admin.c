@@ -1,0 +1,245 @@
+/* admin - the vendor interface: tokens made, removed, described, saved (base/cryptoki/admin.h). */
+#include "pkcs11/api/api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+#define LOCK_WAIT_MS 10000
+
+static struct bytes text(struct inro_text t)
+{
+	return BYTES(t.p, t.n);
+}
+
+/* One maker at a time, so that no two tokens get one label. */
+static enum inro_err lock_home(const struct lib *l, int *ret_fd)
+{
+	AUTO(free_chars) char *dir = file_join(l->home, "tokens");
+	AUTO(free_chars) char *name = dir ? file_join(dir, "lock") : NULL;
+	enum inro_err e = name ? file_make_dir(dir) : INRO_E_NO_MEMORY;
+
+	return e ? e : file_lock(name, LOCK_WAIT_MS, ret_fd);
+}
+
+/* A token that can't be read is none that could be meant. */
+static enum inro_err compare_row(struct lib *l, CK_SLOT_ID slot, struct bytes label,
+				 struct bytes serial)
+{
+	struct token *t;
+	enum inro_err e = lib_token(l, slot, &t);
+
+	if (e)
+		return INRO_OK;
+	token_lock(t);
+	e = token_open(t);
+	if (!e && bytes_equal(label, BYTES(t->row.label, t->row.label_n)))
+		e = err_set(INRO_E_EXISTS, "there is a token '%.*s' already: choose another label",
+			    (int)label.n, (const char *)label.p);
+	else if (!e && bytes_is(serial, t->row.serial))
+		e = err_set(INRO_E_EXISTS, "the token with serial %s is there already",
+			    t->row.serial);
+	else
+		e = INRO_OK;
+	token_unlock(t);
+	return e;
+}
+
+static enum inro_err check_unique(struct lib *l, struct bytes label, struct bytes serial)
+{
+	SCOPED(home_slots) slots = { 0 };
+	enum inro_err e = lib_slots(l, &slots);
+
+	for (size_t i = 0; i < slots.n && !e; i++)
+		e = compare_row(l, slots.ids[i], label, serial);
+	return e;
+}
+
+static enum inro_err check_label(struct bytes label)
+{
+	if (label.n == 0 || label.n > STORE_MAX_LABEL)
+		return err_set(INRO_E_ARG, "a token's label has 1 to %d bytes", STORE_MAX_LABEL);
+	for (size_t i = 0; i < label.n; i++)
+		if (label.p[i] < 0x20 || label.p[i] == 0x7f)
+			return err_set(INRO_E_ARG, "a token's label has no control characters");
+	return label.p[label.n - 1] == ' '
+		       ? err_set(INRO_E_ARG, "a token's label does not end with a blank")
+		       : INRO_OK;
+}
+
+static enum inro_err create(struct lib *l, const struct inro_new_token *t, CK_SLOT_ID *ret_slot)
+{
+	struct token_spec spec = { .label = text(t->label),
+				   .so_pin = text(t->so_pin),
+				   .user_pin = text(t->user_pin),
+				   .backend = text(t->backend),
+				   .config = text(t->config) };
+	AUTO(close_fd) int lock = -1;
+	CK_SLOT_ID slot = 0;
+	enum inro_err e = check_label(spec.label);
+
+	if (!e)
+		e = token_check_new_pin(spec.so_pin);
+	if (!e)
+		e = token_check_new_pin(spec.user_pin);
+	if (!e)
+		e = lock_home(l, &lock);
+	if (!e)
+		e = check_unique(l, spec.label, BYTES_NONE);
+	if (!e)
+		e = token_make(l->home, &spec, &slot);
+	if (!e)
+		*ret_slot = slot;
+	return e;
+}
+
+static CK_RV admin_create(const struct inro_new_token *t, CK_SLOT_ID *ret_slot)
+{
+	struct lib *l;
+	enum inro_err e = lib_get(&l);
+
+	if (!e)
+		e = api_need(t, "the new token");
+	if (!e)
+		e = api_need(ret_slot, "the slot");
+	return rv_of(e ? e : create(l, t, ret_slot));
+}
+
+static CK_RV admin_destroy(CK_SLOT_ID slot, struct inro_text so_pin)
+{
+	AUTO(token_unlock_ptr) struct token *t = NULL;
+	enum inro_err e = api_open_token(slot, &t);
+
+	return rv_of(e ? e : token_destroy(t, text(so_pin)));
+}
+
+static enum inro_err fill_status(struct token *t, struct inro_token_status *ret)
+{
+	AUTO(free_chars) char *path = NULL;
+	struct store_counts counts;
+	enum inro_err e = token_look(t, true);
+
+	if (!e)
+		e = store_count(t->store, &counts);
+	if (!e)
+		e = home_path(t->home, t->slot, &path);
+	if (e)
+		return e;
+	*ret = (struct inro_token_status) {
+		.tries_left_user = t->row.auth_user.n ? (CK_ULONG)t->row.tries_user : 0,
+		.tries_left_so = (CK_ULONG)t->row.tries_so,
+		.tries_max = STORE_TRIES_MAX,
+		.objects = (CK_ULONG)counts.objects,
+		.private_keys = (CK_ULONG)counts.private_keys,
+		.certificates = (CK_ULONG)counts.certificates,
+		.store_version = STORE_VERSION,
+	};
+	snprintf(ret->backend, sizeof ret->backend, "%s", t->row.backend);
+	snprintf(ret->path, sizeof ret->path, "%s", path);
+	return INRO_OK;
+}
+
+static CK_RV admin_status(CK_SLOT_ID slot, struct inro_token_status *ret)
+{
+	AUTO(token_unlock_ptr) struct token *t = NULL;
+	struct lib *l;
+	enum inro_err e = lib_get(&l);
+
+	if (!e)
+		e = api_need(ret, "the status");
+	if (!e)
+		e = api_open_token(slot, &t);
+	return rv_of(e ? e : fill_status(t, ret));
+}
+
+static enum inro_err path_of(struct inro_text in, char **ret)
+{
+	if (in.n == 0 || !in.p || memchr(in.p, '\0', in.n))
+		return err_set(INRO_E_ARG, "a file's name is needed");
+	*ret = strndup(in.p, in.n);
+	return *ret ? INRO_OK : INRO_E_NO_MEMORY;
+}
+
+static CK_RV admin_backup(CK_SLOT_ID slot, struct inro_text to)
+{
+	AUTO(token_unlock_ptr) struct token *t = NULL;
+	AUTO(free_chars) char *path = NULL;
+	enum inro_err e = api_open_token(slot, &t);
+
+	if (!e)
+		e = path_of(to, &path);
+	return rv_of(e ? e : store_copy_to(t->store, path));
+}
+
+/* ---- restore ---- */
+
+struct restoring {
+	struct lib *lib;
+	const char *from;
+};
+
+static enum inro_err check_restored(struct lib *l, const char *path)
+{
+	SCOPED(token_row) row = { 0 };
+	struct store *s;
+	enum inro_err e = store_open(path, &s);
+
+	if (e)
+		return e;
+	e = store_check(s);
+	if (!e)
+		e = store_token(s, &row);
+	store_close(s);
+	return e ? e : check_unique(l, BYTES(row.label, row.label_n), bytes_of(row.serial));
+}
+
+/* The backup itself is only ever read; its copy is checked before it becomes a token. */
+static enum inro_err copy_backup(const char *path, const void *arg)
+{
+	const struct restoring *r = arg;
+	SCOPED(buf) content = { 0 };
+	enum inro_err e = file_read(r->from, BUF_MAX, &content);
+
+	if (!e)
+		e = file_write_new(path, 0600, buf_bytes(&content));
+	return e ? e : check_restored(r->lib, path);
+}
+
+static enum inro_err restore(struct lib *l, const char *path, CK_SLOT_ID *ret_slot)
+{
+	struct restoring what = { .lib = l, .from = path };
+	AUTO(close_fd) int lock = -1;
+	CK_SLOT_ID slot = 0;
+	enum inro_err e = lock_home(l, &lock);
+
+	if (!e)
+		e = home_make(l->home, copy_backup, &what, &slot);
+	if (!e)
+		*ret_slot = slot;
+	return e;
+}
+
+static CK_RV admin_restore(struct inro_text from, CK_SLOT_ID *ret_slot)
+{
+	AUTO(free_chars) char *path = NULL;
+	struct lib *l;
+	enum inro_err e = lib_get(&l);
+
+	if (!e)
+		e = api_need(ret_slot, "the slot");
+	if (!e)
+		e = path_of(from, &path);
+	return rv_of(e ? e : restore(l, path, ret_slot));
+}
+
+const struct inro_admin api_admin = {
+	.version = { 1, 0 },
+	.create = admin_create,
+	.destroy = admin_destroy,
+	.status = admin_status,
+	.backup = admin_backup,
+	.restore = admin_restore,
+	.last_error = api_last_error,
+};

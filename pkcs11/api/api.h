@@ -1,0 +1,98 @@
+/*
+ * api - the face: every C_* function is a check of the arguments, a call of the core, and rv_of().
+ *
+ * 1. One file a chapter of PKCS#11 3.0 section 5.
+ * 2. Inside the module the functions go by the names api_C_*: a program reaches them through the
+ *    lists that C_GetFunctionList and C_GetInterface hand out, and its own calls of another module
+ *    are never caught by ours.
+ * 3. Checks come in this order: initialised, session, arguments, login (the core's).
+ */
+#ifndef INRO_PKCS11_API_API_H
+#define INRO_PKCS11_API_API_H
+
+#include "base/cryptoki/admin.h"
+#include "pkcs11/token/lib.h"
+#include "pkcs11/token/objects.h"
+
+/* The CK_RV for an error of ours; total.  Remembers it for api_last_error(). */
+CK_RV rv_of(enum inro_err e);
+/* What this thread's latest failure was; "" before the first. */
+const char *api_last_error(void);
+
+/* INRO_E_ARG when a pointer that must be there is not; `what` is its name in the standard. */
+MUST_CHECK enum inro_err api_need(const void *p, const char *what);
+/* The same for bytes that come with a length: none may be NULL. */
+MUST_CHECK enum inro_err api_need_bytes(const void *p, CK_ULONG n, const char *what);
+/* A field of Cryptoki's info structs: padded with blanks, not terminated. */
+void api_pad(CK_UTF8CHAR *field, size_t n, struct bytes text);
+/* A list handed out in the two steps of 5.2: *count is the room, then the size. */
+MUST_CHECK enum inro_err api_list_room(const void *out, CK_ULONG *count, size_t n);
+
+/* The token of a slot, locked and open: token_unlock_ptr() lets go.  INRO_E_SLOT,
+ * INRO_E_NO_TOKEN. */
+MUST_CHECK enum inro_err api_open_token(CK_SLOT_ID slot, struct token **ret);
+
+extern const struct inro_admin api_admin;
+
+#define API_MAKER "Inro"
+#define API_VERSION                                                                                \
+	{                                                                                          \
+		0, 1                                                                               \
+	}
+
+#define API_LIST(X)                                                                                \
+	X(C_Initialize)                                                                            \
+	X(C_Finalize)                                                                              \
+	X(C_GetInfo)                                                                               \
+	X(C_GetSlotList)                                                                           \
+	X(C_GetSlotInfo)                                                                           \
+	X(C_GetTokenInfo)                                                                          \
+	X(C_WaitForSlotEvent)                                                                      \
+	X(C_GetMechanismList)                                                                      \
+	X(C_GetMechanismInfo)                                                                      \
+	X(C_InitToken)                                                                             \
+	X(C_InitPIN)                                                                               \
+	X(C_SetPIN)                                                                                \
+	X(C_OpenSession)                                                                           \
+	X(C_CloseSession)                                                                          \
+	X(C_CloseAllSessions)                                                                      \
+	X(C_GetSessionInfo)                                                                        \
+	X(C_Login)                                                                                 \
+	X(C_Logout)                                                                                \
+	X(C_CreateObject)                                                                          \
+	X(C_CopyObject)                                                                            \
+	X(C_DestroyObject)                                                                         \
+	X(C_GetObjectSize)                                                                         \
+	X(C_GetAttributeValue)                                                                     \
+	X(C_SetAttributeValue)                                                                     \
+	X(C_FindObjectsInit)                                                                       \
+	X(C_FindObjects)                                                                           \
+	X(C_FindObjectsFinal)                                                                      \
+	X(C_DigestInit)                                                                            \
+	X(C_Digest)                                                                                \
+	X(C_DigestUpdate)                                                                          \
+	X(C_DigestFinal)                                                                           \
+	X(C_SignInit)                                                                              \
+	X(C_Sign)                                                                                  \
+	X(C_SignUpdate)                                                                            \
+	X(C_SignFinal)                                                                             \
+	X(C_VerifyInit)                                                                            \
+	X(C_Verify)                                                                                \
+	X(C_VerifyUpdate)                                                                          \
+	X(C_VerifyFinal)                                                                           \
+	X(C_GenerateKeyPair)                                                                       \
+	X(C_SeedRandom)                                                                            \
+	X(C_GenerateRandom)                                                                        \
+	X(C_GetFunctionStatus)                                                                     \
+	X(C_CancelFunction)
+
+/* Each has the type that the standard gives it. */
+#define API_DECLARE(name) extern __typeof__(name) api_##name;
+API_LIST(API_DECLARE)
+#undef API_DECLARE
+
+CK_RV api_C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin,
+		      CK_ULONG pin_len, CK_UTF8CHAR *name, CK_ULONG name_len);
+CK_RV api_C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags);
+
+#endif

@@ -1,0 +1,153 @@
+/*
+ * lists - the three exported functions and the lists they hand out.
+ *
+ * 1. A list has no NULL in it: what is not offered is one function that says so.
+ * 2. The 2.40 list is the head of the 3.0 one, but for its version.
+ * PKCS#11 3.0 3.6, 5.4.4 to 5.4.6.
+ */
+#include "pkcs11/api/api.h"
+
+#include <string.h>
+
+/* Called through pointers of many types: on every ABI that this runs on a function may be called
+ * with more arguments than it looks at. */
+static CK_RV not_offered(void)
+{
+	struct lib *l;
+	enum inro_err e = lib_get(&l);
+
+	return rv_of(e ? e : INRO_E_UNSUPPORTED);
+}
+
+#define V2(name)  .name = api_##name,
+#define NO2(name) .name = (__typeof__(&name))(void (*)(void))not_offered,
+#define NO3(name)                                                                                  \
+	.name = (__typeof__(((struct ck_functions_3_0 *)0)->name))(void (*)(void))not_offered,
+
+#define NOT_OFFERED_2(X)                                                                           \
+	X(C_GetOperationState)                                                                     \
+	X(C_SetOperationState)                                                                     \
+	X(C_EncryptInit)                                                                           \
+	X(C_Encrypt)                                                                               \
+	X(C_EncryptUpdate)                                                                         \
+	X(C_EncryptFinal)                                                                          \
+	X(C_DecryptInit)                                                                           \
+	X(C_Decrypt)                                                                               \
+	X(C_DecryptUpdate)                                                                         \
+	X(C_DecryptFinal)                                                                          \
+	X(C_DigestKey)                                                                             \
+	X(C_SignRecoverInit)                                                                       \
+	X(C_SignRecover)                                                                           \
+	X(C_VerifyRecoverInit)                                                                     \
+	X(C_VerifyRecover)                                                                         \
+	X(C_DigestEncryptUpdate)                                                                   \
+	X(C_DecryptDigestUpdate)                                                                   \
+	X(C_SignEncryptUpdate)                                                                     \
+	X(C_DecryptVerifyUpdate)                                                                   \
+	X(C_GenerateKey)                                                                           \
+	X(C_WrapKey)                                                                               \
+	X(C_UnwrapKey)                                                                             \
+	X(C_DeriveKey)
+
+#define NOT_OFFERED_3(X)                                                                           \
+	X(C_MessageEncryptInit)                                                                    \
+	X(C_EncryptMessage)                                                                        \
+	X(C_EncryptMessageBegin)                                                                   \
+	X(C_EncryptMessageNext)                                                                    \
+	X(C_MessageEncryptFinal)                                                                   \
+	X(C_MessageDecryptInit)                                                                    \
+	X(C_DecryptMessage)                                                                        \
+	X(C_DecryptMessageBegin)                                                                   \
+	X(C_DecryptMessageNext)                                                                    \
+	X(C_MessageDecryptFinal)                                                                   \
+	X(C_MessageSignInit)                                                                       \
+	X(C_SignMessage)                                                                           \
+	X(C_SignMessageBegin)                                                                      \
+	X(C_SignMessageNext)                                                                       \
+	X(C_MessageSignFinal)                                                                      \
+	X(C_MessageVerifyInit)                                                                     \
+	X(C_VerifyMessage)                                                                         \
+	X(C_VerifyMessageBegin)                                                                    \
+	X(C_VerifyMessageNext)                                                                     \
+	X(C_MessageVerifyFinal)
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);
+EXPORT CK_RV C_GetInterfaceList(CK_INTERFACE *list, CK_ULONG *count);
+EXPORT CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
+			    CK_FLAGS flags);
+
+#define FUNCTIONS_2 API_LIST(V2) NOT_OFFERED_2(NO2).C_GetFunctionList = C_GetFunctionList
+
+static const CK_FUNCTION_LIST functions_2_40 = { .version = { 2, 40 }, FUNCTIONS_2 };
+
+static const struct ck_functions_3_0 functions_3_0 = { .v2 = { .version = { 3, 0 }, FUNCTIONS_2 },
+						       .C_GetInterfaceList = C_GetInterfaceList,
+						       .C_GetInterface = C_GetInterface,
+						       .C_LoginUser = api_C_LoginUser,
+						       .C_SessionCancel = api_C_SessionCancel,
+						       NOT_OFFERED_3(NO3) };
+
+/* Cryptoki's types know no const. */
+#define LOOSE(p) ((void *)(uintptr_t)(p))
+
+/* The default, for a caller that names none, comes first. */
+#define INTERFACE(title, functions, safe)                                                          \
+	{                                                                                          \
+		.pInterfaceName = LOOSE(title), .pFunctionList = LOOSE(functions), .flags = (safe) \
+	}
+
+static const CK_INTERFACE interfaces[] = {
+	INTERFACE("PKCS 11", &functions_3_0, CKF_INTERFACE_FORK_SAFE),
+	INTERFACE("PKCS 11", &functions_2_40, CKF_INTERFACE_FORK_SAFE),
+	INTERFACE(INRO_ADMIN_INTERFACE, &api_admin, CKF_INTERFACE_FORK_SAFE),
+};
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
+{
+	if (!list)
+		return CKR_ARGUMENTS_BAD;
+	*list = LOOSE(&functions_2_40);
+	return CKR_OK;
+}
+
+CK_RV C_GetInterfaceList(CK_INTERFACE *list, CK_ULONG *count)
+{
+	enum inro_err e = api_need(count, "pulCount");
+
+	if (!e)
+		e = api_list_room(list, count, ARRAY_LEN(interfaces));
+	if (!e && list)
+		memcpy(list, interfaces, sizeof interfaces);
+	return rv_of(e);
+}
+
+/* Every list begins with its version. */
+static bool interface_is(const CK_INTERFACE *i, const CK_UTF8CHAR *name, const CK_VERSION *version,
+			 CK_FLAGS flags)
+{
+	const CK_VERSION *its = i->pFunctionList;
+
+	if (name && strcmp((const char *)name, (const char *)i->pInterfaceName) != 0)
+		return false;
+	if (version && (version->major != its->major || version->minor != its->minor))
+		return false;
+	return (i->flags & flags) == flags;
+}
+
+CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
+		     CK_FLAGS flags)
+{
+	enum inro_err e = api_need(interface, "ppInterface");
+
+	if (e)
+		return rv_of(e);
+	for (size_t i = 0; i < ARRAY_LEN(interfaces); i++) {
+		if (interface_is(&interfaces[i], name, version, flags)) {
+			*interface = LOOSE(&interfaces[i]);
+			return CKR_OK;
+		}
+	}
+	return rv_of(err_set(INRO_E_ARG, "there is no such interface"));
+}

@@ -1,0 +1,257 @@
+/* slot - PKCS#11 3.0 5.5: slots, tokens, mechanisms, PINs. */
+#include "pkcs11/api/api.h"
+
+#include <string.h>
+
+CK_RV api_C_GetSlotList(unsigned char token_present, CK_SLOT_ID *list, CK_ULONG *count)
+{
+	SCOPED(home_slots) slots = { 0 };
+	struct lib *l;
+	enum inro_err e = lib_get(&l);
+
+	(void)token_present; /* the empty slot has an uninitialised token in it */
+	if (!e)
+		e = api_need(count, "pulCount");
+	if (!e)
+		e = lib_slots(l, &slots);
+	if (!e)
+		e = api_list_room(list, count, slots.n + 1);
+	if (e || !list)
+		return rv_of(e);
+	if (slots.n)
+		memcpy(list, slots.ids, slots.n * sizeof *list);
+	list[slots.n] = slots.empty;
+	return CKR_OK;
+}
+
+CK_RV api_C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO *info)
+{
+	SCOPED(buf) name = { 0 };
+	struct token *t;
+	struct lib *l;
+	enum inro_err e = lib_get(&l);
+
+	if (!e)
+		e = api_need(info, "pInfo");
+	if (!e)
+		e = lib_token(l, slot, &t);
+	if (e)
+		return rv_of(e);
+	buf_addf(&name, "Inro slot %lu", slot);
+	*info = (CK_SLOT_INFO) { .flags = CKF_TOKEN_PRESENT,
+				 .hardwareVersion = API_VERSION,
+				 .firmwareVersion = API_VERSION };
+	api_pad(info->slotDescription, sizeof info->slotDescription, buf_bytes(&name));
+	api_pad(info->manufacturerID, sizeof info->manufacturerID, bytes_of(API_MAKER));
+	return CKR_OK;
+}
+
+static void start_token_info(CK_TOKEN_INFO *info)
+{
+	*info = (CK_TOKEN_INFO) {
+		.flags = CKF_RNG | CKF_LOGIN_REQUIRED,
+		.ulMaxSessionCount = SESSIONS_MAX,
+		.ulSessionCount = 0,
+		.ulMaxRwSessionCount = SESSIONS_MAX,
+		.ulRwSessionCount = 0,
+		.ulMaxPinLen = PIN_MAX,
+		.ulMinPinLen = PIN_MIN,
+		.ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION,
+		.ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION,
+		.ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
+		.ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
+		.hardwareVersion = API_VERSION,
+		.firmwareVersion = API_VERSION,
+	};
+	api_pad(info->manufacturerID, sizeof info->manufacturerID, bytes_of(API_MAKER));
+	api_pad(info->utcTime, sizeof info->utcTime, BYTES_NONE);
+}
+
+struct pin_flags {
+	CK_FLAGS low, final, locked;
+};
+
+static CK_FLAGS tries_flags(int64_t left, struct pin_flags f)
+{
+	if (left <= 0)
+		return f.locked;
+	if (left == 1)
+		return f.final | f.low;
+	return left < STORE_TRIES_MAX ? f.low : 0;
+}
+
+static void fill_token_info(const struct token *t, CK_TOKEN_INFO *info)
+{
+	static const struct pin_flags user = { CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY,
+					       CKF_USER_PIN_LOCKED };
+	static const struct pin_flags so = { CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY,
+					     CKF_SO_PIN_LOCKED };
+	const struct token_row *row = &t->row;
+	SCOPED(buf) model = { 0 };
+
+	buf_addf(&model, "Inro %s", row->backend);
+	api_pad(info->label, sizeof info->label, BYTES(row->label, row->label_n));
+	api_pad(info->model, sizeof info->model, buf_bytes(&model));
+	api_pad(info->serialNumber, sizeof info->serialNumber, bytes_of(row->serial));
+	info->ulSessionCount = t->sessions;
+	info->ulRwSessionCount = t->rw_sessions;
+	info->flags |= CKF_TOKEN_INITIALIZED | tries_flags(row->tries_so, so);
+	if (row->auth_user.n)
+		info->flags |= CKF_USER_PIN_INITIALIZED | tries_flags(row->tries_user, user);
+}
+
+CK_RV api_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+	AUTO(token_unlock_ptr) struct token *t = NULL;
+	struct lib *l;
+	enum inro_err e = lib_get(&l);
+
+	if (!e)
+		e = api_need(info, "pInfo");
+	if (!e)
+		e = api_open_token(slot, &t);
+	if (e == INRO_E_NO_TOKEN) { /* the empty slot */
+		start_token_info(info);
+		api_pad(info->label, sizeof info->label, BYTES_NONE);
+		api_pad(info->model, sizeof info->model, bytes_of("Inro"));
+		api_pad(info->serialNumber, sizeof info->serialNumber, BYTES_NONE);
+		return CKR_OK;
+	}
+	if (!e)
+		e = token_look(t, true);
+	if (e)
+		return rv_of(e);
+	start_token_info(info);
+	fill_token_info(t, info);
+	return CKR_OK;
+}
+
+CK_RV api_C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
+{
+	struct lib *l;
+	enum inro_err e = lib_get(&l);
+
+	if (!e)
+		e = api_need(slot, "pSlot");
+	if (!e && reserved)
+		e = err_set(INRO_E_ARG, "pReserved is not NULL");
+	if (!e)
+		e = flags & CKF_DONT_BLOCK
+			    ? err_set(INRO_E_NO_EVENT, "no slot has changed")
+			    : err_set(INRO_E_UNSUPPORTED, "waiting for a slot is not offered");
+	return rv_of(e);
+}
+
+/* ---- mechanisms ---- */
+
+/* What the token of a slot can do; the empty one shows what the default backend can. */
+static enum inro_err slot_mechanisms(CK_SLOT_ID slot, const CK_MECHANISM_TYPE **ret)
+{
+	AUTO(token_unlock_ptr) struct token *t = NULL;
+	enum inro_err e = api_open_token(slot, &t);
+
+	if (!e)
+		*ret = t->ops->mechanisms(t->backend);
+	return e;
+}
+
+CK_RV api_C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count)
+{
+	const CK_MECHANISM_TYPE *backend;
+	const struct mech *m;
+	struct lib *l;
+	size_t n = 0;
+	enum inro_err e = lib_get(&l);
+
+	if (!e)
+		e = api_need(count, "pulCount");
+	if (!e)
+		e = slot_mechanisms(slot, &backend);
+	if (e)
+		return rv_of(e);
+	for (size_t i = 0; (m = mech_at(i)) != NULL; i++)
+		n += mech_offered(m, backend);
+	e = api_list_room(list, count, n);
+	for (size_t i = 0; !e && list && (m = mech_at(i)) != NULL; i++)
+		if (mech_offered(m, backend))
+			*list++ = m->type;
+	return rv_of(e);
+}
+
+CK_RV api_C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
+{
+	const CK_MECHANISM_TYPE *backend;
+	const struct mech *m = mech_find(type);
+	struct lib *l;
+	enum inro_err e = lib_get(&l);
+
+	if (!e)
+		e = api_need(info, "pInfo");
+	if (!e)
+		e = slot_mechanisms(slot, &backend);
+	if (!e && (!m || !mech_offered(m, backend)))
+		e = err_set(INRO_E_MECHANISM, "mechanism 0x%lx is not offered", type);
+	if (e)
+		return rv_of(e);
+	*info = (CK_MECHANISM_INFO) { .ulMinKeySize = m->min_bits,
+				      .ulMaxKeySize = m->max_bits,
+				      .flags = mech_flags(m) };
+	return CKR_OK;
+}
+
+/* ---- tokens and PINs ---- */
+
+#define LABEL_SIZE 32
+
+CK_RV api_C_InitToken(CK_SLOT_ID slot, unsigned char *pin, CK_ULONG pin_len, unsigned char *label)
+{
+	struct token_spec spec = { .label = BYTES(label, LABEL_SIZE),
+				   .so_pin = BYTES(pin, pin_len) };
+	struct lib *l;
+	enum inro_err e = lib_get(&l);
+
+	if (!e)
+		e = api_need(pin, "pPin");
+	if (!e)
+		e = api_need(label, "pLabel");
+	return rv_of(e ? e : lib_init_token(l, slot, &spec));
+}
+
+CK_RV api_C_InitPIN(CK_SESSION_HANDLE session, unsigned char *pin, CK_ULONG pin_len)
+{
+	SCOPED(entered) at = { 0 };
+	enum inro_err e = lib_enter(session, &at);
+
+	if (!e)
+		e = api_need(pin, "pPin");
+	if (e)
+		return rv_of(e);
+	token_lock(at.session->token);
+	e = token_init_pin(at.session->token, BYTES(pin, pin_len));
+	token_unlock(at.session->token);
+	return rv_of(e);
+}
+
+/* Whose PIN it is: the one who is logged in, the user otherwise (5.5.9). */
+CK_RV api_C_SetPIN(CK_SESSION_HANDLE session, unsigned char *old_pin, CK_ULONG old_len,
+		   unsigned char *new_pin, CK_ULONG new_len)
+{
+	SCOPED(entered) at = { 0 };
+	struct token *t;
+	enum inro_err e = lib_enter(session, &at);
+
+	if (!e)
+		e = api_need(old_pin, "pOldPin");
+	if (!e)
+		e = api_need(new_pin, "pNewPin");
+	if (!e && !session_is_rw(at.session))
+		e = err_set(INRO_E_SESSION_READ_ONLY, "a PIN is changed in a read-write session");
+	if (e)
+		return rv_of(e);
+	t = at.session->token;
+	token_lock(t);
+	e = token_set_pin(t, t->login == CKU_SO ? CKU_SO : CKU_USER, BYTES(old_pin, old_len),
+			  BYTES(new_pin, new_len));
+	token_unlock(t);
+	return rv_of(e);
+}

@@ -1,0 +1,148 @@
+/* change - C_CopyObject, C_SetAttributeValue, C_DestroyObject. */
+#include "pkcs11/token/objects.h"
+
+/* A private key's twin: its secret, sealed for the twin and loaded from that. */
+static enum inro_err copy_key(struct object *from, struct object *to)
+{
+	SCOPED(buf) binding = { 0 };
+	SCOPED(buf) sealed = { 0 };
+	struct token *t = from->token;
+	backend_key key;
+	enum inro_err e = object_key(from, &key);
+
+	object_binding(to, &binding);
+	if (!e)
+		e = buf_err(&binding);
+	if (!e)
+		e = t->ops->seal_key(t->backend, key, buf_bytes(&binding), &sealed);
+	if (!e)
+		e = t->ops->load(t->backend, buf_bytes(&sealed), buf_bytes(&binding), &to->key);
+	to->key_epoch = atomic_load(&t->login_epoch);
+	return e;
+}
+
+static enum inro_err copy(struct session *s, CK_OBJECT_HANDLE handle, struct template t,
+			  struct object **ret)
+{
+	struct object *from;
+	enum inro_err e = objects_get(s->token, handle, &from);
+
+	if (e)
+		return e;
+	if (!attrs_bool(&from->attrs, CKA_COPYABLE, true))
+		return err_set(INRO_E_ACTION_PROHIBITED, "the object may not be copied");
+	e = object_new(s->token, from->kind, ret);
+	if (!e)
+		e = attrs_copy(&from->attrs, &(*ret)->attrs);
+	if (!e)
+		e = template_change(t, from->kind, RULE_SET | RULE_COPY, &(*ret)->attrs);
+	/* Before the secret is touched: the copy may be one that this session can't keep. */
+	if (!e)
+		e = session_may_write(s, attrs_bool(&(*ret)->attrs, CKA_TOKEN, false),
+				      attrs_bool(&(*ret)->attrs, CKA_PRIVATE, false));
+	if (!e && from->class == CKO_PRIVATE_KEY)
+		e = copy_key(from, *ret);
+	return e ? e : objects_keep(s, ret, 1);
+}
+
+enum inro_err objects_copy(struct session *s, CK_OBJECT_HANDLE from, struct template t,
+			   CK_OBJECT_HANDLE *ret)
+{
+	AUTO(object_unref_ptr) struct object *o = NULL;
+	enum inro_err e = template_check(t);
+
+	if (e)
+		return e;
+	token_lock(s->token);
+	e = copy(s, from, t, &o);
+	token_unlock(s->token);
+	if (!e)
+		*ret = o->handle;
+	return e;
+}
+
+/* Puts the changed attributes in place and in the store; on failure the old ones are back. */
+static enum inro_err store_change(struct object *o, struct attrs *changed)
+{
+	SCOPED(record) r = { 0 };
+	struct attrs old = o->attrs;
+	backend_key key;
+	enum inro_err e = INRO_OK;
+
+	if (o->row && o->class == CKO_PRIVATE_KEY)
+		e = object_key(o, &key);
+	if (e)
+		return e;
+	o->attrs = *changed;
+	o->version++;
+	if (o->row)
+		e = object_record(o, &r);
+	if (!e && o->row)
+		e = store_update(o->token->store, &r);
+	if (e) {
+		o->attrs = old;
+		o->version--;
+		return e;
+	}
+	*changed = old;
+	return INRO_OK;
+}
+
+static enum inro_err change(struct session *s, CK_OBJECT_HANDLE handle, struct template t)
+{
+	SCOPED(attrs) attrs = { 0 };
+	struct object *o;
+	enum inro_err e = token_look(s->token, true);
+
+	if (!e)
+		e = objects_get(s->token, handle, &o);
+	if (!e)
+		e = session_may_write(s, o->row != 0, o->private);
+	if (e)
+		return e;
+	if (!attrs_bool(&o->attrs, CKA_MODIFIABLE, true))
+		return err_set(INRO_E_ACTION_PROHIBITED, "the object may not be changed");
+	e = attrs_copy(&o->attrs, &attrs);
+	if (!e)
+		e = template_change(t, o->kind, RULE_SET, &attrs);
+	return e ? e : store_change(o, &attrs);
+}
+
+enum inro_err objects_change(struct session *s, CK_OBJECT_HANDLE handle, struct template t)
+{
+	enum inro_err e = template_check(t);
+
+	if (e)
+		return e;
+	token_lock(s->token);
+	e = change(s, handle, t);
+	token_unlock(s->token);
+	return e;
+}
+
+static enum inro_err destroy(struct session *s, CK_OBJECT_HANDLE handle)
+{
+	struct object *o;
+	enum inro_err e = objects_get(s->token, handle, &o);
+
+	if (!e)
+		e = session_may_write(s, o->row != 0, o->private);
+	if (e)
+		return e;
+	if (!attrs_bool(&o->attrs, CKA_DESTROYABLE, true))
+		return err_set(INRO_E_ACTION_PROHIBITED, "the object may not be destroyed");
+	if (o->row)
+		e = store_delete(s->token->store, o->row);
+	if (!e || e == INRO_E_OBJECT_HANDLE)
+		object_drop(o);
+	return e;
+}
+
+enum inro_err objects_destroy(struct session *s, CK_OBJECT_HANDLE handle)
+{
+	token_lock(s->token);
+	enum inro_err e = destroy(s, handle);
+
+	token_unlock(s->token);
+	return e;
+}

@@ -1,0 +1,280 @@
+/* home - reading, making and removing the files of tokens. */
+#include "pkcs11/token/home.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+#define SUFFIX	    ".token"
+#define SLOT_DIGITS 6
+#define SLOT_MAX    999999
+#define LOCK_MS	    10000
+
+static void close_dir(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+static enum inro_err folder(const char *home, char **ret)
+{
+	*ret = file_join(home, "tokens");
+	return *ret ? INRO_OK : INRO_E_NO_MEMORY;
+}
+
+bool home_slot_ok(CK_SLOT_ID slot)
+{
+	return slot > 0 && slot <= SLOT_MAX;
+}
+
+/* 0 when the name is not that of a token's file. */
+static CK_SLOT_ID slot_of_name(const char *name)
+{
+	CK_SLOT_ID slot = 0;
+
+	for (int i = 0; i < SLOT_DIGITS; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return 0;
+		slot = slot * 10 + (CK_SLOT_ID)(name[i] - '0');
+	}
+	return strcmp(name + SLOT_DIGITS, SUFFIX) == 0 ? slot : 0;
+}
+
+static enum inro_err path_in(const char *dir, CK_SLOT_ID slot, char **ret)
+{
+	if (asprintf(ret, "%s/%0*lu" SUFFIX, dir, SLOT_DIGITS, slot) < 0) {
+		*ret = NULL;
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	}
+	return INRO_OK;
+}
+
+enum inro_err home_path(const char *home, CK_SLOT_ID slot, char **ret)
+{
+	AUTO(free_chars) char *dir = NULL;
+	enum inro_err e = folder(home, &dir);
+
+	return e ? e : path_in(dir, slot, ret);
+}
+
+bool home_has(const char *home, CK_SLOT_ID slot)
+{
+	AUTO(free_chars) char *path = NULL;
+
+	return home_slot_ok(slot) && !home_path(home, slot, &path) && access(path, F_OK) == 0;
+}
+
+void home_slots_clear(struct home_slots *s)
+{
+	free(s->ids);
+	*s = (struct home_slots) { 0 };
+}
+
+static enum inro_err add_slot(struct home_slots *s, CK_SLOT_ID slot)
+{
+	if ((s->n & (s->n + 1)) == 0) { /* 0, 1, 3, 7 ...: room for as many again */
+		CK_SLOT_ID *more = realloc(s->ids, (s->n * 2 + 1) * sizeof *more);
+
+		if (!more)
+			return err_set(INRO_E_NO_MEMORY, "no memory for %zu slots", s->n);
+		s->ids = more;
+	}
+	s->ids[s->n++] = slot;
+	return INRO_OK;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	CK_SLOT_ID x = *(const CK_SLOT_ID *)a, y = *(const CK_SLOT_ID *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The highest slot id of a removed token. */
+static enum inro_err last_removed(const char *dir, CK_SLOT_ID *ret)
+{
+	AUTO(free_chars) char *path = file_join(dir, "last");
+	SCOPED(buf) text = { 0 };
+	CK_SLOT_ID slot = 0;
+
+	*ret = 0;
+	if (!path)
+		return INRO_E_NO_MEMORY;
+	enum inro_err e = file_read(path, SLOT_DIGITS + 1, &text);
+
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	for (size_t i = 0; !e && i < text.n && text.p[i] != '\n'; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return err_set(INRO_E_DAMAGED, "%s: not a number", path);
+		slot = slot * 10 + (CK_SLOT_ID)(text.p[i] - '0');
+	}
+	*ret = slot;
+	return e;
+}
+
+static enum inro_err read_names(const char *dir, struct home_slots *s)
+{
+	AUTO(close_dir) DIR *d = opendir(dir);
+	const struct dirent *entry;
+	enum inro_err e = INRO_OK;
+
+	if (!d)
+		return errno == ENOENT ? INRO_OK : file_err(errno, dir);
+	while (!e && (entry = readdir(d)) != NULL) {
+		CK_SLOT_ID slot = slot_of_name(entry->d_name);
+
+		if (slot != 0)
+			e = add_slot(s, slot);
+	}
+	return e;
+}
+
+enum inro_err home_list(const char *home, struct home_slots *ret)
+{
+	AUTO(free_chars) char *dir = NULL;
+	SCOPED(home_slots) s = { 0 };
+	CK_SLOT_ID last = 0;
+	enum inro_err e = folder(home, &dir);
+
+	if (!e)
+		e = read_names(dir, &s);
+	if (!e)
+		e = last_removed(dir, &last);
+	if (e)
+		return e;
+	if (s.n > 0) {
+		qsort(s.ids, s.n, sizeof *s.ids, ascending);
+		if (s.ids[s.n - 1] > last)
+			last = s.ids[s.n - 1];
+	}
+	s.empty = last + 1;
+	*ret = s;
+	s = (struct home_slots) { 0 };
+	return INRO_OK;
+}
+
+/* Gives the finished file its name; only one maker gets it. */
+static enum inro_err take_slot(const char *dir, const char *made, CK_SLOT_ID slot)
+{
+	AUTO(free_chars) char *path = NULL;
+
+	if (!home_slot_ok(slot))
+		return err_set(INRO_E_FULL, "no slot is left in %s", dir);
+	enum inro_err e = path_in(dir, slot, &path);
+
+	if (e)
+		return e;
+	if (link(made, path) != 0)
+		return file_err(errno, path);
+	return file_sync_dir(dir);
+}
+
+static enum inro_err take_next_slot(const char *home, const char *dir, const char *made,
+				    CK_SLOT_ID *slot)
+{
+	enum inro_err e = INRO_E_EXISTS;
+
+	while (e == INRO_E_EXISTS) {
+		SCOPED(home_slots) s = { 0 };
+
+		e = home_list(home, &s);
+		if (e)
+			return e;
+		*slot = s.empty;
+		e = take_slot(dir, made, s.empty);
+	}
+	return e;
+}
+
+static enum inro_err temporary_name(const char *dir, char **ret)
+{
+	uint64_t unique;
+	enum inro_err e = random_fill(&unique, sizeof unique);
+
+	if (e)
+		return e;
+	if (asprintf(ret, "%s/.new-%016llx", dir, (unsigned long long)unique) < 0) {
+		*ret = NULL;
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	}
+	return INRO_OK;
+}
+
+/* The file and what SQLite may have put beside it. */
+static void remove_files(const char *path)
+{
+	static const char *const beside[] = { "", "-wal", "-shm", "-journal" };
+
+	for (size_t i = 0; i < ARRAY_LEN(beside); i++) {
+		AUTO(free_chars) char *name = NULL;
+
+		if (asprintf(&name, "%s%s", path, beside[i]) < 0)
+			name = NULL;
+		else
+			unlink(name);
+	}
+}
+
+enum inro_err home_make(const char *home, home_fill *fill, const void *arg, CK_SLOT_ID *slot)
+{
+	AUTO(free_chars) char *dir = NULL;
+	AUTO(free_chars) char *made = NULL;
+	enum inro_err e = folder(home, &dir);
+
+	if (!e)
+		e = file_make_dir(dir);
+	if (!e)
+		e = temporary_name(dir, &made);
+	if (e)
+		return e;
+	e = fill(made, arg);
+	if (!e)
+		e = *slot ? take_slot(dir, made, *slot) : take_next_slot(home, dir, made, slot);
+	remove_files(made);
+	return e;
+}
+
+/* `last` must never go back, so its writers take turns. */
+static enum inro_err raise_last(const char *dir, CK_SLOT_ID slot)
+{
+	AUTO(free_chars) char *path = file_join(dir, "last");
+	AUTO(free_chars) char *lock = file_join(dir, ".lock");
+	AUTO(close_fd) int fd = -1;
+	char text[SLOT_DIGITS + 2];
+	CK_SLOT_ID last;
+
+	if (!path || !lock)
+		return INRO_E_NO_MEMORY;
+	enum inro_err e = file_lock(lock, LOCK_MS, &fd);
+
+	if (!e)
+		e = last_removed(dir, &last);
+	if (e || last >= slot)
+		return e;
+	snprintf(text, sizeof text, "%0*lu\n", SLOT_DIGITS, slot % (SLOT_MAX + 1));
+	return file_write(path, 0600, bytes_of(text));
+}
+
+enum inro_err home_remove(const char *home, CK_SLOT_ID slot)
+{
+	AUTO(free_chars) char *dir = NULL;
+	AUTO(free_chars) char *path = NULL;
+	enum inro_err e = folder(home, &dir);
+
+	if (!e)
+		e = path_in(dir, slot, &path);
+	if (!e)
+		e = raise_last(dir, slot);
+	if (e)
+		return e;
+	if (access(path, F_OK) != 0)
+		return file_err(errno, path);
+	remove_files(path);
+	return file_sync_dir(dir);
+}

@@ -1,0 +1,39 @@
+/*
+ * home - the folder of tokens, $INRO_HOME/tokens: which slots there are, without opening any.
+ *
+ * 1. A token's file is NNNNNN.token; the number is its slot id, for ever.
+ * 2. A file of that name is a whole token: it is made elsewhere, fsynced, then linked to its name,
+ *    which only one of several makers gets.
+ * 3. A slot id is never used again: `last` remembers the highest one of a token that was removed.
+ */
+#ifndef INRO_PKCS11_TOKEN_HOME_H
+#define INRO_PKCS11_TOKEN_HOME_H
+
+#include "pkcs11/token/store.h"
+
+struct home_slots {
+	CK_SLOT_ID *ids; /* of the tokens there are, ascending */
+	size_t n;
+	CK_SLOT_ID empty; /* the slot of the next token */
+};
+
+void home_slots_clear(struct home_slots *s);
+/* A folder that is not there has no tokens. */
+MUST_CHECK enum inro_err home_list(const char *home, struct home_slots *ret);
+/* Whether a slot id could ever be one of ours. */
+bool home_slot_ok(CK_SLOT_ID slot);
+bool home_has(const char *home, CK_SLOT_ID slot);
+/* Caller frees. */
+MUST_CHECK enum inro_err home_path(const char *home, CK_SLOT_ID slot, char **ret);
+
+/* What puts a complete store into the file `path`, which is not there yet. */
+typedef enum inro_err home_fill(const char *path, const void *arg);
+
+/* Makes a token.  In the slot *slot when that is not 0: INRO_E_EXISTS when another program was
+ * faster; else in the next free one, given back in *slot. */
+MUST_CHECK enum inro_err home_make(const char *home, home_fill *fill, const void *arg,
+				   CK_SLOT_ID *slot);
+/* Removes the file of a closed token. */
+MUST_CHECK enum inro_err home_remove(const char *home, CK_SLOT_ID slot);
+
+#endif

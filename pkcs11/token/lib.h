@@ -1,0 +1,47 @@
+/*
+ * lib - the library as one process sees it: initialised or not, its slots, its sessions.
+ *
+ * 1. One struct lib from C_Initialize to C_Finalize, published by one atomic pointer.
+ * 2. A forked child has none (INRO_E_NOT_INITIALIZED) until its own C_Initialize, which makes a new
+ *    one and leaves the inherited one alone: its locks may be held by threads that are not there,
+ *    its files are the parent's.
+ * 3. A token is opened when it is used, never by listing slots.
+ */
+#ifndef INRO_PKCS11_TOKEN_LIB_H
+#define INRO_PKCS11_TOKEN_LIB_H
+
+#include "pkcs11/token/session.h"
+
+struct lib {
+	pid_t pid;
+	char *home;
+	struct sessions sessions;
+	pthread_mutex_t lock;	/* of the slots */
+	struct map tokens;	/* by slot; never removed before the end */
+	CK_SLOT_ID shown_empty; /* the slot that was last said to be empty */
+};
+
+MUST_CHECK enum inro_err lib_start(void);
+MUST_CHECK enum inro_err lib_stop(void);
+/* INRO_E_NOT_INITIALIZED before lib_start() and in a forked child. */
+MUST_CHECK enum inro_err lib_get(struct lib **ret);
+
+/* Every slot: those with a token and the empty one at the end.  Caller frees (home_slots_clear). */
+MUST_CHECK enum inro_err lib_slots(struct lib *l, struct home_slots *ret);
+/* The token of a slot, not opened; the empty slot has one too.  INRO_E_SLOT. */
+MUST_CHECK enum inro_err lib_token(struct lib *l, CK_SLOT_ID slot, struct token **ret);
+/* Whether there is a token in it. */
+bool lib_is_empty(struct lib *l, CK_SLOT_ID slot);
+
+/* C_InitToken (PKCS#11 3.0 5.5.7): a new token in the empty slot, or this one anew. */
+MUST_CHECK enum inro_err lib_init_token(struct lib *l, CK_SLOT_ID slot,
+					const struct token_spec *spec);
+/* A session and the library it belongs to, left together by lib_leave() or AUTO(). */
+struct entered {
+	struct lib *lib;
+	struct session *session;
+};
+MUST_CHECK enum inro_err lib_enter(CK_SESSION_HANDLE handle, struct entered *ret);
+void entered_clear(struct entered *e); /* for SCOPED() */
+
+#endif

@@ -1,0 +1,443 @@
+/* object - handles, reading, sealing, loading. */
+#include "pkcs11/token/object.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pkcs11/token/record.h"
+
+static _Atomic CK_OBJECT_HANDLE last_handle;
+
+enum inro_err object_new(struct token *t, const struct object_kind *kind, struct object **ret)
+{
+	struct object *o = calloc(1, sizeof *o);
+
+	if (!o)
+		return err_set(INRO_E_NO_MEMORY, "no memory for an object");
+	o->token = t;
+	o->kind = kind;
+	o->class = kind ? kind->class : CK_UNAVAILABLE_INFORMATION;
+	atomic_init(&o->refs, 1);
+	*ret = o;
+	return INRO_OK;
+}
+
+struct object *object_ref(struct object *o)
+{
+	atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
+	return o;
+}
+
+/* The last one out lets go of the loaded key, unless a logout has already. */
+void object_unref(struct object *o)
+{
+	if (!o || atomic_fetch_sub(&o->refs, 1) != 1)
+		return;
+	if (o->key) {
+		token_enter_gate(o->token);
+		if (o->key_epoch == atomic_load(&o->token->login_epoch))
+			o->token->ops->unload(o->token->backend, o->key);
+		token_leave_gate(o->token);
+	}
+	pkey_unref(o->pub);
+	attrs_clear(&o->attrs);
+	free(o);
+}
+
+void object_unref_ptr(struct object **o)
+{
+	object_unref(*o);
+}
+
+bool object_visible(const struct object *o)
+{
+	return !o->gone && (!o->private || o->token->login == CKU_USER);
+}
+
+enum inro_err objects_add(struct object *o)
+{
+	struct token *t = o->token;
+	enum inro_err e;
+
+	o->handle = atomic_fetch_add(&last_handle, 1) + 1;
+	e = map_put(&t->by_handle, o->handle, o);
+	if (!e && o->row) {
+		e = map_put(&t->by_row, (uint64_t)o->row, o);
+		if (e)
+			map_remove(&t->by_handle, o->handle);
+	}
+	if (e)
+		return e;
+	t->session_objects += !o->row;
+	object_ref(o);
+	return INRO_OK;
+}
+
+void object_drop(struct object *o)
+{
+	struct token *t = o->token;
+
+	if (o->gone)
+		return;
+	o->gone = true;
+	t->session_objects -= !o->row;
+	map_remove(&t->by_handle, o->handle);
+	map_remove(&t->by_row, (uint64_t)o->row);
+	object_unref(o);
+}
+
+/* Collected first: the map must not change under its own walk. */
+static void drop_where(struct token *t, bool (*want)(const struct object *, CK_ULONG), CK_ULONG arg)
+{
+	struct object **list = calloc(t->by_handle.n + 1, sizeof *list);
+	size_t at = 0, n = 0;
+	struct object *o;
+
+	if (!list) {
+		/* Without memory for a list: one at a time, from the start each time. */
+		while ((o = map_next(&t->by_handle, &at)) != NULL) {
+			if (!want(o, arg))
+				continue;
+			object_drop(o);
+			at = 0;
+		}
+		return;
+	}
+	while ((o = map_next(&t->by_handle, &at)) != NULL) {
+		if (want(o, arg))
+			list[n++] = o;
+	}
+	while (n > 0)
+		object_drop(list[--n]);
+	free(list);
+}
+
+static bool is_private(const struct object *o, CK_ULONG arg)
+{
+	(void)arg;
+	return o->private || o->class == CKO_PRIVATE_KEY;
+}
+
+static bool is_owned_by(const struct object *o, CK_ULONG session)
+{
+	return o->owner == session;
+}
+
+static bool is_any(const struct object *o, CK_ULONG arg)
+{
+	(void)o;
+	(void)arg;
+	return true;
+}
+
+void objects_drop_private(struct token *t)
+{
+	drop_where(t, is_private, 0);
+}
+
+void objects_drop_session(struct token *t, CK_SESSION_HANDLE session)
+{
+	if (t->session_objects > 0)
+		drop_where(t, is_owned_by, session);
+}
+
+void objects_drop_all(struct token *t)
+{
+	drop_where(t, is_any, 0);
+	map_clear(&t->by_handle);
+	map_clear(&t->by_row);
+}
+
+enum inro_err objects_of_hit(struct token *t, const struct store_hit *hit, struct object **ret)
+{
+	struct object *o = map_get(&t->by_row, (uint64_t)hit->row);
+	enum inro_err e;
+
+	if (!o) {
+		e = object_new(t, NULL, &o);
+		if (e)
+			return e;
+		o->row = hit->row;
+		o->class = hit->class;
+		o->private = hit->private;
+		e = objects_add(o);
+		object_unref(o);
+		if (e)
+			return e;
+	}
+	*ret = o;
+	return INRO_OK;
+}
+
+enum inro_err objects_get(struct token *t, CK_OBJECT_HANDLE handle, struct object **ret)
+{
+	enum inro_err e = token_look(t, false);
+	struct object *o = map_get(&t->by_handle, handle);
+
+	if (e)
+		return e;
+	if (!o || !object_visible(o))
+		return err_set(INRO_E_OBJECT_HANDLE, "there is no object with handle %lu", handle);
+	e = object_read(o);
+	if (e)
+		return e;
+	*ret = o;
+	return INRO_OK;
+}
+
+void object_binding(const struct object *o, struct buf *ret)
+{
+	buf_add_field(ret, bytes_of("inro object 1"));
+	buf_add_field(ret, bytes_of(o->token->row.serial));
+	buf_add_field(ret, BYTES(o->uid, sizeof o->uid));
+	buf_add_u64(ret, (uint64_t)o->version);
+	record_write(o->kind, &o->attrs, RULE_POLICY, 0, ret);
+}
+
+enum inro_err object_set_parts(struct object *o)
+{
+	SCOPED(buf) point = { 0 };
+	struct key_parts parts = { 0 };
+	enum inro_err e = keyder_read_spki(attrs_bytes(&o->attrs, CKA_PUBLIC_KEY_INFO), &parts);
+
+	if (e)
+		return e;
+	if (parts.kind == KEY_RSA) {
+		e = attrs_set(&o->attrs, CKA_MODULUS, parts.n);
+		if (!e)
+			e = attrs_set(&o->attrs, CKA_PUBLIC_EXPONENT, parts.e);
+		if (!e && o->class == CKO_PUBLIC_KEY)
+			e = attrs_set_ulong(&o->attrs, CKA_MODULUS_BITS, parts.bits);
+		return e;
+	}
+	keyder_wrap_point(parts.point, &point);
+	e = buf_err(&point);
+	if (!e)
+		e = attrs_set(&o->attrs, CKA_EC_PARAMS, parts.params);
+	return e ? e : attrs_set(&o->attrs, CKA_EC_POINT, buf_bytes(&point));
+}
+
+static enum inro_err set_columns(struct object *o, const struct record *r)
+{
+	SCOPED(buf) uid = { 0 };
+	enum inro_err e = attrs_set_ulong(&o->attrs, CKA_CLASS, r->class);
+
+	buf_add_hex(&uid, BYTES(r->uid, sizeof r->uid));
+	if (!e)
+		e = buf_err(&uid);
+	if (!e)
+		e = attrs_set(&o->attrs, CKA_UNIQUE_ID, buf_bytes(&uid));
+	if (!e)
+		e = attrs_set_bool(&o->attrs, CKA_TOKEN, true);
+	if (!e)
+		e = attrs_set_bool(&o->attrs, CKA_PRIVATE, r->private);
+	if (!e)
+		e = attrs_set(&o->attrs, CKA_LABEL, r->label);
+	if (!e && r->has_id)
+		e = attrs_set(&o->attrs, CKA_ID, r->id);
+	if (!e && r->key_type != CK_UNAVAILABLE_INFORMATION)
+		e = attrs_set_ulong(&o->attrs, CKA_KEY_TYPE, r->key_type);
+	return e;
+}
+
+/* What a private object that is no key has sealed. */
+static enum inro_err unseal(struct object *o, const struct record *r)
+{
+	SCOPED(buf) binding = { 0 };
+	SCOPED(secret) plain = { 0 };
+	enum inro_err e;
+
+	object_binding(o, &binding);
+	e = buf_err(&binding);
+	if (!e)
+		e = o->token->ops->unseal(o->token->backend, r->sealed, buf_bytes(&binding),
+					  &plain);
+	return e ? e : record_read(o->kind, secret_bytes(&plain), &o->attrs);
+}
+
+static enum inro_err take_record(struct object *o, const struct record *r)
+{
+	const struct object_kind *kind = rule_kind(r->class, r->key_type);
+
+	if (!kind)
+		return err_set(INRO_E_DAMAGED, "an object of the unknown class 0x%lx", r->class);
+	attrs_clear(&o->attrs);
+	o->kind = kind;
+	o->class = r->class;
+	o->private = r->private;
+	o->version = r->version;
+	memcpy(o->uid, r->uid, sizeof o->uid);
+	enum inro_err e = set_columns(o, r);
+
+	if (!e)
+		e = record_read(kind, r->attrs, &o->attrs);
+	if (!e && kind->key == KEY_NONE && r->private)
+		e = unseal(o, r);
+	if (!e && kind->key != KEY_NONE)
+		e = object_set_parts(o);
+	return e;
+}
+
+/* A key that was loaded under another version of the record is loaded again when it is next used,
+ * but an operation that has begun with it may end. */
+static void forget_keys(struct object *o)
+{
+	pkey_unref(o->pub);
+	o->pub = NULL;
+	if (!o->key || atomic_load(&o->refs) > 1)
+		return;
+	if (o->key_epoch == atomic_load(&o->token->login_epoch))
+		o->token->ops->unload(o->token->backend, o->key);
+	o->key = 0;
+}
+
+static enum inro_err read_again(struct object *o)
+{
+	SCOPED(record) r = { 0 };
+	enum inro_err e = store_get(o->token->store, o->row, &r);
+
+	if (e == INRO_E_OBJECT_HANDLE)
+		object_drop(o);
+	if (e)
+		return e;
+	forget_keys(o);
+	return take_record(o, &r);
+}
+
+enum inro_err object_read(struct object *o)
+{
+	uint64_t now = o->token->epoch + 1;
+	int64_t version = -1;
+	enum inro_err e = INRO_OK;
+
+	if (!o->row || o->epoch == now)
+		return INRO_OK;
+	if (o->epoch != 0)
+		e = store_version(o->token->store, o->row, &version);
+	if (!e && (o->epoch == 0 || version != o->version))
+		e = read_again(o);
+	if (!e)
+		o->epoch = now;
+	return e;
+}
+
+static enum inro_err seal(struct object *o, struct bytes binding, struct buf *ret)
+{
+	SCOPED(buf) plain = { 0 };
+	struct token *t = o->token;
+	enum inro_err e;
+
+	if (o->class == CKO_PRIVATE_KEY)
+		return t->ops->seal_key(t->backend, o->key, binding, ret);
+	record_write(o->kind, &o->attrs, RULE_SEALED, RULE_COLUMN, &plain);
+	e = buf_err(&plain);
+	return e ? e : t->ops->seal(t->backend, buf_bytes(&plain), binding, ret);
+}
+
+static void point_into_room(struct record *r, const size_t at[4], size_t attrs_n)
+{
+	r->attrs = BYTES(r->room.p + at[0], attrs_n);
+	r->sealed = BYTES(r->room.p + at[1], at[2] - at[1]);
+	r->public_hash = BYTES(r->room.p + at[2], at[3] - at[2]);
+}
+
+/* Public keys and certificates with a key of a known kind are found by it. */
+static enum inro_err add_hash(const struct object *o, struct buf *ret)
+{
+	struct bytes spki = attrs_bytes(&o->attrs, CKA_PUBLIC_KEY_INFO);
+	uint8_t hash[STORE_HASH];
+	bool hidden = o->private && o->kind->key == KEY_NONE;
+
+	if (spki.n == 0 || hidden || record_hash_spki(spki, hash))
+		return INRO_OK;
+	buf_add(ret, BYTES(hash, sizeof hash));
+	return buf_err(ret);
+}
+
+enum inro_err object_record(struct object *o, struct record *ret)
+{
+	SCOPED(record)
+	r = { .row = o->row,
+	      .version = o->version,
+	      .class = o->class,
+	      .key_type = o->kind->key_type,
+	      .private = o->private };
+	SCOPED(buf) binding = { 0 };
+	unsigned hidden = o->private && o->kind->key == KEY_NONE ? RULE_SEALED : 0;
+	bool sealed = o->class == CKO_PRIVATE_KEY || hidden;
+	size_t at[4] = { 0 };
+	enum inro_err e;
+
+	memcpy(r.uid, o->uid, sizeof r.uid);
+	r.label = attrs_bytes(&o->attrs, CKA_LABEL);
+	r.has_id = attrs_has(&o->attrs, CKA_ID);
+	r.id = attrs_bytes(&o->attrs, CKA_ID);
+	object_binding(o, &binding);
+	record_write(o->kind, &o->attrs, 0, hidden | RULE_COLUMN | RULE_PART | RULE_SECRET,
+		     &r.room);
+	at[1] = r.room.n;
+	e = buf_err(&binding);
+	if (!e && sealed)
+		e = seal(o, buf_bytes(&binding), &r.room);
+	at[2] = r.room.n;
+	if (!e)
+		e = add_hash(o, &r.room);
+	at[3] = r.room.n;
+	if (!e)
+		e = buf_err(&r.room);
+	if (e)
+		return e;
+	point_into_room(&r, at, at[1]);
+	*ret = r;
+	r = (struct record) { 0 };
+	return INRO_OK;
+}
+
+static enum inro_err load_key(struct object *o)
+{
+	SCOPED(buf) binding = { 0 };
+	SCOPED(record) r = { 0 };
+	struct token *t = o->token;
+	enum inro_err e = store_get(t->store, o->row, &r);
+
+	if (e)
+		return e;
+	object_binding(o, &binding);
+	e = buf_err(&binding);
+	if (!e)
+		e = t->ops->load(t->backend, r.sealed, buf_bytes(&binding), &o->key);
+	if (!e)
+		o->key_epoch = atomic_load(&t->login_epoch);
+	return e;
+}
+
+enum inro_err object_key(struct object *o, backend_key *ret)
+{
+	struct token *t = o->token;
+	enum inro_err e = INRO_OK;
+
+	if (t->login != CKU_USER)
+		return err_set(INRO_E_LOGIN, "the user must log in before the key can be used");
+	if (o->key && o->key_epoch != atomic_load(&t->login_epoch))
+		o->key = 0;
+	if (!o->key && !o->row)
+		return err_set(INRO_E_KEY_HANDLE, "the session key went with the logout");
+	if (!o->key)
+		e = load_key(o);
+	if (!e)
+		*ret = o->key;
+	return e;
+}
+
+enum inro_err object_public(struct object *o, struct pkey **ret)
+{
+	if (!o->pub) {
+		enum inro_err e =
+			pkey_from_spki(attrs_bytes(&o->attrs, CKA_PUBLIC_KEY_INFO), &o->pub);
+
+		if (e)
+			return e;
+	}
+	*ret = o->pub;
+	return INRO_OK;
+}

@@ -1,0 +1,75 @@
+/*
+ * object - objects in memory: those of the token as far as they were looked at, and the session's.
+ *
+ * 1. A handle is never used twice in a process; a token object has one handle for all sessions.
+ * 2. An object is read from the store when it is first looked into, and again when another process
+ *    has changed it; it is gone here as soon as it is seen to be gone there.
+ * 3. Handles of private objects die at logout.
+ * 4. Attributes in memory are complete: columns, what was sealed, and the parts of the public key.
+ *    Parts of private keys are never among them.
+ * 5. References keep an object's memory, and its loaded key, alive; the token's maps hold one.
+ * Functions want the token's lock held unless they say otherwise.
+ */
+#ifndef INRO_PKCS11_TOKEN_OBJECT_H
+#define INRO_PKCS11_TOKEN_OBJECT_H
+
+#include <stdatomic.h>
+
+#include "pkcs11/token/pkey.h"
+#include "pkcs11/token/rule.h"
+#include "pkcs11/token/token.h"
+
+struct object {
+	struct token *token;
+	CK_OBJECT_HANDLE handle;
+	atomic_uint refs;
+	CK_OBJECT_CLASS class;
+	bool private;
+	bool gone;		 /* destroyed, or its handle has died */
+	CK_SESSION_HANDLE owner; /* session objects; 0 for the token's */
+	int64_t row, version;	 /* token objects */
+	uint8_t uid[STORE_UID];
+	uint64_t epoch;			/* the token's, when it was last compared; 0: not read */
+	const struct object_kind *kind; /* NULL until it is read */
+	struct attrs attrs;
+	backend_key key; /* private keys, loaded in key_epoch */
+	uint64_t key_epoch;
+	struct pkey *pub; /* public keys, made at first use */
+};
+
+/* A new one that is in no map yet; one reference, the caller's.  No lock needed. */
+MUST_CHECK enum inro_err object_new(struct token *t, const struct object_kind *kind,
+				    struct object **ret);
+/* No lock needed, but the token's may be held. */
+struct object *object_ref(struct object *o);
+void object_unref(struct object *o);
+void object_unref_ptr(struct object **o);
+
+/* Puts it among the token's objects with a handle. */
+MUST_CHECK enum inro_err objects_add(struct object *o);
+/* The handle of a row that was found. */
+MUST_CHECK enum inro_err objects_of_hit(struct token *t, const struct store_hit *hit,
+					struct object **ret);
+/* INRO_E_OBJECT_HANDLE for what is not there or not to be seen.  Borrowed. */
+MUST_CHECK enum inro_err objects_get(struct token *t, CK_OBJECT_HANDLE handle, struct object **ret);
+/* Reads it if that was not done yet, or again if it has changed. */
+MUST_CHECK enum inro_err object_read(struct object *o);
+bool object_visible(const struct object *o);
+/* Its handle dies. */
+void object_drop(struct object *o);
+void objects_drop_private(struct token *t);
+void objects_drop_session(struct token *t, CK_SESSION_HANDLE session);
+void objects_drop_all(struct token *t);
+
+/* The associated data of what is sealed in it. */
+void object_binding(const struct object *o, struct buf *ret);
+/* What the store keeps of it; private keys must be loaded.  The record's bytes live in *ret. */
+MUST_CHECK enum inro_err object_record(struct object *o, struct record *ret);
+/* A private key, loaded: INRO_E_LOGIN when nobody is. */
+MUST_CHECK enum inro_err object_key(struct object *o, backend_key *ret);
+/* A public key.  Borrowed from the object. */
+MUST_CHECK enum inro_err object_public(struct object *o, struct pkey **ret);
+/* Sets the attributes that follow from CKA_PUBLIC_KEY_INFO. */
+MUST_CHECK enum inro_err object_set_parts(struct object *o);
+
+#endif

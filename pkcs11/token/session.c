@@ -1,0 +1,221 @@
+/* session - the table, opening and closing. */
+#include "pkcs11/token/session.h"
+
+#include <stdlib.h>
+
+static _Atomic CK_SESSION_HANDLE last_handle;
+
+void sessions_init(struct sessions *all)
+{
+	*all = (struct sessions) { 0 };
+	pthread_mutex_init(&all->lock, NULL);
+}
+
+bool session_is_rw(const struct session *s)
+{
+	return (s->flags & CKF_RW_SESSION) != 0;
+}
+
+CK_STATE session_state(const struct session *s)
+{
+	bool rw = session_is_rw(s);
+
+	if (s->token->login == CKU_SO)
+		return CKS_RW_SO_FUNCTIONS;
+	if (s->token->login == CKU_USER)
+		return rw ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS;
+	return rw ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
+}
+
+enum inro_err session_may_write(const struct session *s, bool token_object, bool private)
+{
+	if (token_object && !session_is_rw(s))
+		return err_set(INRO_E_SESSION_READ_ONLY, "the session is read-only");
+	if (private && s->token->login != CKU_USER)
+		return err_set(INRO_E_LOGIN, "the user must log in for private objects");
+	return INRO_OK;
+}
+
+static void session_free(struct session *s)
+{
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+static enum inro_err count_in(struct token *t, bool rw)
+{
+	enum inro_err e = token_open(t);
+
+	if (!e && !rw && t->login == CKU_SO)
+		e = err_set(INRO_E_SO_LOGGED_IN, "no read-only session while the security officer "
+						 "is logged in");
+	if (e)
+		return e;
+	t->sessions++;
+	t->rw_sessions += rw;
+	return INRO_OK;
+}
+
+/* With the last session the login ends (PKCS#11 3.0 5.6.2). */
+static void count_out(struct token *t, bool rw)
+{
+	t->sessions--;
+	t->rw_sessions -= rw;
+	if (t->sessions == 0 && t->login != TOKEN_NOBODY && token_logout(t))
+		err_reset();
+}
+
+static enum inro_err add(struct sessions *all, struct session *s)
+{
+	enum inro_err e;
+
+	pthread_mutex_lock(&all->lock);
+	if (all->by_handle.n >= SESSIONS_MAX)
+		e = err_set(INRO_E_SESSION_COUNT, "%d sessions are open already", SESSIONS_MAX);
+	else
+		e = map_put(&all->by_handle, s->handle, s);
+	pthread_mutex_unlock(&all->lock);
+	return e;
+}
+
+enum inro_err session_open(struct sessions *all, struct token *t, CK_FLAGS flags,
+			   CK_SESSION_HANDLE *ret)
+{
+	struct session *s = calloc(1, sizeof *s);
+	enum inro_err e;
+
+	if (!s)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a session");
+	pthread_mutex_init(&s->lock, NULL);
+	s->handle = atomic_fetch_add(&last_handle, 1) + 1;
+	s->token = t;
+	s->flags = flags;
+	token_lock(t);
+	e = count_in(t, session_is_rw(s));
+	if (!e) {
+		e = add(all, s);
+		if (e)
+			count_out(t, session_is_rw(s));
+	}
+	token_unlock(t);
+	if (e) {
+		session_free(s);
+		return e;
+	}
+	*ret = s->handle;
+	return INRO_OK;
+}
+
+static struct session *take(struct sessions *all, CK_SESSION_HANDLE handle, bool remove)
+{
+	struct session *s;
+
+	pthread_mutex_lock(&all->lock);
+	s = map_get(&all->by_handle, handle);
+	if (s)
+		s->refs++;
+	if (s && remove)
+		map_remove(&all->by_handle, handle);
+	pthread_mutex_unlock(&all->lock);
+	return s;
+}
+
+static enum inro_err no_session(CK_SESSION_HANDLE handle)
+{
+	return err_set(INRO_E_SESSION_HANDLE, "there is no session with handle %lu", handle);
+}
+
+enum inro_err session_enter(struct sessions *all, CK_SESSION_HANDLE handle, struct session **ret)
+{
+	struct session *s = take(all, handle, false);
+
+	if (!s)
+		return no_session(handle);
+	pthread_mutex_lock(&s->lock);
+	if (s->closed) {
+		session_leave(all, s);
+		return no_session(handle);
+	}
+	*ret = s;
+	return INRO_OK;
+}
+
+void session_leave(struct sessions *all, struct session *s)
+{
+	bool last;
+
+	if (!s)
+		return;
+	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_lock(&all->lock);
+	last = --s->refs == 0 && s->closed;
+	pthread_mutex_unlock(&all->lock);
+	if (last)
+		session_free(s);
+}
+
+static void shut(struct session *s)
+{
+	struct token *t = s->token;
+
+	for (int i = 0; i < OP__MAX; i++)
+		op_clear(&s->ops[i]);
+	free(s->search.found);
+	s->search = (struct search) { 0 };
+	token_lock(t);
+	objects_drop_session(t, s->handle);
+	count_out(t, session_is_rw(s));
+	token_unlock(t);
+}
+
+enum inro_err session_close(struct sessions *all, CK_SESSION_HANDLE handle)
+{
+	struct session *s = take(all, handle, true);
+
+	if (!s)
+		return no_session(handle);
+	pthread_mutex_lock(&s->lock);
+	shut(s);
+	pthread_mutex_lock(&all->lock);
+	s->closed = true;
+	pthread_mutex_unlock(&all->lock);
+	session_leave(all, s);
+	return INRO_OK;
+}
+
+/* The next open session, of this token if one is given; 0 when there is none. */
+static CK_SESSION_HANDLE any_session(struct sessions *all, const struct token *t)
+{
+	CK_SESSION_HANDLE handle = 0;
+	size_t at = 0;
+	struct session *s;
+
+	pthread_mutex_lock(&all->lock);
+	while (handle == 0 && (s = map_next(&all->by_handle, &at)) != NULL) {
+		if (!t || s->token == t)
+			handle = s->handle;
+	}
+	pthread_mutex_unlock(&all->lock);
+	return handle;
+}
+
+enum inro_err session_close_all(struct sessions *all, const struct token *t)
+{
+	CK_SESSION_HANDLE handle;
+
+	while ((handle = any_session(all, t)) != 0) {
+		enum inro_err e = session_close(all, handle);
+
+		if (e && e != INRO_E_SESSION_HANDLE)
+			return e;
+	}
+	return INRO_OK;
+}
+
+void sessions_clear(struct sessions *all)
+{
+	if (session_close_all(all, NULL))
+		err_reset();
+	map_clear(&all->by_handle);
+	pthread_mutex_destroy(&all->lock);
+}

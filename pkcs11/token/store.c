@@ -1,0 +1,578 @@
+/* store - the token's SQL. */
+#include "pkcs11/token/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define APPLICATION_ID 0x496e726f /* "Inro" */
+
+struct store {
+	struct db *db;
+};
+
+static const char *const migrations[] = {
+	"CREATE TABLE token ("
+	" one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" label BLOB NOT NULL, serial TEXT NOT NULL, backend TEXT NOT NULL, config BLOB NOT NULL,"
+	" auth_so BLOB NOT NULL, auth_user BLOB NOT NULL,"
+	" tries_so INTEGER NOT NULL, tries_user INTEGER NOT NULL, generation INTEGER NOT NULL);"
+	"CREATE TABLE object ("
+	" row INTEGER PRIMARY KEY AUTOINCREMENT, uid BLOB NOT NULL UNIQUE,"
+	" version INTEGER NOT NULL, class INTEGER NOT NULL, key_type INTEGER,"
+	" private INTEGER NOT NULL, id BLOB, label BLOB NOT NULL, public_hash BLOB,"
+	" attrs BLOB NOT NULL, sealed BLOB NOT NULL);"
+	"CREATE INDEX object_class ON object (class, key_type);"
+	"CREATE INDEX object_id ON object (id);"
+	"CREATE INDEX object_label ON object (label);"
+	"CREATE INDEX object_public_hash ON object (public_hash);",
+};
+
+_Static_assert(ARRAY_LEN(migrations) == STORE_VERSION, "a migration is a version");
+
+static const struct db_schema schema = { .application_id = APPLICATION_ID,
+					 .migrations = migrations,
+					 .n = ARRAY_LEN(migrations),
+					 .what = "token store" };
+
+/* The columns that belong to a user, by CKU_SO and CKU_USER. */
+static const struct {
+	const char *take, *left, *reset, *set;
+} user_sql[] = {
+	[CKU_SO] = { "UPDATE token SET tries_so = tries_so - 1 WHERE tries_so > 0",
+		     "SELECT auth_so, tries_so FROM token",
+		     "UPDATE token SET tries_so = ?1 WHERE tries_so <> ?1",
+		     "UPDATE token SET auth_so = ?2, tries_so = ?1" },
+	[CKU_USER] = { "UPDATE token SET tries_user = tries_user - 1 WHERE tries_user > 0",
+		       "SELECT auth_user, tries_user FROM token",
+		       "UPDATE token SET tries_user = ?1 WHERE tries_user <> ?1",
+		       "UPDATE token SET auth_user = ?2, tries_user = ?1" },
+};
+
+void token_row_clear(struct token_row *t)
+{
+	buf_clear(&t->config);
+	buf_clear(&t->auth_so);
+	buf_clear(&t->auth_user);
+	*t = (struct token_row) { 0 };
+}
+
+void record_clear(struct record *r)
+{
+	buf_clear(&r->room);
+	*r = (struct record) { 0 };
+}
+
+static enum inro_err put_token(struct db *db, const struct token_row *t)
+{
+	struct db_stmt *s;
+	enum inro_err e = db_stmt(db,
+				  "INSERT OR REPLACE INTO token (one, label, serial, backend, "
+				  "config, auth_so, auth_user, tries_so, tries_user, generation) "
+				  "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+				  &s);
+
+	if (e)
+		return e;
+	db_bind_bytes(s, 1, BYTES(t->label, t->label_n));
+	db_bind_text(s, 2, t->serial);
+	db_bind_text(s, 3, t->backend);
+	db_bind_bytes(s, 4, buf_bytes(&t->config));
+	db_bind_bytes(s, 5, buf_bytes(&t->auth_so));
+	db_bind_bytes(s, 6, buf_bytes(&t->auth_user));
+	db_bind_int(s, 7, t->tries_so);
+	db_bind_int(s, 8, t->tries_user);
+	db_bind_int(s, 9, t->generation);
+	return db_run(s);
+}
+
+/* Runs one change as a transaction. */
+static enum inro_err finish(struct db *db, enum inro_err e)
+{
+	if (!e)
+		return db_commit(db);
+	db_rollback(db);
+	return e;
+}
+
+enum inro_err store_create(const char *path, const struct token_row *token)
+{
+	AUTO(db_close_ptr) struct db *db = NULL;
+	enum inro_err e = db_open(path, DB_CREATE, &schema, &db);
+
+	if (!e)
+		e = db_begin(db);
+	if (e)
+		return e;
+	return finish(db, put_token(db, token));
+}
+
+enum inro_err store_open(const char *path, struct store **ret)
+{
+	struct store *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return err_set(INRO_E_NO_MEMORY, "no memory to open %s", path);
+	enum inro_err e = db_open(path, DB_READ_WRITE, &schema, &s->db);
+
+	if (e) {
+		free(s);
+		return e;
+	}
+	*ret = s;
+	return INRO_OK;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	db_close(s->db);
+	free(s);
+}
+
+enum inro_err store_change_count(struct store *s, int64_t *ret)
+{
+	return db_data_version(s->db, ret);
+}
+
+static void copy_text(const char *from, char *to, size_t cap)
+{
+	size_t n = strnlen(from, cap - 1);
+
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
+static enum inro_err read_token(struct db_stmt *s, struct token_row *t)
+{
+	struct bytes label = db_bytes(s, 0);
+
+	if (label.n > STORE_MAX_LABEL || strlen(db_text(s, 1)) != STORE_SERIAL)
+		return err_set(INRO_E_DAMAGED, "the token's label or serial number is damaged");
+	if (label.n > 0)
+		memcpy(t->label, label.p, label.n);
+	t->label_n = label.n;
+	copy_text(db_text(s, 1), t->serial, sizeof t->serial);
+	copy_text(db_text(s, 2), t->backend, sizeof t->backend);
+	buf_add(&t->config, db_bytes(s, 3));
+	buf_add(&t->auth_so, db_bytes(s, 4));
+	buf_add(&t->auth_user, db_bytes(s, 5));
+	t->tries_so = db_int(s, 6);
+	t->tries_user = db_int(s, 7);
+	t->generation = db_int(s, 8);
+	if (buf_err(&t->config) || buf_err(&t->auth_so))
+		return INRO_E_NO_MEMORY;
+	return buf_err(&t->auth_user);
+}
+
+/* Steps a statement that must give one row, and reads it. */
+static enum inro_err one_row(struct db_stmt *s, enum inro_err if_none, const char *what)
+{
+	bool row;
+	enum inro_err e = db_step(s, &row);
+
+	if (e)
+		return e;
+	return row ? INRO_OK : err_set(if_none, "%s", what);
+}
+
+enum inro_err store_token(struct store *s, struct token_row *ret)
+{
+	SCOPED(token_row) t = { 0 };
+	struct db_stmt *q;
+	enum inro_err e = db_stmt(s->db,
+				  "SELECT label, serial, backend, config, auth_so, auth_user, "
+				  "tries_so, tries_user, generation FROM token",
+				  &q);
+
+	if (e)
+		return e;
+	e = one_row(q, INRO_E_DAMAGED, "the token's own record is missing");
+	if (!e)
+		e = read_token(q, &t);
+	db_reset(q);
+	if (e)
+		return e;
+	*ret = t;
+	t = (struct token_row) { 0 };
+	return INRO_OK;
+}
+
+enum inro_err store_token_reset(struct store *s, const struct token_row *token)
+{
+	enum inro_err e = db_begin(s->db);
+
+	if (e)
+		return e;
+	e = db_exec(s->db, "DELETE FROM object");
+	if (!e)
+		e = put_token(s->db, token);
+	return finish(s->db, e);
+}
+
+/* Statements with the number of tries as first and a blob as second parameter. */
+static enum inro_err run_user_sql(struct store *s, const char *sql, struct bytes auth,
+				  bool has_auth)
+{
+	struct db_stmt *q;
+	enum inro_err e = db_stmt(s->db, sql, &q);
+
+	if (e)
+		return e;
+	db_bind_int(q, 1, STORE_TRIES_MAX);
+	if (has_auth)
+		db_bind_bytes(q, 2, auth);
+	return db_run(q);
+}
+
+enum inro_err store_set_auth(struct store *s, CK_USER_TYPE user, struct bytes auth)
+{
+	enum inro_err e = db_begin(s->db);
+
+	if (e)
+		return e;
+	return finish(s->db, run_user_sql(s, user_sql[user].set, auth, true));
+}
+
+enum inro_err store_reset_tries(struct store *s, CK_USER_TYPE user)
+{
+	enum inro_err e = db_begin(s->db);
+
+	if (e)
+		return e;
+	return finish(s->db, run_user_sql(s, user_sql[user].reset, BYTES_NONE, false));
+}
+
+static enum inro_err read_auth(struct store *s, CK_USER_TYPE user, struct buf *auth, int64_t *left)
+{
+	struct db_stmt *q;
+	enum inro_err e = db_stmt(s->db, user_sql[user].left, &q);
+
+	if (e)
+		return e;
+	e = one_row(q, INRO_E_DAMAGED, "the token's own record is missing");
+	if (!e) {
+		buf_add(auth, db_bytes(q, 0));
+		*left = db_int(q, 1);
+		e = buf_err(auth);
+	}
+	db_reset(q);
+	if (!e && auth->n == 0)
+		return err_set(INRO_E_PIN_MISSING, "no user PIN is set yet on this token");
+	return e;
+}
+
+static enum inro_err take_try(struct store *s, CK_USER_TYPE user, struct buf *auth, int64_t *left)
+{
+	struct db_stmt *q;
+	enum inro_err e = read_auth(s, user, auth, left);
+
+	if (!e)
+		e = db_stmt(s->db, user_sql[user].take, &q);
+	if (!e)
+		e = db_run(q);
+	if (e)
+		return e;
+	if (db_changes(s->db) == 0)
+		return err_set(INRO_E_PIN_LOCKED, "the %s PIN is locked after %d wrong tries%s",
+			       user == CKU_SO ? "security officer" : "user", STORE_TRIES_MAX,
+			       user == CKU_SO ? "" : "; the security officer can set a new one");
+	(*left)--;
+	return INRO_OK;
+}
+
+enum inro_err store_take_try(struct store *s, CK_USER_TYPE user, struct buf *ret_auth,
+			     int64_t *ret_left)
+{
+	SCOPED(buf) auth = { 0 };
+	int64_t left = 0;
+	enum inro_err e = db_begin(s->db);
+
+	if (e)
+		return e;
+	e = finish(s->db, take_try(s, user, &auth, &left));
+	if (e)
+		return e;
+	buf_add(ret_auth, buf_bytes(&auth));
+	*ret_left = left;
+	return buf_err(ret_auth);
+}
+
+static void bind_record(struct db_stmt *q, const struct record *r)
+{
+	db_bind_bytes(q, 1, BYTES(r->uid, sizeof r->uid));
+	db_bind_int(q, 2, r->version);
+	db_bind_int(q, 3, (int64_t)r->class);
+	if (r->key_type != CK_UNAVAILABLE_INFORMATION)
+		db_bind_int(q, 4, (int64_t)r->key_type);
+	db_bind_int(q, 5, r->private);
+	if (r->has_id)
+		db_bind_bytes(q, 6, r->id);
+	db_bind_bytes(q, 7, r->label);
+	if (r->public_hash.n > 0)
+		db_bind_bytes(q, 8, r->public_hash);
+	db_bind_bytes(q, 9, r->attrs);
+	db_bind_bytes(q, 10, r->sealed);
+}
+
+static enum inro_err insert_one(struct store *s, struct record *r)
+{
+	struct db_stmt *q;
+	enum inro_err e = db_stmt(s->db,
+				  "INSERT INTO object (uid, version, class, key_type, private, id, "
+				  "label, public_hash, attrs, sealed) "
+				  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+				  &q);
+
+	if (e)
+		return e;
+	bind_record(q, r);
+	e = db_run(q);
+	if (!e)
+		r->row = db_last_id(s->db);
+	return e;
+}
+
+enum inro_err store_insert(struct store *s, struct record *const *records, size_t n)
+{
+	enum inro_err e = db_begin(s->db);
+
+	if (e)
+		return e;
+	for (size_t i = 0; i < n && !e; i++)
+		e = insert_one(s, records[i]);
+	return finish(s->db, e);
+}
+
+/* A statement that must have changed exactly one row. */
+static enum inro_err run_on_one(struct store *s, struct db_stmt *q)
+{
+	enum inro_err e = db_run(q);
+
+	if (!e && db_changes(s->db) != 1)
+		e = err_set(INRO_E_OBJECT_HANDLE, "the object was changed or removed by another "
+						  "program");
+	return e;
+}
+
+enum inro_err store_update(struct store *s, const struct record *r)
+{
+	struct db_stmt *q;
+	enum inro_err e = db_begin(s->db);
+
+	if (e)
+		return e;
+	e = db_stmt(s->db,
+		    "UPDATE object SET version = ?2, class = ?3, key_type = ?4, private = ?5, "
+		    "id = ?6, label = ?7, public_hash = ?8, attrs = ?9, sealed = ?10 "
+		    "WHERE row = ?11 AND uid = ?1 AND version = ?2 - 1",
+		    &q);
+	if (!e) {
+		bind_record(q, r);
+		db_bind_int(q, 11, r->row);
+		e = run_on_one(s, q);
+	}
+	return finish(s->db, e);
+}
+
+enum inro_err store_delete(struct store *s, int64_t row)
+{
+	struct db_stmt *q;
+	enum inro_err e = db_begin(s->db);
+
+	if (e)
+		return e;
+	e = db_stmt(s->db, "DELETE FROM object WHERE row = ?1", &q);
+	if (!e) {
+		db_bind_int(q, 1, row);
+		e = run_on_one(s, q);
+	}
+	return finish(s->db, e);
+}
+
+/* Copies the columns into r->room; they are pointed at when all are in it. */
+static enum inro_err read_blobs(struct db_stmt *q, struct record *r)
+{
+	struct bytes *const to[] = { &r->id, &r->label, &r->public_hash, &r->attrs, &r->sealed };
+	size_t at = 0;
+
+	for (int i = 0; i < (int)ARRAY_LEN(to); i++) {
+		*to[i] = BYTES(NULL, db_bytes(q, 5 + i).n);
+		buf_add(&r->room, db_bytes(q, 5 + i));
+	}
+	enum inro_err e = buf_err(&r->room);
+
+	for (size_t i = 0; i < ARRAY_LEN(to) && !e; i++) {
+		to[i]->p = to[i]->n ? r->room.p + at : (const uint8_t *)"";
+		at += to[i]->n;
+	}
+	return e;
+}
+
+static enum inro_err read_record(struct db_stmt *q, struct record *r)
+{
+	struct bytes uid = db_bytes(q, 0);
+
+	if (uid.n != STORE_UID)
+		return err_set(INRO_E_DAMAGED, "an object's identifier is damaged");
+	memcpy(r->uid, uid.p, STORE_UID);
+	r->version = db_int(q, 1);
+	r->class = (CK_OBJECT_CLASS)db_int(q, 2);
+	r->key_type = db_is_null(q, 3) ? CK_UNAVAILABLE_INFORMATION : (CK_KEY_TYPE)db_int(q, 3);
+	r->private = db_int(q, 4) != 0;
+	r->has_id = !db_is_null(q, 5);
+	return read_blobs(q, r);
+}
+
+enum inro_err store_get(struct store *s, int64_t row, struct record *ret)
+{
+	SCOPED(record) r = { .row = row };
+	struct db_stmt *q;
+	enum inro_err e = db_stmt(s->db,
+				  "SELECT uid, version, class, key_type, private, id, label, "
+				  "public_hash, attrs, sealed FROM object WHERE row = ?1",
+				  &q);
+
+	if (e)
+		return e;
+	db_bind_int(q, 1, row);
+	e = one_row(q, INRO_E_OBJECT_HANDLE, "the object was removed by another program");
+	if (!e)
+		e = read_record(q, &r);
+	db_reset(q);
+	if (e)
+		return e;
+	*ret = r;
+	r = (struct record) { 0 };
+	return INRO_OK;
+}
+
+enum inro_err store_version(struct store *s, int64_t row, int64_t *ret)
+{
+	struct db_stmt *q;
+	bool found = false;
+	enum inro_err e = db_stmt(s->db, "SELECT version FROM object WHERE row = ?1", &q);
+
+	if (e)
+		return e;
+	db_bind_int(q, 1, row);
+	e = db_step(q, &found);
+	if (!e)
+		*ret = found ? db_int(q, 0) : 0;
+	db_reset(q);
+	return e;
+}
+
+#define HIT "SELECT row, class, private FROM object WHERE private <= ?1 "
+#define AND_REST                                                                                   \
+	"AND (?2 IS NULL OR class = ?2) AND (?3 IS NULL OR key_type = ?3) "                        \
+	"AND (?4 IS NULL OR id = ?4) AND (?5 IS NULL OR label = ?5) "                              \
+	"AND (?6 IS NULL OR public_hash = ?6) ORDER BY row"
+
+/* The most selective column that is asked for drives the search; the others, behind their
+ * `?n IS NULL OR`, can't take SQLite to another index. */
+static const char *query_sql(const struct store_query *q)
+{
+	if (q->by_public_hash)
+		return HIT "AND public_hash = ?6 " AND_REST;
+	if (q->by_id && q->id.n > 0)
+		return HIT "AND id = ?4 " AND_REST;
+	if (q->by_label && q->label.n > 0)
+		return HIT "AND label = ?5 " AND_REST;
+	if (q->by_class)
+		return HIT "AND class = ?2 " AND_REST;
+	return HIT AND_REST;
+}
+
+static void bind_query(struct db_stmt *s, const struct store_query *q)
+{
+	db_bind_int(s, 1, q->with_private);
+	if (q->by_class)
+		db_bind_int(s, 2, (int64_t)q->class);
+	if (q->by_key_type)
+		db_bind_int(s, 3, (int64_t)q->key_type);
+	if (q->by_id)
+		db_bind_bytes(s, 4, q->id);
+	if (q->by_label)
+		db_bind_bytes(s, 5, q->label);
+	if (q->by_public_hash)
+		db_bind_bytes(s, 6, q->public_hash);
+}
+
+static enum inro_err collect(struct db_stmt *s, struct store_hit **hits, size_t *n)
+{
+	size_t cap = 0;
+	bool row = true;
+
+	for (;;) {
+		enum inro_err e = db_step(s, &row);
+
+		if (e || !row)
+			return e;
+		if (*n == cap) {
+			cap = cap ? cap * 2 : 16;
+			struct store_hit *more = realloc(*hits, cap * sizeof *more);
+
+			if (!more)
+				return err_set(INRO_E_NO_MEMORY, "no memory for %zu objects", cap);
+			*hits = more;
+		}
+		(*hits)[(*n)++] = (struct store_hit) { .row = db_int(s, 0),
+						       .class = (CK_OBJECT_CLASS)db_int(s, 1),
+						       .private = db_int(s, 2) != 0 };
+	}
+}
+
+enum inro_err store_find(struct store *s, const struct store_query *q, struct store_hit **ret,
+			 size_t *ret_n)
+{
+	struct store_hit *hits = NULL;
+	struct db_stmt *stmt;
+	size_t n = 0;
+	enum inro_err e = db_stmt(s->db, query_sql(q), &stmt);
+
+	if (e)
+		return e;
+	bind_query(stmt, q);
+	e = collect(stmt, &hits, &n);
+	db_reset(stmt);
+	if (e) {
+		free(hits);
+		return e;
+	}
+	*ret = hits;
+	*ret_n = n;
+	return INRO_OK;
+}
+
+enum inro_err store_count(struct store *s, struct store_counts *ret)
+{
+	struct db_stmt *q;
+	enum inro_err e = db_stmt(s->db,
+				  "SELECT (SELECT count(*) FROM object), "
+				  "(SELECT count(*) FROM object WHERE class = ?1), "
+				  "(SELECT count(*) FROM object WHERE class = ?2)",
+				  &q);
+
+	if (e)
+		return e;
+	db_bind_int(q, 1, CKO_PRIVATE_KEY);
+	db_bind_int(q, 2, CKO_CERTIFICATE);
+	e = one_row(q, INRO_E_DAMAGED, "the objects can't be counted");
+	if (!e)
+		*ret = (struct store_counts) { .objects = db_int(q, 0),
+					       .private_keys = db_int(q, 1),
+					       .certificates = db_int(q, 2) };
+	db_reset(q);
+	return e;
+}
+
+enum inro_err store_copy_to(struct store *s, const char *path)
+{
+	return db_copy_to(s->db, path);
+}
+
+enum inro_err store_check(struct store *s)
+{
+	return db_check(s->db);
+}

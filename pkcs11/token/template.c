@@ -1,0 +1,183 @@
+/* template - bounds, rules, defaults. */
+#include "pkcs11/token/template.h"
+
+#include <string.h>
+
+static struct bytes value_of(const CK_ATTRIBUTE *a)
+{
+	return BYTES(a->pValue, a->ulValueLen);
+}
+
+enum inro_err template_check(struct template t)
+{
+	if (t.n > 0 && !t.a)
+		return err_set(INRO_E_ARG, "a template of %lu attributes without the attributes",
+			       t.n);
+	if (t.n > TEMPLATE_MAX)
+		return err_set(INRO_E_ARG, "a template of %lu attributes; %d is the most", t.n,
+			       TEMPLATE_MAX);
+	for (CK_ULONG i = 0; i < t.n; i++) {
+		if (t.a[i].ulValueLen > TEMPLATE_MAX_VALUE)
+			return err_set(INRO_E_ATTR_VALUE,
+				       "attribute 0x%lx of %lu bytes is too long", t.a[i].type,
+				       t.a[i].ulValueLen);
+		if (t.a[i].ulValueLen > 0 && !t.a[i].pValue)
+			return err_set(INRO_E_ATTR_VALUE,
+				       "attribute 0x%lx has a length but no "
+				       "value",
+				       t.a[i].type);
+	}
+	return INRO_OK;
+}
+
+bool template_get(struct template t, CK_ATTRIBUTE_TYPE type, struct bytes *ret)
+{
+	for (CK_ULONG i = 0; i < t.n; i++) {
+		if (t.a[i].type != type)
+			continue;
+		*ret = value_of(&t.a[i]);
+		return true;
+	}
+	return false;
+}
+
+enum inro_err template_ulong(struct template t, CK_ATTRIBUTE_TYPE type, CK_ULONG *ret)
+{
+	struct bytes v;
+
+	if (!template_get(t, type, &v))
+		return err_set(INRO_E_TEMPLATE_INCOMPLETE, "attribute 0x%lx is missing", type);
+	if (v.n != sizeof *ret)
+		return err_set(INRO_E_ATTR_VALUE, "attribute 0x%lx is no CK_ULONG", type);
+	memcpy(ret, v.p, sizeof *ret);
+	return INRO_OK;
+}
+
+bool template_bool(struct template t, CK_ATTRIBUTE_TYPE type, bool otherwise)
+{
+	struct bytes v;
+
+	return template_get(t, type, &v) && v.n == sizeof(CK_BBOOL) ? v.p[0] != CK_FALSE
+								    : otherwise;
+}
+
+static bool is_given_before(struct template t, CK_ULONG at)
+{
+	for (CK_ULONG i = 0; i < at; i++) {
+		if (t.a[i].type == t.a[at].type)
+			return true;
+	}
+	return false;
+}
+
+/* The rule of one attribute that may be given here, its value checked. */
+static enum inro_err admit(struct template t, CK_ULONG i, const struct object_kind *kind,
+			   unsigned allowed, const struct attr_rule **ret)
+{
+	const struct attr_rule *rule = rule_find(kind, t.a[i].type);
+
+	if (!rule)
+		return err_set(INRO_E_ATTR_TYPE, "an %s has no attribute 0x%lx", kind->name,
+			       t.a[i].type);
+	if (!(rule->flags & allowed))
+		return err_set(INRO_E_ATTR_READ_ONLY,
+			       "attribute 0x%lx of an %s can't be given here", rule->type,
+			       kind->name);
+	if (is_given_before(t, i))
+		return err_set(INRO_E_TEMPLATE_INCONSISTENT, "attribute 0x%lx is given twice",
+			       rule->type);
+	*ret = rule;
+	return rule_check_value(rule, value_of(&t.a[i]));
+}
+
+static enum inro_err set_default(const struct attr_rule *rule, struct attrs *attrs)
+{
+	switch (rule->def) {
+	case DEFAULT_FALSE:
+		return attrs_set_bool(attrs, rule->type, false);
+	case DEFAULT_TRUE:
+		return attrs_set_bool(attrs, rule->type, true);
+	case DEFAULT_EMPTY:
+		return attrs_set(attrs, rule->type, BYTES_NONE);
+	case DEFAULT_ZERO:
+		return attrs_set_ulong(attrs, rule->type, 0);
+	case DEFAULT_NONE:
+		break;
+	}
+	return INRO_OK;
+}
+
+/* What must be given is; what may be left out has its default. */
+static enum inro_err complete(struct template t, const struct object_kind *kind, unsigned must,
+			      struct attrs *attrs)
+{
+	const struct attr_rule *rule;
+	struct bytes given;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; !e && (rule = rule_at(kind, i)) != NULL; i++) {
+		if ((rule->flags & must) && !template_get(t, rule->type, &given))
+			return err_set(INRO_E_TEMPLATE_INCOMPLETE, "an %s needs attribute 0x%lx",
+				       kind->name, rule->type);
+		if (!attrs_has(attrs, rule->type))
+			e = set_default(rule, attrs);
+	}
+	return e;
+}
+
+enum inro_err template_apply(struct template t, const struct object_kind *kind, unsigned allowed,
+			     struct attrs *ret)
+{
+	unsigned must = allowed == RULE_CREATE ? RULE_CREATE_MUST : RULE_GEN_MUST;
+	enum inro_err e = INRO_OK;
+
+	for (CK_ULONG i = 0; !e && i < t.n; i++) {
+		const struct attr_rule *rule;
+
+		e = admit(t, i, kind, allowed, &rule);
+		if (!e && !(rule->flags & (RULE_PART | RULE_SECRET)))
+			e = attrs_set(ret, rule->type, value_of(&t.a[i]));
+	}
+	/* The private half of a pair needs nothing given: all comes from the public template. */
+	if (allowed == RULE_GEN && kind->class == CKO_PRIVATE_KEY)
+		must = 0;
+	if (!e)
+		e = complete(t, kind, must, ret);
+	if (!e)
+		e = attrs_set_ulong(ret, CKA_CLASS, kind->class);
+	if (!e && kind->key != KEY_NONE)
+		e = attrs_set_ulong(ret, CKA_KEY_TYPE, kind->key_type);
+	return e;
+}
+
+static enum inro_err check_direction(const struct attr_rule *rule, const struct attrs *attrs,
+				     struct bytes value)
+{
+	bool old, new;
+
+	if (!(rule->flags & (RULE_RAISE | RULE_LOWER)))
+		return INRO_OK;
+	old = attrs_bool(attrs, rule->type, false);
+	new = value.p[0] != CK_FALSE;
+	if (old == new || new == ((rule->flags & RULE_RAISE) != 0))
+		return INRO_OK;
+	return err_set(INRO_E_ATTR_READ_ONLY, "attribute 0x%lx can't be made %s again", rule->type,
+		       new ? "true" : "false");
+}
+
+enum inro_err template_change(struct template t, const struct object_kind *kind, unsigned allowed,
+			      struct attrs *attrs)
+{
+	enum inro_err e = INRO_OK;
+
+	for (CK_ULONG i = 0; !e && i < t.n; i++) {
+		const struct attr_rule *rule;
+
+		e = admit(t, i, kind, allowed, &rule);
+		if (!e)
+			e = check_direction(rule, attrs, value_of(&t.a[i]));
+		if (!e)
+			e = attrs_set(attrs, rule->type, value_of(&t.a[i]));
+	}
+	return e;
+}

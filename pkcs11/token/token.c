@@ -1,0 +1,474 @@
+/* token - opening, PINs, login. */
+#include "pkcs11/token/token.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pkcs11/token/object.h"
+
+#define LOOK_AGAIN_NS 2000000
+
+enum inro_err token_new(const char *home, CK_SLOT_ID slot, struct token **ret)
+{
+	struct token *t = calloc(1, sizeof *t);
+	pthread_rwlockattr_t attr;
+
+	if (!t)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a token");
+	t->slot = slot;
+	t->home = home;
+	t->login = TOKEN_NOBODY;
+	atomic_init(&t->login_epoch, 1);
+	pthread_mutex_init(&t->lock, NULL);
+	/* A logout must not wait for ever behind signers that follow each other. */
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&t->gate, &attr);
+	pthread_rwlockattr_destroy(&attr);
+	*ret = t;
+	return INRO_OK;
+}
+
+void token_free(struct token *t)
+{
+	if (!t)
+		return;
+	token_close(t);
+	pthread_rwlock_destroy(&t->gate);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}
+
+void token_lock(struct token *t)
+{
+	pthread_mutex_lock(&t->lock);
+}
+
+void token_unlock(struct token *t)
+{
+	pthread_mutex_unlock(&t->lock);
+}
+
+void token_unlock_ptr(struct token **t)
+{
+	if (*t)
+		token_unlock(*t);
+}
+
+void token_enter_gate(struct token *t)
+{
+	pthread_rwlock_rdlock(&t->gate);
+}
+
+void token_leave_gate(struct token *t)
+{
+	pthread_rwlock_unlock(&t->gate);
+}
+
+/* Alone with the backend: for unlock, lock and PIN changes. */
+static void close_gate(struct token *t)
+{
+	pthread_rwlock_wrlock(&t->gate);
+}
+
+/* One detail for a file that is no token of ours, with what was found wrong. */
+static enum inro_err not_recognized(enum inro_err e, const char *path)
+{
+	char found[256];
+
+	if (e == INRO_E_NOT_FOUND)
+		return err_set(INRO_E_NO_TOKEN, "there is no token in this slot");
+	if (e != INRO_E_DAMAGED && e != INRO_E_VERSION && e != INRO_E_SYNTAX &&
+	    e != INRO_E_UNSUPPORTED)
+		return e;
+	snprintf(found, sizeof found, "%s", err_detail(e));
+	return err_set(INRO_E_TOKEN_UNKNOWN, "%s can't be used as a token: %s", path, found);
+}
+
+static enum inro_err find_backend(struct token *t)
+{
+	t->ops = backend_find(bytes_of(t->row.backend));
+	if (!t->ops)
+		return err_set(INRO_E_UNSUPPORTED, "its backend '%s' is not in this module",
+			       t->row.backend);
+	return t->ops->open(buf_bytes(&t->row.config), bytes_of(t->row.serial), &t->backend);
+}
+
+enum inro_err token_open(struct token *t)
+{
+	AUTO(free_chars) char *path = NULL;
+	enum inro_err e;
+
+	if (t->backend)
+		return INRO_OK;
+	e = home_path(t->home, t->slot, &path);
+	if (e)
+		return e;
+	e = store_open(path, &t->store);
+	if (!e)
+		e = store_token(t->store, &t->row);
+	if (!e)
+		e = find_backend(t);
+	if (!e)
+		e = store_change_count(t->store, &t->change_count);
+	if (e) {
+		e = not_recognized(e, path);
+		token_close(t);
+	}
+	return e;
+}
+
+void token_close(struct token *t)
+{
+	objects_drop_all(t);
+	if (t->backend)
+		t->ops->close(t->backend);
+	t->backend = NULL;
+	store_close(t->store);
+	t->store = NULL;
+	token_row_clear(&t->row);
+	t->login = TOKEN_NOBODY;
+	atomic_fetch_add(&t->login_epoch, 1);
+}
+
+/* The token's own record again: labels and counters of others, and whether it was initialised
+ * anew, in which case nothing of what we hold is left. */
+static enum inro_err reread(struct token *t)
+{
+	SCOPED(token_row) now = { 0 };
+	enum inro_err e = store_token(t->store, &now);
+
+	if (e)
+		return e;
+	if (now.generation != t->row.generation) {
+		e = t->login == TOKEN_NOBODY ? INRO_OK : token_logout(t);
+		objects_drop_all(t);
+	}
+	struct token_row old = t->row;
+
+	t->row = now;
+	now = old;
+	return e;
+}
+
+enum inro_err token_look(struct token *t, bool at_once)
+{
+	struct timespec ts;
+	int64_t now, count;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	now = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	if (!at_once && now - t->looked_at < LOOK_AGAIN_NS)
+		return INRO_OK;
+	enum inro_err e = store_change_count(t->store, &count);
+
+	if (e)
+		return e;
+	t->looked_at = now;
+	if (count == t->change_count)
+		return INRO_OK;
+	t->change_count = count;
+	t->epoch++;
+	return reread(t);
+}
+
+/* The length of one UTF-8 character, 0 when it is none (RFC 3629). */
+static size_t utf8_length(struct bytes in)
+{
+	static const struct {
+		uint8_t mask, lead, low,
+			high; /* low..high: the second byte, where it is narrower */
+		size_t n;
+	} forms[] = {
+		{ 0x80, 0x00, 0, 0, 1 },       { 0xff, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xff, 0xed, 0x80, 0x9f, 3 }, { 0xff, 0xf0, 0x90, 0xbf, 4 },
+		{ 0xff, 0xf4, 0x80, 0x8f, 4 }, { 0xe0, 0xc0, 0x80, 0xbf, 2 },
+		{ 0xf0, 0xe0, 0x80, 0xbf, 3 }, { 0xfc, 0xf0, 0x80, 0xbf, 4 },
+	};
+	size_t f = 0;
+
+	while (f < ARRAY_LEN(forms) && (in.p[0] & forms[f].mask) != forms[f].lead)
+		f++;
+	if (f == ARRAY_LEN(forms) || in.n < forms[f].n || in.p[0] == 0xc0 || in.p[0] == 0xc1)
+		return 0;
+	for (size_t i = 1; i < forms[f].n; i++) {
+		if ((in.p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	if (forms[f].n > 1 && (in.p[1] < forms[f].low || in.p[1] > forms[f].high))
+		return 0;
+	return forms[f].n;
+}
+
+enum inro_err token_check_new_pin(struct bytes pin)
+{
+	if (pin.n < PIN_MIN || pin.n > PIN_MAX)
+		return err_set(INRO_E_PIN_FORMAT, "a PIN has %d to %d bytes", PIN_MIN, PIN_MAX);
+	while (pin.n > 0) {
+		size_t n = pin.p[0] == '\0' ? 0 : utf8_length(pin);
+
+		if (n == 0)
+			return err_set(INRO_E_PIN_FORMAT, "a PIN is text in UTF-8");
+		pin = BYTES(pin.p + n, pin.n - n);
+	}
+	return INRO_OK;
+}
+
+static const char *user_name(CK_USER_TYPE user)
+{
+	return user == CKU_SO ? "security officer" : "user";
+}
+
+static enum inro_err wrong_pin(const struct token *t, CK_USER_TYPE user, int64_t left)
+{
+	return err_set(INRO_E_PIN_WRONG, "wrong %s PIN for token '%.*s': %lld of %d tries left",
+		       user_name(user), (int)t->row.label_n, (const char *)t->row.label,
+		       (long long)left, STORE_TRIES_MAX);
+}
+
+/* Tries a PIN on an instance of the backend: the token's own or one made for this. */
+static enum inro_err try_pin(struct token *t, struct backend *b, CK_USER_TYPE user,
+			     struct bytes pin)
+{
+	SCOPED(buf) auth = { 0 };
+	int64_t left;
+
+	if (pin.n == 0 || pin.n > PIN_MAX)
+		return err_set(INRO_E_PIN_FORMAT, "a PIN has %d to %d bytes", PIN_MIN, PIN_MAX);
+	enum inro_err e = store_take_try(t->store, user, &auth, &left);
+
+	if (!e)
+		e = t->ops->unlock(b, user, buf_bytes(&auth), pin);
+	if (e == INRO_E_PIN_WRONG)
+		return wrong_pin(t, user, left);
+	return e ? e : store_reset_tries(t->store, user);
+}
+
+static enum inro_err may_log_in(const struct token *t, CK_USER_TYPE user)
+{
+	if (user != CKU_SO && user != CKU_USER)
+		return err_set(INRO_E_USER_TYPE, "user type %lu is not offered", user);
+	if (t->login == user)
+		return err_set(INRO_E_USER_ALREADY_LOGGED_IN, "the %s is logged in already",
+			       user_name(user));
+	if (t->login != TOKEN_NOBODY)
+		return err_set(INRO_E_ANOTHER_USER_LOGGED_IN, "the %s is logged in; log out first",
+			       user_name(t->login));
+	if (user == CKU_SO && t->sessions != t->rw_sessions)
+		return err_set(INRO_E_SESSION_READ_ONLY_EXISTS,
+			       "close the read-only sessions before the security officer logs in");
+	return INRO_OK;
+}
+
+enum inro_err token_login(struct token *t, CK_USER_TYPE user, struct bytes pin)
+{
+	enum inro_err e = may_log_in(t, user);
+
+	if (e)
+		return e;
+	close_gate(t);
+	e = try_pin(t, t->backend, user, pin);
+	if (!e) {
+		t->login = user;
+		atomic_fetch_add(&t->login_epoch, 1);
+	}
+	token_leave_gate(t);
+	return e;
+}
+
+enum inro_err token_logout(struct token *t)
+{
+	if (t->login == TOKEN_NOBODY)
+		return err_set(INRO_E_LOGIN, "nobody is logged in");
+	close_gate(t);
+	t->ops->lock(t->backend);
+	t->login = TOKEN_NOBODY;
+	atomic_fetch_add(&t->login_epoch, 1);
+	token_leave_gate(t);
+	objects_drop_private(t);
+	return INRO_OK;
+}
+
+/* An instance of the backend beside the token's own, unlocked by the PIN: what a failed try leaves
+ * behind does not touch who is logged in. */
+static enum inro_err open_beside(struct token *t, CK_USER_TYPE user, struct bytes pin,
+				 struct backend **ret)
+{
+	struct backend *b;
+	enum inro_err e = t->ops->open(buf_bytes(&t->row.config), bytes_of(t->row.serial), &b);
+
+	if (e)
+		return e;
+	e = try_pin(t, b, user, pin);
+	if (e) {
+		t->ops->close(b);
+		return e;
+	}
+	*ret = b;
+	return INRO_OK;
+}
+
+enum inro_err token_prove_pin(struct token *t, CK_USER_TYPE user, struct bytes pin)
+{
+	struct backend *b;
+	enum inro_err e = open_beside(t, user, pin, &b);
+
+	if (!e)
+		t->ops->close(b);
+	return e;
+}
+
+enum inro_err token_init_pin(struct token *t, struct bytes pin)
+{
+	SCOPED(buf) auth = { 0 };
+	enum inro_err e = token_check_new_pin(pin);
+
+	if (e)
+		return e;
+	if (t->login != CKU_SO)
+		return err_set(INRO_E_LOGIN, "the security officer must be logged in");
+	close_gate(t);
+	e = t->ops->set_pin(t->backend, CKU_USER, pin, &auth);
+	token_leave_gate(t);
+	if (!e)
+		e = store_set_auth(t->store, CKU_USER, buf_bytes(&auth));
+	return e ? e : reread(t);
+}
+
+enum inro_err token_set_pin(struct token *t, CK_USER_TYPE user, struct bytes old_pin,
+			    struct bytes new_pin)
+{
+	SCOPED(buf) auth = { 0 };
+	struct backend *b;
+	enum inro_err e = token_check_new_pin(new_pin);
+
+	if (!e)
+		e = open_beside(t, user, old_pin, &b);
+	if (e)
+		return e;
+	e = t->ops->set_pin(b, user, new_pin, &auth);
+	t->ops->close(b);
+	return e ? e : store_set_auth(t->store, user, buf_bytes(&auth));
+}
+
+/* A fresh root secret and the records of who may open it. */
+static enum inro_err make_auth(const struct backend_ops *ops, const struct token_spec *spec,
+			       struct token_row *row)
+{
+	struct backend *b;
+	enum inro_err e = ops->open(buf_bytes(&row->config), bytes_of(row->serial), &b);
+
+	if (e)
+		return e;
+	e = ops->init(b);
+	if (!e)
+		e = ops->set_pin(b, CKU_SO, spec->so_pin, &row->auth_so);
+	if (!e && spec->user_pin.n > 0)
+		e = ops->set_pin(b, CKU_USER, spec->user_pin, &row->auth_user);
+	ops->close(b);
+	return e;
+}
+
+/* Labels come padded with blanks (PKCS#11 3.0 3.3). */
+static enum inro_err set_label(struct token_row *row, struct bytes label)
+{
+	while (label.n > 0 && label.p[label.n - 1] == ' ')
+		label.n--;
+	if (label.n > STORE_MAX_LABEL)
+		return err_set(INRO_E_ARG, "a token's label has at most %d bytes", STORE_MAX_LABEL);
+	if (label.n > 0)
+		memcpy(row->label, label.p, label.n);
+	row->label_n = label.n;
+	return INRO_OK;
+}
+
+static enum inro_err new_row(const struct token_spec *spec, const char *serial,
+			     struct token_row *row)
+{
+	const struct backend_ops *ops =
+		backend_find(spec->backend.n ? spec->backend : bytes_of(backend_default));
+	enum inro_err e;
+
+	if (!ops)
+		return err_set(INRO_E_UNSUPPORTED, "there is no backend '%.*s'",
+			       (int)spec->backend.n, (const char *)spec->backend.p);
+	e = set_label(row, spec->label);
+	if (!e)
+		e = token_check_new_pin(spec->so_pin);
+	if (!e && spec->user_pin.n > 0)
+		e = token_check_new_pin(spec->user_pin);
+	if (e)
+		return e;
+	snprintf(row->serial, sizeof row->serial, "%s", serial);
+	snprintf(row->backend, sizeof row->backend, "%s", ops->name);
+	row->tries_so = row->tries_user = STORE_TRIES_MAX;
+	buf_add(&row->config, spec->config);
+	e = buf_err(&row->config);
+	return e ? e : make_auth(ops, spec, row);
+}
+
+static enum inro_err fill_new(const char *path, const void *row)
+{
+	return store_create(path, row);
+}
+
+enum inro_err token_make(const char *home, const struct token_spec *spec, CK_SLOT_ID *slot)
+{
+	SCOPED(token_row) row = { 0 };
+	char serial[STORE_SERIAL + 1];
+	uint64_t unique;
+	enum inro_err e = random_fill(&unique, sizeof unique);
+
+	if (e)
+		return e;
+	snprintf(serial, sizeof serial, "%016llx", (unsigned long long)unique);
+	e = new_row(spec, serial, &row);
+	return e ? e : home_make(home, fill_new, &row, slot);
+}
+
+enum inro_err token_reset(struct token *t, const struct token_spec *spec)
+{
+	SCOPED(token_row) row = { 0 };
+	struct token_spec same = *spec;
+	enum inro_err e;
+
+	if (t->sessions > 0)
+		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
+	e = token_prove_pin(t, CKU_SO, spec->so_pin);
+	if (e)
+		return e;
+	same.backend = bytes_of(t->row.backend);
+	same.config = buf_bytes(&t->row.config);
+	e = new_row(&same, t->row.serial, &row);
+	row.generation = t->row.generation + 1;
+	if (!e)
+		e = store_token_reset(t->store, &row);
+	if (!e)
+		token_close(t);
+	return e;
+}
+
+/* Emptied first: another process that has it open sees its objects go. */
+enum inro_err token_destroy(struct token *t, struct bytes so_pin)
+{
+	SCOPED(token_row) row = { 0 };
+	enum inro_err e;
+
+	if (t->sessions > 0)
+		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
+	e = token_prove_pin(t, CKU_SO, so_pin);
+	if (!e)
+		e = store_token(t->store, &row);
+	if (e)
+		return e;
+	row.generation++;
+	buf_clear(&row.auth_so);
+	buf_clear(&row.auth_user);
+	e = store_token_reset(t->store, &row);
+	if (e)
+		return e;
+	token_close(t);
+	return home_remove(t->home, t->slot);
+}

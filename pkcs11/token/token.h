@@ -1,0 +1,93 @@
+/*
+ * token - one token as this process sees it: its records, its backend, who is logged in.
+ *
+ * 1. `lock` guards everything here but the backend; no backend operation that may be slow for long
+ *    (generation, signing) runs under it.
+ * 2. `gate` keeps the backend's own rule: many may use it at once, unlocking, locking and PIN
+ *    changes are alone.  Taken after `lock`, never before.
+ * 3. A PIN is tried only after a try was taken away durably.
+ * 4. `login_epoch` rises with every login and logout: a key loaded in another epoch is not there.
+ * Functions want `lock` held by the caller unless they say otherwise.
+ */
+#ifndef INRO_PKCS11_TOKEN_TOKEN_H
+#define INRO_PKCS11_TOKEN_TOKEN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "pkcs11/token/backend.h"
+#include "pkcs11/token/home.h"
+#include "pkcs11/token/map.h"
+#include "pkcs11/token/store.h"
+
+#define TOKEN_NOBODY CK_UNAVAILABLE_INFORMATION
+#define PIN_MIN	     4
+#define PIN_MAX	     SECRET_MAX_PIN
+
+struct token {
+	CK_SLOT_ID slot;
+	const char *home; /* the library's */
+	pthread_mutex_t lock;
+	pthread_rwlock_t gate;
+
+	struct store *store; /* NULL: not opened */
+	struct token_row row;
+	const struct backend_ops *ops;
+	struct backend *backend;
+
+	CK_USER_TYPE login; /* TOKEN_NOBODY, CKU_SO, CKU_USER */
+	_Atomic uint64_t login_epoch;
+
+	int64_t change_count; /* the store's, when it was last looked at */
+	uint64_t epoch;	      /* rises when another process has written */
+	int64_t looked_at;    /* coarse nanoseconds */
+
+	struct map by_handle, by_row; /* struct object */
+	size_t session_objects;	      /* of those */
+	size_t sessions, rw_sessions;
+};
+
+/* What C_InitToken and the vendor interface make a token of. */
+struct token_spec {
+	struct bytes label, so_pin, user_pin; /* user_pin empty: none yet */
+	struct bytes backend, config;	      /* backend empty: the default */
+};
+
+/* Of the process: none of these needs a lock. */
+MUST_CHECK enum inro_err token_new(const char *home, CK_SLOT_ID slot, struct token **ret);
+/* Closes it and wipes what it held; nobody may be using it. */
+void token_free(struct token *t);
+void token_lock(struct token *t);
+void token_unlock(struct token *t);
+void token_unlock_ptr(struct token **t); /* for AUTO() */
+/* Makes a token: in the slot *slot, or in the next free one when that is 0. */
+MUST_CHECK enum inro_err token_make(const char *home, const struct token_spec *spec,
+				    CK_SLOT_ID *slot);
+MUST_CHECK enum inro_err token_check_new_pin(struct bytes pin);
+
+/* INRO_E_TOKEN_UNKNOWN for a file that can't be read as a token, INRO_E_NO_TOKEN without one. */
+MUST_CHECK enum inro_err token_open(struct token *t);
+/* Only without sessions. */
+void token_close(struct token *t);
+/* Takes in what other processes have changed: at once, or if the last look is a few milliseconds
+ * old. */
+MUST_CHECK enum inro_err token_look(struct token *t, bool at_once);
+
+/* C_InitToken on a token that is there: the SO PIN given, everything in it goes. */
+MUST_CHECK enum inro_err token_reset(struct token *t, const struct token_spec *spec);
+MUST_CHECK enum inro_err token_login(struct token *t, CK_USER_TYPE user, struct bytes pin);
+MUST_CHECK enum inro_err token_logout(struct token *t);
+/* The user PIN, by the SO who is logged in. */
+MUST_CHECK enum inro_err token_init_pin(struct token *t, struct bytes pin);
+MUST_CHECK enum inro_err token_set_pin(struct token *t, CK_USER_TYPE user, struct bytes old_pin,
+				       struct bytes new_pin);
+/* Proves a PIN without a login; counted as any try. */
+MUST_CHECK enum inro_err token_prove_pin(struct token *t, CK_USER_TYPE user, struct bytes pin);
+/* Removes the token, its SO PIN given. */
+MUST_CHECK enum inro_err token_destroy(struct token *t, struct bytes so_pin);
+
+/* The gate: taken for a use of the backend's keys; `lock` is not needed. */
+void token_enter_gate(struct token *t);
+void token_leave_gate(struct token *t);
+
+#endif
