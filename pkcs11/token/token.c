@@ -228,6 +228,15 @@ static enum inro_err wrong_pin(const struct token *t, CK_USER_TYPE user, int64_t
 		       (long long)left, STORE_TRIES_MAX);
 }
 
+/* Our own connection's writes don't count as a change: token_look() would not read them. */
+static void note_tries(struct token *t, CK_USER_TYPE user, int64_t left)
+{
+	if (user == CKU_SO)
+		t->row.tries_so = left;
+	else
+		t->row.tries_user = left;
+}
+
 /* Tries a PIN on an instance of the backend: the token's own or one made for this. */
 static enum inro_err try_pin(struct token *t, struct backend *b, CK_USER_TYPE user,
 			     struct bytes pin)
@@ -239,11 +248,17 @@ static enum inro_err try_pin(struct token *t, struct backend *b, CK_USER_TYPE us
 		return err_set(INRO_E_PIN_FORMAT, "a PIN has %d to %d bytes", PIN_MIN, PIN_MAX);
 	enum inro_err e = store_take_try(t->store, user, &auth, &left);
 
-	if (!e)
-		e = t->ops->unlock(b, user, buf_bytes(&auth), pin);
+	if (e)
+		return e;
+	note_tries(t, user, left);
+	e = t->ops->unlock(b, user, buf_bytes(&auth), pin);
 	if (e == INRO_E_PIN_WRONG)
 		return wrong_pin(t, user, left);
-	return e ? e : store_reset_tries(t->store, user);
+	if (!e)
+		e = store_reset_tries(t->store, user);
+	if (!e)
+		note_tries(t, user, STORE_TRIES_MAX);
+	return e;
 }
 
 static enum inro_err may_log_in(const struct token *t, CK_USER_TYPE user)
