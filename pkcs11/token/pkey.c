@@ -285,30 +285,31 @@ static enum inro_err take_number(const struct pkey *k, const char *name, struct 
 	return INRO_OK;
 }
 
-static enum inro_err take_point(struct pkey *k, struct key_parts *parts)
+static enum inro_err take_point(struct pkey *k)
 {
-	size_t n = 0, want = 1 + 2 * k->curve->field;
+	size_t n = 0;
 
-	parts->params = k->curve->params;
 	if (EVP_PKEY_get_octet_string_param(k->evp, OSSL_PKEY_PARAM_PUB_KEY, k->point,
 					    sizeof k->point, &n) <= 0 ||
-	    n != want)
+	    n != 1 + 2 * k->curve->field)
 		return libctx_err("reading a key's point");
-	parts->point = BYTES(k->point, n);
 	return INRO_OK;
 }
 
 /* The parts, the numbers in *room. */
-static enum inro_err to_parts(const struct pkey *k, struct secret *room, struct key_parts *ret)
+static enum inro_err to_parts(const struct pkey *k, bool private, struct secret *room,
+			      struct key_parts *ret)
 {
 	struct key_parts parts = { .kind = pkey_kind(k), .bits = k->bits };
-	size_t n = k->is_private ? RSA_NUMBERS : RSA_PUBLIC_NUMBERS, used = 0;
-	enum inro_err e = secret_new(RSA_ROOM, room);
+	size_t n = private ? RSA_NUMBERS : RSA_PUBLIC_NUMBERS, used = 0;
+	size_t size = private && k->curve ? k->curve->field : 0;
+	enum inro_err e = secret_new(k->curve ? size : RSA_ROOM, room);
 
 	if (!e && k->curve) {
 		parts.params = k->curve->params;
 		parts.point = BYTES(k->point, 1 + 2 * k->curve->field);
-		e = take_number(k, ec_value.name, room, &used, &parts.value);
+		if (private)
+			e = take_number(k, ec_value.name, room, &used, &parts.value);
 	}
 	for (size_t i = 0; !e && !k->curve && i < n; i++)
 		e = take_number(k, rsa_numbers[i].name, room, &used, part(&parts, &rsa_numbers[i]));
@@ -326,7 +327,7 @@ enum inro_err pkey_pkcs8(const struct pkey *k, struct secret *ret)
 
 	if (!k->is_private)
 		return err_set(INRO_E_KEY_TYPE, "a public key has no PKCS#8 form");
-	e = to_parts(k, &room, &parts);
+	e = to_parts(k, true, &room, &parts);
 	return e ? e : keyder_write_pkcs8(&parts, ret);
 }
 
@@ -403,14 +404,15 @@ static enum inro_err generate_ec(struct pkey *k, const struct key_spec *spec)
 	return generate_with(k, params);
 }
 
+/* The public half of a new key. */
 static enum inro_err read_off(struct pkey *k)
 {
 	SCOPED(secret) room = { 0 };
-	struct key_parts parts = { 0 };
-	enum inro_err e = k->curve ? take_point(k, &parts) : INRO_OK;
+	struct key_parts parts;
+	enum inro_err e = k->curve ? take_point(k) : INRO_OK;
 
 	if (!e)
-		e = to_parts(k, &room, &parts);
+		e = to_parts(k, false, &room, &parts);
 	return e ? e : describe(k, &parts);
 }
 
