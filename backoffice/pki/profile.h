@@ -23,6 +23,12 @@ enum profile_beyond {
 	PROFILE_BEYOND__MAX
 };
 
+/* Sets of name kinds (bit 1 << enum san_kind), of each of which one must be there. */
+struct profile_groups {
+	unsigned bits[PROFILE_SAN_GROUPS];
+	size_t n;
+};
+
 struct profile {
 	char *name, *title;
 	/* [validity] */
@@ -36,12 +42,11 @@ struct profile {
 	/* [subject] */
 	uint64_t subject_allowed, subject_required; /* bit: row of dn_type_at() */
 	char *subject_default;			    /* text with variables; NULL: none */
-	bool subject_fixed; /* always the default, whatever the request says */
-	bool subject_bind;  /* a certificate for a device has its id as CN */
+	unsigned subject_source;		    /* 0: the request; 1: always the default */
+	bool subject_bind; /* a certificate for a device has its id as CN */
 	/* [san] */
-	unsigned san_allowed;			   /* bit 1 << enum san_kind */
-	unsigned san_required[PROFILE_SAN_GROUPS]; /* one bit of each group must be there */
-	size_t san_required_n;
+	unsigned san_allowed; /* bit 1 << enum san_kind */
+	struct profile_groups san_required;
 	char *san_default; /* blank-separated "DNS:…" texts with variables; NULL: none */
 	bool san_wildcard;
 	/* [usage] */

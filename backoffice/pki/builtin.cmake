@@ -1,0 +1,12 @@
+# cmake -DDIR=profiles -DNAMES=a,b -DOUT=builtin.c -P builtin.cmake: the files as C strings.
+string(REPLACE "," ";" NAMES "${NAMES}")
+set(text "#include \"backoffice/pki/builtin.h\"\n\nconst struct profile_builtin profile_builtins[] = {\n")
+foreach(name IN LISTS NAMES)
+	file(READ ${DIR}/${name}.ini ini)
+	string(REPLACE "\\" "\\\\" ini "${ini}")
+	string(REPLACE "\"" "\\\"" ini "${ini}")
+	string(REPLACE "\n" "\\n\"\n\t  \"" ini "${ini}")
+	string(APPEND text "\t{ \"${name}\",\n\t  \"${ini}\" },\n")
+endforeach()
+string(APPEND text "};\n\nconst size_t profile_builtins_n = sizeof profile_builtins / sizeof *profile_builtins;\n")
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,187 @@
+#include "backoffice/pki/cert.h"
+
+#include <string.h>
+
+#include "backoffice/pki/pem.h"
+#include "base/der.h"
+#include "base/secret.h"
+
+#define VERSION		  DER_CONTEXT_CONSTRUCTED /* [0] */
+#define ISSUER_UNIQUE_ID  (DER_CONTEXT | 1)
+#define SUBJECT_UNIQUE_ID (DER_CONTEXT | 2)
+#define EXTENSIONS	  (DER_CONTEXT_CONSTRUCTED | 3)
+#define V3		  2
+
+static enum inro_err read_version(struct bytes *in, int64_t *ret)
+{
+	struct bytes v;
+	enum inro_err e;
+
+	*ret = 0;
+	if (der_peek(*in) != VERSION)
+		return INRO_OK;
+	e = der_take(in, VERSION, &v);
+	if (!e)
+		e = der_take_int(&v, ret);
+	if (!e && (v.n || *ret < 1 || *ret > V3))
+		e = err_set(INRO_E_UNSUPPORTED, "an X.509 version that there is not");
+	return e;
+}
+
+static enum inro_err read_serial(struct bytes *in, struct bytes *ret)
+{
+	enum inro_err e = der_take_unsigned(in, ret);
+
+	if (!e && (ret->n > CERT_SERIAL_MAX || (ret->n == 1 && ret->p[0] == 0)))
+		e = err_set(INRO_E_SYNTAX, "a serial number that is 0 or longer than %d octets",
+			    CERT_SERIAL_MAX);
+	return e;
+}
+
+static enum inro_err read_validity(struct bytes *in, struct cert *c)
+{
+	struct bytes v;
+	enum inro_err e = der_take(in, DER_SEQUENCE, &v);
+
+	if (!e)
+		e = der_take_time(&v, &c->not_before);
+	if (!e)
+		e = der_take_time(&v, &c->not_after);
+	if (!e && v.n)
+		e = err_set(INRO_E_SYNTAX, "something follows the validity");
+	return e;
+}
+
+static enum inro_err read_tail(struct bytes *in, int64_t version, struct cert *c)
+{
+	struct bytes skipped, wrapped, list;
+	enum inro_err e = INRO_OK;
+
+	if (der_peek(*in) == ISSUER_UNIQUE_ID)
+		e = der_take(in, ISSUER_UNIQUE_ID, &skipped);
+	if (!e && der_peek(*in) == SUBJECT_UNIQUE_ID)
+		e = der_take(in, SUBJECT_UNIQUE_ID, &skipped);
+	if (e || in->n == 0)
+		return e;
+	if (version != V3)
+		return err_set(INRO_E_SYNTAX, "extensions in a certificate that is not version 3");
+	e = der_take(in, EXTENSIONS, &wrapped);
+	if (!e && in->n)
+		e = err_set(INRO_E_SYNTAX, "something follows the extensions");
+	if (!e)
+		e = der_only(wrapped, DER_SEQUENCE, &list);
+	return e ? e : ext_read(list, &c->ext);
+}
+
+/* *ret_algorithm: the AlgorithmIdentifier inside, which must be the one outside. */
+static enum inro_err read_tbs(struct bytes tbs, struct cert *c, struct bytes *ret_algorithm)
+{
+	struct bytes in, spki;
+	int64_t version;
+	enum inro_err e = der_only(tbs, DER_SEQUENCE, &in);
+
+	if (!e)
+		e = read_version(&in, &version);
+	if (!e)
+		e = read_serial(&in, &c->serial);
+	if (!e)
+		e = der_take_whole(&in, DER_SEQUENCE, ret_algorithm);
+	if (!e)
+		e = der_take_whole(&in, DER_SEQUENCE, &c->issuer);
+	if (!e)
+		e = read_validity(&in, c);
+	if (!e)
+		e = der_take_whole(&in, DER_SEQUENCE, &c->subject);
+	if (!e)
+		e = der_take_whole(&in, DER_SEQUENCE, &spki);
+	if (!e)
+		e = pubkey_read(spki, &c->key);
+	if (!e)
+		e = read_tail(&in, version, c);
+	if (!e)
+		e = pki_sig_find(*ret_algorithm, &c->sig);
+	c->self_issued = bytes_equal(c->issuer, c->subject);
+	c->tbs = tbs;
+	return e;
+}
+
+enum inro_err cert_read_tbs(struct bytes tbs, struct cert *ret)
+{
+	struct cert c = { .ext = { .path_len = EXT_PATH_LEN_NONE } };
+	struct bytes algorithm;
+	enum inro_err e = read_tbs(tbs, &c, &algorithm);
+
+	if (!e)
+		*ret = c;
+	return e;
+}
+
+static enum inro_err read_cert(struct cert *c)
+{
+	struct bytes in, tbs, inner, outer;
+	enum inro_err e = der_only(buf_bytes(&c->der), DER_SEQUENCE, &in);
+
+	if (!e)
+		e = der_take_whole(&in, DER_SEQUENCE, &tbs);
+	if (!e)
+		e = der_take_whole(&in, DER_SEQUENCE, &outer);
+	if (!e)
+		e = der_take_bits(&in, &c->signature);
+	if (!e && in.n)
+		e = err_set(INRO_E_SYNTAX, "something follows the signature");
+	if (!e)
+		e = read_tbs(tbs, c, &inner);
+	if (!e && !bytes_equal(inner, outer))
+		e = err_set(INRO_E_SYNTAX, "it names two signature algorithms");
+	return e;
+}
+
+enum inro_err cert_read(struct bytes input, struct cert *ret)
+{
+	SCOPED(cert) c = { .ext = { .path_len = EXT_PATH_LEN_NONE } };
+	uint8_t digest[PKI_DIGEST_MAX];
+	enum inro_err e = pem_or_der(input, PEM_CERT, CERT_MAX, "certificate", &c.der);
+
+	if (!e)
+		e = read_cert(&c);
+	if (!e)
+		e = pki_digest(PKI_SHA256, buf_bytes(&c.der), digest);
+	if (e)
+		return err_context(e, "certificate: ");
+	memcpy(c.fingerprint, digest, CERT_FINGERPRINT);
+	*ret = c;
+	c = (struct cert) { 0 };
+	return INRO_OK;
+}
+
+void cert_clear(struct cert *c)
+{
+	buf_clear(&c->der);
+	*c = (struct cert) { 0 };
+}
+
+enum inro_err cert_verify(const struct cert *c, const struct pubkey *issuer)
+{
+	enum inro_err e = pubkey_verify(issuer, c->sig, c->tbs, c->signature);
+
+	return e ? err_context(e, "certificate: ") : INRO_OK;
+}
+
+enum inro_err cert_check_ca(const struct cert *c)
+{
+	if (!c->ext.has_constraints || !c->ext.ca)
+		return err_set(INRO_E_POLICY, "the certificate is not that of a CA");
+	if (c->ext.has_key_usage && !(c->ext.key_usage & KU_KEY_CERT_SIGN))
+		return err_set(INRO_E_POLICY, "the CA's certificate does not allow its key to sign "
+					      "certificates");
+	return INRO_OK;
+}
+
+enum inro_err cert_serial(uint8_t ret[static CERT_SERIAL_OCTETS])
+{
+	enum inro_err e = random_fill(ret, CERT_SERIAL_OCTETS);
+
+	if (!e)
+		ret[0] = (uint8_t)((ret[0] & 0x3f) | 0x40);
+	return e;
+}

@@ -1,0 +1,153 @@
+#include "backoffice/pki/lint.h"
+
+#include "backoffice/pki/dn.h"
+#include "backoffice/pki/san.h"
+
+#define KU_ENCIPHERING (KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT)
+#define KU_AGREEING    (KU_KEY_AGREEMENT | KU_ENCIPHER_ONLY | KU_DECIPHER_ONLY)
+
+static bool serial_holds(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	return c->serial.n >= 8 && c->serial.n <= CERT_SERIAL_MAX;
+}
+
+static bool order_holds(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	return c->not_before < c->not_after;
+}
+
+static bool begin_holds(const struct cert *c, const struct cert *issuer)
+{
+	return !issuer || c->not_before >= issuer->not_before;
+}
+
+static bool issuer_name_holds(const struct cert *c, const struct cert *issuer)
+{
+	return !dn_is_empty(c->issuer) &&
+	       bytes_equal(c->issuer, issuer ? issuer->subject : c->subject);
+}
+
+static bool issuer_is_ca(const struct cert *c, const struct cert *issuer)
+{
+	(void)c;
+	return !issuer || cert_check_ca(issuer) == INRO_OK;
+}
+
+static bool subject_holds(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	return !dn_is_empty(c->subject) || (c->ext.sans.n && c->ext.sans_critical);
+}
+
+static bool ca_subject_holds(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	return !c->ext.ca || !dn_is_empty(c->subject);
+}
+
+static bool ca_usage_holds(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	return c->ext.ca == !!(c->ext.key_usage & KU_KEY_CERT_SIGN);
+}
+
+static bool ca_critical_holds(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	return !c->ext.ca || (c->ext.constraints_critical && c->ext.key_usage_critical);
+}
+
+static bool path_len_holds(const struct cert *c, const struct cert *issuer)
+{
+	int above = issuer ? issuer->ext.path_len : EXT_PATH_LEN_NONE;
+
+	if (!c->ext.ca || above == EXT_PATH_LEN_NONE)
+		return true;
+	return above > 0 && c->ext.path_len < above;
+}
+
+static bool usage_fits_key(const struct cert *c, const struct cert *issuer)
+{
+	unsigned wrong = c->key.type == PKI_RSA ? KU_AGREEING : KU_ENCIPHERING;
+
+	(void)issuer;
+	return !(c->ext.key_usage & wrong);
+}
+
+static bool algorithm_fits_issuer(const struct cert *c, const struct cert *issuer)
+{
+	return c->sig->rsa == ((issuer ? issuer : c)->key.type == PKI_RSA);
+}
+
+static bool names_hold(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	return c->ext.sans.n == 0 || san_check(c->ext.sans) == INRO_OK;
+}
+
+static bool subject_key_id_holds(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	return c->ext.ski.n > 0;
+}
+
+static bool issuer_key_id_holds(const struct cert *c, const struct cert *issuer)
+{
+	if (!issuer)
+		return c->ext.aki.n == 0 || bytes_equal(c->ext.aki, c->ext.ski);
+	return issuer->ext.ski.n == 0 || bytes_equal(c->ext.aki, issuer->ext.ski);
+}
+
+static bool extensions_known(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	return !c->ext.unknown_critical;
+}
+
+/* Version 3, no extension twice and a positive serial are the reader's own conditions. */
+static const struct lint_rule rules[] = {
+	{ "serial", "RFC 5280 4.1.2.2", "the serial number is not 8 to 20 octets", serial_holds },
+	{ "validity-order", "RFC 5280 4.1.2.5", "it would end before it begins", order_holds },
+	{ "validity-begin", "RFC 5280 4.1.2.5", "it would begin before the CA's certificate does",
+	  begin_holds },
+	{ "issuer-name", "RFC 5280 4.1.2.4", "the issuer's name is not the CA's",
+	  issuer_name_holds },
+	{ "issuer-ca", "RFC 5280 4.2.1.9", "the issuer is not a CA that may sign certificates",
+	  issuer_is_ca },
+	{ "subject", "RFC 5280 4.2.1.6",
+	  "the subject is empty and there is no critical alternative name", subject_holds },
+	{ "ca-subject", "RFC 5280 4.1.2.6", "a CA needs a subject", ca_subject_holds },
+	{ "ca-key-usage", "RFC 5280 4.2.1.9", "the CA flag and keyCertSign do not go together",
+	  ca_usage_holds },
+	{ "ca-critical", "RFC 5280 4.2.1.9",
+	  "a CA's basic constraints and key usage must be critical", ca_critical_holds },
+	{ "path-length", "RFC 5280 4.2.1.9",
+	  "the CA's path length leaves no room for this CA below it", path_len_holds },
+	{ "key-usage-key", "RFC 8813 3, RFC 3279 2.3",
+	  "the key usage does not fit the type of the key", usage_fits_key },
+	{ "algorithm", "RFC 5280 4.1.1.2", "the signature algorithm does not fit the CA's key",
+	  algorithm_fits_issuer },
+	{ "names", "RFC 5280 4.2.1.6", "an alternative name is not right", names_hold },
+	{ "subject-key-id", "RFC 5280 4.2.1.2", "there is no subject key identifier",
+	  subject_key_id_holds },
+	{ "issuer-key-id", "RFC 5280 4.2.1.1", "the authority key identifier is not the CA's",
+	  issuer_key_id_holds },
+	{ "critical", "RFC 5280 4.2", "it has a critical extension that is not known here",
+	  extensions_known },
+};
+
+const struct lint_rule *lint_rule_at(size_t i)
+{
+	return i < ARRAY_LEN(rules) ? &rules[i] : NULL;
+}
+
+enum inro_err lint(const struct cert *c, const struct cert *issuer)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		if (!rules[i].holds(c, issuer))
+			return err_set(INRO_E_POLICY, "no certificate: %s (%s, %s)", rules[i].wrong,
+				       rules[i].name, rules[i].section);
+	return INRO_OK;
+}

@@ -1,0 +1,707 @@
+#include "backoffice/pki/profile.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/pki/builtin.h"
+#include "backoffice/pki/dn.h"
+#include "backoffice/pki/ext.h"
+#include "backoffice/pki/pubkey.h"
+#include "backoffice/pki/san.h"
+#include "backoffice/pki/text.h"
+#include "base/conf.h"
+
+#define DAY	   86400
+#define YEAR	   (365 * DAY)
+#define PERIOD_MAX (1000 * (int64_t)YEAR)
+#define FIELD_MAX  64
+
+/* ---- kinds of values: how each is read into a profile and written back ---- */
+
+struct field;
+
+struct kind {
+	bool (*parse)(const struct field *f, struct bytes value, void *at);
+	void (*print)(const struct field *f, const void *at, struct buf *out);
+};
+
+struct field {
+	struct profile_field doc;
+	const struct kind *kind;
+	size_t offset;
+	/* of bits */
+	unsigned (*find)(struct bytes word);
+	void (*text)(unsigned bits, struct buf *out);
+	/* of choices */
+	const char *const *words;
+	size_t words_n;
+	/* of numbers */
+	unsigned min, max;
+};
+
+static bool parse_text(const struct field *f, struct bytes value, void *at)
+{
+	char **to = at;
+	size_t n;
+
+	(void)f;
+	if (!text_is_utf8(value, &n))
+		return false;
+	*to = value.n ? strndup((const char *)value.p, value.n) : NULL;
+	return *to || value.n == 0;
+}
+
+static void print_text(const struct field *f, const void *at, struct buf *out)
+{
+	(void)f;
+	buf_add_str(out, *(char *const *)at);
+}
+
+static bool parse_name(const struct field *f, struct bytes value, void *at)
+{
+	for (size_t i = 0; i < value.n; i++)
+		if (!text_is_digit(value.p[i]) && value.p[i] != '-' &&
+		    (value.p[i] < 'a' || value.p[i] > 'z'))
+			return false;
+	return value.n > 0 && value.n <= 64 && parse_text(f, value, at);
+}
+
+/* Decimal digits off the front; false when there is none or it is above max. */
+static bool take_number(struct bytes *in, int64_t max, int64_t *ret)
+{
+	int64_t v = 0;
+	size_t n = 0;
+
+	for (; n < in->n && text_is_digit(in->p[n]); n++) {
+		v = v * 10 + (in->p[n] - '0');
+		if (v > max)
+			return false;
+	}
+	*in = n ? BYTES(in->p + n, in->n - n) : *in;
+	*ret = v;
+	return n > 0;
+}
+
+static bool parse_number(const struct field *f, struct bytes value, void *at)
+{
+	int64_t v;
+
+	if (!take_number(&value, f->max, &v) || value.n || v < f->min)
+		return false;
+	*(unsigned *)at = (unsigned)v;
+	return true;
+}
+
+static void print_number(const struct field *f, const void *at, struct buf *out)
+{
+	(void)f;
+	buf_addf(out, "%u", *(const unsigned *)at);
+}
+
+static const struct {
+	const char *unit;
+	int64_t seconds;
+} units[] = { { "y", YEAR }, { "d", DAY }, { "h", 3600 } };
+
+static bool parse_period(const struct field *f, struct bytes value, void *at)
+{
+	int64_t v, *to = at;
+
+	(void)f;
+	if (bytes_is(value, "forever")) {
+		*to = 0;
+		return true;
+	}
+	if (!take_number(&value, PERIOD_MAX / 3600, &v) || v == 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(units); i++)
+		if (bytes_is(value, units[i].unit) && v <= PERIOD_MAX / units[i].seconds) {
+			*to = v * units[i].seconds;
+			return true;
+		}
+	return false;
+}
+
+static void print_period(const struct field *f, const void *at, struct buf *out)
+{
+	int64_t v = *(const int64_t *)at;
+	size_t i = 0;
+
+	(void)f;
+	if (v == 0) {
+		buf_add_str(out, "forever");
+		return;
+	}
+	while (i + 1 < ARRAY_LEN(units) && v % units[i].seconds)
+		i++;
+	buf_addf(out, "%lld%s", (long long)(v / units[i].seconds), units[i].unit);
+}
+
+static bool parse_choice(const struct field *f, struct bytes value, void *at)
+{
+	for (unsigned i = 0; i < f->words_n; i++)
+		if (bytes_is(value, f->words[i])) {
+			*(unsigned *)at = i;
+			return true;
+		}
+	return false;
+}
+
+static void print_choice(const struct field *f, const void *at, struct buf *out)
+{
+	buf_add_str(out, f->words[*(const unsigned *)at]);
+}
+
+static bool parse_bool(const struct field *f, struct bytes value, void *at)
+{
+	(void)f;
+	*(bool *)at = bytes_is(value, "yes");
+	return bytes_is(value, "yes") || bytes_is(value, "no");
+}
+
+static void print_bool(const struct field *f, const void *at, struct buf *out)
+{
+	(void)f;
+	buf_add_str(out, *(const bool *)at ? "yes" : "no");
+}
+
+static bool parse_bits(const struct field *f, struct bytes value, void *at)
+{
+	struct bytes word;
+	unsigned bits = 0;
+
+	while (text_word(&value, &word)) {
+		unsigned bit = f->find(word);
+
+		if (!bit || bits & bit)
+			return false;
+		bits |= bit;
+	}
+	*(unsigned *)at = bits;
+	return true;
+}
+
+static void print_bits(const struct field *f, const void *at, struct buf *out)
+{
+	f->text(*(const unsigned *)at, out);
+}
+
+static bool parse_types(const struct field *f, struct bytes value, void *at)
+{
+	struct bytes word;
+	uint64_t bits = 0;
+
+	(void)f;
+	while (text_word(&value, &word)) {
+		const struct dn_type *t = dn_type_find(word);
+		uint64_t bit = t ? UINT64_C(1) << (t - dn_type_at(0)) : 0;
+
+		if (!bit || bits & bit)
+			return false;
+		bits |= bit;
+	}
+	*(uint64_t *)at = bits;
+	return true;
+}
+
+static void print_types(const struct field *f, const void *at, struct buf *out)
+{
+	uint64_t bits = *(const uint64_t *)at;
+	const char *blank = "";
+
+	(void)f;
+	for (size_t i = 0; dn_type_at(i); i++)
+		if (bits >> i & 1) {
+			buf_addf(out, "%s%s", blank, dn_type_at(i)->name);
+			blank = " ";
+		}
+}
+
+static unsigned san_find(struct bytes word)
+{
+	enum san_kind k = san_kind_find(word);
+
+	return k < SAN_OTHER ? 1u << k : 0;
+}
+
+static void print_kinds(unsigned bits, const char *between, struct buf *out)
+{
+	const char *gap = "";
+
+	for (int k = 0; k < SAN_OTHER; k++)
+		if (bits >> k & 1) {
+			buf_addf(out, "%s%s", gap, san_kind_name((enum san_kind)k));
+			gap = between;
+		}
+}
+
+static void san_bits_text(unsigned bits, struct buf *out)
+{
+	print_kinds(bits, " ", out);
+}
+
+/* "URI DNS|IP": a URI, and a DNS name or an address. */
+static bool parse_group(struct bytes word, unsigned *ret)
+{
+	unsigned bits = 0;
+
+	for (;;) {
+		const uint8_t *bar = word.n ? memchr(word.p, '|', word.n) : NULL;
+		struct bytes one = BYTES(word.p, bar ? (size_t)(bar - word.p) : word.n);
+
+		if (!san_find(one))
+			return false;
+		bits |= san_find(one);
+		if (!bar)
+			break;
+		word = BYTES(bar + 1, word.n - one.n - 1);
+	}
+	*ret = bits;
+	return true;
+}
+
+static bool parse_groups(const struct field *f, struct bytes value, void *at)
+{
+	struct profile_groups g = { 0 };
+	struct bytes word;
+
+	(void)f;
+	while (text_word(&value, &word)) {
+		if (g.n == PROFILE_SAN_GROUPS || !parse_group(word, &g.bits[g.n]))
+			return false;
+		g.n++;
+	}
+	*(struct profile_groups *)at = g;
+	return true;
+}
+
+static void print_groups(const struct field *f, const void *at, struct buf *out)
+{
+	const struct profile_groups *g = at;
+
+	(void)f;
+	for (size_t i = 0; i < g->n; i++) {
+		buf_add_str(out, i ? " " : "");
+		print_kinds(g->bits[i], "|", out);
+	}
+}
+
+static bool parse_path(const struct field *f, struct bytes value, void *at)
+{
+	int64_t v = EXT_PATH_LEN_NONE;
+
+	if (!bytes_is(value, "none") && (!take_number(&value, f->max, &v) || value.n))
+		return false;
+	*(int *)at = (int)v;
+	return true;
+}
+
+static void print_path(const struct field *f, const void *at, struct buf *out)
+{
+	int v = *(const int *)at;
+
+	(void)f;
+	if (v == EXT_PATH_LEN_NONE)
+		buf_add_str(out, "none");
+	else
+		buf_addf(out, "%d", v);
+}
+
+static unsigned key_find(struct bytes word)
+{
+	for (int k = PKI_KEY_NONE + 1; k < PKI_KEY__MAX; k++)
+		if (bytes_is(word, pki_key_type((enum pki_key)k)->name))
+			return 1u << k;
+	return 0;
+}
+
+static void key_text(unsigned bits, struct buf *out)
+{
+	const char *blank = "";
+
+	for (int k = PKI_KEY_NONE + 1; k < PKI_KEY__MAX; k++)
+		if (bits >> k & 1) {
+			buf_addf(out, "%s%s", blank, pki_key_type((enum pki_key)k)->name);
+			blank = " ";
+		}
+}
+
+static const struct kind kind_text = { parse_text, print_text };
+static const struct kind kind_name = { parse_name, print_text };
+static const struct kind kind_number = { parse_number, print_number };
+static const struct kind kind_period = { parse_period, print_period };
+static const struct kind kind_choice = { parse_choice, print_choice };
+static const struct kind kind_bool = { parse_bool, print_bool };
+static const struct kind kind_bits = { parse_bits, print_bits };
+static const struct kind kind_types = { parse_types, print_types };
+static const struct kind kind_groups = { parse_groups, print_groups };
+static const struct kind kind_path = { parse_path, print_path };
+
+/* ---- the fields ---- */
+
+static const char *const beyond_words[] = {
+	[PROFILE_BEYOND_CUT] = "cut",
+	[PROFILE_BEYOND_REFUSE] = "refuse",
+	[PROFILE_BEYOND_ALLOW] = "allow",
+};
+static const char *const hash_words[] = {
+	[PKI_HASH_NONE] = "auto",
+	[PKI_SHA256] = "sha256",
+	[PKI_SHA384] = "sha384",
+	[PKI_SHA512] = "sha512",
+};
+static const char *const source_words[] = { "request", "profile" };
+
+#define AT(member)	   .offset = offsetof(struct profile, member)
+#define DOC(s, k, v, i, h) .doc = { .section = s, .key = k, .values = v, .initial = i, .help = h }
+#define WORDS(w)	   .kind = &kind_choice, .words = (w), .words_n = ARRAY_LEN(w)
+#define KEY_USAGE	   .kind = &kind_bits, .find = ku_find, .text = ku_text
+#define MUST_BE_GIVEN	   NULL
+
+#define SAN_WORDS     "words of: DNS IP URI email"
+#define SUBJECT_WORDS "attribute types, as in names"
+#define KU_WORDS      "words of RFC 5280 4.2.1.3"
+
+static const struct field fields[] = {
+	{ DOC("profile", "name", "a-z, 0-9 and -", MUST_BE_GIVEN, "what commands call it"),
+	  .kind = &kind_name, AT(name) },
+	{ DOC("profile", "title", "text", "", "what it is for, for people"), .kind = &kind_text,
+	  AT(title) },
+	{ DOC("validity", "period", "NUMBERy, NUMBERd, NUMBERh or forever", MUST_BE_GIVEN,
+	      "how long it is valid; a year has 365 days; forever is 99991231235959Z"),
+	  .kind = &kind_period, AT(seconds) },
+	{ DOC("validity", "backdate", "minutes, 0 to 1440", "5",
+	      "how much earlier than now it begins, for clocks that are behind"),
+	  .kind = &kind_number, AT(backdate_minutes), .max = 1440 },
+	{ DOC("validity", "beyond_ca", "cut, refuse or allow", "cut",
+	      "what happens when it would end after its CA"),
+	  WORDS(beyond_words), AT(beyond_ca) },
+	{ DOC("key", "types", "words of: ec-p256 ec-p384 ec-p521 rsa", MUST_BE_GIVEN,
+	      "types of key that get a certificate"),
+	  .kind = &kind_bits, .find = key_find, .text = key_text, AT(key_types) },
+	{ DOC("key", "rsa_min", "bits, 2048 to 16384", "2048", "the smallest RSA key"),
+	  .kind = &kind_number, AT(rsa_min), .min = 2048, .max = PUBKEY_RSA_MAX },
+	{ DOC("key", "rsa_max", "bits, 2048 to 16384", "4096", "the largest RSA key"),
+	  .kind = &kind_number, AT(rsa_max), .min = 2048, .max = PUBKEY_RSA_MAX },
+	{ DOC("key", "hash", "auto, sha256, sha384 or sha512", "auto",
+	      "hash of the CA's signature; auto fits the strength of the CA's key"),
+	  WORDS(hash_words), AT(hash) },
+	{ DOC("subject", "allowed", SUBJECT_WORDS, "CN O OU L ST C serialNumber",
+	      "what the subject may have"),
+	  .kind = &kind_types, AT(subject_allowed) },
+	{ DOC("subject", "required", SUBJECT_WORDS, "CN", "what the subject must have"),
+	  .kind = &kind_types, AT(subject_required) },
+	{ DOC("subject", "default", "a name with variables", "",
+	      "the subject when the request has none"),
+	  .kind = &kind_text, AT(subject_default) },
+	{ DOC("subject", "source", "request or profile", "request",
+	      "profile: always the default, whatever the request says"),
+	  .kind = &kind_choice, .words = source_words, .words_n = 2, AT(subject_source) },
+	{ DOC("subject", "bind_device", "yes or no", "no",
+	      "a certificate for a device must have the device's id as CN"),
+	  .kind = &kind_bool, AT(subject_bind) },
+	{ DOC("san", "allowed", SAN_WORDS, "", "kinds of alternative names that are taken"),
+	  .kind = &kind_bits, .find = san_find, .text = san_bits_text, AT(san_allowed) },
+	{ DOC("san", "required", SAN_WORDS ", joined by | where one of them is enough", "",
+	      "kinds that must be there"),
+	  .kind = &kind_groups, AT(san_required) },
+	{ DOC("san", "default", "names as DNS:..., with variables", "",
+	      "names added for the kinds that the request has none of"),
+	  .kind = &kind_text, AT(san_default) },
+	{ DOC("san", "wildcard", "yes or no", "no", "DNS names may begin with *."),
+	  .kind = &kind_bool, AT(san_wildcard) },
+	{ DOC("usage", "key_usage", KU_WORDS, "", "key usage, for every key"), KEY_USAGE,
+	  AT(key_usage) },
+	{ DOC("usage", "key_usage_rsa", KU_WORDS, "", "added for RSA keys"), KEY_USAGE,
+	  AT(key_usage_rsa) },
+	{ DOC("usage", "key_usage_ec", KU_WORDS, "", "added for EC keys"), KEY_USAGE,
+	  AT(key_usage_ec) },
+	{ DOC("usage", "extended",
+	      "words of: serverAuth clientAuth codeSigning emailProtection timeStamping "
+	      "OCSPSigning",
+	      "", "extended key usage"),
+	  .kind = &kind_bits, .find = eku_find, .text = eku_text, AT(extended) },
+	{ DOC("usage", "extended_critical", "yes or no", "no", "extended key usage is critical"),
+	  .kind = &kind_bool, AT(extended_critical) },
+	{ DOC("constraints", "ca", "yes or no", "no", "the certificate is a CA's"),
+	  .kind = &kind_bool, AT(ca) },
+	{ DOC("constraints", "path_len", "none or 0 to 255", "none",
+	      "how many CAs may follow below a CA"),
+	  .kind = &kind_path, AT(path_len), .max = 255 },
+	{ DOC("extensions", "crl_url", "URI with ${ca.name}", "",
+	      "where the revocation list is; a CA's own setting comes first"),
+	  .kind = &kind_text, AT(crl_url) },
+	{ DOC("extensions", "ocsp_url", "URI with ${ca.name}", "", "where OCSP answers"),
+	  .kind = &kind_text, AT(ocsp_url) },
+	{ DOC("extensions", "issuer_url", "URI with ${ca.name}", "",
+	      "where the CA's certificate is"),
+	  .kind = &kind_text, AT(issuer_url) },
+	{ DOC("extensions", "ocsp_nocheck", "yes or no", "no",
+	      "says that an OCSP signer's certificate is not itself checked (RFC 6960 4.2.2.2.1)"),
+	  .kind = &kind_bool, AT(ocsp_nocheck) },
+};
+
+_Static_assert(ARRAY_LEN(fields) <= FIELD_MAX, "profile_read() counts fields in FIELD_MAX bits");
+
+const struct profile_field *profile_field_at(size_t i)
+{
+	return i < ARRAY_LEN(fields) ? &fields[i].doc : NULL;
+}
+
+void profile_field_text(const struct profile *p, size_t i, struct buf *ret)
+{
+	if (i < ARRAY_LEN(fields))
+		fields[i].kind->print(&fields[i], (const char *)p + fields[i].offset, ret);
+}
+
+/* ---- reading ---- */
+
+static size_t field_find(const char *section, const char *key)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(fields) &&
+	       (strcmp(fields[i].doc.section, section) || strcmp(fields[i].doc.key, key)))
+		i++;
+	return i;
+}
+
+static enum inro_err set_field(struct profile *p, size_t i, const char *value, const char *where)
+{
+	const struct field *f = &fields[i];
+
+	if (!f->kind->parse(f, bytes_of(value), (char *)p + f->offset))
+		return err_set(INRO_E_CONFIG, "%s: [%s] %s = %.64s: not %s", where, f->doc.section,
+			       f->doc.key, value, f->doc.values);
+	return INRO_OK;
+}
+
+static enum inro_err set_given(struct profile *p, const struct conf *c, uint64_t *ret_given)
+{
+	uint64_t given = 0;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; i < conf_count(c) && !e; i++) {
+		const char *section, *key, *value;
+		size_t at;
+
+		conf_item(c, i, &section, &key, &value);
+		at = field_find(section, key);
+		if (at == ARRAY_LEN(fields))
+			return err_set(INRO_E_CONFIG, "%s: [%.32s] %.32s: no profile has that",
+				       conf_name(c), section, key);
+		if (given >> at & 1)
+			return err_set(INRO_E_CONFIG, "%s: [%s] %s: given twice", conf_name(c),
+				       section, key);
+		given |= UINT64_C(1) << at;
+		e = set_field(p, at, value, conf_name(c));
+	}
+	*ret_given = given;
+	return e;
+}
+
+static enum inro_err set_initial(struct profile *p, uint64_t given, const char *where)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; i < ARRAY_LEN(fields) && !e; i++) {
+		const struct profile_field *d = &fields[i].doc;
+
+		if (given >> i & 1)
+			continue;
+		if (!d->initial)
+			return err_set(INRO_E_CONFIG, "%s: [%s] %s is missing", where, d->section,
+				       d->key);
+		e = set_field(p, i, d->initial, where);
+	}
+	return e;
+}
+
+enum inro_err profile_read(struct bytes text, const char *where, struct profile *ret)
+{
+	AUTO(conf_free_ptr) struct conf *c = NULL;
+	SCOPED(profile) p = { 0 };
+	uint64_t given;
+	enum inro_err e;
+
+	if (text.n > PROFILE_MAX)
+		return err_set(INRO_E_TOO_BIG, "%s: a profile of more than %zu octets", where,
+			       PROFILE_MAX);
+	e = conf_parse(text, where, &c);
+	if (!e)
+		e = set_given(&p, c, &given);
+	if (!e)
+		e = set_initial(&p, given, where);
+	if (!e) {
+		e = profile_check(&p);
+		e = e ? err_context(e, "%s: ", where) : INRO_OK;
+	}
+	if (e)
+		return e;
+	*ret = p;
+	p = (struct profile) { 0 };
+	return INRO_OK;
+}
+
+void profile_clear(struct profile *p)
+{
+	free(p->name);
+	free(p->title);
+	free(p->subject_default);
+	free(p->san_default);
+	free(p->crl_url);
+	free(p->ocsp_url);
+	free(p->issuer_url);
+	*p = (struct profile) { 0 };
+}
+
+/* ---- consistency ---- */
+
+static bool subject_holds(const struct profile *p)
+{
+	return !(p->subject_required & ~p->subject_allowed);
+}
+
+static bool source_holds(const struct profile *p)
+{
+	return !p->subject_source || p->subject_default;
+}
+
+static const struct dn_vars sample = { "d", "d", "d" };
+
+static bool subject_default_holds(const struct profile *p)
+{
+	SCOPED(buf) der = { 0 };
+
+	return !p->subject_default || dn_parse(p->subject_default, &sample, &der) == INRO_OK;
+}
+
+static bool sans_hold(const struct profile *p)
+{
+	for (size_t i = 0; i < p->san_required.n; i++)
+		if (!(p->san_required.bits[i] & p->san_allowed))
+			return false;
+	return true;
+}
+
+static bool san_default_holds(const struct profile *p)
+{
+	struct bytes rest = bytes_of(p->san_default), word;
+	SCOPED(buf) names = { 0 };
+
+	while (text_word(&rest, &word)) {
+		SCOPED(buf) text = { 0 };
+		AUTO(free_chars) char *name = NULL;
+
+		if (dn_expand(word, &sample, &text))
+			return false;
+		name = buf_take_str(&text);
+		if (!name || san_add(&names, name))
+			return false;
+	}
+	return !(san_kinds(buf_bytes(&names)) & ~p->san_allowed);
+}
+
+static bool rsa_holds(const struct profile *p)
+{
+	return p->rsa_min <= p->rsa_max;
+}
+
+static bool has_key_type(const struct profile *p)
+{
+	return p->key_types != 0;
+}
+
+static bool ca_holds(const struct profile *p)
+{
+	unsigned all = p->key_usage | p->key_usage_rsa | p->key_usage_ec;
+
+	return p->ca ? !!(p->key_usage & KU_KEY_CERT_SIGN) : !(all & KU_KEY_CERT_SIGN);
+}
+
+static bool path_holds(const struct profile *p)
+{
+	return p->ca || p->path_len == EXT_PATH_LEN_NONE;
+}
+
+static bool usage_holds(const struct profile *p)
+{
+	unsigned for_rsa = KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT;
+	unsigned for_ec = KU_KEY_AGREEMENT | KU_ENCIPHER_ONLY | KU_DECIPHER_ONLY;
+
+	return !((p->key_usage | p->key_usage_ec) & for_rsa) &&
+	       !((p->key_usage | p->key_usage_rsa) & for_ec);
+}
+
+static bool nocheck_holds(const struct profile *p)
+{
+	return !p->ocsp_nocheck || p->extended & EKU_OCSP_SIGNING;
+}
+
+static const struct {
+	bool (*holds)(const struct profile *p);
+	const char *wrong;
+} checks[] = {
+	{ has_key_type, "[key] types: there is none" },
+	{ rsa_holds, "[key] rsa_min is above rsa_max" },
+	{ subject_holds, "[subject] what is required is not allowed" },
+	{ source_holds, "[subject] source = profile needs a default" },
+	{ subject_default_holds, "[subject] default is not a name" },
+	{ sans_hold, "[san] what is required is not allowed" },
+	{ san_default_holds, "[san] default is not a list of allowed names" },
+	{ ca_holds, "[usage] keyCertSign and [constraints] ca go together, for every key" },
+	{ path_holds, "[constraints] path_len is for a CA" },
+	{ usage_holds, "[usage] keyEncipherment and dataEncipherment belong to key_usage_rsa, "
+		       "keyAgreement, encipherOnly and decipherOnly to key_usage_ec" },
+	{ nocheck_holds, "[extensions] ocsp_nocheck is for OCSPSigning" },
+};
+
+enum inro_err profile_check(const struct profile *p)
+{
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+		if (!checks[i].holds(p))
+			return err_set(INRO_E_CONFIG, "%s", checks[i].wrong);
+	return INRO_OK;
+}
+
+enum inro_err profile_check_key(const struct profile *p, const struct pubkey *k)
+{
+	char name[24];
+
+	pubkey_name(k, name, sizeof name);
+	if (!(p->key_types >> k->type & 1))
+		return err_set(INRO_E_POLICY, "profile %s allows no key of type %s", p->name, name);
+	if (k->type == PKI_RSA && (k->bits < p->rsa_min || k->bits > p->rsa_max))
+		return err_set(INRO_E_POLICY, "profile %s wants RSA keys of %u to %u bits, not %u",
+			       p->name, p->rsa_min, p->rsa_max, k->bits);
+	return INRO_OK;
+}
+
+/* ---- the built-in ones ---- */
+
+const char *profile_builtin_at(size_t i)
+{
+	return i < profile_builtins_n ? profile_builtins[i].name : NULL;
+}
+
+const char *profile_builtin_text(const char *name)
+{
+	for (size_t i = 0; i < profile_builtins_n; i++)
+		if (!strcmp(profile_builtins[i].name, name))
+			return profile_builtins[i].text;
+	return NULL;
+}
+
+enum inro_err profile_builtin(const char *name, struct profile *ret)
+{
+	const char *text = profile_builtin_text(name);
+	SCOPED(buf) known = { 0 };
+
+	if (text)
+		return profile_read(bytes_of(text), name, ret);
+	for (size_t i = 0; i < profile_builtins_n; i++)
+		buf_addf(&known, "%s%s", i ? ", " : "", profile_builtins[i].name);
+	return err_set(INRO_E_NOT_FOUND, "no profile is called '%.64s'; built in are %.*s", name,
+		       (int)known.n, (const char *)known.p);
+}
