@@ -147,7 +147,7 @@ enum inro_err cert_read(struct bytes input, struct cert *ret)
 	if (!e)
 		e = pki_digest(PKI_SHA256, buf_bytes(&c.der), digest);
 	if (e)
-		return err_context(e, "certificate: ");
+		return err_context(e, "certificate");
 	memcpy(c.fingerprint, digest, CERT_FINGERPRINT);
 	*ret = c;
 	c = (struct cert) { 0 };
@@ -164,7 +164,7 @@ enum inro_err cert_verify(const struct cert *c, const struct pubkey *issuer)
 {
 	enum inro_err e = pubkey_verify(issuer, c->sig, c->tbs, c->signature);
 
-	return e ? err_context(e, "certificate: ") : INRO_OK;
+	return e ? err_context(e, "certificate") : INRO_OK;
 }
 
 enum inro_err cert_check_ca(const struct cert *c)

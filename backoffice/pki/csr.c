@@ -135,7 +135,7 @@ enum inro_err csr_read(struct bytes input, struct csr *ret)
 	if (!e)
 		e = read_request(&c);
 	if (e)
-		return err_context(e, "certificate request: ");
+		return err_context(e, "certificate request");
 	*ret = c;
 	c = (struct csr) { 0 };
 	return INRO_OK;
@@ -145,7 +145,7 @@ enum inro_err csr_verify(const struct csr *c)
 {
 	enum inro_err e = pubkey_verify(&c->key, c->sig, c->info, c->signature);
 
-	return e ? err_context(e, "certificate request: ") : INRO_OK;
+	return e ? err_context(e, "certificate request") : INRO_OK;
 }
 
 void csr_clear(struct csr *c)

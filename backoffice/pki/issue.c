@@ -102,7 +102,7 @@ static enum inro_err decide_subject(struct plan *pl)
 	e = asked ? buf_err(out)
 		  : dn_parse(p->subject_default ? p->subject_default : "", &in->vars, out);
 	if (e)
-		return err_context(e, "subject by profile %s: ", p->name);
+		return err_context(e, "subject by profile %s", p->name);
 	e = check_parts(p, buf_bytes(out));
 	return e ? e : check_bound(in, buf_bytes(out));
 }
@@ -285,7 +285,7 @@ static enum inro_err decide_url(const struct issue *in, const char *given, const
 	if (!e)
 		e = san_add_value(&scratch, SAN_URI, buf_bytes(ret));
 	if (e)
-		return err_context(e, "address by profile %s: ", in->profile->name);
+		return err_context(e, "address by profile %s", in->profile->name);
 	buf_add_u8(ret, 0);
 	return buf_err(ret);
 }
@@ -395,7 +395,7 @@ static enum inro_err check_tbs(struct bytes tbs, const struct issue *in)
 	struct cert c;
 	enum inro_err e = cert_read_tbs(tbs, &c);
 
-	return e ? err_context(e, "no certificate: ") : lint(&c, in->issuer);
+	return e ? err_context(e, "no certificate") : lint(&c, in->issuer);
 }
 
 enum inro_err issue_tbs(const struct issue *in, struct issued *ret)

@@ -535,7 +535,7 @@ enum inro_err profile_read(struct bytes text, const char *where, struct profile 
 		e = set_initial(&p, given, where);
 	if (!e) {
 		e = profile_check(&p);
-		e = e ? err_context(e, "%s: ", where) : INRO_OK;
+		e = e ? err_context(e, "%s", where) : INRO_OK;
 	}
 	if (e)
 		return e;
