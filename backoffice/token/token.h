@@ -16,8 +16,8 @@
 struct token;
 
 /* The one token that the URI names (its object parts are ignored; module-path is obeyed), logged
- * in with the URI's pin-value or pin-source, else with `pin`, else (pin.p NULL)
- * INRO_E_PIN_MISSING.  INRO_E_NOT_FOUND, INRO_E_AMBIGUOUS, INRO_E_PIN_WRONG … */
+ * in with the URI's pin-value or pin-source, else with `pin`, else (pin.p NULL, and the token has
+ * no PIN pad) INRO_E_PIN_MISSING.  INRO_E_NOT_FOUND, INRO_E_AMBIGUOUS, INRO_E_PIN_WRONG … */
 MUST_CHECK enum inro_err token_open(const struct p11_uri *uri, struct bytes pin,
 				    struct token **ret);
 /* The same without a login, for what is public: lists of keys' public halves and certificates. */
@@ -34,6 +34,7 @@ struct token_key_plan {
 	const char *label;
 	struct bytes id; /* CKA_ID; empty: 20 random octets */
 	bool may_exist;	 /* a key of the same label in the token is no error */
+	bool decrypt;	 /* RSA: may decrypt too, as OPC UA applications need it */
 };
 
 /* Private key: token, private, sensitive, not extractable, sign only; public key: token, verify

@@ -1,0 +1,236 @@
+/*
+ * import - a private key from a PKCS#8 file into a token.
+ *
+ * 1. The numbers of the key are in memory as secrets only, for as long as C_CreateObject takes.
+ * 2. Both objects are made, or neither is left.
+ */
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include "backoffice/pki/crypt.h"
+#include "backoffice/pki/pem.h"
+#include "backoffice/token/internal.h"
+#include "base/der.h"
+
+#define PKCS8_MAX ((size_t)64 << 10)
+#define PARTS_MAX 8
+
+static void pkey_free(EVP_PKEY **p)
+{
+	EVP_PKEY_free(*p);
+}
+
+static void bio_free(BIO **p)
+{
+	BIO_free(*p);
+}
+
+static void bn_wipe(BIGNUM **p)
+{
+	BN_clear_free(*p);
+}
+
+/* Never a prompt: a key that needs a password is refused. */
+static int no_password(char *room, int n, int writing, void *arg)
+{
+	(void)room;
+	(void)n;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
+static enum inro_err read_pkcs8(struct bytes in, EVP_PKEY **ret)
+{
+	const uint8_t *p = in.p;
+	AUTO(bio_free) BIO *bio = NULL;
+
+	if (in.n == 0 || in.n > PKCS8_MAX)
+		return err_set(INRO_E_TOO_BIG, "a private key of %zu octets; 1 to %zu are taken",
+			       in.n, PKCS8_MAX);
+	if (pem_is(in)) {
+		bio = BIO_new_mem_buf(in.p, (int)in.n);
+		*ret = bio ? PEM_read_bio_PrivateKey_ex(bio, NULL, no_password, NULL,
+							crypt_libctx(), NULL)
+			   : NULL;
+	} else {
+		*ret = d2i_AutoPrivateKey_ex(NULL, &p, (long)in.n, crypt_libctx(), NULL);
+		if (*ret && p != in.p + in.n) {
+			EVP_PKEY_free(*ret);
+			*ret = NULL;
+		}
+	}
+	ERR_clear_error();
+	return *ret ? INRO_OK
+		    : err_set(INRO_E_SYNTAX, "the file is not an unencrypted private key in "
+					     "PKCS#8 (PEM or DER)");
+}
+
+/* The secrets of a key and the templates that point at them. */
+struct parts {
+	struct secret value[PARTS_MAX];
+	size_t n;
+	struct buf curve, point; /* of an EC key */
+	struct template private_key, public_key;
+};
+
+static void parts_clear(struct parts *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		secret_clear(&p->value[i]);
+	buf_clear(&p->curve);
+	buf_clear(&p->point);
+}
+
+/* One number of the key as big-endian octets, `octets` of them or as many as it takes. */
+static enum inro_err take_number(const EVP_PKEY *pkey, const char *name, size_t octets,
+				 struct parts *p, struct bytes *ret)
+{
+	AUTO(bn_wipe) BIGNUM *bn = NULL;
+	struct secret *s = &p->value[p->n];
+	enum inro_err e;
+
+	if (!EVP_PKEY_get_bn_param(pkey, name, &bn))
+		return crypt_err("reading a private key");
+	if (!octets)
+		octets = (size_t)BN_num_bytes(bn);
+	e = secret_new(octets, s);
+	if (e)
+		return e;
+	p->n++;
+	if (BN_bn2binpad(bn, s->p, (int)octets) < 0)
+		return crypt_err("reading a private key");
+	*ret = secret_bytes(s);
+	return INRO_OK;
+}
+
+static const struct {
+	const char *name;
+	CK_ATTRIBUTE_TYPE type;
+	bool is_public;
+} rsa_parts[] = {
+	{ OSSL_PKEY_PARAM_RSA_N, CKA_MODULUS, true },
+	{ OSSL_PKEY_PARAM_RSA_E, CKA_PUBLIC_EXPONENT, true },
+	{ OSSL_PKEY_PARAM_RSA_D, CKA_PRIVATE_EXPONENT, false },
+	{ OSSL_PKEY_PARAM_RSA_FACTOR1, CKA_PRIME_1, false },
+	{ OSSL_PKEY_PARAM_RSA_FACTOR2, CKA_PRIME_2, false },
+	{ OSSL_PKEY_PARAM_RSA_EXPONENT1, CKA_EXPONENT_1, false },
+	{ OSSL_PKEY_PARAM_RSA_EXPONENT2, CKA_EXPONENT_2, false },
+	{ OSSL_PKEY_PARAM_RSA_COEFFICIENT1, CKA_COEFFICIENT, false },
+};
+
+_Static_assert(ARRAY_LEN(rsa_parts) <= PARTS_MAX, "an RSA key has eight numbers");
+
+static enum inro_err add_rsa(const EVP_PKEY *pkey, const struct pubkey *pub, struct parts *p)
+{
+	struct bytes value;
+	enum inro_err e = INRO_OK;
+
+	(void)pub;
+	for (size_t i = 0; i < ARRAY_LEN(rsa_parts) && !e; i++) {
+		e = take_number(pkey, rsa_parts[i].name, 0, p, &value);
+		if (e)
+			continue;
+		template_add(&p->private_key, rsa_parts[i].type, value);
+		if (rsa_parts[i].is_public)
+			template_add(&p->public_key, rsa_parts[i].type, value);
+	}
+	return e;
+}
+
+static enum inro_err add_ec(const EVP_PKEY *pkey, const struct pubkey *pub, struct parts *p)
+{
+	const struct pki_key_type *type = pki_key_type(pub->type);
+	struct bytes value;
+	enum inro_err e =
+		take_number(pkey, OSSL_PKEY_PARAM_PRIV_KEY, type->field_octets, p, &value);
+
+	if (e)
+		return e;
+	der_add(&p->curve, DER_OID, type->curve);
+	der_add(&p->point, DER_OCTET_STRING, pub->key_bits);
+	template_add(&p->private_key, CKA_VALUE, value);
+	template_add(&p->private_key, CKA_EC_PARAMS, buf_bytes(&p->curve));
+	template_add(&p->public_key, CKA_EC_PARAMS, buf_bytes(&p->curve));
+	template_add(&p->public_key, CKA_EC_POINT, buf_bytes(&p->point));
+	return p->curve.err ? p->curve.err : buf_err(&p->point);
+}
+
+static enum inro_err public_half(const EVP_PKEY *pkey, struct buf *ret)
+{
+	uint8_t *der = NULL;
+	int n = i2d_PUBKEY(pkey, &der);
+
+	if (n <= 0)
+		return crypt_err("encoding a public key");
+	buf_add(ret, BYTES(der, (size_t)n));
+	OPENSSL_free(der);
+	return buf_err(ret);
+}
+
+static enum inro_err create_pair(struct token *t, struct parts *p, struct token_pair *ret)
+{
+	enum inro_err e = ck_err(t->module,
+				 t->f->C_CreateObject(t->session, p->private_key.a,
+						      p->private_key.n, &ret->private_key),
+				 "C_CreateObject");
+
+	if (e)
+		return e;
+	e = ck_err(t->module,
+		   t->f->C_CreateObject(t->session, p->public_key.a, p->public_key.n,
+					&ret->public_key),
+		   "C_CreateObject");
+	if (e)
+		(void)t->f->C_DestroyObject(t->session, ret->private_key);
+	return e;
+}
+
+static enum inro_err create(struct token *t, const struct token_key_plan *plan, struct bytes id,
+			    const EVP_PKEY *pkey, struct token_pair *ret)
+{
+	static const CK_OBJECT_CLASS private_class = CKO_PRIVATE_KEY, public_class = CKO_PUBLIC_KEY;
+	SCOPED(parts) p = { 0 };
+	SCOPED(buf) spki = { 0 };
+	struct pubkey pub;
+	CK_ULONG type;
+	enum inro_err e = public_half(pkey, &spki);
+
+	if (!e)
+		e = pubkey_read(buf_bytes(&spki), &pub);
+	if (e)
+		return e;
+	type = pub.type == PKI_RSA ? CKK_RSA : CKK_EC;
+	template_add_ulong(&p.private_key, CKA_CLASS, &private_class);
+	template_add_ulong(&p.public_key, CKA_CLASS, &public_class);
+	template_add_ulong(&p.private_key, CKA_KEY_TYPE, &type);
+	template_add_ulong(&p.public_key, CKA_KEY_TYPE, &type);
+	template_private(&p.private_key, plan, id);
+	template_public(&p.public_key, plan, id);
+	e = pub.type == PKI_RSA ? add_rsa(pkey, &pub, &p) : add_ec(pkey, &pub, &p);
+	return e ? e : create_pair(t, &p, ret);
+}
+
+enum inro_err token_key_import(struct token *t, const struct token_key_plan *plan,
+			       struct bytes pkcs8, struct token_key **ret)
+{
+	AUTO(pkey_free) EVP_PKEY *pkey = NULL;
+	struct token_key_plan known = *plan;
+	SCOPED(buf) id = { 0 };
+	struct token_pair pair;
+	enum inro_err e = token_ready(t);
+
+	known.kind = NULL; /* the file says what it is */
+	if (!e && (!plan->label || !*plan->label))
+		e = err_set(INRO_E_ARG, "a key needs a label");
+	if (!e)
+		e = read_pkcs8(pkcs8, &pkey);
+	if (!e)
+		e = token_key_choose_id(plan, &id);
+	if (!e)
+		e = token_key_refuse_twin(t, plan, buf_bytes(&id));
+	if (!e)
+		e = create(t, &known, buf_bytes(&id), pkey, &pair);
+	return e ? e : token_key_adopt(t, &pair, &known, buf_bytes(&id), ret);
+}

@@ -1,0 +1,73 @@
+/* internal - what the files of this folder share. */
+#ifndef INRO_BACKOFFICE_TOKEN_INTERNAL_H
+#define INRO_BACKOFFICE_TOKEN_INTERNAL_H
+
+#include "backoffice/pki/pubkey.h"
+#include "backoffice/token/token.h"
+
+struct token {
+	struct ck_module *module;
+	CK_FUNCTION_LIST *f;
+	struct p11_uri uri; /* what the token is found by again: label, serial, module */
+	struct secret pin;
+	bool logged_in; /* opened with a login */
+	struct ck_token info;
+	CK_SESSION_HANDLE session;
+	uint64_t generation; /* of the module when the session was opened */
+	unsigned epoch;	     /* counts the sessions; handles of another epoch are dead */
+};
+
+struct token_key {
+	struct token *token;
+	CK_OBJECT_HANDLE handle;
+	unsigned epoch;
+	char *label;
+	struct buf id, spki;
+	struct pubkey pub; /* borrows from spki */
+};
+
+/* Before each use: the session is alive in this process, or is opened anew. */
+MUST_CHECK enum inro_err token_ready(struct token *t);
+/* May the session or its login be gone, so that another try makes sense? */
+bool token_is_lost(enum inro_err e);
+/* The next token_ready() opens a new session. */
+void token_lose(struct token *t);
+
+/* A template being put together; values are borrowed. */
+#define TEMPLATE_MAX 24
+
+struct template
+{
+	CK_ATTRIBUTE a[TEMPLATE_MAX];
+	CK_ULONG n;
+};
+
+void template_add(struct template *t, CK_ATTRIBUTE_TYPE type, struct bytes value);
+void template_add_bool(struct template *t, CK_ATTRIBUTE_TYPE type, bool value);
+/* `value` must live as long as the template. */
+void template_add_ulong(struct template *t, CK_ATTRIBUTE_TYPE type, const CK_ULONG *value);
+
+/* Every object of that class with that id (and, if not empty, value).  Caller frees *ret. */
+MUST_CHECK enum inro_err token_find_id(struct token *t, CK_OBJECT_CLASS class, struct bytes id,
+				       struct bytes value, CK_OBJECT_HANDLE **ret, CK_ULONG *ret_n);
+void free_handles(CK_OBJECT_HANDLE **p); /* for AUTO() */
+
+/* INRO_E_EXISTS when a private key has that id, or that label and that matters. */
+MUST_CHECK enum inro_err token_key_refuse_twin(struct token *t, const struct token_key_plan *plan,
+					       struct bytes id);
+/* The id of the plan, or a random one, appended. */
+MUST_CHECK enum inro_err token_key_choose_id(const struct token_key_plan *plan, struct buf *ret);
+/* The attributes that every private and public key of ours has. */
+void template_private(struct template *t, const struct token_key_plan *plan, struct bytes id);
+void template_public(struct template *t, const struct token_key_plan *plan, struct bytes id);
+
+/* A pair that was just made becomes a key; when it is not as it should be, both go again. */
+struct token_pair {
+	CK_OBJECT_HANDLE private_key, public_key;
+};
+
+MUST_CHECK enum inro_err token_key_adopt(struct token *t, const struct token_pair *pair,
+					 const struct token_key_plan *plan, struct bytes id,
+					 struct token_key **ret);
+
+#endif

@@ -1,0 +1,84 @@
+/* object - templates, and objects of a token by class and id: found, deleted. */
+#include "backoffice/token/internal.h"
+
+#include <stdlib.h>
+
+/* Templates are read by the module; the type of pValue only forgets that. */
+static void *unconst(const void *p)
+{
+	return (void *)(uintptr_t)p;
+}
+
+void template_add(struct template *t, CK_ATTRIBUTE_TYPE type, struct bytes value)
+{
+	t->a[t->n++] = (CK_ATTRIBUTE) { type, unconst(value.p), value.n };
+}
+
+void template_add_bool(struct template *t, CK_ATTRIBUTE_TYPE type, bool value)
+{
+	static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+
+	template_add(t, type, BYTES(value ? &yes : &no, sizeof yes));
+}
+
+void template_add_ulong(struct template *t, CK_ATTRIBUTE_TYPE type, const CK_ULONG *value)
+{
+	template_add(t, type, BYTES(value, sizeof *value));
+}
+
+void free_handles(CK_OBJECT_HANDLE **p)
+{
+	free(*p);
+}
+
+enum inro_err token_find_id(struct token *t, CK_OBJECT_CLASS class, struct bytes id,
+			    struct bytes value, CK_OBJECT_HANDLE **ret, CK_ULONG *ret_n)
+{
+	struct template tpl = { 0 };
+
+	template_add_ulong(&tpl, CKA_CLASS, &class);
+	template_add(&tpl, CKA_ID, id);
+	if (value.n)
+		template_add(&tpl, CKA_VALUE, value);
+	return ck_find_all(t->module, t->session, tpl.a, tpl.n, ret, ret_n);
+}
+
+static enum inro_err delete_class(struct token *t, CK_OBJECT_CLASS class, struct bytes id,
+				  size_t *n)
+{
+	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
+	CK_ULONG found_n = 0;
+	enum inro_err e = token_find_id(t, class, id, BYTES_NONE, &found, &found_n);
+
+	for (CK_ULONG i = 0; i < found_n && !e; i++) {
+		e = ck_err(t->module, t->f->C_DestroyObject(t->session, found[i]),
+			   "C_DestroyObject");
+		*n += !e;
+	}
+	return e;
+}
+
+/* The private key goes first: what is left of an interrupted deletion can't sign. */
+static const struct {
+	CK_OBJECT_CLASS class;
+	enum token_what what;
+} classes[] = {
+	{ CKO_PRIVATE_KEY, TOKEN_KEYS },
+	{ CKO_SECRET_KEY, TOKEN_KEYS },
+	{ CKO_PUBLIC_KEY, TOKEN_KEYS },
+	{ CKO_CERTIFICATE, TOKEN_CERTS },
+};
+
+enum inro_err token_delete(struct token *t, struct bytes id, enum token_what what, size_t *ret_n)
+{
+	size_t n = 0;
+	enum inro_err e = token_ready(t);
+
+	if (!id.n)
+		return err_set(INRO_E_ARG, "what is to be deleted is named by its id");
+	for (size_t i = 0; i < ARRAY_LEN(classes) && !e; i++)
+		if (classes[i].what & what)
+			e = delete_class(t, classes[i].class, id, &n);
+	*ret_n = n;
+	return e;
+}

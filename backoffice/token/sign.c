@@ -1,0 +1,151 @@
+/* sign - messages signed by a token's key: hashed here, signed there. */
+#include "backoffice/token/internal.h"
+
+#include <string.h>
+
+#include "base/der.h"
+
+#define SIGNATURE_MAX 2048 /* RSA of 16384 bits */
+
+#define OCTETS(s)                                                                                  \
+	{                                                                                          \
+		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
+	}
+/* RFC 8017 9.2, note 1: what stands before the digest in a DigestInfo */
+#define DIGEST_INFO(seq, last, len)                                                                \
+	OCTETS("\x30" seq "\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02" last                  \
+	       "\x05\x00\x04" len)
+
+static const struct {
+	struct bytes digest_info;
+	CK_MECHANISM_TYPE mechanism;
+	CK_RSA_PKCS_MGF_TYPE mgf;
+} hashes[PKI_HASH__MAX] = {
+	[PKI_SHA256] = { DIGEST_INFO("\x31", "\x01", "\x20"), CKM_SHA256, CKG_MGF1_SHA256 },
+	[PKI_SHA384] = { DIGEST_INFO("\x41", "\x02", "\x30"), CKM_SHA384, CKG_MGF1_SHA384 },
+	[PKI_SHA512] = { DIGEST_INFO("\x51", "\x03", "\x40"), CKM_SHA512, CKG_MGF1_SHA512 },
+};
+
+/* What the token is asked to do. */
+struct order {
+	CK_MECHANISM mech;
+	CK_RSA_PKCS_PSS_PARAMS pss;
+	uint8_t data[PKI_DIGEST_MAX + 32];
+	CK_ULONG n;
+};
+
+static const CK_MECHANISM_TYPE mechanisms[] = {
+	[PKI_PAD_NONE] = CKM_ECDSA,
+	[PKI_PAD_PKCS1] = CKM_RSA_PKCS,
+	[PKI_PAD_PSS] = CKM_RSA_PKCS_PSS,
+};
+
+static enum inro_err prepare(const struct token_key *k, const struct pki_sig *sig,
+			     struct bytes message, struct order *o)
+{
+	uint8_t digest[PKI_DIGEST_MAX];
+	struct bytes front = hashes[sig->hash].digest_info;
+	size_t n = pki_hash_octets(sig->hash);
+	enum inro_err e = pki_digest(sig->hash, message, digest);
+
+	if (e)
+		return e;
+	o->mech = (CK_MECHANISM) { mechanisms[sig->padding], NULL, 0 };
+	if (sig->padding == PKI_PAD_PKCS1) {
+		memcpy(o->data, front.p, front.n);
+		o->n = front.n;
+	} else if (sig->padding == PKI_PAD_PSS) {
+		o->pss = (CK_RSA_PKCS_PSS_PARAMS) { hashes[sig->hash].mechanism,
+						    hashes[sig->hash].mgf, n };
+		o->mech.pParameter = &o->pss;
+		o->mech.ulParameterLen = sizeof o->pss;
+	} else if (n > pki_key_type(k->pub.type)->field_octets) {
+		n = pki_key_type(k->pub.type)->field_octets; /* FIPS 186-4 6.4: leftmost bits */
+	}
+	memcpy(o->data + o->n, digest, n);
+	o->n += n;
+	return INRO_OK;
+}
+
+/* RFC 3279 2.2.3: Ecdsa-Sig-Value. */
+static enum inro_err add_ecdsa(struct bytes raw, const struct token_key *k, struct buf *ret)
+{
+	size_t half = pki_key_type(k->pub.type)->field_octets, seq;
+
+	if (raw.n != 2 * half)
+		return err_set(INRO_E_TOKEN, "the token's signature has %zu octets, not %zu", raw.n,
+			       2 * half);
+	seq = der_begin(ret, DER_SEQUENCE);
+	der_add_unsigned(ret, BYTES(raw.p, half));
+	der_add_unsigned(ret, BYTES(raw.p + half, half));
+	der_end(ret, seq);
+	return buf_err(ret);
+}
+
+/* The same object in a session opened since. */
+static enum inro_err find_again(struct token_key *k)
+{
+	static const CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+	struct token *t = k->token;
+	struct template tpl = { 0 };
+	CK_OBJECT_HANDLE found[2];
+	CK_ULONG n = 0;
+	enum inro_err e;
+
+	template_add_ulong(&tpl, CKA_CLASS, &class);
+	if (k->id.n)
+		template_add(&tpl, CKA_ID, buf_bytes(&k->id));
+	template_add(&tpl, CKA_LABEL, bytes_of(k->label));
+	e = ck_find(t->module, t->session, tpl.a, tpl.n, found, ARRAY_LEN(found), &n);
+	if (!e && n != 1)
+		e = err_set(INRO_E_NOT_FOUND, "the key '%s' is no longer in token '%s'", k->label,
+			    t->info.label);
+	if (e)
+		return e;
+	k->handle = found[0];
+	k->epoch = t->epoch;
+	return INRO_OK;
+}
+
+static enum inro_err sign_once(struct token_key *k, struct order *o, uint8_t *out, CK_ULONG *n)
+{
+	struct token *t = k->token;
+	enum inro_err e = token_ready(t);
+
+	if (!e && k->epoch != t->epoch)
+		e = find_again(k);
+	if (!e)
+		e = ck_err(t->module, t->f->C_SignInit(t->session, &o->mech, k->handle),
+			   "C_SignInit");
+	if (!e)
+		e = ck_err(t->module, t->f->C_Sign(t->session, o->data, o->n, out, n), "C_Sign");
+	return e;
+}
+
+enum inro_err token_key_sign(struct token_key *k, const struct pki_sig *sig, struct bytes message,
+			     struct buf *ret)
+{
+	struct order o = { 0 };
+	uint8_t out[SIGNATURE_MAX];
+	CK_ULONG n = sizeof out;
+	enum inro_err e;
+
+	if (sig->rsa != (k->pub.type == PKI_RSA))
+		return err_set(INRO_E_KEY_TYPE, "key '%s' can't sign by %s", k->label, sig->name);
+	e = prepare(k, sig, message, &o);
+	if (e)
+		return e;
+	e = sign_once(k, &o, out, &n);
+	if (token_is_lost(e)) {
+		token_lose(k->token);
+		n = sizeof out;
+		e = sign_once(k, &o, out, &n);
+	}
+	if (e)
+		return err_context(e, "signing by key '%s' in token '%s'", k->label,
+				   k->token->info.label);
+	if (!sig->rsa)
+		return add_ecdsa(BYTES(out, n), k, ret);
+	buf_add(ret, BYTES(out, n));
+	return buf_err(ret);
+}
