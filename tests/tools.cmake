@@ -3,6 +3,7 @@ inro_script_test(integration/test_layers.sh)
 inro_script_test(integration/test_scripts.sh)
 if(TARGET inro_tools)
 inro_test(unit/test_tools_parse.c LINKS inro_tools)
+target_compile_options(test_tools_parse PRIVATE -Wno-write-strings) # argv of literals
 inro_test(unit/test_tools_show.c LINKS inro_tools)
 inro_test(unit/test_tools_commands.c LINKS inro_tools)
 inro_script_test(integration/test_inro_token.sh)

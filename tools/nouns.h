@@ -16,7 +16,7 @@ extern const struct cmd_verb token_verbs[], key_verbs[], csr_verbs[], ca_verbs[]
 #define OPTS(...)    ((const struct cmd_opt[]) { __VA_ARGS__, { 0 } })
 #define WORDS(...)   ((const char *const[]) { __VA_ARGS__, NULL })
 
-#define KEY_TYPES WORDS("ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096")
+#define KEY_TYPES WORDS("ec-p256", "ec-p384", "ec-p521", "rsa-2048", "rsa-3072", "rsa-4096")
 
 #define OPT_TOKEN(must)                                                                            \
 	{                                                                                          \

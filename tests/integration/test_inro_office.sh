@@ -10,7 +10,7 @@ value() {
 
 must inro token create ca
 must inro ca create root --token ca --type ec-p384 --subject "/O=Example/CN=Root"
-must inro key generate --token ca --label own-key --type rsa-2048
+must inro key generate --token ca --label own-key --type rsa-3072
 must inro ca create issuing --parent root --key 'pkcs11:token=ca;object=own-key' --subject "/O=Example/CN=Issuing"
 must inro ca list >list.txt
 grep -qE '^issuing +active +root +yes' list.txt || fail "$(cat list.txt)"
