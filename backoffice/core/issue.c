@@ -192,6 +192,8 @@ static enum inro_err record_issue(struct core *c, const struct job *j)
 	detail_hex(&detail, "serial", blob_bytes(&rec->serial));
 	detail_hex(&detail, "sha256", blob_bytes(&rec->fingerprint));
 	detail_int(&detail, "not_after", rec->not_after);
+	if (rec->replaces)
+		detail_int(&detail, "replaces", rec->replaces);
 	return audit_append(c, &entry);
 }
 
