@@ -88,23 +88,45 @@ static enum inro_err ctx_new(struct below_ctx **ret)
 	return INRO_OK;
 }
 
-enum inro_err below_libctx(struct below *b, OSSL_LIB_CTX **ret)
+static enum inro_err ctx_get(struct below *b, struct below_ctx **ret)
 {
 	struct below_ctx *c = atomic_load_explicit(&b->ctx, memory_order_acquire), *none = NULL;
-	enum inro_err e = INRO_OK;
+	enum inro_err e;
 
-	if (!c)
-		e = ctx_new(&c);
-	else
-		none = c;
+	if (c) {
+		*ret = c;
+		return INRO_OK;
+	}
+	e = ctx_new(&c);
 	if (e)
 		return e;
-	if (!none && !atomic_compare_exchange_strong(&b->ctx, &none, c)) {
+	if (!atomic_compare_exchange_strong(&b->ctx, &none, c)) {
 		ctx_free(c); /* another thread was first */
 		c = none;
 	}
-	*ret = c->libctx;
+	*ret = c;
 	return INRO_OK;
+}
+
+enum inro_err below_libctx(struct below *b, OSSL_LIB_CTX **ret)
+{
+	struct below_ctx *c;
+	enum inro_err e = ctx_get(b, &c);
+
+	if (!e)
+		*ret = c->libctx;
+	return e;
+}
+
+enum inro_err below_capabilities(struct below *b, const char *capability, OSSL_CALLBACK *callback,
+				 void *arg, int *ret_ok)
+{
+	struct below_ctx *c;
+	enum inro_err e = ctx_get(b, &c);
+
+	if (!e)
+		*ret_ok = OSSL_PROVIDER_get_capabilities(c->standard, capability, callback, arg);
+	return e;
 }
 
 static bool digest_has_name(const struct digest *d, const char *name)

@@ -36,6 +36,10 @@ void below_clear(struct below *b);
 
 MUST_CHECK enum inro_err below_libctx(struct below *b, OSSL_LIB_CTX **ret);
 
+/* What libcrypto's default provider says it is capable of. */
+MUST_CHECK enum inro_err below_capabilities(struct below *b, const char *capability,
+					    OSSL_CALLBACK *callback, void *arg, int *ret_ok);
+
 /* The digest of that name with a reference of the caller's, and its row if we have one. */
 MUST_CHECK enum inro_err below_digest(struct below *b, const char *name, EVP_MD **ret_md,
 				      const struct digest **ret_row);

@@ -186,7 +186,7 @@ static int encode(void *vwriter, OSSL_CORE_BIO *to, const void *vkey, const OSSL
 	enum inro_err e = INRO_OK;
 	int ok = 1;
 
-	if (abstract || !k->pkey)
+	if (abstract || !k || !k->pkey)
 		return 0;
 	out = BIO_new(BIO_s_secmem());
 	if (!out)

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include <openssl/err.h>
 #include <openssl/store.h>
 
 #define TOKENS_MAX 64
@@ -187,10 +188,16 @@ enum inro_err found_open(struct prov *p, const struct found_query *q, struct fou
 	SCOPED(found) f = { 0 };
 	struct token *tokens[TOKENS_MAX];
 	size_t n = 0;
-	enum inro_err e = tokens_find(p, q->uri, tokens, TOKENS_MAX, &n);
+	enum inro_err e;
+
+	/* What a module or a prompt leaves in libcrypto's queue is not for the program: it gets one
+	 * error, ours. */
+	ERR_set_mark();
+	e = tokens_find(p, q->uri, tokens, TOKENS_MAX, &n);
 
 	if (!e)
 		e = search(tokens, n < TOKENS_MAX ? n : TOKENS_MAX, q, &f);
+	ERR_pop_to_mark();
 	if (e)
 		return e;
 	if (q->expected == OSSL_STORE_INFO_PKEY && f.n > 1)

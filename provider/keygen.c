@@ -50,7 +50,7 @@ int keygen_set_template(void *vgen, void *vkey)
 	struct keygen *g = vgen;
 	const struct key *k = vkey;
 
-	if (!k->pkey)
+	if (!k || !k->pkey)
 		return 0;
 	EVP_PKEY_CTX_free(g->ctx);
 	g->ctx = EVP_PKEY_CTX_new_from_pkey(g->libctx, k->pkey, NULL);

@@ -53,6 +53,7 @@ static const OSSL_PARAM ec_settable[] = {
 	OSSL_PARAM_int(OSSL_PKEY_PARAM_USE_COFACTOR_ECDH, NULL),
 	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_ENCODING, NULL, 0),
 	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, NULL, 0),
+	OSSL_PARAM_int(OSSL_PKEY_PARAM_EC_INCLUDE_PUBLIC, NULL),
 	OSSL_PARAM_END,
 };
 static const OSSL_PARAM nothing[] = { OSSL_PARAM_END };
@@ -112,21 +113,31 @@ static void *load(const void *reference, size_t size)
 	return k;
 }
 
+/* libcrypto asks about keys that have a kind and nothing in them yet. */
+static bool is_empty(const struct key *k)
+{
+	return !k || !k->pkey;
+}
+
 static int has(const void *vkey, int selection)
 {
 	const struct key *k = vkey;
 	/* An EC key's parameters are its group; an RSA key has none to lack. */
-	int parts = selection & (OSSL_KEYMGMT_SELECT_KEYPAIR |
-				 (k->type == &key_ec ? OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS : 0));
+	int parts = OSSL_KEYMGMT_SELECT_KEYPAIR;
 
-	return k->pkey && (k->has & parts) == parts;
+	if (is_empty(k))
+		return 0;
+	if (k->type == &key_ec)
+		parts |= OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS;
+	parts &= selection;
+	return (k->has & parts) == parts;
 }
 
 static int match(const void *va, const void *vb, int selection)
 {
 	const struct key *a = va, *b = vb;
 
-	if (!a->pkey || !b->pkey || a->type != b->type)
+	if (is_empty(a) || is_empty(b) || a->type != b->type)
 		return 0;
 	if (selection & OSSL_KEYMGMT_SELECT_KEYPAIR)
 		return EVP_PKEY_eq(a->pkey, b->pkey) == 1;
@@ -155,7 +166,7 @@ static int validate(const void *vkey, int selection, int quick)
 {
 	const struct key *k = vkey;
 
-	if (!k->pkey || !has(k, selection))
+	if (!has(k, selection))
 		return 0;
 	if (!(selection & OSSL_KEYMGMT_SELECT_KEYPAIR))
 		return k->type == &key_rsa || check(k, EVP_PKEY_param_check);
@@ -218,7 +229,7 @@ static int export(void *vkey, int selection, OSSL_CALLBACK *callback, void *arg)
 {
 	const struct key *k = vkey;
 
-	if (!k->pkey)
+	if (is_empty(k))
 		return 0;
 	if (!k->object)
 		return EVP_PKEY_export(k->pkey, selection, callback, arg);
@@ -248,7 +259,7 @@ static int get_params(void *vkey, OSSL_PARAM params[])
 {
 	const struct key *k = vkey;
 
-	return !k->pkey || EVP_PKEY_get_params(k->pkey, params) == 1;
+	return is_empty(k) || EVP_PKEY_get_params(k->pkey, params) == 1;
 }
 
 static const OSSL_PARAM *rsa_gettable_params(void *vprov)
@@ -263,15 +274,19 @@ static const OSSL_PARAM *ec_gettable_params(void *vprov)
 	return key_ec.gettable;
 }
 
-/* The public half of a token key is shared and stays as the token has it. */
+/* The public half of a token key is shared and stays as the token has it; how it is to be written
+ * is no matter for a key that is exported by the name of its group. */
 static int set_params(void *vkey, const OSSL_PARAM params[])
 {
 	struct key *k = vkey;
 
 	if (!params || !params->key)
 		return 1;
-	if (!k->pkey || k->object ||
-	    EVP_PKEY_set_params(k->pkey, (OSSL_PARAM *)(uintptr_t)params) != 1)
+	if (is_empty(k))
+		return 0;
+	if (k->object)
+		return !OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY);
+	if (EVP_PKEY_set_params(k->pkey, (OSSL_PARAM *)(uintptr_t)params) != 1)
 		return 0;
 	if (OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY))
 		k->has |= OSSL_KEYMGMT_SELECT_PUBLIC_KEY;
@@ -313,8 +328,11 @@ static EVP_PKEY *copy_pkey(const struct key *k, int selection)
 static void *duplicate(const void *vkey, int selection)
 {
 	const struct key *k = vkey;
-	struct key *copy = key_new(k->prov, k->type);
+	struct key *copy;
 
+	if (!k)
+		return NULL;
+	copy = key_new(k->prov, k->type);
 	if (!copy || !k->pkey)
 		return copy;
 	copy->pkey = copy_pkey(k, selection);

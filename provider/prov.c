@@ -2,6 +2,7 @@
 #include "provider/prov.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
@@ -114,6 +115,20 @@ static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no
 	return NULL;
 }
 
+/* libssl uses a curve for its key exchange only when the provider that has the group is the one
+ * whose "EC" it fetches; that may be ours. */
+static int get_capabilities(void *vprov, const char *capability, OSSL_CALLBACK *callback, void *arg)
+{
+	struct prov *p = vprov;
+	enum inro_err e;
+	int ok = 1;
+
+	if (strcmp(capability, "TLS-GROUP") != 0)
+		return 1;
+	e = below_capabilities(&p->below, capability, callback, arg, &ok);
+	return e ? prov_raise(p, e) : ok;
+}
+
 static const OSSL_ITEM *get_reason_strings(void *vprov)
 {
 	(void)vprov;
@@ -125,6 +140,7 @@ static const OSSL_DISPATCH dispatch[] = {
 	ENTRY(OSSL_FUNC_PROVIDER_GETTABLE_PARAMS, gettable_params),
 	ENTRY(OSSL_FUNC_PROVIDER_GET_PARAMS, get_params),
 	ENTRY(OSSL_FUNC_PROVIDER_QUERY_OPERATION, query_operation),
+	ENTRY(OSSL_FUNC_PROVIDER_GET_CAPABILITIES, get_capabilities),
 	ENTRY(OSSL_FUNC_PROVIDER_GET_REASON_STRINGS, get_reason_strings),
 	ENTRY_END,
 };
