@@ -35,7 +35,7 @@ enum inro_err prov_module(struct prov *p, struct ck_module **ret)
 		*ret = m;
 		return INRO_OK;
 	}
-	e = ck_module_open(core_setting(&p->core, "module"), &m);
+	e = ck_module_open(core_setting(&p->core, "pkcs11-module-path"), &m);
 	if (e)
 		return e;
 	if (!atomic_compare_exchange_strong(&p->module, &none, m)) {

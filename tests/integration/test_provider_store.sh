@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# The pkcs11: store: what a URI names, where its PIN comes from, and what is said when it is not there.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "$INRO_TEST_SOURCE/tests/lib/provider.sh"
+
+count() { # WANT WHAT URI...
+	local want=$1 what=$2
+	shift 2
+	must ossl storeutl "$@" >list
+	[[ $(grep -cE "^[0-9]+: $what" list) == "$want" ]] || fail "not $want '$what' in: $* ($(cat list))"
+}
+
+pin_sources() {
+	local key=line1 u
+	u='pkcs11:token=line1;object=ec'
+	printf '%s\n' "$pin" >pin
+	printf '999999\n' >wrong
+	unset INRO_PIN
+	must ossl pkey -noout -in "$u?pin-source=file:$PWD/pin"
+	must ossl pkey -noout -in "$u?pin-source=$PWD/pin"
+	must ossl pkey -noout -in "$u?pin-value=$pin"
+	must ossl pkey -noout -in "$u" -passin "pass:$pin"
+	for setting in "file:$PWD/pin" "$pin"; do
+		printf 'openssl_conf = i\n[i]\nproviders = p\n[p]\ninro = s\ndefault = d\n[d]\nactivate = 1\n' >cnf
+		printf '[s]\npin = %s\ntoken = %s\npkcs11-module-path = %s\nactivate = 1\n' "$setting" "$key" "$module" >>cnf
+		# The setting `token` stands in for a URI that names none.
+		OPENSSL_CONF=$PWD/cnf OPENSSL_MODULES=$B/lib INRO_MODULE=/nowhere.so \
+			must foreign openssl pkey -noout -in 'pkcs11:object=ec'
+	done
+	# The URI's PIN comes first, also before a right one elsewhere.
+	INRO_PIN=$pin must_fail 'PIN' ossl pkey -noout -in "$u?pin-source=file:$PWD/wrong"
+	INRO_PIN=$pin must ossl pkey -noout -in "$u" # a right one clears the count of wrong ones
+	must_fail "token 'line1' needs its PIN: give pin-source" ossl pkey -noout -in "$u"
+	must_fail "nothere" ossl pkey -noout -in "$u?pin-source=file:$PWD/nothere"
+	export INRO_PIN=$pin
+}
+
+named_badly() {
+	must_fail "no token 'nope'" ossl pkey -noout -in 'pkcs11:token=nope;object=ec'
+	must_fail "no such object in token 'line1'" ossl pkey -noout -in 'pkcs11:token=line1;object=nope'
+	must_fail "no such object" ossl pkey -noout -in 'pkcs11:token=line1;object=ec;type=cert'
+	must_fail "unknown attribute 'tken'" ossl pkey -noout -in 'pkcs11:tken=line1'
+	must_fail '2 private keys match; name one of: pkcs11:token=line1;id=%01;object=ec;type=private pkcs11:.*rsa|2 private keys match; name one of: .*rsa.* pkcs11:token=line1;id=%01;object=ec' \
+		ossl pkey -noout -in 'pkcs11:token=line1'
+	INRO_MODULE=/nowhere.so must_fail "can't load the Cryptoki module: /nowhere.so" \
+		ossl pkey -noout -in 'pkcs11:token=line1;object=ec'
+	# Loading the provider needs no module.
+	INRO_MODULE=/nowhere.so must ossl list -providers >providers
+	grep -q 'status: active' providers || fail "the provider is not active without a module"
+}
+
+check_module() {
+	make_token line1
+	make_token line2
+	make_key line1 EC:prime256v1 ec 01
+	make_key line1 rsa:2048 rsa 02
+	make_key line2 EC:secp384r1 other 03
+	make_cert "$(uri ec)" ec ec.crt
+	must openssl x509 -in ec.crt -outform DER -out ec.der
+	must p11 --token-label line1 --login --pin "$pin" --write-object ec.der --type cert --label ec --id 01
+
+	count 2 Pkey 'pkcs11:token=line1'
+	count 2 'Public key' 'pkcs11:token=line1'
+	count 1 Certificate 'pkcs11:token=line1'
+	count 1 Certificate 'pkcs11:token=line1;type=cert'
+	count 0 Pkey 'pkcs11:token=line1;type=cert'
+	count 2 'Public key' 'pkcs11:token=line1;type=public'
+	count 1 Pkey 'pkcs11:token=line1;id=%01;type=private'
+	count 1 Pkey 'pkcs11:object=other;type=private'
+	count 1 Certificate -certs 'pkcs11:token=line1'
+	count 2 Pkey 'pkcs11:token=line1;type=private'
+	count 1 Pkey -keys 'pkcs11:token=line1;object=rsa'
+	# Certificates and public keys need no PIN.
+	(unset INRO_PIN && count 1 Certificate 'pkcs11:token=line1;type=cert' && count 0 Pkey 'pkcs11:token=line1;type=cert')
+	pin_sources
+	named_badly
+}
+
+each_module
