@@ -67,6 +67,8 @@ struct cmd_verb {
 	const struct cmd_opt *opts;
 	/* Further lists that several verbs share. */
 	const struct cmd_opt *shared[3];
+	/* What the row asks of its options together; NULL: nothing. */
+	enum inro_err (*check)(const struct call *c);
 	cmd_run *run;
 	enum shape shape;
 	const struct cmd_column *columns;

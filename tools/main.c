@@ -12,10 +12,12 @@
 #include "tools/cmd.h"
 #include "tools/out.h"
 
-static int refuse(enum inro_err e)
+enum { STATUS_DONE, STATUS_NOT_DONE, STATUS_USAGE };
+
+static int refuse(enum inro_err e, int status)
 {
 	fprintf(stderr, "inro: %s\n", err_detail(e));
-	return e == INRO_E_ARG ? 2 : 1;
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -26,9 +28,9 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	enum inro_err e = cmd_parse(argc - 1, argv + 1, &call);
 	if (e)
-		return refuse(e);
+		return refuse(e, STATUS_USAGE);
 	if (call.home && setenv("INRO_HOME", call.home, 1) != 0)
-		return refuse(err_set(INRO_E_NO_MEMORY, "memory is short"));
+		return refuse(err_set(INRO_E_NO_MEMORY, "memory is short"), STATUS_NOT_DONE);
 	e = out_run(&call);
-	return e ? refuse(e) : 0;
+	return e ? refuse(e, STATUS_NOT_DONE) : STATUS_DONE;
 }

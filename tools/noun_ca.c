@@ -22,6 +22,14 @@ static json_t *ca_json(const struct ca_view *v)
 			 "pem", json_of_pem(PEM_CERT, &der, 1));
 }
 
+static enum inro_err check_create(const struct call *c)
+{
+	if (call_has(c, "key") != call_has(c, "token"))
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "the CA's key: give either --key URI for one that is there, or "
+				   "--token LABEL to make one");
+}
+
 static enum inro_err ca_create_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -37,9 +45,6 @@ static enum inro_err ca_create_run(const struct call *c, json_t **ret)
 		.label = call_opt(c, "label"),
 		.days = (unsigned)call_number(c, "days", 0),
 	};
-	if (!r.key_uri == !r.token)
-		return err_set(INRO_E_ARG, "the CA's key: give either --key URI for one that is "
-					   "there, or --token LABEL to make one");
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = ca_create(core, &r, &v);
@@ -174,6 +179,7 @@ const struct cmd_verb ca_verbs[] = {
 			 .help = "root-ca or sub-ca when not said" },
 		       OPT_DAYS("how long it is valid; as the profile says when not given")),
 	  .shared = { pin_user_opts },
+	  .check = check_create,
 	  .run = ca_create_run,
 	  .shape = SHOW_SAID,
 	  .said = "CA '{name}' is made: {subject}, until {not_after}" },

@@ -45,10 +45,15 @@ static enum inro_err device_add_run(const struct call *c, json_t **ret)
 	return write_device(c, device_add, ret);
 }
 
+static enum inro_err check_update(const struct call *c)
+{
+	if (c->n_opts)
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "nothing to change; see 'inro device update --help'");
+}
+
 static enum inro_err device_update_run(const struct call *c, json_t **ret)
 {
-	if (!c->n_opts)
-		return err_set(INRO_E_ARG, "nothing to change; see 'inro device update --help'");
 	return write_device(c, device_update, ret);
 }
 
@@ -247,6 +252,7 @@ const struct cmd_verb device_verbs[] = {
 	  .summary = "Changes what is known of a device",
 	  .args = ARGS(ARG_DEVICE),
 	  .opts = DEVICE_FIELDS,
+	  .check = check_update,
 	  .run = device_update_run,
 	  .shape = SHOW_SAID,
 	  .said = "device '{id}' is changed" },

@@ -25,7 +25,7 @@ const struct cmd_opt out_opts[] = {
 	{ .name = "format",
 	  .kind = OPT_CHOICE,
 	  .choices = formats,
-	  .help = "how the file is written; pem when not said" },
+	  .help = "the thing itself as PEM or DER, on standard output without --out" },
 	{ 0 },
 };
 
@@ -37,8 +37,6 @@ static const char *out_path(const struct call *c)
 static enum inro_err check_out(const struct call *c)
 {
 	const char *path = out_path(c);
-	if (!path && cmd_option_named(c->verb, "format") && call_has(c, "format"))
-		return err_set(INRO_E_ARG, "--format is for the file of --out, which is missing");
 	if (!path)
 		return INRO_OK;
 	AUTO(free_chars) char *copy = strdup(path);
@@ -65,26 +63,6 @@ static enum inro_err pem_to_der(struct bytes pem, struct buf *ret)
 	return e;
 }
 
-static enum inro_err write_out(const struct call *c, json_t *doc)
-{
-	json_t *pem = json_object_get(doc, "pem");
-	const char *path = out_path(c);
-	if (!path || !pem)
-		return INRO_OK;
-	struct bytes text = BYTES(json_string_value(pem), json_string_length(pem));
-	SCOPED(buf) der = { 0 };
-	enum inro_err e = INRO_OK;
-	const char *format = call_opt(c, "format");
-	bool as_der = format && !strcmp(format, "der");
-	if (as_der)
-		e = pem_to_der(text, &der);
-	if (!e)
-		e = file_write(path, 0644, as_der ? buf_bytes(&der) : text);
-	if (!e)
-		json_object_set_new(doc, "file", json_string(path));
-	return e;
-}
-
 static enum inro_err write_stdout(struct bytes text)
 {
 	if (fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0)
@@ -93,11 +71,46 @@ static enum inro_err write_stdout(struct bytes text)
 		       strerror(errno));
 }
 
+static const char *format_of(const struct call *c)
+{
+	return cmd_option_named(c->verb, "format") ? call_opt(c, "format") : NULL;
+}
+
+/* The document's PEM in the format asked for, appended. */
+static enum inro_err add_object(const struct call *c, json_t *pem, struct buf *out)
+{
+	struct bytes text = BYTES(json_string_value(pem), json_string_length(pem));
+	const char *format = format_of(c);
+	if (format && !strcmp(format, "der"))
+		return pem_to_der(text, out);
+	buf_add(out, text);
+	return buf_err(out);
+}
+
+/* To the file of --out, which the document then names. */
+static enum inro_err write_file(const struct call *c, const char *path, json_t *doc)
+{
+	SCOPED(buf) content = { 0 };
+	enum inro_err e = add_object(c, json_object_get(doc, "pem"), &content);
+	if (!e)
+		e = file_write(path, 0644, buf_bytes(&content));
+	if (e)
+		return err_context(e, "it is done, but --out is not written");
+	json_object_set_new(doc, "file", json_string(path));
+	return INRO_OK;
+}
+
 static enum inro_err answer(const struct call *c, json_t *doc)
 {
 	SCOPED(buf) text = { 0 };
-	enum inro_err e = write_out(c, doc);
-	if (!e)
+	json_t *pem = json_object_get(doc, "pem");
+	const char *path = out_path(c);
+	enum inro_err e = INRO_OK;
+	if (pem && path)
+		e = write_file(c, path, doc);
+	if (!e && pem && !path && format_of(c) && !c->json)
+		e = add_object(c, pem, &text);
+	else if (!e)
 		e = show_result(c, doc, &text);
 	return e ? e : write_stdout(buf_bytes(&text));
 }

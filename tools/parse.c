@@ -296,7 +296,7 @@ static enum inro_err check_complete(const struct parser *p)
 		if (o->required && !call_has(c, o->name))
 			return err_set(INRO_E_ARG, "--%s %s is missing; see '%s --help'", o->name,
 				       o->arg, command_of(c));
-	return INRO_OK;
+	return c->verb->check ? c->verb->check(c) : INRO_OK;
 }
 
 enum inro_err cmd_parse(int argc, char *const *argv, struct call *ret)

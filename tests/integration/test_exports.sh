@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The modules export their entry points and nothing else.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
 exports() {
 	nm -D --defined-only "$B/lib/$1" | awk '{ print $3 }' | sort | paste -sd' '

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Devices and certificates by the command, through their life; openssl judges what is issued.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
 export INRO_PIN=123456 INRO_SO_PIN=87654321
 cd "$T"
@@ -59,6 +59,8 @@ of() { inro cert show "$(serial "$1")" --json | value "$2"; }
 [[ $(inro cert list --due 31 --json | grep -c '"serial"') -ge 1 ]] || fail "list of what is due"
 must inro cert show "$(serial dev-1.pem)" --out same.der --format der
 openssl x509 -in dev-1.pem -outform DER | cmp - same.der || fail "the DER is another"
+inro cert show "$(serial dev-1.pem)" --format der | cmp - same.der || fail "the DER on standard output is another"
+inro cert show "$(serial dev-1.pem)" --format pem | cmp - dev-1.pem || fail "the PEM on standard output is another"
 print=$(openssl x509 -in dev-1.pem -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | cut -c1-16)
 [[ $(inro cert show "$print" --json | value state) == active ]] || fail "not found by its fingerprint"
 
@@ -75,7 +77,10 @@ must inro cert release "$(serial srv.example.pem)"
 crl_has srv.example.pem && fail "what was released is still in the CRL"
 refused 1 "active|release|hold" inro cert release "$(serial srv.example.pem)"
 
-request renewed
+cp dev-1.csr first.csr
+request dev-1
+mv dev-1.csr renewed.csr
+mv first.csr dev-1.csr
 must inro cert renew "$(serial dev-1.pem)" --csr renewed.csr --out renewed.pem
 [[ $(of dev-1.pem state) == superseded ]] || fail "the old one is $(of dev-1.pem state)"
 [[ $(of renewed.pem state) == active ]] || fail "the new one is not active"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tokens and keys by the command: made, listed, PINs changed, saved, brought back, removed.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
 export INRO_PIN=123456 INRO_SO_PIN=87654321
 cd "$T"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # cmake --install puts everything where others look for it, and it works from there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
 D=$T/dest
 DESTDIR=$D cmake --install "$B" --prefix /usr >"$T/log" 2>&1 || fail "$(cat "$T/log")"
@@ -18,6 +18,6 @@ grep -q '^module: *inro-pkcs11.so' "$D$configs/inro.module" || fail "inro.module
 export INRO_PIN=123456 INRO_SO_PIN=87654321 INRO_MODULE=$D$modules/inro-pkcs11.so
 must "$D/usr/bin/inro" token create moved
 must "$D/usr/bin/inro" key generate --token moved --label k
-must foreign openssl pkey -provider-path "$D$providers" -provider inro -provider default -pubout \
+must foreign openssl pkey -provider-path "$D$providers" -provider inro -provider default -pubin \
 	-in 'pkcs11:token=moved;object=k;type=public' | grep -q 'BEGIN PUBLIC KEY' ||
 	fail "the installed provider gives no key"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Who includes whom is as tests/lib/layers.rules says, and the rules themselves have no cycle.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
 rules=$S/tests/lib/layers.rules
 must bash "$S/tests/lib/layers.sh" "$rules" "$S"

@@ -2,7 +2,7 @@
 # The main job from end to end, with stock programs on the other side: tokens, CAs, a provisioned
 # device, TLS 1.2 and 1.3 with EC and RSA keys in tokens on both ends, revocation; and the module
 # in the hands of pkcs11-tool, p11tool and keytool.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
 export INRO_PIN=123456 INRO_SO_PIN=87654321
 provider=(-provider-path "$B/lib" -provider inro -provider default)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The scripts for a newcomer stop with a clear sentence on a system that they don't know, and have
 # done nothing until then.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
 printf 'ID=fedora\nVERSION_ID=40\n' >"$T/fedora"
 printf 'ID=debian\nVERSION_ID="11"\n' >"$T/bullseye"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shell - what the shell tests share: a folder of their own, servers that end with them, and checks.
 #
-# A test sources this first:  . "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+# A test sources this first:  . "$INRO_TEST_SOURCE/tests/lib/shell.sh" || exit 1
 #   T          a fresh folder, removed at the end; INRO_HOME is $T/home
 #   B          the build folder: $B/bin, $B/lib
 #   inro ...   the program under test
@@ -55,9 +55,11 @@ foreign() {
 }
 
 must() {
-	"$@" >"$T/out" 2>"$T/err" || {
+	local status=0
+	"$@" >"$T/out" 2>"$T/err" || status=$?
+	[[ $status == 0 ]] || {
 		cat "$T/out" "$T/err" >&2
-		fail "status $? of: $*"
+		fail "status $status of: $*"
 	}
 	cat "$T/out"
 }
