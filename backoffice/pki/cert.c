@@ -171,7 +171,7 @@ enum inro_err cert_check_ca(const struct cert *c)
 {
 	if (!c->ext.has_constraints || !c->ext.ca)
 		return err_set(INRO_E_POLICY, "the certificate is not that of a CA");
-	if (c->ext.has_key_usage && !(c->ext.key_usage & KU_KEY_CERT_SIGN))
+	if (c->ext.has_key_usage && !(c->ext.key_usage & USAGE_KEY_CERT_SIGN))
 		return err_set(INRO_E_POLICY, "the CA's certificate does not allow its key to sign "
 					      "certificates");
 	return INRO_OK;

@@ -138,7 +138,7 @@ static enum inro_err check_head(const struct crl_head *h)
 
 	if (h->next_update <= h->this_update)
 		return err_set(INRO_E_ARG, "a list whose next update is not after this one");
-	if (ca->ext.has_key_usage && !(ca->ext.key_usage & KU_CRL_SIGN))
+	if (ca->ext.has_key_usage && !(ca->ext.key_usage & USAGE_CRL_SIGN))
 		return err_set(INRO_E_POLICY, "the CA's certificate does not allow its key to sign "
 					      "revocation lists");
 	return INRO_OK;

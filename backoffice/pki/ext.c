@@ -13,7 +13,7 @@
 #define AD(last)     OCTETS("\x2b\x06\x01\x05\x05\x07\x30" last) /* id-ad */
 #define EXT_MAX	     64
 #define PATH_LEN_MAX 255
-#define KU_BITS	     9
+#define USAGE_BITS   9
 
 static const struct bytes oid_ski = CE("\x0e"), oid_key_usage = CE("\x0f"), oid_san = CE("\x11"),
 			  oid_constraints = CE("\x13"), oid_crl_number = CE("\x14"),
@@ -29,15 +29,15 @@ struct bit_name {
 };
 
 static const struct bit_name key_usages[] = {
-	{ .name = "digitalSignature", .bit = KU_DIGITAL_SIGNATURE },
-	{ .name = "nonRepudiation", .bit = KU_NON_REPUDIATION },
-	{ .name = "keyEncipherment", .bit = KU_KEY_ENCIPHERMENT },
-	{ .name = "dataEncipherment", .bit = KU_DATA_ENCIPHERMENT },
-	{ .name = "keyAgreement", .bit = KU_KEY_AGREEMENT },
-	{ .name = "keyCertSign", .bit = KU_KEY_CERT_SIGN },
-	{ .name = "cRLSign", .bit = KU_CRL_SIGN },
-	{ .name = "encipherOnly", .bit = KU_ENCIPHER_ONLY },
-	{ .name = "decipherOnly", .bit = KU_DECIPHER_ONLY },
+	{ .name = "digitalSignature", .bit = USAGE_DIGITAL_SIGNATURE },
+	{ .name = "nonRepudiation", .bit = USAGE_NON_REPUDIATION },
+	{ .name = "keyEncipherment", .bit = USAGE_KEY_ENCIPHERMENT },
+	{ .name = "dataEncipherment", .bit = USAGE_DATA_ENCIPHERMENT },
+	{ .name = "keyAgreement", .bit = USAGE_KEY_AGREEMENT },
+	{ .name = "keyCertSign", .bit = USAGE_KEY_CERT_SIGN },
+	{ .name = "cRLSign", .bit = USAGE_CRL_SIGN },
+	{ .name = "encipherOnly", .bit = USAGE_ENCIPHER_ONLY },
+	{ .name = "decipherOnly", .bit = USAGE_DECIPHER_ONLY },
 };
 
 static const struct bit_name ekus[] = {
@@ -101,7 +101,7 @@ static enum inro_err read_key_usage(struct bytes value, bool critical, struct ex
 	if (bits.n < 2 || bits.n > 3 || bits.p[0] > 7 || !(bits.p[bits.n - 1] >> bits.p[0] & 1) ||
 	    bits.p[bits.n - 1] & ((1u << bits.p[0]) - 1))
 		return err_set(INRO_E_SYNTAX, "a key usage that is no list of named bits");
-	for (unsigned i = 0; i < KU_BITS && 1 + i / 8 < bits.n; i++)
+	for (unsigned i = 0; i < USAGE_BITS && 1 + i / 8 < bits.n; i++)
 		if (bits.p[1 + i / 8] & (0x80 >> i % 8))
 			f->key_usage |= 1u << i;
 	f->has_key_usage = true;
@@ -304,7 +304,7 @@ void ext_add_key_usage(struct buf *b, unsigned bits)
 	uint8_t octets[3] = { 0 };
 	unsigned last = 0;
 
-	for (unsigned i = 0; i < KU_BITS; i++)
+	for (unsigned i = 0; i < USAGE_BITS; i++)
 		if (bits & 1u << i) {
 			octets[1 + i / 8] |= (uint8_t)(0x80 >> i % 8);
 			last = i;

@@ -12,15 +12,15 @@
 
 /* Key usage as bits, digitalSignature first (RFC 5280 4.2.1.3). */
 enum {
-	KU_DIGITAL_SIGNATURE = 1 << 0,
-	KU_NON_REPUDIATION = 1 << 1,
-	KU_KEY_ENCIPHERMENT = 1 << 2,
-	KU_DATA_ENCIPHERMENT = 1 << 3,
-	KU_KEY_AGREEMENT = 1 << 4,
-	KU_KEY_CERT_SIGN = 1 << 5,
-	KU_CRL_SIGN = 1 << 6,
-	KU_ENCIPHER_ONLY = 1 << 7,
-	KU_DECIPHER_ONLY = 1 << 8,
+	USAGE_DIGITAL_SIGNATURE = 1 << 0,
+	USAGE_NON_REPUDIATION = 1 << 1,
+	USAGE_KEY_ENCIPHERMENT = 1 << 2,
+	USAGE_DATA_ENCIPHERMENT = 1 << 3,
+	USAGE_KEY_AGREEMENT = 1 << 4,
+	USAGE_KEY_CERT_SIGN = 1 << 5,
+	USAGE_CRL_SIGN = 1 << 6,
+	USAGE_ENCIPHER_ONLY = 1 << 7,
+	USAGE_DECIPHER_ONLY = 1 << 8,
 };
 
 /* Extended key usage as bits, in the order of the table. */

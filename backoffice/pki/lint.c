@@ -3,8 +3,8 @@
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/san.h"
 
-#define KU_ENCIPHERING (KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT)
-#define KU_AGREEING    (KU_KEY_AGREEMENT | KU_ENCIPHER_ONLY | KU_DECIPHER_ONLY)
+#define USAGE_ENCIPHERING (USAGE_KEY_ENCIPHERMENT | USAGE_DATA_ENCIPHERMENT)
+#define USAGE_AGREEING	  (USAGE_KEY_AGREEMENT | USAGE_ENCIPHER_ONLY | USAGE_DECIPHER_ONLY)
 
 static bool serial_holds(const struct cert *c, const struct cert *issuer)
 {
@@ -50,7 +50,7 @@ static bool ca_subject_holds(const struct cert *c, const struct cert *issuer)
 static bool ca_usage_holds(const struct cert *c, const struct cert *issuer)
 {
 	(void)issuer;
-	return c->ext.ca == !!(c->ext.key_usage & KU_KEY_CERT_SIGN);
+	return c->ext.ca == !!(c->ext.key_usage & USAGE_KEY_CERT_SIGN);
 }
 
 static bool ca_critical_holds(const struct cert *c, const struct cert *issuer)
@@ -70,7 +70,7 @@ static bool path_len_holds(const struct cert *c, const struct cert *issuer)
 
 static bool usage_fits_key(const struct cert *c, const struct cert *issuer)
 {
-	unsigned wrong = c->key.type == PKI_RSA ? KU_AGREEING : KU_ENCIPHERING;
+	unsigned wrong = c->key.type == PKI_RSA ? USAGE_AGREEING : USAGE_ENCIPHERING;
 
 	(void)issuer;
 	return !(c->ext.key_usage & wrong);

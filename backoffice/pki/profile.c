@@ -361,7 +361,7 @@ static const char *const source_words[] = { "request", "profile" };
 
 #define SAN_WORDS     "words of: DNS IP URI email"
 #define SUBJECT_WORDS "attribute types, as in names"
-#define KU_WORDS      "words of RFC 5280 4.2.1.3"
+#define USAGE_WORDS   "words of RFC 5280 4.2.1.3"
 
 static const struct field fields[] = {
 	{ DOC("profile", "name", "a-z, 0-9 and -", MUST_BE_GIVEN, "what commands call it"),
@@ -411,11 +411,11 @@ static const struct field fields[] = {
 	  .kind = &kind_text, AT(san_default) },
 	{ DOC("san", "wildcard", "yes or no", "no", "DNS names may begin with *."),
 	  .kind = &kind_bool, AT(san_wildcard) },
-	{ DOC("usage", "key_usage", KU_WORDS, "", "key usage, for every key"), KEY_USAGE,
+	{ DOC("usage", "key_usage", USAGE_WORDS, "", "key usage, for every key"), KEY_USAGE,
 	  AT(key_usage) },
-	{ DOC("usage", "key_usage_rsa", KU_WORDS, "", "added for RSA keys"), KEY_USAGE,
+	{ DOC("usage", "key_usage_rsa", USAGE_WORDS, "", "added for RSA keys"), KEY_USAGE,
 	  AT(key_usage_rsa) },
-	{ DOC("usage", "key_usage_ec", KU_WORDS, "", "added for EC keys"), KEY_USAGE,
+	{ DOC("usage", "key_usage_ec", USAGE_WORDS, "", "added for EC keys"), KEY_USAGE,
 	  AT(key_usage_ec) },
 	{ DOC("usage", "extended",
 	      "words of: serverAuth clientAuth codeSigning emailProtection timeStamping "
@@ -617,7 +617,7 @@ static bool ca_holds(const struct profile *p)
 {
 	unsigned all = p->key_usage | p->key_usage_rsa | p->key_usage_ec;
 
-	return p->ca ? !!(p->key_usage & KU_KEY_CERT_SIGN) : !(all & KU_KEY_CERT_SIGN);
+	return p->ca ? !!(p->key_usage & USAGE_KEY_CERT_SIGN) : !(all & USAGE_KEY_CERT_SIGN);
 }
 
 static bool path_holds(const struct profile *p)
@@ -627,8 +627,8 @@ static bool path_holds(const struct profile *p)
 
 static bool usage_holds(const struct profile *p)
 {
-	unsigned for_rsa = KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT;
-	unsigned for_ec = KU_KEY_AGREEMENT | KU_ENCIPHER_ONLY | KU_DECIPHER_ONLY;
+	unsigned for_rsa = USAGE_KEY_ENCIPHERMENT | USAGE_DATA_ENCIPHERMENT;
+	unsigned for_ec = USAGE_KEY_AGREEMENT | USAGE_ENCIPHER_ONLY | USAGE_DECIPHER_ONLY;
 
 	return !((p->key_usage | p->key_usage_ec) & for_rsa) &&
 	       !((p->key_usage | p->key_usage_rsa) & for_ec);
