@@ -155,15 +155,17 @@ static enum inro_err read_constraints(struct bytes value, bool critical, struct 
 {
 	struct bytes seq;
 	int64_t n = EXT_PATH_LEN_NONE;
+	bool has_length;
 	enum inro_err e = der_only(value, DER_SEQUENCE, &seq);
 
 	if (!e)
 		e = read_bool(&seq, &f->ca);
-	if (!e && seq.n)
+	has_length = !e && seq.n;
+	if (has_length)
 		e = der_take_int(&seq, &n);
 	if (e)
 		return e;
-	if (seq.n || n < EXT_PATH_LEN_NONE || n > PATH_LEN_MAX || (n >= 0 && !f->ca))
+	if (seq.n || n > PATH_LEN_MAX || (has_length && (n < 0 || !f->ca)))
 		return err_set(INRO_E_SYNTAX, "basic constraints that make no sense");
 	f->path_len = (int)n;
 	f->has_constraints = true;

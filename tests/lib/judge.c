@@ -117,6 +117,7 @@ X509 *judge_x509(struct bytes der)
 {
 	const unsigned char *p = der.p;
 	unsigned char *again = NULL;
+	int n;
 	X509 *x = d2i_X509(NULL, &p, (long)der.n);
 
 	assert_non_null(x);
@@ -124,7 +125,8 @@ X509 *judge_x509(struct bytes der)
 	assert_int_not_equal(X509_get_extension_flags(x) & EXFLAG_INVALID, EXFLAG_INVALID);
 	/* libcrypto keeps the signed part as it came: let it encode that anew */
 	i2d_re_X509_tbs(x, NULL);
-	assert_same(der, i2d_X509(x, &again), again);
+	n = i2d_X509(x, &again);
+	assert_same(der, n, again);
 	return x;
 }
 
@@ -132,12 +134,14 @@ X509_REQ *judge_req(struct bytes der)
 {
 	const unsigned char *p = der.p;
 	unsigned char *again = NULL;
+	int n;
 	X509_REQ *r = d2i_X509_REQ(NULL, &p, (long)der.n);
 
 	assert_non_null(r);
 	assert_ptr_equal(p, der.p + der.n);
 	i2d_re_X509_REQ_tbs(r, NULL);
-	assert_same(der, i2d_X509_REQ(r, &again), again);
+	n = i2d_X509_REQ(r, &again);
+	assert_same(der, n, again);
 	return r;
 }
 
@@ -145,12 +149,14 @@ X509_CRL *judge_crl(struct bytes der)
 {
 	const unsigned char *p = der.p;
 	unsigned char *again = NULL;
+	int n;
 	X509_CRL *c = d2i_X509_CRL(NULL, &p, (long)der.n);
 
 	assert_non_null(c);
 	assert_ptr_equal(p, der.p + der.n);
 	i2d_re_X509_CRL_tbs(c, NULL);
-	assert_same(der, i2d_X509_CRL(c, &again), again);
+	n = i2d_X509_CRL(c, &again);
+	assert_same(der, n, again);
 	return c;
 }
 
