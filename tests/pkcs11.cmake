@@ -14,3 +14,14 @@ inro_fuzz(fuzz/fuzz_sealed.c CORPUS fuzz/corpus/sealed LINKS inro_soft inro_pkey
 inro_test(unit/test_soft_faults.c LINKS inro_soft inro_pkey)
 target_link_options(test_soft_faults PRIVATE
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap,--wrap=getrandom)
+
+# The module as programs meet it: loaded by its path.
+inro_library(inro_moduletest SOURCES lib/module.c LINKS inro_testlib PkgConfig::p11kit PkgConfig::cmocka)
+target_link_libraries(inro_moduletest PUBLIC ${CMAKE_DL_LIBS})
+function(inro_module_test name)
+	inro_test(unit/test_token_${name}.c LINKS inro_moduletest ${ARGN})
+	add_dependencies(test_token_${name} inro_pkcs11)
+endfunction()
+foreach(part admin objects pin session sign)
+	inro_module_test(${part})
+endforeach()

@@ -50,7 +50,7 @@ static enum inro_err compare_row(struct lib *l, CK_SLOT_ID slot, struct bytes la
 static enum inro_err check_unique(struct lib *l, struct bytes label, struct bytes serial)
 {
 	SCOPED(home_slots) slots = { 0 };
-	enum inro_err e = lib_slots(l, &slots);
+	enum inro_err e = home_list(l->home, &slots);
 
 	for (size_t i = 0; i < slots.n && !e; i++)
 		e = compare_row(l, slots.ids[i], label, serial);
@@ -95,34 +95,47 @@ static enum inro_err create(struct lib *l, const struct inro_new_token *t, CK_SL
 	return e;
 }
 
+static enum inro_err check_texts(const struct inro_new_token *t)
+{
+	const struct inro_text *const all[] = { &t->label, &t->backend, &t->config, &t->so_pin,
+						&t->user_pin };
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; i < ARRAY_LEN(all) && !e; i++)
+		e = api_need_bytes(all[i]->p, all[i]->n, "a text with a length");
+	return e;
+}
+
 static CK_RV admin_create(const struct inro_new_token *t, CK_SLOT_ID *ret_slot)
 {
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	if (!e)
 		e = api_need(t, "the new token");
 	if (!e)
 		e = api_need(ret_slot, "the slot");
+	if (!e)
+		e = check_texts(t);
 	return rv_of(e ? e : create(l, t, ret_slot));
 }
 
 static CK_RV admin_destroy(CK_SLOT_ID slot, struct inro_text so_pin)
 {
-	AUTO(token_unlock_ptr) struct token *t = NULL;
-	enum inro_err e = api_open_token(slot, &t);
+	SCOPED(opened) at = { 0 };
+	enum inro_err e = api_open_token(slot, &at);
 
-	return rv_of(e ? e : token_destroy(t, text(so_pin)));
+	if (!e)
+		e = api_need_bytes(so_pin.p, so_pin.n, "the SO PIN");
+	return rv_of(e ? e : token_destroy(at.token, text(so_pin)));
 }
 
 static enum inro_err fill_status(struct token *t, struct inro_token_status *ret)
 {
 	AUTO(free_chars) char *path = NULL;
 	struct store_counts counts;
-	enum inro_err e = token_look(t, true);
+	enum inro_err e = store_count(t->store, &counts);
 
-	if (!e)
-		e = store_count(t->store, &counts);
 	if (!e)
 		e = home_path(t->home, t->slot, &path);
 	if (e)
@@ -143,15 +156,15 @@ static enum inro_err fill_status(struct token *t, struct inro_token_status *ret)
 
 static CK_RV admin_status(CK_SLOT_ID slot, struct inro_token_status *ret)
 {
-	AUTO(token_unlock_ptr) struct token *t = NULL;
-	struct lib *l;
+	SCOPED(opened) at = { 0 };
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	if (!e)
 		e = api_need(ret, "the status");
 	if (!e)
-		e = api_open_token(slot, &t);
-	return rv_of(e ? e : fill_status(t, ret));
+		e = api_open_token(slot, &at);
+	return rv_of(e ? e : fill_status(at.token, ret));
 }
 
 static enum inro_err path_of(struct inro_text in, char **ret)
@@ -164,13 +177,13 @@ static enum inro_err path_of(struct inro_text in, char **ret)
 
 static CK_RV admin_backup(CK_SLOT_ID slot, struct inro_text to)
 {
-	AUTO(token_unlock_ptr) struct token *t = NULL;
+	SCOPED(opened) at = { 0 };
 	AUTO(free_chars) char *path = NULL;
-	enum inro_err e = api_open_token(slot, &t);
+	enum inro_err e = api_open_token(slot, &at);
 
 	if (!e)
 		e = path_of(to, &path);
-	return rv_of(e ? e : store_copy_to(t->store, path));
+	return rv_of(e ? e : store_copy_to(at.token->store, path));
 }
 
 /* ---- restore ---- */
@@ -199,11 +212,8 @@ static enum inro_err check_restored(struct lib *l, const char *path)
 static enum inro_err copy_backup(const char *path, const void *arg)
 {
 	const struct restoring *r = arg;
-	SCOPED(buf) content = { 0 };
-	enum inro_err e = file_read(r->from, BUF_MAX, &content);
+	enum inro_err e = store_copy(r->from, path);
 
-	if (!e)
-		e = file_write_new(path, 0600, buf_bytes(&content));
 	return e ? e : check_restored(r->lib, path);
 }
 
@@ -224,7 +234,7 @@ static enum inro_err restore(struct lib *l, const char *path, CK_SLOT_ID *ret_sl
 static CK_RV admin_restore(struct inro_text from, CK_SLOT_ID *ret_slot)
 {
 	AUTO(free_chars) char *path = NULL;
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	if (!e)

@@ -28,9 +28,14 @@ void api_pad(CK_UTF8CHAR *field, size_t n, struct bytes text);
 /* A list handed out in the two steps of 5.2: *count is the room, then the size. */
 MUST_CHECK enum inro_err api_list_room(const void *out, CK_ULONG *count, size_t n);
 
-/* The token of a slot, locked and open: token_unlock_ptr() lets go.  INRO_E_SLOT,
- * INRO_E_NO_TOKEN. */
-MUST_CHECK enum inro_err api_open_token(CK_SLOT_ID slot, struct token **ret);
+/* A token, locked, open and looked at, and the library it belongs to. */
+struct opened {
+	struct lib *lib;
+	struct token *token;
+};
+/* The token of a slot.  INRO_E_SLOT, INRO_E_NO_TOKEN. */
+MUST_CHECK enum inro_err api_open_token(CK_SLOT_ID slot, struct opened *ret);
+void opened_clear(struct opened *o); /* for SCOPED() */
 
 extern const struct inro_admin api_admin;
 

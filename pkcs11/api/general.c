@@ -24,10 +24,17 @@ CK_RV api_C_Initialize(void *args)
 	return rv_of(e ? e : lib_start());
 }
 
+/* Not inside while it stops: it waits for all who are. */
+static enum inro_err is_started(void)
+{
+	AUTO(lib_leave) struct lib *l = NULL;
+
+	return lib_get(&l);
+}
+
 CK_RV api_C_Finalize(void *reserved)
 {
-	struct lib *l;
-	enum inro_err e = lib_get(&l);
+	enum inro_err e = is_started();
 
 	if (!e && reserved)
 		e = err_set(INRO_E_ARG, "pReserved is not NULL");
@@ -36,7 +43,7 @@ CK_RV api_C_Finalize(void *reserved)
 
 CK_RV api_C_GetInfo(CK_INFO *info)
 {
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	if (!e)

@@ -13,7 +13,7 @@
  * with more arguments than it looks at. */
 static CK_RV not_offered(void)
 {
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	return rv_of(e ? e : INRO_E_UNSUPPORTED);

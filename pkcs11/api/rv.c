@@ -115,21 +115,32 @@ enum inro_err api_list_room(const void *out, CK_ULONG *count, size_t n)
 	return INRO_OK;
 }
 
-enum inro_err api_open_token(CK_SLOT_ID slot, struct token **ret)
+enum inro_err api_open_token(CK_SLOT_ID slot, struct opened *ret)
 {
+	SCOPED(opened) o = { 0 };
 	struct token *t;
-	struct lib *l;
-	enum inro_err e = lib_get(&l);
+	enum inro_err e = lib_get(&o.lib);
 
 	if (!e)
-		e = lib_token(l, slot, &t);
+		e = lib_token(o.lib, slot, &t);
 	if (e)
 		return e;
 	token_lock(t);
+	o.token = t;
 	e = token_open(t);
+	if (!e)
+		e = token_refresh(t);
 	if (e)
-		token_unlock(t);
-	else
-		*ret = t;
-	return e;
+		return e;
+	*ret = o;
+	o = (struct opened) { 0 };
+	return INRO_OK;
+}
+
+void opened_clear(struct opened *o)
+{
+	if (o->token)
+		token_unlock(o->token);
+	lib_leave(&o->lib);
+	*o = (struct opened) { 0 };
 }

@@ -5,7 +5,7 @@ CK_RV api_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_N
 			CK_SESSION_HANDLE *session)
 {
 	struct token *t;
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	(void)application; /* nothing here ever calls back */
@@ -21,7 +21,7 @@ CK_RV api_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_N
 
 CK_RV api_C_CloseSession(CK_SESSION_HANDLE session)
 {
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	return rv_of(e ? e : session_close(&l->sessions, session));
@@ -30,7 +30,7 @@ CK_RV api_C_CloseSession(CK_SESSION_HANDLE session)
 CK_RV api_C_CloseAllSessions(CK_SLOT_ID slot)
 {
 	struct token *t;
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	if (!e)

@@ -6,7 +6,7 @@
 CK_RV api_C_GetSlotList(unsigned char token_present, CK_SLOT_ID *list, CK_ULONG *count)
 {
 	SCOPED(home_slots) slots = { 0 };
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	(void)token_present; /* the empty slot has an uninitialised token in it */
@@ -28,7 +28,7 @@ CK_RV api_C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO *info)
 {
 	SCOPED(buf) name = { 0 };
 	struct token *t;
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	if (!e)
@@ -102,14 +102,14 @@ static void fill_token_info(const struct token *t, CK_TOKEN_INFO *info)
 
 CK_RV api_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
-	AUTO(token_unlock_ptr) struct token *t = NULL;
-	struct lib *l;
+	SCOPED(opened) at = { 0 };
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	if (!e)
 		e = api_need(info, "pInfo");
 	if (!e)
-		e = api_open_token(slot, &t);
+		e = api_open_token(slot, &at);
 	if (e == INRO_E_NO_TOKEN) { /* the empty slot */
 		start_token_info(info);
 		api_pad(info->label, sizeof info->label, BYTES_NONE);
@@ -117,18 +117,16 @@ CK_RV api_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 		api_pad(info->serialNumber, sizeof info->serialNumber, BYTES_NONE);
 		return CKR_OK;
 	}
-	if (!e)
-		e = token_look(t, true);
 	if (e)
 		return rv_of(e);
 	start_token_info(info);
-	fill_token_info(t, info);
+	fill_token_info(at.token, info);
 	return CKR_OK;
 }
 
 CK_RV api_C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
 {
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	if (!e)
@@ -147,19 +145,22 @@ CK_RV api_C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
 /* What the token of a slot can do; the empty one shows what the default backend can. */
 static enum inro_err slot_mechanisms(CK_SLOT_ID slot, const CK_MECHANISM_TYPE **ret)
 {
-	AUTO(token_unlock_ptr) struct token *t = NULL;
-	enum inro_err e = api_open_token(slot, &t);
+	SCOPED(opened) at = { 0 };
+	enum inro_err e = api_open_token(slot, &at);
 
 	if (!e)
-		*ret = t->ops->mechanisms(t->backend);
-	return e;
+		*ret = at.token->ops->mechanisms(at.token->backend);
+	if (e != INRO_E_NO_TOKEN)
+		return e;
+	*ret = backend_find(bytes_of(backend_default))->mechanisms(NULL);
+	return INRO_OK;
 }
 
 CK_RV api_C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count)
 {
 	const CK_MECHANISM_TYPE *backend;
 	const struct mech *m;
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	size_t n = 0;
 	enum inro_err e = lib_get(&l);
 
@@ -182,7 +183,7 @@ CK_RV api_C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANI
 {
 	const CK_MECHANISM_TYPE *backend;
 	const struct mech *m = mech_find(type);
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	if (!e)
@@ -207,7 +208,7 @@ CK_RV api_C_InitToken(CK_SLOT_ID slot, unsigned char *pin, CK_ULONG pin_len, uns
 {
 	struct token_spec spec = { .label = BYTES(label, LABEL_SIZE),
 				   .so_pin = BYTES(pin, pin_len) };
-	struct lib *l;
+	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
 
 	if (!e)

@@ -112,7 +112,8 @@ struct backend_ops {
 	enum inro_err (*random)(struct backend *b, uint8_t *out, size_t n);
 
 	/* Which mechanisms this backend does with private keys; sorted, ended by
-	 * CK_UNAVAILABLE_INFORMATION.  The core lists table ∩ this. */
+	 * CK_UNAVAILABLE_INFORMATION; constant.  Without an instance: what a new token would do.
+	 * The core lists table ∩ this. */
 	const CK_MECHANISM_TYPE *(*mechanisms)(struct backend *b);
 };
 

@@ -1,24 +1,26 @@
 /* change - C_CopyObject, C_SetAttributeValue, C_DestroyObject. */
 #include "pkcs11/token/objects.h"
 
+#define CHANGE_TRIES 16
+
 /* A private key's twin: its secret, sealed for the twin and loaded from that. */
 static enum inro_err copy_key(struct object *from, struct object *to)
 {
 	SCOPED(buf) binding = { 0 };
 	SCOPED(buf) sealed = { 0 };
 	struct token *t = from->token;
-	backend_key key;
+	struct loaded_key *key;
+	backend_key twin;
 	enum inro_err e = object_key(from, &key);
 
 	object_binding(to, &binding);
 	if (!e)
 		e = buf_err(&binding);
 	if (!e)
-		e = t->ops->seal_key(t->backend, key, buf_bytes(&binding), &sealed);
+		e = t->ops->seal_key(t->backend, key->key, buf_bytes(&binding), &sealed);
 	if (!e)
-		e = t->ops->load(t->backend, buf_bytes(&sealed), buf_bytes(&binding), &to->key);
-	to->key_epoch = atomic_load(&t->login_epoch);
-	return e;
+		e = t->ops->load(t->backend, buf_bytes(&sealed), buf_bytes(&binding), &twin);
+	return e ? e : loaded_key_new(t, twin, atomic_load(&t->login_epoch), &to->key);
 }
 
 static enum inro_err copy(struct session *s, CK_OBJECT_HANDLE handle, struct template t,
@@ -38,8 +40,7 @@ static enum inro_err copy(struct session *s, CK_OBJECT_HANDLE handle, struct tem
 		e = template_change(t, from->kind, RULE_SET | RULE_COPY, &(*ret)->attrs);
 	/* Before the secret is touched: the copy may be one that this session can't keep. */
 	if (!e)
-		e = session_may_write(s, attrs_bool(&(*ret)->attrs, CKA_TOKEN, false),
-				      attrs_bool(&(*ret)->attrs, CKA_PRIVATE, false));
+		e = session_may_keep(s, *ret);
 	if (!e && from->class == CKO_PRIVATE_KEY)
 		e = copy_key(from, *ret);
 	return e ? e : objects_keep(s, ret, 1);
@@ -66,7 +67,7 @@ static enum inro_err store_change(struct object *o, struct attrs *changed)
 {
 	SCOPED(record) r = { 0 };
 	struct attrs old = o->attrs;
-	backend_key key;
+	struct loaded_key *key;
 	enum inro_err e = INRO_OK;
 
 	if (o->row && o->class == CKO_PRIVATE_KEY)
@@ -88,7 +89,8 @@ static enum inro_err store_change(struct object *o, struct attrs *changed)
 	return INRO_OK;
 }
 
-static enum inro_err change(struct session *s, CK_OBJECT_HANDLE handle, struct template t)
+/* INRO_E_OBJECT_HANDLE also when another process changed it between our look and our write. */
+static enum inro_err change_once(struct session *s, CK_OBJECT_HANDLE handle, struct template t)
 {
 	SCOPED(attrs) attrs = { 0 };
 	struct object *o;
@@ -106,6 +108,15 @@ static enum inro_err change(struct session *s, CK_OBJECT_HANDLE handle, struct t
 	if (!e)
 		e = template_change(t, o->kind, RULE_SET, &attrs);
 	return e ? e : store_change(o, &attrs);
+}
+
+static enum inro_err change(struct session *s, CK_OBJECT_HANDLE handle, struct template t)
+{
+	enum inro_err e = INRO_E_OBJECT_HANDLE;
+
+	for (int tries = 0; e == INRO_E_OBJECT_HANDLE && tries < CHANGE_TRIES; tries++)
+		e = change_once(s, handle, t);
+	return e;
 }
 
 enum inro_err objects_change(struct session *s, CK_OBJECT_HANDLE handle, struct template t)

@@ -107,6 +107,8 @@ static enum inro_err make_private(struct object *o, struct template t)
 	SCOPED(buf) spki = { 0 };
 	struct token *token = o->token;
 	struct key_parts parts;
+	backend_key key;
+	uint64_t epoch;
 	enum inro_err e = parts_of(t, o->kind, &parts);
 
 	if (!e)
@@ -114,9 +116,11 @@ static enum inro_err make_private(struct object *o, struct template t)
 	if (e)
 		return e;
 	token_enter_gate(token);
-	e = token->ops->import(token->backend, secret_bytes(&pkcs8), &o->key, &spki);
-	o->key_epoch = atomic_load(&token->login_epoch);
+	e = token->ops->import(token->backend, secret_bytes(&pkcs8), &key, &spki);
+	epoch = atomic_load(&token->login_epoch);
 	token_leave_gate(token);
+	if (!e)
+		e = loaded_key_new(token, key, epoch, &o->key);
 	if (e == INRO_E_SYNTAX)
 		e = err_set(INRO_E_ATTR_VALUE, "the parts do not make a private key");
 	if (!e)
@@ -160,13 +164,13 @@ static enum inro_err set_missing(struct attrs *attrs, CK_ATTRIBUTE_TYPE type, st
 static enum inro_err make_certificate(struct object *o, struct template t)
 {
 	struct cert_parts c = { 0 };
+	struct bytes der = BYTES_NONE;
 
-	(void)t;
 	if (attrs_ulong(&o->attrs, CKA_CERTIFICATE_TYPE, CKC_X_509) != CKC_X_509)
 		return err_set(INRO_E_ATTR_VALUE, "only X.509 certificates are kept");
-	if (read_certificate(attrs_bytes(&o->attrs, CKA_VALUE), &c))
+	/* The parts point into the template. */
+	if (!template_get(t, CKA_VALUE, &der) || read_certificate(der, &c))
 		return err_set(INRO_E_ATTR_VALUE, "CKA_VALUE is not a certificate in DER");
-	/* The parts point into CKA_VALUE, which stays where it is while others are set. */
 	enum inro_err e = set_missing(&o->attrs, CKA_SUBJECT, c.subject);
 
 	if (!e)
@@ -223,8 +227,7 @@ static enum inro_err kind_of(struct template t, const struct object_kind **ret)
 static enum inro_err may_make(struct session *s, const struct object *o)
 {
 	token_lock(s->token);
-	enum inro_err e = session_may_write(s, attrs_bool(&o->attrs, CKA_TOKEN, false),
-					    attrs_bool(&o->attrs, CKA_PRIVATE, false));
+	enum inro_err e = session_may_keep(s, o);
 
 	token_unlock(s->token);
 	return e;
@@ -249,7 +252,10 @@ enum inro_err objects_create(struct session *s, struct template t, CK_OBJECT_HAN
 	if (e)
 		return e;
 	token_lock(s->token);
-	e = objects_keep(s, &o, 1);
+	if (o->key && !loaded_key_is_live(o->key))
+		e = err_set(INRO_E_LOGIN, "the user logged out while the key was made");
+	else
+		e = objects_keep(s, &o, 1);
 	token_unlock(s->token);
 	if (!e)
 		*ret = o->handle;

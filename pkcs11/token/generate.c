@@ -79,8 +79,7 @@ static enum inro_err half(struct session *s, struct template t, const struct obj
 	if (e)
 		return e;
 	token_lock(s->token);
-	e = session_may_write(s, attrs_bool(&(*ret)->attrs, CKA_TOKEN, false),
-			      attrs_bool(&(*ret)->attrs, CKA_PRIVATE, false));
+	e = session_may_keep(s, *ret);
 	token_unlock(s->token);
 	return e;
 }
@@ -117,12 +116,16 @@ static enum inro_err make_key(struct pair *p)
 	SCOPED(buf) spki = { 0 };
 	struct object *key = p->private;
 	struct token *t = key->token;
+	backend_key made;
+	uint64_t epoch;
 	enum inro_err e;
 
 	token_enter_gate(t);
-	e = t->ops->generate(t->backend, &p->spec, &key->key, &spki);
-	key->key_epoch = atomic_load(&t->login_epoch);
+	e = t->ops->generate(t->backend, &p->spec, &made, &spki);
+	epoch = atomic_load(&t->login_epoch);
 	token_leave_gate(t);
+	if (!e)
+		e = loaded_key_new(t, made, epoch, &key->key);
 	if (!e)
 		e = set_born(p->public, p->mech->type, buf_bytes(&spki));
 	if (!e)
@@ -168,7 +171,7 @@ enum inro_err objects_generate_pair(struct session *s, const struct pair_request
 	if (e)
 		return e;
 	token_lock(s->token);
-	if (p.private->key_epoch != atomic_load(&s->token->login_epoch))
+	if (!loaded_key_is_live(p.private->key))
 		e = err_set(INRO_E_LOGIN, "the user logged out while the key was made");
 	else
 		e = objects_keep(s, (struct object *const[]) { p.public, p.private }, 2);

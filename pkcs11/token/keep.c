@@ -70,7 +70,7 @@ enum inro_err objects_keep(struct session *s, struct object *const *list, size_t
 
 		alike = alike && in_token == attrs_bool(&list[0]->attrs, CKA_TOKEN, false);
 		list[i]->private = attrs_bool(&list[i]->attrs, CKA_PRIVATE, false);
-		e = session_may_write(s, in_token, list[i]->private);
+		e = session_may_keep(s, list[i]);
 		if (!e)
 			e = name_it(list[i]);
 	}

@@ -2,13 +2,17 @@
 #include "pkcs11/token/lib.h"
 
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 
-static _Atomic(struct lib *) the_lib;
+#define WAIT_NS 200000
 
-static void lib_free(struct lib *l)
+static _Atomic(struct lib *) the_lib;
+static _Atomic(struct lib *) spare; /* the one before, for the next */
+
+static void empty(struct lib *l)
 {
 	size_t at = 0;
 	struct token *t;
@@ -19,7 +23,25 @@ static void lib_free(struct lib *l)
 	map_clear(&l->tokens);
 	pthread_mutex_destroy(&l->lock);
 	free(l->home);
-	free(l);
+	l->home = NULL;
+	l->shown_empty = 0;
+}
+
+/* One that nobody has: fresh, or the spare one if that is this process's own. */
+static struct lib *take_spare(struct lib *inherited)
+{
+	struct lib *l = atomic_exchange(&spare, NULL);
+
+	if (l && l->pid == getpid())
+		return l;
+	struct lib *fresh = calloc(1, sizeof *fresh);
+
+	if (!fresh)
+		return NULL;
+	fresh->pid = getpid();
+	fresh->before = l ? l : inherited;
+	atomic_init(&fresh->inside, 0);
+	return fresh;
 }
 
 enum inro_err lib_start(void)
@@ -29,42 +51,68 @@ enum inro_err lib_start(void)
 
 	if (old && old->pid == getpid())
 		return err_set(INRO_E_ALREADY_INITIALIZED, "C_Initialize was called before");
-	l = calloc(1, sizeof *l);
+	l = take_spare(old);
 	if (!l)
 		return err_set(INRO_E_NO_MEMORY, "no memory for the library");
-	l->pid = getpid();
 	pthread_mutex_init(&l->lock, NULL);
 	sessions_init(&l->sessions);
 	enum inro_err e = file_home(false, &l->home);
 
 	if (!e && !atomic_compare_exchange_strong(&the_lib, &old, l))
 		e = err_set(INRO_E_ALREADY_INITIALIZED, "C_Initialize is called by another thread");
-	if (e)
-		lib_free(l);
+	if (e) {
+		empty(l);
+		atomic_store(&spare, l);
+	}
 	return e;
 }
 
 enum inro_err lib_get(struct lib **ret)
 {
-	struct lib *l = atomic_load_explicit(&the_lib, memory_order_acquire);
+	struct lib *l = atomic_load(&the_lib);
 
-	if (!l || l->pid != getpid())
-		return err_set(INRO_E_NOT_INITIALIZED, "C_Initialize was not called in this "
-						       "process");
-	*ret = l;
-	return INRO_OK;
+	if (l && l->pid == getpid()) {
+		atomic_fetch_add(&l->inside, 1);
+		if (atomic_load(&the_lib) == l) {
+			*ret = l;
+			return INRO_OK;
+		}
+		atomic_fetch_sub(&l->inside, 1);
+	}
+	return err_set(INRO_E_NOT_INITIALIZED, "C_Initialize was not called in this process");
+}
+
+void lib_leave(struct lib **l)
+{
+	if (*l)
+		atomic_fetch_sub(&(*l)->inside, 1);
+	*l = NULL;
+}
+
+/* Nobody waits inside for longer than a key takes to be made or another program to write. */
+static void wait_for_all_out(struct lib *l)
+{
+	while (atomic_load(&l->inside) > 0)
+		nanosleep(&(struct timespec) { .tv_nsec = WAIT_NS }, NULL);
 }
 
 enum inro_err lib_stop(void)
 {
-	struct lib *l;
+	struct lib *l = NULL;
+	struct lib *expected;
 	enum inro_err e = lib_get(&l);
 
 	if (e)
 		return e;
-	if (!atomic_compare_exchange_strong(&the_lib, &l, NULL))
+	expected = l;
+	bool mine = atomic_compare_exchange_strong(&the_lib, &expected, NULL);
+
+	atomic_fetch_sub(&l->inside, 1);
+	if (!mine)
 		return err_set(INRO_E_NOT_INITIALIZED, "C_Finalize is called by another thread");
-	lib_free(l);
+	wait_for_all_out(l);
+	empty(l);
+	atomic_store(&spare, l);
 	return INRO_OK;
 }
 
@@ -179,5 +227,6 @@ void entered_clear(struct entered *e)
 {
 	if (e->session)
 		session_leave(&e->lib->sessions, e->session);
+	lib_leave(&e->lib);
 	*e = (struct entered) { 0 };
 }

@@ -6,6 +6,8 @@
  *    one and leaves the inherited one alone: its locks may be held by threads that are not there,
  *    its files are the parent's.
  * 3. A token is opened when it is used, never by listing slots.
+ * 4. C_Finalize waits for the threads that are inside; what comes later finds no library.  The
+ * memory of struct lib is kept for the next one, so that a late comer may look into it.
  */
 #ifndef INRO_PKCS11_TOKEN_LIB_H
 #define INRO_PKCS11_TOKEN_LIB_H
@@ -14,6 +16,8 @@
 
 struct lib {
 	pid_t pid;
+	atomic_uint inside; /* who has it by lib_get() */
+	struct lib *before; /* an inherited one */
 	char *home;
 	struct sessions sessions;
 	pthread_mutex_t lock;	/* of the slots */
@@ -23,8 +27,9 @@ struct lib {
 
 MUST_CHECK enum inro_err lib_start(void);
 MUST_CHECK enum inro_err lib_stop(void);
-/* INRO_E_NOT_INITIALIZED before lib_start() and in a forked child. */
+/* INRO_E_NOT_INITIALIZED before lib_start() and in a forked child.  It stays until lib_leave(). */
 MUST_CHECK enum inro_err lib_get(struct lib **ret);
+void lib_leave(struct lib **l); /* for AUTO(); NULL is fine */
 
 /* Every slot: those with a token and the empty one at the end.  Caller frees (home_slots_clear). */
 MUST_CHECK enum inro_err lib_slots(struct lib *l, struct home_slots *ret);
@@ -36,7 +41,7 @@ bool lib_is_empty(struct lib *l, CK_SLOT_ID slot);
 /* C_InitToken (PKCS#11 3.0 5.5.7): a new token in the empty slot, or this one anew. */
 MUST_CHECK enum inro_err lib_init_token(struct lib *l, CK_SLOT_ID slot,
 					const struct token_spec *spec);
-/* A session and the library it belongs to, left together by lib_leave() or AUTO(). */
+/* A session and the library it belongs to. */
 struct entered {
 	struct lib *lib;
 	struct session *session;

@@ -8,6 +8,48 @@
 
 static _Atomic CK_OBJECT_HANDLE last_handle;
 
+bool loaded_key_is_live(const struct loaded_key *k)
+{
+	return k->epoch == atomic_load(&k->token->login_epoch);
+}
+
+static void unload(struct token *t, backend_key key, uint64_t epoch)
+{
+	token_enter_gate(t);
+	if (epoch == atomic_load(&t->login_epoch))
+		t->ops->unload(t->backend, key);
+	token_leave_gate(t);
+}
+
+enum inro_err loaded_key_new(struct token *t, backend_key key, uint64_t epoch,
+			     struct loaded_key **ret)
+{
+	struct loaded_key *k = malloc(sizeof *k);
+
+	if (!k) {
+		unload(t, key, epoch);
+		return err_set(INRO_E_NO_MEMORY, "no memory for a key");
+	}
+	*k = (struct loaded_key) { .token = t, .key = key, .epoch = epoch };
+	atomic_init(&k->refs, 1);
+	*ret = k;
+	return INRO_OK;
+}
+
+struct loaded_key *loaded_key_ref(struct loaded_key *k)
+{
+	atomic_fetch_add_explicit(&k->refs, 1, memory_order_relaxed);
+	return k;
+}
+
+void loaded_key_unref(struct loaded_key *k)
+{
+	if (!k || atomic_fetch_sub(&k->refs, 1) != 1)
+		return;
+	unload(k->token, k->key, k->epoch);
+	free(k);
+}
+
 enum inro_err object_new(struct token *t, const struct object_kind *kind, struct object **ret)
 {
 	struct object *o = calloc(1, sizeof *o);
@@ -28,17 +70,11 @@ struct object *object_ref(struct object *o)
 	return o;
 }
 
-/* The last one out lets go of the loaded key, unless a logout has already. */
 void object_unref(struct object *o)
 {
 	if (!o || atomic_fetch_sub(&o->refs, 1) != 1)
 		return;
-	if (o->key) {
-		token_enter_gate(o->token);
-		if (o->key_epoch == atomic_load(&o->token->login_epoch))
-			o->token->ops->unload(o->token->backend, o->key);
-		token_leave_gate(o->token);
-	}
+	loaded_key_unref(o->key);
 	pkey_unref(o->pub);
 	attrs_clear(&o->attrs);
 	free(o);
@@ -275,20 +311,20 @@ static enum inro_err take_record(struct object *o, const struct record *r)
 		e = unseal(o, r);
 	if (!e && kind->key != KEY_NONE)
 		e = object_set_parts(o);
+	if (e == INRO_E_SYNTAX || e == INRO_E_UNSUPPORTED || e == INRO_E_CURVE ||
+	    e == INRO_E_KEY_SIZE)
+		e = err_set(INRO_E_DAMAGED, "an object's public key is damaged");
 	return e;
 }
 
-/* A key that was loaded under another version of the record is loaded again when it is next used,
- * but an operation that has begun with it may end. */
+/* A key that was loaded under another version of the record is loaded again, and its seal checked,
+ * when it is next used; an operation that has begun with it ends with it. */
 static void forget_keys(struct object *o)
 {
 	pkey_unref(o->pub);
 	o->pub = NULL;
-	if (!o->key || atomic_load(&o->refs) > 1)
-		return;
-	if (o->key_epoch == atomic_load(&o->token->login_epoch))
-		o->token->ops->unload(o->token->backend, o->key);
-	o->key = 0;
+	loaded_key_unref(o->key);
+	o->key = NULL;
 }
 
 static enum inro_err read_again(struct object *o)
@@ -328,7 +364,7 @@ static enum inro_err seal(struct object *o, struct bytes binding, struct buf *re
 	enum inro_err e;
 
 	if (o->class == CKO_PRIVATE_KEY)
-		return t->ops->seal_key(t->backend, o->key, binding, ret);
+		return t->ops->seal_key(t->backend, o->key->key, binding, ret);
 	record_write(o->kind, &o->attrs, RULE_SEALED, RULE_COLUMN, &plain);
 	e = buf_err(&plain);
 	return e ? e : t->ops->seal(t->backend, buf_bytes(&plain), binding, ret);
@@ -341,14 +377,13 @@ static void point_into_room(struct record *r, const size_t at[4], size_t attrs_n
 	r->public_hash = BYTES(r->room.p + at[2], at[3] - at[2]);
 }
 
-/* Public keys and certificates with a key of a known kind are found by it. */
+/* Keys and certificates with a key of a known kind are found by it. */
 static enum inro_err add_hash(const struct object *o, struct buf *ret)
 {
 	struct bytes spki = attrs_bytes(&o->attrs, CKA_PUBLIC_KEY_INFO);
 	uint8_t hash[STORE_HASH];
-	bool hidden = o->private && o->kind->key == KEY_NONE;
 
-	if (spki.n == 0 || hidden || record_hash_spki(spki, hash))
+	if (spki.n == 0 || record_hash_spki(spki, hash))
 		return INRO_OK;
 	buf_add(ret, BYTES(hash, sizeof hash));
 	return buf_err(ret);
@@ -398,6 +433,7 @@ static enum inro_err load_key(struct object *o)
 	SCOPED(buf) binding = { 0 };
 	SCOPED(record) r = { 0 };
 	struct token *t = o->token;
+	backend_key key;
 	enum inro_err e = store_get(t->store, o->row, &r);
 
 	if (e)
@@ -405,21 +441,21 @@ static enum inro_err load_key(struct object *o)
 	object_binding(o, &binding);
 	e = buf_err(&binding);
 	if (!e)
-		e = t->ops->load(t->backend, r.sealed, buf_bytes(&binding), &o->key);
-	if (!e)
-		o->key_epoch = atomic_load(&t->login_epoch);
-	return e;
+		e = t->ops->load(t->backend, r.sealed, buf_bytes(&binding), &key);
+	return e ? e : loaded_key_new(t, key, atomic_load(&t->login_epoch), &o->key);
 }
 
-enum inro_err object_key(struct object *o, backend_key *ret)
+enum inro_err object_key(struct object *o, struct loaded_key **ret)
 {
 	struct token *t = o->token;
 	enum inro_err e = INRO_OK;
 
 	if (t->login != CKU_USER)
 		return err_set(INRO_E_LOGIN, "the user must log in before the key can be used");
-	if (o->key && o->key_epoch != atomic_load(&t->login_epoch))
-		o->key = 0;
+	if (o->key && !loaded_key_is_live(o->key)) {
+		loaded_key_unref(o->key);
+		o->key = NULL;
+	}
 	if (!o->key && !o->row)
 		return err_set(INRO_E_KEY_HANDLE, "the session key went with the logout");
 	if (!o->key)

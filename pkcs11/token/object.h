@@ -7,7 +7,7 @@
  * 3. Handles of private objects die at logout.
  * 4. Attributes in memory are complete: columns, what was sealed, and the parts of the public key.
  *    Parts of private keys are never among them.
- * 5. References keep an object's memory, and its loaded key, alive; the token's maps hold one.
+ * 5. References keep an object's memory alive; the token's maps hold one.
  * Functions want the token's lock held unless they say otherwise.
  */
 #ifndef INRO_PKCS11_TOKEN_OBJECT_H
@@ -18,6 +18,15 @@
 #include "pkcs11/token/pkey.h"
 #include "pkcs11/token/rule.h"
 #include "pkcs11/token/token.h"
+
+/* A private key that the backend has ready: shared by its object and by the operations that have
+ * begun with it, so that an object that was changed elsewhere is loaded anew while they end. */
+struct loaded_key {
+	struct token *token;
+	backend_key key;
+	uint64_t epoch; /* of the login that it was loaded in */
+	atomic_uint refs;
+};
 
 struct object {
 	struct token *token;
@@ -32,9 +41,8 @@ struct object {
 	uint64_t epoch;			/* the token's, when it was last compared; 0: not read */
 	const struct object_kind *kind; /* NULL until it is read */
 	struct attrs attrs;
-	backend_key key; /* private keys, loaded in key_epoch */
-	uint64_t key_epoch;
-	struct pkey *pub; /* public keys, made at first use */
+	struct loaded_key *key; /* private keys, NULL until it is used */
+	struct pkey *pub;	/* public keys, made at first use */
 };
 
 /* A new one that is in no map yet; one reference, the caller's.  No lock needed. */
@@ -44,6 +52,16 @@ MUST_CHECK enum inro_err object_new(struct token *t, const struct object_kind *k
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o);
 void object_unref_ptr(struct object **o);
+
+/* Takes over a key that the backend has just made or loaded in the login `epoch`; also when it
+ * fails.  No lock needed. */
+MUST_CHECK enum inro_err loaded_key_new(struct token *t, backend_key key, uint64_t epoch,
+					struct loaded_key **ret);
+struct loaded_key *loaded_key_ref(struct loaded_key *k);
+/* The last one out unloads it, unless a logout has already. */
+void loaded_key_unref(struct loaded_key *k);
+/* No logout has come since. */
+bool loaded_key_is_live(const struct loaded_key *k);
 
 /* Puts it among the token's objects with a handle. */
 MUST_CHECK enum inro_err objects_add(struct object *o);
@@ -65,8 +83,8 @@ void objects_drop_all(struct token *t);
 void object_binding(const struct object *o, struct buf *ret);
 /* What the store keeps of it; private keys must be loaded.  The record's bytes live in *ret. */
 MUST_CHECK enum inro_err object_record(struct object *o, struct record *ret);
-/* A private key, loaded: INRO_E_LOGIN when nobody is. */
-MUST_CHECK enum inro_err object_key(struct object *o, backend_key *ret);
+/* A private key, loaded: INRO_E_LOGIN when nobody is.  Borrowed from the object. */
+MUST_CHECK enum inro_err object_key(struct object *o, struct loaded_key **ret);
 /* A public key.  Borrowed from the object. */
 MUST_CHECK enum inro_err object_public(struct object *o, struct pkey **ret);
 /* Sets the attributes that follow from CKA_PUBLIC_KEY_INFO. */

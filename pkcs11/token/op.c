@@ -22,7 +22,7 @@ void op_end(struct op *op)
 {
 	EVP_MD_CTX *md = op->md;
 
-	object_unref(op->key);
+	loaded_key_unref(op->key);
 	pkey_unref(op->pub);
 	*op = (struct op) { .md = md };
 }
@@ -114,17 +114,17 @@ static enum inro_err signature_size(const struct object *key, size_t *ret)
 
 static enum inro_err take_key(struct op *op, enum op_slot slot, struct object *key)
 {
+	struct loaded_key *loaded = NULL;
 	struct pkey *pub = NULL;
 	enum inro_err e = check_key(key, slot, op->mech);
 
 	if (!e)
 		e = signature_size(key, &op->out_n);
 	if (!e)
-		e = slot == OP_SIGN ? object_key(key, &op->loaded) : object_public(key, &pub);
+		e = slot == OP_SIGN ? object_key(key, &loaded) : object_public(key, &pub);
 	if (e)
 		return e;
-	op->key_epoch = key->key_epoch;
-	op->key = object_ref(key);
+	op->key = loaded ? loaded_key_ref(loaded) : NULL;
 	op->pub = pub ? pkey_ref(pub) : NULL;
 	return INRO_OK;
 }
@@ -155,8 +155,10 @@ enum inro_err op_begin(struct session *s, const struct op_init *what)
 {
 	struct op *op = &s->ops[what->slot];
 
-	if (!what->mech)
-		return err_set(INRO_E_ARG, "no mechanism is given");
+	if (!what->mech) {
+		op_end(op);
+		return INRO_OK;
+	}
 	if (op->mech)
 		return err_set(INRO_E_OP_ACTIVE, "%s has begun already in this session",
 			       slots[what->slot].name);
@@ -196,10 +198,10 @@ static enum inro_err use_key(struct op *op, const struct use_spec *spec, struct 
 	enum inro_err e;
 
 	token_enter_gate(t);
-	if (op->key_epoch != atomic_load(&t->login_epoch))
+	if (!loaded_key_is_live(op->key))
 		e = err_set(INRO_E_LOGIN, "the user has logged out since the operation began");
 	else
-		e = t->ops->use(t->backend, op->loaded, USE_SIGN, spec, in, out, cap, ret_n);
+		e = t->ops->use(t->backend, op->key->key, USE_SIGN, spec, in, out, cap, ret_n);
 	token_leave_gate(t);
 	return e;
 }

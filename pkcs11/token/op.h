@@ -3,8 +3,9 @@
  *
  * 1. init checks mechanism, key and permission once; what is prepared is kept for the steps.
  * 2. An operation is either done in one step or in parts, never both.
- * 3. An error ends it, except that a length was asked for or the buffer was too small.
- * 4. The core hashes; the backend gets the raw form (pkey_raw_form), so that one step and parts are
+ * 3. What is permitted was decided when it began; a logout ends what needs the private key.
+ * 4. An error ends it, except that a length was asked for or the buffer was too small.
+ * 5. The core hashes; the backend gets the raw form (pkey_raw_form), so that one step and parts are
  *    the same.
  * Functions want the session's lock held and no other.  PKCS#11 3.0 5.10 to 5.15.
  */
@@ -24,12 +25,10 @@ struct op {
 	const struct mech *mech; /* NULL: none is active */
 	bool parts;		 /* begun in parts */
 	struct use_spec spec;
-	struct object *key; /* a reference, for keys */
-	backend_key loaded; /* sign */
-	uint64_t key_epoch; /* of the login that it was loaded in */
-	struct pkey *pub;   /* verify: a reference */
-	size_t out_n;	    /* the size of what comes out */
-	EVP_MD_CTX *md;	    /* kept for the session's life */
+	struct loaded_key *key; /* sign: a reference */
+	struct pkey *pub;	/* verify: a reference */
+	size_t out_n;		/* the size of what comes out */
+	EVP_MD_CTX *md;		/* kept for the session's life */
 };
 
 struct op_init {
@@ -38,6 +37,7 @@ struct op_init {
 	CK_OBJECT_HANDLE key;
 };
 
+/* Without a mechanism: ends what is active. */
 MUST_CHECK enum inro_err op_begin(struct session *s, const struct op_init *what);
 /* The whole input.  *len: room and then size; out NULL asks for the size. */
 MUST_CHECK enum inro_err op_once(struct session *s, enum op_slot slot, struct bytes in,

@@ -41,15 +41,17 @@ static enum inro_err give_secret(struct object *o, CK_ATTRIBUTE *a)
 	struct token *t = o->token;
 	struct key_parts parts = { 0 };
 	struct bytes value = BYTES_NONE;
-	backend_key key;
+	struct loaded_key *key;
 	enum inro_err e = object_key(o, &key);
 
 	if (!e)
-		e = t->ops->reveal(t->backend, key, &pkcs8);
+		e = t->ops->reveal(t->backend, key->key, &pkcs8);
 	if (!e)
 		e = keyder_read_pkcs8(secret_bytes(&pkcs8), &parts);
-	if (e)
+	if (e) {
+		a->ulValueLen = CK_UNAVAILABLE_INFORMATION;
 		return e;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
 		if (secrets[i].type == a->type && secrets[i].kind == o->kind->key)
 			memcpy(&value, (const uint8_t *)&parts + secrets[i].at, sizeof value);

@@ -6,6 +6,10 @@
 #include "pkcs11/token/keyder.h"
 #include "pkcs11/token/libctx.h"
 
+/* Columns, what is derived and what is secret are kept elsewhere: a list with one of them, or with
+ * an attribute twice, was not written here. */
+#define NEVER_IN_A_LIST (RULE_COLUMN | RULE_PART | RULE_SECRET)
+
 static bool is_ulongs(const struct attr_rule *rule)
 {
 	return rule->kind == ATTR_ULONG || rule->kind == ATTR_ULONGS;
@@ -41,7 +45,8 @@ void record_write(const struct object_kind *kind, const struct attrs *attrs, uns
 	}
 }
 
-static enum inro_err read_ulongs(CK_ATTRIBUTE_TYPE type, struct bytes field, struct attrs *ret)
+static enum inro_err read_ulongs(const struct attr_rule *rule, struct bytes field,
+				 struct attrs *ret)
 {
 	SCOPED(buf) native = { 0 };
 	enum inro_err e = INRO_OK;
@@ -58,7 +63,9 @@ static enum inro_err read_ulongs(CK_ATTRIBUTE_TYPE type, struct bytes field, str
 	}
 	if (!e)
 		e = buf_err(&native);
-	return e ? e : attrs_set(ret, type, buf_bytes(&native));
+	if (!e && rule_check_value(rule, buf_bytes(&native)))
+		e = INRO_E_SYNTAX;
+	return e ? e : attrs_set(ret, rule->type, buf_bytes(&native));
 }
 
 static enum inro_err read_one(const struct object_kind *kind, struct bytes *in, struct attrs *ret)
@@ -73,10 +80,12 @@ static enum inro_err read_one(const struct object_kind *kind, struct bytes *in, 
 		return e;
 	const struct attr_rule *rule = rule_find(kind, (CK_ATTRIBUTE_TYPE)type);
 
-	if (!rule)
+	if (!rule || (rule->flags & NEVER_IN_A_LIST) || attrs_has(ret, rule->type))
 		return INRO_E_SYNTAX;
 	if (is_ulongs(rule))
-		return read_ulongs(rule->type, field, ret);
+		return read_ulongs(rule, field, ret);
+	if (rule_check_value(rule, field))
+		return INRO_E_SYNTAX;
 	return attrs_set(ret, rule->type, field);
 }
 

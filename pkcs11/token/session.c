@@ -36,6 +36,13 @@ enum inro_err session_may_write(const struct session *s, bool token_object, bool
 	return INRO_OK;
 }
 
+enum inro_err session_may_keep(const struct session *s, const struct object *o)
+{
+	return session_may_write(s, attrs_bool(&o->attrs, CKA_TOKEN, false),
+				 attrs_bool(&o->attrs, CKA_PRIVATE, false) ||
+					 o->class == CKO_PRIVATE_KEY);
+}
+
 static void session_free(struct session *s)
 {
 	pthread_mutex_destroy(&s->lock);
@@ -46,6 +53,11 @@ static enum inro_err count_in(struct token *t, bool rw)
 {
 	enum inro_err e = token_open(t);
 
+	if (e == INRO_E_NO_TOKEN)
+		return err_set(INRO_E_TOKEN_UNKNOWN, "the token in slot %lu is not initialised",
+			       t->slot);
+	if (!e)
+		e = token_look(t, false);
 	if (!e && !rw && t->login == CKU_SO)
 		e = err_set(INRO_E_SO_LOGGED_IN, "no read-only session while the security officer "
 						 "is logged in");
@@ -183,33 +195,40 @@ enum inro_err session_close(struct sessions *all, CK_SESSION_HANDLE handle)
 	return INRO_OK;
 }
 
-/* The next open session, of this token if one is given; 0 when there is none. */
-static CK_SESSION_HANDLE any_session(struct sessions *all, const struct token *t)
+/* Their handles when they are this token's, or any's without one; the others are 0. */
+static enum inro_err open_handles(struct sessions *all, const struct token *t, uint64_t **ret,
+				  size_t *ret_n)
 {
-	CK_SESSION_HANDLE handle = 0;
-	size_t at = 0;
-	struct session *s;
+	enum inro_err e;
 
 	pthread_mutex_lock(&all->lock);
-	while (handle == 0 && (s = map_next(&all->by_handle, &at)) != NULL) {
-		if (!t || s->token == t)
-			handle = s->handle;
+	e = map_keys(&all->by_handle, ret, ret_n);
+	for (size_t i = 0; !e && t && i < *ret_n; i++) {
+		const struct session *s = map_get(&all->by_handle, (*ret)[i]);
+
+		if (s->token != t)
+			(*ret)[i] = 0;
 	}
 	pthread_mutex_unlock(&all->lock);
-	return handle;
+	return e;
 }
 
 enum inro_err session_close_all(struct sessions *all, const struct token *t)
 {
-	CK_SESSION_HANDLE handle;
+	uint64_t *handles;
+	size_t n;
+	enum inro_err e = open_handles(all, t, &handles, &n);
 
-	while ((handle = any_session(all, t)) != 0) {
-		enum inro_err e = session_close(all, handle);
-
-		if (e && e != INRO_E_SESSION_HANDLE)
-			return e;
+	if (e)
+		return e;
+	for (size_t i = 0; i < n && !e; i++) {
+		if (handles[i] != 0)
+			e = session_close(all, handles[i]);
+		if (e == INRO_E_SESSION_HANDLE) /* another thread was faster */
+			e = INRO_OK;
 	}
-	return INRO_OK;
+	free(handles);
+	return e;
 }
 
 void sessions_clear(struct sessions *all)

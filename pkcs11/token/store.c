@@ -8,6 +8,7 @@
 
 struct store {
 	struct db *db;
+	int64_t generation; /* of the token row that was read last */
 };
 
 static const char *const migrations[] = {
@@ -85,7 +86,51 @@ static enum inro_err put_token(struct db *db, const struct token_row *t)
 	return db_run(s);
 }
 
-/* Runs one change as a transaction. */
+/* Steps a statement that must give one row. */
+static enum inro_err one_row(struct db_stmt *s, enum inro_err if_none, const char *what)
+{
+	bool row;
+	enum inro_err e = db_step(s, &row);
+
+	if (e)
+		return e;
+	return row ? INRO_OK : err_set(if_none, "%s", what);
+}
+
+#define REMOVED "the token was removed by another program"
+
+static enum inro_err same_token(struct store *s)
+{
+	struct db_stmt *q;
+	int64_t now = 0;
+	enum inro_err e = db_stmt(s->db, "SELECT generation FROM token", &q);
+
+	if (e)
+		return e;
+	e = one_row(q, INRO_E_NO_TOKEN, REMOVED);
+	if (!e)
+		now = db_int(q, 0);
+	db_reset(q);
+	if (!e && now != s->generation)
+		e = err_set(INRO_E_LOGIN, "the token was initialised anew by another program; log "
+					  "in again");
+	return e;
+}
+
+/* Begins a change of the token as it was read last. */
+static enum inro_err begin(struct store *s)
+{
+	enum inro_err e = db_begin(s->db);
+
+	if (e)
+		return e;
+	e = same_token(s);
+	if (e)
+		db_rollback(s->db);
+	return e;
+}
+
+/* Ends a change: all of it or nothing. */
 static enum inro_err finish(struct db *db, enum inro_err e)
 {
 	if (!e)
@@ -165,17 +210,6 @@ static enum inro_err read_token(struct db_stmt *s, struct token_row *t)
 	return buf_err(&t->auth_user);
 }
 
-/* Steps a statement that must give one row, and reads it. */
-static enum inro_err one_row(struct db_stmt *s, enum inro_err if_none, const char *what)
-{
-	bool row;
-	enum inro_err e = db_step(s, &row);
-
-	if (e)
-		return e;
-	return row ? INRO_OK : err_set(if_none, "%s", what);
-}
-
 enum inro_err store_token(struct store *s, struct token_row *ret)
 {
 	SCOPED(token_row) t = { 0 };
@@ -187,12 +221,13 @@ enum inro_err store_token(struct store *s, struct token_row *ret)
 
 	if (e)
 		return e;
-	e = one_row(q, INRO_E_DAMAGED, "the token's own record is missing");
+	e = one_row(q, INRO_E_NO_TOKEN, REMOVED);
 	if (!e)
 		e = read_token(q, &t);
 	db_reset(q);
 	if (e)
 		return e;
+	s->generation = t.generation;
 	*ret = t;
 	t = (struct token_row) { 0 };
 	return INRO_OK;
@@ -200,13 +235,25 @@ enum inro_err store_token(struct store *s, struct token_row *ret)
 
 enum inro_err store_token_reset(struct store *s, const struct token_row *token)
 {
-	enum inro_err e = db_begin(s->db);
+	enum inro_err e = begin(s);
 
 	if (e)
 		return e;
 	e = db_exec(s->db, "DELETE FROM object");
 	if (!e)
 		e = put_token(s->db, token);
+	return finish(s->db, e);
+}
+
+enum inro_err store_empty(struct store *s)
+{
+	enum inro_err e = begin(s);
+
+	if (e)
+		return e;
+	e = db_exec(s->db, "DELETE FROM object");
+	if (!e)
+		e = db_exec(s->db, "DELETE FROM token");
 	return finish(s->db, e);
 }
 
@@ -227,7 +274,7 @@ static enum inro_err run_user_sql(struct store *s, const char *sql, struct bytes
 
 enum inro_err store_set_auth(struct store *s, CK_USER_TYPE user, struct bytes auth)
 {
-	enum inro_err e = db_begin(s->db);
+	enum inro_err e = begin(s);
 
 	if (e)
 		return e;
@@ -236,7 +283,7 @@ enum inro_err store_set_auth(struct store *s, CK_USER_TYPE user, struct bytes au
 
 enum inro_err store_reset_tries(struct store *s, CK_USER_TYPE user)
 {
-	enum inro_err e = db_begin(s->db);
+	enum inro_err e = begin(s);
 
 	if (e)
 		return e;
@@ -250,7 +297,7 @@ static enum inro_err read_auth(struct store *s, CK_USER_TYPE user, struct buf *a
 
 	if (e)
 		return e;
-	e = one_row(q, INRO_E_DAMAGED, "the token's own record is missing");
+	e = one_row(q, INRO_E_NO_TOKEN, REMOVED);
 	if (!e) {
 		buf_add(auth, db_bytes(q, 0));
 		*left = db_int(q, 1);
@@ -286,7 +333,7 @@ enum inro_err store_take_try(struct store *s, CK_USER_TYPE user, struct buf *ret
 {
 	SCOPED(buf) auth = { 0 };
 	int64_t left = 0;
-	enum inro_err e = db_begin(s->db);
+	enum inro_err e = begin(s);
 
 	if (e)
 		return e;
@@ -335,7 +382,7 @@ static enum inro_err insert_one(struct store *s, struct record *r)
 
 enum inro_err store_insert(struct store *s, struct record *const *records, size_t n)
 {
-	enum inro_err e = db_begin(s->db);
+	enum inro_err e = begin(s);
 
 	if (e)
 		return e;
@@ -358,7 +405,7 @@ static enum inro_err run_on_one(struct store *s, struct db_stmt *q)
 enum inro_err store_update(struct store *s, const struct record *r)
 {
 	struct db_stmt *q;
-	enum inro_err e = db_begin(s->db);
+	enum inro_err e = begin(s);
 
 	if (e)
 		return e;
@@ -378,7 +425,7 @@ enum inro_err store_update(struct store *s, const struct record *r)
 enum inro_err store_delete(struct store *s, int64_t row)
 {
 	struct db_stmt *q;
-	enum inro_err e = db_begin(s->db);
+	enum inro_err e = begin(s);
 
 	if (e)
 		return e;
@@ -570,6 +617,14 @@ enum inro_err store_count(struct store *s, struct store_counts *ret)
 enum inro_err store_copy_to(struct store *s, const char *path)
 {
 	return db_copy_to(s->db, path);
+}
+
+enum inro_err store_copy(const char *from, const char *path)
+{
+	AUTO(db_close_ptr) struct db *db = NULL;
+	enum inro_err e = db_open(from, DB_READ_ONLY, &schema, &db);
+
+	return e ? e : db_copy_to(db, path);
 }
 
 enum inro_err store_check(struct store *s)

@@ -6,6 +6,8 @@
  *    object has is in `attrs`, what is secret in `sealed`, opaque here.
  * 3. Rows and uids are never used again.  An object's version rises with every change.
  * 4. No read stays open when a call returns.  One thread at a time, as struct db.
+ * 5. A change is made only to the token that store_token() showed last: when another process has
+ *    initialised it anew since, INRO_E_LOGIN; when it was removed, INRO_E_NO_TOKEN.
  * docs/store-format.md has the tables.
  */
 #ifndef INRO_PKCS11_TOKEN_STORE_H
@@ -74,9 +76,12 @@ void store_close(struct store *s);
 /* Rises when another process has written. */
 MUST_CHECK enum inro_err store_change_count(struct store *s, int64_t *ret);
 
+/* INRO_E_NO_TOKEN when another process has removed the token. */
 MUST_CHECK enum inro_err store_token(struct store *s, struct token_row *ret);
 /* Removes every object and puts this token row in the old one's place; its generation rises. */
 MUST_CHECK enum inro_err store_token_reset(struct store *s, const struct token_row *token);
+/* Removes every object and the token row: who still has the file open finds no token in it. */
+MUST_CHECK enum inro_err store_empty(struct store *s);
 /* A new auth record and all tries for this user. */
 MUST_CHECK enum inro_err store_set_auth(struct store *s, CK_USER_TYPE user, struct bytes auth);
 /* Takes one try away, durably, and gives the auth record to try with.  INRO_E_PIN_LOCKED when
@@ -101,6 +106,8 @@ MUST_CHECK enum inro_err store_count(struct store *s, struct store_counts *ret);
 
 /* A consistent copy to a new file, while in use. */
 MUST_CHECK enum inro_err store_copy_to(struct store *s, const char *path);
+/* The same of a file that is only read. */
+MUST_CHECK enum inro_err store_copy(const char *from, const char *path);
 /* Reads everything once: INRO_E_DAMAGED with the first finding. */
 MUST_CHECK enum inro_err store_check(struct store *s);
 

@@ -51,12 +51,6 @@ void token_unlock(struct token *t)
 	pthread_mutex_unlock(&t->lock);
 }
 
-void token_unlock_ptr(struct token **t)
-{
-	if (*t)
-		token_unlock(*t);
-}
-
 void token_enter_gate(struct token *t)
 {
 	pthread_rwlock_rdlock(&t->gate);
@@ -174,6 +168,13 @@ enum inro_err token_look(struct token *t, bool at_once)
 	return reread(t);
 }
 
+enum inro_err token_refresh(struct token *t)
+{
+	enum inro_err e = token_look(t, true);
+
+	return e ? e : reread(t);
+}
+
 /* The length of one UTF-8 character, 0 when it is none (RFC 3629). */
 static size_t utf8_length(struct bytes in)
 {
@@ -279,16 +280,19 @@ static enum inro_err may_log_in(const struct token *t, CK_USER_TYPE user)
 
 enum inro_err token_login(struct token *t, CK_USER_TYPE user, struct bytes pin)
 {
-	enum inro_err e = may_log_in(t, user);
+	enum inro_err e = token_look(t, true);
 
+	if (!e)
+		e = may_log_in(t, user);
 	if (e)
 		return e;
 	close_gate(t);
 	e = try_pin(t, t->backend, user, pin);
-	if (!e) {
+	if (e)
+		t->ops->lock(t->backend);
+	else
 		t->login = user;
-		atomic_fetch_add(&t->login_epoch, 1);
-	}
+	atomic_fetch_add(&t->login_epoch, 1);
 	token_leave_gate(t);
 	return e;
 }
@@ -312,8 +316,10 @@ static enum inro_err open_beside(struct token *t, CK_USER_TYPE user, struct byte
 				 struct backend **ret)
 {
 	struct backend *b;
-	enum inro_err e = t->ops->open(buf_bytes(&t->row.config), bytes_of(t->row.serial), &b);
+	enum inro_err e = token_look(t, true);
 
+	if (!e)
+		e = t->ops->open(buf_bytes(&t->row.config), bytes_of(t->row.serial), &b);
 	if (e)
 		return e;
 	e = try_pin(t, b, user, pin);
@@ -340,6 +346,8 @@ enum inro_err token_init_pin(struct token *t, struct bytes pin)
 	SCOPED(buf) auth = { 0 };
 	enum inro_err e = token_check_new_pin(pin);
 
+	if (!e)
+		e = token_look(t, true);
 	if (e)
 		return e;
 	if (t->login != CKU_SO)
@@ -468,20 +476,13 @@ enum inro_err token_reset(struct token *t, const struct token_spec *spec)
 /* Emptied first: another process that has it open sees its objects go. */
 enum inro_err token_destroy(struct token *t, struct bytes so_pin)
 {
-	SCOPED(token_row) row = { 0 };
 	enum inro_err e;
 
 	if (t->sessions > 0)
 		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
 	e = token_prove_pin(t, CKU_SO, so_pin);
 	if (!e)
-		e = store_token(t->store, &row);
-	if (e)
-		return e;
-	row.generation++;
-	buf_clear(&row.auth_so);
-	buf_clear(&row.auth_user);
-	e = store_token_reset(t->store, &row);
+		e = store_empty(t->store);
 	if (e)
 		return e;
 	token_close(t);

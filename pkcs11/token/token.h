@@ -59,7 +59,6 @@ MUST_CHECK enum inro_err token_new(const char *home, CK_SLOT_ID slot, struct tok
 void token_free(struct token *t);
 void token_lock(struct token *t);
 void token_unlock(struct token *t);
-void token_unlock_ptr(struct token **t); /* for AUTO() */
 /* Makes a token: in the slot *slot, or in the next free one when that is 0. */
 MUST_CHECK enum inro_err token_make(const char *home, const struct token_spec *spec,
 				    CK_SLOT_ID *slot);
@@ -72,6 +71,8 @@ void token_close(struct token *t);
 /* Takes in what other processes have changed: at once, or if the last look is a few milliseconds
  * old. */
 MUST_CHECK enum inro_err token_look(struct token *t, bool at_once);
+/* The same at once, and the token's own row as it is in the store: tries left. */
+MUST_CHECK enum inro_err token_refresh(struct token *t);
 
 /* C_InitToken on a token that is there: the SO PIN given, everything in it goes. */
 MUST_CHECK enum inro_err token_reset(struct token *t, const struct token_spec *spec);
