@@ -46,6 +46,7 @@ enum shape {
 	SHOW_SAID,   /* one sentence, `said` with {key} filled in */
 	SHOW_TABLE,  /* the document is an array, a row each */
 	SHOW_RECORD, /* the document is an object, a line each column */
+	SHOW_STEPS,  /* the document's "steps", a row each, and then the sentence */
 	SHOW_PEM,    /* the document's "pem" as it is; with --out, the sentence */
 	SHOW_TEXT,   /* the document's "text" as it is */
 	SHOW__SHAPES
@@ -72,7 +73,7 @@ struct cmd_verb {
 	cmd_run *run;
 	enum shape shape;
 	const struct cmd_column *columns;
-	const char *said;  /* sentence, for SHOW_SAID and whenever --out was given */
+	const char *said; /* sentence, for SHOW_SAID, and in place of others when --out was given */
 	const char *empty; /* sentence in place of a table without rows */
 };
 

@@ -10,16 +10,17 @@
 static json_t *ca_json(const struct ca_view *v)
 {
 	struct bytes der = blob_bytes(&v->rec.cert);
-	return json_pack("{s:o s:s s:o s:o s:o s:o s:o s:o s:b s:o s:I s:o s:I s:o}", "name",
+	return json_pack("{s:o s:s s:o s:o s:o s:o s:o s:o s:b s:o s:o s:o s:I s:o}", "name",
 			 json_of_text(v->rec.name), "state", ca_state_names[v->rec.state], "parent",
 			 json_of_text(v->parent_name), "subject", json_of_text(v->rec.subject),
 			 "profile", json_of_text(v->rec.profile), "not_before",
 			 json_of_time(v->rec.not_before), "not_after",
 			 json_of_time(v->rec.not_after), "key_uri", json_of_text(v->rec.key_uri),
 			 "issues", v->why_not == NULL, "why_not", json_of_text(v->why_not),
-			 "crl_number", (json_int_t)v->rec.crl_number, "crl_at",
-			 json_of_time(v->rec.crl_at), "certificate", (json_int_t)v->credential,
-			 "pem", json_of_pem(PEM_CERT, &der, 1));
+			 "crl_number",
+			 v->rec.crl_number ? json_integer(v->rec.crl_number) : json_null(),
+			 "crl_at", json_of_time(v->rec.crl_at), "certificate",
+			 (json_int_t)v->credential, "pem", json_of_pem(PEM_CERT, &der, 1));
 }
 
 static enum inro_err check_create(const struct call *c)

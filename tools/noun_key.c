@@ -68,16 +68,33 @@ static json_t *type_json(const struct token_entry *k)
 	return type ? json_string(type->name) : json_null();
 }
 
+/* The URI of the whole pair: what is visible without a login is not all that it names. */
+static json_t *uri_json(const struct token *t, const struct token_entry *k)
+{
+	SCOPED(buf) text = { 0 };
+	SCOPED(buf) whole = { 0 };
+	SCOPED(p11_uri) uri = { 0 };
+	token_entry_uri(t, k, &text);
+	AUTO(free_chars) char *s = buf_take_str(&text);
+	if (!s || p11_uri_parse(s, &uri))
+		return NULL;
+	if (k->has_public || k->has_private)
+		uri.type = P11_ANY;
+	p11_uri_print(&uri, &whole);
+	return buf_err(&whole) ? NULL : text_json(buf_bytes(&whole));
+}
+
+/* What only the private object tells is null as long as it is not seen. */
 static json_t *entry_json(const struct token *t, const struct token_entry *k)
 {
-	SCOPED(buf) uri = { 0 };
-	token_entry_uri(t, k, &uri);
-	return json_pack("{s:o s:o s:o s:o s:o s:b s:b s:b s:b s:o}", "label",
-			 text_json(bytes_of(k->label)), "token",
-			 text_json(bytes_of(token_label(t))), "type", type_json(k), "id",
-			 json_of_hex(BYTES(k->id, k->id_n)), "use", uses_json(k), "private",
-			 k->has_private, "certificate", k->has_cert, "extractable", k->extractable,
-			 "made_here", k->local, "uri", text_json(buf_bytes(&uri)));
+	bool seen = k->has_private;
+	return json_pack(
+		"{s:o s:o s:o s:o s:o s:b s:o s:o s:o}", "label", text_json(bytes_of(k->label)),
+		"token", text_json(bytes_of(token_label(t))), "type", type_json(k), "id",
+		json_of_hex(BYTES(k->id, k->id_n)), "use", seen ? uses_json(k) : json_null(),
+		"certificate", k->has_cert, "extractable",
+		seen ? json_boolean(k->extractable) : json_null(), "made_here",
+		seen ? json_boolean(k->local) : json_null(), "uri", uri_json(t, k));
 }
 
 static enum inro_err add_entries(const struct call *c, const struct p11_uri *uri, json_t *list)
@@ -270,7 +287,7 @@ static enum inro_err key_import_run(const struct call *c, json_t **ret)
 	}
 #define KEY_COLUMNS                                                                                \
 	COLUMNS({ "label", "Label" }, { "token", "Token" }, { "type", "Type" }, { "id", "Id" },    \
-		{ "use", "Use" }, { "private", "Private key" }, { "certificate", "Certificate" },  \
+		{ "use", "Use" }, { "certificate", "Certificate" },                                \
 		{ "extractable", "Extractable" }, { "made_here", "Made in the token" },            \
 		{ "uri", "URI" })
 #define OPT_LABEL_MUST                                                                             \

@@ -99,18 +99,23 @@ static void add_row(json_t *row, const struct cmd_column *columns, const size_t 
 	buf_add_u8(out, '\n');
 }
 
-static void show_table(const struct cmd_verb *v, json_t *doc, struct buf *out)
+static void add_rows(json_t *rows, const struct cmd_column *columns, bool heading, struct buf *out)
 {
 	size_t widths[CMD_MAX_COLUMNS] = { 0 };
-	if (!json_array_size(doc)) {
+	for (size_t k = 0; columns[k].key && k < CMD_MAX_COLUMNS; k++)
+		widths[k] = column_width(rows, &columns[k]);
+	if (heading)
+		add_row(NULL, columns, widths, out);
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		add_row(json_array_get(rows, i), columns, widths, out);
+}
+
+static void show_table(const struct cmd_verb *v, json_t *doc, struct buf *out)
+{
+	if (json_array_size(doc))
+		add_rows(doc, v->columns, true, out);
+	else
 		buf_addf(out, "%s\n", v->empty);
-		return;
-	}
-	for (size_t k = 0; v->columns[k].key && k < CMD_MAX_COLUMNS; k++)
-		widths[k] = column_width(doc, &v->columns[k]);
-	add_row(NULL, v->columns, widths, out);
-	for (size_t i = 0; i < json_array_size(doc); i++)
-		add_row(json_array_get(doc, i), v->columns, widths, out);
 }
 
 /* ---- the other shapes ---- */
@@ -140,6 +145,12 @@ static void show_said(const struct cmd_verb *v, json_t *doc, struct buf *out)
 	buf_addf(out, "%s\n", s);
 }
 
+static void show_steps(const struct cmd_verb *v, json_t *doc, struct buf *out)
+{
+	add_rows(json_object_get(doc, "steps"), v->columns, false, out);
+	show_said(v, doc, out);
+}
+
 static void show_raw(json_t *doc, const char *key, struct buf *out)
 {
 	json_t *v = json_object_get(doc, key);
@@ -159,8 +170,8 @@ static void show_text(const struct cmd_verb *v, json_t *doc, struct buf *out)
 }
 
 static void (*const shapes[SHOW__SHAPES])(const struct cmd_verb *, json_t *, struct buf *) = {
-	[SHOW_SAID] = show_said, [SHOW_TABLE] = show_table, [SHOW_RECORD] = show_record,
-	[SHOW_PEM] = show_pem,	 [SHOW_TEXT] = show_text,
+	[SHOW_SAID] = show_said,   [SHOW_TABLE] = show_table, [SHOW_RECORD] = show_record,
+	[SHOW_STEPS] = show_steps, [SHOW_PEM] = show_pem,     [SHOW_TEXT] = show_text,
 };
 
 static void show_json(json_t *doc, struct buf *out)
@@ -176,7 +187,7 @@ enum inro_err show_result(const struct call *c, json_t *doc, struct buf *out)
 {
 	if (c->json)
 		show_json(doc, out);
-	else if (json_object_get(doc, "file") && c->verb->said)
+	else if (json_object_get(doc, "file") && c->verb->said && c->verb->shape != SHOW_STEPS)
 		show_said(c->verb, doc, out);
 	else
 		shapes[c->verb->shape](c->verb, doc, out);

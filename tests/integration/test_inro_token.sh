@@ -37,7 +37,7 @@ must inro key import --token line1 --label brought --in plain.pem --json >key.js
 openssl pkey -in plain.pem -pubout -out plain.pub
 sed -n 's/.*"public_key": "\(.*\)".*/\1/p' key.json | sed 's/\\n/\n/g' | sed '/^$/d' | cmp - plain.pub ||
 	fail "the imported key has another public half: $(cat key.json)"
-[[ $(inro key show 'pkcs11:token=line1;object=brought' --json | value extractable) == false ]] ||
+[[ $(inro key show 'pkcs11:token=line1;object=brought' --login --json | value extractable) == false ]] ||
 	fail "an imported key may leave"
 
 # A request by each kind of key, judged by openssl.

@@ -27,7 +27,7 @@ static void each_row(row_fn *row)
 /* What each shape needs in its row. */
 static void check_shape(const struct cmd_noun *n, const struct cmd_verb *v)
 {
-	bool columns = v->shape == SHOW_TABLE || v->shape == SHOW_RECORD;
+	bool columns = v->shape == SHOW_TABLE || v->shape == SHOW_RECORD || v->shape == SHOW_STEPS;
 	(void)n;
 	assert_non_null(v->run);
 	assert_in_range(v->shape, 0, SHOW__SHAPES - 1);

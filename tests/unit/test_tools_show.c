@@ -128,6 +128,21 @@ static void test_said(void **state)
 		     "token 'a\\u{a}b' is made (soft)\n");
 }
 
+static void test_steps(void **state)
+{
+	(void)state;
+	const struct cmd_verb steps = {
+		.name = "do",
+		.shape = SHOW_STEPS,
+		.columns = COLUMNS({ "step", "STEP" }, { "result", "RESULT" }),
+		.said = "done with {x}",
+	};
+	assert_shown(&steps,
+		     "{\"x\":1,\"file\":\"f\",\"steps\":[{\"step\":\"key\",\"result\":\"a\"},"
+		     "{\"step\":\"request\",\"result\":\"b\"}]}",
+		     "key      a\nrequest  b\ndone with 1\n");
+}
+
 static void test_pem_and_file(void **state)
 {
 	(void)state;
@@ -153,6 +168,7 @@ int main(void)
 		cmocka_unit_test(test_json_text),    cmocka_unit_test(test_table),
 		cmocka_unit_test(test_record),	     cmocka_unit_test(test_said),
 		cmocka_unit_test(test_pem_and_file), cmocka_unit_test(test_json),
+		cmocka_unit_test(test_steps),
 	};
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))
 		return 1;
