@@ -624,6 +624,8 @@ enum inro_err store_copy(const char *from, const char *path)
 	AUTO(db_close_ptr) struct db *db = NULL;
 	enum inro_err e = db_open(from, DB_READ_ONLY, &schema, &db);
 
+	if (!e)
+		e = db_check(db);
 	return e ? e : db_copy_to(db, path);
 }
 

@@ -106,7 +106,7 @@ MUST_CHECK enum inro_err store_count(struct store *s, struct store_counts *ret);
 
 /* A consistent copy to a new file, while in use. */
 MUST_CHECK enum inro_err store_copy_to(struct store *s, const char *path);
-/* The same of a file that is only read. */
+/* The same of a file that is only read, and checked first: INRO_E_DAMAGED. */
 MUST_CHECK enum inro_err store_copy(const char *from, const char *path);
 /* Reads everything once: INRO_E_DAMAGED with the first finding. */
 MUST_CHECK enum inro_err store_check(struct store *s);
