@@ -25,3 +25,8 @@ endfunction()
 foreach(part admin objects pin session sign)
 	inro_module_test(${part})
 endforeach()
+
+# programs of others on the module
+inro_script_test(integration/test_pkcs11_tool.sh LABELS integration)
+inro_script_test(integration/test_p11tool.sh LABELS integration)
+inro_script_test(integration/test_keytool.sh LABELS integration)

@@ -37,6 +37,12 @@ fail() {
 	exit 1
 }
 
+# skip REASON: what this test needs is not here; ctest shows it as skipped.
+skip() {
+	printf 'skipped: %s\n' "$*"
+	exit 77
+}
+
 inro() {
 	"$B/bin/inro" "$@"
 }
