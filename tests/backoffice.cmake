@@ -2,6 +2,7 @@
 inro_library(inro_judge SOURCES lib/judge.c LINKS inro_pki PkgConfig::cmocka)
 inro_test(unit/test_pki_names.c LINKS inro_judge)
 inro_test(unit/test_pki_csr.c LINKS inro_judge)
+inro_test(unit/test_pki_issue.c LINKS inro_judge)
 inro_test(store/test_store_contract.c LINKS inro_store inro_testlib LABELS store)
 inro_test(store/test_store_open.c LINKS inro_store inro_testlib LABELS store)
 inro_library(inro_testoffice SOURCES lib/office.c LINKS inro_testlib inro_core PkgConfig::cmocka)

@@ -1,0 +1,798 @@
+/* Certificates by each profile: what libcrypto sees in them, and what is refused before a
+ * signature. */
+#include <openssl/ec.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backoffice/pki/lint.h"
+#include "backoffice/pki/pem.h"
+#include "backoffice/pki/san.h"
+#include "base/der.h"
+#include "tests/lib/judge.h"
+
+#define OK(x) assert_int_equal(x, INRO_OK)
+#define NOW   INT64_C(1790000000) /* 2026-09-21 */
+#define DAY   INT64_C(86400)
+
+static struct judge_ca root, issuing, rsa_root;
+static EVP_PKEY *ec, *rsa;
+
+static int setup(void **state)
+{
+	(void)state;
+	judge_ca_make("P-384", "/O=Example/CN=Root", NULL, NOW - DAY, &root);
+	judge_ca_make("P-256", "/O=Example/CN=Issuing", &root, NOW - DAY, &issuing);
+	judge_ca_make("rsa:3072", "/O=Example/CN=RSA Root", NULL, NOW - DAY, &rsa_root);
+	ec = judge_key("P-256");
+	rsa = judge_key("rsa:2048");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	judge_ca_clear(&root);
+	judge_ca_clear(&issuing);
+	judge_ca_clear(&rsa_root);
+	EVP_PKEY_free(ec);
+	EVP_PKEY_free(rsa);
+	return 0;
+}
+
+/* An issue with everything it borrows. */
+struct wish {
+	struct profile profile;
+	struct buf spki, subject, sans;
+	struct pubkey pub;
+	uint8_t serial[CERT_SERIAL_OCTETS];
+	struct issue in;
+	EVP_PKEY *signer;
+};
+
+static void wish_clear(struct wish *w)
+{
+	profile_clear(&w->profile);
+	buf_clear(&w->spki);
+	buf_clear(&w->subject);
+	buf_clear(&w->sans);
+}
+
+static void wish_for(struct wish *w, const char *profile, EVP_PKEY *key,
+		     const struct judge_ca *issuer, const char *subject)
+{
+	*w = (struct wish) { 0 };
+	OK(profile_builtin(profile, &w->profile));
+	judge_spki(key, &w->spki);
+	OK(pubkey_read(buf_bytes(&w->spki), &w->pub));
+	OK(cert_serial(w->serial));
+	judge_name(subject, &w->subject);
+	w->signer = issuer ? issuer->key : key;
+	w->in = (struct issue) { .profile = &w->profile,
+				 .issuer = issuer ? &issuer->cert : NULL,
+				 .key = &w->pub,
+				 .subject = buf_bytes(&w->subject),
+				 .serial = BYTES(w->serial, sizeof w->serial),
+				 .now = NOW,
+				 .path_len = EXT_PATH_LEN_NONE };
+}
+
+static void wish_san(struct wish *w, const char *san)
+{
+	OK(san_add(&w->sans, san));
+	w->in.sans = buf_bytes(&w->sans);
+}
+
+static enum inro_err issue(struct wish *w, struct buf *ret)
+{
+	return judge_issue(&w->in, w->signer, ret);
+}
+
+static void assert_refused(struct wish *w, const char *says)
+{
+	SCOPED(buf) der = { 0 };
+
+	assert_int_equal(issue(w, &der), INRO_E_POLICY);
+	assert_int_equal(der.n, 0);
+	if (!strstr(err_detail(INRO_E_POLICY), says))
+		fail_msg("'%s' is not in '%s'", says, err_detail(INRO_E_POLICY));
+}
+
+/* ---- each profile, EC and RSA ---- */
+
+#define SIGN	  KU_DIGITAL_SIGNATURE
+#define SIGN_RSA  (SIGN | KU_KEY_ENCIPHERMENT)
+#define OPCUA	  (SIGN | KU_NON_REPUDIATION)
+#define OPCUA_RSA (OPCUA | KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT)
+#define CA_USE	  (KU_KEY_CERT_SIGN | KU_CRL_SIGN)
+
+static const struct {
+	const char *profile;
+	unsigned usage[2];
+	unsigned extended;
+	int purpose; /* X509_PURPOSE_… that it must fit; 0 none */
+	int64_t seconds;
+} leaves[] = {
+	{ "tls-server", { SIGN, SIGN_RSA }, XKU_SSL_SERVER, X509_PURPOSE_SSL_SERVER, 397 * DAY },
+	{ "tls-client", { SIGN, SIGN_RSA }, XKU_SSL_CLIENT, X509_PURPOSE_SSL_CLIENT, 397 * DAY },
+	{ "mqtt-client", { SIGN, SIGN_RSA }, XKU_SSL_CLIENT, X509_PURPOSE_SSL_CLIENT, 397 * DAY },
+	{ "opcua-application",
+	  { OPCUA, OPCUA_RSA },
+	  XKU_SSL_SERVER | XKU_SSL_CLIENT,
+	  X509_PURPOSE_SSL_SERVER,
+	  730 * DAY },
+	{ "devid", { SIGN, SIGN }, 0, X509_PURPOSE_SSL_CLIENT, 0 },
+	{ "ocsp-signer", { SIGN, SIGN }, XKU_OCSP_SIGN, X509_PURPOSE_OCSP_HELPER, 30 * DAY },
+	{ "code-signing", { SIGN, SIGN }, XKU_CODE_SIGN, 0, 1095 * DAY },
+};
+
+static int64_t unix_time(const ASN1_TIME *t)
+{
+	struct tm tm;
+
+	assert_int_equal(ASN1_TIME_to_tm(t, &tm), 1);
+	return timegm(&tm);
+}
+
+static void assert_leaf(const struct wish *w, size_t row, int use, struct bytes der)
+{
+	X509 *x = judge_x509(der);
+	const ASN1_OCTET_STRING *aki = X509_get0_authority_key_id(x);
+	const ASN1_OCTET_STRING *ski = X509_get0_subject_key_id(x);
+	unsigned char *serial = NULL;
+	BIGNUM *bn = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
+	int64_t end = leaves[row].seconds ? NOW + leaves[row].seconds : CERT_FOREVER;
+	int n = BN_num_bytes(bn);
+
+	assert_int_equal(X509_get_version(x), X509_VERSION_3);
+	assert_int_equal(X509_verify(x, w->signer), 1);
+	assert_int_equal(X509_get_key_usage(x), leaves[row].usage[use]);
+	assert_int_equal(leaves[row].extended ? X509_get_extended_key_usage(x) : 0,
+			 leaves[row].extended);
+	assert_int_equal(X509_check_ca(x), 0);
+	assert_int_equal(ski->length, PUBKEY_ID_OCTETS);
+	assert_true(bytes_equal(BYTES(aki->data, (size_t)aki->length), issuing.cert.ext.ski));
+	assert_int_equal(unix_time(X509_get0_notAfter(x)), end);
+	assert_int_equal(unix_time(X509_get0_notBefore(x)),
+			 NOW - w->profile.backdate_minutes * INT64_C(60));
+	serial = malloc((size_t)n);
+	BN_bn2bin(bn, serial);
+	assert_true(bytes_equal(BYTES(serial, (size_t)n), w->in.serial));
+	if (leaves[row].purpose)
+		assert_int_equal(X509_check_purpose(x, leaves[row].purpose, 0), 1);
+	assert_int_equal(
+		judge_verify(x, buf_bytes(&root.cert.der), buf_bytes(&issuing.cert.der), NULL, NOW),
+		X509_V_OK);
+	free(serial);
+	BN_free(bn);
+	X509_free(x);
+}
+
+static void test_leaves(void **state)
+{
+	EVP_PKEY *big = judge_key("rsa:3072");
+	EVP_PKEY *const keys[] = { ec, big };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(leaves); i++)
+		for (int use = 0; use < 2; use++) {
+			SCOPED(wish) w = { 0 };
+			SCOPED(buf) der = { 0 };
+
+			wish_for(&w, leaves[i].profile, keys[use], &issuing, "");
+			w.in.vars.device_id = "dev-0001";
+			if (!w.profile.subject_default) {
+				buf_reset(&w.subject);
+				judge_name("CN=signer", &w.subject);
+				w.in.subject = buf_bytes(&w.subject);
+			}
+			OK(issue(&w, &der));
+			assert_leaf(&w, i, use, buf_bytes(&der));
+		}
+	EVP_PKEY_free(big);
+}
+
+static void assert_extension(X509 *x, int nid, const char *text)
+{
+	int at = X509_get_ext_by_NID(x, nid, -1);
+	BIO *out = BIO_new(BIO_s_mem());
+	char *got;
+	long n;
+
+	assert_true(at >= 0);
+	assert_int_equal(X509V3_EXT_print(out, X509_get_ext(x, at), 0, 0), 1);
+	n = BIO_get_mem_data(out, &got);
+	if (n != (long)strlen(text) || memcmp(got, text, (size_t)n))
+		fail_msg("'%.*s' is not '%s'", (int)n, got, text);
+	BIO_free(out);
+}
+
+/* OPC 10000-6, 6.2.2: both kinds of names, all usages. */
+static void test_opcua(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(buf) der = { 0 };
+	X509 *x;
+
+	(void)state;
+	wish_for(&w, "opcua-application", rsa, &issuing, "/O=Example/CN=Press");
+	wish_san(&w, "URI:urn:press.example:PLC:1");
+	wish_san(&w, "IP:192.0.2.7");
+	OK(issue(&w, &der));
+	x = judge_x509(buf_bytes(&der));
+	assert_extension(x, NID_subject_alt_name,
+			 "URI:urn:press.example:PLC:1, IP Address:192.0.2.7");
+	assert_extension(x, NID_basic_constraints, "CA:FALSE");
+	X509_free(x);
+	wish_clear(&w);
+	/* for a device, the name that is missing is filled in */
+	buf_reset(&der);
+	wish_for(&w, "opcua-application", rsa, &issuing, "/O=Example/CN=Press");
+	w.in.vars.device_id = "dev-7";
+	wish_san(&w, "URI:urn:press.example:PLC:1");
+	OK(issue(&w, &der));
+	x = judge_x509(buf_bytes(&der));
+	assert_extension(x, NID_subject_alt_name, "URI:urn:press.example:PLC:1, DNS:dev-7");
+	X509_free(x);
+	w.in.vars.device_id = NULL;
+	assert_refused(&w, "DNS or IP");
+}
+
+static void test_cas(void **state)
+{
+	X509 *r = judge_x509(buf_bytes(&root.cert.der)),
+	     *i = judge_x509(buf_bytes(&issuing.cert.der));
+
+	(void)state;
+	assert_int_equal(X509_verify(r, root.key), 1);
+	assert_int_equal(X509_verify(i, root.key), 1);
+	assert_int_equal(X509_check_ca(r), 1);
+	assert_int_equal(X509_check_ca(i), 1);
+	assert_int_equal(X509_get_pathlen(r), -1);
+	assert_int_equal(X509_get_pathlen(i), 0);
+	assert_int_equal(X509_get_key_usage(r), CA_USE);
+	assert_true(X509_get_extension_flags(r) & EXFLAG_SS);
+	assert_int_equal(X509_get_signature_nid(r), NID_ecdsa_with_SHA384);
+	assert_int_equal(X509_get_signature_nid(i), NID_ecdsa_with_SHA384);
+	assert_int_equal(judge_verify(i, buf_bytes(&root.cert.der), BYTES_NONE, NULL, NOW),
+			 X509_V_OK);
+	X509_free(r);
+	X509_free(i);
+}
+
+static void test_rsa_ca(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(buf) der = { 0 };
+	X509 *x;
+
+	(void)state;
+	wish_for(&w, "tls-client", ec, &rsa_root, "CN=x");
+	OK(issue(&w, &der));
+	x = judge_x509(buf_bytes(&der));
+	assert_int_equal(X509_get_signature_nid(x), NID_sha256WithRSAEncryption);
+	assert_int_equal(X509_verify(x, rsa_root.key), 1);
+	assert_int_equal(judge_verify(x, buf_bytes(&rsa_root.cert.der), BYTES_NONE, NULL, NOW),
+			 X509_V_OK);
+	X509_free(x);
+}
+
+static void test_addresses(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(buf) der = { 0 };
+	X509 *x;
+
+	(void)state;
+	wish_for(&w, "tls-client", ec, &issuing, "CN=x");
+	w.in.vars.ca_name = "issuing";
+	w.in.crl_url = "http://pki.example/crl/${ca.name}.crl";
+	w.in.ocsp_url = "http://pki.example/ocsp/${ca.name}";
+	w.in.issuer_url = "http://pki.example/${ca.name}.cer";
+	OK(issue(&w, &der));
+	x = judge_x509(buf_bytes(&der));
+	assert_extension(x, NID_crl_distribution_points,
+			 "Full Name:\n  URI:http://pki.example/crl/issuing.crl");
+	assert_extension(x, NID_info_access,
+			 "OCSP - URI:http://pki.example/ocsp/issuing\n"
+			 "CA Issuers - URI:http://pki.example/issuing.cer");
+	X509_free(x);
+	w.in.crl_url = "not a uri";
+	buf_reset(&der);
+	assert_int_equal(issue(&w, &der), INRO_E_SYNTAX);
+}
+
+static void test_empty_subject(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(buf) der = { 0 };
+	X509 *x;
+
+	(void)state;
+	wish_for(&w, "tls-server", ec, &issuing, "");
+	free(w.profile.subject_default);
+	w.profile.subject_default = NULL;
+	wish_san(&w, "DNS:a.example");
+	assert_refused(&w, "CN");
+	w.profile.subject_required = 0;
+	OK(issue(&w, &der));
+	x = judge_x509(buf_bytes(&der));
+	assert_int_equal(X509_NAME_entry_count(X509_get_subject_name(x)), 0);
+	assert_int_equal(X509_EXTENSION_get_critical(
+				 X509_get_ext(x, X509_get_ext_by_NID(x, NID_subject_alt_name, -1))),
+			 1);
+	assert_int_equal(
+		judge_verify(x, buf_bytes(&root.cert.der), buf_bytes(&issuing.cert.der), NULL, NOW),
+		X509_V_OK);
+	X509_free(x);
+	w.in.sans = BYTES_NONE;
+	w.profile.san_required.n = 0;
+	assert_refused(&w, "the subject is empty");
+}
+
+/* ---- what the profile forbids ---- */
+
+static void test_key_rules(void **state)
+{
+	EVP_PKEY *small = judge_key("rsa:1024"), *p521 = judge_key("P-521");
+	SCOPED(wish) w = { 0 };
+
+	(void)state;
+	wish_for(&w, "tls-client", small, &issuing, "CN=x");
+	assert_refused(&w, "RSA keys of 2048 to 4096 bits, not 1024");
+	wish_clear(&w);
+	wish_for(&w, "code-signing", rsa, &issuing, "CN=x");
+	assert_refused(&w, "3072");
+	wish_clear(&w);
+	wish_for(&w, "mqtt-client", p521, &issuing, "CN=x");
+	assert_refused(&w, "ec-p521");
+	EVP_PKEY_free(small);
+	EVP_PKEY_free(p521);
+}
+
+static void test_subject_rules(void **state)
+{
+	static const struct {
+		const char *profile, *subject, *device, *says;
+	} rows[] = {
+		{ "tls-client", "/O=Example", NULL, "wants a subject with CN" },
+		{ "tls-client", "/CN=x/title=Boss", NULL, "allows no title" },
+		{ "tls-client", "/CN=dev-2", "dev-1", "'dev-1' as CN" },
+		{ "tls-client", "/O=Example", "dev-1", "wants a subject with CN" },
+		{ "devid", "/CN=dev-1", "dev-1", "serialNumber" },
+		{ "mqtt-client", "/C=JP/CN=x", NULL, "allows no C " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		SCOPED(wish) w = { 0 };
+
+		wish_for(&w, rows[i].profile, ec, &issuing, rows[i].subject);
+		w.in.vars.device_id = rows[i].device;
+		assert_refused(&w, rows[i].says);
+	}
+}
+
+/* The default has a variable, and there is no device. */
+static void test_no_subject(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(buf) der = { 0 };
+
+	(void)state;
+	wish_for(&w, "tls-client", ec, &issuing, "");
+	assert_int_equal(issue(&w, &der), INRO_E_NOT_FOUND);
+	assert_non_null(strstr(err_detail(INRO_E_NOT_FOUND), "${device.id}"));
+}
+
+static void test_fixed_subject(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(buf) der = { 0 };
+	SCOPED(buf) text = { 0 };
+	SCOPED(cert) c = { 0 };
+
+	(void)state;
+	wish_for(&w, "tls-client", ec, &issuing, "CN=whatever");
+	w.profile.subject_source = 1;
+	w.in.vars.device_id = "dev-1";
+	OK(issue(&w, &der));
+	OK(cert_read(buf_bytes(&der), &c));
+	OK(dn_text(c.subject, &text));
+	assert_true(bytes_is(buf_bytes(&text), "CN=dev-1"));
+}
+
+static void test_name_rules(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(buf) der = { 0 };
+
+	(void)state;
+	wish_for(&w, "mqtt-client", ec, &issuing, "CN=x");
+	wish_san(&w, "IP:192.0.2.1");
+	assert_refused(&w, "no alternative name of kind IP");
+	wish_clear(&w);
+	wish_for(&w, "tls-client", ec, &issuing, "CN=x");
+	wish_san(&w, "DNS:*.example.com");
+	assert_refused(&w, "wildcard");
+	wish_clear(&w);
+	wish_for(&w, "tls-server", ec, &issuing, "CN=x");
+	assert_refused(&w, "DNS or IP");
+	wish_san(&w, "DNS:*.example.com");
+	OK(issue(&w, &der));
+}
+
+/* ---- time ---- */
+
+static void test_beyond_the_ca(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(buf) der = { 0 };
+	SCOPED(cert) c = { 0 };
+
+	(void)state;
+	wish_for(&w, "tls-client", ec, &issuing, "CN=x");
+	w.in.now = issuing.cert.not_after - 10 * DAY;
+	OK(issue(&w, &der));
+	OK(cert_read(buf_bytes(&der), &c));
+	assert_int_equal(c.not_after, issuing.cert.not_after);
+	w.profile.beyond_ca = PROFILE_BEYOND_REFUSE;
+	assert_refused(&w, "longer than the CA");
+	w.in.not_after = issuing.cert.not_after - DAY;
+	buf_reset(&der);
+	cert_clear(&c);
+	OK(issue(&w, &der));
+	OK(cert_read(buf_bytes(&der), &c));
+	assert_int_equal(c.not_after, issuing.cert.not_after - DAY);
+	w.in.now = issuing.cert.not_after + 1;
+	w.in.not_after = 0;
+	assert_refused(&w, "the CA's certificate expired");
+	w.in.now = issuing.cert.not_before - 1;
+	assert_refused(&w, "not valid before");
+	w.in.now = NOW;
+	w.in.not_after = NOW;
+	assert_refused(&w, "expired already");
+}
+
+static void test_begin_not_before_the_ca(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(buf) der = { 0 };
+	SCOPED(cert) c = { 0 };
+
+	(void)state;
+	wish_for(&w, "tls-client", ec, &issuing, "CN=x");
+	w.in.now = issuing.cert.not_before + 1;
+	OK(issue(&w, &der));
+	OK(cert_read(buf_bytes(&der), &c));
+	assert_int_equal(c.not_before, issuing.cert.not_before);
+}
+
+/* ---- CAs below CAs ---- */
+
+static void test_path_length(void **state)
+{
+	struct judge_ca below = { 0 };
+	SCOPED(wish) w = { 0 };
+	SCOPED(buf) der = { 0 };
+	SCOPED(cert) c = { 0 };
+
+	(void)state;
+	wish_for(&w, "sub-ca", ec, &issuing, "CN=below");
+	assert_refused(&w, "path length");
+	wish_clear(&w);
+	/* root with room for one: the profile's 0 fits under it, its own larger wish is cut */
+	judge_ca_make("P-256", "CN=Two", &root, NOW - DAY, &below);
+	below.cert.ext.path_len = 2;
+	wish_for(&w, "sub-ca", ec, &below, "CN=below");
+	w.profile.path_len = 7;
+	OK(issue(&w, &der));
+	OK(cert_read(buf_bytes(&der), &c));
+	assert_int_equal(c.ext.path_len, 1);
+	cert_clear(&c);
+	buf_reset(&der);
+	w.profile.path_len = EXT_PATH_LEN_NONE;
+	w.in.path_len = 0;
+	OK(issue(&w, &der));
+	OK(cert_read(buf_bytes(&der), &c));
+	assert_int_equal(c.ext.path_len, 0);
+	judge_ca_clear(&below);
+}
+
+static void test_issuer_that_is_none(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(wish) self = { 0 };
+	SCOPED(buf) der = { 0 };
+	struct judge_ca leaf = { 0 };
+
+	(void)state;
+	wish_for(&w, "tls-client", ec, &issuing, "CN=x");
+	OK(issue(&w, &der));
+	leaf.key = ec;
+	OK(cert_read(buf_bytes(&der), &leaf.cert));
+	wish_clear(&w);
+	wish_for(&w, "tls-client", rsa, &leaf, "CN=y");
+	assert_refused(&w, "not a CA");
+	wish_for(&self, "tls-client", ec, NULL, "CN=x");
+	assert_refused(&self, "self-signed");
+	cert_clear(&leaf.cert);
+}
+
+/* ---- lint: every rule can be broken ---- */
+
+static void break_serial(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->serial.n = 7;
+}
+
+static void break_order(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->not_after = c->not_before;
+}
+
+static void break_begin(struct cert *c, struct cert *issuer)
+{
+	issuer->not_before = c->not_before + 1;
+}
+
+static void break_issuer(struct cert *c, struct cert *issuer)
+{
+	(void)c;
+	issuer->subject = root.cert.subject;
+}
+
+static void break_issuer_ca(struct cert *c, struct cert *issuer)
+{
+	(void)c;
+	issuer->ext.ca = false;
+}
+
+static const uint8_t no_name[] = { 0x30, 0 };
+
+static void break_subject(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->subject = BYTES(no_name, 2);
+}
+
+static void break_ca_subject(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->subject = BYTES(no_name, 2);
+	c->ext.sans = bytes_of("\x82\x01x");
+	c->ext.sans_critical = true;
+	c->ext.ca = true;
+}
+
+static void break_ca_usage(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->ext.key_usage |= USAGE_KEY_CERT_SIGN;
+}
+
+static void break_ca_critical(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->ext.ca = true;
+	c->ext.key_usage = USAGE_KEY_CERT_SIGN;
+	c->ext.key_usage_critical = false;
+}
+
+static void break_path(struct cert *c, struct cert *issuer)
+{
+	c->ext.ca = true;
+	c->ext.key_usage = USAGE_KEY_CERT_SIGN;
+	issuer->ext.path_len = 0;
+}
+
+static void break_usage(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->ext.key_usage |= USAGE_KEY_ENCIPHERMENT;
+}
+
+static void break_algorithm(struct cert *c, struct cert *issuer)
+{
+	(void)c;
+	issuer->key.type = PKI_RSA;
+}
+
+static void break_names(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->ext.sans = bytes_of("\x82\x01_");
+}
+
+static void break_ski(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->ext.ski = BYTES_NONE;
+}
+
+static void break_aki(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->ext.aki = BYTES_NONE;
+}
+
+static void break_critical(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->ext.unknown_critical = true;
+}
+
+static const struct {
+	const char *rule;
+	void (*spoil)(struct cert *c, struct cert *issuer);
+} breaks[] = {
+	{ "serial", break_serial },
+	{ "validity-order", break_order },
+	{ "validity-begin", break_begin },
+	{ "issuer-name", break_issuer },
+	{ "issuer-ca", break_issuer_ca },
+	{ "subject", break_subject },
+	{ "ca-subject", break_ca_subject },
+	{ "ca-key-usage", break_ca_usage },
+	{ "ca-critical", break_ca_critical },
+	{ "path-length", break_path },
+	{ "key-usage-key", break_usage },
+	{ "algorithm", break_algorithm },
+	{ "names", break_names },
+	{ "subject-key-id", break_ski },
+	{ "issuer-key-id", break_aki },
+	{ "critical", break_critical },
+};
+
+static void test_lint(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(buf) der = { 0 };
+	SCOPED(cert) c = { 0 };
+	size_t rules = 0;
+
+	(void)state;
+	wish_for(&w, "tls-client", ec, &issuing, "CN=x");
+	OK(issue(&w, &der));
+	OK(cert_read(buf_bytes(&der), &c));
+	OK(lint(&c, &issuing.cert));
+	OK(lint(&root.cert, NULL));
+	while (lint_rule_at(rules))
+		rules++;
+	assert_int_equal(rules, ARRAY_LEN(breaks));
+	for (size_t i = 0; i < rules; i++) {
+		struct cert spoiled = c, issuer = issuing.cert; /* borrowing copies */
+		char named[40];
+
+		assert_string_equal(lint_rule_at(i)->name, breaks[i].rule);
+		breaks[i].spoil(&spoiled, &issuer);
+		assert_int_equal(lint(&spoiled, &issuer), INRO_E_POLICY);
+		snprintf(named, sizeof named, "(%s,", breaks[i].rule);
+		if (!strstr(err_detail(INRO_E_POLICY), named))
+			fail_msg("%s: %s", breaks[i].rule, err_detail(INRO_E_POLICY));
+	}
+}
+
+/* ---- reading certificates ---- */
+
+static enum inro_err read_copy(struct bytes der, size_t n)
+{
+	SCOPED(cert) c = { 0 };
+	uint8_t *copy = malloc(n ? n : 1);
+	enum inro_err e;
+
+	memcpy(copy, der.p, n);
+	e = cert_read(BYTES(copy, n), &c);
+	if (!e)
+		e = cert_verify(&c, &issuing.cert.key);
+	free(copy);
+	return e;
+}
+
+static void test_reading(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(buf) der = { 0 };
+	SCOPED(buf) pem = { 0 };
+	SCOPED(cert) c = { 0 };
+	SCOPED(cert) again = { 0 };
+	uint8_t digest[PKI_DIGEST_MAX];
+
+	(void)state;
+	wish_for(&w, "opcua-application", ec, &issuing, "CN=x");
+	w.in.vars.device_id = "dev-1";
+	OK(issue(&w, &der));
+	OK(cert_read(buf_bytes(&der), &c));
+	assert_false(c.self_issued);
+	assert_true(root.cert.self_issued);
+	assert_true(bytes_equal(c.serial, w.in.serial));
+	assert_true(bytes_equal(c.issuer, issuing.cert.subject));
+	OK(pki_digest(PKI_SHA256, buf_bytes(&der), digest));
+	assert_memory_equal(digest, c.fingerprint, CERT_FINGERPRINT);
+	assert_int_equal(cert_check_ca(&c), INRO_E_POLICY);
+	OK(cert_check_ca(&root.cert));
+	assert_int_equal(cert_verify(&c, &root.cert.key), INRO_E_SIGNATURE);
+	assert_int_equal(cert_verify(&c, &rsa_root.cert.key), INRO_E_KEY_TYPE);
+	buf_add_str(&pem, "Certificate:\n");
+	pem_add(&pem, PEM_CERT, buf_bytes(&der));
+	pem_add(&pem, PEM_CERT, buf_bytes(&root.cert.der));
+	OK(cert_read(buf_bytes(&pem), &again));
+	assert_true(bytes_equal(buf_bytes(&again.der), buf_bytes(&der)));
+	for (size_t n = 0; n < der.n; n++) {
+		assert_int_not_equal(read_copy(buf_bytes(&der), n), INRO_OK);
+		der.p[n] ^= 0x41;
+		assert_int_not_equal(read_copy(buf_bytes(&der), der.n), INRO_OK);
+		der.p[n] ^= 0x41;
+	}
+	OK(read_copy(buf_bytes(&der), der.n));
+}
+
+/* What libcrypto makes without extensions, by version 1. */
+static void test_foreign_certificates(void **state)
+{
+	X509 *x = X509_new();
+	SCOPED(cert) c = { 0 };
+	unsigned char *der = NULL;
+	int n;
+
+	(void)state;
+	ASN1_INTEGER_set(X509_get_serialNumber(x), 5);
+	X509_time_adj_ex(X509_getm_notBefore(x), 0, 0, &(time_t) { NOW });
+	X509_time_adj_ex(X509_getm_notAfter(x), 40 * 365, 0, &(time_t) { NOW });
+	X509_set_pubkey(x, ec);
+	assert_true(X509_sign(x, ec, EVP_sha256()) > 0);
+	n = i2d_X509(x, &der);
+	OK(cert_read(BYTES(der, (size_t)n), &c));
+	assert_int_equal(c.not_before, NOW);
+	assert_int_equal(c.not_after, NOW + 40 * 365 * DAY);
+	assert_true(bytes_equal(c.serial, bytes_of("\x05")));
+	assert_int_equal(cert_check_ca(&c), INRO_E_POLICY);
+	OPENSSL_free(der);
+	X509_free(x);
+}
+
+static void test_serials(void **state)
+{
+	uint8_t a[CERT_SERIAL_OCTETS], b[CERT_SERIAL_OCTETS];
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		OK(cert_serial(a));
+		OK(cert_serial(b));
+		assert_true(a[0] >= 0x40 && a[0] < 0x80);
+		assert_memory_not_equal(a, b, sizeof a);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_leaves),
+		cmocka_unit_test(test_opcua),
+		cmocka_unit_test(test_cas),
+		cmocka_unit_test(test_rsa_ca),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_empty_subject),
+		cmocka_unit_test(test_key_rules),
+		cmocka_unit_test(test_subject_rules),
+		cmocka_unit_test(test_no_subject),
+		cmocka_unit_test(test_fixed_subject),
+		cmocka_unit_test(test_name_rules),
+		cmocka_unit_test(test_beyond_the_ca),
+		cmocka_unit_test(test_begin_not_before_the_ca),
+		cmocka_unit_test(test_path_length),
+		cmocka_unit_test(test_issuer_that_is_none),
+		cmocka_unit_test(test_lint),
+		cmocka_unit_test(test_reading),
+		cmocka_unit_test(test_foreign_certificates),
+		cmocka_unit_test(test_serials),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
