@@ -608,7 +608,6 @@ static void test_huge_names(void **state)
 {
 	SCOPED(buf) sans = { 0 };
 	SCOPED(buf) ext = { 0 };
-	SCOPED(csr) c = { 0 };
 
 	(void)state;
 	sans.max = (size_t)1 << 20;
