@@ -1,0 +1,121 @@
+/* token_keys - see token_keys.h. */
+#include "tests/lib/token_keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/provider.h>
+#include <openssl/store.h>
+
+#include "tests/lib/scratch.h"
+
+#define TEXT(s) ((struct inro_text) { (s), sizeof(s) - 1 })
+
+static struct ck_module *module;
+static CK_SLOT_ID slot;
+
+static void need(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "token_keys: %s\n", what);
+	exit(1);
+}
+
+static void open_module(void)
+{
+	char path[4096];
+
+	need(setenv("INRO_HOME", scratch_dir(), 1) == 0, "no environment");
+	snprintf(path, sizeof path, "%s/lib/inro-pkcs11.so", getenv("INRO_TEST_BUILD"));
+	need(setenv("INRO_MODULE", path, 1) == 0, "no environment");
+	need(ck_module_open(path, &module) == INRO_OK, path);
+}
+
+static void make_pair(CK_SESSION_HANDLE s, CK_MECHANISM_TYPE type, CK_ATTRIBUTE kind,
+		      const char *label, CK_BYTE id)
+{
+	CK_FUNCTION_LIST *f = ck_module_functions(module);
+	CK_BBOOL yes = CK_TRUE;
+	CK_MECHANISM mech = { .mechanism = type };
+	CK_OBJECT_HANDLE public, private;
+	char name[16];
+	CK_ATTRIBUTE for_public[] = { { CKA_LABEL, name, strlen(label) },
+				      { CKA_ID, &id, 1 },
+				      { CKA_TOKEN, &yes, 1 },
+				      { CKA_VERIFY, &yes, 1 },
+				      kind };
+	CK_ATTRIBUTE for_private[] = { { CKA_LABEL, name, strlen(label) },
+				       { CKA_ID, &id, 1 },
+				       { CKA_TOKEN, &yes, 1 },
+				       { CKA_SIGN, &yes, 1 },
+				       { CKA_PRIVATE, &yes, 1 } };
+
+	snprintf(name, sizeof name, "%s", label);
+	need(f->C_GenerateKeyPair(s, &mech, for_public, 5, for_private, 5, &public, &private) ==
+		     CKR_OK,
+	     "no key pair");
+}
+
+void token_keys_make(void)
+{
+	static CK_BYTE p256[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
+	static CK_ULONG bits = 2048;
+	struct inro_new_token t = { .label = TEXT("line1"),
+				    .so_pin = TEXT("87654321"),
+				    .user_pin = TEXT(TOKEN_KEYS_PIN) };
+	CK_SESSION_HANDLE s;
+
+	open_module();
+	need(ck_module_admin(module)->create(&t, &slot) == CKR_OK, "no token");
+	need(ck_session_open(module, slot, true, &s) == INRO_OK, "no session");
+	need(ck_login(module, s, CKU_USER, bytes_of(TOKEN_KEYS_PIN)) == INRO_OK, "no login");
+	make_pair(s, CKM_EC_KEY_PAIR_GEN, (CK_ATTRIBUTE) { CKA_EC_PARAMS, p256, sizeof p256 }, "ec",
+		  1);
+	make_pair(s, CKM_RSA_PKCS_KEY_PAIR_GEN,
+		  (CK_ATTRIBUTE) { CKA_MODULUS_BITS, &bits, sizeof bits }, "rsa", 2);
+	ck_session_close(module, s); /* the last one: the login ends with it */
+}
+
+OSSL_LIB_CTX *token_keys_libctx(const char *first, const char *second)
+{
+	OSSL_LIB_CTX *libctx = OSSL_LIB_CTX_new();
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/lib", getenv("INRO_TEST_BUILD"));
+	need(libctx && OSSL_PROVIDER_set_default_search_path(libctx, path), "no context");
+	need(OSSL_PROVIDER_load(libctx, first) != NULL, first);
+	need(!second || OSSL_PROVIDER_load(libctx, second) != NULL, "no second provider");
+	return libctx;
+}
+
+EVP_PKEY *token_keys_load(OSSL_LIB_CTX *libctx, const char *uri)
+{
+	OSSL_STORE_CTX *store = OSSL_STORE_open_ex(uri, libctx, NULL, NULL, NULL, NULL, NULL, NULL);
+	OSSL_STORE_INFO *info = NULL;
+	EVP_PKEY *pkey = NULL;
+
+	if (!store)
+		return NULL;
+	OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY);
+	while (!pkey && !OSSL_STORE_eof(store)) {
+		info = OSSL_STORE_load(store);
+		if (info)
+			pkey = OSSL_STORE_INFO_get1_PKEY(info);
+		OSSL_STORE_INFO_free(info);
+	}
+	OSSL_STORE_close(store);
+	return pkey;
+}
+
+CK_ULONG token_keys_tries_left(void)
+{
+	struct inro_token_status *st = calloc(1, sizeof *st);
+	CK_ULONG left;
+
+	need(st && ck_module_admin(module)->status(slot, st) == CKR_OK, "no status");
+	left = st->tries_left_user;
+	free(st);
+	return left;
+}

@@ -1,0 +1,28 @@
+/*
+ * token_keys - a token of our own module with keys in it, and libcrypto contexts that use it.
+ *
+ * INRO_HOME is a scratch folder, the modules are those of INRO_TEST_BUILD.  Everything ends the
+ * program when it fails: it is what the tests stand on.
+ */
+#ifndef INRO_TESTS_LIB_TOKEN_KEYS_H
+#define INRO_TESTS_LIB_TOKEN_KEYS_H
+
+#include <openssl/evp.h>
+
+#include "base/cryptoki/client.h"
+
+#define TOKEN_KEYS_PIN "123456"
+
+/* Token `line1` with the pairs "ec" (P-256, id 01) and "rsa" (2048 bits, id 02). */
+void token_keys_make(void);
+
+/* A context of its own with these providers, loaded in this order; NULL ends the list. */
+OSSL_LIB_CTX *token_keys_libctx(const char *first, const char *second);
+
+/* A private key by URI; NULL when the provider has none.  The store's end is a clean one. */
+EVP_PKEY *token_keys_load(OSSL_LIB_CTX *libctx, const char *uri);
+
+/* Wrong PINs that `line1` still takes. */
+CK_ULONG token_keys_tries_left(void);
+
+#endif

@@ -1,0 +1,292 @@
+/* test_provider_sign - signatures by a token key: settings, streams, copies, threads, forks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <pthread.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include "tests/lib/scratch.h"
+#include "tests/lib/token_keys.h"
+
+#define EC   "pkcs11:token=line1;object=ec?pin-value=" TOKEN_KEYS_PIN
+#define RSA_ "pkcs11:token=line1;object=rsa?pin-value=" TOKEN_KEYS_PIN
+
+static OSSL_LIB_CTX *libctx;
+static EVP_PKEY *ec, *rsa, *ec_public, *rsa_public;
+static const unsigned char data[] = "what is signed, and more than one block of it: "
+				    "0123456789012345678901234567890123456789012345678901234567890";
+
+static EVP_PKEY *stranger(EVP_PKEY *key)
+{
+	unsigned char *der = NULL;
+	int n = i2d_PUBKEY(key, &der);
+	const unsigned char *at = der;
+	EVP_PKEY *public = n > 0 ? d2i_PUBKEY_ex(NULL, &at, n, libctx, NULL) : NULL;
+
+	OPENSSL_free(der);
+	return public;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	libctx = token_keys_libctx("default", "inro");
+	ec = token_keys_load(libctx, EC);
+	rsa = token_keys_load(libctx, RSA_);
+	if (!ec || !rsa)
+		return -1;
+	ec_public = stranger(ec);
+	rsa_public = stranger(rsa);
+	return ec_public && rsa_public ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	EVP_PKEY_free(ec);
+	EVP_PKEY_free(rsa);
+	EVP_PKEY_free(ec_public);
+	EVP_PKEY_free(rsa_public);
+	OSSL_LIB_CTX_free(libctx);
+	return 0;
+}
+
+static bool signs(EVP_PKEY *key, EVP_PKEY *public, const char *digest)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new(), *v = EVP_MD_CTX_new();
+	unsigned char sig[512];
+	size_t n = sizeof sig;
+	bool ok = EVP_DigestSignInit_ex(c, NULL, digest, libctx, NULL, key, NULL) == 1 &&
+		  EVP_DigestSign(c, sig, &n, data, sizeof data) == 1 &&
+		  EVP_DigestVerifyInit_ex(v, NULL, digest, libctx, NULL, public, NULL) == 1 &&
+		  EVP_DigestVerify(v, sig, n, data, sizeof data) == 1;
+
+	EVP_MD_CTX_free(c);
+	EVP_MD_CTX_free(v);
+	return ok;
+}
+
+static void digests(void **state)
+{
+	static const char *const names[] = {
+		NULL, "SHA1", "SHA224", "SHA2-256", "SHA-384", "SHA512"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		assert_true(signs(ec, ec_public, names[i]));
+		assert_true(signs(rsa, rsa_public, names[i]));
+	}
+	assert_false(signs(ec, ec_public, "no-such-digest"));
+	ERR_clear_error();
+}
+
+/* In pieces, with a copy taken on the way: both signatures are good. */
+static void streams_and_copies(void **state)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new(), *copy = EVP_MD_CTX_new(), *v = EVP_MD_CTX_new();
+	unsigned char sig[2][72];
+	size_t n[2] = { 0 };
+
+	(void)state;
+	assert_true(EVP_DigestSignInit_ex(c, NULL, "SHA256", libctx, NULL, ec, NULL));
+	assert_true(EVP_DigestSignUpdate(c, data, 7));
+	assert_true(EVP_MD_CTX_copy_ex(copy, c));
+	for (int i = 0; i < 2; i++) {
+		EVP_MD_CTX *x = i ? copy : c;
+
+		assert_true(EVP_DigestSignUpdate(x, data + 7, sizeof data - 7));
+		assert_true(EVP_DigestSignFinal(x, NULL, &n[i]));
+		assert_int_equal(n[i], 72);
+		assert_true(EVP_DigestSignFinal(x, sig[i], &n[i]));
+		assert_true(
+			EVP_DigestVerifyInit_ex(v, NULL, "SHA256", libctx, NULL, ec_public, NULL));
+		assert_int_equal(EVP_DigestVerify(v, sig[i], n[i], data, sizeof data), 1);
+		assert_true(EVP_MD_CTX_reset(v));
+	}
+	EVP_MD_CTX_free(c);
+	EVP_MD_CTX_free(copy);
+	EVP_MD_CTX_free(v);
+}
+
+struct pss {
+	bool by_name; /* settings as text, else as numbers */
+	const char *salt_name;
+	int salt;
+	int found; /* by a verifier that reads the length from the signature */
+};
+
+static void pss_with(const struct pss *p)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new(), *v = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *k = NULL;
+	unsigned char sig[256];
+	size_t n = sizeof sig;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, (char[]) { "pss" },
+						 0),
+		OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN,
+						 (char *)(uintptr_t)p->salt_name, 0),
+		OSSL_PARAM_construct_end(),
+	};
+
+	/* libssl's way is numbers after the start; text may come with it. */
+	assert_true(EVP_DigestSignInit_ex(c, &k, "SHA256", libctx, NULL, rsa,
+					  p->by_name ? params : NULL));
+	if (!p->by_name) {
+		assert_true(EVP_PKEY_CTX_set_rsa_padding(k, RSA_PKCS1_PSS_PADDING) > 0);
+		assert_true(EVP_PKEY_CTX_set_rsa_pss_saltlen(k, p->salt) > 0);
+	}
+	assert_true(EVP_DigestSign(c, sig, &n, data, sizeof data));
+	assert_true(EVP_DigestVerifyInit_ex(v, &k, "SHA256", libctx, NULL, rsa_public, NULL));
+	assert_true(EVP_PKEY_CTX_set_rsa_padding(k, RSA_PKCS1_PSS_PADDING) > 0);
+	assert_true(EVP_PKEY_CTX_set_rsa_pss_saltlen(k, p->found) > 0);
+	assert_int_equal(EVP_DigestVerify(v, sig, n, data, sizeof data), 1);
+	EVP_MD_CTX_free(c);
+	EVP_MD_CTX_free(v);
+}
+
+static void pss_settings(void **state)
+{
+	static const struct pss rows[] = {
+		{ true, "digest", 0, 32 },
+		{ true, "max", 0, 222 },
+		{ true, "auto", 0, 222 },
+		{ true, "20", 0, 20 },
+		{ false, NULL, RSA_PSS_SALTLEN_DIGEST, 32 },
+		{ false, NULL, RSA_PSS_SALTLEN_MAX, 222 },
+		{ false, NULL, RSA_PSS_SALTLEN_AUTO, 222 },
+		{ false, NULL, 0, 0 },
+		{ false, NULL, 33, 33 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		pss_with(&rows[i]);
+}
+
+static void wrong_lengths(void **state)
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, rsa, NULL);
+	unsigned char sig[256];
+	size_t n = sizeof sig;
+
+	(void)state;
+	assert_true(EVP_PKEY_sign_init(c) > 0);
+	assert_true(EVP_PKEY_CTX_set_signature_md(c, EVP_sha256()) > 0);
+	assert_false(EVP_PKEY_sign(c, sig, &n, data, 31) > 0);
+	n = 255;
+	assert_false(EVP_PKEY_sign(c, sig, &n, data, 32) > 0);
+	n = sizeof sig;
+	assert_true(EVP_PKEY_sign(c, sig, &n, data, 32) > 0);
+	EVP_PKEY_CTX_free(c);
+	ERR_clear_error();
+}
+
+static void *sign_many(void *arg)
+{
+	atomic_int *bad = arg;
+
+	for (int i = 0; i < 100; i++)
+		if (!signs(i % 8 ? ec : rsa, i % 8 ? ec_public : rsa_public, "SHA256"))
+			++*bad;
+	return NULL;
+}
+
+static void threads(void **state)
+{
+	pthread_t t[4];
+	atomic_int bad = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_int_equal(pthread_create(&t[i], NULL, sign_many, &bad), 0);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+	assert_int_equal(bad, 0);
+}
+
+static int child_signs(void *arg)
+{
+	(void)arg;
+	alarm(20); /* a child that hangs is found out */
+	return signs(ec, ec_public, "SHA256") && signs(rsa, rsa_public, "SHA256") ? 0 : 1;
+}
+
+static void forks(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(scratch_child(child_signs, NULL), 0);
+		assert_true(signs(ec, ec_public, "SHA256"));
+	}
+}
+
+static atomic_bool busy;
+
+static void *keep_signing(void *arg)
+{
+	atomic_int *bad = arg;
+
+	while (busy)
+		if (!signs(ec, ec_public, "SHA256"))
+			++*bad;
+	return NULL;
+}
+
+static int child_signs_raw(void *arg)
+{
+	EVP_PKEY_CTX *c = arg;
+	unsigned char sig[72];
+	size_t n = sizeof sig;
+
+	alarm(20);
+	return EVP_PKEY_sign(c, sig, &n, data, 32) > 0 ? 0 : 1;
+}
+
+/* Children of a process whose other threads sign: libcrypto's own locks are out of the child's way
+ * because the operation is set up before. */
+static void forks_of_a_busy_process(void **state)
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, ec, NULL);
+	pthread_t t[2];
+	atomic_int bad = 0;
+
+	(void)state;
+	assert_true(EVP_PKEY_sign_init(c) > 0);
+	busy = true;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_int_equal(pthread_create(&t[i], NULL, keep_signing, &bad), 0);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(scratch_child(child_signs_raw, c), 0);
+	busy = false;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+	assert_int_equal(bad, 0);
+	EVP_PKEY_CTX_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(digests),
+		cmocka_unit_test(streams_and_copies),
+		cmocka_unit_test(pss_settings),
+		cmocka_unit_test(wrong_lengths),
+		cmocka_unit_test(threads),
+		cmocka_unit_test(forks),
+		cmocka_unit_test(forks_of_a_busy_process),
+	};
+
+	token_keys_make();
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,127 @@
+/* test_provider_tables - digests against libcrypto's own answers, references against their format.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include "provider/below.h"
+#include "provider/reference.h"
+
+static const char *const names[] = {
+	"SHA1",		"SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512", "SHA2-512/224",
+	"SHA2-512/256", "SHA3-224", "SHA3-256", "SHA3-384", "SHA3-512", "MD5",
+};
+
+/* The prefix is what libcrypto's own encoder of DigestInfo puts before the value. */
+static void digest_prefixes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const EVP_MD *md = EVP_get_digestbyname(names[i]);
+		const struct digest *d = digest_named(names[i]);
+		unsigned char value[EVP_MAX_MD_SIZE] = { 0 }, *der = NULL;
+		X509_SIG *sig = X509_SIG_new();
+		X509_ALGOR *algor;
+		ASN1_OCTET_STRING *octets;
+		int n;
+
+		if (!md)
+			md = EVP_MD_fetch(NULL, names[i], NULL);
+		assert_non_null(md);
+		assert_non_null(d);
+		X509_SIG_getm(sig, &algor, &octets);
+		X509_ALGOR_set0(algor, OBJ_nid2obj(EVP_MD_get_type(md)), V_ASN1_NULL, NULL);
+		assert_true(ASN1_OCTET_STRING_set(octets, value, EVP_MD_get_size(md)));
+		n = i2d_X509_SIG(sig, &der);
+		assert_int_equal((size_t)n, d->oid_prefix.n + (size_t)EVP_MD_get_size(md));
+		assert_memory_equal(der, d->oid_prefix.p, d->oid_prefix.n);
+		OPENSSL_free(der);
+		X509_SIG_free(sig);
+	}
+}
+
+static void digest_names(void **state)
+{
+	(void)state;
+	assert_ptr_equal(digest_named("sha256"), digest_named("SHA2-256"));
+	assert_ptr_equal(digest_named("2.16.840.1.101.3.4.2.1"), digest_named("SHA-256"));
+	assert_int_equal(digest_named("MD5-SHA1")->oid_prefix.n, 0);
+	assert_null(digest_named("SM3"));
+	assert_null(digest_named(""));
+}
+
+static void digests_are_kept(void **state)
+{
+	struct below b = { 0 };
+	const struct digest *row;
+	EVP_MD *first, *second;
+
+	(void)state;
+	assert_int_equal(below_digest(&b, "SHA256", &first, &row), INRO_OK);
+	assert_ptr_equal(row, digest_named("SHA256"));
+	assert_int_equal(below_digest(&b, "SHA-256", &second, &row), INRO_OK);
+	assert_ptr_equal(first, second);
+	EVP_MD_free(first);
+	EVP_MD_free(second);
+	assert_int_equal(below_digest(&b, "SM3", &first, &row), INRO_OK);
+	assert_null(row);
+	EVP_MD_free(first);
+	assert_int_equal(below_digest(&b, "no-such", &first, &row), INRO_E_UNSUPPORTED);
+	below_clear(&b);
+}
+
+/* As latchset's uri2pem.py writes pkcs11:object=k. */
+static const uint8_t known[] = "\x30\x2c\x1a\x19"
+			       "PKCS#11 Provider URI v1.0"
+			       "\x0c\x0f"
+			       "pkcs11:object=k";
+
+static void reference_format(void **state)
+{
+	SCOPED(buf) der = { 0 };
+	char *uri;
+
+	(void)state;
+	reference_write("pkcs11:object=k", &der);
+	assert_int_equal(der.n, sizeof known - 1);
+	assert_memory_equal(der.p, known, der.n);
+	assert_true(reference_is(BYTES(known, REFERENCE_HEAD)));
+	assert_int_equal(reference_read(buf_bytes(&der), &uri), INRO_OK);
+	assert_string_equal(uri, "pkcs11:object=k");
+	free(uri);
+}
+
+/* Whatever is cut off or changed, it is refused and nothing is read beyond. */
+static void reference_damage(void **state)
+{
+	char *uri = NULL;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof known - 1; n++)
+		assert_int_equal(reference_read(BYTES(known, n), &uri), INRO_E_SYNTAX);
+	for (size_t i = 0; i < 31; i++) {
+		uint8_t other[sizeof known - 1];
+
+		memcpy(other, known, sizeof other);
+		other[i] ^= 0x04;
+		assert_int_equal(reference_read(BYTES(other, sizeof other), &uri), INRO_E_SYNTAX);
+	}
+	assert_false(reference_is(BYTES_NONE));
+	assert_false(reference_is(BYTES("0\x82\x01\x0a\x02\x82\x01\x01", 8)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(digest_prefixes),  cmocka_unit_test(digest_names),
+		cmocka_unit_test(digests_are_kept), cmocka_unit_test(reference_format),
+		cmocka_unit_test(reference_damage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
