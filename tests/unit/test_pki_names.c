@@ -346,7 +346,7 @@ static void test_san_bounds(void **state)
 	assert_int_equal(san_check(BYTES(alien, sizeof alien)), INRO_E_SYNTAX);
 	assert_int_equal(san_check(BYTES(ip5, sizeof ip5)), INRO_E_SYNTAX);
 	for (int i = 0; i <= SAN_MAX; i++) {
-		char name[24];
+		char name[32];
 
 		if (i == SAN_MAX)
 			OK(san_check(buf_bytes(&list)));
