@@ -16,7 +16,7 @@ target_link_options(test_soft_faults PRIVATE
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap,--wrap=getrandom)
 
 # The module as programs meet it: loaded by its path.
-inro_library(inro_moduletest SOURCES lib/module.c LINKS inro_testlib PkgConfig::p11kit PkgConfig::cmocka)
+inro_library(inro_moduletest SOURCES lib/module.c LINKS inro_testlib inro_base PkgConfig::p11kit PkgConfig::cmocka)
 target_link_libraries(inro_moduletest PUBLIC ${CMAKE_DL_LIBS})
 function(inro_module_test name)
 	inro_test(unit/test_token_${name}.c LINKS inro_moduletest ${ARGN})

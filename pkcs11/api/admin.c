@@ -24,7 +24,7 @@ static enum inro_err lock_home(const struct lib *l, int *ret_fd)
 	return e ? e : file_lock(name, LOCK_WAIT_MS, ret_fd);
 }
 
-/* A token that can't be read is none that could be meant. */
+/* What is no token any more has no label; any other failure to read one may hide the label. */
 static enum inro_err compare_row(struct lib *l, CK_SLOT_ID slot, struct bytes label,
 				 struct bytes serial)
 {
@@ -32,7 +32,7 @@ static enum inro_err compare_row(struct lib *l, CK_SLOT_ID slot, struct bytes la
 	enum inro_err e = lib_token(l, slot, &t);
 
 	if (e)
-		return INRO_OK;
+		return e == INRO_E_SLOT ? INRO_OK : e;
 	token_lock(t);
 	e = token_open(t);
 	if (!e && bytes_equal(label, BYTES(t->row.label, t->row.label_n)))
@@ -41,7 +41,7 @@ static enum inro_err compare_row(struct lib *l, CK_SLOT_ID slot, struct bytes la
 	else if (!e && bytes_is(serial, t->row.serial))
 		e = err_set(INRO_E_EXISTS, "the token with serial %s is there already",
 			    t->row.serial);
-	else
+	else if (e == INRO_E_TOKEN_UNKNOWN || e == INRO_E_NO_TOKEN)
 		e = INRO_OK;
 	token_unlock(t);
 	return e;

@@ -152,7 +152,7 @@ static enum inro_err check_slot(struct lib *l, CK_SLOT_ID slot)
 static enum inro_err add_token(struct lib *l, CK_SLOT_ID slot, struct token **ret)
 {
 	struct token *t;
-	enum inro_err e = token_new(l->home, slot, &t);
+	enum inro_err e = token_new(l->home, slot, &l->resting, &t);
 
 	if (!e) {
 		e = map_put(&l->tokens, slot, t);

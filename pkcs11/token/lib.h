@@ -22,6 +22,7 @@ struct lib {
 	struct sessions sessions;
 	pthread_mutex_t lock;	/* of the slots */
 	struct map tokens;	/* by slot; never removed before the end */
+	atomic_uint resting;	/* of those: open without sessions */
 	CK_SLOT_ID shown_empty; /* the slot that was last said to be empty */
 };
 

@@ -10,7 +10,7 @@
 
 #define LOOK_AGAIN_NS 2000000
 
-enum inro_err token_new(const char *home, CK_SLOT_ID slot, struct token **ret)
+enum inro_err token_new(const char *home, CK_SLOT_ID slot, atomic_uint *resting, struct token **ret)
 {
 	struct token *t = calloc(1, sizeof *t);
 	pthread_rwlockattr_t attr;
@@ -19,6 +19,7 @@ enum inro_err token_new(const char *home, CK_SLOT_ID slot, struct token **ret)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a token");
 	t->slot = slot;
 	t->home = home;
+	t->resting = resting;
 	t->login = TOKEN_NOBODY;
 	atomic_init(&t->login_epoch, 1);
 	pthread_mutex_init(&t->lock, NULL);
@@ -46,8 +47,28 @@ void token_lock(struct token *t)
 	pthread_mutex_lock(&t->lock);
 }
 
+static void stop_resting(struct token *t)
+{
+	if (t->rests)
+		atomic_fetch_sub(t->resting, 1);
+	t->rests = false;
+}
+
+static void rest(struct token *t)
+{
+	if (t->rests || !t->backend)
+		return;
+	t->rests = true;
+	if (atomic_fetch_add(t->resting, 1) >= TOKENS_RESTING)
+		token_close(t);
+}
+
 void token_unlock(struct token *t)
 {
+	if (t->sessions == 0)
+		rest(t);
+	else if (t->rests)
+		stop_resting(t);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -116,6 +137,7 @@ enum inro_err token_open(struct token *t)
 
 void token_close(struct token *t)
 {
+	stop_resting(t);
 	objects_drop_all(t);
 	if (t->backend)
 		t->ops->close(t->backend);

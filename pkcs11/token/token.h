@@ -6,7 +6,9 @@
  * 2. `gate` keeps the backend's own rule: many may use it at once, unlocking, locking and PIN
  *    changes are alone.  Taken after `lock`, never before.
  * 3. A PIN is tried only after a try was taken away durably.
- * 4. `login_epoch` rises with every login and logout: a key loaded in another epoch is not there.
+ * 4. A token that is let go of without sessions is closed, but for a few of the process that are
+ *    kept open because they may be asked again soon: looking at ten thousand takes no descriptors.
+ * 5. `login_epoch` rises with every login and logout: a key loaded in another epoch is not there.
  * Functions want `lock` held by the caller unless they say otherwise.
  */
 #ifndef INRO_PKCS11_TOKEN_TOKEN_H
@@ -24,9 +26,14 @@
 #define PIN_MIN	     4
 #define PIN_MAX	     SECRET_MAX_PIN
 
+/* Tokens without sessions that a process keeps open. */
+#define TOKENS_RESTING 16
+
 struct token {
 	CK_SLOT_ID slot;
-	const char *home; /* the library's */
+	const char *home;     /* the library's */
+	atomic_uint *resting; /* the library's: how many rest open */
+	bool rests;	      /* this is one of them */
 	pthread_mutex_t lock;
 	pthread_rwlock_t gate;
 
@@ -54,10 +61,12 @@ struct token_spec {
 };
 
 /* Of the process: none of these needs a lock. */
-MUST_CHECK enum inro_err token_new(const char *home, CK_SLOT_ID slot, struct token **ret);
+MUST_CHECK enum inro_err token_new(const char *home, CK_SLOT_ID slot, atomic_uint *resting,
+				   struct token **ret);
 /* Closes it and wipes what it held; nobody may be using it. */
 void token_free(struct token *t);
 void token_lock(struct token *t);
+/* Closes it, too, when it has no sessions and enough others rest open. */
 void token_unlock(struct token *t);
 /* Makes a token: in the slot *slot, or in the next free one when that is 0. */
 MUST_CHECK enum inro_err token_make(const char *home, const struct token_spec *spec,

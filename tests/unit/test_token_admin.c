@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/own.h"
 #include "tests/lib/module.h"
 #include "tests/lib/scratch.h"
@@ -298,6 +300,57 @@ static void not_before_initialize(void **state)
 	GIVES(CKR_ARGUMENTS_BAD, p11_admin->status(1, NULL));
 }
 
+#define CROWD	    60
+#define DESCRIPTORS 100 /* less than three a token */
+
+static void crowd(CK_SLOT_ID first, bool there)
+{
+	SCOPED(buf) file = { 0 };
+
+	assert_int_equal(file_read(module_token_file(first), BUF_MAX, &file), INRO_OK);
+	for (CK_SLOT_ID i = 1; i <= CROWD; i++) {
+		const char *path = module_token_file(first + i);
+
+		if (there)
+			assert_int_equal(file_write(path, 0600, buf_bytes(&file)), INRO_OK);
+		else
+			assert_int_equal(unlink(path), 0);
+	}
+}
+
+/* Looking at tokens must not keep them all open, nor a shortage let a label be taken twice. */
+static void many_tokens_need_few_descriptors(void **state)
+{
+	struct inro_new_token again = plan("crowd");
+	CK_SLOT_ID slot = module_token("crowd"), other;
+	struct rlimit limit, low;
+
+	(void)state;
+	crowd(slot, true);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	low.rlim_cur = DESCRIPTORS;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	for (CK_SLOT_ID i = 0; i <= CROWD; i++)
+		MUST(module_info(slot + i).flags & CKF_TOKEN_INITIALIZED);
+	GIVES(CKR_ACTION_PROHIBITED, p11_admin->create(&again, &other));
+	/* What is in use stays as it is while others are looked at. */
+	CK_SESSION_HANDLE s = module_open(slot, true);
+
+	OK(module_login(s, CKU_USER, USER_PIN));
+	for (CK_SLOT_ID i = 0; i <= CROWD; i++)
+		MUST(module_info(slot + i).flags & CKF_TOKEN_INITIALIZED);
+	(void)module_ec(s, true, false);
+	OK(p11->C_CloseSession(s));
+	/* A shortage is told as what it is: no label is thought free because nothing can be read.
+	 */
+	low.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	MUST(p11_admin->create(&again, &other) != CKR_OK);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	crowd(slot, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +361,7 @@ int main(void)
 		cmocka_unit_test(initialised_anew_under_anothers_hands),
 		cmocka_unit_test(saved_while_in_use_and_brought_back),
 		cmocka_unit_test(bad_backups_leave_nothing),
+		cmocka_unit_test(many_tokens_need_few_descriptors),
 		cmocka_unit_test(not_before_initialize),
 	};
 
