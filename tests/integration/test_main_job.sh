@@ -53,7 +53,7 @@ grep -q 'ASN1 OID: prime256v1' csr.txt || fail "no named curve in the CSR: $(cat
 
 # tls VERSION SERVER CLIENT: a line goes to the server and comes back reversed.
 tls() {
-	local version=$1 server=$2 client=$3 cert=client-ec.pem key=dev-0001 port i
+	local version=$1 server=$2 client=$3 cert=client-ec.pem key=dev-0001 port i peer
 	[[ $client == ec ]] || { cert="client-rsa.pem" key="client-rsa"; }
 	background "server-$1-$2-$3.log" foreign openssl s_server "${provider[@]}" -accept 127.0.0.1:0 \
 		"-$version" -key "$(uri "server-$server")" -cert "server-$server.pem" \
@@ -65,7 +65,8 @@ tls() {
 		-key "$(uri "$key")" -cert "$cert" -cert_chain issuing.pem -CAfile root.pem \
 		-verify_return_error -verify_hostname localhost -brief \
 		<"in-$1-$2-$3" >"client.log" 2>&1 &
-	pids+=($!)
+	peer=$!
+	pids+=("$peer")
 	exec 7>"in-$1-$2-$3"
 	echo hello >&7
 	for ((i = 0; i < 100; i++)); do
@@ -73,6 +74,7 @@ tls() {
 		sleep 0.1
 	done
 	exec 7>&-
+	wait "$peer" || fail "the client ended with status $?: $(cat client.log)"
 	grep -qx olleh client.log || {
 		cat client.log "server-$1-$2-$3.log" >&2
 		fail "no data flows: $*"
