@@ -33,7 +33,8 @@ struct opened {
 	struct lib *lib;
 	struct token *token;
 };
-/* The token of a slot.  INRO_E_SLOT, INRO_E_NO_TOKEN. */
+/* The token of a slot.  INRO_E_SLOT, INRO_E_NO_TOKEN.  The caller clears *ret after a failure,
+ * too. */
 MUST_CHECK enum inro_err api_open_token(CK_SLOT_ID slot, struct opened *ret);
 void opened_clear(struct opened *o); /* for SCOPED() */
 

@@ -117,24 +117,17 @@ enum inro_err api_list_room(const void *out, CK_ULONG *count, size_t n)
 
 enum inro_err api_open_token(CK_SLOT_ID slot, struct opened *ret)
 {
-	SCOPED(opened) o = { 0 };
 	struct token *t;
-	enum inro_err e = lib_get(&o.lib);
+	enum inro_err e = lib_get(&ret->lib);
 
 	if (!e)
-		e = lib_token(o.lib, slot, &t);
+		e = lib_token(ret->lib, slot, &t);
 	if (e)
 		return e;
 	token_lock(t);
-	o.token = t;
+	ret->token = t;
 	e = token_open(t);
-	if (!e)
-		e = token_refresh(t);
-	if (e)
-		return e;
-	*ret = o;
-	o = (struct opened) { 0 };
-	return INRO_OK;
+	return e ? e : token_refresh(t);
 }
 
 void opened_clear(struct opened *o)
