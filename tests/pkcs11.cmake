@@ -15,6 +15,11 @@ inro_test(unit/test_soft_faults.c LINKS inro_soft inro_pkey)
 target_link_options(test_soft_faults PRIVATE
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap,--wrap=getrandom)
 
+foreach(part rule rv template)
+	inro_test(unit/test_token_${part}.c LINKS inro_moduletest inro_api inro_token inro_soft inro_token)
+	target_sources(test_token_${part} PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
+endforeach()
+
 # The module as programs meet it: loaded by its path.
 inro_library(inro_moduletest SOURCES lib/module.c LINKS inro_testlib inro_base PkgConfig::p11kit PkgConfig::cmocka)
 target_link_libraries(inro_moduletest PUBLIC ${CMAKE_DL_LIBS})
@@ -22,9 +27,10 @@ function(inro_module_test name)
 	inro_test(unit/test_token_${name}.c LINKS inro_moduletest ${ARGN})
 	add_dependencies(test_token_${name} inro_pkcs11)
 endfunction()
-foreach(part admin objects pin session sign)
+foreach(part admin mech objects pin session sign threads)
 	inro_module_test(${part})
 endforeach()
+inro_module_test(process PkgConfig::sqlite TIMEOUT 300)
 
 # programs of others on the module
 inro_script_test(integration/test_pkcs11_tool.sh LABELS integration)

@@ -1,0 +1,601 @@
+/*
+ * The module and processes: forks, others' changes, kills; and a token's file edited behind its
+ * back.
+ *
+ * What is edited may be refused; it never crashes and never gives a key another policy.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "tests/lib/module.h"
+#include "tests/lib/scratch.h"
+
+static CK_SLOT_ID slot;
+static CK_SESSION_HANDLE s;
+static struct module_pair pair;
+
+static int setup(void **state)
+{
+	if (module_setup(state))
+		return 1;
+	s = module_user(&slot);
+	pair = module_ec(s, true, false);
+	return 0;
+}
+
+/* ---- fork ---- */
+
+static CK_OBJECT_HANDLE first(CK_SESSION_HANDLE session, CK_OBJECT_CLASS class)
+{
+	CK_OBJECT_HANDLE o = 0;
+
+	MUST(module_find(session, (CK_ATTRIBUTE[]) { A_ULONG(CKA_CLASS, class) }, 1, &o) >= 1);
+	return o;
+}
+
+static void start_anew_and_sign(void)
+{
+	CK_SESSION_HANDLE mine;
+	uint8_t sig[64];
+
+	GIVES(CKR_CRYPTOKI_NOT_INITIALIZED, module_sign(s, pair.private, sig));
+	GIVES(CKR_CRYPTOKI_NOT_INITIALIZED, p11->C_CloseSession(s));
+	GIVES(CKR_CRYPTOKI_NOT_INITIALIZED, p11->C_Finalize(NULL));
+	OK(p11->C_Initialize(NULL));
+	GIVES(CKR_SESSION_HANDLE_INVALID, module_sign(s, pair.private, sig));
+	mine = module_open(slot, false);
+	OK(module_login(mine, CKU_USER, USER_PIN));
+	OK(module_sign(mine, first(mine, CKO_PRIVATE_KEY), sig));
+	OK(module_verify(mine, first(mine, CKO_PUBLIC_KEY), sig));
+}
+
+static int grandchild(void *unused)
+{
+	(void)unused;
+	start_anew_and_sign();
+	OK(p11->C_Finalize(NULL));
+	return 0;
+}
+
+static int child(void *depth)
+{
+	start_anew_and_sign();
+	if (depth)
+		MUST(scratch_child(grandchild, NULL) == 0);
+	CK_SESSION_HANDLE more = module_open(slot, false);
+	uint8_t sig[64];
+
+	OK(module_sign(more, first(more, CKO_PRIVATE_KEY), sig));
+	OK(p11->C_Finalize(NULL));
+	OK(p11->C_Initialize(NULL));
+	OK(p11->C_Finalize(NULL));
+	return 0;
+}
+
+static void children_start_anew(void **state)
+{
+	uint8_t sig[64];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(scratch_child(child, i == 2 ? &slot : NULL), 0);
+		OK(module_sign(s, pair.private, sig));
+		OK(module_verify(s, pair.public, sig));
+	}
+}
+
+static int leave_at_once(void *unused)
+{
+	(void)unused;
+	return 7;
+}
+
+static void a_child_that_does_nothing_disturbs_nobody(void **state)
+{
+	uint8_t sig[64];
+
+	(void)state;
+	assert_int_equal(scratch_child(leave_at_once, NULL), 7);
+	OK(module_sign(s, pair.private, sig));
+	module_ec(s, true, false);
+}
+
+/* ---- others' changes ---- */
+
+static int make_two_and_rename_one(void *unused)
+{
+	CK_SESSION_HANDLE mine;
+	CK_OBJECT_HANDLE o;
+	CK_ATTRIBUTE data[] = { A_ULONG(CKA_CLASS, CKO_DATA), A_BOOL(CKA_TOKEN, CK_TRUE),
+				A_TEXT(CKA_LABEL, "of the child") };
+
+	(void)unused;
+	OK(p11->C_Initialize(NULL));
+	mine = module_open(slot, true);
+	OK(module_login(mine, CKU_USER, USER_PIN));
+	OK(p11->C_CreateObject(mine, data, 3, &o));
+	OK(p11->C_CreateObject(mine, data, 3, &o));
+	MUST(module_find(mine, (CK_ATTRIBUTE[]) { A_TEXT(CKA_ID, "mine") }, 1, &o) == 1);
+	OK(module_set(mine, o, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "renamed")));
+	OK(module_set(mine, o, (CK_ATTRIBUTE)A_BOOL(CKA_SIGN, CK_FALSE)));
+	OK(p11->C_Finalize(NULL));
+	return 0;
+}
+
+static int destroy_them(void *unused)
+{
+	CK_SESSION_HANDLE mine;
+	CK_ATTRIBUTE like[] = { A_TEXT(CKA_LABEL, "of the child") };
+	CK_OBJECT_HANDLE o;
+
+	(void)unused;
+	OK(p11->C_Initialize(NULL));
+	mine = module_open(slot, true);
+	while (module_find(mine, like, 1, &o) > 0)
+		OK(p11->C_DestroyObject(mine, o));
+	OK(p11->C_Finalize(NULL));
+	return 0;
+}
+
+static void wait_for_a_look(void)
+{
+	nanosleep(&(struct timespec) { .tv_nsec = 20000000 }, NULL);
+}
+
+static void what_others_change_is_seen(void **state)
+{
+	struct module_pair p = module_ec(s, true, false);
+	CK_ATTRIBUTE like[] = { A_TEXT(CKA_LABEL, "of the child") };
+	CK_OBJECT_HANDLE o;
+	CK_ULONG size;
+	char label[16];
+	uint8_t sig[64];
+
+	(void)state;
+	OK(module_set(s, p.private, (CK_ATTRIBUTE)A_TEXT(CKA_ID, "mine")));
+	OK(module_sign(s, p.private, sig));
+	assert_int_equal(scratch_child(make_two_and_rename_one, NULL), 0);
+	assert_int_equal(module_find(s, like, 1, &o), 2);
+	assert_int_equal(module_bytes(s, p.private, CKA_LABEL, label, sizeof label), 7);
+	assert_memory_equal(label, "renamed", 7);
+	GIVES(CKR_KEY_FUNCTION_NOT_PERMITTED, module_sign(s, p.private, sig));
+	OK(module_set(s, p.private, (CK_ATTRIBUTE)A_BOOL(CKA_SIGN, CK_TRUE)));
+	OK(module_sign(s, p.private, sig));
+	assert_int_equal(scratch_child(destroy_them, NULL), 0);
+	wait_for_a_look();
+	GIVES(CKR_OBJECT_HANDLE_INVALID, p11->C_GetObjectSize(s, o, &size));
+	assert_int_equal(module_find(s, like, 1, &o), 0);
+}
+
+static int rename_often(void *name)
+{
+	CK_SESSION_HANDLE mine;
+	CK_OBJECT_HANDLE o;
+
+	OK(p11->C_Initialize(NULL));
+	mine = module_open(slot, true);
+	MUST(module_find(mine, (CK_ATTRIBUTE[]) { A_TEXT(CKA_APPLICATION, "shared") }, 1, &o) == 1);
+	for (int i = 0; i < 30; i++)
+		OK(module_set(mine, o, (CK_ATTRIBUTE)A_BYTES(CKA_LABEL, name, 4)));
+	OK(p11->C_Finalize(NULL));
+	return 0;
+}
+
+static void wait_all(const pid_t *pids, size_t n)
+{
+	int status;
+
+	for (size_t i = 0; i < n; i++) {
+		MUST(waitpid(pids[i], &status, 0) == pids[i]);
+		MUST(status == 0);
+	}
+}
+
+static void two_change_one_object(void **state)
+{
+	CK_ATTRIBUTE data[] = { A_ULONG(CKA_CLASS, CKO_DATA), A_BOOL(CKA_TOKEN, CK_TRUE),
+				A_TEXT(CKA_APPLICATION, "shared") };
+	static char names[2][5] = { "this", "that" };
+	CK_OBJECT_HANDLE o;
+	pid_t pids[2];
+
+	(void)state;
+	OK(p11->C_CreateObject(s, data, ARRAY_LEN(data), &o));
+	for (size_t i = 0; i < 2; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			_exit(rename_often(i ? names[1] : names[0]));
+	}
+	wait_all(pids, 2);
+}
+
+static int init_a_token(void *unused)
+{
+	CK_UTF8CHAR label[33] = "made by two                     ";
+	CK_RV rv = CKR_FUNCTION_REJECTED;
+
+	(void)unused;
+	OK(p11->C_Initialize(NULL));
+	for (int i = 0; i < 20 && rv == CKR_FUNCTION_REJECTED; i++) {
+		CK_SLOT_ID list[256];
+		CK_ULONG n = ARRAY_LEN(list);
+
+		OK(p11->C_GetSlotList(CK_TRUE, list, &n));
+		rv = p11->C_InitToken(list[n - 1], module_pin(SO_PIN), 8, label);
+	}
+	OK(rv);
+	OK(p11->C_Finalize(NULL));
+	return 0;
+}
+
+/* The slower one is told so; it never initialises the other's new token away. */
+static void two_make_tokens_at_once(void **state)
+{
+	CK_ULONG before = 0, after = 0;
+	pid_t pids[4];
+
+	(void)state;
+	OK(p11->C_GetSlotList(CK_TRUE, NULL, &before));
+	for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			_exit(init_a_token(NULL));
+	}
+	wait_all(pids, ARRAY_LEN(pids));
+	OK(p11->C_GetSlotList(CK_TRUE, NULL, &after));
+	assert_int_equal(after, before + ARRAY_LEN(pids));
+}
+
+/* ---- kill -9 ---- */
+
+static void make_pairs_for_ever(int fd, CK_SLOT_ID where)
+{
+	CK_SESSION_HANDLE mine;
+
+	OK(p11->C_Initialize(NULL));
+	mine = module_open(where, true);
+	OK(module_login(mine, CKU_USER, USER_PIN));
+	for (;;) {
+		module_ec(mine, true, false);
+		MUST(write(fd, "k", 1) == 1);
+	}
+}
+
+static CK_ULONG kill_a_maker(CK_SLOT_ID where, int round)
+{
+	CK_ULONG told = 0;
+	int ends[2], status;
+	char c;
+
+	MUST(pipe2(ends, O_CLOEXEC) == 0);
+	pid_t pid = fork();
+
+	if (pid == 0)
+		make_pairs_for_ever(ends[1], where);
+	close(ends[1]);
+	MUST(read(ends[0], &c, 1) == 1);
+	nanosleep(&(struct timespec) { .tv_nsec = 1000000 + round * 370000 }, NULL);
+	kill(pid, SIGKILL);
+	for (told = 1; read(ends[0], &c, 1) == 1;)
+		told++;
+	close(ends[0]);
+	MUST(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+	return told;
+}
+
+static void kills_lose_nothing_that_was_told(void **state)
+{
+	CK_SLOT_ID where = module_token(NULL);
+	CK_ATTRIBUTE private[] = { A_ULONG(CKA_CLASS, CKO_PRIVATE_KEY) };
+	CK_ATTRIBUTE public[] = { A_ULONG(CKA_CLASS, CKO_PUBLIC_KEY) };
+	CK_SESSION_HANDLE mine = module_open(where, false);
+	CK_ULONG told = 0, there;
+
+	(void)state;
+	OK(module_login(mine, CKU_USER, USER_PIN));
+	for (int i = 0; i < 10; i++) {
+		told += kill_a_maker(where, i);
+		there = module_find(mine, private, 1, NULL);
+		assert_true(there >= told);
+		assert_true(there <= told + (CK_ULONG)i + 1); /* made, but not told any more */
+		assert_int_equal(there, module_find(mine, public, 1, NULL));
+	}
+	OK(p11->C_CloseSession(mine));
+}
+
+/* ---- a file edited ---- */
+
+static void sql(const char *path, const char *text)
+{
+	char *message = NULL;
+	sqlite3 *db;
+
+	MUST(sqlite3_open(path, &db) == SQLITE_OK);
+	if (sqlite3_exec(db, text, NULL, NULL, &message) != SQLITE_OK) {
+		fprintf(stderr, "%s: %s\n", text, message);
+		MUST(!"an edit is SQL");
+	}
+	MUST(sqlite3_close(db) == SQLITE_OK);
+}
+
+/* Nothing that is found shows its secret, and what signs is as it was made. */
+static void look_at_key(CK_SESSION_HANDLE mine, CK_OBJECT_HANDLE o)
+{
+	uint8_t secret[64], sig[64];
+	CK_ATTRIBUTE a = { CKA_VALUE, secret, sizeof secret };
+
+	MUST(p11->C_GetAttributeValue(mine, o, &a, 1) != CKR_OK);
+	if (module_sign(mine, o, sig) != CKR_OK)
+		return;
+	MUST(module_bool(mine, o, CKA_SENSITIVE) == CK_TRUE);
+	MUST(module_bool(mine, o, CKA_EXTRACTABLE) == CK_FALSE);
+	MUST(module_bool(mine, o, CKA_DECRYPT) == CK_FALSE);
+	MUST(module_bool(mine, o, CKA_PRIVATE) == CK_TRUE);
+	MUST(module_bool(mine, o, CKA_LOCAL) == CK_TRUE);
+}
+
+static int look_at_all(void *in)
+{
+	CK_ATTRIBUTE like[] = { A_ULONG(CKA_CLASS, CKO_PRIVATE_KEY) };
+	CK_OBJECT_HANDLE some[16];
+	CK_SESSION_HANDLE mine;
+	CK_TOKEN_INFO info;
+	CK_ULONG n = 0;
+
+	OK(p11->C_Initialize(NULL));
+	p11->C_GetTokenInfo(*(CK_SLOT_ID *)in, &info);
+	OK(p11->C_GetTokenInfo(slot, &info)); /* another token is not touched by it */
+	if (p11->C_OpenSession(*(CK_SLOT_ID *)in, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+			       &mine) == CKR_OK) {
+		module_login(mine, CKU_USER, USER_PIN);
+		if (p11->C_FindObjectsInit(mine, like, 1) == CKR_OK)
+			p11->C_FindObjects(mine, some, ARRAY_LEN(some), &n);
+		for (CK_ULONG i = 0; i < n; i++)
+			look_at_key(mine, some[i]);
+		p11->C_FindObjectsFinal(mine);
+		if (p11->C_FindObjectsInit(mine, NULL, 0) == CKR_OK)
+			p11->C_FindObjects(mine, some, ARRAY_LEN(some), &n);
+		for (CK_ULONG i = 0; i < n; i++)
+			p11->C_GetObjectSize(mine, some[i], &(CK_ULONG) { 0 });
+	}
+	OK(p11->C_Finalize(NULL));
+	return 0;
+}
+
+static uint8_t original[1 << 20];
+static size_t original_n;
+
+/* A token with two pairs, closed, its file read whole. */
+static CK_SLOT_ID make_a_victim(void)
+{
+	CK_SLOT_ID where;
+	CK_SESSION_HANDLE mine = module_user(&where);
+	FILE *f;
+
+	module_ec(mine, true, false);
+	module_ec(mine, true, false);
+	OK(p11->C_CloseSession(mine));
+	sql(module_token_file(where), "PRAGMA wal_checkpoint(TRUNCATE)");
+	f = fopen(module_token_file(where), "rbe");
+	MUST(f);
+	original_n = fread(original, 1, sizeof original, f);
+	fclose(f);
+	MUST(original_n > 0 && original_n < sizeof original);
+	return where;
+}
+
+/* The victim anew under a slot that this process never opens. */
+static const char *write_victim(CK_SLOT_ID at, const uint8_t *content, size_t n)
+{
+	char name[64];
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(name, sizeof name, "home/tokens/%06lu.token-%s", at, i ? "shm" : "wal");
+		unlink(scratch_path(name));
+	}
+	snprintf(name, sizeof name, "home/tokens/%06lu.token", at);
+	return scratch_file(name, content, n);
+}
+
+static CK_SLOT_ID edited_slot = 900000;
+
+static const char *const edits[] = {
+	"UPDATE object SET sealed = (SELECT sealed FROM object o WHERE o.class = 3 AND"
+	" o.row <> object.row)",
+	"UPDATE object SET version = version + 1",
+	"UPDATE object SET version = version - 1",
+	"UPDATE object SET version = -1",
+	"UPDATE object SET private = 0",
+	"UPDATE object SET private = 1",
+	"UPDATE object SET class = 2 WHERE class = 3",
+	"UPDATE object SET class = 3 WHERE class = 2",
+	"UPDATE object SET class = 1",
+	"UPDATE object SET class = 77",
+	"UPDATE object SET class = -1",
+	"UPDATE object SET key_type = 0",
+	"UPDATE object SET key_type = NULL",
+	"UPDATE object SET uid = x'00' WHERE row = 2",
+	"UPDATE object SET uid = randomblob(16)",
+	"UPDATE object SET attrs = x''",
+	"UPDATE object SET attrs = substr(attrs, 1, length(attrs) - 1)",
+	"UPDATE object SET attrs = CAST(attrs || attrs AS BLOB)",
+	"UPDATE object SET attrs = CAST(attrs || x'00000000000000020000000100' AS BLOB)",
+	"UPDATE object SET attrs = x'ffffffffffffffffffffffff'",
+	"UPDATE object SET attrs = (SELECT attrs FROM object o WHERE o.class = object.class AND"
+	" o.row <> object.row)",
+	"UPDATE object SET sealed = x''",
+	"UPDATE object SET sealed = substr(sealed, 2) WHERE class = 3",
+	"UPDATE object SET sealed = zeroblob(1000000)",
+	"UPDATE object SET id = zeroblob(3000000), label = 7",
+	"UPDATE object SET public_hash = x'00'",
+	"UPDATE object SET row = row + 4611686018427387904",
+	"DELETE FROM object WHERE class = 2",
+	"DELETE FROM token",
+	"DROP TABLE object",
+	"DROP TABLE token",
+	"UPDATE token SET generation = generation + 1",
+	"UPDATE token SET tries_user = -5, tries_so = 9223372036854775807",
+	"UPDATE token SET tries_user = 'many'",
+	"UPDATE token SET auth_user = auth_so",
+	"UPDATE token SET auth_user = x'00'",
+	"UPDATE token SET auth_user = zeroblob(100000)",
+	"UPDATE token SET auth_user = substr(auth_user, 1, length(auth_user) - 1)",
+	"UPDATE token SET backend = 'hardware'",
+	"UPDATE token SET serial = '0123456789abcdef'",
+	"UPDATE token SET serial = ''",
+	"UPDATE token SET serial = randomblob(16)",
+	"UPDATE token SET label = zeroblob(33)",
+	"UPDATE token SET config = zeroblob(100000)",
+	"PRAGMA user_version = 99",
+	"PRAGMA user_version = 0",
+	"PRAGMA application_id = 1",
+};
+
+static void edited_records_are_refused(void **state)
+{
+	(void)state;
+	make_a_victim();
+	for (size_t i = 0; i < ARRAY_LEN(edits); i++) {
+		sql(write_victim(edited_slot, original, original_n), edits[i]);
+		int status = scratch_child(look_at_all, &edited_slot);
+
+		if (status != 0)
+			fail_msg("status %d after: %s", status, edits[i]);
+	}
+	unlink(write_victim(edited_slot, NULL, 0));
+}
+
+/* Every attribute that is a flag and is stored with a key, turned round. */
+static size_t turn_flag(size_t from)
+{
+	for (size_t i = from; i + 13 < original_n; i++) {
+		if (memcmp(original + i, "\0\0\0\0\0\0\1", 7) == 0 &&
+		    memcmp(original + i + 8, "\0\0\0\1", 4) == 0 && original[i + 12] <= 1) {
+			original[i + 12] ^= 1;
+			return i + 13;
+		}
+	}
+	return 0;
+}
+
+static void turned_flags_are_refused(void **state)
+{
+	size_t at = 0, turned = 0;
+
+	(void)state;
+	make_a_victim();
+	while ((at = turn_flag(at)) != 0) {
+		turned++;
+		write_victim(edited_slot, original, original_n);
+		assert_int_equal(scratch_child(look_at_all, &edited_slot), 0);
+		original[at - 1] ^= 1;
+	}
+	assert_true(turned > 20);
+	unlink(write_victim(edited_slot, NULL, 0));
+}
+
+static void altered_and_cut_files_are_survived(void **state)
+{
+	(void)state;
+	make_a_victim();
+	for (size_t i = 0; i < 48; i++) {
+		size_t at = i < 16 ? i * 6 : (i - 16) * original_n / 32 + i % 7;
+
+		original[at] ^= 0xa5;
+		write_victim(edited_slot, original, original_n);
+		assert_int_equal(scratch_child(look_at_all, &edited_slot), 0);
+		original[at] ^= 0xa5;
+	}
+	for (size_t i = 0; i < 12; i++) {
+		write_victim(edited_slot, original, original_n * i / 12 + i % 3);
+		assert_int_equal(scratch_child(look_at_all, &edited_slot), 0);
+	}
+	unlink(write_victim(edited_slot, NULL, 0));
+}
+
+static void a_damaged_token_is_alone_with_it(void **state)
+{
+	CK_TOKEN_INFO info;
+	CK_SLOT_ID list[256];
+	CK_ULONG n = ARRAY_LEN(list);
+	CK_SLOT_ID damaged = 999990;
+	CK_SESSION_HANDLE mine;
+	uint8_t sig[64];
+
+	(void)state;
+	write_victim(damaged, (const uint8_t *)"this is no token", 16);
+	OK(p11->C_GetSlotList(CK_TRUE, list, &n));
+	assert_int_equal(list[n - 2], damaged);
+	GIVES(CKR_TOKEN_NOT_RECOGNIZED, p11->C_GetTokenInfo(damaged, &info));
+	GIVES(CKR_TOKEN_NOT_RECOGNIZED,
+	      p11->C_OpenSession(damaged, CKF_SERIAL_SESSION, NULL, NULL, &mine));
+	assert_non_null(strstr(p11_admin->last_error(), "999990.token"));
+	OK(module_sign(s, pair.private, sig));
+	module_token(NULL); /* others can still be made */
+	unlink(module_token_file(damaged));
+}
+
+/* A key that is loaded, and in the middle of an operation, when its record is edited. */
+static void edited_while_it_is_in_use(void **state)
+{
+	CK_SLOT_ID where;
+	CK_SESSION_HANDLE mine = module_user(&where);
+	struct module_pair p = module_ec(mine, true, false);
+	CK_MECHANISM m = { .mechanism = CKM_ECDSA };
+	uint8_t out[64];
+	CK_ATTRIBUTE a = { CKA_VALUE, out, sizeof out };
+
+	(void)state;
+	OK(module_sign(mine, p.private, out));
+	OK(p11->C_SignInit(mine, &m, p.private));
+	sql(module_token_file(where),
+	    "UPDATE object SET version = version + 1, attrs = (SELECT CAST(substr(attrs, 1, at + "
+	    "11) ||"
+	    " x'01' || substr(attrs, at + 13) AS BLOB) FROM"
+	    " (SELECT instr(attrs, x'000000000000016200000001') AS at)) WHERE class = 3;"
+	    "UPDATE object SET attrs = (SELECT CAST(substr(attrs, 1, at + 11) ||"
+	    " x'00' || substr(attrs, at + 13) AS BLOB) FROM"
+	    " (SELECT instr(attrs, x'000000000000010300000001') AS at)) WHERE class = 3");
+	wait_for_a_look();
+	assert_int_equal(module_bool(mine, p.private, CKA_EXTRACTABLE), CK_TRUE); /* as edited */
+	GIVES(CKR_DEVICE_ERROR, p11->C_GetAttributeValue(mine, p.private, &a, 1));
+	assert_true(a.ulValueLen == CK_UNAVAILABLE_INFORMATION);
+	GIVES(CKR_DEVICE_ERROR, module_set(mine, p.private, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "x")));
+	GIVES(CKR_OPERATION_ACTIVE, module_sign(mine, p.private, out));
+	OK(p11->C_SignInit(mine, NULL, 0));
+	GIVES(CKR_DEVICE_ERROR, module_sign(mine, p.private, out));
+	OK(p11->C_CloseSession(mine));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(children_start_anew),
+		cmocka_unit_test(a_child_that_does_nothing_disturbs_nobody),
+		cmocka_unit_test(what_others_change_is_seen),
+		cmocka_unit_test(two_change_one_object),
+		cmocka_unit_test(two_make_tokens_at_once),
+		cmocka_unit_test(kills_lose_nothing_that_was_told),
+		cmocka_unit_test(edited_records_are_refused),
+		cmocka_unit_test(turned_flags_are_refused),
+		cmocka_unit_test(altered_and_cut_files_are_survived),
+		cmocka_unit_test(edited_while_it_is_in_use),
+		cmocka_unit_test(a_damaged_token_is_alone_with_it),
+	};
+
+	return cmocka_run_group_tests_name("token processes", tests, setup, module_teardown);
+}
