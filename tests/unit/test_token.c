@@ -309,7 +309,6 @@ static void test_refused_imports(void **state)
 	struct token_key_plan plan = { .label = "bad" };
 	struct token_key *k = NULL;
 	SCOPED(buf) file = { 0 };
-	SCOPED(buf) locked = { 0 };
 	SCOPED(p11_uri) u = { 0 };
 	struct token_entry *list;
 	BIO *bio = BIO_new(BIO_s_mem());

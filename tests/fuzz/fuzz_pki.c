@@ -1,0 +1,77 @@
+/*
+ * fuzz_pki - the same octets as a request and as a certificate, PEM or DER: what is taken can be
+ * shown, checked and verified, and lies inside what was read.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include "backoffice/pki/csr.h"
+#include "backoffice/pki/dn.h"
+#include "backoffice/pki/lint.h"
+#include "backoffice/pki/san.h"
+
+static void inside(struct bytes part, const struct buf *whole)
+{
+	if (part.n)
+		FUZZ_REQUIRE(part.p >= whole->p && part.p + part.n <= whole->p + whole->n);
+}
+
+static void show(struct bytes name, const struct ext_facts *f)
+{
+	SCOPED(buf) text = { 0 };
+	SCOPED(buf) again = { 0 };
+	enum inro_err shown = dn_text(name, &text);
+
+	if (dn_check(name) == INRO_OK) {
+		FUZZ_REQUIRE(shown == INRO_OK);
+		buf_add_u8(&text, 0);
+		/* UTF8String for PrintableString may make it longer than a name may be */
+		FUZZ_REQUIRE(dn_parse((const char *)text.p, NULL, &again) == INRO_OK ||
+			     text.n > DN_MAX / 2);
+	}
+	buf_reset(&text);
+	if (san_check(f->sans) == INRO_OK)
+		FUZZ_REQUIRE(san_text(f->sans, &text) == INRO_OK);
+	(void)san_kinds(f->sans);
+	(void)san_has_wildcard(f->sans);
+	ku_text(f->key_usage, &text);
+	eku_text(f->eku, &text);
+}
+
+static void try_request(struct bytes in)
+{
+	SCOPED(csr) c = { 0 };
+
+	if (csr_read(in, &c) != INRO_OK)
+		return;
+	inside(c.info, &c.der);
+	inside(c.key.key_bits, &c.der);
+	inside(c.ext.sans, &c.der);
+	inside(c.challenge, &c.der);
+	show(c.subject, &c.ext);
+	(void)!csr_verify(&c);
+}
+
+static void try_certificate(struct bytes in)
+{
+	SCOPED(cert) c = { 0 };
+
+	if (cert_read(in, &c) != INRO_OK)
+		return;
+	inside(c.tbs, &c.der);
+	inside(c.serial, &c.der);
+	inside(c.ext.ski, &c.der);
+	inside(c.ext.aki, &c.der);
+	show(c.subject, &c.ext);
+	show(c.issuer, &c.ext);
+	(void)!lint(&c, NULL);
+	(void)!lint(&c, &c);
+	(void)!cert_check_ca(&c);
+	(void)!cert_verify(&c, &c.key);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	try_request(BYTES(data, size));
+	try_certificate(BYTES(data, size));
+	return 0;
+}
