@@ -21,7 +21,6 @@ static void entries_clear(struct entries *l)
 struct found {
 	struct token *t;
 	CK_OBJECT_HANDLE handle;
-	CK_OBJECT_CLASS class;
 };
 
 static bool flag(const struct found *o, CK_ATTRIBUTE_TYPE type)
@@ -46,23 +45,13 @@ static size_t text(const struct found *o, CK_ATTRIBUTE_TYPE type, void *out, siz
 	return n;
 }
 
-static bool same_key(const struct token_entry *a, const struct token_entry *b)
-{
-	if ((a->type == P11_SECRET_KEY) != (b->type == P11_SECRET_KEY))
-		return false;
-	if (a->id_n || b->id_n)
-		return bytes_equal(BYTES(a->id, a->id_n), BYTES(b->id, b->id_n));
-	return !strcmp(a->label, b->label);
-}
-
-static struct token_entry *entry_for(struct entries *l, const struct token_entry *like)
+static struct token_entry *entry_new(struct entries *l)
 {
 	size_t cap = l->cap ? 2 * l->cap : 16;
 	struct token_entry *items;
 
-	for (size_t i = 0; i < l->n; i++)
-		if (same_key(&l->items[i], like))
-			return &l->items[i];
+	if (l->n == ENTRIES_MAX)
+		return NULL;
 	if (l->n == l->cap) {
 		items = realloc(l->items, cap * sizeof *items);
 		if (!items)
@@ -70,7 +59,7 @@ static struct token_entry *entry_for(struct entries *l, const struct token_entry
 		l->items = items;
 		l->cap = cap;
 	}
-	l->items[l->n] = *like;
+	l->items[l->n] = (struct token_entry) { 0 };
 	return &l->items[l->n++];
 }
 
@@ -111,18 +100,16 @@ static void add_secret(const struct found *o, struct token_entry *e)
 static void add_public_key(const struct found *o, struct token_entry *e)
 {
 	e->has_public = true;
-	if (!e->bits)
-		add_public(o, e);
+	add_public(o, e);
 }
 
 static void add_cert(const struct found *o, struct token_entry *e)
 {
 	e->has_cert = true;
-	if (!e->bits)
-		add_public(o, e);
+	add_public(o, e);
 }
 
-/* In this order: an entry is of the type of its first object. */
+/* In this order: an entry is of the type of the first of its objects. */
 static const struct {
 	CK_OBJECT_CLASS class;
 	enum p11_uri_type type;
@@ -166,21 +153,74 @@ static enum inro_err add_class(struct token *t, const struct p11_uri *uri, size_
 		template_add(&tpl, CKA_ID, BYTES(uri->id, uri->id_n));
 	e = ck_find_all(t->module, t->session, tpl.a, tpl.n, &found, &n);
 	for (CK_ULONG i = 0; i < n && !e; i++) {
-		struct found o = { t, found[i], classes[row].class };
-		struct token_entry like = { .type = classes[row].type }, *entry;
+		struct found o = { t, found[i] };
+		struct token_entry *entry = entry_new(l);
 
-		(void)text(&o, CKA_LABEL, like.label, sizeof like.label - 1);
-		like.id_n = text(&o, CKA_ID, like.id, sizeof like.id);
-		entry = l->n < ENTRIES_MAX ? entry_for(l, &like) : NULL;
-		if (entry)
-			classes[row].add(&o, entry);
-		else
-			e = err_set(INRO_E_NO_MEMORY, "no memory for a list of keys");
+		if (!entry)
+			return err_set(INRO_E_NO_MEMORY, "no memory for a list of keys");
+		entry->type = classes[row].type;
+		(void)text(&o, CKA_LABEL, entry->label, sizeof entry->label - 1);
+		entry->id_n = text(&o, CKA_ID, entry->id, sizeof entry->id);
+		classes[row].add(&o, entry);
 	}
 	return e;
 }
 
-static int compare(const void *x, const void *y)
+/* A secret key is never one with a pair; without an id, the label decides. */
+static int compare_identity(const struct token_entry *a, const struct token_entry *b)
+{
+	int c = (a->type == P11_SECRET_KEY) - (b->type == P11_SECRET_KEY);
+
+	if (!c)
+		c = bytes_compare(BYTES(a->id, a->id_n), BYTES(b->id, b->id_n));
+	return c || a->id_n ? c : strcmp(a->label, b->label);
+}
+
+static int rank(enum p11_uri_type type)
+{
+	int i = 0;
+
+	while (classes[i].type != type)
+		i++;
+	return i;
+}
+
+static int by_identity(const void *x, const void *y)
+{
+	const struct token_entry *a = x, *b = y;
+	int c = compare_identity(a, b);
+
+	return c ? c : rank(a->type) - rank(b->type);
+}
+
+static void merge(struct token_entry *into, const struct token_entry *e)
+{
+	into->has_private |= e->has_private;
+	into->has_public |= e->has_public;
+	into->has_cert |= e->has_cert;
+	if (!into->bits) {
+		into->key = e->key;
+		into->bits = e->bits;
+	}
+}
+
+/* Objects of one key become one entry. */
+static void merge_all(struct entries *l)
+{
+	size_t n = 0;
+
+	if (l->n)
+		qsort(l->items, l->n, sizeof *l->items, by_identity);
+	for (size_t i = 0; i < l->n; i++) {
+		if (n && compare_identity(&l->items[n - 1], &l->items[i]) == 0)
+			merge(&l->items[n - 1], &l->items[i]);
+		else
+			l->items[n++] = l->items[i];
+	}
+	l->n = n;
+}
+
+static int by_label(const void *x, const void *y)
 {
 	const struct token_entry *a = x, *b = y;
 	int c = strcmp(a->label, b->label);
@@ -208,9 +248,10 @@ enum inro_err token_list(struct token *t, const struct p11_uri *uri, struct toke
 		e = add_class(t, uri, row, &l);
 	if (e)
 		return e;
+	merge_all(&l);
 	keep_type(&l, uri->type);
 	if (l.n)
-		qsort(l.items, l.n, sizeof *l.items, compare);
+		qsort(l.items, l.n, sizeof *l.items, by_label);
 	*ret = l.items;
 	*ret_n = l.n;
 	l.items = NULL;
