@@ -60,6 +60,7 @@ tls() {
 		-cert_chain issuing.pem -CAfile root.pem -Verify 2 -verify_return_error -naccept 1 -rev
 	wait_for '^ACCEPT ' "server-$1-$2-$3.log"
 	port=$(sed -n 's/^ACCEPT .*://p' "server-$1-$2-$3.log")
+	rm -f client.log # its lines must be this connection's
 	mkfifo "in-$1-$2-$3"
 	foreign openssl s_client "${provider[@]}" -connect "127.0.0.1:$port" "-$version" \
 		-key "$(uri "$key")" -cert "$cert" -cert_chain issuing.pem -CAfile root.pem \
@@ -70,7 +71,7 @@ tls() {
 	exec 7>"in-$1-$2-$3"
 	echo hello >&7
 	for ((i = 0; i < 100; i++)); do
-		grep -qx olleh client.log && break
+		grep -qx olleh client.log 2>/dev/null && break
 		sleep 0.1
 	done
 	exec 7>&-
@@ -136,13 +137,16 @@ p11 --token-label opensc -l --pin 123456 --list-objects >objects.txt
 p11 --token-label opensc -l --pin 123456 --test >test.txt
 grep -q 'No errors' test.txt || fail "pkcs11-tool --test: $(cat test.txt)"
 
-must foreign env GNUTLS_PIN="$INRO_PIN" p11tool --provider "$module" --login --list-all 'pkcs11:token=line1' >p11tool.txt
-for seen in 'Type: Private key' 'Type: X.509 Certificate' 'Label: dev-0001'; do
-	grep -q "$seen" p11tool.txt || fail "p11tool does not see '$seen': $(cat p11tool.txt)"
-done
+# GnuTLS and Java don't run under a sanitizer's library, with any module or none.
+if [[ -z ${INRO_TEST_SANITIZE:-} ]]; then
+	must foreign env GNUTLS_PIN="$INRO_PIN" p11tool --provider "$module" --login --list-all 'pkcs11:token=line1' >p11tool.txt
+	for seen in 'Type: Private key' 'Type: X.509 Certificate' 'Label: dev-0001'; do
+		grep -q "$seen" p11tool.txt || fail "p11tool does not see '$seen': $(cat p11tool.txt)"
+	done
 
-line1=$(inro token show line1 --json | sed -n 's/.*"slot": \([0-9]*\).*/\1/p')
-printf 'name = inro\nlibrary = %s\nslot = %s\n' "$module" "$line1" >java.cfg
-must foreign keytool -list -keystore NONE -storetype PKCS11 -storepass "$INRO_PIN" \
-	-addprovider SunPKCS11 -providerarg "$T/java.cfg" >keytool.txt
-grep -q 'server-ec, PrivateKeyEntry' keytool.txt || fail "keytool does not see the key: $(cat keytool.txt)"
+	line1=$(inro token show line1 --json | sed -n 's/.*"slot": \([0-9]*\).*/\1/p')
+	printf 'name = inro\nlibrary = %s\nslot = %s\n' "$module" "$line1" >java.cfg
+	must foreign keytool -list -keystore NONE -storetype PKCS11 -storepass "$INRO_PIN" \
+		-addprovider SunPKCS11 -providerarg "$T/java.cfg" >keytool.txt
+	grep -q 'server-ec, PrivateKeyEntry' keytool.txt || fail "keytool does not see the key: $(cat keytool.txt)"
+fi

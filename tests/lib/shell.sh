@@ -86,6 +86,9 @@ background() {
 	"$@" >"$log" 2>&1 &
 	pid=$!
 	pids+=("$pid")
+	# a test that ctest kills for its time can't clean up
+	(while kill -0 $$; do sleep 1; done; kill "$pid") >/dev/null 2>&1 &
+	pids+=("$!")
 }
 
 # wait_for 'REGEX' FILE: until a line of the file is like it, 10 seconds at most.
