@@ -126,7 +126,7 @@ struct part {
 };
 
 struct syntax {
-	char separator;
+	uint8_t separator;
 	const char *forbidden; /* unescaped in a value */
 	bool reversed;
 };

@@ -7,9 +7,9 @@
 #include "backoffice/pki/san.h"
 #include "backoffice/pki/text.h"
 
-#define DAY	   86400
+#define DAY	   INT64_C(86400)
 #define YEAR	   (365 * DAY)
-#define PERIOD_MAX (1000 * (int64_t)YEAR)
+#define PERIOD_MAX (1000 * YEAR)
 
 static bool parse_text(const struct field *f, struct bytes value, void *at)
 {

@@ -46,7 +46,7 @@ static bool take(struct bytes *in, const char *word)
 {
 	size_t n = strlen(word);
 
-	if (in->n < n || memcmp(in->p, word, n))
+	if (in->n < n || memcmp(in->p, word, n) != 0)
 		return false;
 	skip(in, n);
 	return true;
@@ -118,7 +118,7 @@ static enum inro_err block(struct bytes *in, struct bytes *ret_label, struct byt
 	if (end == in->n)
 		return err_set(INRO_E_SYNTAX, "a PEM block has no end line");
 	skip(in, end + strlen(END));
-	if (in->n < ret_label->n || (n && memcmp(in->p, ret_label->p, n)))
+	if (in->n < ret_label->n || (n && memcmp(in->p, ret_label->p, n) != 0))
 		return err_set(INRO_E_SYNTAX, "a PEM block ends with another label");
 	skip(in, n);
 	return take(in, DASH) ? INRO_OK : err_set(INRO_E_SYNTAX, "a PEM end line is cut off");

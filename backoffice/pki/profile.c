@@ -140,7 +140,7 @@ static size_t field_find(const char *section, const char *key)
 	size_t i = 0;
 
 	while (i < ARRAY_LEN(fields) &&
-	       (strcmp(fields[i].doc.section, section) || strcmp(fields[i].doc.key, key)))
+	       (strcmp(fields[i].doc.section, section) != 0 || strcmp(fields[i].doc.key, key) != 0))
 		i++;
 	return i;
 }

@@ -34,8 +34,8 @@ static void bn_wipe(BIGNUM **p)
 /* Never a prompt: a key that needs a password is refused. */
 static int no_password(char *room, int n, int writing, void *arg)
 {
-	(void)room;
-	(void)n;
+	if (n > 0)
+		*room = '\0';
 	(void)writing;
 	(void)arg;
 	return -1;
@@ -124,7 +124,7 @@ _Static_assert(ARRAY_LEN(rsa_parts) <= PARTS_MAX, "an RSA key has eight numbers"
 
 static enum inro_err add_rsa(const EVP_PKEY *pkey, const struct pubkey *pub, struct parts *p)
 {
-	struct bytes value;
+	struct bytes value = BYTES_NONE;
 	enum inro_err e = INRO_OK;
 
 	(void)pub;
@@ -142,7 +142,7 @@ static enum inro_err add_rsa(const EVP_PKEY *pkey, const struct pubkey *pub, str
 static enum inro_err add_ec(const EVP_PKEY *pkey, const struct pubkey *pub, struct parts *p)
 {
 	const struct pki_key_type *type = pki_key_type(pub->type);
-	struct bytes value;
+	struct bytes value = BYTES_NONE;
 	enum inro_err e =
 		take_number(pkey, OSSL_PKEY_PARAM_PRIV_KEY, type->field_octets, p, &value);
 

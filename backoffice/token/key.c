@@ -242,7 +242,7 @@ enum inro_err token_key_adopt(struct token *t, const struct token_pair *pair,
 
 	if (!e)
 		e = key_new(t, pair->private_key, pair->public_key, &k);
-	if (!e && (strcmp(k->label, plan->label) || !bytes_equal(token_key_id(k), id)))
+	if (!e && (strcmp(k->label, plan->label) != 0 || !bytes_equal(token_key_id(k), id)))
 		e = err_set(INRO_E_TOKEN, "token '%s' did not take the key's label and id",
 			    t->info.label);
 	if (!e && plan->kind &&

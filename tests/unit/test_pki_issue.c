@@ -206,7 +206,7 @@ static void assert_extension(X509 *x, int nid, const char *text)
 	assert_true(at >= 0);
 	assert_int_equal(X509V3_EXT_print(out, X509_get_ext(x, at), 0, 0), 1);
 	n = BIO_get_mem_data(out, &got);
-	if (n != (long)strlen(text) || memcmp(got, text, (size_t)n))
+	if (n != (long)strlen(text) || memcmp(got, text, (size_t)n) != 0)
 		fail_msg("'%.*s' is not '%s'", (int)n, got, text);
 	BIO_free(out);
 }
@@ -750,7 +750,7 @@ static void test_foreign_certificates(void **state)
 	n = i2d_X509(x, &der);
 	OK(cert_read(BYTES(der, (size_t)n), &c));
 	assert_int_equal(c.not_before, NOW);
-	assert_int_equal(c.not_after, NOW + 40 * 365 * DAY);
+	assert_int_equal(c.not_after, NOW + INT64_C(40) * 365 * DAY);
 	assert_true(bytes_equal(c.serial, bytes_of("\x05")));
 	assert_int_equal(cert_check_ca(&c), INRO_E_POLICY);
 	OPENSSL_free(der);

@@ -47,7 +47,7 @@ static void make_token(const char *label)
 	CK_UTF8CHAR padded[32], so_pin[] = SO_PIN, pin[] = PIN;
 	CK_SESSION_HANDLE session;
 	SCOPED(p11_uri) u = { 0 };
-	struct ck_token *tokens, t;
+	struct ck_token *tokens, t = { 0 };
 	char text[64];
 	size_t n;
 
