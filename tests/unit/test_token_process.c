@@ -476,7 +476,7 @@ static void edited_records_are_refused(void **state)
 		if (status != 0)
 			fail_msg("status %d after: %s", status, edits[i]);
 	}
-	unlink(write_victim(edited_slot, NULL, 0));
+	unlink(write_victim(edited_slot, original, 0));
 }
 
 /* Every attribute that is a flag and is stored with a key, turned round. */
@@ -505,7 +505,7 @@ static void turned_flags_are_refused(void **state)
 		original[at - 1] ^= 1;
 	}
 	assert_true(turned > 20);
-	unlink(write_victim(edited_slot, NULL, 0));
+	unlink(write_victim(edited_slot, original, 0));
 }
 
 static void altered_and_cut_files_are_survived(void **state)
@@ -524,7 +524,7 @@ static void altered_and_cut_files_are_survived(void **state)
 		write_victim(edited_slot, original, original_n * i / 12 + i % 3);
 		assert_int_equal(scratch_child(look_at_all, &edited_slot), 0);
 	}
-	unlink(write_victim(edited_slot, NULL, 0));
+	unlink(write_victim(edited_slot, original, 0));
 }
 
 static void a_damaged_token_is_alone_with_it(void **state)
