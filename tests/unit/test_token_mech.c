@@ -95,7 +95,7 @@ static CK_RSA_PKCS_PSS_PARAMS pss_of(CK_MECHANISM_TYPE digest)
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
 		if (sizes[i].digest == digest)
 			return (CK_RSA_PKCS_PSS_PARAMS) { digest, sizes[i].mgf, sizes[i].n };
-	MUST(!"a known hash");
+	MUST(0 && "a known hash");
 	return (CK_RSA_PKCS_PSS_PARAMS) { 0 };
 }
 

@@ -327,7 +327,7 @@ static void sql(const char *path, const char *text)
 	MUST(sqlite3_open(path, &db) == SQLITE_OK);
 	if (sqlite3_exec(db, text, NULL, NULL, &message) != SQLITE_OK) {
 		fprintf(stderr, "%s: %s\n", text, message);
-		MUST(!"an edit is SQL");
+		MUST(0 && "an edit is SQL");
 	}
 	MUST(sqlite3_close(db) == SQLITE_OK);
 }
