@@ -79,6 +79,7 @@ enum inro_err token_delete(struct token *t, struct bytes id, enum token_what wha
 	for (size_t i = 0; i < ARRAY_LEN(classes) && !e; i++)
 		if (classes[i].what & what)
 			e = delete_class(t, classes[i].class, id, &n);
-	*ret_n = n;
+	if (!e)
+		*ret_n = n;
 	return e;
 }

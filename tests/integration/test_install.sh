@@ -12,6 +12,7 @@ for f in "$modules/inro-pkcs11.so" "$configs/inro.module" "$providers/inro.so" /
 	/usr/share/man/man1/inro.1 /usr/share/bash-completion/completions/inro; do
 	[[ -s $D$f ]] || fail "$f is not installed; there is: $(cd "$D" && find . -type f | sort | paste -sd' ')"
 done
+diff -r "$INRO_TEST_SOURCE/backoffice/pki/profiles" "$D/usr/share/inro/profiles" || fail "other profiles are installed"
 grep -q '^module: *inro-pkcs11.so' "$D$configs/inro.module" || fail "inro.module does not name the module"
 
 # The installed command, with the installed module: nothing of the build folder is needed.
