@@ -164,10 +164,26 @@ static enum inro_err add_token(struct lib *l, CK_SLOT_ID slot, struct token **re
 	return e;
 }
 
+static struct token *known_token(struct lib *l, CK_SLOT_ID slot)
+{
+	struct token *t;
+
+	pthread_mutex_lock(&l->lock);
+	t = map_get(&l->tokens, slot);
+	pthread_mutex_unlock(&l->lock);
+	return t;
+}
+
 enum inro_err lib_token(struct lib *l, CK_SLOT_ID slot, struct token **ret)
 {
-	enum inro_err e = check_slot(l, slot);
+	struct token *t = known_token(l, slot);
+	enum inro_err e;
 
+	if (t && token_is_there(t)) {
+		*ret = t;
+		return INRO_OK;
+	}
+	e = check_slot(l, slot);
 	if (e)
 		return e;
 	pthread_mutex_lock(&l->lock);

@@ -169,13 +169,30 @@ static enum inro_err reread(struct token *t)
 	return e;
 }
 
-enum inro_err token_look(struct token *t, bool at_once)
+static int64_t coarse_now(void)
 {
 	struct timespec ts;
-	int64_t now, count;
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	now = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+bool token_is_there(struct token *t)
+{
+	int64_t now = coarse_now(), seen = atomic_load(&t->seen_at);
+
+	if (seen != 0 && now - seen < LOOK_AGAIN_NS)
+		return true;
+	if (!home_has(t->home, t->slot))
+		return false;
+	atomic_store(&t->seen_at, now);
+	return true;
+}
+
+enum inro_err token_look(struct token *t, bool at_once)
+{
+	int64_t now = coarse_now(), count;
+
 	if (!at_once && now - t->looked_at < LOOK_AGAIN_NS)
 		return INRO_OK;
 	enum inro_err e = store_change_count(t->store, &count);
@@ -508,5 +525,7 @@ enum inro_err token_destroy(struct token *t, struct bytes so_pin)
 	if (e)
 		return e;
 	token_close(t);
-	return home_remove(t->home, t->slot);
+	e = home_remove(t->home, t->slot);
+	atomic_store(&t->seen_at, 0);
+	return e;
 }

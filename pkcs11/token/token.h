@@ -48,6 +48,8 @@ struct token {
 	int64_t change_count; /* the store's, when it was last looked at */
 	uint64_t epoch;	      /* rises when another process has written */
 	int64_t looked_at;    /* coarse nanoseconds */
+	_Atomic int64_t
+		seen_at; /* its file, the same; 0: not since it was removed.  Without the lock */
 
 	struct map by_handle, by_row; /* struct object */
 	size_t session_objects;	      /* of those */
@@ -59,6 +61,9 @@ struct token_spec {
 	struct bytes label, so_pin, user_pin; /* user_pin empty: none yet */
 	struct bytes backend, config;	      /* backend empty: the default */
 };
+
+/* Whether its file is there, as it was a few milliseconds ago.  No lock needed. */
+bool token_is_there(struct token *t);
 
 /* Of the process: none of these needs a lock. */
 MUST_CHECK enum inro_err token_new(const char *home, CK_SLOT_ID slot, atomic_uint *resting,
