@@ -93,7 +93,7 @@ int key_deliver(struct key *k, OSSL_CALLBACK *callback, void *arg)
 {
 	struct key_carrier carrier = { .key = k };
 	int kind = OSSL_OBJECT_PKEY, ok;
-	char name[16];
+	char name[16] = "";
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &kind),
 		OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, name, 0),

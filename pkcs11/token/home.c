@@ -209,7 +209,7 @@ static enum inro_err temporary_name(const char *dir, char **ret)
 /* The file and what SQLite may have put beside it. */
 static void remove_files(const char *path)
 {
-	static const char *const beside[] = { "", "-wal", "-shm", "-journal" };
+	static const char *const beside[] = { "", "-wal", "-shm", "-journal", HOME_TRIES };
 
 	for (size_t i = 0; i < ARRAY_LEN(beside); i++) {
 		AUTO(free_chars) char *name = NULL;

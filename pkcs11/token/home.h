@@ -11,6 +11,9 @@
 
 #include "pkcs11/token/store.h"
 
+/* Behind a token's file name: the lock of those who try a PIN (tries.h). */
+#define HOME_TRIES "-tries"
+
 struct home_slots {
 	CK_SLOT_ID *ids; /* of the tokens there are, ascending */
 	size_t n;

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "pkcs11/token/object.h"
+#include "pkcs11/token/tries.h"
 
 #define LOOK_AGAIN_NS 2000000
 
@@ -281,13 +282,21 @@ static void note_tries(struct token *t, CK_USER_TYPE user, int64_t left)
 static enum inro_err try_pin(struct token *t, struct backend *b, CK_USER_TYPE user,
 			     struct bytes pin)
 {
+	AUTO(tries_leave) int lock = -1;
 	SCOPED(buf) auth = { 0 };
 	int64_t left;
 
 	if (pin.n == 0 || pin.n > PIN_MAX)
 		return err_set(INRO_E_PIN_FORMAT, "a PIN has %d to %d bytes", PIN_MIN, PIN_MAX);
-	enum inro_err e = store_take_try(t->store, user, &auth, &left);
+	enum inro_err e = tries_enter(t->home, t->slot, &lock);
 
+	if (!e)
+		e = store_take_try(t->store, user, &auth, &left);
+	if (e == INRO_E_PIN_LOCKED) {
+		e = tries_alone(lock);
+		if (!e)
+			e = store_take_try(t->store, user, &auth, &left);
+	}
 	if (e)
 		return e;
 	note_tries(t, user, left);

@@ -246,6 +246,37 @@ static void processes_share_the_counter(void **state)
 	assert_int_equal(pin_flags(slot), CKF_USER_PIN_COUNT_LOW);
 }
 
+static int log_in(CK_SLOT_ID slot)
+{
+	CK_SESSION_HANDLE s;
+
+	OK(p11->C_Initialize(NULL));
+	s = module_open(slot, false);
+	OK(module_login(s, CKU_USER, USER_PIN));
+	OK(p11->C_Finalize(NULL));
+	return 0;
+}
+
+/* Twice as many as there are tries, all of them right: none is locked out. */
+static void right_ones_at_once_lock_nothing(void **state)
+{
+	CK_SLOT_ID slot = module_token(NULL);
+	pid_t pids[2 * TRIES];
+	int status;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			_exit(log_in(slot));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
+		waitpid(pids[i], &status, 0);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(tries_left(slot, CKU_USER), TRIES);
+}
+
 static int change_user_pin(void *slot)
 {
 	CK_SESSION_HANDLE s;
@@ -280,6 +311,7 @@ int main(void)
 		cmocka_unit_test(without_a_user_pin_there_is_no_user),
 		cmocka_unit_test(a_try_is_counted_before_it_is_made),
 		cmocka_unit_test(processes_share_the_counter),
+		cmocka_unit_test(right_ones_at_once_lock_nothing),
 		cmocka_unit_test(a_change_elsewhere_counts_here),
 	};
 
