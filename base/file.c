@@ -144,7 +144,8 @@ static enum inro_err write_all(int fd, const char *path, struct bytes content)
 		if (n > 0)
 			content = BYTES(content.p + n, content.n - (size_t)n);
 	}
-	return fsync(fd) < 0 ? file_err(errno, path) : INRO_OK;
+	/* A pipe or a device has nothing to sync. */
+	return fsync(fd) < 0 && errno != EINVAL ? file_err(errno, path) : INRO_OK;
 }
 
 /* template ends in XXXXXX and becomes the name; errors name the file that is meant. */
@@ -186,9 +187,51 @@ static enum inro_err write_file(const char *path, mode_t mode, struct bytes cont
 	return e ? e : place(temporary, path, replace);
 }
 
+/* A device, a pipe: what is put there is written into it, never in its place. */
+static enum inro_err write_into(const char *path, struct bytes content)
+{
+	AUTO(close_fd) int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+
+	return fd < 0 ? file_err(errno, path) : write_all(fd, path, content);
+}
+
+/* The file that a name leads to over links. */
+static enum inro_err write_over(const char *path, mode_t mode, struct bytes content)
+{
+	AUTO(free_chars) char *file = realpath(path, NULL);
+
+	return file ? write_file(file, mode, content, true) : file_err(errno, path);
+}
+
 enum inro_err file_write(const char *path, mode_t mode, struct bytes content)
 {
-	return write_file(path, mode, content, true);
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return errno == ENOENT ? write_file(path, mode, content, true)
+				       : file_err(errno, path);
+	if (S_ISDIR(st.st_mode))
+		return file_err(EISDIR, path);
+	if (S_ISREG(st.st_mode))
+		return write_over(path, st.st_mode & 07777, content);
+	return write_into(path, content);
+}
+
+enum inro_err file_check_target(const char *path)
+{
+	AUTO(free_chars) char *real = realpath(path, NULL);
+	AUTO(free_chars) char *copy = strdup(real ? real : path);
+	struct stat st = { 0 };
+
+	if (!copy)
+		return INRO_E_NO_MEMORY;
+	if (real && stat(real, &st) != 0)
+		return file_err(errno, path);
+	if (S_ISDIR(st.st_mode))
+		return file_err(EISDIR, path);
+	if (real && !S_ISREG(st.st_mode))
+		return access(real, W_OK) != 0 ? file_err(errno, path) : INRO_OK;
+	return access(dirname(copy), W_OK | X_OK) != 0 ? file_err(errno, path) : INRO_OK;
 }
 
 enum inro_err file_write_new(const char *path, mode_t mode, struct bytes content)

@@ -16,7 +16,10 @@
 MUST_CHECK enum inro_err file_read(const char *path, size_t max, struct buf *ret);
 /* One line of a file as a secret, without its line end; the file may be a pipe. */
 MUST_CHECK enum inro_err file_read_secret(const char *path, struct secret *ret);
+/* Links are followed; a file that is there keeps its mode; a device or a pipe is written into. */
 MUST_CHECK enum inro_err file_write(const char *path, mode_t mode, struct bytes content);
+/* Could file_write() write there, as things are now? */
+MUST_CHECK enum inro_err file_check_target(const char *path);
 /* As file_write, but INRO_E_EXISTS when there is a file of that name. */
 MUST_CHECK enum inro_err file_write_new(const char *path, mode_t mode, struct bytes content);
 /* Makes the folder and its parents (0700). */

@@ -251,6 +251,13 @@ static enum inro_err token_pin_unblock_run(const struct call *c, json_t **ret)
 
 /* ---- backup, restore ---- */
 
+static enum inro_err check_backup(const struct call *c)
+{
+	if (strcmp(call_opt(c, "out"), "-") != 0)
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "a token is saved in a new file, not on standard output");
+}
+
 static enum inro_err token_backup_run(const struct call *c, json_t **ret)
 {
 	SCOPED(place) p = { 0 };
@@ -354,6 +361,7 @@ const struct cmd_verb token_verbs[] = {
 			 .kind = OPT_FILE,
 			 .required = true,
 			 .help = "the new file" }),
+	  .check = check_backup,
 	  .run = token_backup_run,
 	  .shape = SHOW_SAID,
 	  .said = "token '{label}' is saved in {file}" },

@@ -7,11 +7,9 @@
 #include "tools/out.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "backoffice/pki/pem.h"
 #include "base/file.h"
@@ -21,7 +19,10 @@
 static const char *const formats[] = { "pem", "der", NULL };
 
 const struct cmd_opt out_opts[] = {
-	{ .name = "out", .arg = "FILE", .kind = OPT_FILE, .help = "write it to this file" },
+	{ .name = "out",
+	  .arg = "FILE",
+	  .kind = OPT_FILE,
+	  .help = "write it to this file; - is standard output" },
 	{ .name = "format",
 	  .kind = OPT_CHOICE,
 	  .choices = formats,
@@ -34,19 +35,18 @@ static const char *out_path(const struct call *c)
 	return cmd_option_named(c->verb, "out") ? call_opt(c, "out") : NULL;
 }
 
+static bool is_stdout(const char *path)
+{
+	return !strcmp(path, "-") || !strcmp(path, "/dev/stdout");
+}
+
 static enum inro_err check_out(const struct call *c)
 {
 	const char *path = out_path(c);
-	if (!path)
+	if (!path || is_stdout(path))
 		return INRO_OK;
-	AUTO(free_chars) char *copy = strdup(path);
-	if (!copy)
-		return err_set(INRO_E_NO_MEMORY, "memory is short");
-	const char *dir = dirname(copy);
-	if (access(dir, W_OK | X_OK) != 0)
-		return err_set(INRO_E_ACCESS, "--out %s: can't write in %s (%s); nothing was done",
-			       path, dir, strerror(errno));
-	return INRO_OK;
+	enum inro_err e = file_check_target(path);
+	return e ? err_context(e, "--out can't be written, nothing was done") : INRO_OK;
 }
 
 /* The DER inside the one PEM block. */
@@ -105,10 +105,13 @@ static enum inro_err answer(const struct call *c, json_t *doc)
 	SCOPED(buf) text = { 0 };
 	json_t *pem = json_object_get(doc, "pem");
 	const char *path = out_path(c);
+	bool raw = format_of(c) || (path && is_stdout(path));
 	enum inro_err e = INRO_OK;
+	if (path && is_stdout(path))
+		path = NULL;
 	if (pem && path)
 		e = write_file(c, path, doc);
-	if (!e && pem && !path && format_of(c) && !c->json)
+	if (!e && pem && !path && raw && !c->json)
 		e = add_object(c, pem, &text);
 	else if (!e)
 		e = show_result(c, doc, &text);

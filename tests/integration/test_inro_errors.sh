@@ -81,7 +81,7 @@ unchanged 1 "none.csr" "${issue[@]}" --csr none.csr
 unchanged 1 "no-such-profile" inro cert issue --ca issuing --profile no-such-profile --csr good.csr
 unchanged 1 "no-such-ca" inro cert issue --ca no-such-ca --profile tls-client --csr good.csr
 unchanged 1 "no-such-device" "${issue[@]}" --csr good.csr --device no-such-device
-unchanged 1 "can't write" "${issue[@]}" --csr good.csr --out "$T/no/such/folder/c.pem"
+unchanged 1 "can't be written" "${issue[@]}" --csr good.csr --out "$T/no/such/folder/c.pem"
 unchanged 2 "one of|did you mean" "${issue[@]}" --csr good.csr --format dre
 
 # ---- devices ----

@@ -61,6 +61,14 @@ must inro cert show "$(serial dev-1.pem)" --out same.der --format der
 openssl x509 -in dev-1.pem -outform DER | cmp - same.der || fail "the DER is another"
 inro cert show "$(serial dev-1.pem)" --format der | cmp - same.der || fail "the DER on standard output is another"
 inro cert show "$(serial dev-1.pem)" --format pem | cmp - dev-1.pem || fail "the PEM on standard output is another"
+inro cert show "$(serial dev-1.pem)" --out - | cmp - dev-1.pem || fail "the PEM by --out - is another"
+inro cert show "$(serial dev-1.pem)" --out /dev/stdout | cmp - dev-1.pem || fail "the PEM by --out /dev/stdout is another"
+ln -s linked.pem link.pem
+: >linked.pem
+must inro cert show "$(serial dev-1.pem)" --out link.pem
+[[ -L link.pem ]] && cmp linked.pem dev-1.pem || fail "a link was replaced, not followed"
+mkdir folder
+refused 1 "nothing was done.*folder" inro cert show "$(serial dev-1.pem)" --out folder
 print=$(openssl x509 -in dev-1.pem -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | cut -c1-16)
 [[ $(inro cert show "$print" --json | value state) == active ]] || fail "not found by its fingerprint"
 

@@ -57,9 +57,10 @@ static void test_write(void **state)
 	OK(file_write(path, 0600, bytes_of("one")));
 	assert_content(path, "one");
 	assert_int_equal(mode_of(path), 0600);
+	assert_int_equal(chmod(path, 0640), 0);
 	OK(file_write(path, 0644, bytes_of("two")));
 	assert_content(path, "two");
-	assert_int_equal(mode_of(path), 0644);
+	assert_int_equal(mode_of(path), 0640); /* it was there */
 	assert_int_equal(file_write_new(path, 0600, bytes_of("three")), INRO_E_EXISTS);
 	assert_content(path, "two");
 	OK(file_write_new(scratch_path("w/new"), 0600, BYTES_NONE));
@@ -68,6 +69,46 @@ static void test_write(void **state)
 	assert_int_equal(files_in(scratch_path("w")), 2); /* no temporaries stay */
 	assert_int_equal(file_write(scratch_path("none/file"), 0600, BYTES_NONE), INRO_E_NOT_FOUND);
 	assert_non_null(strstr(err_detail(INRO_E_NOT_FOUND), "none/file"));
+}
+
+static int write_pipe(void *arg)
+{
+	return file_write(arg, 0600, bytes_of("piped")) == INRO_OK ? 0 : 1;
+}
+
+static void test_targets(void **state)
+{
+	char path[600], link[600];
+	struct stat st;
+	int fd;
+
+	(void)state;
+	OK(file_make_dir(scratch_path("to/folder")));
+	snprintf(path, sizeof path, "%s", scratch_path("to/file"));
+	snprintf(link, sizeof link, "%s", scratch_path("to/link"));
+	OK(file_write(path, 0600, bytes_of("one")));
+	assert_int_equal(symlink("file", link), 0);
+	OK(file_check_target(link));
+	OK(file_write(link, 0600, bytes_of("two")));
+	assert_content(path, "two");
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_not_equal(file_check_target(scratch_path("to/folder")), INRO_OK);
+	assert_int_not_equal(file_write(scratch_path("to/folder"), 0600, BYTES_NONE), INRO_OK);
+	assert_int_equal(file_check_target(scratch_path("to/none/x")), INRO_E_NOT_FOUND);
+	OK(file_check_target(scratch_path("to/new")));
+	OK(file_write("/dev/null", 0600, bytes_of("gone")));
+	assert_int_equal(stat("/dev/null", &st), 0);
+	assert_true(S_ISCHR(st.st_mode));
+	snprintf(path, sizeof path, "%s", scratch_path("to/pipe"));
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(scratch_child(write_pipe, path), 0);
+	assert_int_equal(read(fd, link, sizeof link), 5);
+	close(fd);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
 }
 
 static int write_too_much(void *arg)
@@ -258,6 +299,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_failed_write_keeps_the_old),
 		cmocka_unit_test(test_read_bound),
 		cmocka_unit_test(test_unreadable),
