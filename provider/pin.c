@@ -39,7 +39,7 @@ static enum inro_err from_program(const struct pin_source *from, const char *tok
 				  struct secret *ret)
 {
 	SCOPED(secret) room = { 0 };
-	char info[64];
+	char info[64] = "";
 	size_t n = 0;
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO, info, 0),

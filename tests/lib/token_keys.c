@@ -78,16 +78,41 @@ void token_keys_make(void)
 	ck_session_close(module, s); /* the last one: the login ends with it */
 }
 
+/* OSSL_LIB_CTX_free() leaves alone what OSSL_PROVIDER_load() gave. */
+static struct loaded {
+	OSSL_LIB_CTX *libctx;
+	OSSL_PROVIDER *providers[2];
+} contexts[8];
+static size_t contexts_n;
+
 OSSL_LIB_CTX *token_keys_libctx(const char *first, const char *second)
 {
 	OSSL_LIB_CTX *libctx = OSSL_LIB_CTX_new();
+	struct loaded *l = &contexts[contexts_n++];
 	char path[4096];
+
+	need(contexts_n <= ARRAY_LEN(contexts), "too many contexts");
 
 	snprintf(path, sizeof path, "%s/lib", getenv("INRO_TEST_BUILD"));
 	need(libctx && OSSL_PROVIDER_set_default_search_path(libctx, path), "no context");
-	need(OSSL_PROVIDER_load(libctx, first) != NULL, first);
-	need(!second || OSSL_PROVIDER_load(libctx, second) != NULL, "no second provider");
+	*l = (struct loaded) { .libctx = libctx };
+	l->providers[0] = OSSL_PROVIDER_load(libctx, first);
+	l->providers[1] = second ? OSSL_PROVIDER_load(libctx, second) : NULL;
+	need(l->providers[0] && (!second || l->providers[1]), "no provider");
 	return libctx;
+}
+
+void token_keys_libctx_free(OSSL_LIB_CTX *libctx)
+{
+	for (size_t i = 0; i < contexts_n; i++) {
+		if (contexts[i].libctx != libctx)
+			continue;
+		for (size_t k = 0; k < 2; k++)
+			if (contexts[i].providers[k])
+				OSSL_PROVIDER_unload(contexts[i].providers[k]);
+		contexts[i].libctx = NULL;
+	}
+	OSSL_LIB_CTX_free(libctx);
 }
 
 EVP_PKEY *token_keys_load(OSSL_LIB_CTX *libctx, const char *uri)

@@ -18,6 +18,8 @@ void token_keys_make(void);
 
 /* A context of its own with these providers, loaded in this order; NULL ends the list. */
 OSSL_LIB_CTX *token_keys_libctx(const char *first, const char *second);
+/* Its providers are unloaded first. */
+void token_keys_libctx_free(OSSL_LIB_CTX *libctx);
 
 /* A private key by URI; NULL when the provider has none.  The store's end is a clean one. */
 EVP_PKEY *token_keys_load(OSSL_LIB_CTX *libctx, const char *uri);

@@ -34,7 +34,7 @@ static int tear_down(void **state)
 	(void)state;
 	EVP_PKEY_free(ec);
 	EVP_PKEY_free(rsa);
-	OSSL_LIB_CTX_free(libctx);
+	token_keys_libctx_free(libctx);
 	return 0;
 }
 
@@ -253,7 +253,7 @@ static void software_keys_unharmed(void **state)
 		OPENSSL_free(der);
 		EVP_PKEY_free(again);
 		EVP_PKEY_free(key);
-		OSSL_LIB_CTX_free(lc);
+		token_keys_libctx_free(lc);
 	}
 }
 
@@ -269,7 +269,7 @@ static void wrong_pin_is_tried_once(void **state)
 	assert_int_equal(token_keys_tries_left(), before - 1);
 	assert_non_null(strstr(ERR_reason_error_string(ERR_peek_last_error()), "PIN"));
 	ERR_clear_error();
-	OSSL_LIB_CTX_free(lc);
+	token_keys_libctx_free(lc);
 }
 
 int main(void)
