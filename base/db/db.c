@@ -51,10 +51,10 @@ enum inro_err db_make_file(const char *path)
 static void nap(int ms)
 {
 	struct timespec t = { .tv_sec = 0, .tv_nsec = (long)ms * 1000000 };
+	unsigned depth = fork_gate_step_out();
 
-	fork_gate_leave();
 	nanosleep(&t, NULL);
-	fork_gate_enter();
+	fork_gate_step_in(depth);
 }
 
 /* Commits take milliseconds: SQLite's own waiting, up to 100 ms a nap, would lose its turn. */
