@@ -81,15 +81,17 @@ static enum inro_err check_rsa(const struct pubkey *k)
 	return INRO_OK;
 }
 
-/* RFC 8017 A.1.1, A.1: parameters are NULL. */
+/* RFC 3279 2.3.1: parameters are NULL, not left out. */
 static enum inro_err read_rsa(struct bytes parameters, struct pubkey *k)
 {
 	struct bytes seq, null;
-	enum inro_err e = INRO_OK;
+	enum inro_err e;
 
-	if (parameters.n)
-		e = der_only(parameters, DER_NULL, &null);
-	if (!e && parameters.n && null.n)
+	if (!parameters.n)
+		return err_set(INRO_E_SYNTAX, "an RSA key without the NULL that RFC 3279 2.3.1 "
+					      "wants for its parameters");
+	e = der_only(parameters, DER_NULL, &null);
+	if (!e && null.n)
 		e = err_set(INRO_E_SYNTAX, "a NULL that is not empty");
 	if (!e)
 		e = der_only(k->key_bits, DER_SEQUENCE, &seq);

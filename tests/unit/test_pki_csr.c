@@ -639,9 +639,38 @@ static void test_nul_in_the_subject(void **state)
 	assert_null(memchr(text.p, 0, text.n));
 }
 
+/* RFC 3279 2.3.1: the NULL is there, or the SPKI would go into a certificate without it. */
+static void test_rsa_without_null(void **state)
+{
+	EVP_PKEY *key = judge_key("rsa:2048");
+	SCOPED(buf) spki = { 0 };
+	SCOPED(buf) bare = { 0 };
+	struct bytes seq, algorithm, oid;
+	struct pubkey k;
+	size_t outer, inner;
+
+	(void)state;
+	judge_spki(key, &spki);
+	OK(pubkey_read(buf_bytes(&spki), &k));
+	OK(der_only(buf_bytes(&spki), DER_SEQUENCE, &seq));
+	OK(der_take(&seq, DER_SEQUENCE, &algorithm));
+	OK(der_take(&algorithm, DER_OID, &oid));
+	outer = der_begin(&bare, DER_SEQUENCE);
+	inner = der_begin(&bare, DER_SEQUENCE);
+	der_add(&bare, DER_OID, oid);
+	der_end(&bare, inner);
+	buf_add(&bare, seq);
+	der_end(&bare, outer);
+	OK(buf_err(&bare));
+	assert_int_equal(pubkey_read(buf_bytes(&bare), &k), INRO_E_SYNTAX);
+	assert_non_null(strstr(err_detail(INRO_E_SYNTAX), "NULL"));
+	EVP_PKEY_free(key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rsa_without_null),
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_new_request_label),
 		cmocka_unit_test(test_pss_request),
