@@ -32,7 +32,9 @@ struct cred_request {
 	struct bytes csr; /* PKCS#10, DER or PEM */
 	const char *ca;
 	const char *profile;
-	const char *device;  /* NULL: none */
+	const char *device;	 /* NULL: none */
+	const char *const *sans; /* "DNS:…" that the device may ask for beside its record's */
+	size_t sans_n;
 	const char *key_uri; /* where the key is, if known */
 	unsigned days;	     /* 0: the profile's */
 };
@@ -60,7 +62,8 @@ struct cred_renewal {
 	unsigned days;	  /* 0: the profile's */
 };
 /* Issues a successor under the same CA, profile, subject and device; the old one is superseded in
- * the same transaction.  With the key in a token the new certificate is put beside it. */
+ * the same transaction.  A request of the caller's has the same subject and no other names, or it
+ * is INRO_E_POLICY.  With the key in a token the new certificate is put beside it. */
 MUST_CHECK enum inro_err cred_renew(struct core *c, const char *ref, const struct cred_renewal *r,
 				    struct cred *ret);
 

@@ -6,6 +6,7 @@
 
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/crl.h"
+#include "backoffice/pki/san.h"
 #include "base/clock.h"
 
 static enum inro_err check_id(const char *id)
@@ -104,6 +105,20 @@ enum inro_err device_get(struct core *c, const char *id, struct device *ret)
 	enum inro_err e = load(c, id, true, ret);
 
 	return e == INRO_E_NOT_FOUND ? load(c, id, false, ret) : e;
+}
+
+enum inro_err device_names(const struct device *d, unsigned kinds, struct buf *sans)
+{
+	const struct {
+		enum san_kind kind;
+		const char *value;
+	} names[] = { { SAN_DNS, d->hostname }, { SAN_IP, d->ip } };
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(names); i++)
+		if (names[i].value && kinds >> names[i].kind & 1)
+			e = san_add_value(sans, names[i].kind, bytes_of(names[i].value));
+	return e == INRO_OK ? e : err_context(e, "the record of device '%s'", d->device_id);
 }
 
 enum inro_err device_may_have(const struct device *d)

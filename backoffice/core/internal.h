@@ -74,6 +74,9 @@ enum inro_err audit_refused(struct core *c, const char *action, const char *kind
 /* keys.c: both stay open until the core is closed; never inside a transaction. */
 MUST_CHECK enum inro_err core_token(struct core *c, const char *uri, struct token **ret);
 MUST_CHECK enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret);
+/* A key's URI as it is recorded: what names the key, not how to open it (no pin-value, no
+ * pin-source).  Appended with its NUL. */
+MUST_CHECK enum inro_err core_key_ref(const char *uri, struct buf *ret);
 /* "pkcs11:token=LABEL" as a URI text, appended with its NUL. */
 MUST_CHECK enum inro_err core_token_uri(const char *label, struct buf *ret);
 void ring_free(struct key_ring *r);
@@ -102,6 +105,9 @@ MUST_CHECK enum inro_err key_store_cert(struct token *token, const struct token_
 MUST_CHECK enum inro_err device_load(struct core *c, const char *id, struct device *ret);
 /* INRO_E_STATE unless it may have certificates. */
 MUST_CHECK enum inro_err device_may_have(const struct device *d);
+/* The DNS name and the address of the record, of those kinds (bits 1 << enum san_kind), appended.
+ */
+MUST_CHECK enum inro_err device_names(const struct device *d, unsigned kinds, struct buf *sans);
 /* In a write transaction: a registered device that gets its first credential is active. */
 MUST_CHECK enum inro_err device_activate(struct core *c, int64_t id);
 
@@ -134,6 +140,7 @@ struct issuing {
 	const struct ca *ca;	/* who issues; rec.ca is set from it */
 	struct token_key *self; /* of a root: signs its own certificate; ca is NULL then */
 	const char *ca_name;	/* for ${ca.name}; NULL: ca's */
+	struct bytes granted;	/* names that a device may have beside its record's */
 	bool makes_ca;		/* the profile must be one for CAs, or must not */
 	/* Runs in the transaction, before the record is written; may be NULL. */
 	enum inro_err (*before)(struct core *c, struct issuing *i);

@@ -11,6 +11,7 @@
 
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/csr.h"
+#include "backoffice/pki/san.h"
 #include "base/clock.h"
 
 #define SERIAL_TRIES 3
@@ -26,7 +27,7 @@ struct job {
 	struct device device;
 	struct token_key *key; /* that signs */
 	uint8_t serial[CERT_SERIAL_OCTETS];
-	struct buf der;
+	struct buf der, key_ref; /* key_ref: C string, empty: none */
 };
 
 static void job_clear(struct job *j)
@@ -36,6 +37,7 @@ static void job_clear(struct job *j)
 	cert_clear(&j->issuer);
 	device_clear(&j->device);
 	buf_clear(&j->der);
+	buf_clear(&j->key_ref);
 }
 
 static enum inro_err load_profile(struct job *j)
@@ -55,11 +57,21 @@ static enum inro_err load_profile(struct job *j)
 	return e;
 }
 
+/* A URI that is no URI is refused before anything is signed; what is kept of it opens nothing. */
+static enum inro_err load_key_ref(struct job *j)
+{
+	const char *uri = j->in->request->key_uri;
+
+	return uri ? core_key_ref(uri, &j->key_ref) : INRO_OK;
+}
+
 static enum inro_err load_request(struct core *c, struct job *j)
 {
 	const struct cred_request *r = j->in->request;
-	enum inro_err e = csr_read(r->csr, &j->csr);
+	enum inro_err e = load_key_ref(j);
 
+	if (e == INRO_OK)
+		e = csr_read(r->csr, &j->csr);
 	if (e == INRO_OK)
 		e = csr_verify(&j->csr);
 	if (e == INRO_OK && r->device)
@@ -84,9 +96,22 @@ static enum inro_err load_issuer(struct core *c, struct job *j)
 	return e == INRO_OK ? ca_key(c, ca, &j->issuer, &j->key) : e;
 }
 
+/* The names that this device may ask for: its record's and those that the operator gives it. */
+static enum inro_err grant(const struct job *j, struct buf *ret)
+{
+	const struct cred_request *r = j->in->request;
+	enum inro_err e = device_names(&j->device, san_kinds(j->csr.ext.sans), ret);
+
+	for (size_t i = 0; e == INRO_OK && i < r->sans_n; i++)
+		e = san_add(ret, r->sans[i]);
+	buf_add(ret, j->in->granted);
+	return e == INRO_OK ? buf_err(ret) : e;
+}
+
 /* The request's wish with the profile's word: bytes to sign. */
 static enum inro_err make_tbs(struct job *j, struct issued *ret)
 {
+	SCOPED(buf) granted = { 0 };
 	const struct issuing *i = j->in;
 	int64_t now = clock_now();
 	struct issue in = {
@@ -103,9 +128,12 @@ static enum inro_err make_tbs(struct job *j, struct issued *ret)
 		.path_len = EXT_PATH_LEN_NONE,
 	};
 
+	enum inro_err e = grant(j, &granted);
+
+	in.granted = buf_bytes(&granted);
 	if (i->request->days)
 		in.not_after = now + (int64_t)i->request->days * DAY_SECONDS;
-	return issue_tbs(&in, ret);
+	return e == INRO_OK ? issue_tbs(&in, ret) : e;
 }
 
 static enum inro_err sign(struct job *j, const struct issued *issued)
@@ -172,7 +200,7 @@ static enum inro_err fill_record(struct core *c, struct job *j)
 	if (e == INRO_OK)
 		e = text_set(&rec->profile, j->in->request->profile);
 	if (e == INRO_OK)
-		e = text_set(&rec->key_uri, j->in->request->key_uri);
+		e = text_set(&rec->key_uri, (const char *)j->key_ref.p);
 	return e;
 }
 

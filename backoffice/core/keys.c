@@ -211,6 +211,20 @@ enum inro_err core_token_uri(const char *label, struct buf *ret)
 	return buf_err(ret);
 }
 
+enum inro_err core_key_ref(const char *uri, struct buf *ret)
+{
+	SCOPED(p11_uri) u = { 0 };
+	enum inro_err e = p11_uri_parse(uri, &u);
+
+	if (e != INRO_OK)
+		return e;
+	free(u.pin_source);
+	u.pin_source = NULL;
+	p11_uri_print(&u, ret);
+	buf_add_u8(ret, 0);
+	return buf_err(ret);
+}
+
 enum inro_err key_csr(const struct key_csr *in, struct buf *ret_der)
 {
 	const struct csr_plan plan = { .subject = in->subject,

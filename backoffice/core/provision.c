@@ -104,11 +104,6 @@ static enum inro_err subject(const struct provisioning *p, struct buf *ret)
 	return dn_parse(cn, NULL, ret);
 }
 
-static enum inro_err recorded_name(struct buf *sans, enum san_kind kind, const char *value)
-{
-	return value ? san_add_value(sans, kind, bytes_of(value)) : INRO_OK;
-}
-
 /* Names that were asked for, else those of the record that the profile allows. */
 static enum inro_err names(const struct provisioning *p, struct buf *sans)
 {
@@ -117,13 +112,9 @@ static enum inro_err names(const struct provisioning *p, struct buf *sans)
 
 	for (size_t i = 0; e == INRO_OK && i < p->in->sans_n; i++)
 		e = san_add(sans, p->in->sans[i]);
-	if (e != INRO_OK || p->in->sans_n)
-		return e;
-	if (profile.san_allowed & (1u << SAN_DNS))
-		e = recorded_name(sans, SAN_DNS, p->device.hostname);
-	if (e == INRO_OK && profile.san_allowed & (1u << SAN_IP))
-		e = recorded_name(sans, SAN_IP, p->device.ip);
-	return e == INRO_OK ? e : err_context(e, "the record of device '%s'", p->device.device_id);
+	if (e == INRO_OK && !p->in->sans_n)
+		e = device_names(&p->device, profile.san_allowed, sans);
+	return e;
 }
 
 static enum inro_err make_csr(struct provisioning *p)
@@ -158,6 +149,8 @@ static enum inro_err issue(struct core *c, struct provisioning *p)
 		.ca = p->in->ca,
 		.profile = p->in->profile,
 		.device = p->in->device,
+		.sans = p->in->sans,
+		.sans_n = p->in->sans_n,
 		.key_uri = (const char *)p->uri.p,
 		.days = p->in->days,
 	};

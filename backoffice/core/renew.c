@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "backoffice/core/internal.h"
+#include "backoffice/pki/csr.h"
+#include "backoffice/pki/san.h"
 #include "base/clock.h"
 
 #define LABEL_TRIES 1000
@@ -23,6 +25,7 @@ struct renewal {
 	struct device device;
 	struct new_key fresh;
 	struct token *token;   /* NULL: the request came from outside */
+	bool same_key;	       /* as the old certificate's; of such a request */
 	struct token_key *key; /* the one to certify */
 	struct buf csr, uri;
 };
@@ -129,6 +132,52 @@ static enum inro_err supersede(struct core *c, struct issuing *i)
 	return e == INRO_OK ? cred_apply(c, &old, &change) : e;
 }
 
+static enum inro_err check_names(const struct renewal *r, struct bytes names)
+{
+	SCOPED(buf) text = { 0 };
+	struct san s;
+	enum inro_err e = INRO_OK;
+
+	while (e == INRO_OK && names.n) {
+		e = san_next(&names, &s);
+		if (e != INRO_OK || san_has(r->cert.ext.sans, &s))
+			continue;
+		san_one_text(&s, &text);
+		e = buf_err(&text);
+		if (e == INRO_OK)
+			e = err_set(INRO_E_POLICY,
+				    "the request wants the name %.*s, which certificate %lld has "
+				    "not; issue a new one for it",
+				    (int)text.n, (const char *)text.p, (long long)r->old.id);
+	}
+	return e;
+}
+
+/* A request from outside is for what the old certificate says, or for less of its names. */
+static enum inro_err check_csr(struct renewal *r)
+{
+	SCOPED(csr) csr = { 0 };
+	enum inro_err e = csr_read(r->in->csr, &csr);
+
+	if (e != INRO_OK)
+		return e;
+	r->same_key = bytes_equal(csr.key.spki, r->cert.key.spki);
+	if (!bytes_equal(csr.subject, r->cert.subject))
+		return err_set(INRO_E_POLICY,
+			       "the request's subject is not that of certificate %lld; issue a new "
+			       "one for another subject",
+			       (long long)r->old.id);
+	return check_names(r, csr.ext.sans);
+}
+
+/* Where the certified key is; NULL: not known here. */
+static const char *key_place(const struct renewal *r)
+{
+	if (r->token)
+		return (const char *)r->uri.p;
+	return r->same_key ? r->old.key_uri : NULL;
+}
+
 static enum inro_err certify(struct core *c, struct renewal *r, struct credential *ret)
 {
 	const struct cred_request request = {
@@ -136,10 +185,14 @@ static enum inro_err certify(struct core *c, struct renewal *r, struct credentia
 		.ca = r->ca.name,
 		.profile = r->old.profile,
 		.device = r->device.device_id,
-		.key_uri = r->token ? (const char *)r->uri.p : r->old.key_uri,
+		.key_uri = key_place(r),
 		.days = r->in->days,
 	};
-	struct issuing i = { .request = &request, .ca = &r->ca, .before = supersede, .arg = r };
+	struct issuing i = { .request = &request,
+			     .ca = &r->ca,
+			     .granted = r->cert.ext.sans,
+			     .before = supersede,
+			     .arg = r };
 	enum inro_err e = issue_run(c, &i);
 
 	if (e == INRO_OK)
@@ -170,8 +223,8 @@ static enum inro_err renew(struct core *c, struct renewal *r, struct cred *ret)
 
 	if (e == INRO_OK)
 		e = load_old(c, r);
-	if (e == INRO_OK && !r->in->csr.n)
-		e = get_csr(c, r);
+	if (e == INRO_OK)
+		e = r->in->csr.n ? check_csr(r) : get_csr(c, r);
 	if (e == INRO_OK)
 		e = certify(c, r, &rec);
 	if (e == INRO_OK)

@@ -49,6 +49,22 @@ static enum inro_err missing_part(const struct profile *p, uint64_t missing)
 		       dn_type_at(row)->name);
 }
 
+/* A unit below a unit, a domain below a domain; a second CN would only hide the first. */
+static bool may_repeat(const struct dn_type *t)
+{
+	return t == dn_type_find(bytes_of("OU")) || t == dn_type_find(bytes_of("DC"));
+}
+
+static enum inro_err check_part(const struct profile *p, const struct dn_type *t, uint64_t before)
+{
+	if (!(p->subject_allowed & row_bit(t)))
+		return err_set(INRO_E_POLICY, "profile %s allows no %s in the subject", p->name,
+			       t->name);
+	if (before & row_bit(t) && !may_repeat(t))
+		return err_set(INRO_E_POLICY, "the subject has more than one %s", t->name);
+	return INRO_OK;
+}
+
 static enum inro_err check_parts(const struct profile *p, struct bytes subject)
 {
 	uint64_t there = 0;
@@ -63,30 +79,42 @@ static enum inro_err check_parts(const struct profile *p, struct bytes subject)
 		e = dn_next(&w, &part, &more);
 		if (e || !more)
 			continue;
+		e = check_part(p, part.type, there);
 		there |= row_bit(part.type);
-		if (!(p->subject_allowed & row_bit(part.type)))
-			return err_set(INRO_E_POLICY, "profile %s allows no %s in the subject",
-				       p->name, part.type->name);
 	}
 	if (!e && p->subject_required & ~there)
 		e = missing_part(p, p->subject_required & ~there);
 	return e;
 }
 
-/* Nobody gets a certificate in another device's name. */
+static enum inro_err not_bound(const struct issue *in, const char *type)
+{
+	return err_set(INRO_E_POLICY, "profile %s wants the device's id '%s' as %s of the subject",
+		       in->profile->name, in->vars.device_id, type);
+}
+
+/* Nobody gets a certificate in another device's name: every bound part says the device's id, and
+ * one is there. */
 static enum inro_err check_bound(const struct issue *in, struct bytes subject)
 {
-	SCOPED(buf) cn = { 0 };
-	enum inro_err e;
+	uint64_t bind = in->vars.device_id ? in->profile->subject_bind : 0;
+	size_t found = 0;
+	struct dn_walk w;
+	struct dn_part part;
+	bool more = bind != 0;
+	enum inro_err e = dn_walk(subject, &w);
 
-	if (!in->vars.device_id || !in->profile->subject_bind)
-		return INRO_OK;
-	e = dn_value(subject, "CN", &cn);
-	if (e || !bytes_is(buf_bytes(&cn), in->vars.device_id))
-		return err_set(INRO_E_POLICY,
-			       "profile %s wants the device's id '%s' as CN of the subject",
-			       in->profile->name, in->vars.device_id);
-	return INRO_OK;
+	while (!e && more) {
+		e = dn_next(&w, &part, &more);
+		if (e || !more || !(bind & row_bit(part.type)))
+			continue;
+		if (!bytes_is(part.value, in->vars.device_id))
+			return not_bound(in, part.type->name);
+		found++;
+	}
+	if (!e && bind && !found)
+		e = not_bound(in, "CN or serialNumber");
+	return e;
 }
 
 static enum inro_err decide_subject(struct plan *pl)
@@ -144,29 +172,75 @@ static enum inro_err check_required(const struct profile *p, struct bytes names)
 }
 
 /* A default whose variable has no value here is left out; check_required() has the last word. */
-static enum inro_err add_default(struct plan *pl, struct bytes word)
+static enum inro_err add_default(const struct issue *in, struct bytes word, struct buf *names)
 {
 	SCOPED(buf) text = { 0 };
 	AUTO(free_chars) char *name = NULL;
-	enum inro_err e = dn_expand(word, &pl->in->vars, &text);
+	enum inro_err e = dn_expand(word, &in->vars, &text);
 
 	if (e)
 		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 	name = buf_take_str(&text);
-	return name ? san_add(&pl->out->sans, name) : INRO_E_NO_MEMORY;
+	return name ? san_add(names, name) : INRO_E_NO_MEMORY;
 }
 
-static enum inro_err add_defaults(struct plan *pl, unsigned asked)
+/* The profile's names of every kind that is not in `without`. */
+static enum inro_err add_defaults(const struct issue *in, unsigned without, struct buf *names)
 {
-	struct bytes rest = bytes_of(pl->in->profile->san_default), word;
+	struct bytes rest = bytes_of(in->profile->san_default), word;
 	enum inro_err e = INRO_OK;
 
 	while (!e && text_word(&rest, &word)) {
 		const uint8_t *colon = memchr(word.p, ':', word.n);
 		enum san_kind kind = san_kind_find(BYTES(word.p, (size_t)(colon - word.p)));
 
-		if (!(asked >> kind & 1))
-			e = add_default(pl, word);
+		if (!(without >> kind & 1))
+			e = add_default(in, word, names);
+	}
+	return e;
+}
+
+static enum inro_err not_granted(const struct issue *in, const struct san *s, struct bytes granted)
+{
+	SCOPED(buf) name = { 0 };
+	SCOPED(buf) may = { 0 };
+	enum inro_err e = san_text(granted, &may);
+
+	san_one_text(s, &name);
+	buf_add_str(&may, may.n ? "" : "none");
+	if (!e)
+		e = buf_err(&name);
+	if (!e)
+		e = buf_err(&may);
+	if (e)
+		return e;
+	return err_set(INRO_E_POLICY,
+		       "the request wants the name %.*s, which is not one of device '%s'; its "
+		       "names are: %.*s",
+		       (int)name.n, (const char *)name.p, in->vars.device_id, (int)may.n,
+		       (const char *)may.p);
+}
+
+/* A device gets names that are its own: of its record or named by the operator, and the profile's
+ * for it. */
+static enum inro_err check_granted(const struct issue *in)
+{
+	SCOPED(buf) granted = { 0 };
+	struct bytes names = in->sans;
+	struct san s;
+	enum inro_err e = INRO_OK;
+
+	if (!in->vars.device_id || !names.n)
+		return INRO_OK;
+	buf_add(&granted, in->granted);
+	/* A default that is no name for this device (an id with ':' as DNS) grants nothing. */
+	if (add_defaults(in, 0, &granted) == INRO_E_NO_MEMORY)
+		return INRO_E_NO_MEMORY;
+	e = buf_err(&granted);
+	while (!e && names.n) {
+		e = san_next(&names, &s);
+		if (!e && !san_has(buf_bytes(&granted), &s))
+			e = not_granted(in, &s, buf_bytes(&granted));
 	}
 	return e;
 }
@@ -179,9 +253,11 @@ static enum inro_err decide_sans(struct plan *pl)
 
 	if (!e)
 		e = check_kinds(in->profile, in->sans);
+	if (!e)
+		e = check_granted(in);
 	if (!e) {
 		buf_add(out, in->sans);
-		e = add_defaults(pl, san_kinds(in->sans));
+		e = add_defaults(in, san_kinds(in->sans), out);
 	}
 	if (!e)
 		e = check_required(in->profile, buf_bytes(out));

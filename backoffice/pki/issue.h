@@ -18,9 +18,10 @@ struct issue {
 	const struct cert *issuer; /* NULL: self-signed by the key below */
 	const struct pubkey *key;  /* the subject's; possession proved by the caller */
 	struct bytes subject;	   /* Name asked for, whole; empty: the profile's default */
-	struct bytes sans;   /* names asked for; the profile's defaults fill what is missing */
-	struct dn_vars vars; /* device_id NULL: not for a device */
-	struct bytes serial; /* cert_serial() */
+	struct bytes sans;    /* names asked for; the profile's defaults fill what is missing */
+	struct dn_vars vars;  /* device_id NULL: not for a device */
+	struct bytes granted; /* names that a device may ask for beside the profile's defaults */
+	struct bytes serial;  /* cert_serial() */
 	int64_t now;
 	int64_t not_after; /* 0: as the profile says; else no later than that */
 	const char *crl_url, *ocsp_url, *issuer_url; /* the CA's; NULL: the profile's, if any */

@@ -41,6 +41,12 @@ static bool subject_holds(const struct cert *c, const struct cert *issuer)
 	return !dn_is_empty(c->subject) || (c->ext.sans.n && c->ext.sans_critical);
 }
 
+/* Or it would look self-issued, and its key identifier could be looked for in a CA's place. */
+static bool leaf_name_holds(const struct cert *c, const struct cert *issuer)
+{
+	return !issuer || c->ext.ca || !bytes_equal(c->subject, issuer->subject);
+}
+
 static bool ca_subject_holds(const struct cert *c, const struct cert *issuer)
 {
 	(void)issuer;
@@ -118,6 +124,7 @@ static const struct lint_rule rules[] = {
 	  issuer_is_ca },
 	{ "subject", "RFC 5280 4.2.1.6",
 	  "the subject is empty and there is no critical alternative name", subject_holds },
+	{ "leaf-name", "RFC 5280 4.1.2.4", "the subject is the CA's own name", leaf_name_holds },
 	{ "ca-subject", "RFC 5280 4.1.2.6", "a CA needs a subject", ca_subject_holds },
 	{ "ca-key-usage", "RFC 5280 4.2.1.9", "the CA flag and keyCertSign do not go together",
 	  ca_usage_holds },

@@ -75,9 +75,9 @@ static const struct field fields[] = {
 	{ DOC("subject", "source", "request or profile", "request",
 	      "profile: always the default, whatever the request says"),
 	  .kind = &kind_choice, .words = source_words, .words_n = 2, AT(subject_source) },
-	{ DOC("subject", "bind_device", "yes or no", "no",
-	      "a certificate for a device must have the device's id as CN"),
-	  .kind = &kind_bool, AT(subject_bind) },
+	{ DOC("subject", "bind", SUBJECT_WORDS, "",
+	      "what is the device's id, and nothing else, in a certificate for a device"),
+	  .kind = &kind_types, AT(subject_bind) },
 	{ DOC("san", "allowed", SAN_WORDS, "", "kinds of alternative names that are taken"),
 	  .kind = &kind_bits, .find = field_san_find, .text = field_san_bits_text,
 	  AT(san_allowed) },
@@ -241,6 +241,11 @@ static bool subject_holds(const struct profile *p)
 	return !(p->subject_required & ~p->subject_allowed);
 }
 
+static bool bind_holds(const struct profile *p)
+{
+	return !(p->subject_bind & ~p->subject_allowed);
+}
+
 static bool source_holds(const struct profile *p)
 {
 	return !p->subject_source || p->subject_default;
@@ -324,6 +329,7 @@ static const struct {
 	{ has_key_type, "[key] types: there is none" },
 	{ rsa_holds, "[key] rsa_min is above rsa_max" },
 	{ subject_holds, "[subject] what is required is not allowed" },
+	{ bind_holds, "[subject] what is bound is not allowed" },
 	{ source_holds, "[subject] source = profile needs a default" },
 	{ subject_default_holds, "[subject] default is not a name" },
 	{ sans_hold, "[san] what is required is not allowed" },

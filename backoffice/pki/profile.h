@@ -43,7 +43,7 @@ struct profile {
 	uint64_t subject_allowed, subject_required; /* bit: row of dn_type_at() */
 	char *subject_default;			    /* text with variables; NULL: none */
 	unsigned subject_source;		    /* 0: the request; 1: always the default */
-	bool subject_bind; /* a certificate for a device has its id as CN */
+	uint64_t subject_bind;			    /* bits as above: of a device, each is its id */
 	/* [san] */
 	unsigned san_allowed; /* bit 1 << enum san_kind */
 	struct profile_groups san_required;

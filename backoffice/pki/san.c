@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <strings.h>
 
 #include "backoffice/pki/text.h"
 #include "base/der.h"
@@ -243,6 +244,23 @@ unsigned san_kinds(struct bytes names)
 		bits |= 1u << s.kind;
 	}
 	return bits;
+}
+
+static bool same_name(const struct san *a, const struct san *b)
+{
+	if (a->kind != SAN_DNS || b->kind != SAN_DNS || a->value.n != b->value.n)
+		return bytes_equal(a->whole, b->whole);
+	return strncasecmp((const char *)a->value.p, (const char *)b->value.p, a->value.n) == 0;
+}
+
+bool san_has(struct bytes names, const struct san *name)
+{
+	struct san s;
+
+	while (names.n && !san_next(&names, &s))
+		if (same_name(&s, name))
+			return true;
+	return false;
 }
 
 bool san_has_wildcard(struct bytes names)

@@ -39,6 +39,8 @@ MUST_CHECK enum inro_err san_next(struct bytes *in, struct san *ret);
 MUST_CHECK enum inro_err san_check(struct bytes names);
 /* Bit 1 << kind for each kind that is there; 0 for a broken list. */
 unsigned san_kinds(struct bytes names);
+/* The name is in the list; DNS names in any case. */
+bool san_has(struct bytes names, const struct san *name);
 /* A DNS name with a star in front is in the list. */
 bool san_has_wildcard(struct bytes names);
 /* "DNS:a, IP:192.0.2.1", appended. */

@@ -32,8 +32,9 @@ must inro device add other
 # ---- certificates ----
 
 request() {
+	# NAME, and the alternative name when it is not NAME.example
 	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -out "$1.csr" \
-		-subj "/CN=$1" -addext "subjectAltName=DNS:$1.example" 2>/dev/null
+		-subj "/CN=$1" -addext "subjectAltName=DNS:${2:-$1.example}" 2>/dev/null
 }
 
 issue() {
@@ -41,7 +42,8 @@ issue() {
 }
 
 request dev-1
-issue dev-1 tls-client --device dev-1
+refused 1 "DNS:dev-1.example.*DNS:press1" inro cert issue --ca issuing --profile tls-client --csr dev-1.csr --device dev-1
+issue dev-1 tls-client --device dev-1 --san DNS:dev-1.example
 openssl verify -CAfile root.pem -untrusted issuing.pem -purpose sslclient dev-1.pem >out 2>&1 || fail "$(cat out)"
 openssl x509 -in dev-1.pem -noout -pubkey | cmp - <(openssl pkey -in dev-1.key -pubout) || fail "another key"
 request srv.example
@@ -86,6 +88,8 @@ crl_has srv.example.pem && fail "what was released is still in the CRL"
 refused 1 "active|release|hold" inro cert release "$(serial srv.example.pem)"
 
 cp dev-1.csr first.csr
+request dev-1 another.example
+refused 1 "DNS:another.example" inro cert renew "$(serial dev-1.pem)" --csr dev-1.csr
 request dev-1
 mv dev-1.csr renewed.csr
 mv first.csr dev-1.csr

@@ -328,6 +328,41 @@ static void test_a_missing_token(void **state)
 	refused(*state, &r, INRO_E_CONFIG, true);
 }
 
+/* What is recorded of a URI names the key; it opens nothing. */
+static void test_a_key_reference_opens_nothing(void **state)
+{
+	static const char *const uris[] = {
+		"pkcs11:token=line;object=x?pin-value=424242",
+		"pkcs11:token=line;object=x?pin-source=/secret/424242",
+	};
+	struct core *c = *state;
+	SCOPED(buf) csr = { 0 };
+	SCOPED(ca_view) root = { 0 };
+	SCOPED(ca_view) v = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
+	struct ca_request twin = { .name = "twin", .subject = "CN=Twin" };
+	char uri[600];
+
+	office_csr(ec, "x", &csr);
+	r.csr = buf_bytes(&csr);
+	for (size_t i = 0; i < ARRAY_LEN(uris); i++) {
+		SCOPED(cred) cred = { 0 };
+
+		r.key_uri = uris[i];
+		OK(cred_issue(c, &r, &cred));
+		assert_string_equal(cred.rec.key_uri, "pkcs11:token=line;object=x");
+	}
+	OK(ca_get(c, "root", &root));
+	snprintf(uri, sizeof uri, "%s?pin-value=" OFFICE_PIN, root.rec.key_uri);
+	twin.key_uri = uri;
+	OK(ca_create(c, &twin, &v));
+	assert_null(strstr(v.rec.key_uri, "pin"));
+	assert_int_equal(count("credential WHERE key_uri LIKE '%pin%'"), 0);
+	assert_int_equal(count("ca WHERE key_uri LIKE '%pin%'"), 0);
+	assert_int_equal(
+		count("event WHERE detail LIKE '%424242%' OR detail LIKE '%" OFFICE_PIN "%'"), 0);
+}
+
 static void test_days(void **state)
 {
 	struct core *c = *state;
@@ -517,6 +552,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused_devices, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_missing_token, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_key_reference_opens_nothing, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_days, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cas, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_cas, setup, teardown),

@@ -194,6 +194,42 @@ static void test_reasons(void **state)
 	cred_clear(&issued[0].cred);
 }
 
+/* A renewal's request is for the same one; a key that came with it is in no token known here. */
+static void test_renewal_of_another(void **state)
+{
+	struct core *c = *state;
+	EVP_PKEY *other = office_key("P-256");
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) first = { 0 };
+	SCOPED(cred) second = { 0 };
+	SCOPED(cred) third = { 0 };
+	struct cred_request r = { .ca = "issuing",
+				  .profile = "tls-client",
+				  .key_uri = "pkcs11:token=line;object=x" };
+	struct cred_renewal again = { 0 };
+	char ref[32];
+
+	office_csr(ec, "x", &csr);
+	r.csr = buf_bytes(&csr);
+	OK(cred_issue(c, &r, &first));
+	snprintf(ref, sizeof ref, "id:%lld", (long long)first.rec.id);
+	office_csr(ec, "y", &csr);
+	again.csr = buf_bytes(&csr);
+	FAILS(INRO_E_POLICY, cred_renew(c, ref, &again, &second));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE subject = 'CN=y'"),
+			 0);
+	office_csr(ec, "x", &csr);
+	again.csr = buf_bytes(&csr);
+	OK(cred_renew(c, ref, &again, &second));
+	assert_string_equal(second.rec.key_uri, r.key_uri);
+	snprintf(ref, sizeof ref, "id:%lld", (long long)second.rec.id);
+	office_csr(other, "x", &csr);
+	again.csr = buf_bytes(&csr);
+	OK(cred_renew(c, ref, &again, &third));
+	assert_null(third.rec.key_uri);
+	EVP_PKEY_free(other);
+}
+
 static void test_hold_and_release(void **state)
 {
 	const struct cred_revocation why = { .reason = "keyCompromise" };
@@ -623,6 +659,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_revoke, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reasons, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_renewal_of_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hold_and_release, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retire_and_archive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expiry, setup, teardown),

@@ -231,9 +231,10 @@ static void test_opcua(void **state)
 	wish_clear(&w);
 	/* for a device, the name that is missing is filled in */
 	buf_reset(&der);
-	wish_for(&w, "opcua-application", rsa, &issuing, "/O=Example/CN=Press");
+	wish_for(&w, "opcua-application", rsa, &issuing, "/O=Example/CN=dev-7");
 	w.in.vars.device_id = "dev-7";
 	wish_san(&w, "URI:urn:press.example:PLC:1");
+	w.in.granted = w.in.sans;
 	OK(issue(&w, &der));
 	x = judge_x509(buf_bytes(&der));
 	assert_extension(x, NID_subject_alt_name, "URI:urn:press.example:PLC:1, DNS:dev-7");
@@ -364,6 +365,18 @@ static void test_subject_rules(void **state)
 		{ "tls-client", "/CN=dev-2", "dev-1", "'dev-1' as CN" },
 		{ "tls-client", "/O=Example", "dev-1", "wants a subject with CN" },
 		{ "devid", "/CN=dev-1", "dev-1", "serialNumber" },
+		{ "devid", "/CN=dev-1/serialNumber=dev-2", "dev-1", "'dev-1' as serialNumber" },
+		{ "tls-client", "/CN=dev-1/CN=dev-2", "dev-1", "more than one CN" },
+		{ "tls-client", "/CN=dev-2/CN=dev-1", "dev-1", "more than one CN" },
+		{ "tls-client", "/CN=dev-1/CN=dev-1", NULL, "more than one CN" },
+		{ "tls-client", "/CN=dev-1/serialNumber=dev-2", "dev-1",
+		  "'dev-1' as serialNumber" },
+		{ "tls-client", "/CN=dev-1/UID=dev-2", "dev-1", "'dev-1' as UID" },
+		{ "tls-client", "/CN=dev-1/emailAddress=a@b.example", "dev-1", "as emailAddress" },
+		{ "tls-server", "/CN=dev-2", "dev-1", "'dev-1' as CN" },
+		{ "mqtt-client", "/CN=dev-2", "dev-1", "'dev-1' as CN" },
+		{ "opcua-application", "/CN=dev-2", "dev-1", "'dev-1' as CN" },
+		{ "tls-client", "/O=Example/CN=Issuing", NULL, "the CA's own name" },
 		{ "mqtt-client", "/C=JP/CN=x", NULL, "allows no C " },
 	};
 
@@ -374,6 +387,76 @@ static void test_subject_rules(void **state)
 		wish_for(&w, rows[i].profile, ec, &issuing, rows[i].subject);
 		w.in.vars.device_id = rows[i].device;
 		assert_refused(&w, rows[i].says);
+	}
+}
+
+/* Units and domains may stand below their like; what is bound may be there when it is the id. */
+static void test_subjects_that_hold(void **state)
+{
+	static const struct {
+		const char *profile, *subject;
+	} rows[] = {
+		{ "tls-client", "/OU=a/OU=b/CN=dev-1" },
+		{ "tls-client", "/CN=dev-1/serialNumber=dev-1/UID=dev-1" },
+		{ "opcua-application", "/DC=example/DC=line/CN=dev-1" },
+		{ "devid", "/O=Example/serialNumber=dev-1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		SCOPED(wish) w = { 0 };
+		SCOPED(buf) der = { 0 };
+
+		wish_for(&w, rows[i].profile, ec, &issuing, rows[i].subject);
+		w.in.vars.device_id = "dev-1";
+		OK(issue(&w, &der));
+	}
+}
+
+/* A device gets its own names: granted ones and the profile's for it, whatever it asks for. */
+static void test_names_of_a_device(void **state)
+{
+	static const struct {
+		const char *profile, *name;
+		bool good;
+	} rows[] = {
+		{ "tls-client", "DNS:dev-2", false },
+		{ "tls-client", "URI:urn:dev-2", false },
+		{ "tls-client", "IP:192.0.2.2", false },
+		{ "tls-client", "email:boss@example.com", false },
+		{ "tls-client", "DNS:press.example", true },
+		{ "tls-client", "DNS:Press.Example", true },
+		{ "tls-client", "IP:192.0.2.1", true },
+		{ "tls-server", "DNS:dev-1", true },
+		{ "tls-server", "DNS:*.press.example", false },
+		{ "opcua-application", "URI:urn:dev-1", true },
+		{ "opcua-application", "URI:urn:dev-2", false },
+		{ "devid", "URI:urn:dev-1", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		SCOPED(wish) w = { 0 };
+		SCOPED(buf) granted = { 0 };
+		SCOPED(buf) der = { 0 };
+
+		wish_for(&w, rows[i].profile, ec, &issuing, "/CN=dev-1/serialNumber=dev-1");
+		if (!strncmp(rows[i].profile, "opc", 3)) {
+			buf_reset(&w.subject);
+			judge_name("/CN=dev-1", &w.subject);
+			w.in.subject = buf_bytes(&w.subject);
+		}
+		OK(san_add(&granted, "DNS:press.example"));
+		OK(san_add(&granted, "IP:192.0.2.1"));
+		wish_san(&w, rows[i].name);
+		w.in.granted = buf_bytes(&granted);
+		w.in.vars.device_id = "dev-1";
+		if (rows[i].good) {
+			OK(issue(&w, &der));
+			continue;
+		}
+		assert_refused(&w, rows[i].name);
+		assert_refused(&w, "DNS:press.example, IP:192.0.2.1");
 	}
 }
 
@@ -562,6 +645,11 @@ static void break_subject(struct cert *c, struct cert *issuer)
 	c->subject = BYTES(no_name, 2);
 }
 
+static void break_leaf_name(struct cert *c, struct cert *issuer)
+{
+	c->subject = issuer->subject;
+}
+
 static void break_ca_subject(struct cert *c, struct cert *issuer)
 {
 	(void)issuer;
@@ -632,21 +720,14 @@ static const struct {
 	const char *rule;
 	void (*spoil)(struct cert *c, struct cert *issuer);
 } breaks[] = {
-	{ "serial", break_serial },
-	{ "validity-order", break_order },
-	{ "validity-begin", break_begin },
-	{ "issuer-name", break_issuer },
-	{ "issuer-ca", break_issuer_ca },
-	{ "subject", break_subject },
-	{ "ca-subject", break_ca_subject },
-	{ "ca-key-usage", break_ca_usage },
-	{ "ca-critical", break_ca_critical },
-	{ "path-length", break_path },
-	{ "key-usage-key", break_usage },
-	{ "algorithm", break_algorithm },
-	{ "names", break_names },
-	{ "subject-key-id", break_ski },
-	{ "issuer-key-id", break_aki },
+	{ "serial", break_serial },	    { "validity-order", break_order },
+	{ "validity-begin", break_begin },  { "issuer-name", break_issuer },
+	{ "issuer-ca", break_issuer_ca },   { "subject", break_subject },
+	{ "leaf-name", break_leaf_name },   { "ca-subject", break_ca_subject },
+	{ "ca-key-usage", break_ca_usage }, { "ca-critical", break_ca_critical },
+	{ "path-length", break_path },	    { "key-usage-key", break_usage },
+	{ "algorithm", break_algorithm },   { "names", break_names },
+	{ "subject-key-id", break_ski },    { "issuer-key-id", break_aki },
 	{ "critical", break_critical },
 };
 
@@ -705,7 +786,7 @@ static void test_reading(void **state)
 	uint8_t digest[PKI_DIGEST_MAX];
 
 	(void)state;
-	wish_for(&w, "opcua-application", ec, &issuing, "CN=x");
+	wish_for(&w, "opcua-application", ec, &issuing, "CN=dev-1");
 	w.in.vars.device_id = "dev-1";
 	OK(issue(&w, &der));
 	OK(cert_read(buf_bytes(&der), &c));
@@ -781,6 +862,8 @@ int main(void)
 		cmocka_unit_test(test_empty_subject),
 		cmocka_unit_test(test_key_rules),
 		cmocka_unit_test(test_subject_rules),
+		cmocka_unit_test(test_subjects_that_hold),
+		cmocka_unit_test(test_names_of_a_device),
 		cmocka_unit_test(test_no_subject),
 		cmocka_unit_test(test_fixed_subject),
 		cmocka_unit_test(test_name_rules),

@@ -56,7 +56,7 @@ static void test_most(void **state)
 			 "[key]\ntypes = rsa\nrsa_min = 3072\nrsa_max = 8192\nhash = sha384\n"
 			 "[subject]\nallowed = CN organizationName UID\nrequired = CN UID\n"
 			 "default = UID=1,CN=${device.id}\nsource = profile\n"
-			 "bind_device = yes\n"
+			 "bind = CN UID\n"
 			 "[san]\nallowed = URI dns ip\nrequired = URI DNS|IP\n"
 			 "default = URI:urn:${device.id} DNS:${device.id}\nwildcard = yes\n"
 			 "[usage]\nkey_usage = digitalSignature\n"
@@ -69,7 +69,8 @@ static void test_most(void **state)
 	assert_int_equal(p.rsa_max, 8192);
 	assert_int_equal(p.hash, PKI_SHA384);
 	assert_int_equal(p.subject_source, 1);
-	assert_true(p.subject_bind && p.san_wildcard && p.extended_critical && p.ocsp_nocheck);
+	assert_int_equal(p.subject_bind, p.subject_required);
+	assert_true(p.san_wildcard && p.extended_critical && p.ocsp_nocheck);
 	assert_int_equal(p.san_allowed, 1 << SAN_URI | 1 << SAN_DNS | 1 << SAN_IP);
 	assert_int_equal(p.san_required.n, 2);
 	assert_int_equal(p.san_required.bits[0], 1 << SAN_URI);
@@ -110,7 +111,8 @@ static const struct {
 	{ HEAD "[subject]\nsource = profile\n", "needs a default" },
 	{ HEAD "[subject]\nsource = me\n", "source = me" },
 	{ HEAD "[subject]\ndefault = CN=${device.nix}\n", "default is not a name" },
-	{ HEAD "[subject]\nbind_device = true\n", "bind_device = true: not yes or no" },
+	{ HEAD "[subject]\nbind = yes\n", "bind = yes: not attribute types" },
+	{ HEAD "[subject]\nbind = CN UID\n", "what is bound is not allowed" },
 	{ HEAD "[san]\nrequired = DNS\n", "what is required is not allowed" },
 	{ HEAD "[san]\nallowed = DNS\nrequired = DNS|\n", "required = DNS|" },
 	{ HEAD "[san]\nallowed = DNS\nrequired = DNS DNS DNS DNS DNS DNS DNS DNS DNS\n",
