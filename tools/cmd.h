@@ -73,6 +73,7 @@ struct cmd_verb {
 	cmd_run *run;
 	enum shape shape;
 	const struct cmd_column *columns;
+	const char *rare; /* key of a column that a table without a value for it leaves out */
 	const char *said; /* sentence, for SHOW_SAID, and in place of others when --out was given */
 	const char *empty; /* sentence in place of a table without rows */
 };

@@ -4,6 +4,7 @@
  * Lists show what the token lets anybody see; --login shows what needs the PIN too.  A key's
  * private part is never shown: it does not leave its token.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,13 +22,24 @@ static void free_entries(struct token_entry **p)
 	free(*p);
 }
 
+/* The token that the PIN is asked for is called by its label, however it was named. */
+static enum inro_err take_pin(const struct call *c, const struct p11_uri *uri, struct secret *ret)
+{
+	AUTO(ck_module_close_ptr) struct ck_module *m = NULL;
+	struct ck_token t;
+	enum inro_err e = ck_module_open(uri->module_path, &m);
+	if (!e)
+		e = ck_token_one(m, uri, &t);
+	return e ? e : pin_take(c, PIN_USER, t.label, false, ret);
+}
+
 static enum inro_err open_logged_in(const struct call *c, const struct p11_uri *uri,
 				    struct token **ret)
 {
 	SCOPED(secret) pin = { 0 };
 	enum inro_err e = INRO_OK;
 	if (!uri->has_pin_value && !uri->pin_source)
-		e = pin_take(c, PIN_USER, uri->token ? uri->token : "?", false, &pin);
+		e = take_pin(c, uri, &pin);
 	return e ? e : token_open(uri, secret_bytes(&pin), ret);
 }
 
@@ -35,12 +47,6 @@ static enum inro_err open_for_list(const struct call *c, const struct p11_uri *u
 				   struct token **ret)
 {
 	return call_has(c, "login") ? open_logged_in(c, uri, ret) : token_open_public(uri, ret);
-}
-
-static enum inro_err token_uri(const char *label, struct p11_uri *ret)
-{
-	ret->token = strdup(label);
-	return ret->token ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
 }
 
 /* ---- list, show ---- */
@@ -110,6 +116,17 @@ static enum inro_err add_entries(const struct call *c, const struct p11_uri *uri
 	return e;
 }
 
+/* The list of the others is not less true for it. */
+static void warn_unread(const struct ck_module *m, const struct ck_token *t)
+{
+	CK_TOKEN_INFO info;
+	CK_RV rv = ck_module_functions(m)->C_GetTokenInfo(t->slot, &info);
+	SCOPED(buf) why = { 0 };
+	text_add_safe(bytes_of(err_detail(ck_err(m, rv, "C_GetTokenInfo"))), &why);
+	fprintf(stderr, "inro: slot %lu is left out: %.*s\n", t->slot, (int)why.n,
+		(const char *)why.p);
+}
+
 /* Every token that is there, one after the other. */
 static enum inro_err add_all_tokens(const struct call *c, json_t *list)
 {
@@ -120,9 +137,11 @@ static enum inro_err add_all_tokens(const struct call *c, json_t *list)
 	if (!e)
 		e = ck_tokens(m, NULL, false, &tokens, &n);
 	for (size_t i = 0; !e && i < n; i++) {
-		SCOPED(p11_uri) uri = { .has_slot_id = true, .slot_id = tokens[i].slot };
-		if (tokens[i].state == CKR_OK && !(e = token_uri(tokens[i].label, &uri)))
+		const struct p11_uri uri = { .has_slot_id = true, .slot_id = tokens[i].slot };
+		if (tokens[i].state == CKR_OK)
 			e = add_entries(c, &uri, list);
+		else
+			warn_unread(m, &tokens[i]);
 	}
 	free(tokens);
 	ck_module_close(m);
@@ -137,7 +156,7 @@ static enum inro_err key_list_run(const struct call *c, json_t **ret)
 	enum inro_err e = INRO_OK;
 	if (!label)
 		e = add_all_tokens(c, list);
-	else if (!(e = token_uri(label, &uri)))
+	else if (!(e = p11_uri_name_token(label, &uri)))
 		e = add_entries(c, &uri, list);
 	return json_give_or_drop(e, list, ret);
 }
@@ -248,7 +267,7 @@ static enum inro_err plan_key(const struct call *c, struct new_key *n)
 		n->plan.id.p = n->id;
 	}
 	if (!e)
-		e = token_uri(call_opt(c, "token"), &n->uri);
+		e = p11_uri_name_token(call_opt(c, "token"), &n->uri);
 	return e ? e : open_logged_in(c, &n->uri, &n->token);
 }
 

@@ -47,17 +47,14 @@ static enum inro_err need_admin(const struct place *p)
 		       ck_module_path(p->module));
 }
 
-/* The module and the one token of this label. */
-static enum inro_err open_token(const char *label, struct place *p)
+/* The module and the one token of this name. */
+static enum inro_err open_token(const char *name, struct place *p)
 {
-	enum inro_err e = open_module(p);
-	if (e)
-		return e;
-	struct p11_uri uri = { .token = (char *)(uintptr_t)label };
-	e = ck_token_one(p->module, &uri, &p->token);
-	if (!e && p->token.state != CKR_OK)
-		e = ck_err(p->module, p->token.state, "C_GetTokenInfo");
-	return e;
+	SCOPED(p11_uri) uri = { 0 };
+	enum inro_err e = p11_uri_name_token(name, &uri);
+	if (!e)
+		e = open_module(p);
+	return e ? e : ck_token_one(p->module, &uri, &p->token);
 }
 
 /* ---- create, delete ---- */
@@ -67,6 +64,15 @@ static enum inro_err take_both_pins(const struct call *c, const char *label, str
 {
 	enum inro_err e = pin_take(c, PIN_SO, label, true, so);
 	return e ? e : pin_take(c, PIN_USER, label, true, user);
+}
+
+static enum inro_err check_create(const struct call *c)
+{
+	const char *label = call_arg(c, 0);
+	if (strncmp(label, "slot:", 5) != 0 && strncmp(label, "serial:", 7) != 0)
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "no label begins with 'slot:' or 'serial:': these name a token "
+				   "without its label");
 }
 
 static enum inro_err check_free_label(struct place *p, const char *label)
@@ -118,8 +124,8 @@ static enum inro_err token_delete_run(const struct call *c, json_t **ret)
 {
 	SCOPED(place) p = { 0 };
 	SCOPED(secret) so = { 0 };
-	const char *label = call_arg(c, 0);
-	enum inro_err e = open_token(label, &p);
+	const char *label = p.token.label;
+	enum inro_err e = open_token(call_arg(c, 0), &p);
 	if (!e)
 		e = need_admin(&p);
 	if (!e)
@@ -127,7 +133,7 @@ static enum inro_err token_delete_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = ck_err(p.module, p.admin->destroy(p.token.slot, text_of(secret_bytes(&so))),
 			   "destroy");
-	return e ? e : json_give(json_pack("{s:s}", "label", label), ret);
+	return e ? e : json_give(json_pack("{s:o}", "label", text_json(bytes_of(label))), ret);
 }
 
 /* ---- list, show ---- */
@@ -151,8 +157,18 @@ static void add_status(const struct place *p, const struct ck_token *t, json_t *
 static const char *state_of(const struct ck_token *t)
 {
 	if (t->state != CKR_OK)
-		return "damaged";
+		return t->state == CKR_TOKEN_NOT_RECOGNIZED ? "damaged" : "unreadable";
 	return t->info.flags & CKF_USER_PIN_LOCKED ? "locked" : "ready";
+}
+
+/* Why the token can't be used; null when it can. */
+static json_t *problem_json(const struct place *p, const struct ck_token *t)
+{
+	CK_TOKEN_INFO info;
+	if (t->state == CKR_OK)
+		return json_null();
+	CK_RV rv = ck_module_functions(p->module)->C_GetTokenInfo(t->slot, &info);
+	return text_json(bytes_of(err_detail(ck_err(p->module, rv, "C_GetTokenInfo"))));
 }
 
 static json_t *token_json(const struct place *p, const struct ck_token *t)
@@ -160,10 +176,10 @@ static json_t *token_json(const struct place *p, const struct ck_token *t)
 	char model[sizeof t->info.model + 1], maker[sizeof t->info.manufacturerID + 1];
 	p11_field_text(t->info.model, sizeof t->info.model, model, sizeof model);
 	p11_field_text(t->info.manufacturerID, sizeof t->info.manufacturerID, maker, sizeof maker);
-	json_t *doc = json_pack("{s:o s:s s:o s:o s:o s:I}", "label", text_json(bytes_of(t->label)),
-				"state", state_of(t), "serial", text_json(bytes_of(t->serial)),
-				"model", text_json(bytes_of(model)), "manufacturer",
-				text_json(bytes_of(maker)), "slot", (json_int_t)t->slot);
+	json_t *doc = json_pack("{s:o s:s s:o s:o s:o s:o s:I}", "label", json_of_text(t->label),
+				"state", state_of(t), "problem", problem_json(p, t), "serial",
+				json_of_text(t->serial), "model", json_of_text(model),
+				"manufacturer", json_of_text(maker), "slot", (json_int_t)t->slot);
 	if (doc)
 		add_status(p, t, doc);
 	return doc;
@@ -210,9 +226,9 @@ static enum inro_err token_pin_change_run(const struct call *c, json_t **ret)
 	SCOPED(secret) old = { 0 };
 	SCOPED(secret) fresh = { 0 };
 	bool so = call_has(c, "so");
-	const char *label = call_arg(c, 0);
+	const char *label = p.token.label;
 	CK_SESSION_HANDLE s = 0;
-	enum inro_err e = open_token(label, &p);
+	enum inro_err e = open_token(call_arg(c, 0), &p);
 	if (!e)
 		e = pin_take(c, so ? PIN_SO : PIN_USER, label, false, &old);
 	if (!e)
@@ -225,7 +241,8 @@ static enum inro_err token_pin_change_run(const struct call *c, json_t **ret)
 			ck_module_functions(p.module)->C_SetPIN(s, old.p, old.n, fresh.p, fresh.n),
 			"C_SetPIN");
 	return e ? e
-		 : json_give(json_pack("{s:s s:s}", "label", label, "pin", so ? "SO" : "user"),
+		 : json_give(json_pack("{s:o s:s}", "label", text_json(bytes_of(label)), "pin",
+				       so ? "SO" : "user"),
 			     ret);
 }
 
@@ -234,9 +251,9 @@ static enum inro_err token_pin_unblock_run(const struct call *c, json_t **ret)
 	SCOPED(place) p = { 0 };
 	SCOPED(secret) so = { 0 };
 	SCOPED(secret) fresh = { 0 };
-	const char *label = call_arg(c, 0);
+	const char *label = p.token.label;
 	CK_SESSION_HANDLE s = 0;
-	enum inro_err e = open_token(label, &p);
+	enum inro_err e = open_token(call_arg(c, 0), &p);
 	if (!e)
 		e = pin_take(c, PIN_SO, label, false, &so);
 	if (!e)
@@ -246,7 +263,7 @@ static enum inro_err token_pin_unblock_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = ck_err(p.module, ck_module_functions(p.module)->C_InitPIN(s, fresh.p, fresh.n),
 			   "C_InitPIN");
-	return e ? e : json_give(json_pack("{s:s}", "label", label), ret);
+	return e ? e : json_give(json_pack("{s:o}", "label", text_json(bytes_of(label))), ret);
 }
 
 /* ---- backup, restore ---- */
@@ -269,7 +286,9 @@ static enum inro_err token_backup_run(const struct call *c, json_t **ret)
 		e = ck_err(p.module, p.admin->backup(p.token.slot, text_of(bytes_of(path))),
 			   "backup");
 	return e ? e
-		 : json_give(json_pack("{s:s s:s}", "label", call_arg(c, 0), "file", path), ret);
+		 : json_give(json_pack("{s:o s:s}", "label", text_json(bytes_of(p.token.label)),
+				       "file", path),
+			     ret);
 }
 
 static enum inro_err find_slot(struct place *p, CK_SLOT_ID slot)
@@ -297,7 +316,7 @@ static enum inro_err token_restore_run(const struct call *c, json_t **ret)
 
 #define ARG_LABEL                                                                                  \
 	{                                                                                          \
-		.name = "LABEL", .help = "the token's label"                                       \
+		.name = "LABEL", .help = "the token's label; or slot:N, or serial:HEX"             \
 	}
 #define TOKEN_COLUMNS                                                                              \
 	COLUMNS({ "label", "Label" }, { "state", "State" }, { "backend", "Backend" },              \
@@ -314,6 +333,7 @@ const struct cmd_verb token_verbs[] = {
 			 .choices = WORDS("soft"),
 			 .help = "where its keys live; soft: sealed in a file" }),
 	  .shared = { pin_user_so_opts },
+	  .check = check_create,
 	  .run = token_create_run,
 	  .shape = SHOW_SAID,
 	  .said = "token '{label}' is made ({backend})" },
@@ -323,7 +343,9 @@ const struct cmd_verb token_verbs[] = {
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "label", "LABEL" }, { "state", "STATE" }, { "backend", "BACKEND" },
 			     { "serial", "SERIAL" }, { "keys", "KEYS" },
-			     { "certificates", "CERTIFICATES" }, { "tries_left", "PIN TRIES" }),
+			     { "certificates", "CERTIFICATES" }, { "tries_left", "PIN TRIES" },
+			     { "slot", "SLOT" }, { "problem", "PROBLEM" }),
+	  .rare = "problem",
 	  .empty = "there is no token yet; 'inro token create LABEL' makes one" },
 	{ .name = "show",
 	  .summary = "Shows a token",

@@ -21,7 +21,7 @@ extern const struct cmd_verb token_verbs[], key_verbs[], csr_verbs[], ca_verbs[]
 #define OPT_TOKEN(must)                                                                            \
 	{                                                                                          \
 		.name = "token", .arg = "LABEL", .kind = OPT_TEXT, .required = must,               \
-		.help = "the token that holds the key"                                             \
+		.help = "the token that holds the key; or slot:N, or serial:HEX"                   \
 	}
 #define OPT_KEY_TYPE                                                                               \
 	{                                                                                          \

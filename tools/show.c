@@ -99,9 +99,23 @@ static void add_row(json_t *row, const struct cmd_column *columns, const size_t 
 	buf_add_u8(out, '\n');
 }
 
-static void add_rows(json_t *rows, const struct cmd_column *columns, bool heading, struct buf *out)
+static bool has_value(json_t *rows, const char *key)
 {
-	size_t widths[CMD_MAX_COLUMNS] = { 0 };
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		json_t *v = json_object_get(json_array_get(rows, i), key);
+		if (v && !json_is_null(v))
+			return true;
+	}
+	return false;
+}
+
+static void add_rows(const struct cmd_verb *v, json_t *rows, bool heading, struct buf *out)
+{
+	struct cmd_column columns[CMD_MAX_COLUMNS + 1] = { 0 };
+	size_t widths[CMD_MAX_COLUMNS] = { 0 }, n = 0;
+	for (const struct cmd_column *k = v->columns; k->key && n < CMD_MAX_COLUMNS; k++)
+		if (!v->rare || strcmp(k->key, v->rare) != 0 || has_value(rows, k->key))
+			columns[n++] = *k;
 	for (size_t k = 0; columns[k].key && k < CMD_MAX_COLUMNS; k++)
 		widths[k] = column_width(rows, &columns[k]);
 	if (heading)
@@ -113,7 +127,7 @@ static void add_rows(json_t *rows, const struct cmd_column *columns, bool headin
 static void show_table(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
 	if (json_array_size(doc))
-		add_rows(doc, v->columns, true, out);
+		add_rows(v, doc, true, out);
 	else
 		buf_addf(out, "%s\n", v->empty);
 }
@@ -147,7 +161,7 @@ static void show_said(const struct cmd_verb *v, json_t *doc, struct buf *out)
 
 static void show_steps(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
-	add_rows(json_object_get(doc, "steps"), v->columns, false, out);
+	add_rows(v, json_object_get(doc, "steps"), false, out);
 	show_said(v, doc, out);
 }
 

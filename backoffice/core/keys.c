@@ -4,6 +4,7 @@
  * 1. A token is opened, and its PIN asked for, once; it and its keys stay until the core is closed.
  * 2. A URI's own pin-value or pin-source goes before the asking.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,7 +67,12 @@ static enum inro_err ring(struct core *c, struct key_ring **ret)
 
 static enum inro_err ask_pin(struct core *c, const struct p11_uri *uri, struct secret *ret)
 {
-	const char *name = uri->token ? uri->token : text_or_empty(uri->serial);
+	char slot[32];
+	const char *name = uri->token ? uri->token : uri->serial;
+
+	snprintf(slot, sizeof slot, "slot:%lu", uri->slot_id);
+	if (!name)
+		name = uri->has_slot_id ? slot : "";
 
 	if (uri->has_pin_value || uri->pin_source)
 		return INRO_OK;
@@ -203,7 +209,7 @@ enum inro_err core_token_uri(const char *label, struct buf *ret)
 
 	if (!label || !*label)
 		return err_set(INRO_E_ARG, "a token is named by its label");
-	e = text_set(&u.token, label);
+	e = p11_uri_name_token(label, &u);
 	if (e != INRO_OK)
 		return e;
 	p11_uri_print(&u, ret);

@@ -337,5 +337,7 @@ enum inro_err ck_err(const struct ck_module *m, CK_RV rv, const char *function)
 	if (m->admin && m->admin->last_error)
 		words = m->admin->last_error();
 	log_debug("%s of %s: %s %s", function, m->path, ck_rv_name(rv), words);
-	return err_set(e, "%s (%s: %s)", *words ? words : err_text(e), function, ck_rv_name(rv));
+	if (*words)
+		return err_set(e, "%s", words);
+	return err_set(e, "%s (%s: %s)", err_text(e), function, ck_rv_name(rv));
 }

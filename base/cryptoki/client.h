@@ -34,8 +34,8 @@ CK_FUNCTION_LIST *ck_module_functions(const struct ck_module *m);
 const struct inro_admin *ck_module_admin(const struct ck_module *m);
 const char *ck_module_path(const struct ck_module *m);
 
-/* A CK_RV as our error, with "C_Login: CKR_PIN_INCORRECT" and, from our own module, its words as
- * detail.  CKR_OK is INRO_OK. */
+/* A CK_RV as our error; its detail is what our own module says, of another one the function and
+ * the value's name.  CKR_OK is INRO_OK. */
 MUST_CHECK enum inro_err ck_err(const struct ck_module *m, CK_RV rv, const char *function);
 const char *ck_rv_name(CK_RV rv); /* "CKR_PIN_INCORRECT", "CKR_0x80000001"; thread-local room */
 
@@ -59,8 +59,8 @@ MUST_CHECK enum inro_err ck_session_open(struct ck_module *m, CK_SLOT_ID slot, b
 void ck_session_close(struct ck_module *m, CK_SESSION_HANDLE session);
 /* CKU_USER or CKU_SO; already logged in as that user is fine.  After a wrong PIN the detail says
  * how many tries are left, as far as the module tells. */
-MUST_CHECK enum inro_err ck_login(struct ck_module *m, CK_SESSION_HANDLE session,
-				  CK_USER_TYPE user, struct bytes pin);
+MUST_CHECK enum inro_err ck_login(struct ck_module *m, CK_SESSION_HANDLE session, CK_USER_TYPE user,
+				  struct bytes pin);
 
 /* Up to max handles; *ret_n <= max. */
 MUST_CHECK enum inro_err ck_find(struct ck_module *m, CK_SESSION_HANDLE session,

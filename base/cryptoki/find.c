@@ -192,10 +192,11 @@ static enum inro_err not_one(const struct token_list *l, const struct p11_uri *u
 		return e;
 	if (l->n > 1)
 		return err_set(INRO_E_AMBIGUOUS,
-			       "there is more than one %s: '%s' (serial %s), '%s' "
-			       "(serial %s)%s; say which",
-			       what, l->items[0].label, l->items[0].serial, l->items[1].label,
-			       l->items[1].serial, l->n > 2 ? ", ..." : "");
+			       "there is more than one %s: '%s' (slot:%lu, serial:%s), '%s' "
+			       "(slot:%lu, serial:%s)%s; name it by slot or serial",
+			       what, l->items[0].label, l->items[0].slot, l->items[0].serial,
+			       l->items[1].label, l->items[1].slot, l->items[1].serial,
+			       l->n > 2 ? ", ..." : "");
 	if (l->unreadable)
 		return err_set(INRO_E_NOT_FOUND, "there is no %s; %zu can't be read: %s", what,
 			       l->unreadable, l->trouble);

@@ -29,7 +29,7 @@ static void tries_left(struct ck_module *m, CK_SLOT_ID slot, CK_USER_TYPE user, 
 	if (admin && admin->status(slot, &status) == CKR_OK) {
 		left = user == CKU_SO ? status.tries_left_so : status.tries_left_user;
 		if (left)
-			snprintf(out, cap, ": %lu %s left", left, left == 1 ? "try" : "tries");
+			snprintf(out, cap, ": %lu of %lu tries left", left, status.tries_max);
 		else
 			snprintf(out, cap, "; it is locked now, %s", words[user].locked);
 	} else if (flags & words[user].locked_flag) {

@@ -1,6 +1,7 @@
 /* match - what a PKCS#11 URI says about a library, slot, token or object, and its PIN. */
 #include "base/cryptoki/uri.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -57,6 +58,29 @@ bool p11_uri_matches_token(const struct p11_uri *u, const CK_TOKEN_INFO *info)
 {
 	return FIELD_IS(u->token, info->label) && FIELD_IS(u->manufacturer, info->manufacturerID) &&
 	       FIELD_IS(u->model, info->model) && FIELD_IS(u->serial, info->serialNumber);
+}
+
+static enum inro_err name_slot(const char *digits, struct p11_uri *u)
+{
+	char *end = NULL;
+	size_t n = strlen(digits);
+
+	if (n == 0 || n > 9 || strspn(digits, "0123456789") != n)
+		return err_set(INRO_E_ARG, "'slot:%s' is not slot:NUMBER", digits);
+	u->slot_id = strtoul(digits, &end, 10);
+	u->has_slot_id = true;
+	return INRO_OK;
+}
+
+enum inro_err p11_uri_name_token(const char *name, struct p11_uri *u)
+{
+	bool serial = strncmp(name, "serial:", 7) == 0;
+	char **to = serial ? &u->serial : &u->token;
+
+	if (strncmp(name, "slot:", 5) == 0)
+		return name_slot(name + 5, u);
+	*to = strdup(serial ? name + 7 : name);
+	return *to ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no memory for a token's name");
 }
 
 CK_OBJECT_CLASS p11_uri_class(enum p11_uri_type t)

@@ -57,6 +57,9 @@ bool p11_uri_matches_token(const struct p11_uri *u, const CK_TOKEN_INFO *info);
  * class.  Returns how many were filled. */
 CK_ULONG p11_uri_template(const struct p11_uri *u, CK_ATTRIBUTE *out, CK_OBJECT_CLASS *class_room);
 
+/* A token as people name it: "slot:N", "serial:HEX", else its label.  *u is empty before. */
+MUST_CHECK enum inro_err p11_uri_name_token(const char *name, struct p11_uri *u);
+
 /* The class a type names; CK_UNAVAILABLE_INFORMATION for P11_ANY. */
 CK_OBJECT_CLASS p11_uri_class(enum p11_uri_type t);
 

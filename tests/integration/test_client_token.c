@@ -69,7 +69,7 @@ static void test_wrong_pins(void **state)
 	OK(ck_session_open(m, slot, true, &s));
 	assert_int_equal(ck_module_admin(m)->status(slot, &status), CKR_OK);
 	assert_int_equal(ck_login(m, s, CKU_USER, bytes_of("654321")), INRO_E_PIN_WRONG);
-	snprintf(want, sizeof want, "wrong PIN for token 'line 1': %lu tries left",
+	snprintf(want, sizeof want, "wrong PIN for token 'line 1': %lu of 10 tries left",
 		 status.tries_left_user - 1);
 	assert_string_equal(err_detail(INRO_E_PIN_WRONG), want);
 	OK(ck_login(m, s, CKU_USER, bytes_of("123456")));

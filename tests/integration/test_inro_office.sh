@@ -68,7 +68,8 @@ inro cert show "$(serial dev-1.pem)" --out /dev/stdout | cmp - dev-1.pem || fail
 ln -s linked.pem link.pem
 : >linked.pem
 must inro cert show "$(serial dev-1.pem)" --out link.pem
-[[ -L link.pem ]] && cmp linked.pem dev-1.pem || fail "a link was replaced, not followed"
+[[ -L link.pem ]] || fail "a link was replaced, not followed"
+cmp linked.pem dev-1.pem || fail "the file behind a link is not written"
 mkdir folder
 refused 1 "nothing was done.*folder" inro cert show "$(serial dev-1.pem)" --out folder
 print=$(openssl x509 -in dev-1.pem -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | cut -c1-16)

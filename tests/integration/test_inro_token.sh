@@ -82,3 +82,32 @@ must inro token restore line1.backup
 [[ $(inro key list --token line1 --json | grep -c '"label"') == 7 ]] || fail "keys are missing: $(inro key list)"
 INRO_PIN=333333 must inro csr create --key "pkcs11:token=line1;object=k-rsa-2048" --subject CN=x |
 	openssl req -verify -noout 2>/dev/null || fail "a restored key does not sign"
+
+# ---- two of one label, by a damaged one that came back ----
+
+must inro token create twin
+twin=$(inro token show twin --json | value path)
+slot=$(inro token show twin --json | value slot)
+serial=$(inro token show twin --json | value serial)
+mv "$twin" kept
+rm -f "$twin"-*
+printf 'no token at all, but some bytes that are long enough to be looked at' >"$twin"
+inro token list >list.txt
+grep -E "^- +damaged .*$slot .*can't be used as a token" list.txt || fail "damage is not told: $(cat list.txt)"
+inro key list >list.txt 2>err || fail "a damaged token ends the list of keys"
+grep -q "slot $slot is left out.*$(basename "$twin")" err || fail "the list of keys is silent on damage: $(cat err)"
+[[ $(wc -l <err) == 1 ]] || fail "more than one line: $(cat err)"
+must inro token create twin
+cp kept "$twin"
+refused 1 "slot:$slot, serial:$serial.*by slot or serial" inro token show twin
+[[ $(inro token show "slot:$slot" --json | value serial) == "$serial" ]] || fail "another token by its slot"
+[[ $(inro token show "serial:$serial" --json | value slot) == "$slot" ]] || fail "another token by its serial"
+must inro key generate --token "slot:$slot" --label by-slot
+must inro key list --token "serial:$serial" >list.txt
+grep -q '^twin  *by-slot' list.txt || fail "no key by the serial: $(cat list.txt)"
+refused 1 "twin.*tries left" env INRO_SO_PIN=000000 "$B/bin/inro" token delete "slot:$slot"
+grep -qE 'CKR_|C_[A-Z]|destroy' "$T/err" && fail "names of functions: $(cat "$T/err")"
+must inro token delete "slot:$slot" | grep -q "token 'twin' is removed" || fail "what was removed is not said"
+[[ $(inro token list --json | grep -c '"twin"') == 1 ]] || fail "both twins are gone, or none"
+refused 1 "slot:x" inro token show slot:x
+refused 2 "begins with" inro token create slot:9

@@ -230,6 +230,7 @@ static CK_RV fake_status(CK_SLOT_ID slot, struct inro_token_status *ret)
 	(void)slot;
 	memset(ret, 0, sizeof *ret);
 	ret->tries_left_user = ret->tries_left_so = fake.tries_left;
+	ret->tries_max = 10;
 	return CKR_OK;
 }
 

@@ -84,11 +84,11 @@ static void test_counted(void **state)
 	f->login = CKR_PIN_INCORRECT;
 	assert_int_equal(ck_login(m, 100, CKU_USER, bytes_of("hush")), INRO_E_PIN_WRONG);
 	assert_string_equal(err_detail(INRO_E_PIN_WRONG),
-			    "wrong PIN for token 'line1': 9 tries left");
+			    "wrong PIN for token 'line1': 9 of 10 tries left");
 	f->tries_left = 1;
 	assert_int_equal(ck_login(m, 100, CKU_SO, bytes_of("hush")), INRO_E_PIN_WRONG);
 	assert_string_equal(err_detail(INRO_E_PIN_WRONG),
-			    "wrong SO PIN for token 'line1': 1 try left");
+			    "wrong SO PIN for token 'line1': 1 of 10 tries left");
 	f->tries_left = 0;
 	assert_int_equal(ck_login(m, 100, CKU_USER, bytes_of("hush")), INRO_E_PIN_WRONG);
 	assert_non_null(strstr(err_detail(INRO_E_PIN_WRONG), "locked now"));

@@ -22,6 +22,18 @@ static void every_code_has_its_value(void **state)
 	assert_int_equal(rv_of((enum inro_err) - 1), CKR_GENERAL_ERROR);
 }
 
+/* What is no token can be told from what can't be read now. */
+static void damage_is_not_trouble(void **state)
+{
+	static const enum inro_err trouble[] = { INRO_E_IO, INRO_E_FULL, INRO_E_ACCESS, INRO_E_BUSY,
+						 INRO_E_NO_MEMORY };
+
+	(void)state;
+	assert_int_equal(rv_of(INRO_E_TOKEN_UNKNOWN), CKR_TOKEN_NOT_RECOGNIZED);
+	for (size_t i = 0; i < ARRAY_LEN(trouble); i++)
+		assert_int_not_equal(rv_of(trouble[i]), CKR_TOKEN_NOT_RECOGNIZED);
+}
+
 static void the_latest_failure_is_told(void **state)
 {
 	(void)state;
@@ -48,6 +60,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_code_has_its_value),
+		cmocka_unit_test(damage_is_not_trouble),
 		cmocka_unit_test(the_latest_failure_is_told),
 		cmocka_unit_test(fields_are_padded),
 	};
