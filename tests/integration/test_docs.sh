@@ -9,7 +9,7 @@ awk '/<!-- by hand/ { on = 1; next } on && /^```/ { if (n++) exit; next } on' "$
 [[ $(wc -l <"$T/lines") == 10 ]] || fail "the README's first use is not ten lines"
 mkdir -p "$T/clone/build"
 ln -s "$B" "$T/clone/build/release"
-(cd "$T/clone" && bash -euo pipefail "$T/lines") >"$T/said" 2>&1 || fail "README: $(cat "$T/said")"
+(cd "$T/clone" && TMPDIR=$T bash -euo pipefail "$T/lines") >"$T/said" 2>&1 || fail "README: $(cat "$T/said")"
 grep -q 'dev-0001.pem: OK' "$T/said" || fail "README: openssl verify did not say OK: $(cat "$T/said")"
 
 # ---- generated from the table ----
