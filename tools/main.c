@@ -8,9 +8,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tools/cmd.h"
 #include "tools/out.h"
+#include "tools/settings.h"
 
 enum { STATUS_DONE, STATUS_NOT_DONE, STATUS_USAGE };
 
@@ -18,6 +20,12 @@ static int refuse(enum inro_err e, int status)
 {
 	fprintf(stderr, "inro: %s\n", err_detail(e));
 	return status;
+}
+
+/* Help is there whatever the settings say. */
+static bool needs_settings(const struct call *c)
+{
+	return c->verb && !c->help && !c->version && strcmp(c->noun->name, "help") != 0;
 }
 
 int main(int argc, char **argv)
@@ -31,6 +39,9 @@ int main(int argc, char **argv)
 		return refuse(e, STATUS_USAGE);
 	if (call.home && setenv("INRO_HOME", call.home, 1) != 0)
 		return refuse(err_set(INRO_E_NO_MEMORY, "memory is short"), STATUS_NOT_DONE);
-	e = out_run(&call);
+	if (needs_settings(&call))
+		e = settings_apply();
+	if (!e)
+		e = out_run(&call);
 	return e ? refuse(e, STATUS_NOT_DONE) : STATUS_DONE;
 }

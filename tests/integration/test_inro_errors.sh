@@ -123,3 +123,30 @@ must inro token show ca >/dev/null
 : >"$INRO_HOME/backoffice.db"-x
 printf 'this is no database, and long enough to look at' | dd of="$INRO_HOME/backoffice.db" bs=1 conv=notrunc status=none
 refused 1 "backoffice.db" inro device list
+
+# ---- settings ----
+
+set_to() {
+	printf '%s\n' "$@" >inro.conf
+	export INRO_CONFIG=$T/inro.conf
+}
+set_to '[inro]' 'hme = x'
+unchanged_by_settings() {
+	refused "$@"
+	unset INRO_CONFIG
+}
+unchanged_by_settings 1 "no setting 'hme'" inro token list
+set_to '[station]' 'home = x'
+unchanged_by_settings 1 'no section \[station\]' inro token list
+set_to 'nonsense'
+must inro help >out.txt
+unchanged_by_settings 1 'inro.conf, line 1' inro token list
+export INRO_CONFIG=$T/missing.conf
+unchanged_by_settings 1 'missing.conf: No such file' inro token list
+# a setting stands in for a variable that is not set, and for nothing else
+set_to '[inro]' "home = $T/other"
+must inro token list >out.txt
+grep -q "^ca" "$T/out" || fail "the variable does not win over the setting"
+(unset INRO_HOME && must inro token create elsewhere)
+[[ -e $T/other/tokens ]] || fail "the setting has no effect"
+unset INRO_CONFIG
