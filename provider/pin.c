@@ -30,7 +30,7 @@ static enum inro_err from_setting(const struct prov *p, struct secret *ret)
 
 static enum inro_err from_environment(struct secret *ret)
 {
-	const char *pin = getenv("INRO_PIN");
+	const char *pin = secure_getenv("INRO_PIN");
 
 	return pin && *pin ? secret_copy(bytes_of(pin), ret) : INRO_E_PIN_MISSING;
 }

@@ -22,7 +22,7 @@ enum opt_kind {
 	OPT_FILE, /* a path, for completion */
 	OPT_DIR,
 	OPT_HEX,
-	OPT_NUMBER, /* decimal, not negative */
+	OPT_NUMBER, /* decimal, from 1 */
 	OPT_CHOICE, /* one of `choices` */
 	OPT__KINDS
 };
@@ -32,7 +32,8 @@ struct cmd_opt {
 	const char *arg;  /* what help calls its argument */
 	enum opt_kind kind;
 	bool required, repeatable;
-	const char *const *choices; /* NULL at the end */
+	const char *const *choices;	/* NULL at the end */
+	const char *(*known)(size_t i); /* OPT_TEXT: values worth completing, NULL at the end */
 	const char *help;
 };
 
@@ -73,6 +74,7 @@ struct cmd_verb {
 	cmd_run *run;
 	enum shape shape;
 	const struct cmd_column *columns;
+	const char *raw;  /* flag with which the answer is the document's "pem" alone */
 	const char *rare; /* key of a column that a table without a value for it leaves out */
 	const char *said; /* sentence, for SHOW_SAID, and in place of others when --out was given */
 	const char *empty; /* sentence in place of a table without rows */

@@ -14,14 +14,23 @@ static const char *const value_words[OPT__KINDS] = {
 	[OPT_FILE] = "@file", [OPT_DIR] = "@dir",
 };
 
+static const char *value_word(const struct cmd_opt *o, size_t i)
+{
+	if (o->known)
+		return o->known(i);
+	return o->kind == OPT_CHOICE ? o->choices[i] : NULL;
+}
+
 static void add_value_case(const char *command, const struct cmd_opt *o, struct buf *out)
 {
 	if (o->kind == OPT_FLAG)
 		return;
 	buf_addf(out, "\t'%s --%s') words='", command, o->name);
-	for (size_t i = 0; o->kind == OPT_CHOICE && o->choices[i]; i++)
-		buf_addf(out, "%s%s", i ? " " : "", o->choices[i]);
-	buf_addf(out, "%s' ;;\n", value_words[o->kind] ? value_words[o->kind] : "");
+	const char *word;
+	for (size_t i = 0; (word = value_word(o, i)); i++)
+		buf_addf(out, "%s%s", i ? " " : "", word);
+	bool none = value_words[o->kind] && !o->known;
+	buf_addf(out, "%s' ;;\n", none ? value_words[o->kind] : "");
 }
 
 static void add_verb_cases(const struct cmd_noun *n, const struct cmd_verb *v, struct buf *out)
@@ -40,13 +49,24 @@ static void add_verb_cases(const struct cmd_noun *n, const struct cmd_verb *v, s
 		add_value_case(name, o, out);
 }
 
+/* "pin change" and "pin unblock" begin with one word. */
+static bool is_first_of_its_word(const struct cmd_noun *n, const struct cmd_verb *v)
+{
+	size_t word = strcspn(v->name, " ");
+	for (const struct cmd_verb *other = n->verbs; other != v; other++)
+		if (strcspn(other->name, " ") == word && !strncmp(other->name, v->name, word))
+			return false;
+	return true;
+}
+
 static void add_noun_case(const struct cmd_noun *n, struct buf *out)
 {
 	if (cmd_is_bare(n))
 		return;
 	buf_addf(out, "\t'%s') words='", n->name);
 	for (const struct cmd_verb *v = n->verbs; v->name; v++)
-		buf_addf(out, "%.*s ", (int)strcspn(v->name, " "), v->name);
+		if (is_first_of_its_word(n, v))
+			buf_addf(out, "%.*s ", (int)strcspn(v->name, " "), v->name);
 	buf_add_str(out, "--help' ;;\n");
 	/* The second words of verbs of two. */
 	for (const struct cmd_verb *v = n->verbs; v->name; v++) {

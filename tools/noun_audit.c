@@ -4,9 +4,22 @@
 #include "tools/nouns.h"
 #include "tools/office.h"
 
-static json_t *event_json(const struct event *ev)
+/* For people; a program gets what was written. */
+static void tell_times(json_t *detail)
+{
+	static const char *const times[] = { "not_after", "next_update", "invalid_at" };
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		json_t *at = json_object_get(detail, times[i]);
+		if (json_is_integer(at))
+			json_object_set_new(detail, times[i], json_of_time(json_integer_value(at)));
+	}
+}
+
+static json_t *event_json(const struct event *ev, bool for_people)
 {
 	json_t *detail = ev->detail ? json_loads(ev->detail, 0, NULL) : NULL;
+	if (for_people)
+		tell_times(detail);
 	return json_pack("{s:I s:o s:o s:o s:o s:s s:o s:o}", "id", (json_int_t)ev->id, "at",
 			 json_of_time(ev->at_ms / 1000), "actor", json_of_text(ev->actor), "action",
 			 json_of_text(ev->action), "subject", json_of_text(ev->subject), "outcome",
@@ -25,7 +38,7 @@ static enum inro_err event_page(struct core *core, const struct call *c, const s
 	SCOPED(event_list) l = { 0 };
 	enum inro_err e = audit_find(core, &f, page, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
-		json_array_append_new(list, event_json(&l.items[i]));
+		json_array_append_new(list, event_json(&l.items[i], !c->json));
 	*ret_next = l.next;
 	return e;
 }

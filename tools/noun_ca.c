@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "backoffice/pki/pem.h"
+#include "backoffice/pki/profile.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 
@@ -177,6 +178,7 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "profile",
 			 .arg = "PROFILE",
 			 .kind = OPT_TEXT,
+			 .known = profile_builtin_at,
 			 .help = "root-ca or sub-ca when not said" },
 		       OPT_DAYS("how long it is valid; as the profile says when not given")),
 	  .shared = { pin_user_opts },
@@ -201,6 +203,7 @@ const struct cmd_verb ca_verbs[] = {
 	  .shared = { out_opts },
 	  .run = ca_show_run,
 	  .shape = SHOW_RECORD,
+	  .raw = "chain",
 	  .columns = CA_COLUMNS,
 	  .said = "the certificate of CA '{name}' is in {file}" },
 	{ .name = "crl",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backoffice/pki/csr.h"
+#include "backoffice/pki/profile.h"
 #include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
@@ -171,6 +172,7 @@ const struct cmd_verb cert_verbs[] = {
 		  { .name = "profile",
 		    .arg = "PROFILE",
 		    .kind = OPT_TEXT,
+		    .known = profile_builtin_at,
 		    .required = true,
 		    .help = "what kind; see 'inro profile list'" },
 		  OPT_CSR(true, "the request, PEM or DER; - is standard input"),

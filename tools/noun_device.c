@@ -2,6 +2,7 @@
 #include "backoffice/core/device.h"
 
 #include "backoffice/core/provision.h"
+#include "backoffice/pki/profile.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 
@@ -281,6 +282,7 @@ const struct cmd_verb device_verbs[] = {
 		       { .name = "profile",
 			 .arg = "PROFILE",
 			 .kind = OPT_TEXT,
+			 .known = profile_builtin_at,
 			 .required = true,
 			 .help = "what kind; see 'inro profile list'" },
 		       OPT_KEY_TYPE,

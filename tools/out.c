@@ -105,7 +105,8 @@ static enum inro_err answer(const struct call *c, json_t *doc)
 	SCOPED(buf) text = { 0 };
 	json_t *pem = json_object_get(doc, "pem");
 	const char *path = out_path(c);
-	bool raw = format_of(c) || (path && is_stdout(path));
+	bool raw = format_of(c) || (path && is_stdout(path)) ||
+		   (c->verb->raw && call_has(c, c->verb->raw));
 	enum inro_err e = INRO_OK;
 	if (path && is_stdout(path))
 		path = NULL;

@@ -131,9 +131,10 @@ static enum inro_err check_hex(const struct cmd_opt *o, const char *value)
 static enum inro_err check_number(const struct cmd_opt *o, const char *value)
 {
 	size_t n = strlen(value);
-	if (n && n <= 9 && strspn(value, "0123456789") == n)
+	if (n && n <= 9 && strspn(value, "0123456789") == n && strspn(value, "0") < n)
 		return INRO_OK;
-	return err_set(INRO_E_ARG, "--%s takes a number up to 999999999, not '%s'", o->name, value);
+	return err_set(INRO_E_ARG, "--%s takes a number from 1 to 999999999, not '%s'", o->name,
+		       value);
 }
 
 static enum inro_err check_choice(const struct cmd_opt *o, const char *value)

@@ -130,6 +130,29 @@ static bool is_without_null(const struct pki_sig *s, struct bytes identifier)
 	       !memcmp(identifier.p + 2, s->identifier.p + 2, identifier.n - 2);
 }
 
+/* What requests still come with and nobody should sign for. */
+static const struct {
+	const char *oid, *name;
+} broken[] = {
+	{ "1.2.840.113549.1.1.2", "md2WithRSAEncryption" },
+	{ "1.2.840.113549.1.1.4", "md5WithRSAEncryption" },
+	{ "1.2.840.113549.1.1.5", "sha1WithRSAEncryption" },
+	{ "1.3.14.3.2.29", "sha1WithRSA" },
+	{ "1.2.840.10045.4.1", "ecdsa-with-SHA1" },
+	{ "1.2.840.10040.4.3", "dsa-with-SHA1" },
+};
+
+static enum inro_err refuse_sig(const char *oid)
+{
+	for (size_t i = 0; i < ARRAY_LEN(broken); i++)
+		if (!strcmp(broken[i].oid, oid))
+			return err_set(INRO_E_UNSUPPORTED,
+				       "signature algorithm %s is too weak; sign with SHA-256 or "
+				       "better (openssl req -sha256)",
+				       broken[i].name);
+	return err_set(INRO_E_UNSUPPORTED, "signature algorithm %s, or its parameters", oid);
+}
+
 enum inro_err pki_sig_find(struct bytes identifier, const struct pki_sig **ret)
 {
 	struct bytes content, oid;
@@ -144,7 +167,7 @@ enum inro_err pki_sig_find(struct bytes identifier, const struct pki_sig **ret)
 	if (der_only(identifier, DER_SEQUENCE, &content) || der_take(&content, DER_OID, &oid) ||
 	    der_oid_text(oid, text, sizeof text))
 		return err_set(INRO_E_SYNTAX, "a signature algorithm that can't be read");
-	return err_set(INRO_E_UNSUPPORTED, "signature algorithm %s, or its parameters", text);
+	return refuse_sig(text);
 }
 
 static const enum pki_hash usual_hash[PKI_KEY__MAX] = {

@@ -145,10 +145,22 @@ enum inro_err pem_next(struct bytes *text, const char *label, struct buf *ret_de
 	}
 }
 
+/* Of two requests the second would be passed over in silence; behind a certificate, its chain may
+ * follow. */
+static enum inro_err no_more(struct bytes rest, const char *label, const char *what)
+{
+	SCOPED(buf) second = { 0 };
+
+	if (pem_next(&rest, label, &second) != INRO_OK)
+		return INRO_OK;
+	return err_set(INRO_E_SYNTAX, "there is more than one %s in it; give one at a time", what);
+}
+
 enum inro_err pem_or_der(struct bytes input, const char *label, size_t max, const char *what,
 			 struct buf *ret_der)
 {
 	struct bytes in = input;
+	bool request = !strcmp(label, PEM_CSR);
 	enum inro_err e;
 
 	if (input.n > max)
@@ -160,10 +172,13 @@ enum inro_err pem_or_der(struct bytes input, const char *label, size_t max, cons
 		return buf_err(ret_der);
 	}
 	e = pem_next(&in, label, ret_der);
-	if (e == INRO_E_NOT_FOUND && !strcmp(label, PEM_CSR)) {
+	if (e == INRO_E_NOT_FOUND && request) {
 		in = input;
-		e = pem_next(&in, "NEW " PEM_CSR, ret_der);
+		label = "NEW " PEM_CSR;
+		e = pem_next(&in, label, ret_der);
 	}
+	if (e == INRO_OK && request)
+		return no_more(in, label, what);
 	if (e == INRO_E_NOT_FOUND)
 		return err_set(INRO_E_SYNTAX, "there is no %s in it: no PEM block '%s'", what,
 			       label);

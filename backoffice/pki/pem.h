@@ -24,7 +24,8 @@ MUST_CHECK enum inro_err pem_next(struct bytes *text, const char *label, struct 
 bool pem_is(struct bytes input);
 
 /* One object given as PEM or DER: the DER, with nothing behind it.  `what` is for error texts
- * ("certificate request").  "NEW CERTIFICATE REQUEST" counts as a request.  Appends. */
+ * ("certificate request").  "NEW CERTIFICATE REQUEST" counts as a request, of which there
+ * must be one only.  Appends. */
 MUST_CHECK enum inro_err pem_or_der(struct bytes input, const char *label, size_t max,
 				    const char *what, struct buf *ret_der);
 

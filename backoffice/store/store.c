@@ -57,7 +57,7 @@ static enum inro_err open_default(struct store **ret)
 enum inro_err store_open(const char *url, struct store **ret)
 {
 	if (!url)
-		url = getenv("INRO_DB");
+		url = secure_getenv("INRO_DB");
 	return url && *url ? open_url(url, ret) : open_default(ret);
 }
 

@@ -222,8 +222,8 @@ enum inro_err token_key_import(struct token *t, const struct token_key_plan *pla
 	enum inro_err e = token_ready(t);
 
 	known.kind = NULL; /* the file says what it is */
-	if (!e && (!plan->label || !*plan->label))
-		e = err_set(INRO_E_ARG, "a key needs a label");
+	if (!e)
+		e = token_key_check_label(plan->label);
 	if (!e)
 		e = read_pkcs8(pkcs8, &pkey);
 	if (!e)

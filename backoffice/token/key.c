@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/pki/text.h"
+
 #define ID_OCTETS 20
 
 void token_key_free(struct token_key *k)
@@ -285,6 +287,21 @@ static enum inro_err generate_pair(struct token *t, const struct token_key_plan 
 		      "C_GenerateKeyPair");
 }
 
+enum inro_err token_key_check_label(const char *label)
+{
+	struct bytes text = bytes_of(label);
+	size_t n;
+
+	if (text.n == 0)
+		return err_set(INRO_E_ARG, "a key needs a label");
+	if (text.n > TOKEN_KEY_LABEL_MAX)
+		return err_set(INRO_E_ARG, "a key's label has 1 to %d bytes, not %zu",
+			       TOKEN_KEY_LABEL_MAX, text.n);
+	if (!text_is_utf8(text, &n))
+		return err_set(INRO_E_ARG, "a key's label is UTF-8 without control characters");
+	return INRO_OK;
+}
+
 enum inro_err token_key_generate(struct token *t, const struct token_key_plan *plan,
 				 struct token_key **ret)
 {
@@ -292,8 +309,8 @@ enum inro_err token_key_generate(struct token *t, const struct token_key_plan *p
 	struct token_pair pair;
 	enum inro_err e = token_ready(t);
 
-	if (!e && (!plan->label || !*plan->label))
-		e = err_set(INRO_E_ARG, "a key needs a label");
+	if (!e)
+		e = token_key_check_label(plan->label);
 	if (!e)
 		e = token_key_choose_id(plan, &id);
 	if (!e)

@@ -29,12 +29,14 @@ const char *token_serial(const struct token *t);
 
 struct token_key;
 
+#define TOKEN_KEY_LABEL_MAX 64
+
 struct token_key_plan {
 	const struct pki_key_kind *kind;
-	const char *label;
-	struct bytes id; /* CKA_ID; empty: 20 random octets */
-	bool may_exist;	 /* a key of the same label in the token is no error */
-	bool decrypt;	 /* RSA: may decrypt too, as OPC UA applications need it */
+	const char *label; /* 1 to TOKEN_KEY_LABEL_MAX bytes of UTF-8, no control characters */
+	struct bytes id;   /* CKA_ID; empty: 20 random octets */
+	bool may_exist;	   /* a key of the same label in the token is no error */
+	bool decrypt;	   /* RSA: may decrypt too, as OPC UA applications need it */
 };
 
 /* Private key: token, private, sensitive, not extractable, sign only; public key: token, verify

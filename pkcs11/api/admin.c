@@ -214,7 +214,12 @@ static enum inro_err copy_backup(const char *path, const void *arg)
 	const struct restoring *r = arg;
 	enum inro_err e = store_copy(r->from, path);
 
-	return e ? e : check_restored(r->lib, path);
+	if (!e)
+		e = check_restored(r->lib, path);
+	/* Nobody knows the copy by its name. */
+	if (e && strstr(err_detail(e), path))
+		e = err_set(e, "'%s' can't be restored: %s", r->from, err_text(e));
+	return e;
 }
 
 static enum inro_err restore(struct lib *l, const char *path, CK_SLOT_ID *ret_slot)

@@ -35,6 +35,15 @@ unchanged 2 "did you mean '--label'" inro key generate --token line1 --labl k
 unchanged 2 "give either --key URI" inro ca create x --subject /CN=x
 unchanged 2 "one of: |did you mean" inro key generate --token line1 --label k --type ec-p255
 
+unchanged 2 "from 1 to" inro ca create x --token ca --subject /CN=x --days 0
+unchanged 1 "1 to 64 bytes" inro key generate --token line1 --label "$(printf 'x%.0s' {1..65})"
+unchanged 1 "control characters" inro key generate --token line1 --label $'two\nlines'
+unchanged 1 "UTF-8" inro key generate --token line1 --label $'\xff'
+unchanged 1 "IP address is like.*300" inro device add dev-9 --ip 192.0.2.300
+unchanged 1 "IP address is like" inro device update dev-0001 --ip 2001:db8::g
+unchanged 1 "MAC address is like" inro device add dev-9 --mac 00:11:22:33:44
+unchanged 1 "MAC address is like" inro device add dev-9 --mac 00:11-22:33:44:55
+
 # ---- PINs ----
 
 unchanged 1 "[Pp][Ii][Nn].*(2|9|4) tries left|(2|9|4) tries.* left|tries" \
@@ -83,6 +92,11 @@ unchanged 1 "no-such-ca" inro cert issue --ca no-such-ca --profile tls-client --
 unchanged 1 "no-such-device" "${issue[@]}" --csr good.csr --device no-such-device
 unchanged 1 "can't be written" "${issue[@]}" --csr good.csr --out "$T/no/such/folder/c.pem"
 unchanged 2 "one of|did you mean" "${issue[@]}" --csr good.csr --format dre
+
+cat good.csr good.csr >two.csr
+unchanged 1 "more than one certificate request" "${issue[@]}" --csr two.csr
+openssl req -new -key k.pem -sha1 -out sha1.csr -subj /CN=dev-0001 2>/dev/null
+unchanged 1 "ecdsa-with-SHA1 is too weak.*SHA-256" "${issue[@]}" --csr sha1.csr
 
 # ---- devices ----
 

@@ -18,6 +18,14 @@ must inro ca show root --out root.pem
 must inro ca show issuing --out issuing.pem
 openssl verify -CAfile root.pem issuing.pem >out 2>&1 || fail "$(cat out)"
 
+inro ca show issuing --chain >chain.pem
+[[ $(grep -c BEGIN chain.pem) == 2 && $(head -n 1 chain.pem) == -----BEGIN* ]] || fail "the chain is not PEM alone: $(cat chain.pem)"
+inro ca show issuing --chain --json | grep -q '"name": "issuing"' || fail "the chain as JSON has no name"
+inro audit list | grep -q 'not_after=2[0-9][0-9][0-9]-' || fail "times of events are not dates: $(inro audit list)"
+inro help --completion bash >completion
+[[ $(grep -c "^.'token') words='.*pin .*pin " completion) == 0 ]] || fail "pin is offered twice"
+grep -q "'cert issue --profile') words='.*tls-client" completion || fail "profiles are not completed"
+
 # ---- devices ----
 
 must inro device add dev-1 --name "プレス 1" --ip 192.0.2.7 --mac 00:11:22:33:44:55 --hostname press1 --os Linux

@@ -24,6 +24,7 @@ for type in ec-p256 ec-p384 rsa-2048 rsa-3072; do
 	[[ $(value type <key.json) == "$type" ]] || fail "made another type: $(cat key.json)"
 	grep -q 'BEGIN PUBLIC KEY' key.json || fail "no public key: $(cat key.json)"
 done
+[[ $(inro key show 'pkcs11:token=line1;object=k-rsa-2048' --login | sed -n 's/^Use  *//p') == sign ]] || fail "a key may do more than sign"
 must inro key generate --token line1 --label with-id --id 0102A0
 [[ $(inro key show 'pkcs11:token=line1;id=%01%02%A0' --json | value id) == 0102a0 ]] || fail "the id is another"
 [[ $(inro key list --token line1 --json | grep -c '"label"') == 5 ]] || fail "not five keys: $(inro key list)"
@@ -78,6 +79,8 @@ INRO_SO_PIN=11112222 must inro token delete line1
 refused 1 "line1" inro token show line1
 head -c 1000 line1.backup >cut.backup
 refused 1 "." inro token restore cut.backup
+refused 1 "'?cut.backup" inro token restore cut.backup
+grep -q '\.new-' "$T/err" && fail "a file nobody knows is named: $(cat "$T/err")"
 must inro token restore line1.backup
 [[ $(inro key list --token line1 --json | grep -c '"label"') == 7 ]] || fail "keys are missing: $(inro key list)"
 INRO_PIN=333333 must inro csr create --key "pkcs11:token=line1;object=k-rsa-2048" --subject CN=x |

@@ -54,8 +54,11 @@ static void test_fields(void **state)
 	struct core *c = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(odd_texts); i++) {
-		const struct device_fields f = { odd_texts[i], odd_texts[i], odd_texts[i],
-						 odd_texts[i], odd_texts[i] };
+		const struct device_fields f = { .name = odd_texts[i],
+						 .ip = "2001:db8::7",
+						 .mac = "00-1A-2b-33-44-55",
+						 .hostname = odd_texts[i],
+						 .os = odd_texts[i] };
 		SCOPED(device) d = { 0 };
 		SCOPED(device) back = { 0 };
 		char id[16];
@@ -64,12 +67,35 @@ static void test_fields(void **state)
 		OK(device_add(c, id, &f, &d));
 		OK(device_get(c, id, &back));
 		assert_string_equal(back.name, odd_texts[i]);
-		assert_string_equal(back.ip, odd_texts[i]);
-		assert_string_equal(back.mac, odd_texts[i]);
+		assert_string_equal(back.ip, "2001:db8::7");
+		assert_string_equal(back.mac, "00-1A-2b-33-44-55");
 		assert_string_equal(back.hostname, odd_texts[i]);
 		assert_string_equal(back.os, odd_texts[i]);
 		assert_true(back.created_ms > 0);
 	}
+}
+
+static void test_addresses(void **state)
+{
+	static const struct device_fields bad[] = {
+		{ .ip = "192.0.2.300" },	{ .ip = "192.0.2" },
+		{ .ip = "2001:db8::g" },	{ .ip = "host" },
+		{ .mac = "00:11:22:33:44" },	{ .mac = "00:11:22:33:44:5g" },
+		{ .mac = "00:11-22:33:44:55" }, { .mac = "001122334455" },
+	};
+	const struct device_fields good = { .ip = "192.0.2.7", .mac = "00:11:22:33:44:55" };
+	const struct device_fields none = { .ip = "", .mac = "" };
+	struct core *c = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		SCOPED(device) d = { 0 };
+
+		FAILS(INRO_E_ARG, device_add(c, "dev-1", &bad[i], &d));
+	}
+	SCOPED(device) d = { 0 };
+	SCOPED(device) after = { 0 };
+	OK(device_add(c, "dev-1", &good, &d));
+	OK(device_update(c, "dev-1", &none, &after));
 }
 
 static void test_ids(void **state)
@@ -280,6 +306,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_update_keeps_what_is_not_given, setup,

@@ -303,7 +303,7 @@ static void test_sloppy_rsa_identifier(void **state)
 	OK(pki_sig_find(BYTES(no_null, sizeof no_null), &s));
 	assert_string_equal(s->name, "sha256WithRSAEncryption");
 	assert_int_equal(pki_sig_find(BYTES(sha1, sizeof sha1), &s), INRO_E_UNSUPPORTED);
-	assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), "1.2.840.113549.1.1.5"));
+	assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), "sha1WithRSAEncryption"));
 	for (size_t n = 0; n < sizeof sha1; n++)
 		assert_int_not_equal(pki_sig_find(BYTES(sha1, n), &s), INRO_OK);
 }
