@@ -20,6 +20,8 @@ foreach(part rule rv template)
 	target_sources(test_token_${part} PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 endforeach()
 
+inro_test(unit/test_token_home.c LINKS inro_testlib inro_token inro_db PkgConfig::sqlite)
+
 # The module as programs meet it: loaded by its path.
 inro_library(inro_moduletest SOURCES lib/module.c LINKS inro_testlib inro_base PkgConfig::p11kit PkgConfig::cmocka)
 target_link_libraries(inro_moduletest PUBLIC ${CMAKE_DL_LIBS})
@@ -27,7 +29,8 @@ function(inro_module_test name)
 	inro_test(unit/test_token_${name}.c LINKS inro_moduletest ${ARGN})
 	add_dependencies(test_token_${name} inro_pkcs11)
 endfunction()
-foreach(part admin mech objects pin session sign threads)
+inro_module_test(admin PkgConfig::sqlite)
+foreach(part mech objects pin session sign threads)
 	inro_module_test(${part})
 endforeach()
 inro_module_test(process PkgConfig::sqlite TIMEOUT 300)

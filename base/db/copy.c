@@ -1,4 +1,4 @@
-/* copy - a consistent copy of a store in use, and the check of one. */
+/* copy - a store as one file: a consistent copy of one in use, and the check of one. */
 #include "base/db/internal.h"
 
 #include <errno.h>
@@ -78,6 +78,24 @@ enum inro_err db_copy_to(struct db *d, const char *path)
 	e = copy_over(d, part, to);
 	if (e != INRO_OK)
 		unlink(to);
+	return e;
+}
+
+enum inro_err db_fold(struct db *d)
+{
+	struct db_stmt *s;
+	enum inro_err e = db_stmt(d, "PRAGMA wal_checkpoint(TRUNCATE)", &s);
+	bool row;
+
+	if (e == INRO_OK)
+		e = db_step(s, &row);
+	if (e != INRO_OK)
+		return e;
+	/* blocked, pages in the log, pages brought over */
+	if (!row || db_int(s, 0) != 0 || db_int(s, 1) != 0 || db_int(s, 2) != 0)
+		e = err_set(INRO_E_BUSY, "%s '%s': its log can't be emptied; try again", d->what,
+			    d->path);
+	db_reset(s);
 	return e;
 }
 

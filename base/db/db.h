@@ -73,6 +73,9 @@ int64_t db_last_id(struct db *d);
 int64_t db_changes(struct db *d); /* rows of the last INSERT, UPDATE, DELETE */
 /* Changes when another connection has written; costs a few microseconds. */
 MUST_CHECK enum inro_err db_data_version(struct db *d, int64_t *ret);
+/* Everything that was committed is in the file itself, on disk, and its log is empty: then the file
+ * alone is the whole.  INRO_E_BUSY while another connection reads or writes. */
+MUST_CHECK enum inro_err db_fold(struct db *d);
 /* A consistent copy to a new file (0600, INRO_E_EXISTS when there is one), while in use; it is on
  * disk before this returns, without what was deleted, and needs no other file beside it. */
 MUST_CHECK enum inro_err db_copy_to(struct db *d, const char *path);

@@ -57,6 +57,16 @@ static enum inro_err check_unique(struct lib *l, struct bytes label, struct byte
 	return e;
 }
 
+static enum inro_err end_removals(struct lib *l)
+{
+	SCOPED(home_slots) slots = { 0 };
+	enum inro_err e = home_list(l->home, &slots);
+
+	if (!e)
+		lib_end_removals(l, &slots);
+	return e;
+}
+
 static enum inro_err check_label(struct bytes label)
 {
 	if (label.n == 0 || label.n > STORE_MAX_LABEL)
@@ -86,6 +96,8 @@ static enum inro_err create(struct lib *l, const struct inro_new_token *t, CK_SL
 		e = token_check_new_pin(spec.user_pin);
 	if (!e)
 		e = lock_home(l, &lock);
+	if (!e)
+		e = end_removals(l);
 	if (!e)
 		e = check_unique(l, spec.label, BYTES_NONE);
 	if (!e)

@@ -11,6 +11,7 @@
 #include "base/file.h"
 
 #define SUFFIX	    ".token"
+#define MAKING	    ".new-"
 #define SLOT_DIGITS 6
 #define SLOT_MAX    999999
 #define LOCK_MS	    10000
@@ -159,6 +160,21 @@ enum inro_err home_list(const char *home, struct home_slots *ret)
 	return INRO_OK;
 }
 
+/* What a finished file has beside it would not come along when it gets its name. */
+static enum inro_err check_alone(const char *made)
+{
+	AUTO(free_chars) char *wal = NULL;
+
+	if (asprintf(&wal, "%s-wal", made) < 0) {
+		wal = NULL;
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	}
+	return access(wal, F_OK) == 0
+		       ? err_set(INRO_E_IO, "%s: the new token could not be written into one file",
+				 made)
+		       : INRO_OK;
+}
+
 /* Gives the finished file its name; only one maker gets it. */
 static enum inro_err take_slot(const char *dir, const char *made, CK_SLOT_ID slot)
 {
@@ -199,7 +215,7 @@ static enum inro_err temporary_name(const char *dir, char **ret)
 
 	if (e)
 		return e;
-	if (asprintf(ret, "%s/.new-%016llx", dir, (unsigned long long)unique) < 0) {
+	if (asprintf(ret, "%s/" MAKING "%016llx", dir, (unsigned long long)unique) < 0) {
 		*ret = NULL;
 		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
 	}
@@ -221,40 +237,77 @@ static void remove_files(const char *path)
 	}
 }
 
+/* Whether it can only have been left behind: nobody makes or removes a token while we hold the
+ * lock.  A log is left over when its token is gone. */
+static bool is_leftover(const char *dir, const char *name)
+{
+	AUTO(free_chars) char *token = NULL;
+	char of[SLOT_DIGITS + sizeof SUFFIX];
+
+	if (strncmp(name, MAKING, strlen(MAKING)) == 0 || strncmp(name, "last.", 5) == 0)
+		return true;
+	if (strlen(name) < sizeof of || name[sizeof of - 1] != '-')
+		return false;
+	memcpy(of, name, sizeof of - 1);
+	of[sizeof of - 1] = '\0';
+	token = slot_of_name(of) ? file_join(dir, of) : NULL;
+	return token && access(token, F_OK) != 0;
+}
+
+static void sweep(const char *dir)
+{
+	AUTO(close_dir) DIR *d = opendir(dir);
+	const struct dirent *entry;
+
+	while (d && (entry = readdir(d)) != NULL)
+		if (is_leftover(dir, entry->d_name))
+			unlinkat(dirfd(d), entry->d_name, 0);
+}
+
+/* Makers and removers take turns. */
+static enum inro_err lock_folder(const char *dir, int *ret_fd)
+{
+	AUTO(free_chars) char *lock = file_join(dir, ".lock");
+
+	return lock ? file_lock(lock, LOCK_MS, ret_fd) : INRO_E_NO_MEMORY;
+}
+
 enum inro_err home_make(const char *home, home_fill *fill, const void *arg, CK_SLOT_ID *slot)
 {
 	AUTO(free_chars) char *dir = NULL;
 	AUTO(free_chars) char *made = NULL;
+	AUTO(close_fd) int lock = -1;
 	enum inro_err e = folder(home, &dir);
 
 	if (!e)
 		e = file_make_dir(dir);
 	if (!e)
+		e = lock_folder(dir, &lock);
+	if (!e)
 		e = temporary_name(dir, &made);
 	if (e)
 		return e;
+	sweep(dir);
 	e = fill(made, arg);
+	if (!e)
+		e = check_alone(made);
 	if (!e)
 		e = *slot ? take_slot(dir, made, *slot) : take_next_slot(home, dir, made, slot);
 	remove_files(made);
 	return e;
 }
 
-/* `last` must never go back, so its writers take turns. */
+/* `last` never goes back: its writers hold the lock. */
 static enum inro_err raise_last(const char *dir, CK_SLOT_ID slot)
 {
 	AUTO(free_chars) char *path = file_join(dir, "last");
-	AUTO(free_chars) char *lock = file_join(dir, ".lock");
-	AUTO(close_fd) int fd = -1;
 	char text[SLOT_DIGITS + 2];
 	CK_SLOT_ID last;
 
-	if (!path || !lock)
+	if (!path)
 		return INRO_E_NO_MEMORY;
-	enum inro_err e = file_lock(lock, LOCK_MS, &fd);
+	enum inro_err e = last_removed(dir, &last);
 
-	if (!e)
-		e = last_removed(dir, &last);
 	if (e || last >= slot)
 		return e;
 	snprintf(text, sizeof text, "%0*lu\n", SLOT_DIGITS, slot % (SLOT_MAX + 1));
@@ -265,16 +318,25 @@ enum inro_err home_remove(const char *home, CK_SLOT_ID slot)
 {
 	AUTO(free_chars) char *dir = NULL;
 	AUTO(free_chars) char *path = NULL;
+	AUTO(close_fd) int lock = -1;
 	enum inro_err e = folder(home, &dir);
 
 	if (!e)
 		e = path_in(dir, slot, &path);
 	if (!e)
+		e = lock_folder(dir, &lock);
+	if (!e)
 		e = raise_last(dir, slot);
 	if (e)
 		return e;
-	if (access(path, F_OK) != 0)
-		return file_err(errno, path);
-	remove_files(path);
-	return file_sync_dir(dir);
+	return unlink(path) == 0 ? file_sync_dir(dir) : file_err(errno, path);
+}
+
+void home_sweep(const char *home)
+{
+	AUTO(free_chars) char *dir = NULL;
+	AUTO(close_fd) int lock = -1;
+
+	if (!folder(home, &dir) && !lock_folder(dir, &lock))
+		sweep(dir);
 }

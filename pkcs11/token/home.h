@@ -2,9 +2,11 @@
  * home - the folder of tokens, $INRO_HOME/tokens: which slots there are, without opening any.
  *
  * 1. A token's file is NNNNNN.token; the number is its slot id, for ever.
- * 2. A file of that name is a whole token: it is made elsewhere, fsynced, then linked to its name,
+ * 2. A file of that name is a whole token: it is made elsewhere, all of it in that one file and
+ *    fsynced, then linked to its name,
  *    which only one of several makers gets.
- * 3. A slot id is never used again: `last` remembers the highest one of a token that was removed.
+ * 3. Makers and removers hold `.lock`: what is half made when nobody holds it was left behind.
+ * 4. A slot id is never used again: `last` remembers the highest one of a token that was removed.
  */
 #ifndef INRO_PKCS11_TOKEN_HOME_H
 #define INRO_PKCS11_TOKEN_HOME_H
@@ -36,7 +38,10 @@ typedef enum inro_err home_fill(const char *path, const void *arg);
  * faster; else in the next free one, given back in *slot. */
 MUST_CHECK enum inro_err home_make(const char *home, home_fill *fill, const void *arg,
 				   CK_SLOT_ID *slot);
-/* Removes the file of a closed token. */
+/* Takes a token's file out of the folder.  Whoever has it open keeps it until he closes it; what
+ * SQLite has put beside it goes with home_sweep(). */
 MUST_CHECK enum inro_err home_remove(const char *home, CK_SLOT_ID slot);
+/* Removes what makers and removers that were killed have left behind; home_make() does it too. */
+void home_sweep(const char *home);
 
 #endif

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 
 #define WAIT_NS 200000
 
@@ -205,6 +206,48 @@ static bool meant_empty(struct lib *l, CK_SLOT_ID slot)
 	return meant || lib_is_empty(l, slot);
 }
 
+/* INRO_E_NO_TOKEN also for a file without a token's row: a removal that was not brought to an end.
+ */
+static enum inro_err open_now(struct token *t)
+{
+	enum inro_err e = token_open(t);
+
+	return e ? e : token_look(t, true);
+}
+
+static enum inro_err end_removal(struct token *t)
+{
+	if (t->sessions > 0)
+		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
+	token_close(t);
+	atomic_store(&t->seen_at, 0);
+	enum inro_err e = home_remove(t->home, t->slot);
+
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+static enum inro_err make_in_place(struct token *t, const struct token_spec *spec)
+{
+	CK_SLOT_ID slot = t->slot;
+	enum inro_err e = end_removal(t);
+
+	return e ? e : token_make(t->home, spec, &slot);
+}
+
+void lib_end_removals(struct lib *l, const struct home_slots *slots)
+{
+	for (size_t i = 0; i < slots->n; i++) {
+		struct token *t;
+
+		if (lib_token(l, slots->ids[i], &t))
+			continue;
+		token_lock(t);
+		if (open_now(t) == INRO_E_NO_TOKEN && end_removal(t))
+			log_debug("slot %lu keeps the file of a removed token", t->slot);
+		token_unlock(t);
+	}
+}
+
 enum inro_err lib_init_token(struct lib *l, CK_SLOT_ID slot, const struct token_spec *spec)
 {
 	struct token *t;
@@ -225,9 +268,11 @@ enum inro_err lib_init_token(struct lib *l, CK_SLOT_ID slot, const struct token_
 		return e;
 	}
 	token_lock(t);
-	e = token_open(t);
+	e = open_now(t);
 	if (!e)
 		e = token_reset(t, spec);
+	else if (e == INRO_E_NO_TOKEN)
+		e = make_in_place(t, spec);
 	token_unlock(t);
 	return e;
 }

@@ -39,6 +39,9 @@ MUST_CHECK enum inro_err lib_token(struct lib *l, CK_SLOT_ID slot, struct token 
 /* Whether there is a token in it. */
 bool lib_is_empty(struct lib *l, CK_SLOT_ID slot);
 
+/* Brings to an end the removal of tokens that were emptied and still have a file: for one who holds
+ * the home's lock. */
+void lib_end_removals(struct lib *l, const struct home_slots *slots);
 /* C_InitToken (PKCS#11 3.0 5.5.7): a new token in the empty slot, or this one anew. */
 MUST_CHECK enum inro_err lib_init_token(struct lib *l, CK_SLOT_ID slot,
 					const struct token_spec *spec);

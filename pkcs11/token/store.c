@@ -146,9 +146,10 @@ enum inro_err store_create(const char *path, const struct token_row *token)
 
 	if (!e)
 		e = db_begin(db);
-	if (e)
-		return e;
-	return finish(db, put_token(db, token));
+	if (!e)
+		e = finish(db, put_token(db, token));
+	/* Closing would do this too, but tells nobody when it fails. */
+	return e ? e : db_fold(db);
 }
 
 enum inro_err store_open(const char *path, struct store **ret)

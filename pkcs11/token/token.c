@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "pkcs11/token/object.h"
 #include "pkcs11/token/tries.h"
 
@@ -200,12 +201,15 @@ enum inro_err token_look(struct token *t, bool at_once)
 
 	if (e)
 		return e;
-	t->looked_at = now;
-	if (count == t->change_count)
-		return INRO_OK;
+	if (count != t->change_count) {
+		t->epoch++;
+		e = reread(t);
+	}
+	if (e) /* the next look fails as this one did */
+		return e;
 	t->change_count = count;
-	t->epoch++;
-	return reread(t);
+	t->looked_at = now;
+	return INRO_OK;
 }
 
 enum inro_err token_refresh(struct token *t)
@@ -480,9 +484,23 @@ static enum inro_err new_row(const struct token_spec *spec, const char *serial,
 	return e ? e : make_auth(ops, spec, row);
 }
 
+/* Told to be made when it was read back. */
 static enum inro_err fill_new(const char *path, const void *row)
 {
-	return store_create(path, row);
+	const struct token_row *made = row;
+	SCOPED(token_row) found = { 0 };
+	struct store *s;
+	enum inro_err e = store_create(path, made);
+
+	if (!e)
+		e = store_open(path, &s);
+	if (e)
+		return e;
+	e = store_token(s, &found);
+	store_close(s);
+	if (!e && strcmp(found.serial, made->serial) != 0)
+		e = err_set(INRO_E_IO, "%s: what was written does not come back", path);
+	return e;
 }
 
 enum inro_err token_make(const char *home, const struct token_spec *spec, CK_SLOT_ID *slot)
@@ -521,7 +539,8 @@ enum inro_err token_reset(struct token *t, const struct token_spec *spec)
 	return e;
 }
 
-/* Emptied first: another process that has it open sees its objects go. */
+/* The name goes first: a token is there or not, whenever this is killed.  Emptied all the same:
+ * another process that has it open sees its objects go. */
 enum inro_err token_destroy(struct token *t, struct bytes so_pin)
 {
 	enum inro_err e;
@@ -530,11 +549,13 @@ enum inro_err token_destroy(struct token *t, struct bytes so_pin)
 		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
 	e = token_prove_pin(t, CKU_SO, so_pin);
 	if (!e)
-		e = store_empty(t->store);
+		e = home_remove(t->home, t->slot);
 	if (e)
 		return e;
+	if (store_empty(t->store))
+		log_debug("a removed token keeps its rows for those who have it open");
 	token_close(t);
-	e = home_remove(t->home, t->slot);
+	home_sweep(t->home);
 	atomic_store(&t->seen_at, 0);
-	return e;
+	return INRO_OK;
 }

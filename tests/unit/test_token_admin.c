@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,37 @@ static void a_token_is_removed_with_its_pin_only(void **state)
 	GIVES(CKR_SLOT_ID_INVALID, p11->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &s));
 	next = module_token(NULL); /* a slot id does not come back */
 	assert_true(next > slot);
+}
+
+static void sql(CK_SLOT_ID slot, const char *text)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(module_token_file(slot), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* A remover that was killed half way: the file without its token is one that is gone. */
+static void half_removed_is_removed(void **state)
+{
+	CK_SLOT_ID slot = module_token("half"), slot2 = module_token("half-2"), next;
+	CK_UTF8CHAR label[33] = "anew                            ";
+	CK_TOKEN_INFO info;
+	CK_SESSION_HANDLE s;
+
+	(void)state;
+	sql(slot, "DELETE FROM object; DELETE FROM token");
+	sql(slot2, "DELETE FROM object; DELETE FROM token");
+	OK(p11->C_GetTokenInfo(slot, &info));
+	assert_int_equal(info.flags & CKF_TOKEN_INITIALIZED, 0);
+	GIVES(CKR_TOKEN_NOT_PRESENT, p11->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &s));
+	OK(p11->C_InitToken(slot, module_pin(SO_PIN), 8, label));
+	assert_memory_equal(module_info(slot).label, "anew ", 5);
+	next = module_token("half-2");
+	assert_true(next > slot2);
+	assert_int_not_equal(access(module_token_file(slot2), F_OK), 0);
+	OK(p11_admin->destroy(slot, module_text(SO_PIN)));
 }
 
 static int use_until_removed(void *slot)
@@ -357,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_token_is_made_whole),
 		cmocka_unit_test(what_can_not_be_made),
 		cmocka_unit_test(a_token_is_removed_with_its_pin_only),
+		cmocka_unit_test(half_removed_is_removed),
 		cmocka_unit_test(removed_under_anothers_hands),
 		cmocka_unit_test(initialised_anew_under_anothers_hands),
 		cmocka_unit_test(saved_while_in_use_and_brought_back),
