@@ -223,7 +223,7 @@ enum inro_err objects_get(struct token *t, CK_OBJECT_HANDLE handle, struct objec
 
 void object_binding(const struct object *o, struct buf *ret)
 {
-	buf_add_field(ret, bytes_of("inro object 1"));
+	buf_add_field(ret, bytes_of("inro object 2"));
 	buf_add_field(ret, bytes_of(o->token->row.serial));
 	buf_add_field(ret, BYTES(o->uid, sizeof o->uid));
 	buf_add_u64(ret, (uint64_t)o->version);

@@ -581,6 +581,51 @@ static void edited_while_it_is_in_use(void **state)
 	OK(p11->C_CloseSession(mine));
 }
 
+static CK_SESSION_HANDLE log_in_again(CK_SESSION_HANDLE before, CK_SLOT_ID where)
+{
+	CK_SESSION_HANDLE now;
+
+	OK(p11->C_CloseSession(before)); /* the last one: keys that were loaded are dropped */
+	now = module_open(where, true);
+	OK(module_login(now, CKU_USER, USER_PIN));
+	return now;
+}
+
+static void refuse_names(const char *edit)
+{
+	CK_ATTRIBUTE like = A_ULONG(CKA_CLASS, CKO_PRIVATE_KEY);
+	CK_SLOT_ID where;
+	CK_SESSION_HANDLE mine = module_user(&where);
+	CK_OBJECT_HANDLE one = module_ec(mine, true, false).private, two, key;
+	uint8_t sig[64];
+
+	two = module_ec(mine, true, false).private;
+	OK(module_set(mine, one, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "one")));
+	OK(module_set(mine, one, (CK_ATTRIBUTE)A_TEXT(CKA_ID, "\1")));
+	OK(module_set(mine, two, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "two")));
+	OK(module_set(mine, two, (CK_ATTRIBUTE)A_TEXT(CKA_ID, "\2")));
+	mine = log_in_again(mine, where);
+	assert_int_equal(module_find(mine, &like, 1, &key), 2);
+	OK(module_sign(mine, key, sig)); /* as we named it */
+	sql(module_token_file(where), edit);
+	mine = log_in_again(mine, where);
+	assert_int_equal(module_find(mine, &like, 1, &key), 2);
+	GIVES(CKR_DEVICE_ERROR, module_sign(mine, key, sig));
+	OK(p11->C_CloseSession(mine));
+}
+
+/* Names lead to keys: whoever can write the file must not lead to another one. */
+static void swapped_names_are_refused(void **state)
+{
+	(void)state;
+	refuse_names("UPDATE object SET label = (SELECT o.label FROM object o WHERE o.class = 3"
+		     " AND o.row <> object.row) WHERE class = 3");
+	refuse_names("UPDATE object SET id = (SELECT o.id FROM object o WHERE o.class = 3"
+		     " AND o.row <> object.row) WHERE class = 3");
+	refuse_names("UPDATE object SET id = NULL WHERE class = 3");
+	refuse_names("UPDATE object SET label = x'' WHERE class = 3");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -592,6 +637,7 @@ int main(void)
 		cmocka_unit_test(kills_lose_nothing_that_was_told),
 		cmocka_unit_test(edited_records_are_refused),
 		cmocka_unit_test(turned_flags_are_refused),
+		cmocka_unit_test(swapped_names_are_refused),
 		cmocka_unit_test(altered_and_cut_files_are_survived),
 		cmocka_unit_test(edited_while_it_is_in_use),
 		cmocka_unit_test(a_damaged_token_is_alone_with_it),
