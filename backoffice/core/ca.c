@@ -306,7 +306,7 @@ struct making {
 	struct new_key fresh;
 	struct token_key *key;
 	struct ca ca;
-	struct buf csr, uri;
+	struct buf subject, csr, uri;
 };
 
 static void making_clear(struct making *m)
@@ -314,6 +314,7 @@ static void making_clear(struct making *m)
 	ca_clear(&m->parent);
 	ca_clear(&m->ca);
 	new_key_clear(&m->fresh);
+	buf_clear(&m->subject);
 	buf_clear(&m->csr);
 	buf_clear(&m->uri);
 }
@@ -337,39 +338,6 @@ static enum inro_err check_request(struct core *c, struct making *m)
 	if (e == INRO_E_NOT_FOUND)
 		e = r->parent ? ca_load(c, r->parent, &m->parent) : INRO_OK;
 	return e == INRO_OK && m->parent.id ? ca_usable(c, &m->parent, clock_now()) : e;
-}
-
-static enum inro_err get_key(struct core *c, struct making *m)
-{
-	const struct ca_request *r = m->in;
-	SCOPED(buf) token = { 0 };
-	enum inro_err e;
-
-	if (r->key_uri) {
-		e = core_key(c, r->key_uri, &m->key);
-	} else {
-		e = core_token_uri(r->token, &token);
-		if (e == INRO_OK)
-			e = new_key_make(c, (const char *)token.p, r->key_type,
-					 r->label ? r->label : r->name, &m->fresh);
-		m->key = m->fresh.key;
-	}
-	if (e != INRO_OK)
-		return e;
-	token_key_uri(m->key, &m->uri);
-	buf_add_u8(&m->uri, 0);
-	return buf_err(&m->uri);
-}
-
-/* The CA's own request, like anybody else's: what proves that the key is there. */
-static enum inro_err get_csr(struct making *m)
-{
-	SCOPED(buf) subject = { 0 };
-	struct key_csr in = { .key = m->key };
-	enum inro_err e = dn_parse(m->in->subject, NULL, &subject);
-
-	in.subject = buf_bytes(&subject);
-	return e == INRO_OK ? key_csr(&in, &m->csr) : e;
 }
 
 static enum inro_err fill_ca(struct core *c, struct making *m, const struct credential *rec)
@@ -419,11 +387,13 @@ static enum inro_err record_ca(struct core *c, struct issuing *i)
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
-static enum inro_err certify(struct core *c, struct making *m)
+/* `request` is what the result borrows. */
+static struct issuing making_issue(struct making *m, struct cred_request *request)
 {
 	const struct ca_request *r = m->in;
 	bool root = !m->parent.id;
-	const struct cred_request request = {
+
+	*request = (struct cred_request) {
 		.csr = buf_bytes(&m->csr),
 		.profile = r->profile ? r->profile
 			   : root     ? "root-ca"
@@ -431,8 +401,8 @@ static enum inro_err certify(struct core *c, struct making *m)
 		.key_uri = (const char *)m->uri.p,
 		.days = r->days,
 	};
-	struct issuing i = {
-		.request = &request,
+	return (struct issuing) {
+		.request = request,
 		.ca = root ? NULL : &m->parent,
 		.self = root ? m->key : NULL,
 		.ca_name = r->name,
@@ -440,6 +410,68 @@ static enum inro_err certify(struct core *c, struct making *m)
 		.before = record_ca,
 		.arg = m,
 	};
+}
+
+/* All that can be known to fail is looked at before a key is made. */
+static enum inro_err foresee(struct core *c, struct making *m, const struct pki_key_kind *kind)
+{
+	const struct issue_wish wish = { .kind = kind, .subject = buf_bytes(&m->subject) };
+	struct cred_request request;
+	struct issuing i = making_issue(m, &request);
+
+	return issue_foresee(c, &i, &wish);
+}
+
+/* A key of that label is a run's that was cut short, unless something has been certified for it. */
+static enum inro_err make_key(struct core *c, struct making *m)
+{
+	const struct ca_request *r = m->in;
+	struct new_key_plan plan = { .label = r->label ? r->label : r->name };
+	SCOPED(credential) rec = { 0 };
+	SCOPED(buf) token = { 0 };
+	enum inro_err e = new_key_kind(r->key_type, &plan.kind);
+
+	if (e == INRO_OK)
+		e = core_token_uri(r->token, &token);
+	if (e == INRO_OK)
+		e = foresee(c, m, plan.kind);
+	plan.token_uri = (const char *)token.p;
+	if (e == INRO_OK)
+		e = new_key_or_left(c, &plan, &m->fresh, &rec);
+	if (e == INRO_OK && rec.id)
+		e = err_set(INRO_E_EXISTS,
+			    "token '%s' has a key with label '%.64s' already, which certificate "
+			    "%lld is for",
+			    r->token, plan.label, (long long)rec.id);
+	m->key = m->fresh.key;
+	return e;
+}
+
+static enum inro_err get_key(struct core *c, struct making *m)
+{
+	enum inro_err e = dn_parse(m->in->subject, NULL, &m->subject);
+
+	if (e == INRO_OK)
+		e = m->in->key_uri ? core_key(c, m->in->key_uri, &m->key) : make_key(c, m);
+	if (e != INRO_OK)
+		return e;
+	token_key_uri(m->key, &m->uri);
+	buf_add_u8(&m->uri, 0);
+	return buf_err(&m->uri);
+}
+
+/* The CA's own request, like anybody else's: what proves that the key is there. */
+static enum inro_err get_csr(struct making *m)
+{
+	const struct key_csr in = { .key = m->key, .subject = buf_bytes(&m->subject) };
+
+	return key_csr(&in, &m->csr);
+}
+
+static enum inro_err certify(struct core *c, struct making *m)
+{
+	struct cred_request request;
+	struct issuing i = making_issue(m, &request);
 	enum inro_err e = issue_run(c, &i);
 
 	credential_clear(&i.rec);

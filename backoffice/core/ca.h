@@ -38,7 +38,8 @@ struct ca_list {
 };
 void ca_list_clear(struct ca_list *l);
 
-/* A key that was made for it is deleted again when anything fails. */
+/* A key that was made for it is deleted again when anything fails.  With `token`, a key of that
+ * label that nothing was ever certified for is taken over: a run that was cut short left it. */
 MUST_CHECK enum inro_err ca_create(struct core *c, const struct ca_request *r, struct ca_view *ret);
 MUST_CHECK enum inro_err ca_get(struct core *c, const char *name, struct ca_view *ret);
 MUST_CHECK enum inro_err ca_find(struct core *c, const struct page *page, struct ca_list *ret);

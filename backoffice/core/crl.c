@@ -3,6 +3,8 @@
  *
  * 1. The number is committed before the list is signed: two lists never share one, and a crash
  *    only leaves a gap.
+ * 2. That there is a new list, and since when, is recorded after it was signed and before it
+ * leaves.
  */
 #include <stdlib.h>
 
@@ -62,21 +64,33 @@ static enum inro_err add_entries(struct core *c, struct listing *l)
 
 static enum inro_err take_number(struct core *c, struct listing *l)
 {
-	SCOPED(buf) detail = { 0 };
-	const struct audit_entry entry = { "ca.crl", "ca", l->name, EVENT_DONE, &detail };
-	enum inro_err e;
-
 	l->last_at = l->ca.crl_at;
 	l->info.number = ++l->ca.crl_number;
 	l->info.this_update = clock_now();
 	l->info.next_update = l->info.this_update + (int64_t)l->days * DAY_SECONDS;
 	if (l->info.next_update > l->ca.not_after)
 		l->info.next_update = l->ca.not_after;
-	l->ca.crl_at = l->info.this_update;
 	l->ca.updated_ms = clock_now_ms();
+	return store_update(c->store, &l->ca);
+}
+
+/* After the signature. */
+static enum inro_err record_work(struct core *c, void *arg)
+{
+	const struct listing *l = arg;
+	SCOPED(buf) detail = { 0 };
+	SCOPED(ca) ca = { 0 };
+	const struct audit_entry entry = { "ca.crl", "ca", l->name, EVENT_DONE, &detail };
+	enum inro_err e = ca_load(c, l->name, &ca);
+
+	if (e != INRO_OK)
+		return e;
+	if (ca.crl_at < l->info.this_update)
+		ca.crl_at = l->info.this_update;
+	ca.updated_ms = clock_now_ms();
 	detail_int(&detail, "number", l->info.number);
 	detail_int(&detail, "next_update", l->info.next_update);
-	e = store_update(c->store, &l->ca);
+	e = store_update(c->store, &ca);
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
@@ -117,6 +131,7 @@ static enum inro_err sign(struct listing *l, struct buf *ret_der)
 
 static enum inro_err make(struct core *c, struct listing *l, struct buf *ret_der)
 {
+	SCOPED(buf) der = { 0 };
 	enum inro_err e = core_require(c, ROLE_OPERATOR, "make a CRL");
 
 	if (e == INRO_OK)
@@ -128,7 +143,13 @@ static enum inro_err make(struct core *c, struct listing *l, struct buf *ret_der
 	crl_begin(&l->crl);
 	if (e == INRO_OK)
 		e = core_write(c, listing_work, l);
-	return e == INRO_OK ? sign(l, ret_der) : e;
+	if (e == INRO_OK)
+		e = sign(l, &der);
+	if (e != INRO_OK)
+		return e;
+	buf_add(ret_der, buf_bytes(&der));
+	e = buf_err(ret_der);
+	return e == INRO_OK ? core_write(c, record_work, l) : e;
 }
 
 enum inro_err ca_crl(struct core *c, const char *name, unsigned days, struct buf *ret_der,

@@ -93,9 +93,24 @@ struct new_key {
 	struct token *token;
 	struct token_key *key; /* NULL: none */
 	bool keep;
+	bool found; /* not made: it was there */
 };
-MUST_CHECK enum inro_err new_key_make(struct core *c, const char *token_uri, const char *type,
-				      const char *label, struct new_key *ret);
+struct new_key_plan {
+	const char *token_uri, *label;
+	const struct pki_key_kind *kind;
+};
+MUST_CHECK enum inro_err new_key_make(struct core *c, const struct new_key_plan *plan,
+				      struct new_key *ret);
+/* A type of key by its name; NULL: ec-p256. */
+MUST_CHECK enum inro_err new_key_kind(const char *type, const struct pki_key_kind **ret);
+/* The same, but when the token has one key of that label already, that one: a run that was cut
+ * short may have left it.  It has the type that is wanted and can't be taken out of the token, or
+ * it is INRO_E_EXISTS.  *ret_rec: the newest certificate on record for it, id 0 when there is none.
+ */
+MUST_CHECK enum inro_err new_key_or_left(struct core *c, const struct new_key_plan *plan,
+					 struct new_key *ret, struct credential *ret_rec);
+/* The newest certificate on record for this SHA-256 of a key.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err key_record(struct core *c, struct bytes hash, struct credential *ret);
 void new_key_clear(struct new_key *k);
 /* Puts the certificate beside its key. */
 MUST_CHECK enum inro_err key_store_cert(struct token *token, const struct token_key *key,
@@ -148,6 +163,15 @@ struct issuing {
 	bool taken;	       /* set by `before`: INRO_E_EXISTS is not about the serial */
 	struct credential rec; /* out */
 };
+/* What a request will ask for, before there is a key to sign it. */
+struct issue_wish {
+	const struct pki_key_kind *kind;
+	struct bytes subject, sans; /* as struct issue */
+};
+/* Everything that issue_run() would refuse by profile, device or CA; the CA's key is looked up, so
+ * that its PIN is there.  request.csr is not looked at. */
+MUST_CHECK enum inro_err issue_foresee(struct core *c, struct issuing *i,
+				       const struct issue_wish *wish);
 MUST_CHECK enum inro_err issue_run(struct core *c, struct issuing *i);
 
 #endif

@@ -65,6 +65,14 @@ static enum inro_err load_key_ref(struct job *j)
 	return uri ? core_key_ref(uri, &j->key_ref) : INRO_OK;
 }
 
+static enum inro_err load_device(struct core *c, struct job *j)
+{
+	const char *id = j->in->request->device;
+	enum inro_err e = id ? device_load(c, id, &j->device) : INRO_OK;
+
+	return e == INRO_OK && id ? device_may_have(&j->device) : e;
+}
+
 static enum inro_err load_request(struct core *c, struct job *j)
 {
 	const struct cred_request *r = j->in->request;
@@ -74,11 +82,7 @@ static enum inro_err load_request(struct core *c, struct job *j)
 		e = csr_read(r->csr, &j->csr);
 	if (e == INRO_OK)
 		e = csr_verify(&j->csr);
-	if (e == INRO_OK && r->device)
-		e = device_load(c, r->device, &j->device);
-	if (e == INRO_OK && r->device)
-		e = device_may_have(&j->device);
-	return e;
+	return e == INRO_OK ? load_device(c, j) : e;
 }
 
 static enum inro_err load_issuer(struct core *c, struct job *j)
@@ -108,13 +112,16 @@ static enum inro_err grant(const struct job *j, struct buf *ret)
 	return e == INRO_OK ? buf_err(ret) : e;
 }
 
-/* The request's wish with the profile's word: bytes to sign. */
-static enum inro_err make_tbs(struct job *j, struct issued *ret)
+/* The request's wish with the profile's word.  `granted` holds what *ret borrows. */
+static enum inro_err make_issue(struct job *j, struct buf *granted, struct issue *ret)
 {
-	SCOPED(buf) granted = { 0 };
 	const struct issuing *i = j->in;
 	int64_t now = clock_now();
-	struct issue in = {
+	enum inro_err e = grant(j, granted);
+
+	if (e != INRO_OK)
+		return e;
+	*ret = (struct issue) {
 		.profile = &j->profile,
 		.issuer = i->ca ? &j->issuer : NULL,
 		.key = &j->csr.key,
@@ -123,16 +130,22 @@ static enum inro_err make_tbs(struct job *j, struct issued *ret)
 		.vars = { .device_id = j->device.device_id,
 			  .device_name = j->device.name,
 			  .ca_name = i->ca ? i->ca->name : i->ca_name },
+		.granted = buf_bytes(granted),
 		.serial = BYTES(j->serial, sizeof j->serial),
 		.now = now,
 		.path_len = EXT_PATH_LEN_NONE,
 	};
-
-	enum inro_err e = grant(j, &granted);
-
-	in.granted = buf_bytes(&granted);
 	if (i->request->days)
-		in.not_after = now + (int64_t)i->request->days * DAY_SECONDS;
+		ret->not_after = now + (int64_t)i->request->days * DAY_SECONDS;
+	return INRO_OK;
+}
+
+static enum inro_err make_tbs(struct job *j, struct issued *ret)
+{
+	SCOPED(buf) granted = { 0 };
+	struct issue in;
+	enum inro_err e = make_issue(j, &granted, &in);
+
 	return e == INRO_OK ? issue_tbs(&in, ret) : e;
 }
 
@@ -265,6 +278,26 @@ static enum inro_err try_serial(struct core *c, struct job *j)
 	if (e == INRO_OK)
 		e = fill_record(c, j);
 	return e == INRO_OK ? core_write(c, record_work, j) : e;
+}
+
+enum inro_err issue_foresee(struct core *c, struct issuing *i, const struct issue_wish *wish)
+{
+	SCOPED(job) j = { .in = i };
+	SCOPED(buf) granted = { 0 };
+	struct issue in;
+	enum inro_err e = load_profile(&j);
+
+	if (e == INRO_OK)
+		e = load_device(c, &j);
+	if (e == INRO_OK)
+		e = load_issuer(c, &j);
+	j.csr.key.type = wish->kind->type;
+	j.csr.key.bits = wish->kind->bits;
+	j.csr.subject = wish->subject;
+	j.csr.ext.sans = wish->sans;
+	if (e == INRO_OK)
+		e = make_issue(&j, &granted, &in);
+	return e == INRO_OK ? issue_check(&in) : e;
 }
 
 enum inro_err issue_run(struct core *c, struct issuing *i)

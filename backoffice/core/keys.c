@@ -250,20 +250,84 @@ enum inro_err key_csr(const struct key_csr *in, struct buf *ret_der)
 	return e;
 }
 
-enum inro_err new_key_make(struct core *c, const char *token_uri, const char *type,
-			   const char *label, struct new_key *ret)
+enum inro_err new_key_kind(const char *type, const struct pki_key_kind **ret)
 {
-	struct token_key_plan plan = { .label = label };
+	return pki_key_kind_find(type ? type : "ec-p256", ret);
+}
+
+enum inro_err new_key_make(struct core *c, const struct new_key_plan *plan, struct new_key *ret)
+{
+	const struct token_key_plan in = { .label = plan->label, .kind = plan->kind };
 	struct new_key k = { 0 };
-	enum inro_err e = pki_key_kind_find(type ? type : "ec-p256", &plan.kind);
+	enum inro_err e = core_token(c, plan->token_uri, &k.token);
 
 	if (e == INRO_OK)
-		e = core_token(c, token_uri, &k.token);
-	if (e == INRO_OK)
-		e = token_key_generate(k.token, &plan, &k.key);
+		e = token_key_generate(k.token, &in, &k.key);
 	if (e == INRO_OK)
 		*ret = k;
 	return e;
+}
+
+static enum inro_err in_the_way(const struct new_key *k, const struct new_key_plan *plan,
+				const char *why)
+{
+	return err_set(INRO_E_EXISTS, "token '%s' has a key with label '%.64s' already, %s",
+		       token_label(k->token), plan->label, why);
+}
+
+static enum inro_err find_left(struct core *c, const struct new_key_plan *plan, struct new_key *k)
+{
+	SCOPED(p11_uri) u = { 0 };
+	enum inro_err e = core_token(c, plan->token_uri, &k->token);
+
+	if (e == INRO_OK)
+		e = text_set(&u.object, plan->label);
+	if (e == INRO_OK)
+		e = token_key_find(k->token, &u, &k->key);
+	if (e == INRO_E_AMBIGUOUS)
+		return in_the_way(k, plan, "and more than one");
+	if (e == INRO_OK && !token_key_is(k->key, plan->kind))
+		return in_the_way(k, plan, "of another type");
+	return e == INRO_OK ? token_key_check_kept(k->key) : e;
+}
+
+enum inro_err key_record(struct core *c, struct bytes hash, struct credential *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "key_hash", .bytes = hash },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .backward = true };
+
+	return store_find(c->store, &q, ret);
+}
+
+static enum inro_err record_of(struct core *c, const struct token_key *key, struct credential *ret)
+{
+	uint8_t hash[PKI_DIGEST_MAX];
+	enum inro_err e = pki_digest(PKI_SHA256, token_key_spki(key), hash);
+
+	if (e == INRO_OK)
+		e = key_record(c, BYTES(hash, pki_hash_octets(PKI_SHA256)), ret);
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+enum inro_err new_key_or_left(struct core *c, const struct new_key_plan *plan, struct new_key *ret,
+			      struct credential *ret_rec)
+{
+	SCOPED(new_key) k = { .keep = true, .found = true };
+	enum inro_err e = new_key_make(c, plan, ret);
+
+	if (e != INRO_E_EXISTS)
+		return e;
+	e = find_left(c, plan, &k);
+	if (e == INRO_OK)
+		e = record_of(c, k.key, ret_rec);
+	if (e != INRO_OK)
+		return e;
+	*ret = k;
+	k = (struct new_key) { 0 };
+	return INRO_OK;
 }
 
 void new_key_clear(struct new_key *k)

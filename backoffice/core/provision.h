@@ -5,6 +5,12 @@
  * When anything fails the new key is deleted again and nothing is recorded but the refusal.  Only
  * when the token refuses the finished certificate is there one on record: revoked
  * (cessationOfOperation).
+ *
+ * A run that is cut short may leave a key, or a certificate on record that is not in the token yet.
+ * The next run for the device, with the same label, goes on from there: it takes over the one key
+ * of that label and of the wanted type for which nothing was ever certified, or stores the active
+ * certificate of this device, CA and profile beside its key.  Any other key of that label is
+ * INRO_E_EXISTS.  A key that was there is never deleted.
  */
 #ifndef INRO_BACKOFFICE_CORE_PROVISION_H
 #define INRO_BACKOFFICE_CORE_PROVISION_H
@@ -14,7 +20,7 @@
 struct provision_request {
 	const char *device, *token, *ca, *profile;
 	const char *key_type; /* NULL: ec-p256 */
-	const char *label;    /* NULL: the device's id; refused when the token has it */
+	const char *label;    /* NULL: the device's id */
 	const char *subject;  /* NULL: CN=<device id> */
 	const char *const
 		*sans; /* "DNS:…", "URI:…", "IP:…"; none: DNS and IP of the device's record */

@@ -76,17 +76,21 @@ static enum inro_err make_key(struct core *c, struct renewal *r)
 {
 	SCOPED(p11_uri) uri = { 0 };
 	char type[16], label[256];
+	struct new_key_plan plan = { .token_uri = r->old.key_uri, .label = label };
 	const char *before;
 	enum inro_err e = p11_uri_parse(r->old.key_uri, &uri);
 
 	if (e != INRO_OK)
 		return e;
 	pubkey_name(&r->cert.key, type, sizeof type);
+	e = new_key_kind(type, &plan.kind);
+	if (e != INRO_OK)
+		return e;
 	before = uri.object ? uri.object : text_or_empty(r->device.device_id);
 	e = INRO_E_EXISTS;
 	for (int i = 2; e == INRO_E_EXISTS && i < LABEL_TRIES; i++) {
 		snprintf(label, sizeof label, "%.*s.%d", (int)stem_of(before), before, i);
-		e = new_key_make(c, r->old.key_uri, type, label, &r->fresh);
+		e = new_key_make(c, &plan, &r->fresh);
 	}
 	r->key = r->fresh.key;
 	return e;

@@ -131,6 +131,8 @@ static enum inro_err decide_subject(struct plan *pl)
 		  : dn_parse(p->subject_default ? p->subject_default : "", &in->vars, out);
 	if (e)
 		return err_context(e, "subject by profile %s", p->name);
+	if (in->issuer && !p->ca && bytes_equal(buf_bytes(out), in->issuer->subject))
+		return err_set(INRO_E_POLICY, "the subject is the CA's own name");
 	e = check_parts(p, buf_bytes(out));
 	return e ? e : check_bound(in, buf_bytes(out));
 }
@@ -340,6 +342,8 @@ static enum inro_err decide_usage(struct plan *pl)
 	if (!in->issuer && !p->ca)
 		return err_set(INRO_E_POLICY,
 			       "profile %s is not for a CA; only CAs are self-signed", p->name);
+	if (in->issuer && p->ca && in->issuer->ext.path_len == 0)
+		return err_set(INRO_E_POLICY, "the CA's path length leaves no room for a CA below");
 	pl->key_usage = p->key_usage | (rsa ? p->key_usage_rsa : p->key_usage_ec);
 	pl->path_len = smaller_path(p->path_len, in->path_len);
 	if (in->issuer && in->issuer->ext.path_len > 0)
@@ -474,14 +478,29 @@ static enum inro_err check_tbs(struct bytes tbs, const struct issue *in)
 	return e ? err_context(e, "no certificate") : lint(&c, in->issuer);
 }
 
+static enum inro_err decide(struct plan *pl)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; i < ARRAY_LEN(decisions) && !e; i++)
+		e = decisions[i](pl);
+	return e;
+}
+
+enum inro_err issue_check(const struct issue *in)
+{
+	SCOPED(issued) out = { 0 };
+	SCOPED(plan) pl = { .in = in, .out = &out };
+
+	return decide(&pl);
+}
+
 enum inro_err issue_tbs(const struct issue *in, struct issued *ret)
 {
 	SCOPED(issued) out = { 0 };
 	SCOPED(plan) pl = { .in = in, .out = &out };
-	enum inro_err e = INRO_OK;
+	enum inro_err e = decide(&pl);
 
-	for (size_t i = 0; i < ARRAY_LEN(decisions) && !e; i++)
-		e = decisions[i](&pl);
 	if (!e)
 		e = add_tbs(&out.tbs, &pl);
 	if (!e)

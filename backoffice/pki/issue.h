@@ -37,6 +37,9 @@ struct issued {
 	int64_t not_before, not_after;
 };
 
+/* Everything that can be refused before there is a key: of in->key only type and bits are looked
+ * at, in->serial not at all. */
+MUST_CHECK enum inro_err issue_check(const struct issue *in);
 MUST_CHECK enum inro_err issue_tbs(const struct issue *in, struct issued *ret);
 void issued_clear(struct issued *i);
 

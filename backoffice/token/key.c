@@ -49,6 +49,11 @@ enum pki_key token_key_type(const struct token_key *k)
 	return k->pub.type;
 }
 
+bool token_key_is(const struct token_key *k, const struct pki_key_kind *kind)
+{
+	return k->pub.type == kind->type && k->pub.bits == kind->bits;
+}
+
 void token_key_uri(const struct token_key *k, struct buf *ret)
 {
 	struct p11_uri u = k->token->uri;
@@ -230,9 +235,18 @@ static enum inro_err check_kept(struct token *t, CK_OBJECT_HANDLE private_key)
 	if (!e)
 		e = ck_attr_bool(t->module, t->session, private_key, CKA_SENSITIVE, &sensitive);
 	if (!e && (extractable || !sensitive))
-		e = err_set(INRO_E_TOKEN, "token '%s' made a key that can be taken out of it",
+		e = err_set(INRO_E_TOKEN, "token '%s' has made a key that can be taken out of it",
 			    t->info.label);
 	return e;
+}
+
+enum inro_err token_key_check_kept(const struct token_key *k)
+{
+	enum inro_err e = token_ready(k->token);
+
+	if (!e && k->epoch != k->token->epoch)
+		e = err_set(INRO_E_TOKEN, "token '%s' was closed in between", k->token->info.label);
+	return e ? e : check_kept(k->token, k->handle);
 }
 
 enum inro_err token_key_adopt(struct token *t, const struct token_pair *pair,
@@ -247,8 +261,7 @@ enum inro_err token_key_adopt(struct token *t, const struct token_pair *pair,
 	if (!e && (strcmp(k->label, plan->label) != 0 || !bytes_equal(token_key_id(k), id)))
 		e = err_set(INRO_E_TOKEN, "token '%s' did not take the key's label and id",
 			    t->info.label);
-	if (!e && plan->kind &&
-	    (k->pub.type != plan->kind->type || k->pub.bits != plan->kind->bits))
+	if (!e && plan->kind && !token_key_is(k, plan->kind))
 		e = err_set(INRO_E_TOKEN, "token '%s' made a key of another type", t->info.label);
 	if (e) {
 		(void)t->f->C_DestroyObject(t->session, pair->private_key);

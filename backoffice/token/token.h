@@ -58,6 +58,9 @@ struct bytes token_key_spki(const struct token_key *k);
 struct bytes token_key_id(const struct token_key *k);
 const char *token_key_label(const struct token_key *k);
 enum pki_key token_key_type(const struct token_key *k);
+bool token_key_is(const struct token_key *k, const struct pki_key_kind *kind);
+/* INRO_E_TOKEN unless it is sensitive and not extractable. */
+MUST_CHECK enum inro_err token_key_check_kept(const struct token_key *k);
 /* "pkcs11:token=…;serial=…;object=…;id=…;type=private", appended. */
 void token_key_uri(const struct token_key *k, struct buf *ret);
 

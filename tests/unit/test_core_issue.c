@@ -10,6 +10,7 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
+#include "backoffice/token/token.h"
 #include "base/clock.h"
 #include "base/cryptoki/cryptoki.h"
 #include "tests/lib/office.h"
@@ -461,6 +462,34 @@ static void test_refused_cas(void **state)
 	ca_refused(c, &r, INRO_E_NOT_FOUND);
 }
 
+/* A run that ended after the key was made; and a key of that label that is somebody's. */
+static void test_a_ca_with_the_key_that_is_left(void **state)
+{
+	struct core *c = *state;
+	struct ca_request r = {
+		.name = "left", .subject = "CN=Left", .token = "ca", .label = label
+	};
+	SCOPED(p11_uri) u = { 0 };
+	struct token_key_plan plan = { .label = label };
+	AUTO(token_close_ptr) struct token *t = NULL;
+	AUTO(token_key_free_ptr) struct token_key *k = NULL;
+	SCOPED(ca_view) v = { 0 };
+	size_t keys;
+
+	OK(p11_uri_parse("pkcs11:token=ca", &u));
+	OK(pki_key_kind_find("ec-p256", &plan.kind));
+	OK(token_open(&u, bytes_of(OFFICE_PIN), &t));
+	OK(token_key_generate(t, &plan, &k));
+	keys = office_count("ca", CKO_PRIVATE_KEY);
+	r.key_type = "ec-p384";
+	ca_refused(c, &r, INRO_E_EXISTS);
+	r.key_type = NULL;
+	OK(ca_create(c, &r, &v));
+	assert_int_equal(office_count("ca", CKO_PRIVATE_KEY), keys);
+	r.name = "second";
+	ca_refused(c, &r, INRO_E_EXISTS); /* now it is in use */
+}
+
 static void test_a_ca_on_a_key_that_is_there(void **state)
 {
 	struct core *c = *state;
@@ -557,6 +586,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_days, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cas, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_cas, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_ca_with_the_key_that_is_left, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_a_ca_on_a_key_that_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_ca_with_a_japanese_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_revoked_ca_issues_nothing, setup, teardown),

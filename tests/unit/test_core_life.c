@@ -12,6 +12,7 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/provision.h"
+#include "backoffice/token/token.h"
 #include "base/clock.h"
 #include "base/cryptoki/cryptoki.h"
 #include "tests/lib/office.h"
@@ -370,6 +371,34 @@ static void test_crl_numbers_and_dates(void **state)
 }
 
 /* A list that can't be signed costs no number. */
+/* The number is spent; that there is a list is only recorded once it is signed. */
+static void test_crl_that_is_not_signed(void **state)
+{
+	struct core *c = *state;
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(p11_uri) u = { 0 };
+	AUTO(token_close_ptr) struct token *t = NULL;
+	SCOPED(buf) der = { 0 };
+	struct crl_info info;
+	long long at;
+	size_t n;
+
+	X509_CRL_free(fresh_crl(c, "issuing", 0, &info));
+	at = office_ask(db, "SELECT crl_at FROM ca WHERE name = 'issuing'");
+	OK(ca_get(c, "issuing", &v));
+	OK(p11_uri_parse(v.rec.key_uri, &u));
+	OK(token_open(&u, bytes_of(OFFICE_PIN), &t));
+	OK(token_delete(t, BYTES(u.id, u.id_n), TOKEN_KEYS, &n));
+	clock_set_test(clock_now() + DAY);
+	assert_int_not_equal(ca_crl(c, "issuing", 0, &der, &info), INRO_OK);
+	assert_int_equal(der.n, 0);
+	assert_int_equal(office_ask(db, "SELECT crl_number FROM ca WHERE name = 'issuing'"), 2);
+	assert_int_equal(office_ask(db, "SELECT crl_at FROM ca WHERE name = 'issuing'"), at);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE action = 'ca.crl' AND "
+					"outcome = 'done'"),
+			 1);
+}
+
 static void test_crl_without_pin(void **state)
 {
 	struct crl_info info;
@@ -478,15 +507,15 @@ static void test_provision_refused(void **state)
 	r = good;
 	r.sans = names;
 	r.sans_n = 1;
-	not_provisioned(c, &r, INRO_E_SYNTAX, 1);
+	not_provisioned(c, &r, INRO_E_SYNTAX, 0);
 	r = good;
 	r.subject = "CN=somebody-else";
-	not_provisioned(c, &r, INRO_E_POLICY, 2);
+	not_provisioned(c, &r, INRO_E_POLICY, 0);
 	assert_non_null(
 		strstr(err_detail(INRO_E_POLICY), "CN")); /* the reason survives the undoing */
 	r = good;
 	r.profile = "sub-ca";
-	not_provisioned(c, &r, INRO_E_POLICY, 2);
+	not_provisioned(c, &r, INRO_E_POLICY, 0);
 	add_device(c, label, NULL);
 	provision(c, label, &i);
 	not_provisioned(c, &good, INRO_E_EXISTS, 0); /* the label is taken */
@@ -515,6 +544,115 @@ static void test_provision_names(void **state)
 	assert_int_equal(X509_check_ip_asc(x, "192.0.2.7", 0), 1);
 	assert_int_equal(EVP_PKEY_get_bits(X509_get0_pubkey(x)), 384);
 	X509_free(x);
+}
+
+static struct provision_request line_request(const char *device)
+{
+	return (struct provision_request) {
+		.device = device, .token = "line", .ca = "issuing", .profile = "tls-client"
+	};
+}
+
+static void make_line_key(const char *name, const char *type)
+{
+	SCOPED(p11_uri) u = { 0 };
+	struct token_key_plan plan = { .label = name };
+	AUTO(token_close_ptr) struct token *t = NULL;
+	AUTO(token_key_free_ptr) struct token_key *k = NULL;
+
+	OK(p11_uri_parse("pkcs11:token=line", &u));
+	OK(pki_key_kind_find(type, &plan.kind));
+	OK(token_open(&u, bytes_of(OFFICE_PIN), &t));
+	OK(token_key_generate(t, &plan, &k));
+}
+
+/* A run that ended after the key was made. */
+static void test_provision_with_the_key_that_is_left(void **state)
+{
+	struct core *c = *state;
+	struct provision_request r = line_request(label);
+	SCOPED(provision_result) out = { 0 };
+	SCOPED(provision_result) again = { 0 };
+	size_t keys;
+
+	add_device(c, label, NULL);
+	make_line_key(label, "ec-p256");
+	keys = office_count("line", CKO_PRIVATE_KEY);
+	r.key_type = "ec-p384";
+	FAILS(INRO_E_EXISTS, device_provision(c, &r, &again));
+	assert_non_null(strstr(err_detail(INRO_E_EXISTS), "of another type"));
+	provision_result_clear(&again);
+	r.key_type = NULL;
+	OK(device_provision(c, &r, &out));
+	assert_non_null(strstr(out.steps[0].text, "it was there already"));
+	assert_int_equal(out.n, PROVISION_STAGE__MAX);
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys);
+	assert_int_equal(office_verify(c, "issuing", &out.cert.rec.cert, BYTES_NONE), X509_V_OK);
+	FAILS(INRO_E_EXISTS, device_provision(c, &r, &again)); /* all is there */
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys);
+}
+
+/* A run that ended after the commit. */
+static void test_provision_with_the_certificate_that_is_left(void **state)
+{
+	struct core *c = *state;
+	struct provision_request r = line_request(label), other = line_request("other");
+	SCOPED(provision_result) out = { 0 };
+	SCOPED(provision_result) again = { 0 };
+	SCOPED(provision_result) theirs = { 0 };
+	SCOPED(p11_uri) u = { 0 };
+	AUTO(token_close_ptr) struct token *t = NULL;
+	AUTO(token_key_free_ptr) struct token_key *k = NULL;
+	SCOPED(buf) der = { 0 };
+	size_t n;
+
+	add_device(c, label, NULL);
+	add_device(c, "other", NULL);
+	OK(device_provision(c, &r, &out));
+	OK(p11_uri_parse(out.cert.rec.key_uri, &u));
+	OK(token_open(&u, bytes_of(OFFICE_PIN), &t));
+	OK(token_key_find(t, &u, &k));
+	OK(token_delete(t, token_key_id(k), TOKEN_CERTS, &n));
+	assert_int_equal(n, 1);
+	other.label = label;
+	FAILS(INRO_E_EXISTS, device_provision(c, &other, &theirs)); /* another device's key */
+	r.profile = "mqtt-client";
+	FAILS(INRO_E_EXISTS, device_provision(c, &r, &again));
+	provision_result_clear(&again);
+	r.profile = "tls-client";
+	OK(device_provision(c, &r, &again));
+	assert_int_equal(again.cert.rec.id, out.cert.rec.id);
+	assert_int_equal(again.n, PROVISION_STAGE__MAX - 1); /* no request */
+	assert_non_null(strstr(again.steps[1].text, "it was issued already"));
+	OK(token_cert_find(t, token_key_id(k), &der));
+	assert_true(bytes_equal(buf_bytes(&der), blob_bytes(&out.cert.rec.cert)));
+}
+
+/* What can be known to fail costs no key. */
+static void test_provision_checks_first(void **state)
+{
+	static const char *const wild[] = { "DNS:*.example.com" };
+	struct core *c = *state;
+	struct provision_request r = line_request("d");
+	size_t keys = office_count("line", CKO_PRIVATE_KEY);
+	SCOPED(provision_result) out = { 0 };
+
+	add_device(c, "d", NULL);
+	r.label = label;
+	r.subject = "CN=another";
+	FAILS(INRO_E_POLICY, device_provision(c, &r, &out));
+	assert_int_equal(out.n, 0);
+	r.subject = NULL;
+	r.sans = wild;
+	r.sans_n = 1;
+	FAILS(INRO_E_POLICY, device_provision(c, &r, &out));
+	assert_int_equal(out.n, 0);
+	r.sans_n = 0;
+	r.profile = "code-signing";
+	r.key_type = "rsa-2048";
+	FAILS(INRO_E_POLICY, device_provision(c, &r, &out));
+	assert_int_equal(out.n, 0);
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys);
 }
 
 static void test_renew_with_the_same_key(void **state)
@@ -664,10 +802,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_retire_and_archive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expiry, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crl_numbers_and_dates, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_crl_that_is_not_signed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crl_without_pin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_provision, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_provision_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_provision_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_provision_with_the_key_that_is_left, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_provision_with_the_certificate_that_is_left,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_provision_checks_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renew_with_the_same_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renew_with_a_new_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renew_by_request, setup, teardown),
