@@ -47,7 +47,8 @@ MUST_CHECK enum inro_err below_digest(struct below *b, const char *name, EVP_MD 
 /* The row of that name, NULL when we have none. */
 const struct digest *digest_named(const char *name);
 
-/* An error of our own for what libcrypto has just failed at; empties its queue below. */
+/* An error of our own for what libcrypto has just failed at, with the reason it gave last.  The
+ * queue, which is the program's too, is left as it is. */
 enum inro_err below_failed(const char *what);
 
 #endif

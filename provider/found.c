@@ -22,15 +22,16 @@ void found_clear(struct found *f)
 	*f = (struct found) { 0 };
 }
 
+static const unsigned by_uri[P11_TYPE__MAX] = {
+	[P11_ANY] = WANT(FOUND_PRIVATE) | WANT(FOUND_PUBLIC) | WANT(FOUND_CERT),
+	[P11_PRIVATE] = WANT(FOUND_PRIVATE),
+	[P11_PUBLIC] = WANT(FOUND_PUBLIC),
+	[P11_CERT] = WANT(FOUND_CERT),
+};
+
 /* The kinds that both the URI and the program want. */
 static unsigned kinds_wanted(const struct found_query *q)
 {
-	static const unsigned by_uri[P11_TYPE__MAX] = {
-		[P11_ANY] = WANT(FOUND_PRIVATE) | WANT(FOUND_PUBLIC) | WANT(FOUND_CERT),
-		[P11_PRIVATE] = WANT(FOUND_PRIVATE),
-		[P11_PUBLIC] = WANT(FOUND_PUBLIC),
-		[P11_CERT] = WANT(FOUND_CERT),
-	};
 	static const struct {
 		int expected;
 		unsigned kinds;
@@ -151,6 +152,10 @@ static enum inro_err too_many_keys(const struct found *f, const struct p11_uri *
 {
 	SCOPED(buf) names = { 0 };
 
+	if (f->items[0].kind != FOUND_PRIVATE)
+		return err_set(INRO_E_AMBIGUOUS,
+			       "%zu public keys match: say which with object=LABEL or id=%%HH",
+			       f->n);
 	for (size_t i = 0; i < f->n && i < 8; i++) {
 		struct key *k = NULL;
 
@@ -161,6 +166,20 @@ static enum inro_err too_many_keys(const struct found *f, const struct p11_uri *
 	buf_add_u8(&names, 0);
 	return err_set(INRO_E_AMBIGUOUS, "%zu private keys match; name one of:%s", f->n,
 		       buf_err(&names) ? "" : (const char *)names.p);
+}
+
+/* A public key may be had from its private one, which only shows after a login.  It is handed on
+ * as the public key that was asked for. */
+static enum inro_err search_public_halves(struct token *t, const struct found_query *q,
+					  const struct pin_source *from, struct found *f)
+{
+	enum inro_err e = INRO_OK;
+
+	if (by_uri[q->uri->type] & (WANT(FOUND_PRIVATE) | WANT(FOUND_PUBLIC)))
+		e = search_token(t, q->uri, WANT(FOUND_PRIVATE), from, f);
+	for (size_t i = 0; i < f->n; i++)
+		f->items[i].kind = FOUND_PUBLIC;
+	return e;
 }
 
 static enum inro_err search(struct token **tokens, size_t n, const struct found_query *q,
@@ -177,10 +196,14 @@ static enum inro_err search(struct token **tokens, size_t n, const struct found_
 		return too_many_tokens(tokens, n);
 	for (size_t i = 0; !e && i < n; i++)
 		e = search_token(tokens[i], q->uri, kinds, login && n == 1 ? &from : NULL, f);
-	/* A public key may be had from its private one, which only shows after a login. */
 	if (!e && f->n == 0 && q->expected == OSSL_STORE_INFO_PUBKEY && n == 1)
-		e = search_token(tokens[0], q->uri, WANT(FOUND_PRIVATE), &from, f);
+		e = search_public_halves(tokens[0], q, &from, f);
 	return e;
+}
+
+static bool expects_one(const struct found_query *q)
+{
+	return q->expected == OSSL_STORE_INFO_PKEY || q->expected == OSSL_STORE_INFO_PUBKEY;
 }
 
 enum inro_err found_open(struct prov *p, const struct found_query *q, struct found *ret)
@@ -196,11 +219,11 @@ enum inro_err found_open(struct prov *p, const struct found_query *q, struct fou
 	e = tokens_find(p, q->uri, tokens, TOKENS_MAX, &n);
 
 	if (!e)
-		e = search(tokens, n < TOKENS_MAX ? n : TOKENS_MAX, q, &f);
+		e = search(tokens, n, q, &f);
 	ERR_pop_to_mark();
 	if (e)
 		return e;
-	if (q->expected == OSSL_STORE_INFO_PKEY && f.n > 1)
+	if (expects_one(q) && f.n > 1)
 		return too_many_keys(&f, q->uri);
 	if (f.n == 0 && (q->expected || names_an_object(q->uri)))
 		return err_set(INRO_E_NOT_FOUND,

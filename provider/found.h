@@ -5,6 +5,7 @@
  * 2. A login is made only where a private key is wanted and one token is meant: no PIN is ever
  *    tried on a token that may be another.
  * 3. Who expects one key and would get several is refused, with the candidates named.
+ * 4. Who expects a public key never gets a private one, though it may be read from it.
  */
 #ifndef INRO_PROVIDER_FOUND_H
 #define INRO_PROVIDER_FOUND_H

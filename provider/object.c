@@ -43,6 +43,12 @@ static void remember_handle(struct object *o, const struct seat *s, CK_OBJECT_HA
 	atomic_store_explicit(&o->epoch, seat_epoch(s), memory_order_release);
 }
 
+/* No pool has this number. */
+static void forget_handle(struct object *o)
+{
+	atomic_store_explicit(&o->epoch, 0, memory_order_release);
+}
+
 /* An attribute that may be missing; then *ret stays empty. */
 static enum inro_err read_attr(struct seat *s, CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type,
 			       struct buf *ret)
@@ -50,6 +56,17 @@ static enum inro_err read_attr(struct seat *s, CK_OBJECT_HANDLE handle, CK_ATTRI
 	enum inro_err e = ck_attr(s->m, s->session, handle, type, ret);
 
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+/* The serial number tells two tokens of one label apart. */
+static enum inro_err name_token(struct object *o)
+{
+	const char *serial = token_serial(o->token);
+
+	o->name.token = strdup(token_label(o->token));
+	if (*serial)
+		o->name.serial = strdup(serial);
+	return o->name.token && (!*serial || o->name.serial) ? INRO_OK : INRO_E_NO_MEMORY;
 }
 
 static enum inro_err read_name(struct object *o, struct seat *s, CK_OBJECT_HANDLE handle)
@@ -62,10 +79,11 @@ static enum inro_err read_name(struct object *o, struct seat *s, CK_OBJECT_HANDL
 		e = read_attr(s, handle, CKA_ID, &id);
 	if (!e)
 		e = ck_attr_bool(s->m, s->session, handle, CKA_ALWAYS_AUTHENTICATE, &o->ask_always);
+	if (!e)
+		e = name_token(o);
 	if (e)
 		return e;
 	o->name.type = P11_PRIVATE;
-	o->name.token = strdup(token_label(o->token));
 	if (label.n)
 		o->name.object = buf_take_str(&label);
 	if (id.n) {
@@ -73,7 +91,7 @@ static enum inro_err read_name(struct object *o, struct seat *s, CK_OBJECT_HANDL
 		o->name.id_n = id.n;
 		o->name.has_id = true;
 	}
-	if (!o->name.token || (label.n && !o->name.object) || (id.n && !o->name.id))
+	if ((label.n && !o->name.object) || (id.n && !o->name.id))
 		return INRO_E_NO_MEMORY;
 	if (id.n)
 		memcpy(o->name.id, id.p, id.n);
@@ -123,14 +141,21 @@ static enum inro_err find_again(struct object *o, struct seat *s, CK_OBJECT_HAND
 {
 	CK_ATTRIBUTE template[3];
 	CK_OBJECT_CLASS class;
+	CK_OBJECT_HANDLE handles[2];
 	CK_ULONG n = p11_uri_template(&o->name, template, &class), found = 0;
-	enum inro_err e = ck_find(s->m, s->session, template, n, ret, 1, &found);
+	enum inro_err e = ck_find(s->m, s->session, template, n, handles, 2, &found);
 
-	if (!e && found == 0)
-		e = err_set(INRO_E_NOT_FOUND, "the key %s is no longer in its token", o->reference);
-	if (!e)
-		remember_handle(o, s, *ret);
-	return e;
+	if (e)
+		return e;
+	if (found == 0)
+		return err_set(INRO_E_NOT_FOUND, "it is no longer in its token");
+	if (found > 1)
+		return err_set(INRO_E_AMBIGUOUS,
+			       "another key of that label and id is in the token now: "
+			       "give one of them another id");
+	remember_handle(o, s, handles[0]);
+	*ret = handles[0];
+	return INRO_OK;
 }
 
 static enum inro_err handle_in(struct object *o, struct seat *s, CK_OBJECT_HANDLE *ret)
@@ -146,45 +171,42 @@ static enum inro_err handle_in(struct object *o, struct seat *s, CK_OBJECT_HANDL
 	return e ? e : find_again(o, s, ret);
 }
 
-/* The PIN once more, for a key that wants it at every use. */
-static CK_RV confirm_use(struct object *o, struct seat *s)
+/* *ret_rv is what the last function of the token said. */
+static enum inro_err sign_in(struct object *o, struct seat *s, CK_MECHANISM *mech,
+			     struct bytes input, uint8_t *out, CK_ULONG *n, CK_RV *ret_rv)
 {
-	SCOPED(secret) pin = { 0 };
 	struct pin_source from = { .uri = &o->source };
+	CK_OBJECT_HANDLE handle;
+	enum inro_err e = handle_in(o, s, &handle);
 
-	if (pin_obtain(token_prov(o->token), &from, token_label(o->token), &pin))
-		return CKR_USER_NOT_LOGGED_IN;
-	return s->f->C_Login(s->session, CKU_CONTEXT_SPECIFIC, pin.p, pin.n);
+	if (e)
+		return e;
+	*ret_rv = s->f->C_SignInit(s->session, mech, handle);
+	e = ck_err(s->m, *ret_rv, "C_SignInit");
+	if (!e && o->ask_always)
+		e = token_confirm(o->token, s, &from);
+	if (e)
+		return e;
+	*ret_rv = s->f->C_Sign(s->session, (CK_BYTE *)(uintptr_t)input.p, input.n, out, n);
+	return ck_err(s->m, *ret_rv, "C_Sign");
 }
 
-/* One try; *ret_again when the session was lost and another try is worth it. */
+/* One try; *ret_again when the session or the handle was lost and another try is worth it. */
 static enum inro_err sign_once(struct object *o, CK_MECHANISM *mech, struct bytes input,
 			       uint8_t *out, size_t *n, bool *ret_again)
 {
 	struct seat s;
-	CK_OBJECT_HANDLE handle;
 	CK_ULONG room = *n;
-	const char *function = "C_SignInit";
+	CK_RV rv = CKR_OK;
 	enum inro_err e = token_enter(o->token, &s);
-	CK_RV rv;
 
 	if (e)
 		return e;
-	e = handle_in(o, &s, &handle);
-	if (e) {
-		token_leave(&s, false);
-		return e;
-	}
-	rv = s.f->C_SignInit(s.session, mech, handle);
-	if (rv == CKR_OK && o->ask_always)
-		rv = confirm_use(o, &s);
-	if (rv == CKR_OK) {
-		function = "C_Sign";
-		rv = s.f->C_Sign(s.session, (CK_BYTE *)(uintptr_t)input.p, input.n, out, &room);
-	}
-	e = ck_err(s.m, rv, function);
+	e = sign_in(o, &s, mech, input, out, &room, &rv);
 	*ret_again = token_lost(&s, rv);
-	token_leave(&s, rv == CKR_OK);
+	if (*ret_again)
+		forget_handle(o);
+	token_leave(&s, !e);
 	*n = room;
 	return e;
 }

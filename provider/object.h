@@ -2,7 +2,8 @@
  * object - a private key in a token: what is remembered of it, and its use.
  *
  * 1. An object holds no secret part of the key: label and id, the URI it was asked for by, and the
- *    handle, which is looked up anew when the session pool is another one (after a fork).
+ *    handle, which is looked up anew when the session pool is another one (after a fork) or the
+ *    token says that it is none of its.
  * 2. It is shared by the duplicates of a key and counted.
  */
 #ifndef INRO_PROVIDER_OBJECT_H

@@ -81,12 +81,6 @@ static int load_key(const struct loader *l, const struct found_item *item, OSSL_
 
 	if (e)
 		return prov_raise(l->prov, e);
-	/* Who wants a public key gets no private one. */
-	if (l->expected == OSSL_STORE_INFO_PUBKEY && k->object) {
-		object_free(k->object);
-		k->object = NULL;
-		k->has &= ~OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
-	}
 	return key_deliver(k, callback, arg);
 }
 

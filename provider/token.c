@@ -13,10 +13,10 @@ struct pool {
 	pid_t pid;
 	uint64_t epoch; /* of this pool */
 	CK_SLOT_ID slot;
-	CK_SESSION_HANDLE anchor;
+	atomic_ulong anchor;
 	atomic_ulong idle[POOL_SESSIONS]; /* CK_INVALID_HANDLE: an empty place */
 	atomic_bool logged_in, stale;
-	pthread_mutex_t login; /* held during C_Login only */
+	pthread_mutex_t login; /* held during C_Login and for what it guards */
 	struct secret refused; /* under login */
 	struct pool *older;
 };
@@ -38,6 +38,11 @@ const char *token_label(const struct token *t)
 	return t->about.label;
 }
 
+const char *token_serial(const struct token *t)
+{
+	return t->about.serial;
+}
+
 struct prov *token_prov(const struct token *t)
 {
 	return t->prov;
@@ -48,16 +53,34 @@ uint64_t seat_epoch(const struct seat *s)
 	return s->pool->epoch;
 }
 
+/* Its session numbers still stand for its sessions, or for none. */
+static bool pool_is_ours(const struct pool *p, struct ck_module *m)
+{
+	return p->pid == getpid() && p->generation == ck_module_generation(m);
+}
+
+static void close_at(struct ck_module *m, atomic_ulong *place)
+{
+	CK_SESSION_HANDLE s = atomic_exchange(place, CK_INVALID_HANDLE);
+
+	if (s != CK_INVALID_HANDLE)
+		ck_session_close(m, s);
+}
+
+/* Closes what no thread is using; any thread, and more than once. */
+static void pool_drain(struct pool *p, struct ck_module *m)
+{
+	if (!pool_is_ours(p, m))
+		return;
+	for (size_t i = 0; i < POOL_SESSIONS; i++)
+		close_at(m, &p->idle[i]);
+	close_at(m, &p->anchor);
+}
+
 static void pool_free(struct pool *p, struct ck_module *m)
 {
-	if (!p)
-		return;
-	if (m) {
-		for (size_t i = 0; i < POOL_SESSIONS; i++)
-			if (p->idle[i] != CK_INVALID_HANDLE)
-				ck_session_close(m, p->idle[i]);
-		ck_session_close(m, p->anchor);
-	}
+	if (m)
+		pool_drain(p, m);
 	secret_clear(&p->refused);
 	pthread_mutex_destroy(&p->login);
 	free(p);
@@ -82,6 +105,33 @@ static enum inro_err find_slot(const struct token *t, struct ck_module *m, CK_SL
 		       ck_module_path(m));
 }
 
+/* Another thread may be at its login.  The thread that held the lock at a fork is not in the child;
+ * what it was doing is unknown then, and nothing is taken over. */
+static enum inro_err copy_refused(struct pool *from, struct pool *to)
+{
+	enum inro_err e = INRO_OK;
+
+	if (from->pid == getpid())
+		pthread_mutex_lock(&from->login);
+	else if (pthread_mutex_trylock(&from->login) != 0)
+		return INRO_OK;
+	if (from->refused.n)
+		e = secret_copy(secret_bytes(&from->refused), &to->refused);
+	pthread_mutex_unlock(&from->login);
+	secret_keep_on_fork(&to->refused);
+	return e;
+}
+
+static enum inro_err open_anchor(struct pool *p, struct ck_module *m)
+{
+	CK_SESSION_HANDLE s;
+	enum inro_err e = ck_session_open(m, p->slot, false, &s);
+
+	if (!e)
+		atomic_store(&p->anchor, s);
+	return e;
+}
+
 static enum inro_err pool_new(const struct token *t, struct ck_module *m, struct pool *older,
 			      struct pool **ret)
 {
@@ -97,15 +147,14 @@ static enum inro_err pool_new(const struct token *t, struct ck_module *m, struct
 	p->older = older;
 	pthread_mutex_init(&p->login, NULL);
 	e = find_slot(t, m, &p->slot);
+	if (!e && older)
+		e = copy_refused(older, p);
 	if (!e)
-		e = ck_session_open(m, p->slot, false, &p->anchor);
-	if (!e && older && older->refused.n)
-		e = secret_copy(secret_bytes(&older->refused), &p->refused);
+		e = open_anchor(p, m);
 	if (e) {
 		pool_free(p, NULL);
 		return e;
 	}
-	secret_keep_on_fork(&p->refused);
 	*ret = p;
 	return INRO_OK;
 }
@@ -182,26 +231,41 @@ enum inro_err token_enter(struct token *t, struct seat *ret)
 
 void token_leave(struct seat *s, bool well)
 {
-	if (s->session == CK_INVALID_HANDLE || atomic_load(&s->pool->stale))
-		return; /* a number that may be another session's by now */
-	if (!well || !put_idle(s->pool, s->session))
-		ck_session_close(s->m, s->session);
+	CK_SESSION_HANDLE session = s->session;
+
 	s->session = CK_INVALID_HANDLE;
+	if (session == CK_INVALID_HANDLE || !pool_is_ours(s->pool, s->m))
+		return;
+	if (!well || !put_idle(s->pool, session))
+		ck_session_close(s->m, session);
+	/* Given up meanwhile, or before: nobody else would close what was just put there. */
+	if (atomic_load(&s->pool->stale))
+		pool_drain(s->pool, s->m);
 }
 
 bool token_lost(struct seat *s, CK_RV rv)
 {
-	static const CK_RV lost[] = {
-		CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED,		  CKR_DEVICE_REMOVED,
-		CKR_TOKEN_NOT_PRESENT,	    CKR_USER_NOT_LOGGED_IN,	  CKR_KEY_HANDLE_INVALID,
-		CKR_OBJECT_HANDLE_INVALID,  CKR_CRYPTOKI_NOT_INITIALIZED,
+	static const struct {
+		CK_RV rv;
+		bool sessions;
+	} lost[] = {
+		{ CKR_SESSION_HANDLE_INVALID, true },	{ CKR_SESSION_CLOSED, true },
+		{ CKR_DEVICE_REMOVED, true },		{ CKR_TOKEN_NOT_PRESENT, true },
+		{ CKR_CRYPTOKI_NOT_INITIALIZED, true }, { CKR_USER_NOT_LOGGED_IN, false },
+		{ CKR_KEY_HANDLE_INVALID, false },	{ CKR_OBJECT_HANDLE_INVALID, false },
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(lost); i++)
-		if (lost[i] == rv) {
+	for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
+		if (lost[i].rv != rv)
+			continue;
+		/* Without a login private objects have no valid handles: it is looked at anew. */
+		atomic_store(&s->pool->logged_in, false);
+		if (lost[i].sessions) {
 			atomic_store(&s->pool->stale, true);
-			return true;
+			pool_drain(s->pool, s->m);
 		}
+		return true;
+	}
 	return false;
 }
 
@@ -215,7 +279,8 @@ static bool already_logged_in(const struct seat *s)
 }
 
 /* With the pool's login lock held. */
-static enum inro_err try_pin(const struct token *t, struct seat *s, const struct secret *pin)
+static enum inro_err try_pin(const struct token *t, struct seat *s, CK_USER_TYPE user,
+			     const struct secret *pin)
 {
 	struct pool *p = s->pool;
 	enum inro_err e;
@@ -226,7 +291,7 @@ static enum inro_err try_pin(const struct token *t, struct seat *s, const struct
 			"token '%s' refused this PIN before; it was not tried again, so that "
 			"the token does not lock: correct the PIN and start the program anew",
 			t->about.label);
-	e = ck_login(s->m, s->session, CKU_USER, secret_bytes(pin));
+	e = ck_login(s->m, s->session, user, secret_bytes(pin));
 	if (e == INRO_E_PIN_WRONG) {
 		secret_clear(&p->refused);
 		if (secret_copy(secret_bytes(pin), &p->refused) == INRO_OK)
@@ -235,10 +300,18 @@ static enum inro_err try_pin(const struct token *t, struct seat *s, const struct
 	return e;
 }
 
+static enum inro_err obtain(const struct token *t, const struct pin_source *from,
+			    struct secret *ret)
+{
+	if (t->about.info.flags & CKF_PROTECTED_AUTHENTICATION_PATH)
+		return INRO_OK;
+	return pin_obtain(t->prov, from, t->about.label, ret);
+}
+
 enum inro_err token_login(struct token *t, struct seat *s, const struct pin_source *from)
 {
 	SCOPED(secret) pin = { 0 };
-	enum inro_err e = INRO_OK;
+	enum inro_err e;
 
 	if (atomic_load_explicit(&s->pool->logged_in, memory_order_acquire))
 		return INRO_OK;
@@ -246,15 +319,27 @@ enum inro_err token_login(struct token *t, struct seat *s, const struct pin_sour
 		atomic_store(&s->pool->logged_in, true);
 		return INRO_OK;
 	}
-	if (!(t->about.info.flags & CKF_PROTECTED_AUTHENTICATION_PATH))
-		e = pin_obtain(t->prov, from, t->about.label, &pin);
+	e = obtain(t, from, &pin);
 	if (e)
 		return e;
 	pthread_mutex_lock(&s->pool->login);
 	if (!atomic_load(&s->pool->logged_in))
-		e = try_pin(t, s, &pin);
+		e = try_pin(t, s, CKU_USER, &pin);
 	if (!e)
 		atomic_store(&s->pool->logged_in, true);
+	pthread_mutex_unlock(&s->pool->login);
+	return e;
+}
+
+enum inro_err token_confirm(struct token *t, struct seat *s, const struct pin_source *from)
+{
+	SCOPED(secret) pin = { 0 };
+	enum inro_err e = obtain(t, from, &pin);
+
+	if (e)
+		return e;
+	pthread_mutex_lock(&s->pool->login);
+	e = try_pin(t, s, CKU_CONTEXT_SPECIFIC, &pin);
 	pthread_mutex_unlock(&s->pool->login);
 	return e;
 }
@@ -301,13 +386,34 @@ static enum inro_err with_setting(const struct prov *p, const struct p11_uri *ur
 	return ret->token ? INRO_OK : INRO_E_NO_MEMORY;
 }
 
+/* A token whose file is damaged has no label to be found by. */
+static enum inro_err no_token(struct ck_module *m, const struct p11_uri *wanted)
+{
+	AUTO(free_found) struct ck_token *found = NULL;
+	const char *what = wanted->token ? wanted->token : "of that description";
+	size_t n = 0;
+
+	if (ck_tokens(m, NULL, false, &found, &n) != INRO_OK)
+		n = 0;
+	for (size_t i = 0; i < n; i++)
+		if (found[i].state != CKR_OK)
+			return err_set(INRO_E_NOT_FOUND,
+				       "no token '%s' in %s, but the one in slot %lu could not be "
+				       "read (%s): inro token list shows it",
+				       what, ck_module_path(m), found[i].slot,
+				       ck_rv_name(found[i].state));
+	return err_set(INRO_E_NOT_FOUND,
+		       "no token '%s' in %s: compare with what pkcs11-tool -L shows", what,
+		       ck_module_path(m));
+}
+
 enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct token **out, size_t max,
 			  size_t *ret_n)
 {
 	SCOPED(p11_uri) wanted = { 0 };
 	AUTO(free_found) struct ck_token *found = NULL;
 	struct ck_module *m;
-	size_t n = 0;
+	size_t n = 0, good = 0;
 	enum inro_err e = prov_module(p, &m);
 
 	if (!e)
@@ -316,16 +422,14 @@ enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct toke
 		e = with_setting(p, uri, &wanted);
 	if (!e)
 		e = ck_tokens(m, &wanted, false, &found, &n);
-	for (size_t i = 0; !e && i < n && i < max; i++)
-		e = token_met(p, &found[i], &out[i]);
+	for (size_t i = 0; !e && i < n && good < max; i++)
+		if (found[i].state == CKR_OK)
+			e = token_met(p, &found[i], &out[good++]);
 	if (e)
 		return e;
-	if (n == 0)
-		return err_set(INRO_E_NOT_FOUND,
-			       "no token '%s' in %s: compare with what pkcs11-tool -L shows",
-			       wanted.token ? wanted.token : "of that description",
-			       ck_module_path(m));
-	*ret_n = n;
+	if (good == 0)
+		return no_token(m, &wanted);
+	*ret_n = good;
 	return INRO_OK;
 }
 
@@ -333,11 +437,9 @@ static void token_free(struct token *t, struct ck_module *m)
 {
 	struct pool *p = t->pool, *older;
 
-	/* Handles of an older pool may be another's by now, and a parent's sessions are not a
-	 * child's to close. */
-	for (bool latest = true; p; p = older, latest = false) {
+	for (; p; p = older) {
 		older = p->older;
-		pool_free(p, latest && m && p->pid == getpid() && pool_fits(p, m) ? m : NULL);
+		pool_free(p, m);
 	}
 	free(t);
 }

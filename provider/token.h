@@ -3,11 +3,12 @@
  *
  * 1. A token is met once and lives as long as the provider; it is known by its label and serial.
  * 2. Its sessions belong to a pool, and a pool to one generation of the module: after a fork, or
- *    when the token was taken out, a new pool takes its place and the old one is never touched
- *    again, neither its sessions nor its lock.
+ *    when the token was taken out, a new pool takes its place.  The old one's sessions are closed
+ *    if this process opened them in this generation; otherwise their numbers may be another's by
+ *    now and are never used again.
  * 3. Taking a session and giving it back is one atomic exchange each; no lock is in a sign's way.
  * 4. One session of a pool stays open and unused, so that the login lasts.
- * 5. A PIN that the token refused is not tried a second time.
+ * 5. A PIN that the token refused is not tried a second time, for a login or for a single use.
  */
 #ifndef INRO_PROVIDER_TOKEN_H
 #define INRO_PROVIDER_TOKEN_H
@@ -24,13 +25,14 @@ struct seat {
 	CK_SESSION_HANDLE session;
 };
 
-/* The tokens that a URI names, at most max of them; *ret_n is how many there are.  The setting
- * `token` stands in for a URI that names none. */
+/* The tokens that a URI names, at most max of them, *ret_n in all.  The setting `token` stands in
+ * for a URI that names none. */
 MUST_CHECK enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct token **out,
 				     size_t max, size_t *ret_n);
 void tokens_free(struct prov *p, bool close_sessions);
 
 const char *token_label(const struct token *t);
+const char *token_serial(const struct token *t);
 struct prov *token_prov(const struct token *t);
 
 /* A session of this token; to be given back by token_leave(). */
@@ -42,8 +44,13 @@ void token_leave(struct seat *s, bool well);
 MUST_CHECK enum inro_err token_login(struct token *t, struct seat *s,
 				     const struct pin_source *from);
 
-/* True when rv says that the session, the login or the handle is gone: the pool is given up, and
- * the operation is worth one more try from token_enter() on. */
+/* The PIN once more, for the operation that was just started with a key that wants it at each. */
+MUST_CHECK enum inro_err token_confirm(struct token *t, struct seat *s,
+				       const struct pin_source *from);
+
+/* True when rv says that the session, the login or the handle is gone: the operation is worth one
+ * more try from token_enter() on, with the object looked for again.  The pool is given up only when
+ * its sessions are gone. */
 bool token_lost(struct seat *s, CK_RV rv);
 
 /* A number that no other pool of this process has: handles are good within one pool. */

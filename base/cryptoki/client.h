@@ -57,8 +57,8 @@ MUST_CHECK enum inro_err ck_token_one(struct ck_module *m, const struct p11_uri 
 MUST_CHECK enum inro_err ck_session_open(struct ck_module *m, CK_SLOT_ID slot, bool write,
 					 CK_SESSION_HANDLE *ret);
 void ck_session_close(struct ck_module *m, CK_SESSION_HANDLE session);
-/* CKU_USER or CKU_SO; already logged in as that user is fine.  After a wrong PIN the detail says
- * how many tries are left, as far as the module tells. */
+/* CKU_USER, CKU_SO or CKU_CONTEXT_SPECIFIC; already logged in as that user is fine.  After a wrong
+ * PIN the detail says how many tries are left, as far as the module tells. */
 MUST_CHECK enum inro_err ck_login(struct ck_module *m, CK_SESSION_HANDLE session, CK_USER_TYPE user,
 				  struct bytes pin);
 

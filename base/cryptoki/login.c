@@ -10,11 +10,17 @@ struct pin_words {
 	CK_FLAGS low, final, locked_flag;
 };
 
+#define USER_WORDS                                                                                 \
+	{                                                                                          \
+		"PIN", "unblock it with the SO PIN", CKF_USER_PIN_COUNT_LOW,                       \
+			CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED                                \
+	}
+
 static const struct pin_words words[] = {
 	[CKU_SO] = { "SO PIN", "it can't be unblocked", CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY,
 		     CKF_SO_PIN_LOCKED },
-	[CKU_USER] = { "PIN", "unblock it with the SO PIN", CKF_USER_PIN_COUNT_LOW,
-		       CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED },
+	[CKU_USER] = USER_WORDS,
+	[CKU_CONTEXT_SPECIFIC] = USER_WORDS,
 };
 
 /* Our own module counts; any other only has flags. */

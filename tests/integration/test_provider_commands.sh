@@ -11,12 +11,12 @@ references() {
 	must ossl pkey -in "$(uri "$k")" -outform DER -out "$k.ref"
 	must openssl asn1parse -inform DER -in "$k.ref" >parsed
 	grep -q 'VISIBLESTRING *:PKCS#11 Provider URI v1.0' parsed || fail "DER reference: $(cat parsed)"
-	grep -q "UTF8STRING *:pkcs11:token=line1;id=.*;object=$k;type=private" parsed ||
+	grep -q "UTF8STRING *:pkcs11:serial=[^;]*;token=line1;id=.*;object=$k;type=private" parsed ||
 		fail "DER reference: $(cat parsed)"
 	must ossl pkey -in "$(uri "$k" "?pin-value=$pin")" >pinned
 	grep -v -e ----- pinned | base64 -d | grep -q "$pin" && fail "a PIN in a reference"
 	must ossl pkey -in "$(uri "$k")" -text -noout >text
-	grep -q 'Private-Key in a token: pkcs11:token=line1' text || fail "text: $(cat text)"
+	grep -q 'Private-Key in a token: pkcs11:serial=.*;token=line1' text || fail "text: $(cat text)"
 	must_fail 'stays in its token: no PKCS#8 or PKCS#12' ossl pkcs12 -export -inkey "$(uri "$k")" \
 		-in "$k.crt" -passout pass:x -out "$k.p12"
 	must_fail 'stays in its token' ossl pkey -in "$(uri "$k")" -traditional

@@ -40,7 +40,7 @@ named_badly() {
 	must_fail "no such object in token 'line1'" ossl pkey -noout -in 'pkcs11:token=line1;object=nope'
 	must_fail "no such object" ossl pkey -noout -in 'pkcs11:token=line1;object=ec;type=cert'
 	must_fail "unknown attribute 'tken'" ossl pkey -noout -in 'pkcs11:tken=line1'
-	must_fail '2 private keys match; name one of: pkcs11:token=line1;id=%01;object=ec;type=private pkcs11:.*rsa|2 private keys match; name one of: .*rsa.* pkcs11:token=line1;id=%01;object=ec' \
+	must_fail '2 private keys match; name one of: pkcs11:serial=.*;token=line1;id=%01;object=ec;type=private pkcs11:.*rsa|2 private keys match; name one of: .*rsa.* pkcs11:serial=.*;token=line1;id=%01;object=ec' \
 		ossl pkey -noout -in 'pkcs11:token=line1'
 	INRO_MODULE=/nowhere.so must_fail "can't load the Cryptoki module: /nowhere.so" \
 		ossl pkey -noout -in 'pkcs11:token=line1;object=ec'
@@ -74,6 +74,23 @@ check_module() {
 	(unset INRO_PIN && count 1 Certificate 'pkcs11:token=line1;type=cert' && count 0 Pkey 'pkcs11:token=line1;type=cert')
 	pin_sources
 	named_badly
+	[[ $module != "$softhsm" ]] && damaged_token
+	return 0
+}
+
+# Its file can't be read any more, so that it has no label to be found by.
+damaged_token() {
+	local path
+	path=$(inro token show line2 --json | sed -n 's/.*"path": "\(.*\)".*/\1/p')
+	[[ -f $path ]] || fail "the token's file is not where it says: $path"
+	printf 'this is no token' | dd of="$path" bs=1 conv=notrunc status=none
+	must_fail "no token 'line2' in .*, but the one in slot [0-9]+ could not be read \\(CKR_[A-Z_]+\\): inro token list shows it" \
+		ossl pkey -noout -in 'pkcs11:token=line2;object=other'
+	must inro token list >list
+	grep -qE 'damaged|unreadable|read' list || fail "inro token list does not show it: $(cat list)"
+	# The others are not in its way.
+	must ossl pkey -noout -in 'pkcs11:object=ec'
+	must ossl pkey -noout -in 'pkcs11:token=line1;object=ec'
 }
 
 each_module

@@ -33,8 +33,9 @@ static void open_module(void)
 	need(ck_module_open(path, &module) == INRO_OK, path);
 }
 
-static void make_pair(CK_SESSION_HANDLE s, CK_MECHANISM_TYPE type, CK_ATTRIBUTE kind,
-		      const char *label, CK_BYTE id)
+/* The public object. */
+static CK_OBJECT_HANDLE make_pair(CK_SESSION_HANDLE s, CK_MECHANISM_TYPE type, CK_ATTRIBUTE kind,
+				  const char *label, CK_BYTE id)
 {
 	CK_FUNCTION_LIST *f = ck_module_functions(module);
 	CK_BBOOL yes = CK_TRUE;
@@ -56,11 +57,45 @@ static void make_pair(CK_SESSION_HANDLE s, CK_MECHANISM_TYPE type, CK_ATTRIBUTE 
 	need(f->C_GenerateKeyPair(s, &mech, for_public, 5, for_private, 5, &public, &private) ==
 		     CKR_OK,
 	     "no key pair");
+	return public;
+}
+
+static CK_SESSION_HANDLE log_in(void)
+{
+	CK_SESSION_HANDLE s = CK_INVALID_HANDLE;
+
+	need(ck_session_open(module, slot, true, &s) == INRO_OK, "no session");
+	need(ck_login(module, s, CKU_USER, bytes_of(TOKEN_KEYS_PIN)) == INRO_OK, "no login");
+	return s;
+}
+
+static CK_OBJECT_HANDLE make_ec(CK_SESSION_HANDLE s, const char *label, CK_BYTE id)
+{
+	static CK_BYTE p256[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
+
+	return make_pair(s, CKM_EC_KEY_PAIR_GEN,
+			 (CK_ATTRIBUTE) { CKA_EC_PARAMS, p256, sizeof p256 }, label, id);
+}
+
+void token_keys_add(const char *label, CK_BYTE id)
+{
+	CK_SESSION_HANDLE s = log_in();
+
+	make_ec(s, label, id);
+	ck_session_close(module, s);
+}
+
+void token_keys_add_lone(const char *label, CK_BYTE id)
+{
+	CK_SESSION_HANDLE s = log_in();
+	CK_OBJECT_HANDLE public = make_ec(s, label, id);
+
+	need(ck_module_functions(module)->C_DestroyObject(s, public) == CKR_OK, "not destroyed");
+	ck_session_close(module, s);
 }
 
 void token_keys_make(void)
 {
-	static CK_BYTE p256[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
 	static CK_ULONG bits = 2048;
 	struct inro_new_token t = { .label = TEXT("line1"),
 				    .so_pin = TEXT("87654321"),
@@ -69,10 +104,8 @@ void token_keys_make(void)
 
 	open_module();
 	need(ck_module_admin(module)->create(&t, &slot) == CKR_OK, "no token");
-	need(ck_session_open(module, slot, true, &s) == INRO_OK, "no session");
-	need(ck_login(module, s, CKU_USER, bytes_of(TOKEN_KEYS_PIN)) == INRO_OK, "no login");
-	make_pair(s, CKM_EC_KEY_PAIR_GEN, (CK_ATTRIBUTE) { CKA_EC_PARAMS, p256, sizeof p256 }, "ec",
-		  1);
+	s = log_in();
+	make_ec(s, "ec", 1);
 	make_pair(s, CKM_RSA_PKCS_KEY_PAIR_GEN,
 		  (CK_ATTRIBUTE) { CKA_MODULUS_BITS, &bits, sizeof bits }, "rsa", 2);
 	ck_session_close(module, s); /* the last one: the login ends with it */
@@ -83,16 +116,23 @@ static struct loaded {
 	OSSL_LIB_CTX *libctx;
 	OSSL_PROVIDER *providers[2];
 } contexts[8];
-static size_t contexts_n;
+
+/* An empty place, or the context's own. */
+static struct loaded *place_of(const OSSL_LIB_CTX *libctx)
+{
+	for (size_t i = 0; i < ARRAY_LEN(contexts); i++)
+		if (contexts[i].libctx == libctx)
+			return &contexts[i];
+	return NULL;
+}
 
 OSSL_LIB_CTX *token_keys_libctx(const char *first, const char *second)
 {
 	OSSL_LIB_CTX *libctx = OSSL_LIB_CTX_new();
-	struct loaded *l = &contexts[contexts_n++];
+	struct loaded *l = place_of(NULL);
 	char path[4096];
 
-	need(contexts_n <= ARRAY_LEN(contexts), "too many contexts");
-
+	need(l != NULL, "too many contexts");
 	snprintf(path, sizeof path, "%s/lib", getenv("INRO_TEST_BUILD"));
 	need(libctx && OSSL_PROVIDER_set_default_search_path(libctx, path), "no context");
 	*l = (struct loaded) { .libctx = libctx };
@@ -104,14 +144,12 @@ OSSL_LIB_CTX *token_keys_libctx(const char *first, const char *second)
 
 void token_keys_libctx_free(OSSL_LIB_CTX *libctx)
 {
-	for (size_t i = 0; i < contexts_n; i++) {
-		if (contexts[i].libctx != libctx)
-			continue;
-		for (size_t k = 0; k < 2; k++)
-			if (contexts[i].providers[k])
-				OSSL_PROVIDER_unload(contexts[i].providers[k]);
-		contexts[i].libctx = NULL;
-	}
+	struct loaded *l = place_of(libctx);
+
+	for (size_t k = 0; k < 2; k++)
+		if (l->providers[k])
+			OSSL_PROVIDER_unload(l->providers[k]);
+	*l = (struct loaded) { 0 };
 	OSSL_LIB_CTX_free(libctx);
 }
 

@@ -16,6 +16,10 @@
 /* Token `line1` with the pairs "ec" (P-256, id 01) and "rsa" (2048 bits, id 02). */
 void token_keys_make(void);
 
+/* One more P-256 pair in `line1`; lone: without its public object. */
+void token_keys_add(const char *label, CK_BYTE id);
+void token_keys_add_lone(const char *label, CK_BYTE id);
+
 /* A context of its own with these providers, loaded in this order; NULL ends the list. */
 OSSL_LIB_CTX *token_keys_libctx(const char *first, const char *second);
 /* Its providers are unloaded first. */

@@ -1,0 +1,92 @@
+/* tap_p11 - see tap_p11.h. */
+#include "tests/lib/tap_p11.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT extern struct tap tap;
+struct tap tap;
+
+static CK_FUNCTION_LIST *real, list;
+
+static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *arg, CK_NOTIFY notify,
+			  CK_SESSION_HANDLE *ret)
+{
+	CK_RV rv = real->C_OpenSession(slot, flags, arg, notify, ret);
+
+	if (rv == CKR_OK)
+		tap.open++;
+	return rv;
+}
+
+static CK_RV close_session(CK_SESSION_HANDLE s)
+{
+	CK_RV rv = real->C_CloseSession(s);
+
+	if (rv == CKR_OK)
+		tap.open--;
+	return rv;
+}
+
+static CK_RV find_objects_init(CK_SESSION_HANDLE s, CK_ATTRIBUTE *like, CK_ULONG n)
+{
+	tap.searches++;
+	return real->C_FindObjectsInit(s, like, n);
+}
+
+static CK_RV get_attribute_value(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a,
+				 CK_ULONG n)
+{
+	CK_RV rv = real->C_GetAttributeValue(s, o, a, n);
+
+	for (CK_ULONG i = 0; tap.always_authenticate && i < n; i++)
+		if (a[i].type == CKA_ALWAYS_AUTHENTICATE && a[i].pValue)
+			*(CK_BBOOL *)a[i].pValue = CK_TRUE;
+	return rv;
+}
+
+static CK_RV login(CK_SESSION_HANDLE s, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG n)
+{
+	if (user != CKU_CONTEXT_SPECIFIC) {
+		tap.logins++;
+		return real->C_Login(s, user, pin, n);
+	}
+	tap.context_logins++;
+	return tap.context_login;
+}
+
+static bool sign_init_fails(void)
+{
+	int call = ++tap.sign_inits;
+
+	if (tap.sign_init_every)
+		return call % tap.sign_init_every == 0;
+	return tap.sign_init_times > 0 && tap.sign_init_times-- > 0;
+}
+
+static CK_RV sign_init(CK_SESSION_HANDLE s, CK_MECHANISM *mech, CK_OBJECT_HANDLE key)
+{
+	return sign_init_fails() ? tap.sign_init : real->C_SignInit(s, mech, key);
+}
+
+EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret)
+{
+	void *module = dlopen(getenv("INRO_TAPPED"), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	CK_C_GetFunctionList get = NULL;
+
+	if (module)
+		*(void **)&get = dlsym(module, "C_GetFunctionList");
+	if (!get || get(&real) != CKR_OK)
+		return CKR_GENERAL_ERROR;
+	list = *real;
+	list.C_OpenSession = open_session;
+	list.C_CloseSession = close_session;
+	list.C_FindObjectsInit = find_objects_init;
+	list.C_GetAttributeValue = get_attribute_value;
+	list.C_Login = login;
+	list.C_SignInit = sign_init;
+	*ret = &list;
+	return CKR_OK;
+}

@@ -1,0 +1,27 @@
+/*
+ * tap_p11 - our own Cryptoki module with a tap in the line: it counts, and fails when told to.
+ *
+ * Built as tap-p11.so; the module behind it is the one INRO_TAPPED names.  A test reaches the knobs
+ * by dlsym("tap").
+ */
+#ifndef INRO_TESTS_LIB_TAP_P11_H
+#define INRO_TESTS_LIB_TAP_P11_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/cryptoki/cryptoki.h"
+
+struct tap {
+	/* what it does */
+	CK_RV sign_init; /* for the next sign_init_times calls of C_SignInit ... */
+	atomic_int sign_init_times;
+	atomic_int sign_init_every; /* ... or for each so many'th; 0: never */
+	CK_RV context_login;	    /* what a login for a single use gives */
+	bool always_authenticate;   /* every key asks for that */
+	/* what it saw */
+	atomic_int open; /* sessions, less those closed with success */
+	atomic_int sign_inits, searches, logins, context_logins;
+};
+
+#endif

@@ -1,0 +1,311 @@
+/* test_provider_loss - what a token loses and refuses in the middle: handles, sessions, PINs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <openssl/decoder.h>
+#include <openssl/err.h>
+
+#include "provider/reference.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/tap_p11.h"
+#include "tests/lib/token_keys.h"
+
+#define PIN "?pin-value=" TOKEN_KEYS_PIN
+#define EC  "pkcs11:token=line1;object=ec" PIN
+
+static struct tap *tap;
+static OSSL_LIB_CTX *libctx;
+
+/* The knobs are cleared, all but the number of open sessions. */
+static int set_up(void **state)
+{
+	(void)state;
+	tap->sign_init_times = 0;
+	tap->sign_init_every = 0;
+	tap->context_login = CKR_OK;
+	tap->always_authenticate = false;
+	libctx = token_keys_libctx("default", "inro");
+	return 0;
+}
+
+/* Whatever was lost: in the end every session is closed. */
+static int tear_down(void **state)
+{
+	(void)state;
+	token_keys_libctx_free(libctx);
+	ERR_clear_error();
+	return tap->open == 0 ? 0 : -1;
+}
+
+static bool signs(EVP_PKEY *key)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	unsigned char sig[72];
+	size_t n = sizeof sig;
+	bool ok = EVP_DigestSignInit_ex(c, NULL, "SHA256", libctx, NULL, key, NULL) == 1 &&
+		  EVP_DigestSign(c, sig, &n, (const unsigned char *)"data", 4) == 1;
+
+	EVP_MD_CTX_free(c);
+	return ok;
+}
+
+static void error_says(const char *words)
+{
+	const char *detail = "";
+
+	ERR_peek_last_error_data(&detail, NULL);
+	if (!strstr(detail, words))
+		fail_msg("'%s' does not say '%s'", detail, words);
+	ERR_clear_error();
+}
+
+/* The sessions are good: they are used on, and only the object is looked for again. */
+static void handle_lost(void **state)
+{
+	static const CK_RV losses[] = { CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID,
+					CKR_USER_NOT_LOGGED_IN };
+	EVP_PKEY *key = token_keys_load(libctx, EC);
+	int open, searches, logins;
+
+	(void)state;
+	assert_non_null(key);
+	assert_true(signs(key));
+	open = tap->open;
+	logins = tap->logins;
+	for (size_t i = 0; i < 30; i++) {
+		searches = tap->searches;
+		tap->sign_init = losses[i % ARRAY_LEN(losses)];
+		tap->sign_init_times = 1;
+		assert_true(signs(key));
+		assert_int_equal(tap->searches, searches + 1);
+		assert_int_equal(tap->open, open);
+	}
+	assert_int_equal(tap->logins, logins); /* the login is still there: no PIN is sent */
+	EVP_PKEY_free(key);
+}
+
+static void sessions_lost(void **state)
+{
+	static const CK_RV losses[] = { CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED,
+					CKR_DEVICE_REMOVED, CKR_TOKEN_NOT_PRESENT };
+	EVP_PKEY *key = token_keys_load(libctx, EC);
+	int open;
+
+	(void)state;
+	assert_non_null(key);
+	assert_true(signs(key));
+	open = tap->open;
+	for (size_t i = 0; i < 30; i++) {
+		tap->sign_init = losses[i % ARRAY_LEN(losses)];
+		tap->sign_init_times = 1;
+		assert_true(signs(key));
+		assert_int_equal(tap->open, open);
+	}
+	tap->sign_init_times = 2; /* one more try, not more */
+	assert_false(signs(key));
+	assert_true(signs(key));
+	EVP_PKEY_free(key);
+}
+
+static void *sign_many(void *key)
+{
+	for (int i = 0; i < 200; i++)
+		signs(key);
+	return NULL;
+}
+
+/* Pools are given up while other threads are in them; tear_down() finds what stays open. */
+static void sessions_lost_beside_threads(void **state)
+{
+	EVP_PKEY *key = token_keys_load(libctx, EC);
+	pthread_t t[4];
+
+	(void)state;
+	assert_non_null(key);
+	tap->sign_init = CKR_SESSION_CLOSED;
+	tap->sign_init_every = 7;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_int_equal(pthread_create(&t[i], NULL, sign_many, key), 0);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+	tap->sign_init_every = 0;
+	assert_true(signs(key));
+	assert_in_range(tap->open, 2, 1 + ARRAY_LEN(t));
+	EVP_PKEY_free(key);
+}
+
+static void confirmed_at_each_use(void **state)
+{
+	EVP_PKEY *key;
+	int before = tap->context_logins;
+
+	(void)state;
+	tap->always_authenticate = true;
+	key = token_keys_load(libctx, EC);
+	assert_non_null(key);
+	assert_true(signs(key));
+	assert_true(signs(key));
+	assert_int_equal(tap->context_logins, before + 2);
+	EVP_PKEY_free(key);
+}
+
+/* One wrong try is one wrong try, however many signatures are asked for. */
+static void refused_use_is_not_tried_again(void **state)
+{
+	EVP_PKEY *key;
+	int before = tap->context_logins;
+
+	(void)state;
+	tap->always_authenticate = true;
+	tap->context_login = CKR_PIN_INCORRECT;
+	key = token_keys_load(libctx, EC);
+	assert_non_null(key);
+	assert_false(signs(key));
+	error_says("wrong PIN for token 'line1'");
+	for (int i = 0; i < 5; i++) {
+		assert_false(signs(key));
+		error_says("refused this PIN before");
+	}
+	/* A new pool knows it as well. */
+	tap->sign_init = CKR_SESSION_CLOSED;
+	tap->sign_init_times = 1;
+	assert_false(signs(key));
+	assert_int_equal(tap->context_logins, before + 1);
+	EVP_PKEY_free(key);
+}
+
+static void missing_pin_is_said(void **state)
+{
+	EVP_PKEY *key;
+
+	(void)state;
+	tap->always_authenticate = true;
+	assert_int_equal(setenv("INRO_PIN", TOKEN_KEYS_PIN, 1), 0);
+	key = token_keys_load(libctx, "pkcs11:token=line1;object=ec");
+	assert_int_equal(unsetenv("INRO_PIN"), 0);
+	assert_non_null(key);
+	assert_false(signs(key));
+	error_says("needs its PIN");
+	EVP_PKEY_free(key);
+}
+
+/* A second key of that name: neither is taken for the one that was asked for. */
+static void found_twice(void **state)
+{
+	EVP_PKEY *key;
+
+	(void)state;
+	token_keys_add("twin", 7);
+	key = token_keys_load(libctx, "pkcs11:token=line1;object=twin" PIN);
+	assert_non_null(key);
+	token_keys_add("twin", 7);
+	tap->sign_init = CKR_KEY_HANDLE_INVALID;
+	tap->sign_init_times = 1;
+	assert_false(signs(key));
+	error_says("another key of that label and id");
+	EVP_PKEY_free(key);
+}
+
+/* What a reference with this URI gives; NULL when it is refused. */
+static EVP_PKEY *referred(const char *uri, int selection)
+{
+	SCOPED(buf) der = { 0 };
+	EVP_PKEY *key = NULL;
+	OSSL_DECODER_CTX *c =
+		OSSL_DECODER_CTX_new_for_pkey(&key, "DER", NULL, NULL, selection, libctx, NULL);
+	const unsigned char *at;
+	size_t n;
+
+	reference_write(uri, &der);
+	at = der.p;
+	n = der.n;
+	if (!OSSL_DECODER_from_data(c, &at, &n))
+		assert_null(key);
+	OSSL_DECODER_CTX_free(c);
+	return key;
+}
+
+static void reference_of_a_public_key(void **state)
+{
+	static const char *const uris[] = {
+		"pkcs11:token=line1;object=ec;type=public",
+		"pkcs11:token=line1;object=lone;type=public" PIN, /* has a private object only */
+	};
+
+	(void)state;
+	token_keys_add_lone("lone", 8);
+	for (size_t i = 0; i < ARRAY_LEN(uris); i++) {
+		EVP_PKEY *key = referred(uris[i], EVP_PKEY_PUBLIC_KEY);
+
+		assert_non_null(key);
+		assert_int_equal(EVP_PKEY_get_bits(key), 256);
+		assert_false(signs(key));
+		assert_int_equal(i2d_PrivateKey(key, NULL), -1);
+		EVP_PKEY_free(key);
+		ERR_clear_error();
+	}
+}
+
+static void reference_to_several(void **state)
+{
+	(void)state;
+	assert_null(referred("pkcs11:token=line1;type=public", EVP_PKEY_PUBLIC_KEY));
+	error_says("public keys match");
+	assert_null(referred("pkcs11:token=line1;type=private" PIN, EVP_PKEY_KEYPAIR));
+	error_says("private keys match");
+}
+
+/* As written by this version, by an older one without the serial, and for another token. */
+static void reference_and_serial(void **state)
+{
+	EVP_PKEY *key =
+		referred("pkcs11:token=line1;id=%01;object=ec;type=private" PIN, EVP_PKEY_KEYPAIR);
+
+	(void)state;
+	assert_non_null(key);
+	assert_true(signs(key));
+	EVP_PKEY_free(key);
+	assert_null(referred("pkcs11:serial=0000;token=line1;id=%01;object=ec;type=private" PIN,
+			     EVP_PKEY_KEYPAIR));
+	error_says("no token 'line1'");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(handle_lost),
+		TEST(sessions_lost),
+		TEST(sessions_lost_beside_threads),
+		TEST(confirmed_at_each_use),
+		TEST(refused_use_is_not_tried_again),
+		TEST(missing_pin_is_said),
+		TEST(found_twice),
+		TEST(reference_of_a_public_key),
+		TEST(reference_to_several),
+		TEST(reference_and_serial),
+	};
+	char path[4096];
+	void *module;
+
+	token_keys_make();
+	snprintf(path, sizeof path, "%s/tests/tap-p11.so", getenv("INRO_TEST_BUILD"));
+	if (setenv("INRO_TAPPED", getenv("INRO_MODULE"), 1) != 0 ||
+	    setenv("INRO_MODULE", path, 1) != 0)
+		return 1;
+	module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	*(void **)&tap = module ? dlsym(module, "tap") : NULL;
+	if (!tap) {
+		fprintf(stderr, "%s\n", dlerror());
+		return 1;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
