@@ -2,7 +2,8 @@
  * import - a private key from a PKCS#8 file into a token.
  *
  * 1. The numbers of the key are in memory as secrets only, for as long as C_CreateObject takes.
- * 2. Both objects are made, or neither is left.
+ * 2. The public object is made first: an import that is cut short leaves one that can't sign, and
+ *    the same import again completes it.  One that fails leaves neither.
  */
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -169,36 +170,78 @@ static enum inro_err public_half(const EVP_PKEY *pkey, struct buf *ret)
 	return buf_err(ret);
 }
 
+/* ret->public_key is there already, or CK_INVALID_HANDLE. */
 static enum inro_err create_pair(struct token *t, struct parts *p, struct token_pair *ret)
 {
-	enum inro_err e = ck_err(t->module,
-				 t->f->C_CreateObject(t->session, p->private_key.a,
-						      p->private_key.n, &ret->private_key),
-				 "C_CreateObject");
+	bool had = ret->public_key != CK_INVALID_HANDLE;
+	enum inro_err e = INRO_OK;
 
+	if (!had)
+		e = ck_err(t->module,
+			   t->f->C_CreateObject(t->session, p->public_key.a, p->public_key.n,
+						&ret->public_key),
+			   "C_CreateObject");
 	if (e)
 		return e;
 	e = ck_err(t->module,
-		   t->f->C_CreateObject(t->session, p->public_key.a, p->public_key.n,
-					&ret->public_key),
+		   t->f->C_CreateObject(t->session, p->private_key.a, p->private_key.n,
+					&ret->private_key),
 		   "C_CreateObject");
-	if (e)
-		(void)t->f->C_DestroyObject(t->session, ret->private_key);
+	if (e && !had)
+		(void)t->f->C_DestroyObject(t->session, ret->public_key);
+	return e;
+}
+
+/* Is that object the public half of this key, with no private one beside it?  Its id in *id. */
+static bool is_half(struct token *t, CK_OBJECT_HANDLE object, struct bytes spki, struct buf *id)
+{
+	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
+	SCOPED(buf) other = { 0 };
+	CK_ULONG n = 0;
+
+	buf_reset(id);
+	return ck_public_key(t->module, t->session, object, &other) == INRO_OK &&
+	       bytes_equal(buf_bytes(&other), spki) &&
+	       ck_attr(t->module, t->session, object, CKA_ID, id) == INRO_OK && id->n &&
+	       token_find_id(t, CKO_PRIVATE_KEY, buf_bytes(id), BYTES_NONE, &found, &n) ==
+		       INRO_OK &&
+	       n == 0;
+}
+
+/* What an import of the same key under the same label left when it was cut short. */
+static enum inro_err find_half(struct token *t, const struct token_key_plan *plan,
+			       struct bytes spki, struct buf *id, struct token_pair *ret)
+{
+	static const CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
+	struct template tpl = { 0 };
+	CK_ULONG n = 0;
+	enum inro_err e;
+
+	template_add_ulong(&tpl, CKA_CLASS, &class);
+	template_add(&tpl, CKA_LABEL, bytes_of(plan->label));
+	if (plan->id.n)
+		template_add(&tpl, CKA_ID, plan->id);
+	e = ck_find_all(t->module, t->session, tpl.a, tpl.n, &found, &n);
+	for (CK_ULONG i = 0; i < n && !e && ret->public_key == CK_INVALID_HANDLE; i++)
+		if (is_half(t, found[i], spki, id))
+			ret->public_key = found[i];
+	if (!e && ret->public_key == CK_INVALID_HANDLE) {
+		buf_reset(id);
+		e = token_key_choose_id(plan, id);
+	}
 	return e;
 }
 
 static enum inro_err create(struct token *t, const struct token_key_plan *plan, struct bytes id,
-			    const EVP_PKEY *pkey, struct token_pair *ret)
+			    const EVP_PKEY *pkey, struct bytes spki, struct token_pair *ret)
 {
 	static const CK_OBJECT_CLASS private_class = CKO_PRIVATE_KEY, public_class = CKO_PUBLIC_KEY;
 	SCOPED(parts) p = { 0 };
-	SCOPED(buf) spki = { 0 };
 	struct pubkey pub;
 	CK_ULONG type;
-	enum inro_err e = public_half(pkey, &spki);
+	enum inro_err e = pubkey_read(spki, &pub);
 
-	if (!e)
-		e = pubkey_read(buf_bytes(&spki), &pub);
 	if (e)
 		return e;
 	type = pub.type == PKI_RSA ? CKK_RSA : CKK_EC;
@@ -218,7 +261,8 @@ enum inro_err token_key_import(struct token *t, const struct token_key_plan *pla
 	AUTO(pkey_free) EVP_PKEY *pkey = NULL;
 	struct token_key_plan known = *plan;
 	SCOPED(buf) id = { 0 };
-	struct token_pair pair;
+	SCOPED(buf) spki = { 0 };
+	struct token_pair pair = { 0 };
 	enum inro_err e = token_ready(t);
 
 	known.kind = NULL; /* the file says what it is */
@@ -227,10 +271,12 @@ enum inro_err token_key_import(struct token *t, const struct token_key_plan *pla
 	if (!e)
 		e = read_pkcs8(pkcs8, &pkey);
 	if (!e)
-		e = token_key_choose_id(plan, &id);
+		e = public_half(pkey, &spki);
+	if (!e)
+		e = find_half(t, plan, buf_bytes(&spki), &id, &pair);
 	if (!e)
 		e = token_key_refuse_twin(t, plan, buf_bytes(&id));
 	if (!e)
-		e = create(t, &known, buf_bytes(&id), pkey, &pair);
+		e = create(t, &known, buf_bytes(&id), pkey, buf_bytes(&spki), &pair);
 	return e ? e : token_key_adopt(t, &pair, &known, buf_bytes(&id), ret);
 }

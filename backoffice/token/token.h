@@ -47,7 +47,8 @@ MUST_CHECK enum inro_err token_key_generate(struct token *t, const struct token_
 MUST_CHECK enum inro_err token_key_find(struct token *t, const struct p11_uri *uri,
 					struct token_key **ret);
 /* A PKCS#8 private key, PEM or DER, unencrypted: EC or RSA.  Sensitive and not extractable from
- * then on.  Private and public object, or neither. */
+ * then on.  Private and public object, or neither; an import that was cut short leaves at most the
+ * public one, and the same import again completes it. */
 MUST_CHECK enum inro_err token_key_import(struct token *t, const struct token_key_plan *plan,
 					  struct bytes pkcs8, struct token_key **ret);
 void token_key_free(struct token_key *k);

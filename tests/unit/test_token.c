@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "backoffice/pki/pem.h"
-#include "backoffice/token/token.h"
+#include "backoffice/token/internal.h"
 #include "tests/lib/judge.h"
 #include "tests/lib/scratch.h"
 
@@ -302,6 +302,59 @@ static void test_import(void **state)
 	token_close(t);
 }
 
+static void destroy_private(struct token *t, struct bytes id)
+{
+	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
+	CK_ULONG n = 0;
+
+	OK(token_ready(t));
+	OK(token_find_id(t, CKO_PRIVATE_KEY, id, BYTES_NONE, &found, &n));
+	assert_int_equal(n, 1);
+	assert_int_equal(t->f->C_DestroyObject(t->session, found[0]), CKR_OK);
+}
+
+/* An import that ended between its two objects; the same again completes it. */
+static void test_import_of_the_other_half(void **state)
+{
+	struct token *t = opened("pkcs11:token=one");
+	EVP_PKEY *key = judge_key("P-256"), *other = judge_key("P-256");
+	struct token_key_plan plan = { .label = "half" };
+	struct token_key *k;
+	SCOPED(buf) file = { 0 };
+	SCOPED(buf) id = { 0 };
+	struct token_entry e;
+	size_t n;
+
+	(void)state;
+	pkcs8(key, true, &file);
+	OK(token_key_import(t, &plan, buf_bytes(&file), &k));
+	buf_add(&id, token_key_id(k));
+	token_key_free(k);
+	destroy_private(t, buf_bytes(&id));
+	e = one_entry(t, "pkcs11:object=half");
+	assert_true(e.has_public && !e.has_private);
+	OK(token_key_import(t, &plan, buf_bytes(&file), &k));
+	assert_true(bytes_equal(token_key_id(k), buf_bytes(&id)));
+	assert_signs(k);
+	e = one_entry(t, "pkcs11:object=half");
+	assert_true(e.has_public && e.has_private);
+	token_key_free(k);
+	assert_int_equal(token_key_import(t, &plan, buf_bytes(&file), &k), INRO_E_EXISTS);
+	/* another key of that label is not what was begun */
+	destroy_private(t, buf_bytes(&id));
+	buf_reset(&file);
+	pkcs8(other, true, &file);
+	OK(token_key_import(t, &plan, buf_bytes(&file), &k));
+	assert_false(bytes_equal(token_key_id(k), buf_bytes(&id)));
+	OK(token_delete(t, token_key_id(k), TOKEN_KEYS, &n));
+	token_key_free(k);
+	OK(token_delete(t, buf_bytes(&id), TOKEN_KEYS, &n));
+	assert_int_equal(n, 1);
+	token_close(t);
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(other);
+}
+
 static void test_refused_imports(void **state)
 {
 	EVP_PKEY *ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), *ec = judge_key("P-256");
@@ -525,6 +578,7 @@ int main(void)
 		cmocka_unit_test(test_twins),
 		cmocka_unit_test(test_least_use),
 		cmocka_unit_test(test_import),
+		cmocka_unit_test(test_import_of_the_other_half),
 		cmocka_unit_test(test_refused_imports),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_list),
