@@ -100,19 +100,10 @@ enum inro_err audit_append(struct core *c, const struct audit_entry *in)
 	return e == INRO_OK ? chain_event(c, &ev, &head) : e;
 }
 
-/* What says something about people or keys; a typing error does not. */
+/* What is about this machine's moment, not about what was asked for. */
 static bool worth_recording(enum inro_err e)
 {
-	static const enum inro_err worth[] = {
-		INRO_E_STATE,	  INRO_E_POLICY,     INRO_E_SIGNATURE,	 INRO_E_ACCESS,
-		INRO_E_PIN_WRONG, INRO_E_PIN_LOCKED, INRO_E_PIN_MISSING, INRO_E_TOKEN,
-		INRO_E_CRYPTO,	  INRO_E_KEY_TYPE,   INRO_E_CONFIG,	 INRO_E_UNSUPPORTED,
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(worth); i++)
-		if (worth[i] == e)
-			return true;
-	return false;
+	return e != INRO_E_BUSY && e != INRO_E_NO_MEMORY && e != INRO_E_FULL;
 }
 
 static enum inro_err append_work(struct core *c, void *arg)

@@ -4,7 +4,9 @@
  * 1. hash(n) = SHA-256 over the canonical encoding of event n with hash(n-1); see audit.c.
  * 2. Events are numbered from 1 without a gap; a head record holds the last number and hash, so
  * that edits, swaps, deletions and a cut-off end all show.
- * 3. An event is written in the transaction of the change that it tells of.
+ * 3. A refusal is recorded whatever its reason, a mistyped name too; not a busy or full database
+ * and not memory that ran out, which leave no place to write it, and nothing that only reads.
+ * 4. An event is written in the transaction of the change that it tells of.
  */
 #ifndef INRO_BACKOFFICE_CORE_AUDIT_H
 #define INRO_BACKOFFICE_CORE_AUDIT_H

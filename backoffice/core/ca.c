@@ -291,9 +291,8 @@ enum inro_err ca_move(struct core *c, const char *name, enum verb verb, const ch
 
 	if (e == INRO_OK && verb != VERB_RETIRE)
 		e = err_set(INRO_E_ARG, "a CA is retired, not '%s'", verb_names[verb]);
-	if (e != INRO_OK)
-		return e;
-	e = core_write(c, step_work, &s);
+	if (e == INRO_OK)
+		e = core_write(c, step_work, &s);
 	if (e != INRO_OK)
 		return audit_refused(c, "ca.retire", "ca", name, e);
 	return ca_get(c, name, ret);

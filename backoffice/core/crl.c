@@ -159,8 +159,9 @@ enum inro_err ca_crl(struct core *c, const char *name, unsigned days, struct buf
 	enum inro_err e;
 
 	if (l.days > CRL_DAYS_MAX)
-		return err_set(INRO_E_ARG, "a CRL lives up to %d days", CRL_DAYS_MAX);
-	e = make(c, &l, ret_der);
+		e = err_set(INRO_E_ARG, "a CRL lives up to %d days", CRL_DAYS_MAX);
+	else
+		e = make(c, &l, ret_der);
 	if (e != INRO_OK)
 		return audit_refused(c, "ca.crl", "ca", name, e);
 	*ret_info = l.info;

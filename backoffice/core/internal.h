@@ -67,7 +67,7 @@ struct audit_entry {
 /* Appends an event; inside a write transaction. */
 MUST_CHECK enum inro_err audit_append(struct core *c, const struct audit_entry *e);
 /* Records that something was refused, in a transaction of its own, and returns e with its detail
- * unchanged.  What is only a mistyped argument is not recorded. */
+ * unchanged.  INRO_E_BUSY, INRO_E_NO_MEMORY and INRO_E_FULL are not recorded. */
 enum inro_err audit_refused(struct core *c, const char *action, const char *kind, const char *name,
 			    enum inro_err e);
 

@@ -124,23 +124,27 @@ static enum inro_err change_work(struct core *c, void *arg)
 	return e == INRO_OK ? cred_apply(c, &n->rec, &n->change) : e;
 }
 
+static enum inro_err change_refused(struct core *c, const char *ref, enum verb verb,
+				    enum inro_err e)
+{
+	char action[64];
+
+	snprintf(action, sizeof action, "certificate.%s", verb_names[verb]);
+	return audit_refused(c, action, "certificate", ref, e);
+}
+
 static enum inro_err change_named(struct core *c, const char *ref, const struct change *change,
 				  struct cred *ret)
 {
 	struct named_change n = { .ref = ref, .change = *change };
-	char action[64];
 	enum inro_err e = core_check_text("the reason", change->why, 255);
 
-	if (e != INRO_OK)
-		return e;
-	e = core_write(c, change_work, &n);
+	if (e == INRO_OK)
+		e = core_write(c, change_work, &n);
 	if (e == INRO_OK)
 		e = cred_view(c, &n.rec, ret);
 	credential_clear(&n.rec);
-	if (e == INRO_OK)
-		return e;
-	snprintf(action, sizeof action, "certificate.%s", verb_names[change->verb]);
-	return audit_refused(c, action, "certificate", ref, e);
+	return e == INRO_OK ? e : change_refused(c, ref, change->verb, e);
 }
 
 static enum inro_err read_reason(const char *name, enum crl_reason *ret)
@@ -169,7 +173,7 @@ enum inro_err cred_revoke(struct core *c, const char *ref, const struct cred_rev
 	if (e == INRO_OK && (r->invalid_at < 0 || r->invalid_at > clock_now()))
 		e = err_set(INRO_E_ARG, "the invalidity date is not in the past");
 	if (e != INRO_OK)
-		return e;
+		return change_refused(c, ref, VERB_REVOKE, e);
 	change.reason = reason;
 	change.invalid_at = r->invalid_at;
 	change.why = r->why;
@@ -180,12 +184,12 @@ enum inro_err cred_move(struct core *c, const char *ref, enum verb verb, const c
 			struct cred *ret)
 {
 	const struct change change = { .verb = verb, .why = why };
+	enum inro_err e;
 
-	if (verb != VERB_HOLD && verb != VERB_RELEASE && verb != VERB_RETIRE &&
-	    verb != VERB_ARCHIVE)
-		return err_set(INRO_E_ARG,
-			       "a certificate is held, released, retired or archived, "
-			       "not '%s'",
-			       verb_names[verb]);
-	return change_named(c, ref, &change, ret);
+	if (verb == VERB_HOLD || verb == VERB_RELEASE || verb == VERB_RETIRE ||
+	    verb == VERB_ARCHIVE)
+		return change_named(c, ref, &change, ret);
+	e = err_set(INRO_E_ARG, "a certificate is held, released, retired or archived, not '%s'",
+		    verb_names[verb]);
+	return change_refused(c, ref, verb, e);
 }

@@ -243,8 +243,9 @@ enum inro_err cred_renew(struct core *c, const char *ref, const struct cred_rene
 	enum inro_err e;
 
 	if (in->csr.n && in->new_key)
-		return err_set(INRO_E_ARG, "a request (CSR) brings its own key: "
-					   "no new one is made for it");
-	e = renew(c, &r, ret);
+		e = err_set(INRO_E_ARG, "a request (CSR) brings its own key: "
+					"no new one is made for it");
+	else
+		e = renew(c, &r, ret);
 	return e == INRO_OK ? e : audit_refused(c, "certificate.renew", "certificate", ref, e);
 }
