@@ -86,8 +86,8 @@ damaged_token() {
 	printf 'this is no token' | dd of="$path" bs=1 conv=notrunc status=none
 	must_fail "no token 'line2' in .*, but the one in slot [0-9]+ could not be read \\(CKR_[A-Z_]+\\): inro token list shows it" \
 		ossl pkey -noout -in 'pkcs11:token=line2;object=other'
-	must inro token list >list
-	grep -qE 'damaged|unreadable|read' list || fail "inro token list does not show it: $(cat list)"
+	must inro token list >tokens
+	grep -qE 'damaged|unreadable|read' tokens || fail "inro token list does not show it: $(cat tokens)"
 	# The others are not in its way.
 	must ossl pkey -noout -in 'pkcs11:object=ec'
 	must ossl pkey -noout -in 'pkcs11:token=line1;object=ec'

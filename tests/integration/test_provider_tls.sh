@@ -43,6 +43,17 @@ by_configuration() {
 	)
 }
 
+# TLS 1.2 with RSA key exchange needs the key to decrypt, which token keys don't do: it is refused,
+# by libcrypto in its own words, and the server is well.
+rsa_key_exchange() {
+	serve ossl s_server -accept 127.0.0.1:0 -naccept 1 -www -key rsa.pem -cert rsa.crt
+	must_fail 'handshake failure|internal error|alert' ossl s_client -connect "127.0.0.1:$port" -tls1_2 \
+		-cipher kRSA -CAfile rsa.crt
+	wait "$pid" || fail "the server ends with $?: $(cat server.log)"
+	grep -q 'operation not supported for this keytype' server.log ||
+		fail "the server does not say why: $(cat server.log)"
+}
+
 check_module() {
 	local k order
 	make_token line1
@@ -62,6 +73,7 @@ check_module() {
 		handshake tls1_2 X25519:P-256:P-384 ec client
 		handshake tls1_2 P-256:P-384 rsa rsa
 	done
+	rsa_key_exchange
 	by_configuration
 }
 
