@@ -41,40 +41,60 @@ void conf_free_ptr(struct conf **c)
 	*c = NULL;
 }
 
-static bool room_for_one(struct conf *c)
+static enum inro_err room_for_one(struct conf *c)
 {
 	size_t cap = c->cap ? 2 * c->cap : 16;
 	struct conf_item *items;
 
 	if (c->n < c->cap)
-		return true;
+		return INRO_OK;
 	if (c->n >= CONF_MAX_ITEMS)
-		return false;
+		return err_set(INRO_E_TOO_BIG, "%s: more than %d items", c->name, CONF_MAX_ITEMS);
 	items = realloc(c->items, cap * sizeof *items);
 	if (!items)
-		return false;
+		return err_set(INRO_E_NO_MEMORY, "no memory for %s", c->name);
 	c->items = items;
 	c->cap = cap;
-	return true;
+	return INRO_OK;
 }
+
+static enum inro_err add_one(struct conf *c, const char *section, const char *key,
+			     const char *value)
+{
+	enum inro_err e = room_for_one(c);
+
+	if (e)
+		return e;
+	struct conf_item *it = &c->items[c->n++];
+
+	*it = (struct conf_item) { strdup(section), strdup(key), strdup(value) };
+	return it->section && it->key && it->value
+		       ? INRO_OK
+		       : err_set(INRO_E_NO_MEMORY, "no memory for %s", c->name);
+}
+
+struct parsing {
+	struct conf *conf;
+	enum inro_err e; /* the first failure that is not about a line's form */
+};
 
 /* inih's handler: nonzero is success */
 static int add_item(void *user, const char *section, const char *key, const char *value)
 {
-	struct conf *c = user;
-	struct conf_item *it;
+	struct parsing *p = user;
 
-	if (!room_for_one(c))
-		return 0;
-	it = &c->items[c->n++];
-	*it = (struct conf_item) { strdup(section), strdup(key), strdup(value ? value : "") };
-	return it->section && it->key && it->value;
+	if (!p->e)
+		p->e = add_one(p->conf, section, key, value ? value : "");
+	return p->e == INRO_OK;
 }
 
 static enum inro_err parse(struct conf *c, const char *text)
 {
-	int line = ini_parse_string(text, add_item, c);
+	struct parsing p = { .conf = c };
+	int line = ini_parse_string(text, add_item, &p);
 
+	if (p.e)
+		return p.e;
 	if (line < 0)
 		return INRO_E_NO_MEMORY;
 	if (line > 0)

@@ -55,6 +55,21 @@ static void test_empty(void **state)
 	conf_free(NULL);
 }
 
+static void test_too_many(void **state)
+{
+	SCOPED(buf) text = { 0 };
+	struct conf *c = NULL;
+
+	(void)state;
+	for (int i = 0; i < 4096; i++)
+		buf_addf(&text, "k%d = v\n", i);
+	OK(conf_parse(buf_bytes(&text), "many.conf", &c));
+	conf_free(c);
+	buf_add_str(&text, "one = more\n");
+	assert_int_equal(conf_parse(buf_bytes(&text), "many.conf", &c), INRO_E_TOO_BIG);
+	assert_string_equal(err_detail(INRO_E_TOO_BIG), "many.conf: more than 4096 items");
+}
+
 static void assert_refused(struct bytes text, const char *word)
 {
 	struct conf *c = NULL;
@@ -165,10 +180,11 @@ static void test_open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_get),	     cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_refused),	     cmocka_unit_test(test_long_lines),
-		cmocka_unit_test(test_long_section), cmocka_unit_test(test_indented),
-		cmocka_unit_test(test_long_comment), cmocka_unit_test(test_open),
+		cmocka_unit_test(test_get),	   cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_empty),	   cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_long_lines), cmocka_unit_test(test_long_section),
+		cmocka_unit_test(test_indented),   cmocka_unit_test(test_long_comment),
+		cmocka_unit_test(test_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
