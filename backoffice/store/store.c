@@ -70,11 +70,6 @@ void store_close(struct store *s)
 	s->ops->close(s);
 }
 
-void store_close_ptr(struct store **s)
-{
-	store_close(*s);
-}
-
 const char *store_name(const struct store *s)
 {
 	return s->name;

@@ -23,7 +23,6 @@ struct store;
  * INRO_E_UNSUPPORTED: a kind of database that this build does not offer. */
 MUST_CHECK enum inro_err store_open(const char *url, struct store **ret);
 void store_close(struct store *s); /* NULL is fine; an open transaction is rolled back */
-void store_close_ptr(struct store **s);
 
 enum store_access { STORE_READ, STORE_WRITE };
 

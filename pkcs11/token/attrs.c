@@ -116,17 +116,6 @@ enum inro_err attrs_set_ulong(struct attrs *s, CK_ATTRIBUTE_TYPE type, CK_ULONG 
 	return attrs_set(s, type, BYTES(&value, sizeof value));
 }
 
-void attrs_remove(struct attrs *s, CK_ATTRIBUTE_TYPE type)
-{
-	size_t i = find(s, type);
-
-	if (i >= s->n || s->a[i].type != type)
-		return;
-	drop(&s->a[i]);
-	s->n--;
-	memmove(&s->a[i], &s->a[i + 1], (s->n - i) * sizeof *s->a);
-}
-
 enum inro_err attrs_copy(const struct attrs *from, struct attrs *ret)
 {
 	SCOPED(attrs) copy = { 0 };

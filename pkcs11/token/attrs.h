@@ -33,7 +33,6 @@ void attrs_clear(struct attrs *s);
 MUST_CHECK enum inro_err attrs_set(struct attrs *s, CK_ATTRIBUTE_TYPE type, struct bytes value);
 MUST_CHECK enum inro_err attrs_set_bool(struct attrs *s, CK_ATTRIBUTE_TYPE type, bool value);
 MUST_CHECK enum inro_err attrs_set_ulong(struct attrs *s, CK_ATTRIBUTE_TYPE type, CK_ULONG value);
-void attrs_remove(struct attrs *s, CK_ATTRIBUTE_TYPE type);
 MUST_CHECK enum inro_err attrs_copy(const struct attrs *from, struct attrs *ret);
 
 struct bytes attr_value(const struct attr *a);

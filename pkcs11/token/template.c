@@ -53,14 +53,6 @@ enum inro_err template_ulong(struct template t, CK_ATTRIBUTE_TYPE type, CK_ULONG
 	return INRO_OK;
 }
 
-bool template_bool(struct template t, CK_ATTRIBUTE_TYPE type, bool otherwise)
-{
-	struct bytes v;
-
-	return template_get(t, type, &v) && v.n == sizeof(CK_BBOOL) ? v.p[0] != CK_FALSE
-								    : otherwise;
-}
-
 static bool is_given_before(struct template t, CK_ULONG at)
 {
 	for (CK_ULONG i = 0; i < at; i++) {

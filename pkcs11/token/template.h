@@ -24,7 +24,6 @@ MUST_CHECK enum inro_err template_check(struct template t);
 bool template_get(struct template t, CK_ATTRIBUTE_TYPE type, struct bytes *ret);
 /* INRO_E_TEMPLATE_INCOMPLETE or INRO_E_ATTR_VALUE. */
 MUST_CHECK enum inro_err template_ulong(struct template t, CK_ATTRIBUTE_TYPE type, CK_ULONG *ret);
-bool template_bool(struct template t, CK_ATTRIBUTE_TYPE type, bool otherwise);
 
 /* A new object's attributes: those given (allowed: RULE_CREATE or RULE_GEN), then the defaults.
  * Parts of keys are checked and left out. */
