@@ -91,12 +91,21 @@ enum inro_err read_field(struct bytes *in, struct bytes *ret)
 	return e;
 }
 
-void buf_clear(struct buf *b)
+static void give_up(struct buf *b)
 {
+	if (b->secret) {
+		secret_clear(&(struct secret) { b->p, b->cap });
+		return;
+	}
 	if (b->p)
 		wipe(b->p, b->cap);
 	free(b->p);
-	*b = (struct buf) { .max = b->max };
+}
+
+void buf_clear(struct buf *b)
+{
+	give_up(b);
+	*b = (struct buf) { .max = b->max, .secret = b->secret };
 }
 
 void buf_reset(struct buf *b)
@@ -125,6 +134,15 @@ void buf_truncate(struct buf *b, size_t n)
 	b->n = n;
 }
 
+static uint8_t *room(size_t n, bool secret)
+{
+	struct secret s;
+
+	if (!secret)
+		return malloc(n);
+	return secret_new(n, &s) == INRO_OK ? s.p : NULL;
+}
+
 /* realloc() would leave the old copy behind unwiped. */
 static bool grow(struct buf *b, size_t need)
 {
@@ -133,14 +151,12 @@ static bool grow(struct buf *b, size_t need)
 
 	while (cap < need)
 		cap *= 2;
-	p = malloc(cap);
+	p = room(cap, b->secret);
 	if (!p)
 		return false;
-	if (b->p) {
+	if (b->p)
 		memcpy(p, b->p, b->n);
-		wipe(b->p, b->cap);
-	}
-	free(b->p);
+	give_up(b);
 	b->p = p;
 	b->cap = cap;
 	return true;

@@ -42,6 +42,7 @@ struct buf {
 	uint8_t *p;
 	size_t n, cap;
 	size_t max;	   /* 0: BUF_MAX */
+	bool secret;	   /* in memory as that of a struct secret; not for buf_take_str() */
 	enum inro_err err; /* the first failure; later writes do nothing */
 };
 

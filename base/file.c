@@ -13,6 +13,8 @@
 
 #include "base/clock.h"
 
+#define PIECE 16384
+
 struct errno_row {
 	int err;
 	enum inro_err code;
@@ -71,23 +73,34 @@ static enum inro_err read_some(int fd, const char *path, uint8_t *p, size_t n, s
 	return INRO_OK;
 }
 
+/* Into the buffer itself: what is read may be a secret. */
+static enum inro_err read_piece(int fd, const char *path, struct buf *b, size_t *ret)
+{
+	size_t before = b->n, got = 0;
+	uint8_t *p = buf_extend(b, PIECE);
+
+	if (!p)
+		return buf_err(b);
+	enum inro_err e = read_some(fd, path, p, PIECE, &got);
+
+	buf_truncate(b, before + got);
+	*ret = got;
+	return e;
+}
+
 enum inro_err file_read(const char *path, size_t max, struct buf *ret)
 {
 	AUTO(close_fd) int fd = -1;
-	uint8_t piece[16384];
 	size_t n = 1, total = 0;
 	enum inro_err e = open_read(path, &fd);
 
 	while (!e && n > 0) {
-		e = read_some(fd, path, piece, sizeof piece, &n);
+		e = read_piece(fd, path, ret, &n);
 		total += e ? 0 : n;
 		if (!e && total > max)
 			e = err_set(INRO_E_TOO_BIG, "%s: larger than %zu bytes", path, max);
-		if (!e)
-			buf_add(ret, BYTES(piece, n));
 	}
-	wipe(piece, sizeof piece);
-	return e ? e : buf_err(ret);
+	return e;
 }
 
 static size_t line_length(struct bytes text)

@@ -12,7 +12,8 @@
 #include "base/bytes.h"
 #include "base/secret.h"
 
-/* The whole file, refused (INRO_E_TOO_BIG) when longer than max.  "-" is standard input. */
+/* The whole file, refused (INRO_E_TOO_BIG) when longer than max.  "-" is standard input.  Straight
+ * into *ret: a key file goes into one of secret memory. */
 MUST_CHECK enum inro_err file_read(const char *path, size_t max, struct buf *ret);
 /* One line of a file as a secret, without its line end; the file may be a pipe. */
 MUST_CHECK enum inro_err file_read_secret(const char *path, struct secret *ret);

@@ -289,7 +289,7 @@ static enum inro_err key_generate_run(const struct call *c, json_t **ret)
 static enum inro_err key_import_run(const struct call *c, json_t **ret)
 {
 	SCOPED(new_key) n = { 0 };
-	SCOPED(buf) file = { 0 };
+	SCOPED(buf) file = { .secret = true };
 	enum inro_err e = file_read(call_opt(c, "in"), KEY_FILE_MAX, &file);
 	if (!e)
 		e = plan_key(c, &n);

@@ -352,7 +352,7 @@ static enum inro_err padded_value(struct buf *b, const struct curve *curve, stru
 
 static enum inro_err write_ec_private(struct buf *b, const struct key_parts *parts)
 {
-	SCOPED(buf) value = { 0 };
+	SCOPED(buf) value = { .secret = true };
 	const struct curve *curve;
 	size_t seq, option;
 	enum inro_err e = curve_find(parts->params, &curve);
@@ -377,7 +377,7 @@ static enum inro_err write_ec_private(struct buf *b, const struct key_parts *par
 
 enum inro_err keyder_write_pkcs8(const struct key_parts *parts, struct secret *ret)
 {
-	SCOPED(buf) b = { 0 };
+	SCOPED(buf) b = { .secret = true };
 	size_t seq, key;
 	enum inro_err e = check_kind(parts);
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "tests/lib/scratch.h"
 
 #define OK(x) assert_int_equal(x, INRO_OK)
 
@@ -170,6 +171,36 @@ static void test_take_str(void **state)
 	free(s);
 }
 
+static int is_wiped(void *arg)
+{
+	const struct buf *b = arg;
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < b->n; i++)
+		any |= b->p[i];
+	return any ? 1 : 0;
+}
+
+/* However it grows, a forked child sees nothing of it: no ordinary memory. */
+static void test_secret_buf(void **state)
+{
+	SCOPED(buf) b = { .secret = true };
+	SCOPED(buf) plain = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 20000; i++)
+		buf_add_u8(&b, (uint8_t)(i % 255 + 1));
+	OK(buf_err(&b));
+	assert_int_equal(b.p[19999], 19999 % 255 + 1);
+	assert_int_equal(scratch_child(is_wiped, &b), 0);
+	buf_clear(&b);
+	assert_true(b.secret);
+	buf_add_str(&b, "again");
+	assert_int_equal(scratch_child(is_wiped, &b), 0);
+	buf_add_str(&plain, "plain");
+	assert_int_equal(scratch_child(is_wiped, &plain), 1);
+}
+
 static void test_hex(void **state)
 {
 	uint8_t out[2] = { 9, 9 };
@@ -205,6 +236,7 @@ int main(void)
 		cmocka_unit_test(test_buf_grows),
 		cmocka_unit_test(test_buf_bound),
 		cmocka_unit_test(test_take_str),
+		cmocka_unit_test(test_secret_buf),
 		cmocka_unit_test(test_hex),
 	};
 
