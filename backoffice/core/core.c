@@ -91,11 +91,6 @@ void core_close_ptr(struct core **c)
 	core_close(*c);
 }
 
-const char *core_database(const struct core *c)
-{
-	return store_name(c->store);
-}
-
 enum inro_err core_require(const struct core *c, enum role least, const char *what)
 {
 	if (c->role >= least)

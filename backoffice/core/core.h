@@ -37,9 +37,6 @@ MUST_CHECK enum inro_err core_open(const struct core_options *o, struct core **r
 void core_close(struct core *c); /* NULL is fine */
 void core_close_ptr(struct core **c);
 
-/* Where the database is, for people. */
-const char *core_database(const struct core *c);
-
 /* Which part of a list: the entries after this cursor, at most `limit` (0: PAGE_MAX). */
 #define PAGE_MAX 1000
 struct page {

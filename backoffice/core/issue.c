@@ -149,6 +149,33 @@ static enum inro_err make_tbs(struct job *j, struct issued *ret)
 	return e == INRO_OK ? issue_tbs(&in, ret) : e;
 }
 
+/* A leaf that is called like a CA could be taken for it by whoever compares names alone. */
+static enum inro_err refuse_ca_name(struct core *c, const struct job *j, struct bytes subject)
+{
+	SCOPED(buf) text = { 0 };
+	SCOPED(ca) ca = { 0 };
+	struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "subject" },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
+	enum inro_err e;
+
+	if (j->in->makes_ca)
+		return INRO_OK;
+	e = dn_text(subject, &text);
+	buf_add_u8(&text, 0);
+	if (e == INRO_OK)
+		e = buf_err(&text);
+	if (e != INRO_OK)
+		return e;
+	conds[1].text = (const char *)text.p;
+	e = store_find(c->store, &q, &ca);
+	if (e == INRO_OK)
+		return err_set(INRO_E_POLICY, "the subject is the name of CA '%s'", ca.name);
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
 static enum inro_err sign(struct job *j, const struct issued *issued)
 {
 	SCOPED(buf) signature = { 0 };
@@ -273,6 +300,8 @@ static enum inro_err try_serial(struct core *c, struct job *j)
 
 	if (e == INRO_OK)
 		e = make_tbs(j, &issued);
+	if (e == INRO_OK)
+		e = refuse_ca_name(c, j, buf_bytes(&issued.subject));
 	if (e == INRO_OK)
 		e = sign(j, &issued);
 	if (e == INRO_OK)

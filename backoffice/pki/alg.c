@@ -88,14 +88,6 @@ size_t pki_hash_octets(enum pki_hash h)
 	return h < PKI_HASH__MAX ? hashes[h].octets : 0;
 }
 
-enum pki_hash pki_hash_find(const char *name)
-{
-	for (int h = PKI_HASH_NONE + 1; h < PKI_HASH__MAX; h++)
-		if (!strcmp(hashes[h].name, name))
-			return (enum pki_hash)h;
-	return PKI_HASH_NONE;
-}
-
 #define ECDSA_WITH(last) OCTETS("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03" last)
 #define RSA_WITH(last)	 OCTETS("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01" last "\x05\x00")
 /* RFC 4055 3.1: hash, MGF1 with the same hash, salt as long as the hash. */

@@ -44,8 +44,6 @@ enum pki_hash { PKI_HASH_NONE, PKI_SHA256, PKI_SHA384, PKI_SHA512, PKI_HASH__MAX
 
 const char *pki_hash_name(enum pki_hash h); /* "sha256"; libcrypto knows it too */
 size_t pki_hash_octets(enum pki_hash h);
-/* PKI_HASH_NONE when there is no such name. */
-enum pki_hash pki_hash_find(const char *name);
 
 enum pki_padding { PKI_PAD_NONE, PKI_PAD_PKCS1, PKI_PAD_PSS };
 

@@ -75,11 +75,6 @@ const char *store_name(const struct store *s)
 	return s->name;
 }
 
-bool store_in_transaction(const struct store *s)
-{
-	return s->open;
-}
-
 enum inro_err store_begin(struct store *s, enum store_access access)
 {
 	enum inro_err e;

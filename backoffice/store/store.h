@@ -31,7 +31,6 @@ enum store_access { STORE_READ, STORE_WRITE };
 MUST_CHECK enum inro_err store_begin(struct store *s, enum store_access access);
 MUST_CHECK enum inro_err store_commit(struct store *s); /* on failure it is rolled back */
 void store_rollback(struct store *s);			/* harmless outside a transaction */
-bool store_in_transaction(const struct store *s);
 
 enum store_op {
 	STORE_EQ,

@@ -234,8 +234,14 @@ static void test_refused_requests(void **state)
 	struct core *c = *state;
 	SCOPED(buf) good = { 0 };
 	SCOPED(buf) poor = { 0 };
+	SCOPED(buf) twin = { 0 };
+	SCOPED(ca_view) ca = { 0 };
+	const struct ca_request twin_ca = {
+		.name = "twin", .subject = "CN=Twin", .token = "ca", .label = label
+	};
 	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
 
+	OK(ca_create(c, &twin_ca, &ca));
 	office_csr(ec, "x", &good);
 	office_csr(weak, "x", &poor);
 	r.csr = buf_bytes(&poor);
@@ -248,6 +254,11 @@ static void test_refused_requests(void **state)
 	r.profile = "sub-ca";
 	refused(c, &r, INRO_E_POLICY);
 	r.profile = "tls-client";
+	r.ca = "root";
+	office_csr(ec, "Twin", &twin);
+	r.csr = buf_bytes(&twin);
+	refused(c, &r, INRO_E_POLICY); /* a CA's name */
+	r.csr = buf_bytes(&good);
 	r.ca = "nobody";
 	refused(c, &r, INRO_E_NOT_FOUND);
 	r.ca = "'; DROP TABLE ca; --";
