@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/utf8.h"
 
 struct err_row {
 	const char *name, *text;
@@ -112,9 +113,19 @@ const char *err_name(enum inro_err e)
 /* Details carry words from outside (labels, paths); a terminal must not be steered by them. */
 static void defuse(char *s)
 {
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = '?';
+	struct bytes in = bytes_of(s);
+
+	while (in.n) {
+		uint32_t c = 0;
+		size_t n = utf8_take(in, &c);
+
+		if (n == 0 || !utf8_is_safe(c)) { /* as many as there were: it stays in its room */
+			n += n == 0;
+			memset(s, '?', n);
+		}
+		s += n;
+		in = BYTES(in.p + n, in.n - n);
+	}
 }
 
 void err_record(enum inro_err e, const char *format, ...)

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "pkcs11/token/object.h"
 #include "pkcs11/token/tries.h"
 
@@ -219,40 +220,13 @@ enum inro_err token_refresh(struct token *t)
 	return e ? e : reread(t);
 }
 
-/* The length of one UTF-8 character, 0 when it is none (RFC 3629). */
-static size_t utf8_length(struct bytes in)
-{
-	static const struct {
-		uint8_t mask, lead, low,
-			high; /* low..high: the second byte, where it is narrower */
-		size_t n;
-	} forms[] = {
-		{ 0x80, 0x00, 0, 0, 1 },       { 0xff, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xff, 0xed, 0x80, 0x9f, 3 }, { 0xff, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xff, 0xf4, 0x80, 0x8f, 4 }, { 0xe0, 0xc0, 0x80, 0xbf, 2 },
-		{ 0xf0, 0xe0, 0x80, 0xbf, 3 }, { 0xfc, 0xf0, 0x80, 0xbf, 4 },
-	};
-	size_t f = 0;
-
-	while (f < ARRAY_LEN(forms) && (in.p[0] & forms[f].mask) != forms[f].lead)
-		f++;
-	if (f == ARRAY_LEN(forms) || in.n < forms[f].n || in.p[0] == 0xc0 || in.p[0] == 0xc1)
-		return 0;
-	for (size_t i = 1; i < forms[f].n; i++) {
-		if ((in.p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if (forms[f].n > 1 && (in.p[1] < forms[f].low || in.p[1] > forms[f].high))
-		return 0;
-	return forms[f].n;
-}
-
 enum inro_err token_check_new_pin(struct bytes pin)
 {
 	if (pin.n < PIN_MIN || pin.n > PIN_MAX)
 		return err_set(INRO_E_PIN_FORMAT, "a PIN has %d to %d bytes", PIN_MIN, PIN_MAX);
 	while (pin.n > 0) {
-		size_t n = pin.p[0] == '\0' ? 0 : utf8_length(pin);
+		uint32_t c = 0;
+		size_t n = pin.p[0] == '\0' ? 0 : utf8_take(pin, &c);
 
 		if (n == 0)
 			return err_set(INRO_E_PIN_FORMAT, "a PIN is text in UTF-8");

@@ -51,6 +51,21 @@ static void test_detail_may_quote_itself(void **state)
 	assert_string_equal(err_detail(INRO_E_FULL), "then: first");
 }
 
+/* A terminal takes U+009B for ESC [, and U+202E turns the line round; other languages stay. */
+static void test_other_steering_characters(void **state)
+{
+	(void)state;
+	assert_int_equal(err_set(INRO_E_ARG, "a\xc2\x9b"
+					     "2J \xe2\x80\xae"
+					     "b \xe2\x81\xa6 \x9b \xc3( \xed\xa0\x80"),
+			 INRO_E_ARG);
+	assert_string_equal(err_detail(INRO_E_ARG), "a??2J ???b ??? ? ?( ???");
+	assert_int_equal(err_set(INRO_E_ARG, "\xe5\x8d\xb0\xe7\xb1\xa0 \xc3\xa9 \xf0\x9f\x94\x91"),
+			 INRO_E_ARG);
+	assert_string_equal(err_detail(INRO_E_ARG),
+			    "\xe5\x8d\xb0\xe7\xb1\xa0 \xc3\xa9 \xf0\x9f\x94\x91");
+}
+
 static void test_control_characters(void **state)
 {
 	(void)state;
@@ -99,6 +114,7 @@ int main(void)
 		cmocka_unit_test(test_detail),
 		cmocka_unit_test(test_detail_may_quote_itself),
 		cmocka_unit_test(test_control_characters),
+		cmocka_unit_test(test_other_steering_characters),
 		cmocka_unit_test(test_long_detail),
 		cmocka_unit_test(test_threads),
 	};
