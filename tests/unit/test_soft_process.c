@@ -22,6 +22,7 @@
 #include "pkcs11/soft/soft.h"
 #include "pkcs11/token/libctx.h"
 #include "pkcs11/token/pkey.h"
+#include "tests/lib/scratch.h"
 
 #define SERIAL	bytes_of("00000000c0ffee01")
 #define PIN	bytes_of("123456")
@@ -126,6 +127,8 @@ static void test_fork_beside_busy_threads(void **state)
 	void *failed;
 
 	(void)state;
+	if (!SCRATCH_BUSY_FORKS)
+		skip();
 	assert_int_equal(token_make(&t), INRO_OK);
 	atomic_store(&stop, false);
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
