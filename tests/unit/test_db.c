@@ -702,7 +702,7 @@ static int read_in_child(void *arg)
 }
 
 /* A child must not inherit a lock that a thread of its parent held inside SQLite. */
-static void test_fork_while_others_work(void **state)
+static void fork_beside_threads(void)
 {
 	AUTO(db_close_ptr) struct db *d = open_new("busy.db");
 	char path[512];
@@ -710,9 +710,6 @@ static void test_fork_while_others_work(void **state)
 	void *failed[2];
 	int bad = 0;
 
-	(void)state;
-	if (!SCRATCH_BUSY_FORKS)
-		skip();
 	snprintf(path, sizeof path, "%s", scratch_path("busy.db"));
 	for (int i = 0; i < 20; i++)
 		OK(db_exec(d, "INSERT INTO thing(name) VALUES (hex(randomblob(30)))"));
@@ -725,6 +722,14 @@ static void test_fork_while_others_work(void **state)
 		pthread_join(t[i], &failed[i]);
 	assert_int_equal(bad, 0);
 	assert_true(!failed[0] && !failed[1]);
+}
+
+static void test_fork_while_others_work(void **state)
+{
+	(void)state;
+	if (!SCRATCH_BUSY_FORKS)
+		skip();
+	fork_beside_threads();
 }
 
 int main(void)
