@@ -6,6 +6,7 @@ foreach(test bytes clock conf der err file forkgate secret)
 endforeach()
 inro_test(unit/test_db.c LINKS inro_db inro_testlib)
 inro_test(unit/test_uri.c LINKS inro_cryptoki inro_testlib)
+inro_test(unit/test_cryptoki_header.c LINKS inro_cryptoki)
 inro_fuzz(fuzz/fuzz_uri.c CORPUS fuzz/corpus/uri LINKS inro_cryptoki)
 inro_fuzz(fuzz/fuzz_der.c CORPUS fuzz/corpus/der)
 

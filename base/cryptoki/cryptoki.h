@@ -1,43 +1,39 @@
 /*
- * cryptoki - the types of PKCS#11: p11-kit's header (2.40) and what 3.0 adds to it.
+ * cryptoki - PKCS#11 3.2: p11-kit's header (2.40), what came since, and the lists of functions.
  *
- * PKCS#11 3.0 (OASIS, 15 June 2020): chapter 3.6 interfaces, 5.4.5 C_GetInterfaceList,
- * 5.4.6 C_GetInterface, and the order of functions in CK_FUNCTION_LIST_3_0.
+ * 1. names3.h has the constants, params3.h the parameters of mechanisms, this file interfaces
+ *    and the order of functions (chapter 3.6, 5.4.5 C_GetInterfaceList, 5.4.6 C_GetInterface,
+ *    CK_FUNCTION_LIST_3_0 and CK_FUNCTION_LIST_3_2).
+ * 2. Each list of functions begins with the one before it, so a pointer to the younger is one to
+ *    the older.
  */
 #ifndef INRO_BASE_CRYPTOKI_CRYPTOKI_H
 #define INRO_BASE_CRYPTOKI_CRYPTOKI_H
 
 #include <p11-kit/pkcs11.h>
 
-#define CKF_INTERFACE_FORK_SAFE 0x00000001UL
-#define CKF_FIND_OBJECTS	0x00000040UL
+/* p11-kit renames these words to the members the standard has, and leaves them renamed. */
+#undef hash_alg
+#undef s_len
+#undef source_data
+#undef source_data_len
+#undef counter_bits
+#undef iv_ptr
+#undef iv_len
+#undef iv_bits
+#undef aad_ptr
+#undef aad_len
+#undef tag_bits
+#undef shared_data_len
+#undef shared_data
+#undef public_data_len
+#undef public_data
+#undef string_data
+#undef string_data_len
+#undef data_params
 
-#define CKR_AEAD_DECRYPT_FAILED 0x00000042UL
-#define CKR_TOKEN_RESOURCE_EXCEEDED 0x00000201UL
-#define CKR_OPERATION_CANCEL_FAILED 0x00000202UL
-#define CKR_KEY_EXHAUSTED 0x00000203UL
-#define CKR_PENDING 0x00000204UL
-#define CKR_SESSION_ASYNC_NOT_SUPPORTED 0x00000205UL
-#define CKR_SEED_RANDOM_REQUIRED 0x00000206UL
-#define CKR_OPERATION_NOT_VALIDATED 0x00000207UL
-#define CKR_TOKEN_NOT_INITIALIZED 0x00000208UL
-#define CKR_PARAMETER_SET_NOT_SUPPORTED 0x00000209UL
-
-#define CKA_UNIQUE_ID 0x00000004UL
-
-#define CKM_ECDSA_SHA3_256 0x00001048UL
-#define CKM_ECDSA_SHA3_384 0x00001049UL
-#define CKM_ECDSA_SHA3_512 0x0000104AUL
-
-#define CKM_SHA3_256 0x000002B0UL
-#define CKM_SHA3_224 0x000002B5UL
-#define CKM_SHA3_384 0x000002C0UL
-#define CKM_SHA3_512 0x000002D0UL
-
-#define CKG_MGF1_SHA3_224 0x00000006UL
-#define CKG_MGF1_SHA3_256 0x00000007UL
-#define CKG_MGF1_SHA3_384 0x00000008UL
-#define CKG_MGF1_SHA3_512 0x00000009UL
+#include "base/cryptoki/names3.h"
+#include "base/cryptoki/params3.h"
 
 typedef struct CK_INTERFACE {
 	CK_UTF8CHAR_PTR pInterfaceName;
@@ -51,47 +47,80 @@ typedef CK_INTERFACE **CK_INTERFACE_PTR_PTR;
 struct ck_functions_3_0 {
 	CK_FUNCTION_LIST v2;
 	CK_RV (*C_GetInterfaceList)(CK_INTERFACE *list, CK_ULONG *count);
-	CK_RV (*C_GetInterface)(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
-				CK_FLAGS flags);
-	CK_RV (*C_LoginUser)(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin,
-			     CK_ULONG pin_len, CK_UTF8CHAR *name, CK_ULONG name_len);
+	CK_RV(*C_GetInterface)
+	(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface, CK_FLAGS flags);
+	CK_RV(*C_LoginUser)
+	(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG pin_len,
+	 CK_UTF8CHAR *name, CK_ULONG name_len);
 	CK_RV (*C_SessionCancel)(CK_SESSION_HANDLE session, CK_FLAGS flags);
 	CK_RV (*C_MessageEncryptInit)(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE);
-	CK_RV (*C_EncryptMessage)(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *ad,
-				  CK_ULONG ad_len, CK_BYTE *in, CK_ULONG in_len, CK_BYTE *out,
-				  CK_ULONG *out_len);
-	CK_RV (*C_EncryptMessageBegin)(CK_SESSION_HANDLE, void *param, CK_ULONG param_len,
-				       CK_BYTE *ad, CK_ULONG ad_len);
-	CK_RV (*C_EncryptMessageNext)(CK_SESSION_HANDLE, void *param, CK_ULONG param_len,
-				      CK_BYTE *in, CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len,
-				      CK_FLAGS flags);
+	CK_RV(*C_EncryptMessage)
+	(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *ad, CK_ULONG ad_len,
+	 CK_BYTE *in, CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len);
+	CK_RV(*C_EncryptMessageBegin)
+	(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *ad, CK_ULONG ad_len);
+	CK_RV(*C_EncryptMessageNext)
+	(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *in, CK_ULONG in_len,
+	 CK_BYTE *out, CK_ULONG *out_len, CK_FLAGS flags);
 	CK_RV (*C_MessageEncryptFinal)(CK_SESSION_HANDLE);
 	CK_RV (*C_MessageDecryptInit)(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE);
-	CK_RV (*C_DecryptMessage)(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *ad,
-				  CK_ULONG ad_len, CK_BYTE *in, CK_ULONG in_len, CK_BYTE *out,
-				  CK_ULONG *out_len);
-	CK_RV (*C_DecryptMessageBegin)(CK_SESSION_HANDLE, void *param, CK_ULONG param_len,
-				       CK_BYTE *ad, CK_ULONG ad_len);
-	CK_RV (*C_DecryptMessageNext)(CK_SESSION_HANDLE, void *param, CK_ULONG param_len,
-				      CK_BYTE *in, CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len,
-				      CK_FLAGS flags);
+	CK_RV(*C_DecryptMessage)
+	(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *ad, CK_ULONG ad_len,
+	 CK_BYTE *in, CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len);
+	CK_RV(*C_DecryptMessageBegin)
+	(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *ad, CK_ULONG ad_len);
+	CK_RV(*C_DecryptMessageNext)
+	(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *in, CK_ULONG in_len,
+	 CK_BYTE *out, CK_ULONG *out_len, CK_FLAGS flags);
 	CK_RV (*C_MessageDecryptFinal)(CK_SESSION_HANDLE);
 	CK_RV (*C_MessageSignInit)(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE);
-	CK_RV (*C_SignMessage)(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *data,
-			       CK_ULONG data_len, CK_BYTE *sig, CK_ULONG *sig_len);
+	CK_RV(*C_SignMessage)
+	(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *data, CK_ULONG data_len,
+	 CK_BYTE *sig, CK_ULONG *sig_len);
 	CK_RV (*C_SignMessageBegin)(CK_SESSION_HANDLE, void *param, CK_ULONG param_len);
-	CK_RV (*C_SignMessageNext)(CK_SESSION_HANDLE, void *param, CK_ULONG param_len,
-				   CK_BYTE *data, CK_ULONG data_len, CK_BYTE *sig,
-				   CK_ULONG *sig_len);
+	CK_RV(*C_SignMessageNext)
+	(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *data, CK_ULONG data_len,
+	 CK_BYTE *sig, CK_ULONG *sig_len);
 	CK_RV (*C_MessageSignFinal)(CK_SESSION_HANDLE);
 	CK_RV (*C_MessageVerifyInit)(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE);
-	CK_RV (*C_VerifyMessage)(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *data,
-				 CK_ULONG data_len, CK_BYTE *sig, CK_ULONG sig_len);
+	CK_RV(*C_VerifyMessage)
+	(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *data, CK_ULONG data_len,
+	 CK_BYTE *sig, CK_ULONG sig_len);
 	CK_RV (*C_VerifyMessageBegin)(CK_SESSION_HANDLE, void *param, CK_ULONG param_len);
-	CK_RV (*C_VerifyMessageNext)(CK_SESSION_HANDLE, void *param, CK_ULONG param_len,
-				     CK_BYTE *data, CK_ULONG data_len, CK_BYTE *sig,
-				     CK_ULONG sig_len);
+	CK_RV(*C_VerifyMessageNext)
+	(CK_SESSION_HANDLE, void *param, CK_ULONG param_len, CK_BYTE *data, CK_ULONG data_len,
+	 CK_BYTE *sig, CK_ULONG sig_len);
 	CK_RV (*C_MessageVerifyFinal)(CK_SESSION_HANDLE);
+};
+
+/* 3.2 adds key encapsulation, verification with the signature first, validation flags, operations
+ * that end later, and wrapping with associated data. */
+struct ck_functions_3_2 {
+	struct ck_functions_3_0 v3;
+	CK_RV(*C_EncapsulateKey)
+	(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE public_key, CK_ATTRIBUTE *templ,
+	 CK_ULONG count, CK_BYTE *ciphertext, CK_ULONG *ciphertext_len, CK_OBJECT_HANDLE *key);
+	CK_RV(*C_DecapsulateKey)
+	(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE private_key, CK_ATTRIBUTE *templ,
+	 CK_ULONG count, CK_BYTE *ciphertext, CK_ULONG ciphertext_len, CK_OBJECT_HANDLE *key);
+	CK_RV(*C_VerifySignatureInit)
+	(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE key, CK_BYTE *sig, CK_ULONG sig_len);
+	CK_RV (*C_VerifySignature)(CK_SESSION_HANDLE, CK_BYTE *data, CK_ULONG data_len);
+	CK_RV (*C_VerifySignatureUpdate)(CK_SESSION_HANDLE, CK_BYTE *part, CK_ULONG part_len);
+	CK_RV (*C_VerifySignatureFinal)(CK_SESSION_HANDLE);
+	CK_RV(*C_GetSessionValidationFlags)
+	(CK_SESSION_HANDLE, CK_SESSION_VALIDATION_FLAGS_TYPE, CK_FLAGS *flags);
+	CK_RV (*C_AsyncComplete)(CK_SESSION_HANDLE, CK_UTF8CHAR *function, CK_ASYNC_DATA *result);
+	CK_RV (*C_AsyncGetID)(CK_SESSION_HANDLE, CK_UTF8CHAR *function, CK_ULONG *id);
+	CK_RV(*C_AsyncJoin)
+	(CK_SESSION_HANDLE, CK_UTF8CHAR *function, CK_ULONG id, CK_BYTE *data, CK_ULONG data_len);
+	CK_RV(*C_WrapKeyAuthenticated)
+	(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key,
+	 CK_BYTE *ad, CK_ULONG ad_len, CK_BYTE *wrapped, CK_ULONG *wrapped_len);
+	CK_RV(*C_UnwrapKeyAuthenticated)
+	(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE unwrapping_key, CK_BYTE *wrapped,
+	 CK_ULONG wrapped_len, CK_ATTRIBUTE *templ, CK_ULONG count, CK_BYTE *ad, CK_ULONG ad_len,
+	 CK_OBJECT_HANDLE *key);
 };
 
 #endif
