@@ -229,14 +229,16 @@ static enum inro_err soft_generate(struct backend *b, const struct key_spec *spe
 	return e ? e : present(b, key, ret_key, ret_spki);
 }
 
-static enum inro_err soft_import(struct backend *b, struct bytes pkcs8, backend_key *ret_key,
-				 struct buf *ret_spki)
+static enum inro_err soft_import(struct backend *b, const struct key_spec *spec, struct bytes plain,
+				 backend_key *ret_key, struct buf *ret_spki)
 {
 	AUTO(pkey_unref_ptr) struct pkey *key = NULL;
 	enum inro_err e = soft_check_unlocked(b);
 
 	if (!e)
-		e = pkey_from_pkcs8(pkcs8, &key);
+		e = pkey_from_pkcs8(plain, &key);
+	if (!e && pkey_kind(key) != spec->kind)
+		e = err_set(INRO_E_ATTR_VALUE, "the key is of another kind than was said");
 	if (!e)
 		e = pkey_check(key);
 	return e ? e : present(b, pkey_ref(key), ret_key, ret_spki);
@@ -286,17 +288,16 @@ static void soft_unload(struct backend *b, backend_key key)
 	keys_drop(&b->keys, key);
 }
 
-static enum inro_err soft_use(struct backend *b, backend_key id, enum key_use use,
-			      const struct use_spec *spec, struct bytes in, uint8_t *out,
-			      size_t cap, size_t *ret_n)
+static enum inro_err soft_use(struct backend *b, const struct use *what, struct bytes in,
+			      struct room out, size_t *ret_n)
 {
 	AUTO(pkey_unref_ptr) struct pkey *key = NULL;
 	enum inro_err e;
 
-	if (use != USE_SIGN)
+	if (what->use != USE_SIGN)
 		return err_set(INRO_E_UNSUPPORTED, "private keys sign here, and do nothing else");
-	e = keys_get(&b->keys, id, &key);
-	return e ? e : pkey_sign(key, spec, in, out, cap, ret_n);
+	e = keys_get(&b->keys, what->key, &key);
+	return e ? e : pkey_sign(key, what->spec, in, out.p, out.cap, ret_n);
 }
 
 static enum inro_err soft_random(struct backend *b, uint8_t *out, size_t n)
@@ -308,7 +309,7 @@ static enum inro_err soft_random(struct backend *b, uint8_t *out, size_t n)
 static const CK_MECHANISM_TYPE *soft_mechanisms(struct backend *b)
 {
 	(void)b;
-	return pkey_mechanisms;
+	return pkey_mechanisms();
 }
 
 const struct backend_ops backend_soft = {

@@ -13,8 +13,13 @@
  * 3. unlock() proves a PIN against an auth record that the core stores; only then seal, generate,
  *    import and load work, INRO_E_LOGIN before.  PIN counters are the core's.
  * 4. Functions may be called by several threads at once; open, close, unlock, lock, init and
- *    set_pin are never called beside others on the same instance.
- * 5. After lock() no loaded key is left and the secrets of the instance are wiped.
+ *    set_pin are never called beside others on the same instance, except that generate() may be
+ *    running while lock() or unlock() comes: it checks again before it holds the new key.
+ * 5. After lock() no loaded key and no operation is left and the secrets of the instance are wiped.
+ * 6. A key's plain form is PKCS#8 (DER) for the private half of a pair and the bare value for a
+ *    secret key.  It crosses only by import() and reveal().
+ * 7. Which key may do what is the core's to decide; a backend checks only that key and mechanism
+ *    fit, and sizes.
  */
 #ifndef INRO_PKCS11_TOKEN_BACKEND_H
 #define INRO_PKCS11_TOKEN_BACKEND_H
@@ -23,7 +28,18 @@
 #include "base/cryptoki/cryptoki.h"
 #include "base/secret.h"
 
-enum key_kind { KEY_NONE, KEY_RSA, KEY_EC, KEY_KIND__MAX };
+enum key_kind {
+	KEY_NONE,
+	KEY_RSA,
+	KEY_EC,		/* Weierstrass curves: CKK_EC */
+	KEY_EDWARDS,	/* Ed25519, Ed448 */
+	KEY_MONTGOMERY, /* X25519, X448 */
+	KEY_ML_DSA,
+	KEY_SLH_DSA,
+	KEY_ML_KEM,
+	KEY_SECRET, /* every symmetric type: CKK_AES, CKK_GENERIC_SECRET, ... */
+	KEY_KIND__MAX
+};
 
 enum key_use {
 	USE_SIGN = 1,
@@ -35,26 +51,76 @@ enum key_use {
 	USE_UNWRAP = 64,
 	USE_GENERATE = 128,
 	USE_GENERATE_PAIR = 256,
-	USE_DIGEST = 512
+	USE_DIGEST = 512,
+	USE_SIGN_RECOVER = 1024,
+	USE_VERIFY_RECOVER = 2048,
+	USE_ENCAPSULATE = 4096,
+	USE_DECAPSULATE = 8192
 };
 
 /* What kind of key to make. */
 struct key_spec {
 	enum key_kind kind;
-	CK_ULONG bits;	     /* RSA: the modulus */
-	struct bytes params; /* EC: ECParameters (DER, named curve); RSA: public exponent, big
-				endian, empty for 65537 */
+	CK_ULONG bits;	      /* RSA: the modulus */
+	struct bytes params;  /* EC, Edwards, Montgomery: CKA_EC_PARAMS (DER, named curve); RSA:
+				 public exponent, big endian, empty for 65537 */
+	CK_ULONG set;	      /* ML-DSA, ML-KEM, SLH-DSA: CKA_PARAMETER_SET */
+	CK_KEY_TYPE key_type; /* secret keys: CKK_AES ... */
+	size_t n;	      /* secret keys: bytes of the value; 0 in import, unwrap and derive:
+				 as many as there are */
 };
 
 /* A mechanism as it crosses: the parameter structs of Cryptoki hold pointers and C types, so the
- * core has checked and flattened them. */
+ * core has checked and flattened them.  What a mechanism does not have is zero. */
 struct use_spec {
 	CK_MECHANISM_TYPE mech;
-	CK_MECHANISM_TYPE digest; /* PSS, OAEP: hash; 0 otherwise */
+	CK_MECHANISM_TYPE digest; /* PSS, OAEP, HASH_ML_DSA: hash; HKDF, SP 800-108, PBKDF2,
+				     ECDH's X9.63: hash of the PRF or KDF */
 	CK_MECHANISM_TYPE mgf_digest;
-	CK_ULONG salt_len;
-	struct bytes label; /* OAEP */
+	CK_ULONG salt_len;     /* PSS */
+	CK_ULONG tag_n;	       /* AEAD tags and general-length MACs: bytes; 0: the whole */
+	CK_ULONG counter_bits; /* CTR, ChaCha20 */
+	CK_ULONG data_n;       /* CCM: bytes of the message */
+	CK_ULONG rounds;       /* PBKDF2 */
+	CK_ULONG kdf;	       /* ECDH: CKD_NULL, CKD_SHA256_KDF ...; HKDF: enum hkdf_step */
+	CK_ULONG aes_bits;     /* RSA-AES and ECDH-AES key wrap: of the key between */
+	bool prehash;	       /* EdDSA: Ed25519ph, Ed448ph */
+	bool has_context;      /* EdDSA: Ed25519ctx also with an empty context */
+	bool deterministic;    /* ML-DSA, SLH-DSA: CKH_DETERMINISTIC_REQUIRED */
+	struct bytes label;    /* OAEP: label; SP 800-108: see kdf.h */
+	struct bytes iv;       /* ciphers: IV, nonce or counter block; KW and KWP: the alternative
+				  IV; HKDF and PBKDF2: salt */
+	struct bytes ad;       /* AEAD: additional data; EdDSA, ML-DSA, SLH-DSA: context; HKDF and
+				  X9.63: info */
+	struct bytes peer;     /* ECDH: the other's point, not wrapped in an OCTET STRING */
+	uint64_t other;	       /* a second key (backend_key): HKDF's salt key, CONCATENATE's other
+				  key; 0: none */
 };
+
+enum hkdf_step { HKDF_EXTRACT = 1, HKDF_EXPAND = 2, HKDF_BOTH = 3 };
+
+#define BACKEND_FAMILY 32 /* bytes */
+
+/* The key that wraps: one that is loaded here, or a public key given as it is. */
+struct wrap_key {
+	uint64_t key;	   /* backend_key; 0: `spki` */
+	struct bytes spki; /* SubjectPublicKeyInfo (DER) */
+};
+
+/* One operation: key, use and mechanism. */
+struct use {
+	uint64_t key; /* backend_key */
+	enum key_use use;
+	const struct use_spec *spec;
+};
+
+/* Where bytes go: at most cap of them. */
+struct room {
+	uint8_t *p;
+	size_t cap;
+};
+
+typedef uint64_t backend_op; /* an operation in parts; never 0, never reused in one instance */
 
 typedef uint64_t backend_key; /* a loaded key; never 0, never reused in one instance */
 
@@ -86,32 +152,67 @@ struct backend_ops {
 	enum inro_err (*unseal)(struct backend *b, struct bytes sealed, struct bytes ad,
 				struct secret *ret);
 
-	/* A new key pair, held ready as *ret_key; ret_spki: SubjectPublicKeyInfo (DER).  `ad` may
-	 * not be known before the public half is: seal_key() follows. */
+	/* A new key or pair, held ready as *ret_key; ret_spki: SubjectPublicKeyInfo (DER), nothing
+	 * for secret keys.  `ad` may not be known before the public half is: seal_key() follows. */
 	enum inro_err (*generate)(struct backend *b, const struct key_spec *spec,
 				  backend_key *ret_key, struct buf *ret_spki);
-	/* A private key from PKCS#8 PrivateKeyInfo (DER), checked for consistency. */
-	enum inro_err (*import)(struct backend *b, struct bytes pkcs8, backend_key *ret_key,
-				struct buf *ret_spki);
+	/* A key from its plain form, checked for consistency and against spec->kind (and key_type,
+	 * n).  INRO_E_SYNTAX, INRO_E_ATTR_VALUE, INRO_E_KEY_SIZE. */
+	enum inro_err (*import)(struct backend *b, const struct key_spec *spec, struct bytes plain,
+				backend_key *ret_key, struct buf *ret_spki);
 	/* The loaded key's blob for the record, bound to `ad`. */
 	enum inro_err (*seal_key)(struct backend *b, backend_key key, struct bytes ad,
 				  struct buf *ret_sealed);
 	enum inro_err (*load)(struct backend *b, struct bytes sealed, struct bytes ad,
 			      backend_key *ret_key);
 	void (*unload)(struct backend *b, backend_key key);
-	/* The PKCS#8 of a key whose policy says that it may be seen; the core has checked. */
-	enum inro_err (*reveal)(struct backend *b, backend_key key, struct secret *ret_pkcs8);
+	/* The plain form of a key whose policy says that it may be seen; the core has checked. */
+	enum inro_err (*reveal)(struct backend *b, backend_key key, struct secret *ret_plain);
+	/* What is the same for every object with this very key, also when it was copied or came in
+	 * by another way, and tells nothing about it: a keyed hash of a secret value, a hash of a
+	 * pair's SubjectPublicKeyInfo.  Needs an unlocked instance for secret keys. */
+	enum inro_err (*family)(struct backend *b, backend_key key, uint8_t ret[BACKEND_FAMILY]);
 
-	/* One operation on a whole input.  *ret_n <= cap bytes go to out; INRO_E_TOO_SMALL with the
-	 * size in *ret_n when cap is less.  For mechanisms with a hash in the name the input is the
-	 * message; the core hashes multi-part input itself and passes the raw form. */
-	enum inro_err (*use)(struct backend *b, backend_key key, enum key_use use,
-			     const struct use_spec *spec, struct bytes in, uint8_t *out, size_t cap,
-			     size_t *ret_n);
+	/* One operation on a whole input: sign (MACs too: the core compares), encrypt, decrypt,
+	 * sign-recover.  *ret_n <= out.cap bytes go to out.p; INRO_E_TOO_SMALL with the size in
+	 * *ret_n when it is less.  For mechanisms with a hash in the name the input is the message.
+	 * An AEAD's tag stands behind its ciphertext; nothing is written before it is checked:
+	 * INRO_E_AEAD.  Bad padding and bad ciphertext: INRO_E_CIPHERTEXT, CKM_RSA_PKCS by implicit
+	 * rejection. */
+	enum inro_err (*use)(struct backend *b, const struct use *what, struct bytes in,
+			     struct room out, size_t *ret_n);
+	/* The same in parts.  op_step() may hold bytes back (a block, everything); op_last() gives
+	 * what is left, the tag or the MAC.  AEAD decryption in parts is not done here: the core
+	 * collects and uses use().  op_end() at any time; after an error nothing else is allowed.
+	 * op_copy(): C_GetOperationState is for digests, so there is none. */
+	enum inro_err (*op_begin)(struct backend *b, const struct use *what, backend_op *ret);
+	enum inro_err (*op_step)(struct backend *b, backend_op op, struct bytes in, struct room out,
+				 size_t *ret_n);
+	enum inro_err (*op_last)(struct backend *b, backend_op op, struct room out, size_t *ret_n);
+	void (*op_end)(struct backend *b, backend_op op);
+
+	/* The plain form of `key` under another; the core has checked that it may. */
+	enum inro_err (*wrap)(struct backend *b, const struct wrap_key *by,
+			      const struct use_spec *spec, backend_key key, struct buf *ret_blob);
+	/* What import() would make of the content.  INRO_E_WRAPPED (one answer for everything that
+	 * can be wrong with the blob or its content), INRO_E_AEAD. */
+	enum inro_err (*unwrap)(struct backend *b, backend_key by, const struct use_spec *spec,
+				struct bytes blob, const struct key_spec *made,
+				backend_key *ret_key, struct buf *ret_spki);
+	/* Key agreement and derivation: n keys of the kinds made[0..n), all of them or none. */
+	enum inro_err (*derive)(struct backend *b, backend_key base, const struct use_spec *spec,
+				const struct key_spec *made, size_t n, backend_key *ret_keys);
+	/* ML-KEM to the public key `spki`: a ciphertext and the shared secret as a key. */
+	enum inro_err (*encapsulate)(struct backend *b, struct bytes spki,
+				     const struct use_spec *spec, const struct key_spec *made,
+				     struct buf *ret_ciphertext, backend_key *ret_key);
+	enum inro_err (*decapsulate)(struct backend *b, backend_key key,
+				     const struct use_spec *spec, struct bytes ciphertext,
+				     const struct key_spec *made, backend_key *ret_key);
 
 	enum inro_err (*random)(struct backend *b, uint8_t *out, size_t n);
 
-	/* Which mechanisms this backend does with private keys; sorted, ended by
+	/* Which mechanisms this backend does with keys that it holds; sorted, ended by
 	 * CK_UNAVAILABLE_INFORMATION; constant.  Without an instance: what a new token would do.
 	 * The core lists table ∩ this. */
 	const CK_MECHANISM_TYPE *(*mechanisms)(struct backend *b);

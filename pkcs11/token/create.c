@@ -116,7 +116,8 @@ static enum inro_err make_private(struct object *o, struct template t)
 	if (e)
 		return e;
 	token_enter_gate(token);
-	e = token->ops->import(token->backend, secret_bytes(&pkcs8), &key, &spki);
+	e = token->ops->import(token->backend, &(struct key_spec) { .kind = o->kind->key },
+			       secret_bytes(&pkcs8), &key, &spki);
 	epoch = atomic_load(&token->login_epoch);
 	token_leave_gate(token);
 	if (!e)

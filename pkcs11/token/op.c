@@ -201,7 +201,8 @@ static enum inro_err use_key(struct op *op, const struct use_spec *spec, struct 
 	if (!loaded_key_is_live(op->key))
 		e = err_set(INRO_E_LOGIN, "the user has logged out since the operation began");
 	else
-		e = t->ops->use(t->backend, op->key->key, USE_SIGN, spec, in, out, cap, ret_n);
+		e = t->ops->use(t->backend, &(struct use) { op->key->key, USE_SIGN, spec }, in,
+				(struct room) { out, cap }, ret_n);
 	token_leave_gate(t);
 	return e;
 }

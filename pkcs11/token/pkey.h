@@ -1,5 +1,6 @@
 /*
- * pkey - one RSA or EC key as libcrypto holds it: private ones for soft, public ones for the core.
+ * pkey - one key of a pair as libcrypto holds it: RSA, EC, Edwards, Montgomery, and with libcrypto
+ * 3.5 ML-DSA, SLH-DSA, ML-KEM: private ones for soft, public ones for the core.
  *
  * 1. A pkey never changes after it is made; any number of threads may use it at once.
  * 2. It is counted: pkey_ref() gives one more owner, pkey_unref() takes one away.  (pkey_free() is
@@ -21,8 +22,9 @@
 
 struct pkey;
 
-/* A new pair.  RSA 2048 to 4096 bits, exponent odd and at least 65537; the curves of curve_find().
- * INRO_E_KEY_SIZE, INRO_E_ATTR_VALUE (exponent), INRO_E_CURVE. */
+/* A new pair.  RSA 2048 to 4096 bits, exponent odd and at least 65537; the curves of curve_find();
+ * parameter sets.  INRO_E_KEY_SIZE, INRO_E_ATTR_VALUE (exponent), INRO_E_CURVE,
+ * INRO_E_PARAMETER_SET. */
 MUST_CHECK enum inro_err pkey_generate(const struct key_spec *spec, struct pkey **ret);
 
 /* From DER.  Sizes, curve, exponent and that an EC point is on its curve are checked; whether the
@@ -58,6 +60,37 @@ MUST_CHECK enum inro_err pkey_sign(struct pkey *k, const struct use_spec *spec, 
 MUST_CHECK enum inro_err pkey_verify(struct pkey *k, const struct use_spec *spec, struct bytes in,
 				     struct bytes sig);
 
+/* The input back from an RSA signature (CKM_RSA_PKCS, CKM_RSA_X_509). */
+MUST_CHECK enum inro_err pkey_verify_recover(struct pkey *k, const struct use_spec *spec,
+					     struct bytes sig, struct room out, size_t *ret_n);
+
+/* RSA: CKM_RSA_PKCS, CKM_RSA_PKCS_OAEP, CKM_RSA_X_509.  Decryption: bad padding is
+ * INRO_E_CIPHERTEXT for OAEP and implicit rejection for PKCS#1 v1.5 (a message that depends on key
+ * and ciphertext only), in one time; INRO_E_CIPHERTEXT_LENGTH. */
+MUST_CHECK enum inro_err pkey_encrypt(struct pkey *k, const struct use_spec *spec, struct bytes in,
+				      struct room out, size_t *ret_n);
+MUST_CHECK enum inro_err pkey_decrypt(struct pkey *k, const struct use_spec *spec, struct bytes in,
+				      struct room out, size_t *ret_n);
+/* The longest output of either. */
+size_t pkey_crypt_max(const struct pkey *k, const struct use_spec *spec, enum key_use use);
+
+/* ECDH (cofactor 1 on every curve here), X25519, X448: the shared secret as it is, without a KDF.
+ * spec->peer: the other's public point.  INRO_E_PUBLIC_KEY for one that is off the curve, at
+ * infinity, in another group or of small order. */
+MUST_CHECK enum inro_err pkey_agree(struct pkey *k, struct bytes peer, struct secret *ret);
+
+/* ML-KEM. */
+MUST_CHECK enum inro_err pkey_encapsulate(struct pkey *k, struct buf *ret_ciphertext,
+					  struct secret *ret_shared);
+MUST_CHECK enum inro_err pkey_decapsulate(struct pkey *k, struct bytes ciphertext,
+					  struct secret *ret_shared);
+
+/* Bits of security (SP 800-57 part 1 table 2): 112 for RSA-2048, 128 for P-256. */
+unsigned pkey_strength(const struct pkey *k);
+
+/* Kinds that this libcrypto has: ML-DSA and its like are there with 3.5. */
+bool pkey_kind_offered(enum key_kind kind);
+
 /* For input hashed in parts: the raw mechanism that a hashed one comes down to and the input it
  * takes for this hash (PKCS#1: the DigestInfo).  PKEY_MAX_RAW_INPUT bytes at most are appended. */
 MUST_CHECK enum inro_err pkey_raw_form(const struct use_spec *spec, struct bytes hash,
@@ -66,7 +99,7 @@ MUST_CHECK enum inro_err pkey_raw_form(const struct use_spec *spec, struct bytes
 /* The hash in a mechanism's name: CKM_SHA256 for CKM_ECDSA_SHA256; 0 for raw and unknown ones. */
 CK_MECHANISM_TYPE pkey_mech_hash(CK_MECHANISM_TYPE mech);
 
-/* What pkey_sign() and pkey_verify() do; sorted, ended by CK_UNAVAILABLE_INFORMATION. */
-extern const CK_MECHANISM_TYPE pkey_mechanisms[];
+/* What the functions here do on this libcrypto; sorted, ended by CK_UNAVAILABLE_INFORMATION. */
+const CK_MECHANISM_TYPE *pkey_mechanisms(void);
 
 #endif

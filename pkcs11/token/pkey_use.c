@@ -50,7 +50,13 @@ struct mechanism {
 #define AS_TYPE(m, r, h) m,
 
 static const struct mechanism mechanisms[] = { MECHANISMS(AS_ROW) };
-const CK_MECHANISM_TYPE pkey_mechanisms[] = { MECHANISMS(AS_TYPE) CK_UNAVAILABLE_INFORMATION };
+
+const CK_MECHANISM_TYPE *pkey_mechanisms(void)
+{
+	static const CK_MECHANISM_TYPE all[] = { MECHANISMS(AS_TYPE) CK_UNAVAILABLE_INFORMATION };
+
+	return all;
+}
 
 /* What stands before the hash in a DigestInfo (RFC 8017 9.2, note 1). */
 struct digest_info {

@@ -81,7 +81,8 @@ enum inro_err sign(struct backend *b, backend_key key, CK_MECHANISM_TYPE mech, s
 	uint8_t out[PKEY_MAX_SIG];
 
 	assert_true(cap <= sizeof out);
-	return ops->use(b, key, USE_SIGN, &spec, MESSAGE, out, cap, ret_n);
+	return ops->use(b, &(struct use) { key, USE_SIGN, &spec }, MESSAGE,
+			(struct room) { out, cap }, ret_n);
 }
 
 int run_for_every_backend(const struct CMUnitTest *tests, size_t n_tests, size_t n_keys)

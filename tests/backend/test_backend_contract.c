@@ -13,7 +13,8 @@ static void assert_locked(struct backend *b)
 	assert_int_equal(ops->seal(b, MESSAGE, AD, &out), INRO_E_LOGIN);
 	assert_int_equal(ops->unseal(b, buf_bytes(&sealed[0]), AD, &plain), INRO_E_LOGIN);
 	assert_int_equal(ops->generate(b, &specs[EC256], &key, &out), INRO_E_LOGIN);
-	assert_int_equal(ops->import(b, MESSAGE, &key, &out), INRO_E_LOGIN);
+	assert_int_equal(ops->import(b, &(struct key_spec) { .kind = KEY_EC }, MESSAGE, &key, &out),
+			 INRO_E_LOGIN);
 	assert_int_equal(ops->load(b, buf_bytes(&sealed[0]), AD, &key), INRO_E_LOGIN);
 	assert_int_equal(out.n, 0);
 	assert_int_equal(key, 0);

@@ -38,7 +38,8 @@ static void use_key(backend_key key, struct pkey *public, CK_MECHANISM_TYPE mech
 	uint8_t in[32] = { 1, 2, 3 }, sig[PKEY_MAX_SIG];
 	struct bytes data = BYTES(in, sizeof in);
 	size_t n = 0;
-	enum inro_err e = ops->use(token, key, USE_SIGN, &spec, data, sig, sizeof sig, &n);
+	enum inro_err e = ops->use(token, &(struct use) { key, USE_SIGN, &spec }, data,
+				   (struct room) { sig, sizeof sig }, &n);
 
 	if (!fits) {
 		assert_int_equal(e, INRO_E_KEY_TYPE);
@@ -85,7 +86,8 @@ static void test_across_reopening(void **state)
 
 	(void)state;
 	unlock(b);
-	assert_int_equal(ops->use(b, load(b, EC256), USE_SIGN, &spec, MESSAGE, sig, sizeof sig, &n),
+	assert_int_equal(ops->use(b, &(struct use) { load(b, EC256), USE_SIGN, &spec }, MESSAGE,
+				  (struct room) { sig, sizeof sig }, &n),
 			 INRO_OK);
 	assert_int_equal(pkey_verify(public, &spec, MESSAGE, BYTES(sig, n)), INRO_OK);
 	ops->close(b);
@@ -114,9 +116,11 @@ static void test_wrong_use(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(ops->use(token, key, USE_SIGN, &spec, BYTES_NONE, sig, sizeof sig, &n),
+	assert_int_equal(ops->use(token, &(struct use) { key, USE_SIGN, &spec }, BYTES_NONE,
+				  (struct room) { sig, sizeof sig }, &n),
 			 INRO_E_DATA_LENGTH);
-	assert_int_equal(ops->use(token, key, USE_DECRYPT, &spec, MESSAGE, sig, sizeof sig, &n),
+	assert_int_equal(ops->use(token, &(struct use) { key, USE_DECRYPT, &spec }, MESSAGE,
+				  (struct room) { sig, sizeof sig }, &n),
 			 INRO_E_UNSUPPORTED);
 	assert_int_equal(sign(token, key, CKM_SHA256, 64, &n), INRO_E_MECHANISM);
 	assert_int_equal(sign(token, key + 1, CKM_ECDSA_SHA256, 64, &n), INRO_E_KEY_HANDLE);
@@ -164,7 +168,8 @@ static void import_again(size_t i)
 	backend_key key = load(token, i), copy = 0;
 
 	assert_int_equal(ops->reveal(token, key, &pkcs8), INRO_OK);
-	assert_int_equal(ops->import(token, secret_bytes(&pkcs8), &copy, &public), INRO_OK);
+	assert_int_equal(ops->import(token, &specs[i], secret_bytes(&pkcs8), &copy, &public),
+			 INRO_OK);
 	assert_true(copy != key);
 	assert_true(bytes_equal(buf_bytes(&public), buf_bytes(&spki[i])));
 	assert_int_equal(ops->reveal(token, copy, &again), INRO_OK);
@@ -190,9 +195,12 @@ static void test_import_refuses(void **state)
 	(void)state;
 	assert_int_equal(ops->reveal(token, key, &pkcs8), INRO_OK);
 	for (size_t n = 0; n < pkcs8.n; n++)
-		assert_int_not_equal(ops->import(token, BYTES(pkcs8.p, n), &made, &out), INRO_OK);
+		assert_int_not_equal(ops->import(token, &(struct key_spec) { .kind = KEY_EC },
+						 BYTES(pkcs8.p, n), &made, &out),
+				     INRO_OK);
 	pkcs8.p[pkcs8.n - 1] ^= 1; /* the end of the public point */
-	e = ops->import(token, secret_bytes(&pkcs8), &made, &out);
+	e = ops->import(token, &(struct key_spec) { .kind = KEY_EC }, secret_bytes(&pkcs8), &made,
+			&out);
 	assert_int_equal(e, INRO_E_ATTR_VALUE);
 	assert_int_equal(made, 0);
 	assert_int_equal(out.n, 0);

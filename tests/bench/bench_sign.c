@@ -82,8 +82,9 @@ static void sign_soft(struct bench *x)
 	uint8_t sig[PKEY_MAX_SIG];
 	size_t n;
 
-	must(backend_soft.use(x->b, x->key, USE_SIGN, &x->row->use, BYTES(hash, HASH_N), sig,
-			      sizeof sig, &n) == INRO_OK,
+	must(backend_soft.use(x->b, &(struct use) { x->key, USE_SIGN, &x->row->use },
+			      BYTES(hash, HASH_N), (struct room) { sig, sizeof sig },
+			      &n) == INRO_OK,
 	     "use");
 }
 

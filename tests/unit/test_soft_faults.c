@@ -140,7 +140,8 @@ static enum inro_err do_import(void)
 {
 	SCOPED(buf) out = { 0 };
 	backend_key made = 0;
-	enum inro_err e = ops->import(token, secret_bytes(&pkcs8), &made, &out);
+	enum inro_err e = ops->import(token, &(struct key_spec) { .kind = KEY_EC },
+				      secret_bytes(&pkcs8), &made, &out);
 
 	assert_true(e ? made == 0 : made != 0 && out.n == spki.n);
 	ops->unload(token, made);
@@ -198,7 +199,8 @@ static enum inro_err do_sign(void)
 	const struct use_spec spec = { .mech = CKM_ECDSA_SHA256 };
 	uint8_t out[64];
 	size_t n = 0;
-	enum inro_err e = ops->use(token, key, USE_SIGN, &spec, MESSAGE, out, sizeof out, &n);
+	enum inro_err e = ops->use(token, &(struct use) { key, USE_SIGN, &spec }, MESSAGE,
+				   (struct room) { out, sizeof out }, &n);
 
 	assert_int_equal(n, e ? 0 : sizeof out);
 	return e;
@@ -237,7 +239,10 @@ static int set_up(void **state)
 	    ops->seal_key(token, key, AD, &sealed) || ops->seal(token, MESSAGE, AD, &blob) ||
 	    pkey_from_spki(buf_bytes(&spki), &public))
 		return -1;
-	return ops->use(token, key, USE_SIGN, &spec, MESSAGE, signature, 64, &n) ? -1 : 0;
+	return ops->use(token, &(struct use) { key, USE_SIGN, &spec }, MESSAGE,
+			(struct room) { signature, 64 }, &n)
+		       ? -1
+		       : 0;
 }
 
 static int tear_down(void **state)

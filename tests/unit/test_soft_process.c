@@ -70,7 +70,8 @@ static enum inro_err sign(struct backend *b, backend_key key)
 	uint8_t sig[64];
 	size_t n;
 
-	return ops->use(b, key, USE_SIGN, &ecdsa, MESSAGE, sig, sizeof sig, &n);
+	return ops->use(b, &(struct use) { key, USE_SIGN, &ecdsa }, MESSAGE,
+			(struct room) { sig, sizeof sig }, &n);
 }
 
 /* ---- fork ---- */

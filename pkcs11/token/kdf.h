@@ -1,0 +1,38 @@
+/*
+ * kdf - key derivation: from secret bytes to n secret bytes.
+ *
+ * HKDF (RFC 5869; PKCS#11 3.2 6.66), SP 800-108 counter and feedback mode (6.42), PBKDF2 (RFC 8018;
+ * 6.25), ANSI X9.63 (SEC 1 3.6.1; 6.3.18), concatenation (6.43).
+ *
+ * SP 800-108: spec->label is what is fed into the PRF for every block, the fields of
+ * CK_SP800_108_KDF_PARAMS flattened by the core: see struct kdf_field.  Parameters that can't be
+ * right are refused by the core; here sizes are checked.
+ */
+#ifndef INRO_PKCS11_TOKEN_KDF_H
+#define INRO_PKCS11_TOKEN_KDF_H
+
+#include "pkcs11/token/backend.h"
+
+/* How the core writes one CK_PRF_DATA_PARAM into spec->label, one behind the other, with
+ * buf_add_u8/u32/field: u8 type, then
+ *   KDF_COUNTER      u8 bits (8, 16, 24, 32), u8 little endian
+ *   KDF_LENGTH       u8 bits, u8 little endian, u8 method (0: of all keys, 1: of all segments)
+ *   KDF_BYTES        field: the bytes
+ *   KDF_FEEDBACK     nothing: K(i-1), feedback mode only; spec->iv is K(0) */
+enum kdf_field { KDF_COUNTER = 1, KDF_LENGTH = 2, KDF_BYTES = 3, KDF_FEEDBACK = 4 };
+
+/* Derives ret->n bytes (ret made by secret_new()) from `base` by spec->mech.  `other`: the value of
+ * spec->other, if there is one.  For the derivation mechanisms of secret keys, and for PBKDF2 where
+ * base is the password. */
+MUST_CHECK enum inro_err kdf_derive(const struct use_spec *spec, struct bytes base,
+				    struct bytes other, struct secret *ret);
+/* How many bytes there are to give: fixed ones (concatenation, HKDF extract: exactly that many and
+ * never fewer), or 0 for as many as wanted up to *ret_max. */
+MUST_CHECK enum inro_err kdf_size(const struct use_spec *spec, struct bytes base,
+				  struct bytes other, size_t *ret_fixed, size_t *ret_max);
+
+/* X9.63 over an agreed secret: spec->kdf (CKD_...), spec->digest, spec->ad as SharedInfo;
+ * CKD_NULL gives the leading bytes of z. */
+MUST_CHECK enum inro_err kdf_x963(const struct use_spec *spec, struct bytes z, struct secret *ret);
+
+#endif
