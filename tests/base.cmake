@@ -7,6 +7,7 @@ endforeach()
 inro_test(unit/test_db.c LINKS inro_db inro_testlib)
 inro_test(unit/test_uri.c LINKS inro_cryptoki inro_testlib)
 inro_test(unit/test_cryptoki_header.c LINKS inro_cryptoki)
+inro_test(unit/test_mechname.c LINKS inro_names)
 inro_fuzz(fuzz/fuzz_uri.c CORPUS fuzz/corpus/uri LINKS inro_cryptoki)
 inro_fuzz(fuzz/fuzz_der.c CORPUS fuzz/corpus/der)
 

@@ -5,6 +5,7 @@
  * 2. What a module failed at by itself, or what is not in the table, is INRO_E_TOKEN.
  */
 #include "base/cryptoki/internal.h"
+#include "base/cryptoki/mechname.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,13 +143,20 @@ static const struct rv_row *rv_find(CK_RV rv)
 	return bsearch(&rv, rows, ARRAY_LEN(rows), sizeof rows[0], by_value);
 }
 
+const char *cryptoki_rv_name(CK_RV rv)
+{
+	const struct rv_row *r = rv_find(rv);
+
+	return r ? r->name : NULL;
+}
+
 const char *ck_rv_name(CK_RV rv)
 {
 	static __thread char room[32];
-	const struct rv_row *r = rv_find(rv);
+	const char *name = cryptoki_rv_name(rv);
 
-	if (r)
-		return r->name;
+	if (name)
+		return name;
 	snprintf(room, sizeof room, "CKR_0x%08lx", rv);
 	return room;
 }
