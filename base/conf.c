@@ -13,6 +13,7 @@
 
 struct conf_item {
 	char *section, *key, *value;
+	int line;
 };
 
 struct conf {
@@ -58,7 +59,7 @@ static enum inro_err room_for_one(struct conf *c)
 	return INRO_OK;
 }
 
-static enum inro_err add_one(struct conf *c, const char *section, const char *key,
+static enum inro_err add_one(struct conf *c, int line, const char *section, const char *key,
 			     const char *value)
 {
 	enum inro_err e = room_for_one(c);
@@ -67,7 +68,7 @@ static enum inro_err add_one(struct conf *c, const char *section, const char *ke
 		return e;
 	struct conf_item *it = &c->items[c->n++];
 
-	*it = (struct conf_item) { strdup(section), strdup(key), strdup(value) };
+	*it = (struct conf_item) { strdup(section), strdup(key), strdup(value), line };
 	return it->section && it->key && it->value
 		       ? INRO_OK
 		       : err_set(INRO_E_NO_MEMORY, "no memory for %s", c->name);
@@ -75,8 +76,27 @@ static enum inro_err add_one(struct conf *c, const char *section, const char *ke
 
 struct parsing {
 	struct conf *conf;
-	enum inro_err e; /* the first failure that is not about a line's form */
+	const char *rest; /* of the text */
+	int line;	  /* the one that was read last */
+	enum inro_err e;  /* the first failure that is not about a line's form */
 };
+
+/* inih's reader: a line with its end, as fgets(). */
+static char *read_line(char *out, int cap, void *user)
+{
+	struct parsing *p = user;
+	size_t n = strcspn(p->rest, "\n");
+
+	if (*p->rest == '\0' || cap < 2)
+		return NULL;
+	n += p->rest[n] == '\n';
+	n = n < (size_t)cap ? n : (size_t)cap - 1;
+	memcpy(out, p->rest, n);
+	out[n] = '\0';
+	p->rest += n;
+	p->line++;
+	return out;
+}
 
 /* inih's handler: nonzero is success */
 static int add_item(void *user, const char *section, const char *key, const char *value)
@@ -84,14 +104,14 @@ static int add_item(void *user, const char *section, const char *key, const char
 	struct parsing *p = user;
 
 	if (!p->e)
-		p->e = add_one(p->conf, section, key, value ? value : "");
+		p->e = add_one(p->conf, p->line, section, key, value ? value : "");
 	return p->e == INRO_OK;
 }
 
 static enum inro_err parse(struct conf *c, const char *text)
 {
-	struct parsing p = { .conf = c };
-	int line = ini_parse_string(text, add_item, &p);
+	struct parsing p = { .conf = c, .rest = text };
+	int line = ini_parse_stream(read_line, &p, add_item, &p);
 
 	if (p.e)
 		return p.e;
@@ -195,6 +215,11 @@ void conf_item(const struct conf *c, size_t i, const char **ret_section, const c
 	*ret_section = c->items[i].section;
 	*ret_key = c->items[i].key;
 	*ret_value = c->items[i].value;
+}
+
+int conf_line(const struct conf *c, size_t i)
+{
+	return c->items[i].line;
 }
 
 const char *conf_name(const struct conf *c)

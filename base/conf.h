@@ -1,8 +1,8 @@
 /*
  * conf - settings from an INI file, [section] key = value, later lines win.
  *
- * Lines may be indented; one of more than 197 bytes is refused.  What follows " ;" or stands on a line
- * that begins with ; or # is a comment.
+ * Lines may be indented; one of more than 197 bytes is refused.  What follows " ;" or stands on a
+ * line that begins with ; or # is a comment.
  *
  * INRO_CONFIG names the file; default /etc/inro/inro.conf; a missing default file is an empty one.
  */
@@ -25,6 +25,9 @@ const char *conf_get(const struct conf *c, const char *section, const char *key)
 size_t conf_count(const struct conf *c);
 void conf_item(const struct conf *c, size_t i, const char **ret_section, const char **ret_key,
 	       const char **ret_value);
+
+/* The line that the i-th setting stands on, from 1. */
+int conf_line(const struct conf *c, size_t i);
 
 /* The n-th value of a key that may be given more than once; NULL behind the last. */
 const char *conf_get_nth(const struct conf *c, const char *section, const char *key, size_t n);

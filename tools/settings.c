@@ -27,8 +27,11 @@ static enum inro_err apply(const struct conf *c, size_t i)
 	const struct setting *s;
 
 	conf_item(c, i, &section, &key, &value);
+	if (strcmp(section, "token") == 0) /* the module reads it, and says what is wrong in it */
+		return INRO_OK;
 	if (strcmp(section, "inro") != 0)
-		return err_set(INRO_E_CONFIG, "%s: there is no section [%s], only [inro]",
+		return err_set(INRO_E_CONFIG,
+			       "%s: there is no section [%s], only [inro] and [token]",
 			       conf_name(c), section);
 	s = find(key);
 	if (!s)

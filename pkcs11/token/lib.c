@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "pkcs11/token/settings.h"
 
 #define WAIT_NS 200000
 
@@ -52,12 +53,16 @@ enum inro_err lib_start(void)
 
 	if (old && old->pid == getpid())
 		return err_set(INRO_E_ALREADY_INITIALIZED, "C_Initialize was called before");
+	enum inro_err e = settings_load();
+
+	if (e)
+		return e;
 	l = take_spare(old);
 	if (!l)
 		return err_set(INRO_E_NO_MEMORY, "no memory for the library");
 	pthread_mutex_init(&l->lock, NULL);
 	sessions_init(&l->sessions);
-	enum inro_err e = file_home(false, &l->home);
+	e = file_home(false, &l->home);
 
 	if (!e && !atomic_compare_exchange_strong(&the_lib, &old, l))
 		e = err_set(INRO_E_ALREADY_INITIALIZED, "C_Initialize is called by another thread");

@@ -43,6 +43,8 @@ static void test_get(void **state)
 	assert_string_equal(section, "a");
 	assert_string_equal(key, "y");
 	assert_string_equal(value, "two words");
+	assert_int_equal(conf_line(c, 0), 3);
+	assert_int_equal(conf_line(c, 4), 9);
 	assert_string_equal(conf_name(c), "test.conf");
 }
 
