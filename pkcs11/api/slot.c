@@ -194,8 +194,8 @@ CK_RV api_C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANI
 		e = err_set(INRO_E_MECHANISM, "mechanism 0x%lx is not offered", type);
 	if (e)
 		return rv_of(e);
-	*info = (CK_MECHANISM_INFO) { .ulMinKeySize = m->min_bits,
-				      .ulMaxKeySize = m->max_bits,
+	*info = (CK_MECHANISM_INFO) { .ulMinKeySize = m->min,
+				      .ulMaxKeySize = m->max,
 				      .flags = mech_flags(m) };
 	return CKR_OK;
 }

@@ -21,9 +21,9 @@ static enum inro_err rsa_spec(struct template t, const struct mech *m, struct ke
 
 	if (e)
 		return e;
-	if (ret->bits < m->min_bits || ret->bits > m->max_bits)
-		return err_set(INRO_E_KEY_SIZE, "RSA keys have %lu to %lu bits, not %lu",
-			       m->min_bits, m->max_bits, ret->bits);
+	if (ret->bits < m->min || ret->bits > m->max)
+		return err_set(INRO_E_KEY_SIZE, "RSA keys have %lu to %lu bits, not %lu", m->min,
+			       m->max, ret->bits);
 	if (!template_get(t, CKA_PUBLIC_EXPONENT, &ret->params))
 		ret->params = BYTES_NONE;
 	while (ret->params.n > 1 && ret->params.p[0] == 0)
@@ -136,7 +136,7 @@ static enum inro_err make_key(struct pair *p)
 static enum inro_err plan(struct session *s, const struct pair_request *what, struct pair *p)
 {
 	struct token *t = s->token;
-	struct use_spec ignored;
+	SCOPED(mech_use) use = { 0 };
 	enum inro_err e;
 
 	if (!what->mech)
@@ -145,12 +145,10 @@ static enum inro_err plan(struct session *s, const struct pair_request *what, st
 	if (!e)
 		e = template_check(what->private);
 	if (!e)
-		e = mech_open(what->mech->mechanism,
-			      BYTES(what->mech->pParameter, what->mech->ulParameterLen),
-			      USE_GENERATE_PAIR, t->ops->mechanisms(t->backend), &p->mech,
-			      &ignored);
+		e = mech_open(what->mech, USE_GENERATE_PAIR, t->ops->mechanisms(t->backend), &use);
 	if (e)
 		return e;
+	p->mech = use.mech;
 	p->spec.kind = p->mech->key;
 	CK_KEY_TYPE type = generators[p->mech->key].key_type;
 

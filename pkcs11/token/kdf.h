@@ -21,6 +21,8 @@
  *   KDF_FEEDBACK     nothing: K(i-1), feedback mode only; spec->iv is K(0) */
 enum kdf_field { KDF_COUNTER = 1, KDF_LENGTH = 2, KDF_BYTES = 3, KDF_FEEDBACK = 4 };
 
+/* Concatenation with data: spec->label is the data. */
+
 /* Derives ret->n bytes (ret made by secret_new()) from `base` by spec->mech.  `other`: the value of
  * spec->other, if there is one.  For the derivation mechanisms of secret keys, and for PBKDF2 where
  * base is the password. */

@@ -1,9 +1,12 @@
 /*
  * mech - the mechanisms: one table for C_GetMechanismList, C_GetMechanismInfo and every operation.
  *
- * 1. Sorted by type.  What a token lists is this table without what its backend can't do.
+ * 1. Sorted by type.  What a token lists is this table without what its backend and this libcrypto
+ *    can't do.
  * 2. Parameters are checked and flattened here; nothing behind keeps a pointer of the caller's.
- * PKCS#11 3.0 2.1 (RSA), 2.3 (elliptic curves), 2.20 (SHA).
+ *    Every size is bounded before memory is taken; what can't be right is INRO_E_MECHANISM_PARAM.
+ * 3. mech.c finds and opens, mech_table.c has the rows, mech_param.c and mech_derive.c the parsers.
+ * PKCS#11 3.2 chapter 6.
  */
 #ifndef INRO_PKCS11_TOKEN_MECH_H
 #define INRO_PKCS11_TOKEN_MECH_H
@@ -11,31 +14,90 @@
 #include "pkcs11/token/backend.h"
 
 struct mech;
+struct mech_use;
 
-typedef enum inro_err mech_param_fn(const struct mech *m, struct bytes param, struct use_spec *ret);
+/* What a mechanism is like, beside its uses. */
+enum mech_trait {
+	MECH_COLLECT = 1,    /* no parts in the backend: the core collects them */
+	MECH_ONE_PART = 2,   /* no parts at all */
+	MECH_AEAD = 4,	     /* authenticated: nothing is released before the tag is good */
+	MECH_MAC = 8,	     /* verified by computing */
+	MECH_GENERAL = 16,   /* the length of the MAC is a parameter */
+	MECH_LEGACY = 32,    /* old data only, and only when the settings allow it */
+	MECH_BY_KEY = 64,    /* only for keys whose CKA_ALLOWED_MECHANISMS names it */
+	MECH_SIZE_BITS = 128 /* min and max of a secret key in bits, not bytes */
+};
+
+typedef enum inro_err mech_param_fn(struct bytes param, enum key_use use, struct mech_use *u);
 
 struct mech {
 	CK_MECHANISM_TYPE type;
 	CK_MECHANISM_TYPE digest; /* hashed by the core; 0: the input is taken as it is */
 	CK_MECHANISM_TYPE raw;	  /* what the backend must do for it; 0: the core does all */
-	enum key_kind key;
+	enum key_kind key, also;  /* kinds of key that fit; also: KEY_NONE for no other */
+	/* KEY_SECRET: the key types that fit, ended by CK_UNAVAILABLE_INFORMATION; NULL: any */
+	const CK_KEY_TYPE *types;
 	unsigned uses; /* enum key_use */
-	CK_ULONG min_bits, max_bits;
+	/* As C_GetMechanismInfo says them: RSA and curves in bits, secret keys in bytes (but see
+	 * MECH_SIZE_BITS), ML-DSA, ML-KEM, SLH-DSA: the public key in bytes; 0, 0: no key */
+	CK_ULONG min, max;
 	CK_FLAGS flags; /* beside those of the uses */
 	mech_param_fn *param;
+	unsigned traits; /* enum mech_trait */
 };
+
+#define MECH_ROOM 160
+
+/*
+ * A mechanism opened for one use.  The spec's bytes are its own: in `small`, or in `big` when they
+ * are many.  It points into itself: it is never copied or moved.  `{ 0 }` is an empty one.
+ *
+ * Beside the spec:
+ *   other     the handle of the second key, 0: none.  HKDF's salt key,
+ *             CKM_CONCATENATE_BASE_AND_KEY's other: the caller finds the key, checks it and sets
+ *             spec.other.
+ *   password  CKM_PKCS5_PBKD2: in secret memory.
+ *   more      SP 800-108: the keys that are made besides: the caller's memory, looked at within
+ *             the same call only; bounded (MECH_MORE_KEYS), not checked otherwise.
+ * Where the standard has none of use_spec's words: CKM_CONCATENATE_BASE_AND_DATA and _DATA_AND_BASE
+ * have their data in spec.label; CKM_AES_GMAC its IV in spec.iv; SP 800-108 with CKM_AES_CMAC has
+ * that as spec.digest; key generation has nothing.
+ */
+struct mech_use {
+	const struct mech *mech; /* NULL: empty */
+	struct use_spec spec;
+	CK_OBJECT_HANDLE other;
+	struct bytes password;
+	const CK_DERIVED_KEY *more;
+	size_t more_n;
+	uint8_t *at; /* what is free of the room */
+	size_t left;
+	struct buf big;
+	uint8_t small[MECH_ROOM];
+};
+
+#define MECH_MORE_KEYS 16
 
 /* NULL when there is none. */
 const struct mech *mech_find(CK_MECHANISM_TYPE type);
 /* In order; NULL behind the last. */
 const struct mech *mech_at(size_t i);
-/* Whether this backend can do what it needs. */
+/* Whether this backend and this libcrypto can do what it needs, and the settings allow it. */
 bool mech_offered(const struct mech *m, const CK_MECHANISM_TYPE *backend);
 CK_FLAGS mech_flags(const struct mech *m);
+/* Whether a key of this kind fits; `type` counts for KEY_SECRET. */
+bool mech_takes(const struct mech *m, enum key_kind kind, CK_KEY_TYPE type);
+/* Whether a key of this size fits: RSA and curves in bits, secret keys in bytes; others always do.
+ */
+bool mech_takes_size(const struct mech *m, CK_ULONG size);
 
-/* The mechanism for this use with its parameter: INRO_E_MECHANISM, INRO_E_MECHANISM_PARAM. */
-MUST_CHECK enum inro_err mech_open(CK_MECHANISM_TYPE type, struct bytes param, enum key_use use,
-				   const CK_MECHANISM_TYPE *backend, const struct mech **ret,
-				   struct use_spec *ret_spec);
+/* The mechanism for this use with its parameter: INRO_E_MECHANISM, INRO_E_MECHANISM_PARAM,
+ * INRO_E_ARG (mechanism NULL), INRO_E_NO_MEMORY.  *ret is empty after a failure.  Small parameters
+ * take no memory.  For USE_WRAP with CK_GCM_WRAP_PARAMS or CK_CCM_WRAP_PARAMS that ask for it, the
+ * nonce is made here and written to the caller's. */
+MUST_CHECK enum inro_err mech_open(const CK_MECHANISM *mechanism, enum key_use use,
+				   const CK_MECHANISM_TYPE *backend, struct mech_use *ret);
+/* Wipes it; usable again. */
+void mech_use_clear(struct mech_use *u);
 
 #endif

@@ -24,7 +24,12 @@ void op_end(struct op *op)
 
 	loaded_key_unref(op->key);
 	pkey_unref(op->pub);
-	*op = (struct op) { .md = md };
+	mech_use_clear(&op->use);
+	op->parts = false;
+	op->key = NULL;
+	op->pub = NULL;
+	op->out_n = 0;
+	op->md = md;
 }
 
 void op_clear(struct op *op)
@@ -42,9 +47,9 @@ static enum inro_err start_hash(struct op *op)
 	const EVP_MD *md;
 	enum inro_err e;
 
-	if (op->mech->digest == 0)
+	if (op->use.mech->digest == 0)
 		return INRO_OK;
-	e = libctx_md(op->mech->digest, &md);
+	e = libctx_md(op->use.mech->digest, &md);
 	if (e)
 		return e;
 	if (!op->md)
@@ -116,7 +121,7 @@ static enum inro_err take_key(struct op *op, enum op_slot slot, struct object *k
 {
 	struct loaded_key *loaded = NULL;
 	struct pkey *pub = NULL;
-	enum inro_err e = check_key(key, slot, op->mech);
+	enum inro_err e = check_key(key, slot, op->use.mech);
 
 	if (!e)
 		e = signature_size(key, &op->out_n);
@@ -133,14 +138,13 @@ static enum inro_err prepare(struct session *s, struct op *op, const struct op_i
 {
 	struct token *t = s->token;
 	struct object *key = NULL;
-	struct bytes param = BYTES(what->mech->pParameter, what->mech->ulParameterLen);
-	enum inro_err e = mech_open(what->mech->mechanism, param, slots[what->slot].use,
-				    t->ops->mechanisms(t->backend), &op->mech, &op->spec);
+	enum inro_err e = mech_open(what->mech, slots[what->slot].use,
+				    t->ops->mechanisms(t->backend), &op->use);
 
 	if (e)
 		return e;
 	if (what->slot == OP_DIGEST) {
-		op->out_n = libctx_md_size(op->mech->digest);
+		op->out_n = libctx_md_size(op->use.mech->digest);
 		return start_hash(op);
 	}
 	token_lock(t);
@@ -159,11 +163,9 @@ enum inro_err op_begin(struct session *s, const struct op_init *what)
 		op_end(op);
 		return INRO_OK;
 	}
-	if (op->mech)
+	if (op->use.mech)
 		return err_set(INRO_E_OP_ACTIVE, "%s has begun already in this session",
 			       slots[what->slot].name);
-	if (what->mech->ulParameterLen > 0 && !what->mech->pParameter)
-		return err_set(INRO_E_MECHANISM_PARAM, "a parameter with a length but no value");
 	enum inro_err e = prepare(s, op, what);
 
 	if (e)
@@ -215,14 +217,14 @@ static enum inro_err raw_input(struct op *op, struct bytes in, struct use_spec *
 	size_t n = 0;
 	enum inro_err e;
 
-	if (op->mech->digest == 0) {
-		*ret_spec = op->spec;
+	if (op->use.mech->digest == 0) {
+		*ret_spec = op->use.spec;
 		*ret_in = in;
 		return INRO_OK;
 	}
 	e = end_hash(op, hash, &n);
 	if (!e)
-		e = pkey_raw_form(&op->spec, BYTES(hash, n), ret_spec, room);
+		e = pkey_raw_form(&op->use.spec, BYTES(hash, n), ret_spec, room);
 	*ret_in = buf_bytes(room);
 	return e;
 }
@@ -253,9 +255,9 @@ static enum inro_err verify(struct op *op, struct bytes in, struct bytes sig)
 
 static enum inro_err check_active(const struct op *op, enum op_slot slot)
 {
-	return op->mech ? INRO_OK
-			: err_set(INRO_E_OP_NOT_INITIALIZED, "%s has not begun in this session",
-				  slots[slot].name);
+	return op->use.mech ? INRO_OK
+			    : err_set(INRO_E_OP_NOT_INITIALIZED, "%s has not begun in this session",
+				      slots[slot].name);
 }
 
 static enum inro_err check_whole(const struct op *op, enum op_slot slot)
@@ -304,7 +306,7 @@ enum inro_err op_once(struct session *s, enum op_slot slot, struct bytes in, uin
 		op_end(op);
 	if (e || answered(op, out, len, &e))
 		return e;
-	if (op->mech->digest != 0)
+	if (op->use.mech->digest != 0)
 		e = add_to_hash(op, in);
 	if (e) {
 		op_end(op);
@@ -320,9 +322,9 @@ enum inro_err op_update(struct session *s, enum op_slot slot, struct bytes part)
 
 	if (e)
 		return e;
-	if (op->mech->digest == 0)
+	if (op->use.mech->digest == 0)
 		e = err_set(INRO_E_UNSUPPORTED, "mechanism 0x%lx takes its input in one piece",
-			    op->mech->type);
+			    op->use.mech->type);
 	else
 		e = add_to_hash(op, part);
 	op->parts = true;
@@ -336,9 +338,9 @@ static enum inro_err check_parts(const struct op *op, enum op_slot slot)
 {
 	enum inro_err e = check_active(op, slot);
 
-	if (!e && op->mech->digest == 0)
+	if (!e && op->use.mech->digest == 0)
 		return err_set(INRO_E_UNSUPPORTED, "mechanism 0x%lx takes its input in one piece",
-			       op->mech->type);
+			       op->use.mech->type);
 	return e;
 }
 
@@ -359,7 +361,7 @@ enum inro_err op_verify_once(struct session *s, struct bytes in, struct bytes si
 	struct op *op = &s->ops[OP_VERIFY];
 	enum inro_err e = check_whole(op, OP_VERIFY);
 
-	if (!e && op->mech->digest != 0)
+	if (!e && op->use.mech->digest != 0)
 		e = add_to_hash(op, in);
 	if (!e)
 		e = verify(op, in, sig);

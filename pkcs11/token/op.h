@@ -22,9 +22,8 @@ enum op_slot { OP_SIGN, OP_VERIFY, OP_DIGEST, OP__MAX };
 struct session;
 
 struct op {
-	const struct mech *mech; /* NULL: none is active */
-	bool parts;		 /* begun in parts */
-	struct use_spec spec;
+	struct mech_use use;	/* .mech NULL: none is active */
+	bool parts;		/* begun in parts */
 	struct loaded_key *key; /* sign: a reference */
 	struct pkey *pub;	/* verify: a reference */
 	size_t out_n;		/* the size of what comes out */

@@ -128,7 +128,7 @@ static void mechanisms_are_sorted(void **state)
 		before = m->type;
 		assert_ptr_equal(mech_find(m->type), m);
 		assert_true(m->uses != 0);
-		assert_true(m->min_bits <= m->max_bits);
+		assert_true(m->min <= m->max);
 		assert_non_null(m->param);
 		assert_int_equal(m->key == KEY_NONE, (m->uses & USE_DIGEST) != 0);
 	}
