@@ -20,6 +20,9 @@ foreach(part rule rv template)
 	target_sources(test_token_${part} PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 endforeach()
 
+inro_test(unit/test_policy.c LINKS inro_token inro_soft inro_token)
+target_sources(test_policy PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
+
 inro_test(unit/test_token_home.c LINKS inro_testlib inro_token inro_db PkgConfig::sqlite)
 
 # The module as programs meet it: loaded by its path.

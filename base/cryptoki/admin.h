@@ -12,6 +12,10 @@
 
 #define INRO_ADMIN_INTERFACE "Vendor Inro"
 
+/* Of private and secret keys, read only: the key was born with no use but wrapping and unwrapping,
+ * so that it may wrap sensitive keys.  Boolean. */
+#define CKA_INRO_MOVER (CKA_VENDOR_DEFINED | 0x494e0001UL)
+
 struct inro_text {
 	const char *p;
 	CK_ULONG n;
@@ -43,7 +47,8 @@ struct inro_admin {
 	CK_RV (*status)(CK_SLOT_ID slot, struct inro_token_status *ret);
 	/* Copies the token's records, still sealed under its PINs, to a new file, while in use. */
 	CK_RV (*backup)(CK_SLOT_ID slot, struct inro_text path);
-	/* Makes a token from such a file, checked first; refuses a label or serial that is there. */
+	/* Makes a token from such a file, checked first; refuses a label or serial that is there.
+	 */
 	CK_RV (*restore)(struct inro_text path, CK_SLOT_ID *ret_slot);
 	/* One line about this thread's latest failure in the module; "" when there is none. */
 	const char *(*last_error)(void);

@@ -1,0 +1,383 @@
+/* policy - the rules. */
+#include "pkcs11/token/policy.h"
+
+#include "base/cryptoki/admin.h"
+#include "pkcs11/token/keyder.h"
+
+/* No part of a key that comes of a sensitive one is shorter: SP 800-57's 128 bits. */
+#define FLOOR 16
+
+/* ---- what an object is ---- */
+
+static bool is(const struct attrs *key, CK_ATTRIBUTE_TYPE type)
+{
+	return attrs_bool(key, type, false);
+}
+
+static CK_OBJECT_CLASS class_of(const struct attrs *key)
+{
+	return attrs_ulong(key, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
+}
+
+bool policy_readable(const struct attrs *key)
+{
+	return !is(key, CKA_SENSITIVE) && is(key, CKA_EXTRACTABLE);
+}
+
+static unsigned of_class(const struct attrs *key, unsigned secret, unsigned private)
+{
+	return class_of(key) == CKO_SECRET_KEY ? secret : private;
+}
+
+/* ---- strength ---- */
+
+static const struct {
+	unsigned bits, strength;
+} rsa_strength[] = { { 15360, 256 }, { 7680, 192 }, { 3072, 128 }, { 2048, 112 }, { 1024, 80 } };
+
+static unsigned strength_rsa(const struct attrs *key)
+{
+	size_t bits = 8 * attrs_bytes(key, CKA_MODULUS).n;
+
+	for (size_t i = 0; i < ARRAY_LEN(rsa_strength); i++) {
+		if (bits >= rsa_strength[i].bits)
+			return rsa_strength[i].strength;
+	}
+	return 0;
+}
+
+static unsigned strength_ec(const struct attrs *key)
+{
+	const struct curve *curve;
+
+	if (curve_find(attrs_bytes(key, CKA_EC_PARAMS), &curve))
+		return 0;
+	return curve->bits >= 512 ? 256 : (unsigned)curve->bits / 2;
+}
+
+static unsigned strength_value(const struct attrs *key)
+{
+	CK_ULONG n = attrs_ulong(key, CKA_VALUE_LEN, 0);
+
+	return n >= 32 ? 256 : (unsigned)n * 8;
+}
+
+/* SP 800-57: three keys give no more than this. */
+static unsigned strength_des3(const struct attrs *key)
+{
+	(void)key;
+	return 112;
+}
+
+static unsigned strength_chacha(const struct attrs *key)
+{
+	(void)key;
+	return 256;
+}
+
+static unsigned strength_set(const struct attrs *key)
+{
+	static const struct {
+		CK_KEY_TYPE type;
+		CK_ULONG set;
+		unsigned strength;
+	} sets[] = {
+		{ CKK_ML_KEM, CKP_ML_KEM_512, 128 },  { CKK_ML_KEM, CKP_ML_KEM_768, 192 },
+		{ CKK_ML_KEM, CKP_ML_KEM_1024, 256 }, { CKK_ML_DSA, CKP_ML_DSA_44, 128 },
+		{ CKK_ML_DSA, CKP_ML_DSA_65, 192 },   { CKK_ML_DSA, CKP_ML_DSA_87, 256 },
+	};
+	CK_KEY_TYPE type = attrs_ulong(key, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
+	CK_ULONG set = attrs_ulong(key, CKA_PARAMETER_SET, 0);
+
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+		if (sets[i].type == type && sets[i].set == set)
+			return sets[i].strength;
+	}
+	return 256; /* what is not known counts as the strongest when it is to be wrapped */
+}
+
+static const struct {
+	CK_KEY_TYPE type;
+	unsigned (*of)(const struct attrs *key);
+} strengths[] = {
+	{ CKK_RSA, strength_rsa },	 { CKK_EC, strength_ec },
+	{ CKK_EC_EDWARDS, strength_ec }, { CKK_EC_MONTGOMERY, strength_ec },
+	{ CKK_DES3, strength_des3 },	 { CKK_CHACHA20, strength_chacha },
+	{ CKK_ML_KEM, strength_set },	 { CKK_ML_DSA, strength_set },
+	{ CKK_SLH_DSA, strength_set },
+};
+
+unsigned policy_strength(const struct attrs *key)
+{
+	CK_KEY_TYPE type = attrs_ulong(key, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
+
+	for (size_t i = 0; i < ARRAY_LEN(strengths); i++) {
+		if (strengths[i].type == type)
+			return strengths[i].of(key);
+	}
+	return strength_value(key);
+}
+
+/* ---- movers ---- */
+
+/* Uses by which what the key has wrapped could be undone or its keystream seen. */
+static const CK_ATTRIBUTE_TYPE data_uses[] = { CKA_ENCRYPT,	 CKA_DECRYPT, CKA_SIGN,
+					       CKA_SIGN_RECOVER, CKA_DERIVE,  CKA_ENCAPSULATE,
+					       CKA_DECAPSULATE };
+
+static bool has_data_use(const struct attrs *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(data_uses); i++) {
+		if (is(key, data_uses[i]))
+			return true;
+	}
+	return false;
+}
+
+enum inro_err policy_set_born(struct attrs *key)
+{
+	return attrs_set_bool(key, CKA_INRO_MOVER, !has_data_use(key));
+}
+
+static const struct {
+	CK_MECHANISM_TYPE type;
+	bool nonce; /* one that comes twice shows the keystream */
+} sealing[] = {
+	{ CKM_RSA_PKCS_OAEP, false },
+	{ CKM_ECDH_AES_KEY_WRAP, false },
+	{ CKM_RSA_AES_KEY_WRAP, false },
+	{ CKM_AES_GCM, true },
+	{ CKM_AES_CCM, true },
+	{ CKM_AES_KEY_WRAP, false },
+	{ CKM_AES_KEY_WRAP_PAD, false },
+	{ CKM_AES_KEY_WRAP_KWP, false },
+	{ CKM_AES_KEY_WRAP_PKCS7, false },
+	{ CKM_CHACHA20_POLY1305, true },
+};
+
+/* Whether a mechanism is fit for sensitive keys; opening a blob needs no nonce of ours. */
+static bool seals(CK_MECHANISM_TYPE mech, bool own_nonce)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sealing); i++) {
+		if (sealing[i].type == mech)
+			return own_nonce || !sealing[i].nonce;
+	}
+	return false;
+}
+
+/* What holds for the secret half of a key that moves sensitive ones. */
+static enum inro_err check_mover(const struct attrs *by)
+{
+	if (!is(by, CKA_INRO_MOVER) || has_data_use(by))
+		return err_set(
+			INRO_E_KEY_NOT_WRAPPABLE,
+			"a sensitive key is wrapped only with one that was made for wrapping "
+			"and unwrapping alone");
+	if (is(by, CKA_EXTRACTABLE))
+		return err_set(INRO_E_KEY_NOT_WRAPPABLE,
+			       "a sensitive key is wrapped only with one that is not extractable");
+	return INRO_OK;
+}
+
+static enum inro_err check_made_here(const struct attrs *by)
+{
+	if (is(by, CKA_LOCAL) && is(by, CKA_ALWAYS_SENSITIVE) && is(by, CKA_NEVER_EXTRACTABLE))
+		return INRO_OK;
+	return err_set(INRO_E_KEY_NOT_WRAPPABLE,
+		       "a sensitive key is wrapped only with one that was generated in this token "
+		       "and never left it, or that the SO has made CKA_TRUSTED");
+}
+
+static enum inro_err check_public(const struct policy_wrapping *w)
+{
+	enum inro_err e;
+
+	if (is(w->by, CKA_TRUSTED))
+		return w->half ? check_mover(w->half) : INRO_OK;
+	if (!is(w->by, CKA_LOCAL) || !w->half)
+		return err_set(INRO_E_KEY_NOT_WRAPPABLE,
+			       "a sensitive key is wrapped with a public one only if its private "
+			       "half was generated in this token, or if the SO trusts it");
+	e = check_made_here(w->half);
+	return e ? e : check_mover(w->half);
+}
+
+static enum inro_err check_secret(const struct policy_wrapping *w)
+{
+	enum inro_err e = is(w->by, CKA_TRUSTED) ? INRO_OK : check_made_here(w->by);
+
+	return e ? e : check_mover(w->by);
+}
+
+/* ---- wrap ---- */
+
+static enum inro_err check_target(const struct policy_wrapping *w)
+{
+	CK_OBJECT_CLASS class = class_of(w->key);
+
+	if (class != CKO_SECRET_KEY && class != CKO_PRIVATE_KEY)
+		return err_set(INRO_E_KEY_NOT_WRAPPABLE,
+			       "only secret and private keys are wrapped");
+	if (!is(w->key, CKA_EXTRACTABLE))
+		return err_set(INRO_E_KEY_UNEXTRACTABLE, "the key is not extractable");
+	if (is(w->key, CKA_WRAP_WITH_TRUSTED) && !is(w->by, CKA_TRUSTED))
+		return err_set(INRO_E_KEY_NOT_WRAPPABLE,
+			       "the key is wrapped only with one that the SO has made CKA_TRUSTED");
+	return INRO_OK;
+}
+
+static enum inro_err check_sensitive(const struct policy_wrapping *w)
+{
+	enum inro_err e = class_of(w->by) == CKO_PUBLIC_KEY ? check_public(w) : check_secret(w);
+
+	if (!e && !seals(w->mech, w->own_nonce))
+		e = err_set(INRO_E_KEY_NOT_WRAPPABLE,
+			    "mechanism 0x%lx does not authenticate, or its nonce is not the "
+			    "token's: not for sensitive keys",
+			    w->mech);
+	if (!e && policy_strength(w->by) < policy_strength(w->key))
+		e = err_set(INRO_E_WRAPPING_KEY_SIZE,
+			    "a key of %u bits of strength can't guard one of %u",
+			    policy_strength(w->by), policy_strength(w->key));
+	return e;
+}
+
+enum inro_err policy_wrap(const struct policy_wrapping *w, struct role_claim *ret)
+{
+	enum inro_err e = check_target(w);
+	unsigned others;
+
+	if (e)
+		return e;
+	*ret = (struct role_claim) { .refusal = INRO_E_KEY_NOT_WRAPPABLE };
+	if (!is(w->key, CKA_SENSITIVE)) {
+		ret->forbid = seals(w->mech, w->own_nonce) ? 0 : ROLES_WRAPPED;
+		return INRO_OK;
+	}
+	others = of_class(w->key, ROLE_WRAPPED_PRIVATE | ROLE_UNWRAPPED_PRIVATE,
+			  ROLE_WRAPPED_SECRET | ROLE_UNWRAPPED_SECRET);
+	ret->forbid = ROLE_UNWRAPPED_OPEN | others;
+	ret->add = of_class(w->key, ROLE_WRAPPED_SECRET, ROLE_WRAPPED_PRIVATE);
+	if (is(w->key, CKA_WRAP_WITH_TRUSTED))
+		ret->add |= ROLE_WRAPPED_BOUND;
+	return check_sensitive(w);
+}
+
+/* ---- unwrap ---- */
+
+/* A key that is no mover never wraps a sensitive one, so what it makes needs no record. */
+void policy_unwrap(const struct policy_unwrapping *u, struct role_claim *ret)
+{
+	bool open = !is(u->made, CKA_SENSITIVE);
+	unsigned role = of_class(u->made, ROLE_UNWRAPPED_SECRET, ROLE_UNWRAPPED_PRIVATE);
+
+	*ret = (struct role_claim) { .refusal = INRO_E_TEMPLATE_INCONSISTENT };
+	ret->forbid = of_class(u->made, ROLE_WRAPPED_PRIVATE, ROLE_WRAPPED_SECRET);
+	if (open || !seals(u->mech, true))
+		ret->forbid = ROLES_WRAPPED;
+	if (is(u->by, CKA_INRO_MOVER))
+		ret->add = open ? role | ROLE_UNWRAPPED_OPEN : role;
+}
+
+/* Sets a flag unless the caller asked for its opposite. */
+static enum inro_err force(struct template t, CK_ATTRIBUTE_TYPE type, bool value,
+			   struct attrs *made)
+{
+	struct bytes given;
+
+	if (template_get(t, type, &given) && given.n == 1 && (given.p[0] != CK_FALSE) != value)
+		return err_set(INRO_E_TEMPLATE_INCONSISTENT,
+			       "attribute 0x%lx must be %s for what comes of this key", type,
+			       value ? "true" : "false");
+	return attrs_set_bool(made, type, value);
+}
+
+enum inro_err policy_bind(unsigned roles, struct template t, struct attrs *made)
+{
+	if (!(roles & ROLE_WRAPPED_BOUND))
+		return INRO_OK;
+	return force(t, CKA_WRAP_WITH_TRUSTED, true, made);
+}
+
+/* ---- derive ---- */
+
+static enum inro_err inherit_flags(const struct attrs *base, struct template t, struct attrs *made)
+{
+	enum inro_err e = INRO_OK;
+
+	if (is(base, CKA_SENSITIVE))
+		e = force(t, CKA_SENSITIVE, true, made);
+	if (!e && !is(base, CKA_EXTRACTABLE))
+		e = force(t, CKA_EXTRACTABLE, false, made);
+	if (!e && is(base, CKA_WRAP_WITH_TRUSTED))
+		e = force(t, CKA_WRAP_WITH_TRUSTED, true, made);
+	return e;
+}
+
+/* Called once for each base, the second's history is added to the first's. */
+static enum inro_err inherit_history(const struct attrs *base, struct attrs *made)
+{
+	bool always = attrs_bool(made, CKA_ALWAYS_SENSITIVE, true) &&
+		      is(base, CKA_ALWAYS_SENSITIVE) && is(made, CKA_SENSITIVE);
+	bool never = attrs_bool(made, CKA_NEVER_EXTRACTABLE, true) &&
+		     is(base, CKA_NEVER_EXTRACTABLE) && !is(made, CKA_EXTRACTABLE);
+	enum inro_err e = attrs_set_bool(made, CKA_ALWAYS_SENSITIVE, always);
+
+	return e ? e : attrs_set_bool(made, CKA_NEVER_EXTRACTABLE, never);
+}
+
+enum inro_err policy_inherit(const struct attrs *base, struct template t, struct attrs *made)
+{
+	enum inro_err e = INRO_OK;
+
+	if (class_of(base) == CKO_SECRET_KEY)
+		e = inherit_flags(base, t, made);
+	return e ? e : inherit_history(base, made);
+}
+
+size_t policy_floor(const struct attrs *base)
+{
+	return policy_readable(base) ? 0 : FLOOR;
+}
+
+/* ---- use ---- */
+
+enum inro_err policy_use(unsigned roles, enum key_use use)
+{
+	const unsigned refused = USE_SIGN | USE_ENCRYPT | USE_DECRYPT | USE_DERIVE |
+				 USE_SIGN_RECOVER | USE_DECAPSULATE;
+
+	if (!(roles & ROLES_WRAPPED) || !(use & refused))
+		return INRO_OK;
+	return err_set(
+		INRO_E_KEY_USE,
+		"this key has wrapped a sensitive one: it wraps and unwraps, and does nothing "
+		"else any more");
+}
+
+/* ---- strict ---- */
+
+static bool makes_known(const struct attrs *key)
+{
+	CK_OBJECT_CLASS class = class_of(key);
+
+	return (class == CKO_SECRET_KEY || class == CKO_PRIVATE_KEY) && policy_readable(key);
+}
+
+enum inro_err policy_strict(const struct attrs *key)
+{
+	bool moves = is(key, CKA_WRAP) || is(key, CKA_UNWRAP);
+
+	if (moves && has_data_use(key))
+		return err_set(INRO_E_TEMPLATE_INCONSISTENT,
+			       "on a strict token a key that wraps or unwraps does nothing else");
+	if (makes_known(key))
+		return err_set(INRO_E_TEMPLATE_INCONSISTENT,
+			       "on a strict token private and secret keys are sensitive or not "
+			       "extractable");
+	if (is(key, CKA_WRAP) && attrs_has(key, CKA_LOCAL) && !is(key, CKA_LOCAL) &&
+	    !is(key, CKA_TRUSTED))
+		return err_set(INRO_E_TEMPLATE_INCONSISTENT,
+			       "on a strict token a key that came from outside does not wrap");
+	return INRO_OK;
+}

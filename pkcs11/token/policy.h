@@ -1,0 +1,97 @@
+/*
+ * policy - which key may move under which, and what may become of one: rules as pure functions over
+ * attributes and roles.
+ *
+ * The attacker has the PIN and may call anything in any order, in many processes.  A key that is
+ * sensitive must not come out, whatever he asks for.  So:
+ *
+ * 1. A key that wraps sensitive ones is a mover: born with no use but wrapping and unwrapping, and
+ *    no use is ever added to a key.  That it can't decrypt is a fact of its whole life and of all
+ *    its copies (CKA_INRO_MOVER is in the seal), not of the moment in which somebody asks: an
+ *    operation that has begun earlier or elsewhere can't exist.
+ * 2. It was made here or is CKA_TRUSTED, and it can't leave itself: no twin of it comes in by
+ *    another way.  A public key's private half is here and is held to the same.
+ * 3. What would undo a wrapping is authenticated; where a nonce that comes twice would show the
+ *    keystream (GCM, CCM, ChaCha20) the token makes it, also when a readable key is wrapped with a
+ *    key that has wrapped a sensitive one.
+ * 4. Roles belong to a family: every object with that very key (backend.h).  A family that has
+ *    wrapped a sensitive key of one class unwraps into sensitive keys of that class only, and the
+ *    reverse; a key that is not readable is wrapped by no family that has made readable ones.
+ * 5. What comes of a sensitive key is sensitive, of one that is not extractable not extractable,
+ * and is long enough that it can't be guessed piece by piece. PKCS#11 3.2 4.7 to 4.10, 5.18. Clulow
+ * 2003; Delaune, Kremer, Steel 2008; Bortolozzo and others, CCS 2010; Bardou and others 2012.
+ * docs/threat-model.md has the calls and their answers.
+ */
+#ifndef INRO_PKCS11_TOKEN_POLICY_H
+#define INRO_PKCS11_TOKEN_POLICY_H
+
+#include "pkcs11/token/attrs.h"
+#include "pkcs11/token/backend.h"
+#include "pkcs11/token/template.h"
+
+/* What a family of keys has done; kept in the store. */
+enum role {
+	ROLE_WRAPPED_SECRET = 1,  /* has wrapped a sensitive secret key */
+	ROLE_WRAPPED_PRIVATE = 2, /* ... private key */
+	ROLE_WRAPPED_BOUND = 4,	  /* ... one with CKA_WRAP_WITH_TRUSTED */
+	ROLE_UNWRAPPED_OPEN = 8,  /* has unwrapped into a key that is not sensitive */
+	ROLE_UNWRAPPED_SECRET = 16,
+	ROLE_UNWRAPPED_PRIVATE = 32,
+};
+
+#define ROLES_WRAPPED (ROLE_WRAPPED_SECRET | ROLE_WRAPPED_PRIVATE)
+
+/* What an operation wants of the family of its key: none of `forbid`, and `add` on record before
+ * anything is given out.  `refusal` is the error when a forbidden one is there. */
+struct role_claim {
+	unsigned forbid, add;
+	enum inro_err refusal;
+};
+
+struct policy_wrapping {
+	CK_MECHANISM_TYPE mech;
+	bool own_nonce;		  /* the token makes the nonce */
+	const struct attrs *by;	  /* the key that wraps */
+	const struct attrs *half; /* public ones: the private half, if the token has it */
+	const struct attrs *key;  /* what is wrapped */
+};
+
+/* INRO_E_KEY_UNEXTRACTABLE, INRO_E_KEY_NOT_WRAPPABLE, INRO_E_WRAPPING_KEY_SIZE. */
+MUST_CHECK enum inro_err policy_wrap(const struct policy_wrapping *w, struct role_claim *ret);
+
+struct policy_unwrapping {
+	CK_MECHANISM_TYPE mech;
+	const struct attrs *by;	  /* the key that unwraps */
+	const struct attrs *made; /* the new one, as it will be */
+};
+
+/* What the unwrapping key's family must be.  The refusal is INRO_E_TEMPLATE_INCONSISTENT when
+ * another template would do. */
+void policy_unwrap(const struct policy_unwrapping *u, struct role_claim *ret);
+/* Sets what a family's past asks of an unwrapped key; `t` is what the caller gave.
+ * INRO_E_TEMPLATE_INCONSISTENT. */
+MUST_CHECK enum inro_err policy_bind(unsigned roles, struct template t, struct attrs *made);
+
+/* What comes of a base: sensitivity and history are inherited.  `t` is what the caller gave.
+ * INRO_E_TEMPLATE_INCONSISTENT.  Asymmetric bases (key agreement) give what the template says. */
+MUST_CHECK enum inro_err policy_inherit(const struct attrs *base, struct template t,
+					struct attrs *made);
+/* The least bytes of a key from this base, 0 when any number will do. */
+size_t policy_floor(const struct attrs *base);
+/* Neither CKA_SENSITIVE nor unextractable: C_GetAttributeValue gives its value. */
+bool policy_readable(const struct attrs *key);
+
+/* Whether a family with these roles may be used so: INRO_E_KEY_USE. */
+MUST_CHECK enum inro_err policy_use(unsigned roles, enum key_use use);
+
+/* Bits of security (SP 800-57 part 1 5.6.1) from an object's attributes; 0: not known. */
+unsigned policy_strength(const struct attrs *key);
+
+/* Of a new key that is no copy: CKA_INRO_MOVER from its uses. */
+MUST_CHECK enum inro_err policy_set_born(struct attrs *key);
+
+/* `policy = strict`: refuses to let a key be that the rules above would disarm when it is used.
+ * INRO_E_TEMPLATE_INCONSISTENT. */
+MUST_CHECK enum inro_err policy_strict(const struct attrs *key);
+
+#endif
