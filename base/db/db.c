@@ -8,6 +8,7 @@
 #include "base/db/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,11 +94,60 @@ static enum inro_err prepare_file(const char *path, enum db_mode mode)
 	return INRO_OK;
 }
 
-static enum inro_err connect_file(struct db *d, enum db_mode mode)
+/* Without a log of a writer's the file alone is the whole.  Where we can't make SQLite's files
+ * beside it, it would not open it otherwise. */
+static enum inro_err look_if_frozen(struct db *d)
+{
+	AUTO(free_chars) char *wal = NULL;
+	AUTO(free_chars) char *dir = strndup(d->path, (size_t)(strrchr(d->path, '/') - d->path));
+
+	if (!dir || asprintf(&wal, "%s-wal", d->path) < 0) {
+		wal = NULL;
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	}
+	d->frozen = faccessat(AT_FDCWD, *dir ? dir : "/", W_OK, AT_EACCESS) != 0 &&
+		    access(wal, F_OK) != 0;
+	return INRO_OK;
+}
+
+/* SQLite's "file:" form of a path. */
+static enum inro_err frozen_uri(const char *path, char **ret)
+{
+	SCOPED(buf) uri = { 0 };
+
+	buf_add_str(&uri, "file:");
+	for (const char *c = path; *c; c++) {
+		if (strchr("%?#", *c))
+			buf_addf(&uri, "%%%02x", (unsigned char)*c);
+		else
+			buf_add_u8(&uri, (uint8_t)*c);
+	}
+	buf_add_str(&uri, "?immutable=1");
+	*ret = buf_take_str(&uri);
+	return *ret ? INRO_OK : INRO_E_NO_MEMORY;
+}
+
+static enum inro_err connect_path(struct db *d, enum db_mode mode, int *ret_rc)
 {
 	int flags = open_flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-	int rc = db_connect(d->path, flags, &d->sqlite);
+	AUTO(free_chars) char *uri = NULL;
+	enum inro_err e = mode == DB_READ_ONLY ? look_if_frozen(d) : INRO_OK;
 
+	if (!e && d->frozen)
+		e = frozen_uri(d->path, &uri);
+	if (!e)
+		*ret_rc = db_connect(uri ? uri : d->path, flags | (uri ? SQLITE_OPEN_URI : 0),
+				     &d->sqlite);
+	return e;
+}
+
+static enum inro_err connect_file(struct db *d, enum db_mode mode)
+{
+	int rc = SQLITE_ERROR;
+	enum inro_err e = connect_path(d, mode, &rc);
+
+	if (e != INRO_OK)
+		return e;
 	if (rc != SQLITE_OK)
 		return db_fail(d, rc, "opening it");
 	sqlite3_busy_handler(d->sqlite, busy_wait, d);
@@ -210,8 +260,11 @@ static enum inro_err migrate(struct db *d, const struct db_schema *schema, int64
 {
 	enum inro_err e = INRO_OK;
 
+	if (schema->before && version > 0 && (uint64_t)version < schema->n)
+		e = schema->before(d, version, d->path);
 	while (e == INRO_OK && (uint64_t)version < schema->n)
 		e = migrate_step(d, schema, &version);
+	d->version = version;
 	return e;
 }
 
@@ -272,7 +325,8 @@ static enum inro_err admit(struct db *d, enum db_mode mode, const struct db_sche
 		e = make_durable(d);
 		return e == INRO_OK ? migrate(d, schema, version) : e;
 	}
-	if ((uint64_t)version < schema->n)
+	d->version = version;
+	if ((uint64_t)version < schema->n && (!schema->read_from || version < schema->read_from))
 		return err_set(INRO_E_VERSION,
 			       "%s '%s' has the earlier version %lld; open it once for writing",
 			       d->what, d->path, (long long)version);
@@ -314,6 +368,32 @@ enum inro_err db_open(const char *path, enum db_mode mode, const struct db_schem
 	*ret = d;
 	d = NULL;
 	return INRO_OK;
+}
+
+enum inro_err db_frozen_version(const struct db *d, int64_t *ret)
+{
+	AUTO(free_chars) char *wal = NULL;
+	struct stat st;
+
+	if (asprintf(&wal, "%s-wal", d->path) < 0) {
+		wal = NULL;
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	}
+	if (stat(d->path, &st) != 0)
+		return file_err(errno, d->path);
+	*ret = ((int64_t)st.st_mtim.tv_sec << 20) ^ st.st_mtim.tv_nsec ^ (int64_t)st.st_ino ^
+	       ((int64_t)(access(wal, F_OK) == 0) << 60);
+	return INRO_OK;
+}
+
+int64_t db_version(const struct db *d)
+{
+	return d->version;
+}
+
+bool db_is_frozen(const struct db *d)
+{
+	return d->frozen;
 }
 
 void db_close(struct db *d)

@@ -25,13 +25,18 @@ struct db_schema {
 	uint32_t application_id;
 	const char *const *migrations; /* SQL scripts; the n-th leads to version n+1 */
 	size_t n;
-	const char *what; /* "token store", for error texts */
+	const char *what;  /* "token store", for error texts */
+	int64_t read_from; /* the earliest version that DB_READ_ONLY opens; 0: only n */
+	/* Called before an older store is brought to a later version, in no transaction; when it
+	 * fails the store is left as it is.  NULL: nothing. */
+	enum inro_err (*before)(struct db *d, int64_t version, const char *path);
 };
 
 enum db_mode {
 	DB_READ_WRITE,
 	DB_CREATE,    /* makes the file (0600) if it is not there */
-	DB_READ_ONLY, /* changes nothing, not even an older version */
+	DB_READ_ONLY, /* changes nothing, not even an older version; the file, its folder and the
+			 file system need not be writable */
 };
 
 /* INRO_E_NOT_FOUND: no such file.  INRO_E_DAMAGED: not an SQLite file, not of this application, or
@@ -40,6 +45,11 @@ MUST_CHECK enum inro_err db_open(const char *path, enum db_mode mode,
 				 const struct db_schema *schema, struct db **ret);
 void db_close(struct db *d); /* NULL is fine */
 void db_close_ptr(struct db **d);
+/* The version that was found, or made, when it was opened. */
+int64_t db_version(const struct db *d);
+/* Opened for reading in a folder that can't be written, with no writer there: what a writer changes
+ * from now on is not seen, and may be seen half.  When db_data_version() changes, open it anew. */
+bool db_is_frozen(const struct db *d);
 /* How long a write waits for another's before INRO_E_BUSY; ten seconds unless it is called. */
 void db_busy_timeout(struct db *d, int ms);
 

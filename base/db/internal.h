@@ -15,6 +15,8 @@ struct db {
 	const char *what;
 	int busy_ms;
 	int64_t busy_since; /* clock_monotonic_ms() of the first wait for a lock */
+	int64_t version;
+	bool frozen;
 	struct db_stmt *stmts[DB_STMT_BUCKETS];
 };
 
@@ -33,6 +35,9 @@ void db_stmts_free(struct db *d);
 
 /* One number from a query without parameters. */
 MUST_CHECK enum inro_err db_query_int(struct db *d, const char *sql, int64_t *ret);
+
+/* What changes when a writer comes to a frozen one's file, or has changed it. */
+MUST_CHECK enum inro_err db_frozen_version(const struct db *d, int64_t *ret);
 
 /* A file name that SQLite does not take for a URI or a database in memory.  Caller frees. */
 MUST_CHECK enum inro_err db_plain_path(const char *path, char **ret);

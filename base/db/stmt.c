@@ -263,5 +263,5 @@ int64_t db_changes(struct db *d)
 
 enum inro_err db_data_version(struct db *d, int64_t *ret)
 {
-	return db_query_int(d, "PRAGMA data_version", ret);
+	return d->frozen ? db_frozen_version(d, ret) : db_query_int(d, "PRAGMA data_version", ret);
 }

@@ -159,7 +159,7 @@ static enum inro_err fill_status(struct token *t, struct inro_token_status *ret)
 		.objects = (CK_ULONG)counts.objects,
 		.private_keys = (CK_ULONG)counts.private_keys,
 		.certificates = (CK_ULONG)counts.certificates,
-		.store_version = STORE_VERSION,
+		.store_version = (CK_ULONG)store_file_version(t->store),
 	};
 	snprintf(ret->backend, sizeof ret->backend, "%s", t->row.backend);
 	snprintf(ret->path, sizeof ret->path, "%s", path);
@@ -209,7 +209,7 @@ static enum inro_err check_restored(struct lib *l, const char *path)
 {
 	SCOPED(token_row) row = { 0 };
 	struct store *s;
-	enum inro_err e = store_open(path, &s);
+	enum inro_err e = store_open(path, true, &s);
 
 	if (e)
 		return e;

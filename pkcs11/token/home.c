@@ -225,7 +225,8 @@ static enum inro_err temporary_name(const char *dir, char **ret)
 /* The file and what SQLite may have put beside it. */
 static void remove_files(const char *path)
 {
-	static const char *const beside[] = { "", "-wal", "-shm", "-journal", HOME_TRIES };
+	static const char *const beside[] = { "",	  "-wal",     "-shm",
+					      "-journal", HOME_TRIES, STORE_OLD "1" };
 
 	for (size_t i = 0; i < ARRAY_LEN(beside); i++) {
 		AUTO(free_chars) char *name = NULL;
@@ -238,7 +239,8 @@ static void remove_files(const char *path)
 }
 
 /* Whether it can only have been left behind: nobody makes or removes a token while we hold the
- * lock.  A log is left over when its token is gone. */
+ * lock.  What stands beside a token (a log, an old version) is left over when
+ * it is gone. */
 static bool is_leftover(const char *dir, const char *name)
 {
 	AUTO(free_chars) char *token = NULL;
@@ -246,7 +248,7 @@ static bool is_leftover(const char *dir, const char *name)
 
 	if (strncmp(name, MAKING, strlen(MAKING)) == 0 || strncmp(name, "last.", 5) == 0)
 		return true;
-	if (strlen(name) < sizeof of || name[sizeof of - 1] != '-')
+	if (strlen(name) < sizeof of || !strchr("-.", name[sizeof of - 1]))
 		return false;
 	memcpy(of, name, sizeof of - 1);
 	of[sizeof of - 1] = '\0';

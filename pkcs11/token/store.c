@@ -1,15 +1,17 @@
 /* store - the token's SQL. */
-#include "pkcs11/token/store.h"
+#include "pkcs11/token/store_internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/secret.h"
 
 #define APPLICATION_ID 0x496e726f /* "Inro" */
-
-struct store {
-	struct db *db;
-	int64_t generation; /* of the token row that was read last */
-};
 
 static const char *const migrations[] = {
 	"CREATE TABLE token ("
@@ -26,28 +28,35 @@ static const char *const migrations[] = {
 	"CREATE INDEX object_id ON object (id);"
 	"CREATE INDEX object_label ON object (label);"
 	"CREATE INDEX object_public_hash ON object (public_hash);",
+	"ALTER TABLE token ADD COLUMN policy INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE token ADD COLUMN change_so INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE token ADD COLUMN change_user INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE users ("
+	" name BLOB NOT NULL UNIQUE, type INTEGER NOT NULL CHECK (type IN (0, 1)),"
+	" auth BLOB NOT NULL, tries INTEGER NOT NULL, change INTEGER NOT NULL);"
+	"CREATE TABLE roles (family BLOB NOT NULL UNIQUE, bits INTEGER NOT NULL);",
 };
 
+/* What makes an earlier version, opened for reading, look like this one: names of TEMP come before
+ * those of the file. */
+static const char *const disguises[] = {
+	[1] = "CREATE TEMP VIEW token AS SELECT *, 0 AS policy, 0 AS change_so, 0 AS change_user"
+	      " FROM main.token;"
+	      "CREATE TEMP TABLE users (name, type, auth, tries, change);"
+	      "CREATE TEMP TABLE roles (family, bits);",
+};
+_Static_assert(ARRAY_LEN(disguises) == STORE_VERSION, "each earlier version has one");
+
 _Static_assert(ARRAY_LEN(migrations) == STORE_VERSION, "a migration is a version");
+
+static enum inro_err keep_old(struct db *d, int64_t version, const char *path);
 
 static const struct db_schema schema = { .application_id = APPLICATION_ID,
 					 .migrations = migrations,
 					 .n = ARRAY_LEN(migrations),
-					 .what = "token store" };
-
-/* The columns that belong to a user, by CKU_SO and CKU_USER. */
-static const struct {
-	const char *take, *left, *reset, *set;
-} user_sql[] = {
-	[CKU_SO] = { "UPDATE token SET tries_so = tries_so - 1 WHERE tries_so > 0",
-		     "SELECT auth_so, tries_so FROM token",
-		     "UPDATE token SET tries_so = ?1 WHERE tries_so <> ?1",
-		     "UPDATE token SET auth_so = ?2, tries_so = ?1" },
-	[CKU_USER] = { "UPDATE token SET tries_user = tries_user - 1 WHERE tries_user > 0",
-		       "SELECT auth_user, tries_user FROM token",
-		       "UPDATE token SET tries_user = ?1 WHERE tries_user <> ?1",
-		       "UPDATE token SET auth_user = ?2, tries_user = ?1" },
-};
+					 .what = "token store",
+					 .read_from = 1,
+					 .before = keep_old };
 
 void token_row_clear(struct token_row *t)
 {
@@ -55,6 +64,12 @@ void token_row_clear(struct token_row *t)
 	buf_clear(&t->auth_so);
 	buf_clear(&t->auth_user);
 	*t = (struct token_row) { 0 };
+}
+
+void auth_row_clear(struct auth_row *a)
+{
+	buf_clear(&a->auth);
+	*a = (struct auth_row) { 0 };
 }
 
 void record_clear(struct record *r)
@@ -68,8 +83,9 @@ static enum inro_err put_token(struct db *db, const struct token_row *t)
 	struct db_stmt *s;
 	enum inro_err e = db_stmt(db,
 				  "INSERT OR REPLACE INTO token (one, label, serial, backend, "
-				  "config, auth_so, auth_user, tries_so, tries_user, generation) "
-				  "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+				  "config, auth_so, auth_user, tries_so, tries_user, generation, "
+				  "policy, change_so, change_user) "
+				  "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 				  &s);
 
 	if (e)
@@ -83,11 +99,14 @@ static enum inro_err put_token(struct db *db, const struct token_row *t)
 	db_bind_int(s, 7, t->tries_so);
 	db_bind_int(s, 8, t->tries_user);
 	db_bind_int(s, 9, t->generation);
+	db_bind_int(s, 10, t->policy);
+	db_bind_int(s, 11, t->change_so);
+	db_bind_int(s, 12, t->change_user);
 	return db_run(s);
 }
 
 /* Steps a statement that must give one row. */
-static enum inro_err one_row(struct db_stmt *s, enum inro_err if_none, const char *what)
+enum inro_err store_one_row(struct db_stmt *s, enum inro_err if_none, const char *what)
 {
 	bool row;
 	enum inro_err e = db_step(s, &row);
@@ -97,8 +116,6 @@ static enum inro_err one_row(struct db_stmt *s, enum inro_err if_none, const cha
 	return row ? INRO_OK : err_set(if_none, "%s", what);
 }
 
-#define REMOVED "the token was removed by another program"
-
 static enum inro_err same_token(struct store *s)
 {
 	struct db_stmt *q;
@@ -107,7 +124,7 @@ static enum inro_err same_token(struct store *s)
 
 	if (e)
 		return e;
-	e = one_row(q, INRO_E_NO_TOKEN, REMOVED);
+	e = store_one_row(q, INRO_E_NO_TOKEN, STORE_REMOVED);
 	if (!e)
 		now = db_int(q, 0);
 	db_reset(q);
@@ -118,8 +135,10 @@ static enum inro_err same_token(struct store *s)
 }
 
 /* Begins a change of the token as it was read last. */
-static enum inro_err begin(struct store *s)
+enum inro_err store_begin(struct store *s)
 {
+	if (s->read_only)
+		return err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the token can only be read here");
 	enum inro_err e = db_begin(s->db);
 
 	if (e)
@@ -131,7 +150,7 @@ static enum inro_err begin(struct store *s)
 }
 
 /* Ends a change: all of it or nothing. */
-static enum inro_err finish(struct db *db, enum inro_err e)
+enum inro_err store_finish(struct db *db, enum inro_err e)
 {
 	if (!e)
 		return db_commit(db);
@@ -147,25 +166,106 @@ enum inro_err store_create(const char *path, const struct token_row *token)
 	if (!e)
 		e = db_begin(db);
 	if (!e)
-		e = finish(db, put_token(db, token));
+		e = store_finish(db, put_token(db, token));
 	/* Closing would do this too, but tells nobody when it fails. */
 	return e ? e : db_fold(db);
 }
 
-enum inro_err store_open(const char *path, struct store **ret)
+/* ---- opening ---- */
+
+/* The copy is of the version that it is called by: another program may have been faster. */
+static enum inro_err check_version(const char *path, int64_t version)
+{
+	AUTO(db_close_ptr) struct db *d = NULL;
+	enum inro_err e = db_open(path, DB_READ_ONLY, &schema, &d);
+
+	if (!e && db_version(d) != version)
+		e = INRO_E_STATE;
+	return e;
+}
+
+static enum inro_err copy_old(struct db *d, int64_t version, const char *part, const char *name)
+{
+	enum inro_err e = db_copy_to(d, part);
+
+	if (!e)
+		e = check_version(part, version);
+	if (!e && rename(part, name) != 0)
+		e = file_err(errno, name);
+	if (e)
+		unlink(part);
+	return e == INRO_E_STATE ? INRO_OK : e;
+}
+
+static enum inro_err keep_old(struct db *d, int64_t version, const char *path)
+{
+	AUTO(free_chars) char *name = NULL;
+	AUTO(free_chars) char *part = NULL;
+	uint32_t unique;
+	enum inro_err e = random_fill(&unique, sizeof unique);
+
+	if (e)
+		return e;
+	if (asprintf(&name, "%s" STORE_OLD "%lld", path, (long long)version) < 0)
+		name = NULL;
+	if (!name || asprintf(&part, "%s-%08x", name, unique) < 0) {
+		part = NULL;
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	}
+	e = copy_old(d, version, part, name);
+	return e ? err_context(e, "keeping a copy before the upgrade") : INRO_OK;
+}
+
+static bool can_write(const char *path)
+{
+	AUTO(free_chars) char *dir = strdup(path);
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+
+	if (slash)
+		slash[slash == dir] = '\0';
+	return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 &&
+	       faccessat(AT_FDCWD, slash ? dir : ".", W_OK, AT_EACCESS) == 0;
+}
+
+static enum inro_err connect_to(struct store *s)
+{
+	enum inro_err e =
+		db_open(s->path, s->read_only ? DB_READ_ONLY : DB_READ_WRITE, &schema, &s->db);
+
+	if (!e && db_version(s->db) < STORE_VERSION)
+		e = db_exec(s->db, disguises[db_version(s->db)]);
+	return e;
+}
+
+enum inro_err store_open(const char *path, bool may_write, struct store **ret)
 {
 	struct store *s = calloc(1, sizeof *s);
 
-	if (!s)
+	if (s)
+		s->path = strdup(path);
+	if (!s || !s->path) {
+		free(s);
 		return err_set(INRO_E_NO_MEMORY, "no memory to open %s", path);
-	enum inro_err e = db_open(path, DB_READ_WRITE, &schema, &s->db);
+	}
+	s->read_only = access(path, F_OK) == 0 && (!may_write || !can_write(path));
+	enum inro_err e = connect_to(s);
 
 	if (e) {
-		free(s);
+		store_close(s);
 		return e;
 	}
 	*ret = s;
 	return INRO_OK;
+}
+
+bool store_is_read_only(const struct store *s)
+{
+	return s->read_only;
+}
+
+int64_t store_file_version(const struct store *s)
+{
+	return db_version(s->db);
 }
 
 void store_close(struct store *s)
@@ -173,12 +273,42 @@ void store_close(struct store *s)
 	if (!s)
 		return;
 	db_close(s->db);
+	free(s->path);
 	free(s);
 }
 
+/* Into a connection of its own first: the one that is there is never missing. */
+static enum inro_err reopen(struct store *s)
+{
+	struct store fresh = { .path = s->path, .read_only = true };
+	enum inro_err e = connect_to(&fresh);
+
+	if (e) {
+		db_close(fresh.db);
+		return e;
+	}
+	db_close(s->db);
+	s->db = fresh.db;
+	s->reopened++;
+	return INRO_OK;
+}
+
+/* One that can't be seen to change is opened anew when its file has changed. */
 enum inro_err store_change_count(struct store *s, int64_t *ret)
 {
-	return db_data_version(s->db, ret);
+	int64_t now;
+	enum inro_err e = db_data_version(s->db, &now);
+
+	if (!e && db_is_frozen(s->db) && now != s->frozen_at) {
+		if (s->frozen_at != 0)
+			e = reopen(s);
+		if (!e)
+			e = db_data_version(s->db, &now);
+		s->frozen_at = now;
+	}
+	if (!e)
+		*ret = now + s->reopened;
+	return e;
 }
 
 static void copy_text(const char *from, char *to, size_t cap)
@@ -206,6 +336,9 @@ static enum inro_err read_token(struct db_stmt *s, struct token_row *t)
 	t->tries_so = db_int(s, 6);
 	t->tries_user = db_int(s, 7);
 	t->generation = db_int(s, 8);
+	t->policy = db_int(s, 9) == POLICY_DEFAULT ? POLICY_DEFAULT : POLICY_STRICT;
+	t->change_so = db_int(s, 10) != 0;
+	t->change_user = db_int(s, 11) != 0;
 	if (buf_err(&t->config) || buf_err(&t->auth_so))
 		return INRO_E_NO_MEMORY;
 	return buf_err(&t->auth_user);
@@ -217,12 +350,13 @@ enum inro_err store_token(struct store *s, struct token_row *ret)
 	struct db_stmt *q;
 	enum inro_err e = db_stmt(s->db,
 				  "SELECT label, serial, backend, config, auth_so, auth_user, "
-				  "tries_so, tries_user, generation FROM token",
+				  "tries_so, tries_user, generation, policy, change_so, "
+				  "change_user FROM token",
 				  &q);
 
 	if (e)
 		return e;
-	e = one_row(q, INRO_E_NO_TOKEN, REMOVED);
+	e = store_one_row(q, INRO_E_NO_TOKEN, STORE_REMOVED);
 	if (!e)
 		e = read_token(q, &t);
 	db_reset(q);
@@ -234,116 +368,28 @@ enum inro_err store_token(struct store *s, struct token_row *ret)
 	return INRO_OK;
 }
 
+#define EMPTY "DELETE FROM object; DELETE FROM users; DELETE FROM roles;"
+
 enum inro_err store_token_reset(struct store *s, const struct token_row *token)
 {
-	enum inro_err e = begin(s);
+	enum inro_err e = store_begin(s);
 
 	if (e)
 		return e;
-	e = db_exec(s->db, "DELETE FROM object");
+	e = db_exec(s->db, EMPTY);
 	if (!e)
 		e = put_token(s->db, token);
-	return finish(s->db, e);
+	return store_finish(s->db, e);
 }
 
 enum inro_err store_empty(struct store *s)
 {
-	enum inro_err e = begin(s);
+	enum inro_err e = store_begin(s);
 
 	if (e)
 		return e;
-	e = db_exec(s->db, "DELETE FROM object");
-	if (!e)
-		e = db_exec(s->db, "DELETE FROM token");
-	return finish(s->db, e);
-}
-
-/* Statements with the number of tries as first and a blob as second parameter. */
-static enum inro_err run_user_sql(struct store *s, const char *sql, struct bytes auth,
-				  bool has_auth)
-{
-	struct db_stmt *q;
-	enum inro_err e = db_stmt(s->db, sql, &q);
-
-	if (e)
-		return e;
-	db_bind_int(q, 1, STORE_TRIES_MAX);
-	if (has_auth)
-		db_bind_bytes(q, 2, auth);
-	return db_run(q);
-}
-
-enum inro_err store_set_auth(struct store *s, CK_USER_TYPE user, struct bytes auth)
-{
-	enum inro_err e = begin(s);
-
-	if (e)
-		return e;
-	return finish(s->db, run_user_sql(s, user_sql[user].set, auth, true));
-}
-
-enum inro_err store_reset_tries(struct store *s, CK_USER_TYPE user)
-{
-	enum inro_err e = begin(s);
-
-	if (e)
-		return e;
-	return finish(s->db, run_user_sql(s, user_sql[user].reset, BYTES_NONE, false));
-}
-
-static enum inro_err read_auth(struct store *s, CK_USER_TYPE user, struct buf *auth, int64_t *left)
-{
-	struct db_stmt *q;
-	enum inro_err e = db_stmt(s->db, user_sql[user].left, &q);
-
-	if (e)
-		return e;
-	e = one_row(q, INRO_E_NO_TOKEN, REMOVED);
-	if (!e) {
-		buf_add(auth, db_bytes(q, 0));
-		*left = db_int(q, 1);
-		e = buf_err(auth);
-	}
-	db_reset(q);
-	if (!e && auth->n == 0)
-		return err_set(INRO_E_PIN_MISSING, "no user PIN is set yet on this token");
-	return e;
-}
-
-static enum inro_err take_try(struct store *s, CK_USER_TYPE user, struct buf *auth, int64_t *left)
-{
-	struct db_stmt *q;
-	enum inro_err e = read_auth(s, user, auth, left);
-
-	if (!e)
-		e = db_stmt(s->db, user_sql[user].take, &q);
-	if (!e)
-		e = db_run(q);
-	if (e)
-		return e;
-	if (db_changes(s->db) == 0)
-		return err_set(INRO_E_PIN_LOCKED, "the %s PIN is locked after %d wrong tries%s",
-			       user == CKU_SO ? "security officer" : "user", STORE_TRIES_MAX,
-			       user == CKU_SO ? "" : "; the security officer can set a new one");
-	(*left)--;
-	return INRO_OK;
-}
-
-enum inro_err store_take_try(struct store *s, CK_USER_TYPE user, struct buf *ret_auth,
-			     int64_t *ret_left)
-{
-	SCOPED(buf) auth = { 0 };
-	int64_t left = 0;
-	enum inro_err e = begin(s);
-
-	if (e)
-		return e;
-	e = finish(s->db, take_try(s, user, &auth, &left));
-	if (e)
-		return e;
-	buf_add(ret_auth, buf_bytes(&auth));
-	*ret_left = left;
-	return buf_err(ret_auth);
+	e = db_exec(s->db, EMPTY "DELETE FROM token");
+	return store_finish(s->db, e);
 }
 
 static void bind_record(struct db_stmt *q, const struct record *r)
@@ -383,13 +429,13 @@ static enum inro_err insert_one(struct store *s, struct record *r)
 
 enum inro_err store_insert(struct store *s, struct record *const *records, size_t n)
 {
-	enum inro_err e = begin(s);
+	enum inro_err e = store_begin(s);
 
 	if (e)
 		return e;
 	for (size_t i = 0; i < n && !e; i++)
 		e = insert_one(s, records[i]);
-	return finish(s->db, e);
+	return store_finish(s->db, e);
 }
 
 /* A statement that must have changed exactly one row. */
@@ -406,7 +452,7 @@ static enum inro_err run_on_one(struct store *s, struct db_stmt *q)
 enum inro_err store_update(struct store *s, const struct record *r)
 {
 	struct db_stmt *q;
-	enum inro_err e = begin(s);
+	enum inro_err e = store_begin(s);
 
 	if (e)
 		return e;
@@ -420,13 +466,13 @@ enum inro_err store_update(struct store *s, const struct record *r)
 		db_bind_int(q, 11, r->row);
 		e = run_on_one(s, q);
 	}
-	return finish(s->db, e);
+	return store_finish(s->db, e);
 }
 
 enum inro_err store_delete(struct store *s, int64_t row)
 {
 	struct db_stmt *q;
-	enum inro_err e = begin(s);
+	enum inro_err e = store_begin(s);
 
 	if (e)
 		return e;
@@ -435,7 +481,7 @@ enum inro_err store_delete(struct store *s, int64_t row)
 		db_bind_int(q, 1, row);
 		e = run_on_one(s, q);
 	}
-	return finish(s->db, e);
+	return store_finish(s->db, e);
 }
 
 /* Copies the columns into r->room; they are pointed at when all are in it. */
@@ -484,7 +530,7 @@ enum inro_err store_get(struct store *s, int64_t row, struct record *ret)
 	if (e)
 		return e;
 	db_bind_int(q, 1, row);
-	e = one_row(q, INRO_E_OBJECT_HANDLE, "the object was removed by another program");
+	e = store_one_row(q, INRO_E_OBJECT_HANDLE, "the object was removed by another program");
 	if (!e)
 		e = read_record(q, &r);
 	db_reset(q);
@@ -606,7 +652,7 @@ enum inro_err store_count(struct store *s, struct store_counts *ret)
 		return e;
 	db_bind_int(q, 1, CKO_PRIVATE_KEY);
 	db_bind_int(q, 2, CKO_CERTIFICATE);
-	e = one_row(q, INRO_E_DAMAGED, "the objects can't be counted");
+	e = store_one_row(q, INRO_E_DAMAGED, "the objects can't be counted");
 	if (!e)
 		*ret = (struct store_counts) { .objects = db_int(q, 0),
 					       .private_keys = db_int(q, 1),

@@ -6,7 +6,11 @@
  *    object has is in `attrs`, what is secret in `sealed`, opaque here.
  * 3. Rows and uids are never used again.  An object's version rises with every change.
  * 4. No read stays open when a call returns.  One thread at a time, as struct db.
- * 5. A change is made only to the token that store_token() showed last: when another process has
+ * 5. Nothing is written by store_open() with `may_write` false, nor where the file or its folder
+ * can't be written: every change then gives INRO_E_TOKEN_WRITE_PROTECTED.  An earlier version is
+ * read as it is; it is brought to this one when it is opened for writing, in one transaction, after
+ * it was copied to NAME.v1 (NAME is the file's, 1 the version) beside it.
+ * 6. A change is made only to the token that store_token() showed last: when another process has
  *    initialised it anew since, INRO_E_LOGIN; when it was removed, INRO_E_NO_TOKEN.
  * docs/store-format.md has the tables.
  */
@@ -18,13 +22,27 @@
 #include "base/db/db.h"
 
 #define STORE_UID	16
+#define STORE_OLD	".v" /* behind a file's name: the copy that an upgrade keeps */
 #define STORE_HASH	32
 #define STORE_SERIAL	16
 #define STORE_MAX_LABEL 32
 #define STORE_TRIES_MAX 10
-#define STORE_VERSION	1 /* of the tables */
+#define STORE_VERSION	2 /* of the tables */
+#define STORE_FAMILY	32
+#define STORE_MAX_USER	64 /* bytes of a named user's name */
 
 struct store; /* NULL is never one */
+
+enum token_policy {
+	POLICY_DEFAULT, /* what the rules forbid is disarmed at use */
+	POLICY_STRICT	/* and refused at creation */
+};
+
+/* Who has a PIN: the SO or the user of the standard, or a named one. */
+struct who {
+	CK_USER_TYPE type; /* CKU_SO, CKU_USER: what a login makes of them */
+	struct bytes name; /* empty: the one without a name */
+};
 
 struct token_row {
 	uint8_t label[STORE_MAX_LABEL];
@@ -34,6 +52,29 @@ struct token_row {
 	struct buf config, auth_so, auth_user; /* auth_user empty: no user PIN yet */
 	int64_t tries_so, tries_user;	       /* left */
 	int64_t generation;		       /* rises when the token is initialised again */
+	enum token_policy policy;
+	bool change_so, change_user; /* the PIN must be changed before anything else is done */
+};
+
+/* What lets somebody in. */
+struct auth_row {
+	struct buf auth;
+	int64_t tries; /* left */
+	bool must_change;
+};
+
+struct named_user {
+	uint8_t name[STORE_MAX_USER];
+	size_t name_n;
+	CK_USER_TYPE type;
+	int64_t tries;
+	bool must_change;
+};
+
+/* What the keys of one family have been used for (bits: the core's). */
+struct store_role {
+	uint8_t family[STORE_FAMILY];
+	uint32_t bits;
 };
 
 struct record {
@@ -65,13 +106,17 @@ struct store_counts {
 };
 
 void token_row_clear(struct token_row *t);
+void auth_row_clear(struct auth_row *a);
 void record_clear(struct record *r);
 
 /* Makes a file with this token row and nothing else in it. */
 MUST_CHECK enum inro_err store_create(const char *path, const struct token_row *token);
 /* INRO_E_DAMAGED, INRO_E_VERSION, or what the file system says. */
-MUST_CHECK enum inro_err store_open(const char *path, struct store **ret);
+MUST_CHECK enum inro_err store_open(const char *path, bool may_write, struct store **ret);
 void store_close(struct store *s);
+bool store_is_read_only(const struct store *s);
+/* The version of the file as it is. */
+int64_t store_file_version(const struct store *s);
 
 /* Rises when another process has written. */
 MUST_CHECK enum inro_err store_change_count(struct store *s, int64_t *ret);
@@ -82,13 +127,34 @@ MUST_CHECK enum inro_err store_token(struct store *s, struct token_row *ret);
 MUST_CHECK enum inro_err store_token_reset(struct store *s, const struct token_row *token);
 /* Removes every object and the token row: who still has the file open finds no token in it. */
 MUST_CHECK enum inro_err store_empty(struct store *s);
-/* A new auth record and all tries for this user. */
-MUST_CHECK enum inro_err store_set_auth(struct store *s, CK_USER_TYPE user, struct bytes auth);
-/* Takes one try away, durably, and gives the auth record to try with.  INRO_E_PIN_LOCKED when
- * there was none left, INRO_E_PIN_MISSING when no PIN is set. */
-MUST_CHECK enum inro_err store_take_try(struct store *s, CK_USER_TYPE user, struct buf *ret_auth,
-					int64_t *ret_left);
-MUST_CHECK enum inro_err store_reset_tries(struct store *s, CK_USER_TYPE user);
+
+/* A new auth record and all tries for one who is there.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err store_set_auth(struct store *s, const struct who *who, struct bytes auth,
+					bool must_change);
+/* INRO_E_PIN_MISSING when no PIN is set, INRO_E_NOT_FOUND when nobody is called that. */
+MUST_CHECK enum inro_err store_auth(struct store *s, const struct who *who, struct auth_row *ret);
+/* Takes one try away, durably, and gives the auth record to try with, `tries` as it is then.
+ * INRO_E_PIN_LOCKED when there was none left, or as store_auth(). */
+MUST_CHECK enum inro_err store_take_try(struct store *s, const struct who *who,
+					struct auth_row *ret);
+MUST_CHECK enum inro_err store_reset_tries(struct store *s, const struct who *who);
+
+/* Named users.  INRO_E_EXISTS. */
+MUST_CHECK enum inro_err store_user_add(struct store *s, const struct who *who, struct bytes auth,
+					bool must_change);
+/* INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err store_user_delete(struct store *s, struct bytes name);
+/* By name; caller frees *ret. */
+MUST_CHECK enum inro_err store_users(struct store *s, struct named_user **ret, size_t *ret_n);
+
+/* 0 for a family that has no row. */
+MUST_CHECK enum inro_err store_role(struct store *s, const uint8_t family[STORE_FAMILY],
+				    uint32_t *ret_bits);
+/* All of them; caller frees *ret. */
+MUST_CHECK enum inro_err store_roles_get(struct store *s, struct store_role **ret, size_t *ret_n);
+/* Adds the bits to those that are there, for all n in one transaction; without a write when they
+ * are all there. */
+MUST_CHECK enum inro_err store_roles_add(struct store *s, const struct store_role *roles, size_t n);
 
 /* All of them or none; sets row of each. */
 MUST_CHECK enum inro_err store_insert(struct store *s, struct record *const *records, size_t n);

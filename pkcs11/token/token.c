@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "pkcs11/token/object.h"
+#include "pkcs11/token/settings.h"
 #include "pkcs11/token/tries.h"
 
 #define LOOK_AGAIN_NS 2000000
@@ -124,7 +125,7 @@ enum inro_err token_open(struct token *t)
 	e = home_path(t->home, t->slot, &path);
 	if (e)
 		return e;
-	e = store_open(path, &t->store);
+	e = store_open(path, !settings_get()->read_only, &t->store);
 	if (!e)
 		e = store_token(t->store, &t->row);
 	if (!e)
@@ -261,28 +262,29 @@ static enum inro_err try_pin(struct token *t, struct backend *b, CK_USER_TYPE us
 			     struct bytes pin)
 {
 	AUTO(tries_leave) int lock = -1;
-	SCOPED(buf) auth = { 0 };
-	int64_t left;
+	SCOPED(auth_row) row = { 0 };
+	const struct who who = { .type = user };
 
 	if (pin.n == 0 || pin.n > PIN_MAX)
 		return err_set(INRO_E_PIN_FORMAT, "a PIN has %d to %d bytes", PIN_MIN, PIN_MAX);
-	enum inro_err e = tries_enter(t->home, t->slot, &lock);
+	enum inro_err e =
+		store_is_read_only(t->store) ? INRO_OK : tries_enter(t->home, t->slot, &lock);
 
 	if (!e)
-		e = store_take_try(t->store, user, &auth, &left);
-	if (e == INRO_E_PIN_LOCKED) {
+		e = store_take_try(t->store, &who, &row);
+	if (e == INRO_E_PIN_LOCKED && lock >= 0) {
 		e = tries_alone(lock);
 		if (!e)
-			e = store_take_try(t->store, user, &auth, &left);
+			e = store_take_try(t->store, &who, &row);
 	}
 	if (e)
 		return e;
-	note_tries(t, user, left);
-	e = t->ops->unlock(b, user, buf_bytes(&auth), pin);
+	note_tries(t, user, row.tries);
+	e = t->ops->unlock(b, user, buf_bytes(&row.auth), pin);
 	if (e == INRO_E_PIN_WRONG)
-		return wrong_pin(t, user, left);
-	if (!e)
-		e = store_reset_tries(t->store, user);
+		return wrong_pin(t, user, row.tries);
+	if (!e && lock >= 0)
+		e = store_reset_tries(t->store, &who);
 	if (!e)
 		note_tries(t, user, STORE_TRIES_MAX);
 	return e;
@@ -382,7 +384,8 @@ enum inro_err token_init_pin(struct token *t, struct bytes pin)
 	e = t->ops->set_pin(t->backend, CKU_USER, pin, &auth);
 	token_leave_gate(t);
 	if (!e)
-		e = store_set_auth(t->store, CKU_USER, buf_bytes(&auth));
+		e = store_set_auth(t->store, &(struct who) { .type = CKU_USER }, buf_bytes(&auth),
+				   false);
 	return e ? e : reread(t);
 }
 
@@ -399,7 +402,9 @@ enum inro_err token_set_pin(struct token *t, CK_USER_TYPE user, struct bytes old
 		return e;
 	e = t->ops->set_pin(b, user, new_pin, &auth);
 	t->ops->close(b);
-	return e ? e : store_set_auth(t->store, user, buf_bytes(&auth));
+	return e ? e
+		 : store_set_auth(t->store, &(struct who) { .type = user }, buf_bytes(&auth),
+				  false);
 }
 
 /* A fresh root secret and the records of who may open it. */
@@ -453,6 +458,7 @@ static enum inro_err new_row(const struct token_spec *spec, const char *serial,
 	snprintf(row->serial, sizeof row->serial, "%s", serial);
 	snprintf(row->backend, sizeof row->backend, "%s", ops->name);
 	row->tries_so = row->tries_user = STORE_TRIES_MAX;
+	row->policy = settings_get()->strict ? POLICY_STRICT : POLICY_DEFAULT;
 	buf_add(&row->config, spec->config);
 	e = buf_err(&row->config);
 	return e ? e : make_auth(ops, spec, row);
@@ -467,7 +473,7 @@ static enum inro_err fill_new(const char *path, const void *row)
 	enum inro_err e = store_create(path, made);
 
 	if (!e)
-		e = store_open(path, &s);
+		e = store_open(path, true, &s);
 	if (e)
 		return e;
 	e = store_token(s, &found);

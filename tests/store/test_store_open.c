@@ -78,7 +78,9 @@ static void test_not_a_database(void **state)
 static void test_foreign_and_newer(void **state)
 {
 	static const char *const sql[] = { "CREATE TABLE t(a)" };
-	const struct db_schema foreign = { 0x41414141, sql, 1, "other" };
+	const struct db_schema foreign = {
+		.application_id = 0x41414141, .migrations = sql, .n = 1, .what = "other"
+	};
 	char url[4200];
 	struct store *s;
 	struct db *d;

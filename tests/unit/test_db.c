@@ -25,9 +25,15 @@ static const char *const steps[] = {
 	"CREATE TABLE part(thing INTEGER NOT NULL REFERENCES thing(id))",
 	"ALTER TABLE thing ADD COLUMN note TEXT; INSERT INTO thing(name) VALUES ('from step 2')",
 };
-static const struct db_schema v1 = { 0x496e7231, steps, 1, "test store" };
-static const struct db_schema v2 = { 0x496e7231, steps, 2, "test store" };
-static const struct db_schema other = { 0x41414141, steps, 1, "other store" };
+static const struct db_schema v1 = {
+	.application_id = 0x496e7231, .migrations = steps, .n = 1, .what = "test store"
+};
+static const struct db_schema v2 = {
+	.application_id = 0x496e7231, .migrations = steps, .n = 2, .what = "test store"
+};
+static const struct db_schema other = {
+	.application_id = 0x41414141, .migrations = steps, .n = 1, .what = "other store"
+};
 
 static struct db *open_new(const char *name)
 {
@@ -442,8 +448,12 @@ static void test_failing_migration(void **state)
 {
 	static const char *const bad[] = { "CREATE TABLE a(x)",
 					   "CREATE TABLE b(x); SELECT nonsense" };
-	const struct db_schema schema = { 7, bad, 2, "bad store" };
-	const struct db_schema first = { 7, bad, 1, "bad store" };
+	const struct db_schema schema = {
+		.application_id = 7, .migrations = bad, .n = 2, .what = "bad store"
+	};
+	const struct db_schema first = {
+		.application_id = 7, .migrations = bad, .n = 1, .what = "bad store"
+	};
 	struct db *d = NULL;
 
 	(void)state;

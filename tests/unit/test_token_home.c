@@ -110,7 +110,7 @@ static void check_whole(CK_SLOT_ID slot)
 	struct token_row row = { 0 };
 
 	assert_int_equal(home_path(scratch_dir(), slot, &path), INRO_OK);
-	assert_int_equal(store_open(path, &s), INRO_OK);
+	assert_int_equal(store_open(path, true, &s), INRO_OK);
 	assert_int_equal(store_token(s, &row), INRO_OK);
 	assert_string_equal(row.serial, SERIAL);
 	token_row_clear(&row);
