@@ -139,6 +139,7 @@ static void empty(struct mech_use *u)
 	u->spec = (struct use_spec) { 0 };
 	u->other = 0;
 	u->password = BYTES_NONE;
+	u->fresh_bits = 0;
 	u->more = NULL;
 	u->more_n = 0;
 	u->at = u->small;

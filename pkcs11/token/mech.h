@@ -57,6 +57,7 @@ struct mech {
  *             CKM_CONCATENATE_BASE_AND_KEY's other: the caller finds the key, checks it and sets
  *             spec.other.
  *   password  CKM_PKCS5_PBKD2: in secret memory.
+ *   fresh_bits  wrapping: random bits of the nonce that were made here; 0: it is the caller's.
  *   more      SP 800-108: the keys that are made besides: the caller's memory, looked at within
  *             the same call only; bounded (MECH_MORE_KEYS), not checked otherwise.
  * Where the standard has none of use_spec's words: CKM_CONCATENATE_BASE_AND_DATA and _DATA_AND_BASE
@@ -68,6 +69,7 @@ struct mech_use {
 	struct use_spec spec;
 	CK_OBJECT_HANDLE other;
 	struct bytes password;
+	CK_ULONG fresh_bits;
 	const CK_DERIVED_KEY *more;
 	size_t more_n;
 	uint8_t *at; /* what is free of the room */

@@ -312,28 +312,32 @@ struct aead {
 };
 
 /* The generators of a nonce leave the leading bits alone that are said to be fixed.  There is one
- * wrapping a call, so that what is new each time is random for all of them. */
-static enum inro_err make_nonce(const struct aead *a)
+ * wrapping a call, so that what is new each time is random for all of them.  It is made in our own
+ * room and then shown: another thread of the caller's may be writing to his. */
+static enum inro_err make_nonce(const struct aead *a, struct bytes at, struct mech_use *u)
 {
 	CK_ULONG fixed = a->fixed_bits;
+	uint8_t *p = (uint8_t *)(uintptr_t)at.p;
 	uint8_t last = 0;
 
-	if (a->generator > CKG_GENERATE_RANDOM || fixed > a->nonce_n * 8 ||
-	    a->nonce_n * 8 - fixed < 64)
+	if (a->generator > CKG_GENERATE_RANDOM || fixed > at.n * 8 || at.n * 8 - fixed < 64)
 		return err_set(INRO_E_MECHANISM_PARAM,
-			       "nonce generator 0x%lx with %lu of %lu bits fixed is not offered",
-			       a->generator, fixed, a->nonce_n * 8);
+			       "nonce generator 0x%lx with %lu of %zu bits fixed is not offered",
+			       a->generator, fixed, at.n * 8);
 	if (fixed % 8)
-		last = a->nonce[fixed / 8];
-	enum inro_err e = random_fill(a->nonce + fixed / 8, a->nonce_n - fixed / 8);
+		last = p[fixed / 8];
+	enum inro_err e = random_fill(p + fixed / 8, at.n - fixed / 8);
 
-	if (!e && fixed % 8) {
+	if (e)
+		return e;
+	if (fixed % 8) {
 		uint8_t keep = (uint8_t)(0xff << (8 - fixed % 8));
-		uint8_t *at = a->nonce + fixed / 8;
 
-		*at = (uint8_t)((last & keep) | (*at & ~keep));
+		p[fixed / 8] = (uint8_t)((last & keep) | (p[fixed / 8] & ~keep));
 	}
-	return e;
+	u->fresh_bits = at.n * 8 - fixed;
+	memcpy(a->nonce, p, at.n);
+	return INRO_OK;
 }
 
 static enum inro_err keep_aead(const struct aead *a, enum key_use use, struct mech_use *u)
@@ -343,14 +347,14 @@ static enum inro_err keep_aead(const struct aead *a, enum key_use use, struct me
 
 	if (!e)
 		e = mech_bytes(a->ad, a->ad_n, 0, MECH_MAX_AD, &ad);
-	if (!e && a->generator != CKG_NO_GENERATE && use == USE_WRAP)
-		e = make_nonce(a);
 	if (!e)
 		e = mech_room(u, nonce.n + ad.n);
 	if (e)
 		return e;
 	u->spec.iv = mech_keep(u, nonce);
 	u->spec.ad = mech_keep(u, ad);
+	if (a->generator != CKG_NO_GENERATE && use == USE_WRAP)
+		return make_nonce(a, u->spec.iv, u);
 	return INRO_OK;
 }
 
