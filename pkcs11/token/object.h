@@ -43,6 +43,8 @@ struct object {
 	struct attrs attrs;
 	struct loaded_key *key; /* private keys, NULL until it is used */
 	struct pkey *pub;	/* public keys, made at first use */
+	unsigned roles;		/* of its family, as they were at roles_stamp */
+	uint64_t roles_stamp;
 };
 
 /* A new one that is in no map yet; one reference, the caller's.  No lock needed. */

@@ -51,6 +51,10 @@ struct token {
 	_Atomic int64_t
 		seen_at; /* its file, the same; 0: not since it was removed.  Without the lock */
 
+	/* What families of keys have done (roles.h), as it was at `roles_stamp`. */
+	bool any_wrapped;
+	uint64_t roles_stamp, roles_claimed; /* claimed: how often by this process */
+
 	struct map by_handle, by_row; /* struct object */
 	size_t session_objects;	      /* of those */
 	size_t sessions, rw_sessions;
