@@ -88,7 +88,8 @@ struct use_spec {
 	bool has_context;      /* EdDSA: Ed25519ctx also with an empty context */
 	bool deterministic;    /* ML-DSA, SLH-DSA: CKH_DETERMINISTIC_REQUIRED */
 	struct bytes label;    /* OAEP: label; SP 800-108: see kdf.h */
-	struct bytes iv;       /* ciphers: IV, nonce or counter block; KW and KWP: the alternative
+	struct bytes iv;       /* ciphers: IV, nonce or counter block (ChaCha20: counter, little
+				  endian, and nonce, 16 bytes together); KW and KWP: the alternative
 				  IV; HKDF and PBKDF2: salt */
 	struct bytes ad;       /* AEAD: additional data; EdDSA, ML-DSA, SLH-DSA: context; HKDF and
 				  X9.63: info */

@@ -10,7 +10,12 @@
  * one step only, and nothing is written before its tag is checked.
  * 4. Modes: FIPS 197, SP 800-38A (ECB CBC CFB OFB CTR), -38B (CMAC), -38C (CCM), -38D (GCM, GMAC),
  *    -38E (XTS), -38F (KW, KWP), RFC 8439 (ChaCha20-Poly1305), RFC 2104 (HMAC);
- *    PKCS#11 3.2 6.13 and following.
+ *    PKCS#11 3.2 6.13 and following.  CKM_AES_CTS is CBC-CS1 of SP 800-38A's addendum.
+ * 5. spec->iv is 1 to 128 bytes for GCM, and for ChaCha20 the 16 bytes that its state ends with:
+ *    the block counter (counter_bits: 32 or 64, little endian), then the nonce.  A counter that
+ *    would come round is refused: INRO_E_DATA_LENGTH.
+ * 6. Shortest tags, for making and for believing them: GCM 12 bytes, CCM 4; MACs of general length
+ *    1.  CCM's spec->data_n must be the length of the text; wrapping and unwrapping set it.
  */
 #ifndef INRO_PKCS11_TOKEN_SKEY_H
 #define INRO_PKCS11_TOKEN_SKEY_H
@@ -53,15 +58,16 @@ MUST_CHECK enum inro_err skey_last(struct skey_op *op, struct room out, size_t *
 void skey_op_free(struct skey_op *op); /* wipes it; NULL is fine */
 
 /* Wrapping of any bytes (a key's plain form) and its undoing: KW (CKM_AES_KEY_WRAP), KWP, CBC,
- * CBC-PAD, ECB, GCM, CCM, CTR ... whatever encrypts.  unwrap: INRO_E_WRAPPED for everything that is
- * wrong with the blob, INRO_E_AEAD for AEADs. */
+ * CBC-PAD, ECB, GCM, CCM, CTR ... whatever encrypts.  CBC and ECB put zeros behind, up to a whole
+ * block; who unwraps knows the length.  INRO_E_KEY_SIZE: the mechanism wraps no key of this length.
+ * unwrap: INRO_E_WRAPPED for everything that is wrong with the blob, INRO_E_AEAD for AEADs. */
 MUST_CHECK enum inro_err skey_wrap(struct skey *k, const struct use_spec *spec, struct bytes plain,
 				   struct buf *ret_blob);
 MUST_CHECK enum inro_err skey_unwrap(struct skey *k, const struct use_spec *spec, struct bytes blob,
 				     struct secret *ret_plain);
 
-/* What skey_use(), skey_begin(), skey_wrap() and the derivations of kdf.h do on this libcrypto;
- * sorted, ended by CK_UNAVAILABLE_INFORMATION. */
+/* What skey_use(), skey_begin() and skey_wrap() do on this libcrypto; sorted, ended by
+ * CK_UNAVAILABLE_INFORMATION. */
 const CK_MECHANISM_TYPE *skey_mechanisms(void);
 
 #endif
