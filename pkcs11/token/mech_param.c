@@ -91,6 +91,7 @@ enum inro_err mech_par_pss(struct bytes param, enum key_use use, struct mech_use
 	CK_RSA_PKCS_PSS_PARAMS p;
 	enum inro_err e = mech_struct(param, &p, sizeof p);
 
+	(void)use;
 	if (!e)
 		e = find_hash(p.hashAlg, p.mgf, u);
 	if (e)
@@ -99,9 +100,6 @@ enum inro_err mech_par_pss(struct bytes param, enum key_use use, struct mech_use
 		return err_set(INRO_E_MECHANISM_PARAM,
 			       "PSS hash 0x%lx does not fit mechanism 0x%lx", p.hashAlg,
 			       u->mech->type);
-	if (use == USE_SIGN && p.hashAlg == CKM_SHA_1)
-		return err_set(INRO_E_MECHANISM_PARAM,
-			       "signatures over SHA-1 are verified but no longer made");
 	if (p.sLen > RSA_MAX_BITS / 8)
 		return err_set(INRO_E_MECHANISM_PARAM, "a PSS salt of %lu bytes is too long",
 			       p.sLen);

@@ -64,18 +64,17 @@ TYPES(hmac_blake2b_256, CKK_BLAKE2B_256_HMAC, CKK_GENERIC_SECRET);
 TYPES(hmac_blake2b_384, CKK_BLAKE2B_384_HMAC, CKK_GENERIC_SECRET);
 TYPES(hmac_blake2b_512, CKK_BLAKE2B_512_HMAC, CKK_GENERIC_SECRET);
 
-/* SHA-1 signatures are verified, for what was signed long ago, and no longer made. */
 const struct mech mech_rows[] = {
 	{ CKM_RSA_PKCS_KEY_PAIR_GEN, 0, CKM_RSA_PKCS, RSA(USE_GENERATE_PAIR), mech_par_none, 0 },
 	{ CKM_RSA_PKCS, 0, CKM_RSA_PKCS, RSA(BOTH | CRYPT | RECOVER | MOVE), mech_par_none,
 	  MECH_ONE_PART },
 	{ CKM_RSA_X_509, 0, CKM_RSA_X_509, RSA(BOTH | CRYPT | RECOVER), mech_par_none,
 	  MECH_ONE_PART | MECH_BY_KEY },
-	{ CKM_SHA1_RSA_PKCS, CKM_SHA_1, CKM_RSA_PKCS, RSA(USE_VERIFY), mech_par_none, 0 },
+	{ CKM_SHA1_RSA_PKCS, CKM_SHA_1, CKM_RSA_PKCS, RSA(BOTH), mech_par_none, 0 },
 	{ CKM_RSA_PKCS_OAEP, 0, CKM_RSA_PKCS_OAEP, RSA(CRYPT | MOVE), mech_par_oaep,
 	  MECH_ONE_PART },
 	{ CKM_RSA_PKCS_PSS, 0, CKM_RSA_PKCS_PSS, RSA(BOTH), mech_par_pss, MECH_ONE_PART },
-	{ CKM_SHA1_RSA_PKCS_PSS, CKM_SHA_1, CKM_RSA_PKCS_PSS, RSA(USE_VERIFY), mech_par_pss, 0 },
+	{ CKM_SHA1_RSA_PKCS_PSS, CKM_SHA_1, CKM_RSA_PKCS_PSS, RSA(BOTH), mech_par_pss, 0 },
 	{ CKM_ML_KEM_KEY_PAIR_GEN, 0, CKM_ML_KEM, ML_KEM(USE_GENERATE_PAIR), mech_par_none, 0 },
 	{ CKM_ML_KEM, 0, CKM_ML_KEM, ML_KEM(CAPSULE), mech_par_none, 0 },
 	{ CKM_ML_DSA_KEY_PAIR_GEN, 0, CKM_ML_DSA, ML_DSA(USE_GENERATE_PAIR), mech_par_none, 0 },
@@ -197,7 +196,7 @@ const struct mech mech_rows[] = {
 	{ CKM_PKCS5_PBKD2, 0, CKM_PKCS5_PBKD2, PBKD2, mech_par_pbkd2, 0 },
 	{ CKM_EC_KEY_PAIR_GEN, 0, CKM_ECDSA, EC(USE_GENERATE_PAIR), mech_par_none, 0 },
 	{ CKM_ECDSA, 0, CKM_ECDSA, EC(BOTH), mech_par_none, MECH_ONE_PART },
-	{ CKM_ECDSA_SHA1, CKM_SHA_1, CKM_ECDSA, EC(USE_VERIFY), mech_par_none, 0 },
+	{ CKM_ECDSA_SHA1, CKM_SHA_1, CKM_ECDSA, EC(BOTH), mech_par_none, 0 },
 	{ CKM_ECDSA_SHA224, CKM_SHA224, CKM_ECDSA, EC(BOTH), mech_par_none, 0 },
 	{ CKM_ECDSA_SHA256, CKM_SHA256, CKM_ECDSA, EC(BOTH), mech_par_none, 0 },
 	{ CKM_ECDSA_SHA384, CKM_SHA384, CKM_ECDSA, EC(BOTH), mech_par_none, 0 },

@@ -192,7 +192,7 @@ static void digests_of_all_sizes(void **state)
 	assert_int_equal(seen, ARRAY_LEN(sizes));
 }
 
-/* SHA-1 signatures are verified, though no longer made. */
+/* Stock programs still make and check SHA-1 signatures; what is hashed outside fits. */
 static void old_signatures_verify(void **state)
 {
 	static const uint8_t prefix[] = {
