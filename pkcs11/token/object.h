@@ -6,7 +6,7 @@
  *    has changed it; it is gone here as soon as it is seen to be gone there.
  * 3. Handles of private objects die at logout.
  * 4. Attributes in memory are complete: columns, what was sealed, and the parts of the public key.
- *    Parts of private keys are never among them.
+ *    Parts of private keys and values of secret ones are never among them.
  * 5. References keep an object's memory alive; the token's maps hold one.
  * Functions want the token's lock held unless they say otherwise.
  */
@@ -19,8 +19,9 @@
 #include "pkcs11/token/rule.h"
 #include "pkcs11/token/token.h"
 
-/* A private key that the backend has ready: shared by its object and by the operations that have
- * begun with it, so that an object that was changed elsewhere is loaded anew while they end. */
+/* A private or secret key that the backend has ready: shared by its object and by the operations
+ * that have begun with it, so that an object that was changed elsewhere is loaded anew while they
+ * end. */
 struct loaded_key {
 	struct token *token;
 	backend_key key;
@@ -41,7 +42,7 @@ struct object {
 	uint64_t epoch;			/* the token's, when it was last compared; 0: not read */
 	const struct object_kind *kind; /* NULL until it is read */
 	struct attrs attrs;
-	struct loaded_key *key; /* private keys, NULL until it is used */
+	struct loaded_key *key; /* private and secret keys, NULL until it is used */
 	struct pkey *pub;	/* public keys, made at first use */
 	unsigned roles;		/* of its family, as they were at roles_stamp */
 	uint64_t roles_stamp;
@@ -81,12 +82,51 @@ void objects_drop_private(struct token *t);
 void objects_drop_session(struct token *t, CK_SESSION_HANDLE session);
 void objects_drop_all(struct token *t);
 
+/* Private and secret keys: what the backend keeps for them is in object.key. */
+bool object_has_secret(const struct object *o);
+bool object_class_has_secret(CK_OBJECT_CLASS class);
+
+enum key_birth {
+	KEY_GENERATED, /* made here: CKA_LOCAL */
+	KEY_CREATED,   /* brought in the clear */
+	KEY_UNWRAPPED,
+	KEY_DERIVED, /* also encapsulated and decapsulated */
+	KEY_BIRTH__MAX
+};
+
+struct key_origin {
+	enum key_birth birth;
+	CK_MECHANISM_TYPE mech; /* KEY_GENERATED: CKA_KEY_GEN_MECHANISM */
+};
+
+/* Gives a new object that is in no map its loaded key, which it takes over also when it fails, and
+ * all that follows from it: CKA_PUBLIC_KEY_INFO and the parts (spki: of private keys),
+ * CKA_VALUE_LEN (secret keys; from `n`, the bytes of the value, or what is there already when that
+ * is 0), CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE,
+ * CKA_INRO_MOVER. History of derived keys: as policy_inherit() has set it, false where it has not.
+ * INRO_E_TEMPLATE_INCONSISTENT when what the template gave says otherwise.  The token's lock need
+ * not be held. */
+struct adoption {
+	backend_key key;
+	uint64_t epoch; /* token.login_epoch before the key was made */
+	struct bytes spki;
+	size_t n;
+	struct key_origin how;
+};
+MUST_CHECK enum inro_err object_adopt(struct object *o, const struct adoption *what);
+/* The same for a public key: spki and how only. */
+MUST_CHECK enum inro_err object_adopt_public(struct object *o, const struct adoption *what);
+
 /* The associated data of what is sealed in it. */
 void object_binding(const struct object *o, struct buf *ret);
-/* What the store keeps of it; private keys must be loaded.  The record's bytes live in *ret. */
+/* What the store keeps of it; what object_has_secret() must be loaded.  The record's bytes live in
+ * *ret. */
 MUST_CHECK enum inro_err object_record(struct object *o, struct record *ret);
-/* A private key, loaded: INRO_E_LOGIN when nobody is.  Borrowed from the object. */
+/* A private or secret key, loaded for a use: INRO_E_LOGIN when the user is not.  Borrowed from the
+ * object. */
 MUST_CHECK enum inro_err object_key(struct object *o, struct loaded_key **ret);
+/* The same for sealing it again, which the security officer may have done too. */
+MUST_CHECK enum inro_err object_load(struct object *o, struct loaded_key **ret);
 /* A public key.  Borrowed from the object. */
 MUST_CHECK enum inro_err object_public(struct object *o, struct pkey **ret);
 /* Sets the attributes that follow from CKA_PUBLIC_KEY_INFO. */

@@ -39,6 +39,8 @@ enum {
 	RULE_COLUMN = 1 << 12,	   /* has its own column in the store */
 	RULE_DERIVED = 1 << 13,	   /* set by the token; if given, it must say the same */
 	RULE_FALSE_ONLY = 1 << 14, /* true is not offered */
+	RULE_UNWRAP = 1 << 15,	   /* may be given when a key is unwrapped */
+	RULE_DERIVE = 1 << 16,	   /* or derived, encapsulated, decapsulated */
 };
 
 enum rule_default { DEFAULT_NONE, DEFAULT_FALSE, DEFAULT_TRUE, DEFAULT_EMPTY, DEFAULT_ZERO };
