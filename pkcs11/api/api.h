@@ -46,6 +46,7 @@ extern const struct inro_admin api_admin;
 		0, 1                                                                               \
 	}
 
+/* What is offered of each version of the list of functions; lists.c has the rest. */
 #define API_LIST(X)                                                                                \
 	X(C_Initialize)                                                                            \
 	X(C_Finalize)                                                                              \
@@ -90,15 +91,39 @@ extern const struct inro_admin api_admin;
 	X(C_SeedRandom)                                                                            \
 	X(C_GenerateRandom)                                                                        \
 	X(C_GetFunctionStatus)                                                                     \
-	X(C_CancelFunction)
+	X(C_CancelFunction)                                                                        \
+	X(C_SignRecoverInit)                                                                       \
+	X(C_SignRecover)                                                                           \
+	X(C_VerifyRecoverInit)                                                                     \
+	X(C_VerifyRecover)                                                                         \
+	X(C_EncryptInit)                                                                           \
+	X(C_Encrypt)                                                                               \
+	X(C_EncryptUpdate)                                                                         \
+	X(C_EncryptFinal)                                                                          \
+	X(C_DecryptInit)                                                                           \
+	X(C_Decrypt)                                                                               \
+	X(C_DecryptUpdate)                                                                         \
+	X(C_DecryptFinal)
+
+#define API_LIST_3_0(X)                                                                            \
+	X(C_LoginUser)                                                                             \
+	X(C_SessionCancel)
+
+#define API_LIST_3_2(X)                                                                            \
+	X(C_VerifySignatureInit)                                                                   \
+	X(C_VerifySignature)                                                                       \
+	X(C_VerifySignatureUpdate)                                                                 \
+	X(C_VerifySignatureFinal)
 
 /* Each has the type that the standard gives it. */
-#define API_DECLARE(name) extern __typeof__(name) api_##name;
+#define API_DECLARE(name)     extern __typeof__(name) api_##name;
+#define API_DECLARE_3_0(name) extern __typeof__(*((struct ck_functions_3_0 *)0)->name) api_##name;
+#define API_DECLARE_3_2(name) extern __typeof__(*((struct ck_functions_3_2 *)0)->name) api_##name;
 API_LIST(API_DECLARE)
+API_LIST_3_0(API_DECLARE_3_0)
+API_LIST_3_2(API_DECLARE_3_2)
 #undef API_DECLARE
-
-CK_RV api_C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin,
-		      CK_ULONG pin_len, CK_UTF8CHAR *name, CK_ULONG name_len);
-CK_RV api_C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags);
+#undef API_DECLARE_3_0
+#undef API_DECLARE_3_2
 
 #endif

@@ -50,7 +50,7 @@ CK_RV api_C_GetInfo(CK_INFO *info)
 		e = api_need(info, "pInfo");
 	if (e)
 		return rv_of(e);
-	*info = (CK_INFO) { .cryptokiVersion = { 3, 0 }, .libraryVersion = API_VERSION };
+	*info = (CK_INFO) { .cryptokiVersion = { 3, 2 }, .libraryVersion = API_VERSION };
 	api_pad(info->manufacturerID, sizeof info->manufacturerID, bytes_of(API_MAKER));
 	api_pad(info->libraryDescription, sizeof info->libraryDescription,
 		bytes_of("Inro token module"));

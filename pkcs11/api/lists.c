@@ -2,8 +2,8 @@
  * lists - the three exported functions and the lists they hand out.
  *
  * 1. A list has no NULL in it: what is not offered is one function that says so.
- * 2. The 2.40 list is the head of the 3.0 one, but for its version.
- * PKCS#11 3.0 3.6, 5.4.4 to 5.4.6.
+ * 2. Each list is the head of the next one, but for its version.
+ * PKCS#11 3.2 3.6, 5.4.4 to 5.4.6.
  */
 #include "pkcs11/api/api.h"
 
@@ -19,27 +19,17 @@ static CK_RV not_offered(void)
 	return rv_of(e ? e : INRO_E_UNSUPPORTED);
 }
 
-#define V2(name)  .name = api_##name,
+#define YES(name) .name = api_##name,
 #define NO2(name) .name = (__typeof__(&name))(void (*)(void))not_offered,
 #define NO3(name)                                                                                  \
 	.name = (__typeof__(((struct ck_functions_3_0 *)0)->name))(void (*)(void))not_offered,
+#define NO32(name)                                                                                 \
+	.name = (__typeof__(((struct ck_functions_3_2 *)0)->name))(void (*)(void))not_offered,
 
 #define NOT_OFFERED_2(X)                                                                           \
 	X(C_GetOperationState)                                                                     \
 	X(C_SetOperationState)                                                                     \
-	X(C_EncryptInit)                                                                           \
-	X(C_Encrypt)                                                                               \
-	X(C_EncryptUpdate)                                                                         \
-	X(C_EncryptFinal)                                                                          \
-	X(C_DecryptInit)                                                                           \
-	X(C_Decrypt)                                                                               \
-	X(C_DecryptUpdate)                                                                         \
-	X(C_DecryptFinal)                                                                          \
 	X(C_DigestKey)                                                                             \
-	X(C_SignRecoverInit)                                                                       \
-	X(C_SignRecover)                                                                           \
-	X(C_VerifyRecoverInit)                                                                     \
-	X(C_VerifyRecover)                                                                         \
 	X(C_DigestEncryptUpdate)                                                                   \
 	X(C_DecryptDigestUpdate)                                                                   \
 	X(C_SignEncryptUpdate)                                                                     \
@@ -49,7 +39,7 @@ static CK_RV not_offered(void)
 	X(C_UnwrapKey)                                                                             \
 	X(C_DeriveKey)
 
-#define NOT_OFFERED_3(X)                                                                           \
+#define NOT_OFFERED_3_0(X)                                                                         \
 	X(C_MessageEncryptInit)                                                                    \
 	X(C_EncryptMessage)                                                                        \
 	X(C_EncryptMessageBegin)                                                                   \
@@ -71,6 +61,17 @@ static CK_RV not_offered(void)
 	X(C_VerifyMessageNext)                                                                     \
 	X(C_MessageVerifyFinal)
 
+/* Sessions are never asynchronous. */
+#define NOT_OFFERED_3_2(X)                                                                         \
+	X(C_EncapsulateKey)                                                                        \
+	X(C_DecapsulateKey)                                                                        \
+	X(C_GetSessionValidationFlags)                                                             \
+	X(C_AsyncComplete)                                                                         \
+	X(C_AsyncGetID)                                                                            \
+	X(C_AsyncJoin)                                                                             \
+	X(C_WrapKeyAuthenticated)                                                                  \
+	X(C_UnwrapKeyAuthenticated)
+
 #define EXPORT __attribute__((visibility("default")))
 
 EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);
@@ -78,16 +79,21 @@ EXPORT CK_RV C_GetInterfaceList(CK_INTERFACE *list, CK_ULONG *count);
 EXPORT CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
 			    CK_FLAGS flags);
 
-#define FUNCTIONS_2 API_LIST(V2) NOT_OFFERED_2(NO2).C_GetFunctionList = C_GetFunctionList
+#define FUNCTIONS_2 API_LIST(YES) NOT_OFFERED_2(NO2).C_GetFunctionList = C_GetFunctionList
+#define FUNCTIONS_3_0                                                                              \
+	API_LIST_3_0(YES)                                                                          \
+	NOT_OFFERED_3_0(NO3).C_GetInterfaceList = C_GetInterfaceList,                              \
+	.C_GetInterface = C_GetInterface
 
 static const CK_FUNCTION_LIST functions_2_40 = { .version = { 2, 40 }, FUNCTIONS_2 };
 
 static const struct ck_functions_3_0 functions_3_0 = { .v2 = { .version = { 3, 0 }, FUNCTIONS_2 },
-						       .C_GetInterfaceList = C_GetInterfaceList,
-						       .C_GetInterface = C_GetInterface,
-						       .C_LoginUser = api_C_LoginUser,
-						       .C_SessionCancel = api_C_SessionCancel,
-						       NOT_OFFERED_3(NO3) };
+						       FUNCTIONS_3_0 };
+
+static const struct ck_functions_3_2 functions_3_2 = {
+	.v3 = { .v2 = { .version = { 3, 2 }, FUNCTIONS_2 }, FUNCTIONS_3_0 },
+	API_LIST_3_2(YES) NOT_OFFERED_3_2(NO32)
+};
 
 /* Cryptoki's types know no const. */
 #define LOOSE(p) ((void *)(uintptr_t)(p))
@@ -98,16 +104,12 @@ static const struct ck_functions_3_0 functions_3_0 = { .v2 = { .version = { 3, 0
 		.pInterfaceName = LOOSE(title), .pFunctionList = LOOSE(functions), .flags = (safe) \
 	}
 
-#define INTERFACES                                                                                 \
-	INTERFACE("PKCS 11", &functions_3_0, CKF_INTERFACE_FORK_SAFE),                             \
-		INTERFACE("PKCS 11", &functions_2_40, CKF_INTERFACE_FORK_SAFE),                    \
-		INTERFACE(INRO_ADMIN_INTERFACE, &api_admin, CKF_INTERFACE_FORK_SAFE)
-
-static const CK_INTERFACE interfaces[] = { INTERFACES };
-
-/* What C_GetInterface gives: wrappers (OpenSC's pkcs11-spy) put their own list into it, so it can
- * be written to, and what is written there changes nothing for the next caller that chooses. */
-static CK_INTERFACE handed[] = { INTERFACES };
+static const CK_INTERFACE interfaces[] = {
+	INTERFACE("PKCS 11", &functions_3_2, CKF_INTERFACE_FORK_SAFE),
+	INTERFACE("PKCS 11", &functions_3_0, CKF_INTERFACE_FORK_SAFE),
+	INTERFACE("PKCS 11", &functions_2_40, CKF_INTERFACE_FORK_SAFE),
+	INTERFACE(INRO_ADMIN_INTERFACE, &api_admin, CKF_INTERFACE_FORK_SAFE),
+};
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
 {
@@ -150,7 +152,7 @@ CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **inte
 		return rv_of(e);
 	for (size_t i = 0; i < ARRAY_LEN(interfaces); i++) {
 		if (interface_is(&interfaces[i], name, version, flags)) {
-			*interface = &handed[i];
+			*interface = LOOSE(&interfaces[i]);
 			return CKR_OK;
 		}
 	}

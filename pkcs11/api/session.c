@@ -59,8 +59,8 @@ static enum inro_err log_in(struct session *s, CK_USER_TYPE user, struct bytes p
 {
 	enum inro_err e;
 
-	if (user == CKU_CONTEXT_SPECIFIC) /* no key here asks for a login of its own */
-		return err_set(INRO_E_OP_NOT_INITIALIZED, "no operation waits for its own login");
+	if (user == CKU_CONTEXT_SPECIFIC)
+		return op_login(s, pin);
 	token_lock(s->token);
 	e = token_login(s->token, user, pin);
 	token_unlock(s->token);
@@ -107,16 +107,6 @@ CK_RV api_C_Logout(CK_SESSION_HANDLE session)
 	return rv_of(e);
 }
 
-/* Which operation each flag ends (5.6.8). */
-static const struct {
-	CK_FLAGS flag;
-	enum op_slot slot;
-} cancels[] = {
-	{ CKF_SIGN, OP_SIGN },
-	{ CKF_VERIFY, OP_VERIFY },
-	{ CKF_DIGEST, OP_DIGEST },
-};
-
 CK_RV api_C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags)
 {
 	SCOPED(entered) at = { 0 };
@@ -124,9 +114,7 @@ CK_RV api_C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags)
 
 	if (e)
 		return rv_of(e);
-	for (size_t i = 0; i < ARRAY_LEN(cancels); i++)
-		if (flags & cancels[i].flag)
-			op_end(&at.session->ops[cancels[i].slot]);
+	op_cancel(at.session, flags);
 	if (flags & CKF_FIND_OBJECTS && at.session->search.active)
 		e = objects_find_end(at.session);
 	return rv_of(e);

@@ -18,14 +18,16 @@ struct mech_use;
 
 /* What a mechanism is like, beside its uses. */
 enum mech_trait {
-	MECH_COLLECT = 1,    /* no parts in the backend: the core collects them */
-	MECH_ONE_PART = 2,   /* no parts at all */
-	MECH_AEAD = 4,	     /* authenticated: nothing is released before the tag is good */
-	MECH_MAC = 8,	     /* verified by computing */
-	MECH_GENERAL = 16,   /* the length of the MAC is a parameter */
-	MECH_LEGACY = 32,    /* old data only, and only when the settings allow it */
-	MECH_BY_KEY = 64,    /* only for keys whose CKA_ALLOWED_MECHANISMS names it */
-	MECH_SIZE_BITS = 128 /* min and max of a secret key in bits, not bytes */
+	MECH_COLLECT = 1,     /* no parts in the backend: the core collects them */
+	MECH_ONE_PART = 2,    /* no parts at all */
+	MECH_AEAD = 4,	      /* authenticated: nothing is released before the tag is good */
+	MECH_MAC = 8,	      /* verified by computing */
+	MECH_GENERAL = 16,    /* the length of the MAC is a parameter */
+	MECH_LEGACY = 32,     /* old data only, and only when the settings allow it */
+	MECH_BY_KEY = 64,     /* only for keys whose CKA_ALLOWED_MECHANISMS names it */
+	MECH_SIZE_BITS = 128, /* min and max of a secret key in bits, not bytes */
+	MECH_BLOCK = 256,     /* whole blocks come out */
+	MECH_PAD = 512	      /* the same, with padding at the end */
 };
 
 typedef enum inro_err mech_param_fn(struct bytes param, enum key_use use, struct mech_use *u);
@@ -92,6 +94,9 @@ bool mech_takes(const struct mech *m, enum key_kind kind, CK_KEY_TYPE type);
 /* Whether a key of this size fits: RSA and curves in bits, secret keys in bytes; others always do.
  */
 bool mech_takes_size(const struct mech *m, CK_ULONG size);
+
+/* The whole length of a MAC in bytes (CKM_SHA256_HMAC: 32); 0: not one. */
+size_t mech_mac_size(CK_MECHANISM_TYPE mac);
 
 /* The mechanism for this use with its parameter: INRO_E_MECHANISM, INRO_E_MECHANISM_PARAM,
  * INRO_E_ARG (mechanism NULL), INRO_E_NO_MEMORY.  *ret is empty after a failure.  Small parameters

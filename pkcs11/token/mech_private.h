@@ -27,8 +27,6 @@ MUST_CHECK enum inro_err mech_struct(struct bytes param, void *ret, size_t n);
 /* Bytes of the caller's: INRO_E_MECHANISM_PARAM for more than max, fewer than min, or NULL. */
 MUST_CHECK enum inro_err mech_bytes(const void *p, CK_ULONG n, size_t min, size_t max,
 				    struct bytes *ret);
-/* The whole length of a MAC; 0: not one. */
-size_t mech_mac_size(CK_MECHANISM_TYPE mac);
 /* The hash of a KDF (CKD_SHA256_KDF: CKM_SHA256); 0: none such. */
 CK_MECHANISM_TYPE mech_kdf_digest(CK_ULONG kdf);
 

@@ -1,43 +1,105 @@
-/* op - begin, one step, parts, end. */
-#include "pkcs11/token/op.h"
-
+/* op - begin, end, logins. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "pkcs11/token/libctx.h"
-#include "pkcs11/token/session.h"
+#include "pkcs11/token/op_private.h"
+#include "pkcs11/token/settings.h"
 
-/* What makes the slots differ. */
-static const struct {
-	enum key_use use;
-	CK_OBJECT_CLASS class; /* of its key */
-	CK_ATTRIBUTE_TYPE permits;
-	const char *name;
-} slots[OP__MAX] = {
-	[OP_SIGN] = { USE_SIGN, CKO_PRIVATE_KEY, CKA_SIGN, "signing" },
-	[OP_VERIFY] = { USE_VERIFY, CKO_PUBLIC_KEY, CKA_VERIFY, "verifying" },
-	[OP_DIGEST] = { USE_DIGEST, 0, 0, "hashing" },
+const struct op_kind op_kinds[OP__MAX] = {
+	[OP_SIGN] = { USE_SIGN, USE_SIGN, CKA_SIGN, CKO_PRIVATE_KEY, "signing", CKF_SIGN },
+	[OP_VERIFY] = { USE_VERIFY, USE_SIGN, CKA_VERIFY, CKO_PUBLIC_KEY, "verifying", CKF_VERIFY },
+	[OP_DIGEST] = { USE_DIGEST, 0, 0, 0, "hashing", CKF_DIGEST },
+	[OP_ENCRYPT] = { USE_ENCRYPT, USE_ENCRYPT, CKA_ENCRYPT, CKO_PUBLIC_KEY, "encrypting",
+			 CKF_ENCRYPT },
+	[OP_DECRYPT] = { USE_DECRYPT, USE_DECRYPT, CKA_DECRYPT, CKO_PRIVATE_KEY, "decrypting",
+			 CKF_DECRYPT },
+	[OP_SIGN_RECOVER] = { USE_SIGN_RECOVER, USE_SIGN_RECOVER, CKA_SIGN_RECOVER, CKO_PRIVATE_KEY,
+			      "signing with recovery", CKF_SIGN_RECOVER },
+	[OP_VERIFY_RECOVER] = { USE_VERIFY_RECOVER, 0, CKA_VERIFY_RECOVER, CKO_PUBLIC_KEY,
+				"verifying with recovery", CKF_VERIFY_RECOVER },
+	[OP_VERIFY_SIGNATURE] = { USE_VERIFY, USE_SIGN, CKA_VERIFY, CKO_PUBLIC_KEY,
+				  "verifying a signature", CKF_VERIFY },
+	[OP_MESSAGE_SIGN] = { USE_SIGN, USE_SIGN, CKA_SIGN, CKO_PRIVATE_KEY, "signing messages",
+			      CKF_MESSAGE_SIGN },
+	[OP_MESSAGE_VERIFY] = { USE_VERIFY, USE_SIGN, CKA_VERIFY, CKO_PUBLIC_KEY,
+				"verifying messages", CKF_MESSAGE_VERIFY },
+	[OP_MESSAGE_ENCRYPT] = { USE_ENCRYPT, USE_ENCRYPT, CKA_ENCRYPT, CKO_PUBLIC_KEY,
+				 "encrypting messages", CKF_MESSAGE_ENCRYPT },
+	[OP_MESSAGE_DECRYPT] = { USE_DECRYPT, USE_DECRYPT, CKA_DECRYPT, CKO_PRIVATE_KEY,
+				 "decrypting messages", CKF_MESSAGE_DECRYPT },
 };
 
-void op_end(struct op *op)
-{
-	EVP_MD_CTX *md = op->md;
+/* ---- end ---- */
 
-	loaded_key_unref(op->key);
-	pkey_unref(op->pub);
-	mech_use_clear(&op->use);
-	op->parts = false;
-	op->key = NULL;
-	op->pub = NULL;
-	op->out_n = 0;
-	op->md = md;
+/* After a logout the backend has none of them any more. */
+static void end_stream(struct op *op)
+{
+	if (op->stream == 0)
+		return;
+	token_enter_gate(op->token);
+	if (loaded_key_is_live(op->key))
+		op->token->ops->op_end(op->token->backend, op->stream);
+	token_leave_gate(op->token);
+	op->stream = 0;
 }
 
-void op_clear(struct op *op)
+void op_stop(struct op *op)
 {
-	op_end(op);
+	end_stream(op);
+	loaded_key_unref(op->key);
+	pkey_unref(op->pub);
+	op->key = NULL;
+	op->pub = NULL;
+	mech_use_clear(&op->use);
+	if (op->held.p)
+		buf_clear(&op->held);
+	if (op->sig.p)
+		buf_clear(&op->sig);
+	if (op->message)
+		op_message_free(op->message);
+	op->message = NULL;
+	op->parts = op->always = op->waits = op->users = false;
+	op->fed = 0;
+	op->out_n = 0;
+}
+
+void op_end(struct session *s, enum op_slot slot)
+{
+	if (s->ops[slot])
+		op_stop(s->ops[slot]);
+}
+
+void op_cancel(struct session *s, CK_FLAGS flags)
+{
+	for (int i = 0; i < OP__MAX; i++) {
+		if (flags & op_kinds[i].cancel)
+			op_end(s, (enum op_slot)i);
+	}
+}
+
+static void op_free(struct op *op)
+{
+	op_stop(op);
 	if (op->md && !libctx_gone())
 		EVP_MD_CTX_free(op->md);
-	op->md = NULL;
+	free(op);
+}
+
+void op_clear_all(struct session *s)
+{
+	for (int i = 0; i < OP__MAX; i++) {
+		if (s->ops[i])
+			op_free(s->ops[i]);
+		s->ops[i] = NULL;
+	}
+}
+
+bool op_is_dead(const struct op *op)
+{
+	if (op->key && !loaded_key_is_live(op->key))
+		return true;
+	return op->users && op->epoch != atomic_load(&op->token->login_epoch);
 }
 
 /* ---- begin ---- */
@@ -45,11 +107,8 @@ void op_clear(struct op *op)
 static enum inro_err start_hash(struct op *op)
 {
 	const EVP_MD *md;
-	enum inro_err e;
+	enum inro_err e = libctx_md(op->use.mech->digest, &md);
 
-	if (op->use.mech->digest == 0)
-		return INRO_OK;
-	e = libctx_md(op->use.mech->digest, &md);
 	if (e)
 		return e;
 	if (!op->md)
@@ -59,35 +118,79 @@ static enum inro_err start_hash(struct op *op)
 	return EVP_DigestInit_ex2(op->md, md, NULL) ? INRO_OK : libctx_err("starting a hash");
 }
 
-static bool mechanism_allowed(const struct object *key, CK_MECHANISM_TYPE mech)
+enum inro_err op_again(struct op *op)
+{
+	end_stream(op);
+	if (op->held.p)
+		buf_clear(&op->held);
+	op->parts = false;
+	op->fed = 0;
+	op->waits = op->always;
+	return op->way == WAY_HASHED ? start_hash(op) : INRO_OK;
+}
+
+static enum op_way choose_way(const struct op *op)
+{
+	unsigned traits = op->use.mech->traits;
+	enum key_use use = op_kinds[op->slot].use;
+
+	if (op->use.mech->digest != 0)
+		return WAY_HASHED;
+	if (traits & MECH_COLLECT || (traits & MECH_AEAD && use == USE_DECRYPT))
+		return WAY_COLLECTED;
+	if (traits & MECH_ONE_PART || op->use.mech->key != KEY_SECRET)
+		return WAY_WHOLE;
+	return WAY_STREAMED;
+}
+
+/* CKA_ALLOWED_MECHANISMS; some mechanisms are only for keys that name them. */
+static bool mechanism_allowed(const struct object *key, const struct mech *m)
 {
 	const struct attr *a = attrs_find(&key->attrs, CKA_ALLOWED_MECHANISMS);
 	struct bytes list = a ? attr_value(a) : BYTES_NONE;
 
-	for (; list.n > 0; list = BYTES(list.p + sizeof mech, list.n - sizeof mech)) {
-		if (memcmp(list.p, &mech, sizeof mech) == 0)
+	for (; list.n >= sizeof m->type;
+	     list = BYTES(list.p + sizeof m->type, list.n - sizeof m->type)) {
+		if (memcmp(list.p, &m->type, sizeof m->type) == 0)
 			return true;
 	}
-	return !a;
+	return !a && !(m->traits & MECH_BY_KEY);
 }
 
-static enum inro_err check_key(const struct object *key, enum op_slot slot, const struct mech *m)
+static enum inro_err check_kind(const struct object *key, enum op_slot slot, const struct mech *m)
 {
-	if (key->class != slots[slot].class)
-		return err_set(INRO_E_KEY_TYPE, "%s needs a %s key", slots[slot].name,
-			       slot == OP_SIGN ? "private" : "public");
-	if (key->kind->key != m->key)
+	const struct op_kind *kind = &op_kinds[slot];
+
+	if (!mech_takes(m, key->kind->key, key->kind->key_type))
 		return err_set(INRO_E_KEY_TYPE, "mechanism 0x%lx does not fit an %s", m->type,
 			       key->kind->name);
-	if (!attrs_bool(&key->attrs, slots[slot].permits, false))
-		return err_set(INRO_E_KEY_USE, "the key's attributes do not permit %s",
-			       slots[slot].name);
-	if (!mechanism_allowed(key, m->type))
+	if (key->kind->key != KEY_SECRET && key->class != kind->pair)
+		return err_set(INRO_E_KEY_TYPE, "%s needs a %s key", kind->name,
+			       kind->pair == CKO_PRIVATE_KEY ? "private" : "public");
+	if (!attrs_bool(&key->attrs, kind->permits, false))
+		return err_set(INRO_E_KEY_USE, "the key's attributes do not permit %s", kind->name);
+	if (!mechanism_allowed(key, m))
 		return err_set(INRO_E_MECHANISM,
-			       "mechanism 0x%lx is not among those allowed for "
-			       "the key",
-			       m->type);
+			       "mechanism 0x%lx is not among those allowed for the key", m->type);
 	return INRO_OK;
+}
+
+/* Old data may have been signed and encrypted with small keys. */
+static bool small_is_fine(enum op_slot slot)
+{
+	enum key_use use = op_kinds[slot].use;
+
+	return settings_get()->legacy && (use == USE_VERIFY || use == USE_DECRYPT);
+}
+
+static enum inro_err check_size(const struct object *key, enum op_slot slot, const struct mech *m)
+{
+	CK_ULONG n = attrs_ulong(&key->attrs, CKA_VALUE_LEN, 0);
+
+	if (key->kind->key != KEY_SECRET || n == 0 || mech_takes_size(m, n) || small_is_fine(slot))
+		return INRO_OK;
+	return err_set(INRO_E_KEY_SIZE, "mechanism 0x%lx does not take a key of %lu bytes", m->type,
+		       n);
 }
 
 static enum inro_err find_key(struct token *t, CK_OBJECT_HANDLE handle, struct object **ret)
@@ -101,36 +204,45 @@ static enum inro_err find_key(struct token *t, CK_OBJECT_HANDLE handle, struct o
 	return e;
 }
 
-/* Every signature of a key has one length: RSA's modulus, twice EC's order. */
-static enum inro_err signature_size(const struct object *key, size_t *ret)
+/* Every signature of a key has one length, every MAC of a mechanism. */
+static enum inro_err take_size(struct op *op, struct object *key)
 {
-	const struct curve *curve;
+	struct pkey *pub;
 	enum inro_err e;
 
-	if (key->kind->key == KEY_RSA) {
-		*ret = attrs_bytes(&key->attrs, CKA_MODULUS).n;
+	if (key->kind->key == KEY_SECRET) {
+		op->out_n =
+			op->use.spec.tag_n ? op->use.spec.tag_n : mech_mac_size(op->use.mech->raw);
 		return INRO_OK;
 	}
-	e = curve_find(attrs_bytes(&key->attrs, CKA_EC_PARAMS), &curve);
+	e = object_public(key, &pub);
 	if (!e)
-		*ret = 2 * curve->field;
+		op->out_n = pkey_sig_len(pub);
 	return e;
 }
 
-static enum inro_err take_key(struct op *op, enum op_slot slot, struct object *key)
+/* The token's lock is held. */
+static enum inro_err take_key(struct op *op, struct object *key)
 {
 	struct loaded_key *loaded = NULL;
 	struct pkey *pub = NULL;
-	enum inro_err e = check_key(key, slot, op->use.mech);
+	bool here = key->class == CKO_PUBLIC_KEY;
+	enum inro_err e = check_kind(key, op->slot, op->use.mech);
 
 	if (!e)
-		e = signature_size(key, &op->out_n);
+		e = check_size(key, op->slot, op->use.mech);
 	if (!e)
-		e = slot == OP_SIGN ? object_key(key, &loaded) : object_public(key, &pub);
+		e = take_size(op, key);
+	if (!e)
+		e = here ? object_public(key, &pub) : object_key(key, &loaded);
 	if (e)
 		return e;
-	op->key = loaded ? loaded_key_ref(loaded) : NULL;
-	op->pub = pub ? pkey_ref(pub) : NULL;
+	op->key = here ? NULL : loaded_key_ref(loaded);
+	op->pub = here ? pkey_ref(pub) : NULL;
+	op->users = key->private;
+	op->epoch = atomic_load(&op->token->login_epoch);
+	op->always = !here && attrs_bool(&key->attrs, CKA_ALWAYS_AUTHENTICATE, false);
+	op->waits = op->always;
 	return INRO_OK;
 }
 
@@ -138,11 +250,8 @@ static enum inro_err prepare(struct session *s, struct op *op, const struct op_i
 {
 	struct token *t = s->token;
 	struct object *key = NULL;
-	enum inro_err e = mech_open(what->mech, slots[what->slot].use,
-				    t->ops->mechanisms(t->backend), &op->use);
+	enum inro_err e;
 
-	if (e)
-		return e;
 	if (what->slot == OP_DIGEST) {
 		op->out_n = libctx_md_size(op->use.mech->digest);
 		return start_hash(op);
@@ -150,232 +259,126 @@ static enum inro_err prepare(struct session *s, struct op *op, const struct op_i
 	token_lock(t);
 	e = find_key(t, what->key, &key);
 	if (!e)
-		e = take_key(op, what->slot, key);
+		e = take_key(op, key);
 	token_unlock(t);
-	return e ? e : start_hash(op);
+	if (!e && op->way == WAY_HASHED)
+		e = start_hash(op);
+	return e;
+}
+
+enum inro_err op_prepare(struct session *s, struct op *op, const struct op_init *what)
+{
+	struct token *t = s->token;
+	enum inro_err e = mech_open(what->mech, op_kinds[what->slot].use,
+				    t->ops->mechanisms(t->backend), &op->use);
+
+	if (e)
+		return e;
+	op->slot = what->slot;
+	op->token = t;
+	op->way = choose_way(op);
+	e = prepare(s, op, what);
+	if (e)
+		op_stop(op);
+	return e;
+}
+
+static enum inro_err get_room(struct session *s, enum op_slot slot, struct op **ret)
+{
+	if (!s->ops[slot])
+		s->ops[slot] = calloc(1, sizeof(struct op));
+	*ret = s->ops[slot];
+	return *ret ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no memory for an operation");
+}
+
+static enum inro_err keep_signature(struct op *op, struct bytes sig)
+{
+	if (sig.n != op->out_n)
+		return err_set(INRO_E_SIGNATURE_LENGTH,
+			       "a signature of %zu bytes; this key's have %zu", sig.n, op->out_n);
+	buf_add(&op->sig, sig);
+	return buf_err(&op->sig);
 }
 
 enum inro_err op_begin(struct session *s, const struct op_init *what)
 {
-	struct op *op = &s->ops[what->slot];
+	struct op *op;
+	enum inro_err e;
 
 	if (!what->mech) {
-		op_end(op);
+		op_end(s, what->slot);
 		return INRO_OK;
 	}
-	if (op->use.mech)
-		return err_set(INRO_E_OP_ACTIVE, "%s has begun already in this session",
-			       slots[what->slot].name);
-	enum inro_err e = prepare(s, op, what);
-
+	e = get_room(s, what->slot, &op);
+	if (!e && op->use.mech && op_is_dead(op))
+		op_stop(op);
+	if (!e && op->use.mech)
+		e = err_set(INRO_E_OP_ACTIVE, "%s has begun already in this session",
+			    op_kinds[what->slot].name);
+	if (!e)
+		e = op_prepare(s, op, what);
+	if (e || what->slot != OP_VERIFY_SIGNATURE)
+		return e;
+	e = keep_signature(op, what->sig);
 	if (e)
-		op_end(op);
+		op_stop(op);
 	return e;
 }
 
-/* ---- steps ---- */
+/* ---- what is active ---- */
 
-static enum inro_err add_to_hash(struct op *op, struct bytes in)
+enum inro_err op_get(struct session *s, enum op_slot slot, struct op **ret)
 {
-	if (in.n == 0 || EVP_DigestUpdate(op->md, in.p, in.n))
-		return INRO_OK;
-	return libctx_err("hashing");
-}
-
-static enum inro_err end_hash(struct op *op, uint8_t out[EVP_MAX_MD_SIZE], size_t *ret_n)
-{
-	unsigned n = 0;
-
-	if (!EVP_DigestFinal_ex(op->md, out, &n))
-		return libctx_err("ending a hash");
-	*ret_n = n;
+	if (!s->ops[slot] || !s->ops[slot]->use.mech)
+		return err_set(INRO_E_OP_NOT_INITIALIZED, "%s has not begun in this session",
+			       op_kinds[slot].name);
+	*ret = s->ops[slot];
 	return INRO_OK;
 }
 
-/* The private key's own part, with the gate held so that no logout comes between. */
-static enum inro_err use_key(struct op *op, const struct use_spec *spec, struct bytes in,
-			     uint8_t *out, size_t cap, size_t *ret_n)
+enum inro_err op_get_whole(struct session *s, enum op_slot slot, struct op **ret)
 {
-	struct token *t = op->key->token;
-	enum inro_err e;
+	enum inro_err e = op_get(s, slot, ret);
 
-	token_enter_gate(t);
-	if (!loaded_key_is_live(op->key))
-		e = err_set(INRO_E_LOGIN, "the user has logged out since the operation began");
-	else
-		e = t->ops->use(t->backend, &(struct use) { op->key->key, USE_SIGN, spec }, in,
-				(struct room) { out, cap }, ret_n);
-	token_leave_gate(t);
+	if (e || !(*ret)->parts)
+		return e;
+	op_stop(*ret);
+	return err_set(INRO_E_OP_ACTIVE, "%s has begun in parts and ends in parts",
+		       op_kinds[slot].name);
+}
+
+enum inro_err op_check_login(const struct op *op)
+{
+	if (op->waits)
+		return err_set(INRO_E_LOGIN,
+			       "each use of this key takes a login (CKU_CONTEXT_SPECIFIC)");
+	return INRO_OK;
+}
+
+enum inro_err op_after(struct op *op, enum inro_err e)
+{
+	if (e && e != INRO_E_TOO_SMALL && !(e == INRO_E_LOGIN && op->waits))
+		op_stop(op);
 	return e;
 }
 
-/* Turns what was hashed, or the input as it is, into what the raw mechanism takes. */
-static enum inro_err raw_input(struct op *op, struct bytes in, struct use_spec *ret_spec,
-			       struct buf *room, struct bytes *ret_in)
+/* ---- logins ---- */
+
+enum inro_err op_login(struct session *s, struct bytes pin)
 {
-	uint8_t hash[EVP_MAX_MD_SIZE];
-	size_t n = 0;
+	struct op *op = NULL;
 	enum inro_err e;
 
-	if (op->use.mech->digest == 0) {
-		*ret_spec = op->use.spec;
-		*ret_in = in;
-		return INRO_OK;
+	for (int i = 0; i < OP__MAX && !op; i++) {
+		if (s->ops[i] && s->ops[i]->use.mech && s->ops[i]->waits)
+			op = s->ops[i];
 	}
-	e = end_hash(op, hash, &n);
+	if (!op)
+		return err_set(INRO_E_OP_NOT_INITIALIZED, "no operation waits for its own login");
+	token_lock(s->token);
+	e = token_prove_pin(s->token, CKU_USER, pin);
+	token_unlock(s->token);
 	if (!e)
-		e = pkey_raw_form(&op->use.spec, BYTES(hash, n), ret_spec, room);
-	*ret_in = buf_bytes(room);
-	return e;
-}
-
-static enum inro_err sign(struct op *op, struct bytes in, uint8_t *out, size_t cap, size_t *ret_n)
-{
-	SCOPED(buf) room = { 0 };
-	struct use_spec spec;
-	enum inro_err e = raw_input(op, in, &spec, &room, &in);
-
-	return e ? e : use_key(op, &spec, in, out, cap, ret_n);
-}
-
-static enum inro_err verify(struct op *op, struct bytes in, struct bytes sig)
-{
-	SCOPED(buf) room = { 0 };
-	struct use_spec spec;
-	enum inro_err e;
-
-	if (sig.n != op->out_n)
-		return err_set(INRO_E_SIGNATURE_LENGTH,
-			       "a signature of %zu bytes; this key's have "
-			       "%zu",
-			       sig.n, op->out_n);
-	e = raw_input(op, in, &spec, &room, &in);
-	return e ? e : pkey_verify(op->pub, &spec, in, sig);
-}
-
-static enum inro_err check_active(const struct op *op, enum op_slot slot)
-{
-	return op->use.mech ? INRO_OK
-			    : err_set(INRO_E_OP_NOT_INITIALIZED, "%s has not begun in this session",
-				      slots[slot].name);
-}
-
-static enum inro_err check_whole(const struct op *op, enum op_slot slot)
-{
-	enum inro_err e = check_active(op, slot);
-
-	if (!e && op->parts)
-		return err_set(INRO_E_OP_ACTIVE, "%s has begun in parts and ends in parts",
-			       slots[slot].name);
-	return e;
-}
-
-/* The length query of PKCS#11 3.0 5.2: true when the caller is answered already. */
-static bool answered(const struct op *op, const uint8_t *out, CK_ULONG *len, enum inro_err *ret)
-{
-	CK_ULONG room = *len;
-
-	if (out && room >= op->out_n)
-		return false;
-	*len = op->out_n;
-	*ret = out ? err_set(INRO_E_TOO_SMALL, "%zu bytes are needed, %lu are there", op->out_n,
-			     room)
-		   : INRO_OK;
-	return true;
-}
-
-static enum inro_err produce(struct op *op, enum op_slot slot, struct bytes in, uint8_t *out,
-			     CK_ULONG *len)
-{
-	size_t n = 0;
-	enum inro_err e = slot == OP_DIGEST ? end_hash(op, out, &n) : sign(op, in, out, *len, &n);
-
-	if (!e)
-		*len = n;
-	op_end(op);
-	return e;
-}
-
-enum inro_err op_once(struct session *s, enum op_slot slot, struct bytes in, uint8_t *out,
-		      CK_ULONG *len)
-{
-	struct op *op = &s->ops[slot];
-	enum inro_err e = check_whole(op, slot);
-
-	if (e == INRO_E_OP_ACTIVE)
-		op_end(op);
-	if (e || answered(op, out, len, &e))
-		return e;
-	if (op->use.mech->digest != 0)
-		e = add_to_hash(op, in);
-	if (e) {
-		op_end(op);
-		return e;
-	}
-	return produce(op, slot, in, out, len);
-}
-
-enum inro_err op_update(struct session *s, enum op_slot slot, struct bytes part)
-{
-	struct op *op = &s->ops[slot];
-	enum inro_err e = check_active(op, slot);
-
-	if (e)
-		return e;
-	if (op->use.mech->digest == 0)
-		e = err_set(INRO_E_UNSUPPORTED, "mechanism 0x%lx takes its input in one piece",
-			    op->use.mech->type);
-	else
-		e = add_to_hash(op, part);
-	op->parts = true;
-	if (e)
-		op_end(op);
-	return e;
-}
-
-/* An end without any part is that of an empty message, if the mechanism hashes. */
-static enum inro_err check_parts(const struct op *op, enum op_slot slot)
-{
-	enum inro_err e = check_active(op, slot);
-
-	if (!e && op->use.mech->digest == 0)
-		return err_set(INRO_E_UNSUPPORTED, "mechanism 0x%lx takes its input in one piece",
-			       op->use.mech->type);
-	return e;
-}
-
-enum inro_err op_final(struct session *s, enum op_slot slot, uint8_t *out, CK_ULONG *len)
-{
-	struct op *op = &s->ops[slot];
-	enum inro_err e = check_parts(op, slot);
-
-	if (e == INRO_E_UNSUPPORTED)
-		op_end(op);
-	if (e || answered(op, out, len, &e))
-		return e;
-	return produce(op, slot, BYTES_NONE, out, len);
-}
-
-enum inro_err op_verify_once(struct session *s, struct bytes in, struct bytes sig)
-{
-	struct op *op = &s->ops[OP_VERIFY];
-	enum inro_err e = check_whole(op, OP_VERIFY);
-
-	if (!e && op->use.mech->digest != 0)
-		e = add_to_hash(op, in);
-	if (!e)
-		e = verify(op, in, sig);
-	op_end(op);
-	return e;
-}
-
-enum inro_err op_verify_final(struct session *s, struct bytes sig)
-{
-	struct op *op = &s->ops[OP_VERIFY];
-	enum inro_err e = check_parts(op, OP_VERIFY);
-
-	if (!e)
-		e = verify(op, BYTES_NONE, sig);
-	op_end(op);
+		op->waits = false;
 	return e;
 }

@@ -170,8 +170,7 @@ static void shut(struct session *s)
 {
 	struct token *t = s->token;
 
-	for (int i = 0; i < OP__MAX; i++)
-		op_clear(&s->ops[i]);
+	op_clear_all(s);
 	free(s->search.found);
 	s->search = (struct search) { 0 };
 	token_lock(t);

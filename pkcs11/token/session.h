@@ -28,7 +28,7 @@ struct session {
 	pthread_mutex_t lock;
 	unsigned refs; /* under the table's lock */
 	bool closed;
-	struct op ops[OP__MAX];
+	struct op *ops[OP__MAX]; /* NULL until it is first used */
 	struct search search;
 };
 
