@@ -11,6 +11,8 @@
 extern const struct cmd_verb token_verbs[], key_verbs[], csr_verbs[], ca_verbs[], profile_verbs[],
 	cert_verbs[], device_verbs[], audit_verbs[], help_verbs[];
 
+cmd_run token_import_run; /* in its own file */
+
 #define COLUMNS(...) ((const struct cmd_column[]) { __VA_ARGS__, { 0 } })
 #define ARGS(...)    ((const struct cmd_arg[]) { __VA_ARGS__, { 0 } })
 #define OPTS(...)    ((const struct cmd_opt[]) { __VA_ARGS__, { 0 } })

@@ -396,6 +396,23 @@ bool db_is_frozen(const struct db *d)
 	return d->frozen;
 }
 
+enum inro_err db_open_foreign(const char *path, const char *what, struct db **ret)
+{
+	AUTO(db_close_ptr) struct db *d = db_new(path, what);
+	enum inro_err e;
+
+	if (!d)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a database");
+	e = prepare_file(d->path, DB_READ_ONLY);
+	if (e == INRO_OK)
+		e = connect_file(d, DB_READ_ONLY);
+	if (e != INRO_OK)
+		return e;
+	*ret = d;
+	d = NULL;
+	return INRO_OK;
+}
+
 void db_close(struct db *d)
 {
 	if (!d)

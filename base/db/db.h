@@ -43,6 +43,8 @@ enum db_mode {
  * empty.  Several processes may open, make and migrate one file at once. */
 MUST_CHECK enum inro_err db_open(const char *path, enum db_mode mode,
 				 const struct db_schema *schema, struct db **ret);
+/* A database of another program's, whatever its identity and version, for reading only. */
+MUST_CHECK enum inro_err db_open_foreign(const char *path, const char *what, struct db **ret);
 void db_close(struct db *d); /* NULL is fine */
 void db_close_ptr(struct db **d);
 /* The version that was found, or made, when it was opened. */
