@@ -104,12 +104,17 @@ static const struct ck_functions_3_2 functions_3_2 = {
 		.pInterfaceName = LOOSE(title), .pFunctionList = LOOSE(functions), .flags = (safe) \
 	}
 
-static const CK_INTERFACE interfaces[] = {
-	INTERFACE("PKCS 11", &functions_3_2, CKF_INTERFACE_FORK_SAFE),
-	INTERFACE("PKCS 11", &functions_3_0, CKF_INTERFACE_FORK_SAFE),
-	INTERFACE("PKCS 11", &functions_2_40, CKF_INTERFACE_FORK_SAFE),
-	INTERFACE(INRO_ADMIN_INTERFACE, &api_admin, CKF_INTERFACE_FORK_SAFE),
-};
+#define INTERFACES                                                                                 \
+	INTERFACE("PKCS 11", &functions_3_2, CKF_INTERFACE_FORK_SAFE),                             \
+		INTERFACE("PKCS 11", &functions_3_0, CKF_INTERFACE_FORK_SAFE),                     \
+		INTERFACE("PKCS 11", &functions_2_40, CKF_INTERFACE_FORK_SAFE),                    \
+		INTERFACE(INRO_ADMIN_INTERFACE, &api_admin, CKF_INTERFACE_FORK_SAFE)
+
+static const CK_INTERFACE interfaces[] = { INTERFACES };
+
+/* What C_GetInterface gives: wrappers (OpenSC's pkcs11-spy) put their own list into it, so it can
+ * be written to, and what is written there changes nothing for the next caller that chooses. */
+static CK_INTERFACE handed[] = { INTERFACES };
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
 {
@@ -152,7 +157,7 @@ CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **inte
 		return rv_of(e);
 	for (size_t i = 0; i < ARRAY_LEN(interfaces); i++) {
 		if (interface_is(&interfaces[i], name, version, flags)) {
-			*interface = LOOSE(&interfaces[i]);
+			*interface = &handed[i];
 			return CKR_OK;
 		}
 	}

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "pkcs11/token/ownalg.h"
 
 struct hash {
 	CK_MECHANISM_TYPE mech;
@@ -32,7 +33,7 @@ struct corner {
 	pid_t pid;
 	struct corner *before; /* the parent process's, so that leak checkers still find it */
 	OSSL_LIB_CTX *ctx;
-	OSSL_PROVIDER *provider;
+	OSSL_PROVIDER *provider, *keys;
 	EVP_MD *md[ARRAY_LEN(hashes)];
 	EVP_CIPHER *gcm;
 	EVP_KDF *scrypt, *hkdf;
@@ -84,6 +85,8 @@ static void corner_free(struct corner *c)
 	EVP_CIPHER_free(c->gcm);
 	EVP_KDF_free(c->scrypt);
 	EVP_KDF_free(c->hkdf);
+	if (c->keys)
+		OSSL_PROVIDER_unload(c->keys);
 	if (c->provider)
 		OSSL_PROVIDER_unload(c->provider);
 	OSSL_LIB_CTX_free(c->ctx);
@@ -95,7 +98,7 @@ static bool corner_fill(struct corner *c)
 	c->pid = getpid();
 	c->ctx = OSSL_LIB_CTX_new();
 	c->provider = c->ctx ? OSSL_PROVIDER_load(c->ctx, "default") : NULL;
-	if (!c->provider)
+	if (!c->provider || !ownalg_load(c->ctx, c->provider, &c->keys))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(c->md); i++) {
 		c->md[i] = EVP_MD_fetch(c->ctx, hashes[i].name, NULL);

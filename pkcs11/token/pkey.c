@@ -9,6 +9,7 @@
 
 #include "base/forkgate.h"
 #include "base/own.h"
+#include "pkcs11/token/ownalg.h"
 
 #define F4		   65537
 #define RSA_NUMBERS	   8
@@ -144,7 +145,7 @@ static OSSL_PARAM number_param(const char *name, struct bytes big_endian, uint8_
 static enum inro_err from_params(struct pkey *k, OSSL_PARAM *params)
 {
 	AUTO(free_ctx)
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(k->libctx, k->curve ? "EC" : "RSA", NULL);
+	EVP_PKEY_CTX *ctx = ownalg_key_ctx(k->libctx, k->curve ? "EC" : "RSA");
 	int selection = k->is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, done;
 
 	if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0)
@@ -357,7 +358,7 @@ static uint64_t exponent_of(struct bytes e)
 static enum inro_err generate_with(struct pkey *k, const OSSL_PARAM *params)
 {
 	AUTO(free_ctx)
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(k->libctx, k->curve ? "EC" : "RSA", NULL);
+	EVP_PKEY_CTX *ctx = ownalg_key_ctx(k->libctx, k->curve ? "EC" : "RSA");
 
 	bool done;
 

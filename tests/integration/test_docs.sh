@@ -58,5 +58,5 @@ done)
 
 # ---- scripts ----
 
-(cd "$S" && shellcheck -x tools/quickstart tools/check tools/fresh .ci/run tests/lib/*.sh tests/integration/*.sh \
+(cd "$S" && shellcheck -x tools/quickstart tools/check tools/fresh .ci/run tests/lib/*.sh tests/integration/*.sh tests/interop/*.sh \
 	-e SC1091,SC2154,SC2016) || fail "shellcheck has findings"
