@@ -5,3 +5,7 @@ endfunction()
 
 inro_interop(opensc)
 inro_interop(engine)
+if(NOT INRO_SANITIZE) # the agent drops LD_PRELOAD, which a sanitizer's library needs
+	inro_interop(ssh)
+	inro_interop(nss)
+endif()

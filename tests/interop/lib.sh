@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # lib - what the tests with programs of others share: a token of our module, and the how-tos.
 #
-# A test sources lib/shell.sh, then this; it is then in $T, with a token t1 (PIN 123456) in INRO_HOME.
+# A test sources lib/shell.sh, then this; it is then in $T, with a token t1 (PIN 123456, in INRO_PIN) in INRO_HOME.
 #   module          our module's path
 #   p11 ...         pkcs11-tool on it;  user ...  the same, logged in to t1
 #   uri LABEL       the private key of that label
@@ -43,9 +43,12 @@ same_key() {
 howto() {
 	awk '/^```/ { on = $0 == "```sh"; next } on' "$S/docs/howto/$1" >"$T/howto.sh"
 	[[ -s $T/howto.sh ]] || fail "docs/howto/$1 has no commands"
-	MODULE=$module bash -euo pipefail "$T/howto.sh" >"$T/howto.out" 2>"$T/howto.err" ||
+	# an agent that the commands started ends with them
+	sed -i '1i trap '"'"'[[ -z ${SSH_AGENT_PID:-} ]] || kill "$SSH_AGENT_PID"'"'"' EXIT' "$T/howto.sh"
+	PATH=$B/bin:$PATH MODULE=$module bash -euo pipefail "$T/howto.sh" >"$T/howto.out" 2>"$T/howto.err" ||
 		fail "docs/howto/$1: $(cat "$T/howto.out" "$T/howto.err")"
 }
 
 cd "$T" || exit
-INRO_PIN=$pin INRO_SO_PIN=$so_pin must inro token create t1 >/dev/null
+export INRO_PIN=$pin
+INRO_SO_PIN=$so_pin must inro token create t1 >/dev/null
