@@ -1,6 +1,6 @@
 /*
  * keyder - keys as their parts and as DER: SubjectPublicKeyInfo (RFC 5280 4.1.2.7, RFC 3279,
- * RFC 5480) and PKCS#8 PrivateKeyInfo (RFC 5208, RFC 8017 A.1.2, RFC 5915).
+ * RFC 5480, RFC 8410) and PKCS#8 PrivateKeyInfo (RFC 5208, RFC 5958, RFC 8017 A.1.2, RFC 5915).
  *
  * 1. Numbers are big-endian magnitudes without leading zeros; reading borrows from the input.
  * 2. EC means one of the named curves of curve_find(), points are uncompressed.
@@ -9,33 +9,23 @@
 #ifndef INRO_PKCS11_TOKEN_KEYDER_H
 #define INRO_PKCS11_TOKEN_KEYDER_H
 
-#include "pkcs11/token/backend.h"
+#include "pkcs11/token/ecname.h"
 
 #define RSA_MIN_BITS 2048
 #define RSA_MAX_BITS 4096
 /* An uncompressed point of the largest curve. */
 #define EC_MAX_POINT (1 + 2 * 66)
 
-struct curve {
-	struct bytes params; /* ECParameters: the OID element, as in CKA_EC_PARAMS */
-	const char *name;    /* libcrypto's */
-	int nid;
-	CK_ULONG bits;
-	size_t field; /* bytes of a coordinate, and of r and s */
-};
-
-/* INRO_E_CURVE for explicit parameters and for curves that are not offered. */
-MUST_CHECK enum inro_err curve_find(struct bytes params, const struct curve **ret);
-
 struct key_parts {
 	enum key_kind kind;
-	CK_ULONG bits;			    /* RSA: of the modulus; EC: of the curve */
+	CK_ULONG bits;			    /* RSA: of the modulus; curves: of the field */
 	struct bytes n, e;		    /* RSA: CKA_MODULUS, CKA_PUBLIC_EXPONENT */
 	struct bytes d, p, q, dp, dq, qinv; /* RSA, private only */
-	struct bytes params;		    /* EC: CKA_EC_PARAMS */
-	struct bytes point;		    /* EC: 04 || X || Y, not wrapped in an OCTET STRING;
-					       empty if a private key came without */
-	struct bytes value;		    /* EC, private only: CKA_VALUE */
+	/* EC, Edwards, Montgomery: */
+	struct bytes params; /* CKA_EC_PARAMS, the OID of struct curve */
+	struct bytes point;  /* 04 || X || Y, or RFC 8032's or RFC 7748's bytes, bare; empty if a
+				private key came without */
+	struct bytes value;  /* private only: CKA_VALUE */
 };
 
 /* kind and bits are filled in from the DER.  INRO_E_SYNTAX, INRO_E_KEY_SIZE, INRO_E_CURVE,
@@ -44,12 +34,14 @@ MUST_CHECK enum inro_err keyder_read_spki(struct bytes spki, struct key_parts *r
 MUST_CHECK enum inro_err keyder_read_pkcs8(struct bytes pkcs8, struct key_parts *ret);
 
 /* By parts->kind; bits is not looked at.  For PKCS#8 of an RSA key all eight numbers are needed
- * (INRO_E_TEMPLATE_INCOMPLETE), for EC params and value, the point if it is known. */
+ * (INRO_E_TEMPLATE_INCOMPLETE), for curves params and value, the point if it is known. */
 MUST_CHECK enum inro_err keyder_write_spki(const struct key_parts *parts, struct buf *ret);
 MUST_CHECK enum inro_err keyder_write_pkcs8(const struct key_parts *parts, struct secret *ret);
 
-/* CKA_EC_POINT <-> point: DER OCTET STRING around it (PKCS#11 3.0 2.3.3); reading takes the bare
- * point too, as some programs give it. */
+/* CKA_EC_POINT <-> point: written as a DER OCTET STRING around it for every kind of curve.  PKCS#11
+ * 2.40 says so for EC; for Edwards and Montgomery 3.0 says "DER-encoding", 3.1 the bare bytes, and
+ * what pkcs11-tool, GnuTLS and SoftHSM read and write is the OCTET STRING.  Reading takes each:
+ * curve_point(). */
 MUST_CHECK enum inro_err keyder_unwrap_point(struct bytes attribute, struct bytes *ret_point);
 void keyder_wrap_point(struct bytes point, struct buf *ret);
 

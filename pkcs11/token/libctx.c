@@ -21,13 +21,23 @@ struct hash {
 	size_t size;
 };
 
+/* Not all BLAKE2b lengths: libcrypto computes the longest only. */
 static const struct hash hashes[] = {
 	{ .mech = CKM_SHA_1, .name = "SHA1", .size = 20 },
 	{ .mech = CKM_SHA224, .name = "SHA2-224", .size = 28 },
 	{ .mech = CKM_SHA256, .name = "SHA2-256", .size = 32 },
 	{ .mech = CKM_SHA384, .name = "SHA2-384", .size = 48 },
 	{ .mech = CKM_SHA512, .name = "SHA2-512", .size = 64 },
+	{ .mech = CKM_SHA512_224, .name = "SHA2-512/224", .size = 28 },
+	{ .mech = CKM_SHA512_256, .name = "SHA2-512/256", .size = 32 },
+	{ .mech = CKM_SHA3_224, .name = "SHA3-224", .size = 28 },
+	{ .mech = CKM_SHA3_256, .name = "SHA3-256", .size = 32 },
+	{ .mech = CKM_SHA3_384, .name = "SHA3-384", .size = 48 },
+	{ .mech = CKM_SHA3_512, .name = "SHA3-512", .size = 64 },
+	{ .mech = CKM_BLAKE2B_512, .name = "BLAKE2B-512", .size = 64 },
 };
+
+#define HASH_SHA256 2 /* the one that is needed for everything */
 
 struct corner {
 	pid_t pid;
@@ -36,7 +46,8 @@ struct corner {
 	OSSL_PROVIDER *provider, *keys;
 	EVP_MD *md[ARRAY_LEN(hashes)];
 	EVP_CIPHER *gcm;
-	EVP_KDF *scrypt, *hkdf;
+	EVP_KDF *scrypt, *hkdf, *pbkdf2;
+	EVP_MAC *hmac, *cmac;
 };
 
 static _Atomic(struct corner *) current;
@@ -85,6 +96,9 @@ static void corner_free(struct corner *c)
 	EVP_CIPHER_free(c->gcm);
 	EVP_KDF_free(c->scrypt);
 	EVP_KDF_free(c->hkdf);
+	EVP_KDF_free(c->pbkdf2);
+	EVP_MAC_free(c->hmac);
+	EVP_MAC_free(c->cmac);
 	if (c->keys)
 		OSSL_PROVIDER_unload(c->keys);
 	if (c->provider)
@@ -93,22 +107,33 @@ static void corner_free(struct corner *c)
 	free(c);
 }
 
+/* What a libcrypto may be built without is left out: libctx_md() says that it is not offered. */
+static bool fetch_hashes(struct corner *c)
+{
+	KEEP_LIBCTX_ERRORS();
+
+	for (size_t i = 0; i < ARRAY_LEN(c->md); i++) {
+		c->md[i] = EVP_MD_fetch(c->ctx, hashes[i].name, NULL);
+		if (!c->md[i] && libctx_err("fetching a hash") == INRO_E_NO_MEMORY)
+			return false;
+	}
+	return c->md[HASH_SHA256] != NULL;
+}
+
 static bool corner_fill(struct corner *c)
 {
 	c->pid = getpid();
 	c->ctx = OSSL_LIB_CTX_new();
 	c->provider = c->ctx ? OSSL_PROVIDER_load(c->ctx, "default") : NULL;
-	if (!c->provider || !ownalg_load(c->ctx, c->provider, &c->keys))
+	if (!c->provider || !ownalg_load(c->ctx, c->provider, &c->keys) || !fetch_hashes(c))
 		return false;
-	for (size_t i = 0; i < ARRAY_LEN(c->md); i++) {
-		c->md[i] = EVP_MD_fetch(c->ctx, hashes[i].name, NULL);
-		if (!c->md[i])
-			return false;
-	}
 	c->gcm = EVP_CIPHER_fetch(c->ctx, "AES-256-GCM", NULL);
 	c->scrypt = EVP_KDF_fetch(c->ctx, OSSL_KDF_NAME_SCRYPT, NULL);
 	c->hkdf = EVP_KDF_fetch(c->ctx, OSSL_KDF_NAME_HKDF, NULL);
-	return c->gcm && c->scrypt && c->hkdf;
+	c->pbkdf2 = EVP_KDF_fetch(c->ctx, OSSL_KDF_NAME_PBKDF2, NULL);
+	c->hmac = EVP_MAC_fetch(c->ctx, OSSL_MAC_NAME_HMAC, NULL);
+	c->cmac = EVP_MAC_fetch(c->ctx, OSSL_MAC_NAME_CMAC, NULL);
+	return c->gcm && c->scrypt && c->hkdf && c->pbkdf2 && c->hmac && c->cmac;
 }
 
 static enum inro_err corner_new(struct corner **ret)
@@ -197,6 +222,8 @@ enum inro_err libctx_md(CK_MECHANISM_TYPE hash, const EVP_MD **ret)
 		return err_set(INRO_E_MECHANISM, "mechanism 0x%lx is not a hash offered here",
 			       hash);
 	e = corner_get(&c);
+	if (!e && !c->md[h - hashes])
+		e = err_set(INRO_E_MECHANISM, "this libcrypto has no %s", h->name);
 	if (!e)
 		*ret = c->md[h - hashes];
 	return e;
@@ -229,5 +256,35 @@ enum inro_err libctx_hkdf(EVP_KDF **ret)
 
 	if (!e)
 		*ret = c->hkdf;
+	return e;
+}
+
+enum inro_err libctx_pbkdf2(EVP_KDF **ret)
+{
+	struct corner *c;
+	enum inro_err e = corner_get(&c);
+
+	if (!e)
+		*ret = c->pbkdf2;
+	return e;
+}
+
+enum inro_err libctx_hmac(EVP_MAC **ret)
+{
+	struct corner *c;
+	enum inro_err e = corner_get(&c);
+
+	if (!e)
+		*ret = c->hmac;
+	return e;
+}
+
+enum inro_err libctx_cmac(EVP_MAC **ret)
+{
+	struct corner *c;
+	enum inro_err e = corner_get(&c);
+
+	if (!e)
+		*ret = c->cmac;
 	return e;
 }

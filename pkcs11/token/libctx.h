@@ -37,17 +37,20 @@ bool libctx_gone(void);
 MUST_CHECK enum inro_err libctx_alive(void);
 
 /* The hash named by its Cryptoki mechanism (CKM_SHA256); kept, not the caller's to free.
- * INRO_E_MECHANISM for another. */
+ * INRO_E_MECHANISM for another, and for one that this libcrypto is built without. */
 MUST_CHECK enum inro_err libctx_md(CK_MECHANISM_TYPE hash, const EVP_MD **ret);
 
 /* Its size in bytes and libcrypto's name; 0 and NULL for another mechanism. */
 size_t libctx_md_size(CK_MECHANISM_TYPE hash);
 const char *libctx_md_name(CK_MECHANISM_TYPE hash);
 
-/* Kept objects of the sealing: never the caller's to free. */
+/* Kept objects: never the caller's to free. */
 MUST_CHECK enum inro_err libctx_aes_256_gcm(const EVP_CIPHER **ret);
 MUST_CHECK enum inro_err libctx_scrypt(EVP_KDF **ret);
 MUST_CHECK enum inro_err libctx_hkdf(EVP_KDF **ret);
+MUST_CHECK enum inro_err libctx_pbkdf2(EVP_KDF **ret);
+MUST_CHECK enum inro_err libctx_hmac(EVP_MAC **ret);
+MUST_CHECK enum inro_err libctx_cmac(EVP_MAC **ret);
 
 /* The thread's error queue is the application's too: KEEP_LIBCTX_ERRORS(); at the head of a
  * function takes off on every way out what was raised within. */

@@ -49,8 +49,10 @@ size_t pkey_sig_len(const struct pkey *k); /* every signature of this key has th
 MUST_CHECK enum inro_err pkey_spki(const struct pkey *k, struct buf *ret);
 MUST_CHECK enum inro_err pkey_pkcs8(const struct pkey *k, struct secret *ret);
 
-/* Signs a whole input: the message for mechanisms with a hash in the name, the hash (CKM_ECDSA,
- * CKM_RSA_PKCS_PSS) or the DigestInfo (CKM_RSA_PKCS) for the raw ones.  INRO_E_TOO_SMALL with the
+/* Signs a whole input: the message for CKM_EDDSA and mechanisms with a hash in the name, the hash
+ * (CKM_ECDSA, CKM_RSA_PKCS_PSS), the DigestInfo (CKM_RSA_PKCS) or a number below the modulus
+ * (CKM_RSA_X_509) for the raw ones.  CKM_EDDSA with prehash, has_context or ad needs libcrypto 3.2:
+ * INRO_E_MECHANISM_PARAM without.  Also for USE_SIGN_RECOVER.  INRO_E_TOO_SMALL with the
  * size in *ret_n when cap is less; INRO_E_DATA_LENGTH, INRO_E_MECHANISM, INRO_E_MECHANISM_PARAM,
  * INRO_E_KEY_TYPE. */
 MUST_CHECK enum inro_err pkey_sign(struct pkey *k, const struct use_spec *spec, struct bytes in,
@@ -75,8 +77,8 @@ MUST_CHECK enum inro_err pkey_decrypt(struct pkey *k, const struct use_spec *spe
 size_t pkey_crypt_max(const struct pkey *k, const struct use_spec *spec, enum key_use use);
 
 /* ECDH (cofactor 1 on every curve here), X25519, X448: the shared secret as it is, without a KDF.
- * spec->peer: the other's public point.  INRO_E_PUBLIC_KEY for one that is off the curve, at
- * infinity, in another group or of small order. */
+ * peer: the other's public point, bare or as CKA_EC_POINT has it.  INRO_E_PUBLIC_KEY for one that
+ * is off the curve, at infinity, in another group or of small order. */
 MUST_CHECK enum inro_err pkey_agree(struct pkey *k, struct bytes peer, struct secret *ret);
 
 /* ML-KEM. */
@@ -98,6 +100,9 @@ MUST_CHECK enum inro_err pkey_raw_form(const struct use_spec *spec, struct bytes
 
 /* The hash in a mechanism's name: CKM_SHA256 for CKM_ECDSA_SHA256; 0 for raw and unknown ones. */
 CK_MECHANISM_TYPE pkey_mech_hash(CK_MECHANISM_TYPE mech);
+
+/* Whether a mechanism is one for this kind of key and this use (pairs are made by others). */
+bool pkey_mech_fits(CK_MECHANISM_TYPE mech, enum key_kind kind, enum key_use use);
 
 /* What the functions here do on this libcrypto; sorted, ended by CK_UNAVAILABLE_INFORMATION. */
 const CK_MECHANISM_TYPE *pkey_mechanisms(void);

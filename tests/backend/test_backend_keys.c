@@ -18,9 +18,11 @@ static struct pkey *public_half(size_t i)
 
 static CK_MECHANISM_TYPE pss_hash(CK_MECHANISM_TYPE mech)
 {
-	const CK_MECHANISM_TYPE all[] = { CKM_RSA_PKCS_PSS,	   CKM_SHA1_RSA_PKCS_PSS,
-					  CKM_SHA224_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS,
-					  CKM_SHA384_RSA_PKCS_PSS, CKM_SHA512_RSA_PKCS_PSS };
+	const CK_MECHANISM_TYPE all[] = { CKM_RSA_PKCS_PSS,	     CKM_SHA1_RSA_PKCS_PSS,
+					  CKM_SHA224_RSA_PKCS_PSS,   CKM_SHA256_RSA_PKCS_PSS,
+					  CKM_SHA384_RSA_PKCS_PSS,   CKM_SHA512_RSA_PKCS_PSS,
+					  CKM_SHA3_224_RSA_PKCS_PSS, CKM_SHA3_256_RSA_PKCS_PSS,
+					  CKM_SHA3_384_RSA_PKCS_PSS, CKM_SHA3_512_RSA_PKCS_PSS };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i] == mech)
@@ -34,7 +36,7 @@ static void use_key(backend_key key, struct pkey *public, CK_MECHANISM_TYPE mech
 	const struct use_spec spec = {
 		.mech = mech, .digest = hash, .mgf_digest = hash, .salt_len = libctx_md_size(hash)
 	};
-	bool fits = (mech >= CKM_ECDSA) == (pkey_kind(public) == KEY_EC);
+	bool fits = pkey_mech_fits(mech, pkey_kind(public), USE_SIGN);
 	uint8_t in[32] = { 1, 2, 3 }, sig[PKEY_MAX_SIG];
 	struct bytes data = BYTES(in, sizeof in);
 	size_t n = 0;
@@ -42,7 +44,7 @@ static void use_key(backend_key key, struct pkey *public, CK_MECHANISM_TYPE mech
 				   (struct room) { sig, sizeof sig }, &n);
 
 	if (!fits) {
-		assert_int_equal(e, INRO_E_KEY_TYPE);
+		assert_int_not_equal(e, INRO_OK);
 		return;
 	}
 	assert_int_equal(e, INRO_OK);

@@ -234,8 +234,16 @@ static void check_hashed(struct pkey *k, const struct use_spec *spec)
 
 static bool is_pss(CK_MECHANISM_TYPE mech)
 {
-	return mech == CKM_SHA1_RSA_PKCS_PSS || mech == CKM_SHA224_RSA_PKCS_PSS ||
-	       (mech >= CKM_SHA256_RSA_PKCS_PSS && mech <= CKM_SHA512_RSA_PKCS_PSS);
+	static const CK_MECHANISM_TYPE all[] = {
+		CKM_SHA1_RSA_PKCS_PSS,	   CKM_SHA224_RSA_PKCS_PSS,   CKM_SHA256_RSA_PKCS_PSS,
+		CKM_SHA384_RSA_PKCS_PSS,   CKM_SHA512_RSA_PKCS_PSS,   CKM_SHA3_224_RSA_PKCS_PSS,
+		CKM_SHA3_256_RSA_PKCS_PSS, CKM_SHA3_384_RSA_PKCS_PSS, CKM_SHA3_512_RSA_PKCS_PSS
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (all[i] == mech)
+			return true;
+	return false;
 }
 
 static void test_every_hashed_mechanism(void **state)
