@@ -5,7 +5,9 @@ endfunction()
 
 inro_interop(opensc)
 inro_interop(engine)
-if(NOT INRO_SANITIZE) # the agent drops LD_PRELOAD, which a sanitizer's library needs
+# The agent of OpenSSH drops LD_PRELOAD, which a sanitizer's library needs; GnuTLS and NSS do not run with one.
+if(NOT INRO_SANITIZE)
 	inro_interop(ssh)
 	inro_interop(nss)
+	inro_interop(gnutls)
 endif()

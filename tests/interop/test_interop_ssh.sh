@@ -42,6 +42,7 @@ serve() {
 	local try
 	for try in 1 2 3 4 5; do
 		port=$((20000 + RANDOM % 12000))
+		rm -f srv/log
 		background srv/log env LD_PRELOAD="$wrapper" NSS_WRAPPER_PASSWD="$T/srv/passwd" \
 			NSS_WRAPPER_GROUP="$T/srv/group" "${as_server[@]}" \
 			"$sshd" -D -e -f "$T/srv/config" -o ListenAddress=127.0.0.1 -p "$port"
