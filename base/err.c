@@ -106,6 +106,7 @@ static const struct err_row rows[INRO_E__MAX] = {
 	ROW(INRO_E_PIN_EXPIRED, "the PIN must be changed first"),
 	ROW(INRO_E_PIN_WEAK, "the PIN does not meet the token's policy"),
 	ROW(INRO_E_CANCEL, "the operation can't be cancelled"),
+	ROW(INRO_E_CANCELLED, "it was given up"),
 	ROW(INRO_E_TOKEN, "the token's module failed"),
 };
 

@@ -26,6 +26,30 @@ struct inro_new_token {
 	struct inro_text backend; /* "soft"; empty: the default */
 	struct inro_text config;  /* the backend's own words; empty for soft */
 	struct inro_text so_pin, user_pin;
+	CK_BBOOL change_pin; /* the user must change his PIN before anything else */
+};
+
+/* Somebody with a PIN: the user when the name is empty, else a named one (C_LoginUser). */
+struct inro_user {
+	struct inro_text name; /* up to 64 bytes */
+	CK_USER_TYPE type;     /* CKU_USER or CKU_SO: what he may do */
+	struct inro_text pin;
+	CK_BBOOL change_pin;
+};
+
+struct inro_user_status {
+	char name[65];
+	CK_USER_TYPE type;
+	CK_ULONG tries_left;
+	CK_BBOOL change_pin;
+};
+
+/* What a check has found. */
+struct inro_check {
+	CK_ULONG objects; /* read */
+	CK_ULONG sealed;  /* of those: opened with the PIN */
+	CK_ULONG damaged;
+	char first[256]; /* what is wrong with the first one that is damaged; "" */
 };
 
 struct inro_token_status {
@@ -38,7 +62,7 @@ struct inro_token_status {
 };
 
 struct inro_admin {
-	CK_VERSION version; /* 1.0 */
+	CK_VERSION version; /* 1.1 */
 	/* Makes a token with both PINs set, in one transaction: it is there whole or not at all. */
 	CK_RV (*create)(const struct inro_new_token *t, CK_SLOT_ID *ret_slot);
 	/* Removes a token and everything in it, the SO PIN given.  CKR_SESSION_EXISTS while in use
@@ -52,6 +76,28 @@ struct inro_admin {
 	CK_RV (*restore)(struct inro_text path, CK_SLOT_ID *ret_slot);
 	/* One line about this thread's latest failure in the module; "" when there is none. */
 	const char *(*last_error)(void);
+
+	/* ---- since 1.1 ---- */
+
+	/* Removes a token without its SO PIN, when that is locked: CKR_FUNCTION_REJECTED when it is
+	 * not. */
+	CK_RV (*destroy_locked)(CK_SLOT_ID slot);
+	/* By the SO who is logged in in this session: a new named user (CKR_ACTION_PROHIBITED when
+	 * there is one), */
+	CK_RV (*user_add)(CK_SESSION_HANDLE session, const struct inro_user *user);
+	/* one less, */
+	CK_RV (*user_delete)(CK_SESSION_HANDLE session, struct inro_text name);
+	/* a new PIN, and all tries, for the user or a named one. */
+	CK_RV (*user_pin)(CK_SESSION_HANDLE session, const struct inro_user *user);
+	/* Every named user; in two steps as C_GetSlotList. */
+	CK_RV (*user_list)(CK_SLOT_ID slot, struct inro_user_status *list, CK_ULONG *count);
+	/* Reads everything in the token; opens what is sealed, too, when the user's PIN is given.
+	 * CKR_OK also when something is damaged: ret tells. */
+	CK_RV (*check)(CK_SLOT_ID slot, struct inro_text user_pin, struct inro_check *ret);
+	/* As backup and restore, the file encrypted under a passphrase; read back and checked
+	 * before it is said to be there. */
+	CK_RV (*save)(CK_SLOT_ID slot, struct inro_text path, struct inro_text passphrase);
+	CK_RV (*load)(struct inro_text path, struct inro_text passphrase, CK_SLOT_ID *ret_slot);
 };
 
 #endif

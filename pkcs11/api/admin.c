@@ -1,11 +1,14 @@
 /* admin - the vendor interface: tokens made, removed, described, saved (base/cryptoki/admin.h). */
-#include "pkcs11/api/api.h"
+#include "pkcs11/api/admin_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
+#include "pkcs11/token/bundle.h"
+#include "pkcs11/token/check.h"
 
 #define LOCK_WAIT_MS 10000
 
@@ -85,7 +88,8 @@ static enum inro_err create(struct lib *l, const struct inro_new_token *t, CK_SL
 				   .so_pin = text(t->so_pin),
 				   .user_pin = text(t->user_pin),
 				   .backend = text(t->backend),
-				   .config = text(t->config) };
+				   .config = text(t->config),
+				   .change_user = t->change_pin != CK_FALSE };
 	AUTO(close_fd) int lock = -1;
 	CK_SLOT_ID slot = 0;
 	enum inro_err e = check_label(spec.label);
@@ -140,6 +144,35 @@ static CK_RV admin_destroy(CK_SLOT_ID slot, struct inro_text so_pin)
 	if (!e)
 		e = api_need_bytes(so_pin.p, so_pin.n, "the SO PIN");
 	return rv_of(e ? e : token_destroy(at.token, text(so_pin)));
+}
+
+static CK_RV admin_destroy_locked(CK_SLOT_ID slot)
+{
+	SCOPED(opened) at = { 0 };
+	enum inro_err e = api_open_token(slot, &at);
+
+	return rv_of(e ? e : token_destroy_locked(at.token));
+}
+
+static CK_RV admin_check(CK_SLOT_ID slot, struct inro_text user_pin, struct inro_check *ret)
+{
+	SCOPED(opened) at = { 0 };
+	struct check_report r;
+	enum inro_err e = api_open_token(slot, &at);
+
+	if (!e)
+		e = api_need(ret, "the report");
+	if (!e)
+		e = api_need_bytes(user_pin.p, user_pin.n, "the PIN");
+	if (!e)
+		e = token_check(at.token, text(user_pin), &r);
+	if (e)
+		return rv_of(e);
+	*ret = (struct inro_check) { .objects = r.objects,
+				     .sealed = r.sealed,
+				     .damaged = r.damaged };
+	snprintf(ret->first, sizeof ret->first, "%s", r.first);
+	return CKR_OK;
 }
 
 static enum inro_err fill_status(struct token *t, struct inro_token_status *ret)
@@ -198,11 +231,45 @@ static CK_RV admin_backup(CK_SLOT_ID slot, struct inro_text to)
 	return rv_of(e ? e : store_copy_to(at.token->store, path));
 }
 
+/* The copy, sealed as the token is, stands for a moment beside the file that it becomes. */
+static enum inro_err save(CK_SLOT_ID slot, const char *path, struct bytes passphrase)
+{
+	SCOPED(opened) at = { 0 };
+	AUTO(free_chars) char *copy = NULL;
+	enum inro_err e = api_open_token(slot, &at);
+
+	if (e)
+		return e;
+	if (asprintf(&copy, "%s.%ld.copy", path, (long)getpid()) < 0) {
+		copy = NULL;
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	}
+	e = store_copy_to(at.token->store, copy);
+	if (!e)
+		e = bundle_write(copy, path, passphrase);
+	unlink(copy);
+	return e;
+}
+
+static CK_RV admin_save(CK_SLOT_ID slot, struct inro_text to, struct inro_text passphrase)
+{
+	AUTO(free_chars) char *path = NULL;
+	AUTO(lib_leave) struct lib *l = NULL;
+	enum inro_err e = lib_get(&l);
+
+	if (!e)
+		e = api_need(passphrase.p, "the passphrase");
+	if (!e)
+		e = path_of(to, &path);
+	return rv_of(e ? e : save(slot, path, text(passphrase)));
+}
+
 /* ---- restore ---- */
 
 struct restoring {
 	struct lib *lib;
 	const char *from;
+	struct bytes passphrase; /* empty: the file is not encrypted */
 };
 
 static enum inro_err check_restored(struct lib *l, const char *path)
@@ -224,7 +291,8 @@ static enum inro_err check_restored(struct lib *l, const char *path)
 static enum inro_err copy_backup(const char *path, const void *arg)
 {
 	const struct restoring *r = arg;
-	enum inro_err e = store_copy(r->from, path);
+	enum inro_err e = r->passphrase.n ? bundle_read(r->from, path, r->passphrase)
+					  : store_copy(r->from, path);
 
 	if (!e)
 		e = check_restored(r->lib, path);
@@ -234,9 +302,10 @@ static enum inro_err copy_backup(const char *path, const void *arg)
 	return e;
 }
 
-static enum inro_err restore(struct lib *l, const char *path, CK_SLOT_ID *ret_slot)
+static enum inro_err restore(struct lib *l, const char *path, struct bytes passphrase,
+			     CK_SLOT_ID *ret_slot)
 {
-	struct restoring what = { .lib = l, .from = path };
+	struct restoring what = { .lib = l, .from = path, .passphrase = passphrase };
 	AUTO(close_fd) int lock = -1;
 	CK_SLOT_ID slot = 0;
 	enum inro_err e = lock_home(l, &lock);
@@ -258,15 +327,38 @@ static CK_RV admin_restore(struct inro_text from, CK_SLOT_ID *ret_slot)
 		e = api_need(ret_slot, "the slot");
 	if (!e)
 		e = path_of(from, &path);
-	return rv_of(e ? e : restore(l, path, ret_slot));
+	return rv_of(e ? e : restore(l, path, BYTES_NONE, ret_slot));
+}
+
+static CK_RV admin_load(struct inro_text from, struct inro_text passphrase, CK_SLOT_ID *ret_slot)
+{
+	AUTO(free_chars) char *path = NULL;
+	AUTO(lib_leave) struct lib *l = NULL;
+	enum inro_err e = lib_get(&l);
+
+	if (!e)
+		e = api_need(ret_slot, "the slot");
+	if (!e)
+		e = api_need(passphrase.n ? passphrase.p : NULL, "the passphrase");
+	if (!e)
+		e = path_of(from, &path);
+	return rv_of(e ? e : restore(l, path, text(passphrase), ret_slot));
 }
 
 const struct inro_admin api_admin = {
-	.version = { 1, 0 },
+	.version = { 1, 1 },
 	.create = admin_create,
 	.destroy = admin_destroy,
 	.status = admin_status,
 	.backup = admin_backup,
 	.restore = admin_restore,
 	.last_error = api_last_error,
+	.destroy_locked = admin_destroy_locked,
+	.user_add = admin_user_add,
+	.user_delete = admin_user_delete,
+	.user_pin = admin_user_pin,
+	.user_list = admin_user_list,
+	.check = admin_check,
+	.save = admin_save,
+	.load = admin_load,
 };

@@ -13,6 +13,7 @@
 #include "base/cryptoki/admin.h"
 #include "pkcs11/token/lib.h"
 #include "pkcs11/token/objects.h"
+#include "pkcs11/token/people.h"
 
 /* The CK_RV for an error of ours; total.  Remembers it for api_last_error(). */
 CK_RV rv_of(enum inro_err e);
@@ -37,6 +38,20 @@ struct opened {
  * too. */
 MUST_CHECK enum inro_err api_open_token(CK_SLOT_ID slot, struct opened *ret);
 void opened_clear(struct opened *o); /* for SCOPED() */
+
+/* A PIN that came as an argument, or that the PIN helper was asked for. */
+struct api_pin {
+	struct bytes pin;
+	struct secret asked;
+};
+void api_pin_clear(struct api_pin *p); /* for SCOPED() */
+/* For the token of a session that nobody is inside of: whoever waits for a person keeps nobody else
+ * from it.  `ask` and `user` as in helper.h. */
+MUST_CHECK enum inro_err api_pin_take(CK_SESSION_HANDLE session, const char *ask, const char *user,
+				      struct bytes given, struct api_pin *ret);
+/* The same for the token of a label. */
+MUST_CHECK enum inro_err api_pin_of(const char *label, const char *ask, const char *user,
+				    struct bytes given, struct api_pin *ret);
 
 extern const struct inro_admin api_admin;
 

@@ -60,7 +60,7 @@ CK_RV api_C_GetInfo(CK_INFO *info)
 static CK_RV not_parallel(CK_SESSION_HANDLE session)
 {
 	SCOPED(entered) at = { 0 };
-	enum inro_err e = lib_enter(session, &at);
+	enum inro_err e = lib_enter_expired(session, &at);
 
 	return e ? rv_of(e) : CKR_FUNCTION_NOT_PARALLEL;
 }

@@ -1,6 +1,8 @@
 /* session - PKCS#11 3.0 5.6: sessions and logins. */
 #include "pkcs11/api/api.h"
 
+#include <string.h>
+
 CK_RV api_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify,
 			CK_SESSION_HANDLE *session)
 {
@@ -41,7 +43,7 @@ CK_RV api_C_CloseAllSessions(CK_SLOT_ID slot)
 CK_RV api_C_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO *info)
 {
 	SCOPED(entered) at = { 0 };
-	enum inro_err e = lib_enter(session, &at);
+	enum inro_err e = lib_enter_expired(session, &at);
 
 	if (!e)
 		e = api_need(info, "pInfo");
@@ -55,49 +57,73 @@ CK_RV api_C_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO *info)
 	return CKR_OK;
 }
 
-static enum inro_err log_in(struct session *s, CK_USER_TYPE user, struct bytes pin)
+static enum inro_err log_in(struct session *s, const struct who *who, struct bytes pin)
 {
 	enum inro_err e;
 
-	if (user == CKU_CONTEXT_SPECIFIC)
+	if (who->type == CKU_CONTEXT_SPECIFIC)
 		return op_login(s, pin);
 	token_lock(s->token);
-	e = token_login(s->token, user, pin);
+	e = token_login(s->token, who, pin);
 	token_unlock(s->token);
 	return e;
+}
+
+/* The name of a user as the PIN helper is told it. */
+static enum inro_err spoken_name(const struct who *who, char room[STORE_MAX_USER + 1])
+{
+	struct bytes name = who->name.n ? who->name : bytes_of(who->type == CKU_SO ? "so" : "user");
+
+	if (name.n > STORE_MAX_USER || memchr(name.p, '\0', name.n))
+		return err_set(INRO_E_PIN_WRONG, "wrong name or PIN");
+	memcpy(room, name.p, name.n);
+	room[name.n] = '\0';
+	return INRO_OK;
+}
+
+static enum inro_err log_in_by(CK_SESSION_HANDLE session, const struct who *who, struct bytes given)
+{
+	SCOPED(api_pin) pin = { 0 };
+	char name[STORE_MAX_USER + 1];
+	SCOPED(entered) at = { 0 };
+	enum inro_err e = spoken_name(who, name);
+
+	if (!e)
+		e = api_pin_take(session, "login", name, given, &pin);
+	if (!e)
+		e = lib_enter_expired(session, &at);
+	return e ? e : log_in(at.session, who, pin.pin);
 }
 
 CK_RV api_C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin,
 		  CK_ULONG pin_len)
 {
-	SCOPED(entered) at = { 0 };
-	enum inro_err e = lib_enter(session, &at);
-
-	if (!e)
-		e = api_need(pin, "pPin");
-	return rv_of(e ? e : log_in(at.session, user, BYTES(pin, pin_len)));
+	return rv_of(log_in_by(session, &(struct who) { .type = user }, BYTES(pin, pin_len)));
 }
 
-/* 5.6.9: the user and the SO have no names here. */
+static enum inro_err is_there(CK_SESSION_HANDLE session)
+{
+	SCOPED(entered) at = { 0 };
+
+	return lib_enter_expired(session, &at);
+}
+
+/* PKCS#11 3.2 5.6.9. */
 CK_RV api_C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin,
 		      CK_ULONG pin_len, CK_UTF8CHAR *name, CK_ULONG name_len)
 {
-	SCOPED(entered) at = { 0 };
-	enum inro_err e = lib_enter(session, &at);
+	const struct who who = { .type = user, .name = BYTES(name, name_len) };
+	enum inro_err e = is_there(session);
 
 	if (!e)
-		e = api_need(pin, "pPin");
-	if (!e)
 		e = api_need_bytes(name, name_len, "pUsername");
-	if (!e && name_len)
-		e = err_set(INRO_E_USER_TYPE, "this token has no named users");
-	return rv_of(e ? e : log_in(at.session, user, BYTES(pin, pin_len)));
+	return rv_of(e ? e : log_in_by(session, &who, BYTES(pin, pin_len)));
 }
 
 CK_RV api_C_Logout(CK_SESSION_HANDLE session)
 {
 	SCOPED(entered) at = { 0 };
-	enum inro_err e = lib_enter(session, &at);
+	enum inro_err e = lib_enter_expired(session, &at);
 
 	if (e)
 		return rv_of(e);
@@ -110,7 +136,7 @@ CK_RV api_C_Logout(CK_SESSION_HANDLE session)
 CK_RV api_C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags)
 {
 	SCOPED(entered) at = { 0 };
-	enum inro_err e = lib_enter(session, &at);
+	enum inro_err e = lib_enter_expired(session, &at);
 
 	if (e)
 		return rv_of(e);

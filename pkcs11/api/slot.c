@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "pkcs11/token/settings.h"
+
 CK_RV api_C_GetSlotList(unsigned char token_present, CK_SLOT_ID *list, CK_ULONG *count)
 {
 	SCOPED(home_slots) slots = { 0 };
@@ -49,13 +51,15 @@ CK_RV api_C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO *info)
 static void start_token_info(CK_TOKEN_INFO *info)
 {
 	*info = (CK_TOKEN_INFO) {
-		.flags = CKF_RNG | CKF_LOGIN_REQUIRED,
+		.flags = CKF_RNG | CKF_LOGIN_REQUIRED |
+			 (settings_get()->pin_helper ? CKF_PROTECTED_AUTHENTICATION_PATH : 0) |
+			 (settings_get()->read_only ? CKF_WRITE_PROTECTED : 0),
 		.ulMaxSessionCount = SESSIONS_MAX,
 		.ulSessionCount = 0,
 		.ulMaxRwSessionCount = SESSIONS_MAX,
 		.ulRwSessionCount = 0,
-		.ulMaxPinLen = PIN_MAX,
-		.ulMinPinLen = PIN_MIN,
+		.ulMaxPinLen = settings_get()->pin_max,
+		.ulMinPinLen = settings_get()->pin_min,
 		.ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION,
 		.ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION,
 		.ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
@@ -95,9 +99,12 @@ static void fill_token_info(const struct token *t, CK_TOKEN_INFO *info)
 	api_pad(info->serialNumber, sizeof info->serialNumber, bytes_of(row->serial));
 	info->ulSessionCount = t->sessions;
 	info->ulRwSessionCount = t->rw_sessions;
-	info->flags |= CKF_TOKEN_INITIALIZED | tries_flags(row->tries_so, so);
+	info->flags |= CKF_TOKEN_INITIALIZED | tries_flags(row->tries_so, so) |
+		       (row->change_so ? CKF_SO_PIN_TO_BE_CHANGED : 0) |
+		       (store_is_read_only(t->store) ? CKF_WRITE_PROTECTED : 0);
 	if (row->auth_user.n)
-		info->flags |= CKF_USER_PIN_INITIALIZED | tries_flags(row->tries_user, user);
+		info->flags |= CKF_USER_PIN_INITIALIZED | tries_flags(row->tries_user, user) |
+			       (row->change_user ? CKF_USER_PIN_TO_BE_CHANGED : 0);
 }
 
 CK_RV api_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
@@ -204,55 +211,122 @@ CK_RV api_C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANI
 
 #define LABEL_SIZE 32
 
-CK_RV api_C_InitToken(CK_SLOT_ID slot, unsigned char *pin, CK_ULONG pin_len, unsigned char *label)
+/* The label as the PIN helper is told it. */
+static void spoken_label(const unsigned char *label, char room[LABEL_SIZE + 1])
 {
-	struct token_spec spec = { .label = BYTES(label, LABEL_SIZE),
-				   .so_pin = BYTES(pin, pin_len) };
+	size_t n = LABEL_SIZE;
+
+	while (n > 0 && (label[n - 1] == ' ' || label[n - 1] == '\0'))
+		n--;
+	memcpy(room, label, n);
+	room[n] = '\0';
+}
+
+static bool has_token(CK_SLOT_ID slot)
+{
 	AUTO(lib_leave) struct lib *l = NULL;
+
+	return !lib_get(&l) && !lib_is_empty(l, slot);
+}
+
+static enum inro_err init_token(CK_SLOT_ID slot, struct bytes given, const unsigned char *label)
+{
+	SCOPED(api_pin) pin = { 0 };
+	AUTO(lib_leave) struct lib *l = NULL;
+	char name[LABEL_SIZE + 1];
+	enum inro_err e;
+
+	spoken_label(label, name);
+	e = api_pin_of(name, has_token(slot) ? "login" : "new", "so", given, &pin);
+	if (!e)
+		e = lib_get(&l);
+	struct token_spec spec = { .label = BYTES(label, LABEL_SIZE), .so_pin = pin.pin };
+
+	return e ? e : lib_init_token(l, slot, &spec);
+}
+
+static enum inro_err slot_is_there(CK_SLOT_ID slot)
+{
+	AUTO(lib_leave) struct lib *l = NULL;
+	struct token *t;
 	enum inro_err e = lib_get(&l);
 
-	if (!e)
-		e = api_need(pin, "pPin");
+	return e ? e : lib_token(l, slot, &t);
+}
+
+CK_RV api_C_InitToken(CK_SLOT_ID slot, unsigned char *pin, CK_ULONG pin_len, unsigned char *label)
+{
+	enum inro_err e = slot_is_there(slot);
+
 	if (!e)
 		e = api_need(label, "pLabel");
-	return rv_of(e ? e : lib_init_token(l, slot, &spec));
+	return rv_of(e ? e : init_token(slot, BYTES(pin, pin_len), label));
+}
+
+static enum inro_err init_pin(CK_SESSION_HANDLE session, struct bytes given)
+{
+	SCOPED(api_pin) pin = { 0 };
+	SCOPED(entered) at = { 0 };
+	enum inro_err e = api_pin_take(session, "new", "user", given, &pin);
+
+	if (!e)
+		e = lib_enter(session, &at);
+	if (e)
+		return e;
+	token_lock(at.session->token);
+	e = token_init_pin(at.session->token, &(struct who) { .type = CKU_USER }, pin.pin, false);
+	token_unlock(at.session->token);
+	return e;
 }
 
 CK_RV api_C_InitPIN(CK_SESSION_HANDLE session, unsigned char *pin, CK_ULONG pin_len)
 {
-	SCOPED(entered) at = { 0 };
-	enum inro_err e = lib_enter(session, &at);
+	return rv_of(init_pin(session, BYTES(pin, pin_len)));
+}
 
-	if (!e)
-		e = api_need(pin, "pPin");
+static enum inro_err may_set_pin(CK_SESSION_HANDLE session, CK_USER_TYPE *ret_user)
+{
+	SCOPED(entered) at = { 0 };
+	enum inro_err e = lib_enter_expired(session, &at);
+
 	if (e)
-		return rv_of(e);
+		return e;
+	if (!session_is_rw(at.session))
+		return err_set(INRO_E_SESSION_READ_ONLY,
+			       "a PIN is changed in a read-write session");
 	token_lock(at.session->token);
-	e = token_init_pin(at.session->token, BYTES(pin, pin_len));
+	*ret_user = at.session->token->login;
 	token_unlock(at.session->token);
-	return rv_of(e);
+	return INRO_OK;
 }
 
 /* Whose PIN it is: the one who is logged in, the user otherwise (5.5.9). */
+static enum inro_err set_pin(CK_SESSION_HANDLE session, struct bytes given_old,
+			     struct bytes given_new)
+{
+	SCOPED(api_pin) old = { 0 };
+	SCOPED(api_pin) fresh = { 0 };
+	SCOPED(entered) at = { 0 };
+	CK_USER_TYPE user = CKU_USER;
+	enum inro_err e = may_set_pin(session, &user);
+	const char *who = user == CKU_SO ? "so" : "user";
+
+	if (!e)
+		e = api_pin_take(session, "old", who, given_old, &old);
+	if (!e)
+		e = api_pin_take(session, "new", who, given_new, &fresh);
+	if (!e)
+		e = lib_enter_expired(session, &at);
+	if (e)
+		return e;
+	token_lock(at.session->token);
+	e = token_set_pin(at.session->token, old.pin, fresh.pin);
+	token_unlock(at.session->token);
+	return e;
+}
+
 CK_RV api_C_SetPIN(CK_SESSION_HANDLE session, unsigned char *old_pin, CK_ULONG old_len,
 		   unsigned char *new_pin, CK_ULONG new_len)
 {
-	SCOPED(entered) at = { 0 };
-	struct token *t;
-	enum inro_err e = lib_enter(session, &at);
-
-	if (!e)
-		e = api_need(old_pin, "pOldPin");
-	if (!e)
-		e = api_need(new_pin, "pNewPin");
-	if (!e && !session_is_rw(at.session))
-		e = err_set(INRO_E_SESSION_READ_ONLY, "a PIN is changed in a read-write session");
-	if (e)
-		return rv_of(e);
-	t = at.session->token;
-	token_lock(t);
-	e = token_set_pin(t, t->login == CKU_SO ? CKU_SO : CKU_USER, BYTES(old_pin, old_len),
-			  BYTES(new_pin, new_len));
-	token_unlock(t);
-	return rv_of(e);
+	return rv_of(set_pin(session, BYTES(old_pin, old_len), BYTES(new_pin, new_len)));
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "pkcs11/token/settings.h"
 
 #define SUFFIX	    ".token"
 #define MAKING	    ".new-"
@@ -281,6 +282,9 @@ enum inro_err home_make(const char *home, home_fill *fill, const void *arg, CK_S
 	AUTO(close_fd) int lock = -1;
 	enum inro_err e = folder(home, &dir);
 
+	if (settings_get()->read_only)
+		return err_set(INRO_E_TOKEN_WRITE_PROTECTED, "no token is made: the settings say "
+							     "read-only");
 	if (!e)
 		e = file_make_dir(dir);
 	if (!e)
@@ -314,6 +318,22 @@ static enum inro_err raise_last(const char *dir, CK_SLOT_ID slot)
 		return e;
 	snprintf(text, sizeof text, "%0*lu\n", SLOT_DIGITS, slot % (SLOT_MAX + 1));
 	return file_write(path, 0600, bytes_of(text));
+}
+
+void home_forget_old(const char *home, CK_SLOT_ID slot)
+{
+	AUTO(free_chars) char *path = NULL;
+
+	if (home_path(home, slot, &path))
+		return;
+	for (int version = 1; version < STORE_VERSION; version++) {
+		AUTO(free_chars) char *old = NULL;
+
+		if (asprintf(&old, "%s" STORE_OLD "%d", path, version) < 0)
+			old = NULL;
+		else
+			unlink(old);
+	}
 }
 
 enum inro_err home_remove(const char *home, CK_SLOT_ID slot)

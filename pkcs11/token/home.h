@@ -41,6 +41,8 @@ MUST_CHECK enum inro_err home_make(const char *home, home_fill *fill, const void
 /* Takes a token's file out of the folder.  Whoever has it open keeps it until he closes it; what
  * SQLite has put beside it goes with home_sweep(). */
 MUST_CHECK enum inro_err home_remove(const char *home, CK_SLOT_ID slot);
+/* Removes the copies that upgrades have kept of a token whose content is no more. */
+void home_forget_old(const char *home, CK_SLOT_ID slot);
 /* Removes what makers and removers that were killed have left behind; home_make() does it too. */
 void home_sweep(const char *home);
 

@@ -282,11 +282,20 @@ enum inro_err lib_init_token(struct lib *l, CK_SLOT_ID slot, const struct token_
 	return e;
 }
 
-enum inro_err lib_enter(CK_SESSION_HANDLE handle, struct entered *ret)
+enum inro_err lib_enter_expired(CK_SESSION_HANDLE handle, struct entered *ret)
 {
 	enum inro_err e = lib_get(&ret->lib);
 
 	return e ? e : session_enter(&ret->lib->sessions, handle, &ret->session);
+}
+
+enum inro_err lib_enter(CK_SESSION_HANDLE handle, struct entered *ret)
+{
+	enum inro_err e = lib_enter_expired(handle, ret);
+
+	if (!e && atomic_load_explicit(&ret->session->token->pin_expired, memory_order_acquire))
+		e = err_set(INRO_E_PIN_EXPIRED, "the PIN must be changed first (C_SetPIN)");
+	return e;
 }
 
 void entered_clear(struct entered *e)

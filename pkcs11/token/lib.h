@@ -50,7 +50,10 @@ struct entered {
 	struct lib *lib;
 	struct session *session;
 };
+/* INRO_E_PIN_EXPIRED while who is logged in must change his PIN. */
 MUST_CHECK enum inro_err lib_enter(CK_SESSION_HANDLE handle, struct entered *ret);
+/* For what may be done all the same: sessions, logins, changing it. */
+MUST_CHECK enum inro_err lib_enter_expired(CK_SESSION_HANDLE handle, struct entered *ret);
 void entered_clear(struct entered *e); /* for SCOPED() */
 
 #endif

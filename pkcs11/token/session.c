@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "pkcs11/token/people.h"
+
 static _Atomic CK_SESSION_HANDLE last_handle;
 
 void sessions_init(struct sessions *all)

@@ -7,10 +7,9 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "base/utf8.h"
 #include "pkcs11/token/object.h"
+#include "pkcs11/token/people.h"
 #include "pkcs11/token/settings.h"
-#include "pkcs11/token/tries.h"
 
 #define LOOK_AGAIN_NS 2000000
 
@@ -86,8 +85,7 @@ void token_leave_gate(struct token *t)
 	pthread_rwlock_unlock(&t->gate);
 }
 
-/* Alone with the backend: for unlock, lock and PIN changes. */
-static void close_gate(struct token *t)
+void token_close_gate(struct token *t)
 {
 	pthread_rwlock_wrlock(&t->gate);
 }
@@ -150,12 +148,12 @@ void token_close(struct token *t)
 	t->store = NULL;
 	token_row_clear(&t->row);
 	t->login = TOKEN_NOBODY;
+	t->login_name_n = 0;
+	atomic_store(&t->pin_expired, false);
 	atomic_fetch_add(&t->login_epoch, 1);
 }
 
-/* The token's own record again: labels and counters of others, and whether it was initialised
- * anew, in which case nothing of what we hold is left. */
-static enum inro_err reread(struct token *t)
+enum inro_err token_reread(struct token *t)
 {
 	SCOPED(token_row) now = { 0 };
 	enum inro_err e = store_token(t->store, &now);
@@ -170,7 +168,7 @@ static enum inro_err reread(struct token *t)
 
 	t->row = now;
 	now = old;
-	return e;
+	return e ? e : token_reread_login(t);
 }
 
 static int64_t coarse_now(void)
@@ -205,7 +203,7 @@ enum inro_err token_look(struct token *t, bool at_once)
 		return e;
 	if (count != t->change_count) {
 		t->epoch++;
-		e = reread(t);
+		e = token_reread(t);
 	}
 	if (e) /* the next look fails as this one did */
 		return e;
@@ -218,193 +216,7 @@ enum inro_err token_refresh(struct token *t)
 {
 	enum inro_err e = token_look(t, true);
 
-	return e ? e : reread(t);
-}
-
-enum inro_err token_check_new_pin(struct bytes pin)
-{
-	if (pin.n < PIN_MIN || pin.n > PIN_MAX)
-		return err_set(INRO_E_PIN_FORMAT, "a PIN has %d to %d bytes", PIN_MIN, PIN_MAX);
-	while (pin.n > 0) {
-		uint32_t c = 0;
-		size_t n = pin.p[0] == '\0' ? 0 : utf8_take(pin, &c);
-
-		if (n == 0)
-			return err_set(INRO_E_PIN_FORMAT, "a PIN is text in UTF-8");
-		pin = BYTES(pin.p + n, pin.n - n);
-	}
-	return INRO_OK;
-}
-
-static const char *user_name(CK_USER_TYPE user)
-{
-	return user == CKU_SO ? "security officer" : "user";
-}
-
-static enum inro_err wrong_pin(const struct token *t, CK_USER_TYPE user, int64_t left)
-{
-	return err_set(INRO_E_PIN_WRONG, "wrong %s PIN for token '%.*s': %lld of %d tries left",
-		       user_name(user), (int)t->row.label_n, (const char *)t->row.label,
-		       (long long)left, STORE_TRIES_MAX);
-}
-
-/* Our own connection's writes don't count as a change: token_look() would not read them. */
-static void note_tries(struct token *t, CK_USER_TYPE user, int64_t left)
-{
-	if (user == CKU_SO)
-		t->row.tries_so = left;
-	else
-		t->row.tries_user = left;
-}
-
-/* Tries a PIN on an instance of the backend: the token's own or one made for this. */
-static enum inro_err try_pin(struct token *t, struct backend *b, CK_USER_TYPE user,
-			     struct bytes pin)
-{
-	AUTO(tries_leave) int lock = -1;
-	SCOPED(auth_row) row = { 0 };
-	const struct who who = { .type = user };
-
-	if (pin.n == 0 || pin.n > PIN_MAX)
-		return err_set(INRO_E_PIN_FORMAT, "a PIN has %d to %d bytes", PIN_MIN, PIN_MAX);
-	enum inro_err e =
-		store_is_read_only(t->store) ? INRO_OK : tries_enter(t->home, t->slot, &lock);
-
-	if (!e)
-		e = store_take_try(t->store, &who, &row);
-	if (e == INRO_E_PIN_LOCKED && lock >= 0) {
-		e = tries_alone(lock);
-		if (!e)
-			e = store_take_try(t->store, &who, &row);
-	}
-	if (e)
-		return e;
-	note_tries(t, user, row.tries);
-	e = t->ops->unlock(b, user, buf_bytes(&row.auth), pin);
-	if (e == INRO_E_PIN_WRONG)
-		return wrong_pin(t, user, row.tries);
-	if (!e && lock >= 0)
-		e = store_reset_tries(t->store, &who);
-	if (!e)
-		note_tries(t, user, STORE_TRIES_MAX);
-	return e;
-}
-
-static enum inro_err may_log_in(const struct token *t, CK_USER_TYPE user)
-{
-	if (user != CKU_SO && user != CKU_USER)
-		return err_set(INRO_E_USER_TYPE, "user type %lu is not offered", user);
-	if (t->login == user)
-		return err_set(INRO_E_USER_ALREADY_LOGGED_IN, "the %s is logged in already",
-			       user_name(user));
-	if (t->login != TOKEN_NOBODY)
-		return err_set(INRO_E_ANOTHER_USER_LOGGED_IN, "the %s is logged in; log out first",
-			       user_name(t->login));
-	if (user == CKU_SO && t->sessions != t->rw_sessions)
-		return err_set(INRO_E_SESSION_READ_ONLY_EXISTS,
-			       "close the read-only sessions before the security officer logs in");
-	return INRO_OK;
-}
-
-enum inro_err token_login(struct token *t, CK_USER_TYPE user, struct bytes pin)
-{
-	enum inro_err e = token_look(t, true);
-
-	if (!e)
-		e = may_log_in(t, user);
-	if (e)
-		return e;
-	close_gate(t);
-	e = try_pin(t, t->backend, user, pin);
-	if (e)
-		t->ops->lock(t->backend);
-	else
-		t->login = user;
-	atomic_fetch_add(&t->login_epoch, 1);
-	token_leave_gate(t);
-	return e;
-}
-
-enum inro_err token_logout(struct token *t)
-{
-	if (t->login == TOKEN_NOBODY)
-		return err_set(INRO_E_LOGIN, "nobody is logged in");
-	close_gate(t);
-	t->ops->lock(t->backend);
-	t->login = TOKEN_NOBODY;
-	atomic_fetch_add(&t->login_epoch, 1);
-	token_leave_gate(t);
-	objects_drop_private(t);
-	return INRO_OK;
-}
-
-/* An instance of the backend beside the token's own, unlocked by the PIN: what a failed try leaves
- * behind does not touch who is logged in. */
-static enum inro_err open_beside(struct token *t, CK_USER_TYPE user, struct bytes pin,
-				 struct backend **ret)
-{
-	struct backend *b;
-	enum inro_err e = token_look(t, true);
-
-	if (!e)
-		e = t->ops->open(buf_bytes(&t->row.config), bytes_of(t->row.serial), &b);
-	if (e)
-		return e;
-	e = try_pin(t, b, user, pin);
-	if (e) {
-		t->ops->close(b);
-		return e;
-	}
-	*ret = b;
-	return INRO_OK;
-}
-
-enum inro_err token_prove_pin(struct token *t, CK_USER_TYPE user, struct bytes pin)
-{
-	struct backend *b;
-	enum inro_err e = open_beside(t, user, pin, &b);
-
-	if (!e)
-		t->ops->close(b);
-	return e;
-}
-
-enum inro_err token_init_pin(struct token *t, struct bytes pin)
-{
-	SCOPED(buf) auth = { 0 };
-	enum inro_err e = token_check_new_pin(pin);
-
-	if (!e)
-		e = token_look(t, true);
-	if (e)
-		return e;
-	if (t->login != CKU_SO)
-		return err_set(INRO_E_LOGIN, "the security officer must be logged in");
-	close_gate(t);
-	e = t->ops->set_pin(t->backend, CKU_USER, pin, &auth);
-	token_leave_gate(t);
-	if (!e)
-		e = store_set_auth(t->store, &(struct who) { .type = CKU_USER }, buf_bytes(&auth),
-				   false);
-	return e ? e : reread(t);
-}
-
-enum inro_err token_set_pin(struct token *t, CK_USER_TYPE user, struct bytes old_pin,
-			    struct bytes new_pin)
-{
-	SCOPED(buf) auth = { 0 };
-	struct backend *b;
-	enum inro_err e = token_check_new_pin(new_pin);
-
-	if (!e)
-		e = open_beside(t, user, old_pin, &b);
-	if (e)
-		return e;
-	e = t->ops->set_pin(b, user, new_pin, &auth);
-	t->ops->close(b);
-	return e ? e
-		 : store_set_auth(t->store, &(struct who) { .type = user }, buf_bytes(&auth),
-				  false);
+	return e ? e : token_reread(t);
 }
 
 /* A fresh root secret and the records of who may open it. */
@@ -458,6 +270,7 @@ static enum inro_err new_row(const struct token_spec *spec, const char *serial,
 	snprintf(row->serial, sizeof row->serial, "%s", serial);
 	snprintf(row->backend, sizeof row->backend, "%s", ops->name);
 	row->tries_so = row->tries_user = STORE_TRIES_MAX;
+	row->change_user = spec->change_user;
 	row->policy = settings_get()->strict ? POLICY_STRICT : POLICY_DEFAULT;
 	buf_add(&row->config, spec->config);
 	e = buf_err(&row->config);
@@ -505,7 +318,7 @@ enum inro_err token_reset(struct token *t, const struct token_spec *spec)
 
 	if (t->sessions > 0)
 		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
-	e = token_prove_pin(t, CKU_SO, spec->so_pin);
+	e = token_prove_pin(t, &(struct who) { .type = CKU_SO }, spec->so_pin);
 	if (e)
 		return e;
 	same.backend = bytes_of(t->row.backend);
@@ -514,22 +327,19 @@ enum inro_err token_reset(struct token *t, const struct token_spec *spec)
 	row.generation = t->row.generation + 1;
 	if (!e)
 		e = store_token_reset(t->store, &row);
-	if (!e)
-		token_close(t);
-	return e;
+	if (e)
+		return e;
+	home_forget_old(t->home, t->slot);
+	token_close(t);
+	return INRO_OK;
 }
 
 /* The name goes first: a token is there or not, whenever this is killed.  Emptied all the same:
  * another process that has it open sees its objects go. */
-enum inro_err token_destroy(struct token *t, struct bytes so_pin)
+static enum inro_err remove_token(struct token *t)
 {
-	enum inro_err e;
+	enum inro_err e = home_remove(t->home, t->slot);
 
-	if (t->sessions > 0)
-		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
-	e = token_prove_pin(t, CKU_SO, so_pin);
-	if (!e)
-		e = home_remove(t->home, t->slot);
 	if (e)
 		return e;
 	if (store_empty(t->store))
@@ -538,4 +348,35 @@ enum inro_err token_destroy(struct token *t, struct bytes so_pin)
 	home_sweep(t->home);
 	atomic_store(&t->seen_at, 0);
 	return INRO_OK;
+}
+
+static enum inro_err may_remove(const struct token *t)
+{
+	if (t->sessions > 0)
+		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
+	if (store_is_read_only(t->store))
+		return err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the token can only be read here");
+	return INRO_OK;
+}
+
+enum inro_err token_destroy(struct token *t, struct bytes so_pin)
+{
+	enum inro_err e = may_remove(t);
+
+	if (!e)
+		e = token_prove_pin(t, &(struct who) { .type = CKU_SO }, so_pin);
+	return e ? e : remove_token(t);
+}
+
+/* Whoever may do this could as well remove the file: it is his, and he can write it. */
+enum inro_err token_destroy_locked(struct token *t)
+{
+	enum inro_err e = may_remove(t);
+
+	if (!e)
+		e = token_refresh(t);
+	if (!e && t->row.tries_so > 0)
+		e = err_set(INRO_E_POLICY, "the SO PIN of this token is not locked: remove it with "
+					   "that");
+	return e ? e : remove_token(t);
 }

@@ -8,7 +8,9 @@
  * 3. A PIN is tried only after a try was taken away durably.
  * 4. A token that is let go of without sessions is closed, but for a few of the process that are
  *    kept open because they may be asked again soon: looking at ten thousand takes no descriptors.
- * 5. `login_epoch` rises with every login and logout: a key loaded in another epoch is not there.
+ * 5. A token that can only be read counts wrong PINs for this process only; what was counted
+ *    before it came here still counts.
+ * 6. `login_epoch` rises with every login and logout: a key loaded in another epoch is not there.
  * Functions want `lock` held by the caller unless they say otherwise.
  */
 #ifndef INRO_PKCS11_TOKEN_TOKEN_H
@@ -23,7 +25,6 @@
 #include "pkcs11/token/store.h"
 
 #define TOKEN_NOBODY CK_UNAVAILABLE_INFORMATION
-#define PIN_MIN	     4
 #define PIN_MAX	     SECRET_MAX_PIN
 
 /* Tokens without sessions that a process keeps open. */
@@ -42,7 +43,11 @@ struct token {
 	const struct backend_ops *ops;
 	struct backend *backend;
 
-	CK_USER_TYPE login; /* TOKEN_NOBODY, CKU_SO, CKU_USER */
+	CK_USER_TYPE login;		    /* TOKEN_NOBODY, CKU_SO, CKU_USER */
+	uint8_t login_name[STORE_MAX_USER]; /* of a named user */
+	size_t login_name_n;		    /* 0: the one without a name */
+	atomic_bool pin_expired;	    /* who is logged in must change his PIN first */
+	unsigned wrong_here[2];		    /* by type: wrong PINs where none can be counted */
 	_Atomic uint64_t login_epoch;
 
 	int64_t change_count; /* the store's, when it was last looked at */
@@ -64,6 +69,7 @@ struct token {
 struct token_spec {
 	struct bytes label, so_pin, user_pin; /* user_pin empty: none yet */
 	struct bytes backend, config;	      /* backend empty: the default */
+	bool change_user;		      /* the user must change the PIN first */
 };
 
 /* Whether its file is there, as it was a few milliseconds ago.  No lock needed. */
@@ -80,7 +86,6 @@ void token_unlock(struct token *t);
 /* Makes a token: in the slot *slot, or in the next free one when that is 0. */
 MUST_CHECK enum inro_err token_make(const char *home, const struct token_spec *spec,
 				    CK_SLOT_ID *slot);
-MUST_CHECK enum inro_err token_check_new_pin(struct bytes pin);
 
 /* INRO_E_TOKEN_UNKNOWN for a file that can't be read as a token, INRO_E_NO_TOKEN without one. */
 MUST_CHECK enum inro_err token_open(struct token *t);
@@ -94,19 +99,17 @@ MUST_CHECK enum inro_err token_refresh(struct token *t);
 
 /* C_InitToken on a token that is there: the SO PIN given, everything in it goes. */
 MUST_CHECK enum inro_err token_reset(struct token *t, const struct token_spec *spec);
-MUST_CHECK enum inro_err token_login(struct token *t, CK_USER_TYPE user, struct bytes pin);
-MUST_CHECK enum inro_err token_logout(struct token *t);
-/* The user PIN, by the SO who is logged in. */
-MUST_CHECK enum inro_err token_init_pin(struct token *t, struct bytes pin);
-MUST_CHECK enum inro_err token_set_pin(struct token *t, CK_USER_TYPE user, struct bytes old_pin,
-				       struct bytes new_pin);
-/* Proves a PIN without a login; counted as any try. */
-MUST_CHECK enum inro_err token_prove_pin(struct token *t, CK_USER_TYPE user, struct bytes pin);
 /* Removes the token, its SO PIN given. */
 MUST_CHECK enum inro_err token_destroy(struct token *t, struct bytes so_pin);
+/* Without the SO PIN, when that is locked: INRO_E_POLICY when it is not. */
+MUST_CHECK enum inro_err token_destroy_locked(struct token *t);
+/* The token's row as it is in the store, and what follows when it was initialised anew. */
+MUST_CHECK enum inro_err token_reread(struct token *t);
 
 /* The gate: taken for a use of the backend's keys; `lock` is not needed. */
 void token_enter_gate(struct token *t);
 void token_leave_gate(struct token *t);
+/* Alone with the backend: for unlock, lock and PIN changes; `lock` held. */
+void token_close_gate(struct token *t);
 
 #endif

@@ -133,7 +133,7 @@ static void user_and_officer_change_theirs(void **state)
 
 static void forms_that_no_pin_has(void **state)
 {
-	static const char *const bad[] = { "123", "\xff\xfe\xfd\xfc", "ab\xc3(cd",
+	static const char *const bad[] = { "\xff\xfe\xfd\xfc", "ab\xc3(cd",
 					   "\xed\xa0\x80zz" };
 	char longest[256];
 	CK_SLOT_ID slot = module_token(NULL);
@@ -141,11 +141,12 @@ static void forms_that_no_pin_has(void **state)
 
 	(void)state;
 	memset(longest, 'x', sizeof longest);
+	GIVES(CKR_PIN_LEN_RANGE, set_pin(s, USER_PIN, "123"));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		GIVES(CKR_PIN_LEN_RANGE, set_pin(s, USER_PIN, bad[i]));
+		GIVES(CKR_PIN_INVALID, set_pin(s, USER_PIN, bad[i]));
 	GIVES(CKR_PIN_LEN_RANGE,
 	      p11->C_SetPIN(s, module_pin(USER_PIN), 6, module_pin(longest), 256));
-	GIVES(CKR_PIN_LEN_RANGE,
+	GIVES(CKR_PIN_INVALID,
 	      p11->C_SetPIN(s, module_pin(USER_PIN), 6, module_pin("1234\0"), 5));
 	GIVES(CKR_ARGUMENTS_BAD, p11->C_SetPIN(s, NULL, 6, module_pin("1234"), 4));
 	GIVES(CKR_ARGUMENTS_BAD, p11->C_SetPIN(s, module_pin(USER_PIN), 6, NULL, 4));

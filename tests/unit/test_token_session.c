@@ -150,13 +150,13 @@ static void arguments_are_checked_in_order(void **state)
 	GIVES(CKR_ARGUMENTS_BAD, p11->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, NULL));
 	GIVES(CKR_SESSION_HANDLE_INVALID, p11->C_Login(~0UL, 99, NULL, 0));
 	GIVES(CKR_ARGUMENTS_BAD, p11->C_Login(s, CKU_USER, NULL, 6));
-	GIVES(CKR_PIN_LEN_RANGE, p11->C_Login(s, CKU_USER, module_pin(USER_PIN), ~0UL));
+	GIVES(CKR_PIN_INCORRECT, p11->C_Login(s, CKU_USER, module_pin(USER_PIN), ~0UL));
 	GIVES(CKR_SESSION_HANDLE_INVALID, p11->C_GetSessionInfo(0, NULL));
 	GIVES(CKR_ARGUMENTS_BAD, p11->C_GetSessionInfo(s, NULL));
 	GIVES(CKR_FUNCTION_NOT_PARALLEL, p11->C_GetFunctionStatus(s));
 	GIVES(CKR_FUNCTION_NOT_PARALLEL, p11->C_CancelFunction(s));
 	GIVES(CKR_OPERATION_NOT_INITIALIZED, module_login(s, CKU_CONTEXT_SPECIFIC, USER_PIN));
-	GIVES(CKR_USER_TYPE_INVALID,
+	GIVES(CKR_PIN_INCORRECT,
 	      p11_3->C_LoginUser(s, CKU_USER, module_pin(USER_PIN), 6, module_pin("ann"), 3));
 	OK(p11_3->C_LoginUser(s, CKU_USER, module_pin(USER_PIN), 6, NULL, 0));
 	OK(p11_3->C_SessionCancel(s, CKF_SIGN | CKF_FIND_OBJECTS));

@@ -1,0 +1,392 @@
+/* people - PINs and logins. */
+#include "pkcs11/token/people.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "pkcs11/token/object.h"
+#include "pkcs11/token/settings.h"
+#include "pkcs11/token/tries.h"
+
+static const struct who the_user = { .type = CKU_USER };
+
+/* ---- the form of a PIN ---- */
+
+enum sort { LOWER = 1, UPPER = 2, DIGIT = 4, OTHER = 8 };
+
+static unsigned sort_of(uint32_t c)
+{
+	if (c >= 'a' && c <= 'z')
+		return LOWER;
+	if (c >= 'A' && c <= 'Z')
+		return UPPER;
+	return c >= '0' && c <= '9' ? DIGIT : OTHER;
+}
+
+/* Text in UTF-8 without NUL; what kinds of characters it has. */
+static enum inro_err read_text(struct bytes text, const char *what, unsigned *ret_classes)
+{
+	unsigned classes = 0;
+
+	while (text.n > 0) {
+		uint32_t c = 0;
+		size_t n = text.p[0] == '\0' ? 0 : utf8_take(text, &c);
+
+		if (n == 0)
+			return err_set(INRO_E_PIN_INVALID, "%s is text in UTF-8", what);
+		classes |= sort_of(c);
+		text = BYTES(text.p + n, text.n - n);
+	}
+	*ret_classes = classes;
+	return INRO_OK;
+}
+
+enum inro_err token_check_new_pin(struct bytes pin)
+{
+	const struct settings *s = settings_get();
+	unsigned classes = 0;
+
+	if (pin.n < s->pin_min || pin.n > s->pin_max)
+		return err_set(INRO_E_PIN_FORMAT, "a PIN has %u to %u bytes", s->pin_min,
+			       s->pin_max);
+	enum inro_err e = read_text(pin, "a PIN", &classes);
+
+	if (e)
+		return e;
+	if ((unsigned)__builtin_popcount(classes) < s->pin_classes)
+		return err_set(INRO_E_PIN_WEAK,
+			       "a PIN has %u of these: small letters, capitals, digits, others",
+			       s->pin_classes);
+	return INRO_OK;
+}
+
+/* ---- trying one ---- */
+
+static const char *user_name(CK_USER_TYPE user)
+{
+	return user == CKU_SO ? "security officer" : "user";
+}
+
+static enum inro_err wrong_pin(const struct token *t, const struct who *who, int64_t left)
+{
+	return err_set(INRO_E_PIN_WRONG, "wrong %s PIN for token '%.*s': %lld of %d tries left",
+		       user_name(who->type), (int)t->row.label_n, (const char *)t->row.label,
+		       (long long)(left > 0 ? left : 0), STORE_TRIES_MAX);
+}
+
+/* Our own connection's writes don't count as a change: token_look() would not read them. */
+static void note_tries(struct token *t, const struct who *who, int64_t left)
+{
+	if (who->name.n > 0)
+		return;
+	if (who->type == CKU_SO)
+		t->row.tries_so = left;
+	else
+		t->row.tries_user = left;
+}
+
+static enum inro_err take_try(struct token *t, const struct who *who, int *lock,
+			      struct auth_row *row)
+{
+	enum inro_err e = tries_enter(t->home, t->slot, lock);
+
+	if (!e)
+		e = store_take_try(t->store, who, row);
+	if (e == INRO_E_PIN_LOCKED) {
+		e = tries_alone(*lock);
+		if (!e)
+			e = store_take_try(t->store, who, row);
+	}
+	return e;
+}
+
+/* Where nothing can be written this process counts for itself. */
+static enum inro_err take_try_here(struct token *t, const struct who *who, struct auth_row *row)
+{
+	enum inro_err e = store_take_try(t->store, who, row);
+
+	if (e)
+		return e;
+	row->tries -= 1 + (int64_t)t->wrong_here[who->type];
+	if (row->tries < 0)
+		return err_set(INRO_E_PIN_LOCKED, "too many wrong PINs from this program");
+	t->wrong_here[who->type]++;
+	return INRO_OK;
+}
+
+static enum inro_err give_back(struct token *t, const struct who *who)
+{
+	enum inro_err e = INRO_OK;
+
+	if (store_is_read_only(t->store))
+		t->wrong_here[who->type] = 0;
+	else
+		e = store_reset_tries(t->store, who);
+	if (!e && !store_is_read_only(t->store))
+		note_tries(t, who, STORE_TRIES_MAX);
+	return e;
+}
+
+/* Tries a PIN on an instance of the backend: the token's own or one made for this. */
+static enum inro_err try_pin(struct token *t, struct backend *b, const struct who *who,
+			     struct bytes pin, bool *ret_must_change)
+{
+	AUTO(tries_leave) int lock = -1;
+	SCOPED(auth_row) row = { 0 };
+	enum inro_err e;
+
+	if (pin.n == 0 || pin.n > PIN_MAX)
+		return err_set(INRO_E_PIN_WRONG, "no PIN has %zu bytes", pin.n);
+	if (store_is_read_only(t->store))
+		e = take_try_here(t, who, &row);
+	else
+		e = take_try(t, who, &lock, &row);
+	if (e == INRO_E_NOT_FOUND) /* names of users are not told */
+		return err_set(INRO_E_PIN_WRONG, "wrong name or PIN");
+	if (e)
+		return e;
+	note_tries(t, who, row.tries);
+	e = t->ops->unlock(b, who->type, buf_bytes(&row.auth), pin);
+	if (e == INRO_E_PIN_WRONG)
+		return wrong_pin(t, who, row.tries);
+	if (!e)
+		e = give_back(t, who);
+	if (!e)
+		*ret_must_change = row.must_change;
+	return e;
+}
+
+/* ---- logins ---- */
+
+struct who token_who(const struct token *t)
+{
+	return (struct who) { .type = t->login, .name = BYTES(t->login_name, t->login_name_n) };
+}
+
+static enum inro_err may_log_in(const struct token *t, const struct who *who)
+{
+	struct who now = token_who(t);
+
+	if (who->type != CKU_SO && who->type != CKU_USER)
+		return err_set(INRO_E_USER_TYPE, "user type %lu is not offered", who->type);
+	if (who->name.n > STORE_MAX_USER)
+		return err_set(INRO_E_PIN_WRONG, "wrong name or PIN");
+	if (now.type == who->type && bytes_equal(now.name, who->name))
+		return err_set(INRO_E_USER_ALREADY_LOGGED_IN, "the %s is logged in already",
+			       user_name(who->type));
+	if (now.type != TOKEN_NOBODY)
+		return err_set(INRO_E_ANOTHER_USER_LOGGED_IN, "the %s is logged in; log out first",
+			       user_name(now.type));
+	if (who->type == CKU_SO && t->sessions != t->rw_sessions)
+		return err_set(INRO_E_SESSION_READ_ONLY_EXISTS,
+			       "close the read-only sessions before the security officer logs in");
+	return INRO_OK;
+}
+
+static void note_login(struct token *t, const struct who *who, bool must_change)
+{
+	t->login = who->type;
+	t->login_name_n = who->name.n;
+	if (who->name.n > 0)
+		memcpy(t->login_name, who->name.p, who->name.n);
+	atomic_store(&t->pin_expired, must_change);
+}
+
+enum inro_err token_login(struct token *t, const struct who *who, struct bytes pin)
+{
+	bool must_change = false;
+	enum inro_err e = token_look(t, true);
+
+	if (!e)
+		e = may_log_in(t, who);
+	if (e)
+		return e;
+	token_close_gate(t);
+	e = try_pin(t, t->backend, who, pin, &must_change);
+	if (e)
+		t->ops->lock(t->backend);
+	else
+		note_login(t, who, must_change);
+	atomic_fetch_add(&t->login_epoch, 1);
+	token_leave_gate(t);
+	return e;
+}
+
+enum inro_err token_logout(struct token *t)
+{
+	if (t->login == TOKEN_NOBODY)
+		return err_set(INRO_E_LOGIN, "nobody is logged in");
+	token_close_gate(t);
+	t->ops->lock(t->backend);
+	note_login(t, &(struct who) { .type = TOKEN_NOBODY }, false);
+	atomic_fetch_add(&t->login_epoch, 1);
+	token_leave_gate(t);
+	objects_drop_private(t);
+	return INRO_OK;
+}
+
+/* A named user whom the SO has removed is logged in no more. */
+enum inro_err token_reread_login(struct token *t)
+{
+	SCOPED(auth_row) row = { 0 };
+	struct who who = token_who(t);
+	enum inro_err e;
+
+	if (who.type == TOKEN_NOBODY)
+		return INRO_OK;
+	e = store_auth(t->store, &who, &row);
+	if (e == INRO_E_NOT_FOUND)
+		return token_logout(t);
+	if (!e)
+		atomic_store(&t->pin_expired, row.must_change);
+	return e;
+}
+
+/* An instance of the backend beside the token's own, unlocked by the PIN: what a failed try leaves
+ * behind does not touch who is logged in. */
+static enum inro_err open_beside(struct token *t, const struct who *who, struct bytes pin,
+				 struct backend **ret)
+{
+	struct backend *b;
+	bool must_change;
+	enum inro_err e = token_look(t, true);
+
+	if (!e)
+		e = t->ops->open(buf_bytes(&t->row.config), bytes_of(t->row.serial), &b);
+	if (e)
+		return e;
+	e = try_pin(t, b, who, pin, &must_change);
+	if (e) {
+		t->ops->close(b);
+		return e;
+	}
+	*ret = b;
+	return INRO_OK;
+}
+
+enum inro_err token_prove_pin(struct token *t, const struct who *who, struct bytes pin)
+{
+	struct backend *b;
+	enum inro_err e = open_beside(t, who, pin, &b);
+
+	if (!e)
+		t->ops->close(b);
+	return e;
+}
+
+enum inro_err token_prove_login(struct token *t, struct bytes pin)
+{
+	struct who who = token_who(t);
+
+	if (who.type == TOKEN_NOBODY)
+		return err_set(INRO_E_LOGIN, "nobody is logged in");
+	return token_prove_pin(t, &who, pin);
+}
+
+/* ---- setting one ---- */
+
+static enum inro_err need_officer(struct token *t)
+{
+	enum inro_err e = token_look(t, true);
+
+	if (!e && store_is_read_only(t->store))
+		e = err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the token can only be read here");
+	if (!e && t->login != CKU_SO)
+		e = err_set(INRO_E_LOGIN, "the security officer must be logged in");
+	return e;
+}
+
+/* The auth record for a new PIN, by the login that is there. */
+static enum inro_err make_record(struct token *t, CK_USER_TYPE type, struct bytes pin,
+				 struct buf *ret)
+{
+	token_close_gate(t);
+	enum inro_err e = t->ops->set_pin(t->backend, type, pin, ret);
+
+	token_leave_gate(t);
+	return e;
+}
+
+enum inro_err token_init_pin(struct token *t, const struct who *who, struct bytes pin,
+			     bool must_change)
+{
+	SCOPED(buf) auth = { 0 };
+	enum inro_err e = need_officer(t);
+
+	if (!e)
+		e = token_check_new_pin(pin);
+	if (!e)
+		e = make_record(t, who->type, pin, &auth);
+	if (!e)
+		e = store_set_auth(t->store, who, buf_bytes(&auth), must_change);
+	return e ? e : token_reread(t);
+}
+
+static enum inro_err check_name(const struct who *who)
+{
+	unsigned classes;
+
+	if (who->name.n == 0 || who->name.n > STORE_MAX_USER)
+		return err_set(INRO_E_ARG, "a user's name has 1 to %d bytes", STORE_MAX_USER);
+	if (who->type != CKU_SO && who->type != CKU_USER)
+		return err_set(INRO_E_USER_TYPE, "user type %lu is not offered", who->type);
+	if (read_text(who->name, "a name", &classes))
+		return err_set(INRO_E_ARG, "a user's name is text in UTF-8");
+	for (size_t i = 0; i < who->name.n; i++)
+		if (who->name.p[i] < 0x20 || who->name.p[i] == 0x7f)
+			return err_set(INRO_E_ARG, "a user's name has no control characters");
+	return INRO_OK;
+}
+
+enum inro_err token_user_add(struct token *t, const struct who *who, struct bytes pin,
+			     bool must_change)
+{
+	SCOPED(buf) auth = { 0 };
+	enum inro_err e = need_officer(t);
+
+	if (!e)
+		e = check_name(who);
+	if (!e)
+		e = token_check_new_pin(pin);
+	if (!e)
+		e = make_record(t, who->type, pin, &auth);
+	return e ? e : store_user_add(t->store, who, buf_bytes(&auth), must_change);
+}
+
+enum inro_err token_user_delete(struct token *t, struct bytes name)
+{
+	enum inro_err e = need_officer(t);
+
+	if (!e)
+		e = store_user_delete(t->store, name);
+	return e ? e : token_reread_login(t);
+}
+
+static enum inro_err check_change(struct token *t, struct bytes old_pin, struct bytes new_pin)
+{
+	if (store_is_read_only(t->store))
+		return err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the token can only be read here");
+	enum inro_err e = token_check_new_pin(new_pin);
+
+	if (!e && atomic_load(&t->pin_expired) && secret_equal(old_pin, new_pin))
+		e = err_set(INRO_E_PIN_WEAK, "the new PIN must be another one");
+	return e;
+}
+
+enum inro_err token_set_pin(struct token *t, struct bytes old_pin, struct bytes new_pin)
+{
+	SCOPED(buf) auth = { 0 };
+	struct who who = t->login == TOKEN_NOBODY ? the_user : token_who(t);
+	struct backend *b;
+	enum inro_err e = check_change(t, old_pin, new_pin);
+
+	if (!e)
+		e = open_beside(t, &who, old_pin, &b);
+	if (e)
+		return e;
+	e = t->ops->set_pin(b, who.type, new_pin, &auth);
+	t->ops->close(b);
+	if (!e)
+		e = store_set_auth(t->store, &who, buf_bytes(&auth), false);
+	return e ? e : token_reread(t);
+}

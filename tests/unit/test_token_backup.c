@@ -1,0 +1,321 @@
+/* Tokens saved and brought back encrypted, checked, removed without a PIN; what can only be read.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sched.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "tests/lib/module.h"
+#include "tests/lib/scratch.h"
+
+#define PASS "correct horse"
+
+static CK_RV save(CK_SLOT_ID slot, const char *path, const char *pass)
+{
+	return p11_admin->save(slot, module_text(path), module_text(pass));
+}
+
+static CK_RV load(const char *path, const char *pass, CK_SLOT_ID *slot)
+{
+	return p11_admin->load(module_text(path), module_text(pass), slot);
+}
+
+static void expect_to_sign(CK_SLOT_ID slot)
+{
+	CK_ATTRIBUTE mine[] = { A_ULONG(CKA_CLASS, CKO_PRIVATE_KEY) };
+	CK_SESSION_HANDLE s = module_open(slot, false);
+	CK_OBJECT_HANDLE key = 0;
+	uint8_t sig[64];
+
+	OK(module_login(s, CKU_USER, USER_PIN));
+	MUST(module_find(s, mine, 1, &key) >= 1);
+	OK(module_sign(s, key, sig));
+	OK(p11->C_CloseSession(s));
+}
+
+static CK_SLOT_ID token_with_key(void)
+{
+	CK_SLOT_ID slot;
+	CK_SESSION_HANDLE s = module_user(&slot);
+
+	(void)module_ec(s, true, false);
+	OK(p11->C_CloseSession(s));
+	return slot;
+}
+
+static void saved_while_in_use_and_brought_back(void **state)
+{
+	CK_SLOT_ID slot, back = 0;
+	CK_SESSION_HANDLE s = module_user(&slot);
+	char path[512];
+	struct stat st;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s", scratch_path("one.bak"));
+	(void)module_ec(s, true, false);
+	OK(save(slot, path, PASS));
+	GIVES(CKR_ACTION_PROHIBITED, save(slot, path, PASS));
+	GIVES(CKR_PIN_LEN_RANGE, save(slot, scratch_path("two.bak"), "short"));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	(void)module_ec(s, true, false); /* is not in it */
+	OK(p11->C_CloseSession(s));
+	GIVES(CKR_ACTION_PROHIBITED, load(path, PASS, &back)); /* the label is there */
+	OK(p11_admin->destroy(slot, module_text(SO_PIN)));
+	GIVES(CKR_PIN_INCORRECT, load(path, "correct hearse", &back));
+	OK(load(path, PASS, &back));
+	expect_to_sign(back);
+}
+
+/* Nothing of the token can be read in the file: not its label, nor SQLite's first words. */
+static void a_backup_tells_nothing(void **state)
+{
+	CK_SLOT_ID slot = module_token("a very plain label");
+	const char *path = scratch_path("blind.bak");
+	static char text[1 << 20];
+
+	(void)state;
+	OK(save(slot, path, PASS));
+	FILE *f = fopen(path, "rb");
+	size_t n = fread(text, 1, sizeof text, f);
+
+	fclose(f);
+	assert_null(memmem(text, n, "a very plain", 12));
+	assert_null(memmem(text, n, "SQLite", 6));
+	OK(p11_admin->destroy(slot, module_text(SO_PIN)));
+}
+
+static void flip(const char *path, long at)
+{
+	FILE *f = fopen(path, "r+b");
+
+	fseek(f, at, SEEK_SET);
+	int c = fgetc(f);
+
+	fseek(f, at, SEEK_SET);
+	fputc(c ^ 1, f);
+	fclose(f);
+}
+
+static void a_changed_backup_is_refused(void **state)
+{
+	CK_SLOT_ID slot = token_with_key(), back = 0;
+	char path[512];
+	struct stat st;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s", scratch_path("flip.bak"));
+	OK(save(slot, path, PASS));
+	OK(p11_admin->destroy(slot, module_text(SO_PIN)));
+	assert_int_equal(stat(path, &st), 0);
+	for (long at = 0; at < st.st_size; at += at < 64 ? 7 : st.st_size / 5) {
+		flip(path, at);
+		MUST(load(path, PASS, &back) != CKR_OK);
+		flip(path, at);
+	}
+	assert_int_equal(truncate(path, st.st_size - 20), 0);
+	GIVES(CKR_DEVICE_ERROR, load(path, PASS, &back));
+}
+
+/* ---- check ---- */
+
+static void edit(CK_SLOT_ID slot, const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(module_token_file(slot), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void a_check_reads_everything(void **state)
+{
+	CK_SLOT_ID slot = token_with_key();
+	struct inro_check c;
+
+	(void)state;
+	OK(p11_admin->check(slot, (struct inro_text) { 0 }, &c));
+	assert_int_equal(c.damaged, 0);
+	assert_int_equal(c.sealed, 0);
+	OK(p11_admin->check(slot, module_text(USER_PIN), &c));
+	assert_int_equal(c.objects, 2);
+	assert_int_equal(c.sealed, 1);
+	assert_int_equal(c.damaged, 0);
+	GIVES(CKR_PIN_INCORRECT, p11_admin->check(slot, module_text("000000"), &c));
+	edit(slot, "UPDATE object SET label = x'41' WHERE class = 3"); /* bound to the seal */
+	OK(p11_admin->check(slot, module_text(USER_PIN), &c));
+	assert_int_equal(c.damaged, 1);
+	assert_non_null(strstr(c.first, "object "));
+	edit(slot, "UPDATE object SET attrs = x'00'");
+	OK(p11_admin->check(slot, (struct inro_text) { 0 }, &c));
+	assert_int_equal(c.damaged, 1); /* the public one: the other is not seen without a PIN */
+}
+
+/* ---- a locked officer ---- */
+
+static void a_locked_officer_is_no_dead_end(void **state)
+{
+	CK_SLOT_ID slot = module_token("dead end"), other;
+	CK_SESSION_HANDLE s = module_open(slot, true);
+
+	(void)state;
+	GIVES(CKR_SESSION_EXISTS, p11_admin->destroy_locked(slot));
+	for (int i = 0; i < 10; i++) {
+		GIVES(CKR_FUNCTION_REJECTED,
+		      (p11->C_CloseSession(s), p11_admin->destroy_locked(slot)));
+		s = module_open(slot, true);
+		GIVES(CKR_PIN_INCORRECT, module_login(s, CKU_SO, "00000000"));
+	}
+	OK(p11->C_CloseSession(s));
+	OK(p11_admin->destroy_locked(slot));
+	other = module_token("dead end");
+	assert_true(other > slot);
+}
+
+/* ---- what can only be read ---- */
+
+static void start_with(const char *settings)
+{
+	setenv("INRO_CONFIG", scratch_file("inro.conf", settings, strlen(settings)), 1);
+	OK(p11->C_Initialize(NULL));
+}
+
+static void keys_of_read_only_tokens_are_used(void **state)
+{
+	CK_ATTRIBUTE data[] = { A_ULONG(CKA_CLASS, CKO_DATA), A_BOOL(CKA_TOKEN, CK_TRUE) };
+	CK_SLOT_ID slot = token_with_key(), n_slots[64];
+	CK_UTF8CHAR label[32];
+	CK_OBJECT_HANDLE o;
+	CK_ULONG n = 64;
+
+	(void)state;
+	memset(label, ' ', sizeof label);
+	OK(p11->C_Finalize(NULL));
+	start_with("[token]\nread-only = yes\n");
+	assert_true(module_info(slot).flags & CKF_WRITE_PROTECTED);
+	expect_to_sign(slot);
+	CK_SESSION_HANDLE s = module_open(slot, true);
+
+	GIVES(CKR_TOKEN_WRITE_PROTECTED, p11->C_CreateObject(s, data, 2, &o));
+	GIVES(CKR_TOKEN_WRITE_PROTECTED,
+	      p11->C_SetPIN(s, module_pin(USER_PIN), 6, module_pin("222222"), 6));
+	for (int i = 0; i < 10; i++)
+		GIVES(CKR_PIN_INCORRECT, module_login(s, CKU_USER, "000000"));
+	GIVES(CKR_PIN_LOCKED, module_login(s, CKU_USER, USER_PIN)); /* from this program */
+	OK(p11->C_CloseSession(s));
+	GIVES(CKR_TOKEN_WRITE_PROTECTED, p11->C_InitToken(slot, module_pin(SO_PIN), 8, label));
+	GIVES(CKR_TOKEN_WRITE_PROTECTED, p11_admin->destroy(slot, module_text(SO_PIN)));
+	OK(p11->C_GetSlotList(CK_TRUE, n_slots, &n));
+	GIVES(CKR_TOKEN_WRITE_PROTECTED,
+	      p11->C_InitToken(n_slots[n - 1], module_pin(SO_PIN), 8, label));
+	OK(p11->C_Finalize(NULL));
+	start_with("");
+	expect_to_sign(slot); /* nothing was counted in the file */
+}
+
+/* Another user's view of the home: he can read it and not write. */
+static int as_nobody(void *slot)
+{
+	CK_SLOT_ID id = *(CK_SLOT_ID *)slot;
+
+	if (setgid(65534) != 0 || setuid(65534) != 0)
+		return 77;
+	OK(p11->C_Initialize(NULL));
+	MUST(module_info(id).flags & CKF_WRITE_PROTECTED);
+	expect_to_sign(id);
+	OK(p11->C_Finalize(NULL));
+	return 0;
+}
+
+static void let_all_read(const char *name)
+{
+	char path[600];
+
+	snprintf(path, sizeof path, "%s", scratch_path(name));
+	assert_int_equal(chmod(path, 0755), 0);
+}
+
+static void another_user_may_read(void **state)
+{
+	CK_SLOT_ID slot = token_with_key();
+	char path[512];
+	int status;
+
+	(void)state;
+	if (getuid() != 0)
+		skip();
+	snprintf(path, sizeof path, "%s", module_token_file(slot));
+	let_all_read("");
+	let_all_read("home");
+	let_all_read("home/tokens");
+	assert_int_equal(chmod(path, 0644), 0);
+	OK(p11->C_Finalize(NULL));
+	for (int with_owner = 0; with_owner < 2; with_owner++) {
+		if (with_owner) {
+			OK(p11->C_Initialize(NULL));
+			(void)module_open(slot, true);
+		}
+		status = scratch_child(as_nobody, &slot);
+		assert_int_equal(status, 0);
+	}
+	OK(p11->C_CloseAllSessions(slot));
+}
+
+/* A file system that is read-only, also for its owner and for root. */
+static int on_read_only_disk(void *slot)
+{
+	const char *home = scratch_path("home");
+
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount(home, home, NULL, MS_BIND, NULL) != 0 ||
+	    mount(NULL, home, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) != 0)
+		return 77;
+	OK(p11->C_Initialize(NULL));
+	MUST(module_info(*(CK_SLOT_ID *)slot).flags & CKF_WRITE_PROTECTED);
+	expect_to_sign(*(CK_SLOT_ID *)slot);
+	OK(p11->C_Finalize(NULL));
+	return 0;
+}
+
+static void a_read_only_disk_will_do(void **state)
+{
+	CK_SLOT_ID slot = token_with_key();
+
+	(void)state;
+	OK(p11->C_Finalize(NULL));
+	int status = scratch_child(on_read_only_disk, &slot);
+
+	OK(p11->C_Initialize(NULL));
+	if (status == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(saved_while_in_use_and_brought_back),
+		cmocka_unit_test(a_backup_tells_nothing),
+		cmocka_unit_test(a_changed_backup_is_refused),
+		cmocka_unit_test(a_check_reads_everything),
+		cmocka_unit_test(a_locked_officer_is_no_dead_end),
+		cmocka_unit_test(keys_of_read_only_tokens_are_used),
+		cmocka_unit_test(another_user_may_read),
+		cmocka_unit_test(a_read_only_disk_will_do),
+	};
+
+	return cmocka_run_group_tests_name("saving, checking, reading", tests, module_setup,
+					   module_teardown);
+}
