@@ -4,6 +4,7 @@
 
 #include "pkcs11/token/libctx.h"
 #include "pkcs11/token/op_private.h"
+#include "pkcs11/token/people.h"
 #include "pkcs11/token/settings.h"
 
 const struct op_kind op_kinds[OP__MAX] = {
@@ -376,7 +377,7 @@ enum inro_err op_login(struct session *s, struct bytes pin)
 	if (!op)
 		return err_set(INRO_E_OP_NOT_INITIALIZED, "no operation waits for its own login");
 	token_lock(s->token);
-	e = token_prove_pin(s->token, CKU_USER, pin);
+	e = token_prove_login(s->token, pin);
 	token_unlock(s->token);
 	if (!e)
 		op->waits = false;
