@@ -5,13 +5,16 @@
 
 #include "base/own.h"
 #include "pkcs11/token/libctx.h"
+#include "pkcs11/token/skey.h"
 
 #define VERSION 1
 #define SALT	32
+#define FAMILY	"inro family 1"
 
 static const char *const info[SEAL_KIND__MAX] = {
 	[SEAL_DATA] = "inro seal 1 data",
 	[SEAL_PRIVATE_KEY] = "inro seal 1 private key",
+	[SEAL_SECRET_KEY] = "inro seal 1 secret key",
 };
 
 static void free_cipher(EVP_CIPHER_CTX **p)
@@ -108,13 +111,13 @@ enum inro_err aead_open(struct bytes key_and_nonce, struct bytes box, struct byt
 
 /* ---- blobs ---- */
 
-static enum inro_err record_key(struct bytes master, enum seal_kind kind, struct bytes salt,
-				struct secret *ret)
+/* n bytes for one purpose: HKDF-SHA-256 of the master key. */
+static enum inro_err purpose_key(struct bytes master, struct bytes label, struct bytes salt,
+				 size_t n, struct secret *ret)
 {
 	KEEP_LIBCTX_ERRORS();
 	AUTO(free_kdf) EVP_KDF_CTX *ctx = NULL;
 	SCOPED(secret) key = { 0 };
-	struct bytes label = bytes_of(info[kind]);
 	EVP_KDF *hkdf;
 	/* OSSL_PARAM has no const; what it points to is only read */
 	OSSL_PARAM params[] = {
@@ -131,7 +134,7 @@ static enum inro_err record_key(struct bytes master, enum seal_kind kind, struct
 	enum inro_err e = libctx_hkdf(&hkdf);
 
 	if (!e)
-		e = secret_new(SEAL_KEY + SEAL_NONCE, &key);
+		e = secret_new(n, &key);
 	if (e)
 		return e;
 	ctx = EVP_KDF_CTX_new(hkdf);
@@ -140,6 +143,30 @@ static enum inro_err record_key(struct bytes master, enum seal_kind kind, struct
 	*ret = key;
 	key = (struct secret) { 0 };
 	return INRO_OK;
+}
+
+static enum inro_err record_key(struct bytes master, enum seal_kind kind, struct bytes salt,
+				struct secret *ret)
+{
+	return purpose_key(master, bytes_of(info[kind]), salt, SEAL_KEY + SEAL_NONCE, ret);
+}
+
+enum inro_err seal_family(struct bytes master, struct bytes value, uint8_t ret[SEAL_FAMILY])
+{
+	const struct key_spec type = { .kind = KEY_SECRET, .key_type = CKK_SHA256_HMAC };
+	const struct use_spec hmac = { .mech = CKM_SHA256_HMAC };
+	AUTO(skey_unref_ptr) struct skey *mac = NULL;
+	SCOPED(secret) key = { 0 };
+	size_t n;
+	/* RFC 5869 2.2: what stands for no salt */
+	static const uint8_t no_salt[SEAL_FAMILY];
+	enum inro_err e = purpose_key(master, bytes_of(FAMILY), BYTES(no_salt, sizeof no_salt),
+				      SEAL_FAMILY, &key);
+
+	if (!e)
+		e = skey_new(&type, secret_bytes(&key), &mac);
+	return e ? e
+		 : skey_use(mac, USE_SIGN, &hmac, value, (struct room) { ret, SEAL_FAMILY }, &n);
 }
 
 enum inro_err seal_close(struct bytes master, enum seal_kind kind, struct bytes plain,

@@ -3,7 +3,8 @@
  *
  * 1. Every sealed blob has its own key and nonce, derived from the master key and 32 random bytes:
  *    no number of blobs brings a nonce back.
- * 2. What a blob is (a key, or data) is part of that derivation: one never opens as the other.
+ * 2. What a blob is (a private key, a secret key, or data) is part of that derivation: one never
+ * opens as the other.
  * 3. Any difference in the blob or in the associated data is INRO_E_DAMAGED, whatever it is.
  *
  * docs/key-hierarchy.md has the layout byte by byte.
@@ -22,12 +23,18 @@
 /* Longer content is refused: nothing a token keeps comes near. */
 #define SEAL_MAX_PLAIN ((size_t)1 << 20)
 
-enum seal_kind { SEAL_DATA, SEAL_PRIVATE_KEY, SEAL_KIND__MAX };
+enum seal_kind { SEAL_DATA, SEAL_PRIVATE_KEY, SEAL_SECRET_KEY, SEAL_KIND__MAX };
 
 MUST_CHECK enum inro_err seal_close(struct bytes master, enum seal_kind kind, struct bytes plain,
 				    struct bytes ad, struct buf *ret_sealed);
 MUST_CHECK enum inro_err seal_open(struct bytes master, enum seal_kind kind, struct bytes sealed,
 				   struct bytes ad, struct secret *ret_plain);
+
+/* HMAC-SHA-256 of a secret key's value under a key that is derived from the master key: the same
+ * for the same value, and telling nothing about it. */
+#define SEAL_FAMILY 32
+MUST_CHECK enum inro_err seal_family(struct bytes master, struct bytes value,
+				     uint8_t ret[SEAL_FAMILY]);
 
 /* The cipher itself, with a key that is used once: SEAL_KEY bytes of key, then SEAL_NONCE of nonce.
  * box is the ciphertext and the tag. */

@@ -1,5 +1,5 @@
 /*
- * soft - the backend's face: each function of backend.h in terms of auth, seal, keys and pkey.
+ * soft - the backend's face: each function of backend.h in terms of auth, seal, anykey and parts.
  *
  * 1. The master key is there while the instance is unlocked.  Its memory is empty in a forked
  * child, so a byte that is never zero stands in front of it: a child never works with a zero key.
@@ -13,27 +13,61 @@
 
 #include "base/own.h"
 #include "pkcs11/soft/auth.h"
-#include "pkcs11/soft/keys.h"
+#include "pkcs11/soft/parts.h"
 #include "pkcs11/soft/seal.h"
+#include "pkcs11/soft/soft_private.h"
+#include "pkcs11/token/libctx.h"
 
+/* What `master` begins with; then the key. */
 #define PRESENT 0xa5
 
-struct backend {
-	struct buf serial;
-	pthread_rwlock_t gate;
-	struct secret master; /* PRESENT, then the key */
-	struct keys keys;
-};
+static void ref_key(void *item)
+{
+	(void)anykey_ref(item);
+}
+
+static void unref_key(void *item)
+{
+	anykey_unref(item);
+}
+
+static void ref_op(void *item)
+{
+	parts_ref(item);
+}
+
+static void unref_op(void *item)
+{
+	parts_unref(item);
+}
+
+static const struct table_kind key_table = { .ref = ref_key, .unref = unref_key };
+static const struct table_kind op_table = { .ref = ref_op, .unref = unref_op };
 
 static void soft_close(struct backend *b)
 {
 	if (!b)
 		return;
-	keys_free(&b->keys);
+	table_free(&b->ops);
+	table_free(&b->keys);
 	secret_clear(&b->master);
 	buf_clear(&b->serial);
 	(void)pthread_rwlock_destroy(&b->gate);
 	free(b);
+}
+
+static bool start(struct backend *b)
+{
+	bool gate = !pthread_rwlock_init(&b->gate, NULL);
+	bool keys = gate && !table_init(&b->keys, &key_table);
+
+	if (keys && !table_init(&b->ops, &op_table))
+		return true;
+	if (keys)
+		table_free(&b->keys);
+	if (gate)
+		(void)pthread_rwlock_destroy(&b->gate);
+	return false;
 }
 
 static enum inro_err soft_open(struct bytes config, struct bytes serial, struct backend **ret)
@@ -47,8 +81,7 @@ static enum inro_err soft_open(struct bytes config, struct bytes serial, struct 
 	b = calloc(1, sizeof *b);
 	if (!b)
 		return INRO_E_NO_MEMORY;
-	e = keys_init(&b->keys);
-	if (e || pthread_rwlock_init(&b->gate, NULL)) {
+	if (!start(b)) {
 		free(b);
 		return INRO_E_NO_MEMORY;
 	}
@@ -111,7 +144,8 @@ static void soft_lock(struct backend *b)
 	pthread_rwlock_wrlock(&b->gate);
 	secret_clear(&b->master);
 	pthread_rwlock_unlock(&b->gate);
-	keys_drop_all(&b->keys);
+	table_drop_all(&b->ops);
+	table_drop_all(&b->keys);
 }
 
 static enum inro_err soft_init(struct backend *b)
@@ -183,21 +217,25 @@ static enum inro_err soft_unseal(struct backend *b, struct bytes sealed, struct 
 
 /* ---- keys ---- */
 
-/* Takes the key: into the table, or freed. */
-static enum inro_err hold(struct backend *b, struct pkey *key, backend_key *ret)
+enum inro_err soft_hold(struct backend *b, struct anykey **made, size_t n, backend_key *ret)
 {
 	enum inro_err e = enter(b);
+	size_t held = 0;
 
-	if (!e) {
-		e = keys_add(&b->keys, key, ret);
-		leave(b);
+	for (; !e && held < n; held += !e)
+		e = table_add(&b->keys, made[held], &ret[held]);
+	for (size_t i = held; e && i < n; i++)
+		anykey_unref(made[i]);
+	for (size_t i = 0; e && i < held; i++) {
+		table_drop(&b->keys, ret[i]);
+		ret[i] = 0;
 	}
-	if (e)
-		pkey_unref(key);
+	if (e != INRO_E_LOGIN)
+		leave(b);
 	return e;
 }
 
-static enum inro_err soft_check_unlocked(struct backend *b)
+enum inro_err soft_check_unlocked(struct backend *b)
 {
 	enum inro_err e = enter(b);
 
@@ -206,110 +244,234 @@ static enum inro_err soft_check_unlocked(struct backend *b)
 	return e;
 }
 
-/* A new key and what the core needs of it. */
-static enum inro_err present(struct backend *b, struct pkey *key, backend_key *ret_key,
-			     struct buf *ret_spki)
+enum inro_err soft_key(struct backend *b, backend_key id, struct anykey **ret)
 {
-	enum inro_err e = pkey_spki(key, ret_spki);
+	struct anykey *k = table_get(&b->keys, id);
 
-	if (!e)
-		return hold(b, key, ret_key);
-	pkey_unref(key);
+	if (!k)
+		return err_set(INRO_E_KEY_HANDLE, "the key is not loaded");
+	*ret = k;
+	return INRO_OK;
+}
+
+enum inro_err soft_present(struct backend *b, struct anykey *key, backend_key *ret_key,
+			   struct buf *ret_spki)
+{
+	size_t before = ret_spki->n;
+	enum inro_err e = anykey_spki(key, ret_spki);
+
+	if (e)
+		anykey_unref(key);
+	else
+		e = soft_hold(b, &key, 1, ret_key);
+	if (e)
+		buf_truncate(ret_spki, before);
 	return e;
 }
 
+/* The key is made outside the gate: lock() waits for no RSA key. */
 static enum inro_err soft_generate(struct backend *b, const struct key_spec *spec,
 				   backend_key *ret_key, struct buf *ret_spki)
 {
-	struct pkey *key;
+	struct anykey *key;
 	enum inro_err e = soft_check_unlocked(b);
 
 	if (!e)
-		e = pkey_generate(spec, &key);
-	return e ? e : present(b, key, ret_key, ret_spki);
+		e = anykey_generate(spec, &key);
+	return e ? e : soft_present(b, key, ret_key, ret_spki);
 }
 
 static enum inro_err soft_import(struct backend *b, const struct key_spec *spec, struct bytes plain,
 				 backend_key *ret_key, struct buf *ret_spki)
 {
-	AUTO(pkey_unref_ptr) struct pkey *key = NULL;
+	struct anykey *key;
 	enum inro_err e = soft_check_unlocked(b);
 
 	if (!e)
-		e = pkey_from_pkcs8(plain, &key);
-	if (!e && pkey_kind(key) != spec->kind)
-		e = err_set(INRO_E_ATTR_VALUE, "the key is of another kind than was said");
-	if (!e)
-		e = pkey_check(key);
-	return e ? e : present(b, pkey_ref(key), ret_key, ret_spki);
+		e = anykey_import(spec, plain, &key);
+	return e ? e : soft_present(b, key, ret_key, ret_spki);
 }
 
-static enum inro_err soft_reveal(struct backend *b, backend_key id, struct secret *ret_pkcs8)
+static enum inro_err soft_reveal(struct backend *b, backend_key id, struct secret *ret_plain)
 {
-	AUTO(pkey_unref_ptr) struct pkey *key = NULL;
-	enum inro_err e = keys_get(&b->keys, id, &key);
+	AUTO(anykey_unref_ptr) struct anykey *key = NULL;
+	enum inro_err e = soft_key(b, id, &key);
 
-	return e ? e : pkey_pkcs8(key, ret_pkcs8);
+	return e ? e : anykey_plain(key, ret_plain);
+}
+
+/* PKCS#8 as it is; a secret key says its type and length too. */
+static enum inro_err content_of(const struct anykey *key, struct buf *ret)
+{
+	SCOPED(secret) plain = { 0 };
+	enum inro_err e = anykey_plain(key, &plain);
+
+	if (e)
+		return e;
+	if (key->secret) {
+		buf_add_u64(ret, skey_type(key->secret));
+		buf_add_field(ret, secret_bytes(&plain));
+	} else {
+		buf_add(ret, secret_bytes(&plain));
+	}
+	return buf_err(ret);
 }
 
 static enum inro_err soft_seal_key(struct backend *b, backend_key id, struct bytes ad,
 				   struct buf *ret_sealed)
 {
-	SCOPED(secret) pkcs8 = { 0 };
-	enum inro_err e = soft_reveal(b, id, &pkcs8);
+	AUTO(anykey_unref_ptr) struct anykey *key = NULL;
+	SCOPED(buf) content = { .secret = true };
+	enum inro_err e = soft_key(b, id, &key);
 
+	if (!e)
+		e = content_of(key, &content);
 	if (!e)
 		e = enter(b);
 	if (e)
 		return e;
-	e = seal_close(master_key(b), SEAL_PRIVATE_KEY, secret_bytes(&pkcs8), ad, ret_sealed);
+	e = seal_close(master_key(b), key->secret ? SEAL_SECRET_KEY : SEAL_PRIVATE_KEY,
+		       buf_bytes(&content), ad, ret_sealed);
 	leave(b);
 	return e;
+}
+
+static enum inro_err secret_from(struct bytes content, struct anykey **ret)
+{
+	struct key_spec spec = { .kind = KEY_SECRET };
+	struct bytes value;
+	uint64_t type;
+	enum inro_err e = read_u64(&content, &type);
+
+	if (!e)
+		e = read_field(&content, &value);
+	if (e || content.n)
+		return err_set(INRO_E_DAMAGED, "a sealed secret key can't be read");
+	spec.key_type = type;
+	spec.n = value.n;
+	return anykey_import(&spec, value, ret);
 }
 
 static enum inro_err soft_load(struct backend *b, struct bytes sealed, struct bytes ad,
 			       backend_key *ret_key)
 {
-	SCOPED(secret) pkcs8 = { 0 };
-	struct pkey *key;
+	SCOPED(secret) content = { 0 };
+	struct anykey *key;
+	bool pair;
 	enum inro_err e = enter(b);
 
 	if (e)
 		return e;
-	e = seal_open(master_key(b), SEAL_PRIVATE_KEY, sealed, ad, &pkcs8);
+	/* the blob does not say what it is: only the right purpose opens it */
+	e = seal_open(master_key(b), SEAL_PRIVATE_KEY, sealed, ad, &content);
+	pair = e != INRO_E_DAMAGED;
+	if (!pair)
+		e = seal_open(master_key(b), SEAL_SECRET_KEY, sealed, ad, &content);
 	leave(b);
 	if (!e)
-		e = pkey_from_pkcs8(secret_bytes(&pkcs8), &key);
-	return e ? e : hold(b, key, ret_key);
+		e = pair ? anykey_pair(secret_bytes(&content), &key)
+			 : secret_from(secret_bytes(&content), &key);
+	return e ? e : soft_hold(b, &key, 1, ret_key);
 }
 
 static void soft_unload(struct backend *b, backend_key key)
 {
-	keys_drop(&b->keys, key);
+	table_drop(&b->keys, key);
 }
+
+static enum inro_err pair_family(const struct anykey *key, uint8_t ret[BACKEND_FAMILY])
+{
+	SCOPED(buf) spki = { 0 };
+	const EVP_MD *md;
+	enum inro_err e = anykey_spki(key, &spki);
+
+	if (!e)
+		e = libctx_md(CKM_SHA256, &md);
+	if (!e && EVP_Digest(spki.p, spki.n, ret, NULL, md, NULL) != 1)
+		e = libctx_err("hashing a public key");
+	return e;
+}
+
+static enum inro_err soft_family(struct backend *b, backend_key id, uint8_t ret[BACKEND_FAMILY])
+{
+	KEEP_LIBCTX_ERRORS();
+	AUTO(anykey_unref_ptr) struct anykey *key = NULL;
+	enum inro_err e = soft_key(b, id, &key);
+
+	if (!e && key->pair)
+		return pair_family(key, ret);
+	if (!e)
+		e = enter(b);
+	if (e)
+		return e;
+	e = seal_family(master_key(b), skey_value(key->secret), ret);
+	leave(b);
+	return e;
+}
+
+/* ---- use ---- */
 
 static enum inro_err soft_use(struct backend *b, const struct use *what, struct bytes in,
 			      struct room out, size_t *ret_n)
 {
-	AUTO(pkey_unref_ptr) struct pkey *key = NULL;
-	enum inro_err e;
+	AUTO(anykey_unref_ptr) struct anykey *key = NULL;
+	enum inro_err e = soft_key(b, what->key, &key);
 
-	if (what->use != USE_SIGN)
-		return err_set(INRO_E_UNSUPPORTED, "private keys sign here, and do nothing else");
-	e = keys_get(&b->keys, what->key, &key);
-	return e ? e : pkey_sign(key, what->spec, in, out.p, out.cap, ret_n);
+	return e ? e : anykey_use(key, what, in, out, ret_n);
+}
+
+static enum inro_err soft_op_begin(struct backend *b, const struct use *what, backend_op *ret)
+{
+	AUTO(anykey_unref_ptr) struct anykey *key = NULL;
+	struct parts *op;
+	enum inro_err e = soft_key(b, what->key, &key);
+
+	if (!e)
+		e = parts_begin(key, what, &op);
+	if (e)
+		return e;
+	e = table_add(&b->ops, op, ret);
+	if (e)
+		parts_unref(op);
+	return e;
+}
+
+static enum inro_err find_op(struct backend *b, backend_op id, struct parts **ret)
+{
+	struct parts *op = table_get(&b->ops, id);
+
+	if (!op)
+		return err_set(INRO_E_OP_NOT_INITIALIZED, "the operation has ended");
+	*ret = op;
+	return INRO_OK;
+}
+
+static enum inro_err soft_op_step(struct backend *b, backend_op id, struct bytes in,
+				  struct room out, size_t *ret_n)
+{
+	AUTO(parts_unref_ptr) struct parts *op = NULL;
+	enum inro_err e = find_op(b, id, &op);
+
+	return e ? e : parts_step(op, in, out, ret_n);
+}
+
+static enum inro_err soft_op_last(struct backend *b, backend_op id, struct room out, size_t *ret_n)
+{
+	AUTO(parts_unref_ptr) struct parts *op = NULL;
+	enum inro_err e = find_op(b, id, &op);
+
+	return e ? e : parts_last(op, out, ret_n);
+}
+
+static void soft_op_end(struct backend *b, backend_op id)
+{
+	table_drop(&b->ops, id);
 }
 
 static enum inro_err soft_random(struct backend *b, uint8_t *out, size_t n)
 {
 	(void)b;
 	return random_fill(out, n);
-}
-
-static const CK_MECHANISM_TYPE *soft_mechanisms(struct backend *b)
-{
-	(void)b;
-	return pkey_mechanisms();
 }
 
 const struct backend_ops backend_soft = {
@@ -328,7 +490,14 @@ const struct backend_ops backend_soft = {
 	.load = soft_load,
 	.unload = soft_unload,
 	.reveal = soft_reveal,
+	.family = soft_family,
 	.use = soft_use,
+	.op_begin = soft_op_begin,
+	.op_step = soft_op_step,
+	.op_last = soft_op_last,
+	.op_end = soft_op_end,
+	.wrap = soft_wrap,
+	.unwrap = soft_unwrap,
 	.random = soft_random,
 	.mechanisms = soft_mechanisms,
 };

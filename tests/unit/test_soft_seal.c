@@ -64,6 +64,9 @@ static void test_layout_is_kept(void **state)
 		[SEAL_PRIVATE_KEY] =
 			"01404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f"
 			"a081e0aff8bb471826492d1dc54d6677804585f63ff1e38c5acc",
+		[SEAL_SECRET_KEY] =
+			"01404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f"
+			"85d73e06d62bbe835048c7c3101ffa7cc4019c294f5652697a1f",
 	};
 
 	(void)state;
@@ -77,6 +80,20 @@ static void test_layout_is_kept(void **state)
 				 INRO_OK);
 		assert_true(bytes_is(secret_bytes(&plain), "plain text"));
 	}
+}
+
+static void test_family(void **state)
+{
+	uint8_t raw[SEAL_FAMILY], made[SEAL_FAMILY], other[SEAL_FAMILY];
+	struct bytes family = from_hex("74455824c3cd03a326d0ac2fb22b5925"
+				       "83fc89bd06095eed19bb5c3340c73aa2",
+				       raw, sizeof raw);
+
+	(void)state;
+	assert_int_equal(seal_family(BYTES(master, 32), bytes_of("plain text"), made), INRO_OK);
+	assert_true(bytes_equal(BYTES(made, sizeof made), family));
+	assert_int_equal(seal_family(BYTES(master, 32), bytes_of("plain texT"), other), INRO_OK);
+	assert_memory_not_equal(made, other, sizeof made);
 }
 
 static void test_bounds(void **state)
@@ -114,9 +131,8 @@ static void test_no_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gcm_vector),
-		cmocka_unit_test(test_layout_is_kept),
-		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_gcm_vector), cmocka_unit_test(test_layout_is_kept),
+		cmocka_unit_test(test_family),	   cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_no_room),
 	};
 

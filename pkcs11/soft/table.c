@@ -1,4 +1,4 @@
-#include "pkcs11/soft/keys.h"
+#include "pkcs11/soft/table.h"
 
 #include <stdlib.h>
 
@@ -7,37 +7,38 @@
 #define INDEX_MASK (((uint64_t)1 << INDEX_BITS) - 1)
 #define FIRST_CAP  16
 
-struct key_slot {
-	backend_key id; /* 0: free */
-	struct pkey *key;
-	size_t next_free; /* as keys.first_free */
+struct table_slot {
+	uint64_t id; /* 0: free */
+	void *item;
+	size_t next_free; /* as table.first_free */
 };
 
-enum inro_err keys_init(struct keys *t)
+enum inro_err table_init(struct table *t, const struct table_kind *kind)
 {
-	*t = (struct keys) { 0 };
+	*t = (struct table) { .kind = kind };
 	return pthread_mutex_init(&t->lock, NULL) ? INRO_E_NO_MEMORY : INRO_OK;
 }
 
-void keys_free(struct keys *t)
+void table_free(struct table *t)
 {
 	for (size_t i = 0; i < t->n; i++)
-		pkey_unref(t->slots[i].key);
+		if (t->slots[i].id)
+			t->kind->unref(t->slots[i].item);
 	free(t->slots);
 	(void)pthread_mutex_destroy(&t->lock);
 }
 
-static struct key_slot *find(struct keys *t, backend_key id)
+static struct table_slot *find(struct table *t, uint64_t id)
 {
 	size_t i = (size_t)(id & INDEX_MASK);
 
 	return id && i < t->n && t->slots[i].id == id ? &t->slots[i] : NULL;
 }
 
-static bool grow(struct keys *t)
+static bool grow(struct table *t)
 {
 	size_t cap = t->cap ? 2 * t->cap : FIRST_CAP;
-	struct key_slot *slots;
+	struct table_slot *slots;
 
 	if (t->n < t->cap)
 		return true;
@@ -49,9 +50,9 @@ static bool grow(struct keys *t)
 	return true;
 }
 
-static struct key_slot *free_slot(struct keys *t)
+static struct table_slot *free_slot(struct table *t)
 {
-	struct key_slot *s;
+	struct table_slot *s;
 
 	if (t->first_free) {
 		s = &t->slots[t->first_free - 1];
@@ -61,64 +62,64 @@ static struct key_slot *free_slot(struct keys *t)
 	return grow(t) ? &t->slots[t->n++] : NULL;
 }
 
-enum inro_err keys_add(struct keys *t, struct pkey *key, backend_key *ret)
+enum inro_err table_add(struct table *t, void *item, uint64_t *ret)
 {
-	struct key_slot *s;
+	struct table_slot *s;
 
 	pthread_mutex_lock(&t->lock);
 	s = free_slot(t);
 	if (s) {
-		*s = (struct key_slot) {
+		*s = (struct table_slot) {
 			.id = ++t->given << INDEX_BITS | (uint64_t)(s - t->slots),
-			.key = key,
+			.item = item,
 		};
 		*ret = s->id;
 	}
 	pthread_mutex_unlock(&t->lock);
-	return s ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no room for another loaded key");
+	return s ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no room for another key or operation");
 }
 
-enum inro_err keys_get(struct keys *t, backend_key id, struct pkey **ret)
+void *table_get(struct table *t, uint64_t id)
 {
-	struct key_slot *s;
-	struct pkey *key;
+	struct table_slot *s;
+	void *item;
 
 	pthread_mutex_lock(&t->lock);
 	s = find(t, id);
-	key = s ? pkey_ref(s->key) : NULL;
+	item = s ? s->item : NULL;
+	if (item)
+		t->kind->ref(item);
 	pthread_mutex_unlock(&t->lock);
-	if (!key)
-		return err_set(INRO_E_KEY_HANDLE, "the key is not loaded");
-	*ret = key;
-	return INRO_OK;
+	return item;
 }
 
-static struct pkey *release(struct keys *t, struct key_slot *s)
+static void *release(struct table *t, struct table_slot *s)
 {
-	struct pkey *key = s->key;
+	void *item = s->item;
 
-	*s = (struct key_slot) { .next_free = t->first_free };
+	*s = (struct table_slot) { .next_free = t->first_free };
 	t->first_free = (size_t)(s - t->slots) + 1;
-	return key;
+	return item;
 }
 
-void keys_drop(struct keys *t, backend_key id)
+void table_drop(struct table *t, uint64_t id)
 {
-	struct key_slot *s;
-	struct pkey *key;
+	struct table_slot *s;
+	void *item;
 
 	pthread_mutex_lock(&t->lock);
 	s = find(t, id);
-	key = s ? release(t, s) : NULL;
+	item = s ? release(t, s) : NULL;
 	pthread_mutex_unlock(&t->lock);
-	pkey_unref(key);
+	if (item)
+		t->kind->unref(item);
 }
 
-void keys_drop_all(struct keys *t)
+void table_drop_all(struct table *t)
 {
 	pthread_mutex_lock(&t->lock);
 	for (size_t i = 0; i < t->n; i++)
 		if (t->slots[i].id)
-			pkey_unref(release(t, &t->slots[i]));
+			t->kind->unref(release(t, &t->slots[i]));
 	pthread_mutex_unlock(&t->lock);
 }
