@@ -26,7 +26,6 @@ struct inro_new_token {
 	struct inro_text backend; /* "soft"; empty: the default */
 	struct inro_text config;  /* the backend's own words; empty for soft */
 	struct inro_text so_pin, user_pin;
-	CK_BBOOL change_pin; /* the user must change his PIN before anything else */
 };
 
 /* Somebody with a PIN: the user when the name is empty, else a named one (C_LoginUser). */
@@ -34,7 +33,7 @@ struct inro_user {
 	struct inro_text name; /* up to 64 bytes */
 	CK_USER_TYPE type;     /* CKU_USER or CKU_SO: what he may do */
 	struct inro_text pin;
-	CK_BBOOL change_pin;
+	CK_BBOOL change_pin; /* he must change it before he can do anything else */
 };
 
 struct inro_user_status {
@@ -79,6 +78,9 @@ struct inro_admin {
 
 	/* ---- since 1.1 ---- */
 
+	/* As create; with `change_pin` the user must change the PIN before anything else. */
+	CK_RV (*create_first)
+	(const struct inro_new_token *t, CK_BBOOL change_pin, CK_SLOT_ID *ret_slot);
 	/* Removes a token without its SO PIN, when that is locked: CKR_FUNCTION_REJECTED when it is
 	 * not. */
 	CK_RV (*destroy_locked)(CK_SLOT_ID slot);

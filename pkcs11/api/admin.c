@@ -82,14 +82,15 @@ static enum inro_err check_label(struct bytes label)
 		       : INRO_OK;
 }
 
-static enum inro_err create(struct lib *l, const struct inro_new_token *t, CK_SLOT_ID *ret_slot)
+static enum inro_err create(struct lib *l, const struct inro_new_token *t, bool change_pin,
+			    CK_SLOT_ID *ret_slot)
 {
 	struct token_spec spec = { .label = text(t->label),
 				   .so_pin = text(t->so_pin),
 				   .user_pin = text(t->user_pin),
 				   .backend = text(t->backend),
 				   .config = text(t->config),
-				   .change_user = t->change_pin != CK_FALSE };
+				   .change_user = change_pin };
 	AUTO(close_fd) int lock = -1;
 	CK_SLOT_ID slot = 0;
 	enum inro_err e = check_label(spec.label);
@@ -122,7 +123,8 @@ static enum inro_err check_texts(const struct inro_new_token *t)
 	return e;
 }
 
-static CK_RV admin_create(const struct inro_new_token *t, CK_SLOT_ID *ret_slot)
+static CK_RV admin_create_first(const struct inro_new_token *t, CK_BBOOL change_pin,
+				CK_SLOT_ID *ret_slot)
 {
 	AUTO(lib_leave) struct lib *l = NULL;
 	enum inro_err e = lib_get(&l);
@@ -133,7 +135,12 @@ static CK_RV admin_create(const struct inro_new_token *t, CK_SLOT_ID *ret_slot)
 		e = api_need(ret_slot, "the slot");
 	if (!e)
 		e = check_texts(t);
-	return rv_of(e ? e : create(l, t, ret_slot));
+	return rv_of(e ? e : create(l, t, change_pin != CK_FALSE, ret_slot));
+}
+
+static CK_RV admin_create(const struct inro_new_token *t, CK_SLOT_ID *ret_slot)
+{
+	return admin_create_first(t, CK_FALSE, ret_slot);
 }
 
 static CK_RV admin_destroy(CK_SLOT_ID slot, struct inro_text so_pin)
@@ -353,6 +360,7 @@ const struct inro_admin api_admin = {
 	.backup = admin_backup,
 	.restore = admin_restore,
 	.last_error = api_last_error,
+	.create_first = admin_create_first,
 	.destroy_locked = admin_destroy_locked,
 	.user_add = admin_user_add,
 	.user_delete = admin_user_delete,

@@ -190,15 +190,14 @@ static void a_first_pin_is_changed_first(void **state)
 {
 	struct inro_new_token t = { .label = module_text("first pin"),
 				    .so_pin = module_text(SO_PIN),
-				    .user_pin = module_text(USER_PIN),
-				    .change_pin = CK_TRUE };
+				    .user_pin = module_text(USER_PIN) };
 	CK_OBJECT_HANDLE found;
 	CK_SESSION_INFO info;
 	CK_SLOT_ID slot;
 	CK_ULONG n;
 
 	(void)state;
-	OK(p11_admin->create(&t, &slot));
+	OK(p11_admin->create_first(&t, CK_TRUE, &slot));
 	assert_true(module_info(slot).flags & CKF_USER_PIN_TO_BE_CHANGED);
 	CK_SESSION_HANDLE s = module_open(slot, true);
 
