@@ -78,6 +78,10 @@ static const struct {
 	{ CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, true },
 	{ CKM_SHA384_RSA_PKCS_PSS, CKM_SHA384, true },
 	{ CKM_SHA512_RSA_PKCS_PSS, CKM_SHA512, true },
+	{ CKM_SHA3_224_RSA_PKCS_PSS, CKM_SHA3_224, true },
+	{ CKM_SHA3_256_RSA_PKCS_PSS, CKM_SHA3_256, true },
+	{ CKM_SHA3_384_RSA_PKCS_PSS, CKM_SHA3_384, true },
+	{ CKM_SHA3_512_RSA_PKCS_PSS, CKM_SHA3_512, true },
 };
 
 static const struct {
@@ -85,9 +89,18 @@ static const struct {
 	CK_RSA_PKCS_MGF_TYPE mgf;
 	CK_ULONG n;
 } sizes[] = {
-	{ CKM_SHA_1, CKG_MGF1_SHA1, 20 },    { CKM_SHA224, CKG_MGF1_SHA224, 28 },
-	{ CKM_SHA256, CKG_MGF1_SHA256, 32 }, { CKM_SHA384, CKG_MGF1_SHA384, 48 },
+	{ CKM_SHA_1, CKG_MGF1_SHA1, 20 },
+	{ CKM_SHA224, CKG_MGF1_SHA224, 28 },
+	{ CKM_SHA256, CKG_MGF1_SHA256, 32 },
+	{ CKM_SHA384, CKG_MGF1_SHA384, 48 },
 	{ CKM_SHA512, CKG_MGF1_SHA512, 64 },
+	{ CKM_SHA3_224, CKG_MGF1_SHA3_224, 28 },
+	{ CKM_SHA3_256, CKG_MGF1_SHA3_256, 32 },
+	{ CKM_SHA3_384, CKG_MGF1_SHA3_384, 48 },
+	{ CKM_SHA3_512, CKG_MGF1_SHA3_512, 64 },
+	{ CKM_SHA512_224, 0, 28 },
+	{ CKM_SHA512_256, 0, 32 },
+	{ CKM_BLAKE2B_512, 0, 64 },
 };
 
 static CK_RSA_PKCS_PSS_PARAMS pss_of(CK_MECHANISM_TYPE digest)
@@ -132,6 +145,12 @@ static void try_pair(CK_MECHANISM_TYPE type, CK_FLAGS flags, struct module_pair 
 	MUST(rv == CKR_SIGNATURE_INVALID || rv == CKR_SIGNATURE_LEN_RANGE);
 }
 
+/* For another type of key, or only for keys that allow it by name. */
+static bool apart(CK_MECHANISM_TYPE type)
+{
+	return type == CKM_EDDSA || type == CKM_RSA_X_509;
+}
+
 static void try_all(CK_MECHANISM_TYPE generator, struct module_pair p)
 {
 	CK_KEY_TYPE type = module_ulong(s, p.private, CKA_KEY_TYPE);
@@ -142,7 +161,8 @@ static void try_all(CK_MECHANISM_TYPE generator, struct module_pair p)
 		CK_MECHANISM_INFO info = info_of(list[i]);
 
 		is_ec = (info.flags & CKF_EC_NAMEDCURVE) != 0;
-		if ((info.flags & (CKF_SIGN | CKF_VERIFY)) == 0 || is_ec != (type == CKK_EC))
+		if ((info.flags & (CKF_SIGN | CKF_VERIFY)) == 0 || is_ec != (type == CKK_EC) ||
+		    apart(list[i]))
 			continue;
 		MUST(info.flags & CKF_VERIFY);
 		try_pair(list[i], info.flags, p);
