@@ -1,7 +1,7 @@
 /*
  * admin - what Cryptoki has no function for: making, removing, saving and describing a token.
  *
- * The module offers it through C_GetInterface("Vendor Inro", 1.0), after C_Initialize.  A program
+ * The module offers it through C_GetInterface("Vendor Inro", 1.1), after C_Initialize.  A program
  * that finds no such interface has another module before it and says so.
  * Strings are UTF-8 and not terminated; PINs are wiped by the caller.
  */

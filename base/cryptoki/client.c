@@ -153,7 +153,7 @@ static enum inro_err load_symbols(struct ck_module *m)
 static const struct inro_admin *find_admin(const struct ck_module *m)
 {
 	CK_UTF8CHAR name[] = INRO_ADMIN_INTERFACE;
-	CK_VERSION version = { 1, 0 };
+	CK_VERSION version = { 1, 1 };
 	CK_INTERFACE *found = NULL;
 
 	if (!m->interface || m->interface(name, &version, &found, 0) != CKR_OK || !found)
