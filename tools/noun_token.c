@@ -4,10 +4,14 @@
  * What Cryptoki has no function for goes through the module's own interface (admin.h); all else
  * through Cryptoki, so that it works with any module.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cryptoki/client.h"
+#include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/pin.h"
@@ -39,10 +43,14 @@ static enum inro_err open_module(struct place *p)
 	return INRO_OK;
 }
 
+/* Version 1.1 of the module's own interface has it all. */
 static enum inro_err need_admin(const struct place *p)
 {
-	if (p->admin)
+	if (p->admin && p->admin->version.minor >= 1)
 		return INRO_OK;
+	if (p->admin)
+		return err_set(INRO_E_UNSUPPORTED, "%s is of an earlier version than this program",
+			       ck_module_path(p->module));
 	return err_set(INRO_E_UNSUPPORTED, "%s can't do that: it is not Inro's module",
 		       ck_module_path(p->module));
 }
@@ -112,7 +120,7 @@ static enum inro_err token_create_run(const struct call *c, json_t **ret)
 		.user_pin = text_of(secret_bytes(&user)),
 	};
 	CK_SLOT_ID slot = 0;
-	e = ck_err(p.module, p.admin->create(&t, &slot), "create");
+	e = ck_err(p.module, p.admin->create_first(&t, call_has(c, "expire"), &slot), "create");
 	if (e)
 		return err_context(e, "token '%s'", label);
 	return json_give(json_pack("{s:s s:s s:I}", "label", label, "backend",
@@ -125,13 +133,16 @@ static enum inro_err token_delete_run(const struct call *c, json_t **ret)
 	SCOPED(place) p = { 0 };
 	SCOPED(secret) so = { 0 };
 	const char *label = p.token.label;
+	bool force = call_has(c, "force");
 	enum inro_err e = open_token(call_arg(c, 0), &p);
 	if (!e)
 		e = need_admin(&p);
-	if (!e)
+	if (!e && !force)
 		e = pin_take(c, PIN_SO, label, false, &so);
 	if (!e)
-		e = ck_err(p.module, p.admin->destroy(p.token.slot, text_of(secret_bytes(&so))),
+		e = ck_err(p.module,
+			   force ? p.admin->destroy_locked(p.token.slot)
+				 : p.admin->destroy(p.token.slot, text_of(secret_bytes(&so))),
 			   "destroy");
 	return e ? e : json_give(json_pack("{s:o}", "label", text_json(bytes_of(label))), ret);
 }
@@ -220,18 +231,33 @@ static enum inro_err login(struct place *p, CK_USER_TYPE user, const struct secr
 	return e ? e : ck_login(p->module, *ret, user, secret_bytes(pin));
 }
 
+/* The same for a user with a name. */
+static enum inro_err login_named(struct place *p, const char *name, CK_USER_TYPE type,
+				 const struct secret *pin, CK_SESSION_HANDLE *ret)
+{
+	struct inro_user user = { .name = text_of(bytes_of(name)),
+				  .type = type,
+				  .pin = text_of(secret_bytes(pin)) };
+	enum inro_err e = need_admin(p);
+	if (!e)
+		e = ck_session_open(p->module, p->token.slot, true, ret);
+	return e ? e : ck_err(p->module, p->admin->user_login(*ret, &user), "C_LoginUser");
+}
+
 static enum inro_err token_pin_change_run(const struct call *c, json_t **ret)
 {
 	SCOPED(place) p = { 0 };
 	SCOPED(secret) old = { 0 };
 	SCOPED(secret) fresh = { 0 };
 	bool so = call_has(c, "so");
-	const char *label = p.token.label;
+	const char *label = p.token.label, *name = call_opt(c, "user");
 	CK_SESSION_HANDLE s = 0;
 	enum inro_err e = open_token(call_arg(c, 0), &p);
 	if (!e)
 		e = pin_take(c, so ? PIN_SO : PIN_USER, label, false, &old);
-	if (!e)
+	if (!e && name)
+		e = login_named(&p, name, so ? CKU_SO : CKU_USER, &old, &s);
+	else if (!e)
 		e = login(&p, so ? CKU_SO : CKU_USER, &old, &s);
 	if (!e)
 		e = pin_take(c, PIN_NEW, label, true, &fresh);
@@ -246,24 +272,153 @@ static enum inro_err token_pin_change_run(const struct call *c, json_t **ret)
 			     ret);
 }
 
+/* A session of the security officer. */
+static enum inro_err so_session(const struct call *c, struct place *p, CK_SESSION_HANDLE *ret)
+{
+	SCOPED(secret) so = { 0 };
+	enum inro_err e = open_token(call_arg(c, 0), p);
+	if (!e)
+		e = need_admin(p);
+	if (!e)
+		e = pin_take(c, PIN_SO, p->token.label, false, &so);
+	return e ? e : login(p, CKU_SO, &so, ret);
+}
+
+static struct inro_user person(const struct call *c, const char *name, const struct secret *pin)
+{
+	return (struct inro_user) { .name = text_of(bytes_of(name)),
+				    .type = call_has(c, "so") ? CKU_SO : CKU_USER,
+				    .pin = text_of(secret_bytes(pin)),
+				    .change_pin = call_has(c, "expire") };
+}
+
 static enum inro_err token_pin_unblock_run(const struct call *c, json_t **ret)
 {
 	SCOPED(place) p = { 0 };
-	SCOPED(secret) so = { 0 };
 	SCOPED(secret) fresh = { 0 };
 	const char *label = p.token.label;
 	CK_SESSION_HANDLE s = 0;
-	enum inro_err e = open_token(call_arg(c, 0), &p);
-	if (!e)
-		e = pin_take(c, PIN_SO, label, false, &so);
-	if (!e)
-		e = login(&p, CKU_SO, &so, &s);
+	enum inro_err e = so_session(c, &p, &s);
 	if (!e)
 		e = pin_take(c, PIN_NEW, label, true, &fresh);
-	if (!e)
-		e = ck_err(p.module, ck_module_functions(p.module)->C_InitPIN(s, fresh.p, fresh.n),
-			   "C_InitPIN");
+	if (e)
+		return e;
+	struct inro_user user = person(c, call_opt(c, "user"), &fresh);
+	e = ck_err(p.module, p.admin->user_pin(s, &user), "C_InitPIN");
 	return e ? e : json_give(json_pack("{s:o}", "label", text_json(bytes_of(label))), ret);
+}
+
+/* ---- named users ---- */
+
+static enum inro_err user_done(const struct place *p, const char *name, json_t **ret)
+{
+	return json_give(
+		json_pack("{s:o s:s}", "token", text_json(bytes_of(p->token.label)), "user", name),
+		ret);
+}
+
+static enum inro_err token_user_add_run(const struct call *c, json_t **ret)
+{
+	SCOPED(place) p = { 0 };
+	SCOPED(secret) fresh = { 0 };
+	const char *name = call_arg(c, 1);
+	CK_SESSION_HANDLE s = 0;
+	enum inro_err e = so_session(c, &p, &s);
+	if (!e)
+		e = pin_take(c, PIN_NEW, p.token.label, true, &fresh);
+	if (e)
+		return e;
+	struct inro_user user = person(c, name, &fresh);
+	e = ck_err(p.module, p.admin->user_add(s, &user), "user_add");
+	return e ? e : user_done(&p, name, ret);
+}
+
+static enum inro_err token_user_delete_run(const struct call *c, json_t **ret)
+{
+	SCOPED(place) p = { 0 };
+	const char *name = call_arg(c, 1);
+	CK_SESSION_HANDLE s = 0;
+	enum inro_err e = so_session(c, &p, &s);
+	if (!e)
+		e = ck_err(p.module, p.admin->user_delete(s, text_of(bytes_of(name))),
+			   "user_delete");
+	return e ? e : user_done(&p, name, ret);
+}
+
+static json_t *user_json(const struct inro_user_status *u)
+{
+	return json_pack("{s:o s:s s:I s:b}", "user", text_json(bytes_of(u->name)), "role",
+			 u->type == CKU_SO ? "SO" : "user", "tries_left", (json_int_t)u->tries_left,
+			 "must_change", u->change_pin != CK_FALSE);
+}
+
+static enum inro_err read_users(struct place *p, struct inro_user_status **ret, CK_ULONG *ret_n)
+{
+	struct inro_user_status *list = NULL;
+	CK_RV rv;
+	/* one may be added between the two calls */
+	do {
+		free(list);
+		list = NULL;
+		rv = p->admin->user_list(p->token.slot, NULL, ret_n);
+		if (rv == CKR_OK)
+			list = calloc(*ret_n + 1, sizeof *list);
+		if (rv == CKR_OK && !list)
+			return INRO_E_NO_MEMORY;
+		if (rv == CKR_OK)
+			rv = p->admin->user_list(p->token.slot, list, ret_n);
+	} while (rv == CKR_BUFFER_TOO_SMALL);
+	*ret = list;
+	return ck_err(p->module, rv, "user_list");
+}
+
+static enum inro_err token_user_list_run(const struct call *c, json_t **ret)
+{
+	SCOPED(place) p = { 0 };
+	struct inro_user_status *list = NULL;
+	CK_ULONG n = 0;
+	enum inro_err e = open_token(call_arg(c, 0), &p);
+	if (!e)
+		e = need_admin(&p);
+	if (!e)
+		e = read_users(&p, &list, &n);
+	json_t *doc = e ? NULL : json_array();
+	for (CK_ULONG i = 0; doc && i < n; i++)
+		json_array_append_new(doc, user_json(&list[i]));
+	free(list);
+	return e ? e : json_give(doc, ret);
+}
+
+/* ---- check ---- */
+
+static bool has_pin(const struct call *c)
+{
+	const char *value = getenv("INRO_PIN");
+	return call_opt(c, "pin-source") || (value && value[0]);
+}
+
+static enum inro_err token_check_run(const struct call *c, json_t **ret)
+{
+	SCOPED(place) p = { 0 };
+	SCOPED(secret) pin = { 0 };
+	struct inro_check found;
+	enum inro_err e = open_token(call_arg(c, 0), &p);
+	if (!e)
+		e = need_admin(&p);
+	if (!e && has_pin(c))
+		e = pin_take(c, PIN_USER, p.token.label, false, &pin);
+	if (!e)
+		e = ck_err(p.module,
+			   p.admin->check(p.token.slot, text_of(secret_bytes(&pin)), &found),
+			   "check");
+	if (!e && found.damaged > 0)
+		e = err_set(INRO_E_DAMAGED, "token '%s': %lu of %lu objects are damaged; %s",
+			    p.token.label, found.damaged, found.objects, found.first);
+	return e ? e
+		 : json_give(json_pack("{s:o s:I s:I}", "label", text_json(bytes_of(p.token.label)),
+				       "objects", (json_int_t)found.objects, "seals",
+				       (json_int_t)found.sealed),
+			     ret);
 }
 
 /* ---- backup, restore ---- */
@@ -278,12 +433,17 @@ static enum inro_err check_backup(const struct call *c)
 static enum inro_err token_backup_run(const struct call *c, json_t **ret)
 {
 	SCOPED(place) p = { 0 };
+	SCOPED(secret) pass = { 0 };
 	const char *path = call_opt(c, "out");
 	enum inro_err e = open_token(call_arg(c, 0), &p);
 	if (!e)
 		e = need_admin(&p);
 	if (!e)
-		e = ck_err(p.module, p.admin->backup(p.token.slot, text_of(bytes_of(path))),
+		e = pin_take(c, PIN_PASS, p.token.label, true, &pass);
+	if (!e)
+		e = ck_err(p.module,
+			   p.admin->save(p.token.slot, text_of(bytes_of(path)),
+					 text_of(secret_bytes(&pass))),
 			   "backup");
 	return e ? e
 		 : json_give(json_pack("{s:o s:s}", "label", text_json(bytes_of(p.token.label)),
@@ -297,6 +457,34 @@ static enum inro_err find_slot(struct place *p, CK_SLOT_ID slot)
 	return ck_token_one(p->module, &uri, &p->token);
 }
 
+/* Earlier versions saved a token as the file that it is. */
+static bool is_plain(const char *path)
+{
+	static const char first[] = "SQLite format 3";
+	char head[sizeof first] = "";
+	FILE *f = fopen(path, "rbe");
+	bool is = f && fread(head, 1, sizeof head, f) == sizeof head &&
+		  memcmp(head, first, sizeof first) == 0;
+	if (f)
+		fclose(f);
+	return is;
+}
+
+static enum inro_err restore_file(const struct call *c, struct place *p, CK_SLOT_ID *slot)
+{
+	SCOPED(secret) pass = { 0 };
+	const char *path = call_arg(c, 0);
+	struct inro_text from = text_of(bytes_of(path));
+	if (is_plain(path))
+		return ck_err(p->module, p->admin->restore(from, slot), "restore");
+	if (access(path, R_OK) != 0)
+		return file_err(errno, path);
+	enum inro_err e = pin_take(c, PIN_PASS, path, false, &pass);
+	return e ? e
+		 : ck_err(p->module, p->admin->load(from, text_of(secret_bytes(&pass)), slot),
+			  "restore");
+}
+
 static enum inro_err token_restore_run(const struct call *c, json_t **ret)
 {
 	SCOPED(place) p = { 0 };
@@ -305,8 +493,7 @@ static enum inro_err token_restore_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = need_admin(&p);
 	if (!e)
-		e = ck_err(p.module, p.admin->restore(text_of(bytes_of(call_arg(c, 0))), &slot),
-			   "restore");
+		e = restore_file(c, &p, &slot);
 	if (!e)
 		e = find_slot(&p, slot);
 	return e ? e : json_give(token_json(&p, &p.token), ret);
@@ -317,6 +504,19 @@ static enum inro_err token_restore_run(const struct call *c, json_t **ret)
 #define ARG_LABEL                                                                                  \
 	{                                                                                          \
 		.name = "LABEL", .help = "the token's label; or slot:N, or serial:HEX"             \
+	}
+#define ARG_USER                                                                                   \
+	{                                                                                          \
+		.name = "USER", .help = "the user's name, up to 64 bytes"                          \
+	}
+#define OPT_USER                                                                                   \
+	{                                                                                          \
+		.name = "user", .arg = "USER", .kind = OPT_TEXT, .help = "of this named user"      \
+	}
+#define OPT_EXPIRE                                                                                 \
+	{                                                                                          \
+		.name = "expire", .kind = OPT_FLAG,                                                \
+		.help = "the PIN must be changed before anything else is done with it"             \
 	}
 #define TOKEN_COLUMNS                                                                              \
 	COLUMNS({ "label", "Label" }, { "state", "State" }, { "backend", "Backend" },              \
@@ -331,7 +531,8 @@ const struct cmd_verb token_verbs[] = {
 	  .opts = OPTS({ .name = "backend",
 			 .kind = OPT_CHOICE,
 			 .choices = WORDS("soft"),
-			 .help = "where its keys live; soft: sealed in a file" }),
+			 .help = "where its keys live; soft: sealed in a file" },
+		       OPT_EXPIRE),
 	  .shared = { pin_user_so_opts },
 	  .check = check_create,
 	  .run = token_create_run,
@@ -356,6 +557,9 @@ const struct cmd_verb token_verbs[] = {
 	{ .name = "delete",
 	  .summary = "Removes a token and every key in it",
 	  .args = ARGS(ARG_LABEL),
+	  .opts = OPTS({ .name = "force",
+			 .kind = OPT_FLAG,
+			 .help = "without the SO PIN, when that is locked" }),
 	  .shared = { pin_so_opts },
 	  .run = token_delete_run,
 	  .shape = SHOW_SAID,
@@ -363,7 +567,8 @@ const struct cmd_verb token_verbs[] = {
 	{ .name = "pin change",
 	  .summary = "Changes the PIN",
 	  .args = ARGS(ARG_LABEL),
-	  .opts = OPTS({ .name = "so", .kind = OPT_FLAG, .help = "the SO PIN, not the user's" }),
+	  .opts = OPTS({ .name = "so", .kind = OPT_FLAG, .help = "the SO PIN, not the user's" },
+		       OPT_USER),
 	  .shared = { pin_change_opts },
 	  .run = token_pin_change_run,
 	  .shape = SHOW_SAID,
@@ -371,18 +576,54 @@ const struct cmd_verb token_verbs[] = {
 	{ .name = "pin unblock",
 	  .summary = "Gives a new PIN, with the SO PIN",
 	  .args = ARGS(ARG_LABEL),
+	  .opts = OPTS(OPT_USER, OPT_EXPIRE,
+		       { .name = "so",
+			 .kind = OPT_FLAG,
+			 .help = "the named user is a security officer" }),
 	  .shared = { pin_unblock_opts },
 	  .run = token_pin_unblock_run,
 	  .shape = SHOW_SAID,
 	  .said = "token '{label}' has a new PIN" },
+	{ .name = "user add",
+	  .summary = "Lets one more person use the token, with a PIN of his own",
+	  .args = ARGS(ARG_LABEL, ARG_USER),
+	  .opts = OPTS({ .name = "so", .kind = OPT_FLAG, .help = "as a security officer" },
+		       OPT_EXPIRE),
+	  .shared = { pin_unblock_opts },
+	  .run = token_user_add_run,
+	  .shape = SHOW_SAID,
+	  .said = "'{user}' can use token '{token}'" },
+	{ .name = "user list",
+	  .summary = "Lists the named users of a token",
+	  .args = ARGS(ARG_LABEL),
+	  .run = token_user_list_run,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "user", "USER" }, { "role", "ROLE" }, { "tries_left", "PIN TRIES" },
+			     { "must_change", "MUST CHANGE" }),
+	  .empty = "the token has no named users; 'inro token user add' makes one" },
+	{ .name = "user delete",
+	  .summary = "Takes a named user off the token",
+	  .args = ARGS(ARG_LABEL, ARG_USER),
+	  .shared = { pin_so_opts },
+	  .run = token_user_delete_run,
+	  .shape = SHOW_SAID,
+	  .said = "'{user}' can use token '{token}' no more" },
+	{ .name = "check",
+	  .summary = "Reads everything in a token; with the PIN, opens every seal",
+	  .args = ARGS(ARG_LABEL),
+	  .shared = { pin_user_opts },
+	  .run = token_check_run,
+	  .shape = SHOW_SAID,
+	  .said = "token '{label}' is whole: {objects} objects read, {seals} seals opened" },
 	{ .name = "backup",
-	  .summary = "Copies a token, sealed as it is, to a file",
+	  .summary = "Saves a token, encrypted, in a file; also while it is in use",
 	  .args = ARGS(ARG_LABEL),
 	  .opts = OPTS({ .name = "out",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
 			 .required = true,
 			 .help = "the new file" }),
+	  .shared = { pin_pass_opts },
 	  .check = check_backup,
 	  .run = token_backup_run,
 	  .shape = SHOW_SAID,
@@ -390,6 +631,7 @@ const struct cmd_verb token_verbs[] = {
 	{ .name = "restore",
 	  .summary = "Brings a token back from such a file",
 	  .args = ARGS({ .name = "FILE", .help = "what 'inro token backup' wrote" }),
+	  .shared = { pin_pass_opts },
 	  .run = token_restore_run,
 	  .shape = SHOW_SAID,
 	  .said = "token '{label}' is back" },

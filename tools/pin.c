@@ -34,6 +34,13 @@
 		.help = "file with the new PIN (else INRO_NEW_PIN, else a prompt)"                 \
 	}
 
+#define OPT_PIN_PASS                                                                               \
+	{                                                                                          \
+		.name = "passphrase-source", .arg = "FILE", .kind = OPT_FILE,                      \
+		.help = "file with the backup's passphrase (else INRO_PASSPHRASE, else a prompt)"  \
+	}
+
+const struct cmd_opt pin_pass_opts[] = { OPT_PIN_PASS, { 0 } };
 const struct cmd_opt pin_user_opts[] = { OPT_PIN_USER, { 0 } };
 const struct cmd_opt pin_user_so_opts[] = { OPT_PIN_USER, OPT_PIN_SO, { 0 } };
 const struct cmd_opt pin_so_opts[] = { OPT_PIN_SO, { 0 } };
@@ -46,6 +53,7 @@ static const struct pin_way {
 	[PIN_USER] = { "pin-source", "INRO_PIN", "PIN" },
 	[PIN_SO] = { "so-pin-source", "INRO_SO_PIN", "SO PIN" },
 	[PIN_NEW] = { "new-pin-source", "INRO_NEW_PIN", "new PIN" },
+	[PIN_PASS] = { "passphrase-source", "INRO_PASSPHRASE", "passphrase for the backup" },
 };
 
 static enum inro_err type_byte(uint8_t c, struct secret *line, size_t *n, bool *ret_done)

@@ -17,8 +17,9 @@ struct pin_words {
 	}
 
 static const struct pin_words words[] = {
-	[CKU_SO] = { "SO PIN", "it can't be unblocked", CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY,
-		     CKF_SO_PIN_LOCKED },
+	[CKU_SO] = { "SO PIN",
+		     "'inro token delete --force' can remove the token, nothing can unblock it",
+		     CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY, CKF_SO_PIN_LOCKED },
 	[CKU_USER] = USER_WORDS,
 	[CKU_CONTEXT_SPECIFIC] = USER_WORDS,
 };

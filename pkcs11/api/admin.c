@@ -362,6 +362,7 @@ const struct inro_admin api_admin = {
 	.last_error = api_last_error,
 	.create_first = admin_create_first,
 	.destroy_locked = admin_destroy_locked,
+	.user_login = admin_user_login,
 	.user_add = admin_user_add,
 	.user_delete = admin_user_delete,
 	.user_pin = admin_user_pin,

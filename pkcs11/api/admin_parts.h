@@ -4,6 +4,7 @@
 
 #include "pkcs11/api/api.h"
 
+CK_RV admin_user_login(CK_SESSION_HANDLE session, const struct inro_user *user);
 CK_RV admin_user_add(CK_SESSION_HANDLE session, const struct inro_user *user);
 CK_RV admin_user_pin(CK_SESSION_HANDLE session, const struct inro_user *user);
 CK_RV admin_user_delete(CK_SESSION_HANDLE session, struct inro_text name);

@@ -22,6 +22,16 @@ static enum inro_err check_user(const struct inro_user *u)
 	return e;
 }
 
+CK_RV admin_user_login(CK_SESSION_HANDLE session, const struct inro_user *user)
+{
+	enum inro_err e = check_user(user);
+
+	if (e)
+		return rv_of(e);
+	return api_C_LoginUser(session, user->type, (CK_UTF8CHAR *)(uintptr_t)user->pin.p,
+			       user->pin.n, (CK_UTF8CHAR *)(uintptr_t)user->name.p, user->name.n);
+}
+
 CK_RV admin_user_add(CK_SESSION_HANDLE session, const struct inro_user *user)
 {
 	SCOPED(entered) at = { 0 };

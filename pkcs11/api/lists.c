@@ -135,15 +135,24 @@ CK_RV C_GetInterfaceList(CK_INTERFACE *list, CK_ULONG *count)
 	return rv_of(e);
 }
 
+/* Ours grows by functions at its end: who asks for an earlier 1.x is served. */
+static bool version_fits(const CK_INTERFACE *i, const CK_VERSION *wanted)
+{
+	const CK_VERSION *its = i->pFunctionList;
+
+	if (wanted->major != its->major)
+		return false;
+	return wanted->minor == its->minor ||
+	       (its == &api_admin.version && wanted->minor < its->minor);
+}
+
 /* Every list begins with its version. */
 static bool interface_is(const CK_INTERFACE *i, const CK_UTF8CHAR *name, const CK_VERSION *version,
 			 CK_FLAGS flags)
 {
-	const CK_VERSION *its = i->pFunctionList;
-
 	if (name && strcmp((const char *)name, (const char *)i->pInterfaceName) != 0)
 		return false;
-	if (version && (version->major != its->major || version->minor != its->minor))
+	if (version && !version_fits(i, version))
 		return false;
 	return (i->flags & flags) == flags;
 }

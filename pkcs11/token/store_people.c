@@ -127,7 +127,7 @@ static enum inro_err locked(const struct who *w)
 {
 	return err_set(INRO_E_PIN_LOCKED, "the %s PIN is locked after %d wrong tries; %s",
 		       w->type == CKU_SO ? "security officer" : "user", STORE_TRIES_MAX,
-		       w->type == CKU_SO ? "the token can only be made anew, by 'inro token reset'"
+		       w->type == CKU_SO ? "only 'inro token delete --force' can remove the token"
 					 : "the security officer can set a new one");
 }
 

@@ -72,6 +72,8 @@ must env -u INRO_PIN "$B/bin/inro" key generate --token line1 --label unblocked 
 
 # ---- backup, restore, delete ----
 
+refused 1 "INRO_PASSPHRASE" inro token backup line1 --out line1.backup
+export INRO_PASSPHRASE="a long passphrase"
 must inro token backup line1 --out line1.backup
 refused 1 "line1" inro token restore line1.backup
 refused 1 "." inro token backup line1 --out line1.backup
@@ -81,7 +83,14 @@ head -c 1000 line1.backup >cut.backup
 refused 1 "." inro token restore cut.backup
 refused 1 "'?cut.backup" inro token restore cut.backup
 grep -q '\.new-' "$T/err" && fail "a file nobody knows is named: $(cat "$T/err")"
+refused 1 "passphrase" env INRO_PASSPHRASE="another passphrase" "$B/bin/inro" token restore line1.backup
 must inro token restore line1.backup
+INRO_PIN=333333 must inro token check line1 | grep -q "is whole" || fail "a restored token is not whole"
+INRO_SO_PIN=11112222 INRO_NEW_PIN=annas-pin must inro token user add line1 ann --expire
+inro token user list line1 | grep -qE "^ann +user +10 +(yes|true)" || fail "ann: $(inro token user list line1)"
+INRO_PIN=annas-pin INRO_NEW_PIN=anna-2 must inro token pin change line1 --user ann
+INRO_SO_PIN=11112222 must inro token user delete line1 ann
+refused 1 "not locked" inro token delete line1 --force
 [[ $(inro key list --token line1 --json | grep -c '"label"') == 7 ]] || fail "keys are missing: $(inro key list)"
 INRO_PIN=333333 must inro csr create --key "pkcs11:token=line1;object=k-rsa-2048" --subject CN=x |
 	openssl req -verify -noout 2>/dev/null || fail "a restored key does not sign"

@@ -36,7 +36,7 @@ static const struct wrong by_flags[] = {
 	{ CKR_PIN_LOCKED, CKU_USER, CKF_USER_PIN_LOCKED, INRO_E_PIN_LOCKED,
 	  "the PIN of token 'line1' is locked; unblock it with the SO PIN" },
 	{ CKR_PIN_LOCKED, CKU_SO, CKF_SO_PIN_LOCKED, INRO_E_PIN_LOCKED,
-	  "the SO PIN of token 'line1' is locked; it can't be unblocked" },
+	  "the SO PIN of token 'line1' is locked; 'inro token delete --force' can remove the token, nothing can unblock it" },
 	{ CKR_PIN_LEN_RANGE, CKU_USER, 0, INRO_E_PIN_FORMAT,
 	  "the PIN has a length or character that is not allowed (C_Login: CKR_PIN_LEN_RANGE)" },
 	{ CKR_USER_PIN_NOT_INITIALIZED, CKU_USER, 0, INRO_E_PIN_MISSING,
