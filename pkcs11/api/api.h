@@ -63,6 +63,13 @@ extern const struct inro_admin api_admin;
 
 /* What is offered of each version of the list of functions; lists.c has the rest. */
 #define API_LIST(X)                                                                                \
+	X(C_GetOperationState)                                                                     \
+	X(C_SetOperationState)                                                                     \
+	X(C_DigestKey)                                                                             \
+	X(C_DigestEncryptUpdate)                                                                   \
+	X(C_DecryptDigestUpdate)                                                                   \
+	X(C_SignEncryptUpdate)                                                                     \
+	X(C_DecryptVerifyUpdate)                                                                   \
 	X(C_Initialize)                                                                            \
 	X(C_Finalize)                                                                              \
 	X(C_GetInfo)                                                                               \
@@ -121,10 +128,31 @@ extern const struct inro_admin api_admin;
 	X(C_DecryptFinal)
 
 #define API_LIST_3_0(X)                                                                            \
+	X(C_MessageEncryptInit)                                                                    \
+	X(C_EncryptMessage)                                                                        \
+	X(C_EncryptMessageBegin)                                                                   \
+	X(C_EncryptMessageNext)                                                                    \
+	X(C_MessageEncryptFinal)                                                                   \
+	X(C_MessageDecryptInit)                                                                    \
+	X(C_DecryptMessage)                                                                        \
+	X(C_DecryptMessageBegin)                                                                   \
+	X(C_DecryptMessageNext)                                                                    \
+	X(C_MessageDecryptFinal)                                                                   \
+	X(C_MessageSignInit)                                                                       \
+	X(C_SignMessage)                                                                           \
+	X(C_SignMessageBegin)                                                                      \
+	X(C_SignMessageNext)                                                                       \
+	X(C_MessageSignFinal)                                                                      \
+	X(C_MessageVerifyInit)                                                                     \
+	X(C_VerifyMessage)                                                                         \
+	X(C_VerifyMessageBegin)                                                                    \
+	X(C_VerifyMessageNext)                                                                     \
+	X(C_MessageVerifyFinal)                                                                    \
 	X(C_LoginUser)                                                                             \
 	X(C_SessionCancel)
 
 #define API_LIST_3_2(X)                                                                            \
+	X(C_GetSessionValidationFlags)                                                             \
 	X(C_VerifySignatureInit)                                                                   \
 	X(C_VerifySignature)                                                                       \
 	X(C_VerifySignatureUpdate)                                                                 \

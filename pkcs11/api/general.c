@@ -74,3 +74,19 @@ CK_RV api_C_CancelFunction(CK_SESSION_HANDLE session)
 {
 	return not_parallel(session);
 }
+
+/* 5.6.9: nothing here has been validated by an authority, so no operation was. */
+CK_RV api_C_GetSessionValidationFlags(CK_SESSION_HANDLE session,
+				      CK_SESSION_VALIDATION_FLAGS_TYPE type, CK_FLAGS *flags)
+{
+	SCOPED(entered) at = { 0 };
+	enum inro_err e = lib_enter(session, &at);
+
+	if (!e)
+		e = api_need(flags, "pFlags");
+	if (!e && type != CKS_LAST_VALIDATION_OK)
+		e = err_set(INRO_E_ARG, "there are no validation flags of type 0x%lx", type);
+	if (!e)
+		*flags = 0;
+	return rv_of(e);
+}

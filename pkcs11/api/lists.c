@@ -21,51 +21,19 @@ static CK_RV not_offered(void)
 
 #define YES(name) .name = api_##name,
 #define NO2(name) .name = (__typeof__(&name))(void (*)(void))not_offered,
-#define NO3(name)                                                                                  \
-	.name = (__typeof__(((struct ck_functions_3_0 *)0)->name))(void (*)(void))not_offered,
 #define NO32(name)                                                                                 \
 	.name = (__typeof__(((struct ck_functions_3_2 *)0)->name))(void (*)(void))not_offered,
 
 #define NOT_OFFERED_2(X)                                                                           \
-	X(C_GetOperationState)                                                                     \
-	X(C_SetOperationState)                                                                     \
-	X(C_DigestKey)                                                                             \
-	X(C_DigestEncryptUpdate)                                                                   \
-	X(C_DecryptDigestUpdate)                                                                   \
-	X(C_SignEncryptUpdate)                                                                     \
-	X(C_DecryptVerifyUpdate)                                                                   \
 	X(C_GenerateKey)                                                                           \
 	X(C_WrapKey)                                                                               \
 	X(C_UnwrapKey)                                                                             \
 	X(C_DeriveKey)
 
-#define NOT_OFFERED_3_0(X)                                                                         \
-	X(C_MessageEncryptInit)                                                                    \
-	X(C_EncryptMessage)                                                                        \
-	X(C_EncryptMessageBegin)                                                                   \
-	X(C_EncryptMessageNext)                                                                    \
-	X(C_MessageEncryptFinal)                                                                   \
-	X(C_MessageDecryptInit)                                                                    \
-	X(C_DecryptMessage)                                                                        \
-	X(C_DecryptMessageBegin)                                                                   \
-	X(C_DecryptMessageNext)                                                                    \
-	X(C_MessageDecryptFinal)                                                                   \
-	X(C_MessageSignInit)                                                                       \
-	X(C_SignMessage)                                                                           \
-	X(C_SignMessageBegin)                                                                      \
-	X(C_SignMessageNext)                                                                       \
-	X(C_MessageSignFinal)                                                                      \
-	X(C_MessageVerifyInit)                                                                     \
-	X(C_VerifyMessage)                                                                         \
-	X(C_VerifyMessageBegin)                                                                    \
-	X(C_VerifyMessageNext)                                                                     \
-	X(C_MessageVerifyFinal)
-
 /* Sessions are never asynchronous. */
 #define NOT_OFFERED_3_2(X)                                                                         \
 	X(C_EncapsulateKey)                                                                        \
 	X(C_DecapsulateKey)                                                                        \
-	X(C_GetSessionValidationFlags)                                                             \
 	X(C_AsyncComplete)                                                                         \
 	X(C_AsyncGetID)                                                                            \
 	X(C_AsyncJoin)                                                                             \
@@ -81,9 +49,7 @@ EXPORT CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE
 
 #define FUNCTIONS_2 API_LIST(YES) NOT_OFFERED_2(NO2).C_GetFunctionList = C_GetFunctionList
 #define FUNCTIONS_3_0                                                                              \
-	API_LIST_3_0(YES)                                                                          \
-	NOT_OFFERED_3_0(NO3).C_GetInterfaceList = C_GetInterfaceList,                              \
-	.C_GetInterface = C_GetInterface
+	API_LIST_3_0(YES).C_GetInterfaceList = C_GetInterfaceList, .C_GetInterface = C_GetInterface
 
 static const CK_FUNCTION_LIST functions_2_40 = { .version = { 2, 40 }, FUNCTIONS_2 };
 

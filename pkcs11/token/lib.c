@@ -20,6 +20,7 @@ static void empty(struct lib *l)
 	struct token *t;
 
 	sessions_clear(&l->sessions);
+	op_states_clear(&l->states);
 	while ((t = map_next(&l->tokens, &at)) != NULL)
 		token_free(t);
 	map_clear(&l->tokens);
@@ -62,6 +63,7 @@ enum inro_err lib_start(void)
 		return err_set(INRO_E_NO_MEMORY, "no memory for the library");
 	pthread_mutex_init(&l->lock, NULL);
 	sessions_init(&l->sessions);
+	op_states_init(&l->states);
 	e = file_home(false, &l->home);
 
 	if (!e && !atomic_compare_exchange_strong(&the_lib, &old, l))

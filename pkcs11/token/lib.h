@@ -12,6 +12,7 @@
 #ifndef INRO_PKCS11_TOKEN_LIB_H
 #define INRO_PKCS11_TOKEN_LIB_H
 
+#include "pkcs11/token/op_dual.h"
 #include "pkcs11/token/session.h"
 
 struct lib {
@@ -20,6 +21,7 @@ struct lib {
 	struct lib *before; /* an inherited one */
 	char *home;
 	struct sessions sessions;
+	struct op_states states;
 	pthread_mutex_t lock;	/* of the slots */
 	struct map tokens;	/* by slot; never removed before the end */
 	atomic_uint resting;	/* of those: open without sessions */

@@ -60,9 +60,24 @@ bool mech_offered(const struct mech *m, const CK_MECHANISM_TYPE *backend)
 	return *backend == m->raw;
 }
 
+static CK_FLAGS message_flags(const struct mech *m)
+{
+	CK_FLAGS flags = 0;
+
+	if (m->traits & MECH_AEAD)
+		flags |= CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE;
+	if (m->uses & USE_SIGN)
+		flags |= CKF_MESSAGE_SIGN;
+	if (m->uses & USE_VERIFY)
+		flags |= CKF_MESSAGE_VERIFY;
+	if (m->uses & (USE_SIGN | USE_VERIFY) && !(m->traits & MECH_ONE_PART))
+		flags |= CKF_MULTI_MESSAGE;
+	return flags;
+}
+
 CK_FLAGS mech_flags(const struct mech *m)
 {
-	CK_FLAGS flags = m->flags;
+	CK_FLAGS flags = m->flags | message_flags(m);
 
 	for (size_t i = 0; i < ARRAY_LEN(use_flags); i++) {
 		if (m->uses & use_flags[i].use)

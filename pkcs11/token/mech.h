@@ -104,6 +104,21 @@ size_t mech_mac_size(CK_MECHANISM_TYPE mac);
  * nonce is made here and written to the caller's. */
 MUST_CHECK enum inro_err mech_open(const CK_MECHANISM *mechanism, enum key_use use,
 				   const CK_MECHANISM_TYPE *backend, struct mech_use *ret);
+/* The same for messages (AEADs only): the parameter is that of a message, or none; it is not looked
+ * into. */
+MUST_CHECK enum inro_err mech_open_message(const CK_MECHANISM *mechanism, enum key_use use,
+					   const CK_MECHANISM_TYPE *backend, struct mech_use *ret);
+/* One message: pointers into the caller's memory. */
+#define MECH_MAX_NONCE 128 /* bytes; libcrypto's bound */
+struct mech_message {
+	uint8_t *nonce, *tag;
+	CK_ULONG nonce_n, fixed_bits;	 /* fixed_bits: not checked */
+	CK_GENERATOR_FUNCTION generator; /* not checked */
+	size_t tag_n;
+	CK_ULONG data_n; /* CCM */
+};
+MUST_CHECK enum inro_err mech_message_read(const struct mech *m, struct bytes param,
+					   struct mech_message *ret);
 /* Wipes it; usable again. */
 void mech_use_clear(struct mech_use *u);
 

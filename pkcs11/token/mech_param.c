@@ -11,9 +11,8 @@
 #include "pkcs11/token/libctx.h"
 #include "pkcs11/token/mech_private.h"
 
-#define MIN_TAG_BITS	96 /* of GCM: SP 800-38D 5.2.1.2, without the short ones */
+#define MIN_TAG_BITS	(8 * MIN_GCM_TAG)
 #define MAX_TAG_BITS	128
-#define MAX_IV		128 /* GCM; libcrypto's bound */
 #define MAX_CONTEXT	255 /* RFC 8032, FIPS 204, FIPS 205 */
 #define MAX_CCM_MESSAGE ((CK_ULONG)64 << 20)
 
@@ -388,7 +387,7 @@ static enum inro_err gcm_old(struct bytes param, enum key_use use, struct mech_u
 					  .ad = p.ad,
 					  .ad_n = p.ad_n,
 					  .nonce_min = 1,
-					  .nonce_max = MAX_IV },
+					  .nonce_max = MECH_MAX_NONCE },
 			 use, u);
 }
 
@@ -408,7 +407,7 @@ static enum inro_err gcm_wrap(struct bytes param, enum key_use use, struct mech_
 					  .ad = p.pAAD,
 					  .ad_n = p.ulAADLen,
 					  .nonce_min = 1,
-					  .nonce_max = MAX_IV },
+					  .nonce_max = MECH_MAX_NONCE },
 			 use, u);
 }
 
@@ -435,7 +434,7 @@ enum inro_err mech_par_gcm(struct bytes param, enum key_use use, struct mech_use
 					  .ad = p.pAAD,
 					  .ad_n = p.ulAADLen,
 					  .nonce_min = 1,
-					  .nonce_max = MAX_IV },
+					  .nonce_max = MECH_MAX_NONCE },
 			 use, u);
 }
 

@@ -10,6 +10,8 @@
 #define MECH_MAX_AD    ((size_t)1 << 20)
 /* The shortest MAC of the general-length forms, in bytes. */
 #define MIN_MAC 4
+/* The shortest tag of GCM in bytes: SP 800-38D 5.2.1.2, without the short ones. */
+#define MIN_GCM_TAG 12
 
 extern const struct mech mech_rows[];
 extern const size_t mech_rows_n;

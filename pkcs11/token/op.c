@@ -270,8 +270,9 @@ static enum inro_err prepare(struct session *s, struct op *op, const struct op_i
 enum inro_err op_prepare(struct session *s, struct op *op, const struct op_init *what)
 {
 	struct token *t = s->token;
-	enum inro_err e = mech_open(what->mech, op_kinds[what->slot].use,
-				    t->ops->mechanisms(t->backend), &op->use);
+	bool messages = what->slot == OP_MESSAGE_ENCRYPT || what->slot == OP_MESSAGE_DECRYPT;
+	enum inro_err e = (messages ? mech_open_message : mech_open)(
+		what->mech, op_kinds[what->slot].use, t->ops->mechanisms(t->backend), &op->use);
 
 	if (e)
 		return e;

@@ -62,7 +62,15 @@ MUST_CHECK enum inro_err op_check_login(const struct op *op);
 /* Ends it for every error but those of invariant 4; its value is the error. */
 MUST_CHECK enum inro_err op_after(struct op *op, enum inro_err e);
 
+/* ---- op_message.c ---- */
+
 void op_message_free(struct message *m);
+/* The active one, with a message in parts begun or not: INRO_E_OP_ACTIVE,
+ * INRO_E_OP_NOT_INITIALIZED. */
+MUST_CHECK enum inro_err op_message_get(struct session *s, enum op_slot slot, bool parts,
+					struct op **ret);
+/* A message is at its end, well or not: ready for the next.  Its value is the error. */
+MUST_CHECK enum inro_err op_message_over(struct op *op, enum inro_err e);
 
 /* ---- op_step.c: signing and hashing ---- */
 

@@ -42,11 +42,9 @@ static enum inro_err use_public(struct op *op, const struct use_spec *spec, stru
 {
 	if (op_is_dead(op))
 		return gone();
-	(void)spec;
-	(void)in;
-	(void)out;
-	(void)ret_n;
-	return err_set(INRO_E_UNSUPPORTED, "public keys only verify");
+	if (op_kinds[op->slot].use == USE_VERIFY_RECOVER)
+		return pkey_verify_recover(op->pub, spec, in, out, ret_n);
+	return pkey_encrypt(op->pub, spec, in, out, ret_n);
 }
 
 enum inro_err op_whole(struct op *op, const struct use_spec *spec, struct bytes in, struct room out,
@@ -235,9 +233,4 @@ enum inro_err op_check(struct op *op, struct bytes in, struct bytes sig)
 	if (!e)
 		e = raw_input(op, in, &spec, &room, &in);
 	return e ? e : pkey_verify(op->pub, &spec, in, sig);
-}
-
-void op_message_free(struct message *m)
-{
-	(void)m;
 }

@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "tests/lib/scratch.h"
 
+struct ck_functions_3_2 *p11_32;
 struct ck_functions_3_0 *p11_3;
 CK_FUNCTION_LIST *p11;
 const struct inro_admin *p11_admin;
@@ -73,7 +74,8 @@ void module_load(void)
 
 	memcpy(&get, &symbol, sizeof get);
 	OK(get(NULL, NULL, &found, 0));
-	p11_3 = found->pFunctionList;
+	p11_32 = found->pFunctionList;
+	p11_3 = &p11_32->v3;
 	p11 = &p11_3->v2;
 	OK(get(module_pin(INRO_ADMIN_INTERFACE), NULL, &found, 0));
 	p11_admin = found->pFunctionList;

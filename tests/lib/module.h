@@ -18,8 +18,9 @@
 #define SO_PIN	 "87654321"
 #define USER_PIN "123456"
 
-extern struct ck_functions_3_0 *p11_3;
-extern CK_FUNCTION_LIST *p11; /* the 3.0 list's head */
+extern struct ck_functions_3_2 *p11_32;
+extern struct ck_functions_3_0 *p11_3; /* its head */
+extern CK_FUNCTION_LIST *p11;	       /* and of that */
 extern const struct inro_admin *p11_admin;
 
 /* Loads it once, with INRO_HOME in the scratch folder; C_Initialize is the caller's. */

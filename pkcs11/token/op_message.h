@@ -1,0 +1,46 @@
+/*
+ * op_message - many messages under one key and mechanism: PKCS#11 3.2 5.9, 5.11, 5.14, 5.17.
+ *
+ * 1. What is wrong with one message ends that message; the next can follow.  A logout, and the
+ *    function ..Final, end it all.
+ * 2. The parameter of a message is the caller's memory for the length of a call: the nonce is
+ *    written there when it is made here, and the tag when it is done.
+ * 3. A nonce that is made here never repeats within C_MessageEncryptInit ... Final, and is as good
+ *    as new across them: at least 64 bits of it are random, or counted up from a random start.
+ * 4. A message is decrypted as a whole: in parts, all of it comes with the last.
+ * Functions want the session's lock held and no other.
+ */
+#ifndef INRO_PKCS11_TOKEN_OP_MESSAGE_H
+#define INRO_PKCS11_TOKEN_OP_MESSAGE_H
+
+#include "pkcs11/token/op.h"
+
+/* Encrypting and decrypting (OP_MESSAGE_ENCRYPT, OP_MESSAGE_DECRYPT). */
+struct message_in {
+	struct bytes param, ad, data;
+};
+MUST_CHECK enum inro_err op_message_crypt(struct session *s, enum op_slot slot,
+					  const struct message_in *in, struct op_out out);
+/* One in parts: data is empty in the first, ad in the others. */
+MUST_CHECK enum inro_err op_message_crypt_begin(struct session *s, enum op_slot slot,
+						const struct message_in *in);
+MUST_CHECK enum inro_err op_message_crypt_next(struct session *s, enum op_slot slot,
+					       const struct message_in *in, struct op_out out,
+					       bool last);
+
+/* Signing and verifying: no mechanism has a parameter for each message. */
+MUST_CHECK enum inro_err op_message_sign(struct session *s, struct bytes data, struct op_out out);
+MUST_CHECK enum inro_err op_message_verify(struct session *s, struct bytes data, struct bytes sig);
+/* Begins one in parts. */
+MUST_CHECK enum inro_err op_message_begin(struct session *s, enum op_slot slot);
+MUST_CHECK enum inro_err op_message_update(struct session *s, enum op_slot slot, struct bytes part);
+/* The last part and the signature. */
+MUST_CHECK enum inro_err op_message_sign_last(struct session *s, struct bytes part,
+					      struct op_out out);
+MUST_CHECK enum inro_err op_message_verify_last(struct session *s, struct bytes part,
+						struct bytes sig);
+
+/* Ends it all: INRO_E_OP_NOT_INITIALIZED when there is nothing to end. */
+MUST_CHECK enum inro_err op_message_final(struct session *s, enum op_slot slot);
+
+#endif
