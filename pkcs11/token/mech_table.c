@@ -12,15 +12,15 @@
 /* Edwards and Montgomery curves go by OID or by name (6.3.3). */
 #define CURVE_FLAGS (CKF_EC_NAMEDCURVE | CKF_EC_CURVENAME)
 
-#define EC_MIN_BITS 256
+#define EC_MIN_BITS 224
 #define EC_MAX_BITS 521
 #define HMAC_MIN    14 /* 112 bits: SP 800-131A */
-#define SECRET_MAX  4096
+#define SECRET_MAX  16384
 
 /* kind, kind, types, uses, sizes, flags */
 #define RSA(uses)	 KEY_RSA, 0, NULL, uses, RSA_MIN_BITS, RSA_MAX_BITS, 0
 #define EC(uses)	 KEY_EC, 0, NULL, uses, EC_MIN_BITS, EC_MAX_BITS, EC_FLAGS
-#define AGREE(uses)	 KEY_EC, KEY_MONTGOMERY, NULL, uses, 255, EC_MAX_BITS, EC_FLAGS
+#define AGREE(uses)	 KEY_EC, KEY_MONTGOMERY, NULL, uses, EC_MIN_BITS, EC_MAX_BITS, EC_FLAGS
 #define EDWARDS(uses)	 KEY_EDWARDS, 0, NULL, uses, 255, 448, CURVE_FLAGS
 #define MONTGOMERY(uses) KEY_MONTGOMERY, 0, NULL, uses, 255, 448, CURVE_FLAGS
 #define ML_DSA(uses)	 KEY_ML_DSA, 0, NULL, uses, 1312, 2592, 0

@@ -129,7 +129,7 @@ static void wrong_beginnings(void **state)
 	GIVES(CKR_KEY_TYPE_INCONSISTENT, verify_begin(CKM_ECDSA, ec.private));
 	GIVES(CKR_KEY_HANDLE_INVALID, sign_begin(CKM_ECDSA, data));
 	GIVES(CKR_KEY_HANDLE_INVALID, sign_begin(CKM_ECDSA, ~0UL));
-	GIVES(CKR_MECHANISM_INVALID, sign_begin(CKM_AES_CMAC, ec.private));
+	GIVES(CKR_KEY_TYPE_INCONSISTENT, sign_begin(CKM_AES_CMAC, ec.private));
 	GIVES(CKR_MECHANISM_INVALID, sign_begin(CKM_SHA256, ec.private));
 	GIVES(CKR_MECHANISM_INVALID, sign_begin(~0UL, ec.private));
 	GIVES(CKR_MECHANISM_PARAM_INVALID,
