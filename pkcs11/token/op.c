@@ -295,9 +295,10 @@ static enum inro_err get_room(struct session *s, enum op_slot slot, struct op **
 
 static enum inro_err keep_signature(struct op *op, struct bytes sig)
 {
-	if (sig.n != op->out_n)
-		return err_set(INRO_E_SIGNATURE_LENGTH,
-			       "a signature of %zu bytes; this key's have %zu", sig.n, op->out_n);
+	enum inro_err e = op_sig_fits(op, sig.n);
+
+	if (e)
+		return e;
 	buf_add(&op->sig, sig);
 	return buf_err(&op->sig);
 }

@@ -90,6 +90,7 @@ MUST_CHECK enum inro_err op_feed(struct op *op, struct bytes in);
 MUST_CHECK enum inro_err op_make(struct op *op, struct bytes in, struct room out, size_t *ret_n);
 /* INRO_E_SIGNATURE, INRO_E_SIGNATURE_LENGTH. */
 MUST_CHECK enum inro_err op_check(struct op *op, struct bytes in, struct bytes sig);
+MUST_CHECK enum inro_err op_sig_fits(const struct op *op, size_t n);
 /* Encrypts, decrypts or recovers a whole input. */
 MUST_CHECK enum inro_err op_whole(struct op *op, const struct use_spec *spec, struct bytes in,
 				  struct room out, size_t *ret_n);

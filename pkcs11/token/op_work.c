@@ -218,15 +218,25 @@ static enum inro_err check_mac(struct op *op, struct bytes in, struct bytes sig)
 	return e;
 }
 
+enum inro_err op_sig_fits(const struct op *op, size_t n)
+{
+	if (op->pub)
+		return pkey_sig_fits(op->pub, n);
+	return n == op->out_n
+		       ? INRO_OK
+		       : err_set(INRO_E_SIGNATURE_LENGTH,
+				 "a MAC of %zu bytes; this operation's have %zu", n, op->out_n);
+}
+
 enum inro_err op_check(struct op *op, struct bytes in, struct bytes sig)
 {
 	SCOPED(buf) room = { 0 };
 	struct use_spec spec;
 	enum inro_err e;
 
-	if (sig.n != op->out_n)
-		return err_set(INRO_E_SIGNATURE_LENGTH,
-			       "a signature of %zu bytes; this key's have %zu", sig.n, op->out_n);
+	e = op_sig_fits(op, sig.n);
+	if (e)
+		return e;
 	if (op->key)
 		return check_mac(op, in, sig);
 	e = op_is_dead(op) ? gone() : feed_whole(op, in);

@@ -43,7 +43,12 @@ void pkey_unref_ptr(struct pkey **k); /* for AUTO() */
 enum key_kind pkey_kind(const struct pkey *k);
 CK_ULONG pkey_bits(const struct pkey *k); /* modulus, curve */
 bool pkey_is_private(const struct pkey *k);
-size_t pkey_sig_len(const struct pkey *k); /* every signature of this key has this length */
+size_t pkey_sig_len(const struct pkey *k); /* every signature that this key makes has this length */
+
+/* What may be verified: that length; of ECDSA any even one up to it, because a program that does
+ * not know the group's order cuts the zeros that r and s both begin with (PKCS#11 3.2 6.3.1).
+ * INRO_E_SIGNATURE_LENGTH. */
+MUST_CHECK enum inro_err pkey_sig_fits(const struct pkey *k, size_t n);
 
 /* Appended to *ret. */
 MUST_CHECK enum inro_err pkey_spki(const struct pkey *k, struct buf *ret);

@@ -135,6 +135,16 @@ enum inro_err pkey_sign(struct pkey *k, const struct use_spec *spec, struct byte
 	return e;
 }
 
+enum inro_err pkey_sig_fits(const struct pkey *k, size_t n)
+{
+	bool cut = pkey_kind(k) == KEY_EC && n > 0 && n < k->sig_len && n % 2 == 0;
+
+	return n == k->sig_len || cut
+		       ? INRO_OK
+		       : err_set(INRO_E_SIGNATURE_LENGTH,
+				 "a signature of %zu bytes; this key's have %zu", n, k->sig_len);
+}
+
 enum inro_err pkey_verify(struct pkey *k, const struct use_spec *spec, struct bytes in,
 			  struct bytes sig)
 {
@@ -146,9 +156,8 @@ enum inro_err pkey_verify(struct pkey *k, const struct use_spec *spec, struct by
 	int verdict;
 	enum inro_err e = pkey_reduce(k, USE_VERIFY, &s, &in, &room, &raw);
 
-	if (!e && sig.n != k->sig_len)
-		e = err_set(INRO_E_SIGNATURE_LENGTH,
-			    "a signature of this key has %zu bytes, not %zu", k->sig_len, sig.n);
+	if (!e)
+		e = pkey_sig_fits(k, sig.n);
 	if (!e)
 		e = pkey_prepare(k, USE_VERIFY, &s, raw, &p);
 	if (e)
