@@ -53,3 +53,6 @@ if(NOT INRO_SANITIZE) # GnuTLS and Java don't run under a sanitizer's library, w
 	inro_script_test(integration/test_p11tool.sh LABELS integration)
 	inro_script_test(integration/test_keytool.sh LABELS integration)
 endif()
+
+inro_program(bench_start SOURCES bench/bench_start.c LINKS inro_moduletest)
+set_target_properties(bench_start PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)

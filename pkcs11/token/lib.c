@@ -43,7 +43,8 @@ static struct lib *take_spare(struct lib *inherited)
 		return NULL;
 	fresh->pid = getpid();
 	fresh->before = l ? l : inherited;
-	atomic_init(&fresh->inside, 0);
+	for (size_t i = 0; i < LIB_DOORS; i++)
+		atomic_init(&fresh->inside[i].n, 0);
 	return fresh;
 }
 
@@ -75,17 +76,33 @@ enum inro_err lib_start(void)
 	return e;
 }
 
+/* A thread comes and goes by one door, so that threads don't count in one place. */
+static unsigned my_door(void)
+{
+	static atomic_uint next;
+	static _Thread_local unsigned door; /* 0: none yet */
+
+	if (door == 0)
+		door = 1 + atomic_fetch_add(&next, 1) % LIB_DOORS;
+	return door - 1;
+}
+
+static atomic_uint *inside(struct lib *l)
+{
+	return &l->inside[my_door()].n;
+}
+
 enum inro_err lib_get(struct lib **ret)
 {
 	struct lib *l = atomic_load(&the_lib);
 
 	if (l && l->pid == getpid()) {
-		atomic_fetch_add(&l->inside, 1);
+		atomic_fetch_add(inside(l), 1);
 		if (atomic_load(&the_lib) == l) {
 			*ret = l;
 			return INRO_OK;
 		}
-		atomic_fetch_sub(&l->inside, 1);
+		atomic_fetch_sub(inside(l), 1);
 	}
 	return err_set(INRO_E_NOT_INITIALIZED, "C_Initialize was not called in this process");
 }
@@ -93,15 +110,16 @@ enum inro_err lib_get(struct lib **ret)
 void lib_leave(struct lib **l)
 {
 	if (*l)
-		atomic_fetch_sub(&(*l)->inside, 1);
+		atomic_fetch_sub(inside(*l), 1);
 	*l = NULL;
 }
 
 /* Nobody waits inside for longer than a key takes to be made or another program to write. */
 static void wait_for_all_out(struct lib *l)
 {
-	while (atomic_load(&l->inside) > 0)
-		nanosleep(&(struct timespec) { .tv_nsec = WAIT_NS }, NULL);
+	for (size_t i = 0; i < LIB_DOORS; i++)
+		while (atomic_load(&l->inside[i].n) > 0)
+			nanosleep(&(struct timespec) { .tv_nsec = WAIT_NS }, NULL);
 }
 
 enum inro_err lib_stop(void)
@@ -115,7 +133,7 @@ enum inro_err lib_stop(void)
 	expected = l;
 	bool mine = atomic_compare_exchange_strong(&the_lib, &expected, NULL);
 
-	atomic_fetch_sub(&l->inside, 1);
+	atomic_fetch_sub(inside(l), 1);
 	if (!mine)
 		return err_set(INRO_E_NOT_INITIALIZED, "C_Finalize is called by another thread");
 	wait_for_all_out(l);
@@ -303,7 +321,7 @@ enum inro_err lib_enter(CK_SESSION_HANDLE handle, struct entered *ret)
 void entered_clear(struct entered *e)
 {
 	if (e->session)
-		session_leave(&e->lib->sessions, e->session);
+		session_leave(e->session);
 	lib_leave(&e->lib);
 	*e = (struct entered) { 0 };
 }

@@ -15,10 +15,15 @@
 #include "pkcs11/token/op_dual.h"
 #include "pkcs11/token/session.h"
 
+#define LIB_DOORS 16
+
 struct lib {
 	pid_t pid;
-	atomic_uint inside; /* who has it by lib_get() */
-	struct lib *before; /* an inherited one */
+	struct {
+		atomic_uint n;
+		char apart[60]; /* no two in one cache line */
+	} inside[LIB_DOORS];	/* who has it by lib_get(), by thread */
+	struct lib *before;	/* an inherited one */
 	char *home;
 	struct sessions sessions;
 	struct op_states states;

@@ -9,8 +9,11 @@ static _Atomic CK_SESSION_HANDLE last_handle;
 
 void sessions_init(struct sessions *all)
 {
-	*all = (struct sessions) { 0 };
-	pthread_mutex_init(&all->lock, NULL);
+	for (size_t i = 0; i < SESSION_TABLES; i++) {
+		all->tables[i].by_handle = (struct map) { 0 };
+		pthread_mutex_init(&all->tables[i].lock, NULL);
+	}
+	atomic_init(&all->n, 0);
 }
 
 bool session_is_rw(const struct session *s)
@@ -79,16 +82,25 @@ static void count_out(struct token *t, bool rw)
 		err_reset();
 }
 
+static struct session_table *table_of(struct sessions *all, CK_SESSION_HANDLE handle)
+{
+	return &all->tables[handle % SESSION_TABLES];
+}
+
 static enum inro_err add(struct sessions *all, struct session *s)
 {
-	enum inro_err e;
+	struct session_table *table = table_of(all, s->handle);
 
-	pthread_mutex_lock(&all->lock);
-	if (all->by_handle.n >= SESSIONS_MAX)
-		e = err_set(INRO_E_SESSION_COUNT, "%d sessions are open already", SESSIONS_MAX);
-	else
-		e = map_put(&all->by_handle, s->handle, s);
-	pthread_mutex_unlock(&all->lock);
+	if (atomic_fetch_add(&all->n, 1) >= SESSIONS_MAX) {
+		atomic_fetch_sub(&all->n, 1);
+		return err_set(INRO_E_SESSION_COUNT, "%d sessions are open already", SESSIONS_MAX);
+	}
+	pthread_mutex_lock(&table->lock);
+	enum inro_err e = map_put(&table->by_handle, s->handle, s);
+
+	pthread_mutex_unlock(&table->lock);
+	if (e)
+		atomic_fetch_sub(&all->n, 1);
 	return e;
 }
 
@@ -101,6 +113,7 @@ enum inro_err session_open(struct sessions *all, struct token *t, CK_FLAGS flags
 	if (!s)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a session");
 	pthread_mutex_init(&s->lock, NULL);
+	atomic_init(&s->refs, 1);
 	s->handle = atomic_fetch_add(&last_handle, 1) + 1;
 	s->token = t;
 	s->flags = flags;
@@ -120,17 +133,21 @@ enum inro_err session_open(struct sessions *all, struct token *t, CK_FLAGS flags
 	return INRO_OK;
 }
 
+/* With a reference of the caller's: the table's own when it is removed. */
 static struct session *take(struct sessions *all, CK_SESSION_HANDLE handle, bool remove)
 {
+	struct session_table *table = table_of(all, handle);
 	struct session *s;
 
-	pthread_mutex_lock(&all->lock);
-	s = map_get(&all->by_handle, handle);
-	if (s)
-		s->refs++;
+	pthread_mutex_lock(&table->lock);
+	s = map_get(&table->by_handle, handle);
 	if (s && remove)
-		map_remove(&all->by_handle, handle);
-	pthread_mutex_unlock(&all->lock);
+		map_remove(&table->by_handle, handle);
+	else if (s)
+		atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	pthread_mutex_unlock(&table->lock);
+	if (s && remove)
+		atomic_fetch_sub(&all->n, 1);
 	return s;
 }
 
@@ -147,24 +164,19 @@ enum inro_err session_enter(struct sessions *all, CK_SESSION_HANDLE handle, stru
 		return no_session(handle);
 	pthread_mutex_lock(&s->lock);
 	if (s->closed) {
-		session_leave(all, s);
+		session_leave(s);
 		return no_session(handle);
 	}
 	*ret = s;
 	return INRO_OK;
 }
 
-void session_leave(struct sessions *all, struct session *s)
+void session_leave(struct session *s)
 {
-	bool last;
-
 	if (!s)
 		return;
 	pthread_mutex_unlock(&s->lock);
-	pthread_mutex_lock(&all->lock);
-	last = --s->refs == 0 && s->closed;
-	pthread_mutex_unlock(&all->lock);
-	if (last)
+	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
 		session_free(s);
 }
 
@@ -189,36 +201,35 @@ enum inro_err session_close(struct sessions *all, CK_SESSION_HANDLE handle)
 		return no_session(handle);
 	pthread_mutex_lock(&s->lock);
 	shut(s);
-	pthread_mutex_lock(&all->lock);
 	s->closed = true;
-	pthread_mutex_unlock(&all->lock);
-	session_leave(all, s);
+	session_leave(s);
 	return INRO_OK;
 }
 
 /* Their handles when they are this token's, or any's without one; the others are 0. */
-static enum inro_err open_handles(struct sessions *all, const struct token *t, uint64_t **ret,
-				  size_t *ret_n)
+static enum inro_err open_handles(struct session_table *table, const struct token *t,
+				  uint64_t **ret, size_t *ret_n)
 {
 	enum inro_err e;
 
-	pthread_mutex_lock(&all->lock);
-	e = map_keys(&all->by_handle, ret, ret_n);
+	pthread_mutex_lock(&table->lock);
+	e = map_keys(&table->by_handle, ret, ret_n);
 	for (size_t i = 0; !e && t && i < *ret_n; i++) {
-		const struct session *s = map_get(&all->by_handle, (*ret)[i]);
+		const struct session *s = map_get(&table->by_handle, (*ret)[i]);
 
 		if (s->token != t)
 			(*ret)[i] = 0;
 	}
-	pthread_mutex_unlock(&all->lock);
+	pthread_mutex_unlock(&table->lock);
 	return e;
 }
 
-enum inro_err session_close_all(struct sessions *all, const struct token *t)
+static enum inro_err close_table(struct sessions *all, struct session_table *table,
+				 const struct token *t)
 {
 	uint64_t *handles;
 	size_t n;
-	enum inro_err e = open_handles(all, t, &handles, &n);
+	enum inro_err e = open_handles(table, t, &handles, &n);
 
 	if (e)
 		return e;
@@ -232,10 +243,21 @@ enum inro_err session_close_all(struct sessions *all, const struct token *t)
 	return e;
 }
 
+enum inro_err session_close_all(struct sessions *all, const struct token *t)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; i < SESSION_TABLES && !e; i++)
+		e = close_table(all, &all->tables[i], t);
+	return e;
+}
+
 void sessions_clear(struct sessions *all)
 {
 	if (session_close_all(all, NULL))
 		err_reset();
-	map_clear(&all->by_handle);
-	pthread_mutex_destroy(&all->lock);
+	for (size_t i = 0; i < SESSION_TABLES; i++) {
+		map_clear(&all->tables[i].by_handle);
+		pthread_mutex_destroy(&all->tables[i].lock);
+	}
 }

@@ -26,15 +26,22 @@ struct session {
 	struct token *token;
 	CK_FLAGS flags;
 	pthread_mutex_t lock;
-	unsigned refs; /* under the table's lock */
-	bool closed;
+	atomic_uint refs;	 /* of the table and of those inside */
+	bool closed;		 /* under `lock` */
 	struct op *ops[OP__MAX]; /* NULL until it is first used */
 	struct search search;
 };
 
+/* Threads in different sessions don't meet: handles next to each other are in different tables. */
+#define SESSION_TABLES 16
+
 struct sessions {
-	pthread_mutex_t lock;
-	struct map by_handle;
+	struct session_table {
+		pthread_mutex_t lock;
+		struct map by_handle;
+		char apart[64]; /* no two in one cache line */
+	} tables[SESSION_TABLES];
+	atomic_size_t n;
 };
 
 void sessions_init(struct sessions *all);
@@ -46,7 +53,7 @@ MUST_CHECK enum inro_err session_open(struct sessions *all, struct token *t, CK_
 /* INRO_E_SESSION_HANDLE when there is none. */
 MUST_CHECK enum inro_err session_enter(struct sessions *all, CK_SESSION_HANDLE handle,
 				       struct session **ret);
-void session_leave(struct sessions *all, struct session *s);
+void session_leave(struct session *s);
 MUST_CHECK enum inro_err session_close(struct sessions *all, CK_SESSION_HANDLE handle);
 MUST_CHECK enum inro_err session_close_all(struct sessions *all, const struct token *t);
 
