@@ -1,6 +1,9 @@
 # tests of pkcs11
 inro_test(unit/test_keyder.c LINKS inro_pkey)
 inro_test(unit/test_pkey.c LINKS inro_pkey)
+inro_test(unit/test_pkey_curves.c LINKS inro_pkey)
+inro_test(unit/test_pkey_crypt.c LINKS inro_pkey)
+inro_test(unit/test_kdf.c LINKS inro_pkey)
 inro_test(unit/test_skey.c LINKS inro_pkey)
 inro_library(inro_testbackend SOURCES backend/fixture.c LINKS inro_soft inro_pkey PkgConfig::cmocka)
 inro_test(backend/test_backend_contract.c LINKS inro_testbackend LABELS backend)

@@ -29,7 +29,7 @@ static const struct edwards edwards[] = {
 	  .p = "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed",
 	  .d = "52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3",
 	  .minus = true,
-	  .small = { "7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7",
+	  .small = { "7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7",
 		     "05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826" } },
 	{ .name = "ED448",
 	  .p = "fffffffffffffffffffffffffffffffffffffffffffffffffffffffe"
