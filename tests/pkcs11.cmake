@@ -21,7 +21,7 @@ inro_test(unit/test_soft_faults.c LINKS inro_soft inro_pkey)
 target_link_options(test_soft_faults PRIVATE
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap,--wrap=getrandom)
 
-foreach(part rule rv template)
+foreach(part param rule rv template)
 	inro_test(unit/test_token_${part}.c LINKS inro_moduletest inro_api inro_token inro_soft inro_token)
 	target_sources(test_token_${part} PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 endforeach()
