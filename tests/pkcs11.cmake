@@ -9,6 +9,7 @@ inro_library(inro_testbackend SOURCES backend/fixture.c LINKS inro_soft inro_pke
 inro_test(backend/test_backend_contract.c LINKS inro_testbackend LABELS backend)
 inro_test(backend/test_backend_keys.c LINKS inro_testbackend LABELS backend)
 inro_test(backend/test_backend_secret.c LINKS inro_testbackend LABELS backend)
+inro_test(backend/test_backend_move.c LINKS inro_testbackend LABELS backend)
 foreach(part auth process seal table)
 	inro_test(unit/test_soft_${part}.c LINKS inro_soft inro_pkey)
 endforeach()

@@ -102,7 +102,15 @@ enum inro_err anykey_use(const struct anykey *k, const struct use *what, struct 
 {
 	if (k->secret)
 		return skey_use(k->secret, what->use, what->spec, in, out, ret_n);
-	if (what->use == USE_SIGN)
+	switch (what->use) {
+	case USE_SIGN:
+	case USE_SIGN_RECOVER:
 		return pkey_sign(k->pair, what->spec, in, out.p, out.cap, ret_n);
-	return err_set(INRO_E_UNSUPPORTED, "private keys sign here, and do nothing else");
+	case USE_ENCRYPT:
+		return pkey_encrypt(k->pair, what->spec, in, out, ret_n);
+	case USE_DECRYPT:
+		return pkey_decrypt(k->pair, what->spec, in, out, ret_n);
+	default:
+		return err_set(INRO_E_UNSUPPORTED, "a private key does nothing of this sort");
+	}
 }

@@ -4,6 +4,7 @@
 
 #include "base/own.h"
 #include "pkcs11/soft/soft_private.h"
+#include "pkcs11/token/kdf.h"
 
 static size_t length(const CK_MECHANISM_TYPE *list)
 {
@@ -35,7 +36,10 @@ static void tidy(CK_MECHANISM_TYPE *list, size_t n)
 
 static CK_MECHANISM_TYPE *put_together(void)
 {
-	const CK_MECHANISM_TYPE *const parts[] = { pkey_mechanisms(), skey_mechanisms() };
+	static const CK_MECHANISM_TYPE composed[] = { CKM_ECDH_AES_KEY_WRAP, CKM_RSA_AES_KEY_WRAP,
+						      CK_UNAVAILABLE_INFORMATION };
+	const CK_MECHANISM_TYPE *const parts[] = { pkey_mechanisms(), skey_mechanisms(),
+						   kdf_mechanisms(), composed };
 	CK_MECHANISM_TYPE *all;
 	size_t n = 0;
 

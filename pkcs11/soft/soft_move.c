@@ -9,6 +9,7 @@
 #include "pkcs11/soft/soft_private.h"
 
 #include "base/own.h"
+#include "pkcs11/soft/soft_envelope.h"
 
 /* Mechanisms that put zeros behind what they wrap: not for DER, and whoever unwraps says how long
  * the key is (PKCS#11 3.2 6.10.5). */
@@ -17,29 +18,36 @@ static bool fills_with_zeros(CK_MECHANISM_TYPE mech)
 	return mech == CKM_AES_CBC || mech == CKM_AES_ECB;
 }
 
-static enum inro_err wrap_plain(const struct anykey *by, const struct use_spec *spec,
-				struct bytes plain, struct buf *ret_blob)
+/* Under a loaded key, or to a public key. */
+static enum inro_err wrap_plain(struct backend *b, const struct wrap_key *by,
+				const struct use_spec *spec, struct bytes plain,
+				struct buf *ret_blob)
 {
-	if (by->secret)
-		return skey_wrap(by->secret, spec, plain, ret_blob);
-	return err_set(INRO_E_MECHANISM, "mechanism 0x%lx does not wrap with this key", spec->mech);
+	AUTO(anykey_unref_ptr) struct anykey *under = NULL;
+	AUTO(pkey_unref_ptr) struct pkey *public = NULL;
+	enum inro_err e =
+		by->key ? soft_key(b, by->key, &under) : pkey_from_spki(by->spki, &public);
+
+	if (e)
+		return e;
+	if (under && under->secret)
+		return skey_wrap(under->secret, spec, plain, ret_blob);
+	return envelope_close(under ? under->pair : public, spec, plain, ret_blob);
 }
 
 enum inro_err soft_wrap(struct backend *b, const struct wrap_key *by, const struct use_spec *spec,
 			backend_key id, struct buf *ret_blob)
 {
-	AUTO(anykey_unref_ptr) struct anykey *under = NULL, *key = NULL;
+	AUTO(anykey_unref_ptr) struct anykey *key = NULL;
 	SCOPED(secret) plain = { 0 };
 	enum inro_err e = soft_key(b, id, &key);
 
-	if (!e)
-		e = soft_key(b, by->key, &under);
 	if (!e && key->pair && fills_with_zeros(spec->mech))
 		e = err_set(INRO_E_KEY_NOT_WRAPPABLE, "a private key is not wrapped without "
 						      "padding");
 	if (!e)
 		e = anykey_plain(key, &plain);
-	return e ? e : wrap_plain(under, spec, secret_bytes(&plain), ret_blob);
+	return e ? e : wrap_plain(b, by, spec, secret_bytes(&plain), ret_blob);
 }
 
 static enum inro_err unwrap_plain(const struct anykey *by, const struct use_spec *spec,
@@ -47,8 +55,7 @@ static enum inro_err unwrap_plain(const struct anykey *by, const struct use_spec
 {
 	if (by->secret)
 		return skey_unwrap(by->secret, spec, blob, ret);
-	return err_set(INRO_E_MECHANISM, "mechanism 0x%lx does not unwrap with this key",
-		       spec->mech);
+	return envelope_open(by->pair, spec, blob, ret);
 }
 
 /* Takes off the zeros behind a key of a known length; with anything else there, nothing is taken

@@ -32,6 +32,17 @@ MUST_CHECK enum inro_err soft_unwrap(struct backend *b, backend_key by, const st
 				     struct bytes blob, const struct key_spec *made,
 				     backend_key *ret_key, struct buf *ret_spki);
 
+/* soft_derive.c */
+MUST_CHECK enum inro_err soft_derive(struct backend *b, backend_key base,
+				     const struct use_spec *spec, const struct key_spec *made,
+				     size_t n, backend_key *ret_keys);
+MUST_CHECK enum inro_err soft_encapsulate(struct backend *b, struct bytes spki,
+					  const struct use_spec *spec, const struct key_spec *made,
+					  struct buf *ret_ciphertext, backend_key *ret_key);
+MUST_CHECK enum inro_err soft_decapsulate(struct backend *b, backend_key key,
+					  const struct use_spec *spec, struct bytes ciphertext,
+					  const struct key_spec *made, backend_key *ret_key);
+
 /* soft_mech.c */
 const CK_MECHANISM_TYPE *soft_mechanisms(struct backend *b);
 

@@ -80,7 +80,7 @@ struct use_spec {
 	CK_ULONG salt_len;     /* PSS */
 	CK_ULONG tag_n;	       /* AEAD tags and general-length MACs: bytes; 0: the whole */
 	CK_ULONG counter_bits; /* CTR, ChaCha20 */
-	CK_ULONG data_n;       /* CCM: bytes of the message */
+	CK_ULONG data_n;       /* CCM: bytes of the message; SP 800-108: set by the backend */
 	CK_ULONG rounds;       /* PBKDF2 */
 	CK_ULONG kdf;	       /* ECDH: CKD_NULL, CKD_SHA256_KDF ...; HKDF: enum hkdf_step */
 	CK_ULONG aes_bits;     /* RSA-AES and ECDH-AES key wrap: of the key between */
@@ -169,8 +169,6 @@ struct backend_ops {
 	void (*unload)(struct backend *b, backend_key key);
 	/* The plain form of a key whose policy says that it may be seen; the core has checked. */
 	enum inro_err (*reveal)(struct backend *b, backend_key key, struct secret *ret_plain);
-	/* The bytes of a secret key's value.  INRO_E_KEY_TYPE for a private one. */
-	enum inro_err (*size)(struct backend *b, backend_key key, size_t *ret_n);
 	/* What is the same for every object with this very key, also when it was copied or came in
 	 * by another way, and tells nothing about it: a keyed hash of a secret value, a hash of a
 	 * pair's SubjectPublicKeyInfo.  Needs an unlocked instance for secret keys. */

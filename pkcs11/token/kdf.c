@@ -165,7 +165,7 @@ static enum inro_err feed_counter(struct kbkdf *k, struct bytes *in)
 static enum inro_err feed_length(struct kbkdf *k, struct bytes *in)
 {
 	uint8_t bits, little, segments;
-	size_t n = k->out_n, block = k->prf.n;
+	size_t n = k->out_n, block = k->prf.n, keys = k->spec->data_n;
 	enum inro_err e = read_u8(in, &bits);
 
 	if (!e)
@@ -176,6 +176,8 @@ static enum inro_err feed_length(struct kbkdf *k, struct bytes *in)
 		return bad_fields();
 	if (segments)
 		n = (n + block - 1) / block * block;
+	else if (keys)
+		n = keys;
 	return add_number(&k->prf, (uint64_t)n * 8, bits, little);
 }
 
@@ -462,12 +464,13 @@ static bool x963_blocks(EVP_MD_CTX *ctx, const EVP_MD *md, bool counter_first, s
 	return fine;
 }
 
-static enum inro_err leading(struct bytes z, struct secret *ret)
+/* What is too much is taken off the leading end. */
+static enum inro_err trailing(struct bytes z, struct secret *ret)
 {
 	if (ret->n > z.n)
 		return err_set(INRO_E_KEY_SIZE, "the agreed secret has %zu bytes, %zu are wanted",
 			       z.n, ret->n);
-	memcpy(ret->p, z.p, ret->n);
+	memcpy(ret->p, z.p + z.n - ret->n, ret->n);
 	return INRO_OK;
 }
 
@@ -483,7 +486,7 @@ enum inro_err kdf_x963(const struct use_spec *spec, struct bytes z, struct secre
 	if (ret->n == 0 || ret->n > MAX_OUTPUT)
 		return err_set(INRO_E_KEY_SIZE, "%zu bytes are no key", ret->n);
 	if (spec->kdf == CKD_NULL)
-		return leading(z, ret);
+		return trailing(z, ret);
 	while (row < ARRAY_LEN(x963_kdfs) && x963_kdfs[row].kdf != spec->kdf)
 		row++;
 	if (row == ARRAY_LEN(x963_kdfs) || (spec->digest && spec->digest != x963_kdfs[row].digest))

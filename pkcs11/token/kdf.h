@@ -19,7 +19,9 @@
 /* How the core writes one CK_PRF_DATA_PARAM into spec->label, one behind the other, with
  * buf_add_u8/u32/field: u8 type, then
  *   KDF_COUNTER      u8 bits (8, 16, 24, 32), u8 little endian
- *   KDF_LENGTH       u8 bits, u8 little endian, u8 method (0: of all keys, 1: of all segments)
+ *   KDF_LENGTH       u8 bits, u8 little endian, u8 method (0: of all keys, 1: of all segments);
+ *                    spec->data_n: bytes of all keys, which begin with a segment each and so may be
+ *                    less than what is derived; 0: as much
  *   KDF_BYTES        field: the bytes
  *   KDF_FEEDBACK     nothing: K(i-1), feedback mode only; spec->iv is K(0) */
 enum kdf_field { KDF_COUNTER = 1, KDF_LENGTH = 2, KDF_BYTES = 3, KDF_FEEDBACK = 4 };
@@ -41,7 +43,7 @@ MUST_CHECK enum inro_err kdf_size(const struct use_spec *spec, struct bytes base
 const CK_MECHANISM_TYPE *kdf_mechanisms(void);
 
 /* X9.63 over an agreed secret: spec->kdf (CKD_...), spec->digest, spec->ad as SharedInfo;
- * CKD_NULL gives the leading bytes of z, INRO_E_KEY_SIZE when there are not as many. */
+ * CKD_NULL gives the trailing bytes of z (6.3.20), INRO_E_KEY_SIZE when there are not as many. */
 MUST_CHECK enum inro_err kdf_x963(const struct use_spec *spec, struct bytes z, struct secret *ret);
 
 #endif

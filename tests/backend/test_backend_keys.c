@@ -123,7 +123,7 @@ static void test_wrong_use(void **state)
 			 INRO_E_DATA_LENGTH);
 	assert_int_equal(ops->use(token, &(struct use) { key, USE_DECRYPT, &spec }, MESSAGE,
 				  (struct room) { sig, sizeof sig }, &n),
-			 INRO_E_UNSUPPORTED);
+			 INRO_E_MECHANISM);
 	assert_int_equal(sign(token, key, CKM_SHA256, 64, &n), INRO_E_MECHANISM);
 	assert_int_equal(sign(token, key + 1, CKM_ECDSA_SHA256, 64, &n), INRO_E_KEY_HANDLE);
 	assert_int_equal(sign(token, 0, CKM_ECDSA_SHA256, 64, &n), INRO_E_KEY_HANDLE);
