@@ -12,42 +12,11 @@
 #include "backoffice/pki/pubkey.h"
 #include "backoffice/token/token.h"
 #include "base/file.h"
+#include "tools/made_key.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/pin.h"
 #include "tools/text.h"
-
-static void free_entries(struct token_entry **p)
-{
-	free(*p);
-}
-
-/* The token that the PIN is asked for is called by its label, however it was named. */
-static enum inro_err take_pin(const struct call *c, const struct p11_uri *uri, struct secret *ret)
-{
-	AUTO(ck_module_close_ptr) struct ck_module *m = NULL;
-	struct ck_token t;
-	enum inro_err e = ck_module_open(uri->module_path, &m);
-	if (!e)
-		e = ck_token_one(m, uri, &t);
-	return e ? e : pin_take(c, PIN_USER, t.label, false, ret);
-}
-
-static enum inro_err open_logged_in(const struct call *c, const struct p11_uri *uri,
-				    struct token **ret)
-{
-	SCOPED(secret) pin = { 0 };
-	enum inro_err e = INRO_OK;
-	if (!uri->has_pin_value && !uri->pin_source)
-		e = take_pin(c, uri, &pin);
-	return e ? e : token_open(uri, secret_bytes(&pin), ret);
-}
-
-static enum inro_err open_for_list(const struct call *c, const struct p11_uri *uri,
-				   struct token **ret)
-{
-	return call_has(c, "login") ? open_logged_in(c, uri, ret) : token_open_public(uri, ret);
-}
 
 /* ---- list, show ---- */
 
@@ -161,26 +130,6 @@ static enum inro_err key_list_run(const struct call *c, json_t **ret)
 	return json_give_or_drop(e, list, ret);
 }
 
-/* The one entry that a URI names. */
-static enum inro_err one_entry(struct token *t, const struct p11_uri *uri, const char *text,
-			       struct token_entry *ret)
-{
-	AUTO(free_entries) struct token_entry *entries = NULL;
-	size_t n = 0;
-	enum inro_err e = token_list(t, uri, &entries, &n);
-	if (!e && n == 0)
-		e = err_set(INRO_E_NOT_FOUND,
-			    "nothing in token '%s' is named by %s; see 'inro key "
-			    "list --token %s'",
-			    token_label(t), text, token_label(t));
-	if (!e && n > 1)
-		e = err_set(INRO_E_AMBIGUOUS, "%zu keys are named by %s; add an id or a label", n,
-			    text);
-	if (!e)
-		*ret = entries[0];
-	return e;
-}
-
 static enum inro_err key_show_run(const struct call *c, json_t **ret)
 {
 	SCOPED(p11_uri) uri = { 0 };
@@ -223,78 +172,17 @@ static enum inro_err key_delete_run(const struct call *c, json_t **ret)
 			     ret);
 }
 
-/* ---- generate, import ---- */
-
-static json_t *key_json(const struct token *t, const struct token_key *k)
-{
-	SCOPED(buf) uri = { 0 };
-	struct bytes spki = token_key_spki(k);
-	struct pubkey pub;
-	char type[16] = "unknown";
-	if (!pubkey_read(spki, &pub))
-		pubkey_name(&pub, type, sizeof type);
-	token_key_uri(k, &uri);
-	return json_pack("{s:o s:o s:o s:s s:o s:o}", "label",
-			 text_json(bytes_of(token_key_label(k))), "token",
-			 text_json(bytes_of(token_label(t))), "id", json_of_hex(token_key_id(k)),
-			 "type", type, "uri", text_json(buf_bytes(&uri)), "public_key",
-			 json_of_pem(PEM_PUBLIC_KEY, &spki, 1));
-}
-
-struct new_key {
-	struct p11_uri uri;
-	struct token_key_plan plan;
-	uint8_t id[64];
-	struct token *token;
-	struct token_key *key;
-};
-
-static void new_key_clear(struct new_key *n)
-{
-	token_key_free(n->key);
-	token_close(n->token);
-	p11_uri_clear(&n->uri);
-}
-
-/* What generate and import have in common: the label, the id, the token open. */
-static enum inro_err plan_key(const struct call *c, struct new_key *n)
-{
-	const char *id = call_opt(c, "id");
-	n->plan.label = call_opt(c, "label");
-	enum inro_err e = INRO_OK;
-	if (id) {
-		e = hex_decode(bytes_of(id), n->id, sizeof n->id, &n->plan.id.n);
-		n->plan.id.p = n->id;
-	}
-	if (!e)
-		e = p11_uri_name_token(call_opt(c, "token"), &n->uri);
-	return e ? e : open_logged_in(c, &n->uri, &n->token);
-}
+/* ---- generate ---- */
 
 static enum inro_err key_generate_run(const struct call *c, json_t **ret)
 {
-	SCOPED(new_key) n = { 0 };
+	SCOPED(made_key) n = { 0 };
 	const char *type = call_opt(c, "type");
 	enum inro_err e = pki_key_kind_find(type ? type : "ec-p256", &n.plan.kind);
 	if (!e)
 		e = plan_key(c, &n);
 	if (!e)
 		e = token_key_generate(n.token, &n.plan, &n.key);
-	return e ? e : json_give(key_json(n.token, n.key), ret);
-}
-
-/* PKCS#8 in PEM or DER: no larger than an RSA-16384 key needs. */
-#define KEY_FILE_MAX ((size_t)32 << 10)
-
-static enum inro_err key_import_run(const struct call *c, json_t **ret)
-{
-	SCOPED(new_key) n = { 0 };
-	SCOPED(buf) file = { .secret = true };
-	enum inro_err e = file_read(call_opt(c, "in"), KEY_FILE_MAX, &file);
-	if (!e)
-		e = plan_key(c, &n);
-	if (!e)
-		e = token_key_import(n.token, &n.plan, buf_bytes(&file), &n.key);
 	return e ? e : json_give(key_json(n.token, n.key), ret);
 }
 
@@ -358,17 +246,56 @@ const struct cmd_verb key_verbs[] = {
 	  .shape = SHOW_SAID,
 	  .said = "'{label}' is deleted ({objects} objects)" },
 	{ .name = "import",
-	  .summary = "Brings a private key into a token, never to leave it again",
-	  .opts = OPTS(OPT_TOKEN(true), OPT_LABEL_MUST,
-		       { .name = "in",
-			 .arg = "FILE",
-			 .kind = OPT_FILE,
-			 .required = true,
-			 .help = "PKCS#8, PEM or DER, not encrypted; - is standard input" },
-		       OPT_ID),
-	  .shared = { pin_user_opts },
+	  .summary = "Brings a private key and its certificates into a token",
+	  .args = ARGS(
+		  { .name = "FILE",
+		    .optional = true,
+		    .help = "a key (PKCS#8, PKCS#1, SEC1), PKCS#12 or certificates, PEM or DER; "
+			    "- is standard input" }),
+	  .opts = OPTS(
+		  OPT_TOKEN(true),
+		  { .name = "label",
+		    .arg = "LABEL",
+		    .kind = OPT_TEXT,
+		    .help = "how the key will be called; else as its certificate is" },
+		  { .name = "id",
+		    .arg = "HEX",
+		    .kind = OPT_HEX,
+		    .help = "its CKA_ID; SHA-1 of the public key when not said" },
+		  { .name = "in", .arg = "FILE", .kind = OPT_FILE, .help = "the same as FILE" },
+		  { .name = "p12", .arg = "FILE", .kind = OPT_FILE, .help = "the same as FILE" },
+		  { .name = "nss",
+		    .arg = "DIR",
+		    .kind = OPT_DIR,
+		    .help = "an NSS database, read by pk12util" },
+		  { .name = "nickname",
+		    .arg = "NAME",
+		    .kind = OPT_TEXT,
+		    .help = "the key's certificate in it" },
+		  { .name = "nss-pin-source",
+		    .arg = "FILE",
+		    .kind = OPT_FILE,
+		    .help = "file with the database's password (else pk12util asks)" },
+		  { .name = "usage",
+		    .kind = OPT_CHOICE,
+		    .choices = WORDS("sign", "decrypt", "derive"),
+		    .repeatable = true,
+		    .help = "what the key may do; sign when not said" },
+		  { .name = "extractable",
+		    .kind = OPT_FLAG,
+		    .help = "it may leave the token again, wrapped by another key" }),
+	  .shared = { pin_user_opts, pin_pass_opts },
+	  .check = key_import_check,
 	  .run = key_import_run,
 	  .shape = SHOW_SAID,
-	  .said = "{type} key '{label}' is in the token: {uri}" },
+	  .said = "{type} '{label}' is in the token, certificates: {certificates}; {uri}" },
+	{ .name = "export",
+	  .summary = "Writes a key's public half; a private one leaves no token",
+	  .args = ARGS(ARG_URI),
+	  .opts = OPTS(OPT_LOGIN),
+	  .shared = { out_opts, pin_user_opts },
+	  .run = key_export_run,
+	  .shape = SHOW_PEM,
+	  .said = "the public key is in {file}" },
 	{ 0 },
 };

@@ -11,7 +11,9 @@
 extern const struct cmd_verb token_verbs[], key_verbs[], csr_verbs[], ca_verbs[], profile_verbs[],
 	cert_verbs[], device_verbs[], audit_verbs[], help_verbs[];
 
-cmd_run token_import_run; /* in its own file */
+/* In files of their own. */
+cmd_run token_import_run, key_import_run, key_export_run;
+MUST_CHECK enum inro_err key_import_check(const struct call *c);
 
 #define COLUMNS(...) ((const struct cmd_column[]) { __VA_ARGS__, { 0 } })
 #define ARGS(...)    ((const struct cmd_arg[]) { __VA_ARGS__, { 0 } })

@@ -37,7 +37,7 @@
 #define OPT_PIN_PASS                                                                               \
 	{                                                                                          \
 		.name = "passphrase-source", .arg = "FILE", .kind = OPT_FILE,                      \
-		.help = "file with the backup's passphrase (else INRO_PASSPHRASE, else a prompt)"  \
+		.help = "file with the passphrase (else INRO_PASSPHRASE, else a prompt)"           \
 	}
 
 const struct cmd_opt pin_pass_opts[] = { OPT_PIN_PASS, { 0 } };
@@ -48,12 +48,14 @@ const struct cmd_opt pin_change_opts[] = { OPT_PIN_USER, OPT_PIN_SO, OPT_PIN_NEW
 const struct cmd_opt pin_unblock_opts[] = { OPT_PIN_SO, OPT_PIN_NEW, { 0 } };
 
 static const struct pin_way {
-	const char *option, *environment, *what;
+	const char *option, *environment, *what, *of;
 } ways[PIN__KINDS] = {
-	[PIN_USER] = { "pin-source", "INRO_PIN", "PIN" },
-	[PIN_SO] = { "so-pin-source", "INRO_SO_PIN", "SO PIN" },
-	[PIN_NEW] = { "new-pin-source", "INRO_NEW_PIN", "new PIN" },
-	[PIN_PASS] = { "passphrase-source", "INRO_PASSPHRASE", "passphrase for the backup" },
+	[PIN_USER] = { "pin-source", "INRO_PIN", "PIN", "token" },
+	[PIN_SO] = { "so-pin-source", "INRO_SO_PIN", "SO PIN", "token" },
+	[PIN_NEW] = { "new-pin-source", "INRO_NEW_PIN", "new PIN", "token" },
+	[PIN_PASS] = { "passphrase-source", "INRO_PASSPHRASE", "passphrase for the backup",
+		       "token" },
+	[PIN_FILE] = { "passphrase-source", "INRO_PASSPHRASE", "passphrase", "file" },
 };
 
 static enum inro_err type_byte(uint8_t c, struct secret *line, size_t *n, bool *ret_done)
@@ -124,13 +126,13 @@ static enum inro_err ask(const struct pin_way *way, const char *token, bool fres
 	AUTO(close_fd) int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (tty < 0)
 		return err_set(INRO_E_PIN_MISSING,
-			       "no %s for token '%s' and no terminal to ask on; give --%s FILE or "
+			       "no %s for %s '%s' and no terminal to ask on; give --%s FILE or "
 			       "set %s",
-			       way->what, token, way->option, way->environment);
+			       way->what, way->of, token, way->option, way->environment);
 	char question[128];
 	SCOPED(secret) first = { 0 };
 	SCOPED(secret) again = { 0 };
-	snprintf(question, sizeof question, "%s of token '%s'", way->what, token);
+	snprintf(question, sizeof question, "%s of %s '%s'", way->what, way->of, token);
 	enum inro_err e = prompt(tty, question, &first);
 	if (!e && fresh)
 		e = prompt(tty, "the same again", &again);

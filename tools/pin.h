@@ -13,6 +13,7 @@ enum pin_kind {
 	PIN_SO,	  /* --so-pin-source, INRO_SO_PIN */
 	PIN_NEW,  /* --new-pin-source, INRO_NEW_PIN */
 	PIN_PASS, /* --passphrase-source, INRO_PASSPHRASE: of a backup */
+	PIN_FILE, /* the same, of a key file: what is named is not a token */
 	PIN__KINDS
 };
 
@@ -20,8 +21,8 @@ enum pin_kind {
 extern const struct cmd_opt pin_user_opts[], pin_user_so_opts[], pin_so_opts[], pin_change_opts[],
 	pin_unblock_opts[], pin_pass_opts[];
 
-/* The PIN for this token.  A fresh one is asked for twice.  INRO_E_PIN_MISSING names the ways to
- * give it when there is no terminal. */
+/* The PIN for this token, or the passphrase of this file.  A fresh one is asked for twice.
+ * INRO_E_PIN_MISSING names the ways to give it when there is no terminal. */
 MUST_CHECK enum inro_err pin_take(const struct call *c, enum pin_kind kind, const char *token,
 				  bool fresh, struct secret *ret);
 

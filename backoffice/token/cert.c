@@ -18,13 +18,12 @@ static void handles_clear(struct handles *h)
 }
 
 static enum inro_err create(struct token *t, struct bytes id, const char *label,
-			    const struct cert *c)
+			    const struct cert *c, CK_OBJECT_HANDLE *ret)
 {
 	static const CK_OBJECT_CLASS class = CKO_CERTIFICATE;
 	static const CK_ULONG type = CKC_X_509;
 	struct template tpl = { 0 };
 	SCOPED(buf) serial = { 0 };
-	CK_OBJECT_HANDLE handle;
 
 	der_add_unsigned(&serial, c->serial);
 	if (buf_err(&serial))
@@ -39,17 +38,36 @@ static enum inro_err create(struct token *t, struct bytes id, const char *label,
 	template_add(&tpl, CKA_ISSUER, c->issuer);
 	template_add(&tpl, CKA_SERIAL_NUMBER, buf_bytes(&serial));
 	template_add(&tpl, CKA_VALUE, buf_bytes(&c->der));
-	return ck_err(t->module, t->f->C_CreateObject(t->session, tpl.a, tpl.n, &handle),
+	return ck_err(t->module, t->f->C_CreateObject(t->session, tpl.a, tpl.n, ret),
 		      "C_CreateObject");
 }
 
-static enum inro_err destroy_all(struct token *t, const struct handles *h)
+enum inro_err token_cert_add(struct token *t, const struct token_cert *c, CK_OBJECT_HANDLE *ret)
 {
-	enum inro_err e = INRO_OK;
+	SCOPED(cert) read = { 0 };
+	SCOPED(handles) same = { 0 };
+	enum inro_err e = token_ready(t);
 
-	for (CK_ULONG i = 0; i < h->n && !e; i++)
-		e = ck_err(t->module, t->f->C_DestroyObject(t->session, h->p[i]),
-			   "C_DestroyObject");
+	*ret = CK_INVALID_HANDLE;
+	if (!e)
+		e = cert_read(c->der, &read);
+	if (!e)
+		e = token_find_id(t, CKO_CERTIFICATE, c->id, buf_bytes(&read.der), &same.p,
+				  &same.n);
+	if (e || same.n)
+		return e;
+	return create(t, c->id, c->label, &read, ret);
+}
+
+static enum inro_err destroy_others(struct token *t, struct bytes id, CK_OBJECT_HANDLE but)
+{
+	SCOPED(handles) all = { 0 };
+	enum inro_err e = token_find_id(t, CKO_CERTIFICATE, id, BYTES_NONE, &all.p, &all.n);
+
+	for (CK_ULONG i = 0; i < all.n && !e; i++)
+		if (all.p[i] != but)
+			e = ck_err(t->module, t->f->C_DestroyObject(t->session, all.p[i]),
+				   "C_DestroyObject");
 	return e;
 }
 
@@ -57,22 +75,13 @@ static enum inro_err destroy_all(struct token *t, const struct handles *h)
 enum inro_err token_cert_store(struct token *t, struct bytes id, const char *label,
 			       struct bytes der, bool replace)
 {
-	SCOPED(cert) c = { 0 };
-	SCOPED(handles) same = { 0 };
-	SCOPED(handles) others = { 0 };
-	enum inro_err e = token_ready(t);
+	const struct token_cert c = { .id = id, .label = label, .der = der };
+	CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
+	enum inro_err e = token_cert_add(t, &c, &made);
 
-	if (!e)
-		e = cert_read(der, &c);
-	if (!e)
-		e = token_find_id(t, CKO_CERTIFICATE, id, buf_bytes(&c.der), &same.p, &same.n);
-	if (e || same.n)
+	if (e || !replace || made == CK_INVALID_HANDLE)
 		return e;
-	if (replace)
-		e = token_find_id(t, CKO_CERTIFICATE, id, BYTES_NONE, &others.p, &others.n);
-	if (!e)
-		e = create(t, id, label, &c);
-	return e ? e : destroy_all(t, &others);
+	return destroy_others(t, id, made);
 }
 
 /* *best is replaced when this one begins later. */

@@ -8,6 +8,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdlib.h>
 
 #include "backoffice/pki/crypt.h"
 #include "backoffice/pki/pem.h"
@@ -279,4 +280,64 @@ enum inro_err token_key_import(struct token *t, const struct token_key_plan *pla
 	if (!e)
 		e = create(t, &known, buf_bytes(&id), pkey, buf_bytes(&spki), &pair);
 	return e ? e : token_key_adopt(t, &pair, &known, buf_bytes(&id), ret);
+}
+
+/* ---- certificates with it ---- */
+
+/* What was stored, in case that it has to go again. */
+struct stored {
+	CK_OBJECT_HANDLE *p;
+	size_t n;
+};
+
+static void stored_clear(struct stored *s)
+{
+	free(s->p);
+}
+
+static void take_back(struct token *t, const struct stored *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->p[i] != CK_INVALID_HANDLE)
+			(void)t->f->C_DestroyObject(t->session, s->p[i]);
+}
+
+static enum inro_err store_certs(struct token *t, const struct token_cert *certs, size_t n,
+				 struct stored *s)
+{
+	enum inro_err e = INRO_OK;
+
+	s->p = calloc(n ? n : 1, sizeof *s->p);
+	if (!s->p)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %zu certificates", n);
+	for (size_t i = 0; i < n && !e; i++) {
+		e = token_cert_add(t, &certs[i], &s->p[i]);
+		s->n += !e;
+	}
+	if (e)
+		take_back(t, s);
+	return e;
+}
+
+enum inro_err token_certs_import(struct token *t, const struct token_cert *certs, size_t n)
+{
+	SCOPED(stored) s = { 0 };
+
+	return store_certs(t, certs, n, &s);
+}
+
+/* The key comes last: a certificate without it does no harm. */
+enum inro_err token_bundle_import(struct token *t, const struct token_key_plan *plan,
+				  struct bytes pkcs8, const struct token_cert *certs, size_t n,
+				  struct token_key **ret)
+{
+	SCOPED(stored) s = { 0 };
+	enum inro_err e = store_certs(t, certs, n, &s);
+
+	if (e)
+		return e;
+	e = token_key_import(t, plan, pkcs8, ret);
+	if (e)
+		take_back(t, &s);
+	return e;
 }

@@ -63,6 +63,11 @@ MUST_CHECK enum inro_err token_key_choose_id(const struct token_key_plan *plan, 
 void template_private(struct template *t, const struct token_key_plan *plan, struct bytes id);
 void template_public(struct template *t, const struct token_key_plan *plan, struct bytes id);
 
+/* As token_cert_store() without `replace`; the new object, or CK_INVALID_HANDLE when the same
+ * certificate was there. */
+MUST_CHECK enum inro_err token_cert_add(struct token *t, const struct token_cert *c,
+					CK_OBJECT_HANDLE *ret);
+
 /* A pair that was just made becomes a key; when it is not as it should be, both go again. */
 struct token_pair {
 	CK_OBJECT_HANDLE private_key, public_key;

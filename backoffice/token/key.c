@@ -205,11 +205,11 @@ void template_private(struct template *t, const struct token_key_plan *plan, str
 	template_add_bool(t, CKA_TOKEN, true);
 	template_add_bool(t, CKA_PRIVATE, true);
 	template_add_bool(t, CKA_SENSITIVE, true);
-	template_add_bool(t, CKA_EXTRACTABLE, false);
-	template_add_bool(t, CKA_SIGN, true);
+	template_add_bool(t, CKA_EXTRACTABLE, plan->extractable);
+	template_add_bool(t, CKA_SIGN, !plan->no_sign);
 	template_add_bool(t, CKA_DECRYPT, plan->decrypt);
 	template_add_bool(t, CKA_UNWRAP, false);
-	template_add_bool(t, CKA_DERIVE, false);
+	template_add_bool(t, CKA_DERIVE, plan->derive);
 	template_add(t, CKA_LABEL, bytes_of(plan->label));
 	template_add(t, CKA_ID, id);
 }
@@ -218,7 +218,7 @@ void template_public(struct template *t, const struct token_key_plan *plan, stru
 {
 	template_add_bool(t, CKA_TOKEN, true);
 	template_add_bool(t, CKA_PRIVATE, false);
-	template_add_bool(t, CKA_VERIFY, true);
+	template_add_bool(t, CKA_VERIFY, !plan->no_sign);
 	template_add_bool(t, CKA_ENCRYPT, plan->decrypt);
 	template_add_bool(t, CKA_WRAP, false);
 	template_add(t, CKA_LABEL, bytes_of(plan->label));
@@ -254,7 +254,7 @@ enum inro_err token_key_adopt(struct token *t, const struct token_pair *pair,
 			      struct token_key **ret)
 {
 	AUTO(token_key_free_ptr) struct token_key *k = NULL;
-	enum inro_err e = check_kept(t, pair->private_key);
+	enum inro_err e = plan->extractable ? INRO_OK : check_kept(t, pair->private_key);
 
 	if (!e)
 		e = key_new(t, pair->private_key, pair->public_key, &k);

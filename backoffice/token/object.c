@@ -83,3 +83,35 @@ enum inro_err token_delete(struct token *t, struct bytes id, enum token_what wha
 		*ret_n = n;
 	return e;
 }
+
+static enum inro_err spki_of_class(struct token *t, CK_OBJECT_CLASS class, struct bytes id,
+				   struct buf *ret)
+{
+	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
+	CK_ULONG n = 0;
+	enum inro_err e = token_find_id(t, class, id, BYTES_NONE, &found, &n);
+
+	if (!e && !n)
+		return INRO_E_NOT_FOUND;
+	return e ? e : ck_public_key(t->module, t->session, found[0], ret);
+}
+
+enum inro_err token_entry_spki(struct token *t, const struct token_entry *entry, struct buf *ret)
+{
+	static const CK_OBJECT_CLASS order[] = { CKO_PUBLIC_KEY, CKO_CERTIFICATE, CKO_PRIVATE_KEY };
+	size_t before = ret->n;
+	enum inro_err e = token_ready(t);
+
+	if (!e && !entry->id_n)
+		e = err_set(INRO_E_ARG, "'%s' has no id, so its objects can't be told from others",
+			    entry->label);
+	if (e)
+		return e;
+	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+		if (spki_of_class(t, order[i], BYTES(entry->id, entry->id_n), ret) == INRO_OK)
+			return INRO_OK;
+		buf_truncate(ret, before);
+	}
+	return err_set(INRO_E_NOT_FOUND, "'%s' in token '%s' has no public half that can be seen",
+		       entry->label, t->info.label);
+}

@@ -37,6 +37,9 @@ struct token_key_plan {
 	struct bytes id;   /* CKA_ID; empty: 20 random octets */
 	bool may_exist;	   /* a key of the same label in the token is no error */
 	bool decrypt;	   /* RSA: may decrypt too, as OPC UA applications need it */
+	bool no_sign;	   /* may not sign: for keys that only decrypt or agree */
+	bool derive;	   /* EC: may agree on secrets */
+	bool extractable;  /* may leave the token, wrapped */
 };
 
 /* Private key: token, private, sensitive, not extractable, sign only; public key: token, verify
@@ -51,6 +54,21 @@ MUST_CHECK enum inro_err token_key_find(struct token *t, const struct p11_uri *u
  * public one, and the same import again completes it. */
 MUST_CHECK enum inro_err token_key_import(struct token *t, const struct token_key_plan *plan,
 					  struct bytes pkcs8, struct token_key **ret);
+
+/* A certificate that comes with a key: its own, or one of its chain. */
+struct token_cert {
+	struct bytes id;
+	const char *label;
+	struct bytes der;
+};
+
+/* The same with certificates, which may be there already: all of it or nothing. */
+MUST_CHECK enum inro_err token_bundle_import(struct token *t, const struct token_key_plan *plan,
+					     struct bytes pkcs8, const struct token_cert *certs,
+					     size_t n, struct token_key **ret);
+/* Certificates without a key: all of them or none. */
+MUST_CHECK enum inro_err token_certs_import(struct token *t, const struct token_cert *certs,
+					    size_t n);
 void token_key_free(struct token_key *k);
 void token_key_free_ptr(struct token_key **k);
 
@@ -100,6 +118,9 @@ struct token_entry {
  * its certificate is one entry.  Caller frees *ret. */
 MUST_CHECK enum inro_err token_list(struct token *t, const struct p11_uri *uri,
 				    struct token_entry **ret, size_t *ret_n);
+/* Its public key, from whichever of its objects has it: SubjectPublicKeyInfo, appended. */
+MUST_CHECK enum inro_err token_entry_spki(struct token *t, const struct token_entry *e,
+					  struct buf *ret);
 /* The URI of an entry, appended. */
 void token_entry_uri(const struct token *t, const struct token_entry *e, struct buf *ret);
 

@@ -109,6 +109,7 @@ extern const struct inro_admin api_admin;
 	X(C_Verify)                                                                                \
 	X(C_VerifyUpdate)                                                                          \
 	X(C_VerifyFinal)                                                                           \
+	X(C_GenerateKey)                                                                           \
 	X(C_GenerateKeyPair)                                                                       \
 	X(C_SeedRandom)                                                                            \
 	X(C_GenerateRandom)                                                                        \

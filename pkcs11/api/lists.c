@@ -25,7 +25,6 @@ static CK_RV not_offered(void)
 	.name = (__typeof__(((struct ck_functions_3_2 *)0)->name))(void (*)(void))not_offered,
 
 #define NOT_OFFERED_2(X)                                                                           \
-	X(C_GenerateKey)                                                                           \
 	X(C_WrapKey)                                                                               \
 	X(C_UnwrapKey)                                                                             \
 	X(C_DeriveKey)

@@ -1,4 +1,4 @@
-/* object - PKCS#11 3.0 5.7: objects; 5.18.2: key pairs. */
+/* object - PKCS#11 3.2 5.7: objects; 5.18.1, 5.18.2: making keys and pairs. */
 #include "pkcs11/api/api.h"
 
 static struct template template_of(const CK_ATTRIBUTE *a, CK_ULONG n)
@@ -101,6 +101,22 @@ CK_RV api_C_FindObjectsFinal(CK_SESSION_HANDLE session)
 	enum inro_err e = lib_enter(session, &at);
 
 	return rv_of(e ? e : objects_find_end(at.session));
+}
+
+CK_RV api_C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *template,
+			CK_ULONG n, CK_OBJECT_HANDLE *key)
+{
+	SCOPED(entered) at = { 0 };
+	enum inro_err e = lib_enter(session, &at);
+
+	if (!e)
+		e = api_need(mechanism, "pMechanism");
+	if (!e)
+		e = api_need_bytes(template, n, "pTemplate");
+	if (!e)
+		e = api_need(key, "phKey");
+	return rv_of(e ? e
+		       : objects_generate(at.session, mechanism, template_of(template, n), key));
 }
 
 CK_RV api_C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,

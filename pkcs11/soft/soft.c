@@ -392,6 +392,18 @@ static enum inro_err pair_family(const struct anykey *key, uint8_t ret[BACKEND_F
 	return e;
 }
 
+static enum inro_err soft_size(struct backend *b, backend_key id, size_t *ret_n)
+{
+	AUTO(anykey_unref_ptr) struct anykey *key = NULL;
+	enum inro_err e = soft_key(b, id, &key);
+
+	if (!e && !key->secret)
+		e = err_set(INRO_E_KEY_TYPE, "a key of a pair has no value");
+	if (!e)
+		*ret_n = skey_value(key->secret).n;
+	return e;
+}
+
 static enum inro_err soft_family(struct backend *b, backend_key id, uint8_t ret[BACKEND_FAMILY])
 {
 	KEEP_LIBCTX_ERRORS();
@@ -490,6 +502,7 @@ const struct backend_ops backend_soft = {
 	.load = soft_load,
 	.unload = soft_unload,
 	.reveal = soft_reveal,
+	.size = soft_size,
 	.family = soft_family,
 	.use = soft_use,
 	.op_begin = soft_op_begin,

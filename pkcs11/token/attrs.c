@@ -58,7 +58,9 @@ const struct attr *attrs_find(const struct attrs *s, CK_ATTRIBUTE_TYPE type)
 
 static enum inro_err fill(struct attr *a, CK_ATTRIBUTE_TYPE type, struct bytes value)
 {
-	*a = (struct attr) { .type = type, .n = value.n };
+	if (value.n > BUF_MAX)
+		return err_set(INRO_E_TOO_BIG, "an attribute of %zu bytes", value.n);
+	*a = (struct attr) { .type = type, .n = (uint32_t)value.n };
 	if (value.n > ATTR_SMALL) {
 		a->v.heap = malloc(value.n);
 		if (!a->v.heap)
@@ -116,6 +118,25 @@ enum inro_err attrs_set_ulong(struct attrs *s, CK_ATTRIBUTE_TYPE type, CK_ULONG 
 	return attrs_set(s, type, BYTES(&value, sizeof value));
 }
 
+void attrs_imply(struct attrs *s, CK_ATTRIBUTE_TYPE type)
+{
+	size_t i = find(s, type);
+
+	if (i < s->n && s->a[i].type == type)
+		s->a[i].implied = true;
+}
+
+void attrs_remove(struct attrs *s, CK_ATTRIBUTE_TYPE type)
+{
+	size_t i = find(s, type);
+
+	if (i == s->n || s->a[i].type != type)
+		return;
+	drop(&s->a[i]);
+	s->n--;
+	memmove(&s->a[i], &s->a[i + 1], (s->n - i) * sizeof *s->a);
+}
+
 enum inro_err attrs_copy(const struct attrs *from, struct attrs *ret)
 {
 	SCOPED(attrs) copy = { 0 };
@@ -125,6 +146,7 @@ enum inro_err attrs_copy(const struct attrs *from, struct attrs *ret)
 
 		if (e)
 			return e;
+		copy.a[i].implied = from->a[i].implied;
 	}
 	*ret = copy;
 	copy = (struct attrs) { 0 };

@@ -3,7 +3,9 @@
  *
  * 1. Sorted by type; a type is there once.
  * 2. It owns its values and wipes them when they go.
- * 3. Values are as a caller of C_GetAttributeValue gets them (CK_ULONG in the machine's form); the
+ * 3. What is implied reads like any other, but is neither stored nor bound: an object that was made
+ *    before the attribute was known goes on to open.
+ * 4. Values are as a caller of C_GetAttributeValue gets them (CK_ULONG in the machine's form); the
  *    form on disk is record.h's.
  */
 #ifndef INRO_PKCS11_TOKEN_ATTRS_H
@@ -16,7 +18,8 @@
 
 struct attr {
 	CK_ATTRIBUTE_TYPE type;
-	size_t n;
+	uint32_t n;
+	bool implied; /* nobody has set it: it is what its kind says when there is none */
 	union {
 		uint8_t small[ATTR_SMALL];
 		uint8_t *heap;
@@ -33,6 +36,9 @@ void attrs_clear(struct attrs *s);
 MUST_CHECK enum inro_err attrs_set(struct attrs *s, CK_ATTRIBUTE_TYPE type, struct bytes value);
 MUST_CHECK enum inro_err attrs_set_bool(struct attrs *s, CK_ATTRIBUTE_TYPE type, bool value);
 MUST_CHECK enum inro_err attrs_set_ulong(struct attrs *s, CK_ATTRIBUTE_TYPE type, CK_ULONG value);
+/* Makes what attrs_set() has just set one that is implied. */
+void attrs_imply(struct attrs *s, CK_ATTRIBUTE_TYPE type);
+void attrs_remove(struct attrs *s, CK_ATTRIBUTE_TYPE type);
 MUST_CHECK enum inro_err attrs_copy(const struct attrs *from, struct attrs *ret);
 
 struct bytes attr_value(const struct attr *a);

@@ -169,6 +169,8 @@ struct backend_ops {
 	void (*unload)(struct backend *b, backend_key key);
 	/* The plain form of a key whose policy says that it may be seen; the core has checked. */
 	enum inro_err (*reveal)(struct backend *b, backend_key key, struct secret *ret_plain);
+	/* The bytes of a secret key's value.  INRO_E_KEY_TYPE for a private one. */
+	enum inro_err (*size)(struct backend *b, backend_key key, size_t *ret_n);
 	/* What is the same for every object with this very key, also when it was copied or came in
 	 * by another way, and tells nothing about it: a keyed hash of a secret value, a hash of a
 	 * pair's SubjectPublicKeyInfo.  Needs an unlocked instance for secret keys. */

@@ -3,7 +3,7 @@
 
 #define CHANGE_TRIES 16
 
-/* A private key's twin: its secret, sealed for the twin and loaded from that. */
+/* A key's twin: its secret, sealed for the twin and loaded from that. */
 static enum inro_err copy_key(struct object *from, struct object *to)
 {
 	SCOPED(buf) binding = { 0 };
@@ -11,7 +11,7 @@ static enum inro_err copy_key(struct object *from, struct object *to)
 	struct token *t = from->token;
 	struct loaded_key *key;
 	backend_key twin;
-	enum inro_err e = object_key(from, &key);
+	enum inro_err e = object_load(from, &key);
 
 	object_binding(to, &binding);
 	if (!e)
@@ -21,6 +21,11 @@ static enum inro_err copy_key(struct object *from, struct object *to)
 	if (!e)
 		e = t->ops->load(t->backend, buf_bytes(&sealed), buf_bytes(&binding), &twin);
 	return e ? e : loaded_key_new(t, twin, atomic_load(&t->login_epoch), &to->key);
+}
+
+static unsigned officer(const struct session *s)
+{
+	return s->token->login == CKU_SO ? RULE_OFFICER : 0;
 }
 
 static enum inro_err copy(struct session *s, CK_OBJECT_HANDLE handle, struct template t,
@@ -37,11 +42,12 @@ static enum inro_err copy(struct session *s, CK_OBJECT_HANDLE handle, struct tem
 	if (!e)
 		e = attrs_copy(&from->attrs, &(*ret)->attrs);
 	if (!e)
-		e = template_change(t, from->kind, RULE_SET | RULE_COPY, &(*ret)->attrs);
+		e = template_change(t, from->kind, RULE_SET | RULE_COPY | officer(s),
+				    &(*ret)->attrs);
 	/* Before the secret is touched: the copy may be one that this session can't keep. */
 	if (!e)
 		e = session_may_keep(s, *ret);
-	if (!e && from->class == CKO_PRIVATE_KEY)
+	if (!e && object_has_secret(from))
 		e = copy_key(from, *ret);
 	return e ? e : objects_keep(s, ret, 1);
 }
@@ -70,8 +76,8 @@ static enum inro_err store_change(struct object *o, struct attrs *changed)
 	struct loaded_key *key;
 	enum inro_err e = INRO_OK;
 
-	if (o->row && o->class == CKO_PRIVATE_KEY)
-		e = object_key(o, &key);
+	if (o->row && object_has_secret(o))
+		e = object_load(o, &key);
 	if (e)
 		return e;
 	o->attrs = *changed;
@@ -106,7 +112,7 @@ static enum inro_err change_once(struct session *s, CK_OBJECT_HANDLE handle, str
 		return err_set(INRO_E_ACTION_PROHIBITED, "the object may not be changed");
 	e = attrs_copy(&o->attrs, &attrs);
 	if (!e)
-		e = template_change(t, o->kind, RULE_SET, &attrs);
+		e = template_change(t, o->kind, RULE_SET | officer(s), &attrs);
 	return e ? e : store_change(o, &attrs);
 }
 

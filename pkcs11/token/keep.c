@@ -82,3 +82,18 @@ enum inro_err objects_keep(struct session *s, struct object *const *list, size_t
 	e = keep_alike(s, &list[first], 1);
 	return e ? e : keep_alike(s, &list[1 - first], 1);
 }
+
+enum inro_err objects_keep_new(struct session *s, struct object *const *list, size_t n)
+{
+	enum inro_err e = INRO_OK;
+
+	token_lock(s->token);
+	for (size_t i = 0; i < n && !e; i++) {
+		if (list[i]->key && !loaded_key_is_live(list[i]->key))
+			e = err_set(INRO_E_LOGIN, "the user logged out while the key was made");
+	}
+	if (!e)
+		e = objects_keep(s, list, n);
+	token_unlock(s->token);
+	return e;
+}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pkcs11/token/record.h"
+#include "pkcs11/token/template.h"
 
 static _Atomic CK_OBJECT_HANDLE last_handle;
 
@@ -148,10 +149,20 @@ static void drop_where(struct token *t, bool (*want)(const struct object *, CK_U
 	free(list);
 }
 
+bool object_class_has_secret(CK_OBJECT_CLASS class)
+{
+	return class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY;
+}
+
+bool object_has_secret(const struct object *o)
+{
+	return object_class_has_secret(o->class);
+}
+
 static bool is_private(const struct object *o, CK_ULONG arg)
 {
 	(void)arg;
-	return o->private || o->class == CKO_PRIVATE_KEY;
+	return o->private || object_has_secret(o);
 }
 
 static bool is_owned_by(const struct object *o, CK_ULONG session)
@@ -230,29 +241,6 @@ void object_binding(const struct object *o, struct buf *ret)
 	record_write(o->kind, &o->attrs, RULE_POLICY, 0, ret);
 }
 
-enum inro_err object_set_parts(struct object *o)
-{
-	SCOPED(buf) point = { 0 };
-	struct key_parts parts = { 0 };
-	enum inro_err e = keyder_read_spki(attrs_bytes(&o->attrs, CKA_PUBLIC_KEY_INFO), &parts);
-
-	if (e)
-		return e;
-	if (parts.kind == KEY_RSA) {
-		e = attrs_set(&o->attrs, CKA_MODULUS, parts.n);
-		if (!e)
-			e = attrs_set(&o->attrs, CKA_PUBLIC_EXPONENT, parts.e);
-		if (!e && o->class == CKO_PUBLIC_KEY)
-			e = attrs_set_ulong(&o->attrs, CKA_MODULUS_BITS, parts.bits);
-		return e;
-	}
-	keyder_wrap_point(parts.point, &point);
-	e = buf_err(&point);
-	if (!e)
-		e = attrs_set(&o->attrs, CKA_EC_PARAMS, parts.params);
-	return e ? e : attrs_set(&o->attrs, CKA_EC_POINT, buf_bytes(&point));
-}
-
 static enum inro_err set_columns(struct object *o, const struct record *r)
 {
 	SCOPED(buf) uid = { 0 };
@@ -291,6 +279,11 @@ static enum inro_err unseal(struct object *o, const struct record *r)
 	return e ? e : record_read(o->kind, secret_bytes(&plain), &o->attrs);
 }
 
+static bool has_pair(const struct object_kind *kind)
+{
+	return kind->key != KEY_NONE && kind->key != KEY_SECRET;
+}
+
 static enum inro_err take_record(struct object *o, const struct record *r)
 {
 	const struct object_kind *kind = rule_kind(r->class, r->key_type);
@@ -309,8 +302,10 @@ static enum inro_err take_record(struct object *o, const struct record *r)
 		e = record_read(kind, r->attrs, &o->attrs);
 	if (!e && kind->key == KEY_NONE && r->private)
 		e = unseal(o, r);
-	if (!e && kind->key != KEY_NONE)
+	if (!e && has_pair(kind))
 		e = object_set_parts(o);
+	if (!e)
+		e = template_imply(kind, &o->attrs);
 	if (e == INRO_E_SYNTAX || e == INRO_E_UNSUPPORTED || e == INRO_E_CURVE ||
 	    e == INRO_E_KEY_SIZE)
 		e = err_set(INRO_E_DAMAGED, "an object's public key is damaged");
@@ -363,7 +358,7 @@ static enum inro_err seal(struct object *o, struct bytes binding, struct buf *re
 	struct token *t = o->token;
 	enum inro_err e;
 
-	if (o->class == CKO_PRIVATE_KEY)
+	if (object_has_secret(o))
 		return t->ops->seal_key(t->backend, o->key->key, binding, ret);
 	record_write(o->kind, &o->attrs, RULE_SEALED, RULE_COLUMN, &plain);
 	e = buf_err(&plain);
@@ -399,7 +394,7 @@ enum inro_err object_record(struct object *o, struct record *ret)
 	      .private = o->private };
 	SCOPED(buf) binding = { 0 };
 	unsigned hidden = o->private && o->kind->key == KEY_NONE ? RULE_SEALED : 0;
-	bool sealed = o->class == CKO_PRIVATE_KEY || hidden;
+	bool sealed = object_has_secret(o) || hidden;
 	size_t at[4] = { 0 };
 	enum inro_err e;
 
@@ -408,8 +403,8 @@ enum inro_err object_record(struct object *o, struct record *ret)
 	r.has_id = attrs_has(&o->attrs, CKA_ID);
 	r.id = attrs_bytes(&o->attrs, CKA_ID);
 	object_binding(o, &binding);
-	record_write(o->kind, &o->attrs, 0, hidden | RULE_COLUMN | RULE_PART | RULE_SECRET,
-		     &r.room);
+	record_write(o->kind, &o->attrs, 0,
+		     hidden | RULE_COLUMN | RULE_PART | RULE_SECRET | RULE_COMPUTED, &r.room);
 	at[1] = r.room.n;
 	e = buf_err(&binding);
 	if (!e && sealed)
@@ -447,11 +442,17 @@ static enum inro_err load_key(struct object *o)
 
 enum inro_err object_key(struct object *o, struct loaded_key **ret)
 {
-	struct token *t = o->token;
+	if (o->token->login != CKU_USER)
+		return err_set(INRO_E_LOGIN, "the user must log in before the key can be used");
+	return object_load(o, ret);
+}
+
+enum inro_err object_load(struct object *o, struct loaded_key **ret)
+{
 	enum inro_err e = INRO_OK;
 
-	if (t->login != CKU_USER)
-		return err_set(INRO_E_LOGIN, "the user must log in before the key can be used");
+	if (o->token->login == TOKEN_NOBODY)
+		return err_set(INRO_E_LOGIN, "nobody is logged in: the key can't be loaded");
 	if (o->key && !loaded_key_is_live(o->key)) {
 		loaded_key_unref(o->key);
 		o->key = NULL;

@@ -101,21 +101,23 @@ struct key_origin {
 
 /* Gives a new object that is in no map its loaded key, which it takes over also when it fails, and
  * all that follows from it: CKA_PUBLIC_KEY_INFO and the parts (spki: of private keys),
- * CKA_VALUE_LEN (secret keys; from `n`, the bytes of the value, or what is there already when that
- * is 0), CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE,
- * CKA_INRO_MOVER. History of derived keys: as policy_inherit() has set it, false where it has not.
- * INRO_E_TEMPLATE_INCONSISTENT when what the template gave says otherwise.  The token's lock need
- * not be held. */
+ * CKA_VALUE_LEN (secret keys), CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_ALWAYS_SENSITIVE,
+ * CKA_NEVER_EXTRACTABLE, CKA_INRO_MOVER. History of derived keys: as policy_inherit() has set it,
+ * false where it has not. INRO_E_TEMPLATE_INCONSISTENT when what the template gave says otherwise.
+ * The token's lock need not be held. */
 struct adoption {
 	backend_key key;
 	uint64_t epoch; /* token.login_epoch before the key was made */
 	struct bytes spki;
-	size_t n;
 	struct key_origin how;
 };
 MUST_CHECK enum inro_err object_adopt(struct object *o, const struct adoption *what);
 /* The same for a public key: spki and how only. */
 MUST_CHECK enum inro_err object_adopt_public(struct object *o, const struct adoption *what);
+
+/* CKA_CHECK_VALUE of a secret key that is loaded.  INRO_E_ATTR_TYPE where there is none. */
+#define OBJECT_CHECK_VALUE 3
+MUST_CHECK enum inro_err object_check_value(struct object *o, uint8_t ret[OBJECT_CHECK_VALUE]);
 
 /* The associated data of what is sealed in it. */
 void object_binding(const struct object *o, struct buf *ret);

@@ -45,6 +45,8 @@ MUST_CHECK enum inro_err objects_draft_locked(struct session *s, const struct dr
 
 MUST_CHECK enum inro_err objects_create(struct session *s, struct template t,
 					CK_OBJECT_HANDLE *ret);
+MUST_CHECK enum inro_err objects_generate(struct session *s, const CK_MECHANISM *mech,
+					  struct template t, CK_OBJECT_HANDLE *ret);
 /* Both or none. */
 MUST_CHECK enum inro_err objects_generate_pair(struct session *s, const struct pair_request *what,
 					       CK_OBJECT_HANDLE *ret_public,
@@ -68,5 +70,8 @@ MUST_CHECK enum inro_err objects_find_end(struct session *s);
 /* Gives new objects their handles, in the store or in the session, and takes over nothing: the
  * references stay the caller's.  The token's lock held. */
 MUST_CHECK enum inro_err objects_keep(struct session *s, struct object *const *list, size_t n);
+/* The same without the lock, for objects whose keys were made without it: INRO_E_LOGIN when
+ * somebody has logged out since. */
+MUST_CHECK enum inro_err objects_keep_new(struct session *s, struct object *const *list, size_t n);
 
 #endif

@@ -3,19 +3,9 @@
 
 #include <string.h>
 
-static const struct {
-	CK_ATTRIBUTE_TYPE type;
-	enum key_kind kind;
-	size_t at; /* in struct key_parts */
-} secrets[] = {
-	{ CKA_PRIVATE_EXPONENT, KEY_RSA, offsetof(struct key_parts, d) },
-	{ CKA_PRIME_1, KEY_RSA, offsetof(struct key_parts, p) },
-	{ CKA_PRIME_2, KEY_RSA, offsetof(struct key_parts, q) },
-	{ CKA_EXPONENT_1, KEY_RSA, offsetof(struct key_parts, dp) },
-	{ CKA_EXPONENT_2, KEY_RSA, offsetof(struct key_parts, dq) },
-	{ CKA_COEFFICIENT, KEY_RSA, offsetof(struct key_parts, qinv) },
-	{ CKA_VALUE, KEY_EC, offsetof(struct key_parts, value) },
-};
+#include "pkcs11/token/nest.h"
+#include "pkcs11/token/parts.h"
+#include "pkcs11/token/policy.h"
 
 /* One value into the caller's attribute (PKCS#11 3.0 5.7.5, points 1 to 5). */
 static enum inro_err give(CK_ATTRIBUTE *a, struct bytes value)
@@ -35,49 +25,72 @@ static enum inro_err give(CK_ATTRIBUTE *a, struct bytes value)
 	return INRO_OK;
 }
 
+/* Its plain form: the bare value, or PKCS#8 of which one part is wanted. */
+static enum inro_err give_plain(const struct object *o, struct bytes plain, CK_ATTRIBUTE *a)
+{
+	struct key_parts parts = { 0 };
+	struct bytes value = plain;
+	enum inro_err e = INRO_OK;
+
+	if (o->class == CKO_PRIVATE_KEY)
+		e = keyder_read_pkcs8(plain, &parts);
+	if (!e && o->class == CKO_PRIVATE_KEY && !parts_secret(&parts, a->type, &value))
+		e = err_set(INRO_E_ATTR_TYPE, "the key came without attribute 0x%lx", a->type);
+	return e ? e : give(a, value);
+}
+
 static enum inro_err give_secret(struct object *o, CK_ATTRIBUTE *a)
 {
-	SCOPED(secret) pkcs8 = { 0 };
+	SCOPED(secret) plain = { 0 };
 	struct token *t = o->token;
-	struct key_parts parts = { 0 };
-	struct bytes value = BYTES_NONE;
+	struct loaded_key *key;
+	enum inro_err e;
+
+	if (!policy_readable(&o->attrs))
+		return err_set(INRO_E_ATTR_SENSITIVE, "attribute 0x%lx is never shown", a->type);
+	e = object_key(o, &key);
+	if (!e)
+		e = t->ops->reveal(t->backend, key->key, &plain);
+	return e ? e : give_plain(o, secret_bytes(&plain), a);
+}
+
+static enum inro_err give_check_value(struct object *o, CK_ATTRIBUTE *a)
+{
+	uint8_t value[OBJECT_CHECK_VALUE];
 	struct loaded_key *key;
 	enum inro_err e = object_key(o, &key);
 
 	if (!e)
-		e = t->ops->reveal(t->backend, key->key, &pkcs8);
-	if (!e)
-		e = keyder_read_pkcs8(secret_bytes(&pkcs8), &parts);
-	if (e) {
-		a->ulValueLen = CK_UNAVAILABLE_INFORMATION;
-		return e;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
-		if (secrets[i].type == a->type && secrets[i].kind == o->kind->key)
-			memcpy(&value, (const uint8_t *)&parts + secrets[i].at, sizeof value);
-	}
-	return give(a, value);
+		e = object_check_value(o, value);
+	return e ? e : give(a, BYTES(value, sizeof value));
 }
 
-static bool may_be_seen(const struct object *o)
+/* What is not among the attributes: worked out from the key, a part of it, or nothing. */
+static enum inro_err give_other(struct object *o, const struct attr_rule *rule, CK_ATTRIBUTE *a)
 {
-	return !attrs_bool(&o->attrs, CKA_SENSITIVE, true) &&
-	       attrs_bool(&o->attrs, CKA_EXTRACTABLE, false);
+	if (rule && (rule->flags & RULE_SECRET))
+		return give_secret(o, a);
+	if (rule && (rule->flags & RULE_COMPUTED))
+		return give_check_value(o, a);
+	return err_set(INRO_E_ATTR_TYPE, "the object has no attribute 0x%lx", a->type);
 }
 
-/* What is not among the attributes: a part of the private key, or nothing. */
-static enum inro_err give_other(struct object *o, CK_ATTRIBUTE *a)
+static enum inro_err give_any(struct object *o, CK_ATTRIBUTE *a)
 {
-	const struct attr_rule *rule = rule_find(o->kind, a->type);
+	const struct attr *have = attrs_find(&o->attrs, a->type);
+	const struct attr_rule *rule;
 	enum inro_err e;
 
-	if (rule && (rule->flags & RULE_SECRET) && may_be_seen(o))
-		return give_secret(o, a);
-	if (rule && (rule->flags & RULE_SECRET))
-		e = err_set(INRO_E_ATTR_SENSITIVE, "attribute 0x%lx is never shown", a->type);
-	else
-		e = err_set(INRO_E_ATTR_TYPE, "the object has no attribute 0x%lx", a->type);
-	a->ulValueLen = CK_UNAVAILABLE_INFORMATION;
+	if (have && !(a->type & CKF_ARRAY_ATTRIBUTE))
+		return give(a, attr_value(have));
+	rule = rule_find(o->kind, a->type);
+	if (have && rule && rule->kind == ATTR_TEMPLATE)
+		return nest_give(attr_value(have), a);
+	if (have)
+		return give(a, attr_value(have));
+	e = give_other(o, rule, a);
+	if (e)
+		a->ulValueLen = CK_UNAVAILABLE_INFORMATION;
 	return e;
 }
 
@@ -90,9 +103,7 @@ static enum inro_err read_all(struct token *t, CK_OBJECT_HANDLE handle, CK_ATTRI
 	if (e)
 		return e;
 	for (CK_ULONG i = 0; i < n; i++) {
-		const struct attr *have = attrs_find(&o->attrs, attrs[i].type);
-		enum inro_err one =
-			have ? give(&attrs[i], attr_value(have)) : give_other(o, &attrs[i]);
+		enum inro_err one = give_any(o, &attrs[i]);
 
 		if (one)
 			e = one;
@@ -120,7 +131,7 @@ static CK_ULONG size_of(const struct object *o)
 	size_t size = sizeof *o;
 
 	for (size_t i = 0; i < o->attrs.n; i++)
-		size += sizeof o->attrs.a[i] + o->attrs.a[i].n;
+		size += sizeof o->attrs.a[i] + (size_t)o->attrs.a[i].n;
 	return size;
 }
 

@@ -8,12 +8,7 @@
 
 /* Columns, what is derived and what is secret are kept elsewhere: a list with one of them, or with
  * an attribute twice, was not written here. */
-#define NEVER_IN_A_LIST (RULE_COLUMN | RULE_PART | RULE_SECRET)
-
-static bool is_ulongs(const struct attr_rule *rule)
-{
-	return rule->kind == ATTR_ULONG || rule->kind == ATTR_ULONGS;
-}
+#define NEVER_IN_A_LIST (RULE_COLUMN | RULE_PART | RULE_SECRET | RULE_COMPUTED)
 
 static void write_ulongs(struct bytes value, struct buf *ret)
 {
@@ -28,21 +23,31 @@ static void write_ulongs(struct bytes value, struct buf *ret)
 	}
 }
 
+static void write_one(const struct attr *a, enum attr_kind kind, struct buf *ret)
+{
+	buf_add_u64(ret, a->type);
+	if (attr_kind_is_ulong(kind))
+		write_ulongs(attr_value(a), ret);
+	else
+		buf_add_field(ret, attr_value(a));
+}
+
 void record_write(const struct object_kind *kind, const struct attrs *attrs, unsigned with,
 		  unsigned without, struct buf *ret)
 {
 	for (size_t i = 0; i < attrs->n; i++) {
 		const struct attr *a = &attrs->a[i];
-		const struct attr_rule *rule = rule_find(kind, a->type);
+		const struct attr_rule *rule = a->implied ? NULL : rule_find(kind, a->type);
 
-		if (!rule || (rule->flags & with) != with || (rule->flags & without))
-			continue;
-		buf_add_u64(ret, a->type);
-		if (is_ulongs(rule))
-			write_ulongs(attr_value(a), ret);
-		else
-			buf_add_field(ret, attr_value(a));
+		if (rule && (rule->flags & with) == with && !(rule->flags & without))
+			write_one(a, rule->kind, ret);
 	}
+}
+
+void record_write_all(const struct attrs *attrs, struct buf *ret)
+{
+	for (size_t i = 0; i < attrs->n; i++)
+		write_one(&attrs->a[i], rule_form(attrs->a[i].type), ret);
 }
 
 static enum inro_err read_ulongs(const struct attr_rule *rule, struct bytes field,
@@ -68,25 +73,56 @@ static enum inro_err read_ulongs(const struct attr_rule *rule, struct bytes fiel
 	return e ? e : attrs_set(ret, rule->type, buf_bytes(&native));
 }
 
-static enum inro_err read_one(const struct object_kind *kind, struct bytes *in, struct attrs *ret)
+static enum inro_err read_value(const struct attr_rule *rule, struct bytes field, struct attrs *ret)
 {
-	uint64_t type;
-	struct bytes field;
-	enum inro_err e = read_u64(in, &type);
-
-	if (!e)
-		e = read_field(in, &field);
-	if (e)
-		return e;
-	const struct attr_rule *rule = rule_find(kind, (CK_ATTRIBUTE_TYPE)type);
-
-	if (!rule || (rule->flags & NEVER_IN_A_LIST) || attrs_has(ret, rule->type))
+	if (attrs_has(ret, rule->type))
 		return INRO_E_SYNTAX;
-	if (is_ulongs(rule))
+	if (attr_kind_is_ulong(rule->kind))
 		return read_ulongs(rule, field, ret);
 	if (rule_check_value(rule, field))
 		return INRO_E_SYNTAX;
 	return attrs_set(ret, rule->type, field);
+}
+
+static enum inro_err take_field(struct bytes *in, CK_ATTRIBUTE_TYPE *ret_type, struct bytes *ret)
+{
+	uint64_t type;
+	enum inro_err e = read_u64(in, &type);
+
+	if (!e)
+		e = read_field(in, ret);
+	if (!e)
+		*ret_type = (CK_ATTRIBUTE_TYPE)type;
+	return e;
+}
+
+enum inro_err record_read_any(struct bytes *in, struct attrs *ret)
+{
+	struct attr_rule rule = { 0 };
+	struct bytes field;
+	enum inro_err e = take_field(in, &rule.type, &field);
+
+	if (e)
+		return e;
+	rule.kind = rule_form(rule.type);
+	if (rule.kind == ATTR_KIND__MAX || rule.kind == ATTR_TEMPLATE)
+		return INRO_E_SYNTAX;
+	return read_value(&rule, field, ret);
+}
+
+static enum inro_err read_one(const struct object_kind *kind, struct bytes *in, struct attrs *ret)
+{
+	CK_ATTRIBUTE_TYPE type;
+	struct bytes field;
+	enum inro_err e = take_field(in, &type, &field);
+
+	if (e)
+		return e;
+	const struct attr_rule *rule = rule_find(kind, type);
+
+	if (!rule || (rule->flags & NEVER_IN_A_LIST))
+		return INRO_E_SYNTAX;
+	return read_value(rule, field, ret);
 }
 
 enum inro_err record_read(const struct object_kind *kind, struct bytes in, struct attrs *ret)

@@ -44,8 +44,7 @@ enum inro_err session_may_write(const struct session *s, bool token_object, bool
 enum inro_err session_may_keep(const struct session *s, const struct object *o)
 {
 	return session_may_write(s, attrs_bool(&o->attrs, CKA_TOKEN, false),
-				 attrs_bool(&o->attrs, CKA_PRIVATE, false) ||
-					 o->class == CKO_PRIVATE_KEY);
+				 attrs_bool(&o->attrs, CKA_PRIVATE, false) || object_has_secret(o));
 }
 
 static void session_free(struct session *s)

@@ -25,12 +25,25 @@ bool template_get(struct template t, CK_ATTRIBUTE_TYPE type, struct bytes *ret);
 /* INRO_E_TEMPLATE_INCOMPLETE or INRO_E_ATTR_VALUE. */
 MUST_CHECK enum inro_err template_ulong(struct template t, CK_ATTRIBUTE_TYPE type, CK_ULONG *ret);
 
-/* A new object's attributes: those given (allowed: RULE_CREATE or RULE_GEN), then the defaults.
- * Parts of keys are checked and left out. */
+/* A new object's attributes: those given (allowed: RULE_CREATE, RULE_GEN, RULE_UNWRAP or
+ * RULE_DERIVE, with RULE_OFFICER when the security officer asks), then the defaults.  Parts of keys
+ * are checked and left out. */
 MUST_CHECK enum inro_err template_apply(struct template t, const struct object_kind *kind,
 					unsigned allowed, struct attrs *ret);
-/* Changes to attributes that are there (allowed: RULE_SET, or RULE_SET | RULE_COPY). */
+/* Changes to attributes that are there (allowed: RULE_SET, or RULE_SET | RULE_COPY; with
+ * RULE_OFFICER as above). */
 MUST_CHECK enum inro_err template_change(struct template t, const struct object_kind *kind,
 					 unsigned allowed, struct attrs *attrs);
+/* The defaults of what is not there, marked as implied: for objects that were kept before an
+ * attribute was known. */
+MUST_CHECK enum inro_err template_imply(const struct object_kind *kind, struct attrs *attrs);
+
+/* A caller's template and what another object's CKA_UNWRAP_TEMPLATE (or its like) adds: the array
+ * is the caller's room, its values are borrowed from both.  INRO_E_TEMPLATE_INCONSISTENT when they
+ * say different things, INRO_E_ARG when there is no room. */
+#define TEMPLATE_MERGED_MAX 192
+MUST_CHECK enum inro_err template_merge(struct template t, const struct attrs *more,
+					CK_ATTRIBUTE room[TEMPLATE_MERGED_MAX],
+					struct template *ret);
 
 #endif

@@ -138,6 +138,7 @@ must inro token delete line2 >/dev/null
 awk '/^```sh/ { on = 1; next } /^```/ { on = 0 } on' "$S/docs/howto/migrate-softhsm.md" >lines
 [[ $(grep -c '^inro ' lines) == 3 ]] || fail "the page has other lines: $(cat lines)"
 sed -i "s#/var/lib/softhsm/tokens#$T/old#; s#^inro #must inro #" lines
+# shellcheck source=/dev/null
 . ./lines >said
 grep -q '^line1  *ec key' said || fail "the page's lines show: $(cat said)"
 must inro token delete line1 >/dev/null

@@ -180,8 +180,12 @@ static void what_the_token_says_nobody_else_says(void **state)
 	uint8_t sig[64];
 
 	GIVES(CKR_KEY_FUNCTION_NOT_PERMITTED, module_sign(s, p.private, sig));
-	OK(module_set(s, p.private, (CK_ATTRIBUTE)A_BOOL(CKA_SIGN, CK_TRUE)));
-	OK(module_sign(s, p.private, sig));
+	/* a use is taken away, never given */
+	GIVES(CKR_ATTRIBUTE_READ_ONLY,
+	      module_set(s, p.private, (CK_ATTRIBUTE)A_BOOL(CKA_SIGN, CK_TRUE)));
+	GIVES(CKR_ATTRIBUTE_READ_ONLY,
+	      module_set(s, p.private, (CK_ATTRIBUTE)A_BOOL(CKA_UNWRAP, CK_TRUE)));
+	GIVES(CKR_KEY_FUNCTION_NOT_PERMITTED, module_sign(s, p.private, sig));
 }
 
 static void flags_that_forbid(void **state)
@@ -336,7 +340,7 @@ static void a_certificate_says_what_is_in_it(void **state)
 	t[2] = (CK_ATTRIBUTE)A_TEXT(CKA_VALUE, "\x30\x0e\x30\x0c\x02\x00\x30\x00\x30\x00\x30\x00"
 					       "\x30\x00\x30\x00");
 	p11->C_CreateObject(s, t, ARRAY_LEN(t), &o);
-	GIVES(CKR_ATTRIBUTE_VALUE_INVALID,
+	GIVES(CKR_ATTRIBUTE_READ_ONLY,
 	      p11->C_CreateObject(
 		      s, (CK_ATTRIBUTE[]) { t[0], more[1], A_BOOL(CKA_TRUSTED, CK_TRUE) }, 3, &o));
 }

@@ -173,8 +173,6 @@ static void what_others_change_is_seen(void **state)
 	assert_int_equal(module_bytes(s, p.private, CKA_LABEL, label, sizeof label), 7);
 	assert_memory_equal(label, "renamed", 7);
 	GIVES(CKR_KEY_FUNCTION_NOT_PERMITTED, module_sign(s, p.private, sig));
-	OK(module_set(s, p.private, (CK_ATTRIBUTE)A_BOOL(CKA_SIGN, CK_TRUE)));
-	OK(module_sign(s, p.private, sig));
 	assert_int_equal(scratch_child(destroy_them, NULL), 0);
 	wait_for_a_look();
 	GIVES(CKR_OBJECT_HANDLE_INVALID, p11->C_GetObjectSize(s, o, &size));

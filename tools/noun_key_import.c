@@ -1,0 +1,194 @@
+/* noun_key_import - keys of files and NSS databases into a token, and public keys out of one. */
+#include <stdio.h>
+#include <string.h>
+
+#include "backoffice/pki/pem.h"
+#include "base/file.h"
+#include "tools/import/keyfile.h"
+#include "tools/made_key.h"
+#include "tools/nouns.h"
+#include "tools/office.h"
+#include "tools/pin.h"
+#include "tools/text.h"
+
+/* ---- where the key comes from ---- */
+
+static const char *const file_options[] = { "in", "p12" };
+
+static const char *file_of(const struct call *c)
+{
+	const char *path = call_arg(c, 0);
+
+	for (size_t i = 0; !path && i < ARRAY_LEN(file_options); i++)
+		path = call_opt(c, file_options[i]);
+	return path;
+}
+
+enum inro_err key_import_check(const struct call *c)
+{
+	size_t n = call_has(c, "nss");
+
+	n += call_arg(c, 0) != NULL;
+	for (size_t i = 0; i < ARRAY_LEN(file_options); i++)
+		n += call_has(c, file_options[i]);
+	if (n != 1)
+		return err_set(INRO_E_ARG, "a key comes from one place: give FILE, or --nss DIR");
+	if (call_has(c, "nss") != call_has(c, "nickname"))
+		return err_set(INRO_E_ARG, "--nss DIR and --nickname NAME go together");
+	return INRO_OK;
+}
+
+static enum inro_err ask_passphrase(void *arg, struct secret *ret)
+{
+	const struct call *c = arg;
+
+	return pin_take(c, PIN_FILE, file_of(c), false, ret);
+}
+
+static enum inro_err read_source(const struct call *c, struct keyfile *f)
+{
+	SCOPED(buf) content = { .secret = true };
+	const char *path = file_of(c);
+	enum inro_err e;
+
+	if (!path)
+		return keyfile_read_nss(call_opt(c, "nss"), call_opt(c, "nickname"),
+					call_opt(c, "nss-pin-source"), f);
+	e = file_read(path, KEYFILE_MAX, &content);
+	if (e)
+		return e;
+	e = keyfile_read(buf_bytes(&content), ask_passphrase, (void *)(uintptr_t)c, f);
+	return e ? err_context(e, "'%s'", path) : INRO_OK;
+}
+
+/* ---- what it becomes ---- */
+
+static const char *default_label(const struct call *c, const struct keyfile *f)
+{
+	if (call_has(c, "nickname"))
+		return call_opt(c, "nickname");
+	return f->n && f->certs[0].name[0] ? f->certs[0].name : NULL;
+}
+
+static bool may(const struct call *c, const char *use)
+{
+	const char *uses[CALL_MAX_OPTS];
+	size_t n = call_opts(c, "usage", uses);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(uses[i], use) == 0)
+			return true;
+	return !n && strcmp(use, "sign") == 0;
+}
+
+static enum inro_err plan_import(const struct call *c, const struct keyfile *f, struct made_key *n)
+{
+	n->plan.decrypt = may(c, "decrypt");
+	n->plan.derive = may(c, "derive");
+	n->plan.no_sign = !may(c, "sign");
+	n->plan.extractable = call_has(c, "extractable");
+	if (!n->plan.label)
+		n->plan.label = default_label(c, f);
+	if (!n->plan.id.n)
+		n->plan.id = f->pkcs8.n ? BYTES(f->id, sizeof f->id)
+					: BYTES(f->certs[0].id, sizeof f->certs[0].id);
+	if (!n->plan.label)
+		return err_set(INRO_E_ARG, "the key has no name of its own; give --label");
+	if (f->pkcs8.n && f->n && !f->certs[0].of_key)
+		return err_set(
+			INRO_E_ARG,
+			"none of the certificates in the file is the key's; import them from "
+			"different files");
+	return INRO_OK;
+}
+
+/* The key's certificate, or the only one, is called like the key; the others of the chain have
+ * their own names and ids. */
+static void plan_certs(const struct keyfile *f, const struct token_key_plan *plan,
+		       struct token_cert *out)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct keyfile_cert *k = &f->certs[i];
+		bool own = k->of_key || (!f->pkcs8.n && i == 0);
+
+		out[i] = (struct token_cert) {
+			.id = own ? plan->id : BYTES(k->id, sizeof k->id),
+			.label = own || !k->name[0] ? plan->label : k->name,
+			.der = buf_bytes(&k->der),
+		};
+	}
+}
+
+static json_t *cert_json(const struct token *t, const struct token_key_plan *plan)
+{
+	SCOPED(buf) text = { 0 };
+	struct p11_uri uri = {
+		.token = (char *)(uintptr_t)token_label(t),
+		.object = (char *)(uintptr_t)plan->label,
+		.type = P11_CERT,
+	};
+
+	p11_uri_print(&uri, &text);
+	return json_pack("{s:s s:o s:o s:o s:o}", "type", "certificate", "label",
+			 text_json(bytes_of(plan->label)), "token",
+			 text_json(bytes_of(token_label(t))), "id", json_of_hex(plan->id), "uri",
+			 text_json(buf_bytes(&text)));
+}
+
+static enum inro_err store(const struct keyfile *f, struct made_key *n, json_t **ret)
+{
+	struct token_cert certs[KEYFILE_CERTS];
+	json_t *doc = NULL;
+	enum inro_err e;
+
+	plan_certs(f, &n->plan, certs);
+	if (f->pkcs8.n)
+		e = token_bundle_import(n->token, &n->plan, secret_bytes(&f->pkcs8), certs, f->n,
+					&n->key);
+	else
+		e = token_certs_import(n->token, certs, f->n);
+	if (e)
+		return e;
+	doc = n->key ? key_json(n->token, n->key) : cert_json(n->token, &n->plan);
+	json_object_set_new(doc, "certificates", json_integer((json_int_t)f->n));
+	return json_give(doc, ret);
+}
+
+enum inro_err key_import_run(const struct call *c, json_t **ret)
+{
+	SCOPED(made_key) n = { 0 };
+	SCOPED(keyfile) f = { 0 };
+	enum inro_err e = read_source(c, &f);
+
+	if (!e)
+		e = plan_key(c, &n);
+	if (!e)
+		e = plan_import(c, &f, &n);
+	return e ? e : store(&f, &n, ret);
+}
+
+/* ---- export ---- */
+
+enum inro_err key_export_run(const struct call *c, json_t **ret)
+{
+	SCOPED(p11_uri) uri = { 0 };
+	SCOPED(buf) spki = { 0 };
+	AUTO(token_close_ptr) struct token *t = NULL;
+	struct token_entry k;
+	struct bytes whole;
+	enum inro_err e = p11_uri_parse(call_arg(c, 0), &uri);
+
+	if (!e)
+		e = open_for_list(c, &uri, &t);
+	if (!e)
+		e = one_entry(t, &uri, call_arg(c, 0), &k);
+	if (!e)
+		e = token_entry_spki(t, &k, &spki);
+	if (e)
+		return e;
+	whole = buf_bytes(&spki);
+	return json_give(json_pack("{s:o s:o s:o}", "label", text_json(bytes_of(k.label)), "id",
+				   json_of_hex(BYTES(k.id, k.id_n)), "pem",
+				   json_of_pem(PEM_PUBLIC_KEY, &whole, 1)),
+			 ret);
+}
