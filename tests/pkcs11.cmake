@@ -17,6 +17,7 @@ inro_program(bench_sign SOURCES bench/bench_sign.c LINKS inro_soft inro_pkey)
 inro_program(bench_secret SOURCES bench/bench_secret.c LINKS inro_soft inro_pkey)
 set_target_properties(bench_sign bench_secret PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 inro_fuzz(fuzz/fuzz_key.c CORPUS fuzz/corpus/key LINKS inro_pkey)
+inro_fuzz(fuzz/fuzz_kdf.c CORPUS fuzz/corpus/kdf LINKS inro_pkey)
 inro_fuzz(fuzz/fuzz_sealed.c CORPUS fuzz/corpus/sealed LINKS inro_soft inro_pkey)
 inro_test(unit/test_soft_faults.c LINKS inro_soft inro_pkey)
 target_link_options(test_soft_faults PRIVATE
