@@ -11,6 +11,8 @@
 #include "tools/pin.h"
 #include "tools/text.h"
 
+#define SECRET_KEY_MAX ((size_t)4 << 10) /* octets of its file */
+
 /* ---- where the key comes from ---- */
 
 static const char *const file_options[] = { "in", "p12" };
@@ -33,6 +35,11 @@ enum inro_err key_import_check(const struct call *c)
 		n += call_has(c, file_options[i]);
 	if (n != 1)
 		return err_set(INRO_E_ARG, "a key comes from one place: give FILE, or --nss DIR");
+	if (call_has(c, "secret") && call_has(c, "nss"))
+		return err_set(INRO_E_ARG,
+			       "--secret says what is in FILE, it does not go with --nss");
+	if (call_has(c, "hex") && !call_has(c, "secret"))
+		return err_set(INRO_E_ARG, "--hex says how a --secret is written");
 	if (call_has(c, "nss") != call_has(c, "nickname"))
 		return err_set(INRO_E_ARG, "--nss DIR and --nickname NAME go together");
 	return INRO_OK;
@@ -63,14 +70,8 @@ static enum inro_err read_source(const struct call *c, struct keyfile *f)
 
 /* ---- what it becomes ---- */
 
-static const char *default_label(const struct call *c, const struct keyfile *f)
-{
-	if (call_has(c, "nickname"))
-		return call_opt(c, "nickname");
-	return f->n && f->certs[0].name[0] ? f->certs[0].name : NULL;
-}
-
-static bool may(const struct call *c, const char *use)
+/* `usual` is what it may do when nothing is said. */
+static bool may(const struct call *c, const char *use, const char *usual)
 {
 	const char *uses[CALL_MAX_OPTS];
 	size_t n = call_opts(c, "usage", uses);
@@ -78,14 +79,21 @@ static bool may(const struct call *c, const char *use)
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(uses[i], use) == 0)
 			return true;
-	return !n && strcmp(use, "sign") == 0;
+	return !n && strcmp(use, usual) == 0;
+}
+
+static const char *default_label(const struct call *c, const struct keyfile *f)
+{
+	if (call_has(c, "nickname"))
+		return call_opt(c, "nickname");
+	return f->n && f->certs[0].name[0] ? f->certs[0].name : NULL;
 }
 
 static enum inro_err plan_import(const struct call *c, const struct keyfile *f, struct made_key *n)
 {
-	n->plan.decrypt = may(c, "decrypt");
-	n->plan.derive = may(c, "derive");
-	n->plan.no_sign = !may(c, "sign");
+	n->plan.decrypt = may(c, "decrypt", "sign");
+	n->plan.derive = may(c, "derive", "sign");
+	n->plan.no_sign = !may(c, "sign", "sign");
 	n->plan.extractable = call_has(c, "extractable");
 	if (!n->plan.label)
 		n->plan.label = default_label(c, f);
@@ -154,12 +162,118 @@ static enum inro_err store(const struct keyfile *f, struct made_key *n, json_t *
 	return json_give(doc, ret);
 }
 
+/* ---- secret keys ---- */
+
+/* Their usual use and the length of an HMAC key as it should be are the token's own business. */
+static const struct {
+	CK_KEY_TYPE type;
+	const char *usual;
+} secrets[] = {
+	{ CKK_AES, "decrypt" },	     { CKK_CHACHA20, "decrypt" }, { CKK_GENERIC_SECRET, "sign" },
+	{ CKK_SHA_1_HMAC, "sign" },  { CKK_SHA256_HMAC, "sign" }, { CKK_SHA384_HMAC, "sign" },
+	{ CKK_SHA512_HMAC, "sign" }, { CKK_HKDF, "derive" },
+};
+
+const char *const key_import_secrets[] = { "aes",	  "chacha20",	 "generic",
+					   "hmac-sha1",	  "hmac-sha256", "hmac-sha384",
+					   "hmac-sha512", "hkdf",	 NULL };
+
+_Static_assert(ARRAY_LEN(secrets) + 1 == ARRAY_LEN(key_import_secrets), "a word for each type");
+
+static size_t secret_row(const char *word)
+{
+	size_t i = 0;
+
+	while (strcmp(key_import_secrets[i], word) != 0) /* the parser has checked it */
+		i++;
+	return i;
+}
+
+static enum inro_err from_hex(const struct buf *text, struct secret *ret)
+{
+	SCOPED(secret) s = { 0 };
+	struct bytes digits = buf_bytes(text);
+	size_t n = 0;
+	enum inro_err e;
+
+	while (digits.n && (digits.p[digits.n - 1] == '\n' || digits.p[digits.n - 1] == '\r'))
+		digits.n--;
+	e = secret_new(digits.n / 2 + 1, &s);
+	if (!e)
+		e = hex_decode(digits, s.p, s.n, &n);
+	if (e)
+		return err_set(INRO_E_SYNTAX, "it is not hex digits, an even number of them");
+	secret_shrink(&s, n);
+	*ret = s;
+	s = (struct secret) { 0 };
+	return INRO_OK;
+}
+
+static enum inro_err read_secret(const struct call *c, struct secret *ret)
+{
+	SCOPED(buf) content = { .secret = true };
+	enum inro_err e = file_read(file_of(c), SECRET_KEY_MAX, &content);
+
+	if (!e && !content.n)
+		e = err_set(INRO_E_SYNTAX, "it is empty");
+	if (!e)
+		e = call_has(c, "hex") ? from_hex(&content, ret)
+				       : secret_copy(buf_bytes(&content), ret);
+	return e ? err_context(e, "'%s'", file_of(c)) : INRO_OK;
+}
+
+static json_t *secret_json(const struct call *c, const struct token *t, struct bytes id)
+{
+	SCOPED(buf) text = { 0 };
+	struct p11_uri uri = {
+		.token = (char *)(uintptr_t)token_label(t),
+		.object = (char *)(uintptr_t)call_opt(c, "label"),
+		.type = P11_SECRET_KEY,
+	};
+
+	p11_uri_print(&uri, &text);
+	return json_pack("{s:s s:s s:o s:o s:i s:o}", "type", call_opt(c, "secret"), "label",
+			 call_opt(c, "label"), "token", text_json(bytes_of(token_label(t))), "id",
+			 json_of_hex(id), "certificates", 0, "uri", text_json(buf_bytes(&text)));
+}
+
+static enum inro_err import_secret(const struct call *c, json_t **ret)
+{
+	SCOPED(made_key) n = { 0 };
+	SCOPED(secret) value = { 0 };
+	SCOPED(buf) id = { 0 };
+	size_t row = secret_row(call_opt(c, "secret"));
+	const char *usual = secrets[row].usual;
+	struct token_secret_plan plan = {
+		.type = secrets[row].type,
+		.crypt = may(c, "decrypt", usual),
+		.mac = may(c, "sign", usual),
+		.derive = may(c, "derive", usual),
+		.wrap = may(c, "wrap", usual),
+		.extractable = call_has(c, "extractable"),
+	};
+	enum inro_err e = read_secret(c, &value);
+
+	if (!e && !call_has(c, "label"))
+		e = err_set(INRO_E_ARG, "the key has no name of its own; give --label");
+	if (!e)
+		e = plan_key(c, &n);
+	plan.label = n.plan.label;
+	plan.id = n.plan.id;
+	if (!e)
+		e = token_secret_import(n.token, &plan, secret_bytes(&value), &id);
+	return e ? e : json_give(secret_json(c, n.token, buf_bytes(&id)), ret);
+}
+
 enum inro_err key_import_run(const struct call *c, json_t **ret)
 {
 	SCOPED(made_key) n = { 0 };
 	SCOPED(keyfile) f = { 0 };
-	enum inro_err e = read_source(c, &f);
+	enum inro_err e;
 
+	if (call_has(c, "secret"))
+		return import_secret(c, ret);
+	e = read_source(c, &f);
 	if (!e)
 		e = plan_key(c, &n);
 	if (!e)

@@ -14,6 +14,7 @@ extern const struct cmd_verb token_verbs[], key_verbs[], csr_verbs[], ca_verbs[]
 /* In files of their own. */
 cmd_run token_import_run, key_import_run, key_export_run;
 MUST_CHECK enum inro_err key_import_check(const struct call *c);
+extern const char *const key_import_secrets[];
 
 #define COLUMNS(...) ((const struct cmd_column[]) { __VA_ARGS__, { 0 } })
 #define ARGS(...)    ((const struct cmd_arg[]) { __VA_ARGS__, { 0 } })

@@ -55,6 +55,10 @@ void free_handles(CK_OBJECT_HANDLE **p); /* for AUTO() */
 /* INRO_E_EXISTS when a private key has that id, or that label and that matters. */
 MUST_CHECK enum inro_err token_key_refuse_twin(struct token *t, const struct token_key_plan *plan,
 					       struct bytes id);
+/* INRO_E_EXISTS when there is an object of that class with that attribute; `what` names it. */
+MUST_CHECK enum inro_err token_refuse_same(struct token *t, CK_OBJECT_CLASS class,
+					   CK_ATTRIBUTE_TYPE type, struct bytes value,
+					   const char *what);
 /* 1 to TOKEN_KEY_LABEL_MAX bytes of UTF-8 without control characters. */
 MUST_CHECK enum inro_err token_key_check_label(const char *label);
 /* The id of the plan, or a random one, appended. */

@@ -166,10 +166,9 @@ enum inro_err token_key_choose_id(const struct token_key_plan *plan, struct buf 
 	return e ? e : buf_err(ret);
 }
 
-static enum inro_err refuse(struct token *t, CK_ATTRIBUTE_TYPE type, struct bytes value,
-			    const char *what)
+enum inro_err token_refuse_same(struct token *t, CK_OBJECT_CLASS class, CK_ATTRIBUTE_TYPE type,
+				struct bytes value, const char *what)
 {
-	static const CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
 	struct template tpl = { 0 };
 	CK_OBJECT_HANDLE found;
 	CK_ULONG n = 0;
@@ -194,9 +193,10 @@ enum inro_err token_key_refuse_twin(struct token *t, const struct token_key_plan
 	buf_add_u8(&what, 0);
 	if (buf_err(&what))
 		return what.err;
-	e = refuse(t, CKA_ID, id, "that id");
+	e = token_refuse_same(t, CKO_PRIVATE_KEY, CKA_ID, id, "that id");
 	if (!e && !plan->may_exist)
-		e = refuse(t, CKA_LABEL, bytes_of(plan->label), (const char *)what.p);
+		e = token_refuse_same(t, CKO_PRIVATE_KEY, CKA_LABEL, bytes_of(plan->label),
+				      (const char *)what.p);
 	return e;
 }
 

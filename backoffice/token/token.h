@@ -69,6 +69,19 @@ MUST_CHECK enum inro_err token_bundle_import(struct token *t, const struct token
 /* Certificates without a key: all of them or none. */
 MUST_CHECK enum inro_err token_certs_import(struct token *t, const struct token_cert *certs,
 					    size_t n);
+
+struct token_secret_plan {
+	const char *label; /* as of a key */
+	struct bytes id;   /* empty: 20 random octets */
+	CK_KEY_TYPE type;
+	bool crypt, mac, derive, wrap; /* each with its counterpart */
+	bool extractable;
+};
+
+/* A secret key of that value: token, private, sensitive.  The id it has is appended.  INRO_E_EXISTS
+ * for a label or id that a secret key has already. */
+MUST_CHECK enum inro_err token_secret_import(struct token *t, const struct token_secret_plan *plan,
+					     struct bytes value, struct buf *ret_id);
 void token_key_free(struct token_key *k);
 void token_key_free_ptr(struct token_key **k);
 
