@@ -278,9 +278,8 @@ static uint64_t counter_value(const struct smech *m, const struct use_spec *spec
 	for (size_t i = 0; i < n; i++) {
 		bool big = m->counter == MAX_BLOCK;
 		uint8_t byte = spec->iv.p[big ? spec->iv.n - 1 - i : i];
-		uint8_t mask = i == spec->counter_bits / 8
-				       ? (uint8_t)((1u << spec->counter_bits % 8) - 1)
-				       : 0xff;
+		unsigned bits = i == spec->counter_bits / 8 ? spec->counter_bits % 8 : 8;
+		uint8_t mask = (uint8_t)((1u << bits) - 1);
 
 		if (i < 8)
 			low |= (uint64_t)(byte & mask) << 8 * i;

@@ -38,8 +38,12 @@ openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ec.pem 2>/de
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.pem 2>/dev/null
 softhsm2-util --import ec.pem --token line1 --label "ec key" --id 0a01 --pin 123456 >/dev/null
 softhsm2-util --import rsa.pem --token line1 --label "rsa key" --id 0a02 --pin 123456 >/dev/null
-must old --keypairgen --key-type rsa:2048 --id 0a03 --label made --usage-sign --extractable >/dev/null
+must old --keypairgen --key-type rsa:2048 --id 0a03 --label made --usage-sign --extractable \
+	--allowed-mechanisms SHA256-RSA-PKCS,SHA384-RSA-PKCS >/dev/null
 must old --read-object --type pubkey --id 0a03 --output-file made.der >/dev/null
+must old --keypairgen --key-type EC:edwards25519 --id 0a04 --label "ed key" --usage-sign >/dev/null
+must old --keygen --key-type AES:32 --id 0a05 --label "aes key" --sensitive --private >/dev/null
+must old --keygen --key-type GENERIC:32 --id 0a06 --label "mac key" --usage-sign --extractable >/dev/null
 openssl req -new -x509 -key rsa.pem -subj /CN=old -days 30 -outform DER -out cert.der 2>/dev/null
 must old --write-object cert.der --type cert --id 0a02 --label "rsa key" >/dev/null
 echo "some data" >data
@@ -63,7 +67,7 @@ cp -r old/* damaged
 victim=$(find damaged -name '*.object' ! -name token.object | sort | sed -n 2p)
 truncate -s -3 "$victim"
 inro token import --softhsm damaged 2>err && fail "a damaged store is taken"
-[[ $(tail -n 1 err) == *"1 of 8 objects of SoftHSM's token 'line1' can't be taken"* ]] || fail "$(cat err)"
+[[ $(tail -n 1 err) == *"1 of 12 objects of SoftHSM's token 'line1' can't be taken"* ]] || fail "$(cat err)"
 grep -q "not taken: an object ($(basename "$victim")): it ends within the attribute" err || fail "$(cat err)"
 nothing_left "a damaged object"
 
@@ -71,7 +75,7 @@ nothing_left "a damaged object"
 
 must inro token import --softhsm old >said
 find old -type f -exec sha256sum {} + | sort | cmp - before || fail "SoftHSM's store was changed"
-grep -q '^line1  *3  *3  *0  *1  *1  *0$' said || fail "it says: $(cat said)"
+grep -q '^line1  *4  *4  *2  *1  *1  *0$' said || fail "it says: $(cat said)"
 [[ -z $(find "$INRO_HOME" -maxdepth 1 -name '.import-*') ]] || fail "the stage is left"
 
 sign_and_verify() { # sign_and_verify ID MECHANISM PUBLIC-DER: signed by the new token, judged by the old key
@@ -89,6 +93,20 @@ for id in 0a02 0a03; do
 	openssl dgst -sha256 -verify public.pem -signature sig message >/dev/null ||
 		fail "$id: the old public key refuses the signature"
 done
+
+# What is the same each time: the old token's answer is the new one's.
+alike() { # alike WHAT OPTIONS ...
+	local what=$1
+	shift
+	must old "$@" --input-file digest --output-file old.out >/dev/null
+	must new "$@" --input-file digest --output-file new.out >/dev/null
+	cmp old.out new.out || fail "$what: another key"
+}
+alike Ed25519 --sign --mechanism EDDSA --id 0a04
+alike AES --encrypt --mechanism AES-CBC-PAD --iv 000102030405060708090a0b0c0d0e0f --id 0a05
+alike HMAC --sign --mechanism SHA256-HMAC --id 0a06
+new --sign --mechanism SHA512-RSA-PKCS --id 0a03 --input-file message --output-file sig 2>err &&
+	fail "a mechanism that was not allowed is"
 
 show() { # show OBJECT KEY
 	inro key show "pkcs11:token=line1;object=$1" --login --json | value "$2"
@@ -151,7 +169,7 @@ for i in $(seq 1 30); do
 	timeout -s KILL "0.$(printf '%03d' $((i * 23)))" "$B/bin/inro" token import --softhsm old --token line1 >/dev/null 2>&1 ||
 		status=$?
 	have=$(inro token list --json | value objects)
-	[[ -z $have || $have == 8 ]] || fail "round $i: a token with $have objects"
+	[[ -z $have || $have == 12 ]] || fail "round $i: a token with $have objects"
 	[[ $status != 0 || -n $have ]] || fail "round $i: it was told that it is there, and it is not"
 	if [[ -n $have ]]; then
 		whole=$((whole + 1))

@@ -107,6 +107,31 @@ inro key show 'pkcs11:token=t;object=free' --login >shown
 grep -q '^Use  *sign, decrypt$' shown || fail "$(cat shown)"
 grep -q '^Extractable  *yes$' shown || fail "$(cat shown)"
 
+# ---- secret keys: octets or hex digits, judged by openssl ----
+
+new() {
+	foreign pkcs11-tool --module "$B/lib/inro-pkcs11.so" --token-label t --login --pin 123456 "$@"
+}
+head -c 32 /dev/urandom >raw
+od -An -tx1 raw | tr -d ' \n' >hex
+must inro key import raw --token t --secret aes --label "aes key" --id ae >/dev/null
+must inro key import hex --token t --secret hmac-sha256 --hex --label "mac key" --id ac --json >made.json
+[[ $(value id <made.json) == ac ]] || fail "$(cat made.json)"
+inro key show 'pkcs11:token=t;object=aes%20key' --login --json | grep -q '"extractable": false' || fail "a secret key may leave"
+if command -v pkcs11-tool >/dev/null; then
+	iv=000102030405060708090a0b0c0d0e0f
+	must new --encrypt --mechanism AES-CBC-PAD --iv $iv --id ae --input-file pass --output-file got >/dev/null
+	openssl enc -aes-256-cbc -K "$(cat hex)" -iv $iv -in pass | cmp - got || fail "another AES key"
+	must new --sign --mechanism SHA256-HMAC --id ac --input-file pass --output-file got >/dev/null
+	openssl dgst -sha256 -mac hmac -macopt "hexkey:$(cat hex)" -binary pass | cmp - got || fail "another HMAC key"
+fi
+refused 1 "that label already" inro key import raw --token t --secret aes --label "aes key"
+refused 1 "that id already" inro key import raw --token t --secret aes --label x --id ae
+refused 1 "not hex digits" inro key import raw --token t --secret aes --hex --label x
+refused 1 "." inro key import pass --token t --secret aes --label x
+refused 2 "does not go with --nss" inro key import --nss . --nickname x --secret aes --token t
+refused 2 "how a --secret is written" inro key import hex --hex --token t
+
 # ---- refused ----
 
 before=$(objects)
