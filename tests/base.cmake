@@ -1,7 +1,7 @@
 # tests of base
 inro_library(inro_testlib SOURCES lib/scratch.c)
 
-foreach(test bytes clock conf der err file forkgate secret)
+foreach(test bytes clock conf der err file forkgate process secret)
 	inro_test(unit/test_${test}.c LINKS inro_base inro_testlib)
 endforeach()
 inro_test(unit/test_db.c LINKS inro_db inro_testlib)

@@ -21,6 +21,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/process.h"
 
 #define MODULE_FILE "inro-pkcs11.so"
 
@@ -46,7 +47,7 @@ static _Atomic uint64_t holder; /* process << 32 | thread; 0: free */
 static enum inro_err modules_lock(void)
 {
 	static const struct timespec nap = { .tv_nsec = 100000 };
-	uint64_t process = (uint64_t)getpid() << 32;
+	uint64_t process = (uint64_t)process_id() << 32;
 	uint64_t me = process | (uint64_t)gettid();
 	uint64_t now = atomic_load(&holder);
 
@@ -177,7 +178,7 @@ static enum inro_err initialise(struct ck_module *m)
 	m->ours = rv == CKR_OK;
 	m->admin = find_admin(m);
 	atomic_fetch_add(&m->generation, 1);
-	atomic_store(&m->pid, getpid());
+	atomic_store(&m->pid, process_id());
 	return INRO_OK;
 }
 
@@ -233,7 +234,7 @@ static enum inro_err share_or_load(void *handle, char **path, struct ck_module *
 		e = module_new(handle, path, &m);
 	} else {
 		dlclose(handle);
-		if (m->pid != getpid())
+		if (m->pid != process_id())
 			e = initialise(m);
 	}
 	if (e != INRO_OK)
@@ -272,7 +273,7 @@ static void forget(struct ck_module *m)
 		at = &(*at)->next;
 	*at = m->next;
 	/* What a parent initialised is not a child's to finalise. */
-	if (m->ours && m->pid == getpid())
+	if (m->ours && m->pid == process_id())
 		(void)m->functions->C_Finalize(NULL);
 	module_free(m);
 }
@@ -296,12 +297,12 @@ enum inro_err ck_module_enter(struct ck_module *m)
 {
 	enum inro_err e;
 
-	if (atomic_load(&m->pid) == getpid())
+	if (atomic_load(&m->pid) == process_id())
 		return INRO_OK;
 	e = modules_lock();
 	if (e != INRO_OK)
 		return e;
-	if (m->pid != getpid())
+	if (m->pid != process_id())
 		e = initialise(m);
 	modules_unlock();
 	return e;

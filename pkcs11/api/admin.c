@@ -107,8 +107,10 @@ static enum inro_err create(struct lib *l, const struct inro_new_token *t, bool 
 		e = check_unique(l, spec.label, BYTES_NONE);
 	if (!e)
 		e = token_make(l->home, &spec, &slot);
-	if (!e)
-		*ret_slot = slot;
+	if (e)
+		return e;
+	lib_note_made(l, slot);
+	*ret_slot = slot;
 	return e;
 }
 
@@ -319,9 +321,11 @@ static enum inro_err restore(struct lib *l, const char *path, struct bytes passp
 
 	if (!e)
 		e = home_make(l->home, copy_backup, &what, &slot);
-	if (!e)
-		*ret_slot = slot;
-	return e;
+	if (e)
+		return e;
+	lib_note_made(l, slot);
+	*ret_slot = slot;
+	return INRO_OK;
 }
 
 static CK_RV admin_restore(struct inro_text from, CK_SLOT_ID *ret_slot)

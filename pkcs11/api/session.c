@@ -50,7 +50,7 @@ CK_RV api_C_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO *info)
 	if (e)
 		return rv_of(e);
 	token_lock(at.session->token);
-	*info = (CK_SESSION_INFO) { .slotID = at.session->token->slot,
+	*info = (CK_SESSION_INFO) { .slotID = at.session->token->id,
 				    .state = session_state(at.session),
 				    .flags = at.session->flags };
 	token_unlock(at.session->token);

@@ -141,9 +141,7 @@ CK_RV api_C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
 	if (!e && reserved)
 		e = err_set(INRO_E_ARG, "pReserved is not NULL");
 	if (!e)
-		e = flags & CKF_DONT_BLOCK
-			    ? err_set(INRO_E_NO_EVENT, "no slot has changed")
-			    : err_set(INRO_E_UNSUPPORTED, "waiting for a slot is not offered");
+		e = lib_event(l, !(flags & CKF_DONT_BLOCK), slot);
 	return rv_of(e);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -13,6 +14,7 @@
 
 #define SUFFIX	    ".token"
 #define MAKING	    ".new-"
+#define LIFE	    "-life-" /* behind a token's name: how often it was initialised anew */
 #define SLOT_DIGITS 6
 #define SLOT_MAX    999999
 #define LOCK_MS	    10000
@@ -74,6 +76,7 @@ bool home_has(const char *home, CK_SLOT_ID slot)
 void home_slots_clear(struct home_slots *s)
 {
 	free(s->ids);
+	free(s->lives);
 	*s = (struct home_slots) { 0 };
 }
 
@@ -88,6 +91,102 @@ static enum inro_err add_slot(struct home_slots *s, CK_SLOT_ID slot)
 	}
 	s->ids[s->n++] = slot;
 	return INRO_OK;
+}
+
+/* malloc(0) may give NULL. */
+static void *copy_of(const void *p, size_t n)
+{
+	void *copy = malloc(n + 1);
+
+	if (copy && n > 0)
+		memcpy(copy, p, n);
+	return copy;
+}
+
+enum inro_err home_slots_copy(const struct home_slots *s, struct home_slots *ret)
+{
+	SCOPED(home_slots) copy = { .n = s->n, .empty = s->empty, .n_lives = s->n_lives };
+
+	copy.ids = copy_of(s->ids, s->n * sizeof *s->ids);
+	copy.lives = copy_of(s->lives, s->n_lives * sizeof *s->lives);
+	if (!copy.ids || !copy.lives)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %zu slots", s->n);
+	*ret = copy;
+	copy = (struct home_slots) { 0 };
+	return INRO_OK;
+}
+
+static int by_slot(const void *a, const void *b)
+{
+	CK_SLOT_ID x = ((const struct home_life *)a)->slot, y = ((const struct home_life *)b)->slot;
+
+	return (x > y) - (x < y);
+}
+
+unsigned home_life(const struct home_slots *s, size_t i)
+{
+	struct home_life wanted = { .slot = s->ids[i] };
+	const struct home_life *found =
+		s->n_lives ? bsearch(&wanted, s->lives, s->n_lives, sizeof *s->lives, by_slot)
+			   : NULL;
+
+	return found ? found->life : 0;
+}
+
+static enum inro_err add_life(struct home_slots *s, const char *name)
+{
+	char token[SLOT_DIGITS + sizeof SUFFIX];
+	size_t front = sizeof token - 1 + strlen(LIFE);
+
+	if (strlen(name) <= front || strncmp(name + sizeof token - 1, LIFE, strlen(LIFE)) != 0)
+		return INRO_OK;
+	memcpy(token, name, sizeof token - 1);
+	token[sizeof token - 1] = '\0';
+	struct home_life one = { .slot = slot_of_name(token),
+				 .life = (unsigned)strtoul(name + front, NULL, 10) };
+
+	if (one.slot == 0)
+		return INRO_OK;
+	struct home_life *more = realloc(s->lives, (s->n_lives + 1) * sizeof *more);
+
+	if (!more)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %zu slots", s->n_lives);
+	s->lives = more;
+	more[s->n_lives++] = one;
+	return INRO_OK;
+}
+
+/* The highest of a slot counts: one who was killed has left two. */
+static void sort_lives(struct home_slots *s)
+{
+	size_t n = 1;
+
+	qsort(s->lives, s->n_lives, sizeof *s->lives, by_slot);
+	for (size_t i = 1; i < s->n_lives; i++) {
+		struct home_life *last = &s->lives[n - 1], one = s->lives[i];
+
+		if (one.slot != last->slot)
+			s->lives[n++] = one;
+		else if (one.life > last->life)
+			last->life = one.life;
+	}
+	s->n_lives = n;
+}
+
+void home_note_life(const char *home, CK_SLOT_ID slot, unsigned life)
+{
+	AUTO(free_chars) char *path = NULL;
+	AUTO(free_chars) char *name = NULL;
+	AUTO(free_chars) char *before = NULL;
+
+	if (home_path(home, slot, &path))
+		return;
+	if (asprintf(&name, "%s" LIFE "%u", path, life) < 0)
+		name = NULL;
+	if (asprintf(&before, "%s" LIFE "%u", path, life - 1) < 0)
+		before = NULL;
+	if (name && mknod(name, S_IFREG | 0600, 0) == 0 && before)
+		unlink(before);
 }
 
 static int ascending(const void *a, const void *b)
@@ -131,8 +230,7 @@ static enum inro_err read_names(const char *dir, struct home_slots *s)
 	while (!e && (entry = readdir(d)) != NULL) {
 		CK_SLOT_ID slot = slot_of_name(entry->d_name);
 
-		if (slot != 0)
-			e = add_slot(s, slot);
+		e = slot != 0 ? add_slot(s, slot) : add_life(s, entry->d_name);
 	}
 	return e;
 }
@@ -155,6 +253,8 @@ enum inro_err home_list(const char *home, struct home_slots *ret)
 		if (s.ids[s.n - 1] > last)
 			last = s.ids[s.n - 1];
 	}
+	if (s.n_lives > 0)
+		sort_lives(&s);
 	s.empty = last + 1;
 	*ret = s;
 	s = (struct home_slots) { 0 };

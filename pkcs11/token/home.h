@@ -6,7 +6,9 @@
  *    fsynced, then linked to its name,
  *    which only one of several makers gets.
  * 3. Makers and removers hold `.lock`: what is half made when nobody holds it was left behind.
- * 4. A slot id is never used again: `last` remembers the highest one of a token that was removed.
+ * 4. NNNNNN.token-life-N is beside a token that was initialised anew N times: so that it is seen
+ *    without opening it.
+ * 5. A slot id is never used again: `last` remembers the highest one of a token that was removed.
  */
 #ifndef INRO_PKCS11_TOKEN_HOME_H
 #define INRO_PKCS11_TOKEN_HOME_H
@@ -20,9 +22,19 @@ struct home_slots {
 	CK_SLOT_ID *ids; /* of the tokens there are, ascending */
 	size_t n;
 	CK_SLOT_ID empty; /* the slot of the next token */
+	struct home_life {
+		CK_SLOT_ID slot;
+		unsigned life;
+	} * lives; /* of those that were initialised anew, ascending */
+	size_t n_lives;
 };
 
 void home_slots_clear(struct home_slots *s);
+MUST_CHECK enum inro_err home_slots_copy(const struct home_slots *s, struct home_slots *ret);
+/* How often the i-th token was initialised anew. */
+unsigned home_life(const struct home_slots *s, size_t i);
+/* Lets everybody see that it was, once more. */
+void home_note_life(const char *home, CK_SLOT_ID slot, unsigned life);
 /* A folder that is not there has no tokens. */
 MUST_CHECK enum inro_err home_list(const char *home, struct home_slots *ret);
 /* Whether a slot id could ever be one of ours. */

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "pkcs11/token/settings.h"
 
 #define WAIT_NS 200000
@@ -24,7 +25,12 @@ static void empty(struct lib *l)
 	while ((t = map_next(&l->tokens, &at)) != NULL)
 		token_free(t);
 	map_clear(&l->tokens);
+	free(l->exchanged);
+	l->exchanged = NULL;
+	l->n_exchanged = 0;
 	pthread_mutex_destroy(&l->lock);
+	if (l->home)
+		watch_clear(&l->watch);
 	free(l->home);
 	l->home = NULL;
 	l->shown_empty = 0;
@@ -35,13 +41,13 @@ static struct lib *take_spare(struct lib *inherited)
 {
 	struct lib *l = atomic_exchange(&spare, NULL);
 
-	if (l && l->pid == getpid())
+	if (l && l->pid == process_id())
 		return l;
 	struct lib *fresh = calloc(1, sizeof *fresh);
 
 	if (!fresh)
 		return NULL;
-	fresh->pid = getpid();
+	fresh->pid = process_id();
 	fresh->before = l ? l : inherited;
 	for (size_t i = 0; i < LIB_DOORS; i++)
 		atomic_init(&fresh->inside[i].n, 0);
@@ -53,7 +59,7 @@ enum inro_err lib_start(void)
 	struct lib *old = atomic_load(&the_lib);
 	struct lib *l;
 
-	if (old && old->pid == getpid())
+	if (old && old->pid == process_id())
 		return err_set(INRO_E_ALREADY_INITIALIZED, "C_Initialize was called before");
 	enum inro_err e = settings_load();
 
@@ -66,6 +72,8 @@ enum inro_err lib_start(void)
 	sessions_init(&l->sessions);
 	op_states_init(&l->states);
 	e = file_home(false, &l->home);
+	if (!e)
+		watch_init(&l->watch, l->home);
 
 	if (!e && !atomic_compare_exchange_strong(&the_lib, &old, l))
 		e = err_set(INRO_E_ALREADY_INITIALIZED, "C_Initialize is called by another thread");
@@ -96,7 +104,7 @@ enum inro_err lib_get(struct lib **ret)
 {
 	struct lib *l = atomic_load(&the_lib);
 
-	if (l && l->pid == getpid()) {
+	if (l && l->pid == process_id()) {
 		atomic_fetch_add(inside(l), 1);
 		if (atomic_load(&the_lib) == l) {
 			*ret = l;
@@ -144,7 +152,7 @@ enum inro_err lib_stop(void)
 
 enum inro_err lib_slots(struct lib *l, struct home_slots *ret)
 {
-	enum inro_err e = home_list(l->home, ret);
+	enum inro_err e = watch_list(&l->watch, ret);
 
 	if (e)
 		return e;
@@ -154,9 +162,44 @@ enum inro_err lib_slots(struct lib *l, struct home_slots *ret)
 	return INRO_OK;
 }
 
+/* Both ways: the file of a slot, the slot of a file. */
+static CK_SLOT_ID other_number(struct lib *l, CK_SLOT_ID slot)
+{
+	CK_SLOT_ID other = slot;
+
+	pthread_mutex_lock(&l->lock);
+	for (size_t i = 0; i < l->n_exchanged; i++) {
+		if (l->exchanged[i].a == slot)
+			other = l->exchanged[i].b;
+		else if (l->exchanged[i].b == slot)
+			other = l->exchanged[i].a;
+	}
+	pthread_mutex_unlock(&l->lock);
+	return other;
+}
+
+enum inro_err lib_event(struct lib *l, bool wait, CK_SLOT_ID *ret)
+{
+	AUTO(close_fd) int notifications = wait ? watch_open(&l->watch) : -1;
+	CK_SLOT_ID file = 0;
+	enum inro_err e = watch_take(&l->watch, &file);
+
+	while (e == INRO_E_NO_EVENT && wait) {
+		if (atomic_load(&the_lib) != l)
+			return err_set(INRO_E_NOT_INITIALIZED, "C_Finalize was called meanwhile");
+		watch_pause(notifications);
+		if (notifications < 0) /* the folder may be there now */
+			notifications = watch_open(&l->watch);
+		e = watch_take(&l->watch, &file);
+	}
+	if (!e)
+		*ret = other_number(l, file);
+	return e;
+}
+
 bool lib_is_empty(struct lib *l, CK_SLOT_ID slot)
 {
-	return !home_has(l->home, slot);
+	return !home_has(l->home, other_number(l, slot));
 }
 
 /* A slot is one of ours when it has a token or is the one for the next. */
@@ -167,9 +210,9 @@ static enum inro_err check_slot(struct lib *l, CK_SLOT_ID slot)
 
 	if (!home_slot_ok(slot))
 		return err_set(INRO_E_SLOT, "there is no slot %lu", slot);
-	if (home_has(l->home, slot))
+	if (!lib_is_empty(l, slot))
 		return INRO_OK;
-	e = home_list(l->home, &s);
+	e = watch_list(&l->watch, &s);
 	if (!e && slot != s.empty)
 		e = err_set(INRO_E_SLOT, "there is no slot %lu", slot);
 	return e;
@@ -179,6 +222,10 @@ static enum inro_err add_token(struct lib *l, CK_SLOT_ID slot, struct token **re
 {
 	struct token *t;
 	enum inro_err e = token_new(l->home, slot, &l->resting, &t);
+
+	for (size_t i = 0; !e && i < l->n_exchanged; i++)
+		if (l->exchanged[i].b == slot) /* a's token is there already */
+			atomic_store(&t->slot, l->exchanged[i].a);
 
 	if (!e) {
 		e = map_put(&l->tokens, slot, t);
@@ -231,6 +278,14 @@ static bool meant_empty(struct lib *l, CK_SLOT_ID slot)
 	return meant || lib_is_empty(l, slot);
 }
 
+void lib_note_made(struct lib *l, CK_SLOT_ID slot)
+{
+	pthread_mutex_lock(&l->lock);
+	if (l->shown_empty == slot)
+		l->shown_empty = 0;
+	pthread_mutex_unlock(&l->lock);
+}
+
 /* INRO_E_NO_TOKEN also for a file without a token's row: a removal that was not brought to an end.
  */
 static enum inro_err open_now(struct token *t)
@@ -273,6 +328,47 @@ void lib_end_removals(struct lib *l, const struct home_slots *slots)
 	}
 }
 
+/* The slot's number for that of the file that was made for it.  Neither was exchanged before: what
+ * was shown as empty and what was free a moment ago had no token yet. */
+static enum inro_err exchange(struct lib *l, struct token *t, CK_SLOT_ID file)
+{
+	enum inro_err e = INRO_OK;
+
+	pthread_mutex_lock(&l->lock);
+	struct slot_pair *more = realloc(l->exchanged, (l->n_exchanged + 1) * sizeof *l->exchanged);
+
+	if (more) {
+		l->exchanged = more;
+		more[l->n_exchanged++] = (struct slot_pair) { .a = t->id, .b = file };
+	} else {
+		e = err_set(INRO_E_NO_MEMORY, "no memory for a slot");
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (e)
+		return e;
+	token_close(t);
+	atomic_store(&t->slot, file);
+	atomic_store(&t->seen_at, 0);
+	return INRO_OK;
+}
+
+/* Another program was faster: ours goes beside its own. */
+static enum inro_err make_beside(struct lib *l, struct token *t, const struct token_spec *spec)
+{
+	CK_SLOT_ID file = 0;
+	enum inro_err e;
+
+	token_lock(t);
+	if (t->sessions > 0 || t->slot != t->id)
+		e = err_set(INRO_E_SESSION_EXISTS, "close the sessions of slot %lu first", t->id);
+	else
+		e = token_make(l->home, spec, &file);
+	if (!e)
+		e = exchange(l, t, file);
+	token_unlock(t);
+	return e;
+}
+
 enum inro_err lib_init_token(struct lib *l, CK_SLOT_ID slot, const struct token_spec *spec)
 {
 	struct token *t;
@@ -283,13 +379,8 @@ enum inro_err lib_init_token(struct lib *l, CK_SLOT_ID slot, const struct token_
 	if (meant_empty(l, slot)) {
 		e = token_make(l->home, spec, &slot);
 		if (e == INRO_E_EXISTS)
-			e = err_set(INRO_E_STATE,
-				    "another program has just made a token in slot "
-				    "%lu; list the slots again",
-				    slot);
-		pthread_mutex_lock(&l->lock);
-		l->shown_empty = 0;
-		pthread_mutex_unlock(&l->lock);
+			e = make_beside(l, t, spec);
+		lib_note_made(l, slot);
 		return e;
 	}
 	token_lock(t);

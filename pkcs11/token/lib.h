@@ -8,12 +8,17 @@
  * 3. A token is opened when it is used, never by listing slots.
  * 4. C_Finalize waits for the threads that are inside; what comes later finds no library.  The
  * memory of struct lib is kept for the next one, so that a late comer may look into it.
+ * 5. A slot's id is the number of its token's file, but for this: when another program has made a
+ *    token in the slot that was shown as the empty one, C_InitToken's own goes to the next number,
+ *    and until C_Finalize the two numbers are exchanged here, so that the caller finds in the slot
+ *    what it has put there.
  */
 #ifndef INRO_PKCS11_TOKEN_LIB_H
 #define INRO_PKCS11_TOKEN_LIB_H
 
 #include "pkcs11/token/op_dual.h"
 #include "pkcs11/token/session.h"
+#include "pkcs11/token/watch.h"
 
 #define LIB_DOORS 16
 
@@ -26,10 +31,15 @@ struct lib {
 	struct lib *before;	/* an inherited one */
 	char *home;
 	struct sessions sessions;
+	struct watch watch;
 	struct op_states states;
-	pthread_mutex_t lock;	/* of the slots */
-	struct map tokens;	/* by slot; never removed before the end */
-	atomic_uint resting;	/* of those: open without sessions */
+	pthread_mutex_t lock; /* of the slots */
+	struct map tokens;    /* by slot; never removed before the end */
+	atomic_uint resting;  /* of those: open without sessions */
+	struct slot_pair {
+		CK_SLOT_ID a, b;
+	} * exchanged; /* under `lock` */
+	size_t n_exchanged;
 	CK_SLOT_ID shown_empty; /* the slot that was last said to be empty */
 };
 
@@ -41,8 +51,13 @@ void lib_leave(struct lib **l); /* for AUTO(); NULL is fine */
 
 /* Every slot: those with a token and the empty one at the end.  Caller frees (home_slots_clear). */
 MUST_CHECK enum inro_err lib_slots(struct lib *l, struct home_slots *ret);
+/* The next slot that has changed: INRO_E_NO_EVENT when there is none, or waits for one;
+ * INRO_E_NOT_INITIALIZED when C_Finalize comes meanwhile. */
+MUST_CHECK enum inro_err lib_event(struct lib *l, bool wait, CK_SLOT_ID *ret);
 /* The token of a slot, not opened; the empty slot has one too.  INRO_E_SLOT. */
 MUST_CHECK enum inro_err lib_token(struct lib *l, CK_SLOT_ID slot, struct token **ret);
+/* A token was made in a slot by this process: it is not shown as empty any more. */
+void lib_note_made(struct lib *l, CK_SLOT_ID slot);
 /* Whether there is a token in it. */
 bool lib_is_empty(struct lib *l, CK_SLOT_ID slot);
 

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "base/process.h"
 #include "pkcs11/token/ownalg.h"
 
 struct hash {
@@ -122,7 +123,7 @@ static bool fetch_hashes(struct corner *c)
 
 static bool corner_fill(struct corner *c)
 {
-	c->pid = getpid();
+	c->pid = process_id();
 	c->ctx = OSSL_LIB_CTX_new();
 	c->provider = c->ctx ? OSSL_PROVIDER_load(c->ctx, "default") : NULL;
 	if (!c->provider || !ownalg_load(c->ctx, c->provider, &c->keys) || !fetch_hashes(c))
@@ -164,7 +165,7 @@ static enum inro_err corner_get(struct corner **ret)
 	e = libctx_alive();
 	if (e)
 		return e;
-	if (seen && seen->pid == getpid()) {
+	if (seen && seen->pid == process_id()) {
 		*ret = seen;
 		return INRO_OK;
 	}

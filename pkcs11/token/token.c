@@ -20,7 +20,8 @@ enum inro_err token_new(const char *home, CK_SLOT_ID slot, atomic_uint *resting,
 
 	if (!t)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a token");
-	t->slot = slot;
+	t->id = slot;
+	atomic_init(&t->slot, slot);
 	t->home = home;
 	t->resting = resting;
 	t->login = TOKEN_NOBODY;
@@ -330,6 +331,7 @@ enum inro_err token_reset(struct token *t, const struct token_spec *spec)
 	if (e)
 		return e;
 	home_forget_old(t->home, t->slot);
+	home_note_life(t->home, t->slot, (unsigned)row.generation);
 	token_close(t);
 	return INRO_OK;
 }

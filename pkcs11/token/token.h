@@ -31,10 +31,11 @@
 #define TOKENS_RESTING 16
 
 struct token {
-	CK_SLOT_ID slot;
-	const char *home;     /* the library's */
-	atomic_uint *resting; /* the library's: how many rest open */
-	bool rests;	      /* this is one of them */
+	CK_SLOT_ID id;		 /* the slot as this process calls it (lib.h, 5) */
+	_Atomic CK_SLOT_ID slot; /* the number of its file */
+	const char *home;	 /* the library's */
+	atomic_uint *resting;	 /* the library's: how many rest open */
+	bool rests;		 /* this is one of them */
 	pthread_mutex_t lock;
 	pthread_rwlock_t gate;
 

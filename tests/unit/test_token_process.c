@@ -221,44 +221,65 @@ static void two_change_one_object(void **state)
 	wait_all(pids, 2);
 }
 
-static int init_a_token(void *unused)
+/* All of them saw the same slot empty. */
+static int init_a_token(CK_SLOT_ID empty, int number, int go)
 {
-	CK_UTF8CHAR label[33] = "made by two                     ";
-	CK_RV rv = CKR_FUNCTION_REJECTED;
+	CK_SLOT_ID list[256];
+	CK_ULONG n = ARRAY_LEN(list);
+	CK_UTF8CHAR label[33] = "made by                         ";
+	char byte;
 
-	(void)unused;
+	label[8] = (CK_UTF8CHAR)('0' + number);
 	OK(p11->C_Initialize(NULL));
-	for (int i = 0; i < 20 && rv == CKR_FUNCTION_REJECTED; i++) {
-		CK_SLOT_ID list[256];
-		CK_ULONG n = ARRAY_LEN(list);
+	OK(p11->C_GetSlotList(CK_TRUE, list, &n));
+	MUST(list[n - 1] == empty);
+	MUST(read(go, &byte, 1) == 0);
+	OK(p11->C_InitToken(empty, module_pin(SO_PIN), 8, label));
+	/* and finds its own token there, to go on with it */
+	MUST(memcmp(module_info(empty).label, label, 32) == 0);
+	CK_SESSION_HANDLE own = module_open(empty, true);
+	CK_SESSION_INFO info;
 
-		OK(p11->C_GetSlotList(CK_TRUE, list, &n));
-		rv = p11->C_InitToken(list[n - 1], module_pin(SO_PIN), 8, label);
-	}
-	OK(rv);
+	OK(p11->C_GetSessionInfo(own, &info));
+	MUST(info.slotID == empty);
+	OK(module_login(own, CKU_SO, SO_PIN));
+	OK(p11->C_InitPIN(own, module_pin(USER_PIN), 6));
+	n = ARRAY_LEN(list);
+	OK(p11->C_GetSlotList(CK_TRUE, list, &n));
+	int mine = 0;
+
+	for (CK_ULONG i = 0; i + 1 < n; i++)
+		mine += memcmp(module_info(list[i]).label, label, 32) == 0;
+	MUST(mine == 1);
 	OK(p11->C_Finalize(NULL));
 	return 0;
 }
 
-/* The slower one is told so; it never initialises the other's new token away. */
-static void two_make_tokens_at_once(void **state)
+/* None initialises another's new token away, none is refused. */
+static void several_make_tokens_at_once(void **state)
 {
-	CK_ULONG before = 0, after = 0;
+	CK_SLOT_ID list[256];
+	CK_ULONG before = ARRAY_LEN(list), after = 0;
 	pid_t pids[4];
+	int go[2];
 
 	(void)state;
-	OK(p11->C_GetSlotList(CK_TRUE, NULL, &before));
+	OK(p11->C_GetSlotList(CK_TRUE, list, &before));
+	assert_int_equal(pipe(go), 0);
 	for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
 		pids[i] = fork();
-		if (pids[i] == 0)
-			_exit(init_a_token(NULL));
+		if (pids[i] == 0) {
+			close(go[1]);
+			_exit(init_a_token(list[before - 1], (int)i, go[0]));
+		}
 	}
+	sleep(1); /* all have listed */
+	close(go[0]);
+	close(go[1]);
 	wait_all(pids, ARRAY_LEN(pids));
 	OK(p11->C_GetSlotList(CK_TRUE, NULL, &after));
 	assert_int_equal(after, before + ARRAY_LEN(pids));
 }
-
-/* ---- kill -9 ---- */
 
 static void make_pairs_for_ever(int fd, CK_SLOT_ID where)
 {
@@ -631,7 +652,7 @@ int main(void)
 		cmocka_unit_test(a_child_that_does_nothing_disturbs_nobody),
 		cmocka_unit_test(what_others_change_is_seen),
 		cmocka_unit_test(two_change_one_object),
-		cmocka_unit_test(two_make_tokens_at_once),
+		cmocka_unit_test(several_make_tokens_at_once),
 		cmocka_unit_test(kills_lose_nothing_that_was_told),
 		cmocka_unit_test(edited_records_are_refused),
 		cmocka_unit_test(turned_flags_are_refused),
