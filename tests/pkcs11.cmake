@@ -51,6 +51,7 @@ inro_module_test(events)
 foreach(part mech objects pin session sign threads)
 	inro_module_test(${part})
 endforeach()
+inro_module_test(kinds)
 inro_module_test(process PkgConfig::sqlite TIMEOUT 300)
 
 # programs of others on the module

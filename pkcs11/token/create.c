@@ -242,7 +242,7 @@ static enum inro_err make_domain(struct object *o, struct template t, const stru
 	(void)spec;
 	if (!e)
 		e = curve_find(params, &curve);
-	return e;
+	return e ? e : attrs_set(&o->attrs, CKA_EC_PARAMS, params);
 }
 
 static const struct {

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/der.h"
+#include "pkcs11/token/builtin.h"
+#include "pkcs11/token/nest.h"
 #include "pkcs11/token/record.h"
 
 struct finding {
@@ -106,7 +107,7 @@ static bool by_point(struct finding *f, struct bytes v)
 {
 	struct bytes point;
 
-	return keyder_unwrap_point(v, &point) ? false : narrow(f, point);
+	return curve_point(NULL, v, &point) ? false : narrow(f, point);
 }
 
 static bool by_spki(struct finding *f, struct bytes v)
@@ -150,12 +151,67 @@ static void plan(struct finding *f)
 
 /* ---- comparing ---- */
 
-static bool matches(const struct object *o, struct template t)
+static bool same_point(struct bytes have, struct bytes wanted)
+{
+	struct bytes a, b;
+
+	return !curve_point(NULL, have, &a) && !curve_point(NULL, wanted, &b) && bytes_equal(a, b);
+}
+
+static bool same_curve(struct bytes have, struct bytes wanted)
+{
+	return !ecname_params(wanted, &wanted) && bytes_equal(have, wanted);
+}
+
+static bool same_template(struct bytes have, struct bytes wanted)
+{
+	SCOPED(buf) list = { 0 };
+
+	return !nest_write(wanted, &list) && bytes_equal(have, buf_bytes(&list));
+}
+
+/* Values that may be written in more ways than one. */
+static const struct {
+	CK_ATTRIBUTE_TYPE type;
+	bool (*same)(struct bytes have, struct bytes wanted);
+} alike[] = {
+	{ CKA_EC_POINT, same_point },
+	{ CKA_EC_PARAMS, same_curve },
+	{ CKA_WRAP_TEMPLATE, same_template },
+	{ CKA_UNWRAP_TEMPLATE, same_template },
+	{ CKA_DERIVE_TEMPLATE, same_template },
+	{ CKA_ENCAPSULATE_TEMPLATE, same_template },
+	{ CKA_DECAPSULATE_TEMPLATE, same_template },
+};
+
+static bool same_value(CK_ATTRIBUTE_TYPE type, struct bytes have, struct bytes wanted)
+{
+	for (size_t i = 0; i < ARRAY_LEN(alike); i++) {
+		if (alike[i].type == type)
+			return alike[i].same(have, wanted);
+	}
+	return bytes_equal(have, wanted);
+}
+
+/* The value of a secret is never compared: who may not see it could guess it byte by byte. */
+static bool matches_check_value(struct object *o, struct bytes wanted)
+{
+	uint8_t value[OBJECT_CHECK_VALUE];
+	struct loaded_key *key;
+
+	return o->class == CKO_SECRET_KEY && !object_key(o, &key) &&
+	       !object_check_value(o, value) && bytes_equal(BYTES(value, sizeof value), wanted);
+}
+
+static bool matches(struct object *o, struct template t)
 {
 	for (CK_ULONG i = 0; i < t.n; i++) {
 		const struct attr *a = attrs_find(&o->attrs, t.a[i].type);
+		struct bytes wanted = BYTES(t.a[i].pValue, t.a[i].ulValueLen);
 
-		if (!a || !bytes_equal(attr_value(a), BYTES(t.a[i].pValue, t.a[i].ulValueLen)))
+		if (!a && t.a[i].type == CKA_CHECK_VALUE && matches_check_value(o, wanted))
+			continue;
+		if (!a || !same_value(t.a[i].type, attr_value(a), wanted))
 			return false;
 	}
 	return true;
@@ -206,11 +262,23 @@ static enum inro_err search_sessions(struct finding *f)
 	if (f->session->token->session_objects == 0)
 		return INRO_OK;
 	while (!e && (o = map_next(all, &at)) != NULL) {
-		if (!o->row && object_visible(o) && matches(o, f->t))
+		if (!o->row && !o->own && object_visible(o) && matches(o, f->t))
 			e = add(f, o->handle);
 	}
 	if (!e && f->n > before)
 		qsort(f->found + before, f->n - before, sizeof *f->found, ascending);
+	return e;
+}
+
+static enum inro_err search_own(struct finding *f)
+{
+	struct token *t = f->session->token;
+	enum inro_err e = builtin_make(t);
+
+	for (size_t i = 0; i < t->own_n && !e; i++) {
+		if (matches(t->own[i], f->t))
+			e = add(f, t->own[i]->handle);
+	}
 	return e;
 }
 
@@ -223,6 +291,8 @@ static enum inro_err find(struct finding *f)
 		e = search_store(f);
 	if (!e && f->session_objects)
 		e = search_sessions(f);
+	if (!e && builtin_wanted(f->t))
+		e = search_own(f);
 	return e;
 }
 

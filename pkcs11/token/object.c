@@ -105,7 +105,7 @@ enum inro_err objects_add(struct object *o)
 	}
 	if (e)
 		return e;
-	t->session_objects += !o->row;
+	t->session_objects += !o->row && !o->own;
 	object_ref(o);
 	return INRO_OK;
 }
@@ -117,7 +117,7 @@ void object_drop(struct object *o)
 	if (o->gone)
 		return;
 	o->gone = true;
-	t->session_objects -= !o->row;
+	t->session_objects -= !o->row && !o->own;
 	map_remove(&t->by_handle, o->handle);
 	map_remove(&t->by_row, (uint64_t)o->row);
 	object_unref(o);
@@ -190,6 +190,9 @@ void objects_drop_session(struct token *t, CK_SESSION_HANDLE session)
 
 void objects_drop_all(struct token *t)
 {
+	free(t->own);
+	t->own = NULL;
+	t->own_n = 0;
 	drop_where(t, is_any, 0);
 	map_clear(&t->by_handle);
 	map_clear(&t->by_row);

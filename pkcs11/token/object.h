@@ -36,6 +36,7 @@ struct object {
 	CK_OBJECT_CLASS class;
 	bool private;
 	bool gone;		 /* destroyed, or its handle has died */
+	bool own;		 /* the token's own: builtin.h */
 	CK_SESSION_HANDLE owner; /* session objects; 0 for the token's */
 	int64_t row, version;	 /* token objects */
 	uint8_t uid[STORE_UID];

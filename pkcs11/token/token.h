@@ -63,6 +63,8 @@ struct token {
 
 	struct map by_handle, by_row; /* struct object */
 	size_t session_objects;	      /* of those */
+	struct object **own;	      /* builtin.h; borrowed from by_handle; NULL: not made yet */
+	size_t own_n;
 	size_t sessions, rw_sessions;
 };
 
