@@ -22,6 +22,7 @@
 #include "base/own.h"
 #include "pkcs11/soft/seal.h"
 #include "pkcs11/soft/soft.h"
+#include "pkcs11/token/kdf.h"
 #include "pkcs11/token/pkey.h"
 
 #define AD	  bytes_of("associated")
@@ -223,6 +224,150 @@ static enum inro_err do_verify(void)
 	return pkey_verify(public, &spec, MESSAGE, BYTES(signature, 64));
 }
 
+/* ---- secret keys ---- */
+
+static const uint8_t iv[16] = { 1, 2, 3 };
+static const struct key_spec aes_spec = { .kind = KEY_SECRET, .key_type = CKK_AES, .n = 32 };
+static const struct use_spec gcm = { .mech = CKM_AES_GCM, .iv = { iv, 12 } };
+static const struct use_spec cmac = { .mech = CKM_AES_CMAC };
+static const struct use_spec kwp = { .mech = CKM_AES_KEY_WRAP_KWP };
+static const struct use_spec ecdh_aes = {
+	.mech = CKM_ECDH_AES_KEY_WRAP, .kdf = CKD_SHA256_KDF, .digest = CKM_SHA256, .aes_bits = 256
+};
+static const struct use_spec hkdf = { .mech = CKM_HKDF_DERIVE,
+				      .kdf = HKDF_BOTH,
+				      .digest = CKM_SHA256 };
+static const struct key_spec derived[] = { { .kind = KEY_SECRET, .key_type = CKK_AES, .n = 32 },
+					   { .kind = KEY_SECRET, .key_type = CKK_AES, .n = 16 } };
+static backend_key secret;
+static struct buf sealed_secret, wrapped, enveloped;
+
+static enum inro_err do_make_secret(void)
+{
+	SCOPED(buf) out = { 0 };
+	backend_key made = 0;
+	enum inro_err e = ops->generate(token, &aes_spec, &made, &out);
+
+	assert_true((e == INRO_OK) == (made != 0));
+	ops->unload(token, made);
+	return e;
+}
+
+/* A key that has no prepared context yet, with one of each sort. */
+static enum inro_err do_load_and_use(void)
+{
+	uint8_t out[64];
+	backend_key made = 0;
+	size_t n = 0;
+	enum inro_err e = ops->load(token, buf_bytes(&sealed_secret), AD, &made);
+
+	assert_true((e == INRO_OK) == (made != 0));
+	if (!e)
+		e = ops->use(token, &(struct use) { made, USE_SIGN, &cmac }, MESSAGE,
+			     (struct room) { out, sizeof out }, &n);
+	assert_int_equal(n, e ? 0 : 16);
+	n = 0;
+	if (!e)
+		e = ops->use(token, &(struct use) { made, USE_ENCRYPT, &gcm }, MESSAGE,
+			     (struct room) { out, sizeof out }, &n);
+	assert_int_equal(n, e ? 0 : MESSAGE.n + 16);
+	ops->unload(token, made);
+	return e;
+}
+
+static enum inro_err do_parts(void)
+{
+	uint8_t out[64];
+	backend_op op = 0;
+	size_t n = 0, end = 0;
+	enum inro_err e = ops->op_begin(token, &(struct use) { secret, USE_ENCRYPT, &gcm }, &op);
+
+	assert_true((e == INRO_OK) == (op != 0));
+	if (!e)
+		e = ops->op_step(token, op, MESSAGE, (struct room) { out, sizeof out }, &n);
+	if (!e)
+		e = ops->op_last(token, op, (struct room) { out, sizeof out }, &end);
+	assert_int_equal(end, e ? 0 : 16);
+	ops->op_end(token, op);
+	return e;
+}
+
+static enum inro_err do_family(void)
+{
+	uint8_t out[BACKEND_FAMILY];
+
+	return ops->family(token, secret, out);
+}
+
+static enum inro_err do_wrap(void)
+{
+	SCOPED(buf) out = { 0 };
+	enum inro_err e = ops->wrap(token, &(struct wrap_key) { .key = secret }, &kwp, key, &out);
+
+	assert_int_equal(out.n, e ? 0 : wrapped.n);
+	return e;
+}
+
+static enum inro_err do_unwrap(void)
+{
+	SCOPED(buf) out = { 0 };
+	backend_key made = 0;
+	enum inro_err e =
+		ops->unwrap(token, secret, &kwp, buf_bytes(&wrapped), &ec_spec, &made, &out);
+
+	assert_true(e ? made == 0 && out.n == 0 : made != 0 && out.n == spki.n);
+	ops->unload(token, made);
+	return e;
+}
+
+static enum inro_err do_envelope(void)
+{
+	SCOPED(buf) out = { 0 };
+	enum inro_err e = ops->wrap(token, &(struct wrap_key) { .spki = buf_bytes(&spki) },
+				    &ecdh_aes, secret, &out);
+
+	assert_int_equal(out.n, e ? 0 : enveloped.n);
+	return e;
+}
+
+static enum inro_err do_open_envelope(void)
+{
+	SCOPED(buf) out = { 0 };
+	backend_key made = 0;
+	enum inro_err e =
+		ops->unwrap(token, key, &ecdh_aes, buf_bytes(&enveloped), &aes_spec, &made, &out);
+
+	assert_true((e == INRO_OK) == (made != 0));
+	ops->unload(token, made);
+	return e;
+}
+
+static enum inro_err do_derive(void)
+{
+	backend_key made[2] = { 0 };
+	enum inro_err e = ops->derive(token, secret, &hkdf, derived, 2, made);
+
+	assert_true((e == INRO_OK) == (made[0] != 0) && (e == INRO_OK) == (made[1] != 0));
+	ops->unload(token, made[0]);
+	ops->unload(token, made[1]);
+	return e;
+}
+
+static enum inro_err make_secrets(void)
+{
+	SCOPED(buf) none = { 0 };
+	enum inro_err e = ops->generate(token, &aes_spec, &secret, &none);
+
+	if (!e)
+		e = ops->seal_key(token, secret, AD, &sealed_secret);
+	if (!e)
+		e = ops->wrap(token, &(struct wrap_key) { .key = secret }, &kwp, key, &wrapped);
+	if (!e)
+		e = ops->wrap(token, &(struct wrap_key) { .key = key }, &ecdh_aes, secret,
+			      &enveloped);
+	return e;
+}
+
 struct call {
 	const char *name;
 	enum inro_err (*run)(void);
@@ -237,7 +382,7 @@ static int set_up(void **state)
 	if (ops->open(BYTES_NONE, bytes_of("serial"), &token) || ops->init(token) ||
 	    ops->generate(token, &ec_spec, &key, &spki) || ops->reveal(token, key, &pkcs8) ||
 	    ops->seal_key(token, key, AD, &sealed) || ops->seal(token, MESSAGE, AD, &blob) ||
-	    pkey_from_spki(buf_bytes(&spki), &public))
+	    pkey_from_spki(buf_bytes(&spki), &public) || make_secrets())
 		return -1;
 	return ops->use(token, &(struct use) { key, USE_SIGN, &spec }, MESSAGE,
 			(struct room) { signature, 64 }, &n)
@@ -253,6 +398,9 @@ static int tear_down(void **state)
 	buf_clear(&spki);
 	buf_clear(&sealed);
 	buf_clear(&blob);
+	buf_clear(&sealed_secret);
+	buf_clear(&wrapped);
+	buf_clear(&enveloped);
 	secret_clear(&pkcs8);
 	return 0;
 }
@@ -288,6 +436,15 @@ static struct call calls[] = {
 	{ "sign", do_sign },
 	{ "verify", do_verify },
 	{ "read and verify", do_read_and_verify },
+	{ "make a secret key", do_make_secret },
+	{ "load a secret key and use it", do_load_and_use },
+	{ "parts", do_parts },
+	{ "family", do_family },
+	{ "wrap", do_wrap },
+	{ "unwrap", do_unwrap },
+	{ "wrap to a pair", do_envelope },
+	{ "unwrap with a pair", do_open_envelope },
+	{ "derive", do_derive },
 };
 
 int main(void)
