@@ -91,9 +91,14 @@ static const char *default_label(const struct call *c, const struct keyfile *f)
 
 static enum inro_err plan_import(const struct call *c, const struct keyfile *f, struct made_key *n)
 {
-	n->plan.decrypt = may(c, "decrypt", "sign");
-	n->plan.derive = may(c, "derive", "sign");
-	n->plan.no_sign = !may(c, "sign", "sign");
+	bool sign = true;
+	const char *usual = NULL;
+
+	(void)token_curve_word(secret_bytes(&f->pkcs8), &sign);
+	usual = sign ? "sign" : "derive";
+	n->plan.decrypt = may(c, "decrypt", usual);
+	n->plan.derive = may(c, "derive", usual);
+	n->plan.no_sign = !may(c, "sign", usual);
 	n->plan.extractable = call_has(c, "extractable");
 	if (!n->plan.label)
 		n->plan.label = default_label(c, f);
@@ -127,20 +132,35 @@ static void plan_certs(const struct keyfile *f, const struct token_key_plan *pla
 	}
 }
 
-static json_t *cert_json(const struct token *t, const struct token_key_plan *plan)
+/* What is no struct token_key: a certificate alone, a key of a kind that certificates don't have.
+ */
+static json_t *plain_json(const struct token *t, const char *type, enum p11_uri_type uri_type,
+			  const struct token_key_plan *plan)
 {
 	SCOPED(buf) text = { 0 };
 	struct p11_uri uri = {
 		.token = (char *)(uintptr_t)token_label(t),
 		.object = (char *)(uintptr_t)plan->label,
-		.type = P11_CERT,
+		.type = uri_type,
 	};
 
 	p11_uri_print(&uri, &text);
-	return json_pack("{s:s s:o s:o s:o s:o}", "type", "certificate", "label",
+	return json_pack("{s:s s:o s:o s:o s:o}", "type", type, "label",
 			 text_json(bytes_of(plan->label)), "token",
 			 text_json(bytes_of(token_label(t))), "id", json_of_hex(plan->id), "uri",
 			 text_json(buf_bytes(&text)));
+}
+
+static json_t *made_json(const struct keyfile *f, const struct made_key *n)
+{
+	bool sign;
+
+	if (n->key)
+		return key_json(n->token, n->key);
+	if (f->pkcs8.n)
+		return plain_json(n->token, token_curve_word(secret_bytes(&f->pkcs8), &sign),
+				  P11_PRIVATE, &n->plan);
+	return plain_json(n->token, "certificate", P11_CERT, &n->plan);
 }
 
 static enum inro_err store(const struct keyfile *f, struct made_key *n, json_t **ret)
@@ -157,7 +177,7 @@ static enum inro_err store(const struct keyfile *f, struct made_key *n, json_t *
 		e = token_certs_import(n->token, certs, f->n);
 	if (e)
 		return e;
-	doc = n->key ? key_json(n->token, n->key) : cert_json(n->token, &n->plan);
+	doc = made_json(f, n);
 	json_object_set_new(doc, "certificates", json_integer((json_int_t)f->n));
 	return json_give(doc, ret);
 }
@@ -222,26 +242,12 @@ static enum inro_err read_secret(const struct call *c, struct secret *ret)
 	return e ? err_context(e, "'%s'", file_of(c)) : INRO_OK;
 }
 
-static json_t *secret_json(const struct call *c, const struct token *t, struct bytes id)
-{
-	SCOPED(buf) text = { 0 };
-	struct p11_uri uri = {
-		.token = (char *)(uintptr_t)token_label(t),
-		.object = (char *)(uintptr_t)call_opt(c, "label"),
-		.type = P11_SECRET_KEY,
-	};
-
-	p11_uri_print(&uri, &text);
-	return json_pack("{s:s s:s s:o s:o s:i s:o}", "type", call_opt(c, "secret"), "label",
-			 call_opt(c, "label"), "token", text_json(bytes_of(token_label(t))), "id",
-			 json_of_hex(id), "certificates", 0, "uri", text_json(buf_bytes(&text)));
-}
-
 static enum inro_err import_secret(const struct call *c, json_t **ret)
 {
 	SCOPED(made_key) n = { 0 };
 	SCOPED(secret) value = { 0 };
 	SCOPED(buf) id = { 0 };
+	json_t *doc = NULL;
 	size_t row = secret_row(call_opt(c, "secret"));
 	const char *usual = secrets[row].usual;
 	struct token_secret_plan plan = {
@@ -262,7 +268,12 @@ static enum inro_err import_secret(const struct call *c, json_t **ret)
 	plan.id = n.plan.id;
 	if (!e)
 		e = token_secret_import(n.token, &plan, secret_bytes(&value), &id);
-	return e ? e : json_give(secret_json(c, n.token, buf_bytes(&id)), ret);
+	if (e)
+		return e;
+	n.plan.id = buf_bytes(&id);
+	doc = plain_json(n.token, call_opt(c, "secret"), P11_SECRET_KEY, &n.plan);
+	json_object_set_new(doc, "certificates", json_integer(0));
+	return json_give(doc, ret);
 }
 
 enum inro_err key_import_run(const struct call *c, json_t **ret)

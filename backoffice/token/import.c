@@ -332,11 +332,17 @@ enum inro_err token_bundle_import(struct token *t, const struct token_key_plan *
 				  struct token_key **ret)
 {
 	SCOPED(stored) s = { 0 };
+	bool sign;
 	enum inro_err e = store_certs(t, certs, n, &s);
 
 	if (e)
 		return e;
-	e = token_key_import(t, plan, pkcs8, ret);
+	if (token_curve_word(pkcs8, &sign)) {
+		*ret = NULL;
+		e = token_curve_import(t, plan, pkcs8);
+	} else {
+		e = token_key_import(t, plan, pkcs8, ret);
+	}
 	if (e)
 		take_back(t, &s);
 	return e;

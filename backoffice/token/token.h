@@ -62,7 +62,11 @@ struct token_cert {
 	struct bytes der;
 };
 
-/* The same with certificates, which may be there already: all of it or nothing. */
+/* "ed25519" and the like for a DER PKCS#8 key of RFC 8410's curves; NULL for all others. */
+const char *token_curve_word(struct bytes pkcs8, bool *ret_sign);
+
+/* The same with certificates, which may be there already: all of it or nothing.  Keys of RFC 8410
+ * too, if plan->id is given; *ret is NULL for these. */
 MUST_CHECK enum inro_err token_bundle_import(struct token *t, const struct token_key_plan *plan,
 					     struct bytes pkcs8, const struct token_cert *certs,
 					     size_t n, struct token_key **ret);

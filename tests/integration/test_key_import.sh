@@ -107,6 +107,22 @@ inro key show 'pkcs11:token=t;object=free' --login >shown
 grep -q '^Use  *sign, decrypt$' shown || fail "$(cat shown)"
 grep -q '^Extractable  *yes$' shown || fail "$(cat shown)"
 
+# ---- the curves of RFC 8410 ----
+
+for curve in ED25519 ED448 X25519 X448; do
+	openssl genpkey -algorithm $curve -out $curve.pem
+	must inro key import $curve.pem --token t --label $curve --json >made.json
+	[[ $(value type <made.json) == "${curve,,}" ]] || fail "$(cat made.json)"
+done
+refused 1 "has a key with that id already" inro key import ED25519.pem --token t --label x
+if command -v pkcs11-tool >/dev/null; then
+	id=$(inro key show 'pkcs11:token=t;object=ED25519' --json | value id)
+	must foreign pkcs11-tool --module "$B/lib/inro-pkcs11.so" --token-label t --login --pin 123456 --sign \
+		--mechanism EDDSA --id "$id" --input-file pass --output-file got >/dev/null
+	openssl pkeyutl -verify -rawin -inkey ED25519.pem -in pass -sigfile got >/dev/null || fail "another Ed25519 key"
+fi
+[[ $(inro key show 'pkcs11:token=t;object=X25519' --login | sed -n 's/^Use  *//p') == derive ]] || fail "X25519 may do other things"
+
 # ---- secret keys: octets or hex digits, judged by openssl ----
 
 new() {
@@ -147,8 +163,9 @@ cat ec.pem other.pem >two.pem
 refused 1 "more than one private key" inro key import two.pem --token t --label x
 cat other.pem ca.pem >wrong.pem
 refused 1 "none of the certificates in the file is the key's" inro key import wrong.pem --token t --label x
-openssl genpkey -algorithm ED448 -out ed448.pem
-refused 1 "." inro key import ed448.pem --token t --label x
+openssl genpkey -algorithm DSA -pkeyopt dsa_paramgen_bits:1024 -out dsa.pem 2>/dev/null ||
+	openssl dsaparam -genkey -noout -out dsa.pem 1024 2>/dev/null
+refused 1 "." inro key import dsa.pem --token t --label x
 refused 2 "a key comes from one place" inro key import --token t
 refused 2 "a key comes from one place" inro key import ec.pem --p12 new.p12 --token t
 refused 2 "go together" inro key import --nss nssdb --token t
@@ -196,3 +213,20 @@ echo falsch >nsspin
 refused 1 "'nss ec' in the NSS database 'locked'" setsid "$B/bin/inro" key import --nss locked --nickname "nss ec" \
 	--nss-pin-source nsspin --token t --label x
 [[ $(objects) == "$before" ]] || fail "a refused import left something"
+
+# ---- the page's own lines ----
+
+mkdir page
+cp -r nssdb pass page
+cp new.p12 page/server.p12
+cp ec.pem page/key.pem
+head -c 32 /dev/urandom >page/wrap.key
+cd page
+must inro token create line1 >/dev/null
+awk '/^```sh/ { on = 1; next } /^```/ { on = 0 } on' "$S/docs/howto/import-keys.md" >lines
+[[ $(grep -c '^inro ' lines) == 6 ]] || fail "the page has other lines: $(cat lines)"
+sed -i 's/"web server"/"nss rsa"/; s/^inro /must inro /' lines
+# shellcheck source=/dev/null
+. ./lines >said
+openssl pkey -pubin -in web.pub -noout || fail "the page's last line writes no public key"
+[[ $(inro token show line1 --json | value objects) == 10 ]] || fail "the page's lines make other objects"
