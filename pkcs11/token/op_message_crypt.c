@@ -42,11 +42,17 @@ static enum inro_err state_of(struct op *op, struct message **ret)
 
 /* ---- nonces ---- */
 
+/* Of octet i, a mask of those among the first `fixed` bits; i is not before them. */
+static unsigned kept_bits(size_t i, CK_ULONG fixed)
+{
+	return i == fixed / 8 ? 0xffu & ~(0xffu >> fixed % 8) : 0;
+}
+
 /* The bits from `fixed` on as one big-endian number, plus one. */
 static void count_up(uint8_t *nonce, size_t n, CK_ULONG fixed)
 {
 	for (size_t i = n; i-- > fixed / 8;) {
-		uint8_t keep = i == fixed / 8 ? (uint8_t) ~(0xffu >> fixed % 8) : 0;
+		unsigned keep = kept_bits(i, fixed);
 		uint8_t next = (uint8_t)((nonce[i] & ~keep) + 1);
 
 		nonce[i] = (uint8_t)((nonce[i] & keep) | (next & ~keep));
@@ -64,7 +70,7 @@ static enum inro_err draw(struct message *m)
 	if (e)
 		return e;
 	for (size_t i = fixed / 8; i < m->nonce_n; i++) {
-		uint8_t keep = i == fixed / 8 ? (uint8_t) ~(0xffu >> fixed % 8) : 0;
+		unsigned keep = kept_bits(i, fixed);
 
 		m->nonce[i] = (uint8_t)((m->nonce[i] & keep) | (fresh[i] & ~keep));
 	}
