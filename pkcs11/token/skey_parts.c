@@ -125,7 +125,7 @@ size_t skey_step_max(const struct skey_op *op, size_t n)
 	return op->held + n - held_of(op, op->held + n);
 }
 
-static enum inro_err take_part(struct skey_op *op, struct bytes in, uint8_t *out, size_t *ret_n)
+static enum inro_err feed_part(struct skey_op *op, struct bytes in, uint8_t *out, size_t *ret_n)
 {
 	uint8_t none[2 * MAX_BLOCK]; /* for a step that gives nothing and has no buffer */
 	bool mac = smech_is_mac(op->m);
@@ -136,6 +136,27 @@ static enum inro_err take_part(struct skey_op *op, struct bytes in, uint8_t *out
 		*ret_n = 0;
 	op->held = held_of(op, op->held + in.n);
 	return INRO_OK;
+}
+
+/* Output may be in the input's place (PKCS#11 3.2 5.9.3); with something held back it would run
+ * ahead of what is read. */
+static bool runs_ahead(const struct skey_op *op, struct bytes in, const uint8_t *out)
+{
+	uintptr_t from = (uintptr_t)in.p, to = (uintptr_t)out;
+
+	return out && op->held && to < from + in.n && from < to + op->held + in.n;
+}
+
+static enum inro_err take_part(struct skey_op *op, struct bytes in, uint8_t *out, size_t *ret_n)
+{
+	SCOPED(buf) copy = { 0 }; /* wiped like every buf */
+	enum inro_err e;
+
+	if (!runs_ahead(op, in, out))
+		return feed_part(op, in, out, ret_n);
+	buf_add(&copy, in);
+	e = buf_err(&copy);
+	return e ? e : feed_part(op, buf_bytes(&copy), out, ret_n);
 }
 
 static enum inro_err collect(struct skey_op *op, struct bytes in)

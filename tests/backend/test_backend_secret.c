@@ -343,6 +343,38 @@ static void parts_are_one_step(const struct use *what, struct bytes in, const st
 	}
 }
 
+/* Input and output in the same place (PKCS#11 3.2 5.9.2, 5.9.3), at once and in parts. */
+static void same_place(const struct use *what, struct bytes in, const struct outcome *want)
+{
+	static const size_t parts[] = { 5, 16, 27 };
+	uint8_t place[MOST + 32];
+	backend_op op;
+	size_t n, total;
+
+	memcpy(place, in.p, in.n);
+	assert_int_equal(ops->use(token, what, BYTES(place, in.n),
+				  (struct room) { place, sizeof place }, &n),
+			 INRO_OK);
+	assert_int_equal(n, want->n);
+	assert_memory_equal(place, want->p, n);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		if (ops->op_begin(token, what, &op) != INRO_OK)
+			return;
+		total = 0;
+		for (size_t at = 0; at < in.n; at += parts[i]) {
+			size_t some = in.n - at < parts[i] ? in.n - at : parts[i];
+
+			memcpy(place, in.p + at, some);
+			assert_int_equal(ops->op_step(token, op, BYTES(place, some),
+						      (struct room) { place, sizeof place }, &n),
+					 INRO_OK);
+			assert_memory_equal(place, want->p + total, n);
+			total += n;
+		}
+		ops->op_end(token, op);
+	}
+}
+
 static void there_and_back(const struct doing *d, backend_key key, size_t n)
 {
 	static uint8_t in[MOST];
@@ -361,11 +393,13 @@ static void there_and_back(const struct doing *d, backend_key key, size_t n)
 	parts_are_one_step(&what, BYTES(in, n), &there);
 	if (there.e || d->use == USE_SIGN)
 		return;
+	same_place(&what, BYTES(in, n), &there);
 	what.use = USE_DECRYPT;
 	in_one(&what, BYTES(there.p, there.n), &back);
 	assert_int_equal(back.e, INRO_OK);
 	assert_int_equal(back.n, n);
 	assert_memory_equal(back.p, in, n);
+	same_place(&what, BYTES(there.p, there.n), &back);
 	if (!d->whole)
 		parts_are_one_step(&what, BYTES(there.p, there.n), &back);
 }
