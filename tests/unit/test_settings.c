@@ -1,6 +1,7 @@
 /* test_settings - [token] of inro.conf: each row, what is refused with its line, C_Initialize. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -101,6 +102,26 @@ static void a_bad_file_stops_the_module(void **state)
 	OK(p11->C_Finalize(NULL));
 }
 
+static void each_is_in_the_manual(void **state)
+{
+	const char *source = getenv("INRO_TEST_SOURCE");
+	char path[512], row[64];
+	static char text[1 << 16];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/docs/settings.md", source ? source : ".");
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	text[fread(text, 1, sizeof text - 1, f)] = '\0';
+	fclose(f);
+	for (const struct settings_row *r = settings_rows; r->key; r++) {
+		snprintf(row, sizeof row, "\n| `%s` |", r->key);
+		if (!strstr(text, row))
+			fail_msg("docs/settings.md has no row '%s'", r->key);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +129,7 @@ int main(void)
 		cmocka_unit_test(every_row_arrives),
 		cmocka_unit_test(slips_are_told_with_their_line),
 		cmocka_unit_test(a_bad_file_stops_the_module),
+		cmocka_unit_test(each_is_in_the_manual),
 	};
 
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
