@@ -17,6 +17,7 @@ struct db {
 	int64_t busy_since; /* clock_monotonic_ms() of the first wait for a lock */
 	int64_t version;
 	bool frozen;
+	bool torn; /* a transaction could not be rolled back yet */
 	struct db_stmt *stmts[DB_STMT_BUCKETS];
 };
 

@@ -48,7 +48,7 @@ static enum inro_err stmt_new(struct db *d, const char *sql, struct db_stmt **re
 	return INRO_OK;
 }
 
-enum inro_err db_stmt(struct db *d, const char *sql_literal, struct db_stmt **ret)
+static enum inro_err kept(struct db *d, const char *sql_literal, struct db_stmt **ret)
 {
 	SCOPED(fork_pass) pass = fork_pass_take();
 	struct db_stmt *s = d->stmts[bucket_of(sql_literal)];
@@ -60,6 +60,17 @@ enum inro_err db_stmt(struct db *d, const char *sql_literal, struct db_stmt **re
 	db_reset(s);
 	*ret = s;
 	return INRO_OK;
+}
+
+enum inro_err db_stmt(struct db *d, const char *sql_literal, struct db_stmt **ret)
+{
+	/* Nothing is read or written beside what should have been undone. */
+	if (d->torn)
+		db_rollback(d);
+	if (d->torn)
+		return err_set(INRO_E_IO, "%s '%s': a change that failed can't be undone yet",
+			       d->what, d->path);
+	return kept(d, sql_literal, ret);
 }
 
 void db_stmts_free(struct db *d)
@@ -198,8 +209,24 @@ static enum inro_err run_literal(struct db *d, const char *sql)
 	return e == INRO_OK ? db_run(s) : e;
 }
 
+static const char rollback_sql[] = "ROLLBACK";
+static const char commit_sql[] = "COMMIT";
+
+/* What ends a transaction is prepared before one begins: then it takes no memory. */
+static enum inro_err prepare_ends(struct db *d)
+{
+	struct db_stmt *s;
+	enum inro_err e = db_stmt(d, rollback_sql, &s);
+
+	return e == INRO_OK ? db_stmt(d, commit_sql, &s) : e;
+}
+
 static enum inro_err begin(struct db *d, const char *sql)
 {
+	enum inro_err e = prepare_ends(d);
+
+	if (e != INRO_OK)
+		return e;
 	if (db_in_transaction(d))
 		return err_set(INRO_E_STATE, "%s '%s': a transaction is open already", d->what,
 			       d->path);
@@ -233,7 +260,7 @@ enum inro_err db_commit(struct db *d)
 	if (!db_in_transaction(d))
 		return err_set(INRO_E_STATE, "%s '%s': there is no transaction to commit", d->what,
 			       d->path);
-	e = run_literal(d, "COMMIT");
+	e = run_literal(d, commit_sql);
 	if (e != INRO_OK)
 		db_rollback(d);
 	return e;
@@ -242,8 +269,13 @@ enum inro_err db_commit(struct db *d)
 void db_rollback(struct db *d)
 {
 	SCOPED(fork_pass) pass = fork_pass_take();
-	if (db_in_transaction(d))
-		(void)sqlite3_exec(d->sqlite, "ROLLBACK", NULL, NULL, NULL);
+	struct db_stmt *s;
+
+	if (db_in_transaction(d) && kept(d, rollback_sql, &s) == INRO_OK) {
+		(void)sqlite3_step(s->sqlite);
+		(void)sqlite3_reset(s->sqlite);
+	}
+	d->torn = db_in_transaction(d);
 }
 
 bool db_in_transaction(const struct db *d)

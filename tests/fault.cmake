@@ -1,0 +1,9 @@
+# memory, disk and processes that fail, on purpose
+if(NOT INRO_SANITIZE) # a sanitizer has the allocator itself
+	add_library(inrofault SHARED fault/shim.c)
+	inro_compile(inrofault)
+	target_compile_options(inrofault PRIVATE -U_FORTIFY_SOURCE -fno-builtin)
+	set_target_properties(inrofault PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+	inro_test(fault/test_fault_calls.c LINKS inro_moduletest inrofault LABELS fault TIMEOUT 300)
+	add_dependencies(test_fault_calls inro_pkcs11)
+endif()
