@@ -7,3 +7,5 @@ if(NOT INRO_SANITIZE) # a sanitizer has the allocator itself
 	inro_test(fault/test_fault_calls.c LINKS inro_moduletest inrofault LABELS fault TIMEOUT 300)
 	add_dependencies(test_fault_calls inro_pkcs11)
 endif()
+inro_test(fault/test_fault_kill.c LINKS inro_moduletest LABELS fault TIMEOUT 600)
+add_dependencies(test_fault_kill inro_pkcs11)
