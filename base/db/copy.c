@@ -42,8 +42,9 @@ static enum inro_err vacuum_into(struct db *d, const char *path)
 	return db_run(s);
 }
 
-/* Written beside it and renamed, so that the name never shows half a copy. */
-static enum inro_err copy_over(struct db *d, const char *part, const char *path)
+/* Written beside it and then given its name, so that the name never shows half a copy; a name that
+ * is there by then stays what it is. */
+static enum inro_err copy_beside(struct db *d, const char *part, const char *path)
 {
 	enum inro_err e = db_make_file(part);
 
@@ -52,12 +53,10 @@ static enum inro_err copy_over(struct db *d, const char *part, const char *path)
 	e = vacuum_into(d, part);
 	if (e == INRO_OK)
 		e = sync_file(part);
-	if (e == INRO_OK && rename(part, path) != 0)
+	if (e == INRO_OK && link(part, path) != 0)
 		e = file_err(errno, path);
-	if (e == INRO_OK)
-		return sync_folder_of(path);
 	unlink(part);
-	return e;
+	return e == INRO_OK ? sync_folder_of(path) : e;
 }
 
 enum inro_err db_copy_to(struct db *d, const char *path)
@@ -68,17 +67,14 @@ enum inro_err db_copy_to(struct db *d, const char *path)
 
 	if (e != INRO_OK)
 		return e;
+	if (access(to, F_OK) == 0)
+		return file_err(EEXIST, to);
 	if (asprintf(&part, "%s.%ld.part", to, (long)getpid()) < 0) {
 		part = NULL;
 		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
 	}
-	e = db_make_file(to); /* reserves the name */
-	if (e != INRO_OK)
-		return e;
-	e = copy_over(d, part, to);
-	if (e != INRO_OK)
-		unlink(to);
-	return e;
+	unlink(part); /* left by one that was killed */
+	return copy_beside(d, part, to);
 }
 
 enum inro_err db_fold(struct db *d)

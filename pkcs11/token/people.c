@@ -319,7 +319,9 @@ enum inro_err token_init_pin(struct token *t, const struct who *who, struct byte
 		e = make_record(t, who->type, pin, &auth);
 	if (!e)
 		e = store_set_auth(t->store, who, buf_bytes(&auth), must_change);
-	return e ? e : token_reread(t);
+	if (!e)
+		token_changed(t);
+	return e;
 }
 
 static enum inro_err check_name(const struct who *who)
@@ -359,7 +361,9 @@ enum inro_err token_user_delete(struct token *t, struct bytes name)
 
 	if (!e)
 		e = store_user_delete(t->store, name);
-	return e ? e : token_reread_login(t);
+	if (!e)
+		token_changed(t);
+	return e;
 }
 
 static enum inro_err check_change(struct token *t, struct bytes old_pin, struct bytes new_pin)
@@ -388,5 +392,7 @@ enum inro_err token_set_pin(struct token *t, struct bytes old_pin, struct bytes 
 	t->ops->close(b);
 	if (!e)
 		e = store_set_auth(t->store, &who, buf_bytes(&auth), false);
-	return e ? e : token_reread(t);
+	if (!e)
+		token_changed(t);
+	return e;
 }

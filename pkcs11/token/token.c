@@ -154,6 +154,9 @@ void token_close(struct token *t)
 	atomic_fetch_add(&t->login_epoch, 1);
 }
 
+/* No store counts like that: the next look takes everything in anew. */
+#define NEVER_SEEN (-1)
+
 enum inro_err token_reread(struct token *t)
 {
 	SCOPED(token_row) now = { 0 };
@@ -170,6 +173,12 @@ enum inro_err token_reread(struct token *t)
 	t->row = now;
 	now = old;
 	return e ? e : token_reread_login(t);
+}
+
+void token_changed(struct token *t)
+{
+	if (token_reread(t))
+		t->change_count = NEVER_SEEN;
 }
 
 static int64_t coarse_now(void)

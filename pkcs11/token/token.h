@@ -108,6 +108,9 @@ MUST_CHECK enum inro_err token_destroy(struct token *t, struct bytes so_pin);
 MUST_CHECK enum inro_err token_destroy_locked(struct token *t);
 /* The token's row as it is in the store, and what follows when it was initialised anew. */
 MUST_CHECK enum inro_err token_reread(struct token *t);
+/* The same after a change of our own, which is done whatever comes of the reading: what can't be
+ * read now is read at the next look. */
+void token_changed(struct token *t);
 
 /* The gate: taken for a use of the backend's keys; `lock` is not needed. */
 void token_enter_gate(struct token *t);
