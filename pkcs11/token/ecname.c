@@ -57,13 +57,17 @@ static const struct {
 	{ "id-X25519", "X25519" }, { "curve448", "X448" },	{ "id-X448", "X448" },
 };
 
-/* OIDs that programs used before RFC 8410: GnuPG's and libssh's. */
+/* What programs used before RFC 8410: GnuPG's OIDs; and pkcs11-tool 0.23's name of X25519, whose
+ * length is wrong by one. */
 static const struct {
 	struct bytes params;
 	const char *curve;
-} old_oids[] = {
+} old_params[] = {
 	{ OCTETS("\x06\x09\x2b\x06\x01\x04\x01\xda\x47\x0f\x01"), "ED25519" },
 	{ OCTETS("\x06\x0a\x2b\x06\x01\x04\x01\x97\x55\x01\x05\x01"), "X25519" },
+	{ OCTETS("\x13\x0b"
+		 "curve25519"),
+	  "X25519" },
 };
 
 const struct curve *curve_at(size_t i)
@@ -96,9 +100,9 @@ static const struct curve *curve_named(struct bytes name)
 
 static struct bytes current_oid(struct bytes given)
 {
-	for (size_t i = 0; i < ARRAY_LEN(old_oids); i++)
-		if (bytes_equal(given, old_oids[i].params))
-			return curve_named(bytes_of(old_oids[i].curve))->params;
+	for (size_t i = 0; i < ARRAY_LEN(old_params); i++)
+		if (bytes_equal(given, old_params[i].params))
+			return curve_named(bytes_of(old_params[i].curve))->params;
 	return given;
 }
 

@@ -374,6 +374,12 @@ static void test_names_of_curves(void **state)
 	}
 	assert_int_equal(ecname_params(gnu, &params), INRO_OK);
 	assert_same(params, ED25519);
+	/* as pkcs11-tool 0.23 sends it */
+	assert_int_equal(ecname_params(OCTETS("\x13\x0b"
+					      "curve25519"),
+				       &params),
+			 INRO_OK);
+	assert_same(params, OCTETS("\x06\x03\x2b\x65\x6e"));
 	assert_int_equal(ecname_params(printable("P-257", &b), &params), INRO_E_CURVE);
 	assert_int_equal(ecname_params(printable("", &b), &params), INRO_E_CURVE);
 }
