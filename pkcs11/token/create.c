@@ -7,6 +7,7 @@
 #include "pkcs11/token/ecname.h"
 #include "pkcs11/token/libctx.h"
 #include "pkcs11/token/parts.h"
+#include "pkcs11/token/rsafill.h"
 
 static const struct key_origin brought = { .birth = KEY_CREATED };
 
@@ -52,9 +53,12 @@ static enum inro_err import(struct object *o, const struct key_spec *spec, struc
 static enum inro_err make_private(struct object *o, struct template t, const struct key_spec *spec)
 {
 	SCOPED(secret) pkcs8 = { 0 };
+	SCOPED(secret) filled = { 0 };
 	struct key_parts parts;
 	enum inro_err e = parts_of(t, o->kind->key, &parts);
 
+	if (!e && parts.kind == KEY_RSA)
+		e = rsafill(&parts, &filled);
 	if (!e)
 		e = keyder_write_pkcs8(&parts, &pkcs8);
 	return e ? e : import(o, spec, secret_bytes(&pkcs8));

@@ -240,9 +240,47 @@ static void an_rsa_key_from_its_parts(void **state)
 	/* parts that do not belong together, or are missing */
 	room[3][5] ^= 1;
 	GIVES(CKR_ATTRIBUTE_VALUE_INVALID, p11->C_CreateObject(s, t, ARRAY_LEN(t), &o));
-	GIVES(CKR_TEMPLATE_INCOMPLETE, p11->C_CreateObject(s, t, ARRAY_LEN(t) - 1, &o));
+	GIVES(CKR_ATTRIBUTE_VALUE_INVALID, p11->C_CreateObject(s, t, ARRAY_LEN(t) - 1, &o));
 	GIVES(CKR_TEMPLATE_INCOMPLETE, p11->C_CreateObject(s, pt, 3, &o));
 	GIVES(CKR_TEMPLATE_INCOMPLETE, p11->C_CreateObject(s, pt, 1, &o));
+}
+
+/* Modulus and exponents alone: the rest is what it was. */
+static void an_rsa_key_from_its_exponents(void **state)
+{
+	struct module_pair p = module_rsa(s, 2048, false, true);
+	static const CK_ATTRIBUTE_TYPE types[] = { CKA_MODULUS,		CKA_PRIVATE_EXPONENT,
+						   CKA_PUBLIC_EXPONENT, CKA_PRIME_1,
+						   CKA_PRIME_2,		CKA_EXPONENT_1,
+						   CKA_EXPONENT_2,	CKA_COEFFICIENT };
+	uint8_t room[3][256], a[256], b[256];
+	CK_ATTRIBUTE t[] = { A_ULONG(CKA_CLASS, CKO_PRIVATE_KEY),
+			     A_ULONG(CKA_KEY_TYPE, CKK_RSA),
+			     A_BOOL(CKA_SENSITIVE, CK_FALSE),
+			     A_BOOL(CKA_EXTRACTABLE, CK_TRUE),
+			     { 0 },
+			     { 0 },
+			     { 0 } };
+	CK_OBJECT_HANDLE o;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		t[i + 4] = (CK_ATTRIBUTE) { types[i], room[i],
+					    module_bytes(s, p.private, types[i], room[i], 256) };
+	for (CK_ULONG n = 6; n <= 7; n++) {
+		OK(p11->C_CreateObject(s, t, n, &o));
+		for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+			CK_ULONG n_a = module_bytes(s, p.private, types[i], a, sizeof a);
+
+			assert_int_equal(module_bytes(s, o, types[i], b, sizeof b), n_a);
+			assert_memory_equal(a, b, n_a);
+		}
+	}
+	room[1][100] ^= 1;
+	GIVES(CKR_TEMPLATE_INCOMPLETE, p11->C_CreateObject(s, t, 7, &o));
+	memset(room[1], 0, sizeof room[1]);
+	GIVES(CKR_ATTRIBUTE_VALUE_INVALID, p11->C_CreateObject(s, t, 7, &o));
+	GIVES(CKR_TEMPLATE_INCOMPLETE, p11->C_CreateObject(s, t, 5, &o));
 }
 
 static void an_ec_key_from_its_parts(void **state)
@@ -617,6 +655,7 @@ int main(void)
 		cmocka_unit_test(what_the_token_says_nobody_else_says),
 		cmocka_unit_test(flags_that_forbid),
 		cmocka_unit_test(an_rsa_key_from_its_parts),
+		cmocka_unit_test(an_rsa_key_from_its_exponents),
 		cmocka_unit_test(an_ec_key_from_its_parts),
 		cmocka_unit_test(a_certificate_says_what_is_in_it),
 		cmocka_unit_test(data_is_kept),
