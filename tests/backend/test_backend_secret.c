@@ -2,6 +2,7 @@
 #include "tests/backend/fixture.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -728,6 +729,55 @@ static void test_threads(void **state)
 	ops->unload(token, shared);
 }
 
+/* generate() is the one call that may be running while lock() and unlock() come. */
+#define LIVES 4
+static struct backend *troubled;
+static atomic_ullong newest;
+static atomic_bool enough;
+
+static void *keep_generating(void *arg)
+{
+	const struct key_spec aes = spec_of(CKK_AES, 32);
+
+	while (!atomic_load(&enough)) {
+		SCOPED(buf) none = { 0 };
+		backend_key key = 0;
+		enum inro_err e = ops->generate(troubled, &aes, &key, &none);
+
+		if (e && e != INRO_E_LOGIN)
+			return arg;
+		if (!e)
+			atomic_store(&newest, key);
+		ops->unload(troubled, key);
+	}
+	return NULL;
+}
+
+static void test_generating_while_it_is_locked(void **state)
+{
+	pthread_t thread;
+	void *bad = NULL;
+	SCOPED(secret) value = { 0 };
+
+	(void)state;
+	troubled = open_token(SERIAL);
+	assert_int_equal(pthread_create(&thread, NULL, keep_generating, &failed), 0);
+	for (int i = 0; i < LIVES; i++) {
+		backend_key before = atomic_load(&newest);
+
+		unlock(troubled);
+		while (atomic_load(&newest) == before)
+			sched_yield();
+		ops->lock(troubled);
+		assert_int_equal(ops->reveal(troubled, atomic_load(&newest), &value),
+				 INRO_E_KEY_HANDLE);
+	}
+	atomic_store(&enough, true);
+	pthread_join(thread, &bad);
+	assert_null(bad);
+	ops->close(troubled);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -747,6 +797,7 @@ int main(void)
 		cmocka_unit_test(test_wrap_with_zeros),
 		cmocka_unit_test(test_wrap_private_keys),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_generating_while_it_is_locked),
 	};
 
 	return run_for_every_backend(tests, ARRAY_LEN(tests), 1);
