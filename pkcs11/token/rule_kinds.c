@@ -154,23 +154,26 @@ static const struct attr_rule secret_key[] = {
 	NESTED(CKA_DERIVE_TEMPLATE),
 };
 
-/* ---- uses, and which of them a bare template has ---- */
-
-#define PUBLIC_USES(name, encrypt, verify, encapsulate)                                            \
+/*
+ * Uses, and which of them a template has that asks for none: what the key's type is for, as
+ * programs expect that say nothing (SunPKCS11).  Nothing moves keys but what was made to, except
+ * that a bare RSA public key wraps: readable keys only (policy.h).
+ */
+#define PUBLIC_USES(name, encrypt, verify, recover, encapsulate)                                   \
 	static const struct attr_rule name[] = {                                                   \
 		{ CKA_ENCRYPT, ATTR_BOOL, encrypt, USE },                                          \
 		{ CKA_VERIFY, ATTR_BOOL, verify, USE },                                            \
-		{ CKA_VERIFY_RECOVER, ATTR_BOOL, DEFAULT_FALSE, USE },                             \
-		{ CKA_WRAP, ATTR_BOOL, DEFAULT_FALSE, USE },                                       \
+		{ CKA_VERIFY_RECOVER, ATTR_BOOL, recover, USE },                                   \
+		{ CKA_WRAP, ATTR_BOOL, encrypt, USE },                                             \
 		{ CKA_DERIVE, ATTR_BOOL, DEFAULT_FALSE, USE },                                     \
 		{ CKA_ENCAPSULATE, ATTR_BOOL, encapsulate, USE },                                  \
 	}
 
-#define PRIVATE_USES(name, sign, derive, decapsulate)                                              \
+#define PRIVATE_USES(name, decrypt, sign, derive, decapsulate)                                     \
 	static const struct attr_rule name[] = {                                                   \
-		{ CKA_DECRYPT, ATTR_BOOL, DEFAULT_FALSE, SECRET_USE },                             \
+		{ CKA_DECRYPT, ATTR_BOOL, decrypt, SECRET_USE },                                   \
 		{ CKA_SIGN, ATTR_BOOL, sign, SECRET_USE },                                         \
-		{ CKA_SIGN_RECOVER, ATTR_BOOL, DEFAULT_FALSE, SECRET_USE },                        \
+		{ CKA_SIGN_RECOVER, ATTR_BOOL, decrypt, SECRET_USE },                              \
 		{ CKA_UNWRAP, ATTR_BOOL, DEFAULT_FALSE, SECRET_USE },                              \
 		{ CKA_DERIVE, ATTR_BOOL, derive, SECRET_USE },                                     \
 		{ CKA_DECAPSULATE, ATTR_BOOL, decapsulate, SECRET_USE },                           \
@@ -187,15 +190,22 @@ static const struct attr_rule secret_key[] = {
 		{ CKA_DERIVE, ATTR_BOOL, derive, SECRET_USE },                                     \
 	}
 
-PUBLIC_USES(verifies, DEFAULT_FALSE, DEFAULT_USE, DEFAULT_FALSE);
-PUBLIC_USES(agrees_public, DEFAULT_FALSE, DEFAULT_FALSE, DEFAULT_FALSE);
-PUBLIC_USES(encapsulates, DEFAULT_FALSE, DEFAULT_FALSE, DEFAULT_USE);
-PRIVATE_USES(signs, DEFAULT_USE, DEFAULT_FALSE, DEFAULT_FALSE);
-PRIVATE_USES(agrees, DEFAULT_FALSE, DEFAULT_USE, DEFAULT_FALSE);
-PRIVATE_USES(decapsulates, DEFAULT_FALSE, DEFAULT_FALSE, DEFAULT_USE);
-SECRET_USES(crypts, DEFAULT_USE, DEFAULT_FALSE, DEFAULT_FALSE);
-SECRET_USES(macs, DEFAULT_FALSE, DEFAULT_USE, DEFAULT_FALSE);
-SECRET_USES(derives, DEFAULT_FALSE, DEFAULT_FALSE, DEFAULT_USE);
+#define YES DEFAULT_USE
+#define NO  DEFAULT_FALSE
+
+PUBLIC_USES(rsa_public_uses, YES, YES, YES, NO);
+PUBLIC_USES(verifies, NO, YES, NO, NO);
+PUBLIC_USES(agrees_public, NO, NO, NO, NO);
+PUBLIC_USES(encapsulates, NO, NO, NO, YES);
+PRIVATE_USES(rsa_private_uses, YES, YES, NO, NO);
+PRIVATE_USES(signs_and_agrees, NO, YES, YES, NO);
+PRIVATE_USES(signs, NO, YES, NO, NO);
+PRIVATE_USES(agrees, NO, NO, YES, NO);
+PRIVATE_USES(decapsulates, NO, NO, NO, YES);
+SECRET_USES(crypts, YES, NO, NO);
+SECRET_USES(macs_and_derives, NO, YES, YES);
+SECRET_USES(macs, NO, YES, NO);
+SECRET_USES(derives, NO, NO, YES);
 
 /* ---- parts of pairs ---- */
 
@@ -300,15 +310,15 @@ const struct object_kind rule_kinds[] = {
 	  KEY_NONE,
 	  "EC domain parameters object",
 	  { LIST(storage), LIST(open_object), LIST(ec_domain) } },
-	PUBLIC(CKK_RSA, KEY_RSA, "RSA", verifies, rsa_public),
+	PUBLIC(CKK_RSA, KEY_RSA, "RSA", rsa_public_uses, rsa_public),
 	PUBLIC(CKK_EC, KEY_EC, "EC", verifies, ec_public),
 	PUBLIC(CKK_EC_EDWARDS, KEY_EDWARDS, "Edwards", verifies, ec_public),
 	PUBLIC(CKK_EC_MONTGOMERY, KEY_MONTGOMERY, "Montgomery", agrees_public, ec_public),
 	PUBLIC(CKK_ML_DSA, KEY_ML_DSA, "ML-DSA", verifies, set_public),
 	PUBLIC(CKK_SLH_DSA, KEY_SLH_DSA, "SLH-DSA", verifies, set_public),
 	PUBLIC(CKK_ML_KEM, KEY_ML_KEM, "ML-KEM", encapsulates, set_public),
-	PRIVATE(CKK_RSA, KEY_RSA, "RSA", signs, rsa_private),
-	PRIVATE(CKK_EC, KEY_EC, "EC", signs, ec_private),
+	PRIVATE(CKK_RSA, KEY_RSA, "RSA", rsa_private_uses, rsa_private),
+	PRIVATE(CKK_EC, KEY_EC, "EC", signs_and_agrees, ec_private),
 	PRIVATE(CKK_EC_EDWARDS, KEY_EDWARDS, "Edwards", signs, ec_private),
 	PRIVATE(CKK_EC_MONTGOMERY, KEY_MONTGOMERY, "Montgomery", agrees, ec_private),
 	PRIVATE(CKK_ML_DSA, KEY_ML_DSA, "ML-DSA", signs, set_private),
@@ -318,7 +328,7 @@ const struct object_kind rule_kinds[] = {
 	SECRET(CKK_AES_XTS, "AES-XTS", crypts),
 	SECRET(CKK_CHACHA20, "ChaCha20", crypts),
 	SECRET(CKK_DES3, "triple DES", crypts),
-	SECRET(CKK_GENERIC_SECRET, "generic secret", macs),
+	SECRET(CKK_GENERIC_SECRET, "generic secret", macs_and_derives),
 	SECRET(CKK_HKDF, "HKDF", derives),
 	SECRET(CKK_SHA_1_HMAC, "SHA-1 HMAC", macs),
 	SECRET(CKK_SHA224_HMAC, "SHA224 HMAC", macs),

@@ -52,28 +52,32 @@ static const struct {
 	CK_MECHANISM_TYPE mech;
 	CK_KEY_TYPE type;
 	CK_ULONG n; /* 0: the type has one size */
-	CK_ATTRIBUTE_TYPE use, second;
+	CK_ATTRIBUTE_TYPE uses[3];
 } makers[] = {
-	{ CKM_AES_KEY_GEN, CKK_AES, 32, CKA_ENCRYPT, CKA_DECRYPT },
-	{ CKM_AES_XTS_KEY_GEN, CKK_AES_XTS, 64, CKA_ENCRYPT, CKA_DECRYPT },
-	{ CKM_CHACHA20_KEY_GEN, CKK_CHACHA20, 0, CKA_ENCRYPT, CKA_DECRYPT },
-	{ CKM_GENERIC_SECRET_KEY_GEN, CKK_GENERIC_SECRET, 20, CKA_SIGN, CKA_VERIFY },
-	{ CKM_HKDF_KEY_GEN, CKK_HKDF, 32, CKA_DERIVE, CKA_DERIVE },
-	{ CKM_SHA256_KEY_GEN, CKK_SHA256_HMAC, 32, CKA_SIGN, CKA_VERIFY },
-	{ CKM_SHA3_512_KEY_GEN, CKK_SHA3_512_HMAC, 64, CKA_SIGN, CKA_VERIFY },
-	{ CKM_BLAKE2B_512_KEY_GEN, CKK_BLAKE2B_512_HMAC, 64, CKA_SIGN, CKA_VERIFY },
+	{ CKM_AES_KEY_GEN, CKK_AES, 32, { CKA_ENCRYPT, CKA_DECRYPT, CKA_DECRYPT } },
+	{ CKM_AES_XTS_KEY_GEN, CKK_AES_XTS, 64, { CKA_ENCRYPT, CKA_DECRYPT, CKA_DECRYPT } },
+	{ CKM_CHACHA20_KEY_GEN, CKK_CHACHA20, 0, { CKA_ENCRYPT, CKA_DECRYPT, CKA_DECRYPT } },
+	{ CKM_GENERIC_SECRET_KEY_GEN,
+	  CKK_GENERIC_SECRET,
+	  20,
+	  { CKA_SIGN, { CKA_VERIFY, CKA_DERIVE, CKA_DERIVE } } },
+	{ CKM_HKDF_KEY_GEN, CKK_HKDF, 32, { CKA_DERIVE, CKA_DERIVE, CKA_DERIVE } },
+	{ CKM_SHA256_KEY_GEN, CKK_SHA256_HMAC, 32, { CKA_SIGN, CKA_VERIFY, CKA_VERIFY } },
+	{ CKM_SHA3_512_KEY_GEN, CKK_SHA3_512_HMAC, 64, { CKA_SIGN, CKA_VERIFY, CKA_VERIFY } },
+	{ CKM_BLAKE2B_512_KEY_GEN, CKK_BLAKE2B_512_HMAC, 64, { CKA_SIGN, CKA_VERIFY, CKA_VERIFY } },
 };
 
-static void check_uses(CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE first, CK_ATTRIBUTE_TYPE second)
+static void check_uses(CK_OBJECT_HANDLE o, const CK_ATTRIBUTE_TYPE want[3])
 {
 	static const CK_ATTRIBUTE_TYPE uses[] = { CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN,  CKA_VERIFY,
 						  CKA_WRAP,    CKA_UNWRAP,  CKA_DERIVE };
 
 	for (size_t i = 0; i < ARRAY_LEN(uses); i++)
-		assert_int_equal(module_bool(s, o, uses[i]), uses[i] == first || uses[i] == second);
+		assert_int_equal(module_bool(s, o, uses[i]),
+				 uses[i] == want[0] || uses[i] == want[1] || uses[i] == want[2]);
 }
 
-static void a_bare_secret_key_is_safe_and_does_one_thing(void **state)
+static void a_bare_secret_key_is_safe_and_does_what_it_is_for(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(makers); i++) {
@@ -92,7 +96,7 @@ static void a_bare_secret_key_is_safe_and_does_one_thing(void **state)
 		assert_true(module_bool(s, o, CKA_LOCAL));
 		assert_false(module_bool(s, o, CKA_EXTRACTABLE));
 		assert_false(module_bool(s, o, CKA_TRUSTED));
-		check_uses(o, makers[i].use, makers[i].second);
+		check_uses(o, makers[i].uses);
 		CK_ATTRIBUTE value = { CKA_VALUE, NULL, 0 };
 
 		GIVES(CKR_ATTRIBUTE_SENSITIVE, p11->C_GetAttributeValue(s, o, &value, 1));
@@ -106,9 +110,9 @@ static void a_use_that_is_asked_for_is_the_only_one(void **state)
 	CK_OBJECT_HANDLE o = aes((CK_ATTRIBUTE)A_BOOL(CKA_WRAP, CK_TRUE));
 
 	(void)state;
-	check_uses(o, CKA_WRAP, CKA_WRAP);
+	check_uses(o, (const CK_ATTRIBUTE_TYPE[]) { CKA_WRAP, CKA_WRAP, CKA_WRAP });
 	o = aes((CK_ATTRIBUTE)A_BOOL(CKA_SIGN, CK_FALSE));
-	check_uses(o, CKA_ENCRYPT, CKA_DECRYPT);
+	check_uses(o, (const CK_ATTRIBUTE_TYPE[]) { CKA_ENCRYPT, CKA_DECRYPT, CKA_DECRYPT });
 }
 
 static void secret_keys_that_are_not_made(void **state)
@@ -220,7 +224,7 @@ static void uses_are_taken_away_and_not_given(void **state)
 	GIVES(CKR_ATTRIBUTE_READ_ONLY,
 	      module_set(s, copy, (CK_ATTRIBUTE)A_BOOL(CKA_DECRYPT, CK_TRUE)));
 	OK(module_set(s, o, (CK_ATTRIBUTE)A_BOOL(CKA_ENCRYPT, CK_FALSE)));
-	check_uses(o, CKA_DECRYPT, CKA_DECRYPT);
+	check_uses(o, (const CK_ATTRIBUTE_TYPE[]) { CKA_DECRYPT, CKA_DECRYPT, CKA_DECRYPT });
 }
 
 static void flags_of_an_object_only_fall(void **state)
@@ -390,6 +394,33 @@ static void a_curve_of_another_type_is_none(void **state)
 		assert_int_not_equal(p11->C_GenerateKeyPair(s, &m, pub, 1, NULL, 0, &a, &b),
 				     CKR_OK);
 	}
+}
+
+/* As SunPKCS11 makes them when its configuration says nothing. */
+static void bare_pairs_do_what_their_type_is_for(void **state)
+{
+	static const CK_ATTRIBUTE_TYPE uses[] = { CKA_SIGN,   CKA_SIGN_RECOVER, CKA_DECRYPT,
+						  CKA_UNWRAP, CKA_DERIVE,	CKA_DECAPSULATE };
+	static const CK_BBOOL rsa[] = { 1, 1, 1, 0, 0, 0 }, ec[] = { 1, 0, 0, 0, 1, 0 };
+	CK_MECHANISM m = { CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0 };
+	CK_ATTRIBUTE bits[] = { A_ULONG(CKA_MODULUS_BITS, 2048) };
+	CK_ATTRIBUTE unwraps[] = { A_BOOL(CKA_UNWRAP, CK_TRUE) };
+	CK_ATTRIBUTE p256[] = { A_BYTES(CKA_EC_PARAMS, module_p256, sizeof module_p256) };
+	CK_OBJECT_HANDLE a, b;
+
+	(void)state;
+	OK(p11->C_GenerateKeyPair(s, &m, bits, 1, NULL, 0, &a, &b));
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++)
+		assert_int_equal(module_bool(s, b, uses[i]), rsa[i]);
+	assert_true(module_bool(s, a, CKA_ENCRYPT));
+	assert_true(module_bool(s, a, CKA_VERIFY_RECOVER));
+	OK(p11->C_GenerateKeyPair(s, &m, bits, 1, unwraps, 1, &a, &b));
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++)
+		assert_int_equal(module_bool(s, b, uses[i]), uses[i] == CKA_UNWRAP);
+	m.mechanism = CKM_EC_KEY_PAIR_GEN;
+	OK(p11->C_GenerateKeyPair(s, &m, p256, 1, NULL, 0, &a, &b));
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++)
+		assert_int_equal(module_bool(s, b, uses[i]), ec[i]);
 }
 
 static void a_private_key_may_ask_for_the_pin_each_time(void **state)
@@ -590,7 +621,7 @@ static void another_process_reads_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_bare_secret_key_is_safe_and_does_one_thing),
+		cmocka_unit_test(a_bare_secret_key_is_safe_and_does_what_it_is_for),
 		cmocka_unit_test(a_use_that_is_asked_for_is_the_only_one),
 		cmocka_unit_test(secret_keys_that_are_not_made),
 		cmocka_unit_test(a_key_that_was_brought),
@@ -601,6 +632,7 @@ int main(void)
 		cmocka_unit_test(templates_that_are_traps),
 		cmocka_unit_test(pairs_of_every_curve_go_out_and_come_in),
 		cmocka_unit_test(a_curve_of_another_type_is_none),
+		cmocka_unit_test(bare_pairs_do_what_their_type_is_for),
 		cmocka_unit_test(a_private_key_may_ask_for_the_pin_each_time),
 		cmocka_unit_test(profiles_and_mechanisms_are_objects),
 		cmocka_unit_test(trust_certificates_by_url_and_domain_parameters),
