@@ -43,7 +43,7 @@ static void a_bare_private_key_is_safe(void **state)
 		{ CKA_SIGN, CK_TRUE },
 		{ CKA_DECRYPT, CK_FALSE },
 		{ CKA_UNWRAP, CK_FALSE },
-		{ CKA_DERIVE, CK_FALSE },
+		{ CKA_DERIVE, CK_TRUE },
 		{ CKA_MODIFIABLE, CK_TRUE },
 		{ CKA_COPYABLE, CK_TRUE },
 		{ CKA_DESTROYABLE, CK_TRUE },
