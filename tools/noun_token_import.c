@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cryptoki/client.h"
 #include "tools/import/migrate.h"
@@ -71,6 +72,16 @@ static void tell_refused(struct bytes lines)
 	}
 }
 
+/* Thousands of objects take a minute; nobody waits long for a few. */
+static void show_progress(size_t done, size_t all)
+{
+	if (done % 10 == 0)
+		fprintf(stderr, "\r%zu of %zu objects", done, all);
+	if (done == all)
+		fprintf(stderr, "\r\033[K");
+	fflush(stderr);
+}
+
 static json_t *result_json(const struct softhsm_token *from, const struct migrate_result *r)
 {
 	const size_t *n = r->taken;
@@ -89,9 +100,12 @@ static enum inro_err import_one(const struct call *c, const struct softhsm_token
 	SCOPED(secret) user = { 0 };
 	SCOPED(secret) so = { 0 };
 	SCOPED(migrate_result) result = { 0 };
-	struct migrate_plan plan = { .from = from,
-				     .label = from->label,
-				     .skip = call_has(c, "skip-unsupported") };
+	struct migrate_plan plan = {
+		.from = from,
+		.label = from->label,
+		.skip = call_has(c, "skip-unsupported"),
+		.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
+	};
 	enum inro_err e = check_free(from->label);
 
 	if (!e)

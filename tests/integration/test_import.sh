@@ -27,7 +27,7 @@ value() { # value KEY: of the JSON on standard input
 }
 nothing_left() {
 	[[ $(inro token list --json) == "[]" ]] || fail "$1: there is a token: $(inro token list)"
-	[[ -z $(find "$INRO_HOME" -maxdepth 1 -name '.import-*') ]] || fail "$1: something is left"
+	[[ ! -d $INRO_HOME || -z $(find "$INRO_HOME" -maxdepth 1 -name '.import-*') ]] || fail "$1: something is left"
 }
 
 # ---- SoftHSM's token: keys brought in and made there, a certificate, data ----
@@ -160,6 +160,14 @@ sed -i "s#/var/lib/softhsm/tokens#$T/old#; s#^inro #must inro #" lines
 . ./lines >said
 grep -q '^line1  *ec key' said || fail "the page's lines show: $(cat said)"
 must inro token delete line1 >/dev/null
+
+# ---- on a terminal it shows how far it is ----
+
+if command -v script >/dev/null; then
+	must script -qec "'$B/bin/inro' token import --softhsm old --token line1" /dev/null >said
+	grep -q '10 of 12 objects' said || fail "no progress: $(cat said)"
+	must inro token delete line1 >/dev/null
+fi
 
 # ---- killed at any time: the whole token or none ----
 

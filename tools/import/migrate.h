@@ -18,7 +18,8 @@ struct migrate_plan {
 	const struct softhsm_token *from;
 	const char *label; /* of the new token */
 	struct bytes user_pin, so_pin;
-	bool skip; /* leave out what is refused */
+	bool skip;				   /* leave out what is refused */
+	void (*progress)(size_t done, size_t all); /* after each object; NULL: nobody looks */
 };
 
 enum migrate_class {
