@@ -5,9 +5,14 @@ endfunction()
 
 inro_interop(opensc)
 inro_interop(engine)
-# The agent of OpenSSH drops LD_PRELOAD, which a sanitizer's library needs; GnuTLS and NSS do not run with one.
+# The agent of OpenSSH drops LD_PRELOAD, which a sanitizer's library needs; GnuTLS, NSS and Java do not run with one.
 if(NOT INRO_SANITIZE)
 	inro_interop(ssh)
 	inro_interop(nss)
 	inro_interop(gnutls)
+	inro_interop(java)
+endif()
+option(INRO_TEST_NPM "run the test with Node, which fetches a package with npm" ON)
+if(INRO_TEST_NPM AND NOT INRO_SANITIZE)
+	inro_interop(node)
 endif()

@@ -78,17 +78,28 @@ static enum inro_err check_bits(const struct pair *p)
 	return INRO_OK;
 }
 
+/* GnuTLS until 3.8 asks for an Edwards pair by the name of what it will do. */
+static const CK_MECHANISM *pair_mech(const CK_MECHANISM *asked, CK_MECHANISM *room)
+{
+	if (asked->mechanism != CKM_EDDSA)
+		return asked;
+	*room = *asked;
+	room->mechanism = CKM_EC_EDWARDS_KEY_PAIR_GEN;
+	return room;
+}
+
 static enum inro_err plan(struct session *s, const struct pair_request *what, struct pair *p)
 {
 	SCOPED(mech_use) use = { 0 };
 	struct draft draft = { .use = RULE_GEN, .t = what->public, .class = CKO_PUBLIC_KEY };
 	struct key_spec ignored;
+	CK_MECHANISM room;
 	enum inro_err e = template_check(what->public);
 
 	if (!e)
 		e = template_check(what->private);
 	if (!e)
-		e = open_mech(s, what->mech, USE_GENERATE_PAIR, &use);
+		e = open_mech(s, pair_mech(what->mech, &room), USE_GENERATE_PAIR, &use);
 	if (e)
 		return e;
 	p->mech = use.mech;
