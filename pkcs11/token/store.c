@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -134,11 +135,16 @@ static enum inro_err same_token(struct store *s)
 	return e;
 }
 
-/* Begins a change of the token as it was read last. */
-enum inro_err store_begin(struct store *s)
+/* SQLite would go on writing into a file that has no name any more. */
+static bool is_in_place(const struct store *s)
 {
-	if (s->read_only)
-		return err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the token can only be read here");
+	struct stat st;
+
+	return stat(s->path, &st) == 0 && st.st_ino == s->inode && st.st_dev == s->device;
+}
+
+static enum inro_err begin_anywhere(struct store *s)
+{
 	enum inro_err e = db_begin(s->db);
 
 	if (e)
@@ -147,6 +153,15 @@ enum inro_err store_begin(struct store *s)
 	if (e)
 		db_rollback(s->db);
 	return e;
+}
+
+enum inro_err store_begin(struct store *s)
+{
+	if (s->read_only)
+		return err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the token can only be read here");
+	if (!is_in_place(s))
+		return err_set(INRO_E_NO_TOKEN, STORE_REMOVED);
+	return begin_anywhere(s);
 }
 
 /* Ends a change: all of it or nothing. */
@@ -237,6 +252,16 @@ static enum inro_err connect_to(struct store *s)
 	return e;
 }
 
+static void note_place(struct store *s)
+{
+	struct stat st;
+
+	if (stat(s->path, &st) == 0) {
+		s->device = st.st_dev;
+		s->inode = st.st_ino;
+	}
+}
+
 enum inro_err store_open(const char *path, bool may_write, struct store **ret)
 {
 	struct store *s = calloc(1, sizeof *s);
@@ -247,7 +272,8 @@ enum inro_err store_open(const char *path, bool may_write, struct store **ret)
 		free(s);
 		return err_set(INRO_E_NO_MEMORY, "no memory to open %s", path);
 	}
-	s->read_only = access(path, F_OK) == 0 && (!may_write || !can_write(path));
+	note_place(s);
+	s->read_only = s->inode != 0 && (!may_write || !can_write(path));
 	enum inro_err e = connect_to(s);
 
 	if (e) {
@@ -382,9 +408,10 @@ enum inro_err store_token_reset(struct store *s, const struct token_row *token)
 	return store_finish(s->db, e);
 }
 
+/* Its name is gone by then. */
 enum inro_err store_empty(struct store *s)
 {
-	enum inro_err e = store_begin(s);
+	enum inro_err e = begin_anywhere(s);
 
 	if (e)
 		return e;

@@ -2,12 +2,16 @@
 #ifndef INRO_PKCS11_TOKEN_STORE_INTERNAL_H
 #define INRO_PKCS11_TOKEN_STORE_INTERNAL_H
 
+#include <sys/types.h>
+
 #include "pkcs11/token/store.h"
 
 struct store {
 	struct db *db;
 	char *path;
 	bool read_only;
+	dev_t device; /* of the file that was opened */
+	ino_t inode;
 	int64_t generation; /* of the token row that was read last */
 	int64_t frozen_at;  /* what a frozen connection's file looked like; 0: not looked yet */
 	int64_t reopened;   /* how often */

@@ -114,11 +114,33 @@ static enum inro_err find_backend(struct token *t)
 	return t->ops->open(buf_bytes(&t->row.config), bytes_of(t->row.serial), &t->backend);
 }
 
+static int64_t coarse_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+bool token_is_there(struct token *t)
+{
+	int64_t now = coarse_now(), seen = atomic_load(&t->seen_at);
+
+	if (seen != 0 && now - seen < LOOK_AGAIN_NS)
+		return true;
+	if (!home_has(t->home, t->slot))
+		return false;
+	atomic_store(&t->seen_at, now);
+	return true;
+}
+
 enum inro_err token_open(struct token *t)
 {
 	AUTO(free_chars) char *path = NULL;
 	enum inro_err e;
 
+	if (t->backend && t->sessions == 0 && !token_is_there(t))
+		token_close(t); /* its file was taken away */
 	if (t->backend)
 		return INRO_OK;
 	e = home_path(t->home, t->slot, &path);
@@ -179,26 +201,6 @@ void token_changed(struct token *t)
 {
 	if (token_reread(t))
 		t->change_count = NEVER_SEEN;
-}
-
-static int64_t coarse_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-bool token_is_there(struct token *t)
-{
-	int64_t now = coarse_now(), seen = atomic_load(&t->seen_at);
-
-	if (seen != 0 && now - seen < LOOK_AGAIN_NS)
-		return true;
-	if (!home_has(t->home, t->slot))
-		return false;
-	atomic_store(&t->seen_at, now);
-	return true;
 }
 
 enum inro_err token_look(struct token *t, bool at_once)

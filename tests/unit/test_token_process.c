@@ -645,6 +645,36 @@ static void swapped_names_are_refused(void **state)
 	refuse_names("UPDATE object SET label = x'' WHERE class = 3");
 }
 
+/* The file taken away under an open session: errors, and what is in memory goes on. */
+static void an_unlinked_store_is_an_error(void **state)
+{
+	CK_ATTRIBUTE data[] = { A_ULONG(CKA_CLASS, CKO_DATA), A_BOOL(CKA_TOKEN, CK_TRUE) };
+	CK_SLOT_ID lost;
+	CK_SESSION_HANDLE own = module_user(&lost);
+	struct module_pair p = module_ec(own, true, false);
+	CK_OBJECT_HANDLE o = 0;
+	CK_TOKEN_INFO info;
+	uint8_t sig[64];
+
+	(void)state;
+	OK(module_sign(own, p.private, sig));
+	assert_int_equal(unlink(module_token_file(lost)), 0);
+	nanosleep(&(struct timespec) { .tv_nsec = 30000000 }, NULL);
+	CK_RV rv = p11->C_CreateObject(own, data, 2, &o);
+
+	if (rv == CKR_OK)
+		fail_msg("an object was kept in a file that is not there");
+	assert_true(strlen(p11_admin->last_error()) > 0);
+	(void)module_sign(own, p.private, sig);
+	(void)p11->C_GetTokenInfo(lost, &info);
+	(void)p11->C_FindObjectsInit(own, NULL, 0);
+	(void)p11->C_Logout(own);
+	OK(p11->C_CloseSession(own));
+	/* its number was the highest, so it is the empty slot again */
+	OK(p11->C_GetTokenInfo(lost, &info));
+	assert_int_equal(info.flags & CKF_TOKEN_INITIALIZED, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -652,6 +682,7 @@ int main(void)
 		cmocka_unit_test(a_child_that_does_nothing_disturbs_nobody),
 		cmocka_unit_test(what_others_change_is_seen),
 		cmocka_unit_test(two_change_one_object),
+		cmocka_unit_test(an_unlinked_store_is_an_error),
 		cmocka_unit_test(several_make_tokens_at_once),
 		cmocka_unit_test(kills_lose_nothing_that_was_told),
 		cmocka_unit_test(edited_records_are_refused),
