@@ -184,7 +184,12 @@ static enum inro_err place(const char *temporary, const char *path, bool replace
 
 	if (bad || !replace)
 		unlink(temporary);
-	return e ? e : sync_parent(path);
+	if (!e)
+		e = sync_parent(path);
+	/* What is told to have failed is not there. */
+	if (e && !bad && !replace)
+		unlink(path);
+	return e;
 }
 
 static enum inro_err write_file(const char *path, mode_t mode, struct bytes content, bool replace)

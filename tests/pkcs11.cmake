@@ -63,3 +63,9 @@ endif()
 
 inro_program(bench_start SOURCES bench/bench_start.c LINKS inro_moduletest)
 set_target_properties(bench_start PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+
+# docs/mechanisms.md is what the table says
+inro_program(print_mechanisms SOURCES docs/print_mechanisms.c LINKS inro_soft inro_token inro_names)
+target_sources(print_mechanisms PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
+set_target_properties(print_mechanisms PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+inro_script_test(docs/test_mechanisms.sh)

@@ -56,7 +56,12 @@ static enum inro_err copy_beside(struct db *d, const char *part, const char *pat
 	if (e == INRO_OK && link(part, path) != 0)
 		e = file_err(errno, path);
 	unlink(part);
-	return e == INRO_OK ? sync_folder_of(path) : e;
+	if (e != INRO_OK)
+		return e;
+	e = sync_folder_of(path);
+	if (e != INRO_OK)
+		unlink(path);
+	return e;
 }
 
 enum inro_err db_copy_to(struct db *d, const char *path)

@@ -314,7 +314,11 @@ static enum inro_err name_it(const char *part, const char *to)
 		return file_err(errno, to);
 	if (slash)
 		slash[slash == dir] = '\0';
-	return file_sync_dir(slash ? dir : ".");
+	enum inro_err e = file_sync_dir(slash ? dir : ".");
+
+	if (e)
+		unlink(to);
+	return e;
 }
 
 enum inro_err bundle_write(const char *from, const char *to, struct bytes passphrase)

@@ -289,7 +289,10 @@ static enum inro_err take_slot(const char *dir, const char *made, CK_SLOT_ID slo
 		return e;
 	if (link(made, path) != 0)
 		return file_err(errno, path);
-	return file_sync_dir(dir);
+	e = file_sync_dir(dir);
+	if (e)
+		unlink(path); /* what is told to have failed is not there */
+	return e;
 }
 
 static enum inro_err take_next_slot(const char *home, const char *dir, const char *made,
