@@ -34,7 +34,7 @@ target_sources(test_policy PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 inro_test(unit/test_token_home.c LINKS inro_testlib inro_token inro_db PkgConfig::sqlite)
 
 # The module as programs meet it: loaded by its path.
-inro_library(inro_moduletest SOURCES lib/module.c LINKS inro_testlib inro_base PkgConfig::p11kit PkgConfig::cmocka)
+inro_library(inro_moduletest SOURCES lib/module.c lib/moving.c LINKS inro_testlib inro_base PkgConfig::p11kit PkgConfig::cmocka)
 target_link_libraries(inro_moduletest PUBLIC ${CMAKE_DL_LIBS})
 function(inro_module_test name)
 	inro_test(unit/test_token_${name}.c LINKS inro_moduletest ${ARGN})
@@ -52,6 +52,9 @@ foreach(part mech objects pin session sign threads)
 	inro_module_test(${part})
 endforeach()
 inro_module_test(kinds)
+foreach(part attacks derive wrap)
+	inro_module_test(${part})
+endforeach()
 inro_module_test(process PkgConfig::sqlite TIMEOUT 300)
 
 # programs of others on the module

@@ -126,7 +126,10 @@ extern const struct inro_admin api_admin;
 	X(C_DecryptInit)                                                                           \
 	X(C_Decrypt)                                                                               \
 	X(C_DecryptUpdate)                                                                         \
-	X(C_DecryptFinal)
+	X(C_DecryptFinal)                                                                          \
+	X(C_WrapKey)                                                                               \
+	X(C_UnwrapKey)                                                                             \
+	X(C_DeriveKey)
 
 #define API_LIST_3_0(X)                                                                            \
 	X(C_MessageEncryptInit)                                                                    \
@@ -157,7 +160,11 @@ extern const struct inro_admin api_admin;
 	X(C_VerifySignatureInit)                                                                   \
 	X(C_VerifySignature)                                                                       \
 	X(C_VerifySignatureUpdate)                                                                 \
-	X(C_VerifySignatureFinal)
+	X(C_VerifySignatureFinal)                                                                  \
+	X(C_EncapsulateKey)                                                                        \
+	X(C_DecapsulateKey)                                                                        \
+	X(C_WrapKeyAuthenticated)                                                                  \
+	X(C_UnwrapKeyAuthenticated)
 
 /* Each has the type that the standard gives it. */
 #define API_DECLARE(name)     extern __typeof__(name) api_##name;

@@ -20,24 +20,14 @@ static CK_RV not_offered(void)
 }
 
 #define YES(name) .name = api_##name,
-#define NO2(name) .name = (__typeof__(&name))(void (*)(void))not_offered,
 #define NO32(name)                                                                                 \
 	.name = (__typeof__(((struct ck_functions_3_2 *)0)->name))(void (*)(void))not_offered,
 
-#define NOT_OFFERED_2(X)                                                                           \
-	X(C_WrapKey)                                                                               \
-	X(C_UnwrapKey)                                                                             \
-	X(C_DeriveKey)
-
 /* Sessions are never asynchronous. */
 #define NOT_OFFERED_3_2(X)                                                                         \
-	X(C_EncapsulateKey)                                                                        \
-	X(C_DecapsulateKey)                                                                        \
 	X(C_AsyncComplete)                                                                         \
 	X(C_AsyncGetID)                                                                            \
-	X(C_AsyncJoin)                                                                             \
-	X(C_WrapKeyAuthenticated)                                                                  \
-	X(C_UnwrapKeyAuthenticated)
+	X(C_AsyncJoin)
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -46,7 +36,7 @@ EXPORT CK_RV C_GetInterfaceList(CK_INTERFACE *list, CK_ULONG *count);
 EXPORT CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
 			    CK_FLAGS flags);
 
-#define FUNCTIONS_2 API_LIST(YES) NOT_OFFERED_2(NO2).C_GetFunctionList = C_GetFunctionList
+#define FUNCTIONS_2 API_LIST(YES).C_GetFunctionList = C_GetFunctionList
 #define FUNCTIONS_3_0                                                                              \
 	API_LIST_3_0(YES).C_GetInterfaceList = C_GetInterfaceList, .C_GetInterface = C_GetInterface
 

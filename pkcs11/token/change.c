@@ -113,6 +113,8 @@ static enum inro_err change_once(struct session *s, CK_OBJECT_HANDLE handle, str
 	e = attrs_copy(&o->attrs, &attrs);
 	if (!e)
 		e = template_change(t, o->kind, RULE_SET | officer(s), &attrs);
+	if (!e)
+		e = session_may_be(s, &attrs);
 	return e ? e : store_change(o, &attrs);
 }
 

@@ -4,6 +4,7 @@
  * The making runs without the token's lock and without the gate: it may take seconds, and neither a
  * logout nor another thread's signature waits for it (backend.h, 4).
  */
+#include "pkcs11/token/kdf.h"
 #include "pkcs11/token/objects.h"
 
 struct pair {
@@ -145,12 +146,36 @@ static enum inro_err check_size(const struct mech *m, const struct key_spec *spe
 static enum inro_err plan_secret(struct session *s, const struct mech *m, struct template t,
 				 struct object **ret, struct key_spec *ret_spec)
 {
-	const struct draft draft = {
-		.use = RULE_GEN, .t = t, .class = CKO_SECRET_KEY, .key_type = m->types[0]
-	};
+	/* A password makes a key of any type. */
+	const struct draft draft = { .use = RULE_GEN,
+				     .t = t,
+				     .class = CKO_SECRET_KEY,
+				     .key_type = m->types ? m->types[0] : CKK_GENERIC_SECRET,
+				     .type_is_free = !m->types };
 	enum inro_err e = objects_draft(s, &draft, ret, ret_spec);
 
 	return e ? e : check_size(m, ret_spec);
+}
+
+/* CKM_PKCS5_PBKD2: who knows the password knows the key, so that it counts as a derived one and
+ * not as one that was made here. */
+static enum inro_err make_from_password(struct token *t, const struct mech_use *use,
+					const struct key_spec *spec, struct adoption *ret)
+{
+	SCOPED(secret) value = { 0 };
+	SCOPED(buf) nothing = { 0 };
+	enum inro_err e = secret_new(spec->n, &value);
+
+	if (!e)
+		e = kdf_derive(&use->spec, use->password, BYTES_NONE, &value);
+	if (e)
+		return e;
+	ret->how = (struct key_origin) { .birth = KEY_DERIVED };
+	token_enter_gate(t);
+	ret->epoch = atomic_load(&t->login_epoch);
+	e = t->ops->import(t->backend, spec, secret_bytes(&value), &ret->key, &nothing);
+	token_leave_gate(t);
+	return e;
 }
 
 enum inro_err objects_generate(struct session *s, const CK_MECHANISM *mech, struct template t,
@@ -167,12 +192,13 @@ enum inro_err objects_generate(struct session *s, const CK_MECHANISM *mech, stru
 		e = open_mech(s, mech, USE_GENERATE, &use);
 	if (!e)
 		e = plan_secret(s, use.mech, t, &o, &spec);
-	if (!e)
-		e = make_key(s->token, &spec, &made, &nothing);
 	if (e)
 		return e;
 	made.how = (struct key_origin) { KEY_GENERATED, use.mech->type };
-	e = object_adopt(o, &made);
+	e = use.mech->types ? make_key(s->token, &spec, &made, &nothing)
+			    : make_from_password(s->token, &use, &spec, &made);
+	if (!e)
+		e = object_adopt(o, &made);
 	if (!e)
 		e = objects_keep_new(s, &o, 1);
 	if (!e)

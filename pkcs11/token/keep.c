@@ -5,7 +5,8 @@
 
 #include "base/secret.h"
 
-#define KEEP_MAX 2 /* a pair */
+/* A pair, or what one derivation makes. */
+#define KEEP_MAX (1 + MECH_MORE_KEYS)
 
 static enum inro_err name_it(struct object *o)
 {
@@ -76,6 +77,8 @@ enum inro_err objects_keep(struct session *s, struct object *const *list, size_t
 	}
 	if (e || alike)
 		return e ? e : keep_alike(s, list, n);
+	if (n > 2)
+		return INRO_E_ARG;
 	/* One half in the store, one in the session: the store's, which can fail, goes first. */
 	size_t first = attrs_bool(&list[0]->attrs, CKA_TOKEN, false) ? 0 : 1;
 

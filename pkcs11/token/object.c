@@ -355,6 +355,36 @@ enum inro_err object_read(struct object *o)
 	return e;
 }
 
+/* A public key that the security officer trusts has a seal, too: who can only write the file makes
+ * none. */
+#define TRUSTED_WORD "trusted"
+
+static bool is_trusted_public(const struct object *o)
+{
+	return o->class == CKO_PUBLIC_KEY && attrs_bool(&o->attrs, CKA_TRUSTED, false);
+}
+
+enum inro_err object_check_trust(const struct object *o)
+{
+	SCOPED(record) r = { 0 };
+	SCOPED(buf) binding = { 0 };
+	SCOPED(secret) word = { 0 };
+	struct token *t = o->token;
+	enum inro_err e;
+
+	if (!o->row || !is_trusted_public(o))
+		return INRO_OK;
+	e = store_get(t->store, o->row, &r);
+	object_binding(o, &binding);
+	if (!e)
+		e = buf_err(&binding);
+	if (!e)
+		e = t->ops->unseal(t->backend, r.sealed, buf_bytes(&binding), &word);
+	if (!e && !bytes_is(secret_bytes(&word), TRUSTED_WORD))
+		e = err_set(INRO_E_DAMAGED, "a key that is said to be trusted has another's seal");
+	return e;
+}
+
 static enum inro_err seal(struct object *o, struct bytes binding, struct buf *ret)
 {
 	SCOPED(buf) plain = { 0 };
@@ -363,6 +393,8 @@ static enum inro_err seal(struct object *o, struct bytes binding, struct buf *re
 
 	if (object_has_secret(o))
 		return t->ops->seal_key(t->backend, o->key->key, binding, ret);
+	if (is_trusted_public(o))
+		return t->ops->seal(t->backend, bytes_of(TRUSTED_WORD), binding, ret);
 	record_write(o->kind, &o->attrs, RULE_SEALED, RULE_COLUMN, &plain);
 	e = buf_err(&plain);
 	return e ? e : t->ops->seal(t->backend, buf_bytes(&plain), binding, ret);
@@ -397,7 +429,7 @@ enum inro_err object_record(struct object *o, struct record *ret)
 	      .private = o->private };
 	SCOPED(buf) binding = { 0 };
 	unsigned hidden = o->private && o->kind->key == KEY_NONE ? RULE_SEALED : 0;
-	bool sealed = object_has_secret(o) || hidden;
+	bool sealed = object_has_secret(o) || hidden || is_trusted_public(o);
 	size_t at[4] = { 0 };
 	enum inro_err e;
 

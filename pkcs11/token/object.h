@@ -130,6 +130,9 @@ MUST_CHECK enum inro_err object_record(struct object *o, struct record *ret);
 MUST_CHECK enum inro_err object_key(struct object *o, struct loaded_key **ret);
 /* The same for sealing it again, which the security officer may have done too. */
 MUST_CHECK enum inro_err object_load(struct object *o, struct loaded_key **ret);
+/* That it is the security officer who has made a public key CKA_TRUSTED and not somebody who can
+ * write the file: INRO_E_DAMAGED.  Nothing to do for other objects. */
+MUST_CHECK enum inro_err object_check_trust(const struct object *o);
 /* A public key.  Borrowed from the object. */
 MUST_CHECK enum inro_err object_public(struct object *o, struct pkey **ret);
 /* Sets the attributes that follow from CKA_PUBLIC_KEY_INFO. */

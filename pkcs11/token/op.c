@@ -5,6 +5,7 @@
 #include "pkcs11/token/libctx.h"
 #include "pkcs11/token/op_private.h"
 #include "pkcs11/token/people.h"
+#include "pkcs11/token/roles.h"
 #include "pkcs11/token/settings.h"
 
 const struct op_kind op_kinds[OP__MAX] = {
@@ -147,15 +148,8 @@ static enum op_way choose_way(const struct op *op)
 /* CKA_ALLOWED_MECHANISMS; some mechanisms are only for keys that name them. */
 static bool mechanism_allowed(const struct object *key, const struct mech *m)
 {
-	const struct attr *a = attrs_find(&key->attrs, CKA_ALLOWED_MECHANISMS);
-	struct bytes list = a ? attr_value(a) : BYTES_NONE;
-
-	for (; list.n >= sizeof m->type;
-	     list = BYTES(list.p + sizeof m->type, list.n - sizeof m->type)) {
-		if (memcmp(list.p, &m->type, sizeof m->type) == 0)
-			return true;
-	}
-	return !a && !(m->traits & MECH_BY_KEY);
+	return policy_mechanism(&key->attrs, m->type) &&
+	       (!(m->traits & MECH_BY_KEY) || attrs_has(&key->attrs, CKA_ALLOWED_MECHANISMS));
 }
 
 static enum inro_err check_kind(const struct object *key, enum op_slot slot, const struct mech *m)
@@ -236,6 +230,8 @@ static enum inro_err take_key(struct op *op, struct object *key)
 		e = take_size(op, key);
 	if (!e)
 		e = here ? object_public(key, &pub) : object_key(key, &loaded);
+	if (!e)
+		e = roles_may_use(key, op_kinds[op->slot].use);
 	if (e)
 		return e;
 	op->key = here ? NULL : loaded_key_ref(loaded);

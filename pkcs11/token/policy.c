@@ -1,6 +1,8 @@
 /* policy - the rules. */
 #include "pkcs11/token/policy.h"
 
+#include <string.h>
+
 #include "base/cryptoki/admin.h"
 #include "pkcs11/token/keyder.h"
 
@@ -353,6 +355,18 @@ enum inro_err policy_use(unsigned roles, enum key_use use)
 		INRO_E_KEY_USE,
 		"this key has wrapped a sensitive one: it wraps and unwraps, and does nothing "
 		"else any more");
+}
+
+bool policy_mechanism(const struct attrs *key, CK_MECHANISM_TYPE mech)
+{
+	const struct attr *a = attrs_find(key, CKA_ALLOWED_MECHANISMS);
+	struct bytes list = a ? attr_value(a) : BYTES_NONE;
+
+	for (; list.n >= sizeof mech; list = BYTES(list.p + sizeof mech, list.n - sizeof mech)) {
+		if (memcmp(list.p, &mech, sizeof mech) == 0)
+			return true;
+	}
+	return !a;
 }
 
 /* ---- strict ---- */

@@ -84,6 +84,9 @@ bool policy_readable(const struct attrs *key);
 /* Whether a family with these roles may be used so: INRO_E_KEY_USE. */
 MUST_CHECK enum inro_err policy_use(unsigned roles, enum key_use use);
 
+/* Whether CKA_ALLOWED_MECHANISMS has it, or is not there. */
+bool policy_mechanism(const struct attrs *key, CK_MECHANISM_TYPE mech);
+
 /* Bits of security (SP 800-57 part 1 5.6.1) from an object's attributes; 0: not known. */
 unsigned policy_strength(const struct attrs *key);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "pkcs11/token/people.h"
+#include "pkcs11/token/policy.h"
 
 static _Atomic CK_SESSION_HANDLE last_handle;
 
@@ -41,10 +42,18 @@ enum inro_err session_may_write(const struct session *s, bool token_object, bool
 	return INRO_OK;
 }
 
+enum inro_err session_may_be(const struct session *s, const struct attrs *attrs)
+{
+	return s->token->row.policy == POLICY_STRICT ? policy_strict(attrs) : INRO_OK;
+}
+
 enum inro_err session_may_keep(const struct session *s, const struct object *o)
 {
-	return session_may_write(s, attrs_bool(&o->attrs, CKA_TOKEN, false),
-				 attrs_bool(&o->attrs, CKA_PRIVATE, false) || object_has_secret(o));
+	enum inro_err e = session_may_write(s, attrs_bool(&o->attrs, CKA_TOKEN, false),
+					    attrs_bool(&o->attrs, CKA_PRIVATE, false) ||
+						    object_has_secret(o));
+
+	return e ? e : session_may_be(s, &o->attrs);
 }
 
 static void session_free(struct session *s)

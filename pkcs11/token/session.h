@@ -60,6 +60,9 @@ MUST_CHECK enum inro_err session_close_all(struct sessions *all, const struct to
 bool session_is_rw(const struct session *s);
 /* The token's lock held. */
 CK_STATE session_state(const struct session *s);
+/* Whether the token's policy lets an object be so: INRO_E_TEMPLATE_INCONSISTENT.  The token's lock
+ * held. */
+MUST_CHECK enum inro_err session_may_be(const struct session *s, const struct attrs *attrs);
 /* The same for a new object; private keys are the user's whatever CKA_PRIVATE says. */
 MUST_CHECK enum inro_err session_may_keep(const struct session *s, const struct object *o);
 /* Whether it may make or change such an object: INRO_E_SESSION_READ_ONLY, INRO_E_LOGIN.  The
