@@ -31,3 +31,63 @@ PKCS11SPY=$module PKCS11SPY_OUTPUT=$T/spy must foreign pkcs11-tool --module "$sp
 	--login --pin "$pin" --list-objects --type privkey >objects
 [[ $(grep -c '^Private Key' objects) == 2 ]] || fail "the spy sees other keys: $(cat objects)"
 grep -q 'C_GetInterface' spy || fail "the spy saw nothing: $(cat spy)"
+
+# ---- secret keys: made, brought in, used; openssl agrees ----
+
+head -c 4096 /dev/urandom >message
+iv=000102030405060708090a0b0c0d0e0f
+head -c 32 /dev/urandom >value
+hex=$(od -An -v -tx1 value | tr -d ' \n')
+must user --keygen --key-type AES:32 --id 0a --label made --usage-decrypt >/dev/null
+must user --write-object value --type secrkey --key-type AES:32 --id 0b --label put --usage-decrypt >/dev/null
+must user --keygen --key-type GENERIC:32 --id 0c --label mac --usage-sign >/dev/null
+for mech in AES-ECB AES-CBC AES-CBC-PAD; do
+	for id in 0a 0b; do
+		must user --encrypt --mechanism "$mech" --iv "$iv" --id "$id" --input-file message --output-file sealed
+		must user --decrypt --mechanism "$mech" --iv "$iv" --id "$id" --input-file sealed --output-file opened
+		cmp -s message opened || fail "$mech: another text comes back"
+	done
+done
+openssl enc -d -aes-256-cbc -K "$hex" -iv "$iv" -in sealed -out opened
+cmp -s message opened || fail "openssl opens another text"
+must user --sign --mechanism SHA256-HMAC --id 0c --input-file message --output-file mac
+must user --verify --mechanism SHA256-HMAC --id 0c --input-file message --signature-file mac | grep -q 'Signature is valid' ||
+	fail "SHA256-HMAC: the token refuses its own MAC"
+must user --hash --mechanism SHA512 --input-file message --output-file hash
+openssl dgst -sha512 -binary message | cmp -s - hash || fail "another hash than openssl's"
+
+# ---- Ed25519; RSA decrypts; keys of files ----
+
+must user --keypairgen --key-type EC:edwards25519 --id 21 --label ed --usage-sign >/dev/null
+head -c 500 message >short
+must user --sign --mechanism EDDSA --id 21 --input-file short --output-file sig
+must user --verify --mechanism EDDSA --id 21 --input-file short --signature-file sig | grep -q 'Signature is valid' ||
+	fail "EDDSA: the token refuses its own signature"
+must user --keypairgen --key-type EC:curve25519 --id 22 --label x --usage-derive >/dev/null
+
+must user --keypairgen --key-type rsa:2048 --id 23 --label door --usage-decrypt --usage-wrap >/dev/null
+must user --read-object --type pubkey --id 23 --output-file door.der
+head -c 40 message >short
+must openssl pkeyutl -encrypt -pubin -keyform DER -inkey door.der -in short -out sealed
+must user --decrypt --mechanism RSA-PKCS --id 23 --input-file sealed --output-file opened
+cmp -s short opened || fail "RSA-PKCS: another text comes back"
+must openssl pkeyutl -encrypt -pubin -keyform DER -inkey door.der -in short -out sealed \
+	-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256
+must user --decrypt --mechanism RSA-PKCS-OAEP --hash-algorithm SHA256 --mgf MGF1-SHA256 --id 23 \
+	--input-file sealed --output-file opened
+cmp -s short opened || fail "RSA-PKCS-OAEP: another text comes back"
+
+must openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -outform DER -out ec.der
+must openssl pkey -in ec.der -pubout -outform DER -out ec.pub
+must user --write-object ec.der --type privkey --id 24 --label put --usage-sign >/dev/null
+openssl dgst -sha256 -binary message >hash
+must user --sign --mechanism ECDSA --signature-format openssl --id 24 --input-file hash --output-file sig
+must openssl pkeyutl -verify -pubin -keyform DER -inkey ec.pub -in hash -sigfile sig >/dev/null
+
+# ---- data ----
+
+must user --write-object message --type data --label note --application-label test >/dev/null
+must user --read-object --type data --label note --output-file back
+cmp -s message back || fail "other data come back"
+must user --delete-object --type data --label note
+! user --read-object --type data --label note --output-file back >/dev/null 2>&1 || fail "deleted data are read"
