@@ -394,6 +394,12 @@ enum inro_err store_token(struct store *s, struct token_row *ret)
 	return INRO_OK;
 }
 
+void store_fold(struct store *s)
+{
+	if (db_fold(s->db))
+		err_reset();
+}
+
 #define EMPTY "DELETE FROM object; DELETE FROM users; DELETE FROM roles;"
 
 enum inro_err store_token_reset(struct store *s, const struct token_row *token)
@@ -405,7 +411,10 @@ enum inro_err store_token_reset(struct store *s, const struct token_row *token)
 	e = db_exec(s->db, EMPTY);
 	if (!e)
 		e = put_token(s->db, token);
-	return store_finish(s->db, e);
+	e = store_finish(s->db, e);
+	if (!e)
+		store_fold(s);
+	return e;
 }
 
 /* Its name is gone by then. */

@@ -23,6 +23,9 @@ struct store {
 MUST_CHECK enum inro_err store_begin(struct store *s);
 /* Ends a change: all of it or nothing. */
 MUST_CHECK enum inro_err store_finish(struct db *db, enum inro_err e);
+/* After secrets were replaced: takes the old pages out of the log, too, unless others are reading.
+ */
+void store_fold(struct store *s);
 /* Steps a statement that must give one row. */
 MUST_CHECK enum inro_err store_one_row(struct db_stmt *q, enum inro_err if_none, const char *what);
 

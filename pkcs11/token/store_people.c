@@ -101,7 +101,10 @@ enum inro_err store_set_auth(struct store *s, const struct who *who, struct byte
 
 	if (e)
 		return e;
-	return store_finish(s->db, run_set(s, sqls[kind_of(who)].set, who, auth, must_change));
+	e = store_finish(s->db, run_set(s, sqls[kind_of(who)].set, who, auth, must_change));
+	if (!e)
+		store_fold(s);
+	return e;
 }
 
 static enum inro_err reset_tries(struct store *s, const struct who *who)

@@ -163,6 +163,46 @@ static void a_check_reads_everything(void **state)
 	assert_int_equal(c.damaged, 1); /* the public one: the other is not seen without a PIN */
 }
 
+/* ---- what is gone ---- */
+
+static bool file_has(const char *path, const void *what, size_t n)
+{
+	static char text[1 << 20];
+	FILE *f = fopen(path, "rb");
+	size_t got = f ? fread(text, 1, sizeof text, f) : 0;
+
+	if (f)
+		fclose(f);
+	return memmem(text, got, what, n) != NULL;
+}
+
+static void initialising_anew_leaves_nothing(void **state)
+{
+	CK_SLOT_ID slot = token_with_key();
+	CK_UTF8CHAR label[32];
+	uint8_t sealed[64];
+	char path[512], wal[520];
+	sqlite3_stmt *q;
+	sqlite3 *db;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s", module_token_file(slot));
+	snprintf(wal, sizeof wal, "%s-wal", path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(db, "SELECT sealed FROM object WHERE class = 3", -1, &q, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	memcpy(sealed, sqlite3_column_blob(q, 0), sizeof sealed);
+	sqlite3_finalize(q);
+	sqlite3_close(db);
+	assert_true(file_has(path, sealed, sizeof sealed) || file_has(wal, sealed, sizeof sealed));
+	memset(label, ' ', sizeof label);
+	OK(p11->C_InitToken(slot, module_pin(SO_PIN), 8, label));
+	assert_false(file_has(path, sealed, sizeof sealed));
+	assert_false(file_has(wal, sealed, sizeof sealed));
+}
+
 /* ---- a locked officer ---- */
 
 static void a_locked_officer_is_no_dead_end(void **state)
@@ -310,6 +350,7 @@ int main(void)
 		cmocka_unit_test(a_backup_tells_nothing),
 		cmocka_unit_test(a_changed_backup_is_refused),
 		cmocka_unit_test(a_check_reads_everything),
+		cmocka_unit_test(initialising_anew_leaves_nothing),
 		cmocka_unit_test(a_locked_officer_is_no_dead_end),
 		cmocka_unit_test(keys_of_read_only_tokens_are_used),
 		cmocka_unit_test(another_user_may_read),
