@@ -59,6 +59,7 @@ inro_module_test(process PkgConfig::sqlite TIMEOUT 300)
 
 # programs of others on the module
 inro_script_test(integration/test_pkcs11_tool.sh LABELS integration)
+inro_script_test(integration/test_pkcs11_man.sh LABELS integration)
 if(NOT INRO_SANITIZE) # GnuTLS and Java don't run under a sanitizer's library, with any module or none
 	inro_script_test(integration/test_p11tool.sh LABELS integration)
 	inro_script_test(integration/test_keytool.sh LABELS integration)

@@ -9,7 +9,7 @@ modules=$(pkg-config --variable=p11_module_path p11-kit-1)
 configs=$(pkg-config --variable=p11_module_configs p11-kit-1)
 providers=$(pkg-config --variable=modulesdir libcrypto)
 for f in "$modules/inro-pkcs11.so" "$configs/inro.module" "$providers/inro.so" /usr/bin/inro \
-	/usr/share/man/man1/inro.1 /usr/share/man/man7/inro-provider.7 /usr/share/bash-completion/completions/inro; do
+	/usr/share/man/man1/inro.1 /usr/share/man/man7/inro-provider.7 /usr/share/man/man7/inro-pkcs11.7 /usr/share/bash-completion/completions/inro; do
 	[[ -s $D$f ]] || fail "$f is not installed; there is: $(cd "$D" && find . -type f | sort | paste -sd' ')"
 done
 diff -r "$INRO_TEST_SOURCE/backoffice/pki/profiles" "$D/usr/share/inro/profiles" || fail "other profiles are installed"
