@@ -6,12 +6,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "base/own.h"
+#include "tests/lib/scratch.h"
 #include "tests/lib/moving.h"
 
 static CK_SLOT_ID slot;
@@ -483,6 +486,107 @@ static void a_key_for_trusted_keys_stays_one_when_it_comes_back(void **state)
 	GIVES(CKR_KEY_NOT_WRAPPABLE, wrap(moving_aes(s, M_MOVER, 32), back, &b));
 }
 
+/* A public key from elsewhere, on the officer's word. */
+static CK_OBJECT_HANDLE trusted_public(void)
+{
+	struct module_pair pair = moving_rsa(s, 0);
+	CK_OBJECT_HANDLE brought, kept;
+
+	OK(bring_public(pair.public, &brought));
+	OK(moving_copy(s, brought, (CK_ATTRIBUTE)A_BOOL(CKA_TOKEN, CK_TRUE), &kept));
+	OK(p11->C_DestroyObject(s, pair.private));
+	OK(p11->C_Logout(s));
+	OK(module_login(s, CKU_SO, SO_PIN));
+	OK(module_set(s, kept, (CK_ATTRIBUTE)A_BOOL(CKA_TRUSTED, CK_TRUE)));
+	OK(p11->C_Logout(s));
+	OK(module_login(s, CKU_USER, USER_PIN));
+	return kept;
+}
+
+static void edit(const char *sql)
+{
+	sqlite3 *db;
+
+	MUST(sqlite3_open(module_token_file(slot), &db) == SQLITE_OK);
+	MUST(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+	MUST(sqlite3_close(db) == SQLITE_OK);
+}
+
+static void start_again(const char *config)
+{
+	OK(p11->C_Finalize(NULL));
+	setenv("INRO_CONFIG", scratch_file("inro.conf", config, strlen(config)), 1);
+	OK(p11->C_Initialize(NULL));
+}
+
+static void nobody_writes_trust_into_the_file(void **state)
+{
+	CK_OBJECT_HANDLE by = trusted_public(), key = moving_aes(s, M_TARGET | M_BOUND, 16);
+	CK_ATTRIBUTE like[] = { A_BOOL(CKA_TRUSTED, CK_TRUE), A_ULONG(CKA_CLASS, CKO_PUBLIC_KEY) };
+	struct blob b;
+
+	(void)state;
+	OK(moving_wrap(s, &oaep, by, key, &b));
+	edit("UPDATE object SET version = version + 1 WHERE class = 2");
+	start_again("");
+	s = module_open(slot, true);
+	OK(module_login(s, CKU_USER, USER_PIN));
+	key = moving_aes(s, M_TARGET | M_BOUND, 16);
+	MUST(module_find(s, like, ARRAY_LEN(like), &by) == 1);
+	GIVES(CKR_DEVICE_ERROR, moving_wrap(s, &oaep, by, key, &b));
+}
+
+/* ---- a token that can't be written to, and a strict one ---- */
+
+static void what_can_not_be_recorded_is_not_done(void **state)
+{
+	CK_OBJECT_HANDLE by, key, open, back;
+	struct blob b;
+
+	(void)state;
+	moving_aes(s, M_MOVER | M_TOKEN, 32);
+	start_again("[token]\nread-only = yes\n");
+	s = module_open(slot, false);
+	OK(module_login(s, CKU_USER, USER_PIN));
+	by = the_mover(s);
+	key = moving_aes(s, M_TARGET, 32);
+	open = moving_aes(s, M_OPEN, 32);
+	GIVES(CKR_TOKEN_WRITE_PROTECTED, wrap(by, key, &b));
+	OK(wrap(by, open, &b));
+	GIVES(CKR_TOKEN_WRITE_PROTECTED, unwrap(by, &b, M_OPEN, &back));
+	start_again("");
+}
+
+static void a_strict_token_refuses_at_creation(void **state)
+{
+	CK_MECHANISM m = { CKM_AES_KEY_GEN, NULL, 0 };
+	static const unsigned refused[] = { M_MOVER | M_DECRYPT, M_WRAP | M_SENSITIVE | M_SIGN,
+					    M_UNWRAP | M_SENSITIVE | M_DERIVE, M_OPEN };
+	CK_OBJECT_HANDLE key = 0, copy;
+	struct blob b;
+
+	(void)state;
+	start_again("[token]\npolicy = strict\n");
+	s = module_user(&slot);
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		CK_ATTRIBUTE t[MOVING_MAX] = { A_ULONG(CKA_VALUE_LEN, 32) };
+
+		GIVES(CKR_TEMPLATE_INCONSISTENT,
+		      p11->C_GenerateKey(s, &m, t, 1 + moving_template(refused[i], t + 1), &key));
+		GIVES(CKR_TEMPLATE_INCONSISTENT,
+		      moving_import(s, refused[i], CKK_AES, known, sizeof known, &key));
+	}
+	GIVES(CKR_TEMPLATE_INCONSISTENT,
+	      moving_import(s, M_MOVER, CKK_AES, known, sizeof known, &key));
+	CK_OBJECT_HANDLE by = moving_aes(s, M_MOVER, 32);
+
+	OK(wrap(by, moving_aes(s, M_TARGET, 32), &b));
+	OK(unwrap(by, &b, M_TARGET | M_DECRYPT, &key));
+	GIVES(CKR_TEMPLATE_INCONSISTENT, unwrap(by, &b, M_MOVER, &copy));
+	GIVES(CKR_TEMPLATE_INCONSISTENT, unwrap(by, &b, M_OPEN, &copy));
+	start_again("");
+}
+
 /* ---- derivations that slice, xor and join ---- */
 
 static void derivations_that_cut_are_not_there(void **state)
@@ -637,6 +741,9 @@ int main(void)
 		CASE(the_nonce_for_a_sensitive_key_is_the_tokens),
 		CASE(trust_is_the_officers_word),
 		CASE(a_key_for_trusted_keys_stays_one_when_it_comes_back),
+		CASE(nobody_writes_trust_into_the_file),
+		CASE(what_can_not_be_recorded_is_not_done),
+		CASE(a_strict_token_refuses_at_creation),
 		CASE(derivations_that_cut_are_not_there),
 		CASE(what_comes_of_a_sensitive_key_is_sensitive_and_whole),
 		CASE(no_derived_key_is_short_enough_to_guess),
