@@ -26,4 +26,4 @@ fi
 
 cd "$here"
 must node "$S/tests/interop/node/check.js" "$module" "$pin" >"$T/said"
-[[ $(grep -c '^ok ' "$T/said") == 19 ]] || fail "not 19 checks: $(cat "$T/said")"
+[[ $(grep -c '^ok ' "$T/said") == 20 ]] || fail "not 20 checks: $(cat "$T/said")"

@@ -53,8 +53,8 @@ cmp -s message opened || fail "openssl opens another text"
 must user --sign --mechanism SHA256-HMAC --id 0c --input-file message --output-file mac
 must user --verify --mechanism SHA256-HMAC --id 0c --input-file message --signature-file mac | grep -q 'Signature is valid' ||
 	fail "SHA256-HMAC: the token refuses its own MAC"
-must user --hash --mechanism SHA512 --input-file message --output-file hash
-openssl dgst -sha512 -binary message | cmp -s - hash || fail "another hash than openssl's"
+must user --hash --mechanism SHA512 --input-file message --output-file digest
+openssl dgst -sha512 -binary message | cmp -s - digest || fail "another hash than openssl's"
 
 # ---- Ed25519; RSA decrypts; keys of files ----
 
@@ -80,9 +80,9 @@ cmp -s short opened || fail "RSA-PKCS-OAEP: another text comes back"
 must openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -outform DER -out ec.der
 must openssl pkey -in ec.der -pubout -outform DER -out ec.pub
 must user --write-object ec.der --type privkey --id 24 --label put --usage-sign >/dev/null
-openssl dgst -sha256 -binary message >hash
-must user --sign --mechanism ECDSA --signature-format openssl --id 24 --input-file hash --output-file sig
-must openssl pkeyutl -verify -pubin -keyform DER -inkey ec.pub -in hash -sigfile sig >/dev/null
+openssl dgst -sha256 -binary message >digest
+must user --sign --mechanism ECDSA --signature-format openssl --id 24 --input-file digest --output-file sig
+must openssl pkeyutl -verify -pubin -keyform DER -inkey ec.pub -in digest -sigfile sig >/dev/null
 
 # ---- data ----
 
@@ -91,3 +91,22 @@ must user --read-object --type data --label note --output-file back
 cmp -s message back || fail "other data come back"
 must user --delete-object --type data --label note
 ! user --read-object --type data --label note --output-file back >/dev/null 2>&1 || fail "deleted data are read"
+
+# ---- wrapped, unwrapped, agreed on ----
+
+must user --keygen --key-type AES:32 --id 31 --label box --usage-wrap >/dev/null
+must user --keygen --key-type AES:32 --id 32 --label moved --usage-decrypt --extractable >/dev/null
+must user --encrypt --mechanism AES-CBC-PAD --iv "$iv" --id 32 --input-file message --output-file sealed
+number=33
+for how in 'AES-KEY-WRAP 31' 'RSA-PKCS 23'; do
+	read -r mech box <<<"$how"
+	must user --wrap --mechanism "$mech" --id "$box" --application-id 32 --output-file wrapped >/dev/null
+	must user --unwrap --mechanism "$mech" --id "$box" --input-file wrapped --key-type AES: --application-id "$number" \
+		--application-label back --usage-decrypt >/dev/null
+	must user --decrypt --mechanism AES-CBC-PAD --iv "$iv" --id "$number" --input-file sealed --output-file opened
+	cmp -s message opened || fail "$mech: another key comes back"
+	number=$((number + 1))
+done
+must user --keypairgen --key-type EC:prime256v1 --id 41 --label agree --usage-derive >/dev/null
+must user --derive --mechanism ECDH1-DERIVE --id 41 --input-file ec.pub --output-file shared >/dev/null
+[[ $(wc -c <shared) == 32 ]] || fail "ECDH: not 32 bytes"

@@ -133,7 +133,15 @@ async function signatures() {
 			message.subarray(0, 40));
 		assert.deepStrictEqual(decrypt(mech(p11.CKM_RSA_PKCS), rsa.privateKey, sealed, 256), message.subarray(0, 40));
 	});
-
+	await check('ECDH', () => {
+		const there = crypto.createECDH('prime256v1');
+		const point = there.generateKeys();
+		const key = module11.C_DeriveKey(session,
+			mech(p11.CKM_ECDH1_DERIVE, { type: p11.CK_PARAMS_EC_DH, kdf: 1, publicData: point, sharedData: null }),
+			ec.privateKey, attrs({ CLASS: p11.CKO_SECRET_KEY, KEY_TYPE: p11.CKK_GENERIC_SECRET, VALUE_LEN: 32,
+				SENSITIVE: false, EXTRACTABLE: true }));
+		assert.deepStrictEqual(get(key, 'VALUE'), there.computeSecret(get(ec.publicKey, 'EC_POINT').subarray(2)));
+	});
 	await check('a private key stays', () => {
 		refused(p11.CKR_ATTRIBUTE_SENSITIVE, () => get(rsa.privateKey, 'PRIME_1'));
 	});
@@ -167,7 +175,19 @@ async function secrets() {
 		want[3] ^= 1;
 		refused(p11.CKR_ENCRYPTED_DATA_INVALID, () => decrypt(mech(p11.CKM_AES_GCM, params), aes, want, 6000));
 	});
-
+	await check('AES made and wrapped', () => {
+		const box = module11.C_GenerateKey(session, mech(p11.CKM_AES_KEY_GEN),
+			attrs({ VALUE_LEN: 32, WRAP: true, UNWRAP: true, TOKEN: false }));
+		const key = module11.C_GenerateKey(session, mech(p11.CKM_AES_KEY_GEN),
+			attrs({ VALUE_LEN: 16, ...uses, TOKEN: false, SENSITIVE: true, EXTRACTABLE: true }));
+		const wrapped = module11.C_WrapKey(session, mech(p11.CKM_AES_KEY_WRAP), box, key, Buffer.alloc(100));
+		assert.strictEqual(wrapped.length, 24);
+		const back = module11.C_UnwrapKey(session, mech(p11.CKM_AES_KEY_WRAP), box, wrapped,
+			attrs({ CLASS: p11.CKO_SECRET_KEY, KEY_TYPE: p11.CKK_AES, ...uses, TOKEN: false, SENSITIVE: true }));
+		const sealed = encrypt(mech(p11.CKM_AES_CBC_PAD, iv), key, message, 6000);
+		assert.deepStrictEqual(decrypt(mech(p11.CKM_AES_CBC_PAD, iv), back, sealed, 6000), message);
+		refused(p11.CKR_ATTRIBUTE_SENSITIVE, () => get(back, 'VALUE'));
+	});
 	await check('HMAC', () => {
 		const key = secret(p11.CKK_GENERIC_SECRET, value, { SIGN: true, VERIFY: true });
 		const mac = sign(mech(p11.CKM_SHA256_HMAC), key, message, 32);
