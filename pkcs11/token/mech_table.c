@@ -276,7 +276,7 @@ const struct mech mech_rows[] = {
 	  mech_par_mac_n, MECH_MAC | MECH_GENERAL },
 	{ CKM_BLAKE2B_512_KEY_GEN, 0, CKM_BLAKE2B_512_HMAC, HMAC_KEY(hmac_blake2b_512),
 	  mech_par_none, 0 },
-	{ CKM_CHACHA20_POLY1305, 0, CKM_CHACHA20_POLY1305, CHACHA(CRYPT), mech_par_poly1305,
+	{ CKM_CHACHA20_POLY1305, 0, CKM_CHACHA20_POLY1305, CHACHA(CRYPT | MOVE), mech_par_poly1305,
 	  MECH_AEAD },
 	{ CKM_HKDF_DERIVE, 0, CKM_HKDF_DERIVE, DERIVE(hkdf_types), mech_par_hkdf, 0 },
 	{ CKM_HKDF_DATA, 0, CKM_HKDF_DERIVE, DERIVE(hkdf_types), mech_par_hkdf, 0 },

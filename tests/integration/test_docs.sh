@@ -48,6 +48,11 @@ while read -r noun verb; do
 done < <(grep -rhoE '\binro (token|key|csr|ca|profile|cert|device|audit) [a-z]+' "$S/README.md" "$S/CHANGELOG.md" \
 	"$S/docs" --include='*.md' | awk '{ print $2, $3 }' | sort -u)
 
+# Every test that the threat model names is one.
+while read -r name; do
+	grep -rqw "$name" "$S/tests" || fail "docs/threat-model.md names the test $name, which is none"
+done < <(sed -n '/^## What a key may not do/,$p' "$S/docs/threat-model.md" | grep -oE '`[a-z0-9]+(_[a-z0-9]+)+`' | tr -d '`' | sort -u)
+
 # ---- links ----
 
 while IFS=: read -r file link; do

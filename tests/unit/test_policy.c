@@ -211,6 +211,21 @@ static void test_rsa_strength(void **state)
 	assert_int_equal(policy_strength(&key), 128);
 }
 
+static void test_curve_strength(void **state)
+{
+	static const uint8_t p256[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 };
+	static const uint8_t x25519[] = { 6, 3, 0x2b, 0x65, 0x6e };
+	SCOPED(attrs) key = { 0 };
+
+	(void)state;
+	set_number(&key, CKA_KEY_TYPE, CKK_EC);
+	assert_int_equal(attrs_set(&key, CKA_EC_PARAMS, BYTES(p256, sizeof p256)), INRO_OK);
+	assert_int_equal(policy_strength(&key), 128);
+	set_number(&key, CKA_KEY_TYPE, CKK_EC_MONTGOMERY);
+	assert_int_equal(attrs_set(&key, CKA_EC_PARAMS, BYTES(x25519, sizeof x25519)), INRO_OK);
+	assert_int_equal(policy_strength(&key), 128);
+}
+
 /* A public key wraps sensitive ones only while its private half is here and held to the same. */
 static void test_public(void **state)
 {
@@ -393,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_mechanism),
 		cmocka_unit_test(test_strength),
 		cmocka_unit_test(test_rsa_strength),
+		cmocka_unit_test(test_curve_strength),
 		cmocka_unit_test(test_public),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_unwrap),
