@@ -4,7 +4,7 @@ if(NOT INRO_SANITIZE) # a sanitizer has the allocator itself
 	inro_compile(inrofault)
 	target_compile_options(inrofault PRIVATE -U_FORTIFY_SOURCE -fno-builtin)
 	set_target_properties(inrofault PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
-	inro_test(fault/test_fault_calls.c LINKS inro_moduletest inrofault LABELS fault TIMEOUT 300)
+	inro_test(fault/test_fault_calls.c LINKS inro_moduletest inrofault LABELS fault TIMEOUT 600)
 	add_dependencies(test_fault_calls inro_pkcs11)
 endif()
 inro_test(fault/test_fault_kill.c LINKS inro_moduletest LABELS fault TIMEOUT 600)

@@ -341,7 +341,7 @@ static bool one_round(const struct deed *d, enum fault_kind kind, unsigned n, bo
 /* Deeds that derive keys skip some allocations, or the test takes ten minutes. */
 static unsigned stride(const struct deed *d, enum fault_kind kind)
 {
-	return d->slow && kind == FAULT_MALLOC && !getenv("INRO_TEST_THOROUGH") ? 7 : 1;
+	return d->slow && kind == FAULT_MALLOC && !getenv("INRO_TEST_THOROUGH") ? 23 : 1;
 }
 
 static void run(const struct deed *d, enum fault_kind kind, bool on)
