@@ -141,11 +141,22 @@ static enum inro_err open_file(struct conf **ret)
 	return err_set(INRO_E_CONFIG, "the settings can't be read: %s", err_detail(e));
 }
 
-/* What is replaced is never freed: somebody may be reading it.  So the same again is not kept. */
+/* What is replaced is never freed: somebody may be reading it.  So the same again is not kept, and
+ * what is kept hangs on a chain.  C_Initialize runs once at a time. */
+struct kept {
+	struct settings s; /* first: settings_load() makes them as one */
+	struct kept *before;
+};
+static struct kept *latest;
+
 static void put_in_force(struct settings **s)
 {
+	struct kept *k = (struct kept *)*s;
+
 	if (same(*s, atomic_load(&in_force)))
 		return;
+	k->before = latest;
+	latest = k;
 	atomic_store(&in_force, *s);
 	*s = NULL;
 }
@@ -153,7 +164,7 @@ static void put_in_force(struct settings **s)
 enum inro_err settings_load(void)
 {
 	AUTO(conf_free_ptr) struct conf *c = NULL;
-	AUTO(settings_free) struct settings *s = calloc(1, sizeof *s);
+	AUTO(settings_free) struct settings *s = calloc(1, sizeof(struct kept));
 	enum inro_err e;
 
 	if (!s)
