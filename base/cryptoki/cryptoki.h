@@ -1,5 +1,5 @@
 /*
- * cryptoki - PKCS#11 3.2: p11-kit's header (2.40), what came since, and the lists of functions.
+ * cryptoki - PKCS#11 3.2: p11-kit's header (p11kit.h), what came since, and the lists of functions.
  *
  * 1. names3.h has the constants, params3.h the parameters of mechanisms, this file interfaces
  *    and the order of functions (chapter 3.6, 5.4.5 C_GetInterfaceList, 5.4.6 C_GetInterface,
@@ -10,28 +10,7 @@
 #ifndef INRO_BASE_CRYPTOKI_CRYPTOKI_H
 #define INRO_BASE_CRYPTOKI_CRYPTOKI_H
 
-#include <p11-kit/pkcs11.h>
-
-/* p11-kit renames these words to the members the standard has, and leaves them renamed. */
-#undef hash_alg
-#undef s_len
-#undef source_data
-#undef source_data_len
-#undef counter_bits
-#undef iv_ptr
-#undef iv_len
-#undef iv_bits
-#undef aad_ptr
-#undef aad_len
-#undef tag_bits
-#undef shared_data_len
-#undef shared_data
-#undef public_data_len
-#undef public_data
-#undef string_data
-#undef string_data_len
-#undef data_params
-
+#include "base/cryptoki/p11kit.h"
 #include "base/cryptoki/names3.h"
 #include "base/cryptoki/params3.h"
 

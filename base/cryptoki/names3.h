@@ -1,5 +1,5 @@
 /*
- * names3 - the constants of PKCS#11 3.0, 3.1 and 3.2 that p11-kit's header (2.40) lacks.
+ * names3 - the constants of PKCS#11 3.0, 3.1 and 3.2 that p11-kit's header 0.24 lacks.
  *
  * 1. Values as in the header files OASIS publishes with 3.2; grouped by kind, in the order of
  *    their numbers inside a group.
@@ -11,7 +11,10 @@
 #ifndef INRO_BASE_CRYPTOKI_NAMES3_H
 #define INRO_BASE_CRYPTOKI_NAMES3_H
 
-#include <p11-kit/pkcs11.h>
+/* p11-kit 0.25 writes the same values in another way: no warning of it. */
+#pragma GCC system_header
+
+#include "base/cryptoki/p11kit.h"
 
 /* CKO_: classes of objects */
 #define CKO_PROFILE    0x00000009UL

@@ -9,7 +9,7 @@
 #ifndef INRO_BASE_CRYPTOKI_PARAMS3_H
 #define INRO_BASE_CRYPTOKI_PARAMS3_H
 
-#include <p11-kit/pkcs11.h>
+#include "base/cryptoki/p11kit.h"
 
 typedef CK_ULONG CK_EC_KDF_TYPE;
 typedef CK_ULONG CK_EXTRACT_PARAMS;

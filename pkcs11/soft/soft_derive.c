@@ -155,7 +155,7 @@ enum inro_err soft_derive(struct backend *b, backend_key base, const struct use_
 /* ---- encapsulation ---- */
 
 static enum inro_err hold_shared(struct backend *b, const struct key_spec *made,
-				 const struct secret *shared, backend_key *ret)
+				 struct secret *shared, backend_key *ret)
 {
 	struct anykey *key;
 	enum inro_err e;
@@ -163,6 +163,9 @@ static enum inro_err hold_shared(struct backend *b, const struct key_spec *made,
 	if (made->kind != KEY_SECRET)
 		return err_set(INRO_E_TEMPLATE_INCONSISTENT,
 			       "what is encapsulated is a secret key");
+	/* the leading bytes (PKCS#11 3.2 6.68) */
+	if (made->n && made->n < shared->n)
+		secret_shrink(shared, made->n);
 	e = anykey_import(made, secret_bytes(shared), &key);
 	return e ? e : soft_hold(b, &key, 1, ret);
 }

@@ -29,12 +29,19 @@ static enum inro_err set_curve(struct object *o, const struct key_parts *parts)
 	return e ? e : attrs_set(&o->attrs, CKA_EC_POINT, buf_bytes(&point));
 }
 
+/* The private half's value is never among the attributes. */
+static enum inro_err set_set(struct object *o, const struct key_parts *parts)
+{
+	enum inro_err e = attrs_set_ulong(&o->attrs, CKA_PARAMETER_SET, parts->set);
+
+	return e || o->class != CKO_PUBLIC_KEY ? e : attrs_set(&o->attrs, CKA_VALUE, parts->point);
+}
+
 static enum inro_err (*const part_setters[KEY_KIND__MAX])(struct object *,
 							  const struct key_parts *) = {
-	[KEY_RSA] = set_rsa,
-	[KEY_EC] = set_curve,
-	[KEY_EDWARDS] = set_curve,
-	[KEY_MONTGOMERY] = set_curve,
+	[KEY_RSA] = set_rsa,	      [KEY_EC] = set_curve,   [KEY_EDWARDS] = set_curve,
+	[KEY_MONTGOMERY] = set_curve, [KEY_ML_DSA] = set_set, [KEY_SLH_DSA] = set_set,
+	[KEY_ML_KEM] = set_set,
 };
 
 enum inro_err object_set_parts(struct object *o)

@@ -16,7 +16,7 @@ static enum inro_err make_public(struct object *o, struct template t, const stru
 	AUTO(pkey_unref_ptr) struct pkey *k = NULL;
 	SCOPED(buf) spki = { 0 };
 	struct key_parts parts;
-	enum inro_err e = parts_of(t, o->kind->key, &parts);
+	enum inro_err e = parts_of(t, o->kind, &parts);
 
 	(void)spec;
 	if (!e)
@@ -55,7 +55,7 @@ static enum inro_err make_private(struct object *o, struct template t, const str
 	SCOPED(secret) pkcs8 = { 0 };
 	SCOPED(secret) filled = { 0 };
 	struct key_parts parts;
-	enum inro_err e = parts_of(t, o->kind->key, &parts);
+	enum inro_err e = parts_of(t, o->kind, &parts);
 
 	if (!e && parts.kind == KEY_RSA)
 		e = rsafill(&parts, &filled);

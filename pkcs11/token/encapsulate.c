@@ -3,21 +3,11 @@
 
 #include <string.h>
 
+#include "pkcs11/token/paramset.h"
 #include "pkcs11/token/party.h"
 #include "pkcs11/token/policy.h"
 
-/* FIPS 203 table 3. */
-#define SHARED	   32
 #define LEAST_PART 16
-
-static const struct {
-	CK_ULONG set;
-	size_t ciphertext;
-} sets[] = {
-	{ CKP_ML_KEM_512, 768 },
-	{ CKP_ML_KEM_768, 1088 },
-	{ CKP_ML_KEM_1024, 1568 },
-};
 
 /* Planned with the token's lock held and done without it. */
 struct capsule {
@@ -40,11 +30,11 @@ static void capsule_clear(struct capsule *c)
 static enum inro_err set_size(struct key_spec *spec)
 {
 	if (spec->n == 0)
-		spec->n = SHARED;
-	return spec->n >= LEAST_PART && spec->n <= SHARED
+		spec->n = PARAMSET_SHARED;
+	return spec->n >= LEAST_PART && spec->n <= PARAMSET_SHARED
 		       ? INRO_OK
 		       : err_set(INRO_E_KEY_SIZE, "a shared secret gives %d to %d bytes, not %zu",
-				 LEAST_PART, SHARED, spec->n);
+				 LEAST_PART, PARAMSET_SHARED, spec->n);
 }
 
 static enum inro_err plan_made(struct session *s, const struct object *by, struct template t,
@@ -66,15 +56,13 @@ static enum inro_err plan_made(struct session *s, const struct object *by, struc
 
 static enum inro_err ciphertext_size(const struct object *key, size_t *ret)
 {
-	CK_ULONG set = attrs_ulong(&key->attrs, CKA_PARAMETER_SET, 0);
+	const struct param_set *set;
+	enum inro_err e =
+		paramset_find(KEY_ML_KEM, attrs_ulong(&key->attrs, CKA_PARAMETER_SET, 0), &set);
 
-	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
-		if (sets[i].set == set) {
-			*ret = sets[i].ciphertext;
-			return INRO_OK;
-		}
-	}
-	return err_set(INRO_E_KEY_TYPE, "the key has no parameter set that can encapsulate");
+	if (!e)
+		*ret = set->out;
+	return e;
 }
 
 static enum inro_err plan(struct session *s, const struct encapsulate_request *what,

@@ -2,10 +2,10 @@
 #include "pkcs11/token/keyder_private.h"
 
 static const struct keyder_form *const forms[KEY_KIND__MAX] = {
-	[KEY_RSA] = &keyder_rsa,
-	[KEY_EC] = &keyder_ec,
-	[KEY_EDWARDS] = &keyder_raw_curve,
-	[KEY_MONTGOMERY] = &keyder_raw_curve,
+	[KEY_RSA] = &keyder_rsa,	   [KEY_EC] = &keyder_ec,
+	[KEY_EDWARDS] = &keyder_raw_curve, [KEY_MONTGOMERY] = &keyder_raw_curve,
+	[KEY_ML_DSA] = &keyder_set,	   [KEY_SLH_DSA] = &keyder_set,
+	[KEY_ML_KEM] = &keyder_set,
 };
 
 struct bytes keyder_trimmed(struct bytes x)

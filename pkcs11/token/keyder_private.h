@@ -24,6 +24,7 @@ struct keyder_form {
 extern const struct keyder_form keyder_rsa;
 extern const struct keyder_form keyder_ec;
 extern const struct keyder_form keyder_raw_curve; /* Edwards and Montgomery */
+extern const struct keyder_form keyder_set;	  /* ML-DSA, SLH-DSA, ML-KEM */
 
 /* A magnitude without leading zeros; callers give attributes as they come. */
 struct bytes keyder_trimmed(struct bytes x);

@@ -10,6 +10,7 @@
 #include "pkcs11/token/keyder.h"
 #include "pkcs11/token/libctx.h"
 #include "pkcs11/token/mech_private.h"
+#include "pkcs11/token/pkey.h"
 
 #define MIN_TAG_BITS	(8 * MIN_GCM_TAG)
 #define MAX_TAG_BITS	128
@@ -188,8 +189,8 @@ enum inro_err mech_par_hash_context(struct bytes param, enum key_use use, struct
 	enum inro_err e = mech_struct(param, &p, sizeof p);
 
 	(void)use;
-	if (!e && libctx_md_size(p.hash) == 0)
-		e = err_set(INRO_E_MECHANISM_PARAM, "hash 0x%lx is not offered", p.hash);
+	if (!e && !pkey_hash_is_named(p.hash))
+		e = err_set(INRO_E_MECHANISM_PARAM, "hash 0x%lx is not one to sign with", p.hash);
 	if (e)
 		return e;
 	u->spec.digest = p.hash;

@@ -5,6 +5,7 @@
 
 #define EVERY_CURVE (1U << KEY_EC | 1U << KEY_EDWARDS | 1U << KEY_MONTGOMERY)
 #define RSA	    (1U << KEY_RSA)
+#define EVERY_SET   (1U << KEY_ML_DSA | 1U << KEY_SLH_DSA | 1U << KEY_ML_KEM)
 
 static const struct {
 	unsigned kinds;
@@ -23,6 +24,9 @@ static const struct {
 	{ EVERY_CURVE, CKA_EC_PARAMS, offsetof(struct key_parts, params), false },
 	{ EVERY_CURVE, CKA_EC_POINT, offsetof(struct key_parts, point), false },
 	{ EVERY_CURVE, CKA_VALUE, offsetof(struct key_parts, value), true },
+	{ EVERY_SET, CKA_VALUE, offsetof(struct key_parts, point), false },
+	{ EVERY_SET, CKA_VALUE, offsetof(struct key_parts, value), true },
+	{ EVERY_SET, CKA_SEED, offsetof(struct key_parts, seed), true },
 };
 
 static struct bytes magnitude(struct bytes v)
@@ -46,22 +50,39 @@ static enum inro_err settle_curve(struct key_parts *parts)
 	return e;
 }
 
-enum inro_err parts_of(struct template t, enum key_kind kind, struct key_parts *ret)
+/* The same attribute has the public or the private key, whichever object it is of. */
+static bool other_half(size_t i, const struct object_kind *kind)
 {
+	return EVERY_SET & 1U << kind->key && rows[i].type == CKA_VALUE &&
+	       rows[i].secret != (kind->class == CKO_PRIVATE_KEY);
+}
+
+static enum inro_err settle(struct template t, struct key_parts *parts)
+{
+	if (EVERY_CURVE & 1U << parts->kind)
+		return settle_curve(parts);
+	if (EVERY_SET & 1U << parts->kind)
+		return template_ulong(t, CKA_PARAMETER_SET, &parts->set);
+	return INRO_OK;
+}
+
+enum inro_err parts_of(struct template t, const struct object_kind *of, struct key_parts *ret)
+{
+	enum key_kind kind = of->key;
 	struct key_parts parts = { .kind = kind };
-	enum inro_err e = INRO_OK;
+	enum inro_err e;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct bytes v;
 
-		if (!(rows[i].kinds & 1U << kind) || !template_get(t, rows[i].type, &v))
+		if (!(rows[i].kinds & 1U << kind) || other_half(i, of) ||
+		    !template_get(t, rows[i].type, &v))
 			continue;
 		if (kind == KEY_RSA)
 			v = magnitude(v);
 		memcpy((uint8_t *)&parts + rows[i].at, &v, sizeof v);
 	}
-	if (EVERY_CURVE & 1U << kind)
-		e = settle_curve(&parts);
+	e = settle(t, &parts);
 	if (!e)
 		*ret = parts;
 	return e;

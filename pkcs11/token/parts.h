@@ -9,8 +9,9 @@
 #include "pkcs11/token/keyder.h"
 #include "pkcs11/token/template.h"
 
-/* What a template says of a key; borrows from it. */
-MUST_CHECK enum inro_err parts_of(struct template t, enum key_kind kind, struct key_parts *ret);
+/* What a template says of such a key; borrows from it. */
+MUST_CHECK enum inro_err parts_of(struct template t, const struct object_kind *of,
+				  struct key_parts *ret);
 /* The part of a private key that is this attribute; false when it has none or did not come with
  * it. */
 bool parts_secret(const struct key_parts *parts, CK_ATTRIBUTE_TYPE type, struct bytes *ret);

@@ -11,10 +11,10 @@
 #include "pkcs11/token/ownalg.h"
 
 static const struct pkey_type *const types[KEY_KIND__MAX] = {
-	[KEY_RSA] = &pkey_type_rsa,
-	[KEY_EC] = &pkey_type_ec,
-	[KEY_EDWARDS] = &pkey_type_raw_curve,
-	[KEY_MONTGOMERY] = &pkey_type_raw_curve,
+	[KEY_RSA] = &pkey_type_rsa,	      [KEY_EC] = &pkey_type_ec,
+	[KEY_EDWARDS] = &pkey_type_raw_curve, [KEY_MONTGOMERY] = &pkey_type_raw_curve,
+	[KEY_ML_DSA] = &pkey_type_ml_dsa,     [KEY_SLH_DSA] = &pkey_type_slh_dsa,
+	[KEY_ML_KEM] = &pkey_type_ml_kem,
 };
 
 static const struct pkey_type *type_of(enum key_kind kind)
@@ -39,13 +39,31 @@ enum inro_err pkey_refuse(const char *why)
 		       : err_set(INRO_E_ATTR_VALUE, "%s", why);
 }
 
+/* libcrypto's yes is remembered, a fetch is dear; its no may be for want of memory. */
+bool pkey_kind_offered(enum key_kind kind)
+{
+	static _Atomic bool known[KEY_KIND__MAX];
+	KEEP_LIBCTX_ERRORS();
+	const struct pkey_type *type = type_of(kind);
+	AUTO(pkey_free_ctx) EVP_PKEY_CTX *ctx = NULL;
+	OSSL_LIB_CTX *libctx;
+
+	if (!type || libctx_get(&libctx))
+		return false;
+	if (!known[kind]) {
+		ctx = ownalg_key_ctx(libctx, type->sample);
+		known[kind] = ctx != NULL;
+	}
+	return known[kind];
+}
+
 static enum inro_err pkey_new(enum key_kind kind, bool is_private, struct pkey **ret)
 {
 	struct pkey *k;
 	OSSL_LIB_CTX *libctx;
 	enum inro_err e;
 
-	if (!type_of(kind))
+	if (!pkey_kind_offered(kind))
 		return err_set(INRO_E_KEY_TYPE, "keys of this kind are not offered here");
 	e = libctx_get(&libctx);
 	if (e)
@@ -86,6 +104,7 @@ void pkey_unref(struct pkey *k)
 	}
 	pkey_pool_clear(k);
 	EVP_PKEY_free(k->evp);
+	buf_clear(&k->public);
 	buf_clear(&k->spki);
 	free(k);
 }
@@ -315,19 +334,6 @@ unsigned pkey_strength(const struct pkey *k)
 	return k->type->strength(k);
 }
 
-bool pkey_kind_offered(enum key_kind kind)
-{
-	KEEP_LIBCTX_ERRORS();
-	const struct pkey_type *type = type_of(kind);
-	AUTO(pkey_free_ctx) EVP_PKEY_CTX *ctx = NULL;
-	OSSL_LIB_CTX *libctx;
-
-	if (!type || libctx_get(&libctx))
-		return false;
-	ctx = ownalg_key_ctx(libctx, type->sample);
-	return ctx != NULL;
-}
-
 enum inro_err pkey_encapsulate(struct pkey *k, struct buf *ret_ciphertext,
 			       struct secret *ret_shared)
 {
@@ -338,7 +344,7 @@ enum inro_err pkey_encapsulate(struct pkey *k, struct buf *ret_ciphertext,
 
 enum inro_err pkey_decapsulate(struct pkey *k, struct bytes ciphertext, struct secret *ret_shared)
 {
-	if (!k->type->decapsulate || !k->is_private)
-		return err_set(INRO_E_KEY_TYPE, "this key does not decapsulate");
+	if (!k->type->decapsulate)
+		return err_set(INRO_E_KEY_TYPE, "this type of key does not decapsulate");
 	return k->type->decapsulate(k, ciphertext, ret_shared);
 }

@@ -16,7 +16,8 @@
 
 #include "pkcs11/token/keyder.h"
 
-/* The longest signature, and the longest raw input that pkey_raw_form() makes. */
+/* The longest RSA signature, longer than any of a curve, and the longest raw input that
+ * pkey_raw_form() makes. */
 #define PKEY_MAX_SIG	   (RSA_MAX_BITS / 8)
 #define PKEY_MAX_RAW_INPUT 96
 
@@ -57,7 +58,8 @@ MUST_CHECK enum inro_err pkey_pkcs8(const struct pkey *k, struct secret *ret);
 /* Signs a whole input: the message for CKM_EDDSA and mechanisms with a hash in the name, the hash
  * (CKM_ECDSA, CKM_RSA_PKCS_PSS), the DigestInfo (CKM_RSA_PKCS) or a number below the modulus
  * (CKM_RSA_X_509) for the raw ones.  CKM_EDDSA with prehash, has_context or ad needs libcrypto 3.2:
- * INRO_E_MECHANISM_PARAM without.  Also for USE_SIGN_RECOVER.  INRO_E_TOO_SMALL with the
+ * INRO_E_MECHANISM_PARAM without.  CKM_HASH_ML_DSA and CKM_HASH_SLH_DSA take the hash
+ * that spec->digest names.  Also for USE_SIGN_RECOVER.  INRO_E_TOO_SMALL with the
  * size in *ret_n when cap is less; INRO_E_DATA_LENGTH, INRO_E_MECHANISM, INRO_E_MECHANISM_PARAM,
  * INRO_E_KEY_TYPE. */
 MUST_CHECK enum inro_err pkey_sign(struct pkey *k, const struct use_spec *spec, struct bytes in,
@@ -105,6 +107,9 @@ MUST_CHECK enum inro_err pkey_raw_form(const struct use_spec *spec, struct bytes
 
 /* The hash in a mechanism's name: CKM_SHA256 for CKM_ECDSA_SHA256; 0 for raw and unknown ones. */
 CK_MECHANISM_TYPE pkey_mech_hash(CK_MECHANISM_TYPE mech);
+
+/* Whether a hash is one that HASH_ML_DSA and HASH_SLH_DSA name in what they sign; SHA-1 is none. */
+bool pkey_hash_is_named(CK_MECHANISM_TYPE hash);
 
 /* Whether a mechanism is one for this kind of key and this use (pairs are made by others). */
 bool pkey_mech_fits(CK_MECHANISM_TYPE mech, enum key_kind kind, enum key_use use);

@@ -10,11 +10,12 @@
 
 #include <openssl/rsa.h>
 
+#include "base/der.h"
 #include "base/own.h"
 
 /* Cryptoki bounds raw ECDSA input nowhere; longer than any hash, it is a message by mistake. */
 #define MAX_ECDSA_INPUT LIBCTX_MAX_HASH
-#define MAX_CONTEXT	255 /* RFC 8032 5.1, 5.2 */
+#define MAX_CONTEXT	255 /* RFC 8032 5.1, 5.2; FIPS 204 5.2; FIPS 205 10.2 */
 
 struct mechanism {
 	CK_MECHANISM_TYPE mech;
@@ -32,6 +33,30 @@ static const struct mechanism mechanisms[] = {
 	{ CKM_RSA_PKCS_OAEP, CKM_RSA_PKCS_OAEP, 0, KEY_RSA },
 	{ CKM_RSA_PKCS_PSS, CKM_RSA_PKCS_PSS, 0, KEY_RSA },
 	{ CKM_SHA1_RSA_PKCS_PSS, CKM_RSA_PKCS_PSS, CKM_SHA_1, KEY_RSA },
+	{ CKM_ML_KEM_KEY_PAIR_GEN, 0, 0, KEY_ML_KEM },
+	{ CKM_ML_KEM, CKM_ML_KEM, 0, KEY_ML_KEM },
+	{ CKM_ML_DSA_KEY_PAIR_GEN, 0, 0, KEY_ML_DSA },
+	{ CKM_ML_DSA, CKM_ML_DSA, 0, KEY_ML_DSA },
+	{ CKM_HASH_ML_DSA, CKM_HASH_ML_DSA, 0, KEY_ML_DSA },
+	{ CKM_HASH_ML_DSA_SHA224, CKM_HASH_ML_DSA, CKM_SHA224, KEY_ML_DSA },
+	{ CKM_HASH_ML_DSA_SHA256, CKM_HASH_ML_DSA, CKM_SHA256, KEY_ML_DSA },
+	{ CKM_HASH_ML_DSA_SHA384, CKM_HASH_ML_DSA, CKM_SHA384, KEY_ML_DSA },
+	{ CKM_HASH_ML_DSA_SHA512, CKM_HASH_ML_DSA, CKM_SHA512, KEY_ML_DSA },
+	{ CKM_HASH_ML_DSA_SHA3_224, CKM_HASH_ML_DSA, CKM_SHA3_224, KEY_ML_DSA },
+	{ CKM_HASH_ML_DSA_SHA3_256, CKM_HASH_ML_DSA, CKM_SHA3_256, KEY_ML_DSA },
+	{ CKM_HASH_ML_DSA_SHA3_384, CKM_HASH_ML_DSA, CKM_SHA3_384, KEY_ML_DSA },
+	{ CKM_HASH_ML_DSA_SHA3_512, CKM_HASH_ML_DSA, CKM_SHA3_512, KEY_ML_DSA },
+	{ CKM_SLH_DSA_KEY_PAIR_GEN, 0, 0, KEY_SLH_DSA },
+	{ CKM_SLH_DSA, CKM_SLH_DSA, 0, KEY_SLH_DSA },
+	{ CKM_HASH_SLH_DSA, CKM_HASH_SLH_DSA, 0, KEY_SLH_DSA },
+	{ CKM_HASH_SLH_DSA_SHA224, CKM_HASH_SLH_DSA, CKM_SHA224, KEY_SLH_DSA },
+	{ CKM_HASH_SLH_DSA_SHA256, CKM_HASH_SLH_DSA, CKM_SHA256, KEY_SLH_DSA },
+	{ CKM_HASH_SLH_DSA_SHA384, CKM_HASH_SLH_DSA, CKM_SHA384, KEY_SLH_DSA },
+	{ CKM_HASH_SLH_DSA_SHA512, CKM_HASH_SLH_DSA, CKM_SHA512, KEY_SLH_DSA },
+	{ CKM_HASH_SLH_DSA_SHA3_224, CKM_HASH_SLH_DSA, CKM_SHA3_224, KEY_SLH_DSA },
+	{ CKM_HASH_SLH_DSA_SHA3_256, CKM_HASH_SLH_DSA, CKM_SHA3_256, KEY_SLH_DSA },
+	{ CKM_HASH_SLH_DSA_SHA3_384, CKM_HASH_SLH_DSA, CKM_SHA3_384, KEY_SLH_DSA },
+	{ CKM_HASH_SLH_DSA_SHA3_512, CKM_HASH_SLH_DSA, CKM_SHA3_512, KEY_SLH_DSA },
 	{ CKM_SHA256_RSA_PKCS, CKM_RSA_PKCS, CKM_SHA256, KEY_RSA },
 	{ CKM_SHA384_RSA_PKCS, CKM_RSA_PKCS, CKM_SHA384, KEY_RSA },
 	{ CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS, CKM_SHA512, KEY_RSA },
@@ -114,6 +139,41 @@ const CK_MECHANISM_TYPE *pkey_mechanisms(void)
 	return seen;
 }
 
+/* ---- hashes by their OIDs ---- */
+
+/* 2.16.840.1.101.3.4.2.x */
+static const struct {
+	CK_MECHANISM_TYPE hash;
+	uint8_t arc;
+} nist_hashes[] = {
+	{ CKM_SHA256, 1 },     { CKM_SHA384, 2 },     { CKM_SHA512, 3 },   { CKM_SHA224, 4 },
+	{ CKM_SHA512_224, 5 }, { CKM_SHA512_256, 6 }, { CKM_SHA3_224, 7 }, { CKM_SHA3_256, 8 },
+	{ CKM_SHA3_384, 9 },   { CKM_SHA3_512, 10 },
+};
+
+static uint8_t arc_of(CK_MECHANISM_TYPE hash)
+{
+	for (size_t i = 0; i < ARRAY_LEN(nist_hashes); i++)
+		if (nist_hashes[i].hash == hash)
+			return nist_hashes[i].arc;
+	return 0;
+}
+
+bool pkey_hash_is_named(CK_MECHANISM_TYPE hash)
+{
+	return arc_of(hash) != 0;
+}
+
+static void add_hash_oid(CK_MECHANISM_TYPE hash, struct buf *b)
+{
+	static const uint8_t nist[] = {
+		DER_OID, 9, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02
+	};
+
+	buf_add(b, BYTES(nist, sizeof nist));
+	buf_add_u8(b, arc_of(hash));
+}
+
 /* ---- the raw mechanisms ---- */
 
 static enum inro_err too_long(const char *what, size_t max, size_t n)
@@ -135,16 +195,31 @@ static enum inro_err check_ecdsa(const struct pkey *k, const struct use_spec *sp
 }
 
 /* Contexts and prehashing where libcrypto has them is pkey_prepare()'s to find out. */
-static enum inro_err check_eddsa(const struct pkey *k, const struct use_spec *spec,
-				 enum key_use use, size_t n)
+static enum inro_err check_context(const struct pkey *k, const struct use_spec *spec,
+				   enum key_use use, size_t n)
 {
 	(void)k;
 	(void)use;
 	(void)n;
-	return spec->ad.n <= MAX_CONTEXT ? INRO_OK
-					 : err_set(INRO_E_MECHANISM_PARAM,
-						   "an EdDSA context has at most %d bytes, not %zu",
-						   MAX_CONTEXT, spec->ad.n);
+	return spec->ad.n <= MAX_CONTEXT
+		       ? INRO_OK
+		       : err_set(INRO_E_MECHANISM_PARAM,
+				 "a signature's context has at most %d bytes, not %zu", MAX_CONTEXT,
+				 spec->ad.n);
+}
+
+static enum inro_err check_prehashed(const struct pkey *k, const struct use_spec *spec,
+				     enum key_use use, size_t n)
+{
+	size_t hash = libctx_md_size(spec->digest);
+
+	if (!hash || !pkey_hash_is_named(spec->digest))
+		return err_set(INRO_E_MECHANISM_PARAM, "hash 0x%lx is not one to sign with",
+			       spec->digest);
+	if (n != hash)
+		return err_set(INRO_E_DATA_LENGTH, "%s has %zu bytes, not %zu",
+			       libctx_md_name(spec->digest), hash, n);
+	return check_context(k, spec, use, n);
 }
 
 static enum inro_err check_pkcs1(const struct pkey *k, const struct use_spec *spec,
@@ -208,7 +283,8 @@ static enum inro_err check_agree(const struct pkey *k, const struct use_spec *sp
 #define SIGNATURE (USE_SIGN | USE_VERIFY)
 #define RECOVERY  (USE_SIGN_RECOVER | USE_VERIFY_RECOVER)
 #define CIPHER	  (USE_ENCRYPT | USE_DECRYPT | USE_WRAP | USE_UNWRAP)
-#define PRIVATE	  (USE_SIGN | USE_SIGN_RECOVER | USE_DECRYPT | USE_UNWRAP | USE_DERIVE)
+#define PRIVATE                                                                                    \
+	(USE_SIGN | USE_SIGN_RECOVER | USE_DECRYPT | USE_UNWRAP | USE_DERIVE | USE_DECAPSULATE)
 
 static const struct pkey_raw raws[] = {
 	{ .mech = CKM_RSA_PKCS,
@@ -232,7 +308,32 @@ static const struct pkey_raw raws[] = {
 	  .padding = RSA_PKCS1_PSS_PADDING,
 	  .check = check_pss },
 	{ .mech = CKM_ECDSA, .kinds = KIND(KEY_EC), .uses = SIGNATURE, .check = check_ecdsa },
-	{ .mech = CKM_EDDSA, .kinds = KIND(KEY_EDWARDS), .uses = SIGNATURE, .check = check_eddsa },
+	{ .mech = CKM_EDDSA,
+	  .kinds = KIND(KEY_EDWARDS),
+	  .uses = SIGNATURE,
+	  .check = check_context },
+	{ .mech = CKM_ML_DSA,
+	  .kinds = KIND(KEY_ML_DSA),
+	  .uses = SIGNATURE,
+	  .check = check_context },
+	{ .mech = CKM_HASH_ML_DSA,
+	  .kinds = KIND(KEY_ML_DSA),
+	  .uses = SIGNATURE,
+	  .encoded = true,
+	  .check = check_prehashed },
+	{ .mech = CKM_SLH_DSA,
+	  .kinds = KIND(KEY_SLH_DSA),
+	  .uses = SIGNATURE,
+	  .check = check_context },
+	{ .mech = CKM_HASH_SLH_DSA,
+	  .kinds = KIND(KEY_SLH_DSA),
+	  .uses = SIGNATURE,
+	  .encoded = true,
+	  .check = check_prehashed },
+	{ .mech = CKM_ML_KEM,
+	  .kinds = KIND(KEY_ML_KEM),
+	  .uses = USE_ENCAPSULATE | USE_DECAPSULATE,
+	  .check = check_agree },
 	{ .mech = CKM_ECDH1_DERIVE,
 	  .kinds = KIND(KEY_EC) | KIND(KEY_MONTGOMERY),
 	  .uses = USE_DERIVE,
@@ -279,50 +380,22 @@ enum inro_err pkey_raw_find(const struct pkey *k, CK_MECHANISM_TYPE mech, enum k
 
 /* ---- hashed to raw ---- */
 
-/* What stands before the hash in a DigestInfo (RFC 8017 9.2, note 1): SEQUENCE { SEQUENCE { OID
- * 2.16.840.1.101.3.4.2.x, NULL }, OCTET STRING }, SHA-1 with an OID of its own. */
-static const struct {
-	CK_MECHANISM_TYPE hash;
-	uint8_t arc;
-} nist_hashes[] = {
-	{ CKM_SHA256, 1 },     { CKM_SHA384, 2 },     { CKM_SHA512, 3 },   { CKM_SHA224, 4 },
-	{ CKM_SHA512_224, 5 }, { CKM_SHA512_256, 6 }, { CKM_SHA3_224, 7 }, { CKM_SHA3_256, 8 },
-	{ CKM_SHA3_384, 9 },   { CKM_SHA3_512, 10 },
-};
-
-static const uint8_t sha1_info[] = { 0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e,
-				     0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14 };
-
+/* What stands before the hash in a DigestInfo (RFC 8017 9.2, note 1): SEQUENCE { SEQUENCE { OID,
+ * NULL }, OCTET STRING }. */
 static void add_digest_info(CK_MECHANISM_TYPE hash, struct buf *b)
 {
+	static const uint8_t sha1[] = { 0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e,
+					0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14 };
 	uint8_t n = (uint8_t)libctx_md_size(hash);
+	const uint8_t head[] = { 0x30, (uint8_t)(17 + n), 0x30, 0x0d }, tail[] = { 5, 0, 4, n };
 
 	if (hash == CKM_SHA_1)
-		buf_add(b, BYTES(sha1_info, sizeof sha1_info));
-	for (size_t i = 0; i < ARRAY_LEN(nist_hashes); i++) {
-		const uint8_t info[] = { 0x30,
-					 (uint8_t)(17 + n),
-					 0x30,
-					 0x0d,
-					 0x06,
-					 0x09,
-					 0x60,
-					 0x86,
-					 0x48,
-					 0x01,
-					 0x65,
-					 0x03,
-					 0x04,
-					 0x02,
-					 nist_hashes[i].arc,
-					 0x05,
-					 0x00,
-					 0x04,
-					 n };
-
-		if (nist_hashes[i].hash == hash)
-			buf_add(b, BYTES(info, sizeof info));
-	}
+		buf_add(b, BYTES(sha1, sizeof sha1));
+	if (!pkey_hash_is_named(hash))
+		return;
+	buf_add(b, BYTES(head, sizeof head));
+	add_hash_oid(hash, b);
+	buf_add(b, BYTES(tail, sizeof tail));
 }
 
 enum inro_err pkey_raw_form(const struct use_spec *spec, struct bytes hash,
@@ -340,6 +413,8 @@ enum inro_err pkey_raw_form(const struct use_spec *spec, struct bytes hash,
 		return err_set(INRO_E_MECHANISM_PARAM, "the hash in the PSS parameters is not the "
 						       "mechanism's");
 	raw.mech = m->raw;
+	if (m->raw == CKM_HASH_ML_DSA || m->raw == CKM_HASH_SLH_DSA)
+		raw.digest = m->hash;
 	if (m->raw == CKM_RSA_PKCS)
 		add_digest_info(m->hash, ret_in);
 	buf_add(ret_in, hash);
@@ -381,6 +456,27 @@ static enum inro_err pad_number(const struct pkey *k, struct bytes *in, struct b
 		       : err_set(INRO_E_DATA_INVALID, "the number is not below the modulus");
 }
 
+/* M' of a hash: 1, the context with its length, the hash's OID, the hash (FIPS 204 algorithm 4,
+ * FIPS 205 algorithm 23). */
+static enum inro_err encode_prehashed(const struct use_spec *spec, struct bytes *in,
+				      struct buf *room)
+{
+	SCOPED(buf) whole = { 0 };
+
+	buf_add_u8(&whole, 1);
+	buf_add_u8(&whole, (uint8_t)spec->ad.n);
+	buf_add(&whole, spec->ad);
+	add_hash_oid(spec->digest, &whole);
+	buf_add(&whole, *in);
+	if (whole.err)
+		return buf_err(&whole);
+	buf_clear(room); /* *in may be there */
+	*room = whole;
+	whole = (struct buf) { 0 };
+	*in = buf_bytes(room);
+	return INRO_OK;
+}
+
 enum inro_err pkey_reduce(const struct pkey *k, enum key_use use, struct use_spec *spec,
 			  struct bytes *in, struct buf *room, const struct pkey_raw **ret)
 {
@@ -406,6 +502,8 @@ enum inro_err pkey_reduce(const struct pkey *k, enum key_use use, struct use_spe
 		e = raw->check(k, spec, use, in->n);
 	if (!e && raw->padding == RSA_NO_PADDING)
 		e = pad_number(k, in, room);
+	if (!e && raw->encoded)
+		e = encode_prehashed(spec, in, room);
 	if (!e)
 		*ret = raw;
 	return e;

@@ -16,6 +16,9 @@
 /* Since libcrypto 3.2; an older one has plain EdDSA alone. */
 #define PARAM_INSTANCE "instance"
 #define PARAM_CONTEXT  "context-string"
+/* Since 3.5. */
+#define PARAM_ENCODING	    "message-encoding"
+#define PARAM_DETERMINISTIC "deterministic"
 /* Later versions of libcrypto let a one-step signature be the last of its context and mark it so,
  * with a flag that is in no public header. */
 #define FLAG_FINALISED 0x0800
@@ -40,7 +43,8 @@ static bool lasting(const struct use_spec *spec)
 static bool fits(const struct prepared *p, enum key_use use, const struct use_spec *spec)
 {
 	return p->use == use && p->spec.mech == spec->mech && p->spec.digest == spec->digest &&
-	       p->spec.mgf_digest == spec->mgf_digest && p->spec.salt_len == spec->salt_len;
+	       p->spec.mgf_digest == spec->mgf_digest && p->spec.salt_len == spec->salt_len &&
+	       p->spec.deterministic == spec->deterministic;
 }
 
 /* Back into an empty slot; when all are full, something else makes room, so that a key used in a
@@ -108,6 +112,8 @@ static const struct {
 	{ USE_DECRYPT, EVP_PKEY_decrypt_init_ex },
 	{ USE_DERIVE, EVP_PKEY_derive_init_ex },
 	{ USE_VERIFY_RECOVER, EVP_PKEY_verify_recover_init_ex },
+	{ USE_ENCAPSULATE, EVP_PKEY_encapsulate_init },
+	{ USE_DECAPSULATE, EVP_PKEY_decapsulate_init },
 };
 
 /* OSSL_PARAM has no const; what goes in is only read. */
@@ -177,9 +183,9 @@ static enum inro_err set_instance(struct prepared *p, const char *name)
 	return err_set(INRO_E_MECHANISM_PARAM, "this libcrypto does not do %s", name);
 }
 
-static enum inro_err set_up_eddsa(struct prepared *p, const struct pkey *k)
+/* For what signs messages as they are. */
+static enum inro_err set_up_md(struct prepared *p, const struct pkey *k)
 {
-	const char *name = instance(k, &p->spec);
 	int done;
 
 	p->md = EVP_MD_CTX_new();
@@ -189,15 +195,49 @@ static enum inro_err set_up_eddsa(struct prepared *p, const struct pkey *k)
 		       ? EVP_DigestSignInit_ex(p->md, &p->ctx, NULL, k->libctx, NULL, k->evp, NULL)
 		       : EVP_DigestVerifyInit_ex(p->md, &p->ctx, NULL, k->libctx, NULL, k->evp,
 						 NULL);
-	if (done <= 0)
-		return libctx_err("preparing an operation");
-	return name ? set_instance(p, name) : INRO_OK;
+	return done > 0 ? INRO_OK : libctx_err("preparing an operation");
 }
+
+static enum inro_err set_up_eddsa(struct prepared *p, const struct pkey *k,
+				  const struct pkey_raw *raw)
+{
+	const char *name = instance(k, &p->spec);
+	enum inro_err e = set_up_md(p, k);
+
+	(void)raw;
+	return !e && name ? set_instance(p, name) : e;
+}
+
+/* ML-DSA, SLH-DSA.  A prehashed message has its context in it. */
+static enum inro_err set_up_pq(struct prepared *p, const struct pkey *k, const struct pkey_raw *raw)
+{
+	int encoding = !raw->encoded, deterministic = p->spec.deterministic;
+	OSSL_PARAM params[4] = { OSSL_PARAM_construct_end() }, *next = params;
+	enum inro_err e = set_up_md(p, k);
+
+	if (e)
+		return e;
+	*next++ = OSSL_PARAM_construct_int(PARAM_ENCODING, &encoding);
+	if (!raw->encoded && p->spec.ad.n)
+		*next++ = octets(PARAM_CONTEXT, p->spec.ad);
+	if (p->use == USE_SIGN)
+		*next++ = OSSL_PARAM_construct_int(PARAM_DETERMINISTIC, &deterministic);
+	*next = OSSL_PARAM_construct_end();
+	return EVP_PKEY_CTX_set_params(p->ctx, params) > 0 ? INRO_OK
+							   : libctx_err("preparing an operation");
+}
+
+static enum inro_err (*const message_set_ups[KEY_KIND__MAX])(struct prepared *, const struct pkey *,
+							     const struct pkey_raw *) = {
+	[KEY_EDWARDS] = set_up_eddsa,
+	[KEY_ML_DSA] = set_up_pq,
+	[KEY_SLH_DSA] = set_up_pq,
+};
 
 static enum inro_err set_up(struct prepared *p, const struct pkey *k, const struct pkey_raw *raw)
 {
-	if (k->kind == KEY_EDWARDS)
-		return set_up_eddsa(p, k);
+	if (message_set_ups[k->kind])
+		return message_set_ups[k->kind](p, k, raw);
 	p->ctx = EVP_PKEY_CTX_new_from_pkey(k->libctx, k->evp, NULL);
 	if (!p->ctx)
 		return libctx_err("preparing an operation");

@@ -7,6 +7,7 @@
 #include <openssl/bn.h>
 
 #include "pkcs11/token/libctx.h"
+#include "pkcs11/token/paramset.h"
 #include "pkcs11/token/pkey.h"
 
 /* Prepared contexts kept per key: as many threads use it at once without making one. */
@@ -35,7 +36,8 @@ struct pkey_type {
 				     struct secret *ret_shared); /* NULL: does not */
 };
 
-extern const struct pkey_type pkey_type_rsa, pkey_type_ec, pkey_type_raw_curve;
+extern const struct pkey_type pkey_type_rsa, pkey_type_ec, pkey_type_raw_curve, pkey_type_ml_dsa,
+	pkey_type_slh_dsa, pkey_type_ml_kem;
 
 struct pkey {
 	atomic_uint refs;
@@ -43,13 +45,15 @@ struct pkey {
 	OSSL_LIB_CTX *libctx;
 	enum key_kind kind;
 	const struct pkey_type *type;
-	const char *algorithm;	   /* libcrypto's name of the type of key */
-	const struct curve *curve; /* EC, Edwards, Montgomery */
+	const char *algorithm;	     /* libcrypto's name of the type of key */
+	const struct curve *curve;   /* EC, Edwards, Montgomery */
+	const struct param_set *set; /* ML-DSA, SLH-DSA, ML-KEM */
 	bool is_private;
 	CK_ULONG bits;
 	size_t sig_len;
 	uint8_t point[EC_MAX_POINT]; /* curves: the public half */
 	struct bytes modulus;	     /* RSA: in spki */
+	struct buf public;	     /* parameter sets: the public half until it is in spki */
 	struct buf spki;
 	_Atomic(struct prepared *) pool[PKEY_POOL];
 	struct pkey *left; /* the next one that outlived libcrypto */
@@ -91,6 +95,7 @@ struct pkey_raw {
 	unsigned kinds; /* 1 << enum key_kind */
 	unsigned uses;	/* enum key_use */
 	int padding;	/* RSA: of libcrypto */
+	bool encoded;	/* ML-DSA, SLH-DSA: the context is in what is signed already */
 	/* parameters, and n bytes of input for this use */
 	enum inro_err (*check)(const struct pkey *k, const struct use_spec *spec, enum key_use use,
 			       size_t n);
@@ -108,8 +113,8 @@ MUST_CHECK enum inro_err pkey_reduce(const struct pkey *k, enum key_use use, str
 /* ---- pkey_pool.c: prepared contexts ---- */
 
 struct prepared {
-	EVP_PKEY_CTX *ctx; /* EdDSA: md's */
-	EVP_MD_CTX *md;	   /* EdDSA */
+	EVP_PKEY_CTX *ctx; /* md's, if there is one */
+	EVP_MD_CTX *md;	   /* EdDSA, ML-DSA, SLH-DSA */
 	enum key_use use;
 	struct use_spec spec;
 	bool keep;	      /* nothing in it is one operation's alone */

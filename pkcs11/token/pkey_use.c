@@ -93,6 +93,8 @@ static const struct {
 	[KEY_RSA] = { plain_sign, plain_verify },
 	[KEY_EC] = { ecdsa_sign, ecdsa_verify },
 	[KEY_EDWARDS] = { message_sign, message_verify },
+	[KEY_ML_DSA] = { message_sign, message_verify },
+	[KEY_SLH_DSA] = { message_sign, message_verify },
 };
 
 /* ---- signatures ---- */

@@ -5,6 +5,7 @@
 
 #include "base/cryptoki/admin.h"
 #include "pkcs11/token/keyder.h"
+#include "pkcs11/token/paramset.h"
 
 /* No part of a key that comes of a sensitive one is shorter: SP 800-57's 128 bits. */
 #define FLOOR 16
@@ -81,19 +82,17 @@ static unsigned strength_set(const struct attrs *key)
 {
 	static const struct {
 		CK_KEY_TYPE type;
-		CK_ULONG set;
-		unsigned strength;
-	} sets[] = {
-		{ CKK_ML_KEM, CKP_ML_KEM_512, 128 },  { CKK_ML_KEM, CKP_ML_KEM_768, 192 },
-		{ CKK_ML_KEM, CKP_ML_KEM_1024, 256 }, { CKK_ML_DSA, CKP_ML_DSA_44, 128 },
-		{ CKK_ML_DSA, CKP_ML_DSA_65, 192 },   { CKK_ML_DSA, CKP_ML_DSA_87, 256 },
-	};
+		enum key_kind kind;
+	} kinds[] = { { CKK_ML_KEM, KEY_ML_KEM },
+		      { CKK_ML_DSA, KEY_ML_DSA },
+		      { CKK_SLH_DSA, KEY_SLH_DSA } };
 	CK_KEY_TYPE type = attrs_ulong(key, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
-	CK_ULONG set = attrs_ulong(key, CKA_PARAMETER_SET, 0);
+	CK_ULONG number = attrs_ulong(key, CKA_PARAMETER_SET, 0);
+	const struct param_set *set;
 
-	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
-		if (sets[i].type == type && sets[i].set == set)
-			return sets[i].strength;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (kinds[i].type == type && !paramset_find(kinds[i].kind, number, &set))
+			return set->strength;
 	}
 	return 256; /* what is not known counts as the strongest when it is to be wrapped */
 }

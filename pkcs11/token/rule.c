@@ -12,19 +12,9 @@ const struct object_kind *rule_kind_at(size_t i)
 	return i < rule_kinds_n ? &rule_kinds[i] : NULL;
 }
 
-/* libcrypto is asked once: its answer takes a fetch. */
-static bool kind_offered(enum key_kind kind)
-{
-	static _Atomic signed char known[KEY_KIND__MAX]; /* 0: not asked, 1: yes, -1: no */
-
-	if (known[kind] == 0)
-		known[kind] = pkey_kind_offered(kind) ? 1 : -1;
-	return known[kind] > 0;
-}
-
 static bool offered(const struct object_kind *k)
 {
-	return k->key == KEY_NONE || k->key == KEY_SECRET || kind_offered(k->key);
+	return k->key == KEY_NONE || k->key == KEY_SECRET || pkey_kind_offered(k->key);
 }
 
 const struct object_kind *rule_kind(CK_OBJECT_CLASS class, CK_KEY_TYPE key_type)

@@ -251,6 +251,12 @@ static const struct attr_rule set_private[] = {
 	{ CKA_VALUE, ATTR_NUMBER, DEFAULT_NONE, RULE_CREATE | RULE_SECRET },
 };
 
+/* SLH-DSA: no seed beside the value. */
+static const struct attr_rule seedless_private[] = {
+	{ CKA_PARAMETER_SET, ATTR_ULONG, DEFAULT_NONE, MUST | RULE_PART },
+	{ CKA_VALUE, ATTR_NUMBER, DEFAULT_NONE, MUST | RULE_SECRET },
+};
+
 /* ---- objects that the token has itself ---- */
 
 static const struct attr_rule profile[] = {
@@ -322,7 +328,7 @@ const struct object_kind rule_kinds[] = {
 	PRIVATE(CKK_EC_EDWARDS, KEY_EDWARDS, "Edwards", signs, ec_private),
 	PRIVATE(CKK_EC_MONTGOMERY, KEY_MONTGOMERY, "Montgomery", agrees, ec_private),
 	PRIVATE(CKK_ML_DSA, KEY_ML_DSA, "ML-DSA", signs, set_private),
-	PRIVATE(CKK_SLH_DSA, KEY_SLH_DSA, "SLH-DSA", signs, set_private),
+	PRIVATE(CKK_SLH_DSA, KEY_SLH_DSA, "SLH-DSA", signs, seedless_private),
 	PRIVATE(CKK_ML_KEM, KEY_ML_KEM, "ML-KEM", decapsulates, set_private),
 	SECRET(CKK_AES, "AES", crypts),
 	SECRET(CKK_AES_XTS, "AES-XTS", crypts),

@@ -32,14 +32,13 @@ static void same_pkcs8(struct bytes in)
 }
 
 static const CK_MECHANISM_TYPE signs[KEY_KIND__MAX] = {
-	[KEY_RSA] = CKM_SHA256_RSA_PKCS,
-	[KEY_EC] = CKM_ECDSA_SHA256,
-	[KEY_EDWARDS] = CKM_EDDSA,
+	[KEY_RSA] = CKM_SHA256_RSA_PKCS, [KEY_EC] = CKM_ECDSA_SHA256, [KEY_EDWARDS] = CKM_EDDSA,
+	[KEY_ML_DSA] = CKM_ML_DSA,	 [KEY_SLH_DSA] = CKM_SLH_DSA,
 };
 
 static void verify_nonsense(struct pkey *key)
 {
-	static const uint8_t sig[PKEY_MAX_SIG] = { 1 };
+	static const uint8_t sig[49856] = { 1 }; /* SLH-DSA has the longest */
 	const struct use_spec spec = { .mech = signs[pkey_kind(key)] };
 
 	FUZZ_REQUIRE(pkey_sig_len(key) <= sizeof sig);
@@ -58,6 +57,7 @@ static void use_private(struct pkey *key, struct bytes in)
 
 	FUZZ_REQUIRE(pkey_pkcs8(key, &pkcs8) == INRO_OK);
 	(void)!pkey_agree(key, in, &z);
+	(void)!pkey_decapsulate(key, in, &z);
 	if (pkey_kind(key) == KEY_RSA && in.n >= pkey_sig_len(key) &&
 	    pkey_decrypt(key, &pkcs1, BYTES(in.p, pkey_sig_len(key)),
 			 (struct room) { out, sizeof out }, &n) == INRO_OK)

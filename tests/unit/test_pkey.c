@@ -270,7 +270,7 @@ static void test_every_hashed_mechanism(void **state)
 		bool ec = *m >= CKM_ECDSA;
 		struct use_spec spec = { .mech = *m };
 
-		if (!hash)
+		if (!hash || !pkey_mech_fits(*m, ec ? KEY_EC : KEY_RSA, USE_SIGN))
 			continue;
 		if (is_pss(*m))
 			spec = pss(*m, hash, libctx_md_size(hash));

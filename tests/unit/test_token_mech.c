@@ -147,7 +147,9 @@ static void try_pair(CK_MECHANISM_TYPE type, CK_FLAGS flags, struct module_pair 
 /* For another type of key, or only for keys that allow it by name. */
 static bool apart(CK_MECHANISM_TYPE type)
 {
-	return type == CKM_EDDSA || type == CKM_RSA_X_509;
+	bool pq = type >= CKM_ML_KEM_KEY_PAIR_GEN && type <= CKM_HASH_SLH_DSA_SHAKE256;
+
+	return pq || type == CKM_EDDSA || type == CKM_RSA_X_509;
 }
 
 static void try_all(CK_MECHANISM_TYPE generator, struct module_pair p)
