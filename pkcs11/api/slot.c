@@ -51,7 +51,7 @@ CK_RV api_C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO *info)
 static void start_token_info(CK_TOKEN_INFO *info)
 {
 	*info = (CK_TOKEN_INFO) {
-		.flags = CKF_RNG | CKF_LOGIN_REQUIRED |
+		.flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS |
 			 (settings_get()->pin_helper ? CKF_PROTECTED_AUTHENTICATION_PATH : 0) |
 			 (settings_get()->read_only ? CKF_WRITE_PROTECTED : 0),
 		.ulMaxSessionCount = SESSIONS_MAX,
@@ -261,12 +261,31 @@ CK_RV api_C_InitToken(CK_SLOT_ID slot, unsigned char *pin, CK_ULONG pin_len, uns
 	return rv_of(e ? e : init_token(slot, BYTES(pin, pin_len), label));
 }
 
+/* Nobody is asked for a PIN that would not be taken. */
+static enum inro_err may_init_pin(CK_SESSION_HANDLE session)
+{
+	SCOPED(entered) at = { 0 };
+	CK_USER_TYPE user;
+	enum inro_err e = lib_enter(session, &at);
+
+	if (e)
+		return e;
+	token_lock(at.session->token);
+	user = at.session->token->login;
+	token_unlock(at.session->token);
+	return user == CKU_SO
+		       ? INRO_OK
+		       : err_set(INRO_E_LOGIN, "only the security officer sets a user's PIN");
+}
+
 static enum inro_err init_pin(CK_SESSION_HANDLE session, struct bytes given)
 {
 	SCOPED(api_pin) pin = { 0 };
 	SCOPED(entered) at = { 0 };
-	enum inro_err e = api_pin_take(session, "new", "user", given, &pin);
+	enum inro_err e = may_init_pin(session);
 
+	if (!e)
+		e = api_pin_take(session, "new", "user", given, &pin);
 	if (!e)
 		e = lib_enter(session, &at);
 	if (e)
