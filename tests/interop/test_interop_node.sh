@@ -13,12 +13,16 @@ fetch() {
 	cp "$S"/tests/interop/node/package*.json "$here"
 	prefix=$(dirname "$(dirname "$(node -p process.execPath)")")
 	[[ ! -e $prefix/include/node/node_api.h ]] || export npm_config_nodedir=$prefix
-	(cd "$here" && npm ci --no-audit --no-fund --foreground-scripts && [[ -e $binding ]])
+	(cd "$here" && npm ci --fetch-retries 1 --fetch-timeout 60000 --no-audit --no-fund --foreground-scripts && [[ -e $binding ]])
 }
 if [[ ! -e $binding ]] || ! cmp -s "$S/tests/interop/node/package-lock.json" "$here/package-lock.json"; then
 	if ! fetch >npm.log 2>&1; then
 		rm -f "$here/package-lock.json"
 		cat npm.log >&2
+		# A machine without a network is no defect of ours; anything else is.
+		if grep -qE 'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT' npm.log; then
+			skip "npm reaches no registry, so pkcs11js is not here"
+		fi
 		fail "npm could not fetch or build pkcs11js: is there a network? Without one, configure with" \
 			"-DINRO_TEST_NPM=OFF to leave this test out"
 	fi
