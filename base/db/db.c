@@ -311,6 +311,13 @@ static enum inro_err make_durable(struct db *d)
 			  "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON");
 }
 
+/* A negative number is one of KiB. */
+static enum inro_err bound_cache(struct db *d, const struct db_schema *schema)
+{
+	return schema->cache_kib ? set_pragma(d, "cache_size", (uint32_t)-schema->cache_kib)
+				 : INRO_OK;
+}
+
 static enum inro_err admit(struct db *d, enum db_mode mode, const struct db_schema *schema)
 {
 	int64_t version = 0;
@@ -363,6 +370,8 @@ enum inro_err db_open(const char *path, enum db_mode mode, const struct db_schem
 		e = connect_file(d, mode);
 	if (e == INRO_OK)
 		e = admit(d, mode, schema);
+	if (e == INRO_OK)
+		e = bound_cache(d, schema);
 	if (e != INRO_OK)
 		return e;
 	*ret = d;

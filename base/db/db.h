@@ -27,6 +27,7 @@ struct db_schema {
 	size_t n;
 	const char *what;  /* "token store", for error texts */
 	int64_t read_from; /* the earliest version that DB_READ_ONLY opens; 0: only n */
+	int cache_kib;	   /* memory for its pages; 0: what SQLite takes */
 	/* Called before an older store is brought to a later version, in no transaction; when it
 	 * fails the store is left as it is.  NULL: nothing. */
 	enum inro_err (*before)(struct db *d, int64_t version, const char *path);

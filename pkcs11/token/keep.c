@@ -55,6 +55,8 @@ static enum inro_err keep_alike(struct session *s, struct object *const *list, s
 		list[i]->owner = list[i]->row ? 0 : s->handle;
 		list[i]->epoch = t->epoch + 1;
 		e = objects_add(list[i]);
+		if (!e && list[i]->row)
+			warm_touch(list[i]);
 	}
 	return e;
 }

@@ -1,4 +1,5 @@
-/* map - linear probing, at most half full; removal closes the gap, so there are no tombstones. */
+/* map - linear probing, at most three quarters full; removal closes the gap, so there are no
+ * tombstones. */
 #include "pkcs11/token/map.h"
 
 #include <stdlib.h>
@@ -51,7 +52,7 @@ static enum inro_err grow(struct map *m)
 
 enum inro_err map_put(struct map *m, uint64_t key, void *value)
 {
-	if (m->n * 2 >= m->cap) {
+	if (m->n * 4 >= m->cap * 3) {
 		enum inro_err e = grow(m);
 
 		if (e)

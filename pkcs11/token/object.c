@@ -120,6 +120,7 @@ void object_drop(struct object *o)
 	t->session_objects -= !o->row && !o->own;
 	map_remove(&t->by_handle, o->handle);
 	map_remove(&t->by_row, (uint64_t)o->row);
+	warm_leave(o);
 	object_unref(o);
 }
 
@@ -325,6 +326,14 @@ static void forget_keys(struct object *o)
 	o->key = NULL;
 }
 
+void object_cool(struct object *o)
+{
+	warm_leave(o);
+	forget_keys(o);
+	attrs_clear(&o->attrs);
+	o->epoch = 0;
+}
+
 static enum inro_err read_again(struct object *o)
 {
 	SCOPED(record) r = { 0 };
@@ -344,15 +353,17 @@ enum inro_err object_read(struct object *o)
 	int64_t version = -1;
 	enum inro_err e = INRO_OK;
 
-	if (!o->row || o->epoch == now)
+	if (!o->row)
 		return INRO_OK;
-	if (o->epoch != 0)
+	if (o->epoch != 0 && o->epoch != now)
 		e = store_version(o->token->store, o->row, &version);
-	if (!e && (o->epoch == 0 || version != o->version))
+	if (!e && (o->epoch == 0 || (o->epoch != now && version != o->version)))
 		e = read_again(o);
-	if (!e)
-		o->epoch = now;
-	return e;
+	if (e)
+		return e;
+	o->epoch = now;
+	warm_touch(o);
+	return INRO_OK;
 }
 
 /* A public key that the security officer trusts has a seal, too: who can only write the file makes

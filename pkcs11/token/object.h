@@ -2,8 +2,9 @@
  * object - objects in memory: those of the token as far as they were looked at, and the session's.
  *
  * 1. A handle is never used twice in a process; a token object has one handle for all sessions.
- * 2. An object is read from the store when it is first looked into, and again when another process
- *    has changed it; it is gone here as soon as it is seen to be gone there.
+ * 2. An object is read from the store when it is first looked into, again when another process has
+ *    changed it, and again after many others were (warm.h); it is gone here as soon as it is seen
+ *    to be gone there.
  * 3. Handles of private objects die at logout.
  * 4. Attributes in memory are complete: columns, what was sealed, and the parts of the public key.
  *    Parts of private keys and values of secret ones are never among them.
@@ -32,21 +33,23 @@ struct loaded_key {
 struct object {
 	struct token *token;
 	CK_OBJECT_HANDLE handle;
-	atomic_uint refs;
 	CK_OBJECT_CLASS class;
-	bool private;
-	bool gone;		 /* destroyed, or its handle has died */
-	bool own;		 /* the token's own: builtin.h */
 	CK_SESSION_HANDLE owner; /* session objects; 0 for the token's */
-	int64_t row, version;	 /* token objects */
+	atomic_uint refs;
+	unsigned roles; /* of its family, as they were at roles_stamp */
+	uint64_t roles_stamp;
+	int64_t row, version; /* token objects */
 	uint8_t uid[STORE_UID];
 	uint64_t epoch;			/* the token's, when it was last compared; 0: not read */
 	const struct object_kind *kind; /* NULL until it is read */
 	struct attrs attrs;
-	struct loaded_key *key; /* private and secret keys, NULL until it is used */
-	struct pkey *pub;	/* public keys, made at first use */
-	unsigned roles;		/* of its family, as they were at roles_stamp */
-	uint64_t roles_stamp;
+	struct loaded_key *key;		/* private and secret keys, NULL until it is used */
+	struct pkey *pub;		/* public keys, made at first use */
+	struct object *warmer, *colder; /* warm.h */
+	bool is_warm;
+	bool private;
+	bool gone; /* destroyed, or its handle has died */
+	bool own;  /* the token's own: builtin.h */
 };
 
 /* A new one that is in no map yet; one reference, the caller's.  No lock needed. */
@@ -76,6 +79,8 @@ MUST_CHECK enum inro_err objects_of_hit(struct token *t, const struct store_hit 
 MUST_CHECK enum inro_err objects_get(struct token *t, CK_OBJECT_HANDLE handle, struct object **ret);
 /* Reads it if that was not done yet, or again if it has changed. */
 MUST_CHECK enum inro_err object_read(struct object *o);
+/* Lets go of what was read of a token object and of its loaded key. */
+void object_cool(struct object *o);
 bool object_visible(const struct object *o);
 /* Its handle dies. */
 void object_drop(struct object *o);

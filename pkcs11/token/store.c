@@ -52,11 +52,15 @@ _Static_assert(ARRAY_LEN(migrations) == STORE_VERSION, "a migration is a version
 
 static enum inro_err keep_old(struct db *d, int64_t version, const char *path);
 
+/* A search by an index touches few pages; a walk over all of them is not worth keeping them. */
+#define CACHE_KIB 256
+
 static const struct db_schema schema = { .application_id = APPLICATION_ID,
 					 .migrations = migrations,
 					 .n = ARRAY_LEN(migrations),
 					 .what = "token store",
 					 .read_from = 1,
+					 .cache_kib = CACHE_KIB,
 					 .before = keep_old };
 
 void token_row_clear(struct token_row *t)

@@ -23,6 +23,7 @@
 #include "pkcs11/token/home.h"
 #include "pkcs11/token/map.h"
 #include "pkcs11/token/store.h"
+#include "pkcs11/token/warm.h"
 
 #define TOKEN_NOBODY CK_UNAVAILABLE_INFORMATION
 #define PIN_MAX	     SECRET_MAX_PIN
@@ -62,8 +63,9 @@ struct token {
 	uint64_t roles_stamp, roles_claimed; /* claimed: how often by this process */
 
 	struct map by_handle, by_row; /* struct object */
-	size_t session_objects;	      /* of those */
-	struct object **own;	      /* builtin.h; borrowed from by_handle; NULL: not made yet */
+	struct warm warm;
+	size_t session_objects; /* of those */
+	struct object **own;	/* builtin.h; borrowed from by_handle; NULL: not made yet */
 	size_t own_n;
 	size_t sessions, rw_sessions;
 };
