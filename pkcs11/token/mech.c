@@ -185,7 +185,7 @@ enum inro_err mech_open(const CK_MECHANISM *mechanism, enum key_use use,
 	if (mechanism->ulParameterLen > 0 && !mechanism->pParameter)
 		return err_set(INRO_E_MECHANISM_PARAM, "a parameter with a length but no value");
 	ret->mech = m;
-	ret->spec.mech = m->traits & MECH_GENERAL ? m->raw : m->type;
+	ret->spec.mech = m->type;
 	e = m->param(BYTES(mechanism->pParameter, mechanism->ulParameterLen), use, ret);
 	if (e)
 		mech_use_clear(ret);

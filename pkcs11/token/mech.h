@@ -22,7 +22,6 @@ enum mech_trait {
 	MECH_ONE_PART = 2,    /* no parts at all */
 	MECH_AEAD = 4,	      /* authenticated: nothing is released before the tag is good */
 	MECH_MAC = 8,	      /* verified by computing */
-	MECH_GENERAL = 16,    /* the length of the MAC is a parameter */
 	MECH_LEGACY = 32,     /* old data only, and only when the settings allow it */
 	MECH_BY_KEY = 64,     /* only for keys whose CKA_ALLOWED_MECHANISMS names it */
 	MECH_SIZE_BITS = 128, /* min and max of a secret key in bits, not bytes */
