@@ -5,8 +5,10 @@ endfunction()
 
 inro_interop(opensc)
 inro_interop(engine)
-# The agent of OpenSSH drops LD_PRELOAD, which a sanitizer's library needs; GnuTLS, NSS and Java do not run with one.
+# The agent of OpenSSH drops LD_PRELOAD, which a sanitizer's library needs; GnuTLS, NSS and Java do not run with one,
+# and a bare Debian 13 has none.
 if(NOT INRO_SANITIZE)
+	inro_interop(debian13 TIMEOUT 300)
 	inro_interop(ssh)
 	inro_interop(nss)
 	inro_interop(gnutls)

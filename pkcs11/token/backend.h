@@ -85,7 +85,7 @@ struct use_spec {
 	CK_ULONG kdf;	       /* ECDH: CKD_NULL, CKD_SHA256_KDF ...; HKDF: enum hkdf_step */
 	CK_ULONG aes_bits;     /* RSA-AES and ECDH-AES key wrap: of the key between */
 	bool prehash;	       /* EdDSA: Ed25519ph, Ed448ph */
-	bool has_context;      /* EdDSA: Ed25519ctx also with an empty context */
+	bool has_context;      /* EdDSA: a parameter came, also with an empty context */
 	bool deterministic;    /* ML-DSA, SLH-DSA: CKH_DETERMINISTIC_REQUIRED */
 	struct bytes label;    /* OAEP: label; SP 800-108: see kdf.h */
 	struct bytes iv;       /* ciphers: IV, nonce or counter block (ChaCha20: counter, little

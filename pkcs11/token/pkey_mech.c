@@ -208,6 +208,18 @@ static enum inro_err check_context(const struct pkey *k, const struct use_spec *
 				 spec->ad.n);
 }
 
+/* RFC 8032 8.3: a context that says nothing is none; libcrypto refuses it too. */
+static enum inro_err check_eddsa(const struct pkey *k, const struct use_spec *spec,
+				 enum key_use use, size_t n)
+{
+	bool is_25519 = k->curve->field == 32;
+
+	if (is_25519 && spec->has_context && !spec->prehash && spec->ad.n == 0)
+		return err_set(INRO_E_MECHANISM_PARAM,
+			       "Ed25519ctx without a context: leave the parameter out for Ed25519");
+	return check_context(k, spec, use, n);
+}
+
 static enum inro_err check_prehashed(const struct pkey *k, const struct use_spec *spec,
 				     enum key_use use, size_t n)
 {
@@ -308,10 +320,7 @@ static const struct pkey_raw raws[] = {
 	  .padding = RSA_PKCS1_PSS_PADDING,
 	  .check = check_pss },
 	{ .mech = CKM_ECDSA, .kinds = KIND(KEY_EC), .uses = SIGNATURE, .check = check_ecdsa },
-	{ .mech = CKM_EDDSA,
-	  .kinds = KIND(KEY_EDWARDS),
-	  .uses = SIGNATURE,
-	  .check = check_context },
+	{ .mech = CKM_EDDSA, .kinds = KIND(KEY_EDWARDS), .uses = SIGNATURE, .check = check_eddsa },
 	{ .mech = CKM_ML_DSA,
 	  .kinds = KIND(KEY_ML_DSA),
 	  .uses = SIGNATURE,

@@ -124,7 +124,10 @@ static OSSL_PARAM text(const char *name, const char *value)
 
 static OSSL_PARAM octets(const char *name, struct bytes value)
 {
-	return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)value.p, value.n);
+	/* an empty one is refused without an address */
+	const void *p = value.n ? (const void *)value.p : "";
+
+	return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)p, value.n);
 }
 
 static enum inro_err init(struct prepared *p, const OSSL_PARAM *params)

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# A Debian 13, whose OpenSSL 3.5 has ML-DSA, SLH-DSA and ML-KEM: the module and its tests as they were built here run
+# in it, on that libcrypto, and its openssl program agrees with them.
+#
+# It is made by mmdebstrap and kept in $INRO_TEST_CACHE (default: the build folder).
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh" || exit 1
+cd "$T" || exit 1
+
+[[ $(id -u) == 0 ]] || skip "making a Debian 13 needs root"
+command -v mmdebstrap >/dev/null || fail "mmdebstrap is not installed: tools/check installs it"
+
+# ---- the Debian ----
+
+cache=${INRO_TEST_CACHE:-$B}/debian13
+root=$T/root
+packages=openssl,libsqlite3-0,libinih1,libcmocka0
+
+# shellcheck disable=SC2016 # apt fills that in
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
+[[ -n $mirror ]] || fail "apt knows no mirror of Debian: see /etc/apt/sources.list"
+if [[ ! -s $cache-$packages.tar ]]; then
+	mkdir -p "$(dirname "$cache")"
+	must mmdebstrap --quiet --variant=minbase --include="$packages" trixie "$T/made.tar" "$mirror"
+	mv "$T/made.tar" "$cache-$packages.tar"
+fi
+mkdir "$root"
+tar -xf "$cache-$packages.tar" -C "$root" --exclude='./dev/*'
+mknod -m 666 "$root/dev/null" c 1 3
+mknod -m 666 "$root/dev/urandom" c 1 9
+
+inside() {
+	chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root INRO_HOME=/work/home \
+		INRO_TEST_BUILD=/work INRO_TEST_SOURCE=/work INRO_PQ_DIR=/work/pq "$@"
+}
+
+mkdir -p "$root"/work/{lib,tests,pq,home}
+cp "$B/lib/inro-pkcs11.so" "$root/work/lib/"
+must inside openssl version >theirs
+grep -q 'OpenSSL 3\.[5-9]' theirs || fail "not the OpenSSL that was looked for: $(cat theirs)"
+
+# ---- keys, signatures and secrets of the openssl program ----
+
+pq=$root/work/pq
+ssl() {
+	must inside sh -c "cd /work/pq && openssl $*" >/dev/null
+}
+
+# What is signed, also as a hash: in a prehashed message the context, the OID of SHA3-256 and it (FIPS 204 5.4.1).
+printf 'thirty-two bytes, also as a hash' >"$pq/message"
+{ printf '\x01\x03ctx\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x08' && cat "$pq/message"; } >"$pq/encoded"
+pure='-rawin -in message -pkeyopt context-string:ctx'
+hashed='-rawin -in encoded -pkeyopt message-encoding:0'
+for a in ML-DSA-65 SLH-DSA-SHA2-128f ML-KEM-768; do
+	ssl genpkey -algorithm $a -outform DER -out $a.theirs.p8
+	ssl pkey -inform DER -in $a.theirs.p8 -pubout -outform DER -out $a.theirs.spki
+done
+for a in ML-DSA-65 SLH-DSA-SHA2-128f; do
+	ssl pkeyutl -sign -keyform DER -inkey $a.theirs.p8 "$pure" -out $a.theirs.sig
+	ssl pkeyutl -sign -keyform DER -inkey $a.theirs.p8 "$hashed" -out $a.theirs.hashsig
+done
+ssl pkeyutl -encap -pubin -keyform DER -inkey ML-KEM-768.theirs.spki -secret ML-KEM-768.theirs.secret \
+	-out ML-KEM-768.theirs.ciphertext
+
+# ---- ours ----
+
+for t in test_token_pq test_pkey_pq test_pkey test_pkey_curves test_pkey_crypt test_keyder test_token_sign \
+	test_token_mech test_token_kinds; do
+	cp "$B/tests/$t" "$root/work/tests/"
+	must inside "/work/tests/$t" >said
+	! grep -q 'openssl_agrees' "$T/err" "$T/out" || grep -q 'OK \] openssl_agrees' "$T/err" "$T/out" ||
+		fail "$t did not meet the openssl program: $(cat "$T/err" "$T/out")"
+done
+
+# ---- what the openssl program says of it ----
+
+for a in ML-DSA-65 SLH-DSA-SHA2-128f; do
+	ssl pkeyutl -verify -pubin -keyform DER -inkey $a.ours.spki "$pure" -sigfile $a.ours.sig
+	ssl pkeyutl -verify -pubin -keyform DER -inkey $a.ours.spki "$hashed" -sigfile $a.ours.hashsig
+done
+ssl pkeyutl -decap -keyform DER -inkey ML-KEM-768.theirs.p8 -in ML-KEM-768.ours.ciphertext -secret opened
+cmp "$pq/opened" "$pq/ML-KEM-768.ours.secret" || fail "what we encapsulated opens as something else"
+echo "$(cat theirs): the module of $(openssl version) agrees with it"
