@@ -107,6 +107,11 @@ struct inro_text module_text(const char *s)
 	return (struct inro_text) { s, strlen(s) };
 }
 
+CK_BYTE *module_data(const uint8_t *p)
+{
+	return (CK_BYTE *)(uintptr_t)p;
+}
+
 CK_UTF8CHAR *module_pin(const char *s)
 {
 	return (CK_UTF8CHAR *)(uintptr_t)s;

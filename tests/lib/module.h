@@ -42,6 +42,7 @@ void module_fail(const char *what, const char *file, int line);
 
 struct inro_text module_text(const char *s);
 CK_UTF8CHAR *module_pin(const char *s); /* Cryptoki knows no const */
+CK_BYTE *module_data(const uint8_t *p);
 
 /* A token with both PINs; its label is made up when it is NULL. */
 CK_SLOT_ID module_token(const char *label);
