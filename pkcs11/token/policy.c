@@ -135,6 +135,17 @@ static bool has_data_use(const struct attrs *key)
 	return false;
 }
 
+bool policy_may_gain(const struct attrs *key, CK_ATTRIBUTE_TYPE use)
+{
+	if (!is(key, CKA_INRO_MOVER))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(data_uses); i++) {
+		if (data_uses[i] == use)
+			return false;
+	}
+	return true;
+}
+
 enum inro_err policy_set_born(struct attrs *key)
 {
 	return attrs_set_bool(key, CKA_INRO_MOVER, !has_data_use(key));
@@ -227,20 +238,42 @@ static enum inro_err check_target(const struct policy_wrapping *w)
 	return INRO_OK;
 }
 
+/* With a value of the caller's KW makes blobs that KWP opens shorter, and the reverse. */
+static bool is_sealed(const struct policy_wrapping *w)
+{
+	return seals(w->mech, w->own_nonce) && !w->chosen_iv;
+}
+
+static unsigned guard_strength(const struct policy_wrapping *w)
+{
+	unsigned by = policy_strength(w->by);
+
+	return w->aes_bits && w->aes_bits < by ? w->aes_bits : by;
+}
+
 static enum inro_err check_sensitive(const struct policy_wrapping *w)
 {
 	enum inro_err e = class_of(w->by) == CKO_PUBLIC_KEY ? check_public(w) : check_secret(w);
 
-	if (!e && !seals(w->mech, w->own_nonce))
+	if (!e && !is_sealed(w))
 		e = err_set(INRO_E_KEY_NOT_WRAPPABLE,
-			    "mechanism 0x%lx does not authenticate, or its nonce is not the "
-			    "token's: not for sensitive keys",
+			    "mechanism 0x%lx does not authenticate, or its nonce or initial value "
+			    "is not the token's: not for sensitive keys",
 			    w->mech);
-	if (!e && policy_strength(w->by) < policy_strength(w->key))
+	if (!e && guard_strength(w) < policy_strength(w->key))
 		e = err_set(INRO_E_WRAPPING_KEY_SIZE,
-			    "a key of %u bits of strength can't guard one of %u",
-			    policy_strength(w->by), policy_strength(w->key));
+			    "a key of %u bits of strength can't guard one of %u", guard_strength(w),
+			    policy_strength(w->key));
 	return e;
+}
+
+/* What a readable key shows of the one that wraps it; a public key shows nothing. */
+static void claim_readable(const struct policy_wrapping *w, struct role_claim *ret)
+{
+	if (is_sealed(w))
+		return;
+	ret->forbid = ROLES_WRAPPED;
+	ret->add = is(w->by, CKA_INRO_MOVER) ? ROLE_LOOSE : 0;
 }
 
 enum inro_err policy_wrap(const struct policy_wrapping *w, struct role_claim *ret)
@@ -252,12 +285,12 @@ enum inro_err policy_wrap(const struct policy_wrapping *w, struct role_claim *re
 		return e;
 	*ret = (struct role_claim) { .refusal = INRO_E_KEY_NOT_WRAPPABLE };
 	if (!is(w->key, CKA_SENSITIVE)) {
-		ret->forbid = seals(w->mech, w->own_nonce) ? 0 : ROLES_WRAPPED;
+		claim_readable(w, ret);
 		return INRO_OK;
 	}
 	others = of_class(w->key, ROLE_WRAPPED_PRIVATE | ROLE_UNWRAPPED_PRIVATE,
 			  ROLE_WRAPPED_SECRET | ROLE_UNWRAPPED_SECRET);
-	ret->forbid = ROLE_UNWRAPPED_OPEN | others;
+	ret->forbid = ROLE_UNWRAPPED_OPEN | ROLE_LOOSE | others;
 	ret->add = of_class(w->key, ROLE_WRAPPED_SECRET, ROLE_WRAPPED_PRIVATE);
 	if (is(w->key, CKA_WRAP_WITH_TRUSTED))
 		ret->add |= ROLE_WRAPPED_BOUND;
@@ -276,8 +309,11 @@ void policy_unwrap(const struct policy_unwrapping *u, struct role_claim *ret)
 	ret->forbid = of_class(u->made, ROLE_WRAPPED_PRIVATE, ROLE_WRAPPED_SECRET);
 	if (open || !seals(u->mech, true))
 		ret->forbid = ROLES_WRAPPED;
-	if (is(u->by, CKA_INRO_MOVER))
-		ret->add = open ? role | ROLE_UNWRAPPED_OPEN : role;
+	if (!is(u->by, CKA_INRO_MOVER))
+		return;
+	ret->add = open ? role | ROLE_UNWRAPPED_OPEN : role;
+	if (!seals(u->mech, true))
+		ret->add |= ROLE_LOOSE;
 }
 
 /* Sets a flag unless the caller asked for its opposite. */

@@ -6,14 +6,16 @@
  * sensitive must not come out, whatever he asks for.  So:
  *
  * 1. A key that wraps sensitive ones is a mover: born with no use but wrapping and unwrapping, and
- *    no use is ever added to a key.  That it can't decrypt is a fact of its whole life and of all
- *    its copies (CKA_INRO_MOVER is in the seal), not of the moment in which somebody asks: an
+ *    none is ever added to it, by nobody.  That it can't decrypt is a fact of its whole life and of
+ * all its copies (CKA_INRO_MOVER is in the seal), not of the moment in which somebody asks: an
  *    operation that has begun earlier or elsewhere can't exist.
  * 2. It was made here or is CKA_TRUSTED, and it can't leave itself: no twin of it comes in by
  *    another way.  A public key's private half is here and is held to the same.
  * 3. What would undo a wrapping is authenticated; where a nonce that comes twice would show the
  *    keystream (GCM, CCM, ChaCha20) the token makes it, also when a readable key is wrapped with a
- *    key that has wrapped a sensitive one.
+ *    key that has wrapped a sensitive one.  A mover that was used otherwise (CBC, a nonce of the
+ *    caller's) has shown how it enciphers blocks of his choice, GCM's hash key among them, with
+ *    which a blob can be cut: it wraps no sensitive key any more.
  * 4. Roles belong to a family: every object with that very key (backend.h).  A family that has
  *    wrapped a sensitive key of one class unwraps into sensitive keys of that class only, and the
  *    reverse; a key that is not readable is wrapped by no family that has made readable ones.
@@ -37,6 +39,7 @@ enum role {
 	ROLE_UNWRAPPED_OPEN = 8,  /* has unwrapped into a key that is not sensitive */
 	ROLE_UNWRAPPED_SECRET = 16,
 	ROLE_UNWRAPPED_PRIVATE = 32,
+	ROLE_LOOSE = 64, /* has wrapped or unwrapped what shows how it enciphers a chosen block */
 };
 
 #define ROLES_WRAPPED (ROLE_WRAPPED_SECRET | ROLE_WRAPPED_PRIVATE)
@@ -51,6 +54,8 @@ struct role_claim {
 struct policy_wrapping {
 	CK_MECHANISM_TYPE mech;
 	bool own_nonce;		  /* the token makes the nonce */
+	bool chosen_iv;		  /* the caller has said what KW or KWP checks */
+	unsigned aes_bits;	  /* of the key in between (RSA-AES, ECDH-AES); 0: there is none */
 	const struct attrs *by;	  /* the key that wraps */
 	const struct attrs *half; /* public ones: the private half, if the token has it */
 	const struct attrs *key;  /* what is wrapped */
@@ -89,6 +94,10 @@ bool policy_mechanism(const struct attrs *key, CK_MECHANISM_TYPE mech);
 
 /* Bits of security (SP 800-57 part 1 5.6.1) from an object's attributes; 0: not known. */
 unsigned policy_strength(const struct attrs *key);
+
+/* Whether a key that exists may be given this use by the SO: a mover and its copies never get one
+ * that shows what they have wrapped. */
+bool policy_may_gain(const struct attrs *key, CK_ATTRIBUTE_TYPE use);
 
 /* Of a new key that is no copy: CKA_INRO_MOVER from its uses. */
 MUST_CHECK enum inro_err policy_set_born(struct attrs *key);

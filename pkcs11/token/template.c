@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pkcs11/token/nest.h"
+#include "pkcs11/token/policy.h"
 
 static struct bytes value_of(const CK_ATTRIBUTE *a)
 {
@@ -214,10 +215,11 @@ static enum inro_err check_direction(const struct attr_rule *rule, const struct 
 
 	if (!(rule->flags & (RULE_RAISE | RULE_LOWER)))
 		return INRO_OK;
-	if ((rule->flags & RULE_USE) && (allowed & RULE_OFFICER))
-		return INRO_OK;
 	old = attrs_bool(attrs, rule->type, false);
 	new = value.p[0] != CK_FALSE;
+	if ((rule->flags & RULE_USE) && (allowed & RULE_OFFICER) &&
+	    (!new || policy_may_gain(attrs, rule->type)))
+		return INRO_OK;
 	if (old == new || new == ((rule->flags & RULE_RAISE) != 0))
 		return INRO_OK;
 	return err_set(INRO_E_ATTR_READ_ONLY, "attribute 0x%lx can't be made %s %s", rule->type,

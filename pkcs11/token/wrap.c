@@ -61,11 +61,20 @@ static enum inro_err check_template(const struct object *by, const struct object
 	return e;
 }
 
+static bool chose_iv(const struct mech_use *u)
+{
+	bool kw = u->mech->type == CKM_AES_KEY_WRAP || u->mech->type == CKM_AES_KEY_WRAP_KWP;
+
+	return kw && u->spec.iv.n > 0;
+}
+
 static enum inro_err check_rules(const struct object *by, const struct object *half,
 				 const struct object *key, struct wrapping *w)
 {
 	struct policy_wrapping p = { .mech = w->use.mech->type,
 				     .own_nonce = w->use.fresh_bits >= FRESH_BITS,
+				     .chosen_iv = chose_iv(&w->use),
+				     .aes_bits = (unsigned)w->use.spec.aes_bits,
 				     .by = &by->attrs,
 				     .half = half ? &half->attrs : NULL,
 				     .key = &key->attrs };

@@ -76,8 +76,8 @@ static void test_mover_wraps_sensitive(void **state)
 	(void)state;
 	assert_int_equal(wrap(&by, &key, CKM_AES_KEY_WRAP_KWP, false, &claim), INRO_OK);
 	assert_int_equal(claim.add, ROLE_WRAPPED_SECRET);
-	assert_int_equal(claim.forbid,
-			 ROLE_UNWRAPPED_OPEN | ROLE_WRAPPED_PRIVATE | ROLE_UNWRAPPED_PRIVATE);
+	assert_int_equal(claim.forbid, ROLE_UNWRAPPED_OPEN | ROLE_LOOSE | ROLE_WRAPPED_PRIVATE |
+					       ROLE_UNWRAPPED_PRIVATE);
 	set_flag(&key, CKA_WRAP_WITH_TRUSTED, true);
 	assert_int_equal(wrap(&by, &key, CKM_AES_KEY_WRAP, false, &claim),
 			 INRO_E_KEY_NOT_WRAPPABLE);
@@ -300,6 +300,7 @@ static void test_unwrap(void **state)
 	assert_int_equal(claim.add, ROLE_UNWRAPPED_SECRET | ROLE_UNWRAPPED_OPEN);
 	claim = unwrap(&by, CKO_SECRET_KEY, true, CKM_AES_CTR);
 	assert_int_equal(claim.forbid, ROLES_WRAPPED);
+	assert_int_equal(claim.add, ROLE_UNWRAPPED_SECRET | ROLE_LOOSE);
 	set_flag(&other, CKA_INRO_MOVER, false);
 	claim = unwrap(&other, CKO_SECRET_KEY, false, CKM_AES_CBC_PAD);
 	assert_int_equal(claim.forbid, ROLES_WRAPPED);

@@ -425,7 +425,7 @@ static void the_nonce_for_a_sensitive_key_is_the_tokens(void **state)
 	struct blob b;
 
 	(void)state;
-	OK(moving_wrap(s, &m, by, open, &b));
+	OK(moving_wrap(s, &m, moving_aes(s, M_MOVER, 32), open, &b));
 	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &m, by, key, &b));
 	m = (CK_MECHANISM) { CKM_AES_GCM, &ours, sizeof ours };
 	ours.ulIvFixedBits = 8;
