@@ -23,6 +23,11 @@ struct bytes {
 
 #define BYTES(ptr, len) ((struct bytes) { .p = (const uint8_t *)(ptr), .n = (len) })
 #define BYTES_NONE	((struct bytes) { 0 })
+/* An initialiser, also of static data: the octets of a string literal without its NUL. */
+#define BYTES_LIT(s)                                                                               \
+	{                                                                                          \
+		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
+	}
 
 struct bytes bytes_of(const char *s);		  /* without the NUL; NULL gives none */
 bool bytes_equal(struct bytes a, struct bytes b); /* not for secrets: see secret_equal() */

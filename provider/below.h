@@ -20,9 +20,7 @@
 /* A digest as the token side knows it. */
 struct digest {
 	const char *names[5];	/* as libcrypto calls it, the canonical name first */
-	CK_MECHANISM_TYPE mech; /* 0: Cryptoki has none */
-	CK_RSA_PKCS_MGF_TYPE mgf;
-	struct bytes oid_prefix; /* what precedes the value in a PKCS#1 DigestInfo */
+	CK_MECHANISM_TYPE mech; /* the hash's row in base/cryptoki/hashes.h; 0: Cryptoki has none */
 };
 
 #define BELOW_DIGESTS 13

@@ -7,6 +7,8 @@
 #include <openssl/params.h>
 #include <openssl/rsa.h>
 
+#include "base/cryptoki/hashes.h"
+
 /* What the program has set. */
 struct settings {
 	int padding, salt;
@@ -47,7 +49,8 @@ static enum inro_err sign_pkcs1(struct signature *s, const struct settings *set,
 {
 	CK_MECHANISM mech = { .mechanism = CKM_RSA_PKCS };
 	uint8_t info[32 + EVP_MAX_MD_SIZE];
-	struct bytes prefix;
+	const struct ck_hash *hash = s->row ? ck_hash_find(s->row->mech) : NULL;
+	struct bytes prefix = hash ? hash->digest_info : BYTES_NONE;
 
 	(void)set;
 	if (!s->md)
@@ -55,7 +58,6 @@ static enum inro_err sign_pkcs1(struct signature *s, const struct settings *set,
 	if (!s->row || input.n > EVP_MAX_MD_SIZE)
 		return err_set(INRO_E_UNSUPPORTED, "PKCS#1 v1.5 with %s is not offered",
 			       EVP_MD_get0_name(s->md));
-	prefix = s->row->oid_prefix;
 	if (prefix.n)
 		memcpy(info, prefix.p, prefix.n);
 	memcpy(info + prefix.n, input.p, input.n);
@@ -86,7 +88,8 @@ static long salt_length(const struct signature *s, int salt)
 static enum inro_err sign_pss(struct signature *s, const struct settings *set, struct bytes input,
 			      uint8_t *out, size_t *n)
 {
-	const struct digest *mgf1 = digest_named(set->mgf1);
+	const struct digest *mask = digest_named(set->mgf1);
+	const struct ck_hash *mgf1 = mask ? ck_hash_find(mask->mech) : NULL;
 	long salt = s->md ? salt_length(s, set->salt) : -1;
 	CK_RSA_PKCS_PSS_PARAMS pss;
 	CK_MECHANISM mech = { CKM_RSA_PKCS_PSS, &pss, sizeof pss };

@@ -1,13 +1,14 @@
 # tests of base
 inro_library(inro_testlib SOURCES lib/scratch.c)
 
-foreach(test bytes clock conf der err file forkgate process secret)
+foreach(test bytes clock conf der err file forkgate process secret x509)
 	inro_test(unit/test_${test}.c LINKS inro_base inro_testlib)
 endforeach()
 inro_test(unit/test_db.c LINKS inro_db inro_testlib)
 inro_test(unit/test_uri.c LINKS inro_cryptoki inro_testlib)
 inro_test(unit/test_cryptoki_header.c LINKS inro_cryptoki)
 inro_test(unit/test_mechname.c LINKS inro_names)
+inro_test(unit/test_hashes.c LINKS inro_names)
 inro_fuzz(fuzz/fuzz_uri.c CORPUS fuzz/corpus/uri LINKS inro_cryptoki)
 inro_fuzz(fuzz/fuzz_der.c CORPUS fuzz/corpus/der)
 

@@ -4,38 +4,31 @@
 
 #include "backoffice/pki/crypt.h"
 #include "base/der.h"
-
-#define OCTETS(s)                                                                                  \
-	{                                                                                          \
-		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
-	}
-
-#define OID_EC	"\x2a\x86\x48\xce\x3d\x02\x01"
-#define OID_RSA "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
+#include "base/oids.h"
 
 static const struct pki_key_type key_types[] = {
 	[PKI_EC_P256] = { .id = PKI_EC_P256,
 			  .name = "ec-p256",
 			  .group = "P-256",
-			  .curve = OCTETS("\x2a\x86\x48\xce\x3d\x03\x01\x07"),
-			  .algorithm = OCTETS(OID_EC),
+			  .curve = BYTES_LIT(OID_P256),
+			  .algorithm = BYTES_LIT(OID_EC),
 			  .bits = 256,
 			  .field_octets = 32 },
 	[PKI_EC_P384] = { .id = PKI_EC_P384,
 			  .name = "ec-p384",
 			  .group = "P-384",
-			  .curve = OCTETS("\x2b\x81\x04\x00\x22"),
-			  .algorithm = OCTETS(OID_EC),
+			  .curve = BYTES_LIT(OID_P384),
+			  .algorithm = BYTES_LIT(OID_EC),
 			  .bits = 384,
 			  .field_octets = 48 },
 	[PKI_EC_P521] = { .id = PKI_EC_P521,
 			  .name = "ec-p521",
 			  .group = "P-521",
-			  .curve = OCTETS("\x2b\x81\x04\x00\x23"),
-			  .algorithm = OCTETS(OID_EC),
+			  .curve = BYTES_LIT(OID_P521),
+			  .algorithm = BYTES_LIT(OID_EC),
 			  .bits = 521,
 			  .field_octets = 66 },
-	[PKI_RSA] = { .id = PKI_RSA, .name = "rsa", .algorithm = OCTETS(OID_RSA) },
+	[PKI_RSA] = { .id = PKI_RSA, .name = "rsa", .algorithm = BYTES_LIT(OID_RSA) },
 };
 
 const struct pki_key_type *pki_key_type(enum pki_key k)
@@ -88,13 +81,13 @@ size_t pki_hash_octets(enum pki_hash h)
 	return h < PKI_HASH__MAX ? hashes[h].octets : 0;
 }
 
-#define ECDSA_WITH(last) OCTETS("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03" last)
-#define RSA_WITH(last)	 OCTETS("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01" last "\x05\x00")
+#define ECDSA_WITH(last) BYTES_LIT("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03" last)
+#define RSA_WITH(last)	 BYTES_LIT("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01" last "\x05\x00")
 /* RFC 4055 3.1: hash, MGF1 with the same hash, salt as long as the hash. */
-#define SHA_ID(last) "\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02" last "\x05\x00"
+#define SHA_ID(last) "\x30\x0d" OID_ELEMENT("\x09", OID_NIST_HASH(last)) "\x05\x00"
 #define MGF1	     "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08"
 #define PSS_WITH(last, salt)                                                                       \
-	OCTETS("\x30\x41\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\x30\x34\xa0\x0f" SHA_ID(      \
+	BYTES_LIT("\x30\x41\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\x30\x34\xa0\x0f" SHA_ID(   \
 		last) "\xa1\x1c\x30\x1a" MGF1 SHA_ID(last) "\xa2\x03\x02\x01" salt)
 
 static const struct pki_sig sigs[] = {

@@ -5,32 +5,30 @@
 #include "backoffice/pki/pem.h"
 #include "base/der.h"
 #include "base/secret.h"
+#include "base/x509.h"
 
-#define VERSION		  DER_CONTEXT_CONSTRUCTED /* [0] */
 #define ISSUER_UNIQUE_ID  (DER_CONTEXT | 1)
 #define SUBJECT_UNIQUE_ID (DER_CONTEXT | 2)
 #define EXTENSIONS	  (DER_CONTEXT_CONSTRUCTED | 3)
 #define V3		  2
 
-static enum inro_err read_version(struct bytes *in, int64_t *ret)
+/* v: the content of [0]. */
+static enum inro_err read_version(struct bytes v, int64_t *ret)
 {
-	struct bytes v;
 	enum inro_err e;
 
 	*ret = 0;
-	if (der_peek(*in) != VERSION)
+	if (!v.p)
 		return INRO_OK;
-	e = der_take(in, VERSION, &v);
-	if (!e)
-		e = der_take_int(&v, ret);
+	e = der_take_int(&v, ret);
 	if (!e && (v.n || *ret < 1 || *ret > V3))
 		e = err_set(INRO_E_UNSUPPORTED, "an X.509 version that there is not");
 	return e;
 }
 
-static enum inro_err read_serial(struct bytes *in, struct bytes *ret)
+static enum inro_err read_serial(struct bytes in, struct bytes *ret)
 {
-	enum inro_err e = der_take_unsigned(in, ret);
+	enum inro_err e = der_take_unsigned(&in, ret);
 
 	if (!e && (ret->n > CERT_SERIAL_MAX || (ret->n == 1 && ret->p[0] == 0)))
 		e = err_set(INRO_E_SYNTAX, "a serial number that is 0 or longer than %d octets",
@@ -38,13 +36,10 @@ static enum inro_err read_serial(struct bytes *in, struct bytes *ret)
 	return e;
 }
 
-static enum inro_err read_validity(struct bytes *in, struct cert *c)
+static enum inro_err read_validity(struct bytes v, struct cert *c)
 {
-	struct bytes v;
-	enum inro_err e = der_take(in, DER_SEQUENCE, &v);
+	enum inro_err e = der_take_time(&v, &c->not_before);
 
-	if (!e)
-		e = der_take_time(&v, &c->not_before);
 	if (!e)
 		e = der_take_time(&v, &c->not_after);
 	if (!e && v.n)
@@ -52,21 +47,21 @@ static enum inro_err read_validity(struct bytes *in, struct cert *c)
 	return e;
 }
 
-static enum inro_err read_tail(struct bytes *in, int64_t version, struct cert *c)
+static enum inro_err read_tail(struct bytes in, int64_t version, struct cert *c)
 {
 	struct bytes skipped, wrapped, list;
 	enum inro_err e = INRO_OK;
 
-	if (der_peek(*in) == ISSUER_UNIQUE_ID)
-		e = der_take(in, ISSUER_UNIQUE_ID, &skipped);
-	if (!e && der_peek(*in) == SUBJECT_UNIQUE_ID)
-		e = der_take(in, SUBJECT_UNIQUE_ID, &skipped);
-	if (e || in->n == 0)
+	if (der_peek(in) == ISSUER_UNIQUE_ID)
+		e = der_take(&in, ISSUER_UNIQUE_ID, &skipped);
+	if (!e && der_peek(in) == SUBJECT_UNIQUE_ID)
+		e = der_take(&in, SUBJECT_UNIQUE_ID, &skipped);
+	if (e || in.n == 0)
 		return e;
 	if (version != V3)
 		return err_set(INRO_E_SYNTAX, "extensions in a certificate that is not version 3");
-	e = der_take(in, EXTENSIONS, &wrapped);
-	if (!e && in->n)
+	e = der_take(&in, EXTENSIONS, &wrapped);
+	if (!e && in.n)
 		e = err_set(INRO_E_SYNTAX, "something follows the extensions");
 	if (!e)
 		e = der_only(wrapped, DER_SEQUENCE, &list);
@@ -76,32 +71,27 @@ static enum inro_err read_tail(struct bytes *in, int64_t version, struct cert *c
 /* *ret_algorithm: the AlgorithmIdentifier inside, which must be the one outside. */
 static enum inro_err read_tbs(struct bytes tbs, struct cert *c, struct bytes *ret_algorithm)
 {
-	struct bytes in, spki;
-	int64_t version;
-	enum inro_err e = der_only(tbs, DER_SEQUENCE, &in);
+	struct x509 x = { 0 };
+	int64_t version = 0;
+	enum inro_err e = x509_read_tbs(tbs, &x);
 
 	if (!e)
-		e = read_version(&in, &version);
+		e = read_version(x.version, &version);
 	if (!e)
-		e = read_serial(&in, &c->serial);
+		e = read_serial(x.serial, &c->serial);
 	if (!e)
-		e = der_take_whole(&in, DER_SEQUENCE, ret_algorithm);
+		e = read_validity(x.validity, c);
 	if (!e)
-		e = der_take_whole(&in, DER_SEQUENCE, &c->issuer);
+		e = pubkey_read(x.spki, &c->key);
 	if (!e)
-		e = read_validity(&in, c);
+		e = read_tail(x.rest, version, c);
 	if (!e)
-		e = der_take_whole(&in, DER_SEQUENCE, &c->subject);
-	if (!e)
-		e = der_take_whole(&in, DER_SEQUENCE, &spki);
-	if (!e)
-		e = pubkey_read(spki, &c->key);
-	if (!e)
-		e = read_tail(&in, version, c);
-	if (!e)
-		e = pki_sig_find(*ret_algorithm, &c->sig);
+		e = pki_sig_find(x.algorithm, &c->sig);
+	c->issuer = x.issuer;
+	c->subject = x.subject;
 	c->self_issued = bytes_equal(c->issuer, c->subject);
 	c->tbs = tbs;
+	*ret_algorithm = x.algorithm;
 	return e;
 }
 

@@ -7,14 +7,10 @@
 #include "backoffice/pki/dn.h"
 #include "base/der.h"
 
-#define OCTETS(s)                                                                                  \
-	{                                                                                          \
-		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
-	}
 #define V2 1
 
-static const struct bytes oid_reason = OCTETS("\x55\x1d\x15"),
-			  oid_invalidity = OCTETS("\x55\x1d\x18");
+static const struct bytes oid_reason = BYTES_LIT("\x55\x1d\x15"),
+			  oid_invalidity = BYTES_LIT("\x55\x1d\x18");
 
 static const char *const reasons[CRL_REASON__MAX] = {
 	[CRL_UNSPECIFIED] = "unspecified",

@@ -4,11 +4,7 @@
 #include "backoffice/pki/text.h"
 #include "base/der.h"
 
-#define OCTETS(s)                                                                                  \
-	{                                                                                          \
-		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
-	}
-#define PKCS9(last)    OCTETS("\x2a\x86\x48\x86\xf7\x0d\x01\x09" last)
+#define PKCS9(last)    BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x09" last)
 #define ATTRIBUTES     DER_CONTEXT_CONSTRUCTED /* [0] */
 #define ATTRIBUTES_MAX 32
 

@@ -5,12 +5,8 @@
 #include "backoffice/pki/text.h"
 #include "base/der.h"
 
-#define OCTETS(s)                                                                                  \
-	{                                                                                          \
-		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
-	}
-#define X520(last)  OCTETS("\x55\x04" last)
-#define PILOT(last) OCTETS("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01" last)
+#define X520(last)  BYTES_LIT("\x55\x04" last)
+#define PILOT(last) BYTES_LIT("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01" last)
 #define UB_NAME	    32768 /* RFC 5280 Appendix A */
 
 /* Bounds: RFC 5280 Appendix A and X.520; profiles know the rows by their number. */
@@ -23,7 +19,7 @@ static const struct dn_type types[] = {
 	{ "C", "countryName", "2.5.4.6", X520("\x06"), 2, 2, DER_PRINTABLE_STRING },
 	{ "serialNumber", "serialNumber", "2.5.4.5", X520("\x05"), 1, 64, DER_PRINTABLE_STRING },
 	{ "emailAddress", "emailAddress", "1.2.840.113549.1.9.1",
-	  OCTETS("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"), 1, 255, DER_IA5_STRING },
+	  BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"), 1, 255, DER_IA5_STRING },
 	{ "DC", "domainComponent", "0.9.2342.19200300.100.1.25", PILOT("\x19"), 1, 63,
 	  DER_IA5_STRING },
 	{ "UID", "userId", "0.9.2342.19200300.100.1.1", PILOT("\x01"), 1, 256, DER_UTF8_STRING },

@@ -3,14 +3,10 @@
 #include "backoffice/pki/text.h"
 #include "base/der.h"
 
-#define OCTETS(s)                                                                                  \
-	{                                                                                          \
-		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
-	}
-#define CE(last)     OCTETS("\x55\x1d" last)			 /* id-ce */
-#define KP(last)     OCTETS("\x2b\x06\x01\x05\x05\x07\x03" last) /* id-kp */
-#define PE(last)     OCTETS("\x2b\x06\x01\x05\x05\x07\x01" last) /* id-pe */
-#define AD(last)     OCTETS("\x2b\x06\x01\x05\x05\x07\x30" last) /* id-ad */
+#define CE(last)     BYTES_LIT("\x55\x1d" last)			    /* id-ce */
+#define KP(last)     BYTES_LIT("\x2b\x06\x01\x05\x05\x07\x03" last) /* id-kp */
+#define PE(last)     BYTES_LIT("\x2b\x06\x01\x05\x05\x07\x01" last) /* id-pe */
+#define AD(last)     BYTES_LIT("\x2b\x06\x01\x05\x05\x07\x30" last) /* id-ad */
 #define EXT_MAX	     64
 #define PATH_LEN_MAX 255
 #define USAGE_BITS   9
@@ -20,7 +16,7 @@ static const struct bytes oid_ski = CE("\x0e"), oid_key_usage = CE("\x0f"), oid_
 			  oid_crl_points = CE("\x1f"), oid_aki = CE("\x23"), oid_eku = CE("\x25"),
 			  oid_access = PE("\x01"), oid_ad_ocsp = AD("\x01"),
 			  oid_ad_issuers = AD("\x02"),
-			  oid_nocheck = OCTETS("\x2b\x06\x01\x05\x05\x07\x30\x01\x05");
+			  oid_nocheck = BYTES_LIT("\x2b\x06\x01\x05\x05\x07\x30\x01\x05");
 
 struct bit_name {
 	const char *name;

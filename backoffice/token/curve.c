@@ -8,20 +8,21 @@
 #include "backoffice/pki/crypt.h"
 #include "backoffice/token/internal.h"
 #include "base/der.h"
+#include "base/oids.h"
 
 #define OCTETS_MAX 57
 
 static const struct token_curve {
-	uint8_t oid[3]; /* content octets */
+	struct bytes oid; /* content octets */
 	const char *name, *word;
 	CK_KEY_TYPE type;
 	size_t octets;
 	bool sign;
 } curves[] = {
-	{ { 0x2b, 0x65, 0x6e }, "X25519", "x25519", CKK_EC_MONTGOMERY, 32, false },
-	{ { 0x2b, 0x65, 0x6f }, "X448", "x448", CKK_EC_MONTGOMERY, 56, false },
-	{ { 0x2b, 0x65, 0x70 }, "ED25519", "ed25519", CKK_EC_EDWARDS, 32, true },
-	{ { 0x2b, 0x65, 0x71 }, "ED448", "ed448", CKK_EC_EDWARDS, 57, true },
+	{ BYTES_LIT(OID_X25519), "X25519", "x25519", CKK_EC_MONTGOMERY, 32, false },
+	{ BYTES_LIT(OID_X448), "X448", "x448", CKK_EC_MONTGOMERY, 56, false },
+	{ BYTES_LIT(OID_ED25519), "ED25519", "ed25519", CKK_EC_EDWARDS, 32, true },
+	{ BYTES_LIT(OID_ED448), "ED448", "ed448", CKK_EC_EDWARDS, 57, true },
 };
 
 /* PrivateKeyInfo (RFC 5958 2): version, algorithm, the key in an OCTET STRING of its own. */
@@ -51,7 +52,7 @@ static const struct token_curve *find(struct bytes pkcs8, struct bytes *ret_raw)
 	if (read_key(pkcs8, &oid, ret_raw))
 		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(curves); i++)
-		if (bytes_equal(oid, BYTES(curves[i].oid, sizeof curves[i].oid)))
+		if (bytes_equal(oid, curves[i].oid))
 			return &curves[i];
 	return NULL;
 }
@@ -94,7 +95,7 @@ static void fill(const struct token_curve *c, const struct token_key_plan *plan,
 {
 	static const CK_OBJECT_CLASS private_class = CKO_PRIVATE_KEY, public_class = CKO_PUBLIC_KEY;
 
-	der_add(&h->params, DER_OID, BYTES(c->oid, sizeof c->oid));
+	der_add(&h->params, DER_OID, c->oid);
 	der_add(&h->point, DER_OCTET_STRING, BYTES(point, c->octets));
 	template_add_ulong(&h->private_key, CKA_CLASS, &private_class);
 	template_add_ulong(&h->public_key, CKA_CLASS, &public_class);

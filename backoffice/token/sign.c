@@ -3,27 +3,15 @@
 
 #include <string.h>
 
+#include "base/cryptoki/hashes.h"
 #include "base/der.h"
 
 #define SIGNATURE_MAX 2048 /* RSA of 16384 bits */
 
-#define OCTETS(s)                                                                                  \
-	{                                                                                          \
-		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
-	}
-/* RFC 8017 9.2, note 1: what stands before the digest in a DigestInfo */
-#define DIGEST_INFO(seq, last, len)                                                                \
-	OCTETS("\x30" seq "\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02" last                  \
-	       "\x05\x00\x04" len)
-
-static const struct {
-	struct bytes digest_info;
-	CK_MECHANISM_TYPE mechanism;
-	CK_RSA_PKCS_MGF_TYPE mgf;
-} hashes[PKI_HASH__MAX] = {
-	[PKI_SHA256] = { DIGEST_INFO("\x31", "\x01", "\x20"), CKM_SHA256, CKG_MGF1_SHA256 },
-	[PKI_SHA384] = { DIGEST_INFO("\x41", "\x02", "\x30"), CKM_SHA384, CKG_MGF1_SHA384 },
-	[PKI_SHA512] = { DIGEST_INFO("\x51", "\x03", "\x40"), CKM_SHA512, CKG_MGF1_SHA512 },
+static const CK_MECHANISM_TYPE hashes[PKI_HASH__MAX] = {
+	[PKI_SHA256] = CKM_SHA256,
+	[PKI_SHA384] = CKM_SHA384,
+	[PKI_SHA512] = CKM_SHA512,
 };
 
 /* What the token is asked to do. */
@@ -44,19 +32,20 @@ static enum inro_err prepare(const struct token_key *k, const struct pki_sig *si
 			     struct bytes message, struct order *o)
 {
 	uint8_t digest[PKI_DIGEST_MAX];
-	struct bytes front = hashes[sig->hash].digest_info;
+	const struct ck_hash *hash = ck_hash_find(hashes[sig->hash]);
 	size_t n = pki_hash_octets(sig->hash);
 	enum inro_err e = pki_digest(sig->hash, message, digest);
 
+	if (!hash)
+		e = err_set(INRO_E_UNSUPPORTED, "no hash for %s", sig->name);
 	if (e)
 		return e;
 	o->mech = (CK_MECHANISM) { mechanisms[sig->padding], NULL, 0 };
 	if (sig->padding == PKI_PAD_PKCS1) {
-		memcpy(o->data, front.p, front.n);
-		o->n = front.n;
+		memcpy(o->data, hash->digest_info.p, hash->digest_info.n);
+		o->n = hash->digest_info.n;
 	} else if (sig->padding == PKI_PAD_PSS) {
-		o->pss = (CK_RSA_PKCS_PSS_PARAMS) { hashes[sig->hash].mechanism,
-						    hashes[sig->hash].mgf, n };
+		o->pss = (CK_RSA_PKCS_PSS_PARAMS) { hash->mech, hash->mgf, n };
 		o->mech.pParameter = &o->pss;
 		o->mech.ulParameterLen = sizeof o->pss;
 	} else if (n > pki_key_type(k->pub.type)->field_octets) {

@@ -8,7 +8,7 @@
  */
 #include "base/cryptoki/internal.h"
 
-#include "base/der.h"
+#include "base/x509.h"
 
 struct object {
 	struct ck_module *m;
@@ -97,26 +97,16 @@ static enum inro_err from_ec(const struct object *o, struct buf *ret)
 	return buf_err(ret);
 }
 
-/* RFC 5280 4.1: version (if not v1), serial, signature, issuer, validity, subject, key. */
 static enum inro_err from_certificate(const struct object *o, struct buf *ret)
 {
 	SCOPED(buf) value = { 0 };
-	struct bytes certificate, tbs, spki;
-	struct der skipped;
+	struct x509 cert;
 	enum inro_err e = get(o, CKA_VALUE, &value);
 
 	if (e == INRO_OK)
-		e = der_only(buf_bytes(&value), DER_SEQUENCE, &certificate);
+		e = x509_read(buf_bytes(&value), &cert);
 	if (e == INRO_OK)
-		e = der_take(&certificate, DER_SEQUENCE, &tbs);
-	if (e == INRO_OK && der_peek(tbs) == DER_CONTEXT_CONSTRUCTED)
-		e = der_next(&tbs, &skipped);
-	for (int i = 0; e == INRO_OK && i < 5; i++)
-		e = der_next(&tbs, &skipped);
-	if (e == INRO_OK)
-		e = der_take_whole(&tbs, DER_SEQUENCE, &spki);
-	if (e == INRO_OK)
-		buf_add(ret, spki);
+		buf_add(ret, cert.spki);
 	return e == INRO_OK ? buf_err(ret) : e;
 }
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/der.h"
+#include "base/x509.h"
 #include "pkcs11/token/ecname.h"
 #include "pkcs11/token/libctx.h"
 #include "pkcs11/token/parts.h"
@@ -71,34 +71,6 @@ static enum inro_err make_secret(struct object *o, struct template t, const stru
 	if (!template_get(t, CKA_VALUE, &value) || value.n == 0)
 		return err_set(INRO_E_ATTR_VALUE, "a secret key without a value");
 	return import(o, spec, value);
-}
-
-struct cert_parts {
-	struct bytes serial, issuer, validity, subject, spki;
-};
-
-/* RFC 5280 4.1: the fields of TBSCertificate that have attributes of their own. */
-static enum inro_err read_certificate(struct bytes der, struct cert_parts *ret)
-{
-	struct bytes cert, tbs, skipped;
-	struct der version;
-	enum inro_err e = der_only(der, DER_SEQUENCE, &cert);
-
-	if (!e)
-		e = der_take(&cert, DER_SEQUENCE, &tbs);
-	if (!e && der_peek(tbs) == (DER_CONTEXT_CONSTRUCTED | 0))
-		e = der_next(&tbs, &version);
-	if (!e)
-		e = der_take_whole(&tbs, DER_INTEGER, &ret->serial);
-	if (!e)
-		e = der_take(&tbs, DER_SEQUENCE, &skipped); /* signature algorithm */
-	if (!e)
-		e = der_take_whole(&tbs, DER_SEQUENCE, &ret->issuer);
-	if (!e)
-		e = der_take(&tbs, DER_SEQUENCE, &ret->validity);
-	if (!e)
-		e = der_take_whole(&tbs, DER_SEQUENCE, &ret->subject);
-	return e ? e : der_take_whole(&tbs, DER_SEQUENCE, &ret->spki);
 }
 
 static enum inro_err set_missing(struct attrs *attrs, CK_ATTRIBUTE_TYPE type, struct bytes value)
@@ -171,10 +143,10 @@ static enum inro_err set_dates(struct attrs *attrs, struct bytes validity)
 
 static enum inro_err fill_certificate(struct attrs *attrs, struct bytes der)
 {
-	struct cert_parts c = { 0 };
+	struct x509 c = { 0 };
 
 	/* The parts point into the template. */
-	if (read_certificate(der, &c))
+	if (x509_read(der, &c))
 		return err_set(INRO_E_ATTR_VALUE, "CKA_VALUE is not a certificate in DER");
 	enum inro_err e = set_missing(attrs, CKA_SUBJECT, c.subject);
 

@@ -4,46 +4,42 @@
 #include <openssl/obj_mac.h>
 
 #include "base/der.h"
+#include "base/oids.h"
 
 #define UNCOMPRESSED 4
-#define OCTETS(s)                                                                                  \
-	{                                                                                          \
-		.p = (const uint8_t *)(s), .n = sizeof(s) - 1                                      \
-	}
 /* The OID elements by their owners. */
-#define SECG(last)	"\x06\x05\x2b\x81\x04\x00" last			/* 1.3.132.0 */
+#define SECG(last)	OID_ELEMENT("\x05", OID_SECG(last))
 #define BRAINPOOL(last) "\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01" last /* RFC 5639 */
-#define RFC8410(last)	"\x06\x03\x2b\x65" last				/* 1.3.101 */
+#define RFC8410(oid)	OID_ELEMENT("\x03", oid)
 
 #define WEIERSTRASS(oid, group, id, size, octets, security)                                        \
 	{                                                                                          \
-		.kind = KEY_EC, .params = OCTETS(oid), .name = (group), .nid = (id),               \
+		.kind = KEY_EC, .params = BYTES_LIT(oid), .name = (group), .nid = (id),            \
 		.bits = (size), .field = (octets), .point = 1 + 2 * (octets), .sig = 2 * (octets), \
 		.strength = (security)                                                             \
 	}
 /* A key of these is as long as its point. */
 #define RAW(type, oid, key, size, octets, signature, security)                                     \
 	{                                                                                          \
-		.kind = (type), .params = OCTETS(oid), .name = (key), .bits = (size),              \
+		.kind = (type), .params = BYTES_LIT(oid), .name = (key), .bits = (size),           \
 		.field = (octets), .point = (octets), .sig = (signature), .strength = (security)   \
 	}
 
 static const struct curve curves[] = {
-	WEIERSTRASS("\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", "P-256", NID_X9_62_prime256v1, 256,
-		    32, 128),
-	WEIERSTRASS(SECG("\x22"), "P-384", NID_secp384r1, 384, 48, 192),
-	WEIERSTRASS(SECG("\x23"), "P-521", NID_secp521r1, 521, 66, 256),
-	WEIERSTRASS(SECG("\x21"), "P-224", NID_secp224r1, 224, 28, 112),
+	WEIERSTRASS(OID_ELEMENT("\x08", OID_P256), "P-256", NID_X9_62_prime256v1, 256, 32, 128),
+	WEIERSTRASS(OID_ELEMENT("\x05", OID_P384), "P-384", NID_secp384r1, 384, 48, 192),
+	WEIERSTRASS(OID_ELEMENT("\x05", OID_P521), "P-521", NID_secp521r1, 521, 66, 256),
+	WEIERSTRASS(OID_ELEMENT("\x05", OID_P224), "P-224", NID_secp224r1, 224, 28, 112),
 	WEIERSTRASS(SECG("\x0a"), "secp256k1", NID_secp256k1, 256, 32, 128),
 	WEIERSTRASS(BRAINPOOL("\x05"), "brainpoolP224r1", NID_brainpoolP224r1, 224, 28, 112),
 	WEIERSTRASS(BRAINPOOL("\x07"), "brainpoolP256r1", NID_brainpoolP256r1, 256, 32, 128),
 	WEIERSTRASS(BRAINPOOL("\x09"), "brainpoolP320r1", NID_brainpoolP320r1, 320, 40, 128),
 	WEIERSTRASS(BRAINPOOL("\x0b"), "brainpoolP384r1", NID_brainpoolP384r1, 384, 48, 192),
 	WEIERSTRASS(BRAINPOOL("\x0d"), "brainpoolP512r1", NID_brainpoolP512r1, 512, 64, 256),
-	RAW(KEY_MONTGOMERY, RFC8410("\x6e"), "X25519", 255, 32, 0, 128),
-	RAW(KEY_MONTGOMERY, RFC8410("\x6f"), "X448", 448, 56, 0, 224),
-	RAW(KEY_EDWARDS, RFC8410("\x70"), "ED25519", 255, 32, 64, 128),
-	RAW(KEY_EDWARDS, RFC8410("\x71"), "ED448", 448, 57, 114, 224),
+	RAW(KEY_MONTGOMERY, RFC8410(OID_X25519), "X25519", 255, 32, 0, 128),
+	RAW(KEY_MONTGOMERY, RFC8410(OID_X448), "X448", 448, 56, 0, 224),
+	RAW(KEY_EDWARDS, RFC8410(OID_ED25519), "ED25519", 255, 32, 64, 128),
+	RAW(KEY_EDWARDS, RFC8410(OID_ED448), "ED448", 448, 57, 114, 224),
 };
 
 /* Names beside those of the table. */
@@ -63,10 +59,10 @@ static const struct {
 	struct bytes params;
 	const char *curve;
 } old_params[] = {
-	{ OCTETS("\x06\x09\x2b\x06\x01\x04\x01\xda\x47\x0f\x01"), "ED25519" },
-	{ OCTETS("\x06\x0a\x2b\x06\x01\x04\x01\x97\x55\x01\x05\x01"), "X25519" },
-	{ OCTETS("\x13\x0b"
-		 "curve25519"),
+	{ BYTES_LIT("\x06\x09\x2b\x06\x01\x04\x01\xda\x47\x0f\x01"), "ED25519" },
+	{ BYTES_LIT("\x06\x0a\x2b\x06\x01\x04\x01\x97\x55\x01\x05\x01"), "X25519" },
+	{ BYTES_LIT("\x13\x0b"
+		    "curve25519"),
 	  "X25519" },
 };
 

@@ -8,7 +8,9 @@
 
 #include <string.h>
 
-#define OID_EC "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01" /* id-ecPublicKey */
+#include "base/oids.h"
+
+#define WEIERSTRASS OID_ELEMENT("\x07", OID_EC)
 
 /* Curve and sizes. */
 static enum inro_err check(struct key_parts *parts, const struct curve **ret)
@@ -69,7 +71,7 @@ static enum inro_err write_point(const struct key_parts *parts, struct buf *b)
 
 static bool ec_owns(struct bytes oid)
 {
-	return bytes_equal(oid, BYTES(OID_EC, sizeof OID_EC - 1));
+	return bytes_equal(oid, BYTES(WEIERSTRASS, sizeof WEIERSTRASS - 1));
 }
 
 static enum inro_err ec_read_algorithm(struct bytes oid, struct bytes rest, struct key_parts *parts)
@@ -122,7 +124,7 @@ static enum inro_err ec_read_private(struct bytes der, struct key_parts *parts)
 
 static void ec_write_algorithm(const struct key_parts *parts, struct buf *b)
 {
-	buf_add(b, BYTES(OID_EC, sizeof OID_EC - 1));
+	buf_add(b, BYTES(WEIERSTRASS, sizeof WEIERSTRASS - 1));
 	buf_add(b, parts->params);
 }
 

@@ -1,12 +1,13 @@
 /* keyder_rsa - RSA keys in DER: RFC 3279 2.3.1 and RFC 8017 A.1. */
+#include "base/oids.h"
 #include "pkcs11/token/keyder_private.h"
 
-#define OID_RSA	  "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" /* rsaEncryption */
+#define ALGORITHM OID_ELEMENT("\x09", OID_RSA)
 #define RSA_PARTS 8 /* n e d p q dp dq qinv, the order of RFC 8017 A.1.2 */
 
 static bool rsa_owns(struct bytes oid)
 {
-	return bytes_equal(oid, BYTES(OID_RSA, sizeof OID_RSA - 1));
+	return bytes_equal(oid, BYTES(ALGORITHM, sizeof ALGORITHM - 1));
 }
 
 static enum inro_err rsa_read_algorithm(struct bytes oid, struct bytes rest,
@@ -78,7 +79,7 @@ static enum inro_err rsa_read_private(struct bytes der, struct key_parts *parts)
 static void rsa_write_algorithm(const struct key_parts *parts, struct buf *b)
 {
 	(void)parts;
-	buf_add(b, BYTES(OID_RSA, sizeof OID_RSA - 1));
+	buf_add(b, BYTES(ALGORITHM, sizeof ALGORITHM - 1));
 	der_add(b, DER_NULL, BYTES_NONE);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "base/cryptoki/hashes.h"
 #include "pkcs11/token/keyder.h"
 #include "pkcs11/token/libctx.h"
 #include "pkcs11/token/mech_private.h"
@@ -16,17 +17,6 @@
 #define MAX_TAG_BITS	128
 #define MAX_CONTEXT	255 /* RFC 8032, FIPS 204, FIPS 205 */
 #define MAX_CCM_MESSAGE ((CK_ULONG)64 << 20)
-
-static const struct {
-	CK_RSA_PKCS_MGF_TYPE mgf;
-	CK_MECHANISM_TYPE digest;
-} mgfs[] = {
-	{ CKG_MGF1_SHA1, CKM_SHA_1 },	     { CKG_MGF1_SHA224, CKM_SHA224 },
-	{ CKG_MGF1_SHA256, CKM_SHA256 },     { CKG_MGF1_SHA384, CKM_SHA384 },
-	{ CKG_MGF1_SHA512, CKM_SHA512 },     { CKG_MGF1_SHA3_224, CKM_SHA3_224 },
-	{ CKG_MGF1_SHA3_256, CKM_SHA3_256 }, { CKG_MGF1_SHA3_384, CKM_SHA3_384 },
-	{ CKG_MGF1_SHA3_512, CKM_SHA3_512 },
-};
 
 enum inro_err mech_struct(struct bytes param, void *ret, size_t n)
 {
@@ -73,16 +63,15 @@ enum inro_err mech_par_none(struct bytes param, enum key_use use, struct mech_us
 
 static enum inro_err find_hash(CK_MECHANISM_TYPE hash, CK_RSA_PKCS_MGF_TYPE mgf, struct mech_use *u)
 {
+	const struct ck_hash *mask = ck_hash_of_mgf(mgf);
+
 	if (libctx_md_size(hash) == 0)
 		return err_set(INRO_E_MECHANISM_PARAM, "hash 0x%lx is not offered", hash);
+	if (!mask || libctx_md_size(mask->mech) == 0)
+		return err_set(INRO_E_MECHANISM_PARAM, "mask function 0x%lx is not offered", mgf);
 	u->spec.digest = hash;
-	for (size_t i = 0; i < ARRAY_LEN(mgfs); i++) {
-		if (mgfs[i].mgf == mgf && libctx_md_size(mgfs[i].digest) != 0) {
-			u->spec.mgf_digest = mgfs[i].digest;
-			return INRO_OK;
-		}
-	}
-	return err_set(INRO_E_MECHANISM_PARAM, "mask function 0x%lx is not offered", mgf);
+	u->spec.mgf_digest = mask->mech;
+	return INRO_OK;
 }
 
 /* CK_RSA_PKCS_PSS_PARAMS; the hash in it must be the mechanism's if that has one. */

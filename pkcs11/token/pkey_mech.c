@@ -10,6 +10,7 @@
 
 #include <openssl/rsa.h>
 
+#include "base/cryptoki/hashes.h"
 #include "base/der.h"
 #include "base/own.h"
 
@@ -139,39 +140,11 @@ const CK_MECHANISM_TYPE *pkey_mechanisms(void)
 	return seen;
 }
 
-/* ---- hashes by their OIDs ---- */
-
-/* 2.16.840.1.101.3.4.2.x */
-static const struct {
-	CK_MECHANISM_TYPE hash;
-	uint8_t arc;
-} nist_hashes[] = {
-	{ CKM_SHA256, 1 },     { CKM_SHA384, 2 },     { CKM_SHA512, 3 },   { CKM_SHA224, 4 },
-	{ CKM_SHA512_224, 5 }, { CKM_SHA512_256, 6 }, { CKM_SHA3_224, 7 }, { CKM_SHA3_256, 8 },
-	{ CKM_SHA3_384, 9 },   { CKM_SHA3_512, 10 },
-};
-
-static uint8_t arc_of(CK_MECHANISM_TYPE hash)
-{
-	for (size_t i = 0; i < ARRAY_LEN(nist_hashes); i++)
-		if (nist_hashes[i].hash == hash)
-			return nist_hashes[i].arc;
-	return 0;
-}
-
+/* The signatures that name a hash by its OID take those of SHA-2 and SHA-3 (FIPS 204 5.4, FIPS 205
+ * 10.2.2). */
 bool pkey_hash_is_named(CK_MECHANISM_TYPE hash)
 {
-	return arc_of(hash) != 0;
-}
-
-static void add_hash_oid(CK_MECHANISM_TYPE hash, struct buf *b)
-{
-	static const uint8_t nist[] = {
-		DER_OID, 9, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02
-	};
-
-	buf_add(b, BYTES(nist, sizeof nist));
-	buf_add_u8(b, arc_of(hash));
+	return ck_hash_find(hash) && hash != CKM_SHA_1 && hash != CKM_MD5;
 }
 
 /* ---- the raw mechanisms ---- */
@@ -389,31 +362,14 @@ enum inro_err pkey_raw_find(const struct pkey *k, CK_MECHANISM_TYPE mech, enum k
 
 /* ---- hashed to raw ---- */
 
-/* What stands before the hash in a DigestInfo (RFC 8017 9.2, note 1): SEQUENCE { SEQUENCE { OID,
- * NULL }, OCTET STRING }. */
-static void add_digest_info(CK_MECHANISM_TYPE hash, struct buf *b)
-{
-	static const uint8_t sha1[] = { 0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e,
-					0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14 };
-	uint8_t n = (uint8_t)libctx_md_size(hash);
-	const uint8_t head[] = { 0x30, (uint8_t)(17 + n), 0x30, 0x0d }, tail[] = { 5, 0, 4, n };
-
-	if (hash == CKM_SHA_1)
-		buf_add(b, BYTES(sha1, sizeof sha1));
-	if (!pkey_hash_is_named(hash))
-		return;
-	buf_add(b, BYTES(head, sizeof head));
-	add_hash_oid(hash, b);
-	buf_add(b, BYTES(tail, sizeof tail));
-}
-
 enum inro_err pkey_raw_form(const struct use_spec *spec, struct bytes hash,
 			    struct use_spec *ret_spec, struct buf *ret_in)
 {
 	const struct mechanism *m = mechanism_find(spec->mech);
+	const struct ck_hash *h = m ? ck_hash_find(m->hash) : NULL;
 	struct use_spec raw = *spec;
 
-	if (!m || !m->hash)
+	if (!h)
 		return err_set(INRO_E_MECHANISM, "mechanism 0x%lx hashes nothing", spec->mech);
 	if (hash.n != libctx_md_size(m->hash))
 		return err_set(INRO_E_DATA_LENGTH, "a hash of %zu bytes is not %s", hash.n,
@@ -425,7 +381,7 @@ enum inro_err pkey_raw_form(const struct use_spec *spec, struct bytes hash,
 	if (m->raw == CKM_HASH_ML_DSA || m->raw == CKM_HASH_SLH_DSA)
 		raw.digest = m->hash;
 	if (m->raw == CKM_RSA_PKCS)
-		add_digest_info(m->hash, ret_in);
+		buf_add(ret_in, h->digest_info);
 	buf_add(ret_in, hash);
 	if (ret_in->err)
 		return buf_err(ret_in);
@@ -470,12 +426,15 @@ static enum inro_err pad_number(const struct pkey *k, struct bytes *in, struct b
 static enum inro_err encode_prehashed(const struct use_spec *spec, struct bytes *in,
 				      struct buf *room)
 {
+	const struct ck_hash *hash = ck_hash_find(spec->digest);
 	SCOPED(buf) whole = { 0 };
 
+	if (!hash)
+		return err_set(INRO_E_MECHANISM_PARAM, "hash 0x%lx has no OID", spec->digest);
 	buf_add_u8(&whole, 1);
 	buf_add_u8(&whole, (uint8_t)spec->ad.n);
 	buf_add(&whole, spec->ad);
-	add_hash_oid(spec->digest, &whole);
+	buf_add(&whole, hash->oid);
 	buf_add(&whole, *in);
 	if (whole.err)
 		return buf_err(&whole);
