@@ -107,7 +107,7 @@ static void run_raw_cipher(struct bench *x)
 {
 	bool gcm = x->row->use.mech == CKM_AES_GCM, decrypt = x->row->how == USE_DECRYPT;
 	size_t text = decrypt ? x->in_n - 16 : x->in_n;
-	int n, last;
+	int n = 0, last = 0;
 
 	must(EVP_CipherInit_ex2(x->cipher, NULL, NULL, iv, !decrypt, NULL) &&
 		     EVP_CipherUpdate(x->cipher, x->out, &n, x->in, (int)text),
