@@ -79,4 +79,13 @@ for a in ML-DSA-65 SLH-DSA-SHA2-128f; do
 done
 ssl pkeyutl -decap -keyform DER -inkey ML-KEM-768.theirs.p8 -in ML-KEM-768.ours.ciphertext -secret opened
 cmp "$pq/opened" "$pq/ML-KEM-768.ours.secret" || fail "what we encapsulated opens as something else"
+# ---- the same token on a libcrypto that knows nothing of such keys ----
+
+if ! openssl list -public-key-algorithms | grep -q ML-DSA; then
+	INRO_PIN=123456 INRO_SO_PIN=87654321 must inro token create other >/dev/null
+	cp "$pq/old.token" "$(find "$T/home/tokens" -name '*.token')"
+	must pkcs11-tool --module "$B/lib/inro-pkcs11.so" --login --pin 123456 --list-objects >objects 2>"$T/err"
+	[[ $(grep -c '^P[a-z]* Key Object; EC' objects) == 2 ]] || fail "the keys that it knows are gone: $(cat objects)"
+	[[ $(grep -c '^P[a-z]* Key Object' objects) == 2 ]] || fail "keys that it can't have: $(cat objects)"
+fi
 echo "$(cat theirs): the module of $(openssl version) agrees with it"
