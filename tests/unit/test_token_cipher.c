@@ -489,6 +489,31 @@ static void rsa_raw_is_off(void **state)
 	GIVES(CKR_MECHANISM_INVALID, p11->C_DecryptInit(s, &m, rsa.private));
 }
 
+/* GMAC's length is its parameter's: the leading bytes of the whole, and checked as such. */
+static void gmac_of_every_length(void **state)
+{
+	uint8_t whole[16], short_one[16];
+
+	(void)state;
+	for (CK_ULONG bits = 128; bits >= 96; bits -= 8) {
+		CK_GCM_PARAMS p = { .pIv = iv, .ulIvLen = 12, .ulTagBits = bits };
+		CK_MECHANISM m = { CKM_AES_GMAC, &p, sizeof p };
+		uint8_t *out = bits == 128 ? whole : short_one;
+		CK_ULONG n = 16;
+
+		OK(p11->C_SignInit(s, &m, aes));
+		OK(p11->C_Sign(s, text, sizeof text, out, &n));
+		assert_int_equal(n, bits / 8);
+		assert_memory_equal(out, whole, n);
+		OK(p11->C_VerifyInit(s, &m, aes));
+		OK(p11->C_Verify(s, text, sizeof text, out, n));
+		OK(p11->C_SignInit(s, &m, aes));
+		OK(p11->C_SignUpdate(s, text, sizeof text));
+		OK(p11->C_SignFinal(s, out, &n));
+		assert_memory_equal(out, whole, n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -504,6 +529,7 @@ int main(void)
 		cmocka_unit_test(ccm_knows_its_length),
 		cmocka_unit_test(macs_are_checked),
 		cmocka_unit_test(macs_of_wanted_length),
+		cmocka_unit_test(gmac_of_every_length),
 		cmocka_unit_test(rsa_pkcs1_tells_nothing),
 		cmocka_unit_test(rsa_oaep),
 		cmocka_unit_test(rsa_raw_is_off),
