@@ -5,37 +5,49 @@
 typedef enum inro_err dual_fn(struct session *s, enum op_slot first, struct bytes part,
 			      struct op_out out);
 
-static CK_RV dual(CK_SESSION_HANDLE session, dual_fn *fn, enum op_slot first, struct bytes part,
+struct dual {
+	dual_fn *fn;
+	enum op_slot first, second;
+};
+
+/* What is wrong with the arguments ends both, like any error. */
+static CK_RV dual(CK_SESSION_HANDLE session, const struct dual *d, struct bytes part,
 		  struct op_out out)
 {
 	SCOPED(entered) at = { 0 };
-	enum inro_err e = use_enter(session, &at, first, use_need(part, out.len));
+	enum inro_err bad = use_need(part, out.len);
+	enum inro_err e = use_enter(session, &at, d->first, bad);
 
-	return rv_of(e ? e : fn(at.session, first, part, out));
+	if (bad && at.session)
+		op_end(at.session, d->second);
+	return rv_of(e ? e : d->fn(at.session, d->first, part, out));
 }
+
+#define WITH_ENCRYPT(first) (&(struct dual) { op_dual_encrypt, first, OP_ENCRYPT })
+#define WITH_DECRYPT(first) (&(struct dual) { op_dual_decrypt, first, OP_DECRYPT })
 
 CK_RV api_C_DigestEncryptUpdate(CK_SESSION_HANDLE session, unsigned char *part, CK_ULONG n,
 				unsigned char *encrypted, CK_ULONG *len)
 {
-	return dual(session, op_dual_encrypt, OP_DIGEST, BYTES(part, n), OUT(encrypted, len));
+	return dual(session, WITH_ENCRYPT(OP_DIGEST), BYTES(part, n), OUT(encrypted, len));
 }
 
 CK_RV api_C_SignEncryptUpdate(CK_SESSION_HANDLE session, unsigned char *part, CK_ULONG n,
 			      unsigned char *encrypted, CK_ULONG *len)
 {
-	return dual(session, op_dual_encrypt, OP_SIGN, BYTES(part, n), OUT(encrypted, len));
+	return dual(session, WITH_ENCRYPT(OP_SIGN), BYTES(part, n), OUT(encrypted, len));
 }
 
 CK_RV api_C_DecryptDigestUpdate(CK_SESSION_HANDLE session, unsigned char *encrypted, CK_ULONG n,
 				unsigned char *part, CK_ULONG *len)
 {
-	return dual(session, op_dual_decrypt, OP_DIGEST, BYTES(encrypted, n), OUT(part, len));
+	return dual(session, WITH_DECRYPT(OP_DIGEST), BYTES(encrypted, n), OUT(part, len));
 }
 
 CK_RV api_C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, unsigned char *encrypted, CK_ULONG n,
 				unsigned char *part, CK_ULONG *len)
 {
-	return dual(session, op_dual_decrypt, OP_VERIFY, BYTES(encrypted, n), OUT(part, len));
+	return dual(session, WITH_DECRYPT(OP_VERIFY), BYTES(encrypted, n), OUT(part, len));
 }
 
 CK_RV api_C_DigestKey(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
