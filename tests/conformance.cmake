@@ -1,6 +1,6 @@
 # The module against PKCS#11 3.2, chapter by chapter; docs/conformance.md says which clause is tested where.
 inro_library(inro_anymech SOURCES lib/anymech.c LINKS inro_moduletest)
-foreach(chapter general mech objects ops sessions)
+foreach(chapter general keys mech objects ops sessions)
 	inro_test(unit/test_conformance_${chapter}.c LINKS inro_anymech inro_moduletest LABELS conformance)
 	add_dependencies(test_conformance_${chapter} inro_pkcs11)
 endforeach()
