@@ -379,11 +379,14 @@ static enum inro_err check_change(struct token *t, struct bytes old_pin, struct 
 
 enum inro_err token_set_pin(struct token *t, struct bytes old_pin, struct bytes new_pin)
 {
+	SCOPED(auth_row) proved = { 0 }; /* what the officer sets meanwhile is not undone */
 	SCOPED(buf) auth = { 0 };
 	struct who who = t->login == TOKEN_NOBODY ? the_user : token_who(t);
 	struct backend *b;
 	enum inro_err e = check_change(t, old_pin, new_pin);
 
+	if (!e)
+		e = store_auth(t->store, &who, &proved);
 	if (!e)
 		e = open_beside(t, &who, old_pin, &b);
 	if (e)
@@ -391,7 +394,7 @@ enum inro_err token_set_pin(struct token *t, struct bytes old_pin, struct bytes 
 	e = t->ops->set_pin(b, who.type, new_pin, &auth);
 	t->ops->close(b);
 	if (!e)
-		e = store_set_auth(t->store, &who, buf_bytes(&auth), false);
+		e = store_change_auth(t->store, &who, buf_bytes(&proved.auth), buf_bytes(&auth));
 	if (!e)
 		token_changed(t);
 	return e;

@@ -131,6 +131,9 @@ MUST_CHECK enum inro_err store_empty(struct store *s);
 /* A new auth record and all tries for one who is there.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err store_set_auth(struct store *s, const struct who *who, struct bytes auth,
 					bool must_change);
+/* The same by who has proved the record that is there: INRO_E_PIN_WRONG when it is another now. */
+MUST_CHECK enum inro_err store_change_auth(struct store *s, const struct who *who,
+					   struct bytes proved, struct bytes auth);
 /* INRO_E_PIN_MISSING when no PIN is set, INRO_E_NOT_FOUND when nobody is called that. */
 MUST_CHECK enum inro_err store_auth(struct store *s, const struct who *who, struct auth_row *ret);
 /* Takes one try away, durably, and gives the auth record to try with, `tries` as it is then.

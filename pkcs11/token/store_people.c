@@ -107,6 +107,33 @@ enum inro_err store_set_auth(struct store *s, const struct who *who, struct byte
 	return e;
 }
 
+/* In a transaction. */
+static enum inro_err check_proved(struct store *s, const struct who *who, struct bytes proved)
+{
+	SCOPED(auth_row) now = { 0 };
+	enum inro_err e = store_auth(s, who, &now);
+
+	if (!e && !bytes_equal(buf_bytes(&now.auth), proved))
+		e = err_set(INRO_E_PIN_WRONG, "the PIN was changed by somebody else meanwhile");
+	return e;
+}
+
+enum inro_err store_change_auth(struct store *s, const struct who *who, struct bytes proved,
+				struct bytes auth)
+{
+	enum inro_err e = store_begin(s);
+
+	if (e)
+		return e;
+	e = check_proved(s, who, proved);
+	if (!e)
+		e = run_set(s, sqls[kind_of(who)].set, who, auth, false);
+	e = store_finish(s->db, e);
+	if (!e)
+		store_fold(s);
+	return e;
+}
+
 static enum inro_err reset_tries(struct store *s, const struct who *who)
 {
 	struct db_stmt *q;

@@ -5,7 +5,10 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/own.h"
@@ -165,6 +168,158 @@ static void the_officer_gives_a_mover_no_other_use(void **state)
 	OK(p11->C_Logout(s));
 }
 
+/* ---- two processes at once ---- */
+
+/* Children that wait until the write end is closed everywhere, and then act at once. */
+static int gate[2];
+
+static CK_SESSION_HANDLE begin_anew(CK_USER_TYPE user, const char *pin)
+{
+	CK_SESSION_HANDLE in;
+
+	OK(p11->C_Initialize(NULL));
+	in = module_open(slot, true);
+	if (pin)
+		OK(module_login(in, user, pin));
+	return in;
+}
+
+/* Its exit says whether it was done. */
+static pid_t start_rival(CK_USER_TYPE user, const char *pin, CK_RV (*act)(const void *),
+			 const void *arg)
+{
+	int ready[2];
+	char c;
+
+	fflush(NULL);
+	MUST(pipe(ready) == 0);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		close(gate[1]);
+		s = begin_anew(user, pin);
+		close(ready[0]);
+		close(ready[1]);
+		MUST(read(gate[0], &c, 1) == 0);
+		_exit(act(arg) == CKR_OK ? 0 : 1);
+	}
+	close(ready[1]);
+	MUST(read(ready[0], &c, 1) == 0);
+	close(ready[0]);
+	return pid;
+}
+
+static void let_them_go(void)
+{
+	close(gate[0]);
+	close(gate[1]);
+}
+
+static bool did_it(pid_t rival)
+{
+	int status;
+
+	MUST(waitpid(rival, &status, 0) == rival && WIFEXITED(status));
+	MUST(WEXITSTATUS(status) <= 1);
+	return WEXITSTATUS(status) == 0;
+}
+
+struct contest {
+	const char *mover;
+	struct blob sealed; /* a readable key, wrapped by the mover */
+};
+
+static CK_OBJECT_HANDLE labelled(const char *label)
+{
+	CK_ATTRIBUTE like[] = { A_BYTES(CKA_LABEL, label, strlen(label)) };
+	CK_OBJECT_HANDLE o = 0;
+
+	MUST(module_find(s, like, 1, &o) == 1);
+	return o;
+}
+
+static CK_RV wrap_sensitive(const void *arg)
+{
+	const struct contest *c = arg;
+	struct blob b;
+
+	return moving_wrap(s, &moving_kwp, labelled(c->mover), moving_aes(s, M_TARGET, 32), &b);
+}
+
+static CK_RV open_readable(const void *arg)
+{
+	const struct contest *c = arg;
+	CK_OBJECT_HANDLE back;
+
+	return moving_unwrap(s, &moving_kwp, labelled(c->mover), &c->sealed, M_OPEN, CKK_AES,
+			     &back);
+}
+
+static CK_RV show_block(const void *arg)
+{
+	const struct contest *c = arg;
+	CK_OBJECT_HANDLE known;
+	struct blob b;
+
+	OK(moving_import(s, M_OPEN, CKK_AES, zeros, sizeof zeros, &known));
+	return moving_wrap(s, &cbc, labelled(c->mover), known, &b);
+}
+
+static void race_for_roles(CK_RV (*other)(const void *), const char *label)
+{
+	CK_OBJECT_HANDLE by = moving_aes(s, M_MOVER | M_TOKEN, 32);
+	struct contest c = { .mover = label };
+
+	OK(module_set(s, by, (CK_ATTRIBUTE)A_BYTES(CKA_LABEL, label, strlen(label))));
+	OK(moving_wrap(s, &moving_kwp, by, moving_aes(s, M_OPEN, 32), &c.sealed));
+	MUST(pipe(gate) == 0);
+	pid_t a = start_rival(CKU_USER, USER_PIN, wrap_sensitive, &c);
+	pid_t b = start_rival(CKU_USER, USER_PIN, other, &c);
+
+	let_them_go();
+	bool wrapped = did_it(a);
+
+	MUST(did_it(b) != wrapped);
+}
+
+static void of_two_roles_that_exclude_each_other_one_is_had(void **state)
+{
+	char label[16];
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		snprintf(label, sizeof label, "mover %d", i);
+		race_for_roles(i % 2 ? show_block : open_readable, label);
+	}
+}
+
+static CK_RV set_old_pin(const void *arg)
+{
+	(void)arg;
+	return p11->C_SetPIN(s, module_pin(USER_PIN), strlen(USER_PIN), module_pin("intruder"), 8);
+}
+
+static CK_RV reset_pin(const void *arg)
+{
+	(void)arg;
+	return p11->C_InitPIN(s, module_pin("the new one"), 11);
+}
+
+/* The officer takes the PIN away from somebody who knows it and changes it at that moment. */
+static void a_pin_that_the_officer_has_set_stays(void **state)
+{
+	(void)state;
+	OK(p11->C_Logout(s));
+	MUST(pipe(gate) == 0);
+	pid_t thief = start_rival(CKU_USER, NULL, set_old_pin, NULL);
+	pid_t officer = start_rival(CKU_SO, SO_PIN, reset_pin, NULL);
+
+	let_them_go();
+	MUST(did_it(officer));
+	(void)did_it(thief);
+	OK(module_login(s, CKU_USER, "the new one"));
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, each_setup, each_teardown)
 
 int main(void)
@@ -177,6 +332,8 @@ int main(void)
 		CASE(key_wrap_checks_what_the_standard_says_for_sensitive_keys),
 		CASE(the_key_in_between_is_as_strong),
 		CASE(the_officer_gives_a_mover_no_other_use),
+		CASE(of_two_roles_that_exclude_each_other_one_is_had),
+		CASE(a_pin_that_the_officer_has_set_stays),
 	};
 
 	return cmocka_run_group_tests(tests, module_setup, module_teardown);
