@@ -20,6 +20,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | gr
 [[ -n $mirror ]] || fail "apt knows no mirror of Debian: see /etc/apt/sources.list"
 if [[ ! -s $cache-$packages.tar ]]; then
 	mkdir -p "$(dirname "$cache")"
+	rm -f "$cache"-*.tar
 	must mmdebstrap --quiet --variant=minbase --include="$packages" trixie "$T/made.tar" "$mirror"
 	mv "$T/made.tar" "$cache-$packages.tar"
 fi
