@@ -232,6 +232,26 @@ static void wrong_attributes(void **state)
 	assert_int_equal(count_all(), before);
 }
 
+/* Those that the token has by itself, and those that it has not. */
+static void classes_that_nobody_makes(void **state)
+{
+	static const CK_OBJECT_CLASS none[] = {
+		CKO_VALIDATION,		CKO_PROFILE, CKO_MECHANISM, CKO_HW_FEATURE, CKO_OTP_KEY,
+		CKO_VENDOR_DEFINED | 1, ~0UL
+	};
+	CK_ATTRIBUTE validation = A_ULONG(CKA_CLASS, CKO_VALIDATION);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		CK_ATTRIBUTE t[] = { A_ULONG(CKA_CLASS, none[i]), A_TEXT(CKA_LABEL, "x") };
+		CK_RV rv = create(t, 2);
+
+		if (rv != CKR_ATTRIBUTE_VALUE_INVALID)
+			fail_msg("class 0x%lx: 0x%lx", none[i], rv);
+	}
+	assert_int_equal(module_find(s, &validation, 1, NULL), 0);
+}
+
 /* ---- reading ---- */
 
 /* 5.7.5: each attribute is done, whatever came of the others; the lengths say what. */
@@ -377,6 +397,7 @@ int main(void)
 		cmocka_unit_test(absurd_counts),
 		cmocka_unit_test(absurd_lengths),
 		cmocka_unit_test(wrong_attributes),
+		cmocka_unit_test(classes_that_nobody_makes),
 		cmocka_unit_test(each_attribute_is_read_for_itself),
 		cmocka_unit_test(searches_in_every_order),
 		cmocka_unit_test(searches_beside_others),
