@@ -1,0 +1,267 @@
+/*
+ * What is left of secrets in this process's memory: everything readable in /proc/self/mem is
+ * searched after a key was destroyed, after the logout, after C_Finalize.
+ *
+ * What is searched for is itself kept under a mask, so that this program's own memory does not have
+ * it.  EC and RSA numbers are searched for in both orders of bytes: libcrypto has them in words.
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/own.h"
+#include "base/secret.h"
+#include "tests/lib/moving.h"
+
+#define PART   24 /* bytes of a secret that are looked for */
+#define WINDOW ((size_t)1 << 20)
+
+struct trace {
+	const char *name;
+	uint8_t there[PART], back[PART]; /* masked */
+};
+
+static uint8_t mask(size_t i)
+{
+	return (uint8_t)(0x5a ^ (i * 37));
+}
+
+static void remember(struct trace *t, const char *name, const uint8_t *secret)
+{
+	t->name = name;
+	for (size_t i = 0; i < PART; i++) {
+		t->there[i] = secret[i] ^ mask(i);
+		t->back[i] = secret[PART - 1 - i] ^ mask(i);
+	}
+}
+
+/* ---- the search ---- */
+
+static bool is_at(const uint8_t *p, const uint8_t masked[PART])
+{
+	for (size_t i = 0; i < PART; i++) {
+		if ((p[i] ^ mask(i)) != masked[i])
+			return false;
+	}
+	return true;
+}
+
+static size_t count_in(const uint8_t *p, size_t n, const struct trace *t)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i + PART <= n; i++)
+		found += is_at(p + i, t->there) || is_at(p + i, t->back);
+	return found;
+}
+
+/* The window is not searched for itself. */
+static size_t count_in_map(int mem, unsigned long from, unsigned long to, const struct trace *t)
+{
+	static uint8_t window[WINDOW];
+	size_t found = 0;
+
+	if (from <= (unsigned long)window && (unsigned long)window < to) {
+		found = count_in_map(mem, from, (unsigned long)window, t);
+		from = (unsigned long)window + sizeof window;
+	}
+	while (to - from >= PART && from < to) {
+		size_t want = to - from < WINDOW ? to - from : WINDOW;
+		ssize_t n = pread(mem, window, want, (off_t)from);
+
+		if (n < PART)
+			break;
+		found += count_in(window, (size_t)n, t);
+		from += (size_t)n - PART + 1;
+	}
+	wipe(window, sizeof window);
+	return found;
+}
+
+static size_t count(const struct trace *t)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	unsigned long from, to;
+	char line[4200], may[5];
+	size_t found = 0;
+
+	MUST(maps && mem >= 0);
+	while (fgets(line, sizeof line, maps)) {
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, may) == 3 && may[0] == 'r' &&
+		    may[1] == 'w')
+			found += count_in_map(mem, from, to, t);
+	}
+	fclose(maps);
+	close(mem);
+	return found;
+}
+
+static void nothing_is_left(const struct trace *t, size_t n, const char *when)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t found = count(&t[i]);
+
+		if (found)
+			print_error("%s, %s: %zu times\n", t[i].name, when, found);
+		assert_int_equal(found, 0);
+	}
+}
+
+/* ---- keys that are made and used ---- */
+
+static CK_SLOT_ID slot;
+static CK_SESSION_HANDLE s;
+
+static void remember_part(struct trace *t, const char *name, CK_OBJECT_HANDLE key,
+			  CK_ATTRIBUTE_TYPE type)
+{
+	uint8_t value[512] = { 0 };
+
+	module_bytes(s, key, type, value, sizeof value);
+	remember(t, name, value);
+	wipe(value, sizeof value);
+}
+
+static void sign(CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type)
+{
+	CK_MECHANISM m = { type, NULL, 0 };
+	CK_BYTE data[32] = { 1 }, sig[512];
+	CK_ULONG n = sizeof sig;
+
+	OK(p11->C_SignInit(s, &m, key));
+	OK(p11->C_Sign(s, data, sizeof data, sig, &n));
+}
+
+/* One operation is left in the middle. */
+static void encrypt(CK_OBJECT_HANDLE key)
+{
+	CK_BYTE iv[16] = { 0 }, data[32] = { 0 }, out[64];
+	CK_MECHANISM m = { CKM_AES_CBC_PAD, iv, sizeof iv };
+	CK_ULONG n = sizeof out;
+
+	OK(p11->C_EncryptInit(s, &m, key));
+	OK(p11->C_EncryptUpdate(s, data, sizeof data, out, &n));
+}
+
+static void move(CK_OBJECT_HANDLE key)
+{
+	CK_OBJECT_HANDLE copy;
+	struct blob b;
+
+	OK(moving_wrap(s, &moving_kwp, moving_aes(s, M_MOVER, 32), key, &b));
+	OK(moving_copy(s, key, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "copy"), &copy));
+	OK(module_set(s, key, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "changed")));
+}
+
+enum { AES, MAC, EC, RSA, KEYS };
+
+static void make_and_use(struct trace t[KEYS], CK_OBJECT_HANDLE keys[KEYS])
+{
+	static const CK_MECHANISM_TYPE signs[KEYS] = {
+		[MAC] = CKM_SHA256_HMAC, [EC] = CKM_ECDSA, [RSA] = CKM_SHA256_RSA_PKCS
+	};
+
+	keys[AES] = moving_aes(s, M_OPEN | M_TOKEN | M_ENCRYPT, 32);
+	keys[MAC] = moving_generic(s, M_OPEN | M_TOKEN | M_SIGN, 32);
+	keys[EC] = module_ec(s, true, true).private;
+	keys[RSA] = module_rsa(s, 2048, true, true).private;
+	remember_part(&t[AES], "an AES key", keys[AES], CKA_VALUE);
+	remember_part(&t[MAC], "an HMAC key", keys[MAC], CKA_VALUE);
+	remember_part(&t[EC], "an EC key", keys[EC], CKA_VALUE);
+	remember_part(&t[RSA], "a prime of an RSA key", keys[RSA], CKA_PRIME_1);
+	for (int i = 0; i < KEYS; i++) {
+		if (signs[i])
+			sign(keys[i], signs[i]);
+		move(keys[i]);
+	}
+	encrypt(keys[AES]);
+}
+
+static void a_logout_leaves_nothing(void **state)
+{
+	struct trace t[KEYS];
+	CK_OBJECT_HANDLE keys[KEYS];
+
+	(void)state;
+	s = module_user(&slot);
+	make_and_use(t, keys);
+	assert_true(count(&t[AES]) > 0); /* the search finds what is there */
+	OK(p11->C_Logout(s));
+	nothing_is_left(t, KEYS, "after the logout");
+}
+
+static void a_key_that_is_destroyed_leaves_nothing(void **state)
+{
+	struct trace t;
+	CK_OBJECT_HANDLE key;
+
+	(void)state;
+	s = module_user(&slot);
+	key = moving_generic(s, M_OPEN | M_TOKEN | M_SIGN, 32);
+	remember_part(&t, "an HMAC key", key, CKA_VALUE);
+	sign(key, CKM_SHA256_HMAC);
+	OK(p11->C_DestroyObject(s, key));
+	nothing_is_left(&t, 1, "after it was destroyed");
+}
+
+static void the_end_leaves_nothing(void **state)
+{
+	struct trace t[KEYS];
+	CK_OBJECT_HANDLE keys[KEYS];
+
+	(void)state;
+	s = module_user(&slot);
+	make_and_use(t, keys);
+	OK(p11->C_Finalize(NULL));
+	nothing_is_left(t, KEYS, "after C_Finalize");
+	OK(p11->C_Initialize(NULL));
+}
+
+/* Made here, so that it is in no constant. */
+static void make_pin(uint8_t pin[PART], uint8_t first)
+{
+	for (size_t i = 0; i < PART; i++)
+		pin[i] = (uint8_t)('a' + (first + i * 7) % 26);
+}
+
+static void a_pin_is_nowhere(void **state)
+{
+	uint8_t pin[PART], wrong[PART];
+	struct trace t[2];
+
+	(void)state;
+	s = module_user(&slot);
+	make_pin(pin, 3);
+	make_pin(wrong, 11);
+	remember(&t[0], "the PIN", pin);
+	remember(&t[1], "a wrong PIN", wrong);
+	OK(p11->C_SetPIN(s, module_pin(USER_PIN), strlen(USER_PIN), pin, PART));
+	GIVES(CKR_PIN_INCORRECT, p11->C_SetPIN(s, wrong, PART, pin, PART));
+	OK(p11->C_Logout(s));
+	GIVES(CKR_PIN_INCORRECT, p11->C_Login(s, CKU_USER, wrong, PART));
+	OK(p11->C_Login(s, CKU_USER, pin, PART));
+	wipe(pin, sizeof pin);
+	wipe(wrong, sizeof wrong);
+	nothing_is_left(t, 2, "while the user is logged in");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_logout_leaves_nothing),
+		cmocka_unit_test(a_key_that_is_destroyed_leaves_nothing),
+		cmocka_unit_test(the_end_leaves_nothing),
+		cmocka_unit_test(a_pin_is_nowhere),
+	};
+	const char *sanitizer = getenv("INRO_TEST_SANITIZE");
+
+	if (sanitizer && *sanitizer) /* its own memory has no end and keeps what was freed */
+		return 77;
+	return cmocka_run_group_tests(tests, module_setup, module_teardown);
+}
