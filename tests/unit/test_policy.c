@@ -211,6 +211,30 @@ static void test_rsa_strength(void **state)
 	assert_int_equal(policy_strength(&key), 128);
 }
 
+static void test_set_strength(void **state)
+{
+	static const struct {
+		CK_KEY_TYPE type;
+		CK_ULONG set;
+		unsigned bits;
+	} rows[] = {
+		{ CKK_ML_KEM, CKP_ML_KEM_768, 192 },
+		{ CKK_ML_DSA, CKP_ML_DSA_44, 128 },
+		{ CKK_SLH_DSA, CKP_SLH_DSA_SHAKE_192F, 192 },
+		{ CKK_SLH_DSA, CKP_SLH_DSA_SHA2_256S, 256 },
+		{ CKK_ML_KEM, 0x77, 256 }, /* not known: the strongest */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		SCOPED(attrs) key = { 0 };
+
+		set_number(&key, CKA_KEY_TYPE, rows[i].type);
+		set_number(&key, CKA_PARAMETER_SET, rows[i].set);
+		assert_int_equal(policy_strength(&key), rows[i].bits);
+	}
+}
+
 static void test_curve_strength(void **state)
 {
 	static const uint8_t p256[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 };
@@ -409,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_mechanism),
 		cmocka_unit_test(test_strength),
 		cmocka_unit_test(test_rsa_strength),
+		cmocka_unit_test(test_set_strength),
 		cmocka_unit_test(test_curve_strength),
 		cmocka_unit_test(test_public),
 		cmocka_unit_test(test_targets),
