@@ -52,7 +52,7 @@ static int ascending(const void *a, const void *b)
 
 static enum inro_err add_event(struct watch *w, CK_SLOT_ID slot)
 {
-	if (bsearch(&slot, w->pending, w->n_pending, sizeof slot, ascending))
+	if (w->n_pending && bsearch(&slot, w->pending, w->n_pending, sizeof slot, ascending))
 		return INRO_OK;
 	CK_SLOT_ID *more = realloc(w->pending, (w->n_pending + 1) * sizeof *more);
 
