@@ -13,7 +13,7 @@
 
 #include <stddef.h>
 
-#define WARM_MAX 128
+#define WARM_MAX 96
 
 struct object;
 
