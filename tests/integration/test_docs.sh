@@ -3,14 +3,24 @@
 # of this very table, the links lead somewhere, the scripts are clean.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
-# ---- the README's first use, as it stands there ----
+# ---- the README's lines, as they stand there ----
 
-awk '/<!-- by hand/ { on = 1; next } on && /^```/ { if (n++) exit; next } on' "$S/README.md" >"$T/lines"
-[[ $(wc -l <"$T/lines") == 10 ]] || fail "the README's first use is not ten lines"
 mkdir -p "$T/clone/build"
 ln -s "$B" "$T/clone/build/release"
-(cd "$T/clone" && TMPDIR=$T bash -euo pipefail "$T/lines") >"$T/said" 2>&1 || fail "README: $(cat "$T/said")"
+
+# run_block MARK: the README's ten lines behind this comment; what they say goes to $T/said.
+run_block() {
+	awk -v mark="<!-- $1" 'index($0, mark) { on = 1; next } on && /^```/ { if (n++) exit; next } on' "$S/README.md" >"$T/lines"
+	[[ $(wc -l <"$T/lines") == 10 ]] || fail "the README's '$1' is not ten lines"
+	(cd "$T/clone" && TMPDIR=$T foreign bash -euo pipefail "$T/lines") >"$T/said" 2>&1 || fail "README, $1: $(cat "$T/said")"
+}
+run_block "by hand"
 grep -q 'dev-0001.pem: OK' "$T/said" || fail "README: openssl verify did not say OK: $(cat "$T/said")"
+if command -v pkcs11-tool >/dev/null; then
+	run_block "the module alone"
+	grep -q '^Verified OK' "$T/said" || fail "README: the signature is not right: $(cat "$T/said")"
+	grep -q 'is whole' "$T/said" || fail "README: the token is not whole: $(cat "$T/said")"
+fi
 
 # ---- generated from the table ----
 
