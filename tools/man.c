@@ -88,6 +88,7 @@ static const char tail[] =
 	"A PIN comes from the file that \\fB\\-\\-pin\\-source\\fR names, else from the\n"
 	"environment (\\fBINRO_PIN\\fR, \\fBINRO_SO_PIN\\fR, \\fBINRO_NEW_PIN\\fR), else from a\n"
 	"prompt on the terminal. There is no option that takes a PIN itself.\n"
+	"The passphrase of a backup is asked for in the same way (\\fBINRO_PASSPHRASE\\fR).\n"
 	".SH ENVIRONMENT\n"
 	".TP\n\\fBINRO_HOME\\fR\ntokens and the embedded database; /var/lib/inro for root,\n"
 	"$XDG_DATA_HOME/inro (~/.local/share/inro) otherwise\n"
@@ -97,6 +98,8 @@ static const char tail[] =
 	"when it is not set.\n"
 	"Its section [inro] may have home, database and module: they stand in for INRO_HOME,\n"
 	"INRO_DB and INRO_MODULE where those are not set. Anything else in it is refused.\n"
+	"Its section [token] is the module's: policy, rules for PINs, a program that asks for\n"
+	"them; see inro\\-pkcs11(7).\n"
 	".TP\n\\fBINRO_MODULE\\fR\nanother Cryptoki module in place of inro\\-pkcs11.so\n"
 	".TP\n\\fBINRO_DEBUG\\fR\nwhen set: more lines on standard error\n"
 	".SH EXIT STATUS\n"
@@ -104,7 +107,9 @@ static const char tail[] =
 	"is\n"
 	"one line on standard error: what, why, and what to do. Nothing was changed then.\n"
 	".SH OUTPUT\n"
-	"Tables and sentences for people; with \\fB\\-\\-json\\fR one JSON document.\n";
+	"Tables and sentences for people; with \\fB\\-\\-json\\fR one JSON document.\n"
+	".SH SEE ALSO\n"
+	"inro\\-pkcs11(7), inro\\-provider(7)\n";
 
 void help_add_man(struct buf *out)
 {

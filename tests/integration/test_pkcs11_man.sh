@@ -16,8 +16,10 @@ PATH=$B/bin:$PATH INRO_PIN=123456 INRO_SO_PIN=87654321 foreign bash -eu "$T/comm
 grep -q 'ECDSA-SHA256' "$T/said" || fail "no mechanisms are listed: $(cat "$T/said")"
 grep -q 'Private Key Object' "$T/said" || fail "no key is made: $(cat "$T/said")"
 
-# Every setting of the table is told, and no other.
+# Every setting of the table is told, and no other, here and in docs/settings.md.
 keys=$(sed -n '/^const struct settings_row settings_rows/,/^};/s/^[[:space:]]*{ "\([a-z-]*\)".*/\1/p' "$S/pkcs11/token/settings.c" | sort)
 [[ -n $keys ]] || fail "no settings are found in the code"
 told=$(sed -n '/^\.Sh SETTINGS/,/^\.Sh ENV/s/^\.It Cm //p' "$page" | tr -d ',' | tr -s ' ' '\n' | sort)
 [[ $keys == "$told" ]] || fail "the page's settings are $(xargs <<<"$told"), the module's $(xargs <<<"$keys")"
+told=$(sed -n 's/^| `\([a-z-]*\)` |.*/\1/p' "$S/docs/settings.md" | sort)
+[[ $keys == "$told" ]] || fail "the settings of docs/settings.md are $(xargs <<<"$told"), the module's $(xargs <<<"$keys")"
