@@ -39,6 +39,10 @@ static enum inro_err kind_of(const struct draft *what, struct template t,
 		e = say(t, CKA_KEY_TYPE, what->type_is_free, &type);
 	if (e)
 		return e;
+	/* With a known part in it, the rest of three keys of 56 bits is soon found. */
+	if (what->use == RULE_DERIVE && type == CKK_DES3)
+		return err_set(INRO_E_TEMPLATE_INCONSISTENT,
+			       "keys of type 0x%lx decrypt old data and are not derived", type);
 	*ret = rule_kind(class, type);
 	return *ret ? INRO_OK
 		    : err_set(INRO_E_ATTR_VALUE, "keys of type 0x%lx are not offered", type);

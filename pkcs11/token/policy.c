@@ -232,6 +232,10 @@ static enum inro_err check_target(const struct policy_wrapping *w)
 			       "only secret and private keys are wrapped");
 	if (!is(w->key, CKA_EXTRACTABLE))
 		return err_set(INRO_E_KEY_UNEXTRACTABLE, "the key is not extractable");
+	if (is(w->key, CKA_SENSITIVE) && is(w->key, CKA_ALWAYS_AUTHENTICATE))
+		return err_set(INRO_E_KEY_NOT_WRAPPABLE,
+			       "a key that wants a login each time (CKA_ALWAYS_AUTHENTICATE) would "
+			       "come back without");
 	if (is(w->key, CKA_WRAP_WITH_TRUSTED) && !is(w->by, CKA_TRUSTED))
 		return err_set(INRO_E_KEY_NOT_WRAPPABLE,
 			       "the key is wrapped only with one that the SO has made CKA_TRUSTED");

@@ -84,6 +84,9 @@ static void test_mover_wraps_sensitive(void **state)
 	set_flag(&by, CKA_TRUSTED, true);
 	assert_int_equal(wrap(&by, &key, CKM_AES_KEY_WRAP, false, &claim), INRO_OK);
 	assert_int_equal(claim.add, ROLE_WRAPPED_SECRET | ROLE_WRAPPED_BOUND);
+	set_flag(&by, CKA_EXTRACTABLE, true); /* what can leave has twins, trusted or not */
+	assert_int_equal(wrap(&by, &key, CKM_AES_KEY_WRAP, false, &claim),
+			 INRO_E_KEY_NOT_WRAPPABLE);
 }
 
 /* One flag of the wrapping key at a time. */

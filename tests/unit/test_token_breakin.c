@@ -168,6 +168,63 @@ static void the_officer_gives_a_mover_no_other_use(void **state)
 	OK(p11->C_Logout(s));
 }
 
+/* ---- a derived key whose value a MAC tells ---- */
+
+/* HKDF's second step is HMAC: who may sign with the base has the value of what comes of it. */
+static void a_derived_key_wraps_nothing_sensitive_even_of_a_good_base(void **state)
+{
+	CK_HKDF_PARAMS p = { .bExpand = CK_TRUE,
+			     .prfHashMechanism = CKM_SHA256,
+			     .ulSaltType = CKF_HKDF_SALT_NULL };
+	CK_MECHANISM expand = { CKM_HKDF_DERIVE, &p, sizeof p };
+	CK_OBJECT_HANDLE base = moving_generic(s, M_SENSITIVE | M_DERIVE | M_SIGN, 32), by;
+	struct blob b;
+
+	(void)state;
+	OK(moving_derive(s, &expand, base, M_MOVER, CKK_AES, 32, &by));
+	MUST(module_bool(s, by, CKA_ALWAYS_SENSITIVE));
+	MUST(module_bool(s, by, CKA_NEVER_EXTRACTABLE));
+	GIVES(CKR_KEY_NOT_WRAPPABLE,
+	      moving_wrap(s, &moving_kwp, by, moving_aes(s, M_TARGET, 32), &b));
+}
+
+/* ---- 16 unknown bytes as two of three DES keys ---- */
+
+static void no_triple_des_key_is_derived(void **state)
+{
+	CK_BYTE third[8] = { 1 };
+	CK_KEY_DERIVATION_STRING_DATA data = { third, sizeof third };
+	CK_MECHANISM join = { CKM_CONCATENATE_BASE_AND_DATA, &data, sizeof data };
+	CK_OBJECT_HANDLE key = moving_generic(s, M_SENSITIVE | M_DERIVE, 16), ret;
+
+	(void)state;
+	GIVES(CKR_TEMPLATE_INCONSISTENT,
+	      moving_derive(s, &join, key, M_SENSITIVE | M_DECRYPT, CKK_DES3, 0, &ret));
+	OK(moving_derive(s, &join, key, M_SENSITIVE | M_DECRYPT, CKK_AES, 0, &ret));
+}
+
+/* ---- a key that wants a login each time, sent round so that it wants none ---- */
+
+static void a_key_that_wants_a_login_each_time_does_not_lose_that(void **state)
+{
+	CK_MECHANISM m = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+	CK_ATTRIBUTE public[] = { A_BYTES(CKA_EC_PARAMS, module_p256, sizeof module_p256) };
+	CK_ATTRIBUTE private[] = { A_BOOL(CKA_EXTRACTABLE, CK_TRUE), A_BOOL(CKA_SIGN, CK_TRUE),
+				   A_BOOL(CKA_ALWAYS_AUTHENTICATE, CK_TRUE) };
+	CK_ATTRIBUTE off = A_BOOL(CKA_ALWAYS_AUTHENTICATE, CK_FALSE);
+	CK_OBJECT_HANDLE by = moving_aes(s, M_MOVER, 32), a, key, copy;
+	struct blob b;
+
+	(void)state;
+	OK(p11->C_GenerateKeyPair(s, &m, public, ARRAY_LEN(public), private, ARRAY_LEN(private), &a,
+				  &key));
+	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &moving_kwp, by, key, &b));
+	GIVES(CKR_ATTRIBUTE_READ_ONLY, module_set(s, key, off));
+	GIVES(CKR_ATTRIBUTE_READ_ONLY, moving_copy(s, key, off, &copy));
+	OK(moving_copy(s, key, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "copy"), &copy));
+	MUST(module_bool(s, copy, CKA_ALWAYS_AUTHENTICATE));
+}
+
 /* ---- two processes at once ---- */
 
 /* Children that wait until the write end is closed everywhere, and then act at once. */
@@ -332,6 +389,9 @@ int main(void)
 		CASE(key_wrap_checks_what_the_standard_says_for_sensitive_keys),
 		CASE(the_key_in_between_is_as_strong),
 		CASE(the_officer_gives_a_mover_no_other_use),
+		CASE(a_derived_key_wraps_nothing_sensitive_even_of_a_good_base),
+		CASE(no_triple_des_key_is_derived),
+		CASE(a_key_that_wants_a_login_each_time_does_not_lose_that),
 		CASE(of_two_roles_that_exclude_each_other_one_is_had),
 		CASE(a_pin_that_the_officer_has_set_stays),
 	};
