@@ -71,7 +71,7 @@ if(NOT INRO_SANITIZE) # GnuTLS and Java don't run under a sanitizer's library, w
 	inro_script_test(integration/test_keytool.sh LABELS integration)
 endif()
 
-inro_benchmark(bench/bench_start.c LINKS inro_moduletest SMOKE 12 12)
+inro_benchmark(bench/bench_start.c LINKS inro_moduletest PkgConfig::crypto SMOKE 12 12)
 inro_benchmark(bench/bench_module.c SOURCES bench/calls.c LINKS inro_moduletest PkgConfig::crypto SMOKE 0)
 inro_benchmark(bench/bench_store.c LINKS inro_moduletest PkgConfig::crypto PkgConfig::sqlite SMOKE 3)
 foreach(part start module store)
