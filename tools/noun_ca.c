@@ -180,7 +180,7 @@ const struct cmd_verb ca_verbs[] = {
 			 .kind = OPT_TEXT,
 			 .known = profile_builtin_at,
 			 .help = "root-ca or sub-ca when not said" },
-		       OPT_DAYS("how long it is valid; as the profile says when not given")),
+		       OPT_VALID),
 	  .shared = { pin_user_opts },
 	  .check = check_create,
 	  .run = ca_create_run,

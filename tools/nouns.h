@@ -37,6 +37,18 @@ extern const char *const key_import_secrets[];
 	{                                                                                          \
 		.name = "days", .arg = "N", .kind = OPT_NUMBER, .help = what                       \
 	}
+#define OPT_VALID OPT_DAYS("how long it is valid; as the profile says when not given")
+#define OPT_CA                                                                                     \
+	{                                                                                          \
+		.name = "ca", .arg = "CA", .kind = OPT_TEXT, .required = true,                     \
+		.help = "who issues the certificate"                                               \
+	}
+#define OPT_PROFILE                                                                                \
+	{                                                                                          \
+		.name = "profile", .arg = "PROFILE", .kind = OPT_TEXT,                             \
+		.known = profile_builtin_at, .required = true,                                     \
+		.help = "what kind; see 'inro profile list'"                                       \
+	}
 #define OPT_WHY                                                                                    \
 	{                                                                                          \
 		.name = "why", .arg = "TEXT", .kind = OPT_TEXT, .help = "reason, for the audit"    \

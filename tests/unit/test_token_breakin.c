@@ -341,7 +341,7 @@ static void race_for_roles(CK_RV (*other)(const void *), const char *label)
 
 static void of_two_roles_that_exclude_each_other_one_is_had(void **state)
 {
-	char label[16];
+	char label[32];
 
 	(void)state;
 	for (int i = 0; i < 4; i++) {
