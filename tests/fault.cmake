@@ -9,3 +9,5 @@ if(NOT INRO_SANITIZE) # a sanitizer has the allocator itself
 endif()
 inro_test(fault/test_fault_kill.c LINKS inro_moduletest LABELS fault TIMEOUT 600)
 add_dependencies(test_fault_kill inro_pkcs11)
+inro_test(fault/test_fault_bytes.c LINKS inro_moduletest LABELS fault TIMEOUT 600)
+add_dependencies(test_fault_bytes inro_pkcs11)

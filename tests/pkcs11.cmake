@@ -34,7 +34,7 @@ target_sources(test_policy PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 inro_test(unit/test_token_home.c LINKS inro_testlib inro_token inro_db PkgConfig::sqlite)
 
 # The module as programs meet it: loaded by its path.
-inro_library(inro_moduletest SOURCES lib/module.c lib/moving.c LINKS inro_testlib inro_base PkgConfig::p11kit PkgConfig::cmocka)
+inro_library(inro_moduletest SOURCES lib/module.c lib/victim.c lib/moving.c LINKS inro_testlib inro_base PkgConfig::p11kit PkgConfig::cmocka)
 target_link_libraries(inro_moduletest PUBLIC ${CMAKE_DL_LIBS})
 function(inro_module_test name)
 	inro_test(unit/test_token_${name}.c LINKS inro_moduletest ${ARGN})
@@ -83,3 +83,20 @@ inro_program(print_mechanisms SOURCES docs/print_mechanisms.c LINKS inro_soft in
 target_sources(print_mechanisms PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 set_target_properties(print_mechanisms PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 inro_script_test(docs/test_mechanisms.sh)
+
+# fuzzers of what a program calls the module with
+inro_library(inro_feed SOURCES fuzz/feed.c LINKS inro_token inro_names inro_base)
+function(inro_token_fuzz name)
+	inro_fuzz(fuzz/fuzz_${name}.c CORPUS fuzz/corpus/${name} TIMEOUT 300
+		LINKS inro_feed inro_api inro_token inro_soft inro_token ${ARGN})
+	target_sources(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
+endfunction()
+inro_token_fuzz(mech)
+inro_token_fuzz(template)
+# and of the whole module, linked in
+inro_library(inro_fuzztoken SOURCES fuzz/token.c LINKS inro_testlib inro_base PkgConfig::p11kit)
+inro_token_fuzz(calls inro_fuzztoken)
+inro_token_fuzz(store inro_fuzztoken PkgConfig::sqlite)
+foreach(name calls store)
+	target_sources(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/api/lists.c)
+endforeach()

@@ -22,7 +22,8 @@ const char *api_last_error(void);
 
 /* INRO_E_ARG when a pointer that must be there is not; `what` is its name in the standard. */
 MUST_CHECK enum inro_err api_need(const void *p, const char *what);
-/* The same for bytes that come with a length: none may be NULL. */
+/* The same for bytes that come with a length: none may be NULL, and nothing has more than half of
+ * what can be counted. */
 MUST_CHECK enum inro_err api_need_bytes(const void *p, CK_ULONG n, const char *what);
 /* A field of Cryptoki's info structs: padded with blanks, not terminated. */
 void api_pad(CK_UTF8CHAR *field, size_t n, struct bytes text);

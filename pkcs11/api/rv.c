@@ -121,6 +121,8 @@ enum inro_err api_need(const void *p, const char *what)
 
 enum inro_err api_need_bytes(const void *p, CK_ULONG n, const char *what)
 {
+	if (n > PTRDIFF_MAX)
+		return err_set(INRO_E_ARG, "%s can't have %lu bytes", what, n);
 	return n == 0 ? INRO_OK : api_need(p, what);
 }
 

@@ -204,6 +204,9 @@ enum inro_err objects_of_hit(struct token *t, const struct store_hit *hit, struc
 	struct object *o = map_get(&t->by_row, (uint64_t)hit->row);
 	enum inro_err e;
 
+	/* such a one is nobody's: it would be taken for a session's, and never be read */
+	if (hit->row <= 0)
+		return err_set(INRO_E_DAMAGED, "a record has the number %lld", (long long)hit->row);
 	if (!o) {
 		e = object_new(t, NULL, &o);
 		if (e)

@@ -23,6 +23,7 @@
 #include "base/own.h"
 #include "tests/lib/module.h"
 #include "tests/lib/scratch.h"
+#include "tests/lib/victim.h"
 
 static CK_SLOT_ID slot;
 static CK_SESSION_HANDLE s;
@@ -351,83 +352,15 @@ static void sql(const char *path, const char *text)
 	MUST(sqlite3_close(db) == SQLITE_OK);
 }
 
-/* Nothing that is found shows its secret, and what signs is as it was made. */
-static void look_at_key(CK_SESSION_HANDLE mine, CK_OBJECT_HANDLE o)
-{
-	uint8_t secret[64], sig[64];
-	CK_ATTRIBUTE a = { CKA_VALUE, secret, sizeof secret };
-
-	MUST(p11->C_GetAttributeValue(mine, o, &a, 1) != CKR_OK);
-	if (module_sign(mine, o, sig) != CKR_OK)
-		return;
-	MUST(module_bool(mine, o, CKA_SENSITIVE) == CK_TRUE);
-	MUST(module_bool(mine, o, CKA_EXTRACTABLE) == CK_FALSE);
-	MUST(module_bool(mine, o, CKA_DECRYPT) == CK_FALSE);
-	MUST(module_bool(mine, o, CKA_PRIVATE) == CK_TRUE);
-	MUST(module_bool(mine, o, CKA_LOCAL) == CK_TRUE);
-}
-
 static int look_at_all(void *in)
 {
-	CK_ATTRIBUTE like[] = { A_ULONG(CKA_CLASS, CKO_PRIVATE_KEY) };
-	CK_OBJECT_HANDLE some[16];
-	CK_SESSION_HANDLE mine;
 	CK_TOKEN_INFO info;
-	CK_ULONG n = 0;
 
 	OK(p11->C_Initialize(NULL));
-	p11->C_GetTokenInfo(*(CK_SLOT_ID *)in, &info);
+	victim_look(*(CK_SLOT_ID *)in, true);
 	OK(p11->C_GetTokenInfo(slot, &info)); /* another token is not touched by it */
-	if (p11->C_OpenSession(*(CK_SLOT_ID *)in, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
-			       &mine) == CKR_OK) {
-		module_login(mine, CKU_USER, USER_PIN);
-		if (p11->C_FindObjectsInit(mine, like, 1) == CKR_OK)
-			p11->C_FindObjects(mine, some, ARRAY_LEN(some), &n);
-		for (CK_ULONG i = 0; i < n; i++)
-			look_at_key(mine, some[i]);
-		p11->C_FindObjectsFinal(mine);
-		if (p11->C_FindObjectsInit(mine, NULL, 0) == CKR_OK)
-			p11->C_FindObjects(mine, some, ARRAY_LEN(some), &n);
-		for (CK_ULONG i = 0; i < n; i++)
-			p11->C_GetObjectSize(mine, some[i], &(CK_ULONG) { 0 });
-	}
 	OK(p11->C_Finalize(NULL));
 	return 0;
-}
-
-static uint8_t original[1 << 20];
-static size_t original_n;
-
-/* A token with two pairs, closed, its file read whole. */
-static CK_SLOT_ID make_a_victim(void)
-{
-	CK_SLOT_ID where;
-	CK_SESSION_HANDLE mine = module_user(&where);
-	FILE *f;
-
-	module_ec(mine, true, false);
-	module_ec(mine, true, false);
-	OK(p11->C_CloseSession(mine));
-	sql(module_token_file(where), "PRAGMA wal_checkpoint(TRUNCATE)");
-	f = fopen(module_token_file(where), "rbe");
-	MUST(f);
-	original_n = fread(original, 1, sizeof original, f);
-	fclose(f);
-	MUST(original_n > 0 && original_n < sizeof original);
-	return where;
-}
-
-/* The victim anew under a slot that this process never opens. */
-static const char *write_victim(CK_SLOT_ID at, const uint8_t *content, size_t n)
-{
-	char name[64];
-
-	for (int i = 0; i < 2; i++) {
-		snprintf(name, sizeof name, "home/tokens/%06lu.token-%s", at, i ? "shm" : "wal");
-		unlink(scratch_path(name));
-	}
-	snprintf(name, sizeof name, "home/tokens/%06lu.token", at);
-	return scratch_file(name, content, n);
 }
 
 static CK_SLOT_ID edited_slot = 900000;
@@ -455,13 +388,15 @@ static const char *const edits[] = {
 	"UPDATE object SET attrs = CAST(attrs || x'00000000000000020000000100' AS BLOB)",
 	"UPDATE object SET attrs = x'ffffffffffffffffffffffff'",
 	"UPDATE object SET attrs = (SELECT attrs FROM object o WHERE o.class = object.class AND"
-	" o.row <> object.row)",
+	" o.row <> object.row) WHERE class IN (2, 3)",
 	"UPDATE object SET sealed = x''",
 	"UPDATE object SET sealed = substr(sealed, 2) WHERE class = 3",
 	"UPDATE object SET sealed = zeroblob(1000000)",
 	"UPDATE object SET id = zeroblob(3000000), label = 7",
 	"UPDATE object SET public_hash = x'00'",
 	"UPDATE object SET row = row + 4611686018427387904",
+	"UPDATE object SET row = 0 WHERE row = 2",
+	"UPDATE object SET row = -row",
 	"DELETE FROM object WHERE class = 2",
 	"DELETE FROM token",
 	"DROP TABLE object",
@@ -487,24 +422,24 @@ static const char *const edits[] = {
 static void edited_records_are_refused(void **state)
 {
 	(void)state;
-	make_a_victim();
+	victim_make();
 	for (size_t i = 0; i < ARRAY_LEN(edits); i++) {
-		sql(write_victim(edited_slot, original, original_n), edits[i]);
+		sql(victim_write(edited_slot, victim_file, victim_n), edits[i]);
 		int status = scratch_child(look_at_all, &edited_slot);
 
 		if (status != 0)
 			fail_msg("status %d after: %s", status, edits[i]);
 	}
-	unlink(write_victim(edited_slot, original, 0));
+	unlink(victim_write(edited_slot, victim_file, 0));
 }
 
 /* Every attribute that is a flag and is stored with a key, turned round. */
 static size_t turn_flag(size_t from)
 {
-	for (size_t i = from; i + 13 < original_n; i++) {
-		if (memcmp(original + i, "\0\0\0\0\0\0\1", 7) == 0 &&
-		    memcmp(original + i + 8, "\0\0\0\1", 4) == 0 && original[i + 12] <= 1) {
-			original[i + 12] ^= 1;
+	for (size_t i = from; i + 13 < victim_n; i++) {
+		if (memcmp(victim_file + i, "\0\0\0\0\0\0\1", 7) == 0 &&
+		    memcmp(victim_file + i + 8, "\0\0\0\1", 4) == 0 && victim_file[i + 12] <= 1) {
+			victim_file[i + 12] ^= 1;
 			return i + 13;
 		}
 	}
@@ -516,34 +451,34 @@ static void turned_flags_are_refused(void **state)
 	size_t at = 0, turned = 0;
 
 	(void)state;
-	make_a_victim();
+	victim_make();
 	while ((at = turn_flag(at)) != 0) {
 		turned++;
-		write_victim(edited_slot, original, original_n);
+		victim_write(edited_slot, victim_file, victim_n);
 		assert_int_equal(scratch_child(look_at_all, &edited_slot), 0);
-		original[at - 1] ^= 1;
+		victim_file[at - 1] ^= 1;
 	}
 	assert_true(turned > 20);
-	unlink(write_victim(edited_slot, original, 0));
+	unlink(victim_write(edited_slot, victim_file, 0));
 }
 
 static void altered_and_cut_files_are_survived(void **state)
 {
 	(void)state;
-	make_a_victim();
+	victim_make();
 	for (size_t i = 0; i < 48; i++) {
-		size_t at = i < 16 ? i * 6 : (i - 16) * original_n / 32 + i % 7;
+		size_t at = i < 16 ? i * 6 : (i - 16) * victim_n / 32 + i % 7;
 
-		original[at] ^= 0xa5;
-		write_victim(edited_slot, original, original_n);
+		victim_file[at] ^= 0xa5;
+		victim_write(edited_slot, victim_file, victim_n);
 		assert_int_equal(scratch_child(look_at_all, &edited_slot), 0);
-		original[at] ^= 0xa5;
+		victim_file[at] ^= 0xa5;
 	}
 	for (size_t i = 0; i < 12; i++) {
-		write_victim(edited_slot, original, original_n * i / 12 + i % 3);
+		victim_write(edited_slot, victim_file, victim_n * i / 12 + i % 3);
 		assert_int_equal(scratch_child(look_at_all, &edited_slot), 0);
 	}
-	unlink(write_victim(edited_slot, original, 0));
+	unlink(victim_write(edited_slot, victim_file, 0));
 }
 
 static void a_damaged_token_is_alone_with_it(void **state)
@@ -556,7 +491,7 @@ static void a_damaged_token_is_alone_with_it(void **state)
 	uint8_t sig[64];
 
 	(void)state;
-	write_victim(damaged, (const uint8_t *)"this is no token", 16);
+	victim_write(damaged, (const uint8_t *)"this is no token", 16);
 	OK(p11->C_GetSlotList(CK_TRUE, list, &n));
 	assert_int_equal(list[n - 2], damaged);
 	GIVES(CKR_TOKEN_NOT_RECOGNIZED, p11->C_GetTokenInfo(damaged, &info));
