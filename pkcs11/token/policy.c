@@ -280,6 +280,24 @@ static void claim_readable(const struct policy_wrapping *w, struct role_claim *r
 	ret->add = is(w->by, CKA_INRO_MOVER) ? ROLE_LOOSE : 0;
 }
 
+static void claim_form(CK_MECHANISM_TYPE mech, struct role_claim *claim)
+{
+	static const struct {
+		CK_MECHANISM_TYPE mech;
+		unsigned forbid, add;
+	} forms[] = {
+		{ CKM_RSA_PKCS_OAEP, ROLE_WRAPPED_NESTED, ROLE_WRAPPED_DIRECT },
+		{ CKM_RSA_AES_KEY_WRAP, ROLE_WRAPPED_DIRECT, ROLE_WRAPPED_NESTED },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		if (forms[i].mech != mech)
+			continue;
+		claim->forbid |= forms[i].forbid;
+		claim->add |= forms[i].add;
+	}
+}
+
 enum inro_err policy_wrap(const struct policy_wrapping *w, struct role_claim *ret)
 {
 	enum inro_err e = check_target(w);
@@ -298,6 +316,7 @@ enum inro_err policy_wrap(const struct policy_wrapping *w, struct role_claim *re
 	ret->add = of_class(w->key, ROLE_WRAPPED_SECRET, ROLE_WRAPPED_PRIVATE);
 	if (is(w->key, CKA_WRAP_WITH_TRUSTED))
 		ret->add |= ROLE_WRAPPED_BOUND;
+	claim_form(w->mech, ret);
 	return check_sensitive(w);
 }
 
@@ -313,6 +332,8 @@ void policy_unwrap(const struct policy_unwrapping *u, struct role_claim *ret)
 	ret->forbid = of_class(u->made, ROLE_WRAPPED_PRIVATE, ROLE_WRAPPED_SECRET);
 	if (open || !seals(u->mech, true))
 		ret->forbid = ROLES_WRAPPED;
+	if (u->mech == CKM_RSA_PKCS_OAEP)
+		ret->forbid |= ROLE_WRAPPED_NESTED;
 	if (!is(u->by, CKA_INRO_MOVER))
 		return;
 	ret->add = open ? role | ROLE_UNWRAPPED_OPEN : role;

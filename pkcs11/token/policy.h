@@ -40,6 +40,10 @@ enum role {
 	ROLE_UNWRAPPED_SECRET = 16,
 	ROLE_UNWRAPPED_PRIVATE = 32,
 	ROLE_LOOSE = 64, /* has wrapped or unwrapped what shows how it enciphers a chosen block */
+	/* Has wrapped a sensitive key by OAEP, or by RSA-AES: what OAEP opens of that is the key in
+	 * between, which would open the rest as anything.  One of them, never both. */
+	ROLE_WRAPPED_DIRECT = 128,
+	ROLE_WRAPPED_NESTED = 256,
 };
 
 #define ROLES_WRAPPED (ROLE_WRAPPED_SECRET | ROLE_WRAPPED_PRIVATE)

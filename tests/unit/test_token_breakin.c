@@ -97,6 +97,47 @@ static void a_key_that_has_shown_nothing_goes_on(void **state)
 	      moving_unwrap(s, &gcm, by, &b, M_SENSITIVE | M_SIGN, CKK_GENERIC_SECRET, &back));
 }
 
+/* ---- RSA-AES taken apart: the key in between opens the rest, readable ---- */
+
+#define RSA_BYTES 384 /* what moving_rsa() makes */
+
+static CK_RSA_PKCS_OAEP_PARAMS oaep_params = { .hashAlg = CKM_SHA256,
+					       .mgf = CKG_MGF1_SHA256,
+					       .source = CKZ_DATA_SPECIFIED };
+static CK_RSA_AES_KEY_WRAP_PARAMS between = { .ulAESKeyBits = 256, .pOAEPParams = &oaep_params };
+static CK_MECHANISM oaep = { CKM_RSA_PKCS_OAEP, &oaep_params, sizeof oaep_params };
+static CK_MECHANISM rsa_aes = { CKM_RSA_AES_KEY_WRAP, &between, sizeof between };
+
+static void the_key_in_between_does_not_come_out(void **state)
+{
+	struct module_pair pair = moving_rsa(s, 0);
+	CK_OBJECT_HANDLE key = moving_aes(s, M_TARGET, 16), back;
+	struct blob whole, head;
+
+	(void)state;
+	OK(moving_wrap(s, &rsa_aes, pair.public, key, &whole));
+	head = whole;
+	head.n = RSA_BYTES;
+	GIVES(CKR_TEMPLATE_INCONSISTENT,
+	      moving_unwrap(s, &oaep, pair.private, &head, M_SENSITIVE | M_UNWRAP, CKK_AES, &back));
+	GIVES(CKR_TEMPLATE_INCONSISTENT, moving_unwrap(s, &oaep, pair.private, &head,
+						       M_SENSITIVE | M_DECRYPT, CKK_AES, &back));
+	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &oaep, pair.public, key, &head));
+	OK(moving_unwrap(s, &rsa_aes, pair.private, &whole, M_SENSITIVE, CKK_AES, &back));
+}
+
+static void who_wraps_by_oaep_has_no_key_in_between(void **state)
+{
+	struct module_pair pair = moving_rsa(s, 0);
+	CK_OBJECT_HANDLE key = moving_aes(s, M_TARGET, 16), back;
+	struct blob b, other;
+
+	(void)state;
+	OK(moving_wrap(s, &oaep, pair.public, key, &b));
+	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &rsa_aes, pair.public, key, &other));
+	OK(moving_unwrap(s, &oaep, pair.private, &b, M_SENSITIVE, CKK_AES, &back));
+}
+
 /* ---- two forms of key wrap that are taken for one another ---- */
 
 /* KW with the value that KWP begins with and the length 31: KWP opens it if the last byte is 0. */
@@ -386,6 +427,8 @@ int main(void)
 		CASE(a_nonce_of_ones_own_is_remembered),
 		CASE(a_key_that_has_opened_a_chosen_block_wraps_nothing_sensitive),
 		CASE(a_key_that_has_shown_nothing_goes_on),
+		CASE(the_key_in_between_does_not_come_out),
+		CASE(who_wraps_by_oaep_has_no_key_in_between),
 		CASE(key_wrap_checks_what_the_standard_says_for_sensitive_keys),
 		CASE(the_key_in_between_is_as_strong),
 		CASE(the_officer_gives_a_mover_no_other_use),
