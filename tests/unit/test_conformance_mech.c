@@ -531,11 +531,6 @@ static void message_sign(void)
 
 /* ---- what the flags don't say ---- */
 
-static const struct refusal {
-	CK_FLAGS flag;
-	init_fn *(*init)(void);
-} refusals[];
-
 #define GETTER(list, name)                                                                         \
 	static init_fn *get_##name(void)                                                           \
 	{                                                                                          \
@@ -557,7 +552,10 @@ static init_fn *get_digest(void)
 	return digest_init;
 }
 
-static const struct refusal refusals[] = {
+static const struct {
+	CK_FLAGS flag;
+	init_fn *(*init)(void);
+} refusals[] = {
 	{ CKF_ENCRYPT, get_C_EncryptInit },
 	{ CKF_DECRYPT, get_C_DecryptInit },
 	{ CKF_SIGN, get_C_SignInit },
