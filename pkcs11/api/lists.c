@@ -29,16 +29,16 @@ static CK_RV not_offered(void)
 	X(C_AsyncGetID)                                                                            \
 	X(C_AsyncJoin)
 
-#define EXPORT __attribute__((visibility("default")))
+/* The lists name these, not the exported ones: a symbol of the same name in the program (libp11-kit
+ * has one) would take the place of those. */
+static CK_RV get_function_list(CK_FUNCTION_LIST **list);
+static CK_RV get_interface_list(CK_INTERFACE *list, CK_ULONG *count);
+static CK_RV get_interface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
+			   CK_FLAGS flags);
 
-EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);
-EXPORT CK_RV C_GetInterfaceList(CK_INTERFACE *list, CK_ULONG *count);
-EXPORT CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
-			    CK_FLAGS flags);
-
-#define FUNCTIONS_2 API_LIST(YES).C_GetFunctionList = C_GetFunctionList
+#define FUNCTIONS_2 API_LIST(YES).C_GetFunctionList = get_function_list
 #define FUNCTIONS_3_0                                                                              \
-	API_LIST_3_0(YES).C_GetInterfaceList = C_GetInterfaceList, .C_GetInterface = C_GetInterface
+	API_LIST_3_0(YES).C_GetInterfaceList = get_interface_list, .C_GetInterface = get_interface
 
 static const CK_FUNCTION_LIST functions_2_40 = { .version = { 2, 40 }, FUNCTIONS_2 };
 
@@ -71,7 +71,7 @@ static const CK_INTERFACE interfaces[] = { INTERFACES };
  * be written to, and what is written there changes nothing for the next caller that chooses. */
 static CK_INTERFACE handed[] = { INTERFACES };
 
-CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
+static CK_RV get_function_list(CK_FUNCTION_LIST **list)
 {
 	if (!list)
 		return CKR_ARGUMENTS_BAD;
@@ -79,7 +79,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
 	return CKR_OK;
 }
 
-CK_RV C_GetInterfaceList(CK_INTERFACE *list, CK_ULONG *count)
+static CK_RV get_interface_list(CK_INTERFACE *list, CK_ULONG *count)
 {
 	enum inro_err e = api_need(count, "pulCount");
 
@@ -112,8 +112,8 @@ static bool interface_is(const CK_INTERFACE *i, const CK_UTF8CHAR *name, const C
 	return (i->flags & flags) == flags;
 }
 
-CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
-		     CK_FLAGS flags)
+static CK_RV get_interface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
+			   CK_FLAGS flags)
 {
 	enum inro_err e = api_need(interface, "ppInterface");
 
@@ -126,4 +126,29 @@ CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **inte
 		}
 	}
 	return rv_of(err_set(INRO_E_ARG, "there is no such interface"));
+}
+
+/* ---- what is exported ---- */
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);
+EXPORT CK_RV C_GetInterfaceList(CK_INTERFACE *list, CK_ULONG *count);
+EXPORT CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
+			    CK_FLAGS flags);
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
+{
+	return get_function_list(list);
+}
+
+CK_RV C_GetInterfaceList(CK_INTERFACE *list, CK_ULONG *count)
+{
+	return get_interface_list(list, count);
+}
+
+CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **interface,
+		     CK_FLAGS flags)
+{
+	return get_interface(name, version, interface, flags);
 }
