@@ -266,6 +266,27 @@ static void a_key_that_wants_a_login_each_time_does_not_lose_that(void **state)
 	MUST(module_bool(s, copy, CKA_ALWAYS_AUTHENTICATE));
 }
 
+/* Deriving and unwrapping have no moment in which a login could be given: they are not done. */
+static void a_key_that_wants_a_login_each_time_derives_nothing(void **state)
+{
+	CK_MECHANISM m = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+	CK_ATTRIBUTE public[] = { A_BYTES(CKA_EC_PARAMS, module_p256, sizeof module_p256) };
+	CK_ATTRIBUTE private[] = { A_BOOL(CKA_DERIVE, CK_TRUE), A_BOOL(CKA_SIGN, CK_TRUE),
+				   A_BOOL(CKA_ALWAYS_AUTHENTICATE, CK_TRUE) };
+	CK_OBJECT_HANDLE a, key, ret;
+	CK_BYTE point[80];
+
+	(void)state;
+	OK(p11->C_GenerateKeyPair(s, &m, public, ARRAY_LEN(public), private, ARRAY_LEN(private), &a,
+				  &key));
+	CK_ECDH1_DERIVE_PARAMS p = { .kdf = CKD_NULL, .pPublicData = point };
+	CK_MECHANISM ecdh = { CKM_ECDH1_DERIVE, &p, sizeof p };
+
+	p.ulPublicDataLen = module_bytes(s, a, CKA_EC_POINT, point, sizeof point);
+	GIVES(CKR_USER_NOT_LOGGED_IN,
+	      moving_derive(s, &ecdh, key, M_OPEN, CKK_GENERIC_SECRET, 32, &ret));
+}
+
 /* ---- two processes at once ---- */
 
 /* Children that wait until the write end is closed everywhere, and then act at once. */
@@ -435,6 +456,7 @@ int main(void)
 		CASE(a_derived_key_wraps_nothing_sensitive_even_of_a_good_base),
 		CASE(no_triple_des_key_is_derived),
 		CASE(a_key_that_wants_a_login_each_time_does_not_lose_that),
+		CASE(a_key_that_wants_a_login_each_time_derives_nothing),
 		CASE(of_two_roles_that_exclude_each_other_one_is_had),
 		CASE(a_pin_that_the_officer_has_set_stays),
 	};
