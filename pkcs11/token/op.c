@@ -299,15 +299,22 @@ static enum inro_err keep_signature(struct op *op, struct bytes sig)
 	return buf_err(&op->sig);
 }
 
+/* 5.2 of 3.0: no mechanism ends what is active; before 3.0 it was only a mistake. */
+static enum inro_err give_up(struct session *s, enum op_slot slot)
+{
+	if (!s->ops[slot] || !s->ops[slot]->use.mech)
+		return err_set(INRO_E_ARG, "no mechanism is given, and nothing is active");
+	op_end(s, slot);
+	return INRO_OK;
+}
+
 enum inro_err op_begin(struct session *s, const struct op_init *what)
 {
 	struct op *op;
 	enum inro_err e;
 
-	if (!what->mech) {
-		op_end(s, what->slot);
-		return INRO_OK;
-	}
+	if (!what->mech)
+		return give_up(s, what->slot);
 	e = get_room(s, what->slot, &op);
 	if (!e && op->use.mech && op_is_dead(op))
 		op_stop(op);

@@ -29,30 +29,30 @@
 	X(p11, C_FindObjectsInit, (s, NULL, 0), CKR_OK)                                            \
 	X(p11, C_FindObjects, (s, NULL, 0, NULL), CKR_ARGUMENTS_BAD)                               \
 	X(p11, C_FindObjectsFinal, (s), CKR_OPERATION_NOT_INITIALIZED)                             \
-	X(p11, C_EncryptInit, (s, NULL, 0), CKR_OK)                                                \
+	X(p11, C_EncryptInit, (s, NULL, 0), CKR_ARGUMENTS_BAD)                                     \
 	X(p11, C_Encrypt, (s, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)                             \
 	X(p11, C_EncryptUpdate, (s, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)                       \
 	X(p11, C_EncryptFinal, (s, NULL, NULL), CKR_ARGUMENTS_BAD)                                 \
-	X(p11, C_DecryptInit, (s, NULL, 0), CKR_OK)                                                \
+	X(p11, C_DecryptInit, (s, NULL, 0), CKR_ARGUMENTS_BAD)                                     \
 	X(p11, C_Decrypt, (s, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)                             \
 	X(p11, C_DecryptUpdate, (s, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)                       \
 	X(p11, C_DecryptFinal, (s, NULL, NULL), CKR_ARGUMENTS_BAD)                                 \
-	X(p11, C_DigestInit, (s, NULL), CKR_OK)                                                    \
+	X(p11, C_DigestInit, (s, NULL), CKR_ARGUMENTS_BAD)                                         \
 	X(p11, C_Digest, (s, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)                              \
 	X(p11, C_DigestUpdate, (s, NULL, 0), CKR_OPERATION_NOT_INITIALIZED)                        \
 	X(p11, C_DigestKey, (s, 0), CKR_OPERATION_NOT_INITIALIZED)                                 \
 	X(p11, C_DigestFinal, (s, NULL, NULL), CKR_ARGUMENTS_BAD)                                  \
-	X(p11, C_SignInit, (s, NULL, 0), CKR_OK)                                                   \
+	X(p11, C_SignInit, (s, NULL, 0), CKR_ARGUMENTS_BAD)                                        \
 	X(p11, C_Sign, (s, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)                                \
 	X(p11, C_SignUpdate, (s, NULL, 0), CKR_OPERATION_NOT_INITIALIZED)                          \
 	X(p11, C_SignFinal, (s, NULL, NULL), CKR_ARGUMENTS_BAD)                                    \
-	X(p11, C_SignRecoverInit, (s, NULL, 0), CKR_OK)                                            \
+	X(p11, C_SignRecoverInit, (s, NULL, 0), CKR_ARGUMENTS_BAD)                                 \
 	X(p11, C_SignRecover, (s, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)                         \
-	X(p11, C_VerifyInit, (s, NULL, 0), CKR_OK)                                                 \
+	X(p11, C_VerifyInit, (s, NULL, 0), CKR_ARGUMENTS_BAD)                                      \
 	X(p11, C_Verify, (s, NULL, 0, NULL, 0), CKR_ARGUMENTS_BAD)                                 \
 	X(p11, C_VerifyUpdate, (s, NULL, 0), CKR_OPERATION_NOT_INITIALIZED)                        \
 	X(p11, C_VerifyFinal, (s, NULL, 0), CKR_ARGUMENTS_BAD)                                     \
-	X(p11, C_VerifyRecoverInit, (s, NULL, 0), CKR_OK)                                          \
+	X(p11, C_VerifyRecoverInit, (s, NULL, 0), CKR_ARGUMENTS_BAD)                               \
 	X(p11, C_VerifyRecover, (s, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)                       \
 	X(p11, C_DigestEncryptUpdate, (s, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)                 \
 	X(p11, C_DecryptDigestUpdate, (s, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)                 \
@@ -71,23 +71,23 @@
 #define CALLS_3_0(X)                                                                               \
 	X(p11_3, C_LoginUser, (s, CKU_USER, NULL, 0, NULL, 0), CKR_ARGUMENTS_BAD)                  \
 	X(p11_3, C_SessionCancel, (s, 0), CKR_OK)                                                  \
-	X(p11_3, C_MessageEncryptInit, (s, NULL, 0), CKR_OK)                                       \
+	X(p11_3, C_MessageEncryptInit, (s, NULL, 0), CKR_ARGUMENTS_BAD)                            \
 	X(p11_3, C_EncryptMessage, (s, NULL, 0, NULL, 0, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)  \
 	X(p11_3, C_EncryptMessageBegin, (s, NULL, 0, NULL, 0), CKR_ARGUMENTS_BAD)                  \
 	X(p11_3, C_EncryptMessageNext, (s, NULL, 0, NULL, 0, NULL, NULL, 0), CKR_ARGUMENTS_BAD)    \
 	X(p11_3, C_MessageEncryptFinal, (s), CKR_OPERATION_NOT_INITIALIZED)                        \
-	X(p11_3, C_MessageDecryptInit, (s, NULL, 0), CKR_OK)                                       \
+	X(p11_3, C_MessageDecryptInit, (s, NULL, 0), CKR_ARGUMENTS_BAD)                            \
 	X(p11_3, C_DecryptMessage, (s, NULL, 0, NULL, 0, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)  \
 	X(p11_3, C_DecryptMessageBegin, (s, NULL, 0, NULL, 0), CKR_ARGUMENTS_BAD)                  \
 	X(p11_3, C_DecryptMessageNext, (s, NULL, 0, NULL, 0, NULL, NULL, 0), CKR_ARGUMENTS_BAD)    \
 	X(p11_3, C_MessageDecryptFinal, (s), CKR_OPERATION_NOT_INITIALIZED)                        \
-	X(p11_3, C_MessageSignInit, (s, NULL, 0), CKR_OK)                                          \
+	X(p11_3, C_MessageSignInit, (s, NULL, 0), CKR_ARGUMENTS_BAD)                               \
 	X(p11_3, C_SignMessage, (s, NULL, 0, NULL, 0, NULL, NULL), CKR_ARGUMENTS_BAD)              \
 	X(p11_3, C_SignMessageBegin, (s, NULL, 0), CKR_OPERATION_NOT_INITIALIZED)                  \
 	X(p11_3, C_SignMessageNext, (s, NULL, 0, NULL, 0, NULL, NULL),                             \
 	  CKR_OPERATION_NOT_INITIALIZED)                                                           \
 	X(p11_3, C_MessageSignFinal, (s), CKR_OPERATION_NOT_INITIALIZED)                           \
-	X(p11_3, C_MessageVerifyInit, (s, NULL, 0), CKR_OK)                                        \
+	X(p11_3, C_MessageVerifyInit, (s, NULL, 0), CKR_ARGUMENTS_BAD)                             \
 	X(p11_3, C_VerifyMessage, (s, NULL, 0, NULL, 0, NULL, 0), CKR_ARGUMENTS_BAD)               \
 	X(p11_3, C_VerifyMessageBegin, (s, NULL, 0), CKR_OPERATION_NOT_INITIALIZED)                \
 	X(p11_3, C_VerifyMessageNext, (s, NULL, 0, NULL, 0, NULL, 0),                              \
@@ -97,7 +97,7 @@
 #define CALLS_3_2(X)                                                                               \
 	X(p11_32, C_EncapsulateKey, (s, NULL, 0, NULL, 0, NULL, NULL, NULL), CKR_ARGUMENTS_BAD)    \
 	X(p11_32, C_DecapsulateKey, (s, NULL, 0, NULL, 0, NULL, 0, NULL), CKR_ARGUMENTS_BAD)       \
-	X(p11_32, C_VerifySignatureInit, (s, NULL, 0, NULL, 0), CKR_OK)                            \
+	X(p11_32, C_VerifySignatureInit, (s, NULL, 0, NULL, 0), CKR_ARGUMENTS_BAD)                 \
 	X(p11_32, C_VerifySignature, (s, NULL, 0), CKR_OPERATION_NOT_INITIALIZED)                  \
 	X(p11_32, C_VerifySignatureUpdate, (s, NULL, 0), CKR_OPERATION_NOT_INITIALIZED)            \
 	X(p11_32, C_VerifySignatureFinal, (s), CKR_OPERATION_NOT_INITIALIZED)                      \

@@ -138,9 +138,26 @@ static void digests_and_random(void **state)
 	GIVES(CKR_SESSION_PARALLEL_NOT_SUPPORTED, p11->C_OpenSession(1, 0, NULL, NULL, &s));
 }
 
+/* No mechanism ends what is active (3.0); with nothing active it is a mistake, as it always was. */
+static void no_mechanism(void **state)
+{
+	CK_MECHANISM m = { .mechanism = CKM_SHA256 };
+	CK_SESSION_HANDLE s = module_user(NULL);
+
+	(void)state;
+	GIVES(CKR_ARGUMENTS_BAD, p11->C_DigestInit(s, NULL));
+	GIVES(CKR_ARGUMENTS_BAD, p11->C_SignInit(s, NULL, 1));
+	GIVES(CKR_ARGUMENTS_BAD, p11->C_EncryptInit(s, NULL, 1));
+	OK(p11->C_DigestInit(s, &m));
+	OK(p11->C_DigestInit(s, NULL));
+	GIVES(CKR_OPERATION_NOT_INITIALIZED, p11->C_DigestUpdate(s, (CK_BYTE[]) { 1 }, 1));
+	GIVES(CKR_ARGUMENTS_BAD, p11->C_DigestInit(s, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_mechanism),
 		cmocka_unit_test(a_session_object_without_a_login),
 		cmocka_unit_test(what_cannot_be_created_or_copied),
 		cmocka_unit_test(attributes_that_are_and_are_not),
