@@ -287,6 +287,23 @@ static void a_key_that_wants_a_login_each_time_derives_nothing(void **state)
 	      moving_derive(s, &ecdh, key, M_OPEN, CKK_GENERIC_SECRET, 32, &ret));
 }
 
+/* ---- across a logout ---- */
+
+/* Not CKA_PRIVATE: anybody sees it, the user alone uses it. */
+static void an_operation_with_a_key_that_all_see_ends_with_the_login(void **state)
+{
+	CK_OBJECT_HANDLE key = moving_generic(s, M_SENSITIVE | M_SIGN | M_TOKEN | M_PUBLIC, 32);
+	CK_MECHANISM m = { CKM_SHA256_HMAC, NULL, 0 };
+	CK_BYTE data[4] = { 1 }, mac[32];
+	CK_ULONG n = sizeof mac;
+
+	(void)state;
+	OK(p11->C_SignInit(s, &m, key));
+	OK(p11->C_Logout(s));
+	OK(module_login(s, CKU_USER, USER_PIN));
+	MUST(p11->C_Sign(s, data, sizeof data, mac, &n) != CKR_OK);
+}
+
 /* ---- two processes at once ---- */
 
 /* Children that wait until the write end is closed everywhere, and then act at once. */
@@ -457,6 +474,7 @@ int main(void)
 		CASE(no_triple_des_key_is_derived),
 		CASE(a_key_that_wants_a_login_each_time_does_not_lose_that),
 		CASE(a_key_that_wants_a_login_each_time_derives_nothing),
+		CASE(an_operation_with_a_key_that_all_see_ends_with_the_login),
 		CASE(of_two_roles_that_exclude_each_other_one_is_had),
 		CASE(a_pin_that_the_officer_has_set_stays),
 	};
