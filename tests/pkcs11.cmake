@@ -100,3 +100,6 @@ inro_token_fuzz(store inro_fuzztoken PkgConfig::sqlite)
 foreach(name calls store)
 	target_sources(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/api/lists.c)
 endforeach()
+
+inro_module_test(storm TIMEOUT 300)
+inro_module_test(exit PkgConfig::crypto TIMEOUT 120)

@@ -1,0 +1,167 @@
+/*
+ * How a process may end with the module in it: in each order of libcrypto's own end, C_Finalize and
+ * the module's unloading its exit status is its own.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dlfcn.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "tests/lib/module.h"
+
+#define MINE 7 /* the status that each ends with */
+
+static CK_SESSION_HANDLE s;
+static struct module_pair pair;
+
+static void start(void)
+{
+	uint8_t sig[64];
+
+	MUST(module_setup(NULL) == 0);
+	s = module_user(NULL);
+	pair = module_ec(s, false, false);
+	OK(module_sign(s, pair.private, sig));
+}
+
+static void finalize_at_exit(void)
+{
+	p11->C_Finalize(NULL);
+}
+
+static void without_finalize(void)
+{
+	start();
+}
+
+static void with_finalize(void)
+{
+	start();
+	OK(p11->C_Finalize(NULL));
+}
+
+/* Handlers run backwards: this one after libcrypto's. */
+static void finalize_after_libcrypto(void)
+{
+	atexit(finalize_at_exit);
+	start();
+}
+
+static void finalize_before_libcrypto(void)
+{
+	start();
+	atexit(finalize_at_exit);
+}
+
+static void libcrypto_ended_by_hand(void)
+{
+	start();
+	OPENSSL_cleanup();
+	p11->C_Finalize(NULL);
+}
+
+static void used_after_libcrypto(void)
+{
+	uint8_t sig[64];
+
+	start();
+	OPENSSL_cleanup();
+	MUST(module_sign(s, pair.private, sig) != CKR_OK || true);
+}
+
+static void unloaded(void)
+{
+	start();
+	OK(p11->C_Finalize(NULL));
+	MUST(dlclose(module_handle()) == 0);
+}
+
+static void unloaded_without_finalize(void)
+{
+	start();
+	MUST(dlclose(module_handle()) == 0);
+}
+
+static void *sign_for_ever(void *unused)
+{
+	uint8_t sig[64];
+
+	(void)unused;
+	while (module_sign(s, pair.private, sig) == CKR_OK)
+		;
+	return NULL;
+}
+
+static void a_thread_is_signing(void)
+{
+	pthread_t t;
+
+	start();
+	MUST(pthread_create(&t, NULL, sign_for_ever, NULL) == 0);
+	usleep(20000);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} endings[] = {
+	{ "without C_Finalize", without_finalize },
+	{ "after C_Finalize", with_finalize },
+	{ "C_Finalize after libcrypto's end", finalize_after_libcrypto },
+	{ "C_Finalize before libcrypto's end", finalize_before_libcrypto },
+	{ "OPENSSL_cleanup, then C_Finalize", libcrypto_ended_by_hand },
+	{ "C_Sign after OPENSSL_cleanup", used_after_libcrypto },
+	{ "unloaded", unloaded },
+	{ "unloaded without C_Finalize", unloaded_without_finalize },
+	{ "while a thread is signing", a_thread_is_signing },
+};
+
+static int status_of(const char *ending)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		alarm(60);
+		execl("/proc/self/exe", "test_token_exit", ending, (char *)NULL);
+		_exit(99);
+	}
+	MUST(pid > 0 && waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+
+static void every_ending(void **state)
+{
+	char number[8];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+		snprintf(number, sizeof number, "%zu", i);
+		int status = status_of(number);
+
+		if (status != MINE)
+			fail_msg("%s: status %d, not %d", endings[i].name, status, MINE);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_ending) };
+
+	if (argc == 1)
+		return cmocka_run_group_tests_name("the end of a process", tests, NULL, NULL);
+	endings[strtoul(argv[1], NULL, 10) % ARRAY_LEN(endings)].run();
+	exit(MINE);
+}
