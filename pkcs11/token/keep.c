@@ -61,13 +61,22 @@ static enum inro_err keep_alike(struct session *s, struct object *const *list, s
 	return e;
 }
 
+/* Before the store is written to: what is in it must not fail afterwards. */
+static enum inro_err reserve(struct token *t, size_t n)
+{
+	enum inro_err e = map_reserve(&t->by_handle, n);
+
+	return e ? e : map_reserve(&t->by_row, n);
+}
+
 enum inro_err objects_keep(struct session *s, struct object *const *list, size_t n)
 {
-	enum inro_err e = INRO_OK;
+	enum inro_err e;
 	bool alike = true;
 
 	if (n > KEEP_MAX)
 		return INRO_E_ARG;
+	e = reserve(s->token, n);
 	for (size_t i = 0; i < n && !e; i++) {
 		bool in_token = attrs_bool(&list[i]->attrs, CKA_TOKEN, false);
 

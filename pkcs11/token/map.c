@@ -50,14 +50,21 @@ static enum inro_err grow(struct map *m)
 	return INRO_OK;
 }
 
+enum inro_err map_reserve(struct map *m, size_t n)
+{
+	enum inro_err e = INRO_OK;
+
+	while (!e && n > 0 && (m->n + n - 1) * 4 >= m->cap * 3)
+		e = grow(m);
+	return e;
+}
+
 enum inro_err map_put(struct map *m, uint64_t key, void *value)
 {
-	if (m->n * 4 >= m->cap * 3) {
-		enum inro_err e = grow(m);
+	enum inro_err e = map_reserve(m, 1);
 
-		if (e)
-			return e;
-	}
+	if (e)
+		return e;
 	size_t i = place_of(m, key);
 
 	if (m->e[i].key == 0)

@@ -26,6 +26,8 @@ struct map {
 void map_clear(struct map *m);
 /* NULL when it is not there. */
 void *map_get(const struct map *m, uint64_t key);
+/* Room for n more: as many map_put() can't fail. */
+MUST_CHECK enum inro_err map_reserve(struct map *m, size_t n);
 /* Adds or replaces; key != 0. */
 MUST_CHECK enum inro_err map_put(struct map *m, uint64_t key, void *value);
 void map_remove(struct map *m, uint64_t key);
