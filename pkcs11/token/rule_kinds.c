@@ -203,7 +203,7 @@ PRIVATE_USES(signs, NO, YES, NO, NO);
 PRIVATE_USES(agrees, NO, NO, YES, NO);
 PRIVATE_USES(decapsulates, NO, NO, NO, YES);
 SECRET_USES(crypts, YES, NO, NO);
-SECRET_USES(macs_and_derives, NO, YES, YES);
+
 SECRET_USES(macs, NO, YES, NO);
 SECRET_USES(derives, NO, NO, YES);
 
@@ -334,7 +334,7 @@ const struct object_kind rule_kinds[] = {
 	SECRET(CKK_AES_XTS, "AES-XTS", crypts),
 	SECRET(CKK_CHACHA20, "ChaCha20", crypts),
 	SECRET(CKK_DES3, "triple DES", crypts),
-	SECRET(CKK_GENERIC_SECRET, "generic secret", macs_and_derives),
+	SECRET(CKK_GENERIC_SECRET, "generic secret", macs),
 	SECRET(CKK_HKDF, "HKDF", derives),
 	SECRET(CKK_SHA_1_HMAC, "SHA-1 HMAC", macs),
 	SECRET(CKK_SHA224_HMAC, "SHA224 HMAC", macs),
