@@ -96,7 +96,7 @@ static enum inro_err set_length(struct op *op, size_t n)
 
 static enum inro_err crypt_all(struct op *op, struct bytes in, struct op_out out)
 {
-	struct bound bound;
+	struct bound bound = { 0 };
 	enum inro_err e = set_length(op, in.n);
 
 	if (!e)

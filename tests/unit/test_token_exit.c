@@ -130,7 +130,7 @@ static const struct {
 
 static int status_of(const char *ending)
 {
-	int status;
+	int status = 0;
 	pid_t pid = fork();
 
 	if (pid == 0) {
