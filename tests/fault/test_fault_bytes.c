@@ -60,7 +60,7 @@ struct plan {
 /* Two files are never of one slot: a process that has seen one does not look for another. */
 static void try_one(struct told *t, const struct plan *plan, size_t at, uint8_t flip)
 {
-	CK_SLOT_ID slot = FIRST_SLOT + 2 * (CK_SLOT_ID)at + (flip & 2) / 2;
+	CK_SLOT_ID slot = FIRST_SLOT + 2 * (CK_SLOT_ID)at + (CK_SLOT_ID)((flip & 2) / 2);
 	const char *path;
 
 	t->at = at;
