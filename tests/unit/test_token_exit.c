@@ -116,25 +116,28 @@ static void a_thread_is_signing(void)
 static const struct {
 	const char *name;
 	void (*run)(void);
+	bool busy; /* what is in use then is nobody's leak */
 } endings[] = {
-	{ "without C_Finalize", without_finalize },
-	{ "after C_Finalize", with_finalize },
-	{ "C_Finalize after libcrypto's end", finalize_after_libcrypto },
-	{ "C_Finalize before libcrypto's end", finalize_before_libcrypto },
-	{ "OPENSSL_cleanup, then C_Finalize", libcrypto_ended_by_hand },
-	{ "C_Sign after OPENSSL_cleanup", used_after_libcrypto },
-	{ "unloaded", unloaded },
-	{ "unloaded without C_Finalize", unloaded_without_finalize },
-	{ "while a thread is signing", a_thread_is_signing },
+	{ "without C_Finalize", without_finalize, false },
+	{ "after C_Finalize", with_finalize, false },
+	{ "C_Finalize after libcrypto's end", finalize_after_libcrypto, false },
+	{ "C_Finalize before libcrypto's end", finalize_before_libcrypto, false },
+	{ "OPENSSL_cleanup, then C_Finalize", libcrypto_ended_by_hand, false },
+	{ "C_Sign after OPENSSL_cleanup", used_after_libcrypto, false },
+	{ "unloaded", unloaded, false },
+	{ "unloaded without C_Finalize", unloaded_without_finalize, false },
+	{ "while a thread is signing", a_thread_is_signing, true },
 };
 
-static int status_of(const char *ending)
+static int status_of(const char *ending, bool busy)
 {
 	int status = 0;
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		alarm(60);
+		if (busy)
+			setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
 		execl("/proc/self/exe", "test_token_exit", ending, (char *)NULL);
 		_exit(99);
 	}
@@ -149,7 +152,7 @@ static void every_ending(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
 		snprintf(number, sizeof number, "%zu", i);
-		int status = status_of(number);
+		int status = status_of(number, endings[i].busy);
 
 		if (status != MINE)
 			fail_msg("%s: status %d, not %d", endings[i].name, status, MINE);
