@@ -36,20 +36,20 @@ mknod -m 666 "$root/dev/null" c 1 3
 mknod -m 666 "$root/dev/urandom" c 1 9
 
 inside() {
-	chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root INRO_HOME=/work/home \
-		INRO_TEST_BUILD=/work INRO_TEST_SOURCE=/work INRO_PQ_DIR=/work/pq "$@"
+	chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root INRO_HOME=/srv/home \
+		INRO_TEST_BUILD=/srv INRO_TEST_SOURCE=/srv INRO_PQ_DIR=/srv/pq "$@"
 }
 
-mkdir -p "$root"/work/{lib,tests,pq,home}
-cp "$B/lib/inro-pkcs11.so" "$root/work/lib/"
+mkdir -p "$root"/srv/{lib,tests,pq,home}
+cp "$B/lib/inro-pkcs11.so" "$root/srv/lib/"
 must inside openssl version >theirs
 grep -q 'OpenSSL 3\.[5-9]' theirs || fail "not the OpenSSL that was looked for: $(cat theirs)"
 
 # ---- keys, signatures and secrets of the openssl program ----
 
-pq=$root/work/pq
+pq=$root/srv/pq
 ssl() {
-	must inside sh -c "cd /work/pq && openssl $*" >/dev/null
+	must inside sh -c "cd /srv/pq && openssl $*" >/dev/null
 }
 
 # What is signed, also as a hash: in a prehashed message the context, the OID of SHA3-256 and it (FIPS 204 5.4.1).
@@ -72,8 +72,8 @@ ssl pkeyutl -encap -pubin -keyform DER -inkey ML-KEM-768.theirs.spki -secret ML-
 
 for t in test_token_pq test_pkey_pq test_pkey test_pkey_curves test_pkey_crypt test_keyder test_token_sign \
 	test_token_mech test_token_kinds; do
-	cp "$B/tests/$t" "$root/work/tests/"
-	must inside "/work/tests/$t" >said
+	cp "$B/tests/$t" "$root/srv/tests/"
+	must inside "/srv/tests/$t" >said
 	! grep -q 'openssl_agrees' "$T/err" "$T/out" || grep -q 'OK \] openssl_agrees' "$T/err" "$T/out" ||
 		fail "$t did not meet the openssl program: $(cat "$T/err" "$T/out")"
 done
