@@ -59,4 +59,4 @@ need_packages() {
 
 # shellcheck disable=SC2034 # used by the scripts that read this
 build_packages=(cmake ninja-build gcc libc6-dev pkg-config libssl-dev libsqlite3-dev libinih-dev
-	libp11-kit-dev libjansson-dev openssl)
+	libp11-kit-dev libjansson-dev libtss2-dev libtpms-dev openssl)

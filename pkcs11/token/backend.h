@@ -58,7 +58,16 @@ enum key_use {
 	USE_DECAPSULATE = 8192
 };
 
-/* What kind of key to make. */
+/* Where a key's secret is while it is used and how it is kept. */
+enum key_place {
+	PLACE_ANY,	  /* in a request: the backend decides */
+	PLACE_SOFT,	  /* memory of a process; sealed under the PINs */
+	PLACE_TPM_SEALED, /* memory of a process; sealed under a key that the TPM keeps */
+	PLACE_TPM	  /* the TPM; it never leaves it */
+};
+
+/* What kind of key to make, and what it is for: a backend with more than one place for keys decides
+ * by that (1); it does not enforce it (7). */
 struct key_spec {
 	enum key_kind kind;
 	CK_ULONG bits;	      /* RSA: the modulus */
@@ -68,6 +77,13 @@ struct key_spec {
 	CK_KEY_TYPE key_type; /* secret keys: CKK_AES ... */
 	size_t n;	      /* secret keys: bytes of the value; 0 in import, unwrap and derive:
 				 as many as there are */
+	enum key_place place; /* INRO_E_UNSUPPORTED when it can't be there */
+	unsigned uses;	      /* enum key_use that its attributes allow */
+	bool extractable;     /* its plain form may be asked for */
+	bool kept;	      /* a token object */
+	bool duplicable;      /* may be moved to another TPM by that TPM's own means */
+	const CK_MECHANISM_TYPE *allowed; /* CKA_ALLOWED_MECHANISMS; NULL: all */
+	size_t allowed_n;
 };
 
 /* A mechanism as it crosses: the parameter structs of Cryptoki hold pointers and C types, so the
@@ -124,6 +140,12 @@ struct room {
 typedef uint64_t backend_op; /* an operation in parts; never 0, never reused in one instance */
 
 typedef uint64_t backend_key; /* a loaded key; never 0, never reused in one instance */
+
+enum backend_fact {
+	FACT_ROOT,  /* the storage root's public area (TPM2B_PUBLIC): wrap for it */
+	FACT_EK,    /* the endorsement key's public area, then its certificates, each a u32 field */
+	FACT_ABOUT  /* text for people, "name=value" a line: maker, firmware, places, PCRs */
+};
 
 struct backend; /* one token's instance; each backend has its own struct behind this */
 
@@ -219,6 +241,37 @@ struct backend_ops {
 	 * CK_UNAVAILABLE_INFORMATION; constant.  Without an instance: what a new token would do.
 	 * The core lists table ∩ this. */
 	const CK_MECHANISM_TYPE *(*mechanisms)(struct backend *b);
+
+	/* ---- NULL where a backend has nothing of the kind ---- */
+
+	/* After init(): the words to keep instead of those that were given. */
+	enum inro_err (*words)(struct backend *b, struct buf *ret_config);
+	/* As set_pin, where a record is there already (`old`): what guards the PIN outside of the
+	 * record is changed, not made anew.  Done before the core's transaction; the new record
+	 * may be the old one.  Without it: set_pin(). */
+	enum inro_err (*change_pin)(struct backend *b, CK_USER_TYPE user, struct bytes old,
+				    struct bytes pin, struct buf *ret_auth);
+	/* A record that nobody needs any more: what it has outside goes.  After the core's
+	 * transaction; needs no login. */
+	enum inro_err (*forget_pin)(struct backend *b, struct bytes auth);
+	/* Where a loaded key is; NULL: PLACE_SOFT. */
+	enum key_place (*place)(struct backend *b, backend_key key);
+	/* Evidence by the hardware that the key is in it (tpm/move/evidence.h has the bytes). */
+	enum inro_err (*attest)(struct backend *b, backend_key key, struct bytes nonce,
+				struct buf *ret);
+	/* What the hardware tells about itself. */
+	enum inro_err (*tell)(struct backend *b, enum backend_fact what, struct buf *ret);
+	/* The answer to a challenge that only this hardware can give. */
+	enum inro_err (*answer)(struct backend *b, struct bytes challenge, struct secret *ret);
+	/* A key wrapped for this hardware (a TSS2 key file, DER): loadable or importable. `auth`: the
+	 * authValue that it has.  As import() otherwise. */
+	enum inro_err (*take)(struct backend *b, const struct key_spec *spec, struct bytes file,
+			      struct bytes auth, backend_key *ret_key, struct buf *ret_spki);
+	/* The key as such a file: for this hardware with `auth` as its authValue, or, when
+	 * new_parent (TPM2B_PUBLIC) is given, for another: only keys made duplicable.
+	 * INRO_E_KEY_UNEXTRACTABLE. */
+	enum inro_err (*give)(struct backend *b, backend_key key, struct bytes new_parent,
+			      struct bytes auth, struct buf *ret_file);
 };
 
 /* By name; NULL when there is none.  Defined in pkcs11/backends.c, the only file that names every

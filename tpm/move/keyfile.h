@@ -1,0 +1,33 @@
+/*
+ * keyfile - "TSS2 PRIVATE KEY": a TPM's key in a file (the ASN.1 TPMKey of tpm2-openssl, tpm2-tools
+ * and systemd; draft-bottomley-tpm2-keys), DER and PEM.
+ *
+ * type: 2.23.133.10.1.3 loadable, .4 importable (its seed is in `secret`), .5 sealed data.
+ * Unknown optional fields are refused, policies other than none are refused with the reason.
+ */
+#ifndef INRO_TPM_MOVE_KEYFILE_H
+#define INRO_TPM_MOVE_KEYFILE_H
+
+#include "tpm/wire/crypt.h"
+
+#define KEYFILE_PEM "TSS2 PRIVATE KEY"
+
+enum keyfile_type { KEYFILE_LOADABLE, KEYFILE_IMPORTABLE, KEYFILE_SEALED, KEYFILE_TYPE__MAX };
+
+struct keyfile {
+	enum keyfile_type type;
+	bool empty_auth;
+	uint32_t parent;     /* persistent handle, or TPM2_RH_OWNER: the default root's template */
+	struct bytes pub;    /* TPM2B_PUBLIC, with its size */
+	struct bytes priv;   /* TPM2B_PRIVATE, with its size */
+	struct bytes secret; /* importable: TPM2B_ENCRYPTED_SECRET, with its size; else empty */
+};
+
+/* Borrows from `der`. */
+MUST_CHECK enum inro_err keyfile_read(struct bytes der, struct keyfile *ret);
+MUST_CHECK enum inro_err keyfile_write(const struct keyfile *k, struct buf *ret_der);
+/* PEM or DER as it comes; der: where what was decoded is kept. */
+MUST_CHECK enum inro_err keyfile_read_any(struct bytes text, struct buf *der, struct keyfile *ret);
+MUST_CHECK enum inro_err keyfile_pem(struct bytes der, struct buf *ret_text);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * words - what a TPM token keeps about its TPM in its record: text, one "name=value" a line.
+ *
+ * Given when the token is made (`inro token create --backend tpm`): tcti, pcr, root, owner-auth,
+ * root-auth, endorsement-auth (file:PATH or the word itself), session (hmac, password), sealed (yes,
+ * no).  Found then and kept: root-name, caps, slots.  An auth that was given as a word is kept in no
+ * record: it must come as file:PATH, which is read at each use.
+ */
+#ifndef INRO_TPM_TOKEN_WORDS_H
+#define INRO_TPM_TOKEN_WORDS_H
+
+#include "tpm/talk/root.h"
+
+struct words {
+	char tcti[256];
+	char pcr[128];
+	char owner_auth[256], root_auth[256], endorsement_auth[256]; /* file:PATH or "" */
+	uint32_t root;
+	TPM2B_NAME root_name; /* size 0: not settled yet */
+	struct caps caps;     /* can, transient_slots */
+	enum tpm_how how;
+	bool no_sealed; /* nothing but what the TPM itself does */
+};
+
+/* INRO_E_CONFIG with the word that is wrong; an empty text is all defaults, the TPM chosen by
+ * link_choose(). */
+MUST_CHECK enum inro_err words_read(struct bytes text, struct words *ret);
+MUST_CHECK enum inro_err words_write(const struct words *w, struct buf *ret);
+/* The TPM they name. */
+MUST_CHECK enum inro_err words_tpm(const struct words *w, struct tpm **ret);
+/* The owner's auth, from its file. */
+MUST_CHECK enum inro_err words_owner(const struct words *w, struct secret *ret);
+
+#endif
