@@ -8,7 +8,7 @@ set -euo pipefail
 rules=$1
 cd "$2"
 
-find base pkcs11 provider backoffice tools \( -name '*.c' -o -name '*.h' -o -name '*.inc' \) -print |
+find base pkcs11 tpm provider backoffice tools \( -name '*.c' -o -name '*.h' -o -name '*.inc' \) -print |
 	sort | awk -v rules="$rules" '
 	function folder(path) { sub(/\/[^\/]*$/, "", path); return path }
 	function bad(what) { print file ":" line ": " what; wrong = 1 }
