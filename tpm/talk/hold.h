@@ -1,0 +1,46 @@
+/*
+ * hold - what a struct tpm remembers of objects: the residents in the TPM and the storage root.
+ *
+ * Zeros are a good beginning of both.  Touched within a turn only, but for `freed`.
+ */
+#ifndef INRO_TPM_TALK_HOLD_H
+#define INRO_TPM_TALK_HOLD_H
+
+#include <stdatomic.h>
+
+#include "tpm/talk/root.h"
+
+/* Every TPM has room for that many transient objects (PC Client profile), every resource manager
+ * gives them to each of its clients. */
+#define RESIDENT_SLOTS 3
+
+struct resident;
+
+struct residents {
+	struct resident *in[RESIDENT_SLOTS]; /* those in the TPM, used last first */
+	size_t n;
+	size_t slots;			  /* of this epoch; fewer when others have taken some */
+	uint64_t epoch;			  /* whose handles they are */
+	_Atomic(struct resident *) freed; /* wait for the next turn */
+};
+
+struct roots {
+	struct root root;
+	bool known;
+	bool finding;	    /* right now: commands must do without a session salted to it */
+	uint64_t epoch;	    /* when it was looked at last */
+	struct buf context; /* of a primary: loads it again */
+};
+
+/* Memory only: nothing is sent.  Also in a forked child. */
+void residents_clear(struct residents *r);
+void roots_clear(struct roots *r);
+
+/* Room for n transient objects, the storage root not counted; `keep` stays (may be NULL). */
+MUST_CHECK enum inro_err residents_room(struct tpm *t, size_t n, const struct resident *keep);
+/* A transient storage root leaves the TPM; it comes back when it is asked for. */
+void root_let_go(struct tpm *t);
+/* Whether a storage root that is not persistent is in the TPM or may have to go there. */
+bool root_takes_slot(const struct tpm *t);
+
+#endif
