@@ -9,8 +9,8 @@
  *   libtpms:              the embedded TPM of this INRO_HOME: its state is in INRO_HOME/tpm
  *
  * 1. Nothing is opened before the first turn: a link costs nothing until it is used.
- * 2. A turn is exclusive: against other threads by the caller (tpm_enter()), against other processes
- *    by the link.  Between turns others may have had the TPM.
+ * 2. A turn is exclusive: against other threads by the caller (tpm_enter()), against other
+ * processes by the link.  Between turns others may have had the TPM.
  * 3. What was in the TPM's volatile memory (transient objects, sessions) is gone when *ret_epoch is
  *    another than at the last turn: the TPM was reset, another process had it, the connection is
  *    new.  Contexts saved before may still load; whether they do, the TPM says.
@@ -26,6 +26,7 @@
 #define INRO_TPM_LINK_LINK_H
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "tpm/wire/wire.h"
 
@@ -50,6 +51,12 @@ struct link_kind {
 	 * the response is given (embedded). */
 	enum inro_err (*talk)(struct link *l, struct bytes command, bool durable,
 			      struct buf *ret_response);
+	/* Of a TPM without a resource manager: link_lost() and its relatives.  NULL: nothing to do.
+	 */
+	void (*lost)(struct link *l);
+	enum inro_err (*will_hold)(struct link *l);
+	void (*hold)(struct link *l, uint32_t handle);
+	void (*drop)(struct link *l, uint32_t handle);
 };
 
 /* What every kind begins with. */
@@ -70,15 +77,20 @@ MUST_CHECK enum inro_err link_talk(struct link *l, struct bytes command, bool du
  * TPM2_Startup sent, or a handle is not there any more): a new epoch. */
 void link_lost(struct link *l);
 
-/* Within a turn, of links that are not managed; nothing for others. `handle`: a transient object or a
- * session.  link_will_hold() before the command that makes one, link_hold() after it. */
+/* Within a turn, of links that are not managed; nothing for others. `handle`: a transient object or
+ * a session.  link_will_hold() before the command that makes one, link_hold() after it. */
 MUST_CHECK enum inro_err link_will_hold(struct link *l);
 void link_hold(struct link *l, uint32_t handle); /* 0: none was made after all */
 void link_drop(struct link *l, uint32_t handle);
 
-/* The words that name the TPM of this machine when nobody chose: device:/dev/tpmrm0 if that is there
- * and may be used; else INRO_E_CONFIG with what can be chosen. */
+/* The words that name the TPM of this machine when nobody chose: device:/dev/tpmrm0 if that is
+ * there and may be used; else INRO_E_CONFIG with what can be chosen. */
 MUST_CHECK enum inro_err link_choose(struct buf *ret_tcti);
+
+/* How long a connection outlasts its last turn, in milliseconds (200).  For tests. */
+extern atomic_uint link_idle_ms;
+/* No thread is made: a connection ends with each turn. */
+extern atomic_bool link_no_threads;
 
 /* For tests: takes the place of the real thing, by scheme.  NULL: none. */
 extern const struct link_kind *link_extra;
