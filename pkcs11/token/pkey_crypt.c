@@ -64,6 +64,17 @@ static enum inro_err check_ciphertext(const struct pkey *k, struct bytes in)
 		       : err_set(INRO_E_CIPHERTEXT, "the ciphertext is not below the modulus");
 }
 
+enum inro_err pkey_decrypt_check(const struct pkey *k, const struct use_spec *spec,
+				 enum key_use findable, struct bytes in,
+				 const struct pkey_raw **ret)
+{
+	enum inro_err e = pkey_raw_find(k, spec->mech, findable, ret);
+
+	if (!e)
+		e = (*ret)->check(k, spec, USE_DECRYPT, in.n);
+	return !e || e == INRO_E_DATA_LENGTH ? check_ciphertext(k, in) : e;
+}
+
 /* libcrypto's reason is not looked at: there is one reason. */
 static enum inro_err run_decrypt(struct pkey *k, struct prepared *p, const struct pkey_raw *raw,
 				 struct bytes in, uint8_t *block, size_t *n)
@@ -87,12 +98,8 @@ enum inro_err pkey_decrypt(struct pkey *k, const struct use_spec *spec, struct b
 	size_t n = sizeof block;
 	const struct pkey_raw *raw = NULL;
 	struct prepared *p = NULL;
-	enum inro_err e = pkey_raw_find(k, spec->mech, USE_DECRYPT, &raw);
+	enum inro_err e = pkey_decrypt_check(k, spec, USE_DECRYPT, in, &raw);
 
-	if (!e)
-		e = raw->check(k, spec, USE_DECRYPT, in.n);
-	if (!e || e == INRO_E_DATA_LENGTH)
-		e = check_ciphertext(k, in);
 	if (!e)
 		e = pkey_prepare(k, USE_DECRYPT, spec, raw, &p);
 	if (!e)

@@ -20,6 +20,7 @@
 
 #include "base/own.h"
 #include "pkcs11/token/kdf_prf.h"
+#include "pkcs11/token/masks.h"
 
 #define HASH_N	    32
 #define MAX_BLOCK   (RSA_MAX_BITS / 8)
@@ -48,30 +49,6 @@ enum inro_err pkey_pkcs1_secret(const struct pkey *k, struct secret *ret)
 	*ret = hash;
 	hash = (struct secret) { 0 };
 	return INRO_OK;
-}
-
-/* ---- masks: all ones for yes, 0 for no; numbers below 2^31 ---- */
-
-/* What the compiler may not reason about. */
-static uint32_t hidden(uint32_t x)
-{
-	__asm__("" : "+r"(x));
-	return x;
-}
-
-static uint32_t less(uint32_t a, uint32_t b)
-{
-	return hidden((uint32_t)(((uint64_t)a - b) >> 32));
-}
-
-static uint32_t equal(uint32_t a, uint32_t b)
-{
-	return less(a ^ b, 1);
-}
-
-static uint32_t choose(uint32_t mask, uint32_t yes, uint32_t no)
-{
-	return (mask & yes) | (~mask & no);
 }
 
 /* ---- the message of a bad ciphertext ---- */
@@ -135,7 +112,7 @@ static uint32_t pick_length(const uint8_t candidates[2 * LENGTHS], uint32_t limi
 	for (size_t i = 0; i < LENGTHS; i++) {
 		uint32_t x = ((uint32_t)candidates[2 * i] << 8 | candidates[2 * i + 1]) & mask;
 
-		length = choose(less(x, limit), x, length);
+		length = mask_choose(mask_less(x, limit), x, length);
 	}
 	return length;
 }
@@ -164,16 +141,16 @@ static enum inro_err substitute(struct bytes secret, struct bytes ciphertext, ui
  * message starts. */
 static uint32_t scan(const uint8_t *em, uint32_t n, uint32_t *ret_start)
 {
-	uint32_t good = equal(em[0], 0) & equal(em[1], 2), seen = 0, zero = 0;
+	uint32_t good = mask_equal(em[0], 0) & mask_equal(em[1], 2), seen = 0, zero = 0;
 
 	for (uint32_t i = 2; i < n; i++) {
-		uint32_t is_zero = equal(em[i], 0);
+		uint32_t is_zero = mask_equal(em[i], 0);
 
-		zero = choose(~seen & is_zero, i, zero);
+		zero = mask_choose(~seen & is_zero, i, zero);
 		seen |= is_zero;
 	}
 	*ret_start = zero + 1;
-	return good & ~less(zero, 2 + MIN_PADDING);
+	return good & ~mask_less(zero, 2 + MIN_PADDING);
 }
 
 enum inro_err pkey_pkcs1_unpad(struct bytes secret, struct bytes ciphertext, uint8_t *em,
@@ -186,9 +163,9 @@ enum inro_err pkey_pkcs1_unpad(struct bytes secret, struct bytes ciphertext, uin
 	if (e)
 		return e;
 	good = scan(em, n, &start);
-	start = choose(good, start, other_start);
+	start = mask_choose(good, start, other_start);
 	for (uint32_t i = 0; i < n; i++)
-		em[i] = (uint8_t)choose(good, em[i], other[i]);
+		em[i] = (uint8_t)mask_choose(good, em[i], other[i]);
 	wipe(other, sizeof other);
 	memmove(em, em + start, n - start);
 	*ret_n = n - start;

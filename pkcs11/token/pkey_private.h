@@ -130,6 +130,16 @@ void pkey_spoiled(struct prepared *p);
 /* Frees what the pool holds; the key's last owner calls it. */
 void pkey_pool_clear(struct pkey *k);
 
+/* ---- pkey_crypt.c, pkey_use.c: what is looked at before the private key is used ---- */
+
+/* `findable`: USE_DECRYPT, or USE_ENCRYPT when the private key is elsewhere. */
+MUST_CHECK enum inro_err pkey_decrypt_check(const struct pkey *k, const struct use_spec *spec,
+					    enum key_use findable, struct bytes in,
+					    const struct pkey_raw **ret);
+/* The other's public key in an agreement; whatever is wrong with it is one error. */
+MUST_CHECK enum inro_err pkey_take_peer(const struct pkey *k, struct bytes given,
+					struct pkey **ret);
+
 /* ---- pkey_pkcs1.c: PKCS#1 v1.5 decryption by implicit rejection ---- */
 
 #define PKCS1_OVERHEAD 11

@@ -204,8 +204,7 @@ enum inro_err pkey_verify_recover(struct pkey *k, const struct use_spec *spec, s
 
 /* ---- agreement ---- */
 
-/* The other's public key; whatever is wrong with it is one error. */
-static enum inro_err take_peer(const struct pkey *k, struct bytes given, struct pkey **ret)
+enum inro_err pkey_take_peer(const struct pkey *k, struct bytes given, struct pkey **ret)
 {
 	struct bytes point;
 	enum inro_err e = curve_point(k->curve, given, &point);
@@ -250,7 +249,7 @@ enum inro_err pkey_agree(struct pkey *k, struct bytes peer, struct secret *ret)
 	enum inro_err e = pkey_raw_find(k, spec.mech, USE_DERIVE, &raw);
 
 	if (!e)
-		e = take_peer(k, peer, &other);
+		e = pkey_take_peer(k, peer, &other);
 	if (!e)
 		e = secret_new(k->curve->field, &z);
 	if (!e)
