@@ -15,6 +15,8 @@ static const char *const info[SEAL_KIND__MAX] = {
 	[SEAL_DATA] = "inro seal 1 data",
 	[SEAL_PRIVATE_KEY] = "inro seal 1 private key",
 	[SEAL_SECRET_KEY] = "inro seal 1 secret key",
+	[SEAL_TPM_KEY] = "inro seal 1 tpm key",
+	[SEAL_PIN_GUARD] = "inro seal 1 pin guard",
 };
 
 static void free_cipher(EVP_CIPHER_CTX **p)

@@ -3,7 +3,7 @@
  *
  * 1. Every sealed blob has its own key and nonce, derived from the master key and 32 random bytes:
  *    no number of blobs brings a nonce back.
- * 2. What a blob is (a private key, a secret key, or data) is part of that derivation: one never
+ * 2. What a blob is (a private key, a secret key, data, ...) is part of that derivation: one never
  * opens as the other.
  * 3. Any difference in the blob or in the associated data is INRO_E_DAMAGED, whatever it is.
  *
@@ -23,7 +23,14 @@
 /* Longer content is refused: nothing a token keeps comes near. */
 #define SEAL_MAX_PLAIN ((size_t)1 << 20)
 
-enum seal_kind { SEAL_DATA, SEAL_PRIVATE_KEY, SEAL_SECRET_KEY, SEAL_KIND__MAX };
+enum seal_kind {
+	SEAL_DATA,
+	SEAL_PRIVATE_KEY,
+	SEAL_SECRET_KEY,
+	SEAL_TPM_KEY,	/* a TPM's blob and its authValue */
+	SEAL_PIN_GUARD, /* what lets the security officer set PINs in a TPM */
+	SEAL_KIND__MAX
+};
 
 MUST_CHECK enum inro_err seal_close(struct bytes master, enum seal_kind kind, struct bytes plain,
 				    struct bytes ad, struct buf *ret_sealed);

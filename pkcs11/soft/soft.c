@@ -171,48 +171,64 @@ static enum inro_err soft_set_pin(struct backend *b, CK_USER_TYPE user, struct b
 	return e;
 }
 
+enum inro_err soft_unlock_with(struct backend *b, struct bytes master)
+{
+	if (master.n != AUTH_MASTER)
+		return err_set(INRO_E_DAMAGED, "a master key of %zu bytes", master.n);
+	if (!unlocked(b))
+		return place_master(b, master);
+	/* proving a PIN again; loaded keys stay */
+	return secret_equal(master, master_key(b))
+		       ? INRO_OK
+		       : err_set(INRO_E_DAMAGED, "the PIN record belongs to an earlier life of "
+						 "this token");
+}
+
 static enum inro_err soft_unlock(struct backend *b, CK_USER_TYPE user, struct bytes auth,
 				 struct bytes pin)
 {
 	SCOPED(secret) key = { 0 };
 	enum inro_err e = auth_open(user, buf_bytes(&b->serial), auth, pin, &key);
 
-	if (e)
-		return e;
-	if (!unlocked(b))
-		return place_master(b, secret_bytes(&key));
-	/* proving a PIN again; loaded keys stay */
-	return secret_equal(secret_bytes(&key), master_key(b))
-		       ? INRO_OK
-		       : err_set(INRO_E_DAMAGED,
-				 "the PIN record belongs to an earlier life of this "
-				 "token");
+	return e ? e : soft_unlock_with(b, secret_bytes(&key));
 }
 
 /* ---- sealed records ---- */
 
-static enum inro_err soft_seal(struct backend *b, struct bytes plain, struct bytes ad,
-			       struct buf *ret_sealed)
+enum inro_err soft_seal_as(struct backend *b, enum seal_kind kind, struct bytes plain,
+			   struct bytes ad, struct buf *ret_sealed)
 {
 	enum inro_err e = enter(b);
 
 	if (e)
 		return e;
-	e = seal_close(master_key(b), SEAL_DATA, plain, ad, ret_sealed);
+	e = seal_close(master_key(b), kind, plain, ad, ret_sealed);
 	leave(b);
 	return e;
+}
+
+enum inro_err soft_unseal_as(struct backend *b, enum seal_kind kind, struct bytes sealed,
+			     struct bytes ad, struct secret *ret)
+{
+	enum inro_err e = enter(b);
+
+	if (e)
+		return e;
+	e = seal_open(master_key(b), kind, sealed, ad, ret);
+	leave(b);
+	return e;
+}
+
+static enum inro_err soft_seal(struct backend *b, struct bytes plain, struct bytes ad,
+			       struct buf *ret_sealed)
+{
+	return soft_seal_as(b, SEAL_DATA, plain, ad, ret_sealed);
 }
 
 static enum inro_err soft_unseal(struct backend *b, struct bytes sealed, struct bytes ad,
 				 struct secret *ret)
 {
-	enum inro_err e = enter(b);
-
-	if (e)
-		return e;
-	e = seal_open(master_key(b), SEAL_DATA, sealed, ad, ret);
-	leave(b);
-	return e;
+	return soft_unseal_as(b, SEAL_DATA, sealed, ad, ret);
 }
 
 /* ---- keys ---- */
@@ -379,16 +395,34 @@ static void soft_unload(struct backend *b, backend_key key)
 	table_drop(&b->keys, key);
 }
 
+enum inro_err soft_family_of_pair(struct bytes spki, uint8_t ret[BACKEND_FAMILY])
+{
+	KEEP_LIBCTX_ERRORS();
+	const EVP_MD *md;
+	enum inro_err e = libctx_md(CKM_SHA256, &md);
+
+	if (!e && EVP_Digest(spki.p, spki.n, ret, NULL, md, NULL) != 1)
+		e = libctx_err("hashing a public key");
+	return e;
+}
+
 static enum inro_err pair_family(const struct anykey *key, uint8_t ret[BACKEND_FAMILY])
 {
 	SCOPED(buf) spki = { 0 };
-	const EVP_MD *md;
 	enum inro_err e = anykey_spki(key, &spki);
 
-	if (!e)
-		e = libctx_md(CKM_SHA256, &md);
-	if (!e && EVP_Digest(spki.p, spki.n, ret, NULL, md, NULL) != 1)
-		e = libctx_err("hashing a public key");
+	return e ? e : soft_family_of_pair(buf_bytes(&spki), ret);
+}
+
+enum inro_err soft_family_of_secret(struct backend *b, struct bytes value,
+				    uint8_t ret[BACKEND_FAMILY])
+{
+	enum inro_err e = enter(b);
+
+	if (e)
+		return e;
+	e = seal_family(master_key(b), value, ret);
+	leave(b);
 	return e;
 }
 
@@ -406,19 +440,13 @@ static enum inro_err soft_size(struct backend *b, backend_key id, size_t *ret_n)
 
 static enum inro_err soft_family(struct backend *b, backend_key id, uint8_t ret[BACKEND_FAMILY])
 {
-	KEEP_LIBCTX_ERRORS();
 	AUTO(anykey_unref_ptr) struct anykey *key = NULL;
 	enum inro_err e = soft_key(b, id, &key);
 
-	if (!e && key->pair)
-		return pair_family(key, ret);
-	if (!e)
-		e = enter(b);
 	if (e)
 		return e;
-	e = seal_family(master_key(b), skey_value(key->secret), ret);
-	leave(b);
-	return e;
+	return key->pair ? pair_family(key, ret)
+			 : soft_family_of_secret(b, skey_value(key->secret), ret);
 }
 
 /* ---- use ---- */

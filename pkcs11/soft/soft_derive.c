@@ -16,8 +16,9 @@
 #define MAX_KEYS 64
 
 struct plan {
-	const struct anykey *base;
-	struct use_spec spec; /* a copy */
+	const struct outside *pair; /* agrees; NULL: */
+	struct bytes base;	    /* a secret key's value */
+	struct use_spec spec;	    /* a copy */
 	const struct key_spec *made;
 	size_t n;
 	struct bytes other;
@@ -54,10 +55,10 @@ static enum inro_err take_whole(struct plan *p)
 	enum inro_err e = INRO_OK;
 
 	p->whole = p->made[0];
-	if (p->base->secret)
-		e = kdf_size(&p->spec, skey_value(p->base->secret), p->other, &fixed, &most);
+	if (!p->pair)
+		e = kdf_size(&p->spec, p->base, p->other, &fixed, &most);
 	else if (p->spec.kdf == CKD_NULL)
-		fixed = (pkey_bits(p->base->pair) + 7) / 8;
+		fixed = (pkey_bits(p->pair->public) + 7) / 8;
 	if (e)
 		return e;
 	if (!fixed)
@@ -70,9 +71,9 @@ static enum inro_err take_whole(struct plan *p)
 
 static enum inro_err stream_of(const struct plan *p, struct secret *ret)
 {
-	if (!p->base->secret)
-		return envelope_agree(p->base->pair, &p->spec, p->spec.peer, ret);
-	return kdf_derive(&p->spec, skey_value(p->base->secret), p->other, ret);
+	if (p->pair)
+		return envelope_agree(p->pair, &p->spec, p->spec.peer, ret);
+	return kdf_derive(&p->spec, p->base, p->other, ret);
 }
 
 static enum inro_err check_plan(const struct plan *p)
@@ -83,7 +84,7 @@ static enum inro_err check_plan(const struct plan *p)
 		if (p->made[i].kind != KEY_SECRET)
 			return err_set(INRO_E_TEMPLATE_INCONSISTENT,
 				       "only secret keys are derived");
-	if (agrees == !p->base->secret)
+	if (agrees == (p->pair != NULL))
 		return INRO_OK;
 	return err_set(INRO_E_KEY_TYPE, "mechanism 0x%lx is not for this type of key",
 		       p->spec.mech);
@@ -128,28 +129,55 @@ static enum inro_err make(struct plan *p, struct anykey **made)
 	return e;
 }
 
-enum inro_err soft_derive(struct backend *b, backend_key base, const struct use_spec *spec,
-			  const struct key_spec *made, size_t n, backend_key *ret_keys)
+/* The plan, as far as the base does not matter, carried out. */
+static enum inro_err derive(struct backend *b, struct plan *p, backend_key *ret_keys)
 {
-	AUTO(anykey_unref_ptr) struct anykey *from = NULL, *other = NULL;
+	AUTO(anykey_unref_ptr) struct anykey *other = NULL;
 	struct anykey *keys[MAX_KEYS];
-	struct plan p = { .spec = *spec, .made = made, .n = n };
+	size_t n = p->n;
 	enum inro_err e = soft_check_unlocked(b);
 
 	if (!e && (n < 1 || n > MAX_KEYS))
 		e = err_set(INRO_E_ARG, "%zu keys at once are not derived", n);
-	if (!e)
-		e = soft_key(b, base, &from);
-	if (!e && spec->other)
-		e = soft_key(b, spec->other, &other);
+	if (!e && p->spec.other)
+		e = soft_key(b, p->spec.other, &other);
 	if (!e && other && !other->secret)
 		e = err_set(INRO_E_KEY_TYPE, "the second key is none of a secret kind");
 	if (e)
 		return e;
-	p.base = from;
-	p.other = other ? skey_value(other->secret) : BYTES_NONE;
-	e = make(&p, keys);
+	p->other = other ? skey_value(other->secret) : BYTES_NONE;
+	e = make(p, keys);
 	return e ? e : soft_hold(b, keys, n, ret_keys);
+}
+
+enum inro_err soft_derive_by(struct backend *b, const struct outside *by,
+			     const struct use_spec *spec, const struct key_spec *made, size_t n,
+			     backend_key *ret_keys)
+{
+	struct plan p = { .pair = by, .spec = *spec, .made = made, .n = n };
+
+	return derive(b, &p, ret_keys);
+}
+
+enum inro_err soft_derive(struct backend *b, backend_key base, const struct use_spec *spec,
+			  const struct key_spec *made, size_t n, backend_key *ret_keys)
+{
+	AUTO(anykey_unref_ptr) struct anykey *from = NULL;
+	struct plan p = { .spec = *spec, .made = made, .n = n };
+	struct outside here;
+	enum inro_err e = soft_check_unlocked(b);
+
+	if (!e)
+		e = soft_key(b, base, &from);
+	if (e)
+		return e;
+	if (from->secret) {
+		p.base = skey_value(from->secret);
+	} else {
+		here = outside_of(from->pair);
+		p.pair = &here;
+	}
+	return derive(b, &p, ret_keys);
 }
 
 /* ---- encapsulation ---- */

@@ -3,6 +3,24 @@
 #include "base/own.h"
 #include "pkcs11/token/kdf.h"
 
+static enum inro_err decrypt_here(void *arg, const struct use_spec *spec, struct bytes in,
+				  struct room out, size_t *ret_n)
+{
+	return pkey_decrypt(arg, spec, in, out, ret_n);
+}
+
+static enum inro_err agree_here(void *arg, struct bytes peer, struct secret *ret)
+{
+	return pkey_agree(arg, peer, ret);
+}
+
+struct outside outside_of(struct pkey *pair)
+{
+	return (struct outside) {
+		.public = pair, .arg = pair, .decrypt = decrypt_here, .agree = agree_here
+	};
+}
+
 static enum inro_err not_wrapped(void)
 {
 	return err_set(INRO_E_WRAPPED, "the wrapped key can't be unwrapped with this key");
@@ -11,8 +29,10 @@ static enum inro_err not_wrapped(void)
 /* The world's errors stay; everything else is the blob's fault, and one answer. */
 static enum inro_err one_answer(enum inro_err e)
 {
-	static const enum inro_err ours[] = { INRO_OK, INRO_E_NO_MEMORY, INRO_E_MECHANISM,
-					      INRO_E_MECHANISM_PARAM, INRO_E_KEY_TYPE };
+	static const enum inro_err ours[] = { INRO_OK,		INRO_E_NO_MEMORY,
+					      INRO_E_MECHANISM, INRO_E_MECHANISM_PARAM,
+					      INRO_E_KEY_TYPE,	INRO_E_IO,
+					      INRO_E_BUSY,	INRO_E_TOKEN };
 
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		if (ours[i] == e)
@@ -68,16 +88,16 @@ static enum inro_err rsa_close(struct pkey *to, const struct use_spec *spec, str
 	return e;
 }
 
-static enum inro_err rsa_open(struct pkey *by, const struct use_spec *spec, struct bytes blob,
-			      struct secret *ret_plain)
+static enum inro_err rsa_open(const struct outside *by, const struct use_spec *spec,
+			      struct bytes blob, struct secret *ret_plain)
 {
 	SCOPED(secret) plain = { 0 };
 	size_t n = 0;
-	enum inro_err e = secret_new(pkey_crypt_max(by, spec, USE_ENCRYPT), &plain);
+	enum inro_err e = secret_new(pkey_crypt_max(by->public, spec, USE_ENCRYPT), &plain);
 
 	if (!e)
 		e = one_answer(
-			pkey_decrypt(by, spec, blob, (struct room) { plain.p, plain.n }, &n));
+			by->decrypt(by->arg, spec, blob, (struct room) { plain.p, plain.n }, &n));
 	if (!e && !n)
 		e = not_wrapped();
 	if (e)
@@ -115,8 +135,8 @@ static enum inro_err rsa_aes_close(struct pkey *to, const struct use_spec *spec,
 
 /* A bad first part goes on with a key that opens nothing: nobody sees by the time which part was
  * bad. */
-static enum inro_err rsa_aes_open(struct pkey *by, const struct use_spec *spec, struct bytes blob,
-				  struct secret *ret_plain)
+static enum inro_err rsa_aes_open(const struct outside *by, const struct use_spec *spec,
+				  struct bytes blob, struct secret *ret_plain)
 {
 	AUTO(skey_unref_ptr) struct skey *between = NULL, *decoy = NULL;
 	SCOPED(secret) value = { 0 };
@@ -126,7 +146,7 @@ static enum inro_err rsa_aes_open(struct pkey *by, const struct use_spec *spec, 
 
 	if (e)
 		return e;
-	if (read_bytes(&blob, pkey_crypt_max(by, &oaep, USE_ENCRYPT), &first))
+	if (read_bytes(&blob, pkey_crypt_max(by->public, &oaep, USE_ENCRYPT), &first))
 		return not_wrapped();
 	e = rsa_open(by, &oaep, first, &value);
 	if (e && e != INRO_E_WRAPPED)
@@ -138,17 +158,17 @@ static enum inro_err rsa_aes_open(struct pkey *by, const struct use_spec *spec, 
 
 /* ---- curves ---- */
 
-enum inro_err envelope_agree(struct pkey *k, const struct use_spec *spec, struct bytes peer,
-			     struct secret *ret)
+enum inro_err envelope_agree(const struct outside *k, const struct use_spec *spec,
+			     struct bytes peer, struct secret *ret)
 {
 	SCOPED(secret) z = { 0 };
-	enum inro_err e = pkey_agree(k, peer, &z);
+	enum inro_err e = k->agree(k->arg, peer, &z);
 
 	return e ? e : kdf_x963(spec, secret_bytes(&z), ret);
 }
 
-static enum inro_err agree_between(struct pkey *k, const struct use_spec *spec, struct bytes peer,
-				   struct skey **ret)
+static enum inro_err agree_between(const struct outside *k, const struct use_spec *spec,
+				   struct bytes peer, struct skey **ret)
 {
 	SCOPED(secret) value = { 0 };
 	enum inro_err e = secret_new(spec->aes_bits / 8, &value);
@@ -173,6 +193,14 @@ static enum inro_err ephemeral(const struct key_parts *like, struct pkey **ret)
 	return pkey_generate(&spec, ret);
 }
 
+static enum inro_err agree_with(struct pkey *mine, const struct use_spec *spec, struct bytes peer,
+				struct skey **ret)
+{
+	const struct outside here = outside_of(mine);
+
+	return agree_between(&here, spec, peer, ret);
+}
+
 static enum inro_err ecdh_aes_close(struct pkey *to, const struct use_spec *spec,
 				    struct bytes plain, struct buf *ret_blob)
 {
@@ -189,7 +217,7 @@ static enum inro_err ecdh_aes_close(struct pkey *to, const struct use_spec *spec
 	if (!e)
 		e = parts_of(mine, &my_spki, &ours);
 	if (!e)
-		e = agree_between(mine, spec, theirs.point, &between);
+		e = agree_with(mine, spec, theirs.point, &between);
 	if (e)
 		return e;
 	buf_add(ret_blob, ours.point);
@@ -199,14 +227,14 @@ static enum inro_err ecdh_aes_close(struct pkey *to, const struct use_spec *spec
 	return e;
 }
 
-static enum inro_err ecdh_aes_open(struct pkey *by, const struct use_spec *spec, struct bytes blob,
-				   struct secret *ret_plain)
+static enum inro_err ecdh_aes_open(const struct outside *by, const struct use_spec *spec,
+				   struct bytes blob, struct secret *ret_plain)
 {
 	AUTO(skey_unref_ptr) struct skey *between = NULL;
 	SCOPED(buf) spki = { 0 };
 	struct key_parts mine;
 	struct bytes point;
-	enum inro_err e = parts_of(by, &spki, &mine);
+	enum inro_err e = parts_of(by->public, &spki, &mine);
 
 	if (e)
 		return e;
@@ -224,8 +252,8 @@ struct envelope {
 	bool between;
 	enum inro_err (*close)(struct pkey *to, const struct use_spec *spec, struct bytes plain,
 			       struct buf *ret_blob);
-	enum inro_err (*open)(struct pkey *by, const struct use_spec *spec, struct bytes blob,
-			      struct secret *ret_plain);
+	enum inro_err (*open)(const struct outside *by, const struct use_spec *spec,
+			      struct bytes blob, struct secret *ret_plain);
 };
 
 static const struct envelope envelopes[] = {
@@ -267,11 +295,11 @@ enum inro_err envelope_close(struct pkey *to, const struct use_spec *spec, struc
 	return e ? e : x->close(to, spec, plain, ret_blob);
 }
 
-enum inro_err envelope_open(struct pkey *by, const struct use_spec *spec, struct bytes blob,
-			    struct secret *ret_plain)
+enum inro_err envelope_open(const struct outside *by, const struct use_spec *spec,
+			    struct bytes blob, struct secret *ret_plain)
 {
 	const struct envelope *x = NULL;
-	enum inro_err e = find(by, spec, &x);
+	enum inro_err e = find(by->public, spec, &x);
 
 	return e ? e : x->open(by, spec, blob, ret_plain);
 }

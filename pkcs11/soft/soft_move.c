@@ -55,7 +55,9 @@ static enum inro_err unwrap_plain(const struct anykey *by, const struct use_spec
 {
 	if (by->secret)
 		return skey_unwrap(by->secret, spec, blob, ret);
-	return envelope_open(by->pair, spec, blob, ret);
+	const struct outside here = outside_of(by->pair);
+
+	return envelope_open(&here, spec, blob, ret);
 }
 
 /* Takes off the zeros behind a key of a known length; with anything else there, nothing is taken
@@ -78,13 +80,35 @@ static enum inro_err one_answer(enum inro_err e)
 	return err_set(INRO_E_WRAPPED, "what was unwrapped is not the key that was asked for");
 }
 
+/* What came out of a blob becomes a key. */
+static enum inro_err take_plain(struct backend *b, const struct key_spec *made, struct bytes plain,
+				backend_key *ret_key, struct buf *ret_spki)
+{
+	struct anykey *key;
+	enum inro_err e = one_answer(anykey_import(made, plain, &key));
+
+	return e ? e : soft_present(b, key, ret_key, ret_spki);
+}
+
+enum inro_err soft_unwrap_by(struct backend *b, const struct outside *by,
+			     const struct use_spec *spec, struct bytes blob,
+			     const struct key_spec *made, backend_key *ret_key,
+			     struct buf *ret_spki)
+{
+	SCOPED(secret) plain = { 0 };
+	enum inro_err e = soft_check_unlocked(b);
+
+	if (!e)
+		e = envelope_open(by, spec, blob, &plain);
+	return e ? e : take_plain(b, made, secret_bytes(&plain), ret_key, ret_spki);
+}
+
 enum inro_err soft_unwrap(struct backend *b, backend_key by, const struct use_spec *spec,
 			  struct bytes blob, const struct key_spec *made, backend_key *ret_key,
 			  struct buf *ret_spki)
 {
 	AUTO(anykey_unref_ptr) struct anykey *under = NULL;
 	SCOPED(secret) plain = { 0 };
-	struct anykey *key;
 	enum inro_err e = soft_check_unlocked(b);
 
 	if (!e)
@@ -95,6 +119,5 @@ enum inro_err soft_unwrap(struct backend *b, backend_key by, const struct use_sp
 		return e;
 	if (fills_with_zeros(spec->mech))
 		cut_zeros(made, &plain);
-	e = one_answer(anykey_import(made, secret_bytes(&plain), &key));
-	return e ? e : soft_present(b, key, ret_key, ret_spki);
+	return take_plain(b, made, secret_bytes(&plain), ret_key, ret_spki);
 }

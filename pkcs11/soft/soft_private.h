@@ -2,7 +2,7 @@
 #ifndef INRO_PKCS11_SOFT_SOFT_PRIVATE_H
 #define INRO_PKCS11_SOFT_SOFT_PRIVATE_H
 
-#include "pkcs11/soft/anykey.h"
+#include "pkcs11/soft/soft.h"
 #include "pkcs11/soft/table.h"
 
 struct backend {
@@ -13,8 +13,6 @@ struct backend {
 	struct table ops;     /* struct parts */
 };
 
-/* INRO_E_LOGIN while it is locked. */
-MUST_CHECK enum inro_err soft_check_unlocked(struct backend *b);
 /* INRO_E_KEY_HANDLE if there is none of that number.  The caller gives it up. */
 MUST_CHECK enum inro_err soft_key(struct backend *b, backend_key id, struct anykey **ret);
 /* Holds n new keys, all or none, if the instance is unlocked still; takes them in any case. */

@@ -16,15 +16,17 @@
 #define INRO_TPM_TOKEN_PIN_H
 
 #include "base/cryptoki/cryptoki.h"
+#include "tpm/talk/resident.h"
 #include "tpm/token/words.h"
 
 #define PIN_TRIES 10
 
 /* What a PIN opens. */
 struct opened {
-	struct secret master;  /* 32 bytes: the token's master key */
-	struct secret guard;   /* authValue of this user's guard */
-	struct secret officer; /* 32 bytes, of the security officer only: opens other users' guards */
+	struct secret master; /* 32 bytes: the token's master key */
+	struct secret guard;  /* authValue of this user's guard */
+	struct secret
+		officer; /* 32 bytes, of the security officer only: opens other users' guards */
 };
 void opened_clear(struct opened *o);
 
@@ -32,9 +34,12 @@ struct pin_at {
 	struct tpm *tpm;
 	const struct words *words;
 	struct bytes serial; /* the token's, bound into the auth */
+	/* Where pin_open() leaves the sealed object for the next login; NULL: nowhere. */
+	struct resident **kept;
 };
 
-/* A new index, guard and sealed master for `user`; by: what is known now. */
+/* A new index, guard and sealed master for `user`; by: what is known now, the officer's secret with
+ * it (INRO_E_LOGIN). */
 MUST_CHECK enum inro_err pin_make(const struct pin_at *at, CK_USER_TYPE user, struct bytes pin,
 				  const struct opened *by, struct buf *ret_record);
 /* INRO_E_PIN_WRONG; INRO_E_PIN_LOCKED; INRO_E_DAMAGED for a record that can't be one; INRO_E_TOKEN
@@ -44,9 +49,8 @@ MUST_CHECK enum inro_err pin_open(const struct pin_at *at, CK_USER_TYPE user, st
 				  struct bytes pin, struct opened *ret);
 /* The PIN behind a record that is there, all tries again.  `by` is the user himself (guard) or the
  * security officer (officer). */
-MUST_CHECK enum inro_err pin_change(const struct pin_at *at, CK_USER_TYPE user,
-				    struct bytes record, struct bytes pin,
-				    const struct opened *by);
+MUST_CHECK enum inro_err pin_change(const struct pin_at *at, CK_USER_TYPE user, struct bytes record,
+				    struct bytes pin, const struct opened *by);
 /* The index goes; needs the owner's auth.  One that is gone already is fine. */
 MUST_CHECK enum inro_err pin_forget(const struct pin_at *at, struct bytes record);
 

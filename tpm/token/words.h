@@ -2,9 +2,9 @@
  * words - what a TPM token keeps about its TPM in its record: text, one "name=value" a line.
  *
  * Given when the token is made (`inro token create --backend tpm`): tcti, pcr, root, owner-auth,
- * root-auth, endorsement-auth (file:PATH or the word itself), session (hmac, password), sealed (yes,
- * no).  Found then and kept: root-name, caps, slots.  An auth that was given as a word is kept in no
- * record: it must come as file:PATH, which is read at each use.
+ * root-auth, endorsement-auth (file:PATH or the word itself), session (hmac, password), sealed
+ * (yes, no).  Found then and kept: root-name, caps, slots.  An auth that was given as a word is
+ * kept in no record: it must come as file:PATH, which is read at each use.
  */
 #ifndef INRO_TPM_TOKEN_WORDS_H
 #define INRO_TPM_TOKEN_WORDS_H
@@ -30,5 +30,7 @@ MUST_CHECK enum inro_err words_write(const struct words *w, struct buf *ret);
 MUST_CHECK enum inro_err words_tpm(const struct words *w, struct tpm **ret);
 /* The owner's auth, from its file. */
 MUST_CHECK enum inro_err words_owner(const struct words *w, struct secret *ret);
+/* A turn that looks whether the storage root is the one that they name: INRO_E_TOKEN when not. */
+MUST_CHECK enum inro_err words_check_root(const struct words *w, struct tpm *t);
 
 #endif
