@@ -1,1 +1,4 @@
 # tests of tpm
+
+# link; inro_swtpm: tests/lib/swtpm.h, for whoever wants a real TPM without a resource manager
+inro_library(inro_swtpm SOURCES lib/swtpm.c LINKS inro_testlib)
