@@ -45,12 +45,13 @@ MUST_CHECK enum inro_err crypt_seed(const TPMT_PUBLIC *to, const char *label,
 MUST_CHECK enum inro_err crypt_name(const TPMT_PUBLIC *pub, TPM2B_NAME *ret);
 MUST_CHECK enum inro_err crypt_nv_name(const TPMS_NV_PUBLIC *pub, TPM2B_NAME *ret);
 
-/* SubjectPublicKeyInfo (DER) of an RSA or ECC key, and back: only what a TPM's template needs (type,
- * size, curve, exponent, point) is set in *ret_pub. */
+/* SubjectPublicKeyInfo (DER) of an RSA or ECC key, and back: only what a TPM's template needs
+ * (type, size, curve, exponent, point) is set in *ret_pub. */
 MUST_CHECK enum inro_err crypt_spki(const TPMT_PUBLIC *pub, struct buf *ret_spki);
 MUST_CHECK enum inro_err crypt_public_of_spki(struct bytes spki, TPMT_PUBLIC *ret_pub);
 
-/* Whether a TPM's signature over a digest is good; the key given as a public area. INRO_E_SIGNATURE. */
+/* Whether a TPM's signature of the message (not of its digest) is good; the key given as a public
+ * area.  INRO_E_SIGNATURE; INRO_E_UNSUPPORTED for SHA-1. */
 MUST_CHECK enum inro_err crypt_verify(const TPMT_PUBLIC *by, struct bytes message,
 				      const TPMT_SIGNATURE *sig);
 

@@ -1,8 +1,8 @@
 /*
  * policy - the digests of policies, computed without a TPM (part 3, 23; part 1, 19.7).
  *
- * A digest begins as zeros of the hash's size; each step extends it as the command of that name does
- * in a session.  SHA-256 throughout: every session and every object of ours uses it.
+ * A digest begins as zeros of the hash's size; each step extends it as the command of that name
+ * does in a session.  SHA-256 throughout: every session and every object of ours uses it.
  */
 #ifndef INRO_TPM_WIRE_POLICY_H
 #define INRO_TPM_WIRE_POLICY_H

@@ -7,7 +7,7 @@
  *    sends can be written.
  * 3. Readers take from the front of a struct bytes and trust nothing: a size beyond the structure's
  *    array, an unknown selector or too few bytes is INRO_E_SYNTAX and nothing is taken.
- * 4. wire_whole_* want the input to end with the structure.
+ * 4. wire_end() wants the input to end where the structures did.
  */
 #ifndef INRO_TPM_WIRE_WIRE_H
 #define INRO_TPM_WIRE_WIRE_H
@@ -30,7 +30,7 @@ MUST_CHECK enum inro_err wire_read_2b(struct bytes *in, size_t max, struct bytes
 MUST_CHECK enum inro_err wire_end(struct bytes in); /* INRO_E_SYNTAX when something is left */
 
 /* TPMT_PUBLIC with its TPM2B around it: RSA, ECC, KEYEDHASH, SYMCIPHER. */
-void wire_add_public(struct buf *b, const TPM2B_PUBLIC *x);	 /* TPM2B_PUBLIC */
+void wire_add_public(struct buf *b, const TPM2B_PUBLIC *x);	/* TPM2B_PUBLIC */
 void wire_add_public_area(struct buf *b, const TPMT_PUBLIC *x); /* TPMT_PUBLIC */
 MUST_CHECK enum inro_err wire_read_public(struct bytes *in, TPM2B_PUBLIC *ret);
 MUST_CHECK enum inro_err wire_read_public_area(struct bytes *in, TPMT_PUBLIC *ret);
@@ -54,7 +54,8 @@ MUST_CHECK enum inro_err wire_read_signature(struct bytes *in, TPMT_SIGNATURE *r
 void wire_add_signature(struct buf *b, const TPMT_SIGNATURE *x);
 void wire_add_pcr_selection(struct buf *b, const TPML_PCR_SELECTION *x);
 MUST_CHECK enum inro_err wire_read_pcr_selection(struct bytes *in, TPML_PCR_SELECTION *ret);
-void wire_add_nv_public(struct buf *b, const TPMS_NV_PUBLIC *x); /* TPM2B_NV_PUBLIC */
+void wire_add_nv_public(struct buf *b, const TPMS_NV_PUBLIC *x);      /* TPM2B_NV_PUBLIC */
+void wire_add_nv_public_area(struct buf *b, const TPMS_NV_PUBLIC *x); /* TPMS_NV_PUBLIC */
 MUST_CHECK enum inro_err wire_read_nv_public(struct bytes *in, TPMS_NV_PUBLIC *ret);
 void wire_add_digest_list(struct buf *b, const TPML_DIGEST *x);
 MUST_CHECK enum inro_err wire_read_capability(struct bytes *in, TPMS_CAPABILITY_DATA *ret);

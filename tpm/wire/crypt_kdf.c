@@ -1,0 +1,95 @@
+/* crypt_kdf - KDFa and KDFe: one loop over a counter, with a HMAC or a hash within. */
+#include <string.h>
+
+#include "base/own.h"
+#include "tpm/wire/crypt_private.h"
+
+struct kdf {
+	TPM2_ALG_ID hash;
+	enum inro_err (*block)(const struct kdf *k, uint32_t counter, TPM2B_DIGEST *ret);
+	struct bytes secret; /* KDFa's key, KDFe's z */
+	const char *label;
+	struct bytes u, v;
+	size_t bits;
+};
+
+struct number {
+	uint8_t octets[4];
+};
+
+static struct number number_of(size_t x)
+{
+	return (struct number) { { (uint8_t)(x >> 24), (uint8_t)(x >> 16), (uint8_t)(x >> 8),
+				   (uint8_t)x } };
+}
+
+static struct bytes label_of(const struct kdf *k)
+{
+	return BYTES(k->label, strlen(k->label) + 1); /* its NUL is part of it */
+}
+
+static enum inro_err block_a(const struct kdf *k, uint32_t counter, TPM2B_DIGEST *ret)
+{
+	struct number i = number_of(counter), bits = number_of(k->bits);
+	struct bytes parts[] = { BYTES(i.octets, 4), label_of(k), k->u, k->v,
+				 BYTES(bits.octets, 4) };
+
+	return crypt_hmac(k->hash, k->secret, parts, ARRAY_LEN(parts), ret);
+}
+
+static enum inro_err block_e(const struct kdf *k, uint32_t counter, TPM2B_DIGEST *ret)
+{
+	struct number i = number_of(counter);
+	struct bytes parts[] = { BYTES(i.octets, 4), k->secret, label_of(k), k->u, k->v };
+
+	return crypt_hash(k->hash, parts, ARRAY_LEN(parts), ret);
+}
+
+#define MAX_BITS 65536
+
+static enum inro_err kdf_run(const struct kdf *k, uint8_t *out)
+{
+	TPM2B_DIGEST d = { 0 };
+	size_t left = k->bits / 8;
+	enum inro_err e = INRO_OK;
+
+	if (k->bits % 8 || k->bits > MAX_BITS)
+		return err_set(INRO_E_ARG, "no TPM's KDF gives %zu bits", k->bits);
+	for (uint32_t i = 1; !e && left; i++) {
+		size_t n;
+
+		e = k->block(k, i, &d);
+		n = e ? 0 : left < d.size ? left : d.size;
+		memcpy(out, d.buffer, n);
+		out += n;
+		left -= n;
+	}
+	wipe(&d, sizeof d);
+	return e;
+}
+
+enum inro_err crypt_kdfa(TPM2_ALG_ID hash, struct bytes key, const char *label, struct bytes u,
+			 struct bytes v, size_t bits, uint8_t *out)
+{
+	return kdf_run(&(struct kdf) { .hash = hash,
+				       .block = block_a,
+				       .secret = key,
+				       .label = label,
+				       .u = u,
+				       .v = v,
+				       .bits = bits },
+		       out);
+}
+
+enum inro_err crypt_kdfe(TPM2_ALG_ID hash, struct bytes z, const char *label, struct bytes u,
+			 struct bytes v, size_t bits, uint8_t *out)
+{
+	return kdf_run(&(struct kdf) { .hash = hash,
+				       .block = block_e,
+				       .secret = z,
+				       .label = label,
+				       .u = u,
+				       .v = v,
+				       .bits = bits },
+		       out);
+}

@@ -1,0 +1,52 @@
+/*
+ * crypt_private - what the files of crypt share: errors kept from the application, and keys of
+ * libcrypto made from public areas.
+ */
+#ifndef INRO_TPM_WIRE_CRYPT_PRIVATE_H
+#define INRO_TPM_WIRE_CRYPT_PRIVATE_H
+
+#include "tpm/wire/crypt.h"
+
+#define CRYPT_MAX_HASH 64
+/* The longest coordinate of a curve offered: P-521's. */
+#define CRYPT_MAX_FIELD 66
+/* An uncompressed point of that curve. */
+#define CRYPT_MAX_POINT (1 + 2 * CRYPT_MAX_FIELD)
+
+/* The thread's error queue is the application's too: KEEP_CRYPT_ERRORS(); at the head of a function
+ * takes off on every way out what was raised within. */
+struct crypt_errors {
+	int marked;
+};
+struct crypt_errors crypt_errors_keep(void);
+void crypt_errors_clear(struct crypt_errors *kept);
+
+#define KEEP_CRYPT_ERRORS()                                                                        \
+	SCOPED(crypt_errors) kept_errors __attribute__((unused)) = crypt_errors_keep()
+
+/* For a libcrypto call that failed: INRO_E_NO_MEMORY or INRO_E_CRYPTO, "<what>: <reason>". */
+enum inro_err crypt_err(const char *what);
+
+/* libcrypto's name of a hash; NULL for one that is not offered. */
+const char *crypt_hash_name(TPM2_ALG_ID hash);
+
+struct curve {
+	TPM2_ECC_CURVE id;
+	const char *name;  /* libcrypto's */
+	const char *other; /* its other name there, which a key may tell; NULL when none */
+	uint16_t bits;
+};
+/* INRO_E_UNSUPPORTED */
+MUST_CHECK enum inro_err crypt_curve(TPM2_ECC_CURVE id, const struct curve **ret);
+size_t crypt_curve_bytes(const struct curve *c);
+
+/* The key in a public area, of the context now in use.  A point that is not on its curve is
+ * INRO_E_PUBLIC_KEY. */
+MUST_CHECK enum inro_err crypt_key(const TPMT_PUBLIC *pub, EVP_PKEY **ret);
+/* An EC key's coordinates, each as long as the field. */
+MUST_CHECK enum inro_err crypt_key_point(const EVP_PKEY *key, size_t field, TPMS_ECC_POINT *ret);
+
+void free_pkey(EVP_PKEY **key);		/* for AUTO() */
+void free_pkey_ctx(EVP_PKEY_CTX **ctx); /* for AUTO() */
+
+#endif
