@@ -71,8 +71,8 @@ enum inro_err cmd_nv_read(struct tpm *t, const struct tpm_ref *who, const struct
 	struct tpm_command c = { .cc = TPM2_CC_NV_Read,
 				 .handles = { *who, *index },
 				 .auths = { *by } };
-	enum inro_err e = n > UINT16_MAX ? err_set(INRO_E_TOO_BIG, "no NV index is that big")
-					 : INRO_OK;
+	enum inro_err e =
+		n > UINT16_MAX ? err_set(INRO_E_TOO_BIG, "no NV index is that big") : INRO_OK;
 
 	for (size_t at = 0; !e && at < n; at += NV_PART)
 		e = read_part(t, &c, at, n - at < NV_PART ? n - at : NV_PART, ret);

@@ -203,9 +203,9 @@ static enum inro_err ask_private(struct tpm *t, struct tpm_command *c, const str
 	return e ? e : wire_end(in);
 }
 
-enum inro_err cmd_object_change_auth(struct tpm *t, const struct tpm_ref *object,
-				     struct bytes auth, const struct tpm_ref *parent,
-				     struct bytes new_auth, struct buf *ret_private)
+enum inro_err cmd_object_change_auth(struct tpm *t, const struct tpm_ref *object, struct bytes auth,
+				     const struct tpm_ref *parent, struct bytes new_auth,
+				     struct buf *ret_private)
 {
 	struct tpm_command c = { .cc = TPM2_CC_ObjectChangeAuth,
 				 .handles = { *object, *parent },

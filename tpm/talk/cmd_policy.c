@@ -66,3 +66,13 @@ enum inro_err cmd_policy_pcr(struct tpm *t, const struct session *s,
 	wire_add_pcr_selection(&params, which);
 	return tell_session(t, TPM2_CC_PolicyPCR, s, &params);
 }
+
+enum inro_err cmd_policy_auth_value(struct tpm *t, struct session *s)
+{
+	SCOPED(buf) params = { 0 };
+	enum inro_err e = tell_session(t, TPM2_CC_PolicyAuthValue, s, &params);
+
+	if (!e)
+		s->auth_value = true;
+	return e;
+}

@@ -14,14 +14,14 @@ static inline struct tpm_ref ref_of(uint32_t handle)
 	return (struct tpm_ref) { .handle = handle };
 }
 
-/* Sends the command with these parameters.  `ret` (may be NULL) becomes secret memory when the answer
- * is a secret. */
+/* Sends the command with these parameters.  `ret` (may be NULL) becomes secret memory when the
+ * answer is a secret. */
 MUST_CHECK enum inro_err cmd_send(struct tpm *t, struct tpm_command *c, const struct buf *params,
 				  uint32_t *ret_handle, struct buf *ret);
 /* One whose answer has no parameters. */
 MUST_CHECK enum inro_err cmd_tell(struct tpm *t, struct tpm_command *c, const struct buf *params);
-/* One whose answer begins with a TPM2B of at most max bytes: *ret borrows its content from `answer`,
- * *rest is what follows; NULL when nothing may follow. */
+/* One whose answer begins with a TPM2B of at most max bytes: *ret borrows its content from
+ * `answer`, *rest is what follows; NULL when nothing may follow. */
 MUST_CHECK enum inro_err cmd_ask(struct tpm *t, struct tpm_command *c, const struct buf *params,
 				 size_t max, struct buf *answer, struct bytes *ret,
 				 struct bytes *rest);

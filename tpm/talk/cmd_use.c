@@ -186,8 +186,7 @@ static enum inro_err take_step(struct bytes in, struct cipher_step *step, uint8_
 }
 
 enum inro_err cmd_encrypt_decrypt(struct tpm *t, const struct tpm_ref *key, struct bytes auth,
-				  struct cipher_step *step, uint8_t *out, size_t cap,
-				  size_t *ret_n)
+				  struct cipher_step *step, uint8_t *out, size_t cap, size_t *ret_n)
 {
 	struct tpm_command c = secretly(on_key(TPM2_CC_EncryptDecrypt2, key, auth));
 	SCOPED(buf) params = { 0 };

@@ -36,8 +36,12 @@ struct roots {
 void residents_clear(struct residents *r);
 void roots_clear(struct roots *r);
 
-/* Room for n transient objects, the storage root not counted; `keep` stays (may be NULL). */
-MUST_CHECK enum inro_err residents_room(struct tpm *t, size_t n, const struct resident *keep);
+/* Room for n transient objects, the storage root not counted, if that can be; `keep` stays (may be
+ * NULL). */
+void residents_room(struct tpm *t, size_t n, const struct resident *keep);
+/* After a command failed because the TPM is full: one more leaves, false when that was not why or
+ * none can. */
+bool residents_shrink(struct tpm *t, const struct resident *keep);
 /* A transient storage root leaves the TPM; it comes back when it is asked for. */
 void root_let_go(struct tpm *t);
 /* Whether a storage root that is not persistent is in the TPM or may have to go there. */

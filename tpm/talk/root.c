@@ -1,0 +1,215 @@
+/*
+ * root - the storage root of a TPM: found, or made.
+ *
+ * 1. tpm->roots.root is good in the epoch roots.epoch.  In another a persistent root is looked at
+ *    again, a primary loaded from its context or made again; it must be the same key as before.
+ * 2. While it is being made roots.finding is set: no session can be salted to it yet.
+ */
+#include "tpm/talk/root.h"
+
+#include "tpm/talk/talk_private.h"
+
+#define SRK_HANDLE 0x81000001
+
+static const TPMT_PUBLIC srk = {
+	.type = TPM2_ALG_ECC,
+	.nameAlg = TPM2_ALG_SHA256,
+	.objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+			    TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |
+			    TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT,
+	.parameters.eccDetail = { .symmetric = { .algorithm = TPM2_ALG_AES,
+						 .keyBits.aes = 128,
+						 .mode.aes = TPM2_ALG_CFB },
+				  .scheme.scheme = TPM2_ALG_NULL,
+				  .curveID = TPM2_ECC_NIST_P256,
+				  .kdf.scheme = TPM2_ALG_NULL },
+};
+
+static uint32_t where(const struct tpm *t)
+{
+	return t->root ? t->root : SRK_HANDLE;
+}
+
+/* The key that is there now, the same as before if there was one before. */
+static enum inro_err accept(struct tpm *t, uint32_t handle, bool persistent,
+			    const TPM2B_PUBLIC *pub, const TPM2B_NAME *name)
+{
+	struct roots *r = &t->roots;
+	struct bytes now = BYTES(name->name, name->size);
+
+	if (r->known && !bytes_equal(now, BYTES(r->root.pub_name.name, r->root.pub_name.size)))
+		return err_set(INRO_E_TOKEN, "the storage root of this TPM is not the one that it "
+					     "was: the TPM was cleared or exchanged");
+	r->root = (struct root) { .pub = *pub,
+				  .pub_name = *name,
+				  .auth = secret_bytes(&t->root_auth),
+				  .persistent = persistent };
+	r->root.ref =
+		(struct tpm_ref) { .handle = handle,
+				   .name = BYTES(r->root.pub_name.name, r->root.pub_name.size) };
+	r->known = true;
+	r->epoch = tpm_epoch(t);
+	return INRO_OK;
+}
+
+static bool is_storage_key(const TPMT_PUBLIC *pub)
+{
+	const TPMA_OBJECT want = TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT;
+	const TPMA_OBJECT mask = want | TPMA_OBJECT_SIGN_ENCRYPT;
+
+	return (pub->objectAttributes & mask) == want &&
+	       (pub->type == TPM2_ALG_ECC || pub->type == TPM2_ALG_RSA);
+}
+
+/* INRO_E_NOT_FOUND when there is nothing. */
+static enum inro_err look(struct tpm *t)
+{
+	TPM2B_PUBLIC pub;
+	TPM2B_NAME name;
+	enum inro_err e = cmd_read_public(t, where(t), &pub, &name);
+
+	if (e && rc_plain(tpm_last_rc()) == TPM2_RC_HANDLE)
+		return INRO_E_NOT_FOUND;
+	if (e)
+		return err_context(e, "reading the storage root at 0x%x", where(t));
+	if (!is_storage_key(&pub.publicArea))
+		return err_set(INRO_E_CONFIG,
+			       "the key at 0x%x is no storage root: name another place (root)",
+			       where(t));
+	return accept(t, where(t), true, &pub, &name);
+}
+
+/* The next epoch loads it from its context, which is faster than making it again. */
+static void keep_context(struct tpm *t)
+{
+	struct roots *r = &t->roots;
+
+	if (r->context.n == 0 && cmd_context_save(t, r->root.ref.handle, &r->context))
+		buf_clear(&r->context);
+}
+
+static enum inro_err create(struct tpm *t, uint32_t *ret_handle, TPM2B_PUBLIC *ret_pub)
+{
+	struct bytes owner = secret_bytes(&t->owner_auth), auth = secret_bytes(&t->root_auth);
+	enum inro_err e;
+
+	residents_room(t, 1, NULL);
+	do
+		e = cmd_create_primary(t, TPM2_RH_OWNER, owner, auth, &srk, ret_handle, ret_pub);
+	while (e && residents_shrink(t, NULL));
+	return e ? err_context(e, "making the storage root") : INRO_OK;
+}
+
+static enum inro_err make(struct tpm *t)
+{
+	TPM2B_PUBLIC pub;
+	TPM2B_NAME name;
+	uint32_t handle;
+	enum inro_err e = create(t, &handle, &pub);
+
+	if (e)
+		return e;
+	e = crypt_name(&pub.publicArea, &name);
+	if (!e)
+		e = accept(t, handle, false, &pub, &name);
+	if (e)
+		return cmd_flush(t, handle) ? err_context(e, "an object stays in the TPM") : e;
+	keep_context(t);
+	return INRO_OK;
+}
+
+static bool load_context(struct tpm *t)
+{
+	struct roots *r = &t->roots;
+	uint32_t handle;
+
+	if (r->context.n == 0)
+		return false;
+	if (cmd_context_load(t, buf_bytes(&r->context), &handle)) {
+		buf_clear(&r->context);
+		return false;
+	}
+	r->root.ref.handle = handle;
+	r->epoch = tpm_epoch(t);
+	return true;
+}
+
+static enum inro_err find(struct tpm *t)
+{
+	const struct roots *r = &t->roots;
+	enum inro_err e = INRO_E_NOT_FOUND;
+
+	if (!r->known || r->root.persistent)
+		e = look(t);
+	else if (load_context(t))
+		return INRO_OK;
+	if (e != INRO_E_NOT_FOUND)
+		return e;
+	return make(t);
+}
+
+static bool is_there(const struct tpm *t)
+{
+	const struct roots *r = &t->roots;
+
+	return r->known && r->epoch == tpm_epoch(t) && r->root.ref.handle;
+}
+
+enum inro_err root_get(struct tpm *t, const struct root **ret)
+{
+	struct roots *r = &t->roots;
+	enum inro_err e = INRO_OK;
+
+	if (!is_there(t)) {
+		r->finding = true;
+		e = find(t);
+		r->finding = false;
+	}
+	if (!e)
+		*ret = &r->root;
+	return e;
+}
+
+/* It stays a primary when the owner does not let it be persistent. */
+static enum inro_err persist(struct tpm *t)
+{
+	struct roots *r = &t->roots;
+	enum inro_err e = cmd_evict(t, secret_bytes(&t->owner_auth), &r->root.ref, where(t));
+
+	if (e)
+		return tpm_last_rc() ? INRO_OK : e;
+	root_let_go(t);
+	r->root.ref.handle = where(t);
+	r->root.persistent = true;
+	r->epoch = tpm_epoch(t);
+	buf_clear(&r->context);
+	return INRO_OK;
+}
+
+enum inro_err root_settle(struct tpm *t, const struct root **ret)
+{
+	enum inro_err e = root_get(t, ret);
+
+	return e || (*ret)->persistent ? e : persist(t);
+}
+
+void root_let_go(struct tpm *t)
+{
+	struct roots *r = &t->roots;
+
+	if (!is_there(t) || r->root.persistent)
+		return;
+	if (cmd_flush(t, r->root.ref.handle))
+		err_reset();
+	r->root.ref.handle = 0;
+}
+
+bool root_takes_slot(const struct tpm *t)
+{
+	return t->roots.known && !t->roots.root.persistent;
+}
+
+void roots_clear(struct roots *r)
+{
+	buf_clear(&r->context);
+}
