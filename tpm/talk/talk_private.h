@@ -1,0 +1,86 @@
+/*
+ * talk_private - what a struct tpm is inside: for the files of tpm/talk alone.
+ *
+ * 1. All of it is touched with the turn held, but for what is marked otherwise.
+ * 2. Buffers and sessions are kept from command to command: a command allocates nothing.
+ * 3. Whatever is held in the TPM remembers the epoch in which it was made; in another it is gone
+ * and is not flushed.
+ */
+#ifndef INRO_TPM_TALK_TALK_PRIVATE_H
+#define INRO_TPM_TALK_TALK_PRIVATE_H
+
+#include "tpm/talk/commands.h"
+#include "tpm/talk/hold.h"
+#include "tpm/talk/session.h"
+#include "tpm/talk/tpm.h"
+
+/* Of an auth area: the sessions of two handles and one that only encrypts. */
+#define MAX_SESSIONS 3
+/* SHA-256: of nonces, HMACs and session keys. */
+#define SESSION_DIGEST 32
+
+struct session {
+	uint32_t handle; /* 0: there is none */
+	uint64_t epoch;	 /* in which it was made */
+	uint32_t uses;
+	bool auth_value;   /* TPM2_PolicyAuthValue was done: cmd_policy_auth_value() sets it */
+	struct secret key; /* empty: neither salted nor bound */
+	uint8_t nonce_tpm[SESSION_DIGEST], nonce_caller[SESSION_DIGEST];
+};
+
+struct tpm {
+	/* Never changes; any thread. */
+	pid_t pid;
+	struct buf tcti;
+	char *home;
+	struct secret owner_auth, root_auth, endorsement_auth;
+	uint32_t root; /* persistent handle of the storage root */
+	enum tpm_how how;
+	struct link *link;
+
+	/* The registry's (tpm.c). */
+	struct tpm *next;
+	atomic_uint refs;
+
+	/* Any thread. */
+	atomic_ullong counts[COMMANDS_SPAN];
+	atomic_ullong count;
+
+	pthread_mutex_t turn;
+	uint64_t epoch; /* of this turn */
+	/* An authorisation of a transient object failed, and everything was made anew because of
+	 * it: the next failure is a real one. */
+	bool doubted;
+	struct session main;		    /* the salted one */
+	struct session brief[MAX_SESSIONS]; /* of one command */
+	struct buf out, in;
+
+	/* While roots.finding is set there is no storage root to which a session could be salted:
+	 * auths that are not empty go by unsalted HMAC sessions then, empty ones by passwords. */
+	struct residents residents;
+	struct roots roots;
+};
+
+/* ---- session.c ---- */
+
+/* Whether it can be used in this turn. */
+bool session_alive(const struct tpm *t, const struct session *s);
+/* The salted one, made when it isn't there or has been used up. */
+MUST_CHECK enum inro_err session_main(struct tpm *t);
+/* An HMAC session for one command, salted unless the root is just being found.  `s` is empty. */
+MUST_CHECK enum inro_err session_brief(struct tpm *t, struct session *s);
+/* Gone from the TPM: forgotten, its key wiped. */
+void session_forget(struct tpm *t, struct session *s);
+/* Flushed if it is there still, then forgotten. */
+void session_flush(struct tpm *t, struct session *s);
+/* All but policy sessions, which are their makers'. */
+void session_flush_all(struct tpm *t);
+
+/* ---- run.c ---- */
+
+/* What was in the TPM is gone: a new epoch. */
+void tpm_lost(struct tpm *t);
+/* An authValue as the TPM compares it: without the zeros at its end. */
+struct bytes auth_trim(struct bytes value);
+
+#endif
