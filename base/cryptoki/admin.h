@@ -1,7 +1,7 @@
 /*
  * admin - what Cryptoki has no function for: making, removing, saving and describing a token.
  *
- * The module offers it through C_GetInterface("Vendor Inro", 1.1), after C_Initialize.  A program
+ * The module offers it through C_GetInterface("Vendor Inro", 1.2), after C_Initialize.  A program
  * that finds no such interface has another module before it and says so.
  * Strings are UTF-8 and not terminated; PINs are wiped by the caller.
  */
@@ -15,6 +15,23 @@
 /* Of private and secret keys, read only: the key was born with no use but wrapping and unwrapping,
  * so that it may wrap sensitive keys.  Boolean. */
 #define CKA_INRO_MOVER (CKA_VENDOR_DEFINED | 0x494e0001UL)
+
+/* Of private and secret keys: where the secret is.  CK_ULONG.  In the template of a new key it is a
+ * wish, and CKR_FUNCTION_NOT_SUPPORTED when it can't be there; else the token decides.  Read only
+ * afterwards. */
+#define CKA_INRO_PLACE		 (CKA_VENDOR_DEFINED | 0x494e0002UL)
+#define CK_INRO_PLACE_SOFT	 1UL /* in a process's memory; kept sealed under the PINs */
+#define CK_INRO_PLACE_TPM_SEALED 2UL /* the same, sealed under a key that the TPM keeps */
+#define CK_INRO_PLACE_TPM	 3UL /* in the TPM; it never leaves it */
+
+/* Of private and secret keys: it is in a TPM and may be moved to another one (give).  Boolean, said
+ * when the key is made, false when it is not said. */
+#define CKA_INRO_DUPLICABLE (CKA_VENDOR_DEFINED | 0x494e0003UL)
+
+/* Of private keys, read only: evidence that the key is in a TPM, as attest() gives it for a nonce
+ * of 32 zero bytes.  Who asks for the length first may be told a few bytes more than there will be.
+ * No such attribute where the key is in no TPM. */
+#define CKA_INRO_EVIDENCE (CKA_VENDOR_DEFINED | 0x494e0004UL)
 
 struct inro_text {
 	const char *p;
@@ -60,8 +77,22 @@ struct inro_token_status {
 	char path[4096]; /* the record file */
 };
 
+/* What a token's hardware tells about itself. */
+#define INRO_FACT_ROOT 0UL /* public area of the storage root (TPM2B_PUBLIC): to wrap keys for it  \
+			    */
+#define INRO_FACT_EK                                                                               \
+	1UL		    /* of the endorsement key, then its certificates (DER), each with its  \
+			       length in 4 bytes, big endian, before it */
+#define INRO_FACT_ABOUT 2UL /* text, "name=value" a line */
+
+/* A key that was wrapped for the hardware of a token. */
+struct inro_wrapped {
+	struct inro_text file; /* TSS2 PRIVATE KEY, DER */
+	struct inro_text auth; /* the authValue that it has in there */
+};
+
 struct inro_admin {
-	CK_VERSION version; /* 1.1 */
+	CK_VERSION version; /* 1.2 */
 	/* Makes a token with both PINs set, in one transaction: it is there whole or not at all. */
 	CK_RV (*create)(const struct inro_new_token *t, CK_SLOT_ID *ret_slot);
 	/* Removes a token and everything in it, the SO PIN given.  CKR_SESSION_EXISTS while in use
@@ -102,6 +133,40 @@ struct inro_admin {
 	 * before it is said to be there. */
 	CK_RV (*save)(CK_SLOT_ID slot, struct inro_text path, struct inro_text passphrase);
 	CK_RV (*load)(struct inro_text path, struct inro_text passphrase, CK_SLOT_ID *ret_slot);
+
+	/* ---- since 1.2: keys in hardware ---- */
+	/* What is given out goes to `out`, in the two steps of C_GetAttributeValue: with NULL *n
+	 * becomes a length that is enough, with room CKR_BUFFER_TOO_SMALL says the same.
+	 * CKR_FUNCTION_NOT_SUPPORTED for tokens and keys that are in no TPM. */
+
+	/* Evidence by the TPM that it holds this key: who checks it needs no TPM (`inro attest
+	 * verify`).  nonce: 1 to 64 bytes.  By a user who is logged in. */
+	CK_RV(*attest)
+	(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, struct inro_text nonce, CK_BYTE *out,
+	 CK_ULONG *n);
+	/* One of INRO_FACT_.... */
+	CK_RV (*tell)(CK_SLOT_ID slot, CK_ULONG fact, CK_BYTE *out, CK_ULONG *n);
+	/* The secret in a challenge that only this TPM can open (TPM2_ActivateCredential):
+	 * TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET, one behind the other. */
+	CK_RV(*answer)
+	(CK_SLOT_ID slot, struct inro_text challenge, CK_BYTE *out, CK_ULONG *n);
+	/* A wrapped key becomes an object, as C_UnwrapKey would make it; the template says class
+	 * and key type at least.  CKR_WRAPPED_KEY_INVALID: not for this TPM, or another auth. */
+	CK_RV(*take)
+	(CK_SESSION_HANDLE session, const struct inro_wrapped *wrapped, CK_ATTRIBUTE *template,
+	 CK_ULONG template_n, CK_OBJECT_HANDLE *ret_key);
+	/* The key as a TSS2 PRIVATE KEY (DER) with `auth` as its authValue: for this TPM, or, when
+	 * new_parent (TPM2B_PUBLIC) is given, for the one with that storage root, which takes
+	 * CKA_INRO_DUPLICABLE.  It stays here, too.  CKR_KEY_UNEXTRACTABLE; CKR_ACTION_PROHIBITED
+	 * without CKA_COPYABLE or with CKA_ALWAYS_AUTHENTICATE. */
+	CK_RV(*give)
+	(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, struct inro_text new_parent,
+	 struct inro_text auth, CK_BYTE *out, CK_ULONG *n);
+	/* As load (or restore, without a passphrase), and only where the PIN opens the copy: a
+	 * token with keys in another TPM is refused, and nothing is made. */
+	CK_RV(*rebuild)
+	(struct inro_text path, struct inro_text passphrase, struct inro_text user_pin,
+	 CK_SLOT_ID *ret_slot);
 };
 
 #endif

@@ -279,9 +279,11 @@ struct restoring {
 	struct lib *lib;
 	const char *from;
 	struct bytes passphrase; /* empty: the file is not encrypted */
+	bool by_pin;		 /* only what opens here, by this PIN */
+	struct bytes user_pin;
 };
 
-static enum inro_err check_restored(struct lib *l, const char *path)
+static enum inro_err check_restored(const struct restoring *r, const char *path)
 {
 	SCOPED(token_row) row = { 0 };
 	struct store *s;
@@ -293,7 +295,9 @@ static enum inro_err check_restored(struct lib *l, const char *path)
 	if (!e)
 		e = store_token(s, &row);
 	store_close(s);
-	return e ? e : check_unique(l, BYTES(row.label, row.label_n), bytes_of(row.serial));
+	if (!e)
+		e = check_unique(r->lib, BYTES(row.label, row.label_n), bytes_of(row.serial));
+	return e || !r->by_pin ? e : check_opens(&row, r->user_pin);
 }
 
 /* The backup itself is only ever read; its copy is checked before it becomes a token. */
@@ -304,26 +308,24 @@ static enum inro_err copy_backup(const char *path, const void *arg)
 					  : store_copy(r->from, path);
 
 	if (!e)
-		e = check_restored(r->lib, path);
+		e = check_restored(r, path);
 	/* Nobody knows the copy by its name. */
 	if (e && strstr(err_detail(e), path))
 		e = err_set(e, "'%s' can't be restored: %s", r->from, err_text(e));
 	return e;
 }
 
-static enum inro_err restore(struct lib *l, const char *path, struct bytes passphrase,
-			     CK_SLOT_ID *ret_slot)
+static enum inro_err restore(const struct restoring *what, CK_SLOT_ID *ret_slot)
 {
-	struct restoring what = { .lib = l, .from = path, .passphrase = passphrase };
 	AUTO(close_fd) int lock = -1;
 	CK_SLOT_ID slot = 0;
-	enum inro_err e = lock_home(l, &lock);
+	enum inro_err e = lock_home(what->lib, &lock);
 
 	if (!e)
-		e = home_make(l->home, copy_backup, &what, &slot);
+		e = home_make(what->lib->home, copy_backup, what, &slot);
 	if (e)
 		return e;
-	lib_note_made(l, slot);
+	lib_note_made(what->lib, slot);
 	*ret_slot = slot;
 	return INRO_OK;
 }
@@ -338,7 +340,7 @@ static CK_RV admin_restore(struct inro_text from, CK_SLOT_ID *ret_slot)
 		e = api_need(ret_slot, "the slot");
 	if (!e)
 		e = path_of(from, &path);
-	return rv_of(e ? e : restore(l, path, BYTES_NONE, ret_slot));
+	return rv_of(e ? e : restore(&(struct restoring) { .lib = l, .from = path }, ret_slot));
 }
 
 static CK_RV admin_load(struct inro_text from, struct inro_text passphrase, CK_SLOT_ID *ret_slot)
@@ -353,11 +355,38 @@ static CK_RV admin_load(struct inro_text from, struct inro_text passphrase, CK_S
 		e = api_need(passphrase.n ? passphrase.p : NULL, "the passphrase");
 	if (!e)
 		e = path_of(from, &path);
-	return rv_of(e ? e : restore(l, path, text(passphrase), ret_slot));
+	if (e)
+		return rv_of(e);
+	return rv_of(restore(
+		&(struct restoring) { .lib = l, .from = path, .passphrase = text(passphrase) },
+		ret_slot));
+}
+
+static CK_RV admin_rebuild(struct inro_text from, struct inro_text passphrase,
+			   struct inro_text user_pin, CK_SLOT_ID *ret_slot)
+{
+	AUTO(free_chars) char *path = NULL;
+	AUTO(lib_leave) struct lib *l = NULL;
+	struct restoring what = { .passphrase = text(passphrase),
+				  .by_pin = true,
+				  .user_pin = text(user_pin) };
+	enum inro_err e = lib_get(&l);
+
+	if (!e)
+		e = api_need(ret_slot, "the slot");
+	if (!e)
+		e = api_need_bytes(passphrase.p, passphrase.n, "the passphrase");
+	if (!e)
+		e = api_need(user_pin.n ? user_pin.p : NULL, "the PIN");
+	if (!e)
+		e = path_of(from, &path);
+	what.lib = l;
+	what.from = path;
+	return rv_of(e ? e : restore(&what, ret_slot));
 }
 
 const struct inro_admin api_admin = {
-	.version = { 1, 1 },
+	.version = { 1, 2 },
 	.create = admin_create,
 	.destroy = admin_destroy,
 	.status = admin_status,
@@ -374,4 +403,10 @@ const struct inro_admin api_admin = {
 	.check = admin_check,
 	.save = admin_save,
 	.load = admin_load,
+	.attest = admin_attest,
+	.tell = admin_tell,
+	.answer = admin_answer,
+	.take = admin_take,
+	.give = admin_give,
+	.rebuild = admin_rebuild,
 };

@@ -1,6 +1,7 @@
 /* born - what follows from a new key: its parts, its length, its history. */
 #include <string.h>
 
+#include "base/cryptoki/admin.h"
 #include "pkcs11/token/object.h"
 #include "pkcs11/token/policy.h"
 
@@ -177,6 +178,32 @@ static enum inro_err set_history(struct object *o, enum key_birth birth)
 	return e ? e : attrs_set_bool(&o->attrs, CKA_NEVER_EXTRACTABLE, kept);
 }
 
+/* Where the backend has put it; memory, where all keys of most tokens are, is not written down. */
+static enum inro_err set_place(struct object *o)
+{
+	struct token *t = o->token;
+	enum key_place place = PLACE_SOFT;
+	enum inro_err e = INRO_OK;
+
+	if (!t->ops->place)
+		return INRO_OK;
+	token_enter_gate(t);
+	if (!loaded_key_is_live(o->key))
+		e = err_set(INRO_E_LOGIN, "the user logged out while the key was made");
+	else
+		place = t->ops->place(t->backend, o->key->key);
+	token_leave_gate(t);
+	return e ? e : attrs_set_ulong(&o->attrs, CKA_INRO_PLACE, place);
+}
+
+static void imply_usual(struct attrs *attrs)
+{
+	if (attrs_ulong(attrs, CKA_INRO_PLACE, PLACE_SOFT) == PLACE_SOFT)
+		attrs_imply(attrs, CKA_INRO_PLACE);
+	if (!attrs_bool(attrs, CKA_INRO_DUPLICABLE, false))
+		attrs_imply(attrs, CKA_INRO_DUPLICABLE);
+}
+
 enum inro_err object_adopt(struct object *o, const struct adoption *what)
 {
 	enum inro_err e = loaded_key_new(o->token, what->key, what->epoch, &o->key);
@@ -191,7 +218,12 @@ enum inro_err object_adopt(struct object *o, const struct adoption *what)
 		e = set_origin(o, &what->how);
 	if (!e)
 		e = set_history(o, what->how.birth);
-	return e ? e : policy_set_born(&o->attrs);
+	if (!e)
+		e = set_place(o);
+	if (e)
+		return e;
+	imply_usual(&o->attrs);
+	return policy_set_born(&o->attrs);
 }
 
 enum inro_err object_adopt_public(struct object *o, const struct adoption *what)

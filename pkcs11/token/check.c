@@ -45,6 +45,25 @@ static enum inro_err look_at(struct token *t, const struct store_hit *hit, bool 
 	return INRO_OK;
 }
 
+enum inro_err check_opens(const struct token_row *row, struct bytes pin)
+{
+	const struct backend_ops *ops = backend_find(bytes_of(row->backend));
+	struct backend *b;
+	enum inro_err e;
+
+	if (!ops)
+		return err_set(INRO_E_UNSUPPORTED,
+			       "its keys are kept by '%s', which is not offered", row->backend);
+	if (row->auth_user.n == 0)
+		return err_set(INRO_E_PIN_MISSING, "the user of this token has no PIN yet");
+	e = ops->open(buf_bytes(&row->config), bytes_of(row->serial), &b);
+	if (e)
+		return e;
+	e = ops->unlock(b, CKU_USER, buf_bytes(&row->auth_user), pin);
+	ops->close(b);
+	return e;
+}
+
 static enum inro_err read_all(struct token *t, bool open, struct check_report *r)
 {
 	struct store_query all = { .with_private = open };

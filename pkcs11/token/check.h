@@ -14,5 +14,8 @@ struct check_report {
  * held.  INRO_E_DAMAGED when the file itself is; what is wrong with single objects is in the
  * report. */
 MUST_CHECK enum inro_err token_check(struct token *t, struct bytes pin, struct check_report *ret);
+/* Whether what this row describes can be opened by the user's PIN here, where its hardware may be
+ * another: as backend_ops.unlock().  Needs no token. */
+MUST_CHECK enum inro_err check_opens(const struct token_row *row, struct bytes pin);
 
 #endif

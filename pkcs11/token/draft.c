@@ -1,4 +1,5 @@
 /* draft - from a template to an object that waits for its key. */
+#include "base/cryptoki/admin.h"
 #include "pkcs11/token/ecname.h"
 #include "pkcs11/token/nest.h"
 #include "pkcs11/token/objects.h"
@@ -113,6 +114,77 @@ static enum inro_err spec_of(struct template t, const struct object_kind *kind,
 	return specs[kind->key] ? specs[kind->key](t, ret) : INRO_OK;
 }
 
+/* ---- where it is to be, and what it is for ---- */
+
+static const struct {
+	CK_ATTRIBUTE_TYPE type;
+	enum key_use use;
+} uses[] = {
+	{ CKA_SIGN, USE_SIGN },
+	{ CKA_VERIFY, USE_VERIFY },
+	{ CKA_ENCRYPT, USE_ENCRYPT },
+	{ CKA_DECRYPT, USE_DECRYPT },
+	{ CKA_DERIVE, USE_DERIVE },
+	{ CKA_WRAP, USE_WRAP },
+	{ CKA_UNWRAP, USE_UNWRAP },
+	{ CKA_SIGN_RECOVER, USE_SIGN_RECOVER },
+	{ CKA_VERIFY_RECOVER, USE_VERIFY_RECOVER },
+	{ CKA_ENCAPSULATE, USE_ENCAPSULATE },
+	{ CKA_DECAPSULATE, USE_DECAPSULATE },
+};
+
+static unsigned uses_of(const struct attrs *attrs)
+{
+	unsigned all = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++)
+		if (attrs_bool(attrs, uses[i].type, false))
+			all |= uses[i].use;
+	return all;
+}
+
+/* A template without a place leaves it to the backend; one that has no other place than memory says
+ * so itself by having no `place` to tell. */
+static enum inro_err place_of(const struct token *t, struct template from, struct key_spec *spec)
+{
+	struct bytes given;
+	CK_ULONG place = PLACE_ANY;
+	bool asked = template_get(from, CKA_INRO_PLACE, &given);
+	enum inro_err e = asked ? template_ulong(from, CKA_INRO_PLACE, &place) : INRO_OK;
+
+	if (!e && asked && (place < PLACE_SOFT || place > PLACE_TPM))
+		e = err_set(INRO_E_ATTR_VALUE, "CKA_INRO_PLACE has no value %lu", place);
+	if (!e && !t->ops->place && (place > PLACE_SOFT || spec->duplicable))
+		e = err_set(INRO_E_UNSUPPORTED, "this token has no TPM in which a key could be");
+	if (!e)
+		spec->place = (enum key_place)place;
+	return e;
+}
+
+/* The caller's own list, which stays as long as the call.  One that is nowhere else (another key's
+ * template) or is not where a CK_ULONG may be is as none: the backend then counts with all. */
+static void allowed_of(struct template callers, struct key_spec *spec)
+{
+	struct bytes list = BYTES_NONE;
+
+	if (!template_get(callers, CKA_ALLOWED_MECHANISMS, &list) || list.n == 0 ||
+	    (uintptr_t)list.p % _Alignof(CK_MECHANISM_TYPE))
+		return;
+	spec->allowed = (const CK_MECHANISM_TYPE *)(const void *)list.p;
+	spec->allowed_n = list.n / sizeof *spec->allowed;
+}
+
+static enum inro_err wishes_of(const struct object *o, struct template from, struct key_spec *spec)
+{
+	if (!object_has_secret(o))
+		return INRO_OK;
+	spec->uses = uses_of(&o->attrs);
+	spec->extractable = attrs_bool(&o->attrs, CKA_EXTRACTABLE, false);
+	spec->kept = attrs_bool(&o->attrs, CKA_TOKEN, false);
+	spec->duplicable = attrs_bool(&o->attrs, CKA_INRO_DUPLICABLE, false);
+	return place_of(o->token, from, spec);
+}
+
 /* ---- the object ---- */
 
 static enum inro_err make(struct session *s, const struct draft *what, struct template t,
@@ -131,8 +203,11 @@ static enum inro_err make(struct session *s, const struct draft *what, struct te
 		e = session_may_keep(s, o);
 	if (!e)
 		e = spec_of(t, kind, ret_spec);
+	if (!e)
+		e = wishes_of(o, t, ret_spec);
 	if (e)
 		return e;
+	allowed_of(what->t, ret_spec);
 	*ret = o;
 	o = NULL;
 	return INRO_OK;

@@ -89,11 +89,22 @@ static const CK_MECHANISM *pair_mech(const CK_MECHANISM *asked, CK_MECHANISM *ro
 	return room;
 }
 
+/* The public template says what the pair is, the private one where it is and what for. */
+static void take_wishes(const struct key_spec *private, struct key_spec *spec)
+{
+	struct key_spec all = *private;
+
+	all.bits = spec->bits;
+	all.params = spec->params;
+	all.set = spec->set;
+	*spec = all;
+}
+
 static enum inro_err plan(struct session *s, const struct pair_request *what, struct pair *p)
 {
 	SCOPED(mech_use) use = { 0 };
 	struct draft draft = { .use = RULE_GEN, .t = what->public, .class = CKO_PUBLIC_KEY };
-	struct key_spec ignored;
+	struct key_spec half;
 	CK_MECHANISM room;
 	enum inro_err e = template_check(what->public);
 
@@ -109,8 +120,11 @@ static enum inro_err plan(struct session *s, const struct pair_request *what, st
 	draft.t = what->private;
 	draft.class = CKO_PRIVATE_KEY;
 	if (!e)
-		e = objects_draft(s, &draft, &p->private, &ignored);
-	return e ? e : check_bits(p);
+		e = objects_draft(s, &draft, &p->private, &half);
+	if (e)
+		return e;
+	take_wishes(&half, &p->spec);
+	return check_bits(p);
 }
 
 enum inro_err objects_generate_pair(struct session *s, const struct pair_request *what,

@@ -108,9 +108,9 @@ struct key_origin {
 /* Gives a new object that is in no map its loaded key, which it takes over also when it fails, and
  * all that follows from it: CKA_PUBLIC_KEY_INFO and the parts (spki: of private keys),
  * CKA_VALUE_LEN (secret keys), CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_ALWAYS_SENSITIVE,
- * CKA_NEVER_EXTRACTABLE, CKA_INRO_MOVER. History of derived keys: as policy_inherit() has set it,
- * false where it has not. INRO_E_TEMPLATE_INCONSISTENT when what the template gave says otherwise.
- * The token's lock need not be held. */
+ * CKA_NEVER_EXTRACTABLE, CKA_INRO_MOVER, CKA_INRO_PLACE. History of derived keys: as
+ * policy_inherit() has set it, false where it has not. INRO_E_TEMPLATE_INCONSISTENT when what the
+ * template gave says otherwise. The token's lock need not be held. */
 struct adoption {
 	backend_key key;
 	uint64_t epoch; /* token.login_epoch before the key was made */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/cryptoki/admin.h"
+#include "pkcs11/token/hardware.h"
 #include "pkcs11/token/nest.h"
 #include "pkcs11/token/parts.h"
 #include "pkcs11/token/policy.h"
@@ -65,13 +67,37 @@ static enum inro_err give_check_value(struct object *o, CK_ATTRIBUTE *a)
 	return e ? e : give(a, BYTES(value, sizeof value));
 }
 
+static enum inro_err give_evidence(struct object *o, CK_ATTRIBUTE *a)
+{
+	static const uint8_t slack[16];
+	SCOPED(buf) evidence = { 0 };
+	enum inro_err e = hardware_evidence(o, &evidence);
+
+	/* Who asks for the length first gets another signature then. */
+	if (!e && !a->pValue)
+		buf_add(&evidence, BYTES(slack, sizeof slack));
+	if (!e)
+		e = buf_err(&evidence);
+	return e ? e : give(a, buf_bytes(&evidence));
+}
+
+/* Every attribute with RULE_COMPUTED. */
+static const struct {
+	CK_ATTRIBUTE_TYPE type;
+	enum inro_err (*give)(struct object *o, CK_ATTRIBUTE *a);
+} computed[] = {
+	{ CKA_CHECK_VALUE, give_check_value },
+	{ CKA_INRO_EVIDENCE, give_evidence },
+};
+
 /* What is not among the attributes: worked out from the key, a part of it, or nothing. */
 static enum inro_err give_other(struct object *o, const struct attr_rule *rule, CK_ATTRIBUTE *a)
 {
 	if (rule && (rule->flags & RULE_SECRET))
 		return give_secret(o, a);
-	if (rule && (rule->flags & RULE_COMPUTED))
-		return give_check_value(o, a);
+	for (size_t i = 0; rule && i < ARRAY_LEN(computed); i++)
+		if (computed[i].type == rule->type)
+			return computed[i].give(o, a);
 	return err_set(INRO_E_ATTR_TYPE, "the object has no attribute 0x%lx", a->type);
 }
 

@@ -56,6 +56,7 @@ enum rule_default {
 	DEFAULT_EMPTY,
 	DEFAULT_ZERO,
 	DEFAULT_SHA_1, /* CKM_SHA_1 */
+	DEFAULT_SOFT,  /* CK_INRO_PLACE_SOFT */
 	DEFAULT_USE    /* true when the template asks for no use at all */
 };
 

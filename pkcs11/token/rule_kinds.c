@@ -129,6 +129,8 @@ static const struct attr_rule public_key[] = {
 		{ CKA_ALWAYS_SENSITIVE, ATTR_BOOL, DEFAULT_NONE, RULE_POLICY },                    \
 		{ CKA_NEVER_EXTRACTABLE, ATTR_BOOL, DEFAULT_NONE, RULE_POLICY },                   \
 		{ CKA_INRO_MOVER, ATTR_BOOL, DEFAULT_FALSE, RULE_POLICY },                         \
+		{ CKA_INRO_PLACE, ATTR_ULONG, DEFAULT_SOFT, ANY | RULE_POLICY },                   \
+		{ CKA_INRO_DUPLICABLE, ATTR_BOOL, DEFAULT_FALSE, ANY | RULE_POLICY },              \
 	{                                                                                          \
 		CKA_WRAP_WITH_TRUSTED, ATTR_BOOL, DEFAULT_FALSE,                                   \
 			ANY | RULE_SET | RULE_RAISE | RULE_POLICY                                  \
@@ -138,6 +140,7 @@ static const struct attr_rule private_key[] = {
 	PAIR,
 	KEPT,
 	{ CKA_ALWAYS_AUTHENTICATE, ATTR_BOOL, DEFAULT_FALSE, ANY | RULE_POLICY },
+	{ CKA_INRO_EVIDENCE, ATTR_BYTES, DEFAULT_NONE, RULE_COMPUTED },
 	NESTED(CKA_UNWRAP_TEMPLATE),
 	NESTED(CKA_DERIVE_TEMPLATE),
 	NESTED(CKA_DECAPSULATE_TEMPLATE),

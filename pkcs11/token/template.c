@@ -125,6 +125,8 @@ static enum inro_err set_default(const struct attr_rule *rule, bool use, struct 
 		return attrs_set_ulong(attrs, rule->type, 0);
 	case DEFAULT_SHA_1:
 		return attrs_set_ulong(attrs, rule->type, CKM_SHA_1);
+	case DEFAULT_SOFT:
+		return attrs_set_ulong(attrs, rule->type, PLACE_SOFT);
 	case DEFAULT_NONE:
 		break;
 	}

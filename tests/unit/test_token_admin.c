@@ -232,6 +232,71 @@ static void initialised_anew_under_anothers_hands(void **state)
 	assert_int_equal(module_info(slot).flags & CKF_USER_PIN_INITIALIZED, 0);
 }
 
+/* The token of software has no TPM, and says so of everything that wants one. */
+static void a_token_of_software_has_no_tpm(void **state)
+{
+	CK_SLOT_ID slot;
+	CK_SESSION_HANDLE s = module_user(&slot);
+	struct module_pair p = module_ec(s, true, false);
+	struct inro_wrapped wrapped = { module_text("file"), module_text("") };
+	CK_ATTRIBUTE kind[] = { A_ULONG(CKA_CLASS, CKO_PRIVATE_KEY),
+				A_ULONG(CKA_KEY_TYPE, CKK_EC) };
+	CK_ATTRIBUTE bits[] = { A_ULONG(CKA_VALUE_LEN, 16), A_ULONG(CKA_INRO_PLACE, 0) };
+	CK_ATTRIBUTE evidence = { CKA_INRO_EVIDENCE, NULL, 0 };
+	CK_MECHANISM aes = { CKM_AES_KEY_GEN, NULL, 0 };
+	CK_OBJECT_HANDLE o;
+	uint8_t out[64];
+	CK_ULONG n = sizeof out;
+
+	(void)state;
+	assert_true(p11_admin->version.minor >= 2);
+	GIVES(CKR_FUNCTION_NOT_SUPPORTED,
+	      p11_admin->attest(s, p.private, module_text("12345678"), out, &n));
+	for (CK_ULONG fact = 0; fact < 3; fact++)
+		GIVES(CKR_FUNCTION_NOT_SUPPORTED, p11_admin->tell(slot, fact, out, &n));
+	GIVES(CKR_ARGUMENTS_BAD, p11_admin->tell(slot, 3, out, &n));
+	GIVES(CKR_FUNCTION_NOT_SUPPORTED, p11_admin->answer(slot, module_text("x"), out, &n));
+	GIVES(CKR_FUNCTION_NOT_SUPPORTED, p11_admin->take(s, &wrapped, kind, 2, &o));
+	GIVES(CKR_FUNCTION_NOT_SUPPORTED,
+	      p11_admin->give(s, p.private, module_text(""), module_text(""), out, &n));
+	assert_int_equal(module_ulong(s, p.private, CKA_INRO_PLACE), CK_INRO_PLACE_SOFT);
+	GIVES(CKR_ATTRIBUTE_TYPE_INVALID, p11->C_GetAttributeValue(s, p.private, &evidence, 1));
+	GIVES(CKR_ATTRIBUTE_VALUE_INVALID, p11->C_GenerateKey(s, &aes, bits, 2, &o));
+	bits[1] = (CK_ATTRIBUTE)A_ULONG(CKA_INRO_PLACE, CK_INRO_PLACE_TPM);
+	GIVES(CKR_FUNCTION_NOT_SUPPORTED, p11->C_GenerateKey(s, &aes, bits, 2, &o));
+	bits[1] = (CK_ATTRIBUTE)A_BOOL(CKA_INRO_DUPLICABLE, CK_TRUE);
+	GIVES(CKR_FUNCTION_NOT_SUPPORTED, p11->C_GenerateKey(s, &aes, bits, 2, &o));
+	bits[1] = (CK_ATTRIBUTE)A_ULONG(CKA_INRO_PLACE, CK_INRO_PLACE_SOFT);
+	OK(p11->C_GenerateKey(s, &aes, bits, 2, &o));
+	OK(p11->C_CloseSession(s));
+}
+
+static void rebuilt_only_where_the_pin_opens_it(void **state)
+{
+	CK_SLOT_ID slot, back = 0;
+	CK_SESSION_HANDLE s = module_user(&slot);
+	struct inro_text path, word = module_text("a passphrase");
+	char name[512];
+
+	(void)state;
+	snprintf(name, sizeof name, "%s", scratch_path("token.saved"));
+	path = module_text(name);
+	OK(p11->C_CloseSession(s));
+	OK(p11_admin->save(slot, path, word));
+	OK(p11_admin->destroy(slot, module_text(SO_PIN)));
+	CK_ULONG before = slots();
+	int left = files();
+
+	GIVES(CKR_PIN_INCORRECT, p11_admin->rebuild(path, word, module_text("wrong-pin"), &back));
+	GIVES(CKR_ARGUMENTS_BAD, p11_admin->rebuild(path, word, module_text(""), &back));
+	assert_int_equal(slots(), before);
+	assert_int_equal(files(), left);
+	OK(p11_admin->rebuild(path, word, module_text(USER_PIN), &back));
+	s = module_open(back, false);
+	OK(module_login(s, CKU_USER, USER_PIN));
+	OK(p11->C_CloseSession(s));
+}
+
 static void saved_while_in_use_and_brought_back(void **state)
 {
 	CK_SLOT_ID slot, back = 0;
@@ -392,6 +457,8 @@ int main(void)
 		cmocka_unit_test(half_removed_is_removed),
 		cmocka_unit_test(removed_under_anothers_hands),
 		cmocka_unit_test(initialised_anew_under_anothers_hands),
+		cmocka_unit_test(a_token_of_software_has_no_tpm),
+		cmocka_unit_test(rebuilt_only_where_the_pin_opens_it),
 		cmocka_unit_test(saved_while_in_use_and_brought_back),
 		cmocka_unit_test(bad_backups_leave_nothing),
 		cmocka_unit_test(many_tokens_need_few_descriptors),

@@ -26,11 +26,6 @@
 #define OID_MODEL	"2.23.133.2.2"
 #define OID_TPM_VERSION "2.23.133.2.3"
 
-static void free_x509(X509 **p)
-{
-	X509_free(*p);
-}
-
 static void free_bio(BIO **p)
 {
 	BIO_free(*p);

@@ -5,6 +5,8 @@
 
 #include "base/der.h"
 
+#define MAX_HMAC 64 /* bytes: a block of SHA-256, by which the key is named */
+
 static void free_p8(PKCS8_PRIV_KEY_INFO **p)
 {
 	PKCS8_PRIV_KEY_INFO_free(*p);
@@ -79,10 +81,10 @@ static enum inro_err cipher_public(TPM2_ALG_ID type, struct bytes plain, TPMT_PU
 
 static enum inro_err hash_public(TPM2_ALG_ID type, struct bytes plain, TPMT_PUBLIC *ret)
 {
-	if (plain.n == 0 || plain.n > TPM2_MAX_SYM_DATA)
+	if (plain.n == 0 || plain.n > MAX_HMAC)
 		return err_set(INRO_E_KEY_SIZE,
-			       "an HMAC key for a TPM has 1 to %d bytes, this one %zu",
-			       TPM2_MAX_SYM_DATA, plain.n);
+			       "an HMAC key for a TPM has 1 to %d bytes, this one %zu", MAX_HMAC,
+			       plain.n);
 	*ret = (TPMT_PUBLIC) { .type = type,
 			       .parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL };
 	return INRO_OK;
