@@ -1,9 +1,11 @@
 /* people - PINs and logins. */
 #include "pkcs11/token/people.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "pkcs11/token/guards.h"
 #include "pkcs11/token/object.h"
 #include "pkcs11/token/settings.h"
 #include "pkcs11/token/tries.h"
@@ -296,32 +298,62 @@ static enum inro_err need_officer(struct token *t)
 	return e;
 }
 
-/* The auth record for a new PIN, by the login that is there. */
-static enum inro_err make_record(struct token *t, CK_USER_TYPE type, struct bytes pin,
-				 struct buf *ret)
+/* The auth record for a new PIN, by the login that is there; `old`: the one that is there. */
+static enum inro_err make_record(struct token *t, CK_USER_TYPE type, struct bytes old,
+				 struct bytes pin, struct buf *ret)
 {
 	token_close_gate(t);
-	enum inro_err e = t->ops->set_pin(t->backend, type, pin, ret);
+	enum inro_err e = guards_set(t->ops, t->backend, type, old, pin, ret);
 
 	token_leave_gate(t);
 	return e;
 }
 
+/* A record that took the place of another: what that one has outside goes. */
+static void drop_replaced(struct token *t, struct bytes old, struct bytes now)
+{
+	if (!bytes_equal(old, now))
+		guards_drop_one(t->ops, t->backend, old);
+}
+
+/* What the record has outside that could not be kept, without losing what was wrong. */
+static enum inro_err drop_made(struct token *t, struct bytes made, enum inro_err e)
+{
+	char detail[512];
+
+	snprintf(detail, sizeof detail, "%s", err_detail(e));
+	guards_drop_one(t->ops, t->backend, made);
+	return err_set(e, "%s", detail);
+}
+
+/* Nothing when no PIN is set. */
+static enum inro_err record_of(struct token *t, const struct who *who, struct auth_row *ret)
+{
+	enum inro_err e = store_auth(t->store, who, ret);
+
+	return e == INRO_E_PIN_MISSING ? INRO_OK : e;
+}
+
 enum inro_err token_init_pin(struct token *t, const struct who *who, struct bytes pin,
 			     bool must_change)
 {
+	SCOPED(auth_row) old = { 0 };
 	SCOPED(buf) auth = { 0 };
 	enum inro_err e = need_officer(t);
 
 	if (!e)
 		e = token_check_new_pin(pin);
 	if (!e)
-		e = make_record(t, who->type, pin, &auth);
+		e = record_of(t, who, &old);
+	if (!e)
+		e = make_record(t, who->type, buf_bytes(&old.auth), pin, &auth);
 	if (!e)
 		e = store_set_auth(t->store, who, buf_bytes(&auth), must_change);
-	if (!e)
-		token_changed(t);
-	return e;
+	if (e)
+		return e;
+	drop_replaced(t, buf_bytes(&old.auth), buf_bytes(&auth));
+	token_changed(t);
+	return INRO_OK;
 }
 
 static enum inro_err check_name(const struct who *who)
@@ -351,19 +383,39 @@ enum inro_err token_user_add(struct token *t, const struct who *who, struct byte
 	if (!e)
 		e = token_check_new_pin(pin);
 	if (!e)
-		e = make_record(t, who->type, pin, &auth);
-	return e ? e : store_user_add(t->store, who, buf_bytes(&auth), must_change);
+		e = make_record(t, who->type, BYTES_NONE, pin, &auth);
+	if (e)
+		return e;
+	e = store_user_add(t->store, who, buf_bytes(&auth), must_change);
+	return e ? drop_made(t, buf_bytes(&auth), e) : INRO_OK;
+}
+
+/* Of either type. */
+static enum inro_err record_of_name(struct token *t, struct bytes name, struct auth_row *ret)
+{
+	struct who who = { .type = CKU_SO, .name = name };
+	enum inro_err e = store_auth(t->store, &who, ret);
+
+	if (e != INRO_E_NOT_FOUND)
+		return e;
+	who.type = CKU_USER;
+	return store_auth(t->store, &who, ret);
 }
 
 enum inro_err token_user_delete(struct token *t, struct bytes name)
 {
+	SCOPED(auth_row) old = { 0 };
 	enum inro_err e = need_officer(t);
 
 	if (!e)
-		e = store_user_delete(t->store, name);
+		e = record_of_name(t, name, &old);
 	if (!e)
-		token_changed(t);
-	return e;
+		e = store_user_delete(t->store, name);
+	if (e)
+		return e;
+	guards_drop_one(t->ops, t->backend, buf_bytes(&old.auth));
+	token_changed(t);
+	return INRO_OK;
 }
 
 static enum inro_err check_change(struct token *t, struct bytes old_pin, struct bytes new_pin)
@@ -391,7 +443,7 @@ enum inro_err token_set_pin(struct token *t, struct bytes old_pin, struct bytes 
 		e = open_beside(t, &who, old_pin, &b);
 	if (e)
 		return e;
-	e = t->ops->set_pin(b, who.type, new_pin, &auth);
+	e = guards_set(t->ops, b, who.type, buf_bytes(&proved.auth), new_pin, &auth);
 	t->ops->close(b);
 	if (!e)
 		e = store_change_auth(t->store, &who, buf_bytes(&proved.auth), buf_bytes(&auth));

@@ -136,6 +136,8 @@ MUST_CHECK enum inro_err store_change_auth(struct store *s, const struct who *wh
 					   struct bytes proved, struct bytes auth);
 /* INRO_E_PIN_MISSING when no PIN is set, INRO_E_NOT_FOUND when nobody is called that. */
 MUST_CHECK enum inro_err store_auth(struct store *s, const struct who *who, struct auth_row *ret);
+/* The records of everybody who has a PIN, each a field. */
+MUST_CHECK enum inro_err store_auth_list(struct store *s, struct buf *ret);
 /* Takes one try away, durably, and gives the auth record to try with, `tries` as it is then.
  * INRO_E_PIN_LOCKED when there was none left, or as store_auth(). */
 MUST_CHECK enum inro_err store_take_try(struct store *s, const struct who *who,

@@ -77,6 +77,24 @@ enum inro_err store_auth(struct store *s, const struct who *who, struct auth_row
 	return e;
 }
 
+enum inro_err store_auth_list(struct store *s, struct buf *ret)
+{
+	struct db_stmt *q;
+	bool row = true;
+	enum inro_err e = db_stmt(s->db,
+				  "SELECT auth_so FROM token UNION ALL SELECT auth_user FROM token "
+				  "UNION ALL SELECT auth FROM users",
+				  &q);
+
+	if (e)
+		return e;
+	while (!(e = db_step(q, &row)) && row)
+		if (db_bytes(q, 0).n > 0)
+			buf_add_field(ret, db_bytes(q, 0));
+	db_reset(q);
+	return e ? e : buf_err(ret);
+}
+
 /* In a transaction. */
 static enum inro_err run_set(struct store *s, const char *sql, const struct who *who,
 			     struct bytes auth, bool must_change)

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "pkcs11/token/guards.h"
 #include "pkcs11/token/object.h"
 #include "pkcs11/token/people.h"
 #include "pkcs11/token/settings.h"
@@ -231,6 +232,40 @@ enum inro_err token_refresh(struct token *t)
 	return e ? e : token_reread(t);
 }
 
+/* The words that the backend keeps in place of those that were given. */
+static enum inro_err take_words(const struct backend_ops *ops, struct backend *b,
+				struct token_row *row)
+{
+	SCOPED(buf) words = { 0 };
+	enum inro_err e;
+
+	if (!ops->words)
+		return INRO_OK;
+	e = ops->words(b, &words);
+	if (e)
+		return e;
+	buf_reset(&row->config);
+	buf_add(&row->config, buf_bytes(&words));
+	return buf_err(&row->config);
+}
+
+static enum inro_err set_pins(const struct backend_ops *ops, struct backend *b,
+			      const struct token_spec *spec, struct token_row *row)
+{
+	enum inro_err e = ops->set_pin(b, CKU_SO, spec->so_pin, &row->auth_so);
+
+	if (!e && spec->user_pin.n > 0)
+		e = ops->set_pin(b, CKU_USER, spec->user_pin, &row->auth_user);
+	if (e && row->auth_so.n > 0) {
+		char detail[512];
+
+		snprintf(detail, sizeof detail, "%s", err_detail(e));
+		guards_drop_one(ops, b, buf_bytes(&row->auth_so));
+		return err_set(e, "%s", detail);
+	}
+	return e;
+}
+
 /* A fresh root secret and the records of who may open it. */
 static enum inro_err make_auth(const struct backend_ops *ops, const struct token_spec *spec,
 			       struct token_row *row)
@@ -242,11 +277,21 @@ static enum inro_err make_auth(const struct backend_ops *ops, const struct token
 		return e;
 	e = ops->init(b);
 	if (!e)
-		e = ops->set_pin(b, CKU_SO, spec->so_pin, &row->auth_so);
-	if (!e && spec->user_pin.n > 0)
-		e = ops->set_pin(b, CKU_USER, spec->user_pin, &row->auth_user);
+		e = take_words(ops, b, row);
+	if (!e)
+		e = set_pins(ops, b, spec, row);
 	ops->close(b);
 	return e;
+}
+
+/* A row that could not be kept: what its PINs have outside goes; what was wrong first is told. */
+static enum inro_err drop_made(const struct token_row *row, enum inro_err e)
+{
+	char detail[512];
+
+	snprintf(detail, sizeof detail, "%s", err_detail(e));
+	guards_drop_row(row);
+	return err_set(e, "%s", detail);
 }
 
 /* Labels come padded with blanks (PKCS#11 3.0 3.3). */
@@ -319,7 +364,24 @@ enum inro_err token_make(const char *home, const struct token_spec *spec, CK_SLO
 		return e;
 	snprintf(serial, sizeof serial, "%016llx", (unsigned long long)unique);
 	e = new_row(spec, serial, &row);
-	return e ? e : home_make(home, fill_new, &row, slot);
+	if (e)
+		return e;
+	e = home_make(home, fill_new, &row, slot);
+	return e ? drop_made(&row, e) : INRO_OK;
+}
+
+/* In place of the old one, whose PINs have nothing outside any more. */
+static enum inro_err replace_row(struct token *t, const struct token_row *row)
+{
+	SCOPED(buf) old = { 0 };
+	enum inro_err e = guards_list(t, &old);
+
+	if (!e)
+		e = store_token_reset(t->store, row);
+	if (e)
+		return drop_made(row, e);
+	guards_drop(t->ops, t->backend, buf_bytes(&old));
+	return INRO_OK;
 }
 
 enum inro_err token_reset(struct token *t, const struct token_spec *spec)
@@ -338,7 +400,7 @@ enum inro_err token_reset(struct token *t, const struct token_spec *spec)
 	e = new_row(&same, t->row.serial, &row);
 	row.generation = t->row.generation + 1;
 	if (!e)
-		e = store_token_reset(t->store, &row);
+		e = replace_row(t, &row);
 	if (e)
 		return e;
 	home_forget_old(t->home, t->slot);
@@ -351,12 +413,16 @@ enum inro_err token_reset(struct token *t, const struct token_spec *spec)
  * another process that has it open sees its objects go. */
 static enum inro_err remove_token(struct token *t)
 {
-	enum inro_err e = home_remove(t->home, t->slot);
+	SCOPED(buf) guards = { 0 };
+	enum inro_err e = guards_list(t, &guards);
 
+	if (!e)
+		e = home_remove(t->home, t->slot);
 	if (e)
 		return e;
 	if (store_empty(t->store))
 		log_debug("a removed token keeps its rows for those who have it open");
+	guards_drop(t->ops, t->backend, buf_bytes(&guards));
 	token_close(t);
 	home_sweep(t->home);
 	atomic_store(&t->seen_at, 0);

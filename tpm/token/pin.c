@@ -100,6 +100,14 @@ static enum inro_err index_gone(const struct pin_record *r)
 		       r->index);
 }
 
+enum inro_err pin_is_there(const struct pin_at *at, struct bytes record, bool *ret)
+{
+	struct pin_record r;
+	enum inro_err e = pin_record_index(record, &r);
+
+	return e ? e : look_at_index(at->tpm, &r, ret);
+}
+
 /* ---- opening ---- */
 
 enum stage { AT_LOAD, AT_PIN, AT_REST };

@@ -51,6 +51,8 @@ MUST_CHECK enum inro_err pin_open(const struct pin_at *at, CK_USER_TYPE user, st
  * security officer (officer). */
 MUST_CHECK enum inro_err pin_change(const struct pin_at *at, CK_USER_TYPE user, struct bytes record,
 				    struct bytes pin, const struct opened *by);
+/* Whether the index of a record is there and ours. */
+MUST_CHECK enum inro_err pin_is_there(const struct pin_at *at, struct bytes record, bool *ret);
 /* The index goes; needs the owner's auth.  One that is gone already is fine. */
 MUST_CHECK enum inro_err pin_forget(const struct pin_at *at, struct bytes record);
 

@@ -1,0 +1,45 @@
+#include "pkcs11/token/guards.h"
+
+#include "base/log.h"
+
+enum inro_err guards_list(struct token *t, struct buf *ret)
+{
+	return t->ops->forget_pin ? store_auth_list(t->store, ret) : INRO_OK;
+}
+
+void guards_drop_one(const struct backend_ops *ops, struct backend *b, struct bytes auth)
+{
+	enum inro_err e = ops->forget_pin && auth.n > 0 ? ops->forget_pin(b, auth) : INRO_OK;
+
+	if (e)
+		log_debug("what guarded a PIN stays behind: %s", err_detail(e));
+}
+
+void guards_drop(const struct backend_ops *ops, struct backend *b, struct bytes list)
+{
+	struct bytes auth;
+
+	while (list.n > 0 && !read_field(&list, &auth))
+		guards_drop_one(ops, b, auth);
+}
+
+void guards_drop_row(const struct token_row *row)
+{
+	const struct backend_ops *ops = backend_find(bytes_of(row->backend));
+	struct backend *b;
+
+	if (!ops || !ops->forget_pin)
+		return;
+	if (ops->open(buf_bytes(&row->config), bytes_of(row->serial), &b))
+		return;
+	guards_drop_one(ops, b, buf_bytes(&row->auth_so));
+	guards_drop_one(ops, b, buf_bytes(&row->auth_user));
+	ops->close(b);
+}
+
+enum inro_err guards_set(const struct backend_ops *ops, struct backend *b, CK_USER_TYPE type,
+			 struct bytes old, struct bytes pin, struct buf *ret_auth)
+{
+	return ops->change_pin && old.n > 0 ? ops->change_pin(b, type, old, pin, ret_auth)
+					    : ops->set_pin(b, type, pin, ret_auth);
+}

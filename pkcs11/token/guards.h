@@ -1,0 +1,27 @@
+/*
+ * guards - what a backend keeps outside of a token's records for each PIN: given up with the
+ * record.
+ *
+ * Best effort, after the records are as they shall be; what can't be given up is logged and stays
+ * behind.  Nothing at all with backends that keep nothing.
+ */
+#ifndef INRO_PKCS11_TOKEN_GUARDS_H
+#define INRO_PKCS11_TOKEN_GUARDS_H
+
+#include "pkcs11/token/token.h"
+
+/* The records of everybody with a PIN, each a field; for guards_drop() later. */
+MUST_CHECK enum inro_err guards_list(struct token *t, struct buf *ret);
+void guards_drop(const struct backend_ops *ops, struct backend *b, struct bytes list);
+/* One record; none is fine. */
+void guards_drop_one(const struct backend_ops *ops, struct backend *b, struct bytes auth);
+/* Those of a row that came to nothing. */
+void guards_drop_row(const struct token_row *row);
+
+/* Whether a PIN is set by changing what guards it (backend.h, change_pin), and the record for it.
+ */
+MUST_CHECK enum inro_err guards_set(const struct backend_ops *ops, struct backend *b,
+				    CK_USER_TYPE type, struct bytes old, struct bytes pin,
+				    struct buf *ret_auth);
+
+#endif
