@@ -7,8 +7,6 @@
  * 2. PKCS#1 v1.5 decryption is the bare operation and implicit rejection here.  OAEP is the TPM's
  *    where it can (one hash for both, a label that ends with NUL), else the bare operation and a
  *    constant-time look here.
- * 3. A TPM's answer to a bad OAEP ciphertext is TPM_RC_VALUE, SIZE, or even FAILURE, after which it
- *    is as well as before.
  */
 #include "tpm/token/tkey_private.h"
 
@@ -26,26 +24,13 @@ struct decrypting {
 	struct bytes auth, in, label;
 	const TPMT_RSA_DECRYPT *scheme;
 	struct secret out;
-	uint32_t rc;
 };
 
 static enum inro_err step_decrypt(struct tpm *t, const struct tpm_ref *object, void *arg)
 {
 	struct decrypting *d = arg;
-	enum inro_err e = cmd_rsa_decrypt(t, object, d->auth, d->in, d->scheme, d->label, &d->out);
 
-	d->rc = e ? rc_plain(tpm_last_rc()) : 0;
-	return e;
-}
-
-static bool is_about_input(uint32_t rc)
-{
-	static const uint32_t codes[] = { TPM2_RC_FAILURE, TPM2_RC_VALUE, TPM2_RC_SIZE };
-
-	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
-		if (codes[i] == rc)
-			return true;
-	return false;
+	return cmd_rsa_decrypt(t, object, d->auth, d->in, d->scheme, d->label, &d->out);
 }
 
 static enum inro_err run_decrypt(struct tkey *k, struct decrypting *d)
@@ -57,8 +42,6 @@ static enum inro_err run_decrypt(struct tkey *k, struct decrypting *d)
 	if (!e && d->out.n > pkey_sig_len(k->public))
 		return err_set(INRO_E_TOKEN, "the TPM gave %zu bytes for an RSA operation",
 			       d->out.n);
-	if (e && e != INRO_E_NO_MEMORY && e != INRO_E_IO && is_about_input(d->rc))
-		return err_set(INRO_E_CIPHERTEXT, "the ciphertext does not decrypt");
 	return e;
 }
 
@@ -121,6 +104,8 @@ enum inro_err tkey_rsa_sign(struct tkey *k, const struct use_spec *spec, struct 
 		e = encode(&raw, in, (struct room) { em, n });
 	if (!e)
 		e = run_bare(k, BYTES(em, n), sig);
+	if (e == INRO_E_CIPHERTEXT) /* it takes every number below the modulus */
+		e = err_set(INRO_E_TOKEN, "the TPM fails at RSA with this key");
 	if (!e)
 		e = check_signature(k, BYTES(em, n), BYTES(sig, n));
 	return e ? e : tkey_give(BYTES(sig, n), out, ret_n);
