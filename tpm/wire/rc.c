@@ -8,16 +8,14 @@
 #include "base/own.h"
 #include "tpm/wire/rc_table.h"
 
-#define LAYER(rc)    ((rc) >> TSS2_RC_LAYER_SHIFT)
-#define LAYER_RESMGR LAYER(TSS2_RESMGR_RC_LAYER)
+#define LAYER(rc) ((rc) >> TSS2_RC_LAYER_SHIFT)
 
 /* Part 2, 6.6.2: what the bits of a response code mean. */
 #define FORMAT_ONE  TPM2_RC_FMT1
 #define VERSION_TWO TPM2_RC_VER1
 #define PARAMETER   TPM2_RC_P
 #define SESSION	    TPM2_RC_S
-#define TPM_BITS    0xfffu
-#define ONE_BITS    (FORMAT_ONE | 0x3fu)
+#define NO_NUMBER   0xf0bfu /* of format one; the highest four are no TPM's, so that no row fits */
 
 struct parts {
 	uint32_t plain;
@@ -29,16 +27,17 @@ struct parts {
  * own troubles come under the same one: only a TPM's codes have these bits. */
 static bool is_tpm(uint32_t rc)
 {
-	uint32_t layer = LAYER(rc);
+	uint32_t layer = rc & TSS2_RC_LAYER_MASK;
 
-	return layer == 0 || layer == LAYER(TSS2_RESMGR_TPM_RC_LAYER) ||
-	       (layer == LAYER_RESMGR && rc & (FORMAT_ONE | VERSION_TWO));
+	return !(rc & ~0xffffu) ||
+	       (rc & (FORMAT_ONE | VERSION_TWO) && (rc & ~0xffffu) == layer &&
+		(layer == TSS2_RESMGR_RC_LAYER || layer == TSS2_RESMGR_TPM_RC_LAYER));
 }
 
 static struct parts parts_one(uint32_t rc)
 {
 	unsigned number = (rc & TPM2_RC_N_MASK) >> 8;
-	struct parts p = { .plain = rc & ONE_BITS, .of = "handle", .number = number };
+	struct parts p = { .plain = rc & NO_NUMBER, .of = "handle", .number = number };
 
 	if (rc & PARAMETER) {
 		p.of = "parameter";
@@ -61,7 +60,7 @@ static const struct {
 
 static struct parts parts_zero(uint32_t rc)
 {
-	uint32_t code = rc & TPM_BITS;
+	uint32_t code = rc & 0xffff;
 
 	for (size_t i = 0; i < ARRAY_LEN(references); i++)
 		if (code >= references[i].first && code <= references[i].last)
@@ -110,7 +109,7 @@ static void text_tpm(uint32_t rc, const struct rc_row *row, char *out, size_t ca
 
 	if (!row)
 		snprintf(out, cap, "TPM_RC 0x%03x, which no specification known here has",
-			 (unsigned)(rc & TPM_BITS));
+			 (unsigned)(rc & 0xffff));
 	else if (p.of)
 		snprintf(out, cap, "%s (%s %u): %s", row->name, p.of, p.number, row->text);
 	else
