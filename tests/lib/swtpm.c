@@ -215,6 +215,11 @@ const char *swtpm_tcti(const struct swtpm *s)
 	return s->tcti;
 }
 
+const char *swtpm_dir(const struct swtpm *s)
+{
+	return s->dir;
+}
+
 pid_t swtpm_pid(const struct swtpm *s)
 {
 	return s->pid;

@@ -20,6 +20,7 @@ struct swtpm *swtpm_start(enum swtpm_way way);
 void swtpm_free(struct swtpm *s); /* ends it when it runs; NULL is fine */
 const char *swtpm_tcti(const struct swtpm *s);
 pid_t swtpm_pid(const struct swtpm *s);
+const char *swtpm_dir(const struct swtpm *s); /* where its state is */
 
 void swtpm_stop(struct swtpm *s);    /* SIGTERM, and waits for its end; no TPM2_Shutdown */
 void swtpm_kill(struct swtpm *s);    /* SIGKILL: a power cut */

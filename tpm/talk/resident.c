@@ -367,7 +367,7 @@ static enum inro_err turn(struct tpm *t, const struct work *w, bool *again)
 	epoch = tpm_epoch(t);
 	e = try_once(t, w);
 	if (e && *again)
-		*again = e == INRO_E_IO || tpm_epoch(t) != epoch || clear_out(t, w);
+		*again = tpm_epoch(t) != epoch || clear_out(t, w);
 	tpm_leave(t);
 	return e;
 }

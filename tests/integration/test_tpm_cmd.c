@@ -1,0 +1,735 @@
+/* test_tpm_cmd - each command once on a real TPM, what it does checked by libcrypto. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <openssl/ec.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <cmocka.h>
+
+#include "tests/lib/scratch.h"
+#include "tests/lib/tpmkeys.h"
+#include "tpm/talk/session.h"
+#include "tpm/wire/policy.h"
+
+#define OK(x)	  assert_int_equal(x, INRO_OK)
+#define TEXT(s)	  BYTES(s, sizeof(s) - 1)
+#define OWN(auth) (&(struct tpm_auth) { .by = BY_AUTH, .value = (auth) })
+
+static const struct bytes auth = BYTES_LIT("an auth of a key");
+static struct swtpm *swtpm;
+static struct tpm *tpm;
+
+static int begin(void **state)
+{
+	const struct root *root;
+
+	(void)state;
+	swtpm = swtpm_start(SWTPM_UNIX);
+	tpm = tpmkeys_open(swtpm);
+	OK(tpm_enter(tpm));
+	OK(root_settle(tpm, &root));
+	tpm_leave(tpm);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	tpm_unref(tpm);
+	assert_int_equal(swtpm_left_behind(swtpm), 0);
+	swtpm_free(swtpm);
+	return 0;
+}
+
+static int enter(void **state)
+{
+	(void)state;
+	OK(tpm_enter(tpm));
+	return 0;
+}
+
+static int leave(void **state)
+{
+	(void)state;
+	tpm_leave(tpm);
+	return 0;
+}
+
+static struct bytes of(const TPM2B_DIGEST *d)
+{
+	return BYTES(d->buffer, d->size);
+}
+
+static EVP_PKEY *pkey_of(const TPM2B_PUBLIC *pub)
+{
+	SCOPED(buf) spki = { 0 };
+	const uint8_t *p;
+	EVP_PKEY *key;
+
+	OK(crypt_spki(&pub->publicArea, &spki));
+	p = spki.p;
+	key = d2i_PUBKEY(NULL, &p, (long)spki.n);
+	assert_non_null(key);
+	return key;
+}
+
+/* ---- the TPM itself ---- */
+
+static void test_random(void **state)
+{
+	uint8_t a[100] = { 0 }, b[100] = { 0 };
+
+	(void)state;
+	OK(cmd_random(tpm, a, sizeof a));
+	OK(cmd_random(tpm, b, sizeof b));
+	assert_memory_not_equal(a, b, sizeof a);
+	assert_memory_not_equal(a + 64, (uint8_t[36]) { 0 }, 36);
+}
+
+static void test_startup_and_shutdown(void **state)
+{
+	(void)state;
+	OK(cmd_startup(tpm)); /* it was: fine */
+	OK(cmd_shutdown(tpm));
+}
+
+static void test_capability(void **state)
+{
+	TPMS_CAPABILITY_DATA got;
+
+	(void)state;
+	OK(cmd_capability(tpm, TPM2_CAP_HANDLES, TPM2_PERSISTENT_FIRST, 8, &got));
+	assert_int_equal(got.data.handles.count, 1);
+	assert_int_equal(got.data.handles.handle[0], 0x81000001);
+}
+
+static void test_pcrs(void **state)
+{
+	TPML_PCR_SELECTION which, none;
+	TPM2B_DIGEST got, want;
+	uint8_t zeros[20 * 2 + 32 * 11] = { 0 };
+	struct bytes all = BYTES(zeros, sizeof zeros);
+
+	(void)state;
+	OK(policy_read_pcrs(TEXT("sha1:0,9+sha256:0,1,2,3,4,5,6,7,8,10,11"), &which));
+	OK(cmd_pcr_read(tpm, &which, &got));
+	OK(crypt_hash(TPM2_ALG_SHA256, &all, 1, &want));
+	assert_true(bytes_equal(of(&got), of(&want)));
+	none = (TPML_PCR_SELECTION) {
+		.count = 1,
+		.pcrSelections = { { .hash = TPM2_ALG_SM3_256, .sizeofSelect = 3,
+				     .pcrSelect = { 1 } } },
+	};
+	assert_int_not_equal(cmd_pcr_read(tpm, &none, &got), INRO_OK);
+}
+
+/* ---- keys ---- */
+
+static void sign_with(const TPMT_PUBLIC *template, TPM2_ALG_ID scheme, TPM2_ALG_ID hash)
+{
+	const struct bytes message = TEXT("what is to be signed");
+	TPMT_SIG_SCHEME how = { .scheme = scheme, .details.any.hashAlg = hash };
+	TPMT_SIGNATURE sig;
+	TPM2B_DIGEST digest;
+	struct tpmkey k;
+
+	tpmkeys_make(tpm, template, auth, BYTES_NONE, &k);
+	OK(crypt_hash(hash, &message, 1, &digest));
+	OK(cmd_sign(tpm, &k.ref, auth, of(&digest), &how, &sig));
+	OK(crypt_verify(&k.pub.publicArea, message, &sig));
+	assert_int_equal(crypt_verify(&k.pub.publicArea, TEXT("another"), &sig), INRO_E_SIGNATURE);
+	tpmkeys_drop(tpm, &k);
+}
+
+static void test_sign(void **state)
+{
+	const TPMA_OBJECT signs = TPMKEYS_MADE | TPMA_OBJECT_SIGN_ENCRYPT;
+	TPMT_PUBLIC p256 = tpmkeys_ecc(TPM2_ECC_NIST_P256, signs);
+	TPMT_PUBLIC p384 = tpmkeys_ecc(TPM2_ECC_NIST_P384, signs);
+	TPMT_PUBLIC rsa = tpmkeys_rsa(signs | TPMA_OBJECT_DECRYPT);
+
+	(void)state;
+	sign_with(&p256, TPM2_ALG_ECDSA, TPM2_ALG_SHA256);
+	sign_with(&p384, TPM2_ALG_ECDSA, TPM2_ALG_SHA384);
+	sign_with(&rsa, TPM2_ALG_RSASSA, TPM2_ALG_SHA256);
+	sign_with(&rsa, TPM2_ALG_RSAPSS, TPM2_ALG_SHA512);
+}
+
+static void test_wrong_auth(void **state)
+{
+	TPMT_PUBLIC p256 =
+		tpmkeys_ecc(TPM2_ECC_NIST_P256, TPMKEYS_MADE | TPMA_OBJECT_SIGN_ENCRYPT);
+	const TPMT_SIG_SCHEME how = { .scheme = TPM2_ALG_ECDSA,
+				      .details.any.hashAlg = TPM2_ALG_SHA256 };
+	const uint8_t digest[32] = { 1 };
+	TPMT_SIGNATURE sig;
+	struct tpmkey k;
+
+	(void)state;
+	tpmkeys_make(tpm, &p256, auth, BYTES_NONE, &k);
+	assert_int_not_equal(cmd_sign(tpm, &k.ref, TEXT("another auth"), BYTES(digest, 32), &how,
+				      &sig),
+			     INRO_OK);
+	assert_int_equal(rc_plain(tpm_last_rc()), TPM2_RC_BAD_AUTH);
+	blob_clear(&k.blob);
+}
+
+static EVP_PKEY_CTX *encryption_to(EVP_PKEY *key, int padding)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+
+	assert_non_null(ctx);
+	assert_int_equal(EVP_PKEY_encrypt_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(ctx, padding), 1);
+	return ctx;
+}
+
+static void encrypt_to(const struct tpmkey *k, int padding, struct bytes in, uint8_t out[256])
+{
+	EVP_PKEY *key = pkey_of(&k->pub);
+	EVP_PKEY_CTX *ctx = encryption_to(key, padding);
+	size_t n = 256;
+
+	if (padding == RSA_PKCS1_OAEP_PADDING) {
+		assert_int_equal(EVP_PKEY_CTX_set_rsa_oaep_md(ctx, EVP_sha256()), 1);
+		assert_int_equal(EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, OPENSSL_strdup("label"), 6),
+				 1);
+	}
+	assert_int_equal(EVP_PKEY_encrypt(ctx, out, &n, in.p, in.n), 1);
+	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(key);
+}
+
+static void test_rsa_decrypt(void **state)
+{
+	TPMT_PUBLIC rsa = tpmkeys_rsa(TPMKEYS_MADE | TPMA_OBJECT_DECRYPT);
+	const struct bytes plain = TEXT("a small secret"), oaep_label = BYTES("label", 6);
+	const TPMT_RSA_DECRYPT pkcs1 = { .scheme = TPM2_ALG_RSAES };
+	const TPMT_RSA_DECRYPT oaep = { .scheme = TPM2_ALG_OAEP,
+					.details.oaep.hashAlg = TPM2_ALG_SHA256 };
+	SCOPED(secret) a = { 0 };
+	SCOPED(secret) b = { 0 };
+	SCOPED(secret) c = { 0 };
+	uint8_t in[256];
+	struct tpmkey k;
+
+	(void)state;
+	tpmkeys_make(tpm, &rsa, auth, BYTES_NONE, &k);
+	encrypt_to(&k, RSA_PKCS1_PADDING, plain, in);
+	OK(cmd_rsa_decrypt(tpm, &k.ref, auth, BYTES(in, 256), &pkcs1, BYTES_NONE, &a));
+	assert_true(secret_equal(secret_bytes(&a), plain));
+	encrypt_to(&k, RSA_PKCS1_OAEP_PADDING, plain, in);
+	OK(cmd_rsa_decrypt(tpm, &k.ref, auth, BYTES(in, 256), &oaep, oaep_label, &b));
+	assert_true(secret_equal(secret_bytes(&b), plain));
+	/* What is not for this key is the sender's fault, and the TPM is as well as before. */
+	assert_int_equal(cmd_rsa_decrypt(tpm, &k.ref, auth, BYTES(in, 256), &pkcs1, BYTES_NONE, &c),
+			 INRO_E_CIPHERTEXT);
+	OK(cmd_rsa_decrypt(tpm, &k.ref, auth, BYTES(in, 256), &oaep, oaep_label, &c));
+	tpmkeys_drop(tpm, &k);
+}
+
+static void agree(EVP_PKEY *mine, EVP_PKEY *peer, uint8_t out[32])
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, mine, NULL);
+	size_t n = 32;
+
+	assert_int_equal(EVP_PKEY_derive_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_derive_set_peer(ctx, peer), 1);
+	assert_int_equal(EVP_PKEY_derive(ctx, out, &n), 1);
+	EVP_PKEY_CTX_free(ctx);
+}
+
+static void test_zgen(void **state)
+{
+	TPMT_PUBLIC p256 = tpmkeys_ecc(TPM2_ECC_NIST_P256, TPMKEYS_MADE | TPMA_OBJECT_DECRYPT);
+	EVP_PKEY *mine = EVP_EC_gen("P-256"), *theirs;
+	uint8_t point[65], want[32];
+	size_t n;
+	TPMS_ECC_POINT peer = { .x.size = 32, .y.size = 32 }, got;
+	struct tpmkey k;
+
+	(void)state;
+	tpmkeys_make(tpm, &p256, auth, BYTES_NONE, &k);
+	theirs = pkey_of(&k.pub);
+	agree(mine, theirs, want);
+	assert_int_equal(EVP_PKEY_get_octet_string_param(mine, "pub", point, sizeof point, &n), 1);
+	memcpy(peer.x.buffer, point + 1, 32);
+	memcpy(peer.y.buffer, point + 33, 32);
+	OK(cmd_ecdh_zgen(tpm, &k.ref, auth, &peer, &got));
+	assert_int_equal(got.x.size, 32);
+	assert_memory_equal(got.x.buffer, want, 32);
+	EVP_PKEY_free(mine);
+	EVP_PKEY_free(theirs);
+	tpmkeys_drop(tpm, &k);
+}
+
+static void test_hmac(void **state)
+{
+	static const uint8_t message[1024] = { 1, 2, 3 };
+	const struct bytes value = TEXT("the value of a key of 32 bytes..");
+	const struct bytes once = BYTES(message, sizeof message), twice[] = { once, once };
+	TPMT_PUBLIC hmac = tpmkeys_hmac(TPMKEYS_GIVEN);
+	TPM2B_DIGEST got, want;
+	uint32_t sequence;
+	struct tpmkey k;
+
+	(void)state;
+	tpmkeys_make(tpm, &hmac, auth, value, &k);
+	OK(cmd_hmac(tpm, &k.ref, auth, TPM2_ALG_SHA384, once, &got));
+	OK(crypt_hmac(TPM2_ALG_SHA384, value, &once, 1, &want));
+	assert_true(bytes_equal(of(&got), of(&want)));
+	OK(cmd_hmac_start(tpm, &k.ref, auth, TEXT("of the sequence"), TPM2_ALG_SHA256, &sequence));
+	OK(cmd_sequence_update(tpm, sequence, TEXT("of the sequence"), once));
+	OK(cmd_sequence_complete(tpm, sequence, TEXT("of the sequence"), once, &got));
+	OK(crypt_hmac(TPM2_ALG_SHA256, value, twice, 2, &want));
+	assert_true(bytes_equal(of(&got), of(&want)));
+	tpmkeys_drop(tpm, &k);
+}
+
+static void cipher(const char *name, struct bytes key, const uint8_t iv[16], struct bytes in,
+		   uint8_t *out)
+{
+	EVP_CIPHER *c = EVP_CIPHER_fetch(NULL, name, NULL);
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int n;
+
+	assert_int_equal(EVP_EncryptInit_ex2(ctx, c, key.p, iv, NULL), 1);
+	assert_int_equal(EVP_CIPHER_CTX_set_padding(ctx, 0), 1);
+	assert_int_equal(EVP_EncryptUpdate(ctx, out, &n, in.p, (int)in.n), 1);
+	EVP_CIPHER_CTX_free(ctx);
+	EVP_CIPHER_free(c);
+}
+
+/* In two steps there, so that the chaining value is what counts; back in one. */
+static void cipher_with(const struct tpmkey *k, TPM2_ALG_ID mode, const char *name,
+			struct bytes key)
+{
+	static const uint8_t in[1024] = "a long text that is to be hidden";
+	struct cipher_step step = { .mode = mode, .in = BYTES(in, 512), .iv = { 0xff, 0xff, 3 } };
+	const struct cipher_step start = step;
+	uint8_t got[1024], want[1024];
+	size_t n;
+
+	memset(step.iv + 15, 0xff, 1); /* CTR carries */
+	cipher(name, key, step.iv, BYTES(in, 1024), want);
+	OK(cmd_encrypt_decrypt(tpm, &k->ref, auth, &step, got, sizeof got, &n));
+	assert_int_equal(n, 512);
+	step.in = BYTES(in + 512, 512);
+	OK(cmd_encrypt_decrypt(tpm, &k->ref, auth, &step, got + 512, 512, &n));
+	assert_memory_equal(got, want, 1024);
+	step = start;
+	memset(step.iv + 15, 0xff, 1);
+	step.decrypt = true;
+	step.in = BYTES(want, 1024);
+	OK(cmd_encrypt_decrypt(tpm, &k->ref, auth, &step, got, sizeof got, &n));
+	assert_int_equal(n, 1024);
+	assert_memory_equal(got, in, 1024);
+	assert_int_equal(cmd_encrypt_decrypt(tpm, &k->ref, auth, &step, got, 1023, &n),
+			 INRO_E_TOO_SMALL);
+}
+
+static void test_encrypt(void **state)
+{
+	const struct bytes key = TEXT("16 octets of key");
+	const struct {
+		TPM2_ALG_ID mode;
+		const char *name;
+	} modes[] = { { TPM2_ALG_CBC, "AES-128-CBC" },
+		      { TPM2_ALG_CFB, "AES-128-CFB" },
+		      { TPM2_ALG_CTR, "AES-128-CTR" },
+		      { TPM2_ALG_ECB, "AES-128-ECB" } };
+	TPMT_PUBLIC aes = tpmkeys_aes(128, TPMKEYS_GIVEN);
+	struct tpmkey k;
+
+	(void)state;
+	tpmkeys_make(tpm, &aes, auth, key, &k);
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+		cipher_with(&k, modes[i].mode, modes[i].name, key);
+	tpmkeys_drop(tpm, &k);
+}
+
+/* ---- objects ---- */
+
+static void test_object_life(void **state)
+{
+	TPMT_PUBLIC sealed = tpmkeys_sealed(TPMKEYS_GIVEN);
+	const struct bytes data = TEXT("sealed");
+	const struct root *root;
+	struct blob b = { 0 };
+	SCOPED(buf) context = { 0 };
+	SCOPED(secret) x = { 0 };
+	SCOPED(secret) y = { 0 };
+	struct tpm_ref again;
+	struct tpmkey k, changed;
+
+	(void)state;
+	OK(root_get(tpm, &root));
+	tpmkeys_make(tpm, &sealed, auth, data, &k);
+	OK(cmd_context_save(tpm, k.ref.handle, &context));
+	again.name = k.ref.name;
+	OK(cmd_context_load(tpm, buf_bytes(&context), &again.handle));
+	OK(cmd_unseal(tpm, &again, OWN(auth), &x));
+	assert_true(secret_equal(secret_bytes(&x), data));
+	OK(cmd_flush(tpm, again.handle));
+	OK(cmd_object_change_auth(tpm, &k.ref, auth, &root->ref, TEXT("new auth"), &b.priv));
+	buf_add(&b.pub, buf_bytes(&k.blob.pub));
+	tpmkeys_load(tpm, &b, &changed);
+	OK(cmd_unseal(tpm, &changed.ref, OWN(TEXT("new auth")), &y));
+	assert_true(secret_equal(secret_bytes(&y), data));
+	tpmkeys_drop(tpm, &changed);
+	tpmkeys_drop(tpm, &k);
+}
+
+static void test_evict(void **state)
+{
+	TPMT_PUBLIC p256 =
+		tpmkeys_ecc(TPM2_ECC_NIST_P256, TPMKEYS_MADE | TPMA_OBJECT_SIGN_ENCRYPT);
+	struct tpm_ref there = { .handle = 0x81000100 };
+	TPM2B_PUBLIC pub;
+	TPM2B_NAME name;
+	struct tpmkey k;
+
+	(void)state;
+	tpmkeys_make(tpm, &p256, auth, BYTES_NONE, &k);
+	OK(cmd_evict(tpm, BYTES_NONE, &k.ref, there.handle));
+	OK(cmd_read_public(tpm, there.handle, &pub, &name));
+	there.name = BYTES(name.name, name.size);
+	assert_true(bytes_equal(there.name, k.ref.name));
+	OK(cmd_evict(tpm, BYTES_NONE, &there, there.handle));
+	assert_int_not_equal(cmd_read_public(tpm, there.handle, &pub, &name), INRO_OK);
+	assert_int_equal(rc_plain(tpm_last_rc()), TPM2_RC_HANDLE);
+	tpmkeys_drop(tpm, &k);
+}
+
+static void test_load_external(void **state)
+{
+	const struct root *root;
+	uint32_t handle;
+	TPM2B_PUBLIC pub;
+	TPM2B_NAME name;
+
+	(void)state;
+	OK(root_get(tpm, &root));
+	OK(cmd_load_external(tpm, &root->pub.publicArea, &handle));
+	OK(cmd_read_public(tpm, handle, &pub, &name));
+	assert_true(bytes_equal(BYTES(name.name, name.size), root->ref.name));
+	OK(cmd_flush(tpm, handle));
+}
+
+/* A key that may be duplicated, and how it goes to another storage root. */
+static void duplicate_to(struct tpm *from, const TPMT_PUBLIC *template, const TPM2B_PUBLIC *root,
+			 struct duplicate *d)
+{
+	struct tpm_auth by = { .by = BY_POLICY, .last = true };
+	struct tpm_ref parent;
+	TPM2B_NAME name;
+	struct tpmkey k;
+
+	tpmkeys_make(from, template, auth, BYTES_NONE, &k);
+	OK(crypt_name(&root->publicArea, &name));
+	parent.name = BYTES(name.name, name.size);
+	OK(cmd_load_external(from, &root->publicArea, &parent.handle));
+	OK(session_policy(from, &by.policy));
+	OK(cmd_policy_command(from, by.policy, TPM2_CC_Duplicate));
+	OK(cmd_duplicate(from, &k.ref, &by, &parent, d));
+	buf_add(&d->pub, buf_bytes(&k.blob.pub));
+	OK(cmd_flush(from, parent.handle));
+	tpmkeys_drop(from, &k);
+}
+
+static void import_and_sign(struct tpm *to, const struct duplicate *d)
+{
+	const TPMT_SIG_SCHEME how = { .scheme = TPM2_ALG_ECDSA,
+				      .details.any.hashAlg = TPM2_ALG_SHA256 };
+	const struct bytes message = TEXT("from another TPM");
+	const struct root *root;
+	struct blob b = { 0 };
+	TPMT_SIGNATURE sig;
+	TPM2B_DIGEST digest;
+	struct tpmkey k;
+
+	OK(root_get(to, &root));
+	OK(cmd_import(to, &root->ref, root->auth, d, &b.priv));
+	buf_add(&b.pub, buf_bytes(&d->pub));
+	tpmkeys_load(to, &b, &k);
+	OK(crypt_hash(TPM2_ALG_SHA256, &message, 1, &digest));
+	OK(cmd_sign(to, &k.ref, auth, of(&digest), &how, &sig));
+	OK(crypt_verify(&k.pub.publicArea, message, &sig));
+	tpmkeys_drop(to, &k);
+}
+
+static void test_duplicate_and_import(void **state)
+{
+	const TPMA_OBJECT may_move = TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |
+				     TPMA_OBJECT_NODA | TPMA_OBJECT_SIGN_ENCRYPT;
+	TPMT_PUBLIC p256 = tpmkeys_ecc(TPM2_ECC_NIST_P256, may_move);
+	struct swtpm *there = swtpm_start(SWTPM_UNIX);
+	struct tpm *other = tpmkeys_open(there);
+	SCOPED(duplicate) d = { 0 };
+	const struct root *root;
+
+	(void)state;
+	policy_start(&p256.authPolicy);
+	OK(policy_command(&p256.authPolicy, TPM2_CC_Duplicate));
+	OK(tpm_enter(other));
+	OK(root_get(other, &root));
+	duplicate_to(tpm, &p256, &root->pub, &d);
+	import_and_sign(other, &d);
+	tpm_leave(other);
+	tpm_unref(other);
+	assert_int_equal(swtpm_left_behind(there), 0);
+	swtpm_free(there);
+}
+
+/* ---- policies ---- */
+
+/* What is sealed under the digest opens by a session that `satisfy` leads there. */
+static void unseal_by(const TPM2B_DIGEST *policy, void (*satisfy)(struct session *),
+		      struct bytes value)
+{
+	TPMT_PUBLIC sealed = tpmkeys_sealed(TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+					    TPMA_OBJECT_NODA);
+	const struct bytes data = TEXT("sealed under a policy");
+	struct tpm_auth by = { .by = BY_POLICY, .value = value, .last = true };
+	SCOPED(secret) got = { 0 };
+	SCOPED(secret) none = { 0 };
+	struct tpmkey k;
+
+	sealed.authPolicy = *policy;
+	tpmkeys_make(tpm, &sealed, auth, data, &k);
+	OK(session_policy(tpm, &by.policy));
+	satisfy(by.policy);
+	OK(cmd_unseal(tpm, &k.ref, &by, &got));
+	assert_true(secret_equal(secret_bytes(&got), data));
+	OK(session_policy(tpm, &by.policy));
+	assert_int_not_equal(cmd_unseal(tpm, &k.ref, &by, &none), INRO_OK);
+	assert_int_equal(rc_plain(tpm_last_rc()), TPM2_RC_POLICY_FAIL);
+	session_end(tpm, by.policy);
+	tpmkeys_drop(tpm, &k);
+}
+
+static const struct tpm_ref owner = { .handle = TPM2_RH_OWNER };
+static const uint8_t owner_name[] = { 0x40, 0x00, 0x00, 0x01 };
+static TPML_PCR_SELECTION pcrs;
+static TPML_DIGEST branches;
+
+static void by_secret(struct session *s)
+{
+	OK(cmd_policy_secret(tpm, &owner, BYTES_NONE, s));
+}
+
+static void by_secret_or(struct session *s)
+{
+	by_secret(s);
+	OK(cmd_policy_or(tpm, s, &branches));
+}
+
+static void by_pcrs(struct session *s)
+{
+	OK(cmd_policy_pcr(tpm, s, &pcrs));
+}
+
+static void by_auth_value(struct session *s)
+{
+	OK(cmd_policy_auth_value(tpm, s));
+	OK(cmd_policy_command(tpm, s, TPM2_CC_Unseal));
+}
+
+static void test_policies(void **state)
+{
+	TPM2B_NAME name = { .size = sizeof owner_name };
+	TPM2B_DIGEST d, values;
+
+	(void)state;
+	memcpy(name.name, owner_name, sizeof owner_name);
+	policy_start(&d);
+	OK(policy_secret(&d, &name));
+	unseal_by(&d, by_secret, BYTES_NONE);
+
+	branches = (TPML_DIGEST) { .count = 2, .digests = { d, { .size = 32 } } };
+	OK(policy_or(&d, &branches));
+	unseal_by(&d, by_secret_or, BYTES_NONE);
+
+	OK(policy_read_pcrs(TEXT("sha256:0,7"), &pcrs));
+	OK(cmd_pcr_read(tpm, &pcrs, &values));
+	policy_start(&d);
+	OK(policy_pcr(&d, &pcrs, &values));
+	unseal_by(&d, by_pcrs, BYTES_NONE);
+
+	policy_start(&d);
+	OK(policy_auth_value(&d));
+	OK(policy_command(&d, TPM2_CC_Unseal));
+	unseal_by(&d, by_auth_value, auth);
+}
+
+/* ---- NV ---- */
+
+static void test_nv(void **state)
+{
+	static const uint8_t content[500] = { 9, 8, 7 };
+	const struct bytes data = BYTES(content, sizeof content);
+	const TPMS_NV_PUBLIC pub = { .nvIndex = 0x01804900,
+				     .nameAlg = TPM2_ALG_SHA256,
+				     .attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE |
+						   TPMA_NV_NO_DA,
+				     .dataSize = 1200 };
+	TPMS_NV_PUBLIC got;
+	TPM2B_NAME name, want;
+	struct tpm_ref ref = { .handle = pub.nvIndex };
+	SCOPED(buf) read = { 0 };
+
+	(void)state;
+	OK(cmd_nv_define(tpm, BYTES_NONE, auth, &pub));
+	OK(cmd_nv_read_public(tpm, pub.nvIndex, &got, &name));
+	OK(crypt_nv_name(&pub, &want));
+	assert_memory_equal(name.name, want.name, want.size);
+	ref.name = BYTES(name.name, name.size);
+	OK(cmd_nv_write(tpm, &ref, OWN(auth), &ref, data));
+	OK(cmd_nv_read_public(tpm, pub.nvIndex, &got, &name)); /* it is written now */
+	OK(cmd_nv_read(tpm, &ref, OWN(auth), &ref, 1200, &read));
+	assert_int_equal(read.n, 1200);
+	assert_memory_equal(read.p, content, sizeof content);
+	assert_int_not_equal(cmd_nv_read(tpm, &ref, OWN(TEXT("no")), &ref, 8, &read), INRO_OK);
+	OK(cmd_nv_undefine(tpm, BYTES_NONE, &ref));
+	assert_int_not_equal(cmd_nv_read_public(tpm, pub.nvIndex, &got, &name), INRO_OK);
+	assert_int_equal(rc_plain(tpm_last_rc()), TPM2_RC_HANDLE);
+}
+
+static void test_nv_change_auth(void **state)
+{
+	TPMS_NV_PUBLIC pub = { .nvIndex = 0x01804901,
+			       .nameAlg = TPM2_ALG_SHA256,
+			       .attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA,
+			       .authPolicy.size = 0,
+			       .dataSize = 8 };
+	struct tpm_auth by = { .by = BY_POLICY, .last = true };
+	TPMS_NV_PUBLIC got;
+	TPM2B_NAME name;
+	struct tpm_ref ref = { .handle = pub.nvIndex };
+	SCOPED(buf) read = { 0 };
+
+	(void)state;
+	policy_start(&pub.authPolicy);
+	OK(policy_command(&pub.authPolicy, TPM2_CC_NV_ChangeAuth));
+	OK(cmd_nv_define(tpm, BYTES_NONE, auth, &pub));
+	OK(cmd_nv_read_public(tpm, pub.nvIndex, &got, &name));
+	ref.name = BYTES(name.name, name.size);
+	OK(cmd_nv_write(tpm, &ref, OWN(auth), &ref, TEXT("12345678")));
+	OK(cmd_nv_read_public(tpm, pub.nvIndex, &got, &name));
+	OK(session_policy(tpm, &by.policy));
+	OK(cmd_policy_command(tpm, by.policy, TPM2_CC_NV_ChangeAuth));
+	OK(cmd_nv_change_auth(tpm, &ref, &by, TEXT("a new auth")));
+	OK(cmd_nv_read(tpm, &ref, OWN(TEXT("a new auth")), &ref, 8, &read));
+	assert_true(bytes_equal(buf_bytes(&read), TEXT("12345678")));
+	OK(cmd_nv_undefine(tpm, BYTES_NONE, &ref));
+}
+
+/* ---- attestation ---- */
+
+static void test_certify(void **state)
+{
+	TPMT_PUBLIC p256 =
+		tpmkeys_ecc(TPM2_ECC_NIST_P256, TPMKEYS_MADE | TPMA_OBJECT_SIGN_ENCRYPT);
+	TPMT_PUBLIC restricted = tpmkeys_restricted();
+	const struct bytes nonce = TEXT("asked for just now");
+	SCOPED(buf) attest = { 0 };
+	TPMT_SIGNATURE sig;
+	TPMS_ATTEST said;
+	struct tpmkey key, ak;
+	struct bytes in, name;
+
+	(void)state;
+	tpmkeys_make(tpm, &p256, auth, BYTES_NONE, &key);
+	tpmkeys_make(tpm, &restricted, BYTES_NONE, BYTES_NONE, &ak);
+	OK(cmd_certify(tpm, &key.ref, auth, &ak.ref, BYTES_NONE, nonce, &attest, &sig));
+	OK(crypt_verify(&ak.pub.publicArea, buf_bytes(&attest), &sig));
+	in = buf_bytes(&attest);
+	OK(wire_read_attest(&in, &said));
+	assert_int_equal(said.type, TPM2_ST_ATTEST_CERTIFY);
+	assert_true(bytes_equal(BYTES(said.extraData.buffer, said.extraData.size), nonce));
+	name = BYTES(said.attested.certify.name.name, said.attested.certify.name.size);
+	assert_true(bytes_equal(name, key.ref.name));
+	tpmkeys_drop(tpm, &ak);
+	tpmkeys_drop(tpm, &key);
+}
+
+/* The file of tpm2_makecredential: a magic, a version, and the two structures. */
+static void make_credential(const struct ek *ek, const struct tpmkey *k, struct buf *file)
+{
+	SCOPED(buf) pub = { 0 };
+	SCOPED(buf) hex = { 0 };
+	char command[1024];
+	FILE *f;
+	uint8_t got[1024];
+
+	wire_add_public(&pub, &ek->pub);
+	buf_add_hex(&hex, k->ref.name);
+	buf_add_u8(&hex, 0);
+	snprintf(command, sizeof command,
+		 "cd '%s' && tpm2_makecredential -Q -T none -u ek.pub -s secret.bin -n %s -o blob",
+		 scratch_dir(), (const char *)hex.p);
+	scratch_file("ek.pub", pub.p, pub.n);
+	scratch_file("secret.bin", "a secret from afar", 18);
+	assert_int_equal(swtpm_shell(swtpm, command), 0);
+	f = fopen(scratch_path("blob"), "rb");
+	assert_non_null(f);
+	buf_add(file, BYTES(got, fread(got, 1, sizeof got, f)));
+	fclose(f);
+}
+
+static void test_activate_credential(void **state)
+{
+	TPMT_PUBLIC restricted = tpmkeys_restricted();
+	SCOPED(buf) file = { 0 };
+	SCOPED(secret) got = { 0 };
+	struct bytes in, id, secret, head;
+	struct tpm_auth by;
+	struct tpmkey k;
+	struct ek ek;
+
+	(void)state;
+	OK(root_ek(tpm, &ek));
+	assert_true(ek.transient);
+	tpmkeys_make(tpm, &restricted, auth, BYTES_NONE, &k);
+	make_credential(&ek, &k, &file);
+	in = buf_bytes(&file);
+	OK(read_bytes(&in, 8, &head));
+	OK(wire_read_2b(&in, in.n, &id));
+	OK(wire_read_2b(&in, in.n, &secret));
+	OK(root_ek_auth(tpm, &ek, &by));
+	OK(cmd_activate_credential(tpm, &k.ref, auth, &ek.ref, &by, id, secret, &got));
+	assert_true(secret_equal(secret_bytes(&got), TEXT("a secret from afar")));
+	tpmkeys_drop(tpm, &k);
+	root_ek_end(tpm, &ek);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, enter, leave)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_random),
+		TEST(test_startup_and_shutdown),
+		TEST(test_capability),
+		TEST(test_pcrs),
+		TEST(test_sign),
+		TEST(test_wrong_auth),
+		TEST(test_rsa_decrypt),
+		TEST(test_zgen),
+		TEST(test_hmac),
+		TEST(test_encrypt),
+		TEST(test_object_life),
+		TEST(test_evict),
+		TEST(test_load_external),
+		TEST(test_duplicate_and_import),
+		TEST(test_policies),
+		TEST(test_nv),
+		TEST(test_nv_change_auth),
+		TEST(test_certify),
+		TEST(test_activate_credential),
+	};
+
+	return cmocka_run_group_tests(tests, begin, end);
+}
