@@ -119,7 +119,8 @@ static void test_pcrs(void **state)
 	assert_true(bytes_equal(of(&got), of(&want)));
 	none = (TPML_PCR_SELECTION) {
 		.count = 1,
-		.pcrSelections = { { .hash = TPM2_ALG_SM3_256, .sizeofSelect = 3,
+		.pcrSelections = { { .hash = TPM2_ALG_SM3_256,
+				     .sizeofSelect = 3,
 				     .pcrSelect = { 1 } } },
 	};
 	assert_int_not_equal(cmd_pcr_read(tpm, &none, &got), INRO_OK);
@@ -159,8 +160,7 @@ static void test_sign(void **state)
 
 static void test_wrong_auth(void **state)
 {
-	TPMT_PUBLIC p256 =
-		tpmkeys_ecc(TPM2_ECC_NIST_P256, TPMKEYS_MADE | TPMA_OBJECT_SIGN_ENCRYPT);
+	TPMT_PUBLIC p256 = tpmkeys_ecc(TPM2_ECC_NIST_P256, TPMKEYS_MADE | TPMA_OBJECT_SIGN_ENCRYPT);
 	const TPMT_SIG_SCHEME how = { .scheme = TPM2_ALG_ECDSA,
 				      .details.any.hashAlg = TPM2_ALG_SHA256 };
 	const uint8_t digest[32] = { 1 };
@@ -169,9 +169,9 @@ static void test_wrong_auth(void **state)
 
 	(void)state;
 	tpmkeys_make(tpm, &p256, auth, BYTES_NONE, &k);
-	assert_int_not_equal(cmd_sign(tpm, &k.ref, TEXT("another auth"), BYTES(digest, 32), &how,
-				      &sig),
-			     INRO_OK);
+	assert_int_not_equal(
+		cmd_sign(tpm, &k.ref, TEXT("another auth"), BYTES(digest, 32), &how, &sig),
+		INRO_OK);
 	assert_int_equal(rc_plain(tpm_last_rc()), TPM2_RC_BAD_AUTH);
 	blob_clear(&k.blob);
 }
@@ -384,8 +384,7 @@ static void test_object_life(void **state)
 
 static void test_evict(void **state)
 {
-	TPMT_PUBLIC p256 =
-		tpmkeys_ecc(TPM2_ECC_NIST_P256, TPMKEYS_MADE | TPMA_OBJECT_SIGN_ENCRYPT);
+	TPMT_PUBLIC p256 = tpmkeys_ecc(TPM2_ECC_NIST_P256, TPMKEYS_MADE | TPMA_OBJECT_SIGN_ENCRYPT);
 	struct tpm_ref there = { .handle = 0x81000100 };
 	TPM2B_PUBLIC pub;
 	TPM2B_NAME name;
@@ -489,8 +488,8 @@ static void test_duplicate_and_import(void **state)
 static void unseal_by(const TPM2B_DIGEST *policy, void (*satisfy)(struct session *),
 		      struct bytes value)
 {
-	TPMT_PUBLIC sealed = tpmkeys_sealed(TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
-					    TPMA_OBJECT_NODA);
+	TPMT_PUBLIC sealed =
+		tpmkeys_sealed(TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_NODA);
 	const struct bytes data = TEXT("sealed under a policy");
 	struct tpm_auth by = { .by = BY_POLICY, .value = value, .last = true };
 	SCOPED(secret) got = { 0 };
@@ -572,8 +571,8 @@ static void test_nv(void **state)
 	const struct bytes data = BYTES(content, sizeof content);
 	const TPMS_NV_PUBLIC pub = { .nvIndex = 0x01804900,
 				     .nameAlg = TPM2_ALG_SHA256,
-				     .attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE |
-						   TPMA_NV_NO_DA,
+				     .attributes =
+					     TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA,
 				     .dataSize = 1200 };
 	TPMS_NV_PUBLIC got;
 	TPM2B_NAME name, want;
@@ -630,8 +629,7 @@ static void test_nv_change_auth(void **state)
 
 static void test_certify(void **state)
 {
-	TPMT_PUBLIC p256 =
-		tpmkeys_ecc(TPM2_ECC_NIST_P256, TPMKEYS_MADE | TPMA_OBJECT_SIGN_ENCRYPT);
+	TPMT_PUBLIC p256 = tpmkeys_ecc(TPM2_ECC_NIST_P256, TPMKEYS_MADE | TPMA_OBJECT_SIGN_ENCRYPT);
 	TPMT_PUBLIC restricted = tpmkeys_restricted();
 	const struct bytes nonce = TEXT("asked for just now");
 	SCOPED(buf) attest = { 0 };
