@@ -387,8 +387,8 @@ static void test_threads(void **state)
 	make_keys(&k, 5);
 	for (unsigned i = 0; i < 4; i++) {
 		w[i] = (struct worker) { .keys = &k, .seed = i, .bad = &bad };
-		assert_int_equal(
-			pthread_create(&thread[i], NULL, i ? work : make_and_free, &w[i]), 0);
+		assert_int_equal(pthread_create(&thread[i], NULL, i ? work : make_and_free, &w[i]),
+				 0);
 	}
 	for (unsigned i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);

@@ -113,7 +113,8 @@ static void test_owner_forbids(void **state)
 	close_tpm(p);
 	assert_int_equal(swtpm_count(p->swtpm, SWTPM_PERSISTENT), 0);
 	shell(p, "tpm2_createprimary -C o -P forbidden -g sha256 -G ecc -c root.ctx &&"
-		 " tpm2_evictcontrol -C o -P forbidden -c root.ctx 0x81000001 && tpm2_flushcontext -t");
+		 " tpm2_evictcontrol -C o -P forbidden -c root.ctx 0x81000001 && tpm2_flushcontext "
+		 "-t");
 	t = open_tpm(p);
 	OK(root_settle(t, &root));
 	assert_true(root->persistent);
@@ -285,7 +286,8 @@ static void manufacture(struct place *p)
 		 dir, dir);
 	scratch_file("setup.conf", conf, strlen(conf));
 	snprintf(command, sizeof command,
-		 "swtpm_setup --tpm2 --tpmstate '%s' --config setup.conf --create-ek-cert --overwrite",
+		 "swtpm_setup --tpm2 --tpmstate '%s' --config setup.conf --create-ek-cert "
+		 "--overwrite",
 		 swtpm_dir(p->swtpm));
 	shell(p, command);
 	swtpm_restart(p->swtpm);
@@ -399,7 +401,8 @@ static void test_ek_without_certificate(void **state)
 	tpm_leave(t);
 }
 
-/* The templates' policy is the one that a session reaches: a child of the EK can be made and loaded. */
+/* The templates' policy is the one that a session reaches: a child of the EK can be made and
+ * loaded. */
 static void use_ek_as_parent(struct tpm *t)
 {
 	TPMT_PUBLIC ak = tpmkeys_restricted();
@@ -461,7 +464,8 @@ static void test_caps(void **state)
 	assert_int_equal(caps.can & CAP_P256, CAP_P256);
 	assert_int_equal(caps.can & (CAP_RSA_2048 | CAP_RSA_3072), CAP_RSA_2048 | CAP_RSA_3072);
 	assert_int_equal(caps.can & CAP_RSA_4096, 0);
-	assert_int_equal(caps.can & (CAP_P384 | CAP_P521 | CAP_HMAC), CAP_P384 | CAP_P521 | CAP_HMAC);
+	assert_int_equal(caps.can & (CAP_P384 | CAP_P521 | CAP_HMAC),
+			 CAP_P384 | CAP_P521 | CAP_HMAC);
 	assert_int_equal(caps.can & (CAP_SHA1 | CAP_SHA256 | CAP_SHA384 | CAP_SHA512),
 			 CAP_SHA1 | CAP_SHA256 | CAP_SHA384 | CAP_SHA512);
 	assert_int_equal(caps.can & (CAP_AES_128 | CAP_AES_256), CAP_AES_128 | CAP_AES_256);

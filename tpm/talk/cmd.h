@@ -36,9 +36,14 @@ struct new_object {
 	struct bytes auth; /* of the new object */
 	struct bytes data; /* sealed data or a value; empty when the TPM makes it */
 };
+/* *ret is written over: it is empty. */
 MUST_CHECK enum inro_err cmd_create(struct tpm *t, const struct tpm_ref *parent,
 				    struct bytes parent_auth, const struct new_object *what,
 				    struct blob *ret);
+/* The same under a parent that wants a policy. */
+MUST_CHECK enum inro_err cmd_create_by(struct tpm *t, const struct tpm_ref *parent,
+				       const struct tpm_auth *by, const struct new_object *what,
+				       struct blob *ret);
 MUST_CHECK enum inro_err cmd_load(struct tpm *t, const struct tpm_ref *parent,
 				  const struct tpm_auth *parent_auth, const struct blob *b,
 				  uint32_t *ret_handle);

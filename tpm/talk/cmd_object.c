@@ -71,13 +71,12 @@ static enum inro_err read_created(struct bytes in, struct blob *ret)
 	return e ? e : wire_end(in);
 }
 
-enum inro_err cmd_create(struct tpm *t, const struct tpm_ref *parent, struct bytes parent_auth,
-			 const struct new_object *what, struct blob *ret)
+enum inro_err cmd_create_by(struct tpm *t, const struct tpm_ref *parent, const struct tpm_auth *by,
+			    const struct new_object *what, struct blob *ret)
 {
-	struct tpm_command c = { .cc = TPM2_CC_Create,
-				 .handles = { *parent },
-				 .auths = { by_auth(parent_auth) },
-				 .secret_in = true };
+	struct tpm_command c = {
+		.cc = TPM2_CC_Create, .handles = { *parent }, .auths = { *by }, .secret_in = true
+	};
 	SCOPED(buf) params = { .secret = true };
 	SCOPED(buf) answer = { 0 };
 	SCOPED(blob) made = { 0 };
@@ -92,6 +91,14 @@ enum inro_err cmd_create(struct tpm *t, const struct tpm_ref *parent, struct byt
 	*ret = made;
 	made = (struct blob) { 0 };
 	return INRO_OK;
+}
+
+enum inro_err cmd_create(struct tpm *t, const struct tpm_ref *parent, struct bytes parent_auth,
+			 const struct new_object *what, struct blob *ret)
+{
+	const struct tpm_auth by = by_auth(parent_auth);
+
+	return cmd_create_by(t, parent, &by, what, ret);
 }
 
 /* Load, LoadExternal and ContextLoad give a handle; the first two also a Name, which is what the
