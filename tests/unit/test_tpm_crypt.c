@@ -8,6 +8,11 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+
+#include <openssl/core_names.h>
+#include <openssl/kdf.h>
+
 #include "base/own.h"
 #include "tpm/wire/crypt.h"
 
@@ -95,12 +100,192 @@ static void test_cfb(void **state)
 	assert_int_equal(crypt_cfb(key, BYTES(iv, 15), true, data, 32), INRO_E_ARG);
 }
 
+/* ---- key derivation, libcrypto's own KDFs being the judges ---- */
+
+#define KDF_MAX 200
+
+static const struct {
+	TPM2_ALG_ID id;
+	const char *name;
+} hashes[] = {
+	{ TPM2_ALG_SHA1, "SHA1" },
+	{ TPM2_ALG_SHA256, "SHA256" },
+	{ TPM2_ALG_SHA384, "SHA384" },
+	{ TPM2_ALG_SHA512, "SHA512" },
+};
+
+static OSSL_PARAM octets(const char *name, struct bytes x)
+{
+	static uint8_t rooms[4][512];
+	static size_t next;
+	uint8_t *room = rooms[next++ % 4];
+
+	assert_true(x.n <= sizeof rooms[0]);
+	memcpy(room, x.p, x.n);
+	return OSSL_PARAM_construct_octet_string(name, room, x.n);
+}
+
+static OSSL_PARAM text(const char *name, const char *value)
+{
+	static char rooms[4][32];
+	static size_t next;
+	char *room = rooms[next++ % 4];
+
+	OPENSSL_strlcpy(room, value, sizeof rooms[0]);
+	return OSSL_PARAM_construct_utf8_string(name, room, 0);
+}
+
+static void judge_kdf(const char *kdf, OSSL_PARAM *params, size_t n, uint8_t *out)
+{
+	EVP_KDF *k = EVP_KDF_fetch(NULL, kdf, NULL);
+	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(k);
+
+	assert_true(EVP_KDF_derive(ctx, out, n, params) > 0);
+	EVP_KDF_CTX_free(ctx);
+	EVP_KDF_free(k);
+}
+
+static struct bytes joined(struct buf *b, struct bytes x, struct bytes y, struct bytes z)
+{
+	buf_reset(b);
+	buf_add(b, x);
+	buf_add(b, y);
+	buf_add(b, z);
+	assert_int_equal(buf_err(b), INRO_OK);
+	return buf_bytes(b);
+}
+
+static const struct bytes key = BYTES_LIT("a key of no certain length"), u = BYTES_LIT("party u"),
+			  v = BYTES_LIT("v");
+
+static void kdfa_is(size_t hash, size_t n)
+{
+	SCOPED(buf) context = { 0 };
+	uint8_t out[KDF_MAX], want[KDF_MAX];
+	OSSL_PARAM params[] = {
+		text(OSSL_KDF_PARAM_MODE, "counter"),
+		text(OSSL_KDF_PARAM_MAC, "HMAC"),
+		text(OSSL_KDF_PARAM_DIGEST, hashes[hash].name),
+		octets(OSSL_KDF_PARAM_KEY, key),
+		octets(OSSL_KDF_PARAM_SALT, bytes_of("STORAGE")),
+		octets(OSSL_KDF_PARAM_INFO, joined(&context, u, v, BYTES_NONE)),
+		OSSL_PARAM_construct_end(),
+	};
+
+	judge_kdf("KBKDF", params, n, want);
+	assert_int_equal(crypt_kdfa(hashes[hash].id, key, "STORAGE", u, v, n * 8, out), INRO_OK);
+	assert_memory_equal(out, want, n);
+}
+
+static void kdfe_is(size_t hash, size_t n)
+{
+	SCOPED(buf) info = { 0 };
+	uint8_t out[KDF_MAX], want[KDF_MAX];
+	OSSL_PARAM params[] = {
+		text(OSSL_KDF_PARAM_DIGEST, hashes[hash].name),
+		octets(OSSL_KDF_PARAM_KEY, key),
+		octets(OSSL_KDF_PARAM_INFO, joined(&info, BYTES("DUPLICATE", 10), u, v)),
+		OSSL_PARAM_construct_end(),
+	};
+
+	judge_kdf("SSKDF", params, n, want);
+	assert_int_equal(crypt_kdfe(hashes[hash].id, key, "DUPLICATE", u, v, n * 8, out), INRO_OK);
+	assert_memory_equal(out, want, n);
+}
+
+static void test_kdf(void **state)
+{
+	static const size_t sizes[] = { 1, 16, 20, 31, 32, 33, 64, 65, 200 };
+	uint8_t out[4];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(hashes); i++)
+		for (size_t k = 0; k < ARRAY_LEN(sizes); k++) {
+			kdfa_is(i, sizes[k]);
+			kdfe_is(i, sizes[k]);
+		}
+	assert_int_equal(crypt_kdfa(TPM2_ALG_SHA256, key, "X", u, v, 12, out), INRO_E_ARG);
+	assert_int_equal(crypt_kdfe(TPM2_ALG_SM3_256, key, "X", u, v, 16, out), INRO_E_UNSUPPORTED);
+}
+
+/* ---- contexts and threads ---- */
+
+static OSSL_LIB_CTX *own;
+
+static enum inro_err get_own(OSSL_LIB_CTX **ret)
+{
+	*ret = own;
+	return INRO_OK;
+}
+
+static enum inro_err get_none(OSSL_LIB_CTX **ret)
+{
+	(void)ret;
+	return err_set(INRO_E_CRYPTO, "there is none");
+}
+
+static void test_context(void **state)
+{
+	const EVP_MD *first, *second, *third;
+	OSSL_LIB_CTX *in_use;
+
+	(void)state;
+	assert_int_equal(crypt_md(TPM2_ALG_SHA256, &first), INRO_OK);
+	own = OSSL_LIB_CTX_new();
+	crypt_use(get_own);
+	assert_int_equal(crypt_context(&in_use), INRO_OK);
+	assert_ptr_equal(in_use, own);
+	assert_int_equal(crypt_md(TPM2_ALG_SHA256, &second), INRO_OK);
+	assert_ptr_not_equal(first, second);
+	test_hmac(state);
+	test_cfb(state);
+	crypt_use(get_none);
+	assert_int_equal(crypt_md(TPM2_ALG_SHA256, &third), INRO_E_CRYPTO);
+	crypt_use(NULL);
+	assert_int_equal(crypt_md(TPM2_ALG_SHA256, &third), INRO_OK);
+	assert_ptr_equal(first, third);
+}
+
+static void *work(void *arg)
+{
+	struct bytes mine = bytes_of(arg), part = BYTES_LIT("x");
+	TPM2B_DIGEST first, d;
+	size_t bad = 0;
+
+	if (crypt_hmac(TPM2_ALG_SHA256, mine, &part, 1, &first))
+		return arg;
+	for (int i = 0; i < 2000; i++) {
+		bad += crypt_hmac(TPM2_ALG_SHA256, mine, &part, 1, &d) != INRO_OK;
+		bad += memcmp(d.buffer, first.buffer, 32) != 0;
+		bad += crypt_hash(TPM2_ALG_SHA256, &mine, 1, &d) != INRO_OK;
+	}
+	return bad ? arg : NULL;
+}
+
+static void test_threads(void **state)
+{
+	static char names[8][8];
+	pthread_t threads[8];
+
+	(void)state;
+	for (size_t i = 0; i < 8; i++) {
+		names[i][0] = (char)('a' + i);
+		assert_int_equal(pthread_create(&threads[i], NULL, work, names[i]), 0);
+	}
+	for (size_t i = 0; i < 8; i++) {
+		void *bad;
+
+		assert_int_equal(pthread_join(threads[i], &bad), 0);
+		assert_null(bad);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hash),
-		cmocka_unit_test(test_hmac),
-		cmocka_unit_test(test_cfb),
+		cmocka_unit_test(test_hash),	cmocka_unit_test(test_hmac),
+		cmocka_unit_test(test_cfb),	cmocka_unit_test(test_kdf),
+		cmocka_unit_test(test_context), cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
