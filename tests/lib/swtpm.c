@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,7 +175,58 @@ static bool launch(struct swtpm *s)
 	return false;
 }
 
-struct swtpm *swtpm_start(enum swtpm_way way)
+/* ---- a TPM with certificates ---- */
+
+static void write_words_to(const char *dir, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void write_words_to(const char *dir, const char *name, const char *format, ...)
+{
+	char path[512];
+	va_list args;
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	f = fopen(path, "w");
+	if (!f)
+		die(path);
+	va_start(args, format);
+	vfprintf(f, format, args);
+	va_end(args);
+	fclose(f);
+}
+
+static void write_ca(const char *ca)
+{
+	write_words_to(ca, "ca.conf",
+		       "statedir = %s\nsigningkey = %s/signkey.pem\nissuercert = "
+		       "%s/issuercert.pem\ncertserial = %s/certserial\n",
+		       ca, ca, ca, ca);
+	write_words_to(ca, "ca.options",
+		       "--platform-manufacturer Test\n--platform-version 1\n--platform-model "
+		       "Test\n");
+	write_words_to(ca, "setup.conf",
+		       "create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = "
+		       "%s/ca.conf\ncreate_certs_tool_options = %s/ca.options\n"
+		       "active_pcr_banks = sha256\n",
+		       ca, ca);
+}
+
+static void manufacture(const char *dir, const char *ca)
+{
+	char command[2048];
+
+	if (mkdir(ca, 0700) == 0)
+		write_ca(ca);
+	snprintf(command, sizeof command,
+		 "swtpm_setup --tpm2 --tpmstate '%s' --create-ek-cert --config '%s/setup.conf' "
+		 "--overwrite %s >'%s/setup.log' 2>&1",
+		 dir, ca, geteuid() == 0 ? "--runas root" : "", dir);
+	if (system(command) != 0)
+		die("swtpm_setup (is the package swtpm-tools installed?)");
+}
+
+static struct swtpm *start(enum swtpm_way way, const char *ca)
 {
 	struct swtpm *s = calloc(1, sizeof *s);
 
@@ -187,6 +239,8 @@ struct swtpm *swtpm_start(enum swtpm_way way)
 	snprintf(s->path, sizeof s->path, "%s/swtpm%u.sock", scratch_dir(), made);
 	if (mkdir(s->dir, 0700) < 0)
 		die(s->dir);
+	if (ca)
+		manufacture(s->dir, ca);
 	for (int tries = 0; !s->pid; tries++) {
 		write_words(s);
 		if (!launch(s) && tries == 5)
@@ -195,6 +249,16 @@ struct swtpm *swtpm_start(enum swtpm_way way)
 	s->next = all;
 	all = s;
 	return s;
+}
+
+struct swtpm *swtpm_start(enum swtpm_way way)
+{
+	return start(way, NULL);
+}
+
+struct swtpm *swtpm_start_certified(enum swtpm_way way, const char *ca)
+{
+	return start(way, ca);
 }
 
 void swtpm_free(struct swtpm *s)

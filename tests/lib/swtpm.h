@@ -17,6 +17,10 @@ struct swtpm;
 
 /* A new TPM, started up.  Several may be alive. */
 struct swtpm *swtpm_start(enum swtpm_way way);
+/* The same with endorsement keys (RSA-2048, P-384) and their certificates by the CA in the folder
+ * `ca`, which is made when it is not there: issuercert.pem and swtpm-localca-rootca-cert.pem.  The
+ * TPM's own keys take a second to make. */
+struct swtpm *swtpm_start_certified(enum swtpm_way way, const char *ca);
 void swtpm_free(struct swtpm *s); /* ends it when it runs; NULL is fine */
 const char *swtpm_tcti(const struct swtpm *s);
 pid_t swtpm_pid(const struct swtpm *s);
