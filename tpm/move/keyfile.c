@@ -44,7 +44,8 @@ static enum inro_err read_bool(struct bytes in, bool *ret)
 
 	if (e)
 		return e;
-	if (v.n != 1 || (v.p[0] != 0 && v.p[0] != 0xff))
+	/* the provider tpm2 and tpm2-tools write 1 for true: BER, not DER */
+	if (v.n != 1 || (v.p[0] > 1 && v.p[0] != 0xff))
 		return err_set(INRO_E_SYNTAX, "not valid DER: a BOOLEAN that is neither");
 	*ret = v.p[0] != 0;
 	return INRO_OK;
