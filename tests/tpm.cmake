@@ -8,5 +8,7 @@ inro_test(unit/test_tpm_wire.c LINKS inro_tpm_wire PkgConfig::tss2mu)
 inro_test(unit/test_tpm_crypt.c LINKS inro_tpm_wire)
 inro_test(unit/test_tpm_crypt_key.c LINKS inro_tpm_wire)
 inro_test(unit/test_tpm_rc.c LINKS inro_tpm_wire)
+inro_fuzz(fuzz/fuzz_tpm_wire.c CORPUS fuzz/corpus/tpm_wire LINKS inro_tpm_wire)
+inro_test(unit/test_tpm_policy.c LINKS inro_swtpm inro_tpm_wire)
 # tpm/move
 inro_test(integration/test_tpm_wrap.c LINKS inro_tpm_move inro_swtpm)
