@@ -47,7 +47,11 @@ struct tpm {
 	atomic_ullong count;
 
 	pthread_mutex_t turn;
-	uint64_t epoch; /* of this turn */
+	uint64_t epoch; /* of this turn; 0: there was none yet */
+	/* The connection was lost in a command that must not be done twice: nothing more goes out
+	 * in this turn, so that its epoch stays and nobody repeats what was begun. */
+	bool broken;
+	bool begun; /* the link's turn is ours */
 	/* An authorisation of a transient object failed, and everything was made anew because of
 	 * it: the next failure is a real one. */
 	bool doubted;
@@ -67,20 +71,21 @@ struct tpm {
 bool session_alive(const struct tpm *t, const struct session *s);
 /* The salted one, made when it isn't there or has been used up. */
 MUST_CHECK enum inro_err session_main(struct tpm *t);
-/* An HMAC session for one command, salted unless the root is just being found.  `s` is empty. */
+/* An HMAC session for one command, salted unless the root is just being found. */
 MUST_CHECK enum inro_err session_brief(struct tpm *t, struct session *s);
-/* Gone from the TPM: forgotten, its key wiped. */
-void session_forget(struct tpm *t, struct session *s);
-/* Flushed if it is there still, then forgotten. */
+/* It has ended in the TPM: forgotten, its key wiped. */
+void session_forget(struct session *s);
+/* Flushed if it is there still, then forgotten; tpm_last_rc() stays as it is. */
 void session_flush(struct tpm *t, struct session *s);
 /* All but policy sessions, which are their makers'. */
 void session_flush_all(struct tpm *t);
 
 /* ---- run.c ---- */
 
-/* What was in the TPM is gone: a new epoch. */
-void tpm_lost(struct tpm *t);
-/* An authValue as the TPM compares it: without the zeros at its end. */
-struct bytes auth_trim(struct bytes value);
+void tpm_set_last_rc(uint32_t rc);
+
+/* ---- tpm.c ---- */
+
+void tpm_counted(struct tpm *t, TPM2_CC cc);
 
 #endif

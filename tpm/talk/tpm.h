@@ -8,7 +8,11 @@
  *    commands, no waiting for anything else.
  * 3. tpm_run() sends one command: it authorises, encrypts parameters, retries (TPM_RC_RETRY, YIELDED,
  *    TESTING), starts a TPM that was not started, checks the response's HMAC, and tells what went
- *    wrong as one inro_err.
+ *    wrong as one inro_err.  When the TPM has lost what was in its memory, tpm_epoch() rises and the
+ *    command is sent again by tpm_run() itself if it names nothing that was lost; else it gives
+ *    INRO_E_IO, and who made the lost things makes them again.  INRO_E_IO without a new epoch: the
+ *    connection was lost in a command that must not be done twice (a PIN's try, NV_DefineSpace,
+ *    EvictControl): whether it was done is not known, and nothing more can be sent in this turn.
  * 4. In a forked child nothing but tpm_unref() may be called on the parent's; tpm_get() gives the
  *    child its own.
  */
@@ -65,13 +69,16 @@ struct tpm_ref {
 	struct bytes name;
 };
 
+/* The longest hash: no entity's authValue is longer. */
+#define AUTH_MAX 64
+
 enum tpm_by { BY_NOTHING, BY_AUTH, BY_POLICY };
 
 /* How a handle that wants authorisation gets it. */
 struct tpm_auth {
 	enum tpm_by by;
 	struct bytes value;	/* BY_AUTH: the entity's authValue; BY_POLICY: when the policy has
-				   PolicyAuthValue */
+				   PolicyAuthValue.  At most AUTH_MAX bytes. */
 	struct session *policy; /* BY_POLICY */
 	bool last;		/* BY_POLICY: the session ends with this command */
 };
@@ -82,7 +89,8 @@ struct tpm_command {
 	struct tpm_auth auths[2];	/* of the first handles that want one */
 	struct bytes params;
 	bool secret_in, secret_out; /* the first parameter is a secret: encrypted unless `how` is
-				       password */
+				       password; a policy session does not encrypt (that would take
+				       the entity's authValue), the HMAC session goes along */
 };
 
 /* ret_params: the response's parameters, decrypted; held in secret memory when secret_out.

@@ -1,0 +1,469 @@
+/*
+ * run - one command, from its parameters to its answer.
+ *
+ * 1. A command that is to be sent again (the TPM had no time, was not started, lost its memory, the
+ *    connection broke) is made anew, with new nonces, unless the TPM itself asked for the same one.
+ * 2. When the TPM's memory is gone, a new epoch begins, and the command is sent again only if it
+ *    names nothing that was in it.
+ * 3. t->out and t->in hold one command: whatever sends another (sessions, cleaning up) does so
+ *    before the one is written or after the other was read.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "tpm/talk/auth.h"
+#include "tpm/talk/resident.h"
+
+#define AGAIN_MS   10000 /* in all */
+#define PAUSE_MS   500	 /* at most, between two */
+#define ATTEMPTS   3	 /* of a command whose TPM lost its memory */
+#define HEADER	   10
+#define FORMAT_ONE 0x80u
+
+struct run {
+	struct tpm *t;
+	const struct tpm_command *c;
+	const struct command_row *row;
+	struct auth_plan plan;
+	uint32_t rc;
+	uint32_t handle;	   /* of the response */
+	struct bytes params, area; /* in t->in */
+};
+
+static _Thread_local uint32_t last_rc;
+
+uint32_t tpm_last_rc(void)
+{
+	return last_rc;
+}
+
+void tpm_set_last_rc(uint32_t rc)
+{
+	last_rc = rc;
+}
+
+/* ---- what was lost ---- */
+
+static enum inro_err lost(struct tpm *t, const char *what)
+{
+	link_lost(t->link);
+	t->epoch = atomic_load(&t->link->epoch);
+	return err_set(INRO_E_IO, "the TPM lost what was in its memory: %s", what);
+}
+
+static bool is_transient(uint32_t handle)
+{
+	return handle >> TPM2_HR_SHIFT == TPM2_HT_TRANSIENT;
+}
+
+static bool is_volatile(uint32_t handle)
+{
+	uint32_t type = handle >> TPM2_HR_SHIFT;
+
+	return is_transient(handle) || type == TPM2_HT_HMAC_SESSION ||
+	       type == TPM2_HT_POLICY_SESSION;
+}
+
+/* Whether the command names something that does not outlive an epoch. */
+static bool names_volatile(const struct run *r)
+{
+	for (size_t i = 0; i < r->row->handles; i++)
+		if (is_volatile(r->c->handles[i].handle))
+			return true;
+	for (size_t i = 0; i < r->row->auths; i++)
+		if (r->c->auths[i].by == BY_POLICY)
+			return true;
+	return false;
+}
+
+/* Part 2, 6.6.2: format one tells in bits 8 to 11 which handle, session or parameter is meant; 0
+ * for a parameter and for a number beyond `n`. */
+static size_t number_in(uint32_t rc, uint32_t what, size_t n)
+{
+	size_t i = (rc & TPM2_RC_N_MASK & ~(uint32_t)TPM2_RC_S) >> 8;
+
+	if (!(rc & FORMAT_ONE) || rc & TPM2_RC_P || (rc & TPM2_RC_S) != what || i > n)
+		return 0;
+	return i;
+}
+
+/* A handle that is not there: of a persistent object that is an answer like others. */
+static bool handle_is_gone(const struct run *r)
+{
+	size_t i = number_in(r->rc, TPM2_RC_H, r->row->handles);
+
+	return rc_plain(r->rc) == TPM2_RC_HANDLE && i && is_volatile(r->c->handles[i - 1].handle);
+}
+
+static bool is_gone(const struct run *r)
+{
+	uint32_t plain = rc_plain(r->rc);
+
+	return plain == TPM2_RC_REFERENCE_S0 || plain == TPM2_RC_REFERENCE_H0 || handle_is_gone(r);
+}
+
+/* The right authValue of a transient object was refused: perhaps the TPM was reset unseen, and the
+ * handle is another's now.  Never for what counts its failures, which is not transient or not noDA.
+ */
+static bool is_doubtful(const struct run *r)
+{
+	uint32_t plain = rc_plain(r->rc);
+	size_t i = number_in(r->rc, TPM2_RC_S, r->row->auths);
+
+	return plain == TPM2_RC_BAD_AUTH && i && r->c->auths[i - 1].by == BY_AUTH &&
+	       is_transient(r->c->handles[i - 1].handle) && !r->t->link->kind->managed;
+}
+
+static enum inro_err doubt(struct run *r)
+{
+	uint32_t rc = r->rc;
+
+	r->t->doubted = true;
+	resident_flush_all(r->t);
+	session_flush_all(r->t);
+	last_rc = rc;
+	return lost(r->t, "a key in it is not the one that it should be");
+}
+
+/* ---- to the TPM and back ---- */
+
+static bool is_pin_try(const struct run *r)
+{
+	for (size_t i = 0; i < r->row->auths; i++)
+		if (r->c->auths[i].by == BY_AUTH &&
+		    r->c->handles[i].handle >> TPM2_HR_SHIFT == TPM2_HT_NV_INDEX)
+			return true;
+	return false;
+}
+
+static bool is_repeatable(const struct run *r)
+{
+	return r->row->flags & CMD_REPEATABLE && !is_pin_try(r);
+}
+
+/* The turn goes on with a new connection, if the command may be repeated. */
+static enum inro_err reconnect(struct run *r, enum inro_err e)
+{
+	struct tpm *t = r->t;
+
+	t->broken = true;
+	if (!is_repeatable(r))
+		return err_context(e, "%s: whether it was done is not known", r->row->name);
+	link_end(t->link);
+	t->begun = false;
+	e = link_begin(t->link, &t->epoch);
+	t->begun = !e;
+	t->broken = e != INRO_OK;
+	if (e)
+		return e;
+	return err_set(INRO_E_IO, "the connection to the TPM was lost");
+}
+
+static enum inro_err exchange(struct run *r)
+{
+	struct tpm *t = r->t;
+	enum inro_err e;
+
+	buf_reset(&t->in);
+	tpm_counted(t, r->c->cc);
+	e = link_talk(t->link, buf_bytes(&t->out), r->row->flags & CMD_DURABLE || is_pin_try(r),
+		      &t->in);
+	return e == INRO_E_IO ? reconnect(r, e) : e;
+}
+
+static enum inro_err unreadable(const struct run *r)
+{
+	return err_set(INRO_E_TOKEN, "the TPM's answer to %s can't be read", r->row->name);
+}
+
+/* Of a response that tells an error the header is all. */
+static enum inro_err read_header(struct run *r, struct bytes *in)
+{
+	uint16_t tag, want;
+	uint32_t size;
+	enum inro_err e = wire_read_u16(in, &tag);
+
+	if (!e)
+		e = read_u32(in, &size);
+	if (!e)
+		e = read_u32(in, &r->rc);
+	if (e || size != r->t->in.n)
+		return unreadable(r);
+	want = r->rc || r->plan.n == 0 ? TPM2_ST_NO_SESSIONS : TPM2_ST_SESSIONS;
+	/* A TPM in failure mode and one that is not a 2.0 have tags of their own. */
+	if (tag != want && !r->rc)
+		return unreadable(r);
+	return r->rc && size != HEADER ? unreadable(r) : INRO_OK;
+}
+
+static void pause_ms(long ms)
+{
+	struct timespec left = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	while (nanosleep(&left, &left) != 0 && errno == EINTR)
+		;
+}
+
+/* The same bytes again while the TPM asks for that: it has changed nothing, nonces included. */
+static enum inro_err talk(struct run *r, struct bytes *ret_rest)
+{
+	enum inro_err e;
+
+	for (long pause = 1, all = 0;; all += pause, pause *= 2) {
+		e = exchange(r);
+		*ret_rest = buf_bytes(&r->t->in);
+		if (!e)
+			e = read_header(r, ret_rest);
+		if (e || !rc_is_again(r->rc) || all >= AGAIN_MS)
+			return e;
+		pause = pause < PAUSE_MS ? pause : PAUSE_MS;
+		pause_ms(pause);
+	}
+}
+
+/* ---- the command ---- */
+
+static void put_size(struct buf *b)
+{
+	for (size_t i = 0; !b->err && i < 4; i++)
+		b->p[2 + i] = (uint8_t)(b->n >> (24 - 8 * i));
+}
+
+static enum inro_err check_size(const struct run *r)
+{
+	const struct buf *out = &r->t->out;
+
+	if (out->n > LINK_MAX)
+		return err_set(INRO_E_TOO_BIG, "%s of %zu bytes is too long for a TPM",
+			       r->row->name, out->n);
+	return buf_err(out);
+}
+
+static enum inro_err build(struct run *r)
+{
+	struct buf *out = &r->t->out;
+	size_t at;
+	enum inro_err e;
+
+	buf_reset(out);
+	wire_add_u16(out, r->plan.n ? TPM2_ST_SESSIONS : TPM2_ST_NO_SESSIONS);
+	buf_add_u32(out, 0);
+	buf_add_u32(out, r->c->cc);
+	for (size_t i = 0; i < r->row->handles; i++)
+		buf_add_u32(out, r->c->handles[i].handle);
+	e = auth_begin(r->t, &r->plan);
+	at = out->n;
+	buf_add(out, r->c->params);
+	put_size(out);
+	if (!e)
+		e = check_size(r);
+	return e ? e : auth_seal(r->t, &r->plan, r->c, at);
+}
+
+/* ---- the ledger of what is in the TPM ---- */
+
+/* Its handle is the parameter. */
+static uint32_t flushed(const struct run *r)
+{
+	struct bytes in = r->c->params;
+	uint32_t handle;
+
+	return read_u32(&in, &handle) ? 0 : handle;
+}
+
+static void note_ended(const struct run *r)
+{
+	if (r->row->flags & CMD_ENDS_FIRST)
+		link_drop(r->t->link, r->c->handles[0].handle);
+	if (r->row->flags & CMD_ENDS_PARAM)
+		link_drop(r->t->link, flushed(r));
+}
+
+static enum inro_err note_begin(const struct run *r)
+{
+	return r->row->flags & CMD_MAKES ? link_will_hold(r->t->link) : INRO_OK;
+}
+
+static void note_made(const struct run *r)
+{
+	if (r->row->flags & CMD_MAKES)
+		link_hold(r->t->link, r->rc ? 0 : r->handle);
+}
+
+/* ---- the answer ---- */
+
+/* Handle, then parameters, then the area when there are sessions. */
+static enum inro_err split(struct run *r, struct bytes in)
+{
+	uint32_t n;
+	enum inro_err e = INRO_OK;
+
+	r->handle = 0;
+	if (r->row->flags & CMD_HANDLE_OUT)
+		e = read_u32(&in, &r->handle);
+	if (!e && r->row->flags & CMD_MAKES && !is_volatile(r->handle))
+		e = INRO_E_SYNTAX;
+	r->params = in;
+	r->area = BYTES_NONE;
+	if (e || r->plan.n == 0)
+		return e ? unreadable(r) : e;
+	e = read_u32(&in, &n);
+	if (!e)
+		e = read_bytes(&in, n, &r->params);
+	r->area = in;
+	return e ? unreadable(r) : e;
+}
+
+static enum inro_err give_params(struct run *r, struct buf *ret)
+{
+	bool secret = r->c->secret_out;
+	enum inro_err e;
+
+	if (secret && !ret->secret)
+		buf_clear(ret);
+	ret->secret = ret->secret || secret;
+	buf_reset(ret);
+	buf_add(ret, r->params);
+	e = buf_err(ret);
+	if (!e)
+		e = auth_open(&r->plan, ret);
+	return e == INRO_E_SYNTAX ? unreadable(r) : e;
+}
+
+/* What the TPM did, though its answer is no good, is undone.  When it can't be known what it made,
+ * the ledger goes on saying that there is something. */
+static enum inro_err distrust(struct run *r, enum inro_err e)
+{
+	uint32_t rc = last_rc;
+
+	if (r->row->flags & CMD_MAKES && r->handle) {
+		note_made(r);
+		if (cmd_flush(r->t, r->handle))
+			err_reset();
+	}
+	auth_failed(r->t, &r->plan, true);
+	last_rc = rc;
+	return e;
+}
+
+static enum inro_err take(struct run *r, struct bytes in, struct buf *ret)
+{
+	enum inro_err e = split(r, in);
+
+	if (!e)
+		e = auth_check(&r->plan, r->c->cc, r->params, r->area);
+	if (!e && ret)
+		e = give_params(r, ret);
+	if (e)
+		return distrust(r, e);
+	note_made(r);
+	note_ended(r);
+	auth_done(r->t, &r->plan);
+	return INRO_OK;
+}
+
+/* ---- what the TPM refused ---- */
+
+static enum inro_err refused(struct run *r)
+{
+	struct tpm *t = r->t;
+
+	note_made(r);
+	if (r->row->flags & CMD_ENDS_PARAM && rc_plain(r->rc) == TPM2_RC_HANDLE)
+		note_ended(r);
+	auth_failed(t, &r->plan, false);
+	last_rc = r->rc;
+	t->doubted = false;
+	return rc_set(r->rc, r->row->name);
+}
+
+static enum inro_err start_up(struct tpm *t)
+{
+	enum inro_err e = cmd_startup(t);
+
+	return e ? err_context(e, "the TPM was not started") : lost(t, "it was reset");
+}
+
+static enum inro_err answer_error(struct run *r)
+{
+	struct tpm *t = r->t;
+
+	last_rc = r->rc;
+	log_debug("%s: 0x%03x", r->row->name, r->rc);
+	if (r->rc == TPM2_RC_INITIALIZE && r->c->cc != TPM2_CC_Startup)
+		return start_up(t);
+	if (is_gone(r))
+		return lost(t, "an object or a session is not there any more");
+	if (is_doubtful(r) && !t->doubted)
+		return doubt(r);
+	return refused(r);
+}
+
+/* ---- all of it ---- */
+
+static enum inro_err send(struct run *r, struct buf *ret)
+{
+	struct bytes rest;
+	enum inro_err e = build(r);
+
+	if (!e)
+		e = note_begin(r);
+	if (e) {
+		auth_failed(r->t, &r->plan, false);
+		return e;
+	}
+	e = talk(r, &rest);
+	if (e == INRO_E_TOKEN)
+		return distrust(r, e);
+	if (e)
+		return e;
+	return r->rc ? answer_error(r) : take(r, rest, ret);
+}
+
+static enum inro_err once(struct run *r, struct buf *ret)
+{
+	enum inro_err e;
+
+	if (r->t->broken)
+		return err_set(INRO_E_IO, "the connection to the TPM was lost");
+	r->handle = r->rc = last_rc = 0;
+	e = auth_make(r->t, r->c, r->row, &r->plan);
+	return e ? e : send(r, ret);
+}
+
+/* Sent again when the TPM's memory was lost, unless it names what was there. */
+static enum inro_err repeat(struct run *r, struct buf *ret)
+{
+	struct tpm *t = r->t;
+	enum inro_err e = INRO_E_IO;
+
+	for (int i = 0; e == INRO_E_IO && i < ATTEMPTS; i++) {
+		uint64_t epoch = t->epoch;
+
+		e = once(r, ret);
+		if (e != INRO_E_IO || t->epoch == epoch || names_volatile(r))
+			return e;
+		if (r->row->flags & CMD_ENDS_PARAM)
+			return INRO_OK; /* it went with the memory */
+	}
+	return e;
+}
+
+enum inro_err tpm_run(struct tpm *t, const struct tpm_command *c, uint32_t *ret_handle,
+		      struct buf *ret_params)
+{
+	struct run r = { .t = t, .c = c, .row = command_row(c->cc) };
+	enum inro_err e;
+
+	last_rc = 0;
+	if (!r.row)
+		return err_set(INRO_E_ARG, "command 0x%x is not used here", c->cc);
+	e = repeat(&r, ret_params);
+	buf_reset(&t->out);
+	buf_reset(&t->in);
+	if (!e && ret_handle)
+		*ret_handle = r.handle;
+	return e;
+}

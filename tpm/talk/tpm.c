@@ -1,0 +1,312 @@
+/*
+ * tpm - the TPMs of this process, and whose turn it is.
+ *
+ * 1. A registry belongs to one process: a forked child makes its own and never looks into its
+ *    parent's, whose lock may be held and whose structures may be half changed.  It stays where it
+ *    is, with all that hangs on it; only the descriptors are closed, by the last tpm_unref().
+ * 2. The registry's lock is held while the last holder cleans up, so that there are never two
+ *    structures of one TPM.
+ */
+#include "tpm/talk/tpm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/process.h"
+#include "tpm/talk/resident.h"
+#include "tpm/talk/talk_private.h"
+
+struct registry {
+	pid_t pid;
+	struct registry *before; /* the parent process's */
+	pthread_mutex_t lock;
+	struct tpm *first;
+};
+
+static _Atomic(struct registry *) registry;
+static atomic_ullong count_all;
+
+/* ---- the registry ---- */
+
+static enum inro_err registry_get(struct registry **ret)
+{
+	struct registry *seen = atomic_load(&registry), *made;
+
+	if (seen && seen->pid == process_id()) {
+		*ret = seen;
+		return INRO_OK;
+	}
+	made = calloc(1, sizeof *made);
+	if (!made)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a TPM");
+	*made = (struct registry) { .pid = process_id(),
+				    .before = seen,
+				    .lock = PTHREAD_MUTEX_INITIALIZER };
+	if (!atomic_compare_exchange_strong(&registry, &seen, made)) {
+		free(made);
+		made = seen;
+	}
+	*ret = made;
+	return INRO_OK;
+}
+
+static struct tpm *find(struct registry *r, const struct tpm_words *w)
+{
+	struct tpm *t = r->first;
+
+	while (t && !(bytes_equal(buf_bytes(&t->tcti), w->tcti) && !strcmp(t->home, w->home)))
+		t = t->next;
+	return t;
+}
+
+static void remove_from(struct registry *r, struct tpm *t)
+{
+	struct tpm **at = &r->first;
+
+	while (*at && *at != t)
+		at = &(*at)->next;
+	if (*at)
+		*at = t->next;
+}
+
+/* ---- one of them ---- */
+
+static void tpm_free(struct tpm *t)
+{
+	if (!t)
+		return;
+	link_free(t->link);
+	residents_clear(&t->residents);
+	roots_clear(&t->roots);
+	session_forget(&t->main);
+	for (size_t i = 0; i < MAX_SESSIONS; i++)
+		session_forget(&t->brief[i]);
+	secret_clear(&t->owner_auth);
+	secret_clear(&t->root_auth);
+	secret_clear(&t->endorsement_auth);
+	buf_clear(&t->tcti);
+	buf_clear(&t->out);
+	buf_clear(&t->in);
+	free(t->home);
+	pthread_mutex_destroy(&t->turn);
+	free(t);
+}
+
+static enum inro_err take_words(struct tpm *t, const struct tpm_words *w)
+{
+	enum inro_err e = secret_copy(w->owner_auth, &t->owner_auth);
+
+	if (!e)
+		e = secret_copy(w->root_auth, &t->root_auth);
+	if (!e)
+		e = secret_copy(w->endorsement_auth, &t->endorsement_auth);
+	if (e)
+		return e;
+	buf_add(&t->tcti, w->tcti);
+	t->home = strdup(w->home);
+	t->root = w->root;
+	t->how = w->how;
+	if (!t->home)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a TPM");
+	return buf_err(&t->tcti);
+}
+
+static enum inro_err check_how(const struct tpm *t)
+{
+	if (t->how == TPM_BY_HMAC || tpm_is_embedded(t))
+		return INRO_OK;
+	return err_set(INRO_E_CONFIG,
+		       "password sessions are for the embedded TPM (libtpms:) alone: "
+		       "on the way to another one anybody could read them");
+}
+
+static enum inro_err fill(struct tpm *t, const struct tpm_words *w)
+{
+	enum inro_err e = take_words(t, w);
+
+	if (!e)
+		e = link_make(w->tcti, w->home, &t->link);
+	return e ? e : check_how(t);
+}
+
+static enum inro_err tpm_new(const struct tpm_words *w, struct tpm **ret)
+{
+	struct tpm *t = calloc(1, sizeof *t);
+	enum inro_err e;
+
+	if (!t)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a TPM");
+	t->pid = process_id();
+	t->out.secret = t->in.secret = true;
+	pthread_mutex_init(&t->turn, NULL);
+	e = fill(t, w);
+	if (e) {
+		tpm_free(t);
+		return e;
+	}
+	*ret = t;
+	return INRO_OK;
+}
+
+static enum inro_err check_words(const struct tpm *t, const struct tpm_words *w)
+{
+	if (t->root == w->root && t->how == w->how &&
+	    secret_equal(secret_bytes(&t->owner_auth), w->owner_auth) &&
+	    secret_equal(secret_bytes(&t->root_auth), w->root_auth) &&
+	    secret_equal(secret_bytes(&t->endorsement_auth), w->endorsement_auth))
+		return INRO_OK;
+	return err_set(INRO_E_CONFIG,
+		       "this TPM is in use with other words (authorisations, root or "
+		       "session): tokens of one TPM share them");
+}
+
+static enum inro_err find_or_make(struct registry *r, const struct tpm_words *w, struct tpm **ret)
+{
+	struct tpm *t = find(r, w);
+	enum inro_err e;
+
+	if (t) {
+		e = check_words(t, w);
+	} else {
+		e = tpm_new(w, &t);
+		if (!e) {
+			t->next = r->first;
+			r->first = t;
+		}
+	}
+	if (e)
+		return e;
+	atomic_fetch_add(&t->refs, 1);
+	*ret = t;
+	return INRO_OK;
+}
+
+enum inro_err tpm_get(const struct tpm_words *w, struct tpm **ret)
+{
+	struct registry *r;
+	enum inro_err e = registry_get(&r);
+
+	if (e)
+		return e;
+	pthread_mutex_lock(&r->lock);
+	e = find_or_make(r, w, ret);
+	pthread_mutex_unlock(&r->lock);
+	return e;
+}
+
+struct tpm *tpm_ref(struct tpm *t)
+{
+	atomic_fetch_add(&t->refs, 1);
+	return t;
+}
+
+/* Whether something of ours may be in the TPM: not when the link has let the connection go. */
+static bool holds_something(const struct tpm *t)
+{
+	return t->epoch && atomic_load(&t->link->epoch) == t->epoch;
+}
+
+static void clean_up(struct tpm *t)
+{
+	if (!holds_something(t) || tpm_enter(t)) {
+		err_reset();
+		return;
+	}
+	resident_flush_all(t);
+	session_flush_all(t);
+	tpm_leave(t);
+}
+
+/* Of the parent's: the connection is closed here, all else stays untouched. */
+static void let_go(struct tpm *t)
+{
+	if (atomic_fetch_sub(&t->refs, 1) > 1)
+		return;
+	link_free(t->link);
+	t->link = NULL;
+}
+
+void tpm_unref(struct tpm *t)
+{
+	struct registry *r;
+
+	if (!t)
+		return;
+	r = atomic_load(&registry);
+	if (t->pid != process_id() || !r) {
+		let_go(t);
+		return;
+	}
+	pthread_mutex_lock(&r->lock);
+	if (atomic_fetch_sub(&t->refs, 1) == 1) {
+		clean_up(t);
+		remove_from(r, t);
+		tpm_free(t);
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+void tpm_unref_ptr(struct tpm **t)
+{
+	tpm_unref(*t);
+	*t = NULL;
+}
+
+/* ---- turns ---- */
+
+enum inro_err tpm_enter(struct tpm *t)
+{
+	enum inro_err e;
+
+	if (t->pid != process_id())
+		return err_set(INRO_E_STATE, "a way to a TPM belongs to the process that made it");
+	pthread_mutex_lock(&t->turn);
+	e = link_begin(t->link, &t->epoch);
+	t->begun = !e;
+	t->broken = e != INRO_OK;
+	if (e)
+		pthread_mutex_unlock(&t->turn);
+	return e;
+}
+
+void tpm_leave(struct tpm *t)
+{
+	if (t->begun)
+		link_end(t->link);
+	t->begun = false;
+	pthread_mutex_unlock(&t->turn);
+}
+
+uint64_t tpm_epoch(const struct tpm *t)
+{
+	return t->epoch;
+}
+
+bool tpm_is_embedded(const struct tpm *t)
+{
+	return t->link->kind->embedded;
+}
+
+/* ---- counting ---- */
+
+void tpm_counted(struct tpm *t, TPM2_CC cc)
+{
+	atomic_fetch_add_explicit(&t->counts[cc - COMMANDS_FIRST], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&count_all, 1, memory_order_relaxed);
+}
+
+uint64_t tpm_count(const struct tpm *t)
+{
+	return atomic_load(&t->count);
+}
+
+uint64_t tpm_count_of(const struct tpm *t, TPM2_CC cc)
+{
+	return command_row(cc) ? atomic_load(&t->counts[cc - COMMANDS_FIRST]) : 0;
+}
+
+uint64_t tpm_count_all(void)
+{
+	return atomic_load(&count_all);
+}
