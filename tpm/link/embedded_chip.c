@@ -46,7 +46,7 @@ static struct {
 	bool loaded, on;
 	struct bytes state;	 /* what it is switched on with */
 	struct buf kept;	 /* what it stored since it was last asked */
-	uint8_t input[LINK_MAX]; /* the library decrypts parameters in place */
+	uint8_t input[LINK_BYTES]; /* the library decrypts parameters in place */
 	unsigned char *response; /* the library's */
 	uint32_t response_cap;
 } chip = { .kept = { .secret = true } };
@@ -275,7 +275,7 @@ enum inro_err chip_command(struct bytes command, struct buf *ret_response, struc
 {
 	enum inro_err e;
 
-	if (command.n > LINK_MAX)
+	if (command.n > LINK_BYTES)
 		return err_set(INRO_E_TOO_BIG, "a TPM command of %zu bytes", command.n);
 	e = run(command, ret_response);
 	if (!e)

@@ -99,7 +99,7 @@ enum inro_err link_talk(struct link *l, struct bytes command, bool durable,
 {
 	enum inro_err e;
 
-	if (command.n > LINK_MAX)
+	if (command.n > LINK_BYTES)
 		return err_set(INRO_E_TOO_BIG, "a command of %zu bytes is too long for a TPM",
 			       command.n);
 	e = l->kind->talk(l, command, durable, ret_response);

@@ -30,7 +30,7 @@
 
 #include "tpm/wire/wire.h"
 
-#define LINK_MAX 4096 /* bytes of a command or response; TPM2_MAX_COMMAND_SIZE */
+#define LINK_BYTES 4096 /* bytes of a command or response; TPM2_MAX_COMMAND_SIZE */
 
 struct link;
 

@@ -235,7 +235,7 @@ static enum inro_err check_size(const struct run *r)
 {
 	const struct buf *out = &r->t->out;
 
-	if (out->n > LINK_MAX)
+	if (out->n > LINK_BYTES)
 		return err_set(INRO_E_TOO_BIG, "%s of %zu bytes is too long for a TPM",
 			       r->row->name, out->n);
 	return buf_err(out);
