@@ -435,4 +435,8 @@ const struct backend_ops backend_tpm = {
 	.forget_pin = tpm_forget_pin,
 	.place = tpm_place,
 	.tell = tpm_tell,
+	.attest = tpm_attest,
+	.answer = tpm_answer,
+	.take = tpm_take,
+	.give = tpm_give,
 };

@@ -74,4 +74,15 @@ MUST_CHECK enum inro_err tpm_list_mechanisms(struct backend *b);
 /* tpm_tell.c */
 MUST_CHECK enum inro_err tpm_tell(struct backend *b, enum backend_fact what, struct buf *ret);
 
+/* tpm_evidence.c */
+MUST_CHECK enum inro_err tpm_attest(struct backend *b, backend_key id, struct bytes nonce,
+				    struct buf *ret);
+MUST_CHECK enum inro_err tpm_answer(struct backend *b, struct bytes challenge, struct secret *ret);
+
+/* tpm_files.c */
+MUST_CHECK enum inro_err tpm_take(struct backend *b, const struct key_spec *spec, struct bytes file,
+				  struct bytes auth, backend_key *ret_key, struct buf *ret_spki);
+MUST_CHECK enum inro_err tpm_give(struct backend *b, backend_key id, struct bytes new_parent,
+				  struct bytes auth, struct buf *ret_file);
+
 #endif
