@@ -5,6 +5,7 @@ inro_library(inro_swtpm SOURCES lib/swtpm.c LINKS inro_testlib)
 # tpm/wire
 pkg_check_modules(tss2mu REQUIRED IMPORTED_TARGET tss2-mu)
 inro_test(unit/test_tpm_wire.c LINKS inro_tpm_wire PkgConfig::tss2mu)
+inro_test(unit/test_tpm_wire_edges.c LINKS inro_tpm_wire PkgConfig::tss2mu)
 inro_test(unit/test_tpm_crypt.c LINKS inro_tpm_wire)
 inro_test(unit/test_tpm_crypt_key.c LINKS inro_tpm_wire)
 inro_test(unit/test_tpm_rc.c LINKS inro_tpm_wire)
