@@ -2,6 +2,8 @@
 
 # link; inro_swtpm: tests/lib/swtpm.h, for whoever wants a real TPM without a resource manager
 inro_library(inro_swtpm SOURCES lib/swtpm.c LINKS inro_testlib)
+inro_test(integration/test_tpm_link_swtpm.c LINKS inro_tpm_link inro_swtpm TIMEOUT 300)
+target_sources(test_tpm_link_swtpm PRIVATE lib/tpm_raw.c)
 # tpm/wire
 pkg_check_modules(tss2mu REQUIRED IMPORTED_TARGET tss2-mu)
 inro_test(unit/test_tpm_wire.c LINKS inro_tpm_wire PkgConfig::tss2mu)
