@@ -21,6 +21,7 @@ static const struct command_row rows[COMMANDS_SPAN] = {
 	ROW(PCR_Read, 0, 0, AGAIN),
 	ROW(PCR_Extend, 1, 1, 0),
 	ROW(ReadClock, 0, 0, AGAIN),
+	ROW(TestParms, 0, 0, AGAIN),
 	/* sessions */
 	ROW(StartAuthSession, 2, 0, AGAIN | SIZED | CMD_HANDLE_OUT | CMD_MAKES),
 	ROW(PolicySecret, 2, 1, AGAIN | SIZED),
