@@ -70,6 +70,9 @@ enum inro_err pkey_decrypt_check(const struct pkey *k, const struct use_spec *sp
 {
 	enum inro_err e = pkey_raw_find(k, spec->mech, findable, ret);
 
+	if (!e && pkey_mech_hash(spec->mech))
+		e = err_set(INRO_E_MECHANISM, "mechanism 0x%lx signs and verifies only",
+			    spec->mech);
 	if (!e)
 		e = (*ret)->check(k, spec, USE_DECRYPT, in.n);
 	return !e || e == INRO_E_DATA_LENGTH ? check_ciphertext(k, in) : e;

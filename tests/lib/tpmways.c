@@ -36,6 +36,7 @@ static int get_tpm(void **state)
 {
 	char home[512];
 	struct tpm_words words = { .how = way->how };
+	enum inro_err e;
 
 	(void)state;
 	(void)snprintf(home, sizeof home, "%s/%s", scratch_dir(), way->name);
@@ -44,7 +45,10 @@ static int get_tpm(void **state)
 	words.tcti = bytes_of(real ? swtpm_tcti(real) : "libtpms:");
 	words.home = home;
 	assert_int_equal(tpm_get(&words, &tpm), INRO_OK);
-	assert_int_equal(resident_turn(tpm, 0, step_caps, &tpm_caps), INRO_OK);
+	e = resident_turn(tpm, 0, step_caps, &tpm_caps);
+	if (e)
+		print_error("%s\n", err_detail(e));
+	assert_int_equal(e, INRO_OK);
 	return 0;
 }
 
