@@ -44,10 +44,10 @@ static const struct symbol {
 
 static struct {
 	bool loaded, on;
-	struct bytes state;	 /* what it is switched on with */
-	struct buf kept;	 /* what it stored since it was last asked */
+	struct bytes state;	   /* what it is switched on with */
+	struct buf kept;	   /* what it stored since it was last asked */
 	uint8_t input[LINK_BYTES]; /* the library decrypts parameters in place */
-	unsigned char *response; /* the library's */
+	unsigned char *response;   /* the library's */
 	uint32_t response_cap;
 } chip = { .kept = { .secret = true } };
 

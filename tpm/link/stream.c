@@ -41,7 +41,7 @@ static size_t size_of(struct bytes begun)
 		return HEADER_SIZE;
 	if (read_bytes(&begun, 2, &tag) || read_u32(&begun, &size))
 		return 0;
-	return size >= HEADER_SIZE && size <= LINK_MAX ? size : 0;
+	return size >= HEADER_SIZE && size <= LINK_BYTES ? size : 0;
 }
 
 static enum inro_err read_some(const struct wired *w, uint8_t *room, size_t *n)
@@ -49,7 +49,7 @@ static enum inro_err read_some(const struct wired *w, uint8_t *room, size_t *n)
 	ssize_t got;
 
 	do
-		got = read(w->fd, room + *n, LINK_MAX - *n);
+		got = read(w->fd, room + *n, LINK_BYTES - *n);
 	while (got < 0 && errno == EINTR);
 	if (got == 0)
 		return err_set(INRO_E_IO, "%s: the TPM has closed the connection", w->tcti);
@@ -81,7 +81,7 @@ static enum inro_err read_response(const struct wired *w, uint8_t *room, size_t 
 
 enum inro_err wired_receive_stream(struct wired *w, struct buf *ret)
 {
-	uint8_t *room = buf_extend(ret, LINK_MAX);
+	uint8_t *room = buf_extend(ret, LINK_BYTES);
 	size_t n = 0;
 	enum inro_err e = room ? read_response(w, room, &n) : buf_err(ret);
 

@@ -147,14 +147,14 @@ static enum inro_err send_command(struct wired *w, struct bytes command)
 
 static enum inro_err receive(struct wired *w, struct buf *ret)
 {
-	size_t n = LINK_MAX;
+	size_t n = LINK_BYTES;
 	uint8_t *room = buf_extend(ret, n);
 	TSS2_RC rc;
 
 	if (!room)
 		return buf_err(ret);
 	rc = Tss2_Tcti_Receive(tabrmd_of(w)->context, &n, room, TSS2_TCTI_TIMEOUT_BLOCK);
-	buf_truncate(ret, rc == TSS2_RC_SUCCESS && n <= LINK_MAX ? n : 0);
+	buf_truncate(ret, rc == TSS2_RC_SUCCESS && n <= LINK_BYTES ? n : 0);
 	return rc == TSS2_RC_SUCCESS ? INRO_OK : lost(w, rc);
 }
 
