@@ -15,3 +15,9 @@ inro_fuzz(fuzz/fuzz_tpm_wire.c CORPUS fuzz/corpus/tpm_wire LINKS inro_tpm_wire)
 inro_test(unit/test_tpm_policy.c LINKS inro_swtpm inro_tpm_wire)
 # tpm/move
 inro_test(integration/test_tpm_wrap.c LINKS inro_tpm_move inro_swtpm)
+
+# keys in the TPM: every test on every way to one
+inro_library(inro_tpmways SOURCES lib/tpmways.c lib/twins.c LINKS inro_swtpm inro_tpm_token inro_testlib PkgConfig::cmocka)
+foreach(part key secret)
+	inro_test(integration/test_tpm_${part}.c LINKS inro_tpmways TIMEOUT 300)
+endforeach()
