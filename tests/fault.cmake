@@ -6,6 +6,7 @@ if(NOT INRO_SANITIZE) # a sanitizer has the allocator itself
 	set_target_properties(inrofault PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 	inro_test(fault/test_fault_calls.c LINKS inro_moduletest inrofault LABELS fault TIMEOUT 600)
 	add_dependencies(test_fault_calls inro_pkcs11)
+	inro_test(fault/test_fault_embedded.c LINKS inro_turns inrofault LABELS fault)
 endif()
 inro_test(fault/test_fault_kill.c LINKS inro_moduletest LABELS fault TIMEOUT 600)
 add_dependencies(test_fault_kill inro_pkcs11)

@@ -94,6 +94,8 @@ typedef int truncate_fn(int, off_t);
 typedef int allocate_fn(int, off_t, off_t);
 typedef int fd_fn(int);
 typedef int open_fn(const char *, int, ...);
+typedef int openat_fn(int, const char *, int, ...);
+typedef int renameat_fn(int, const char *, int, const char *);
 typedef int path_fn(const char *);
 typedef int two_paths_fn(const char *, const char *);
 
@@ -183,10 +185,28 @@ EXPORT int open64(const char *path, int flags, ...)
 	return refused(FAULT_OPEN, EMFILE) ? -1 : real(path, flags, mode);
 }
 
+EXPORT int openat(int dir, const char *path, int flags, ...)
+{
+	REAL(openat_fn, "openat");
+	va_list rest;
+
+	va_start(rest, flags);
+	unsigned mode = mode_of(flags, rest);
+
+	va_end(rest);
+	return refused(FAULT_OPEN, EMFILE) ? -1 : real(dir, path, flags, mode);
+}
+
 EXPORT int rename(const char *from, const char *to)
 {
 	REAL(two_paths_fn, "rename");
 	return refused(FAULT_RENAME, EIO) ? -1 : real(from, to);
+}
+
+EXPORT int renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	REAL(renameat_fn, "renameat");
+	return refused(FAULT_RENAME, EIO) ? -1 : real(from_dir, from, to_dir, to);
 }
 
 EXPORT int link(const char *from, const char *to)

@@ -15,8 +15,8 @@ enum fault_kind {
 	FAULT_WRITE,  /* write, pwrite, ftruncate, fallocate: EIO */
 	FAULT_FULL,   /* the same: ENOSPC, a write having written half before */
 	FAULT_SYNC,   /* fsync, fdatasync: EIO */
-	FAULT_OPEN,   /* open: EMFILE */
-	FAULT_RENAME, /* rename, link, unlink: EIO */
+	FAULT_OPEN,   /* open, openat: EMFILE */
+	FAULT_RENAME, /* rename, renameat, link, unlink: EIO */
 	FAULT__MAX
 };
 

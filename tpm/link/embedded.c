@@ -21,6 +21,7 @@
  */
 #include "tpm/link/embedded.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -36,7 +37,9 @@ struct embedded {
 
 int embedded_wait_ms = 60000;
 
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+#define FREE PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP
+
+static pthread_mutex_t turn = FREE;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 /* Under `turn`. */
 static struct embedded *whose; /* whose TPM the chip is */
@@ -50,7 +53,7 @@ static void forget_in_child(void)
 		state_drop_lock(&turns->state);
 	chip_forget();
 	turns = whose = NULL;
-	turn = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	turn = (pthread_mutex_t)FREE;
 }
 
 static void watch_fork(void)
@@ -87,17 +90,23 @@ static enum inro_err make(struct bytes rest, const char *home, struct link **ret
 static enum inro_err enter(void)
 {
 	struct timespec until;
-	int wait_s = embedded_wait_ms / 1000;
+	int wait_s = embedded_wait_ms / 1000 + 1;
+	int err;
 
 	(void)pthread_once(&once, watch_fork);
 	if (pthread_mutex_trylock(&turn) == 0)
 		return INRO_OK;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_s + 1;
-	if (pthread_mutex_clocklock(&turn, CLOCK_MONOTONIC, &until) == 0)
-		return INRO_OK;
-	return err_set(INRO_E_BUSY, "another thread has had the embedded TPM for %d s; try again",
-		       wait_s);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += wait_s;
+	err = pthread_mutex_timedlock(&turn, &until);
+	if (err == EDEADLK)
+		return err_set(INRO_E_STATE, "there is one embedded TPM a process: the turn of one "
+					     "home has to end before that of another begins");
+	if (err)
+		return err_set(INRO_E_BUSY,
+			       "another thread has had the embedded TPM for %d s; try again",
+			       wait_s);
+	return INRO_OK;
 }
 
 /* Its address may come again, as another home. */

@@ -2,9 +2,12 @@
 #include "tpm/link/embedded_chip.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+
+#include <openssl/rand.h>
 
 #include <libtpms/tpm_error.h>
 #include <libtpms/tpm_library.h>
@@ -22,6 +25,7 @@ static struct {
 	uint32_t (*version)(void);
 	TPM_RESULT (*choose)(TPMLIB_TPMVersion version);
 	TPM_RESULT (*callbacks)(struct libtpms_callbacks *c);
+	void (*log_to)(int fd);
 	TPM_RESULT (*init)(void);
 	void (*terminate)(void);
 	TPM_RESULT(*process)
@@ -37,6 +41,7 @@ static const struct symbol {
 	{ "TPMLIB_GetVersion", &tpmlib.version },
 	{ "TPMLIB_ChooseTPMVersion", &tpmlib.choose },
 	{ "TPMLIB_RegisterCallbacks", &tpmlib.callbacks },
+	{ "TPMLIB_SetDebugFD", &tpmlib.log_to },
 	{ "TPMLIB_MainInit", &tpmlib.init },
 	{ "TPMLIB_Terminate", &tpmlib.terminate },
 	{ "TPMLIB_Process", &tpmlib.process },
@@ -124,6 +129,7 @@ static enum inro_err set_up(void)
 
 	if (tpmlib.choose(TPMLIB_TPM_VERSION_2) || tpmlib.callbacks(&c))
 		return err_set(INRO_E_CONFIG, "the embedded TPM: " LIBRARY " has no TPM 2.0");
+	tpmlib.log_to(INT_MAX); /* nowhere: it would show commands, and passwords in them */
 	chip.loaded = true;
 	return INRO_OK;
 }
@@ -297,6 +303,17 @@ static enum inro_err startup(void)
 	return e;
 }
 
+/* The library makes its keys of RAND_bytes() and doesn't look whether that gave anything.  What can
+ * fail in it does so at the first call of a thread. */
+static enum inro_err check_random(void)
+{
+	unsigned char some[4];
+
+	if (RAND_bytes(some, sizeof some) == 1)
+		return INRO_OK;
+	return err_set(INRO_E_CRYPTO, "the embedded TPM: libcrypto has no random numbers for it");
+}
+
 static enum inro_err init(void)
 {
 	struct visit v;
@@ -305,6 +322,11 @@ static enum inro_err init(void)
 
 	if (e)
 		return e;
+	e = check_random();
+	if (e) {
+		visit_end(v);
+		return e;
+	}
 	r = tpmlib.init();
 	chip.on = true; /* also half: to be terminated */
 	visit_end(v);

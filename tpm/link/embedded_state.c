@@ -142,16 +142,16 @@ static bool same_time(struct timespec a, struct timespec b)
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	return a->st_nlink == b->st_nlink && a->st_size == b->st_size &&
 	       same_time(a->st_mtim, b->st_mtim) && same_time(a->st_ctim, b->st_ctim);
 }
 
+/* One that another has taken the place of has lost its name. */
 bool state_is_known(const struct state *s)
 {
 	struct stat st;
 
-	return s->known_fd >= 0 && fstatat(s->dir_fd, STATE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       same_file(&st, &s->known);
+	return s->known_fd >= 0 && fstat(s->known_fd, &st) == 0 && same_file(&st, &s->known);
 }
 
 /* From now on this file, of which the descriptor is kept, is what is in memory. */
