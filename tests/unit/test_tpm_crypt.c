@@ -230,19 +230,19 @@ static void test_context(void **state)
 	OSSL_LIB_CTX *in_use;
 
 	(void)state;
-	assert_int_equal(crypt_md(TPM2_ALG_SHA256, &first), INRO_OK);
+	assert_int_equal(crypt_hash_md(TPM2_ALG_SHA256, &first), INRO_OK);
 	own = OSSL_LIB_CTX_new();
 	crypt_use(get_own);
 	assert_int_equal(crypt_context(&in_use), INRO_OK);
 	assert_ptr_equal(in_use, own);
-	assert_int_equal(crypt_md(TPM2_ALG_SHA256, &second), INRO_OK);
+	assert_int_equal(crypt_hash_md(TPM2_ALG_SHA256, &second), INRO_OK);
 	assert_ptr_not_equal(first, second);
 	test_hmac(state);
 	test_cfb(state);
 	crypt_use(get_none);
-	assert_int_equal(crypt_md(TPM2_ALG_SHA256, &third), INRO_E_CRYPTO);
+	assert_int_equal(crypt_hash_md(TPM2_ALG_SHA256, &third), INRO_E_CRYPTO);
 	crypt_use(NULL);
-	assert_int_equal(crypt_md(TPM2_ALG_SHA256, &third), INRO_OK);
+	assert_int_equal(crypt_hash_md(TPM2_ALG_SHA256, &third), INRO_OK);
 	assert_ptr_equal(first, third);
 }
 

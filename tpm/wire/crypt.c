@@ -46,7 +46,7 @@ enum inro_err crypt_hash(TPM2_ALG_ID hash, const struct bytes *parts, size_t n, 
 	if (ctx && digest_parts(ctx, h->md, parts, n, d.buffer))
 		*ret = d;
 	else
-		e = crypt_err("hashing");
+		e = crypt_library_err("hashing");
 	digest_give_back(h, ctx);
 	wipe(&d, sizeof d);
 	return e;
@@ -118,7 +118,7 @@ enum inro_err crypt_hmac(TPM2_ALG_ID hash, struct bytes key, const struct bytes 
 	if (ctx && mac_parts(ctx, key, parts, n, &d))
 		*ret = d;
 	else
-		e = crypt_err("working out a HMAC");
+		e = crypt_library_err("working out a HMAC");
 	mac_give_back(h, ctx);
 	wipe(&d, sizeof d);
 	return e;
@@ -159,7 +159,7 @@ enum inro_err crypt_cfb(struct bytes key, struct bytes iv, bool encrypt, uint8_t
 	if (!ctx)
 		ctx = EVP_CIPHER_CTX_new();
 	if (!ctx || !cipher_run(ctx, c->cipher, encrypt, key, iv, data, n))
-		e = crypt_err("AES-CFB");
+		e = crypt_library_err("AES-CFB");
 	cipher_give_back(c, ctx);
 	return e;
 }

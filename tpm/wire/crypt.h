@@ -20,7 +20,8 @@ MUST_CHECK enum inro_err crypt_context(OSSL_LIB_CTX **ret);
 
 /* TPM2_ALG_SHA1, SHA256, SHA384, SHA512; 0 for others. */
 size_t crypt_hash_size(TPM2_ALG_ID hash);
-MUST_CHECK enum inro_err crypt_md(TPM2_ALG_ID hash, const EVP_MD **ret); /* INRO_E_UNSUPPORTED */
+MUST_CHECK enum inro_err crypt_hash_md(TPM2_ALG_ID hash,
+				       const EVP_MD **ret); /* INRO_E_UNSUPPORTED */
 /* The hash of up to n parts. */
 MUST_CHECK enum inro_err crypt_hash(TPM2_ALG_ID hash, const struct bytes *parts, size_t n,
 				    TPM2B_DIGEST *ret);

@@ -96,7 +96,7 @@ void crypt_errors_clear(struct crypt_errors *kept)
 	ERR_pop_to_mark();
 }
 
-enum inro_err crypt_err(const char *what)
+enum inro_err crypt_library_err(const char *what)
 {
 	unsigned long code = ERR_peek_last_error();
 	const char *reason = ERR_reason_error_string(code);
@@ -145,7 +145,7 @@ static enum inro_err fetched_new(OSSL_LIB_CTX *ctx, struct fetched **ret)
 		return INRO_E_NO_MEMORY;
 	f->ctx = ctx;
 	if (!fetch_all(f)) {
-		e = crypt_err("fetching what is needed to speak with a TPM");
+		e = crypt_library_err("fetching what is needed to speak with a TPM");
 		fetched_free(f);
 		return e;
 	}
@@ -229,7 +229,7 @@ enum inro_err fetched_cipher(size_t key, struct fetched_cipher **ret)
 	return err_set(INRO_E_ARG, "AES-CFB takes no key of %zu bytes", key);
 }
 
-enum inro_err crypt_md(TPM2_ALG_ID hash, const EVP_MD **ret)
+enum inro_err crypt_hash_md(TPM2_ALG_ID hash, const EVP_MD **ret)
 {
 	KEEP_CRYPT_ERRORS();
 	struct fetched_hash *h;

@@ -79,10 +79,10 @@ static enum inro_err key_from(const char *type, OSSL_PARAM *params, EVP_PKEY **r
 		return e;
 	ctx = EVP_PKEY_CTX_new_from_name(lib, type, NULL);
 	if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0)
-		return crypt_err("reading a TPM's public key");
+		return crypt_library_err("reading a TPM's public key");
 	if (EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) <= 0)
 		return err_set(INRO_E_PUBLIC_KEY, "a TPM's public key is none: %s",
-			       err_detail(crypt_err("libcrypto")));
+			       err_detail(crypt_library_err("libcrypto")));
 	*ret = key;
 	return INRO_OK;
 }
@@ -102,7 +102,8 @@ static enum inro_err rsa_key(const TPMT_PUBLIC *pub, EVP_PKEY **ret)
 	    OSSL_PARAM_BLD_push_uint32(b, OSSL_PKEY_PARAM_RSA_E,
 				       exponent ? exponent : DEFAULT_EXPONENT) > 0)
 		params = OSSL_PARAM_BLD_to_param(b);
-	return params ? key_from("RSA", params, ret) : crypt_err("reading a TPM's public key");
+	return params ? key_from("RSA", params, ret)
+		      : crypt_library_err("reading a TPM's public key");
 }
 
 static bool put_coordinate(const TPM2B_ECC_PARAMETER *x, size_t field, uint8_t *out)
@@ -159,7 +160,7 @@ enum inro_err crypt_spki(const TPMT_PUBLIC *pub, struct buf *ret_spki)
 		return e;
 	n = i2d_PUBKEY(key, &der);
 	if (n <= 0)
-		return crypt_err("writing a TPM's public key");
+		return crypt_library_err("writing a TPM's public key");
 	buf_add(ret_spki, BYTES(der, (size_t)n));
 	return buf_err(ret_spki);
 }
@@ -173,7 +174,7 @@ enum inro_err crypt_key_point(const EVP_PKEY *key, size_t field, TPMS_ECC_POINT 
 
 	if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point,
 					    sizeof point, &n) <= 0)
-		return crypt_err("reading an EC key's point");
+		return crypt_library_err("reading an EC key's point");
 	if (n != 1 + 2 * field || point[0] != POINT_CONVERSION_UNCOMPRESSED)
 		return err_set(INRO_E_PUBLIC_KEY, "an EC key's point is not in uncompressed form");
 	*ret = (TPMS_ECC_POINT) { .x.size = (UINT16)field, .y.size = (UINT16)field };
@@ -226,7 +227,7 @@ static enum inro_err public_of_rsa(const EVP_PKEY *key, TPMT_PUBLIC *ret)
 
 	if (!read_bn(key, OSSL_PKEY_PARAM_RSA_N, &n) ||
 	    !read_bn(key, OSSL_PKEY_PARAM_RSA_E, &exponent))
-		return crypt_err("reading an RSA key");
+		return crypt_library_err("reading an RSA key");
 	bits = BN_num_bits(n);
 	if (bits < MIN_RSA_BITS || bits % 8 || bits / 8 > (int)sizeof x.unique.rsa.buffer ||
 	    BN_num_bits(exponent) > 32)

@@ -25,7 +25,7 @@ void crypt_errors_clear(struct crypt_errors *kept);
 	SCOPED(crypt_errors) kept_errors __attribute__((unused)) = crypt_errors_keep()
 
 /* For a libcrypto call that failed: INRO_E_NO_MEMORY or INRO_E_CRYPTO, "<what>: <reason>". */
-enum inro_err crypt_err(const char *what);
+enum inro_err crypt_library_err(const char *what);
 
 /* libcrypto's name of a hash; NULL for one that is not offered. */
 const char *crypt_hash_name(TPM2_ALG_ID hash);

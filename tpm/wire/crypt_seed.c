@@ -31,7 +31,7 @@ static enum inro_err oaep(EVP_PKEY_CTX *ctx, struct bytes seed, struct buf *ret)
 	size_t n = sizeof out;
 
 	if (EVP_PKEY_encrypt(ctx, out, &n, seed.p, seed.n) <= 0)
-		return crypt_err("encrypting a secret for a TPM");
+		return crypt_library_err("encrypting a secret for a TPM");
 	buf_add(ret, BYTES(out, n));
 	return buf_err(ret);
 }
@@ -45,7 +45,7 @@ static enum inro_err seed_rsa(EVP_PKEY_CTX *ctx, const TPMT_PUBLIC *to, const ch
 	if (e)
 		return e;
 	if (EVP_PKEY_encrypt_init(ctx) <= 0 || !oaep_set(ctx, crypt_hash_name(to->nameAlg), label))
-		return crypt_err("encrypting a secret for a TPM");
+		return crypt_library_err("encrypting a secret for a TPM");
 	e = oaep(ctx, secret_bytes(&seed), ret_encrypted);
 	if (e)
 		return e;
@@ -72,7 +72,7 @@ static enum inro_err derive(EVP_PKEY *ours, EVP_PKEY *theirs, size_t field, stru
 	if (!ctx || EVP_PKEY_derive_init(ctx) <= 0 ||
 	    EVP_PKEY_derive_set_peer_ex(ctx, theirs, 1) <= 0 ||
 	    EVP_PKEY_derive(ctx, ret_z->p, &n) <= 0 || n != field)
-		return crypt_err("agreeing on a secret with a TPM");
+		return crypt_library_err("agreeing on a secret with a TPM");
 	return INRO_OK;
 }
 
@@ -84,7 +84,7 @@ static enum inro_err make_key(const struct curve *c, EVP_PKEY **ret)
 	if (e)
 		return e;
 	*ret = EVP_PKEY_Q_keygen(lib, NULL, "EC", c->name);
-	return *ret ? INRO_OK : crypt_err("making a key to agree on a secret with a TPM");
+	return *ret ? INRO_OK : crypt_library_err("making a key to agree on a secret with a TPM");
 }
 
 static enum inro_err kdf_seed(const TPMT_PUBLIC *to, const char *label, const struct secret *z,
@@ -149,7 +149,7 @@ static enum inro_err seed_for(EVP_PKEY *key, const TPMT_PUBLIC *to, const char *
 		return e;
 	ctx = EVP_PKEY_CTX_new_from_pkey(lib, key, NULL);
 	return ctx ? seed_rsa(ctx, to, label, ret_seed, ret_encrypted)
-		   : crypt_err("encrypting a secret for a TPM");
+		   : crypt_library_err("encrypting a secret for a TPM");
 }
 
 enum inro_err crypt_seed(const TPMT_PUBLIC *to, const char *label, struct secret *ret_seed,
@@ -158,7 +158,7 @@ enum inro_err crypt_seed(const TPMT_PUBLIC *to, const char *label, struct secret
 	KEEP_CRYPT_ERRORS();
 	AUTO(free_pkey) EVP_PKEY *key = NULL;
 	const EVP_MD *md;
-	enum inro_err e = crypt_md(to->nameAlg, &md);
+	enum inro_err e = crypt_hash_md(to->nameAlg, &md);
 
 	if (!e)
 		e = crypt_key(to, &key);
