@@ -26,3 +26,8 @@ inro_library(inro_tpmways SOURCES lib/tpmways.c lib/twins.c LINKS inro_swtpm inr
 foreach(part key secret)
 	inro_test(integration/test_tpm_${part}.c LINKS inro_tpmways TIMEOUT 300)
 endforeach()
+
+# tpm/talk; inro_tpmkeys: tests/lib/tpmkeys.h and tpmtap.h
+inro_library(inro_tpmkeys SOURCES lib/tpmkeys.c lib/tpmtap.c LINKS inro_swtpm inro_tpm_talk PkgConfig::cmocka)
+inro_test(unit/test_tpm_run.c LINKS inro_tpm_talk inro_testlib)
+inro_test(integration/test_tpm_talk.c LINKS inro_tpmkeys TIMEOUT 300)

@@ -104,16 +104,21 @@ static bool is_gone(const struct run *r)
 	return plain == TPM2_RC_REFERENCE_S0 || plain == TPM2_RC_REFERENCE_H0 || handle_is_gone(r);
 }
 
-/* The right authValue of a transient object was refused: perhaps the TPM was reset unseen, and the
- * handle is another's now.  Never for what counts its failures, which is not transient or not noDA.
- */
+/* The i-th handle is authorised by the authValue of what should be an object of ours, and could
+ * have become another's. */
+static bool could_be_another(const struct run *r, size_t i)
+{
+	return r->c->auths[i].by == BY_AUTH && is_transient(r->c->handles[i].handle) &&
+	       !r->t->link->kind->managed;
+}
+
+/* Its authValue was refused: perhaps the TPM was reset unseen.  What counts its failures is not
+ * transient, and is never tried twice. */
 static bool is_doubtful(const struct run *r)
 {
-	uint32_t plain = rc_plain(r->rc);
 	size_t i = number_in(r->rc, TPM2_RC_S, r->row->auths);
 
-	return plain == TPM2_RC_BAD_AUTH && i && r->c->auths[i - 1].by == BY_AUTH &&
-	       is_transient(r->c->handles[i - 1].handle) && !r->t->link->kind->managed;
+	return rc_plain(r->rc) == TPM2_RC_BAD_AUTH && i && could_be_another(r, i - 1);
 }
 
 static enum inro_err doubt(struct run *r)
@@ -294,26 +299,37 @@ static void note_made(const struct run *r)
 
 /* ---- the answer ---- */
 
-/* Handle, then parameters, then the area when there are sessions. */
-static enum inro_err split(struct run *r, struct bytes in)
+/* What is made can only be something that can be flushed. */
+static enum inro_err take_handle(struct run *r, struct bytes *in)
 {
-	uint32_t n;
-	enum inro_err e = INRO_OK;
+	uint32_t handle;
+	enum inro_err e = read_u32(in, &handle);
 
-	r->handle = 0;
-	if (r->row->flags & CMD_HANDLE_OUT)
-		e = read_u32(&in, &r->handle);
-	if (!e && r->row->flags & CMD_MAKES && !is_volatile(r->handle))
-		e = INRO_E_SYNTAX;
-	r->params = in;
-	r->area = BYTES_NONE;
-	if (e || r->plan.n == 0)
-		return e ? unreadable(r) : e;
-	e = read_u32(&in, &n);
+	if (e || (r->row->flags & CMD_MAKES && !is_volatile(handle)))
+		return unreadable(r);
+	r->handle = handle;
+	return INRO_OK;
+}
+
+/* Parameters, then the area when there are sessions. */
+static enum inro_err take_params(struct run *r, struct bytes in)
+{
+	uint32_t n = (uint32_t)in.n;
+	enum inro_err e = r->plan.n ? read_u32(&in, &n) : INRO_OK;
+
 	if (!e)
 		e = read_bytes(&in, n, &r->params);
 	r->area = in;
 	return e ? unreadable(r) : e;
+}
+
+static enum inro_err split(struct run *r, struct bytes in)
+{
+	enum inro_err e = INRO_OK;
+
+	if (r->row->flags & CMD_HANDLE_OUT)
+		e = take_handle(r, &in);
+	return e ? e : take_params(r, in);
 }
 
 static enum inro_err give_params(struct run *r, struct buf *ret)
@@ -361,6 +377,8 @@ static enum inro_err take(struct run *r, struct bytes in, struct buf *ret)
 	note_made(r);
 	note_ended(r);
 	auth_done(r->t, &r->plan);
+	if (r->row->auths && could_be_another(r, 0))
+		r->t->doubted = false;
 	return INRO_OK;
 }
 
@@ -375,7 +393,8 @@ static enum inro_err refused(struct run *r)
 		note_ended(r);
 	auth_failed(t, &r->plan, false);
 	last_rc = r->rc;
-	t->doubted = false;
+	if (is_doubtful(r))
+		t->doubted = false;
 	return rc_set(r->rc, r->row->name);
 }
 
