@@ -9,6 +9,9 @@ inro_library(inro_turns SOURCES lib/tpm_turns.c LINKS inro_testlib inro_tpm_link
 inro_test(integration/test_tpm_embedded.c LINKS inro_turns)
 inro_test(integration/test_tpm_embedded_fork.c LINKS inro_turns TIMEOUT 300)
 inro_benchmark(bench/bench_tpm_link.c LINKS inro_turns SMOKE 0)
+inro_test(integration/test_tpm_link_tabrmd.c LINKS inro_tpm_link inro_swtpm)
+target_sources(test_tpm_link_tabrmd PRIVATE lib/tpm_raw.c)
+inro_test(unit/test_tpm_link.c LINKS inro_tpm_link inro_testlib)
 # tpm/wire
 pkg_check_modules(tss2mu REQUIRED IMPORTED_TARGET tss2-mu)
 inro_test(unit/test_tpm_wire.c LINKS inro_tpm_wire PkgConfig::tss2mu)
