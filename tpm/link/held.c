@@ -3,6 +3,10 @@
 
 #include <tss2/tss2_tpm2_types.h>
 
+/* TPM2_TRANSIENT_FIRST and its like are shifts of a signed 0x80 out of its type. */
+#define FIRST_TRANSIENT ((uint32_t)TPM2_HT_TRANSIENT << TPM2_HR_SHIFT)
+#define FIRST_SESSION	((uint32_t)TPM2_HT_LOADED_SESSION << TPM2_HR_SHIFT)
+
 static size_t count(const struct held *h)
 {
 	unsigned n = atomic_load(&h->n);
@@ -45,10 +49,10 @@ static bool is_others(const struct held *h, uint32_t handle)
 static enum inro_err list_all(const struct raw *tpm, uint32_t out[2 * HELD_MAX], size_t *ret_n)
 {
 	size_t sessions = 0;
-	enum inro_err e = raw_handles(tpm, TPM2_TRANSIENT_FIRST, HELD_MAX, out, ret_n);
+	enum inro_err e = raw_handles(tpm, FIRST_TRANSIENT, HELD_MAX, out, ret_n);
 
 	if (!e)
-		e = raw_handles(tpm, TPM2_LOADED_SESSION_FIRST, HELD_MAX, out + *ret_n, &sessions);
+		e = raw_handles(tpm, FIRST_SESSION, HELD_MAX, out + *ret_n, &sessions);
 	*ret_n += sessions;
 	return e;
 }

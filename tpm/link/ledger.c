@@ -31,7 +31,7 @@ struct page {
 struct ledger {
 	struct page *page;
 	uint64_t me;
-	int fd;
+	atomic_int fd; /* another thread may fork */
 };
 
 static uint64_t now_ms(void)
@@ -78,13 +78,14 @@ static void check_layout(struct page *p)
 enum inro_err ledger_open(const char *path, struct ledger **ret)
 {
 	struct ledger *l = calloc(1, sizeof *l);
+	int fd = -1;
 	enum inro_err e;
 
 	if (!l)
 		return INRO_E_NO_MEMORY;
-	l->fd = -1;
-	e = random_fill(&l->me, sizeof l->me);
-	e = e ? e : open_file(path, &l->fd);
+	e = open_file(path, &fd);
+	atomic_init(&l->fd, fd);
+	e = e ? e : random_fill(&l->me, sizeof l->me);
 	e = e ? e : map(l, path);
 	if (e)
 		ledger_close(l);
@@ -105,9 +106,8 @@ void ledger_close(struct ledger *l)
 
 void ledger_close_fd(struct ledger *l)
 {
-	int fd = l->fd;
+	int fd = atomic_exchange(&l->fd, -1);
 
-	l->fd = -1;
 	close_fd(&fd);
 }
 

@@ -2,7 +2,6 @@
 #include "tpm/link/roll.h"
 
 #include <pthread.h>
-#include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -24,9 +23,7 @@ static void after_fork_in_child(void)
 {
 	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	for (struct wired *w = all; w; w = w->next) {
-		if (w->fd >= 0)
-			close(w->fd);
-		w->fd = -1;
+		wired_close_fd(w);
 		if (w->ledger)
 			ledger_close_fd(w->ledger);
 	}

@@ -11,9 +11,8 @@
 
 void wired_close_fd(struct wired *w)
 {
-	int fd = w->fd;
+	int fd = atomic_exchange(&w->fd, -1);
 
-	w->fd = -1;
 	close_fd(&fd);
 }
 

@@ -92,13 +92,16 @@ static long tidy(void *of)
 static enum inro_err name_ledger(struct wired *w)
 {
 	AUTO(free_chars) char *path = NULL;
+	struct ledger *ledger = NULL;
 	enum inro_err e = link_file(w->home, bytes_of(w->tcti), ".turn", &path);
 
 	if (!e)
-		e = ledger_open(path, &w->ledger);
-	if (!e)
-		janitor_watch(&w->janitor, ledger_word(w->ledger));
-	return e;
+		e = ledger_open(path, &ledger);
+	if (e)
+		return e;
+	janitor_watch(&w->janitor, ledger_word(ledger));
+	w->ledger = ledger;
+	return INRO_OK;
 }
 
 static enum inro_err take_turn(struct wired *w, int64_t deadline)
@@ -305,7 +308,7 @@ enum inro_err wired_make(const struct link_kind *kind, const struct plug *plug, 
 		return INRO_E_NO_MEMORY;
 	link_init(&w->link, kind);
 	w->plug = plug;
-	w->fd = -1;
+	atomic_init(&w->fd, -1);
 	janitor_init(&w->janitor, tidy, w);
 	e = fill(w, rest, home);
 	if (e) {

@@ -34,11 +34,11 @@ struct plug {
 struct wired {
 	struct link link;
 	const struct plug *plug;
-	char *home, *tcti;     /* for people and files */
-	struct ledger *ledger; /* of links that are not managed, from the first turn on */
+	char *home, *tcti;	       /* for people and files */
+	struct ledger *_Atomic ledger; /* of links that are not managed, from the first turn on */
 	struct janitor janitor;
 	bool in_turn, connected;
-	int fd; /* -1: none */
+	atomic_int fd; /* -1: none; another thread may fork */
 	int patience_ms;
 	int64_t last_used;
 	struct wired *next; /* all of this process */
