@@ -29,6 +29,8 @@ inro_library(inro_tpmways SOURCES lib/tpmways.c lib/twins.c LINKS inro_swtpm inr
 foreach(part key secret)
 	inro_test(integration/test_tpm_${part}.c LINKS inro_tpmways TIMEOUT 300)
 endforeach()
+pkg_check_modules(tss2sys REQUIRED IMPORTED_TARGET tss2-sys tss2-mu tss2-tcti-swtpm)
+inro_benchmark(bench/bench_tpm_sign.c LINKS inro_tpm_token inro_swtpm inro_testlib PkgConfig::tss2sys ${CMAKE_DL_LIBS} SMOKE 0)
 
 # tpm/talk; inro_tpmkeys: tests/lib/tpmkeys.h and tpmtap.h
 inro_library(inro_tpmkeys SOURCES lib/tpmkeys.c lib/tpmtap.c LINKS inro_swtpm inro_tpm_talk PkgConfig::cmocka)

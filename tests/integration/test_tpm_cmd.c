@@ -100,7 +100,8 @@ static void test_capability(void **state)
 	TPMS_CAPABILITY_DATA got;
 
 	(void)state;
-	OK(cmd_capability(tpm, TPM2_CAP_HANDLES, TPM2_PERSISTENT_FIRST, 8, &got));
+	OK(cmd_capability(tpm, TPM2_CAP_HANDLES, (uint32_t)TPM2_HT_PERSISTENT << TPM2_HR_SHIFT, 8,
+			  &got));
 	assert_int_equal(got.data.handles.count, 1);
 	assert_int_equal(got.data.handles.handle[0], 0x81000001);
 }
