@@ -72,7 +72,7 @@ static struct resident *new_key(void)
 	struct making m = { .template = signing_key() };
 	struct resident *r = NULL;
 
-	OK(resident_turn(tpm, 0, create, &m));
+	OK(resident_turn(tpm, 1, create, &m));
 	OK(resident_new(tpm, &m.blob, &r));
 	return r;
 }
@@ -368,7 +368,7 @@ static void *make_and_free(void *arg)
 	for (int i = 0; i < 10; i++) {
 		struct resident *r = NULL;
 
-		if (resident_turn(tpm, 0, create, &m) || resident_new(tpm, &m.blob, &r) ||
+		if (resident_turn(tpm, 1, create, &m) || resident_new(tpm, &m.blob, &r) ||
 		    resident_do(r, 0, sign, &sig))
 			atomic_fetch_add(w->bad, 1);
 		resident_free(r);

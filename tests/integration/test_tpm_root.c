@@ -10,7 +10,7 @@
 
 #include "tests/lib/scratch.h"
 #include "tests/lib/tpmkeys.h"
-#include "tpm/talk/session.h"
+#include "tpm/talk/hold.h"
 #include "tpm/wire/policy.h"
 
 #define OK(x) assert_int_equal(x, INRO_OK)
@@ -314,7 +314,7 @@ static void check_certificate(struct bytes der, const struct ek *ek)
 	assert_ptr_equal(q, der.p + der.n);
 	OK(crypt_spki(&ek->pub.publicArea, &spki));
 	n = i2d_PUBKEY(X509_get0_pubkey(x), &got);
-	assert_true(n > 0 && bytes_equal(BYTES(got, n), buf_bytes(&spki)));
+	assert_true(n > 0 && bytes_equal(BYTES(got, (size_t)n), buf_bytes(&spki)));
 	OPENSSL_free(got);
 	X509_free(x);
 }

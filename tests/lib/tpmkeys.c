@@ -48,7 +48,7 @@ TPMT_PUBLIC tpmkeys_hmac(TPMA_OBJECT attributes)
 	return (TPMT_PUBLIC) {
 		.type = TPM2_ALG_KEYEDHASH,
 		.nameAlg = TPM2_ALG_SHA256,
-		.objectAttributes = attributes | TPMA_OBJECT_SIGN_ENCRYPT,
+		.objectAttributes = attributes | TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_DECRYPT,
 		.parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL,
 	};
 }
@@ -57,7 +57,7 @@ TPMT_PUBLIC tpmkeys_sealed(TPMA_OBJECT attributes)
 {
 	TPMT_PUBLIC pub = tpmkeys_hmac(attributes);
 
-	pub.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_SIGN_ENCRYPT;
+	pub.objectAttributes = attributes;
 	return pub;
 }
 

@@ -23,6 +23,7 @@ struct tpm *tpmkeys_open(const struct swtpm *s);
 
 TPMT_PUBLIC tpmkeys_ecc(TPM2_ECC_CURVE curve, TPMA_OBJECT attributes);
 TPMT_PUBLIC tpmkeys_rsa(TPMA_OBJECT attributes);
+/* For a MAC with any hash: a TPM wants sign and decrypt for that. */
 TPMT_PUBLIC tpmkeys_hmac(TPMA_OBJECT attributes);
 TPMT_PUBLIC tpmkeys_aes(uint16_t bits, TPMA_OBJECT attributes);
 TPMT_PUBLIC tpmkeys_sealed(TPMA_OBJECT attributes);

@@ -202,12 +202,12 @@ void residents_room(struct tpm *t, size_t n, const struct resident *keep)
 		;
 }
 
-/* The TPM has less room than was thought: somebody else's objects are in it. */
 static bool is_full(void)
 {
 	return rc_plain(tpm_last_rc()) == TPM2_RC_OBJECT_MEMORY;
 }
 
+/* The TPM has less room than was thought: somebody else's objects are in it. */
 bool residents_shrink(struct tpm *t, const struct resident *keep)
 {
 	struct residents *in = &t->residents;
@@ -346,14 +346,16 @@ static enum inro_err try_once(struct tpm *t, const struct work *w)
 	return do_step(t, w);
 }
 
-/* Everything leaves but what the step needs; whether there was anything. */
+/* The step needed more room than it said: everything else leaves; whether there was anything. */
 static bool clear_out(struct tpm *t, const struct work *w)
 {
-	if (!residents_shrink(t, w->r))
+	bool any = false;
+
+	if (!is_full())
 		return false;
 	while (evict_oldest(t, w->r))
-		;
-	return true;
+		any = true;
+	return any;
 }
 
 /* One turn; `again`: the same may go well in another. */
