@@ -18,6 +18,7 @@
 struct place {
 	struct swtpm *swtpm;
 	struct tpm *tpm;
+	bool held;
 };
 
 static int begin(void **state)
@@ -29,10 +30,18 @@ static int begin(void **state)
 	return 0;
 }
 
+static void leave(struct place *p)
+{
+	if (p->held)
+		tpm_leave(p->tpm);
+	p->held = false;
+}
+
 static int end(void **state)
 {
 	struct place *p = *state;
 
+	leave(p);
 	tpm_unref(p->tpm);
 	assert_int_equal(swtpm_left_behind(p->swtpm), 0);
 	swtpm_free(p->swtpm);
@@ -40,16 +49,22 @@ static int end(void **state)
 	return 0;
 }
 
+static void enter(struct place *p)
+{
+	OK(tpm_enter(p->tpm));
+	p->held = true;
+}
+
 static struct tpm *open_tpm(struct place *p)
 {
 	p->tpm = tpmkeys_open(p->swtpm);
-	OK(tpm_enter(p->tpm));
+	enter(p);
 	return p->tpm;
 }
 
 static void close_tpm(struct place *p)
 {
-	tpm_leave(p->tpm);
+	leave(p);
 	tpm_unref(p->tpm);
 	p->tpm = NULL;
 }
@@ -97,7 +112,7 @@ static void test_primary_and_settled(void **state)
 	assert_true(root->persistent);
 	assert_int_equal(tpm_count(t), 1);
 	assert_memory_equal(&before, &root->pub_name, sizeof before);
-	tpm_leave(t);
+	leave(p);
 }
 
 /* The owner has an auth that is not told: what he has made is used, nothing can be made. */
@@ -118,7 +133,7 @@ static void test_owner_forbids(void **state)
 	t = open_tpm(p);
 	OK(root_settle(t, &root));
 	assert_true(root->persistent);
-	tpm_leave(t);
+	leave(p);
 }
 
 static struct tpm *open_with_owner(struct place *p, struct bytes owner)
@@ -128,7 +143,7 @@ static struct tpm *open_with_owner(struct place *p, struct bytes owner)
 				   .owner_auth = owner };
 
 	OK(tpm_get(&words, &p->tpm));
-	OK(tpm_enter(p->tpm));
+	enter(p);
 	return p->tpm;
 }
 
@@ -142,7 +157,7 @@ static void test_owner_auth_is_told(void **state)
 	t = open_with_owner(p, bytes_of("told"));
 	OK(root_settle(t, &root));
 	assert_true(root->persistent);
-	tpm_leave(t);
+	leave(p);
 }
 
 /* RSA, with dictionary attack protection: used as it is. */
@@ -162,7 +177,7 @@ static void test_somebody_elses_root(void **state)
 	assert_int_equal(root->pub.publicArea.type, TPM2_ALG_RSA);
 	tpmkeys_make(t, &key, BYTES_NONE, BYTES_NONE, &k);
 	tpmkeys_drop(t, &k);
-	tpm_leave(t);
+	leave(p);
 }
 
 static void test_not_a_root(void **state)
@@ -176,7 +191,7 @@ static void test_not_a_root(void **state)
 		 " tpm2_evictcontrol -C o -c k.ctx 0x81000001 && tpm2_flushcontext -t");
 	t = open_tpm(p);
 	assert_int_equal(root_get(t, &root), INRO_E_CONFIG);
-	tpm_leave(t);
+	leave(p);
 }
 
 static void test_cleared_meanwhile(void **state)
@@ -186,12 +201,12 @@ static void test_cleared_meanwhile(void **state)
 	struct tpm *t = open_tpm(p);
 
 	OK(root_get(t, &root));
-	tpm_leave(t);
+	leave(p);
 	swtpm_reset(p->swtpm);
 	shell(p, "tpm2_clear -c p");
-	OK(tpm_enter(t));
+	enter(p);
 	assert_int_equal(root_get(t, &root), INRO_E_TOKEN);
-	tpm_leave(t);
+	leave(p);
 }
 
 static void test_primary_comes_back(void **state)
@@ -201,18 +216,18 @@ static void test_primary_comes_back(void **state)
 	TPM2B_NAME before = name_of_root(t), after;
 
 	root_let_go(t);
-	tpm_leave(t);
+	leave(p);
 	assert_int_equal(swtpm_count(p->swtpm, SWTPM_TRANSIENT), 0);
-	OK(tpm_enter(t));
+	enter(p);
 	after = name_of_root(t);
 	assert_memory_equal(&before, &after, sizeof before);
 	assert_int_equal(tpm_count_of(t, TPM2_CC_CreatePrimary), 1);
-	tpm_leave(t);
+	leave(p);
 	swtpm_reset(p->swtpm); /* no context of before loads */
-	OK(tpm_enter(t));
+	enter(p);
 	after = name_of_root(t);
 	assert_memory_equal(&before, &after, sizeof before);
-	tpm_leave(t);
+	leave(p);
 }
 
 /* ---- residents beside a root that takes a place itself ---- */
@@ -255,7 +270,7 @@ static void test_residents_beside_a_primary(void **state)
 	}
 	OK(root_get(t, &root));
 	pub = root->pub.publicArea;
-	tpm_leave(t);
+	leave(p);
 	for (size_t i = 0; i < 3 * ARRAY_LEN(r); i++)
 		OK(resident_do(r[i % ARRAY_LEN(r)], 0, touch, NULL));
 	OK(resident_do(r[1], 2, load_two, &pub)); /* the root leaves for that */
@@ -356,7 +371,7 @@ static void test_ek_of_a_maker(void **state)
 	t = open_tpm(p);
 	check_ek(t, true, &rsa);
 	assert_memory_equal(&found, &rsa, sizeof found);
-	tpm_leave(t);
+	leave(p);
 }
 
 /* What follows in NV goes along, also when it is cut between two indices. */
@@ -371,7 +386,7 @@ static void test_ek_chain(void **state)
 
 	manufacture(p);
 	shell(p, "openssl x509 -in ca/issuercert.pem -outform DER -out issuer.der &&"
-		 " cat issuer.der issuer.der > chain && split -b 1000 -d chain part. &&"
+		 " cat issuer.der issuer.der > chain && split -n 2 -d chain part. &&"
 		 " for i in 0 1; do s=$(stat -c %s part.0$i) &&"
 		 " tpm2_nvdefine -C o -s $s -a 'ownerread|ownerwrite' 0x1c0010$i &&"
 		 " tpm2_nvwrite -C o -i part.0$i 0x1c0010$i || exit 1; done");
@@ -379,7 +394,7 @@ static void test_ek_chain(void **state)
 	OK(root_ek(t, &ek));
 	OK(root_ek_certificates(t, &ek, &all));
 	root_ek_end(t, &ek);
-	tpm_leave(t);
+	leave(p);
 	for (in = buf_bytes(&all); in.n; n++)
 		OK(read_field(&in, &one));
 	assert_int_equal(n, 3);
@@ -398,7 +413,7 @@ static void test_ek_without_certificate(void **state)
 	OK(root_ek_certificates(t, &ek, &all));
 	assert_int_equal(all.n, 0);
 	root_ek_end(t, &ek);
-	tpm_leave(t);
+	leave(p);
 }
 
 /* The templates' policy is the one that a session reaches: a child of the EK can be made and
@@ -431,7 +446,7 @@ static void test_ek_as_parent(void **state)
 	manufacture(p);
 	t = open_tpm(p);
 	use_ek_as_parent(t); /* P-384: by auth */
-	tpm_leave(t);
+	leave(p);
 }
 
 static void test_policy_a(void **state)
@@ -449,7 +464,7 @@ static void test_policy_a(void **state)
 	OK(root_ek(t, &ek));
 	assert_memory_equal(d.buffer, ek.pub.publicArea.authPolicy.buffer, 32);
 	root_ek_end(t, &ek);
-	tpm_leave(t);
+	leave(p);
 }
 
 /* ---- what it can do ---- */
@@ -475,7 +490,7 @@ static void test_caps(void **state)
 	assert_int_equal(caps.max_nv, 2048);
 	assert_string_equal(caps.maker, "IBM");
 	assert_string_equal(caps.model, "SWTPM");
-	tpm_leave(t);
+	leave(p);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)

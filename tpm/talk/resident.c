@@ -202,6 +202,12 @@ void residents_room(struct tpm *t, size_t n, const struct resident *keep)
 		;
 }
 
+/* A persistent root takes a place while a command names it. */
+static size_t root_visits(const struct tpm *t)
+{
+	return !root_takes_slot(t);
+}
+
 static bool is_full(void)
 {
 	return rc_plain(tpm_last_rc()) == TPM2_RC_OBJECT_MEMORY;
@@ -228,6 +234,7 @@ static enum inro_err load_blob(struct tpm *t, struct resident *r, uint32_t *ret)
 
 	if (e)
 		return e;
+	residents_room(t, 1 + root_visits(t), r);
 	auth.value = root->auth;
 	e = cmd_load(t, &root->ref, &auth, &r->blob, ret);
 	if (!e)
@@ -289,8 +296,10 @@ static enum inro_err bring_in(struct tpm *t, struct resident *r)
 /* Room for what the step will bring in; the storage root goes when nothing else can. */
 static void room_for_step(struct tpm *t, size_t more, const struct resident *keep)
 {
-	residents_room(t, more, keep);
-	if (more && is_crowded(t, more))
+	if (!more)
+		return;
+	residents_room(t, more + root_visits(t), keep);
+	if (is_crowded(t, more))
 		root_let_go(t);
 }
 

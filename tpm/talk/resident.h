@@ -28,9 +28,10 @@ struct bytes resident_name(const struct resident *r);
 
 typedef enum inro_err (*resident_step)(struct tpm *t, const struct tpm_ref *object, void *arg);
 
-/* A turn with the object in the TPM; `object` is good until the step returns.  A step that uses
- * further transient objects (sequences) says how many: room is made for them.  TPM2_Create and
- * TPM2_Import may need room for one while they work. */
+/* A turn with the object in the TPM; `object` is good until the step returns.  A step that has further
+ * transient objects in the TPM says how many: room is made for them, and for the storage root, which
+ * takes a place while a command names it.  TPM2_Create counts as one.  A step that said too little
+ * and finds the TPM full is repeated with everything else out of the way. */
 MUST_CHECK enum inro_err resident_do(struct resident *r, unsigned more, resident_step step,
 				     void *arg);
 /* A turn without an object, with room for `more`; repeated once as above. */
