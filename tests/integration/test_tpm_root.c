@@ -186,9 +186,11 @@ static void test_not_a_root(void **state)
 	const struct root *root;
 	struct tpm *t;
 
-	shell(p, "tpm2_createprimary -C o -g sha256 -G ecc -c root.ctx &&"
-		 " tpm2_create -C root.ctx -G ecc256:ecdsa -u k.pub -r k.priv -c k.ctx &&"
-		 " tpm2_evictcontrol -C o -c k.ctx 0x81000001 && tpm2_flushcontext -t");
+	shell(p, "tpm2_createprimary -C o -g sha256 -G ecc -c root.ctx && tpm2_flushcontext -t &&"
+		 " tpm2_create -C root.ctx -G ecc256:ecdsa -u k.pub -r k.priv &&"
+		 " tpm2_flushcontext -t && tpm2_load -C root.ctx -u k.pub -r k.priv -c k.ctx &&"
+		 " tpm2_flushcontext -t && tpm2_evictcontrol -C o -c k.ctx 0x81000001 &&"
+		 " tpm2_flushcontext -t");
 	t = open_tpm(p);
 	assert_int_equal(root_get(t, &root), INRO_E_CONFIG);
 	leave(p);

@@ -59,7 +59,7 @@ enum inro_err cmd_read_digest(struct bytes *in, TPM2B_DIGEST *ret)
 
 	if (e)
 		return e;
-	ret->size = (UINT16)x.n;
+	*ret = (TPM2B_DIGEST) { .size = (UINT16)x.n };
 	if (x.n)
 		memcpy(ret->buffer, x.p, x.n);
 	return INRO_OK;
@@ -72,7 +72,7 @@ enum inro_err cmd_read_name(struct bytes *in, TPM2B_NAME *ret)
 
 	if (e)
 		return e;
-	ret->size = (UINT16)x.n;
+	*ret = (TPM2B_NAME) { .size = (UINT16)x.n };
 	if (x.n)
 		memcpy(ret->name, x.p, x.n);
 	return INRO_OK;
