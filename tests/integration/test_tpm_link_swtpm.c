@@ -467,6 +467,14 @@ static unsigned entries(const char *dir)
 	return n;
 }
 
+/* A thread that was joined may still be seen for a moment. */
+static void threads_are_again(unsigned n)
+{
+	for (int i = 0; i < 10000 && entries("/proc/self/task") != n; i++)
+		usleep(1000);
+	assert_int_equal(entries("/proc/self/task"), n);
+}
+
 static void nothing_leaks(void **state)
 {
 	unsigned before = entries("/proc/self/fd"), threads = entries("/proc/self/task");
@@ -481,7 +489,51 @@ static void nothing_leaks(void **state)
 		link_free(l);
 	}
 	assert_int_equal(entries("/proc/self/fd"), before);
-	assert_int_equal(entries("/proc/self/task"), threads);
+	threads_are_again(threads);
+}
+
+/* The thread that is not this one: its blocked signals as the kernel shows them; 0 when there is
+ * none. */
+static unsigned long long blocked_in_the_other(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	unsigned long long mask = 0;
+
+	assert_non_null(d);
+	for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+		char path[300], line[128];
+		FILE *f;
+
+		if (atoi(e->d_name) <= 0 || atoi(e->d_name) == getpid())
+			continue;
+		snprintf(path, sizeof path, "/proc/self/task/%s/status", e->d_name);
+		f = fopen(path, "r");
+		while (f && fgets(line, sizeof line, f))
+			(void)sscanf(line, "SigBlk: %llx", &mask);
+		if (f)
+			fclose(f);
+	}
+	closedir(d);
+	return mask;
+}
+
+static void its_thread_takes_no_signals_and_ends(void **state)
+{
+	static const int asked[] = { SIGINT, SIGTERM, SIGCHLD, SIGALRM, SIGUSR1, SIGHUP };
+	struct link *l = new_link();
+	unsigned threads = entries("/proc/self/task");
+	unsigned long long mask;
+
+	(void)state;
+	atomic_store(&link_idle_ms, 60000);
+	look_in(l);
+	assert_int_equal(entries("/proc/self/task"), threads + 1);
+	mask = blocked_in_the_other();
+	for (size_t i = 0; i < ARRAY_LEN(asked); i++)
+		assert_true(mask >> (asked[i] - 1) & 1);
+	link_free(l);
+	atomic_store(&link_idle_ms, 200);
+	threads_are_again(threads);
 }
 
 static void the_folder_is_the_owners(void **state)
@@ -525,6 +577,7 @@ int main(void)
 		WITH(start_unix, who_forgets_to_free_leaves_nothing),
 		WITH(start_unix, nothing_leaks),
 		WITH(start_tcp, nothing_leaks),
+		WITH(start_unix, its_thread_takes_no_signals_and_ends),
 		WITH(start_unix, the_folder_is_the_owners),
 	};
 

@@ -19,8 +19,9 @@
  * 5. A TPM without a resource manager (swtpm, /dev/tpm0) is left as it was found: what the link's
  *    users hold there is in a ledger on disk (link_hold(), link_drop()), and who comes after a
  *    process that was killed, or takes the turn from another, flushes what that one held.
- * 6. Whoever has not used a single-client TPM (swtpm, /dev/tpm0) or a resource manager for a moment
- *    lets the connection go, so that others get in: link_idle_ms.
+ * 6. Processes of one INRO_HOME take fair turns at a single-client TPM (swtpm, /dev/tpm0).  Other
+ *    programs are not known to us: they get in when we have not used it for link_idle_ms, and so
+ *    let the connection go; that of a resource manager too.
  */
 #ifndef INRO_TPM_LINK_LINK_H
 #define INRO_TPM_LINK_LINK_H

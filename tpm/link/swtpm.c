@@ -203,6 +203,7 @@ static enum inro_err send_command(struct wired *w, struct bytes command)
 
 static const struct plug plug = {
 	.size = sizeof(struct swtpm),
+	.can_hang_up = true,
 	.parse = parse,
 	.clear = clear,
 	.open = open_socket,

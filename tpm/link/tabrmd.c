@@ -160,6 +160,7 @@ static enum inro_err receive(struct wired *w, struct buf *ret)
 
 static const struct plug plug = {
 	.size = sizeof(struct tabrmd),
+	.can_hang_up = true,
 	.parse = parse,
 	.open = open_context,
 	.close = close_context, /* never in a child: it would speak on the parent's connection */

@@ -186,7 +186,7 @@ static enum inro_err start_turn(struct wired *w)
 
 	if (e)
 		return e;
-	if (w->connected && is_stale(w))
+	if (w->connected && w->plug->can_hang_up && is_stale(w))
 		cut(w);
 	if (!w->connected)
 		e = connect_anew(w, deadline);

@@ -19,7 +19,8 @@ struct wired;
 
 /* What tells one kind of connection from another. */
 struct plug {
-	size_t size; /* of what begins with a struct wired */
+	size_t size;	  /* of what begins with a struct wired */
+	bool can_hang_up; /* a peer that may end the connection: poll() tells */
 	/* The words behind "scheme:"; INRO_E_CONFIG. */
 	enum inro_err (*parse)(struct wired *w, struct bytes rest);
 	void (*clear)(struct wired *w); /* what parse allocated; may be NULL */
