@@ -434,6 +434,7 @@ static void duplicate_to(struct tpm *from, const TPMT_PUBLIC *template, const TP
 	OK(session_policy(from, &by.policy));
 	OK(cmd_policy_command(from, by.policy, TPM2_CC_Duplicate));
 	OK(cmd_duplicate(from, &k.ref, &by, &parent, d));
+	session_end(from, by.policy);
 	buf_add(&d->pub, buf_bytes(&k.blob.pub));
 	OK(cmd_flush(from, parent.handle));
 	tpmkeys_drop(from, &k);
@@ -502,6 +503,7 @@ static void unseal_by(const TPM2B_DIGEST *policy, void (*satisfy)(struct session
 	OK(session_policy(tpm, &by.policy));
 	satisfy(by.policy);
 	OK(cmd_unseal(tpm, &k.ref, &by, &got));
+	session_end(tpm, by.policy);
 	assert_true(secret_equal(secret_bytes(&got), data));
 	OK(session_policy(tpm, &by.policy));
 	assert_int_not_equal(cmd_unseal(tpm, &k.ref, &by, &none), INRO_OK);
@@ -621,6 +623,7 @@ static void test_nv_change_auth(void **state)
 	OK(session_policy(tpm, &by.policy));
 	OK(cmd_policy_command(tpm, by.policy, TPM2_CC_NV_ChangeAuth));
 	OK(cmd_nv_change_auth(tpm, &ref, &by, TEXT("a new auth")));
+	session_end(tpm, by.policy);
 	OK(cmd_nv_read(tpm, &ref, OWN(TEXT("a new auth")), &ref, 8, &read));
 	assert_true(bytes_equal(buf_bytes(&read), TEXT("12345678")));
 	OK(cmd_nv_undefine(tpm, BYTES_NONE, &ref));
@@ -699,6 +702,7 @@ static void test_activate_credential(void **state)
 	OK(wire_read_2b(&in, in.n, &secret));
 	OK(root_ek_auth(tpm, &ek, &by));
 	OK(cmd_activate_credential(tpm, &k.ref, auth, &ek.ref, &by, id, secret, &got));
+	session_end(tpm, by.policy);
 	assert_true(secret_equal(secret_bytes(&got), TEXT("a secret from afar")));
 	tpmkeys_drop(tpm, &k);
 	root_ek_end(tpm, &ek);

@@ -11,6 +11,7 @@
 #include "tests/lib/scratch.h"
 #include "tests/lib/tpmkeys.h"
 #include "tpm/talk/hold.h"
+#include "tpm/talk/session.h"
 #include "tpm/wire/policy.h"
 
 #define OK(x) assert_int_equal(x, INRO_OK)
@@ -432,8 +433,10 @@ static void use_ek_as_parent(struct tpm *t)
 	OK(root_ek(t, &ek));
 	OK(root_ek_auth(t, &ek, &by));
 	OK(cmd_create_by(t, &ek.ref, &by, &what, &b));
+	session_end(t, by.policy);
 	OK(root_ek_auth(t, &ek, &by));
 	OK(cmd_load(t, &ek.ref, &by, &b, &handle));
+	session_end(t, by.policy);
 	OK(cmd_flush(t, handle));
 	root_ek_end(t, &ek);
 }

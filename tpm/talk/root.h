@@ -29,8 +29,8 @@ MUST_CHECK enum inro_err root_get(struct tpm *t, const struct root **ret);
 MUST_CHECK enum inro_err root_settle(struct tpm *t, const struct root **ret);
 
 /* The endorsement key: persistent, or a primary of the TCG template whose certificate is in NV.
- * RSA-2048 (0x81010001, certificate 0x1c00002), P-256 (0x81010002, 0x1c0000a), P-384 (0x81010016, 0x1c00016).
- * A transient one is held by the ledger and flushed by root_ek_end(). */
+ * RSA-2048 (0x81010001, certificate 0x1c00002), P-256 (0x81010002, 0x1c0000a), P-384 (0x81010016,
+ * 0x1c00016).  A transient one is flushed by root_ek_end(). */
 struct ek {
 	struct tpm_ref ref;
 	TPM2B_PUBLIC pub;
@@ -45,7 +45,8 @@ MUST_CHECK enum inro_err root_ek_certificates(struct tpm *t, const struct ek *ek
 /* A policy session that satisfies the EK's policy (PolicySecret of the endorsement hierarchy). */
 MUST_CHECK enum inro_err root_ek_session(struct tpm *t, struct session **ret);
 /* How the next command that uses the EK is authorised: by such a session, which ends with it, or by
- * the EK's empty auth where its template has userWithAuth (P-384, whose policy is of SHA-384). */
+ * the EK's empty auth where its template has userWithAuth (P-384, whose policy is of SHA-384).
+ * After the command session_end(t, ret->policy), which is NULL for the latter. */
 MUST_CHECK enum inro_err root_ek_auth(struct tpm *t, const struct ek *ek, struct tpm_auth *ret);
 
 /* ---- what this TPM can do ---- */
