@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "tpm/talk/auth.h"
+#include "tpm/talk/area.h"
 #include "tpm/talk/resident.h"
 
 #define AGAIN_MS   10000 /* in all */
@@ -26,7 +26,7 @@ struct run {
 	struct tpm *t;
 	const struct tpm_command *c;
 	const struct command_row *row;
-	struct auth_plan plan;
+	struct area_plan plan;
 	uint32_t rc;
 	uint32_t handle;	   /* of the response */
 	struct bytes params, area; /* in t->in */
@@ -258,13 +258,13 @@ static enum inro_err build(struct run *r)
 	buf_add_u32(out, r->c->cc);
 	for (size_t i = 0; i < r->row->handles; i++)
 		buf_add_u32(out, r->c->handles[i].handle);
-	e = auth_begin(r->t, &r->plan);
+	e = area_begin(r->t, &r->plan);
 	at = out->n;
 	buf_add(out, r->c->params);
 	put_size(out);
 	if (!e)
 		e = check_size(r);
-	return e ? e : auth_seal(r->t, &r->plan, r->c, at);
+	return e ? e : area_seal(r->t, &r->plan, r->c, at);
 }
 
 /* ---- the ledger of what is in the TPM ---- */
@@ -344,7 +344,7 @@ static enum inro_err give_params(struct run *r, struct buf *ret)
 	buf_add(ret, r->params);
 	e = buf_err(ret);
 	if (!e)
-		e = auth_open(&r->plan, ret);
+		e = area_open(&r->plan, ret);
 	return e == INRO_E_SYNTAX ? unreadable(r) : e;
 }
 
@@ -359,7 +359,7 @@ static enum inro_err distrust(struct run *r, enum inro_err e)
 		if (cmd_flush(r->t, r->handle))
 			err_reset();
 	}
-	auth_failed(r->t, &r->plan, true);
+	area_failed(r->t, &r->plan, true);
 	last_rc = rc;
 	return e;
 }
@@ -369,14 +369,14 @@ static enum inro_err take(struct run *r, struct bytes in, struct buf *ret)
 	enum inro_err e = split(r, in);
 
 	if (!e)
-		e = auth_check(&r->plan, r->c->cc, r->params, r->area);
+		e = area_check(&r->plan, r->c->cc, r->params, r->area);
 	if (!e && ret)
 		e = give_params(r, ret);
 	if (e)
 		return distrust(r, e);
 	note_made(r);
 	note_ended(r);
-	auth_done(r->t, &r->plan);
+	area_done(r->t, &r->plan);
 	if (r->row->auths && could_be_another(r, 0))
 		r->t->doubted = false;
 	return INRO_OK;
@@ -391,7 +391,7 @@ static enum inro_err refused(struct run *r)
 	note_made(r);
 	if (r->row->flags & CMD_ENDS_PARAM && rc_plain(r->rc) == TPM2_RC_HANDLE)
 		note_ended(r);
-	auth_failed(t, &r->plan, false);
+	area_failed(t, &r->plan, false);
 	last_rc = r->rc;
 	if (is_doubtful(r))
 		t->doubted = false;
@@ -430,7 +430,7 @@ static enum inro_err send(struct run *r, struct buf *ret)
 	if (!e)
 		e = note_begin(r);
 	if (e) {
-		auth_failed(r->t, &r->plan, false);
+		area_failed(r->t, &r->plan, false);
 		return e;
 	}
 	e = talk(r, &rest);
@@ -448,7 +448,7 @@ static enum inro_err once(struct run *r, struct buf *ret)
 	if (r->t->broken)
 		return err_set(INRO_E_IO, "the connection to the TPM was lost");
 	r->handle = r->rc = last_rc = 0;
-	e = auth_make(r->t, r->c, r->row, &r->plan);
+	e = area_make(r->t, r->c, r->row, &r->plan);
 	return e ? e : send(r, ret);
 }
 

@@ -1,5 +1,5 @@
-/* auth - who authorises a command, and whether its answer is the TPM's. */
-#include "tpm/talk/auth.h"
+/* area - who authorises a command, and whether its answer is the TPM's. */
+#include "tpm/talk/area.h"
 
 #include <string.h>
 
@@ -20,18 +20,18 @@ static struct bytes trim(struct bytes value)
 	return value;
 }
 
-static struct auth_entry *add_entry(struct auth_plan *p, struct session *s, struct bytes value,
+static struct area_entry *add_entry(struct area_plan *p, struct session *s, struct bytes value,
 				    bool stays)
 {
-	struct auth_entry *entry = &p->entries[p->n++];
+	struct area_entry *entry = &p->entries[p->n++];
 
-	*entry = (struct auth_entry) { .session = s,
+	*entry = (struct area_entry) { .session = s,
 				       .value = value,
 				       .attributes = stays ? CONTINUE : 0 };
 	return entry;
 }
 
-static bool uses_main(const struct tpm *t, const struct auth_plan *p)
+static bool uses_main(const struct tpm *t, const struct area_plan *p)
 {
 	for (size_t i = 0; i < p->n; i++)
 		if (p->entries[i].session == &t->main)
@@ -39,7 +39,7 @@ static bool uses_main(const struct tpm *t, const struct auth_plan *p)
 	return false;
 }
 
-static enum inro_err add_policy(struct tpm *t, struct auth_plan *p, const struct tpm_auth *a)
+static enum inro_err add_policy(struct tpm *t, struct area_plan *p, const struct tpm_auth *a)
 {
 	struct session *s = a->policy;
 
@@ -49,7 +49,7 @@ static enum inro_err add_policy(struct tpm *t, struct auth_plan *p, const struct
 	return INRO_OK;
 }
 
-static enum inro_err add_main(struct tpm *t, struct auth_plan *p, struct bytes value)
+static enum inro_err add_main(struct tpm *t, struct area_plan *p, struct bytes value)
 {
 	enum inro_err e = session_main(t);
 
@@ -58,7 +58,7 @@ static enum inro_err add_main(struct tpm *t, struct auth_plan *p, struct bytes v
 	return e;
 }
 
-static enum inro_err add_brief(struct tpm *t, struct auth_plan *p, struct bytes value)
+static enum inro_err add_brief(struct tpm *t, struct area_plan *p, struct bytes value)
 {
 	struct session *s = &t->brief[p->n];
 	enum inro_err e = session_brief(t, s);
@@ -68,7 +68,7 @@ static enum inro_err add_brief(struct tpm *t, struct auth_plan *p, struct bytes 
 	return e;
 }
 
-static enum inro_err add_value(struct tpm *t, struct auth_plan *p, const struct tpm_auth *a)
+static enum inro_err add_value(struct tpm *t, struct area_plan *p, const struct tpm_auth *a)
 {
 	struct bytes value = trim(a->value);
 	bool no_main = t->roots.finding || uses_main(t, p);
@@ -80,7 +80,7 @@ static enum inro_err add_value(struct tpm *t, struct auth_plan *p, const struct 
 	return no_main ? add_brief(t, p, value) : add_main(t, p, value);
 }
 
-static enum inro_err add_auth(struct tpm *t, struct auth_plan *p, const struct tpm_auth *a)
+static enum inro_err add_auth(struct tpm *t, struct area_plan *p, const struct tpm_auth *a)
 {
 	if (a->value.n > AUTH_MAX)
 		return err_set(INRO_E_ARG, "an authorisation value of %zu bytes is too long",
@@ -90,7 +90,7 @@ static enum inro_err add_auth(struct tpm *t, struct auth_plan *p, const struct t
 	return a->by == BY_POLICY ? add_policy(t, p, a) : add_value(t, p, a);
 }
 
-static struct auth_entry *first_hmac(struct auth_plan *p)
+static struct area_entry *first_hmac(struct area_plan *p)
 {
 	for (size_t i = 0; i < p->n; i++)
 		if (p->entries[i].session && !p->entries[i].policy)
@@ -98,10 +98,10 @@ static struct auth_entry *first_hmac(struct auth_plan *p)
 	return NULL;
 }
 
-static enum inro_err add_crypt(struct tpm *t, struct auth_plan *p, const struct tpm_command *c,
+static enum inro_err add_crypt(struct tpm *t, struct area_plan *p, const struct tpm_command *c,
 			       const struct command_row *row)
 {
-	struct auth_entry *by = first_hmac(p);
+	struct area_entry *by = first_hmac(p);
 	enum inro_err e = INRO_OK;
 
 	if ((c->secret_in && !(row->flags & CMD_SIZED_IN)) ||
@@ -121,7 +121,7 @@ static enum inro_err add_crypt(struct tpm *t, struct auth_plan *p, const struct 
 }
 
 /* Starting the one may have shown that the other is gone. */
-static enum inro_err all_alive(const struct tpm *t, const struct auth_plan *p)
+static enum inro_err all_alive(const struct tpm *t, const struct area_plan *p)
 {
 	for (size_t i = 0; i < p->n; i++)
 		if (p->entries[i].session && !session_alive(t, p->entries[i].session))
@@ -129,12 +129,12 @@ static enum inro_err all_alive(const struct tpm *t, const struct auth_plan *p)
 	return INRO_OK;
 }
 
-enum inro_err auth_make(struct tpm *t, const struct tpm_command *c, const struct command_row *row,
-			struct auth_plan *ret)
+enum inro_err area_make(struct tpm *t, const struct tpm_command *c, const struct command_row *row,
+			struct area_plan *ret)
 {
 	enum inro_err e = INRO_OK;
 
-	*ret = (struct auth_plan) { 0 };
+	*ret = (struct area_plan) { 0 };
 	for (size_t i = 0; !e && i < row->auths; i++)
 		e = add_auth(t, ret, &c->auths[i]);
 	if (!e)
@@ -142,7 +142,7 @@ enum inro_err auth_make(struct tpm *t, const struct tpm_command *c, const struct
 	if (!e)
 		e = all_alive(t, ret);
 	if (e)
-		auth_failed(t, ret, false);
+		area_failed(t, ret, false);
 	return e;
 }
 
@@ -165,7 +165,7 @@ static void key_add(struct key *k, struct bytes x)
 	k->n += x.n;
 }
 
-static void key_of(const struct auth_entry *a, struct key *ret)
+static void key_of(const struct area_entry *a, struct key *ret)
 {
 	ret->n = 0;
 	key_add(ret, secret_bytes(&a->session->key));
@@ -173,13 +173,13 @@ static void key_of(const struct auth_entry *a, struct key *ret)
 }
 
 /* A policy session that was neither salted nor wants an authValue has no HMAC (part 1, 19.6.10). */
-static bool has_hmac(const struct auth_entry *a)
+static bool has_hmac(const struct area_entry *a)
 {
 	return a->session && (a->session->key.n || a->value.n);
 }
 
 /* Part 1, 21.3: encrypts or decrypts the first parameter, a TPM2B. */
-static enum inro_err crypt_first(const struct auth_entry *a, bool encrypt, struct bytes newer,
+static enum inro_err crypt_first(const struct area_entry *a, bool encrypt, struct bytes newer,
 				 struct bytes older, struct buf *b, size_t at)
 {
 	SCOPED(key) k = { .n = 0 };
@@ -198,12 +198,12 @@ static enum inro_err crypt_first(const struct auth_entry *a, bool encrypt, struc
 	return e;
 }
 
-static struct bytes nonce_tpm(const struct auth_entry *a)
+static struct bytes nonce_tpm(const struct area_entry *a)
 {
 	return BYTES(a->session->nonce_tpm, SESSION_DIGEST);
 }
 
-static struct bytes nonce_caller(const struct auth_entry *a)
+static struct bytes nonce_caller(const struct area_entry *a)
 {
 	return BYTES(a->session->nonce_caller, SESSION_DIGEST);
 }
@@ -214,7 +214,7 @@ struct hmac_of {
 };
 
 /* Part 1, 19.6.5. */
-static enum inro_err hmac(const struct auth_entry *a, const struct hmac_of *x, TPM2B_DIGEST *ret)
+static enum inro_err hmac(const struct area_entry *a, const struct hmac_of *x, TPM2B_DIGEST *ret)
 {
 	SCOPED(key) k = { .n = 0 };
 	struct bytes parts[] = { x->hash, x->newer, x->older, x->crypt_nonce,
@@ -226,7 +226,7 @@ static enum inro_err hmac(const struct auth_entry *a, const struct hmac_of *x, T
 
 /* ---- the command ---- */
 
-static enum inro_err begin_entry(struct buf *b, struct auth_entry *a)
+static enum inro_err begin_entry(struct buf *b, struct area_entry *a)
 {
 	static const uint8_t room[SESSION_DIGEST];
 	enum inro_err e = INRO_OK;
@@ -250,7 +250,7 @@ static void put_u32(struct buf *b, size_t at, size_t x)
 		b->p[at + i - 1] = (uint8_t)x;
 }
 
-enum inro_err auth_begin(struct tpm *t, struct auth_plan *p)
+enum inro_err area_begin(struct tpm *t, struct area_plan *p)
 {
 	size_t at = t->out.n;
 	enum inro_err e = INRO_OK;
@@ -301,15 +301,15 @@ static enum inro_err command_hash(const struct tpm_command *c, struct bytes para
 }
 
 /* The first session's HMAC covers the nonce of another one that encrypts. */
-static struct bytes crypt_nonce(const struct auth_plan *p, size_t i)
+static struct bytes crypt_nonce(const struct area_plan *p, size_t i)
 {
 	return i == 0 && p->crypt && p->crypt != &p->entries[0] ? nonce_tpm(p->crypt) : BYTES_NONE;
 }
 
-static enum inro_err seal_entry(struct tpm *t, const struct auth_plan *p, size_t i,
+static enum inro_err seal_entry(struct tpm *t, const struct area_plan *p, size_t i,
 				struct bytes hash)
 {
-	const struct auth_entry *a = &p->entries[i];
+	const struct area_entry *a = &p->entries[i];
 	struct hmac_of x = { .hash = hash, .attributes = a->attributes };
 	TPM2B_DIGEST d;
 	enum inro_err e;
@@ -325,10 +325,10 @@ static enum inro_err seal_entry(struct tpm *t, const struct auth_plan *p, size_t
 	return e;
 }
 
-enum inro_err auth_seal(struct tpm *t, const struct auth_plan *p, const struct tpm_command *c,
+enum inro_err area_seal(struct tpm *t, const struct area_plan *p, const struct tpm_command *c,
 			size_t params_at)
 {
-	const struct auth_entry *by = p->crypt;
+	const struct area_entry *by = p->crypt;
 	TPM2B_DIGEST hash;
 	enum inro_err e = INRO_OK;
 
@@ -359,7 +359,7 @@ static enum inro_err read_answer(struct bytes *area, struct answer *ret)
 	return e ? e : wire_read_2b(area, SESSION_DIGEST, &ret->hmac);
 }
 
-static bool is_authentic(const struct auth_entry *a, struct bytes hash, const struct answer *x)
+static bool is_authentic(const struct area_entry *a, struct bytes hash, const struct answer *x)
 {
 	struct hmac_of of = { .hash = hash, .newer = x->nonce, .attributes = x->attributes };
 	TPM2B_DIGEST d;
@@ -375,7 +375,7 @@ static bool is_authentic(const struct auth_entry *a, struct bytes hash, const st
 	       secret_equal(x->hmac, BYTES(d.buffer, SESSION_DIGEST));
 }
 
-static bool check_entry(struct auth_entry *a, struct bytes hash, struct bytes *area)
+static bool check_entry(struct area_entry *a, struct bytes hash, struct bytes *area)
 {
 	struct answer x;
 
@@ -387,7 +387,7 @@ static bool check_entry(struct auth_entry *a, struct bytes hash, struct bytes *a
 	return true;
 }
 
-enum inro_err auth_check(struct auth_plan *p, TPM2_CC cc, struct bytes params, struct bytes area)
+enum inro_err area_check(struct area_plan *p, TPM2_CC cc, struct bytes params, struct bytes area)
 {
 	struct cc_bytes rc = cc_bytes(TPM2_RC_SUCCESS), code = cc_bytes(cc);
 	struct bytes parts[] = { BYTES(rc.p, 4), BYTES(code.p, 4), params };
@@ -405,16 +405,16 @@ enum inro_err auth_check(struct auth_plan *p, TPM2_CC cc, struct bytes params, s
 					       "between here and the TPM changed it");
 }
 
-enum inro_err auth_open(const struct auth_plan *p, struct buf *params)
+enum inro_err area_open(const struct area_plan *p, struct buf *params)
 {
-	const struct auth_entry *by = p->crypt;
+	const struct area_entry *by = p->crypt;
 
 	if (!by || !(by->attributes & ENCRYPT))
 		return INRO_OK;
 	return crypt_first(by, false, nonce_tpm(by), nonce_caller(by), params, 0);
 }
 
-void auth_done(struct tpm *t, struct auth_plan *p)
+void area_done(struct tpm *t, struct area_plan *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		struct session *s = p->entries[i].session;
@@ -434,7 +434,7 @@ static bool is_brief(const struct tpm *t, const struct session *s)
 	return s >= t->brief && s < t->brief + MAX_SESSIONS;
 }
 
-void auth_failed(struct tpm *t, struct auth_plan *p, bool distrust)
+void area_failed(struct tpm *t, struct area_plan *p, bool distrust)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		struct session *s = p->entries[i].session;
