@@ -404,7 +404,54 @@ static void test_threads(void **state)
 	flush_freed();
 }
 
-/* ---- a child ---- */
+/* ---- other processes ---- */
+
+/* Status 0 when all went well. */
+static int sign_in_child(void)
+{
+	struct tpm_words words = { .tcti = bytes_of(swtpm_tcti(swtpm)), .home = scratch_dir() };
+	struct making m = { .template = signing_key() };
+	struct resident *r = NULL;
+	TPMT_SIGNATURE sig;
+	struct tpm *own;
+	int bad = 0;
+
+	if (tpm_get(&words, &own))
+		return 2;
+	if (resident_turn(own, 1, create, &m) || resident_new(own, &m.blob, &r))
+		return 3;
+	for (int i = 0; i < 50; i++)
+		bad |= resident_do(r, 0, sign, &sig) || !is_by(r, &sig);
+	resident_free(r);
+	tpm_unref(own);
+	return bad;
+}
+
+/* Each takes the TPM from the others again and again; a key that was lost twice has a context. */
+static void test_processes(void **state)
+{
+	struct resident *r = new_key();
+	uint64_t loads = tpm_count_of(tpm, TPM2_CC_Load);
+	pid_t children[2];
+	int status;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		children[i] = fork();
+		assert_true(children[i] >= 0);
+		if (children[i] == 0)
+			_exit(sign_in_child());
+	}
+	for (int i = 0; i < 50; i++)
+		sign_by(r);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	}
+	assert_true(tpm_count_of(tpm, TPM2_CC_Load) - loads <= 2);
+	resident_free(r);
+	flush_freed();
+}
 
 static int free_in_child(void *arg)
 {
@@ -453,6 +500,7 @@ int main(void)
 		cmocka_unit_test(test_a_step_that_finds_no_room),
 		cmocka_unit_test(test_power_cut),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_child_leaves_the_parents),
 		cmocka_unit_test(test_damaged_blob),
 	};
