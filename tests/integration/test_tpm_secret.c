@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/own.h"
 #include "pkcs11/soft/parts.h"
@@ -181,6 +182,67 @@ static void test_nobody_starves(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_true(atomic_load(&o.signed_n) >= 3);
 	twins_clear(&t);
+}
+
+/* ---- losses of power ---- */
+
+struct worker {
+	const struct twins *mac, *cipher;
+	atomic_uint good, wrong;
+	atomic_bool stop;
+};
+
+static void check(struct worker *w, const struct twins *t, const struct use *what, size_t n)
+{
+	static uint8_t hard[MOST], soft[MOST];
+	const struct room to = { hard, MOST }, there = { soft, MOST };
+	size_t m = 0, k = 0;
+
+	if (tkey_use(t->hard, what, twins_data(n), to, &m))
+		return; /* the TPM was not there, twice */
+	if (anykey_use(t->soft, what, twins_data(n), there, &k) || m != k || memcmp(hard, soft, k))
+		atomic_fetch_add(&w->wrong, 1);
+	else
+		atomic_fetch_add(&w->good, 1);
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	const struct use mac = { .use = USE_SIGN, .spec = &macs[1] };
+	const struct use cipher = { .use = USE_ENCRYPT, .spec = &ciphers[6] };
+
+	while (!atomic_load(&w->stop)) {
+		check(w, w->mac, &mac, 60000);
+		check(w, w->cipher, &cipher, 20001);
+	}
+	return NULL;
+}
+
+/* Whenever the power goes: what comes out is right, and the keys work afterwards. */
+static void test_power_cuts(void **state)
+{
+	struct twins t = twins_make(&generic), u = twins_make(&aes256);
+	struct worker w = { .mac = &t, .cipher = &u };
+	pthread_t thread;
+
+	(void)state;
+	(void)twins_data(1);
+	if (tpm_real)
+		assert_int_equal(pthread_create(&thread, NULL, work, &w), 0);
+	for (size_t i = 0; tpm_real && i < 10; i++) {
+		nanosleep(&(struct timespec) { .tv_nsec = 20000000 + 3000000 * (long)i }, NULL);
+		swtpm_reset(tpm_real);
+	}
+	atomic_store(&w.stop, true);
+	if (tpm_real)
+		assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(atomic_load(&w.wrong), 0);
+	assert_true(!tpm_real || atomic_load(&w.good) > 0);
+	assert_int_equal(twins_use(&t, USE_SIGN, &macs[1], twins_data(5000), 32), INRO_OK);
+	assert_int_equal(twins_use(&u, USE_DECRYPT, &ciphers[6], twins_data(5000), MOST), INRO_OK);
+	twins_clear(&t);
+	twins_clear(&u);
 }
 
 /* ---- in parts ---- */
@@ -440,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_bad_padding),
 		cmocka_unit_test(test_macs),
 		cmocka_unit_test(test_nobody_starves),
+		cmocka_unit_test(test_power_cuts),
 		cmocka_unit_test(test_ciphers_in_parts),
 		cmocka_unit_test(test_macs_in_parts),
 		cmocka_unit_test(test_padded_in_parts),

@@ -7,10 +7,10 @@
 #include "base/own.h"
 #include "pkcs11/token/libctx.h"
 #include "tests/lib/scratch.h"
-#include "tests/lib/swtpm.h"
 
 struct tpm *tpm;
 struct caps tpm_caps;
+struct swtpm *tpm_real;
 
 static const struct way {
 	const char *name;
@@ -25,7 +25,6 @@ static const struct way {
 };
 
 static const struct way *way;
-static struct swtpm *real;
 
 static enum inro_err step_caps(struct tpm *t, void *arg)
 {
@@ -41,8 +40,8 @@ static int get_tpm(void **state)
 	(void)state;
 	(void)snprintf(home, sizeof home, "%s/%s", scratch_dir(), way->name);
 	assert_int_equal(mkdir(home, 0700), 0);
-	real = way->embedded ? NULL : swtpm_start(way->way);
-	words.tcti = bytes_of(real ? swtpm_tcti(real) : "libtpms:");
+	tpm_real = way->embedded ? NULL : swtpm_start(way->way);
+	words.tcti = bytes_of(tpm_real ? swtpm_tcti(tpm_real) : "libtpms:");
 	words.home = home;
 	assert_int_equal(tpm_get(&words, &tpm), INRO_OK);
 	e = resident_turn(tpm, 0, step_caps, &tpm_caps);
@@ -58,8 +57,8 @@ static int drop_tpm(void **state)
 
 	(void)state;
 	tpm_unref(tpm);
-	left = real ? swtpm_left_behind(real) : 0;
-	swtpm_free(real);
+	left = tpm_real ? swtpm_left_behind(tpm_real) : 0;
+	swtpm_free(tpm_real);
 	if (left)
 		fprintf(stderr, "%u objects and sessions are left in the TPM\n", left);
 	return left != 0;

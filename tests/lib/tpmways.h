@@ -10,12 +10,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "tests/lib/swtpm.h"
 #include "tpm/token/tkey.h"
 #include "tpm/talk/root.h"
 
 /* Of this round. */
 extern struct tpm *tpm;
 extern struct caps tpm_caps;
+extern struct swtpm *tpm_real; /* NULL: embedded */
 
 /* The embedded TPM by HMAC and by password sessions, and a swtpm on a unix socket and on TCP, each
  * with a TPM of its own; the count of failures.  A swtpm must be left empty: that is one test more.
