@@ -9,6 +9,9 @@
 #   must CMD ...     fails the test when the command fails
 #   refused STATUS 'REGEX' CMD ...  the command must end with this status and one line on stderr
 #   background LOG CMD ...          starts a server, its pid in $pid; ended with the test
+#
+# With INRO_TEST_TPM=libtpms, swtpm-unix or swtpm-tcp every token that `inro token create` makes is in a TPM of
+# the test's own ($tcti names it); at the end nothing of ours may be left in it.
 
 set -euo pipefail
 
@@ -21,7 +24,7 @@ unset INRO_PIN INRO_SO_PIN INRO_NEW_PIN INRO_DB INRO_CONFIG INRO_MODULE INRO_DEB
 pids=()
 
 finish() {
-	local status=$? p
+	local status=$1 p
 	for p in "${pids[@]}"; do
 		kill "$p" 2>/dev/null || true
 		wait "$p" 2>/dev/null || true
@@ -29,7 +32,24 @@ finish() {
 	rm -rf "$T"
 	exit "$status"
 }
-trap finish EXIT
+
+# What a swtpm still holds after the test: no transient object, no session.
+tpm_is_empty() {
+	local what
+	[[ -n ${swtpm_tcti:-} ]] || return 0
+	for what in transient loaded-session saved-session; do
+		[[ -z $(tpm2_getcap -T "$swtpm_tcti" "handles-$what" 2>&1) ]] ||
+			fail "left in the TPM ($what): $(tpm2_getcap -T "$swtpm_tcti" "handles-$what" 2>&1)"
+	done
+}
+at_end() {
+	local status=$?
+	if [[ $status == 0 ]]; then
+		(trap - EXIT && tpm_is_empty) || status=1
+	fi
+	finish "$status"
+}
+trap at_end EXIT
 trap 'exit 1' INT TERM HUP
 
 fail() {
@@ -43,8 +63,13 @@ skip() {
 	exit 77
 }
 
+tcti=
 inro() {
-	"$B/bin/inro" "$@"
+	if [[ -n $tcti && ${1:-} == token && ${2:-} == create ]]; then
+		"$B/bin/inro" "$@" --backend tpm --tcti "$tcti"
+	else
+		"$B/bin/inro" "$@"
+	fi
 }
 
 runtime=
@@ -101,3 +126,43 @@ wait_for() {
 	cat "$2" >&2
 	fail "'$1' does not come in $2"
 }
+
+# A swtpm of the test's own: start_swtpm unix|tcp; $tcti names it for us, $swtpm_tcti for tpm2-tools.
+start_swtpm() {
+	local port i
+	mkdir -p "$T/swtpm"
+	if [[ $1 == unix ]]; then
+		background "$T/swtpm.log" swtpm socket --tpm2 --tpmstate "dir=$T/swtpm" \
+			--server "type=unixio,path=$T/tpm.sock" --ctrl "type=unixio,path=$T/tpm.sock.ctrl" \
+			--flags not-need-init,startup-clear
+		tcti=swtpm:path=$T/tpm.sock
+		for ((i = 0; i < 100; i++)); do
+			[[ ! -S $T/tpm.sock ]] || break
+			sleep 0.1
+		done
+	else
+		for ((i = 0; i < 20; i++)); do
+			port=$((20000 + RANDOM % 12000))
+			background "$T/swtpm.log" swtpm socket --tpm2 --tpmstate "dir=$T/swtpm" \
+				--server "type=tcp,port=$port,bindaddr=127.0.0.1" \
+				--ctrl "type=tcp,port=$((port + 1)),bindaddr=127.0.0.1" --flags not-need-init,startup-clear
+			sleep 0.3
+			! kill -0 "$pid" 2>/dev/null || break
+		done
+		tcti=swtpm:host=127.0.0.1,port=$port
+	fi
+	kill -0 "$pid" 2>/dev/null || fail "swtpm does not run: $(cat "$T/swtpm.log")"
+	swtpm_tcti=$tcti
+	# shellcheck disable=SC2034 # for the tests
+	swtpm_pid=$pid
+}
+
+case ${INRO_TEST_TPM:-} in
+'') ;;
+libtpms) tcti=libtpms: ;;
+swtpm-*)
+	command -v swtpm tpm2_getcap >/dev/null || skip "swtpm or tpm2-tools is not installed: tools/check installs them"
+	start_swtpm "${INRO_TEST_TPM#swtpm-}"
+	;;
+*) fail "INRO_TEST_TPM=$INRO_TEST_TPM is none of libtpms, swtpm-unix, swtpm-tcp" ;;
+esac
