@@ -16,6 +16,7 @@
 #include "tools/office.h"
 #include "tools/pin.h"
 #include "tools/text.h"
+#include "tools/token_words.h"
 
 struct place {
 	struct ck_module *module;
@@ -78,7 +79,7 @@ static enum inro_err check_create(const struct call *c)
 {
 	const char *label = call_arg(c, 0);
 	if (strncmp(label, "slot:", 5) != 0 && strncmp(label, "serial:", 7) != 0)
-		return INRO_OK;
+		return token_words_check(c);
 	return err_set(INRO_E_ARG, "no label begins with 'slot:' or 'serial:': these name a token "
 				   "without its label");
 }
@@ -103,8 +104,11 @@ static enum inro_err token_create_run(const struct call *c, json_t **ret)
 	SCOPED(place) p = { 0 };
 	SCOPED(secret) so = { 0 };
 	SCOPED(secret) user = { 0 };
+	SCOPED(buf) words = { 0 };
 	const char *label = call_arg(c, 0), *backend = call_opt(c, "backend");
-	enum inro_err e = open_module(&p);
+	enum inro_err e = token_words(c, &words);
+	if (!e)
+		e = open_module(&p);
 	if (!e)
 		e = need_admin(&p);
 	if (!e)
@@ -116,6 +120,7 @@ static enum inro_err token_create_run(const struct call *c, json_t **ret)
 	struct inro_new_token t = {
 		.label = text_of(bytes_of(label)),
 		.backend = text_of(bytes_of(backend)),
+		.config = text_of(buf_bytes(&words)),
 		.so_pin = text_of(secret_bytes(&so)),
 		.user_pin = text_of(secret_bytes(&user)),
 	};
@@ -530,10 +535,10 @@ const struct cmd_verb token_verbs[] = {
 	  .args = ARGS({ .name = "LABEL", .help = "how it will be called, up to 32 bytes" }),
 	  .opts = OPTS({ .name = "backend",
 			 .kind = OPT_CHOICE,
-			 .choices = WORDS("soft"),
-			 .help = "where its keys live; soft: sealed in a file" },
+			 .choices = WORDS("soft", "tpm"),
+			 .help = "where its keys live; soft: sealed in a file; tpm: in a TPM 2.0" },
 		       OPT_EXPIRE),
-	  .shared = { pin_user_so_opts },
+	  .shared = { token_word_opts, pin_user_so_opts },
 	  .check = check_create,
 	  .run = token_create_run,
 	  .shape = SHOW_SAID,
