@@ -1,10 +1,27 @@
 #include "tests/backend/fixture.h"
 
+#include <stdlib.h>
+
 #include "pkcs11/soft/soft.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/swtpm.h"
+#include "tpm/token/tpm_backend.h"
 
-static const struct backend_ops *const backends[] = { &backend_soft };
+enum where { NO_TPM, EMBEDDED, SWTPM };
 
-const struct key_spec specs[KEYS] = {
+static const struct row {
+	const char *name;
+	const struct backend_ops *ops;
+	enum where where;
+	bool keys_stay;
+} rows[] = {
+	{ "soft", &backend_soft, NO_TPM, false },
+	{ "tpm, sealed keys", &backend_tpm, EMBEDDED, false },
+	{ "tpm, keys in libtpms", &backend_tpm, EMBEDDED, true },
+	{ "tpm, keys in swtpm", &backend_tpm, SWTPM, true },
+};
+
+struct key_spec specs[KEYS] = {
 	[EC256] = { .kind = KEY_EC,
 		    .bits = 256,
 		    .params = OCTETS("\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07") },
@@ -19,13 +36,15 @@ const struct backend_ops *ops;
 struct backend *token;
 struct buf user_auth, so_auth;
 struct buf sealed[KEYS], spki[KEYS];
+bool keys_stay;
 static size_t keys_wanted;
+static struct buf config; /* as the core keeps it */
 
 struct backend *open_token(struct bytes serial)
 {
 	struct backend *b = NULL;
 
-	assert_int_equal(ops->open(BYTES_NONE, serial, &b), INRO_OK);
+	assert_int_equal(ops->open(buf_bytes(&config), serial, &b), INRO_OK);
 	assert_non_null(b);
 	return b;
 }
@@ -44,6 +63,23 @@ backend_key load(struct backend *b, size_t i)
 	return key;
 }
 
+void make_pair(size_t i, struct secret *ret_pkcs8, struct buf *ret_spki)
+{
+	AUTO(pkey_unref_ptr) struct pkey *pair = NULL;
+
+	assert_int_equal(pkey_generate(&specs[i], &pair), INRO_OK);
+	assert_int_equal(pkey_pkcs8(pair, ret_pkcs8), INRO_OK);
+	assert_int_equal(pkey_spki(pair, ret_spki), INRO_OK);
+}
+
+static void keep_words(void)
+{
+	if (!ops->words)
+		return;
+	buf_clear(&config);
+	assert_int_equal(ops->words(token, &config), INRO_OK);
+}
+
 static int make_token(void **state)
 {
 	backend_key key;
@@ -51,6 +87,7 @@ static int make_token(void **state)
 	(void)state;
 	token = open_token(SERIAL);
 	assert_int_equal(ops->init(token), INRO_OK);
+	keep_words();
 	assert_int_equal(ops->set_pin(token, CKU_SO, SO_PIN, &so_auth), INRO_OK);
 	assert_int_equal(ops->set_pin(token, CKU_USER, USER_PIN, &user_auth), INRO_OK);
 	for (size_t i = 0; i < keys_wanted; i++) {
@@ -64,6 +101,10 @@ static int make_token(void **state)
 static int drop_token(void **state)
 {
 	(void)state;
+	if (ops->forget_pin) {
+		assert_int_equal(ops->forget_pin(token, buf_bytes(&user_auth)), INRO_OK);
+		assert_int_equal(ops->forget_pin(token, buf_bytes(&so_auth)), INRO_OK);
+	}
 	ops->close(token);
 	buf_clear(&user_auth);
 	buf_clear(&so_auth);
@@ -85,15 +126,41 @@ enum inro_err sign(struct backend *b, backend_key key, CK_MECHANISM_TYPE mech, s
 			(struct room) { out, cap }, ret_n);
 }
 
+/* What the token is made with; a TPM of its own where there is one to be had. */
+static struct swtpm *choose_tpm(enum where where)
+{
+	struct swtpm *s = where == SWTPM ? swtpm_start(SWTPM_UNIX) : NULL;
+
+	buf_clear(&config);
+	if (where == EMBEDDED)
+		buf_add_str(&config, "tcti=libtpms:\n");
+	if (s)
+		buf_addf(&config, "tcti=%s\n", swtpm_tcti(s));
+	return s;
+}
+
+static int run_row(const struct row *row, const struct CMUnitTest *tests, size_t n)
+{
+	struct swtpm *s = choose_tpm(row->where);
+	int failed;
+
+	ops = row->ops;
+	keys_stay = row->keys_stay;
+	for (size_t i = 0; i < KEYS; i++)
+		specs[i].extractable = !row->keys_stay;
+	failed = _cmocka_run_group_tests(row->name, tests, n, make_token, drop_token);
+	swtpm_free(s);
+	buf_clear(&config);
+	return failed;
+}
+
 int run_for_every_backend(const struct CMUnitTest *tests, size_t n_tests, size_t n_keys)
 {
 	int failed = 0;
 
 	keys_wanted = n_keys;
-	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
-		ops = backends[i];
-		failed +=
-			_cmocka_run_group_tests(ops->name, tests, n_tests, make_token, drop_token);
-	}
+	setenv("INRO_HOME", scratch_dir(), 1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		failed += run_row(&rows[i], tests, n_tests);
 	return failed;
 }

@@ -2,7 +2,7 @@
  * fixture - one token of the backend under test, for the programs that hold the contract of
  * pkcs11/token/backend.h against every backend there is.
  *
- * 1. One row a backend in fixture.c; every test runs for every row.
+ * 1. One row a backend and place of keys in fixture.c; every test runs for every row.
  * 2. What a backend signs is judged by public keys in libcrypto, never by the backend.
  */
 #ifndef INRO_TESTS_BACKEND_FIXTURE_H
@@ -33,7 +33,9 @@
 #define KEYS  6
 #define EC256 0
 
-extern const struct key_spec specs[KEYS];
+extern struct key_spec specs[KEYS];
+/* The pairs of this row's token are in hardware and never come out. */
+extern bool keys_stay;
 
 /* The backend of this row, its token's records as the core would keep them, and an open, unlocked
  * instance. */
@@ -49,6 +51,8 @@ int run_for_every_backend(const struct CMUnitTest *tests, size_t n_tests, size_t
 struct backend *open_token(struct bytes serial);
 void unlock(struct backend *b);
 backend_key load(struct backend *b, size_t i);
+/* A pair of that kind that libcrypto makes: its plain form and public half. */
+void make_pair(size_t i, struct secret *ret_pkcs8, struct buf *ret_spki);
 
 /* MESSAGE, into a buffer of cap bytes that is thrown away. */
 enum inro_err sign(struct backend *b, backend_key key, CK_MECHANISM_TYPE mech, size_t cap,

@@ -157,6 +157,12 @@ static void wrap_a_private_key(const struct envelope *x, backend_key by)
 	SCOPED(buf) public = { 0 };
 	enum inro_err e = ops->wrap(token, &(struct wrap_key) { .key = by }, &x->spec, pair, &blob);
 
+	if (keys_stay) {
+		assert_int_equal(e, INRO_E_KEY_UNEXTRACTABLE);
+		assert_int_equal(blob.n, 0);
+		ops->unload(token, pair);
+		return;
+	}
 	assert_int_equal(e, x->long_keys ? INRO_OK : e);
 	assert_true(e == INRO_OK || (e == INRO_E_KEY_SIZE && blob.n == 0));
 	if (!e) {

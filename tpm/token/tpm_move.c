@@ -54,15 +54,32 @@ static enum inro_err outside(struct backend *b, backend_key id, struct tkey **re
 
 /* ---- wrapping ---- */
 
+/* To its public half: that is all that wrapping needs of a pair. */
+static enum inro_err wrap_by(struct backend *b, backend_key id, const struct use_spec *spec,
+			     backend_key key, struct buf *ret_blob)
+{
+	AUTO(tkey_unref_ptr) struct tkey *under = NULL;
+	SCOPED(buf) spki = { 0 };
+	enum inro_err e = tpm_key(b, id, &under);
+
+	if (!e && tkey_kind(under) == KEY_SECRET)
+		e = err_set(INRO_E_KEY_TYPE, "a secret key in the TPM wraps nothing: make it with "
+					     "the place tpm-sealed");
+	if (!e)
+		e = tkey_spki(under, &spki);
+	if (e)
+		return e;
+	return backend_soft.wrap(b->soft, &(struct wrap_key) { .spki = buf_bytes(&spki) }, spec,
+				 key, ret_blob);
+}
+
 enum inro_err tpm_wrap(struct backend *b, const struct wrap_key *by, const struct use_spec *spec,
 		       backend_key key, struct buf *ret_blob)
 {
 	if (tpm_is_ours(key))
 		return err_set(INRO_E_KEY_UNEXTRACTABLE, "the key is in the TPM and stays there");
-	if (tpm_is_ours(by->key))
-		return err_set(INRO_E_KEY_TYPE, "a key in the TPM wraps nothing: make it with the "
-						"place tpm-sealed");
-	return backend_soft.wrap(b->soft, by, spec, key, ret_blob);
+	return tpm_is_ours(by->key) ? wrap_by(b, by->key, spec, key, ret_blob)
+				    : backend_soft.wrap(b->soft, by, spec, key, ret_blob);
 }
 
 /* A key of the soft instance that belongs into the TPM. */
