@@ -14,7 +14,7 @@
 
 #define LABEL "inro tpm pin auth 1"
 
-void opened_clear(struct opened *o)
+void pin_opened_clear(struct pin_opened *o)
 {
 	secret_clear(&o->master);
 	secret_clear(&o->guard);
@@ -285,7 +285,7 @@ static enum inro_err unseal(struct opening *o)
 	return e ? why(o, e) : INRO_OK;
 }
 
-static enum inro_err split(struct bytes content, CK_USER_TYPE user, struct opened *ret)
+static enum inro_err split(struct bytes content, CK_USER_TYPE user, struct pin_opened *ret)
 {
 	struct secret *const parts[] = { &ret->master, &ret->guard, &ret->officer };
 	size_t n = user == CKU_SO ? 3 : 2;
@@ -300,10 +300,10 @@ static enum inro_err split(struct bytes content, CK_USER_TYPE user, struct opene
 }
 
 enum inro_err pin_open(const struct pin_at *at, CK_USER_TYPE user, struct bytes record,
-		       struct bytes pin, struct opened *ret)
+		       struct bytes pin, struct pin_opened *ret)
 {
 	SCOPED(secret) auth = { 0 };
-	SCOPED(opened) found = { 0 };
+	SCOPED(pin_opened) found = { 0 };
 	struct pin_record r;
 	struct opening o = { .at = at, .record = &r };
 	enum inro_err e;
@@ -327,7 +327,7 @@ enum inro_err pin_open(const struct pin_at *at, CK_USER_TYPE user, struct bytes 
 	if (e)
 		return e;
 	*ret = found;
-	found = (struct opened) { 0 };
+	found = (struct pin_opened) { 0 };
 	return INRO_OK;
 }
 
@@ -427,7 +427,7 @@ static enum inro_err run_change(const struct pin_at *at, struct changing *c)
 
 /* The officer has the key of every box; others have their own guard. */
 static enum inro_err guard_of(const struct pin_at *at, const struct pin_record *r,
-			      const struct opened *by, struct secret *ret)
+			      const struct pin_opened *by, struct secret *ret)
 {
 	if (by->officer.n > 0)
 		return seal_open(secret_bytes(&by->officer), SEAL_PIN_GUARD, r->box, at->serial,
@@ -438,7 +438,7 @@ static enum inro_err guard_of(const struct pin_at *at, const struct pin_record *
 }
 
 enum inro_err pin_change(const struct pin_at *at, CK_USER_TYPE user, struct bytes record,
-			 struct bytes pin, const struct opened *by)
+			 struct bytes pin, const struct pin_opened *by)
 {
 	SCOPED(secret) auth = { 0 };
 	SCOPED(secret) guard = { 0 };

@@ -22,13 +22,13 @@
 #define PIN_TRIES 10
 
 /* What a PIN opens. */
-struct opened {
+struct pin_opened {
 	struct secret master; /* 32 bytes: the token's master key */
 	struct secret guard;  /* authValue of this user's guard */
 	struct secret
 		officer; /* 32 bytes, of the security officer only: opens other users' guards */
 };
-void opened_clear(struct opened *o);
+void pin_opened_clear(struct pin_opened *o);
 
 struct pin_at {
 	struct tpm *tpm;
@@ -41,16 +41,16 @@ struct pin_at {
 /* A new index, guard and sealed master for `user`; by: what is known now, the officer's secret with
  * it (INRO_E_LOGIN). */
 MUST_CHECK enum inro_err pin_make(const struct pin_at *at, CK_USER_TYPE user, struct bytes pin,
-				  const struct opened *by, struct buf *ret_record);
+				  const struct pin_opened *by, struct buf *ret_record);
 /* INRO_E_PIN_WRONG; INRO_E_PIN_LOCKED; INRO_E_DAMAGED for a record that can't be one; INRO_E_TOKEN
  * when the index or the storage root is gone or another, PCRs are not as they were: told, nothing
  * destroyed. */
 MUST_CHECK enum inro_err pin_open(const struct pin_at *at, CK_USER_TYPE user, struct bytes record,
-				  struct bytes pin, struct opened *ret);
+				  struct bytes pin, struct pin_opened *ret);
 /* The PIN behind a record that is there, all tries again.  `by` is the user himself (guard) or the
  * security officer (officer). */
 MUST_CHECK enum inro_err pin_change(const struct pin_at *at, CK_USER_TYPE user, struct bytes record,
-				    struct bytes pin, const struct opened *by);
+				    struct bytes pin, const struct pin_opened *by);
 /* Whether the index of a record is there and ours. */
 MUST_CHECK enum inro_err pin_is_there(const struct pin_at *at, struct bytes record, bool *ret);
 /* The index goes; needs the owner's auth.  One that is gone already is fine. */

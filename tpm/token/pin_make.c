@@ -19,7 +19,7 @@
 
 struct making {
 	const struct pin_at *at;
-	const struct opened *by;
+	const struct pin_opened *by;
 	CK_USER_TYPE user;
 	uint8_t salt[PIN_SALT];
 	struct secret auth, guard_auth, owner;
@@ -232,7 +232,7 @@ static enum inro_err undo(struct making *m, enum inro_err e)
 
 static enum inro_err prepare(struct making *m, struct bytes pin)
 {
-	const struct opened *by = m->by;
+	const struct pin_opened *by = m->by;
 	enum inro_err e = random_fill(m->salt, sizeof m->salt);
 
 	if (!e && (by->officer.n != PIN_SECRET || by->master.n != PIN_SECRET))
@@ -291,7 +291,7 @@ static enum inro_err make(struct making *m, struct bytes pin, struct buf *ret_re
 }
 
 enum inro_err pin_make(const struct pin_at *at, CK_USER_TYPE user, struct bytes pin,
-		       const struct opened *by, struct buf *ret_record)
+		       const struct pin_opened *by, struct buf *ret_record)
 {
 	SCOPED(making) m = { .at = at, .by = by, .user = user, .content = { .secret = true } };
 	enum inro_err e = pin_check(user, pin);

@@ -46,7 +46,7 @@ static void tpm_close(struct backend *b)
 	table_free(&b->ops);
 	table_free(&b->keys);
 	backend_soft.close(b->soft);
-	opened_clear(&b->opened);
+	pin_opened_clear(&b->opened);
 	resident_free(b->sealed);
 	tpm_unref(b->tpm);
 	buf_clear(&b->serial);

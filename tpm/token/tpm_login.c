@@ -15,7 +15,7 @@ void tpm_lock(struct backend *b)
 {
 	pthread_rwlock_wrlock(&b->gate);
 	backend_soft.lock(b->soft);
-	opened_clear(&b->opened);
+	pin_opened_clear(&b->opened);
 	pthread_rwlock_unlock(&b->gate);
 	table_drop_all(&b->ops);
 	table_drop_all(&b->keys);
@@ -53,7 +53,7 @@ static enum inro_err settle(struct backend *b)
 
 enum inro_err tpm_init(struct backend *b)
 {
-	SCOPED(opened) fresh = { 0 };
+	SCOPED(pin_opened) fresh = { 0 };
 	enum inro_err e = settle(b);
 
 	if (!e)
@@ -67,7 +67,7 @@ enum inro_err tpm_init(struct backend *b)
 	if (e)
 		return e;
 	b->opened = fresh;
-	fresh = (struct opened) { 0 };
+	fresh = (struct pin_opened) { 0 };
 	return INRO_OK;
 }
 
@@ -118,7 +118,7 @@ enum inro_err tpm_forget_pin(struct backend *b, struct bytes auth)
 enum inro_err tpm_unlock(struct backend *b, CK_USER_TYPE user, struct bytes auth, struct bytes pin)
 {
 	const struct pin_at at = pin_at(b);
-	SCOPED(opened) found = { 0 };
+	SCOPED(pin_opened) found = { 0 };
 	enum inro_err e = pin_open(&at, user, auth, pin, &found);
 
 	if (!e)
@@ -126,6 +126,6 @@ enum inro_err tpm_unlock(struct backend *b, CK_USER_TYPE user, struct bytes auth
 	if (e || b->opened.master.n > 0)
 		return e;
 	b->opened = found;
-	found = (struct opened) { 0 };
+	found = (struct pin_opened) { 0 };
 	return INRO_OK;
 }

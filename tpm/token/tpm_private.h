@@ -13,7 +13,7 @@ struct backend {
 	struct tpm *tpm;
 	struct buf serial;
 	struct backend *soft;	       /* an instance of that backend, under the master key */
-	struct opened opened;	       /* by who is logged in */
+	struct pin_opened opened;      /* by who is logged in */
 	struct resident *sealed;       /* the object with the master key, as it was left */
 	CK_MECHANISM_TYPE *mechanisms; /* of a token that has nothing but its TPM; else NULL */
 	pthread_rwlock_t gate; /* for writing while it is locked: nothing is held meanwhile */

@@ -66,9 +66,10 @@ static void write_text(const struct word *w, const void *field, struct buf *b)
 static enum inro_err read_pcrs(const struct word *w, struct bytes value, void *field)
 {
 	TPML_PCR_SELECTION which;
-	enum inro_err e = value.n > 0 ? policy_read_pcrs(value, &which) : INRO_OK;
 
-	return e ? e : read_text(w, value, field);
+	if (value.n > 0 && policy_read_pcrs(value, &which))
+		return bad(w, value, "PCRs are written as sha256:0,2,7, several banks with '+'");
+	return read_text(w, value, field);
 }
 
 static enum inro_err read_auth(const struct word *w, struct bytes value, void *field)
