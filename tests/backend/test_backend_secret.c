@@ -770,6 +770,7 @@ static void test_generating_while_it_is_locked(void **state)
 	SCOPED(secret) value = { 0 };
 
 	(void)state;
+	atomic_store(&enough, false);
 	troubled = open_token(SERIAL);
 	assert_int_equal(pthread_create(&thread, NULL, keep_generating, &failed), 0);
 	for (int i = 0; i < LIVES; i++) {

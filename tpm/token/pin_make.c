@@ -12,6 +12,8 @@
 #define FIRST_INDEX 0x0180494e
 #define INDICES	    0x1000
 #define MOST_TAKEN  64
+/* What TPM2_Create wants of a small TPM for a moment: its parent and the new object. */
+#define CREATE_ROOM 2
 #define INDEX_SIZE  8 /* TPMS_NV_PIN_COUNTER_PARAMETERS */
 #define INDEX_ATTRS                                                                                \
 	(TPMA_NV_POLICYWRITE | TPMA_NV_AUTHREAD | TPMA_NV_NO_DA |                                  \
@@ -79,7 +81,7 @@ static enum inro_err guard_step(struct tpm *t, void *arg)
 
 static enum inro_err make_guard(struct making *m)
 {
-	enum inro_err e = resident_turn(m->at->tpm, 0, guard_step, m);
+	enum inro_err e = resident_turn(m->at->tpm, CREATE_ROOM, guard_step, m);
 	struct blob made = m->fresh;
 
 	if (e)
@@ -286,7 +288,7 @@ static enum inro_err make(struct making *m, struct bytes pin, struct buf *ret_re
 	if (!e)
 		e = resident_do(m->guard, 0, write_step, m);
 	if (!e)
-		e = resident_turn(m->at->tpm, 0, seal_step, m);
+		e = resident_turn(m->at->tpm, CREATE_ROOM, seal_step, m);
 	return e ? e : write_record(m, ret_record);
 }
 
