@@ -1,7 +1,8 @@
 /* backends - the only file that names every backend. */
 #include "pkcs11/soft/soft.h"
+#include "tpm/token/tpm_backend.h"
 
-static const struct backend_ops *const backends[] = { &backend_soft };
+static const struct backend_ops *const backends[] = { &backend_soft, &backend_tpm };
 
 const char *const backend_default = "soft";
 

@@ -24,11 +24,11 @@ target_link_options(test_soft_faults PRIVATE
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap,--wrap=getrandom)
 
 foreach(part param rule rv template)
-	inro_test(unit/test_token_${part}.c LINKS inro_moduletest inro_api inro_token inro_soft inro_token)
+	inro_test(unit/test_token_${part}.c LINKS inro_moduletest inro_api inro_token inro_tpm_token inro_soft inro_token)
 	target_sources(test_token_${part} PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 endforeach()
 
-inro_test(unit/test_policy.c LINKS inro_token inro_soft inro_token)
+inro_test(unit/test_policy.c LINKS inro_token inro_tpm_token inro_soft inro_token)
 target_sources(test_policy PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 
 inro_test(unit/test_token_home.c LINKS inro_testlib inro_token inro_db PkgConfig::sqlite)
@@ -79,7 +79,7 @@ foreach(part start module store)
 endforeach()
 
 # docs/mechanisms.md is what the table says
-inro_program(print_mechanisms SOURCES docs/print_mechanisms.c LINKS inro_soft inro_token inro_names)
+inro_program(print_mechanisms SOURCES docs/print_mechanisms.c LINKS inro_tpm_token inro_soft inro_token inro_names)
 target_sources(print_mechanisms PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 set_target_properties(print_mechanisms PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 inro_script_test(docs/test_mechanisms.sh)
@@ -88,7 +88,7 @@ inro_script_test(docs/test_mechanisms.sh)
 inro_library(inro_feed SOURCES fuzz/feed.c LINKS inro_token inro_names inro_base)
 function(inro_token_fuzz name)
 	inro_fuzz(fuzz/fuzz_${name}.c CORPUS fuzz/corpus/${name} TIMEOUT 300
-		LINKS inro_feed inro_api inro_token inro_soft inro_token ${ARGN})
+		LINKS inro_feed inro_api inro_token inro_tpm_token inro_soft inro_token ${ARGN})
 	target_sources(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 endfunction()
 inro_token_fuzz(mech)
