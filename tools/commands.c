@@ -19,6 +19,7 @@ const struct cmd_opt cmd_global_opts[] = {
 const struct cmd_noun cmd_nouns[] = {
 	{ "token", "tokens: what holds keys", token_verbs },
 	{ "key", "keys in tokens", key_verbs },
+	{ "attest", "keys in a TPM: who says so, and is it true", attest_verbs },
 	{ "csr", "certificate requests", csr_verbs },
 	{ "ca", "certification authorities and their revocation lists", ca_verbs },
 	{ "profile", "kinds of certificates", profile_verbs },

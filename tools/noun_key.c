@@ -12,6 +12,7 @@
 #include "backoffice/pki/pubkey.h"
 #include "backoffice/token/token.h"
 #include "base/file.h"
+#include "tools/key_source.h"
 #include "tools/made_key.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
@@ -59,17 +60,34 @@ static json_t *uri_json(const struct token *t, const struct token_entry *k)
 	return buf_err(&whole) ? NULL : text_json(buf_bytes(&whole));
 }
 
+/* By CK_INRO_PLACE_...; the first is nowhere. */
+static const char *const places[] = { "any", "soft", "tpm-sealed", "tpm" };
+
+static json_t *place_json(CK_ULONG place)
+{
+	return place && place < ARRAY_LEN(places) ? json_string(places[place]) : json_null();
+}
+
+static CK_ULONG place_of(const char *word)
+{
+	CK_ULONG i = 0;
+	while (word && strcmp(places[i], word) != 0) /* the parser has checked it */
+		i++;
+	return i;
+}
+
 /* What only the private object tells is null as long as it is not seen. */
 static json_t *entry_json(const struct token *t, const struct token_entry *k)
 {
 	bool seen = k->has_private;
-	return json_pack(
-		"{s:o s:o s:o s:o s:o s:b s:o s:o s:o}", "label", text_json(bytes_of(k->label)),
-		"token", text_json(bytes_of(token_label(t))), "type", type_json(k), "id",
-		json_of_hex(BYTES(k->id, k->id_n)), "use", seen ? uses_json(k) : json_null(),
-		"certificate", k->has_cert, "extractable",
-		seen ? json_boolean(k->extractable) : json_null(), "made_here",
-		seen ? json_boolean(k->local) : json_null(), "uri", uri_json(t, k));
+	return json_pack("{s:o s:o s:o s:o s:o s:b s:o s:o s:o s:o}", "label",
+			 text_json(bytes_of(k->label)), "token",
+			 text_json(bytes_of(token_label(t))), "type", type_json(k), "id",
+			 json_of_hex(BYTES(k->id, k->id_n)), "use",
+			 seen ? uses_json(k) : json_null(), "certificate", k->has_cert,
+			 "extractable", seen ? json_boolean(k->extractable) : json_null(),
+			 "made_here", seen ? json_boolean(k->local) : json_null(), "place",
+			 place_json(k->place), "uri", uri_json(t, k));
 }
 
 static enum inro_err add_entries(const struct call *c, const struct p11_uri *uri, json_t *list)
@@ -181,6 +199,8 @@ static enum inro_err key_generate_run(const struct call *c, json_t **ret)
 	enum inro_err e = pki_key_kind_find(type ? type : "ec-p256", &n.plan.kind);
 	if (!e)
 		e = plan_key(c, &n);
+	n.plan.place = place_of(call_opt(c, "place"));
+	n.plan.duplicable = call_has(c, "duplicable");
 	if (!e)
 		e = token_key_generate(n.token, &n.plan, &n.key);
 	return e ? e : json_give(key_json(n.token, n.key), ret);
@@ -196,7 +216,7 @@ static enum inro_err key_generate_run(const struct call *c, json_t **ret)
 	COLUMNS({ "label", "Label" }, { "token", "Token" }, { "type", "Type" }, { "id", "Id" },    \
 		{ "use", "Use" }, { "certificate", "Certificate" },                                \
 		{ "extractable", "Extractable" }, { "made_here", "Made in the token" },            \
-		{ "uri", "URI" })
+		{ "place", "Place" }, { "uri", "URI" })
 #define OPT_LABEL_MUST                                                                             \
 	{                                                                                          \
 		.name = "label", .arg = "LABEL", .kind = OPT_TEXT, .required = true,               \
@@ -211,7 +231,14 @@ static enum inro_err key_generate_run(const struct call *c, json_t **ret)
 const struct cmd_verb key_verbs[] = {
 	{ .name = "generate",
 	  .summary = "Makes a key in a token",
-	  .opts = OPTS(OPT_TOKEN(true), OPT_LABEL_MUST, OPT_KEY_TYPE, OPT_ID),
+	  .opts = OPTS(OPT_TOKEN(true), OPT_LABEL_MUST, OPT_KEY_TYPE, OPT_ID,
+		       { .name = "place",
+			 .kind = OPT_CHOICE,
+			 .choices = WORDS("tpm", "tpm-sealed", "soft"),
+			 .help = "where the key is to be; else as the token does it" },
+		       { .name = "duplicable",
+			 .kind = OPT_FLAG,
+			 .help = "it may be moved to another TPM: see 'inro key export --to'" }),
 	  .shared = { pin_user_opts },
 	  .run = key_generate_run,
 	  .shape = SHOW_SAID,
@@ -289,19 +316,68 @@ const struct cmd_verb key_verbs[] = {
 			    "its kind is for, and of a private key: sign" },
 		  { .name = "extractable",
 		    .kind = OPT_FLAG,
-		    .help = "it may leave the token again, wrapped by another key" }),
+		    .help = "it may leave the token again, wrapped by another key" },
+		  { .name = "wrapped",
+		    .arg = "FILE",
+		    .kind = OPT_FILE,
+		    .help = "a TSS2 PRIVATE KEY, PEM or DER, for the TPM of this token: see 'inro "
+			    "key wrap-for'" },
+		  OPT_AUTH),
 	  .shared = { pin_user_opts, pin_pass_opts },
 	  .check = key_import_check,
 	  .run = key_import_run,
 	  .shape = SHOW_SAID,
 	  .said = "{type} '{label}' is in the token, certificates: {certificates}; {uri}" },
 	{ .name = "export",
-	  .summary = "Writes a key's public half; a private one leaves no token",
+	  .summary = "Writes a key's public half, or the key wrapped by its TPM for a TPM",
 	  .args = ARGS(ARG_URI),
-	  .opts = OPTS(OPT_LOGIN),
+	  .opts = OPTS(OPT_LOGIN,
+		       { .name = "tss2",
+			 .kind = OPT_FLAG,
+			 .help = "the key itself, as only its own TPM can use it: TSS2 PRIVATE "
+				 "KEY" },
+		       { .name = "to",
+			 .arg = "ROOT",
+			 .kind = OPT_FILE,
+			 .help = "the same for the TPM with this storage root: what 'inro token "
+				 "root' wrote there" },
+		       OPT_AUTH),
 	  .shared = { out_opts, pin_user_opts },
+	  .check = key_export_check,
 	  .run = key_export_run,
 	  .shape = SHOW_PEM,
-	  .said = "the public key is in {file}" },
+	  .said = "the {what} is in {file}" },
+	{ .name = "attest",
+	  .summary = "Lets the TPM give evidence that a key is in it",
+	  .args = ARGS(ARG_URI),
+	  .opts = OPTS(OPT_NONCE("what the verifier has asked for: 8 to 64 bytes"), OPT_OUT),
+	  .shared = { pin_user_opts },
+	  .check = key_attest_check,
+	  .run = key_attest_run,
+	  .shape = SHOW_PEM,
+	  .said = "the evidence is in {file}" },
+	{ .name = "wrap-for",
+	  .summary = "Wraps a key of a file for the TPM of another machine; needs none here",
+	  .args = ARGS({ .name = "ROOT",
+			 .help = "that TPM's storage root: what 'inro token root' wrote there" }),
+	  .opts = OPTS({ .name = "in",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .required = true,
+			 .help = "the key: PKCS#8, PKCS#1, SEC1, PEM or DER" },
+		       { .name = "secret",
+			 .kind = OPT_CHOICE,
+			 .choices = key_import_secrets,
+			 .help = "FILE is a secret key of this kind, its octets as they are" },
+		       { .name = "hex", .kind = OPT_FLAG, .help = "and written in hex digits" },
+		       { .name = "duplicable",
+			 .kind = OPT_FLAG,
+			 .help = "it may be moved on from there to another TPM" },
+		       OPT_AUTH),
+	  .shared = { out_opts, pin_pass_opts },
+	  .check = key_wrap_check,
+	  .run = key_wrap_run,
+	  .shape = SHOW_PEM,
+	  .said = "the wrapped key is in {file}" },
 	{ 0 },
 };

@@ -5,6 +5,7 @@
 #include "backoffice/pki/pem.h"
 #include "base/file.h"
 #include "tools/import/keyfile.h"
+#include "tools/key_source.h"
 #include "tools/made_key.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
@@ -28,13 +29,19 @@ static const char *file_of(const struct call *c)
 
 enum inro_err key_import_check(const struct call *c)
 {
-	size_t n = call_has(c, "nss");
+	size_t n = call_has(c, "nss") + (size_t)call_has(c, "wrapped");
 
 	n += call_arg(c, 0) != NULL;
 	for (size_t i = 0; i < ARRAY_LEN(file_options); i++)
 		n += call_has(c, file_options[i]);
 	if (n != 1)
-		return err_set(INRO_E_ARG, "a key comes from one place: give FILE, or --nss DIR");
+		return err_set(INRO_E_ARG, "a key comes from one place: give FILE, --nss DIR or "
+					   "--wrapped FILE");
+	if (call_has(c, "wrapped") && (call_has(c, "extractable") || call_has(c, "hex")))
+		return err_set(INRO_E_ARG, "a wrapped key goes into the TPM as it is and stays "
+					   "there: no --extractable, no --hex");
+	if (call_has(c, "auth-source") && !call_has(c, "wrapped"))
+		return err_set(INRO_E_ARG, "--auth-source goes with --wrapped");
 	if (call_has(c, "secret") && call_has(c, "nss"))
 		return err_set(INRO_E_ARG,
 			       "--secret says what is in FILE, it does not go with --nss");
@@ -71,7 +78,7 @@ static enum inro_err read_source(const struct call *c, struct keyfile *f)
 /* ---- what it becomes ---- */
 
 /* `usual` is what it may do when nothing is said. */
-static bool may(const struct call *c, const char *use, const char *usual)
+bool key_source_may(const struct call *c, const char *use, const char *usual)
 {
 	const char *uses[CALL_MAX_OPTS];
 	size_t n = call_opts(c, "usage", uses);
@@ -96,9 +103,9 @@ static enum inro_err plan_import(const struct call *c, const struct keyfile *f, 
 
 	(void)token_curve_word(secret_bytes(&f->pkcs8), &sign);
 	usual = sign ? "sign" : "derive";
-	n->plan.decrypt = may(c, "decrypt", usual);
-	n->plan.derive = may(c, "derive", usual);
-	n->plan.no_sign = !may(c, "sign", usual);
+	n->plan.decrypt = key_source_may(c, "decrypt", usual);
+	n->plan.derive = key_source_may(c, "derive", usual);
+	n->plan.no_sign = !key_source_may(c, "sign", usual);
 	n->plan.extractable = call_has(c, "extractable");
 	if (!n->plan.label)
 		n->plan.label = default_label(c, f);
@@ -229,17 +236,21 @@ static enum inro_err from_hex(const struct buf *text, struct secret *ret)
 	return INRO_OK;
 }
 
-static enum inro_err read_secret(const struct call *c, struct secret *ret)
+CK_KEY_TYPE key_source_type(const char *word)
+{
+	return secrets[secret_row(word)].type;
+}
+
+enum inro_err key_source_secret(const char *path, bool hex, struct secret *ret)
 {
 	SCOPED(buf) content = { .secret = true };
-	enum inro_err e = file_read(file_of(c), SECRET_KEY_MAX, &content);
+	enum inro_err e = file_read(path, SECRET_KEY_MAX, &content);
 
 	if (!e && !content.n)
 		e = err_set(INRO_E_SYNTAX, "it is empty");
 	if (!e)
-		e = call_has(c, "hex") ? from_hex(&content, ret)
-				       : secret_copy(buf_bytes(&content), ret);
-	return e ? err_context(e, "'%s'", file_of(c)) : INRO_OK;
+		e = hex ? from_hex(&content, ret) : secret_copy(buf_bytes(&content), ret);
+	return e ? err_context(e, "'%s'", path) : INRO_OK;
 }
 
 static enum inro_err import_secret(const struct call *c, json_t **ret)
@@ -252,13 +263,13 @@ static enum inro_err import_secret(const struct call *c, json_t **ret)
 	const char *usual = secrets[row].usual;
 	struct token_secret_plan plan = {
 		.type = secrets[row].type,
-		.crypt = may(c, "decrypt", usual),
-		.mac = may(c, "sign", usual),
-		.derive = may(c, "derive", usual),
-		.wrap = may(c, "wrap", usual),
+		.crypt = key_source_may(c, "decrypt", usual),
+		.mac = key_source_may(c, "sign", usual),
+		.derive = key_source_may(c, "derive", usual),
+		.wrap = key_source_may(c, "wrap", usual),
 		.extractable = call_has(c, "extractable"),
 	};
-	enum inro_err e = read_secret(c, &value);
+	enum inro_err e = key_source_secret(file_of(c), call_has(c, "hex"), &value);
 
 	if (!e && !call_has(c, "label"))
 		e = err_set(INRO_E_ARG, "the key has no name of its own; give --label");
@@ -282,6 +293,8 @@ enum inro_err key_import_run(const struct call *c, json_t **ret)
 	SCOPED(keyfile) f = { 0 };
 	enum inro_err e;
 
+	if (call_has(c, "wrapped"))
+		return key_import_wrapped(c, ret);
 	if (call_has(c, "secret"))
 		return import_secret(c, ret);
 	e = read_source(c, &f);
@@ -301,8 +314,11 @@ enum inro_err key_export_run(const struct call *c, json_t **ret)
 	AUTO(token_close_ptr) struct token *t = NULL;
 	struct token_entry k;
 	struct bytes whole;
-	enum inro_err e = p11_uri_parse(call_arg(c, 0), &uri);
+	enum inro_err e;
 
+	if (call_has(c, "tss2") || call_has(c, "to"))
+		return key_export_wrapped(c, ret);
+	e = p11_uri_parse(call_arg(c, 0), &uri);
 	if (!e)
 		e = open_for_list(c, &uri, &t);
 	if (!e)
@@ -312,8 +328,8 @@ enum inro_err key_export_run(const struct call *c, json_t **ret)
 	if (e)
 		return e;
 	whole = buf_bytes(&spki);
-	return json_give(json_pack("{s:o s:o s:o}", "label", text_json(bytes_of(k.label)), "id",
-				   json_of_hex(BYTES(k.id, k.id_n)), "pem",
+	return json_give(json_pack("{s:o s:o s:s s:o}", "label", text_json(bytes_of(k.label)), "id",
+				   json_of_hex(BYTES(k.id, k.id_n)), "what", "public key", "pem",
 				   json_of_pem(PEM_PUBLIC_KEY, &whole, 1)),
 			 ret);
 }

@@ -16,6 +16,7 @@
 #include "tools/office.h"
 #include "tools/pin.h"
 #include "tools/text.h"
+#include "tools/token_tpm.h"
 #include "tools/token_words.h"
 
 struct place {
@@ -223,7 +224,11 @@ static enum inro_err token_show_run(const struct call *c, json_t **ret)
 {
 	SCOPED(place) p = { 0 };
 	enum inro_err e = open_token(call_arg(c, 0), &p);
-	return e ? e : json_give(token_json(&p, &p.token), ret);
+	if (e)
+		return e;
+	json_t *doc = token_json(&p, &p.token);
+	json_object_set_new(doc, "tpm", token_facts_json(p.admin, p.token.slot));
+	return json_give(doc, ret);
 }
 
 /* ---- PINs ---- */
@@ -462,8 +467,7 @@ static enum inro_err find_slot(struct place *p, CK_SLOT_ID slot)
 	return ck_token_one(p->module, &uri, &p->token);
 }
 
-/* Earlier versions saved a token as the file that it is. */
-static bool is_plain(const char *path)
+bool token_file_is_plain(const char *path)
 {
 	static const char first[] = "SQLite format 3";
 	char head[sizeof first] = "";
@@ -480,7 +484,7 @@ static enum inro_err restore_file(const struct call *c, struct place *p, CK_SLOT
 	SCOPED(secret) pass = { 0 };
 	const char *path = call_arg(c, 0);
 	struct inro_text from = text_of(bytes_of(path));
-	if (is_plain(path))
+	if (token_file_is_plain(path))
 		return ck_err(p->module, p->admin->restore(from, slot), "restore");
 	if (access(path, R_OK) != 0)
 		return file_err(errno, path);
@@ -527,7 +531,7 @@ static enum inro_err token_restore_run(const struct call *c, json_t **ret)
 	COLUMNS({ "label", "Label" }, { "state", "State" }, { "backend", "Backend" },              \
 		{ "serial", "Serial" }, { "slot", "Slot" }, { "keys", "Keys" },                    \
 		{ "certificates", "Certificates" }, { "tries_left", "PIN tries left" },            \
-		{ "so_tries_left", "SO PIN tries left" }, { "path", "File" })
+		{ "so_tries_left", "SO PIN tries left" }, { "path", "File" }, { "tpm", "TPM" })
 
 const struct cmd_verb token_verbs[] = {
 	{ .name = "create",
@@ -640,6 +644,28 @@ const struct cmd_verb token_verbs[] = {
 	  .run = token_restore_run,
 	  .shape = SHOW_SAID,
 	  .said = "token '{label}' is back" },
+	{ .name = "rebuild",
+	  .summary =
+		  "Brings a token back whose keys are in the TPM of this machine, and tries each",
+	  .args = ARGS({ .name = "FILE", .help = "what 'inro token backup' wrote" }),
+	  .shared = { pin_user_opts, pin_pass_opts },
+	  .run = token_rebuild_run,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "label", "LABEL" }, { "id", "ID" }, { "in_tpm", "IN THE TPM" },
+			     { "works", "WORKS" }, { "problem", "PROBLEM" }),
+	  .empty = "the token is back; there is no key in it" },
+	{ .name = "root",
+	  .summary = "Writes the storage root of a token's TPM, for which keys can be wrapped",
+	  .args = ARGS(ARG_LABEL),
+	  .opts = OPTS({ .name = "out",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .required = true,
+			 .help = "the public area (TPM2B_PUBLIC, as tpm2-tools have it)" }),
+	  .check = token_root_check,
+	  .run = token_root_run,
+	  .shape = SHOW_SAID,
+	  .said = "the storage root {name} is in {file}" },
 	{ .name = "import",
 	  .summary = "Makes a token like one of SoftHSM's: same label, PINs, keys and ids",
 	  .opts = OPTS({ .name = "softhsm",

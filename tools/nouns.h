@@ -9,12 +9,16 @@
 #include "tools/pin.h"
 
 extern const struct cmd_verb token_verbs[], key_verbs[], csr_verbs[], ca_verbs[], profile_verbs[],
-	cert_verbs[], device_verbs[], audit_verbs[], help_verbs[];
+	cert_verbs[], device_verbs[], audit_verbs[], attest_verbs[], help_verbs[];
 
 /* In files of their own. */
-cmd_run token_import_run, key_import_run, key_export_run;
+cmd_run token_import_run, token_root_run, token_rebuild_run;
+cmd_run key_import_run, key_export_run, key_attest_run, key_wrap_run;
 MUST_CHECK enum inro_err key_import_check(const struct call *c);
-extern const char *const key_import_secrets[];
+MUST_CHECK enum inro_err token_root_check(const struct call *c);
+MUST_CHECK enum inro_err key_attest_check(const struct call *c);
+MUST_CHECK enum inro_err key_export_check(const struct call *c);
+MUST_CHECK enum inro_err key_wrap_check(const struct call *c);
 
 #define COLUMNS(...) ((const struct cmd_column[]) { __VA_ARGS__, { 0 } })
 #define ARGS(...)    ((const struct cmd_arg[]) { __VA_ARGS__, { 0 } })
@@ -32,6 +36,20 @@ extern const char *const key_import_secrets[];
 	{                                                                                          \
 		.name = "type", .arg = "TYPE", .kind = OPT_CHOICE, .choices = KEY_TYPES,           \
 		.help = "kind of key, ec-p256 when not said"                                       \
+	}
+#define OPT_NONCE(what)                                                                            \
+	{                                                                                          \
+		.name = "nonce", .arg = "HEX", .kind = OPT_HEX, .required = true, .help = what     \
+	}
+#define OPT_OUT                                                                                    \
+	{                                                                                          \
+		.name = "out", .arg = "FILE", .kind = OPT_FILE,                                    \
+		.help = "write it to this file; - is standard output"                              \
+	}
+#define OPT_AUTH                                                                                   \
+	{                                                                                          \
+		.name = "auth-source", .arg = "FILE", .kind = OPT_FILE,                            \
+		.help = "file with the key's authorisation value for the TPM; none when not said"  \
 	}
 #define OPT_DAYS(what)                                                                             \
 	{                                                                                          \

@@ -2,7 +2,8 @@
  * out - from a call to its answer.
  *
  * 1. Where --out can't be written is found out before anything is done.
- * 2. The file of --out is complete or absent.  What goes there is public.
+ * 2. The file of --out is complete or absent.  What goes there is public, unless the document says
+ *    that it is "private".
  */
 #include "tools/out.h"
 
@@ -93,7 +94,8 @@ static enum inro_err write_file(const struct call *c, const char *path, json_t *
 	SCOPED(buf) content = { 0 };
 	enum inro_err e = add_object(c, json_object_get(doc, "pem"), &content);
 	if (!e)
-		e = file_write(path, 0644, buf_bytes(&content));
+		e = file_write(path, json_is_true(json_object_get(doc, "private")) ? 0600 : 0644,
+			       buf_bytes(&content));
 	if (e)
 		return err_context(e, "it is done, but --out is not written");
 	json_object_set_new(doc, "file", json_string(path));

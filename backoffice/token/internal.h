@@ -68,6 +68,12 @@ MUST_CHECK enum inro_err token_key_check_label(const char *label);
 MUST_CHECK enum inro_err token_key_choose_id(const struct token_key_plan *plan, struct buf *ret);
 /* The attributes that every private and public key of ours has. */
 void template_private(struct template *t, const struct token_key_plan *plan, struct bytes id);
+/* Where it is to be, if the plan says. */
+void template_wishes(struct template *t, const struct token_key_plan *plan);
+void template_secret(struct template *t, const struct token_secret_plan *plan, struct bytes id);
+/* A label that is good, an id and a label that are free; the id is appended. */
+MUST_CHECK enum inro_err token_secret_name(struct token *t, const struct token_secret_plan *plan,
+					   struct buf *ret_id);
 void template_public(struct template *t, const struct token_key_plan *plan, struct bytes id);
 
 /* As token_cert_store() without `replace`; the new object, or CK_INVALID_HANDLE when the same

@@ -214,6 +214,14 @@ void template_private(struct template *t, const struct token_key_plan *plan, str
 	template_add(t, CKA_ID, id);
 }
 
+void template_wishes(struct template *t, const struct token_key_plan *plan)
+{
+	if (plan->place)
+		template_add_ulong(t, CKA_INRO_PLACE, &plan->place);
+	if (plan->duplicable)
+		template_add_bool(t, CKA_INRO_DUPLICABLE, true);
+}
+
 void template_public(struct template *t, const struct token_key_plan *plan, struct bytes id)
 {
 	template_add_bool(t, CKA_TOKEN, true);
@@ -285,6 +293,7 @@ static enum inro_err generate_pair(struct token *t, const struct token_key_plan 
 	uint8_t curve[16] = { 0x06, (uint8_t)type->curve.n };
 
 	template_private(&private_key, plan, id);
+	template_wishes(&private_key, plan);
 	template_public(&public_key, plan, id);
 	if (rsa) {
 		template_add_ulong(&public_key, CKA_MODULUS_BITS, &bits);

@@ -84,6 +84,8 @@ static void add_private(const struct found *o, struct token_entry *e)
 	e->extractable = flag(o, CKA_EXTRACTABLE);
 	e->sensitive = flag(o, CKA_SENSITIVE);
 	e->local = flag(o, CKA_LOCAL);
+	if (ck_attr_ulong(o->t->module, o->t->session, o->handle, CKA_INRO_PLACE, &e->place))
+		err_reset();
 	add_public(o, e);
 }
 

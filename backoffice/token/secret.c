@@ -1,8 +1,7 @@
 /* secret - a secret key whose value is known, into a token. */
 #include "backoffice/token/internal.h"
 
-static void fill(const struct token_secret_plan *plan, struct bytes id, struct bytes value,
-		 struct template *t)
+void template_secret(struct template *t, const struct token_secret_plan *plan, struct bytes id)
 {
 	static const CK_OBJECT_CLASS class = CKO_SECRET_KEY;
 
@@ -21,15 +20,12 @@ static void fill(const struct token_secret_plan *plan, struct bytes id, struct b
 	template_add_bool(t, CKA_UNWRAP, plan->wrap);
 	template_add(t, CKA_LABEL, bytes_of(plan->label));
 	template_add(t, CKA_ID, id);
-	template_add(t, CKA_VALUE, value);
 }
 
-enum inro_err token_secret_import(struct token *t, const struct token_secret_plan *plan,
-				  struct bytes value, struct buf *ret_id)
+enum inro_err token_secret_name(struct token *t, const struct token_secret_plan *plan,
+				struct buf *ret_id)
 {
 	const struct token_key_plan named = { .label = plan->label, .id = plan->id };
-	struct template tpl = { 0 };
-	CK_OBJECT_HANDLE made;
 	enum inro_err e = token_ready(t);
 
 	if (!e)
@@ -41,9 +37,20 @@ enum inro_err token_secret_import(struct token *t, const struct token_secret_pla
 	if (!e)
 		e = token_refuse_same(t, CKO_SECRET_KEY, CKA_LABEL, bytes_of(plan->label),
 				      "that label");
+	return e;
+}
+
+enum inro_err token_secret_import(struct token *t, const struct token_secret_plan *plan,
+				  struct bytes value, struct buf *ret_id)
+{
+	struct template tpl = { 0 };
+	CK_OBJECT_HANDLE made;
+	enum inro_err e = token_secret_name(t, plan, ret_id);
+
 	if (e)
 		return e;
-	fill(plan, buf_bytes(ret_id), value, &tpl);
+	template_secret(&tpl, plan, buf_bytes(ret_id));
+	template_add(&tpl, CKA_VALUE, value);
 	return ck_err(t->module, t->f->C_CreateObject(t->session, tpl.a, tpl.n, &made),
 		      "C_CreateObject");
 }

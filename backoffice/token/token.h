@@ -40,6 +40,8 @@ struct token_key_plan {
 	bool no_sign;	   /* may not sign: for keys that only decrypt or agree */
 	bool derive;	   /* EC: may agree on secrets */
 	bool extractable;  /* may leave the token, wrapped */
+	CK_ULONG place;	   /* CK_INRO_PLACE_...; 0: the token decides */
+	bool duplicable;   /* may be moved to another TPM */
 };
 
 /* Private key: token, private, sensitive, not extractable, sign only; public key: token, verify
@@ -129,6 +131,7 @@ struct token_entry {
 	unsigned bits;
 	bool has_private, has_public, has_cert;
 	bool sign, decrypt, derive, extractable, sensitive, local;
+	CK_ULONG place; /* CK_INRO_PLACE_...; 0: the token does not tell */
 };
 
 /* Pairs and certificates that the URI's object, id and type match, by label, then id; a pair with
@@ -138,6 +141,29 @@ MUST_CHECK enum inro_err token_list(struct token *t, const struct p11_uri *uri,
 /* Its public key, from whichever of its objects has it: SubjectPublicKeyInfo, appended. */
 MUST_CHECK enum inro_err token_entry_spki(struct token *t, const struct token_entry *e,
 					  struct buf *ret);
+/* ---- keys in a TPM: of Inro's tokens; of all others INRO_E_UNSUPPORTED (admin.h has more) ---- */
+
+/* INRO_FACT_...; needs no login. */
+MUST_CHECK enum inro_err token_tell(struct token *t, CK_ULONG fact, struct buf *ret);
+MUST_CHECK enum inro_err token_answer(struct token *t, struct bytes challenge, struct buf *ret);
+MUST_CHECK enum inro_err token_key_attest(struct token *t, const struct token_entry *e,
+					  struct bytes nonce, struct buf *ret);
+/* A TSS2 key file (DER); new_parent empty: for this TPM. */
+MUST_CHECK enum inro_err token_key_give(struct token *t, const struct token_entry *e,
+					struct bytes new_parent, struct bytes auth,
+					struct buf *ret);
+
+/* Such a file, wrapped for this TPM. */
+struct token_wrapped {
+	CK_KEY_TYPE type; /* of a pair */
+	struct bytes file, auth;
+};
+/* As token_key_import() and token_secret_import(). */
+MUST_CHECK enum inro_err token_key_take(struct token *t, const struct token_key_plan *plan,
+					const struct token_wrapped *w, struct token_key **ret);
+MUST_CHECK enum inro_err token_secret_take(struct token *t, const struct token_secret_plan *plan,
+					   const struct token_wrapped *w, struct buf *ret_id);
+
 /* The URI of an entry, appended. */
 void token_entry_uri(const struct token *t, const struct token_entry *e, struct buf *ret);
 

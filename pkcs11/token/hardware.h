@@ -4,7 +4,7 @@
  * 1. A key that goes out so stays bound to hardware: what comes out is of use to no program, only
  * to that hardware.  It needs a login all the same, and a key that may be copied.
  * 2. INRO_E_UNSUPPORTED where the backend has nothing of the kind.
- * base/cryptoki/admin.h has the face; tpm/move/evidence.h and keyfile.h the bytes.
+ * base/cryptoki/admin.h has the face; tpm/move/evidence.h and tpmfile.h the bytes.
  */
 #ifndef INRO_PKCS11_TOKEN_HARDWARE_H
 #define INRO_PKCS11_TOKEN_HARDWARE_H

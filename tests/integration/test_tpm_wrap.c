@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/swtpm.h"
-#include "tpm/move/keyfile.h"
+#include "tpm/move/tpmfile.h"
 #include "tpm/move/wrap.h"
 
 static struct swtpm *tpm;
@@ -293,14 +293,14 @@ static void ours_is_read_by_openssl(void **state)
 	import_and_load();
 	read_whole("w.pub", &pub);
 	read_whole("w.priv", &priv);
-	assert_int_equal(keyfile_write(&(struct keyfile) { .type = KEYFILE_LOADABLE,
+	assert_int_equal(tpmfile_write(&(struct tpmfile) { .type = TPMFILE_LOADABLE,
 							   .empty_auth = true,
 							   .parent = 0x81000001,
 							   .pub = buf_bytes(&pub),
 							   .priv = buf_bytes(&priv) },
 				       &der),
 			 INRO_OK);
-	assert_int_equal(keyfile_pem(buf_bytes(&der), &pem), INRO_OK);
+	assert_int_equal(tpmfile_pem(buf_bytes(&der), &pem), INRO_OK);
 	write_whole("ours.pem", buf_bytes(&pem));
 	SHELL("echo message >m && openssl dgst -sha256 -binary -out h m && TPM2OPENSSL_TCTI="
 	      "$TPM2TOOLS_TCTI openssl pkeyutl -provider tpm2 -provider default -propquery "
@@ -314,13 +314,13 @@ static void ours_is_read_by_openssl(void **state)
 }
 
 static void theirs_is_read(const char *name, uint32_t parent, bool empty_auth, struct buf *der,
-			   struct keyfile *k)
+			   struct tpmfile *k)
 {
 	SCOPED(buf) text = { 0 };
 
 	read_whole(name, &text);
-	assert_int_equal(keyfile_read_any(buf_bytes(&text), der, k), INRO_OK);
-	assert_int_equal(k->type, KEYFILE_LOADABLE);
+	assert_int_equal(tpmfile_read_any(buf_bytes(&text), der, k), INRO_OK);
+	assert_int_equal(k->type, TPMFILE_LOADABLE);
 	assert_int_equal(k->parent, parent);
 	assert_int_equal(k->empty_auth, empty_auth);
 }
@@ -333,10 +333,10 @@ static void openssls_is_read(const char *name, uint32_t parent, bool empty_auth)
 {
 	SCOPED(buf) der = { 0 };
 	SCOPED(buf) again = { 0 };
-	struct keyfile k;
+	struct tpmfile k;
 
 	theirs_is_read(name, parent, empty_auth, &der, &k);
-	assert_int_equal(keyfile_write(&k, &again), INRO_OK);
+	assert_int_equal(tpmfile_write(&k, &again), INRO_OK);
 	if (!empty_auth)
 		return;
 	assert_int_equal(der.p[AT_TRUE], 1);
@@ -347,7 +347,7 @@ static void openssls_is_read(const char *name, uint32_t parent, bool empty_auth)
 static void openssls_and_the_tools_files_are_read(void **state)
 {
 	SCOPED(buf) der = { 0 };
-	struct keyfile k;
+	struct tpmfile k;
 
 	(void)state;
 	SHELL("TPM2OPENSSL_TCTI=$TPM2TOOLS_TCTI openssl genpkey -provider tpm2 -provider default "

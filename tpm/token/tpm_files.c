@@ -3,7 +3,7 @@
 #include "tpm/token/tpm_private.h"
 
 #include "base/own.h"
-#include "tpm/move/keyfile.h"
+#include "tpm/move/tpmfile.h"
 #include "tpm/talk/session.h"
 
 #define MAX_AUTH 32 /* of a key whose name is by SHA-256 */
@@ -67,13 +67,13 @@ static enum inro_err fill_blob(struct bytes pub, struct bytes priv, struct blob 
 	return e ? e : buf_err(&ret->priv);
 }
 
-static enum inro_err from_loadable(struct backend *b, const struct keyfile *k, struct blob *ret)
+static enum inro_err from_loadable(struct backend *b, const struct tpmfile *k, struct blob *ret)
 {
 	(void)b;
 	return fill_blob(k->pub, k->priv, ret);
 }
 
-static enum inro_err from_importable(struct backend *b, const struct keyfile *k, struct blob *ret)
+static enum inro_err from_importable(struct backend *b, const struct tpmfile *k, struct blob *ret)
 {
 	SCOPED(importing) i = { 0 };
 	enum inro_err e;
@@ -91,7 +91,7 @@ static enum inro_err from_importable(struct backend *b, const struct keyfile *k,
 	return e ? told_of_blob(e) : fill_blob(k->pub, buf_bytes(&i.private), ret);
 }
 
-static enum inro_err from_sealed(struct backend *b, const struct keyfile *k, struct blob *ret)
+static enum inro_err from_sealed(struct backend *b, const struct tpmfile *k, struct blob *ret)
 {
 	(void)b;
 	(void)k;
@@ -99,25 +99,25 @@ static enum inro_err from_sealed(struct backend *b, const struct keyfile *k, str
 	return err_set(INRO_E_UNSUPPORTED, "the file holds sealed data, which is no key");
 }
 
-static enum inro_err (*const from[KEYFILE_TYPE__MAX])(struct backend *b, const struct keyfile *k,
+static enum inro_err (*const from[TPMFILE_TYPE__MAX])(struct backend *b, const struct tpmfile *k,
 						      struct blob *ret) = {
-	[KEYFILE_LOADABLE] = from_loadable,
-	[KEYFILE_IMPORTABLE] = from_importable,
-	[KEYFILE_SEALED] = from_sealed,
+	[TPMFILE_LOADABLE] = from_loadable,
+	[TPMFILE_IMPORTABLE] = from_importable,
+	[TPMFILE_SEALED] = from_sealed,
 };
 
 enum inro_err tpm_take(struct backend *b, const struct key_spec *spec, struct bytes file,
 		       struct bytes auth, backend_key *ret_key, struct buf *ret_spki)
 {
 	SCOPED(blob) blob = { 0 };
-	struct keyfile k;
+	struct tpmfile k;
 	struct tkey *key;
 	enum inro_err e = tpm_check_unlocked(b);
 
 	if (!e && spec->place != PLACE_ANY && spec->place != PLACE_TPM)
 		e = err_set(INRO_E_UNSUPPORTED, "a key that is wrapped for the TPM goes there");
 	if (!e)
-		e = keyfile_read(file, &k);
+		e = tpmfile_read(file, &k);
 	if (!e)
 		e = words_check_root(&b->words, b->tpm);
 	if (!e)
@@ -252,7 +252,7 @@ static enum inro_err read_own(struct bytes in, struct leaving *l)
 
 static enum inro_err write_loadable(const struct giving *g, struct bytes pub, struct buf *ret)
 {
-	return keyfile_write(&(struct keyfile) { .type = KEYFILE_LOADABLE,
+	return tpmfile_write(&(struct tpmfile) { .type = TPMFILE_LOADABLE,
 						 .empty_auth = g->auth.n == 0,
 						 .parent = g->parent,
 						 .pub = pub,
@@ -270,7 +270,7 @@ static enum inro_err write_importable(struct backend *b, const struct giving *g,
 	if (e)
 		return e;
 	/* where it will be: at the usual place */
-	return keyfile_write(&(struct keyfile) { .type = KEYFILE_IMPORTABLE,
+	return tpmfile_write(&(struct tpmfile) { .type = TPMFILE_IMPORTABLE,
 						 .empty_auth = g->auth.n == 0,
 						 .parent = TPM2_RH_OWNER,
 						 .pub = pub,

@@ -1,5 +1,5 @@
-/* keyfile - TPMKey, the ASN.1 around a TPM's key. */
-#include "tpm/move/keyfile.h"
+/* tpmfile - TPMKey, the ASN.1 around a TPM's key. */
+#include "tpm/move/tpmfile.h"
 
 #include <string.h>
 
@@ -15,22 +15,22 @@ enum field { EMPTY_AUTH, POLICY, SECRET, AUTH_POLICY, DESCRIPTION, RSA_PARENT, F
 static const struct {
 	struct bytes oid;
 	const char *dotted;
-} types[KEYFILE_TYPE__MAX] = {
-	[KEYFILE_LOADABLE] = { BYTES_LIT(OID_TPMKEY("\x03")), "2.23.133.10.1.3" },
-	[KEYFILE_IMPORTABLE] = { BYTES_LIT(OID_TPMKEY("\x04")), "2.23.133.10.1.4" },
-	[KEYFILE_SEALED] = { BYTES_LIT(OID_TPMKEY("\x05")), "2.23.133.10.1.5" },
+} types[TPMFILE_TYPE__MAX] = {
+	[TPMFILE_LOADABLE] = { BYTES_LIT(OID_TPMKEY("\x03")), "2.23.133.10.1.3" },
+	[TPMFILE_IMPORTABLE] = { BYTES_LIT(OID_TPMKEY("\x04")), "2.23.133.10.1.4" },
+	[TPMFILE_SEALED] = { BYTES_LIT(OID_TPMKEY("\x05")), "2.23.133.10.1.5" },
 };
 
-static enum inro_err read_type(struct bytes *in, enum keyfile_type *ret)
+static enum inro_err read_type(struct bytes *in, enum tpmfile_type *ret)
 {
 	struct bytes oid;
 	enum inro_err e = der_take(in, DER_OID, &oid);
 
 	if (e)
 		return e;
-	for (size_t i = 0; i < KEYFILE_TYPE__MAX; i++)
+	for (size_t i = 0; i < TPMFILE_TYPE__MAX; i++)
 		if (bytes_equal(oid, types[i].oid)) {
-			*ret = (enum keyfile_type)i;
+			*ret = (enum tpmfile_type)i;
 			return INRO_OK;
 		}
 	return err_set(INRO_E_UNSUPPORTED,
@@ -51,12 +51,12 @@ static enum inro_err read_bool(struct bytes in, bool *ret)
 	return INRO_OK;
 }
 
-static enum inro_err field_empty_auth(struct bytes in, struct keyfile *k)
+static enum inro_err field_empty_auth(struct bytes in, struct tpmfile *k)
 {
 	return read_bool(in, &k->empty_auth);
 }
 
-static enum inro_err field_policy(struct bytes in, struct keyfile *k)
+static enum inro_err field_policy(struct bytes in, struct tpmfile *k)
 {
 	struct bytes list;
 	enum inro_err e = der_only(in, DER_SEQUENCE, &list);
@@ -70,13 +70,13 @@ static enum inro_err field_policy(struct bytes in, struct keyfile *k)
 		      : INRO_OK;
 }
 
-static enum inro_err field_secret(struct bytes in, struct keyfile *k)
+static enum inro_err field_secret(struct bytes in, struct tpmfile *k)
 {
 	return der_only(in, DER_OCTET_STRING, &k->secret);
 }
 
 /* Who made the file meant it for people. */
-static enum inro_err field_description(struct bytes in, struct keyfile *k)
+static enum inro_err field_description(struct bytes in, struct tpmfile *k)
 {
 	struct bytes text;
 
@@ -84,7 +84,7 @@ static enum inro_err field_description(struct bytes in, struct keyfile *k)
 	return der_only(in, DER_UTF8_STRING, &text);
 }
 
-static enum inro_err field_rsa_parent(struct bytes in, struct keyfile *k)
+static enum inro_err field_rsa_parent(struct bytes in, struct tpmfile *k)
 {
 	bool rsa = false;
 	enum inro_err e = read_bool(in, &rsa);
@@ -97,14 +97,14 @@ static enum inro_err field_rsa_parent(struct bytes in, struct keyfile *k)
 	return e;
 }
 
-static enum inro_err (*const fields[FIELD__MAX])(struct bytes in, struct keyfile *k) = {
+static enum inro_err (*const fields[FIELD__MAX])(struct bytes in, struct tpmfile *k) = {
 	[EMPTY_AUTH] = field_empty_auth,   [POLICY] = field_policy,
 	[SECRET] = field_secret,	   [AUTH_POLICY] = field_policy,
 	[DESCRIPTION] = field_description, [RSA_PARENT] = field_rsa_parent,
 };
 
 /* The optional ones, in the order of their numbers. */
-static enum inro_err read_fields(struct bytes *in, struct keyfile *k)
+static enum inro_err read_fields(struct bytes *in, struct tpmfile *k)
 {
 	enum inro_err e = INRO_OK;
 	int least = 0;
@@ -156,12 +156,12 @@ static enum inro_err read_2b(struct bytes *in, struct bytes *ret)
 	return e;
 }
 
-static enum inro_err check_secret(const struct keyfile *k)
+static enum inro_err check_secret(const struct tpmfile *k)
 {
 	struct bytes rest = k->secret, content = BYTES_NONE;
 	enum inro_err e = INRO_OK;
 
-	if ((k->type == KEYFILE_IMPORTABLE) != (k->secret.n != 0))
+	if ((k->type == TPMFILE_IMPORTABLE) != (k->secret.n != 0))
 		return err_set(INRO_E_SYNTAX, "an importable key, and only such a one, has the "
 					      "encrypted seed of its wrapping in the file");
 	if (rest.n)
@@ -169,9 +169,9 @@ static enum inro_err check_secret(const struct keyfile *k)
 	return e ? e : wire_end(rest);
 }
 
-enum inro_err keyfile_read(struct bytes der, struct keyfile *ret)
+enum inro_err tpmfile_read(struct bytes der, struct tpmfile *ret)
 {
-	struct keyfile k = { 0 };
+	struct tpmfile k = { 0 };
 	struct bytes seq;
 	enum inro_err e = der_only(der, DER_SEQUENCE, &seq);
 
@@ -199,7 +199,7 @@ static size_t begin_field(struct buf *b, enum field number)
 	return der_begin(b, (uint8_t)(DER_CONTEXT_CONSTRUCTED | number));
 }
 
-enum inro_err keyfile_write(const struct keyfile *k, struct buf *ret_der)
+enum inro_err tpmfile_write(const struct tpmfile *k, struct buf *ret_der)
 {
 	size_t seq = der_begin(ret_der, DER_SEQUENCE), field;
 
@@ -223,8 +223,8 @@ enum inro_err keyfile_write(const struct keyfile *k, struct buf *ret_der)
 
 /* ---- PEM (RFC 7468) ---- */
 
-#define BEGIN	 "-----BEGIN " KEYFILE_PEM "-----"
-#define END	 "-----END " KEYFILE_PEM "-----"
+#define BEGIN	 "-----BEGIN " TPMFILE_PEM "-----"
+#define END	 "-----END " TPMFILE_PEM "-----"
 #define PER_LINE 48 /* octets, 64 characters */
 
 static const uint8_t *find(struct bytes in, const char *what)
@@ -270,7 +270,7 @@ static enum inro_err pem_decode(struct bytes body, struct buf *ret)
 	return INRO_OK;
 }
 
-enum inro_err keyfile_read_any(struct bytes text, struct buf *der, struct keyfile *ret)
+enum inro_err tpmfile_read_any(struct bytes text, struct buf *der, struct tpmfile *ret)
 {
 	struct bytes body;
 	enum inro_err e;
@@ -286,10 +286,10 @@ enum inro_err keyfile_read_any(struct bytes text, struct buf *der, struct keyfil
 		if (!e)
 			e = pem_decode(body, der);
 	}
-	return e ? e : keyfile_read(buf_bytes(der), ret);
+	return e ? e : tpmfile_read(buf_bytes(der), ret);
 }
 
-enum inro_err keyfile_pem(struct bytes der, struct buf *ret_text)
+enum inro_err tpmfile_pem(struct bytes der, struct buf *ret_text)
 {
 	uint8_t line[PER_LINE / 3 * 4 + 1];
 
