@@ -42,3 +42,4 @@ inro_test(integration/test_tpm_root.c LINKS inro_tpmkeys)
 # a TPM token
 inro_test(unit/test_tpm_words.c LINKS inro_tpm_token)
 inro_test(unit/test_tpm_place.c LINKS inro_tpm_token)
+inro_test(integration/test_tpm_pin.c LINKS inro_tpm_token inro_swtpm)

@@ -1,0 +1,412 @@
+/* PINs in a real TPM: wrong ones, locks, changes, power cuts, and a TPM that is not as it was. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/swtpm.h"
+#include "tpm/talk/tpm.h"
+#include "tpm/token/tpm_backend.h"
+
+#define OK(x)	 assert_int_equal(x, INRO_OK)
+#define PIN	 bytes_of("123456")
+#define WRONG	 bytes_of("654321")
+#define NEW	 bytes_of("a new one")
+#define SO_PIN	 bytes_of("so: eight and more")
+#define TRIES	 10
+#define NV_COUNT swtpm_count(swtpm, SWTPM_NV)
+
+static const struct backend_ops *const ops = &backend_tpm;
+static struct swtpm *swtpm;
+
+/* A token as the core would keep it. */
+struct kept {
+	const char *serial;
+	struct buf config, user, so, sealed;
+};
+
+static void kept_clear(struct kept *k)
+{
+	buf_clear(&k->config);
+	buf_clear(&k->user);
+	buf_clear(&k->so);
+	buf_clear(&k->sealed);
+}
+
+static struct backend *open_kept(const struct kept *k)
+{
+	struct backend *b = NULL;
+
+	OK(ops->open(buf_bytes(&k->config), bytes_of(k->serial), &b));
+	return b;
+}
+
+static void make(struct kept *k, const char *serial, const char *more)
+{
+	struct backend *b;
+
+	k->serial = serial;
+	buf_addf(&k->config, "tcti=%s\n%s", swtpm_tcti(swtpm), more);
+	b = open_kept(k);
+	OK(ops->init(b));
+	buf_reset(&k->config);
+	OK(ops->words(b, &k->config));
+	OK(ops->set_pin(b, CKU_SO, SO_PIN, &k->so));
+	OK(ops->set_pin(b, CKU_USER, PIN, &k->user));
+	OK(ops->seal(b, bytes_of("what is private"), BYTES_NONE, &k->sealed));
+	ops->close(b);
+}
+
+/* One try; a right one also opens what is sealed. */
+static enum inro_err try(const struct kept *k, CK_USER_TYPE user, struct bytes pin)
+{
+	SCOPED(secret) plain = { 0 };
+	struct backend *b = open_kept(k);
+	const struct buf *record = user == CKU_SO ? &k->so : &k->user;
+	enum inro_err e = ops->unlock(b, user, buf_bytes(record), pin);
+
+	if (!e) {
+		OK(ops->unseal(b, buf_bytes(&k->sealed), BYTES_NONE, &plain));
+		assert_true(bytes_is(secret_bytes(&plain), "what is private"));
+	}
+	ops->close(b);
+	return e;
+}
+
+/* Logs in as one and sets the PIN of another; *record becomes what the backend gives. */
+static enum inro_err change(const struct kept *k, CK_USER_TYPE by, struct bytes by_pin,
+			    struct bytes new_pin, struct buf *record)
+{
+	SCOPED(buf) now = { 0 };
+	struct backend *b = open_kept(k);
+	enum inro_err e = ops->unlock(b, by, buf_bytes(by == CKU_SO ? &k->so : &k->user), by_pin);
+
+	if (!e)
+		e = ops->change_pin(b, CKU_USER, buf_bytes(record), new_pin, &now);
+	ops->close(b);
+	if (e)
+		return e;
+	buf_reset(record);
+	buf_add(record, buf_bytes(&now));
+	return buf_err(record);
+}
+
+static void use_up(const struct kept *k)
+{
+	for (int i = 0; i < TRIES; i++)
+		assert_int_equal(try(k, CKU_USER, WRONG), INRO_E_PIN_WRONG);
+	assert_int_equal(try(k, CKU_USER, PIN), INRO_E_PIN_LOCKED);
+}
+
+static void forget(const struct kept *k)
+{
+	struct backend *b = open_kept(k);
+
+	OK(ops->forget_pin(b, buf_bytes(&k->user)));
+	OK(ops->forget_pin(b, buf_bytes(&k->so)));
+	ops->close(b);
+}
+
+static void shell(const char *format, ...)
+{
+	char line[512];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(line, sizeof line, format, ap);
+	va_end(ap);
+	assert_int_equal(swtpm_shell(swtpm, line), 0);
+}
+
+static void assert_dictionary_untouched(void)
+{
+	shell("tpm2_getcap properties-variable | grep -q 'LOCKOUT_COUNTER: 0x0$'");
+}
+
+/* Where the record says that its index is. */
+static uint32_t index_of(const struct buf *record)
+{
+	struct bytes at = BYTES(record->p + 2, record->n - 2);
+	uint32_t index = 0;
+
+	OK(read_u32(&at, &index));
+	return index;
+}
+
+/* ---- locking ---- */
+
+static void test_ten_wrong_lock_this_token_alone(void **state)
+{
+	SCOPED(kept) one = { 0 };
+	SCOPED(kept) two = { 0 };
+
+	(void)state;
+	make(&one, "0000000000000001", "");
+	make(&two, "0000000000000002", "");
+	assert_int_equal(NV_COUNT, 4);
+	use_up(&one);
+	assert_int_equal(try(&one, CKU_USER, WRONG), INRO_E_PIN_LOCKED);
+	assert_dictionary_untouched();
+	OK(try(&one, CKU_SO, SO_PIN));
+	OK(try(&two, CKU_USER, PIN));
+	OK(try(&two, CKU_SO, SO_PIN));
+	swtpm_reset(swtpm);
+	assert_int_equal(try(&one, CKU_USER, PIN), INRO_E_PIN_LOCKED);
+	forget(&one);
+	forget(&two);
+	forget(&two);
+	assert_int_equal(NV_COUNT, 0);
+	assert_int_equal(swtpm_left_behind(swtpm), 0);
+}
+
+static void test_a_right_one_gives_all_tries_back(void **state)
+{
+	SCOPED(kept) k = { 0 };
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < TRIES - 1; i++)
+			assert_int_equal(try(&k, CKU_USER, WRONG), INRO_E_PIN_WRONG);
+		OK(try(&k, CKU_USER, PIN));
+	}
+	forget(&k);
+}
+
+/* Wrong ones count across resets; right ones before a power cut count for nothing. */
+static void test_power_cuts(void **state)
+{
+	SCOPED(kept) k = { 0 };
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	for (int i = 0; i < 3; i++) {
+		OK(try(&k, CKU_USER, PIN));
+		swtpm_reset(swtpm);
+	}
+	OK(try(&k, CKU_USER, PIN));
+	assert_dictionary_untouched();
+	for (int i = 0; i < TRIES; i++) {
+		assert_int_equal(try(&k, CKU_USER, WRONG), INRO_E_PIN_WRONG);
+		swtpm_reset(swtpm);
+	}
+	assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_PIN_LOCKED);
+	assert_dictionary_untouched();
+	forget(&k);
+}
+
+/* Load, StartAuthSession, PolicySecret, Unseal; the object stays for the next login.  The session
+ * that carries them and a look at the root come once. */
+static void test_commands_of_a_login(void **state)
+{
+	SCOPED(kept) k = { 0 };
+	struct backend *b;
+	uint64_t before;
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	b = open_kept(&k);
+	before = tpm_count_all();
+	OK(ops->unlock(b, CKU_USER, buf_bytes(&k.user), PIN));
+	print_message("first login: %u\n", (unsigned)(tpm_count_all() - before));
+	assert_in_range(tpm_count_all() - before, 4, 6);
+	ops->lock(b);
+	before = tpm_count_all();
+	OK(ops->unlock(b, CKU_USER, buf_bytes(&k.user), PIN));
+	assert_int_equal(tpm_count_all() - before, 3);
+	ops->close(b);
+	forget(&k);
+}
+
+/* ---- changing ---- */
+
+static void test_the_officer_unblocks(void **state)
+{
+	SCOPED(kept) k = { 0 };
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	use_up(&k);
+	OK(change(&k, CKU_SO, SO_PIN, NEW, &k.user));
+	assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_PIN_WRONG);
+	OK(try(&k, CKU_USER, NEW));
+	assert_int_equal(NV_COUNT, 2);
+	forget(&k);
+}
+
+/* The record stays what it was: who is killed before the core's transaction has changed the PIN,
+ * who is killed before the TPM's step has not. */
+static void test_a_change_is_one_step(void **state)
+{
+	SCOPED(kept) k = { 0 };
+	SCOPED(buf) before = { 0 };
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	buf_add(&before, buf_bytes(&k.user));
+	OK(change(&k, CKU_USER, PIN, NEW, &k.user));
+	assert_true(bytes_equal(buf_bytes(&before), buf_bytes(&k.user)));
+	assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_PIN_WRONG);
+	swtpm_reset(swtpm);
+	OK(try(&k, CKU_USER, NEW));
+	assert_int_equal(change(&k, CKU_USER, PIN, PIN, &k.user), INRO_E_PIN_WRONG);
+	OK(try(&k, CKU_USER, NEW));
+	forget(&k);
+}
+
+static void test_only_the_officer_changes_others(void **state)
+{
+	SCOPED(kept) k = { 0 };
+	SCOPED(buf) out = { 0 };
+	struct backend *b;
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	b = open_kept(&k);
+	assert_int_equal(ops->change_pin(b, CKU_USER, buf_bytes(&k.user), NEW, &out), INRO_E_LOGIN);
+	OK(ops->unlock(b, CKU_USER, buf_bytes(&k.user), PIN));
+	assert_int_equal(ops->set_pin(b, CKU_USER, NEW, &out), INRO_E_LOGIN);
+	assert_int_not_equal(ops->change_pin(b, CKU_SO, buf_bytes(&k.so), NEW, &out), INRO_OK);
+	assert_int_equal(out.n, 0);
+	ops->close(b);
+	OK(try(&k, CKU_SO, SO_PIN));
+	assert_dictionary_untouched();
+	forget(&k);
+}
+
+/* ---- a TPM that is not as it was ---- */
+
+static void test_pcrs(void **state)
+{
+	SCOPED(kept) k = { 0 };
+
+	(void)state;
+	make(&k, "0000000000000001", "pcr=sha256:16,23\n");
+	OK(try(&k, CKU_USER, PIN));
+	shell("tpm2_pcrextend 16:sha256=%064d", 1);
+	assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_TOKEN);
+	assert_non_null(strstr(err_detail(INRO_E_TOKEN), "sha256:16,23"));
+	assert_int_equal(try(&k, CKU_USER, WRONG), INRO_E_PIN_WRONG);
+	shell("tpm2_pcrreset 16");
+	OK(try(&k, CKU_USER, PIN));
+	forget(&k);
+}
+
+/* The index goes: told.  The owner puts one of his own there, as he sees it is: told too, and the
+ * officer makes another. */
+static void test_an_index_of_somebody_else(void **state)
+{
+	SCOPED(kept) k = { 0 };
+	SCOPED(buf) old = { 0 };
+	const char *policy = scratch_path("policy");
+	uint32_t index;
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	buf_add(&old, buf_bytes(&k.user));
+	index = index_of(&k.user);
+	shell("tpm2_nvreadpublic 0x%x | sed -n 's/.*policy: *//p' | xxd -r -p > %s", index, policy);
+	shell("tpm2_nvundefine -Q -C o 0x%x", index);
+	assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_TOKEN);
+	shell("tpm2_nvdefine -Q -C o 0x%x -s 8 -a 0x2040088 -L %s -p mine", index, policy);
+	assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_TOKEN);
+	assert_int_equal(try(&k, CKU_USER, bytes_of("mine")), INRO_E_TOKEN);
+	assert_int_equal(change(&k, CKU_USER, PIN, NEW, &k.user), INRO_E_TOKEN);
+	OK(change(&k, CKU_SO, SO_PIN, NEW, &k.user));
+	assert_false(bytes_equal(buf_bytes(&old), buf_bytes(&k.user)));
+	OK(try(&k, CKU_USER, NEW));
+	forget(&k);
+	assert_int_equal(NV_COUNT, 1); /* that one is not ours to remove */
+	shell("tpm2_nvundefine -Q -C o 0x%x", index);
+}
+
+static void test_a_cleared_tpm(void **state)
+{
+	SCOPED(kept) k = { 0 };
+	SCOPED(buf) before = { 0 };
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	shell("tpm2_clear");
+	assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_TOKEN);
+	assert_non_null(strstr(err_detail(INRO_E_TOKEN), "storage root"));
+	assert_int_equal(try(&k, CKU_SO, SO_PIN), INRO_E_TOKEN);
+	assert_int_equal(swtpm_left_behind(swtpm), 0);
+}
+
+static void test_an_owner_with_a_password(void **state)
+{
+	static const char word[] = "owner's own\n";
+	SCOPED(kept) k = { 0 };
+	char more[300];
+	struct backend *b = NULL;
+	SCOPED(buf) config = { 0 };
+
+	(void)state;
+	snprintf(more, sizeof more, "owner-auth=file:%s\n",
+		 scratch_file("owner", word, sizeof word - 1));
+	shell("tpm2_changeauth -c o \"owner's own\"");
+	make(&k, "0000000000000001", more);
+	OK(try(&k, CKU_USER, PIN));
+	assert_null(strstr((const char *)k.config.p, "own\n"));
+	forget(&k);
+	assert_int_equal(NV_COUNT, 0);
+	/* without it nothing is made, and nothing is left */
+	buf_addf(&config, "tcti=%s\n", swtpm_tcti(swtpm));
+	if (ops->open(buf_bytes(&config), bytes_of("0000000000000002"), &b) == INRO_OK) {
+		SCOPED(buf) record = { 0 };
+
+		OK(ops->init(b));
+		assert_int_not_equal(ops->set_pin(b, CKU_SO, SO_PIN, &record), INRO_OK);
+		assert_int_equal(record.n, 0);
+		ops->close(b);
+	}
+	assert_int_equal(NV_COUNT, 0);
+	assert_int_equal(swtpm_left_behind(swtpm), 0);
+}
+
+/* ---- all of them ---- */
+
+static int start(void **state)
+{
+	(void)state;
+	swtpm = swtpm_start(SWTPM_UNIX);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	swtpm_free(swtpm);
+	swtpm = NULL;
+	return 0;
+}
+
+#define WITH_A_TPM(test) cmocka_unit_test_setup_teardown(test, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_A_TPM(test_ten_wrong_lock_this_token_alone),
+		WITH_A_TPM(test_a_right_one_gives_all_tries_back),
+		WITH_A_TPM(test_power_cuts),
+		WITH_A_TPM(test_commands_of_a_login),
+		WITH_A_TPM(test_the_officer_unblocks),
+		WITH_A_TPM(test_a_change_is_one_step),
+		WITH_A_TPM(test_only_the_officer_changes_others),
+		WITH_A_TPM(test_pcrs),
+		WITH_A_TPM(test_an_index_of_somebody_else),
+		WITH_A_TPM(test_a_cleared_tpm),
+		WITH_A_TPM(test_an_owner_with_a_password),
+	};
+
+	setenv("INRO_HOME", scratch_dir(), 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
