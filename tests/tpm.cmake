@@ -7,6 +7,7 @@ target_sources(test_tpm_link_swtpm PRIVATE lib/tpm_raw.c)
 # the embedded TPM; tests/lib/tpm_turns.h is for whoever wants one without the layers above
 inro_library(inro_turns SOURCES lib/tpm_turns.c LINKS inro_testlib inro_tpm_link)
 inro_test(integration/test_tpm_embedded.c LINKS inro_turns)
+target_link_options(test_tpm_embedded PRIVATE -Wl,--wrap=dlopen)
 inro_test(integration/test_tpm_embedded_fork.c LINKS inro_turns TIMEOUT 300)
 inro_benchmark(bench/bench_tpm_link.c LINKS inro_turns SMOKE 0)
 inro_test(integration/test_tpm_link_tabrmd.c LINKS inro_tpm_link inro_swtpm)

@@ -15,9 +15,12 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <openssl/provider.h>
+
 #include "base/file.h"
 #include "tests/lib/tpm_turns.h"
 #include "tests/lib/scratch.h"
+#include "tpm/wire/crypt.h"
 
 #define GOOD(x)	 assert_int_equal(x, TPM2_RC_SUCCESS)
 #define OK(x)	 assert_int_equal(x, INRO_OK)
@@ -39,6 +42,59 @@ static uint64_t count_of(struct link *l)
 
 	GOOD(turn_count(l, &n));
 	return n;
+}
+
+static bool installed = true;
+
+void *__real_dlopen(const char *name, int flags);
+void *__wrap_dlopen(const char *name, int flags);
+
+void *__wrap_dlopen(const char *name, int flags)
+{
+	return __real_dlopen(installed ? name : "libtpms-is-not-there.so.0", flags);
+}
+
+/* The first test: the library is loaded once. */
+static void test_not_installed(void **state)
+{
+	struct link *l = turn_embedded(turn_home("not installed"));
+
+	(void)state;
+	installed = false;
+	assert_int_equal(turn_random(l), TURN_LINK_FAILED);
+	assert_int_equal(turn_err, INRO_E_CONFIG);
+	assert_non_null(strstr(err_detail(turn_err), "libtpms0"));
+	installed = true;
+	GOOD(turn_random(l));
+	link_free(l);
+}
+
+static enum inro_err no_context(OSSL_LIB_CTX **ret)
+{
+	static OSSL_LIB_CTX *empty;
+
+	if (!empty) {
+		empty = OSSL_LIB_CTX_new();
+		assert_non_null(OSSL_PROVIDER_load(empty, "null"));
+	}
+	*ret = empty;
+	return INRO_OK;
+}
+
+/* libtpms would make its keys of what was in memory before. */
+static void test_no_random_numbers(void **state)
+{
+	const char *home = turn_home("random");
+	struct link *l = turn_embedded(home);
+
+	(void)state;
+	crypt_use(no_context);
+	assert_int_equal(turn_random(l), TURN_LINK_FAILED);
+	crypt_use(NULL);
+	assert_int_equal(turn_err, INRO_E_CRYPTO);
+	assert_int_not_equal(access(in_home(home, STATE), F_OK), 0);
+	GOOD(turn_random(l));
+	link_free(l);
 }
 
 static void test_nothing_before_a_turn(void **state)
@@ -77,6 +133,25 @@ static void test_keeps(void **state)
 	/* what was transient is not there */
 	assert_int_not_equal(turn_sign(l, key), TPM2_RC_SUCCESS);
 	link_free(l);
+}
+
+/* Every TPM has seeds of its own, and keeps them. */
+static void test_seeds(void **state)
+{
+	static const uint8_t none[64];
+	struct link *a = turn_embedded(turn_home("seeds a"));
+	struct link *b = turn_embedded(turn_home("seeds b"));
+	uint8_t of_a[64], of_b[64], again[64];
+
+	(void)state;
+	GOOD(turn_ecc_point(a, of_a));
+	GOOD(turn_ecc_point(b, of_b));
+	GOOD(turn_ecc_point(a, again));
+	assert_memory_equal(of_a, again, sizeof again);
+	assert_memory_not_equal(of_a, of_b, sizeof of_b);
+	assert_memory_not_equal(of_a, none, sizeof none);
+	link_free(a);
+	link_free(b);
 }
 
 static int read_counter(void *home)
@@ -182,7 +257,7 @@ static void refuses(const char *home, struct bytes content, enum inro_err with)
 	OK(file_write(in_home(home, STATE), 0600, content));
 	assert_int_equal(turn_random(l), TURN_LINK_FAILED);
 	assert_int_equal(turn_err, with);
-	assert_non_null(strstr(err_detail(with), in_home(home, STATE)));
+	assert_non_null(strstr(err_detail(with), in_home(home, "/tpm")));
 	OK(file_read(in_home(home, STATE), 1 << 20, &after));
 	assert_true(bytes_equal(buf_bytes(&after), content));
 	link_free(l);
@@ -214,6 +289,24 @@ static void test_damaged(void **state)
 	assert_int_equal(count_of(l), 1);
 	link_free(l);
 	free(home);
+}
+
+/* Our header around what is no TPM's state. */
+static void test_not_libtpms(void **state)
+{
+	const char *home = turn_home("not libtpms");
+	SCOPED(buf) file = { 0 };
+	TPM2B_DIGEST sum;
+
+	(void)state;
+	link_free(turn_with_counter(home));
+	buf_add_str(&file, "INRO-TPM");
+	buf_add(&file, BYTES("\0\0\0\1\0\0\0\4", 8));
+	OK(crypt_hash(TPM2_ALG_SHA256, (struct bytes[]) { buf_bytes(&file), bytes_of("test") }, 2,
+		      &sum));
+	buf_add(&file, BYTES(sum.buffer, sum.size));
+	buf_add_str(&file, "test");
+	refuses(home, buf_bytes(&file), INRO_E_VERSION);
 }
 
 static void limit_files(rlim_t n)
@@ -397,12 +490,16 @@ static void test_bad_ciphertext(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_not_installed),
+		cmocka_unit_test(test_no_random_numbers),
 		cmocka_unit_test(test_nothing_before_a_turn),
 		cmocka_unit_test(test_keeps),
+		cmocka_unit_test(test_seeds),
 		cmocka_unit_test(test_epochs),
 		cmocka_unit_test(test_two_processes),
 		cmocka_unit_test(test_eight_processes),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_not_libtpms),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_full_disk_at_first),
 		cmocka_unit_test(test_two_homes),

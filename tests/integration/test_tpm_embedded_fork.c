@@ -95,6 +95,40 @@ static void test_killed(void **state)
 	free(home);
 }
 
+static int guess(void *home)
+{
+	struct link *l = turn_embedded(home);
+
+	while (turn_read_guarded(l, "wrong") != TPM2_RC_LOCKOUT)
+		;
+	return raise(SIGKILL);
+}
+
+static int know(void *home)
+{
+	struct link *l = turn_embedded(home);
+	uint32_t rc = turn_read_guarded(l, TURN_PASSWORD);
+
+	link_free(l);
+	return rc != TPM2_RC_LOCKOUT;
+}
+
+/* A wrong password counts, although nobody asked for the command to be durable. */
+static void test_guesses_are_counted(void **state)
+{
+	char *home = strdup(turn_home("guesses"));
+	struct link *l = turn_with_counter(home);
+
+	(void)state;
+	GOOD(turn_define_guarded(l));
+	assert_int_equal(turn_read_guarded(l, TURN_PASSWORD), TPM2_RC_NV_UNINITIALIZED);
+	assert_int_equal(scratch_child(guess, home), 256 + SIGKILL);
+	assert_int_equal(turn_read_guarded(l, TURN_PASSWORD), TPM2_RC_LOCKOUT);
+	assert_int_equal(scratch_child(know, home), 0);
+	link_free(l);
+	free(home);
+}
+
 struct busy {
 	struct link *l;
 	atomic_bool end, slow;
@@ -252,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_guesses_are_counted),
 		cmocka_unit_test(test_fork_while_busy),
 		cmocka_unit_test(test_waits_for_its_turn),
 		cmocka_unit_test(test_child_holds_no_lock),

@@ -10,6 +10,8 @@
 #define CODE_AT	  6
 #define OUTPUT_AT 10
 #define PARAMS_AT 14 /* of a response with sessions and without handles */
+#define X_AT	  42 /* of the answer that has a new P-256 key */
+#define Y_AT	  76
 #define OWNER	  TPM2_RH_OWNER
 
 _Thread_local enum inro_err turn_err;
@@ -45,13 +47,14 @@ struct link *turn_with_counter(const char *home)
 	exit(1);
 }
 
-static void add_auths(struct buf *b, unsigned n)
+static void add_auths(struct buf *b, unsigned n, struct bytes password)
 {
 	if (n)
-		buf_add_u32(b, 9 * n);
+		buf_add_u32(b, (uint32_t)(9 + password.n) * n);
 	for (unsigned i = 0; i < n; i++) {
 		buf_add_u32(b, TPM2_RS_PW);
-		buf_add(b, BYTES("\0\0\0\0\0", 5));
+		buf_add(b, BYTES("\0\0\0", 3));
+		wire_add_2b(b, password);
 	}
 }
 
@@ -62,7 +65,7 @@ void turn_bytes(const struct turn_command *c, struct buf *ret)
 	buf_add_u32(ret, c->code);
 	for (unsigned i = 0; i < c->handles; i++)
 		buf_add_u32(ret, c->handle[i]);
-	add_auths(ret, c->auths);
+	add_auths(ret, c->auths, c->password);
 	buf_add(ret, c->params);
 	if (ret->err)
 		return;
@@ -108,11 +111,12 @@ uint32_t turn_random(struct link *l)
 						    .params = BYTES("\0\x10", 2) });
 }
 
-static uint32_t define(struct link *l, uint32_t index, uint32_t attributes)
+static uint32_t define(struct link *l, uint32_t index, uint32_t attributes, struct bytes auth)
 {
 	SCOPED(buf) p = { 0 };
 
-	buf_add(&p, BYTES("\0\0\0\x0e", 4)); /* no auth; 14 bytes */
+	wire_add_2b(&p, auth);
+	buf_add(&p, BYTES("\0\x0e", 2)); /* 14 bytes */
 	buf_add_u32(&p, index);
 	buf_add(&p, BYTES("\0\x0b", 2)); /* SHA-256 */
 	buf_add_u32(&p, attributes);
@@ -125,17 +129,23 @@ static uint32_t define(struct link *l, uint32_t index, uint32_t attributes)
 						    .durable = true });
 }
 
-#define PLAIN	(TPMA_NV_AUTHWRITE | TPMA_NV_AUTHREAD | TPMA_NV_NO_DA)
+#define GUARDED (TPMA_NV_AUTHWRITE | TPMA_NV_AUTHREAD)
+#define PLAIN	(GUARDED | TPMA_NV_NO_DA)
 #define COUNTER (PLAIN | TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT)
 
 uint32_t turn_define_counter(struct link *l)
 {
-	return define(l, TURN_COUNTER, COUNTER);
+	return define(l, TURN_COUNTER, COUNTER, BYTES_NONE);
 }
 
 uint32_t turn_define_words(struct link *l)
 {
-	return define(l, TURN_WORDS, PLAIN);
+	return define(l, TURN_WORDS, PLAIN, BYTES_NONE);
+}
+
+uint32_t turn_define_guarded(struct link *l)
+{
+	return define(l, TURN_GUARDED, GUARDED, bytes_of(TURN_PASSWORD));
 }
 
 static struct turn_command of_index(uint32_t code, uint32_t index, struct bytes params)
@@ -201,34 +211,64 @@ uint32_t turn_read_words(struct link *l, char ret[9])
 	return rc;
 }
 
-static uint32_t primary(struct link *l, struct bytes area, uint32_t *ret_handle)
+uint32_t turn_read_guarded(struct link *l, const char *password)
+{
+	struct turn_command c = of_index(TPM2_CC_NV_Read, TURN_GUARDED, BYTES("\0\x08\0\0", 4));
+
+	c.password = bytes_of(password);
+	c.durable = false;
+
+	uint32_t rc = run_only(l, &c);
+
+	/* the first use since the TPM began is noted by it first */
+	return rc == TPM2_RC_RETRY ? run_only(l, &c) : rc;
+}
+
+static uint32_t make_primary(struct link *l, struct bytes area, struct buf *ret_response)
 {
 	SCOPED(buf) p = { 0 };
-	SCOPED(buf) response = { 0 };
 
 	buf_add(&p, BYTES("\0\x04\0\0\0\0\0", 6)); /* neither auth nor data */
 	wire_add_2b(&p, area);
 	buf_add(&p, BYTES("\0\0\0\0\0\0", 6)); /* no outside info, no PCRs */
-	uint32_t rc = turn_run(l,
-			       &(struct turn_command) { .code = TPM2_CC_CreatePrimary,
-							.handle = { OWNER },
-							.handles = 1,
-							.auths = 1,
-							.params = buf_bytes(&p) },
-			       &response);
+	return turn_run(l,
+			&(struct turn_command) { .code = TPM2_CC_CreatePrimary,
+						 .handle = { OWNER },
+						 .handles = 1,
+						 .auths = 1,
+						 .params = buf_bytes(&p) },
+			ret_response);
+}
+
+static uint32_t primary(struct link *l, struct bytes area, uint32_t *ret_handle)
+{
+	SCOPED(buf) response = { 0 };
+	uint32_t rc = make_primary(l, area, &response);
 
 	*ret_handle = rc == TPM2_RC_SUCCESS ? number_at(&response, OUTPUT_AT) : 0;
 	return rc;
 }
 
+/* type ECC, SHA-256, fixedTPM fixedParent sensitiveDataOrigin userWithAuth noDA sign, no policy, no
+ * symmetric, ECDSA SHA-256, P-256, no KDF, no point */
+static const uint8_t ecc_area[] = { 0, 0x23, 0, 0x0b, 0, 0x04, 0x04, 0x72, 0, 0, 0, 0x10,
+				    0, 0x18, 0, 0x0b, 0, 0x03, 0,    0x10, 0, 0, 0, 0 };
+
 uint32_t turn_ecc_primary(struct link *l, uint32_t *ret_handle)
 {
-	/* type ECC, SHA-256, fixedTPM fixedParent sensitiveDataOrigin userWithAuth noDA sign, no
-	 * policy, no symmetric, ECDSA SHA-256, P-256, no KDF, no point */
-	static const uint8_t area[] = { 0, 0x23, 0, 0x0b, 0, 0x04, 0x04, 0x72, 0, 0, 0, 0x10,
-					0, 0x18, 0, 0x0b, 0, 0x03, 0,	 0x10, 0, 0, 0, 0 };
+	return primary(l, BYTES(ecc_area, sizeof ecc_area), ret_handle);
+}
 
-	return primary(l, BYTES(area, sizeof area), ret_handle);
+uint32_t turn_ecc_point(struct link *l, uint8_t ret[64])
+{
+	SCOPED(buf) response = { 0 };
+	uint32_t rc = make_primary(l, BYTES(ecc_area, sizeof ecc_area), &response);
+
+	if (rc != TPM2_RC_SUCCESS || response.n < Y_AT + 32)
+		return rc ? rc : TURN_LINK_FAILED;
+	memcpy(ret, response.p + X_AT, 32);
+	memcpy(ret + 32, response.p + Y_AT, 32);
+	return turn_flush(l, number_at(&response, OUTPUT_AT));
 }
 
 uint32_t turn_rsa_primary(struct link *l, uint32_t *ret_handle)

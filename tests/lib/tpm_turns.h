@@ -12,6 +12,7 @@
 
 #define TURN_COUNTER 0x01500001 /* NV indices with empty auth */
 #define TURN_WORDS   0x01500002
+#define TURN_GUARDED 0x01500003 /* its auth is TURN_PASSWORD; counts for the dictionary lockout */
 #define TURN_KEPT    0x81000010 /* a persistent handle */
 
 extern _Thread_local enum inro_err turn_err;
@@ -29,7 +30,7 @@ struct turn_command {
 	uint32_t code;
 	uint32_t handle[2];
 	unsigned handles, auths;
-	struct bytes params;
+	struct bytes password, params;
 	bool durable;
 };
 void turn_bytes(const struct turn_command *c, struct buf *ret);
@@ -42,8 +43,14 @@ uint32_t turn_count(struct link *l, uint64_t *ret);
 uint32_t turn_define_words(struct link *l);
 uint32_t turn_write_words(struct link *l, const char *eight);
 uint32_t turn_read_words(struct link *l, char ret[9]);
+#define TURN_PASSWORD "right"
+uint32_t turn_define_guarded(struct link *l);
+/* TPM2_RC_NV_UNINITIALIZED when the password is right: nothing is written there. */
+uint32_t turn_read_guarded(struct link *l, const char *password);
 /* Keys in the owner's hierarchy; the handle is transient. */
 uint32_t turn_ecc_primary(struct link *l, uint32_t *ret_handle);
+/* Its public point: the same in one TPM, and of this TPM alone. */
+uint32_t turn_ecc_point(struct link *l, uint8_t ret[64]);
 uint32_t turn_rsa_primary(struct link *l, uint32_t *ret_handle);
 uint32_t turn_flush(struct link *l, uint32_t handle);
 uint32_t turn_keep(struct link *l, uint32_t handle);

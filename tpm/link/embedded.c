@@ -139,6 +139,13 @@ static enum inro_err keep(struct embedded *x, struct buf *kept)
 	return e ? err_context(e, "the embedded TPM") : INRO_OK;
 }
 
+static enum inro_err power(const struct embedded *x, struct bytes saved, struct buf *ret_kept)
+{
+	enum inro_err e = chip_on(saved, ret_kept);
+
+	return e ? err_context(e, "%s", x->state.dir) : INRO_OK;
+}
+
 static enum inro_err switch_on(struct embedded *x)
 {
 	SCOPED(buf) saved = { .secret = true };
@@ -152,7 +159,7 @@ static enum inro_err switch_on(struct embedded *x)
 	if (e == INRO_E_NOT_FOUND)
 		e = INRO_OK; /* a new one is made */
 	if (!e)
-		e = chip_on(buf_bytes(&saved), &kept);
+		e = power(x, buf_bytes(&saved), &kept);
 	if (!e)
 		e = keep(x, &kept);
 	if (!e)

@@ -61,16 +61,19 @@ static TPM_RESULT nv_init(void)
 	return TPM_SUCCESS;
 }
 
+/* A new TPM is made, stored, and loaded as any other. */
 static TPM_RESULT nv_load(unsigned char **data, uint32_t *length, uint32_t number, const char *name)
 {
+	struct bytes is = chip.kept.n ? buf_bytes(&chip.kept) : chip.state;
+
 	(void)number;
-	if (chip.state.n == 0 || strcmp(name, TPM_PERMANENT_ALL_NAME) != 0)
+	if (is.n == 0 || strcmp(name, TPM_PERMANENT_ALL_NAME) != 0)
 		return TPM_RETRY; /* there is none */
-	*data = malloc(chip.state.n);
+	*data = malloc(is.n);
 	if (!*data)
 		return TPM_SIZE;
-	memcpy(*data, chip.state.p, chip.state.n);
-	*length = (uint32_t)chip.state.n;
+	memcpy(*data, is.p, is.n);
+	*length = (uint32_t)is.n;
 	return TPM_SUCCESS;
 }
 
