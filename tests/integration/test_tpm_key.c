@@ -190,6 +190,21 @@ static void test_rsa_decrypts(void **state)
 	twins_clear(&t);
 }
 
+static void test_rsa_3072(void **state)
+{
+	static const struct key_spec spec = { .kind = KEY_RSA, .bits = 3072 };
+	struct twins t;
+
+	(void)state;
+	assert_true(tpm_caps.can & CAP_RSA_3072);
+	t = twins_make(&spec);
+	for (size_t i = 0; i < ARRAY_LEN(rsa_signs); i++)
+		(void)twins_use(&t, USE_SIGN, &rsa_signs[i], twins_data(32), SIG_N);
+	for (size_t i = 0; i < ARRAY_LEN(ciphers); i++)
+		assert_decrypts(&t, &ciphers[i], twins_data(100));
+	twins_clear(&t);
+}
+
 /* A ciphertext for another use of this key, and one that is nothing. */
 static void test_wrong_padding(void **state)
 {
@@ -523,6 +538,16 @@ static void test_commands(void **state)
 	assert_int_equal(tpm_count(tpm) - before, 1);
 }
 
+/* Load and Sign, when nothing else is in the TPM. */
+static void test_first_use(void **state)
+{
+	AUTO(tkey_unref_ptr) struct tkey *k = make(P256), *again = written_and_read(k);
+
+	(void)state;
+	assert_int_equal(cost(again, USE_SIGN, &ecdsa, twins_data(32)), 2);
+	assert_int_equal(cost(again, USE_SIGN, &ecdsa, twins_data(32)), 1);
+}
+
 static void test_more_keys_than_slots(void **state)
 {
 	struct tkey *keys[8];
@@ -603,24 +628,16 @@ static void test_what_it_can(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rsa_signs),
-		cmocka_unit_test(test_rsa_numbers),
-		cmocka_unit_test(test_rsa_decrypts),
-		cmocka_unit_test(test_wrong_padding),
-		cmocka_unit_test(test_200_bad_ciphertexts),
-		cmocka_unit_test(test_ec_signs),
-		cmocka_unit_test(test_ec_odd_digests),
-		cmocka_unit_test(test_agreement),
-		cmocka_unit_test(test_made_and_kept),
-		cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_damaged_content),
-		cmocka_unit_test(test_changed_blob),
-		cmocka_unit_test(test_what_does_not_come_in),
-		cmocka_unit_test(test_adopted),
-		cmocka_unit_test(test_commands),
-		cmocka_unit_test(test_more_keys_than_slots),
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_what_it_can),
+		cmocka_unit_test(test_rsa_signs),     cmocka_unit_test(test_rsa_numbers),
+		cmocka_unit_test(test_rsa_decrypts),  cmocka_unit_test(test_rsa_3072),
+		cmocka_unit_test(test_wrong_padding), cmocka_unit_test(test_200_bad_ciphertexts),
+		cmocka_unit_test(test_ec_signs),      cmocka_unit_test(test_ec_odd_digests),
+		cmocka_unit_test(test_agreement),     cmocka_unit_test(test_made_and_kept),
+		cmocka_unit_test(test_attributes),    cmocka_unit_test(test_damaged_content),
+		cmocka_unit_test(test_changed_blob),  cmocka_unit_test(test_what_does_not_come_in),
+		cmocka_unit_test(test_adopted),	      cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_first_use),     cmocka_unit_test(test_more_keys_than_slots),
+		cmocka_unit_test(test_threads),	      cmocka_unit_test(test_what_it_can),
 	};
 
 	return run_on_every_tpm(tests, ARRAY_LEN(tests));

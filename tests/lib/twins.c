@@ -10,12 +10,29 @@ static struct bytes plain_of(const struct anykey *k, struct secret *room)
 	return secret_bytes(room);
 }
 
+/* One for each spec there is, for the whole of the program. */
+static struct anykey *soft_key(const struct key_spec *spec)
+{
+	static struct {
+		const struct key_spec *spec;
+		struct anykey *key;
+	} made[16];
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(made) && made[i].spec && made[i].spec != spec)
+		i++;
+	assert_true(i < ARRAY_LEN(made));
+	if (!made[i].spec)
+		assert_int_equal(anykey_generate(spec, &made[i].key), INRO_OK);
+	made[i].spec = spec;
+	return anykey_ref(made[i].key);
+}
+
 struct twins twins_make(const struct key_spec *spec)
 {
 	SCOPED(secret) room = { 0 };
-	struct twins t = { 0 };
+	struct twins t = { .soft = soft_key(spec) };
 
-	assert_int_equal(anykey_generate(spec, &t.soft), INRO_OK);
 	assert_int_equal(tkey_import(tpm, tpm_caps.can, spec, plain_of(t.soft, &room), &t.hard),
 			 INRO_OK);
 	return t;

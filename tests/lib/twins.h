@@ -12,7 +12,8 @@ struct twins {
 	struct tkey *hard;
 };
 
-/* Made in software and imported; the software's key is the same in every round. */
+/* Made in software and imported.  There is one key for each spec, which must outlive the program's
+ * tests: in static memory. */
 struct twins twins_make(const struct key_spec *spec);
 void twins_clear(struct twins *t);
 
