@@ -41,6 +41,7 @@ inro_test(integration/test_tpm_talk.c LINKS inro_tpmkeys TIMEOUT 300)
 inro_test(integration/test_tpm_cmd.c LINKS inro_tpmkeys)
 inro_test(integration/test_tpm_resident.c LINKS inro_tpmkeys)
 inro_test(integration/test_tpm_root.c LINKS inro_tpmkeys)
+inro_fuzz(fuzz/fuzz_tpm_answer.c CORPUS fuzz/corpus/tpm_answer LINKS inro_tpm_talk)
 # a TPM token
 inro_test(unit/test_tpm_words.c LINKS inro_tpm_token)
 inro_test(unit/test_tpm_place.c LINKS inro_tpm_token)
