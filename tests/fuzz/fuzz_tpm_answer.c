@@ -59,13 +59,12 @@ static void say_raw(struct buf *b, struct bytes x, bool handle)
 	buf_add(b, x);
 }
 
-/* RETRY and its like are waited for: not here. */
 static void say_error(struct buf *b, struct bytes x, bool handle)
 {
 	uint32_t rc = x.n < 2 ? TPM2_RC_FAILURE : (uint32_t)(x.p[0] << 8 | x.p[1]);
 
 	(void)handle;
-	head(b, TPM2_ST_NO_SESSIONS, 0, rc_is_again(rc) ? TPM2_RC_FAILURE : rc);
+	head(b, TPM2_ST_NO_SESSIONS, 0, rc);
 }
 
 /* A password's answer behind it, or what would do for a policy session without a key. */
@@ -89,6 +88,16 @@ static void (*const manners[])(struct buf *b, struct bytes x, bool handle) = {
 	say_raw, say_error, say_params, say_params, say_params, say_params, say_params, say_params,
 };
 
+/* RETRY and its like are waited for: not here. */
+static void never_again(struct buf *b)
+{
+	struct bytes in = BYTES(b->p + 6, b->n < HEADER ? 0 : 4);
+	uint32_t rc;
+
+	if (read_u32(&in, &rc) == INRO_OK && rc_is_again(rc))
+		b->p[8] ^= 1;
+}
+
 static enum inro_err fuzz_talk(struct link *l, struct bytes command, bool durable, struct buf *ret)
 {
 	uint8_t manner = take_u8(), n = take_u8(), x[255];
@@ -105,6 +114,7 @@ static enum inro_err fuzz_talk(struct link *l, struct bytes command, bool durabl
 	take(x, n);
 	in_good_order_has_area = command.p[1] == 2;
 	manners[manner % ARRAY_LEN(manners)](ret, BYTES(x, n), row->flags & CMD_HANDLE_OUT);
+	never_again(ret);
 	return link_check_response(buf_bytes(ret));
 }
 

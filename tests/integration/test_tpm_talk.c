@@ -462,6 +462,45 @@ static void test_threads(void **state)
 	tpmkeys_drop(tpm, &k);
 }
 
+/* Each is now the first to ask for the TPM, now the last to let it go. */
+static void *come_and_go(void *arg)
+{
+	const struct tpm_words *w = arg;
+	size_t failed = 0;
+	uint8_t drawn[8];
+
+	for (int i = 0; i < EACH; i++) {
+		struct tpm *t;
+
+		if (tpm_get(w, &t))
+			return arg;
+		failed += tpm_enter(t) != INRO_OK;
+		failed += cmd_random(t, drawn, sizeof drawn) != INRO_OK;
+		tpm_leave(t);
+		tpm_unref(t);
+	}
+	return failed ? arg : NULL;
+}
+
+static void test_come_and_go(void **state)
+{
+	SCOPED(buf) tcti = { 0 };
+	struct tpm_words w = { .home = scratch_path("home") };
+	pthread_t threads[THREADS];
+	void *failed;
+
+	close_tpm();
+	buf_addf(&tcti, "tap:%s", swtpm ? swtpm_tcti(swtpm) : "libtpms:");
+	w.tcti = buf_bytes(&tcti);
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, &w), 0);
+	for (size_t i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(threads[i], &failed), 0);
+		assert_null(failed);
+	}
+	begin(state);
+}
+
 /* ---- of swtpm alone ---- */
 
 /* Power cuts between turns, and one in the middle of a turn. */
@@ -554,7 +593,7 @@ static void test_passwords(void **state)
 	T(test_sign), T(test_wrong_auth), T(test_zeros), T(test_secrets_do_not_travel),            \
 		T(test_changed), T(test_changed_says_so), T(test_two_auths),                       \
 		T(test_policy_secret), T(test_policy_auth_value), T(test_change_auth),             \
-		T(test_sequence), T(test_cut), T(test_threads)
+		T(test_sequence), T(test_cut), T(test_threads), T(test_come_and_go)
 
 static int on_swtpm(void)
 {

@@ -4,8 +4,8 @@
  * 1. A registry belongs to one process: a forked child makes its own and never looks into its
  *    parent's, whose lock may be held and whose structures may be half changed.  It stays where it
  *    is, with all that hangs on it; only the descriptors are closed, by the last tpm_unref().
- * 2. The registry's lock is held while the last holder cleans up, so that there are never two
- *    structures of one TPM.
+ * 2. There are never two structures of one TPM: who asks for one that its last holder is just
+ *    clearing away waits until that is done.  The registry's lock is not held meanwhile.
  */
 #include "tpm/talk/tpm.h"
 
@@ -20,6 +20,7 @@ struct registry {
 	pid_t pid;
 	struct registry *before; /* the parent process's */
 	pthread_mutex_t lock;
+	pthread_cond_t gone; /* one was cleared away */
 	struct tpm *first;
 };
 
@@ -41,7 +42,8 @@ static enum inro_err registry_get(struct registry **ret)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a TPM");
 	*made = (struct registry) { .pid = process_id(),
 				    .before = seen,
-				    .lock = PTHREAD_MUTEX_INITIALIZER };
+				    .lock = PTHREAD_MUTEX_INITIALIZER,
+				    .gone = PTHREAD_COND_INITIALIZER };
 	if (!atomic_compare_exchange_strong(&registry, &seen, made)) {
 		free(made);
 		made = seen;
@@ -160,9 +162,21 @@ static enum inro_err check_words(const struct tpm *t, const struct tpm_words *w)
 		       "session): tokens of one TPM share them");
 }
 
-static enum inro_err find_or_make(struct registry *r, const struct tpm_words *w, struct tpm **ret)
+/* Not one that is just being cleared away. */
+static struct tpm *find_alive(struct registry *r, const struct tpm_words *w)
 {
 	struct tpm *t = find(r, w);
+
+	while (t && atomic_load(&t->refs) == 0) {
+		pthread_cond_wait(&r->gone, &r->lock);
+		t = find(r, w);
+	}
+	return t;
+}
+
+static enum inro_err find_or_make(struct registry *r, const struct tpm_words *w, struct tpm **ret)
+{
+	struct tpm *t = find_alive(r, w);
 	enum inro_err e;
 
 	if (t) {
@@ -226,6 +240,29 @@ static void let_go(struct tpm *t)
 	t->link = NULL;
 }
 
+/* Whether this was the last holder. */
+static bool is_last(struct registry *r, struct tpm *t)
+{
+	bool last;
+
+	pthread_mutex_lock(&r->lock);
+	last = atomic_fetch_sub(&t->refs, 1) == 1;
+	pthread_mutex_unlock(&r->lock);
+	return last;
+}
+
+static void clear_away(struct registry *r, struct tpm *t)
+{
+	clean_up(t);
+	link_free(t->link);
+	t->link = NULL;
+	pthread_mutex_lock(&r->lock);
+	remove_from(r, t);
+	pthread_cond_broadcast(&r->gone);
+	pthread_mutex_unlock(&r->lock);
+	tpm_free(t);
+}
+
 void tpm_unref(struct tpm *t)
 {
 	struct registry *r;
@@ -233,17 +270,10 @@ void tpm_unref(struct tpm *t)
 	if (!t)
 		return;
 	r = atomic_load(&registry);
-	if (t->pid != process_id() || !r) {
+	if (t->pid != process_id() || !r)
 		let_go(t);
-		return;
-	}
-	pthread_mutex_lock(&r->lock);
-	if (atomic_fetch_sub(&t->refs, 1) == 1) {
-		clean_up(t);
-		remove_from(r, t);
-		tpm_free(t);
-	}
-	pthread_mutex_unlock(&r->lock);
+	else if (is_last(r, t))
+		clear_away(r, t);
 }
 
 void tpm_unref_ptr(struct tpm **t)
