@@ -16,6 +16,7 @@
 #define STATE	 "state"
 #define NEW	 "state.new"
 #define LOCK	 "lock"
+#define QUEUE	 "queue"
 #define VERSION	 1
 #define MAGIC_N	 8
 #define SUM_N	 32
@@ -24,7 +25,8 @@
 
 /* A turn of another process is over in microseconds, or after the making of an RSA key. */
 #define FIRST_PAUSE_NS 20000
-#define LAST_PAUSE_NS  1000000
+#define LAST_PAUSE_NS  300000
+#define QUEUE_EVERY_MS 3
 
 static const uint8_t magic[MAGIC_N] = { 'I', 'N', 'R', 'O', '-', 'T', 'P', 'M' };
 
@@ -43,6 +45,7 @@ static void close_all(struct state *s)
 {
 	close_fd(&s->known_fd);
 	close_fd(&s->lock_fd);
+	close_fd(&s->queue_fd);
 	close_fd(&s->dir_fd);
 }
 
@@ -60,7 +63,13 @@ static enum inro_err failed(const struct state *s, const char *name)
 	return err_set(file_err_code(err), "%s/%s: %s", s->dir, name, strerror(err));
 }
 
-static enum inro_err open_lock(struct state *s)
+static enum inro_err open_file(struct state *s, const char *name, int *ret_fd)
+{
+	*ret_fd = openat(s->dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return *ret_fd < 0 ? failed(s, name) : INRO_OK;
+}
+
+static enum inro_err open_locks(struct state *s)
 {
 	enum inro_err e = file_make_dir(s->dir);
 
@@ -69,23 +78,20 @@ static enum inro_err open_lock(struct state *s)
 	s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir_fd < 0)
 		return failed(s, ".");
-	s->lock_fd = openat(s->dir_fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return s->lock_fd < 0 ? failed(s, LOCK) : INRO_OK;
+	e = open_file(s, LOCK, &s->lock_fd);
+	return e ? e : open_file(s, QUEUE, &s->queue_fd);
 }
 
-static enum inro_err wait_for_lock(struct state *s, int timeout_ms)
+static enum inro_err wait_for(const struct state *s, int fd, int64_t end, int timeout_ms)
 {
 	struct timespec pause = { .tv_nsec = FIRST_PAUSE_NS };
-	int64_t end = 0;
 
-	while (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return failed(s, LOCK);
-		if (end == 0)
-			end = clock_monotonic_ms() + timeout_ms;
 		if (clock_monotonic_ms() >= end)
 			return err_set(INRO_E_BUSY,
-				       "%s: another process has had the embedded TPM for %d s; "
+				       "%s: other processes have had the embedded TPM for %d s; "
 				       "try again",
 				       s->dir, timeout_ms / 1000);
 		nanosleep(&pause, NULL);
@@ -93,6 +99,26 @@ static enum inro_err wait_for_lock(struct state *s, int timeout_ms)
 			pause.tv_nsec *= 2;
 	}
 	return INRO_OK;
+}
+
+static enum inro_err stand_in_queue(struct state *s, int timeout_ms)
+{
+	int64_t end = clock_monotonic_ms() + timeout_ms;
+	enum inro_err e = wait_for(s, s->queue_fd, end, timeout_ms);
+
+	if (e)
+		return e;
+	e = wait_for(s, s->lock_fd, end, timeout_ms);
+	(void)flock(s->queue_fd, LOCK_UN);
+	s->queued_ms = clock_monotonic_ms();
+	return e;
+}
+
+/* The hot path of who is alone: past the queue. */
+static bool just_lock(const struct state *s)
+{
+	return clock_monotonic_ms() - s->queued_ms < QUEUE_EVERY_MS &&
+	       flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 /* A lock file that was deleted locks nobody out. */
@@ -105,9 +131,11 @@ static bool lock_is_there(const struct state *s)
 
 static enum inro_err lock_once(struct state *s, int timeout_ms)
 {
-	enum inro_err e = s->lock_fd < 0 ? open_lock(s) : INRO_OK;
+	enum inro_err e = s->queue_fd < 0 ? open_locks(s) : INRO_OK;
 
-	return e ? e : wait_for_lock(s, timeout_ms);
+	if (e || just_lock(s))
+		return e;
+	return stand_in_queue(s, timeout_ms);
 }
 
 enum inro_err state_lock(struct state *s, int timeout_ms)
@@ -132,6 +160,7 @@ void state_unlock(struct state *s)
 
 void state_drop_lock(struct state *s)
 {
+	close_fd(&s->queue_fd);
 	close_fd(&s->lock_fd);
 }
 

@@ -2,6 +2,7 @@
  * embedded_state - the embedded TPM's permanent state on disk, and the lock that goes with it.
  *
  * HOME/tpm/lock    flock()ed for a turn
+ * HOME/tpm/queue   flock()ed by who waits for a turn
  * HOME/tpm/state   what the TPM keeps over a loss of power, behind a header with its checksum
  * HOME/tpm/state.new   one that is being written; what a killed process leaves is written over
  *
@@ -11,7 +12,9 @@
  * 3. Which state a process has in memory is known by the file itself: it holds it open, and sees
  * that it lost its name when another took its place.  There is no number beside it that could be
  * out of step after a kill, and a state that was put back from a backup is noticed as well.
- * 4. Between lock and unlock the caller is the only one, of all processes of this machine.
+ * 4. A process that takes turn after turn stands in the queue every few milliseconds: others get
+ * in.
+ * 5. Between lock and unlock the caller is the only one, of all processes of this machine.
  */
 #ifndef INRO_TPM_LINK_EMBEDDED_STATE_H
 #define INRO_TPM_LINK_EMBEDDED_STATE_H
@@ -24,11 +27,13 @@ struct state {
 	char *dir;    /* HOME/tpm */
 	int dir_fd;   /* negative: not open */
 	int lock_fd;  /* negative: not open */
+	int queue_fd; /* negative: not open */
 	int known_fd; /* the file last read or written; negative: none, or there was no file */
 	struct stat known;
+	int64_t queued_ms; /* when it last stood in the queue */
 };
 
-#define STATE_NONE ((struct state) { .dir_fd = -1, .lock_fd = -1, .known_fd = -1 })
+#define STATE_NONE ((struct state) { .dir_fd = -1, .lock_fd = -1, .queue_fd = -1, .known_fd = -1 })
 
 /* Opens nothing. */
 MUST_CHECK enum inro_err state_init(const char *home, struct state *ret);
