@@ -46,3 +46,4 @@ inro_fuzz(fuzz/fuzz_tpm_answer.c CORPUS fuzz/corpus/tpm_answer LINKS inro_tpm_ta
 inro_test(unit/test_tpm_words.c LINKS inro_tpm_token)
 inro_test(unit/test_tpm_place.c LINKS inro_tpm_token)
 inro_test(integration/test_tpm_pin.c LINKS inro_tpm_token inro_swtpm)
+inro_script_test(integration/test_tpm_token.sh)

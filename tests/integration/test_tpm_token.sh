@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# A token in a TPM by the command: what is left in the TPM of tokens, users and failures; words; PCRs.
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+command -v swtpm tpm2_getcap pkcs11-tool >/dev/null || skip "swtpm, tpm2-tools or pkcs11-tool is not installed"
+
+[[ -n $tcti ]] || start_swtpm unix
+export INRO_PIN=123456 INRO_SO_PIN=87654321 TPM2TOOLS_TCTI=$swtpm_tcti
+module=$B/lib/inro-pkcs11.so
+cd "$T"
+
+indices() { # indices N: so many NV indices are in the TPM
+	local n
+	n=$(tpm2_getcap handles-nv-index | grep -c 0x) || true
+	[[ $n == "$1" ]] || fail "$n NV indices, not $1, after $2"
+}
+
+# ---- words ----
+
+refused 2 "goes with --backend tpm" "$B/bin/inro" token create t --pcr sha256:0
+refused 1 "PCRs are written as" inro token create t --pcr sha256:0,77
+refused 1 "no such file" inro token create t --owner-auth "$T/none"
+refused 1 "0x81" inro token create t --root 0x01
+indices 0 "refusals"
+
+# ---- an index for each PIN, gone with it ----
+
+must inro token create dev
+must inro token list >said
+grep -q '^dev  *ready  *tpm' said || fail "list says: $(cat said)"
+indices 2 "create"
+must inro key generate --token dev --label k
+INRO_NEW_PIN=annspin must inro token user add dev ann
+indices 3 "a user"
+INRO_NEW_PIN=annspin refused 1 "already" inro token user add dev ann
+indices 3 "a user who is there"
+INRO_PIN=654321 refused 1 "wrong" inro key generate --token dev --label x
+must inro token user delete dev ann
+indices 2 "a user who went"
+must inro token create other
+indices 4 "another token"
+
+# ---- ten wrong lock one token, the officer opens it ----
+
+for _ in 1 2 3 4 5 6 7 8 9; do # after the one above
+	INRO_PIN=0000000 refused 1 "tries left|locked now" inro key generate --token dev --label x
+done
+refused 1 "locked" inro key generate --token dev --label x
+must inro key generate --token other --label k
+tpm2_getcap properties-variable | grep -q 'LOCKOUT_COUNTER: 0x0$' || fail "the TPM's own counter moved"
+INRO_NEW_PIN=new-pin-1 must inro token pin unblock dev
+INRO_PIN=new-pin-1 must inro csr create --key 'pkcs11:token=dev;object=k' --subject CN=x --out x.csr
+openssl req -in x.csr -verify -noout 2>/dev/null || fail "the request does not verify"
+INRO_PIN=new-pin-1 INRO_NEW_PIN=123456 must inro token pin change dev
+must inro key generate --token dev --label k2
+indices 4 "changes of PINs"
+
+# ---- a token made anew, and removed ----
+
+foreign pkcs11-tool --module "$module" --init-token --token-label dev --label dev --so-pin "$INRO_SO_PIN" >out 2>&1 ||
+	foreign pkcs11-tool --module "$module" --init-token --slot-index 0 --label dev --so-pin "$INRO_SO_PIN" >out 2>&1 ||
+	fail "C_InitToken: $(cat out)"
+indices 3 "a token made anew, its user PIN not set"
+INRO_NEW_PIN=123456 must inro token pin unblock dev
+indices 4 "the user PIN set"
+must inro key generate --token dev --label k3
+[[ $(inro key list --token dev --json | grep -c '"label"') == 1 ]] || fail "keys of the token's earlier life"
+must inro token delete dev
+indices 2 "a token removed"
+must inro token delete other
+indices 0 "both removed"
+
+# ---- PCRs ----
+
+must inro token create measured --pcr sha256:16
+must inro key generate --token measured --label k
+tpm2_pcrextend 16:sha256=0000000000000000000000000000000000000000000000000000000000000001
+refused 1 "PCRs sha256:16" inro key generate --token measured --label x
+tpm2_pcrreset 16
+must inro key generate --token measured --label x
+
+# ---- an owner who cleared the TPM: told, nothing destroyed ----
+
+before=$(sha256sum <"$INRO_HOME/tokens/000003.token")
+tpm2_clear
+refused 1 "storage root" inro key generate --token measured --label y
+[[ $(inro token list --json | grep -c '"label": "measured"') == 1 ]] || fail "the token is not listed any more"
+[[ -n $before && -s $INRO_HOME/tokens/000003.token ]] || fail "the token's file is gone"
