@@ -13,6 +13,7 @@
 #include "tpm/talk/hold.h"
 #include "tpm/talk/session.h"
 #include "tpm/talk/tpm.h"
+#include "tpm/talk/turn.h"
 
 /* Of an auth area: the sessions of two handles and one that only encrypts. */
 #define MAX_SESSIONS 3
@@ -46,7 +47,7 @@ struct tpm {
 	atomic_ullong counts[COMMANDS_SPAN];
 	atomic_ullong count;
 
-	pthread_mutex_t turn;
+	struct turn turn;
 	uint64_t epoch; /* of this turn; 0: there was none yet */
 	/* The connection was lost in a command that must not be done twice: nothing more goes out
 	 * in this turn, so that its epoch stays and nobody repeats what was begun. */

@@ -90,7 +90,7 @@ static void tpm_free(struct tpm *t)
 	buf_clear(&t->out);
 	buf_clear(&t->in);
 	free(t->home);
-	pthread_mutex_destroy(&t->turn);
+	turn_clear(&t->turn);
 	free(t);
 }
 
@@ -140,7 +140,7 @@ static enum inro_err tpm_new(const struct tpm_words *w, struct tpm **ret)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a TPM");
 	t->pid = process_id();
 	t->out.secret = t->in.secret = true;
-	pthread_mutex_init(&t->turn, NULL);
+	turn_init(&t->turn);
 	e = fill(t, w);
 	if (e) {
 		tpm_free(t);
@@ -290,12 +290,12 @@ enum inro_err tpm_enter(struct tpm *t)
 
 	if (t->pid != process_id())
 		return err_set(INRO_E_STATE, "a way to a TPM belongs to the process that made it");
-	pthread_mutex_lock(&t->turn);
+	turn_take(&t->turn);
 	e = link_begin(t->link, &t->epoch);
 	t->begun = !e;
 	t->broken = e != INRO_OK;
 	if (e)
-		pthread_mutex_unlock(&t->turn);
+		turn_give(&t->turn);
 	return e;
 }
 
@@ -304,7 +304,7 @@ void tpm_leave(struct tpm *t)
 	if (t->begun)
 		link_end(t->link);
 	t->begun = false;
-	pthread_mutex_unlock(&t->turn);
+	turn_give(&t->turn);
 }
 
 uint64_t tpm_epoch(const struct tpm *t)

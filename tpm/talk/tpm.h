@@ -3,13 +3,13 @@
  *
  * 1. There is one struct tpm for each way to one (tcti words and home) in a process, counted and
  *    shared by all tokens that live there; tpm_get() finds or makes it.
- * 2. tpm_enter() takes the turn: this process's other threads and all other processes wait.  The
- *    functions of cmd.h, session.h, resident.h and root.h want it held.  A turn is short: some
- *    commands, no waiting for anything else.
- * 3. tpm_run() sends one command: it authorises, encrypts parameters, retries (TPM_RC_RETRY, YIELDED,
- *    TESTING), starts a TPM that was not started, checks the response's HMAC, and tells what went
- *    wrong as one inro_err.  When the TPM has lost what was in its memory, tpm_epoch() rises and the
- *    command is sent again by tpm_run() itself if it names nothing that was lost; else it gives
+ * 2. tpm_enter() takes the turn: this process's other threads, which get it in the order in which
+ * they came, and all other processes wait.  The functions of cmd.h, session.h, resident.h and
+ * root.h want it held.  A turn is short: some commands, no waiting for anything else.
+ * 3. tpm_run() sends one command: it authorises, encrypts parameters, retries (TPM_RC_RETRY,
+ * YIELDED, TESTING), starts a TPM that was not started, checks the response's HMAC, and tells what
+ * went wrong as one inro_err.  When the TPM has lost what was in its memory, tpm_epoch() rises and
+ * the command is sent again by tpm_run() itself if it names nothing that was lost; else it gives
  *    INRO_E_IO, and who made the lost things makes them again.  INRO_E_IO without a new epoch: the
  *    connection was lost in a command that must not be done twice (a PIN's try, NV_DefineSpace,
  *    EvictControl): whether it was done is not known, and nothing more can be sent in this turn.
@@ -29,15 +29,15 @@ struct session;
 
 /* How commands are authorised where both would do. */
 enum tpm_how {
-	TPM_BY_HMAC,	 /* HMAC sessions, parameters encrypted: the default */
-	TPM_BY_PASSWORD	 /* password sessions, nothing encrypted: only for an embedded TPM */
+	TPM_BY_HMAC,	/* HMAC sessions, parameters encrypted: the default */
+	TPM_BY_PASSWORD /* password sessions, nothing encrypted: only for an embedded TPM */
 };
 
 struct tpm_words {
 	struct bytes tcti; /* link.h */
 	const char *home;
 	struct bytes owner_auth, root_auth, endorsement_auth;
-	uint32_t root; /* persistent handle of the storage root; 0: 0x81000001 */
+	uint32_t root;	  /* persistent handle of the storage root; 0: 0x81000001 */
 	enum tpm_how how; /* TPM_BY_PASSWORD: INRO_E_CONFIG unless embedded */
 };
 
@@ -62,8 +62,8 @@ uint64_t tpm_count_of(const struct tpm *t, TPM2_CC cc);
 /* Of the whole process, also of TPMs that are gone. */
 uint64_t tpm_count_all(void);
 
-/* An entity that a command names: a handle and its Name (empty: the handle itself is the name, as for
- * hierarchies, PCRs and sessions). */
+/* An entity that a command names: a handle and its Name (empty: the handle itself is the name, as
+ * for hierarchies, PCRs and sessions). */
 struct tpm_ref {
 	uint32_t handle;
 	struct bytes name;
@@ -85,8 +85,8 @@ struct tpm_auth {
 
 struct tpm_command {
 	TPM2_CC cc;
-	struct tpm_ref handles[3];	/* as many as the command has */
-	struct tpm_auth auths[2];	/* of the first handles that want one */
+	struct tpm_ref handles[3]; /* as many as the command has */
+	struct tpm_auth auths[2];  /* of the first handles that want one */
 	struct bytes params;
 	bool secret_in, secret_out; /* the first parameter is a secret: encrypted unless `how` is
 				       password; a policy session does not encrypt (that would take
