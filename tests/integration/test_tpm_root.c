@@ -10,6 +10,7 @@
 
 #include "tests/lib/scratch.h"
 #include "tests/lib/tpmkeys.h"
+#include "tests/lib/tpmtap.h"
 #include "tpm/talk/hold.h"
 #include "tpm/talk/session.h"
 #include "tpm/wire/policy.h"
@@ -231,6 +232,30 @@ static void test_primary_comes_back(void **state)
 	after = name_of_root(t);
 	assert_memory_equal(&before, &after, sizeof before);
 	leave(p);
+}
+
+/* Somebody on the wire puts another key in the root's place: nothing is encrypted to it. */
+static void test_root_altered_on_its_way(void **state)
+{
+	struct place *p = *state;
+	char tcti[256];
+	struct tpm_words words = { .home = scratch_dir() };
+	const struct root *root;
+	struct tpm *t = open_tpm(p);
+
+	OK(root_settle(t, &root));
+	close_tpm(p);
+	snprintf(tcti, sizeof tcti, "tap:%s", swtpm_tcti(p->swtpm));
+	words.tcti = bytes_of(tcti);
+	link_extra = &tpmtap_kind;
+	OK(tpm_get(&words, &p->tpm));
+	enter(p);
+	tpmtap_change(TPM2_CC_ReadPublic, true, 60, 0x40);
+	assert_int_equal(root_get(p->tpm, &root), INRO_E_DAMAGED);
+	OK(root_get(p->tpm, &root));
+	close_tpm(p);
+	tpmtap_reset();
+	link_extra = NULL;
 }
 
 /* ---- residents beside a root that takes a place itself ---- */
@@ -510,6 +535,7 @@ int main(void)
 		TEST(test_somebody_elses_root),
 		TEST(test_not_a_root),
 		TEST(test_cleared_meanwhile),
+		TEST(test_root_altered_on_its_way),
 		TEST(test_residents_beside_a_primary),
 		TEST(test_ek_of_a_maker),
 		TEST(test_ek_chain),

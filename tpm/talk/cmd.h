@@ -50,6 +50,7 @@ MUST_CHECK enum inro_err cmd_load(struct tpm *t, const struct tpm_ref *parent,
 /* A public area alone, or one with its sensitive area (null hierarchy). */
 MUST_CHECK enum inro_err cmd_load_external(struct tpm *t, const TPMT_PUBLIC *pub,
 					   uint32_t *ret_handle);
+/* The Name is checked against the public area: INRO_E_DAMAGED.  So it is of an NV index. */
 MUST_CHECK enum inro_err cmd_read_public(struct tpm *t, uint32_t handle, TPM2B_PUBLIC *ret,
 					 TPM2B_NAME *ret_name);
 MUST_CHECK enum inro_err cmd_evict(struct tpm *t, struct bytes owner_auth,

@@ -28,22 +28,30 @@ enum inro_err cmd_nv_undefine(struct tpm *t, struct bytes owner_auth, const stru
 	return cmd_tell(t, &c, &params);
 }
 
+static enum inro_err read_described(struct bytes in, uint32_t index, TPMS_NV_PUBLIC *ret,
+				    TPM2B_NAME *ret_name)
+{
+	TPM2B_NAME own;
+	enum inro_err e = wire_read_nv_public(&in, ret);
+
+	if (!e && ret->nvIndex != index)
+		e = err_set(INRO_E_DAMAGED, "the TPM tells of another NV index than it was asked");
+	if (!e)
+		e = crypt_nv_name(ret, &own);
+	if (!e)
+		e = cmd_read_name_of(&in, &own, ret_name);
+	return e ? e : wire_end(in);
+}
+
 enum inro_err cmd_nv_read_public(struct tpm *t, uint32_t index, TPMS_NV_PUBLIC *ret,
 				 TPM2B_NAME *ret_name)
 {
 	struct tpm_command c = { .cc = TPM2_CC_NV_ReadPublic, .handles = { ref_of(index) } };
 	SCOPED(buf) params = { 0 };
 	SCOPED(buf) answer = { 0 };
-	struct bytes in;
 	enum inro_err e = cmd_send(t, &c, &params, NULL, &answer);
 
-	if (e)
-		return e;
-	in = buf_bytes(&answer);
-	e = wire_read_nv_public(&in, ret);
-	if (!e)
-		e = cmd_read_name(&in, ret_name);
-	return e ? e : wire_end(in);
+	return e ? e : read_described(buf_bytes(&answer), index, ret, ret_name);
 }
 
 static enum inro_err read_part(struct tpm *t, struct tpm_command *c, size_t offset, size_t n,

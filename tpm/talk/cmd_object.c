@@ -136,24 +136,31 @@ enum inro_err cmd_load_external(struct tpm *t, const TPMT_PUBLIC *pub, uint32_t 
 	return bring_in(t, &c, &params, ret_handle);
 }
 
+/* Public area, Name, qualified name. */
+static enum inro_err read_described(struct bytes in, TPM2B_PUBLIC *ret, TPM2B_NAME *ret_name)
+{
+	struct bytes qualified;
+	TPM2B_NAME own;
+	enum inro_err e = wire_read_public(&in, ret);
+
+	if (!e)
+		e = crypt_name(&ret->publicArea, &own);
+	if (!e)
+		e = cmd_read_name_of(&in, &own, ret_name);
+	if (!e)
+		e = wire_read_2b(&in, sizeof(TPMU_NAME), &qualified);
+	return e ? e : wire_end(in);
+}
+
 enum inro_err cmd_read_public(struct tpm *t, uint32_t handle, TPM2B_PUBLIC *ret,
 			      TPM2B_NAME *ret_name)
 {
 	struct tpm_command c = { .cc = TPM2_CC_ReadPublic, .handles = { ref_of(handle) } };
 	SCOPED(buf) params = { 0 };
 	SCOPED(buf) answer = { 0 };
-	struct bytes in, qualified;
 	enum inro_err e = cmd_send(t, &c, &params, NULL, &answer);
 
-	if (e)
-		return e;
-	in = buf_bytes(&answer);
-	e = wire_read_public(&in, ret);
-	if (!e)
-		e = cmd_read_name(&in, ret_name);
-	if (!e)
-		e = wire_read_2b(&in, sizeof(TPMU_NAME), &qualified);
-	return e ? e : wire_end(in);
+	return e ? e : read_described(buf_bytes(&answer), ret, ret_name);
 }
 
 enum inro_err cmd_evict(struct tpm *t, struct bytes owner_auth, const struct tpm_ref *object,

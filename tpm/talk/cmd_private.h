@@ -30,6 +30,9 @@ MUST_CHECK enum inro_err cmd_ask_secret(struct tpm *t, struct tpm_command *c,
 					const struct buf *params, size_t max, struct secret *ret);
 MUST_CHECK enum inro_err cmd_read_digest(struct bytes *in, TPM2B_DIGEST *ret);
 MUST_CHECK enum inro_err cmd_read_name(struct bytes *in, TPM2B_NAME *ret);
+/* A Name, which must be that of what it stands behind: who alters the one on the way alters
+ * nothing. */
+MUST_CHECK enum inro_err cmd_read_name_of(struct bytes *in, const TPM2B_NAME *own, TPM2B_NAME *ret);
 /* A ticket (tag, hierarchy, digest) is of no use to us. */
 MUST_CHECK enum inro_err cmd_skip_ticket(struct bytes *in);
 /* The next TPM2B, with its size, as it stands. */

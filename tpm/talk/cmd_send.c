@@ -78,6 +78,20 @@ enum inro_err cmd_read_name(struct bytes *in, TPM2B_NAME *ret)
 	return INRO_OK;
 }
 
+enum inro_err cmd_read_name_of(struct bytes *in, const TPM2B_NAME *own, TPM2B_NAME *ret)
+{
+	TPM2B_NAME x;
+	enum inro_err e = cmd_read_name(in, &x);
+
+	if (e)
+		return e;
+	if (!bytes_equal(BYTES(x.name, x.size), BYTES(own->name, own->size)))
+		return err_set(INRO_E_DAMAGED, "the TPM's answer was altered on its way: a Name is "
+					       "another's");
+	*ret = x;
+	return INRO_OK;
+}
+
 enum inro_err cmd_skip_ticket(struct bytes *in)
 {
 	struct bytes digest;

@@ -32,27 +32,34 @@ enum inro_err cmd_shutdown(struct tpm *t)
 	return with_su(t, TPM2_CC_Shutdown, TPM2_SU_CLEAR);
 }
 
+/* What was not asked for would be read as what was. */
+static enum inro_err read_answer(struct bytes in, TPM2_CAP cap, TPMS_CAPABILITY_DATA *ret)
+{
+	uint8_t more;
+	enum inro_err e = read_u8(&in, &more);
+
+	if (!e)
+		e = wire_read_capability(&in, ret);
+	if (!e)
+		e = wire_end(in);
+	if (!e && ret->capability != cap)
+		e = err_set(INRO_E_SYNTAX, "the TPM tells what it was not asked for");
+	return e;
+}
+
 enum inro_err cmd_capability(struct tpm *t, TPM2_CAP cap, uint32_t property, uint32_t count,
 			     TPMS_CAPABILITY_DATA *ret)
 {
 	struct tpm_command c = { .cc = TPM2_CC_GetCapability };
 	SCOPED(buf) params = { 0 };
 	SCOPED(buf) answer = { 0 };
-	struct bytes in;
-	uint8_t more;
 	enum inro_err e;
 
 	buf_add_u32(&params, cap);
 	buf_add_u32(&params, property);
 	buf_add_u32(&params, count);
 	e = cmd_send(t, &c, &params, NULL, &answer);
-	if (e)
-		return e;
-	in = buf_bytes(&answer);
-	e = read_u8(&in, &more);
-	if (!e)
-		e = wire_read_capability(&in, ret);
-	return e ? e : wire_end(in);
+	return e ? e : read_answer(buf_bytes(&answer), cap, ret);
 }
 
 static enum inro_err random_part(struct tpm *t, uint8_t *out, size_t n, size_t *ret_n)

@@ -12,8 +12,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/process.h"
 #include "tpm/talk/talk_private.h"
 
 struct resident {
@@ -74,7 +74,7 @@ void resident_free(struct resident *r)
 		return;
 	t = r->tpm;
 	in = &t->residents;
-	if (t->pid != getpid()) {
+	if (t->pid != process_id()) {
 		destroy(r);
 	} else {
 		r->next = atomic_load(&in->freed);
