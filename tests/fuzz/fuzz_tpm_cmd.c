@@ -259,7 +259,7 @@ static enum inro_err nv_read_public(struct tpm *t)
 	TPMS_NV_PUBLIC pub;
 	TPM2B_NAME name;
 
-	return cmd_nv_read_public(t, 0x01800000, &pub, &name);
+	return cmd_nv_read_public(t, 0x01804900, &pub, &name);
 }
 
 static enum inro_err nv_read(struct tpm *t)
