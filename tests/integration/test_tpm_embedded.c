@@ -291,14 +291,23 @@ static void test_damaged(void **state)
 	free(home);
 }
 
+#ifdef __SANITIZE_ADDRESS__ /* the C library loses the buffer of what libtpms would like to log */
+#define LIBTPMS_MAY_FAIL false
+#else
+#define LIBTPMS_MAY_FAIL true
+#endif
+
 /* Our header around what is no TPM's state. */
 static void test_not_libtpms(void **state)
 {
-	const char *home = turn_home("not libtpms");
 	SCOPED(buf) file = { 0 };
 	TPM2B_DIGEST sum;
+	const char *home;
 
 	(void)state;
+	if (!LIBTPMS_MAY_FAIL)
+		skip();
+	home = turn_home("not libtpms");
 	link_free(turn_with_counter(home));
 	buf_add_str(&file, "INRO-TPM");
 	buf_add(&file, BYTES("\0\0\0\1\0\0\0\4", 8));
