@@ -372,6 +372,33 @@ static void test_an_owner_with_a_password(void **state)
 	assert_int_equal(swtpm_left_behind(swtpm), 0);
 }
 
+/* What can't be made is told, and nothing of it stays. */
+static void test_a_full_nv(void **state)
+{
+	SCOPED(kept) k = { 0 };
+	SCOPED(buf) record = { 0 };
+	struct backend *b;
+	uint32_t taken;
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	shell("i=0; while [ $i -lt 500 ] && tpm2_nvdefine -Q -C o $((0x1500000 + i)) -s 512 "
+	      "2>/dev/null; do i=$((i + 1)); done; "
+	      "while [ $i -lt 900 ] && tpm2_nvdefine -Q -C o $((0x1500000 + i)) -s 1 2>/dev/null; "
+	      "do i=$((i + 1)); done");
+	taken = NV_COUNT;
+	b = open_kept(&k);
+	OK(ops->unlock(b, CKU_SO, buf_bytes(&k.so), SO_PIN));
+	assert_int_not_equal(ops->set_pin(b, CKU_USER, PIN, &record), INRO_OK);
+	assert_int_equal(record.n, 0);
+	ops->close(b);
+	assert_int_equal(NV_COUNT, taken);
+	OK(try(&k, CKU_USER, PIN));
+	OK(change(&k, CKU_SO, SO_PIN, NEW, &k.user));
+	OK(try(&k, CKU_USER, NEW));
+	assert_int_equal(swtpm_left_behind(swtpm), 0);
+}
+
 /* ---- all of them ---- */
 
 static int start(void **state)
@@ -405,6 +432,7 @@ int main(void)
 		WITH_A_TPM(test_an_index_of_somebody_else),
 		WITH_A_TPM(test_a_cleared_tpm),
 		WITH_A_TPM(test_an_owner_with_a_password),
+		WITH_A_TPM(test_a_full_nv),
 	};
 
 	setenv("INRO_HOME", scratch_dir(), 1);

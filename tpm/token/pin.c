@@ -153,8 +153,13 @@ static enum inro_err open_step(struct tpm *t, const struct tpm_ref *sealed, void
 {
 	struct opening *o = arg;
 	struct session *s = NULL;
+	struct words w = *o->at->words;
 	enum inro_err e = session_policy(t, &s);
 
+	/* whoever stands between may have changed the root since it was looked at: a session that
+	 * is salted to his own would let him guess the PIN */
+	if (!e)
+		e = words_root_step(t, &w);
 	if (!e)
 		e = open_by(o, t, sealed, s);
 	o->rc = rc_plain(tpm_last_rc());

@@ -154,6 +154,14 @@ static enum inro_err describe(struct making *m)
 	return e ? e : policy_or(&m->index.authPolicy, &branches);
 }
 
+static enum inro_err not_defined(enum inro_err e)
+{
+	if (rc_plain(tpm_last_rc()) != TPM2_RC_ATTRIBUTES)
+		return e;
+	return err_set(INRO_E_UNSUPPORTED, "this TPM has no NV indices that count wrong PINs: it "
+					   "is older than revision 1.38 of TPM 2.0");
+}
+
 /* The next number when one is taken. */
 static enum inro_err define_step(struct tpm *t, void *arg)
 {
@@ -171,7 +179,7 @@ static enum inro_err define_step(struct tpm *t, void *arg)
 		e = cmd_nv_define(t, secret_bytes(&m->owner), secret_bytes(&m->auth), &m->index);
 		m->defined = !e;
 		if (!e || rc_plain(tpm_last_rc()) != TPM2_RC_NV_DEFINED)
-			return e;
+			return e ? not_defined(e) : INRO_OK;
 	}
 	return e;
 }

@@ -319,9 +319,9 @@ enum inro_err words_tpm(const struct words *w, struct tpm **ret)
 	return tpm_get(&to, ret);
 }
 
-static enum inro_err check_root(struct tpm *t, void *arg)
+enum inro_err words_root_step(struct tpm *t, void *words)
 {
-	const struct words *w = arg;
+	const struct words *w = words;
 	const struct root *found = NULL;
 	enum inro_err e = root_get(t, &found);
 
@@ -339,5 +339,5 @@ enum inro_err words_check_root(const struct words *w, struct tpm *t)
 {
 	struct words copy = *w;
 
-	return resident_turn(t, 0, check_root, &copy);
+	return resident_turn(t, 0, words_root_step, &copy);
 }

@@ -30,6 +30,9 @@ MUST_CHECK enum inro_err words_write(const struct words *w, struct buf *ret);
 MUST_CHECK enum inro_err words_tpm(const struct words *w, struct tpm **ret);
 /* The owner's auth, from its file. */
 MUST_CHECK enum inro_err words_owner(const struct words *w, struct secret *ret);
+/* Within a turn: whether the storage root, to which every session of this epoch is salted, is the
+ * one that they name.  `words`: const struct words. */
+MUST_CHECK enum inro_err words_root_step(struct tpm *t, void *words);
 /* A turn that looks whether the storage root is the one that they name: INRO_E_TOKEN when not. */
 MUST_CHECK enum inro_err words_check_root(const struct words *w, struct tpm *t);
 
