@@ -24,6 +24,7 @@ inro_fuzz(fuzz/fuzz_tpm_wire.c CORPUS fuzz/corpus/tpm_wire LINKS inro_tpm_wire)
 inro_test(unit/test_tpm_policy.c LINKS inro_swtpm inro_tpm_wire)
 # tpm/move
 inro_test(integration/test_tpm_wrap.c LINKS inro_tpm_move inro_swtpm)
+inro_script_test(integration/test_inro_tpm.sh TIMEOUT 300)
 
 # keys in the TPM: every test on every way to one
 inro_library(inro_tpmways SOURCES lib/tpmways.c lib/twins.c LINKS inro_swtpm inro_tpm_token inro_testlib PkgConfig::cmocka)
