@@ -36,7 +36,6 @@ inro_benchmark(bench/bench_tpm_sign.c LINKS inro_tpm_token inro_swtpm inro_testl
 
 # tpm/talk; inro_tpmkeys: tests/lib/tpmkeys.h and tpmtap.h
 inro_library(inro_tpmkeys SOURCES lib/tpmkeys.c lib/tpmtap.c LINKS inro_swtpm inro_tpm_talk PkgConfig::cmocka)
-inro_fuzz(fuzz/fuzz_tpm_cmd.c CORPUS fuzz/corpus/tpm_cmd LINKS inro_tpm_talk)
 inro_test(unit/test_tpm_run.c LINKS inro_tpm_talk inro_testlib)
 inro_test(unit/test_tpm_turn.c LINKS inro_tpm_talk)
 inro_test(integration/test_tpm_talk.c LINKS inro_tpmkeys TIMEOUT 300)

@@ -3,9 +3,9 @@
  * and resident.h comes back, nothing is read past its end, nothing leaks.
  *
  * An input begins with which function is called and how the TPM is spoken to.  Then each answer is
- * one byte of manner, one of length and its content: a whole response, an error, a lost connection,
- * or the parameters of a response that is in good order otherwise, so that what reads them is
- * reached.  When the input ends the connection is lost.
+ * one byte of manner, one of length (two if the manner has its highest bit) and its content: a
+ * whole response, an error, a lost connection, or the parameters of a response that is in good
+ * order otherwise, so that what reads them is reached.  When the input ends the connection is lost.
  */
 #include <string.h>
 
@@ -17,9 +17,10 @@
 #include "tpm/talk/root.h"
 #include "tpm/talk/session.h"
 
-#define KEY    0x80000001u
-#define INDEX  0x01800001u
-#define HEADER 10
+#define KEY	0x80000001u
+#define INDEX	0x01800001u
+#define HEADER	10
+#define LONGEST 4000
 
 /* ---- the TPM ---- */
 
@@ -44,6 +45,13 @@ static uint8_t take_u8(void)
 
 	take(&x, 1);
 	return x;
+}
+
+static size_t take_length(bool is_long)
+{
+	size_t n = take_u8();
+
+	return is_long ? (n << 8 | take_u8()) % LONGEST : n;
 }
 
 static void head(struct buf *b, uint16_t tag, size_t n, uint32_t rc)
@@ -100,7 +108,8 @@ static void never_again(struct buf *b)
 
 static enum inro_err fuzz_talk(struct link *l, struct bytes command, bool durable, struct buf *ret)
 {
-	uint8_t manner = take_u8(), n = take_u8(), x[255];
+	uint8_t manner = take_u8(), x[LONGEST];
+	size_t n = take_length(manner & 0x80);
 	struct bytes in = BYTES(command.p + 6, command.n - 6);
 	const struct command_row *row;
 	uint32_t cc = 0;
