@@ -99,7 +99,7 @@ static void (*const manners[])(struct buf *b, struct bytes x, bool handle) = {
 /* RETRY and its like are waited for: not here. */
 static void never_again(struct buf *b)
 {
-	struct bytes in = BYTES(b->p + 6, b->n < HEADER ? 0 : 4);
+	struct bytes in = b->n < HEADER ? BYTES_NONE : BYTES(b->p + 6, 4);
 	uint32_t rc;
 
 	if (read_u32(&in, &rc) == INRO_OK && rc_is_again(rc))
