@@ -43,11 +43,32 @@ static bool uses_fit(const struct key_spec *spec)
 	return false;
 }
 
+/* What comes out of the TPM when it has done its part becomes a key here. */
+static const struct {
+	CK_MECHANISM_TYPE mech;
+	enum key_kind kind;
+} unwraps[] = {
+	{ CKM_RSA_PKCS, KEY_RSA },
+	{ CKM_RSA_PKCS_OAEP, KEY_RSA },
+	{ CKM_RSA_AES_KEY_WRAP, KEY_RSA },
+	{ CKM_ECDH_AES_KEY_WRAP, KEY_EC },
+};
+
+static bool can_unwrap(const struct key_spec *spec, CK_MECHANISM_TYPE mech)
+{
+	for (size_t i = 0; i < ARRAY_LEN(unwraps); i++)
+		if (unwraps[i].mech == mech && unwraps[i].kind == spec->kind)
+			return true;
+	return false;
+}
+
 /* Every use of the key that the mechanism is for. */
 static bool does(uint32_t caps, const struct key_spec *spec, CK_MECHANISM_TYPE mech)
 {
 	unsigned uses = uses_of(spec);
 
+	if (uses & USE_UNWRAP && can_unwrap(spec, mech))
+		return true;
 	for (unsigned use = 1; use <= uses; use <<= 1)
 		if (uses & use && tkey_can_do(caps, spec, mech, (enum key_use)use))
 			return true;
@@ -76,10 +97,10 @@ static bool passes_by(const struct key_spec *spec, enum place_born born)
 	       (!spec->kept || born == PLACE_UNWRAPPED || born == PLACE_DERIVED);
 }
 
-static bool belongs(uint32_t caps, const struct key_spec *spec, enum place_born born)
+static bool belongs(const struct words *w, const struct key_spec *spec, enum place_born born)
 {
-	return can_hold(caps, spec, born) && !passes_by(spec, born) && uses_fit(spec) &&
-	       mechanisms_fit(caps, spec);
+	return can_hold(w->caps.can, spec, born) && (w->no_sealed || !passes_by(spec, born)) &&
+	       uses_fit(spec) && mechanisms_fit(w->caps.can, spec);
 }
 
 static enum inro_err only_in_tpm(void)
@@ -113,7 +134,7 @@ enum inro_err place_choose(const struct words *w, const struct key_spec *spec, e
 
 	if (place != PLACE_ANY)
 		e = place_asked(w, spec, born);
-	else if (belongs(w->caps.can, spec, born))
+	else if (belongs(w, spec, born))
 		place = PLACE_TPM;
 	else if (w->no_sealed)
 		e = only_in_tpm();

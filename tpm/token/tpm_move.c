@@ -150,7 +150,6 @@ static enum inro_err derive_there(struct backend *b, backend_key base, const str
 	return e ? e : soft_derive_by(b->soft, &there, spec, made, n, ret_keys);
 }
 
-/* Where each of them goes; only who asks for it gets a derived key into the TPM. */
 static enum inro_err check_places(struct backend *b, const struct key_spec *made, size_t n)
 {
 	enum key_place place;
@@ -161,14 +160,19 @@ static enum inro_err check_places(struct backend *b, const struct key_spec *made
 	return e;
 }
 
+/* Those that belong into the TPM. */
 static enum inro_err move_all(struct backend *b, const struct key_spec *made, size_t n,
 			      backend_key *keys)
 {
 	enum inro_err e = INRO_OK;
 
-	for (size_t i = 0; !e && i < n; i++)
-		if (made[i].place == PLACE_TPM)
+	for (size_t i = 0; !e && i < n; i++) {
+		enum key_place place = PLACE_ANY;
+
+		e = place_choose(&b->words, &made[i], PLACE_DERIVED, &place);
+		if (!e && place == PLACE_TPM)
 			e = move_in(b, &made[i], &keys[i]);
+	}
 	return e;
 }
 
