@@ -12,6 +12,7 @@
 
 #include "base/own.h"
 #include "pkcs11/token/libctx.h"
+#include "pkcs11/token/ownalg.h"
 #include "tpm/token/tpm_private.h"
 
 static void ref_key(void *item)
@@ -104,6 +105,7 @@ static enum inro_err tpm_open(struct bytes config, struct bytes serial, struct b
 		return INRO_E_NO_MEMORY;
 	}
 	crypt_use(libctx_get);
+	crypt_use_keys(ownalg_key_ctx);
 	e = fill(b, config, serial);
 	if (e) {
 		tpm_close(b);

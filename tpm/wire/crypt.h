@@ -17,6 +17,9 @@
  * another.  NULL (the default): libcrypto's own. */
 void crypt_use(enum inro_err (*context)(OSSL_LIB_CTX **ret));
 MUST_CHECK enum inro_err crypt_context(OSSL_LIB_CTX **ret);
+/* How a key's context is made from the algorithm's usual name ("EC", "RSA") from now on, where an
+ * ENGINE of the process may have taken that name over.  NULL (the default): by that name. */
+void crypt_use_keys(EVP_PKEY_CTX *(*key_ctx)(OSSL_LIB_CTX *ctx, const char *algorithm));
 
 /* TPM2_ALG_SHA1, SHA256, SHA384, SHA512; 0 for others. */
 size_t crypt_hash_size(TPM2_ALG_ID hash);

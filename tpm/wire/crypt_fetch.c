@@ -71,6 +71,20 @@ void crypt_use(enum inro_err (*context)(OSSL_LIB_CTX **ret))
 	atomic_store(&context_getter, context);
 }
 
+static EVP_PKEY_CTX *(*_Atomic key_ctx_maker)(OSSL_LIB_CTX *, const char *);
+
+void crypt_use_keys(EVP_PKEY_CTX *(*key_ctx)(OSSL_LIB_CTX *, const char *))
+{
+	atomic_store(&key_ctx_maker, key_ctx);
+}
+
+EVP_PKEY_CTX *crypt_key_ctx(OSSL_LIB_CTX *lib, const char *algorithm)
+{
+	EVP_PKEY_CTX *(*make)(OSSL_LIB_CTX *, const char *) = atomic_load(&key_ctx_maker);
+
+	return make ? make(lib, algorithm) : EVP_PKEY_CTX_new_from_name(lib, algorithm, NULL);
+}
+
 enum inro_err crypt_context(OSSL_LIB_CTX **ret)
 {
 	enum inro_err (*get)(OSSL_LIB_CTX **) = atomic_load(&context_getter);

@@ -6,6 +6,8 @@
 #include <openssl/param_build.h>
 #include <openssl/x509.h>
 
+#include "base/der.h"
+#include "base/oids.h"
 #include "base/own.h"
 #include "tpm/wire/crypt_private.h"
 
@@ -27,11 +29,6 @@ static void free_builder(OSSL_PARAM_BLD **x)
 	OSSL_PARAM_BLD_free(*x);
 }
 
-static void free_octets(unsigned char **x)
-{
-	OPENSSL_free(*x);
-}
-
 void free_pkey(EVP_PKEY **key)
 {
 	EVP_PKEY_free(*key);
@@ -45,10 +42,26 @@ void free_pkey_ctx(EVP_PKEY_CTX **ctx)
 /* ---- curves ---- */
 
 static const struct curve curves[] = {
-	{ .id = TPM2_ECC_NIST_P224, .name = "secp224r1", .other = "P-224", .bits = 224 },
-	{ .id = TPM2_ECC_NIST_P256, .name = "prime256v1", .other = "P-256", .bits = 256 },
-	{ .id = TPM2_ECC_NIST_P384, .name = "secp384r1", .other = "P-384", .bits = 384 },
-	{ .id = TPM2_ECC_NIST_P521, .name = "secp521r1", .other = "P-521", .bits = 521 },
+	{ .id = TPM2_ECC_NIST_P224,
+	  .name = "secp224r1",
+	  .other = "P-224",
+	  .oid = BYTES_LIT(OID_P224),
+	  .bits = 224 },
+	{ .id = TPM2_ECC_NIST_P256,
+	  .name = "prime256v1",
+	  .other = "P-256",
+	  .oid = BYTES_LIT(OID_P256),
+	  .bits = 256 },
+	{ .id = TPM2_ECC_NIST_P384,
+	  .name = "secp384r1",
+	  .other = "P-384",
+	  .oid = BYTES_LIT(OID_P384),
+	  .bits = 384 },
+	{ .id = TPM2_ECC_NIST_P521,
+	  .name = "secp521r1",
+	  .other = "P-521",
+	  .oid = BYTES_LIT(OID_P521),
+	  .bits = 521 },
 };
 
 enum inro_err crypt_curve(TPM2_ECC_CURVE id, const struct curve **ret)
@@ -77,7 +90,7 @@ static enum inro_err key_from(const char *type, OSSL_PARAM *params, EVP_PKEY **r
 
 	if (e)
 		return e;
-	ctx = EVP_PKEY_CTX_new_from_name(lib, type, NULL);
+	ctx = crypt_key_ctx(lib, type);
 	if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0)
 		return crypt_library_err("reading a TPM's public key");
 	if (EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) <= 0)
@@ -148,20 +161,62 @@ enum inro_err crypt_key(const TPMT_PUBLIC *pub, EVP_PKEY **ret)
 	return err_set(INRO_E_KEY_TYPE, "an object of the TPM is no key pair");
 }
 
+static void add_oid(struct buf *b, struct bytes oid)
+{
+	der_add(b, DER_OID, oid);
+}
+
+static void add_rsa(struct buf *b, const TPMT_PUBLIC *pub)
+{
+	const TPM2B_PUBLIC_KEY_RSA *n = &pub->unique.rsa;
+	uint32_t exponent = pub->parameters.rsaDetail.exponent;
+	SCOPED(buf) key = { 0 };
+	size_t inner = der_begin(&key, DER_SEQUENCE);
+	size_t algorithm = der_begin(b, DER_SEQUENCE);
+
+	add_oid(b, BYTES(OID_RSA, sizeof OID_RSA - 1));
+	der_add(b, DER_NULL, BYTES_NONE);
+	der_end(b, algorithm);
+	der_add_unsigned(&key, BYTES(n->buffer, n->size));
+	der_add_int(&key, exponent ? exponent : DEFAULT_EXPONENT);
+	der_end(&key, inner);
+	der_add_bits(b, buf_bytes(&key));
+}
+
+/* The curve is one of the table: crypt_key() has seen to that. */
+static void add_ecc(struct buf *b, const TPMT_PUBLIC *pub)
+{
+	uint8_t point[CRYPT_MAX_POINT] = { POINT_CONVERSION_UNCOMPRESSED };
+	const struct curve *c;
+	size_t algorithm = der_begin(b, DER_SEQUENCE);
+
+	if (crypt_curve(pub->parameters.eccDetail.curveID, &c))
+		return;
+	size_t field = crypt_curve_bytes(c);
+
+	add_oid(b, BYTES(OID_EC, sizeof OID_EC - 1));
+	add_oid(b, c->oid);
+	der_end(b, algorithm);
+	(void)put_coordinate(&pub->unique.ecc.x, field, point + 1);
+	(void)put_coordinate(&pub->unique.ecc.y, field, point + 1 + field);
+	der_add_bits(b, BYTES(point, 1 + 2 * field));
+}
+
 enum inro_err crypt_spki(const TPMT_PUBLIC *pub, struct buf *ret_spki)
 {
 	KEEP_CRYPT_ERRORS();
 	AUTO(free_pkey) EVP_PKEY *key = NULL;
-	AUTO(free_octets) unsigned char *der = NULL;
 	enum inro_err e = crypt_key(pub, &key);
-	int n;
 
 	if (e)
 		return e;
-	n = i2d_PUBKEY(key, &der);
-	if (n <= 0)
-		return crypt_library_err("writing a TPM's public key");
-	buf_add(ret_spki, BYTES(der, (size_t)n));
+	size_t whole = der_begin(ret_spki, DER_SEQUENCE);
+
+	if (pub->type == TPM2_ALG_RSA)
+		add_rsa(ret_spki, pub);
+	else
+		add_ecc(ret_spki, pub);
+	der_end(ret_spki, whole);
 	return buf_err(ret_spki);
 }
 

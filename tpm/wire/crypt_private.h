@@ -27,6 +27,9 @@ void crypt_errors_clear(struct crypt_errors *kept);
 /* For a libcrypto call that failed: INRO_E_NO_MEMORY or INRO_E_CRYPTO, "<what>: <reason>". */
 enum inro_err crypt_library_err(const char *what);
 
+/* For keys of an algorithm; NULL with libcrypto's reason in its queue. */
+EVP_PKEY_CTX *crypt_key_ctx(OSSL_LIB_CTX *lib, const char *algorithm);
+
 /* libcrypto's name of a hash; NULL for one that is not offered. */
 const char *crypt_hash_name(TPM2_ALG_ID hash);
 
@@ -35,6 +38,7 @@ struct curve {
 	const char *name;  /* libcrypto's */
 	const char *other; /* its other name there, which a key may tell; NULL when none */
 	uint16_t bits;
+	struct bytes oid;
 };
 /* INRO_E_UNSUPPORTED */
 MUST_CHECK enum inro_err crypt_curve(TPM2_ECC_CURVE id, const struct curve **ret);

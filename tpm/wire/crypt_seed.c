@@ -78,13 +78,17 @@ static enum inro_err derive(EVP_PKEY *ours, EVP_PKEY *theirs, size_t field, stru
 
 static enum inro_err make_key(const struct curve *c, EVP_PKEY **ret)
 {
+	AUTO(free_pkey_ctx) EVP_PKEY_CTX *ctx = NULL;
 	OSSL_LIB_CTX *lib;
 	enum inro_err e = crypt_context(&lib);
 
 	if (e)
 		return e;
-	*ret = EVP_PKEY_Q_keygen(lib, NULL, "EC", c->name);
-	return *ret ? INRO_OK : crypt_library_err("making a key to agree on a secret with a TPM");
+	ctx = crypt_key_ctx(lib, "EC");
+	if (!ctx || EVP_PKEY_keygen_init(ctx) <= 0 ||
+	    EVP_PKEY_CTX_set_group_name(ctx, c->name) <= 0 || EVP_PKEY_generate(ctx, ret) <= 0)
+		return crypt_library_err("making a key to agree on a secret with a TPM");
+	return INRO_OK;
 }
 
 static enum inro_err kdf_seed(const TPMT_PUBLIC *to, const char *label, const struct secret *z,
