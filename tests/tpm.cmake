@@ -23,6 +23,11 @@ inro_test(unit/test_tpm_rc.c LINKS inro_tpm_wire)
 inro_fuzz(fuzz/fuzz_tpm_wire.c CORPUS fuzz/corpus/tpm_wire LINKS inro_tpm_wire)
 inro_test(unit/test_tpm_policy.c LINKS inro_swtpm inro_tpm_wire)
 # tpm/move
+inro_library(inro_evidence_maker SOURCES lib/evidence_maker.c LINKS inro_tpm_move inro_testlib)
+inro_test(unit/test_tpm_evidence.c LINKS inro_evidence_maker)
+inro_test(unit/test_tpm_file.c LINKS inro_tpm_move)
+inro_fuzz(fuzz/fuzz_tpm_file.c CORPUS fuzz/corpus/tpm_file LINKS inro_tpm_move)
+inro_fuzz(fuzz/fuzz_tpm_evidence.c CORPUS fuzz/corpus/tpm_evidence LINKS inro_tpm_move)
 inro_test(integration/test_tpm_wrap.c LINKS inro_tpm_move inro_swtpm)
 inro_script_test(integration/test_inro_tpm.sh TIMEOUT 300)
 

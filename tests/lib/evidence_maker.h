@@ -1,0 +1,37 @@
+/*
+ * evidence_maker - evidence as a TPM would give it, made by libcrypto alone: so that each part of
+ * it can be otherwise.
+ *
+ * An RSA endorsement key with a certificate under a root of its own, both in files of the scratch
+ * folder, an attestation key and a key on P-256.
+ */
+#ifndef INRO_TESTS_LIB_EVIDENCE_MAKER_H
+#define INRO_TESTS_LIB_EVIDENCE_MAKER_H
+
+#include <openssl/evp.h>
+
+#include "tpm/move/evidence.h"
+
+struct maker {
+	EVP_PKEY *ek_key, *ak_key, *key_key;
+	TPM2B_PUBLIC ek, ak, key;
+	const char *chain; /* name of the EK's certificate, DER, in the scratch folder */
+	uint8_t nonce[32];
+	size_t nonce_n;
+	uint32_t magic;
+	uint16_t type;
+	const TPM2B_PUBLIC *about; /* whose Name is certified; NULL: the key's */
+	EVP_PKEY *signer;	   /* NULL: the attestation key */
+};
+
+/* Folder of the root's certificate. */
+const char *maker_roots(void);
+void maker_new(struct maker *m);
+void maker_free(struct maker *m);
+/* As evidence_read() takes it. */
+void maker_make(const struct maker *m, struct buf *ret);
+void maker_ak_name(const struct maker *m, TPM2B_NAME *ret);
+/* Another certificate for the endorsement key: `how` is what follows `openssl x509 -new`. */
+void maker_certify(const char *name, const char *how);
+
+#endif
