@@ -5,6 +5,8 @@ endfunction()
 
 inro_interop(opensc)
 inro_interop(engine)
+inro_interop(tpm)
+inro_interop(tpm_attest)
 # The agent of OpenSSH drops LD_PRELOAD, which a sanitizer's library needs; GnuTLS, NSS and Java do not run with one,
 # and a bare Debian 13 has none.
 if(NOT INRO_SANITIZE)

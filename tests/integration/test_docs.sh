@@ -23,6 +23,11 @@ if command -v pkcs11-tool >/dev/null && [[ ${INRO_TEST_SANITIZE:-} != *address* 
 	grep -q 'is whole' "$T/said" || fail "README: the token is not whole: $(cat "$T/said")"
 fi
 
+run_block "keys in a tpm"
+grep -q '^Place  *tpm$' "$T/said" || fail "README: the key is not in the TPM: $(cat "$T/said")"
+grep -qi 'verify ok' "$T/said" || fail "README: the request is not right: $(cat "$T/said")"
+grep -q 'the evidence is in dev.evidence' "$T/said" || fail "README: no evidence: $(cat "$T/said")"
+
 # ---- generated from the table ----
 
 inro help --man | cmp - "$B/share/inro.1" || fail "inro.1 is not what the program says"
@@ -56,7 +61,7 @@ completes "$T/tables" inro csr create --out "$T/tab"
 # Every `inro noun verb` that a document names is one.
 while read -r noun verb; do
 	inro "$noun" --help | grep -qE "^  $verb( |\$)" || fail "a document names 'inro $noun $verb', which is none"
-done < <(grep -rhoE '\binro (token|key|csr|ca|profile|cert|device|audit) [a-z]+' "$S/README.md" "$S/CHANGELOG.md" \
+done < <(grep -rhoE '\binro (token|key|attest|csr|ca|profile|cert|device|audit) [a-z][a-z-]*' "$S/README.md" "$S/CHANGELOG.md" \
 	"$S/docs" --include='*.md' | awk '{ print $2, $3 }' | sort -u)
 
 # Every test that the threat model names is one: a program of tests, or one of its functions.
