@@ -330,7 +330,6 @@ static void test_an_index_of_somebody_else(void **state)
 static void test_a_cleared_tpm(void **state)
 {
 	SCOPED(kept) k = { 0 };
-	SCOPED(buf) before = { 0 };
 
 	(void)state;
 	make(&k, "0000000000000001", "");
