@@ -23,3 +23,10 @@ told=$(sed -n '/^\.Sh SETTINGS/,/^\.Sh ENV/s/^\.It Cm //p' "$page" | tr -d ',' |
 [[ $keys == "$told" ]] || fail "the page's settings are $(xargs <<<"$told"), the module's $(xargs <<<"$keys")"
 told=$(sed -n 's/^| `\([a-z-]*\)` |.*/\1/p' "$S/docs/settings.md" | sort)
 [[ $keys == "$told" ]] || fail "the settings of docs/settings.md are $(xargs <<<"$told"), the module's $(xargs <<<"$keys")"
+
+# Every attribute of ours is told, with its number, and no other.
+ours=$(sed -n 's/^#define \(CKA_INRO_[A-Z]*\)[[:space:]].*0x\([0-9a-f]*\)UL.*/\1 \2/p' "$S/base/cryptoki/admin.h" |
+	while read -r name number; do printf '%s 0x%x\n' "$name" $((0x80000000 | 0x$number)); done | sort)
+[[ $(wc -l <<<"$ours") -ge 4 ]] || fail "no attributes are found in admin.h"
+told=$(sed -n 's/^\.It Dv \(CKA_INRO_[A-Z]*\) No \(0x[0-9a-f]*\)$/\1 \2/p' "$page" | sort)
+[[ $ours == "$told" ]] || fail "the page's attributes are $(xargs <<<"$told"), the module's $(xargs <<<"$ours")"
