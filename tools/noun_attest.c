@@ -12,6 +12,7 @@
 #include "backoffice/pki/pubkey.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "tools/ak_proof.h"
 #include "tools/evidence_doc.h"
 #include "tools/known_ak.h"
 #include "tools/made_key.h"
@@ -19,11 +20,10 @@
 #include "tools/office.h"
 #include "tools/text.h"
 
-#define NONCE_MIN	8
-#define NONCE_MAX	64
-#define CHALLENGE_MAX	((size_t)8192)
-#define PEM_CHALLENGE	"TPM CHALLENGE"
-#define SECRET_FILE_MAX ((size_t)4096)
+#define NONCE_MIN     8
+#define NONCE_MAX     64
+#define CHALLENGE_MAX ((size_t)8192)
+#define PEM_CHALLENGE "TPM CHALLENGE"
 
 struct nonce {
 	uint8_t p[NONCE_MAX];
@@ -264,23 +264,6 @@ static enum inro_err verify_run(const struct call *c, json_t **ret)
 
 /* ---- challenge ---- */
 
-/* What the verifier keeps: the secret, and whom it was made for. */
-static enum inro_err write_secret(const char *path, const struct secret *secret,
-				  const TPM2B_NAME *ak, const TPM2B_NAME *ek)
-{
-	SCOPED(buf) text = { .secret = true };
-	enum inro_err e;
-
-	buf_add_hex(&text, secret_bytes(secret));
-	buf_add_u8(&text, ' ');
-	buf_add_hex(&text, BYTES(ak->name, ak->size));
-	buf_add_u8(&text, ' ');
-	buf_add_hex(&text, BYTES(ek->name, ek->size));
-	buf_add_u8(&text, '\n');
-	e = buf_err(&text);
-	return e ? e : file_write(path, 0600, buf_bytes(&text));
-}
-
 static json_t *json_of_challenge(struct bytes blob)
 {
 	SCOPED(buf) pem = { 0 };
@@ -293,23 +276,22 @@ static enum inro_err challenge_run(const struct call *c, json_t **ret)
 {
 	SCOPED(buf) text = { 0 };
 	SCOPED(buf) blob = { 0 };
-	SCOPED(secret) secret = { 0 };
+	SCOPED(ak_proof) p = { 0 };
 	const struct evidence_check by = { .roots = call_opt(c, "roots"), .now = clock_now() };
 	struct evidence v;
-	TPM2B_NAME ak, ek;
 	enum inro_err e = evidence_doc_read(call_arg(c, 0), &text);
 
 	if (!e)
 		e = evidence_read(buf_bytes(&text), &v);
 	if (!e)
-		e = evidence_names(&v, &ak, &ek);
+		e = evidence_names(&v, &p.ak, &p.ek);
 	if (!e)
-		e = evidence_challenge(&v, &by, &secret, &blob);
+		e = evidence_challenge(&v, &by, &p.secret, &blob);
 	if (!e)
-		e = write_secret(call_opt(c, "secret-out"), &secret, &ak, &ek);
+		e = ak_proof_write(call_opt(c, "secret-out"), &p);
 	return e ? e
-		 : json_give(json_pack("{s:o s:o s:o}", "ak", json_of_name(&ak), "ek",
-				       json_of_name(&ek), "pem",
+		 : json_give(json_pack("{s:o s:o s:o}", "ak", json_of_name(&p.ak), "ek",
+				       json_of_name(&p.ek), "pem",
 				       json_of_challenge(buf_bytes(&blob))),
 			     ret);
 }
@@ -344,98 +326,13 @@ static enum inro_err answer_run(const struct call *c, json_t **ret)
 
 /* ---- enroll ---- */
 
-struct proof {
-	struct secret secret;
-	TPM2B_NAME ak, ek;
-};
-
-static void proof_clear(struct proof *p)
-{
-	secret_clear(&p->secret);
-}
-
-/* The next word of hex, at most `cap` bytes of it. */
-static enum inro_err take_hex(struct bytes *in, uint8_t *out, size_t cap, size_t *ret)
-{
-	size_t n = 0;
-	struct bytes word;
-
-	while (n < in->n && in->p[n] != ' ' && in->p[n] != '\n')
-		n++;
-	word = BYTES(in->p, n);
-	n += n < in->n;
-	*in = BYTES(in->p + n, in->n - n);
-	return hex_decode(word, out, cap, ret);
-}
-
-static enum inro_err take_secret(struct bytes *in, struct secret *ret)
-{
-	SCOPED(secret) s = { 0 };
-	size_t n = 0;
-	enum inro_err e = secret_new(64, &s);
-
-	if (!e)
-		e = take_hex(in, s.p, s.n, &n);
-	if (!e && n < 16)
-		e = INRO_E_SYNTAX;
-	if (e)
-		return e;
-	secret_shrink(&s, n);
-	*ret = s;
-	s = (struct secret) { 0 };
-	return INRO_OK;
-}
-
-static enum inro_err take_name(struct bytes *in, TPM2B_NAME *ret)
-{
-	size_t n = 0;
-	enum inro_err e = take_hex(in, ret->name, sizeof ret->name, &n);
-
-	ret->size = (uint16_t)n;
-	return e;
-}
-
-static enum inro_err read_proof(const char *path, struct proof *p)
-{
-	SCOPED(buf) text = { .secret = true };
-	struct bytes in;
-	enum inro_err e = file_read(path, SECRET_FILE_MAX, &text);
-
-	if (e)
-		return e;
-	in = buf_bytes(&text);
-	e = take_secret(&in, &p->secret);
-	if (!e)
-		e = take_name(&in, &p->ak);
-	if (!e)
-		e = take_name(&in, &p->ek);
-	if (e || in.n)
-		return err_set(INRO_E_SYNTAX, "'%s' was not written by 'inro attest challenge'",
-			       path);
-	return INRO_OK;
-}
-
-static enum inro_err read_answer(const char *path, struct secret *ret)
-{
-	SCOPED(buf) text = { .secret = true };
-	struct bytes in;
-	enum inro_err e = file_read(path, SECRET_FILE_MAX, &text);
-
-	if (e)
-		return e;
-	in = buf_bytes(&text);
-	if (take_secret(&in, ret) || in.n)
-		return err_set(INRO_E_SYNTAX, "'%s' is no answer of 'inro attest answer'", path);
-	return INRO_OK;
-}
-
 static bool same_name(const TPM2B_NAME *a, const TPM2B_NAME *b)
 {
 	return bytes_equal(BYTES(a->name, a->size), BYTES(b->name, b->size));
 }
 
 /* Whom the challenge was made for stands in the secret's file: the evidence must be by the same. */
-static enum inro_err check_same(const char *path, const struct proof *p)
+static enum inro_err check_same(const char *path, const struct ak_proof *p)
 {
 	SCOPED(buf) blob = { 0 };
 	struct evidence v;
@@ -456,13 +353,13 @@ static enum inro_err check_same(const char *path, const struct proof *p)
 
 static enum inro_err enroll_run(const struct call *c, json_t **ret)
 {
-	SCOPED(proof) p = { 0 };
+	SCOPED(ak_proof) p = { 0 };
 	SCOPED(secret) answer = { 0 };
 	const char *known = call_opt(c, "known");
-	enum inro_err e = read_proof(call_opt(c, "secret"), &p);
+	enum inro_err e = ak_proof_read(call_opt(c, "secret"), &p);
 
 	if (!e)
-		e = read_answer(call_opt(c, "answer"), &answer);
+		e = ak_proof_answer(call_opt(c, "answer"), &answer);
 	if (!e)
 		e = check_same(call_arg(c, 0), &p);
 	if (!e && !secret_equal(secret_bytes(&answer), secret_bytes(&p.secret)))

@@ -39,7 +39,8 @@ static struct evidence_check usual(void)
 	return (struct evidence_check) { .roots = maker_roots(),
 					 .nonce = BYTES(good.nonce, good.nonce_n),
 					 .ak_name = BYTES(ak_name.name, ak_name.size),
-					 .now = clock_now() };
+					 /* certificates are still made while a test runs */
+					 .now = clock_now() + 3600 };
 }
 
 static enum inro_err check(struct bytes blob, const struct evidence_check *by)

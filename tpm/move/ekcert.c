@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/x509.h"
+#include "tpm/wire/crypt_private.h"
 
 #define MAX_CERT_FILE ((size_t)1 << 20)
 #define MAX_CHAIN     8
@@ -355,6 +356,7 @@ enum inro_err ekcert_check(struct bytes chain, const TPMT_PUBLIC *ek,
 	AUTO(free_list) STACK_OF(X509) *list = sk_X509_new_null();
 	enum inro_err e = list ? read_chain(chain, list) : no_memory();
 	X509 *own;
+	KEEP_CRYPT_ERRORS();
 
 	if (!e)
 		e = check_chain(list, by);

@@ -4,17 +4,13 @@
 #include <openssl/x509.h>
 
 #include "base/der.h"
+#include "tpm/wire/crypt_private.h"
 
 #define MAX_HMAC 64 /* bytes: a block of SHA-256, by which the key is named */
 
 static void free_p8(PKCS8_PRIV_KEY_INFO **p)
 {
 	PKCS8_PRIV_KEY_INFO_free(*p);
-}
-
-static void free_pkey(EVP_PKEY **p)
-{
-	EVP_PKEY_free(*p);
 }
 
 static void free_openssl(unsigned char **p)
@@ -36,6 +32,7 @@ static enum inro_err spki_of(struct bytes pkcs8, TPMT_PUBLIC *ret)
 	const unsigned char *at = pkcs8.p;
 	OSSL_LIB_CTX *context;
 	int n;
+	KEEP_CRYPT_ERRORS();
 	enum inro_err e = crypt_context(&context);
 
 	if (e)
