@@ -209,6 +209,7 @@ static int hold_turn(void *arg)
 
 	if (link_begin(l, &epoch) != INRO_OK)
 		return 1;
+	alarm(30);
 	pause();
 	return 0;
 }
@@ -253,6 +254,7 @@ static int fork_in_turn(void *arg)
 	if (link_begin(l, &epoch) != INRO_OK)
 		return 1;
 	if (fork() == 0) {
+		alarm(30); /* whatever becomes of the test */
 		pause();
 		_exit(0);
 	}
