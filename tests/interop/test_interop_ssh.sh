@@ -91,3 +91,6 @@ grep -q 'Accepted publickey for someone .*RSA' srv/log || fail "not with the RSA
 printf '#!/bin/sh\necho wrong\n' >askpass
 ! ssh server true 2>said || fail "a wrong PIN logs in"
 grep -q 'Permission denied (publickey)' said || fail "a wrong PIN says: $(cat said)"
+
+# What a helper that was killed has left in a TPM goes when the token is used next.
+[[ -z $tcti ]] || must inro token check t1 >/dev/null
