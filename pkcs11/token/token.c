@@ -447,6 +447,14 @@ enum inro_err token_destroy(struct token *t, struct bytes so_pin)
 	return e ? e : remove_token(t);
 }
 
+/* Its hardware is there and is not what the token was made with: no PIN opens it any more. */
+static bool is_orphaned(struct token *t)
+{
+	SCOPED(buf) root = { 0 };
+
+	return t->ops->tell && t->ops->tell(t->backend, FACT_ROOT, &root) == INRO_E_TOKEN;
+}
+
 /* Whoever may do this could as well remove the file: it is his, and he can write it. */
 enum inro_err token_destroy_locked(struct token *t)
 {
@@ -454,7 +462,7 @@ enum inro_err token_destroy_locked(struct token *t)
 
 	if (!e)
 		e = token_refresh(t);
-	if (!e && t->row.tries_so > 0)
+	if (!e && t->row.tries_so > 0 && !is_orphaned(t))
 		e = err_set(INRO_E_POLICY, "the SO PIN of this token is not locked: remove it with "
 					   "that");
 	return e ? e : remove_token(t);

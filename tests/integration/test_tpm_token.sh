@@ -46,7 +46,8 @@ for _ in 1 2 3 4 5 6 7 8 9; do # after the one above
 done
 refused 1 "locked" inro key generate --token dev --label x
 must inro key generate --token other --label k
-tpm2_getcap properties-variable | grep -q 'LOCKOUT_COUNTER: 0x0$' || fail "the TPM's own counter moved"
+tpm2_getcap properties-variable >out
+grep -q 'LOCKOUT_COUNTER: 0x0$' out || fail "the TPM's own counter moved: $(grep LOCKOUT_COUNTER out)"
 INRO_NEW_PIN=new-pin-1 must inro token pin unblock dev
 INRO_PIN=new-pin-1 must inro csr create --key 'pkcs11:token=dev;object=k' --subject CN=x --out x.csr
 openssl req -in x.csr -verify -noout 2>/dev/null || fail "the request does not verify"
@@ -80,8 +81,22 @@ must inro key generate --token measured --label x
 
 # ---- an owner who cleared the TPM: told, nothing destroyed ----
 
-before=$(sha256sum <"$INRO_HOME/tokens/000003.token")
+refused 1 "not locked" inro token delete measured --force
 tpm2_clear
 refused 1 "storage root" inro key generate --token measured --label y
 [[ $(inro token list --json | grep -c '"label": "measured"') == 1 ]] || fail "the token is not listed any more"
-[[ -n $before && -s $INRO_HOME/tokens/000003.token ]] || fail "the token's file is gone"
+refused 1 "storage root" inro token delete measured
+must inro token delete measured --force
+
+# ---- an owner who sets a password when tokens are there ----
+
+must inro token create early
+tpm2_changeauth -c o ownerword
+echo ownerword >owner
+refused 1 "auth" inro token create late
+must inro token create late --owner-auth owner
+indices 4 "a token made by the owner's password"
+must inro key generate --token early --label k
+must inro key generate --token late --label k
+must inro token delete late
+indices 2 "it was removed"

@@ -9,6 +9,7 @@
 #include "tpm/link/kinds.h"
 #include "tpm/talk/cmd.h"
 #include "tpm/talk/commands.h"
+#include "tpm/talk/talk_private.h"
 
 #define OK(x) assert_int_equal(x, INRO_OK)
 
@@ -698,9 +699,6 @@ static void test_other_words(void **state)
 	struct tpm *other = NULL;
 
 	(void)state;
-	w.owner_auth = bytes_of("owner");
-	assert_int_equal(tpm_get(&w, &other), INRO_E_CONFIG);
-	w = words();
 	w.root = 0x81000002;
 	assert_int_equal(tpm_get(&w, &other), INRO_E_CONFIG);
 	w = words();
@@ -709,6 +707,34 @@ static void test_other_words(void **state)
 	w.tcti = bytes_of("nothing:");
 	assert_int_equal(tpm_get(&w, &other), INRO_E_CONFIG);
 	assert_null(other);
+}
+
+/* Somebody brings what was not known; nobody brings another. */
+static void test_auths_are_brought(void **state)
+{
+	struct tpm_words w = words();
+	struct tpm *other = NULL;
+
+	(void)state;
+	w.owner_auth = bytes_of("owner");
+	OK(tpm_get(&w, &other));
+	assert_ptr_equal(other, tpm);
+	tpm_unref(other);
+	w.owner_auth = bytes_of("another");
+	assert_int_equal(tpm_get(&w, &other), INRO_E_CONFIG);
+	assert_int_equal(tpm->owner_auth.n, 0); /* this turn is as it began */
+	tpm_leave(tpm);
+	OK(tpm_enter(tpm));
+	assert_true(bytes_is(secret_bytes(&tpm->owner_auth), "owner"));
+	assert_int_equal(tpm_get(&w, &other), INRO_E_CONFIG);
+	w.owner_auth = BYTES_NONE;
+	w.root_auth = bytes_of("root");
+	OK(tpm_get(&w, &other));
+	tpm_unref(other);
+	assert_true(bytes_is(secret_bytes(&tpm->owner_auth), "owner"));
+	tpm_leave(tpm);
+	OK(tpm_enter(tpm));
+	assert_true(bytes_is(secret_bytes(&tpm->root_auth), "root"));
 }
 
 static void test_passwords_travel(void **state)
@@ -791,6 +817,7 @@ int main(void)
 		T(test_flush_when_lost),
 		T(test_shared),
 		T(test_other_words),
+		T(test_auths_are_brought),
 		T(test_passwords_travel),
 		T(test_fork),
 	};

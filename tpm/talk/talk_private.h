@@ -17,6 +17,8 @@
 
 /* Of an auth area: the sessions of two handles and one that only encrypts. */
 #define MAX_SESSIONS 3
+/* Owner, root, endorsement. */
+#define TPM_AUTHS 3
 /* SHA-256: of nonces, HMACs and session keys. */
 #define SESSION_DIGEST 32
 
@@ -34,14 +36,19 @@ struct tpm {
 	pid_t pid;
 	struct buf tcti;
 	char *home;
-	struct secret owner_auth, root_auth, endorsement_auth;
 	uint32_t root; /* persistent handle of the storage root */
 	enum tpm_how how;
 	struct link *link;
 
+	/* Empty ones may be filled, by the beginning of a turn with the registry's lock held. */
+	struct secret owner_auth, root_auth, endorsement_auth;
+
 	/* The registry's (tpm.c). */
 	struct tpm *next;
 	atomic_uint refs;
+	/* Auths that somebody has brought since; the next turn has them. */
+	struct secret news[TPM_AUTHS];
+	atomic_bool has_news;
 
 	/* Any thread. */
 	atomic_ullong counts[COMMANDS_SPAN];

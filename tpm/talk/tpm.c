@@ -86,6 +86,8 @@ static void tpm_free(struct tpm *t)
 	secret_clear(&t->owner_auth);
 	secret_clear(&t->root_auth);
 	secret_clear(&t->endorsement_auth);
+	for (size_t i = 0; i < TPM_AUTHS; i++)
+		secret_clear(&t->news[i]);
 	buf_clear(&t->tcti);
 	buf_clear(&t->out);
 	buf_clear(&t->in);
@@ -150,16 +152,74 @@ static enum inro_err tpm_new(const struct tpm_words *w, struct tpm **ret)
 	return INRO_OK;
 }
 
-static enum inro_err check_words(const struct tpm *t, const struct tpm_words *w)
+/* ---- what several tokens say of one TPM ---- */
+
+static struct secret *auth_at(struct tpm *t, size_t i)
 {
-	if (t->root == w->root && t->how == w->how &&
-	    secret_equal(secret_bytes(&t->owner_auth), w->owner_auth) &&
-	    secret_equal(secret_bytes(&t->root_auth), w->root_auth) &&
-	    secret_equal(secret_bytes(&t->endorsement_auth), w->endorsement_auth))
-		return INRO_OK;
-	return err_set(INRO_E_CONFIG,
-		       "this TPM is in use with other words (authorisations, root or "
-		       "session): tokens of one TPM share them");
+	struct secret *const all[TPM_AUTHS] = { &t->owner_auth, &t->root_auth,
+						&t->endorsement_auth };
+
+	return all[i];
+}
+
+static struct bytes brought(const struct tpm_words *w, size_t i)
+{
+	const struct bytes all[TPM_AUTHS] = { w->owner_auth, w->root_auth, w->endorsement_auth };
+
+	return all[i];
+}
+
+/* As it is, or will be from the next turn on. */
+static struct bytes known_auth(struct tpm *t, size_t i)
+{
+	return auth_at(t, i)->n > 0 ? secret_bytes(auth_at(t, i)) : secret_bytes(&t->news[i]);
+}
+
+static bool words_fit(struct tpm *t, const struct tpm_words *w)
+{
+	bool fit = t->root == w->root && t->how == w->how;
+
+	for (size_t i = 0; fit && i < TPM_AUTHS; i++) {
+		struct bytes here = known_auth(t, i), there = brought(w, i);
+
+		fit = here.n == 0 || there.n == 0 || secret_equal(here, there);
+	}
+	return fit;
+}
+
+static enum inro_err check_words(struct tpm *t, const struct tpm_words *w)
+{
+	enum inro_err e = INRO_OK;
+
+	if (!words_fit(t, w))
+		return err_set(INRO_E_CONFIG,
+			       "this TPM is in use with other words (authorisations, root or "
+			       "session): tokens of one TPM share them");
+	for (size_t i = 0; !e && i < TPM_AUTHS; i++) {
+		if (known_auth(t, i).n > 0 || brought(w, i).n == 0)
+			continue;
+		e = secret_copy(brought(w, i), &t->news[i]);
+		if (!e)
+			atomic_store(&t->has_news, true);
+	}
+	return e;
+}
+
+/* Nobody who holds the registry's lock waits for a turn. */
+static void take_news(struct tpm *t)
+{
+	struct registry *r = atomic_load(&registry);
+
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < TPM_AUTHS; i++) {
+		if (t->news[i].n == 0)
+			continue;
+		*auth_at(t, i) = t->news[i];
+		t->news[i] = (struct secret) { 0 };
+	}
+	atomic_store(&t->has_news, false);
+	pthread_mutex_unlock(&r->lock);
+	t->roots.root.auth = secret_bytes(&t->root_auth);
 }
 
 /* Not one that is just being cleared away. */
@@ -291,6 +351,8 @@ enum inro_err tpm_enter(struct tpm *t)
 	if (t->pid != process_id())
 		return err_set(INRO_E_STATE, "a way to a TPM belongs to the process that made it");
 	turn_take(&t->turn);
+	if (atomic_load_explicit(&t->has_news, memory_order_acquire))
+		take_news(t);
 	e = link_begin(t->link, &t->epoch);
 	t->begun = !e;
 	t->broken = e != INRO_OK;

@@ -41,7 +41,9 @@ struct tpm_words {
 	enum tpm_how how; /* TPM_BY_PASSWORD: INRO_E_CONFIG unless embedded */
 };
 
-/* The first to ask decides about auths and `how`; words that differ are INRO_E_CONFIG. */
+/* The first to ask decides about the root's handle and `how`.  An auth that is empty goes with any;
+ * one that is brought where there was none is everybody's from the next turn on.  Words that differ
+ * otherwise are INRO_E_CONFIG. */
 MUST_CHECK enum inro_err tpm_get(const struct tpm_words *w, struct tpm **ret);
 struct tpm *tpm_ref(struct tpm *t);
 /* The last one flushes what is held, if that can be done without waiting for long. */
