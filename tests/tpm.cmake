@@ -30,6 +30,8 @@ inro_fuzz(fuzz/fuzz_tpm_file.c CORPUS fuzz/corpus/tpm_file LINKS inro_tpm_move)
 inro_fuzz(fuzz/fuzz_tpm_evidence.c CORPUS fuzz/corpus/tpm_evidence LINKS inro_tpm_move)
 inro_test(integration/test_tpm_wrap.c LINKS inro_tpm_move inro_swtpm)
 inro_script_test(integration/test_inro_tpm.sh TIMEOUT 300)
+inro_test(integration/test_tpm_admin.c LINKS inro_moduletest inro_tpm_move)
+add_dependencies(test_tpm_admin inro_pkcs11)
 
 # keys in the TPM: every test on every way to one
 inro_library(inro_tpmways SOURCES lib/tpmways.c lib/twins.c LINKS inro_swtpm inro_tpm_token inro_testlib PkgConfig::cmocka)

@@ -67,6 +67,11 @@ static enum inro_err read_blob(const char *path, struct blob *ret)
 		return e;
 	buf_add(&ret->pub, BYTES(text.p, text.n - in.n));
 	buf_add(&ret->priv, in);
+	e = wire_read_2b(&in, MAX_BLOB, &half);
+	if (!e)
+		e = wire_end(in);
+	if (e)
+		return e;
 	e = buf_err(&ret->pub);
 	return e ? e : buf_err(&ret->priv);
 }
@@ -112,10 +117,8 @@ static enum inro_err set_name(struct ak *ak)
 static enum inro_err load(struct tpm *t, const struct ek *ek, struct ak *ak)
 {
 	struct tpm_auth auth;
-	enum inro_err e = set_name(ak);
+	enum inro_err e = root_ek_auth(t, ek, &auth);
 
-	if (!e)
-		e = root_ek_auth(t, ek, &auth);
 	if (e)
 		return e;
 	e = cmd_load(t, &ek->ref, &auth, &ak->blob, &ak->ref.handle);
@@ -134,37 +137,56 @@ static enum inro_err make(struct tpm *t, const struct ek *ek, const char *path, 
 		blob_clear(&ak->blob);
 		e = read_blob(path, &ak->blob);
 	}
+	if (!e)
+		e = set_name(ak);
 	return e ? e : load(t, ek, ak);
 }
 
-/* A file that is damaged, or whose key this TPM does not take, is as none.  What the TPM refuses
- * for another reason (it was reset, it is busy) is told. */
-static bool is_useless(enum inro_err e)
+/* The TPM does not know its own key in it.  What it refuses for another reason (it was reset, it is
+ * busy) is told. */
+static bool is_refused(enum inro_err e)
 {
-	static const uint32_t refused[] = { TPM2_RC_INTEGRITY, TPM2_RC_SIZE, TPM2_RC_KEY,
-					    TPM2_RC_BINDING, TPM2_RC_TYPE };
+	static const uint32_t refused[] = { TPM2_RC_INTEGRITY,	  TPM2_RC_SIZE,
+					    TPM2_RC_INSUFFICIENT, TPM2_RC_KEY,
+					    TPM2_RC_BINDING,	  TPM2_RC_TYPE,
+					    TPM2_RC_VALUE };
 	uint32_t rc = rc_plain(tpm_last_rc());
 
-	if (e == INRO_E_NOT_FOUND || e == INRO_E_SYNTAX)
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+	for (size_t i = 0; e && i < ARRAY_LEN(refused); i++)
 		if (rc == refused[i])
 			return true;
 	return false;
+}
+
+/* A file that is damaged, or whose key this TPM does not take, is as none: *ret_useless. */
+static enum inro_err load_kept(struct tpm *t, const struct ek *ek, const char *path, struct ak *ak,
+			       bool *ret_useless)
+{
+	enum inro_err e = read_blob(path, &ak->blob);
+
+	*ret_useless = e == INRO_E_NOT_FOUND || e == INRO_E_SYNTAX || e == INRO_E_TOO_BIG;
+	if (e)
+		return e;
+	e = set_name(ak);
+	*ret_useless = e != INRO_OK;
+	if (e)
+		return e;
+	e = load(t, ek, ak);
+	*ret_useless = is_refused(e);
+	return e;
 }
 
 enum inro_err ak_load(struct tpm *t, const struct ek *ek, struct ak *ret)
 {
 	AUTO(free_chars) char *path = NULL;
 	struct ak ak = { 0 };
+	bool useless = false;
 	enum inro_err e = path_of(ek, &path);
 
 	if (e)
 		return e;
-	e = read_blob(path, &ak.blob);
-	if (!e)
-		e = load(t, ek, &ak);
-	if (e && is_useless(e)) {
+	e = load_kept(t, ek, path, &ak, &useless);
+	if (useless) {
 		(void)unlink(path);
 		blob_clear(&ak.blob);
 		e = make(t, ek, path, &ak);
