@@ -12,3 +12,11 @@ inro_test(fault/test_fault_kill.c LINKS inro_moduletest LABELS fault TIMEOUT 600
 add_dependencies(test_fault_kill inro_pkcs11)
 inro_test(fault/test_fault_bytes.c LINKS inro_moduletest LABELS fault TIMEOUT 600)
 add_dependencies(test_fault_bytes inro_pkcs11)
+
+# tokens in a TPM that is killed, full, cleared, slow, hostile or wanted by many
+inro_library(inro_tpmtoken SOURCES lib/tpmproxy.c lib/tpmtoken.c LINKS inro_moduletest inro_swtpm PkgConfig::sqlite)
+target_link_libraries(inro_tpmtoken PUBLIC PkgConfig::cmocka)
+foreach(part count reset full)
+	inro_test(fault/test_tpm_${part}.c LINKS inro_tpmtoken LABELS fault tpm TIMEOUT 300)
+	add_dependencies(test_tpm_${part} inro_pkcs11)
+endforeach()

@@ -129,6 +129,23 @@ static enum inro_err give_back(struct token *t, const struct who *who)
 	return e;
 }
 
+/* The backend failed before it could tell whether the PIN was right (a TPM that is gone or another
+ * one): that was no try.  What was wrong first is told. */
+static enum inro_err untried(struct token *t, const struct who *who, int64_t left, enum inro_err e)
+{
+	char detail[512];
+	enum inro_err kept = INRO_OK;
+
+	snprintf(detail, sizeof detail, "%s", err_detail(e));
+	if (store_is_read_only(t->store))
+		t->wrong_here[who->type]--;
+	else
+		kept = store_give_try(t->store, who);
+	if (!kept)
+		note_tries(t, who, left + 1);
+	return err_set(e, "%s", detail);
+}
+
 /* Tries a PIN on an instance of the backend: the token's own or one made for this. */
 static enum inro_err try_pin(struct token *t, struct backend *b, const struct who *who,
 			     struct bytes pin, bool *ret_must_change)
@@ -151,8 +168,9 @@ static enum inro_err try_pin(struct token *t, struct backend *b, const struct wh
 	e = t->ops->unlock(b, who->type, buf_bytes(&row.auth), pin);
 	if (e == INRO_E_PIN_WRONG)
 		return wrong_pin(t, who, row.tries);
-	if (!e)
-		e = give_back(t, who);
+	if (e)
+		return e == INRO_E_PIN_LOCKED ? e : untried(t, who, row.tries, e);
+	e = give_back(t, who);
 	if (!e)
 		*ret_must_change = row.must_change;
 	return e;

@@ -142,6 +142,8 @@ MUST_CHECK enum inro_err store_auth_list(struct store *s, struct buf *ret);
  * INRO_E_PIN_LOCKED when there was none left, or as store_auth(). */
 MUST_CHECK enum inro_err store_take_try(struct store *s, const struct who *who,
 					struct auth_row *ret);
+/* One back, when nobody could tell whether the PIN was right. */
+MUST_CHECK enum inro_err store_give_try(struct store *s, const struct who *who);
 MUST_CHECK enum inro_err store_reset_tries(struct store *s, const struct who *who);
 
 /* Named users.  INRO_E_EXISTS. */

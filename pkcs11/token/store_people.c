@@ -9,19 +9,23 @@
 enum kind { KIND_SO, KIND_USER, KIND_NAMED, KIND__MAX };
 
 static const struct {
-	const char *read, *take, *reset, *set;
+	const char *read, *take, *give, *reset, *set;
 } sqls[KIND__MAX] = {
 	[KIND_SO] = { "SELECT auth_so, tries_so, change_so FROM token",
 		      "UPDATE token SET tries_so = tries_so - 1 WHERE tries_so > 0",
+		      "UPDATE token SET tries_so = tries_so + 1 WHERE tries_so < ?1",
 		      "UPDATE token SET tries_so = ?1 WHERE tries_so <> ?1",
 		      "UPDATE token SET auth_so = ?2, tries_so = ?1, change_so = ?3" },
 	[KIND_USER] = { "SELECT auth_user, tries_user, change_user FROM token",
 			"UPDATE token SET tries_user = tries_user - 1 WHERE tries_user > 0",
+			"UPDATE token SET tries_user = tries_user + 1 WHERE tries_user < ?1",
 			"UPDATE token SET tries_user = ?1 WHERE tries_user <> ?1",
 			"UPDATE token SET auth_user = ?2, tries_user = ?1, change_user = ?3" },
 	[KIND_NAMED] = { "SELECT auth, tries, change FROM users WHERE name = ?4 AND type = ?5",
 			 "UPDATE users SET tries = tries - 1 "
 			 "WHERE name = ?4 AND type = ?5 AND tries > 0",
+			 "UPDATE users SET tries = tries + 1 "
+			 "WHERE name = ?4 AND type = ?5 AND tries < ?1",
 			 "UPDATE users SET tries = ?1 WHERE name = ?4 AND type = ?5 "
 			 "AND tries <> ?1",
 			 "UPDATE users SET auth = ?2, tries = ?1, change = ?3 "
@@ -152,10 +156,11 @@ enum inro_err store_change_auth(struct store *s, const struct who *who, struct b
 	return e;
 }
 
-static enum inro_err reset_tries(struct store *s, const struct who *who)
+/* One statement about the tries of somebody. */
+static enum inro_err set_tries(struct store *s, const char *sql, const struct who *who)
 {
 	struct db_stmt *q;
-	enum inro_err e = db_stmt(s->db, sqls[kind_of(who)].reset, &q);
+	enum inro_err e = db_stmt(s->db, sql, &q);
 
 	if (e)
 		return e;
@@ -164,11 +169,18 @@ static enum inro_err reset_tries(struct store *s, const struct who *who)
 	return db_run(q);
 }
 
+enum inro_err store_give_try(struct store *s, const struct who *who)
+{
+	enum inro_err e = store_begin(s);
+
+	return e ? e : store_finish(s->db, set_tries(s, sqls[kind_of(who)].give, who));
+}
+
 enum inro_err store_reset_tries(struct store *s, const struct who *who)
 {
 	enum inro_err e = store_begin(s);
 
-	return e ? e : store_finish(s->db, reset_tries(s, who));
+	return e ? e : store_finish(s->db, set_tries(s, sqls[kind_of(who)].reset, who));
 }
 
 static enum inro_err locked(const struct who *w)

@@ -1,0 +1,324 @@
+/*
+ * A TPM that is killed at any command, that loses its power, or that is locked by somebody else.
+ *
+ * A call that is hit ends with success or one clear error; the next one works; nothing is lost.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "tests/lib/tpmproxy.h"
+#include "tests/lib/tpmtoken.h"
+
+#define CUTS 10
+
+static struct swtpm *tpm;
+static struct tpmproxy *proxy;
+static CK_SLOT_ID slot;
+static CK_SESSION_HANDLE s;
+static struct module_pair pair;
+
+static int setup(void **state)
+{
+	(void)state;
+	tpm = swtpm_start(SWTPM_UNIX);
+	proxy = tpmproxy_start(tpm);
+	module_load();
+	OK(p11->C_Initialize(NULL));
+	s = tpmtoken_start(tpmproxy_tcti(proxy), &slot);
+	pair = tpmtoken_pair(s);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	OK(p11->C_Finalize(NULL));
+	assert_int_equal(swtpm_left_behind(tpm), 0);
+	tpmproxy_free(proxy);
+	swtpm_free(tpm);
+	return 0;
+}
+
+/* ---- killed at the n-th command of a call ---- */
+
+enum moment { BEFORE, AFTER, HALFWAY, MOMENTS };
+
+static struct hit {
+	unsigned at;
+	enum moment moment;
+	bool was;
+} hit;
+
+static bool is_hit(const struct tpmproxy_talk *t, bool before)
+{
+	if (hit.was || t->number != hit.at || (hit.moment == BEFORE) != before)
+		return false;
+	hit.was = true;
+	swtpm_reset(t->tpm);
+	return true;
+}
+
+static bool kill_before(struct tpmproxy_talk *t)
+{
+	return !is_hit(t, true);
+}
+
+/* The command was done; the client gets nothing, or the half of what it said. */
+static bool kill_after(struct tpmproxy_talk *t)
+{
+	if (!is_hit(t, false))
+		return true;
+	t->n = hit.moment == HALFWAY ? t->n / 2 : 0;
+	return false;
+}
+
+/* What a program may be told: once, and with a line that says more. */
+static void clear(CK_RV rv)
+{
+	if (rv == CKR_OK)
+		return;
+	if (rv != CKR_DEVICE_ERROR)
+		print_error("0x%lx: %s\n", rv, p11_admin->last_error());
+	assert_int_equal(rv, CKR_DEVICE_ERROR);
+	assert_true(strlen(p11_admin->last_error()) > 10);
+}
+
+/* A logout takes handles with it. */
+static void find_again(void)
+{
+	CK_ATTRIBUTE private[] = { A_ULONG(CKA_CLASS, CKO_PRIVATE_KEY),
+				   A_BOOL(CKA_TOKEN, CK_TRUE) };
+	CK_ATTRIBUTE public[] = { A_ULONG(CKA_CLASS, CKO_PUBLIC_KEY), A_BOOL(CKA_TOKEN, CK_TRUE) };
+
+	MUST(module_find(s, private, 2, &pair.private) == 1);
+	MUST(module_find(s, public, 2, &pair.public) == 1);
+}
+
+static CK_RV sign(void)
+{
+	uint8_t sig[64];
+	CK_RV rv;
+
+	find_again();
+	rv = module_sign(s, pair.private, sig);
+
+	if (!rv)
+		OK(module_verify(s, pair.public, sig));
+	return rv;
+}
+
+static CK_RV log_in(void)
+{
+	OK(p11->C_Logout(s));
+	return module_login(s, CKU_USER, USER_PIN);
+}
+
+static CK_RV generate(void)
+{
+	CK_MECHANISM m = { .mechanism = CKM_EC_KEY_PAIR_GEN };
+	CK_ATTRIBUTE t[] = { A_BYTES(CKA_EC_PARAMS, module_p256, sizeof module_p256) };
+	CK_OBJECT_HANDLE public, private;
+
+	return p11->C_GenerateKeyPair(s, &m, t, 1, NULL, 0, &public, &private);
+}
+
+/* Whatever became of it, one of the two is the PIN. */
+static const char *pin = USER_PIN;
+
+static CK_RV change_pin(void)
+{
+	const char *other = strcmp(pin, USER_PIN) == 0 ? "another PIN" : USER_PIN;
+	CK_RV rv = p11->C_SetPIN(s, module_pin(pin), strlen(pin), module_pin(other), strlen(other));
+
+	if (!rv)
+		pin = other;
+	return rv;
+}
+
+/* By a connection of before, or by a new one. */
+static void let_go(void)
+{
+	while (swtpm_left_behind(tpm))
+		;
+}
+
+static void is_well(const char *with)
+{
+	CK_SESSION_INFO info;
+
+	OK(p11->C_GetSessionInfo(s, &info));
+	if (info.state != CKS_RW_USER_FUNCTIONS)
+		OK(module_login(s, CKU_USER, with));
+	OK(sign());
+}
+
+static unsigned commands_of(CK_RV (*call)(void))
+{
+	tpmproxy_reset(proxy);
+	OK(call());
+	return tpmproxy_count(proxy);
+}
+
+static void killed_in(CK_RV (*call)(void))
+{
+	unsigned n = commands_of(call) + 3;
+
+	for (hit.moment = BEFORE; hit.moment < MOMENTS; hit.moment++) {
+		for (hit.at = 0; hit.at < n; hit.at++) {
+			hit.was = false;
+			tpmproxy_hooks(proxy, kill_before, kill_after, NULL);
+			clear(call());
+			tpmproxy_reset(proxy);
+			is_well(pin);
+		}
+	}
+	let_go();
+	OK(call());
+	is_well(pin);
+	assert_int_equal(tpmtoken_lockout(tpm), 0);
+}
+
+static void in_a_signature(void **state)
+{
+	(void)state;
+	killed_in(sign);
+}
+
+static void in_a_login(void **state)
+{
+	(void)state;
+	killed_in(log_in);
+}
+
+static void in_a_generation(void **state)
+{
+	(void)state;
+	killed_in(generate);
+}
+
+/* ---- a change of PIN: the old one or the new one is it ---- */
+
+static bool opens(const char *with)
+{
+	CK_SESSION_INFO info;
+	CK_RV rv;
+
+	OK(p11->C_GetSessionInfo(s, &info));
+	if (info.state == CKS_RW_USER_FUNCTIONS)
+		OK(p11->C_Logout(s));
+	rv = module_login(s, CKU_USER, with);
+	assert_true(rv == CKR_OK || rv == CKR_PIN_INCORRECT);
+	return rv == CKR_OK;
+}
+
+static void which_is_it(void)
+{
+	if (opens(USER_PIN))
+		pin = USER_PIN;
+	else if (opens("another PIN"))
+		pin = "another PIN";
+	else
+		fail_msg("neither PIN is it");
+}
+
+static void in_a_change_of_pin(void **state)
+{
+	unsigned n = commands_of(change_pin) + 3;
+
+	(void)state;
+	for (hit.moment = BEFORE; hit.moment < MOMENTS; hit.moment++) {
+		for (hit.at = 0; hit.at < n; hit.at++) {
+			hit.was = false;
+			tpmproxy_hooks(proxy, kill_before, kill_after, NULL);
+			clear(change_pin());
+			tpmproxy_reset(proxy);
+			which_is_it();
+			OK(sign());
+		}
+	}
+	if (strcmp(pin, USER_PIN) != 0)
+		OK(change_pin());
+	assert_int_equal(tpmtoken_lockout(tpm), 0);
+}
+
+/* ---- killed and not there for a while ---- */
+
+static void gone_for_a_while(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		swtpm_kill(tpm);
+		GIVES(CKR_DEVICE_ERROR, sign());
+		assert_true(strlen(p11_admin->last_error()) > 10);
+		GIVES(CKR_DEVICE_ERROR, sign());
+		swtpm_restart(tpm);
+		OK(sign());
+	}
+}
+
+/* ---- power cuts ---- */
+
+static void power_cuts(void **state)
+{
+	(void)state;
+	for (int i = 0; i < CUTS; i++) {
+		swtpm_reset(tpm);
+		OK(sign());
+		OK(log_in());
+		swtpm_reset(tpm);
+		OK(sign());
+	}
+	assert_int_equal(tpmtoken_lockout(tpm), 0);
+	assert_false(module_info(slot).flags &
+		     (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED));
+}
+
+/* ---- locked by another's wrong tries ---- */
+
+#define FOREIGN                                                                                    \
+	"cd '%s' && tpm2_createprimary -Q -C o -c p.ctx && "                                       \
+	"tpm2_create -Q -C p.ctx -G ecc -p right -u k.pub -r k.priv && "                           \
+	"tpm2_flushcontext -t && tpm2_load -Q -C p.ctx -u k.pub -r k.priv -c k.ctx && "            \
+	"tpm2_flushcontext -t && tpm2_dictionarylockout -s -n 2 -t 1000 -l 1000 && "               \
+	"for i in 1 2 3; do tpm2_sign -Q -c k.ctx -g sha256 -p wrong -o sig k.pub "                \
+	"2>log && exit 1; tpm2_flushcontext -t; done; grep -q -i lockout log"
+
+static void lockout(void **state)
+{
+	char command[1024];
+
+	(void)state;
+	snprintf(command, sizeof command, FOREIGN, swtpm_dir(tpm));
+	assert_int_equal(swtpm_shell(tpm, command), 0);
+	assert_true(tpmtoken_lockout(tpm) >= 2);
+	OK(sign());
+	OK(log_in());
+	OK(generate());
+	GIVES(CKR_PIN_INCORRECT, (OK(p11->C_Logout(s)), module_login(s, CKU_USER, "wrong")));
+	OK(module_login(s, CKU_USER, USER_PIN));
+	OK(change_pin());
+	OK(change_pin());
+	tpmtoken_again();
+	s = tpmtoken_user(slot);
+	OK(sign());
+	assert_true(tpmtoken_lockout(tpm) >= 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(in_a_signature),   cmocka_unit_test(in_a_login),
+		cmocka_unit_test(in_a_generation),  cmocka_unit_test(in_a_change_of_pin),
+		cmocka_unit_test(gone_for_a_while), cmocka_unit_test(power_cuts),
+		cmocka_unit_test(lockout),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
