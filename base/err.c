@@ -110,12 +110,7 @@ static const struct err_row rows[INRO_E__MAX] = {
 	ROW(INRO_E_TOKEN, "the token's module failed"),
 };
 
-#define DETAIL_MAX 512
-
-static _Thread_local struct {
-	enum inro_err code;
-	char text[DETAIL_MAX];
-} latest;
+static _Thread_local struct err_kept latest;
 
 static const struct err_row *row(enum inro_err e)
 {
@@ -156,7 +151,7 @@ static void defuse(char *s)
 
 void err_record(enum inro_err e, const char *format, ...)
 {
-	char text[DETAIL_MAX]; /* the arguments may point into latest.text */
+	char text[ERR_DETAIL_MAX]; /* the arguments may point into latest.text */
 	va_list ap;
 
 	va_start(ap, format);
@@ -169,7 +164,7 @@ void err_record(enum inro_err e, const char *format, ...)
 
 void err_prefix(enum inro_err e, const char *format, ...)
 {
-	char front[DETAIL_MAX];
+	char front[ERR_DETAIL_MAX];
 	va_list ap;
 
 	va_start(ap, format);
@@ -187,4 +182,14 @@ void err_reset(void)
 {
 	latest.code = INRO_OK;
 	latest.text[0] = '\0';
+}
+
+struct err_kept err_keep(void)
+{
+	return latest;
+}
+
+void err_kept_clear(struct err_kept *kept)
+{
+	latest = *kept;
 }

@@ -137,4 +137,16 @@ const char *err_detail(enum inro_err e);
 
 void err_reset(void);
 
+#define ERR_DETAIL_MAX 512
+
+/* The detail recorded last, kept while things are cleared up, which may fail too:
+ * SCOPED(err_kept) kept = err_keep(); puts it back at the end of the block. */
+struct err_kept {
+	enum inro_err code;
+	char text[ERR_DETAIL_MAX];
+};
+
+struct err_kept err_keep(void);
+void err_kept_clear(struct err_kept *kept);
+
 #endif

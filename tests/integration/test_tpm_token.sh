@@ -20,6 +20,9 @@ refused 2 "goes with --backend tpm" "$B/bin/inro" token create t --pcr sha256:0
 refused 1 "PCRs are written as" inro token create t --pcr sha256:0,77
 refused 1 "no such file" inro token create t --owner-auth "$T/none"
 refused 1 "0x81" inro token create t --root 0x01
+refused 1 "nobody listens there" "$B/bin/inro" token create t --backend tpm --tcti "swtpm:path=$T/none"
+refused 1 "nobody listens there" "$B/bin/inro" token create t --backend tpm --tcti swtpm:host=127.0.0.1,port=1
+refused 1 "is not a device" "$B/bin/inro" token create t --backend tpm --tcti device:/etc/passwd
 indices 0 "refusals"
 
 # ---- an index for each PIN, gone with it ----

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "base/own.h"
 
 static void test_total_and_unique(void **state)
 {
@@ -41,6 +42,19 @@ static void test_detail(void **state)
 	assert_string_equal(err_detail(INRO_E_BUSY), "y: in use by another; try again");
 	err_reset();
 	assert_string_equal(err_detail(INRO_E_BUSY), err_text(INRO_E_BUSY));
+}
+
+static void test_detail_outlives_clearing_up(void **state)
+{
+	(void)state;
+	assert_int_equal(err_set(INRO_E_IO, "first"), INRO_E_IO);
+	{
+		SCOPED(err_kept) kept = err_keep();
+
+		assert_int_equal(err_set(INRO_E_FULL, "meanwhile"), INRO_E_FULL);
+		err_reset();
+	}
+	assert_string_equal(err_detail(INRO_E_IO), "first");
 }
 
 static void test_detail_may_quote_itself(void **state)
@@ -112,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_total_and_unique),
 		cmocka_unit_test(test_detail),
+		cmocka_unit_test(test_detail_outlives_clearing_up),
 		cmocka_unit_test(test_detail_may_quote_itself),
 		cmocka_unit_test(test_control_characters),
 		cmocka_unit_test(test_other_steering_characters),

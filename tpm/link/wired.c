@@ -61,6 +61,7 @@ static void let_go(struct wired *w)
 {
 	bool turn = w->ledger && (w->in_turn || ledger_try(w->ledger));
 	struct raw tpm = raw_of(w, PARTING_MS);
+	SCOPED(err_kept) kept = err_keep();
 
 	if (turn && ledger_is_ours(w->ledger) && held_flush(ledger_held(w->ledger), &tpm))
 		err_reset(); /* what could not be flushed stays listed */
@@ -248,9 +249,10 @@ void wired_lost(struct link *l)
 {
 	struct wired *w = wired_of(l);
 	struct raw tpm = raw_of(w, COMMAND_MS);
+	SCOPED(err_kept) kept = err_keep(); /* the next command says what fails here */
 
 	if (w->ledger && held_attach(ledger_held(w->ledger), &tpm))
-		err_reset(); /* the next command says it */
+		err_reset();
 }
 
 enum inro_err wired_will_hold(struct link *l)

@@ -56,6 +56,9 @@ MUST_CHECK enum inro_err cmd_read_public(struct tpm *t, uint32_t handle, TPM2B_P
 MUST_CHECK enum inro_err cmd_evict(struct tpm *t, struct bytes owner_auth,
 				   const struct tpm_ref *object, uint32_t persistent);
 MUST_CHECK enum inro_err cmd_flush(struct tpm *t, uint32_t handle);
+/* The same while clearing up: what can't be flushed is not there, or the connection isn't. The
+ * detail of the error before it and tpm_last_rc() stay. */
+void cmd_let_go(struct tpm *t, uint32_t handle);
 /* TPMS_CONTEXT as bytes, opaque. */
 MUST_CHECK enum inro_err cmd_context_save(struct tpm *t, uint32_t handle, struct buf *ret);
 MUST_CHECK enum inro_err cmd_context_load(struct tpm *t, struct bytes context,
@@ -94,9 +97,9 @@ MUST_CHECK enum inro_err cmd_ecdh_zgen(struct tpm *t, const struct tpm_ref *key,
 MUST_CHECK enum inro_err cmd_hmac(struct tpm *t, const struct tpm_ref *key, struct bytes auth,
 				  TPM2_ALG_ID hash, struct bytes in, TPM2B_DIGEST *ret);
 /* A MAC in parts: the sequence is a transient object with its own auth. */
-MUST_CHECK enum inro_err cmd_hmac_start(struct tpm *t, const struct tpm_ref *key,
-					struct bytes auth, struct bytes sequence_auth,
-					TPM2_ALG_ID hash, uint32_t *ret_sequence);
+MUST_CHECK enum inro_err cmd_hmac_start(struct tpm *t, const struct tpm_ref *key, struct bytes auth,
+					struct bytes sequence_auth, TPM2_ALG_ID hash,
+					uint32_t *ret_sequence);
 MUST_CHECK enum inro_err cmd_sequence_update(struct tpm *t, uint32_t sequence, struct bytes auth,
 					     struct bytes in);
 MUST_CHECK enum inro_err cmd_sequence_complete(struct tpm *t, uint32_t sequence, struct bytes auth,
@@ -144,8 +147,7 @@ MUST_CHECK enum inro_err cmd_certify(struct tpm *t, const struct tpm_ref *object
 				     struct bytes by_auth, struct bytes nonce,
 				     struct buf *ret_attest, TPMT_SIGNATURE *ret_sig);
 MUST_CHECK enum inro_err cmd_activate_credential(struct tpm *t, const struct tpm_ref *object,
-						 struct bytes object_auth,
-						 const struct tpm_ref *ek,
+						 struct bytes object_auth, const struct tpm_ref *ek,
 						 const struct tpm_auth *ek_policy,
 						 struct bytes id_object, struct bytes secret,
 						 struct secret *ret);

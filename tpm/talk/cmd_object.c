@@ -1,5 +1,6 @@
 /* cmd_object - objects made, brought in, moved and let go (part 3: 12, 13, 24.1, 28). */
 #include "tpm/talk/cmd_private.h"
+#include "tpm/talk/talk_private.h"
 
 void duplicate_clear(struct duplicate *d)
 {
@@ -36,7 +37,8 @@ static enum inro_err or_flush(struct tpm *t, enum inro_err e, uint32_t handle, u
 		*ret_handle = handle;
 		return INRO_OK;
 	}
-	return cmd_flush(t, handle) ? err_context(e, "an object stays in the TPM") : e;
+	cmd_let_go(t, handle);
+	return e;
 }
 
 enum inro_err cmd_create_primary(struct tpm *t, uint32_t hierarchy, struct bytes auth,
@@ -183,6 +185,16 @@ enum inro_err cmd_flush(struct tpm *t, uint32_t handle)
 
 	buf_add_u32(&params, handle);
 	return cmd_tell(t, &c, &params);
+}
+
+void cmd_let_go(struct tpm *t, uint32_t handle)
+{
+	SCOPED(err_kept) kept = err_keep();
+	uint32_t rc = tpm_last_rc();
+
+	if (cmd_flush(t, handle))
+		err_reset();
+	tpm_set_last_rc(rc);
 }
 
 enum inro_err cmd_context_save(struct tpm *t, uint32_t handle, struct buf *ret)

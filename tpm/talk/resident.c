@@ -155,8 +155,7 @@ static void evict(struct tpm *t, size_t i, bool save)
 	if (!r->handle)
 		return;
 	move_out(&t->residents, i);
-	if (cmd_flush(t, handle))
-		err_reset();
+	cmd_let_go(t, handle);
 }
 
 /* What was freed since the last turn goes. */
@@ -311,8 +310,10 @@ enum inro_err resident_hold(struct tpm *t, struct blob *b, uint32_t handle, stru
 	follow_epoch(t);
 	if (!e && t->residents.n == RESIDENT_SLOTS)
 		evict(t, RESIDENT_SLOTS - 1, true);
-	if (e)
-		return cmd_flush(t, handle) ? err_context(e, "an object stays in the TPM") : e;
+	if (e) {
+		cmd_let_go(t, handle);
+		return e;
+	}
 	r->loads = 1;
 	settle(t, r, handle);
 	*ret = r;

@@ -113,9 +113,10 @@ static enum inro_err make(struct tpm *t)
 	if (!e)
 		e = accept(t, handle, false, &pub, &name);
 	if (e)
-		return cmd_flush(t, handle) ? err_context(e, "an object stays in the TPM") : e;
-	keep_context(t);
-	return INRO_OK;
+		cmd_let_go(t, handle);
+	else
+		keep_context(t);
+	return e;
 }
 
 static bool load_context(struct tpm *t)
@@ -199,8 +200,7 @@ void root_let_go(struct tpm *t)
 
 	if (!is_there(t) || r->root.persistent)
 		return;
-	if (cmd_flush(t, r->root.ref.handle))
-		err_reset();
+	cmd_let_go(t, r->root.ref.handle);
 	r->root.ref.handle = 0;
 }
 

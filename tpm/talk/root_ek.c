@@ -234,8 +234,8 @@ enum inro_err root_ek(struct tpm *t, struct ek *ret)
 
 void root_ek_end(struct tpm *t, struct ek *ek)
 {
-	if (ek->transient && cmd_flush(t, ek->ref.handle))
-		err_reset();
+	if (ek->transient)
+		cmd_let_go(t, ek->ref.handle);
 	*ek = (struct ek) { 0 };
 }
 

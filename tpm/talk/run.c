@@ -352,15 +352,11 @@ static enum inro_err give_params(struct run *r, struct buf *ret)
  * the ledger goes on saying that there is something. */
 static enum inro_err distrust(struct run *r, enum inro_err e)
 {
-	uint32_t rc = last_rc;
-
 	if (r->row->flags & CMD_MAKES && r->handle) {
 		note_made(r);
-		if (cmd_flush(r->t, r->handle))
-			err_reset();
+		cmd_let_go(r->t, r->handle);
 	}
 	area_failed(r->t, &r->plan, true);
-	last_rc = rc;
 	return e;
 }
 

@@ -34,12 +34,8 @@ void session_forget(struct session *s)
 
 void session_flush(struct tpm *t, struct session *s)
 {
-	uint32_t rc = tpm_last_rc();
-
-	/* What can't be flushed is not there, or the connection isn't. */
-	if (session_alive(t, s) && cmd_flush(t, s->handle))
-		err_reset();
-	tpm_set_last_rc(rc);
+	if (session_alive(t, s))
+		cmd_let_go(t, s->handle);
 	session_forget(s);
 }
 

@@ -282,10 +282,10 @@ static bool holds_something(const struct tpm *t)
 
 static void clean_up(struct tpm *t)
 {
-	if (!holds_something(t) || tpm_enter(t)) {
-		err_reset();
+	SCOPED(err_kept) kept = err_keep();
+
+	if (!holds_something(t) || tpm_enter(t))
 		return;
-	}
 	resident_flush_all(t);
 	session_flush_all(t);
 	tpm_leave(t);

@@ -107,8 +107,8 @@ static enum inro_err step_slice(struct tpm *t, const struct tpm_ref *object, voi
 	e = feed_slice(t, sequence, m, &at);
 	if (!e)
 		e = end_slice(t, sequence, m, at);
-	if (e && cmd_flush(t, sequence))
-		return e; /* it went with the TPM's memory */
+	if (e)
+		cmd_let_go(t, sequence);
 	return e;
 }
 

@@ -202,8 +202,8 @@ enum inro_err ak_load(struct tpm *t, const struct ek *ek, struct ak *ret)
 
 void ak_end(struct tpm *t, struct ak *ak)
 {
-	if (ak->ref.handle && cmd_flush(t, ak->ref.handle))
-		err_reset();
+	if (ak->ref.handle)
+		cmd_let_go(t, ak->ref.handle);
 	blob_clear(&ak->blob);
 	*ak = (struct ak) { 0 };
 }

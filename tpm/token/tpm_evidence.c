@@ -40,8 +40,7 @@ static enum inro_err save_ak(struct tpm *t, const struct ek *ek, struct attestin
 		return e;
 	handle = ak.ref.handle;
 	e = cmd_context_save(t, handle, &a->context);
-	if (cmd_flush(t, handle))
-		err_reset();
+	cmd_let_go(t, handle);
 	a->ak = ak;
 	a->ak.ref.name = BYTES(a->ak.name.name, a->ak.name.size);
 	return e;
@@ -81,8 +80,7 @@ static enum inro_err certify_step(struct tpm *t, const struct tpm_ref *key, void
 	if (e)
 		return e;
 	e = cmd_certify(t, key, a->auth, &ak, BYTES_NONE, a->nonce, &a->statement, &signature);
-	if (cmd_flush(t, ak.handle))
-		err_reset();
+	cmd_let_go(t, ak.handle);
 	if (e)
 		return e;
 	wire_add_signature(&a->signature, &signature);

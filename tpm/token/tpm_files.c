@@ -202,8 +202,7 @@ static enum inro_err to_parent(struct tpm *t, struct leaving *l, uint32_t object
 	if (e)
 		return e;
 	e = duplicate(t, l, object, parent);
-	if (cmd_flush(t, parent))
-		err_reset();
+	cmd_let_go(t, parent);
 	return e;
 }
 
@@ -222,8 +221,7 @@ static enum inro_err leave_step(struct tpm *t, void *arg)
 	if (e)
 		return e;
 	e = to_parent(t, l, object);
-	if (cmd_flush(t, object))
-		err_reset();
+	cmd_let_go(t, object);
 	return e;
 }
 
