@@ -78,7 +78,10 @@ indices 0 "both removed"
 must inro token create measured --pcr sha256:16
 must inro key generate --token measured --label k
 tpm2_pcrextend 16:sha256=0000000000000000000000000000000000000000000000000000000000000001
-refused 1 "PCRs sha256:16" inro key generate --token measured --label x
+for _ in 1 2 3 4 5 6 7 8 9 10 11; do # not tried is not wrong
+	refused 1 "PCRs sha256:16" inro key generate --token measured --label x
+done
+inro token show measured | grep -q '^PIN tries left  *10$' || fail "PINs that were not tried were counted: $(inro token show measured)"
 tpm2_pcrreset 16
 must inro key generate --token measured --label x
 
