@@ -37,6 +37,21 @@ if openssl list -providers -provider tpm2 >/dev/null 2>&1; then
 	openssl dgst -sha256 -verify dev.pub -signature text.sig text >said || fail "its signature is wrong: $(cat said)"
 fi
 
+# ---- two processes with the same state of an embedded TPM make no nonce twice ----
+
+echo text >text
+must inro token create line3 --backend tpm --tcti libtpms:
+must inro key generate --token line3 --label nonce --type ec-p256
+cp "$INRO_HOME/tpm/state" state
+for i in 1 2 3; do
+	cp state "$INRO_HOME/tpm/state"
+	must foreign openssl dgst -sha256 -provider-path "$B/lib" -provider inro -provider default \
+		-sign 'pkcs11:token=line3;object=nonce;type=private' -out "sig$i" text
+	openssl asn1parse -inform DER -in "sig$i" | awk 'NR == 2' >"r$i"
+	grep -q INTEGER "r$i" || fail "no signature: $(cat "r$i")"
+done
+[[ $(sort -u r1 r2 r3 | wc -l) == 3 ]] || fail "two signatures with one nonce give the key away"
+
 # ---- on another TPM a backup makes nothing ----
 
 tpm_is_empty
