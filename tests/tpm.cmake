@@ -76,3 +76,8 @@ if(NOT INRO_SANITIZE)
 	inro_tpm_script_test(integration/test_p11tool.sh TPM swtpm-unix)
 	inro_tpm_script_test(integration/test_keytool.sh TPM swtpm-unix)
 endif()
+
+# break-ins
+inro_test(integration/test_tpm_breakin.c LINKS inro_tpmtoken inro_tpm_move TIMEOUT 300)
+add_dependencies(test_tpm_breakin inro_pkcs11)
+inro_test(integration/test_tpm_owner.c LINKS inro_tpm_token inro_tpmtoken TIMEOUT 300)

@@ -174,6 +174,7 @@ static enum inro_err set_history(struct object *o, enum key_birth birth)
 		sensitive = attrs_bool(&o->attrs, CKA_SENSITIVE, false);
 		kept = !attrs_bool(&o->attrs, CKA_EXTRACTABLE, true);
 	}
+	kept = kept && !attrs_bool(&o->attrs, CKA_INRO_DUPLICABLE, false);
 	e = attrs_set_bool(&o->attrs, CKA_ALWAYS_SENSITIVE, sensitive);
 	return e ? e : attrs_set_bool(&o->attrs, CKA_NEVER_EXTRACTABLE, kept);
 }

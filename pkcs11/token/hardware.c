@@ -144,17 +144,30 @@ enum inro_err hardware_take(struct session *s, const struct take_request *what,
 
 /* ---- out ---- */
 
+/* What sensitive keys come of: outside whoever knows the authValue would see them. */
+static bool makes_keys(const struct object *o)
+{
+	return attrs_bool(&o->attrs, CKA_INRO_MOVER, false) ||
+	       attrs_bool(&o->attrs, CKA_UNWRAP, false) || attrs_bool(&o->attrs, CKA_DERIVE, false);
+}
+
 /* What it is used for outside is no longer what its attributes say. */
 static enum inro_err check_give(const struct object *o, const struct give_request *what)
 {
+	bool duplicable = attrs_bool(&o->attrs, CKA_INRO_DUPLICABLE, false);
+
 	if (!attrs_bool(&o->attrs, CKA_COPYABLE, true))
 		return err_set(INRO_E_ACTION_PROHIBITED, "the key may not be copied");
 	if (attrs_bool(&o->attrs, CKA_ALWAYS_AUTHENTICATE, false))
 		return err_set(INRO_E_ACTION_PROHIBITED,
 			       "the key wants a login each time: outside nobody would ask for it");
-	if (what->new_parent.n && !attrs_bool(&o->attrs, CKA_INRO_DUPLICABLE, false))
+	if (what->new_parent.n && !duplicable)
 		return err_set(INRO_E_KEY_UNEXTRACTABLE,
 			       "the key was not made duplicable: it stays in its TPM");
+	if (makes_keys(o) && !duplicable)
+		return err_set(INRO_E_KEY_UNEXTRACTABLE,
+			       "the key moves or derives other keys, which would be readable "
+			       "outside: it stays in the token");
 	return INRO_OK;
 }
 

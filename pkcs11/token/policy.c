@@ -185,7 +185,7 @@ static enum inro_err check_mover(const struct attrs *by)
 			INRO_E_KEY_NOT_WRAPPABLE,
 			"a sensitive key is wrapped only with one that was made for wrapping "
 			"and unwrapping alone");
-	if (is(by, CKA_EXTRACTABLE))
+	if (is(by, CKA_EXTRACTABLE) || is(by, CKA_INRO_DUPLICABLE))
 		return err_set(INRO_E_KEY_NOT_WRAPPABLE,
 			       "a sensitive key is wrapped only with one that is not extractable");
 	return INRO_OK;

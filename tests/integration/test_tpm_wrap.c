@@ -255,12 +255,13 @@ static void what_can_not_be_wrapped(void **state)
 		struct wrap_what what;
 		enum inro_err want;
 	} bad[] = {
-		{ { TPM2_ALG_SYMCIPHER, BYTES(key, 17), { 0 }, false }, INRO_E_KEY_SIZE },
-		{ { TPM2_ALG_KEYEDHASH, BYTES(key, 65), { 0 }, false }, INRO_E_KEY_SIZE },
-		{ { TPM2_ALG_KEYEDHASH, BYTES(key, 0), { 0 }, false }, INRO_E_KEY_SIZE },
-		{ { TPM2_ALG_ECC, BYTES(key, 20), { 0 }, false }, INRO_E_SYNTAX },
-		{ { TPM2_ALG_SYMCIPHER, BYTES(key, 16), BYTES(key, 33), false }, INRO_E_TOO_BIG },
-		{ { TPM2_ALG_CFB, BYTES(key, 16), { 0 }, false }, INRO_E_UNSUPPORTED },
+		{ { TPM2_ALG_SYMCIPHER, BYTES(key, 17), { 0 }, false, false }, INRO_E_KEY_SIZE },
+		{ { TPM2_ALG_KEYEDHASH, BYTES(key, 65), { 0 }, false, false }, INRO_E_KEY_SIZE },
+		{ { TPM2_ALG_KEYEDHASH, BYTES(key, 0), { 0 }, false, false }, INRO_E_KEY_SIZE },
+		{ { TPM2_ALG_ECC, BYTES(key, 20), { 0 }, false, false }, INRO_E_SYNTAX },
+		{ { TPM2_ALG_SYMCIPHER, BYTES(key, 16), BYTES(key, 33), false, false },
+		  INRO_E_TOO_BIG },
+		{ { TPM2_ALG_CFB, BYTES(key, 16), { 0 }, false, false }, INRO_E_UNSUPPORTED },
 	};
 
 	(void)state;

@@ -39,6 +39,15 @@ static const char config[] =
 	"2.5.29.9 = critical, DER:30:00\n"
 	"[tpm]\ntpmMaker = id:54455354\ntpmModel = made\ntpmVersion = id:00010002\n"
 	"[other_use]\nextendedKeyUsage = serverAuth\n"
+	"[below]\nbasicConstraints = critical, CA:TRUE\n"
+	"[elsewhere]\nbasicConstraints = critical, CA:TRUE\n"
+	"nameConstraints = critical, permitted;dirName:site\n[site]\nO = Elsewhere\n"
+	"[no_use]\nbasicConstraints = critical, CA:FALSE\n"
+	"[ca]\nextendedKeyUsage = 2.23.133.8.1\nbasicConstraints = critical, CA:TRUE\n"
+	"[signs]\nextendedKeyUsage = 2.23.133.8.1\nkeyUsage = critical, digitalSignature\n"
+	"[opens]\nextendedKeyUsage = 2.23.133.8.1\nkeyUsage = critical, keyEncipherment\n"
+	"[name_alone]\nsubjectAltName = critical, dirName:tpm\n"
+	"[aik]\nextendedKeyUsage = 2.23.133.8.3\nsubjectAltName = critical, dirName:tpm\n"
 	"[other_name]\nsubjectAltName = critical, DNS:tpm.example\n"
 	"[unknown]\n1.2.3.4 = critical, DER:05:00\n";
 
@@ -58,6 +67,20 @@ void maker_certify(const char *name, const char *how)
 		 "OPENSSL_CONF=config openssl x509 -new -force_pubkey ek.pub -days 30 -outform DER "
 		 "-out '%s' %s",
 		 name, how);
+	in_shell(command);
+}
+
+void maker_ca(const char *name, const char *key, const char *section)
+{
+	char command[1024];
+
+	snprintf(command, sizeof command,
+		 "export OPENSSL_CONF=config; openssl genpkey -algorithm %s -out %s.key && "
+		 "openssl pkey -in %s.key -pubout -out %s.pub && "
+		 "openssl x509 -new -force_pubkey %s.pub -subj /CN=%s -days 30 -CA roots/root.pem "
+		 "-CAkey root.key -extfile config -extensions %s -out %s.pem && "
+		 "openssl x509 -in %s.pem -outform DER -out %s.der",
+		 key, name, name, name, name, name, section, name, name, name);
 	in_shell(command);
 }
 
@@ -179,6 +202,16 @@ static void sign(EVP_PKEY *by, struct bytes text, TPMT_SIGNATURE *ret)
 	EVP_MD_CTX_free(c);
 }
 
+static void add_certificate(const char *name, struct buf *ret)
+{
+	SCOPED(buf) der = { 0 };
+
+	if (!name)
+		return;
+	must(file_read(scratch_path(name), 8192, &der) == INRO_OK, name);
+	buf_add_field(ret, buf_bytes(&der));
+}
+
 void maker_make(const struct maker *m, struct buf *ret)
 {
 	SCOPED(buf) statement = { 0 };
@@ -186,7 +219,6 @@ void maker_make(const struct maker *m, struct buf *ret)
 	SCOPED(buf) key = { 0 };
 	SCOPED(buf) ak = { 0 };
 	SCOPED(buf) ek = { 0 };
-	SCOPED(buf) der = { 0 };
 	SCOPED(buf) chain = { 0 };
 	TPMT_SIGNATURE sig;
 
@@ -196,10 +228,8 @@ void maker_make(const struct maker *m, struct buf *ret)
 	wire_add_public(&key, &m->key);
 	wire_add_public(&ak, &m->ak);
 	wire_add_public(&ek, &m->ek);
-	if (m->chain) {
-		must(file_read(scratch_path(m->chain), 8192, &der) == INRO_OK, m->chain);
-		buf_add_field(&chain, buf_bytes(&der));
-	}
+	add_certificate(m->chain, &chain);
+	add_certificate(m->above, &chain);
 	must(evidence_write(&(struct evidence) { buf_bytes(&statement), buf_bytes(&signature),
 						 buf_bytes(&key), buf_bytes(&ak), buf_bytes(&ek),
 						 buf_bytes(&chain) },

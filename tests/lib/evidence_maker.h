@@ -16,6 +16,7 @@ struct maker {
 	EVP_PKEY *ek_key, *ak_key, *key_key;
 	TPM2B_PUBLIC ek, ak, key;
 	const char *chain; /* name of the EK's certificate, DER, in the scratch folder */
+	const char *above; /* the same of its issuer's; NULL: a root's */
 	uint8_t nonce[32];
 	size_t nonce_n;
 	uint32_t magic;
@@ -33,5 +34,8 @@ void maker_make(const struct maker *m, struct buf *ret);
 void maker_ak_name(const struct maker *m, TPM2B_NAME *ret);
 /* Another certificate for the endorsement key: `how` is what follows `openssl x509 -new`. */
 void maker_certify(const char *name, const char *how);
+/* A CA below the root, NAME.der and NAME.pem, NAME.key: openssl's words for its key, and the
+ * section of the configuration with its extensions. */
+void maker_ca(const char *name, const char *key, const char *section);
 
 #endif

@@ -202,6 +202,64 @@ static void the_certificate_is_an_endorsement_keys(void **state)
 	refused(&good, &later, INRO_E_SIGNATURE, "expired");
 }
 
+/* A CA that issues for TPMs issues other certificates, too: whoever has one of those, with its
+ * private key in a file, is no TPM. */
+static void other_certificates_of_the_maker_are_none(void **state)
+{
+	static const struct {
+		const char *section, *words;
+	} rows[] = {
+		{ "no_use", "does not say that it is a TPM's" },
+		{ "ca", "signs or issues" },
+		{ "signs", "signs or issues" },
+		{ "aik", "not one of an endorsement key" },
+		{ "opens", NULL },
+		{ "name_alone", NULL },
+	};
+	const struct evidence_check by = usual();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct maker m = good;
+		char how[128];
+
+		snprintf(how, sizeof how, BY_ROOT "%s", rows[i].section);
+		maker_certify("made.der", how);
+		m.chain = "made.der";
+		refused(&m, &by, rows[i].words ? INRO_E_POLICY : INRO_OK, rows[i].words);
+	}
+}
+
+/* CAs below the root: one that is none, one whose key is too short, one for others' names. */
+static void a_chain_holds(void **state)
+{
+	static const struct {
+		const char *name, *key, *section, *words;
+	} rows[] = {
+		{ "fine", "EC -pkeyopt ec_paramgen_curve:P-256", "below", NULL },
+		{ "leaf", "EC -pkeyopt ec_paramgen_curve:P-256", "ek", "vouches for this TPM" },
+		{ "weak", "RSA -pkeyopt rsa_keygen_bits:1024", "below", "too weak" },
+		{ "elsewhere", "EC -pkeyopt ec_paramgen_curve:P-256", "elsewhere", "subtree" },
+	};
+	const struct evidence_check by = usual();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct maker m = good;
+		char how[256], above[32];
+
+		maker_ca(rows[i].name, rows[i].key, rows[i].section);
+		snprintf(how, sizeof how,
+			 "-CA %s.pem -CAkey %s.key -subj /O=TPMs -extfile config -extensions ek",
+			 rows[i].name, rows[i].name);
+		maker_certify("below.der", how);
+		snprintf(above, sizeof above, "%s.der", rows[i].name);
+		m.chain = "below.der";
+		m.above = above;
+		refused(&m, &by, rows[i].words ? INRO_E_SIGNATURE : INRO_OK, rows[i].words);
+	}
+}
+
 static void a_folder_of_roots(void **state)
 {
 	struct evidence_check by = usual();
@@ -290,6 +348,8 @@ int main(void)
 		cmocka_unit_test(attributes_are_held_to),
 		cmocka_unit_test(the_word_is_the_tpms),
 		cmocka_unit_test(the_certificate_is_an_endorsement_keys),
+		cmocka_unit_test(other_certificates_of_the_maker_are_none),
+		cmocka_unit_test(a_chain_holds),
 		cmocka_unit_test(a_folder_of_roots),
 		cmocka_unit_test(no_bit_can_be_otherwise),
 		cmocka_unit_test(nothing_can_be_missing),

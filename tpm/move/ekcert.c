@@ -251,7 +251,7 @@ static enum inro_err check_chain(STACK_OF(X509) * chain, const struct evidence_c
 	p = X509_STORE_CTX_get0_param(c);
 	X509_VERIFY_PARAM_set_time(p, (time_t)by->now);
 	X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_PARTIAL_CHAIN);
-	X509_VERIFY_PARAM_set_auth_level(p, 1);
+	X509_VERIFY_PARAM_set_auth_level(p, 2); /* no RSA-1024, no SHA-1 */
 	X509_STORE_CTX_set_verify_cb(c, judge);
 	return X509_verify_cert(c) == 1 ? INRO_OK : tell_refusal(c);
 }
@@ -292,14 +292,29 @@ static enum inro_err check_key(struct bytes chain, const TPMT_PUBLIC *ek)
 				 "the certificate is for another endorsement key than this one");
 }
 
-/* RFC 5280 4.2.1.12: when it says what it is for, it must be for an endorsement key. */
-static enum inro_err check_usage(X509 *x)
+/* An endorsement key decrypts and agrees, and issues nothing (EK credential profile 3.5.5, 3.5.8):
+ * what signs, or is a CA's, is somebody's who has its private half outside of a TPM. */
+static enum inro_err check_kind(X509 *x)
 {
+	const uint32_t opens = X509v3_KU_KEY_ENCIPHERMENT | X509v3_KU_KEY_AGREEMENT;
+
+	if (X509_check_ca(x) == 0 && X509_get_key_usage(x) & opens)
+		return INRO_OK;
+	return err_set(INRO_E_POLICY, "the certificate is not one of an endorsement key: its key "
+				      "signs or issues");
+}
+
+/* RFC 5280 4.2.1.12: when it says what it is for, it must be for an endorsement key.  ret_said:
+ * whether it says so. */
+static enum inro_err check_usage(X509 *x, bool *ret_said)
+{
+	int critical = 0;
 	AUTO(free_usage)
-	EXTENDED_KEY_USAGE *list = X509_get_ext_d2i(x, NID_ext_key_usage, NULL, NULL);
+	EXTENDED_KEY_USAGE *list = X509_get_ext_d2i(x, NID_ext_key_usage, &critical, NULL);
 	char oid[32];
 
-	if (!list)
+	*ret_said = list != NULL;
+	if (critical == -1) /* there is none; one that can't be read, or two, is none of ours */
 		return INRO_OK;
 	for (int i = 0; i < sk_ASN1_OBJECT_num(list); i++)
 		if (OBJ_obj2txt(oid, sizeof(oid), sk_ASN1_OBJECT_value(list, i), 1) > 0 &&
@@ -335,19 +350,34 @@ static bool read_maker(GENERAL_NAMES *names, struct evidence_maker *m)
 	return m->maker[0] && m->model[0] && m->version[0];
 }
 
-/* A critical name that is not understood makes the certificate refused. */
-static enum inro_err check_names(X509 *x, struct evidence_maker *ret)
+/* A critical name that is not understood makes the certificate refused, and so does one that says
+ * nowhere that it is about a TPM: the makers' CAs issue others, too. */
+static enum inro_err check_names(X509 *x, bool said, struct evidence_maker *ret)
 {
 	int critical = 0;
 	AUTO(free_names)
 	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, &critical, NULL);
 	struct evidence_maker m = { 0 };
+	bool tells = names && read_maker(names, &m);
 
-	if (!(names && read_maker(names, &m)) && critical == 1)
+	if (!tells && critical == 1)
 		return err_set(INRO_E_POLICY, "the certificate's alternative name is critical and "
 					      "does not tell of a TPM");
+	if (!tells && !said)
+		return err_set(INRO_E_POLICY, "the certificate is not one of an endorsement key: "
+					      "it does not say that it is a TPM's");
 	*ret = m;
 	return INRO_OK;
+}
+
+static enum inro_err check_own(X509 *x, struct evidence_maker *ret)
+{
+	bool said = false;
+	enum inro_err e = check_kind(x);
+
+	if (!e)
+		e = check_usage(x, &said);
+	return e ? e : check_names(x, said, ret);
 }
 
 enum inro_err ekcert_check(struct bytes chain, const TPMT_PUBLIC *ek,
@@ -355,16 +385,11 @@ enum inro_err ekcert_check(struct bytes chain, const TPMT_PUBLIC *ek,
 {
 	AUTO(free_list) STACK_OF(X509) *list = sk_X509_new_null();
 	enum inro_err e = list ? read_chain(chain, list) : no_memory();
-	X509 *own;
 	KEEP_CRYPT_ERRORS();
 
 	if (!e)
 		e = check_chain(list, by);
 	if (!e)
 		e = check_key(chain, ek);
-	if (e)
-		return e;
-	own = sk_X509_value(list, 0);
-	e = check_usage(own);
-	return e ? e : check_names(own, ret);
+	return e ? e : check_own(sk_X509_value(list, 0), ret);
 }

@@ -48,6 +48,8 @@ enum inro_err wrap_template(const struct wrap_what *what, TPMT_PUBLIC *ret)
 		return e;
 	pub.nameAlg = TPM2_ALG_SHA256;
 	pub.objectAttributes = TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA | uses_of(what->type);
+	if (what->signs_only)
+		pub.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_DECRYPT;
 	if (what->duplicable)
 		e = duplicable(&pub.authPolicy);
 	if (!e)

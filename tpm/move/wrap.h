@@ -14,6 +14,7 @@ struct wrap_what {
 	struct bytes plain;
 	struct bytes auth; /* the object's authValue */
 	bool duplicable;   /* may be moved on by TPM2_Duplicate with its authValue */
+	bool signs_only;   /* EC: the TPM will not agree on anything with it */
 };
 
 /* The public area that such a key has in a TPM: attributes as tkey makes them, not fixedTPM. */

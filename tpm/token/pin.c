@@ -69,6 +69,12 @@ struct looked {
 	bool ours;
 };
 
+static bool is_a_pins(const TPMS_NV_PUBLIC *pub)
+{
+	return pub->dataSize == PIN_INDEX_SIZE &&
+	       pub->attributes == (PIN_INDEX_ATTRS | TPMA_NV_WRITTEN);
+}
+
 static enum inro_err look_step(struct tpm *t, void *arg)
 {
 	struct looked *l = arg;
@@ -78,7 +84,8 @@ static enum inro_err look_step(struct tpm *t, void *arg)
 
 	if (e && rc_plain(tpm_last_rc()) != TPM2_RC_HANDLE)
 		return e;
-	l->ours = !e && bytes_equal(BYTES(name.name, name.size), l->record->name);
+	l->ours =
+		!e && is_a_pins(&pub) && bytes_equal(BYTES(name.name, name.size), l->record->name);
 	return INRO_OK;
 }
 
@@ -492,10 +499,13 @@ enum inro_err pin_forget(const struct pin_at *at, struct bytes record)
 	enum inro_err e = pin_record_index(record, &r);
 
 	if (!e)
-		e = words_owner(at->words, &owner);
-	if (!e)
 		e = look_at_index(at->tpm, &r, &ours);
 	if (e || !ours)
+		return e;
+	e = words_check_root(at->words, at->tpm);
+	if (!e)
+		e = words_owner(at->words, &owner);
+	if (e)
 		return e;
 	f.owner = secret_bytes(&owner);
 	return resident_turn(at->tpm, 0, forget_step, &f);

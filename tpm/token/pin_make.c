@@ -7,17 +7,9 @@
 #include "base/log.h"
 #include "pkcs11/soft/seal.h"
 
-/* Where indices of ours are looked for: a corner of what is left to owners (TCG registry of
- * reserved handles, 2.2.2). */
-#define FIRST_INDEX 0x0180494e
-#define INDICES	    0x1000
-#define MOST_TAKEN  64
+#define MOST_TAKEN 64
 /* What TPM2_Create wants of a small TPM for a moment: its parent and the new object. */
 #define CREATE_ROOM 2
-#define INDEX_SIZE  8 /* TPMS_NV_PIN_COUNTER_PARAMETERS */
-#define INDEX_ATTRS                                                                                \
-	(TPMA_NV_POLICYWRITE | TPMA_NV_AUTHREAD | TPMA_NV_NO_DA |                                  \
-	 ((TPMA_NV)TPM2_NT_PIN_FAIL << TPMA_NV_TPM2_NT_SHIFT))
 
 struct making {
 	const struct pin_at *at;
@@ -148,8 +140,8 @@ static enum inro_err describe(struct making *m)
 	enum inro_err e = pin_branches(resident_name(m->guard), &branches);
 
 	m->index = (TPMS_NV_PUBLIC) { .nameAlg = TPM2_ALG_SHA256,
-				      .attributes = INDEX_ATTRS,
-				      .dataSize = INDEX_SIZE };
+				      .attributes = PIN_INDEX_ATTRS,
+				      .dataSize = PIN_INDEX_SIZE };
 	policy_start(&m->index.authPolicy);
 	return e ? e : policy_or(&m->index.authPolicy, &branches);
 }
@@ -175,7 +167,7 @@ static enum inro_err define_step(struct tpm *t, void *arg)
 	if (e)
 		return e;
 	for (int i = 0; i < MOST_TAKEN; i++, at++) {
-		m->index.nvIndex = FIRST_INDEX + at % INDICES;
+		m->index.nvIndex = PIN_FIRST_INDEX + at % PIN_INDICES;
 		e = cmd_nv_define(t, secret_bytes(&m->owner), secret_bytes(&m->auth), &m->index);
 		m->defined = !e;
 		if (!e || rc_plain(tpm_last_rc()) != TPM2_RC_NV_DEFINED)

@@ -1,4 +1,4 @@
-#include "tpm/token/pin_record.h"
+#include "tpm/token/pin_private.h"
 
 #include "tpm/wire/crypt.h"
 
@@ -64,7 +64,7 @@ enum inro_err pin_record_index(struct bytes in, struct pin_record *ret)
 	in.n -= HASH;
 	if (read_u8(&in, &version) || read_u8(&in, &r.user) || read_u32(&in, &r.index))
 		return cannot_be();
-	if (version != VERSION || r.index >> 24 != TPM2_HT_NV_INDEX)
+	if (version != VERSION || !pin_index_can_be(r.index))
 		return cannot_be();
 	e = read_fields(in, &r);
 	if (!e)

@@ -70,6 +70,7 @@ static enum inro_err take_public(struct tkey *k, const TPMT_PUBLIC *pub, const s
 		return e;
 	k->kind = t->kind;
 	k->type = t->type == CKK_VENDOR_DEFINED ? m->type : t->type;
+	k->agrees = t->alg == TPM2_ALG_ECC && pub->objectAttributes & TPMA_OBJECT_DECRYPT;
 	if (k->kind == KEY_SECRET) {
 		k->n = k->type == CKK_AES ? pub->parameters.symDetail.sym.keyBits.aes / 8U : m->n;
 		return INRO_OK;

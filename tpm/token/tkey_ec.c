@@ -141,6 +141,9 @@ enum inro_err tkey_agree(struct tkey *k, struct bytes peer, struct secret *ret)
 
 	if (k->kind != KEY_EC)
 		return err_set(INRO_E_KEY_TYPE, "a key of this type agrees on nothing");
+	if (!k->agrees)
+		return err_set(INRO_E_KEY_TYPE, "the key was made in the TPM for signing alone: "
+						"make one with CKA_DERIVE");
 	e = pkey_away_peer(k->public, peer, point);
 	return e ? e : run_agree(k, point, pkey_away_curve(k->public)->field, ret);
 }

@@ -42,6 +42,13 @@ static void rsa_template(const struct key_spec *spec, TPMT_PUBLIC *pub)
 	};
 }
 
+/* What the attributes of a pair do not allow at its birth the TPM will not do either, also where
+ * they don't count: of agreement with an EC key come keys. */
+static bool signs_only(const struct key_spec *spec)
+{
+	return spec->kind == KEY_EC && spec->uses && !(spec->uses & (USE_DERIVE | USE_UNWRAP));
+}
+
 static void ec_template(const struct key_spec *spec, TPMT_PUBLIC *pub)
 {
 	const struct curve *curve = NULL;
@@ -55,6 +62,8 @@ static void ec_template(const struct key_spec *spec, TPMT_PUBLIC *pub)
 		.curveID = known ? known->id : TPM2_ECC_NONE,
 		.kdf.scheme = TPM2_ALG_NULL,
 	};
+	if (signs_only(spec))
+		pub->objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_DECRYPT;
 }
 
 static void aes_template(const struct key_spec *spec, TPMT_PUBLIC *pub)
@@ -275,7 +284,8 @@ enum inro_err tkey_import(struct tpm *t, uint32_t caps, const struct key_spec *s
 	i.what = (struct wrap_what) { .type = alg_of(&real),
 				      .plain = plain,
 				      .auth = secret_bytes(&auth),
-				      .duplicable = spec->duplicable };
+				      .duplicable = spec->duplicable,
+				      .signs_only = signs_only(spec) };
 	e = run_import(&made, &i, ret);
 	duplicate_clear(&i.wrapped);
 	buf_clear(&i.private);

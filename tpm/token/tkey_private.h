@@ -22,7 +22,8 @@ struct tkey {
 	uint32_t caps;
 	enum key_kind kind;
 	CK_KEY_TYPE type;
-	size_t n; /* of a secret key's value */
+	size_t n;    /* of a secret key's value */
+	bool agrees; /* EC: the TPM lets it */
 	struct secret auth;
 	struct resident *object;
 	struct pkey *public; /* of a pair */

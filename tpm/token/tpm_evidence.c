@@ -184,6 +184,9 @@ enum inro_err tpm_answer(struct backend *b, struct bytes challenge, struct secre
 		e = wire_end(challenge);
 	if (e)
 		return err_set(INRO_E_SYNTAX, "this is no challenge for a TPM");
+	e = words_check_root(&b->words, b->tpm);
+	if (e)
+		return e;
 	e = resident_turn(b->tpm, 2, answer_step, &a);
 	if (e)
 		return err_context(e, "the challenge is for another TPM, or for another "

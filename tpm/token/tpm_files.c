@@ -236,15 +236,35 @@ static enum inro_err read_parent(struct bytes in, struct leaving *l)
 	return crypt_name(&l->parent.publicArea, &l->parent_name);
 }
 
-/* The attributes are in the TPM's own hand. */
-static enum inro_err read_own(struct bytes in, struct leaving *l)
+/* Duplication wants a policy that allows it. */
+static bool is_duplicable(const TPMT_PUBLIC *own)
+{
+	return !(own->objectAttributes & TPMA_OBJECT_FIXEDPARENT) && own->authPolicy.size > 0;
+}
+
+/* The attributes are in the TPM's own hand: what the core knows of a copy is what is left of the
+ * key's uses. */
+static enum inro_err check_own(const TPMT_PUBLIC *own, bool leaves)
+{
+	if (is_duplicable(own))
+		return INRO_OK;
+	if (leaves)
+		return err_set(INRO_E_KEY_UNEXTRACTABLE,
+			       "the key was not made duplicable: it stays in its TPM");
+	if (own->type == TPM2_ALG_ECC && own->objectAttributes & TPMA_OBJECT_DECRYPT)
+		return err_set(INRO_E_KEY_UNEXTRACTABLE,
+			       "the key agrees on keys, which would be readable outside: it stays "
+			       "in the token");
+	return INRO_OK;
+}
+
+static enum inro_err read_own(struct bytes in, bool leaves, struct leaving *l)
 {
 	TPM2B_PUBLIC own;
 	enum inro_err e = wire_read_public(&in, &own);
 
-	if (!e && (own.publicArea.objectAttributes & TPMA_OBJECT_FIXEDPARENT))
-		e = err_set(INRO_E_KEY_UNEXTRACTABLE,
-			    "the key was not made duplicable: it stays in its TPM");
+	if (!e)
+		e = check_own(&own.publicArea, leaves);
 	return e ? e : crypt_name(&own.publicArea, &l->name);
 }
 
@@ -286,9 +306,7 @@ static enum inro_err check_give(struct bytes pub, struct bytes new_parent, struc
 		return err_set(INRO_E_TOO_BIG, "an auth value has at most %d bytes", MAX_AUTH);
 	if (new_parent.n)
 		e = read_parent(new_parent, l);
-	if (!e && new_parent.n)
-		e = read_own(pub, l);
-	return e;
+	return e ? e : read_own(pub, new_parent.n > 0, l);
 }
 
 enum inro_err tpm_give(struct backend *b, backend_key id, struct bytes new_parent,

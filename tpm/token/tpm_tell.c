@@ -49,7 +49,9 @@ static enum inro_err ek_step(struct tpm *t, void *arg)
 
 static enum inro_err tell_ek(struct telling *told)
 {
-	return resident_turn(told->b->tpm, 1, ek_step, told);
+	enum inro_err e = words_check_root(&told->b->words, told->b->tpm);
+
+	return e ? e : resident_turn(told->b->tpm, 1, ek_step, told);
 }
 
 /* From the words: the TPM is not asked. */
