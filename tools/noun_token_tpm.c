@@ -110,15 +110,30 @@ static enum inro_err try_key(struct token *t, const struct token_entry *k)
 	return e ? e : token_key_give(t, k, BYTES_NONE, secret_bytes(&auth), &file);
 }
 
-/* Its attributes may forbid that it is given out: then it is not loaded, and nobody says that it
- * does not work. */
+static bool stays_inside(enum inro_err e)
+{
+	return e == INRO_E_ACTION_PROHIBITED || e == INRO_E_KEY_UNEXTRACTABLE;
+}
+
+/* One that may not be given out is loaded for evidence of it. */
+static enum inro_err try_inside(struct token *t, const struct token_entry *k)
+{
+	static const uint8_t nonce[32];
+	SCOPED(buf) evidence = { 0 };
+
+	return token_key_attest(t, k, BYTES(nonce, sizeof nonce), &evidence);
+}
+
+/* Where the TPM gives no evidence nobody says that such a key does not work. */
 static json_t *key_state(struct token *t, const struct token_entry *k)
 {
 	enum inro_err e = try_key(t, k);
-	json_t *works = e == INRO_OK			? json_true()
-			: e == INRO_E_ACTION_PROHIBITED ? json_null()
-							: json_false();
+	bool inside = stays_inside(e);
+	json_t *works;
 
+	if (inside)
+		e = try_inside(t, k);
+	works = e == INRO_OK ? json_true() : inside ? json_null() : json_false();
 	return json_pack("{s:o s:o s:b s:o s:o}", "label", text_json(bytes_of(k->label)), "id",
 			 json_of_hex(BYTES(k->id, k->id_n)), "in_tpm",
 			 k->place == CK_INRO_PLACE_TPM, "works", works, "problem",

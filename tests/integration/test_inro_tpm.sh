@@ -223,6 +223,9 @@ empty b
 
 # ---- a lost database is no lost key ----
 
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out agrees.pem
+must inro key import agrees.pem --token a --label agrees --usage derive >/dev/null
+refused 1 'stays in the token' inro key export 'pkcs11:token=a;object=agrees;type=private' --tss2
 must inro token backup a --out a.backup >/dev/null
 lose() { # the token's records go, and nothing else
 	local file
@@ -232,6 +235,7 @@ lose() { # the token's records go, and nothing else
 lose a
 must inro token rebuild a.backup >rebuilt
 grep -Eq '^key .* yes +yes' rebuilt || fail "a key in the TPM does not work: $(cat rebuilt)"
+grep -Eq '^agrees .* yes +yes' rebuilt || fail "a key that is not given out does not work: $(cat rebuilt)"
 grep -Eq '^sealed .* no +yes' rebuilt || fail "a sealed key does not work: $(cat rebuilt)"
 sign a key key.pem ECDSA-SHA256
 refused 1 'already' inro token rebuild a.backup
