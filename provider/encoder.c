@@ -220,18 +220,17 @@ static const OSSL_DISPATCH pkcs8_functions[] = ENCODER(new_pkcs8);
 static const OSSL_DISPATCH text_functions[] = ENCODER(new_text);
 
 #define AS(form) PROV_PROPERTIES ",output=" form
-#define ROWS(name)                                                                                 \
+#define ROWS(kind, name, aliases)                                                                  \
 	{ name, AS("text"), text_functions, NULL },                                                \
 		{ name, AS("pem,structure=type-specific"), pem_own_functions, NULL },              \
 		{ name, AS("der,structure=PrivateKeyInfo"), pkcs8_functions, NULL },               \
 		{ name, AS("der,structure=type-specific"), der_functions, NULL },                  \
+		{ name, AS("pem,structure=PrivateKeyInfo"), pem_functions, NULL },
+#define ROW_END                                                                                    \
 	{                                                                                          \
-		name, AS("pem,structure=PrivateKeyInfo"), pem_functions, NULL                      \
+		NULL, NULL, NULL, NULL                                                             \
 	}
 
 /* libcrypto takes the last that fits, so the usual form stands last. */
-const OSSL_ALGORITHM encoder_algorithms[] = {
-	ROWS("RSA"),
-	ROWS("EC"),
-	{ NULL, NULL, NULL, NULL },
-};
+const OSSL_ALGORITHM encoder_algorithms[] = { KEY_TYPES_30(ROWS) ROW_END };
+const OSSL_ALGORITHM encoder_algorithms_35[] = { KEY_TYPES_30(ROWS) KEY_TYPES_35(ROWS) ROW_END };

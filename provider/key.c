@@ -30,57 +30,122 @@ void key_free(struct key *k)
 	free(k);
 }
 
-static const struct key_type *type_of(CK_KEY_TYPE type)
+/* The row that the public half belongs to, among those of this Cryptoki type. */
+static const struct key_type *type_of(CK_KEY_TYPE type, const EVP_PKEY *pkey)
 {
-	static const struct key_type *const types[] = { &key_rsa, &key_ec };
-
-	for (size_t i = 0; i < ARRAY_LEN(types); i++)
-		if (types[i]->type == type)
-			return types[i];
+	for (size_t i = 0; i < ARRAY_LEN(key_types); i++)
+		if (key_types[i].type == type && EVP_PKEY_is_a(pkey, key_types[i].name))
+			return &key_types[i];
 	return NULL;
 }
 
+static enum inro_err decode_public(struct prov *p, struct bytes spki, EVP_PKEY **ret)
+{
+	OSSL_LIB_CTX *libctx;
+	const unsigned char *der = spki.p;
+	enum inro_err e = below_libctx(&p->below, &libctx);
+
+	if (e)
+		return e;
+	ERR_set_mark();
+	*ret = d2i_PUBKEY_ex(NULL, &der, (long)spki.n, libctx, NULL);
+	if (!*ret)
+		e = below_failed("reading the public half of the key");
+	ERR_pop_to_mark();
+	return e;
+}
+
+/* A token can bind an RSA key to PSS by the mechanisms that it allows; libcrypto has a kind of key
+ * for that. */
+static bool is_pss_only(struct seat *s, CK_OBJECT_HANDLE handle)
+{
+	static const CK_MECHANISM_TYPE pss[] = {
+		CKM_RSA_PKCS_PSS,	   CKM_SHA1_RSA_PKCS_PSS,     CKM_SHA224_RSA_PKCS_PSS,
+		CKM_SHA256_RSA_PKCS_PSS,   CKM_SHA384_RSA_PKCS_PSS,   CKM_SHA512_RSA_PKCS_PSS,
+		CKM_SHA3_224_RSA_PKCS_PSS, CKM_SHA3_256_RSA_PKCS_PSS, CKM_SHA3_384_RSA_PKCS_PSS,
+		CKM_SHA3_512_RSA_PKCS_PSS,
+	};
+	SCOPED(buf) list = { 0 };
+	size_t n, known = 0;
+
+	if (ck_attr(s->m, s->session, handle, CKA_ALLOWED_MECHANISMS, &list))
+		return false;
+	n = list.n / sizeof(CK_MECHANISM_TYPE);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < ARRAY_LEN(pss); k++)
+			known += memcmp(list.p + i * sizeof pss[k], &pss[k], sizeof pss[k]) == 0;
+	return n > 0 && known == n;
+}
+
+/* The same numbers as a key of RSA-PSS. */
+static enum inro_err bind_to_pss(struct key *k)
+{
+	EVP_PKEY_CTX *ctx = NULL;
+	EVP_PKEY *pss = NULL;
+	OSSL_PARAM *numbers = NULL;
+	OSSL_LIB_CTX *libctx;
+	enum inro_err e = below_libctx(&k->prov->below, &libctx);
+
+	if (e)
+		return e;
+	ctx = EVP_PKEY_CTX_new_from_name(libctx, key_types[KEY_TYPE_rsa_pss].name, NULL);
+	if (!ctx || EVP_PKEY_todata(k->pkey, EVP_PKEY_PUBLIC_KEY, &numbers) != 1 ||
+	    EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &pss, EVP_PKEY_PUBLIC_KEY, numbers) != 1)
+		e = below_failed("making the key one of RSA-PSS");
+	OSSL_PARAM_free(numbers);
+	EVP_PKEY_CTX_free(ctx);
+	if (e)
+		return e;
+	EVP_PKEY_free(k->pkey);
+	k->pkey = pss;
+	k->type = &key_types[KEY_TYPE_rsa_pss];
+	return INRO_OK;
+}
+
+/* The public half, and what kind it makes the key. */
 static enum inro_err read_public(struct key *k, struct seat *s, CK_OBJECT_HANDLE handle)
 {
 	SCOPED(buf) spki = { 0 };
-	OSSL_LIB_CTX *libctx;
-	const unsigned char *der;
-	enum inro_err e = ck_public_key(s->m, s->session, handle, &spki);
+	CK_ULONG type = 0;
+	enum inro_err e = ck_attr_ulong(s->m, s->session, handle, CKA_KEY_TYPE, &type);
 
 	if (!e)
-		e = below_libctx(&k->prov->below, &libctx);
+		e = ck_public_key(s->m, s->session, handle, &spki);
+	if (!e)
+		e = decode_public(k->prov, buf_bytes(&spki), &k->pkey);
 	if (e)
 		return e;
-	der = spki.p;
-	ERR_set_mark();
-	k->pkey = d2i_PUBKEY_ex(NULL, &der, (long)spki.n, libctx, NULL);
-	if (!k->pkey || !EVP_PKEY_is_a(k->pkey, k->type->name))
-		e = below_failed("reading the public half of the key");
-	ERR_pop_to_mark();
+	k->type = type_of(type, k->pkey);
 	k->has = OSSL_KEYMGMT_SELECT_PUBLIC_KEY | OSSL_KEYMGMT_SELECT_ALL_PARAMETERS;
+	if (!k->type)
+		return err_set(INRO_E_UNSUPPORTED,
+			       "keys of Cryptoki type 0x%lx are not offered to OpenSSL", type);
+	return INRO_OK;
+}
+
+static enum inro_err read_private(struct key *k, struct token *t, struct seat *s,
+				  CK_OBJECT_HANDLE handle, const struct p11_uri *uri)
+{
+	enum inro_err e = object_new(t, s, handle, uri, &k->object);
+
+	k->has |= OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
+	if (!e && k->type == &key_types[KEY_TYPE_rsa] && is_pss_only(s, handle))
+		e = bind_to_pss(k);
 	return e;
 }
 
 enum inro_err key_open(struct token *t, struct seat *s, CK_OBJECT_HANDLE handle, bool private,
 		       const struct p11_uri *uri, struct key **ret)
 {
-	CK_ULONG type = 0;
-	struct key *k;
-	enum inro_err e = ck_attr_ulong(s->m, s->session, handle, CKA_KEY_TYPE, &type);
+	struct key *k = key_new(token_prov(t), NULL);
+	enum inro_err e;
 
-	if (e)
-		return e;
-	if (!type_of(type))
-		return err_set(INRO_E_UNSUPPORTED,
-			       "keys of Cryptoki type 0x%lx are not offered to OpenSSL", type);
-	k = key_new(token_prov(t), type_of(type));
 	if (!k)
 		return INRO_E_NO_MEMORY;
 	e = read_public(k, s, handle);
-	if (!e && private) {
-		k->has |= OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
-		e = object_new(t, s, handle, uri, &k->object);
-	}
+	if (!e && private)
+		e = read_private(k, t, s, handle, uri);
 	if (e) {
 		key_free(k);
 		return e;
@@ -93,7 +158,7 @@ int key_deliver(struct key *k, OSSL_CALLBACK *callback, void *arg)
 {
 	struct key_carrier carrier = { .key = k };
 	int kind = OSSL_OBJECT_PKEY, ok;
-	char name[16] = "";
+	char name[32] = "";
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &kind),
 		OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, name, 0),

@@ -13,12 +13,13 @@
 
 #include "provider/object.h"
 
-/* What sets one kind of key apart from another. */
+/* What sets one kind of key apart from another: a row of key_types. */
 struct key_type {
 	const char *name; /* what libcrypto calls it */
 	CK_KEY_TYPE type;
+	bool has_group;				/* parameters of its own that a key may lack */
 	const char *public_part, *private_part; /* parameters that tell what a key has */
-	const char *signature;			/* our private name of the operation */
+	const char *signature;			/* our private name of the operation; NULL: none */
 	const char *exchange, *cipher, *kem;	/* public names; NULL: the kind has none */
 	const OSSL_PARAM *public_params;	/* what a token key exports */
 	const OSSL_PARAM *all_params;		/* what a software key imports and exports */
@@ -26,10 +27,49 @@ struct key_type {
 	const OSSL_PARAM *settable;
 };
 
+/* Every kind: what its functions are called here, its name, and the other names and the OID that
+ * libcrypto's own provider has for it.  Those of any libcrypto 3, and those that come with 3.5. */
+/* clang-format off */
+#define KEY_TYPES_30(X) \
+	X(rsa, "RSA", "rsaEncryption:1.2.840.113549.1.1.1") \
+	X(rsa_pss, "RSA-PSS", "RSASSA-PSS:1.2.840.113549.1.1.10") \
+	X(ec, "EC", "id-ecPublicKey:1.2.840.10045.2.1") \
+	X(ed25519, "ED25519", "1.3.101.112") \
+	X(ed448, "ED448", "1.3.101.113") \
+	X(x25519, "X25519", "1.3.101.110") \
+	X(x448, "X448", "1.3.101.111")
+#define KEY_TYPES_35(X) \
+	X(ml_dsa_44, "ML-DSA-44", "MLDSA44:2.16.840.1.101.3.4.3.17:id-ml-dsa-44") \
+	X(ml_dsa_65, "ML-DSA-65", "MLDSA65:2.16.840.1.101.3.4.3.18:id-ml-dsa-65") \
+	X(ml_dsa_87, "ML-DSA-87", "MLDSA87:2.16.840.1.101.3.4.3.19:id-ml-dsa-87") \
+	X(ml_kem_512, "ML-KEM-512", "MLKEM512:id-alg-ml-kem-512:2.16.840.1.101.3.4.4.1") \
+	X(ml_kem_768, "ML-KEM-768", "MLKEM768:id-alg-ml-kem-768:2.16.840.1.101.3.4.4.2") \
+	X(ml_kem_1024, "ML-KEM-1024", "MLKEM1024:id-alg-ml-kem-1024:2.16.840.1.101.3.4.4.3") \
+	X(slh_dsa_sha2_128s, "SLH-DSA-SHA2-128s", "id-slh-dsa-sha2-128s:2.16.840.1.101.3.4.3.20") \
+	X(slh_dsa_sha2_128f, "SLH-DSA-SHA2-128f", "id-slh-dsa-sha2-128f:2.16.840.1.101.3.4.3.21") \
+	X(slh_dsa_sha2_192s, "SLH-DSA-SHA2-192s", "id-slh-dsa-sha2-192s:2.16.840.1.101.3.4.3.22") \
+	X(slh_dsa_sha2_192f, "SLH-DSA-SHA2-192f", "id-slh-dsa-sha2-192f:2.16.840.1.101.3.4.3.23") \
+	X(slh_dsa_sha2_256s, "SLH-DSA-SHA2-256s", "id-slh-dsa-sha2-256s:2.16.840.1.101.3.4.3.24") \
+	X(slh_dsa_sha2_256f, "SLH-DSA-SHA2-256f", "id-slh-dsa-sha2-256f:2.16.840.1.101.3.4.3.25") \
+	X(slh_dsa_shake_128s, "SLH-DSA-SHAKE-128s", "id-slh-dsa-shake-128s:2.16.840.1.101.3.4.3.26") \
+	X(slh_dsa_shake_128f, "SLH-DSA-SHAKE-128f", "id-slh-dsa-shake-128f:2.16.840.1.101.3.4.3.27") \
+	X(slh_dsa_shake_192s, "SLH-DSA-SHAKE-192s", "id-slh-dsa-shake-192s:2.16.840.1.101.3.4.3.28") \
+	X(slh_dsa_shake_192f, "SLH-DSA-SHAKE-192f", "id-slh-dsa-shake-192f:2.16.840.1.101.3.4.3.29") \
+	X(slh_dsa_shake_256s, "SLH-DSA-SHAKE-256s", "id-slh-dsa-shake-256s:2.16.840.1.101.3.4.3.30") \
+	X(slh_dsa_shake_256f, "SLH-DSA-SHAKE-256f", "id-slh-dsa-shake-256f:2.16.840.1.101.3.4.3.31")
+/* clang-format on */
+
+#define KEY_TYPE_ID(kind, name, aliases) KEY_TYPE_##kind,
+enum key_type_id { KEY_TYPES_30(KEY_TYPE_ID) KEY_TYPES_35(KEY_TYPE_ID) KEY_TYPE__MAX };
+#undef KEY_TYPE_ID
+
+extern const struct key_type key_types[KEY_TYPE__MAX];
+
+/* What the parameter is called from 3.5 on. */
+#define KEY_SEED "seed"
+
 /* The name under which references to keys of any kind are decoded. */
 #define KEY_REFERENCE_NAME "INRO-REFERENCE"
-
-extern const struct key_type key_rsa, key_ec;
 
 struct key {
 	struct prov *prov;

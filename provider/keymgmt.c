@@ -1,5 +1,5 @@
 /*
- * keymgmt - OSSL_OP_KEYMGMT: RSA and EC keys, of a token or in software (key.h).
+ * keymgmt - OSSL_OP_KEYMGMT: keys of every kind in key_types, of a token or in software (key.h).
  *
  * 1. Everything public is answered from the public half, without the token.
  * 2. The export of a private part of a token key is refused before the callback is called.
@@ -13,87 +13,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
-
-/* clang-format off */
-#define RSA_PUBLIC                                                                                 \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),                                             \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0)
-#define EC_PUBLIC                                                                                  \
-	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),                               \
-	OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0)
-#define SIZES                                                                                      \
-	OSSL_PARAM_int(OSSL_PKEY_PARAM_BITS, NULL),                                                \
-	OSSL_PARAM_int(OSSL_PKEY_PARAM_SECURITY_BITS, NULL),                                       \
-	OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, NULL),                                            \
-	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_DEFAULT_DIGEST, NULL, 0)
-#define RSA_PRIVATE                                                                                \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_D, NULL, 0),                                             \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_FACTOR1, NULL, 0),                                       \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_FACTOR2, NULL, 0),                                       \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_EXPONENT1, NULL, 0),                                     \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_EXPONENT2, NULL, 0),                                     \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, NULL, 0)
-#define EC_PRIVATE                                                                                 \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_PRIV_KEY, NULL, 0),                                          \
-	OSSL_PARAM_int(OSSL_PKEY_PARAM_USE_COFACTOR_ECDH, NULL)
-#define EC_POINT                                                                                   \
-	OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0),                      \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_PUB_X, NULL, 0),                                          \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_PUB_Y, NULL, 0)
-/* clang-format on */
-
-static const OSSL_PARAM rsa_public[] = { RSA_PUBLIC, OSSL_PARAM_END };
-static const OSSL_PARAM rsa_all[] = { RSA_PUBLIC, RSA_PRIVATE, OSSL_PARAM_END };
-static const OSSL_PARAM rsa_gettable[] = { SIZES, RSA_PUBLIC, RSA_PRIVATE, OSSL_PARAM_END };
-static const OSSL_PARAM ec_public[] = { EC_PUBLIC, OSSL_PARAM_END };
-static const OSSL_PARAM ec_all[] = { EC_PUBLIC, EC_PRIVATE, OSSL_PARAM_END };
-static const OSSL_PARAM ec_gettable[] = { SIZES, EC_PUBLIC, EC_PRIVATE, EC_POINT, OSSL_PARAM_END };
-static const OSSL_PARAM ec_settable[] = {
-	OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0),
-	OSSL_PARAM_int(OSSL_PKEY_PARAM_USE_COFACTOR_ECDH, NULL),
-	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_ENCODING, NULL, 0),
-	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, NULL, 0),
-	OSSL_PARAM_int(OSSL_PKEY_PARAM_EC_INCLUDE_PUBLIC, NULL),
-	OSSL_PARAM_END,
-};
-static const OSSL_PARAM nothing[] = { OSSL_PARAM_END };
-
-const struct key_type key_rsa = {
-	.name = "RSA",
-	.type = CKK_RSA,
-	.public_part = OSSL_PKEY_PARAM_RSA_N,
-	.private_part = OSSL_PKEY_PARAM_RSA_D,
-	.signature = "INRO-RSA",
-	.cipher = "RSA",
-	.kem = "RSA",
-	.public_params = rsa_public,
-	.all_params = rsa_all,
-	.gettable = rsa_gettable,
-	.settable = nothing,
-};
-
-const struct key_type key_ec = {
-	.name = "EC",
-	.type = CKK_EC,
-	.public_part = OSSL_PKEY_PARAM_PUB_KEY,
-	.private_part = OSSL_PKEY_PARAM_PRIV_KEY,
-	.signature = "INRO-ECDSA",
-	.exchange = "ECDH",
-	.public_params = ec_public,
-	.all_params = ec_all,
-	.gettable = ec_gettable,
-	.settable = ec_settable,
-};
-
-static void *rsa_new(void *vprov)
-{
-	return key_new(vprov, &key_rsa);
-}
-
-static void *ec_new(void *vprov)
-{
-	return key_new(vprov, &key_ec);
-}
 
 static void free_key(void *vkey)
 {
@@ -122,12 +41,11 @@ static bool is_empty(const struct key *k)
 static int has(const void *vkey, int selection)
 {
 	const struct key *k = vkey;
-	/* An EC key's parameters are its group; an RSA key has none to lack. */
 	int parts = OSSL_KEYMGMT_SELECT_KEYPAIR;
 
 	if (is_empty(k))
 		return 0;
-	if (k->type == &key_ec)
+	if (k->type->has_group)
 		parts |= OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS;
 	parts &= selection;
 	return (k->has & parts) == parts;
@@ -142,7 +60,7 @@ static int match(const void *va, const void *vb, int selection)
 	if (selection & OSSL_KEYMGMT_SELECT_KEYPAIR)
 		return EVP_PKEY_eq(a->pkey, b->pkey) == 1;
 	if (selection & OSSL_KEYMGMT_SELECT_ALL_PARAMETERS)
-		return a->type == &key_rsa || EVP_PKEY_parameters_eq(a->pkey, b->pkey) == 1;
+		return !a->type->has_group || EVP_PKEY_parameters_eq(a->pkey, b->pkey) == 1;
 	return 1;
 }
 
@@ -169,10 +87,24 @@ static int validate(const void *vkey, int selection, int quick)
 	if (!has(k, selection))
 		return 0;
 	if (!(selection & OSSL_KEYMGMT_SELECT_KEYPAIR))
-		return k->type == &key_rsa || check(k, EVP_PKEY_param_check);
+		return !k->type->has_group || check(k, EVP_PKEY_param_check);
 	if (!k->object && (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY))
 		return check(k, EVP_PKEY_pairwise_check);
 	return check(k, quick ? EVP_PKEY_public_check_quick : EVP_PKEY_public_check);
+}
+
+/* A post-quantum key may come as the seed that it is grown from; its public half then comes with
+ * it. */
+static bool has_private_part(const struct key_type *type, const OSSL_PARAM params[])
+{
+	return OSSL_PARAM_locate_const(params, type->private_part) ||
+	       OSSL_PARAM_locate_const(params, KEY_SEED);
+}
+
+static bool has_public_part(const struct key_type *type, const OSSL_PARAM params[])
+{
+	return OSSL_PARAM_locate_const(params, type->public_part) ||
+	       OSSL_PARAM_locate_const(params, KEY_SEED);
 }
 
 static int import(void *vkey, int selection, const OSSL_PARAM params[])
@@ -195,19 +127,21 @@ static int import(void *vkey, int selection, const OSSL_PARAM params[])
 	EVP_PKEY_free(k->pkey);
 	k->pkey = pkey;
 	k->has = OSSL_KEYMGMT_SELECT_ALL_PARAMETERS;
-	if (OSSL_PARAM_locate_const(params, k->type->public_part))
+	if (has_public_part(k->type, params))
 		k->has |= OSSL_KEYMGMT_SELECT_PUBLIC_KEY;
-	if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) &&
-	    OSSL_PARAM_locate_const(params, k->type->private_part))
+	if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) && has_private_part(k->type, params))
 		k->has |= OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
 	return 1;
 }
+
+/* More than any kind has. */
+#define PUBLIC_PARAMS 8
 
 /* The parameters that a public key of this kind consists of, and no others: a group by its name
  * only, so that nobody writes an explicit curve. */
 static int export_public(const struct key *k, OSSL_CALLBACK *callback, void *arg)
 {
-	OSSL_PARAM *all = NULL, chosen[4];
+	OSSL_PARAM *all = NULL, chosen[PUBLIC_PARAMS];
 	size_t n = 0;
 	int ok;
 
@@ -245,33 +179,11 @@ static const OSSL_PARAM *types_for(const struct key_type *type, int selection)
 	return selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY ? type->all_params : type->public_params;
 }
 
-static const OSSL_PARAM *rsa_types(int selection)
-{
-	return types_for(&key_rsa, selection);
-}
-
-static const OSSL_PARAM *ec_types(int selection)
-{
-	return types_for(&key_ec, selection);
-}
-
 static int get_params(void *vkey, OSSL_PARAM params[])
 {
 	const struct key *k = vkey;
 
 	return is_empty(k) || EVP_PKEY_get_params(k->pkey, params) == 1;
-}
-
-static const OSSL_PARAM *rsa_gettable_params(void *vprov)
-{
-	(void)vprov;
-	return key_rsa.gettable;
-}
-
-static const OSSL_PARAM *ec_gettable_params(void *vprov)
-{
-	(void)vprov;
-	return key_ec.gettable;
 }
 
 /* The public half of a token key is shared and stays as the token has it; how it is to be written
@@ -291,18 +203,6 @@ static int set_params(void *vkey, const OSSL_PARAM params[])
 	if (OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY))
 		k->has |= OSSL_KEYMGMT_SELECT_PUBLIC_KEY;
 	return 1;
-}
-
-static const OSSL_PARAM *rsa_settable_params(void *vprov)
-{
-	(void)vprov;
-	return key_rsa.settable;
-}
-
-static const OSSL_PARAM *ec_settable_params(void *vprov)
-{
-	(void)vprov;
-	return key_ec.settable;
 }
 
 /* The group alone, for a peer's key that is filled in afterwards. */
@@ -362,50 +262,62 @@ static const char *operation_name(const struct key_type *type, int operation)
 	}
 }
 
-static const char *rsa_operation_name(int operation)
-{
-	return operation_name(&key_rsa, operation);
-}
-
-static const char *ec_operation_name(int operation)
-{
-	return operation_name(&key_ec, operation);
-}
-
-static void *rsa_gen_init(void *vprov, int selection, const OSSL_PARAM params[])
-{
-	return keygen_init(vprov, &key_rsa, selection, params);
-}
-
-static void *ec_gen_init(void *vprov, int selection, const OSSL_PARAM params[])
-{
-	return keygen_init(vprov, &key_ec, selection, params);
-}
-
-#define KEYMGMT(type)                                                                              \
-	ENTRY(OSSL_FUNC_KEYMGMT_NEW, type##_new), ENTRY(OSSL_FUNC_KEYMGMT_FREE, free_key),         \
-		ENTRY(OSSL_FUNC_KEYMGMT_LOAD, load), ENTRY(OSSL_FUNC_KEYMGMT_HAS, has),            \
+/* The functions that are not told whose kind they speak of, and the table, for each kind. */
+#define KEYMGMT(kind, name, aliases)                                                               \
+	static void *kind##_new(void *vprov)                                                       \
+	{                                                                                          \
+		return key_new(vprov, &key_types[KEY_TYPE_##kind]);                                \
+	}                                                                                          \
+	static const OSSL_PARAM *kind##_types(int selection)                                       \
+	{                                                                                          \
+		return types_for(&key_types[KEY_TYPE_##kind], selection);                          \
+	}                                                                                          \
+	static const OSSL_PARAM *kind##_gettable(void *vprov)                                      \
+	{                                                                                          \
+		(void)vprov;                                                                       \
+		return key_types[KEY_TYPE_##kind].gettable;                                        \
+	}                                                                                          \
+	static const OSSL_PARAM *kind##_settable(void *vprov)                                      \
+	{                                                                                          \
+		(void)vprov;                                                                       \
+		return key_types[KEY_TYPE_##kind].settable;                                        \
+	}                                                                                          \
+	static const char *kind##_operation_name(int operation)                                    \
+	{                                                                                          \
+		return operation_name(&key_types[KEY_TYPE_##kind], operation);                     \
+	}                                                                                          \
+	static void *kind##_gen_init(void *vprov, int selection, const OSSL_PARAM params[])        \
+	{                                                                                          \
+		return keygen_init(vprov, &key_types[KEY_TYPE_##kind], selection, params);         \
+	}                                                                                          \
+	static const OSSL_DISPATCH kind##_functions[] = {                                          \
+		ENTRY(OSSL_FUNC_KEYMGMT_NEW, kind##_new),                                          \
+		ENTRY(OSSL_FUNC_KEYMGMT_FREE, free_key),                                           \
+		ENTRY(OSSL_FUNC_KEYMGMT_LOAD, load),                                               \
+		ENTRY(OSSL_FUNC_KEYMGMT_HAS, has),                                                 \
 		ENTRY(OSSL_FUNC_KEYMGMT_MATCH, match),                                             \
 		ENTRY(OSSL_FUNC_KEYMGMT_VALIDATE, validate),                                       \
 		ENTRY(OSSL_FUNC_KEYMGMT_IMPORT, import),                                           \
-		ENTRY(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, type##_types),                               \
+		ENTRY(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, kind##_types),                               \
 		ENTRY(OSSL_FUNC_KEYMGMT_EXPORT, export),                                           \
-		ENTRY(OSSL_FUNC_KEYMGMT_EXPORT_TYPES, type##_types),                               \
+		ENTRY(OSSL_FUNC_KEYMGMT_EXPORT_TYPES, kind##_types),                               \
 		ENTRY(OSSL_FUNC_KEYMGMT_GET_PARAMS, get_params),                                   \
-		ENTRY(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, type##_gettable_params),                  \
+		ENTRY(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, kind##_gettable),                         \
 		ENTRY(OSSL_FUNC_KEYMGMT_SET_PARAMS, set_params),                                   \
-		ENTRY(OSSL_FUNC_KEYMGMT_SETTABLE_PARAMS, type##_settable_params),                  \
+		ENTRY(OSSL_FUNC_KEYMGMT_SETTABLE_PARAMS, kind##_settable),                         \
 		ENTRY(OSSL_FUNC_KEYMGMT_DUP, duplicate),                                           \
-		ENTRY(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, type##_operation_name),              \
-		ENTRY(OSSL_FUNC_KEYMGMT_GEN_INIT, type##_gen_init),                                \
+		ENTRY(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, kind##_operation_name),              \
+		ENTRY(OSSL_FUNC_KEYMGMT_GEN_INIT, kind##_gen_init),                                \
 		ENTRY(OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE, keygen_set_template),                    \
 		ENTRY(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, keygen_set_params),                        \
 		ENTRY(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS, keygen_settable_params),              \
 		ENTRY(OSSL_FUNC_KEYMGMT_GEN, keygen_run),                                          \
-		ENTRY(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, keygen_cleanup), ENTRY_END
+		ENTRY(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, keygen_cleanup),                              \
+		ENTRY_END,                                                                         \
+	};
 
-static const OSSL_DISPATCH rsa_functions[] = { KEYMGMT(rsa) };
-static const OSSL_DISPATCH ec_functions[] = { KEYMGMT(ec) };
+KEY_TYPES_30(KEYMGMT)
+KEY_TYPES_35(KEYMGMT)
 
 /* No key is ever of this kind: libcrypto looks for decoders by the names of keymgmts, and this one
  * lets a single decoder stand for references to keys of every kind. */
@@ -416,9 +328,13 @@ static const OSSL_DISPATCH reference_functions[] = {
 	ENTRY_END,
 };
 
-const OSSL_ALGORITHM keymgmt_algorithms[] = {
-	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROV_PROPERTIES, rsa_functions, "RSA" },
-	{ "EC:id-ecPublicKey:1.2.840.10045.2.1", PROV_PROPERTIES, ec_functions, "EC" },
-	{ KEY_REFERENCE_NAME, PROV_PROPERTIES, reference_functions, "references to token keys" },
-	{ NULL, NULL, NULL, NULL },
-};
+#define ROW(kind, name, aliases) { name ":" aliases, PROV_PROPERTIES, kind##_functions, name },
+#define ROW_REFERENCE                                                                              \
+	{ KEY_REFERENCE_NAME, PROV_PROPERTIES, reference_functions, "references to token keys" },  \
+	{                                                                                          \
+		NULL, NULL, NULL, NULL                                                             \
+	}
+
+const OSSL_ALGORITHM keymgmt_algorithms[] = { KEY_TYPES_30(ROW) ROW_REFERENCE };
+const OSSL_ALGORITHM keymgmt_algorithms_35[] = { KEY_TYPES_30(ROW) KEY_TYPES_35(ROW)
+							 ROW_REFERENCE };

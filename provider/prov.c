@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/params.h>
 
 #include "provider/token.h"
@@ -98,32 +99,33 @@ static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no
 {
 	static const struct {
 		int operation;
-		const OSSL_ALGORITHM *algorithms;
+		const OSSL_ALGORITHM *v30, *v35;
 	} operations[] = {
-		{ OSSL_OP_KEYMGMT, keymgmt_algorithms },
-		{ OSSL_OP_SIGNATURE, signature_algorithms },
-		{ OSSL_OP_STORE, store_algorithms },
-		{ OSSL_OP_ENCODER, encoder_algorithms },
-		{ OSSL_OP_DECODER, decoder_algorithms },
+		{ OSSL_OP_KEYMGMT, keymgmt_algorithms, keymgmt_algorithms_35 },
+		{ OSSL_OP_SIGNATURE, signature_algorithms, signature_algorithms_35 },
+		{ OSSL_OP_STORE, store_algorithms, store_algorithms },
+		{ OSSL_OP_ENCODER, encoder_algorithms, encoder_algorithms_35 },
+		{ OSSL_OP_DECODER, decoder_algorithms, decoder_algorithms },
 	};
+	bool is_35 = OpenSSL_version_num() >= 0x30500000UL;
 
 	(void)vprov;
 	*no_cache = 0;
 	for (size_t i = 0; i < ARRAY_LEN(operations); i++)
 		if (operations[i].operation == operation)
-			return operations[i].algorithms;
+			return is_35 ? operations[i].v35 : operations[i].v30;
 	return NULL;
 }
 
-/* libssl uses a curve for its key exchange only when the provider that has the group is the one
- * whose "EC" it fetches; that may be ours. */
+/* libssl uses a group for its key exchange, and from 3.5 on a kind of signature, only when the
+ * provider that has it is the one whose "EC" or "ML-DSA-65" it fetches; that may be ours. */
 static int get_capabilities(void *vprov, const char *capability, OSSL_CALLBACK *callback, void *arg)
 {
 	struct prov *p = vprov;
 	enum inro_err e;
 	int ok = 1;
 
-	if (strcmp(capability, "TLS-GROUP") != 0)
+	if (strcmp(capability, "TLS-GROUP") != 0 && strcmp(capability, "TLS-SIGALG") != 0)
 		return 1;
 	e = below_capabilities(&p->below, capability, callback, arg, &ok);
 	return e ? prov_raise(p, e) : ok;

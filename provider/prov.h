@@ -3,7 +3,8 @@
  *
  * 1. Loading it touches no module and no token: both are opened when a key is first asked for, so
  *    that an openssl.cnf with the provider in it disturbs no program.
- * 2. The lists of algorithms are constant tables; they do not depend on what the token can do.
+ * 2. The lists of algorithms are constant tables; they do not depend on what the token can do, but
+ *    on the version of libcrypto.
  * 3. Nothing here is guarded by a lock that a sign operation takes.
  */
 #ifndef INRO_PROVIDER_PROV_H
@@ -39,6 +40,9 @@ MUST_CHECK enum inro_err prov_module(struct prov *p, struct ck_module **ret);
 /* The tables of each operation, in the file named for it. */
 extern const OSSL_ALGORITHM keymgmt_algorithms[], signature_algorithms[], store_algorithms[],
 	encoder_algorithms[], decoder_algorithms[];
+/* The same for libcrypto 3.5 and later, which has post-quantum keys. */
+extern const OSSL_ALGORITHM keymgmt_algorithms_35[], signature_algorithms_35[],
+	encoder_algorithms_35[];
 
 /* Shorter rows in a dispatch table. */
 #define ENTRY(id, function)                                                                        \

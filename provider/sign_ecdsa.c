@@ -43,4 +43,4 @@ static enum inro_err sign(struct signature *s, struct bytes input, uint8_t *out,
 	return to_der(BYTES(raw, raw_n), out, n);
 }
 
-const struct signature_type signature_ecdsa = { .key = &key_ec, .sign = sign };
+const struct signature_type signature_ecdsa = { .sign = sign };

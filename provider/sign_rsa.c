@@ -135,4 +135,4 @@ static enum inro_err sign(struct signature *s, struct bytes input, uint8_t *out,
 	return err_set(INRO_E_UNSUPPORTED, "token keys sign with PKCS#1 v1.5, PSS or no padding");
 }
 
-const struct signature_type signature_rsa = { .key = &key_rsa, .has_settings = true, .sign = sign };
+const struct signature_type signature_rsa = { .has_settings = true, .sign = sign };

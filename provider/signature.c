@@ -8,6 +8,8 @@
 #include <openssl/err.h>
 #include <openssl/params.h>
 
+#include "provider/sign_whole.h"
+
 static void *signature_new(struct prov *p, const struct signature_type *type)
 {
 	struct signature *s = calloc(1, sizeof *s);
@@ -206,6 +208,25 @@ static const OSSL_PARAM *ecdsa_ctx_params(void *vsig, void *vprov)
 	return table;
 }
 
+/* A key of RSA-PSS starts with a padding of its own, and may be bound to a digest. */
+static int take_key_settings(struct signature *s)
+{
+	char name[64] = "";
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, sizeof name),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_PKEY_CTX *model;
+	enum inro_err e;
+
+	if (s->key->type != &key_types[KEY_TYPE_rsa_pss])
+		return 1;
+	e = signature_model(s, &model);
+	if (!e && !s->md && EVP_PKEY_CTX_get_params(model, params) == 1 && *name)
+		e = set_digest(s, name);
+	return e ? prov_raise(s->prov, e) : 1;
+}
+
 /* A context may be set up again for another operation; libcrypto may leave the key out then. */
 static int init(struct signature *s, struct key *key, bool signing, const OSSL_PARAM params[])
 {
@@ -222,7 +243,7 @@ static int init(struct signature *s, struct key *key, bool signing, const OSSL_P
 	s->key = key;
 	s->signing = signing;
 	s->digesting = false;
-	return set_ctx_params(s, params);
+	return take_key_settings(s) && set_ctx_params(s, params);
 }
 
 static int sign_init(void *vsig, void *vkey, const OSSL_PARAM params[])
@@ -365,8 +386,30 @@ static int digest_verify_final(void *vsig, const unsigned char *sig, size_t n)
 static const OSSL_DISPATCH rsa_functions[] = SIGNATURE(rsa);
 static const OSSL_DISPATCH ecdsa_functions[] = SIGNATURE(ecdsa);
 
+#define ROW_RSA                                                                                    \
+	{                                                                                          \
+		"INRO-RSA", PROV_PROPERTIES, rsa_functions, "RSA by a token"                       \
+	}
+#define ROW_ECDSA                                                                                  \
+	{                                                                                          \
+		"INRO-ECDSA", PROV_PROPERTIES, ecdsa_functions, "ECDSA by a token"                 \
+	}
+#define ROW_END                                                                                    \
+	{                                                                                          \
+		NULL, NULL, NULL, NULL                                                             \
+	}
+
 const OSSL_ALGORITHM signature_algorithms[] = {
-	{ "INRO-RSA", PROV_PROPERTIES, rsa_functions, "RSA by a token" },
-	{ "INRO-ECDSA", PROV_PROPERTIES, ecdsa_functions, "ECDSA by a token" },
-	{ NULL, NULL, NULL, NULL },
+	ROW_RSA,
+	ROW_ECDSA,
+	{ "INRO-EDDSA", PROV_PROPERTIES, whole_eddsa, "EdDSA by a token" },
+	ROW_END,
+};
+const OSSL_ALGORITHM signature_algorithms_35[] = {
+	ROW_RSA,
+	ROW_ECDSA,
+	{ "INRO-EDDSA", PROV_PROPERTIES, whole_eddsa_35, "EdDSA by a token" },
+	{ "INRO-ML-DSA", PROV_PROPERTIES, whole_ml_dsa_35, "ML-DSA by a token" },
+	{ "INRO-SLH-DSA", PROV_PROPERTIES, whole_slh_dsa_35, "SLH-DSA by a token" },
+	ROW_END,
 };

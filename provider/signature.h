@@ -15,7 +15,6 @@
 struct signature;
 
 struct signature_type {
-	const struct key_type *key;
 	/* All settings go to the model, not the digest alone. */
 	bool has_settings;
 	/* *n is the room in out, then the length; at least the key's maximum is there. */

@@ -81,7 +81,7 @@ MUST_CHECK enum inro_err ck_attr_ulong(struct ck_module *m, CK_SESSION_HANDLE se
 MUST_CHECK enum inro_err ck_attr_bool(struct ck_module *m, CK_SESSION_HANDLE session,
 				      CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, bool *ret);
 
-/* SubjectPublicKeyInfo of a public, private or certificate object (RSA and EC; from
+/* SubjectPublicKeyInfo of a public, private or certificate object (from
  * CKA_PUBLIC_KEY_INFO, the parts, a public object or certificate of the same CKA_ID), appended. */
 MUST_CHECK enum inro_err ck_public_key(struct ck_module *m, CK_SESSION_HANDLE session,
 				       CK_OBJECT_HANDLE object, struct buf *ret_spki);

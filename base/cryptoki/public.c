@@ -97,6 +97,43 @@ static enum inro_err from_ec(const struct object *o, struct buf *ret)
 	return buf_err(ret);
 }
 
+static enum inro_err add_spki(const char *oid, struct bytes key, struct buf *ret)
+{
+	size_t spki = der_begin(ret, DER_SEQUENCE), algorithm = der_begin(ret, DER_SEQUENCE);
+
+	der_add_oid(ret, oid);
+	der_end(ret, algorithm);
+	der_add_bits(ret, key);
+	der_end(ret, spki);
+	return buf_err(ret);
+}
+
+/* Edwards and Montgomery curves (RFC 8410).  Modules differ in how they write CKA_EC_PARAMS for
+ * them; the length of the point tells the curve. */
+static enum inro_err from_curve(const struct object *o, CK_KEY_TYPE type, struct buf *ret)
+{
+	static const struct {
+		CK_KEY_TYPE type;
+		const char *oid;
+		size_t n;
+	} curves[] = {
+		{ CKK_EC_EDWARDS, "1.3.101.112", 32 },
+		{ CKK_EC_EDWARDS, "1.3.101.113", 57 },
+		{ CKK_EC_MONTGOMERY, "1.3.101.110", 32 },
+		{ CKK_EC_MONTGOMERY, "1.3.101.111", 56 },
+	};
+	SCOPED(buf) point = { 0 };
+	enum inro_err e = get(o, CKA_EC_POINT, &point);
+	struct bytes key = unwrap_point(buf_bytes(&point));
+
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(curves); i++)
+		if (curves[i].type == type && curves[i].n == key.n)
+			return add_spki(curves[i].oid, key, ret);
+	if (e == INRO_OK)
+		e = err_set(INRO_E_CURVE, "the key's curve is not a named one");
+	return e;
+}
+
 static enum inro_err from_certificate(const struct object *o, struct buf *ret)
 {
 	SCOPED(buf) value = { 0 };
@@ -121,6 +158,8 @@ static enum inro_err from_parts(const struct object *o, struct buf *ret)
 		return from_rsa(o, ret);
 	if (type == CKK_EC)
 		return from_ec(o, ret);
+	if (type == CKK_EC_EDWARDS || type == CKK_EC_MONTGOMERY)
+		return from_curve(o, type, ret);
 	return err_set(INRO_E_UNSUPPORTED, "a key of type 0x%lx has no public key here", type);
 }
 
