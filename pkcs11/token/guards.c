@@ -7,20 +7,34 @@ enum inro_err guards_list(struct token *t, struct buf *ret)
 	return t->ops->forget_pin ? store_auth_list(t->store, ret) : INRO_OK;
 }
 
-void guards_drop_one(const struct backend_ops *ops, struct backend *b, struct bytes auth)
+static enum inro_err drop(const struct backend_ops *ops, struct backend *b, struct bytes auth)
 {
 	enum inro_err e = ops->forget_pin && auth.n > 0 ? ops->forget_pin(b, auth) : INRO_OK;
 
 	if (e)
 		log_debug("what guarded a PIN stays behind: %s", err_detail(e));
+	return e;
 }
 
-void guards_drop(const struct backend_ops *ops, struct backend *b, struct bytes list)
+void guards_drop_one(const struct backend_ops *ops, struct backend *b, struct bytes auth)
+{
+	SCOPED(err_kept) kept = err_keep();
+
+	(void)drop(ops, b, auth);
+}
+
+enum inro_err guards_drop(const struct backend_ops *ops, struct backend *b, struct bytes list)
 {
 	struct bytes auth;
+	enum inro_err first = INRO_OK;
 
-	while (list.n > 0 && !read_field(&list, &auth))
-		guards_drop_one(ops, b, auth);
+	while (list.n > 0 && !read_field(&list, &auth)) {
+		if (first)
+			guards_drop_one(ops, b, auth);
+		else
+			first = drop(ops, b, auth);
+	}
+	return first;
 }
 
 void guards_drop_row(const struct token_row *row)

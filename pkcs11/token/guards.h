@@ -2,8 +2,9 @@
  * guards - what a backend keeps outside of a token's records for each PIN: given up with the
  * record.
  *
- * Best effort, after the records are as they shall be; what can't be given up is logged and stays
- * behind.  Nothing at all with backends that keep nothing.
+ * Best effort, after the records are as they shall be; what can't be given up is logged, stays
+ * behind, and is the first error that guards_drop() returns.  Nothing at all with backends that
+ * keep nothing.
  */
 #ifndef INRO_PKCS11_TOKEN_GUARDS_H
 #define INRO_PKCS11_TOKEN_GUARDS_H
@@ -12,8 +13,8 @@
 
 /* The records of everybody with a PIN, each a field; for guards_drop() later. */
 MUST_CHECK enum inro_err guards_list(struct token *t, struct buf *ret);
-void guards_drop(const struct backend_ops *ops, struct backend *b, struct bytes list);
-/* One record; none is fine. */
+enum inro_err guards_drop(const struct backend_ops *ops, struct backend *b, struct bytes list);
+/* One record; none is fine.  The detail of an earlier error stays. */
 void guards_drop_one(const struct backend_ops *ops, struct backend *b, struct bytes auth);
 /* Those of a row that came to nothing. */
 void guards_drop_row(const struct token_row *row);

@@ -133,17 +133,16 @@ static enum inro_err give_back(struct token *t, const struct who *who)
  * one): that was no try.  What was wrong first is told. */
 static enum inro_err untried(struct token *t, const struct who *who, int64_t left, enum inro_err e)
 {
-	char detail[512];
+	SCOPED(err_kept) first = err_keep();
 	enum inro_err kept = INRO_OK;
 
-	snprintf(detail, sizeof detail, "%s", err_detail(e));
 	if (store_is_read_only(t->store))
 		t->wrong_here[who->type]--;
 	else
 		kept = store_give_try(t->store, who);
 	if (!kept)
 		note_tries(t, who, left + 1);
-	return err_set(e, "%s", detail);
+	return e;
 }
 
 /* Tries a PIN on an instance of the backend: the token's own or one made for this. */
@@ -337,11 +336,8 @@ static void drop_replaced(struct token *t, struct bytes old, struct bytes now)
 /* What the record has outside that could not be kept, without losing what was wrong. */
 static enum inro_err drop_made(struct token *t, struct bytes made, enum inro_err e)
 {
-	char detail[512];
-
-	snprintf(detail, sizeof detail, "%s", err_detail(e));
 	guards_drop_one(t->ops, t->backend, made);
-	return err_set(e, "%s", detail);
+	return e;
 }
 
 /* Nothing when no PIN is set. */

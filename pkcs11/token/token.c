@@ -256,13 +256,8 @@ static enum inro_err set_pins(const struct backend_ops *ops, struct backend *b,
 
 	if (!e && spec->user_pin.n > 0)
 		e = ops->set_pin(b, CKU_USER, spec->user_pin, &row->auth_user);
-	if (e && row->auth_so.n > 0) {
-		char detail[512];
-
-		snprintf(detail, sizeof detail, "%s", err_detail(e));
+	if (e)
 		guards_drop_one(ops, b, buf_bytes(&row->auth_so));
-		return err_set(e, "%s", detail);
-	}
 	return e;
 }
 
@@ -287,11 +282,10 @@ static enum inro_err make_auth(const struct backend_ops *ops, const struct token
 /* A row that could not be kept: what its PINs have outside goes; what was wrong first is told. */
 static enum inro_err drop_made(const struct token_row *row, enum inro_err e)
 {
-	char detail[512];
+	SCOPED(err_kept) kept = err_keep();
 
-	snprintf(detail, sizeof detail, "%s", err_detail(e));
 	guards_drop_row(row);
-	return err_set(e, "%s", detail);
+	return e;
 }
 
 /* Labels come padded with blanks (PKCS#11 3.0 3.3). */
@@ -410,8 +404,9 @@ enum inro_err token_reset(struct token *t, const struct token_spec *spec)
 }
 
 /* The name goes first: a token is there or not, whenever this is killed.  Emptied all the same:
- * another process that has it open sees its objects go. */
-static enum inro_err remove_token(struct token *t)
+ * another process that has it open sees its objects go.  *ret_left: what was wrong with what it has
+ * outside, which stays behind then. */
+static enum inro_err remove_token(struct token *t, enum inro_err *ret_left)
 {
 	SCOPED(buf) guards = { 0 };
 	enum inro_err e = guards_list(t, &guards);
@@ -422,7 +417,8 @@ static enum inro_err remove_token(struct token *t)
 		return e;
 	if (store_empty(t->store))
 		log_debug("a removed token keeps its rows for those who have it open");
-	guards_drop(t->ops, t->backend, buf_bytes(&guards));
+	*ret_left = guards_drop(t->ops, t->backend, buf_bytes(&guards));
+	SCOPED(err_kept) kept = err_keep();
 	token_close(t);
 	home_sweep(t->home);
 	atomic_store(&t->seen_at, 0);
@@ -440,11 +436,15 @@ static enum inro_err may_remove(const struct token *t)
 
 enum inro_err token_destroy(struct token *t, struct bytes so_pin)
 {
-	enum inro_err e = may_remove(t);
+	enum inro_err left = INRO_OK, e = may_remove(t);
 
 	if (!e)
 		e = token_prove_pin(t, &(struct who) { .type = CKU_SO }, so_pin);
-	return e ? e : remove_token(t);
+	if (!e)
+		e = remove_token(t, &left);
+	if (!e && left)
+		e = err_context(left, "the token is removed, but not what guarded its PINs");
+	return e;
 }
 
 /* Its hardware is there and is not what the token was made with: no PIN opens it any more. */
@@ -458,12 +458,12 @@ static bool is_orphaned(struct token *t)
 /* Whoever may do this could as well remove the file: it is his, and he can write it. */
 enum inro_err token_destroy_locked(struct token *t)
 {
-	enum inro_err e = may_remove(t);
+	enum inro_err left, e = may_remove(t);
 
 	if (!e)
 		e = token_refresh(t);
 	if (!e && t->row.tries_so > 0 && !is_orphaned(t))
 		e = err_set(INRO_E_POLICY, "the SO PIN of this token is not locked: remove it with "
 					   "that");
-	return e ? e : remove_token(t);
+	return e ? e : remove_token(t, &left);
 }

@@ -104,7 +104,8 @@ MUST_CHECK enum inro_err token_refresh(struct token *t);
 
 /* C_InitToken on a token that is there: the SO PIN given, everything in it goes. */
 MUST_CHECK enum inro_err token_reset(struct token *t, const struct token_spec *spec);
-/* Removes the token, its SO PIN given. */
+/* Removes the token, its SO PIN given.  What it has outside and could not be given up (guards.h) is
+ * an error that says so: the token is gone all the same. */
 MUST_CHECK enum inro_err token_destroy(struct token *t, struct bytes so_pin);
 /* Without the SO PIN, when that is locked: INRO_E_POLICY when it is not. */
 MUST_CHECK enum inro_err token_destroy_locked(struct token *t);

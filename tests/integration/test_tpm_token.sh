@@ -106,3 +106,24 @@ must inro key generate --token early --label k
 must inro key generate --token late --label k
 must inro token delete late
 indices 2 "it was removed"
+
+refused 1 "removed, but not what guarded its PINs: owner-auth" inro token delete early
+indices 2 "what the owner's password would have removed"
+
+# ---- the owner's password is asked for where it is needed, and nowhere else ----
+
+echo guess >guess
+refused 1 "owner-auth is missing" inro token create owned --owner-auth guess
+must inro token create owned --owner-auth owner
+mv owner away
+must inro key generate --token owned --label k
+INRO_NEW_PIN=annspin refused 1 "owner-auth.*o such file" inro token user add owned ann
+mv away owner
+must inro token delete owned
+tpm2_evictcontrol -C o -P ownerword -c 0x81000001 >/dev/null
+must inro token create owned --owner-auth owner --root-auth guess
+mv guess away
+refused 1 "root-auth.*o such file" inro key generate --token owned --label k
+inro token list | grep -q 'unreadable.*root-auth' || fail "a token without its root-auth is not shown as such: $(inro token list)"
+mv away guess
+must inro key generate --token owned --label k

@@ -97,6 +97,7 @@ static enum inro_err create(struct tpm *t, uint32_t *ret_handle, TPM2B_PUBLIC *r
 	do
 		e = cmd_create_primary(t, TPM2_RH_OWNER, owner, auth, &srk, ret_handle, ret_pub);
 	while (e && residents_shrink(t, NULL));
+	e = tpm_auth_err(e, "owner-auth");
 	return e ? err_context(e, "making the storage root") : INRO_OK;
 }
 

@@ -208,6 +208,7 @@ static enum inro_err primary_ek(struct tpm *t, const struct ek_kind *k, struct e
 		e = cmd_create_primary(t, TPM2_RH_ENDORSEMENT, auth, BYTES_NONE, &k->template,
 				       &ret->ref.handle, &ret->pub);
 	while (e && residents_shrink(t, NULL));
+	e = tpm_auth_err(e, "endorsement-auth");
 	if (e)
 		return err_context(e, "making the endorsement key");
 	ret->transient = true;
@@ -323,6 +324,7 @@ enum inro_err root_ek_session(struct tpm *t, struct session **ret)
 		return e;
 	e = cmd_policy_secret(t, &endorsement, secret_bytes(&t->endorsement_auth), s);
 	if (e) {
+		e = tpm_auth_err(e, "endorsement-auth");
 		session_end(t, s);
 		return e;
 	}

@@ -44,6 +44,15 @@ void tpm_set_last_rc(uint32_t rc)
 	last_rc = rc;
 }
 
+enum inro_err tpm_auth_err(enum inro_err e, const char *word)
+{
+	uint32_t rc = rc_plain(last_rc);
+
+	if (e && (rc == TPM2_RC_BAD_AUTH || rc == TPM2_RC_AUTH_FAIL))
+		return err_context(e, "%s is missing or not that of this TPM", word);
+	return e;
+}
+
 /* ---- what was lost ---- */
 
 static enum inro_err lost(struct tpm *t, const char *what)

@@ -101,5 +101,7 @@ MUST_CHECK enum inro_err tpm_run(struct tpm *t, const struct tpm_command *c, uin
 				 struct buf *ret_params);
 /* The TPM's own answer to this thread's latest tpm_run(): 0 when it did it. */
 uint32_t tpm_last_rc(void);
+/* The error of that command, told as that of a TPM's word when its auth was wrong ("owner-auth"). */
+enum inro_err tpm_auth_err(enum inro_err e, const char *word);
 
 #endif

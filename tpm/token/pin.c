@@ -486,7 +486,9 @@ static enum inro_err forget_step(struct tpm *t, void *arg)
 	const struct tpm_ref index = index_of(f->record);
 	enum inro_err e = cmd_nv_undefine(t, f->owner, &index);
 
-	return e && rc_plain(tpm_last_rc()) == TPM2_RC_HANDLE ? INRO_OK : e;
+	if (e && rc_plain(tpm_last_rc()) == TPM2_RC_HANDLE)
+		return INRO_OK;
+	return tpm_auth_err(e, "owner-auth");
 }
 
 /* An index of that number that is another's stays. */

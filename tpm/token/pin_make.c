@@ -149,7 +149,7 @@ static enum inro_err describe(struct making *m)
 static enum inro_err not_defined(enum inro_err e)
 {
 	if (rc_plain(tpm_last_rc()) != TPM2_RC_ATTRIBUTES)
-		return e;
+		return tpm_auth_err(e, "owner-auth");
 	return err_set(INRO_E_UNSUPPORTED, "this TPM has no NV indices that count wrong PINs: it "
 					   "is older than revision 1.38 of TPM 2.0");
 }
@@ -222,12 +222,11 @@ static enum inro_err undo_step(struct tpm *t, void *arg)
 /* What was wrong first is told. */
 static enum inro_err undo(struct making *m, enum inro_err e)
 {
-	char detail[512];
+	SCOPED(err_kept) kept = err_keep();
 
-	snprintf(detail, sizeof detail, "%s", err_detail(e));
 	if (resident_turn(m->at->tpm, 0, undo_step, m))
 		log_debug("index 0x%08x stays in the TPM", m->index.nvIndex);
-	return err_set(e, "%s", detail);
+	return e;
 }
 
 /* ---- the whole ---- */

@@ -40,9 +40,9 @@ static enum inro_err settle_step(struct tpm *t, void *arg)
 static enum inro_err settle(struct backend *b)
 {
 	struct words w = b->words;
-	enum inro_err e = INRO_OK;
+	enum inro_err e = words_check_auths(&w);
 
-	if (w.root_name.size > 0) /* a token that is made anew */
+	if (!e && w.root_name.size > 0) /* a token that is made anew */
 		e = words_check_root(&w, b->tpm);
 	if (!e)
 		e = resident_turn(b->tpm, 0, settle_step, &w);

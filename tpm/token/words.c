@@ -285,36 +285,70 @@ enum inro_err words_write(const struct words *w, struct buf *ret)
 
 /* ---- what they name ---- */
 
-static enum inro_err auth_from(const char *word, struct secret *ret)
+/* A file that is not there is no token that is not there: never INRO_E_NOT_FOUND. */
+static enum inro_err auth_from(const char *whose, const char *word, struct secret *ret)
 {
-	return word[0] ? file_read_secret(word + strlen("file:"), ret) : INRO_OK;
+	enum inro_err e = word[0] ? file_read_secret(word + strlen("file:"), ret) : INRO_OK;
+
+	if (!e)
+		return e;
+	return err_set(e == INRO_E_NOT_FOUND ? INRO_E_CONFIG : e, "%s of the TPM: %s", whose,
+		       err_detail(e));
 }
 
 enum inro_err words_owner(const struct words *w, struct secret *ret)
 {
-	return auth_from(w->owner_auth, ret);
+	return auth_from("owner-auth", w->owner_auth, ret);
+}
+
+static enum inro_err root_auth(const struct words *w, struct secret *ret)
+{
+	return auth_from("root-auth", w->root_auth, ret);
+}
+
+static enum inro_err endorsement_auth(const struct words *w, struct secret *ret)
+{
+	return auth_from("endorsement-auth", w->endorsement_auth, ret);
+}
+
+/* One that is kept away from those who only use keys. */
+static void if_readable(enum inro_err (*auth_of)(const struct words *w, struct secret *ret),
+			const struct words *w, struct secret *ret)
+{
+	if (auth_of(w, ret))
+		err_reset();
+}
+
+enum inro_err words_check_auths(const struct words *w)
+{
+	SCOPED(secret) owner = { 0 };
+	SCOPED(secret) storage = { 0 };
+	SCOPED(secret) endorsement = { 0 };
+	enum inro_err e = words_owner(w, &owner);
+
+	if (!e)
+		e = root_auth(w, &storage);
+	return e ? e : endorsement_auth(w, &endorsement);
 }
 
 enum inro_err words_tpm(const struct words *w, struct tpm **ret)
 {
 	SCOPED(secret) owner = { 0 };
-	SCOPED(secret) root_auth = { 0 };
+	SCOPED(secret) storage = { 0 };
 	SCOPED(secret) endorsement = { 0 };
 	AUTO(free_chars) char *home = NULL;
 	struct tpm_words to = { .tcti = bytes_of(w->tcti), .root = w->root, .how = w->how };
 	enum inro_err e = file_home(true, &home);
 
 	if (!e)
-		e = auth_from(w->owner_auth, &owner);
-	if (!e)
-		e = auth_from(w->root_auth, &root_auth);
-	if (!e)
-		e = auth_from(w->endorsement_auth, &endorsement);
+		e = root_auth(w, &storage);
 	if (e)
 		return e;
+	if_readable(words_owner, w, &owner);
+	if_readable(endorsement_auth, w, &endorsement);
 	to.home = home;
 	to.owner_auth = secret_bytes(&owner);
-	to.root_auth = secret_bytes(&root_auth);
+	to.root_auth = secret_bytes(&storage);
 	to.endorsement_auth = secret_bytes(&endorsement);
 	return tpm_get(&to, ret);
 }

@@ -26,8 +26,11 @@ struct words {
  * link_choose(). */
 MUST_CHECK enum inro_err words_read(struct bytes text, struct words *ret);
 MUST_CHECK enum inro_err words_write(const struct words *w, struct buf *ret);
-/* The TPM they name. */
+/* The TPM they name. The files of owner-auth and endorsement-auth, which are needed rarely, need
+ * not be readable: what wants them later fails then. */
 MUST_CHECK enum inro_err words_tpm(const struct words *w, struct tpm **ret);
+/* Whether the files of all auths can be read; INRO_E_CONFIG when one is not there. */
+MUST_CHECK enum inro_err words_check_auths(const struct words *w);
 /* The owner's auth, from its file. */
 MUST_CHECK enum inro_err words_owner(const struct words *w, struct secret *ret);
 /* Within a turn: whether the storage root, to which every session of this epoch is salted, is the
