@@ -106,6 +106,9 @@ static enum inro_err verify_check(const struct call *c)
 		return err_set(INRO_E_ARG,
 			       "an attestation key is believed that has answered a challenge: "
 			       "--known FILE has it, or --ak NAME is it");
+	if (call_has(c, "ak") != call_has(c, "ek"))
+		return err_set(INRO_E_ARG, "--ak goes with --ek, the endorsement key of the same "
+					   "TPM: both were said by 'inro attest enroll'");
 	return key_attest_check(c);
 }
 
@@ -143,25 +146,34 @@ static enum inro_err claimed_key(const struct call *c, struct buf *ret)
 	return strncmp(key, "pkcs11:", 7) == 0 ? key_of_token(c, ret) : key_of_file(c, ret);
 }
 
-/* The attestation key that is believed: the one given, or the one of the evidence, if it is known
- * together with its endorsement key. */
-static enum inro_err believed_ak(const struct call *c, const struct evidence *v, TPM2B_NAME *ret)
+static enum inro_err name_in(const struct call *c, const char *opt, TPM2B_NAME *ret)
 {
-	TPM2B_NAME ak, ek;
 	size_t n = 0;
-	enum inro_err e = evidence_names(v, &ak, &ek);
+	enum inro_err e = hex_decode(bytes_of(call_opt(c, opt)), ret->name, sizeof ret->name, &n);
 
-	if (e)
-		return e;
-	if (call_has(c, "known")) {
-		*ret = ak;
-		return known_ak_find(call_opt(c, "known"), &ak, &ek);
-	}
-	e = hex_decode(bytes_of(call_opt(c, "ak")), ret->name, sizeof ret->name, &n);
 	if (e || n == 0)
-		return err_set(INRO_E_ARG, "--ak is the Name of a key, in hex");
+		return err_set(INRO_E_ARG, "--%s is the Name of a key, in hex", opt);
 	ret->size = (uint16_t)n;
 	return INRO_OK;
+}
+
+/* What belongs together in one TPM. */
+struct believed {
+	TPM2B_NAME ak, ek;
+};
+
+/* The attestation key that is believed, and its endorsement key: those given, or those of the
+ * evidence, if they are known together. */
+static enum inro_err believed(const struct call *c, const struct evidence *v, struct believed *ret)
+{
+	enum inro_err e;
+
+	if (call_has(c, "known")) {
+		e = evidence_names(v, &ret->ak, &ret->ek);
+		return e ? e : known_ak_find(call_opt(c, "known"), &ret->ak, &ret->ek);
+	}
+	e = name_in(c, "ak", &ret->ak);
+	return e ? e : name_in(c, "ek", &ret->ek);
 }
 
 static const struct {
@@ -230,7 +242,7 @@ static enum inro_err check(const struct call *c, const struct evidence *v,
 {
 	SCOPED(buf) spki = { 0 };
 	struct nonce nonce;
-	TPM2B_NAME ak = { 0 };
+	struct believed is = { 0 };
 	struct evidence_check by = { .roots = call_opt(c, "roots"),
 				     .now = clock_now(),
 				     .imported_too = call_has(c, "imported") };
@@ -239,12 +251,13 @@ static enum inro_err check(const struct call *c, const struct evidence *v,
 	if (!e)
 		e = claimed_key(c, &spki);
 	if (!e)
-		e = believed_ak(c, v, &ak);
+		e = believed(c, v, &is);
 	if (e)
 		return e;
 	by.nonce = BYTES(nonce.p, nonce.n);
 	by.spki = buf_bytes(&spki);
-	by.ak_name = BYTES(ak.name, ak.size);
+	by.ak_name = BYTES(is.ak.name, is.ak.size);
+	by.ek_name = BYTES(is.ek.name, is.ek.size);
 	return evidence_check(v, &by, ret);
 }
 
@@ -395,6 +408,10 @@ const struct cmd_verb attest_verbs[] = {
 			 .arg = "NAME",
 			 .kind = OPT_HEX,
 			 .help = "Name of the attestation key that is believed" },
+		       { .name = "ek",
+			 .arg = "NAME",
+			 .kind = OPT_HEX,
+			 .help = "with --ak: Name of the endorsement key of the same TPM" },
 		       { .name = "known",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,

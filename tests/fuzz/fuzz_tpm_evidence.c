@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	SCOPED(evidence_found) found = { 0 };
 	const struct evidence_check by = { .roots = "/nonexistent",
 					   .nonce = BYTES("12345678", 8),
-					   .ak_name = BYTES("name", 4) };
+					   .ak_name = BYTES("name", 4),
+					   .ek_name = BYTES("name", 4) };
 	TPM2B_NAME ak, ek;
 	struct evidence e;
 

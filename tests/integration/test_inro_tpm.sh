@@ -88,10 +88,10 @@ refused 1 'another TPM' inro attest enroll ev-b.json --secret secret --answer an
 must inro attest enroll ev.json --secret secret --answer answer --known known >/dev/null
 must inro attest enroll ev.json --secret secret --answer answer --known known >/dev/null
 [[ $(wc -l <known) == 1 ]] || fail "one attestation key, one line"
-ak=$(cut -d' ' -f1 known)
+read -r ak ek <known
 
 must inro attest verify ev.json --nonce $nonce --roots roots --known known --key "$key" >/dev/null
-must inro attest verify ev.json --nonce $nonce --roots roots --ak "$ak" --json >found.json
+must inro attest verify ev.json --nonce $nonce --roots roots --ak "$ak" --ek "$ek" --json >found.json
 grep -q '"model": "swtpm"' found.json || fail "the maker's words are missing: $(cat found.json)"
 inro key export "$key" >key.pem
 inro key attest "$key" --nonce $nonce | must inro attest verify - --nonce $nonce --roots roots --known known --key key.pem >/dev/null
@@ -105,7 +105,15 @@ must inro attest verify ev.json --nonce $nonce --roots der --known known >/dev/n
 refused 1 'not an answer to this nonce' inro attest verify ev.json --nonce ff$nonce --roots roots --known known
 refused 1 'another key than the one' inro attest verify ev.json --nonce $nonce --roots roots --known known --key pkcs11:token=b\;object=key
 refused 1 'not answered a challenge' inro attest verify ev-b.json --nonce $nonce --roots roots --known known
-refused 1 'another attestation key' inro attest verify ev-b.json --nonce $nonce --roots roots --ak "$ak"
+refused 1 'another attestation key' inro attest verify ev-b.json --nonce $nonce --roots roots --ak "$ak" --ek "$ek"
+refused 2 'goes with --ek' inro attest verify ev.json --nonce $nonce --roots roots --ak "$ak"
+# the word of a TPM that is enrolled, with the certificate of another one beside it
+{
+	sed '/"certificates":/,$d' ev.json | sed "s|.*\"ek\":.*|$(grep '"ek":' ev-b.json)|"
+	sed -n '/"certificates":/,$p' ev-b.json
+} >mixed.json
+refused 1 'of another TPM|not answered a challenge' inro attest verify mixed.json --nonce $nonce --roots roots --known known
+refused 1 'of another TPM' inro attest verify mixed.json --nonce $nonce --roots roots --ak "$ak" --ek "$ek"
 refused 1 'vouches for this TPM' inro attest verify ev.json --nonce $nonce --roots other-roots --known known
 mkdir none
 refused 1 'no certificate of a TPM maker' inro attest verify ev.json --nonce $nonce --roots none --known known

@@ -155,6 +155,11 @@ void maker_ak_name(const struct maker *m, TPM2B_NAME *ret)
 	must(crypt_name(&m->ak.publicArea, ret) == INRO_OK, "a name");
 }
 
+void maker_ek_name(const struct maker *m, TPM2B_NAME *ret)
+{
+	must(crypt_name(&m->ek.publicArea, ret) == INRO_OK, "a name");
+}
+
 /* TPMS_ATTEST (part 2, 10.12.8). */
 static void add_statement(const struct maker *m, struct buf *b)
 {

@@ -32,6 +32,7 @@ void maker_free(struct maker *m);
 /* As evidence_read() takes it. */
 void maker_make(const struct maker *m, struct buf *ret);
 void maker_ak_name(const struct maker *m, TPM2B_NAME *ret);
+void maker_ek_name(const struct maker *m, TPM2B_NAME *ret);
 /* Another certificate for the endorsement key: `how` is what follows `openssl x509 -new`. */
 void maker_certify(const char *name, const char *how);
 /* A CA below the root, NAME.der and NAME.pem, NAME.key: openssl's words for its key, and the

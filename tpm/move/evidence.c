@@ -145,6 +145,10 @@ static enum inro_err check_proven(const struct evidence_check *by, const struct 
 	if (!bytes_equal(by->ak_name, of_name(&f->ak_name)))
 		return err_set(INRO_E_POLICY, "the evidence is by another attestation key than the "
 					      "one that is proven");
+	if (!bytes_equal(by->ek_name, of_name(&f->ek_name)))
+		return err_set(INRO_E_POLICY,
+			       "the attestation key was not proven beside the endorsement key of "
+			       "this evidence: it is of another TPM");
 	return INRO_OK;
 }
 

@@ -31,6 +31,10 @@ struct evidence_check {
 	/* The Name of an attestation key that has been proven to live beside this EK (challenge),
 	 * or empty: INRO_E_POLICY, because an AK that nobody has challenged may be anybody's. */
 	struct bytes ak_name;
+	/* The Name of that EK.  An attestation key is of one TPM: beside the certificate of another
+	 * its word would be taken for that one's.  INRO_E_POLICY when it is empty or not the
+	 * evidence's. */
+	struct bytes ek_name;
 	int64_t now; /* for the certificates' validity, seconds */
 	/* Keys that were brought into the TPM or may be moved to another are taken too: whoever
 	 * made them may have them elsewhere.  Else: INRO_E_POLICY. */
