@@ -161,16 +161,17 @@ static enum inro_err set_up_rsa(struct prepared *p, const struct pkey_raw *raw)
 	return init(p, params);
 }
 
-/* RFC 8032 5: which of the variants; plain ones are the default everywhere. */
+/* RFC 8032 5: which of the variants; plain ones are the default everywhere.  Ed448 with an empty
+ * context is the plain one, which a libcrypto has that knows no instances. */
 static const char *instance(const struct pkey *k, const struct use_spec *spec)
 {
 	bool is_448 = k->curve->field > 32;
 
 	if (spec->prehash)
 		return is_448 ? "Ed448ph" : "Ed25519ph";
-	if (spec->ad.n || spec->has_context)
-		return is_448 ? "Ed448" : "Ed25519ctx";
-	return NULL;
+	if (is_448)
+		return spec->ad.n ? "Ed448" : NULL;
+	return spec->ad.n || spec->has_context ? "Ed25519ctx" : NULL;
 }
 
 static enum inro_err set_instance(struct prepared *p, const char *name)

@@ -34,29 +34,32 @@ static void open_module(void)
 }
 
 /* The public object. */
-static CK_OBJECT_HANDLE make_pair(CK_SESSION_HANDLE s, CK_MECHANISM_TYPE type, CK_ATTRIBUTE kind,
-				  const char *label, CK_BYTE id)
+static CK_OBJECT_HANDLE make_pair(CK_SESSION_HANDLE s, const struct token_pair *p)
 {
 	CK_FUNCTION_LIST *f = ck_module_functions(module);
 	CK_BBOOL yes = CK_TRUE;
-	CK_MECHANISM mech = { .mechanism = type };
+	CK_BYTE id = p->id;
+	CK_MECHANISM mech = { .mechanism = p->maker };
 	CK_OBJECT_HANDLE public, private;
-	char name[16];
-	CK_ATTRIBUTE for_public[] = { { CKA_LABEL, name, strlen(label) },
-				      { CKA_ID, &id, 1 },
-				      { CKA_TOKEN, &yes, 1 },
-				      { CKA_VERIFY, &yes, 1 },
-				      kind };
-	CK_ATTRIBUTE for_private[] = { { CKA_LABEL, name, strlen(label) },
-				       { CKA_ID, &id, 1 },
-				       { CKA_TOKEN, &yes, 1 },
-				       { CKA_SIGN, &yes, 1 },
-				       { CKA_PRIVATE, &yes, 1 } };
+	CK_ATTRIBUTE common[] = {
+		{ CKA_LABEL, (void *)(uintptr_t)p->label, strlen(p->label) },
+		{ CKA_ID, &id, 1 },
+		{ CKA_TOKEN, &yes, 1 },
+	};
+	CK_ATTRIBUTE for_public[5], for_private[6];
+	CK_ULONG n = 3;
 
-	snprintf(name, sizeof name, "%s", label);
-	need(f->C_GenerateKeyPair(s, &mech, for_public, 5, for_private, 5, &public, &private) ==
-		     CKR_OK,
-	     "no key pair");
+	memcpy(for_public, common, sizeof common);
+	memcpy(for_private, common, sizeof common);
+	for_public[3] = p->kind;
+	for_public[4] = (CK_ATTRIBUTE) { p->public_use, &yes, 1 };
+	for_private[n++] = (CK_ATTRIBUTE) { CKA_PRIVATE, &yes, 1 };
+	for_private[n++] = (CK_ATTRIBUTE) { p->use, &yes, 1 };
+	if (p->more.ulValueLen)
+		for_private[n++] = p->more;
+	need(f->C_GenerateKeyPair(s, &mech, for_public, p->public_use ? 5 : 4, for_private, n,
+				  &public, &private) == CKR_OK,
+	     p->label);
 	return public;
 }
 
@@ -72,9 +75,22 @@ static CK_SESSION_HANDLE log_in(void)
 static CK_OBJECT_HANDLE make_ec(CK_SESSION_HANDLE s, const char *label, CK_BYTE id)
 {
 	static CK_BYTE p256[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
+	const struct token_pair p = { .label = label,
+				      .id = id,
+				      .maker = CKM_EC_KEY_PAIR_GEN,
+				      .kind = { CKA_EC_PARAMS, p256, sizeof p256 },
+				      .use = CKA_SIGN,
+				      .public_use = CKA_VERIFY };
 
-	return make_pair(s, CKM_EC_KEY_PAIR_GEN,
-			 (CK_ATTRIBUTE) { CKA_EC_PARAMS, p256, sizeof p256 }, label, id);
+	return make_pair(s, &p);
+}
+
+void token_keys_add_pair(const struct token_pair *pair)
+{
+	CK_SESSION_HANDLE s = log_in();
+
+	make_pair(s, pair);
+	ck_session_close(module, s);
 }
 
 void token_keys_add(const char *label, CK_BYTE id)
@@ -97,6 +113,12 @@ void token_keys_add_lone(const char *label, CK_BYTE id)
 void token_keys_make(void)
 {
 	static CK_ULONG bits = 2048;
+	static const struct token_pair rsa = { .label = "rsa",
+					       .id = 2,
+					       .maker = CKM_RSA_PKCS_KEY_PAIR_GEN,
+					       .kind = { CKA_MODULUS_BITS, &bits, sizeof bits },
+					       .use = CKA_SIGN,
+					       .public_use = CKA_VERIFY };
 	struct inro_new_token t = { .label = TEXT("line1"),
 				    .so_pin = TEXT("87654321"),
 				    .user_pin = TEXT(TOKEN_KEYS_PIN) };
@@ -106,8 +128,7 @@ void token_keys_make(void)
 	need(ck_module_admin(module)->create(&t, &slot) == CKR_OK, "no token");
 	s = log_in();
 	make_ec(s, "ec", 1);
-	make_pair(s, CKM_RSA_PKCS_KEY_PAIR_GEN,
-		  (CK_ATTRIBUTE) { CKA_MODULUS_BITS, &bits, sizeof bits }, "rsa", 2);
+	make_pair(s, &rsa);
 	ck_session_close(module, s); /* the last one: the login ends with it */
 }
 

@@ -16,6 +16,17 @@
 /* Token `line1` with the pairs "ec" (P-256, id 01) and "rsa" (2048 bits, id 02). */
 void token_keys_make(void);
 
+/* A pair to be made in `line1`. */
+struct token_pair {
+	const char *label;
+	CK_BYTE id;
+	CK_MECHANISM_TYPE maker;
+	CK_ATTRIBUTE kind;		   /* of the public key: curve, size or parameter set */
+	CK_ATTRIBUTE_TYPE use, public_use; /* what each half may do; 0: the public half nothing */
+	CK_ATTRIBUTE more;		   /* of the private key; of length 0: none */
+};
+void token_keys_add_pair(const struct token_pair *pair);
+
 /* One more P-256 pair in `line1`; lone: without its public object. */
 void token_keys_add(const char *label, CK_BYTE id);
 void token_keys_add_lone(const char *label, CK_BYTE id);

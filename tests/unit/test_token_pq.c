@@ -745,7 +745,8 @@ static void eddsa_in_all_forms(void **state)
 		CK_ULONG n = sizeof sig[i];
 
 		OK(p11->C_SignInit(s, &m, p.private));
-		if (context && (!eddsa_forms || i == 2)) { /* Ed25519ctx wants one */
+		/* Ed25519ctx wants one; Ed448 with an empty one is there everywhere */
+		if (context && i != 6 && (!eddsa_forms || i == 2)) {
 			GIVES(CKR_MECHANISM_PARAM_INVALID,
 			      p11->C_Sign(s, message, MESSAGE_N, sig[i], &n));
 			continue;
