@@ -5,7 +5,6 @@
  * What is searched for is itself kept under a mask, so that this program's own memory does not have
  * it.  EC and RSA numbers are searched for in both orders of bytes: libcrypto has them in words.
  */
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,95 +16,12 @@
 #include "base/own.h"
 #include "base/secret.h"
 #include "tests/lib/moving.h"
-
-#define PART   24 /* bytes of a secret that are looked for */
-#define WINDOW ((size_t)1 << 20)
-
-struct trace {
-	const char *name;
-	uint8_t there[PART], back[PART]; /* masked */
-};
-
-static uint8_t mask(size_t i)
-{
-	return (uint8_t)(0x5a ^ (i * 37));
-}
-
-static void remember(struct trace *t, const char *name, const uint8_t *secret)
-{
-	t->name = name;
-	for (size_t i = 0; i < PART; i++) {
-		t->there[i] = secret[i] ^ mask(i);
-		t->back[i] = secret[PART - 1 - i] ^ mask(i);
-	}
-}
-
-/* ---- the search ---- */
-
-static bool is_at(const uint8_t *p, const uint8_t masked[PART])
-{
-	for (size_t i = 0; i < PART; i++) {
-		if ((p[i] ^ mask(i)) != masked[i])
-			return false;
-	}
-	return true;
-}
-
-static size_t count_in(const uint8_t *p, size_t n, const struct trace *t)
-{
-	size_t found = 0;
-
-	for (size_t i = 0; i + PART <= n; i++)
-		found += is_at(p + i, t->there) || is_at(p + i, t->back);
-	return found;
-}
-
-/* The window is not searched for itself. */
-static size_t count_in_map(int mem, unsigned long from, unsigned long to, const struct trace *t)
-{
-	static uint8_t window[WINDOW];
-	size_t found = 0;
-
-	if (from <= (unsigned long)window && (unsigned long)window < to) {
-		found = count_in_map(mem, from, (unsigned long)window, t);
-		from = (unsigned long)window + sizeof window;
-	}
-	while (to - from >= PART && from < to) {
-		size_t want = to - from < WINDOW ? to - from : WINDOW;
-		ssize_t n = pread(mem, window, want, (off_t)from);
-
-		if (n < PART)
-			break;
-		found += count_in(window, (size_t)n, t);
-		from += (size_t)n - PART + 1;
-	}
-	wipe(window, sizeof window);
-	return found;
-}
-
-static size_t count(const struct trace *t)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-	unsigned long from, to;
-	char line[4200], may[5];
-	size_t found = 0;
-
-	MUST(maps && mem >= 0);
-	while (fgets(line, sizeof line, maps)) {
-		if (sscanf(line, "%lx-%lx %4s", &from, &to, may) == 3 && may[0] == 'r' &&
-		    may[1] == 'w')
-			found += count_in_map(mem, from, to, t);
-	}
-	fclose(maps);
-	close(mem);
-	return found;
-}
+#include "tests/lib/trace.h"
 
 static void nothing_is_left(const struct trace *t, size_t n, const char *when)
 {
 	for (size_t i = 0; i < n; i++) {
-		size_t found = count(&t[i]);
+		size_t found = trace_count(&t[i]);
 
 		if (found)
 			print_error("%s, %s: %zu times\n", t[i].name, when, found);
@@ -124,7 +40,7 @@ static void remember_part(struct trace *t, const char *name, CK_OBJECT_HANDLE ke
 	uint8_t value[512] = { 0 };
 
 	module_bytes(s, key, type, value, sizeof value);
-	remember(t, name, value);
+	trace_keep(t, name, value);
 	wipe(value, sizeof value);
 }
 
@@ -191,7 +107,7 @@ static void a_logout_leaves_nothing(void **state)
 	(void)state;
 	s = module_user(&slot);
 	make_and_use(t, keys);
-	assert_true(count(&t[AES]) > 0); /* the search finds what is there */
+	assert_true(trace_count(&t[AES]) > 0); /* the search finds what is there */
 	OK(p11->C_Logout(s));
 	nothing_is_left(t, KEYS, "after the logout");
 }
@@ -224,28 +140,28 @@ static void the_end_leaves_nothing(void **state)
 }
 
 /* Made here, so that it is in no constant. */
-static void make_pin(uint8_t pin[PART], uint8_t first)
+static void make_pin(uint8_t pin[TRACE_PART], uint8_t first)
 {
-	for (size_t i = 0; i < PART; i++)
+	for (size_t i = 0; i < TRACE_PART; i++)
 		pin[i] = (uint8_t)('a' + (first + i * 7) % 26);
 }
 
 static void a_pin_is_nowhere(void **state)
 {
-	uint8_t pin[PART], wrong[PART];
+	uint8_t pin[TRACE_PART], wrong[TRACE_PART];
 	struct trace t[2];
 
 	(void)state;
 	s = module_user(&slot);
 	make_pin(pin, 3);
 	make_pin(wrong, 11);
-	remember(&t[0], "the PIN", pin);
-	remember(&t[1], "a wrong PIN", wrong);
-	OK(p11->C_SetPIN(s, module_pin(USER_PIN), strlen(USER_PIN), pin, PART));
-	GIVES(CKR_PIN_INCORRECT, p11->C_SetPIN(s, wrong, PART, pin, PART));
+	trace_keep(&t[0], "the PIN", pin);
+	trace_keep(&t[1], "a wrong PIN", wrong);
+	OK(p11->C_SetPIN(s, module_pin(USER_PIN), strlen(USER_PIN), pin, TRACE_PART));
+	GIVES(CKR_PIN_INCORRECT, p11->C_SetPIN(s, wrong, TRACE_PART, pin, TRACE_PART));
 	OK(p11->C_Logout(s));
-	GIVES(CKR_PIN_INCORRECT, p11->C_Login(s, CKU_USER, wrong, PART));
-	OK(p11->C_Login(s, CKU_USER, pin, PART));
+	GIVES(CKR_PIN_INCORRECT, p11->C_Login(s, CKU_USER, wrong, TRACE_PART));
+	OK(p11->C_Login(s, CKU_USER, pin, TRACE_PART));
 	wipe(pin, sizeof pin);
 	wipe(wrong, sizeof wrong);
 	nothing_is_left(t, 2, "while the user is logged in");

@@ -33,6 +33,7 @@ enum inro_err wire_read_point(struct bytes *in, TPMS_ECC_POINT *ret)
 	take_close(&t, &inner);
 	if (!t.err)
 		*ret = x;
+	wipe(&x, sizeof x); /* what was agreed on is such a point */
 	return take_done(&t, in);
 }
 
