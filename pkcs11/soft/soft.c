@@ -31,18 +31,7 @@ static void unref_key(void *item)
 	anykey_unref(item);
 }
 
-static void ref_op(void *item)
-{
-	parts_ref(item);
-}
-
-static void unref_op(void *item)
-{
-	parts_unref(item);
-}
-
 static const struct table_kind key_table = { .ref = ref_key, .unref = unref_key };
-static const struct table_kind op_table = { .ref = ref_op, .unref = unref_op };
 
 static void soft_close(struct backend *b)
 {
@@ -61,7 +50,7 @@ static bool start(struct backend *b)
 	bool gate = !pthread_rwlock_init(&b->gate, NULL);
 	bool keys = gate && !table_init(&b->keys, &key_table);
 
-	if (keys && !table_init(&b->ops, &op_table))
+	if (keys && !table_init(&b->ops, &parts_table))
 		return true;
 	if (keys)
 		table_free(&b->keys);

@@ -251,7 +251,7 @@ static const size_t steps[] = { 5, 11, 0, 16, 1, 1000, 31, 33, 2048, 7, 1024, 3 
 
 struct both {
 	struct parts *soft;
-	struct tparts *hard;
+	struct parts *hard;
 };
 
 static enum inro_err both_step(const struct both *b, struct bytes in, size_t cap, bool last)
@@ -261,7 +261,7 @@ static enum inro_err both_step(const struct both *b, struct bytes in, size_t cap
 	size_t n = 0, m = 0;
 	enum inro_err e = last ? parts_last(b->soft, to, &n) : parts_step(b->soft, in, to, &n);
 	enum inro_err f =
-		last ? tparts_last(b->hard, there, &m) : tparts_step(b->hard, in, there, &m);
+		last ? parts_last(b->hard, there, &m) : parts_step(b->hard, in, there, &m);
 
 	assert_int_equal(f, e);
 	if (!e || e == INRO_E_TOO_SMALL)
@@ -302,7 +302,7 @@ static void in_parts(const struct twins *t, enum key_use use, const struct use_s
 		(void)both_step(&b, BYTES_NONE, MOST, true);
 	(void)both_step(&b, BYTES("x", 1), MOST, false); /* it is over */
 	parts_unref(b.soft);
-	tparts_unref(b.hard);
+	parts_unref(b.hard);
 }
 
 static void test_ciphers_in_parts(void **state)
@@ -349,7 +349,7 @@ static void test_padded_in_parts(void **state)
 		assert_int_equal(both_step(&b, BYTES_NONE, 3, true), INRO_E_TOO_SMALL);
 		assert_int_equal(both_step(&b, BYTES_NONE, MOST, true), INRO_OK);
 		parts_unref(b.soft);
-		tparts_unref(b.hard);
+		parts_unref(b.hard);
 	}
 	twins_clear(&t);
 }
@@ -452,7 +452,7 @@ static void test_not_here(void **state)
 	struct twins t = twins_make(&aes256), u = twins_make(&generic);
 	const struct use gcm_use = { .use = USE_ENCRYPT, .spec = &gcm };
 	const struct use mac_use = { .use = USE_SIGN, .spec = &sha224 };
-	struct tparts *none = NULL;
+	struct parts *none = NULL;
 	uint8_t out[64];
 	size_t n;
 

@@ -10,6 +10,7 @@
 #ifndef INRO_TPM_TOKEN_TKEY_H
 #define INRO_TPM_TOKEN_TKEY_H
 
+#include "pkcs11/soft/parts.h"
 #include "pkcs11/token/backend.h"
 #include "tpm/talk/resident.h"
 
@@ -67,13 +68,6 @@ MUST_CHECK enum inro_err tkey_agree(struct tkey *k, struct bytes peer, struct se
 
 /* As op_begin ... of backend.h.  Nothing stays in the TPM between two parts: what a signature or a
  * MAC is made of is collected here, ciphers go on with the IV that the last part left. */
-struct tparts;
-MUST_CHECK enum inro_err tparts_begin(struct tkey *k, const struct use *what, struct tparts **ret);
-MUST_CHECK enum inro_err tparts_step(struct tparts *p, struct bytes in, struct room out,
-				     size_t *ret_n);
-MUST_CHECK enum inro_err tparts_last(struct tparts *p, struct room out, size_t *ret_n);
-void tparts_ref(struct tparts *p);
-void tparts_unref(struct tparts *p);
-void tparts_unref_ptr(struct tparts **p); /* for AUTO() */
+MUST_CHECK enum inro_err tparts_begin(struct tkey *k, const struct use *what, struct parts **ret);
 
 #endif

@@ -8,150 +8,24 @@
  */
 #include "tpm/token/tkey_private.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/own.h"
 
-struct tparts {
-	atomic_uint refs;
-	pthread_mutex_t lock;
+struct cipher {
 	struct tkey *key;
 	enum key_use use;
-	struct use_spec spec; /* borrows from `params` */
-	struct buf params;
-	bool over;
-	/* collected */
-	const struct smech *m; /* NULL: a pair */
-	struct buf all;
-	/* ciphers */
+	const struct smech *m;
 	struct tkey_stream stream;
 	uint8_t held[MAX_BLOCK], last[MAX_BLOCK];
 	size_t held_n, last_n; /* last: what padded decryption gives at the end */
-	bool unpadded;
+	bool unpadded, over;
 	uint64_t total, reach; /* bytes taken, bytes that may be */
 };
 
-void tparts_ref(struct tparts *p)
-{
-	atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
-}
-
-void tparts_unref(struct tparts *p)
-{
-	if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
-		return;
-	tkey_unref(p->key);
-	buf_clear(&p->params);
-	buf_clear(&p->all);
-	(void)pthread_mutex_destroy(&p->lock);
-	wipe(p, sizeof *p);
-	free(p);
-}
-
-void tparts_unref_ptr(struct tparts **p)
-{
-	tparts_unref(*p);
-}
-
-static enum inro_err parts_new(struct tparts **ret)
-{
-	struct tparts *p = calloc(1, sizeof *p);
-
-	if (!p)
-		return INRO_E_NO_MEMORY;
-	if (pthread_mutex_init(&p->lock, NULL)) {
-		free(p);
-		return INRO_E_NO_MEMORY;
-	}
-	atomic_init(&p->refs, 1);
-	p->all.secret = true;
-	p->all.max = TKEY_MAX_COLLECTED;
-	*ret = p;
-	return INRO_OK;
-}
-
-/* The borrowed fields, one behind the other in `params`. */
-static enum inro_err copy_spec(struct tparts *p, const struct use_spec *spec)
-{
-	struct bytes *fields[] = { &p->spec.label, &p->spec.iv, &p->spec.ad, &p->spec.peer };
-	const uint8_t *at;
-	enum inro_err e;
-
-	p->spec = *spec;
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-		buf_add(&p->params, *fields[i]);
-	e = buf_err(&p->params);
-	if (e)
-		return e;
-	at = p->params.p;
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		fields[i]->p = at;
-		at = at ? at + fields[i]->n : NULL;
-	}
-	return INRO_OK;
-}
-
-static bool is_cipher(const struct tparts *p)
-{
-	return p->m && !smech_is_mac(p->m);
-}
-
-enum inro_err tparts_begin(struct tkey *k, const struct use *what, struct tparts **ret)
-{
-	AUTO(tparts_unref_ptr) struct tparts *p = NULL;
-	enum inro_err e = parts_new(&p);
-
-	if (!e && k->kind == KEY_SECRET)
-		e = tkey_secret_check(k, what, &p->m);
-	if (!e)
-		e = copy_spec(p, what->spec);
-	if (e)
-		return e;
-	p->key = tkey_ref(k);
-	p->use = what->use;
-	if (is_cipher(p)) {
-		tkey_stream_start(&p->stream, k, p->m, what);
-		p->reach = smech_reach(p->m, what->spec);
-	}
-	*ret = p;
-	p = NULL;
-	return INRO_OK;
-}
-
-static enum inro_err check_alive(const struct tparts *p)
-{
-	return p->over ? err_set(INRO_E_STATE, "the operation is over") : INRO_OK;
-}
-
-/* ---- collected ---- */
-
-static enum inro_err collect(struct tparts *p, struct bytes in, size_t *ret_n)
-{
-	enum inro_err e;
-
-	buf_add(&p->all, in);
-	e = buf_err(&p->all);
-	p->over = e != INRO_OK;
-	if (e == INRO_E_TOO_BIG)
-		return err_set(INRO_E_DATA_LENGTH, "a key in a TPM takes no input of this length");
-	if (!e)
-		*ret_n = 0;
-	return e;
-}
-
-static enum inro_err use_collected(struct tparts *p, struct room out, size_t *ret_n)
-{
-	const struct use what = { .use = p->use, .spec = &p->spec };
-
-	return tkey_use(p->key, &what, buf_bytes(&p->all), out, ret_n);
-}
-
-/* ---- ciphers ---- */
-
 /* How much of `there` bytes waits. */
-static size_t held_of(const struct tparts *p, size_t there)
+static size_t held_of(const struct cipher *p, size_t there)
 {
 	if (p->m->form == FORM_PADDED && p->use == USE_DECRYPT)
 		return there ? (there - 1) % MAX_BLOCK + 1 : 0;
@@ -160,7 +34,7 @@ static size_t held_of(const struct tparts *p, size_t there)
 
 /* What waited and what came, together: the output may be in the input's place and would run ahead
  * of it. */
-static enum inro_err feed_joined(struct tparts *p, struct bytes in, uint8_t *out, size_t n)
+static enum inro_err feed_joined(struct cipher *p, struct bytes in, uint8_t *out, size_t n)
 {
 	SCOPED(buf) whole = { .secret = true };
 	enum inro_err e;
@@ -177,7 +51,7 @@ static enum inro_err feed_joined(struct tparts *p, struct bytes in, uint8_t *out
 	return INRO_OK;
 }
 
-static enum inro_err feed(struct tparts *p, struct bytes in, struct room out, size_t *ret_n)
+static enum inro_err feed(struct cipher *p, struct bytes in, struct room out, size_t *ret_n)
 {
 	size_t there = p->held_n + in.n, n = there - held_of(p, there);
 	enum inro_err e = INRO_OK;
@@ -199,7 +73,7 @@ static enum inro_err feed(struct tparts *p, struct bytes in, struct room out, si
 	return e;
 }
 
-static enum inro_err last_whole(const struct tparts *p, size_t *ret_n)
+static enum inro_err last_whole(const struct cipher *p, size_t *ret_n)
 {
 	*ret_n = 0;
 	if (!p->held_n)
@@ -208,7 +82,7 @@ static enum inro_err last_whole(const struct tparts *p, size_t *ret_n)
 		       "the input does not end with a whole block");
 }
 
-static enum inro_err last_pad(struct tparts *p, struct room out, size_t *ret_n)
+static enum inro_err last_pad(struct cipher *p, struct room out, size_t *ret_n)
 {
 	size_t left = MAX_BLOCK - p->held_n;
 
@@ -220,7 +94,7 @@ static enum inro_err last_pad(struct tparts *p, struct room out, size_t *ret_n)
 }
 
 /* Once; then it waits for room. */
-static enum inro_err unpad(struct tparts *p)
+static enum inro_err unpad(struct cipher *p)
 {
 	enum inro_err e;
 
@@ -234,46 +108,100 @@ static enum inro_err unpad(struct tparts *p)
 	return e;
 }
 
-static enum inro_err last_unpad(struct tparts *p, struct room out, size_t *ret_n)
+static enum inro_err last_unpad(struct cipher *p, struct room out, size_t *ret_n)
 {
 	enum inro_err e = p->unpadded ? INRO_OK : unpad(p);
 
 	return e ? e : tkey_give(BYTES(p->last, p->last_n), out, ret_n);
 }
 
-static enum inro_err last_of(struct tparts *p, struct room out, size_t *ret_n)
+static enum inro_err last_of(struct cipher *p, struct room out, size_t *ret_n)
 {
-	if (!is_cipher(p))
-		return use_collected(p, out, ret_n);
 	if (p->m->form != FORM_PADDED)
 		return last_whole(p, ret_n);
 	return p->use == USE_DECRYPT ? last_unpad(p, out, ret_n) : last_pad(p, out, ret_n);
 }
 
-/* ---- one after the other ---- */
-
-enum inro_err tparts_step(struct tparts *p, struct bytes in, struct room out, size_t *ret_n)
+static enum inro_err check_alive(const struct cipher *p)
 {
-	enum inro_err e;
+	return p->over ? err_set(INRO_E_STATE, "the operation is over") : INRO_OK;
+}
 
-	pthread_mutex_lock(&p->lock);
-	e = check_alive(p);
-	if (!e)
-		e = is_cipher(p) ? feed(p, in, out, ret_n) : collect(p, in, ret_n);
-	pthread_mutex_unlock(&p->lock);
+/* ---- as parts want it ---- */
+
+static enum inro_err step_cipher(void *stream, struct bytes in, struct room out, size_t *ret_n)
+{
+	enum inro_err e = check_alive(stream);
+
+	return e ? e : feed(stream, in, out, ret_n);
+}
+
+static enum inro_err last_cipher(void *stream, struct room out, size_t *ret_n)
+{
+	struct cipher *p = stream;
+	enum inro_err e = check_alive(p);
+
+	if (e)
+		return e;
+	e = last_of(p, out, ret_n);
+	p->over = e != INRO_E_TOO_SMALL;
 	return e;
 }
 
-enum inro_err tparts_last(struct tparts *p, struct room out, size_t *ret_n)
+static void free_cipher(void *stream)
 {
-	enum inro_err e;
+	struct cipher *p = stream;
 
-	pthread_mutex_lock(&p->lock);
-	e = check_alive(p);
-	if (!e) {
-		e = last_of(p, out, ret_n);
-		p->over = e != INRO_E_TOO_SMALL;
-	}
-	pthread_mutex_unlock(&p->lock);
-	return e;
+	tkey_unref(p->key);
+	wipe(p, sizeof *p);
+	free(p);
+}
+
+static void unref_key(void *key)
+{
+	tkey_unref(key);
+}
+
+static enum inro_err use_key(void *key, const struct use *what, struct bytes in, struct room out,
+			     size_t *ret_n)
+{
+	return tkey_use(key, what, in, out, ret_n);
+}
+
+static const struct parts_kind in_tpm = {
+	.unref_key = unref_key,
+	.use = use_key,
+	.step = step_cipher,
+	.last = last_cipher,
+	.free_stream = free_cipher,
+	.max = TKEY_MAX_COLLECTED,
+};
+
+static enum inro_err cipher_new(struct tkey *k, const struct smech *m, const struct use *what,
+				struct cipher **ret)
+{
+	struct cipher *p = calloc(1, sizeof *p);
+
+	if (!p)
+		return INRO_E_NO_MEMORY;
+	p->key = tkey_ref(k);
+	p->use = what->use;
+	p->m = m;
+	tkey_stream_start(&p->stream, k, m, what);
+	p->reach = smech_reach(m, what->spec);
+	*ret = p;
+	return INRO_OK;
+}
+
+enum inro_err tparts_begin(struct tkey *k, const struct use *what, struct parts **ret)
+{
+	const struct smech *m = NULL;
+	struct cipher *stream = NULL;
+	enum inro_err e = INRO_OK;
+
+	if (k->kind == KEY_SECRET)
+		e = tkey_secret_check(k, what, &m);
+	if (!e && m && !smech_is_mac(m))
+		e = cipher_new(k, m, what, &stream);
+	return e ? e : parts_new(&in_tpm, stream ? NULL : tkey_ref(k), stream, what, ret);
 }

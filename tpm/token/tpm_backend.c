@@ -25,18 +25,7 @@ static void unref_key(void *item)
 	tkey_unref(item);
 }
 
-static void ref_op(void *item)
-{
-	tparts_ref(item);
-}
-
-static void unref_op(void *item)
-{
-	tparts_unref(item);
-}
-
 static const struct table_kind key_table = { .ref = ref_key, .unref = unref_key };
-static const struct table_kind op_table = { .ref = ref_op, .unref = unref_op };
 
 /* ---- an instance ---- */
 
@@ -61,7 +50,7 @@ static bool start(struct backend *b)
 	bool gate = !pthread_rwlock_init(&b->gate, NULL);
 	bool keys = gate && !table_init(&b->keys, &key_table);
 
-	if (keys && !table_init(&b->ops, &op_table))
+	if (keys && !table_init(&b->ops, &parts_table))
 		return true;
 	if (keys)
 		table_free(&b->keys);
@@ -332,7 +321,7 @@ static enum inro_err tpm_use(struct backend *b, const struct use *what, struct b
 static enum inro_err tpm_op_begin(struct backend *b, const struct use *what, backend_op *ret)
 {
 	AUTO(tkey_unref_ptr) struct tkey *key = NULL;
-	struct tparts *op;
+	struct parts *op;
 	uint64_t id;
 	enum inro_err e;
 
@@ -345,15 +334,15 @@ static enum inro_err tpm_op_begin(struct backend *b, const struct use *what, bac
 		return e;
 	e = table_add(&b->ops, op, &id);
 	if (e)
-		tparts_unref(op);
+		parts_unref(op);
 	else
 		*ret = id | TPM_ID;
 	return e;
 }
 
-static enum inro_err find_op(struct backend *b, backend_op id, struct tparts **ret)
+static enum inro_err find_op(struct backend *b, backend_op id, struct parts **ret)
 {
-	struct tparts *op = table_get(&b->ops, id & ~TPM_ID);
+	struct parts *op = table_get(&b->ops, id & ~TPM_ID);
 
 	if (!op)
 		return err_set(INRO_E_OP_NOT_INITIALIZED, "the operation has ended");
@@ -364,24 +353,24 @@ static enum inro_err find_op(struct backend *b, backend_op id, struct tparts **r
 static enum inro_err tpm_op_step(struct backend *b, backend_op id, struct bytes in, struct room out,
 				 size_t *ret_n)
 {
-	AUTO(tparts_unref_ptr) struct tparts *op = NULL;
+	AUTO(parts_unref_ptr) struct parts *op = NULL;
 	enum inro_err e;
 
 	if (!tpm_is_ours(id))
 		return backend_soft.op_step(b->soft, id, in, out, ret_n);
 	e = find_op(b, id, &op);
-	return e ? e : tparts_step(op, in, out, ret_n);
+	return e ? e : parts_step(op, in, out, ret_n);
 }
 
 static enum inro_err tpm_op_last(struct backend *b, backend_op id, struct room out, size_t *ret_n)
 {
-	AUTO(tparts_unref_ptr) struct tparts *op = NULL;
+	AUTO(parts_unref_ptr) struct parts *op = NULL;
 	enum inro_err e;
 
 	if (!tpm_is_ours(id))
 		return backend_soft.op_last(b->soft, id, out, ret_n);
 	e = find_op(b, id, &op);
-	return e ? e : tparts_last(op, out, ret_n);
+	return e ? e : parts_last(op, out, ret_n);
 }
 
 static void tpm_op_end(struct backend *b, backend_op id)

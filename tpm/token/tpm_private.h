@@ -18,7 +18,7 @@ struct backend {
 	CK_MECHANISM_TYPE *mechanisms; /* of a token that has nothing but its TPM; else NULL */
 	pthread_rwlock_t gate; /* for writing while it is locked: nothing is held meanwhile */
 	struct table keys;     /* struct tkey */
-	struct table ops;      /* struct tparts */
+	struct table ops;      /* struct parts */
 };
 
 /* Numbers of what is in the TPM have the top bit; all others are the soft instance's. */
