@@ -122,6 +122,8 @@ mv away owner
 must inro token delete owned
 tpm2_evictcontrol -C o -P ownerword -c 0x81000001 >/dev/null
 must inro token create owned --owner-auth owner --root-auth guess
+refused 1 "root is not that of the tokens" inro token create other --owner-auth owner --root 0x81000007
+refused 1 "root-auth is not that of the tokens" inro token create other --owner-auth owner --root-auth owner
 mv guess away
 refused 1 "root-auth.*o such file" inro key generate --token owned --label k
 inro token list | grep -q 'unreadable.*root-auth' || fail "a token without its root-auth is not shown as such: $(inro token list)"

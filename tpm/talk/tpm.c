@@ -175,26 +175,39 @@ static struct bytes known_auth(struct tpm *t, size_t i)
 	return auth_at(t, i)->n > 0 ? secret_bytes(auth_at(t, i)) : secret_bytes(&t->news[i]);
 }
 
-static bool words_fit(struct tpm *t, const struct tpm_words *w)
+static bool auth_fits(struct tpm *t, const struct tpm_words *w, size_t i)
 {
-	bool fit = t->root == w->root && t->how == w->how;
+	struct bytes here = known_auth(t, i), there = brought(w, i);
 
-	for (size_t i = 0; fit && i < TPM_AUTHS; i++) {
-		struct bytes here = known_auth(t, i), there = brought(w, i);
+	return here.n == 0 || there.n == 0 || secret_equal(here, there);
+}
 
-		fit = here.n == 0 || there.n == 0 || secret_equal(here, there);
-	}
-	return fit;
+/* The first word that differs; NULL when all go together. */
+static const char *differing(struct tpm *t, const struct tpm_words *w)
+{
+	static const char *const auths[TPM_AUTHS] = { "owner-auth", "root-auth",
+						      "endorsement-auth" };
+
+	if (t->root != w->root)
+		return "root";
+	if (t->how != w->how)
+		return "session";
+	for (size_t i = 0; i < TPM_AUTHS; i++)
+		if (!auth_fits(t, w, i))
+			return auths[i];
+	return NULL;
 }
 
 static enum inro_err check_words(struct tpm *t, const struct tpm_words *w)
 {
+	const char *other = differing(t, w);
 	enum inro_err e = INRO_OK;
 
-	if (!words_fit(t, w))
+	if (other)
 		return err_set(INRO_E_CONFIG,
-			       "this TPM is in use with other words (authorisations, root or "
-			       "session): tokens of one TPM share them");
+			       "%s is not that of the tokens which are in this TPM already: all "
+			       "tokens of one TPM share it",
+			       other);
 	for (size_t i = 0; !e && i < TPM_AUTHS; i++) {
 		if (known_auth(t, i).n > 0 || brought(w, i).n == 0)
 			continue;
