@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -16,7 +17,7 @@ CK_RV tpmtoken_try(const char *tcti, CK_SLOT_ID *ret_slot)
 	static int n;
 	char label[33], config[300];
 
-	snprintf(label, sizeof label, "in a TPM %d", ++n);
+	snprintf(label, sizeof label, "in a TPM %d %d", (int)getpid(), ++n);
 	snprintf(config, sizeof config, "tcti=%s\n", tcti);
 	return p11_admin->create(&(struct inro_new_token) { .label = module_text(label),
 							    .backend = module_text("tpm"),
@@ -119,8 +120,11 @@ unsigned tpmtoken_files(void)
 
 	if (!d)
 		return 0;
-	while ((entry = readdir(d)))
-		n += strstr(entry->d_name, ".token") != NULL;
+	while ((entry = readdir(d))) {
+		const char *end = strstr(entry->d_name, ".token");
+
+		n += end && end[6] == '\0';
+	}
 	closedir(d);
 	return n;
 }

@@ -655,7 +655,7 @@ static void test_ledger_of_bad_answer(void **state)
 	say_rc(TPM2_RC_SUCCESS);
 	assert_int_equal(run(&load), INRO_E_TOKEN);
 	assert_sent(1, "80010000000e0000016580000002");
-	assert_ledger("will 0;hold 80000002;drop 80000002;");
+	assert_ledger("will 0;hold 80000002;drop 80000002;hold 0;");
 	/* Not a handle of anything that can be flushed: it stays pending. */
 	say_hex("80020000001900000000810000020000000200000000010000");
 	assert_int_equal(run(&load), INRO_E_TOKEN);

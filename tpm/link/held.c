@@ -114,7 +114,7 @@ enum inro_err held_will_add(struct held *h, const struct raw *tpm)
 	if (!atomic_load(&h->others_known))
 		e = note_others(h, tpm);
 	if (!e)
-		atomic_store(&h->pending, 1);
+		(void)atomic_fetch_or(&h->pending, HELD_MAKING);
 	return e;
 }
 
@@ -122,13 +122,18 @@ void held_add(struct held *h, uint32_t handle)
 {
 	size_t n = count(h);
 
-	if (handle && n == HELD_MAX)
-		return; /* what stays pending is found all the same */
-	if (handle) {
+	if (!handle || n == HELD_MAX) {
+		held_doubt(h);
+	} else {
 		h->handles[n] = handle;
 		atomic_store(&h->n, (unsigned)n + 1);
 	}
-	atomic_store(&h->pending, 0);
+	(void)atomic_fetch_and(&h->pending, ~HELD_MAKING);
+}
+
+void held_doubt(struct held *h)
+{
+	(void)atomic_fetch_or(&h->pending, HELD_DOUBT);
 }
 
 void held_drop(struct held *h, uint32_t handle)

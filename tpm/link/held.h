@@ -5,6 +5,8 @@
  * 1. Whoever is connected is alone with the TPM.  All of this happens within a turn.
  * 2. A handle is listed as soon as the command that made it has answered.  Before that command
  *    "pending" is set: who finds it set after a kill flushes all that is there and not `others`.
+ *    So it is when there is doubt about what was made: an answer that said that nothing was, or
+ *    could not be read, need not be true.
  * 3. `others`: what was in the TPM, and not ours, when this connection made its first handle.
  * 4. After a reset of the TPM the list means nothing, and nothing is flushed.
  */
@@ -17,6 +19,9 @@
 #include "tpm/link/raw.h"
 
 #define HELD_MAX 128
+
+#define HELD_MAKING 1u
+#define HELD_DOUBT  2u
 
 struct held {
 	atomic_uint pending;
@@ -33,7 +38,8 @@ struct held {
  * one's.  INRO_E_IO is the connection's. */
 MUST_CHECK enum inro_err held_attach(struct held *h, const struct raw *tpm);
 MUST_CHECK enum inro_err held_will_add(struct held *h, const struct raw *tpm);
-void held_add(struct held *h, uint32_t handle); /* 0: none was made */
+void held_add(struct held *h, uint32_t handle); /* 0: none was made, it was said */
+void held_doubt(struct held *h);		/* something may be there that is not listed */
 void held_drop(struct held *h, uint32_t handle);
 /* All that is listed; an empty list when the TPM could be talked with. */
 MUST_CHECK enum inro_err held_flush(struct held *h, const struct raw *tpm);

@@ -81,7 +81,7 @@ void link_lost(struct link *l);
 /* Within a turn, of links that are not managed; nothing for others. `handle`: a transient object or
  * a session.  link_will_hold() before the command that makes one, link_hold() after it. */
 MUST_CHECK enum inro_err link_will_hold(struct link *l);
-void link_hold(struct link *l, uint32_t handle); /* 0: none was made after all */
+void link_hold(struct link *l, uint32_t handle); /* 0: none was made, as far as is known */
 void link_drop(struct link *l, uint32_t handle);
 
 /* The words that name the TPM of this machine when nobody chose: device:/dev/tpmrm0 if that is

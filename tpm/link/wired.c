@@ -251,7 +251,10 @@ void wired_lost(struct link *l)
 	struct raw tpm = raw_of(w, COMMAND_MS);
 	SCOPED(err_kept) kept = err_keep(); /* the next command says what fails here */
 
-	if (w->ledger && held_attach(ledger_held(w->ledger), &tpm))
+	if (!w->ledger)
+		return;
+	held_doubt(ledger_held(w->ledger));
+	if (held_attach(ledger_held(w->ledger), &tpm))
 		err_reset();
 }
 

@@ -422,6 +422,7 @@ void area_done(struct tpm *t, struct area_plan *p)
 		if (!s)
 			continue;
 		s->uses++;
+		s->proven = true;
 		if (!p->entries[i].ended)
 			continue;
 		link_drop(t->link, s->handle);
@@ -439,6 +440,8 @@ void area_failed(struct tpm *t, struct area_plan *p, bool distrust)
 	for (size_t i = 0; i < p->n; i++) {
 		struct session *s = p->entries[i].session;
 
+		if (s)
+			s->proven = false;
 		if (s && (distrust || is_brief(t, s)))
 			session_flush(t, s);
 	}

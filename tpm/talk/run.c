@@ -29,6 +29,7 @@ struct run {
 	struct area_plan plan;
 	uint32_t rc;
 	uint32_t handle;	   /* of the response */
+	bool stale;		   /* the session may be what was refused */
 	struct bytes params, area; /* in t->in */
 };
 
@@ -98,12 +99,23 @@ static size_t number_in(uint32_t rc, uint32_t what, size_t n)
 	return i;
 }
 
-/* A handle that is not there: of a persistent object that is an answer like others. */
-static bool handle_is_gone(const struct run *r)
+static bool names_wrong_handle(const struct run *r, uint32_t plain)
 {
 	size_t i = number_in(r->rc, TPM2_RC_H, r->row->handles);
 
-	return rc_plain(r->rc) == TPM2_RC_HANDLE && i && is_volatile(r->c->handles[i - 1].handle);
+	return rc_plain(r->rc) == plain && i && is_volatile(r->c->handles[i - 1].handle);
+}
+
+/* A handle that is not there: of a persistent object that is an answer like others. */
+static bool handle_is_gone(const struct run *r)
+{
+	return names_wrong_handle(r, TPM2_RC_HANDLE);
+}
+
+/* One that can't be: the answer that gave it was changed on its way. */
+static bool handle_is_odd(const struct run *r)
+{
+	return names_wrong_handle(r, TPM2_RC_VALUE) && !r->t->link->kind->managed;
 }
 
 static bool is_gone(const struct run *r)
@@ -130,15 +142,21 @@ static bool is_doubtful(const struct run *r)
 	return rc_plain(r->rc) == TPM2_RC_BAD_AUTH && i && could_be_another(r, i - 1);
 }
 
-static enum inro_err doubt(struct run *r)
+/* All that is known to be there goes first. */
+static enum inro_err begin_anew(struct run *r, const char *why)
 {
 	uint32_t rc = r->rc;
 
-	r->t->doubted = true;
 	resident_flush_all(r->t);
 	session_flush_all(r->t);
 	last_rc = rc;
-	return lost(r->t, "a key in it is not the one that it should be");
+	return lost(r->t, why);
+}
+
+static enum inro_err doubt(struct run *r)
+{
+	r->t->doubted = true;
+	return begin_anew(r, "a key in it is not the one that it should be");
 }
 
 /* ---- to the TPM and back ---- */
@@ -365,6 +383,8 @@ static enum inro_err distrust(struct run *r, enum inro_err e)
 		note_made(r);
 		cmd_let_go(r->t, r->handle);
 	}
+	if (r->row->flags & CMD_MAKES)
+		link_hold(r->t->link, 0); /* it need not be that handle */
 	area_failed(r->t, &r->plan, true);
 	return e;
 }
@@ -389,6 +409,15 @@ static enum inro_err take(struct run *r, struct bytes in, struct buf *ret)
 
 /* ---- what the TPM refused ---- */
 
+/* It may be the value, or the session: one that something on the way here has changed when it was
+ * started, or whose nonces are no longer the TPM's. */
+static bool is_unauthorised(const struct run *r)
+{
+	uint32_t plain = rc_plain(r->rc);
+
+	return plain == TPM2_RC_BAD_AUTH || plain == TPM2_RC_AUTH_FAIL;
+}
+
 static enum inro_err refused(struct run *r)
 {
 	struct tpm *t = r->t;
@@ -397,6 +426,10 @@ static enum inro_err refused(struct run *r)
 	if (r->row->flags & CMD_ENDS_PARAM && rc_plain(r->rc) == TPM2_RC_HANDLE)
 		note_ended(r);
 	area_failed(t, &r->plan, false);
+	if (r->stale || (is_unauthorised(r) && !t->main.proven))
+		session_flush(t, &t->main);
+	if (r->stale || is_unauthorised(r))
+		link_hold(t->link, 0); /* what was refused may be what the ledger does not know */
 	last_rc = r->rc;
 	if (is_doubtful(r))
 		t->doubted = false;
@@ -410,6 +443,22 @@ static enum inro_err start_up(struct tpm *t)
 	return e ? err_context(e, "the TPM was not started") : lost(t, "it was reset");
 }
 
+/* What was refused, and not counted, is the salted session, or what was said by it: it has not
+ * worked yet, or an error came since, which anybody on the way could have made. */
+static bool is_stale(const struct run *r)
+{
+	static const uint32_t codes[] = { TPM2_RC_BAD_AUTH, TPM2_RC_VALUE, TPM2_RC_HANDLE };
+	size_t number = number_in(r->rc, TPM2_RC_S, r->plan.n);
+	uint32_t plain = rc_plain(r->rc);
+
+	if (!number || r->plan.entries[number - 1].session != &r->t->main || r->t->main.proven)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (plain == codes[i])
+			return !is_pin_try(r);
+	return false;
+}
+
 static enum inro_err answer_error(struct run *r)
 {
 	struct tpm *t = r->t;
@@ -420,7 +469,10 @@ static enum inro_err answer_error(struct run *r)
 		return start_up(t);
 	if (is_gone(r))
 		return lost(t, "an object or a session is not there any more");
-	if (is_doubtful(r) && !t->doubted)
+	if (handle_is_odd(r))
+		return begin_anew(r, "a handle that it gave is none");
+	r->stale = is_stale(r);
+	if (!r->stale && is_doubtful(r) && !t->doubted)
 		return doubt(r);
 	return refused(r);
 }
@@ -446,15 +498,51 @@ static enum inro_err send(struct run *r, struct buf *ret)
 	return r->rc ? answer_error(r) : take(r, rest, ret);
 }
 
-static enum inro_err once(struct run *r, struct buf *ret)
+static enum inro_err plan(struct run *r)
+{
+	return area_make(r->t, r->c, r->row, &r->plan);
+}
+
+static bool is_unproven(const struct run *r)
+{
+	return r->t->how == TPM_BY_HMAC && is_pin_try(r) && !r->t->main.proven;
+}
+
+/* Before it costs a try of a PIN, the session is tried by what costs nothing, and made anew when it
+ * does not work. */
+static enum inro_err prove(struct run *r)
+{
+	uint8_t some[16];
+	enum inro_err e = cmd_random(r->t, some, sizeof some);
+
+	if (e && tpm_last_rc())
+		e = cmd_random(r->t, some, sizeof some);
+	if (e && tpm_last_rc())
+		e = err_set(INRO_E_TOKEN, "no session with the TPM works: is there something "
+					  "between here and it?");
+	tpm_set_last_rc(0);
+	return e ? e : plan(r);
+}
+
+static enum inro_err attempt(struct run *r, struct buf *ret)
 {
 	enum inro_err e;
 
 	if (r->t->broken)
 		return err_set(INRO_E_IO, "the connection to the TPM was lost");
+	r->stale = false;
 	r->handle = r->rc = last_rc = 0;
-	e = area_make(r->t, r->c, r->row, &r->plan);
+	e = plan(r);
+	if (!e && is_unproven(r))
+		e = prove(r);
 	return e ? e : send(r, ret);
+}
+
+static enum inro_err once(struct run *r, struct buf *ret)
+{
+	enum inro_err e = attempt(r, ret);
+
+	return e && r->stale ? attempt(r, ret) : e;
 }
 
 /* Sent again when the TPM's memory was lost, unless it names what was there. */

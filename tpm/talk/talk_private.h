@@ -26,6 +26,7 @@ struct session {
 	uint32_t handle; /* 0: there is none */
 	uint64_t epoch;	 /* in which it was made */
 	uint32_t uses;
+	bool proven;	   /* the TPM's latest answer to it was authentic, and no error */
 	bool auth_value;   /* TPM2_PolicyAuthValue was done: cmd_policy_auth_value() sets it */
 	struct secret key; /* empty: neither salted nor bound */
 	uint8_t nonce_tpm[SESSION_DIGEST], nonce_caller[SESSION_DIGEST];
