@@ -568,7 +568,8 @@ const struct cmd_verb token_verbs[] = {
 	  .args = ARGS(ARG_LABEL),
 	  .opts = OPTS({ .name = "force",
 			 .kind = OPT_FLAG,
-			 .help = "without the SO PIN, when that is locked" }),
+			 .help = "without the SO PIN, when that is locked or nothing opens the "
+				 "token any more" }),
 	  .shared = { pin_so_opts },
 	  .run = token_delete_run,
 	  .shape = SHOW_SAID,

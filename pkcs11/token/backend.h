@@ -142,9 +142,9 @@ typedef uint64_t backend_op; /* an operation in parts; never 0, never reused in 
 typedef uint64_t backend_key; /* a loaded key; never 0, never reused in one instance */
 
 enum backend_fact {
-	FACT_ROOT,  /* the storage root's public area (TPM2B_PUBLIC): wrap for it */
-	FACT_EK,    /* the endorsement key's public area, then its certificates, each a u32 field */
-	FACT_ABOUT  /* text for people, "name=value" a line: maker, firmware, places, PCRs */
+	FACT_ROOT, /* the storage root's public area (TPM2B_PUBLIC): wrap for it */
+	FACT_EK,   /* the endorsement key's public area, then its certificates, each a u32 field */
+	FACT_ABOUT /* text for people, "name=value" a line: maker, firmware, places, PCRs */
 };
 
 struct backend; /* one token's instance; each backend has its own struct behind this */
@@ -254,6 +254,8 @@ struct backend_ops {
 	/* A record that nobody needs any more: what it has outside goes.  After the core's
 	 * transaction; needs no login. */
 	enum inro_err (*forget_pin)(struct backend *b, struct bytes auth);
+	/* Whether what a record has outside is there; without it no PIN opens the record. */
+	enum inro_err (*guard_is_there)(struct backend *b, struct bytes auth, bool *ret);
 	/* Where a loaded key is; NULL: PLACE_SOFT. */
 	enum key_place (*place)(struct backend *b, backend_key key);
 	/* Evidence by the hardware that the key is in it (tpm/move/evidence.h has the bytes). */
@@ -263,8 +265,8 @@ struct backend_ops {
 	enum inro_err (*tell)(struct backend *b, enum backend_fact what, struct buf *ret);
 	/* The answer to a challenge that only this hardware can give. */
 	enum inro_err (*answer)(struct backend *b, struct bytes challenge, struct secret *ret);
-	/* A key wrapped for this hardware (a TSS2 key file, DER): loadable or importable. `auth`: the
-	 * authValue that it has.  As import() otherwise. */
+	/* A key wrapped for this hardware (a TSS2 key file, DER): loadable or importable. `auth`:
+	 * the authValue that it has.  As import() otherwise. */
 	enum inro_err (*take)(struct backend *b, const struct key_spec *spec, struct bytes file,
 			      struct bytes auth, backend_key *ret_key, struct buf *ret_spki);
 	/* The key as such a file: for this hardware with `auth` as its authValue, or, when

@@ -37,6 +37,16 @@ enum inro_err guards_drop(const struct backend_ops *ops, struct backend *b, stru
 	return first;
 }
 
+bool guards_are_gone(struct token *t, const struct who *who)
+{
+	SCOPED(auth_row) row = { 0 };
+	bool there = true;
+
+	if (!t->ops->guard_is_there || store_auth(t->store, who, &row) || row.auth.n == 0)
+		return false;
+	return !t->ops->guard_is_there(t->backend, buf_bytes(&row.auth), &there) && !there;
+}
+
 void guards_drop_row(const struct token_row *row)
 {
 	const struct backend_ops *ops = backend_find(bytes_of(row->backend));

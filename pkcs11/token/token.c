@@ -447,12 +447,15 @@ enum inro_err token_destroy(struct token *t, struct bytes so_pin)
 	return e;
 }
 
-/* Its hardware is there and is not what the token was made with: no PIN opens it any more. */
+/* Its hardware is there and is not what the token was made with, or has given up its SO PIN (a
+ * backup of a token that was removed): no PIN opens it any more. */
 static bool is_orphaned(struct token *t)
 {
 	SCOPED(buf) root = { 0 };
 
-	return t->ops->tell && t->ops->tell(t->backend, FACT_ROOT, &root) == INRO_E_TOKEN;
+	if (t->ops->tell && t->ops->tell(t->backend, FACT_ROOT, &root) == INRO_E_TOKEN)
+		return true;
+	return guards_are_gone(t, &(struct who) { .type = CKU_SO });
 }
 
 /* Whoever may do this could as well remove the file: it is his, and he can write it. */

@@ -107,7 +107,7 @@ MUST_CHECK enum inro_err token_reset(struct token *t, const struct token_spec *s
 /* Removes the token, its SO PIN given.  What it has outside and could not be given up (guards.h) is
  * an error that says so: the token is gone all the same. */
 MUST_CHECK enum inro_err token_destroy(struct token *t, struct bytes so_pin);
-/* Without the SO PIN, when that is locked: INRO_E_POLICY when it is not. */
+/* Without the SO PIN, when that is locked or opens nothing any more: INRO_E_POLICY when not. */
 MUST_CHECK enum inro_err token_destroy_locked(struct token *t);
 /* The token's row as it is in the store, and what follows when it was initialised anew. */
 MUST_CHECK enum inro_err token_reread(struct token *t);

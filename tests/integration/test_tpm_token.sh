@@ -73,6 +73,17 @@ indices 2 "a token removed"
 must inro token delete other
 indices 0 "both removed"
 
+# ---- a backup of a token that was removed: told, and removed again ----
+
+must inro token create gone
+export INRO_PASSPHRASE="a long passphrase"
+must inro token backup gone --out gone.backup
+must inro token delete gone
+must inro token restore gone.backup
+refused 1 "index .* is gone" inro key generate --token gone --label k
+refused 1 "index .* is gone" inro token delete gone
+must inro token delete gone --force
+
 # ---- PCRs ----
 
 must inro token create measured --pcr sha256:16

@@ -424,6 +424,7 @@ const struct backend_ops backend_tpm = {
 	.words = tpm_words_now,
 	.change_pin = tpm_change_pin,
 	.forget_pin = tpm_forget_pin,
+	.guard_is_there = tpm_guard_is_there,
 	.place = tpm_place,
 	.tell = tpm_tell,
 	.attest = tpm_attest,

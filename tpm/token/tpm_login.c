@@ -114,6 +114,13 @@ enum inro_err tpm_forget_pin(struct backend *b, struct bytes auth)
 	return pin_forget(&at, auth);
 }
 
+enum inro_err tpm_guard_is_there(struct backend *b, struct bytes auth, bool *ret)
+{
+	const struct pin_at at = pin_at(b);
+
+	return pin_is_there(&at, auth, ret);
+}
+
 /* A PIN that is proved while somebody is logged in changes nothing. */
 enum inro_err tpm_unlock(struct backend *b, CK_USER_TYPE user, struct bytes auth, struct bytes pin)
 {
