@@ -222,6 +222,30 @@ static void records_do_not_mix(void **state)
 	OK(try(buf_bytes(&user), PIN));
 }
 
+/* A storage key that the owner could have brought from outside, and so may know. */
+static void a_root_that_can_leave_is_none(void **state)
+{
+	struct swtpm *mine = swtpm, *theirs = swtpm_start(SWTPM_UNIX);
+	SCOPED(buf) words = { 0 };
+	struct backend *b = NULL;
+
+	(void)state;
+	swtpm = theirs;
+	DONE("tpm2_createprimary -Q -C o -G ecc -c p.ctx && tpm2_flushcontext -t && "
+	     "tpm2_create -Q -C p.ctx -G ecc:aes128cfb -a 'restricted|decrypt|userwithauth|noda|"
+	     "sensitivedataorigin' -u r.pub -r r.priv && tpm2_flushcontext -t && "
+	     "tpm2_load -Q -C p.ctx -u r.pub -r r.priv -c r.ctx && tpm2_flushcontext -t && "
+	     "tpm2_evictcontrol -Q -C o -c r.ctx 0x81000001 && tpm2_flushcontext -t");
+	buf_addf(&words, "tcti=%s\n", swtpm_tcti(theirs));
+	OK(ops->open(buf_bytes(&words), bytes_of("0000000000000002"), &b));
+	assert_int_equal(ops->init(b), INRO_E_CONFIG);
+	assert_non_null(strstr(err_detail(INRO_E_CONFIG), "no storage root"));
+	ops->close(b);
+	assert_int_equal(swtpm_count(theirs, SWTPM_NV), 0);
+	swtpm_free(theirs);
+	swtpm = mine;
+}
+
 /* A record that names another program's index: it is not tried, so that its failures don't count
  * against the whole TPM, and it is not removed with the token. */
 static void an_index_of_others_stays(void **state)
@@ -341,6 +365,7 @@ int main(void)
 		ON_A_TPM(the_sealed_object_opens_to_nobody), ON_A_TPM(the_guard_lets_nobody_pass),
 		ON_A_TPM(no_session_is_bound_to_the_index),  ON_A_TPM(records_do_not_mix),
 		ON_A_TPM(an_index_of_others_stays),	     ON_A_TPM(another_tpm_learns_nothing),
+		ON_A_TPM(a_root_that_can_leave_is_none),
 	};
 
 	setenv("INRO_HOME", scratch_dir(), 1);

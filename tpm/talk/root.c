@@ -52,9 +52,13 @@ static enum inro_err accept(struct tpm *t, uint32_t handle, bool persistent,
 	return INRO_OK;
 }
 
+/* Of this TPM's own making: the private half of one that was brought in, or may be moved, can be
+ * known to whoever owns the TPM, and with it all that is under it. */
 static bool is_storage_key(const TPMT_PUBLIC *pub)
 {
-	const TPMA_OBJECT want = TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT;
+	const TPMA_OBJECT want = TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT |
+				 TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+				 TPMA_OBJECT_SENSITIVEDATAORIGIN;
 	const TPMA_OBJECT mask = want | TPMA_OBJECT_SIGN_ENCRYPT;
 
 	return (pub->objectAttributes & mask) == want &&
