@@ -141,7 +141,7 @@ void err_reset(void);
 
 /* The detail recorded last, kept while things are cleared up, which may fail too:
  * SCOPED(err_kept) kept = err_keep(); puts it back at the end of the block. */
-struct err_kept {
+struct __attribute__((unused)) err_kept { /* nobody looks at one */
 	enum inro_err code;
 	char text[ERR_DETAIL_MAX];
 };

@@ -114,7 +114,7 @@ static void forget(const struct kept *k)
 	ops->close(b);
 }
 
-static void shell(const char *format, ...)
+static void PRINTF_LIKE(1, 2) shell(const char *format, ...)
 {
 	char line[512];
 	va_list ap;
