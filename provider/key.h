@@ -19,10 +19,10 @@ struct key_type {
 	CK_KEY_TYPE type;
 	bool has_group;				/* parameters of its own that a key may lack */
 	const char *public_part, *private_part; /* parameters that tell what a key has */
-	const char *signature;			/* our private name of the operation; NULL: none */
-	const char *exchange, *cipher, *kem;	/* public names; NULL: the kind has none */
-	const OSSL_PARAM *public_params;	/* what a token key exports */
-	const OSSL_PARAM *all_params;		/* what a software key imports and exports */
+	/* Names of the operations, private ones where they are ours; NULL: the kind has none. */
+	const char *signature, *exchange, *cipher, *kem;
+	const OSSL_PARAM *public_params; /* what a token key exports */
+	const OSSL_PARAM *all_params;	 /* what a software key imports and exports */
 	const OSSL_PARAM *gettable;
 	const OSSL_PARAM *settable;
 };

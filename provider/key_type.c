@@ -87,7 +87,7 @@ static const OSSL_PARAM nothing[] = { OSSL_PARAM_END };
 #define MONTGOMERY(name)                                                                           \
 	{                                                                                          \
 		STRINGS(name, CKK_EC_MONTGOMERY),                                                  \
-			.exchange = (name), .kem = (name), .all_params = string_all,               \
+			.exchange = "INRO-ECDH", .kem = (name), .all_params = string_all,          \
 			.gettable = string_gettable, .settable = string_settable                   \
 	}
 #define ML_DSA(name)                                                                               \
@@ -112,8 +112,8 @@ const struct key_type key_types[KEY_TYPE__MAX] = {
 			   .public_part = OSSL_PKEY_PARAM_RSA_N,
 			   .private_part = OSSL_PKEY_PARAM_RSA_D,
 			   .signature = "INRO-RSA",
-			   .cipher = "RSA",
-			   .kem = "RSA",
+			   .cipher = "INRO-RSA",
+			   .kem = "INRO-RSA",
 			   .public_params = rsa_public,
 			   .all_params = rsa_all,
 			   .gettable = rsa_gettable,
@@ -133,7 +133,7 @@ const struct key_type key_types[KEY_TYPE__MAX] = {
 			  .public_part = OSSL_PKEY_PARAM_PUB_KEY,
 			  .private_part = OSSL_PKEY_PARAM_PRIV_KEY,
 			  .signature = "INRO-ECDSA",
-			  .exchange = "ECDH",
+			  .exchange = "INRO-ECDH",
 			  .public_params = ec_public,
 			  .all_params = ec_all,
 			  .gettable = ec_gettable,

@@ -3,8 +3,7 @@
  *
  * 1. Everything public is answered from the public half, without the token.
  * 2. The export of a private part of a token key is refused before the callback is called.
- * 3. The signature operation has a private name, so that no default fetch finds it; the operations
- *    that are not ours keep their public names and work on software keys through export.
+ * 3. The operations have private names, so that no default fetch finds them.
  */
 #include "provider/keygen.h"
 

@@ -171,59 +171,38 @@ static enum inro_err handle_in(struct object *o, struct seat *s, CK_OBJECT_HANDL
 	return e ? e : find_again(o, s, ret);
 }
 
-/* *ret_rv is what the last function of the token said. */
-static enum inro_err sign_in(struct object *o, struct seat *s, CK_MECHANISM *mech,
-			     struct bytes input, uint8_t *out, CK_ULONG *n, CK_RV *ret_rv)
+enum inro_err object_confirm(struct object_use *u)
 {
-	struct pin_source from = { .uri = &o->source };
-	CK_OBJECT_HANDLE handle;
-	enum inro_err e = handle_in(o, s, &handle);
+	struct pin_source from = { .uri = &u->object->source };
 
-	if (e)
-		return e;
-	*ret_rv = s->f->C_SignInit(s->session, mech, handle);
-	e = ck_err(s->m, *ret_rv, "C_SignInit");
-	if (!e && o->ask_always)
-		e = token_confirm(o->token, s, &from);
-	if (e)
-		return e;
-	*ret_rv = s->f->C_Sign(s->session, (CK_BYTE *)(uintptr_t)input.p, input.n, out, n);
-	return ck_err(s->m, *ret_rv, "C_Sign");
+	return u->object->ask_always ? token_confirm(u->object->token, u->seat, &from) : INRO_OK;
 }
 
 /* One try; *ret_again when the session or the handle was lost and another try is worth it. */
-static enum inro_err sign_once(struct object *o, CK_MECHANISM *mech, struct bytes input,
-			       uint8_t *out, size_t *n, bool *ret_again)
+static enum inro_err run_once(struct object *o, object_step *step, void *arg, bool *ret_again)
 {
 	struct seat s;
-	CK_ULONG room = *n;
-	CK_RV rv = CKR_OK;
+	struct object_use use = { .object = o, .seat = &s };
 	enum inro_err e = token_enter(o->token, &s);
 
 	if (e)
 		return e;
-	e = sign_in(o, &s, mech, input, out, &room, &rv);
-	*ret_again = token_lost(&s, rv);
+	e = handle_in(o, &s, &use.key);
+	if (!e)
+		e = step(&use, arg);
+	*ret_again = token_lost(&s, use.rv);
 	if (*ret_again)
 		forget_handle(o);
 	token_leave(&s, !e);
-	*n = room;
 	return e;
 }
 
-enum inro_err object_sign(struct object *o, CK_MECHANISM *mech, struct bytes input, uint8_t *out,
-			  size_t *n)
+enum inro_err object_run(struct object *o, object_step *step, void *arg)
 {
 	bool again = false;
-	size_t room = *n;
-	enum inro_err e = sign_once(o, mech, input, out, &room, &again);
+	enum inro_err e = run_once(o, step, arg, &again);
 
-	if (e && again) {
-		room = *n;
-		e = sign_once(o, mech, input, out, &room, &again);
-	}
-	if (e)
-		return err_context(e, "key %s", o->reference);
-	*n = room;
-	return INRO_OK;
+	if (e && again)
+		e = run_once(o, step, arg, &again);
+	return e ? err_context(e, "key %s", o->reference) : INRO_OK;
 }

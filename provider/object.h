@@ -22,8 +22,32 @@ void object_free(struct object *o); /* gives up one share; NULL is fine */
 /* The URI that names just this key, as it is written into a reference. */
 const char *object_reference(const struct object *o);
 
+/* One use of the key: its handle, good in this session. */
+struct object_use {
+	struct object *object;
+	struct seat *seat;
+	CK_OBJECT_HANDLE key;
+	CK_RV rv; /* what the last function of the token said: the step's to fill in */
+};
+typedef enum inro_err object_step(struct object_use *u, void *arg);
+
+/* Runs the step, and once more from its beginning when the token had lost session, login or
+ * handle.  Any thread. */
+MUST_CHECK enum inro_err object_run(struct object *o, object_step *step, void *arg);
+/* The PIN once more, for the operation that was just started, if the key wants it at each. */
+MUST_CHECK enum inro_err object_confirm(struct object_use *u);
+
 /* Signs input by this mechanism.  *n is the room in out, then what was written.  Any thread. */
 MUST_CHECK enum inro_err object_sign(struct object *o, CK_MECHANISM *mech, struct bytes input,
 				     uint8_t *out, size_t *n);
+
+/* The same for a decryption.  INRO_E_CIPHERTEXT, whatever is wrong with the input: who asks must
+ * not learn more. */
+MUST_CHECK enum inro_err object_decrypt(struct object *o, CK_MECHANISM *mech, struct bytes input,
+					uint8_t *out, size_t *n);
+
+/* The secret that the key agrees on by this mechanism.  Nothing of it stays in the token.
+ * INRO_E_KEY_USE when the key or the token does not let it out. */
+MUST_CHECK enum inro_err object_derive(struct object *o, CK_MECHANISM *mech, struct secret *ret);
 
 #endif

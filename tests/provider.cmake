@@ -1,7 +1,7 @@
 # tests of provider
 inro_test(unit/test_provider_tables.c LINKS inro_provider)
 inro_library(inro_test_token SOURCES lib/token_keys.c LINKS inro_cryptoki inro_testlib PkgConfig::crypto)
-foreach(part keys sign kinds)
+foreach(part keys sign kinds crypt)
 	inro_test(unit/test_provider_${part}.c LINKS inro_test_token PkgConfig::crypto)
 	add_dependencies(test_provider_${part} inro_ossl)
 endforeach()
@@ -14,6 +14,8 @@ inro_test(unit/test_provider_loss.c LINKS inro_provider inro_test_token PkgConfi
 add_dependencies(test_provider_loss inro_ossl inro_tap_p11)
 inro_script_test(integration/test_provider_store.sh)
 inro_script_test(integration/test_provider_commands.sh TIMEOUT 300)
+inro_script_test(integration/test_provider_decrypt.sh TIMEOUT 240)
+inro_tpm_script_test(integration/test_provider_decrypt.sh TPM libtpms TIMEOUT 240)
 inro_script_test(integration/test_provider_tls.sh)
 inro_script_test(integration/test_provider_man.sh)
 inro_script_test(integration/test_provider_harmless.sh TIMEOUT 300)

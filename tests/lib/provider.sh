@@ -5,8 +5,8 @@
 #   provider   the arguments that make openssl use ours and the default provider
 #   module     the Cryptoki module under test: ours, then SoftHSM as a stranger when it is installed
 #   uri LABEL [REST]      the private key of that label
-#   make_token LABEL      a token with PIN 123456
-#   make_key TOKEN TYPE LABEL ID
+#   make_token LABEL      a token with PIN 123456, of ours in a TPM if the tests are to have it there (shell.sh)
+#   make_key TOKEN TYPE LABEL ID [--usage-USE ...]
 #   must_fail 'REGEX' CMD ...  the command must fail and say something like it
 
 provider=(-provider-path "$B/lib" -provider inro -provider default)
@@ -24,15 +24,19 @@ p11() {
 
 make_token() {
 	local slot
+	if [[ -n $tcti && $module == "$B/lib/inro-pkcs11.so" ]]; then
+		INRO_SO_PIN=$so_pin must inro token create "$1" >/dev/null
+		return
+	fi
 	slot=$(p11 -L 2>/dev/null | sed -n 's/^Slot [0-9]* (\(0x[0-9a-f]*\)).*/\1/p' | tail -1)
 	must p11 --slot "$((slot))" --init-token --label "$1" --so-pin "$so_pin" >/dev/null
 	must p11 --token-label "$1" --init-pin --login --login-type so --so-pin "$so_pin" \
 		--new-pin "$pin" >/dev/null
 }
 
-make_key() {
+make_key() { # TOKEN TYPE LABEL ID [--usage-... ...]
 	must p11 --token-label "$1" --login --pin "$pin" --keypairgen --key-type "$2" --label "$3" \
-		--id "$4" >/dev/null
+		--id "$4" "${@:5}" >/dev/null
 }
 
 # A certificate that the key signed itself, in $3.

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
+#include <openssl/objects.h>
 #include <openssl/provider.h>
 #include <openssl/store.h>
 
@@ -107,6 +109,94 @@ void token_keys_add_lone(const char *label, CK_BYTE id)
 	CK_OBJECT_HANDLE public = make_ec(s, label, id);
 
 	need(ck_module_functions(module)->C_DestroyObject(s, public) == CKR_OK, "not destroyed");
+	ck_session_close(module, s);
+}
+
+/* What an imported key consists of; the values lie in `room`. */
+struct parts {
+	CK_ATTRIBUTE list[16];
+	CK_ULONG n;
+	CK_BYTE room[4096];
+	size_t used;
+};
+
+static void put(struct parts *p, CK_ATTRIBUTE_TYPE type, const void *value, size_t n)
+{
+	need(p->n < ARRAY_LEN(p->list) && n <= sizeof p->room - p->used, "no room");
+	memcpy(p->room + p->used, value, n);
+	p->list[p->n++] = (CK_ATTRIBUTE) { type, p->room + p->used, n };
+	p->used += n;
+}
+
+static void put_number(struct parts *p, CK_ATTRIBUTE_TYPE type, EVP_PKEY *key, const char *name)
+{
+	unsigned char value[512];
+	BIGNUM *number = NULL;
+
+	need(EVP_PKEY_get_bn_param(key, name, &number), name);
+	put(p, type, value, (size_t)BN_bn2bin(number, value));
+	BN_free(number);
+}
+
+static void put_rsa(struct parts *p, EVP_PKEY *key)
+{
+	static const struct {
+		CK_ATTRIBUTE_TYPE type;
+		const char *name;
+	} rows[] = {
+		{ CKA_MODULUS, OSSL_PKEY_PARAM_RSA_N },
+		{ CKA_PUBLIC_EXPONENT, OSSL_PKEY_PARAM_RSA_E },
+		{ CKA_PRIVATE_EXPONENT, OSSL_PKEY_PARAM_RSA_D },
+		{ CKA_PRIME_1, OSSL_PKEY_PARAM_RSA_FACTOR1 },
+		{ CKA_PRIME_2, OSSL_PKEY_PARAM_RSA_FACTOR2 },
+		{ CKA_EXPONENT_1, OSSL_PKEY_PARAM_RSA_EXPONENT1 },
+		{ CKA_EXPONENT_2, OSSL_PKEY_PARAM_RSA_EXPONENT2 },
+		{ CKA_COEFFICIENT, OSSL_PKEY_PARAM_RSA_COEFFICIENT1 },
+	};
+	CK_MECHANISM_TYPE allowed[] = { CKM_RSA_PKCS, CKM_RSA_PKCS_OAEP, CKM_RSA_X_509 };
+	CK_BBOOL yes = CK_TRUE;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		put_number(p, rows[i].type, key, rows[i].name);
+	put(p, CKA_DECRYPT, &yes, 1);
+	put(p, CKA_ALLOWED_MECHANISMS, allowed, sizeof allowed);
+}
+
+static void put_ec(struct parts *p, EVP_PKEY *key)
+{
+	unsigned char der[64], *at = der;
+	CK_BBOOL yes = CK_TRUE;
+	char name[64];
+	int n;
+
+	need(EVP_PKEY_get_group_name(key, name, sizeof name, NULL), "no group");
+	n = i2d_ASN1_OBJECT(OBJ_txt2obj(name, 0), &at);
+	need(n > 0, name);
+	put(p, CKA_EC_PARAMS, der, (size_t)n);
+	put_number(p, CKA_VALUE, key, OSSL_PKEY_PARAM_PRIV_KEY);
+	put(p, CKA_DERIVE, &yes, 1);
+}
+
+void token_keys_import(const char *label, CK_BYTE id, EVP_PKEY *key)
+{
+	bool is_rsa = EVP_PKEY_is_a(key, "RSA");
+	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+	CK_KEY_TYPE type = is_rsa ? CKK_RSA : CKK_EC;
+	CK_SESSION_HANDLE s = log_in();
+	struct parts *p = calloc(1, sizeof *p);
+	CK_BBOOL yes = CK_TRUE;
+	CK_OBJECT_HANDLE object;
+
+	need(p != NULL, "no memory");
+	put(p, CKA_CLASS, &class, sizeof class);
+	put(p, CKA_KEY_TYPE, &type, sizeof type);
+	put(p, CKA_TOKEN, &yes, 1);
+	put(p, CKA_LABEL, label, strlen(label));
+	put(p, CKA_ID, &id, 1);
+	(is_rsa ? put_rsa : put_ec)(p, key);
+	need(ck_module_functions(module)->C_CreateObject(s, p->list, p->n, &object) == CKR_OK,
+	     "no import");
+	free(p);
 	ck_session_close(module, s);
 }
 

@@ -1,0 +1,580 @@
+/* test_provider_crypt - decryption and key agreement by token keys, beside the same keys in
+ * software. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/kdf.h>
+#include <openssl/rsa.h>
+#include <openssl/ssl.h>
+
+#include "tests/lib/scratch.h"
+#include "tests/lib/token_keys.h"
+
+#define URI(label) "pkcs11:token=line1;object=" label "?pin-value=" TOKEN_KEYS_PIN
+
+/* soft: of the default provider alone; token: the same key, imported. */
+static OSSL_LIB_CTX *libctx, *plain;
+static struct pair {
+	EVP_PKEY *soft, *token;
+} rsa, p256, p384, p521;
+static EVP_PKEY *sign_only;
+
+static const unsigned char message[] = "0123456789abcdef0123456789abcdef";
+
+static int load(struct pair *p, const char *label, CK_BYTE id, EVP_PKEY *key)
+{
+	char uri[128];
+
+	snprintf(uri, sizeof uri, "pkcs11:token=line1;object=%s?pin-value=" TOKEN_KEYS_PIN, label);
+	p->soft = key;
+	token_keys_import(label, id, key);
+	p->token = token_keys_load(libctx, uri);
+	return p->soft && p->token ? 0 : -1;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	libctx = token_keys_libctx("default", "inro");
+	plain = token_keys_libctx("default", NULL);
+	sign_only = token_keys_load(libctx, URI("ec"));
+	return load(&rsa, "crypt-rsa", 0x11, EVP_PKEY_Q_keygen(plain, NULL, "RSA", (size_t)2048)) |
+	       load(&p256, "crypt-p256", 0x12, EVP_PKEY_Q_keygen(plain, NULL, "EC", "P-256")) |
+	       load(&p384, "crypt-p384", 0x13, EVP_PKEY_Q_keygen(plain, NULL, "EC", "P-384")) |
+	       load(&p521, "crypt-p521", 0x14, EVP_PKEY_Q_keygen(plain, NULL, "EC", "P-521"));
+}
+
+static int tear_down(void **state)
+{
+	struct pair *pairs[] = { &rsa, &p256, &p384, &p521 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		EVP_PKEY_free(pairs[i]->soft);
+		EVP_PKEY_free(pairs[i]->token);
+	}
+	EVP_PKEY_free(sign_only);
+	token_keys_libctx_free(plain);
+	token_keys_libctx_free(libctx);
+	return 0;
+}
+
+/* A way to encrypt, set by numbers or by names, in this order or the other. */
+struct way {
+	int padding;
+	const char *padding_name, *digest, *mgf1, *label;
+};
+
+static const struct way ways[] = {
+	{ RSA_PKCS1_PADDING, "pkcs1", NULL, NULL, NULL },
+	{ RSA_PKCS1_OAEP_PADDING, "oaep", NULL, NULL, NULL },
+	{ RSA_PKCS1_OAEP_PADDING, "oaep", "SHA1", NULL, NULL },
+	{ RSA_PKCS1_OAEP_PADDING, "oaep", "SHA256", NULL, NULL },
+	{ RSA_PKCS1_OAEP_PADDING, "oaep", "SHA2-256", "SHA-1", NULL },
+	{ RSA_PKCS1_OAEP_PADDING, "oaep", NULL, "SHA256", NULL },
+	{ RSA_PKCS1_OAEP_PADDING, "oaep", "SHA384", "SHA512", "some label" },
+	{ RSA_PKCS1_OAEP_PADDING, "oaep", NULL, NULL, "some label" },
+};
+
+static bool set_by_numbers(EVP_PKEY_CTX *c, const struct way *w)
+{
+	void *label = w->label ? OPENSSL_strdup(w->label) : NULL;
+
+	return EVP_PKEY_CTX_set_rsa_padding(c, w->padding) > 0 &&
+	       (!w->digest || EVP_PKEY_CTX_set_rsa_oaep_md_name(c, w->digest, NULL) > 0) &&
+	       (!w->mgf1 || EVP_PKEY_CTX_set_rsa_mgf1_md_name(c, w->mgf1, NULL) > 0) &&
+	       (!label || EVP_PKEY_CTX_set0_rsa_oaep_label(c, label, (int)strlen(w->label)) > 0);
+}
+
+/* The label and the digests come before the padding that they belong to. */
+static size_t name_params(const struct way *w, OSSL_PARAM params[5])
+{
+	const struct {
+		const char *name, *value;
+	} texts[] = {
+		{ OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, w->mgf1 },
+		{ OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, w->digest },
+		{ OSSL_ASYM_CIPHER_PARAM_PAD_MODE, w->padding_name },
+	};
+	size_t n = 0;
+
+	if (w->label)
+		params[n++] = OSSL_PARAM_construct_octet_string(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL,
+								(void *)(uintptr_t)w->label,
+								strlen(w->label));
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (texts[i].value)
+			params[n++] = OSSL_PARAM_construct_utf8_string(
+				texts[i].name, (char *)(uintptr_t)texts[i].value, 0);
+	params[n] = OSSL_PARAM_construct_end();
+	return n;
+}
+
+static bool set_by_names(EVP_PKEY_CTX *c, const struct way *w)
+{
+	OSSL_PARAM params[5];
+
+	return name_params(w, params) > 0 && EVP_PKEY_CTX_set_params(c, params) == 1;
+}
+
+static EVP_PKEY_CTX *context(EVP_PKEY *key)
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(key == rsa.soft ? plain : libctx, key, NULL);
+
+	assert_non_null(c);
+	return c;
+}
+
+static size_t encrypt(EVP_PKEY *key, const struct way *w, unsigned char box[256])
+{
+	EVP_PKEY_CTX *c = context(key);
+	size_t n = 256;
+
+	assert_true(EVP_PKEY_encrypt_init(c) > 0);
+	assert_true(set_by_numbers(c, w));
+	assert_true(EVP_PKEY_encrypt(c, box, &n, message, sizeof message) > 0);
+	EVP_PKEY_CTX_free(c);
+	return n;
+}
+
+static void opens(EVP_PKEY_CTX *c, const unsigned char *box, size_t box_n)
+{
+	unsigned char out[600];
+	size_t n = 0;
+
+	assert_true(EVP_PKEY_decrypt(c, NULL, &n, box, box_n) > 0);
+	assert_int_equal(n, 256);
+	n = 255;
+	assert_false(EVP_PKEY_decrypt(c, out, &n, box, box_n) > 0);
+	ERR_clear_error();
+	n = sizeof out; /* more than needed */
+	assert_true(EVP_PKEY_decrypt(c, out, &n, box, box_n) > 0);
+	assert_int_equal(n, sizeof message);
+	assert_memory_equal(out, message, n);
+}
+
+/* What was encrypted by either side, opened by the token, once as it is and once as a copy. */
+static void decrypts(const struct way *w, bool (*set)(EVP_PKEY_CTX *, const struct way *))
+{
+	EVP_PKEY *from[] = { rsa.soft, rsa.token };
+	EVP_PKEY_CTX *c = context(rsa.token), *copy;
+	unsigned char box[256];
+
+	assert_true(EVP_PKEY_decrypt_init(c) > 0);
+	assert_true(set(c, w));
+	copy = EVP_PKEY_CTX_dup(c);
+	assert_non_null(copy);
+	for (size_t i = 0; i < 2; i++) {
+		size_t n = encrypt(from[i], w, box);
+
+		opens(c, box, n);
+		opens(copy, box, n);
+	}
+	EVP_PKEY_CTX_free(c);
+	EVP_PKEY_CTX_free(copy);
+}
+
+static void every_padding(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		decrypts(&ways[i], set_by_numbers);
+		decrypts(&ways[i], set_by_names);
+	}
+}
+
+static void settings_are_told(void **state)
+{
+	EVP_PKEY *keys[] = { rsa.soft, rsa.token };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		EVP_PKEY_CTX *c = context(keys[i]);
+		char name[64] = "";
+		unsigned char *label = NULL;
+		int padding = 0;
+
+		assert_true(EVP_PKEY_decrypt_init(c) > 0);
+		assert_true(EVP_PKEY_CTX_get_rsa_padding(c, &padding) > 0);
+		assert_int_equal(padding, RSA_PKCS1_PADDING);
+		assert_true(set_by_names(c, &ways[6]));
+		assert_true(EVP_PKEY_CTX_get_rsa_padding(c, &padding) > 0);
+		assert_int_equal(padding, RSA_PKCS1_OAEP_PADDING);
+		assert_true(EVP_PKEY_CTX_get_rsa_oaep_md_name(c, name, sizeof name) > 0);
+		assert_string_equal(name, "SHA2-384");
+		assert_true(EVP_PKEY_CTX_get_rsa_mgf1_md_name(c, name, sizeof name) > 0);
+		assert_string_equal(name, "SHA2-512");
+		assert_int_equal(EVP_PKEY_CTX_get0_rsa_oaep_label(c, &label), 10);
+		assert_memory_equal(label, "some label", 10);
+		EVP_PKEY_CTX_free(c);
+	}
+}
+
+static void without_padding(void **state)
+{
+	EVP_PKEY_CTX *c = context(rsa.token);
+	unsigned char block[256] = { 0 }, box[256], out[256];
+	size_t n = sizeof out;
+
+	(void)state;
+	block[255] = 7; /* zeros in front are kept */
+	assert_true(EVP_PKEY_encrypt_init(c) > 0);
+	assert_true(EVP_PKEY_CTX_set_rsa_padding(c, RSA_NO_PADDING) > 0);
+	assert_true(EVP_PKEY_encrypt(c, box, &n, block, sizeof block) > 0);
+	assert_true(EVP_PKEY_decrypt_init(c) > 0);
+	assert_true(EVP_PKEY_CTX_set_rsa_padding(c, RSA_NO_PADDING) > 0);
+	assert_true(EVP_PKEY_decrypt(c, out, &n, box, sizeof box) > 0);
+	assert_int_equal(n, sizeof block);
+	assert_memory_equal(out, block, n);
+	EVP_PKEY_CTX_free(c);
+}
+
+/* No padding of PKCS#1 in it: the token gives something, the same each time, and never says so. */
+static void bad_pkcs1_is_no_oracle(void **state)
+{
+	EVP_PKEY_CTX *c = context(rsa.token);
+	unsigned char box[256], out[2][256];
+	size_t n[2];
+
+	(void)state;
+	assert_true(EVP_PKEY_decrypt_init(c) > 0);
+	for (int i = 0; i < 8; i++) {
+		encrypt(rsa.soft, &ways[1], box);
+		for (int k = 0; k < 2; k++) {
+			n[k] = sizeof out[k];
+			assert_true(EVP_PKEY_decrypt(c, out[k], &n[k], box, sizeof box) > 0);
+		}
+		assert_int_equal(n[0], n[1]);
+		assert_memory_equal(out[0], out[1], n[0]);
+		assert_true(n[0] != sizeof message || memcmp(out[0], message, n[0]) != 0);
+	}
+	assert_int_equal(ERR_peek_error(), 0);
+	EVP_PKEY_CTX_free(c);
+}
+
+/* One error for every wrong OAEP block, be it the hash, the label or the numbers. */
+static void bad_oaep_is_refused(void **state)
+{
+	static const struct way others[] = {
+		{ RSA_PKCS1_PADDING, "pkcs1", NULL, NULL, NULL },
+		{ RSA_PKCS1_OAEP_PADDING, "oaep", "SHA256", NULL, NULL },
+		{ RSA_PKCS1_OAEP_PADDING, "oaep", NULL, "SHA256", NULL },
+		{ RSA_PKCS1_OAEP_PADDING, "oaep", NULL, NULL, "label" },
+	};
+	EVP_PKEY_CTX *c = context(rsa.token);
+	unsigned char box[256], out[256];
+
+	(void)state;
+	assert_true(EVP_PKEY_decrypt_init(c) > 0);
+	assert_true(set_by_numbers(c, &ways[1]));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		const char *said = "";
+		size_t n = sizeof out;
+
+		encrypt(rsa.soft, &others[i], box);
+		assert_false(EVP_PKEY_decrypt(c, out, &n, box, sizeof box) > 0);
+		ERR_peek_last_error_data(&said, NULL);
+		assert_non_null(strstr(said, "can't be decrypted"));
+		ERR_clear_error();
+	}
+	/* and the key is well */
+	opens(c, box, encrypt(rsa.soft, &ways[1], box));
+	EVP_PKEY_CTX_free(c);
+}
+
+struct tls {
+	unsigned said, other; /* versions; other 0: not set */
+	unsigned char first, second;
+	size_t n;
+	bool taken;
+};
+
+static size_t tls_box(const struct tls *t, unsigned char secret[64], unsigned char box[256])
+{
+	EVP_PKEY_CTX *c = context(rsa.soft);
+	size_t n = 256;
+
+	memset(secret, 'S', 64);
+	secret[0] = t->first;
+	secret[1] = t->second;
+	assert_true(EVP_PKEY_encrypt_init(c) > 0);
+	assert_true(EVP_PKEY_encrypt(c, box, &n, secret, t->n) > 0);
+	EVP_PKEY_CTX_free(c);
+	return n;
+}
+
+/* As libssl does it. */
+static void tls_opens(EVP_PKEY *key, const struct tls *t)
+{
+	EVP_PKEY_CTX *c = context(key);
+	unsigned char box[256], secret[64], out[256], again[256];
+	size_t box_n = tls_box(t, secret, box), n = sizeof out;
+	unsigned said = t->said, other = t->other;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_uint(OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION, &said),
+		OSSL_PARAM_construct_uint(OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION, &other),
+		OSSL_PARAM_construct_end(),
+	};
+
+	if (!other)
+		params[1] = params[2];
+	assert_true(EVP_PKEY_decrypt_init(c) > 0);
+	assert_true(EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_WITH_TLS_PADDING) > 0);
+	assert_true(EVP_PKEY_CTX_set_params(c, params) == 1);
+	assert_true(EVP_PKEY_decrypt(c, NULL, &n, box, box_n) > 0);
+	assert_int_equal(n, SSL_MAX_MASTER_KEY_LENGTH);
+	assert_true(EVP_PKEY_decrypt(c, out, &n, box, box_n) > 0);
+	assert_int_equal(n, SSL_MAX_MASTER_KEY_LENGTH);
+	assert_int_equal(memcmp(out, secret, n) == 0, t->taken);
+	assert_true(EVP_PKEY_decrypt(c, again, &n, box, box_n) > 0);
+	assert_int_equal(memcmp(out, again, n) == 0, t->taken); /* else random each time */
+	EVP_PKEY_CTX_free(c);
+}
+
+static void tls_secrets(void **state)
+{
+	static const struct tls rows[] = {
+		{ 0x0303, 0, 3, 3, 48, true },	    { 0x0303, 0, 3, 1, 48, false },
+		{ 0x0303, 0, 2, 3, 48, false },	    { 0x0304, 0x0303, 3, 3, 48, true },
+		{ 0x0304, 0x0303, 3, 4, 48, true }, { 0x0304, 0x0303, 3, 2, 48, false },
+		{ 0x0303, 0, 3, 3, 47, false },	    { 0x0303, 0, 3, 3, 49, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		tls_opens(rsa.soft, &rows[i]);
+		tls_opens(rsa.token, &rows[i]);
+	}
+	assert_int_equal(ERR_peek_error(), 0);
+}
+
+static void tls_needs_a_version(void **state)
+{
+	EVP_PKEY_CTX *c = context(rsa.token);
+	unsigned char box[256], out[256];
+	size_t n = 47, box_n = encrypt(rsa.soft, &ways[0], box);
+
+	(void)state;
+	assert_true(EVP_PKEY_decrypt_init(c) > 0);
+	assert_true(EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_WITH_TLS_PADDING) > 0);
+	assert_false(EVP_PKEY_decrypt(c, out, &n, box, box_n) > 0);
+	n = sizeof out;
+	assert_false(EVP_PKEY_decrypt(c, out, &n, box, box_n) > 0);
+	EVP_PKEY_CTX_free(c);
+	ERR_clear_error();
+}
+
+static void rsasve(void **state)
+{
+	EVP_PKEY_CTX *c = context(rsa.token);
+	unsigned char box[256], secret[256], out[256];
+	size_t box_n = sizeof box, secret_n = sizeof secret, n = 0;
+
+	(void)state;
+	assert_true(EVP_PKEY_encapsulate_init(c, NULL) > 0);
+	assert_true(EVP_PKEY_CTX_set_kem_op(c, "RSASVE") > 0);
+	assert_true(EVP_PKEY_encapsulate(c, box, &box_n, secret, &secret_n) > 0);
+	assert_true(EVP_PKEY_decapsulate_init(c, NULL) > 0);
+	assert_true(EVP_PKEY_CTX_set_kem_op(c, "RSASVE") > 0);
+	assert_true(EVP_PKEY_decapsulate(c, NULL, &n, box, box_n) > 0);
+	assert_int_equal(n, 256);
+	assert_true(EVP_PKEY_decapsulate(c, out, &n, box, box_n) > 0);
+	assert_int_equal(n, secret_n);
+	assert_memory_equal(out, secret, n);
+	assert_false(EVP_PKEY_decapsulate(c, out, &n, box, box_n - 1) > 0);
+	n = 255;
+	assert_false(EVP_PKEY_decapsulate(c, out, &n, box, box_n) > 0);
+	EVP_PKEY_CTX_free(c);
+	ERR_clear_error();
+}
+
+static EVP_PKEY_CTX *agreement(EVP_PKEY *key, EVP_PKEY *peer)
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL);
+
+	assert_true(EVP_PKEY_derive_init(c) > 0);
+	assert_true(EVP_PKEY_derive_set_peer(c, peer) > 0);
+	return c;
+}
+
+/* Both orders: whose key is in the token and whose in software makes no difference. */
+static void ecdh(void **state)
+{
+	const struct {
+		struct pair *pair;
+		const char *curve;
+		size_t size;
+	} rows[] = { { &p256, "P-256", 32 }, { &p384, "P-384", 48 }, { &p521, "P-521", 66 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		EVP_PKEY *peer = EVP_PKEY_Q_keygen(plain, NULL, "EC", rows[i].curve);
+		EVP_PKEY_CTX *a = agreement(rows[i].pair->token, peer), *copy = EVP_PKEY_CTX_dup(a);
+		EVP_PKEY_CTX *b = agreement(peer, rows[i].pair->soft);
+		unsigned char x[100], y[100];
+		size_t n = 0, m = sizeof y;
+
+		EVP_PKEY_free(peer); /* the agreement holds what it needs */
+		assert_true(EVP_PKEY_derive(a, NULL, &n) > 0);
+		assert_int_equal(n, rows[i].size);
+		n = sizeof x;
+		assert_true(EVP_PKEY_derive(a, x, &n) > 0);
+		assert_true(EVP_PKEY_derive(b, y, &m) > 0);
+		assert_int_equal(n, rows[i].size);
+		assert_int_equal(m, n);
+		assert_memory_equal(x, y, n);
+		m = 8; /* cut off, as libcrypto does it */
+		assert_true(EVP_PKEY_derive(copy, y, &m) > 0);
+		assert_int_equal(m, 8);
+		assert_memory_equal(x, y, m);
+		EVP_PKEY_CTX_free(a);
+		EVP_PKEY_CTX_free(b);
+		EVP_PKEY_CTX_free(copy);
+	}
+}
+
+struct kdf_row {
+	int cofactor;
+	const char *digest;
+	const char *ukm;
+	int n;
+};
+
+static void set_kdf(EVP_PKEY_CTX *c, const struct kdf_row *r)
+{
+	void *ukm = r->ukm ? OPENSSL_strdup(r->ukm) : NULL;
+
+	assert_true(EVP_PKEY_CTX_set_ecdh_cofactor_mode(c, r->cofactor) > 0);
+	assert_true(EVP_PKEY_CTX_set_ecdh_kdf_type(c, EVP_PKEY_ECDH_KDF_X9_63) > 0);
+	assert_true(EVP_PKEY_CTX_set_ecdh_kdf_md(c, EVP_get_digestbyname(r->digest)) > 0);
+	assert_true(EVP_PKEY_CTX_set_ecdh_kdf_outlen(c, r->n) > 0);
+	if (ukm)
+		assert_true(EVP_PKEY_CTX_set0_ecdh_kdf_ukm(c, ukm, (int)strlen(r->ukm)) > 0);
+}
+
+static void ecdh_with_kdf(void **state)
+{
+	static const struct kdf_row rows[] = {
+		{ -1, "SHA1", NULL, 16 },
+		{ 0, "SHA256", "some ukm", 32 },
+		{ 1, "SHA384", "some ukm", 100 },
+	};
+	EVP_PKEY *peer = EVP_PKEY_Q_keygen(plain, NULL, "EC", "P-256");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		EVP_PKEY *keys[] = { p256.soft, p256.token };
+		unsigned char out[2][100];
+
+		for (size_t k = 0; k < 2; k++) {
+			EVP_PKEY_CTX *c = agreement(keys[k], peer);
+			size_t n = 0;
+
+			set_kdf(c, &rows[i]);
+			assert_true(EVP_PKEY_derive(c, NULL, &n) > 0);
+			assert_int_equal(n, rows[i].n);
+			n--;
+			assert_false(EVP_PKEY_derive(c, out[k], &n) > 0);
+			n = sizeof out[k];
+			assert_true(EVP_PKEY_derive(c, out[k], &n) > 0);
+			assert_int_equal(n, rows[i].n);
+			EVP_PKEY_CTX_free(c);
+		}
+		assert_memory_equal(out[0], out[1], (size_t)rows[i].n);
+	}
+	EVP_PKEY_free(peer);
+	ERR_clear_error();
+}
+
+static void wrong_peers(void **state)
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, p256.token, NULL);
+	unsigned char out[66];
+	size_t n = sizeof out;
+
+	(void)state;
+	assert_true(EVP_PKEY_derive_init(c) > 0);
+	assert_false(EVP_PKEY_derive(c, out, &n) > 0); /* none yet */
+	assert_false(EVP_PKEY_derive_set_peer(c, p384.soft) > 0);
+	assert_false(EVP_PKEY_derive_set_peer(c, rsa.soft) > 0);
+	assert_false(EVP_PKEY_derive(c, out, &n) > 0);
+	assert_true(EVP_PKEY_derive_set_peer(c, p256.soft) > 0);
+	assert_true(EVP_PKEY_derive(c, out, &n) > 0);
+	EVP_PKEY_CTX_free(c);
+	ERR_clear_error();
+}
+
+/* The attributes of the key say no: the error has its name. */
+static void key_that_may_not(void **state)
+{
+	EVP_PKEY_CTX *c = agreement(sign_only, p256.soft);
+	const char *said = "";
+	unsigned char out[32];
+	size_t n = sizeof out;
+
+	(void)state;
+	assert_false(EVP_PKEY_derive(c, out, &n) > 0);
+	ERR_peek_last_error_data(&said, NULL);
+	assert_non_null(strstr(said, "object=ec"));
+	EVP_PKEY_CTX_free(c);
+	ERR_clear_error();
+}
+
+/* Keys of a program whose "RSA" and "EC" are ours work whole. */
+static void software_keys(void **state)
+{
+	OSSL_LIB_CTX *lc = token_keys_libctx("inro", "default");
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(lc, NULL, "RSA", (size_t)2048);
+	EVP_PKEY *ec = EVP_PKEY_Q_keygen(lc, NULL, "EC", "P-256");
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(lc, key, NULL), *a, *b;
+	unsigned char box[256], out[2][256];
+	size_t box_n = sizeof box, n = 256, m = 256;
+
+	(void)state;
+	assert_true(EVP_PKEY_encrypt_init(c) > 0 && set_by_names(c, &ways[6]));
+	assert_true(EVP_PKEY_encrypt(c, box, &box_n, message, sizeof message) > 0);
+	assert_true(EVP_PKEY_decrypt_init(c) > 0 && set_by_numbers(c, &ways[6]));
+	assert_true(EVP_PKEY_decrypt(c, out[0], &n, box, box_n) > 0);
+	assert_int_equal(n, sizeof message);
+	assert_memory_equal(out[0], message, n);
+	a = EVP_PKEY_CTX_new_from_pkey(lc, ec, NULL);
+	assert_true(EVP_PKEY_derive_init(a) > 0 && EVP_PKEY_derive_set_peer(a, p256.soft) > 0);
+	b = agreement(p256.token, ec);
+	assert_true(EVP_PKEY_derive(a, out[0], &n) > 0 && EVP_PKEY_derive(b, out[1], &m) > 0);
+	assert_int_equal(n, 32);
+	assert_memory_equal(out[0], out[1], 32);
+	EVP_PKEY_CTX_free(a);
+	EVP_PKEY_CTX_free(b);
+	EVP_PKEY_CTX_free(c);
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(ec);
+	token_keys_libctx_free(lc);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_padding),
+		cmocka_unit_test(settings_are_told),
+		cmocka_unit_test(without_padding),
+		cmocka_unit_test(bad_pkcs1_is_no_oracle),
+		cmocka_unit_test(bad_oaep_is_refused),
+		cmocka_unit_test(tls_secrets),
+		cmocka_unit_test(tls_needs_a_version),
+		cmocka_unit_test(rsasve),
+		cmocka_unit_test(ecdh),
+		cmocka_unit_test(ecdh_with_kdf),
+		cmocka_unit_test(wrong_peers),
+		cmocka_unit_test(key_that_may_not),
+		cmocka_unit_test(software_keys),
+	};
+
+	token_keys_make();
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
