@@ -510,6 +510,80 @@ static void wrong_peers(void **state)
 	ERR_clear_error();
 }
 
+static CK_BYTE x25519[] = { 0x06, 0x03, 0x2b, 0x65, 0x6e };
+static CK_BYTE x448[] = { 0x06, 0x03, 0x2b, 0x65, 0x6f };
+static const struct token_pair montgomery_pairs[] = {
+	{ "X25519",
+	  0x15,
+	  CKM_EC_MONTGOMERY_KEY_PAIR_GEN,
+	  { CKA_EC_PARAMS, x25519, sizeof x25519 },
+	  CKA_DERIVE,
+	  0,
+	  { 0 } },
+	{ "X448",
+	  0x16,
+	  CKM_EC_MONTGOMERY_KEY_PAIR_GEN,
+	  { CKA_EC_PARAMS, x448, sizeof x448 },
+	  CKA_DERIVE,
+	  0,
+	  { 0 } },
+};
+
+/* The public half, as the other side has it. */
+static EVP_PKEY *public_of(EVP_PKEY *key)
+{
+	unsigned char raw[64];
+	size_t n = sizeof raw;
+
+	assert_true(EVP_PKEY_get_raw_public_key(key, raw, &n));
+	return EVP_PKEY_new_raw_public_key_ex(plain, EVP_PKEY_get0_type_name(key), NULL, raw, n);
+}
+
+static void montgomery_with(EVP_PKEY *key, size_t size)
+{
+	EVP_PKEY *peer = EVP_PKEY_Q_keygen(plain, NULL, EVP_PKEY_get0_type_name(key));
+	EVP_PKEY *public = public_of(key);
+	EVP_PKEY_CTX *a = agreement(key, peer), *b = agreement(peer, public);
+	unsigned char x[56], y[56];
+	size_t n = 0, m = sizeof y;
+
+	assert_true(EVP_PKEY_derive(a, NULL, &n) > 0);
+	assert_int_equal(n, size);
+	n = size - 1; /* refused here, where ECDH would cut it off */
+	assert_false(EVP_PKEY_derive(a, x, &n) > 0);
+	n = sizeof x;
+	assert_true(EVP_PKEY_derive(a, x, &n) > 0);
+	assert_true(EVP_PKEY_derive(b, y, &m) > 0);
+	assert_int_equal(n, size);
+	assert_int_equal(m, size);
+	assert_memory_equal(x, y, size);
+	assert_false(EVP_PKEY_derive_set_peer(a, p256.soft) > 0);
+	EVP_PKEY_CTX_free(a);
+	EVP_PKEY_CTX_free(b);
+	EVP_PKEY_free(public);
+	EVP_PKEY_free(peer);
+}
+
+static void montgomery(void **state)
+{
+	static const size_t sizes[] = { 32, 56 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(montgomery_pairs); i++) {
+		char uri[128];
+		EVP_PKEY *key;
+
+		snprintf(uri, sizeof uri, "pkcs11:token=line1;object=%s?pin-value=" TOKEN_KEYS_PIN,
+			 montgomery_pairs[i].label);
+		token_keys_add_pair(&montgomery_pairs[i]);
+		key = token_keys_load(libctx, uri);
+		assert_non_null(key);
+		montgomery_with(key, sizes[i]);
+		EVP_PKEY_free(key);
+	}
+	ERR_clear_error();
+}
+
 /* The attributes of the key say no: the error has its name. */
 static void key_that_may_not(void **state)
 {
@@ -571,6 +645,7 @@ int main(void)
 		cmocka_unit_test(ecdh),
 		cmocka_unit_test(ecdh_with_kdf),
 		cmocka_unit_test(wrong_peers),
+		cmocka_unit_test(montgomery),
 		cmocka_unit_test(key_that_may_not),
 		cmocka_unit_test(software_keys),
 	};
