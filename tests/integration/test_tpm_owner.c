@@ -319,6 +319,20 @@ static bool show_root(struct tpmproxy_talk *t)
 	return true;
 }
 
+/* Also where somebody has written so into the token's file. */
+static void passwords_do_not_pass_in_the_clear(void **state)
+{
+	SCOPED(buf) words = { 0 };
+	struct backend *b = NULL;
+
+	(void)state;
+	buf_add(&words, buf_bytes(&config));
+	buf_add_str(&words, "session=password\n");
+	assert_int_equal(ops->open(buf_bytes(&words), bytes_of(SERIAL), &b), INRO_E_CONFIG);
+	assert_non_null(strstr(err_detail(INRO_E_CONFIG), "anybody could read them"));
+	assert_null(b);
+}
+
 /* Somebody's own TPM behind the same name, first as it is, then with the right root's description:
  * he can't read the salt, and is told nothing that comes of the PIN before that is known. */
 static void another_tpm_learns_nothing(void **state)
@@ -362,10 +376,14 @@ static void another_tpm_learns_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON_A_TPM(the_sealed_object_opens_to_nobody), ON_A_TPM(the_guard_lets_nobody_pass),
-		ON_A_TPM(no_session_is_bound_to_the_index),  ON_A_TPM(records_do_not_mix),
-		ON_A_TPM(an_index_of_others_stays),	     ON_A_TPM(another_tpm_learns_nothing),
+		ON_A_TPM(the_sealed_object_opens_to_nobody),
+		ON_A_TPM(the_guard_lets_nobody_pass),
+		ON_A_TPM(no_session_is_bound_to_the_index),
+		ON_A_TPM(records_do_not_mix),
+		ON_A_TPM(an_index_of_others_stays),
+		ON_A_TPM(another_tpm_learns_nothing),
 		ON_A_TPM(a_root_that_can_leave_is_none),
+		ON_A_TPM(passwords_do_not_pass_in_the_clear),
 	};
 
 	setenv("INRO_HOME", scratch_dir(), 1);
