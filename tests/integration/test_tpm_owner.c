@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "base/err.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/tpmproxy.h"
 #include "tpm/token/pin_record.h"
