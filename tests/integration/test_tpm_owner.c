@@ -88,7 +88,7 @@ static enum inro_err try(struct bytes record, struct bytes pin)
 	return e;
 }
 
-static int ruPRINTF_LIKE(1, 2) n(const char *format, ...)
+static int PRINTF_LIKE(1, 2) run(const char *format, ...)
 {
 	char command[1200], line[1600];
 	va_list ap;
