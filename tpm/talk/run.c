@@ -13,25 +13,13 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "tpm/talk/area.h"
 #include "tpm/talk/resident.h"
+#include "tpm/talk/run_private.h"
 
-#define AGAIN_MS   10000 /* in all */
-#define PAUSE_MS   500	 /* at most, between two */
-#define ATTEMPTS   3	 /* of a command whose TPM lost its memory */
-#define HEADER	   10
-#define FORMAT_ONE 0x80u
-
-struct run {
-	struct tpm *t;
-	const struct tpm_command *c;
-	const struct command_row *row;
-	struct area_plan plan;
-	uint32_t rc;
-	uint32_t handle;	   /* of the response */
-	bool stale;		   /* the session may be what was refused */
-	struct bytes params, area; /* in t->in */
-};
+#define AGAIN_MS 10000 /* in all */
+#define PAUSE_MS 500   /* at most, between two */
+#define ATTEMPTS 3     /* of a command whose TPM lost its memory */
+#define HEADER	 10
 
 static _Thread_local uint32_t last_rc;
 
@@ -63,85 +51,6 @@ static enum inro_err lost(struct tpm *t, const char *what)
 	return err_set(INRO_E_IO, "the TPM lost what was in its memory: %s", what);
 }
 
-static bool is_transient(uint32_t handle)
-{
-	return handle >> TPM2_HR_SHIFT == TPM2_HT_TRANSIENT;
-}
-
-static bool is_volatile(uint32_t handle)
-{
-	uint32_t type = handle >> TPM2_HR_SHIFT;
-
-	return is_transient(handle) || type == TPM2_HT_HMAC_SESSION ||
-	       type == TPM2_HT_POLICY_SESSION;
-}
-
-/* Whether the command names something that does not outlive an epoch. */
-static bool names_volatile(const struct run *r)
-{
-	for (size_t i = 0; i < r->row->handles; i++)
-		if (is_volatile(r->c->handles[i].handle))
-			return true;
-	for (size_t i = 0; i < r->row->auths; i++)
-		if (r->c->auths[i].by == BY_POLICY)
-			return true;
-	return false;
-}
-
-/* Part 2, 6.6.2: format one tells in bits 8 to 11 which handle, session or parameter is meant; 0
- * for a parameter and for a number beyond `n`. */
-static size_t number_in(uint32_t rc, uint32_t what, size_t n)
-{
-	size_t i = (rc & TPM2_RC_N_MASK & ~(uint32_t)TPM2_RC_S) >> 8;
-
-	if (!(rc & FORMAT_ONE) || rc & TPM2_RC_P || (rc & TPM2_RC_S) != what || i > n)
-		return 0;
-	return i;
-}
-
-static bool names_wrong_handle(const struct run *r, uint32_t plain)
-{
-	size_t i = number_in(r->rc, TPM2_RC_H, r->row->handles);
-
-	return rc_plain(r->rc) == plain && i && is_volatile(r->c->handles[i - 1].handle);
-}
-
-/* A handle that is not there: of a persistent object that is an answer like others. */
-static bool handle_is_gone(const struct run *r)
-{
-	return names_wrong_handle(r, TPM2_RC_HANDLE);
-}
-
-/* One that can't be: the answer that gave it was changed on its way. */
-static bool handle_is_odd(const struct run *r)
-{
-	return names_wrong_handle(r, TPM2_RC_VALUE) && !r->t->link->kind->managed;
-}
-
-static bool is_gone(const struct run *r)
-{
-	uint32_t plain = rc_plain(r->rc);
-
-	return plain == TPM2_RC_REFERENCE_S0 || plain == TPM2_RC_REFERENCE_H0 || handle_is_gone(r);
-}
-
-/* The i-th handle is authorised by the authValue of what should be an object of ours, and could
- * have become another's. */
-static bool could_be_another(const struct run *r, size_t i)
-{
-	return r->c->auths[i].by == BY_AUTH && is_transient(r->c->handles[i].handle) &&
-	       !r->t->link->kind->managed;
-}
-
-/* Its authValue was refused: perhaps the TPM was reset unseen.  What counts its failures is not
- * transient, and is never tried twice. */
-static bool is_doubtful(const struct run *r)
-{
-	size_t i = number_in(r->rc, TPM2_RC_S, r->row->auths);
-
-	return rc_plain(r->rc) == TPM2_RC_BAD_AUTH && i && could_be_another(r, i - 1);
-}
-
 /* All that is known to be there goes first. */
 static enum inro_err begin_anew(struct run *r, const char *why)
 {
@@ -161,18 +70,9 @@ static enum inro_err doubt(struct run *r)
 
 /* ---- to the TPM and back ---- */
 
-static bool is_pin_try(const struct run *r)
-{
-	for (size_t i = 0; i < r->row->auths; i++)
-		if (r->c->auths[i].by == BY_AUTH &&
-		    r->c->handles[i].handle >> TPM2_HR_SHIFT == TPM2_HT_NV_INDEX)
-			return true;
-	return false;
-}
-
 static bool is_repeatable(const struct run *r)
 {
-	return r->row->flags & CMD_REPEATABLE && !is_pin_try(r);
+	return r->row->flags & CMD_REPEATABLE && !run_is_pin_try(r);
 }
 
 /* The turn goes on with a new connection, if the command may be repeated. */
@@ -200,7 +100,7 @@ static enum inro_err exchange(struct run *r)
 
 	buf_reset(&t->in);
 	tpm_counted(t, r->c->cc);
-	e = link_talk(t->link, buf_bytes(&t->out), r->row->flags & CMD_DURABLE || is_pin_try(r),
+	e = link_talk(t->link, buf_bytes(&t->out), r->row->flags & CMD_DURABLE || run_is_pin_try(r),
 		      &t->in);
 	return e == INRO_E_IO ? reconnect(r, e) : e;
 }
@@ -332,7 +232,7 @@ static enum inro_err take_handle(struct run *r, struct bytes *in)
 	uint32_t handle;
 	enum inro_err e = read_u32(in, &handle);
 
-	if (e || (r->row->flags & CMD_MAKES && !is_volatile(handle)))
+	if (e || (r->row->flags & CMD_MAKES && !run_is_volatile(handle)))
 		return unreadable(r);
 	r->handle = handle;
 	return INRO_OK;
@@ -402,21 +302,12 @@ static enum inro_err take(struct run *r, struct bytes in, struct buf *ret)
 	note_made(r);
 	note_ended(r);
 	area_done(r->t, &r->plan);
-	if (r->row->auths && could_be_another(r, 0))
+	if (r->row->auths && run_could_be_another(r, 0))
 		r->t->doubted = false;
 	return INRO_OK;
 }
 
 /* ---- what the TPM refused ---- */
-
-/* It may be the value, or the session: one that something on the way here has changed when it was
- * started, or whose nonces are no longer the TPM's. */
-static bool is_unauthorised(const struct run *r)
-{
-	uint32_t plain = rc_plain(r->rc);
-
-	return plain == TPM2_RC_BAD_AUTH || plain == TPM2_RC_AUTH_FAIL;
-}
 
 static enum inro_err refused(struct run *r)
 {
@@ -426,12 +317,12 @@ static enum inro_err refused(struct run *r)
 	if (r->row->flags & CMD_ENDS_PARAM && rc_plain(r->rc) == TPM2_RC_HANDLE)
 		note_ended(r);
 	area_failed(t, &r->plan, false);
-	if (r->stale || (is_unauthorised(r) && !t->main.proven))
+	if (r->stale || (run_is_unauthorised(r) && !t->main.proven))
 		session_flush(t, &t->main);
-	if (r->stale || is_unauthorised(r))
+	if (r->stale || run_is_unauthorised(r))
 		link_hold(t->link, 0); /* what was refused may be what the ledger does not know */
 	last_rc = r->rc;
-	if (is_doubtful(r))
+	if (run_is_doubtful(r))
 		t->doubted = false;
 	return rc_set(r->rc, r->row->name);
 }
@@ -443,22 +334,6 @@ static enum inro_err start_up(struct tpm *t)
 	return e ? err_context(e, "the TPM was not started") : lost(t, "it was reset");
 }
 
-/* What was refused, and not counted, is the salted session, or what was said by it: it has not
- * worked yet, or an error came since, which anybody on the way could have made. */
-static bool is_stale(const struct run *r)
-{
-	static const uint32_t codes[] = { TPM2_RC_BAD_AUTH, TPM2_RC_VALUE, TPM2_RC_HANDLE };
-	size_t number = number_in(r->rc, TPM2_RC_S, r->plan.n);
-	uint32_t plain = rc_plain(r->rc);
-
-	if (!number || r->plan.entries[number - 1].session != &r->t->main || r->t->main.proven)
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
-		if (plain == codes[i])
-			return !is_pin_try(r);
-	return false;
-}
-
 static enum inro_err answer_error(struct run *r)
 {
 	struct tpm *t = r->t;
@@ -467,12 +342,12 @@ static enum inro_err answer_error(struct run *r)
 	log_debug("%s: 0x%03x", r->row->name, r->rc);
 	if (r->rc == TPM2_RC_INITIALIZE && r->c->cc != TPM2_CC_Startup)
 		return start_up(t);
-	if (is_gone(r))
+	if (run_is_gone(r))
 		return lost(t, "an object or a session is not there any more");
-	if (handle_is_odd(r))
+	if (run_handle_is_odd(r))
 		return begin_anew(r, "a handle that it gave is none");
-	r->stale = is_stale(r);
-	if (!r->stale && is_doubtful(r) && !t->doubted)
+	r->stale = run_is_stale(r);
+	if (!r->stale && run_is_doubtful(r) && !t->doubted)
 		return doubt(r);
 	return refused(r);
 }
@@ -505,7 +380,7 @@ static enum inro_err plan(struct run *r)
 
 static bool is_unproven(const struct run *r)
 {
-	return r->t->how == TPM_BY_HMAC && is_pin_try(r) && !r->t->main.proven;
+	return r->t->how == TPM_BY_HMAC && run_is_pin_try(r) && !r->t->main.proven;
 }
 
 /* Before it costs a try of a PIN, the session is tried by what costs nothing, and made anew when it
@@ -555,7 +430,7 @@ static enum inro_err repeat(struct run *r, struct buf *ret)
 		uint64_t epoch = t->epoch;
 
 		e = once(r, ret);
-		if (e != INRO_E_IO || t->epoch == epoch || names_volatile(r))
+		if (e != INRO_E_IO || t->epoch == epoch || run_names_volatile(r))
 			return e;
 		if (r->row->flags & CMD_ENDS_PARAM)
 			return INRO_OK; /* it went with the memory */

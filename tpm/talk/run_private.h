@@ -1,0 +1,35 @@
+/* run_private - one command on its way, and what its error means; for run.c and refusal.c. */
+#ifndef INRO_TPM_TALK_RUN_PRIVATE_H
+#define INRO_TPM_TALK_RUN_PRIVATE_H
+
+#include "tpm/talk/area.h"
+
+struct run {
+	struct tpm *t;
+	const struct tpm_command *c;
+	const struct command_row *row;
+	struct area_plan plan;
+	uint32_t rc;
+	uint32_t handle;	   /* of the response */
+	bool stale;		   /* the session may be what was refused */
+	struct bytes params, area; /* in t->in */
+};
+
+/* A transient object or a session: gone in another epoch. */
+bool run_is_volatile(uint32_t handle);
+/* The command names one. */
+bool run_names_volatile(const struct run *r);
+/* One of its handles is authorised by what counts failures. */
+bool run_is_pin_try(const struct run *r);
+/* The i-th handle should be an object of ours, and could have become another's. */
+bool run_could_be_another(const struct run *r, size_t i);
+
+/* ---- of its response code ---- */
+
+bool run_is_gone(const struct run *r);
+bool run_handle_is_odd(const struct run *r);
+bool run_is_doubtful(const struct run *r);
+bool run_is_unauthorised(const struct run *r);
+bool run_is_stale(const struct run *r);
+
+#endif
