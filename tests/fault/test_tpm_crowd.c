@@ -32,6 +32,13 @@
 #endif
 #define THREADS 3
 
+/* The thread sanitizer ends a child of a process with threads that makes one itself. */
+#ifdef __SANITIZE_THREAD__
+#define MAY_FORK false
+#else
+#define MAY_FORK SCRATCH_BUSY_FORKS
+#endif
+
 static struct swtpm *tpm;
 static CK_SLOT_ID slot;
 static CK_SESSION_HANDLE s;
@@ -178,7 +185,7 @@ static void forks(void **state)
 	unsigned signatures = 0;
 
 	(void)state;
-	if (!SCRATCH_BUSY_FORKS)
+	if (!MAY_FORK)
 		skip();
 	prepare();
 	atomic_store(&stop, false);
