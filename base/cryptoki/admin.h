@@ -157,8 +157,10 @@ struct inro_admin {
 	 CK_ULONG template_n, CK_OBJECT_HANDLE *ret_key);
 	/* The key as a TSS2 PRIVATE KEY (DER) with `auth` as its authValue: for this TPM, or, when
 	 * new_parent (TPM2B_PUBLIC) is given, for the one with that storage root, which takes
-	 * CKA_INRO_DUPLICABLE.  It stays here, too.  CKR_KEY_UNEXTRACTABLE; CKR_ACTION_PROHIBITED
-	 * without CKA_COPYABLE or with CKA_ALWAYS_AUTHENTICATE. */
+	 * CKA_INRO_DUPLICABLE.  It stays here, too.  CKR_KEY_UNEXTRACTABLE, also for one that is not
+	 * duplicable and unwraps or derives keys (CKA_INRO_MOVER, CKA_UNWRAP, CKA_DERIVE, or made
+	 * with these): outside they would be readable.  CKR_ACTION_PROHIBITED without CKA_COPYABLE
+	 * or with CKA_ALWAYS_AUTHENTICATE. */
 	CK_RV(*give)
 	(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, struct inro_text new_parent,
 	 struct inro_text auth, CK_BYTE *out, CK_ULONG *n);
