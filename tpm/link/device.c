@@ -86,14 +86,7 @@ static const struct plug plug = {
 
 static const struct link_kind bare = {
 	.scheme = "device",
-	.free = wired_free,
-	.begin = wired_begin,
-	.end = wired_end,
-	.talk = wired_talk,
-	.lost = wired_lost,
-	.will_hold = wired_will_hold,
-	.hold = wired_hold,
-	.drop = wired_drop,
+	WIRED_BARE,
 };
 
 static bool is_managed(struct bytes path)
@@ -110,10 +103,6 @@ static enum inro_err make(struct bytes rest, const char *home, struct link **ret
 
 const struct link_kind link_device = {
 	.scheme = "device",
-	.managed = true,
 	.make = make,
-	.free = wired_free,
-	.begin = wired_begin,
-	.end = wired_end,
-	.talk = wired_talk,
+	WIRED_MANAGED,
 };

@@ -13,8 +13,9 @@
 #include "base/process.h"
 #include "tpm/link/kinds.h"
 
-#define CHOICES "device:/dev/tpmrm0, swtpm:path=SOCKET, swtpm:host=H,port=P, tabrmd: or libtpms:"
 #define MANAGED "/dev/tpmrm0"
+#define OTHERS	"swtpm:path=SOCKET, swtpm:host=H,port=P, tabrmd: or libtpms:"
+#define CHOICES "device:" MANAGED ", " OTHERS
 
 const struct link_kind *link_extra;
 atomic_uint link_idle_ms = 200;
@@ -141,8 +142,9 @@ enum inro_err link_choose(struct buf *ret_tcti)
 	if (errno == EACCES)
 		return err_set(INRO_E_CONFIG,
 			       MANAGED " may not be used: add the user to group tss, or "
-				       "choose another TPM: " CHOICES);
-	return err_set(INRO_E_CONFIG, "this machine has no " MANAGED ": choose a TPM: " CHOICES);
+				       "choose another TPM (tcti): " OTHERS);
+	return err_set(INRO_E_CONFIG,
+		       "this machine has no " MANAGED ": choose another TPM (tcti): " OTHERS);
 }
 
 enum inro_err link_take_word(struct bytes *words, struct bytes *ret_name, struct bytes *ret_value)

@@ -220,12 +220,5 @@ static enum inro_err make(struct bytes rest, const char *home, struct link **ret
 const struct link_kind link_swtpm = {
 	.scheme = "swtpm",
 	.make = make,
-	.free = wired_free,
-	.begin = wired_begin,
-	.end = wired_end,
-	.talk = wired_talk,
-	.lost = wired_lost,
-	.will_hold = wired_will_hold,
-	.hold = wired_hold,
-	.drop = wired_drop,
+	WIRED_BARE,
 };

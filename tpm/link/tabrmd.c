@@ -175,10 +175,6 @@ static enum inro_err make(struct bytes rest, const char *home, struct link **ret
 
 const struct link_kind link_tabrmd = {
 	.scheme = "tabrmd",
-	.managed = true,
 	.make = make,
-	.free = wired_free,
-	.begin = wired_begin,
-	.end = wired_end,
-	.talk = wired_talk,
+	WIRED_MANAGED,
 };

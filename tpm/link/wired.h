@@ -66,4 +66,11 @@ void wired_drop(struct link *l, uint32_t handle);
 void wired_close_fd(struct wired *w);
 enum inro_err wired_receive_stream(struct wired *w, struct buf *ret);
 
+/* What the kinds of link have of this: behind a resource manager, and without one. */
+#define WIRED_EACH    .free = wired_free, .begin = wired_begin, .end = wired_end, .talk = wired_talk
+#define WIRED_MANAGED WIRED_EACH, .managed = true
+#define WIRED_BARE                                                                                 \
+	WIRED_EACH, .lost = wired_lost, .will_hold = wired_will_hold, .hold = wired_hold,          \
+		    .drop = wired_drop
+
 #endif

@@ -190,33 +190,38 @@ static enum inro_err define(struct making *m)
 	return crypt_nv_name(&written, &m->name);
 }
 
-/* When it was written already and the answer was lost, the Name is the later one. */
+/* When it was written already and the answer was lost, the Name is the later one.  `ret` points
+ * into `name`. */
+static enum inro_err index_now(struct tpm *t, const struct making *m, TPM2B_NAME *name,
+			       struct tpm_ref *ret)
+{
+	TPMS_NV_PUBLIC pub;
+	enum inro_err e = cmd_nv_read_public(t, m->index.nvIndex, &pub, name);
+
+	if (!e)
+		*ret = (struct tpm_ref) { .handle = m->index.nvIndex,
+					  .name = BYTES(name->name, name->size) };
+	return e;
+}
+
 static enum inro_err write_step(struct tpm *t, const struct tpm_ref *guard, void *arg)
 {
 	const struct making *m = arg;
-	TPMS_NV_PUBLIC pub;
 	TPM2B_NAME name;
-	struct tpm_ref index = { .handle = m->index.nvIndex };
-	enum inro_err e = cmd_nv_read_public(t, m->index.nvIndex, &pub, &name);
+	struct tpm_ref index;
+	enum inro_err e = index_now(t, m, &name, &index);
 
-	if (e)
-		return e;
-	index.name = BYTES(name.name, name.size);
-	return pin_write_tries(t, guard, secret_bytes(&m->guard_auth), &index);
+	return e ? e : pin_write_tries(t, guard, secret_bytes(&m->guard_auth), &index);
 }
 
 static enum inro_err undo_step(struct tpm *t, void *arg)
 {
 	const struct making *m = arg;
-	TPMS_NV_PUBLIC pub;
 	TPM2B_NAME name;
-	struct tpm_ref index = { .handle = m->index.nvIndex };
-	enum inro_err e = cmd_nv_read_public(t, m->index.nvIndex, &pub, &name);
+	struct tpm_ref index;
+	enum inro_err e = index_now(t, m, &name, &index);
 
-	if (e)
-		return e;
-	index.name = BYTES(name.name, name.size);
-	return cmd_nv_undefine(t, secret_bytes(&m->owner), &index);
+	return e ? e : cmd_nv_undefine(t, secret_bytes(&m->owner), &index);
 }
 
 /* What was wrong first is told. */

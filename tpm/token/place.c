@@ -116,8 +116,9 @@ static enum inro_err place_asked(const struct words *w, const struct key_spec *s
 	case PLACE_TPM:
 		if (can_hold(w->caps.can, spec, born))
 			return INRO_OK;
-		return err_set(INRO_E_UNSUPPORTED, "the TPM can't be the place of such a key%s",
-			       spec->extractable ? ": it is extractable" : "");
+		return err_set(INRO_E_UNSUPPORTED, "the TPM can't be the place of such a key: %s",
+			       spec->extractable ? "it is extractable"
+						 : "this TPM has no keys of its kind or size");
 	case PLACE_TPM_SEALED:
 		return w->no_sealed ? only_in_tpm() : INRO_OK;
 	default:
