@@ -42,6 +42,44 @@ certificates() {
 	must openssl verify -CAfile "$k.again" "$k.again"
 }
 
+# A CA's work: a certificate by its policy, and a revocation list.
+authority() {
+	local k=$1 src=$2
+	rm -rf authority
+	mkdir authority
+	touch authority/index
+	echo 01 >authority/serial
+	cat >authority/cnf <<-END
+		[ca]
+		default_ca = it
+		[it]
+		database = authority/index
+		serial = authority/serial
+		crlnumber = authority/serial
+		new_certs_dir = authority
+		default_md = default
+		default_days = 3
+		default_crl_days = 3
+		policy = policy
+		[policy]
+		commonName = supplied
+	END
+	must ossl ca -batch -notext -config authority/cnf -keyfile "$src" -cert "$k.crt" -in leaf.csr -out leaf.crt
+	must openssl verify -CAfile "$k.crt" leaf.crt
+	must ossl ca -batch -config authority/cnf -keyfile "$src" -cert "$k.crt" -revoke leaf.crt
+	must ossl ca -gencrl -config authority/cnf -keyfile "$src" -cert "$k.crt" -out list.crl
+	must openssl crl -in list.crl -CAfile "$k.crt" -verify -noout
+}
+
+# A key that signs messages and no digests.
+messages() {
+	local k=$1 src=$2
+	must ossl pkeyutl -sign -rawin -inkey "$src" -in data -out sig
+	must openssl pkeyutl -verify -rawin -pubin -inkey "$k.pub" -in data -sigfile sig
+	must ossl pkeyutl -verify -rawin -inkey "$src" -in data -sigfile sig
+	must_fail 'Signature Verification Failure' ossl pkeyutl -verify -rawin -inkey "$src" -in other -sigfile sig
+}
+
 signatures() {
 	local k=$1 src=$2 md
 	for md in sha1 sha256 sha384 sha512; do
@@ -82,15 +120,19 @@ check_module() {
 	make_key line1 EC:prime256v1 p256 02
 	make_key line1 EC:secp384r1 p384 03
 	make_key line1 rsa:2048 rsa 04
+	make_key line1 EC:edwards25519 ed25519 05
 	make_cert "$(uri ca)" CA ca.crt
 	echo data >data
 	echo other >other
 	openssl dgst -sha256 -binary -out digest data
 	head -c 40 /dev/zero >longer
-	for k in p256 p384 rsa; do
+	must openssl req -new -newkey ed25519 -nodes -keyout leaf.key -subj /CN=leaf -out leaf.csr
+	for k in p256 p384 rsa ed25519; do
 		must ossl pkey -in "$(uri "$k")" -pubout -out "$k.pub"
 		must openssl pkey -pubin -in "$k.pub" -text -noout >text
 		must ossl pkey -in "$(uri "$k")" -text_pub -noout | cmp - text
+		must ossl pkey -in "$(uri "$k")" -check -noout >checked
+		grep -q 'Key is valid' checked || fail "check: $(cat checked)"
 		make_cert "$(uri "$k")" "$k" "$k.crt"
 		references "$k"
 		for src in "$(uri "$k")" "$k.pem"; do
@@ -98,9 +140,11 @@ check_module() {
 			p256) certificates "$k" "$src" prime256v1 ;;
 			p384) certificates "$k" "$src" secp384r1 ;;
 			rsa) certificates "$k" "$src" '' && pss "$src" ;;
+			ed25519) certificates "$k" "$src" '' && messages "$k" "$src" ;;
 			esac
-			signatures "$k" "$src"
+			[[ $k == ed25519 ]] || signatures "$k" "$src"
 		done
+		authority "$k" "$k.pem"
 	done
 }
 

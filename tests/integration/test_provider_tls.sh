@@ -64,7 +64,8 @@ check_module() {
 	make_key line1 EC:prime256v1 ec 01
 	make_key line1 rsa:2048 rsa 02
 	make_key line1 EC:secp384r1 client 03
-	for k in ec rsa client; do
+	make_key line1 EC:edwards25519 ed 04
+	for k in ec rsa client ed; do
 		make_cert "$(uri "$k")" "$k" "$k.crt"
 		must ossl pkey -in "$(uri "$k")" -out "$k.pem"
 	done
@@ -74,6 +75,8 @@ check_module() {
 		provider=(-provider-path "$B/lib" -provider "${order[0]}" -provider "${order[1]}")
 		handshake tls1_3 X25519 ec client
 		handshake tls1_3 P-256 rsa client
+		handshake tls1_3 X25519 ed ed
+		handshake tls1_2 X25519:P-384 ed client
 		handshake tls1_2 X25519:P-256:P-384 ec client
 		handshake tls1_2 P-256:P-384 rsa rsa
 		rsa_key_exchange rsa.pem

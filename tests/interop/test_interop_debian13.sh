@@ -41,7 +41,7 @@ inside() {
 }
 
 mkdir -p "$root"/srv/{lib,tests,pq,home}
-cp "$B/lib/inro-pkcs11.so" "$root/srv/lib/"
+cp "$B/lib/inro-pkcs11.so" "$B/lib/inro.so" "$root/srv/lib/"
 must inside openssl version >theirs
 grep -q 'OpenSSL 3\.[5-9]' theirs || fail "not the OpenSSL that was looked for: $(cat theirs)"
 
@@ -71,7 +71,8 @@ ssl pkeyutl -encap -pubin -keyform DER -inkey ML-KEM-768.theirs.spki -secret ML-
 # ---- ours ----
 
 for t in test_token_pq test_pkey_pq test_pkey test_pkey_curves test_pkey_crypt test_keyder test_token_sign \
-	test_token_mech test_token_kinds; do
+	test_token_mech test_token_kinds test_provider_kinds test_provider_keys test_provider_sign \
+	test_provider_tables; do
 	cp "$B/tests/$t" "$root/srv/tests/"
 	must inside "/srv/tests/$t" >said
 	! grep -q 'openssl_agrees' "$T/err" "$T/out" || grep -q 'OK \] openssl_agrees' "$T/err" "$T/out" ||

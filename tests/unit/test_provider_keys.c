@@ -223,6 +223,7 @@ static void request_signed(void **state)
 		X509_REQ *req = X509_REQ_new_ex(libctx, NULL);
 		EVP_PKEY *public = stranger(keys[i]);
 
+		assert_true(X509_REQ_set_version(req, X509_REQ_VERSION_1));
 		assert_true(X509_REQ_set_pubkey(req, keys[i]));
 		assert_true(X509_REQ_sign(req, keys[i], EVP_sha256()) > 0);
 		assert_int_equal(X509_REQ_verify_ex(req, public, libctx, NULL), 1);

@@ -1,16 +1,19 @@
-/* test_provider_tables - digests against libcrypto's own answers, references against their format.
- */
+/* test_provider_tables - digests and kinds of keys against libcrypto's own answers, references
+ * against their format. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "base/cryptoki/hashes.h"
 #include "provider/below.h"
+#include "provider/key.h"
 #include "provider/reference.h"
 
 static const char *const names[] = {
@@ -119,12 +122,56 @@ static void reference_damage(void **state)
 	assert_false(reference_is(BYTES("0\x82\x01\x0a\x02\x82\x01\x01", 8)));
 }
 
+/* The names that libcrypto's own provider has for each kind are ours too, and no other's: a name
+ * that is two kinds' would make libcrypto refuse the whole provider. */
+static void key_names(void **state)
+{
+#define NAMES(kind, name, aliases) { KEY_TYPE_##kind, name, aliases },
+	static const struct {
+		enum key_type_id id;
+		const char *name, *aliases;
+	} rows[] = { KEY_TYPES_30(NAMES) KEY_TYPES_35(NAMES) };
+#undef NAMES
+
+	(void)state;
+	assert_int_equal(ARRAY_LEN(rows), KEY_TYPE__MAX);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		EVP_KEYMGMT *theirs = EVP_KEYMGMT_fetch(NULL, rows[i].name, NULL);
+		char list[128], *rest = list, *name;
+
+		assert_string_equal(key_types[rows[i].id].name, rows[i].name);
+		assert_true(theirs || OpenSSL_version_num() < 0x30500000UL);
+		snprintf(list, sizeof list, "%s", rows[i].aliases);
+		while (theirs && (name = strsep(&rest, ":")))
+			assert_true(EVP_KEYMGMT_is_a(theirs, name));
+		EVP_KEYMGMT_free(theirs);
+	}
+}
+
+static void key_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < KEY_TYPE__MAX; i++) {
+		const struct key_type *t = &key_types[i];
+
+		assert_non_null(OSSL_PARAM_locate_const(t->public_params, t->public_part));
+		assert_null(OSSL_PARAM_locate_const(t->public_params, t->private_part));
+		assert_non_null(OSSL_PARAM_locate_const(t->all_params, t->public_part));
+		assert_non_null(OSSL_PARAM_locate_const(t->all_params, t->private_part));
+		assert_non_null(OSSL_PARAM_locate_const(t->gettable, t->public_part));
+		assert_true(t->signature || t->exchange || t->kem || t->cipher);
+		/* No default fetch may find our signatures. */
+		assert_true(!t->signature || strncmp(t->signature, "INRO-", 5) == 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(digest_prefixes),  cmocka_unit_test(digest_names),
 		cmocka_unit_test(digests_are_kept), cmocka_unit_test(reference_format),
-		cmocka_unit_test(reference_damage),
+		cmocka_unit_test(reference_damage), cmocka_unit_test(key_names),
+		cmocka_unit_test(key_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
