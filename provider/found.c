@@ -258,3 +258,51 @@ enum inro_err found_cert(const struct found_item *item, struct buf *ret_der)
 	token_leave(&s, !e);
 	return e;
 }
+
+static enum inro_err secret_key_in(struct token *t, const struct p11_uri *uri, struct seat *s,
+				   struct object **ret)
+{
+	struct pin_source from = { .uri = uri };
+	CK_ATTRIBUTE template[3];
+	CK_OBJECT_CLASS class;
+	CK_OBJECT_HANDLE handles[2];
+	CK_ULONG n = p11_uri_template(uri, template, &class), found = 0;
+	enum inro_err e = token_login(t, s, &from);
+
+	if (!e)
+		e = ck_find(s->m, s->session, template, n, handles, 2, &found);
+	if (e)
+		return e;
+	if (found != 1)
+		return err_set(found ? INRO_E_AMBIGUOUS : INRO_E_NOT_FOUND,
+			       "%s secret key of that name in token '%s': say which with "
+			       "object=LABEL or id=%%HH",
+			       found ? "more than one" : "no", token_label(t));
+	return object_new(t, s, handles[0], uri, ret);
+}
+
+enum inro_err found_secret_key(struct prov *p, const char *text, struct object **ret)
+{
+	SCOPED(p11_uri) uri = { 0 };
+	struct token *tokens[TOKENS_MAX];
+	struct seat s;
+	size_t n = 0;
+	enum inro_err e = p11_uri_parse(text, &uri);
+
+	if (e)
+		return e;
+	if (uri.type != P11_ANY && uri.type != P11_SECRET_KEY)
+		return err_set(INRO_E_ARG, "the URI names no secret key: leave type= out, or say "
+					   "type=secret-key");
+	uri.type = P11_SECRET_KEY;
+	e = tokens_find(p, &uri, tokens, TOKENS_MAX, &n);
+	if (!e && n > 1)
+		e = too_many_tokens(tokens, n);
+	if (!e)
+		e = token_enter(tokens[0], &s);
+	if (e)
+		return e;
+	e = secret_key_in(tokens[0], &uri, &s, ret);
+	token_leave(&s, !e);
+	return e;
+}

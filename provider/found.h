@@ -42,4 +42,7 @@ MUST_CHECK enum inro_err found_key(const struct found_item *item, const struct p
 				   struct key **ret);
 MUST_CHECK enum inro_err found_cert(const struct found_item *item, struct buf *ret_der);
 
+/* The one secret key that a URI names, after a login. */
+MUST_CHECK enum inro_err found_secret_key(struct prov *p, const char *uri, struct object **ret);
+
 #endif

@@ -83,7 +83,7 @@ static enum inro_err read_name(struct object *o, struct seat *s, CK_OBJECT_HANDL
 		e = name_token(o);
 	if (e)
 		return e;
-	o->name.type = P11_PRIVATE;
+	o->name.type = o->source.type == P11_SECRET_KEY ? P11_SECRET_KEY : P11_PRIVATE;
 	if (label.n)
 		o->name.object = buf_take_str(&label);
 	if (id.n) {

@@ -13,7 +13,8 @@
 
 struct object;
 
-/* Reads the private key `handle` in this session.  The URI is the one it was found by. */
+/* Reads the private key `handle` in this session, or the secret key if the URI says that type.  The
+ * URI is the one it was found by. */
 MUST_CHECK enum inro_err object_new(struct token *t, struct seat *s, CK_OBJECT_HANDLE handle,
 				    const struct p11_uri *uri, struct object **ret);
 struct object *object_share(struct object *o);

@@ -40,7 +40,8 @@ MUST_CHECK enum inro_err prov_module(struct prov *p, struct ck_module **ret);
 /* The tables of each operation, in the file named for it. */
 extern const OSSL_ALGORITHM keymgmt_algorithms[], signature_algorithms[], store_algorithms[],
 	encoder_algorithms[], decoder_algorithms[];
-extern const OSSL_ALGORITHM asym_cipher_algorithms[], exchange_algorithms[], kem_algorithms[];
+extern const OSSL_ALGORITHM asym_cipher_algorithms[], exchange_algorithms[], kem_algorithms[],
+	mac_algorithms[];
 /* The same for libcrypto 3.5 and later, which has post-quantum keys. */
 extern const OSSL_ALGORITHM keymgmt_algorithms_35[], signature_algorithms_35[],
 	encoder_algorithms_35[];

@@ -177,15 +177,11 @@ static void put_ec(struct parts *p, EVP_PKEY *key)
 	put(p, CKA_DERIVE, &yes, 1);
 }
 
-void token_keys_import(const char *label, CK_BYTE id, EVP_PKEY *key)
+static struct parts *start_import(const char *label, CK_BYTE id, CK_OBJECT_CLASS class,
+				  CK_KEY_TYPE type)
 {
-	bool is_rsa = EVP_PKEY_is_a(key, "RSA");
-	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-	CK_KEY_TYPE type = is_rsa ? CKK_RSA : CKK_EC;
-	CK_SESSION_HANDLE s = log_in();
 	struct parts *p = calloc(1, sizeof *p);
 	CK_BBOOL yes = CK_TRUE;
-	CK_OBJECT_HANDLE object;
 
 	need(p != NULL, "no memory");
 	put(p, CKA_CLASS, &class, sizeof class);
@@ -193,11 +189,37 @@ void token_keys_import(const char *label, CK_BYTE id, EVP_PKEY *key)
 	put(p, CKA_TOKEN, &yes, 1);
 	put(p, CKA_LABEL, label, strlen(label));
 	put(p, CKA_ID, &id, 1);
-	(is_rsa ? put_rsa : put_ec)(p, key);
+	return p;
+}
+
+static void finish_import(struct parts *p)
+{
+	CK_SESSION_HANDLE s = log_in();
+	CK_OBJECT_HANDLE object;
+
 	need(ck_module_functions(module)->C_CreateObject(s, p->list, p->n, &object) == CKR_OK,
 	     "no import");
 	free(p);
 	ck_session_close(module, s);
+}
+
+void token_keys_import(const char *label, CK_BYTE id, EVP_PKEY *key)
+{
+	bool is_rsa = EVP_PKEY_is_a(key, "RSA");
+	struct parts *p = start_import(label, id, CKO_PRIVATE_KEY, is_rsa ? CKK_RSA : CKK_EC);
+
+	(is_rsa ? put_rsa : put_ec)(p, key);
+	finish_import(p);
+}
+
+void token_keys_import_secret(const char *label, CK_BYTE id, CK_KEY_TYPE type, struct bytes value)
+{
+	struct parts *p = start_import(label, id, CKO_SECRET_KEY, type);
+	CK_BBOOL yes = CK_TRUE;
+
+	put(p, CKA_VALUE, value.p, value.n);
+	put(p, CKA_SIGN, &yes, 1);
+	finish_import(p);
 }
 
 void token_keys_make(void)
