@@ -1,12 +1,26 @@
 /*
- * keygen - keys made in software, for programs whose "RSA" or "EC" was fetched from us.
+ * keygen - making keys: in a token where that was asked for, else in software.
  *
- * Everything is handed to the context below; the result is a software key (key.h).
+ * 1. Into a token goes what has the parameter pkcs11_uri, and, where the setting `keygen` names a
+ *    token, every key that signs and was made neither for a TLS handshake nor after another key.
+ * 2. Those of a TLS handshake are known by the name of their curve: libssl takes it from us, where
+ *    "EC" is ours, and we give it one with a mark.  No other program has that name.
+ * 3. Everything else is handed to the context below; the result is a software key (key.h).
  */
 #ifndef INRO_PROVIDER_KEYGEN_H
 #define INRO_PROVIDER_KEYGEN_H
 
 #include "provider/key.h"
+
+#define KEYGEN_URI	 "pkcs11_uri"
+#define KEYGEN_SETTING	 "keygen"
+#define KEYGEN_EPHEMERAL "INRO-TLS:"
+
+/* With the setting: the curves of TLS under the marked name.  They come before the ordinary ones,
+ * so that libssl, which looks for the first of a number, makes keys by the marked name and still
+ * knows the ordinary names where a program lists groups. */
+MUST_CHECK enum inro_err keygen_tls_groups(struct prov *p, OSSL_CALLBACK *callback, void *arg,
+					   int *ret_ok);
 
 void *keygen_init(struct prov *p, const struct key_type *type, int selection,
 		  const OSSL_PARAM params[]);

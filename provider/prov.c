@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 
+#include "provider/keygen.h"
 #include "provider/token.h"
 
 int prov_raise_at(const struct prov *p, enum inro_err e, const char *file, int line,
@@ -131,7 +132,9 @@ static int get_capabilities(void *vprov, const char *capability, OSSL_CALLBACK *
 
 	if (strcmp(capability, "TLS-GROUP") != 0 && strcmp(capability, "TLS-SIGALG") != 0)
 		return 1;
-	e = below_capabilities(&p->below, capability, callback, arg, &ok);
+	e = keygen_tls_groups(p, callback, arg, &ok);
+	if (!e && ok)
+		e = below_capabilities(&p->below, capability, callback, arg, &ok);
 	return e ? prov_raise(p, e) : ok;
 }
 

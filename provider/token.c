@@ -207,7 +207,7 @@ static bool put_idle(struct pool *p, CK_SESSION_HANDLE s)
 	return false;
 }
 
-enum inro_err token_enter(struct token *t, struct seat *ret)
+static enum inro_err enter(struct token *t, bool write, struct seat *ret)
 {
 	struct seat s = { 0 };
 	enum inro_err e = prov_module(t->prov, &s.m);
@@ -219,14 +219,24 @@ enum inro_err token_enter(struct token *t, struct seat *ret)
 	if (e)
 		return e;
 	s.f = ck_module_functions(s.m);
-	s.session = take_idle(s.pool);
+	s.session = write ? CK_INVALID_HANDLE : take_idle(s.pool);
 	if (s.session == CK_INVALID_HANDLE) {
-		e = ck_session_open(s.m, s.pool->slot, false, &s.session);
+		e = ck_session_open(s.m, s.pool->slot, write, &s.session);
 		if (e)
 			return e;
 	}
 	*ret = s;
 	return INRO_OK;
+}
+
+enum inro_err token_enter(struct token *t, struct seat *ret)
+{
+	return enter(t, false, ret);
+}
+
+enum inro_err token_enter_writing(struct token *t, struct seat *ret)
+{
+	return enter(t, true, ret);
 }
 
 void token_leave(struct seat *s, bool well)

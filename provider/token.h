@@ -37,6 +37,8 @@ struct prov *token_prov(const struct token *t);
 
 /* A session of this token; to be given back by token_leave(). */
 MUST_CHECK enum inro_err token_enter(struct token *t, struct seat *ret);
+/* A new one that may write; token_leave() is told that it did not go well, so that it is closed. */
+MUST_CHECK enum inro_err token_enter_writing(struct token *t, struct seat *ret);
 /* `well`: the last operation ended cleanly, so that the session is fit for the next. */
 void token_leave(struct seat *s, bool well);
 
