@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
 #include "base/file.h"
+#include "base/own.h"
 
 static enum inro_err from_uri(const struct p11_uri *uri, struct secret *ret)
 {
@@ -33,6 +35,35 @@ static enum inro_err from_environment(struct secret *ret)
 	const char *pin = secure_getenv("INRO_PIN");
 
 	return pin && *pin ? secret_copy(bytes_of(pin), ret) : INRO_E_PIN_MISSING;
+}
+
+/* INRO_E_PIN_MISSING when there is no such credential. */
+static enum inro_err from_credential(const char *dir, const char *name, struct secret *ret)
+{
+	AUTO(free_chars) char *path = file_join(dir, name);
+
+	if (!path)
+		return INRO_E_NO_MEMORY;
+	return access(path, F_OK) == 0 ? file_read_secret(path, ret) : INRO_E_PIN_MISSING;
+}
+
+/* What systemd gives the service: the token's own, else that for any.  A label may have characters
+ * that no credential's name has. */
+static enum inro_err from_service(const char *token_label, struct secret *ret)
+{
+	const char *dir = secure_getenv("CREDENTIALS_DIRECTORY");
+	SCOPED(buf) name = { 0 };
+	enum inro_err e = INRO_E_PIN_MISSING;
+
+	if (!dir || !*dir)
+		return INRO_E_PIN_MISSING;
+	buf_addf(&name, "%s.pin", token_label);
+	buf_add_u8(&name, 0);
+	if (buf_err(&name))
+		return buf_err(&name);
+	if (!strchr(token_label, '/'))
+		e = from_credential(dir, (const char *)name.p, ret);
+	return e == INRO_E_PIN_MISSING ? from_credential(dir, "inro-pin", ret) : e;
 }
 
 static enum inro_err from_program(const struct pin_source *from, const char *token_label,
@@ -68,12 +99,15 @@ enum inro_err pin_obtain(const struct prov *p, const struct pin_source *from,
 	if (e == INRO_E_PIN_MISSING)
 		e = from_environment(ret);
 	if (e == INRO_E_PIN_MISSING)
+		e = from_service(token_label, ret);
+	if (e == INRO_E_PIN_MISSING)
 		e = from_program(from, token_label, ret);
 	if (e == INRO_E_PIN_MISSING)
 		return err_set(
 			e,
 			"token '%s' needs its PIN: give pin-source=file:PATH in the key's URI, "
-			"the setting pin = file:PATH of the provider, or INRO_PIN",
+			"the setting pin = file:PATH of the provider, INRO_PIN, or a "
+			"credential inro-pin of the service",
 			token_label);
 	return e;
 }

@@ -4,7 +4,9 @@
  *   1. the URI: pin-value or pin-source
  *   2. the setting `pin` of the provider: file:PATH, or the PIN itself (for tests)
  *   3. the environment: INRO_PIN
- *   4. the program: its passphrase callback, which libcrypto hands over in a load only
+ *   4. systemd: the credential LABEL.pin, where LABEL is the token's, else inro-pin
+ *      (files of $CREDENTIALS_DIRECTORY)
+ *   5. the program: its passphrase callback, which libcrypto hands over in a load only
  *
  * The first that is there is taken; a refused one is not followed by the next.
  */

@@ -31,8 +31,24 @@ pin_sources() {
 	INRO_PIN=$pin must_fail 'PIN' ossl pkey -noout -in "$u?pin-source=file:$PWD/wrong"
 	INRO_PIN=$pin must ossl pkey -noout -in "$u" # a right one clears the count of wrong ones
 	must_fail "token 'line1' needs its PIN: give pin-source" ossl pkey -noout -in "$u"
+	credentials "$u"
 	must_fail "nothere" ossl pkey -noout -in "$u?pin-source=file:$PWD/nothere"
 	export INRO_PIN=$pin
+}
+
+# What systemd hands to a service: the token's own first, then the one for all.
+credentials() { # URI
+	mkdir credentials
+	printf '%s\n' "$pin" >credentials/inro-pin
+	CREDENTIALS_DIRECTORY=$PWD/credentials must ossl pkey -noout -in "$1"
+	mv credentials/inro-pin credentials/line1.pin
+	CREDENTIALS_DIRECTORY=$PWD/credentials must ossl pkey -noout -in "$1"
+	cp wrong credentials/inro-pin
+	CREDENTIALS_DIRECTORY=$PWD/credentials must ossl pkey -noout -in "$1"
+	mv credentials/line1.pin credentials/line2.pin
+	CREDENTIALS_DIRECTORY=$PWD/credentials must_fail 'PIN' ossl pkey -noout -in "$1"
+	# Asked for before the program is, after the environment.
+	CREDENTIALS_DIRECTORY=$PWD/credentials INRO_PIN=$pin must ossl pkey -noout -in "$1"
 }
 
 named_badly() {

@@ -1,0 +1,122 @@
+/*
+ * What it costs to load a key.
+ *
+ *   INRO_TEST_BUILD=build/release build/check/tests/bench_provider_load [SECONDS [KEYS]]
+ *
+ * 1. A key file, read by a context that has the provider beside the default one, and by one that
+ *    has the default provider alone: the ratio of CPU time, the two in turns.
+ * 2. A key of a token, by its URI and by a reference in a PEM file, with few keys in the token and
+ *    with many (KEYS, 10000 unless said).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/pem.h>
+
+#include "tests/bench/bench.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/token_keys.h"
+
+#define FEW 10
+
+struct load {
+	OSSL_LIB_CTX *libctx;
+	const char *uri; /* NULL: the file */
+	const char *path;
+};
+
+static void load_file(void *vload)
+{
+	const struct load *l = vload;
+	FILE *f = fopen(l->path, "r");
+	EVP_PKEY *key = f ? PEM_read_PrivateKey_ex(f, NULL, NULL, NULL, l->libctx, NULL) : NULL;
+
+	bench_need(key != NULL, "a key file can't be read");
+	EVP_PKEY_free(key);
+	fclose(f);
+}
+
+static void load_uri(void *vload)
+{
+	const struct load *l = vload;
+	EVP_PKEY *key = token_keys_load(l->libctx, l->uri);
+
+	bench_need(key != NULL, "a key can't be loaded by its URI");
+	EVP_PKEY_free(key);
+}
+
+static void write_key(EVP_PKEY *key, const char *path)
+{
+	FILE *f = fopen(path, "w");
+
+	bench_need(f && PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1,
+		   "a key can't be written");
+	fclose(f);
+	EVP_PKEY_free(key);
+}
+
+static void file_cost(OSSL_LIB_CTX *with, OSSL_LIB_CTX *without, EVP_PKEY *key, const char *what,
+		      double seconds)
+{
+	const char *file_path = scratch_path("file.pem");
+	struct load ours = { .libctx = with, .path = file_path };
+	struct load raw = { .libctx = without, .path = file_path };
+	struct bench_ratio r;
+
+	bench_need(key != NULL, "a key can't be made");
+	write_key(key, ours.path);
+	r = bench_in_turn((struct bench_side) { load_file, &ours },
+			  (struct bench_side) { load_file, &raw }, seconds);
+	printf("%-28s %8.1f us, without the provider %8.1f us: ratio %.3f\n", what, r.ours / 1e3,
+	       r.raw / 1e3, r.ratio);
+}
+
+static void token_cost(OSSL_LIB_CTX *libctx, int keys, double seconds)
+{
+	struct load by_uri = { .libctx = libctx,
+			       .uri = "pkcs11:token=line1;object=ec?pin-value=" TOKEN_KEYS_PIN };
+	struct load by_file = { .libctx = libctx, .path = scratch_path("reference.pem") };
+	struct bench_ratio uri, reference;
+
+	write_key(token_keys_load(libctx, by_uri.uri), by_file.path);
+	setenv("INRO_PIN", TOKEN_KEYS_PIN, 1);
+	uri = bench_in_turn((struct bench_side) { load_uri, &by_uri },
+			    (struct bench_side) { NULL, NULL }, seconds);
+	reference = bench_in_turn((struct bench_side) { load_file, &by_file },
+				  (struct bench_side) { NULL, NULL }, seconds);
+	printf("%6d keys in the token: by URI %8.1f us, by PEM reference %8.1f us\n", keys,
+	       uri.ours / 1e3, reference.ours / 1e3);
+}
+
+static void add_keys(int from, int n)
+{
+	for (int i = from; i < n; i++) {
+		char label[24];
+
+		snprintf(label, sizeof label, "key-%d", i);
+		token_keys_add(label, (CK_BYTE)i);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	double seconds = argc > 1 ? atof(argv[1]) : 4;
+	int many = argc > 2 ? atoi(argv[2]) : 10000;
+	OSSL_LIB_CTX *with, *without;
+
+	bench_print_machine();
+	token_keys_make();
+	with = token_keys_libctx("default", "inro");
+	without = token_keys_libctx("default", NULL);
+	file_cost(with, without, EVP_PKEY_Q_keygen(without, NULL, "EC", "P-256"), "EC key file",
+		  seconds);
+	file_cost(with, without, EVP_PKEY_Q_keygen(without, NULL, "RSA", (size_t)2048),
+		  "RSA key file", seconds);
+	add_keys(2, FEW);
+	token_cost(with, FEW, seconds);
+	add_keys(FEW, many);
+	token_cost(with, many, seconds);
+	token_keys_libctx_free(with);
+	token_keys_libctx_free(without);
+	return 0;
+}

@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# Keys made in a token: by openssl genpkey with a URI, and by programs of their own where the setting says so.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "$INRO_TEST_SOURCE/tests/lib/provider.sh"
+
+# The labels of all objects of the token, each once a class.
+objects() {
+	must p11 --token-label line1 --login --pin "$pin" -O >"$T/objects"
+	sed -n 's/^  label: *//p' "$T/objects" | sort
+}
+
+# A key of this kind is made, its reference used for everything that it can do.
+made() { # NAME ALGORITHM [OPTION...]
+	local name=$1 algorithm=$2 o options=()
+	shift 2
+	for o in "$@"; do options+=(-pkeyopt "$o"); done
+	must ossl genpkey -algorithm "$algorithm" "${options[@]}" \
+		-pkeyopt "pkcs11_uri:pkcs11:token=line1;object=$name" -out "$name.pem"
+	grep -q 'BEGIN PKCS#11 PROVIDER URI' "$name.pem" || fail "$name.pem is no reference: $(cat "$name.pem")"
+	[[ $(grep -c -- ----- "$name.pem") == 2 ]] || fail "more than the reference is in $name.pem"
+	[[ $(objects | grep -cx "$name") == 2 ]] || fail "not a pair: $(cat "$T/objects")"
+	must ossl pkey -in "$name.pem" -pubout -out "$name.pub"
+	must ossl pkey -in "$(uri "$name")" -pubout -out "$name.pub2"
+	cmp -s "$name.pub" "$name.pub2" || fail "$name: another public key by name"
+	must ossl pkey -in "$name.pem" -check -noout
+}
+
+signs() { # NAME [OPTION...]
+	local name=$1
+	shift
+	must ossl pkeyutl -sign -rawin -inkey "$name.pem" -in data -out sig "$@"
+	must openssl pkeyutl -verify -rawin -pubin -inkey "$name.pub" -in data -sigfile sig "$@"
+}
+
+kinds() {
+	made ec EC ec_paramgen_curve:P-256
+	signs ec
+	must ossl req -new -x509 -key ec.pem -subj /CN=ec -out ec.crt
+	must openssl verify -CAfile ec.crt ec.crt
+	made ec384 EC group:secp384r1
+	signs ec384
+	made rsa RSA rsa_keygen_bits:2048
+	signs rsa
+	must openssl pkeyutl -encrypt -pubin -inkey rsa.pub -in data -out box
+	must openssl pkey -pubin -in rsa.pub -text -noout
+	grep -q '2048 bit' "$T/out" || fail "not 2048 bits: $(cat "$T/out")"
+	# DER too, with an id of its own.
+	must ossl genpkey -algorithm EC -pkeyopt group:P-256 -outform DER \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=der;id=%0a%0b' -out der.der
+	must ossl pkey -in der.der -noout
+	must ossl pkey -in 'pkcs11:token=line1;id=%0a%0b;type=private' -noout
+	# Without a URI the key is made in software.
+	must ossl genpkey -algorithm EC -pkeyopt group:P-256 -out soft.pem
+	grep -q 'BEGIN PRIVATE KEY' soft.pem || fail "a software key is written as $(head -1 soft.pem)"
+}
+
+# Kinds that this token, or this libcrypto, may lack.
+more_kinds() {
+	can EDDSA && made ed ED25519 && signs ed
+	can EC-MONTGOMERY-KEY-PAIR-GEN && made x X25519
+	can ALLOWED && made pss RSA-PSS rsa_keygen_bits:2048 && signs pss
+	return 0
+}
+
+can() {
+	[[ $module != "$softhsm" ]] || return 1
+	[[ -z $tcti || $1 == ALLOWED ]]
+}
+
+# Nothing is made, nothing is left, and the file is not written.
+refusals() {
+	local before after
+	before=$(objects)
+	must_fail "token 'line1' has a key of that label already" ossl genpkey -algorithm EC -pkeyopt group:P-256 \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=ec' -out no.pem
+	must_fail "token 'line1' has a key of that id already" ossl genpkey -algorithm EC -pkeyopt group:P-256 \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new;id=%0a%0b' -out no.pem
+	must_fail 'must name it: add object=LABEL' ossl genpkey -algorithm EC -pkeyopt group:P-256 \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1' -out no.pem
+	must_fail 'of another type than private' ossl genpkey -algorithm EC -pkeyopt group:P-256 \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new;type=cert' -out no.pem
+	must_fail "no token 'nope'" ossl genpkey -algorithm EC -pkeyopt group:P-256 \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=nope;object=new' -out no.pem
+	must_fail "may go into token 'line[12]' or 'line[12]'" ossl genpkey -algorithm EC -pkeyopt group:P-256 \
+		-pkeyopt 'pkcs11_uri:pkcs11:object=new' -out no.pem
+	must_fail 'the curve of the new key is missing' ossl genpkey -algorithm EC \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
+	must_fail '' ossl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:16 \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
+	must_fail 'needs its PIN' env -u INRO_PIN openssl genpkey "${provider[@]}" -algorithm EC \
+		-pkeyopt group:P-256 -pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
+	must_fail "can't be bound to one digest" ossl genpkey -algorithm RSA-PSS -pkeyopt rsa_pss_keygen_md:sha256 \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
+	after=$(objects)
+	[[ $before == "$after" ]] || fail "left behind: $(diff <(echo "$before") <(echo "$after"))"
+}
+
+# The setting: identity keys go into the token, those of TLS and of CMS don't.
+by_setting() {
+	local order n
+	for order in "inro default" "default inro"; do
+		{
+			printf 'openssl_conf = i\n[i]\nproviders = p\nalg_section = a\n[a]\ndefault_properties = ?provider=inro\n'
+			printf '[p]\n%s = %s_s\n%s = %s_s\n' ${order% *} ${order% *} ${order#* } ${order#* }
+			printf '[default_s]\nactivate = 1\n[inro_s]\nactivate = 1\npkcs11-module-path = %s\n' "$module"
+			printf 'keygen = pkcs11:token=line2;object=own\n'
+		} >cnf
+		export OPENSSL_CONF=$PWD/cnf OPENSSL_MODULES=$B/lib
+		must foreign openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out own-rsa.pem
+		must foreign openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout own-ec.pem \
+			-x509 -subj /CN=localhost -addext subjectAltName=DNS:localhost -out own-ec.crt
+		for k in own-rsa own-ec; do
+			grep -q 'BEGIN PKCS#11 PROVIDER URI' $k.pem || fail "$order: $k is not in the token"
+		done
+		n=$(own_keys)
+		tls_handshake own-ec
+		must foreign openssl cms -encrypt -in data -out box own-ec.crt
+		[[ $(own_keys) == "$n" ]] || fail "$order: ephemeral keys are in the token: $n, now $(own_keys)"
+		unset OPENSSL_CONF OPENSSL_MODULES
+	done
+	[[ $(own_keys) == 4 ]] || fail "$(own_keys) keys, not 4 with labels of their own"
+}
+
+own_keys() {
+	must p11 --token-label line2 --login --pin "$pin" -O --type privkey >"$T/own"
+	sed -n 's/^  label: *//p' "$T/own" | sort -u | grep -c '^own-'
+}
+
+tls_handshake() {
+	local version group
+	for version in tls1_3 tls1_2; do
+		for group in P-256 prime256v1 P-384:P-256; do
+			serve foreign openssl s_server -accept 127.0.0.1:0 -key "$1.pem" -cert "$1.crt" -naccept 1 -www
+			must foreign openssl s_client -connect "127.0.0.1:$port" -$version -groups $group -CAfile "$1.crt" \
+				-verify_return_error </dev/null
+			wait "$pid" || fail "the server ends with $?"
+		done
+	done
+}
+
+check_module() {
+	make_token line1
+	make_token line2
+	echo data >data
+	kinds
+	more_kinds
+	refusals
+	by_setting
+}
+
+each_module
