@@ -49,7 +49,9 @@ static enum inro_err open_reference(struct prov *p, struct bytes der, OSSL_PASSP
 	SCOPED(p11_uri) uri = { 0 };
 	SCOPED(found) f = { 0 };
 	AUTO(free_chars) char *text = NULL;
-	struct found_query q = { &uri, OSSL_STORE_INFO_PKEY, ask, ask_arg };
+	struct found_query q = {
+		.uri = &uri, .expected = OSSL_STORE_INFO_PKEY, .ask = ask, .arg = ask_arg
+	};
 	enum inro_err e = reference_read(der, &text);
 
 	if (!e)

@@ -42,9 +42,13 @@ static unsigned kinds_wanted(const struct found_query *q)
 		{ OSSL_STORE_INFO_CERT, WANT(FOUND_CERT) },
 	};
 
+	unsigned kinds = by_uri[q->uri->type];
+
+	if (q->certs_only)
+		kinds &= WANT(FOUND_CERT);
 	for (size_t i = 0; i < ARRAY_LEN(by_program); i++)
 		if (by_program[i].expected == q->expected)
-			return by_uri[q->uri->type] & by_program[i].kinds;
+			return kinds & by_program[i].kinds;
 	return 0;
 }
 
@@ -84,22 +88,24 @@ static void free_handles(CK_OBJECT_HANDLE **p)
 	free(*p);
 }
 
-static enum inro_err search_kind(struct seat *s, struct token *t, const struct p11_uri *uri,
+static enum inro_err search_kind(struct seat *s, struct token *t, const struct found_query *q,
 				 enum found_kind kind, struct found *f)
 {
 	AUTO(free_handles) CK_OBJECT_HANDLE *handles = NULL;
 	CK_OBJECT_CLASS class = classes[kind];
-	CK_ATTRIBUTE template[3];
-	CK_ULONG n = name_template(uri, template), count = 0;
+	CK_ATTRIBUTE template[3 + FOUND_MORE];
+	CK_ULONG n = name_template(q->uri, template), count = 0;
 	enum inro_err e;
 
+	for (CK_ULONG i = 0; i < q->more_n && i < FOUND_MORE; i++)
+		template[n++] = q->more[i];
 	template[n++] = (CK_ATTRIBUTE) { CKA_CLASS, &class, sizeof class };
 	e = ck_find_all(s->m, s->session, template, n, &handles, &count);
 	return e ? e : add_items(f, t, kind, handles, count);
 }
 
 /* Everything wanted in one token.  from NULL: what can be seen without a login. */
-static enum inro_err search_token(struct token *t, const struct p11_uri *uri, unsigned kinds,
+static enum inro_err search_token(struct token *t, const struct found_query *q, unsigned kinds,
 				  const struct pin_source *from, struct found *f)
 {
 	struct seat s;
@@ -111,20 +117,20 @@ static enum inro_err search_token(struct token *t, const struct p11_uri *uri, un
 		e = token_login(t, &s, from);
 	for (unsigned kind = 0; !e && kind < FOUND__MAX; kind++)
 		if (kinds & WANT(kind))
-			e = search_kind(&s, t, uri, (enum found_kind)kind, f);
+			e = search_kind(&s, t, q, (enum found_kind)kind, f);
 	token_leave(&s, !e);
 	return e;
 }
 
 /* Among several tokens, the one that shows an object of that name without a login. */
-static enum inro_err narrow(struct token **tokens, size_t *n, const struct p11_uri *uri)
+static enum inro_err narrow(struct token **tokens, size_t *n, const struct found_query *q)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < *n; i++) {
 		SCOPED(found) seen = { 0 };
-		enum inro_err e = search_token(tokens[i], uri,
-					       WANT(FOUND_PUBLIC) | WANT(FOUND_CERT), NULL, &seen);
+		enum inro_err e = search_token(tokens[i], q, WANT(FOUND_PUBLIC) | WANT(FOUND_CERT),
+					       NULL, &seen);
 
 		if (e)
 			return e;
@@ -175,8 +181,8 @@ static enum inro_err search_public_halves(struct token *t, const struct found_qu
 {
 	enum inro_err e = INRO_OK;
 
-	if (by_uri[q->uri->type] & (WANT(FOUND_PRIVATE) | WANT(FOUND_PUBLIC)))
-		e = search_token(t, q->uri, WANT(FOUND_PRIVATE), from, f);
+	if (!q->certs_only && (by_uri[q->uri->type] & (WANT(FOUND_PRIVATE) | WANT(FOUND_PUBLIC))))
+		e = search_token(t, q, WANT(FOUND_PRIVATE), from, f);
 	for (size_t i = 0; i < f->n; i++)
 		f->items[i].kind = FOUND_PUBLIC;
 	return e;
@@ -191,11 +197,11 @@ static enum inro_err search(struct token **tokens, size_t n, const struct found_
 	enum inro_err e = INRO_OK;
 
 	if (login && n > 1 && names_an_object(q->uri))
-		e = narrow(tokens, &n, q->uri);
+		e = narrow(tokens, &n, q);
 	if (!e && login && n > 1 && q->expected == OSSL_STORE_INFO_PKEY)
 		return too_many_tokens(tokens, n);
 	for (size_t i = 0; !e && i < n; i++)
-		e = search_token(tokens[i], q->uri, kinds, login && n == 1 ? &from : NULL, f);
+		e = search_token(tokens[i], q, kinds, login && n == 1 ? &from : NULL, f);
 	if (!e && f->n == 0 && q->expected == OSSL_STORE_INFO_PUBKEY && n == 1)
 		e = search_public_halves(tokens[0], q, &from, f);
 	return e;
@@ -225,7 +231,7 @@ enum inro_err found_open(struct prov *p, const struct found_query *q, struct fou
 		return e;
 	if (expects_one(q) && f.n > 1)
 		return too_many_keys(&f, q->uri);
-	if (f.n == 0 && (q->expected || names_an_object(q->uri)))
+	if (f.n == 0 && (q->expected || q->more_n || names_an_object(q->uri)))
 		return err_set(INRO_E_NOT_FOUND,
 			       "no such object in token '%s': openssl storeutl "
 			       "'pkcs11:token=...' lists what there is",

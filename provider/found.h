@@ -25,12 +25,18 @@ struct found {
 	size_t n;
 };
 
+#define FOUND_MORE 4
+
 /* What the asking program wants: an OSSL_STORE_INFO_... number, 0 for anything. */
 struct found_query {
 	const struct p11_uri *uri;
 	int expected;
 	OSSL_PASSPHRASE_CALLBACK *ask;
 	void *arg;
+	/* What the program looks for besides, at most FOUND_MORE attributes. */
+	CK_ATTRIBUTE *more;
+	CK_ULONG more_n;
+	bool certs_only; /* the attributes are those of a certificate */
 };
 
 /* INRO_E_NOT_FOUND when a named object is not there; an empty list when a whole token was asked

@@ -8,7 +8,9 @@
 #include "provider/found.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include <openssl/asn1.h>
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
 #include <openssl/params.h>
@@ -18,6 +20,9 @@ struct loader {
 	struct prov *prov;
 	struct p11_uri uri;
 	int expected;
+	CK_ATTRIBUTE more[FOUND_MORE]; /* what is looked for; the values are ours */
+	CK_ULONG more_n;
+	bool certs_only;
 	bool searched, failed;
 	struct found found;
 	size_t next;
@@ -41,6 +46,10 @@ static const OSSL_PARAM *settable_ctx_params(void *vprov)
 {
 	static const OSSL_PARAM table[] = {
 		OSSL_PARAM_int(OSSL_STORE_PARAM_EXPECT, NULL),
+		OSSL_PARAM_octet_string(OSSL_STORE_PARAM_SUBJECT, NULL, 0),
+		OSSL_PARAM_octet_string(OSSL_STORE_PARAM_ISSUER, NULL, 0),
+		OSSL_PARAM_BN(OSSL_STORE_PARAM_SERIAL, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_STORE_PARAM_ALIAS, NULL, 0),
 		OSSL_PARAM_utf8_string(OSSL_STORE_PARAM_PROPERTIES, NULL, 0),
 		OSSL_PARAM_END,
 	};
@@ -49,12 +58,78 @@ static const OSSL_PARAM *settable_ctx_params(void *vprov)
 	return table;
 }
 
+/* A number as a certificate has it: DER. */
+static enum inro_err serial_value(const OSSL_PARAM *p, struct buf *ret)
+{
+	BIGNUM *n = NULL;
+	ASN1_INTEGER *number = OSSL_PARAM_get_BN(p, &n) ? BN_to_ASN1_INTEGER(n, NULL) : NULL;
+	unsigned char *der = NULL;
+	int len = number ? i2d_ASN1_INTEGER(number, &der) : 0;
+
+	if (len > 0)
+		buf_add(ret, BYTES(der, (size_t)len));
+	OPENSSL_free(der);
+	ASN1_INTEGER_free(number);
+	BN_free(n);
+	if (len <= 0)
+		return err_set(INRO_E_ARG, "the serial number is no number");
+	return buf_err(ret);
+}
+
+static enum inro_err plain_value(const OSSL_PARAM *p, struct buf *ret)
+{
+	buf_add(ret, BYTES(p->data, p->data_size));
+	return buf_err(ret);
+}
+
+/* What a program may look for, and the attribute that has it. */
+static const struct criterion {
+	const char *param;
+	CK_ATTRIBUTE_TYPE attr;
+	bool of_cert;
+	enum inro_err (*value)(const OSSL_PARAM *p, struct buf *ret);
+} criteria[FOUND_MORE] = {
+	{ OSSL_STORE_PARAM_SUBJECT, CKA_SUBJECT, true, plain_value },
+	{ OSSL_STORE_PARAM_ISSUER, CKA_ISSUER, true, plain_value },
+	{ OSSL_STORE_PARAM_SERIAL, CKA_SERIAL_NUMBER, true, serial_value },
+	{ OSSL_STORE_PARAM_ALIAS, CKA_LABEL, false, plain_value },
+};
+
+static enum inro_err look_for(struct loader *l, const struct criterion *c, const OSSL_PARAM *p)
+{
+	SCOPED(buf) value = { 0 };
+	enum inro_err e = c->value(p, &value);
+	void *copy;
+
+	if (e)
+		return e;
+	if (l->more_n == FOUND_MORE)
+		return err_set(INRO_E_STATE, "the store looks for something already");
+	copy = malloc(value.n + 1);
+	if (!copy)
+		return INRO_E_NO_MEMORY;
+	memcpy(copy, value.p ? value.p : (const uint8_t *)"", value.n);
+	l->more[l->more_n++] = (CK_ATTRIBUTE) { c->attr, copy, value.n };
+	l->certs_only |= c->of_cert;
+	return INRO_OK;
+}
+
 static int set_ctx_params(void *vloader, const OSSL_PARAM params[])
 {
 	struct loader *l = vloader;
-	const OSSL_PARAM *p =
-		params ? OSSL_PARAM_locate_const(params, OSSL_STORE_PARAM_EXPECT) : NULL;
+	const OSSL_PARAM *p;
+	enum inro_err e = INRO_OK;
 
+	if (!params)
+		return 1;
+	for (size_t i = 0; !e && i < ARRAY_LEN(criteria); i++) {
+		p = OSSL_PARAM_locate_const(params, criteria[i].param);
+		if (p)
+			e = look_for(l, &criteria[i], p);
+	}
+	if (e)
+		return prov_raise(l->prov, e);
+	p = OSSL_PARAM_locate_const(params, OSSL_STORE_PARAM_EXPECT);
 	return !p || OSSL_PARAM_get_int(p, &l->expected);
 }
 
@@ -89,7 +164,13 @@ static int load(void *vloader, OSSL_CALLBACK *callback, void *arg, OSSL_PASSPHRA
 {
 	struct loader *l = vloader;
 	struct found_query q = {
-		.uri = &l->uri, .expected = l->expected, .ask = ask, .arg = ask_arg
+		.uri = &l->uri,
+		.expected = l->expected,
+		.ask = ask,
+		.arg = ask_arg,
+		.more = l->more,
+		.more_n = l->more_n,
+		.certs_only = l->certs_only,
 	};
 	const struct found_item *item;
 	enum inro_err e = INRO_OK;
@@ -121,6 +202,8 @@ static int close_loader(void *vloader)
 
 	p11_uri_clear(&l->uri);
 	found_clear(&l->found);
+	for (CK_ULONG i = 0; i < l->more_n; i++)
+		free(l->more[i].pValue);
 	free(l);
 	return 1;
 }

@@ -36,6 +36,18 @@ pin_sources() {
 	export INRO_PIN=$pin
 }
 
+# By what a certificate says, and by label.
+looked_for() {
+	local serial
+	count 1 Certificate -certs -subject /CN=ec 'pkcs11:token=line1'
+	must_fail 'no such object' ossl storeutl -certs -subject /CN=other 'pkcs11:token=line1'
+	serial=$(openssl x509 -in ec.crt -noout -serial)
+	count 1 Certificate -certs -issuer /CN=ec -serial "0x${serial#*=}" 'pkcs11:token=line1'
+	must_fail 'no such object' ossl storeutl -certs -issuer /CN=ec -serial 0x77 'pkcs11:token=line1'
+	count 1 Pkey -keys -alias rsa 'pkcs11:token=line1'
+	must_fail 'no such object' ossl storeutl -keys -alias nope 'pkcs11:token=line1'
+}
+
 # What systemd hands to a service: the token's own first, then the one for all.
 credentials() { # URI
 	mkdir credentials
@@ -85,6 +97,7 @@ check_module() {
 	count 1 Pkey 'pkcs11:object=other;type=private'
 	count 1 Certificate -certs 'pkcs11:token=line1'
 	count 2 Pkey 'pkcs11:token=line1;type=private'
+	looked_for
 	count 1 Pkey -keys 'pkcs11:token=line1;object=rsa'
 	# Certificates and public keys need no PIN.
 	(unset INRO_PIN && count 1 Certificate 'pkcs11:token=line1;type=cert' && count 0 Pkey 'pkcs11:token=line1;type=cert')
