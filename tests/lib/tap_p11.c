@@ -39,11 +39,33 @@ static CK_RV find_objects_init(CK_SESSION_HANDLE s, CK_ATTRIBUTE *like, CK_ULONG
 static CK_RV get_attribute_value(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a,
 				 CK_ULONG n)
 {
-	CK_RV rv = real->C_GetAttributeValue(s, o, a, n);
+	CK_RV rv = tap.unreadable_once_made && tap.pairs ? CKR_DEVICE_ERROR
+							 : real->C_GetAttributeValue(s, o, a, n);
 
 	for (CK_ULONG i = 0; tap.always_authenticate && i < n; i++)
 		if (a[i].type == CKA_ALWAYS_AUTHENTICATE && a[i].pValue)
 			*(CK_BBOOL *)a[i].pValue = CK_TRUE;
+	return rv;
+}
+
+static CK_RV generate_key_pair(CK_SESSION_HANDLE s, CK_MECHANISM *mech, CK_ATTRIBUTE *public,
+			       CK_ULONG public_n, CK_ATTRIBUTE *private, CK_ULONG private_n,
+			       CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
+{
+	CK_RV rv = real->C_GenerateKeyPair(s, mech, public, public_n, private, private_n,
+					   ret_public, ret_private);
+
+	if (rv == CKR_OK)
+		tap.pairs++;
+	return rv;
+}
+
+static CK_RV destroy_object(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o)
+{
+	CK_RV rv = real->C_DestroyObject(s, o);
+
+	if (rv == CKR_OK)
+		tap.destroyed++;
 	return rv;
 }
 
@@ -85,6 +107,8 @@ EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret)
 	list.C_CloseSession = close_session;
 	list.C_FindObjectsInit = find_objects_init;
 	list.C_GetAttributeValue = get_attribute_value;
+	list.C_GenerateKeyPair = generate_key_pair;
+	list.C_DestroyObject = destroy_object;
 	list.C_Login = login;
 	list.C_SignInit = sign_init;
 	*ret = &list;

@@ -19,9 +19,11 @@ struct tap {
 	atomic_int sign_init_every; /* ... or for each so many'th; 0: never */
 	CK_RV context_login;	    /* what a login for a single use gives */
 	bool always_authenticate;   /* every key asks for that */
+	bool unreadable_once_made;  /* after a key pair was made no attribute can be read */
 	/* what it saw */
 	atomic_int open; /* sessions, less those closed with success */
 	atomic_int sign_inits, searches, logins, context_logins;
+	atomic_int pairs, destroyed;
 };
 
 #endif

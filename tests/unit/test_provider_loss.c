@@ -31,6 +31,7 @@ static int set_up(void **state)
 	tap->sign_init_every = 0;
 	tap->context_login = CKR_OK;
 	tap->always_authenticate = false;
+	tap->unreadable_once_made = false;
 	libctx = token_keys_libctx("default", "inro");
 	return 0;
 }
@@ -277,6 +278,50 @@ static void reference_and_serial(void **state)
 	error_says("no token 'line1'");
 }
 
+static EVP_PKEY *make(const char *uri)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, "EC", "provider=inro");
+	EVP_PKEY *key = NULL;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string("group", (char *)(uintptr_t) "P-256", 0),
+		OSSL_PARAM_construct_utf8_string("pkcs11_uri", (char *)(uintptr_t)uri, 0),
+		OSSL_PARAM_construct_end(),
+	};
+
+	assert_non_null(ctx);
+	assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_params(ctx, params), 1);
+	if (EVP_PKEY_generate(ctx, &key) != 1)
+		assert_null(key);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+/* A pair that can't be handed on is deleted: the name is free for the next try. */
+static void no_orphans(void **state)
+{
+	const char *uri = "pkcs11:token=line1;object=orphan" PIN;
+	EVP_PKEY *key;
+
+	(void)state;
+	tap->pairs = 0;
+	tap->destroyed = 0;
+	tap->unreadable_once_made = true;
+	assert_null(make(uri));
+	error_says("making a key in a token");
+	assert_int_equal(tap->pairs, 1);
+	assert_int_equal(tap->destroyed, 2);
+	tap->unreadable_once_made = false;
+	key = make(uri);
+	assert_non_null(key);
+	assert_true(signs(key));
+	EVP_PKEY_free(key);
+	assert_null(make(uri));
+	error_says("has a key of that label already");
+	assert_int_equal(tap->pairs, 2);
+	assert_int_equal(tap->destroyed, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -292,6 +337,7 @@ int main(void)
 		TEST(reference_of_a_public_key),
 		TEST(reference_to_several),
 		TEST(reference_and_serial),
+		TEST(no_orphans),
 	};
 	char path[4096];
 	void *module;
