@@ -127,14 +127,12 @@ own_keys() {
 }
 
 tls_handshake() {
-	local version group
-	for version in tls1_3 tls1_2; do
-		for group in P-256 prime256v1 P-384:P-256; do
-			serve foreign openssl s_server -accept 127.0.0.1:0 -key "$1.pem" -cert "$1.crt" -naccept 1 -www
-			must foreign openssl s_client -connect "127.0.0.1:$port" -$version -groups $group -CAfile "$1.crt" \
-				-verify_return_error </dev/null
-			wait "$pid" || fail "the server ends with $?"
-		done
+	local how
+	for how in '-tls1_3 -groups P-256' '-tls1_3 -groups prime256v1' '-tls1_2 -groups P-384:P-256'; do
+		serve foreign openssl s_server -accept 127.0.0.1:0 -key "$1.pem" -cert "$1.crt" -naccept 1 -www
+		# shellcheck disable=SC2086 # options
+		must foreign openssl s_client -connect "127.0.0.1:$port" $how -CAfile "$1.crt" -verify_return_error </dev/null
+		wait "$pid" || fail "the server ends with $?"
 	done
 }
 

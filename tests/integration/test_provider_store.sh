@@ -36,16 +36,23 @@ pin_sources() {
 	export INRO_PIN=$pin
 }
 
+# storeutl's status does not tell.
+finds_nothing() { # URI...
+	ossl storeutl "$@" >list 2>&1 || true
+	grep -qE '^Total found: 0$|no such object' list || fail "neither found nor missed: $(cat list)"
+	! grep -qE '^[0-9]+: ' list || fail "found: $* ($(cat list))"
+}
+
 # By what a certificate says, and by label.
 looked_for() {
 	local serial
 	count 1 Certificate -certs -subject /CN=ec 'pkcs11:token=line1'
-	must_fail 'no such object' ossl storeutl -certs -subject /CN=other 'pkcs11:token=line1'
+	finds_nothing -certs -subject /CN=other 'pkcs11:token=line1'
 	serial=$(openssl x509 -in ec.crt -noout -serial)
 	count 1 Certificate -certs -issuer /CN=ec -serial "0x${serial#*=}" 'pkcs11:token=line1'
-	must_fail 'no such object' ossl storeutl -certs -issuer /CN=ec -serial 0x77 'pkcs11:token=line1'
+	finds_nothing -certs -issuer /CN=ec -serial 0x77 'pkcs11:token=line1'
 	count 1 Pkey -keys -alias rsa 'pkcs11:token=line1'
-	must_fail 'no such object' ossl storeutl -keys -alias nope 'pkcs11:token=line1'
+	finds_nothing -keys -alias nope 'pkcs11:token=line1'
 }
 
 # What systemd hands to a service: the token's own first, then the one for all.
