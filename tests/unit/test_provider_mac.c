@@ -163,7 +163,7 @@ static void what_is_refused(void **state)
 	static const char *const uris[] = {
 		URI("none"), URI("twins"),
 		URI("ec"),   "pkcs11:token=other;object=mac",
-		"mac",	     "pkcs11:token=line1;object=mac;type=private?pin-value=" TOKEN_KEYS_PIN,
+		"mac",	     ("pkcs11:token=line1;object=mac;type=private?pin-value=" TOKEN_KEYS_PIN),
 	};
 	EVP_MAC_CTX *c = context("INRO-HMAC");
 
