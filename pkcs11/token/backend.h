@@ -246,6 +246,9 @@ struct backend_ops {
 
 	/* After init(): the words to keep instead of those that were given. */
 	enum inro_err (*words)(struct backend *b, struct buf *ret_config);
+	/* What can be done before a PIN is there, so that unlock() has less to do; without waiting
+	 * for others.  That it failed matters to nobody: unlock() tells. */
+	enum inro_err (*ready)(struct backend *b);
 	/* As set_pin, where a record is there already (`old`): what guards the PIN outside of the
 	 * record is changed, not made anew.  Done before the core's transaction; the new record
 	 * may be the old one.  Without it: set_pin(). */

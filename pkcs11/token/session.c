@@ -112,32 +112,58 @@ static enum inro_err add(struct sessions *all, struct session *s)
 	return e;
 }
 
-enum inro_err session_open(struct sessions *all, struct token *t, CK_FLAGS flags,
-			   CK_SESSION_HANDLE *ret)
+/* Somebody will log in.  What goes wrong there comes back then. */
+static void make_ready(struct token *t)
 {
-	struct session *s = calloc(1, sizeof *s);
+	token_enter_gate(t);
+	if (t->ops->ready && t->ops->ready(t->backend))
+		err_reset();
+	token_leave_gate(t);
+}
+
+/* It is there for all from here on. */
+static enum inro_err publish(struct sessions *all, struct session *s, bool *ret_first)
+{
+	struct token *t = s->token;
 	enum inro_err e;
 
-	if (!s)
-		return err_set(INRO_E_NO_MEMORY, "no memory for a session");
-	pthread_mutex_init(&s->lock, NULL);
-	atomic_init(&s->refs, 1);
-	s->handle = atomic_fetch_add(&last_handle, 1) + 1;
-	s->token = t;
-	s->flags = flags;
 	token_lock(t);
 	e = count_in(t, session_is_rw(s));
+	*ret_first = t->sessions == 1;
 	if (!e) {
 		e = add(all, s);
 		if (e)
 			count_out(t, session_is_rw(s));
 	}
 	token_unlock(t);
+	return e;
+}
+
+enum inro_err session_open(struct sessions *all, struct token *t, CK_FLAGS flags,
+			   CK_SESSION_HANDLE *ret)
+{
+	struct session *s = calloc(1, sizeof *s);
+	bool first;
+	enum inro_err e;
+
+	if (!s)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a session");
+	pthread_mutex_init(&s->lock, NULL);
+	atomic_init(&s->refs, 2); /* the table's, and ours while we are in it */
+	s->handle = atomic_fetch_add(&last_handle, 1) + 1;
+	s->token = t;
+	s->flags = flags;
+	pthread_mutex_lock(&s->lock);
+	e = publish(all, s, &first);
 	if (e) {
+		pthread_mutex_unlock(&s->lock);
 		session_free(s);
 		return e;
 	}
+	if (first)
+		make_ready(t);
 	*ret = s->handle;
+	session_leave(s);
 	return INRO_OK;
 }
 

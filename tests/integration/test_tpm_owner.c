@@ -347,7 +347,9 @@ static void another_tpm_learns_nothing(void **state)
 	(void)state;
 	point_at(tpmproxy_tcti(real));
 	tpmproxy_hooks(real, NULL, keep_root, &seen);
-	OK(try(buf_bytes(&user), PIN));
+	b = open_it();
+	OK(ops->tell(b, FACT_ROOT, &out));
+	ops->close(b);
 	assert_true(seen.root_n > 0);
 	tpmproxy_free(real);
 	proxy = tpmproxy_start(theirs);
@@ -372,6 +374,35 @@ static void another_tpm_learns_nothing(void **state)
 	OK(try(buf_bytes(&user), PIN));
 }
 
+static bool look_for_pin(struct tpmproxy_talk *t)
+{
+	struct seen *seen = t->arg;
+
+	seen->secret = seen->secret || t->cc == TPM2_CC_PolicySecret;
+	return true;
+}
+
+/* In the root's place stands a key that counts wrong tries against the TPM's dictionary: the PIN is
+ * not tried, the salt is another's, and nothing is counted. */
+static void another_root_is_not_tried(void **state)
+{
+	struct tpmproxy *proxy;
+	struct seen seen = { 0 };
+
+	(void)state;
+	DONE("tpm2_evictcontrol -Q -C o -c 0x81000001 && "
+	     "tpm2_createprimary -Q -C o -g sha256 -G ecc -c other.ctx && "
+	     "tpm2_evictcontrol -Q -C o -c other.ctx 0x81000001 && tpm2_flushcontext -t");
+	proxy = tpmproxy_start(swtpm);
+	point_at(tpmproxy_tcti(proxy));
+	tpmproxy_hooks(proxy, look_for_pin, NULL, &seen);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(try(buf_bytes(&user), PIN), INRO_E_TOKEN);
+	assert_false(seen.secret);
+	tpmproxy_free(proxy);
+	DONE("tpm2_getcap properties-variable | grep -q 'LOCKOUT_COUNTER: 0x0$'");
+}
+
 #define ON_A_TPM(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void)
@@ -385,6 +416,7 @@ int main(void)
 		ON_A_TPM(another_tpm_learns_nothing),
 		ON_A_TPM(a_root_that_can_leave_is_none),
 		ON_A_TPM(passwords_do_not_pass_in_the_clear),
+		ON_A_TPM(another_root_is_not_tried),
 	};
 
 	setenv("INRO_HOME", scratch_dir(), 1);

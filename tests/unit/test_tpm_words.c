@@ -52,6 +52,57 @@ static void test_there_and_back(void **state)
 	assert_memory_equal(text.p, whole, text.n);
 }
 
+static void storage_root(struct words *w)
+{
+	TPMT_PUBLIC *pub = &w->root_pub.publicArea;
+
+	*pub = (TPMT_PUBLIC) { .type = TPM2_ALG_ECC,
+			       .nameAlg = TPM2_ALG_SHA256,
+			       .objectAttributes = TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT,
+			       .parameters.eccDetail = { .symmetric = { .algorithm = TPM2_ALG_AES,
+									.keyBits.aes = 128,
+									.mode.aes = TPM2_ALG_CFB },
+							 .scheme.scheme = TPM2_ALG_NULL,
+							 .curveID = TPM2_ECC_NIST_P256,
+							 .kdf.scheme = TPM2_ALG_NULL },
+			       .unique.ecc = { .x.size = 32, .y.size = 32 } };
+	memset(pub->unique.ecc.x.buffer, 7, 32);
+	memset(pub->unique.ecc.y.buffer, 8, 32);
+	assert_int_equal(crypt_name(pub, &w->root_name), INRO_OK);
+}
+
+static void test_root_public(void **state)
+{
+	struct words w = { .tcti = "libtpms:" }, got = { 0 };
+	SCOPED(buf) text = { 0 };
+	SCOPED(buf) again = { 0 };
+
+	(void)state;
+	storage_root(&w);
+	assert_int_equal(words_write(&w, &text), INRO_OK);
+	assert_int_equal(words_read(buf_bytes(&text), &got), INRO_OK);
+	assert_int_equal(got.root_pub.publicArea.unique.ecc.y.buffer[31], 8);
+	assert_int_equal(words_write(&got, &again), INRO_OK);
+	assert_true(bytes_equal(buf_bytes(&text), buf_bytes(&again)));
+}
+
+/* Nothing is encrypted to a key that the Name does not name. */
+static void test_root_public_of_another(void **state)
+{
+	struct words w = { .tcti = "libtpms:" }, got = { 0 };
+	SCOPED(buf) text = { 0 };
+	SCOPED(buf) nameless = { 0 };
+
+	(void)state;
+	storage_root(&w);
+	w.root_pub.publicArea.unique.ecc.x.buffer[0] ^= 1;
+	assert_int_equal(words_write(&w, &text), INRO_OK);
+	assert_int_equal(words_read(buf_bytes(&text), &got), INRO_E_CONFIG);
+	w.root_name.size = 0;
+	assert_int_equal(words_write(&w, &nameless), INRO_OK);
+	assert_int_equal(words_read(buf_bytes(&nameless), &got), INRO_E_CONFIG);
+}
+
 static void test_defaults(void **state)
 {
 	struct words w = { 0 };
@@ -90,6 +141,9 @@ static void test_what_is_none(void **state)
 		"sealed=perhaps",
 		"root-name=00",
 		"root-name=zz",
+		"root-public=zz",
+		"root-public=0000",
+		"root-public=000a",
 		"maker=LONGER",
 		"caps=12",
 	};
@@ -131,8 +185,12 @@ static void test_too_much(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_what_is_none),   cmocka_unit_test(test_an_auth_is_not_told),
+		cmocka_unit_test(test_there_and_back),
+		cmocka_unit_test(test_root_public),
+		cmocka_unit_test(test_root_public_of_another),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_what_is_none),
+		cmocka_unit_test(test_an_auth_is_not_told),
 		cmocka_unit_test(test_too_much),
 	};
 

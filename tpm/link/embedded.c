@@ -87,10 +87,10 @@ static enum inro_err make(struct bytes rest, const char *home, struct link **ret
 	return INRO_OK;
 }
 
-static enum inro_err enter(void)
+static enum inro_err enter(int wait_ms)
 {
 	struct timespec until;
-	int wait_s = embedded_wait_ms / 1000 + 1;
+	int wait_s = wait_ms / 1000 + 1;
 	int err;
 
 	(void)pthread_once(&once, watch_fork);
@@ -182,12 +182,13 @@ static void leave(struct embedded *x)
 static enum inro_err begin(struct link *l)
 {
 	struct embedded *x = of_link(l);
-	enum inro_err e = enter();
+	int wait_ms = l->haste_ms ? l->haste_ms : embedded_wait_ms;
+	enum inro_err e = enter(wait_ms);
 
 	if (e)
 		return e;
 	turns = x;
-	e = state_lock(&x->state, embedded_wait_ms);
+	e = state_lock(&x->state, wait_ms);
 	if (!e && !is_current(x))
 		e = switch_on(x);
 	if (e)

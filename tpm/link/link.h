@@ -65,6 +65,9 @@ struct link {
 	const struct link_kind *kind;
 	atomic_ullong epoch; /* begins at 1 */
 	pid_t pid;	     /* whose it is */
+	/* Of the turn that begins next, and while it lasts: how long to wait for it, and about as
+	 * long for each command (INRO_E_BUSY, INRO_E_IO); 0: as long as it takes. */
+	int haste_ms;
 };
 
 /* INRO_E_CONFIG for words that no kind knows, with those that it could be. */

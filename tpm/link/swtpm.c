@@ -96,14 +96,14 @@ static void clear(struct wired *w)
 	free(swtpm_of(w)->port);
 }
 
-static int connected_in_time(int fd)
+static int connected_in_time(int fd, int wait_ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	socklen_t n = sizeof(int);
 	int err = ETIMEDOUT, ready;
 
 	do
-		ready = poll(&p, 1, CONNECT_MS);
+		ready = poll(&p, 1, wait_ms);
 	while (ready < 0 && errno == EINTR);
 	if (ready > 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) < 0)
 		err = errno;
@@ -113,6 +113,7 @@ static int connected_in_time(int fd)
 /* 0 or an errno; w->fd is then nothing. */
 static int try_address(struct wired *w, int family, const struct sockaddr *a, socklen_t n)
 {
+	int wait_ms = w->link.haste_ms ? w->link.haste_ms : CONNECT_MS;
 	static const int yes = 1;
 	int err = 0;
 
@@ -120,7 +121,7 @@ static int try_address(struct wired *w, int family, const struct sockaddr *a, so
 	if (w->fd < 0)
 		return errno;
 	if (connect(w->fd, a, n) < 0)
-		err = errno == EINPROGRESS ? connected_in_time(w->fd) : errno;
+		err = errno == EINPROGRESS ? connected_in_time(w->fd, wait_ms) : errno;
 	if (!err && fcntl(w->fd, F_SETFL, 0) < 0)
 		err = errno;
 	if (!err && family != AF_UNIX)

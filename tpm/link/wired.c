@@ -12,6 +12,7 @@
 #define TURN_MS	   60000
 #define COMMAND_MS 300000 /* an RSA key may take a small TPM minutes */
 #define PARTING_MS 2000
+#define HURRIED	   6 /* times as long as for a turn: what a command takes */
 
 static struct wired *wired_of(struct link *l)
 {
@@ -70,6 +71,12 @@ static void let_go(struct wired *w)
 		ledger_given(w->ledger);
 	if (turn && !w->in_turn)
 		ledger_leave(w->ledger);
+}
+
+/* How long a command may take. */
+static int patience(const struct wired *w)
+{
+	return w->link.haste_ms ? HURRIED * w->link.haste_ms : COMMAND_MS;
 }
 
 static bool gives_way(const struct wired *w)
@@ -143,7 +150,7 @@ static enum inro_err open_bare(struct wired *w, int64_t deadline)
 	if (!e) {
 		int64_t left = deadline - clock_monotonic_ms();
 
-		tpm = raw_of(w, left > 0 ? (int)left : 0);
+		tpm = raw_of(w, w->link.haste_ms ? patience(w) : left > 0 ? (int)left : 0);
 		e = held_attach(ledger_held(w->ledger), &tpm);
 	}
 	if (!e)
@@ -182,7 +189,7 @@ static bool is_stale(const struct wired *w)
 
 static enum inro_err start_turn(struct wired *w)
 {
-	int64_t deadline = clock_monotonic_ms() + TURN_MS;
+	int64_t deadline = clock_monotonic_ms() + (w->link.haste_ms ? w->link.haste_ms : TURN_MS);
 	enum inro_err e = w->link.kind->managed ? INRO_OK : take_turn(w, deadline);
 
 	if (e)
@@ -239,7 +246,7 @@ enum inro_err wired_talk(struct link *l, struct bytes command, bool durable,
 			 struct buf *ret_response)
 {
 	struct wired *w = wired_of(l);
-	struct raw tpm = raw_of(w, COMMAND_MS);
+	struct raw tpm = raw_of(w, patience(w));
 
 	(void)durable; /* a TPM of its own sees to that */
 	return within_turn(w, tpm.talk(tpm.of, command, ret_response));
@@ -248,7 +255,7 @@ enum inro_err wired_talk(struct link *l, struct bytes command, bool durable,
 void wired_lost(struct link *l)
 {
 	struct wired *w = wired_of(l);
-	struct raw tpm = raw_of(w, COMMAND_MS);
+	struct raw tpm = raw_of(w, patience(w));
 	SCOPED(err_kept) kept = err_keep(); /* the next command says what fails here */
 
 	if (!w->ledger)
@@ -261,7 +268,7 @@ void wired_lost(struct link *l)
 enum inro_err wired_will_hold(struct link *l)
 {
 	struct wired *w = wired_of(l);
-	struct raw tpm = raw_of(w, COMMAND_MS);
+	struct raw tpm = raw_of(w, patience(w));
 
 	if (!w->ledger)
 		return INRO_OK;

@@ -90,6 +90,17 @@ static enum inro_err add_auth(struct tpm *t, struct area_plan *p, const struct t
 	return a->by == BY_POLICY ? add_policy(t, p, a) : add_value(t, p, a);
 }
 
+/* The command shows first whether the storage root is the expected one.  Were the root itself
+ * authorised by a session that is salted to another key, somebody else's root would count that
+ * against its TPM's dictionary; an empty auth goes as a password, and the session beside it. */
+static bool shows_root(const struct tpm *t, const struct tpm_command *c,
+		       const struct command_row *row)
+{
+	return t->how == TPM_BY_HMAC && row->auths == 1 && row->flags & CMD_SIZED_IN &&
+	       c->auths[0].by == BY_AUTH && trim(c->auths[0].value).n == 0 && root_is_assumed(t) &&
+	       c->handles[0].handle == t->roots.root.ref.handle;
+}
+
 static struct area_entry *first_hmac(struct area_plan *p)
 {
 	for (size_t i = 0; i < p->n; i++)
@@ -102,12 +113,13 @@ static enum inro_err add_crypt(struct tpm *t, struct area_plan *p, const struct 
 			       const struct command_row *row)
 {
 	struct area_entry *by = first_hmac(p);
+	bool in = c->secret_in || shows_root(t, c, row);
 	enum inro_err e = INRO_OK;
 
 	if ((c->secret_in && !(row->flags & CMD_SIZED_IN)) ||
 	    (c->secret_out && !(row->flags & CMD_SIZED_OUT)))
 		return err_set(INRO_E_ARG, "%s has no first parameter to encrypt", row->name);
-	if (t->how == TPM_BY_PASSWORD || !(c->secret_in || c->secret_out))
+	if (t->how == TPM_BY_PASSWORD || !(in || c->secret_out))
 		return INRO_OK;
 	if (!by && !t->roots.finding) {
 		e = add_main(t, p, BYTES_NONE);
@@ -115,7 +127,7 @@ static enum inro_err add_crypt(struct tpm *t, struct area_plan *p, const struct 
 	}
 	if (e || !by)
 		return e;
-	by->attributes |= (c->secret_in ? DECRYPT : 0) | (c->secret_out ? ENCRYPT : 0);
+	by->attributes |= (in ? DECRYPT : 0) | (c->secret_out ? ENCRYPT : 0);
 	p->crypt = by;
 	return INRO_OK;
 }
@@ -135,7 +147,9 @@ enum inro_err area_make(struct tpm *t, const struct tpm_command *c, const struct
 	enum inro_err e = INRO_OK;
 
 	*ret = (struct area_plan) { 0 };
-	for (size_t i = 0; !e && i < row->auths; i++)
+	if (shows_root(t, c, row))
+		add_entry(ret, NULL, BYTES_NONE, true);
+	for (size_t i = ret->n; !e && i < row->auths; i++)
 		e = add_auth(t, ret, &c->auths[i]);
 	if (!e)
 		e = add_crypt(t, ret, c, row);
@@ -423,6 +437,8 @@ void area_done(struct tpm *t, struct area_plan *p)
 			continue;
 		s->uses++;
 		s->proven = true;
+		if (s == &t->main)
+			root_proved(t);
 		if (!p->entries[i].ended)
 			continue;
 		link_drop(t->link, s->handle);

@@ -27,8 +27,11 @@ struct residents {
 struct roots {
 	struct root root;
 	bool known;
+	bool seen;	    /* it was looked at or proved once */
+	bool proved;	    /* ... in this epoch; false: it is taken to be the expected one */
+	bool doubted;	    /* what was expected was not there: it is looked at from now on */
 	bool finding;	    /* right now: commands must do without a session salted to it */
-	uint64_t epoch;	    /* when it was looked at last */
+	uint64_t epoch;	    /* when it was looked at, or taken, last */
 	struct buf context; /* of a primary: loads it again */
 };
 
@@ -44,6 +47,12 @@ void residents_room(struct tpm *t, size_t n, const struct resident *keep);
 bool residents_shrink(struct tpm *t, const struct resident *keep);
 /* A transient storage root leaves the TPM; it comes back when it is asked for. */
 void root_let_go(struct tpm *t);
+/* Whether nothing has shown in this epoch that the root is the expected one. */
+bool root_is_assumed(const struct tpm *t);
+/* A command that was authorised by a session salted to it was done: it has that key. */
+void root_proved(struct tpm *t);
+/* One was not: it is looked at when it is asked for next. */
+void root_doubt(struct tpm *t);
 /* Whether a storage root that is not persistent is in the TPM or may have to go there. */
 bool root_takes_slot(const struct tpm *t);
 

@@ -100,6 +100,17 @@ bool run_is_unauthorised(const struct run *r)
 	return plain == TPM2_RC_BAD_AUTH || plain == TPM2_RC_AUTH_FAIL;
 }
 
+/* A storage root that was taken unseen is another, or not there: it can't take the salt, or what
+ * the salted session authorises fails. */
+bool run_root_is_doubtful(const struct run *r)
+{
+	if (!root_is_assumed(r->t) || run_is_pin_try(r))
+		return false;
+	if (r->c->cc == TPM2_CC_StartAuthSession)
+		return r->rc & FORMAT_ONE && r->c->handles[0].handle != TPM2_RH_NULL;
+	return run_is_unauthorised(r);
+}
+
 /* What was refused, and not counted, is the salted session, or what was said by it: it has not
  * worked yet, or an error came since, which anybody on the way could have made. */
 bool run_is_stale(const struct run *r)

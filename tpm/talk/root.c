@@ -4,6 +4,8 @@
  * 1. tpm->roots.root is good in the epoch roots.epoch.  In another a persistent root is looked at
  *    again, a primary loaded from its context or made again; it must be the same key as before.
  * 2. While it is being made roots.finding is set: no session can be salted to it yet.
+ * 3. One that is expected is taken unseen.  Nobody on the line gains by that: the salt is encrypted
+ *    to the expected key and no other, so only the TPM that has it can go on.
  */
 #include "tpm/talk/root.h"
 
@@ -30,16 +32,18 @@ static uint32_t where(const struct tpm *t)
 	return t->root ? t->root : SRK_HANDLE;
 }
 
-/* The key that is there now, the same as before if there was one before. */
-static enum inro_err accept(struct tpm *t, uint32_t handle, bool persistent,
-			    const TPM2B_PUBLIC *pub, const TPM2B_NAME *name)
+enum inro_err root_is_another(void)
+{
+	return err_set(INRO_E_TOKEN, "the storage root of this TPM is not the one this token was "
+				     "made under: the TPM was cleared or is another one; nothing "
+				     "was changed");
+}
+
+static void take(struct tpm *t, uint32_t handle, bool persistent, const TPM2B_PUBLIC *pub,
+		 const TPM2B_NAME *name)
 {
 	struct roots *r = &t->roots;
-	struct bytes now = BYTES(name->name, name->size);
 
-	if (r->known && !bytes_equal(now, BYTES(r->root.pub_name.name, r->root.pub_name.size)))
-		return err_set(INRO_E_TOKEN, "the storage root of this TPM is not the one that it "
-					     "was: the TPM was cleared or exchanged");
 	r->root = (struct root) { .pub = *pub,
 				  .pub_name = *name,
 				  .auth = secret_bytes(&t->root_auth),
@@ -49,7 +53,48 @@ static enum inro_err accept(struct tpm *t, uint32_t handle, bool persistent,
 				   .name = BYTES(r->root.pub_name.name, r->root.pub_name.size) };
 	r->known = true;
 	r->epoch = tpm_epoch(t);
+}
+
+static bool same_name(const TPM2B_NAME *a, const TPM2B_NAME *b)
+{
+	return bytes_equal(BYTES(a->name, a->size), BYTES(b->name, b->size));
+}
+
+static bool is_expected(const struct tpm *t)
+{
+	return t->root_name.size > 0 && !atomic_load(&t->root_disputed);
+}
+
+/* The key that is there now, the same as before if there was one before. */
+static enum inro_err accept(struct tpm *t, uint32_t handle, bool persistent,
+			    const TPM2B_PUBLIC *pub, const TPM2B_NAME *name)
+{
+	struct roots *r = &t->roots;
+
+	if (r->seen && !same_name(name, &r->root.pub_name))
+		return err_set(INRO_E_TOKEN, "the storage root of this TPM is not the one that it "
+					     "was: the TPM was cleared or exchanged");
+	if (is_expected(t) && !same_name(name, &t->root_name))
+		return root_is_another();
+	take(t, handle, persistent, pub, name);
+	r->seen = r->proved = true;
 	return INRO_OK;
+}
+
+/* Not one with dictionary attack protection: a session that is wrong would count as a try. */
+static bool may_assume(const struct tpm *t)
+{
+	const struct roots *r = &t->roots;
+
+	return is_expected(t) && !r->doubted && t->how == TPM_BY_HMAC &&
+	       t->root_pub.publicArea.objectAttributes & TPMA_OBJECT_NODA &&
+	       (!r->known || r->root.persistent);
+}
+
+static void assume(struct tpm *t)
+{
+	take(t, where(t), true, &t->root_pub, &t->root_name);
+	t->roots.proved = false;
 }
 
 /* Of this TPM's own making: the private half of one that was brought in, or may be moved, can be
@@ -161,19 +206,49 @@ static bool is_there(const struct tpm *t)
 	return r->known && r->epoch == tpm_epoch(t) && r->root.ref.handle;
 }
 
+static enum inro_err find_now(struct tpm *t, const struct root **ret)
+{
+	enum inro_err e;
+
+	t->roots.finding = true;
+	e = find(t);
+	t->roots.finding = false;
+	if (!e)
+		*ret = &t->roots.root;
+	return e;
+}
+
 enum inro_err root_get(struct tpm *t, const struct root **ret)
 {
-	struct roots *r = &t->roots;
-	enum inro_err e = INRO_OK;
+	if (!is_there(t) && !may_assume(t))
+		return find_now(t, ret);
+	if (!is_there(t))
+		assume(t);
+	*ret = &t->roots.root;
+	return INRO_OK;
+}
 
-	if (!is_there(t)) {
-		r->finding = true;
-		e = find(t);
-		r->finding = false;
-	}
-	if (!e)
-		*ret = &r->root;
-	return e;
+enum inro_err root_check(struct tpm *t, const struct root **ret)
+{
+	enum inro_err e = root_get(t, ret);
+
+	return e || !root_is_assumed(t) ? e : find_now(t, ret);
+}
+
+bool root_is_assumed(const struct tpm *t)
+{
+	return is_there(t) && !t->roots.proved;
+}
+
+void root_proved(struct tpm *t)
+{
+	t->roots.seen = t->roots.proved = true;
+}
+
+void root_doubt(struct tpm *t)
+{
+	t->roots.doubted = true;
+	t->roots.epoch = 0;
 }
 
 /* It stays a primary when the owner does not let it be persistent. */
@@ -194,7 +269,7 @@ static enum inro_err persist(struct tpm *t)
 
 enum inro_err root_settle(struct tpm *t, const struct root **ret)
 {
-	enum inro_err e = root_get(t, ret);
+	enum inro_err e = root_check(t, ret);
 
 	return e || (*ret)->persistent ? e : persist(t);
 }

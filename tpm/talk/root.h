@@ -1,10 +1,10 @@
 /*
  * root - the storage root (SRK), the endorsement key (EK) and what this TPM can do.
  *
- * 1. The storage root is an ECC P-256 key after the TCG template (TCG TPM v2.0 Provisioning Guidance
- *    7.5.1, "SRK" of the EK credential profile) with noDA, so that no power cut after a use counts
- *    as a wrong try.  It is persistent at 0x81000001 (or where the token's words say) when the owner
- *    allows, else a primary made when it is needed: the same key in both cases.
+ * 1. The storage root is an ECC P-256 key after the TCG template (TCG TPM v2.0 Provisioning
+ * Guidance 7.5.1, "SRK" of the EK credential profile) with noDA, so that no power cut after a use
+ * counts as a wrong try.  It is persistent at 0x81000001 (or where the token's words say) when the
+ * owner allows, else a primary made when it is needed: the same key in both cases.
  * 2. A storage root that is there and is not of that template (somebody else's, with DA) is used as
  *    it is.
  * 3. The turn is held.
@@ -15,16 +15,22 @@
 #include "tpm/talk/cmd.h"
 
 struct root {
-	struct tpm_ref ref;	 /* the name is in pub_name */
+	struct tpm_ref ref; /* the name is in pub_name */
 	TPM2B_PUBLIC pub;
 	TPM2B_NAME pub_name;
-	struct bytes auth;	 /* of the words */
+	struct bytes auth; /* of the words */
 	bool persistent;
 };
 
 /* The storage root, found or made once and again when the epoch changed; borrowed until the turn
- * ends. */
+ * ends.  One that is expected (struct tpm_words) is not looked at: a session is salted to the key
+ * that is expected, and if the TPM has another there, the first command that the session authorises
+ * fails; only then it is looked at.  INRO_E_TOKEN when it is not the expected one. */
 MUST_CHECK enum inro_err root_get(struct tpm *t, const struct root **ret);
+/* The same, looked at in this epoch, or proved by such a command. */
+MUST_CHECK enum inro_err root_check(struct tpm *t, const struct root **ret);
+/* The error of a token whose root is not there. */
+MUST_CHECK enum inro_err root_is_another(void);
 /* For a new token: the same, and made persistent when the owner allows it. */
 MUST_CHECK enum inro_err root_settle(struct tpm *t, const struct root **ret);
 
@@ -39,8 +45,9 @@ struct ek {
 };
 MUST_CHECK enum inro_err root_ek(struct tpm *t, struct ek *ret);
 void root_ek_end(struct tpm *t, struct ek *ek);
-/* The EK's certificate (DER) from NV, and further certificates of its chain when they are in NV (TCG
- * EK credential profile 2.2.1.5.2: 0x01c00100 on).  Each as a u32 field.  Nothing when there is none. */
+/* The EK's certificate (DER) from NV, and further certificates of its chain when they are in NV
+ * (TCG EK credential profile 2.2.1.5.2: 0x01c00100 on).  Each as a u32 field.  Nothing when there
+ * is none. */
 MUST_CHECK enum inro_err root_ek_certificates(struct tpm *t, const struct ek *ek, struct buf *ret);
 /* A policy session that satisfies the EK's policy (PolicySecret of the endorsement hierarchy). */
 MUST_CHECK enum inro_err root_ek_session(struct tpm *t, struct session **ret);
@@ -74,7 +81,7 @@ enum cap {
 struct caps {
 	uint32_t can; /* enum cap */
 	uint32_t transient_slots;
-	uint32_t max_nv; /* bytes of one index */
+	uint32_t max_nv;	  /* bytes of one index */
 	char maker[5], model[17]; /* TPM2_PT_MANUFACTURER, VENDOR_STRING */
 	uint32_t firmware[2];
 };

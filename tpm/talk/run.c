@@ -68,6 +68,15 @@ static enum inro_err doubt(struct run *r)
 	return begin_anew(r, "a key in it is not the one that it should be");
 }
 
+/* Looked at when it is asked for next. */
+static enum inro_err doubt_root(struct run *r)
+{
+	enum inro_err e = begin_anew(r, "the storage root is perhaps another");
+
+	root_doubt(r->t);
+	return e;
+}
+
 /* ---- to the TPM and back ---- */
 
 static bool is_repeatable(const struct run *r)
@@ -81,6 +90,8 @@ static enum inro_err reconnect(struct run *r, enum inro_err e)
 	struct tpm *t = r->t;
 
 	t->broken = true;
+	if (t->link->haste_ms)
+		return e;
 	if (!is_repeatable(r))
 		return err_context(e, "%s: whether it was done is not known", r->row->name);
 	link_end(t->link);
@@ -344,6 +355,8 @@ static enum inro_err answer_error(struct run *r)
 		return start_up(t);
 	if (run_is_gone(r))
 		return lost(t, "an object or a session is not there any more");
+	if (run_root_is_doubtful(r))
+		return doubt_root(r);
 	if (run_handle_is_odd(r))
 		return begin_anew(r, "a handle that it gave is none");
 	r->stale = run_is_stale(r);

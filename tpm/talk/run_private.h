@@ -30,6 +30,7 @@ bool run_is_gone(const struct run *r);
 bool run_handle_is_odd(const struct run *r);
 bool run_is_doubtful(const struct run *r);
 bool run_is_unauthorised(const struct run *r);
+bool run_root_is_doubtful(const struct run *r);
 bool run_is_stale(const struct run *r);
 
 #endif

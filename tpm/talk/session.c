@@ -156,6 +156,11 @@ enum inro_err session_main(struct tpm *t)
 	return session_start(t, TPM2_SE_HMAC, true, s);
 }
 
+enum inro_err session_ready(struct tpm *t)
+{
+	return session_main(t);
+}
+
 enum inro_err session_brief(struct tpm *t, struct session *s)
 {
 	session_flush(t, s);

@@ -17,6 +17,9 @@
 
 #define SESSION_LIFE 30000
 
+/* The salted session, started when it isn't there: what can be done before anything is asked of a
+ * key. */
+MUST_CHECK enum inro_err session_ready(struct tpm *t);
 /* A policy session; salted to the root unless the TPM is spoken to by passwords. */
 MUST_CHECK enum inro_err session_policy(struct tpm *t, struct session **ret);
 void session_end(struct tpm *t, struct session *s); /* flushes it if it is there still */

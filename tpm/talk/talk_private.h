@@ -40,6 +40,8 @@ struct tpm {
 	uint32_t root; /* persistent handle of the storage root */
 	enum tpm_how how;
 	struct link *link;
+	TPM2B_PUBLIC root_pub; /* expected; root_name.size 0: nothing is */
+	TPM2B_NAME root_name;
 
 	/* Empty ones may be filled, by the beginning of a turn with the registry's lock held. */
 	struct secret owner_auth, root_auth, endorsement_auth;
@@ -54,6 +56,7 @@ struct tpm {
 	/* Any thread. */
 	atomic_ullong counts[COMMANDS_SPAN];
 	atomic_ullong count;
+	atomic_bool root_disputed; /* tokens expect different roots: nothing is expected */
 
 	struct turn turn;
 	uint64_t epoch; /* of this turn; 0: there was none yet */

@@ -24,6 +24,9 @@ struct registry {
 	struct tpm *first;
 };
 
+/* A turn that is not worth waiting for. */
+#define HASTE_MS 50
+
 static _Atomic(struct registry *) registry;
 static atomic_ullong count_all;
 
@@ -96,6 +99,16 @@ static void tpm_free(struct tpm *t)
 	free(t);
 }
 
+static TPM2B_NAME name_from(struct bytes name)
+{
+	TPM2B_NAME ret = { 0 };
+
+	if (name.n <= sizeof ret.name)
+		ret.size = (uint16_t)name.n;
+	memcpy(ret.name, name.p, ret.size);
+	return ret;
+}
+
 static enum inro_err take_words(struct tpm *t, const struct tpm_words *w)
 {
 	enum inro_err e = secret_copy(w->owner_auth, &t->owner_auth);
@@ -106,6 +119,10 @@ static enum inro_err take_words(struct tpm *t, const struct tpm_words *w)
 		e = secret_copy(w->endorsement_auth, &t->endorsement_auth);
 	if (e)
 		return e;
+	if (w->root_pub)
+		t->root_pub = *w->root_pub;
+	if (w->root_pub)
+		t->root_name = name_from(w->root_name);
 	buf_add(&t->tcti, w->tcti);
 	t->home = strdup(w->home);
 	t->root = w->root;
@@ -198,6 +215,13 @@ static const char *differing(struct tpm *t, const struct tpm_words *w)
 	return NULL;
 }
 
+static bool expects_the_same(const struct tpm *t, const struct tpm_words *w)
+{
+	struct bytes there = w->root_pub ? w->root_name : BYTES_NONE;
+
+	return bytes_equal(there, BYTES(t->root_name.name, t->root_name.size));
+}
+
 static enum inro_err check_words(struct tpm *t, const struct tpm_words *w)
 {
 	const char *other = differing(t, w);
@@ -208,6 +232,8 @@ static enum inro_err check_words(struct tpm *t, const struct tpm_words *w)
 			       "%s is not that of the tokens which are in this TPM already: all "
 			       "tokens of one TPM share it",
 			       other);
+	if (!expects_the_same(t, w))
+		atomic_store(&t->root_disputed, true);
 	for (size_t i = 0; !e && i < TPM_AUTHS; i++) {
 		if (known_auth(t, i).n > 0 || brought(w, i).n == 0)
 			continue;
@@ -357,13 +383,12 @@ void tpm_unref_ptr(struct tpm **t)
 
 /* ---- turns ---- */
 
-enum inro_err tpm_enter(struct tpm *t)
+/* The turn among threads is taken. */
+static enum inro_err enter(struct tpm *t, int haste_ms)
 {
 	enum inro_err e;
 
-	if (t->pid != process_id())
-		return err_set(INRO_E_STATE, "a way to a TPM belongs to the process that made it");
-	turn_take(&t->turn);
+	t->link->haste_ms = haste_ms;
 	if (atomic_load_explicit(&t->has_news, memory_order_acquire))
 		take_news(t);
 	e = link_begin(t->link, &t->epoch);
@@ -372,6 +397,28 @@ enum inro_err tpm_enter(struct tpm *t)
 	if (e)
 		turn_give(&t->turn);
 	return e;
+}
+
+static enum inro_err not_ours(void)
+{
+	return err_set(INRO_E_STATE, "a way to a TPM belongs to the process that made it");
+}
+
+enum inro_err tpm_enter(struct tpm *t)
+{
+	if (t->pid != process_id())
+		return not_ours();
+	turn_take(&t->turn);
+	return enter(t, 0);
+}
+
+enum inro_err tpm_try_enter(struct tpm *t)
+{
+	if (t->pid != process_id())
+		return not_ours();
+	if (!turn_try(&t->turn))
+		return err_set(INRO_E_BUSY, "another thread has the turn at the TPM");
+	return enter(t, HASTE_MS);
 }
 
 void tpm_leave(struct tpm *t)

@@ -39,6 +39,11 @@ struct tpm_words {
 	struct bytes owner_auth, root_auth, endorsement_auth;
 	uint32_t root;	  /* persistent handle of the storage root; 0: 0x81000001 */
 	enum tpm_how how; /* TPM_BY_PASSWORD: INRO_E_CONFIG unless embedded */
+	/* The persistent storage root that the token was made under, and its Name; NULL when that
+	 * is not known.  Sessions are salted to it unseen (root.h), and no other root is taken,
+	 * while all who share the TPM bring the same. */
+	const TPM2B_PUBLIC *root_pub;
+	struct bytes root_name;
 };
 
 /* The first to ask decides about the root's handle and `how`.  An auth that is empty goes with any;
@@ -51,6 +56,8 @@ void tpm_unref(struct tpm *t);
 void tpm_unref_ptr(struct tpm **t); /* for AUTO() */
 
 MUST_CHECK enum inro_err tpm_enter(struct tpm *t);
+/* Without waiting for anything long, also in the commands of that turn: INRO_E_BUSY. */
+MUST_CHECK enum inro_err tpm_try_enter(struct tpm *t);
 void tpm_leave(struct tpm *t);
 
 /* Rises when everything volatile in the TPM has gone; read within a turn. */
@@ -101,7 +108,8 @@ MUST_CHECK enum inro_err tpm_run(struct tpm *t, const struct tpm_command *c, uin
 				 struct buf *ret_params);
 /* The TPM's own answer to this thread's latest tpm_run(): 0 when it did it. */
 uint32_t tpm_last_rc(void);
-/* The error of that command, told as that of a TPM's word when its auth was wrong ("owner-auth"). */
+/* The error of that command, told as that of a TPM's word when its auth was wrong ("owner-auth").
+ */
 enum inro_err tpm_auth_err(enum inro_err e, const char *word);
 
 #endif

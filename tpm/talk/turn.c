@@ -43,6 +43,17 @@ void turn_take(struct turn *t)
 	pthread_mutex_unlock(&t->lock);
 }
 
+bool turn_try(struct turn *t)
+{
+	bool free;
+
+	pthread_mutex_lock(&t->lock);
+	free = !t->taken;
+	t->taken = true;
+	pthread_mutex_unlock(&t->lock);
+	return free;
+}
+
 /* It stays taken when somebody waits: he has it now. */
 void turn_give(struct turn *t)
 {

@@ -21,6 +21,7 @@ struct turn {
 void turn_init(struct turn *t);
 void turn_clear(struct turn *t); /* nobody has it or waits for it */
 void turn_take(struct turn *t);
+bool turn_try(struct turn *t); /* false: somebody has it */
 void turn_give(struct turn *t);
 
 #endif

@@ -328,7 +328,7 @@ enum inro_err pin_open(const struct pin_at *at, CK_USER_TYPE user, struct bytes 
 	if (!e)
 		e = pin_auth(at, user, r.salt, pin, &auth);
 	if (!e)
-		e = words_check_root(at->words, at->tpm);
+		e = words_expect_root(at->words, at->tpm);
 	if (e)
 		return e;
 	o.auth = secret_bytes(&auth);

@@ -422,6 +422,7 @@ const struct backend_ops backend_tpm = {
 	.random = tpm_random,
 	.mechanisms = tpm_mechanisms,
 	.words = tpm_words_now,
+	.ready = tpm_ready,
 	.change_pin = tpm_change_pin,
 	.forget_pin = tpm_forget_pin,
 	.guard_is_there = tpm_guard_is_there,

@@ -2,6 +2,7 @@
 #include "tpm/token/tpm_private.h"
 
 #include "base/own.h"
+#include "tpm/talk/session.h"
 
 static struct pin_at pin_at(struct backend *b)
 {
@@ -32,9 +33,11 @@ static enum inro_err settle_step(struct tpm *t, void *arg)
 
 	if (!e)
 		e = caps_read(t, &w->caps);
-	if (!e)
-		w->root_name = root->pub_name;
-	return e;
+	if (e)
+		return e;
+	w->root_name = root->pub_name;
+	w->root_pub = root->persistent ? root->pub : (TPM2B_PUBLIC) { 0 };
+	return INRO_OK;
 }
 
 static enum inro_err settle(struct backend *b)
@@ -74,6 +77,30 @@ enum inro_err tpm_init(struct backend *b)
 enum inro_err tpm_words_now(struct backend *b, struct buf *ret_config)
 {
 	return words_write(&b->words, ret_config);
+}
+
+/* ---- before a PIN is there ---- */
+
+/* Where the root is to be looked at or made first, all of it is left to the login; and where a
+ * connection does not outlast its turn. */
+static bool is_worth_it(const struct backend *b)
+{
+	return b->words.root_pub.publicArea.type != 0 && b->words.how == TPM_BY_HMAC &&
+	       !atomic_load(&link_no_threads);
+}
+
+/* The salted session. */
+enum inro_err tpm_ready(struct backend *b)
+{
+	enum inro_err e = is_worth_it(b) ? tpm_try_enter(b->tpm) : INRO_E_UNSUPPORTED;
+
+	if (e)
+		return e;
+	e = words_expect_step(b->tpm, &b->words);
+	if (!e)
+		e = session_ready(b->tpm);
+	tpm_leave(b->tpm);
+	return e;
 }
 
 /* ---- PINs ---- */

@@ -67,6 +67,7 @@ MUST_CHECK enum inro_err tpm_guard_is_there(struct backend *b, struct bytes auth
 MUST_CHECK enum inro_err tpm_unlock(struct backend *b, CK_USER_TYPE user, struct bytes auth,
 				    struct bytes pin);
 void tpm_lock(struct backend *b);
+MUST_CHECK enum inro_err tpm_ready(struct backend *b);
 MUST_CHECK enum inro_err tpm_words_now(struct backend *b, struct buf *ret_config);
 
 /* tpm_backend.c */

@@ -149,6 +149,37 @@ static void write_name(const struct word *w, const void *field, struct buf *b)
 	buf_add_u8(b, '\n');
 }
 
+/* ---- its public area ---- */
+
+static enum inro_err read_area(const struct word *w, struct bytes value, void *field)
+{
+	uint8_t room[sizeof(TPM2B_PUBLIC)];
+	TPM2B_PUBLIC pub;
+	struct bytes in;
+	size_t n = 0;
+
+	if (hex_decode(value, room, sizeof room, &n))
+		return bad(w, value, "the public area of a key, in hex");
+	in = BYTES(room, n);
+	if (wire_read_public(&in, &pub) || in.n > 0)
+		return bad(w, value, "the public area of a key, in hex");
+	*(TPM2B_PUBLIC *)field = pub;
+	return INRO_OK;
+}
+
+static void write_area(const struct word *w, const void *field, struct buf *b)
+{
+	const TPM2B_PUBLIC *pub = field;
+	SCOPED(buf) area = { 0 };
+
+	if (pub->publicArea.type == 0)
+		return;
+	wire_add_public(&area, pub);
+	buf_addf(b, "%s=", w->name);
+	buf_add_hex(b, buf_bytes(&area));
+	buf_add_u8(b, '\n');
+}
+
 /* ---- choices ---- */
 
 static enum inro_err read_session(const struct word *w, struct bytes value, void *field)
@@ -191,6 +222,7 @@ static const struct form auth = { read_auth, write_text };
 static const struct form number = { read_number, write_number };
 static const struct form root = { read_root, write_number };
 static const struct form name = { read_name, write_name };
+static const struct form area = { read_area, write_area };
 static const struct form session = { read_session, write_session };
 static const struct form sealed = { read_sealed, write_sealed };
 
@@ -206,6 +238,7 @@ static const struct word table[] = {
 	{ "session", &session, FIELD(how) },
 	{ "sealed", &sealed, FIELD(no_sealed) },
 	{ "root-name", &name, FIELD(root_name) },
+	{ "root-public", &area, FIELD(root_pub) },
 	{ "caps", &number, FIELD(caps.can) },
 	{ "slots", &number, FIELD(caps.transient_slots) },
 	{ "max-nv", &number, FIELD(caps.max_nv) },
@@ -255,6 +288,22 @@ static enum inro_err choose_tcti(struct words *w)
 	return e ? e : read_text(&table[0], buf_bytes(&tcti), w->tcti);
 }
 
+static bool has_area(const struct words *w)
+{
+	return w->root_pub.publicArea.type != 0;
+}
+
+static enum inro_err check_area(const struct words *w)
+{
+	TPM2B_NAME now = { 0 };
+	enum inro_err e = has_area(w) ? crypt_name(&w->root_pub.publicArea, &now) : INRO_OK;
+
+	if (e || !has_area(w) ||
+	    bytes_equal(BYTES(now.name, now.size), BYTES(w->root_name.name, w->root_name.size)))
+		return e;
+	return err_set(INRO_E_CONFIG, "root-public is not the key that root-name names");
+}
+
 enum inro_err words_read(struct bytes in, struct words *ret)
 {
 	struct words w = { 0 };
@@ -269,6 +318,8 @@ enum inro_err words_read(struct bytes in, struct words *ret)
 		if (line.n > 0)
 			e = read_line(line, &w, &seen);
 	}
+	if (!e)
+		e = check_area(&w);
 	if (!e && w.tcti[0] == '\0')
 		e = choose_tcti(&w);
 	if (!e)
@@ -350,23 +401,41 @@ enum inro_err words_tpm(const struct words *w, struct tpm **ret)
 	to.owner_auth = secret_bytes(&owner);
 	to.root_auth = secret_bytes(&storage);
 	to.endorsement_auth = secret_bytes(&endorsement);
+	to.root_pub = has_area(w) ? &w->root_pub : NULL;
+	to.root_name = BYTES(w->root_name.name, w->root_name.size);
 	return tpm_get(&to, ret);
+}
+
+static enum inro_err compare(const struct words *w, const struct root *found)
+{
+	struct bytes want = BYTES(w->root_name.name, w->root_name.size);
+
+	if (want.n == 0 || bytes_equal(BYTES(found->pub_name.name, found->pub_name.size), want))
+		return INRO_OK;
+	return root_is_another();
 }
 
 enum inro_err words_root_step(struct tpm *t, void *words)
 {
-	const struct words *w = words;
+	const struct root *found = NULL;
+	enum inro_err e = root_check(t, &found);
+
+	return e ? e : compare(words, found);
+}
+
+enum inro_err words_expect_step(struct tpm *t, void *words)
+{
 	const struct root *found = NULL;
 	enum inro_err e = root_get(t, &found);
 
-	if (e || w->root_name.size == 0)
-		return e;
-	if (bytes_equal(BYTES(found->pub_name.name, found->pub_name.size),
-			BYTES(w->root_name.name, w->root_name.size)))
-		return INRO_OK;
-	return err_set(INRO_E_TOKEN, "the storage root of this TPM is not the one this token was "
-				     "made under: the TPM was cleared or is another one; nothing "
-				     "was changed");
+	return e ? e : compare(words, found);
+}
+
+enum inro_err words_expect_root(const struct words *w, struct tpm *t)
+{
+	struct words copy = *w;
+
+	return resident_turn(t, 0, words_expect_step, &copy);
 }
 
 enum inro_err words_check_root(const struct words *w, struct tpm *t)

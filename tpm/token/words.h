@@ -3,8 +3,8 @@
  *
  * Given when the token is made (`inro token create --backend tpm`): tcti, pcr, root, owner-auth,
  * root-auth, endorsement-auth (file:PATH or the word itself), session (hmac, password), sealed
- * (yes, no).  Found then and kept: root-name, caps, slots.  An auth that was given as a word is
- * kept in no record: it must come as file:PATH, which is read at each use.
+ * (yes, no).  Found then and kept: root-name, root-public, caps, slots.  An auth that was given as
+ * a word is kept in no record: it must come as file:PATH, which is read at each use.
  */
 #ifndef INRO_TPM_TOKEN_WORDS_H
 #define INRO_TPM_TOKEN_WORDS_H
@@ -16,8 +16,9 @@ struct words {
 	char pcr[128];
 	char owner_auth[256], root_auth[256], endorsement_auth[256]; /* file:PATH or "" */
 	uint32_t root;
-	TPM2B_NAME root_name; /* size 0: not settled yet */
-	struct caps caps;     /* can, transient_slots */
+	TPM2B_NAME root_name;  /* size 0: not settled yet */
+	TPM2B_PUBLIC root_pub; /* of a persistent one, else size 0; root_name is its Name */
+	struct caps caps;      /* can, transient_slots */
 	enum tpm_how how;
 	bool no_sealed; /* nothing but what the TPM itself does */
 };
@@ -34,8 +35,12 @@ MUST_CHECK enum inro_err words_check_auths(const struct words *w);
 /* The owner's auth, from its file. */
 MUST_CHECK enum inro_err words_owner(const struct words *w, struct secret *ret);
 /* Within a turn: whether the storage root, to which every session of this epoch is salted, is the
- * one that they name.  `words`: const struct words. */
+ * one that they name, and that was looked at or proved.  `words`: const struct words. */
 MUST_CHECK enum inro_err words_root_step(struct tpm *t, void *words);
+/* A turn that asks whether sessions are salted to the storage root that they name: INRO_E_TOKEN
+ * when not.  The TPM need not be asked for that; whether it has that key, their first use shows. */
+MUST_CHECK enum inro_err words_expect_step(struct tpm *t, void *words);
+MUST_CHECK enum inro_err words_expect_root(const struct words *w, struct tpm *t);
 /* A turn that looks whether the storage root is the one that they name: INRO_E_TOKEN when not. */
 MUST_CHECK enum inro_err words_check_root(const struct words *w, struct tpm *t);
 
