@@ -101,7 +101,7 @@ by_setting() {
 	for order in "inro default" "default inro"; do
 		{
 			printf 'openssl_conf = i\n[i]\nproviders = p\nalg_section = a\n[a]\ndefault_properties = ?provider=inro\n'
-			printf '[p]\n%s = %s_s\n%s = %s_s\n' ${order% *} ${order% *} ${order#* } ${order#* }
+			printf '[p]\n%s = %s_s\n%s = %s_s\n' "${order% *}" "${order% *}" "${order#* }" "${order#* }"
 			printf '[default_s]\nactivate = 1\n[inro_s]\nactivate = 1\npkcs11-module-path = %s\n' "$module"
 			printf 'keygen = pkcs11:token=line2;object=own\n'
 		} >cnf
