@@ -182,7 +182,7 @@ static void open_raw(struct bench *b)
 		b->way->embedded ? open_direct() : open_swtpm(swtpm_tcti(b->real));
 	size_t n = Tss2_Sys_GetContextSize(0), at = 0;
 	TSS2L_SYS_AUTH_RESPONSE answer = { 0 };
-	TPM2B_PUBLIC pub;
+	TPM2B_PUBLIC pub = { 0 };
 	TPM2B_PRIVATE priv = { 0 };
 	TPM2B_NAME name = { 0 };
 
