@@ -87,7 +87,7 @@ refusals() {
 		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
 	must_fail '' ossl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:16 \
 		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
-	must_fail 'needs its PIN' env -u INRO_PIN openssl genpkey "${provider[@]}" -algorithm EC \
+	must_fail 'needs its PIN' foreign env -u INRO_PIN openssl genpkey "${provider[@]}" -algorithm EC \
 		-pkeyopt group:P-256 -pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
 	must_fail "can't be bound to one digest" ossl genpkey -algorithm RSA-PSS -pkeyopt rsa_pss_keygen_md:sha256 \
 		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
