@@ -31,4 +31,11 @@ int scratch_child(int (*f)(void *), void *arg);
 #define SCRATCH_BUSY_FORKS true
 #endif
 
+/* Whether a child of a process with threads may make threads: the thread sanitizer ends it. */
+#ifdef __SANITIZE_THREAD__
+#define SCRATCH_CHILD_THREADS false
+#else
+#define SCRATCH_CHILD_THREADS true
+#endif
+
 #endif
