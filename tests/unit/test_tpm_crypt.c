@@ -15,6 +15,7 @@
 
 #include "base/own.h"
 #include "tpm/wire/crypt.h"
+#include "tests/lib/params.h"
 
 static struct bytes unhex(const char *text, uint8_t *out, size_t cap)
 {
@@ -114,27 +115,6 @@ static const struct {
 	{ TPM2_ALG_SHA512, "SHA512" },
 };
 
-static OSSL_PARAM octets(const char *name, struct bytes x)
-{
-	static uint8_t rooms[4][512];
-	static size_t next;
-	uint8_t *room = rooms[next++ % 4];
-
-	assert_true(x.n <= sizeof rooms[0]);
-	memcpy(room, x.p, x.n);
-	return OSSL_PARAM_construct_octet_string(name, room, x.n);
-}
-
-static OSSL_PARAM text(const char *name, const char *value)
-{
-	static char rooms[4][32];
-	static size_t next;
-	char *room = rooms[next++ % 4];
-
-	OPENSSL_strlcpy(room, value, sizeof rooms[0]);
-	return OSSL_PARAM_construct_utf8_string(name, room, 0);
-}
-
 static void judge_kdf(const char *kdf, OSSL_PARAM *params, size_t n, uint8_t *out)
 {
 	EVP_KDF *k = EVP_KDF_fetch(NULL, kdf, NULL);
@@ -145,16 +125,6 @@ static void judge_kdf(const char *kdf, OSSL_PARAM *params, size_t n, uint8_t *ou
 	EVP_KDF_free(k);
 }
 
-static struct bytes joined(struct buf *b, struct bytes x, struct bytes y, struct bytes z)
-{
-	buf_reset(b);
-	buf_add(b, x);
-	buf_add(b, y);
-	buf_add(b, z);
-	assert_int_equal(buf_err(b), INRO_OK);
-	return buf_bytes(b);
-}
-
 static const struct bytes key = BYTES_LIT("a key of no certain length"), u = BYTES_LIT("party u"),
 			  v = BYTES_LIT("v");
 
@@ -163,12 +133,12 @@ static void kdfa_is(size_t hash, size_t n)
 	SCOPED(buf) context = { 0 };
 	uint8_t out[KDF_MAX], want[KDF_MAX];
 	OSSL_PARAM params[] = {
-		text(OSSL_KDF_PARAM_MODE, "counter"),
-		text(OSSL_KDF_PARAM_MAC, "HMAC"),
-		text(OSSL_KDF_PARAM_DIGEST, hashes[hash].name),
-		octets(OSSL_KDF_PARAM_KEY, key),
-		octets(OSSL_KDF_PARAM_SALT, bytes_of("STORAGE")),
-		octets(OSSL_KDF_PARAM_INFO, joined(&context, u, v, BYTES_NONE)),
+		params_text(OSSL_KDF_PARAM_MODE, "counter"),
+		params_text(OSSL_KDF_PARAM_MAC, "HMAC"),
+		params_text(OSSL_KDF_PARAM_DIGEST, hashes[hash].name),
+		params_octets(OSSL_KDF_PARAM_KEY, key),
+		params_octets(OSSL_KDF_PARAM_SALT, bytes_of("STORAGE")),
+		params_octets(OSSL_KDF_PARAM_INFO, params_joined(&context, u, v, BYTES_NONE)),
 		OSSL_PARAM_construct_end(),
 	};
 
@@ -182,9 +152,10 @@ static void kdfe_is(size_t hash, size_t n)
 	SCOPED(buf) info = { 0 };
 	uint8_t out[KDF_MAX], want[KDF_MAX];
 	OSSL_PARAM params[] = {
-		text(OSSL_KDF_PARAM_DIGEST, hashes[hash].name),
-		octets(OSSL_KDF_PARAM_KEY, key),
-		octets(OSSL_KDF_PARAM_INFO, joined(&info, BYTES("DUPLICATE", 10), u, v)),
+		params_text(OSSL_KDF_PARAM_DIGEST, hashes[hash].name),
+		params_octets(OSSL_KDF_PARAM_KEY, key),
+		params_octets(OSSL_KDF_PARAM_INFO,
+			      params_joined(&info, BYTES("DUPLICATE", 10), u, v)),
 		OSSL_PARAM_construct_end(),
 	};
 

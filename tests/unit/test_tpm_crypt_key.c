@@ -16,6 +16,7 @@
 
 #include "base/own.h"
 #include "tpm/wire/crypt.h"
+#include "tests/lib/params.h"
 
 static const struct {
 	TPM2_ALG_ID id;
@@ -179,45 +180,14 @@ static void test_seed_rsa(void **state)
 	}
 }
 
-static OSSL_PARAM octets(const char *name, struct bytes x)
-{
-	static uint8_t rooms[4][512];
-	static size_t next;
-	uint8_t *room = rooms[next++ % 4];
-
-	assert_true(x.n <= sizeof rooms[0]);
-	memcpy(room, x.p, x.n);
-	return OSSL_PARAM_construct_octet_string(name, room, x.n);
-}
-
-static OSSL_PARAM text(const char *name, const char *value)
-{
-	static char rooms[4][32];
-	static size_t next;
-	char *room = rooms[next++ % 4];
-
-	OPENSSL_strlcpy(room, value, sizeof rooms[0]);
-	return OSSL_PARAM_construct_utf8_string(name, room, 0);
-}
-
-static struct bytes joined(struct buf *b, struct bytes x, struct bytes y, struct bytes z)
-{
-	buf_reset(b);
-	buf_add(b, x);
-	buf_add(b, y);
-	buf_add(b, z);
-	assert_int_equal(buf_err(b), INRO_OK);
-	return buf_bytes(b);
-}
-
 static EVP_PKEY *ec_public(const char *curve, struct bytes x, struct bytes y)
 {
 	SCOPED(buf) point = { 0 };
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
 	EVP_PKEY *ret = NULL;
 	OSSL_PARAM params[] = {
-		text(OSSL_PKEY_PARAM_GROUP_NAME, curve),
-		octets(OSSL_PKEY_PARAM_PUB_KEY, joined(&point, BYTES("\4", 1), x, y)),
+		params_text(OSSL_PKEY_PARAM_GROUP_NAME, curve),
+		params_octets(OSSL_PKEY_PARAM_PUB_KEY, params_joined(&point, BYTES("\4", 1), x, y)),
 		OSSL_PARAM_construct_end(),
 	};
 
