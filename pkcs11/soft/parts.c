@@ -55,6 +55,21 @@ static void unref_item(void *item)
 
 const struct table_kind parts_table = { .ref = ref_item, .unref = unref_item };
 
+bool parts_instance(pthread_rwlock_t *gate, struct table *keys, const struct table_kind *of,
+		    struct table *ops)
+{
+	bool gated = !pthread_rwlock_init(gate, NULL);
+	bool keyed = gated && !table_init(keys, of);
+
+	if (keyed && !table_init(ops, &parts_table))
+		return true;
+	if (keyed)
+		table_free(keys);
+	if (gated)
+		(void)pthread_rwlock_destroy(gate);
+	return false;
+}
+
 static struct parts *empty(void)
 {
 	struct parts *p = calloc(1, sizeof *p);

@@ -44,4 +44,8 @@ void parts_unref_ptr(struct parts **p); /* for AUTO() */
 
 extern const struct table_kind parts_table;
 
+/* What every instance of a backend has: a gate, its keys and its operations.  All three or none. */
+bool parts_instance(pthread_rwlock_t *gate, struct table *keys, const struct table_kind *of,
+		    struct table *ops);
+
 #endif

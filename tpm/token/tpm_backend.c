@@ -45,20 +45,6 @@ static void tpm_close(struct backend *b)
 	free(b);
 }
 
-static bool start(struct backend *b)
-{
-	bool gate = !pthread_rwlock_init(&b->gate, NULL);
-	bool keys = gate && !table_init(&b->keys, &key_table);
-
-	if (keys && !table_init(&b->ops, &parts_table))
-		return true;
-	if (keys)
-		table_free(&b->keys);
-	if (gate)
-		(void)pthread_rwlock_destroy(&b->gate);
-	return false;
-}
-
 enum inro_err tpm_list_mechanisms(struct backend *b)
 {
 	free(b->mechanisms);
@@ -89,7 +75,7 @@ static enum inro_err tpm_open(struct bytes config, struct bytes serial, struct b
 
 	if (!b)
 		return INRO_E_NO_MEMORY;
-	if (!start(b)) {
+	if (!parts_instance(&b->gate, &b->keys, &key_table, &b->ops)) {
 		free(b);
 		return INRO_E_NO_MEMORY;
 	}
