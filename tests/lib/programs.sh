@@ -1,0 +1,118 @@
+# shellcheck shell=bash
+# programs - what the tests of programs that use OpenSSL share: keys in a token, a configuration as on a machine, and
+# the how-tos.
+#
+# A test sources lib/shell.sh, then this; it is then in $T, and there are
+#   etc/            what the how-tos call /etc/inro: openssl.cnf, pin (the PIN of token `web`), ca.crt, and by make_identity
+#                   NAME.crt and NAME.pem, a reference to the key in the token
+#   ca.key          the CA's, a file
+#   make_identity NAME ec-p256|rsa-2048|ed25519 [SAN]   a key in the token and its certificate (default DNS:localhost,IP:127.0.0.1)
+#   file_identity NAME          the same with the key in a file, etc/NAME.key: for the other side
+#   need CMD ...    skips the test when a program is not installed
+#   free_port       a port nobody listens on is in $port
+#   howto FILE LANG [N]         the N-th (first) block ```LANG of docs/howto/FILE; /etc/inro in it is $T/etc, and each
+#                               pair of words in the array `instead` (FROM TO) is replaced
+#   run_howto FILE  runs every ```sh block of docs/howto/FILE in one shell, after the same replacements
+#   with_keys CMD ...           runs a program as the how-tos have it: OPENSSL_CONF and nothing else tells it of keys
+#   without_rights USER CMD ... as that user, who may read etc/ and use the tokens
+
+so_pin=87654321
+pin=123456
+instead=()
+# where distributions have their daemons
+PATH=$PATH:/usr/sbin:/sbin
+
+need() {
+	local c
+	for c in "$@"; do
+		command -v "$c" >/dev/null || skip "$c is not installed: tools/check installs it"
+	done
+}
+
+free_port() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		port=$((20000 + RANDOM % 12000))
+		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
+	done
+	fail "no port is free"
+}
+
+certify() { # NAME SAN REQUEST
+	must openssl x509 -req -in "$3" -CA etc/ca.crt -CAkey ca.key -days 2 -out "etc/$1.crt" \
+		-extfile <(printf 'subjectAltName=%s\n' "$2") >/dev/null
+}
+
+make_identity() {
+	local name=$1 type=$2 san=${3:-DNS:localhost,IP:127.0.0.1}
+	local uri="pkcs11:token=web;object=$name;type=private"
+	INRO_PIN=$pin must inro key generate --token web --label "$name" --type "$type" >/dev/null
+	INRO_PIN=$pin must inro csr create --key "$uri" --subject "/CN=$name" --out "$name.csr" >/dev/null
+	certify "$name" "$san" "$name.csr"
+	with_keys must openssl pkey -in "$uri" -out "etc/$name.pem"
+	chmod 644 "etc/$name.pem"
+}
+
+file_identity() {
+	must openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "etc/$1.key" -subj "/CN=$1" \
+		-out "$1.csr" >/dev/null
+	certify "$1" "${2:-DNS:localhost,IP:127.0.0.1}" "$1.csr"
+}
+
+with_keys() {
+	OPENSSL_CONF=$T/etc/openssl.cnf OPENSSL_MODULES=$B/lib "$@"
+}
+
+replaced() {
+	local i text
+	text=$(cat)
+	for ((i = 0; i < ${#instead[@]}; i += 2)); do
+		text=${text//"${instead[i]}"/"${instead[i + 1]}"}
+	done
+	printf '%s\n' "${text//\/etc\/inro/$T/etc}"
+}
+
+howto() {
+	awk -v lang="$2" -v n="${3:-1}" '/^```/ { on = $0 == "```" lang && ++seen == n; next } on' \
+		"$S/docs/howto/$1" | replaced >"$T/howto.block"
+	[[ $(wc -c <"$T/howto.block") -gt 1 ]] || fail "docs/howto/$1 has no such block: $2 ${3:-1}"
+	cat "$T/howto.block"
+}
+
+run_howto() {
+	awk '/^```/ { on = $0 == "```sh"; next } on' "$S/docs/howto/$1" | replaced >"$T/howto.sh"
+	PATH=$B/bin:$PATH OPENSSL_MODULES=$B/lib bash -euo pipefail "$T/howto.sh" >"$T/howto.out" 2>"$T/howto.err" ||
+		fail "docs/howto/$1: $(cat "$T/howto.out" "$T/howto.err")"
+}
+
+cd "$T" || exit
+mkdir etc
+printf '%s\n' "$pin" >etc/pin
+# As docs/howto/openssl-cnf.md has it, but for the places of this build.
+cat >etc/openssl.cnf <<-CNF
+	openssl_conf = init
+	[init]
+	providers = providers
+	[providers]
+	default = default_provider
+	inro = inro_provider
+	[default_provider]
+	activate = 1
+	[inro_provider]
+	activate = 1
+	module = $B/lib/inro.so
+	pkcs11-module-path = $B/lib/inro-pkcs11.so
+	pin = file:$T/etc/pin
+CNF
+must openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out etc/ca.crt -days 2 -subj "/CN=ca" >/dev/null
+INRO_PIN=$pin INRO_SO_PIN=$so_pin must inro token create web >/dev/null
+
+# The user that daemons run as needs the folder of the tokens, and the way to it.
+without_rights() {
+	local user=$1
+	shift
+	[[ $(id -u) == 0 ]] || skip "becoming $user needs root"
+	chmod 711 "$T" "$T/etc"
+	chown -R "$user" "$T/home" "$T/etc/pin"
+	setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups "$@"
+}

@@ -1,0 +1,8 @@
+# Programs that use OpenSSL, with keys by the provider, as docs/howto/ tells their users.
+function(inro_program_test name)
+	inro_script_test(interop/test_program_${name}.sh LABELS program ${ARGN})
+endfunction()
+
+# These programs are not ours to build: a sanitizer's runtime has no place in them.
+if(NOT INRO_SANITIZE)
+endif()
