@@ -110,8 +110,7 @@ check_module() {
 	(unset INRO_PIN && count 1 Certificate 'pkcs11:token=line1;type=cert' && count 0 Pkey 'pkcs11:token=line1;type=cert')
 	pin_sources
 	named_badly
-	[[ $module != "$softhsm" ]] && damaged_token
-	return 0
+	[[ $module_name != inro ]] || damaged_token
 }
 
 # Its file can't be read any more, so that it has no label to be found by.

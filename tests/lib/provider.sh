@@ -3,16 +3,37 @@
 #
 # A test sources lib/shell.sh, then this, defines check_module() and ends with:  each_module
 #   provider   the arguments that make openssl use ours and the default provider
-#   module     the Cryptoki module under test: ours, then SoftHSM as a stranger when it is installed
+#   module     the Cryptoki module under test, $module_name its name: inro, softhsm or tpm2-pkcs11
+#   can WHAT   whether the module has what the table below lists; what it lacks is printed at the end
 #   uri LABEL [REST]      the private key of that label
 #   make_token LABEL      a token with PIN 123456, of ours in a TPM if the tests are to have it there (shell.sh)
 #   make_key TOKEN TYPE LABEL ID [--usage-USE ...]
 #   must_fail 'REGEX' CMD ...  the command must fail and say something like it
+#
+# INRO_TEST_MODULE is a list of the modules to be tested; without it these are ours and SoftHSM.  ctest has an entry
+# for each (inro_module_script_test).
 
 provider=(-provider-path "$B/lib" -provider inro -provider default)
 so_pin=87654321
 pin=123456
 softhsm=/usr/lib/softhsm/libsofthsm2.so
+
+declare -A module_paths=(
+	[inro]=$B/lib/inro-pkcs11.so
+	[softhsm]=$softhsm
+	[tpm2-pkcs11]=$(compgen -G '/usr/lib/*/pkcs11/libtpm2_pkcs11.so' || true)
+)
+
+# What a module lacks in Debian 12, a row each: module, WHAT, and in words.  Whatever is not here it must do.
+lacking='
+softhsm      oaep-sha256      decrypts OAEP with SHA-1 only
+softhsm      x25519           makes no X25519 keys that are told from Ed25519
+tpm2-pkcs11  eddsa            has no Ed25519
+tpm2-pkcs11  x25519           has no X25519
+tpm2-pkcs11  ecdh             has no C_DeriveKey
+inro-tpm     eddsa            a TPM has no Ed25519
+inro-tpm     x25519           a TPM has no X25519
+'
 
 uri() {
 	printf 'pkcs11:token=line1;object=%s;type=private%s' "$1" "${2:-}"
@@ -77,14 +98,39 @@ use_softhsm() {
 	export SOFTHSM2_CONF=$T/softhsm.conf
 }
 
+# A TPM that forgives wrong PINs: here they are meant.
+use_tpm2_pkcs11() {
+	local ours=$tcti
+	command -v swtpm tpm2_dictionarylockout >/dev/null || skip "swtpm or tpm2-tools is not installed: tools/check installs them"
+	start_swtpm unix
+	tcti=$ours # only tpm2-pkcs11's tokens are in this one
+	must tpm2_dictionarylockout -T "$swtpm_tcti" --setup-parameters --max-tries=10000 --recovery-time=1 \
+		--lockout-recovery-time=1
+	mkdir "$T/tpm2-pkcs11"
+	export TPM2_PKCS11_STORE=$T/tpm2-pkcs11 TPM2_PKCS11_TCTI=$swtpm_tcti
+}
+
+can() { # WHAT
+	local who=$module_name
+	[[ $who != inro || -z $tcti ]] || who=inro-tpm
+	! grep -E "^$who  *$1( |\$)" <<<"$lacking" >>"$T/lacking"
+}
+
+# A sanitizer's runtime and SoftHSM's C++ don't meet in one process.
+goes() { # NAME
+	[[ -n ${module_paths[$1]} && -e ${module_paths[$1]} ]] || return 1
+	[[ $1 == inro || -z ${runtime:-} ]]
+}
+
 each_module() {
 	local tried=
+	: >"$T/lacking"
 	use_softhsm
-	for module in "$B/lib/inro-pkcs11.so" "$softhsm"; do
-		[[ -e $module ]] || continue
-		# A sanitizer's runtime and SoftHSM's C++ don't meet in one process.
-		[[ $module == "$softhsm" && -n ${runtime:-} ]] && continue
-		tried+="$module "
+	for module_name in ${INRO_TEST_MODULE:-inro softhsm}; do
+		goes "$module_name" || continue
+		[[ $module_name != tpm2-pkcs11 ]] || use_tpm2_pkcs11
+		module=${module_paths[$module_name]}
+		tried+="$module_name "
 		export INRO_MODULE=$module INRO_PIN=$pin
 		mkdir "$T/work"
 		cd "$T/work" || exit
@@ -92,6 +138,7 @@ each_module() {
 		cd "$T" || exit
 		rm -rf "$T/work"
 	done
-	[[ -n $tried ]] || fail "no Cryptoki module to test with"
-	echo "passed over: $tried"
+	[[ -n $tried ]] || skip "not installed, or not for a sanitizer: ${INRO_TEST_MODULE:-any module}"
+	echo "tested with: $tried"
+	sort -u "$T/lacking" | sed 's/^\([^ ]*\)  *[^ ]*  */passed over: \1 /'
 }
