@@ -3,21 +3,29 @@
 # the how-tos.
 #
 # A test sources lib/shell.sh, then this; it is then in $T, and there are
-#   etc/            what the how-tos call /etc/inro: openssl.cnf, pin (the PIN of token `web`), ca.crt, and by make_identity
+#   etc/            what the how-tos call /etc/inro: openssl.cnf, pin (the PIN of the token), ca.crt, and by make_identity
 #                   NAME.crt and NAME.pem, a reference to the key in the token
 #   ca.key          the CA's, a file
+#   $token          the token, `web` when the test has set no other name before
 #   make_identity NAME ec-p256|rsa-2048|ed25519 [SAN]   a key in the token and its certificate (default DNS:localhost,IP:127.0.0.1)
 #   file_identity NAME          the same with the key in a file, etc/NAME.key: for the other side
 #   need CMD ...    skips the test when a program is not installed
 #   free_port       a port nobody listens on is in $port
 #   howto FILE LANG [N]         the N-th (first) block ```LANG of docs/howto/FILE; /etc/inro in it is $T/etc, and each
 #                               pair of words in the array `instead` (FROM TO) is replaced
-#   run_howto FILE  runs every ```sh block of docs/howto/FILE in one shell, after the same replacements
-#   with_keys CMD ...           runs a program as the how-tos have it: OPENSSL_CONF and nothing else tells it of keys
-#   without_rights USER CMD ... as that user, who may read etc/ and use the tokens
+#   run_howto FILE  runs every ```sh block of docs/howto/FILE in one shell, after the same replacements; there
+#                   `certify REQUEST CERTIFICATE` is what somebody's CA does, and chown and adduser do nothing
+#   with_keys CMD ...           runs a program as the how-tos have it: OPENSSL_CONF and nothing else tells it of keys;
+#                               `with_keys background LOG CMD ...` starts one
+#   give_rights USER            the user that a daemon runs as may read etc/ and use the tokens; nothing without root
+#   without_rights USER CMD ... as that user
+#   fails_with STATUS 'REGEX' CMD ...   the program ends with this status, and says something like it
+#   shows_key PORT FILE [ARGUMENT ...]  who listens there shows the certificate of this file, 5 seconds from now at most;
+#                               more arguments are those of s_client
 
 so_pin=87654321
 pin=123456
+token=${token:-web}
 instead=()
 # where distributions have their daemons
 PATH=$PATH:/usr/sbin:/sbin
@@ -38,17 +46,17 @@ free_port() {
 	fail "no port is free"
 }
 
-certify() { # NAME SAN REQUEST
-	must openssl x509 -req -in "$3" -CA etc/ca.crt -CAkey ca.key -days 2 -out "etc/$1.crt" \
-		-extfile <(printf 'subjectAltName=%s\n' "$2") >/dev/null
+certify() { # REQUEST CERTIFICATE [SAN]
+	openssl x509 -req -in "$1" -CA "$T/etc/ca.crt" -CAkey "$T/ca.key" -days 2 -out "$2" \
+		-extfile <(printf 'subjectAltName=%s\n' "${3:-DNS:localhost,IP:127.0.0.1}")
 }
 
 make_identity() {
-	local name=$1 type=$2 san=${3:-DNS:localhost,IP:127.0.0.1}
-	local uri="pkcs11:token=web;object=$name;type=private"
-	INRO_PIN=$pin must inro key generate --token web --label "$name" --type "$type" >/dev/null
+	local name=$1 type=$2
+	local uri="pkcs11:token=$token;object=$name;type=private"
+	INRO_PIN=$pin must inro key generate --token "$token" --label "$name" --type "$type" >/dev/null
 	INRO_PIN=$pin must inro csr create --key "$uri" --subject "/CN=$name" --out "$name.csr" >/dev/null
-	certify "$name" "$san" "$name.csr"
+	must certify "$name.csr" "etc/$name.crt" "${@:3}" >/dev/null
 	with_keys must openssl pkey -in "$uri" -out "etc/$name.pem"
 	chmod 644 "etc/$name.pem"
 }
@@ -56,7 +64,7 @@ make_identity() {
 file_identity() {
 	must openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "etc/$1.key" -subj "/CN=$1" \
 		-out "$1.csr" >/dev/null
-	certify "$1" "${2:-DNS:localhost,IP:127.0.0.1}" "$1.csr"
+	must certify "$1.csr" "etc/$1.crt" "${@:2}" >/dev/null
 }
 
 with_keys() {
@@ -80,8 +88,13 @@ howto() {
 }
 
 run_howto() {
-	awk '/^```/ { on = $0 == "```sh"; next } on' "$S/docs/howto/$1" | replaced >"$T/howto.sh"
-	PATH=$B/bin:$PATH OPENSSL_MODULES=$B/lib bash -euo pipefail "$T/howto.sh" >"$T/howto.out" 2>"$T/howto.err" ||
+	{
+		declare -p T
+		declare -f certify
+		printf '%s\n' 'chown() { :; }' 'adduser() { :; }' # the test's user is who it is
+		awk '/^```/ { on = $0 == "```sh"; next } on' "$S/docs/howto/$1" | replaced
+	} >"$T/howto.sh"
+	PATH=$B/bin:$PATH OPENSSL_MODULES=$B/lib INRO_PIN=$pin bash -euo pipefail "$T/howto.sh" >"$T/howto.out" 2>"$T/howto.err" ||
 		fail "docs/howto/$1: $(cat "$T/howto.out" "$T/howto.err")"
 }
 
@@ -105,14 +118,38 @@ cat >etc/openssl.cnf <<-CNF
 	pin = file:$T/etc/pin
 CNF
 must openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out etc/ca.crt -days 2 -subj "/CN=ca" >/dev/null
-INRO_PIN=$pin INRO_SO_PIN=$so_pin must inro token create web >/dev/null
+INRO_PIN=$pin INRO_SO_PIN=$so_pin must inro token create "$token" >/dev/null
 
 # The user that daemons run as needs the folder of the tokens, and the way to it.
+give_rights() {
+	[[ $(id -u) == 0 ]] || return 0
+	chmod 711 "$T" "$T/etc"
+	chown -R "$1" "$T/home" "$T/etc/pin"
+}
+
 without_rights() {
 	local user=$1
 	shift
 	[[ $(id -u) == 0 ]] || skip "becoming $user needs root"
-	chmod 711 "$T" "$T/etc"
-	chown -R "$user" "$T/home" "$T/etc/pin"
+	give_rights "$user"
 	setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups "$@"
+}
+
+fails_with() {
+	local want=$1 regex=$2 status=0
+	shift 2
+	timeout 20 "$@" >"$T/said" 2>&1 </dev/null || status=$?
+	[[ $status == "$want" ]] || fail "status $status, not $want: $* ($(cat "$T/said"))"
+	grep -qE -- "$regex" "$T/said" || fail "$(cat "$T/said") is not like '$regex': $*"
+}
+
+shows_key() {
+	local i
+	for ((i = 0; i < 50; i++)); do
+		(openssl s_client -connect "127.0.0.1:$1" "${@:3}" </dev/null 2>/dev/null || true) >"$T/shown"
+		[[ $(openssl x509 -noout -fingerprint -in "$T/shown" 2>&1) != "$(openssl x509 -noout -fingerprint -in "$2")" ]] ||
+			return 0
+		sleep 0.1
+	done
+	fail "not the certificate of $2 on port $1: $(cat "$T/shown")"
 }
