@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/inherit.h"
 
 #define CONF_DEFAULT   "/etc/inro/inro.conf"
 #define CONF_MAX_SIZE  ((size_t)1 << 20)
@@ -175,13 +176,29 @@ enum inro_err conf_parse(struct bytes text, const char *name, struct conf **ret)
 	return INRO_OK;
 }
 
+/* NULL when nobody names a file. */
+static enum inro_err from_environment(const char **ret)
+{
+	static struct inherit parents;
+	const char *named = secure_getenv("INRO_CONFIG");
+
+	if (!named || !*named) {
+		*ret = inherited(&parents);
+		return INRO_OK;
+	}
+	*ret = named;
+	return inherit_leave(&parents, named);
+}
+
 enum inro_err conf_open(const char *path, struct conf **ret)
 {
 	SCOPED(buf) text = { 0 };
-	const char *named = path ? path : secure_getenv("INRO_CONFIG");
-	const char *name = named && *named ? named : CONF_DEFAULT;
-	enum inro_err e = file_read(name, CONF_MAX_SIZE, &text);
+	const char *named = path && *path ? path : NULL;
+	enum inro_err e = named ? INRO_OK : from_environment(&named);
+	const char *name = named ? named : CONF_DEFAULT;
 
+	if (!e)
+		e = file_read(name, CONF_MAX_SIZE, &text);
 	if (e == INRO_E_NOT_FOUND && name != named)
 		return conf_parse(BYTES_NONE, name, ret);
 	return e ? e : conf_parse(buf_bytes(&text), name, ret);

@@ -4,7 +4,8 @@
  * Lines may be indented; one of more than 197 bytes is refused.  What follows " ;" or stands on a
  * line that begins with ; or # is a comment.
  *
- * INRO_CONFIG names the file; default /etc/inro/inro.conf; a missing default file is an empty one.
+ * INRO_CONFIG names the file, also for forked children that have lost it; default
+ * /etc/inro/inro.conf; a missing default file is an empty one.
  */
 #ifndef INRO_BASE_CONF_H
 #define INRO_BASE_CONF_H

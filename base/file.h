@@ -39,8 +39,4 @@ enum inro_err file_err_code(int err);
 /* dir + "/" + name in memory of the caller's; NULL when there is none. */
 char *file_join(const char *dir, const char *name);
 
-/* INRO_HOME, else /var/lib/inro for root, $XDG_DATA_HOME/inro or ~/.local/share/inro otherwise.
- * Made if it is missing and `make`.  Caller frees. */
-MUST_CHECK enum inro_err file_home(bool make, char **ret);
-
 #endif

@@ -21,9 +21,18 @@ struct pool {
 	struct pool *older;
 };
 
+/* The PIN of a login, for the children of this process.  One that is replaced stays until the end:
+ * another thread may be reading it. */
+struct handed_down {
+	struct handed_down *before;
+	pid_t pid; /* whose login it was */
+	struct secret pin;
+};
+
 struct token {
 	struct prov *prov;
 	struct ck_token about;
+	_Atomic(struct handed_down *) handed_down;
 	_Atomic(struct pool *) pool;
 	struct token *next;
 };
@@ -310,12 +319,59 @@ static enum inro_err try_pin(const struct token *t, struct seat *s, CK_USER_TYPE
 	return e;
 }
 
+static void handed_down_free(struct handed_down *h)
+{
+	struct handed_down *before;
+
+	for (; h; h = before) {
+		before = h->before;
+		secret_clear(&h->pin);
+		free(h);
+	}
+}
+
+/* Only the process that made it changes it, and only its children read it.  Without it they are as
+ * those of a process that was never logged in. */
+static void hand_down(struct token *t, const struct secret *pin)
+{
+	struct handed_down *last = atomic_load(&t->handed_down), *h;
+
+	if (pin->n == 0 || (last && (last->pid != getpid() ||
+				     secret_equal(secret_bytes(&last->pin), secret_bytes(pin)))))
+		return;
+	h = calloc(1, sizeof *h);
+	if (!h || secret_copy(secret_bytes(pin), &h->pin) != INRO_OK) {
+		free(h);
+		return;
+	}
+	secret_keep_on_fork(&h->pin);
+	h->pid = getpid();
+	h->before = last;
+	if (!atomic_compare_exchange_strong(&t->handed_down, &last, h)) {
+		h->before = NULL;
+		handed_down_free(h); /* another thread has logged in, too */
+	}
+}
+
+static bool is_out_of_reach(enum inro_err e)
+{
+	return e == INRO_E_PIN_MISSING || e == INRO_E_ACCESS || e == INRO_E_NOT_FOUND;
+}
+
+/* A worker of a daemon may read neither the file that its parent had the PIN from nor its
+ * environment. */
 static enum inro_err obtain(const struct token *t, const struct pin_source *from,
 			    struct secret *ret)
 {
+	const struct handed_down *h = atomic_load(&t->handed_down);
+	enum inro_err e;
+
 	if (t->about.info.flags & CKF_PROTECTED_AUTHENTICATION_PATH)
 		return INRO_OK;
-	return pin_obtain(t->prov, from, t->about.label, ret);
+	e = pin_obtain(t->prov, from, t->about.label, ret);
+	if (is_out_of_reach(e) && h && h->pid != getpid())
+		e = secret_copy(secret_bytes(&h->pin), ret);
+	return e;
 }
 
 enum inro_err token_login(struct token *t, struct seat *s, const struct pin_source *from)
@@ -335,8 +391,8 @@ enum inro_err token_login(struct token *t, struct seat *s, const struct pin_sour
 	pthread_mutex_lock(&s->pool->login);
 	if (!atomic_load(&s->pool->logged_in))
 		e = try_pin(t, s, CKU_USER, &pin);
-	if (!e)
-		atomic_store(&s->pool->logged_in, true);
+	if (!e && !atomic_exchange(&s->pool->logged_in, true))
+		hand_down(t, &pin);
 	pthread_mutex_unlock(&s->pool->login);
 	return e;
 }
@@ -451,6 +507,7 @@ static void token_free(struct token *t, struct ck_module *m)
 		older = p->older;
 		pool_free(p, m);
 	}
+	handed_down_free(atomic_load(&t->handed_down));
 	free(t);
 }
 

@@ -9,6 +9,7 @@
  * 3. Taking a session and giving it back is one atomic exchange each; no lock is in a sign's way.
  * 4. One session of a pool stays open and unused, so that the login lasts.
  * 5. A PIN that the token refused is not tried a second time, for a login or for a single use.
+ * 6. A forked child takes its PIN from where its parent did; where it can't, it has its parent's.
  */
 #ifndef INRO_PROVIDER_TOKEN_H
 #define INRO_PROVIDER_TOKEN_H

@@ -6,6 +6,7 @@
 
 #include "backoffice/store/backend.h"
 #include "base/file.h"
+#include "base/homedir.h"
 
 static const struct store_ops *const kinds[] = { &sqlite_store_ops };
 
@@ -44,7 +45,7 @@ static enum inro_err open_default(struct store **ret)
 {
 	AUTO(free_chars) char *home = NULL;
 	AUTO(free_chars) char *path = NULL;
-	enum inro_err e = file_home(true, &home);
+	enum inro_err e = homedir(true, &home);
 
 	if (e != INRO_OK)
 		return e;

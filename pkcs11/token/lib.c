@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/homedir.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "pkcs11/token/settings.h"
@@ -71,7 +71,7 @@ enum inro_err lib_start(void)
 	pthread_mutex_init(&l->lock, NULL);
 	sessions_init(&l->sessions);
 	op_states_init(&l->states);
-	e = file_home(false, &l->home);
+	e = homedir(false, &l->home);
 	if (!e)
 		watch_init(&l->watch, l->home);
 

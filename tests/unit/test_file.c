@@ -255,27 +255,6 @@ static void test_lock(void **state)
 	assert_int_equal(file_lock(scratch_path("none/lock"), 0, &fd), INRO_E_NOT_FOUND);
 }
 
-static void test_home(void **state)
-{
-	AUTO(free_chars) char *home = NULL;
-
-	(void)state;
-	setenv("INRO_HOME", scratch_path("home/sub"), 1);
-	OK(file_home(false, &home));
-	assert_string_equal(home, scratch_path("home/sub"));
-	assert_int_equal(access(home, F_OK), -1);
-	free_chars(&home);
-	OK(file_home(true, &home));
-	assert_int_equal(mode_of(home), 0700);
-	free_chars(&home);
-	scratch_file("home/file", "", 0);
-	setenv("INRO_HOME", scratch_path("home/file/x"), 1);
-	assert_int_equal(file_home(true, &home), INRO_E_NOT_FOUND);
-	assert_non_null(strstr(err_detail(INRO_E_NOT_FOUND), "INRO_HOME"));
-	assert_null(home);
-	unsetenv("INRO_HOME");
-}
-
 static void test_err(void **state)
 {
 	(void)state;
@@ -306,7 +285,6 @@ int main(void)
 		cmocka_unit_test(test_read_secret),
 		cmocka_unit_test(test_make_dir),
 		cmocka_unit_test(test_lock),
-		cmocka_unit_test(test_home),
 		cmocka_unit_test(test_err),
 		cmocka_unit_test(test_join),
 	};

@@ -231,6 +231,51 @@ static void forks(void **state)
 	}
 }
 
+static int child_signs_with(void *key)
+{
+	alarm(20);
+	return signs(key, ec_public, "SHA256") ? 0 : 1;
+}
+
+/* As a daemon's worker, which has nothing of its parent's environment. */
+static int bare_child_signs(void *key)
+{
+	clearenv();
+	return child_signs_with(key);
+}
+
+#define NEED(x)                                                                                    \
+	do {                                                                                       \
+		if (!(x))                                                                          \
+			return __LINE__ % 250 + 1;                                                 \
+	} while (0)
+
+/* In a child, where nobody is logged in yet.  One that can reach a PIN itself tries that. */
+static int log_in_and_fork(void *arg)
+{
+	OSSL_LIB_CTX *other = token_keys_libctx("default", "inro");
+	EVP_PKEY *key;
+
+	(void)arg;
+	setenv("INRO_PIN", TOKEN_KEYS_PIN, 1);
+	key = token_keys_load(other, "pkcs11:token=line1;object=ec");
+	NEED(key);
+	NEED(scratch_child(bare_child_signs, key) == 0);
+	setenv("INRO_PIN", "654321", 1);
+	NEED(scratch_child(child_signs_with, key) == 1);
+	NEED(scratch_child(bare_child_signs, key) == 0);
+	EVP_PKEY_free(key);
+	token_keys_libctx_free(other);
+	return 0;
+}
+
+/* Where the PIN came from is out of a child's reach: it has the one that its parent logged in with. */
+static void forks_without_environment(void **state)
+{
+	(void)state;
+	assert_int_equal(scratch_child(log_in_and_fork, NULL), 0);
+}
+
 #ifndef __SANITIZE_ADDRESS__
 static atomic_bool busy;
 
@@ -286,6 +331,7 @@ int main(void)
 		cmocka_unit_test(wrong_lengths),
 		cmocka_unit_test(threads),
 		cmocka_unit_test(forks),
+		cmocka_unit_test(forks_without_environment),
 #ifndef __SANITIZE_ADDRESS__ /* its allocator's locks are not released in a forked child */
 		cmocka_unit_test(forks_of_a_busy_process),
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/homedir.h"
 
 #define PREFIX	     ".import-"
 #define LOCK	     ".import.lock"
@@ -82,7 +83,7 @@ static enum inro_err enter(struct stage *s)
 enum inro_err stage_begin(struct stage *ret)
 {
 	SCOPED(stage) s = STAGE_NONE;
-	enum inro_err e = file_home(true, &s.home);
+	enum inro_err e = homedir(true, &s.home);
 
 	if (!e)
 		e = lock_home(&s);

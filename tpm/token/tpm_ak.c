@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/homedir.h"
 #include "tpm/talk/session.h"
 
 #define MAX_BLOB ((size_t)4096)
@@ -38,7 +39,7 @@ static enum inro_err path_of(const struct ek *ek, char **ret)
 	AUTO(free_chars) char *dir = NULL;
 	AUTO(free_chars) char *name = NULL;
 	SCOPED(buf) text = { 0 };
-	enum inro_err e = file_home(true, &home);
+	enum inro_err e = homedir(true, &home);
 
 	if (e)
 		return e;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/homedir.h"
 #include "tpm/talk/resident.h"
 #include "tpm/wire/policy.h"
 
@@ -389,7 +390,7 @@ enum inro_err words_tpm(const struct words *w, struct tpm **ret)
 	SCOPED(secret) endorsement = { 0 };
 	AUTO(free_chars) char *home = NULL;
 	struct tpm_words to = { .tcti = bytes_of(w->tcti), .root = w->root, .how = w->how };
-	enum inro_err e = file_home(true, &home);
+	enum inro_err e = homedir(true, &home);
 
 	if (!e)
 		e = root_auth(w, &storage);
