@@ -2,11 +2,12 @@
  * mac - OSSL_OP_MAC: HMAC and CMAC by a secret key of a token.
  *
  * 1. The names are private ones, INRO-HMAC and INRO-CMAC: no program gets them unasked.
- * 2. The key is named by the parameter pkcs11_uri; its value is never here.
+ * 2. The key is named by the parameter pkcs11_uri, or from OpenSSL 3.5 on an EVP_SKEY; its value is
+ *    never here.
  * 3. The message is kept until the end and goes to the token at once: a copy, a fork or a lost
  *    session in between does no harm.  It may have 64 MiB.
  */
-#include "provider/found.h"
+#include "provider/secret_key.h"
 
 #include <stdlib.h>
 
@@ -15,7 +16,6 @@
 
 #include "base/cryptoki/hashes.h"
 
-#define PARAM_URI "pkcs11_uri"
 #define CMAC_SIZE 16
 
 struct mac {
@@ -103,39 +103,23 @@ static enum inro_err set_digest(struct mac *m, const char *name)
 	return err_set(INRO_E_UNSUPPORTED, "HMAC with %s is not offered", name);
 }
 
-static enum inro_err set_uri(struct mac *m, const char *uri)
-{
-	struct object *key = NULL;
-	enum inro_err e = found_secret_key(m->prov, uri, &key);
-
-	if (e)
-		return e;
-	object_free(m->key);
-	m->key = key;
-	return INRO_OK;
-}
-
 static int set_ctx_params(void *vmac, const OSSL_PARAM params[])
 {
 	struct mac *m = vmac;
-	const OSSL_PARAM *digest, *uri;
+	const OSSL_PARAM *digest;
 	const char *text = NULL;
 	enum inro_err e = INRO_OK;
 
 	if (!params)
 		return 1;
 	digest = m->by_hash ? OSSL_PARAM_locate_const(params, OSSL_MAC_PARAM_DIGEST) : NULL;
-	uri = OSSL_PARAM_locate_const(params, PARAM_URI);
 	if (digest) {
 		if (!OSSL_PARAM_get_utf8_string_ptr(digest, &text))
 			return 0;
 		e = set_digest(m, text);
 	}
-	if (!e && uri) {
-		if (!OSSL_PARAM_get_utf8_string_ptr(uri, &text))
-			return 0;
-		e = set_uri(m, text);
-	}
+	if (!e)
+		e = secret_key_set(m->prov, params, &m->key);
 	return e ? prov_raise(m->prov, e) : 1;
 }
 
@@ -147,21 +131,43 @@ static int get_ctx_params(void *vmac, OSSL_PARAM params[])
 	return !p || OSSL_PARAM_set_size_t(p, m->size);
 }
 
+static enum inro_err check_ready(const struct mac *m)
+{
+	if (!m->key)
+		return err_set(INRO_E_ARG, "the key is one of a token: give its URI in "
+					   "the parameter " SECRET_KEY_URI);
+	if (!m->mech)
+		return err_set(INRO_E_ARG, "HMAC needs a digest");
+	return m->by_hash ? INRO_OK : secret_key_fits(m->key, CKK_AES, 0, "INRO-CMAC");
+}
+
 static int init(void *vmac, const unsigned char *key, size_t key_n, const OSSL_PARAM params[])
 {
 	struct mac *m = vmac;
+	enum inro_err e;
 
 	(void)key_n;
 	buf_reset(&m->message);
 	if (!set_ctx_params(m, params))
 		return 0;
-	if (key || !m->key)
-		return prov_raise(m->prov,
-				  err_set(INRO_E_ARG, "the key is one of a token: give its URI in "
-						      "the parameter " PARAM_URI));
-	if (!m->mech)
-		return prov_raise(m->prov, err_set(INRO_E_ARG, "HMAC needs a digest"));
-	return 1;
+	if (key)
+		e = err_set(
+			INRO_E_ARG,
+			"the key is one of a token: give its URI in the parameter " SECRET_KEY_URI);
+	else
+		e = check_ready(m);
+	return e ? prov_raise(m->prov, e) : 1;
+}
+
+static int init_skey(void *vmac, void *vkey, const OSSL_PARAM params[])
+{
+	struct mac *m = vmac;
+
+	if (vkey) {
+		object_free(m->key);
+		m->key = object_share(vkey);
+	}
+	return init(m, NULL, 0, params);
 }
 
 static int update(void *vmac, const unsigned char *data, size_t n)
@@ -205,7 +211,7 @@ static const OSSL_PARAM *gettable_ctx_params(void *vmac, void *vprov)
 static const OSSL_PARAM *settable_ctx_params(void *vmac, void *vprov)
 {
 	static const OSSL_PARAM table[] = {
-		OSSL_PARAM_utf8_string(PARAM_URI, NULL, 0),
+		OSSL_PARAM_utf8_string(SECRET_KEY_URI, NULL, 0),
 		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, NULL, 0),
 		OSSL_PARAM_END,
 	};
@@ -219,6 +225,7 @@ static const OSSL_PARAM *settable_ctx_params(void *vmac, void *vprov)
 	{                                                                                          \
 		ENTRY(OSSL_FUNC_MAC_NEWCTX, kind##_newctx), ENTRY(OSSL_FUNC_MAC_FREECTX, freectx), \
 			ENTRY(OSSL_FUNC_MAC_DUPCTX, dupctx), ENTRY(OSSL_FUNC_MAC_INIT, init),      \
+			ENTRY(OSSL_FUNC_MAC_INIT_SKEY, init_skey),                                 \
 			ENTRY(OSSL_FUNC_MAC_UPDATE, update), ENTRY(OSSL_FUNC_MAC_FINAL, final),    \
 			ENTRY(OSSL_FUNC_MAC_GET_CTX_PARAMS, get_ctx_params),                       \
 			ENTRY(OSSL_FUNC_MAC_GETTABLE_CTX_PARAMS, gettable_ctx_params),             \

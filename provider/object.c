@@ -10,7 +10,8 @@ struct object {
 	struct p11_uri source; /* where its PIN comes from */
 	struct p11_uri name;   /* what it is found by */
 	char *reference;
-	bool ask_always; /* CKA_ALWAYS_AUTHENTICATE */
+	bool ask_always;     /* CKA_ALWAYS_AUTHENTICATE */
+	CK_ULONG type, size; /* of a secret key */
 	atomic_ulong handle;
 	_Atomic uint64_t epoch; /* of the pool in which the handle is good */
 };
@@ -35,6 +36,21 @@ void object_free(struct object *o)
 const char *object_reference(const struct object *o)
 {
 	return o->reference;
+}
+
+CK_KEY_TYPE object_key_type(const struct object *o)
+{
+	return o->type;
+}
+
+size_t object_key_size(const struct object *o)
+{
+	return o->size;
+}
+
+struct prov *object_prov(const struct object *o)
+{
+	return token_prov(o->token);
 }
 
 static void remember_handle(struct object *o, const struct seat *s, CK_OBJECT_HANDLE handle)
@@ -98,6 +114,19 @@ static enum inro_err read_name(struct object *o, struct seat *s, CK_OBJECT_HANDL
 	return INRO_OK;
 }
 
+/* How long a secret key is need not be told. */
+static enum inro_err read_kind(struct object *o, struct seat *s, CK_OBJECT_HANDLE handle)
+{
+	enum inro_err e;
+
+	if (o->name.type != P11_SECRET_KEY)
+		return INRO_OK;
+	e = ck_attr_ulong(s->m, s->session, handle, CKA_KEY_TYPE, &o->type);
+	if (!e && ck_attr_ulong(s->m, s->session, handle, CKA_VALUE_LEN, &o->size) != INRO_OK)
+		o->size = 0;
+	return e;
+}
+
 /* The reference says where the PIN is, never what it is. */
 static enum inro_err make_reference(struct object *o)
 {
@@ -126,6 +155,8 @@ enum inro_err object_new(struct token *t, struct seat *s, CK_OBJECT_HANDLE handl
 		secret_keep_on_fork(&o->source.pin_value);
 	if (!e)
 		e = read_name(o, s, handle);
+	if (!e)
+		e = read_kind(o, s, handle);
 	if (!e)
 		e = make_reference(o);
 	if (e) {

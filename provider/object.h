@@ -23,6 +23,11 @@ void object_free(struct object *o); /* gives up one share; NULL is fine */
 /* The URI that names just this key, as it is written into a reference. */
 const char *object_reference(const struct object *o);
 
+/* Of a secret key: its kind, and its length in bytes; 0 where the token does not tell. */
+CK_KEY_TYPE object_key_type(const struct object *o);
+size_t object_key_size(const struct object *o);
+struct prov *object_prov(const struct object *o);
+
 /* One use of the key: its handle, good in this session. */
 struct object_use {
 	struct object *object;
@@ -41,6 +46,10 @@ MUST_CHECK enum inro_err object_confirm(struct object_use *u);
 /* Signs input by this mechanism.  *n is the room in out, then what was written.  Any thread. */
 MUST_CHECK enum inro_err object_sign(struct object *o, CK_MECHANISM *mech, struct bytes input,
 				     uint8_t *out, size_t *n);
+
+/* The same for an encryption. */
+MUST_CHECK enum inro_err object_encrypt(struct object *o, CK_MECHANISM *mech, struct bytes input,
+					uint8_t *out, size_t *n);
 
 /* The same for a decryption.  INRO_E_CIPHERTEXT, whatever is wrong with the input: who asks must
  * not learn more. */

@@ -1,4 +1,4 @@
-/* object_use - what a key in a token does: sign, decrypt, derive (object.h). */
+/* object_use - what a key in a token does: sign, encrypt, decrypt, derive (object.h). */
 #include "provider/object.h"
 
 /* Two functions of Cryptoki that are called alike: a beginning, and all the input at once. */
@@ -8,8 +8,11 @@ struct verb {
 	const char *init_name, *run_name;
 };
 
+enum verb_name { VERB_SIGN, VERB_ENCRYPT, VERB_DECRYPT };
+
 struct one_part {
-	bool decrypting, begun;
+	enum verb_name verb;
+	bool begun;
 	CK_MECHANISM *mech;
 	struct bytes input;
 	uint8_t *out;
@@ -18,10 +21,13 @@ struct one_part {
 
 static struct verb verb_of(const struct one_part *c, const CK_FUNCTION_LIST *f)
 {
-	if (c->decrypting)
-		return (struct verb) { f->C_DecryptInit, f->C_Decrypt, "C_DecryptInit",
-				       "C_Decrypt" };
-	return (struct verb) { f->C_SignInit, f->C_Sign, "C_SignInit", "C_Sign" };
+	const struct verb verbs[] = {
+		[VERB_SIGN] = { f->C_SignInit, f->C_Sign, "C_SignInit", "C_Sign" },
+		[VERB_ENCRYPT] = { f->C_EncryptInit, f->C_Encrypt, "C_EncryptInit", "C_Encrypt" },
+		[VERB_DECRYPT] = { f->C_DecryptInit, f->C_Decrypt, "C_DecryptInit", "C_Decrypt" },
+	};
+
+	return verbs[c->verb];
 }
 
 static enum inro_err run_one_part(struct object_use *u, void *arg)
@@ -43,15 +49,31 @@ static enum inro_err run_one_part(struct object_use *u, void *arg)
 	return ck_err(u->seat->m, u->rv, v.run_name);
 }
 
+static enum inro_err run(struct object *o, object_step *step, struct one_part *c, size_t *n)
+{
+	enum inro_err e;
+
+	c->room = *n;
+	e = object_run(o, step, c);
+	if (!e)
+		*n = c->n;
+	return e;
+}
+
 enum inro_err object_sign(struct object *o, CK_MECHANISM *mech, struct bytes input, uint8_t *out,
 			  size_t *n)
 {
-	struct one_part c = { .mech = mech, .input = input, .out = out, .room = *n };
-	enum inro_err e = object_run(o, run_one_part, &c);
+	struct one_part c = { .verb = VERB_SIGN, .mech = mech, .input = input, .out = out };
 
-	if (!e)
-		*n = c.n;
-	return e;
+	return run(o, run_one_part, &c, n);
+}
+
+enum inro_err object_encrypt(struct object *o, CK_MECHANISM *mech, struct bytes input, uint8_t *out,
+			     size_t *n)
+{
+	struct one_part c = { .verb = VERB_ENCRYPT, .mech = mech, .input = input, .out = out };
+
+	return run(o, run_one_part, &c, n);
 }
 
 /* What modules say of a ciphertext that is none of the key's; some have a general error for it. */
@@ -59,7 +81,8 @@ static bool is_about_input(CK_RV rv)
 {
 	static const CK_RV values[] = { CKR_ENCRYPTED_DATA_INVALID, CKR_ENCRYPTED_DATA_LEN_RANGE,
 					CKR_DATA_INVALID,	    CKR_DATA_LEN_RANGE,
-					CKR_GENERAL_ERROR,	    CKR_FUNCTION_FAILED };
+					CKR_GENERAL_ERROR,	    CKR_FUNCTION_FAILED,
+					CKR_AEAD_DECRYPT_FAILED };
 
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
 		if (values[i] == rv)
@@ -82,14 +105,9 @@ static enum inro_err run_decrypt(struct object_use *u, void *arg)
 enum inro_err object_decrypt(struct object *o, CK_MECHANISM *mech, struct bytes input, uint8_t *out,
 			     size_t *n)
 {
-	struct one_part c = {
-		.decrypting = true, .mech = mech, .input = input, .out = out, .room = *n
-	};
-	enum inro_err e = object_run(o, run_decrypt, &c);
+	struct one_part c = { .verb = VERB_DECRYPT, .mech = mech, .input = input, .out = out };
 
-	if (!e)
-		*n = c.n;
-	return e;
+	return run(o, run_decrypt, &c, n);
 }
 
 struct derivation {

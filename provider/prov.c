@@ -9,7 +9,7 @@
 #include <openssl/params.h>
 
 #include "provider/keygen.h"
-#include "provider/token.h"
+#include "provider/secret_key.h"
 
 int prov_raise_at(const struct prov *p, enum inro_err e, const char *file, int line,
 		  const char *function)
@@ -108,6 +108,8 @@ static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no
 		{ OSSL_OP_KEYEXCH, exchange_algorithms, exchange_algorithms },
 		{ OSSL_OP_KEM, kem_algorithms, kem_algorithms },
 		{ OSSL_OP_MAC, mac_algorithms, mac_algorithms },
+		{ OSSL_OP_CIPHER, cipher_algorithms, cipher_algorithms },
+		{ OSSL_OP_SKEYMGMT, NULL, skeymgmt_algorithms_35 },
 		{ OSSL_OP_STORE, store_algorithms, store_algorithms },
 		{ OSSL_OP_ENCODER, encoder_algorithms, encoder_algorithms_35 },
 		{ OSSL_OP_DECODER, decoder_algorithms, decoder_algorithms },

@@ -41,10 +41,10 @@ MUST_CHECK enum inro_err prov_module(struct prov *p, struct ck_module **ret);
 extern const OSSL_ALGORITHM keymgmt_algorithms[], signature_algorithms[], store_algorithms[],
 	encoder_algorithms[], decoder_algorithms[];
 extern const OSSL_ALGORITHM asym_cipher_algorithms[], exchange_algorithms[], kem_algorithms[],
-	mac_algorithms[];
+	mac_algorithms[], cipher_algorithms[];
 /* The same for libcrypto 3.5 and later, which has post-quantum keys. */
 extern const OSSL_ALGORITHM keymgmt_algorithms_35[], signature_algorithms_35[],
-	encoder_algorithms_35[];
+	encoder_algorithms_35[], skeymgmt_algorithms_35[];
 
 /* Shorter rows in a dispatch table. */
 #define ENTRY(id, function)                                                                        \

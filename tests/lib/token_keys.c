@@ -219,6 +219,10 @@ void token_keys_import_secret(const char *label, CK_BYTE id, CK_KEY_TYPE type, s
 
 	put(p, CKA_VALUE, value.p, value.n);
 	put(p, CKA_SIGN, &yes, 1);
+	if (type == CKK_AES) {
+		put(p, CKA_ENCRYPT, &yes, 1);
+		put(p, CKA_DECRYPT, &yes, 1);
+	}
 	finish_import(p);
 }
 

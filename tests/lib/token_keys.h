@@ -34,7 +34,7 @@ void token_keys_add_lone(const char *label, CK_BYTE id);
 /* The whole of an RSA or EC key, to decrypt and derive with by any mechanism. */
 void token_keys_import(const char *label, CK_BYTE id, EVP_PKEY *key);
 
-/* A secret key of this value, to make MACs with. */
+/* A secret key of this value, to make MACs with; one of AES encrypts and decrypts as well. */
 void token_keys_import_secret(const char *label, CK_BYTE id, CK_KEY_TYPE type, struct bytes value);
 
 /* A context of its own with these providers, loaded in this order; NULL ends the list. */
