@@ -28,3 +28,10 @@ if(NOT INRO_SANITIZE) # it takes the place of dlsym(), which a sanitizer needs f
 	inro_benchmark(bench/bench_tpm_start.c LINKS inro_tpmtoken SMOKE 8 1)
 	add_dependencies(bench_tpm_start inro_pkcs11)
 endif()
+
+# a program that forks in the middle of everything; the address sanitizer's allocator hangs there (lib/scratch.h), and
+# the thread sanitizer ends children that have threads
+if(NOT INRO_SANITIZE)
+	inro_test(fault/test_provider_forks.c LINKS inro_test_token PkgConfig::ssl LABELS fault TIMEOUT 300)
+	add_dependencies(test_provider_forks inro_ossl inro_pkcs11)
+endif()

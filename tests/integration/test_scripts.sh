@@ -5,10 +5,11 @@
 
 printf 'ID=fedora\nVERSION_ID=40\n' >"$T/fedora"
 printf 'ID=debian\nVERSION_ID="11"\n' >"$T/bullseye"
-for script in quickstart check fresh; do
+for script in quickstart check fresh check35; do
 	for system in fedora bullseye; do
 		refused 1 "^$script: this is made for Debian 12 or later" \
 			env INRO_OS_RELEASE="$T/$system" "$S/tools/$script"
 	done
 	refused 1 "^$script: this is made for Debian 12" env INRO_OS_RELEASE="$T/none" "$S/tools/$script"
 done
+refused 1 '^check: usage: tools/check' "$S/tools/check" --openssl36

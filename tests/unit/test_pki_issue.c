@@ -206,6 +206,8 @@ static void assert_extension(X509 *x, int nid, const char *text)
 	assert_true(at >= 0);
 	assert_int_equal(X509V3_EXT_print(out, X509_get_ext(x, at), 0, 0), 1);
 	n = BIO_get_mem_data(out, &got);
+	while (n > 0 && got[n - 1] == '\n')
+		n--; /* OpenSSL 3.5 ends some with a line feed */
 	if (n != (long)strlen(text) || memcmp(got, text, (size_t)n) != 0)
 		fail_msg("'%.*s' is not '%s'", (int)n, got, text);
 	BIO_free(out);
