@@ -1,5 +1,6 @@
 /*
- * decoder - OSSL_OP_DECODER: references to token keys, in PEM and in DER (reference.h).
+ * decoder - OSSL_OP_DECODER: references to token keys (reference.h) and keys in files that only a
+ * TPM can use (tss2.h), in PEM and in DER.
  *
  * 1. Decoders run for every PEM and DER that any part of the process reads.  There is one for each,
  *    they keep no state, and a few bytes suffice them to say "not mine", which is no error.
@@ -13,10 +14,12 @@
 
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 #include <openssl/store.h>
 
 #include "provider/reference.h"
+#include "provider/tss2.h"
 
 #define STRUCTURE "pkcs11-uri"
 #define PEM_LINE  256
@@ -43,14 +46,17 @@ static int failed(const struct prov *p, enum inro_err e)
 	return 0;
 }
 
-static enum inro_err open_reference(struct prov *p, struct bytes der, OSSL_PASSPHRASE_CALLBACK *ask,
-				    void *ask_arg, struct key **ret)
+static enum inro_err open_reference(struct prov *p, struct bytes der,
+				    const struct pin_source *program, struct key **ret)
 {
 	SCOPED(p11_uri) uri = { 0 };
 	SCOPED(found) f = { 0 };
 	AUTO(free_chars) char *text = NULL;
 	struct found_query q = {
-		.uri = &uri, .expected = OSSL_STORE_INFO_PKEY, .ask = ask, .arg = ask_arg
+		.uri = &uri,
+		.expected = OSSL_STORE_INFO_PKEY,
+		.ask = program->ask,
+		.arg = program->arg,
 	};
 	enum inro_err e = reference_read(der, &text);
 
@@ -64,21 +70,60 @@ static enum inro_err open_reference(struct prov *p, struct bytes der, OSSL_PASSP
 	return e ? e : found_key(&f.items[0], &uri, ret);
 }
 
+/* What is ours, by its PEM name and by the head of its DER. */
+static const struct content {
+	const char *pem;
+	bool (*is)(struct bytes head);
+	bool (*is_left)(const struct prov *p); /* to another provider; NULL: never */
+	size_t max;
+	enum inro_err (*open)(struct prov *p, struct bytes der, const struct pin_source *program,
+			      struct key **ret);
+} contents[] = {
+	{ REFERENCE_PEM, reference_is, NULL, REFERENCE_MAX, open_reference },
+	{ TSS2_PEM, tss2_is, tss2_is_left, TSS2_MAX, tss2_open },
+};
+
+static bool is_for_us(const struct prov *p, const struct content *c)
+{
+	return c && !(c->is_left && c->is_left(p));
+}
+
+static const struct content *content_of(struct bytes head)
+{
+	for (size_t i = 0; i < ARRAY_LEN(contents); i++)
+		if (contents[i].is(head))
+			return &contents[i];
+	return NULL;
+}
+
+static enum inro_err read_and_open(struct prov *p, OSSL_CORE_BIO *in, const struct content *c,
+				   const struct pin_source *program, struct buf *der,
+				   struct key **ret)
+{
+	enum inro_err e = core_read(&p->core, in, c->max + 1 - der->n, der);
+
+	if (!e && der->n > c->max)
+		e = err_set(INRO_E_TOO_BIG, "a %s has at most %zu bytes", c->pem, c->max);
+	return e ? e : c->open(p, buf_bytes(der), program, ret);
+}
+
 static int decode_der(void *vprov, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *callback,
 		      void *arg, OSSL_PASSPHRASE_CALLBACK *ask, void *ask_arg)
 {
 	struct prov *p = vprov;
 	SCOPED(buf) der = { 0 };
+	const struct pin_source program = { .ask = ask, .arg = ask_arg };
+	const struct content *c = NULL;
 	struct key *k;
 	enum inro_err e = core_read(&p->core, in, REFERENCE_HEAD, &der);
 
 	(void)selection;
-	if (!e && !reference_is(buf_bytes(&der)))
+	if (!e)
+		c = content_of(buf_bytes(&der));
+	if (!e && !is_for_us(p, c))
 		return 1;
 	if (!e)
-		e = core_read(&p->core, in, REFERENCE_MAX - REFERENCE_HEAD, &der);
-	if (!e)
-		e = open_reference(p, buf_bytes(&der), ask, ask_arg, &k);
+		e = read_and_open(p, in, c, &program, &der, &k);
 	return e ? failed(p, e) : key_deliver(k, callback, arg);
 }
 
@@ -87,37 +132,65 @@ static bool starts_with(const char *line, const char *head)
 	return strncmp(line, head, strlen(head)) == 0;
 }
 
-/* Up to the first block's begin; true when it is a reference. */
-static bool at_reference(const struct prov *p, OSSL_CORE_BIO *in)
+static const struct content *content_named(const char *line)
 {
+	for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
+		size_t n = strlen(contents[i].pem);
+
+		if (strncmp(line, contents[i].pem, n) == 0 && starts_with(line + n, "-----"))
+			return &contents[i];
+	}
+	return NULL;
+}
+
+/* Up to the first block's begin; NULL when it is none of ours. */
+static const struct content *at_content(const struct prov *p, OSSL_CORE_BIO *in)
+{
+	static const char begin[] = "-----BEGIN ";
 	char line[PEM_LINE];
 
 	while (core_line(&p->core, in, line, sizeof line))
-		if (starts_with(line, "-----BEGIN "))
-			return starts_with(line, "-----BEGIN " REFERENCE_PEM "-----");
-	return false;
+		if (starts_with(line, begin))
+			return content_named(line + sizeof begin - 1);
+	return NULL;
 }
 
-static enum inro_err read_block(const struct prov *p, OSSL_CORE_BIO *in, struct buf *ret_der)
+/* To the block's end, also when it is of no use: libcrypto reads on behind it, and drops what was
+ * said about it when it finds nothing else. */
+static bool read_base64(const struct prov *p, OSSL_CORE_BIO *in, size_t max, EVP_ENCODE_CTX *base64,
+			struct buf *ret_der)
 {
-	EVP_ENCODE_CTX *base64 = EVP_ENCODE_CTX_new();
 	char line[PEM_LINE];
 	int n = 0, ok = 1;
 
-	if (!base64)
-		return INRO_E_NO_MEMORY;
 	EVP_DecodeInit(base64);
-	while (ok >= 0 && core_line(&p->core, in, line, sizeof line) &&
-	       !starts_with(line, "-----")) {
+	while (core_line(&p->core, in, line, sizeof line) && !starts_with(line, "-----")) {
 		unsigned char out[PEM_LINE];
 
+		if (ok < 0 || ret_der->n > max)
+			continue;
 		ok = EVP_DecodeUpdate(base64, out, &n, (unsigned char *)line, (int)strlen(line));
 		if (ok >= 0)
 			buf_add(ret_der, BYTES(out, (size_t)n));
 	}
+	return ok >= 0 && ret_der->n > 0;
+}
+
+static enum inro_err read_block(const struct prov *p, OSSL_CORE_BIO *in, const struct content *c,
+				struct buf *ret_der)
+{
+	EVP_ENCODE_CTX *base64 = EVP_ENCODE_CTX_new();
+	bool ok;
+
+	if (!base64)
+		return INRO_E_NO_MEMORY;
+	ok = read_base64(p, in, c->max, base64, ret_der);
 	EVP_ENCODE_CTX_free(base64);
-	if (ok < 0 || ret_der->n == 0 || ret_der->n > REFERENCE_MAX)
-		return err_set(INRO_E_SYNTAX, "the key reference is damaged: not base64");
+	if (ret_der->n > c->max)
+		return err_set(INRO_E_TOO_BIG, "a %s has at most %zu bytes", c->pem, c->max);
+	if (!ok)
+		return err_set(INRO_E_SYNTAX, "the %s is damaged (it is not base64): write it anew",
+			       c->pem);
 	return buf_err(ret_der);
 }
 
@@ -134,9 +207,16 @@ static int hand_on(const struct prov *p, struct buf *der, OSSL_CALLBACK *callbac
 
 	within_pem = true;
 	inner_failure = INRO_OK;
+	ERR_set_mark();
 	ok = callback(params, arg);
 	within_pem = false;
-	return !ok && inner_failure ? prov_raise(p, inner_failure) : ok;
+	if (ok || !inner_failure) {
+		ERR_clear_last_mark();
+		return ok;
+	}
+	/* Other decoders have said that it is not theirs: ours is what the program is to see. */
+	ERR_pop_to_mark();
+	return prov_raise(p, inner_failure);
 }
 
 static int decode_pem(void *vprov, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *callback,
@@ -144,14 +224,15 @@ static int decode_pem(void *vprov, OSSL_CORE_BIO *in, int selection, OSSL_CALLBA
 {
 	const struct prov *p = vprov;
 	SCOPED(buf) der = { 0 };
+	const struct content *c = at_content(p, in);
 	enum inro_err e;
 
 	(void)selection;
 	(void)ask;
 	(void)ask_arg;
-	if (!at_reference(p, in))
+	if (!is_for_us(p, c))
 		return 1;
-	e = read_block(p, in, &der);
+	e = read_block(p, in, c, &der);
 	return e ? prov_raise(p, e) : hand_on(p, &der, callback, arg);
 }
 

@@ -2,9 +2,11 @@
  * encoder - OSSL_OP_ENCODER: what is written in a private key's place.
  *
  * 1. For a token key that is its reference (reference.h), in PEM, in DER, or as text; never a part
- *    of the key.  As PKCS#8 DER, of which PKCS#12 is made, there is none: refused with the reason.
- * 2. A software key (key.h) is written by the context below, as it would be without us.
- * 3. Public keys are not written here: every other provider's encoder takes them by export.
+ *    of the key.  A key that came of a file (tss2.h) is written as that file again.
+ * 2. As PKCS#8 DER, plain or encrypted, of which PKCS#12 is made, there is none: refused with the
+ *    reason.  In PEM a cipher that is asked for changes nothing: there is nothing to encrypt.
+ * 3. A software key (key.h) is written by the context below, as it would be without us.
+ * 4. Public keys are not written here: every other provider's encoder takes them by export.
  */
 #include "provider/key.h"
 
@@ -17,6 +19,7 @@
 #include <openssl/pem.h>
 
 #include "provider/reference.h"
+#include "provider/tss2.h"
 
 struct form;
 
@@ -37,24 +40,35 @@ static enum inro_err written(int ok)
 	return ok == 1 ? INRO_OK : below_failed("writing the key reference");
 }
 
+/* What stands for the key, and its PEM name. */
+static enum inro_err take_content(const struct key *k, struct buf *ret_der, const char **ret_pem)
+{
+	struct bytes file = object_file(k->object);
+
+	*ret_pem = file.n ? TSS2_PEM : REFERENCE_PEM;
+	if (file.n)
+		buf_add(ret_der, file);
+	else
+		reference_write(object_reference(k->object), ret_der);
+	return buf_err(ret_der);
+}
+
 static enum inro_err write_der(const struct key *k, BIO *out)
 {
 	SCOPED(buf) der = { 0 };
+	const char *pem;
+	enum inro_err e = take_content(k, &der, &pem);
 
-	reference_write(object_reference(k->object), &der);
-	if (buf_err(&der))
-		return buf_err(&der);
-	return written(BIO_write(out, der.p, (int)der.n) == (int)der.n);
+	return e ? e : written(BIO_write(out, der.p, (int)der.n) == (int)der.n);
 }
 
 static enum inro_err write_pem(const struct key *k, BIO *out)
 {
 	SCOPED(buf) der = { 0 };
+	const char *pem;
+	enum inro_err e = take_content(k, &der, &pem);
 
-	reference_write(object_reference(k->object), &der);
-	if (buf_err(&der))
-		return buf_err(&der);
-	return written(PEM_write_bio(out, REFERENCE_PEM, "", der.p, (long)der.n) > 0);
+	return e ? e : written(PEM_write_bio(out, pem, "", der.p, (long)der.n) > 0);
 }
 
 static enum inro_err write_text(const struct key *k, BIO *out)
@@ -77,6 +91,8 @@ static const struct form form_pem = { "PEM", "PrivateKeyInfo", write_pem };
 static const struct form form_pem_own = { "PEM", "type-specific", write_pem };
 static const struct form form_der = { "DER", "type-specific", write_der };
 static const struct form form_pkcs8 = { "DER", "PrivateKeyInfo", write_nothing };
+static const struct form form_pem_locked = { "PEM", "EncryptedPrivateKeyInfo", write_pem };
+static const struct form form_pkcs8_locked = { "DER", "EncryptedPrivateKeyInfo", write_nothing };
 static const struct form form_text = { "TEXT", NULL, write_text };
 
 static void *writer_new(struct prov *p, const struct form *form)
@@ -90,30 +106,19 @@ static void *writer_new(struct prov *p, const struct form *form)
 	return w;
 }
 
-static void *new_pem(void *vprov)
-{
-	return writer_new(vprov, &form_pem);
-}
+#define NEW(name)                                                                                  \
+	static void *new_##name(void *vprov)                                                       \
+	{                                                                                          \
+		return writer_new(vprov, &form_##name);                                            \
+	}
 
-static void *new_pem_own(void *vprov)
-{
-	return writer_new(vprov, &form_pem_own);
-}
-
-static void *new_der(void *vprov)
-{
-	return writer_new(vprov, &form_der);
-}
-
-static void *new_pkcs8(void *vprov)
-{
-	return writer_new(vprov, &form_pkcs8);
-}
-
-static void *new_text(void *vprov)
-{
-	return writer_new(vprov, &form_text);
-}
+NEW(pem)
+NEW(pem_own)
+NEW(pem_locked)
+NEW(der)
+NEW(pkcs8)
+NEW(pkcs8_locked)
+NEW(text)
 
 static void writer_free(void *vwriter)
 {
@@ -215,13 +220,18 @@ static int encode(void *vwriter, OSSL_CORE_BIO *to, const void *vkey, const OSSL
 
 static const OSSL_DISPATCH pem_functions[] = ENCODER(new_pem);
 static const OSSL_DISPATCH pem_own_functions[] = ENCODER(new_pem_own);
+static const OSSL_DISPATCH pem_locked_functions[] = ENCODER(new_pem_locked);
 static const OSSL_DISPATCH der_functions[] = ENCODER(new_der);
 static const OSSL_DISPATCH pkcs8_functions[] = ENCODER(new_pkcs8);
+static const OSSL_DISPATCH pkcs8_locked_functions[] = ENCODER(new_pkcs8_locked);
 static const OSSL_DISPATCH text_functions[] = ENCODER(new_text);
 
 #define AS(form) PROV_PROPERTIES ",output=" form
 #define ROWS(kind, name, aliases)                                                                  \
 	{ name, AS("text"), text_functions, NULL },                                                \
+		{ name, AS("der,structure=EncryptedPrivateKeyInfo"), pkcs8_locked_functions,       \
+		  NULL },                                                                          \
+		{ name, AS("pem,structure=EncryptedPrivateKeyInfo"), pem_locked_functions, NULL }, \
 		{ name, AS("pem,structure=type-specific"), pem_own_functions, NULL },              \
 		{ name, AS("der,structure=PrivateKeyInfo"), pkcs8_functions, NULL },               \
 		{ name, AS("der,structure=type-specific"), der_functions, NULL },                  \

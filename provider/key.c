@@ -124,34 +124,45 @@ static enum inro_err read_public(struct key *k, struct seat *s, CK_OBJECT_HANDLE
 	return INRO_OK;
 }
 
-static enum inro_err read_private(struct key *k, struct token *t, struct seat *s,
-				  CK_OBJECT_HANDLE handle, const struct p11_uri *uri)
+static enum inro_err be_private(struct key *k, struct seat *s, CK_OBJECT_HANDLE handle)
 {
-	enum inro_err e = object_new(t, s, handle, uri, &k->object);
-
 	k->has |= OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
-	if (!e && k->type == &key_types[KEY_TYPE_rsa] && is_pss_only(s, handle))
-		e = bind_to_pss(k);
-	return e;
+	if (k->type == &key_types[KEY_TYPE_rsa] && is_pss_only(s, handle))
+		return bind_to_pss(k);
+	return INRO_OK;
 }
 
-enum inro_err key_open(struct token *t, struct seat *s, CK_OBJECT_HANDLE handle, bool private,
-		       const struct p11_uri *uri, struct key **ret)
+enum inro_err key_of_object(struct prov *p, struct seat *s, CK_OBJECT_HANDLE handle,
+			    struct object *o, struct key **ret)
 {
-	struct key *k = key_new(token_prov(t), NULL);
+	struct key *k = key_new(p, NULL);
 	enum inro_err e;
 
 	if (!k)
 		return INRO_E_NO_MEMORY;
 	e = read_public(k, s, handle);
-	if (!e && private)
-		e = read_private(k, t, s, handle, uri);
+	if (!e && o)
+		e = be_private(k, s, handle);
 	if (e) {
 		key_free(k);
 		return e;
 	}
+	k->object = o;
 	*ret = k;
 	return INRO_OK;
+}
+
+enum inro_err key_open(struct token *t, struct seat *s, CK_OBJECT_HANDLE handle, bool private,
+		       const struct p11_uri *uri, struct key **ret)
+{
+	struct object *o = NULL;
+	enum inro_err e = private ? object_new(t, s, handle, uri, &o) : INRO_OK;
+
+	if (!e)
+		e = key_of_object(token_prov(t), s, handle, o, ret);
+	if (e)
+		object_free(o);
+	return e;
 }
 
 int key_deliver(struct key *k, OSSL_CALLBACK *callback, void *arg)

@@ -93,6 +93,10 @@ void key_free(struct key *k);
 MUST_CHECK enum inro_err key_open(struct token *t, struct seat *s, CK_OBJECT_HANDLE handle,
 				  bool private, const struct p11_uri *uri, struct key **ret);
 
+/* A key of an object that is there; it is taken over when all is well.  `o` NULL: a public key. */
+MUST_CHECK enum inro_err key_of_object(struct prov *p, struct seat *s, CK_OBJECT_HANDLE handle,
+				       struct object *o, struct key **ret);
+
 /* Hands a key to the core by reference; it is freed when the core does not take it. */
 int key_deliver(struct key *k, OSSL_CALLBACK *callback, void *arg);
 

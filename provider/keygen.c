@@ -238,7 +238,7 @@ enum inro_err keygen_tls_groups(struct prov *p, OSSL_CALLBACK *callback, void *a
 {
 	struct group_mark mark = { callback, arg };
 
-	if (!core_setting(&p->core, KEYGEN_SETTING))
+	if (!core_setting(&p->core, SETTING_KEYGEN))
 		return INRO_OK;
 	return below_capabilities(&p->below, "TLS-GROUP", mark_group, &mark, ret_ok);
 }
@@ -259,7 +259,7 @@ static int tell_progress(EVP_PKEY_CTX *ctx)
 
 static enum inro_err in_token(struct keygen *g, struct key **ret)
 {
-	const char *setting = core_setting(&g->prov->core, KEYGEN_SETTING);
+	const char *setting = core_setting(&g->prov->core, SETTING_KEYGEN);
 	struct make_spec spec = {
 		.type = g->type,
 		.uri = &g->uri,
@@ -279,7 +279,7 @@ static enum inro_err in_token(struct keygen *g, struct key **ret)
 	if (!e && !g->has_uri)
 		e = make_check_uri(&g->uri, true);
 	if (e)
-		return g->has_uri ? e : err_context(e, "the setting " KEYGEN_SETTING);
+		return g->has_uri ? e : err_context(e, "the setting " SETTING_KEYGEN);
 	return make_pair(g->prov, &spec, ret);
 }
 
@@ -289,7 +289,7 @@ static bool is_for_token(const struct keygen *g)
 	if (!(g->selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY))
 		return false;
 	return g->has_uri || (!g->ephemeral && make_is_identity(g->type) &&
-			      core_setting(&g->prov->core, KEYGEN_SETTING));
+			      core_setting(&g->prov->core, SETTING_KEYGEN));
 }
 
 static struct key *in_software(struct keygen *g, OSSL_CALLBACK *progress, void *arg)

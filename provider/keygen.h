@@ -13,7 +13,6 @@
 #include "provider/key.h"
 
 #define KEYGEN_URI	 "pkcs11_uri"
-#define KEYGEN_SETTING	 "keygen"
 #define KEYGEN_EPHEMERAL "INRO-TLS:"
 
 /* With the setting: the curves of TLS under the marked name.  They come before the ordinary ones,

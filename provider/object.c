@@ -4,12 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "provider/tss2.h"
+
 struct object {
 	atomic_int shares;
 	struct token *token;
 	struct p11_uri source; /* where its PIN comes from */
 	struct p11_uri name;   /* what it is found by */
 	char *reference;
+	struct buf file; /* what it is loaded from; empty: it is looked for by its name */
+	struct secret auth;
 	bool ask_always;     /* CKA_ALWAYS_AUTHENTICATE */
 	CK_ULONG type, size; /* of a secret key */
 	atomic_ulong handle;
@@ -23,10 +27,27 @@ struct object *object_share(struct object *o)
 	return o;
 }
 
+/* What was loaded for this key alone. */
+static void unload(struct object *o)
+{
+	SCOPED(err_kept) kept = err_keep();
+	struct seat s;
+
+	(void)kept;
+	if (prov_is_exiting() || !token_reenter(o->token, atomic_load(&o->epoch), &s))
+		return;
+	(void)s.f->C_DestroyObject(s.session, atomic_load(&o->handle));
+	token_leave(&s, true);
+}
+
 void object_free(struct object *o)
 {
 	if (!o || atomic_fetch_sub(&o->shares, 1) != 1)
 		return;
+	if (o->file.n)
+		unload(o);
+	buf_clear(&o->file);
+	secret_clear(&o->auth);
 	p11_uri_clear(&o->source);
 	p11_uri_clear(&o->name);
 	free(o->reference);
@@ -51,6 +72,11 @@ size_t object_key_size(const struct object *o)
 struct prov *object_prov(const struct object *o)
 {
 	return token_prov(o->token);
+}
+
+struct bytes object_file(const struct object *o)
+{
+	return buf_bytes(&o->file);
 }
 
 static void remember_handle(struct object *o, const struct seat *s, CK_OBJECT_HANDLE handle)
@@ -140,8 +166,9 @@ static enum inro_err make_reference(struct object *o)
 	return o->reference ? INRO_OK : INRO_E_NO_MEMORY;
 }
 
-enum inro_err object_new(struct token *t, struct seat *s, CK_OBJECT_HANDLE handle,
-			 const struct p11_uri *uri, struct object **ret)
+/* Empty but for the token and where its PIN comes from. */
+static enum inro_err object_start(struct token *t, const struct p11_uri *source,
+				  struct object **ret)
 {
 	struct object *o = calloc(1, sizeof *o);
 	enum inro_err e;
@@ -150,11 +177,26 @@ enum inro_err object_new(struct token *t, struct seat *s, CK_OBJECT_HANDLE handl
 		return INRO_E_NO_MEMORY;
 	o->shares = 1;
 	o->token = t;
-	e = p11_uri_copy(uri, &o->source);
-	if (!e && o->source.has_pin_value)
+	e = p11_uri_copy(source, &o->source);
+	if (e) {
+		object_free(o);
+		return e;
+	}
+	if (o->source.has_pin_value)
 		secret_keep_on_fork(&o->source.pin_value);
-	if (!e)
-		e = read_name(o, s, handle);
+	*ret = o;
+	return INRO_OK;
+}
+
+enum inro_err object_new(struct token *t, struct seat *s, CK_OBJECT_HANDLE handle,
+			 const struct p11_uri *uri, struct object **ret)
+{
+	struct object *o;
+	enum inro_err e = object_start(t, uri, &o);
+
+	if (e)
+		return e;
+	e = read_name(o, s, handle);
 	if (!e)
 		e = read_kind(o, s, handle);
 	if (!e)
@@ -164,6 +206,58 @@ enum inro_err object_new(struct token *t, struct seat *s, CK_OBJECT_HANDLE handl
 		return e;
 	}
 	remember_handle(o, s, handle);
+	*ret = o;
+	return INRO_OK;
+}
+
+/* Another thread may have loaded it meanwhile: one is enough. */
+static enum inro_err load_again(struct object *o, struct seat *s, CK_OBJECT_HANDLE *ret)
+{
+	CK_OBJECT_HANDLE handle;
+	enum inro_err e = tss2_load(s, buf_bytes(&o->file), secret_bytes(&o->auth), &handle);
+
+	if (e)
+		return e;
+	if (atomic_load_explicit(&o->epoch, memory_order_acquire) == seat_epoch(s)) {
+		(void)s->f->C_DestroyObject(s->session, handle);
+		handle = atomic_load_explicit(&o->handle, memory_order_relaxed);
+	} else {
+		remember_handle(o, s, handle);
+	}
+	*ret = handle;
+	return INRO_OK;
+}
+
+static enum inro_err take_file(struct object *o, const struct object_file *file)
+{
+	SCOPED(buf) text = { 0 };
+	enum inro_err e = secret_copy(file->auth, &o->auth);
+
+	secret_keep_on_fork(&o->auth);
+	buf_add(&o->file, file->der);
+	buf_addf(&text, TSS2_PEM " in token '%s'", token_label(o->token));
+	o->reference = buf_take_str(&text);
+	if (!e)
+		e = buf_err(&o->file);
+	return e || o->reference ? e : INRO_E_NO_MEMORY;
+}
+
+enum inro_err object_new_of_file(struct token *t, struct seat *s, const struct object_file *file,
+				 struct object **ret, CK_OBJECT_HANDLE *ret_handle)
+{
+	struct object *o;
+	enum inro_err e = object_start(t, file->source, &o);
+
+	if (e)
+		return e;
+	e = take_file(o, file);
+	if (!e)
+		e = load_again(o, s, ret_handle);
+	if (e) {
+		e = err_context(e, TSS2_PEM);
+		object_free(o);
+		return e;
+	}
 	*ret = o;
 	return INRO_OK;
 }
@@ -199,7 +293,9 @@ static enum inro_err handle_in(struct object *o, struct seat *s, CK_OBJECT_HANDL
 		return INRO_OK;
 	}
 	e = token_login(o->token, s, &from);
-	return e ? e : find_again(o, s, ret);
+	if (!e)
+		e = o->file.n ? load_again(o, s, ret) : find_again(o, s, ret);
+	return e;
 }
 
 enum inro_err object_confirm(struct object_use *u)

@@ -5,6 +5,8 @@
  *    handle, which is looked up anew when the session pool is another one (after a fork) or the
  *    token says that it is none of its.
  * 2. It is shared by the duplicates of a key and counted.
+ * 3. A key of a file (tss2.h) is no object that its token keeps: it is loaded anew where another
+ *    one would be looked up, and destroyed with the last share.
  */
 #ifndef INRO_PROVIDER_OBJECT_H
 #define INRO_PROVIDER_OBJECT_H
@@ -17,11 +19,25 @@ struct object;
  * URI is the one it was found by. */
 MUST_CHECK enum inro_err object_new(struct token *t, struct seat *s, CK_OBJECT_HANDLE handle,
 				    const struct p11_uri *uri, struct object **ret);
+
+struct object_file {
+	struct bytes der, auth;
+	const struct p11_uri *source; /* where the token's PIN comes from */
+};
+
+/* A key of a file, loaded into the token after a login. */
+MUST_CHECK enum inro_err object_new_of_file(struct token *t, struct seat *s,
+					    const struct object_file *file, struct object **ret,
+					    CK_OBJECT_HANDLE *ret_handle);
+
 struct object *object_share(struct object *o);
 void object_free(struct object *o); /* gives up one share; NULL is fine */
 
-/* The URI that names just this key, as it is written into a reference. */
+/* The URI that names just this key, as it is written into a reference; of a key of a file, what to
+ * call it. */
 const char *object_reference(const struct object *o);
+/* The file that the key is of, DER; empty when the token keeps it. */
+struct bytes object_file(const struct object *o);
 
 /* Of a secret key: its kind, and its length in bytes; 0 where the token does not tell. */
 CK_KEY_TYPE object_key_type(const struct object *o);

@@ -1,9 +1,11 @@
 /* pin - see pin.h. */
 #include "provider/pin.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <openssl/core_names.h>
@@ -12,22 +14,48 @@
 #include "base/file.h"
 #include "base/own.h"
 
+/* What was read is not empty, and what could not be read is told with its place. */
+static enum inro_err checked(enum inro_err e, const char *where, const char *path,
+			     const struct secret *got)
+{
+	bool relative = path && *path != '/';
+
+	if (!e && got->n == 0)
+		e = err_set(INRO_E_PIN_FORMAT, "it is empty: the first line must be the PIN");
+	if (!e || e == INRO_E_PIN_MISSING)
+		return e;
+	return err_context(e, "reading the PIN from %s%s", where,
+			   relative ? " (a path that begins with / is found from any folder)" : "");
+}
+
+static const char *path_of(const char *source)
+{
+	return strncasecmp(source, "file:", 5) == 0 ? source + 5 : source;
+}
+
 static enum inro_err from_uri(const struct p11_uri *uri, struct secret *ret)
 {
 	if (!uri || (!uri->has_pin_value && !uri->pin_source))
 		return INRO_E_PIN_MISSING;
-	return p11_uri_pin(uri, ret);
+	return checked(p11_uri_pin(uri, ret),
+		       uri->pin_source ? "the URI's pin-source" : "the URI's pin-value",
+		       uri->pin_source ? path_of(uri->pin_source) : NULL, ret);
 }
 
-static enum inro_err from_setting(const struct prov *p, struct secret *ret)
+static enum inro_err from_setting(const struct prov *p, const char *name, struct secret *ret)
 {
-	const char *pin = core_setting(&p->core, "pin");
+	const char *value = core_setting(&p->core, name);
+	char where[32];
 
-	if (!pin)
+	if (!value)
 		return INRO_E_PIN_MISSING;
-	if (strncmp(pin, "file:", 5) == 0)
-		return file_read_secret(pin + 5, ret);
-	return secret_copy(bytes_of(pin), ret);
+	snprintf(where, sizeof where, "the setting %s", name);
+	if (strncasecmp(value, "file:", 5) == 0)
+		return checked(file_read_secret(path_of(value), ret), where, path_of(value), ret);
+	if (*value == '/') /* tried as a PIN it would cost the token a try */
+		return err_set(INRO_E_CONFIG, "the setting %s is a path: write %s = file:%s", name,
+			       name, value);
+	return secret_copy(bytes_of(value), ret);
 }
 
 static enum inro_err from_environment(struct secret *ret)
@@ -44,18 +72,28 @@ static enum inro_err from_credential(const char *dir, const char *name, struct s
 
 	if (!path)
 		return INRO_E_NO_MEMORY;
-	return access(path, F_OK) == 0 ? file_read_secret(path, ret) : INRO_E_PIN_MISSING;
+	if (access(path, F_OK) != 0 && errno == ENOENT)
+		return INRO_E_PIN_MISSING;
+	return checked(file_read_secret(path, ret), "the service's credential", path, ret);
 }
 
-/* What systemd gives the service: the token's own, else that for any.  A label may have characters
- * that no credential's name has. */
-static enum inro_err from_service(const char *token_label, struct secret *ret)
+/* The folder of what systemd gives the service; NULL when there is none. */
+static const char *service_folder(void)
 {
 	const char *dir = secure_getenv("CREDENTIALS_DIRECTORY");
+
+	return dir && *dir ? dir : NULL;
+}
+
+/* The token's own, else that for any.  A label may have characters that no credential's name has.
+ */
+static enum inro_err from_service(const char *token_label, struct secret *ret)
+{
+	const char *dir = service_folder();
 	SCOPED(buf) name = { 0 };
 	enum inro_err e = INRO_E_PIN_MISSING;
 
-	if (!dir || !*dir)
+	if (!dir)
 		return INRO_E_PIN_MISSING;
 	buf_addf(&name, "%s.pin", token_label);
 	buf_add_u8(&name, 0);
@@ -66,14 +104,12 @@ static enum inro_err from_service(const char *token_label, struct secret *ret)
 	return e == INRO_E_PIN_MISSING ? from_credential(dir, "inro-pin", ret) : e;
 }
 
-static enum inro_err from_program(const struct pin_source *from, const char *token_label,
-				  struct secret *ret)
+static enum inro_err from_program(const struct pin_source *from, char *what, struct secret *ret)
 {
 	SCOPED(secret) room = { 0 };
-	char info[64] = "";
 	size_t n = 0;
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO, info, 0),
+		OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO, what, 0),
 		OSSL_PARAM_construct_end(),
 	};
 	enum inro_err e;
@@ -83,25 +119,42 @@ static enum inro_err from_program(const struct pin_source *from, const char *tok
 	e = secret_new(SECRET_MAX_PIN + 1, &room);
 	if (e)
 		return e;
-	snprintf(info, sizeof info, "the PIN of token %s", token_label);
 	if (!from->ask((char *)room.p, room.n, &n, params, from->arg) || n == 0 || n >= room.n)
 		return INRO_E_PIN_MISSING;
 	return secret_copy(BYTES(room.p, n), ret);
 }
 
+enum inro_err pin_of_file(const struct prov *p, const struct pin_source *from, struct secret *ret)
+{
+	char what[] = "the authorisation value of the TSS2 PRIVATE KEY";
+	enum inro_err e = from_setting(p, SETTING_TSS2_AUTH, ret);
+
+	if (e == INRO_E_PIN_MISSING && service_folder())
+		e = from_credential(service_folder(), "inro-tss2-auth", ret);
+	if (e == INRO_E_PIN_MISSING)
+		e = from_program(from, what, ret);
+	if (e == INRO_E_PIN_MISSING)
+		return err_set(e, "the TSS2 PRIVATE KEY has an authorisation value: give the "
+				  "setting tss2-auth = file:PATH, or a credential "
+				  "inro-tss2-auth of the service");
+	return e;
+}
+
 enum inro_err pin_obtain(const struct prov *p, const struct pin_source *from,
 			 const char *token_label, struct secret *ret)
 {
+	char what[64];
 	enum inro_err e = from_uri(from->uri, ret);
 
+	snprintf(what, sizeof what, "the PIN of token %s", token_label);
 	if (e == INRO_E_PIN_MISSING)
-		e = from_setting(p, ret);
+		e = from_setting(p, SETTING_PIN, ret);
 	if (e == INRO_E_PIN_MISSING)
 		e = from_environment(ret);
 	if (e == INRO_E_PIN_MISSING)
 		e = from_service(token_label, ret);
 	if (e == INRO_E_PIN_MISSING)
-		e = from_program(from, token_label, ret);
+		e = from_program(from, what, ret);
 	if (e == INRO_E_PIN_MISSING)
 		return err_set(
 			e,

@@ -8,7 +8,8 @@
  *      (files of $CREDENTIALS_DIRECTORY)
  *   5. the program: its passphrase callback, which libcrypto hands over in a load only
  *
- * The first that is there is taken; a refused one is not followed by the next.
+ * The first that is there is taken; a refused one is not followed by the next, nor is a file that
+ * can't be read or is empty.
  */
 #ifndef INRO_PROVIDER_PIN_H
 #define INRO_PROVIDER_PIN_H
@@ -25,5 +26,10 @@ struct pin_source {
 /* INRO_E_PIN_MISSING when there is none; the detail names the places looked at. */
 MUST_CHECK enum inro_err pin_obtain(const struct prov *p, const struct pin_source *from,
 				    const char *token_label, struct secret *ret);
+
+/* The authorisation value of a key in a file (tss2.h): the setting `tss2-auth`, the credential
+ * inro-tss2-auth, the program. */
+MUST_CHECK enum inro_err pin_of_file(const struct prov *p, const struct pin_source *from,
+				     struct secret *ret);
 
 #endif

@@ -28,6 +28,11 @@ static void note_exit(void)
 	exiting = true;
 }
 
+bool prov_is_exiting(void)
+{
+	return exiting;
+}
+
 enum inro_err prov_module(struct prov *p, struct ck_module **ret)
 {
 	struct ck_module *m = atomic_load_explicit(&p->module, memory_order_acquire), *none = NULL;
@@ -37,7 +42,7 @@ enum inro_err prov_module(struct prov *p, struct ck_module **ret)
 		*ret = m;
 		return INRO_OK;
 	}
-	e = ck_module_open(core_setting(&p->core, "pkcs11-module-path"), &m);
+	e = ck_module_open(core_setting(&p->core, SETTING_MODULE), &m);
 	if (e)
 		return e;
 	if (!atomic_compare_exchange_strong(&p->module, &none, m)) {

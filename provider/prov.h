@@ -25,6 +25,14 @@ struct prov {
 
 #define PROV_PROPERTIES "provider=inro"
 
+/* The settings in the provider's section of openssl.cnf, for core_setting(): inro-provider(7). */
+#define SETTING_MODULE	   "pkcs11-module-path"
+#define SETTING_TOKEN	   "token"
+#define SETTING_PIN	   "pin"
+#define SETTING_KEYGEN	   "keygen"
+#define SETTING_TSS2_TOKEN "tss2-token"
+#define SETTING_TSS2_AUTH  "tss2-auth"
+
 /* What OSSL_provider_init() does. */
 int prov_open(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
 	      void **ret);
@@ -36,6 +44,9 @@ int prov_raise_at(const struct prov *p, enum inro_err e, const char *file, int l
 
 /* The Cryptoki module, opened now if it was not yet. */
 MUST_CHECK enum inro_err prov_module(struct prov *p, struct ck_module **ret);
+
+/* The process is at its end: the module is not to be called any more. */
+bool prov_is_exiting(void);
 
 /* The tables of each operation, in the file named for it. */
 extern const OSSL_ALGORITHM keymgmt_algorithms[], signature_algorithms[], store_algorithms[],

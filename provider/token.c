@@ -8,6 +8,8 @@
 
 #define POOL_SESSIONS 64
 
+enum refused { REFUSED_PIN, REFUSED_FILE, REFUSED__MAX };
+
 struct pool {
 	uint64_t generation; /* of the module */
 	pid_t pid;
@@ -16,8 +18,8 @@ struct pool {
 	atomic_ulong anchor;
 	atomic_ulong idle[POOL_SESSIONS]; /* CK_INVALID_HANDLE: an empty place */
 	atomic_bool logged_in, stale;
-	pthread_mutex_t login; /* held during C_Login and for what it guards */
-	struct secret refused; /* under login */
+	pthread_mutex_t login;		     /* held during C_Login and for what it guards */
+	struct secret refused[REFUSED__MAX]; /* under login: what was refused last of each kind */
 	struct pool *older;
 };
 
@@ -62,6 +64,16 @@ uint64_t seat_epoch(const struct seat *s)
 	return s->pool->epoch;
 }
 
+CK_SESSION_HANDLE seat_anchor(const struct seat *s)
+{
+	return atomic_load(&s->pool->anchor);
+}
+
+CK_SLOT_ID seat_slot(const struct seat *s)
+{
+	return s->pool->slot;
+}
+
 /* Its session numbers still stand for its sessions, or for none. */
 static bool pool_is_ours(const struct pool *p, struct ck_module *m)
 {
@@ -90,7 +102,8 @@ static void pool_free(struct pool *p, struct ck_module *m)
 {
 	if (m)
 		pool_drain(p, m);
-	secret_clear(&p->refused);
+	for (size_t i = 0; i < REFUSED__MAX; i++)
+		secret_clear(&p->refused[i]);
 	pthread_mutex_destroy(&p->login);
 	free(p);
 }
@@ -124,10 +137,12 @@ static enum inro_err copy_refused(struct pool *from, struct pool *to)
 		pthread_mutex_lock(&from->login);
 	else if (pthread_mutex_trylock(&from->login) != 0)
 		return INRO_OK;
-	if (from->refused.n)
-		e = secret_copy(secret_bytes(&from->refused), &to->refused);
+	for (size_t i = 0; !e && i < REFUSED__MAX; i++) {
+		if (from->refused[i].n)
+			e = secret_copy(secret_bytes(&from->refused[i]), &to->refused[i]);
+		secret_keep_on_fork(&to->refused[i]);
+	}
 	pthread_mutex_unlock(&from->login);
-	secret_keep_on_fork(&to->refused);
 	return e;
 }
 
@@ -248,6 +263,15 @@ enum inro_err token_enter_writing(struct token *t, struct seat *ret)
 	return enter(t, true, ret);
 }
 
+bool token_reenter(struct token *t, uint64_t epoch, struct seat *ret)
+{
+	struct ck_module *m = atomic_load(&t->prov->module);
+	const struct pool *p = atomic_load_explicit(&t->pool, memory_order_acquire);
+
+	return m && p && p->epoch == epoch && pool_is_ours(p, m) && pool_fits(p, m) &&
+	       token_enter(t, ret) == INRO_OK;
+}
+
 void token_leave(struct seat *s, bool well)
 {
 	CK_SESSION_HANDLE session = s->session;
@@ -298,24 +322,51 @@ static bool already_logged_in(const struct seat *s)
 }
 
 /* With the pool's login lock held. */
+static bool was_refused(const struct pool *p, enum refused kind, struct bytes what)
+{
+	return p->refused[kind].n && secret_equal(secret_bytes(&p->refused[kind]), what);
+}
+
+static void note_refused(struct pool *p, enum refused kind, struct bytes what)
+{
+	secret_clear(&p->refused[kind]);
+	if (secret_copy(what, &p->refused[kind]) == INRO_OK)
+		secret_keep_on_fork(&p->refused[kind]);
+}
+
+bool token_refused_file(struct seat *s, struct bytes what)
+{
+	bool yes;
+
+	pthread_mutex_lock(&s->pool->login);
+	yes = was_refused(s->pool, REFUSED_FILE, what);
+	pthread_mutex_unlock(&s->pool->login);
+	return yes;
+}
+
+void token_note_refused_file(struct seat *s, struct bytes what)
+{
+	pthread_mutex_lock(&s->pool->login);
+	note_refused(s->pool, REFUSED_FILE, what);
+	pthread_mutex_unlock(&s->pool->login);
+}
+
+/* With the pool's login lock held. */
 static enum inro_err try_pin(const struct token *t, struct seat *s, CK_USER_TYPE user,
 			     const struct secret *pin)
 {
 	struct pool *p = s->pool;
 	enum inro_err e;
 
-	if (p->refused.n && secret_equal(secret_bytes(&p->refused), secret_bytes(pin)))
+	if (was_refused(p, REFUSED_PIN, secret_bytes(pin)))
 		return err_set(
 			INRO_E_PIN_WRONG,
 			"token '%s' refused this PIN before; it was not tried again, so that "
 			"the token does not lock: correct the PIN and start the program anew",
 			t->about.label);
 	e = ck_login(s->m, s->session, user, secret_bytes(pin));
-	if (e == INRO_E_PIN_WRONG) {
-		secret_clear(&p->refused);
-		if (secret_copy(secret_bytes(pin), &p->refused) == INRO_OK)
-			secret_keep_on_fork(&p->refused);
-	}
+	if (e == INRO_E_PIN_WRONG)
+		note_refused(p, REFUSED_PIN, secret_bytes(pin));
 	return e;
 }
 
@@ -442,7 +493,7 @@ static enum inro_err token_met(struct prov *p, const struct ck_token *about, str
 static enum inro_err with_setting(const struct prov *p, const struct p11_uri *uri,
 				  struct p11_uri *ret)
 {
-	const char *label = core_setting(&p->core, "token");
+	const char *label = core_setting(&p->core, SETTING_TOKEN);
 	enum inro_err e = p11_uri_copy(uri, ret);
 
 	if (e || !label || uri->token || uri->serial || uri->model || uri->manufacturer ||
@@ -473,10 +524,9 @@ static enum inro_err no_token(struct ck_module *m, const struct p11_uri *wanted)
 		       ck_module_path(m));
 }
 
-enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct token **out, size_t max,
-			  size_t *ret_n)
+enum inro_err tokens_named(struct prov *p, const struct p11_uri *wanted, struct token **out,
+			   size_t max, size_t *ret_n)
 {
-	SCOPED(p11_uri) wanted = { 0 };
 	AUTO(free_found) struct ck_token *found = NULL;
 	struct ck_module *m;
 	size_t n = 0, good = 0;
@@ -485,18 +535,25 @@ enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct toke
 	if (!e)
 		e = ck_module_enter(m);
 	if (!e)
-		e = with_setting(p, uri, &wanted);
-	if (!e)
-		e = ck_tokens(m, &wanted, false, &found, &n);
+		e = ck_tokens(m, wanted, false, &found, &n);
 	for (size_t i = 0; !e && i < n && good < max; i++)
 		if (found[i].state == CKR_OK)
 			e = token_met(p, &found[i], &out[good++]);
 	if (e)
 		return e;
 	if (good == 0)
-		return no_token(m, &wanted);
+		return no_token(m, wanted);
 	*ret_n = good;
 	return INRO_OK;
+}
+
+enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct token **out, size_t max,
+			  size_t *ret_n)
+{
+	SCOPED(p11_uri) wanted = { 0 };
+	enum inro_err e = with_setting(p, uri, &wanted);
+
+	return e ? e : tokens_named(p, &wanted, out, max, ret_n);
 }
 
 static void token_free(struct token *t, struct ck_module *m)

@@ -30,6 +30,9 @@ struct seat {
  * for a URI that names none. */
 MUST_CHECK enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct token **out,
 				     size_t max, size_t *ret_n);
+/* The same without that setting. */
+MUST_CHECK enum inro_err tokens_named(struct prov *p, const struct p11_uri *uri, struct token **out,
+				      size_t max, size_t *ret_n);
 void tokens_free(struct prov *p, bool close_sessions);
 
 const char *token_label(const struct token *t);
@@ -40,6 +43,8 @@ struct prov *token_prov(const struct token *t);
 MUST_CHECK enum inro_err token_enter(struct token *t, struct seat *ret);
 /* A new one that may write; token_leave() is told that it did not go well, so that it is closed. */
 MUST_CHECK enum inro_err token_enter_writing(struct token *t, struct seat *ret);
+/* Only where the pool of that epoch is still there: for clearing up what was made in it. */
+bool token_reenter(struct token *t, uint64_t epoch, struct seat *ret);
 /* `well`: the last operation ended cleanly, so that the session is fit for the next. */
 void token_leave(struct seat *s, bool well);
 
@@ -51,6 +56,11 @@ MUST_CHECK enum inro_err token_login(struct token *t, struct seat *s,
 MUST_CHECK enum inro_err token_confirm(struct token *t, struct seat *s,
 				       const struct pin_source *from);
 
+/* Whether the last file that the token did not take was this one, with this authorisation value
+ * behind it: a TPM counts wrong ones. */
+bool token_refused_file(struct seat *s, struct bytes what);
+void token_note_refused_file(struct seat *s, struct bytes what);
+
 /* True when rv says that the session, the login or the handle is gone: the operation is worth one
  * more try from token_enter() on, with the object looked for again.  The pool is given up only when
  * its sessions are gone. */
@@ -58,5 +68,8 @@ bool token_lost(struct seat *s, CK_RV rv);
 
 /* A number that no other pool of this process has: handles are good within one pool. */
 uint64_t seat_epoch(const struct seat *s);
+/* The session that lasts as long as the pool: objects made in it do so, too. */
+CK_SESSION_HANDLE seat_anchor(const struct seat *s);
+CK_SLOT_ID seat_slot(const struct seat *s);
 
 #endif
