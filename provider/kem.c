@@ -1,8 +1,10 @@
 /*
- * kem - OSSL_OP_KEM: RSASVE (NIST SP 800-56B 7.2.1), the opening by a token.
+ * kem - OSSL_OP_KEM: the opening by a token; encapsulation is libcrypto's, from the public half
+ * (model.h).
  *
- * The secret is the RSA decryption itself, without padding.  Encapsulation is libcrypto's, from
- * the public half (model.h).
+ * 1. RSASVE (NIST SP 800-56B 7.2.1): the secret is the RSA decryption itself, without padding.
+ * 2. ML-KEM (FIPS 203), from OpenSSL 3.5 on: C_DecapsulateKey of PKCS#11 3.2.  A ciphertext that is
+ *    not the key's opens as another secret, and nothing tells the two apart.
  */
 #include "provider/model.h"
 
@@ -16,9 +18,15 @@ static int encapsulate_init(void *vctx, void *vkey, const OSSL_PARAM params[])
 	return model_start(vctx, vkey, false, EVP_PKEY_encapsulate_init, params);
 }
 
+/* The model of a token key has no private half, which some of libcrypto's algorithms ask for. */
 static int decapsulate_init(void *vctx, void *vkey, const OSSL_PARAM params[])
 {
-	return model_start(vctx, vkey, true, EVP_PKEY_decapsulate_init, params);
+	const struct model *m = vctx;
+	const struct key *key = vkey ? vkey : m->key;
+
+	return model_start(
+		vctx, vkey, true,
+		key && key->object ? EVP_PKEY_encapsulate_init : EVP_PKEY_decapsulate_init, params);
 }
 
 static int encapsulate(void *vctx, unsigned char *out, size_t *n, unsigned char *secret,
@@ -29,28 +37,69 @@ static int encapsulate(void *vctx, unsigned char *out, size_t *n, unsigned char 
 	return m->ctx && EVP_PKEY_encapsulate(m->ctx, out, n, secret, secret_n) == 1;
 }
 
-static enum inro_err decapsulate_by_token(struct model *m, struct bytes in, uint8_t *out, size_t *n)
+/* An opening: what goes in, and the room for the secret, whose length is known. */
+struct job {
+	struct object *object;
+	struct bytes in;
+	uint8_t *out;
+	size_t n;
+};
+
+static enum inro_err open_rsasve(const struct job *j)
 {
 	CK_MECHANISM mech = { .mechanism = CKM_RSA_X_509 };
-	size_t size = (size_t)EVP_PKEY_get_size(m->key->pkey), got = size;
-	enum inro_err e;
+	size_t got = j->n;
+	enum inro_err e = object_decrypt(j->object, &mech, j->in, j->out, &got);
 
-	if (out && *n < size)
-		return err_set(INRO_E_TOO_SMALL, "the secret needs room for %zu bytes", size);
-	if (out && in.n != size)
-		return err_set(INRO_E_CIPHERTEXT_LENGTH,
-			       "%zu bytes are no RSASVE ciphertext of a "
-			       "key of %zu",
-			       in.n, size);
-	if (out) {
-		e = object_decrypt(m->key->object, &mech, in, out, &got);
-		if (e)
-			return e;
-		memmove(out + (size - got), out, got);
-		memset(out, 0, size - got);
-	}
-	*n = size;
+	if (e)
+		return e;
+	memmove(j->out + (j->n - got), j->out, got);
+	memset(j->out, 0, j->n - got);
 	return INRO_OK;
+}
+
+static enum inro_err open_ml_kem(const struct job *j)
+{
+	CK_MECHANISM mech = { .mechanism = CKM_ML_KEM };
+	SCOPED(secret) value = { 0 };
+	enum inro_err e = object_decapsulate(j->object, &mech, j->in, &value);
+
+	if (!e && value.n != j->n)
+		e = err_set(INRO_E_TOKEN, "the token took %zu bytes out of an ML-KEM ciphertext",
+			    value.n);
+	if (!e)
+		memcpy(j->out, value.p, value.n);
+	return e;
+}
+
+static const struct {
+	CK_KEY_TYPE type;
+	enum inro_err (*open)(const struct job *j);
+} kems[] = {
+	{ CKK_RSA, open_rsasve },
+	{ CKK_ML_KEM, open_ml_kem },
+};
+
+static enum inro_err decapsulate_by_token(struct model *m, struct bytes in, uint8_t *out, size_t *n)
+{
+	struct job j = { .object = m->key->object, .in = in, .out = out };
+	size_t in_n = 0;
+
+	if (EVP_PKEY_encapsulate(m->ctx, NULL, &in_n, NULL, &j.n) != 1)
+		return below_failed("reading the length of the secret");
+	if (out && *n < j.n)
+		return err_set(INRO_E_TOO_SMALL, "the secret needs room for %zu bytes", j.n);
+	if (out && in.n != in_n)
+		return err_set(INRO_E_CIPHERTEXT_LENGTH,
+			       "%zu bytes are no ciphertext for this key: it takes %zu", in.n,
+			       in_n);
+	*n = j.n;
+	if (!out)
+		return INRO_OK;
+	for (size_t i = 0; i < ARRAY_LEN(kems); i++)
+		if (kems[i].type == m->key->type->type)
+			return kems[i].open(&j);
+	return err_set(INRO_E_UNSUPPORTED, "keys of type %s open nothing", m->key->type->name);
 }
 
 static int decapsulate(void *vctx, unsigned char *out, size_t *n, const unsigned char *in,
@@ -92,7 +141,17 @@ static const OSSL_DISPATCH functions[] = {
 	ENTRY_END,
 };
 
+#define ROW_RSA                                                                                    \
+	{                                                                                          \
+		"INRO-RSA", PROV_PROPERTIES, functions, "RSASVE by a token"                        \
+	}
+
 const OSSL_ALGORITHM kem_algorithms[] = {
-	{ "INRO-RSA", PROV_PROPERTIES, functions, "RSASVE by a token" },
+	ROW_RSA,
+	{ NULL, NULL, NULL, NULL },
+};
+const OSSL_ALGORITHM kem_algorithms_35[] = {
+	ROW_RSA,
+	{ "INRO-ML-KEM", PROV_PROPERTIES, functions, "ML-KEM by a token" },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -97,7 +97,7 @@ static const OSSL_PARAM nothing[] = { OSSL_PARAM_END };
 	}
 #define ML_KEM(name)                                                                               \
 	{                                                                                          \
-		STRINGS(name, CKK_ML_KEM), .kem = (name), .all_params = seed_all,                  \
+		STRINGS(name, CKK_ML_KEM), .kem = "INRO-ML-KEM", .all_params = seed_all,           \
 					   .gettable = seed_gettable, .settable = string_settable  \
 	}
 #define SLH_DSA(name)                                                                              \

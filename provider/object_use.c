@@ -1,4 +1,5 @@
-/* object_use - what a key in a token does: sign, encrypt, decrypt, derive (object.h). */
+/* object_use - what a key in a token does: sign, encrypt, decrypt, derive, decapsulate (object.h).
+ */
 #include "provider/object.h"
 
 /* Two functions of Cryptoki that are called alike: a beginning, and all the input at once. */
@@ -110,8 +111,10 @@ enum inro_err object_decrypt(struct object *o, CK_MECHANISM *mech, struct bytes 
 	return run(o, run_decrypt, &c, n);
 }
 
+/* A secret key that comes of the key, for as long as its value is read. */
 struct derivation {
 	CK_MECHANISM *mech;
+	struct bytes ciphertext;
 	struct secret *ret;
 };
 
@@ -144,9 +147,32 @@ static enum inro_err take_value(struct object_use *u, CK_OBJECT_HANDLE derived, 
 	return INRO_OK;
 }
 
-static enum inro_err run_derive(struct object_use *u, void *arg)
+typedef enum inro_err maker(struct object_use *u, struct derivation *d, CK_ATTRIBUTE *template,
+			    CK_ULONG n, CK_OBJECT_HANDLE *ret);
+
+static enum inro_err derive(struct object_use *u, struct derivation *d, CK_ATTRIBUTE *template,
+			    CK_ULONG n, CK_OBJECT_HANDLE *ret)
 {
-	struct derivation *d = arg;
+	u->rv = u->seat->f->C_DeriveKey(u->seat->session, d->mech, u->key, template, n, ret);
+	return ck_err(u->seat->m, u->rv, "C_DeriveKey");
+}
+
+static enum inro_err decapsulate(struct object_use *u, struct derivation *d, CK_ATTRIBUTE *template,
+				 CK_ULONG n, CK_OBJECT_HANDLE *ret)
+{
+	const struct ck_functions_3_2 *f = ck_module_functions_3_2(u->seat->m);
+
+	if (!f)
+		return err_set(INRO_E_UNSUPPORTED,
+			       "%s can't decapsulate: it is a module of before PKCS#11 3.2",
+			       ck_module_path(u->seat->m));
+	u->rv = f->C_DecapsulateKey(u->seat->session, d->mech, u->key, template, n,
+				    (CK_BYTE *)(uintptr_t)d->ciphertext.p, d->ciphertext.n, ret);
+	return ck_err(u->seat->m, u->rv, "C_DecapsulateKey");
+}
+
+static enum inro_err run_maker(struct object_use *u, struct derivation *d, maker *make)
+{
 	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
 	CK_KEY_TYPE type = CKK_GENERIC_SECRET;
 	CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
@@ -155,20 +181,27 @@ static enum inro_err run_derive(struct object_use *u, void *arg)
 		{ CKA_TOKEN, &no, sizeof no },	       { CKA_SENSITIVE, &no, sizeof no },
 		{ CKA_EXTRACTABLE, &yes, sizeof yes },
 	};
-	CK_OBJECT_HANDLE derived = CK_INVALID_HANDLE;
-	enum inro_err e;
+	CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
+	enum inro_err e = make(u, d, template, ARRAY_LEN(template), &made);
 
-	u->rv = u->seat->f->C_DeriveKey(u->seat->session, d->mech, u->key, template,
-					ARRAY_LEN(template), &derived);
-	e = ck_err(u->seat->m, u->rv, "C_DeriveKey");
 	if (e)
 		return e;
-	e = take_value(u, derived, d->ret);
-	if (u->seat->f->C_DestroyObject(u->seat->session, derived) != CKR_OK && !e) {
+	e = take_value(u, made, d->ret);
+	if (u->seat->f->C_DestroyObject(u->seat->session, made) != CKR_OK && !e) {
 		secret_clear(d->ret);
 		e = err_set(INRO_E_TOKEN, "the token does not destroy what the key derived");
 	}
 	return e;
+}
+
+static enum inro_err run_derive(struct object_use *u, void *arg)
+{
+	return run_maker(u, arg, derive);
+}
+
+static enum inro_err run_decapsulate(struct object_use *u, void *arg)
+{
+	return run_maker(u, arg, decapsulate);
 }
 
 enum inro_err object_derive(struct object *o, CK_MECHANISM *mech, struct secret *ret)
@@ -176,4 +209,12 @@ enum inro_err object_derive(struct object *o, CK_MECHANISM *mech, struct secret 
 	struct derivation d = { .mech = mech, .ret = ret };
 
 	return object_run(o, run_derive, &d);
+}
+
+enum inro_err object_decapsulate(struct object *o, CK_MECHANISM *mech, struct bytes ciphertext,
+				 struct secret *ret)
+{
+	struct derivation d = { .mech = mech, .ciphertext = ciphertext, .ret = ret };
+
+	return object_run(o, run_decapsulate, &d);
 }

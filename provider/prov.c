@@ -111,7 +111,7 @@ static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no
 		{ OSSL_OP_SIGNATURE, signature_algorithms, signature_algorithms_35 },
 		{ OSSL_OP_ASYM_CIPHER, asym_cipher_algorithms, asym_cipher_algorithms },
 		{ OSSL_OP_KEYEXCH, exchange_algorithms, exchange_algorithms },
-		{ OSSL_OP_KEM, kem_algorithms, kem_algorithms },
+		{ OSSL_OP_KEM, kem_algorithms, kem_algorithms_35 },
 		{ OSSL_OP_MAC, mac_algorithms, mac_algorithms },
 		{ OSSL_OP_CIPHER, cipher_algorithms, cipher_algorithms },
 		{ OSSL_OP_SKEYMGMT, NULL, skeymgmt_algorithms_35 },

@@ -55,7 +55,7 @@ extern const OSSL_ALGORITHM asym_cipher_algorithms[], exchange_algorithms[], kem
 	mac_algorithms[], cipher_algorithms[];
 /* The same for libcrypto 3.5 and later, which has post-quantum keys. */
 extern const OSSL_ALGORITHM keymgmt_algorithms_35[], signature_algorithms_35[],
-	encoder_algorithms_35[], skeymgmt_algorithms_35[];
+	encoder_algorithms_35[], skeymgmt_algorithms_35[], kem_algorithms_35[];
 
 /* Shorter rows in a dispatch table. */
 #define ENTRY(id, function)                                                                        \

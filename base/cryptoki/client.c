@@ -318,6 +318,17 @@ CK_FUNCTION_LIST *ck_module_functions(const struct ck_module *m)
 	return m->functions;
 }
 
+const struct ck_functions_3_2 *ck_module_functions_3_2(const struct ck_module *m)
+{
+	CK_UTF8CHAR name[] = "PKCS 11";
+	CK_VERSION version = { 3, 2 };
+	CK_INTERFACE *found = NULL;
+
+	if (!m->interface || m->interface(name, &version, &found, 0) != CKR_OK || !found)
+		return NULL;
+	return found->pFunctionList;
+}
+
 const struct inro_admin *ck_module_admin(const struct ck_module *m)
 {
 	return m->admin;

@@ -30,6 +30,8 @@ void ck_module_close_ptr(struct ck_module **m);
 MUST_CHECK enum inro_err ck_module_enter(struct ck_module *m);
 uint64_t ck_module_generation(const struct ck_module *m);
 CK_FUNCTION_LIST *ck_module_functions(const struct ck_module *m);
+/* NULL when the module is one of before PKCS#11 3.2. */
+const struct ck_functions_3_2 *ck_module_functions_3_2(const struct ck_module *m);
 /* NULL when the module is not ours. */
 const struct inro_admin *ck_module_admin(const struct ck_module *m);
 const char *ck_module_path(const struct ck_module *m);

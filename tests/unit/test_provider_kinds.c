@@ -247,6 +247,72 @@ static void signatures(void **state)
 	ERR_clear_error();
 }
 
+#define CIPHERTEXT_MAX 1600
+
+static bool encapsulates(EVP_PKEY *key, unsigned char *out, size_t *n, unsigned char secret[32])
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL);
+	size_t secret_n = 32;
+	bool ok = EVP_PKEY_encapsulate_init(c, NULL) == 1 &&
+		  EVP_PKEY_encapsulate(c, out, n, secret, &secret_n) == 1 && secret_n == 32;
+
+	EVP_PKEY_CTX_free(c);
+	return ok;
+}
+
+static bool decapsulates(EVP_PKEY *key, const unsigned char *in, size_t n, unsigned char secret[32],
+			 size_t room)
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL);
+	size_t wanted = 0;
+	bool ok = EVP_PKEY_decapsulate_init(c, NULL) == 1 &&
+		  EVP_PKEY_decapsulate(c, NULL, &wanted, in, n) == 1 && wanted == 32 &&
+		  EVP_PKEY_decapsulate(c, secret, &room, in, n) == 1 && room == 32;
+
+	EVP_PKEY_CTX_free(c);
+	return ok;
+}
+
+/* Encapsulated by libcrypto's own key and by ours, opened by the token.  A ciphertext that was
+ * touched opens as something else, one of another length not at all. */
+static void encapsulated_secrets(void **state)
+{
+	unsigned char text[CIPHERTEXT_MAX], sent[32], opened[32], again[32];
+
+	(void)state;
+	for (size_t i = 0; i < kinds_n; i++) {
+		const struct kind *k = &kinds[i];
+
+		for (int ours = 0; k->pair->use == CKA_DECAPSULATE && ours < 2; ours++) {
+			size_t n = sizeof text;
+
+			assert_true(encapsulates(ours ? k->key : k->public, text, &n, sent));
+			assert_true(decapsulates(k->key, text, n, opened, 32));
+			assert_memory_equal(opened, sent, 32);
+			assert_false(decapsulates(k->key, text, n - 1, opened, 32));
+			assert_false(decapsulates(k->key, text, n, opened, 31));
+			assert_false(decapsulates(k->public, text, n, opened, 32));
+			text[n / 2] ^= 1;
+			assert_true(decapsulates(k->key, text, n, opened, 32));
+			assert_memory_not_equal(opened, sent, 32);
+			assert_true(decapsulates(k->key, text, n, again, 32));
+			assert_memory_equal(opened, again, 32);
+		}
+	}
+	ERR_clear_error();
+}
+
+/* As in a handshake: the key is made in software, by our provider's own name for the kind. */
+static void software_encapsulation(EVP_PKEY *key)
+{
+	unsigned char text[CIPHERTEXT_MAX], sent[32], opened[32];
+	size_t n = sizeof text;
+
+	assert_true(encapsulates(key, text, &n, sent));
+	assert_true(decapsulates(key, text, n, opened, 32));
+	assert_memory_equal(opened, sent, 32);
+}
+
 static void requests(void **state)
 {
 	(void)state;
@@ -441,6 +507,8 @@ static void software_keys(void **state)
 		assert_int_equal(EVP_PKEY_eq(key, again), 1);
 		if (can_sign(&kinds[i]))
 			assert_true(verifies(again, sign_with(key, NULL), NULL));
+		if (kinds[i].pair->use == CKA_DECAPSULATE)
+			software_encapsulation(again);
 		OPENSSL_free(der);
 		EVP_PKEY_free(again);
 		EVP_PKEY_free(key);
@@ -456,6 +524,7 @@ int main(void)
 		cmocka_unit_test(compared_with_strangers),
 		cmocka_unit_test(private_parts_stay),
 		cmocka_unit_test(signatures),
+		cmocka_unit_test(encapsulated_secrets),
 		cmocka_unit_test(requests),
 		cmocka_unit_test(eddsa_forms),
 		cmocka_unit_test(no_room),
