@@ -4,9 +4,10 @@
  * The object itself is asked first (CKA_PUBLIC_KEY_INFO, then its parts), then the public key and
  * the certificate that share its CKA_ID: old modules keep an EC private key's point only there.
  * EC parameters other than a named curve are refused: what is certified with them no verifier
- * takes.
+ * takes.  CKA_VALUE is read of public keys and certificates only: a private key's is its secret.
  */
 #include "base/cryptoki/internal.h"
+#include "base/cryptoki/paramset.h"
 
 #include "base/x509.h"
 
@@ -97,11 +98,11 @@ static enum inro_err from_ec(const struct object *o, struct buf *ret)
 	return buf_err(ret);
 }
 
-static enum inro_err add_spki(const char *oid, struct bytes key, struct buf *ret)
+static enum inro_err add_spki(struct bytes oid, struct bytes key, struct buf *ret)
 {
 	size_t spki = der_begin(ret, DER_SEQUENCE), algorithm = der_begin(ret, DER_SEQUENCE);
 
-	der_add_oid(ret, oid);
+	buf_add(ret, oid);
 	der_end(ret, algorithm);
 	der_add_bits(ret, key);
 	der_end(ret, spki);
@@ -114,13 +115,13 @@ static enum inro_err from_curve(const struct object *o, CK_KEY_TYPE type, struct
 {
 	static const struct {
 		CK_KEY_TYPE type;
-		const char *oid;
+		struct bytes oid;
 		size_t n;
 	} curves[] = {
-		{ CKK_EC_EDWARDS, "1.3.101.112", 32 },
-		{ CKK_EC_EDWARDS, "1.3.101.113", 57 },
-		{ CKK_EC_MONTGOMERY, "1.3.101.110", 32 },
-		{ CKK_EC_MONTGOMERY, "1.3.101.111", 56 },
+		{ CKK_EC_EDWARDS, BYTES_LIT("\x06\x03\x2b\x65\x70"), 32 },
+		{ CKK_EC_EDWARDS, BYTES_LIT("\x06\x03\x2b\x65\x71"), 57 },
+		{ CKK_EC_MONTGOMERY, BYTES_LIT("\x06\x03\x2b\x65\x6e"), 32 },
+		{ CKK_EC_MONTGOMERY, BYTES_LIT("\x06\x03\x2b\x65\x6f"), 56 },
 	};
 	SCOPED(buf) point = { 0 };
 	enum inro_err e = get(o, CKA_EC_POINT, &point);
@@ -132,6 +133,26 @@ static enum inro_err from_curve(const struct object *o, CK_KEY_TYPE type, struct
 	if (e == INRO_OK)
 		e = err_set(INRO_E_CURVE, "the key's curve is not a named one");
 	return e;
+}
+
+/* ML-DSA, SLH-DSA, ML-KEM. */
+static enum inro_err from_set(const struct object *o, CK_KEY_TYPE type, struct buf *ret)
+{
+	SCOPED(buf) key = { 0 };
+	CK_ULONG number = 0;
+	const struct param_set *set;
+	enum inro_err e = ck_attr_ulong(o->m, o->session, o->handle, CKA_PARAMETER_SET, &number);
+
+	if (e == INRO_OK)
+		e = paramset_find(type, number, &set);
+	if (e == INRO_OK)
+		e = get(o, CKA_VALUE, &key);
+	if (e != INRO_OK)
+		return e;
+	if (key.n != set->public)
+		return err_set(INRO_E_PUBLIC_KEY, "a public key of %s has %zu bytes, not %zu",
+			       set->name, set->public, key.n);
+	return add_spki(set->oid, buf_bytes(&key), ret);
 }
 
 static enum inro_err from_certificate(const struct object *o, struct buf *ret)
@@ -150,6 +171,7 @@ static enum inro_err from_certificate(const struct object *o, struct buf *ret)
 static enum inro_err from_parts(const struct object *o, struct buf *ret)
 {
 	CK_KEY_TYPE type = 0;
+	CK_OBJECT_CLASS class = 0;
 	enum inro_err e = ck_attr_ulong(o->m, o->session, o->handle, CKA_KEY_TYPE, &type);
 
 	if (e != INRO_OK)
@@ -160,6 +182,11 @@ static enum inro_err from_parts(const struct object *o, struct buf *ret)
 		return from_ec(o, ret);
 	if (type == CKK_EC_EDWARDS || type == CKK_EC_MONTGOMERY)
 		return from_curve(o, type, ret);
+	e = ck_attr_ulong(o->m, o->session, o->handle, CKA_CLASS, &class);
+	if (e != INRO_OK)
+		return e;
+	if (class == CKO_PUBLIC_KEY && paramset_of_type(type))
+		return from_set(o, type, ret);
 	return err_set(INRO_E_UNSUPPORTED, "a key of type 0x%lx has no public key here", type);
 }
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "pkcs11/token/paramset.h"
+#include "base/cryptoki/paramset.h"
 #include "pkcs11/token/party.h"
 #include "pkcs11/token/policy.h"
 
@@ -58,7 +58,7 @@ static enum inro_err ciphertext_size(const struct object *key, size_t *ret)
 {
 	const struct param_set *set;
 	enum inro_err e =
-		paramset_find(KEY_ML_KEM, attrs_ulong(&key->attrs, CKA_PARAMETER_SET, 0), &set);
+		paramset_find(CKK_ML_KEM, attrs_ulong(&key->attrs, CKA_PARAMETER_SET, 0), &set);
 
 	if (!e)
 		*ret = set->out;

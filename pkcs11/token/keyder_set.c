@@ -6,7 +6,7 @@
  * (RFC 9881 6, RFC 9935 6); what is known is written, so that neither is lost.
  */
 #include "pkcs11/token/keyder_private.h"
-#include "pkcs11/token/paramset.h"
+#include "pkcs11/token/setkind.h"
 
 /* Empty parts are not there. */
 static enum inro_err check_size(const char *what, struct bytes part, size_t n)
@@ -21,7 +21,7 @@ static enum inro_err check_size(const char *what, struct bytes part, size_t n)
 static enum inro_err check(const struct key_parts *parts, const struct param_set **ret)
 {
 	const struct param_set *set;
-	enum inro_err e = paramset_find(parts->kind, parts->set, &set);
+	enum inro_err e = setkind_find(parts->kind, parts->set, &set);
 
 	if (!e)
 		e = check_size("the public key", parts->point, set->public);
@@ -44,7 +44,7 @@ static enum inro_err set_read_algorithm(struct bytes oid, struct bytes rest,
 {
 	const struct param_set *set = paramset_of_oid(oid);
 
-	parts->kind = set->kind;
+	parts->kind = setkind_of(set);
 	parts->set = set->set;
 	return rest.n ? err_set(INRO_E_SYNTAX, "parameters where there must be none") : INRO_OK;
 }

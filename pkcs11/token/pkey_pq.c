@@ -16,7 +16,7 @@
 
 static enum inro_err take_set(struct pkey *k, CK_ULONG number)
 {
-	enum inro_err e = paramset_find(k->kind, number, &k->set);
+	enum inro_err e = setkind_find(k->kind, number, &k->set);
 
 	if (!e)
 		k->algorithm = k->set->name;

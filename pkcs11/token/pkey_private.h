@@ -7,7 +7,7 @@
 #include <openssl/bn.h>
 
 #include "pkcs11/token/libctx.h"
-#include "pkcs11/token/paramset.h"
+#include "pkcs11/token/setkind.h"
 #include "pkcs11/token/pkey.h"
 
 /* Prepared contexts kept per key: as many threads use it at once without making one. */

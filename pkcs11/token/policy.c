@@ -5,7 +5,7 @@
 
 #include "base/cryptoki/admin.h"
 #include "pkcs11/token/keyder.h"
-#include "pkcs11/token/paramset.h"
+#include "base/cryptoki/paramset.h"
 
 /* No part of a key that comes of a sensitive one is shorter: SP 800-57's 128 bits. */
 #define FLOOR 16
@@ -80,20 +80,11 @@ static unsigned strength_chacha(const struct attrs *key)
 
 static unsigned strength_set(const struct attrs *key)
 {
-	static const struct {
-		CK_KEY_TYPE type;
-		enum key_kind kind;
-	} kinds[] = { { CKK_ML_KEM, KEY_ML_KEM },
-		      { CKK_ML_DSA, KEY_ML_DSA },
-		      { CKK_SLH_DSA, KEY_SLH_DSA } };
 	CK_KEY_TYPE type = attrs_ulong(key, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
-	CK_ULONG number = attrs_ulong(key, CKA_PARAMETER_SET, 0);
 	const struct param_set *set;
 
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (kinds[i].type == type && !paramset_find(kinds[i].kind, number, &set))
-			return set->strength;
-	}
+	if (!paramset_find(type, attrs_ulong(key, CKA_PARAMETER_SET, 0), &set))
+		return set->strength;
 	return 256; /* what is not known counts as the strongest when it is to be wrapped */
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/der.h"
 #include "base/own.h"
-#include "pkcs11/token/paramset.h"
+#include "pkcs11/token/setkind.h"
 #include "pkcs11/token/pkey.h"
 
 #define OCTETS(s) BYTES(s, sizeof(s) - 1)
@@ -21,19 +21,19 @@ static uint8_t number[MAX_PART], out[MAX_OUT], again[MAX_OUT];
 
 static bool here(const struct param_set *set)
 {
-	return pkey_kind_offered(set->kind);
+	return pkey_kind_offered(setkind_of(set));
 }
 
 /* Those that take a second for a signature are for tests of their own. */
 static bool quick(const struct param_set *set)
 {
-	return set->kind != KEY_SLH_DSA || set->set == CKP_SLH_DSA_SHA2_128F ||
+	return setkind_of(set) != KEY_SLH_DSA || set->set == CKP_SLH_DSA_SHA2_128F ||
 	       set->set == CKP_SLH_DSA_SHAKE_192F;
 }
 
 static struct key_parts parts_of_set(const struct param_set *set, bool seed, bool value)
 {
-	return (struct key_parts) { .kind = set->kind,
+	return (struct key_parts) { .kind = setkind_of(set),
 				    .set = set->set,
 				    .seed = BYTES(number, seed ? set->seed : 0),
 				    .value = BYTES(number, value ? set->private : 0) };
@@ -61,7 +61,7 @@ static void test_private_keys_in_der(void **state)
 
 			assert_int_equal(keyder_write_pkcs8(&parts, &pkcs8), INRO_OK);
 			assert_int_equal(keyder_read_pkcs8(secret_bytes(&pkcs8), &back), INRO_OK);
-			assert_int_equal(back.kind, set->kind);
+			assert_int_equal(back.kind, setkind_of(set));
 			assert_int_equal(back.set, set->set);
 			assert_same(back.seed, parts.seed);
 			assert_same(back.value, parts.value);
@@ -101,7 +101,7 @@ static void test_public_keys_in_der(void **state)
 	(void)state;
 	for (size_t i = 0; paramset_at(i); i++) {
 		const struct param_set *set = paramset_at(i);
-		struct key_parts parts = { .kind = set->kind,
+		struct key_parts parts = { .kind = setkind_of(set),
 					   .set = set->set,
 					   .point = BYTES(number, set->public) },
 				 back;
@@ -124,8 +124,8 @@ static void test_what_is_not_here_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; paramset_at(i); i++) {
 		const struct param_set *set = paramset_at(i);
-		const struct key_spec spec = { .kind = set->kind, .set = set->set };
-		const struct key_spec wrong = { .kind = set->kind, .set = 0x77 };
+		const struct key_spec spec = { .kind = setkind_of(set), .set = set->set };
+		const struct key_spec wrong = { .kind = setkind_of(set), .set = 0x77 };
 		struct pkey *k = NULL;
 
 		assert_int_equal(pkey_generate(&wrong, &k),
@@ -166,11 +166,11 @@ static void test_mechanisms_are_there_with_their_keys(void **state)
 
 static struct pkey *make(const struct param_set *set)
 {
-	const struct key_spec spec = { .kind = set->kind, .set = set->set };
+	const struct key_spec spec = { .kind = setkind_of(set), .set = set->set };
 	struct pkey *k = NULL;
 
 	assert_int_equal(pkey_generate(&spec, &k), INRO_OK);
-	assert_int_equal(pkey_kind(k), set->kind);
+	assert_int_equal(pkey_kind(k), setkind_of(set));
 	assert_int_equal(pkey_strength(k), set->strength);
 	return k;
 }
@@ -340,11 +340,11 @@ static void test_every_set(void **state)
 			continue;
 		k = make(set);
 		there_and_back(k, set);
-		if (set->kind == KEY_ML_KEM)
+		if (setkind_of(set) == KEY_ML_KEM)
 			encapsulate(k, set);
 		else
-			sign_all_ways(k, set->kind == KEY_ML_DSA);
-		if (set->kind == KEY_ML_DSA)
+			sign_all_ways(k, setkind_of(set) == KEY_ML_DSA);
+		if (setkind_of(set) == KEY_ML_DSA)
 			sign_hashed(k);
 	}
 }

@@ -33,7 +33,7 @@ static const char rsa_spki_hex[] =
 	"30819f300d06092a864886f70d010101050003818d0030818902818100" MODULUS_HEX "0203010001";
 
 struct blob {
-	uint8_t p[512];
+	uint8_t p[2048];
 	size_t n;
 };
 
@@ -46,7 +46,7 @@ static struct blob from_hex(const char *hex)
 }
 
 static CK_OBJECT_CLASS private = CKO_PRIVATE_KEY, public = CKO_PUBLIC_KEY, cert = CKO_CERTIFICATE;
-static CK_KEY_TYPE ec = CKK_EC, rsa = CKK_RSA, aes = CKK_AES;
+static CK_KEY_TYPE ec = CKK_EC, rsa = CKK_RSA, aes = CKK_AES, ml_kem = CKK_ML_KEM;
 static uint8_t id[] = "\x01";
 static uint8_t p256[] = "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
 static uint8_t explicit_params[] = "\x30\x03\x02\x01\x01";
@@ -139,6 +139,51 @@ static void test_from_rsa_parts(void **state)
 	assert_spki(m, 2, rsa_spki_hex);
 }
 
+/* A module of before 3.2's CKA_PUBLIC_KEY_INFO: the public object's value and parameter set.  The
+ * value of the private object is never asked for. */
+static void test_from_parameter_set(void **state)
+{
+	AUTO(ck_module_close_ptr) struct ck_module *m = NULL;
+	struct fake *f = fake_open(FAKE_PLAIN, &m);
+	static const uint8_t head[] = "\x30\x82\x03\x32\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03"
+				      "\x04\x04\x01\x03\x82\x03\x21\x00";
+	struct blob value = { .n = 800 };
+	CK_ULONG set = CKP_ML_KEM_512, other = 77;
+	const CK_ATTRIBUTE key[] = { CLASS(private),
+				     TYPE(ml_kem),
+				     TEXT(CKA_ID, id),
+				     { CKA_PARAMETER_SET, &set, sizeof set },
+				     BLOB(CKA_VALUE, value) };
+	const CK_ATTRIBUTE peer[] = { CLASS(public),
+				      TYPE(ml_kem),
+				      TEXT(CKA_ID, id),
+				      { CKA_PARAMETER_SET, &set, sizeof set },
+				      BLOB(CKA_VALUE, value) };
+	const CK_ATTRIBUTE odd[] = { CLASS(public),
+				     TYPE(ml_kem),
+				     { CKA_PARAMETER_SET, &other, sizeof other },
+				     BLOB(CKA_VALUE, value) };
+	const CK_ATTRIBUTE cut[] = { CLASS(public),
+				     TYPE(ml_kem),
+				     { CKA_PARAMETER_SET, &set, sizeof set },
+				     { CKA_VALUE, value.p, value.n - 1 } };
+	SCOPED(buf) spki = { 0 };
+
+	(void)state;
+	memset(value.p, 0x5a, value.n);
+	f->objects[0] = OBJECT(key);
+	assert_no_spki(m, 1, INRO_E_NOT_FOUND);
+	f->objects[1] = OBJECT(peer);
+	OK(ck_public_key(m, 100, 1, &spki));
+	assert_int_equal(spki.n, sizeof head - 1 + value.n);
+	assert_memory_equal(spki.p, head, sizeof head - 1);
+	assert_memory_equal(spki.p + sizeof head - 1, value.p, value.n);
+	f->objects[2] = OBJECT(odd);
+	f->objects[3] = OBJECT(cut);
+	assert_no_spki(m, 3, INRO_E_PARAMETER_SET);
+	assert_no_spki(m, 4, INRO_E_PUBLIC_KEY);
+}
+
 static void test_from_peers(void **state)
 {
 	AUTO(ck_module_close_ptr) struct ck_module *m = NULL;
@@ -215,9 +260,10 @@ static void test_attributes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_from_info),      cmocka_unit_test(test_from_ec_parts),
-		cmocka_unit_test(test_from_rsa_parts), cmocka_unit_test(test_from_peers),
-		cmocka_unit_test(test_not_there),      cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_from_info),	   cmocka_unit_test(test_from_ec_parts),
+		cmocka_unit_test(test_from_rsa_parts),	   cmocka_unit_test(test_from_peers),
+		cmocka_unit_test(test_from_parameter_set), cmocka_unit_test(test_not_there),
+		cmocka_unit_test(test_attributes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* paramset - the table. */
-#include "pkcs11/token/paramset.h"
+#include "base/cryptoki/paramset.h"
 
 /* 2.16.840.1.101.3.4.3 and .4: NIST's signatures and key encapsulations. */
 #define NIST(arc, last)                                                                            \
@@ -11,19 +11,19 @@
 
 #define ML_DSA(number, oid_, name_, public_, private_, sig, bits)                                  \
 	{                                                                                          \
-		.kind = KEY_ML_DSA, .set = (number), .oid = SIG(oid_), .name = (name_),            \
+		.type = CKK_ML_DSA, .set = (number), .oid = SIG(oid_), .name = (name_),            \
 		.public = (public_), .private = (private_), .seed = 32, .out = (sig),              \
 		.strength = (bits)                                                                 \
 	}
 /* The private key is seed, prf key and the public one. */
 #define SLH_DSA(number, oid_, name_, n_, sig)                                                      \
 	{                                                                                          \
-		.kind = KEY_SLH_DSA, .set = (number), .oid = SIG(oid_), .name = (name_),           \
+		.type = CKK_SLH_DSA, .set = (number), .oid = SIG(oid_), .name = (name_),           \
 		.public = 2 * (n_), .private = 4 * (n_), .out = (sig), .strength = 8 * (n_)        \
 	}
 #define ML_KEM(number, oid_, name_, public_, private_, ciphertext, bits)                           \
 	{                                                                                          \
-		.kind = KEY_ML_KEM, .set = (number), .oid = KEM(oid_), .name = (name_),            \
+		.type = CKK_ML_KEM, .set = (number), .oid = KEM(oid_), .name = (name_),            \
 		.public = (public_), .private = (private_), .seed = 64, .out = (ciphertext),       \
 		.strength = (bits)                                                                 \
 	}
@@ -54,16 +54,24 @@ const struct param_set *paramset_at(size_t i)
 	return i < ARRAY_LEN(sets) ? &sets[i] : NULL;
 }
 
-enum inro_err paramset_find(enum key_kind kind, CK_ULONG set, const struct param_set **ret)
+enum inro_err paramset_find(CK_KEY_TYPE type, CK_ULONG set, const struct param_set **ret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
-		if (sets[i].kind == kind && sets[i].set == set) {
+		if (sets[i].type == type && sets[i].set == set) {
 			*ret = &sets[i];
 			return INRO_OK;
 		}
 	}
 	return err_set(INRO_E_PARAMETER_SET, "there is no parameter set 0x%lx of this type of key",
 		       set);
+}
+
+bool paramset_of_type(CK_KEY_TYPE type)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		if (sets[i].type == type)
+			return true;
+	return false;
 }
 
 const struct param_set *paramset_of_oid(struct bytes oid)
