@@ -257,12 +257,40 @@ enum inro_err file_write_new(const char *path, mode_t mode, struct bytes content
 	return write_file(path, mode, content, false);
 }
 
+void file_give_fd(int fd, int dir)
+{
+	struct stat made, folder;
+
+	if (geteuid() != 0 || fstat(fd, &made) != 0 || fstat(dir, &folder) != 0)
+		return;
+	if (made.st_uid != 0 || folder.st_uid == 0 || (S_ISREG(made.st_mode) && made.st_nlink != 1))
+		return;
+	(void)!fchown(fd, folder.st_uid, folder.st_gid);
+}
+
+void file_give(const char *path)
+{
+	static const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	AUTO(free_chars) char *copy = strdup(path);
+	AUTO(close_fd) int fd = -1;
+	AUTO(close_fd) int dir = -1;
+
+	if (geteuid() != 0 || !copy)
+		return;
+	fd = open(path, flags);
+	dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && dir >= 0)
+		file_give_fd(fd, dir);
+}
+
 static enum inro_err make_one_dir(const char *path)
 {
 	struct stat st;
 
-	if (mkdir(path, 0700) == 0)
+	if (mkdir(path, 0700) == 0) {
+		file_give(path);
 		return sync_parent(path);
+	}
 	if (errno == EEXIST && stat(path, &st) == 0)
 		return S_ISDIR(st.st_mode) ? INRO_OK : file_err(ENOTDIR, path);
 	return file_err(errno, path);
@@ -306,6 +334,8 @@ enum inro_err file_lock(const char *path, int timeout_ms, int *ret_fd)
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	enum inro_err e = fd < 0 ? file_err(errno, path) : wait_for_lock(fd, path, timeout_ms);
 
+	if (!e)
+		file_give(path);
 	if (e)
 		close_fd(&fd);
 	else

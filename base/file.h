@@ -27,6 +27,12 @@ MUST_CHECK enum inro_err file_write_new(const char *path, mode_t mode, struct by
 MUST_CHECK enum inro_err file_make_dir(const char *path);
 MUST_CHECK enum inro_err file_sync_dir(const char *path);
 
+/* What root has made in a folder of somebody else's becomes that one's: a daemon could not use its
+ * tokens otherwise.  Nothing happens to what is not root's, or has a second name.  file_make_dir()
+ * and file_lock() do it by themselves. */
+void file_give(const char *path);
+void file_give_fd(int fd, int dir);
+
 /* An exclusive lock on a lock file, kept until the descriptor is closed.  Waits timeout_ms at
  * most, then INRO_E_BUSY. */
 MUST_CHECK enum inro_err file_lock(const char *path, int timeout_ms, int *ret_fd);

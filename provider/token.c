@@ -108,6 +108,32 @@ static void pool_free(struct pool *p, struct ck_module *m)
 	free(p);
 }
 
+/* Why the module can't read the token in a slot, in its own words. */
+static const char *words_of(struct ck_module *m, CK_SLOT_ID slot)
+{
+	CK_TOKEN_INFO info;
+	enum inro_err e =
+		ck_err(m, ck_module_functions(m)->C_GetTokenInfo(slot, &info), "C_GetTokenInfo");
+
+	return e ? err_detail(e) : "now it can";
+}
+
+/* A token that can't be read has no label to be found by. */
+static enum inro_err not_among(struct ck_module *m, const char *what, const struct ck_token *found,
+			       size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (found[i].state != CKR_OK)
+			return err_set(INRO_E_NOT_FOUND,
+				       "no token '%s' in %s, but the one in slot %lu can't be read "
+				       "(%s): %s",
+				       what, ck_module_path(m), found[i].slot,
+				       ck_rv_name(found[i].state), words_of(m, found[i].slot));
+	return err_set(INRO_E_NOT_FOUND,
+		       "no token '%s' in %s: compare with what pkcs11-tool -L shows", what,
+		       ck_module_path(m));
+}
+
 /* Where the token is now: the slot of before may be another one's after a fork. */
 static enum inro_err find_slot(const struct token *t, struct ck_module *m, CK_SLOT_ID *ret)
 {
@@ -123,8 +149,7 @@ static enum inro_err find_slot(const struct token *t, struct ck_module *m, CK_SL
 			*ret = found[i].slot;
 			return INRO_OK;
 		}
-	return err_set(INRO_E_NO_TOKEN, "token '%s' is gone from %s", t->about.label,
-		       ck_module_path(m));
+	return not_among(m, t->about.label, found, n);
 }
 
 /* Another thread may be at its login.  The thread that held the lock at a fork is not in the child;
@@ -503,25 +528,14 @@ static enum inro_err with_setting(const struct prov *p, const struct p11_uri *ur
 	return ret->token ? INRO_OK : INRO_E_NO_MEMORY;
 }
 
-/* A token whose file is damaged has no label to be found by. */
 static enum inro_err no_token(struct ck_module *m, const struct p11_uri *wanted)
 {
 	AUTO(free_found) struct ck_token *found = NULL;
-	const char *what = wanted->token ? wanted->token : "of that description";
 	size_t n = 0;
 
 	if (ck_tokens(m, NULL, false, &found, &n) != INRO_OK)
 		n = 0;
-	for (size_t i = 0; i < n; i++)
-		if (found[i].state != CKR_OK)
-			return err_set(INRO_E_NOT_FOUND,
-				       "no token '%s' in %s, but the one in slot %lu could not be "
-				       "read (%s): inro token list shows it",
-				       what, ck_module_path(m), found[i].slot,
-				       ck_rv_name(found[i].state));
-	return err_set(INRO_E_NOT_FOUND,
-		       "no token '%s' in %s: compare with what pkcs11-tool -L shows", what,
-		       ck_module_path(m));
+	return not_among(m, wanted->token ? wanted->token : "of that description", found, n);
 }
 
 enum inro_err tokens_named(struct prov *p, const struct p11_uri *wanted, struct token **out,

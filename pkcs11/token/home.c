@@ -185,7 +185,10 @@ void home_note_life(const char *home, CK_SLOT_ID slot, unsigned life)
 		name = NULL;
 	if (asprintf(&before, "%s" LIFE "%u", path, life - 1) < 0)
 		before = NULL;
-	if (name && mknod(name, S_IFREG | 0600, 0) == 0 && before)
+	if (!name || mknod(name, S_IFREG | 0600, 0) != 0)
+		return;
+	file_give(name);
+	if (before)
 		unlink(before);
 }
 
@@ -219,6 +222,16 @@ static enum inro_err last_removed(const char *dir, CK_SLOT_ID *ret)
 	return e;
 }
 
+enum inro_err home_err(int err, const char *path)
+{
+	if (err != EACCES)
+		return file_err(err, path);
+	return err_set(INRO_E_CONFIG,
+		       "%s can't be read by user %u: the folder of the tokens and all in it must "
+		       "belong to the user that the program runs as (chown -R)",
+		       path, (unsigned)geteuid());
+}
+
 static enum inro_err read_names(const char *dir, struct home_slots *s)
 {
 	AUTO(close_dir) DIR *d = opendir(dir);
@@ -226,7 +239,7 @@ static enum inro_err read_names(const char *dir, struct home_slots *s)
 	enum inro_err e = INRO_OK;
 
 	if (!d)
-		return errno == ENOENT ? INRO_OK : file_err(errno, dir);
+		return errno == ENOENT ? INRO_OK : home_err(errno, dir);
 	while (!e && (entry = readdir(d)) != NULL) {
 		CK_SLOT_ID slot = slot_of_name(entry->d_name);
 
@@ -401,6 +414,8 @@ enum inro_err home_make(const char *home, home_fill *fill, const void *arg, CK_S
 	if (!e)
 		e = check_alone(made);
 	if (!e)
+		file_give(made);
+	if (!e)
 		e = *slot ? take_slot(dir, made, *slot) : take_next_slot(home, dir, made, slot);
 	remove_files(made);
 	return e;
@@ -420,7 +435,10 @@ static enum inro_err raise_last(const char *dir, CK_SLOT_ID slot)
 	if (e || last >= slot)
 		return e;
 	snprintf(text, sizeof text, "%0*lu\n", SLOT_DIGITS, slot % (SLOT_MAX + 1));
-	return file_write(path, 0600, bytes_of(text));
+	e = file_write(path, 0600, bytes_of(text));
+	if (!e)
+		file_give(path);
+	return e;
 }
 
 void home_forget_old(const char *home, CK_SLOT_ID slot)

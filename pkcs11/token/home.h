@@ -35,6 +35,8 @@ MUST_CHECK enum inro_err home_slots_copy(const struct home_slots *s, struct home
 unsigned home_life(const struct home_slots *s, size_t i);
 /* Lets everybody see that it was, once more. */
 void home_note_life(const char *home, CK_SLOT_ID slot, unsigned life);
+/* errno of a failed try to open one of the folder's files, or itself. */
+enum inro_err home_err(int err, const char *path);
 /* A folder that is not there has no tokens. */
 MUST_CHECK enum inro_err home_list(const char *home, struct home_slots *ret);
 /* Whether a slot id could ever be one of ours. */

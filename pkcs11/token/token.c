@@ -1,10 +1,13 @@
 /* token - opening, PINs, login. */
 #include "pkcs11/token/token.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "pkcs11/token/guards.h"
@@ -135,6 +138,14 @@ bool token_is_there(struct token *t)
 	return true;
 }
 
+/* SQLite has one word for all that keeps it from opening a file. */
+static enum inro_err may_read(const char *path)
+{
+	return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0 && errno == EACCES
+		       ? home_err(EACCES, path)
+		       : INRO_OK;
+}
+
 enum inro_err token_open(struct token *t)
 {
 	AUTO(free_chars) char *path = NULL;
@@ -147,7 +158,9 @@ enum inro_err token_open(struct token *t)
 	e = home_path(t->home, t->slot, &path);
 	if (e)
 		return e;
-	e = store_open(path, !settings_get()->read_only, &t->store);
+	e = may_read(path);
+	if (!e)
+		e = store_open(path, !settings_get()->read_only, &t->store);
 	if (!e)
 		e = store_token(t->store, &t->row);
 	if (!e)

@@ -42,7 +42,8 @@ enum inro_err tries_enter(const char *home, CK_SLOT_ID slot, int *ret_lock)
 	}
 	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock < 0)
-		return file_err(errno, path);
+		return home_err(errno, path);
+	file_give(path);
 	e = wait_for(lock, LOCK_SH);
 	if (e)
 		return e;

@@ -255,6 +255,38 @@ static void test_lock(void **state)
 	assert_int_equal(file_lock(scratch_path("none/lock"), 0, &fd), INRO_E_NOT_FOUND);
 }
 
+static uid_t owner_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	return st.st_uid;
+}
+
+/* Root in a folder of somebody else's; never what has a second name or is a link. */
+static void test_give(void **state)
+{
+	AUTO(close_fd) int fd = -1;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	OK(file_make_dir(scratch_path("theirs")));
+	assert_int_equal(chown(scratch_path("theirs"), 65534, 65534), 0);
+	OK(file_make_dir(scratch_path("theirs/a/b")));
+	assert_int_equal(owner_of(scratch_path("theirs/a/b")), 65534);
+	OK(file_lock(scratch_path("theirs/lock"), 0, &fd));
+	assert_int_equal(owner_of(scratch_path("theirs/lock")), 65534);
+	scratch_file("mine", "x", 1);
+	assert_int_equal(link(scratch_path("mine"), scratch_path("theirs/linked")), 0);
+	assert_int_equal(symlink(scratch_path("mine"), scratch_path("theirs/symlink")), 0);
+	file_give(scratch_path("theirs/linked"));
+	file_give(scratch_path("theirs/symlink"));
+	file_give(scratch_path("theirs/none"));
+	assert_int_equal(owner_of(scratch_path("mine")), 0);
+	assert_int_equal(owner_of(scratch_path("theirs/symlink")), 0);
+}
+
 static void test_err(void **state)
 {
 	(void)state;
@@ -285,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_read_secret),
 		cmocka_unit_test(test_make_dir),
 		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_give),
 		cmocka_unit_test(test_err),
 		cmocka_unit_test(test_join),
 	};

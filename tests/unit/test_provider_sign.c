@@ -269,7 +269,8 @@ static int log_in_and_fork(void *arg)
 	return 0;
 }
 
-/* Where the PIN came from is out of a child's reach: it has the one that its parent logged in with. */
+/* Where the PIN came from is out of a child's reach: it has the one that its parent logged in with.
+ */
 static void forks_without_environment(void **state)
 {
 	(void)state;

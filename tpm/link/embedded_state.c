@@ -66,7 +66,10 @@ static enum inro_err failed(const struct state *s, const char *name)
 static enum inro_err open_file(struct state *s, const char *name, int *ret_fd)
 {
 	*ret_fd = openat(s->dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return *ret_fd < 0 ? failed(s, name) : INRO_OK;
+	if (*ret_fd < 0)
+		return failed(s, name);
+	file_give_fd(*ret_fd, s->dir_fd);
+	return INRO_OK;
 }
 
 static enum inro_err open_locks(struct state *s)
@@ -348,6 +351,7 @@ enum inro_err state_write(struct state *s, struct bytes content)
 		return err_set(INRO_E_IO, "%s: the folder was taken away", s->dir);
 	if (fd < 0)
 		return failed(s, NEW);
+	file_give_fd(fd, s->dir_fd);
 	e = write_all(s, fd, buf_bytes(&file));
 	if (!e)
 		e = replace(s);

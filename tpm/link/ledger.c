@@ -42,7 +42,10 @@ static uint64_t now_ms(void)
 static enum inro_err open_file(const char *path, int *ret_fd)
 {
 	*ret_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return *ret_fd < 0 ? file_err(errno, path) : INRO_OK;
+	if (*ret_fd < 0)
+		return file_err(errno, path);
+	file_give(path);
+	return INRO_OK;
 }
 
 /* Through a descriptor of its own: a map keeps its file open, and with that its lock, in every

@@ -85,7 +85,11 @@ static enum inro_err write_blob(const char *path, const struct blob *b)
 	buf_add(&text, buf_bytes(&b->pub));
 	buf_add(&text, buf_bytes(&b->priv));
 	e = buf_err(&text);
-	return e ? e : file_write_new(path, 0600, buf_bytes(&text));
+	if (!e)
+		e = file_write_new(path, 0600, buf_bytes(&text));
+	if (!e)
+		file_give(path);
+	return e;
 }
 
 /* ---- making, loading ---- */
