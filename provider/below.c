@@ -124,6 +124,14 @@ const struct digest *digest_named(const char *name)
 	return NULL;
 }
 
+const struct digest *digest_of(CK_MECHANISM_TYPE mech)
+{
+	for (size_t i = 0; i < ARRAY_LEN(digests); i++)
+		if (digests[i].mech == mech)
+			return &digests[i];
+	return NULL;
+}
+
 static enum inro_err fetch(struct below *b, const char *name, EVP_MD **ret)
 {
 	OSSL_LIB_CTX *libctx;

@@ -44,6 +44,8 @@ MUST_CHECK enum inro_err below_digest(struct below *b, const char *name, EVP_MD 
 
 /* The row of that name, NULL when we have none. */
 const struct digest *digest_named(const char *name);
+/* The row of that hash of Cryptoki, NULL when we have none. */
+const struct digest *digest_of(CK_MECHANISM_TYPE mech);
 
 /* An error of our own for what libcrypto has just failed at, with the reason it gave last.  The
  * queue, which is the program's too, is left as it is. */

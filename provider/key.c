@@ -10,6 +10,8 @@
 #include <openssl/params.h>
 #include <openssl/x509.h>
 
+#include "provider/pss.h"
+
 struct key *key_new(struct prov *p, const struct key_type *type)
 {
 	struct key *k = calloc(1, sizeof *k);
@@ -55,54 +57,6 @@ static enum inro_err decode_public(struct prov *p, struct bytes spki, EVP_PKEY *
 	return e;
 }
 
-/* A token can bind an RSA key to PSS by the mechanisms that it allows; libcrypto has a kind of key
- * for that. */
-static bool is_pss_only(struct seat *s, CK_OBJECT_HANDLE handle)
-{
-	static const CK_MECHANISM_TYPE pss[] = {
-		CKM_RSA_PKCS_PSS,	   CKM_SHA1_RSA_PKCS_PSS,     CKM_SHA224_RSA_PKCS_PSS,
-		CKM_SHA256_RSA_PKCS_PSS,   CKM_SHA384_RSA_PKCS_PSS,   CKM_SHA512_RSA_PKCS_PSS,
-		CKM_SHA3_224_RSA_PKCS_PSS, CKM_SHA3_256_RSA_PKCS_PSS, CKM_SHA3_384_RSA_PKCS_PSS,
-		CKM_SHA3_512_RSA_PKCS_PSS,
-	};
-	SCOPED(buf) list = { 0 };
-	size_t n, known = 0;
-
-	if (ck_attr(s->m, s->session, handle, CKA_ALLOWED_MECHANISMS, &list))
-		return false;
-	n = list.n / sizeof(CK_MECHANISM_TYPE);
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < ARRAY_LEN(pss); k++)
-			known += memcmp(list.p + i * sizeof pss[k], &pss[k], sizeof pss[k]) == 0;
-	return n > 0 && known == n;
-}
-
-/* The same numbers as a key of RSA-PSS. */
-static enum inro_err bind_to_pss(struct key *k)
-{
-	EVP_PKEY_CTX *ctx = NULL;
-	EVP_PKEY *pss = NULL;
-	OSSL_PARAM *numbers = NULL;
-	OSSL_LIB_CTX *libctx;
-	enum inro_err e = below_libctx(&k->prov->below, &libctx);
-
-	if (e)
-		return e;
-	ctx = EVP_PKEY_CTX_new_from_name(libctx, key_types[KEY_TYPE_rsa_pss].name, NULL);
-	if (!ctx || EVP_PKEY_todata(k->pkey, EVP_PKEY_PUBLIC_KEY, &numbers) != 1 ||
-	    EVP_PKEY_fromdata_init(ctx) != 1 ||
-	    EVP_PKEY_fromdata(ctx, &pss, EVP_PKEY_PUBLIC_KEY, numbers) != 1)
-		e = below_failed("making the key one of RSA-PSS");
-	OSSL_PARAM_free(numbers);
-	EVP_PKEY_CTX_free(ctx);
-	if (e)
-		return e;
-	EVP_PKEY_free(k->pkey);
-	k->pkey = pss;
-	k->type = &key_types[KEY_TYPE_rsa_pss];
-	return INRO_OK;
-}
-
 /* The public half, and what kind it makes the key. */
 static enum inro_err read_public(struct key *k, struct seat *s, CK_OBJECT_HANDLE handle)
 {
@@ -126,9 +80,11 @@ static enum inro_err read_public(struct key *k, struct seat *s, CK_OBJECT_HANDLE
 
 static enum inro_err be_private(struct key *k, struct seat *s, CK_OBJECT_HANDLE handle)
 {
+	const struct digest *digest = NULL;
+
 	k->has |= OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
-	if (k->type == &key_types[KEY_TYPE_rsa] && is_pss_only(s, handle))
-		return bind_to_pss(k);
+	if (k->type == &key_types[KEY_TYPE_rsa] && pss_is_bound(s, handle, &digest))
+		return pss_bind(k, digest);
 	return INRO_OK;
 }
 

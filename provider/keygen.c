@@ -8,9 +8,11 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
+#include "base/cryptoki/hashes.h"
 #include "provider/make.h"
 
-#define GROUP_MAX 64
+#define GROUP_MAX  64
+#define DIGEST_MAX 64
 
 struct keygen {
 	struct prov *prov;
@@ -24,8 +26,11 @@ struct keygen {
 	/* What a key in a token needs to know of the settings. */
 	struct p11_uri uri;
 	bool has_uri;
-	bool ephemeral;	 /* of a TLS handshake, or made after another key */
-	bool restricted; /* RSA-PSS: to one digest */
+	bool ephemeral; /* of a TLS handshake, or made after another key */
+	/* RSA-PSS: what the key is to be bound to. */
+	char digest[DIGEST_MAX], mgf1[DIGEST_MAX];
+	size_t salt;
+	bool has_salt;
 	char group[GROUP_MAX];
 	size_t bits;
 	struct buf exponent;
@@ -123,18 +128,28 @@ static enum inro_err take_exponent(struct keygen *g, const OSSL_PARAM *p)
 	return buf_err(&g->exponent);
 }
 
-static bool is_pss_restriction(const struct keygen *g, const char *name)
+static enum inro_err take_digest(const OSSL_PARAM *p, char name[DIGEST_MAX])
 {
-	static const char *const names[] = {
-		OSSL_PKEY_PARAM_RSA_DIGEST,
-		OSSL_PKEY_PARAM_RSA_MGF1_DIGEST,
-		OSSL_PKEY_PARAM_RSA_PSS_SALTLEN,
-	};
+	if (!OSSL_PARAM_get_utf8_string(p, &name, DIGEST_MAX))
+		return err_set(INRO_E_ARG, "the name of the digest is no text, or too long");
+	return INRO_OK;
+}
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (strcmp(names[i], name) == 0)
-			return strcmp(g->type->name, "RSA-PSS") == 0;
-	return false;
+static enum inro_err take_pss(struct keygen *g, const OSSL_PARAM *p)
+{
+	int salt;
+
+	if (strcmp(p->key, OSSL_PKEY_PARAM_RSA_DIGEST) == 0)
+		return take_digest(p, g->digest);
+	if (strcmp(p->key, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST) == 0)
+		return take_digest(p, g->mgf1);
+	if (strcmp(p->key, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN) != 0)
+		return INRO_OK;
+	if (!OSSL_PARAM_get_int(p, &salt) || salt < 0)
+		return err_set(INRO_E_ARG, "the least length of the salt is no number");
+	g->salt = (size_t)salt;
+	g->has_salt = true;
+	return INRO_OK;
 }
 
 /* Remembers what a key in a token needs; *ret_ours: nobody else is told. */
@@ -149,9 +164,7 @@ static enum inro_err take(struct keygen *g, OSSL_PARAM *p, bool *ret_ours)
 		return take_exponent(g, p);
 	if (strcmp(p->key, OSSL_PKEY_PARAM_RSA_BITS) == 0 && !OSSL_PARAM_get_size_t(p, &g->bits))
 		return err_set(INRO_E_ARG, "the size of the key is no number");
-	if (is_pss_restriction(g, p->key))
-		g->restricted = true;
-	return INRO_OK;
+	return g->type == &key_types[KEY_TYPE_rsa_pss] ? take_pss(g, p) : INRO_OK;
 }
 
 int keygen_set_params(void *vgen, const OSSL_PARAM params[])
@@ -257,6 +270,30 @@ static int tell_progress(EVP_PKEY_CTX *ctx)
 	return g->progress(params, g->arg);
 }
 
+/* What a token can bind a key to is less than what the settings can say (pss.h). */
+static enum inro_err find_bound(const struct keygen *g, const struct digest **ret)
+{
+	const struct digest *digest = digest_named(g->digest);
+	const struct ck_hash *hash = digest ? ck_hash_find(digest->mech) : NULL;
+
+	if (!*g->digest && !*g->mgf1 && !g->has_salt)
+		return INRO_OK;
+	if (!hash)
+		return err_set(INRO_E_UNSUPPORTED,
+			       "a token binds a key to a digest that it knows: give that with "
+			       "rsa_pss_keygen_md");
+	if (*g->mgf1 && digest_named(g->mgf1) != digest)
+		return err_set(INRO_E_UNSUPPORTED, "a token binds a key to one digest, for MGF1 as "
+						   "well: make it without rsa_pss_keygen_mgf1_md");
+	if (g->has_salt && g->salt != hash->size)
+		return err_set(INRO_E_UNSUPPORTED,
+			       "the salt of a key that is bound to %s in a token has at least %zu "
+			       "bytes: make it without rsa_pss_keygen_saltlen",
+			       digest->names[0], hash->size);
+	*ret = digest;
+	return INRO_OK;
+}
+
 static enum inro_err in_token(struct keygen *g, struct key **ret)
 {
 	const char *setting = core_setting(&g->prov->core, SETTING_KEYGEN);
@@ -268,13 +305,9 @@ static enum inro_err in_token(struct keygen *g, struct key **ret)
 		.bits = g->bits,
 		.exponent = buf_bytes(&g->exponent),
 	};
-	enum inro_err e = INRO_OK;
+	enum inro_err e = find_bound(g, &spec.bound);
 
-	if (g->restricted)
-		return err_set(INRO_E_UNSUPPORTED,
-			       "an RSA-PSS key in a token can't be bound to one digest or salt "
-			       "length: make it without those options");
-	if (!g->has_uri)
+	if (!e && !g->has_uri)
 		e = p11_uri_parse(setting, &g->uri);
 	if (!e && !g->has_uri)
 		e = make_check_uri(&g->uri, true);

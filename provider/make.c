@@ -8,6 +8,7 @@
 #include <openssl/objects.h>
 
 #include "base/secret.h"
+#include "provider/pss.h"
 
 #define ID_BYTES 16
 #define ATTRS	 16
@@ -56,12 +57,6 @@ static const struct maker {
 
 static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 
-/* A mechanism list with nothing but PSS in it makes an RSA key one of RSA-PSS. */
-static CK_MECHANISM_TYPE pss_only[] = {
-	CKM_RSA_PKCS_PSS,	 CKM_SHA1_RSA_PKCS_PSS,	  CKM_SHA224_RSA_PKCS_PSS,
-	CKM_SHA256_RSA_PKCS_PSS, CKM_SHA384_RSA_PKCS_PSS, CKM_SHA512_RSA_PKCS_PSS,
-};
-
 struct template
 {
 	CK_ATTRIBUTE a[ATTRS];
@@ -79,6 +74,8 @@ struct making {
 	struct bytes id;
 	unsigned char *curve; /* DER, libcrypto's memory */
 	CK_ULONG curve_n, bits, set;
+	CK_MECHANISM_TYPE allowed[PSS_MECHS];
+	CK_ULONG allowed_n; /* 0: any */
 	CK_OBJECT_HANDLE public, private;
 };
 
@@ -158,8 +155,8 @@ static void fill_private(struct template *t, const struct making *m)
 	add_flag(t, CKA_SENSITIVE, true);
 	add_flag(t, CKA_EXTRACTABLE, false);
 	add_uses(t, m, true);
-	if (strcmp(m->maker->name, "RSA-PSS") == 0)
-		add(t, CKA_ALLOWED_MECHANISMS, pss_only, sizeof pss_only);
+	if (m->allowed_n)
+		add(t, CKA_ALLOWED_MECHANISMS, m->allowed, m->allowed_n * sizeof *m->allowed);
 }
 
 static enum inro_err find_curve(struct making *m)
@@ -203,6 +200,16 @@ static enum inro_err name_it(struct making *m)
 	return m->label ? INRO_OK : INRO_E_NO_MEMORY;
 }
 
+static enum inro_err bind_to_pss(struct making *m)
+{
+	if (m->spec->type != &key_types[KEY_TYPE_rsa_pss])
+		return INRO_OK;
+	m->allowed_n = pss_mechanisms(m->spec->bound, m->allowed);
+	return m->allowed_n ? INRO_OK
+			    : err_set(INRO_E_UNSUPPORTED, "a token binds no key to PSS with %s",
+				      m->spec->bound->names[0]);
+}
+
 static enum inro_err prepare(struct making *m)
 {
 	enum inro_err e;
@@ -213,7 +220,9 @@ static enum inro_err prepare(struct making *m)
 			       m->spec->type->name);
 	m->bits = m->spec->bits;
 	m->set = m->maker->set;
-	e = find_curve(m);
+	e = bind_to_pss(m);
+	if (!e)
+		e = find_curve(m);
 	return e ? e : name_it(m);
 }
 

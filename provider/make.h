@@ -11,11 +11,12 @@
 
 struct make_spec {
 	const struct key_type *type;
-	const struct p11_uri *uri; /* the token, the name, where the PIN is */
-	bool from_setting;	   /* the URI is a template: each key gets a label of its own */
-	const char *group;	   /* EC: any name that libcrypto has for the curve */
-	size_t bits;		   /* RSA */
-	struct bytes exponent;	   /* RSA, big endian; empty: 65537 */
+	const struct p11_uri *uri;  /* the token, the name, where the PIN is */
+	bool from_setting;	    /* the URI is a template: each key gets a label of its own */
+	const char *group;	    /* EC: any name that libcrypto has for the curve */
+	size_t bits;		    /* RSA */
+	struct bytes exponent;	    /* RSA, big endian; empty: 65537 */
+	const struct digest *bound; /* RSA-PSS: the only digest; NULL: any */
 };
 
 /* True for the kinds of key that are made in a token without being asked for by a URI, where the

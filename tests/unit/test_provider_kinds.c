@@ -25,6 +25,8 @@
 
 static CK_ULONG bits2048 = 2048;
 static CK_MECHANISM_TYPE only_pss[] = { CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS };
+static CK_MECHANISM_TYPE pss_of_two[] = { CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS,
+					  CKM_SHA384_RSA_PKCS_PSS };
 static CK_BYTE p384[] = { 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22 };
 static CK_BYTE p521[] = { 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23 };
 static CK_BYTE ed25519[] = { 0x06, 0x03, 0x2b, 0x65, 0x70 };
@@ -45,6 +47,8 @@ static const struct token_pair pairs[] = {
 	{ "EC", 11, CKM_EC_KEY_PAIR_GEN, CURVE(p521), SIGNS, { 0 } },
 	{ "RSA-PSS", 12, CKM_RSA_PKCS_KEY_PAIR_GEN, { CKA_MODULUS_BITS, &bits2048, sizeof bits2048 },
 	  SIGNS, { CKA_ALLOWED_MECHANISMS, only_pss, sizeof only_pss } },
+	{ "RSA-PSS", 17, CKM_RSA_PKCS_KEY_PAIR_GEN, { CKA_MODULUS_BITS, &bits2048, sizeof bits2048 },
+	  SIGNS, { CKA_ALLOWED_MECHANISMS, pss_of_two, sizeof pss_of_two } },
 	{ "ED25519", 13, EDWARDS, CURVE(ed25519), SIGNS, { 0 } },
 	{ "ED448", 14, EDWARDS, CURVE(ed448), SIGNS, { 0 } },
 	{ "X25519", 15, MONTGOMERY, CURVE(x25519), CKA_DERIVE, 0, { 0 } },
@@ -474,6 +478,59 @@ static void pss_only_key(void **state)
 	ERR_clear_error();
 }
 
+static const struct kind *kind_with_id(CK_BYTE id)
+{
+	for (size_t i = 0; i < kinds_n; i++)
+		if (kinds[i].pair->id == id)
+			return &kinds[i];
+	return NULL;
+}
+
+static bool signs_with(EVP_PKEY *key, const char *digest, int salt)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *settings = NULL;
+	size_t n = sizeof sig;
+	bool ok = EVP_DigestSignInit_ex(c, &settings, digest, libctx, NULL, key, NULL) == 1 &&
+		  (salt < 0 || EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, salt) > 0) &&
+		  EVP_DigestSign(c, sig, &n, message, sizeof message) == 1;
+
+	EVP_MD_CTX_free(c);
+	return ok;
+}
+
+static bool prints(EVP_PKEY *key, const char *text)
+{
+	BIO *out = BIO_new(BIO_s_mem());
+	char *all = NULL;
+	bool found;
+
+	assert_true(EVP_PKEY_print_public(out, key, 0, NULL) > 0);
+	assert_true(BIO_write(out, "", 1) == 1);
+	assert_true(BIO_get_mem_data(out, &all) > 0);
+	found = strstr(all, text) != NULL;
+	BIO_free(out);
+	return found;
+}
+
+/* One hash among the allowed mechanisms binds the key as RSASSA-PSS-params do, two do not. */
+static void bound_pss_key(void **state)
+{
+	const struct kind *bound = kind_with_id(12), *two = kind_with_id(17);
+
+	(void)state;
+	assert_true(signs_with(bound->key, "SHA256", -1));
+	assert_true(signs_with(bound->key, NULL, 32));
+	assert_false(signs_with(bound->key, "SHA384", -1));
+	assert_false(signs_with(bound->key, "SHA256", 20));
+	assert_true(prints(bound->public, "Minimum Salt Length: 32"));
+	assert_true(prints(bound->key, "Minimum Salt Length: 32"));
+	assert_true(signs_with(two->key, "SHA384", -1));
+	assert_true(signs_with(two->key, "SHA256", 20));
+	assert_true(prints(two->public, "No PSS parameter restrictions"));
+	ERR_clear_error();
+}
+
 static EVP_PKEY *make_software(OSSL_LIB_CTX *lc, const char *name)
 {
 	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(lc, name, NULL);
@@ -531,6 +588,7 @@ int main(void)
 		cmocka_unit_test(settings),
 		cmocka_unit_test(eddsa_instances),
 		cmocka_unit_test(pss_only_key),
+		cmocka_unit_test(bound_pss_key),
 		cmocka_unit_test(software_keys),
 	};
 
