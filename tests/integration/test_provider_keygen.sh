@@ -54,6 +54,18 @@ kinds() {
 	grep -q 'BEGIN PRIVATE KEY' soft.pem || fail "a software key is written as $(head -1 soft.pem)"
 }
 
+# Bound to one digest: what is made of the key says so, and another digest is refused.
+bound_pss() {
+	made bound RSA-PSS rsa_keygen_bits:2048 rsa_pss_keygen_md:sha256
+	signs bound
+	must ossl req -new -x509 -key bound.pem -subj /CN=bound -sha256 -out bound.crt
+	must openssl verify -CAfile bound.crt bound.crt
+	must openssl x509 -in bound.crt -noout -text
+	grep -q 'Hash Algorithm: SHA2-256' "$T/out" || fail "not bound to SHA-256: $(cat "$T/out")"
+	grep -q 'Minimum Salt Length: 32' "$T/out" || fail "another salt: $(cat "$T/out")"
+	must_fail '' ossl req -new -key bound.pem -subj /CN=bound -sha384 -out no.csr
+}
+
 # Kinds that this token, or this libcrypto, may lack.
 more_kinds() {
 	if can eddsa; then
@@ -64,6 +76,7 @@ more_kinds() {
 	if can rsa-pss; then
 		made pss RSA-PSS rsa_keygen_bits:2048
 		signs pss
+		bound_pss
 	fi
 }
 
@@ -89,7 +102,13 @@ refusals() {
 		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
 	must_fail 'needs its PIN' foreign env -u INRO_PIN openssl genpkey "${provider[@]}" -algorithm EC \
 		-pkeyopt group:P-256 -pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
-	must_fail "can't be bound to one digest" ossl genpkey -algorithm RSA-PSS -pkeyopt rsa_pss_keygen_md:sha256 \
+	must_fail 'binds a key to one digest, for MGF1 as well' ossl genpkey -algorithm RSA-PSS \
+		-pkeyopt rsa_pss_keygen_md:sha256 -pkeyopt rsa_pss_keygen_mgf1_md:sha384 \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
+	must_fail 'has at least 32 bytes' ossl genpkey -algorithm RSA-PSS \
+		-pkeyopt rsa_pss_keygen_md:sha256 -pkeyopt rsa_pss_keygen_saltlen:20 \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
+	must_fail 'rsa_pss_keygen_md' ossl genpkey -algorithm RSA-PSS -pkeyopt rsa_pss_keygen_saltlen:20 \
 		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
 	after=$(objects)
 	[[ $before == "$after" ]] || fail "left behind: $(diff <(echo "$before") <(echo "$after"))"
