@@ -19,7 +19,7 @@
 #define DAYS_MAX     36525
 
 /* Everything that the steps of one issue share. */
-struct job {
+struct making {
 	struct issuing *in;
 	struct profile profile;
 	struct csr csr;
@@ -30,7 +30,7 @@ struct job {
 	struct buf der, key_ref; /* key_ref: C string, empty: none */
 };
 
-static void job_clear(struct job *j)
+static void making_clear(struct making *j)
 {
 	profile_clear(&j->profile);
 	csr_clear(&j->csr);
@@ -40,7 +40,7 @@ static void job_clear(struct job *j)
 	buf_clear(&j->key_ref);
 }
 
-static enum inro_err load_profile(struct job *j)
+static enum inro_err load_profile(struct making *j)
 {
 	const struct cred_request *r = j->in->request;
 	enum inro_err e;
@@ -58,14 +58,14 @@ static enum inro_err load_profile(struct job *j)
 }
 
 /* A URI that is no URI is refused before anything is signed; what is kept of it opens nothing. */
-static enum inro_err load_key_ref(struct job *j)
+static enum inro_err load_key_ref(struct making *j)
 {
 	const char *uri = j->in->request->key_uri;
 
 	return uri ? core_key_ref(uri, &j->key_ref) : INRO_OK;
 }
 
-static enum inro_err load_device(struct core *c, struct job *j)
+static enum inro_err load_device(struct core *c, struct making *j)
 {
 	const char *id = j->in->request->device;
 	enum inro_err e = id ? device_load(c, id, &j->device) : INRO_OK;
@@ -73,7 +73,7 @@ static enum inro_err load_device(struct core *c, struct job *j)
 	return e == INRO_OK && id ? device_may_have(&j->device) : e;
 }
 
-static enum inro_err load_request(struct core *c, struct job *j)
+static enum inro_err load_request(struct core *c, struct making *j)
 {
 	const struct cred_request *r = j->in->request;
 	enum inro_err e = load_key_ref(j);
@@ -85,7 +85,7 @@ static enum inro_err load_request(struct core *c, struct job *j)
 	return e == INRO_OK ? load_device(c, j) : e;
 }
 
-static enum inro_err load_issuer(struct core *c, struct job *j)
+static enum inro_err load_issuer(struct core *c, struct making *j)
 {
 	const struct ca *ca = j->in->ca;
 	enum inro_err e;
@@ -101,7 +101,7 @@ static enum inro_err load_issuer(struct core *c, struct job *j)
 }
 
 /* The names that this device may ask for: its record's and those that the operator gives it. */
-static enum inro_err grant(const struct job *j, struct buf *ret)
+static enum inro_err grant(const struct making *j, struct buf *ret)
 {
 	const struct cred_request *r = j->in->request;
 	enum inro_err e = device_names(&j->device, san_kinds(j->csr.ext.sans), ret);
@@ -113,7 +113,7 @@ static enum inro_err grant(const struct job *j, struct buf *ret)
 }
 
 /* The request's wish with the profile's word.  `granted` holds what *ret borrows. */
-static enum inro_err make_issue(struct job *j, struct buf *granted, struct issue *ret)
+static enum inro_err make_issue(struct making *j, struct buf *granted, struct issue *ret)
 {
 	const struct issuing *i = j->in;
 	int64_t now = clock_now();
@@ -140,7 +140,7 @@ static enum inro_err make_issue(struct job *j, struct buf *granted, struct issue
 	return INRO_OK;
 }
 
-static enum inro_err make_tbs(struct job *j, struct issued *ret)
+static enum inro_err make_tbs(struct making *j, struct issued *ret)
 {
 	SCOPED(buf) granted = { 0 };
 	struct issue in;
@@ -150,7 +150,7 @@ static enum inro_err make_tbs(struct job *j, struct issued *ret)
 }
 
 /* A leaf that is called like a CA could be taken for it by whoever compares names alone. */
-static enum inro_err refuse_ca_name(struct core *c, const struct job *j, struct bytes subject)
+static enum inro_err refuse_ca_name(struct core *c, const struct making *j, struct bytes subject)
 {
 	SCOPED(buf) text = { 0 };
 	SCOPED(ca) ca = { 0 };
@@ -176,7 +176,7 @@ static enum inro_err refuse_ca_name(struct core *c, const struct job *j, struct 
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
-static enum inro_err sign(struct job *j, const struct issued *issued)
+static enum inro_err sign(struct making *j, const struct issued *issued)
 {
 	SCOPED(buf) signature = { 0 };
 	enum inro_err e = token_key_sign(j->key, issued->sig, buf_bytes(&issued->tbs), &signature);
@@ -188,7 +188,7 @@ static enum inro_err sign(struct job *j, const struct issued *issued)
 	return e;
 }
 
-static enum inro_err fill_subject(struct job *j, struct bytes name)
+static enum inro_err fill_subject(struct making *j, struct bytes name)
 {
 	SCOPED(buf) text = { 0 };
 	enum inro_err e = dn_text(name, &text);
@@ -216,7 +216,7 @@ static enum inro_err fill_hashes(struct credential *rec, const struct cert *cert
 }
 
 /* The record, from the certificate as it came out: what is stored is what anybody will read. */
-static enum inro_err fill_record(struct core *c, struct job *j)
+static enum inro_err fill_record(struct core *c, struct making *j)
 {
 	struct credential *rec = &j->in->rec;
 	SCOPED(cert) cert = { 0 };
@@ -244,7 +244,7 @@ static enum inro_err fill_record(struct core *c, struct job *j)
 	return e;
 }
 
-static enum inro_err record_issue(struct core *c, const struct job *j)
+static enum inro_err record_issue(struct core *c, const struct making *j)
 {
 	const struct credential *rec = &j->in->rec;
 	SCOPED(buf) detail = { 0 };
@@ -278,7 +278,7 @@ static enum inro_err recheck_ca(struct core *c, const struct ca *before)
 
 static enum inro_err record_work(struct core *c, void *arg)
 {
-	struct job *j = arg;
+	struct making *j = arg;
 	struct issuing *i = j->in;
 	enum inro_err e = recheck_ca(c, i->ca);
 
@@ -293,7 +293,7 @@ static enum inro_err record_work(struct core *c, void *arg)
 }
 
 /* One certificate with one serial, recorded. */
-static enum inro_err try_serial(struct core *c, struct job *j)
+static enum inro_err try_serial(struct core *c, struct making *j)
 {
 	SCOPED(issued) issued = { 0 };
 	enum inro_err e = cert_serial(j->serial);
@@ -311,7 +311,7 @@ static enum inro_err try_serial(struct core *c, struct job *j)
 
 enum inro_err issue_foresee(struct core *c, struct issuing *i, const struct issue_wish *wish)
 {
-	SCOPED(job) j = { .in = i };
+	SCOPED(making) j = { .in = i };
 	SCOPED(buf) granted = { 0 };
 	struct issue in;
 	enum inro_err e = load_profile(&j);
@@ -331,7 +331,7 @@ enum inro_err issue_foresee(struct core *c, struct issuing *i, const struct issu
 
 enum inro_err issue_run(struct core *c, struct issuing *i)
 {
-	SCOPED(job) j = { .in = i };
+	SCOPED(making) j = { .in = i };
 	enum inro_err e = load_profile(&j);
 
 	if (e == INRO_OK)

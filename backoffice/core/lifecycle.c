@@ -3,14 +3,6 @@
 
 #include <string.h>
 
-#include "backoffice/store/record.h"
-
-const char *const role_names[ROLE__MAX] = {
-	[ROLE_AUDITOR] = "auditor",
-	[ROLE_OPERATOR] = "operator",
-	[ROLE_ADMIN] = "administrator",
-};
-
 const char *const verb_names[VERB__MAX] = {
 	[VERB_APPROVE] = "approve", [VERB_CANCEL] = "cancel",	[VERB_ISSUE] = "issue",
 	[VERB_HOLD] = "hold",	    [VERB_RELEASE] = "release", [VERB_SUPERSEDE] = "supersede",
@@ -31,6 +23,8 @@ static const struct move device_moves[] = {
 };
 
 static const struct move ca_moves[] = {
+	{ CA_PENDING, VERB_ISSUE, CA_ACTIVE, ROLE_ADMIN },
+	{ CA_PENDING, VERB_CANCEL, CA_RETIRED, ROLE_ADMIN },
 	{ CA_ACTIVE, VERB_REVOKE, CA_REVOKED, ROLE_ADMIN },
 	{ CA_ACTIVE, VERB_RETIRE, CA_RETIRED, ROLE_ADMIN },
 	{ CA_REVOKED, VERB_RETIRE, CA_RETIRED, ROLE_ADMIN },

@@ -9,9 +9,7 @@
 #ifndef INRO_BACKOFFICE_CORE_LIFECYCLE_H
 #define INRO_BACKOFFICE_CORE_LIFECYCLE_H
 
-#include "base/bytes.h"
-
-enum role { ROLE_AUDITOR, ROLE_OPERATOR, ROLE_ADMIN, ROLE__MAX };
+#include "backoffice/store/record.h"
 
 enum verb {
 	VERB_APPROVE,
@@ -49,7 +47,6 @@ struct lifecycle {
 	size_t n;
 };
 
-extern const char *const role_names[ROLE__MAX];
 extern const char *const verb_names[VERB__MAX];
 
 /* Total. */

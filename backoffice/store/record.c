@@ -15,10 +15,53 @@ const char *const ca_state_names[CA_STATE__MAX] = {
 	[CA_ACTIVE] = "active",
 	[CA_REVOKED] = "revoked",
 	[CA_RETIRED] = "retired",
+	[CA_PENDING] = "pending",
+};
+
+const char *const anchor_kind_names[ANCHOR_KIND__MAX] = {
+	[ANCHOR_NONE] = "none",
+	[ANCHOR_KEY] = "public-key",
+	[ANCHOR_EK] = "ek",
+	[ANCHOR_SERIAL] = "serial",
+};
+
+const char *const anchor_store_names[ANCHOR_STORE__MAX] = {
+	[ANCHOR_UNKNOWN] = "unknown",
+	[ANCHOR_SOFTWARE] = "software",
+	[ANCHOR_HARDWARE] = "hardware",
+};
+
+const char *const ca_kind_names[CA_KIND__MAX] = {
+	[CA_LOCAL] = "local",
+	[CA_FILE] = "file",
 };
 
 const char *const cred_kind_names[CRED_KIND__MAX] = {
 	[CRED_CERTIFICATE] = "certificate",
+	[CRED_KEY] = "key",
+	[CRED_PSK] = "psk",
+};
+
+const char *const proposal_state_names[PROPOSAL_STATE__MAX] = {
+	[PROPOSAL_OPEN] = "open",	    [PROPOSAL_APPROVED] = "approved",
+	[PROPOSAL_DONE] = "done",	    [PROPOSAL_REFUSED] = "refused",
+	[PROPOSAL_WITHDRAWN] = "withdrawn",
+};
+
+const char *const job_state_names[JOB_STATE__MAX] = {
+	[JOB_QUEUED] = "queued", [JOB_RUNNING] = "running",	[JOB_DONE] = "done",
+	[JOB_FAILED] = "failed", [JOB_CANCELLED] = "cancelled",
+};
+
+const char *const account_state_names[ACCOUNT_STATE__MAX] = {
+	[ACCOUNT_ACTIVE] = "active",
+	[ACCOUNT_DISABLED] = "disabled",
+};
+
+const char *const role_names[ROLE__MAX] = {
+	[ROLE_AUDITOR] = "auditor",
+	[ROLE_OPERATOR] = "operator",
+	[ROLE_ADMIN] = "administrator",
 };
 
 const char *const cred_state_names[CRED_STATE__MAX] = {
@@ -38,10 +81,11 @@ const char *const event_outcome_names[EVENT_OUTCOME__MAX] = {
 	{                                                                                          \
 		.name = #member, .kind = (k), .offset = offsetof(struct type, member)              \
 	}
-#define F_INT(type, member)  F_PLAIN(type, FIELD_INT, member)
-#define F_REF(type, member)  F_PLAIN(type, FIELD_REF, member)
-#define F_TEXT(type, member) F_PLAIN(type, FIELD_TEXT, member)
-#define F_BLOB(type, member) F_PLAIN(type, FIELD_BLOB, member)
+#define F_INT(type, member)    F_PLAIN(type, FIELD_INT, member)
+#define F_REF(type, member)    F_PLAIN(type, FIELD_REF, member)
+#define F_TEXT(type, member)   F_PLAIN(type, FIELD_TEXT, member)
+#define F_SPARSE(type, member) F_PLAIN(type, FIELD_SPARSE, member)
+#define F_BLOB(type, member)   F_PLAIN(type, FIELD_BLOB, member)
 #define F_NAME(type, member, table)                                                                \
 	{                                                                                          \
 		.name = #member, .kind = FIELD_NAME, .offset = offsetof(struct type, member),      \
@@ -64,6 +108,13 @@ static const struct field device_fields[] = {
 	F_TEXT(device, hostname),
 	F_TEXT(device, os),
 	F_NAME(device, state, device_state_names),
+	F_REF(device, grp),
+	F_SPARSE(device, serial),
+	F_NAME(device, anchor_kind, anchor_kind_names),
+	F_NAME(device, anchor_store, anchor_store_names),
+	F_BLOB(device, anchor),
+	F_SPARSE(device, attrs),
+	F_REF(device, deleted_ms),
 	F_INT(device, created_ms),
 	F_INT(device, updated_ms),
 };
@@ -82,6 +133,10 @@ static const struct field ca_fields[] = {
 	F_INT(ca, not_after),
 	F_INT(ca, crl_number),
 	F_INT(ca, crl_at),
+	F_NAME(ca, kind, ca_kind_names),
+	F_INT(ca, generation),
+	F_SPARSE(ca, settings),
+	F_BLOB(ca, csr),
 	F_INT(ca, created_ms),
 	F_INT(ca, updated_ms),
 };
@@ -107,6 +162,14 @@ static const struct field credential_fields[] = {
 	F_REF(credential, revoked_at),
 	F_INT(credential, reason),
 	F_REF(credential, invalid_at),
+	F_SPARSE(credential, algorithm),
+	F_BLOB(credential, secret),
+	F_SPARSE(credential, request_id),
+	F_REF(credential, grace_until),
+	F_SPARSE(credential, cause),
+	F_INT(credential, fails),
+	F_REF(credential, locked_until),
+	F_INT(credential, ca_generation),
 	F_INT(credential, created_ms),
 	F_INT(credential, updated_ms),
 };
@@ -129,6 +192,103 @@ static const struct field audit_head_fields[] = {
 	F_BLOB(audit_head, hash),
 };
 
+static const struct field device_group_fields[] = {
+	F_INT(device_group, id),	 F_INT(device_group, tenant),
+	F_TEXT(device_group, name),	 F_REF(device_group, parent),
+	F_TEXT(device_group, path),	 F_TEXT(device_group, policy),
+	F_INT(device_group, created_ms), F_INT(device_group, updated_ms),
+};
+
+static const struct field ca_generation_fields[] = {
+	F_INT(ca_generation, id),
+	F_INT(ca_generation, tenant),
+	F_INT(ca_generation, ca),
+	F_INT(ca_generation, number),
+	F_TEXT(ca_generation, key_uri),
+	F_BLOB(ca_generation, cert),
+	F_BLOB(ca_generation, new_with_old),
+	F_BLOB(ca_generation, old_with_new),
+	F_INT(ca_generation, not_after),
+	F_INT(ca_generation, crl_number),
+	F_INT(ca_generation, crl_at),
+	F_INT(ca_generation, created_ms),
+};
+
+static const struct field proposal_fields[] = {
+	F_INT(proposal, id),
+	F_INT(proposal, tenant),
+	F_TEXT(proposal, action),
+	F_TEXT(proposal, subject),
+	F_BLOB(proposal, body),
+	F_NAME(proposal, state, proposal_state_names),
+	F_INT(proposal, need),
+	F_TEXT(proposal, asked_by),
+	F_TEXT(proposal, decided),
+	F_TEXT(proposal, why),
+	F_SPARSE(proposal, request_id),
+	F_REF(proposal, result),
+	F_INT(proposal, created_ms),
+	F_INT(proposal, updated_ms),
+};
+
+static const struct field job_fields[] = {
+	F_INT(job, id),
+	F_INT(job, tenant),
+	F_TEXT(job, kind),
+	F_NAME(job, state, job_state_names),
+	F_TEXT(job, actor),
+	F_TEXT(job, args),
+	F_TEXT(job, cursor),
+	F_INT(job, total),
+	F_INT(job, done),
+	F_INT(job, failed),
+	F_TEXT(job, said),
+	F_TEXT(job, lease_by),
+	F_INT(job, lease_until_ms),
+	F_INT(job, created_ms),
+	F_INT(job, started_ms),
+	F_INT(job, updated_ms),
+};
+
+static const struct field account_fields[] = {
+	F_INT(account, id),
+	F_INT(account, tenant),
+	F_TEXT(account, name),
+	F_NAME(account, role, role_names),
+	F_NAME(account, state, account_state_names),
+	F_BLOB(account, verifier),
+	F_INT(account, fails),
+	F_REF(account, locked_until),
+	F_INT(account, created_ms),
+	F_INT(account, updated_ms),
+};
+
+static const struct field setting_fields[] = {
+	F_INT(setting, id),
+	F_INT(setting, tenant),
+	F_TEXT(setting, name),
+	F_TEXT(setting, value),
+};
+
+static const struct field tally_fields[] = {
+	F_INT(tally, id),
+	F_INT(tally, tenant),
+	F_TEXT(tally, name),
+	F_INT(tally, n),
+};
+
+static const struct field audit_mark_fields[] = {
+	F_INT(audit_mark, id),	     F_INT(audit_mark, event),	 F_BLOB(audit_mark, hash),
+	F_TEXT(audit_mark, key_uri), F_BLOB(audit_mark, signer), F_BLOB(audit_mark, signature),
+	F_INT(audit_mark, at_ms),
+};
+
+static const struct field audit_segment_fields[] = {
+	F_INT(audit_segment, id),    F_INT(audit_segment, first), F_INT(audit_segment, last),
+	F_BLOB(audit_segment, hash), F_TEXT(audit_segment, file), F_BLOB(audit_segment, digest),
+	F_INT(audit_segment, at_ms),
+};
+
 #define TYPE(name, words)                                                                          \
 	const struct record_type name##_type = { .table = #name,                                   \
 						 .what = (words),                                  \
@@ -142,6 +302,22 @@ TYPE(ca, "CA");
 TYPE(credential, "certificate");
 TYPE(event, "audit event");
 TYPE(audit_head, "audit head");
+TYPE(device_group, "group");
+TYPE(ca_generation, "CA's earlier key");
+TYPE(proposal, "proposal");
+TYPE(job, "job");
+TYPE(account, "account");
+TYPE(setting, "setting");
+TYPE(tally, "count");
+TYPE(audit_mark, "signed audit head");
+TYPE(audit_segment, "archived part of the audit");
+
+const struct record_type *const record_types[] = {
+	&tenant_type,	     &device_group_type, &device_type,	      &ca_type,
+	&ca_generation_type, &credential_type,	 &proposal_type,      &job_type,
+	&account_type,	     &setting_type,	 &tally_type,	      &event_type,
+	&audit_head_type,    &audit_mark_type,	 &audit_segment_type, NULL,
+};
 
 struct bytes blob_bytes(const struct blob *b)
 {
@@ -201,7 +377,7 @@ void record_clear(const struct record_type *t, void *record)
 	for (size_t i = 0; i < t->n; i++) {
 		void *at = (char *)record + t->fields[i].offset;
 
-		if (t->fields[i].kind == FIELD_TEXT)
+		if (t->fields[i].kind == FIELD_TEXT || t->fields[i].kind == FIELD_SPARSE)
 			free(*(char **)at);
 		else if (t->fields[i].kind == FIELD_BLOB)
 			blob_clear(at);
@@ -245,4 +421,49 @@ void event_clear(struct event *r)
 void audit_head_clear(struct audit_head *r)
 {
 	record_clear(&audit_head_type, r);
+}
+
+void device_group_clear(struct device_group *r)
+{
+	record_clear(&device_group_type, r);
+}
+
+void ca_generation_clear(struct ca_generation *r)
+{
+	record_clear(&ca_generation_type, r);
+}
+
+void proposal_clear(struct proposal *r)
+{
+	record_clear(&proposal_type, r);
+}
+
+void job_clear(struct job *r)
+{
+	record_clear(&job_type, r);
+}
+
+void account_clear(struct account *r)
+{
+	record_clear(&account_type, r);
+}
+
+void setting_clear(struct setting *r)
+{
+	record_clear(&setting_type, r);
+}
+
+void tally_clear(struct tally *r)
+{
+	record_clear(&tally_type, r);
+}
+
+void audit_mark_clear(struct audit_mark *r)
+{
+	record_clear(&audit_mark_type, r);
+}
+
+void audit_segment_clear(struct audit_segment *r)
+{
+	record_clear(&audit_segment_type, r);
 }

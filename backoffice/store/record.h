@@ -3,7 +3,8 @@
  * stored.
  *
  * 1. A record owns its text and bytes; X_clear() frees them and leaves it empty.
- * 2. NULL text is the empty text, an empty blob is no blob, 0 in a reference or time is none.
+ * 2. NULL text is the empty text (or none, in a FIELD_SPARSE one), an empty blob is no blob, 0 in a
+ *    reference or time is none.
  * 3. The stored form has the names below; they never change their meaning, only new ones come.
  *    What is read and is none of them is damage.
  * 4. Times named _ms are milliseconds, others seconds, since 1970 UTC.
@@ -34,9 +35,22 @@ enum device_state {
 	DEVICE_STATE__MAX
 };
 
-enum ca_state { CA_ACTIVE, CA_REVOKED, CA_RETIRED, CA_STATE__MAX };
+/* What proves that a device is itself, and where it keeps that. */
+enum anchor_kind { ANCHOR_NONE, ANCHOR_KEY, ANCHOR_EK, ANCHOR_SERIAL, ANCHOR_KIND__MAX };
+enum anchor_store { ANCHOR_UNKNOWN, ANCHOR_SOFTWARE, ANCHOR_HARDWARE, ANCHOR_STORE__MAX };
 
-enum cred_kind { CRED_CERTIFICATE, CRED_KIND__MAX };
+/* CA_PENDING: its request is out, its certificate not in yet. */
+enum ca_state { CA_ACTIVE, CA_REVOKED, CA_RETIRED, CA_PENDING, CA_STATE__MAX };
+
+/* Who signs: a key in a token, a file that people carry, a server of others. */
+enum ca_kind { CA_LOCAL, CA_FILE, CA_KIND__MAX };
+
+enum cred_kind {
+	CRED_CERTIFICATE,
+	CRED_KEY, /* a symmetric key */
+	CRED_PSK, /* the pre-shared key that goes with a device's id */
+	CRED_KIND__MAX
+};
 
 enum cred_state {
 	CRED_REQUESTED,
@@ -52,13 +66,35 @@ enum cred_state {
 	CRED_STATE__MAX
 };
 
+enum proposal_state {
+	PROPOSAL_OPEN,
+	PROPOSAL_APPROVED, /* by all that it takes; what it is about is still to be done */
+	PROPOSAL_DONE,
+	PROPOSAL_REFUSED,
+	PROPOSAL_WITHDRAWN,
+	PROPOSAL_STATE__MAX
+};
+
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED, JOB_STATE__MAX };
+
+enum account_state { ACCOUNT_ACTIVE, ACCOUNT_DISABLED, ACCOUNT_STATE__MAX };
+
+enum role { ROLE_AUDITOR, ROLE_OPERATOR, ROLE_ADMIN, ROLE__MAX };
+
 enum event_outcome { EVENT_DONE, EVENT_REFUSED, EVENT_OUTCOME__MAX };
 
 /* The stored and shown names; each table is as long as its enum. */
 extern const char *const device_state_names[DEVICE_STATE__MAX];
+extern const char *const anchor_kind_names[ANCHOR_KIND__MAX];
+extern const char *const anchor_store_names[ANCHOR_STORE__MAX];
 extern const char *const ca_state_names[CA_STATE__MAX];
+extern const char *const ca_kind_names[CA_KIND__MAX];
 extern const char *const cred_kind_names[CRED_KIND__MAX];
 extern const char *const cred_state_names[CRED_STATE__MAX];
+extern const char *const proposal_state_names[PROPOSAL_STATE__MAX];
+extern const char *const job_state_names[JOB_STATE__MAX];
+extern const char *const account_state_names[ACCOUNT_STATE__MAX];
+extern const char *const role_names[ROLE__MAX];
 extern const char *const event_outcome_names[EVENT_OUTCOME__MAX];
 
 /* Index of a name in such a table, -1 when it is none of them. */
@@ -70,11 +106,28 @@ struct tenant {
 	int64_t created_ms;
 };
 
+/* Devices that are handled alike.  Groups nest. */
+struct device_group {
+	int64_t id, tenant;
+	char *name;
+	int64_t parent; /* 0: none */
+	char *path;	/* names from the top, "plant/line1" */
+	char *policy;	/* a JSON object; what it does not say, its parent's does */
+	int64_t created_ms, updated_ms;
+};
+
 struct device {
 	int64_t id, tenant;
 	char *device_id; /* what people call it; unique among those not deleted */
 	char *name, *ip, *mac, *hostname, *os;
 	enum device_state state;
+	int64_t grp;  /* its group; 0: none */
+	char *serial; /* NULL: none */
+	enum anchor_kind anchor_kind;
+	enum anchor_store anchor_store;
+	struct blob anchor; /* SHA-256 of what is unique to it; no other live device's */
+	char *attrs;	    /* a JSON object of further fields; NULL: none */
+	int64_t deleted_ms; /* 0: it is not */
 	int64_t created_ms, updated_ms;
 };
 
@@ -88,7 +141,19 @@ struct ca {
 	int64_t not_before, not_after;
 	int64_t crl_number; /* of the CRL handed out last; 0: none yet */
 	int64_t crl_at;	    /* its thisUpdate */
+	enum ca_kind kind;
+	int64_t generation; /* of its key, from 1 */
+	char *settings;	    /* a JSON object; NULL: as its profile says */
+	struct blob csr;    /* while CA_PENDING */
 	int64_t created_ms, updated_ms;
+};
+
+/* A key that a CA had before its present one (RFC 4210 4.4). */
+struct ca_generation {
+	int64_t id, tenant, ca, number;
+	char *key_uri;
+	struct blob cert, new_with_old, old_with_new;
+	int64_t not_after, crl_number, crl_at, created_ms;
 };
 
 struct credential {
@@ -102,11 +167,67 @@ struct credential {
 	struct blob serial, fingerprint, key_hash,
 		cert; /* both hashes SHA-256; key_hash of the SPKI */
 	int64_t not_before, not_after;
-	int64_t replaces;   /* the credential that this one took over from */
-	int64_t revoked_at; /* on the CRL since; stays when it is retired */
-	int64_t reason;	    /* RFC 5280 5.3.1 CRLReason; means nothing while revoked_at is 0 */
-	int64_t invalid_at; /* RFC 5280 5.3.2 invalidityDate */
+	int64_t replaces;    /* the credential that this one took over from */
+	int64_t revoked_at;  /* on the CRL since; stays when it is retired */
+	int64_t reason;	     /* RFC 5280 5.3.1 CRLReason; means nothing while revoked_at is 0 */
+	int64_t invalid_at;  /* RFC 5280 5.3.2 invalidityDate */
+	char *algorithm;     /* of a key: "aes-128"; NULL: the certificate says */
+	struct blob secret;  /* sealed, or what only verifies it; none of a certificate */
+	char *request_id;    /* who asks again by it gets this one again; NULL: none */
+	int64_t grace_until; /* superseded, but good until then; 0: no longer */
+	char *cause;	     /* why it was retired; NULL: not said */
+	int64_t fails, locked_until; /* wrong tries in a row */
+	int64_t ca_generation;	     /* whose key signed it */
 	int64_t created_ms, updated_ms;
+};
+
+/* What takes more than the one who asks: a request that waits for approval, four eyes. */
+struct proposal {
+	int64_t id, tenant;
+	char *action, *subject; /* as in the audit */
+	struct blob body;	/* what is to be done, by its action */
+	enum proposal_state state;
+	int64_t need; /* approvals */
+	char *asked_by;
+	char *decided; /* JSON array of who said what when */
+	char *why;
+	char *request_id; /* NULL: none */
+	int64_t result;	  /* id of what came of it */
+	int64_t created_ms, updated_ms;
+};
+
+/* Bulk work that goes on where it was cut off. */
+struct job {
+	int64_t id, tenant;
+	char *kind;
+	enum job_state state;
+	char *actor;
+	char *args;		     /* a JSON object */
+	char *cursor;		     /* how far it came, by its kind */
+	int64_t total, done, failed; /* rows; total 0: not known */
+	char *said;		     /* what came of it */
+	char *lease_by;		     /* who works at it, until then */
+	int64_t lease_until_ms, created_ms, started_ms, updated_ms;
+};
+
+struct account {
+	int64_t id, tenant;
+	char *name;
+	enum role role;
+	enum account_state state;
+	struct blob verifier; /* none: no password is right */
+	int64_t fails, locked_until, created_ms, updated_ms;
+};
+
+struct setting {
+	int64_t id, tenant;
+	char *name, *value;
+};
+
+struct tally {
+	int64_t id, tenant;
+	char *name; /* "device/active" */
+	int64_t n;
 };
 
 struct event {
@@ -126,19 +247,47 @@ struct audit_head {
 	struct blob hash;
 };
 
+/* The head at some event, signed by a key in a token. */
+struct audit_mark {
+	int64_t id, event;
+	struct blob hash;
+	char *key_uri;
+	struct blob signer, signature; /* the SubjectPublicKeyInfo that verifies it */
+	int64_t at_ms;
+};
+
+/* Events that were verified and moved into a file. */
+struct audit_segment {
+	int64_t id, first, last;
+	struct blob hash; /* of the last event */
+	char *file;
+	struct blob digest; /* SHA-256 of the file */
+	int64_t at_ms;
+};
+
 void tenant_clear(struct tenant *r);
 void device_clear(struct device *r);
 void ca_clear(struct ca *r);
 void credential_clear(struct credential *r);
 void event_clear(struct event *r);
 void audit_head_clear(struct audit_head *r);
+void device_group_clear(struct device_group *r);
+void ca_generation_clear(struct ca_generation *r);
+void proposal_clear(struct proposal *r);
+void job_clear(struct job *r);
+void account_clear(struct account *r);
+void setting_clear(struct setting *r);
+void tally_clear(struct tally *r);
+void audit_mark_clear(struct audit_mark *r);
+void audit_segment_clear(struct audit_segment *r);
 
 enum field_kind {
-	FIELD_INT,  /* int64_t */
-	FIELD_REF,  /* int64_t, 0 stored as NULL */
-	FIELD_TEXT, /* char *, NULL stored as "" */
-	FIELD_BLOB, /* struct blob, empty stored as NULL */
-	FIELD_NAME, /* an enum, stored as its name */
+	FIELD_INT,    /* int64_t */
+	FIELD_REF,    /* int64_t, 0 stored as NULL */
+	FIELD_TEXT,   /* char *, NULL stored as "" */
+	FIELD_SPARSE, /* char *, NULL stored as NULL: a text that few rows have */
+	FIELD_BLOB,   /* struct blob, empty stored as NULL */
+	FIELD_NAME,   /* an enum, stored as its name */
 };
 
 struct field {
@@ -158,17 +307,30 @@ struct record_type {
 };
 
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
-	audit_head_type;
+	audit_head_type, device_group_type, ca_generation_type, proposal_type, job_type,
+	account_type, setting_type, tally_type, audit_mark_type, audit_segment_type;
+/* Every type, in an order in which each row's references are there before it; NULL at the end. */
+extern const struct record_type *const record_types[];
 
 /* The row type that belongs to a pointer's type; anything else does not compile. */
-#define RECORD_TYPE(r)                                                                             \
-	_Generic((r), struct tenant *                                                              \
-		 : &tenant_type, struct device *                                                   \
-		 : &device_type, struct ca *                                                       \
-		 : &ca_type, struct credential *                                                   \
-		 : &credential_type, struct event *                                                \
-		 : &event_type, struct audit_head *                                                \
-		 : &audit_head_type)
+/* clang-format off */
+#define RECORD_TYPE(r) _Generic((r), \
+	struct tenant *: &tenant_type, \
+	struct device *: &device_type, \
+	struct ca *: &ca_type, \
+	struct credential *: &credential_type, \
+	struct event *: &event_type, \
+	struct audit_head *: &audit_head_type, \
+	struct device_group *: &device_group_type, \
+	struct ca_generation *: &ca_generation_type, \
+	struct proposal *: &proposal_type, \
+	struct job *: &job_type, \
+	struct account *: &account_type, \
+	struct setting *: &setting_type, \
+	struct tally *: &tally_type, \
+	struct audit_mark *: &audit_mark_type, \
+	struct audit_segment *: &audit_segment_type)
+/* clang-format on */
 
 /* Frees everything the record of this type owns and zeroes it. */
 void record_clear(const struct record_type *t, void *record);

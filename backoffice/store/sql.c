@@ -11,7 +11,7 @@ void sql_clear(struct sql *s)
 
 static const enum sql_kind field_kinds[] = {
 	[FIELD_INT] = SQL_INT,	  [FIELD_REF] = SQL_INT,   [FIELD_TEXT] = SQL_TEXT,
-	[FIELD_BLOB] = SQL_BYTES, [FIELD_NAME] = SQL_TEXT,
+	[FIELD_BLOB] = SQL_BYTES, [FIELD_NAME] = SQL_TEXT, [FIELD_SPARSE] = SQL_TEXT,
 };
 
 enum sql_kind sql_field_kind(const struct field *f)
@@ -45,6 +45,9 @@ static enum inro_err value_of(const struct field *f, const struct store_cond *c,
 		*ret = value_text(f->names[c->number]);
 	} else if (f->kind == FIELD_TEXT) {
 		*ret = value_text(c->text);
+	} else if (f->kind == FIELD_SPARSE) {
+		*ret = c->text && *c->text ? value_text(c->text)
+					   : (struct sql_value) { .kind = SQL_NULL };
 	} else if (f->kind == FIELD_BLOB) {
 		*ret = c->bytes.n ? value_bytes(c->bytes) : (struct sql_value) { .kind = SQL_NULL };
 	} else {
@@ -68,6 +71,7 @@ enum inro_err sql_field_value(const struct field *f, const void *r, struct sql_v
 		memcpy(&c.number, at, sizeof c.number);
 		break;
 	case FIELD_TEXT:
+	case FIELD_SPARSE:
 		memcpy(&c.text, at, sizeof c.text);
 		break;
 	case FIELD_BLOB:
@@ -93,6 +97,7 @@ enum inro_err sql_field_load(const struct field *f, const struct sql_value *v, v
 		memcpy(at, &v->number, sizeof v->number);
 		return INRO_OK;
 	case FIELD_TEXT:
+	case FIELD_SPARSE:
 		return text_set(at, v->text);
 	case FIELD_BLOB:
 		return blob_set(at, v->bytes);
@@ -188,7 +193,7 @@ static bool prefix_end(struct sql *s, struct bytes prefix, struct bytes *ret)
 
 static enum inro_err add_prefix(struct sql *s, const struct field *f, const struct store_cond *c)
 {
-	bool text = f->kind == FIELD_TEXT;
+	bool text = f->kind == FIELD_TEXT || f->kind == FIELD_SPARSE;
 	struct bytes prefix = text ? bytes_of(text_or_empty(c->text)) : c->bytes;
 	struct bytes end;
 	enum inro_err e;

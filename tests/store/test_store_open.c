@@ -169,7 +169,8 @@ static void test_unknown_state(void **state)
 	OK(store_open(url, &s));
 	assert_int_equal(sqlite3_open(scratch_path("unknown.db"), &raw), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(raw,
-				      "INSERT INTO device VALUES "
+				      "INSERT INTO device (id, tenant, device_id, name, ip, mac, "
+				      "hostname, os, state, created_ms, updated_ms) VALUES "
 				      "(1,1,'a','','','','','','haunted',0,0)",
 				      NULL, NULL, NULL),
 			 SQLITE_OK);

@@ -1,0 +1,154 @@
+-- Groups, trust anchors, keys and pre-shared keys beside certificates, proposals, jobs, accounts, counts and marks of
+-- the audit.  The words are those that SQLite and PostgreSQL both take (sql.h).
+
+CREATE TABLE device_group (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	name TEXT NOT NULL,
+	parent INTEGER REFERENCES device_group (id),
+	path TEXT NOT NULL,
+	policy TEXT NOT NULL,
+	created_ms INTEGER NOT NULL,
+	updated_ms INTEGER NOT NULL,
+	UNIQUE (tenant, path)
+);
+CREATE INDEX device_group_by_parent ON device_group (parent);
+
+ALTER TABLE device ADD COLUMN grp INTEGER REFERENCES device_group (id);
+ALTER TABLE device ADD COLUMN serial TEXT;
+ALTER TABLE device ADD COLUMN anchor_kind TEXT NOT NULL DEFAULT 'none';
+ALTER TABLE device ADD COLUMN anchor_store TEXT NOT NULL DEFAULT 'unknown';
+ALTER TABLE device ADD COLUMN anchor BLOB;
+ALTER TABLE device ADD COLUMN attrs TEXT;
+ALTER TABLE device ADD COLUMN deleted_ms INTEGER;
+-- What is unique to one device can't be another's.
+CREATE UNIQUE INDEX device_anchor ON device (tenant, anchor) WHERE anchor IS NOT NULL AND state <> 'deleted';
+CREATE INDEX device_by_group ON device (grp, state, id) WHERE grp IS NOT NULL;
+CREATE INDEX device_by_serial ON device (tenant, serial) WHERE serial IS NOT NULL;
+CREATE INDEX device_by_name ON device (tenant, name, id);
+CREATE INDEX device_by_hostname ON device (tenant, hostname, id);
+CREATE INDEX device_by_mac ON device (tenant, mac, id);
+CREATE INDEX device_by_ip ON device (tenant, ip, id);
+
+ALTER TABLE ca ADD COLUMN kind TEXT NOT NULL DEFAULT 'local';
+ALTER TABLE ca ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE ca ADD COLUMN settings TEXT;
+ALTER TABLE ca ADD COLUMN csr BLOB;
+-- Keys that a CA had before its present one, and what was signed with them (RFC 4210 4.4).
+CREATE TABLE ca_generation (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	ca INTEGER NOT NULL REFERENCES ca (id),
+	number INTEGER NOT NULL,
+	key_uri TEXT NOT NULL,
+	cert BLOB,
+	new_with_old BLOB,
+	old_with_new BLOB,
+	not_after INTEGER NOT NULL,
+	crl_number INTEGER NOT NULL,
+	crl_at INTEGER NOT NULL,
+	created_ms INTEGER NOT NULL,
+	UNIQUE (ca, number)
+);
+
+ALTER TABLE credential ADD COLUMN algorithm TEXT;
+ALTER TABLE credential ADD COLUMN secret BLOB;
+ALTER TABLE credential ADD COLUMN request_id TEXT;
+ALTER TABLE credential ADD COLUMN grace_until INTEGER;
+ALTER TABLE credential ADD COLUMN cause TEXT;
+ALTER TABLE credential ADD COLUMN fails INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE credential ADD COLUMN locked_until INTEGER;
+ALTER TABLE credential ADD COLUMN ca_generation INTEGER NOT NULL DEFAULT 1;
+CREATE UNIQUE INDEX credential_by_request ON credential (tenant, request_id) WHERE request_id IS NOT NULL;
+
+CREATE TABLE proposal (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	action TEXT NOT NULL,
+	subject TEXT NOT NULL,
+	body BLOB,
+	state TEXT NOT NULL,
+	need INTEGER NOT NULL,
+	asked_by TEXT NOT NULL,
+	decided TEXT NOT NULL,
+	why TEXT NOT NULL,
+	request_id TEXT,
+	result INTEGER,
+	created_ms INTEGER NOT NULL,
+	updated_ms INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX proposal_by_request ON proposal (tenant, request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX proposal_by_state ON proposal (tenant, state, id);
+
+CREATE TABLE job (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	kind TEXT NOT NULL,
+	state TEXT NOT NULL,
+	actor TEXT NOT NULL,
+	args TEXT NOT NULL,
+	cursor TEXT NOT NULL,
+	total INTEGER NOT NULL,
+	done INTEGER NOT NULL,
+	failed INTEGER NOT NULL,
+	said TEXT NOT NULL,
+	lease_by TEXT NOT NULL,
+	lease_until_ms INTEGER NOT NULL,
+	created_ms INTEGER NOT NULL,
+	started_ms INTEGER NOT NULL,
+	updated_ms INTEGER NOT NULL
+);
+CREATE INDEX job_by_state ON job (state, id);
+
+CREATE TABLE account (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	name TEXT NOT NULL,
+	role TEXT NOT NULL,
+	state TEXT NOT NULL,
+	verifier BLOB,
+	fails INTEGER NOT NULL,
+	locked_until INTEGER,
+	created_ms INTEGER NOT NULL,
+	updated_ms INTEGER NOT NULL,
+	UNIQUE (tenant, name)
+);
+
+CREATE TABLE setting (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	name TEXT NOT NULL,
+	value TEXT NOT NULL,
+	UNIQUE (tenant, name)
+);
+
+-- How many there are of what, kept with each change: nobody counts a million rows to know.
+CREATE TABLE tally (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	name TEXT NOT NULL,
+	n INTEGER NOT NULL,
+	UNIQUE (tenant, name)
+);
+
+CREATE TABLE audit_mark (
+	id INTEGER PRIMARY KEY,
+	event INTEGER NOT NULL,
+	hash BLOB,
+	key_uri TEXT NOT NULL,
+	signer BLOB,
+	signature BLOB,
+	at_ms INTEGER NOT NULL
+);
+CREATE INDEX audit_mark_by_event ON audit_mark (event);
+
+-- Events that were verified and moved into a file.
+CREATE TABLE audit_segment (
+	id INTEGER PRIMARY KEY,
+	first INTEGER NOT NULL,
+	last INTEGER NOT NULL,
+	hash BLOB,
+	file TEXT NOT NULL,
+	digest BLOB,
+	at_ms INTEGER NOT NULL
+);
