@@ -24,8 +24,16 @@
 #define OID_ED448	    OID_CURVE8410("\x71")
 
 /* 2.16.840.1.101.3.4.2: SHA-2 and SHA-3 by their last number, FIPS 180-4 and 202. */
-#define OID_NIST_HASH(last) "\x60\x86\x48\x01\x65\x03\x04\x02" last
+#define OID_NIST(last)	    "\x60\x86\x48\x01\x65\x03\x04" last
+#define OID_NIST_HASH(last) OID_NIST("\x02" last)
 #define OID_SHA1	    "\x2b\x0e\x03\x02\x1a"
-#define OID_MD5		    "\x2a\x86\x48\x86\xf7\x0d\x02\x05"
+/* FIPS 204 and 203 keys: RFC 9881, RFC 9935. */
+#define OID_ML_DSA_44	OID_NIST("\x03\x11")
+#define OID_ML_DSA_65	OID_NIST("\x03\x12")
+#define OID_ML_DSA_87	OID_NIST("\x03\x13")
+#define OID_ML_KEM_512	OID_NIST("\x04\x01")
+#define OID_ML_KEM_768	OID_NIST("\x04\x02")
+#define OID_ML_KEM_1024 OID_NIST("\x04\x03")
+#define OID_MD5		"\x2a\x86\x48\x86\xf7\x0d\x02\x05"
 
 #endif

@@ -50,6 +50,23 @@ json_t *key_json(const struct token *t, const struct token_key *k)
 			 json_of_pem(PEM_PUBLIC_KEY, &spki, 1));
 }
 
+json_t *plain_json(const struct token *t, const char *type, enum p11_uri_type uri_type,
+		   const struct token_key_plan *plan)
+{
+	SCOPED(buf) text = { 0 };
+	struct p11_uri uri = {
+		.token = (char *)(uintptr_t)token_label(t),
+		.object = (char *)(uintptr_t)plan->label,
+		.type = uri_type,
+	};
+
+	p11_uri_print(&uri, &text);
+	return json_pack("{s:s s:o s:o s:o s:o}", "type", type, "label",
+			 text_json(bytes_of(plan->label)), "token",
+			 text_json(bytes_of(token_label(t))), "id", json_of_hex(plan->id), "uri",
+			 text_json(buf_bytes(&text)));
+}
+
 void made_key_clear(struct made_key *n)
 {
 	token_key_free(n->key);

@@ -19,6 +19,11 @@ MUST_CHECK enum inro_err plan_key(const struct call *c, struct made_key *n);
 /* The new key as a document; NULL when memory is short. */
 json_t *key_json(const struct token *t, const struct token_key *k);
 
+/* The same for what is no struct token_key: a secret key, a certificate alone, a key of a kind that
+ * certificates don't have. */
+json_t *plain_json(const struct token *t, const char *type, enum p11_uri_type uri_type,
+		   const struct token_key_plan *plan);
+
 /* The token of a URI, logged in with the URI's PIN or else with the usual one. */
 MUST_CHECK enum inro_err open_logged_in(const struct call *c, const struct p11_uri *uri,
 					struct token **ret);

@@ -34,8 +34,19 @@ static json_t *uses_json(const struct token_entry *k)
 	return list;
 }
 
+static json_t *secret_type_json(const struct token_entry *k)
+{
+	const struct token_secret_kind *kind;
+	for (size_t i = 0; (kind = token_secret_kind_at(i)); i++)
+		if (kind->type == k->secret && kind->octets * 8 == k->bits)
+			return json_string(kind->name);
+	return json_null();
+}
+
 static json_t *type_json(const struct token_entry *k)
 {
+	if (k->type == P11_SECRET_KEY)
+		return secret_type_json(k);
 	const struct pki_key_kind *kind;
 	for (size_t i = 0; (kind = pki_key_kind_at(i)); i++)
 		if (kind->type == k->key && kind->bits == k->bits)
@@ -192,10 +203,37 @@ static enum inro_err key_delete_run(const struct call *c, json_t **ret)
 
 /* ---- generate ---- */
 
+static enum inro_err generate_secret(const struct call *c, const struct token_secret_kind *kind,
+				     json_t **ret)
+{
+	SCOPED(made_key) n = { 0 };
+	SCOPED(buf) id = { 0 };
+	enum inro_err e = INRO_OK;
+	if (call_has(c, "duplicable"))
+		e = err_set(INRO_E_ARG, "only key pairs are made duplicable");
+	if (!e)
+		e = plan_key(c, &n);
+	const struct token_secret_plan plan = {
+		.label = n.plan.label,
+		.id = n.plan.id,
+		.type = kind->type,
+		.crypt = kind->crypt,
+		.mac = !kind->crypt,
+		.place = place_of(call_opt(c, "place")),
+	};
+	if (!e)
+		e = token_secret_generate(n.token, &plan, kind, &id);
+	n.plan.id = buf_bytes(&id);
+	return e ? e : json_give(plain_json(n.token, kind->name, P11_SECRET_KEY, &n.plan), ret);
+}
+
 static enum inro_err key_generate_run(const struct call *c, json_t **ret)
 {
 	SCOPED(made_key) n = { 0 };
 	const char *type = call_opt(c, "type");
+	const struct token_secret_kind *secret = type ? token_secret_kind_find(type) : NULL;
+	if (secret)
+		return generate_secret(c, secret, ret);
 	enum inro_err e = pki_key_kind_find(type ? type : "ec-p256", &n.plan.kind);
 	if (!e)
 		e = plan_key(c, &n);
@@ -231,7 +269,7 @@ static enum inro_err key_generate_run(const struct call *c, json_t **ret)
 const struct cmd_verb key_verbs[] = {
 	{ .name = "generate",
 	  .summary = "Makes a key in a token",
-	  .opts = OPTS(OPT_TOKEN(true), OPT_LABEL_MUST, OPT_KEY_TYPE, OPT_ID,
+	  .opts = OPTS(OPT_TOKEN(true), OPT_LABEL_MUST, OPT_KEY_TYPE_OF(ALL_KEY_TYPES), OPT_ID,
 		       { .name = "place",
 			 .kind = OPT_CHOICE,
 			 .choices = WORDS("tpm", "tpm-sealed", "soft"),

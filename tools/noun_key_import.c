@@ -98,11 +98,8 @@ static const char *default_label(const struct call *c, const struct keyfile *f)
 
 static enum inro_err plan_import(const struct call *c, const struct keyfile *f, struct made_key *n)
 {
-	bool sign = true;
-	const char *usual = NULL;
+	const char *usual = token_pkcs8_agrees(secret_bytes(&f->pkcs8)) ? "derive" : "sign";
 
-	(void)token_curve_word(secret_bytes(&f->pkcs8), &sign);
-	usual = sign ? "sign" : "derive";
 	n->plan.decrypt = key_source_may(c, "decrypt", usual);
 	n->plan.derive = key_source_may(c, "derive", usual);
 	n->plan.no_sign = !key_source_may(c, "sign", usual);
@@ -139,34 +136,10 @@ static void plan_certs(const struct keyfile *f, const struct token_key_plan *pla
 	}
 }
 
-/* What is no struct token_key: a certificate alone, a key of a kind that certificates don't have.
- */
-static json_t *plain_json(const struct token *t, const char *type, enum p11_uri_type uri_type,
-			  const struct token_key_plan *plan)
+static json_t *made_json(const struct made_key *n)
 {
-	SCOPED(buf) text = { 0 };
-	struct p11_uri uri = {
-		.token = (char *)(uintptr_t)token_label(t),
-		.object = (char *)(uintptr_t)plan->label,
-		.type = uri_type,
-	};
-
-	p11_uri_print(&uri, &text);
-	return json_pack("{s:s s:o s:o s:o s:o}", "type", type, "label",
-			 text_json(bytes_of(plan->label)), "token",
-			 text_json(bytes_of(token_label(t))), "id", json_of_hex(plan->id), "uri",
-			 text_json(buf_bytes(&text)));
-}
-
-static json_t *made_json(const struct keyfile *f, const struct made_key *n)
-{
-	bool sign;
-
 	if (n->key)
 		return key_json(n->token, n->key);
-	if (f->pkcs8.n)
-		return plain_json(n->token, token_curve_word(secret_bytes(&f->pkcs8), &sign),
-				  P11_PRIVATE, &n->plan);
 	return plain_json(n->token, "certificate", P11_CERT, &n->plan);
 }
 
@@ -184,7 +157,7 @@ static enum inro_err store(const struct keyfile *f, struct made_key *n, json_t *
 		e = token_certs_import(n->token, certs, f->n);
 	if (e)
 		return e;
-	doc = made_json(f, n);
+	doc = made_json(n);
 	json_object_set_new(doc, "certificates", json_integer((json_int_t)f->n));
 	return json_give(doc, ret);
 }

@@ -25,18 +25,26 @@ MUST_CHECK enum inro_err key_wrap_check(const struct call *c);
 #define OPTS(...)    ((const struct cmd_opt[]) { __VA_ARGS__, { 0 } })
 #define WORDS(...)   ((const char *const[]) { __VA_ARGS__, NULL })
 
-#define KEY_TYPES WORDS("ec-p256", "ec-p384", "ec-p521", "rsa-2048", "rsa-3072", "rsa-4096")
+#define SIGNING_KEY_TYPES                                                                          \
+	"ec-p256", "ec-p384", "ec-p521", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519", "ed448",   \
+		"ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
+#define KEY_TYPES WORDS(SIGNING_KEY_TYPES)
+#define ALL_KEY_TYPES                                                                              \
+	WORDS(SIGNING_KEY_TYPES, "x25519", "x448", "ml-kem-512", "ml-kem-768", "ml-kem-1024",      \
+	      "aes-128", "aes-192", "aes-256", "chacha20", "hmac-256", "hmac-384", "hmac-512",     \
+	      "generic-128", "generic-256", "generic-512")
 
 #define OPT_TOKEN(must)                                                                            \
 	{                                                                                          \
 		.name = "token", .arg = "LABEL", .kind = OPT_TEXT, .required = must,               \
 		.help = "the token that holds the key; or slot:N, or serial:HEX"                   \
 	}
-#define OPT_KEY_TYPE                                                                               \
+#define OPT_KEY_TYPE_OF(types)                                                                     \
 	{                                                                                          \
-		.name = "type", .arg = "TYPE", .kind = OPT_CHOICE, .choices = KEY_TYPES,           \
+		.name = "type", .arg = "TYPE", .kind = OPT_CHOICE, .choices = types,               \
 		.help = "kind of key, ec-p256 when not said"                                       \
 	}
+#define OPT_KEY_TYPE OPT_KEY_TYPE_OF(KEY_TYPES)
 #define OPT_NONCE(what)                                                                            \
 	{                                                                                          \
 		.name = "nonce", .arg = "HEX", .kind = OPT_HEX, .required = true, .help = what     \

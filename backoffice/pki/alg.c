@@ -6,8 +6,16 @@
 #include "base/der.h"
 #include "base/oids.h"
 
+/* A public key that is nothing but octets. */
+#define RAW(key, of, word, libcrypto, oid, size, length)                                           \
+	{                                                                                          \
+		.id = (key), .family = (of), .name = (word), .group = (libcrypto),                 \
+		.algorithm = BYTES_LIT(oid), .bits = (size), .octets = (length)                    \
+	}
+
 static const struct pki_key_type key_types[] = {
 	[PKI_EC_P256] = { .id = PKI_EC_P256,
+			  .family = PKI_EC,
 			  .name = "ec-p256",
 			  .group = "P-256",
 			  .curve = BYTES_LIT(OID_P256),
@@ -15,6 +23,7 @@ static const struct pki_key_type key_types[] = {
 			  .bits = 256,
 			  .field_octets = 32 },
 	[PKI_EC_P384] = { .id = PKI_EC_P384,
+			  .family = PKI_EC,
 			  .name = "ec-p384",
 			  .group = "P-384",
 			  .curve = BYTES_LIT(OID_P384),
@@ -22,14 +31,42 @@ static const struct pki_key_type key_types[] = {
 			  .bits = 384,
 			  .field_octets = 48 },
 	[PKI_EC_P521] = { .id = PKI_EC_P521,
+			  .family = PKI_EC,
 			  .name = "ec-p521",
 			  .group = "P-521",
 			  .curve = BYTES_LIT(OID_P521),
 			  .algorithm = BYTES_LIT(OID_EC),
 			  .bits = 521,
 			  .field_octets = 66 },
-	[PKI_RSA] = { .id = PKI_RSA, .name = "rsa", .algorithm = BYTES_LIT(OID_RSA) },
+	[PKI_RSA] = { .id = PKI_RSA,
+		      .family = PKI_RSA_KEYS,
+		      .name = "rsa",
+		      .algorithm = BYTES_LIT(OID_RSA) },
+	[PKI_ED25519] = RAW(PKI_ED25519, PKI_EDWARDS, "ed25519", "ED25519", OID_ED25519, 256, 32),
+	[PKI_ED448] = RAW(PKI_ED448, PKI_EDWARDS, "ed448", "ED448", OID_ED448, 456, 57),
+	[PKI_X25519] = RAW(PKI_X25519, PKI_MONTGOMERY, "x25519", "X25519", OID_X25519, 253, 32),
+	[PKI_X448] = RAW(PKI_X448, PKI_MONTGOMERY, "x448", "X448", OID_X448, 448, 56),
+	[PKI_ML_DSA_44] = RAW(PKI_ML_DSA_44, PKI_ML_DSA, "ml-dsa-44", "ML-DSA-44", OID_ML_DSA_44,
+			      10496, 1312),
+	[PKI_ML_DSA_65] = RAW(PKI_ML_DSA_65, PKI_ML_DSA, "ml-dsa-65", "ML-DSA-65", OID_ML_DSA_65,
+			      15616, 1952),
+	[PKI_ML_DSA_87] = RAW(PKI_ML_DSA_87, PKI_ML_DSA, "ml-dsa-87", "ML-DSA-87", OID_ML_DSA_87,
+			      20736, 2592),
+	[PKI_ML_KEM_512] = RAW(PKI_ML_KEM_512, PKI_ML_KEM, "ml-kem-512", "ML-KEM-512",
+			       OID_ML_KEM_512, 6400, 800),
+	[PKI_ML_KEM_768] = RAW(PKI_ML_KEM_768, PKI_ML_KEM, "ml-kem-768", "ML-KEM-768",
+			       OID_ML_KEM_768, 9472, 1184),
+	[PKI_ML_KEM_1024] = RAW(PKI_ML_KEM_1024, PKI_ML_KEM, "ml-kem-1024", "ML-KEM-1024",
+				OID_ML_KEM_1024, 12544, 1568),
 };
+#undef RAW
+
+bool pki_key_signs(enum pki_key k)
+{
+	const struct pki_key_type *t = pki_key_type(k);
+
+	return t && t->family != PKI_MONTGOMERY && t->family != PKI_ML_KEM;
+}
 
 const struct pki_key_type *pki_key_type(enum pki_key k)
 {
@@ -37,9 +74,14 @@ const struct pki_key_type *pki_key_type(enum pki_key k)
 }
 
 static const struct pki_key_kind kinds[] = {
-	{ "ec-p256", PKI_EC_P256, 256 }, { "ec-p384", PKI_EC_P384, 384 },
-	{ "ec-p521", PKI_EC_P521, 521 }, { "rsa-2048", PKI_RSA, 2048 },
-	{ "rsa-3072", PKI_RSA, 3072 },	 { "rsa-4096", PKI_RSA, 4096 },
+	{ "ec-p256", PKI_EC_P256, 256 },	{ "ec-p384", PKI_EC_P384, 384 },
+	{ "ec-p521", PKI_EC_P521, 521 },	{ "rsa-2048", PKI_RSA, 2048 },
+	{ "rsa-3072", PKI_RSA, 3072 },		{ "rsa-4096", PKI_RSA, 4096 },
+	{ "ed25519", PKI_ED25519, 256 },	{ "ed448", PKI_ED448, 456 },
+	{ "x25519", PKI_X25519, 253 },		{ "x448", PKI_X448, 448 },
+	{ "ml-dsa-44", PKI_ML_DSA_44, 10496 },	{ "ml-dsa-65", PKI_ML_DSA_65, 15616 },
+	{ "ml-dsa-87", PKI_ML_DSA_87, 20736 },	{ "ml-kem-512", PKI_ML_KEM_512, 6400 },
+	{ "ml-kem-768", PKI_ML_KEM_768, 9472 }, { "ml-kem-1024", PKI_ML_KEM_1024, 12544 },
 };
 
 const struct pki_key_kind *pki_key_kind_at(size_t i)
@@ -90,17 +132,48 @@ size_t pki_hash_octets(enum pki_hash h)
 	BYTES_LIT("\x30\x41\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\x30\x34\xa0\x0f" SHA_ID(   \
 		last) "\xa1\x1c\x30\x1a" MGF1 SHA_ID(last) "\xa2\x03\x02\x01" salt)
 
+#define ECDSA_ROW(name, hash, last)                                                                \
+	{                                                                                          \
+		(name), PKI_EC, PKI_SIGN_ECDSA, PKI_KEY_NONE, (hash), ECDSA_WITH(last)             \
+	}
+#define RSA_ROW(name, scheme, hash, id)                                                            \
+	{                                                                                          \
+		(name), PKI_RSA_KEYS, (scheme), PKI_KEY_NONE, (hash), id                           \
+	}
+#define ML_DSA_ROW(name, key, oid)                                                                 \
+	{                                                                                          \
+		(name), PKI_ML_DSA, PKI_SIGN_ML_DSA, (key), PKI_HASH_NONE,                         \
+			BYTES_LIT("\x30\x0b\x06\x09" oid)                                          \
+	}
+
 static const struct pki_sig sigs[] = {
-	{ "ecdsa-with-SHA256", false, PKI_PAD_NONE, PKI_SHA256, ECDSA_WITH("\x02") },
-	{ "ecdsa-with-SHA384", false, PKI_PAD_NONE, PKI_SHA384, ECDSA_WITH("\x03") },
-	{ "ecdsa-with-SHA512", false, PKI_PAD_NONE, PKI_SHA512, ECDSA_WITH("\x04") },
-	{ "sha256WithRSAEncryption", true, PKI_PAD_PKCS1, PKI_SHA256, RSA_WITH("\x0b") },
-	{ "sha384WithRSAEncryption", true, PKI_PAD_PKCS1, PKI_SHA384, RSA_WITH("\x0c") },
-	{ "sha512WithRSAEncryption", true, PKI_PAD_PKCS1, PKI_SHA512, RSA_WITH("\x0d") },
-	{ "rsassaPss-SHA256", true, PKI_PAD_PSS, PKI_SHA256, PSS_WITH("\x01", "\x20") },
-	{ "rsassaPss-SHA384", true, PKI_PAD_PSS, PKI_SHA384, PSS_WITH("\x02", "\x30") },
-	{ "rsassaPss-SHA512", true, PKI_PAD_PSS, PKI_SHA512, PSS_WITH("\x03", "\x40") },
+	ECDSA_ROW("ecdsa-with-SHA256", PKI_SHA256, "\x02"),
+	ECDSA_ROW("ecdsa-with-SHA384", PKI_SHA384, "\x03"),
+	ECDSA_ROW("ecdsa-with-SHA512", PKI_SHA512, "\x04"),
+	RSA_ROW("sha256WithRSAEncryption", PKI_SIGN_PKCS1, PKI_SHA256, RSA_WITH("\x0b")),
+	RSA_ROW("sha384WithRSAEncryption", PKI_SIGN_PKCS1, PKI_SHA384, RSA_WITH("\x0c")),
+	RSA_ROW("sha512WithRSAEncryption", PKI_SIGN_PKCS1, PKI_SHA512, RSA_WITH("\x0d")),
+	RSA_ROW("rsassaPss-SHA256", PKI_SIGN_PSS, PKI_SHA256, PSS_WITH("\x01", "\x20")),
+	RSA_ROW("rsassaPss-SHA384", PKI_SIGN_PSS, PKI_SHA384, PSS_WITH("\x02", "\x30")),
+	RSA_ROW("rsassaPss-SHA512", PKI_SIGN_PSS, PKI_SHA512, PSS_WITH("\x03", "\x40")),
+	{ "ED25519", PKI_EDWARDS, PKI_SIGN_EDDSA, PKI_ED25519, PKI_HASH_NONE,
+	  BYTES_LIT("\x30\x05\x06\x03" OID_ED25519) },
+	{ "ED448", PKI_EDWARDS, PKI_SIGN_EDDSA, PKI_ED448, PKI_HASH_NONE,
+	  BYTES_LIT("\x30\x05\x06\x03" OID_ED448) },
+	ML_DSA_ROW("ML-DSA-44", PKI_ML_DSA_44, OID_ML_DSA_44),
+	ML_DSA_ROW("ML-DSA-65", PKI_ML_DSA_65, OID_ML_DSA_65),
+	ML_DSA_ROW("ML-DSA-87", PKI_ML_DSA_87, OID_ML_DSA_87),
 };
+#undef ECDSA_ROW
+#undef RSA_ROW
+#undef ML_DSA_ROW
+
+bool pki_sig_fits(const struct pki_sig *sig, enum pki_key key)
+{
+	const struct pki_key_type *t = pki_key_type(key);
+
+	return t && t->family == sig->family && (sig->key == PKI_KEY_NONE || sig->key == key);
+}
 
 const struct pki_sig *pki_sig_at(size_t i)
 {
@@ -110,7 +183,7 @@ const struct pki_sig *pki_sig_at(size_t i)
 /* RFC 4055 5: the NULL belongs there, and writers forget it. */
 static bool is_without_null(const struct pki_sig *s, struct bytes identifier)
 {
-	return s->padding == PKI_PAD_PKCS1 && identifier.n == s->identifier.n - 2 &&
+	return s->scheme == PKI_SIGN_PKCS1 && identifier.n == s->identifier.n - 2 &&
 	       identifier.p[1] == s->identifier.p[1] - 2 &&
 	       !memcmp(identifier.p + 2, s->identifier.p + 2, identifier.n - 2);
 }
@@ -164,14 +237,13 @@ static const enum pki_hash usual_hash[PKI_KEY__MAX] = {
 
 enum inro_err pki_sig_for(enum pki_key key, enum pki_hash hash, const struct pki_sig **ret)
 {
-	bool rsa = key == PKI_RSA;
-
-	if (!pki_key_type(key))
+	if (!pki_key_signs(key))
 		return err_set(INRO_E_KEY_TYPE, "a key of this type can't sign certificates");
 	if (hash == PKI_HASH_NONE)
 		hash = usual_hash[key];
 	for (size_t i = 0; i < ARRAY_LEN(sigs); i++)
-		if (sigs[i].rsa == rsa && sigs[i].hash == hash && sigs[i].padding != PKI_PAD_PSS) {
+		if (pki_sig_fits(&sigs[i], key) && sigs[i].scheme != PKI_SIGN_PSS &&
+		    (sigs[i].hash == hash || sigs[i].hash == PKI_HASH_NONE)) {
 			*ret = &sigs[i];
 			return INRO_OK;
 		}

@@ -282,7 +282,8 @@ static void print_path(const struct field *f, const void *at, struct buf *out)
 unsigned field_key_find(struct bytes word)
 {
 	for (int k = PKI_KEY_NONE + 1; k < PKI_KEY__MAX; k++)
-		if (bytes_is(word, pki_key_type((enum pki_key)k)->name))
+		if (pki_key_signs((enum pki_key)k) &&
+		    bytes_is(word, pki_key_type((enum pki_key)k)->name))
 			return 1u << k;
 	return 0;
 }

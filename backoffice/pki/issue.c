@@ -337,14 +337,16 @@ static enum inro_err decide_usage(struct plan *pl)
 {
 	const struct issue *in = pl->in;
 	const struct profile *p = in->profile;
-	bool rsa = in->key->type == PKI_RSA;
-
 	if (!in->issuer && !p->ca)
 		return err_set(INRO_E_POLICY,
 			       "profile %s is not for a CA; only CAs are self-signed", p->name);
 	if (in->issuer && p->ca && in->issuer->ext.path_len == 0)
 		return err_set(INRO_E_POLICY, "the CA's path length leaves no room for a CA below");
-	pl->key_usage = p->key_usage | (rsa ? p->key_usage_rsa : p->key_usage_ec);
+	pl->key_usage = p->key_usage;
+	if (in->key->type == PKI_RSA)
+		pl->key_usage |= p->key_usage_rsa;
+	else if (pki_key_type(in->key->type)->family == PKI_EC)
+		pl->key_usage |= p->key_usage_ec;
 	pl->path_len = smaller_path(p->path_len, in->path_len);
 	if (in->issuer && in->issuer->ext.path_len > 0)
 		pl->path_len = smaller_path(pl->path_len, in->issuer->ext.path_len - 1);

@@ -4,7 +4,9 @@
 #include "backoffice/pki/san.h"
 
 #define USAGE_ENCIPHERING (USAGE_KEY_ENCIPHERMENT | USAGE_DATA_ENCIPHERMENT)
-#define USAGE_AGREEING	  (USAGE_KEY_AGREEMENT | USAGE_ENCIPHER_ONLY | USAGE_DECIPHER_ONLY)
+#define USAGE_SIGNING                                                                              \
+	(USAGE_DIGITAL_SIGNATURE | USAGE_NON_REPUDIATION | USAGE_KEY_CERT_SIGN | USAGE_CRL_SIGN)
+#define USAGE_AGREEING (USAGE_KEY_AGREEMENT | USAGE_ENCIPHER_ONLY | USAGE_DECIPHER_ONLY)
 
 static bool serial_holds(const struct cert *c, const struct cert *issuer)
 {
@@ -74,17 +76,27 @@ static bool path_len_holds(const struct cert *c, const struct cert *issuer)
 	return above > 0 && c->ext.path_len < above;
 }
 
+/* What a key of the family can't do (RFC 3279, 5480, 8410 5, 9881 5, 9935 5). */
+static const unsigned usage_wrong[PKI_FAMILY__MAX] = {
+	[PKI_EC] = USAGE_ENCIPHERING,
+	[PKI_RSA_KEYS] = USAGE_AGREEING,
+	[PKI_EDWARDS] = USAGE_ENCIPHERING | USAGE_AGREEING,
+	[PKI_MONTGOMERY] = USAGE_ENCIPHERING | USAGE_SIGNING,
+	[PKI_ML_DSA] = USAGE_ENCIPHERING | USAGE_AGREEING,
+	[PKI_ML_KEM] = USAGE_AGREEING | USAGE_SIGNING,
+};
+
 static bool usage_fits_key(const struct cert *c, const struct cert *issuer)
 {
-	unsigned wrong = c->key.type == PKI_RSA ? USAGE_AGREEING : USAGE_ENCIPHERING;
+	const struct pki_key_type *t = pki_key_type(c->key.type);
 
 	(void)issuer;
-	return !(c->ext.key_usage & wrong);
+	return !t || !(c->ext.key_usage & usage_wrong[t->family]);
 }
 
 static bool algorithm_fits_issuer(const struct cert *c, const struct cert *issuer)
 {
-	return c->sig->rsa == ((issuer ? issuer : c)->key.type == PKI_RSA);
+	return pki_sig_fits(c->sig, (issuer ? issuer : c)->key.type);
 }
 
 static bool names_hold(const struct cert *c, const struct cert *issuer)

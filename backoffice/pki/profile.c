@@ -54,8 +54,10 @@ static const struct field fields[] = {
 	{ DOC("validity", "beyond_ca", "cut, refuse or allow", "cut",
 	      "what happens when it would end after its CA"),
 	  WORDS(beyond_words), AT(beyond_ca) },
-	{ DOC("key", "types", "words of: ec-p256 ec-p384 ec-p521 rsa", MUST_BE_GIVEN,
-	      "types of key that get a certificate"),
+	{ DOC("key", "types",
+	      "words of: ec-p256 ec-p384 ec-p521 rsa ed25519 ed448 ml-dsa-44 ml-dsa-65 "
+	      "ml-dsa-87",
+	      MUST_BE_GIVEN, "types of key that get a certificate"),
 	  .kind = &kind_bits, .find = field_key_find, .text = field_key_text, AT(key_types) },
 	{ DOC("key", "rsa_min", "bits, 2048 to 16384", "2048", "the smallest RSA key"),
 	  .kind = &kind_number, AT(rsa_min), .min = 2048, .max = PUBKEY_RSA_MAX },

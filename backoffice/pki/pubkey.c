@@ -108,6 +108,26 @@ static enum inro_err read_rsa(struct bytes parameters, struct pubkey *k)
 	return check_rsa(k);
 }
 
+/* RFC 8410 3, RFC 9881 4, RFC 9935 4: no parameters, the key's octets as they are. */
+static enum inro_err read_raw(struct bytes parameters, struct pubkey *k)
+{
+	const struct pki_key_type *t = pki_key_type(k->type);
+
+	if (parameters.n)
+		return err_set(INRO_E_SYNTAX, "a key of algorithm %s with parameters", t->group);
+	if (k->key_bits.n != t->octets)
+		return err_set(INRO_E_SYNTAX, "a key of algorithm %s with %zu octets, not %u",
+			       t->group, k->key_bits.n, t->octets);
+	k->bits = t->bits;
+	return INRO_OK;
+}
+
+typedef enum inro_err read_key_fn(struct bytes parameters, struct pubkey *k);
+static read_key_fn *const readers[PKI_FAMILY__MAX] = {
+	[PKI_EC] = read_ec,	     [PKI_RSA_KEYS] = read_rsa, [PKI_EDWARDS] = read_raw,
+	[PKI_MONTGOMERY] = read_raw, [PKI_ML_DSA] = read_raw,	[PKI_ML_KEM] = read_raw,
+};
+
 enum inro_err pubkey_read(struct bytes spki, struct pubkey *ret)
 {
 	struct pubkey k = { .spki = spki };
@@ -129,10 +149,11 @@ enum inro_err pubkey_read(struct bytes spki, struct pubkey *ret)
 	t = type_by_algorithm(oid);
 	if (!t)
 		return err_set(INRO_E_UNSUPPORTED,
-			       "a public key of algorithm %s; RSA and EC are "
-			       "taken",
+			       "a public key of algorithm %s; RSA, EC, Edwards and Montgomery "
+			       "curves, ML-DSA and ML-KEM are taken",
 			       der_oid_text(oid, text, sizeof text) ? "?" : text);
-	e = t->id == PKI_RSA ? read_rsa(algorithm, &k) : read_ec(algorithm, &k);
+	k.type = t->id;
+	e = readers[t->family](algorithm, &k);
 	if (!e)
 		*ret = k;
 	return e;
@@ -229,6 +250,27 @@ static EVP_PKEY *rsa_pkey(const struct pubkey *k)
 	return from_params("RSA", params);
 }
 
+static EVP_PKEY *raw_pkey(const struct pubkey *k)
+{
+	return EVP_PKEY_new_raw_public_key_ex(crypt_libctx(), pki_key_type(k->type)->group, NULL,
+					      k->key_bits.p, k->key_bits.n);
+}
+
+typedef EVP_PKEY *make_pkey_fn(const struct pubkey *k);
+static make_pkey_fn *const makers[PKI_FAMILY__MAX] = {
+	[PKI_EC] = ec_pkey,	     [PKI_RSA_KEYS] = rsa_pkey, [PKI_EDWARDS] = raw_pkey,
+	[PKI_MONTGOMERY] = raw_pkey, [PKI_ML_DSA] = raw_pkey,	[PKI_ML_KEM] = raw_pkey,
+};
+
+static enum inro_err no_pkey(const struct pubkey *k)
+{
+	ERR_clear_error();
+	if (pki_key_type(k->type)->octets)
+		return err_set(INRO_E_UNSUPPORTED, "this libcrypto knows no %s, or the key is none",
+			       pki_key_type(k->type)->group);
+	return err_set(INRO_E_SYNTAX, "the public key is not a point of its curve or not a key");
+}
+
 static bool set_pss(EVP_PKEY_CTX *ctx)
 {
 	return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
@@ -243,20 +285,17 @@ enum inro_err pubkey_verify(const struct pubkey *k, const struct pki_sig *sig, s
 	EVP_PKEY_CTX *pctx = NULL;
 	bool good;
 
-	if (sig->rsa != (k->type == PKI_RSA))
+	if (!pki_sig_fits(sig, k->type))
 		return err_set(INRO_E_KEY_TYPE, "signature algorithm %s does not fit the key",
 			       sig->name);
-	pkey = sig->rsa ? rsa_pkey(k) : ec_pkey(k);
-	if (!pkey) {
-		ERR_clear_error();
-		return err_set(INRO_E_SYNTAX, "the public key is not a point of its curve or "
-					      "not a key");
-	}
+	pkey = makers[sig->family](k);
+	if (!pkey)
+		return no_pkey(k);
 	ctx = EVP_MD_CTX_new();
 	if (!ctx ||
 	    EVP_DigestVerifyInit_ex(ctx, &pctx, pki_hash_name(sig->hash), crypt_libctx(), NULL,
 				    pkey, NULL) <= 0 ||
-	    (sig->padding == PKI_PAD_PSS && !set_pss(pctx)))
+	    (sig->scheme == PKI_SIGN_PSS && !set_pss(pctx)))
 		return crypt_err("verifying a signature");
 	good = EVP_DigestVerify(ctx, signature.p, signature.n, message.p, message.n) == 1;
 	ERR_clear_error();

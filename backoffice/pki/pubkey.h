@@ -1,6 +1,6 @@
 /*
- * pubkey - SubjectPublicKeyInfo (RFC 5280 4.1.2.7, RFC 5480, RFC 8017): bounded strict reading,
- * and verification by libcrypto.
+ * pubkey - SubjectPublicKeyInfo (RFC 5280 4.1.2.7, RFC 5480, 8017, 8410, 9881, 9935): bounded
+ * strict reading, and verification by libcrypto.
  *
  * 1. A curve is known by its named OID only; explicit parameters are refused before libcrypto
  *    sees them.  A point is uncompressed and of the curve's size.

@@ -1,8 +1,9 @@
 /* hardware - what keys in a TPM can do besides: through the vendor interface (admin.h, 1.2). */
 #include "backoffice/token/internal.h"
 
-#define USUAL_ROOM ((CK_ULONG)8192) /* more than any answer but a very long chain of certificates  \
-				     */
+#define USUAL_ROOM                                                                                 \
+	((CK_ULONG)8192) /* more than any answer but a very long chain of certificates             \
+			  */
 
 static enum inro_err need_admin(struct token *t, const struct inro_admin **ret)
 {

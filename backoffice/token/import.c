@@ -159,6 +159,54 @@ static enum inro_err add_ec(const EVP_PKEY *pkey, const struct pubkey *pub, stru
 	return p->curve.err ? p->curve.err : buf_err(&p->point);
 }
 
+/* RFC 8410: the private key is octets too. */
+static enum inro_err add_curve(const EVP_PKEY *pkey, const struct pubkey *pub, struct parts *p)
+{
+	struct secret *s = &p->value[p->n];
+	size_t n = pki_key_type(pub->type)->octets;
+	enum inro_err e = secret_new(n, s);
+
+	if (e)
+		return e;
+	p->n++;
+	if (EVP_PKEY_get_raw_private_key(pkey, s->p, &n) != 1)
+		return crypt_err("reading a private key");
+	der_add(&p->curve, DER_OID, pki_key_type(pub->type)->algorithm);
+	der_add(&p->point, DER_OCTET_STRING, pub->key_bits);
+	template_add(&p->private_key, CKA_VALUE, secret_bytes(s));
+	template_add(&p->private_key, CKA_EC_PARAMS, buf_bytes(&p->curve));
+	template_add(&p->public_key, CKA_EC_PARAMS, buf_bytes(&p->curve));
+	template_add(&p->public_key, CKA_EC_POINT, buf_bytes(&p->point));
+	return p->curve.err ? p->curve.err : buf_err(&p->point);
+}
+
+static const struct {
+	CK_KEY_TYPE type;
+	enum inro_err (*add)(const EVP_PKEY *pkey, const struct pubkey *pub, struct parts *p);
+} families[PKI_FAMILY__MAX] = {
+	[PKI_EC] = { CKK_EC, add_ec },
+	[PKI_RSA_KEYS] = { CKK_RSA, add_rsa },
+	[PKI_EDWARDS] = { CKK_EC_EDWARDS, add_curve },
+	[PKI_MONTGOMERY] = { CKK_EC_MONTGOMERY, add_curve },
+};
+
+bool token_pkcs8_agrees(struct bytes pkcs8)
+{
+	struct bytes in, algorithm, oid;
+	int64_t version;
+	bool agrees = false;
+
+	if (der_only(pkcs8, DER_SEQUENCE, &in) || der_take_int(&in, &version) ||
+	    der_take(&in, DER_SEQUENCE, &algorithm) || der_take(&algorithm, DER_OID, &oid))
+		return false;
+	for (int k = PKI_KEY_NONE + 1; k < PKI_KEY__MAX; k++) {
+		const struct pki_key_type *t = pki_key_type((enum pki_key)k);
+
+		agrees |= t->family == PKI_MONTGOMERY && bytes_equal(t->algorithm, oid);
+	}
+	return agrees;
+}
+
 static enum inro_err public_half(const EVP_PKEY *pkey, struct buf *ret)
 {
 	uint8_t *der = NULL;
@@ -240,19 +288,22 @@ static enum inro_err create(struct token *t, const struct token_key_plan *plan, 
 	static const CK_OBJECT_CLASS private_class = CKO_PRIVATE_KEY, public_class = CKO_PUBLIC_KEY;
 	SCOPED(parts) p = { 0 };
 	struct pubkey pub;
-	CK_ULONG type;
+	enum pki_family family;
 	enum inro_err e = pubkey_read(spki, &pub);
 
 	if (e)
 		return e;
-	type = pub.type == PKI_RSA ? CKK_RSA : CKK_EC;
+	family = pki_key_type(pub.type)->family;
+	if (!families[family].add)
+		return err_set(INRO_E_UNSUPPORTED, "a key of algorithm %s is not taken from a file",
+			       pki_key_type(pub.type)->group);
 	template_add_ulong(&p.private_key, CKA_CLASS, &private_class);
 	template_add_ulong(&p.public_key, CKA_CLASS, &public_class);
-	template_add_ulong(&p.private_key, CKA_KEY_TYPE, &type);
-	template_add_ulong(&p.public_key, CKA_KEY_TYPE, &type);
+	template_add_ulong(&p.private_key, CKA_KEY_TYPE, &families[family].type);
+	template_add_ulong(&p.public_key, CKA_KEY_TYPE, &families[family].type);
 	template_private(&p.private_key, plan, id);
 	template_public(&p.public_key, plan, id);
-	e = pub.type == PKI_RSA ? add_rsa(pkey, &pub, &p) : add_ec(pkey, &pub, &p);
+	e = families[family].add(pkey, &pub, &p);
 	return e ? e : create_pair(t, &p, ret);
 }
 
@@ -332,17 +383,11 @@ enum inro_err token_bundle_import(struct token *t, const struct token_key_plan *
 				  struct token_key **ret)
 {
 	SCOPED(stored) s = { 0 };
-	bool sign;
 	enum inro_err e = store_certs(t, certs, n, &s);
 
 	if (e)
 		return e;
-	if (token_curve_word(pkcs8, &sign)) {
-		*ret = NULL;
-		e = token_curve_import(t, plan, pkcs8);
-	} else {
-		e = token_key_import(t, plan, pkcs8, ret);
-	}
+	e = token_key_import(t, plan, pkcs8, ret);
 	if (e)
 		take_back(t, &s);
 	return e;

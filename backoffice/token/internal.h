@@ -55,9 +55,6 @@ void free_handles(CK_OBJECT_HANDLE **p); /* for AUTO() */
 /* INRO_E_EXISTS when a private key has that id, or that label and that matters. */
 MUST_CHECK enum inro_err token_key_refuse_twin(struct token *t, const struct token_key_plan *plan,
 					       struct bytes id);
-/* A key for which token_curve_word() has a name; plan->id must be given.  Both objects or none. */
-MUST_CHECK enum inro_err token_curve_import(struct token *t, const struct token_key_plan *plan,
-					    struct bytes pkcs8);
 /* INRO_E_EXISTS when there is an object of that class with that attribute; `what` names it. */
 MUST_CHECK enum inro_err token_refuse_same(struct token *t, CK_OBJECT_CLASS class,
 					   CK_ATTRIBUTE_TYPE type, struct bytes value,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "backoffice/pki/text.h"
+#include "base/der.h"
 
 #define ID_OCTETS 20
 
@@ -281,26 +282,72 @@ enum inro_err token_key_adopt(struct token *t, const struct token_pair *pair,
 	return INRO_OK;
 }
 
-static enum inro_err generate_pair(struct token *t, const struct token_key_plan *plan,
-				   struct bytes id, struct token_pair *ret)
+/* What a new pair is to be, in the template of its public half; it borrows from here. */
+struct shape {
+	CK_ULONG number;
+	uint8_t oid[16];
+};
+
+static void shape_rsa(const struct pki_key_kind *kind, struct shape *s, struct template *t)
 {
 	static const uint8_t f4[] = { 1, 0, 1 };
-	struct template private_key = { 0 }, public_key = { 0 };
-	const struct pki_key_type *type = pki_key_type(plan->kind->type);
-	bool rsa = plan->kind->type == PKI_RSA;
-	CK_MECHANISM mech = { rsa ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, NULL, 0 };
-	CK_ULONG bits = plan->kind->bits;
-	uint8_t curve[16] = { 0x06, (uint8_t)type->curve.n };
 
-	template_private(&private_key, plan, id);
-	template_wishes(&private_key, plan);
-	template_public(&public_key, plan, id);
-	if (rsa) {
-		template_add_ulong(&public_key, CKA_MODULUS_BITS, &bits);
-		template_add(&public_key, CKA_PUBLIC_EXPONENT, BYTES(f4, sizeof f4));
-	} else {
-		memcpy(curve + 2, type->curve.p, type->curve.n);
-		template_add(&public_key, CKA_EC_PARAMS, BYTES(curve, type->curve.n + 2));
+	s->number = kind->bits;
+	template_add_ulong(t, CKA_MODULUS_BITS, &s->number);
+	template_add(t, CKA_PUBLIC_EXPONENT, BYTES(f4, sizeof f4));
+}
+
+static void shape_curve(const struct pki_key_kind *kind, struct shape *s, struct template *t)
+{
+	const struct pki_key_type *type = pki_key_type(kind->type);
+	struct bytes oid = type->curve.n ? type->curve : type->algorithm;
+
+	s->oid[0] = DER_OID;
+	s->oid[1] = (uint8_t)oid.n;
+	memcpy(s->oid + 2, oid.p, oid.n);
+	template_add(t, CKA_EC_PARAMS, BYTES(s->oid, oid.n + 2));
+}
+
+/* FIPS 203 and 204 sets have the numbers 1, 2, 3 in PKCS#11 3.2, and follow each other here. */
+static void shape_set(const struct pki_key_kind *kind, struct shape *s, struct template *t)
+{
+	bool kem = pki_key_type(kind->type)->family == PKI_ML_KEM;
+
+	s->number = (CK_ULONG)kind->type - (kem ? PKI_ML_KEM_512 : PKI_ML_DSA_44) + 1;
+	template_add_ulong(t, CKA_PARAMETER_SET, &s->number);
+}
+
+static const struct {
+	CK_MECHANISM_TYPE maker;
+	void (*shape)(const struct pki_key_kind *kind, struct shape *s, struct template *t);
+	CK_ATTRIBUTE_TYPE use, public_use; /* of keys that don't sign */
+} families[PKI_FAMILY__MAX] = {
+	[PKI_EC] = { CKM_EC_KEY_PAIR_GEN, shape_curve, 0, 0 },
+	[PKI_RSA_KEYS] = { CKM_RSA_PKCS_KEY_PAIR_GEN, shape_rsa, 0, 0 },
+	[PKI_EDWARDS] = { CKM_EC_EDWARDS_KEY_PAIR_GEN, shape_curve, 0, 0 },
+	[PKI_MONTGOMERY] = { CKM_EC_MONTGOMERY_KEY_PAIR_GEN, shape_curve, CKA_DERIVE, 0 },
+	[PKI_ML_DSA] = { CKM_ML_DSA_KEY_PAIR_GEN, shape_set, 0, 0 },
+	[PKI_ML_KEM] = { CKM_ML_KEM_KEY_PAIR_GEN, shape_set, CKA_DECAPSULATE, CKA_ENCAPSULATE },
+};
+
+static enum inro_err generate_pair(struct token *t, const struct token_key_plan *wish,
+				   struct bytes id, struct token_pair *ret)
+{
+	struct template private_key = { 0 }, public_key = { 0 };
+	enum pki_family family = pki_key_type(wish->kind->type)->family;
+	CK_MECHANISM mech = { families[family].maker, NULL, 0 };
+	struct token_key_plan plan = *wish;
+	struct shape shape;
+
+	plan.no_sign |= !pki_key_signs(wish->kind->type);
+	plan.derive |= families[family].use == CKA_DERIVE;
+	template_private(&private_key, &plan, id);
+	template_wishes(&private_key, &plan);
+	template_public(&public_key, &plan, id);
+	families[family].shape(plan.kind, &shape, &public_key);
+	if (families[family].public_use) {
+		template_add_bool(&private_key, families[family].use, true);
+		template_add_bool(&public_key, families[family].public_use, true);
 	}
 	return ck_err(t->module,
 		      t->f->C_GenerateKeyPair(t->session, &mech, public_key.a, public_key.n,

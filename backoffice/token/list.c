@@ -94,6 +94,8 @@ static void add_secret(const struct found *o, struct token_entry *e)
 	CK_ULONG octets = 0;
 
 	add_private(o, e);
+	if (ck_attr_ulong(o->t->module, o->t->session, o->handle, CKA_KEY_TYPE, &e->secret))
+		err_reset();
 	if (ck_attr_ulong(o->t->module, o->t->session, o->handle, CKA_VALUE_LEN, &octets) ==
 	    INRO_OK)
 		e->bits = (unsigned)octets * 8;

@@ -1,5 +1,38 @@
-/* secret - a secret key whose value is known, into a token. */
+/* secret - secret keys: made in a token, or brought into it by their value. */
+#include <string.h>
+
 #include "backoffice/token/internal.h"
+
+#define HMAC(bits, hash)                                                                           \
+	{                                                                                          \
+		"hmac-" #bits, CKK_##hash##_HMAC, CKM_##hash##_KEY_GEN, (bits) / 8, false          \
+	}
+static const struct token_secret_kind kinds[] = {
+	{ "aes-128", CKK_AES, CKM_AES_KEY_GEN, 16, true },
+	{ "aes-192", CKK_AES, CKM_AES_KEY_GEN, 24, true },
+	{ "aes-256", CKK_AES, CKM_AES_KEY_GEN, 32, true },
+	{ "chacha20", CKK_CHACHA20, CKM_CHACHA20_KEY_GEN, 32, true },
+	HMAC(256, SHA256),
+	HMAC(384, SHA384),
+	HMAC(512, SHA512),
+	{ "generic-128", CKK_GENERIC_SECRET, CKM_GENERIC_SECRET_KEY_GEN, 16, false },
+	{ "generic-256", CKK_GENERIC_SECRET, CKM_GENERIC_SECRET_KEY_GEN, 32, false },
+	{ "generic-512", CKK_GENERIC_SECRET, CKM_GENERIC_SECRET_KEY_GEN, 64, false },
+};
+#undef HMAC
+
+const struct token_secret_kind *token_secret_kind_at(size_t i)
+{
+	return i < ARRAY_LEN(kinds) ? &kinds[i] : NULL;
+}
+
+const struct token_secret_kind *token_secret_kind_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (!strcmp(kinds[i].name, name))
+			return &kinds[i];
+	return NULL;
+}
 
 void template_secret(struct template *t, const struct token_secret_plan *plan, struct bytes id)
 {
@@ -20,6 +53,8 @@ void template_secret(struct template *t, const struct token_secret_plan *plan, s
 	template_add_bool(t, CKA_UNWRAP, plan->wrap);
 	template_add(t, CKA_LABEL, bytes_of(plan->label));
 	template_add(t, CKA_ID, id);
+	if (plan->place)
+		template_add_ulong(t, CKA_INRO_PLACE, &plan->place);
 }
 
 enum inro_err token_secret_name(struct token *t, const struct token_secret_plan *plan,
@@ -53,4 +88,22 @@ enum inro_err token_secret_import(struct token *t, const struct token_secret_pla
 	template_add(&tpl, CKA_VALUE, value);
 	return ck_err(t->module, t->f->C_CreateObject(t->session, tpl.a, tpl.n, &made),
 		      "C_CreateObject");
+}
+
+enum inro_err token_secret_generate(struct token *t, const struct token_secret_plan *plan,
+				    const struct token_secret_kind *kind, struct buf *ret_id)
+{
+	CK_MECHANISM mech = { kind->maker, NULL, 0 };
+	CK_ULONG octets = kind->octets;
+	struct template tpl = { 0 };
+	CK_OBJECT_HANDLE made;
+	enum inro_err e = token_secret_name(t, plan, ret_id);
+
+	if (e)
+		return e;
+	template_secret(&tpl, plan, buf_bytes(ret_id));
+	if (kind->maker != CKM_CHACHA20_KEY_GEN) /* which has one length */
+		template_add_ulong(&tpl, CKA_VALUE_LEN, &octets);
+	return ck_err(t->module, t->f->C_GenerateKey(t->session, &mech, tpl.a, tpl.n, &made),
+		      "C_GenerateKey");
 }

@@ -1,4 +1,5 @@
-/* sign - messages signed by a token's key: hashed here, signed there. */
+/* sign - messages signed by a token's key: hashed here where the scheme has a hash, signed there.
+ */
 #include "backoffice/token/internal.h"
 
 #include <string.h>
@@ -6,7 +7,7 @@
 #include "base/cryptoki/hashes.h"
 #include "base/der.h"
 
-#define SIGNATURE_MAX 2048 /* RSA of 16384 bits */
+#define SIGNATURE_MAX 4700 /* ML-DSA-87 has 4627 */
 
 static const CK_MECHANISM_TYPE hashes[PKI_HASH__MAX] = {
 	[PKI_SHA256] = CKM_SHA256,
@@ -18,42 +19,49 @@ static const CK_MECHANISM_TYPE hashes[PKI_HASH__MAX] = {
 struct order {
 	CK_MECHANISM mech;
 	CK_RSA_PKCS_PSS_PARAMS pss;
-	uint8_t data[PKI_DIGEST_MAX + 32];
-	CK_ULONG n;
+	uint8_t room[PKI_DIGEST_MAX + 32];
+	struct bytes data;
 };
 
-static const CK_MECHANISM_TYPE mechanisms[] = {
-	[PKI_PAD_NONE] = CKM_ECDSA,
-	[PKI_PAD_PKCS1] = CKM_RSA_PKCS,
-	[PKI_PAD_PSS] = CKM_RSA_PKCS_PSS,
+static const CK_MECHANISM_TYPE mechanisms[PKI_SCHEME__MAX] = {
+	[PKI_SIGN_ECDSA] = CKM_ECDSA,	   [PKI_SIGN_PKCS1] = CKM_RSA_PKCS,
+	[PKI_SIGN_PSS] = CKM_RSA_PKCS_PSS, [PKI_SIGN_EDDSA] = CKM_EDDSA,
+	[PKI_SIGN_ML_DSA] = CKM_ML_DSA,
 };
 
-static enum inro_err prepare(const struct token_key *k, const struct pki_sig *sig,
-			     struct bytes message, struct order *o)
+static enum inro_err prepare_digest(const struct token_key *k, const struct pki_sig *sig,
+				    struct bytes message, struct order *o)
 {
 	uint8_t digest[PKI_DIGEST_MAX];
 	const struct ck_hash *hash = ck_hash_find(hashes[sig->hash]);
-	size_t n = pki_hash_octets(sig->hash);
+	size_t n = pki_hash_octets(sig->hash), head = 0;
 	enum inro_err e = pki_digest(sig->hash, message, digest);
 
 	if (!hash)
 		e = err_set(INRO_E_UNSUPPORTED, "no hash for %s", sig->name);
 	if (e)
 		return e;
-	o->mech = (CK_MECHANISM) { mechanisms[sig->padding], NULL, 0 };
-	if (sig->padding == PKI_PAD_PKCS1) {
-		memcpy(o->data, hash->digest_info.p, hash->digest_info.n);
-		o->n = hash->digest_info.n;
-	} else if (sig->padding == PKI_PAD_PSS) {
+	if (sig->scheme == PKI_SIGN_PKCS1) {
+		head = hash->digest_info.n;
+		memcpy(o->room, hash->digest_info.p, head);
+	} else if (sig->scheme == PKI_SIGN_PSS) {
 		o->pss = (CK_RSA_PKCS_PSS_PARAMS) { hash->mech, hash->mgf, n };
 		o->mech.pParameter = &o->pss;
 		o->mech.ulParameterLen = sizeof o->pss;
 	} else if (n > pki_key_type(k->pub.type)->field_octets) {
 		n = pki_key_type(k->pub.type)->field_octets; /* FIPS 186-4 6.4: leftmost bits */
 	}
-	memcpy(o->data + o->n, digest, n);
-	o->n += n;
+	memcpy(o->room + head, digest, n);
+	o->data = BYTES(o->room, head + n);
 	return INRO_OK;
+}
+
+static enum inro_err prepare(const struct token_key *k, const struct pki_sig *sig,
+			     struct bytes message, struct order *o)
+{
+	o->mech = (CK_MECHANISM) { mechanisms[sig->scheme], NULL, 0 };
+	o->data = message;
+	return sig->hash == PKI_HASH_NONE ? INRO_OK : prepare_digest(k, sig, message, o);
 }
 
 /* RFC 3279 2.2.3: Ecdsa-Sig-Value. */
@@ -107,7 +115,10 @@ static enum inro_err sign_once(struct token_key *k, struct order *o, uint8_t *ou
 		e = ck_err(t->module, t->f->C_SignInit(t->session, &o->mech, k->handle),
 			   "C_SignInit");
 	if (!e)
-		e = ck_err(t->module, t->f->C_Sign(t->session, o->data, o->n, out, n), "C_Sign");
+		e = ck_err(t->module,
+			   t->f->C_Sign(t->session, (CK_BYTE *)(uintptr_t)o->data.p, o->data.n, out,
+					n),
+			   "C_Sign");
 	return e;
 }
 
@@ -119,7 +130,7 @@ enum inro_err token_key_sign(struct token_key *k, const struct pki_sig *sig, str
 	CK_ULONG n = sizeof out;
 	enum inro_err e;
 
-	if (sig->rsa != (k->pub.type == PKI_RSA))
+	if (!pki_sig_fits(sig, k->pub.type))
 		return err_set(INRO_E_KEY_TYPE, "key '%s' can't sign by %s", k->label, sig->name);
 	e = prepare(k, sig, message, &o);
 	if (e)
@@ -133,7 +144,7 @@ enum inro_err token_key_sign(struct token_key *k, const struct pki_sig *sig, str
 	if (e)
 		return err_context(e, "signing by key '%s' in token '%s'", k->label,
 				   k->token->info.label);
-	if (!sig->rsa)
+	if (sig->scheme == PKI_SIGN_ECDSA)
 		return add_ecdsa(BYTES(out, n), k, ret);
 	buf_add(ret, BYTES(out, n));
 	return buf_err(ret);

@@ -44,16 +44,17 @@ struct token_key_plan {
 	bool duplicable;   /* may be moved to another TPM */
 };
 
-/* Private key: token, private, sensitive, not extractable, sign only; public key: token, verify
- * only.  A label or id that a key has already is INRO_E_EXISTS.  On failure nothing stays. */
+/* Private key: token, private, sensitive, not extractable, sign only (one that can't sign: agrees
+ * or decapsulates); public key: token, verify only.  A label or id that a key has already is
+ * INRO_E_EXISTS.  On failure nothing stays. */
 MUST_CHECK enum inro_err token_key_generate(struct token *t, const struct token_key_plan *plan,
 					    struct token_key **ret);
 /* The one private key that the URI's object and id name. INRO_E_NOT_FOUND, INRO_E_AMBIGUOUS. */
 MUST_CHECK enum inro_err token_key_find(struct token *t, const struct p11_uri *uri,
 					struct token_key **ret);
-/* A PKCS#8 private key, PEM or DER, unencrypted: EC or RSA.  Sensitive and not extractable from
- * then on.  Private and public object, or neither; an import that was cut short leaves at most the
- * public one, and the same import again completes it. */
+/* A PKCS#8 private key, PEM or DER, unencrypted: EC, RSA or of RFC 8410.  Sensitive and not
+ * extractable from then on.  Private and public object, or neither; an import that was cut short
+ * leaves at most the public one, and the same import again completes it. */
 MUST_CHECK enum inro_err token_key_import(struct token *t, const struct token_key_plan *plan,
 					  struct bytes pkcs8, struct token_key **ret);
 
@@ -64,11 +65,10 @@ struct token_cert {
 	struct bytes der;
 };
 
-/* "ed25519" and the like for a DER PKCS#8 key of RFC 8410's curves; NULL for all others. */
-const char *token_curve_word(struct bytes pkcs8, bool *ret_sign);
+/* A DER PKCS#8 key of a curve on which keys agree and don't sign (X25519, X448). */
+bool token_pkcs8_agrees(struct bytes pkcs8);
 
-/* The same with certificates, which may be there already: all of it or nothing.  Keys of RFC 8410
- * too, if plan->id is given; *ret is NULL for these. */
+/* The same with certificates, which may be there already: all of it or nothing. */
 MUST_CHECK enum inro_err token_bundle_import(struct token *t, const struct token_key_plan *plan,
 					     struct bytes pkcs8, const struct token_cert *certs,
 					     size_t n, struct token_key **ret);
@@ -82,7 +82,27 @@ struct token_secret_plan {
 	CK_KEY_TYPE type;
 	bool crypt, mac, derive, wrap; /* each with its counterpart */
 	bool extractable;
+	CK_ULONG place; /* CK_INRO_PLACE_...; 0: the token decides */
 };
+
+/* What a secret key to be made is called: "aes-256", "hmac-256", "generic-512" and the like. */
+struct token_secret_kind {
+	const char *name;
+	CK_KEY_TYPE type;
+	CK_MECHANISM_TYPE maker;
+	unsigned octets;
+	bool crypt; /* else it makes MACs */
+};
+/* The kinds in their order, NULL behind the last; NULL for a name that is none. */
+const struct token_secret_kind *token_secret_kind_at(size_t i);
+const struct token_secret_kind *token_secret_kind_find(const char *name);
+
+/* A secret key made in the token, of that kind: token, private, sensitive.  As
+ * token_secret_import(). */
+MUST_CHECK enum inro_err token_secret_generate(struct token *t,
+					       const struct token_secret_plan *plan,
+					       const struct token_secret_kind *kind,
+					       struct buf *ret_id);
 
 /* A secret key of that value: token, private, sensitive.  The id it has is appended.  INRO_E_EXISTS
  * for a label or id that a secret key has already. */
@@ -102,8 +122,8 @@ MUST_CHECK enum inro_err token_key_check_kept(const struct token_key *k);
 /* "pkcs11:token=…;serial=…;object=…;id=…;type=private", appended. */
 void token_key_uri(const struct token_key *k, struct buf *ret);
 
-/* Signs a message: hashed here, signed in the token.  ECDSA comes out as DER (RFC 3279 2.2.3),
- * RSA as RFC 8017 has it.  Appended. */
+/* Signs a message: hashed here where the scheme has a hash, signed in the token.  ECDSA comes out
+ * as DER (RFC 3279 2.2.3), RSA as RFC 8017 has it.  Appended. */
 MUST_CHECK enum inro_err token_key_sign(struct token_key *k, const struct pki_sig *sig,
 					struct bytes message, struct buf *ret);
 
@@ -128,6 +148,7 @@ struct token_entry {
 	size_t id_n;
 	enum p11_uri_type type; /* P11_PRIVATE, P11_PUBLIC, P11_SECRET_KEY, P11_CERT */
 	enum pki_key key;	/* PKI_KEY_NONE: of a type that has no name here */
+	CK_KEY_TYPE secret;	/* of a P11_SECRET_KEY */
 	unsigned bits;
 	bool has_private, has_public, has_cert;
 	bool sign, decrypt, derive, extractable, sensitive, local;

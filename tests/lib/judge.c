@@ -15,11 +15,14 @@
 
 EVP_PKEY *judge_key(const char *type)
 {
-	EVP_PKEY *key =
-		!strncmp(type, "rsa:", 4)
-			? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)strtoul(type + 4, NULL, 10))
-			: EVP_PKEY_Q_keygen(NULL, NULL, "EC", type);
+	EVP_PKEY *key;
 
+	if (!strncmp(type, "rsa:", 4))
+		key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)strtoul(type + 4, NULL, 10));
+	else if (!strncmp(type, "ED", 2) || !strncmp(type, "ML-", 3))
+		key = EVP_PKEY_Q_keygen(NULL, NULL, type);
+	else
+		key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", type);
 	assert_non_null(key);
 	return key;
 }
@@ -45,7 +48,7 @@ void judge_sign(EVP_PKEY *key, const struct pki_sig *sig, struct bytes message, 
 	assert_int_equal(
 		EVP_DigestSignInit_ex(ctx, &pctx, pki_hash_name(sig->hash), NULL, NULL, key, NULL),
 		1);
-	if (sig->padding == PKI_PAD_PSS) {
+	if (sig->scheme == PKI_SIGN_PSS) {
 		EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING);
 		EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST);
 	}

@@ -13,7 +13,7 @@
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/issue.h"
 
-/* "P-256", "P-384", "P-521", "rsa:2048". */
+/* "P-256", "P-384", "P-521", "rsa:2048", else the name of an algorithm. */
 EVP_PKEY *judge_key(const char *type);
 /* Its SubjectPublicKeyInfo, appended. */
 void judge_spki(EVP_PKEY *key, struct buf *ret);

@@ -164,7 +164,7 @@ static void test_pss_request(void **state)
 		EVP_MD_CTX_free(ctx);
 		encode(r, &der);
 		OK(csr_read(buf_bytes(&der), &c));
-		assert_int_equal(c.sig->padding, PKI_PAD_PSS);
+		assert_int_equal(c.sig->scheme, PKI_SIGN_PSS);
 		OK(csr_verify(&c));
 	}
 	EVP_PKEY_free(key);
@@ -387,7 +387,7 @@ static void test_other_keys(void **state)
 	(void)state;
 	assert_true(X509_REQ_sign(r, ed, NULL) > 0);
 	encode(r, &der);
-	assert_int_equal(read_only(buf_bytes(&der)), INRO_E_UNSUPPORTED);
+	OK(read_only(buf_bytes(&der)));
 	EVP_PKEY_free(ed);
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
 		EVP_PKEY *key = judge_key(groups[i]);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "backoffice/token/token.h"
 #include "backoffice/pki/alg.h"
 #include "backoffice/pki/crl.h"
 #include "backoffice/store/record.h"
@@ -112,10 +113,19 @@ static void test_key_types(void **state)
 {
 	(void)state;
 	const struct pki_key_kind *kind;
-	const char *names[16];
+	const struct token_secret_kind *secret;
+	const char *names[64];
 	size_t n = 0;
-	while ((kind = pki_key_kind_at(n)) && n < ARRAY_LEN(names))
-		names[n++] = kind->name;
+	for (size_t i = 0; (kind = pki_key_kind_at(i)); i++)
+		if (pki_key_signs(kind->type))
+			names[n++] = kind->name;
+	assert_same_words(option_of("ca", "create", "type"), names, n);
+	for (size_t i = 0; (kind = pki_key_kind_at(i)); i++)
+		if (!pki_key_signs(kind->type))
+			names[n++] = kind->name;
+	for (size_t i = 0; (secret = token_secret_kind_at(i)); i++)
+		names[n++] = secret->name;
+	assert_in_range(n, 1, ARRAY_LEN(names));
 	assert_same_words(option_of("key", "generate", "type"), names, n);
 }
 
