@@ -106,13 +106,32 @@ enum inro_err core_write(const struct core *c, OSSL_CORE_BIO *out, struct bytes 
 	return INRO_OK;
 }
 
+/* Programs that show only the reason, as mosquitto and PostgreSQL do, show no detail: these say
+ * what it may be about. */
+static const struct hint {
+	enum inro_err e;
+	const char *text;
+} hints[] = {
+	{ INRO_E_NOT_FOUND, "token, key or PIN file not found: openssl pkey -in KEY says which" },
+	{ INRO_E_ACCESS, "no permission for the token's folder or the PIN file" },
+	{ INRO_E_PIN_MISSING, "no PIN: set pin = file:PATH in openssl.cnf" },
+};
+
+static const char *reason(enum inro_err e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(hints); i++)
+		if (hints[i].e == e)
+			return hints[i].text;
+	return err_text(e);
+}
+
 const OSSL_ITEM *core_reasons(void)
 {
 	static OSSL_ITEM items[INRO_E__MAX];
 	unsigned n = 0;
 
 	for (unsigned e = 1; e < INRO_E__MAX; e++, n++) {
-		const char *text = err_text((enum inro_err)e);
+		const char *text = reason((enum inro_err)e);
 
 		items[n].id = e;
 		memcpy(&items[n].ptr, &text, sizeof text);

@@ -1,6 +1,7 @@
 /* prov - see prov.h. */
 #include "provider/prov.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,29 @@
 #include "provider/keygen.h"
 #include "provider/secret_key.h"
 
+/* Programs that look at errno before the error queue, as Python does, would tell of whatever system
+ * call failed last. */
+static const struct errno_of {
+	enum inro_err e;
+	int value;
+} errnos[] = {
+	{ INRO_E_NOT_FOUND, ENOENT },  { INRO_E_ACCESS, EACCES },      { INRO_E_PIN_WRONG, EACCES },
+	{ INRO_E_PIN_LOCKED, EACCES }, { INRO_E_PIN_MISSING, EACCES }, { INRO_E_NO_MEMORY, ENOMEM },
+};
+
+static int errno_of(enum inro_err e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(errnos); i++)
+		if (errnos[i].e == e)
+			return errnos[i].value;
+	return 0;
+}
+
 int prov_raise_at(const struct prov *p, enum inro_err e, const char *file, int line,
 		  const char *function)
 {
 	core_raise(&p->core, e, file, line, function);
+	errno = errno_of(e);
 	return 0;
 }
 

@@ -37,7 +37,8 @@ struct prov {
 int prov_open(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
 	      void **ret);
 
-/* Raises an error that leaves the provider; 0, as most functions of a provider return then. */
+/* Raises an error that leaves the provider, and sets errno to what fits, else to 0.  It is 0, as
+ * most functions of a provider return then. */
 #define prov_raise(prov, e) prov_raise_at((prov), (e), __FILE_NAME__, __LINE__, __func__)
 int prov_raise_at(const struct prov *p, enum inro_err e, const char *file, int line,
 		  const char *function);

@@ -5,8 +5,13 @@ endfunction()
 
 # These programs are not ours to build: a sanitizer's runtime has no place in them.
 if(NOT INRO_SANITIZE)
-	inro_program_test(mosquitto)
 	inro_program_test(nginx TIMEOUT 120)
 	inro_tpm_script_test(interop/test_program_nginx.sh TPM libtpms LABELS program TIMEOUT 120)
+endif()
+
+if(NOT INRO_SANITIZE)
+	foreach(name mosquitto python)
+		inro_program_test(${name})
+	endforeach()
 	inro_tpm_script_test(interop/test_program_mosquitto.sh TPM libtpms LABELS program)
 endif()

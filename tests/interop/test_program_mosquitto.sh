@@ -117,13 +117,13 @@ both_say() {
 echo 000000 >etc/pin
 both_say 'inro::wrong PIN'
 rm etc/pin
-both_say 'inro::not found'
+both_say 'inro::token, key or PIN file not found'
 echo "$pin" >etc/pin
 if [[ $(id -u) == 0 ]]; then
 	chmod 600 etc/pin
 	chown root etc/pin
-	with_keys fails_with 1 'inro::permission denied' mosquitto -c broker.conf
+	with_keys fails_with 1 'inro::no permission' mosquitto -c broker.conf
 	chown mosquitto etc/pin
 fi
-INRO_HOME=$T/elsewhere both_say 'inro::not found'
+INRO_HOME=$T/elsewhere both_say 'inro::token, key or PIN file not found'
 OPENSSL_CONF=/dev/null fails_with 1 'DECODER routines::unsupported' mosquitto -c broker.conf
