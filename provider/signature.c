@@ -102,10 +102,15 @@ static enum inro_err set_digest(struct signature *s, const char *name)
 
 static int start_model(const struct signature *s, EVP_PKEY_CTX *ctx)
 {
+	static int (*const starts[])(EVP_PKEY_CTX *) = {
+		[SIGNATURE_VERIFY] = EVP_PKEY_verify_init,
+		[SIGNATURE_SIGN] = EVP_PKEY_sign_init,
+		[SIGNATURE_RECOVER] = EVP_PKEY_verify_recover_init,
+	};
 	OSSL_PARAM params[2] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
 	char name[64];
 
-	if ((s->signing ? EVP_PKEY_sign_init(ctx) : EVP_PKEY_verify_init(ctx)) != 1)
+	if (starts[s->use](ctx) != 1)
 		return 0;
 	if (!s->md)
 		return 1;
@@ -228,32 +233,38 @@ static int take_key_settings(struct signature *s)
 }
 
 /* A context may be set up again for another operation; libcrypto may leave the key out then. */
-static int init(struct signature *s, struct key *key, bool signing, const OSSL_PARAM params[])
+static int init(struct signature *s, struct key *key, enum signature_use use,
+		const OSSL_PARAM params[])
 {
 	if (!key)
 		key = s->key;
 	if (!key || !key->pkey)
 		return prov_raise(s->prov, err_set(INRO_E_ARG, "a signature needs a key"));
-	if (signing && !(key->has & OSSL_KEYMGMT_SELECT_PRIVATE_KEY))
+	if (use == SIGNATURE_SIGN && !(key->has & OSSL_KEYMGMT_SELECT_PRIVATE_KEY))
 		return prov_raise(s->prov, err_set(INRO_E_KEY_USE,
 						   "a public key can't sign: name the private "
 						   "key with type=private"));
 	EVP_PKEY_CTX_free(s->model);
 	s->model = NULL;
 	s->key = key;
-	s->signing = signing;
+	s->use = use;
 	s->digesting = false;
 	return take_key_settings(s) && set_ctx_params(s, params);
 }
 
 static int sign_init(void *vsig, void *vkey, const OSSL_PARAM params[])
 {
-	return init(vsig, vkey, true, params);
+	return init(vsig, vkey, SIGNATURE_SIGN, params);
 }
 
 static int verify_init(void *vsig, void *vkey, const OSSL_PARAM params[])
 {
-	return init(vsig, vkey, false, params);
+	return init(vsig, vkey, SIGNATURE_VERIFY, params);
+}
+
+static int verify_recover_init(void *vsig, void *vkey, const OSSL_PARAM params[])
+{
+	return init(vsig, vkey, SIGNATURE_RECOVER, params);
 }
 
 /* libcrypto's own signature of a software key. */
@@ -303,8 +314,21 @@ static int verify(void *vsig, const unsigned char *sig, size_t n, const unsigned
 	return e ? prov_raise(s->prov, e) : EVP_PKEY_verify(model, sig, n, input, input_n) == 1;
 }
 
-static int digest_init(struct signature *s, const char *name, struct key *key, bool signing,
-		       const OSSL_PARAM params[])
+static int verify_recover(void *vsig, unsigned char *out, size_t *n, size_t room,
+			  const unsigned char *sig, size_t sig_n)
+{
+	struct signature *s = vsig;
+	EVP_PKEY_CTX *model;
+	enum inro_err e = signature_model(s, &model);
+
+	if (e)
+		return prov_raise(s->prov, e);
+	*n = room;
+	return EVP_PKEY_verify_recover(model, out, n, sig, sig_n) == 1;
+}
+
+static int digest_init(struct signature *s, const char *name, struct key *key,
+		       enum signature_use use, const OSSL_PARAM params[])
 {
 	enum inro_err e = INRO_OK;
 
@@ -313,7 +337,7 @@ static int digest_init(struct signature *s, const char *name, struct key *key, b
 		e = set_digest(s, name);
 	if (e)
 		return prov_raise(s->prov, e);
-	if (!init(s, key, signing, params))
+	if (!init(s, key, use, params))
 		return 0;
 	if (!s->md)
 		return prov_raise(s->prov, err_set(INRO_E_ARG, "the signature needs a digest"));
@@ -325,12 +349,12 @@ static int digest_init(struct signature *s, const char *name, struct key *key, b
 
 static int digest_sign_init(void *vsig, const char *name, void *vkey, const OSSL_PARAM params[])
 {
-	return digest_init(vsig, name, vkey, true, params);
+	return digest_init(vsig, name, vkey, SIGNATURE_SIGN, params);
 }
 
 static int digest_verify_init(void *vsig, const char *name, void *vkey, const OSSL_PARAM params[])
 {
-	return digest_init(vsig, name, vkey, false, params);
+	return digest_init(vsig, name, vkey, SIGNATURE_VERIFY, params);
 }
 
 static int digest_update(void *vsig, const unsigned char *data, size_t n)
@@ -361,30 +385,31 @@ static int digest_verify_final(void *vsig, const unsigned char *sig, size_t n)
 	       verify(s, sig, n, digest, digest_n);
 }
 
-#define SIGNATURE(kind)                                                                            \
-	{                                                                                          \
-		ENTRY(OSSL_FUNC_SIGNATURE_NEWCTX, kind##_newctx),                                  \
-			ENTRY(OSSL_FUNC_SIGNATURE_FREECTX, freectx),                               \
-			ENTRY(OSSL_FUNC_SIGNATURE_DUPCTX, dupctx),                                 \
-			ENTRY(OSSL_FUNC_SIGNATURE_SIGN_INIT, sign_init),                           \
-			ENTRY(OSSL_FUNC_SIGNATURE_SIGN, sign),                                     \
-			ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_INIT, verify_init),                       \
-			ENTRY(OSSL_FUNC_SIGNATURE_VERIFY, verify),                                 \
-			ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, digest_sign_init),             \
-			ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, digest_update),              \
-			ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, digest_sign_final),           \
-			ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT, digest_verify_init),         \
-			ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE, digest_update),            \
-			ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, digest_verify_final),       \
-			ENTRY(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, set_ctx_params),                 \
-			ENTRY(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, kind##_ctx_params),         \
-			ENTRY(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, get_ctx_params),                 \
-			ENTRY(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, kind##_ctx_params),         \
-			ENTRY_END                                                                  \
-	}
+#define RECOVER                                                                                    \
+	ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_RECOVER_INIT, verify_recover_init),                       \
+		ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_RECOVER, verify_recover)
 
-static const OSSL_DISPATCH rsa_functions[] = SIGNATURE(rsa);
-static const OSSL_DISPATCH ecdsa_functions[] = SIGNATURE(ecdsa);
+#define SIGNATURE(kind)                                                                            \
+	ENTRY(OSSL_FUNC_SIGNATURE_NEWCTX, kind##_newctx),                                          \
+		ENTRY(OSSL_FUNC_SIGNATURE_FREECTX, freectx),                                       \
+		ENTRY(OSSL_FUNC_SIGNATURE_DUPCTX, dupctx),                                         \
+		ENTRY(OSSL_FUNC_SIGNATURE_SIGN_INIT, sign_init),                                   \
+		ENTRY(OSSL_FUNC_SIGNATURE_SIGN, sign),                                             \
+		ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_INIT, verify_init),                               \
+		ENTRY(OSSL_FUNC_SIGNATURE_VERIFY, verify),                                         \
+		ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, digest_sign_init),                     \
+		ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, digest_update),                      \
+		ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, digest_sign_final),                   \
+		ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT, digest_verify_init),                 \
+		ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE, digest_update),                    \
+		ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, digest_verify_final),               \
+		ENTRY(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, set_ctx_params),                         \
+		ENTRY(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, kind##_ctx_params),                 \
+		ENTRY(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, get_ctx_params),                         \
+		ENTRY(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, kind##_ctx_params), ENTRY_END
+
+static const OSSL_DISPATCH rsa_functions[] = { RECOVER, SIGNATURE(rsa) };
+static const OSSL_DISPATCH ecdsa_functions[] = { SIGNATURE(ecdsa) };
 
 #define ROW_RSA                                                                                    \
 	{                                                                                          \

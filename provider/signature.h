@@ -2,7 +2,8 @@
  * signature - one signature operation, whatever the key: digest, sign, verify.
  *
  * 1. A digest is computed in software, in the context below; the token is given the digest.
- * 2. A verification is done in software from the public half; so are both for a software key.
+ * 2. A verification is done in software from the public half, and so is what RSA recovers of a
+ *    signature; for a software key all is.
  * 3. Settings (padding, salt, MGF1, names or numbers) are parsed by libcrypto's own signature
  *    operation on the public half, `model`; a token signature reads them back from it.  It is made
  *    when it is first needed: an ECDSA signature by a token needs none.
@@ -21,11 +22,13 @@ struct signature_type {
 	enum inro_err (*sign)(struct signature *s, struct bytes input, uint8_t *out, size_t *n);
 };
 
+enum signature_use { SIGNATURE_VERIFY, SIGNATURE_SIGN, SIGNATURE_RECOVER };
+
 struct signature {
 	struct prov *prov;
 	const struct signature_type *type;
 	struct key *key; /* borrowed: it outlives the operation in the caller's EVP_PKEY_CTX */
-	bool signing;
+	enum signature_use use;
 	bool digesting;		  /* the digest is fixed from the start on */
 	EVP_MD *md;		  /* NULL: the input is signed as it is */
 	const struct digest *row; /* of md; NULL: Cryptoki does not know it */

@@ -74,6 +74,8 @@ rsa_only() {
 	form rsa
 	must ossl pkeyutl -sign -inkey "$src" -in data -out sig
 	judged pkeyutl -verifyrecover -pubin -inkey rsa.pub -in sig | cmp - data || fail "pkeyutl: another message"
+	must ossl pkeyutl -verifyrecover -inkey "$(uri rsa)" -in sig -out recovered
+	cmp recovered data || fail "pkeyutl: another message by the token's key"
 	must ossl pkeyutl -sign -inkey "$src" -in digest -out sig -pkeyopt digest:sha256
 	judged pkeyutl -verifyrecover -pubin -inkey rsa.pub -in sig -pkeyopt digest:sha256 | cmp - digest ||
 		fail "pkeyutl: another digest"

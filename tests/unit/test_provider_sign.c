@@ -174,6 +174,45 @@ static void pss_settings(void **state)
 		pss_with(&rows[i]);
 }
 
+static size_t recovered(EVP_PKEY *key, int padding, const unsigned char s[256],
+			unsigned char out[256])
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL);
+	size_t n = 0;
+	bool ok = EVP_PKEY_verify_recover_init(c) == 1 &&
+		  EVP_PKEY_CTX_set_rsa_padding(c, padding) > 0 &&
+		  EVP_PKEY_verify_recover(c, NULL, &n, s, 256) == 1 && n == 256 &&
+		  EVP_PKEY_verify_recover(c, out, &n, s, 256) == 1;
+
+	EVP_PKEY_CTX_free(c);
+	return ok ? n : 0;
+}
+
+/* What was signed comes out again, by the token's key as by its public half. */
+static void recovery(void **state)
+{
+	static const unsigned char said[] = "not a digest";
+	unsigned char s[256], ours[256], theirs[256];
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, rsa, NULL);
+	size_t n = sizeof s;
+
+	(void)state;
+	assert_int_equal(EVP_PKEY_sign_init(c), 1);
+	assert_int_equal(EVP_PKEY_sign(c, s, &n, said, sizeof said), 1);
+	assert_int_equal(recovered(rsa, RSA_PKCS1_PADDING, s, ours), sizeof said);
+	assert_memory_equal(ours, said, sizeof said);
+	assert_int_equal(recovered(rsa, RSA_NO_PADDING, s, ours), 256);
+	assert_int_equal(recovered(rsa_public, RSA_NO_PADDING, s, theirs), 256);
+	assert_memory_equal(ours, theirs, 256);
+	s[255] ^= 1;
+	assert_int_equal(recovered(rsa, RSA_PKCS1_PADDING, s, ours), 0);
+	EVP_PKEY_CTX_free(c);
+	c = EVP_PKEY_CTX_new_from_pkey(libctx, ec, NULL);
+	assert_int_not_equal(EVP_PKEY_verify_recover_init(c), 1);
+	EVP_PKEY_CTX_free(c);
+	ERR_clear_error();
+}
+
 static void wrong_lengths(void **state)
 {
 	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, rsa, NULL);
@@ -329,6 +368,7 @@ int main(void)
 		cmocka_unit_test(digests),
 		cmocka_unit_test(streams_and_copies),
 		cmocka_unit_test(pss_settings),
+		cmocka_unit_test(recovery),
 		cmocka_unit_test(wrong_lengths),
 		cmocka_unit_test(threads),
 		cmocka_unit_test(forks),
