@@ -13,7 +13,7 @@
 #   free_port       a port nobody listens on is in $port
 #   howto FILE LANG [N]         the N-th (first) block ```LANG of docs/howto/FILE; /etc/inro in it is $T/etc, and each
 #                               pair of words in the array `instead` (FROM TO) is replaced
-#   run_howto FILE  runs every ```sh block of docs/howto/FILE in one shell, after the same replacements; there
+#   run_howto FILE [LANG]       runs every ```sh (or ```LANG) block of docs/howto/FILE in one shell, after the same replacements; there
 #                   `certify REQUEST CERTIFICATE` is what somebody's CA does, and chown and adduser do nothing
 #   with_keys CMD ...           runs a program as the how-tos have it: OPENSSL_CONF and nothing else tells it of keys;
 #                               `with_keys background LOG CMD ...` starts one
@@ -92,7 +92,7 @@ run_howto() {
 		declare -p T
 		declare -f certify
 		printf '%s\n' 'chown() { :; }' 'adduser() { :; }' # the test's user is who it is
-		awk '/^```/ { on = $0 == "```sh"; next } on' "$S/docs/howto/$1" | replaced
+		awk -v lang="${2:-sh}" '/^```/ { on = $0 == "```" lang; next } on' "$S/docs/howto/$1" | replaced
 	} >"$T/howto.sh"
 	PATH=$B/bin:$PATH OPENSSL_MODULES=$B/lib INRO_PIN=$pin bash -euo pipefail "$T/howto.sh" >"$T/howto.out" 2>"$T/howto.err" ||
 		fail "docs/howto/$1: $(cat "$T/howto.out" "$T/howto.err")"
