@@ -1,6 +1,8 @@
 /* keygen - see keygen.h. */
 #include "provider/keygen.h"
 
+#include "provider/gate.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,12 +318,13 @@ static enum inro_err in_token(struct keygen *g, struct key **ret)
 	return make_pair(g->prov, &spec, ret);
 }
 
-/* A URI, or the setting for keys that stand for somebody. */
+/* A URI, or the setting for keys that stand for somebody; not for those that a module makes for
+ * itself, as tpm2-pkcs11 does at each session with a TPM. */
 static bool is_for_token(const struct keygen *g)
 {
 	if (!(g->selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY))
 		return false;
-	return g->has_uri || (!g->ephemeral && make_is_identity(g->type) &&
+	return g->has_uri || (!g->ephemeral && make_is_identity(g->type) && gate_is_open() &&
 			      core_setting(&g->prov->core, SETTING_KEYGEN));
 }
 

@@ -34,7 +34,7 @@ static void unload(struct object *o)
 	struct seat s;
 
 	(void)kept;
-	if (prov_is_exiting() || !token_reenter(o->token, atomic_load(&o->epoch), &s))
+	if (!token_reenter(o->token, atomic_load(&o->epoch), &s))
 		return;
 	(void)s.f->C_DestroyObject(s.session, atomic_load(&o->handle));
 	token_leave(&s, true);

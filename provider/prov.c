@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 
+#include "provider/gate.h"
 #include "provider/keygen.h"
 #include "provider/secret_key.h"
 
@@ -38,21 +39,6 @@ int prov_raise_at(const struct prov *p, enum inro_err e, const char *file, int l
 	return 0;
 }
 
-/* Handlers run in the reverse order of their making: this one, made after a module was loaded,
- * comes before that module's own, and libcrypto's, which tears us down, after both.  A module whose
- * destructors have run must not be called any more; its sessions end with the process. */
-static atomic_bool exiting;
-
-static void note_exit(void)
-{
-	exiting = true;
-}
-
-bool prov_is_exiting(void)
-{
-	return exiting;
-}
-
 enum inro_err prov_module(struct prov *p, struct ck_module **ret)
 {
 	struct ck_module *m = atomic_load_explicit(&p->module, memory_order_acquire), *none = NULL;
@@ -69,19 +55,30 @@ enum inro_err prov_module(struct prov *p, struct ck_module **ret)
 		ck_module_close(m); /* another thread was first; the module counts its users */
 		m = none;
 	} else {
-		(void)atexit(note_exit);
+		gate_watch(p);
 	}
 	*ret = m;
 	return INRO_OK;
 }
 
+void prov_let_go(struct prov *p)
+{
+	tokens_close(p);
+	ck_module_close(atomic_load(&p->module));
+}
+
 static void teardown(void *vprov)
 {
 	struct prov *p = vprov;
+	bool mine = gate_unwatch(p);
 
-	tokens_free(p, !exiting);
-	if (!exiting)
-		ck_module_close(p->module);
+	if (gate_enter() == INRO_OK) {
+		prov_let_go(p);
+		gate_leave();
+	}
+	if (!mine)
+		return;
+	tokens_free(p);
 	below_clear(&p->below);
 	free(p);
 }

@@ -45,9 +45,8 @@ int prov_raise_at(const struct prov *p, enum inro_err e, const char *file, int l
 
 /* The Cryptoki module, opened now if it was not yet. */
 MUST_CHECK enum inro_err prov_module(struct prov *p, struct ck_module **ret);
-
-/* The process is at its end: the module is not to be called any more. */
-bool prov_is_exiting(void);
+/* Closes its sessions and gives up its module, which is not called any more for p. */
+void prov_let_go(struct prov *p);
 
 /* The tables of each operation, in the file named for it. */
 extern const OSSL_ALGORITHM keymgmt_algorithms[], signature_algorithms[], store_algorithms[],

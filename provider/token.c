@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "provider/gate.h"
+
 #define POOL_SESSIONS 64
 
 enum refused { REFUSED_PIN, REFUSED_FILE, REFUSED__MAX };
@@ -98,10 +100,8 @@ static void pool_drain(struct pool *p, struct ck_module *m)
 	close_at(m, &p->anchor);
 }
 
-static void pool_free(struct pool *p, struct ck_module *m)
+static void pool_free(struct pool *p)
 {
-	if (m)
-		pool_drain(p, m);
 	for (size_t i = 0; i < REFUSED__MAX; i++)
 		secret_clear(&p->refused[i]);
 	pthread_mutex_destroy(&p->login);
@@ -201,7 +201,7 @@ static enum inro_err pool_new(const struct token *t, struct ck_module *m, struct
 	if (!e)
 		e = open_anchor(p, m);
 	if (e) {
-		pool_free(p, NULL);
+		pool_free(p);
 		return e;
 	}
 	*ret = p;
@@ -226,7 +226,8 @@ static enum inro_err pool_of(struct token *t, struct ck_module *m, struct pool *
 	if (e)
 		return e;
 	if (!atomic_compare_exchange_strong(&t->pool, &old, made)) {
-		pool_free(made, m); /* another thread was first */
+		pool_drain(made, m); /* another thread was first */
+		pool_free(made);
 		made = old;
 	}
 	*ret = made;
@@ -256,9 +257,9 @@ static bool put_idle(struct pool *p, CK_SESSION_HANDLE s)
 	return false;
 }
 
-static enum inro_err enter(struct token *t, bool write, struct seat *ret)
+static enum inro_err take_seat(struct token *t, bool write, struct seat *ret)
 {
-	struct seat s = { 0 };
+	struct seat s = { .inside = true };
 	enum inro_err e = prov_module(t->prov, &s.m);
 
 	if (!e)
@@ -278,6 +279,18 @@ static enum inro_err enter(struct token *t, bool write, struct seat *ret)
 	return INRO_OK;
 }
 
+static enum inro_err enter(struct token *t, bool write, struct seat *ret)
+{
+	enum inro_err e = gate_enter();
+
+	if (e)
+		return e;
+	e = take_seat(t, write, ret);
+	if (e)
+		gate_leave();
+	return e;
+}
+
 enum inro_err token_enter(struct token *t, struct seat *ret)
 {
 	return enter(t, false, ret);
@@ -288,7 +301,7 @@ enum inro_err token_enter_writing(struct token *t, struct seat *ret)
 	return enter(t, true, ret);
 }
 
-bool token_reenter(struct token *t, uint64_t epoch, struct seat *ret)
+static bool reenter(struct token *t, uint64_t epoch, struct seat *ret)
 {
 	struct ck_module *m = atomic_load(&t->prov->module);
 	const struct pool *p = atomic_load_explicit(&t->pool, memory_order_acquire);
@@ -297,7 +310,20 @@ bool token_reenter(struct token *t, uint64_t epoch, struct seat *ret)
 	       token_enter(t, ret) == INRO_OK;
 }
 
-void token_leave(struct seat *s, bool well)
+bool token_reenter(struct token *t, uint64_t epoch, struct seat *ret)
+{
+	SCOPED(err_kept) kept = err_keep();
+	bool ok;
+
+	(void)kept;
+	if (gate_enter() != INRO_OK)
+		return false;
+	ok = reenter(t, epoch, ret);
+	gate_leave();
+	return ok;
+}
+
+static void leave_seat(struct seat *s, bool well)
 {
 	CK_SESSION_HANDLE session = s->session;
 
@@ -309,6 +335,14 @@ void token_leave(struct seat *s, bool well)
 	/* Given up meanwhile, or before: nobody else would close what was just put there. */
 	if (atomic_load(&s->pool->stale))
 		pool_drain(s->pool, s->m);
+}
+
+void token_leave(struct seat *s, bool well)
+{
+	leave_seat(s, well);
+	if (s->inside)
+		gate_leave();
+	s->inside = false;
 }
 
 bool token_lost(struct seat *s, CK_RV rv)
@@ -538,8 +572,8 @@ static enum inro_err no_token(struct ck_module *m, const struct p11_uri *wanted)
 	return not_among(m, wanted->token ? wanted->token : "of that description", found, n);
 }
 
-enum inro_err tokens_named(struct prov *p, const struct p11_uri *wanted, struct token **out,
-			   size_t max, size_t *ret_n)
+static enum inro_err find_tokens(struct prov *p, const struct p11_uri *wanted, struct token **out,
+				 size_t max, size_t *ret_n)
 {
 	AUTO(free_found) struct ck_token *found = NULL;
 	struct ck_module *m;
@@ -561,6 +595,18 @@ enum inro_err tokens_named(struct prov *p, const struct p11_uri *wanted, struct 
 	return INRO_OK;
 }
 
+enum inro_err tokens_named(struct prov *p, const struct p11_uri *wanted, struct token **out,
+			   size_t max, size_t *ret_n)
+{
+	enum inro_err e = gate_enter();
+
+	if (e)
+		return e;
+	e = find_tokens(p, wanted, out, max, ret_n);
+	gate_leave();
+	return e;
+}
+
 enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct token **out, size_t max,
 			  size_t *ret_n)
 {
@@ -570,25 +616,33 @@ enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct toke
 	return e ? e : tokens_named(p, &wanted, out, max, ret_n);
 }
 
-static void token_free(struct token *t, struct ck_module *m)
+void tokens_close(struct prov *p)
+{
+	struct ck_module *m = atomic_load(&p->module);
+
+	for (struct token *t = atomic_load(&p->tokens); t; t = t->next)
+		for (struct pool *pool = t->pool; pool; pool = pool->older)
+			pool_drain(pool, m);
+}
+
+static void token_free(struct token *t)
 {
 	struct pool *p = t->pool, *older;
 
 	for (; p; p = older) {
 		older = p->older;
-		pool_free(p, m);
+		pool_free(p);
 	}
 	handed_down_free(atomic_load(&t->handed_down));
 	free(t);
 }
 
-void tokens_free(struct prov *p, bool close_sessions)
+void tokens_free(struct prov *p)
 {
-	struct ck_module *m = close_sessions ? atomic_load(&p->module) : NULL;
 	struct token *t = atomic_exchange(&p->tokens, NULL), *next;
 
 	for (; t; t = next) {
 		next = t->next;
-		token_free(t, m);
+		token_free(t);
 	}
 }

@@ -24,6 +24,7 @@ struct seat {
 	CK_FUNCTION_LIST *f;
 	struct pool *pool;
 	CK_SESSION_HANDLE session;
+	bool inside; /* the gate (gate.h) */
 };
 
 /* The tokens that a URI names, at most max of them, *ret_n in all.  The setting `token` stands in
@@ -33,7 +34,10 @@ MUST_CHECK enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, 
 /* The same without that setting. */
 MUST_CHECK enum inro_err tokens_named(struct prov *p, const struct p11_uri *uri, struct token **out,
 				      size_t max, size_t *ret_n);
-void tokens_free(struct prov *p, bool close_sessions);
+/* Closes the sessions that no thread is using. */
+void tokens_close(struct prov *p);
+/* No module is called: tokens_close() comes before. */
+void tokens_free(struct prov *p);
 
 const char *token_label(const struct token *t);
 const char *token_serial(const struct token *t);
