@@ -6,7 +6,7 @@
 # handshake VERSION GROUPS SERVER CLIENT: the server's page must arrive.
 handshake() {
 	local version=$1 groups=$2 server=$3 client=$4
-	can two-programs || client=file
+	can two-programs || client="file"
 	serve ossl s_server -accept 127.0.0.1:0 -naccept 1 -www \
 		-key "$(uri "$server")" -cert "$server.crt" -CAfile "$client.crt" -Verify 1 -verify_return_error
 	printf 'GET / HTTP/1.0\r\n\r\n' | ossl s_client -connect "127.0.0.1:$port" "-$version" \
