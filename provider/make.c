@@ -31,6 +31,11 @@ static const struct use_row {
 	{ USE_KEM, CKA_DECAPSULATE, CKA_ENCAPSULATE },
 };
 
+#define SLH_DSA(name, set)                                                                         \
+	{                                                                                          \
+		name, CKM_SLH_DSA_KEY_PAIR_GEN, USE_SIGN, NULL, set                                \
+	}
+
 /* How a kind of key is made.  `fixed`: its curve, where the kind has just one; `set`: its number
  * among the parameter sets of its Cryptoki type. */
 static const struct maker {
@@ -53,6 +58,18 @@ static const struct maker {
 	{ "ML-KEM-512", CKM_ML_KEM_KEY_PAIR_GEN, USE_KEM, NULL, CKP_ML_KEM_512 },
 	{ "ML-KEM-768", CKM_ML_KEM_KEY_PAIR_GEN, USE_KEM, NULL, CKP_ML_KEM_768 },
 	{ "ML-KEM-1024", CKM_ML_KEM_KEY_PAIR_GEN, USE_KEM, NULL, CKP_ML_KEM_1024 },
+	SLH_DSA("SLH-DSA-SHA2-128s", CKP_SLH_DSA_SHA2_128S),
+	SLH_DSA("SLH-DSA-SHA2-128f", CKP_SLH_DSA_SHA2_128F),
+	SLH_DSA("SLH-DSA-SHA2-192s", CKP_SLH_DSA_SHA2_192S),
+	SLH_DSA("SLH-DSA-SHA2-192f", CKP_SLH_DSA_SHA2_192F),
+	SLH_DSA("SLH-DSA-SHA2-256s", CKP_SLH_DSA_SHA2_256S),
+	SLH_DSA("SLH-DSA-SHA2-256f", CKP_SLH_DSA_SHA2_256F),
+	SLH_DSA("SLH-DSA-SHAKE-128s", CKP_SLH_DSA_SHAKE_128S),
+	SLH_DSA("SLH-DSA-SHAKE-128f", CKP_SLH_DSA_SHAKE_128F),
+	SLH_DSA("SLH-DSA-SHAKE-192s", CKP_SLH_DSA_SHAKE_192S),
+	SLH_DSA("SLH-DSA-SHAKE-192f", CKP_SLH_DSA_SHAKE_192F),
+	SLH_DSA("SLH-DSA-SHAKE-256s", CKP_SLH_DSA_SHAKE_256S),
+	SLH_DSA("SLH-DSA-SHAKE-256f", CKP_SLH_DSA_SHAKE_256F),
 };
 
 static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;

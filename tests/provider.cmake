@@ -27,6 +27,7 @@ inro_tpm_script_test(integration/test_provider_decrypt.sh TPM libtpms TIMEOUT 24
 inro_module_script_test(integration/test_provider_tls.sh TIMEOUT 300)
 inro_script_test(integration/test_provider_tss2_files.sh)
 inro_script_test(integration/test_provider_man.sh)
+inro_script_test(integration/test_provider_pq.sh TIMEOUT 240)
 inro_script_test(integration/test_provider_harmless.sh TIMEOUT 300)
 inro_benchmark(bench/bench_provider_load.c LINKS inro_test_token PkgConfig::crypto SMOKE 0 12)
 add_dependencies(bench_provider_load inro_ossl inro_pkcs11)
