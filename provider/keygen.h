@@ -4,7 +4,8 @@
  * 1. Into a token goes what has the parameter pkcs11_uri, and, where the setting `keygen` names a
  *    token, every key that signs and was made neither for a TLS handshake nor after another key.
  * 2. Those of a TLS handshake are known by the name of their curve: libssl takes it from us, where
- *    "EC" is ours, and we give it one with a mark.  No other program has that name.
+ *    "EC" is ours, and we give it one with a mark.  No other program has that name.  From OpenSSL
+ *    3.2 on the name may come from another provider; there the caller of libcrypto tells (asker.h).
  * 3. Everything else is handed to the context below; the result is a software key (key.h).
  */
 #ifndef INRO_PROVIDER_KEYGEN_H

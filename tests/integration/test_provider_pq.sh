@@ -7,7 +7,7 @@
 
 openssl list -signature-algorithms | grep -q ML-DSA-65 || skip "$(openssl version) has no ML-DSA"
 module=$B/lib/inro-pkcs11.so
-export INRO_PIN=$pin
+export INRO_PIN=$pin INRO_MODULE=$module
 cd "$T" || exit 1
 echo "what is signed" >data
 
@@ -130,7 +130,7 @@ encapsulates() { # NAME
 	must ossl pkeyutl -decap -inkey "$(uri "$1")" -in box -secret got
 	cmp sent got || fail "$1: another secret comes out of libcrypto's"
 	# implicit rejection (FIPS 203 6.3): a box that is none opens as something else, of a wrong length not at all
-	head -c "$(stat -c %s box)" /dev/zero >wrong
+	LC_ALL=C tr -c x x <box >wrong
 	must ossl pkeyutl -decap -inkey "$1.pem" -in wrong -secret got
 	! cmp -s sent got || fail "$1: a wrong box gives the secret"
 	head -c 100 box >short
@@ -149,7 +149,7 @@ make kem10 ML-KEM-1024
 must ossl genpkey -algorithm EC -pkeyopt group:P-256 -pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=ec' -out ec.pem
 for k in dsa dsa44 dsa87 slh; do signs $k; done
 for k in dsa slh kem; do shows $k; done
-#for k in kem kem5 kem10; do encapsulates $k; done
+for k in kem kem5 kem10; do encapsulates $k; done
 certificates
 tls
 cms

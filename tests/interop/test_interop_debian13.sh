@@ -13,7 +13,7 @@ command -v mmdebstrap >/dev/null || fail "mmdebstrap is not installed: tools/che
 
 cache=${INRO_TEST_CACHE:-$B}/debian13
 root=$T/root
-packages=openssl,libsqlite3-0,libinih1,libcmocka0
+packages=openssl,libsqlite3-0,libinih1,libcmocka0,libjansson4
 
 # shellcheck disable=SC2016 # apt fills that in
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
@@ -78,6 +78,13 @@ for t in test_token_pq test_pkey_pq test_pkey test_pkey_curves test_pkey_crypt t
 	! grep -q 'openssl_agrees' "$T/err" "$T/out" || grep -q 'OK \] openssl_agrees' "$T/err" "$T/out" ||
 		fail "$t did not meet the openssl program: $(cat "$T/err" "$T/out")"
 done
+
+# The everyday commands with such keys, by the script that also runs where Inro is compiled with OpenSSL 3.5.
+mkdir -p "$root"/srv/{bin,tests/lib,tests/integration}
+cp "$B/bin/inro" "$root/srv/bin/"
+cp "$S"/tests/lib/{shell,provider}.sh "$root/srv/tests/lib/"
+cp "$S/tests/integration/test_provider_pq.sh" "$root/srv/tests/integration/"
+must inside bash /srv/tests/integration/test_provider_pq.sh >said
 
 # ---- what the openssl program says of it ----
 

@@ -389,7 +389,7 @@ static void test_kinds_do_not_mix(void **state)
 	assert_int_equal(pkey_decapsulate(ec, OCTETS("m"), &shared), INRO_E_KEY_TYPE);
 	if (!pkey_kind_offered(KEY_ML_DSA))
 		return;
-	assert_int_equal(paramset_find(KEY_ML_DSA, CKP_ML_DSA_44, &set), INRO_OK);
+	assert_int_equal(paramset_find(CKK_ML_DSA, CKP_ML_DSA_44, &set), INRO_OK);
 	k = make(set);
 	assert_int_equal(pkey_sign(k, &slh, OCTETS("m"), out, MAX_OUT, &n), INRO_E_KEY_TYPE);
 	assert_int_equal(pkey_sign(k, &ecdsa, OCTETS("m"), out, MAX_OUT, &n), INRO_E_KEY_TYPE);
