@@ -11,11 +11,8 @@
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 
-<<<<<<< HEAD
 #include "base/cryptoki/hashes.h"
-=======
 #include "provider/asker.h"
->>>>>>> 35a89e5 (provider: keys of TLS handshakes stay out of the token with openssl 3.2 and later; tests: post-quantum keys in a debian 13)
 #include "provider/make.h"
 
 #define GROUP_MAX  64
@@ -323,10 +320,6 @@ static enum inro_err in_token(struct keygen *g, struct key **ret)
 	return make_pair(g->prov, &spec, ret);
 }
 
-<<<<<<< HEAD
-/* A URI, or the setting for keys that stand for somebody; not for those that a module makes for
- * itself, as tpm2-pkcs11 does at each session with a TPM. */
-=======
 /* Since OpenSSL 3.2 libssl takes the names of curves from whichever provider comes first: ours,
  * which then makes the keys, has given them no mark. */
 static bool is_of_handshake(const struct keygen *g)
@@ -335,19 +328,14 @@ static bool is_of_handshake(const struct keygen *g)
 				g->type == &key_types[KEY_TYPE_ec] && asker_is_libssl());
 }
 
-/* A URI, or the setting for keys that stand for somebody. */
->>>>>>> 35a89e5 (provider: keys of TLS handshakes stay out of the token with openssl 3.2 and later; tests: post-quantum keys in a debian 13)
+/* A URI, or the setting for keys that stand for somebody; not for those that a module makes for
+ * itself, as tpm2-pkcs11 does at each session with a TPM. */
 static bool is_for_token(const struct keygen *g)
 {
 	if (!(g->selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY))
 		return false;
-<<<<<<< HEAD
-	return g->has_uri || (!g->ephemeral && make_is_identity(g->type) && gate_is_open() &&
-			      core_setting(&g->prov->core, SETTING_KEYGEN));
-=======
-	return g->has_uri || (make_is_identity(g->type) &&
+	return g->has_uri || (make_is_identity(g->type) && gate_is_open() &&
 			      core_setting(&g->prov->core, SETTING_KEYGEN) && !is_of_handshake(g));
->>>>>>> 35a89e5 (provider: keys of TLS handshakes stay out of the token with openssl 3.2 and later; tests: post-quantum keys in a debian 13)
 }
 
 static struct key *in_software(struct keygen *g, OSSL_CALLBACK *progress, void *arg)
