@@ -27,6 +27,7 @@ plain client.conf >other.conf
 echo tls-client >>other.conf
 
 meet() { # VERSION ARGUMENT ...: of the server
+	rm -f one.log other.log
 	with_keys background one.log openvpn --config one.conf --tls-version-max "$1" "${@:2}"
 	one=$pid
 	wait_for 'Listening for' one.log
