@@ -10,7 +10,7 @@ if(NOT INRO_SANITIZE)
 endif()
 
 if(NOT INRO_SANITIZE)
-	foreach(name mosquitto openvpn python)
+	foreach(name mosquitto openvpn postgresql python)
 		inro_program_test(${name})
 	endforeach()
 	inro_tpm_script_test(interop/test_program_mosquitto.sh TPM libtpms LABELS program)
