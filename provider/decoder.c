@@ -22,7 +22,14 @@
 #include "provider/tss2.h"
 
 #define STRUCTURE "pkcs11-uri"
-#define PEM_LINE  256
+
+/* libcrypto looks for decoders by the names of the kinds of keys there are, and what a decoder
+ * gives may be of any kind: so this one stands for references to keys of every kind.  The kind is
+ * one that hardly a certificate has, because the decoders of a certificate's kind are made ready
+ * each time its key is read; and libcrypto compares each decoder's name with all names up to it, in
+ * the order in which it knows them. */
+#define DER_NAME "RSA-PSS"
+#define PEM_LINE 256
 
 /* Set while our PEM decoder waits for the DER one, and what became of it. */
 static _Thread_local bool within_pem;
@@ -243,6 +250,15 @@ static int does_selection(void *vprov, int selection)
 	return selection == 0 || (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0;
 }
 
+/* It gives no key, but DER: libcrypto finds it for that, whatever is selected.  The question is
+ * asked only before the decoder's name is compared with the name of every kind of key, in vain. */
+static int pem_does_selection(void *vprov, int selection)
+{
+	(void)vprov;
+	(void)selection;
+	return 0;
+}
+
 static const OSSL_DISPATCH der_functions[] = {
 	ENTRY(OSSL_FUNC_DECODER_NEWCTX, newctx),
 	ENTRY(OSSL_FUNC_DECODER_FREECTX, freectx),
@@ -254,12 +270,13 @@ static const OSSL_DISPATCH der_functions[] = {
 static const OSSL_DISPATCH pem_functions[] = {
 	ENTRY(OSSL_FUNC_DECODER_NEWCTX, newctx),
 	ENTRY(OSSL_FUNC_DECODER_FREECTX, freectx),
+	ENTRY(OSSL_FUNC_DECODER_DOES_SELECTION, pem_does_selection),
 	ENTRY(OSSL_FUNC_DECODER_DECODE, decode_pem),
 	ENTRY_END,
 };
 
 const OSSL_ALGORITHM decoder_algorithms[] = {
-	{ KEY_REFERENCE_NAME, PROV_PROPERTIES ",input=der,structure=" STRUCTURE, der_functions,
+	{ DER_NAME, PROV_PROPERTIES ",input=der,structure=" STRUCTURE, der_functions,
 	  "references to token keys" },
 	{ "DER", PROV_PROPERTIES ",input=pem", pem_functions, "references to token keys" },
 	{ NULL, NULL, NULL, NULL },

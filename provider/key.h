@@ -68,9 +68,6 @@ extern const struct key_type key_types[KEY_TYPE__MAX];
 /* What the parameter is called from 3.5 on. */
 #define KEY_SEED "seed"
 
-/* The name under which references to keys of any kind are decoded. */
-#define KEY_REFERENCE_NAME "INRO-REFERENCE"
-
 struct key {
 	struct prov *prov;
 	const struct key_type *type;

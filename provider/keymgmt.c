@@ -318,22 +318,11 @@ static const char *operation_name(const struct key_type *type, int operation)
 KEY_TYPES_30(KEYMGMT)
 KEY_TYPES_35(KEYMGMT)
 
-/* No key is ever of this kind: libcrypto looks for decoders by the names of keymgmts, and this one
- * lets a single decoder stand for references to keys of every kind. */
-static const OSSL_DISPATCH reference_functions[] = {
-	ENTRY(OSSL_FUNC_KEYMGMT_LOAD, load),
-	ENTRY(OSSL_FUNC_KEYMGMT_FREE, free_key),
-	ENTRY(OSSL_FUNC_KEYMGMT_HAS, has),
-	ENTRY_END,
-};
-
 #define ROW(kind, name, aliases) { name ":" aliases, PROV_PROPERTIES, kind##_functions, name },
-#define ROW_REFERENCE                                                                              \
-	{ KEY_REFERENCE_NAME, PROV_PROPERTIES, reference_functions, "references to token keys" },  \
+#define ROW_END                                                                                    \
 	{                                                                                          \
 		NULL, NULL, NULL, NULL                                                             \
 	}
 
-const OSSL_ALGORITHM keymgmt_algorithms[] = { KEY_TYPES_30(ROW) ROW_REFERENCE };
-const OSSL_ALGORITHM keymgmt_algorithms_35[] = { KEY_TYPES_30(ROW) KEY_TYPES_35(ROW)
-							 ROW_REFERENCE };
+const OSSL_ALGORITHM keymgmt_algorithms[] = { KEY_TYPES_30(ROW) ROW_END };
+const OSSL_ALGORITHM keymgmt_algorithms_35[] = { KEY_TYPES_30(ROW) KEY_TYPES_35(ROW) ROW_END };
