@@ -67,6 +67,11 @@ static bool names_an_object(const struct p11_uri *uri)
 	return uri->object || uri->has_id;
 }
 
+static bool looks_for_some(const struct found_query *q)
+{
+	return q->more_n || q->print.value.n || names_an_object(q->uri);
+}
+
 static enum inro_err add_items(struct found *f, struct token *t, enum found_kind kind,
 			       const CK_OBJECT_HANDLE *handles, CK_ULONG n)
 {
@@ -122,6 +127,30 @@ static enum inro_err search_token(struct token *t, const struct found_query *q, 
 	return e;
 }
 
+/* An object whose public half can't be had is none of those looked for. */
+static bool has_print(const struct found_item *item, const struct fingerprint *print)
+{
+	struct seat s;
+	bool fits = false;
+	enum inro_err e = token_enter(item->token, &s);
+
+	if (e)
+		return false;
+	e = fingerprint_fits(item->token, &s, item->handle, item->kind == FOUND_CERT, print, &fits);
+	token_leave(&s, true);
+	return !e && fits;
+}
+
+static void keep_by_print(const struct found_query *q, struct found *f)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (has_print(&f->items[i], &q->print))
+			f->items[kept++] = f->items[i];
+	f->n = kept;
+}
+
 /* Among several tokens, the one that shows an object of that name without a login. */
 static enum inro_err narrow(struct token **tokens, size_t *n, const struct found_query *q)
 {
@@ -134,6 +163,8 @@ static enum inro_err narrow(struct token **tokens, size_t *n, const struct found
 
 		if (e)
 			return e;
+		if (q->print.value.n)
+			keep_by_print(q, &seen);
 		if (seen.n)
 			tokens[kept++] = tokens[i];
 	}
@@ -196,7 +227,7 @@ static enum inro_err search(struct token **tokens, size_t n, const struct found_
 	bool login = kinds & WANT(FOUND_PRIVATE);
 	enum inro_err e = INRO_OK;
 
-	if (login && n > 1 && names_an_object(q->uri))
+	if (login && n > 1 && looks_for_some(q))
 		e = narrow(tokens, &n, q);
 	if (!e && login && n > 1 && q->expected == OSSL_STORE_INFO_PKEY)
 		return too_many_tokens(tokens, n);
@@ -205,6 +236,31 @@ static enum inro_err search(struct token **tokens, size_t n, const struct found_
 	if (!e && f->n == 0 && q->expected == OSSL_STORE_INFO_PUBKEY && n == 1)
 		e = search_public_halves(tokens[0], q, &from, f);
 	return e;
+}
+
+/* Such a URI can't name what is asked for.  A public key is had from the private one, too. */
+static enum inro_err check_type(const struct found_query *q)
+{
+	static const char *const wanted[] = {
+		[OSSL_STORE_INFO_PUBKEY] = "a public key",
+		[OSSL_STORE_INFO_PKEY] = "a private key",
+		[OSSL_STORE_INFO_CERT] = "a certificate",
+	};
+	bool halved = q->expected == OSSL_STORE_INFO_PUBKEY && q->uri->type == P11_PRIVATE;
+
+	if (q->uri->type == P11_ANY || kinds_wanted(q) || halved)
+		return INRO_OK;
+	if (!by_uri[q->uri->type])
+		return err_set(
+			INRO_E_UNSUPPORTED,
+			"the URI is of a type that OpenSSL has no object for: a secret key is "
+			"used by name as a MAC or cipher, inro-provider(7)");
+	if ((size_t)q->expected >= ARRAY_LEN(wanted) || !wanted[q->expected])
+		return INRO_OK;
+	return err_set(INRO_E_ARG,
+		       "the URI's type= is of something else, and %s is asked for: name that, or "
+		       "leave type= out",
+		       wanted[q->expected]);
 }
 
 static bool expects_one(const struct found_query *q)
@@ -222,16 +278,21 @@ enum inro_err found_open(struct prov *p, const struct found_query *q, struct fou
 	/* What a module or a prompt leaves in libcrypto's queue is not for the program: it gets one
 	 * error, ours. */
 	ERR_set_mark();
-	e = tokens_find(p, q->uri, tokens, TOKENS_MAX, &n);
-
+	e = check_type(q);
+	if (!e)
+		e = tokens_find(p, q->uri, tokens, TOKENS_MAX, &n);
+	if (!e && q->print.value.n)
+		e = fingerprint_check(p, &q->print);
 	if (!e)
 		e = search(tokens, n, q, &f);
+	if (!e && q->print.value.n)
+		keep_by_print(q, &f);
 	ERR_pop_to_mark();
 	if (e)
 		return e;
 	if (expects_one(q) && f.n > 1)
 		return too_many_keys(&f, q->uri);
-	if (f.n == 0 && (q->expected || q->more_n || names_an_object(q->uri)))
+	if (f.n == 0 && (q->expected || looks_for_some(q)))
 		return err_set(INRO_E_NOT_FOUND,
 			       "no such object in token '%s': openssl storeutl "
 			       "'pkcs11:token=...' lists what there is",

@@ -10,6 +10,7 @@
 #ifndef INRO_PROVIDER_FOUND_H
 #define INRO_PROVIDER_FOUND_H
 
+#include "provider/fingerprint.h"
 #include "provider/key.h"
 
 enum found_kind { FOUND_PRIVATE, FOUND_PUBLIC, FOUND_CERT, FOUND__MAX };
@@ -37,6 +38,7 @@ struct found_query {
 	CK_ATTRIBUTE *more;
 	CK_ULONG more_n;
 	bool certs_only; /* the attributes are those of a certificate */
+	struct fingerprint print;
 };
 
 /* INRO_E_NOT_FOUND when a named object is not there; an empty list when a whole token was asked

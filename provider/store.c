@@ -3,6 +3,8 @@
  *
  * 1. Opening reads the URI and nothing else; the token is opened at the first load, for only then
  *    can the program be asked for a PIN.
+ *    A URI that can't be read is told of then, too: of a failure to open libcrypto says first that
+ *    there is no such file.
  * 2. After a failure the end is reached: a program that loads until then does not ask for ever.
  */
 #include "provider/found.h"
@@ -19,10 +21,13 @@
 struct loader {
 	struct prov *prov;
 	struct p11_uri uri;
+	struct err_kept unreadable; /* what is wrong with the URI; code INRO_OK: nothing */
 	int expected;
 	CK_ATTRIBUTE more[FOUND_MORE]; /* what is looked for; the values are ours */
 	CK_ULONG more_n;
 	bool certs_only;
+	char digest[64];
+	struct buf fingerprint;
 	bool searched, failed;
 	struct found found;
 	size_t next;
@@ -31,14 +36,14 @@ struct loader {
 static void *open_uri(void *vprov, const char *uri)
 {
 	struct loader *l = calloc(1, sizeof *l);
-	enum inro_err e = l ? p11_uri_parse(uri, &l->uri) : INRO_E_NO_MEMORY;
 
-	if (e) {
-		prov_raise(vprov, e);
-		free(l);
+	if (!l) {
+		prov_raise(vprov, INRO_E_NO_MEMORY);
 		return NULL;
 	}
 	l->prov = vprov;
+	if (p11_uri_parse(uri, &l->uri))
+		l->unreadable = err_keep();
 	return l;
 }
 
@@ -50,6 +55,8 @@ static const OSSL_PARAM *settable_ctx_params(void *vprov)
 		OSSL_PARAM_octet_string(OSSL_STORE_PARAM_ISSUER, NULL, 0),
 		OSSL_PARAM_BN(OSSL_STORE_PARAM_SERIAL, NULL, 0),
 		OSSL_PARAM_utf8_string(OSSL_STORE_PARAM_ALIAS, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_STORE_PARAM_DIGEST, NULL, 0),
+		OSSL_PARAM_octet_string(OSSL_STORE_PARAM_FINGERPRINT, NULL, 0),
 		OSSL_PARAM_utf8_string(OSSL_STORE_PARAM_PROPERTIES, NULL, 0),
 		OSSL_PARAM_END,
 	};
@@ -114,6 +121,22 @@ static enum inro_err look_for(struct loader *l, const struct criterion *c, const
 	return INRO_OK;
 }
 
+static enum inro_err take_fingerprint(struct loader *l, const OSSL_PARAM params[])
+{
+	const OSSL_PARAM *digest = OSSL_PARAM_locate_const(params, OSSL_STORE_PARAM_DIGEST);
+	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_STORE_PARAM_FINGERPRINT);
+	char *name = l->digest;
+
+	if (digest && digest->data && !OSSL_PARAM_get_utf8_string(digest, &name, sizeof l->digest))
+		return err_set(INRO_E_ARG, "the digest of the fingerprint is no name");
+	if (!p)
+		return INRO_OK;
+	if (p->data_size == 0)
+		return err_set(INRO_E_ARG, "the fingerprint is empty");
+	buf_reset(&l->fingerprint);
+	return plain_value(p, &l->fingerprint);
+}
+
 static int set_ctx_params(void *vloader, const OSSL_PARAM params[])
 {
 	struct loader *l = vloader;
@@ -127,6 +150,8 @@ static int set_ctx_params(void *vloader, const OSSL_PARAM params[])
 		if (p)
 			e = look_for(l, &criteria[i], p);
 	}
+	if (!e)
+		e = take_fingerprint(l, params);
 	if (e)
 		return prov_raise(l->prov, e);
 	p = OSSL_PARAM_locate_const(params, OSSL_STORE_PARAM_EXPECT);
@@ -171,11 +196,14 @@ static int load(void *vloader, OSSL_CALLBACK *callback, void *arg, OSSL_PASSPHRA
 		.more = l->more,
 		.more_n = l->more_n,
 		.certs_only = l->certs_only,
+		.print = { l->digest, buf_bytes(&l->fingerprint) },
 	};
 	const struct found_item *item;
-	enum inro_err e = INRO_OK;
+	enum inro_err e = l->unreadable.code;
 
-	if (!l->searched)
+	if (e)
+		err_kept_clear(&l->unreadable);
+	else if (!l->searched)
 		e = found_open(l->prov, &q, &l->found);
 	l->searched = true;
 	l->failed = e != INRO_OK;
@@ -202,6 +230,7 @@ static int close_loader(void *vloader)
 
 	p11_uri_clear(&l->uri);
 	found_clear(&l->found);
+	buf_clear(&l->fingerprint);
 	for (CK_ULONG i = 0; i < l->more_n; i++)
 		free(l->more[i].pValue);
 	free(l);

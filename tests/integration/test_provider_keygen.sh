@@ -49,6 +49,18 @@ kinds() {
 		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=der;id=%0a%0b' -out der.der
 	must ossl pkey -in der.der -noout
 	must ossl pkey -in 'pkcs11:token=line1;id=%0a%0b;type=private' -noout
+	# After parameters, where no other provider takes them.  Modules of others want the default provider.
+	if [[ $module_name == inro ]]; then
+		must openssl ecparam -name prime256v1 -out parameters
+		must foreign openssl genpkey -provider-path "$B/lib" -provider base -provider inro -paramfile parameters \
+			-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=after' -out after.pem
+		must ossl pkey -in after.pem -noout
+	fi
+	# A cipher that is asked for has nothing to encrypt, and no passphrase is asked for.
+	must ossl genpkey -algorithm EC -pkeyopt group:P-256 -aes256 -pass pass:x \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=locked' -out locked.pem
+	must ossl pkey -in locked.pem -aes256 -out locked2.pem </dev/null
+	must cmp locked.pem locked2.pem
 	# Without a URI the key is made in software.
 	must ossl genpkey -algorithm EC -pkeyopt group:P-256 -out soft.pem
 	grep -q 'BEGIN PRIVATE KEY' soft.pem || fail "a software key is written as $(head -1 soft.pem)"

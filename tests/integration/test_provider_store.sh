@@ -53,6 +53,24 @@ looked_for() {
 	finds_nothing -certs -issuer /CN=ec -serial 0x77 'pkcs11:token=line1'
 	count 1 Pkey -keys -alias rsa 'pkcs11:token=line1'
 	finds_nothing -keys -alias nope 'pkcs11:token=line1'
+	by_fingerprint
+}
+
+# The public key's, its bits' (the subject key identifier), the certificate's.
+by_fingerprint() {
+	local f
+	must ossl pkey -in "$(uri rsa)" -pubout -outform DER -out rsa.der
+	f=$(sha256sum <rsa.der)
+	count 1 Pkey -sha256 -fingerprint "${f%% *}" 'pkcs11:token=line1'
+	count 1 'Public key' -sha256 -fingerprint "${f%% *}" 'pkcs11:token=line1'
+	count 1 Pkey -keys -sha256 -fingerprint "${f%% *}" 'pkcs11:'
+	finds_nothing -certs -sha256 -fingerprint "${f%% *}" 'pkcs11:token=line1'
+	finds_nothing -sha1 -fingerprint "${f:0:40}" 'pkcs11:token=line1'
+	f=$(openssl x509 -in ec.crt -noout -ext subjectKeyIdentifier | tail -1 | tr -d ' :')
+	count 1 Certificate -certs -sha1 -fingerprint "$f" 'pkcs11:token=line1'
+	count 1 Pkey -keys -sha1 -fingerprint "$f" 'pkcs11:token=line1'
+	f=$(openssl x509 -in ec.crt -noout -fingerprint -sha384)
+	count 1 Certificate -sha384 -fingerprint "$(tr -d : <<<"${f#*=}")" 'pkcs11:token=line1'
 }
 
 # What systemd hands to a service: the token's own first, then the one for all.
@@ -73,7 +91,7 @@ credentials() { # URI
 named_badly() {
 	must_fail "no token 'nope'" ossl pkey -noout -in 'pkcs11:token=nope;object=ec'
 	must_fail "no such object in token 'line1'" ossl pkey -noout -in 'pkcs11:token=line1;object=nope'
-	must_fail "no such object" ossl pkey -noout -in 'pkcs11:token=line1;object=ec;type=cert'
+	must_fail "is of something else, and a private key is asked for" ossl pkey -noout -in 'pkcs11:token=line1;object=ec;type=cert'
 	must_fail "unknown attribute 'tken'" ossl pkey -noout -in 'pkcs11:tken=line1'
 	must_fail '2 private keys match; name one of: pkcs11:serial=.*;token=line1;id=%01;object=ec;type=private pkcs11:.*rsa|2 private keys match; name one of: .*rsa.* pkcs11:serial=.*;token=line1;id=%01;object=ec' \
 		ossl pkey -noout -in 'pkcs11:token=line1'
@@ -119,7 +137,7 @@ damaged_token() {
 	path=$(inro token show line2 --json | sed -n 's/.*"path": "\(.*\)".*/\1/p')
 	[[ -f $path ]] || fail "the token's file is not where it says: $path"
 	printf 'this is no token' | dd of="$path" bs=1 conv=notrunc status=none
-	must_fail "no token 'line2' in .*, but the one in slot [0-9]+ could not be read \\(CKR_[A-Z_]+\\): inro token list shows it" \
+	must_fail "no token 'line2' in .*, but the one in slot [0-9]+ can't be read \\(CKR_[A-Z_]+\\): " \
 		ossl pkey -noout -in 'pkcs11:token=line2;object=other'
 	must inro token list >tokens
 	grep -qE 'damaged|unreadable|read' tokens || fail "inro token list does not show it: $(cat tokens)"
