@@ -238,8 +238,13 @@ void token_keys_make(void)
 	struct inro_new_token t = { .label = TEXT("line1"),
 				    .so_pin = TEXT("87654321"),
 				    .user_pin = TEXT(TOKEN_KEYS_PIN) };
+	const char *tpm = getenv("INRO_TEST_TPM");
 	CK_SESSION_HANDLE s;
 
+	if (tpm && strcmp(tpm, "libtpms") == 0) {
+		t.backend = TEXT("tpm");
+		t.config = TEXT("tcti=libtpms:\n");
+	}
 	open_module();
 	need(ck_module_admin(module)->create(&t, &slot) == CKR_OK, "no token");
 	s = log_in();
