@@ -264,7 +264,8 @@ static enum inro_err choose_token(struct prov *p, struct making *m)
 static enum inro_err refuse_taken(const struct making *m, CK_ATTRIBUTE_TYPE type,
 				  struct bytes value)
 {
-	static const CK_OBJECT_CLASS classes[] = { CKO_PRIVATE_KEY, CKO_PUBLIC_KEY };
+	static const CK_OBJECT_CLASS classes[] = { CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
+						   CKO_SECRET_KEY };
 	CK_OBJECT_HANDLE found;
 	CK_ULONG n = 0;
 	enum inro_err e = INRO_OK;
@@ -325,7 +326,7 @@ static enum inro_err take_key(struct making *m, struct key **ret)
 	return e;
 }
 
-static enum inro_err make_in(struct making *m, struct key **ret)
+static enum inro_err log_in(struct making *m)
 {
 	struct pin_source from = { .uri = m->spec->uri };
 	enum inro_err e = token_login(m->token, &m->seat, &from);
@@ -334,6 +335,13 @@ static enum inro_err make_in(struct making *m, struct key **ret)
 		e = refuse_taken(m, CKA_LABEL, bytes_of(m->label));
 	if (!e && m->spec->uri->has_id)
 		e = refuse_taken(m, CKA_ID, m->id);
+	return e;
+}
+
+static enum inro_err make_in(struct making *m, struct key **ret)
+{
+	enum inro_err e = log_in(m);
+
 	if (!e)
 		e = generate(m);
 	return e ? e : take_key(m, ret);
@@ -355,4 +363,70 @@ enum inro_err make_pair(struct prov *p, const struct make_spec *spec, struct key
 	OPENSSL_free(m.curve);
 	free(m.label);
 	return e ? err_context(e, "making a key in a token") : INRO_OK;
+}
+
+static void fill_secret(struct template *t, const struct making *m, const struct make_secret *what,
+			const CK_ULONG *size)
+{
+	add_name(t, m);
+	add_flag(t, CKA_PRIVATE, true);
+	add_flag(t, CKA_SENSITIVE, true);
+	add_flag(t, CKA_EXTRACTABLE, false);
+	add_flag(t, what->encrypts ? CKA_ENCRYPT : CKA_SIGN, true);
+	add_flag(t, what->encrypts ? CKA_DECRYPT : CKA_VERIFY, true);
+	add(t, CKA_VALUE_LEN, size, sizeof *size);
+}
+
+static enum inro_err make_secret_in(struct making *m, const struct make_secret *what,
+				    struct object **ret)
+{
+	struct template secret = { 0 };
+	CK_MECHANISM mech = { what->mech, NULL, 0 };
+	CK_ULONG size = what->size;
+	CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
+	enum inro_err e = log_in(m);
+	CK_RV rv;
+
+	if (e)
+		return e;
+	fill_secret(&secret, m, what, &size);
+	rv = m->seat.f->C_GenerateKey(m->seat.session, &mech, secret.a, secret.n, &made);
+	e = ck_err(m->seat.m, rv, "C_GenerateKey");
+	if (e)
+		return e;
+	e = object_new(m->token, &m->seat, made, what->uri, ret);
+	if (e)
+		m->seat.f->C_DestroyObject(m->seat.session, made);
+	return e;
+}
+
+static enum inro_err check_secret_uri(const struct p11_uri *uri)
+{
+	if (uri->type != P11_ANY && uri->type != P11_SECRET_KEY)
+		return err_set(INRO_E_ARG,
+			       "the URI of a new secret key is of another type than secret-key");
+	if (!uri->object)
+		return err_set(INRO_E_ARG, "the URI of a new key must name it: add object=LABEL");
+	return INRO_OK;
+}
+
+enum inro_err make_secret_key(struct prov *p, const struct make_secret *what, struct object **ret)
+{
+	const struct make_spec spec = { .uri = what->uri };
+	struct making m = { .spec = &spec };
+	enum inro_err e = check_secret_uri(what->uri);
+
+	what->uri->type = P11_SECRET_KEY;
+	if (!e)
+		e = name_it(&m);
+	if (!e)
+		e = choose_token(p, &m);
+	if (!e)
+		e = token_enter_writing(m.token, &m.seat);
+	if (!e) {
+		e = make_secret_in(&m, what, ret);
+		token_leave(&m.seat, false); /* closed: it is not one of the pool's kind */
+	}
+	free(m.label);
+	return e ? err_context(e, "making a key of %s in a token", what->name) : INRO_OK;
 }

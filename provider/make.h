@@ -1,8 +1,8 @@
 /*
- * make - a key pair made in a token, for keygen.
+ * make - keys made in a token: pairs for keygen, secret keys for EVP_SKEY.
  *
  * 1. Nothing is made where a key of that name is there, or where more than one token may be meant.
- * 2. A pair that can't be handed on is deleted again.
+ * 2. A key that can't be handed on is deleted again.
  */
 #ifndef INRO_PROVIDER_MAKE_H
 #define INRO_PROVIDER_MAKE_H
@@ -25,6 +25,18 @@ bool make_is_identity(const struct key_type *type);
 
 /* May this URI name a new key?  INRO_E_ARG with the reason when not. */
 MUST_CHECK enum inro_err make_check_uri(const struct p11_uri *uri, bool from_setting);
+
+/* A secret key. */
+struct make_secret {
+	const char *name; /* of its kind */
+	CK_MECHANISM_TYPE mech;
+	size_t size;	     /* bytes */
+	bool encrypts;	     /* and decrypts; else it makes MACs */
+	struct p11_uri *uri; /* its type is set */
+};
+
+MUST_CHECK enum inro_err make_secret_key(struct prov *p, const struct make_secret *what,
+					 struct object **ret);
 
 MUST_CHECK enum inro_err make_pair(struct prov *p, const struct make_spec *spec, struct key **ret);
 

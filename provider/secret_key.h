@@ -2,8 +2,8 @@
  * secret_key - secret keys of a token, for MACs and ciphers.
  *
  * 1. They are named by the parameter SECRET_KEY_URI; what is held is an object, never a value.
- * 2. From OpenSSL 3.5 on the same object is an EVP_SKEY (OSSL_OP_SKEYMGMT): made of that
- *    parameter, told by its URI, exported to nobody.
+ * 2. From OpenSSL 3.5 on the same object is an EVP_SKEY (OSSL_OP_SKEYMGMT): found by that
+ *    parameter or made new in the token, told by its URI, exported to nobody.
  * 3. The numbers of 3.5's functions are part of its ABI; they stand here because the headers of
  *    before do not have them.
  */

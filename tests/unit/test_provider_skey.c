@@ -21,6 +21,8 @@ struct skey; /* EVP_SKEY */
 static struct {
 	struct skey *(*import)(OSSL_LIB_CTX *, const char *name, const char *properties,
 			       int selection, const OSSL_PARAM *);
+	struct skey *(*generate)(OSSL_LIB_CTX *, const char *name, const char *properties,
+				 const OSSL_PARAM *);
 	int (*export)(const struct skey *, int selection, OSSL_CALLBACK *, void *);
 	const char *(*get0_key_id)(const struct skey *);
 	void (*free)(struct skey *);
@@ -37,12 +39,14 @@ static const unsigned char data[] = "what is enciphered and authenticated";
 static bool look_up(void)
 {
 	*(void **)&f.import = dlsym(RTLD_DEFAULT, "EVP_SKEY_import");
+	*(void **)&f.generate = dlsym(RTLD_DEFAULT, "EVP_SKEY_generate");
 	*(void **)&f.export = dlsym(RTLD_DEFAULT, "EVP_SKEY_export");
 	*(void **)&f.get0_key_id = dlsym(RTLD_DEFAULT, "EVP_SKEY_get0_key_id");
 	*(void **)&f.free = dlsym(RTLD_DEFAULT, "EVP_SKEY_free");
 	*(void **)&f.cipher_init = dlsym(RTLD_DEFAULT, "EVP_CipherInit_SKEY");
 	*(void **)&f.mac_init = dlsym(RTLD_DEFAULT, "EVP_MAC_init_SKEY");
-	return f.import && f.export && f.get0_key_id && f.free && f.cipher_init && f.mac_init;
+	return f.import && f.generate && f.export && f.get0_key_id && f.free && f.cipher_init &&
+	       f.mac_init;
 }
 
 static int set_up(void **state)
@@ -193,13 +197,59 @@ static void what_is_refused(void **state)
 	ERR_clear_error();
 }
 
+static struct skey *make(const char *name, const char *uri, size_t n)
+{
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string("pkcs11_uri", (char *)(uintptr_t)uri, 0),
+		OSSL_PARAM_construct_size_t("key-length", &n),
+		OSSL_PARAM_construct_end(),
+	};
+
+	return f.generate(libctx, name, NULL, uri ? params : params + 1);
+}
+
+/* Made in the token: there it is found again, and what one of the two enciphers is the other's. */
+static void made_in_the_token(void **state)
+{
+	struct skey *made = make("INRO-AES", URI("made"), 16),
+		    *found = import("INRO-AES", URI("made"));
+	unsigned char first[64], second[64];
+
+	(void)state;
+	assert_non_null(made);
+	assert_non_null(found);
+	assert_int_equal(encipher("INRO-AES-128-CBC", made, first), 48);
+	assert_int_equal(encipher("INRO-AES-128-CBC", found, second), 48);
+	assert_memory_equal(first, second, 48);
+	f.free(made);
+	f.free(found);
+	made = make("INRO-GENERIC-SECRET", URI("made2"), 48);
+	assert_non_null(made);
+	assert_int_equal(authenticate("INRO-HMAC", made, "digest", "SHA384", first), 48);
+	f.free(made);
+}
+
+static void not_made(void **state)
+{
+	(void)state;
+	assert_null(make("INRO-AES", URI("aes"), 16)); /* there is one of that name */
+	assert_null(make("INRO-AES", URI("ec"), 16));
+	assert_null(make("INRO-AES", NULL, 16));
+	assert_null(make("INRO-AES", URI("odd"), 15));
+	assert_null(make("INRO-AES", URI("odd"), 0));
+	assert_null(make("INRO-AES", "pkcs11:token=line1?pin-value=" TOKEN_KEYS_PIN, 16));
+	assert_null(make("INRO-AES", "pkcs11:token=line1;object=odd;type=private", 16));
+	assert_null(make("INRO-AES", "pkcs11:token=none;object=odd", 16));
+	assert_null(import("INRO-AES", URI("odd")));
+	ERR_clear_error();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ciphers),
-		cmocka_unit_test(macs),
-		cmocka_unit_test(values_stay),
-		cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(ciphers),	     cmocka_unit_test(macs),
+		cmocka_unit_test(values_stay),	     cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(made_in_the_token), cmocka_unit_test(not_made),
 	};
 
 	if (!look_up())
