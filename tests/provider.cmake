@@ -16,7 +16,7 @@ add_dependencies(test_provider_loss inro_ossl inro_tap_p11)
 inro_module_script_test(integration/test_provider_store.sh)
 inro_module_script_test(integration/test_provider_keygen.sh TIMEOUT 600)
 # The everyday commands, a script a family; under a sanitizer, the TPM's own code has tests of its own.
-foreach(family keys x509 ca sign cms ocsp)
+foreach(family keys x509 ca sign cms ocsp tls)
 	inro_module_script_test(integration/test_openssl_${family}.sh TIMEOUT 240)
 	if(NOT INRO_SANITIZE)
 		inro_tpm_script_test(integration/test_openssl_${family}.sh TPM libtpms TIMEOUT 240)
