@@ -49,7 +49,7 @@ several() {
 	first=$src
 	form rsa
 	must ossl cms -sign -in data -binary -nodetach -outform DER -signer ec.crt -inkey "$first" \
-		-signer rsa.crt -inkey "$src" -keyopt rsa_padding_mode:pss -out cms
+		-signer rsa.crt -inkey "$src" -keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:-1 -out cms
 	checked cms
 	form rsa
 	must ossl cms -sign -in data -binary -nodetach -outform DER -signer ec.crt -inkey "$first" -out cms

@@ -112,6 +112,7 @@ refusals() {
 
 check_module() {
 	local k
+	can two-programs || return 0
 	keys_at_hand rsa ed25519 ec
 	make_key line1 EC:secp384r1 p384 20 --usage-sign
 	must ossl pkey -in "$(uri p384)" -out p384.pem
