@@ -65,7 +65,7 @@ static enum inro_err read_fields(struct bytes *in, struct file *ret)
 
 static enum inro_err read_kind(struct bytes pub, struct file *ret)
 {
-	uint16_t alg = pub.n < 4 ? 0 : (uint16_t)(pub.p[2] << 8 | pub.p[3]);
+	unsigned alg = pub.n < 4 ? 0U : (unsigned)pub.p[2] << 8 | pub.p[3];
 
 	for (ret->kind = 0; ret->kind < ARRAY_LEN(kinds); ret->kind++)
 		if (kinds[ret->kind].alg == alg)
