@@ -93,6 +93,15 @@ static CK_RV sign_init(CK_SESSION_HANDLE s, CK_MECHANISM *mech, CK_OBJECT_HANDLE
 	return sign_init_fails() ? tap.sign_init : real->C_SignInit(s, mech, key);
 }
 
+static CK_RV finalize(void *reserved)
+{
+	CK_RV rv = real->C_Finalize(reserved);
+
+	if (rv == CKR_OK)
+		tap.finalized++;
+	return rv;
+}
+
 EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret)
 {
 	void *module = dlopen(getenv("INRO_TAPPED"), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -103,6 +112,7 @@ EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret)
 	if (!get || get(&real) != CKR_OK)
 		return CKR_GENERAL_ERROR;
 	list = *real;
+	list.C_Finalize = finalize;
 	list.C_OpenSession = open_session;
 	list.C_CloseSession = close_session;
 	list.C_FindObjectsInit = find_objects_init;

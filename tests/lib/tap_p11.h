@@ -23,7 +23,7 @@ struct tap {
 	/* what it saw */
 	atomic_int open; /* sessions, less those closed with success */
 	atomic_int sign_inits, searches, logins, context_logins;
-	atomic_int pairs, destroyed;
+	atomic_int pairs, destroyed, finalized;
 };
 
 #endif

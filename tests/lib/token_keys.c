@@ -10,6 +10,7 @@
 #include <openssl/provider.h>
 #include <openssl/store.h>
 
+#include "tests/lib/chosen.h"
 #include "tests/lib/scratch.h"
 
 #define TEXT(s) ((struct inro_text) { (s), sizeof(s) - 1 })
@@ -27,10 +28,9 @@ static void need(bool ok, const char *what)
 
 static void open_module(void)
 {
-	char path[4096];
+	const char *path = chosen_module();
 
 	need(setenv("INRO_HOME", scratch_dir(), 1) == 0, "no environment");
-	snprintf(path, sizeof path, "%s/lib/inro-pkcs11.so", getenv("INRO_TEST_BUILD"));
 	need(setenv("INRO_MODULE", path, 1) == 0, "no environment");
 	need(ck_module_open(path, &module) == INRO_OK, path);
 }
@@ -226,6 +226,42 @@ void token_keys_import_secret(const char *label, CK_BYTE id, CK_KEY_TYPE type, s
 	finish_import(p);
 }
 
+static void make_token(void)
+{
+	struct inro_new_token t = { .label = TEXT("line1"),
+				    .so_pin = TEXT("87654321"),
+				    .user_pin = TEXT(TOKEN_KEYS_PIN) };
+	const char *tpm = getenv("INRO_TEST_TPM");
+
+	if (tpm && strcmp(tpm, "libtpms") == 0) {
+		t.backend = TEXT("tpm");
+		t.config = TEXT("tcti=libtpms:\n");
+	}
+	need(ck_module_admin(module)->create(&t, &slot) == CKR_OK, "no token");
+}
+
+/* By Cryptoki's own means, in the slot that is empty. */
+static void make_foreign_token(void)
+{
+	static CK_UTF8CHAR label[33] = "line1                           ", so_pin[] = "87654321",
+			   pin[] = TOKEN_KEYS_PIN;
+	CK_FUNCTION_LIST *f = ck_module_functions(module);
+	struct p11_uri uri = { .token = (char *)(uintptr_t) "line1" };
+	struct ck_token made;
+	CK_SLOT_ID slots[16];
+	CK_ULONG n = ARRAY_LEN(slots);
+	CK_SESSION_HANDLE s;
+
+	need(f->C_GetSlotList(CK_TRUE, slots, &n) == CKR_OK && n > 0, "no slot");
+	need(f->C_InitToken(slots[n - 1], so_pin, sizeof so_pin - 1, label) == CKR_OK, "no token");
+	need(ck_token_one(module, &uri, &made) == INRO_OK, "the new token is not there");
+	slot = made.slot;
+	need(ck_session_open(module, slot, true, &s) == INRO_OK, "no session");
+	need(ck_login(module, s, CKU_SO, bytes_of("87654321")) == INRO_OK, "no login of the SO");
+	need(f->C_InitPIN(s, pin, sizeof pin - 1) == CKR_OK, "no PIN");
+	ck_session_close(module, s);
+}
+
 void token_keys_make(void)
 {
 	static CK_ULONG bits = 2048;
@@ -235,18 +271,10 @@ void token_keys_make(void)
 					       .kind = { CKA_MODULUS_BITS, &bits, sizeof bits },
 					       .use = CKA_SIGN,
 					       .public_use = CKA_VERIFY };
-	struct inro_new_token t = { .label = TEXT("line1"),
-				    .so_pin = TEXT("87654321"),
-				    .user_pin = TEXT(TOKEN_KEYS_PIN) };
-	const char *tpm = getenv("INRO_TEST_TPM");
 	CK_SESSION_HANDLE s;
 
-	if (tpm && strcmp(tpm, "libtpms") == 0) {
-		t.backend = TEXT("tpm");
-		t.config = TEXT("tcti=libtpms:\n");
-	}
 	open_module();
-	need(ck_module_admin(module)->create(&t, &slot) == CKR_OK, "no token");
+	(chosen_is_ours() ? make_token : make_foreign_token)();
 	s = log_in();
 	make_ec(s, "ec", 1);
 	make_pair(s, &rsa);

@@ -1,5 +1,6 @@
 /*
- * token_keys - a token of our own module with keys in it, and libcrypto contexts that use it.
+ * token_keys - a token with keys in it, of the module that is under test (chosen.h), and libcrypto
+ * contexts that use it.
  *
  * INRO_HOME is a scratch folder, the modules are those of INRO_TEST_BUILD.  Everything ends the
  * program when it fails: it is what the tests stand on.

@@ -13,6 +13,7 @@
 #include <openssl/err.h>
 
 #include "provider/reference.h"
+#include "tests/lib/chosen.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/tap_p11.h"
 #include "tests/lib/token_keys.h"
@@ -241,6 +242,7 @@ static void reference_of_a_public_key(void **state)
 	};
 
 	(void)state;
+	NEEDS("lone-ec");
 	token_keys_add_lone("lone", 8);
 	for (size_t i = 0; i < ARRAY_LEN(uris); i++) {
 		EVP_PKEY *key = referred(uris[i], EVP_PKEY_PUBLIC_KEY);

@@ -14,6 +14,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "tests/lib/chosen.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/token_keys.h"
 
@@ -313,6 +314,7 @@ static int log_in_and_fork(void *arg)
 static void forks_without_environment(void **state)
 {
 	(void)state;
+	NEEDS("fork-login");
 	assert_int_equal(scratch_child(log_in_and_fork, NULL), 0);
 }
 
@@ -343,11 +345,13 @@ static int child_signs_raw(void *arg)
  * because the operation is set up before. */
 static void forks_of_a_busy_process(void **state)
 {
-	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, ec, NULL);
+	EVP_PKEY_CTX *c;
 	pthread_t t[2];
 	atomic_int bad = 0;
 
 	(void)state;
+	NEEDS("busy-forks");
+	c = EVP_PKEY_CTX_new_from_pkey(libctx, ec, NULL);
 	assert_true(EVP_PKEY_sign_init(c) > 0);
 	busy = true;
 	for (size_t i = 0; i < ARRAY_LEN(t); i++)

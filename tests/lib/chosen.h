@@ -1,0 +1,25 @@
+/*
+ * chosen - the Cryptoki module under test: INRO_TEST_MODULE says inro (the default) or softhsm,
+ * which has a home in the scratch folder.
+ *
+ * What a module lacks is in lacking.txt, for the shell tests too.
+ */
+#ifndef INRO_TESTS_LIB_CHOSEN_H
+#define INRO_TESTS_LIB_CHOSEN_H
+
+#include <stdbool.h>
+
+/* Its path; its environment is set.  Ends the program with 77 where it is not installed. */
+const char *chosen_module(void);
+bool chosen_is_ours(void);
+/* Prints what is lacking. */
+bool chosen_can(const char *what);
+
+/* Skips the rest of a cmocka test. */
+#define NEEDS(what)                                                                                \
+	do {                                                                                       \
+		if (!chosen_can(what))                                                             \
+			skip();                                                                    \
+	} while (0)
+
+#endif
