@@ -8,6 +8,7 @@
 #include <openssl/rsa.h>
 
 #include "base/cryptoki/hashes.h"
+#include "provider/pss_pad.h"
 
 /* What the program has set. */
 struct settings {
@@ -85,6 +86,36 @@ static long salt_length(const struct signature *s, int salt)
 	}
 }
 
+/* The token pads otherwise than the program wants: it is padded here. */
+static enum inro_err sign_padded(struct signature *s, const char *mgf1, size_t salt,
+				 struct bytes input, uint8_t *out, size_t *n)
+{
+	CK_MECHANISM mech = { .mechanism = CKM_RSA_X_509 };
+	SCOPED(buf) padded = { 0 };
+	struct pss_shape shape = { .md = s->md,
+				   .salt = salt,
+				   .bits = (size_t)EVP_PKEY_get_bits(s->key->pkey) };
+	size_t size = (size_t)EVP_PKEY_get_size(s->key->pkey);
+	OSSL_LIB_CTX *libctx;
+	EVP_MD *mask;
+	enum inro_err e = below_libctx(&s->key->prov->below, &libctx);
+
+	if (e)
+		return e;
+	if (!buf_extend(&padded, size))
+		return buf_err(&padded);
+	mask = EVP_MD_fetch(libctx, mgf1, NULL);
+	shape.mgf1 = mask;
+	e = mask ? pss_pad(&shape, input, padded.p) : below_failed("fetching MGF1's digest");
+	EVP_MD_free(mask);
+	return e ? e : object_sign(s->key->object, &mech, buf_bytes(&padded), out, n);
+}
+
+static bool is_about_mechanism(enum inro_err e)
+{
+	return e == INRO_E_MECHANISM || e == INRO_E_MECHANISM_PARAM;
+}
+
 static enum inro_err sign_pss(struct signature *s, const struct settings *set, struct bytes input,
 			      uint8_t *out, size_t *n)
 {
@@ -93,6 +124,8 @@ static enum inro_err sign_pss(struct signature *s, const struct settings *set, s
 	long salt = s->md ? salt_length(s, set->salt) : -1;
 	CK_RSA_PKCS_PSS_PARAMS pss;
 	CK_MECHANISM mech = { CKM_RSA_PKCS_PSS, &pss, sizeof pss };
+	size_t room = *n;
+	enum inro_err e;
 
 	if (!s->row || !s->row->mech || !mgf1 || !mgf1->mgf)
 		return err_set(INRO_E_UNSUPPORTED, "PSS with %s and MGF1 %s is not offered",
@@ -101,7 +134,11 @@ static enum inro_err sign_pss(struct signature *s, const struct settings *set, s
 		return err_set(INRO_E_KEY_SIZE, "the RSA key is too short for PSS with %s",
 			       EVP_MD_get0_name(s->md));
 	pss = (CK_RSA_PKCS_PSS_PARAMS) { s->row->mech, mgf1->mgf, (CK_ULONG)salt };
-	return object_sign(s->key->object, &mech, input, out, n);
+	e = object_sign(s->key->object, &mech, input, out, n);
+	if (!is_about_mechanism(e) || s->key->type != &key_types[KEY_TYPE_rsa])
+		return e;
+	*n = room;
+	return sign_padded(s, set->mgf1, (size_t)salt, input, out, n);
 }
 
 static enum inro_err sign_raw(struct signature *s, const struct settings *set, struct bytes input,
