@@ -1,0 +1,197 @@
+/*
+ * test_provider_threads - threads that load keys, sign and let go of them, while other processes
+ * change the token's PIN, delete the token and make a new one.
+ *
+ * Built for the thread sanitizer as well (tools/check).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include "tests/lib/scratch.h"
+#include "tests/lib/token_keys.h"
+
+#define THREADS 8
+#define URI	"pkcs11:token=line1;object=ec"
+
+static OSSL_LIB_CTX *libctx;
+static unsigned char *reference; /* DER */
+static int reference_n;
+
+static bool signs(EVP_PKEY *key)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	unsigned char sig[80];
+	size_t n = sizeof sig;
+	bool ok = EVP_DigestSignInit_ex(c, NULL, "SHA256", libctx, NULL, key, NULL) == 1 &&
+		  EVP_DigestSign(c, sig, &n, (const unsigned char *)"data", 4) == 1;
+
+	EVP_MD_CTX_free(c);
+	return ok;
+}
+
+static EVP_PKEY *by_reference(void)
+{
+	const unsigned char *at = reference;
+
+	return d2i_AutoPrivateKey_ex(NULL, &at, reference_n, libctx, NULL);
+}
+
+static atomic_bool stop;
+static atomic_int good, bad, unexplained;
+
+static void once(bool from_reference)
+{
+	EVP_PKEY *key = from_reference ? by_reference() : token_keys_load(libctx, URI);
+	EVP_PKEY *copy = key ? EVP_PKEY_dup(key) : NULL;
+
+	if (copy && signs(key) && signs(copy))
+		good++;
+	else
+		bad++;
+	if (!copy && ERR_peek_error() == 0)
+		unexplained++;
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(copy);
+	ERR_clear_error();
+}
+
+static void *keep_going(void *arg)
+{
+	size_t which = (size_t)(uintptr_t)arg;
+
+	while (!stop)
+		once(which++ % 2);
+	return NULL;
+}
+
+/* Waits until each thread has probably begun and ended something; at most for a minute. */
+static void let_them(int more)
+{
+	int before = good + bad;
+
+	for (int i = 0; i < 60000 && good + bad < before + more; i++)
+		usleep(1000);
+}
+
+/* By the command, in a process of its own. */
+static void inro(const char *arguments)
+{
+	char command[4096];
+
+	snprintf(command, sizeof command, "'%s/bin/inro' %s >/dev/null", getenv("INRO_TEST_BUILD"),
+		 arguments);
+	if (system(command) != 0)
+		fail_msg("failed: %s", command);
+}
+
+static void start(pthread_t t[THREADS])
+{
+	stop = false;
+	good = bad = unexplained = 0;
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, keep_going, (void *)(uintptr_t)i), 0);
+}
+
+static void finish(pthread_t t[THREADS])
+{
+	stop = true;
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+	assert_int_equal(unexplained, 0);
+}
+
+static void keys_come_and_go(void **state)
+{
+	pthread_t t[THREADS];
+
+	(void)state;
+	start(t);
+	let_them(20 * THREADS);
+	finish(t);
+	assert_int_equal(bad, 0);
+}
+
+/* Who is logged in stays so; the new PIN is needed by the next process. */
+static void the_pin_changes(void **state)
+{
+	pthread_t t[THREADS];
+
+	(void)state;
+	start(t);
+	let_them(2 * THREADS);
+	inro("token pin change line1");
+	let_them(4 * THREADS);
+	finish(t);
+	assert_int_equal(bad, 0);
+}
+
+/* Whatever fails meanwhile fails with a reason; the token of that name that comes after is used. */
+static void the_token_goes(void **state)
+{
+	pthread_t t[THREADS];
+	EVP_PKEY *key;
+
+	(void)state;
+	start(t);
+	let_them(2 * THREADS);
+	inro("token delete line1");
+	let_them(2 * THREADS);
+	inro("token create line1");
+	inro("key generate --token line1 --label ec");
+	let_them(2 * THREADS);
+	finish(t);
+	assert_true(good > 0);
+	assert_null(by_reference()); /* it names the old one, by its serial number */
+	key = token_keys_load(libctx, URI);
+	assert_non_null(key);
+	assert_true(signs(key));
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+}
+
+static int set_up(void **state)
+{
+	EVP_PKEY *key;
+
+	(void)state;
+	/* The PIN before and after each change; the command's own is the same. */
+	assert_int_equal(setenv("INRO_PIN", TOKEN_KEYS_PIN, 1), 0);
+	assert_int_equal(setenv("INRO_NEW_PIN", TOKEN_KEYS_PIN "7", 1), 0);
+	assert_int_equal(setenv("INRO_SO_PIN", "87654321", 1), 0);
+	libctx = token_keys_libctx("default", "inro");
+	key = token_keys_load(libctx, URI);
+	assert_non_null(key);
+	reference_n = i2d_PrivateKey(key, &reference);
+	EVP_PKEY_free(key);
+	return reference_n > 0 ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	OPENSSL_free(reference);
+	token_keys_libctx_free(libctx);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keys_come_and_go),
+		cmocka_unit_test(the_pin_changes),
+		cmocka_unit_test(the_token_goes),
+	};
+
+	token_keys_make();
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
