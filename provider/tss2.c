@@ -293,7 +293,7 @@ enum inro_err tss2_open(struct prov *p, struct bytes der, const struct pin_sourc
 	SCOPED(secret) auth = { 0 };
 	struct pin_source from = { .uri = &token_uri };
 	struct object_file file = { .der = der, .source = &token_uri };
-	struct token *t;
+	struct token *t = NULL;
 	struct file f;
 	enum inro_err e = read_file(der, &f);
 

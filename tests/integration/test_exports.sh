@@ -19,3 +19,12 @@ for module in inro-pkcs11.so inro.so; do
 		fail "$module needs $(paste -sd' ' "$T/more") too"
 	fi
 done
+
+# Nothing that reaches into the program: its random numbers, engines and secure heap are its own, and the provider
+# looks for a fork itself.
+for module in inro-pkcs11.so inro.so; do
+	nm -D --undefined-only "$B/lib/$module" | awk '{ sub(/@.*/, "", $2); print $2 }' >"$T/wanted"
+	! grep -E '^(RAND_set_|ENGINE_|CRYPTO_secure_malloc_init|EVP_default_properties|EVP_set_default)' \
+		"$T/wanted" || fail "$module changes the program's libcrypto"
+done
+! grep -E '^(__register_atfork|pthread_atfork|RAND_.*)$' "$T/wanted" || fail "inro.so stands in the way of a fork"

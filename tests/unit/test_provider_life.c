@@ -13,8 +13,11 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/provider.h>
 #include <openssl/rsa.h>
+#include <openssl/store.h>
+#include <openssl/ui.h>
 #include <openssl/x509.h>
 
 #include "tests/lib/scratch.h"
@@ -67,6 +70,51 @@ static void a_thousand_alive(void **state)
 		EVP_PKEY_free(keys[i]);
 	assert_true(signs(libctx, keys[999]));
 	for (size_t i = 1; i < 1000; i += 2)
+		EVP_PKEY_free(keys[i]);
+	free(keys);
+	token_keys_libctx_free(libctx);
+}
+
+/* By the command, in a process of its own. */
+static void inro(const char *arguments)
+{
+	char command[4096];
+
+	snprintf(command, sizeof command, "'%s/bin/inro' %s >/dev/null", getenv("INRO_TEST_BUILD"),
+		 arguments);
+	if (system(command) != 0)
+		fail_msg("failed: %s", command);
+}
+
+/* A TPM has three places: more keys than that, and many EVP_PKEYs of each, take turns. */
+static void a_thousand_of_a_tpm(void **state)
+{
+	static const char *const makers[] = {
+		"token create tpm1 --backend tpm --tcti libtpms:",
+		"key generate --token tpm1 --label k0",
+		"key generate --token tpm1 --label k1",
+		"key generate --token tpm1 --label k2",
+		"key generate --token tpm1 --label k3",
+		"key generate --token tpm1 --label k4",
+	};
+	OSSL_LIB_CTX *libctx = token_keys_libctx("default", "inro");
+	EVP_PKEY **keys = calloc(1000, sizeof(EVP_PKEY *));
+	char uri[] = "pkcs11:token=tpm1;object=k0;type=private" PIN;
+
+	(void)state;
+	assert_int_equal(setenv("INRO_PIN", TOKEN_KEYS_PIN, 1), 0);
+	assert_int_equal(setenv("INRO_SO_PIN", "87654321", 1), 0);
+	for (size_t i = 0; i < ARRAY_LEN(makers); i++)
+		inro(makers[i]);
+	assert_int_equal(unsetenv("INRO_PIN"), 0);
+	for (size_t i = 0; i < 1000; i++) {
+		*(strstr(uri, "=k") + 2) = (char)('0' + i % 5);
+		keys[i] = token_keys_load(libctx, uri);
+		assert_non_null(keys[i]);
+	}
+	for (size_t i = 0; i < 1000; i += 49)
+		assert_true(signs(libctx, keys[i]));
+	for (size_t i = 0; i < 1000; i++)
 		EVP_PKEY_free(keys[i]);
 	free(keys);
 	token_keys_libctx_free(libctx);
@@ -211,6 +259,84 @@ static void after_the_token_is_gone(void **state)
 	token_keys_libctx_free(libctx);
 }
 
+/* As a stack does that takes a key as DER, writes it as PEM, and reads that. */
+static void round_trips(void **state)
+{
+	OSSL_LIB_CTX *libctx = token_keys_libctx("default", "inro");
+	EVP_PKEY *keys[] = { token_keys_load(libctx, EC), token_keys_load(libctx, RSA_) };
+
+	(void)state;
+	assert_int_equal(setenv("INRO_PIN", TOKEN_KEYS_PIN, 1), 0);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		BIO *der = BIO_new(BIO_s_mem()), *pem = BIO_new(BIO_s_mem());
+		EVP_PKEY *from_der, *from_pem;
+
+		assert_int_equal(i2d_PrivateKey_bio(der, keys[i]), 1);
+		from_der = d2i_PrivateKey_ex_bio(der, NULL, libctx, NULL);
+		assert_non_null(from_der);
+		assert_int_equal(PEM_write_bio_PrivateKey(pem, from_der, NULL, NULL, 0, NULL, NULL),
+				 1);
+		from_pem = PEM_read_bio_PrivateKey_ex(pem, NULL, NULL, NULL, libctx, NULL);
+		assert_non_null(from_pem);
+		assert_int_equal(EVP_PKEY_eq(from_pem, keys[i]), 1);
+		assert_int_equal(i2d_PrivateKey(from_pem, NULL), i2d_PrivateKey(keys[i], NULL));
+		assert_true(signs(libctx, from_pem));
+		EVP_PKEY_free(from_der);
+		EVP_PKEY_free(from_pem);
+		EVP_PKEY_free(keys[i]);
+		BIO_free(der);
+		BIO_free(pem);
+	}
+	assert_int_equal(unsetenv("INRO_PIN"), 0);
+	token_keys_libctx_free(libctx);
+}
+
+static OSSL_LIB_CTX *asking;
+static int asked;
+
+static int child_loads(void *arg)
+{
+	EVP_PKEY *key = token_keys_load(asking, EC);
+
+	(void)arg;
+	alarm(60);
+	return key && signs(asking, key) ? 0 : 1;
+}
+
+/* The program's answer to a prompt; it may well start a program for it. */
+static int answer(UI *ui, UI_STRING *prompt)
+{
+	if (UI_get_string_type(prompt) != UIT_PROMPT)
+		return 1;
+	asked++;
+	assert_int_equal(scratch_child(child_loads, NULL), 0);
+	return UI_set_result(ui, prompt, TOKEN_KEYS_PIN) == 0;
+}
+
+static void asked_at_the_load_and_free_to_fork(void **state)
+{
+	UI_METHOD *method = UI_create_method("test");
+	OSSL_STORE_CTX *store;
+	OSSL_STORE_INFO *info;
+
+	(void)state;
+	asking = token_keys_libctx("default", "inro");
+	asked = 0;
+	assert_int_equal(UI_method_set_reader(method, answer), 0);
+	store = OSSL_STORE_open_ex("pkcs11:token=line1;object=ec;type=private", asking, NULL,
+				   method, NULL, NULL, NULL, NULL);
+	assert_non_null(store);
+	assert_int_equal(asked, 0);
+	info = OSSL_STORE_load(store);
+	assert_non_null(info);
+	assert_int_equal(asked, 1);
+	assert_true(signs(asking, OSSL_STORE_INFO_get0_PKEY(info)));
+	OSSL_STORE_INFO_free(info);
+	OSSL_STORE_close(store);
+	UI_destroy_method(method);
+	token_keys_libctx_free(asking);
+}
+
 /* A program of somebody who may not read the tokens, or has none: its own keys are not disturbed,
  * and what it asks of the token fails with a reason. */
 static int a_strangers_program(void *arg)
@@ -256,10 +382,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_thousand_alive),
+		cmocka_unit_test(a_thousand_of_a_tpm),
 		cmocka_unit_test(two_contexts),
 		cmocka_unit_test(loaded_twice_and_again),
 		cmocka_unit_test(unloaded_while_keys_are_alive),
 		cmocka_unit_test(after_the_token_is_gone),
+		cmocka_unit_test(round_trips),
+		cmocka_unit_test(asked_at_the_load_and_free_to_fork),
 		cmocka_unit_test(who_may_not_read_is_not_disturbed),
 	};
 
