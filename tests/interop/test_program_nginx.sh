@@ -2,35 +2,19 @@
 # nginx with keys in a token, its workers as www-data: docs/howto/nginx.md as it stands there.
 . "$INRO_TEST_SOURCE/tests/lib/shell.sh"
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
-need nginx curl setpriv
+need nginx
 program=$(command -v nginx) # it executes itself again
-[[ $(id -u) == 0 ]] || skip "workers under another user need root"
-id www-data >/dev/null 2>&1 || skip "there is no user www-data"
+. "$INRO_TEST_SOURCE/tests/lib/web.sh"
 
-free_port
-at=$port
-free_port
-upstream=$port
-instead=(/var/lib/inro-web "$T/home" 'listen 443' "listen 127.0.0.1:$at" 127.0.0.1:8443 "127.0.0.1:$upstream" 'http {' "http {
+instead=(/var/lib/inro-web "$T/home" 'listen 443' "listen 127.0.0.1:$at" 127.0.0.1:8443 "127.0.0.1:$behind" 'http {' "http {
 	access_log off; client_body_temp_path $T/tmp1; proxy_temp_path $T/tmp2;
 	fastcgi_temp_path $T/tmp3; uwsgi_temp_path $T/tmp4; scgi_temp_path $T/tmp5;
 	server {
-		listen 127.0.0.1:$upstream ssl;
+		listen 127.0.0.1:$behind ssl;
 		ssl_certificate $T/etc/file.crt; ssl_certificate_key $T/etc/file.key;
 		ssl_client_certificate $T/etc/ca.crt; ssl_verify_client on;
 		return 200 \"upstream sees \$ssl_client_s_dn\n\";
 	}")
-# The workers have the folder of the tokens, and nothing more: not the PIN's file.
-chmod 711 "$T" "$T/etc"
-chmod 600 etc/pin
-workers_may() {
-	chown -R www-data "$T/home"
-}
-workers_may_not() {
-	chown -R root "$T/home"
-}
-
-workers_may
 run_howto nginx.md
 file_identity file
 make_identity next ec-p256
@@ -47,53 +31,15 @@ nginx_with() { # CONFIGURATION ARGUMENT ...
 
 start() {
 	rm -f error.log
-	nginx_with "${1:-nginx.conf}"
+	with_keys background said "$program" -c "$T/nginx.conf" -g "daemon off; $globals"
+	master=$pid
 	wait_for 'start worker process [0-9]+$' error.log
-	master=$(<nginx.pid)
-	pids+=("$master")
+	until_true test -s nginx.pid
 }
 
-# until CMD ...: 10 seconds at most
-until_true() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		! "$@" || return 0
-		sleep 0.1
-	done
-	fail "never true: $*"
-}
-
-gone() {
-	! kill -0 "$1" 2>/dev/null
-}
-
-# Ends all of it; nobody has crashed, nothing is left.
 stop() {
-	local children
-	children=$(pgrep -P "$master" || true)
-	kill -QUIT "$master"
-	for p in $master $children; do
-		until_true gone "$p"
-	done
+	ends QUIT "$master"
 	! grep -E 'exited on signal|exited with code [^0]|\[alert\]|\[emerg\]' error.log || fail "nginx did not end well"
-}
-
-get() { # PATH [CURL'S ARGUMENT ...]
-	curl -sS --max-time 20 --cacert etc/ca.crt "${@:2}" "https://localhost:$at$1"
-}
-
-# clients N TIMES: so many at once, each with as many handshakes, one by one
-clients() {
-	local i running=()
-	for ((i = 0; i < $1; i++)); do
-		get "/?[1-$2]" -H 'Connection: close' --no-sessionid >"client.$i" 2>&1 &
-		running+=("$!")
-	done
-	"${@:3}"
-	for ((i = 0; i < $1; i++)); do
-		wait "${running[i]}" || fail "client $i: $(tail -3 "client.$i")"
-		[[ $(wc -l <"client.$i") == "$2" ]] || fail "client $i has not had $2 answers"
-	done
 }
 
 no_crit() {
@@ -135,21 +81,27 @@ no_crit
 
 # ---- a worker is killed: another one takes its place ----
 
-victim=$(pgrep -P "$master" | tail -1)
+victim=$(children "$master" | tail -1)
 kill -9 "$victim"
 wait_for "worker process $victim exited on signal 9" error.log
 sed -i '/exited on signal 9/d; /\[alert\]/d' error.log
-until_true eval '[[ $(pgrep -c -P "$master") == 2 ]]'
+two_workers() {
+	[[ $(children "$master" | wc -l) == 2 ]]
+}
+until_true two_workers
 clients 2 10 true
 no_crit
 stop
-# all that root has made since is its owner's who has the folder
-[[ -z $(find "$T/home" ! -user www-data) ]] || fail "root has left $(find "$T/home" ! -user www-data -ls)"
+nothing_left
 
 # ---- the program itself is exchanged under way: what the new one has of the environment is what the file names ----
 
-start upgrade.conf
-old=$master
+rm error.log
+nginx_with upgrade.conf
+wait_for 'start worker process [0-9]+$' error.log
+until_true test -s nginx.pid
+old=$(<nginx.pid)
+pids+=("$old")
 kill -USR2 "$old"
 until_true test -s nginx.pid.oldbin
 until_true test -s nginx.pid
@@ -172,7 +124,10 @@ workers_may
 chown root "$T"/home/tokens/*.token
 kill -HUP "$master"
 wait_for "gracefully shutting down" error.log
-until_true eval "! get / 2>client"
+get_nothing() {
+	! get / >client 2>&1
+}
+until_true get_nothing
 wait_for "inro::.*[0-9].token can't be read by user $(id -u www-data): .* must belong to the user" error.log
 workers_may
 [[ -z $(get /) ]] || fail "there is a name"
