@@ -14,17 +14,20 @@ free_port
 inside=$port
 instead=(8443 "$behind" 8080 "$inside" 8081 "$at" /run/ "$T/run/")
 mkdir www run
-chown stunnel4 run
+chmod 777 run
 echo page >www/index.html
 background inside.log python3 -m http.server --bind 127.0.0.1 --directory www "$inside"
 
 start() { # server|client
 	{
-		printf 'foreground = yes\ndebug = info\n'
+		printf 'output = %s\ndebug = info\n' "$T/$1.log"
 		howto stunnel.md "$1"
 	} >"$1.conf"
-	with_keys background "$1.log" stunnel4 "$1.conf"
-	wait_for 'Configuration successful' "$1.log"
+	rm -f "$1.log"
+	with_keys must stunnel4 "$1.conf" >/dev/null
+	until_true test -s "run/stunnel-$1.pid"
+	pid=$(<"run/stunnel-$1.pid")
+	pids+=("$pid")
 }
 
 plain() {
@@ -81,7 +84,9 @@ ends TERM "$server"
 # ---- what goes wrong at the start ----
 
 says() {
-	fails_with 1 "$1" stunnel4 server.conf
+	rm -f server.log
+	fails_with 1 '' stunnel4 server.conf
+	grep -qE "$1" server.log said || fail "'$1' is not in $(cat server.log said)"
 }
 echo 000000 >etc/pin
 with_keys says 'inro::wrong PIN'
