@@ -35,6 +35,8 @@ static enum inro_err run_one_part(struct object_use *u, void *arg)
 {
 	struct one_part *c = arg;
 	struct verb v = verb_of(c, u->seat->f);
+	/* Some modules take no input for an argument that is missing. */
+	const uint8_t *input = c->input.n ? c->input.p : (const uint8_t *)"";
 	enum inro_err e;
 
 	u->rv = v.init(u->seat->session, c->mech, u->key);
@@ -45,8 +47,7 @@ static enum inro_err run_one_part(struct object_use *u, void *arg)
 		return e;
 	c->begun = true;
 	c->n = c->room;
-	u->rv = v.run(u->seat->session, (CK_BYTE *)(uintptr_t)c->input.p, c->input.n, c->out,
-		      &c->n);
+	u->rv = v.run(u->seat->session, (CK_BYTE *)(uintptr_t)input, c->input.n, c->out, &c->n);
 	return ck_err(u->seat->m, u->rv, v.run_name);
 }
 

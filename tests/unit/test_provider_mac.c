@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 #include <openssl/provider.h>
 
+#include "tests/lib/chosen.h"
 #include "tests/lib/token_keys.h"
 
 #define URI(label) "pkcs11:token=line1;object=" label "?pin-value=" TOKEN_KEYS_PIN
@@ -47,12 +48,14 @@ static const struct row rows[] = {
 	{ "HMAC", "INRO-HMAC", "digest", "SHA1", URI("mac") },
 	{ "HMAC", "INRO-HMAC", "digest", "SHA2-224", URI("mac") },
 	{ "HMAC", "INRO-HMAC", "digest", "SHA256", URI("mac") },
+	{ "CMAC", "INRO-CMAC", "cipher", "AES-256-CBC", URI("aes") },
 	{ "HMAC", "INRO-HMAC", "digest", "SHA-384", URI("mac") },
 	{ "HMAC", "INRO-HMAC", "digest", "SHA512", URI("mac") },
 	{ "HMAC", "INRO-HMAC", "digest", "SHA512-256", URI("mac") },
 	{ "HMAC", "INRO-HMAC", "digest", "SHA3-256", URI("mac") },
-	{ "CMAC", "INRO-CMAC", "cipher", "AES-256-CBC", URI("aes") },
 };
+
+#define ROWS_EVERYWHERE 4
 
 static EVP_MAC_CTX *context(const char *name)
 {
@@ -96,8 +99,10 @@ static size_t finish(EVP_MAC_CTX *c, unsigned char out[64])
 /* In two parts, and once more with a copy made in between. */
 static void as_libcrypto_does(void **state)
 {
+	size_t rows_n = chosen_can("more-macs") ? ARRAY_LEN(rows) : ROWS_EVERYWHERE;
+
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+	for (size_t i = 0; i < rows_n; i++) {
 		EVP_MAC_CTX *c[3] = { start(&rows[i], false), start(&rows[i], true) };
 		unsigned char out[3][64];
 		size_t n[3];
@@ -161,9 +166,12 @@ static bool set_text(EVP_MAC_CTX *c, const char *name, const char *value)
 static void what_is_refused(void **state)
 {
 	static const char *const uris[] = {
-		URI("none"), URI("twins"),
-		URI("ec"),   "pkcs11:token=other;object=mac",
-		"mac",	     ("pkcs11:token=line1;object=mac;type=private?pin-value=" TOKEN_KEYS_PIN),
+		URI("none"),
+		URI("twins"),
+		URI("ec"),
+		"pkcs11:token=other;object=mac",
+		"mac",
+		("pkcs11:token=line1;object=mac;type=private?pin-value=" TOKEN_KEYS_PIN),
 	};
 	EVP_MAC_CTX *c = context("INRO-HMAC");
 
