@@ -195,9 +195,9 @@ static enum inro_err read_block(const struct prov *p, OSSL_CORE_BIO *in, const s
 	EVP_ENCODE_CTX_free(base64);
 	if (ret_der->n > c->max)
 		return err_set(INRO_E_TOO_BIG, "a %s has at most %zu bytes", c->pem, c->max);
-	if (!ok)
-		return err_set(INRO_E_SYNTAX, "the %s is damaged (it is not base64): write it anew",
-			       c->pem);
+	if (!ok || !c->is(buf_bytes(ret_der)))
+		return err_set(INRO_E_SYNTAX, "the %s is damaged (%s): write it anew", c->pem,
+			       ok ? "its beginning is lost" : "it is not base64");
 	return buf_err(ret_der);
 }
 

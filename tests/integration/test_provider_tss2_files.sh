@@ -64,7 +64,7 @@ theirs() {
 	cmp plain data || fail "decrypted to something else"
 	# Their own provider goes on reading their files, with and without a token of ours.
 	for home in "$INRO_HOME" "$T/elsewhere"; do
-		INRO_HOME=$home must openssl pkey -provider tpm2 "${provider[@]}" -in primary.pem -text -noout >text
+		INRO_HOME=$home must foreign openssl pkey -provider tpm2 "${provider[@]}" -in primary.pem -text -noout >text
 		! grep -q 'Private-Key in a token' text || fail "taken from the provider tpm2: $(cat text)"
 	done
 }

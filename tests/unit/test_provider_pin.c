@@ -1,0 +1,245 @@
+/* test_provider_pin - when a program is asked for a PIN, how often, and what comes of its answer.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <openssl/err.h>
+#include <openssl/store.h>
+#include <openssl/ui.h>
+
+#include "tests/lib/scratch.h"
+#include "tests/lib/token_keys.h"
+
+#define EC "pkcs11:token=line1;object=ec;type=private"
+
+static OSSL_LIB_CTX *libctx;
+static const char *answer;
+static int asked;
+
+static int callback(char *room, int size, int rwflag, void *arg)
+{
+	(void)rwflag;
+	(void)arg;
+	asked++;
+	if (!answer)
+		return -1;
+	snprintf(room, (size_t)size, "%s", answer);
+	return (int)strlen(room);
+}
+
+static EVP_PKEY *load(const char *uri)
+{
+	UI_METHOD *ui = UI_UTIL_wrap_read_pem_callback(callback, 0);
+	OSSL_STORE_CTX *store = OSSL_STORE_open_ex(uri, libctx, NULL, ui, NULL, NULL, NULL, NULL);
+	OSSL_STORE_INFO *info;
+	EVP_PKEY *key = NULL;
+
+	assert_non_null(store);
+	OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY);
+	info = OSSL_STORE_load(store);
+	if (info)
+		key = OSSL_STORE_INFO_get1_PKEY(info);
+	OSSL_STORE_INFO_free(info);
+	OSSL_STORE_close(store);
+	UI_destroy_method(ui);
+	return key;
+}
+
+static void first_error_says(const char *words)
+{
+	const char *detail = "";
+
+	ERR_peek_error_data(&detail, NULL);
+	if (!strstr(detail, words))
+		fail_msg("'%s' does not say '%s'", detail, words);
+	ERR_clear_error();
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	answer = NULL;
+	asked = 0;
+	libctx = token_keys_libctx("default", "inro");
+	return 0;
+}
+
+/* A right PIN gives all tries back. */
+static int tear_down(void **state)
+{
+	EVP_PKEY *key;
+
+	(void)state;
+	token_keys_libctx_free(libctx);
+	libctx = token_keys_libctx("default", "inro");
+	key = token_keys_load(libctx, EC "?pin-value=" TOKEN_KEYS_PIN);
+	EVP_PKEY_free(key);
+	token_keys_libctx_free(libctx);
+	ERR_clear_error();
+	return key ? 0 : -1;
+}
+
+static void asked_once_a_login(void **state)
+{
+	(void)state;
+	answer = TOKEN_KEYS_PIN;
+	for (int i = 0; i < 3; i++) {
+		EVP_PKEY *key = load(EC);
+
+		assert_non_null(key);
+		EVP_PKEY_free(key);
+	}
+	assert_int_equal(asked, 1);
+}
+
+static void not_asked_where_a_pin_is_given(void **state)
+{
+	EVP_PKEY *key = load(EC "?pin-value=" TOKEN_KEYS_PIN);
+
+	(void)state;
+	assert_non_null(key);
+	EVP_PKEY_free(key);
+	assert_int_equal(asked, 0);
+}
+
+/* One try, and no other place is looked at; the same answer again costs none. */
+static void a_refused_answer(void **state)
+{
+	CK_ULONG tries = token_keys_tries_left();
+
+	(void)state;
+	answer = "wrong";
+	assert_null(load(EC));
+	first_error_says("wrong PIN for token 'line1'");
+	for (int i = 0; i < 4; i++) {
+		assert_null(load(EC));
+		first_error_says("refused this PIN before");
+	}
+	assert_int_equal(token_keys_tries_left(), tries - 1);
+	answer = TOKEN_KEYS_PIN;
+	EVP_PKEY_free(load(EC));
+	assert_int_equal(token_keys_tries_left(), tries);
+}
+
+static void no_answer(void **state)
+{
+	CK_ULONG tries = token_keys_tries_left();
+
+	(void)state;
+	assert_null(load(EC));
+	first_error_says("token 'line1' needs its PIN: give pin-source=file:PATH");
+	assert_int_equal(asked, 1);
+	answer = "";
+	assert_null(load(EC));
+	first_error_says("needs its PIN");
+	assert_int_equal(token_keys_tries_left(), tries);
+}
+
+/* What can't be read is told, and nobody is asked instead; no try is lost. */
+static void places_that_are_wrong(void **state)
+{
+	static const struct {
+		const char *uri, *says;
+	} rows[] = {
+		{ EC "?pin-value=", "reading the PIN from the URI's pin-value: it is empty" },
+		{ EC "?pin-source=file:/nowhere/pin",
+		  "reading the PIN from the URI's pin-source: /nowhere/pin: No such file" },
+		{ EC "?pin-source=nowhere",
+		  "pin-source (a path that begins with / is found from any folder): nowhere" },
+		{ EC "?pin-source=file:/dev/null", "pin-source: it is empty: the first line must" },
+		{ EC "?pin-source=file:/", "reading the PIN from the URI's pin-source: /: " },
+		{ EC "?pin-source=file:/dev/zero", "its first line is longer than 255 bytes" },
+		{ EC "?pin-source=%7Ccat", "a pin-source that is a program is not run" },
+	};
+	CK_ULONG tries = token_keys_tries_left();
+
+	(void)state;
+	answer = TOKEN_KEYS_PIN;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_null(load(rows[i].uri));
+		first_error_says(rows[i].says);
+	}
+	assert_int_equal(asked, 0);
+	assert_int_equal(token_keys_tries_left(), tries);
+}
+
+static void write_file(const char *name, const char *content, mode_t mode)
+{
+	FILE *f = fopen(name, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(content, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(chmod(name, mode), 0);
+}
+
+static int lines_in(const char *name)
+{
+	FILE *f = fopen(name, "r");
+	int c, n = 0;
+
+	while (f && (c = fgetc(f)) != EOF)
+		n += c == '\n';
+	if (f)
+		assert_int_equal(fclose(f), 0);
+	return n;
+}
+
+/* The protected authentication path, in a process of its own: settings are read at the start. */
+static int with_helper(const char *said)
+{
+	char script[9000], config[9000], command[8000], log[4096];
+	int n, status;
+
+	snprintf(log, sizeof log, "%s/asked", scratch_dir());
+	(void)unlink(log);
+	snprintf(script, sizeof script, "#!/bin/sh\necho \"$INRO_ASK $INRO_ASK_TOKEN\" >>%s\n%s\n",
+		 log, said);
+	n = snprintf(command, sizeof command, "%s/helper", scratch_dir());
+	assert_true(n > 0);
+	write_file(command, script, 0700);
+	snprintf(config, sizeof config, "[token]\npin-helper = %s\n", command);
+	snprintf(command, sizeof command, "%s/inro.conf", scratch_dir());
+	write_file(command, config, 0600);
+	snprintf(command, sizeof command,
+		 "INRO_CONFIG=%s/inro.conf openssl pkey -provider-path %s/lib -provider inro "
+		 "-provider default -noout -in '" EC "' </dev/null >%s/said 2>&1",
+		 scratch_dir(), getenv("INRO_TEST_BUILD"), scratch_dir());
+	status = system(command);
+	assert_int_equal(lines_in(log), 1);
+	return status;
+}
+
+static void protected_path(void **state)
+{
+	CK_ULONG tries = token_keys_tries_left();
+
+	(void)state;
+	if (*getenv("INRO_TEST_SANITIZE")) /* openssl would want the sanitizer's library */
+		skip();
+	assert_int_equal(with_helper("echo " TOKEN_KEYS_PIN), 0);
+	assert_int_not_equal(with_helper("exit 1"), 0);
+	assert_int_equal(token_keys_tries_left(), tries);
+	assert_int_not_equal(with_helper("echo wrong"), 0);
+	assert_int_equal(token_keys_tries_left(), tries - 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(asked_once_a_login),    TEST(not_asked_where_a_pin_is_given),
+		TEST(a_refused_answer),	     TEST(no_answer),
+		TEST(places_that_are_wrong), TEST(protected_path),
+	};
+
+	token_keys_make();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
