@@ -103,6 +103,19 @@ void token_keys_add(const char *label, CK_BYTE id)
 	ck_session_close(module, s);
 }
 
+void token_keys_add_many(int from, int to)
+{
+	CK_SESSION_HANDLE s = log_in();
+
+	for (int i = from; i < to; i++) {
+		char label[24];
+
+		snprintf(label, sizeof label, "key-%d", i);
+		make_ec(s, label, (CK_BYTE)i);
+	}
+	ck_session_close(module, s);
+}
+
 void token_keys_add_lone(const char *label, CK_BYTE id)
 {
 	CK_SESSION_HANDLE s = log_in();

@@ -32,6 +32,8 @@ void token_keys_add_pair(const struct token_pair *pair);
 /* One more P-256 pair in `line1`; lone: without its public object. */
 void token_keys_add(const char *label, CK_BYTE id);
 void token_keys_add_lone(const char *label, CK_BYTE id);
+/* P-256 pairs "key-FROM" to the one before "key-TO", by one login. */
+void token_keys_add_many(int from, int to);
 
 /* The whole of an RSA or EC key, to decrypt and derive with by any mechanism. */
 void token_keys_import(const char *label, CK_BYTE id, EVP_PKEY *key);
