@@ -162,7 +162,7 @@ static enum inro_err narrow(struct token **tokens, size_t *n, const struct found
 					       NULL, &seen);
 
 		if (e)
-			return e;
+			continue; /* one that can't be read is not in the others' way */
 		if (q->print.value.n)
 			keep_by_print(q, &seen);
 		if (seen.n)
@@ -181,7 +181,8 @@ static enum inro_err too_many_tokens(struct token **tokens, size_t n)
 		buf_addf(&names, "%s'%s'", i ? ", " : "", token_label(tokens[i]));
 	buf_add_u8(&names, 0);
 	return err_set(INRO_E_AMBIGUOUS,
-		       "the key may be in any of the tokens %s: say which with token=LABEL",
+		       "the key may be in any of the tokens %s: say which with token=LABEL, serial= or "
+		       "slot-id=",
 		       buf_err(&names) ? "" : (const char *)names.p);
 }
 

@@ -4,11 +4,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "provider/gate.h"
 
 #define POOL_SESSIONS 64
+#define WAIT_TURNS    10000 /* of 1 ms */
 
 enum refused { REFUSED_PIN, REFUSED_FILE, REFUSED__MAX };
 
@@ -134,21 +136,31 @@ static enum inro_err not_among(struct ck_module *m, const char *what, const stru
 		       ck_module_path(m));
 }
 
+static bool is_same(const struct ck_token *a, const struct ck_token *b)
+{
+	return strcmp(a->serial, b->serial) == 0 && strcmp(a->label, b->label) == 0;
+}
+
 /* Where the token is now: the slot of before may be another one's after a fork. */
 static enum inro_err find_slot(const struct token *t, struct ck_module *m, CK_SLOT_ID *ret)
 {
 	AUTO(free_found) struct ck_token *found = NULL;
+	const struct ck_token *same = NULL;
 	size_t n = 0;
 	enum inro_err e = ck_tokens(m, NULL, false, &found, &n);
 
 	if (e)
 		return e;
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(found[i].serial, t->about.serial) == 0 &&
-		    strcmp(found[i].label, t->about.label) == 0) {
-			*ret = found[i].slot;
-			return INRO_OK;
-		}
+	for (size_t i = 0; i < n; i++) {
+		if (!is_same(&found[i], &t->about))
+			continue;
+		if (!same || found[i].slot == t->about.slot)
+			same = &found[i];
+	}
+	if (same) {
+		*ret = same->slot;
+		return INRO_OK;
+	}
 	return not_among(m, t->about.label, found, n);
 }
 
@@ -257,6 +269,33 @@ static bool put_idle(struct pool *p, CK_SESSION_HANDLE s)
 	return false;
 }
 
+/* A token that has no more sessions: with what others give back, or the one that is kept open.
+ * One that may write needs all the others' room. */
+static enum inro_err wait_for_session(struct seat *s, bool write)
+{
+	static const struct timespec nap = { .tv_nsec = 1000000 };
+	enum inro_err e = INRO_E_SESSION_COUNT;
+
+	for (int i = 0; e == INRO_E_SESSION_COUNT && i < WAIT_TURNS; i++) {
+		if (i > 0)
+			nanosleep(&nap, NULL);
+		if (write) {
+			pool_drain(s->pool, s->m);
+			atomic_store(&s->pool->logged_in, false);
+			e = ck_session_open(s->m, s->pool->slot, true, &s->session);
+			continue;
+		}
+		s->session = take_idle(s->pool);
+		if (s->session == CK_INVALID_HANDLE)
+			s->session = atomic_exchange(&s->pool->anchor, CK_INVALID_HANDLE);
+		if (s->session == CK_INVALID_HANDLE)
+			e = ck_session_open(s->m, s->pool->slot, false, &s->session);
+		else
+			e = INRO_OK;
+	}
+	return e;
+}
+
 static enum inro_err take_seat(struct token *t, bool write, struct seat *ret)
 {
 	struct seat s = { .inside = true };
@@ -272,6 +311,8 @@ static enum inro_err take_seat(struct token *t, bool write, struct seat *ret)
 	s.session = write ? CK_INVALID_HANDLE : take_idle(s.pool);
 	if (s.session == CK_INVALID_HANDLE) {
 		e = ck_session_open(s.m, s.pool->slot, write, &s.session);
+		if (e == INRO_E_SESSION_COUNT)
+			e = wait_for_session(&s, write);
 		if (e)
 			return e;
 	}
@@ -330,8 +371,12 @@ static void leave_seat(struct seat *s, bool well)
 	s->session = CK_INVALID_HANDLE;
 	if (session == CK_INVALID_HANDLE || !pool_is_ours(s->pool, s->m))
 		return;
-	if (!well || !put_idle(s->pool, session))
+	if (!well || !put_idle(s->pool, session)) {
 		ck_session_close(s->m, session);
+		/* It may have been the last one, which the login ends with. */
+		if (atomic_load(&s->pool->anchor) == CK_INVALID_HANDLE)
+			atomic_store(&s->pool->logged_in, false);
+	}
 	/* Given up meanwhile, or before: nobody else would close what was just put there. */
 	if (atomic_load(&s->pool->stale))
 		pool_drain(s->pool, s->m);
@@ -354,7 +399,7 @@ bool token_lost(struct seat *s, CK_RV rv)
 		{ CKR_SESSION_HANDLE_INVALID, true },	{ CKR_SESSION_CLOSED, true },
 		{ CKR_DEVICE_REMOVED, true },		{ CKR_TOKEN_NOT_PRESENT, true },
 		{ CKR_CRYPTOKI_NOT_INITIALIZED, true }, { CKR_USER_NOT_LOGGED_IN, false },
-		{ CKR_KEY_HANDLE_INVALID, false },	{ CKR_OBJECT_HANDLE_INVALID, false },
+		{ CKR_DEVICE_ERROR, false },		{ CKR_KEY_HANDLE_INVALID, false },	{ CKR_OBJECT_HANDLE_INVALID, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
@@ -362,6 +407,8 @@ bool token_lost(struct seat *s, CK_RV rv)
 			continue;
 		/* Without a login private objects have no valid handles: it is looked at anew. */
 		atomic_store(&s->pool->logged_in, false);
+		if (rv == CKR_CRYPTOKI_NOT_INITIALIZED)
+			ck_module_lost(s->m);
 		if (lost[i].sessions) {
 			atomic_store(&s->pool->stale, true);
 			pool_drain(s->pool, s->m);
@@ -520,19 +567,19 @@ enum inro_err token_confirm(struct token *t, struct seat *s, const struct pin_so
 	return e;
 }
 
-static struct token *token_known(struct prov *p, const struct ck_token *about)
+static struct token *token_known(struct prov *p, const struct ck_token *about, bool twin)
 {
 	for (struct token *t = atomic_load(&p->tokens); t; t = t->next)
-		if (strcmp(t->about.serial, about->serial) == 0 &&
-		    strcmp(t->about.label, about->label) == 0)
+		if (is_same(&t->about, about) && (!twin || t->about.slot == about->slot))
 			return t;
 	return NULL;
 }
 
 /* Two threads that meet a token at once may both list it; the first found is used from then on. */
-static enum inro_err token_met(struct prov *p, const struct ck_token *about, struct token **ret)
+static enum inro_err token_met(struct prov *p, const struct ck_token *about, bool twin,
+			       struct token **ret)
 {
-	struct token *t = token_known(p, about);
+	struct token *t = token_known(p, about, twin);
 
 	if (!t) {
 		t = calloc(1, sizeof *t);
@@ -572,6 +619,31 @@ static enum inro_err no_token(struct ck_module *m, const struct p11_uri *wanted)
 	return not_among(m, wanted->token ? wanted->token : "of that description", found, n);
 }
 
+/* Once more where another user of the module has finalised it. */
+static enum inro_err list_tokens(struct ck_module *m, const struct p11_uri *wanted,
+				 struct ck_token **ret, size_t *ret_n)
+{
+	enum inro_err e = INRO_E_NOT_INITIALIZED;
+
+	for (int i = 0; i < 2 && e == INRO_E_NOT_INITIALIZED; i++) {
+		e = ck_module_enter(m);
+		if (!e)
+			e = ck_tokens(m, wanted, false, ret, ret_n);
+		if (e == INRO_E_NOT_INITIALIZED)
+			ck_module_lost(m);
+	}
+	return e;
+}
+
+static bool has_twin(const struct ck_token *found, size_t n, size_t of)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; i < n; i++)
+		same += is_same(&found[i], &found[of]);
+	return same > 1;
+}
+
 static enum inro_err find_tokens(struct prov *p, const struct p11_uri *wanted, struct token **out,
 				 size_t max, size_t *ret_n)
 {
@@ -581,12 +653,10 @@ static enum inro_err find_tokens(struct prov *p, const struct p11_uri *wanted, s
 	enum inro_err e = prov_module(p, &m);
 
 	if (!e)
-		e = ck_module_enter(m);
-	if (!e)
-		e = ck_tokens(m, wanted, false, &found, &n);
+		e = list_tokens(m, wanted, &found, &n);
 	for (size_t i = 0; !e && i < n && good < max; i++)
 		if (found[i].state == CKR_OK)
-			e = token_met(p, &found[i], &out[good++]);
+			e = token_met(p, &found[i], has_twin(found, n, i), &out[good++]);
 	if (e)
 		return e;
 	if (good == 0)

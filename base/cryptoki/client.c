@@ -13,6 +13,7 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,39 @@ static char *given_path(const char *path)
 	return found ? found : strdup(path);
 }
 
+/* What we call; a module has to have them all, if only to say that it does not support them. */
+#define FUNCTION(name)                                                                             \
+	{                                                                                          \
+		#name, offsetof(CK_FUNCTION_LIST, name)                                            \
+	}
+
+static enum inro_err check_functions(const struct ck_module *m)
+{
+	static const struct {
+		const char *name;
+		size_t at;
+	} needed[] = {
+		FUNCTION(C_Initialize),	       FUNCTION(C_Finalize),
+		FUNCTION(C_GetInfo),	       FUNCTION(C_GetSlotList),
+		FUNCTION(C_GetSlotInfo),       FUNCTION(C_GetTokenInfo),
+		FUNCTION(C_OpenSession),       FUNCTION(C_CloseSession),
+		FUNCTION(C_GetSessionInfo),    FUNCTION(C_Login),
+		FUNCTION(C_GetAttributeValue), FUNCTION(C_FindObjectsInit),
+		FUNCTION(C_FindObjects),       FUNCTION(C_FindObjectsFinal),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+		const char *list = (const char *)m->functions;
+		void *function;
+
+		memcpy(&function, list + needed[i].at, sizeof function);
+		if (!function)
+			return err_set(INRO_E_CONFIG, "'%s' has no function %s", m->path,
+				       needed[i].name);
+	}
+	return INRO_OK;
+}
+
 static enum inro_err load_symbols(struct ck_module *m)
 {
 	CK_C_GetFunctionList get_list = NULL;
@@ -148,7 +182,7 @@ static enum inro_err load_symbols(struct ck_module *m)
 	if (m->functions->version.major < 2 || m->functions->version.major > 3)
 		return err_set(INRO_E_CONFIG, "'%s' speaks Cryptoki %d.%d, not 2.x or 3.x", m->path,
 			       m->functions->version.major, m->functions->version.minor);
-	return INRO_OK;
+	return check_functions(m);
 }
 
 static const struct inro_admin *find_admin(const struct ck_module *m)
@@ -306,6 +340,11 @@ enum inro_err ck_module_enter(struct ck_module *m)
 		e = initialise(m);
 	modules_unlock();
 	return e;
+}
+
+void ck_module_lost(struct ck_module *m)
+{
+	atomic_store(&m->pid, 0);
 }
 
 uint64_t ck_module_generation(const struct ck_module *m)

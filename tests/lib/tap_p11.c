@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -14,7 +15,9 @@ static CK_FUNCTION_LIST *real, list;
 static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *arg, CK_NOTIFY notify,
 			  CK_SESSION_HANDLE *ret)
 {
-	CK_RV rv = real->C_OpenSession(slot, flags, arg, notify, ret);
+	CK_RV rv = tap.most_sessions && tap.open >= tap.most_sessions
+			   ? CKR_SESSION_COUNT
+			   : real->C_OpenSession(slot, flags, arg, notify, ret);
 
 	if (rv == CKR_OK)
 		tap.open++;
@@ -23,7 +26,10 @@ static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *arg, CK_NOTIFY 
 
 static CK_RV close_session(CK_SESSION_HANDLE s)
 {
-	CK_RV rv = real->C_CloseSession(s);
+	CK_RV rv = tap.logs_out ? real->C_Logout(s) : CKR_OK;
+
+	(void)rv;
+	rv = real->C_CloseSession(s);
 
 	if (rv == CKR_OK)
 		tap.open--;
@@ -36,15 +42,33 @@ static CK_RV find_objects_init(CK_SESSION_HANDLE s, CK_ATTRIBUTE *like, CK_ULONG
 	return real->C_FindObjectsInit(s, like, n);
 }
 
+/* What modules make of an attribute. */
+static CK_RV oddly(CK_ATTRIBUTE *a)
+{
+	CK_BYTE *value = a->pValue;
+
+	if (a->type == CKA_ALWAYS_AUTHENTICATE && tap.always_authenticate && value)
+		*value = CK_TRUE;
+	if (a->type == CKA_PUBLIC_KEY_INFO && tap.no_public_key_info) {
+		a->ulValueLen = CK_UNAVAILABLE_INFORMATION;
+		return CKR_ATTRIBUTE_TYPE_INVALID;
+	}
+	if (a->type == CKA_EC_POINT && tap.bare_point && value && value[0] == 4 &&
+	    value[1] == a->ulValueLen - 2) {
+		a->ulValueLen -= 2;
+		memmove(value, value + 2, a->ulValueLen);
+	}
+	return CKR_OK;
+}
+
 static CK_RV get_attribute_value(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a,
 				 CK_ULONG n)
 {
 	CK_RV rv = tap.unreadable_once_made && tap.pairs ? CKR_DEVICE_ERROR
 							 : real->C_GetAttributeValue(s, o, a, n);
 
-	for (CK_ULONG i = 0; tap.always_authenticate && i < n; i++)
-		if (a[i].type == CKA_ALWAYS_AUTHENTICATE && a[i].pValue)
-			*(CK_BBOOL *)a[i].pValue = CK_TRUE;
+	for (CK_ULONG i = 0; rv == CKR_OK && i < n; i++)
+		rv = oddly(&a[i]);
 	return rv;
 }
 

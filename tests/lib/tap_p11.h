@@ -20,6 +20,10 @@ struct tap {
 	CK_RV context_login;	    /* what a login for a single use gives */
 	bool always_authenticate;   /* every key asks for that */
 	bool unreadable_once_made;  /* after a key pair was made no attribute can be read */
+	int most_sessions;	    /* 0: as many as the real one */
+	bool logs_out;		    /* the whole token, when any session is closed */
+	bool no_public_key_info;    /* as modules of 2.40 */
+	bool bare_point;	    /* CKA_EC_POINT without its OCTET STRING */
 	/* what it saw */
 	atomic_int open; /* sessions, less those closed with success */
 	atomic_int sign_inits, searches, logins, context_logins;
