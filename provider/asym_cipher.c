@@ -113,19 +113,11 @@ static enum inro_err decrypt_oaep(struct job *j, const struct settings *set)
 	return object_decrypt(j->object, &mech, j->in, j->out, &j->n);
 }
 
-/* Always as long as the key, whatever zeros the token leaves out. */
 static enum inro_err decrypt_raw(struct job *j, const struct settings *set)
 {
-	CK_MECHANISM mech = { .mechanism = CKM_RSA_X_509 };
-	enum inro_err e = object_decrypt(j->object, &mech, j->in, j->out, &j->n);
-
 	(void)set;
-	if (e)
-		return e;
-	memmove(j->out + (j->size - j->n), j->out, j->n);
-	memset(j->out, 0, j->size - j->n);
 	j->n = j->size;
-	return INRO_OK;
+	return object_decrypt_raw(j->object, j->in, j->out, j->size);
 }
 
 /* All ones when the two are equal, else zero. */

@@ -47,15 +47,7 @@ struct job {
 
 static enum inro_err open_rsasve(const struct job *j)
 {
-	CK_MECHANISM mech = { .mechanism = CKM_RSA_X_509 };
-	size_t got = j->n;
-	enum inro_err e = object_decrypt(j->object, &mech, j->in, j->out, &got);
-
-	if (e)
-		return e;
-	memmove(j->out + (j->n - got), j->out, got);
-	memset(j->out, 0, j->n - got);
-	return INRO_OK;
+	return object_decrypt_raw(j->object, j->in, j->out, j->n);
 }
 
 static enum inro_err open_ml_kem(const struct job *j)

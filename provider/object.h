@@ -72,6 +72,11 @@ MUST_CHECK enum inro_err object_encrypt(struct object *o, CK_MECHANISM *mech, st
 MUST_CHECK enum inro_err object_decrypt(struct object *o, CK_MECHANISM *mech, struct bytes input,
 					uint8_t *out, size_t *n);
 
+/* The RSA decryption itself, of a key of n bytes: always so many, whatever zeros the token leaves
+ * out. */
+MUST_CHECK enum inro_err object_decrypt_raw(struct object *o, struct bytes input, uint8_t *out,
+					    size_t n);
+
 /* The secret that the key agrees on by this mechanism, or takes out of a ciphertext.  Nothing of it
  * stays in the token.  INRO_E_KEY_USE when the key or the token does not let it out. */
 MUST_CHECK enum inro_err object_derive(struct object *o, CK_MECHANISM *mech, struct secret *ret);

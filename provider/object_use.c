@@ -2,6 +2,8 @@
  */
 #include "provider/object.h"
 
+#include <string.h>
+
 /* Two functions of Cryptoki that are called alike: a beginning, and all the input at once. */
 struct verb {
 	CK_C_SignInit init;
@@ -110,6 +112,19 @@ enum inro_err object_decrypt(struct object *o, CK_MECHANISM *mech, struct bytes 
 	struct one_part c = { .verb = VERB_DECRYPT, .mech = mech, .input = input, .out = out };
 
 	return run(o, run_decrypt, &c, n);
+}
+
+enum inro_err object_decrypt_raw(struct object *o, struct bytes input, uint8_t *out, size_t n)
+{
+	CK_MECHANISM mech = { .mechanism = CKM_RSA_X_509 };
+	size_t got = n;
+	enum inro_err e = object_decrypt(o, &mech, input, out, &got);
+
+	if (e)
+		return e;
+	memmove(out + (n - got), out, got);
+	memset(out, 0, n - got);
+	return INRO_OK;
 }
 
 /* A secret key that comes of the key, for as long as its value is read. */

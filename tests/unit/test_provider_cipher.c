@@ -1,5 +1,6 @@
 /* test_provider_cipher - AES by secret keys of a token, beside libcrypto's with the same keys: each
  * step gives the same number of bytes, and the same bytes. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +18,6 @@
 #include "tests/lib/chosen.h"
 #include "tests/lib/token_keys.h"
 
-#define URI(label)  "pkcs11:token=line1;object=" label "?pin-value=" TOKEN_KEYS_PIN
 #define MESSAGE_MAX 700000
 
 static OSSL_LIB_CTX *libctx;
@@ -466,6 +466,36 @@ static void made_nonce(void **state)
 	EVP_CIPHER_free(cipher);
 }
 
+static void *seal_many(void *arg)
+{
+	static const struct aead a = { "256", "GCM", 12, 16, 20, 100 };
+	unsigned char out[128], tag[16], first[128], again[128];
+	bool *good = arg;
+
+	seal(&a, false, first, tag);
+	*good = true;
+	for (int i = 0; *good && i < 50; i++) {
+		seal(&a, true, out, tag);
+		*good = memcmp(out, first, a.n) == 0 && opens(&a, out, tag, again) &&
+			memcmp(again, message, a.n) == 0;
+	}
+	return NULL;
+}
+
+static void threads(void **state)
+{
+	pthread_t t[4];
+	bool good[4];
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, seal_many, &good[i]), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+	for (int i = 0; i < 4; i++)
+		assert_true(good[i]);
+}
+
 static void what_is_refused(void **state)
 {
 	static const char *const labels[] = { "none", "aes128", "generic", "ec", "" };
@@ -510,13 +540,13 @@ static void names_are_private(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kinds_are_alike),   cmocka_unit_test(as_libcrypto_does),
-		cmocka_unit_test(long_messages),     cmocka_unit_test(copied_and_forked),
-		cmocka_unit_test(started_again),     cmocka_unit_test(original_iv),
-		cmocka_unit_test(wrong_ends),	     cmocka_unit_test(sealed_messages),
-		cmocka_unit_test(touched_messages),  cmocka_unit_test(one_piece_one_nonce),
-		cmocka_unit_test(made_nonce),	     cmocka_unit_test(what_is_refused),
-		cmocka_unit_test(names_are_private),
+		cmocka_unit_test(kinds_are_alike),  cmocka_unit_test(as_libcrypto_does),
+		cmocka_unit_test(long_messages),    cmocka_unit_test(copied_and_forked),
+		cmocka_unit_test(started_again),    cmocka_unit_test(original_iv),
+		cmocka_unit_test(wrong_ends),	    cmocka_unit_test(sealed_messages),
+		cmocka_unit_test(touched_messages), cmocka_unit_test(one_piece_one_nonce),
+		cmocka_unit_test(made_nonce),	    cmocka_unit_test(threads),
+		cmocka_unit_test(what_is_refused),  cmocka_unit_test(names_are_private),
 	};
 
 	token_keys_make();

@@ -13,7 +13,9 @@
 
 #include "base/cryptoki/hashes.h"
 #include "provider/below.h"
+#include "provider/cipher.h"
 #include "provider/key.h"
+#include "provider/pss.h"
 #include "provider/reference.h"
 
 static const char *const names[] = {
@@ -165,13 +167,55 @@ static void key_rows(void **state)
 	}
 }
 
+static void cipher_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < CIPHER__MAX; i++) {
+		const struct cipher_mode *m = &cipher_modes[i];
+
+		assert_int_not_equal(m->mech, 0);
+		assert_int_not_equal(m->number, 0);
+		assert_true(m->iv_min <= m->iv && m->iv <= m->iv_max);
+		assert_true(m->iv_max <= CIPHER_IV_MAX && m->iv_told <= m->iv_max);
+		assert_true(m->tag <= CIPHER_TAG);
+		assert_int_equal(m->form == CIPHER_AEAD, m->tag > 0);
+		assert_int_equal(m->form == CIPHER_AEAD, m->advance == NULL);
+		/* An IV that stands alone as a parameter has one length. */
+		assert_true(m->params || m->iv_min == m->iv_max);
+		for (size_t k = 0; k < i; k++)
+			assert_int_not_equal(m->mech, cipher_modes[k].mech);
+	}
+}
+
+/* What binds a new key to PSS is what a key is found to be bound by. */
+static void pss_rows(void **state)
+{
+	static const char *const digests[] = { "SHA1",	   "SHA224",   "SHA256",
+					       "SHA384",   "SHA512",   "SHA3-224",
+					       "SHA3-256", "SHA3-384", "SHA3-512" };
+	CK_MECHANISM_TYPE list[PSS_MECHS];
+
+	(void)state;
+	assert_true(pss_mechanisms(NULL, list) > 2);
+	assert_int_equal(pss_mechanisms(digest_named("SHA512-256"), list), 0);
+	assert_int_equal(pss_mechanisms(digest_named("MD5"), list), 0);
+	for (size_t i = 0; i < ARRAY_LEN(digests); i++) {
+		const struct digest *d = digest_named(digests[i]);
+
+		assert_ptr_equal(digest_of(d->mech), d);
+		assert_int_equal(pss_mechanisms(d, list), 2);
+		assert_int_equal(list[0], CKM_RSA_PKCS_PSS);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(digest_prefixes),  cmocka_unit_test(digest_names),
 		cmocka_unit_test(digests_are_kept), cmocka_unit_test(reference_format),
 		cmocka_unit_test(reference_damage), cmocka_unit_test(key_names),
-		cmocka_unit_test(key_rows),
+		cmocka_unit_test(key_rows),	    cmocka_unit_test(cipher_rows),
+		cmocka_unit_test(pss_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
