@@ -80,8 +80,13 @@ rsa_only() {
 	judged pkeyutl -verifyrecover -pubin -inkey rsa.pub -in sig -pkeyopt digest:sha256 | cmp - digest ||
 		fail "pkeyutl: another digest"
 	form rsa
+	must ossl pkeyutl -verifyrecover -inkey "$src" -in sig -pkeyopt digest:sha256 | cmp - digest ||
+		fail "pkeyutl: another digest by the token's key"
+	makes_nothing out '' ossl pkeyutl -verifyrecover -inkey "$src" -in sig -pkeyopt digest:sha384 -out out
+	form rsa
 	must ossl rsautl -sign -inkey "$src" -in data -out sig
 	judged rsautl -verify -pubin -inkey rsa.pub -in sig | cmp - data || fail "rsautl: another message"
+	must ossl rsautl -verify -inkey "$src" -in sig | cmp - data || fail "rsautl: another message by the token's key"
 	form rsa
 	must openssl rsautl -encrypt -pubin -inkey rsa.pub -in data -out box
 	must ossl rsautl -decrypt -inkey "$src" -in box | cmp - data || fail "rsautl decrypts something else"
