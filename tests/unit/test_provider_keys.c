@@ -5,7 +5,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
+#include <openssl/encoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/provider.h>
@@ -157,6 +159,72 @@ static void der_reference(void **state)
 	OPENSSL_free(der);
 }
 
+static int no_passphrase(char *room, int size, int rwflag, void *asked)
+{
+	(void)room;
+	(void)size;
+	(void)rwflag;
+	++*(int *)asked;
+	return -1;
+}
+
+static void is_reference(BIO *file)
+{
+	char *text;
+	long n = BIO_get_mem_data(file, &text);
+
+	assert_in_range(n, 40, 1000);
+	assert_memory_equal(text, "-----BEGIN PKCS#11 PROVIDER URI-----", 36);
+	BIO_free(file);
+}
+
+static bool encodes(const char *form, const char *structure, BIO *out)
+{
+	OSSL_ENCODER_CTX *c =
+		OSSL_ENCODER_CTX_new_for_pkey(rsa, OSSL_KEYMGMT_SELECT_ALL, form, structure, NULL);
+	bool ok = OSSL_ENCODER_CTX_get_num_encoders(c) > 0 &&
+		  OSSL_ENCODER_CTX_set_cipher(c, "AES-256-CBC", NULL) &&
+		  OSSL_ENCODER_to_bio(c, out);
+
+	OSSL_ENCODER_CTX_free(c);
+	return ok;
+}
+
+static void refused_as_pkcs8(bool ok)
+{
+	const char *detail = "";
+
+	assert_false(ok);
+	ERR_peek_error_data(&detail, NULL);
+	assert_non_null(strstr(detail, "stays in its token: no PKCS#8 or PKCS#12 is made of it"));
+	ERR_clear_error();
+}
+
+/* A program that always encrypts what it writes: a reference is nothing to encrypt, and nobody is
+ * asked for a passphrase.  What must be PKCS#8 is refused. */
+static void written_with_a_cipher(void **state)
+{
+	const EVP_CIPHER *aes = EVP_aes_256_cbc();
+	BIO *pem = BIO_new(BIO_s_mem()), *pkcs8 = BIO_new(BIO_s_mem());
+	BIO *encoded = BIO_new(BIO_s_mem()), *der = BIO_new(BIO_s_mem());
+	int asked = 0;
+
+	(void)state;
+	assert_true(PEM_write_bio_PrivateKey(pem, rsa, aes, NULL, 0, no_passphrase, &asked));
+	is_reference(pem);
+	assert_true(PEM_write_bio_PKCS8PrivateKey(pkcs8, ec, aes, NULL, 0, no_passphrase, &asked));
+	is_reference(pkcs8);
+	assert_true(encodes("PEM", "EncryptedPrivateKeyInfo", encoded));
+	is_reference(encoded);
+	refused_as_pkcs8(encodes("DER", "EncryptedPrivateKeyInfo", der));
+	refused_as_pkcs8(i2d_PKCS8PrivateKey_bio(der, ec, aes, NULL, 0, no_passphrase, &asked) ==
+			 1);
+	refused_as_pkcs8(i2d_PKCS8PrivateKey_bio(der, ec, NULL, NULL, 0, NULL, NULL) == 1);
+	assert_int_equal(BIO_pending(der), 0);
+	assert_int_equal(asked, 0);
+	BIO_free(der);
+}
+
 static void pem_reference_behind_others(void **state)
 {
 	BIO *file = BIO_new(BIO_s_mem());
@@ -284,6 +352,7 @@ int main(void)
 		cmocka_unit_test(compared_both_ways),
 		cmocka_unit_test(private_part_is_not_exported),
 		cmocka_unit_test(der_reference),
+		cmocka_unit_test(written_with_a_cipher),
 		cmocka_unit_test(pem_reference_behind_others),
 		cmocka_unit_test(damaged_references),
 		cmocka_unit_test(duplicate_lives_alone),
