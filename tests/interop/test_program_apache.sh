@@ -52,8 +52,9 @@ start() {
 	wait_for 'resuming normal operations' error.log
 }
 
+# SIGTERM would do, but a child of prefork then calls exit() in the signal's handler, whatever it was at.
 stop() {
-	ends TERM "$master"
+	ends WINCH "$master"
 	! grep -E 'exit signal|exited with|\[(mpm_[a-z]*|core|ssl):(emerg|alert|crit)\]|\[ssl:error\]' error.log ||
 		fail "Apache did not end well: $(cat error.log)"
 }

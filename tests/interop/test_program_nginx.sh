@@ -113,6 +113,18 @@ clients 2 10 true
 no_crit
 stop
 
+# ---- the PIN by a credential of the service, which the workers neither know of nor may read ----
+
+mkdir -m 700 credentials
+cp etc/pin credentials/inro-pin
+cp etc/openssl.cnf openssl.cnf
+sed -i '/^pin = /d' etc/openssl.cnf
+CREDENTIALS_DIRECTORY=$T/credentials start
+clients 2 5 true
+no_crit
+stop
+mv openssl.cnf etc/openssl.cnf
+
 # ---- no rights for the workers: the log says so; with them the next handshake is well ----
 
 workers_may_not
