@@ -169,14 +169,14 @@ static const struct {
 	CK_KEY_TYPE type;
 	const char *usual;
 } secrets[] = {
-	{ CKK_AES, "decrypt" },	     { CKK_CHACHA20, "decrypt" }, { CKK_GENERIC_SECRET, "sign" },
-	{ CKK_SHA_1_HMAC, "sign" },  { CKK_SHA256_HMAC, "sign" }, { CKK_SHA384_HMAC, "sign" },
-	{ CKK_SHA512_HMAC, "sign" }, { CKK_HKDF, "derive" },
+	{ CKK_AES, "decrypt" },		{ CKK_INRO_TWINE, "decrypt" }, { CKK_CHACHA20, "decrypt" },
+	{ CKK_GENERIC_SECRET, "sign" }, { CKK_SHA_1_HMAC, "sign" },    { CKK_SHA256_HMAC, "sign" },
+	{ CKK_SHA384_HMAC, "sign" },	{ CKK_SHA512_HMAC, "sign" },   { CKK_HKDF, "derive" },
 };
 
-const char *const key_import_secrets[] = { "aes",	  "chacha20",	 "generic",
-					   "hmac-sha1",	  "hmac-sha256", "hmac-sha384",
-					   "hmac-sha512", "hkdf",	 NULL };
+const char *const key_import_secrets[] = { "aes",	"twine",       "chacha20",    "generic",
+					   "hmac-sha1", "hmac-sha256", "hmac-sha384", "hmac-sha512",
+					   "hkdf",	NULL };
 
 _Static_assert(ARRAY_LEN(secrets) + 1 == ARRAY_LEN(key_import_secrets), "a word for each type");
 

@@ -31,8 +31,8 @@ MUST_CHECK enum inro_err key_wrap_check(const struct call *c);
 #define KEY_TYPES WORDS(SIGNING_KEY_TYPES)
 #define ALL_KEY_TYPES                                                                              \
 	WORDS(SIGNING_KEY_TYPES, "x25519", "x448", "ml-kem-512", "ml-kem-768", "ml-kem-1024",      \
-	      "aes-128", "aes-192", "aes-256", "chacha20", "hmac-256", "hmac-384", "hmac-512",     \
-	      "generic-128", "generic-256", "generic-512")
+	      "aes-128", "aes-192", "aes-256", "twine-80", "twine-128", "chacha20", "hmac-256",    \
+	      "hmac-384", "hmac-512", "generic-128", "generic-256", "generic-512")
 
 #define OPT_TOKEN(must)                                                                            \
 	{                                                                                          \

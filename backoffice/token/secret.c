@@ -11,6 +11,8 @@ static const struct token_secret_kind kinds[] = {
 	{ "aes-128", CKK_AES, CKM_AES_KEY_GEN, 16, true },
 	{ "aes-192", CKK_AES, CKM_AES_KEY_GEN, 24, true },
 	{ "aes-256", CKK_AES, CKM_AES_KEY_GEN, 32, true },
+	{ "twine-80", CKK_INRO_TWINE, CKM_INRO_TWINE_KEY_GEN, 10, true },
+	{ "twine-128", CKK_INRO_TWINE, CKM_INRO_TWINE_KEY_GEN, 16, true },
 	{ "chacha20", CKK_CHACHA20, CKM_CHACHA20_KEY_GEN, 32, true },
 	HMAC(256, SHA256),
 	HMAC(384, SHA384),

@@ -33,6 +33,23 @@
  * No such attribute where the key is in no TPM. */
 #define CKA_INRO_EVIDENCE (CKA_VENDOR_DEFINED | 0x494e0004UL)
 
+/* TWINE-80 and TWINE-128 (SAC 2012): secret keys of 10 and 16 bytes, blocks of 8.  Parameters as
+ * their AES counterparts have: an IV of 8 bytes, the counter's structure below, the MAC's length.
+ */
+#define CKK_INRO_TWINE		    (CKK_VENDOR_DEFINED | 0x494e0001UL)
+#define CKM_INRO_TWINE_KEY_GEN	    (CKM_VENDOR_DEFINED | 0x494e0001UL)
+#define CKM_INRO_TWINE_ECB	    (CKM_VENDOR_DEFINED | 0x494e0002UL)
+#define CKM_INRO_TWINE_CBC	    (CKM_VENDOR_DEFINED | 0x494e0003UL)
+#define CKM_INRO_TWINE_CBC_PAD	    (CKM_VENDOR_DEFINED | 0x494e0004UL)
+#define CKM_INRO_TWINE_CTR	    (CKM_VENDOR_DEFINED | 0x494e0005UL)
+#define CKM_INRO_TWINE_CMAC	    (CKM_VENDOR_DEFINED | 0x494e0006UL)
+#define CKM_INRO_TWINE_CMAC_GENERAL (CKM_VENDOR_DEFINED | 0x494e0007UL)
+
+struct inro_twine_ctr_params {
+	CK_ULONG ulCounterBits; /* 1 to 64 */
+	CK_BYTE cb[8];
+};
+
 struct inro_text {
 	const char *p;
 	CK_ULONG n;
@@ -78,8 +95,9 @@ struct inro_token_status {
 };
 
 /* What a token's hardware tells about itself. */
-#define INRO_FACT_ROOT 0UL /* public area of the storage root (TPM2B_PUBLIC): to wrap keys for it  \
-			    */
+#define INRO_FACT_ROOT                                                                             \
+	0UL /* public area of the storage root (TPM2B_PUBLIC): to wrap keys for it                 \
+	     */
 #define INRO_FACT_EK                                                                               \
 	1UL		    /* of the endorsement key, then its certificates (DER), each with its  \
 			       length in 4 bytes, big endian, before it */
@@ -157,10 +175,10 @@ struct inro_admin {
 	 CK_ULONG template_n, CK_OBJECT_HANDLE *ret_key);
 	/* The key as a TSS2 PRIVATE KEY (DER) with `auth` as its authValue: for this TPM, or, when
 	 * new_parent (TPM2B_PUBLIC) is given, for the one with that storage root, which takes
-	 * CKA_INRO_DUPLICABLE.  It stays here, too.  CKR_KEY_UNEXTRACTABLE, also for one that is not
-	 * duplicable and unwraps or derives keys (CKA_INRO_MOVER, CKA_UNWRAP, CKA_DERIVE, or made
-	 * with these): outside they would be readable.  CKR_ACTION_PROHIBITED without CKA_COPYABLE
-	 * or with CKA_ALWAYS_AUTHENTICATE. */
+	 * CKA_INRO_DUPLICABLE.  It stays here, too.  CKR_KEY_UNEXTRACTABLE, also for one that is
+	 * not duplicable and unwraps or derives keys (CKA_INRO_MOVER, CKA_UNWRAP, CKA_DERIVE, or
+	 * made with these): outside they would be readable.  CKR_ACTION_PROHIBITED without
+	 * CKA_COPYABLE or with CKA_ALWAYS_AUTHENTICATE. */
 	CK_RV(*give)
 	(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, struct inro_text new_parent,
 	 struct inro_text auth, CK_BYTE *out, CK_ULONG *n);

@@ -3,6 +3,7 @@
  *
  * Every table is sorted by number and has each number once: the name the standard prefers today.
  */
+#include "base/cryptoki/admin.h"
 #include "base/cryptoki/mechname.h"
 #include "base/cryptoki/mechtable.h"
 
@@ -99,6 +100,7 @@ static const struct cryptoki_name key_types[] = {
 	ROW(CKK_ML_KEM),
 	ROW(CKK_ML_DSA),
 	ROW(CKK_SLH_DSA),
+	ROW(CKK_INRO_TWINE),
 };
 
 static const struct cryptoki_name attrs[] = {

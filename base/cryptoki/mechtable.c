@@ -4,6 +4,7 @@
  * Both sorted by number; `cryptoki_mechs` has each number once, under the name the standard
  * prefers today.  An older name is found, but never printed.
  */
+#include "base/cryptoki/admin.h"
 #include "base/cryptoki/mechtable.h"
 
 #include "base/bytes.h"
@@ -478,6 +479,13 @@ static const struct cryptoki_name mechs[] = {
 	ROW(CKM_ECDH_X_AES_KEY_WRAP),
 	ROW(CKM_ECDH_COF_AES_KEY_WRAP),
 	ROW(CKM_PUB_KEY_FROM_PRIV_KEY),
+	ROW(CKM_INRO_TWINE_KEY_GEN),
+	ROW(CKM_INRO_TWINE_ECB),
+	ROW(CKM_INRO_TWINE_CBC),
+	ROW(CKM_INRO_TWINE_CBC_PAD),
+	ROW(CKM_INRO_TWINE_CTR),
+	ROW(CKM_INRO_TWINE_CMAC),
+	ROW(CKM_INRO_TWINE_CMAC_GENERAL),
 };
 
 static const struct cryptoki_name former[] = {

@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "base/process.h"
 #include "pkcs11/token/ownalg.h"
+#include "pkcs11/token/twine.h"
 
 struct hash {
 	CK_MECHANISM_TYPE mech;
@@ -44,7 +45,7 @@ struct corner {
 	pid_t pid;
 	struct corner *before; /* the parent process's, so that leak checkers still find it */
 	OSSL_LIB_CTX *ctx;
-	OSSL_PROVIDER *provider, *keys;
+	OSSL_PROVIDER *provider, *keys, *twine;
 	EVP_MD *md[ARRAY_LEN(hashes)];
 	EVP_CIPHER *gcm;
 	EVP_KDF *scrypt, *hkdf, *pbkdf2;
@@ -100,6 +101,8 @@ static void corner_free(struct corner *c)
 	EVP_KDF_free(c->pbkdf2);
 	EVP_MAC_free(c->hmac);
 	EVP_MAC_free(c->cmac);
+	if (c->twine)
+		OSSL_PROVIDER_unload(c->twine);
 	if (c->keys)
 		OSSL_PROVIDER_unload(c->keys);
 	if (c->provider)
@@ -128,13 +131,14 @@ static bool corner_fill(struct corner *c)
 	c->provider = c->ctx ? OSSL_PROVIDER_load(c->ctx, "default") : NULL;
 	if (!c->provider || !ownalg_load(c->ctx, c->provider, &c->keys) || !fetch_hashes(c))
 		return false;
+	c->twine = twine_load(c->ctx);
 	c->gcm = EVP_CIPHER_fetch(c->ctx, "AES-256-GCM", NULL);
 	c->scrypt = EVP_KDF_fetch(c->ctx, OSSL_KDF_NAME_SCRYPT, NULL);
 	c->hkdf = EVP_KDF_fetch(c->ctx, OSSL_KDF_NAME_HKDF, NULL);
 	c->pbkdf2 = EVP_KDF_fetch(c->ctx, OSSL_KDF_NAME_PBKDF2, NULL);
 	c->hmac = EVP_MAC_fetch(c->ctx, OSSL_MAC_NAME_HMAC, NULL);
 	c->cmac = EVP_MAC_fetch(c->ctx, OSSL_MAC_NAME_CMAC, NULL);
-	return c->gcm && c->scrypt && c->hkdf && c->pbkdf2 && c->hmac && c->cmac;
+	return c->twine && c->gcm && c->scrypt && c->hkdf && c->pbkdf2 && c->hmac && c->cmac;
 }
 
 static enum inro_err corner_new(struct corner **ret)

@@ -26,7 +26,8 @@ enum mech_trait {
 	MECH_BY_KEY = 64,     /* only for keys whose CKA_ALLOWED_MECHANISMS names it */
 	MECH_SIZE_BITS = 128, /* min and max of a secret key in bits, not bytes */
 	MECH_BLOCK = 256,     /* whole blocks come out */
-	MECH_PAD = 512	      /* the same, with padding at the end */
+	MECH_PAD = 512,	      /* the same, with padding at the end */
+	MECH_BLOCK_8 = 1024   /* of 8 bytes, not 16 */
 };
 
 typedef enum inro_err mech_param_fn(struct bytes param, enum key_use use, struct mech_use *u);

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/cryptoki/admin.h"
 #include "base/secret.h"
 #include "base/cryptoki/hashes.h"
 #include "pkcs11/token/keyder.h"
@@ -189,7 +190,8 @@ enum inro_err mech_par_hash_context(struct bytes param, enum key_use use, struct
 
 /* ---- MACs ---- */
 
-#define BLOCK 16
+#define BLOCK	16
+#define BLOCK_8 8
 
 static const struct {
 	CK_MECHANISM_TYPE mac, digest;
@@ -215,6 +217,8 @@ size_t mech_mac_size(CK_MECHANISM_TYPE mac)
 {
 	if (mac == CKM_AES_CMAC || mac == CKM_AES_GMAC)
 		return BLOCK;
+	if (mac == CKM_INRO_TWINE_CMAC)
+		return BLOCK_8;
 	for (size_t i = 0; i < ARRAY_LEN(hmacs); i++) {
 		if (hmacs[i].mac == mac)
 			return libctx_md_size(hmacs[i].digest);
@@ -273,19 +277,31 @@ enum inro_err mech_par_kwp(struct bytes param, enum key_use use, struct mech_use
 	return param.n == 0 ? INRO_OK : keep_iv(param, 4, u);
 }
 
+static enum inro_err keep_counter(CK_ULONG bits, struct bytes block, struct mech_use *u)
+{
+	if (bits == 0 || bits > 8 * block.n)
+		return err_set(INRO_E_MECHANISM_PARAM, "a counter of %lu bits; 1 to %zu can be",
+			       bits, 8 * block.n);
+	u->spec.counter_bits = bits;
+	return keep_iv(block, block.n, u);
+}
+
 enum inro_err mech_par_ctr(struct bytes param, enum key_use use, struct mech_use *u)
 {
 	CK_AES_CTR_PARAMS p;
 	enum inro_err e = mech_struct(param, &p, sizeof p);
 
 	(void)use;
-	if (!e && (p.ulCounterBits == 0 || p.ulCounterBits > 128))
-		e = err_set(INRO_E_MECHANISM_PARAM, "a counter of %lu bits; 1 to 128 can be",
-			    p.ulCounterBits);
-	if (e)
-		return e;
-	u->spec.counter_bits = p.ulCounterBits;
-	return keep_iv(BYTES(p.cb, sizeof p.cb), sizeof p.cb, u);
+	return e ? e : keep_counter(p.ulCounterBits, BYTES(p.cb, sizeof p.cb), u);
+}
+
+enum inro_err mech_par_ctr8(struct bytes param, enum key_use use, struct mech_use *u)
+{
+	struct inro_twine_ctr_params p;
+	enum inro_err e = mech_struct(param, &p, sizeof p);
+
+	(void)use;
+	return e ? e : keep_counter(p.ulCounterBits, BYTES(p.cb, sizeof p.cb), u);
 }
 
 /* What the three structures of an AEAD have in common. */

@@ -34,7 +34,7 @@ CK_MECHANISM_TYPE mech_kdf_digest(CK_ULONG kdf);
 
 /* mech_param.c: signatures, ciphers, digests. */
 mech_param_fn mech_par_none, mech_par_pss, mech_par_oaep, mech_par_eddsa, mech_par_context,
-	mech_par_hash_context, mech_par_mac_n, mech_par_iv16, mech_par_iv8, mech_par_ctr,
+	mech_par_hash_context, mech_par_mac_n, mech_par_iv16, mech_par_iv8, mech_par_ctr, mech_par_ctr8,
 	mech_par_gcm, mech_par_gmac, mech_par_ccm, mech_par_chacha, mech_par_poly1305, mech_par_kw,
 	mech_par_kwp;
 /* mech_derive.c: derivation, key wrapping, passwords. */

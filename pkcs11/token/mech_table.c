@@ -1,4 +1,5 @@
 /* mech_table - a row a mechanism, sorted by type (a test checks that). */
+#include "base/cryptoki/admin.h"
 #include "pkcs11/token/keyder.h"
 #include "pkcs11/token/mech_private.h"
 
@@ -31,6 +32,7 @@
 #define XTS(uses)	 KEY_SECRET, 0, xts_types, uses, 32, 64, 0
 #define CHACHA(uses)	 KEY_SECRET, 0, chacha_types, uses, 32, 32, 0
 #define DES3(uses)	 KEY_SECRET, 0, des3_types, uses, 24, 24, 0
+#define TWINE(uses)	 KEY_SECRET, 0, twine_types, uses, 10, 16, 0
 #define HMAC(types)	 KEY_SECRET, 0, types, BOTH, HMAC_MIN, SECRET_MAX, 0
 #define HMAC_KEY(types)	 KEY_SECRET, 0, types, USE_GENERATE, HMAC_MIN, SECRET_MAX, 0
 #define GENERIC_KEY	 KEY_SECRET, 0, generic_types, USE_GENERATE, 8, 8 * SECRET_MAX, 0
@@ -46,6 +48,7 @@ TYPES(aes_types, CKK_AES);
 TYPES(xts_types, CKK_AES_XTS);
 TYPES(chacha_types, CKK_CHACHA20);
 TYPES(des3_types, CKK_DES3);
+TYPES(twine_types, CKK_INRO_TWINE);
 TYPES(generic_types, CKK_GENERIC_SECRET);
 TYPES(hkdf_types, CKK_HKDF, CKK_GENERIC_SECRET);
 TYPES(hmac_sha_1, CKK_SHA_1_HMAC, CKK_GENERIC_SECRET);
@@ -139,11 +142,11 @@ const struct mech mech_rows[] = {
 	{ CKM_SHA3_224_RSA_PKCS, CKM_SHA3_224, CKM_RSA_PKCS, RSA(BOTH), mech_par_none, 0 },
 	{ CKM_SHA3_224_RSA_PKCS_PSS, CKM_SHA3_224, CKM_RSA_PKCS_PSS, RSA(BOTH), mech_par_pss, 0 },
 	{ CKM_DES3_ECB, 0, CKM_DES3_ECB, DES3(USE_DECRYPT), mech_par_none,
-	  MECH_LEGACY | MECH_BLOCK },
+	  MECH_LEGACY | MECH_BLOCK | MECH_BLOCK_8 },
 	{ CKM_DES3_CBC, 0, CKM_DES3_CBC, DES3(USE_DECRYPT), mech_par_iv8,
-	  MECH_LEGACY | MECH_BLOCK },
+	  MECH_LEGACY | MECH_BLOCK | MECH_BLOCK_8 },
 	{ CKM_DES3_CBC_PAD, 0, CKM_DES3_CBC_PAD, DES3(USE_DECRYPT), mech_par_iv8,
-	  MECH_LEGACY | MECH_PAD },
+	  MECH_LEGACY | MECH_PAD | MECH_BLOCK_8 },
 	{ CKM_SHA_1, CKM_SHA_1, 0, DIGEST, mech_par_none, 0 },
 	{ CKM_SHA_1_HMAC, 0, CKM_SHA_1_HMAC, HMAC(hmac_sha_1), mech_par_none, MECH_MAC },
 	{ CKM_SHA_1_HMAC_GENERAL, 0, CKM_SHA_1_HMAC, HMAC(hmac_sha_1), mech_par_mac_n, MECH_MAC },
@@ -279,6 +282,17 @@ const struct mech mech_rows[] = {
 	{ CKM_HKDF_DERIVE, 0, CKM_HKDF_DERIVE, DERIVE(hkdf_types), mech_par_hkdf, 0 },
 	{ CKM_HKDF_DATA, 0, CKM_HKDF_DERIVE, DERIVE(hkdf_types), mech_par_hkdf, 0 },
 	{ CKM_HKDF_KEY_GEN, 0, CKM_HKDF_DERIVE, HKDF_KEY, mech_par_none, 0 },
+	{ CKM_INRO_TWINE_KEY_GEN, 0, CKM_INRO_TWINE_ECB, TWINE(USE_GENERATE), mech_par_none, 0 },
+	{ CKM_INRO_TWINE_ECB, 0, CKM_INRO_TWINE_ECB, TWINE(CRYPT), mech_par_none,
+	  MECH_BLOCK | MECH_BLOCK_8 },
+	{ CKM_INRO_TWINE_CBC, 0, CKM_INRO_TWINE_CBC, TWINE(CRYPT), mech_par_iv8,
+	  MECH_BLOCK | MECH_BLOCK_8 },
+	{ CKM_INRO_TWINE_CBC_PAD, 0, CKM_INRO_TWINE_CBC_PAD, TWINE(CRYPT), mech_par_iv8,
+	  MECH_PAD | MECH_BLOCK_8 },
+	{ CKM_INRO_TWINE_CTR, 0, CKM_INRO_TWINE_CTR, TWINE(CRYPT), mech_par_ctr8, 0 },
+	{ CKM_INRO_TWINE_CMAC, 0, CKM_INRO_TWINE_CMAC, TWINE(BOTH), mech_par_none, MECH_MAC },
+	{ CKM_INRO_TWINE_CMAC_GENERAL, 0, CKM_INRO_TWINE_CMAC, TWINE(BOTH), mech_par_mac_n,
+	  MECH_MAC },
 };
 
 const size_t mech_rows_n = ARRAY_LEN(mech_rows);

@@ -132,7 +132,7 @@ enum inro_err op_once(struct session *s, enum op_slot slot, struct bytes in, str
 
 static size_t block_size(const struct op *op)
 {
-	return op->use.spec.iv.n == 8 || op->use.mech->type == CKM_DES3_ECB ? 8 : 16;
+	return op->use.mech->traits & MECH_BLOCK_8 ? 8 : 16;
 }
 
 /* What the next n bytes bring out: a block cipher gives whole blocks, and holds the last one back

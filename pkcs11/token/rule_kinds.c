@@ -337,6 +337,7 @@ const struct object_kind rule_kinds[] = {
 	SECRET(CKK_AES_XTS, "AES-XTS", crypts),
 	SECRET(CKK_CHACHA20, "ChaCha20", crypts),
 	SECRET(CKK_DES3, "triple DES", crypts),
+	SECRET(CKK_INRO_TWINE, "TWINE", crypts),
 	SECRET(CKK_GENERIC_SECRET, "generic secret", macs),
 	SECRET(CKK_HKDF, "HKDF", derives),
 	SECRET(CKK_SHA_1_HMAC, "SHA-1 HMAC", macs),

@@ -1,5 +1,6 @@
 /* skey - making secret keys and giving them up.  skey_mech.c knows the mechanisms, skey_context.c
  * libcrypto's contexts, skey_use.c and skey_parts.c what is done with them. */
+#include "base/cryptoki/admin.h"
 #include "pkcs11/token/skey_private.h"
 
 #include <stdlib.h>
@@ -32,6 +33,7 @@ static const struct stype types[] = {
 	{ .type = CKK_HKDF },
 	{ .type = CKK_SHA512_224_HMAC },
 	{ .type = CKK_SHA512_256_HMAC },
+	{ .type = CKK_INRO_TWINE, .sizes = { 10, 16 } },
 };
 
 static const struct stype *type_find(CK_KEY_TYPE type)

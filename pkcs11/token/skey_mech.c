@@ -6,6 +6,7 @@
  * 2. CKM_AES_CTS is CBC-CS1 of SP 800-38A's addendum, the one whose whole blocks are CBC's: the
  *    standard only refers to the addendum.
  */
+#include "base/cryptoki/admin.h"
 #include "pkcs11/token/skey_private.h"
 
 #include <stdio.h>
@@ -23,6 +24,7 @@
 		.block = 1, .tag = (size), .tag_min = 1, .tag_step = 1                             \
 	}
 #define AES(mode)   .type = CKK_AES, .aes = (mode)
+#define TWINE(mode) .type = CKK_INRO_TWINE, .twine = (mode)
 #define DES3(name)  .type = CKK_DES3, .cipher = (name), .old = true
 #define IV(n)	    .iv_min = (n), .iv_max = (n)
 #define BLOCKS(n)   .form = FORM_BLOCKS, .block = (n)
@@ -107,6 +109,16 @@ static const struct smech rows[] = {
 	  .block = 1,
 	  IV(12),
 	  TAG(16, 16) },
+	{ .mech = CKM_INRO_TWINE_ECB, TWINE("ECB"), BLOCKS(8) },
+	{ .mech = CKM_INRO_TWINE_CBC, TWINE("CBC"), BLOCKS(8), IV(8) },
+	{ .mech = CKM_INRO_TWINE_CBC_PAD, TWINE("CBC"), PADDED(8), IV(8) },
+	{ .mech = CKM_INRO_TWINE_CTR, TWINE("CTR"), STREAM, IV(8), .counter = 8 },
+	{ .mech = CKM_INRO_TWINE_CMAC, TWINE("CBC"), .form = FORM_CMAC, .block = 1, .tag = 8 },
+	{ .mech = CKM_INRO_TWINE_CMAC_GENERAL,
+	  TWINE("CBC"),
+	  .form = FORM_CMAC,
+	  .block = 1,
+	  TAG(8, 1) },
 };
 
 const struct smech *smech_find(CK_MECHANISM_TYPE mech)
@@ -130,9 +142,10 @@ const char *smech_cipher(const struct smech *m, size_t n, char room[24])
 {
 	size_t bits = 8 * (m->type == CKK_AES_XTS ? n / 2 : n);
 
-	if (!m->aes)
+	if (!m->aes && !m->twine)
 		return m->cipher;
-	(void)snprintf(room, 24, "AES-%zu-%s", bits, m->aes);
+	(void)snprintf(room, 24, "%s-%zu-%s", m->aes ? "AES" : "TWINE", bits,
+		       m->aes ? m->aes : m->twine);
 	return room;
 }
 
@@ -158,7 +171,8 @@ static bool is_there(OSSL_LIB_CTX *ctx, const struct smech *m)
 	char room[24];
 	EVP_MD *md = m->hash ? EVP_MD_fetch(ctx, m->hash, NULL) : NULL;
 	EVP_CIPHER *cipher =
-		m->hash ? NULL : EVP_CIPHER_fetch(ctx, smech_cipher(m, 32, room), NULL);
+		m->hash ? NULL
+			: EVP_CIPHER_fetch(ctx, smech_cipher(m, m->twine ? 16 : 32, room), NULL);
 	bool there = md || cipher;
 
 	EVP_MD_free(md);
@@ -222,10 +236,17 @@ static enum inro_err check_tag(const struct smech *m, const struct use_spec *spe
 	return bad_param(spec, "a tag of this length does not do");
 }
 
+/* CTR's counts whole blocks from its end; ChaCha20's is a part of its state. */
+static bool is_big_counter(const struct smech *m)
+{
+	return m->counter <= MAX_BLOCK;
+}
+
 static enum inro_err check_counter(const struct smech *m, const struct use_spec *spec)
 {
 	CK_ULONG bits = spec->counter_bits;
-	bool fits = m->counter == MAX_BLOCK ? bits >= 1 && bits <= 128 : bits == 32 || bits == 64;
+	bool fits = is_big_counter(m) ? bits >= 1 && bits <= 8 * (CK_ULONG)m->counter
+				      : bits == 32 || bits == 64;
 
 	return !m->counter || fits ? INRO_OK
 				   : bad_param(spec, "a counter of this width does not do");
@@ -278,7 +299,7 @@ static uint64_t counter_value(const struct smech *m, const struct use_spec *spec
 
 	*ret_high = true;
 	for (size_t i = 0; i < n; i++) {
-		bool big = m->counter == MAX_BLOCK;
+		bool big = is_big_counter(m);
 		uint8_t byte = spec->iv.p[big ? spec->iv.n - 1 - i : i];
 		unsigned bits = i == spec->counter_bits / 8 ? spec->counter_bits % 8 : 8;
 		uint8_t mask = (uint8_t)((1u << bits) - 1);

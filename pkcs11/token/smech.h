@@ -29,12 +29,12 @@ struct smech {
 	CK_MECHANISM_TYPE mech;
 	enum skey_form form;
 	CK_KEY_TYPE type; /* HMACs: or CKK_GENERIC_SECRET */
-	/* libcrypto's: what follows AES-<bits>-, a cipher, or for HMACs a hash */
-	const char *aes, *cipher, *hash;
+	/* libcrypto's: what follows AES-<bits>- and TWINE-<bits>-, a cipher, or for HMACs a hash */
+	const char *aes, *twine, *cipher, *hash;
 	uint8_t block;		/* bytes; 1: none */
 	uint8_t least;		/* bytes of the shortest input to encrypt */
 	uint8_t iv_min, iv_max; /* bytes */
-	uint8_t counter;	/* CTR: bytes of a block, 0: has no counter */
+	uint8_t counter;	/* bytes of a block, 0: has no counter; ChaCha20's: 64 */
 	uint8_t tag;		/* bytes of a whole MAC or tag */
 	uint8_t tag_min;	/* bytes of the shortest that is made; 0: tag_n is not looked at */
 	uint8_t tag_step;

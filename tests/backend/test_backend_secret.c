@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/cryptoki/admin.h"
 #include "pkcs11/token/skey.h"
 
 #define MOST 1200
@@ -209,6 +210,11 @@ struct doing {
 	{                                                                                          \
 		CKK_AES, 32                                                                        \
 	}
+#define TWINE_SIZES                                                                                \
+	{ CKK_INRO_TWINE, 10 },                                                                    \
+	{                                                                                          \
+		CKK_INRO_TWINE, 16                                                                 \
+	}
 #define HMAC_ROWS(name, key, n)                                                                    \
 	{ CKM_##name##_HMAC, USE_SIGN, { CKK_GENERIC_SECRET, 1 }, { key, 50 }, .unit = 1 },        \
 	{                                                                                          \
@@ -253,6 +259,12 @@ static const struct doing doings[] = {
 	  .whole = true },
 	{ CKM_AES_KEY_WRAP, USE_ENCRYPT, AES_SIZES, .unit = 8, .least_n = 16 },
 	{ CKM_AES_KEY_WRAP_KWP, USE_ENCRYPT, AES_SIZES, .unit = 1, .least_n = 1 },
+	{ CKM_INRO_TWINE_ECB, USE_ENCRYPT, TWINE_SIZES, .unit = 8 },
+	{ CKM_INRO_TWINE_CBC, USE_ENCRYPT, TWINE_SIZES, .iv_n = 8, .unit = 8 },
+	{ CKM_INRO_TWINE_CBC_PAD, USE_ENCRYPT, TWINE_SIZES, .iv_n = 8, .unit = 1 },
+	{ CKM_INRO_TWINE_CTR, USE_ENCRYPT, TWINE_SIZES, .iv_n = 8, .counter_bits = 32, .unit = 1 },
+	{ CKM_INRO_TWINE_CMAC, USE_SIGN, TWINE_SIZES, .unit = 1 },
+	{ CKM_INRO_TWINE_CMAC_GENERAL, USE_SIGN, TWINE_SIZES, .tag_n = 4, .unit = 1 },
 	{ CKM_CHACHA20,
 	  USE_ENCRYPT,
 	  { CKK_CHACHA20, 32 },

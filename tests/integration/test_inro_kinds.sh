@@ -44,6 +44,8 @@ ml-dsa-87 ml-dsa-44
 ml-kem-768 -
 aes-128 -
 aes-256 -
+twine-80 -
+twine-128 -
 chacha20 -
 hmac-256 -
 hmac-512 -

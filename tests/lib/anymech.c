@@ -1,3 +1,4 @@
+#include "base/cryptoki/admin.h"
 #include "tests/lib/anymech.h"
 
 #include <string.h>
@@ -116,6 +117,13 @@ static const struct any_mech rows[] = {
 	ONE(CKM_CHACHA20_KEY_GEN, ANY_CHACHA, PAR_NONE, IN_ANY, true),
 	ONE(CKM_CHACHA20, ANY_CHACHA, PAR_CHACHA, IN_ANY, false),
 	ONE(CKM_CHACHA20_POLY1305, ANY_CHACHA, PAR_POLY, IN_ANY, false),
+	ONE(CKM_INRO_TWINE_KEY_GEN, ANY_TWINE, PAR_NONE, IN_ANY, true),
+	ONE(CKM_INRO_TWINE_ECB, ANY_TWINE, PAR_NONE, IN_BLOCKS, false),
+	ONE(CKM_INRO_TWINE_CBC, ANY_TWINE, PAR_IV8, IN_BLOCKS, false),
+	ONE(CKM_INRO_TWINE_CBC_PAD, ANY_TWINE, PAR_IV8, IN_ANY, false),
+	ONE(CKM_INRO_TWINE_CTR, ANY_TWINE, PAR_CTR8, IN_ANY, false),
+	ONE(CKM_INRO_TWINE_CMAC, ANY_TWINE, PAR_NONE, IN_ANY, false),
+	ONE(CKM_INRO_TWINE_CMAC_GENERAL, ANY_TWINE, PAR_MAC_4, IN_ANY, false),
 	ONE(CKM_GENERIC_SECRET_KEY_GEN, ANY_GENERIC, PAR_NONE, IN_ANY, true),
 	ONE(CKM_PKCS5_PBKD2, ANY_GENERIC, PAR_PBKD2, IN_ANY, true),
 	ONE(CKM_CONCATENATE_BASE_AND_KEY, ANY_GENERIC, PAR_OTHER_KEY, IN_ANY, true),
@@ -181,9 +189,10 @@ static CK_BYTE iv[16] = { 1, 2, 3 };
 static CK_BYTE zero_counter[4], text[] = "a label or salt of some length";
 static CK_BYTE point[133 + 3];
 static CK_AES_CTR_PARAMS ctr = { .ulCounterBits = 128 };
+static struct inro_twine_ctr_params ctr8 = { .ulCounterBits = 64 };
 static CK_GCM_PARAMS gcm = { .pIv = iv, .ulIvLen = 12, .ulIvBits = 96, .ulTagBits = 128 };
 static CK_CCM_PARAMS ccm = { .pNonce = iv, .ulNonceLen = 12, .ulMACLen = 16 };
-static CK_MAC_GENERAL_PARAMS mac_n = 12;
+static CK_MAC_GENERAL_PARAMS mac_n = 12, mac_4 = 4;
 static CK_CHACHA20_PARAMS chacha = {
 	.pBlockCounter = zero_counter, .blockCounterBits = 32, .pNonce = iv, .ulNonceBits = 96
 };
@@ -231,6 +240,9 @@ static CK_KEY_DERIVATION_STRING_DATA string = { .pData = text, .ulLen = 16 };
 
 static const CK_MECHANISM params[PAR__MAX] = {
 	[PAR_IV16] = { 0, iv, sizeof iv },
+	[PAR_IV8] = { 0, iv, 8 },
+	[PAR_CTR8] = { 0, &ctr8, sizeof ctr8 },
+	[PAR_MAC_4] = { 0, &mac_4, sizeof mac_4 },
 	[PAR_CTR] = { 0, &ctr, sizeof ctr },
 	[PAR_GCM] = { 0, &gcm, sizeof gcm },
 	[PAR_CCM] = { 0, &ccm, sizeof ccm },
@@ -351,7 +363,7 @@ static const struct family {
 static const CK_MECHANISM_TYPE secret_makers[ANY__MAX] = {
 	[ANY_AES] = CKM_AES_KEY_GEN,	     [ANY_XTS] = CKM_AES_XTS_KEY_GEN,
 	[ANY_CHACHA] = CKM_CHACHA20_KEY_GEN, [ANY_GENERIC] = CKM_GENERIC_SECRET_KEY_GEN,
-	[ANY_HKDF] = CKM_HKDF_KEY_GEN,
+	[ANY_HKDF] = CKM_HKDF_KEY_GEN,	     [ANY_TWINE] = CKM_INRO_TWINE_KEY_GEN,
 };
 
 static struct module_pair make_pair(const struct family *f, CK_SESSION_HANDLE s, CK_ULONG size,

@@ -24,6 +24,7 @@ enum any_key {
 	ANY_AES,
 	ANY_XTS,
 	ANY_CHACHA,
+	ANY_TWINE,
 	ANY_GENERIC,
 	ANY_HKDF,
 	ANY_HMAC, /* of the row's hash */
@@ -33,7 +34,10 @@ enum any_key {
 enum any_param {
 	PAR_NONE,
 	PAR_IV16,
+	PAR_IV8,
 	PAR_CTR,
+	PAR_CTR8,
+	PAR_MAC_4,
 	PAR_GCM,
 	PAR_CCM,
 	PAR_MAC_N,

@@ -700,7 +700,7 @@ static void every_mechanism_after_quantum(void **state)
 static void every_mechanism_of_ciphers(void **state)
 {
 	(void)state;
-	walk_all(ANY_AES, ANY_CHACHA);
+	walk_all(ANY_AES, ANY_TWINE);
 }
 
 static void every_mechanism_of_secrets(void **state)
@@ -733,7 +733,9 @@ static void what_is_not_listed_has_no_info(void **state)
 		MUST(info.ulMinKeySize <= info.ulMaxKeySize);
 		MUST((info.flags & (CKF_HW | CKF_EXTENSION)) == 0);
 	}
-	assert_int_equal(at, n_list);
+	/* what is ours alone comes behind */
+	for (; at < n_list; at++)
+		assert_true(list[at] & CKM_VENDOR_DEFINED);
 }
 
 int main(void)
