@@ -126,6 +126,26 @@ refusals() {
 	[[ $before == "$after" ]] || fail "left behind: $(diff <(echo "$before") <(echo "$after"))"
 }
 
+# A file that can't be opened: nothing is made, for the command opens it first.  A full disk, of which the command says
+# nothing: the key is there under its name, from which the file can be written at any time.
+unwritten() {
+	local before
+	before=$(objects)
+	must_fail '' ossl genpkey -algorithm EC -pkeyopt group:P-256 -pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=lost' \
+		-out no/such/folder/lost.pem
+	[[ $before == "$(objects)" ]] || fail "a key without a file: $(cat "$T/objects")"
+	ossl genpkey -algorithm EC -pkeyopt group:P-256 -pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=lost' \
+		-out /dev/full 2>/dev/null || true
+	[[ $(objects | grep -cx lost) == 2 ]] || fail "no whole pair is left: $(cat "$T/objects")"
+	must ossl pkey -in "$(uri lost)" -out lost.pem
+	signs_by_reference lost
+}
+
+signs_by_reference() { # NAME
+	must ossl pkey -in "$1.pem" -pubout -out "$1.pub"
+	signs "$1"
+}
+
 # The setting: identity keys go into the token, those of TLS and of CMS don't.
 by_setting() {
 	local order n
@@ -177,6 +197,7 @@ check_module() {
 	kinds
 	more_kinds
 	refusals
+	unwritten
 	by_setting
 }
 

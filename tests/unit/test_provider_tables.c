@@ -124,6 +124,21 @@ static void reference_damage(void **state)
 	assert_false(reference_is(BYTES("0\x82\x01\x0a\x02\x82\x01\x01", 8)));
 }
 
+/* libcrypto tries every decoder on every PEM block and every DER that any program reads. */
+static void one_decoder_for_each_form(void **state)
+{
+	size_t pem = 0, der = 0, n = 0;
+
+	(void)state;
+	for (; decoder_algorithms[n].algorithm_names; n++) {
+		pem += strstr(decoder_algorithms[n].property_definition, "input=pem") != NULL;
+		der += strstr(decoder_algorithms[n].property_definition, "input=der") != NULL;
+	}
+	assert_int_equal(pem, 1);
+	assert_int_equal(der, 1);
+	assert_int_equal(n, 2);
+}
+
 /* The names that libcrypto's own provider has for each kind are ours too, and no other's: a name
  * that is two kinds' would make libcrypto refuse the whole provider. */
 static void key_names(void **state)
@@ -215,7 +230,7 @@ int main(void)
 		cmocka_unit_test(digests_are_kept), cmocka_unit_test(reference_format),
 		cmocka_unit_test(reference_damage), cmocka_unit_test(key_names),
 		cmocka_unit_test(key_rows),	    cmocka_unit_test(cipher_rows),
-		cmocka_unit_test(pss_rows),
+		cmocka_unit_test(pss_rows),	    cmocka_unit_test(one_decoder_for_each_form),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
