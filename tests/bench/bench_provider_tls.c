@@ -14,10 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-
 #include "tests/bench/bench.h"
+#include "tests/bench/tls_ends.h"
 #include "tests/lib/token_keys.h"
 
 #define THREADS_MAX 4
@@ -26,125 +24,29 @@
 
 enum { RAW, ACTIVE, TOKEN, SERVERS };
 
-struct ends {
-	SSL_CTX *server, *client;
-};
-
 struct result {
 	double cpu[ROUNDS_MAX], rate[ROUNDS_MAX];
 };
 
 struct job {
-	const struct ends *ends;
+	const struct tls_ends *ends;
 	uint64_t until;
 	unsigned done;
 };
-
-struct ca {
-	EVP_PKEY *key;
-	X509 *cert;
-};
-
-static X509 *make_cert(EVP_PKEY *key, const char *name, const struct ca *by)
-{
-	X509 *cert = X509_new();
-	X509_NAME *subject = X509_get_subject_name(cert);
-	X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints,
-						 by->cert ? "CA:FALSE" : "critical,CA:TRUE");
-
-	X509_set_version(cert, X509_VERSION_3);
-	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1,
-				   -1, 0);
-	X509_gmtime_adj(X509_getm_notBefore(cert), -60);
-	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-	X509_set_issuer_name(cert, by->cert ? X509_get_subject_name(by->cert) : subject);
-	X509_add_ext(cert, ca, -1);
-	X509_EXTENSION_free(ca);
-	bench_need(X509_set_pubkey(cert, key) && X509_sign(cert, by->key, EVP_sha256()) > 0,
-		   "a certificate");
-	return cert;
-}
-
-/* Read anew in the context that it is for: what is found of its key belongs there. */
-static X509 *cert_in(OSSL_LIB_CTX *libctx, const X509 *cert)
-{
-	unsigned char *der = NULL;
-	int n = i2d_X509(cert, &der);
-	const unsigned char *at = der;
-	X509 *copy = X509_new_ex(libctx, NULL);
-
-	bench_need(n > 0 && d2i_X509(&copy, &at, n), "a certificate can't be read");
-	OPENSSL_free(der);
-	return copy;
-}
-
-static SSL_CTX *make_end(OSSL_LIB_CTX *libctx, const SSL_METHOD *method, EVP_PKEY *key,
-			 const struct ca *ca)
-{
-	SSL_CTX *c = SSL_CTX_new_ex(libctx, NULL, method);
-	X509 *made = make_cert(key, "end", ca), *cert = cert_in(libctx, made);
-	X509 *root = cert_in(libctx, ca->cert);
-
-	bench_need(c && SSL_CTX_use_certificate(c, cert) == 1 &&
-			   SSL_CTX_use_PrivateKey(c, key) == 1 &&
-			   SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) == 1 &&
-			   SSL_CTX_set_num_tickets(c, 0) == 1 &&
-			   X509_STORE_add_cert(SSL_CTX_get_cert_store(c), root) == 1,
-		   "an end of TLS");
-	SSL_CTX_set_verify(c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	X509_free(made);
-	X509_free(cert);
-	X509_free(root);
-	return c;
-}
-
-static struct ends make_ends(OSSL_LIB_CTX *libctx, EVP_PKEY *server, const struct ca *ca)
-{
-	EVP_PKEY *client = EVP_PKEY_Q_keygen(libctx, NULL, "EC", "P-256");
-	struct ends e = { make_end(libctx, TLS_server_method(), server, ca),
-			  make_end(libctx, TLS_client_method(), client, ca) };
-
-	EVP_PKEY_free(client);
-	return e;
-}
-
-static void handshake(const struct ends *ends)
-{
-	SSL *server = SSL_new(ends->server), *client = SSL_new(ends->client);
-	BIO *a = NULL, *b = NULL;
-
-	bench_need(server && client && BIO_new_bio_pair(&a, 65536, &b, 65536), "a connection");
-	SSL_set_bio(server, a, a);
-	SSL_set_bio(client, b, b);
-	SSL_set_accept_state(server);
-	SSL_set_connect_state(client);
-	for (int i = 0; i < 8 && !(SSL_is_init_finished(server) && SSL_is_init_finished(client));
-	     i++) {
-		SSL_do_handshake(client);
-		SSL_do_handshake(server);
-	}
-	bench_need(SSL_is_init_finished(server) && SSL_is_init_finished(client) &&
-			   SSL_get0_peer_certificate(server) &&
-			   SSL_get_verify_result(client) == X509_V_OK,
-		   "a handshake");
-	SSL_free(server);
-	SSL_free(client);
-}
 
 static void *work(void *vjob)
 {
 	struct job *j = vjob;
 
 	do {
-		handshake(j->ends);
+		tls_handshake(j->ends);
 		j->done++;
 	} while (bench_ns(CLOCK_MONOTONIC) < j->until);
 	return NULL;
 }
 
 /* Handshakes on so many threads for so long. */
-static void run(const struct ends *ends, unsigned threads, unsigned ms, double *ret_cpu,
+static void run(const struct tls_ends *ends, unsigned threads, unsigned ms, double *ret_cpu,
 		double *ret_rate)
 {
 	struct job jobs[THREADS_MAX];
@@ -191,8 +93,8 @@ static void tell(const char *key, unsigned threads, const struct result *results
 	       100 * ratio(raw->rate, active->rate, rounds) - 100);
 }
 
-static void compare(const char *key, const struct ends ends[SERVERS], unsigned rounds, unsigned ms,
-		    double bar)
+static void compare(const char *key, const struct tls_ends ends[SERVERS], unsigned rounds,
+		    unsigned ms, double bar)
 {
 	static const unsigned threads[] = { 1, THREADS_MAX };
 	static struct result results[SERVERS];
@@ -228,22 +130,22 @@ struct row {
 };
 
 static void measure(const struct row *row, OSSL_LIB_CTX *with, OSSL_LIB_CTX *without,
-		    const struct ca *ca, unsigned rounds, unsigned ms)
+		    const struct tls_ca *ca, unsigned rounds, unsigned ms)
 {
 	EVP_PKEY *keys[SERVERS] = { row->file, copy_in(with, row->file),
 				    token_keys_load(with, row->uri) };
-	struct ends ends[SERVERS];
+	struct tls_ends ends[SERVERS];
 
 	for (unsigned s = 0; s < SERVERS; s++) {
+		struct tls_server server = { s == RAW ? without : with, keys[s], NULL, false };
+
 		bench_need(keys[s] != NULL, row->name);
-		ends[s] = make_ends(s == RAW ? without : with, keys[s], ca);
+		ends[s] = tls_ends_new(&server, ca);
 		EVP_PKEY_free(keys[s]);
 	}
 	compare(row->name, ends, rounds, ms, row->bar);
-	for (unsigned s = 0; s < SERVERS; s++) {
-		SSL_CTX_free(ends[s].server);
-		SSL_CTX_free(ends[s].client);
-	}
+	for (unsigned s = 0; s < SERVERS; s++)
+		tls_ends_free(ends[s]);
 }
 
 int main(int argc, char **argv)
@@ -251,10 +153,9 @@ int main(int argc, char **argv)
 	unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 41;
 	unsigned ms = argc > 2 ? (unsigned)atoi(argv[2]) : 100;
 	OSSL_LIB_CTX *with, *without;
-	struct ca ca = { EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), NULL };
+	struct tls_ca ca = tls_ca_new();
 
 	bench_need(rounds > 0 && rounds <= ROUNDS_MAX, "1 to 256 rounds: this number of them");
-	ca.cert = make_cert(ca.key, "CA", &ca);
 	token_keys_make();
 	with = token_keys_libctx("default", "inro");
 	without = token_keys_libctx("default", NULL);
@@ -268,8 +169,7 @@ int main(int argc, char **argv)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		measure(&rows[i], with, without, &ca, rounds, ms);
-	X509_free(ca.cert);
-	EVP_PKEY_free(ca.key);
+	tls_ca_free(ca);
 	token_keys_libctx_free(with);
 	token_keys_libctx_free(without);
 	return 0;

@@ -245,10 +245,13 @@ static void make_token(void)
 				    .so_pin = TEXT("87654321"),
 				    .user_pin = TEXT(TOKEN_KEYS_PIN) };
 	const char *tpm = getenv("INRO_TEST_TPM");
+	char config[300];
 
-	if (tpm && strcmp(tpm, "libtpms") == 0) {
+	if (tpm && (strcmp(tpm, "libtpms") == 0 || strncmp(tpm, "swtpm:", 6) == 0)) {
 		t.backend = TEXT("tpm");
-		t.config = TEXT("tcti=libtpms:\n");
+		t.config.n = (CK_ULONG)snprintf(config, sizeof config, "tcti=%s%s\n", tpm,
+						strchr(tpm, ':') ? "" : ":");
+		t.config.p = config;
 	}
 	need(ck_module_admin(module)->create(&t, &slot) == CKR_OK, "no token");
 }

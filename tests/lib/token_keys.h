@@ -14,8 +14,8 @@
 
 #define TOKEN_KEYS_PIN "123456"
 
-/* Token `line1`, in an embedded TPM if INRO_TEST_TPM is libtpms, with the pairs "ec" (P-256, id 01)
- * and "rsa" (2048 bits, id 02). */
+/* Token `line1`, in a TPM if INRO_TEST_TPM is libtpms or the tcti of a swtpm, with the pairs "ec"
+ * (P-256, id 01) and "rsa" (2048 bits, id 02). */
 void token_keys_make(void);
 
 /* A pair to be made in `line1`. */
