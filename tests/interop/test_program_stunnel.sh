@@ -20,10 +20,10 @@ background inside.log python3 -m http.server --bind 127.0.0.1 --directory www "$
 
 start() { # server|client
 	{
-		printf 'output = %s\ndebug = info\n' "$T/$1.log"
+		printf 'output = %s\ndebug = info\n' "$T/run/$1.log"
 		howto stunnel.md "$1"
 	} >"$1.conf"
-	rm -f "$1.log"
+	rm -f "run/$1.log"
 	with_keys must stunnel4 "$1.conf" >/dev/null
 	until_true test -s "run/stunnel-$1.pid"
 	pid=$(<"run/stunnel-$1.pid")
@@ -41,7 +41,7 @@ client=$pid
 [[ $(stat -c %U "/proc/$server") == stunnel4 ]] || fail "stunnel is $(stat -c %U "/proc/$server")"
 until_true plain / >/dev/null 2>&1
 [[ $(plain /) == page ]] || fail "nothing comes through"
-grep -q 'CN=visitor' server.log || fail "the server has not seen the client's certificate"
+grep -q 'CN=visitor' run/server.log || fail "the server has not seen the client's certificate"
 
 # ---- many at once, while both are reloaded ----
 
@@ -76,7 +76,7 @@ workers_may_not
 start server
 server=$pid
 ! openssl s_client -connect "127.0.0.1:$behind" </dev/null >/dev/null 2>&1 || fail "the key was used without rights"
-wait_for "inro::" server.log
+wait_for "inro::" run/server.log
 workers_may
 shows_key "$behind" etc/www.crt
 ends TERM "$server"
@@ -84,12 +84,10 @@ ends TERM "$server"
 # ---- what goes wrong at the start ----
 
 says() {
-	rm -f server.log
-	fails_with 1 '' stunnel4 server.conf
-	grep -qE "$1" server.log said || fail "'$1' is not in $(cat server.log said)"
+	fails_with 1 "$1" stunnel4 server.conf
 }
 echo 000000 >etc/pin
-with_keys says 'inro::wrong PIN'
+with_keys says 'inro::.*wrong PIN'
 echo "$pin" >etc/pin
-INRO_HOME=$T/elsewhere with_keys says 'inro::not found'
+INRO_HOME=$T/elsewhere with_keys says 'inro::.*not found'
 OPENSSL_CONF=/dev/null says 'DECODER routines::unsupported'
