@@ -1,0 +1,154 @@
+/* token_login - the login to a token, and what it has refused (token.h). */
+#include "provider/token_private.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static bool already_logged_in(const struct seat *s)
+{
+	CK_SESSION_INFO info;
+
+	if (s->f->C_GetSessionInfo(s->session, &info) != CKR_OK)
+		return false;
+	return info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS;
+}
+
+/* With the pool's login lock held. */
+static bool was_refused(const struct pool *p, enum refused kind, struct bytes what)
+{
+	return p->refused[kind].n && secret_equal(secret_bytes(&p->refused[kind]), what);
+}
+
+static void note_refused(struct pool *p, enum refused kind, struct bytes what)
+{
+	secret_clear(&p->refused[kind]);
+	if (secret_copy(what, &p->refused[kind]) == INRO_OK)
+		secret_keep_on_fork(&p->refused[kind]);
+}
+
+bool token_refused_file(struct seat *s, struct bytes what)
+{
+	bool yes;
+
+	pthread_mutex_lock(&s->pool->login);
+	yes = was_refused(s->pool, REFUSED_FILE, what);
+	pthread_mutex_unlock(&s->pool->login);
+	return yes;
+}
+
+void token_note_refused_file(struct seat *s, struct bytes what)
+{
+	pthread_mutex_lock(&s->pool->login);
+	note_refused(s->pool, REFUSED_FILE, what);
+	pthread_mutex_unlock(&s->pool->login);
+}
+
+/* With the pool's login lock held. */
+static enum inro_err try_pin(const struct token *t, struct seat *s, CK_USER_TYPE user,
+			     const struct secret *pin)
+{
+	struct pool *p = s->pool;
+	enum inro_err e;
+
+	if (was_refused(p, REFUSED_PIN, secret_bytes(pin)))
+		return err_set(
+			INRO_E_PIN_WRONG,
+			"token '%s' refused this PIN before; it was not tried again, so that "
+			"the token does not lock: correct the PIN and start the program anew",
+			t->about.label);
+	e = ck_login(s->m, s->session, user, secret_bytes(pin));
+	if (e == INRO_E_PIN_WRONG)
+		note_refused(p, REFUSED_PIN, secret_bytes(pin));
+	return e;
+}
+
+void handed_down_free(struct handed_down *h)
+{
+	struct handed_down *before;
+
+	for (; h; h = before) {
+		before = h->before;
+		secret_clear(&h->pin);
+		free(h);
+	}
+}
+
+/* Only the process that made it changes it, and only its children read it.  Without it they are as
+ * those of a process that was never logged in. */
+static void hand_down(struct token *t, const struct secret *pin)
+{
+	struct handed_down *last = atomic_load(&t->handed_down), *h;
+
+	if (pin->n == 0 || (last && (last->pid != getpid() ||
+				     secret_equal(secret_bytes(&last->pin), secret_bytes(pin)))))
+		return;
+	h = calloc(1, sizeof *h);
+	if (!h || secret_copy(secret_bytes(pin), &h->pin) != INRO_OK) {
+		free(h);
+		return;
+	}
+	secret_keep_on_fork(&h->pin);
+	h->pid = getpid();
+	h->before = last;
+	if (!atomic_compare_exchange_strong(&t->handed_down, &last, h)) {
+		h->before = NULL;
+		handed_down_free(h); /* another thread has logged in, too */
+	}
+}
+
+static bool is_out_of_reach(enum inro_err e)
+{
+	return e == INRO_E_PIN_MISSING || e == INRO_E_ACCESS || e == INRO_E_NOT_FOUND;
+}
+
+/* A worker of a daemon may read neither the file that its parent had the PIN from nor its
+ * environment. */
+static enum inro_err obtain(const struct token *t, const struct pin_source *from,
+			    struct secret *ret)
+{
+	const struct handed_down *h = atomic_load(&t->handed_down);
+	enum inro_err e;
+
+	if (t->about.info.flags & CKF_PROTECTED_AUTHENTICATION_PATH)
+		return INRO_OK;
+	e = pin_obtain(t->prov, from, t->about.label, ret);
+	if (is_out_of_reach(e) && h && h->pid != getpid())
+		e = secret_copy(secret_bytes(&h->pin), ret);
+	return e;
+}
+
+enum inro_err token_login(struct token *t, struct seat *s, const struct pin_source *from)
+{
+	SCOPED(secret) pin = { 0 };
+	enum inro_err e;
+
+	if (atomic_load_explicit(&s->pool->logged_in, memory_order_acquire))
+		return INRO_OK;
+	if (!(t->about.info.flags & CKF_LOGIN_REQUIRED) || already_logged_in(s)) {
+		atomic_store(&s->pool->logged_in, true);
+		return INRO_OK;
+	}
+	e = obtain(t, from, &pin);
+	if (e)
+		return e;
+	pthread_mutex_lock(&s->pool->login);
+	if (!atomic_load(&s->pool->logged_in))
+		e = try_pin(t, s, CKU_USER, &pin);
+	if (!e && !atomic_exchange(&s->pool->logged_in, true))
+		hand_down(t, &pin);
+	pthread_mutex_unlock(&s->pool->login);
+	return e;
+}
+
+enum inro_err token_confirm(struct token *t, struct seat *s, const struct pin_source *from)
+{
+	SCOPED(secret) pin = { 0 };
+	enum inro_err e = obtain(t, from, &pin);
+
+	if (e)
+		return e;
+	pthread_mutex_lock(&s->pool->login);
+	e = try_pin(t, s, CKU_CONTEXT_SPECIFIC, &pin);
+	pthread_mutex_unlock(&s->pool->login);
+	return e;
+}

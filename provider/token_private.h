@@ -1,0 +1,44 @@
+/* token_private - what token.c (who they are, their sessions) and token_login.c share. */
+#ifndef INRO_PROVIDER_TOKEN_PRIVATE_H
+#define INRO_PROVIDER_TOKEN_PRIVATE_H
+
+#include <pthread.h>
+
+#include "provider/token.h"
+
+#define POOL_SESSIONS 64
+
+enum refused { REFUSED_PIN, REFUSED_FILE, REFUSED__MAX };
+
+struct pool {
+	uint64_t generation; /* of the module */
+	pid_t pid;
+	uint64_t epoch; /* of this pool */
+	CK_SLOT_ID slot;
+	atomic_ulong anchor;
+	atomic_ulong idle[POOL_SESSIONS]; /* CK_INVALID_HANDLE: an empty place */
+	atomic_bool logged_in, stale;
+	pthread_mutex_t login;		     /* held during C_Login and for what it guards */
+	struct secret refused[REFUSED__MAX]; /* under login: what was refused last of each kind */
+	struct pool *older;
+};
+
+/* The PIN of a login, for the children of this process.  One that is replaced stays until the end:
+ * another thread may be reading it. */
+struct handed_down {
+	struct handed_down *before;
+	pid_t pid; /* whose login it was */
+	struct secret pin;
+};
+
+struct token {
+	struct prov *prov;
+	struct ck_token about;
+	_Atomic(struct handed_down *) handed_down;
+	_Atomic(struct pool *) pool;
+	struct token *next;
+};
+
+void handed_down_free(struct handed_down *h); /* and those before; NULL is fine */
+
+#endif
