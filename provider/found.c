@@ -180,10 +180,11 @@ static enum inro_err too_many_tokens(struct token **tokens, size_t n)
 	for (size_t i = 0; i < n; i++)
 		buf_addf(&names, "%s'%s'", i ? ", " : "", token_label(tokens[i]));
 	buf_add_u8(&names, 0);
-	return err_set(INRO_E_AMBIGUOUS,
-		       "the key may be in any of the tokens %s: say which with token=LABEL, serial= or "
-		       "slot-id=",
-		       buf_err(&names) ? "" : (const char *)names.p);
+	return err_set(
+		INRO_E_AMBIGUOUS,
+		"the key may be in any of the tokens %s: say which with token=LABEL, serial= or "
+		"slot-id=",
+		buf_err(&names) ? "" : (const char *)names.p);
 }
 
 static enum inro_err too_many_keys(const struct found *f, const struct p11_uri *uri)

@@ -8,7 +8,7 @@
 #include "base/process.h"
 #include "provider/prov.h"
 
-#define WATCHED	  256
+#define WATCHED	   256
 #define WAIT_TURNS 200 /* of 1 ms */
 
 static _Atomic uint64_t inside; /* process << 32 | how many of it */

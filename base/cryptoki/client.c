@@ -136,7 +136,7 @@ static char *given_path(const char *path)
 /* What we call; a module has to have them all, if only to say that it does not support them. */
 #define FUNCTION(name)                                                                             \
 	{                                                                                          \
-		#name, offsetof(CK_FUNCTION_LIST, name)                                            \
+#name, offsetof(CK_FUNCTION_LIST, name)                                            \
 	}
 
 static enum inro_err check_functions(const struct ck_module *m)
@@ -145,13 +145,11 @@ static enum inro_err check_functions(const struct ck_module *m)
 		const char *name;
 		size_t at;
 	} needed[] = {
-		FUNCTION(C_Initialize),	       FUNCTION(C_Finalize),
-		FUNCTION(C_GetInfo),	       FUNCTION(C_GetSlotList),
-		FUNCTION(C_GetSlotInfo),       FUNCTION(C_GetTokenInfo),
-		FUNCTION(C_OpenSession),       FUNCTION(C_CloseSession),
-		FUNCTION(C_GetSessionInfo),    FUNCTION(C_Login),
-		FUNCTION(C_GetAttributeValue), FUNCTION(C_FindObjectsInit),
-		FUNCTION(C_FindObjects),       FUNCTION(C_FindObjectsFinal),
+		FUNCTION(C_Initialize),	 FUNCTION(C_Finalize),		FUNCTION(C_GetInfo),
+		FUNCTION(C_GetSlotList), FUNCTION(C_GetSlotInfo),	FUNCTION(C_GetTokenInfo),
+		FUNCTION(C_OpenSession), FUNCTION(C_CloseSession),	FUNCTION(C_GetSessionInfo),
+		FUNCTION(C_Login),	 FUNCTION(C_GetAttributeValue), FUNCTION(C_FindObjectsInit),
+		FUNCTION(C_FindObjects), FUNCTION(C_FindObjectsFinal),
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {

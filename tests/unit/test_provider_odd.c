@@ -168,11 +168,11 @@ static void fails_once(void **state)
 		CK_RV rv;
 		bool again;
 	} rows[] = {
-		{ CKR_DEVICE_ERROR, true },	   { CKR_SESSION_CLOSED, true },
+		{ CKR_DEVICE_ERROR, true },	      { CKR_SESSION_CLOSED, true },
 		{ CKR_SESSION_HANDLE_INVALID, true }, { CKR_USER_NOT_LOGGED_IN, true },
-		{ CKR_TOKEN_NOT_PRESENT, true },   { CKR_DEVICE_REMOVED, true },
-		{ CKR_OBJECT_HANDLE_INVALID, true }, { CKR_FUNCTION_FAILED, false },
-		{ CKR_DEVICE_MEMORY, false },	   { CKR_KEY_FUNCTION_NOT_PERMITTED, false },
+		{ CKR_TOKEN_NOT_PRESENT, true },      { CKR_DEVICE_REMOVED, true },
+		{ CKR_OBJECT_HANDLE_INVALID, true },  { CKR_FUNCTION_FAILED, false },
+		{ CKR_DEVICE_MEMORY, false },	      { CKR_KEY_FUNCTION_NOT_PERMITTED, false },
 	};
 	OSSL_LIB_CTX *libctx = token_keys_libctx("default", "inro");
 	EVP_PKEY *key = token_keys_load(libctx, EC);
@@ -233,7 +233,8 @@ int main(void)
 						 .test_func = odd_but_works,
 						 .teardown_func = set_right,
 						 .initial_state = (void *)(uintptr_t)&oddities[n] };
-	tests[n++] = (struct CMUnitTest) cmocka_unit_test_teardown(fails_once, set_right);
-	tests[n++] = (struct CMUnitTest) cmocka_unit_test_teardown(finalised_by_a_stranger, set_right);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test_teardown(fails_once, set_right);
+	tests[n++] =
+		(struct CMUnitTest)cmocka_unit_test_teardown(finalised_by_a_stranger, set_right);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
