@@ -60,6 +60,10 @@ foreach(part life threads)
 endforeach()
 inro_benchmark(bench/bench_provider_tls.c SOURCES bench/tls_ends.c LINKS inro_test_token PkgConfig::crypto ssl SMOKE 1 1)
 add_dependencies(bench_provider_tls inro_ossl inro_pkcs11)
-inro_benchmark(bench/bench_provider_tpm.c SOURCES bench/tls_ends.c
-	LINKS inro_test_token inro_swtpm PkgConfig::crypto ssl SMOKE 1 1)
-add_dependencies(bench_provider_tpm inro_ossl inro_pkcs11)
+if(NOT INRO_SANITIZE) # tpm2-openssl's provider and tpm2-tss are others'
+	inro_benchmark(bench/bench_provider_tpm.c SOURCES bench/tls_ends.c
+		LINKS inro_test_token inro_swtpm PkgConfig::crypto ssl SMOKE 1 1)
+	add_dependencies(bench_provider_tpm inro_ossl inro_pkcs11)
+	inro_benchmark(bench/bench_provider_start.c LINKS inro_testlib PkgConfig::crypto SMOKE 1)
+	add_dependencies(bench_provider_start inro_ossl)
+endif()
