@@ -93,20 +93,28 @@ static void from_a_thread(void)
 	pthread_join(t, NULL);
 }
 
+static pthread_t busy;
+
 static void *sign_on(void *arg)
 {
-	(void)arg;
-	for (;;)
-		signs();
-	return NULL;
+	while (signs())
+		;
+	return arg;
 }
 
+static void join_busy(void)
+{
+	pthread_join(busy, NULL);
+}
+
+/* It signs until the gate is shut; libcrypto itself must not end under it. */
 static void beside_a_busy_thread(void)
 {
-	pthread_t t;
-
+	need(OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) == 1 &&
+		     atexit(join_busy) == 0,
+	     "handler");
 	start();
-	need(pthread_create(&t, NULL, sign_on, NULL) == 0, "thread");
+	need(pthread_create(&busy, NULL, sign_on, NULL) == 0, "thread");
 	usleep(20000);
 }
 
