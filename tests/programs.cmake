@@ -23,7 +23,7 @@ if(NOT INRO_SANITIZE)
 endif()
 
 if(NOT INRO_SANITIZE)
-	foreach(name engine mosquitto openvpn postgresql python strongswan)
+	foreach(name engine mosquitto openvpn p11kit postgresql python strongswan)
 		inro_program_test(${name})
 	endforeach()
 	inro_tpm_script_test(interop/test_program_mosquitto.sh TPM libtpms LABELS program)
