@@ -9,6 +9,9 @@
 
 #include "backoffice/store/store.h"
 
+/* SAVE_BACK undoes what came since SAVE_BEGIN, and ends it like SAVE_END. */
+enum store_saving { SAVE_BEGIN, SAVE_END, SAVE_BACK, SAVE__MAX };
+
 struct store_ops {
 	const char *scheme; /* "sqlite:" */
 	/* place: what stands behind the scheme */
@@ -17,10 +20,13 @@ struct store_ops {
 	enum inro_err (*begin)(struct store *s, enum store_access access);
 	enum inro_err (*commit)(struct store *s);
 	void (*rollback)(struct store *s);
+	enum inro_err (*save)(struct store *s, enum store_saving what);
 	enum inro_err (*insert)(struct store *s, const struct record_type *t, const void *r,
 				int64_t *ret_id);
 	enum inro_err (*update)(struct store *s, const struct record_type *t, const void *r,
 				int64_t *ret_rows);
+	enum inro_err (*erase)(struct store *s, const struct record_type *t,
+			       const struct store_query *q, int64_t *ret_rows);
 	enum inro_err (*each)(struct store *s, const struct record_type *t,
 			      const struct store_query *q, store_row_fn *row, void *arg);
 	enum inro_err (*count)(struct store *s, const struct record_type *t,
@@ -33,6 +39,7 @@ struct store {
 	const struct store_ops *ops;
 	char *name;
 	bool open, writing; /* a transaction */
+	bool saved;	    /* a savepoint in it */
 };
 
 extern const struct store_ops sqlite_store_ops;

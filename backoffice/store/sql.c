@@ -213,11 +213,34 @@ static enum inro_err add_prefix(struct sql *s, const struct field *f, const stru
 }
 
 static const char *const comparisons[] = {
-	[STORE_EQ] = " = ",
-	[STORE_NE] = " <> ",
-	[STORE_LT] = " < ",
-	[STORE_GE] = " >= ",
+	[STORE_EQ] = " = ",  [STORE_NE] = " <> ", [STORE_LT] = " < ",
+	[STORE_LE] = " <= ", [STORE_GT] = " > ",  [STORE_GE] = " >= ",
 };
+
+/* The last one is said again up to a power of two, so that there are few texts to prepare. */
+static enum inro_err add_set(struct sql *s, const struct field *f, const struct store_cond *c)
+{
+	enum inro_err e = INRO_OK;
+	size_t room = 1;
+
+	if (c->n == 0 || c->n > STORE_IN_MAX || sql_field_kind(f) == SQL_BYTES ||
+	    f->kind == FIELD_TEXT || f->kind == FIELD_SPARSE)
+		return err_set(INRO_E_ARG, "'%s' can't be one of %zu numbers", f->name, c->n);
+	while (room < c->n)
+		room *= 2;
+	buf_addf(&s->text, "%s IN (", f->name);
+	for (size_t i = 0; e == INRO_OK && i < room; i++) {
+		size_t at = i < c->n ? i : c->n - 1;
+		struct sql_value v;
+
+		buf_add_str(&s->text, i ? ", " : "");
+		e = value_of(f, &(struct store_cond) { .number = c->numbers[at] }, &v);
+		if (e == INRO_OK)
+			e = add_value(s, v);
+	}
+	buf_add_str(&s->text, ")");
+	return e;
+}
 
 static enum inro_err add_cond(struct sql *s, const struct record_type *t,
 			      const struct store_cond *c)
@@ -230,6 +253,8 @@ static enum inro_err add_cond(struct sql *s, const struct record_type *t,
 		return err_set(INRO_E_ARG, "a %s has no field '%s'", t->what, c->field);
 	if (c->op == STORE_PREFIX)
 		return add_prefix(s, f, c);
+	if (c->op == STORE_IN)
+		return add_set(s, f, c);
 	if (c->op == STORE_NONE || c->op == STORE_SOME) {
 		buf_addf(&s->text, "%s IS %sNULL", f->name, c->op == STORE_SOME ? "NOT " : "");
 		return INRO_OK;
@@ -261,15 +286,63 @@ static enum inro_err add_conds(struct sql *s, const struct record_type *t,
 	return e;
 }
 
-static enum inro_err add_page(struct sql *s, const struct store_query *q)
+static bool may_be_none(const struct field *f)
 {
+	return f->kind == FIELD_REF || f->kind == FIELD_SPARSE || f->kind == FIELD_BLOB;
+}
+
+/* What comes behind the row with this id and, in this order's field (NULL: none), this value. */
+static enum inro_err add_after(struct sql *s, const struct field *f, const struct store_query *q)
+{
+	const struct store_cond at = { .number = q->at.number,
+				       .text = q->at.text,
+				       .bytes = q->at.bytes };
+	const char *than = q->backward ? "<" : ">";
+	struct sql_value v;
+	enum inro_err e;
+
+	if (!f) {
+		buf_addf(&s->text, " AND id %s ", than);
+		return add_value(s, value_int(q->after));
+	}
+	e = value_of(f, &at, &v);
+	if (e == INRO_OK && v.kind == SQL_NULL)
+		e = err_set(INRO_E_ARG, "the place in the order of '%s' has no value", f->name);
+	buf_addf(&s->text, " AND (%s, id) %s (", f->name, than);
+	if (e == INRO_OK)
+		e = add_value(s, v);
+	buf_add_str(&s->text, ", ");
+	if (e == INRO_OK)
+		e = add_value(s, value_int(q->after));
+	buf_add_str(&s->text, ")");
+	return e;
+}
+
+static void add_order(struct sql *s, const struct field *f, const struct store_query *q)
+{
+	const char *way = q->backward ? " DESC" : "";
+
+	buf_add_str(&s->text, " ORDER BY ");
+	if (f)
+		buf_addf(&s->text, "%s%s, ", f->name, way);
+	buf_addf(&s->text, "id%s", way);
+}
+
+static enum inro_err add_page(struct sql *s, const struct record_type *t,
+			      const struct store_query *q)
+{
+	const struct field *f = q->order ? record_field(t, q->order) : NULL;
 	enum inro_err e = INRO_OK;
 
-	if (q->after) {
-		buf_addf(&s->text, " AND id %s ", q->backward ? "<" : ">");
-		e = add_value(s, value_int(q->after));
-	}
-	buf_addf(&s->text, " ORDER BY id%s", q->backward ? " DESC" : "");
+	if (q->order && !f)
+		return err_set(INRO_E_ARG, "a %s has no field '%s'", t->what, q->order);
+	if (f == &t->fields[0])
+		f = NULL;
+	if (f && may_be_none(f))
+		buf_addf(&s->text, " AND %s IS NOT NULL", f->name);
+	if (q->after)
+		e = add_after(s, f, q);
+	add_order(s, f, q);
 	if (e == INRO_OK && q->limit) {
 		buf_add_str(&s->text, " LIMIT ");
 		e = add_value(s, value_int((int64_t)q->limit));
@@ -285,7 +358,13 @@ enum inro_err sql_select(struct sql *s, const struct record_type *t, const struc
 	add_columns(s, t);
 	buf_addf(&s->text, " FROM %s", t->table);
 	e = add_conds(s, t, q);
-	return finish(s, e == INRO_OK ? add_page(s, q) : e);
+	return finish(s, e == INRO_OK ? add_page(s, t, q) : e);
+}
+
+enum inro_err sql_delete(struct sql *s, const struct record_type *t, const struct store_query *q)
+{
+	buf_addf(&s->text, "DELETE FROM %s", t->table);
+	return finish(s, add_conds(s, t, q));
 }
 
 enum inro_err sql_count(struct sql *s, const struct record_type *t, const struct store_query *q)

@@ -20,7 +20,7 @@ struct sql_value {
 	struct bytes bytes;
 };
 
-#define SQL_VALUES_MAX 48
+#define SQL_VALUES_MAX 64
 #define SQL_PREFIX_MAX 255
 
 struct sql {
@@ -39,6 +39,8 @@ void sql_clear(struct sql *s);
 MUST_CHECK enum inro_err sql_insert(struct sql *s, const struct record_type *t, const void *r);
 MUST_CHECK enum inro_err sql_update(struct sql *s, const struct record_type *t, const void *r);
 MUST_CHECK enum inro_err sql_select(struct sql *s, const struct record_type *t,
+				    const struct store_query *q);
+MUST_CHECK enum inro_err sql_delete(struct sql *s, const struct record_type *t,
 				    const struct store_query *q);
 MUST_CHECK enum inro_err sql_count(struct sql *s, const struct record_type *t,
 				   const struct store_query *q);

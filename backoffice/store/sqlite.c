@@ -9,6 +9,7 @@
 
 #include "backoffice/store/backend.h"
 #include "backoffice/store/sql.h"
+#include "backoffice/store/texts.h"
 #include "base/db/db.h"
 
 #define SQLITE_STORE_APPLICATION 0x496e7242 /* "InrB" */
@@ -19,8 +20,7 @@ extern const size_t store_sqlite_migrations_n;
 struct sqlite_store {
 	struct store store;
 	struct db *db;
-	char **texts;
-	size_t n;
+	struct texts texts;
 };
 
 static struct sqlite_store *own(struct store *s)
@@ -33,9 +33,7 @@ static void sqlite_close(struct store *s)
 	struct sqlite_store *q = own(s);
 
 	db_close(q->db);
-	for (size_t i = 0; i < q->n; i++)
-		free(q->texts[i]);
-	free(q->texts);
+	texts_clear(&q->texts);
 	free(q);
 }
 
@@ -82,26 +80,24 @@ static void sqlite_rollback(struct store *s)
 	db_rollback(own(s)->db);
 }
 
-static enum inro_err keep_text(struct sqlite_store *q, const char *text, const char **ret)
-{
-	char **more;
-	char *copy;
+/* What ends a savepoint by going back leaves it open in SQLite. */
+static const char *const savings[SAVE__MAX][2] = {
+	[SAVE_BEGIN] = { "SAVEPOINT part", NULL },
+	[SAVE_END] = { "RELEASE part", NULL },
+	[SAVE_BACK] = { "ROLLBACK TO part", "RELEASE part" },
+};
 
-	for (size_t i = 0; i < q->n; i++) {
-		if (strcmp(q->texts[i], text) == 0) {
-			*ret = q->texts[i];
-			return INRO_OK;
-		}
+static enum inro_err sqlite_save(struct store *s, enum store_saving what)
+{
+	enum inro_err e = INRO_OK;
+	struct db_stmt *st;
+
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(savings[what]) && savings[what][i]; i++) {
+		e = db_stmt(own(s)->db, savings[what][i], &st);
+		if (e == INRO_OK)
+			e = db_run(st);
 	}
-	more = realloc(q->texts, (q->n + 1) * sizeof *more);
-	if (more)
-		q->texts = more;
-	copy = more ? strdup(text) : NULL;
-	if (!copy)
-		return err_set(INRO_E_NO_MEMORY, "no memory for a statement");
-	q->texts[q->n++] = copy;
-	*ret = copy;
-	return INRO_OK;
+	return e;
 }
 
 static void bind_value(struct db_stmt *st, int at, const struct sql_value *v)
@@ -124,11 +120,11 @@ static void bind_value(struct db_stmt *st, int at, const struct sql_value *v)
 /* The statement with its values bound; it borrows them from *sql. */
 static enum inro_err prepare(struct store *s, const struct sql *sql, struct db_stmt **ret)
 {
-	const char *text;
-	enum inro_err e = keep_text(own(s), (const char *)sql->text.p, &text);
+	struct text_kept *kept;
+	enum inro_err e = texts_keep(&own(s)->texts, (const char *)sql->text.p, &kept);
 
 	if (e == INRO_OK)
-		e = db_stmt(own(s)->db, text, ret);
+		e = db_stmt(own(s)->db, kept->text, ret);
 	for (size_t i = 0; e == INRO_OK && i < sql->n; i++)
 		bind_value(*ret, (int)i + 1, &sql->values[i]);
 	return e;
@@ -170,6 +166,21 @@ static enum inro_err sqlite_update(struct store *s, const struct record_type *t,
 
 	if (e == INRO_OK)
 		e = say_exists(run(s, &sql), t);
+	if (e == INRO_OK)
+		*ret_rows = db_changes(own(s)->db);
+	return e;
+}
+
+static enum inro_err sqlite_erase(struct store *s, const struct record_type *t,
+				  const struct store_query *q, int64_t *ret_rows)
+{
+	SCOPED(sql) sql = { .mark = '?' };
+	enum inro_err e = sql_delete(&sql, t, q);
+
+	if (e == INRO_OK)
+		e = run(s, &sql);
+	if (e == INRO_E_STATE)
+		e = err_set(e, "a %s that something else refers to is not deleted", t->what);
 	if (e == INRO_OK)
 		*ret_rows = db_changes(own(s)->db);
 	return e;
@@ -270,8 +281,10 @@ const struct store_ops sqlite_store_ops = {
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
+	.save = sqlite_save,
 	.insert = sqlite_insert,
 	.update = sqlite_update,
+	.erase = sqlite_erase,
 	.each = sqlite_each,
 	.count = sqlite_count,
 	.check = sqlite_check,

@@ -85,6 +85,7 @@ enum inro_err store_begin(struct store *s, enum store_access access)
 	e = s->ops->begin(s, access);
 	if (e == INRO_OK) {
 		s->open = true;
+		s->saved = false;
 		s->writing = access == STORE_WRITE;
 	}
 	return e;
@@ -103,6 +104,34 @@ void store_rollback(struct store *s)
 	if (s->open)
 		s->ops->rollback(s);
 	s->open = s->writing = false;
+}
+
+static enum inro_err save(struct store *s, enum store_saving what)
+{
+	bool begins_it = what == SAVE_BEGIN;
+	enum inro_err e;
+
+	if (!s->writing || s->saved == begins_it)
+		return err_set(INRO_E_STATE, begins_it ? "no write transaction, or saved already"
+						       : "nothing was saved to go back to");
+	e = s->ops->save(s, what);
+	s->saved = e == INRO_OK && begins_it;
+	return e;
+}
+
+enum inro_err store_savepoint(struct store *s)
+{
+	return save(s, SAVE_BEGIN);
+}
+
+enum inro_err store_release(struct store *s)
+{
+	return save(s, SAVE_END);
+}
+
+enum inro_err store_rollback_to(struct store *s)
+{
+	return save(s, SAVE_BACK);
 }
 
 static enum inro_err check_writing(const struct store *s, const struct record_type *t)
@@ -140,6 +169,18 @@ enum inro_err store_update_row(struct store *s, const struct record_type *t, con
 	if (e == INRO_OK && rows != 1)
 		e = err_set(INRO_E_NOT_FOUND, "no such %s", t->what);
 	return e;
+}
+
+enum inro_err store_delete(struct store *s, const struct record_type *t,
+			   const struct store_query *q, int64_t *ret_rows)
+{
+	enum inro_err e = check_writing(s, t);
+
+	if (e != INRO_OK)
+		return e;
+	if (q->n == 0)
+		return err_set(INRO_E_ARG, "all of a kind are not deleted at once");
+	return s->ops->erase(s, t, q, ret_rows);
 }
 
 enum inro_err store_each(struct store *s, const struct record_type *t, const struct store_query *q,

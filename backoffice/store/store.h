@@ -6,8 +6,8 @@
  * durable.
  * 2. A failed call inside a transaction leaves the transaction open: the caller rolls back.
  * 3. Conditions name fields of the record's own table; values never become part of a query's text.
- * 4. Lists are in the order of ids and paged by "id after": a page's cost does not depend on its
- * place.
+ * 4. Lists are in the order of ids, or of a field and then ids, and paged by what the last row had:
+ * a page's cost does not depend on its place.
  * 5. A struct store belongs to one thread at a time.
  */
 #ifndef INRO_BACKOFFICE_STORE_STORE_H
@@ -32,11 +32,20 @@ MUST_CHECK enum inro_err store_begin(struct store *s, enum store_access access);
 MUST_CHECK enum inro_err store_commit(struct store *s); /* on failure it is rolled back */
 void store_rollback(struct store *s);			/* harmless outside a transaction */
 
+/* A part of a write transaction that can be undone alone.  They don't nest.  Either of the other
+ * two ends it; when one fails the transaction is lost, and the caller rolls back. */
+MUST_CHECK enum inro_err store_savepoint(struct store *s);
+MUST_CHECK enum inro_err store_release(struct store *s);
+MUST_CHECK enum inro_err store_rollback_to(struct store *s);
+
 enum store_op {
 	STORE_EQ,
 	STORE_NE,
 	STORE_LT,
+	STORE_LE,
+	STORE_GT,
 	STORE_GE,
+	STORE_IN,     /* one of `numbers` */
 	STORE_PREFIX, /* text or bytes that begin with the value */
 	STORE_NONE,   /* a reference, time or blob that is not set */
 	STORE_SOME,   /* one that is set */
@@ -51,9 +60,20 @@ struct store_cond {
 	int64_t number;
 	const char *text;
 	struct bytes bytes;
+	const int64_t
+		*numbers; /* of STORE_IN, 1 to STORE_IN_MAX of them; not for texts and bytes */
+	size_t n;
 };
 
 #define STORE_COND_MAX 16
+#define STORE_IN_MAX   16
+
+/* The kind of value that the order's field has: what of a condition is its value. */
+struct store_place {
+	int64_t number;
+	const char *text;
+	struct bytes bytes;
+};
 
 struct store_query {
 	const struct store_cond *conds;
@@ -61,6 +81,11 @@ struct store_query {
 	int64_t after; /* ids greater than this; when backward and not 0, smaller */
 	size_t limit;  /* 0: all */
 	bool backward; /* greatest id first */
+	/* A field that the rows are ordered by, then by id; NULL: by id.  Rows that have none of it
+	 * are left out.  A following page has in `after` the id of the last row that was seen, and
+	 * in `at` the field's value in that row. */
+	const char *order;
+	struct store_place at;
 };
 
 /* A query's conditions from an array, as in { STORE_WHERE(conds), .limit = 1 }. */
@@ -81,6 +106,10 @@ MUST_CHECK enum inro_err store_update_row(struct store *s, const struct record_t
 					  const void *r);
 MUST_CHECK enum inro_err store_get_row(struct store *s, const struct record_type *t, int64_t id,
 				       void *ret);
+/* Deletes all rows that meet the conditions, of which there is one at least; after and limit don't
+ * count.  INRO_E_STATE when another row refers to one of them. */
+MUST_CHECK enum inro_err store_delete(struct store *s, const struct record_type *t,
+				      const struct store_query *q, int64_t *ret_rows);
 MUST_CHECK enum inro_err store_find_row(struct store *s, const struct record_type *t,
 					const struct store_query *q, void *ret);
 

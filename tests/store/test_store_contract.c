@@ -347,6 +347,187 @@ static void test_conditions(void **state)
 	assert_int_equal(matches(s, NULL, 0), 4);
 }
 
+static int64_t count_states(struct store *s, const int64_t *states, size_t n)
+{
+	const struct store_cond in = {
+		.field = "state", .op = STORE_IN, .numbers = states, .n = n
+	};
+
+	return matches(s, &in, 1);
+}
+
+static void test_ranges_and_sets(void **state)
+{
+	static const int64_t states[] = { DEVICE_ACTIVE, DEVICE_DISABLED, DEVICE_DELETED };
+	struct store *s = ((struct fixture *)*state)->s;
+	const struct store_cond le = { .field = "id", .op = STORE_LE, .number = 2 };
+	const struct store_cond gt = { .field = "id", .op = STORE_GT, .number = 2 };
+	struct store_cond bad = { .field = "name", .op = STORE_IN, .numbers = states, .n = 2 };
+	struct store_query q = { .conds = &bad, .n = 1 };
+	SCOPED(device) d = a_device("off");
+
+	OK(store_begin(s, STORE_WRITE));
+	add_device(s, "a");
+	add_device(s, "b");
+	d.state = DEVICE_DISABLED;
+	OK(store_insert(s, &d));
+	OK(store_commit(s));
+	assert_int_equal(matches(s, &le, 1), 2);
+	assert_int_equal(matches(s, &gt, 1), 1);
+	assert_int_equal(count_states(s, states, 1), 2);
+	assert_int_equal(count_states(s, states, 3), 3);
+	assert_int_equal(count_states(s, states + 1, 2), 1);
+	record_clear(&device_type, &d);
+	FAILS(INRO_E_ARG, store_find(s, &q, &d));
+	bad = (struct store_cond) { .field = "state", .op = STORE_IN, .numbers = states };
+	FAILS(INRO_E_ARG, store_find(s, &q, &d));
+}
+
+/* Rows of a list as one text: "b:2 b:4 ". */
+struct told {
+	char text[512];
+	struct store_query *q;
+	char last[64];
+};
+
+static enum inro_err tell(void *arg, void *record)
+{
+	struct device *d = record;
+	struct told *t = arg;
+	size_t n = strlen(t->text);
+
+	snprintf(t->text + n, sizeof t->text - n, "%s:%lld ", text_or_empty(d->name),
+		 (long long)d->id);
+	snprintf(t->last, sizeof t->last, "%s", text_or_empty(d->name));
+	t->q->after = d->id;
+	t->q->at.text = t->last;
+	return INRO_OK;
+}
+
+static void ordered(struct store *s, bool backward, size_t limit, const char *want)
+{
+	struct store_query q = { .order = "name", .backward = backward, .limit = limit };
+	struct told t = { .q = &q };
+
+	for (int page = 0; page < 10; page++)
+		OK(store_each(s, &device_type, &q, tell, &t));
+	assert_string_equal(t.text, want);
+}
+
+/* By octets on every store: capitals first, then small letters, then what is not ASCII. */
+static void test_order_by_a_field(void **state)
+{
+	static const char *const names[] = { "b", "a", "\xc3\xa4", "b", "B", "", "\xe5\x8d\xb0" };
+	static const char forward[] = ":6 B:5 a:2 b:1 b:4 \xc3\xa4:3 \xe5\x8d\xb0:7 ";
+	struct store *s = ((struct fixture *)*state)->s;
+	struct store_query q = { .order = "serial" };
+	int64_t last = 0;
+
+	OK(store_begin(s, STORE_WRITE));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		SCOPED(device) d = a_device((char[]) { (char)('0' + i), 0 });
+
+		OK(text_set(&d.name, names[i]));
+		if (i == 3)
+			OK(text_set(&d.serial, "s"));
+		OK(store_insert(s, &d));
+	}
+	OK(store_commit(s));
+	ordered(s, false, 1, forward);
+	ordered(s, false, 2, forward);
+	ordered(s, false, 3, forward);
+	ordered(s, true, 2, "\xe5\x8d\xb0:7 \xc3\xa4:3 b:4 b:1 a:2 B:5 :6 ");
+	OK(store_each(s, &device_type, &q, take_id, &last));
+	assert_int_equal(last, 4); /* the only one that has a serial */
+	q.after = 4;
+	FAILS(INRO_E_ARG, store_each(s, &device_type, &q, take_id, &last));
+	q = (struct store_query) { .order = "name; --" };
+	FAILS(INRO_E_ARG, store_each(s, &device_type, &q, take_id, &last));
+	q = (struct store_query) { .order = "state", .limit = 3 };
+	OK(store_each(s, &device_type, &q, take_id, &last));
+	assert_int_equal(last, 3);
+	q.after = 3;
+	q.at.number = DEVICE_ACTIVE;
+	OK(store_each(s, &device_type, &q, take_id, &last));
+	assert_int_equal(last, 6);
+}
+
+static void test_savepoints(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	SCOPED(credential) orphan = { .tenant = 1, .device = 4711 };
+
+	FAILS(INRO_E_STATE, store_savepoint(s));
+	OK(store_begin(s, STORE_WRITE));
+	FAILS(INRO_E_STATE, store_release(s));
+	FAILS(INRO_E_STATE, store_rollback_to(s));
+	add_device(s, "kept");
+	OK(store_savepoint(s));
+	FAILS(INRO_E_STATE, store_savepoint(s));
+	add_device(s, "undone");
+	OK(store_rollback_to(s));
+	assert_int_equal(count_devices(s), 1);
+	OK(store_savepoint(s));
+	assert_int_equal(add_device(s, "too"), 2);
+	OK(store_release(s));
+	/* whatever went wrong inside, the transaction goes on */
+	OK(store_savepoint(s));
+	FAILS(INRO_E_STATE, store_insert(s, &orphan));
+	OK(store_rollback_to(s));
+	add_device(s, "last");
+	OK(store_commit(s));
+	FAILS(INRO_E_STATE, store_rollback_to(s));
+	assert_int_equal(count_devices(s), 3);
+}
+
+static void test_delete(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	const struct store_cond low = { .field = "id", .op = STORE_LE, .number = 2 };
+	const struct store_cond three = { .field = "id", .number = 3 };
+	struct store_query q = { .conds = &low, .n = 1 };
+	SCOPED(credential) c = { .tenant = 1 };
+	int64_t n = -1;
+
+	FAILS(INRO_E_STATE, store_delete(s, &device_type, &q, &n));
+	OK(store_begin(s, STORE_WRITE));
+	add_device(s, "a");
+	add_device(s, "b");
+	c.device = add_device(s, "c");
+	OK(store_insert(s, &c));
+	OK(store_delete(s, &device_type, &q, &n));
+	assert_int_equal(n, 2);
+	OK(store_delete(s, &device_type, &q, &n));
+	assert_int_equal(n, 0);
+	q.n = 0;
+	FAILS(INRO_E_ARG, store_delete(s, &device_type, &q, &n));
+	q = (struct store_query) { .conds = &three, .n = 1 };
+	FAILS(INRO_E_STATE, store_delete(s, &device_type, &q, &n));
+	OK(store_commit(s));
+	assert_int_equal(count_devices(s), 1);
+}
+
+/* More shapes of queries than a store's table of statements starts with. */
+static void test_many_statements(void **state)
+{
+	static const char *const fields[] = { "name", "ip", "mac", "hostname", "os" };
+	struct store *s = ((struct fixture *)*state)->s;
+	struct store_cond c[2] = { { .text = "" }, { .text = "" } };
+
+	OK(store_begin(s, STORE_WRITE));
+	add_device(s, "a");
+	OK(store_commit(s));
+	for (int round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 5 * 5 * 4; i++) {
+			c[0].field = fields[i % 5];
+			c[1].field = fields[i / 5 % 5];
+			c[0].op = i / 25 & 1 ? STORE_GE : STORE_EQ;
+			c[1].op = i / 50 & 1 ? STORE_LE : STORE_EQ;
+			assert_int_equal(matches(s, c, 2), 1);
+		}
+	}
+}
+
 static void test_none_and_some(void **state)
 {
 	struct store *s = ((struct fixture *)*state)->s;
@@ -503,6 +684,11 @@ static const struct CMUnitTest contract[] = {
 	cmocka_unit_test_setup_teardown(test_a_deleted_id_is_free, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_conditions, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_ranges_and_sets, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_order_by_a_field, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_savepoints, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_delete, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_many_statements, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_none_and_some, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_bad_queries, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_find_one, setup, teardown),
