@@ -9,11 +9,18 @@ complain() {
 	status=1
 }
 
+# A test of cmocka, or a function of a shell test.
+has_test() { # FILE NAME
+	local tests=$INRO_TEST_SOURCE/tests source
+	for source in "$unit/test_conformance_$1.c" "$tests"/{unit,fault}/"test_$1.c" "$tests"/{integration,interop}/"test_$1.sh"; do
+		! grep -qsE "^static void $2\(void \*\*state\)|^$2\(\) \{" "$source" || return 0
+	done
+	return 1
+}
+
 while IFS=/ read -r file name; do
-	source=$unit/test_$file.c
-	[[ " $chapters " != *" $file "* ]] || source=$unit/test_conformance_$file.c
-	grep -qsE "^static void $name\(void \*\*state\)" "$source" || complain "there is no test $name in $source"
-done < <(grep -oE '`[a-z_]+/[a-z0-9_]+`' "$page" | tr -d '`' | sort -u)
+	has_test "$file" "$name" || complain "there is no test $name of $file"
+done < <(grep -oE '`[a-z0-9_]+/[a-z0-9_]+`' "$page" | tr -d '`' | sort -u)
 
 for chapter in $chapters; do
 	while read -r name; do
