@@ -31,9 +31,11 @@
 #define DER_NAME "RSA-PSS"
 #define PEM_LINE 256
 
-/* Set while our PEM decoder waits for the DER one, and what became of it. */
-static _Thread_local bool within_pem;
-static _Thread_local enum inro_err inner_failure;
+/* What is known in a PEM decoder of ours that waits for the DER one, and what became of that. */
+static _Thread_local struct {
+	bool waiting, reached;
+	enum inro_err failure;
+} inner;
 
 static void *newctx(void *vprov)
 {
@@ -47,9 +49,9 @@ static void freectx(void *vprov)
 
 static int failed(const struct prov *p, enum inro_err e)
 {
-	if (!within_pem)
+	if (!inner.waiting)
 		return prov_raise(p, e);
-	inner_failure = e;
+	inner.failure = e;
 	return 0;
 }
 
@@ -125,6 +127,7 @@ static int decode_der(void *vprov, OSSL_CORE_BIO *in, int selection, OSSL_CALLBA
 	enum inro_err e = core_read(&p->core, in, REFERENCE_HEAD, &der);
 
 	(void)selection;
+	inner.reached = true;
 	if (!e)
 		c = content_of(buf_bytes(&der));
 	if (!e && !is_for_us(p, c))
@@ -201,10 +204,12 @@ static enum inro_err read_block(const struct prov *p, OSSL_CORE_BIO *in, const s
 	return buf_err(ret_der);
 }
 
-static int hand_on(const struct prov *p, struct buf *der, OSSL_CALLBACK *callback, void *arg)
+/* To the DER decoder.  False when libcrypto has none ready for it. */
+static bool hand_on(const struct prov *p, struct buf *der, OSSL_CALLBACK *callback, void *arg,
+		    int *ret_ok)
 {
 	static char structure[] = STRUCTURE;
-	int kind = OSSL_OBJECT_PKEY, ok;
+	int kind = OSSL_OBJECT_PKEY;
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &kind),
 		OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE, structure, 0),
@@ -212,35 +217,43 @@ static int hand_on(const struct prov *p, struct buf *der, OSSL_CALLBACK *callbac
 		OSSL_PARAM_construct_end(),
 	};
 
-	within_pem = true;
-	inner_failure = INRO_OK;
+	inner.waiting = true;
+	inner.reached = false;
+	inner.failure = INRO_OK;
 	ERR_set_mark();
-	ok = callback(params, arg);
-	within_pem = false;
-	if (ok || !inner_failure) {
+	*ret_ok = callback(params, arg);
+	inner.waiting = false;
+	if (inner.reached && (*ret_ok || !inner.failure)) {
 		ERR_clear_last_mark();
-		return ok;
+		return true;
 	}
 	/* Other decoders have said that it is not theirs: ours is what the program is to see. */
 	ERR_pop_to_mark();
-	return prov_raise(p, inner_failure);
+	if (inner.reached)
+		prov_raise(p, inner.failure);
+	return inner.reached;
 }
 
 static int decode_pem(void *vprov, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *callback,
 		      void *arg, OSSL_PASSPHRASE_CALLBACK *ask, void *ask_arg)
 {
-	const struct prov *p = vprov;
+	struct prov *p = vprov;
 	SCOPED(buf) der = { 0 };
+	const struct pin_source program = { .ask = ask, .arg = ask_arg };
 	const struct content *c = at_content(p, in);
+	struct key *k;
 	enum inro_err e;
+	int ok;
 
 	(void)selection;
-	(void)ask;
-	(void)ask_arg;
 	if (!is_for_us(p, c))
 		return 1;
 	e = read_block(p, in, c, &der);
-	return e ? prov_raise(p, e) : hand_on(p, &der, callback, arg);
+	if (!e && hand_on(p, &der, callback, arg, &ok))
+		return ok;
+	if (!e)
+		e = c->open(p, buf_bytes(&der), &program, &k);
+	return e ? prov_raise(p, e) : key_deliver(k, callback, arg);
 }
 
 /* A reference stands for a key, not for bare parameters. */
@@ -250,8 +263,8 @@ static int does_selection(void *vprov, int selection)
 	return selection == 0 || (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0;
 }
 
-/* It gives no key, but DER: libcrypto finds it for that, whatever is selected.  The question is
- * asked only before the decoder's name is compared with the name of every kind of key, in vain. */
+/* Libcrypto finds it by what it is called to give, whatever is selected.  The question is asked
+ * only before the decoder's name is compared with the name of every kind of key, in vain. */
 static int pem_does_selection(void *vprov, int selection)
 {
 	(void)vprov;
@@ -275,9 +288,23 @@ static const OSSL_DISPATCH pem_functions[] = {
 	ENTRY_END,
 };
 
-const OSSL_ALGORITHM decoder_algorithms[] = {
-	{ DER_NAME, PROV_PROPERTIES ",input=der,structure=" STRUCTURE, der_functions,
-	  "references to token keys" },
-	{ "DER", PROV_PROPERTIES ",input=pem", pem_functions, "references to token keys" },
-	{ NULL, NULL, NULL, NULL },
-};
+#define ROW_DER                                                                                    \
+	{                                                                                          \
+		DER_NAME, PROV_PROPERTIES ",input=der,structure=" STRUCTURE, der_functions,        \
+			"references to token keys"                                                 \
+	}
+#define ROW_PEM(gives)                                                                             \
+	{                                                                                          \
+		gives, PROV_PROPERTIES ",input=pem", pem_functions, "references to token keys"     \
+	}
+#define ROW_END                                                                                    \
+	{                                                                                          \
+		NULL, NULL, NULL, NULL                                                             \
+	}
+
+const OSSL_ALGORITHM decoder_algorithms[] = { ROW_DER, ROW_PEM("DER"), ROW_END };
+
+/* Libcrypto 3.0 makes ready all that may lead to DER each time it reads the key of a certificate,
+ * which is several times in each handshake of TLS.  Blobs it looks for where it reads a key of any
+ * kind, and where it reads files; what we give is no blob, but tells what it is. */
+const OSSL_ALGORITHM decoder_algorithms_30[] = { ROW_DER, ROW_PEM("MSBLOB"), ROW_END };

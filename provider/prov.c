@@ -118,31 +118,49 @@ static int get_params(void *vprov, OSSL_PARAM params[])
 	return !p || OSSL_PARAM_set_int(p, 1);
 }
 
+/* The tables change with 3.1 and with 3.5. */
+enum era { ERA_30, ERA_31, ERA_35, ERA__MAX };
+
+static enum era era_of_libcrypto(void)
+{
+	unsigned long version = OpenSSL_version_num();
+
+	if (version >= 0x30500000UL)
+		return ERA_35;
+	return version >= 0x30100000UL ? ERA_31 : ERA_30;
+}
+
+/* One table until 3.4, and one from 3.5 on. */
+#define UNTIL_35(old, later)                                                                       \
+	{                                                                                          \
+		(old), (old), (later)                                                              \
+	}
+
 static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no_cache)
 {
 	static const struct {
 		int operation;
-		const OSSL_ALGORITHM *v30, *v35;
+		const OSSL_ALGORITHM *of[ERA__MAX];
 	} operations[] = {
-		{ OSSL_OP_KEYMGMT, keymgmt_algorithms, keymgmt_algorithms_35 },
-		{ OSSL_OP_SIGNATURE, signature_algorithms, signature_algorithms_35 },
-		{ OSSL_OP_ASYM_CIPHER, asym_cipher_algorithms, asym_cipher_algorithms },
-		{ OSSL_OP_KEYEXCH, exchange_algorithms, exchange_algorithms },
-		{ OSSL_OP_KEM, kem_algorithms, kem_algorithms_35 },
-		{ OSSL_OP_MAC, mac_algorithms, mac_algorithms },
-		{ OSSL_OP_CIPHER, cipher_algorithms, cipher_algorithms },
-		{ OSSL_OP_SKEYMGMT, NULL, skeymgmt_algorithms_35 },
-		{ OSSL_OP_STORE, store_algorithms, store_algorithms },
-		{ OSSL_OP_ENCODER, encoder_algorithms, encoder_algorithms_35 },
-		{ OSSL_OP_DECODER, decoder_algorithms, decoder_algorithms },
+		{ OSSL_OP_KEYMGMT, UNTIL_35(keymgmt_algorithms, keymgmt_algorithms_35) },
+		{ OSSL_OP_SIGNATURE, UNTIL_35(signature_algorithms, signature_algorithms_35) },
+		{ OSSL_OP_ASYM_CIPHER, UNTIL_35(asym_cipher_algorithms, asym_cipher_algorithms) },
+		{ OSSL_OP_KEYEXCH, UNTIL_35(exchange_algorithms, exchange_algorithms) },
+		{ OSSL_OP_KEM, UNTIL_35(kem_algorithms, kem_algorithms_35) },
+		{ OSSL_OP_MAC, UNTIL_35(mac_algorithms, mac_algorithms) },
+		{ OSSL_OP_CIPHER, UNTIL_35(cipher_algorithms, cipher_algorithms) },
+		{ OSSL_OP_SKEYMGMT, UNTIL_35(NULL, skeymgmt_algorithms_35) },
+		{ OSSL_OP_STORE, UNTIL_35(store_algorithms, store_algorithms) },
+		{ OSSL_OP_ENCODER, UNTIL_35(encoder_algorithms, encoder_algorithms_35) },
+		{ OSSL_OP_DECODER,
+		  { decoder_algorithms_30, decoder_algorithms, decoder_algorithms } },
 	};
-	bool is_35 = OpenSSL_version_num() >= 0x30500000UL;
 
 	(void)vprov;
 	*no_cache = 0;
 	for (size_t i = 0; i < ARRAY_LEN(operations); i++)
 		if (operations[i].operation == operation)
-			return is_35 ? operations[i].v35 : operations[i].v30;
+			return operations[i].of[era_of_libcrypto()];
 	return NULL;
 }
 
