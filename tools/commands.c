@@ -25,6 +25,7 @@ const struct cmd_noun cmd_nouns[] = {
 	{ "profile", "kinds of certificates", profile_verbs },
 	{ "cert", "certificates and their life", cert_verbs },
 	{ "device", "devices, and provisioning them", device_verbs },
+	{ "proposal", "what waits for others' approval", proposal_verbs },
 	{ "audit", "what happened", audit_verbs },
 	{ "help", "says what the commands are", help_verbs },
 	{ 0 },

@@ -9,6 +9,7 @@ const char *const verb_names[VERB__MAX] = {
 	[VERB_REVOKE] = "revoke",   [VERB_EXPIRE] = "expire",	[VERB_RETIRE] = "retire",
 	[VERB_ARCHIVE] = "archive", [VERB_DESTROY] = "destroy", [VERB_ACTIVATE] = "activate",
 	[VERB_ENABLE] = "enable",   [VERB_DISABLE] = "disable", [VERB_DELETE] = "delete",
+	[VERB_REJECT] = "reject",   [VERB_WITHDRAW] = "withdraw", [VERB_EXECUTE] = "execute",
 };
 
 static const struct move device_moves[] = {
@@ -52,12 +53,23 @@ static const struct move certificate_moves[] = {
 	{ CRED_ARCHIVED, VERB_DESTROY, CRED_DESTROYED, ROLE_ADMIN },
 };
 
+static const struct move proposal_moves[] = {
+	{ PROPOSAL_OPEN, VERB_APPROVE, PROPOSAL_APPROVED, ROLE_OPERATOR },
+	{ PROPOSAL_OPEN, VERB_REJECT, PROPOSAL_REFUSED, ROLE_OPERATOR },
+	{ PROPOSAL_OPEN, VERB_WITHDRAW, PROPOSAL_WITHDRAWN, ROLE_OPERATOR },
+	{ PROPOSAL_APPROVED, VERB_REJECT, PROPOSAL_REFUSED, ROLE_OPERATOR },
+	{ PROPOSAL_APPROVED, VERB_WITHDRAW, PROPOSAL_WITHDRAWN, ROLE_OPERATOR },
+	{ PROPOSAL_APPROVED, VERB_EXECUTE, PROPOSAL_DONE, ROLE_OPERATOR },
+};
+
 static const struct lifecycle lifecycles[LIFE__MAX] = {
 	[LIFE_DEVICE] = { "device", device_state_names, DEVICE_STATE__MAX, device_moves,
 			  ARRAY_LEN(device_moves) },
 	[LIFE_CA] = { "CA", ca_state_names, CA_STATE__MAX, ca_moves, ARRAY_LEN(ca_moves) },
 	[LIFE_CERTIFICATE] = { "certificate", cred_state_names, CRED_STATE__MAX, certificate_moves,
 			       ARRAY_LEN(certificate_moves) },
+	[LIFE_PROPOSAL] = { "proposal", proposal_state_names, PROPOSAL_STATE__MAX, proposal_moves,
+			    ARRAY_LEN(proposal_moves) },
 };
 
 const struct lifecycle *lifecycle_of(enum life life)

@@ -1,5 +1,5 @@
 /*
- * lifecycle - the legal moves of devices, CAs and certificates, as data (after NIST SP 800-57 part
+ * lifecycle - the legal moves of devices, CAs, certificates and proposals, as data (after NIST SP 800-57 part
  * 1, chapter 7 and 8).
  *
  * 1. Each kind of thing has one const table of rows (from, verb, to, least role).  What is not a
@@ -27,13 +27,16 @@ enum verb {
 	VERB_ENABLE,
 	VERB_DISABLE,
 	VERB_DELETE,
+	VERB_REJECT,
+	VERB_WITHDRAW,
+	VERB_EXECUTE, /* what was proposed is done */
 	VERB__MAX
 };
 
-enum life { LIFE_DEVICE, LIFE_CA, LIFE_CERTIFICATE, LIFE__MAX };
+enum life { LIFE_DEVICE, LIFE_CA, LIFE_CERTIFICATE, LIFE_PROPOSAL, LIFE__MAX };
 
 struct move {
-	int from; /* enum device_state, ca_state or cred_state */
+	int from; /* enum device_state, ca_state, cred_state or proposal_state */
 	enum verb verb;
 	int to;
 	enum role least;

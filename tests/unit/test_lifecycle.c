@@ -94,7 +94,11 @@ static void test_rows_make_sense(void **state)
 static void test_no_dead_end(void **state)
 {
 	static const int ends[LIFE__MAX] = {
-		[LIFE_DEVICE] = 3, [LIFE_CA] = 2, [LIFE_CERTIFICATE] = 9
+		[LIFE_DEVICE] = 3, [LIFE_CA] = 2, [LIFE_CERTIFICATE] = 9, [LIFE_PROPOSAL] = PROPOSAL_DONE
+	};
+
+	static const unsigned further[LIFE__MAX] = {
+		[LIFE_PROPOSAL] = 1u << PROPOSAL_REFUSED | 1u << PROPOSAL_WITHDRAWN,
 	};
 
 	(void)state;
@@ -103,6 +107,8 @@ static void test_no_dead_end(void **state)
 		bool reaches[16] = { false };
 
 		reaches[ends[life]] = true;
+		for (size_t i = 0; i < ARRAY_LEN(reaches); i++)
+			reaches[i] |= further[life] >> i & 1;
 
 		for (size_t round = 0; round < l->states_n; round++)
 			for (size_t i = 0; i < l->n; i++)

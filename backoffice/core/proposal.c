@@ -1,0 +1,398 @@
+/* proposal - see proposal.h.  `decided` is a JSON array of {by, said, at, why}. */
+#include "backoffice/core/proposal.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/internal.h"
+#include "base/clock.h"
+
+#define ACTION_MAX  64
+#define SUBJECT_MAX 300
+#define WHY_MAX	    255
+
+static void drop_json(json_t **j)
+{
+	json_decref(*j);
+}
+
+void proposal_list_clear(struct proposal_list *l)
+{
+	list_free(&proposal_type, l->items, l->n);
+	*l = (struct proposal_list) { 0 };
+}
+
+static enum inro_err record_step(struct core *c, const struct proposal *p, const char *action,
+				 const char *why)
+{
+	SCOPED(buf) detail = { 0 };
+	SCOPED(buf) name = { 0 };
+	struct audit_entry entry = { .action = action, .kind = "proposal", .detail = &detail };
+	uint8_t hash[PKI_DIGEST_MAX];
+	enum inro_err e = pki_digest(PKI_SHA256, blob_bytes(&p->body), hash);
+
+	buf_addf(&name, "%lld", (long long)p->id);
+	buf_add_u8(&name, 0);
+	if (e == INRO_OK)
+		e = buf_err(&name);
+	if (e != INRO_OK)
+		return e;
+	entry.name = (const char *)name.p;
+	detail_text(&detail, "action", p->action);
+	detail_text(&detail, "subject", p->subject);
+	detail_hex(&detail, "body", BYTES(hash, pki_hash_octets(PKI_SHA256)));
+	detail_text(&detail, "state", proposal_state_names[p->state]);
+	detail_text(&detail, "why", why);
+	return audit_append(c, &entry);
+}
+
+static enum inro_err check_plan(const struct proposal_plan *p)
+{
+	enum inro_err e = core_check_text("the action", p->action, ACTION_MAX);
+
+	if (e == INRO_OK)
+		e = core_check_text("the subject", p->subject, SUBJECT_MAX);
+	if (e == INRO_OK)
+		e = core_check_text("the reason", p->why, WHY_MAX);
+	if (e == INRO_OK)
+		e = core_check_text("the request's id", p->request_id, WHY_MAX);
+	if (e == INRO_OK && p->body.n > PROPOSAL_BODY_MAX)
+		e = err_set(INRO_E_TOO_BIG, "a proposal has up to %d bytes", PROPOSAL_BODY_MAX);
+	if (e == INRO_OK && (p->need < 1 || p->need > PROPOSAL_NEED_MAX))
+		e = err_set(INRO_E_ARG, "a proposal takes 1 to %d approvals, not %lld",
+			    PROPOSAL_NEED_MAX, (long long)p->need);
+	return e;
+}
+
+static bool is_about(const struct proposal *rec, const struct proposal_plan *p)
+{
+	return strcmp(rec->action, p->action) == 0 && strcmp(rec->subject, p->subject) == 0 &&
+	       bytes_equal(blob_bytes(&rec->body), p->body);
+}
+
+static enum inro_err by_request(struct core *c, const struct proposal_plan *p,
+				struct proposal *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "request_id", .text = p->request_id },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	SCOPED(proposal) rec = { 0 };
+	enum inro_err e;
+
+	if (!p->request_id || !*p->request_id)
+		return INRO_E_NOT_FOUND;
+	e = store_find(c->store, &q, &rec);
+	if (e == INRO_OK && !is_about(&rec, p))
+		e = err_set(INRO_E_EXISTS, "the request '%s' was about something else",
+			    p->request_id);
+	if (e != INRO_OK)
+		return e;
+	*ret = rec;
+	rec = (struct proposal) { 0 };
+	return INRO_OK;
+}
+
+static enum inro_err fill(struct core *c, const struct proposal_plan *p, struct proposal *rec)
+{
+	const struct {
+		char **to;
+		const char *from;
+	} texts[] = {
+		{ &rec->action, p->action },	     { &rec->subject, p->subject },
+		{ &rec->asked_by, c->actor },	     { &rec->decided, "[]" },
+		{ &rec->why, text_or_empty(p->why) }, { &rec->request_id, p->request_id },
+	};
+	enum inro_err e = blob_set(&rec->body, p->body);
+
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(texts); i++)
+		e = text_set(texts[i].to, texts[i].from);
+	rec->tenant = c->tenant;
+	rec->state = PROPOSAL_OPEN;
+	rec->need = p->need;
+	rec->created_ms = rec->updated_ms = clock_now_ms();
+	return e;
+}
+
+enum inro_err proposal_open_inside(struct core *c, const struct proposal_plan *p,
+				   struct proposal *ret)
+{
+	SCOPED(proposal) rec = { 0 };
+	enum inro_err e = core_require(c, ROLE_OPERATOR, "propose something");
+
+	if (e == INRO_OK)
+		e = check_plan(p);
+	if (e != INRO_OK)
+		return e;
+	e = by_request(c, p, ret);
+	if (e != INRO_E_NOT_FOUND)
+		return e;
+	e = fill(c, p, &rec);
+	if (e == INRO_OK)
+		e = store_insert(c->store, &rec);
+	if (e == INRO_OK)
+		e = record_step(c, &rec, "proposal.open", p->why);
+	if (e != INRO_OK)
+		return e;
+	*ret = rec;
+	rec = (struct proposal) { 0 };
+	return INRO_OK;
+}
+
+/* What a transaction works on, and what it made. */
+struct deciding {
+	int64_t id;
+	enum verb verb;
+	const char *why;
+	const struct proposal_plan *plan;
+	struct proposal made;
+};
+
+static enum inro_err open_work(struct core *c, void *arg)
+{
+	struct deciding *d = arg;
+
+	proposal_clear(&d->made);
+	return proposal_open_inside(c, d->plan, &d->made);
+}
+
+static enum inro_err finish(struct core *c, core_work_fn *work, struct deciding *d,
+			    struct proposal *ret)
+{
+	enum inro_err e = core_write(c, work, d);
+
+	if (e != INRO_OK) {
+		proposal_clear(&d->made);
+		return e;
+	}
+	*ret = d->made;
+	return INRO_OK;
+}
+
+enum inro_err proposal_open(struct core *c, const struct proposal_plan *p, struct proposal *ret)
+{
+	struct deciding d = { .plan = p };
+	enum inro_err e = finish(c, open_work, &d, ret);
+
+	return e == INRO_OK ? e : audit_refused(c, "proposal.open", "proposal", p->subject, e);
+}
+
+enum inro_err proposal_get(struct core *c, int64_t id, struct proposal *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "id", .number = id },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	enum inro_err e = store_find(c->store, &q, ret);
+
+	if (e == INRO_E_NOT_FOUND)
+		return err_set(e, "no proposal %lld; 'inro proposal list' shows the ones there are",
+			       (long long)id);
+	return e;
+}
+
+enum inro_err proposal_find(struct core *c, const struct proposal_filter *f,
+			    const struct page *page, struct proposal_list *ret)
+{
+	struct store_cond conds[3] = { { .field = "tenant", .number = c->tenant } };
+	struct store_query q = { .conds = conds, .n = 1 };
+	struct proposal_list l = { 0 };
+	void *items = NULL;
+	enum inro_err e;
+
+	if (f && f->action)
+		conds[q.n++] = (struct store_cond) { .field = "action", .text = f->action };
+	if (f && f->state)
+		conds[q.n++] = (struct store_cond) { .field = "state", .number = *f->state };
+	e = core_page(c, &proposal_type, &q, page, &items, &l.n, &l.next);
+	if (e != INRO_OK)
+		return e;
+	l.items = items;
+	*ret = l;
+	return INRO_OK;
+}
+
+static int64_t approvals(const json_t *list)
+{
+	int64_t n = 0;
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		const char *said = json_string_value(json_object_get(one, "said"));
+
+		n += said && strcmp(said, verb_names[VERB_APPROVE]) == 0;
+	}
+	return n;
+}
+
+static bool has_decided(const json_t *list, const char *who)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		const char *by = json_string_value(json_object_get(one, "by"));
+
+		if (by && strcmp(by, who) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum inro_err may_decide(const struct core *c, const struct proposal *rec, enum verb verb,
+				const json_t *list)
+{
+	bool own = strcmp(rec->asked_by, c->actor) == 0;
+
+	if (verb == VERB_WITHDRAW) {
+		if (own || c->role >= ROLE_ADMIN)
+			return INRO_OK;
+		return err_set(INRO_E_ACCESS,
+			       "proposal %lld is withdrawn by %s, who asked, or an administrator",
+			       (long long)rec->id, rec->asked_by);
+	}
+	if (own)
+		return err_set(INRO_E_POLICY, "nobody decides about what he asked for himself; "
+					      "'inro proposal withdraw' takes it back");
+	if (has_decided(list, c->actor))
+		return err_set(INRO_E_POLICY, "%s has decided about proposal %lld already",
+			       c->actor, (long long)rec->id);
+	return INRO_OK;
+}
+
+/* Adds what was said to the record. */
+static enum inro_err note(struct core *c, struct proposal *rec, json_t *list,
+			  const struct deciding *d)
+{
+	AUTO(free_chars) char *text = NULL;
+	json_t *one = json_pack("{s:s s:s s:I}", "by", c->actor, "said", verb_names[d->verb], "at",
+				(json_int_t)clock_now());
+
+	if (d->why && *d->why)
+		json_object_set_new(one, "why", json_string(d->why));
+	if (!one || json_array_append_new(list, one) != 0 ||
+	    !(text = json_dumps(list, JSON_COMPACT)))
+		return err_set(INRO_E_NO_MEMORY, "no memory for a proposal's decisions");
+	rec->updated_ms = clock_now_ms();
+	return text_set(&rec->decided, text);
+}
+
+static enum inro_err move(struct core *c, struct proposal *rec, enum verb verb)
+{
+	int to;
+	enum inro_err e = lifecycle_move(LIFE_PROPOSAL, (int)rec->state, verb, c->role, &to);
+
+	if (e != INRO_OK)
+		return err_context(e, "proposal %lld", (long long)rec->id);
+	rec->state = (enum proposal_state)to;
+	return INRO_OK;
+}
+
+static const char *const steps[VERB__MAX] = {
+	[VERB_APPROVE] = "proposal.approve",
+	[VERB_REJECT] = "proposal.reject",
+	[VERB_WITHDRAW] = "proposal.withdraw",
+};
+
+static enum inro_err decide(struct core *c, struct deciding *d, struct proposal *rec)
+{
+	AUTO(drop_json) json_t *list = json_loads(text_or_empty(rec->decided), 0, NULL);
+	enum proposal_state before = rec->state;
+	enum inro_err e;
+
+	if (!json_is_array(list))
+		return err_set(INRO_E_DAMAGED, "what was decided about proposal %lld can't be read",
+			       (long long)rec->id);
+	e = may_decide(c, rec, d->verb, list);
+	if (e == INRO_OK)
+		e = move(c, rec, d->verb);
+	if (e == INRO_OK)
+		e = note(c, rec, list, d);
+	if (e == INRO_OK && d->verb == VERB_APPROVE && approvals(list) < rec->need)
+		rec->state = before;
+	return e;
+}
+
+static enum inro_err decide_work(struct core *c, void *arg)
+{
+	struct deciding *d = arg;
+	enum inro_err e;
+
+	proposal_clear(&d->made);
+	e = proposal_get(c, d->id, &d->made);
+	if (e == INRO_OK)
+		e = decide(c, d, &d->made);
+	if (e == INRO_OK)
+		e = store_update(c->store, &d->made);
+	return e == INRO_OK ? record_step(c, &d->made, steps[d->verb], d->why) : e;
+}
+
+enum inro_err proposal_decide(struct core *c, int64_t id, enum verb verb, const char *why,
+			      struct proposal *ret)
+{
+	struct deciding d = { .id = id, .verb = verb, .why = why };
+	char name[32];
+	enum inro_err e;
+
+	if ((unsigned)verb >= VERB__MAX || !steps[verb])
+		return err_set(INRO_E_ARG, "a proposal is approved, rejected or withdrawn");
+	e = core_check_text("the reason", why, WHY_MAX);
+	if (e == INRO_OK)
+		e = finish(c, decide_work, &d, ret);
+	if (e == INRO_OK)
+		return e;
+	snprintf(name, sizeof name, "%lld", (long long)id);
+	return audit_refused(c, steps[verb], "proposal", name, e);
+}
+
+static enum inro_err check(struct core *c, int64_t id, const struct proposal_plan *p,
+			   struct proposal *rec)
+{
+	struct proposal after;
+	enum inro_err e = proposal_get(c, id, rec);
+
+	if (e != INRO_OK)
+		return e;
+	if (!is_about(rec, p))
+		return err_set(INRO_E_POLICY,
+			       "proposal %lld is about something else: what was approved is done "
+			       "as it was proposed, or not at all",
+			       (long long)id);
+	if (rec->state == PROPOSAL_OPEN)
+		return err_set(INRO_E_STATE, "proposal %lld waits for %lld approval(s) in all",
+			       (long long)id, (long long)rec->need);
+	after = *rec;
+	return move(c, &after, VERB_EXECUTE);
+}
+
+enum inro_err proposal_check(struct core *c, int64_t id, const struct proposal_plan *p)
+{
+	SCOPED(proposal) rec = { 0 };
+	enum inro_err e = check(c, id, p, &rec);
+
+	if (e == INRO_OK && strcmp(rec.asked_by, c->actor) != 0)
+		e = err_set(INRO_E_ACCESS, "proposal %lld is carried out by %s, who made it",
+			    (long long)id, rec.asked_by);
+	return e;
+}
+
+enum inro_err proposal_done(struct core *c, int64_t id, const struct proposal_plan *p,
+			    int64_t result)
+{
+	SCOPED(proposal) rec = { 0 };
+	enum inro_err e = check(c, id, p, &rec);
+
+	if (e == INRO_OK)
+		e = move(c, &rec, VERB_EXECUTE);
+	rec.result = result;
+	rec.updated_ms = clock_now_ms();
+	if (e == INRO_OK)
+		e = store_update(c->store, &rec);
+	return e == INRO_OK ? record_step(c, &rec, "proposal.done", NULL) : e;
+}

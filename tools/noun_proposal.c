@@ -1,0 +1,142 @@
+/* noun_proposal - what waits for others' approval, and their word about it. */
+#include "backoffice/core/proposal.h"
+
+#include <stdlib.h>
+
+#include "tools/nouns.h"
+#include "tools/office.h"
+#include "tools/text.h"
+
+static json_t *proposal_json(const struct proposal *p)
+{
+	json_t *decided = json_loads(text_or_empty(p->decided), 0, NULL);
+	json_t *body = json_loadb((const char *)p->body.p, p->body.n, 0, NULL);
+	if (!body)
+		body = p->body.n ? text_json(blob_bytes(&p->body)) : json_null();
+	return json_pack("{s:I s:s s:s s:s s:I s:o s:o s:o s:o s:o s:o}", "id", (json_int_t)p->id,
+			 "action", p->action, "subject", p->subject, "state",
+			 proposal_state_names[p->state], "need", (json_int_t)p->need, "asked_by",
+			 json_of_text(p->asked_by), "decided", decided ? decided : json_null(),
+			 "why", json_of_text(p->why), "body", body, "created",
+			 json_of_time(p->created_ms / 1000), "updated",
+			 json_of_time(p->updated_ms / 1000));
+}
+
+static enum inro_err proposal_page(struct core *core, const struct call *c,
+				   const struct page *page, json_t *list, int64_t *ret_next)
+{
+	const char *word = call_opt(c, "state");
+	int index = word ? name_index(proposal_state_names, PROPOSAL_STATE__MAX, word) : 0;
+	enum proposal_state state = (enum proposal_state)index;
+	const struct proposal_filter f = { .action = call_opt(c, "action"),
+					   .state = word ? &state : NULL };
+	SCOPED(proposal_list) l = { 0 };
+	enum inro_err e = proposal_find(core, &f, page, &l);
+	for (size_t i = 0; !e && i < l.n; i++)
+		json_array_append_new(list, proposal_json(&l.items[i]));
+	*ret_next = l.next;
+	return e;
+}
+
+static enum inro_err proposal_list_run(const struct call *c, json_t **ret)
+{
+	return office_list(c, proposal_page, ret);
+}
+
+static enum inro_err id_of(const struct call *c, int64_t *ret)
+{
+	const char *text = call_arg(c, 0);
+	char *end;
+	long long id = strtoll(text, &end, 10);
+	if (id <= 0 || *end)
+		return err_set(INRO_E_ARG, "'%s' is no proposal's number", text);
+	*ret = id;
+	return INRO_OK;
+}
+
+static enum inro_err proposal_show_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(proposal) p = { 0 };
+	int64_t id = 0;
+	enum inro_err e = id_of(c, &id);
+	if (!e)
+		e = office_open(c, &core);
+	if (!e)
+		e = proposal_get(core, id, &p);
+	return e ? e : json_give(proposal_json(&p), ret);
+}
+
+static enum inro_err decide_run(const struct call *c, enum verb verb, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(proposal) p = { 0 };
+	int64_t id = 0;
+	enum inro_err e = id_of(c, &id);
+	if (!e)
+		e = office_open(c, &core);
+	if (!e)
+		e = proposal_decide(core, id, verb, call_opt(c, "why"), &p);
+	return e ? e : json_give(proposal_json(&p), ret);
+}
+
+static enum inro_err approve_run(const struct call *c, json_t **ret)
+{
+	return decide_run(c, VERB_APPROVE, ret);
+}
+
+static enum inro_err reject_run(const struct call *c, json_t **ret)
+{
+	return decide_run(c, VERB_REJECT, ret);
+}
+
+static enum inro_err withdraw_run(const struct call *c, json_t **ret)
+{
+	return decide_run(c, VERB_WITHDRAW, ret);
+}
+
+/* ---- the rows ---- */
+
+#define ARG_PROPOSAL                                                                               \
+	{                                                                                          \
+		.name = "ID", .help = "the proposal's number"                                      \
+	}
+#define PROPOSAL_STEP(word, does, function)                                                        \
+	{                                                                                          \
+		.name = word, .summary = does, .args = ARGS(ARG_PROPOSAL), .opts = OPTS(OPT_WHY),  \
+		.run = function, .shape = SHOW_SAID,                                               \
+		.said = "proposal {id} ({action} {subject}) is {state}"                            \
+	}
+
+const struct cmd_verb proposal_verbs[] = {
+	{ .name = "list",
+	  .summary = "Lists what was proposed",
+	  .opts = OPTS({ .name = "state",
+			 .arg = "STATE",
+			 .kind = OPT_CHOICE,
+			 .choices = WORDS("open", "approved", "done", "refused", "withdrawn"),
+			 .help = "only those in this state" },
+		       { .name = "action",
+			 .arg = "WORD",
+			 .kind = OPT_TEXT,
+			 .help = "only this action, as in ca.create" }),
+	  .run = proposal_list_run,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "id", "ID" }, { "state", "STATE" }, { "action", "ACTION" },
+			     { "subject", "SUBJECT" }, { "asked_by", "ASKED BY" },
+			     { "need", "NEEDS" }, { "created", "SINCE" }),
+	  .empty = "nothing is proposed" },
+	{ .name = "show",
+	  .summary = "Shows what is proposed and who said what about it",
+	  .args = ARGS(ARG_PROPOSAL),
+	  .run = proposal_show_run,
+	  .shape = SHOW_RECORD,
+	  .columns = COLUMNS({ "id", "Number" }, { "state", "State" }, { "action", "Action" },
+			     { "subject", "Subject" }, { "body", "What" }, { "why", "Why" },
+			     { "asked_by", "Asked by" }, { "need", "Approvals needed" },
+			     { "decided", "Decided" }, { "created", "Since" }) },
+	PROPOSAL_STEP("approve", "Says yes to what somebody else proposed", approve_run),
+	PROPOSAL_STEP("reject", "Says no to what somebody else proposed", reject_run),
+	PROPOSAL_STEP("withdraw", "Takes a proposal back", withdraw_run),
+	{ 0 },
+};
