@@ -80,6 +80,7 @@ void core_close(struct core *c)
 	if (!c)
 		return;
 	ring_free(c->ring);
+	free(c->tallying.items);
 	store_close(c->store);
 	free(c->actor);
 	free(c->module);
@@ -105,7 +106,10 @@ enum inro_err core_write(struct core *c, core_work_fn *work, void *arg)
 
 	if (e != INRO_OK)
 		return e;
+	c->tallying.n = 0;
 	e = work(c, arg);
+	if (e == INRO_OK)
+		e = tally_flush(c);
 	if (e == INRO_OK)
 		return store_commit(c->store);
 	store_rollback(c->store);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/crl.h"
 #include "backoffice/pki/san.h"
@@ -52,6 +53,8 @@ static const struct given {
 	  offsetof(struct device, hostname), NULL, NULL },
 	{ "the OS name", offsetof(struct device_fields, os), offsetof(struct device, os), NULL,
 	  NULL },
+	{ "the serial number", offsetof(struct device_fields, serial),
+	  offsetof(struct device, serial), NULL, NULL },
 };
 
 static const char *given_value(const struct device_fields *f, const struct given *g)
@@ -78,7 +81,7 @@ static enum inro_err check_fields(const struct device_fields *f)
 	return e;
 }
 
-static enum inro_err set_fields(struct device *d, const struct device_fields *f)
+static enum inro_err set_given(struct device *d, const struct device_fields *f)
 {
 	enum inro_err e = INRO_OK;
 
@@ -92,13 +95,125 @@ static enum inro_err set_fields(struct device *d, const struct device_fields *f)
 	return e;
 }
 
-static void describe(const struct device *d, struct buf *detail)
+static enum inro_err set_group(struct core *c, struct device *d, const char *path)
 {
+	SCOPED(device_group) g = { 0 };
+	enum inro_err e = INRO_OK;
+
+	if (!path)
+		return INRO_OK;
+	if (*path)
+		e = group_get(c, path, &g);
+	if (e == INRO_OK)
+		d->grp = g.id;
+	return e;
+}
+
+static enum inro_err set_attrs(struct device *d, const char *more)
+{
+	char *merged = NULL;
+	enum inro_err e;
+
+	if (!more)
+		return INRO_OK;
+	e = attrs_merge(d->attrs, more, &merged);
+	if (e != INRO_OK)
+		return e;
+	free(d->attrs);
+	d->attrs = merged;
+	return INRO_OK;
+}
+
+/* Another live device with this anchor is told by its id. */
+static enum inro_err check_anchor(struct core *c, const struct device *d)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "anchor", .bytes = blob_bytes(&d->anchor) },
+		{ .field = "state", .op = STORE_NE, .number = DEVICE_DELETED },
+		{ .field = "id", .op = STORE_NE, .number = d->id },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
+	SCOPED(device) other = { 0 };
+	enum inro_err e = d->anchor.n ? store_find(c->store, &q, &other) : INRO_E_NOT_FOUND;
+
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	if (e == INRO_OK)
+		return err_set(INRO_E_EXISTS, "device '%s' has this trust anchor already",
+			       other.device_id);
+	return e;
+}
+
+static enum inro_err set_anchor(struct core *c, struct device *d, const struct device_anchor *a)
+{
+	enum inro_err e;
+
+	if (!a)
+		return INRO_OK;
+	blob_clear(&d->anchor);
+	d->anchor_kind = a->kind;
+	d->anchor_store = a->kind == ANCHOR_NONE ? ANCHOR_UNKNOWN : a->store;
+	if (a->kind == ANCHOR_NONE)
+		return INRO_OK;
+	e = anchor_digest(c, a, &d->anchor);
+	return e == INRO_OK ? check_anchor(c, d) : e;
+}
+
+enum inro_err device_set_fields(struct core *c, struct device *d, const struct device_fields *f)
+{
+	enum inro_err e = check_fields(f);
+
+	if (e == INRO_OK)
+		e = set_given(d, f);
+	if (e != INRO_OK || !f)
+		return e;
+	e = set_group(c, d, f->group);
+	if (e == INRO_OK)
+		e = set_attrs(d, f->attrs);
+	return e == INRO_OK ? set_anchor(c, d, f->anchor) : e;
+}
+
+/* One device more or less of this state, in all and in its group. */
+static enum inro_err count(struct core *c, const struct device *d, int64_t delta)
+{
+	const char *state = device_state_names[d->state];
+	enum inro_err e = tally_add(c, delta, "device/%s", state);
+
+	if (e == INRO_OK && d->grp)
+		e = tally_add(c, delta, "group/%lld/%s", (long long)d->grp, state);
+	return e;
+}
+
+enum inro_err device_group_path(struct core *c, const struct device *d, char **ret)
+{
+	SCOPED(device_group) g = { 0 };
+	enum inro_err e = d->grp ? group_by_id(c, d->grp, &g) : INRO_OK;
+
+	return e == INRO_OK ? text_set(ret, text_or_empty(g.path)) : e;
+}
+
+static enum inro_err describe(struct core *c, const struct device *d, struct buf *detail)
+{
+	AUTO(free_chars) char *group = NULL;
+	enum inro_err e = device_group_path(c, d, &group);
+
+	if (e != INRO_OK)
+		return e;
+	detail_text(detail, "group", group);
+	detail_text(detail, "serial", d->serial);
+	detail_text(detail, "attrs", d->attrs);
+	if (d->anchor_kind != ANCHOR_NONE) {
+		detail_text(detail, "anchor_kind", anchor_kind_names[d->anchor_kind]);
+		detail_text(detail, "anchor_store", anchor_store_names[d->anchor_store]);
+		detail_hex(detail, "anchor", blob_bytes(&d->anchor));
+	}
 	detail_text(detail, "name", d->name);
 	detail_text(detail, "ip", d->ip);
 	detail_text(detail, "mac", d->mac);
 	detail_text(detail, "hostname", d->hostname);
 	detail_text(detail, "os", d->os);
+	return INRO_OK;
 }
 
 static enum inro_err record_event(struct core *c, const char *action, const struct device *d,
@@ -168,29 +283,49 @@ struct add {
 	struct device *out;
 };
 
+/* A record that was written becomes the caller's, with its event. */
+static enum inro_err written(struct core *c, const char *action, struct device *d,
+			     struct device *ret)
+{
+	SCOPED(buf) detail = { 0 };
+	enum inro_err e = describe(c, d, &detail);
+
+	if (e == INRO_OK)
+		e = record_event(c, action, d, &detail);
+	if (e != INRO_OK)
+		return e;
+	*ret = *d;
+	*d = (struct device) { 0 };
+	return INRO_OK;
+}
+
+enum inro_err device_add_inside(struct core *c, const char *id, const struct device_fields *f,
+				struct device *ret)
+{
+	SCOPED(device) d = { .tenant = c->tenant, .state = DEVICE_REGISTERED };
+	enum inro_err e = check_id(id);
+
+	d.created_ms = d.updated_ms = clock_now_ms();
+	if (e == INRO_OK)
+		e = text_set(&d.device_id, id);
+	if (e == INRO_OK)
+		e = device_set_fields(c, &d, f);
+	if (e != INRO_OK)
+		return e;
+	e = store_insert(c->store, &d);
+	if (e == INRO_E_EXISTS)
+		return err_set(e, "there is a device '%s' already", id);
+	if (e == INRO_OK)
+		e = count(c, &d, 1);
+	return e == INRO_OK ? written(c, "device.add", &d, ret) : e;
+}
+
 static enum inro_err add_work(struct core *c, void *arg)
 {
 	struct add *a = arg;
-	SCOPED(buf) detail = { 0 };
-	SCOPED(device) d = { .tenant = c->tenant, .state = DEVICE_REGISTERED };
-	enum inro_err e;
 
-	d.created_ms = d.updated_ms = clock_now_ms();
-	e = text_set(&d.device_id, a->id);
-	if (e == INRO_OK)
-		e = set_fields(&d, a->fields);
-	if (e == INRO_OK)
-		e = store_insert(c->store, &d);
-	if (e == INRO_E_EXISTS)
-		return err_set(e, "there is a device '%s' already", a->id);
-	describe(&d, &detail);
-	if (e == INRO_OK)
-		e = record_event(c, "device.add", &d, &detail);
-	if (e != INRO_OK)
-		return e;
-	*a->out = d;
-	d = (struct device) { 0 };
-	return INRO_OK;
+	device_clear(a->out);
+	return device_add_inside(c, a->id, a->fields, a->out);
 }
 
 /* What a transaction made, handed over only when it was committed. */
@@ -224,26 +359,30 @@ enum inro_err device_add(struct core *c, const char *id, const struct device_fie
 	return e == INRO_OK ? e : audit_refused(c, "device.add", "device", id, e);
 }
 
-static enum inro_err update_work(struct core *c, void *arg)
+enum inro_err device_update_inside(struct core *c, const char *id, const struct device_fields *f,
+				   struct device *ret)
 {
-	struct add *a = arg;
-	SCOPED(buf) detail = { 0 };
 	SCOPED(device) d = { 0 };
-	enum inro_err e = device_load(c, a->id, &d);
+	enum inro_err e = device_load(c, id, &d);
 
 	if (e == INRO_OK)
-		e = set_fields(&d, a->fields);
+		e = count(c, &d, -1);
+	if (e == INRO_OK)
+		e = device_set_fields(c, &d, f);
 	d.updated_ms = clock_now_ms();
 	if (e == INRO_OK)
 		e = store_update(c->store, &d);
-	describe(&d, &detail);
 	if (e == INRO_OK)
-		e = record_event(c, "device.update", &d, &detail);
-	if (e != INRO_OK)
-		return e;
-	*a->out = d;
-	d = (struct device) { 0 };
-	return INRO_OK;
+		e = count(c, &d, 1);
+	return e == INRO_OK ? written(c, "device.update", &d, ret) : e;
+}
+
+static enum inro_err update_work(struct core *c, void *arg)
+{
+	struct add *a = arg;
+
+	device_clear(a->out);
+	return device_update_inside(c, a->id, a->fields, a->out);
 }
 
 enum inro_err device_update(struct core *c, const char *id, const struct device_fields *f,
@@ -268,6 +407,34 @@ struct step {
 	struct device *out;
 };
 
+/* "device012.1558882353284": a name that is nobody's again. */
+static enum inro_err rename_deleted(struct device *d)
+{
+	SCOPED(buf) name = { 0 };
+	enum inro_err e;
+
+	d->deleted_ms = clock_now_ms();
+	buf_addf(&name, "%s.%lld", d->name && *d->name ? d->name : d->device_id,
+		 (long long)d->deleted_ms);
+	buf_add_u8(&name, 0);
+	e = buf_err(&name);
+	return e == INRO_OK ? text_set(&d->name, (const char *)name.p) : e;
+}
+
+/* The record in its new state, and the counts with it. */
+static enum inro_err write_move(struct core *c, struct device *d, int to)
+{
+	enum inro_err e = count(c, d, -1);
+
+	d->state = (enum device_state)to;
+	d->updated_ms = clock_now_ms();
+	if (e == INRO_OK && to == DEVICE_DELETED)
+		e = rename_deleted(d);
+	if (e == INRO_OK)
+		e = store_update(c->store, d);
+	return e == INRO_OK ? count(c, d, 1) : e;
+}
+
 /* The move of a loaded device, with its event. */
 static enum inro_err move(struct core *c, struct device *d, const struct step *s)
 {
@@ -281,13 +448,11 @@ static enum inro_err move(struct core *c, struct device *d, const struct step *s
 	buf_addf(&action, "device.%s", verb_names[s->verb]);
 	buf_add_u8(&action, 0);
 	detail_text(&detail, "from", device_state_names[d->state]);
-	d->state = (enum device_state)to;
 	detail_text(&detail, "to", device_state_names[to]);
 	detail_text(&detail, "why", s->why);
-	d->updated_ms = clock_now_ms();
 	e = buf_err(&action);
 	if (e == INRO_OK)
-		e = store_update(c->store, d);
+		e = write_move(c, d, to);
 	return e == INRO_OK ? record_event(c, (const char *)action.p, d, &detail) : e;
 }
 
@@ -342,9 +507,24 @@ static enum inro_err step_work(struct core *c, void *arg)
 		e = revoke_all(c, &d, s);
 	if (e != INRO_OK)
 		return e;
+	device_clear(s->out);
 	*s->out = d;
 	d = (struct device) { 0 };
 	return INRO_OK;
+}
+
+enum inro_err device_move_inside(struct core *c, const char *id, enum verb verb, const char *why,
+				 size_t *ret_revoked)
+{
+	SCOPED(device) d = { 0 };
+	struct step s = { id, why, verb, 0, &d };
+	enum inro_err e = core_check_text("the reason", why, DEVICE_FIELD_MAX);
+
+	if (e == INRO_OK)
+		e = step_work(c, &s);
+	if (e == INRO_OK)
+		*ret_revoked = s.revoked;
+	return e;
 }
 
 static enum inro_err run_step(struct core *c, struct step *s, struct device *ret)

@@ -2,7 +2,8 @@
  * device - the registry of devices.
  *
  * An id is 1 to 64 characters of [A-Za-z0-9._:-]; other fields are UTF-8 without control
- * characters, up to 255 bytes.  A deleted device stays visible and its id can be given again.
+ * characters, up to 255 bytes.  A deleted device stays visible, its name suffixed by the time of that in
+ * milliseconds ("device012.1558882353284"), and its id can be given again.
  */
 #ifndef INRO_BACKOFFICE_CORE_DEVICE_H
 #define INRO_BACKOFFICE_CORE_DEVICE_H
@@ -12,9 +13,26 @@
 #define DEVICE_ID_MAX	 64
 #define DEVICE_FIELD_MAX 255
 
-/* NULL: not given. */
+#define DEVICE_ATTRS_MAX   4096 /* bytes of JSON */
+#define DEVICE_ATTRS_COUNT 32
+
+/* What only this device has: a public key or certificate (PEM or DER) of a key of its own, its TPM's
+ * endorsement key, or "MAKER:SERIAL".  Kept as SHA-256: of the SubjectPublicKeyInfo, or of the text in capital
+ * letters.  Refused when another live device of the tenant has it, or when it is no device's own ("unknown",
+ * all zero, a key that is known to be shared). */
+struct device_anchor {
+	enum anchor_kind kind; /* ANCHOR_NONE: takes it away */
+	enum anchor_store store;
+	struct bytes value;
+	bool hashed; /* the value is the SHA-256 */
+};
+
+/* NULL: not given.  "" takes a field away. */
 struct device_fields {
-	const char *name, *ip, *mac, *hostname, *os;
+	const char *name, *ip, *mac, *hostname, *os, *serial;
+	const char *group; /* its path */
+	const char *attrs; /* a JSON object of texts, numbers and booleans; null takes one away */
+	const struct device_anchor *anchor;
 };
 
 struct device_filter {
@@ -47,5 +65,17 @@ MUST_CHECK enum inro_err device_switch(struct core *c, const char *id, enum verb
  * transaction. */
 MUST_CHECK enum inro_err device_delete(struct core *c, const char *id, const char *why,
 				       size_t *ret_revoked);
+
+
+/* The anchor from words: "serial:MAKER:SERIAL"; "key:HEX", "ek:HEX" or "serial-sha256:HEX" with a SHA-256.
+ * room: where the octets of HEX go. */
+#define ANCHOR_HASH 32
+MUST_CHECK enum inro_err device_anchor_parse(const char *text, uint8_t room[static ANCHOR_HASH],
+					     struct device_anchor *ret);
+/* What device_anchor_parse() takes, appended; nothing when there is none. */
+void device_anchor_text(const struct device *d, struct buf *out);
+
+/* The path of its group, "" when it is in none; the caller's (free()). */
+MUST_CHECK enum inro_err device_group_path(struct core *c, const struct device *d, char **ret);
 
 #endif

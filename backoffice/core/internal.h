@@ -9,11 +9,23 @@
 
 #include "backoffice/core/ca.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/tally.h"
 #include "backoffice/pki/issue.h"
 #include "backoffice/store/store.h"
 #include "backoffice/token/token.h"
 
 struct key_ring;
+
+/* Counts that the open transaction changes. */
+struct tallying {
+	struct tally_delta {
+		char name[TALLY_NAME_MAX + 1];
+		int64_t n;
+	} *items;
+	size_t n, cap;
+};
+/* tally.c: writes them; core_write() calls it. */
+MUST_CHECK enum inro_err tally_flush(struct core *c);
 
 struct core {
 	struct store *store;
@@ -23,6 +35,7 @@ struct core {
 	core_pin_fn *ask_pin;
 	void *ask_arg;
 	struct key_ring *ring;
+	struct tallying tallying;
 };
 
 /* INRO_E_ACCESS when the one at work is less than `least`; `what` completes "to ... takes". */
@@ -125,6 +138,27 @@ MUST_CHECK enum inro_err device_may_have(const struct device *d);
 MUST_CHECK enum inro_err device_names(const struct device *d, unsigned kinds, struct buf *sans);
 /* In a write transaction: a registered device that gets its first credential is active. */
 MUST_CHECK enum inro_err device_activate(struct core *c, int64_t id);
+
+/* In a write transaction: the same as device_add(), device_update() and a move, without a record of
+ * refusals. */
+MUST_CHECK enum inro_err device_add_inside(struct core *c, const char *id,
+					   const struct device_fields *f, struct device *ret);
+MUST_CHECK enum inro_err device_update_inside(struct core *c, const char *id,
+					      const struct device_fields *f, struct device *ret);
+MUST_CHECK enum inro_err device_move_inside(struct core *c, const char *id, enum verb verb,
+					    const char *why, size_t *ret_revoked);
+/* The record as it would be with these fields; *d is changed, nothing is written. */
+MUST_CHECK enum inro_err device_set_fields(struct core *c, struct device *d,
+					   const struct device_fields *f);
+
+/* anchor.c */
+MUST_CHECK enum inro_err anchor_digest(struct core *c, const struct device_anchor *a,
+				       struct blob *ret);
+/* attrs.c: the object as it is kept, of the caller's: what `was` (may be NULL) and what is given make together. */
+MUST_CHECK enum inro_err attrs_merge(const char *was, const char *given, char **ret);
+
+/* group.c: the group with this id, deleted ones too. */
+MUST_CHECK enum inro_err group_by_id(struct core *c, int64_t id, struct device_group *ret);
 
 /* ca.c */
 MUST_CHECK enum inro_err ca_load(struct core *c, const char *name, struct ca *ret);

@@ -196,7 +196,7 @@ static const struct field device_group_fields[] = {
 	F_INT(device_group, id),	 F_INT(device_group, tenant),
 	F_TEXT(device_group, name),	 F_REF(device_group, parent),
 	F_TEXT(device_group, path),	 F_TEXT(device_group, policy),
-	F_INT(device_group, created_ms), F_INT(device_group, updated_ms),
+	F_REF(device_group, deleted_ms), F_INT(device_group, created_ms), F_INT(device_group, updated_ms),
 };
 
 static const struct field ca_generation_fields[] = {

@@ -8,6 +8,7 @@ CREATE TABLE device_group (
 	parent INTEGER REFERENCES device_group (id),
 	path TEXT NOT NULL,
 	policy TEXT NOT NULL,
+	deleted_ms INTEGER,
 	created_ms INTEGER NOT NULL,
 	updated_ms INTEGER NOT NULL,
 	UNIQUE (tenant, path)
@@ -130,6 +131,7 @@ CREATE TABLE tally (
 	n INTEGER NOT NULL,
 	UNIQUE (tenant, name)
 );
+INSERT INTO tally (tenant, name, n) SELECT tenant, 'device/' || state, count(*) FROM device GROUP BY tenant, state;
 
 CREATE TABLE audit_mark (
 	id INTEGER PRIMARY KEY,

@@ -1,0 +1,192 @@
+/*
+ * anchor - what proves that a device is itself, as SHA-256; see device.h.
+ *
+ * 1. A key is hashed as its SubjectPublicKeyInfo, whether it came alone or in a certificate: one key, one hash.
+ * 2. What many devices have in common is refused: fillers of makers, and keys of the setting "anchor.shared"
+ *    (SHA-256 in hex, blanks between).
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/internal.h"
+#include "backoffice/pki/cert.h"
+#include "backoffice/pki/crypt.h"
+#include "backoffice/pki/pem.h"
+
+#define INPUT_MAX ((size_t)64 << 10)
+
+/* What makers write where no serial number is; in capital letters. */
+static const char *const fillers[] = {
+	"UNKNOWN",	   "NONE",	  "N/A",	   "NA",
+	"NULL",		   "TEST",	  "SERIAL",	   "SERIAL NUMBER",
+	"NOT SPECIFIED",   "NOT APPLICABLE", "NOT AVAILABLE", "DEFAULT STRING",
+	"DEFAULT",	   "TO BE FILLED BY O.E.M.", "TO BE FILLED BY OEM", "O.E.M.",
+	"OEM",		   "SYSTEM SERIAL NUMBER", "CHASSIS SERIAL NUMBER", "BASE BOARD SERIAL NUMBER",
+	"0123456789",	   "123456789",	  "1234567890",	   "12345678",
+	"01234567",	   "XXXXXXXX",	  "INVALID",	   "EMPTY",
+};
+
+static bool one_character(const char *s)
+{
+	return strspn(s, (const char[]) { *s, 0 }) == strlen(s);
+}
+
+static enum inro_err check_serial(const char *serial)
+{
+	bool filler = !*serial || one_character(serial);
+
+	for (size_t i = 0; i < ARRAY_LEN(fillers); i++)
+		filler = filler || strcmp(serial, fillers[i]) == 0;
+	return filler ? err_set(INRO_E_POLICY, "the serial number '%s' is no device's own, and no trust anchor",
+				serial)
+		      : INRO_OK;
+}
+
+/* "MAKER:SERIAL" in capital letters, no blanks around either. */
+static enum inro_err serial_text(struct bytes value, struct buf *ret)
+{
+	const char *colon = memchr(value.p, ':', value.n);
+	const char *from = (const char *)value.p, *end = from + value.n;
+	enum inro_err e;
+
+	if (!colon || memchr(value.p, 0, value.n) || value.n > DEVICE_FIELD_MAX)
+		return err_set(INRO_E_ARG, "a serial number as trust anchor is MAKER:SERIAL");
+	for (const char *at = colon + 1; end > at && end[-1] == ' ';)
+		end--;
+	while (colon + 1 < end && colon[1] == ' ')
+		colon++;
+	for (; from < end; from++)
+		buf_add_u8(ret, (uint8_t)toupper((unsigned char)*from));
+	buf_add_u8(ret, 0);
+	e = buf_err(ret);
+	if (e == INRO_OK)
+		e = core_check_text("the trust anchor", (const char *)ret->p, DEVICE_FIELD_MAX);
+	if (e == INRO_OK && (*ret->p == ':' || *ret->p == ' '))
+		e = err_set(INRO_E_ARG, "a serial number as trust anchor is MAKER:SERIAL");
+	return e == INRO_OK ? check_serial(strrchr((const char *)ret->p, ':') + 1) : e;
+}
+
+static enum inro_err hash_serial(struct bytes value, uint8_t ret[static PKI_DIGEST_MAX])
+{
+	SCOPED(buf) text = { 0 };
+	enum inro_err e = serial_text(value, &text);
+
+	return e == INRO_OK ? pki_digest(PKI_SHA256, buf_bytes(&text), ret) : e;
+}
+
+static enum inro_err hash_public(struct bytes value, uint8_t ret[static PKI_DIGEST_MAX])
+{
+	SCOPED(buf) der = { 0 };
+	struct pubkey key;
+	enum inro_err e = pem_or_der(value, PEM_PUBLIC_KEY, INPUT_MAX, "public key", &der);
+
+	if (e == INRO_OK)
+		e = pubkey_read(buf_bytes(&der), &key);
+	return e == INRO_OK ? pki_digest(PKI_SHA256, key.spki, ret) : e;
+}
+
+static enum inro_err hash_key(struct bytes value, uint8_t ret[static PKI_DIGEST_MAX])
+{
+	SCOPED(cert) cert = { 0 };
+
+	if (value.n <= CERT_MAX && cert_read(value, &cert) == INRO_OK)
+		return pki_digest(PKI_SHA256, cert.key.spki, ret);
+	return hash_public(value, ret);
+}
+
+static enum inro_err (*const hashers[ANCHOR_KIND__MAX])(struct bytes, uint8_t *) = {
+	[ANCHOR_KEY] = hash_key,
+	[ANCHOR_EK] = hash_key,
+	[ANCHOR_SERIAL] = hash_serial,
+};
+
+static enum inro_err take_hash(struct bytes value, uint8_t ret[static PKI_DIGEST_MAX])
+{
+	static const uint8_t zero[ANCHOR_HASH], ones[ANCHOR_HASH] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+	if (value.n != ANCHOR_HASH)
+		return err_set(INRO_E_ARG, "a trust anchor's SHA-256 has %d bytes", ANCHOR_HASH);
+	if (memcmp(value.p, zero, ANCHOR_HASH) == 0 || memcmp(value.p, ones, ANCHOR_HASH) == 0)
+		return err_set(INRO_E_POLICY, "a value of one byte over and over is no trust anchor");
+	memcpy(ret, value.p, ANCHOR_HASH);
+	return INRO_OK;
+}
+
+static enum inro_err check_shared(struct core *c, struct bytes hash)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "name", .text = "anchor.shared" },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	SCOPED(setting) s = { 0 };
+	SCOPED(buf) hex = { 0 };
+	enum inro_err e = store_find(c->store, &q, &s);
+
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	buf_add_hex(&hex, hash);
+	buf_add_u8(&hex, 0);
+	if (e == INRO_OK)
+		e = buf_err(&hex);
+	if (e == INRO_OK && strcasestr(text_or_empty(s.value), (const char *)hex.p))
+		e = err_set(INRO_E_POLICY, "this key is known to be shared by many, and is no trust anchor");
+	return e;
+}
+
+enum inro_err anchor_digest(struct core *c, const struct device_anchor *a, struct blob *ret)
+{
+	uint8_t hash[PKI_DIGEST_MAX];
+	enum inro_err e = a->hashed ? take_hash(a->value, hash) : hashers[a->kind](a->value, hash);
+
+	if (e == INRO_OK)
+		e = check_shared(c, BYTES(hash, ANCHOR_HASH));
+	return e == INRO_OK ? blob_set(ret, BYTES(hash, ANCHOR_HASH)) : e;
+}
+
+static const struct anchor_word {
+	const char *word;
+	enum anchor_kind kind;
+	bool hashed;
+} anchor_words[] = {
+	{ "serial:", ANCHOR_SERIAL, false },
+	{ "serial-sha256:", ANCHOR_SERIAL, true },
+	{ "key:", ANCHOR_KEY, true },
+	{ "ek:", ANCHOR_EK, true },
+};
+
+enum inro_err device_anchor_parse(const char *text, uint8_t room[static ANCHOR_HASH],
+				  struct device_anchor *ret)
+{
+	const struct anchor_word *w = anchor_words;
+	size_t n = 0;
+
+	while (w < anchor_words + ARRAY_LEN(anchor_words) &&
+	       strncmp(text, w->word, strlen(w->word)) != 0)
+		w++;
+	if (w == anchor_words + ARRAY_LEN(anchor_words))
+		return err_set(INRO_E_ARG, "a trust anchor is serial:MAKER:SERIAL, or key: or ek: "
+					   "and a SHA-256 in hex");
+	*ret = (struct device_anchor) { .kind = w->kind,
+					.hashed = w->hashed,
+					.value = bytes_of(text + strlen(w->word)) };
+	if (!w->hashed)
+		return INRO_OK;
+	if (hex_decode(ret->value, room, ANCHOR_HASH, &n) != INRO_OK || n != ANCHOR_HASH)
+		return err_set(INRO_E_ARG, "the trust anchor's SHA-256 is 64 digits of hex");
+	ret->value = BYTES(room, n);
+	return INRO_OK;
+}
+
+void device_anchor_text(const struct device *d, struct buf *out)
+{
+	for (size_t i = 0; d->anchor.n && i < ARRAY_LEN(anchor_words); i++)
+		if (anchor_words[i].hashed && anchor_words[i].kind == d->anchor_kind) {
+			buf_add_str(out, anchor_words[i].word);
+			buf_add_hex(out, blob_bytes(&d->anchor));
+		}
+}

@@ -1,0 +1,39 @@
+/* json - see json.h. */
+#include "backoffice/core/json.h"
+
+#include <string.h>
+
+void json_drop(json_t **json)
+{
+	json_decref(*json);
+}
+
+enum inro_err json_object_read(const char *what, const char *text, size_t max, json_t **ret)
+{
+	json_error_t at;
+	json_t *object;
+
+	if (strlen(text) > max)
+		return err_set(INRO_E_TOO_BIG, "%s has more than %zu bytes", what, max);
+	object = json_loads(text, JSON_REJECT_DUPLICATES, &at);
+	if (!object)
+		return err_set(INRO_E_SYNTAX, "%s is not JSON: line %d, column %d: %s", what,
+			       at.line, at.column, at.text);
+	if (!json_is_object(object)) {
+		json_decref(object);
+		return err_set(INRO_E_SYNTAX, "%s is a JSON object, as in {\"name\": \"value\"}",
+			       what);
+	}
+	*ret = object;
+	return INRO_OK;
+}
+
+enum inro_err json_object_write(const json_t *object, char **ret)
+{
+	char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+
+	if (!text)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a JSON object");
+	*ret = text;
+	return INRO_OK;
+}

@@ -1,0 +1,17 @@
+/* json - JSON objects that people give: read with bounds, written compact. */
+#ifndef INRO_BACKOFFICE_CORE_JSON_H
+#define INRO_BACKOFFICE_CORE_JSON_H
+
+#include <jansson.h>
+
+#include "base/bytes.h"
+
+/* For AUTO(). */
+void json_drop(json_t **json);
+/* One object of at most max bytes, no name twice.  INRO_E_SYNTAX says where, INRO_E_TOO_BIG. */
+MUST_CHECK enum inro_err json_object_read(const char *what, const char *text, size_t max,
+					  json_t **ret);
+/* As text of the caller's (free()), names in order, so that equal objects have equal texts. */
+MUST_CHECK enum inro_err json_object_write(const json_t *object, char **ret);
+
+#endif

@@ -1,0 +1,258 @@
+/* policy - the table of members, and what several policies say together; see policy.h. */
+#include "backoffice/core/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/internal.h"
+#include "backoffice/core/json.h"
+
+#define WORDS_MAX 64
+#define WORD_MAX  128
+
+static const char builtin[] =
+	"{\"renew_days\":30,\"key_days\":365,\"overlap_days\":7,\"approve\":false,"
+	"\"psk\":{\"length\":20,\"classes\":3,\"store\":\"sealed\",\"tries\":5,\"lock_seconds\":900,"
+	"\"alphabet\":\"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789\"}}";
+
+struct rule;
+/* Checks a member's value, and takes it over when `to` is not NULL. */
+typedef enum inro_err take_fn(const struct rule *r, json_t *value, void *to);
+
+struct rule {
+	const char *name;
+	take_fn *take;
+	size_t offset;
+	int64_t min, max;
+	const struct rule *inner; /* of an object; a name of NULL ends them */
+};
+
+static enum inro_err refuse(const struct rule *r, const char *like)
+{
+	return err_set(INRO_E_ARG, "the policy's \"%s\" is %s", r->name, like);
+}
+
+static enum inro_err take_text(const struct rule *r, json_t *value, void *to)
+{
+	const char *text = json_string_value(value);
+	enum inro_err e;
+
+	if (!text || strlen(text) != json_string_length(value) || strlen(text) < (size_t)r->min)
+		return refuse(r, "a text");
+	e = core_check_text(r->name, text, (size_t)r->max);
+	return e == INRO_OK && to ? text_set(to, text) : e;
+}
+
+static enum inro_err take_number(const struct rule *r, json_t *value, void *to)
+{
+	int64_t n = json_integer_value(value);
+
+	if (!json_is_integer(value) || n < r->min || n > r->max)
+		return err_set(INRO_E_ARG, "the policy's \"%s\" is a number from %lld to %lld", r->name,
+			       (long long)r->min, (long long)r->max);
+	if (to)
+		memcpy(to, &n, sizeof n);
+	return INRO_OK;
+}
+
+static enum inro_err take_bool(const struct rule *r, json_t *value, void *to)
+{
+	if (!json_is_boolean(value))
+		return refuse(r, "true or false");
+	if (to)
+		*(bool *)to = json_is_true(value);
+	return INRO_OK;
+}
+
+static enum inro_err take_store(const struct rule *r, json_t *value, void *to)
+{
+	static const char *const ways[] = { "sealed", "hash" };
+	const char *text = json_string_value(value);
+	int at = text ? name_index(ways, ARRAY_LEN(ways), text) : -1;
+
+	if (at < 0)
+		return refuse(r, "\"sealed\" or \"hash\"");
+	if (to)
+		*(bool *)to = at == 1;
+	return INRO_OK;
+}
+
+static void words_clear(struct policy_words *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		free(w->items[i]);
+	free(w->items);
+	*w = (struct policy_words) { 0 };
+}
+
+static enum inro_err check_word(const struct rule *r, json_t *word)
+{
+	const struct rule one = { .name = r->name, .min = 1, .max = WORD_MAX };
+
+	return take_text(&one, word, NULL);
+}
+
+static enum inro_err take_words(const struct rule *r, json_t *value, void *to)
+{
+	struct policy_words *w = to;
+	size_t n = json_array_size(value);
+	enum inro_err e = INRO_OK;
+
+	if (!json_is_array(value) || n > WORDS_MAX)
+		return refuse(r, "a list of up to 64 texts");
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = check_word(r, json_array_get(value, i));
+	if (e != INRO_OK || !w || !n)
+		return e;
+	w->items = calloc(n, sizeof *w->items);
+	if (!w->items)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a policy");
+	for (w->n = 0; e == INRO_OK && w->n < n; w->n++)
+		e = text_set(&w->items[w->n], json_string_value(json_array_get(value, w->n)));
+	return e;
+}
+
+static take_fn take_object;
+
+#define IN(member) offsetof(struct policy, member)
+static const struct rule psk_rules[] = {
+	{ "length", take_number, IN(psk.length), 8, 128, NULL },
+	{ "classes", take_number, IN(psk.classes), 1, 4, NULL },
+	{ "alphabet", take_text, IN(psk.alphabet), 10, 95, NULL },
+	{ "store", take_store, IN(psk.hashed), 0, 0, NULL },
+	{ "tries", take_number, IN(psk.tries), 1, 1000, NULL },
+	{ "lock_seconds", take_number, IN(psk.lock_seconds), 0, 31536000, NULL },
+	{ 0 },
+};
+static const struct rule rules[] = {
+	{ "ca", take_text, IN(ca), 1, WORD_MAX, NULL },
+	{ "profile", take_text, IN(profile), 1, WORD_MAX, NULL },
+	{ "key_types", take_words, IN(key_types), 0, 0, NULL },
+	{ "who", take_words, IN(who), 0, 0, NULL },
+	{ "renew_days", take_number, IN(renew_days), 0, 36500, NULL },
+	{ "key_days", take_number, IN(key_days), 1, 36500, NULL },
+	{ "overlap_days", take_number, IN(overlap_days), 0, 36500, NULL },
+	{ "approve", take_bool, IN(approve), 0, 0, NULL },
+	{ "psk", take_object, 0, 0, 0, psk_rules },
+	{ 0 },
+};
+#undef IN
+
+static enum inro_err unknown(const struct rule *list, const char *name)
+{
+	SCOPED(buf) known = { 0 };
+
+	for (const struct rule *r = list; r->name; r++)
+		buf_addf(&known, "%s%s", r == list ? "" : ", ", r->name);
+	buf_add_u8(&known, 0);
+	return err_set(INRO_E_ARG, "a policy has no \"%s\" there; there are %s", name,
+		       buf_err(&known) == INRO_OK ? (const char *)known.p : "others");
+}
+
+/* to: the struct policy; the rules of inner objects have its offsets too. */
+static enum inro_err take_members(const struct rule *list, json_t *object, void *to)
+{
+	enum inro_err e = INRO_OK;
+
+	for (void *at = json_object_iter(object); e == INRO_OK && at;
+	     at = json_object_iter_next(object, at)) {
+		const char *name = json_object_iter_key(at);
+		const struct rule *r = list;
+
+		while (r->name && strcmp(r->name, name) != 0)
+			r++;
+		if (!r->name)
+			return unknown(list, name);
+		e = r->take(r, json_object_iter_value(at), to ? (char *)to + r->offset : NULL);
+	}
+	return e;
+}
+
+static enum inro_err take_object(const struct rule *r, json_t *value, void *to)
+{
+	if (!json_is_object(value))
+		return refuse(r, "an object");
+	return take_members(r->inner, value, to);
+}
+
+void policy_clear(struct policy *p)
+{
+	free(p->ca);
+	free(p->profile);
+	free(p->psk.alphabet);
+	words_clear(&p->key_types);
+	words_clear(&p->who);
+	*p = (struct policy) { 0 };
+}
+
+static enum inro_err read_policy(const char *text, json_t **ret)
+{
+	AUTO(json_drop) json_t *object = NULL;
+	enum inro_err e = json_object_read("the policy", text, POLICY_MAX, &object);
+
+	if (e == INRO_OK)
+		e = take_members(rules, object, NULL);
+	if (e != INRO_OK)
+		return e;
+	*ret = object;
+	object = NULL;
+	return INRO_OK;
+}
+
+enum inro_err policy_normal(const char *text, char **ret)
+{
+	AUTO(json_drop) json_t *object = NULL;
+	enum inro_err e = read_policy(text, &object);
+
+	return e == INRO_OK ? json_object_write(object, ret) : e;
+}
+
+static enum inro_err lay_over(json_t *under, const char *text)
+{
+	AUTO(json_drop) json_t *over = NULL;
+	enum inro_err e;
+
+	if (!text || !*text)
+		return INRO_OK;
+	e = read_policy(text, &over);
+	if (e == INRO_OK && json_object_update_recursive(under, over) != 0)
+		e = err_set(INRO_E_NO_MEMORY, "no memory for a policy");
+	return e;
+}
+
+static enum inro_err merge(const char *const *texts, size_t n, json_t **ret)
+{
+	AUTO(json_drop) json_t *all = NULL;
+	enum inro_err e = read_policy(builtin, &all);
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = lay_over(all, texts[i]);
+	if (e != INRO_OK)
+		return e;
+	*ret = all;
+	all = NULL;
+	return INRO_OK;
+}
+
+enum inro_err policy_merge_text(const char *const *texts, size_t n, char **ret)
+{
+	AUTO(json_drop) json_t *all = NULL;
+	enum inro_err e = merge(texts, n, &all);
+
+	return e == INRO_OK ? json_object_write(all, ret) : e;
+}
+
+enum inro_err policy_merge(const char *const *texts, size_t n, struct policy *ret)
+{
+	AUTO(json_drop) json_t *all = NULL;
+	SCOPED(policy) p = { 0 };
+	enum inro_err e = merge(texts, n, &all);
+
+	if (e == INRO_OK)
+		e = take_members(rules, all, &p);
+	if (e != INRO_OK)
+		return e;
+	*ret = p;
+	p = (struct policy) { 0 };
+	return INRO_OK;
+}

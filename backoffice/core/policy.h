@@ -1,0 +1,49 @@
+/*
+ * policy - what a group says about the credentials of its devices, as one JSON object.
+ *
+ * {"ca": NAME, "profile": NAME, "key_types": [TYPE ...], "renew_days": N, "key_days": N, "overlap_days": N,
+ *  "approve": BOOL, "who": [ACCOUNT ...], "psk": {"length": N, "classes": N, "alphabet": TEXT,
+ *  "store": "sealed" | "hash", "tries": N, "lock_seconds": N}}
+ *
+ * 1. Every member is optional.  What a group does not say its parent says, then the setting "policy" of the
+ *    tenant, then what is built in.
+ * 2. A policy is checked when it is given: a member that is none is refused by its name.
+ */
+#ifndef INRO_BACKOFFICE_CORE_POLICY_H
+#define INRO_BACKOFFICE_CORE_POLICY_H
+
+#include "base/bytes.h"
+
+#define POLICY_MAX 8192
+
+struct policy_words {
+	char **items;
+	size_t n;
+};
+
+struct policy {
+	char *ca, *profile;	       /* NULL: not said */
+	struct policy_words key_types; /* none: any that the profile takes */
+	struct policy_words who;       /* none: any account that may */
+	int64_t renew_days;	       /* before its end a certificate is due */
+	int64_t key_days;	       /* how long a symmetric key is valid */
+	int64_t overlap_days;	       /* how long the old one stays beside the new one */
+	bool approve;		       /* a request waits for a person */
+	struct {
+		int64_t length, classes; /* characters; of how many kinds at least */
+		char *alphabet;
+		bool hashed; /* kept as scrypt only: can be verified, not told again */
+		int64_t tries, lock_seconds;
+	} psk;
+};
+void policy_clear(struct policy *p);
+
+/* Checks a policy and gives it in the form in which it is kept, the caller's (free()).
+ * INRO_E_SYNTAX, INRO_E_ARG, INRO_E_TOO_BIG. */
+MUST_CHECK enum inro_err policy_normal(const char *text, char **ret);
+/* What they say together; each text outweighs those before it, and what is built in.  "" and NULL say nothing. */
+MUST_CHECK enum inro_err policy_merge(const char *const *texts, size_t n, struct policy *ret);
+/* The same as one JSON text of the caller's. */
+MUST_CHECK enum inro_err policy_merge_text(const char *const *texts, size_t n, char **ret);
+
+#endif
