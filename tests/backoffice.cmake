@@ -15,6 +15,7 @@ inro_library(inro_testoffice SOURCES lib/office.c LINKS inro_testlib inro_core P
 add_dependencies(inro_testoffice inro_pkcs11)
 inro_test(unit/test_lifecycle.c LINKS inro_core)
 inro_test(unit/test_core_device.c LINKS inro_testoffice)
+inro_test(unit/test_core_registry.c LINKS inro_testoffice)
 inro_test(unit/test_core_audit.c LINKS inro_testoffice)
 inro_test(unit/test_core_proposal.c LINKS inro_testoffice)
 inro_test(unit/test_core_issue.c LINKS inro_testoffice TIMEOUT 300)

@@ -111,7 +111,7 @@ struct call {
 	} opts[CALL_MAX_OPTS];
 	size_t n_opts;
 	bool json, help, version;
-	const char *home;
+	const char *home, *tenant;
 };
 
 /* argv without the program's name.  Strings of the call point into argv.  INRO_E_ARG for whatever

@@ -94,6 +94,7 @@ static const char tail[] =
 	"$XDG_DATA_HOME/inro (~/.local/share/inro) otherwise\n"
 	".TP\n\\fBINRO_DB\\fR\nthe back office's database, sqlite:PATH;\n"
 	"$INRO_HOME/backoffice.db when it is not set\n"
+	".TP\n\\fBINRO_TENANT\\fR\nwhose records in it they are; default when it is not set\n"
 	".TP\n\\fBINRO_CONFIG\\fR\na file of settings; /etc/inro/inro.conf, if there is one, "
 	"when it is not set.\n"
 	"Its section [inro] may have home, database and module: they stand in for INRO_HOME,\n"

@@ -1,30 +1,136 @@
 /* noun_device - the registry of devices, and the main job: provision. */
 #include "backoffice/core/device.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/audit.h"
 #include "backoffice/core/provision.h"
 #include "backoffice/pki/profile.h"
+#include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
+#include "tools/text.h"
 
-static json_t *device_json(const struct device *d)
+static json_t *anchor_json(const struct device *d)
 {
-	return json_pack("{s:o s:o s:s s:o s:o s:o s:o s:o s:o}", "id", json_of_text(d->device_id),
-			 "name", json_of_text(d->name), "state", device_state_names[d->state], "ip",
-			 json_of_text(d->ip), "mac", json_of_text(d->mac), "hostname",
-			 json_of_text(d->hostname), "os", json_of_text(d->os), "created",
-			 json_of_time(d->created_ms / 1000), "updated",
-			 json_of_time(d->updated_ms / 1000));
+	SCOPED(buf) text = { 0 };
+	device_anchor_text(d, &text);
+	return text.n ? text_json(buf_bytes(&text)) : json_null();
 }
 
-static struct device_fields fields_of(const struct call *c)
+static json_t *attrs_json(const struct device *d)
 {
-	return (struct device_fields) {
+	json_t *attrs = d->attrs ? json_loads(d->attrs, 0, NULL) : NULL;
+	return attrs ? attrs : json_null();
+}
+
+static enum inro_err device_json(struct core *core, const struct device *d, json_t **ret)
+{
+	AUTO(free_chars) char *group = NULL;
+	enum inro_err e = device_group_path(core, d, &group);
+	if (e)
+		return e;
+	return json_give(
+		json_pack("{s:o s:o s:s s:o s:o s:o s:o s:o s:o s:o s:o s:s s:s s:o s:o s:o}", "id",
+			  json_of_text(d->device_id), "name", json_of_text(d->name), "state",
+			  device_state_names[d->state], "group", json_of_text(group), "ip",
+			  json_of_text(d->ip), "mac", json_of_text(d->mac), "hostname",
+			  json_of_text(d->hostname), "os", json_of_text(d->os), "serial",
+			  json_of_text(d->serial), "attrs", attrs_json(d), "anchor", anchor_json(d),
+			  "anchor_kind", anchor_kind_names[d->anchor_kind], "anchor_store",
+			  anchor_store_names[d->anchor_store], "created",
+			  json_of_time(d->created_ms / 1000), "updated",
+			  json_of_time(d->updated_ms / 1000), "deleted",
+			  json_of_time(d->deleted_ms / 1000)),
+		ret);
+}
+
+/* What the options give, with what they borrow from. */
+struct device_options {
+	struct device_fields fields;
+	struct device_anchor anchor;
+	uint8_t hash[ANCHOR_HASH];
+	struct buf file;
+	char *attrs;
+};
+
+static void device_options_clear(struct device_options *o)
+{
+	buf_clear(&o->file);
+	free(o->attrs);
+}
+
+static enum inro_err anchor_file(const char *path, enum anchor_kind kind, struct device_options *o)
+{
+	enum inro_err e = file_read(path, (size_t)64 << 10, &o->file);
+	o->anchor = (struct device_anchor) { .kind = kind, .value = buf_bytes(&o->file) };
+	return e;
+}
+
+static enum inro_err anchor_of(const struct call *c, struct device_options *o)
+{
+	const char *text = call_opt(c, "anchor"), *key = call_opt(c, "anchor-key");
+	const char *ek = call_opt(c, "anchor-ek"), *store = call_opt(c, "anchor-store");
+	enum inro_err e = INRO_OK;
+	if (!text && !key && !ek)
+		return INRO_OK;
+	o->fields.anchor = &o->anchor;
+	if (key)
+		e = anchor_file(key, ANCHOR_KEY, o);
+	else if (ek)
+		e = anchor_file(ek, ANCHOR_EK, o);
+	else if (*text)
+		e = device_anchor_parse(text, o->hash, &o->anchor);
+	if (store)
+		o->anchor.store =
+			(enum anchor_store)name_index(anchor_store_names, ANCHOR_STORE__MAX, store);
+	return e;
+}
+
+/* "NAME=VALUE"; without a value the attribute is taken away. */
+static enum inro_err add_attr(const char *text, json_t *attrs)
+{
+	SCOPED(buf) name = { 0 };
+	const char *is = strchr(text, '=');
+	if (!is || is == text)
+		return err_set(INRO_E_ARG, "--attr is NAME=VALUE, not '%s'", text);
+	buf_add(&name, BYTES(text, (size_t)(is - text)));
+	buf_add_u8(&name, 0);
+	if (buf_err(&name) || json_object_set_new(attrs, (const char *)name.p,
+						  is[1] ? json_string(is + 1) : json_null()))
+		return err_set(INRO_E_ARG, "attribute '%s' is not UTF-8", text);
+	return INRO_OK;
+}
+
+static enum inro_err attrs_of(const struct call *c, struct device_options *o)
+{
+	const char *given[CALL_MAX_OPTS];
+	size_t n = call_opts(c, "attr", given);
+	json_t *attrs = json_object();
+	enum inro_err e = INRO_OK;
+	for (size_t i = 0; !e && i < n; i++)
+		e = add_attr(given[i], attrs);
+	if (!e && n)
+		o->fields.attrs = o->attrs = json_dumps(attrs, JSON_COMPACT);
+	json_decref(attrs);
+	return e;
+}
+
+static enum inro_err fields_of(const struct call *c, struct device_options *o)
+{
+	enum inro_err e;
+	o->fields = (struct device_fields) {
 		.name = call_opt(c, "name"),
 		.ip = call_opt(c, "ip"),
 		.mac = call_opt(c, "mac"),
 		.hostname = call_opt(c, "hostname"),
 		.os = call_opt(c, "os"),
+		.serial = call_opt(c, "serial"),
+		.group = call_opt(c, "group"),
 	};
+	e = anchor_of(c, o);
+	return e ? e : attrs_of(c, o);
 }
 
 typedef enum inro_err device_write(struct core *core, const char *id, const struct device_fields *f,
@@ -34,11 +140,13 @@ static enum inro_err write_device(const struct call *c, device_write *write, jso
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(device) d = { 0 };
-	struct device_fields f = fields_of(c);
-	enum inro_err e = office_open(c, &core);
+	SCOPED(device_options) o = { 0 };
+	enum inro_err e = fields_of(c, &o);
 	if (!e)
-		e = write(core, call_arg(c, 0), &f, &d);
-	return e ? e : json_give(device_json(&d), ret);
+		e = office_open(c, &core);
+	if (!e)
+		e = write(core, call_arg(c, 0), &o.fields, &d);
+	return e ? e : device_json(core, &d, ret);
 }
 
 static enum inro_err device_add_run(const struct call *c, json_t **ret)
@@ -46,10 +154,21 @@ static enum inro_err device_add_run(const struct call *c, json_t **ret)
 	return write_device(c, device_add, ret);
 }
 
+static enum inro_err check_device_add(const struct call *c)
+{
+	int anchors = call_has(c, "anchor") + call_has(c, "anchor-key") + call_has(c, "anchor-ek");
+	if (anchors > 1)
+		return err_set(INRO_E_ARG, "one of --anchor, --anchor-key and --anchor-ek");
+	if (!anchors && call_has(c, "anchor-store"))
+		return err_set(INRO_E_ARG,
+			       "--anchor-store goes with --anchor, --anchor-key or --anchor-ek");
+	return INRO_OK;
+}
+
 static enum inro_err check_update(const struct call *c)
 {
 	if (c->n_opts)
-		return INRO_OK;
+		return check_device_add(c);
 	return err_set(INRO_E_ARG, "nothing to change; see 'inro device update --help'");
 }
 
@@ -73,8 +192,11 @@ static enum inro_err device_page(struct core *core, const struct call *c, const 
 	};
 	SCOPED(device_list) l = { 0 };
 	enum inro_err e = device_find(core, &f, page, &l);
-	for (size_t i = 0; !e && i < l.n; i++)
-		json_array_append_new(list, device_json(&l.items[i]));
+	for (size_t i = 0; !e && i < l.n; i++) {
+		json_t *doc = NULL;
+		e = device_json(core, &l.items[i], &doc);
+		json_array_append_new(list, doc);
+	}
 	*ret_next = l.next;
 	return e;
 }
@@ -92,9 +214,12 @@ static enum inro_err add_certificates(struct core *core, const char *id, json_t 
 	enum inro_err e = cred_find(core, &f, &(struct page) { 0 }, &l);
 	for (size_t i = 0; !e && i < l.n; i++) {
 		const struct credential *r = &l.items[i].rec;
-		json_array_append_new(list, json_pack("{s:I s:s s:o s:o}", "id", (json_int_t)r->id,
-						      "state", cred_state_names[l.items[i].state],
-						      "serial", json_of_hex(blob_bytes(&r->serial)),
+		json_array_append_new(list, json_pack("{s:I s:s s:o s:o s:o s:o}", "id",
+						      (json_int_t)r->id, "state",
+						      cred_state_names[l.items[i].state], "serial",
+						      json_of_hex(blob_bytes(&r->serial)),
+						      "profile", json_of_text(r->profile), "issued",
+						      json_of_time(r->created_ms / 1000),
 						      "not_after", json_of_time(r->not_after)));
 	}
 	json_object_set_new(doc, "certificates", list);
@@ -110,10 +235,34 @@ static enum inro_err device_show_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = device_get(core, call_arg(c, 0), &d);
 	if (!e)
-		e = json_give(device_json(&d), &doc);
+		e = device_json(core, &d, &doc);
 	if (!e)
 		e = add_certificates(core, call_arg(c, 0), doc);
 	return json_give_or_drop(e, doc, ret);
+}
+
+/* What happened to it, the oldest first. */
+static enum inro_err history_page(struct core *core, const struct call *c, const struct page *page,
+				  json_t *list, int64_t *ret_next)
+{
+	SCOPED(buf) subject = { 0 };
+	SCOPED(event_list) l = { 0 };
+	struct audit_filter f = { 0 };
+	buf_addf(&subject, "device:%s", call_arg(c, 0));
+	buf_add_u8(&subject, 0);
+	f.subject = (const char *)subject.p;
+	enum inro_err e = buf_err(&subject);
+	if (!e)
+		e = audit_find(core, &f, page, &l);
+	for (size_t i = 0; !e && i < l.n; i++)
+		json_array_append_new(list, json_of_event(&l.items[i], !c->json));
+	*ret_next = l.next;
+	return e;
+}
+
+static enum inro_err device_history_run(const struct call *c, json_t **ret)
+{
+	return office_list(c, history_page, ret);
 }
 
 /* ---- moves ---- */
@@ -125,7 +274,7 @@ static enum inro_err switch_device(const struct call *c, enum verb verb, json_t 
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = device_switch(core, call_arg(c, 0), verb, call_opt(c, "why"), &d);
-	return e ? e : json_give(device_json(&d), ret);
+	return e ? e : device_json(core, &d, ret);
 }
 
 static enum inro_err device_enable_run(const struct call *c, json_t **ret)
@@ -205,10 +354,39 @@ static enum inro_err device_provision_run(const struct call *c, json_t **ret)
 #define DEVICE_FIELDS                                                                              \
 	OPTS(FIELD("name", "what people call it"), FIELD("ip", "its IP address"),                  \
 	     FIELD("mac", "its MAC address"), FIELD("hostname", "its host name"),                  \
-	     FIELD("os", "its operating system"))
+	     FIELD("os", "its operating system"), FIELD("serial", "its serial number"),            \
+	     { .name = "group",                                                                    \
+	       .arg = "GROUP",                                                                     \
+	       .kind = OPT_TEXT,                                                                   \
+	       .help = "its group, as in plant/line1; empty: none" },                              \
+	     { .name = "attr",                                                                     \
+	       .arg = "NAME=VALUE",                                                                \
+	       .kind = OPT_TEXT,                                                                   \
+	       .repeatable = true,                                                                 \
+	       .help = "further field; without a value it is taken away" },                        \
+	     { .name = "anchor",                                                                   \
+	       .arg = "WHAT",                                                                      \
+	       .kind = OPT_TEXT,                                                                   \
+	       .help = "trust anchor: serial:MAKER:SERIAL, key:SHA256 or ek:SHA256; empty: "       \
+		       "none" },                                                                   \
+	     { .name = "anchor-key",                                                               \
+	       .arg = "FILE",                                                                      \
+	       .kind = OPT_FILE,                                                                   \
+	       .help = "trust anchor: its public key or certificate" },                            \
+	     { .name = "anchor-ek",                                                                \
+	       .arg = "FILE",                                                                      \
+	       .kind = OPT_FILE,                                                                   \
+	       .help = "trust anchor: its TPM's endorsement key or certificate" },                 \
+	     { .name = "anchor-store",                                                             \
+	       .arg = "KIND",                                                                      \
+	       .kind = OPT_CHOICE,                                                                 \
+	       .choices = WORDS("unknown", "software", "hardware"),                                \
+	       .help = "where the device keeps it" })
 #define DEVICE_COLUMNS                                                                             \
 	COLUMNS({ "id", "Id" }, { "name", "Name" }, { "state", "State" }, { "ip", "IP" },          \
 		{ "mac", "MAC" }, { "hostname", "Host name" }, { "os", "OS" },                     \
+		{ "group", "Group" }, { "serial", "Serial number" }, { "attrs", "Attributes" },    \
+		{ "anchor", "Trust anchor" }, { "anchor_store", "Kept in" },                       \
 		{ "created", "Registered" }, { "updated", "Changed" },                             \
 		{ "certificates", "Certificates" })
 #define DEVICE_MOVE(word, text, handler)                                                           \
@@ -222,6 +400,7 @@ const struct cmd_verb device_verbs[] = {
 	  .summary = "Registers a device",
 	  .args = ARGS({ .name = "ID", .help = "1 to 64 of letters, digits and . _ : -" }),
 	  .opts = DEVICE_FIELDS,
+	  .check = check_device_add,
 	  .run = device_add_run,
 	  .shape = SHOW_SAID,
 	  .said = "device '{id}' is {state}" },
@@ -239,9 +418,9 @@ const struct cmd_verb device_verbs[] = {
 		       { .name = "all", .kind = OPT_FLAG, .help = "deleted ones too" }),
 	  .run = device_list_run,
 	  .shape = SHOW_TABLE,
-	  .columns =
-		  COLUMNS({ "id", "ID" }, { "name", "NAME" }, { "state", "STATE" }, { "ip", "IP" },
-			  { "mac", "MAC" }, { "hostname", "HOST" }, { "os", "OS" }),
+	  .columns = COLUMNS({ "id", "ID" }, { "name", "NAME" }, { "state", "STATE" },
+			     { "group", "GROUP" }, { "ip", "IP" }, { "mac", "MAC" },
+			     { "hostname", "HOST" }, { "os", "OS" }),
 	  .empty = "there is no such device; 'inro device add ID' registers one" },
 	{ .name = "show",
 	  .summary = "Shows a device and its certificates",
@@ -249,6 +428,14 @@ const struct cmd_verb device_verbs[] = {
 	  .run = device_show_run,
 	  .shape = SHOW_RECORD,
 	  .columns = DEVICE_COLUMNS },
+	{ .name = "history",
+	  .summary = "Shows what happened to a device",
+	  .args = ARGS(ARG_DEVICE),
+	  .run = device_history_run,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "at", "AT" }, { "actor", "ACTOR" }, { "action", "ACTION" },
+			     { "outcome", "OUTCOME" }, { "detail", "DETAIL" }),
+	  .empty = "nothing is known of such a device" },
 	{ .name = "update",
 	  .summary = "Changes what is known of a device",
 	  .args = ARGS(ARG_DEVICE),

@@ -9,7 +9,8 @@
 #include "tools/pin.h"
 
 extern const struct cmd_verb token_verbs[], key_verbs[], csr_verbs[], ca_verbs[], profile_verbs[],
-	cert_verbs[], device_verbs[], audit_verbs[], attest_verbs[], help_verbs[], proposal_verbs[];
+	cert_verbs[], device_verbs[], audit_verbs[], attest_verbs[], help_verbs[], proposal_verbs[],
+	group_verbs[], tenant_verbs[];
 
 /* In files of their own. */
 cmd_run token_import_run, token_root_run, token_rebuild_run;

@@ -19,7 +19,9 @@ static enum inro_err ask_pin(void *arg, const char *token, struct secret *ret)
 struct core_options office_options(const struct call *c)
 {
 	bool signs = cmd_option_named(c->verb, "pin-source") != NULL;
+	const char *tenant = c->tenant ? c->tenant : secure_getenv("INRO_TENANT");
 	return (struct core_options) {
+		.tenant = tenant && *tenant ? tenant : NULL,
 		.role = ROLE_ADMIN,
 		.ask_pin = signs ? ask_pin : NULL,
 		.ask_arg = (void *)(uintptr_t)c,
@@ -96,6 +98,29 @@ json_t *json_of_pem(const char *label, const struct bytes *ders, size_t n)
 	for (size_t i = 0; i < n; i++)
 		pem_add(&text, label, ders[i]);
 	return buf_err(&text) ? NULL : text_json(buf_bytes(&text));
+}
+
+/* For people; a program gets what was written. */
+static void tell_times(json_t *detail)
+{
+	static const char *const times[] = { "not_after", "next_update", "invalid_at" };
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		json_t *at = json_object_get(detail, times[i]);
+		if (json_is_integer(at))
+			json_object_set_new(detail, times[i], json_of_time(json_integer_value(at)));
+	}
+}
+
+json_t *json_of_event(const struct event *ev, bool for_people)
+{
+	json_t *detail = ev->detail ? json_loads(ev->detail, 0, NULL) : NULL;
+	if (for_people)
+		tell_times(detail);
+	return json_pack("{s:I s:o s:o s:o s:o s:s s:o s:o}", "id", (json_int_t)ev->id, "at",
+			 json_of_time(ev->at_ms / 1000), "actor", json_of_text(ev->actor), "action",
+			 json_of_text(ev->action), "subject", json_of_text(ev->subject), "outcome",
+			 event_outcome_names[ev->outcome], "detail", detail ? detail : json_null(),
+			 "hash", json_of_hex(blob_bytes(&ev->hash)));
 }
 
 static json_t *json_of_sans(struct bytes sans)

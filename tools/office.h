@@ -27,6 +27,8 @@ json_t *json_of_dn(struct bytes der);
 
 /* A certificate's record, with what is read from the certificate itself. */
 json_t *json_of_cred(const struct cred *c);
+/* for_people: times in its detail as dates. */
+json_t *json_of_event(const struct event *ev, bool for_people);
 /* PEM of DER blobs, one behind the other. */
 json_t *json_of_pem(const char *label, const struct bytes *ders, size_t n);
 

@@ -193,10 +193,9 @@ static bool keep_global(struct call *c, const struct cmd_opt *o, const char *val
 		bool *flag;
 		const char **text;
 	} globals[] = {
-		{ "json", &c->json, NULL },
-		{ "help", &c->help, NULL },
-		{ "version", &c->version, NULL },
-		{ "home", NULL, &c->home },
+		{ "json", &c->json, NULL },	  { "help", &c->help, NULL },
+		{ "version", &c->version, NULL }, { "home", NULL, &c->home },
+		{ "tenant", NULL, &c->tenant },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(globals); i++) {
 		if (strcmp(globals[i].name, o->name) != 0)

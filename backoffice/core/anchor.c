@@ -1,9 +1,10 @@
 /*
  * anchor - what proves that a device is itself, as SHA-256; see device.h.
  *
- * 1. A key is hashed as its SubjectPublicKeyInfo, whether it came alone or in a certificate: one key, one hash.
- * 2. What many devices have in common is refused: fillers of makers, and keys of the setting "anchor.shared"
- *    (SHA-256 in hex, blanks between).
+ * 1. A key is hashed as its SubjectPublicKeyInfo, whether it came alone or in a certificate: one
+ * key, one hash.
+ * 2. What many devices have in common is refused: fillers of makers, and keys of the setting
+ * "anchor.shared" (SHA-256 in hex, blanks between).
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -18,18 +19,42 @@
 
 /* What makers write where no serial number is; in capital letters. */
 static const char *const fillers[] = {
-	"UNKNOWN",	   "NONE",	  "N/A",	   "NA",
-	"NULL",		   "TEST",	  "SERIAL",	   "SERIAL NUMBER",
-	"NOT SPECIFIED",   "NOT APPLICABLE", "NOT AVAILABLE", "DEFAULT STRING",
-	"DEFAULT",	   "TO BE FILLED BY O.E.M.", "TO BE FILLED BY OEM", "O.E.M.",
-	"OEM",		   "SYSTEM SERIAL NUMBER", "CHASSIS SERIAL NUMBER", "BASE BOARD SERIAL NUMBER",
-	"0123456789",	   "123456789",	  "1234567890",	   "12345678",
-	"01234567",	   "XXXXXXXX",	  "INVALID",	   "EMPTY",
+	"UNKNOWN",
+	"NONE",
+	"N/A",
+	"NA",
+	"NULL",
+	"TEST",
+	"SERIAL",
+	"SERIAL NUMBER",
+	"NOT SPECIFIED",
+	"NOT APPLICABLE",
+	"NOT AVAILABLE",
+	"DEFAULT STRING",
+	"DEFAULT",
+	"TO BE FILLED BY O.E.M.",
+	"TO BE FILLED BY OEM",
+	"O.E.M.",
+	"OEM",
+	"SYSTEM SERIAL NUMBER",
+	"CHASSIS SERIAL NUMBER",
+	"BASE BOARD SERIAL NUMBER",
+	"0123456789",
+	"123456789",
+	"1234567890",
+	"12345678",
+	"01234567",
+	"XXXXXXXX",
+	"INVALID",
+	"EMPTY",
 };
 
+/* "0000", "xxxxxxxx", "-" */
 static bool one_character(const char *s)
 {
-	return strspn(s, (const char[]) { *s, 0 }) == strlen(s);
+	size_t n = strspn(s, (const char[]) { *s, 0 });
+
+	return !s[n] && (n > 3 || *s == '0' || !isalnum((unsigned char)*s));
 }
 
 static enum inro_err check_serial(const char *serial)
@@ -38,33 +63,44 @@ static enum inro_err check_serial(const char *serial)
 
 	for (size_t i = 0; i < ARRAY_LEN(fillers); i++)
 		filler = filler || strcmp(serial, fillers[i]) == 0;
-	return filler ? err_set(INRO_E_POLICY, "the serial number '%s' is no device's own, and no trust anchor",
+	return filler ? err_set(INRO_E_POLICY,
+				"the serial number '%s' is no device's own, and no trust anchor",
 				serial)
 		      : INRO_OK;
 }
 
-/* "MAKER:SERIAL" in capital letters, no blanks around either. */
+/* In capital letters, no blanks around. */
+static void add_trimmed(struct buf *to, struct bytes part)
+{
+	while (part.n && *part.p == ' ')
+		part = BYTES(part.p + 1, part.n - 1);
+	while (part.n && part.p[part.n - 1] == ' ')
+		part.n--;
+	for (size_t i = 0; i < part.n; i++)
+		buf_add_u8(to, (uint8_t)toupper(part.p[i]));
+}
+
+/* "MAKER:SERIAL" */
 static enum inro_err serial_text(struct bytes value, struct buf *ret)
 {
-	const char *colon = memchr(value.p, ':', value.n);
-	const char *from = (const char *)value.p, *end = from + value.n;
+	const uint8_t *colon = value.n ? memchr(value.p, ':', value.n) : NULL;
+	size_t at = colon ? (size_t)(colon - value.p) : 0;
 	enum inro_err e;
 
 	if (!colon || memchr(value.p, 0, value.n) || value.n > DEVICE_FIELD_MAX)
 		return err_set(INRO_E_ARG, "a serial number as trust anchor is MAKER:SERIAL");
-	for (const char *at = colon + 1; end > at && end[-1] == ' ';)
-		end--;
-	while (colon + 1 < end && colon[1] == ' ')
-		colon++;
-	for (; from < end; from++)
-		buf_add_u8(ret, (uint8_t)toupper((unsigned char)*from));
+	add_trimmed(ret, BYTES(value.p, at));
+	if (!ret->n)
+		return err_set(INRO_E_ARG,
+			       "a serial number as trust anchor has its MAKER: before it");
+	buf_add_u8(ret, ':');
+	at = ret->n;
+	add_trimmed(ret, BYTES(colon + 1, value.n - (size_t)(colon + 1 - value.p)));
 	buf_add_u8(ret, 0);
 	e = buf_err(ret);
 	if (e == INRO_OK)
 		e = core_check_text("the trust anchor", (const char *)ret->p, DEVICE_FIELD_MAX);
-	if (e == INRO_OK && (*ret->p == ':' || *ret->p == ' '))
-		e = err_set(INRO_E_ARG, "a serial number as trust anchor is MAKER:SERIAL");
-	return e == INRO_OK ? check_serial(strrchr((const char *)ret->p, ':') + 1) : e;
+	return e == INRO_OK ? check_serial((const char *)ret->p + at) : e;
 }
 
 static enum inro_err hash_serial(struct bytes value, uint8_t ret[static PKI_DIGEST_MAX])
@@ -103,15 +139,17 @@ static enum inro_err (*const hashers[ANCHOR_KIND__MAX])(struct bytes, uint8_t *)
 
 static enum inro_err take_hash(struct bytes value, uint8_t ret[static PKI_DIGEST_MAX])
 {
-	static const uint8_t zero[ANCHOR_HASH], ones[ANCHOR_HASH] = {
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	static const uint8_t zero[ANCHOR_HASH],
+		ones[ANCHOR_HASH] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+				      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+				      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+				      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 	if (value.n != ANCHOR_HASH)
 		return err_set(INRO_E_ARG, "a trust anchor's SHA-256 has %d bytes", ANCHOR_HASH);
 	if (memcmp(value.p, zero, ANCHOR_HASH) == 0 || memcmp(value.p, ones, ANCHOR_HASH) == 0)
-		return err_set(INRO_E_POLICY, "a value of one byte over and over is no trust anchor");
+		return err_set(INRO_E_POLICY,
+			       "a value of one byte over and over is no trust anchor");
 	memcpy(ret, value.p, ANCHOR_HASH);
 	return INRO_OK;
 }
@@ -134,7 +172,8 @@ static enum inro_err check_shared(struct core *c, struct bytes hash)
 	if (e == INRO_OK)
 		e = buf_err(&hex);
 	if (e == INRO_OK && strcasestr(text_or_empty(s.value), (const char *)hex.p))
-		e = err_set(INRO_E_POLICY, "this key is known to be shared by many, and is no trust anchor");
+		e = err_set(INRO_E_POLICY,
+			    "this key is known to be shared by many, and is no trust anchor");
 	return e;
 }
 

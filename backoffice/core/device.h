@@ -2,8 +2,8 @@
  * device - the registry of devices.
  *
  * An id is 1 to 64 characters of [A-Za-z0-9._:-]; other fields are UTF-8 without control
- * characters, up to 255 bytes.  A deleted device stays visible, its name suffixed by the time of that in
- * milliseconds ("device012.1558882353284"), and its id can be given again.
+ * characters, up to 255 bytes.  A deleted device stays visible, its name suffixed by the time of
+ * that in milliseconds ("device012.1558882353284"), and its id can be given again.
  */
 #ifndef INRO_BACKOFFICE_CORE_DEVICE_H
 #define INRO_BACKOFFICE_CORE_DEVICE_H
@@ -16,10 +16,10 @@
 #define DEVICE_ATTRS_MAX   4096 /* bytes of JSON */
 #define DEVICE_ATTRS_COUNT 32
 
-/* What only this device has: a public key or certificate (PEM or DER) of a key of its own, its TPM's
- * endorsement key, or "MAKER:SERIAL".  Kept as SHA-256: of the SubjectPublicKeyInfo, or of the text in capital
- * letters.  Refused when another live device of the tenant has it, or when it is no device's own ("unknown",
- * all zero, a key that is known to be shared). */
+/* What only this device has: a public key or certificate (PEM or DER) of a key of its own, its
+ * TPM's endorsement key, or "MAKER:SERIAL".  Kept as SHA-256: of the SubjectPublicKeyInfo, or of
+ * the text in capital letters.  Refused when another live device of the tenant has it, or when it
+ * is no device's own ("unknown", all zero, a key that is known to be shared). */
 struct device_anchor {
 	enum anchor_kind kind; /* ANCHOR_NONE: takes it away */
 	enum anchor_store store;
@@ -66,9 +66,8 @@ MUST_CHECK enum inro_err device_switch(struct core *c, const char *id, enum verb
 MUST_CHECK enum inro_err device_delete(struct core *c, const char *id, const char *why,
 				       size_t *ret_revoked);
 
-
-/* The anchor from words: "serial:MAKER:SERIAL"; "key:HEX", "ek:HEX" or "serial-sha256:HEX" with a SHA-256.
- * room: where the octets of HEX go. */
+/* The anchor from words: "serial:MAKER:SERIAL"; "key:HEX", "ek:HEX" or "serial-sha256:HEX" with a
+ * SHA-256. room: where the octets of HEX go. */
 #define ANCHOR_HASH 32
 MUST_CHECK enum inro_err device_anchor_parse(const char *text, uint8_t room[static ANCHOR_HASH],
 					     struct device_anchor *ret);

@@ -275,8 +275,8 @@ static enum inro_err check_empty(struct core *c, const struct device_group *g)
 		devices += n;
 	}
 	if (e == INRO_OK && (groups || devices))
-		return err_set(INRO_E_STATE, "group '%s' has %lld devices and %zu groups in it", g->path,
-			       (long long)devices, groups);
+		return err_set(INRO_E_STATE, "group '%s' has %lld devices and %zu groups in it",
+			       g->path, (long long)devices, groups);
 	return e;
 }
 
@@ -339,9 +339,8 @@ enum inro_err group_find(struct core *c, const char *under, const struct page *p
 		conds[q.n++] = (struct store_cond) { .op = STORE_OR };
 		conds[q.n++] = conds[0];
 		conds[q.n++] = conds[1];
-		conds[q.n++] = (struct store_cond) { .field = "path",
-						     .op = STORE_PREFIX,
-						     .text = prefix };
+		conds[q.n++] =
+			(struct store_cond) { .field = "path", .op = STORE_PREFIX, .text = prefix };
 	}
 	e = core_page(c, &device_group_type, &q, page, &items, &l.n, &l.next);
 	if (e != INRO_OK)

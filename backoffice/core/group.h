@@ -3,8 +3,8 @@
  *
  * 1. A group is named by its path, "plant/line1": up to GROUP_DEPTH names of 1 to 64 characters of
  *    [A-Za-z0-9._-] each, GROUP_PATH_MAX together.  A path is unique in its tenant.
- * 2. A group is deleted when no live device and no other group is in it.  It stays as what deleted devices
- *    were in, its path suffixed by the time in milliseconds, and its path is free again.
+ * 2. A group is deleted when no live device and no other group is in it.  It stays as what deleted
+ * devices were in, its path suffixed by the time in milliseconds, and its path is free again.
  * 3. When a group moves, all beneath it move along.
  */
 #ifndef INRO_BACKOFFICE_CORE_GROUP_H
@@ -24,7 +24,8 @@ struct group_list {
 };
 void group_list_clear(struct group_list *l);
 
-/* What is above it must be there.  policy: JSON, NULL says nothing.  INRO_E_EXISTS, INRO_E_NOT_FOUND. */
+/* What is above it must be there.  policy: JSON, NULL says nothing.  INRO_E_EXISTS,
+ * INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err group_add(struct core *c, const char *path, const char *policy,
 				   struct device_group *ret);
 MUST_CHECK enum inro_err group_get(struct core *c, const char *path, struct device_group *ret);

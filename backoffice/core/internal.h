@@ -21,7 +21,7 @@ struct tallying {
 	struct tally_delta {
 		char name[TALLY_NAME_MAX + 1];
 		int64_t n;
-	} *items;
+	} * items;
 	size_t n, cap;
 };
 /* tally.c: writes them; core_write() calls it. */
@@ -154,7 +154,8 @@ MUST_CHECK enum inro_err device_set_fields(struct core *c, struct device *d,
 /* anchor.c */
 MUST_CHECK enum inro_err anchor_digest(struct core *c, const struct device_anchor *a,
 				       struct blob *ret);
-/* attrs.c: the object as it is kept, of the caller's: what `was` (may be NULL) and what is given make together. */
+/* attrs.c: the object as it is kept, of the caller's: what `was` (may be NULL) and what is given
+ * make together. */
 MUST_CHECK enum inro_err attrs_merge(const char *was, const char *given, char **ret);
 
 /* group.c: the group with this id, deleted ones too. */

@@ -12,7 +12,8 @@
 
 static const char builtin[] =
 	"{\"renew_days\":30,\"key_days\":365,\"overlap_days\":7,\"approve\":false,"
-	"\"psk\":{\"length\":20,\"classes\":3,\"store\":\"sealed\",\"tries\":5,\"lock_seconds\":900,"
+	"\"psk\":{\"length\":20,\"classes\":3,\"store\":\"sealed\",\"tries\":5,\"lock_seconds\":"
+	"900,"
 	"\"alphabet\":\"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789\"}}";
 
 struct rule;
@@ -48,8 +49,8 @@ static enum inro_err take_number(const struct rule *r, json_t *value, void *to)
 	int64_t n = json_integer_value(value);
 
 	if (!json_is_integer(value) || n < r->min || n > r->max)
-		return err_set(INRO_E_ARG, "the policy's \"%s\" is a number from %lld to %lld", r->name,
-			       (long long)r->min, (long long)r->max);
+		return err_set(INRO_E_ARG, "the policy's \"%s\" is a number from %lld to %lld",
+			       r->name, (long long)r->min, (long long)r->max);
 	if (to)
 		memcpy(to, &n, sizeof n);
 	return INRO_OK;

@@ -1,12 +1,12 @@
 /*
  * policy - what a group says about the credentials of its devices, as one JSON object.
  *
- * {"ca": NAME, "profile": NAME, "key_types": [TYPE ...], "renew_days": N, "key_days": N, "overlap_days": N,
- *  "approve": BOOL, "who": [ACCOUNT ...], "psk": {"length": N, "classes": N, "alphabet": TEXT,
- *  "store": "sealed" | "hash", "tries": N, "lock_seconds": N}}
+ * {"ca": NAME, "profile": NAME, "key_types": [TYPE ...], "renew_days": N, "key_days": N,
+ * "overlap_days": N, "approve": BOOL, "who": [ACCOUNT ...], "psk": {"length": N, "classes": N,
+ * "alphabet": TEXT, "store": "sealed" | "hash", "tries": N, "lock_seconds": N}}
  *
- * 1. Every member is optional.  What a group does not say its parent says, then the setting "policy" of the
- *    tenant, then what is built in.
+ * 1. Every member is optional.  What a group does not say its parent says, then the setting
+ * "policy" of the tenant, then what is built in.
  * 2. A policy is checked when it is given: a member that is none is refused by its name.
  */
 #ifndef INRO_BACKOFFICE_CORE_POLICY_H
@@ -41,7 +41,8 @@ void policy_clear(struct policy *p);
 /* Checks a policy and gives it in the form in which it is kept, the caller's (free()).
  * INRO_E_SYNTAX, INRO_E_ARG, INRO_E_TOO_BIG. */
 MUST_CHECK enum inro_err policy_normal(const char *text, char **ret);
-/* What they say together; each text outweighs those before it, and what is built in.  "" and NULL say nothing. */
+/* What they say together; each text outweighs those before it, and what is built in.  "" and NULL
+ * say nothing. */
 MUST_CHECK enum inro_err policy_merge(const char *const *texts, size_t n, struct policy *ret);
 /* The same as one JSON text of the caller's. */
 MUST_CHECK enum inro_err policy_merge_text(const char *const *texts, size_t n, char **ret);

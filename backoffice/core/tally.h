@@ -1,9 +1,10 @@
 /*
  * tally - how many there are of what, kept in the transaction of each change.
  *
- * 1. Names are "device/STATE", "group/ID/STATE" (a group's own devices), "KIND/STATE" for credentials.
- * 2. What is added inside a write transaction is written once, by core_write() before it commits; work
- *    that is undone takes its counts with it.
+ * 1. Names are "device/STATE", "group/ID/STATE" (a group's own devices), "KIND/STATE" for
+ * credentials.
+ * 2. What is added inside a write transaction is written once, by core_write() before it commits;
+ * work that is undone takes its counts with it.
  * 3. Nothing scans: to ask costs one row, whatever it counts.
  */
 #ifndef INRO_BACKOFFICE_CORE_TALLY_H

@@ -2,7 +2,8 @@
  * tenant - those who share one database and know nothing of each other.
  *
  * 1. Everything that the core reads or writes is of the tenant that it was opened for (core.h).
- * 2. Tenants are made and seen by administrators of the tenant "default"; others see themselves alone.
+ * 2. Tenants are made and seen by administrators of the tenant "default"; others see themselves
+ * alone.
  */
 #ifndef INRO_BACKOFFICE_CORE_TENANT_H
 #define INRO_BACKOFFICE_CORE_TENANT_H

@@ -144,3 +144,33 @@ must inro audit list --json >/dev/null
 sqlite3 "$INRO_HOME/backoffice.db" "UPDATE event SET actor = 'somebody' WHERE id = 2" ||
 	fail "could not tamper with the database"
 refused 1 "." inro audit verify
+
+# ---- groups, tenants, what is known of a device ----
+
+must inro group add plant --policy '{"renew_days": 21}'
+must inro group add plant/line1
+refused 1 '"renewal"' inro group add plant/line2 --policy '{"renewal": 3}'
+must inro device add dev-g --group plant/line1 --serial 0017 --attr "place=ホール 3" --attr "shift=2" \
+	--anchor serial:Acme:0017 --anchor-store hardware
+refused 1 "'dev-g'" inro device add dev-h --anchor serial:ACME:0017
+refused 1 "no trust anchor" inro device add dev-h --anchor serial:Acme:unknown
+must inro device update dev-g --attr shift=
+inro device show dev-g >shown
+grep -qE '^Group +plant/line1$' shown || fail "$(cat shown)"
+grep -qE '^Attributes +place=ホール 3$' shown || fail "$(cat shown)"
+inro device history dev-g >shown
+[[ $(wc -l <shown) == 3 ]] || fail "$(cat shown)"
+openssl ecparam -name prime256v1 -genkey -noout -out anchor.key
+openssl pkey -in anchor.key -pubout -out anchor.pem
+must inro device update dev-g --anchor-key anchor.pem
+refused 1 "'dev-g'" inro device add dev-h --anchor-key anchor.pem
+inro group show plant/line1 --json | grep -q '"renew_days": 21' || fail "the policy is not inherited"
+refused 1 "1 devices" inro group delete plant/line1
+must inro group update plant/line1 --path plant/line7
+[[ $(inro device show dev-g --json | value group) == plant/line7 ]] || fail "not moved along"
+must inro tenant add acme
+[[ $(inro --tenant acme device list --json) == "[]" ]] || fail "a tenant sees another's devices"
+INRO_TENANT=acme refused 1 "no device" inro device show dev-g
+must inro --tenant acme device add dev-g --anchor-key anchor.pem
+refused 1 "no tenant" inro --tenant nobody device list
+inro tenant list | grep -q '^acme ' || fail "the new tenant is not listed"

@@ -1,0 +1,72 @@
+/* noun_tenant - those who share one database. */
+#include "backoffice/core/tenant.h"
+
+#include "tools/nouns.h"
+#include "tools/office.h"
+
+static json_t *tenant_json(const struct tenant *t)
+{
+	return json_pack("{s:o s:o}", "name", json_of_text(t->name), "created",
+			 json_of_time(t->created_ms / 1000));
+}
+
+static enum inro_err tenant_add_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(tenant) t = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = tenant_add(core, call_arg(c, 0), &t);
+	return e ? e : json_give(tenant_json(&t), ret);
+}
+
+static enum inro_err tenant_page(struct core *core, const struct call *c, const struct page *page,
+				 json_t *list, int64_t *ret_next)
+{
+	SCOPED(tenant_list) l = { 0 };
+	enum inro_err e = tenant_find(core, page, &l);
+	(void)c;
+	for (size_t i = 0; !e && i < l.n; i++)
+		json_array_append_new(list, tenant_json(&l.items[i]));
+	*ret_next = l.next;
+	return e;
+}
+
+static enum inro_err tenant_list_run(const struct call *c, json_t **ret)
+{
+	return office_list(c, tenant_page, ret);
+}
+
+static enum inro_err tenant_show_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(tenant) t = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = tenant_get(core, call_arg(c, 0), &t);
+	return e ? e : json_give(tenant_json(&t), ret);
+}
+
+const struct cmd_verb tenant_verbs[] = {
+	{ .name = "add",
+	  .summary = "Makes a tenant, who sees nothing of the others",
+	  .args = ARGS({ .name = "NAME", .help = "1 to 64 of letters, digits and . _ -" }),
+	  .run = tenant_add_run,
+	  .shape = SHOW_SAID,
+	  .said = "tenant '{name}' is there" },
+	{ .name = "list",
+	  .summary = "Lists tenants",
+	  .run = tenant_list_run,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "name", "NAME" }, { "created", "CREATED" }),
+	  .empty = "there is no tenant" },
+	{ .name = "show",
+	  .summary = "Shows a tenant",
+	  .args = ARGS({ .name = "NAME",
+			 .optional = true,
+			 .help = "its name; the one at work when not said" }),
+	  .run = tenant_show_run,
+	  .shape = SHOW_RECORD,
+	  .columns = COLUMNS({ "name", "Name" }, { "created", "Created" }) },
+	{ 0 },
+};
