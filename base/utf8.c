@@ -28,6 +28,17 @@ size_t utf8_take(struct bytes s, uint32_t *ret)
 	return 0;
 }
 
+size_t utf8_put(uint32_t c, char *out)
+{
+	static const uint8_t leads[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	for (size_t i = n; i-- > 1; c >>= 6)
+		out[i] = (char)(0x80 | (c & 0x3f));
+	out[0] = (char)(leads[n] | c);
+	return n;
+}
+
 static bool is_direction(uint32_t c)
 {
 	return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x200e ||

@@ -13,12 +13,11 @@
 enum store_saving { SAVE_BEGIN, SAVE_END, SAVE_BACK, SAVE__MAX };
 
 struct store_ops {
-	const char *scheme; /* "sqlite:" */
 	/* place: what stands behind the scheme */
-	enum inro_err (*open)(const char *place, struct store **ret);
+	enum inro_err (*open)(const char *place, enum store_opening how, struct store **ret);
 	void (*close)(struct store *s);
 	enum inro_err (*begin)(struct store *s, enum store_access access);
-	enum inro_err (*commit)(struct store *s);
+	enum inro_err (*commit)(struct store *s, bool writing);
 	void (*rollback)(struct store *s);
 	enum inro_err (*save)(struct store *s, enum store_saving what);
 	enum inro_err (*insert)(struct store *s, const struct record_type *t, const void *r,
@@ -32,6 +31,8 @@ struct store_ops {
 	enum inro_err (*count)(struct store *s, const struct record_type *t,
 			       const struct store_query *q, int64_t *ret);
 	enum inro_err (*check)(struct store *s);
+	enum inro_err (*patience)(struct store *s, int ms);
+	enum inro_err (*backup)(struct store *s, const char *path);
 };
 
 /* The first member of every kind's own struct. */
@@ -42,6 +43,6 @@ struct store {
 	bool saved;	    /* a savepoint in it */
 };
 
-extern const struct store_ops sqlite_store_ops;
+extern const struct store_ops sqlite_store_ops, postgres_store_ops;
 
 #endif

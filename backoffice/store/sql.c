@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+
 void sql_clear(struct sql *s)
 {
 	buf_clear(&s->text);
@@ -134,23 +136,39 @@ static void add_columns(struct sql *s, const struct record_type *t)
 		buf_addf(&s->text, "%s%s", i ? ", " : "", t->fields[i].name);
 }
 
+/* The one writer that there is may take the greatest id and one more. */
+static enum inro_err add_id(struct sql *s, const struct record_type *t, const void *r)
+{
+	struct sql_value v;
+	enum inro_err e = sql_field_value(&t->fields[0], r, &v);
+
+	if (e != INRO_OK)
+		return e;
+	if (v.number == 0 && s->gives_id) {
+		buf_addf(&s->text, "(SELECT coalesce(max(id), 0) + 1 FROM %s)", t->table);
+		return INRO_OK;
+	}
+	if (v.number == 0)
+		v.kind = SQL_NULL;
+	return add_value(s, v);
+}
+
 enum inro_err sql_insert(struct sql *s, const struct record_type *t, const void *r)
 {
-	enum inro_err e = INRO_OK;
 	struct sql_value v;
+	enum inro_err e;
 
 	buf_addf(&s->text, "INSERT INTO %s (", t->table);
 	add_columns(s, t);
 	buf_add_str(&s->text, ") VALUES (");
-	for (size_t i = 0; i < t->n && e == INRO_OK; i++) {
-		buf_add_str(&s->text, i ? ", " : "");
+	e = add_id(s, t, r);
+	for (size_t i = 1; i < t->n && e == INRO_OK; i++) {
+		buf_add_str(&s->text, ", ");
 		e = sql_field_value(&t->fields[i], r, &v);
-		if (i == 0 && v.number == 0)
-			v.kind = SQL_NULL;
 		if (e == INRO_OK)
 			e = add_value(s, v);
 	}
-	buf_add_str(&s->text, ")");
+	buf_add_str(&s->text, s->gives_id ? ") ON CONFLICT DO NOTHING RETURNING id" : ")");
 	return finish(s, e);
 }
 
@@ -174,21 +192,61 @@ enum inro_err sql_update(struct sql *s, const struct record_type *t, const void 
 	return finish(s, e);
 }
 
+/* The octets of the last character of a text, of the last octet when it is none. */
+static size_t last_length(const char *p, size_t n, bool text)
+{
+	size_t back = 1;
+
+	while (text && back < n && back < 4 && ((uint8_t)p[n - back] & 0xc0) == 0x80)
+		back++;
+	return back;
+}
+
+/* The character after this one in its place; false when there is none.  A text that is to be
+ * compared is a text too: another octet would not do. */
+static bool next_character(char *p, size_t n, size_t *ret_n)
+{
+	static const uint8_t first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	uint32_t c = (uint8_t)p[0] & first[n];
+
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | ((uint8_t)p[i] & 0x3f);
+	c = c == 0xd7ff ? 0xe000 : c + 1;
+	if (c > 0x10ffff)
+		return false;
+	*ret_n = utf8_put(c, p);
+	return true;
+}
+
+static bool next_octet(char *p, size_t *ret_n)
+{
+	if ((uint8_t)*p == 0xff)
+		return false;
+	*p = (char)((uint8_t)*p + 1);
+	*ret_n = 1;
+	return true;
+}
+
 /* The least value greater than all that begin with the prefix; false when there is none. */
-static bool prefix_end(struct sql *s, struct bytes prefix, struct bytes *ret)
+static bool prefix_end(struct sql *s, struct bytes prefix, bool text, struct bytes *ret)
 {
 	size_t n = prefix.n;
 
 	if (n)
 		memcpy(s->prefix_end, prefix.p, n);
-	while (n && (uint8_t)s->prefix_end[n - 1] == 0xff)
-		n--;
-	if (n == 0)
-		return false;
-	s->prefix_end[n - 1] = (char)((uint8_t)s->prefix_end[n - 1] + 1);
-	s->prefix_end[n] = 0;
-	*ret = BYTES(s->prefix_end, n);
-	return true;
+	while (n) {
+		size_t last = last_length(s->prefix_end, n, text), now = 0;
+		char *at = s->prefix_end + n - last;
+
+		if (text ? next_character(at, last, &now) : next_octet(at, &now)) {
+			n = n - last + now;
+			s->prefix_end[n] = 0;
+			*ret = BYTES(s->prefix_end, n);
+			return true;
+		}
+		n -= last;
+	}
+	return false;
 }
 
 static enum inro_err add_prefix(struct sql *s, const struct field *f, const struct store_cond *c)
@@ -206,7 +264,7 @@ static enum inro_err add_prefix(struct sql *s, const struct field *f, const stru
 	s->has_prefix = true;
 	buf_addf(&s->text, "%s >= ", f->name);
 	e = add_value(s, text ? value_text(c->text) : value_bytes(prefix));
-	if (e != INRO_OK || !prefix_end(s, prefix, &end))
+	if (e != INRO_OK || !prefix_end(s, prefix, text, &end))
 		return e;
 	buf_addf(&s->text, " AND %s < ", f->name);
 	return add_value(s, text ? value_text(s->prefix_end) : value_bytes(end));

@@ -28,8 +28,9 @@ struct sql {
 	struct buf text;
 	struct sql_value values[SQL_VALUES_MAX];
 	size_t n;
-	char prefix_end[SQL_PREFIX_MAX + 1]; /* of the one STORE_PREFIX that a query may have */
+	char prefix_end[SQL_PREFIX_MAX + 4]; /* of the one STORE_PREFIX that a query may have */
 	bool has_prefix;
+	bool gives_id; /* an insert finds the id itself and returns it; no row when it EXISTS */
 };
 
 void sql_clear(struct sql *s);

@@ -4,13 +4,18 @@
  * 1. A statement's text is kept by the store as long as the database is open, one copy of each:
  *    base/db keeps prepared statements by the address of their text.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "backoffice/store/backend.h"
 #include "backoffice/store/sql.h"
 #include "backoffice/store/texts.h"
 #include "base/db/db.h"
+#include "base/file.h"
 
 #define SQLITE_STORE_APPLICATION 0x496e7242 /* "InrB" */
 
@@ -37,14 +42,66 @@ static void sqlite_close(struct store *s)
 	free(q);
 }
 
-static enum inro_err sqlite_open(const char *place, struct store **ret)
+static const struct db_schema *schema(void)
 {
-	const struct db_schema schema = {
+	static struct db_schema s = {
 		.application_id = SQLITE_STORE_APPLICATION,
 		.migrations = store_sqlite_migrations,
-		.n = store_sqlite_migrations_n,
 		.what = "back office database",
 	};
+
+	s.n = store_sqlite_migrations_n;
+	return &s;
+}
+
+static enum inro_err make_part(const char *part)
+{
+	struct db *d = NULL;
+	enum inro_err e = db_open(part, DB_CREATE, schema(), &d);
+
+	if (e == INRO_OK)
+		e = db_fold(d);
+	db_close(d);
+	return e;
+}
+
+/* Made under another name and then given its own: an empty file of that name is never one that is
+ * just being made, but one that lost what it had.  Who comes second uses what is there. */
+static enum inro_err make_file(const char *path)
+{
+	AUTO(free_chars) char *part = NULL;
+	enum inro_err e;
+
+	if (asprintf(&part, "%s.%ld.part", path, (long)getpid()) < 0) {
+		part = NULL;
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	}
+	unlink(part); /* left by one that was killed */
+	e = make_part(part);
+	if (e == INRO_OK && link(part, path) != 0 && errno != EEXIST)
+		e = file_err(errno, path);
+	unlink(part);
+	return e;
+}
+
+static enum inro_err open_file(const char *path, enum store_opening how, struct db **ret)
+{
+	struct stat st;
+	bool missing = stat(path, &st) != 0 && errno == ENOENT;
+	enum inro_err e = INRO_OK;
+
+	if (missing && how == STORE_EXISTING)
+		return err_set(INRO_E_NOT_FOUND,
+			       "there is no back office at '%s'; is --home or INRO_DB right? The "
+			       "first change makes one",
+			       path);
+	if (missing)
+		e = make_file(path);
+	return e == INRO_OK ? db_open(path, DB_READ_WRITE, schema(), ret) : e;
+}
+
+static enum inro_err sqlite_open(const char *place, enum store_opening how, struct store **ret)
+{
 	struct sqlite_store *q;
 	enum inro_err e;
 
@@ -56,7 +113,7 @@ static enum inro_err sqlite_open(const char *place, struct store **ret)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a store");
 	}
 	q->store.ops = &sqlite_store_ops;
-	e = db_open(place, DB_CREATE, &schema, &q->db);
+	e = open_file(place, how, &q->db);
 	if (e != INRO_OK) {
 		store_close(&q->store);
 		return e;
@@ -67,11 +124,20 @@ static enum inro_err sqlite_open(const char *place, struct store **ret)
 
 static enum inro_err sqlite_begin(struct store *s, enum store_access access)
 {
-	return access == STORE_WRITE ? db_begin(own(s)->db) : db_begin_read(own(s)->db);
+	struct db *d = own(s)->db;
+	enum inro_err e = access == STORE_READ ? db_begin_read(d) : db_begin(d);
+
+	if (e != INRO_OK || access != STORE_LOAD)
+		return e;
+	e = db_exec(d, "PRAGMA defer_foreign_keys = ON");
+	if (e != INRO_OK)
+		db_rollback(d);
+	return e;
 }
 
-static enum inro_err sqlite_commit(struct store *s)
+static enum inro_err sqlite_commit(struct store *s, bool writing)
 {
+	(void)writing;
 	return db_commit(own(s)->db);
 }
 
@@ -269,13 +335,42 @@ static enum inro_err sqlite_count(struct store *s, const struct record_type *t,
 	return e;
 }
 
+static enum inro_err check_references(struct db *d)
+{
+	struct db_stmt *st;
+	enum inro_err e = db_stmt(d, "PRAGMA foreign_key_check", &st);
+	bool row = false;
+
+	if (e == INRO_OK)
+		e = db_step(st, &row);
+	if (e != INRO_OK || !row)
+		return e;
+	e = err_set(INRO_E_DAMAGED,
+		    "row %lld of '%s' refers to a '%s' that is not there; restore it from a backup",
+		    (long long)db_int(st, 1), db_text(st, 0), db_text(st, 2));
+	db_reset(st);
+	return e;
+}
+
 static enum inro_err sqlite_check(struct store *s)
 {
-	return db_check(own(s)->db);
+	enum inro_err e = db_check(own(s)->db);
+
+	return e == INRO_OK ? check_references(own(s)->db) : e;
+}
+
+static enum inro_err sqlite_patience(struct store *s, int ms)
+{
+	db_busy_timeout(own(s)->db, ms);
+	return INRO_OK;
+}
+
+static enum inro_err sqlite_backup(struct store *s, const char *path)
+{
+	return db_copy_to(own(s)->db, path);
 }
 
 const struct store_ops sqlite_store_ops = {
-	.scheme = "sqlite:",
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.begin = sqlite_begin,
@@ -288,4 +383,6 @@ const struct store_ops sqlite_store_ops = {
 	.each = sqlite_each,
 	.count = sqlite_count,
 	.check = sqlite_check,
+	.patience = sqlite_patience,
+	.backup = sqlite_backup,
 };

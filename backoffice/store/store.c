@@ -8,58 +8,63 @@
 #include "base/file.h"
 #include "base/homedir.h"
 
-static const struct store_ops *const kinds[] = { &sqlite_store_ops };
+static const struct {
+	const char *scheme;
+	const struct store_ops *ops;
+} kinds[] = {
+	{ "sqlite:", &sqlite_store_ops },
+	{ "postgresql://", &postgres_store_ops },
+	{ "postgres://", &postgres_store_ops },
+};
 
-/* Known, but not in this build; said by name rather than "unknown". */
-static const char *const not_offered[] = { "postgresql:", "postgres:" };
-
-static bool begins(const char *s, const char *with)
-{
-	return strncmp(s, with, strlen(with)) == 0;
-}
+static const char kinds_help[] = "write sqlite:PATH or postgresql://USER@HOST/DATABASE";
 
 static enum inro_err refuse_url(const char *url)
 {
 	const char *end = strchr(url, ':');
 
-	for (size_t i = 0; i < ARRAY_LEN(not_offered); i++)
-		if (begins(url, not_offered[i]))
-			return err_set(INRO_E_UNSUPPORTED,
-				       "this build has no PostgreSQL store; use sqlite:PATH");
-	if (!end)
-		return err_set(INRO_E_ARG, "'%s' names no database; write sqlite:PATH", url);
 	/* What follows the scheme may hold a password. */
-	return err_set(INRO_E_UNSUPPORTED, "no store for '%.*s' databases; use sqlite:PATH",
-		       (int)(end - url), url);
+	if (!end)
+		return err_set(INRO_E_ARG, "'%s' names no database; %s", url, kinds_help);
+	return err_set(INRO_E_UNSUPPORTED, "no store for '%.*s' databases; %s", (int)(end - url),
+		       url, kinds_help);
 }
 
-static enum inro_err open_url(const char *url, struct store **ret)
+static enum inro_err open_url(const char *url, enum store_opening how, struct store **ret)
 {
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (begins(url, kinds[i]->scheme))
-			return kinds[i]->open(url + strlen(kinds[i]->scheme), ret);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		size_t n = strlen(kinds[i].scheme);
+
+		if (strncmp(url, kinds[i].scheme, n) == 0)
+			return kinds[i].ops->open(url + n, how, ret);
+	}
 	return refuse_url(url);
 }
 
-static enum inro_err open_default(struct store **ret)
+static enum inro_err open_default(enum store_opening how, struct store **ret)
 {
 	AUTO(free_chars) char *home = NULL;
 	AUTO(free_chars) char *path = NULL;
-	enum inro_err e = homedir(true, &home);
+	enum inro_err e = homedir(how == STORE_MAKE, &home);
 
 	if (e != INRO_OK)
 		return e;
 	path = file_join(home, "backoffice.db");
 	if (!path)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
-	return sqlite_store_ops.open(path, ret);
+	return sqlite_store_ops.open(path, how, ret);
+}
+
+enum inro_err store_open_as(const char *url, enum store_opening how, struct store **ret)
+{
+	if (!url)
+		url = secure_getenv("INRO_DB");
+	return url && *url ? open_url(url, how, ret) : open_default(how, ret);
 }
 
 enum inro_err store_open(const char *url, struct store **ret)
 {
-	if (!url)
-		url = secure_getenv("INRO_DB");
-	return url && *url ? open_url(url, ret) : open_default(ret);
+	return store_open_as(url, STORE_MAKE, ret);
 }
 
 void store_close(struct store *s)
@@ -86,17 +91,20 @@ enum inro_err store_begin(struct store *s, enum store_access access)
 	if (e == INRO_OK) {
 		s->open = true;
 		s->saved = false;
-		s->writing = access == STORE_WRITE;
+		s->writing = access != STORE_READ;
 	}
 	return e;
 }
 
 enum inro_err store_commit(struct store *s)
 {
+	bool writing;
+
 	if (!s->open)
 		return err_set(INRO_E_STATE, "no transaction is open");
+	writing = s->writing;
 	s->open = s->writing = false;
-	return s->ops->commit(s);
+	return s->ops->commit(s, writing);
 }
 
 void store_rollback(struct store *s)
@@ -244,6 +252,18 @@ enum inro_err store_count(struct store *s, const struct record_type *t, const st
 			  int64_t *ret)
 {
 	return s->ops->count(s, t, q, ret);
+}
+
+enum inro_err store_patience(struct store *s, int ms)
+{
+	return s->ops->patience(s, ms);
+}
+
+enum inro_err store_backup(struct store *s, const char *path)
+{
+	if (s->open)
+		return err_set(INRO_E_STATE, "a transaction is open");
+	return s->ops->backup(s, path);
 }
 
 enum inro_err store_check(struct store *s)

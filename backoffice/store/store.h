@@ -4,7 +4,8 @@
  * 1. Every write happens between store_begin(s, STORE_WRITE) and store_commit(); there is one
  * writer at a time, in this process and among all that share the database.  What was committed is
  * durable.
- * 2. A failed call inside a transaction leaves the transaction open: the caller rolls back.
+ * 2. A failed call inside a transaction leaves the transaction open: the caller rolls back, or goes
+ * on after INRO_E_EXISTS, INRO_E_NOT_FOUND and what is wrong with a query.
  * 3. Conditions name fields of the record's own table; values never become part of a query's text.
  * 4. Lists are in the order of ids, or of a field and then ids, and paged by what the last row had:
  * a page's cost does not depend on its place.
@@ -17,20 +18,35 @@
 
 struct store;
 
-/* "sqlite:PATH"; NULL: INRO_DB from the environment, else $INRO_HOME/backoffice.db.  Makes the
- * database when it is missing and brings an older one up to date, in one transaction.
+enum store_opening {
+	STORE_MAKE,	/* makes the tables, of SQLite also the file and its folder, when missing */
+	STORE_EXISTING, /* INRO_E_NOT_FOUND then, and nothing is made */
+};
+
+/* "sqlite:PATH" or "postgresql://USER@HOST/DATABASE"; NULL: INRO_DB from the environment, else
+ * $INRO_HOME/backoffice.db.  Brings an older one up to date, in one transaction.
  * INRO_E_DAMAGED: not a database, not one of ours, or broken.  INRO_E_VERSION: a later one.
- * INRO_E_UNSUPPORTED: a kind of database that this build does not offer. */
-MUST_CHECK enum inro_err store_open(const char *url, struct store **ret);
+ * INRO_E_UNSUPPORTED: a kind of database that there is no store for. */
+MUST_CHECK enum inro_err store_open_as(const char *url, enum store_opening how, struct store **ret);
+MUST_CHECK enum inro_err store_open(const char *url, struct store **ret); /* STORE_MAKE */
 void store_close(struct store *s); /* NULL is fine; an open transaction is rolled back */
 
-enum store_access { STORE_READ, STORE_WRITE };
+/* How long store_begin() waits for another writer, or a server that is being restarted; ten seconds
+ * unless it is called. */
+MUST_CHECK enum inro_err store_patience(struct store *s, int ms);
 
-/* STORE_READ: one steady view until the end.  STORE_WRITE waits for another writer, INRO_E_BUSY
- * when that takes too long.  Transactions don't nest. */
+enum store_access {
+	STORE_READ,  /* one steady view until the end */
+	STORE_WRITE, /* waits for another writer, INRO_E_BUSY when that takes too long */
+	STORE_LOAD,  /* the same, but what a row refers to may come after it, before the commit */
+};
+
+/* Transactions don't nest.  INRO_E_BUSY from any call in one: it is undone, and may be tried again.
+ */
 MUST_CHECK enum inro_err store_begin(struct store *s, enum store_access access);
-MUST_CHECK enum inro_err store_commit(struct store *s); /* on failure it is rolled back */
-void store_rollback(struct store *s);			/* harmless outside a transaction */
+/* On failure it is rolled back, but for INRO_E_IO with words that say that nobody knows. */
+MUST_CHECK enum inro_err store_commit(struct store *s);
+void store_rollback(struct store *s); /* harmless outside a transaction */
 
 /* A part of a write transaction that can be undone alone.  They don't nest.  Either of the other
  * two ends it; when one fails the transaction is lost, and the caller rolls back. */
@@ -121,7 +137,10 @@ MUST_CHECK enum inro_err store_each(struct store *s, const struct record_type *t
 				    const struct store_query *q, store_row_fn *row, void *arg);
 MUST_CHECK enum inro_err store_count(struct store *s, const struct record_type *t,
 				     const struct store_query *q, int64_t *ret);
-/* The database's own check of its files. */
+/* A copy of the whole in one file, while in use.  INRO_E_UNSUPPORTED: this kind has no files;
+ * INRO_E_EXISTS. */
+MUST_CHECK enum inro_err store_backup(struct store *s, const char *path);
+/* The database's own check of its files, as far as it has one, and of what rows refer to. */
 MUST_CHECK enum inro_err store_check(struct store *s);
 /* Where the records are, without credentials, for people. */
 const char *store_name(const struct store *s);

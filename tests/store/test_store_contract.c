@@ -12,6 +12,7 @@
 
 #include "backoffice/store/store.h"
 #include "base/file.h"
+#include "tests/lib/postgres.h"
 #include "tests/lib/scratch.h"
 
 #define OK(x)	    assert_int_equal(x, INRO_OK)
@@ -34,6 +35,7 @@ struct kind {
 	const char *name;
 	/* A database of this test's own; the same number gives the same one. */
 	const char *(*url)(unsigned number);
+	bool (*there)(void);
 };
 
 static const char *sqlite_url(unsigned number)
@@ -46,7 +48,23 @@ static const char *sqlite_url(unsigned number)
 	return url;
 }
 
-static const struct kind kinds[] = { { "sqlite", sqlite_url } };
+static const char *postgres_kind_url(unsigned number)
+{
+	char name[32];
+
+	snprintf(name, sizeof name, "store_%u", number);
+	return postgres_url(name);
+}
+
+static bool always(void)
+{
+	return true;
+}
+
+static const struct kind kinds[] = {
+	{ "sqlite", sqlite_url, always },
+	{ "postgres", postgres_kind_url, postgres_installed },
+};
 
 static unsigned databases;
 
@@ -713,6 +731,9 @@ int main(void)
 	int failed = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		failed += run_contract(&kinds[i]);
+		if (kinds[i].there())
+			failed += run_contract(&kinds[i]);
+		else
+			print_message("%s is not installed here\n", kinds[i].name);
 	return failed;
 }

@@ -33,8 +33,9 @@ static void refused(const char *url, enum inro_err e, const char *words)
 static void test_urls(void **state)
 {
 	(void)state;
-	refused("postgresql://u:secret@h/db", INRO_E_UNSUPPORTED, "PostgreSQL");
-	assert_null(strstr(err_detail(INRO_E_UNSUPPORTED), "secret"));
+	/* libpq quotes what it can't read, and that is where the password is */
+	refused("postgresql://u:secret%zz@h/db", INRO_E_ARG, "postgresql://USER@");
+	assert_null(strstr(err_detail(INRO_E_ARG), "secret"));
 	refused("mysql:secret", INRO_E_UNSUPPORTED, "mysql");
 	assert_null(strstr(err_detail(INRO_E_UNSUPPORTED), "secret"));
 	refused("backoffice.db", INRO_E_ARG, "sqlite:PATH");
@@ -73,6 +74,34 @@ static void test_not_a_database(void **state)
 	scratch_file("list.db", text, sizeof text);
 	url_of("list.db", url, sizeof url);
 	refused(url, INRO_E_DAMAGED, "list.db");
+}
+
+/* Reading makes nothing; a file that lost what it had is not one that is just being made. */
+static void test_nothing_there_or_empty(void **state)
+{
+	char url[4200], home[4096];
+	struct store *s = NULL;
+
+	(void)state;
+	url_of("missing.db", url, sizeof url);
+	assert_int_equal(store_open_as(url, STORE_EXISTING, &s), INRO_E_NOT_FOUND);
+	assert_non_null(strstr(err_detail(INRO_E_NOT_FOUND), "missing.db"));
+	assert_int_not_equal(access(scratch_path("missing.db"), F_OK), 0);
+	snprintf(home, sizeof home, "%s/mistyped", scratch_dir());
+	setenv("INRO_HOME", home, 1);
+	assert_int_equal(store_open_as(NULL, STORE_EXISTING, &s), INRO_E_NOT_FOUND);
+	assert_int_not_equal(access(home, F_OK), 0);
+	assert_null(s);
+
+	scratch_file("empty.db", "", 0);
+	url_of("empty.db", url, sizeof url);
+	refused(url, INRO_E_DAMAGED, "is empty; restore it from a backup");
+
+	url_of("made.db", url, sizeof url);
+	OK(store_open(url, &s));
+	store_close(s);
+	OK(store_open_as(url, STORE_EXISTING, &s));
+	store_close(s);
 }
 
 static void test_foreign_and_newer(void **state)
@@ -184,10 +213,15 @@ static void test_unknown_state(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_urls),	       cmocka_unit_test(test_default_places),
-		cmocka_unit_test(test_not_a_database), cmocka_unit_test(test_foreign_and_newer),
-		cmocka_unit_test(test_damaged),	       cmocka_unit_test(test_a_place_that_is_none),
-		cmocka_unit_test(test_unwritable),     cmocka_unit_test(test_unknown_state),
+		cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_default_places),
+		cmocka_unit_test(test_not_a_database),
+		cmocka_unit_test(test_foreign_and_newer),
+		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_a_place_that_is_none),
+		cmocka_unit_test(test_nothing_there_or_empty),
+		cmocka_unit_test(test_unwritable),
+		cmocka_unit_test(test_unknown_state),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
