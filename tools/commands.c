@@ -31,6 +31,8 @@ const struct cmd_noun cmd_nouns[] = {
 	{ "device", "devices, and provisioning them", device_verbs },
 	{ "group", "groups of devices, and what holds in them", group_verbs },
 	{ "tenant", "those who share one database", tenant_verbs },
+	{ "psk", "pre-shared keys of devices", psk_verbs },
+	{ "secret", "symmetric keys, and the key that seals what is secret", secret_verbs },
 	{ "proposal", "what waits for others' approval", proposal_verbs },
 	{ "audit", "what happened", audit_verbs },
 	{ "help", "says what the commands are", help_verbs },

@@ -6,6 +6,7 @@
 
 #include "backoffice/core/audit.h"
 #include "backoffice/core/provision.h"
+#include "backoffice/core/psk.h"
 #include "backoffice/pki/profile.h"
 #include "base/file.h"
 #include "tools/nouns.h"
@@ -151,7 +152,21 @@ static enum inro_err write_device(const struct call *c, device_write *write, jso
 
 static enum inro_err device_add_run(const struct call *c, json_t **ret)
 {
-	return write_device(c, device_add, ret);
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(device) d = { 0 };
+	SCOPED(device_options) o = { 0 };
+	SCOPED(psk_new) psk = { 0 };
+	bool keyed = !call_has(c, "no-psk");
+	enum inro_err e = fields_of(c, &o);
+	if (!e)
+		e = office_open(c, &core);
+	if (!e)
+		e = device_add_with(core, call_arg(c, 0), &o.fields, keyed ? &psk : NULL, &d);
+	if (!e)
+		e = device_json(core, &d, ret);
+	if (!e && keyed)
+		json_object_update_new(*ret, json_of_psk(&psk));
+	return e;
 }
 
 static enum inro_err check_device_add(const struct call *c)
@@ -351,7 +366,7 @@ static enum inro_err device_provision_run(const struct call *c, json_t **ret)
 	{                                                                                          \
 		.name = field, .arg = "TEXT", .kind = OPT_TEXT, .help = text                       \
 	}
-#define DEVICE_FIELDS                                                                              \
+#define DEVICE_FIELDS                                                                         \
 	OPTS(FIELD("name", "what people call it"), FIELD("ip", "its IP address"),                  \
 	     FIELD("mac", "its MAC address"), FIELD("hostname", "its host name"),                  \
 	     FIELD("os", "its operating system"), FIELD("serial", "its serial number"),            \
@@ -395,15 +410,21 @@ static enum inro_err device_provision_run(const struct call *c, json_t **ret)
 		.run = handler, .shape = SHOW_SAID, .said = "device '{id}' is {state}"             \
 	}
 
+static const struct cmd_opt no_psk_opts[] = {
+	{ .name = "no-psk", .kind = OPT_FLAG, .help = "without a pre-shared key" },
+	{ 0 },
+};
+
 const struct cmd_verb device_verbs[] = {
 	{ .name = "add",
-	  .summary = "Registers a device",
+	  .summary = "Registers a device and gives it a pre-shared key",
 	  .args = ARGS({ .name = "ID", .help = "1 to 64 of letters, digits and . _ : -" }),
 	  .opts = DEVICE_FIELDS,
+	  .shared = { pin_user_opts, no_psk_opts },
 	  .check = check_device_add,
 	  .run = device_add_run,
 	  .shape = SHOW_SAID,
-	  .said = "device '{id}' is {state}" },
+	  .said = "device '{id}' is {state}; its pre-shared key, shown this once: {psk}" },
 	{ .name = "list",
 	  .summary = "Lists devices",
 	  .opts = OPTS({ .name = "prefix",

@@ -29,6 +29,9 @@ json_t *json_of_dn(struct bytes der);
 json_t *json_of_cred(const struct cred *c);
 /* for_people: times in its detail as dates. */
 json_t *json_of_event(const struct event *ev, bool for_people);
+/* What a pre-shared key's record says, and the key itself as "psk" where it was to be told. */
+struct psk_new;
+json_t *json_of_psk(const struct psk_new *p);
 /* PEM of DER blobs, one behind the other. */
 json_t *json_of_pem(const char *label, const struct bytes *ders, size_t n);
 

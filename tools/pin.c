@@ -40,6 +40,13 @@
 		.help = "file with the passphrase (else INRO_PASSPHRASE, else a prompt)"           \
 	}
 
+#define OPT_PIN_PSK                                                                                \
+	{                                                                                          \
+		.name = "psk-source", .arg = "FILE", .kind = OPT_FILE,                             \
+		.help = "file with the pre-shared key (else INRO_PSK, else a prompt)"              \
+	}
+
+const struct cmd_opt pin_psk_opts[] = { OPT_PIN_PSK, { 0 } };
 const struct cmd_opt pin_pass_opts[] = { OPT_PIN_PASS, { 0 } };
 const struct cmd_opt pin_user_opts[] = { OPT_PIN_USER, { 0 } };
 const struct cmd_opt pin_user_so_opts[] = { OPT_PIN_USER, OPT_PIN_SO, { 0 } };
@@ -56,6 +63,7 @@ static const struct pin_way {
 	[PIN_PASS] = { "passphrase-source", "INRO_PASSPHRASE", "passphrase for the backup",
 		       "token" },
 	[PIN_FILE] = { "passphrase-source", "INRO_PASSPHRASE", "passphrase", "file" },
+	[PIN_PSK] = { "psk-source", "INRO_PSK", "pre-shared key", "device" },
 };
 
 static enum inro_err type_byte(uint8_t c, struct secret *line, size_t *n, bool *ret_done)

@@ -19,8 +19,8 @@ enum cred_state cred_shown_state(const struct credential *rec, int64_t now)
 
 	if (rec->not_after >= now)
 		return rec->state;
-	if (lifecycle_move(LIFE_CERTIFICATE, (int)rec->state, VERB_EXPIRE, ROLE_ADMIN, &to) !=
-	    INRO_OK)
+	if (lifecycle_move(life_of_cred(rec->kind), (int)rec->state, VERB_EXPIRE, ROLE_ADMIN,
+			   &to) != INRO_OK)
 		return rec->state;
 	return (enum cred_state)to;
 }
@@ -147,6 +147,7 @@ static enum inro_err filter_things(struct core *c, const struct cred_filter *in,
 	enum inro_err e = INRO_OK;
 
 	add(f, (struct store_cond) { .field = "tenant", .number = c->tenant });
+	add(f, (struct store_cond) { .field = "kind", .number = CRED_CERTIFICATE });
 	if (in->device) {
 		e = device_get(c, in->device, &d);
 		add(f, (struct store_cond) { .field = "device", .number = d.id });
@@ -267,6 +268,7 @@ static enum inro_err by_id(struct core *c, const struct ref *r, struct credentia
 {
 	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = c->tenant },
+		{ .field = "kind", .number = CRED_CERTIFICATE },
 		{ .field = "id", .number = strtoll(r->text, NULL, 10) },
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
@@ -283,6 +285,7 @@ static enum inro_err by_bytes(struct core *c, const char *field, enum store_op o
 {
 	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = c->tenant },
+		{ .field = "kind", .number = CRED_CERTIFICATE },
 		{ .field = field, .op = op, .bytes = value },
 	};
 	const struct store_query q = { STORE_WHERE(conds) };

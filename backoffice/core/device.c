@@ -8,6 +8,7 @@
 
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/psk.h"
 #include "backoffice/pki/crl.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
@@ -281,6 +282,7 @@ struct add {
 	const char *id;
 	const struct device_fields *fields;
 	struct device *out;
+	struct psk_new *psk; /* recorded with it; NULL: none */
 };
 
 /* A record that was written becomes the caller's, with its event. */
@@ -323,9 +325,11 @@ enum inro_err device_add_inside(struct core *c, const char *id, const struct dev
 static enum inro_err add_work(struct core *c, void *arg)
 {
 	struct add *a = arg;
+	enum inro_err e;
 
 	device_clear(a->out);
-	return device_add_inside(c, a->id, a->fields, a->out);
+	e = device_add_inside(c, a->id, a->fields, a->out);
+	return e == INRO_OK && a->psk ? psk_issue_in(c, a->out, a->psk) : e;
 }
 
 /* What a transaction made, handed over only when it was committed. */
@@ -345,8 +349,29 @@ static enum inro_err run(struct core *c, core_work_fn *work, void *arg, struct d
 enum inro_err device_add(struct core *c, const char *id, const struct device_fields *f,
 			 struct device *ret)
 {
+	return device_add_with(c, id, f, NULL, ret);
+}
+
+/* As the group that it comes into wants it. */
+static enum inro_err prepare_psk(struct core *c, const char *id, const struct device_fields *f,
+				 struct psk_new *ret)
+{
+	SCOPED(device_group) g = { 0 };
+	SCOPED(policy) p = { 0 };
+	enum inro_err e = INRO_OK;
+
+	if (f && f->group && *f->group)
+		e = group_get(c, f->group, &g);
+	if (e == INRO_OK)
+		e = policy_of_group(c, g.id, &p);
+	return e == INRO_OK ? psk_prepare(c, &p, id, BYTES_NONE, ret) : e;
+}
+
+enum inro_err device_add_with(struct core *c, const char *id, const struct device_fields *f,
+			      struct psk_new *psk, struct device *ret)
+{
 	struct device made = { 0 };
-	struct add a = { id, f, &made };
+	struct add a = { .id = id, .fields = f, .out = &made, .psk = psk };
 	enum inro_err e = check_id(id);
 
 	if (e == INRO_OK)
@@ -354,6 +379,8 @@ enum inro_err device_add(struct core *c, const char *id, const struct device_fie
 	if (e != INRO_OK)
 		return e;
 	e = core_require(c, ROLE_OPERATOR, "add a device");
+	if (e == INRO_OK && psk)
+		e = prepare_psk(c, id, f, psk);
 	if (e == INRO_OK)
 		e = run(c, add_work, &a, &made, ret);
 	return e == INRO_OK ? e : audit_refused(c, "device.add", "device", id, e);
@@ -389,7 +416,7 @@ enum inro_err device_update(struct core *c, const char *id, const struct device_
 			    struct device *ret)
 {
 	struct device made = { 0 };
-	struct add a = { id, f, &made };
+	struct add a = { .id = id, .fields = f, .out = &made };
 	enum inro_err e = check_fields(f);
 
 	if (e != INRO_OK)
@@ -467,7 +494,7 @@ enum inro_err device_activate(struct core *c, int64_t id)
 	return e == INRO_OK && d.state == DEVICE_REGISTERED ? move(c, &d, &activate) : e;
 }
 
-/* Every certificate of the device that could still be used. */
+/* Everything of the device that could still be used; its certificates are counted. */
 static enum inro_err revoke_all(struct core *c, const struct device *d, struct step *s)
 {
 	const struct store_cond conds[] = {
@@ -488,7 +515,7 @@ static enum inro_err revoke_all(struct core *c, const struct device *d, struct s
 		if (items[i].revoked_at && items[i].state != CRED_SUSPENDED)
 			continue;
 		e = cred_apply(c, &items[i], &change);
-		s->revoked++;
+		s->revoked += items[i].kind == CRED_CERTIFICATE;
 	}
 	list_free(&credential_type, list, n);
 	return e;

@@ -51,6 +51,12 @@ void device_list_clear(struct device_list *l);
 /* INRO_E_EXISTS, INRO_E_ARG (which field and why). */
 MUST_CHECK enum inro_err device_add(struct core *c, const char *id, const struct device_fields *f,
 				    struct device *ret);
+/* The same with a pre-shared key (psk.h), made and recorded in the same transaction; *psk is empty
+ * before.  May need the token that seals. */
+struct psk_new;
+MUST_CHECK enum inro_err device_add_with(struct core *c, const char *id,
+					 const struct device_fields *f, struct psk_new *psk,
+					 struct device *ret);
 /* The one that is not deleted, else the one deleted last. */
 MUST_CHECK enum inro_err device_get(struct core *c, const char *id, struct device *ret);
 MUST_CHECK enum inro_err device_find(struct core *c, const struct device_filter *f,

@@ -87,6 +87,8 @@ enum inro_err audit_refused(struct core *c, const char *action, const char *kind
 /* keys.c: both stay open until the core is closed; never inside a transaction. */
 MUST_CHECK enum inro_err core_token(struct core *c, const char *uri, struct token **ret);
 MUST_CHECK enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret);
+MUST_CHECK enum inro_err core_secret_key(struct core *c, const char *uri,
+					 struct token_secret **ret);
 /* A key's URI as it is recorded: what names the key, not how to open it (no pin-value, no
  * pin-source).  Appended with its NUL. */
 MUST_CHECK enum inro_err core_key_ref(const char *uri, struct buf *ret);

@@ -18,7 +18,8 @@
 struct ring_key {
 	struct ring_key *next;
 	char *uri;
-	struct token_key *key;
+	struct token_key *key; /* one of the two */
+	struct token_secret *secret;
 };
 
 struct ring_token {
@@ -41,6 +42,7 @@ void ring_free(struct key_ring *r)
 
 		r->keys = k->next;
 		token_key_free(k->key);
+		token_secret_free(k->secret);
 		free(k->uri);
 		free(k);
 	}
@@ -149,44 +151,43 @@ enum inro_err core_token(struct core *c, const char *uri, struct token **ret)
 	return e == INRO_OK ? ring_token(c, &u, ret) : e;
 }
 
-static enum inro_err ring_add_key(struct key_ring *r, const char *uri, struct token_key *key)
-{
-	struct ring_key *k = calloc(1, sizeof *k);
-
-	if (!k || text_set(&k->uri, uri) != INRO_OK) {
-		free(k);
-		return err_set(INRO_E_NO_MEMORY, "no memory for a key");
-	}
-	k->key = key;
-	k->next = r->keys;
-	r->keys = k;
-	return INRO_OK;
-}
-
-static enum inro_err open_key(struct core *c, struct key_ring *r, const char *uri,
-			      struct token_key **ret)
+static enum inro_err open_key(struct core *c, struct ring_key *k, bool secret)
 {
 	SCOPED(p11_uri) u = { 0 };
 	struct token *token;
-	struct token_key *key;
-	enum inro_err e = parse_uri(c, uri, &u);
+	enum inro_err e = parse_uri(c, k->uri, &u);
 
 	if (e == INRO_OK)
 		e = ring_token(c, &u, &token);
-	if (e == INRO_OK)
-		e = token_key_find(token, &u, &key);
 	if (e != INRO_OK)
 		return e;
-	e = ring_add_key(r, uri, key);
+	return secret ? token_secret_find(token, &u, &k->secret) :
+			token_key_find(token, &u, &k->key);
+}
+
+static enum inro_err ring_add_key(struct core *c, const char *uri, bool secret,
+				  const struct ring_key **ret)
+{
+	struct ring_key *k = calloc(1, sizeof *k);
+	enum inro_err e = k ? text_set(&k->uri, uri) : INRO_E_NO_MEMORY;
+
+	if (e == INRO_OK)
+		e = open_key(c, k, secret);
 	if (e != INRO_OK) {
-		token_key_free(key);
+		if (k)
+			free(k->uri);
+		free(k);
 		return e;
 	}
-	*ret = key;
+	k->next = c->ring->keys;
+	c->ring->keys = k;
+	*ret = k;
 	return INRO_OK;
 }
 
-enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret)
+/* Private keys and secret ones are in one list. */
+static enum inro_err ring_key(struct core *c, const char *uri, bool secret,
+			      const struct ring_key **ret)
 {
 	struct key_ring *r;
 	enum inro_err e = ring(c, &r);
@@ -194,12 +195,32 @@ enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret)
 	if (e != INRO_OK)
 		return e;
 	for (const struct ring_key *k = r->keys; k; k = k->next) {
-		if (strcmp(k->uri, uri) == 0) {
-			*ret = k->key;
+		if ((secret ? k->secret != NULL : k->key != NULL) && strcmp(k->uri, uri) == 0) {
+			*ret = k;
 			return INRO_OK;
 		}
 	}
-	return open_key(c, r, uri, ret);
+	return ring_add_key(c, uri, secret, ret);
+}
+
+enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret)
+{
+	const struct ring_key *k;
+	enum inro_err e = ring_key(c, uri, false, &k);
+
+	if (e == INRO_OK)
+		*ret = k->key;
+	return e;
+}
+
+enum inro_err core_secret_key(struct core *c, const char *uri, struct token_secret **ret)
+{
+	const struct ring_key *k;
+	enum inro_err e = ring_key(c, uri, true, &k);
+
+	if (e == INRO_OK)
+		*ret = k->secret;
+	return e;
 }
 
 enum inro_err core_token_uri(const char *label, struct buf *ret)

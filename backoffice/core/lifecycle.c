@@ -62,6 +62,39 @@ static const struct move proposal_moves[] = {
 	{ PROPOSAL_APPROVED, VERB_EXECUTE, PROPOSAL_DONE, ROLE_OPERATOR },
 };
 
+/* A secret can be wiped in any state: what is gone can't be misused, only missed. */
+static const struct move key_moves[] = {
+	{ CRED_ACTIVE, VERB_HOLD, CRED_SUSPENDED, ROLE_OPERATOR },
+	{ CRED_ACTIVE, VERB_SUPERSEDE, CRED_SUPERSEDED, ROLE_OPERATOR },
+	{ CRED_ACTIVE, VERB_REVOKE, CRED_REVOKED, ROLE_OPERATOR },
+	{ CRED_ACTIVE, VERB_EXPIRE, CRED_EXPIRED, ROLE_OPERATOR },
+	{ CRED_ACTIVE, VERB_DESTROY, CRED_DESTROYED, ROLE_OPERATOR },
+	{ CRED_SUSPENDED, VERB_RELEASE, CRED_ACTIVE, ROLE_OPERATOR },
+	{ CRED_SUSPENDED, VERB_REVOKE, CRED_REVOKED, ROLE_OPERATOR },
+	{ CRED_SUSPENDED, VERB_EXPIRE, CRED_EXPIRED, ROLE_OPERATOR },
+	{ CRED_SUSPENDED, VERB_DESTROY, CRED_DESTROYED, ROLE_OPERATOR },
+	{ CRED_SUPERSEDED, VERB_REVOKE, CRED_REVOKED, ROLE_OPERATOR },
+	{ CRED_SUPERSEDED, VERB_RETIRE, CRED_RETIRED, ROLE_OPERATOR },
+	{ CRED_SUPERSEDED, VERB_DESTROY, CRED_DESTROYED, ROLE_OPERATOR },
+	{ CRED_REVOKED, VERB_RETIRE, CRED_RETIRED, ROLE_OPERATOR },
+	{ CRED_REVOKED, VERB_DESTROY, CRED_DESTROYED, ROLE_OPERATOR },
+	{ CRED_EXPIRED, VERB_RETIRE, CRED_RETIRED, ROLE_OPERATOR },
+	{ CRED_EXPIRED, VERB_DESTROY, CRED_DESTROYED, ROLE_OPERATOR },
+	{ CRED_RETIRED, VERB_ARCHIVE, CRED_ARCHIVED, ROLE_OPERATOR },
+	{ CRED_RETIRED, VERB_DESTROY, CRED_DESTROYED, ROLE_OPERATOR },
+	{ CRED_ARCHIVED, VERB_DESTROY, CRED_DESTROYED, ROLE_ADMIN },
+};
+
+/* Nobody has use for an old one: no archive. */
+static const struct move psk_moves[] = {
+	{ CRED_ACTIVE, VERB_SUPERSEDE, CRED_SUPERSEDED, ROLE_OPERATOR },
+	{ CRED_ACTIVE, VERB_REVOKE, CRED_REVOKED, ROLE_OPERATOR },
+	{ CRED_ACTIVE, VERB_DESTROY, CRED_DESTROYED, ROLE_OPERATOR },
+	{ CRED_SUPERSEDED, VERB_REVOKE, CRED_REVOKED, ROLE_OPERATOR },
+	{ CRED_SUPERSEDED, VERB_DESTROY, CRED_DESTROYED, ROLE_OPERATOR },
+	{ CRED_REVOKED, VERB_DESTROY, CRED_DESTROYED, ROLE_OPERATOR },
+};
+
 static const struct lifecycle lifecycles[LIFE__MAX] = {
 	[LIFE_DEVICE] = { "device", device_state_names, DEVICE_STATE__MAX, device_moves,
 			  ARRAY_LEN(device_moves) },
@@ -70,7 +103,21 @@ static const struct lifecycle lifecycles[LIFE__MAX] = {
 			       ARRAY_LEN(certificate_moves) },
 	[LIFE_PROPOSAL] = { "proposal", proposal_state_names, PROPOSAL_STATE__MAX, proposal_moves,
 			    ARRAY_LEN(proposal_moves) },
+	[LIFE_KEY] = { "key", cred_state_names, CRED_STATE__MAX, key_moves, ARRAY_LEN(key_moves) },
+	[LIFE_PSK] = { "pre-shared key", cred_state_names, CRED_STATE__MAX, psk_moves,
+		       ARRAY_LEN(psk_moves) },
 };
+
+enum life life_of_cred(enum cred_kind kind)
+{
+	static const enum life lives[CRED_KIND__MAX] = {
+		[CRED_CERTIFICATE] = LIFE_CERTIFICATE,
+		[CRED_KEY] = LIFE_KEY,
+		[CRED_PSK] = LIFE_PSK,
+	};
+
+	return lives[kind];
+}
 
 const struct lifecycle *lifecycle_of(enum life life)
 {

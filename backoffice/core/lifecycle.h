@@ -1,5 +1,5 @@
 /*
- * lifecycle - the legal moves of devices, CAs, certificates and proposals, as data (after NIST SP 800-57 part
+ * lifecycle - the legal moves of devices, CAs, credentials and proposals, as data (after NIST SP 800-57 part
  * 1, chapter 7 and 8).
  *
  * 1. Each kind of thing has one const table of rows (from, verb, to, least role).  What is not a
@@ -33,7 +33,15 @@ enum verb {
 	VERB__MAX
 };
 
-enum life { LIFE_DEVICE, LIFE_CA, LIFE_CERTIFICATE, LIFE_PROPOSAL, LIFE__MAX };
+enum life {
+	LIFE_DEVICE,
+	LIFE_CA,
+	LIFE_CERTIFICATE,
+	LIFE_KEY,
+	LIFE_PSK,
+	LIFE_PROPOSAL,
+	LIFE__MAX
+};
 
 struct move {
 	int from; /* enum device_state, ca_state, cred_state or proposal_state */
@@ -54,6 +62,8 @@ extern const char *const verb_names[VERB__MAX];
 
 /* Total. */
 const struct lifecycle *lifecycle_of(enum life life);
+/* By which of them a credential of this kind lives. */
+enum life life_of_cred(enum cred_kind kind);
 
 /* INRO_E_STATE with the legal verbs named, INRO_E_ACCESS with the role that is needed. */
 MUST_CHECK enum inro_err lifecycle_move(enum life life, int from, enum verb verb, enum role role,

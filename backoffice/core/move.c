@@ -43,6 +43,14 @@ static void retire(struct credential *rec, const struct change *change, int64_t 
 	}
 }
 
+/* Only the record of it stays. */
+static void destroy(struct credential *rec, const struct change *change, int64_t now)
+{
+	(void)change;
+	(void)now;
+	blob_clear(&rec->secret);
+}
+
 typedef void effect(struct credential *rec, const struct change *change, int64_t now);
 /* Moves that are not here change the state alone. */
 static effect *const effects[VERB__MAX] = {
@@ -50,6 +58,7 @@ static effect *const effects[VERB__MAX] = {
 	[VERB_HOLD] = hold,
 	[VERB_RELEASE] = release,
 	[VERB_RETIRE] = retire,
+	[VERB_DESTROY] = destroy,
 };
 
 static void describe(const struct credential *rec, const struct change *change, struct buf *detail)
@@ -57,6 +66,7 @@ static void describe(const struct credential *rec, const struct change *change, 
 	detail_text(detail, "to", cred_state_names[rec->state]);
 	detail_text(detail, "subject", rec->subject);
 	detail_hex(detail, "serial", blob_bytes(&rec->serial));
+	detail_text(detail, "algorithm", rec->algorithm);
 	if (rec->revoked_at)
 		detail_text(detail, "reason", crl_reason_name((unsigned)rec->reason));
 	if (rec->invalid_at)
@@ -68,9 +78,10 @@ static enum inro_err record_move(struct core *c, const struct credential *rec,
 				 const struct change *change, struct buf *detail)
 {
 	char action[64], name[24];
-	const struct audit_entry entry = { action, "certificate", name, EVENT_DONE, detail };
+	const char *kind = cred_kind_names[rec->kind];
+	const struct audit_entry entry = { action, kind, name, EVENT_DONE, detail };
 
-	snprintf(action, sizeof action, "certificate.%s", verb_names[change->verb]);
+	snprintf(action, sizeof action, "%s.%s", kind, verb_names[change->verb]);
 	snprintf(name, sizeof name, "%lld", (long long)rec->id);
 	return audit_append(c, &entry);
 }
@@ -81,10 +92,10 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 	SCOPED(buf) detail = { 0 };
 	int to;
 	enum inro_err e =
-		lifecycle_move(LIFE_CERTIFICATE, (int)rec->state, change->verb, c->role, &to);
+		lifecycle_move(life_of_cred(rec->kind), (int)rec->state, change->verb, c->role, &to);
 
 	if (e != INRO_OK)
-		return err_context(e, "certificate %lld", (long long)rec->id);
+		return err_context(e, "%s %lld", cred_kind_names[rec->kind], (long long)rec->id);
 	detail_text(&detail, "from", cred_state_names[rec->state]);
 	rec->state = (enum cred_state)to;
 	if (effects[change->verb])

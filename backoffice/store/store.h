@@ -81,7 +81,7 @@ struct store_cond {
 	size_t n;
 };
 
-#define STORE_COND_MAX 16
+#define STORE_COND_MAX 24
 #define STORE_IN_MAX   16
 
 /* The kind of value that the order's field has: what of a condition is its value. */

@@ -108,6 +108,41 @@ MUST_CHECK enum inro_err token_secret_generate(struct token *t,
  * for a label or id that a secret key has already. */
 MUST_CHECK enum inro_err token_secret_import(struct token *t, const struct token_secret_plan *plan,
 					     struct bytes value, struct buf *ret_id);
+
+/* ---- secret keys at work (crypt.c) ---- */
+
+/* A secret key in the token; stays ready between uses, as a struct token_key. */
+struct token_secret;
+/* The one that the URI's object and id name.  INRO_E_NOT_FOUND, INRO_E_AMBIGUOUS. */
+MUST_CHECK enum inro_err token_secret_find(struct token *t, const struct p11_uri *uri,
+					   struct token_secret **ret);
+void token_secret_free(struct token_secret *s);
+void token_secret_free_ptr(struct token_secret **s);
+/* INRO_OK for an AES-256 key that can't leave its token; INRO_E_KEY_TYPE, INRO_E_POLICY. */
+MUST_CHECK enum inro_err token_secret_check_seal(struct token_secret *s);
+
+#define TOKEN_SEAL_NONCE 12
+#define TOKEN_SEAL_TAG	 16
+/* AES-GCM: a fresh nonce from the token's generator, the ciphertext, the tag; appended. */
+MUST_CHECK enum inro_err token_secret_seal(struct token_secret *s, struct bytes aad,
+					   struct bytes plain, struct buf *ret);
+/* INRO_E_DATA_INVALID when it is not what was sealed with this `aad`. */
+MUST_CHECK enum inro_err token_secret_open(struct token_secret *s, struct bytes aad,
+					   struct bytes sealed, struct secret *ret);
+
+/* n octets of the token's generator. */
+MUST_CHECK enum inro_err token_random(struct token *t, size_t n, struct secret *ret);
+
+/* A MAC by a key of that value, which is in the token for that long only. */
+struct token_mac {
+	CK_KEY_TYPE type;
+	CK_MECHANISM_TYPE mech;
+	struct bytes key;
+};
+/* INRO_E_SIGNATURE: it is not the MAC of the message. */
+MUST_CHECK enum inro_err token_mac_verify(struct token *t, const struct token_mac *m,
+					  struct bytes message, struct bytes mac);
+
 void token_key_free(struct token_key *k);
 void token_key_free_ptr(struct token_key **k);
 

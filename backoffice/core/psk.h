@@ -1,0 +1,52 @@
+/*
+ * psk - the pre-shared key that goes with a device's id: made, verified, told, changed.
+ *
+ * 1. A device has one at a time; one that was rotated out may be good for a grace time.
+ * 2. It is kept sealed (it can be told again) or as a scrypt hash only, as the policy says.  Without
+ *    a sealing key it is always the hash.
+ * 3. A try is counted in the database before it is made.  After `tries` wrong ones in a row there
+ *    is one further try each `lock_seconds`, until one is right or an operator releases it.
+ * 4. Comparison takes a time that does not depend on how much is right.
+ */
+#ifndef INRO_BACKOFFICE_CORE_PSK_H
+#define INRO_BACKOFFICE_CORE_PSK_H
+
+#include "backoffice/core/core.h"
+#include "backoffice/core/policy.h"
+#include "base/secret.h"
+
+#define PSK_MAX 128
+
+/* One that was made and is not recorded yet. */
+struct psk_new {
+	struct credential rec;
+	struct secret value;
+	unsigned bits; /* of chance in it; 0: it was given */
+};
+void psk_new_clear(struct psk_new *p);
+
+/* Outside of a transaction.  `given`: the key itself, which must be as the policy wants; none: one
+ * is made.  INRO_E_POLICY says what it lacks. */
+MUST_CHECK enum inro_err psk_prepare(struct core *c, const struct policy *policy,
+				     const char *device, struct bytes given, struct psk_new *ret);
+/* In a write transaction: the first key of this device.  INRO_E_EXISTS. */
+MUST_CHECK enum inro_err psk_issue_in(struct core *c, const struct device *d, struct psk_new *p);
+
+/* Whole steps; the key itself is in ret->value. */
+MUST_CHECK enum inro_err psk_issue(struct core *c, const char *device, struct bytes given,
+				   struct psk_new *ret);
+MUST_CHECK enum inro_err psk_rotate(struct core *c, const char *device, struct bytes given,
+				    int64_t grace_seconds, struct psk_new *ret);
+/* INRO_E_UNSUPPORTED: only a hash is kept. */
+MUST_CHECK enum inro_err psk_get(struct core *c, const char *device, struct psk_new *ret);
+/* The record alone. */
+MUST_CHECK enum inro_err psk_show(struct core *c, const char *device, struct credential *ret);
+/* INRO_E_PIN_WRONG, INRO_E_PIN_LOCKED, INRO_E_STATE (the device is disabled or deleted). */
+MUST_CHECK enum inro_err psk_verify(struct core *c, const char *device, struct bytes value);
+/* Wipes every one it has; how many. */
+MUST_CHECK enum inro_err psk_delete(struct core *c, const char *device, const char *why,
+				    size_t *ret_n);
+/* Forgets the wrong tries. */
+MUST_CHECK enum inro_err psk_release(struct core *c, const char *device);
+
+#endif

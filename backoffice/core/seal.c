@@ -1,0 +1,431 @@
+/*
+ * seal - see seal.h.  A sealed text: "IS", version 1, the number of its key (4 octets), then what
+ * token_secret_seal() gives.
+ */
+#include "backoffice/core/seal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/internal.h"
+#include "backoffice/core/setting.h"
+#include "base/clock.h"
+
+#define HEAD	    "IS\1"
+#define HEAD_OCTETS 3
+#define KEYS_MAX    1000u
+#define BATCH	    500
+
+static void number_name(uint32_t number, char out[static 32])
+{
+	snprintf(out, 32, "%s.%u", SEAL_SETTING, number);
+}
+
+static enum inro_err uri_of(struct core *c, uint32_t number, char **ret)
+{
+	char name[32];
+
+	number_name(number, name);
+	return setting_get(c, name, ret);
+}
+
+/* The number of this key; when it has none yet, the next one and *ret_new. */
+static enum inro_err number_of(struct core *c, const char *uri, uint32_t *ret, bool *ret_new)
+{
+	for (uint32_t n = 1; n <= KEYS_MAX; n++) {
+		AUTO(free_chars) char *known = NULL;
+		enum inro_err e = uri_of(c, n, &known);
+
+		if (e != INRO_OK)
+			return e;
+		if (known && strcmp(known, uri) != 0)
+			continue;
+		*ret = n;
+		*ret_new = !known;
+		return INRO_OK;
+	}
+	return err_set(INRO_E_TOO_BIG, "more than %u sealing keys", KEYS_MAX);
+}
+
+enum inro_err seal_key_uri(struct core *c, char **ret)
+{
+	return setting_get(c, SEAL_SETTING, ret);
+}
+
+enum inro_err seal_is_set(struct core *c, bool *ret)
+{
+	AUTO(free_chars) char *uri = NULL;
+	enum inro_err e = seal_key_uri(c, &uri);
+
+	if (e == INRO_OK)
+		*ret = uri != NULL;
+	return e;
+}
+
+static enum inro_err current(struct core *c, char **ret)
+{
+	enum inro_err e = seal_key_uri(c, ret);
+
+	if (e == INRO_OK && !*ret)
+		return err_set(INRO_E_CONFIG, "there is no key that seals secrets; 'inro secret "
+					      "seal-key --token TOKEN' makes one");
+	return e;
+}
+
+static void bind(const struct core *c, uint32_t number, const struct seal_of *of, struct buf *ret)
+{
+	buf_add_str(ret, "inro sealed secret 1");
+	buf_add_u32(ret, number);
+	buf_add_u64(ret, (uint64_t)c->tenant);
+	buf_add_field(ret, bytes_of(cred_kind_names[of->kind]));
+	buf_add_field(ret, bytes_of(of->device));
+	buf_add_field(ret, bytes_of(of->algorithm));
+	buf_add_field(ret, of->serial);
+}
+
+static enum inro_err close_by(struct core *c, const char *uri, const struct seal_of *of,
+			      struct bytes plain, struct blob *ret)
+{
+	SCOPED(buf) aad = { 0 };
+	SCOPED(buf) out = { 0 };
+	struct token_secret *key;
+	uint32_t number;
+	bool fresh;
+	enum inro_err e = number_of(c, uri, &number, &fresh);
+
+	if (e == INRO_OK)
+		e = core_secret_key(c, uri, &key);
+	if (e != INRO_OK)
+		return err_context(e, "the key that seals secrets");
+	bind(c, number, of, &aad);
+	buf_add(&out, BYTES(HEAD, HEAD_OCTETS));
+	buf_add_u32(&out, number);
+	e = buf_err(&aad);
+	if (e == INRO_OK)
+		e = token_secret_seal(key, buf_bytes(&aad), plain, &out);
+	return e == INRO_OK ? blob_set(ret, buf_bytes(&out)) : e;
+}
+
+enum inro_err seal_close(struct core *c, const struct seal_of *of, struct bytes plain,
+			 struct blob *ret)
+{
+	AUTO(free_chars) char *uri = NULL;
+	enum inro_err e = current(c, &uri);
+
+	return e == INRO_OK ? close_by(c, uri, of, plain, ret) : e;
+}
+
+static enum inro_err read_head(struct bytes *sealed, uint32_t *ret_number)
+{
+	struct bytes head;
+
+	if (read_bytes(sealed, HEAD_OCTETS, &head) != INRO_OK ||
+	    !bytes_equal(head, BYTES(HEAD, HEAD_OCTETS)) ||
+	    read_u32(sealed, ret_number) != INRO_OK)
+		return err_set(INRO_E_DAMAGED, "a secret is not stored as a sealed one");
+	return INRO_OK;
+}
+
+bool seal_is(struct bytes stored)
+{
+	return stored.n > HEAD_OCTETS && memcmp(stored.p, HEAD, HEAD_OCTETS) == 0;
+}
+
+enum inro_err seal_open(struct core *c, const struct seal_of *of, struct bytes sealed,
+			struct secret *ret)
+{
+	AUTO(free_chars) char *uri = NULL;
+	SCOPED(buf) aad = { 0 };
+	struct token_secret *key;
+	uint32_t number;
+	enum inro_err e = read_head(&sealed, &number);
+
+	if (e == INRO_OK)
+		e = uri_of(c, number, &uri);
+	if (e == INRO_OK && !uri)
+		e = err_set(INRO_E_DAMAGED, "the sealing key number %u is on no record", number);
+	if (e == INRO_OK)
+		e = core_secret_key(c, uri, &key);
+	if (e != INRO_OK)
+		return err_context(e, "the key that a secret is sealed under");
+	bind(c, number, of, &aad);
+	e = buf_err(&aad);
+	if (e == INRO_OK)
+		e = token_secret_open(key, buf_bytes(&aad), sealed, ret);
+	if (e == INRO_E_DATA_INVALID)
+		return err_set(INRO_E_DAMAGED, "the sealed secret does not open: it was changed, "
+					       "or moved here from another record");
+	return e;
+}
+
+enum inro_err seal_random(struct core *c, size_t n, struct secret *ret)
+{
+	AUTO(free_chars) char *uri = NULL;
+	struct token *token;
+	enum inro_err e = current(c, &uri);
+
+	if (e == INRO_OK)
+		e = core_token(c, uri, &token);
+	return e == INRO_OK ? token_random(token, n, ret) : e;
+}
+
+/* ---- which key ---- */
+
+static enum inro_err make_key(struct core *c, const char *label_of_token, struct buf *ret_uri)
+{
+	SCOPED(buf) where = { 0 };
+	SCOPED(buf) id = { 0 };
+	SCOPED(p11_uri) u = { 0 };
+	uint8_t chance[4];
+	char label[32];
+	struct token_secret_plan plan = { .label = label, .type = CKK_AES, .crypt = true };
+	struct token *token;
+	enum inro_err e = core_token_uri(label_of_token, &where);
+
+	if (e == INRO_OK)
+		e = core_token(c, (const char *)where.p, &token);
+	if (e == INRO_OK)
+		e = random_fill(chance, sizeof chance);
+	if (e != INRO_OK)
+		return e;
+	snprintf(label, sizeof label, "seal-%02x%02x%02x%02x", chance[0], chance[1], chance[2],
+		 chance[3]);
+	e = token_secret_generate(token, &plan, token_secret_kind_find("aes-256"), &id);
+	if (e == INRO_OK)
+		e = text_set(&u.token, token_label(token));
+	if (e == INRO_OK)
+		e = text_set(&u.serial, token_serial(token));
+	if (e == INRO_OK)
+		e = text_set(&u.object, label);
+	u.type = P11_SECRET_KEY;
+	p11_uri_print(&u, ret_uri);
+	buf_add_u8(ret_uri, 0);
+	return e == INRO_OK ? buf_err(ret_uri) : e;
+}
+
+/* The URI as it is recorded, of a key that may seal. */
+static enum inro_err choose_key(struct core *c, const struct seal_key_request *r, char **ret)
+{
+	SCOPED(buf) uri = { 0 };
+	struct token_secret *key;
+	enum inro_err e;
+
+	if (!r->uri == !r->token)
+		return err_set(INRO_E_ARG, "either a key or a token to make one in is named");
+	e = r->uri ? core_key_ref(r->uri, &uri) : make_key(c, r->token, &uri);
+	if (e == INRO_OK) /* as it was given: it may say where the PIN is */
+		e = core_secret_key(c, r->uri ? r->uri : (const char *)uri.p, &key);
+	if (e == INRO_OK)
+		e = token_secret_check_seal(key);
+	return e == INRO_OK ? text_set(ret, (const char *)uri.p) : e;
+}
+
+struct key_set {
+	const char *uri;
+	bool first; /* there must be none yet */
+};
+
+static enum inro_err record_key(struct core *c, const char *uri, const char *before)
+{
+	const struct audit_entry entry = { "seal.key", "setting", SEAL_SETTING, EVENT_DONE, NULL };
+	struct audit_entry with = entry;
+	SCOPED(buf) detail = { 0 };
+
+	detail_text(&detail, "uri", uri);
+	detail_text(&detail, "before", before);
+	with.detail = &detail;
+	return audit_append(c, &with);
+}
+
+static enum inro_err set_work(struct core *c, void *arg)
+{
+	const struct key_set *s = arg;
+	AUTO(free_chars) char *before = NULL;
+	char name[32];
+	uint32_t number;
+	bool fresh;
+	enum inro_err e = seal_key_uri(c, &before);
+
+	if (e == INRO_OK && before && s->first)
+		e = err_set(INRO_E_EXISTS,
+			    "secrets are sealed by %s already; 'inro secret reseal' changes that",
+			    before);
+	if (e == INRO_OK)
+		e = number_of(c, s->uri, &number, &fresh);
+	if (e != INRO_OK || (before && strcmp(before, s->uri) == 0))
+		return e;
+	number_name(number, name);
+	if (fresh)
+		e = setting_set(c, name, s->uri);
+	if (e == INRO_OK)
+		e = setting_set(c, SEAL_SETTING, s->uri);
+	return e == INRO_OK ? record_key(c, s->uri, before) : e;
+}
+
+static enum inro_err set_key(struct core *c, const struct seal_key_request *r, bool first,
+			     char **ret)
+{
+	AUTO(free_chars) char *uri = NULL;
+	AUTO(free_chars) char *before = NULL;
+	struct key_set s = { .first = first };
+	enum inro_err e = core_require(c, ROLE_ADMIN, "choose the key that seals secrets");
+
+	if (e == INRO_OK)
+		e = seal_key_uri(c, &before);
+	if (e == INRO_OK && first && before) /* before one is made for nothing */
+		e = err_set(INRO_E_EXISTS,
+			    "secrets are sealed by %s already; 'inro secret reseal' changes that",
+			    before);
+	if (e == INRO_OK)
+		e = choose_key(c, r, &uri);
+	s.uri = uri;
+	if (e == INRO_OK)
+		e = core_write(c, set_work, &s);
+	if (e != INRO_OK)
+		return audit_refused(c, "seal.key", "setting", SEAL_SETTING, e);
+	*ret = uri;
+	uri = NULL;
+	return INRO_OK;
+}
+
+enum inro_err seal_key_set(struct core *c, const struct seal_key_request *r, char **ret)
+{
+	return set_key(c, r, true, ret);
+}
+
+/* ---- sealed anew ---- */
+
+void reseal_report_clear(struct reseal_report *r)
+{
+	free(r->uri);
+	*r = (struct reseal_report) { 0 };
+}
+
+struct batch {
+	struct credential *recs;
+	struct blob *fresh; /* empty: stays */
+	size_t n;
+	int64_t done;
+	const char *uri;
+};
+
+static enum inro_err reseal_one(struct core *c, const struct credential *rec, const char *uri,
+				struct blob *ret)
+{
+	struct bytes stored = blob_bytes(&rec->secret);
+	SCOPED(secret) plain = { 0 };
+	SCOPED(device) d = { 0 };
+	struct seal_of of = { rec->kind, NULL, rec->algorithm, blob_bytes(&rec->serial) };
+	uint32_t number, now;
+	bool fresh;
+	enum inro_err e = number_of(c, uri, &now, &fresh);
+
+	if (e == INRO_OK && read_head(&stored, &number) == INRO_OK && number == now)
+		return INRO_OK;
+	if (e == INRO_OK && rec->device)
+		e = store_get(c->store, rec->device, &d);
+	of.device = d.device_id;
+	if (e == INRO_OK)
+		e = seal_open(c, &of, blob_bytes(&rec->secret), &plain);
+	return e == INRO_OK ? close_by(c, uri, &of, secret_bytes(&plain), ret) : e;
+}
+
+/* A row that changed since it was read stays as it is; its writer sealed it by the new key. */
+static enum inro_err batch_row(struct core *c, struct batch *b, size_t i)
+{
+	SCOPED(credential) now = { 0 };
+	enum inro_err e = store_get(c->store, b->recs[i].id, &now);
+
+	if (e != INRO_OK || !bytes_equal(blob_bytes(&now.secret), blob_bytes(&b->recs[i].secret)))
+		return e;
+	e = blob_set(&now.secret, blob_bytes(&b->fresh[i]));
+	if (e == INRO_OK)
+		e = store_update(c->store, &now);
+	b->done += e == INRO_OK;
+	return e;
+}
+
+static enum inro_err batch_work(struct core *c, void *arg)
+{
+	struct batch *b = arg;
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "seal.reseal", "setting", SEAL_SETTING, EVENT_DONE,
+					   &detail };
+	enum inro_err e = INRO_OK;
+
+	b->done = 0;
+	for (size_t i = 0; e == INRO_OK && i < b->n; i++)
+		if (b->fresh[i].n)
+			e = batch_row(c, b, i);
+	if (e != INRO_OK || !b->done)
+		return e;
+	detail_text(&detail, "uri", b->uri);
+	detail_int(&detail, "secrets", b->done);
+	return audit_append(c, &entry);
+}
+
+static enum inro_err run_batch(struct core *c, struct batch *b, struct reseal_report *r)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
+		if (!seal_is(blob_bytes(&b->recs[i].secret)))
+			continue;
+		e = reseal_one(c, &b->recs[i], b->uri, &b->fresh[i]);
+		if (e != INRO_E_DAMAGED)
+			continue;
+		r->first = r->first ? r->first : b->recs[i].id;
+		r->unread++;
+		e = INRO_OK;
+	}
+	if (e == INRO_OK)
+		e = core_write(c, batch_work, b);
+	r->done += e == INRO_OK ? b->done : 0;
+	return e;
+}
+
+static enum inro_err next_batch(struct core *c, int64_t *after, struct reseal_report *r)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "secret", .op = STORE_SOME },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .after = *after, .limit = BATCH };
+	struct batch b = { .uri = r->uri };
+	void *list = NULL;
+	enum inro_err e = core_all(c, &credential_type, &q, &list, &b.n);
+
+	if (e != INRO_OK)
+		return e;
+	b.recs = list;
+	b.fresh = calloc(b.n + 1, sizeof *b.fresh);
+	*after = b.n == BATCH ? b.recs[b.n - 1].id : 0;
+	if (!b.fresh)
+		e = err_set(INRO_E_NO_MEMORY, "no memory for a batch");
+	else
+		e = run_batch(c, &b, r);
+	for (size_t i = 0; b.fresh && i < b.n; i++)
+		blob_clear(&b.fresh[i]);
+	free(b.fresh);
+	list_free(&credential_type, list, b.n);
+	return e;
+}
+
+enum inro_err seal_rotate(struct core *c, const struct seal_key_request *r,
+			  struct reseal_report *ret)
+{
+	SCOPED(reseal_report) report = { 0 };
+	int64_t after = 0;
+	enum inro_err e = set_key(c, r, false, &report.uri);
+
+	do {
+		if (e == INRO_OK)
+			e = next_batch(c, &after, &report);
+	} while (e == INRO_OK && after);
+	if (e != INRO_OK)
+		return e;
+	*ret = report;
+	report = (struct reseal_report) { 0 };
+	return INRO_OK;
+}

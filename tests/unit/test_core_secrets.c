@@ -1,0 +1,333 @@
+/* test_core_secrets - what is sealed, bound, verified, counted and wiped; never a secret anywhere
+ * else. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "backoffice/core/audit.h"
+#include "backoffice/core/device.h"
+#include "backoffice/core/psk.h"
+#include "backoffice/core/seal.h"
+#include "backoffice/core/setting.h"
+#include "backoffice/pki/verifier.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "tests/lib/office.h"
+#include "tests/lib/scratch.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+#define NOW	    INT64_C(1790000000)
+
+static char db[32];
+
+static int setup(void **state)
+{
+	static unsigned n;
+
+	clock_set_test(NOW);
+	snprintf(db, sizeof db, "secrets-%u.db", n++);
+	*state = office_open(db);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	core_close(*state);
+	clock_set_test(0);
+	return 0;
+}
+
+static void add(struct core *c, const char *id)
+{
+	SCOPED(device) d = { 0 };
+
+	OK(device_add(c, id, NULL, &d));
+}
+
+static void seal_by_new(struct core *c)
+{
+	const struct seal_key_request r = { .token = "ca" };
+	AUTO(free_chars) char *uri = NULL;
+
+	OK(seal_key_set(c, &r, &uri));
+	assert_non_null(strstr(uri, "token=ca"));
+	assert_non_null(strstr(uri, "object=seal-"));
+}
+
+static bool has(struct bytes hay, struct bytes needle)
+{
+	return needle.n && memmem(hay.p, hay.n, needle.p, needle.n) != NULL;
+}
+
+/* Neither as it is, nor in hex. */
+static void assert_nowhere(struct bytes secret)
+{
+	static const char *const suffixes[] = { "", "-wal" };
+
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+		SCOPED(buf) file = { 0 };
+		SCOPED(buf) hex = { 0 };
+		char name[64];
+
+		snprintf(name, sizeof name, "%s%s", db, suffixes[i]);
+		OK(file_read(scratch_path(name), BUF_MAX, &file));
+		buf_add_hex(&hex, secret);
+		assert_false(has(buf_bytes(&file), secret));
+		assert_false(has(buf_bytes(&file), buf_bytes(&hex)));
+	}
+}
+
+static void test_no_seal_key(void **state)
+{
+	struct core *c = *state;
+	SCOPED(psk_new) p = { 0 };
+	SCOPED(psk_new) again = { 0 };
+	AUTO(free_chars) char *uri = NULL;
+
+	add(c, "dev");
+	OK(seal_key_uri(c, &uri));
+	assert_null(uri);
+	OK(psk_issue(c, "dev", BYTES_NONE, &p));
+	assert_true(verifier_is(blob_bytes(&p.rec.secret)));
+	FAILS(INRO_E_UNSUPPORTED, psk_get(c, "dev", &again));
+	assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), "only a hash"));
+	OK(psk_verify(c, "dev", secret_bytes(&p.value)));
+	FAILS(INRO_E_PIN_WRONG, psk_verify(c, "dev", bytes_of("wrong")));
+	assert_nowhere(secret_bytes(&p.value));
+}
+
+static void test_sealed(void **state)
+{
+	struct core *c = *state;
+	const struct seal_key_request second = { .token = "line" };
+	AUTO(free_chars) char *uri = NULL;
+	SCOPED(psk_new) p = { 0 };
+	SCOPED(psk_new) again = { 0 };
+
+	add(c, "dev");
+	seal_by_new(c);
+	FAILS(INRO_E_EXISTS, seal_key_set(c, &second, &uri));
+	OK(psk_issue(c, "dev", BYTES_NONE, &p));
+	assert_true(seal_is(blob_bytes(&p.rec.secret)));
+	assert_int_equal(p.value.n, 32);
+	assert_int_equal(p.bits, 185); /* 32 * log2(56) */
+	OK(psk_get(c, "dev", &again));
+	assert_true(secret_equal(secret_bytes(&p.value), secret_bytes(&again.value)));
+	FAILS(INRO_E_EXISTS, psk_issue(c, "dev", BYTES_NONE, &again));
+	assert_nowhere(secret_bytes(&p.value));
+}
+
+/* A sealed text opens in its own row alone, and not when a bit of it is another. */
+static void test_bound(void **state)
+{
+	struct core *c = *state;
+	SCOPED(psk_new) a = { 0 };
+	SCOPED(psk_new) b = { 0 };
+	SCOPED(psk_new) got = { 0 };
+
+	add(c, "a");
+	add(c, "b");
+	seal_by_new(c);
+	OK(psk_issue(c, "a", BYTES_NONE, &a));
+	OK(psk_issue(c, "b", BYTES_NONE, &b));
+	office_sql(db, "UPDATE credential SET secret = (SELECT o.secret FROM credential o WHERE "
+		       "o.id = 1) WHERE id = 2");
+	FAILS(INRO_E_DAMAGED, psk_get(c, "b", &got));
+	FAILS(INRO_E_DAMAGED, psk_verify(c, "b", secret_bytes(&a.value)));
+	office_sql(db, "UPDATE credential SET serial = (SELECT o.serial FROM credential o WHERE "
+		       "o.id = 1) WHERE id = 2");
+	FAILS(INRO_E_DAMAGED, psk_get(c, "b", &got)); /* another device still */
+	OK(psk_get(c, "a", &got));
+	office_sql(db, "UPDATE credential SET secret = substr(secret, 1, 24) || x'00' || "
+		       "substr(secret, 26) WHERE id = 1");
+	psk_new_clear(&got);
+	FAILS(INRO_E_DAMAGED, psk_get(c, "a", &got));
+}
+
+static void test_reseal(void **state)
+{
+	struct core *c = *state;
+	const struct seal_key_request to = { .token = "line" };
+	struct seal_key_request same = { 0 };
+	SCOPED(reseal_report) r = { 0 };
+	SCOPED(reseal_report) twice = { 0 };
+	SCOPED(psk_new) p = { 0 };
+	SCOPED(psk_new) got = { 0 };
+
+	seal_by_new(c);
+	for (int i = 0; i < 7; i++) {
+		char id[16];
+
+		psk_new_clear(&p);
+		snprintf(id, sizeof id, "dev-%d", i);
+		add(c, id);
+		OK(psk_issue(c, id, BYTES_NONE, &p));
+	}
+	office_sql(db, "UPDATE credential SET secret = substr(secret, 1, 30) WHERE id = 3");
+	OK(seal_rotate(c, &to, &r));
+	assert_int_equal(r.done, 6);
+	assert_int_equal(r.unread, 1);
+	assert_int_equal(r.first, 3);
+	assert_non_null(strstr(r.uri, "token=line"));
+	OK(psk_get(c, "dev-6", &got));
+	assert_true(secret_equal(secret_bytes(&p.value), secret_bytes(&got.value)));
+	same.uri = r.uri;
+	OK(seal_rotate(c, &same, &twice));
+	assert_int_equal(twice.done, 0);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM setting WHERE name LIKE "
+					"'seal.key%'"),
+			 3);
+}
+
+static void test_seal_key_is_fit(void **state)
+{
+	struct core *c = *state;
+	AUTO(free_chars) char *uri = NULL;
+	struct seal_key_request r = { .uri = "pkcs11:token=ca;object=none;type=secret-key" };
+	struct core_options o = office_options();
+	struct core *operator;
+
+	FAILS(INRO_E_NOT_FOUND, seal_key_set(c, &r, &uri));
+	r = (struct seal_key_request) { 0 };
+	FAILS(INRO_E_ARG, seal_key_set(c, &r, &uri));
+	o.role = ROLE_OPERATOR;
+	operator= office_open_as(db, o);
+	r.token = "ca";
+	FAILS(INRO_E_ACCESS, seal_key_set(operator, & r, &uri));
+	core_close(operator);
+}
+
+static void test_lock(void **state)
+{
+	struct core *c = *state;
+	SCOPED(psk_new) p = { 0 };
+	SCOPED(credential) rec = { 0 };
+
+	add(c, "dev");
+	OK(psk_issue(c, "dev", BYTES_NONE, &p));
+	for (int i = 0; i < 10; i++)
+		FAILS(INRO_E_PIN_WRONG, psk_verify(c, "dev", bytes_of("wrong")));
+	FAILS(INRO_E_PIN_LOCKED, psk_verify(c, "dev", secret_bytes(&p.value)));
+	clock_set_test(NOW + 301);
+	FAILS(INRO_E_PIN_WRONG, psk_verify(c, "dev", bytes_of("wrong")));
+	FAILS(INRO_E_PIN_LOCKED, psk_verify(c, "dev", secret_bytes(&p.value)));
+	OK(psk_show(c, "dev", &rec));
+	assert_int_equal(rec.fails, 11);
+	OK(psk_release(c, "dev"));
+	OK(psk_verify(c, "dev", secret_bytes(&p.value)));
+	FAILS(INRO_E_PIN_WRONG, psk_verify(c, "dev", bytes_of("wrong")));
+	OK(psk_verify(c, "dev", secret_bytes(&p.value)));
+	credential_clear(&rec);
+	OK(psk_show(c, "dev", &rec));
+	assert_int_equal(rec.fails, 0);
+}
+
+static void test_rotate(void **state)
+{
+	struct core *c = *state;
+	SCOPED(psk_new) one = { 0 };
+	SCOPED(psk_new) two = { 0 };
+	SCOPED(psk_new) three = { 0 };
+	size_t n;
+
+	add(c, "dev");
+	FAILS(INRO_E_NOT_FOUND, psk_rotate(c, "dev", BYTES_NONE, 0, &one));
+	OK(psk_issue(c, "dev", BYTES_NONE, &one));
+	OK(psk_rotate(c, "dev", BYTES_NONE, 60, &two));
+	OK(psk_verify(c, "dev", secret_bytes(&one.value)));
+	OK(psk_verify(c, "dev", secret_bytes(&two.value)));
+	clock_set_test(NOW + 61);
+	FAILS(INRO_E_PIN_WRONG, psk_verify(c, "dev", secret_bytes(&one.value)));
+	OK(psk_rotate(c, "dev", BYTES_NONE, 0, &three));
+	FAILS(INRO_E_PIN_WRONG, psk_verify(c, "dev", secret_bytes(&two.value)));
+	OK(psk_delete(c, "dev", "test", &n));
+	assert_int_equal(n, 3);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE secret IS NOT NULL"),
+			 0);
+	FAILS(INRO_E_NOT_FOUND, psk_verify(c, "dev", secret_bytes(&three.value)));
+}
+
+static void test_policy(void **state)
+{
+	static const struct {
+		const char *given;
+		const char *why;
+	} bad[] = {
+		{ "Short1", "32 to 128" },
+		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1", "has 3 of" },
+		{ "Aaaaaaaaaaaaaaaaaaaa aaaaaaaaaaaaaaa1", "without blanks" },
+	};
+	struct psk_policy odd = psk_policy_builtin;
+	struct core *c = *state;
+	SCOPED(psk_new) p = { 0 };
+
+	add(c, "dev");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		FAILS(INRO_E_POLICY, psk_issue(c, "dev", bytes_of(bad[i].given), &p));
+		assert_non_null(strstr(err_detail(INRO_E_POLICY), bad[i].why));
+	}
+	odd.alphabet = "abc";
+	FAILS(INRO_E_POLICY, psk_prepare(c, &odd, "dev", BYTES_NONE, &p));
+	odd = (struct psk_policy) { .length = 4, .classes = 2, .alphabet = "a1", .hashed = true };
+	OK(psk_prepare(c, &odd, "dev", BYTES_NONE, &p));
+	assert_int_equal(p.value.n, 4);
+	assert_int_equal(p.bits, 4);
+	assert_non_null(memchr(p.value.p, 'a', 4));
+	assert_non_null(memchr(p.value.p, '1', 4));
+}
+
+static void test_device(void **state)
+{
+	struct core *c = *state;
+	SCOPED(psk_new) p = { 0 };
+	SCOPED(device) d = { 0 };
+	SCOPED(device) off = { 0 };
+	struct audit_report r = { 0 };
+	size_t n;
+
+	OK(device_add_with(c, "dev", NULL, &p, &d));
+	assert_int_equal(d.state, DEVICE_REGISTERED);
+	OK(psk_verify(c, "dev", secret_bytes(&p.value)));
+	OK(device_switch(c, "dev", VERB_DISABLE, NULL, &off));
+	FAILS(INRO_E_STATE, psk_verify(c, "dev", secret_bytes(&p.value)));
+	OK(device_delete(c, "dev", NULL, &n));
+	assert_int_equal(n, 0); /* no certificates */
+	FAILS(INRO_E_NOT_FOUND, psk_verify(c, "dev", secret_bytes(&p.value)));
+	assert_int_equal(
+		office_ask(db, "SELECT count(*) FROM credential WHERE state = 'revoked'"), 1);
+	OK(audit_verify(c, &r));
+	assert_nowhere(secret_bytes(&p.value));
+}
+
+static void test_verifier(void **state)
+{
+	SCOPED(buf) stored = { 0 };
+
+	(void)state;
+	OK(verifier_make(bytes_of("value"), VERIFIER_COST_RANDOM, &stored));
+	OK(verifier_check(buf_bytes(&stored), bytes_of("value")));
+	FAILS(INRO_E_PIN_WRONG, verifier_check(buf_bytes(&stored), bytes_of("valu")));
+	FAILS(INRO_E_PIN_WRONG, verifier_check(buf_bytes(&stored), BYTES_NONE));
+	for (size_t n = 0; n < stored.n; n++)
+		FAILS(INRO_E_DAMAGED, verifier_check(BYTES(stored.p, n), bytes_of("value")));
+	stored.p[3] = 63; /* the cost */
+	FAILS(INRO_E_DAMAGED, verifier_check(buf_bytes(&stored), bytes_of("value")));
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_no_seal_key), T(test_sealed), T(test_bound),
+		T(test_reseal),	     T(test_lock),   T(test_seal_key_is_fit),
+		T(test_rotate),	     T(test_policy), T(test_device),
+		T(test_verifier),
+	};
+
+	office_tokens();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

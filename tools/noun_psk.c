@@ -1,0 +1,197 @@
+/* noun_psk - the pre-shared key that goes with a device's id. */
+#include "backoffice/core/psk.h"
+
+#include "backoffice/pki/verifier.h"
+#include "tools/nouns.h"
+#include "tools/office.h"
+#include "tools/text.h"
+
+json_t *json_of_psk(const struct psk_new *p)
+{
+	bool hashed = verifier_is(blob_bytes(&p->rec.secret));
+	json_t *doc = json_pack("{s:s s:o}", "psk_store", hashed ? "hash" : "sealed", "psk_issued",
+				json_of_time(p->rec.not_before));
+	if (doc && p->value.n)
+		json_object_set_new(doc, "psk", text_json(secret_bytes(&p->value)));
+	if (doc && p->bits)
+		json_object_set_new(doc, "psk_entropy_bits", json_integer(p->bits));
+	return doc;
+}
+
+static enum inro_err give_psk(const struct call *c, const struct psk_new *p, json_t **ret)
+{
+	json_t *doc = json_of_psk(p);
+	if (doc)
+		json_object_set_new(doc, "device", json_of_text(call_arg(c, 0)));
+	return json_give(doc, ret);
+}
+
+/* The key that a person chose, if one is to be taken. */
+static enum inro_err take_given(const struct call *c, struct secret *ret)
+{
+	if (!call_has(c, "given"))
+		return INRO_OK;
+	return pin_take(c, PIN_PSK, call_arg(c, 0), true, ret);
+}
+
+static enum inro_err make_psk(const struct call *c, bool rotate, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(psk_new) p = { 0 };
+	SCOPED(secret) given = { 0 };
+	enum inro_err e = take_given(c, &given);
+	if (!e)
+		e = office_open(c, &core);
+	if (!e && rotate)
+		e = psk_rotate(core, call_arg(c, 0), secret_bytes(&given),
+			       call_number(c, "grace", 0), &p);
+	else if (!e)
+		e = psk_issue(core, call_arg(c, 0), secret_bytes(&given), &p);
+	return e ? e : give_psk(c, &p, ret);
+}
+
+static enum inro_err psk_issue_run(const struct call *c, json_t **ret)
+{
+	return make_psk(c, false, ret);
+}
+
+static enum inro_err psk_rotate_run(const struct call *c, json_t **ret)
+{
+	return make_psk(c, true, ret);
+}
+
+static enum inro_err psk_get_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(psk_new) p = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = psk_get(core, call_arg(c, 0), &p);
+	return e ? e : give_psk(c, &p, ret);
+}
+
+static enum inro_err psk_show_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(psk_new) p = { 0 };
+	json_t *doc = NULL;
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = psk_show(core, call_arg(c, 0), &p.rec);
+	if (!e)
+		e = give_psk(c, &p, &doc);
+	if (e)
+		return e;
+	json_object_set_new(doc, "wrong_tries", json_integer((json_int_t)p.rec.fails));
+	json_object_set_new(doc, "locked_until", json_of_time(p.rec.locked_until));
+	*ret = doc;
+	return INRO_OK;
+}
+
+static enum inro_err psk_verify_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(secret) value = { 0 };
+	enum inro_err e = pin_take(c, PIN_PSK, call_arg(c, 0), false, &value);
+	if (!e)
+		e = office_open(c, &core);
+	if (!e)
+		e = psk_verify(core, call_arg(c, 0), secret_bytes(&value));
+	return e ? e
+		 : json_give(json_pack("{s:s s:b}", "device", call_arg(c, 0), "verified", 1), ret);
+}
+
+static enum inro_err psk_delete_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	size_t n = 0;
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = psk_delete(core, call_arg(c, 0), call_opt(c, "why"), &n);
+	return e ? e
+		 : json_give(json_pack("{s:s s:I}", "device", call_arg(c, 0), "destroyed",
+				       (json_int_t)n),
+			     ret);
+}
+
+static enum inro_err psk_release_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = psk_release(core, call_arg(c, 0));
+	return e ? e : json_give(json_pack("{s:s}", "device", call_arg(c, 0)), ret);
+}
+
+/* ---- the rows ---- */
+
+#define ARG_DEVICE                                                                                 \
+	{                                                                                          \
+		.name = "DEVICE", .help = "the device's id"                                        \
+	}
+#define OPT_GIVEN                                                                                  \
+	{                                                                                          \
+		.name = "given", .kind = OPT_FLAG,                                                 \
+		.help = "take a key that is given instead of making one; it must be as the "       \
+			"policy wants"                                                             \
+	}
+#define PSK_SAID "the pre-shared key of device '{device}': {psk}"
+
+const struct cmd_verb psk_verbs[] = {
+	{ .name = "issue",
+	  .summary = "Gives a device a pre-shared key",
+	  .args = ARGS(ARG_DEVICE),
+	  .opts = OPTS(OPT_GIVEN),
+	  .shared = { pin_user_opts, pin_psk_opts },
+	  .run = psk_issue_run,
+	  .shape = SHOW_SAID,
+	  .said = PSK_SAID },
+	{ .name = "rotate",
+	  .summary = "Gives a device another pre-shared key",
+	  .args = ARGS(ARG_DEVICE),
+	  .opts = OPTS(OPT_GIVEN, { .name = "grace",
+				    .arg = "SECONDS",
+				    .kind = OPT_NUMBER,
+				    .help = "how long the old one is still good; not at all when "
+					    "not said" }),
+	  .shared = { pin_user_opts, pin_psk_opts },
+	  .run = psk_rotate_run,
+	  .shape = SHOW_SAID,
+	  .said = PSK_SAID },
+	{ .name = "get",
+	  .summary = "Tells a device's pre-shared key again, where the policy keeps it sealed",
+	  .args = ARGS(ARG_DEVICE),
+	  .shared = { pin_user_opts },
+	  .run = psk_get_run,
+	  .shape = SHOW_SAID,
+	  .said = PSK_SAID },
+	{ .name = "show",
+	  .summary = "Says how a device's pre-shared key is kept, and how often it was wrong",
+	  .args = ARGS(ARG_DEVICE),
+	  .run = psk_show_run,
+	  .shape = SHOW_RECORD,
+	  .columns = COLUMNS({ "device", "Device" }, { "psk_store", "Kept" },
+			     { "psk_issued", "Issued" }, { "wrong_tries", "Wrong tries" },
+			     { "locked_until", "Locked until" }) },
+	{ .name = "verify",
+	  .summary = "Says whether a pre-shared key is the device's; wrong tries are counted",
+	  .args = ARGS(ARG_DEVICE),
+	  .shared = { pin_user_opts, pin_psk_opts },
+	  .run = psk_verify_run,
+	  .shape = SHOW_SAID,
+	  .said = "that is the pre-shared key of device '{device}'" },
+	{ .name = "release",
+	  .summary = "Ends the lock after wrong tries",
+	  .args = ARGS(ARG_DEVICE),
+	  .run = psk_release_run,
+	  .shape = SHOW_SAID,
+	  .said = "the pre-shared key of device '{device}' can be tried again" },
+	{ .name = "delete",
+	  .summary = "Wipes a device's pre-shared keys",
+	  .args = ARGS(ARG_DEVICE),
+	  .opts = OPTS(OPT_WHY),
+	  .run = psk_delete_run,
+	  .shape = SHOW_SAID,
+	  .said = "device '{device}' has no pre-shared key any more" },
+	{ 0 },
+};
