@@ -7,8 +7,7 @@
 
 static struct seal_key_request seal_request(const struct call *c, const char *uri)
 {
-	return (struct seal_key_request) { .uri = call_opt(c, uri),
-					   .token = call_opt(c, "token") };
+	return (struct seal_key_request) { .uri = call_opt(c, uri), .token = call_opt(c, "token") };
 }
 
 static enum inro_err seal_key_run(const struct call *c, json_t **ret)

@@ -67,8 +67,9 @@ static enum inro_err check_policy(const struct policy *p)
 	struct bytes alphabet = bytes_of(p->psk.alphabet);
 
 	if (p->psk.length < 1 || p->psk.length > PSK_MAX || alphabet.n < 2 || alphabet.n > 128)
-		return err_set(INRO_E_POLICY, "a pre-shared key has 1 to %d characters, of 2 to "
-					      "128 different ones",
+		return err_set(INRO_E_POLICY,
+			       "a pre-shared key has 1 to %d characters, of 2 to "
+			       "128 different ones",
 			       PSK_MAX);
 	if (classes_in(alphabet) < p->psk.classes || p->psk.length < p->psk.classes)
 		return err_set(INRO_E_POLICY,
@@ -94,8 +95,7 @@ static size_t pick(const struct secret *chance, struct bytes alphabet, struct se
 	return n;
 }
 
-static enum inro_err draw(struct core *c, const struct policy *p, bool token,
-			  struct secret *out)
+static enum inro_err draw(struct core *c, const struct policy *p, bool token, struct secret *out)
 {
 	struct bytes alphabet = bytes_of(p->psk.alphabet);
 	enum inro_err e = INRO_OK;
@@ -110,7 +110,8 @@ static enum inro_err draw(struct core *c, const struct policy *p, bool token,
 	}
 	if (e != INRO_OK)
 		return e;
-	return err_set(INRO_E_POLICY, "no pre-shared key of that length has all kinds of characters");
+	return err_set(INRO_E_POLICY,
+		       "no pre-shared key of that length has all kinds of characters");
 }
 
 static enum inro_err check_given(const struct policy *p, struct bytes given)
@@ -148,10 +149,9 @@ static enum inro_err choose_value(struct core *c, const struct policy *policy, b
 static enum inro_err keep_hash(struct psk_new *p)
 {
 	SCOPED(buf) stored = { 0 };
-	enum inro_err e = verifier_make(secret_bytes(&p->value),
-					p->bits >= BITS_STRONG ? VERIFIER_COST_RANDOM :
-								 VERIFIER_COST_CHOSEN,
-					&stored);
+	enum inro_err e = verifier_make(
+		secret_bytes(&p->value),
+		p->bits >= BITS_STRONG ? VERIFIER_COST_RANDOM : VERIFIER_COST_CHOSEN, &stored);
 
 	return e == INRO_OK ? blob_set(&p->rec.secret, buf_bytes(&stored)) : e;
 }
@@ -245,15 +245,14 @@ static enum inro_err run_issue(struct core *c, struct psk_step *i, struct bytes 
 		e = core_write(c, issue_work, i);
 	if (e != INRO_OK) {
 		psk_new_clear(&i->made);
-		return audit_refused(c, i->rotate ? "psk.rotate" : "psk.issue", "device",
-				     i->device, e);
+		return audit_refused(c, i->rotate ? "psk.rotate" : "psk.issue", "device", i->device,
+				     e);
 	}
 	*ret = i->made;
 	return INRO_OK;
 }
 
-enum inro_err psk_issue(struct core *c, const char *device, struct bytes given,
-			struct psk_new *ret)
+enum inro_err psk_issue(struct core *c, const char *device, struct bytes given, struct psk_new *ret)
 {
 	struct psk_step i = { .device = device };
 

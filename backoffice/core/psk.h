@@ -2,7 +2,7 @@
  * psk - the pre-shared key that goes with a device's id: made, verified, told, changed.
  *
  * 1. A device has one at a time; one that was rotated out may be good for a grace time.
- * 2. It is kept sealed (it can be told again) or as a scrypt hash only, as the policy says.  Without
+ * 2. It is kept sealed (it can be told again) or as a scrypt hash only, as the policy says. Without
  *    a sealing key it is always the hash.
  * 3. A try is counted in the database before it is made.  After `tries` wrong ones in a row there
  *    is one further try each `lock_seconds`, until one is right or an operator releases it.

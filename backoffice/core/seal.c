@@ -121,8 +121,7 @@ static enum inro_err read_head(struct bytes *sealed, uint32_t *ret_number)
 	struct bytes head;
 
 	if (read_bytes(sealed, HEAD_OCTETS, &head) != INRO_OK ||
-	    !bytes_equal(head, BYTES(HEAD, HEAD_OCTETS)) ||
-	    read_u32(sealed, ret_number) != INRO_OK)
+	    !bytes_equal(head, BYTES(HEAD, HEAD_OCTETS)) || read_u32(sealed, ret_number) != INRO_OK)
 		return err_set(INRO_E_DAMAGED, "a secret is not stored as a sealed one");
 	return INRO_OK;
 }

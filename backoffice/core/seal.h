@@ -46,10 +46,10 @@ struct seal_key_request {
 MUST_CHECK enum inro_err seal_key_set(struct core *c, const struct seal_key_request *r, char **ret);
 
 struct reseal_report {
-	char *uri;	 /* what seals now */
-	int64_t done;	 /* sealed anew */
-	int64_t unread;	 /* did not open; left as they are */
-	int64_t first;	 /* id of the first of those */
+	char *uri;	/* what seals now */
+	int64_t done;	/* sealed anew */
+	int64_t unread; /* did not open; left as they are */
+	int64_t first;	/* id of the first of those */
 };
 void reseal_report_clear(struct reseal_report *r);
 /* Another key seals from now on, and everything sealed before is sealed anew, in batches; cut short

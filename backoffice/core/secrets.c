@@ -133,8 +133,9 @@ enum inro_err secret_load(struct core *c, enum cred_kind kind, const char *ref,
 	enum inro_err e = ref && *ref ? find(c, kind, ref, ret) : INRO_E_NOT_FOUND;
 
 	if (e == INRO_E_NOT_FOUND)
-		return err_set(e, "no key '%s'; one is named by its id or serial, 'inro secret "
-				  "list' shows them",
+		return err_set(e,
+			       "no key '%s'; one is named by its id or serial, 'inro secret "
+			       "list' shows them",
 			       text_or_empty(ref));
 	return e;
 }

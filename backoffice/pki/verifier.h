@@ -1,6 +1,6 @@
 /*
- * verifier - what is kept of a password or key that is only ever checked: scrypt (RFC 7914) with its
- * parameters and salt.
+ * verifier - what is kept of a password or key that is only ever checked: scrypt (RFC 7914) with
+ * its parameters and salt.
  */
 #ifndef INRO_BACKOFFICE_PKI_VERIFIER_H
 #define INRO_BACKOFFICE_PKI_VERIFIER_H

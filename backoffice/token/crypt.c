@@ -260,8 +260,8 @@ enum inro_err token_mac_verify(struct token *t, const struct token_mac *m, struc
 	e = ck_err(t->module, t->f->C_VerifyInit(t->session, &mech, key), "C_VerifyInit");
 	if (!e)
 		e = ck_err(t->module,
-			   t->f->C_Verify(t->session, unconst(message.p), message.n,
-					  unconst(mac.p), mac.n),
+			   t->f->C_Verify(t->session, unconst(message.p), message.n, unconst(mac.p),
+					  mac.n),
 			   "C_Verify");
 	(void)t->f->C_DestroyObject(t->session, key);
 	return e == INRO_E_SIGNATURE_LENGTH ? INRO_E_SIGNATURE : e;
