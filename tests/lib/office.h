@@ -17,6 +17,10 @@
 /* Home and module by environment; tokens "ca" and "line".  Once a program, before any other. */
 void office_tokens(void);
 
+/* The database of that name: a file in the scratch folder or, with INRO_TEST_DB=postgres, one of a
+ * server of the test's own (lib/postgres.h).  Good until the eighth call after this one. */
+const char *office_url(const char *db);
+
 /* A back office on the database of that name, by "tester" as administrator. */
 struct core *office_open(const char *db);
 /* The same with other options; o->db is set from `db` unless it is given. */

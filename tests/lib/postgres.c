@@ -142,21 +142,38 @@ static pid_t launch(const char *const *argv)
 	_exit(127);
 }
 
-static int ask(const char *database, const char *sql, char *out, size_t cap)
+static FILE *psql(const char *database, const char *script)
 {
-	char command[4096];
+	char command[1024];
 	FILE *f;
 
 	snprintf(command, sizeof command,
-		 "%s/psql -X -q -A -t -v ON_ERROR_STOP=1 -h %s -U inro -d %s -c \"%s\" "
-		 "2>>%s/psql.log",
-		 bin, dir, database, sql, dir);
+		 "%s/psql -X -q -A -t -v ON_ERROR_STOP=1 -h %s -U inro -d %s -f %s 2>>%s/psql.log",
+		 bin, dir, database, script, dir);
 	f = popen(command, "re");
 	if (!f)
 		die("psql");
+	return f;
+}
+
+static int ask(const char *database, const char *sql, char *out, size_t cap)
+{
+	char path[128];
+	FILE *f;
+	int status;
+
+	snprintf(path, sizeof path, "%s/script-%d.sql", dir, (int)getpid());
+	f = fopen(path, "we");
+	if (!f || fputs(sql, f) < 0 || fclose(f) != 0)
+		die(path);
+	f = psql(database, path);
 	if (!fgets(out, (int)cap, f))
 		*out = 0;
-	return pclose(f);
+	while (fgetc(f) != EOF)
+		;
+	status = pclose(f);
+	unlink(path);
+	return status;
 }
 
 /* One that was killed may have left processes that end a moment later; until then none starts. */
@@ -217,6 +234,11 @@ static void make(void)
 		die("initdb");
 	write_settings();
 	postgres_start();
+	/* What tests say to SQLite, so that they can say the same here. */
+	postgres_sql("template1", "CREATE FUNCTION zeroblob(integer) RETURNS bytea LANGUAGE sql AS "
+				  "$$ SELECT decode(repeat('00', $1), 'hex') $$; CREATE FUNCTION "
+				  "hex(bytea) RETURNS text LANGUAGE sql AS $$ SELECT "
+				  "upper(encode($1, 'hex')) $$");
 }
 
 void postgres_durable(void)

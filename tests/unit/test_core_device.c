@@ -288,7 +288,7 @@ static void test_opening(void **state)
 	{
 		char url[4200];
 
-		snprintf(url, sizeof url, "sqlite:%s", scratch_path("opening.db"));
+		snprintf(url, sizeof url, "%s", office_url("opening.db"));
 		o.db = url;
 		FAILS(INRO_E_NOT_FOUND, core_open(&o, &c));
 		o.tenant = NULL;

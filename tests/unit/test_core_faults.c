@@ -192,7 +192,7 @@ static void test_killed_while_issuing(void **state)
 	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential"),
 			 office_ask(db, "SELECT count(*) FROM event WHERE action = "
 					"'certificate.issue' AND outcome = 'done'"));
-	snprintf(url, sizeof url, "sqlite:%s", scratch_path(db));
+	snprintf(url, sizeof url, "%s", office_url(db));
 	OK(store_open(url, &s));
 	OK(store_check(s));
 	store_close(s);
@@ -259,7 +259,7 @@ static void test_a_taken_serial_is_refused(void **state)
 	office_csr(key, "x", &csr);
 	c = office_open(db);
 	OK(issue(c, buf_bytes(&csr), &one));
-	snprintf(url, sizeof url, "sqlite:%s", scratch_path(db));
+	snprintf(url, sizeof url, "%s", office_url(db));
 	OK(store_open(url, &s));
 	OK(store_get(s, one.rec.id, &twin));
 	twin.id = 0;

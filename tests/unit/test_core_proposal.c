@@ -179,7 +179,7 @@ static void test_other_tenant(void **state)
 	struct core *c;
 
 	(void)state;
-	office_sql(db, "INSERT INTO tenant (name, created_ms) VALUES ('other', 0)");
+	office_sql(db, "INSERT INTO tenant (id, name, created_ms) VALUES (2, 'other', 0)");
 	c = office_open_as(db, (struct core_options) {
 				       .actor = "bob", .role = ROLE_ADMIN, .tenant = "other" });
 	assert_int_equal(proposal_decide(c, id, VERB_APPROVE, NULL, &made), INRO_E_NOT_FOUND);

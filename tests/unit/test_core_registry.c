@@ -214,8 +214,8 @@ static void test_policies_inherit(void **state)
 	assert_int_equal(p.psk.length, 30);
 	assert_int_equal(p.psk.tries, 3);
 	assert_true(p.psk.hashed);
-	office_sql(db, "INSERT INTO setting (tenant, name, value) VALUES "
-		       "(1, 'policy', '{\"renew_days\":77,\"approve\":true}')");
+	office_sql(db, "INSERT INTO setting (id, tenant, name, value) VALUES "
+		       "(1000, 1, 'policy', '{\"renew_days\":77,\"approve\":true}')");
 	OK(policy_of_group(c, 0, &none));
 	assert_int_equal(none.renew_days, 77);
 	assert_true(none.approve);
