@@ -42,6 +42,8 @@ inside() {
 
 mkdir -p "$root"/srv/{lib,tests,pq,home}
 cp "$B/lib/inro-pkcs11.so" "$B/lib/inro.so" "$root/srv/lib/"
+mkdir "$root/srv/tests/lib"
+cp "$S/tests/lib/lacking.txt" "$root/srv/tests/lib/"
 must inside openssl version >theirs
 grep -q 'OpenSSL 3\.[5-9]' theirs || fail "not the OpenSSL that was looked for: $(cat theirs)"
 
