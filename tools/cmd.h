@@ -45,7 +45,7 @@ struct cmd_arg {
 
 enum shape {
 	SHOW_SAID,   /* one sentence, `said` with {key} filled in */
-	SHOW_TABLE,  /* the document is an array, a row each */
+	SHOW_TABLE,  /* the document is an array, a row each, or has one in "items" and the cursor "next" */
 	SHOW_RECORD, /* the document is an object, a line each column */
 	SHOW_STEPS,  /* the document's "steps", a row each, and then the sentence */
 	SHOW_PEM,    /* the document's "pem" as it is; with --out, the sentence */

@@ -1,12 +1,15 @@
 /* noun_device - the registry of devices, and the main job: provision. */
 #include "backoffice/core/device.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backoffice/core/audit.h"
+#include "backoffice/core/group.h"
 #include "backoffice/core/provision.h"
 #include "backoffice/core/psk.h"
+#include "backoffice/core/tally.h"
 #include "backoffice/pki/profile.h"
 #include "base/file.h"
 #include "tools/nouns.h"
@@ -194,31 +197,107 @@ static enum inro_err device_update_run(const struct call *c, json_t **ret)
 
 /* ---- list, show ---- */
 
-static enum inro_err device_page(struct core *core, const struct call *c, const struct page *page,
-				 json_t *list, int64_t *ret_next)
+/* Pages until there is no more, or as many as were asked for; *next is the cursor of what follows.
+ */
+static enum inro_err device_pages(struct core *core, struct device_search *q, size_t wanted,
+				  json_t *list, char **next)
 {
-	const char *wanted = call_opt(c, "state");
-	int at = wanted ? name_index(device_state_names, DEVICE_STATE__MAX, wanted) : 0;
-	enum device_state state = (enum device_state)at;
-	struct device_filter f = {
-		.id_prefix = call_opt(c, "prefix"),
-		.state = wanted ? &state : NULL,
-		.with_deleted = call_has(c, "all"),
-	};
-	SCOPED(device_list) l = { 0 };
-	enum inro_err e = device_find(core, &f, page, &l);
-	for (size_t i = 0; !e && i < l.n; i++) {
-		json_t *doc = NULL;
-		e = device_json(core, &l.items[i], &doc);
-		json_array_append_new(list, doc);
-	}
-	*ret_next = l.next;
+	enum inro_err e;
+	do {
+		SCOPED(device_found) found = { 0 };
+		size_t room = wanted ? wanted - json_array_size(list) : PAGE_MAX;
+		q->limit = room < PAGE_MAX ? room : PAGE_MAX;
+		q->after = *next;
+		e = device_search(core, q, &found);
+		for (size_t i = 0; !e && i < found.n; i++) {
+			json_t *doc = NULL;
+			e = device_json(core, &found.items[i], &doc);
+			json_array_append_new(list, doc);
+		}
+		free(*next);
+		*next = found.next;
+		found.next = NULL;
+	} while (!e && *next && json_array_size(list) != wanted);
 	return e;
 }
 
 static enum inro_err device_list_run(const struct call *c, json_t **ret)
 {
-	return office_list(c, device_page, ret);
+	AUTO(core_close_ptr) struct core *core = NULL;
+	AUTO(free_chars) char *next = NULL;
+	const char *wanted = call_opt(c, "state"), *after = call_opt(c, "after");
+	int at = wanted ? name_index(device_state_names, DEVICE_STATE__MAX, wanted) : 0;
+	enum device_state state = (enum device_state)at;
+	struct device_search q = {
+		.where = call_opt(c, "where"),
+		.sort = call_opt(c, "sort"),
+		.filter = { call_opt(c, "prefix"), wanted ? &state : NULL, call_has(c, "all") },
+	};
+	json_t *list = json_array();
+	enum inro_err e = office_open(c, &core);
+	if (!e && after && !(next = strdup(after)))
+		e = err_set(INRO_E_NO_MEMORY, "memory is short");
+	if (!e)
+		e = device_pages(core, &q, (size_t)call_number(c, "limit", 0), list, &next);
+	if (!e && call_has(c, "limit"))
+		list = json_pack("{s:o s:s?}", "items", list, "next", next);
+	return json_give_or_drop(e, list, ret);
+}
+
+/* ---- count ---- */
+
+static enum inro_err count_states(struct core *core, json_t *list)
+{
+	enum inro_err e = INRO_OK;
+	for (int s = 0; !e && s < DEVICE_STATE__MAX; s++) {
+		char name[TALLY_NAME_MAX + 1];
+		int64_t n = 0;
+		snprintf(name, sizeof name, "device/%s", device_state_names[s]);
+		e = tally_get(core, name, &n);
+		json_array_append_new(list, json_pack("{s:s s:I}", "what", device_state_names[s],
+						      "devices", (json_int_t)n));
+	}
+	return e;
+}
+
+static enum inro_err count_group(struct core *core, const struct device_group *g, json_t *list)
+{
+	json_int_t all = 0;
+	enum inro_err e = INRO_OK;
+	for (int s = 0; !e && s < DEVICE_DELETED; s++) {
+		int64_t n = 0;
+		e = group_count(core, g, (enum device_state)s, &n);
+		all += n;
+	}
+	json_array_append_new(
+		list, json_pack("{s:o s:I}", "what", json_of_text(g->path), "devices", all));
+	return e;
+}
+
+static enum inro_err count_groups(struct core *core, json_t *list)
+{
+	struct page page = { 0 };
+	enum inro_err e;
+	do {
+		SCOPED(group_list) l = { 0 };
+		e = group_find(core, NULL, &page, &l);
+		for (size_t i = 0; !e && i < l.n; i++)
+			e = count_group(core, &l.items[i], list);
+		page.after = l.next;
+	} while (!e && page.after);
+	return e;
+}
+
+static enum inro_err device_count_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	const char *by = call_opt(c, "by");
+	json_t *list = json_array();
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = by && !strcmp(by, "group") ? count_groups(core, list)
+					       : count_states(core, list);
+	return json_give_or_drop(e, list, ret);
 }
 
 static enum inro_err add_certificates(struct core *core, const char *id, json_t *doc)
@@ -436,7 +515,24 @@ const struct cmd_verb device_verbs[] = {
 			 .kind = OPT_CHOICE,
 			 .choices = WORDS("registered", "active", "disabled", "deleted"),
 			 .help = "only in this state" },
-		       { .name = "all", .kind = OPT_FLAG, .help = "deleted ones too" }),
+		       { .name = "all", .kind = OPT_FLAG, .help = "deleted ones too" },
+		       { .name = "where",
+			 .arg = "CONDITIONS",
+			 .kind = OPT_TEXT,
+			 .help = "only those, as in 'group=line1 state=active name^=pump'" },
+		       { .name = "sort",
+			 .arg = "FIELD",
+			 .kind = OPT_CHOICE,
+			 .choices = WORDS("id", "name", "host", "ip", "mac"),
+			 .help = "in this order" },
+		       { .name = "limit",
+			 .arg = "N",
+			 .kind = OPT_NUMBER,
+			 .help = "so many, and the cursor of what follows" },
+		       { .name = "after",
+			 .arg = "CURSOR",
+			 .kind = OPT_TEXT,
+			 .help = "what follows this cursor" }),
 	  .run = device_list_run,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "id", "ID" }, { "name", "NAME" }, { "state", "STATE" },
@@ -449,6 +545,17 @@ const struct cmd_verb device_verbs[] = {
 	  .run = device_show_run,
 	  .shape = SHOW_RECORD,
 	  .columns = DEVICE_COLUMNS },
+	{ .name = "count",
+	  .summary = "Says how many devices there are",
+	  .opts = OPTS({ .name = "by",
+			 .arg = "WHAT",
+			 .kind = OPT_CHOICE,
+			 .choices = WORDS("state", "group"),
+			 .help = "by state, which is what is meant when not said, or by group" }),
+	  .run = device_count_run,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "what", "WHAT" }, { "devices", "DEVICES" }),
+	  .empty = "there is no group" },
 	{ .name = "history",
 	  .summary = "Shows what happened to a device",
 	  .args = ARGS(ARG_DEVICE),

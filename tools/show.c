@@ -124,12 +124,17 @@ static void add_rows(const struct cmd_verb *v, json_t *rows, bool heading, struc
 		add_row(json_array_get(rows, i), columns, widths, out);
 }
 
+/* An array; or a page of one, {"items": [...], "next": CURSOR}. */
 static void show_table(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
-	if (json_array_size(doc))
-		add_rows(v, doc, true, out);
+	json_t *rows = json_is_object(doc) ? json_object_get(doc, "items") : doc;
+	const char *next = json_string_value(json_object_get(doc, "next"));
+	if (json_array_size(rows))
+		add_rows(v, rows, true, out);
 	else
 		buf_addf(out, "%s\n", v->empty);
+	if (next)
+		buf_addf(out, "there are more: --after %s\n", next);
 }
 
 /* ---- the other shapes ---- */

@@ -9,6 +9,7 @@
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/psk.h"
+#include "backoffice/core/where.h"
 #include "backoffice/pki/crl.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
@@ -626,5 +627,49 @@ enum inro_err device_find(struct core *c, const struct device_filter *f, const s
 		return e;
 	l.items = items;
 	*ret = l;
+	return INRO_OK;
+}
+
+void device_found_clear(struct device_found *f)
+{
+	list_free(&device_type, f->items, f->n);
+	free(f->next);
+	*f = (struct device_found) { 0 };
+}
+
+static enum inro_err add_filter(struct where *w, const struct device_filter *f)
+{
+	enum inro_err e = INRO_OK;
+
+	if (f->id_prefix)
+		e = where_add(w, (struct store_cond) { .field = "device_id",
+						       .op = STORE_PREFIX,
+						       .text = f->id_prefix });
+	if (e == INRO_OK && f->state)
+		e = where_add(w, (struct store_cond) { .field = "state", .number = *f->state });
+	else if (e == INRO_OK && !f->with_deleted && !where_has(w, "state") &&
+		 !where_has(w, "deleted_ms"))
+		e = where_add(w, (struct store_cond) { .field = "state",
+						       .op = STORE_NE,
+						       .number = DEVICE_DELETED });
+	return e;
+}
+
+enum inro_err device_search(struct core *c, const struct device_search *s, struct device_found *ret)
+{
+	const struct where_page page = { s->after, s->sort, s->limit };
+	SCOPED(where) w = { 0 };
+	struct device_found f = { 0 };
+	void *items = NULL;
+	enum inro_err e = where_parse(c, &where_devices, s->where, &w);
+
+	if (e == INRO_OK)
+		e = add_filter(&w, &s->filter);
+	if (e == INRO_OK)
+		e = where_find(c, &w, &page, &items, &f.n, &f.next);
+	if (e != INRO_OK)
+		return e;
+	f.items = items;
+	*ret = f;
 	return INRO_OK;
 }

@@ -61,6 +61,23 @@ MUST_CHECK enum inro_err device_add_with(struct core *c, const char *id,
 MUST_CHECK enum inro_err device_get(struct core *c, const char *id, struct device *ret);
 MUST_CHECK enum inro_err device_find(struct core *c, const struct device_filter *f,
 				     const struct page *page, struct device_list *ret);
+/* A search: what where.h says, and the words of device_filter beside it. */
+struct device_search {
+	const char *where; /* NULL: nothing */
+	struct device_filter filter;
+	const char *sort;  /* id, name, host, ip or mac; NULL: any order */
+	const char *after; /* the cursor of the page before; NULL: from the start */
+	size_t limit;	   /* 0: PAGE_MAX */
+};
+struct device_found {
+	struct device *items;
+	size_t n;
+	char *next; /* NULL: that was all.  A page may be short and yet have a next one. */
+};
+void device_found_clear(struct device_found *f);
+MUST_CHECK enum inro_err device_search(struct core *c, const struct device_search *s,
+				       struct device_found *ret);
+
 /* Fields that are not given stay. */
 MUST_CHECK enum inro_err device_update(struct core *c, const char *id,
 				       const struct device_fields *f, struct device *ret);

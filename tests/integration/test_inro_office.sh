@@ -174,3 +174,20 @@ INRO_TENANT=acme refused 1 "no device" inro device show dev-g
 must inro --tenant acme device add dev-g --anchor-key anchor.pem
 refused 1 "no tenant" inro --tenant nobody device list
 inro tenant list | grep -q '^acme ' || fail "the new tenant is not listed"
+
+# ---- search ----
+
+for n in 1 2 3 4 5; do
+	must inro device add "pump-$n" --group plant --name "pump $n"
+done
+must inro device add other-1 --group plant
+inro device list --where 'group=plant state=registered name^=pump' --limit 3 --json >page
+[[ $(grep -c '"id": "pump' page) == 3 ]] || fail "$(cat page)"
+inro device list --where 'group=plant state=registered name^=pump' --limit 3 --after "$(value next <page)" --json >page
+[[ $(grep -c '"id": "pump' page) == 2 ]] || fail "$(cat page)"
+grep -q '"next": null' page || fail "there is more behind the last page: $(cat page)"
+inro device list --sort name --limit 1 | grep -q '^there are more: --after [0-9a-f]*$' || fail "no cursor for people"
+[[ $(inro device list --where 'group^=plant' --json | grep -c '"id"') == 7 ]] || fail "not those in the groups of a group"
+refused 1 "its fields are id, name" inro device list --where 'colour=red'
+inro device count | grep -qE '^registered +[0-9]+$' || fail "$(inro device count)"
+inro device count --by group | grep -qE '^plant +6$' || fail "$(inro device count --by group)"

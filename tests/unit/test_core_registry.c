@@ -458,6 +458,7 @@ static void test_tenants_apart(void **state)
 	SCOPED(device) d = { 0 };
 	SCOPED(device_group) g = { 0 };
 	SCOPED(device_list) devices = { 0 };
+	SCOPED(device_found) found = { 0 };
 	SCOPED(group_list) groups = { 0 };
 	SCOPED(event_list) events = { 0 };
 	SCOPED(cred_list) creds = { 0 };
@@ -481,6 +482,8 @@ static void test_tenants_apart(void **state)
 	OK(group_find(other, NULL, NULL, &groups));
 	OK(cred_find(other, NULL, NULL, &creds));
 	OK(ca_find(other, NULL, &cas));
+	OK(device_search(other, &(struct device_search) { .filter.with_deleted = true }, &found));
+	assert_int_equal(found.n, 0);
 	assert_int_equal(devices.n + groups.n + creds.n + cas.n, 0);
 	assert_int_equal(counted(other, "device/registered"), 0);
 	OK(audit_find(other,
@@ -514,6 +517,202 @@ static void test_who_may(void **state)
 	core_close(c);
 }
 
+/* ---- search ---- */
+
+static void fill(struct core *c)
+{
+	static const char *const groups[] = { NULL, "a", "a/b" };
+	char id[16], name[32], mac[18];
+
+	add_group(c, "a", NULL);
+	add_group(c, "a/b", NULL);
+	for (int i = 0; i < 60; i++) {
+		const struct device_fields f = { .group = groups[i % 3],
+						 .name = name,
+						 .mac = mac,
+						 .os = i % 2 ? "Windows CE" : "Linux",
+						 .serial = i % 5 ? NULL : "17" };
+
+		snprintf(id, sizeof id, "dev-%02d", 59 - i);
+		snprintf(name, sizeof name, "%s %d", i < 30 ? "pump" : "プレス", i / 2);
+		snprintf(mac, sizeof mac, "00:11:22:33:44:%02x", i);
+		add_device(c, id, &f);
+	}
+}
+
+/* Pages of this size until there is no more; how many rows they had. */
+static size_t search(struct core *c, const char *where, const char *sort, size_t limit)
+{
+	struct device_search s = { .where = where, .sort = sort, .limit = limit };
+	AUTO(free_chars) char *cursor = NULL;
+	char last[256] = "";
+	size_t seen = 0;
+
+	do {
+		SCOPED(device_found) found = { 0 };
+
+		s.after = cursor;
+		OK(device_search(c, &s, &found));
+		assert_true(found.n <= limit);
+		seen += found.n;
+		for (size_t i = 0; i < found.n; i++) {
+			if (sort)
+				assert_true(strcmp(last, found.items[i].name) <= 0);
+			snprintf(last, sizeof last, "%s", found.items[i].name);
+		}
+		free(cursor);
+		cursor = found.next;
+		found.next = NULL;
+	} while (cursor);
+	return seen;
+}
+
+static const struct {
+	const char *where;
+	size_t n;
+} searches[] = {
+	{ "", 59 },
+	{ NULL, 59 },
+	{ "group=a", 20 },
+	{ "group=a/b", 19 },
+	{ "group^=a", 39 },
+	{ "group=", 20 },
+	{ "group!=", 39 },
+	{ "group!=a", 39 },
+	{ "group=a state=registered", 19 },
+	{ "group=a state=disabled", 1 },
+	{ "state=deleted", 1 },
+	{ "state!=disabled", 59 }, /* what names states has the deleted ones too */
+	{ "name^=pump", 30 },
+	{ "name^=プレ", 29 },
+	{ "  name^=pump   os=Linux ", 15 },
+	{ "os=\"Windows CE\"", 29 },
+	{ "os!=\"Windows CE\" name^=\"pump 1\"", 6 },
+	{ "id=dev-07", 1 },
+	{ "id>=dev-50", 10 },
+	{ "id<dev-50 mac^=00:11", 49 },
+	{ "mac=00:11:22:33:44:03", 1 },
+	{ "serial=17", 12 },
+	{ "serial=17 group=a", 4 },
+	{ "serial=", 47 },
+	{ "serial!=", 12 },
+	{ "created>=-1d", 59 },
+	{ "created<-1d", 0 },
+	{ "created<2w created>=2026-01-01", 59 },
+	{ "deleted>=-1d", 1 },
+	{ "anchor=none", 59 },
+	{ "name=\"'; DROP TABLE device; --\"", 0 },
+	{ "name^=%", 0 },
+};
+
+static void test_search(void **state)
+{
+	static const size_t limits[] = { 1, 7, 59, 60, 1000 };
+	struct core *c = *state;
+	SCOPED(device) d = { 0 };
+	size_t n;
+
+	fill(c);
+	OK(device_switch(c, "dev-58", VERB_DISABLE, NULL, &d)); /* in a */
+	OK(device_delete(c, "dev-00", NULL, &n));
+	for (size_t i = 0; i < ARRAY_LEN(searches); i++)
+		for (size_t k = 0; k < ARRAY_LEN(limits); k++) {
+			n = search(c, searches[i].where, NULL, limits[k]);
+			if (n != searches[i].n)
+				fail_msg("'%s' by %zu found %zu, not %zu", searches[i].where,
+					 limits[k], n, searches[i].n);
+		}
+	assert_int_equal(search(c, "os=Linux", "name", 4), 30);
+	assert_int_equal(search(c, "name^=pump group=a", "name", 3), 10);
+}
+
+static void test_bad_searches(void **state)
+{
+	static const struct {
+		const char *where, *says;
+	} bad[] = {
+		{ "colour=red", "host, os" },	  { "=x", "fields" },
+		{ "name", "behind 'name'" },	  { "name~x", "fields" },
+		{ "name>x", "behind 'name'" },	  { "state=alive", "registered, active" },
+		{ "state<active", "= and !=" },	  { "state^=active", "= and !=" },
+		{ "group<a", "=, != and ^=" },	  { "group=nobody", "nobody" },
+		{ "group^=nobody", "nobody" },	  { "group=a b", "" },
+		{ "created=1d", "< and >=" },	  { "created<1y", "2026" },
+		{ "created<2026-13-01", "2026" }, { "created<99999999999999999999d", "2026" },
+		{ "name=\"open", "quote" },	  { "name=\"a\"b", "quote" },
+		{ "name=\xff", "UTF-8" },
+	};
+	struct device_search s = { 0 };
+	struct core *c = *state;
+	SCOPED(device_found) found = { 0 };
+	char many[200] = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		enum inro_err e;
+
+		s.where = bad[i].where;
+		e = device_search(c, &s, &found);
+		assert_int_not_equal(e, INRO_OK);
+		if (i && !strstr(err_detail(e), bad[i].says))
+			fail_msg("'%s' is refused with '%s'", bad[i].where, err_detail(e));
+	}
+	for (int i = 0; i < 16; i++)
+		strcat(many, "name!=a ");
+	s.where = many;
+	FAILS(INRO_E_TOO_BIG, device_search(c, &s, &found));
+	s = (struct device_search) { .sort = "os" };
+	FAILS(INRO_E_ARG, device_search(c, &s, &found));
+	s = (struct device_search) { .limit = PAGE_MAX + 1 };
+	FAILS(INRO_E_ARG, device_search(c, &s, &found));
+}
+
+static void test_cursors(void **state)
+{
+	static const char *const bad[] = { "x", "00", "ff", "000000000000000000", "\xff" };
+	struct core *c = *state;
+	struct device_search s = { .limit = 3 };
+	SCOPED(device_found) first = { 0 };
+	SCOPED(device_found) other = { 0 };
+	char *huge = malloc(65537);
+
+	fill(c);
+	OK(device_search(c, &s, &first));
+	assert_int_equal(first.n, 3);
+	assert_non_null(first.next);
+	s.sort = "name"; /* a cursor of another order */
+	s.after = first.next;
+	FAILS(INRO_E_ARG, device_search(c, &s, &other));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		s.after = bad[i];
+		FAILS(INRO_E_ARG, device_search(c, &s, &other));
+	}
+	assert_non_null(huge);
+	memset(huge, '0', 65536);
+	huge[65536] = 0;
+	s.after = huge;
+	FAILS(INRO_E_ARG, device_search(c, &s, &other));
+	free(huge);
+}
+
+/* More rows than one page looks at, none of which is wanted. */
+static void test_short_pages(void **state)
+{
+	struct device_search s = { .where = "os=Solaris" };
+	struct core *c = *state;
+	SCOPED(device_found) found = { 0 };
+
+	office_sql(db,
+		   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2100) "
+		   "INSERT INTO device (tenant, device_id, name, ip, mac, hostname, os, state, "
+		   "created_ms, updated_ms) SELECT 1, 'd' || i, '', '', '', '', 'Linux', "
+		   "'registered', 1, 1 FROM n");
+	OK(device_search(c, &s, &found));
+	assert_int_equal(found.n, 0);
+	assert_non_null(found.next);
+	assert_int_equal(search(c, "os=Solaris", NULL, 50), 0);
+	assert_int_equal(search(c, "os=Linux", NULL, 1000), 2100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -530,6 +729,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_attrs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tenants_apart, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_search, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_searches, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cursors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_short_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_may, setup, teardown),
 	};
 
