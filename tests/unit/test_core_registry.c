@@ -12,6 +12,7 @@
 #include "backoffice/core/group.h"
 #include "backoffice/core/tally.h"
 #include "backoffice/core/tenant.h"
+#include "backoffice/store/store.h"
 #include "tests/lib/office.h"
 #include "tests/lib/scratch.h"
 
@@ -645,7 +646,7 @@ static void test_bad_searches(void **state)
 	struct device_search s = { 0 };
 	struct core *c = *state;
 	SCOPED(device_found) found = { 0 };
-	char many[200] = "";
+	char many[STORE_COND_MAX * 8 + 1] = "";
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		enum inro_err e;
@@ -656,7 +657,7 @@ static void test_bad_searches(void **state)
 		if (i && !strstr(err_detail(e), bad[i].says))
 			fail_msg("'%s' is refused with '%s'", bad[i].where, err_detail(e));
 	}
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < STORE_COND_MAX; i++)
 		strcat(many, "name!=a ");
 	s.where = many;
 	FAILS(INRO_E_TOO_BIG, device_search(c, &s, &found));
@@ -700,17 +701,23 @@ static void test_short_pages(void **state)
 	struct device_search s = { .where = "os=Solaris" };
 	struct core *c = *state;
 	SCOPED(device_found) found = { 0 };
+	char sql[400];
 
-	office_sql(db,
-		   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2100) "
-		   "INSERT INTO device (tenant, device_id, name, ip, mac, hostname, os, state, "
-		   "created_ms, updated_ms) SELECT 1, 'd' || i, '', '', '', '', 'Linux', "
-		   "'registered', 1, 1 FROM n");
+	add_device(c, "d", &(struct device_fields) { .os = "Linux" });
+	for (int i = 0; i < 12; i++) {
+		snprintf(sql, sizeof sql,
+			 "INSERT INTO device (id, tenant, device_id, name, ip, mac, hostname, os, "
+			 "state, created_ms, updated_ms) SELECT id + (SELECT max(id) FROM device), "
+			 "tenant, device_id || '-%d', name, ip, mac, hostname, os, state, "
+			 "created_ms, updated_ms FROM device",
+			 i);
+		office_sql(db, sql);
+	}
 	OK(device_search(c, &s, &found));
 	assert_int_equal(found.n, 0);
 	assert_non_null(found.next);
 	assert_int_equal(search(c, "os=Solaris", NULL, 50), 0);
-	assert_int_equal(search(c, "os=Linux", NULL, 1000), 2100);
+	assert_int_equal(search(c, "os=Linux", NULL, 1000), 4096);
 }
 
 int main(void)
