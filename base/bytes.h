@@ -43,6 +43,9 @@ MUST_CHECK enum inro_err read_u64(struct bytes *in, uint64_t *ret);
 /* What write_field() wrote: a u32 length and that many bytes. */
 MUST_CHECK enum inro_err read_field(struct bytes *in, struct bytes *ret);
 
+/* The next piece of something long, which stays as it is until the next call; empty: the end. */
+typedef enum inro_err bytes_pull(void *arg, struct bytes *ret);
+
 struct buf {
 	uint8_t *p;
 	size_t n, cap;

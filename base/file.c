@@ -147,23 +147,54 @@ static enum inro_err sync_parent(const char *path)
 	return copy ? file_sync_dir(dirname(copy)) : INRO_E_NO_MEMORY;
 }
 
-static enum inro_err write_all(int fd, const char *path, struct bytes content)
+/* What is written: all pieces of it. */
+struct source {
+	bytes_pull *pull;
+	void *arg;
+};
+
+/* The whole at once, and then nothing. */
+static enum inro_err pull_once(void *arg, struct bytes *ret)
 {
-	while (content.n) {
-		ssize_t n = write(fd, content.p, content.n);
+	struct bytes *left = arg;
+
+	*ret = *left;
+	*left = BYTES_NONE;
+	return INRO_OK;
+}
+
+static enum inro_err write_piece(int fd, const char *path, struct bytes piece)
+{
+	while (piece.n) {
+		ssize_t n = write(fd, piece.p, piece.n);
 
 		if (n < 0 && errno != EINTR)
 			return file_err(errno, path);
 		if (n > 0)
-			content = BYTES(content.p + n, content.n - (size_t)n);
+			piece = BYTES(piece.p + n, piece.n - (size_t)n);
 	}
+	return INRO_OK;
+}
+
+static enum inro_err write_all(int fd, const char *path, struct source from)
+{
+	struct bytes piece = BYTES_NONE;
+	enum inro_err e;
+
+	do {
+		e = from.pull(from.arg, &piece);
+		if (!e)
+			e = write_piece(fd, path, piece);
+	} while (!e && piece.n);
+	if (e)
+		return e;
 	/* A pipe or a device has nothing to sync. */
 	return fsync(fd) < 0 && errno != EINVAL ? file_err(errno, path) : INRO_OK;
 }
 
 /* template ends in XXXXXX and becomes the name; errors name the file that is meant. */
 static enum inro_err write_temporary(const char *path, char *template, mode_t mode,
-				     struct bytes content)
+				     struct source content)
 {
 	AUTO(close_fd) int fd = mkostemp(template, O_CLOEXEC);
 	enum inro_err e;
@@ -192,7 +223,7 @@ static enum inro_err place(const char *temporary, const char *path, bool replace
 	return e;
 }
 
-static enum inro_err write_file(const char *path, mode_t mode, struct bytes content, bool replace)
+static enum inro_err write_file(const char *path, mode_t mode, struct source content, bool replace)
 {
 	AUTO(free_chars) char *temporary = NULL;
 	enum inro_err e;
@@ -206,7 +237,7 @@ static enum inro_err write_file(const char *path, mode_t mode, struct bytes cont
 }
 
 /* A device, a pipe: what is put there is written into it, never in its place. */
-static enum inro_err write_into(const char *path, struct bytes content)
+static enum inro_err write_into(const char *path, struct source content)
 {
 	AUTO(close_fd) int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 
@@ -214,14 +245,14 @@ static enum inro_err write_into(const char *path, struct bytes content)
 }
 
 /* The file that a name leads to over links. */
-static enum inro_err write_over(const char *path, mode_t mode, struct bytes content)
+static enum inro_err write_over(const char *path, mode_t mode, struct source content)
 {
 	AUTO(free_chars) char *file = realpath(path, NULL);
 
 	return file ? write_file(file, mode, content, true) : file_err(errno, path);
 }
 
-enum inro_err file_write(const char *path, mode_t mode, struct bytes content)
+static enum inro_err write_there(const char *path, mode_t mode, struct source content)
 {
 	struct stat st;
 
@@ -233,6 +264,16 @@ enum inro_err file_write(const char *path, mode_t mode, struct bytes content)
 	if (S_ISREG(st.st_mode))
 		return write_over(path, st.st_mode & 07777, content);
 	return write_into(path, content);
+}
+
+enum inro_err file_write_pulled(const char *path, mode_t mode, bytes_pull *pull, void *arg)
+{
+	return write_there(path, mode, (struct source) { pull, arg });
+}
+
+enum inro_err file_write(const char *path, mode_t mode, struct bytes content)
+{
+	return file_write_pulled(path, mode, pull_once, &content);
 }
 
 enum inro_err file_check_target(const char *path)
@@ -254,7 +295,7 @@ enum inro_err file_check_target(const char *path)
 
 enum inro_err file_write_new(const char *path, mode_t mode, struct bytes content)
 {
-	return write_file(path, mode, content, false);
+	return write_file(path, mode, (struct source) { pull_once, &content }, false);
 }
 
 void file_give_fd(int fd, int dir)

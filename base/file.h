@@ -19,6 +19,9 @@ MUST_CHECK enum inro_err file_read(const char *path, size_t max, struct buf *ret
 MUST_CHECK enum inro_err file_read_secret(const char *path, struct secret *ret);
 /* Links are followed; a file that is there keeps its mode; a device or a pipe is written into. */
 MUST_CHECK enum inro_err file_write(const char *path, mode_t mode, struct bytes content);
+/* The same of content that comes in pieces. */
+MUST_CHECK enum inro_err file_write_pulled(const char *path, mode_t mode, bytes_pull *pull,
+					   void *arg);
 /* Could file_write() write there, as things are now? */
 MUST_CHECK enum inro_err file_check_target(const char *path);
 /* As file_write, but INRO_E_EXISTS when there is a file of that name. */

@@ -8,20 +8,38 @@
 #include "tools/nouns.h"
 #include "tools/office.h"
 
-static json_t *ca_json(const struct ca_view *v)
+#define DAY_SECONDS 86400
+
+static void add_policy(json_t *doc, const struct ca_view *v)
+{
+	const struct ca_policy *p = &v->policy;
+	int64_t due = v->rec.crl_at ? v->rec.crl_at + (int64_t)p->crl_days * DAY_SECONDS : 0;
+	json_object_set_new(doc, "crl_due", json_of_time(due));
+	json_object_set_new(doc, "crl_days", json_integer(p->crl_days));
+	json_object_set_new(doc, "crl_overlap_hours", json_integer(p->overlap_hours));
+	json_object_set_new(doc, "delta_hours", json_integer(p->delta_hours));
+	json_object_set_new(doc, "crl_shards", p->shards ? json_integer(p->shards) : json_null());
+	json_object_set_new(doc, "crl_url", json_of_text(p->crl_url));
+	json_object_set_new(doc, "delta_url", json_of_text(p->delta_url));
+}
+
+json_t *ca_json(const struct ca_view *v)
 {
 	struct bytes der = blob_bytes(&v->rec.cert);
-	return json_pack("{s:o s:s s:o s:o s:o s:o s:o s:o s:b s:o s:o s:o s:I s:o}", "name",
-			 json_of_text(v->rec.name), "state", ca_state_names[v->rec.state], "parent",
-			 json_of_text(v->parent_name), "subject", json_of_text(v->rec.subject),
-			 "profile", json_of_text(v->rec.profile), "not_before",
-			 json_of_time(v->rec.not_before), "not_after",
-			 json_of_time(v->rec.not_after), "key_uri", json_of_text(v->rec.key_uri),
-			 "issues", v->why_not == NULL, "why_not", json_of_text(v->why_not),
-			 "crl_number",
-			 v->rec.crl_number ? json_integer(v->rec.crl_number) : json_null(),
-			 "crl_at", json_of_time(v->rec.crl_at), "certificate",
-			 (json_int_t)v->credential, "pem", json_of_pem(PEM_CERT, &der, 1));
+	json_t *doc = json_pack(
+		"{s:o s:s s:o s:o s:o s:o s:o s:o s:b s:o s:o s:o s:I s:o}", "name",
+		json_of_text(v->rec.name), "state", ca_state_names[v->rec.state], "parent",
+		json_of_text(v->parent_name), "subject", json_of_text(v->rec.subject), "profile",
+		json_of_text(v->rec.profile), "not_before", json_of_time(v->rec.not_before),
+		"not_after", json_of_time(v->rec.not_after), "key_uri",
+		json_of_text(v->rec.key_uri), "issues", v->why_not == NULL, "why_not",
+		json_of_text(v->why_not), "crl_number",
+		v->rec.crl_number ? json_integer(v->rec.crl_number) : json_null(), "crl_at",
+		json_of_time(v->rec.crl_at), "certificate", (json_int_t)v->credential, "pem",
+		json_of_pem(PEM_CERT, &der, 1));
+	if (doc)
+		add_policy(doc, v);
+	return doc;
 }
 
 static enum inro_err check_create(const struct call *c)
@@ -107,25 +125,6 @@ static enum inro_err ca_show_run(const struct call *c, json_t **ret)
 	return json_give_or_drop(e, doc, ret);
 }
 
-static enum inro_err ca_crl_run(const struct call *c, json_t **ret)
-{
-	AUTO(core_close_ptr) struct core *core = NULL;
-	SCOPED(buf) der = { 0 };
-	struct crl_info info = { 0 };
-	enum inro_err e = office_open(c, &core);
-	if (!e)
-		e = ca_crl(core, call_arg(c, 0), (unsigned)call_number(c, "days", 0), &der, &info);
-	if (e)
-		return e;
-	struct bytes whole = buf_bytes(&der);
-	return json_give(
-		json_pack("{s:s s:I s:o s:o s:I s:o}", "ca", call_arg(c, 0), "number",
-			  (json_int_t)info.number, "this_update", json_of_time(info.this_update),
-			  "next_update", json_of_time(info.next_update), "entries",
-			  (json_int_t)info.entries, "pem", json_of_pem(PEM_CRL, &whole, 1)),
-		ret);
-}
-
 static enum inro_err ca_retire_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -147,7 +146,9 @@ static enum inro_err ca_retire_run(const struct call *c, json_t **ret)
 		{ "why_not", "Why not" }, { "parent", "Parent" }, { "subject", "Subject" },        \
 		{ "profile", "Profile" }, { "not_before", "Valid from" },                          \
 		{ "not_after", "Valid until" }, { "key_uri", "Key" },                              \
-		{ "crl_number", "Last CRL" }, { "crl_at", "Last CRL of" })
+		{ "crl_number", "Last CRL" }, { "crl_at", "Last CRL of" },                         \
+		{ "crl_due", "Next CRL due" }, { "crl_url", "CRL at" },                            \
+		{ "delta_url", "Deltas at" }, { "crl_shards", "CRL shards" })
 
 const struct cmd_verb ca_verbs[] = {
 	{ .name = "create",
@@ -209,11 +210,60 @@ const struct cmd_verb ca_verbs[] = {
 	{ .name = "crl",
 	  .summary = "Makes a new revocation list",
 	  .args = ARGS(ARG_CA),
-	  .opts = OPTS(OPT_DAYS("until the next one is due; 7 when not given")),
+	  .opts = OPTS(OPT_DAYS("until the next one is due; as 'inro ca set' says when not given"),
+		       { .name = "delta",
+			 .kind = OPT_FLAG,
+			 .help = "only what has changed since the last complete list" },
+		       { .name = "shard",
+			 .arg = "N",
+			 .kind = OPT_NUMBER,
+			 .help = "which one, of a CA whose lists are divided" },
+		       { .name = "all-shards",
+			 .kind = OPT_FLAG,
+			 .help = "all of them, each in the file that --out names with ${shard}" }),
 	  .shared = { out_opts, pin_user_opts },
+	  .check = ca_crl_check,
 	  .run = ca_crl_run,
 	  .shape = SHOW_PEM,
 	  .said = "CRL {number} of CA '{ca}' with {entries} entries is in {file}" },
+	{ .name = "set",
+	  .summary = "Changes how a CA's revocation lists are made",
+	  .args = ARGS(ARG_CA),
+	  .opts = OPTS({ .name = "crl-days",
+			 .arg = "N",
+			 .kind = OPT_NUMBER,
+			 .help = "days until a list's next one is due; 7 at first" },
+		       { .name = "crl-overlap-hours",
+			 .arg = "N",
+			 .kind = OPT_NUMBER,
+			 .help = "hours that a list is valid beyond that" },
+		       { .name = "no-crl-overlap",
+			 .kind = OPT_FLAG,
+			 .help = "a list ends when the next one is due" },
+		       { .name = "delta-hours",
+			 .arg = "N",
+			 .kind = OPT_NUMBER,
+			 .help = "hours until a delta's next one is due; 24 at first" },
+		       { .name = "crl-shards",
+			 .arg = "N",
+			 .kind = OPT_NUMBER,
+			 .help = "into how many lists the certificates are divided" },
+		       { .name = "no-crl-shards",
+			 .kind = OPT_FLAG,
+			 .help = "one list of everything" },
+		       { .name = "crl-url",
+			 .arg = "URL",
+			 .kind = OPT_TEXT,
+			 .help = "where the list is, for new certificates; with ${shard}, "
+				 "${ca.name}; \"\": as the profile says" },
+		       { .name = "delta-url",
+			 .arg = "URL",
+			 .kind = OPT_TEXT,
+			 .help = "where the deltas are, for complete lists; \"\": none" }),
+	  .check = ca_set_check,
+	  .run = ca_set_run,
+	  .shape = SHOW_SAID,
+	  .said = "CA '{name}' has new settings" },
 	{ .name = "retire",
 	  .summary = "Ends a CA's issuing; its certificates stay valid",
 	  .args = ARGS(ARG_CA),

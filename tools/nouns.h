@@ -20,6 +20,12 @@ MUST_CHECK enum inro_err token_root_check(const struct call *c);
 MUST_CHECK enum inro_err key_attest_check(const struct call *c);
 MUST_CHECK enum inro_err key_export_check(const struct call *c);
 MUST_CHECK enum inro_err key_wrap_check(const struct call *c);
+struct ca_view;
+json_t *ca_json(const struct ca_view *v);
+MUST_CHECK enum inro_err ca_crl_run(const struct call *c, json_t **ret);
+MUST_CHECK enum inro_err ca_crl_check(const struct call *c);
+MUST_CHECK enum inro_err ca_set_check(const struct call *c);
+MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 
 #define COLUMNS(...) ((const struct cmd_column[]) { __VA_ARGS__, { 0 } })
 #define ARGS(...)    ((const struct cmd_arg[]) { __VA_ARGS__, { 0 } })

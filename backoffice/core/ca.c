@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
 #include "base/clock.h"
 
@@ -119,6 +120,7 @@ void ca_view_clear(struct ca_view *v)
 	ca_clear(&v->rec);
 	free(v->parent_name);
 	free(v->why_not);
+	ca_policy_clear(&v->policy);
 	*v = (struct ca_view) { 0 };
 }
 
@@ -154,6 +156,8 @@ static enum inro_err view(struct core *c, struct ca *rec, struct ca_view *ret)
 		e = text_set(&v.parent_name, parent.name);
 	if (e == INRO_OK)
 		e = view_obstacle(c, &v);
+	if (e == INRO_OK)
+		e = ca_policy_read(&v.rec, &v.policy);
 	if (e != INRO_OK)
 		return e;
 	*ret = v;
@@ -348,6 +352,7 @@ static enum inro_err fill_ca(struct core *c, struct making *m, const struct cred
 	ca->tenant = c->tenant;
 	ca->parent = m->parent.id;
 	ca->state = CA_ACTIVE;
+	ca->generation = 1;
 	ca->not_before = rec->not_before;
 	ca->not_after = rec->not_after;
 	ca->created_ms = ca->updated_ms = rec->created_ms;

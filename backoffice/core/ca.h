@@ -23,11 +23,23 @@ struct ca_request {
 	unsigned days;			      /* 0: the profile's */
 };
 
+/* How its revocation lists are made. */
+struct ca_policy {
+	unsigned crl_days;	/* until a complete list's next one is due: 7 */
+	unsigned overlap_hours; /* that it is valid beyond that: 0 */
+	unsigned delta_hours;	/* the same of a delta: 24 */
+	unsigned shards;	/* 0: one list of everything */
+	char *crl_url;		/* in certificates; ${shard} and ${ca.name}; NULL: as the profile has */
+	char *delta_url;	/* in complete lists; NULL: none */
+};
+void ca_policy_clear(struct ca_policy *p);
+
 struct ca_view {
 	struct ca rec;
 	char *parent_name;  /* NULL: a root */
 	char *why_not;	    /* why it can't issue now; NULL: it can */
 	int64_t credential; /* id of its certificate's record */
+	struct ca_policy policy;
 };
 void ca_view_clear(struct ca_view *v);
 
@@ -54,12 +66,34 @@ MUST_CHECK enum inro_err ca_chain(struct core *c, const char *name, struct chain
 MUST_CHECK enum inro_err ca_move(struct core *c, const char *name, enum verb verb, const char *why,
 				 struct ca_view *ret);
 
+/* How its lists are made (ca_policy.h).  CA_AS_IT_IS and NULL leave what is there; a URL "" takes it
+ * away.  INRO_E_STATE: other shards than those that certificates name already. */
+#define CA_AS_IT_IS (-1)
+struct ca_settings {
+	int64_t crl_days, overlap_hours, delta_hours, shards;
+	const char *crl_url, *delta_url;
+};
+MUST_CHECK enum inro_err ca_set(struct core *c, const char *name, const struct ca_settings *in,
+				struct ca_view *ret);
+
+struct crl_wish {
+	const char *ca;
+	unsigned days;	/* until the next one is due; 0: as the CA's settings say */
+	unsigned shard; /* from 1; 0: the lists are not divided */
+	bool delta;	/* what has changed since the last complete list */
+};
 struct crl_info {
 	int64_t number, this_update, next_update;
+	int64_t base; /* the complete list that a delta continues; 0: complete */
 	size_t entries;
 };
-/* A new CRL (DER) of everything this CA revoked or holds.  days 0: 7; never beyond the CA's own
- * end. A certificate leaves the list after the first CRL issued past its end (RFC 5280 3.3). */
+/* A new list of everything this CA revoked or holds; it ends with the CA at the latest.  A
+ * certificate leaves the list after the first complete one issued past its end (RFC 5280 3.3).
+ * *list, which the caller clears, gives the DER by crl_pull(). */
+struct crl;
+MUST_CHECK enum inro_err ca_crl_list(struct core *c, const struct crl_wish *w, struct crl *list,
+				     struct crl_info *ret_info);
+/* The same, complete and undivided, in one piece. */
 MUST_CHECK enum inro_err ca_crl(struct core *c, const char *name, unsigned days,
 				struct buf *ret_der, struct crl_info *ret_info);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/san.h"
@@ -27,7 +28,7 @@ struct making {
 	struct device device;
 	struct token_key *key; /* that signs */
 	uint8_t serial[CERT_SERIAL_OCTETS];
-	struct buf der, key_ref; /* key_ref: C string, empty: none */
+	struct buf der, key_ref, crl_url; /* the latter two: C strings, empty: none */
 };
 
 static void making_clear(struct making *j)
@@ -38,6 +39,7 @@ static void making_clear(struct making *j)
 	device_clear(&j->device);
 	buf_clear(&j->der);
 	buf_clear(&j->key_ref);
+	buf_clear(&j->crl_url);
 }
 
 static enum inro_err load_profile(struct making *j)
@@ -134,6 +136,7 @@ static enum inro_err make_issue(struct making *j, struct buf *granted, struct is
 		.serial = BYTES(j->serial, sizeof j->serial),
 		.now = now,
 		.path_len = EXT_PATH_LEN_NONE,
+		.crl_url = j->crl_url.n ? (const char *)j->crl_url.p : NULL,
 	};
 	if (i->request->days)
 		ret->not_after = now + (int64_t)i->request->days * DAY_SECONDS;
@@ -231,6 +234,7 @@ static enum inro_err fill_record(struct core *c, struct making *j)
 	rec->state = CRED_ACTIVE;
 	rec->device = j->device.id;
 	rec->ca = j->in->ca ? j->in->ca->id : 0;
+	rec->ca_generation = j->in->ca ? j->in->ca->generation : 1;
 	rec->not_before = cert.not_before;
 	rec->not_after = cert.not_after;
 	rec->created_ms = rec->updated_ms = clock_now_ms();
@@ -298,6 +302,9 @@ static enum inro_err try_serial(struct core *c, struct making *j)
 	SCOPED(issued) issued = { 0 };
 	enum inro_err e = cert_serial(j->serial);
 
+	buf_reset(&j->crl_url);
+	if (e == INRO_OK && j->in->ca)
+		e = ca_crl_url(j->in->ca, BYTES(j->serial, sizeof j->serial), &j->crl_url);
 	if (e == INRO_OK)
 		e = make_tbs(j, &issued);
 	if (e == INRO_OK)

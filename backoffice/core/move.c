@@ -90,6 +90,7 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 			       int64_t now)
 {
 	SCOPED(buf) detail = { 0 };
+	int64_t listed;
 	int to;
 	enum inro_err e =
 		lifecycle_move(life_of_cred(rec->kind), (int)rec->state, change->verb, c->role, &to);
@@ -98,8 +99,11 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 		return err_context(e, "%s %lld", cred_kind_names[rec->kind], (long long)rec->id);
 	detail_text(&detail, "from", cred_state_names[rec->state]);
 	rec->state = (enum cred_state)to;
+	listed = rec->revoked_at;
 	if (effects[change->verb])
 		effects[change->verb](rec, change, now);
+	if (rec->revoked_at || listed)
+		rec->listed_at = now;
 	rec->updated_ms = clock_now_ms();
 	describe(rec, change, &detail);
 	e = store_update(c->store, rec);

@@ -259,6 +259,24 @@ enum inro_err pki_digest(enum pki_hash h, struct bytes data, uint8_t ret[static 
 	return INRO_OK;
 }
 
+enum inro_err pki_digest_pulled(enum pki_hash h, bytes_pull *pull, void *arg,
+				uint8_t ret[static PKI_DIGEST_MAX])
+{
+	const EVP_MD *md = crypt_md(h);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool good = md && ctx && EVP_DigestInit_ex(ctx, md, NULL);
+	struct bytes piece = BYTES_NONE;
+	enum inro_err e = INRO_OK;
+
+	do {
+		e = good ? pull(arg, &piece) : INRO_OK;
+		good = good && !e && EVP_DigestUpdate(ctx, piece.p, piece.n);
+	} while (good && piece.n);
+	good = good && EVP_DigestFinal_ex(ctx, ret, NULL);
+	EVP_MD_CTX_free(ctx);
+	return good || e ? e : crypt_err("computing a digest");
+}
+
 enum inro_err pki_signed(struct bytes tbs, const struct pki_sig *sig, struct bytes signature,
 			 struct buf *ret)
 {

@@ -110,6 +110,8 @@ MUST_CHECK enum inro_err pki_sig_for(enum pki_key key, enum pki_hash hash,
 /* Digest of public data by libcrypto, in a library context of our own. */
 MUST_CHECK enum inro_err pki_digest(enum pki_hash h, struct bytes data,
 				    uint8_t ret[static PKI_DIGEST_MAX]);
+MUST_CHECK enum inro_err pki_digest_pulled(enum pki_hash h, bytes_pull *pull, void *arg,
+					   uint8_t ret[static PKI_DIGEST_MAX]);
 
 /* SEQUENCE { tbs, algorithm, signature BIT STRING }: a certificate, CRL or request made whole
  * (RFC 5280 4.1.1, RFC 2986 4.2).  Appended. */

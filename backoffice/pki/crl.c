@@ -1,13 +1,19 @@
+/* crl - a list's entries in a temporary file, and what goes around them; see crl.h. */
 #include "backoffice/pki/crl.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
 #include "backoffice/pki/dn.h"
+#include "backoffice/pki/pem.h"
 #include "base/der.h"
+#include "base/file.h"
 
-#define V2 1
+#define V2    1
+#define PIECE ((size_t)PEM_LINE << 9)
 
 static const struct bytes oid_reason = BYTES_LIT("\x55\x1d\x15"),
 			  oid_invalidity = BYTES_LIT("\x55\x1d\x18");
@@ -49,13 +55,43 @@ enum inro_err crl_reason_find(const char *name, enum crl_reason *ret)
 
 void crl_clear(struct crl *c)
 {
-	buf_clear(&c->entries);
-	c->n = 0;
+	buf_clear(&c->pending);
+	buf_clear(&c->before);
+	buf_clear(&c->after);
+	free(c->room);
+	if (c->entries)
+		fclose(c->entries);
+	*c = (struct crl) { 0 };
 }
 
-void crl_begin(struct crl *c)
+static enum inro_err spool_err(const char *what)
 {
-	*c = (struct crl) { .entries = { .max = CRL_MAX } };
+	return err_set(file_err_code(errno), "%s the temporary file of a list: %s", what,
+		       strerror(errno));
+}
+
+enum inro_err crl_begin(struct crl *c)
+{
+	*c = (struct crl) { .entries = tmpfile(), .room = malloc(PIECE) };
+	if (!c->room)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a list");
+	return c->entries ? INRO_OK : spool_err("making");
+}
+
+static enum inro_err flush(struct crl *c)
+{
+	size_t n = c->pending.n;
+	enum inro_err e = buf_err(&c->pending);
+
+	if (!e && c->octets + n > CRL_MAX)
+		e = err_set(INRO_E_TOO_BIG, "a list of more than %zu MB; a CA with so many is "
+					    "divided into shards",
+			    CRL_MAX >> 20);
+	if (!e && fwrite(c->pending.p, 1, n, c->entries) != n)
+		e = spool_err("writing");
+	c->octets += n;
+	buf_truncate(&c->pending, 0);
+	return e;
 }
 
 /* RFC 5280 5.3.2: always GeneralizedTime, even before 2050. */
@@ -94,7 +130,7 @@ static void add_invalidity(struct buf *b, int64_t since)
 
 enum inro_err crl_add(struct crl *c, const struct crl_entry *e)
 {
-	struct buf *b = &c->entries;
+	struct buf *b = &c->pending;
 	size_t seq, list;
 
 	if (!crl_reason_name(e->reason) || e->serial.n == 0 || e->serial.n > CERT_SERIAL_MAX)
@@ -112,7 +148,7 @@ enum inro_err crl_add(struct crl *c, const struct crl_entry *e)
 	}
 	der_end(b, seq);
 	c->n++;
-	return buf_err(b);
+	return b->n < PIECE && !b->err ? INRO_OK : flush(c);
 }
 
 static void add_extensions(struct buf *b, const struct crl_head *h, struct bytes key_id)
@@ -124,6 +160,14 @@ static void add_extensions(struct buf *b, const struct crl_head *h, struct bytes
 	buf_add_u64(&number, h->number);
 	ext_add_aki(b, key_id);
 	ext_add_crl_number(b, buf_bytes(&number));
+	buf_reset(&number);
+	buf_add_u64(&number, h->base);
+	if (h->base)
+		ext_add_delta_base(b, buf_bytes(&number));
+	if (h->part_url)
+		ext_add_crl_part(b, h->part_url);
+	if (h->delta_url)
+		ext_add_freshest(b, h->delta_url);
 	der_end(b, list);
 	der_end(b, wrapped);
 }
@@ -134,43 +178,145 @@ static enum inro_err check_head(const struct crl_head *h)
 
 	if (h->next_update <= h->this_update)
 		return err_set(INRO_E_ARG, "a list whose next update is not after this one");
+	if (h->base && (h->base >= h->number || h->delta_url))
+		return err_set(INRO_E_ARG, "a delta that is not after its base, or has deltas");
 	if (ca->ext.has_key_usage && !(ca->ext.key_usage & USAGE_CRL_SIGN))
 		return err_set(INRO_E_POLICY, "the CA's certificate does not allow its key to sign "
 					      "revocation lists");
 	return INRO_OK;
 }
 
-enum inro_err crl_tbs(const struct crl *c, const struct crl_head *head, struct buf *ret_tbs,
-		      const struct pki_sig **ret_sig)
+/* A header of n octets of content, of which those behind `at` are here and the others are not. */
+static void add_header(struct buf *b, size_t at, size_t n)
+{
+	SCOPED(buf) h = { 0 };
+	size_t octets = 1;
+	uint8_t *room;
+
+	buf_add_u8(&h, DER_SEQUENCE);
+	if (n < 0x80) {
+		buf_add_u8(&h, (uint8_t)n);
+	} else {
+		while (octets < sizeof n && n >> (8 * octets))
+			octets++;
+		buf_add_u8(&h, (uint8_t)(0x80 | octets));
+		while (octets--)
+			buf_add_u8(&h, (uint8_t)(n >> (8 * octets)));
+	}
+	room = h.err ? NULL : buf_insert(b, at, h.n);
+	if (room)
+		memcpy(room, h.p, h.n);
+	else if (!b->err)
+		b->err = INRO_E_NO_MEMORY;
+}
+
+static enum inro_err frame(struct crl *c, const struct crl_head *head, struct bytes key_id)
+{
+	struct buf *b = &c->before;
+
+	der_add_int(b, V2);
+	buf_add(b, c->sig->identifier);
+	buf_add(b, head->issuer->subject);
+	der_add_time(b, head->this_update);
+	der_add_time(b, head->next_update);
+	if (c->n) /* RFC 5280 5.1.2.6: absent when there is none */
+		add_header(b, b->n, c->octets);
+	add_extensions(&c->after, head, key_id);
+	add_header(b, 0, b->n + c->octets + c->after.n);
+	return b->err ? b->err : c->after.err;
+}
+
+enum inro_err crl_frame(struct crl *c, const struct crl_head *head)
 {
 	const struct cert *ca = head->issuer;
 	uint8_t id[PUBKEY_ID_OCTETS];
 	struct bytes key_id = ca->ext.ski;
-	const struct pki_sig *sig;
-	size_t tbs;
 	enum inro_err e = check_head(head);
 
 	if (!e)
-		e = c->entries.err;
+		e = flush(c);
 	if (!e)
-		e = pki_sig_for(ca->key.type, head->hash, &sig);
+		e = pki_sig_for(ca->key.type, head->hash, &c->sig);
 	if (!e && key_id.n == 0) {
 		e = pubkey_id(&ca->key, id);
 		key_id = BYTES(id, sizeof id);
 	}
+	if (!e)
+		e = frame(c, head, key_id);
+	return e ? e : crl_rewind(c);
+}
+
+enum inro_err crl_rewind(struct crl *c)
+{
+	c->stage = 0;
+	return fflush(c->entries) || fseek(c->entries, 0, SEEK_SET) ? spool_err("writing")
+								     : INRO_OK;
+}
+
+static enum inro_err pull_entries(struct crl *c, struct bytes *ret)
+{
+	*ret = BYTES(c->room, fread(c->room, 1, PIECE, c->entries));
+	return ferror(c->entries) ? spool_err("reading") : INRO_OK;
+}
+
+enum inro_err crl_pull(void *arg, struct bytes *ret)
+{
+	struct crl *c = arg;
+	enum inro_err e = INRO_OK;
+
+	*ret = BYTES_NONE;
+	if (c->stage == 0) {
+		*ret = buf_bytes(&c->before);
+		c->stage = 1;
+		return INRO_OK;
+	}
+	if (c->stage == 1)
+		e = pull_entries(c, ret);
+	if (e || ret->n)
+		return e;
+	if (c->stage < 3)
+		*ret = buf_bytes(&c->after);
+	c->stage = 3;
+	return INRO_OK;
+}
+
+enum inro_err crl_to_sign(struct crl *c, struct buf *ret)
+{
+	uint8_t digest[PKI_DIGEST_MAX];
+	enum inro_err e;
+
+	if (c->sig->hash == PKI_HASH_NONE)
+		return crl_whole(c, ret);
+	e = crl_rewind(c);
+	if (!e)
+		e = pki_digest_pulled(c->sig->hash, crl_pull, c, digest);
 	if (e)
 		return e;
-	ret_tbs->max = CRL_MAX;
-	tbs = der_begin(ret_tbs, DER_SEQUENCE);
-	der_add_int(ret_tbs, V2);
-	buf_add(ret_tbs, sig->identifier);
-	buf_add(ret_tbs, ca->subject);
-	der_add_time(ret_tbs, head->this_update);
-	der_add_time(ret_tbs, head->next_update);
-	if (c->n) /* RFC 5280 5.1.2.6: absent when there is none */
-		der_add(ret_tbs, DER_SEQUENCE, buf_bytes(&c->entries));
-	add_extensions(ret_tbs, head, key_id);
-	der_end(ret_tbs, tbs);
-	*ret_sig = sig;
-	return buf_err(ret_tbs);
+	buf_add(ret, BYTES(digest, pki_hash_octets(c->sig->hash)));
+	return buf_err(ret);
+}
+
+enum inro_err crl_signed(struct crl *c, struct bytes signature)
+{
+	buf_add(&c->after, c->sig->identifier);
+	der_add_bits(&c->after, signature);
+	add_header(&c->before, 0, c->before.n + c->octets + c->after.n);
+	if (c->before.err || c->after.err)
+		return c->before.err ? c->before.err : c->after.err;
+	return crl_rewind(c);
+}
+
+enum inro_err crl_whole(struct crl *c, struct buf *ret)
+{
+	struct bytes piece = BYTES_NONE;
+	enum inro_err e = crl_rewind(c);
+
+	ret->max = CRL_MAX + PIECE;
+	while (!e) {
+		e = crl_pull(c, &piece);
+		if (e || !piece.n)
+			break;
+		buf_add(ret, piece);
+	}
+	return e ? e : buf_err(ret);
 }

@@ -1,11 +1,16 @@
 /*
- * crl - certificate revocation lists (RFC 5280 5), version 2, built entry by entry.
+ * crl - certificate revocation lists (RFC 5280 5), version 2: complete, delta, of a part.
  *
- * The order is crl_begin(), crl_add() for each entry, crl_tbs(), a signature, pki_signed().
- * An entry costs some 40 octets until crl_tbs(); at most CRL_MAX octets in all.
+ * 1. The order is crl_begin(), crl_add() for each entry, crl_frame(), crl_to_sign(), a signature,
+ *    crl_signed(); then crl_pull() gives the list's DER, piece by piece, crl_rewind() again.
+ * 2. Entries are in a temporary file without a name, never all in memory, unless the CA's kind of
+ *    key signs a message without hashing it first (Ed25519, ML-DSA): then once, to be signed.
+ * 3. At most CRL_MAX octets of entries.
  */
 #ifndef INRO_BACKOFFICE_PKI_CRL_H
 #define INRO_BACKOFFICE_PKI_CRL_H
+
+#include <stdio.h>
 
 #include "backoffice/pki/cert.h"
 
@@ -32,12 +37,17 @@ const char *crl_reason_name(unsigned reason);
 MUST_CHECK enum inro_err crl_reason_find(const char *name, enum crl_reason *ret);
 
 struct crl {
-	struct buf entries;
-	size_t n;
+	FILE *entries;
+	struct buf pending; /* not yet in the file */
+	size_t octets, n;   /* in the file; entries in all */
+	struct buf before, after;
+	const struct pki_sig *sig; /* from crl_frame() */
+	int stage;
+	uint8_t *room;
 };
 
-void crl_clear(struct crl *c);
-void crl_begin(struct crl *c);
+void crl_clear(struct crl *c); /* also what was never begun */
+MUST_CHECK enum inro_err crl_begin(struct crl *c);
 
 struct crl_entry {
 	struct bytes serial; /* magnitude */
@@ -51,13 +61,24 @@ MUST_CHECK enum inro_err crl_add(struct crl *c, const struct crl_entry *e);
 struct crl_head {
 	const struct cert *issuer;
 	uint64_t number;
+	uint64_t base; /* of a delta: the complete list that it continues; 0: it is complete */
 	int64_t this_update, next_update;
-	enum pki_hash hash; /* PKI_HASH_NONE: by the strength of the CA's key */
+	const char *part_url;  /* the distribution point that this is all of; NULL: of everything */
+	const char *delta_url; /* where this list's deltas are; NULL: not said */
+	enum pki_hash hash;    /* PKI_HASH_NONE: by the strength of the CA's key */
 };
 
-/* The bytes to sign, appended, and how.  INRO_E_POLICY when the issuer may not sign lists,
- * INRO_E_ARG when next_update is not after this_update. */
-MUST_CHECK enum inro_err crl_tbs(const struct crl *c, const struct crl_head *head,
-				 struct buf *ret_tbs, const struct pki_sig **ret_sig);
+/* INRO_E_POLICY when the issuer may not sign lists, INRO_E_ARG when next_update is not after
+ * this_update. */
+MUST_CHECK enum inro_err crl_frame(struct crl *c, const struct crl_head *head);
+/* What is signed by c->sig, appended: the digest of the TBSCertList, or itself where the scheme
+ * has no hash. */
+MUST_CHECK enum inro_err crl_to_sign(struct crl *c, struct buf *ret);
+MUST_CHECK enum inro_err crl_signed(struct crl *c, struct bytes signature);
+
+MUST_CHECK enum inro_err crl_rewind(struct crl *c);
+bytes_pull crl_pull; /* of a struct crl: TBSCertList, or the whole once it is signed */
+/* All of that at once, appended. */
+MUST_CHECK enum inro_err crl_whole(struct crl *c, struct buf *ret);
 
 #endif

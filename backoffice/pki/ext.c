@@ -13,7 +13,9 @@
 
 static const struct bytes oid_ski = CE("\x0e"), oid_key_usage = CE("\x0f"), oid_san = CE("\x11"),
 			  oid_constraints = CE("\x13"), oid_crl_number = CE("\x14"),
+			  oid_delta_base = CE("\x1b"), oid_crl_part = CE("\x1c"),
 			  oid_crl_points = CE("\x1f"), oid_aki = CE("\x23"), oid_eku = CE("\x25"),
+			  oid_freshest = CE("\x2e"),
 			  oid_access = PE("\x01"), oid_ad_ocsp = AD("\x01"),
 			  oid_ad_issuers = AD("\x02"),
 			  oid_nocheck = BYTES_LIT("\x2b\x06\x01\x05\x05\x07\x30\x01\x05");
@@ -365,11 +367,11 @@ void ext_add_aki(struct buf *b, struct bytes id)
 
 #define GENERAL_NAME_URI (DER_CONTEXT | 6)
 
-/* One DistributionPoint with a fullName of one URI. */
-void ext_add_crl_url(struct buf *b, const char *url)
+/* A SEQUENCE with a distributionPoint, of a fullName of one URI: what a DistributionPoint and an
+ * IssuingDistributionPoint have in common. */
+static void add_point(struct buf *b, const char *url)
 {
-	struct marks m = ext_begin(b, oid_crl_points, false);
-	size_t list = der_begin(b, DER_SEQUENCE), point = der_begin(b, DER_SEQUENCE);
+	size_t point = der_begin(b, DER_SEQUENCE);
 	size_t name = der_begin(b, DER_CONTEXT_CONSTRUCTED);
 	size_t full = der_begin(b, DER_CONTEXT_CONSTRUCTED);
 
@@ -377,7 +379,41 @@ void ext_add_crl_url(struct buf *b, const char *url)
 	der_end(b, full);
 	der_end(b, name);
 	der_end(b, point);
+}
+
+static void add_points(struct buf *b, struct bytes oid, const char *url)
+{
+	struct marks m = ext_begin(b, oid, false);
+	size_t list = der_begin(b, DER_SEQUENCE);
+
+	add_point(b, url);
 	der_end(b, list);
+	ext_end(b, m);
+}
+
+void ext_add_crl_url(struct buf *b, const char *url)
+{
+	add_points(b, oid_crl_points, url);
+}
+
+void ext_add_freshest(struct buf *b, const char *url)
+{
+	add_points(b, oid_freshest, url);
+}
+
+void ext_add_crl_part(struct buf *b, const char *url)
+{
+	struct marks m = ext_begin(b, oid_crl_part, true);
+
+	add_point(b, url);
+	ext_end(b, m);
+}
+
+void ext_add_delta_base(struct buf *b, struct bytes number)
+{
+	struct marks m = ext_begin(b, oid_delta_base, true);
+
+	der_add_unsigned(b, number);
 	ext_end(b, m);
 }
 

@@ -67,5 +67,10 @@ void ext_add_crl_url(struct buf *b, const char *url);
 void ext_add_access(struct buf *b, const char *ocsp_url, const char *issuer_url); /* NULL: none */
 void ext_add_ocsp_nocheck(struct buf *b);
 void ext_add_crl_number(struct buf *b, struct bytes number);
+/* Of lists: which complete one a delta continues (critical), where deltas are, which part of the
+ * certificates this is a list of (critical). */
+void ext_add_delta_base(struct buf *b, struct bytes number);
+void ext_add_freshest(struct buf *b, const char *url);
+void ext_add_crl_part(struct buf *b, const char *url);
 
 #endif

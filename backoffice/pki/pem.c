@@ -18,15 +18,30 @@ static void add_quad(struct buf *out, const uint8_t *p, size_t n)
 	buf_add(out, BYTES(quad, 4));
 }
 
-void pem_add(struct buf *out, const char *label, struct bytes der)
+void pem_add_begin(struct buf *out, const char *label)
 {
 	buf_addf(out, BEGIN "%s" DASH "\n", label);
+}
+
+void pem_add_lines(struct buf *out, struct bytes der)
+{
 	for (size_t i = 0; i < der.n; i += 3) {
 		add_quad(out, der.p + i, der.n - i < 3 ? der.n - i : 3);
-		if (i % 48 == 45 || i + 3 >= der.n)
+		if (i % PEM_LINE == PEM_LINE - 3 || i + 3 >= der.n)
 			buf_add_u8(out, '\n');
 	}
+}
+
+void pem_add_end(struct buf *out, const char *label)
+{
 	buf_addf(out, END "%s" DASH "\n", label);
+}
+
+void pem_add(struct buf *out, const char *label, struct bytes der)
+{
+	pem_add_begin(out, label);
+	pem_add_lines(out, der);
+	pem_add_end(out, label);
 }
 
 /* Where needle begins in hay; hay.n when it does not. */

@@ -14,6 +14,11 @@
 
 /* Appends the block. */
 void pem_add(struct buf *out, const char *label, struct bytes der);
+/* The same in parts: lines of so many octets of DER; only the last call's may be no multiple. */
+#define PEM_LINE 48
+void pem_add_begin(struct buf *out, const char *label);
+void pem_add_lines(struct buf *out, struct bytes der);
+void pem_add_end(struct buf *out, const char *label);
 
 /* The next block with this label, taken off the front of *text; other text and other blocks
  * before it are passed over.  INRO_E_NOT_FOUND when there is none, INRO_E_SYNTAX for a broken

@@ -170,6 +170,7 @@ static const struct field credential_fields[] = {
 	F_INT(credential, fails),
 	F_REF(credential, locked_until),
 	F_INT(credential, ca_generation),
+	F_REF(credential, listed_at),
 	F_INT(credential, created_ms),
 	F_INT(credential, updated_ms),
 };
@@ -289,6 +290,21 @@ static const struct field audit_segment_fields[] = {
 	F_INT(audit_segment, at_ms),
 };
 
+static const struct field listed_fields[] = {
+	F_INT(listed, id),	   F_REF(listed, ca),	      F_INT(listed, ca_generation),
+	F_REF(listed, listed_at),  F_INT(listed, not_after),  F_BLOB(listed, serial),
+	F_REF(listed, revoked_at), F_INT(listed, reason),     F_REF(listed, invalid_at),
+};
+
+static const struct field crl_scope_fields[] = {
+	F_INT(crl_scope, id),		F_INT(crl_scope, tenant),
+	F_REF(crl_scope, ca),		F_INT(crl_scope, generation),
+	F_INT(crl_scope, shard),	F_INT(crl_scope, full_number),
+	F_INT(crl_scope, full_at),	F_INT(crl_scope, full_next),
+	F_INT(crl_scope, delta_number), F_INT(crl_scope, delta_at),
+	F_INT(crl_scope, delta_next),
+};
+
 #define TYPE(name, words)                                                                          \
 	const struct record_type name##_type = { .table = #name,                                   \
 						 .what = (words),                                  \
@@ -311,12 +327,20 @@ TYPE(setting, "setting");
 TYPE(tally, "count");
 TYPE(audit_mark, "signed audit head");
 TYPE(audit_segment, "archived part of the audit");
+TYPE(crl_scope, "revocation list's record");
+
+const struct record_type listed_type = { .table = "credential",
+					 .what = "certificate",
+					 .size = sizeof(struct listed),
+					 .fields = listed_fields,
+					 .n = ARRAY_LEN(listed_fields) };
 
 const struct record_type *const record_types[] = {
 	&tenant_type,	     &device_group_type, &device_type,	      &ca_type,
 	&ca_generation_type, &credential_type,	 &proposal_type,      &job_type,
 	&account_type,	     &setting_type,	 &tally_type,	      &event_type,
-	&audit_head_type,    &audit_mark_type,	 &audit_segment_type, NULL,
+	&audit_head_type,    &audit_mark_type,	 &audit_segment_type, &crl_scope_type,
+	NULL,
 };
 
 struct bytes blob_bytes(const struct blob *b)
@@ -466,4 +490,9 @@ void audit_mark_clear(struct audit_mark *r)
 void audit_segment_clear(struct audit_segment *r)
 {
 	record_clear(&audit_segment_type, r);
+}
+
+void crl_scope_clear(struct crl_scope *r)
+{
+	record_clear(&crl_scope_type, r);
 }

@@ -179,7 +179,23 @@ struct credential {
 	char *cause;	     /* why it was retired; NULL: not said */
 	int64_t fails, locked_until; /* wrong tries in a row */
 	int64_t ca_generation;	     /* whose key signed it */
+	int64_t listed_at; /* when it last came on a CRL, changed there or left it; 0: never */
 	int64_t created_ms, updated_ms;
+};
+
+/* What a CRL says of a certificate: a part of its credential, read by itself. */
+struct listed {
+	int64_t id, ca, ca_generation, listed_at, not_after;
+	struct blob serial;
+	int64_t revoked_at, reason, invalid_at;
+};
+
+/* What was last published of a CA's key's certificates, or of one shard of them. */
+struct crl_scope {
+	int64_t id, tenant, ca, generation;
+	int64_t shard; /* from 1; 0: the list is not divided */
+	int64_t full_number, full_at, full_next; /* of the last complete list; 0: none yet */
+	int64_t delta_number, delta_at, delta_next;
 };
 
 /* What takes more than the one who asks: a request that waits for approval, four eyes. */
@@ -279,6 +295,7 @@ void job_clear(struct job *r);
 void account_clear(struct account *r);
 void setting_clear(struct setting *r);
 void tally_clear(struct tally *r);
+void crl_scope_clear(struct crl_scope *r);
 void audit_mark_clear(struct audit_mark *r);
 void audit_segment_clear(struct audit_segment *r);
 
@@ -309,7 +326,9 @@ struct record_type {
 
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
 	audit_head_type, device_group_type, ca_generation_type, proposal_type, job_type,
-	account_type, setting_type, tally_type, audit_mark_type, audit_segment_type;
+	account_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type;
+/* Read only: some columns of credential_type. */
+extern const struct record_type listed_type;
 /* Every type, in an order in which each row's references are there before it; NULL at the end. */
 extern const struct record_type *const record_types[];
 
@@ -329,6 +348,7 @@ extern const struct record_type *const record_types[];
 	struct account *: &account_type, \
 	struct setting *: &setting_type, \
 	struct tally *: &tally_type, \
+	struct crl_scope *: &crl_scope_type, \
 	struct audit_mark *: &audit_mark_type, \
 	struct audit_segment *: &audit_segment_type)
 /* clang-format on */

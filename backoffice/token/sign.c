@@ -30,17 +30,13 @@ static const CK_MECHANISM_TYPE mechanisms[PKI_SCHEME__MAX] = {
 };
 
 static enum inro_err prepare_digest(const struct token_key *k, const struct pki_sig *sig,
-				    struct bytes message, struct order *o)
+				    const uint8_t *digest, struct order *o)
 {
-	uint8_t digest[PKI_DIGEST_MAX];
 	const struct ck_hash *hash = ck_hash_find(hashes[sig->hash]);
 	size_t n = pki_hash_octets(sig->hash), head = 0;
-	enum inro_err e = pki_digest(sig->hash, message, digest);
 
 	if (!hash)
-		e = err_set(INRO_E_UNSUPPORTED, "no hash for %s", sig->name);
-	if (e)
-		return e;
+		return err_set(INRO_E_UNSUPPORTED, "no hash for %s", sig->name);
 	if (sig->scheme == PKI_SIGN_PKCS1) {
 		head = hash->digest_info.n;
 		memcpy(o->room, hash->digest_info.p, head);
@@ -61,7 +57,7 @@ static enum inro_err prepare(const struct token_key *k, const struct pki_sig *si
 {
 	o->mech = (CK_MECHANISM) { mechanisms[sig->scheme], NULL, 0 };
 	o->data = message;
-	return sig->hash == PKI_HASH_NONE ? INRO_OK : prepare_digest(k, sig, message, o);
+	return sig->hash == PKI_HASH_NONE ? INRO_OK : prepare_digest(k, sig, message.p, o);
 }
 
 /* RFC 3279 2.2.3: Ecdsa-Sig-Value. */
@@ -124,6 +120,19 @@ static enum inro_err sign_once(struct token_key *k, struct order *o, uint8_t *ou
 
 enum inro_err token_key_sign(struct token_key *k, const struct pki_sig *sig, struct bytes message,
 			     struct buf *ret)
+{
+	uint8_t digest[PKI_DIGEST_MAX];
+	enum inro_err e;
+
+	if (sig->hash == PKI_HASH_NONE)
+		return token_key_sign_hashed(k, sig, message, ret);
+	e = pki_digest(sig->hash, message, digest);
+	return e ? e
+		 : token_key_sign_hashed(k, sig, BYTES(digest, pki_hash_octets(sig->hash)), ret);
+}
+
+enum inro_err token_key_sign_hashed(struct token_key *k, const struct pki_sig *sig,
+				    struct bytes message, struct buf *ret)
 {
 	struct order o = { 0 };
 	uint8_t out[SIGNATURE_MAX];

@@ -162,6 +162,11 @@ void token_key_uri(const struct token_key *k, struct buf *ret);
 MUST_CHECK enum inro_err token_key_sign(struct token_key *k, const struct pki_sig *sig,
 					struct bytes message, struct buf *ret);
 
+/* The same of a message whose digest by sig->hash this is; where there is none, the message itself.
+ */
+MUST_CHECK enum inro_err token_key_sign_hashed(struct token_key *k, const struct pki_sig *sig,
+					       struct bytes hashed, struct buf *ret);
+
 /* Stores a certificate under the key's id and label.  The same certificate again is fine; another
  * one of that id stays beside it unless `replace`. */
 MUST_CHECK enum inro_err token_cert_store(struct token *t, struct bytes id, const char *label,

@@ -33,20 +33,20 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void finish(const struct crl *c, const struct judge_ca *ca, uint64_t number, struct buf *ret)
+static void finish(struct crl *c, const struct judge_ca *ca, uint64_t number, struct buf *ret)
 {
 	const struct crl_head head = { .issuer = &ca->cert,
 				       .number = number,
 				       .this_update = NOW,
 				       .next_update = NOW + 7 * DAY };
-	const struct pki_sig *sig;
 	SCOPED(buf) tbs = { 0 };
 	SCOPED(buf) signature = { 0 };
 
-	OK(crl_tbs(c, &head, &tbs, &sig));
-	judge_sign(ca->key, sig, buf_bytes(&tbs), &signature);
-	ret->max = CRL_MAX;
-	OK(pki_signed(buf_bytes(&tbs), sig, buf_bytes(&signature), ret));
+	OK(crl_frame(c, &head));
+	OK(crl_whole(c, &tbs));
+	judge_sign(ca->key, c->sig, buf_bytes(&tbs), &signature);
+	OK(crl_signed(c, buf_bytes(&signature)));
+	OK(crl_whole(c, ret));
 }
 
 static int64_t unix_time(const ASN1_TIME *t)
@@ -99,7 +99,7 @@ static void test_entries(void **state)
 		ASN1_INTEGER *number;
 		X509_CRL *crl;
 
-		crl_begin(&c);
+		OK(crl_begin(&c));
 		for (size_t i = 0; i < ARRAY_LEN(entries); i++)
 			OK(crl_add(&c, &entries[i]));
 		finish(&c, cas[k], 0x80000000000001, &der);
@@ -127,7 +127,7 @@ static void test_empty(void **state)
 	X509 *leaf;
 
 	(void)state;
-	crl_begin(&c);
+	OK(crl_begin(&c));
 	finish(&c, &root, 1, &der);
 	crl = judge_crl(buf_bytes(&der));
 	assert_null(X509_CRL_get_REVOKED(crl));
@@ -151,7 +151,7 @@ static void test_revoked(void **state)
 	(void)state;
 	judge_ca_make("P-256", "CN=Sub", &root, NOW - DAY, &sub);
 	leaf = judge_x509(buf_bytes(&sub.cert.der));
-	crl_begin(&c);
+	OK(crl_begin(&c));
 	finish(&c, &root, 1, &der);
 	crl = judge_crl(buf_bytes(&der));
 	assert_int_equal(judge_verify(leaf, buf_bytes(&root.cert.der), BYTES_NONE, crl, NOW),
@@ -160,6 +160,8 @@ static void test_revoked(void **state)
 		judge_verify(leaf, buf_bytes(&root.cert.der), BYTES_NONE, crl, NOW + 8 * DAY),
 		X509_V_ERR_CRL_HAS_EXPIRED);
 	X509_CRL_free(crl);
+	crl_clear(&c);
+	OK(crl_begin(&c));
 	e.serial = sub.cert.serial;
 	OK(crl_add(&c, &e));
 	buf_reset(&der);
@@ -177,13 +179,11 @@ static void test_refused(void **state)
 	struct crl_head head = { .issuer = &root.cert, .this_update = NOW, .next_update = NOW };
 	struct crl_entry e = { .revoked_at = NOW };
 	uint8_t serial[CERT_SERIAL_MAX + 1] = { 1 };
-	const struct pki_sig *sig;
 	SCOPED(crl) c = { 0 };
-	SCOPED(buf) tbs = { 0 };
 	struct cert no_lists = root.cert; /* a borrowing copy */
 
 	(void)state;
-	crl_begin(&c);
+	OK(crl_begin(&c));
 	assert_int_equal(crl_add(&c, &e), INRO_E_ARG);
 	e.serial = BYTES(serial, sizeof serial);
 	assert_int_equal(crl_add(&c, &e), INRO_E_ARG);
@@ -193,12 +193,44 @@ static void test_refused(void **state)
 	e.reason = CRL_REASON__MAX;
 	assert_int_equal(crl_add(&c, &e), INRO_E_ARG);
 	assert_int_equal(c.n, 0);
-	assert_int_equal(crl_tbs(&c, &head, &tbs, &sig), INRO_E_ARG);
+	assert_int_equal(crl_frame(&c, &head), INRO_E_ARG);
 	head.next_update = NOW + 1;
 	no_lists.ext.key_usage = USAGE_KEY_CERT_SIGN;
 	head.issuer = &no_lists;
-	assert_int_equal(crl_tbs(&c, &head, &tbs, &sig), INRO_E_POLICY);
-	assert_int_equal(tbs.n, 0);
+	assert_int_equal(crl_frame(&c, &head), INRO_E_POLICY);
+	assert_int_equal(c.before.n, 0);
+	head = (struct crl_head) { &root.cert, 5, 5, NOW, NOW + 1, NULL, NULL, PKI_HASH_NONE };
+	assert_int_equal(crl_frame(&c, &head), INRO_E_ARG); /* continues itself */
+	head.base = 4;
+	head.delta_url = "http://example.com/delta";
+	assert_int_equal(crl_frame(&c, &head), INRO_E_ARG); /* a delta of a delta */
+}
+
+/* Lengths of one to four octets around the entries, and no entries at all. */
+static void test_lengths(void **state)
+{
+	static const size_t counts[] = { 0, 1, 2, 4, 5, 1300, 1400 };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(counts); k++) {
+		SCOPED(crl) c = { 0 };
+		SCOPED(buf) der = { 0 };
+		X509_CRL *crl;
+
+		OK(crl_begin(&c));
+		for (size_t i = 0; i < counts[k]; i++) {
+			uint8_t serial[2] = { (uint8_t)(1 + i / 256), (uint8_t)i };
+
+			OK(crl_add(&c, &(struct crl_entry) { BYTES(serial, 2), NOW, CRL_SUPERSEDED,
+							     NOW - DAY }));
+		}
+		finish(&c, &root, 1, &der);
+		crl = judge_crl(buf_bytes(&der));
+		assert_int_equal(X509_CRL_verify(crl, root.key), 1);
+		assert_int_equal(counts[k] ? sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)) : 0,
+				 counts[k]);
+		X509_CRL_free(crl);
+	}
 }
 
 static void test_reasons(void **state)
@@ -228,14 +260,14 @@ static void test_many(void **state)
 	X509_CRL *crl;
 
 	(void)state;
-	crl_begin(&c);
+	OK(crl_begin(&c));
 	for (uint32_t i = 0; i < MANY; i++) {
 		uint8_t serial[16] = { 0x40, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
 		struct crl_entry e = { BYTES(serial, sizeof serial), NOW, CRL_SUPERSEDED, 0 };
 
 		OK(crl_add(&c, &e));
 	}
-	assert_true(c.entries.n / MANY <= 52);
+	assert_true(c.octets / MANY <= 52);
 	finish(&c, &root, 3, &der);
 	crl = judge_crl(buf_bytes(&der));
 	assert_int_equal(X509_CRL_verify(crl, root.key), 1);
@@ -373,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_revoked),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_signature_algorithms),
 		cmocka_unit_test(test_sloppy_rsa_identifier),

@@ -60,6 +60,25 @@ ALTER TABLE credential ADD COLUMN cause TEXT;
 ALTER TABLE credential ADD COLUMN fails INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE credential ADD COLUMN locked_until INTEGER;
 ALTER TABLE credential ADD COLUMN ca_generation INTEGER NOT NULL DEFAULT 1;
+-- What a revocation list says of a certificate, read from the index alone.
+ALTER TABLE credential ADD COLUMN listed_at INTEGER;
+UPDATE credential SET listed_at = revoked_at WHERE revoked_at IS NOT NULL;
+DROP INDEX credential_on_crl;
+CREATE INDEX credential_on_crl ON credential (ca, ca_generation, id, listed_at, not_after, serial, revoked_at, reason, invalid_at) WHERE listed_at IS NOT NULL;
+CREATE TABLE crl_scope (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	ca INTEGER NOT NULL REFERENCES ca (id),
+	generation INTEGER NOT NULL,
+	shard INTEGER NOT NULL,
+	full_number INTEGER NOT NULL,
+	full_at INTEGER NOT NULL,
+	full_next INTEGER NOT NULL,
+	delta_number INTEGER NOT NULL,
+	delta_at INTEGER NOT NULL,
+	delta_next INTEGER NOT NULL,
+	UNIQUE (ca, generation, shard)
+);
 CREATE UNIQUE INDEX credential_by_request ON credential (tenant, request_id) WHERE request_id IS NOT NULL;
 
 CREATE TABLE proposal (

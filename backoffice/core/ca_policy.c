@@ -1,0 +1,276 @@
+/* ca_policy - a CA's policy: read from its record, checked, changed; see ca_policy.h. */
+#include "backoffice/core/ca_policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/internal.h"
+#include "backoffice/core/json.h"
+#include "backoffice/pki/san.h"
+#include "base/clock.h"
+
+#define SHARD_MARK   "${shard}"
+#define SETTINGS_MAX 8192
+
+/* The members of the object: a number within bounds, or a URL. */
+static const struct member {
+	const char *name;
+	size_t offset;
+	unsigned initial, least, most; /* most 0: a URL */
+} members[] = {
+	{ "crl_days", offsetof(struct ca_policy, crl_days), 7, 1, 3650 },
+	{ "crl_overlap_hours", offsetof(struct ca_policy, overlap_hours), 0, 0, 8760 },
+	{ "delta_hours", offsetof(struct ca_policy, delta_hours), 24, 1, 8760 },
+	{ "crl_shards", offsetof(struct ca_policy, shards), 0, 0, CRL_SHARDS_MAX },
+	{ "crl_url", offsetof(struct ca_policy, crl_url), 0, 0, 0 },
+	{ "delta_url", offsetof(struct ca_policy, delta_url), 0, 0, 0 },
+};
+
+void ca_policy_clear(struct ca_policy *p)
+{
+	free(p->crl_url);
+	free(p->delta_url);
+	*p = (struct ca_policy) { 0 };
+}
+
+static unsigned *number_at(struct ca_policy *p, const struct member *m)
+{
+	return (unsigned *)(void *)((char *)p + m->offset);
+}
+
+static char **url_at(struct ca_policy *p, const struct member *m)
+{
+	return (char **)(void *)((char *)p + m->offset);
+}
+
+static enum inro_err read_member(json_t *doc, const struct member *m, struct ca_policy *p)
+{
+	json_t *value = json_object_get(doc, m->name);
+	json_int_t n = json_integer_value(value);
+
+	if (m->most == 0)
+		return text_set(url_at(p, m), json_string_value(value));
+	*number_at(p, m) = value ? (unsigned)n : m->initial;
+	if (value && (!json_is_integer(value) || n < m->least || n > m->most))
+		return err_set(INRO_E_ARG, "%s is a number from %u to %u", m->name, m->least,
+			       m->most);
+	return INRO_OK;
+}
+
+static enum inro_err read_json(const char *text, struct ca_policy *p)
+{
+	AUTO(json_drop) json_t *doc = NULL;
+	enum inro_err e = json_object_read("a CA's settings", text && *text ? text : "{}",
+					   SETTINGS_MAX, &doc);
+
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(members); i++)
+		e = read_member(doc, &members[i], p);
+	return e;
+}
+
+enum inro_err ca_policy_read(const struct ca *ca, struct ca_policy *ret)
+{
+	SCOPED(ca_policy) p = { 0 };
+	enum inro_err e = read_json(ca->settings, &p);
+
+	if (e == INRO_E_NO_MEMORY)
+		return e;
+	if (e != INRO_OK)
+		return err_set(INRO_E_DAMAGED, "the settings of CA '%s' are damaged", ca->name);
+	*ret = p;
+	p = (struct ca_policy) { 0 };
+	return INRO_OK;
+}
+
+unsigned ca_policy_shard(const struct ca_policy *p, struct bytes serial)
+{
+	unsigned tail = 0;
+
+	if (!p->shards)
+		return 0;
+	for (size_t i = serial.n > 4 ? serial.n - 4 : 0; i < serial.n; i++)
+		tail = tail << 8 | serial.p[i];
+	return 1 + tail % p->shards;
+}
+
+enum inro_err ca_policy_url(const struct ca *ca, const char *url, unsigned shard, struct buf *ret)
+{
+	const struct dn_vars vars = { .ca_name = ca->name };
+	const char *mark = url ? strstr(url, SHARD_MARK) : NULL;
+	SCOPED(buf) text = { 0 };
+	enum inro_err e;
+
+	if (!url)
+		return INRO_OK;
+	buf_add(&text, mark ? BYTES(url, (size_t)(mark - url)) : bytes_of(url));
+	if (mark)
+		buf_addf(&text, "%u%s", shard, mark + strlen(SHARD_MARK));
+	e = buf_err(&text);
+	if (e == INRO_OK)
+		e = dn_expand(buf_bytes(&text), &vars, ret);
+	buf_add_u8(ret, 0);
+	return e == INRO_OK ? buf_err(ret) : e;
+}
+
+enum inro_err ca_crl_url(const struct ca *ca, struct bytes serial, struct buf *ret)
+{
+	SCOPED(ca_policy) p = { 0 };
+	enum inro_err e = ca_policy_read(ca, &p);
+
+	return e == INRO_OK ? ca_policy_url(ca, p.crl_url, ca_policy_shard(&p, serial), ret) : e;
+}
+
+/* ---- changing it ---- */
+
+static enum inro_err check_url(const struct ca *ca, const char *what, const char *url,
+			       unsigned shards)
+{
+	SCOPED(buf) text = { 0 };
+	SCOPED(buf) name = { 0 };
+	enum inro_err e = ca_policy_url(ca, url, 1, &text);
+
+	if (e == INRO_OK && text.n)
+		e = san_add_value(&name, SAN_URI, BYTES(text.p, text.n - 1));
+	if (e != INRO_OK)
+		return err_context(e, "%s", what);
+	if (url && !strstr(url, SHARD_MARK) != !shards)
+		return err_set(INRO_E_ARG, "%s %s " SHARD_MARK ": the lists are %sdivided", what,
+			       shards ? "needs" : "has no use for", shards ? "" : "not ");
+	return INRO_OK;
+}
+
+static enum inro_err check_policy(const struct ca *ca, const struct ca_policy *p)
+{
+	enum inro_err e = check_url(ca, "the address of the lists", p->crl_url, p->shards);
+
+	if (e == INRO_OK)
+		e = check_url(ca, "the address of the deltas", p->delta_url, p->shards);
+	if (e == INRO_OK && p->shards && !p->crl_url)
+		e = err_set(INRO_E_ARG, "certificates must name their shard's list: give the "
+					"address of the lists too, with " SHARD_MARK " in it");
+	return e;
+}
+
+/* What was certified before names another list. */
+static enum inro_err check_unused(struct core *c, const struct ca *ca)
+{
+	const struct store_cond conds[] = {
+		{ .field = "ca", .number = ca->id },
+		{ .field = "own_ca", .op = STORE_NONE },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
+	SCOPED(credential) rec = { 0 };
+	enum inro_err e = store_find(c->store, &q, &rec);
+
+	if (e == INRO_OK)
+		return err_set(INRO_E_STATE,
+			       "CA '%s' has issued certificates that name its lists as they are; "
+			       "only before that they can be divided otherwise",
+			       ca->name);
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+static enum inro_err put_member(json_t *doc, const struct member *m, struct ca_policy *p)
+{
+	json_t *value = NULL;
+
+	if (m->most)
+		value = json_integer(*number_at(p, m));
+	else if (*url_at(p, m))
+		value = json_string(*url_at(p, m));
+	else
+		return INRO_OK;
+	return json_object_set_new(doc, m->name, value) ? INRO_E_NO_MEMORY : INRO_OK;
+}
+
+static enum inro_err write_policy(struct ca_policy *p, struct ca *ca)
+{
+	AUTO(json_drop) json_t *doc = json_object();
+	AUTO(free_chars) char *text = NULL;
+	enum inro_err e = doc ? INRO_OK : INRO_E_NO_MEMORY;
+
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(members); i++)
+		e = put_member(doc, &members[i], p);
+	if (e == INRO_OK)
+		e = json_object_write(doc, &text);
+	return e == INRO_OK ? text_set(&ca->settings, text) : e;
+}
+
+struct changing {
+	const char *name;
+	const struct ca_settings *in;
+};
+
+/* A number that was said takes the place of the one there; one out of bounds is told. */
+static enum inro_err take_numbers(const struct ca_settings *in, struct ca_policy *p)
+{
+	const int64_t said[] = { in->crl_days, in->overlap_hours, in->delta_hours, in->shards };
+
+	for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+		const struct member *m = &members[i];
+
+		if (said[i] == CA_AS_IT_IS)
+			continue;
+		if (said[i] < m->least || said[i] > m->most)
+			return err_set(INRO_E_ARG, "%s is a number from %u to %u", m->name,
+				       m->least, m->most);
+		*number_at(p, m) = (unsigned)said[i];
+	}
+	return INRO_OK;
+}
+
+static enum inro_err take_urls(const struct ca_settings *in, struct ca_policy *p)
+{
+	enum inro_err e = in->crl_url ? text_set(&p->crl_url, in->crl_url) : INRO_OK;
+
+	if (e == INRO_OK && in->delta_url)
+		e = text_set(&p->delta_url, in->delta_url);
+	return e;
+}
+
+static enum inro_err change_policy(struct core *c, struct ca *ca, const struct ca_settings *in)
+{
+	SCOPED(ca_policy) p = { 0 };
+	unsigned shards;
+	enum inro_err e = ca_policy_read(ca, &p);
+
+	shards = p.shards;
+	if (e == INRO_OK)
+		e = take_numbers(in, &p);
+	if (e == INRO_OK)
+		e = take_urls(in, &p);
+	if (e == INRO_OK)
+		e = check_policy(ca, &p);
+	if (e == INRO_OK && p.shards != shards)
+		e = check_unused(c, ca);
+	return e == INRO_OK ? write_policy(&p, ca) : e;
+}
+
+static enum inro_err set_work(struct core *c, void *arg)
+{
+	const struct changing *s = arg;
+	SCOPED(ca) ca = { 0 };
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "ca.set", "ca", s->name, EVENT_DONE, &detail };
+	enum inro_err e = ca_load(c, s->name, &ca);
+
+	if (e == INRO_OK)
+		e = change_policy(c, &ca, s->in);
+	if (e != INRO_OK)
+		return e;
+	ca.updated_ms = clock_now_ms();
+	detail_text(&detail, "settings", ca.settings);
+	e = store_update(c->store, &ca);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
+}
+
+enum inro_err ca_set(struct core *c, const char *name, const struct ca_settings *in,
+		     struct ca_view *ret)
+{
+	struct changing s = { name, in };
+	enum inro_err e = core_require(c, ROLE_ADMIN, "change a CA's settings");
+
+	if (e == INRO_OK)
+		e = core_write(c, set_work, &s);
+	return e == INRO_OK ? ca_get(c, name, ret) : audit_refused(c, "ca.set", "ca", name, e);
+}

@@ -1,0 +1,25 @@
+/*
+ * ca_policy - how a CA's revocation lists are made, as the JSON object in its record says.
+ *
+ * 1. A policy that was read is within its bounds; what the object does not say is as below.
+ * 2. Of how many shards the lists are is fixed once the CA has certified anything but CAs: each
+ *    certificate names the list that it would be on.
+ */
+#ifndef INRO_BACKOFFICE_CORE_CA_POLICY_H
+#define INRO_BACKOFFICE_CORE_CA_POLICY_H
+
+#include "backoffice/core/ca.h"
+
+#define CRL_SHARDS_MAX 4096
+
+/* INRO_E_DAMAGED for what ca_set() would not have written. */
+MUST_CHECK enum inro_err ca_policy_read(const struct ca *ca, struct ca_policy *ret);
+/* On which list a serial would be: 0, or 1 to p->shards. */
+unsigned ca_policy_shard(const struct ca_policy *p, struct bytes serial);
+/* A URL of the policy for a shard, appended with its NUL; url NULL: nothing. */
+MUST_CHECK enum inro_err ca_policy_url(const struct ca *ca, const char *url, unsigned shard,
+				       struct buf *ret);
+/* Where a new certificate of that serial finds its list; nothing when the policy has no URL. */
+MUST_CHECK enum inro_err ca_crl_url(const struct ca *ca, struct bytes serial, struct buf *ret);
+
+#endif

@@ -1,0 +1,174 @@
+/*
+ * What a revocation list costs: made by the back office from its database, signed by a token's key,
+ * and by `openssl ca -gencrl` from an index of the same certificates, in one run.
+ *
+ *   build/check/tests/bench_crl [ENTRIES]
+ *
+ * Prints the CPU time and the greatest memory of each, and the ratio.  Each is a process of its
+ * own; openssl judges the list that we made.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "backoffice/pki/crl.h"
+#include "base/file.h"
+#include "tests/lib/office.h"
+
+static long entries = 1000000;
+
+static void need(bool good, const char *what)
+{
+	if (good)
+		return;
+	fprintf(stderr, "bench_crl: %s: %s\n", what, err_detail(INRO_E_ARG));
+	_exit(1);
+}
+
+#define OK(x) need((x) == INRO_OK, #x)
+
+static struct rusage in_child(void (*work)(void))
+{
+	struct rusage u = { 0 };
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		work();
+		_exit(0);
+	}
+	need(pid > 0 && wait4(pid, &status, 0, &u) == pid && status == 0, "a step of the bench");
+	return u;
+}
+
+static double cpu(const struct rusage *u)
+{
+	return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) +
+	       (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e6;
+}
+
+/* ---- ours ---- */
+
+static void fill(void)
+{
+	struct core *c = office_open("bench");
+	char *sql = NULL;
+
+	office_make_cas(c, "bench");
+	core_close(c);
+	need(asprintf(&sql,
+		      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+		      "%ld) INSERT INTO credential (tenant, kind, state, ca, profile, subject, "
+		      "key_uri, serial, fingerprint, cert, not_before, not_after, revoked_at, "
+		      "reason, listed_at, fails, ca_generation, created_ms, updated_ms) SELECT 1, "
+		      "'certificate', 'revoked', ca.id, 'tls-client', 'CN=x', '', "
+		      "CAST(printf('%%016d', i) AS BLOB), CAST(printf('%%032d', i) AS BLOB), "
+		      "zeroblob(400), "
+		      "1700000000, 4000000000, 1700000000 + i, 1 + i %% 5, 1700000000 + i, 0, 1, "
+		      "0, 0 FROM n, ca WHERE ca.name = 'issuing'",
+		      entries) > 0,
+	     "a statement");
+	office_sql("bench", sql);
+	free(sql);
+}
+
+static void ours(void)
+{
+	const struct crl_wish wish = { .ca = "issuing" };
+	struct core *c = office_open("bench");
+	SCOPED(crl) list = { 0 };
+	struct crl_info info;
+
+	OK(ca_crl_list(c, &wish, &list, &info));
+	need((long)info.entries == entries, "entries are missing");
+	OK(file_write_pulled("ours.der", 0644, crl_pull, &list));
+	core_close(c);
+}
+
+/* ---- theirs ---- */
+
+static void put_text(const char *path, const char *text)
+{
+	OK(file_write(path, 0600, bytes_of(text)));
+}
+
+static void index_of(void)
+{
+	FILE *f = fopen("index.txt", "w");
+
+	need(f != NULL, "an index");
+	for (long i = 1; i <= entries; i++)
+		fprintf(f, "R\t961001000000Z\t231114221320Z,keyCompromise\t40%030lX\tunknown\t/CN=x\n",
+			(unsigned long)i);
+	need(fclose(f) == 0, "an index");
+	put_text("index.txt.attr", "unique_subject = no\n");
+	put_text("number", "01\n");
+	put_text("ca.cnf", "[ca]\ndefault_ca = c\n[c]\ndatabase = index.txt\ncrlnumber = number\n"
+			   "default_md = sha256\nprivate_key = key.pem\ncertificate = cert.pem\n"
+			   "default_crl_days = 7\ncrl_extensions = e\n[e]\n"
+			   "authorityKeyIdentifier = keyid\n[req]\ndistinguished_name = d\n"
+			   "x509_extensions = v\n[d]\n[v]\nbasicConstraints = CA:TRUE\n"
+			   "subjectKeyIdentifier = hash\n");
+	need(system("openssl req -x509 -config ca.cnf -newkey ec -pkeyopt "
+		    "ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem -subj /CN=x "
+		    "2>/dev/null") == 0,
+	     "a CA of openssl's");
+}
+
+static void theirs(void)
+{
+	execlp("openssl", "openssl", "ca", "-config", "ca.cnf", "-gencrl", "-out", "theirs.pem",
+	       (char *)NULL);
+}
+
+static void write_issuer(void)
+{
+	struct core *c = office_open("bench");
+	SCOPED(ca_view) v = { 0 };
+
+	OK(ca_get(c, "issuing", &v));
+	OK(file_write("issuing.der", 0644, blob_bytes(&v.rec.cert)));
+	core_close(c);
+}
+
+static void judge(void)
+{
+	need(system("openssl x509 -inform DER -in issuing.der -out issuing.pem && openssl crl "
+		    "-inform DER -in ours.der -CAfile issuing.pem -noout 2>verdict && grep -q "
+		    "'verify OK' verdict") == 0,
+	     "openssl does not accept the list");
+}
+
+static void print(const char *who, const struct rusage *u)
+{
+	printf("%-22s %8.3f s of CPU  %7.1f MB  %8.0f entries/s\n", who, cpu(u),
+	       (double)u->ru_maxrss / 1024, (double)entries / cpu(u));
+}
+
+int main(int argc, char **argv)
+{
+	struct rusage us, them;
+
+	entries = argc > 1 ? strtol(argv[1], NULL, 10) : entries;
+	need(entries > 0 && entries < 100000000, "usage: bench_crl [ENTRIES]");
+	office_tokens();
+	need(chdir(getenv("INRO_HOME")) == 0, "a folder");
+	in_child(fill);
+	in_child(index_of);
+	us = in_child(ours);
+	them = in_child(theirs);
+	in_child(write_issuer);
+	judge();
+	print("inro ca crl", &us);
+	print("openssl ca -gencrl", &them);
+	printf("%.1f times as fast\n", cpu(&them) / cpu(&us));
+	return 0;
+}
