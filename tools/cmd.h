@@ -72,6 +72,7 @@ struct cmd_verb {
 	/* What the row asks of its options together; NULL: nothing. */
 	enum inro_err (*check)(const struct call *c);
 	cmd_run *run;
+	bool reads; /* a back office that is not there is not made for it */
 	enum shape shape;
 	const struct cmd_column *columns;
 	const char *raw;  /* flag with which the answer is the document's "pem" alone */

@@ -35,6 +35,7 @@ const struct cmd_noun cmd_nouns[] = {
 	{ "secret", "symmetric keys, and the key that seals what is secret", secret_verbs },
 	{ "proposal", "what waits for others' approval", proposal_verbs },
 	{ "audit", "what happened", audit_verbs },
+	{ "db", "the database of the back office", db_verbs },
 	{ "help", "says what the commands are", help_verbs },
 	{ 0 },
 };

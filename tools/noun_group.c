@@ -183,6 +183,7 @@ const struct cmd_verb group_verbs[] = {
 			 .kind = OPT_TEXT,
 			 .help = "only this one and those in it" }),
 	  .run = group_list_run,
+	  .reads = true,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "path", "GROUP" }, { "devices", "DEVICES" }, { "active", "ACTIVE" },
 			     { "policy", "POLICY" }),
@@ -191,6 +192,7 @@ const struct cmd_verb group_verbs[] = {
 	  .summary = "Shows a group and what holds in it",
 	  .args = ARGS(ARG_GROUP),
 	  .run = group_show_run,
+	  .reads = true,
 	  .shape = SHOW_RECORD,
 	  .columns = COLUMNS(
 		  { "path", "Group" }, { "devices", "Devices" }, { "registered", "Registered" },

@@ -169,6 +169,7 @@ const struct cmd_verb psk_verbs[] = {
 	  .summary = "Says how a device's pre-shared key is kept, and how often it was wrong",
 	  .args = ARGS(ARG_DEVICE),
 	  .run = psk_show_run,
+	  .reads = true,
 	  .shape = SHOW_RECORD,
 	  .columns = COLUMNS({ "device", "Device" }, { "psk_store", "Kept" },
 			     { "psk_issued", "Issued" }, { "wrong_tries", "Wrong tries" },

@@ -23,6 +23,7 @@ struct core_options office_options(const struct call *c)
 	return (struct core_options) {
 		.tenant = tenant && *tenant ? tenant : NULL,
 		.role = ROLE_ADMIN,
+		.existing = c->verb->reads,
 		.ask_pin = signs ? ask_pin : NULL,
 		.ask_arg = (void *)(uintptr_t)c,
 	};

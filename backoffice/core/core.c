@@ -65,7 +65,7 @@ enum inro_err core_open(const struct core_options *o, struct core **ret)
 	if (e == INRO_OK)
 		e = text_set(&c->module, o->module);
 	if (e == INRO_OK)
-		e = store_open(o->db, &c->store);
+		e = store_open_as(o->db, o->existing ? STORE_EXISTING : STORE_MAKE, &c->store);
 	if (e == INRO_OK)
 		e = set_tenant(c, o->tenant ? o->tenant : "default");
 	if (e != INRO_OK)

@@ -23,6 +23,7 @@ typedef enum inro_err core_pin_fn(void *arg, const char *token, struct secret *r
 
 struct core_options {
 	const char *db;	      /* as store_open() */
+	bool existing;	      /* INRO_E_NOT_FOUND when there is none yet, and nothing is made */
 	const char *module;   /* Cryptoki module of the tokens; NULL as ck_module_open() */
 	const char *actor;    /* who is at work; NULL: the operating system's user name */
 	const char *tenant;   /* NULL: "default" */

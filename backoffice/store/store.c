@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "base/homedir.h"
 
+extern const size_t store_sqlite_migrations_n;
+
 static const struct {
 	const char *scheme;
 	const struct store_ops *ops;
@@ -65,6 +67,11 @@ enum inro_err store_open_as(const char *url, enum store_opening how, struct stor
 enum inro_err store_open(const char *url, struct store **ret)
 {
 	return store_open_as(url, STORE_MAKE, ret);
+}
+
+int64_t store_version(void)
+{
+	return (int64_t)store_sqlite_migrations_n;
 }
 
 void store_close(struct store *s)

@@ -29,6 +29,8 @@ enum store_opening {
  * INRO_E_UNSUPPORTED: a kind of database that there is no store for. */
 MUST_CHECK enum inro_err store_open_as(const char *url, enum store_opening how, struct store **ret);
 MUST_CHECK enum inro_err store_open(const char *url, struct store **ret); /* STORE_MAKE */
+/* That every store has once it is open. */
+int64_t store_version(void);
 void store_close(struct store *s); /* NULL is fine; an open transaction is rolled back */
 
 /* How long store_begin() waits for another writer, or a server that is being restarted; ten seconds

@@ -1,0 +1,126 @@
+/* noun_db - the database of the back office as a whole. */
+#include "backoffice/core/upkeep.h"
+#include "backoffice/store/store.h"
+
+#include "tools/nouns.h"
+#include "tools/office.h"
+#include "tools/progress.h"
+
+static void close_store(struct store **s)
+{
+	store_close(*s);
+}
+
+static enum inro_err db_upgrade_run(const struct call *c, json_t **ret)
+{
+	AUTO(close_store) struct store *s = NULL;
+	enum inro_err e = store_open(NULL, &s);
+	(void)c;
+	return e ? e
+		 : json_give(json_pack("{s:o s:I}", "database", json_of_text(store_name(s)),
+				       "version", (json_int_t)store_version()),
+			     ret);
+}
+
+static void show_rows(void *arg, const char *table, int64_t rows)
+{
+	(void)table;
+	progress_at(arg, (size_t)rows);
+}
+
+static json_t *report_json(const struct upkeep_report *r)
+{
+	return json_pack("{s:I s:I s:o}", "rows", (json_int_t)r->rows, "events",
+			 (json_int_t)r->events, "digest",
+			 json_of_hex(BYTES(r->digest, sizeof r->digest)));
+}
+
+typedef enum inro_err upkeep_work(struct core *core, const struct call *c, const struct upkeep *how,
+				  struct upkeep_report *ret);
+
+/* One way for all that goes through every row. */
+static enum inro_err with_progress(const struct call *c, upkeep_work *work, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	struct upkeep_report r = { 0 };
+	struct progress p;
+	const struct upkeep how = { show_rows, &p };
+	enum inro_err e = office_open(c, &core);
+	progress_start(&p, "rows", 0);
+	if (!e)
+		e = work(core, c, &how, &r);
+	progress_end(&p);
+	return e ? e : json_give(report_json(&r), ret);
+}
+
+static enum inro_err check_work(struct core *core, const struct call *c, const struct upkeep *how,
+				struct upkeep_report *ret)
+{
+	(void)c;
+	return upkeep_check(core, how, ret);
+}
+
+static enum inro_err db_check_run(const struct call *c, json_t **ret)
+{
+	return with_progress(c, check_work, ret);
+}
+
+static enum inro_err copy_work(struct core *core, const struct call *c, const struct upkeep *how,
+			       struct upkeep_report *ret)
+{
+	return upkeep_copy(core, call_opt(c, "to"), how, ret);
+}
+
+static enum inro_err db_copy_run(const struct call *c, json_t **ret)
+{
+	return with_progress(c, copy_work, ret);
+}
+
+static enum inro_err backup_work(struct core *core, const struct call *c, const struct upkeep *how,
+				 struct upkeep_report *ret)
+{
+	return upkeep_backup(core, call_arg(c, 0), how, ret);
+}
+
+static enum inro_err db_backup_run(const struct call *c, json_t **ret)
+{
+	enum inro_err e = with_progress(c, backup_work, ret);
+	if (!e)
+		json_object_set_new(*ret, "file", json_of_text(call_arg(c, 0)));
+	return e;
+}
+
+/* ---- the rows ---- */
+
+const struct cmd_verb db_verbs[] = {
+	{ .name = "upgrade",
+	  .summary = "Makes the tables, or brings those of an earlier version up to date",
+	  .run = db_upgrade_run,
+	  .shape = SHOW_SAID,
+	  .said = "{database} has version {version}" },
+	{ .name = "check",
+	  .summary = "Checks the database, every row, the counts and the audit",
+	  .run = db_check_run,
+	  .reads = true,
+	  .shape = SHOW_SAID,
+	  .said = "all {rows} rows are well, and all {events} events as they were written" },
+	{ .name = "copy",
+	  .summary = "Copies everything to an empty database, of any kind, and compares",
+	  .opts = OPTS({ .name = "to",
+			 .arg = "URL",
+			 .kind = OPT_TEXT,
+			 .required = true,
+			 .help = "sqlite:PATH or postgresql://USER@HOST/DATABASE" }),
+	  .run = db_copy_run,
+	  .reads = true,
+	  .shape = SHOW_SAID,
+	  .said = "{rows} rows were copied and compared, digest {digest}" },
+	{ .name = "backup",
+	  .summary = "Copies everything to a new file, while it is used",
+	  .args = ARGS({ .name = "FILE", .help = "a database of its own, named sqlite:FILE" }),
+	  .run = db_backup_run,
+	  .reads = true,
+	  .shape = SHOW_SAID,
+	  .said = "everything is in {file}; INRO_DB=sqlite:{file} uses it" },
+	{ 0 },
+};
