@@ -183,7 +183,8 @@ done
 must inro device add other-1 --group plant
 inro device list --where 'group=plant state=registered name^=pump' --limit 3 --json >page
 [[ $(grep -c '"id": "pump' page) == 3 ]] || fail "$(cat page)"
-inro device list --where 'group=plant state=registered name^=pump' --limit 3 --after "$(value next <page)" --json >page
+cursor=$(value next <page)
+inro device list --where 'group=plant state=registered name^=pump' --limit 3 --after "$cursor" --json >page
 [[ $(grep -c '"id": "pump' page) == 2 ]] || fail "$(cat page)"
 grep -q '"next": null' page || fail "there is more behind the last page: $(cat page)"
 inro device list --sort name --limit 1 | grep -q '^there are more: --after [0-9a-f]*$' || fail "no cursor for people"
