@@ -1,7 +1,364 @@
 /* noun_secret - symmetric keys, and the key that seals what is secret. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/device.h"
 #include "backoffice/core/seal.h"
+#include "backoffice/core/symkey.h"
+#include "backoffice/pki/cert.h"
+#include "backoffice/pki/pem.h"
+#include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
+#include "tools/text.h"
+
+#define MESSAGE_MAX ((size_t)16 << 20)
+#define LIST_MAX    ((size_t)64 << 20)
+
+static json_t *json_of_key(const struct symkey *k)
+{
+	const struct credential *r = &k->rec;
+	int64_t end = r->not_after == CERT_FOREVER ? 0 : r->not_after;
+	return json_pack("{s:I s:o s:o s:o s:o s:s s:o s:o s:o s:o}", "id", (json_int_t)r->id,
+			 "serial", json_of_hex(blob_bytes(&r->serial)), "device",
+			 json_of_text(k->device_id), "type", json_of_text(r->algorithm), "name",
+			 json_of_text(r->subject), "state", cred_state_names[k->state],
+			 "not_before", json_of_time(r->not_before), "not_after", json_of_time(end),
+			 "good_until", json_of_time(r->grace_until), "replaces",
+			 r->replaces ? json_integer((json_int_t)r->replaces) : json_null());
+}
+
+/* ---- issue, renew, list, show, moves ---- */
+
+static enum inro_err secret_issue_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(symkey) k = { 0 };
+	const struct symkey_request r = { .device = call_arg(c, 0),
+					  .type = call_opt(c, "type"),
+					  .name = call_opt(c, "name"),
+					  .days = call_number(c, "days", 0) };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = symkey_issue(core, &r, &k);
+	return e ? e : json_give(json_of_key(&k), ret);
+}
+
+static enum inro_err secret_renew_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(symkey) k = { 0 };
+	long grace = call_has(c, "no-grace") ? 0 : call_number(c, "grace", -1);
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = symkey_renew(core, call_arg(c, 0), grace, &k);
+	return e ? e : json_give(json_of_key(&k), ret);
+}
+
+static enum inro_err key_page(struct core *core, const struct call *c, const struct page *page,
+			      json_t *list, int64_t *ret_next)
+{
+	const char *wanted = call_opt(c, "state");
+	int at = wanted ? name_index(cred_state_names, CRED_STATE__MAX, wanted) : 0;
+	enum cred_state state = (enum cred_state)at;
+	const struct symkey_filter f = { .device = call_opt(c, "device"),
+					 .type = call_opt(c, "type"),
+					 .state = wanted ? &state : NULL };
+	SCOPED(symkey_list) l = { 0 };
+	enum inro_err e = symkey_find(core, &f, page, &l);
+	for (size_t i = 0; !e && i < l.n; i++)
+		json_array_append_new(list, json_of_key(&l.items[i]));
+	*ret_next = l.next;
+	return e;
+}
+
+static enum inro_err secret_list_run(const struct call *c, json_t **ret)
+{
+	return office_list(c, key_page, ret);
+}
+
+static enum inro_err secret_show_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(symkey) k = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = symkey_get(core, call_arg(c, 0), &k);
+	return e ? e : json_give(json_of_key(&k), ret);
+}
+
+static const struct {
+	const char *word;
+	enum verb verb;
+} moves[] = {
+	{ "hold", VERB_HOLD },	   { "release", VERB_RELEASE }, { "revoke", VERB_REVOKE },
+	{ "retire", VERB_RETIRE }, { "archive", VERB_ARCHIVE }, { "delete", VERB_DESTROY },
+};
+
+static enum inro_err secret_move_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(symkey) k = { 0 };
+	enum verb verb = VERB_HOLD;
+	for (size_t i = 0; i < ARRAY_LEN(moves); i++)
+		if (!strcmp(moves[i].word, c->verb->name))
+			verb = moves[i].verb;
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = symkey_move(core, call_arg(c, 0), verb, call_opt(c, "why"), &k);
+	return e ? e : json_give(json_of_key(&k), ret);
+}
+
+/* ---- get ---- */
+
+static struct symkey_delivery delivery_of(const struct call *c)
+{
+	int at = name_index(symkey_form_names, SYMKEY_FORM__MAX, call_opt(c, "form"));
+	return (struct symkey_delivery) { .form = (enum symkey_form)at,
+					  .under = call_opt(c, "under") };
+}
+
+static bool is_clear(const struct call *c)
+{
+	return !strcmp(call_opt(c, "form"), symkey_form_names[SYMKEY_RAW]);
+}
+
+static enum inro_err check_bulk(const struct call *c)
+{
+	if (call_arg(c, 0))
+		return err_set(INRO_E_ARG, "a KEY, or --devices or --all");
+	if (!call_has(c, "out"))
+		return err_set(INRO_E_ARG, "keys of many devices go to the file of --out");
+	return INRO_OK;
+}
+
+static enum inro_err secret_get_check(const struct call *c)
+{
+	const char *form = call_opt(c, "form");
+	bool bulk = call_has(c, "devices") || call_has(c, "all");
+	if (!form)
+		return INRO_OK;
+	if (is_clear(c) && !call_has(c, "clear"))
+		return err_set(INRO_E_ARG, "raw is the key itself: say --clear when it may be seen "
+					   "on the way");
+	if (!strcmp(form, symkey_form_names[SYMKEY_AES_KW]) && !call_has(c, "under"))
+		return err_set(INRO_E_ARG, "aes-kw goes with --under KEY");
+	if (bulk)
+		return check_bulk(c);
+	return call_arg(c, 0) ? INRO_OK : err_set(INRO_E_ARG, "KEY is missing");
+}
+
+/* What was delivered as text: hex, a JWE, or PEM. */
+static void add_text(const struct symkey_delivery *d, struct bytes given, struct buf *text)
+{
+	if (d->form == SYMKEY_JWE)
+		buf_add(text, given);
+	else if (d->form == SYMKEY_CMS || d->form == SYMKEY_CMS_AUTH)
+		pem_add(text, "CMS", given);
+	else
+		buf_add_hex(text, given);
+}
+
+static enum inro_err deliver(struct core *core, const char *ref, const struct symkey_delivery *d,
+			     json_t **ret)
+{
+	SCOPED(buf) given = { .secret = true };
+	SCOPED(buf) text = { .secret = true };
+	SCOPED(symkey) k = { 0 };
+	enum inro_err e = symkey_deliver(core, ref, d, &k, &given);
+	if (e)
+		return e;
+	add_text(d, buf_bytes(&given), &text);
+	json_t *doc = json_of_key(&k);
+	if (!doc || buf_err(&text))
+		return json_give_or_drop(INRO_E_NO_MEMORY, doc, ret);
+	json_object_set_new(doc, "form", json_string(symkey_form_names[d->form]));
+	json_object_set_new(doc, "key", text_json(buf_bytes(&text)));
+	*ret = doc;
+	return INRO_OK;
+}
+
+/* For people the key alone, a line of its own. */
+static enum inro_err as_text(const struct call *c, json_t *doc)
+{
+	SCOPED(buf) text = { .secret = true };
+	const char *key = json_string_value(json_object_get(doc, "key"));
+	if (c->json && !call_has(c, "out"))
+		return INRO_OK;
+	buf_add_str(&text, key);
+	if (text.n && text.p[text.n - 1] != '\n')
+		buf_add_u8(&text, '\n');
+	if (buf_err(&text))
+		return buf_err(&text);
+	json_object_set_new(doc, "pem", text_json(buf_bytes(&text)));
+	json_object_set_new(doc, "private", json_true());
+	if (call_has(c, "out"))
+		json_object_del(doc, "key"); /* it is in the file */
+	return INRO_OK;
+}
+
+static enum inro_err get_one(struct core *core, const struct call *c, json_t **ret)
+{
+	struct symkey_delivery d = delivery_of(c);
+	json_t *doc = NULL;
+	enum inro_err e = deliver(core, call_arg(c, 0), &d, &doc);
+	if (!e)
+		e = as_text(c, doc);
+	return json_give_or_drop(e, doc, ret);
+}
+
+/* ---- get, of many ---- */
+
+struct harvest {
+	struct core *core;
+	struct symkey_delivery delivery;
+	struct buf lines; /* JSON lines */
+	json_int_t keys, failed;
+};
+
+static void add_line(struct harvest *h, json_t *doc)
+{
+	char *line = json_dumps(doc, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	if (line) {
+		buf_addf(&h->lines, "%s\n", line);
+		wipe(line, strlen(line));
+	} else {
+		h->lines.err = INRO_E_NO_MEMORY;
+	}
+	free(line);
+	json_decref(doc);
+}
+
+static void add_failure(struct harvest *h, const char *device, const char *ref, enum inro_err e)
+{
+	h->failed++;
+	add_line(h, json_pack("{s:o s:o s:s}", "device", json_of_text(device), "id",
+			      json_of_text(ref), "error", err_detail(e)));
+}
+
+/* What can't be given is told in its line; what can't be written ends it all. */
+static enum inro_err reap_device(struct harvest *h, const char *device)
+{
+	static const enum cred_state active = CRED_ACTIVE;
+	const struct symkey_filter f = { .device = device, .state = &active };
+	SCOPED(symkey_list) l = { 0 };
+	enum inro_err e = symkey_find(h->core, &f, &(struct page) { 0 }, &l);
+	if (e)
+		add_failure(h, device, NULL, e);
+	for (size_t i = 0; i < l.n; i++) {
+		char ref[24];
+		json_t *doc = NULL;
+		snprintf(ref, sizeof ref, "%lld", (long long)l.items[i].rec.id);
+		e = deliver(h->core, ref, &h->delivery, &doc);
+		if (e)
+			add_failure(h, device, ref, e);
+		else
+			add_line(h, doc);
+		h->keys += !e;
+		if (e == INRO_E_BUSY || e == INRO_E_FULL || e == INRO_E_PIN_MISSING)
+			return e;
+	}
+	return buf_err(&h->lines);
+}
+
+static enum inro_err reap_all(struct harvest *h)
+{
+	struct page page = { 0 };
+	enum inro_err e;
+	do {
+		SCOPED(device_list) l = { 0 };
+		e = device_find(h->core, NULL, &page, &l);
+		for (size_t i = 0; !e && i < l.n; i++)
+			e = reap_device(h, l.items[i].device_id);
+		page.after = l.next;
+	} while (!e && page.after);
+	return e;
+}
+
+static enum inro_err reap_file(struct harvest *h, const char *path)
+{
+	SCOPED(buf) file = { 0 };
+	enum inro_err e = file_read(path, LIST_MAX, &file);
+	if (!e)
+		buf_add_u8(&file, 0);
+	if (!e)
+		e = buf_err(&file);
+	char *rest = (char *)file.p, *line;
+	while (!e && (line = strsep(&rest, "\n"))) {
+		line[strcspn(line, "\r")] = '\0';
+		if (*line)
+			e = reap_device(h, line);
+	}
+	return e;
+}
+
+static enum inro_err get_many(struct core *core, const struct call *c, json_t **ret)
+{
+	struct harvest h = { .core = core, .delivery = delivery_of(c) };
+	const char *list = call_opt(c, "devices"), *out = call_opt(c, "out");
+	enum inro_err e = list ? reap_file(&h, list) : reap_all(&h);
+	if (!e)
+		e = file_write(out, 0600, buf_bytes(&h.lines));
+	buf_clear(&h.lines);
+	return e ? e
+		 : json_give(json_pack("{s:I s:I s:s s:s}", "keys", h.keys, "failed", h.failed,
+				       "file", out, "form", call_opt(c, "form")),
+			     ret);
+}
+
+static enum inro_err secret_get_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	enum inro_err e = office_open(c, &core);
+	if (e)
+		return e;
+	return call_arg(c, 0) ? get_one(core, c, ret) : get_many(core, c, ret);
+}
+
+/* ---- verify ---- */
+
+static enum inro_err secret_verify_check(const struct call *c)
+{
+	if (call_has(c, "mac") != call_has(c, "message") ||
+	    call_has(c, "mac") == call_has(c, "key-source"))
+		return err_set(INRO_E_ARG, "--mac and --message, or --key-source");
+	return INRO_OK;
+}
+
+static enum inro_err verify_mac(struct core *core, const struct call *c)
+{
+	SCOPED(buf) message = { 0 };
+	uint8_t mac[64];
+	size_t n = 0;
+	enum inro_err e = hex_decode(bytes_of(call_opt(c, "mac")), mac, sizeof mac, &n);
+	if (e)
+		return err_set(e, "--mac is up to %zu octets in hex", sizeof mac);
+	e = file_read(call_opt(c, "message"), MESSAGE_MAX, &message);
+	return e ? e : symkey_verify_mac(core, call_arg(c, 0), buf_bytes(&message), BYTES(mac, n));
+}
+
+static enum inro_err verify_value(struct core *core, const struct call *c)
+{
+	SCOPED(secret) text = { 0 };
+	SCOPED(secret) value = { 0 };
+	size_t n = 0;
+	enum inro_err e = file_read_secret(call_opt(c, "key-source"), &text);
+	if (!e)
+		e = secret_new(text.n / 2 + 1, &value);
+	if (!e && hex_decode(secret_bytes(&text), value.p, value.n, &n))
+		e = err_set(INRO_E_ARG, "the key in the file is one line of hex digits");
+	return e ? e : symkey_verify(core, call_arg(c, 0), BYTES(value.p, n));
+}
+
+static enum inro_err secret_verify_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = call_has(c, "mac") ? verify_mac(core, c) : verify_value(core, c);
+	return e ? e : json_give(json_pack("{s:s s:b}", "id", call_arg(c, 0), "verified", 1), ret);
+}
 
 /* ---- the key that seals ---- */
 
@@ -67,7 +424,140 @@ static enum inro_err reseal_run(const struct call *c, json_t **ret)
 		.help = "make the key in this token"                                               \
 	}
 
+#define SECRET_TYPES                                                                               \
+	WORDS("aes-128", "aes-192", "aes-256", "twine-80", "twine-128", "chacha20", "hmac-256",    \
+	      "hmac-384", "hmac-512", "generic-128", "generic-256", "generic-512")
+#define OPT_SECRET_TYPE(must)                                                                      \
+	{                                                                                          \
+		.name = "type", .arg = "TYPE", .kind = OPT_CHOICE, .choices = SECRET_TYPES,        \
+		.required = must, .help = "kind of key"                                            \
+	}
+#define ARG_KEY                                                                                    \
+	{                                                                                          \
+		.name = "KEY", .help = "its id or its serial"                                      \
+	}
+#define KEY_COLUMNS                                                                                \
+	COLUMNS({ "id", "Id" }, { "serial", "Serial" }, { "device", "Device" },                    \
+		{ "type", "Type" }, { "name", "Name" }, { "state", "State" },                      \
+		{ "not_before", "Issued" }, { "not_after", "Until" },                              \
+		{ "good_until", "Good until" }, { "replaces", "Replaces" })
+#define KEY_SAID "{type} key {id} of device '{device}' is {state}"
+#define SECRET_MOVE(word, text)                                                                    \
+	{                                                                                          \
+		.name = word, .summary = text, .args = ARGS(ARG_KEY), .opts = OPTS(OPT_WHY),       \
+		.run = secret_move_run, .shape = SHOW_SAID, .said = KEY_SAID                       \
+	}
+
 const struct cmd_verb secret_verbs[] = {
+	{ .name = "issue",
+	  .summary = "Makes a symmetric key for a device",
+	  .args = ARGS({ .name = "DEVICE", .help = "the device's id" }),
+	  .opts = OPTS(
+		  OPT_SECRET_TYPE(true),
+		  { .name = "name", .arg = "TEXT", .kind = OPT_TEXT, .help = "what it is for" },
+		  OPT_DAYS("how long it is valid; as the policy says when not given")),
+	  .shared = { pin_user_opts },
+	  .run = secret_issue_run,
+	  .shape = SHOW_SAID,
+	  .said = KEY_SAID },
+	{ .name = "list",
+	  .summary = "Lists symmetric keys",
+	  .opts = OPTS({ .name = "device",
+			 .arg = "ID",
+			 .kind = OPT_TEXT,
+			 .help = "only of this device" },
+		       { .name = "state",
+			 .arg = "STATE",
+			 .kind = OPT_CHOICE,
+			 .choices = WORDS("active", "suspended", "superseded", "revoked", "expired",
+					  "retired", "archived", "destroyed"),
+			 .help = "only what is recorded in this state" },
+		       OPT_SECRET_TYPE(false)),
+	  .run = secret_list_run,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "id", "ID" }, { "device", "DEVICE" }, { "type", "TYPE" },
+			     { "name", "NAME" }, { "state", "STATE" }, { "not_after", "UNTIL" },
+			     { "serial", "SERIAL" }),
+	  .empty = "there is no such key; 'inro secret issue DEVICE' makes one" },
+	{ .name = "show",
+	  .summary = "Shows what is known of a key, not the key",
+	  .args = ARGS(ARG_KEY),
+	  .run = secret_show_run,
+	  .shape = SHOW_RECORD,
+	  .columns = KEY_COLUMNS },
+	{ .name = "get",
+	  .summary = "Gives a key out, wrapped for its device; or the active keys of many devices",
+	  .args = ARGS({ .name = "KEY", .optional = true, .help = "its id or its serial" }),
+	  .opts = OPTS({ .name = "form",
+			 .arg = "FORM",
+			 .kind = OPT_CHOICE,
+			 .required = true,
+			 .choices = WORDS("raw", "aes-kw", "jwe", "cms", "cms-auth"),
+			 .help = "under another AES key of the device (hex), to its certificate "
+				 "(jwe, cms, cms-auth), or the key itself in hex" },
+		       { .name = "under",
+			 .arg = "KEY",
+			 .kind = OPT_TEXT,
+			 .help = "the AES key of aes-kw: its id or serial" },
+		       { .name = "clear",
+			 .kind = OPT_FLAG,
+			 .help = "the key may be seen on the way; raw needs this" },
+		       { .name = "devices",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "all active keys of these devices, an id a line" },
+		       { .name = "all", .kind = OPT_FLAG, .help = "the same of every device" },
+		       { .name = "out",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "write it to this file, of many devices as JSON lines; only "
+				 "its owner can read it" }),
+	  .shared = { pin_user_opts },
+	  .check = secret_get_check,
+	  .run = secret_get_run,
+	  .shape = SHOW_PEM,
+	  .said = "it is in {file}, as {form}" },
+	{ .name = "renew",
+	  .summary = "Makes another key in place of one, which stays good for a grace time",
+	  .args = ARGS(ARG_KEY),
+	  .opts = OPTS({ .name = "grace",
+			 .arg = "SECONDS",
+			 .kind = OPT_NUMBER,
+			 .help = "how long the old one is still good; as the policy says when not "
+				 "given" },
+		       { .name = "no-grace",
+			 .kind = OPT_FLAG,
+			 .help = "the old one is not good any more" }),
+	  .shared = { pin_user_opts },
+	  .run = secret_renew_run,
+	  .shape = SHOW_SAID,
+	  .said = "{type} key {id} of device '{device}' is {state}, in place of {replaces}" },
+	{ .name = "verify",
+	  .summary = "Says whether a key is the one on record, or a MAC was made with it",
+	  .args = ARGS(ARG_KEY),
+	  .opts = OPTS({ .name = "key-source",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "file with the key in hex" },
+		       { .name = "mac",
+			 .arg = "HEX",
+			 .kind = OPT_HEX,
+			 .help = "HMAC, or CMAC of an AES or TWINE key" },
+		       { .name = "message",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "what the MAC is of" }),
+	  .shared = { pin_user_opts },
+	  .check = secret_verify_check,
+	  .run = secret_verify_run,
+	  .shape = SHOW_SAID,
+	  .said = "key {id}: it is the right one" },
+	SECRET_MOVE("hold", "Suspends a key"),
+	SECRET_MOVE("release", "Ends a suspension"),
+	SECRET_MOVE("revoke", "Ends a key for good"),
+	SECRET_MOVE("retire", "Says that nothing uses a key any more"),
+	SECRET_MOVE("archive", "Keeps a retired key for data of its time"),
+	SECRET_MOVE("delete", "Wipes a key; its record stays"),
 	{ .name = "seal-key",
 	  .summary = "Says which key of a token seals secrets; makes or names it, once",
 	  .opts = OPTS(OPT_MAKE_IN, { .name = "key",

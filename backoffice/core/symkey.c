@@ -1,0 +1,482 @@
+/* symkey - see symkey.h. */
+#include "backoffice/core/symkey.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/cred.h"
+#include "backoffice/core/group.h"
+#include "backoffice/core/secrets.h"
+#include "backoffice/pki/envelope.h"
+#include "base/clock.h"
+
+#define DAY_SECONDS INT64_C(86400)
+
+const char *const symkey_form_names[SYMKEY_FORM__MAX] = {
+	[SYMKEY_RAW] = "raw", [SYMKEY_AES_KW] = "aes-kw",     [SYMKEY_JWE] = "jwe",
+	[SYMKEY_CMS] = "cms", [SYMKEY_CMS_AUTH] = "cms-auth",
+};
+
+void symkey_clear(struct symkey *k)
+{
+	credential_clear(&k->rec);
+	free(k->device_id);
+	*k = (struct symkey) { 0 };
+}
+
+void symkey_list_clear(struct symkey_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		symkey_clear(&l->items[i]);
+	free(l->items);
+	*l = (struct symkey_list) { 0 };
+}
+
+/* The record becomes the view's. */
+static enum inro_err view(struct core *c, struct credential *rec, struct symkey *ret)
+{
+	SCOPED(device) d = { 0 };
+	enum inro_err e = rec->device ? store_get(c->store, rec->device, &d) : INRO_OK;
+
+	if (e != INRO_OK)
+		return e;
+	*ret = (struct symkey) { *rec, cred_shown_state(rec, clock_now()), d.device_id };
+	*rec = (struct credential) { 0 };
+	d.device_id = NULL;
+	return INRO_OK;
+}
+
+/* ---- issued, renewed ---- */
+
+struct making {
+	const char *device, *ref; /* ref: of the one to be renewed; NULL: a first one */
+	const char *type, *name;
+	int64_t days, grace;
+	struct credential rec;
+};
+
+static enum inro_err check_type(const struct policy *p, const char *type,
+				const struct token_secret_kind **ret)
+{
+	bool none = true, named = false;
+
+	*ret = type ? token_secret_kind_find(type) : NULL;
+	if (!*ret)
+		return err_set(INRO_E_ARG, "'%s' is no type of symmetric key", text_or_empty(type));
+	for (size_t i = 0; i < p->key_types.n; i++) {
+		none &= !token_secret_kind_find(p->key_types.items[i]);
+		named |= strcmp(p->key_types.items[i], type) == 0;
+	}
+	if (named || none) /* a policy that names pairs only says nothing of these */
+		return INRO_OK;
+	return err_set(INRO_E_POLICY, "the policy of the device's group has no %s keys", type);
+}
+
+static enum inro_err make_value(struct core *c, struct making *m,
+				const struct token_secret_kind *kind)
+{
+	SCOPED(secret) value = { 0 };
+	enum inro_err e = seal_random(c, kind->octets, &value);
+
+	if (e == INRO_OK)
+		e = secret_begin(c, CRED_KEY, kind->name, &m->rec);
+	if (e == INRO_OK)
+		e = text_set(&m->rec.subject, m->name);
+	if (e == INRO_OK && m->days)
+		m->rec.not_after = m->rec.not_before + m->days * DAY_SECONDS;
+	return e == INRO_OK ? secret_close(c, &m->rec, m->device, secret_bytes(&value)) : e;
+}
+
+static enum inro_err prepare(struct core *c, struct making *m)
+{
+	const struct token_secret_kind *kind;
+	SCOPED(device) d = { 0 };
+	SCOPED(policy) p = { 0 };
+	enum inro_err e = core_require(c, ROLE_OPERATOR, "give a device a key");
+
+	if (e == INRO_OK)
+		e = core_check_text("a key's name", m->name, SYMKEY_NAME_MAX);
+	if (e == INRO_OK)
+		e = device_load(c, m->device, &d);
+	if (e == INRO_OK)
+		e = policy_of_device(c, &d, &p);
+	if (e == INRO_OK)
+		e = check_type(&p, m->type, &kind);
+	if (e != INRO_OK)
+		return e;
+	if (!m->days)
+		m->days = p.key_days;
+	if (m->grace < 0)
+		m->grace = p.overlap_days * DAY_SECONDS;
+	return make_value(c, m, kind);
+}
+
+static enum inro_err make_work(struct core *c, void *arg)
+{
+	struct making *m = arg;
+	SCOPED(device) d = { 0 };
+	SCOPED(credential) old = { 0 };
+	enum inro_err e = device_load(c, m->device, &d);
+
+	if (e == INRO_OK && m->ref)
+		e = secret_load(c, CRED_KEY, m->ref, &old);
+	if (e == INRO_OK && m->ref)
+		e = secret_supersede(c, &old, m->grace ? clock_now() + m->grace : 0);
+	m->rec.replaces = old.id;
+	return e == INRO_OK ? secret_record(c, &d, &m->rec) : e;
+}
+
+static enum inro_err make(struct core *c, struct making *m, struct symkey *ret)
+{
+	const char *action = m->ref ? "key.renew" : "key.issue";
+	enum inro_err e = prepare(c, m);
+
+	if (e == INRO_OK)
+		e = core_write(c, make_work, m);
+	if (e == INRO_OK)
+		e = view(c, &m->rec, ret);
+	credential_clear(&m->rec);
+	if (e == INRO_OK)
+		return e;
+	return audit_refused(c, action, m->ref ? "key" : "device", m->ref ? m->ref : m->device, e);
+}
+
+enum inro_err symkey_issue(struct core *c, const struct symkey_request *r, struct symkey *ret)
+{
+	struct making m = {
+		.device = r->device, .type = r->type, .name = r->name, .days = r->days
+	};
+
+	return make(c, &m, ret);
+}
+
+enum inro_err symkey_get(struct core *c, const char *ref, struct symkey *ret)
+{
+	SCOPED(credential) rec = { 0 };
+	enum inro_err e = secret_load(c, CRED_KEY, ref, &rec);
+
+	return e == INRO_OK ? view(c, &rec, ret) : e;
+}
+
+enum inro_err symkey_renew(struct core *c, const char *ref, int64_t grace_seconds,
+			   struct symkey *ret)
+{
+	SCOPED(symkey) old = { 0 };
+	struct making m = { .ref = ref, .grace = grace_seconds };
+	enum inro_err e = symkey_get(c, ref, &old);
+
+	if (e != INRO_OK)
+		return audit_refused(c, "key.renew", "key", text_or_empty(ref), e);
+	m.device = old.device_id;
+	m.type = old.rec.algorithm;
+	m.name = old.rec.subject;
+	return make(c, &m, ret);
+}
+
+/* ---- found ---- */
+
+enum inro_err symkey_find(struct core *c, const struct symkey_filter *f, const struct page *page,
+			  struct symkey_list *ret)
+{
+	struct store_cond conds[5] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "kind", .number = CRED_KEY },
+	};
+	struct store_query q = { .conds = conds, .n = 2 };
+	SCOPED(symkey_list) l = { 0 };
+	SCOPED(device) d = { 0 };
+	void *recs = NULL;
+	size_t n = 0;
+	enum inro_err e = f->device ? device_get(c, f->device, &d) : INRO_OK;
+
+	if (f->device)
+		conds[q.n++] = (struct store_cond) { .field = "device", .number = d.id };
+	if (f->state)
+		conds[q.n++] = (struct store_cond) { .field = "state", .number = *f->state };
+	if (f->type)
+		conds[q.n++] = (struct store_cond) { .field = "algorithm", .text = f->type };
+	if (e == INRO_OK)
+		e = core_page(c, &credential_type, &q, page, &recs, &n, &l.next);
+	l.items = e == INRO_OK ? calloc(n + 1, sizeof *l.items) : NULL;
+	if (e == INRO_OK && !l.items)
+		e = err_set(INRO_E_NO_MEMORY, "no memory for a list of %zu", n);
+	for (; e == INRO_OK && l.n < n; l.n++)
+		e = view(c, (struct credential *)recs + l.n, &l.items[l.n]);
+	list_free(&credential_type, recs, n);
+	if (e != INRO_OK)
+		return e;
+	*ret = l;
+	l = (struct symkey_list) { 0 };
+	return INRO_OK;
+}
+
+/* ---- given out ---- */
+
+static enum inro_err may_use(const struct symkey *k)
+{
+	if (secret_is_good(&k->rec, clock_now()))
+		return INRO_OK;
+	return err_set(INRO_E_STATE, "key %lld is %s%s", (long long)k->rec.id,
+		       cred_state_names[k->state],
+		       k->state == CRED_SUPERSEDED ? ", its grace time is over" : "");
+}
+
+static enum inro_err may_give(const struct core *c, const struct symkey *k)
+{
+	if (k->state == CRED_ARCHIVED)
+		return core_require(c, ROLE_ADMIN, "take a key from the archive");
+	return may_use(k);
+}
+
+/* The newest certificate of the device that can be used now. */
+static enum inro_err certificate_of(struct core *c, const struct symkey *k, struct credential *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "device", .number = k->rec.device },
+		{ .field = "kind", .number = CRED_CERTIFICATE },
+		{ .field = "state", .number = CRED_ACTIVE },
+		{ .field = "not_after", .op = STORE_GE, .number = clock_now() },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .backward = true };
+	enum inro_err e = store_find(c->store, &q, ret);
+
+	if (e == INRO_E_NOT_FOUND)
+		return err_set(e, "device '%s' has no certificate to wrap a key to",
+			       text_or_empty(k->device_id));
+	return e;
+}
+
+static enum inro_err give_raw(struct core *c, const struct symkey *k,
+			      const struct symkey_delivery *d, struct bytes value, struct buf *ret)
+{
+	(void)c;
+	(void)k;
+	(void)d;
+	buf_add(ret, value);
+	return buf_err(ret);
+}
+
+static enum inro_err give_aes_kw(struct core *c, const struct symkey *k,
+				 const struct symkey_delivery *d, struct bytes value,
+				 struct buf *ret)
+{
+	SCOPED(symkey) under = { 0 };
+	SCOPED(secret) kek = { 0 };
+	enum inro_err e = INRO_OK;
+
+	if (!d->under)
+		return err_set(INRO_E_ARG, "which AES key of the device it is wrapped under");
+	e = symkey_get(c, d->under, &under);
+	if (e == INRO_OK && (under.rec.device != k->rec.device || under.rec.id == k->rec.id))
+		e = err_set(INRO_E_POLICY, "a key is wrapped under another key of the same device");
+	if (e == INRO_OK && strncmp(text_or_empty(under.rec.algorithm), "aes-", 4) != 0)
+		e = err_set(INRO_E_KEY_TYPE, "key %lld is no AES key", (long long)under.rec.id);
+	if (e == INRO_OK)
+		e = may_use(&under);
+	if (e == INRO_OK)
+		e = secret_value(c, &under.rec, &kek);
+	return e == INRO_OK ? envelope_aes_wrap(secret_bytes(&kek), value, ret) : e;
+}
+
+static enum inro_err give_to_cert(struct core *c, const struct symkey *k,
+				  const struct symkey_delivery *d, struct bytes value,
+				  struct buf *ret)
+{
+	SCOPED(credential) cert = { 0 };
+	SCOPED(buf) kid = { 0 };
+	enum inro_err e = certificate_of(c, k, &cert);
+
+	buf_add_hex(&kid, blob_bytes(&k->rec.serial));
+	buf_add_u8(&kid, 0);
+	if (e == INRO_OK)
+		e = buf_err(&kid);
+	if (e != INRO_OK)
+		return e;
+	if (d->form == SYMKEY_JWE)
+		return envelope_jwe(blob_bytes(&cert.cert), (const char *)kid.p, value, ret);
+	return envelope_cms(blob_bytes(&cert.cert), d->form == SYMKEY_CMS_AUTH, value, ret);
+}
+
+typedef enum inro_err give_fn(struct core *c, const struct symkey *k,
+			      const struct symkey_delivery *d, struct bytes value, struct buf *ret);
+static give_fn *const givers[SYMKEY_FORM__MAX] = {
+	[SYMKEY_RAW] = give_raw,     [SYMKEY_AES_KW] = give_aes_kw,    [SYMKEY_JWE] = give_to_cert,
+	[SYMKEY_CMS] = give_to_cert, [SYMKEY_CMS_AUTH] = give_to_cert,
+};
+
+struct given {
+	const struct symkey *key;
+	const struct symkey_delivery *delivery;
+};
+
+static enum inro_err given_work(struct core *c, void *arg)
+{
+	const struct given *g = arg;
+	SCOPED(buf) detail = { 0 };
+	char name[24];
+	const struct audit_entry entry = { "key.get", "key", name, EVENT_DONE, &detail };
+
+	snprintf(name, sizeof name, "%lld", (long long)g->key->rec.id);
+	detail_text(&detail, "device", g->key->device_id);
+	detail_text(&detail, "form", symkey_form_names[g->delivery->form]);
+	return audit_append(c, &entry);
+}
+
+static enum inro_err give(struct core *c, const struct symkey *k, const struct symkey_delivery *d,
+			  struct buf *ret)
+{
+	struct given g = { k, d };
+	SCOPED(secret) value = { 0 };
+	size_t before = ret->n;
+	enum inro_err e = may_give(c, k);
+
+	if (e == INRO_OK)
+		e = secret_value(c, &k->rec, &value);
+	if (e == INRO_OK)
+		e = givers[d->form](c, k, d, secret_bytes(&value), ret);
+	if (e == INRO_OK)
+		e = core_write(c, given_work, &g);
+	if (e != INRO_OK)
+		buf_truncate(ret, before);
+	return e;
+}
+
+enum inro_err symkey_deliver(struct core *c, const char *ref, const struct symkey_delivery *d,
+			     struct symkey *ret_key, struct buf *ret)
+{
+	SCOPED(symkey) k = { 0 };
+	enum inro_err e = core_require(c, ROLE_OPERATOR, "see a key");
+
+	if (e == INRO_OK)
+		e = symkey_get(c, ref, &k);
+	if (e == INRO_OK)
+		e = give(c, &k, d, ret);
+	if (e != INRO_OK)
+		return audit_refused(c, "key.get", "key", text_or_empty(ref), e);
+	*ret_key = k;
+	k = (struct symkey) { 0 };
+	return INRO_OK;
+}
+
+/* ---- verified ---- */
+
+static enum inro_err usable_value(struct core *c, const char *ref, struct symkey *ret,
+				  struct secret *ret_value)
+{
+	enum inro_err e = symkey_get(c, ref, ret);
+
+	if (e == INRO_OK)
+		e = may_use(ret);
+	return e == INRO_OK ? secret_value(c, &ret->rec, ret_value) : e;
+}
+
+enum inro_err symkey_verify(struct core *c, const char *ref, struct bytes value)
+{
+	SCOPED(symkey) k = { 0 };
+	SCOPED(secret) known = { 0 };
+	enum inro_err e = usable_value(c, ref, &k, &known);
+
+	if (e == INRO_OK && !secret_equal(secret_bytes(&known), value))
+		e = err_set(INRO_E_PIN_WRONG, "that is not key %lld", (long long)k.rec.id);
+	if (e == INRO_OK)
+		return e;
+	return audit_refused(c, "key.verify", "key", text_or_empty(ref), e);
+}
+
+static const struct {
+	CK_KEY_TYPE type;
+	CK_MECHANISM_TYPE mech;
+} macs[] = {
+	{ CKK_AES, CKM_AES_CMAC },
+	{ CKK_INRO_TWINE, CKM_INRO_TWINE_CMAC },
+	{ CKK_SHA256_HMAC, CKM_SHA256_HMAC },
+	{ CKK_SHA384_HMAC, CKM_SHA384_HMAC },
+	{ CKK_SHA512_HMAC, CKM_SHA512_HMAC },
+	{ CKK_GENERIC_SECRET, CKM_SHA256_HMAC },
+};
+
+static enum inro_err mac_of(const struct symkey *k, struct token_mac *ret)
+{
+	const struct token_secret_kind *kind =
+		token_secret_kind_find(text_or_empty(k->rec.algorithm));
+
+	for (size_t i = 0; kind && i < ARRAY_LEN(macs); i++) {
+		if (macs[i].type != kind->type)
+			continue;
+		ret->type = kind->type;
+		ret->mech = macs[i].mech;
+		return INRO_OK;
+	}
+	return err_set(INRO_E_KEY_TYPE, "a %s key makes no MACs", text_or_empty(k->rec.algorithm));
+}
+
+static enum inro_err check_mac(struct core *c, const struct symkey *k, const struct secret *value,
+			       struct bytes message, struct bytes mac)
+{
+	AUTO(free_chars) char *uri = NULL;
+	struct token_mac m = { .key = secret_bytes(value) };
+	struct token *token;
+	enum inro_err e = mac_of(k, &m);
+
+	if (e == INRO_OK)
+		e = seal_key_uri(c, &uri);
+	if (e == INRO_OK)
+		e = core_token(c, uri, &token);
+	if (e == INRO_OK)
+		e = token_mac_verify(token, &m, message, mac);
+	if (e == INRO_E_SIGNATURE)
+		e = err_set(e, "that is not what key %lld makes of the message",
+			    (long long)k->rec.id);
+	return e;
+}
+
+enum inro_err symkey_verify_mac(struct core *c, const char *ref, struct bytes message,
+				struct bytes mac)
+{
+	SCOPED(symkey) k = { 0 };
+	SCOPED(secret) value = { 0 };
+	enum inro_err e = usable_value(c, ref, &k, &value);
+
+	if (e == INRO_OK)
+		e = check_mac(c, &k, &value, message, mac);
+	if (e == INRO_OK)
+		return e;
+	return audit_refused(c, "key.verify", "key", text_or_empty(ref), e);
+}
+
+/* ---- moved ---- */
+
+struct moving {
+	const char *ref;
+	struct change change;
+	struct credential rec;
+};
+
+static enum inro_err move_work(struct core *c, void *arg)
+{
+	struct moving *m = arg;
+	enum inro_err e;
+
+	credential_clear(&m->rec);
+	e = secret_load(c, CRED_KEY, m->ref, &m->rec);
+	return e == INRO_OK ? cred_apply(c, &m->rec, &m->change) : e;
+}
+
+enum inro_err symkey_move(struct core *c, const char *ref, enum verb verb, const char *why,
+			  struct symkey *ret)
+{
+	struct moving m = { .ref = ref, .change = { .verb = verb, .why = why } };
+	char action[32];
+	enum inro_err e = core_check_text("the reason", why, 255);
+
+	if (verb == VERB_EXPIRE || verb == VERB_SUPERSEDE)
+		return err_set(INRO_E_ARG, "a key is not to be moved by '%s'", verb_names[verb]);
+	snprintf(action, sizeof action, "key.%s", verb_names[verb]);
+	if (e == INRO_OK)
+		e = core_write(c, move_work, &m);
+	if (e == INRO_OK)
+		e = view(c, &m.rec, ret);
+	credential_clear(&m.rec);
+	return e == INRO_OK ? e : audit_refused(c, action, "key", text_or_empty(ref), e);
+}

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# Symmetric keys by the command: made, wrapped so that openssl opens them, verified, renewed, wiped; and nowhere in
+# the clear.
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+
+export INRO_PIN=123456 INRO_SO_PIN=87654321
+cd "$T"
+value() {
+	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
+}
+raw() { inro secret get "$1" --form raw --clear; }
+unhex() { sed 's/../\\x&/g' | xargs -0 printf '%b'; }
+hex() { od -An -v -tx1 | tr -d ' \n'; }
+# Neither in the files of the back office nor in what was printed besides.
+nowhere() {
+	local form
+	for form in "$1" "$(printf %s "$1" | unhex | openssl base64 -A)"; do
+		! grep -rqaF -- "$form" "$INRO_HOME" errors || fail "a key is in $(grep -rlaF -- "$form" "$INRO_HOME" errors)"
+		! inro audit list --json | grep -qF -- "$form" || fail "a key is in the audit"
+	done
+	! LC_ALL=C grep -rqaP -- "$(printf %s "$1" | sed 's/../\\x&/g')" "$INRO_HOME" || fail "a key's octets are in the files"
+}
+: >errors
+
+must inro token create office
+must inro ca create root --token office --type ec-p256 --subject "/CN=Root"
+must inro device add dev-ec --no-psk
+must inro device add dev-rsa --no-psk
+refused 1 "no key that seals" inro secret issue dev-ec --type aes-256
+must inro secret seal-key --token office
+certify() {
+	openssl req -new -newkey "$2" ${3:+-pkeyopt "$3"} -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$1" 2>/dev/null
+	must inro cert issue --ca root --profile tls-client --csr "$1.csr" --device "$1" --out "$1.pem"
+}
+certify dev-ec ec ec_paramgen_curve:prime256v1
+certify dev-rsa rsa:2048
+
+# ---- every type, wrapped in every way ----
+
+for type in aes-128 aes-256 twine-80 hmac-256 generic-512; do
+	inro secret issue dev-ec --type "$type" --name "for $type" --json >key.json || fail "$type: $(cat key.json)"
+	[[ $(value type <key.json) == "$type" && $(value state <key.json) == active ]] || fail "$(cat key.json)"
+done
+[[ $(inro secret list --device dev-ec --json | grep -c '"serial"') == 5 ]] || fail "$(inro secret list)"
+[[ $(inro secret list --type twine-80 --json | grep -c '"serial"') == 1 ]] || fail "list by type"
+must inro secret issue dev-rsa --type aes-256
+for id in $(inro secret list --json | sed -n 's/.*"id": \([0-9]*\),/\1/p'); do
+	device=$(inro secret show "$id" --json | value device)
+	must_be=$(raw "$id")
+	for form in cms cms-auth; do
+		must inro secret get "$id" --form "$form" --out key.cms
+		[[ $(stat -c %a key.cms) == 600 ]] || fail "others can read key.cms"
+		openssl cms -decrypt -in key.cms -inform PEM -inkey "$device.key" -recip "$device.pem" -binary >key.bin 2>out ||
+			fail "$form of key $id: $(cat out)"
+		[[ $(hex <key.bin) == "$must_be" ]] || fail "$form of key $id: another key"
+	done
+	nowhere "$must_be"
+done
+
+# ---- under the device's own key ----
+
+own=$(inro secret list --device dev-ec --type aes-256 --json | value id)
+id=$(inro secret list --device dev-ec --type twine-80 --json | value id)
+inro secret get "$id" --form aes-kw --under "$own" >wrapped
+[[ $(cat wrapped) =~ ^[0-9a-f]{48}$ ]] || fail "wrapped to $(cat wrapped)"
+other=$(inro secret list --device dev-rsa --type aes-256 --json | value id)
+refused 1 "another key of the same device" inro secret get "$own" --form aes-kw --under "$other"
+refused 1 "another key of the same device" inro secret get "$own" --form aes-kw --under "$own"
+refused 1 "no AES key" inro secret get "$own" --form aes-kw --under "$(inro secret list --type hmac-256 --json | value id)"
+refused 2 "goes with --under" inro secret get "$own" --form aes-kw
+refused 2 "say --clear" inro secret get "$own" --form raw
+
+# ---- verified ----
+
+printf 'a message\n' >message
+openssl mac -macopt cipher:AES-256-CBC -macopt hexkey:"$(raw "$own")" -in message CMAC | tr -d '\n' >its.mac
+must inro secret verify "$own" --mac "$(cat its.mac)" --message message
+refused 1 "not what key" inro secret verify "$own" --mac "$(tr 0-9A-F 1-9A-F0 <its.mac)" --message message
+hmac=$(inro secret list --type hmac-256 --json | value id)
+openssl mac -macopt digest:SHA256 -macopt hexkey:"$(raw "$hmac")" -in message HMAC | tr -d '\n' >its.mac
+must inro secret verify "$hmac" --mac "$(cat its.mac)" --message message
+raw "$hmac" >value
+must inro secret verify "$hmac" --key-source value
+raw "$own" >value
+refused 1 "that is not key" inro secret verify "$hmac" --key-source value
+
+# ---- the life of a key ----
+
+next=$(inro secret renew "$own" --grace 1000 --json | value id)
+[[ $(raw "$next") != $(raw "$own") ]] || fail "renewed to the same key"
+[[ $(inro secret show "$own" --json | value state) == superseded ]] || fail "the old one is not superseded"
+must inro secret verify "$own" --key-source value
+third=$(inro secret renew "$next" --no-grace --json | value id)
+refused 1 "grace time is over" inro secret get "$next" --form cms
+must inro secret hold "$third"
+refused 1 "is suspended" inro secret get "$third" --form cms
+must inro secret release "$third"
+refused 1 "can't archive" inro secret archive "$third"
+must inro secret revoke "$third" --why "lost"
+must inro secret retire "$third"
+must inro secret archive "$third"
+must inro secret get "$third" --form cms
+must inro secret delete "$third"
+refused 1 "is destroyed" inro secret get "$third" --form cms
+
+# ---- of many ----
+
+printf 'dev-ec\r\ndev-none\ndev-rsa\n' >devices
+must inro secret get --devices devices --form jwe --out keys.jsonl
+[[ $(grep -c '"key":"eyJ' keys.jsonl) == 5 && $(grep -c '"error"' keys.jsonl) == 1 ]] || fail "$(cat keys.jsonl)"
+grep -q 'dev-none.*no device' keys.jsonl || fail "$(cat keys.jsonl)"
+must inro secret get --all --form cms --out all.jsonl
+[[ $(grep -c '"key":' all.jsonl) == 5 && $(stat -c %a all.jsonl) == 600 ]] || fail "$(cat all.jsonl)"
+refused 2 "file of --out" inro secret get --all --form cms
+
+must inro secret reseal --token office
+must inro secret get "$other" --form cms --out key.cms
+must inro device delete dev-rsa
+refused 1 "is revoked" inro secret get "$other" --form cms
+must inro audit verify
+
+# ---- docs/howto/symmetric-keys.md, as it stands there ----
+
+export INRO_HOME=$T/howto-home
+mkdir howto
+cd howto
+awk '/^```sh/ { on = 1; next } /^```/ { on = 0 } on' "$S/docs/howto/symmetric-keys.md" >lines
+[[ $(grep -c . lines) -gt 25 ]] || fail "the page has few commands"
+PATH=$B/bin:$PATH bash -eu -o pipefail lines >out 2>&1 || fail "the page does not work: $(tail -n 5 out)"

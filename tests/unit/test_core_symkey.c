@@ -1,0 +1,511 @@
+/* test_core_symkey - symmetric keys: what is made, wrapped so that others open it, verified and
+ * ended.  What is wrapped is opened here by libcrypto alone. */
+#include <jansson.h>
+#include <openssl/cms.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/kdf.h>
+#include <openssl/param_build.h>
+#include <openssl/rsa.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "backoffice/core/cred.h"
+#include "backoffice/core/device.h"
+#include "backoffice/core/seal.h"
+#include "backoffice/core/symkey.h"
+#include "backoffice/pki/envelope.h"
+#include "backoffice/pki/pem.h"
+#include "base/clock.h"
+#include "base/cryptoki/client.h"
+#include "tests/lib/office.h"
+#include "tests/lib/scratch.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+#define NOW	    INT64_C(1790000000)
+
+static struct core *c;
+static EVP_PKEY *keys[2]; /* of "dev-0" (P-256) and "dev-1" (RSA) */
+
+static void certify(const char *device, EVP_PKEY *key)
+{
+	SCOPED(buf) csr = { 0 };
+	SCOPED(device) d = { 0 };
+	SCOPED(cred) cert = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client", .device = device };
+
+	OK(device_add(c, device, NULL, &d));
+	office_csr(key, device, &csr);
+	r.csr = buf_bytes(&csr);
+	OK(cred_issue(c, &r, &cert));
+}
+
+static int setup(void **state)
+{
+	const struct seal_key_request r = { .token = "line" };
+	AUTO(free_chars) char *uri = NULL;
+
+	(void)state;
+	clock_set_test(NOW);
+	c = office_open("symkey.db");
+	office_make_cas(c, "symkey");
+	keys[0] = office_key("P-256");
+	keys[1] = office_key("rsa:2048");
+	certify("dev-0", keys[0]);
+	certify("dev-1", keys[1]);
+	OK(seal_key_set(c, &r, &uri));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	core_close(c);
+	EVP_PKEY_free(keys[0]);
+	EVP_PKEY_free(keys[1]);
+	return 0;
+}
+
+/* Its id as a reference, and its value. */
+static void make(const char *device, const char *type, char ref[static 24], struct buf *ret)
+{
+	const struct symkey_request r = { .device = device, .type = type, .name = "a name" };
+	const struct symkey_delivery raw = { .form = SYMKEY_RAW };
+	SCOPED(symkey) k = { 0 };
+	SCOPED(symkey) same = { 0 };
+
+	OK(symkey_issue(c, &r, &k));
+	assert_int_equal(k.state, CRED_ACTIVE);
+	snprintf(ref, 24, "%lld", (long long)k.rec.id);
+	OK(symkey_deliver(c, ref, &raw, &same, ret));
+	assert_int_equal(same.rec.id, k.rec.id);
+}
+
+/* ---- JWE, opened ---- */
+
+static size_t from_base64url(const char *text, size_t n, uint8_t *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	unsigned bits = 0, have = 0;
+	size_t made = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *at = memchr(digits, text[i], 64);
+
+		assert_non_null(at);
+		bits = bits << 6 | (unsigned)(at - digits);
+		have += 6;
+		if (have >= 8)
+			out[made++] = (uint8_t)(bits >> (have -= 8));
+	}
+	return made;
+}
+
+static EVP_PKEY *epk_of(json_t *epk)
+{
+	uint8_t point[65] = { 4 };
+	const char *x = json_string_value(json_object_get(epk, "x"));
+	const char *y = json_string_value(json_object_get(epk, "y"));
+	char group[] = "prime256v1";
+	OSSL_PARAM params[3];
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	EVP_PKEY *key = NULL;
+
+	assert_string_equal(json_string_value(json_object_get(epk, "crv")), "P-256");
+	assert_int_equal(from_base64url(x, strlen(x), point + 1), 32);
+	assert_int_equal(from_base64url(y, strlen(y), point + 33), 32);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
+	params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 65);
+	params[2] = OSSL_PARAM_construct_end();
+	assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params), 1);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+static size_t unwrap(const uint8_t *kek, size_t bits, bool pad, struct bytes in, uint8_t *out)
+{
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	char name[32];
+	int n = 0, last = 0;
+
+	snprintf(name, sizeof name, "AES-%zu-WRAP%s", bits, pad ? "-PAD" : "");
+	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, name, NULL);
+	EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	assert_int_equal(EVP_DecryptInit_ex2(ctx, cipher, kek, NULL, NULL), 1);
+	assert_int_equal(EVP_DecryptUpdate(ctx, out, &n, in.p, (int)in.n), 1);
+	assert_int_equal(EVP_DecryptFinal_ex(ctx, out + n, &last), 1);
+	EVP_CIPHER_free(cipher);
+	EVP_CIPHER_CTX_free(ctx);
+	return (size_t)(n + last);
+}
+
+/* RFC 7518 appendix C's way: SHA-256 of 1, Z and the lengths and words. */
+static void kek_of(EVP_PKEY *own, EVP_PKEY *epk, uint8_t kek[static 32])
+{
+	static const char info[] = "\0\0\0\x0e"
+				   "ECDH-ES+A256KW"
+				   "\0\0\0\0\0\0\0\0\0\0\1";
+	uint8_t all[4 + 32 + sizeof info] = { 0, 0, 0, 1 };
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(own, NULL);
+	size_t n = 32;
+
+	assert_int_equal(EVP_PKEY_derive_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_derive_set_peer(ctx, epk), 1);
+	assert_int_equal(EVP_PKEY_derive(ctx, all + 4, &n), 1);
+	memcpy(all + 36, info, sizeof info); /* its NUL is the last octet of 256 */
+	assert_int_equal(EVP_Digest(all, sizeof all, kek, NULL, EVP_sha256(), NULL), 1);
+	EVP_PKEY_CTX_free(ctx);
+}
+
+static void cek_of(EVP_PKEY *own, json_t *header, struct bytes wrapped, uint8_t cek[static 32])
+{
+	json_t *epk = json_object_get(header, "epk");
+	size_t n = 512;
+	uint8_t room[512], kek[32];
+
+	if (epk) {
+		EVP_PKEY *other = epk_of(epk);
+
+		kek_of(own, other, kek);
+		EVP_PKEY_free(other);
+		n = unwrap(kek, 256, false, wrapped, room);
+	} else {
+		EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(own, NULL);
+
+		assert_int_equal(EVP_PKEY_decrypt_init(ctx), 1);
+		EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING);
+		EVP_PKEY_CTX_set_rsa_oaep_md(ctx, EVP_sha256());
+		assert_int_equal(EVP_PKEY_decrypt(ctx, room, &n, wrapped.p, wrapped.n), 1);
+		EVP_PKEY_CTX_free(ctx);
+	}
+	assert_int_equal(n, 32);
+	memcpy(cek, room, 32);
+}
+
+static size_t open_jwe(EVP_PKEY *own, const char *alg, const char *jwe, uint8_t *out)
+{
+	uint8_t part[5][1024], cek[32];
+	size_t n[5];
+	const char *at = jwe, *dot = strchr(jwe, '.');
+	size_t aad = (size_t)(dot - jwe);
+	int made = 0, last = 0;
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	json_t *header;
+
+	for (int i = 0; i < 5; i++, at = dot + 1) {
+		dot = at + strcspn(at, ".");
+		assert_int_equal(*dot == '.', i < 4);
+		n[i] = from_base64url(at, (size_t)(dot - at), part[i]);
+	}
+	header = json_loadb((const char *)part[0], n[0], 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(header, "alg")), alg);
+	assert_string_equal(json_string_value(json_object_get(header, "enc")), "A256GCM");
+	cek_of(own, header, BYTES(part[1], n[1]), cek);
+	assert_int_equal(n[2], 12);
+	assert_int_equal(n[4], 16);
+	assert_int_equal(EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, cek, part[2]), 1);
+	assert_int_equal(EVP_DecryptUpdate(ctx, NULL, &made, (const uint8_t *)jwe, (int)aad), 1);
+	assert_int_equal(EVP_DecryptUpdate(ctx, out, &made, part[3], (int)n[3]), 1);
+	assert_int_equal(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, 16, part[4]), 1);
+	assert_int_equal(EVP_DecryptFinal_ex(ctx, out + made, &last), 1);
+	EVP_CIPHER_CTX_free(ctx);
+	json_decref(header);
+	return (size_t)(made + last);
+}
+
+static void check_jwe(const char *device, EVP_PKEY *own, const char *alg)
+{
+	const struct symkey_delivery d = { .form = SYMKEY_JWE };
+	SCOPED(buf) value = { 0 };
+	SCOPED(buf) text = { 0 };
+	SCOPED(symkey) k = { 0 };
+	uint8_t out[1024];
+	char ref[24];
+
+	make(device, "aes-256", ref, &value);
+	OK(symkey_deliver(c, ref, &d, &k, &text));
+	buf_add_u8(&text, 0);
+	assert_int_equal(open_jwe(own, alg, (const char *)text.p, out), value.n);
+	assert_memory_equal(out, value.p, value.n);
+}
+
+static void test_jwe(void **state)
+{
+	(void)state;
+	check_jwe("dev-0", keys[0], "ECDH-ES+A256KW");
+	check_jwe("dev-1", keys[1], "RSA-OAEP-256");
+}
+
+/* ---- CMS ---- */
+
+static void check_cms(const char *device, EVP_PKEY *own, enum symkey_form form, int type)
+{
+	const struct symkey_delivery d = { .form = form };
+	SCOPED(buf) value = { 0 };
+	SCOPED(buf) der = { 0 };
+	SCOPED(symkey) k = { 0 };
+	char ref[24];
+	const uint8_t *p;
+	char *text;
+	long n;
+
+	make(device, "hmac-512", ref, &value);
+	OK(symkey_deliver(c, ref, &d, &k, &der));
+	p = der.p;
+	CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)der.n);
+	assert_non_null(cms);
+	assert_int_equal(OBJ_obj2nid(CMS_get0_type(cms)), type);
+	BIO *out = BIO_new(BIO_s_mem());
+	assert_int_equal(CMS_decrypt(cms, own, NULL, NULL, out, CMS_BINARY), 1);
+	n = BIO_get_mem_data(out, &text);
+	assert_int_equal(n, value.n);
+	assert_memory_equal(text, value.p, value.n);
+	BIO_free(out);
+	CMS_ContentInfo_free(cms);
+}
+
+static void test_cms(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const char *device = i ? "dev-1" : "dev-0";
+
+		check_cms(device, keys[i], SYMKEY_CMS, NID_pkcs7_enveloped);
+		check_cms(device, keys[i], SYMKEY_CMS_AUTH, NID_id_smime_ct_authEnvelopedData);
+	}
+}
+
+/* ---- AES key wrap ---- */
+
+/* RFC 3394 4.6, RFC 5649 6. */
+static void test_aes_wrap(void **state)
+{
+	static const struct {
+		const char *kek, *key, *wrapped;
+	} vectors[] = {
+		{ "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F",
+		  "00112233445566778899AABBCCDDEEFF000102030405060708090A0B0C0D0E0F",
+		  "28C9F404C4B810F4CBCCB35CFB87F8263F5786E2D80ED326CBC7F0E71A99F43BFB988B9B7A02DD2"
+		  "1" },
+		{ "5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8",
+		  "c37b7e6492584340bed12207808941155068f738",
+		  "138bdeaa9b8fa7fc61f97742e72248ee5ae6ae5360d1ae6a5f54f373fa543b6a" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+		uint8_t kek[32], key[32], wrapped[48];
+		size_t kek_n, key_n, n;
+		SCOPED(buf) out = { 0 };
+
+		OK(hex_decode(bytes_of(vectors[i].kek), kek, sizeof kek, &kek_n));
+		OK(hex_decode(bytes_of(vectors[i].key), key, sizeof key, &key_n));
+		OK(hex_decode(bytes_of(vectors[i].wrapped), wrapped, sizeof wrapped, &n));
+		OK(envelope_aes_wrap(BYTES(kek, kek_n), BYTES(key, key_n), &out));
+		assert_true(bytes_equal(buf_bytes(&out), BYTES(wrapped, n)));
+		FAILS(INRO_E_KEY_SIZE, envelope_aes_wrap(BYTES(kek, 10), BYTES(key, key_n), &out));
+	}
+}
+
+static void test_under_own_key(void **state)
+{
+	static const char *const types[] = { "aes-128", "twine-80", "generic-512" };
+	SCOPED(buf) kek = { 0 };
+	char under[24];
+
+	(void)state;
+	make("dev-0", "aes-192", under, &kek);
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		const struct symkey_delivery d = { SYMKEY_AES_KW, under };
+		SCOPED(buf) value = { 0 };
+		SCOPED(buf) wrapped = { 0 };
+		SCOPED(symkey) k = { 0 };
+		uint8_t out[128];
+		char ref[24];
+
+		make("dev-0", types[i], ref, &value);
+		OK(symkey_deliver(c, ref, &d, &k, &wrapped));
+		assert_int_equal(unwrap(kek.p, 192, value.n % 8, buf_bytes(&wrapped), out),
+				 value.n);
+		assert_memory_equal(out, value.p, value.n);
+	}
+}
+
+/* ---- verified ---- */
+
+static void sign_in_token(CK_KEY_TYPE type, CK_MECHANISM_TYPE by, struct bytes key, uint8_t *mac,
+			  CK_ULONG *n)
+{
+	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+	CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+	CK_ATTRIBUTE t[] = {
+		{ CKA_CLASS, &class, sizeof class },
+		{ CKA_KEY_TYPE, &type, sizeof type },
+		{ CKA_TOKEN, &no, sizeof no },
+		{ CKA_SIGN, &yes, sizeof yes },
+		{ CKA_VALUE, (void *)(uintptr_t)key.p, key.n },
+	};
+	CK_MECHANISM mech = { by, NULL, 0 };
+	CK_BYTE message[] = "message";
+	CK_SESSION_HANDLE session;
+	CK_OBJECT_HANDLE object;
+	struct ck_module *m;
+	struct p11_uri uri = { .token = (char *)(uintptr_t) "line" };
+	struct ck_token token;
+
+	OK(ck_module_open(NULL, &m));
+	CK_FUNCTION_LIST *f = ck_module_functions(m);
+	OK(ck_token_one(m, &uri, &token));
+	OK(ck_session_open(m, token.slot, false, &session));
+	OK(ck_login(m, session, CKU_USER, bytes_of(OFFICE_PIN)));
+	assert_int_equal(f->C_CreateObject(session, t, ARRAY_LEN(t), &object), CKR_OK);
+	assert_int_equal(f->C_SignInit(session, &mech, object), CKR_OK);
+	assert_int_equal(f->C_Sign(session, message, 7, mac, n), CKR_OK);
+	ck_session_close(m, session);
+	ck_module_close(m);
+}
+
+static void test_mac(void **state)
+{
+	static const struct {
+		const char *name;
+		CK_KEY_TYPE type;
+		CK_MECHANISM_TYPE mech;
+	} rows[] = {
+		{ "aes-128", CKK_AES, CKM_AES_CMAC },
+		{ "twine-80", CKK_INRO_TWINE, CKM_INRO_TWINE_CMAC },
+		{ "twine-128", CKK_INRO_TWINE, CKM_INRO_TWINE_CMAC },
+		{ "hmac-256", CKK_SHA256_HMAC, CKM_SHA256_HMAC },
+		{ "hmac-384", CKK_SHA384_HMAC, CKM_SHA384_HMAC },
+		{ "generic-256", CKK_GENERIC_SECRET, CKM_SHA256_HMAC },
+	};
+	char ref[24];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		SCOPED(buf) value = { 0 };
+		uint8_t mac[64];
+		CK_ULONG n = sizeof mac;
+
+		make("dev-0", rows[i].name, ref, &value);
+		sign_in_token(rows[i].type, rows[i].mech, buf_bytes(&value), mac, &n);
+		OK(symkey_verify_mac(c, ref, bytes_of("message"), BYTES(mac, n)));
+		OK(symkey_verify(c, ref, buf_bytes(&value)));
+		FAILS(INRO_E_SIGNATURE,
+		      symkey_verify_mac(c, ref, bytes_of("messagf"), BYTES(mac, n)));
+		FAILS(INRO_E_SIGNATURE,
+		      symkey_verify_mac(c, ref, bytes_of("message"), BYTES(mac, n - 1)));
+		FAILS(INRO_E_PIN_WRONG, symkey_verify(c, ref, BYTES(mac, n)));
+	}
+	{
+		SCOPED(buf) value = { 0 };
+
+		make("dev-0", "chacha20", ref, &value);
+		FAILS(INRO_E_KEY_TYPE,
+		      symkey_verify_mac(c, ref, bytes_of("message"), bytes_of("mac")));
+	}
+}
+
+/* ---- life ---- */
+
+static void test_renew(void **state)
+{
+	const struct symkey_delivery raw = { .form = SYMKEY_RAW };
+	SCOPED(buf) value = { 0 };
+	SCOPED(buf) again = { 0 };
+	SCOPED(symkey) next = { 0 };
+	SCOPED(symkey) k = { 0 };
+	SCOPED(symkey) other = { 0 };
+	char ref[24];
+
+	(void)state;
+	make("dev-0", "aes-256", ref, &value);
+	OK(symkey_renew(c, ref, 60, &next));
+	assert_string_equal(next.rec.subject, "a name");
+	assert_int_equal(next.rec.not_after - next.rec.not_before, 365 * 86400);
+	FAILS(INRO_E_STATE, symkey_renew(c, ref, 60, &other));
+	OK(symkey_verify(c, ref, buf_bytes(&value)));
+	OK(symkey_deliver(c, ref, &raw, &k, &again));
+	assert_true(bytes_equal(buf_bytes(&value), buf_bytes(&again)));
+	clock_set_test(NOW + 61);
+	FAILS(INRO_E_STATE, symkey_verify(c, ref, buf_bytes(&value)));
+	FAILS(INRO_E_STATE, symkey_deliver(c, ref, &raw, &other, &again));
+	assert_int_equal(again.n, 32); /* nothing was added */
+	clock_set_test(NOW + 366 * 86400);
+	snprintf(ref, sizeof ref, "%lld", (long long)next.rec.id);
+	FAILS(INRO_E_STATE, symkey_deliver(c, ref, &raw, &other, &again));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "expired"));
+	clock_set_test(NOW);
+}
+
+static void test_destroyed(void **state)
+{
+	const struct symkey_delivery raw = { .form = SYMKEY_RAW };
+	SCOPED(buf) value = { 0 };
+	SCOPED(symkey) k = { 0 };
+	SCOPED(symkey) none = { 0 };
+	char ref[24], sql[128];
+
+	(void)state;
+	make("dev-0", "aes-128", ref, &value);
+	OK(symkey_move(c, ref, VERB_DESTROY, "test", &k));
+	assert_int_equal(k.state, CRED_DESTROYED);
+	snprintf(sql, sizeof sql,
+		 "SELECT count(*) FROM credential WHERE id = %s AND secret IS NULL", ref);
+	assert_int_equal(office_ask("symkey.db", sql), 1);
+	FAILS(INRO_E_STATE, symkey_deliver(c, ref, &raw, &none, &value));
+	FAILS(INRO_E_STATE, symkey_move(c, ref, VERB_HOLD, NULL, &none));
+	FAILS(INRO_E_ARG, symkey_move(c, ref, VERB_EXPIRE, NULL, &none));
+}
+
+static void test_refused(void **state)
+{
+	struct symkey_request r = { .device = "dev-0", .type = "des" };
+	const struct symkey_delivery jwe = { .form = SYMKEY_JWE };
+	SCOPED(symkey) k = { 0 };
+	SCOPED(buf) out = { 0 };
+	SCOPED(device) d = { 0 };
+	SCOPED(buf) value = { 0 };
+	struct core_options o = office_options();
+	char ref[24];
+
+	(void)state;
+	FAILS(INRO_E_ARG, symkey_issue(c, &r, &k));
+	r.device = "nobody";
+	FAILS(INRO_E_NOT_FOUND, symkey_issue(c, &r, &k));
+	FAILS(INRO_E_NOT_FOUND, symkey_get(c, "zz", &k));
+	FAILS(INRO_E_NOT_FOUND, symkey_get(c, "999999999", &k));
+	FAILS(INRO_E_NOT_FOUND, symkey_get(c, "", &k));
+	FAILS(INRO_E_NOT_FOUND, symkey_get(c, "1' OR '1", &k));
+	OK(device_add(c, "bare", NULL, &d));
+	make("bare", "aes-128", ref, &value);
+	FAILS(INRO_E_NOT_FOUND, symkey_deliver(c, ref, &jwe, &k, &out));
+	assert_int_equal(out.n, 0);
+	o.role = ROLE_AUDITOR;
+	struct core *reader = office_open_as("symkey.db", o);
+	FAILS(INRO_E_ACCESS, symkey_deliver(reader, ref, &jwe, &k, &out));
+	r.device = "dev-0";
+	r.type = "aes-128";
+	FAILS(INRO_E_ACCESS, symkey_issue(reader, &r, &k));
+	core_close(reader);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_jwe),	  cmocka_unit_test(test_cms),
+		cmocka_unit_test(test_aes_wrap),  cmocka_unit_test(test_under_own_key),
+		cmocka_unit_test(test_mac),	  cmocka_unit_test(test_renew),
+		cmocka_unit_test(test_destroyed), cmocka_unit_test(test_refused),
+	};
+
+	office_tokens();
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
