@@ -641,6 +641,89 @@ static int setup_softhsm(void **state)
 	return 0;
 }
 
+/* ---- secret keys at work ---- */
+
+static struct token_secret *sealing(struct token *t, const char *label, const char *kind)
+{
+	const struct token_secret_kind *k = token_secret_kind_find(kind);
+	const struct token_secret_plan plan = { .label = label, .type = k->type, .crypt = true };
+	struct p11_uri u = { .object = (char *)(uintptr_t)label };
+	SCOPED(buf) id = { 0 };
+	struct token_secret *s;
+
+	OK(token_secret_generate(t, &plan, k, &id));
+	OK(token_secret_find(t, &u, &s));
+	return s;
+}
+
+static void test_seal(void **state)
+{
+	struct token *t = opened("pkcs11:token=one");
+	struct token_secret *s = sealing(t, "sealing", "aes-256");
+	struct token_secret *small = sealing(t, "too small", "aes-128"), *none;
+	struct bytes aad = bytes_of("whose it is");
+	const struct p11_uri missing = { .object = (char *)(uintptr_t) "missing" },
+			     nameless = { 0 };
+	SCOPED(buf) sealed = { 0 };
+	SCOPED(buf) again = { 0 };
+	SCOPED(secret) plain = { 0 };
+	SCOPED(secret) wrong = { 0 };
+
+	(void)state;
+	OK(token_secret_check_seal(s));
+	assert_int_equal(token_secret_check_seal(small), INRO_E_KEY_TYPE);
+	assert_int_equal(token_secret_find(t, &missing, &none), INRO_E_NOT_FOUND);
+	assert_int_equal(token_secret_find(t, &nameless, &none), INRO_E_ARG);
+	OK(token_secret_seal(s, aad, bytes_of("secret"), &sealed));
+	OK(token_secret_seal(s, aad, bytes_of("secret"), &again));
+	assert_int_equal(sealed.n, TOKEN_SEAL_NONCE + 6 + TOKEN_SEAL_TAG);
+	assert_memory_not_equal(sealed.p, again.p, TOKEN_SEAL_NONCE);
+	OK(token_secret_open(s, aad, buf_bytes(&sealed), &plain));
+	assert_true(bytes_is(secret_bytes(&plain), "secret"));
+	assert_int_not_equal(token_secret_open(s, BYTES_NONE, buf_bytes(&sealed), &wrong), INRO_OK);
+	assert_int_not_equal(token_secret_open(small, aad, buf_bytes(&sealed), &wrong), INRO_OK);
+	for (size_t i = 0; i < sealed.n; i++) {
+		sealed.p[i] ^= 1;
+		assert_int_not_equal(token_secret_open(s, aad, buf_bytes(&sealed), &wrong),
+				     INRO_OK);
+		sealed.p[i] ^= 1;
+	}
+	for (size_t n = 0; n <= TOKEN_SEAL_NONCE + TOKEN_SEAL_TAG; n++)
+		assert_int_equal(token_secret_open(s, aad, BYTES(sealed.p, n), &wrong),
+				 INRO_E_DAMAGED);
+	token_lose(t); /* a session that was lost */
+	secret_clear(&plain);
+	OK(token_secret_open(s, aad, buf_bytes(&sealed), &plain));
+	token_secret_free(s);
+	token_secret_free(small);
+	token_close(t);
+}
+
+/* RFC 4231 4.3 (HMAC-SHA-256, "Jefe"). */
+static void test_mac(void **state)
+{
+	static const uint8_t mac[] = { 0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e,
+				       0x6a, 0x04, 0x24, 0x26, 0x08, 0x95, 0x75, 0xc7,
+				       0x5a, 0x00, 0x3f, 0x08, 0x9d, 0x27, 0x39, 0x83,
+				       0x9d, 0xec, 0x58, 0xb9, 0x64, 0xec, 0x38, 0x43 };
+	const struct token_mac m = { CKK_GENERIC_SECRET, CKM_SHA256_HMAC, bytes_of("JefeJefe") };
+	const struct token_mac jefe = { CKK_GENERIC_SECRET, CKM_SHA256_HMAC, bytes_of("Jefe") };
+	struct bytes message = bytes_of("what do ya want for nothing?");
+	struct token *t = opened("pkcs11:token=one");
+	SCOPED(secret) one = { 0 };
+	SCOPED(secret) two = { 0 };
+	enum inro_err e = token_mac_verify(t, &jefe, message, BYTES(mac, sizeof mac));
+
+	(void)state;
+	if (e != INRO_E_KEY_SIZE && e != INRO_E_TOKEN) /* SoftHSM wants 32 octets */
+		OK(e);
+	assert_int_not_equal(token_mac_verify(t, &m, message, BYTES(mac, sizeof mac)), INRO_OK);
+	OK(token_random(t, 32, &one));
+	OK(token_random(t, 32, &two));
+	assert_false(secret_equal(secret_bytes(&one), secret_bytes(&two)));
+	token_close(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -657,6 +740,8 @@ int main(void)
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_lost_session),
+		cmocka_unit_test(test_seal),
+		cmocka_unit_test(test_mac),
 	};
 	int failed = cmocka_run_group_tests_name("our module", tests, setup_ours, NULL);
 
