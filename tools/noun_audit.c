@@ -1,19 +1,60 @@
 /* noun_audit - what happened, and the proof that nothing of it was changed since. */
 #include "backoffice/core/audit.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
+#include "tools/progress.h"
 
-static enum inro_err event_page(struct core *core, const struct call *c, const struct page *page,
-				json_t *list, int64_t *ret_next)
+/* "2026-11-21" or "2026-11-21T01:09:47Z", UTC; 0 when the option is not given. */
+static enum inro_err time_of(const struct call *c, const char *option, int64_t *ret_ms)
 {
-	struct audit_filter f = {
+	const char *text = call_opt(c, option);
+	struct tm tm = { 0 };
+	const char *end;
+	char again[32];
+	*ret_ms = 0;
+	if (!text)
+		return INRO_OK;
+	end = strptime(text, strlen(text) > 10 ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d", &tm);
+	if (!end || *end)
+		return err_set(INRO_E_ARG,
+			       "--%s takes 2026-11-21 or 2026-11-21T01:09:47Z, not '%s'", option,
+			       text);
+	time_t t = timegm(&tm);
+	/* strptime() takes the 31st of any month. */
+	clock_format(t, again, sizeof again);
+	if (t <= 0 || strncmp(again, text, 10) != 0)
+		return err_set(INRO_E_ARG, "--%s: there is no day '%s'", option, text);
+	*ret_ms = (int64_t)t * 1000;
+	return INRO_OK;
+}
+
+static enum inro_err filter_of(const struct call *c, struct audit_filter *ret)
+{
+	*ret = (struct audit_filter) {
 		.subject = call_opt(c, "subject"),
 		.actor = call_opt(c, "actor"),
 		.action = call_opt(c, "action"),
 	};
+	enum inro_err e = time_of(c, "from", &ret->from_ms);
+	return e ? e : time_of(c, "before", &ret->before_ms);
+}
+
+static enum inro_err event_page(struct core *core, const struct call *c, const struct page *page,
+				json_t *list, int64_t *ret_next)
+{
+	struct audit_filter f;
 	SCOPED(event_list) l = { 0 };
-	enum inro_err e = audit_find(core, &f, page, &l);
+	enum inro_err e = filter_of(c, &f);
+	if (!e)
+		e = audit_find(core, &f, page, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
 		json_array_append_new(list, json_of_event(&l.items[i], !c->json));
 	*ret_next = l.next;
@@ -25,34 +66,122 @@ static enum inro_err audit_list_run(const struct call *c, json_t **ret)
 	return office_list(c, event_page, ret);
 }
 
+static void show_progress(void *arg, int64_t done, int64_t total)
+{
+	struct progress *p = arg;
+	p->total = (size_t)total;
+	progress_at(p, (size_t)done);
+}
+
 static enum inro_err audit_verify_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
+	struct progress progress;
+	const char *archives[CALL_MAX_OPTS];
+	struct audit_check k = { .progress = show_progress,
+				 .arg = &progress,
+				 .archives = archives,
+				 .archives_n = call_opts(c, "archive", archives),
+				 .receipt = call_opt(c, "receipt") };
 	struct audit_report report = { 0 };
 	enum inro_err e = office_open(c, &core);
+	progress_start(&progress, "events", 0);
 	if (!e)
-		e = audit_verify(core, &report);
+		e = audit_verify_with(core, &k, &report);
+	progress_end(&progress);
+	if (e)
+		return e;
+	return json_give(json_pack("{s:I s:b s:I s:I s:I}", "events", (json_int_t)report.count,
+				   "whole", true, "archived", (json_int_t)report.archived, "marks",
+				   (json_int_t)report.marks, "signed_to",
+				   (json_int_t)report.marked),
+			 ret);
+}
+
+static enum inro_err audit_sign_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	const char *out = call_opt(c, "receipt");
+	SCOPED(audit_mark) m = { 0 };
+	SCOPED(buf) receipt = { 0 };
+	enum inro_err e = out ? file_check_target(out) : INRO_OK;
+	if (!e)
+		e = office_open(c, &core);
+	if (!e)
+		e = audit_sign(core, call_opt(c, "key"), &m, &receipt);
+	if (!e && out)
+		e = file_write(out, 0644, buf_bytes(&receipt));
+	if (e)
+		return e;
+	return json_give(json_pack("{s:I s:I s:o s:o s:o}", "mark", (json_int_t)m.id, "event",
+				   (json_int_t)m.event, "key", json_of_text(m.key_uri), "hash",
+				   json_of_hex(blob_bytes(&m.hash)), "receipt", json_of_text(out)),
+			 ret);
+}
+
+static enum inro_err audit_export_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	const char *word = call_opt(c, "format"), *path = call_opt(c, "to");
+	int format = word ? name_index(audit_format_names, AUDIT_FORMAT__MAX, word) : AUDIT_JSONL;
+	struct audit_filter f;
+	int64_t n = 0;
+	enum inro_err e = filter_of(c, &f);
+	if (!e)
+		e = office_open(c, &core);
+	if (!e)
+		e = audit_export(core, &f, (enum audit_format)format, path, &n);
 	return e ? e
-		 : json_give(json_pack("{s:I s:b}", "events", (json_int_t)report.count, "whole",
-				       true),
+		 : json_give(json_pack("{s:I s:o}", "events", (json_int_t)n, "file",
+				       json_of_text(path)),
 			     ret);
+}
+
+static enum inro_err audit_purge_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(audit_segment) s = { 0 };
+	int64_t before_ms = 0;
+	enum inro_err e = time_of(c, "before", &before_ms);
+	if (!e)
+		e = office_open(c, &core);
+	if (!e)
+		e = audit_purge(core, before_ms, call_opt(c, "to"), &s);
+	if (e)
+		return e;
+	return json_give(json_pack("{s:I s:I s:I s:o s:o}", "segment", (json_int_t)s.id, "first",
+				   (json_int_t)s.first, "last", (json_int_t)s.last, "file",
+				   json_of_text(s.file), "sha256",
+				   json_of_hex(blob_bytes(&s.digest))),
+			 ret);
 }
 
 /* ---- the rows ---- */
 
+#define OPT_TO(what)                                                                               \
+	{                                                                                          \
+		.name = "to", .arg = "FILE", .kind = OPT_FILE, .required = true, .help = what      \
+	}
+
+static const struct cmd_opt filter_opts[] = {
+	{ .name = "subject",
+	  .arg = "WHAT",
+	  .kind = OPT_TEXT,
+	  .help = "only about this, as in device:dev-0001" },
+	{ .name = "actor", .arg = "WHO", .kind = OPT_TEXT, .help = "only by this one" },
+	{ .name = "action", .arg = "WORD", .kind = OPT_TEXT, .help = "only this action" },
+	{ .name = "from",
+	  .arg = "TIME",
+	  .kind = OPT_TEXT,
+	  .help = "not what is older: 2026-11-21 or 2026-11-21T01:09:47Z" },
+	{ .name = "before", .arg = "TIME", .kind = OPT_TEXT, .help = "only what is older" },
+	{ 0 },
+};
+
 const struct cmd_verb audit_verbs[] = {
 	{ .name = "list",
 	  .summary = "Lists what happened",
-	  .opts = OPTS(
-		  { .name = "subject",
-		    .arg = "WHAT",
-		    .kind = OPT_TEXT,
-		    .help = "only about this, as in device:dev-0001" },
-		  { .name = "actor", .arg = "WHO", .kind = OPT_TEXT, .help = "only by this one" },
-		  { .name = "action",
-		    .arg = "WORD",
-		    .kind = OPT_TEXT,
-		    .help = "only this action" }),
+	  .shared = { filter_opts },
 	  .run = audit_list_run,
 	  .reads = true,
 	  .shape = SHOW_TABLE,
@@ -62,9 +191,57 @@ const struct cmd_verb audit_verbs[] = {
 	  .empty = "nothing of that kind happened" },
 	{ .name = "verify",
 	  .summary = "Proves that no record of what happened was changed",
+	  .opts = OPTS({ .name = "archive",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .repeatable = true,
+			 .help = "events that were moved into a file, too; every file, oldest "
+				 "first" },
+		       { .name = "receipt",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "a receipt of 'inro audit sign': was the database set back?" }),
 	  .run = audit_verify_run,
 	  .reads = true,
 	  .shape = SHOW_SAID,
-	  .said = "all {events} events are as they were written" },
+	  .said = "all {events} events are as they were written; {marks} signed heads, the last "
+		  "at event {signed_to}" },
+	{ .name = "sign",
+	  .summary = "Signs all that happened until now with a key in a token",
+	  .opts = OPTS({ .name = "key",
+			 .arg = "URI",
+			 .kind = OPT_TEXT,
+			 .help = "the key that signs from now on; the one before when not said" },
+		       { .name = "receipt",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "write a receipt to keep elsewhere" }),
+	  .shared = { pin_user_opts },
+	  .run = audit_sign_run,
+	  .shape = SHOW_SAID,
+	  .said = "signed head {mark}: all until event {event}" },
+	{ .name = "export",
+	  .summary = "Writes what happened to a file, a line each",
+	  .opts = OPTS({ .name = "format",
+			 .arg = "FORMAT",
+			 .kind = OPT_CHOICE,
+			 .choices = WORDS("jsonl", "cef"),
+			 .help = "JSON lines, or the Common Event Format; jsonl when not said" },
+		       OPT_TO("the file, which is replaced")),
+	  .shared = { filter_opts },
+	  .run = audit_export_run,
+	  .shape = SHOW_SAID,
+	  .said = "{events} events are in {file}" },
+	{ .name = "purge",
+	  .summary = "Moves old, signed events out of the database into a file",
+	  .opts = OPTS({ .name = "before",
+			 .arg = "TIME",
+			 .kind = OPT_TEXT,
+			 .required = true,
+			 .help = "what is older than 2026-11-21 or 2026-11-21T01:09:47Z" },
+		       OPT_TO("the archive, a new file")),
+	  .run = audit_purge_run,
+	  .shape = SHOW_SAID,
+	  .said = "events {first} to {last} are in {file}, SHA-256 {sha256}" },
 	{ 0 },
 };

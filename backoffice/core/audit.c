@@ -1,42 +1,14 @@
-/*
- * audit - the chain of events.
- *
- * 1. The bytes that are hashed for an event, each field with its u32 length before it, numbers as
- *    u64 big endian: "inro-audit-1", hash of the event before (empty for the first), id, tenant,
- *    at_ms, actor, action, subject, outcome by name, detail.
- */
+/* audit - events are written, and found again. */
 #include "backoffice/core/audit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoffice/core/internal.h"
+#include "backoffice/core/audit_chain.h"
 #include "base/clock.h"
 
-#define AUDIT_DOMAIN	 "inro-audit-1"
-#define AUDIT_HASH	 32
 #define SUBJECT_NAME_MAX 255
-
-static enum inro_err event_hash(const struct event *ev, struct bytes before, struct buf *work,
-				uint8_t ret[static PKI_DIGEST_MAX])
-{
-	enum inro_err e;
-
-	buf_reset(work);
-	buf_add_field(work, bytes_of(AUDIT_DOMAIN));
-	buf_add_field(work, before);
-	buf_add_u64(work, (uint64_t)ev->id);
-	buf_add_u64(work, (uint64_t)ev->tenant);
-	buf_add_u64(work, (uint64_t)ev->at_ms);
-	buf_add_field(work, bytes_of(ev->actor));
-	buf_add_field(work, bytes_of(ev->action));
-	buf_add_field(work, bytes_of(ev->subject));
-	buf_add_field(work, bytes_of(event_outcome_names[ev->outcome]));
-	buf_add_field(work, bytes_of(ev->detail));
-	e = buf_err(work);
-	return e == INRO_OK ? pki_digest(PKI_SHA256, buf_bytes(work), ret) : e;
-}
 
 static enum inro_err fill_event(struct core *c, const struct audit_entry *in, struct event *ev)
 {
@@ -65,39 +37,68 @@ static enum inro_err fill_event(struct core *c, const struct audit_entry *in, st
 	return e;
 }
 
-static enum inro_err chain_event(struct core *c, struct event *ev, struct audit_head *head)
+static enum inro_err read_tip(struct core *c)
+{
+	SCOPED(audit_head) head = { 0 };
+	struct chain_place at;
+	enum inro_err e;
+
+	if (c->tip.known)
+		return INRO_OK;
+	e = store_get(c->store, 1, &head);
+	if (e == INRO_E_NOT_FOUND)
+		return err_set(INRO_E_DAMAGED, "the audit's head record is gone");
+	if (e == INRO_OK && !chain_place_set(&at, head.count, &head.hash))
+		return err_set(INRO_E_DAMAGED, "the audit's head record has no hash");
+	if (e != INRO_OK)
+		return e;
+	c->tip = (struct audit_tip) { .count = at.count, .known = true };
+	memcpy(c->tip.hash, at.hash, AUDIT_HASH);
+	return INRO_OK;
+}
+
+static enum inro_err chain_event(struct core *c, struct event *ev)
 {
 	SCOPED(buf) work = { 0 };
 	uint8_t hash[PKI_DIGEST_MAX];
 	enum inro_err e;
 
-	ev->id = head->count + 1;
-	e = event_hash(ev, blob_bytes(&head->hash), &work, hash);
+	ev->id = c->tip.count + 1;
+	e = chain_event_hash(ev, BYTES(c->tip.hash, c->tip.count ? AUDIT_HASH : 0), &work, hash);
 	if (e == INRO_OK)
 		e = blob_set(&ev->hash, BYTES(hash, AUDIT_HASH));
 	if (e == INRO_OK)
-		e = blob_set(&head->hash, BYTES(hash, AUDIT_HASH));
-	if (e != INRO_OK)
-		return e;
-	head->count = ev->id;
-	e = store_insert(c->store, ev);
+		e = store_insert(c->store, ev);
 	if (e == INRO_E_EXISTS)
 		return err_set(INRO_E_DAMAGED, "the audit's head is behind its events; "
 					       "'inro audit verify' says more");
-	return e == INRO_OK ? store_update(c->store, head) : e;
+	if (e != INRO_OK)
+		return e;
+	c->tip.count++;
+	c->tip.added++;
+	memcpy(c->tip.hash, hash, AUDIT_HASH);
+	return INRO_OK;
 }
 
 enum inro_err audit_append(struct core *c, const struct audit_entry *in)
 {
 	SCOPED(event) ev = { 0 };
-	SCOPED(audit_head) head = { 0 };
-	enum inro_err e = store_get(c->store, 1, &head);
+	enum inro_err e = read_tip(c);
 
-	if (e == INRO_E_NOT_FOUND)
-		return err_set(INRO_E_DAMAGED, "the audit's head record is gone");
 	if (e == INRO_OK)
 		e = fill_event(c, in, &ev);
-	return e == INRO_OK ? chain_event(c, &ev, &head) : e;
+	return e == INRO_OK ? chain_event(c, &ev) : e;
+}
+
+enum inro_err audit_flush(struct core *c)
+{
+	SCOPED(audit_head) head = { .id = 1, .count = c->tip.count };
+	enum inro_err e;
+
+	if (!c->tip.added)
+		return INRO_OK;
+	e = blob_set(&head.hash, BYTES(c->tip.hash, AUDIT_HASH));
+	return e == INRO_OK ? store_update(c->store, &head) : e;
 }
 
 /* What is about this machine's moment, not about what was asked for. */
@@ -140,21 +141,39 @@ void event_list_clear(struct event_list *l)
 	*l = (struct event_list) { 0 };
 }
 
+size_t event_conds(const struct core *c, const struct audit_filter *f,
+		   struct store_cond conds[static EVENT_CONDS])
+{
+	size_t n = 0;
+
+	conds[n++] = (struct store_cond) { .field = "tenant", .number = c->tenant };
+	if (f && f->subject)
+		conds[n++] = (struct store_cond) { .field = "subject", .text = f->subject };
+	if (f && f->actor)
+		conds[n++] = (struct store_cond) { .field = "actor", .text = f->actor };
+	if (f && f->action)
+		conds[n++] = (struct store_cond) { .field = "action", .text = f->action };
+	if (f && f->from_ms)
+		conds[n++] = (struct store_cond) { .field = "at_ms",
+						   .op = STORE_GE,
+						   .number = f->from_ms };
+	if (f && f->before_ms)
+		conds[n++] = (struct store_cond) { .field = "at_ms",
+						   .op = STORE_LT,
+						   .number = f->before_ms };
+	return n;
+}
+
 enum inro_err audit_find(struct core *c, const struct audit_filter *f, const struct page *page,
 			 struct event_list *ret)
 {
-	struct store_cond conds[4] = { { .field = "tenant", .number = c->tenant } };
-	struct store_query q = { .conds = conds, .n = 1 };
+	struct store_cond conds[EVENT_CONDS];
+	struct store_query q = { .conds = conds };
 	struct event_list l = { 0 };
 	void *items = NULL;
 	enum inro_err e;
 
-	if (f && f->subject)
-		conds[q.n++] = (struct store_cond) { .field = "subject", .text = f->subject };
-	if (f && f->actor)
-		conds[q.n++] = (struct store_cond) { .field = "actor", .text = f->actor };
-	if (f && f->action)
-		conds[q.n++] = (struct store_cond) { .field = "action", .text = f->action };
+	q.n = event_conds(c, f, conds);
 	q.backward = f && f->newest_first;
 	e = core_page(c, &event_type, &q, page, &items, &l.n, &l.next);
 	if (e != INRO_OK)
@@ -162,82 +181,4 @@ enum inro_err audit_find(struct core *c, const struct audit_filter *f, const str
 	l.items = items;
 	*ret = l;
 	return INRO_OK;
-}
-
-struct verify {
-	struct audit_report report;
-	uint8_t hash[PKI_DIGEST_MAX];
-	struct buf work;
-};
-
-static enum inro_err found(struct verify *v, int64_t id, const char *what)
-{
-	v->report.broken = id;
-	v->report.what = what;
-	return err_set(INRO_E_DAMAGED, "audit event %lld: %s", (long long)id, what);
-}
-
-static enum inro_err verify_row(void *arg, void *record)
-{
-	struct verify *v = arg;
-	const struct event *ev = record;
-	struct bytes before = BYTES(v->hash, v->report.count ? AUDIT_HASH : 0);
-	enum inro_err e;
-
-	if (ev->id != v->report.count + 1)
-		return found(v, v->report.count + 1, "is missing");
-	e = event_hash(ev, before, &v->work, v->hash);
-	if (e != INRO_OK)
-		return e;
-	if (!bytes_equal(blob_bytes(&ev->hash), BYTES(v->hash, AUDIT_HASH)))
-		return found(v, ev->id, "is not as it was written");
-	v->report.count++;
-	return INRO_OK;
-}
-
-static enum inro_err verify_end(struct verify *v, const struct audit_head *head)
-{
-	int64_t n = v->report.count;
-
-	if (head->count > n)
-		return found(v, n + 1, "is missing: the chain was cut off");
-	if (head->count < n)
-		return found(v, head->count + 1, "is newer than the chain's head record");
-	if (!bytes_equal(blob_bytes(&head->hash), BYTES(v->hash, n ? AUDIT_HASH : 0)))
-		return found(v, n, "is not the one that the chain's head record names");
-	return INRO_OK;
-}
-
-static enum inro_err verify_all(struct core *c, struct verify *v)
-{
-	const struct store_query all = { 0 };
-	SCOPED(audit_head) head = { 0 };
-	enum inro_err e = store_each(c->store, &event_type, &all, verify_row, v);
-
-	if (e != INRO_OK)
-		return e;
-	e = store_get(c->store, 1, &head);
-	if (e == INRO_E_NOT_FOUND)
-		return found(v, v->report.count,
-			     "is the last, but the chain's head record is gone");
-	return e == INRO_OK ? verify_end(v, &head) : e;
-}
-
-enum inro_err audit_verify(struct core *c, struct audit_report *ret)
-{
-	struct verify v = { 0 };
-	enum inro_err e = store_begin(c->store, STORE_READ);
-
-	if (e != INRO_OK)
-		return e;
-	e = verify_all(c, &v);
-	store_rollback(c->store);
-	buf_clear(&v.work);
-	if (e == INRO_E_DAMAGED && !v.report.broken) {
-		v.report.broken = v.report.count + 1;
-		v.report.what = "can't be read";
-	}
-	if (e == INRO_OK || e == INRO_E_DAMAGED)
-		*ret = v.report;
-	return e;
 }

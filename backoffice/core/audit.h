@@ -7,6 +7,11 @@
  * 3. A refusal is recorded whatever its reason, a mistyped name too; not a busy or full database
  * and not memory that ran out, which leave no place to write it, and nothing that only reads.
  * 4. An event is written in the transaction of the change that it tells of.
+ * 5. A mark is the head at some event, signed by a key in a token.  Marks are numbered from 1, each
+ * names the signature of the one before, and an event tells of each.  The key changes only by a
+ * mark of the old one that names the new.
+ * 6. Events leave the database only from the chain's beginning, up to a mark, into a file that was
+ * read back and found whole; a segment record and an event tell of it.
  */
 #ifndef INRO_BACKOFFICE_CORE_AUDIT_H
 #define INRO_BACKOFFICE_CORE_AUDIT_H
@@ -16,6 +21,7 @@
 struct audit_filter {
 	const char *subject; /* "device:dev-0001"; NULL: any */
 	const char *actor, *action;
+	int64_t from_ms, before_ms; /* 0: any time */
 	bool newest_first;
 };
 
@@ -30,12 +36,45 @@ MUST_CHECK enum inro_err audit_find(struct core *c, const struct audit_filter *f
 				    const struct page *page, struct event_list *ret);
 
 struct audit_report {
-	int64_t count;	  /* events checked */
+	int64_t count;	  /* events checked, those in archives that were given too */
 	int64_t broken;	  /* id of the first event that is not as written; 0: none */
 	const char *what; /* what is wrong with it; NULL: nothing */
+	int64_t archived; /* events that are in archive files */
+	int64_t marks;	  /* signed heads */
+	int64_t marked;	  /* the last event that one of them covers */
 };
-/* Reads the whole chain, of all tenants.  INRO_E_DAMAGED when it is broken; *ret is written then
- * too. */
+
+struct audit_check {
+	void (*progress)(void *arg, int64_t done, int64_t total); /* NULL: nobody looks */
+	void *arg;
+	const char *const *archives; /* files, in order; none: archived events are not looked at */
+	size_t archives_n;
+	const char *receipt; /* a file of audit_sign(); NULL: none */
+};
+
+/* Reads the whole chain, of all tenants, and its marks.  INRO_E_DAMAGED when it is broken; *ret is
+ * written then too. */
 MUST_CHECK enum inro_err audit_verify(struct core *c, struct audit_report *ret);
+MUST_CHECK enum inro_err audit_verify_with(struct core *c, const struct audit_check *k,
+					   struct audit_report *ret);
+
+/* Signs the head, after the chain from the mark before was verified, with the key of the setting
+ * "audit.key"; an operator's work.  With another key's URI that key signs from now on (the first
+ * one: from the start), which takes an administrator and, but for the first, both keys.  The
+ * receipt (may be NULL) is what proves later that the chain went through this head. */
+MUST_CHECK enum inro_err audit_sign(struct core *c, const char *uri, struct audit_mark *ret,
+				    struct buf *ret_receipt);
+
+enum audit_format { AUDIT_JSONL, AUDIT_CEF, AUDIT_FORMAT__MAX };
+extern const char *const audit_format_names[AUDIT_FORMAT__MAX];
+/* The tenant's events that the filter lets through, a line each; *ret_n of them. */
+MUST_CHECK enum inro_err audit_export(struct core *c, const struct audit_filter *f,
+				      enum audit_format format, const char *path, int64_t *ret_n);
+
+/* Moves events from before this time into a new file: the whole chain is verified, then all up to
+ * the last mark whose events are all older.  An administrator's of the tenant "default".
+ * INRO_E_NOT_FOUND when there is no such mark. */
+MUST_CHECK enum inro_err audit_purge(struct core *c, int64_t before_ms, const char *path,
+				     struct audit_segment *ret);
 
 #endif

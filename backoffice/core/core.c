@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backoffice/core/audit_chain.h"
 #include "backoffice/core/internal.h"
 
 #define ACTOR_MAX 128
@@ -79,6 +80,8 @@ void core_close(struct core *c)
 {
 	if (!c)
 		return;
+	if (c->store)
+		mark_if_due(c, true);
 	ring_free(c->ring);
 	free(c->tallying.items);
 	store_close(c->store);
@@ -100,20 +103,53 @@ enum inro_err core_require(const struct core *c, enum role least, const char *wh
 		       c->actor, role_names[c->role]);
 }
 
-enum inro_err core_write(struct core *c, core_work_fn *work, void *arg)
+static enum inro_err run_work(struct core *c, core_work_fn *work, void *arg)
 {
 	enum inro_err e = store_begin(c->store, STORE_WRITE);
 
 	if (e != INRO_OK)
 		return e;
 	c->tallying.n = 0;
+	c->tip = (struct audit_tip) { 0 };
 	e = work(c, arg);
 	if (e == INRO_OK)
 		e = tally_flush(c);
 	if (e == INRO_OK)
+		e = audit_flush(c);
+	if (e == INRO_OK)
 		return store_commit(c->store);
 	store_rollback(c->store);
 	return e;
+}
+
+enum inro_err core_write(struct core *c, core_work_fn *work, void *arg)
+{
+	enum inro_err e = run_work(c, work, arg);
+
+	if (e != INRO_OK)
+		return e;
+	c->unmarked += c->tip.added;
+	mark_if_due(c, false);
+	return INRO_OK;
+}
+
+enum inro_err core_savepoint(struct core *c)
+{
+	c->tip_saved = c->tip;
+	c->tally_saved = tally_mark(c);
+	return store_savepoint(c->store);
+}
+
+enum inro_err core_release(struct core *c)
+{
+	return store_release(c->store);
+}
+
+enum inro_err core_rollback_to(struct core *c)
+{
+	c->tip = c->tip_saved;
+	tally_back(c, c->tally_saved);
+	return store_rollback_to(c->store);
 }
 
 struct gather {

@@ -27,6 +27,16 @@ struct tallying {
 /* tally.c: writes them; core_write() calls it. */
 MUST_CHECK enum inro_err tally_flush(struct core *c);
 
+#define AUDIT_HASH 32
+
+/* The head of the audit as the open transaction has it: read with its first event, written before
+ * the commit. */
+struct audit_tip {
+	int64_t count, added; /* events in all, and of this transaction */
+	uint8_t hash[AUDIT_HASH];
+	bool known;
+};
+
 struct core {
 	struct store *store;
 	int64_t tenant;
@@ -36,6 +46,10 @@ struct core {
 	void *ask_arg;
 	struct key_ring *ring;
 	struct tallying tallying;
+	struct audit_tip tip, tip_saved;
+	size_t tally_saved;
+	int64_t unmarked; /* events that this core wrote since its last mark */
+	bool marking;
 };
 
 /* INRO_E_ACCESS when the one at work is less than `least`; `what` completes "to ... takes". */
@@ -44,6 +58,12 @@ MUST_CHECK enum inro_err core_require(const struct core *c, enum role least, con
 typedef enum inro_err core_work_fn(struct core *c, void *arg);
 /* Runs the work in one write transaction: committed when it returns INRO_OK, else undone. */
 MUST_CHECK enum inro_err core_write(struct core *c, core_work_fn *work, void *arg);
+
+/* A part of a write transaction that can be undone alone, with what the core keeps beside the rows:
+ * as store_savepoint() and its like, in place of them. */
+MUST_CHECK enum inro_err core_savepoint(struct core *c);
+MUST_CHECK enum inro_err core_release(struct core *c);
+MUST_CHECK enum inro_err core_rollback_to(struct core *c);
 
 /* A page of rows of one kind in an array of the caller's (list_free()); *ret_next as in core.h. */
 MUST_CHECK enum inro_err core_page(struct core *c, const struct record_type *t,
@@ -79,6 +99,8 @@ struct audit_entry {
 };
 /* Appends an event; inside a write transaction. */
 MUST_CHECK enum inro_err audit_append(struct core *c, const struct audit_entry *e);
+/* Writes the head; before the commit. */
+MUST_CHECK enum inro_err audit_flush(struct core *c);
 /* Records that something was refused, in a transaction of its own, and returns e with its detail
  * unchanged.  INRO_E_BUSY, INRO_E_NO_MEMORY and INRO_E_FULL are not recorded. */
 enum inro_err audit_refused(struct core *c, const char *action, const char *kind, const char *name,
@@ -89,6 +111,8 @@ MUST_CHECK enum inro_err core_token(struct core *c, const char *uri, struct toke
 MUST_CHECK enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret);
 MUST_CHECK enum inro_err core_secret_key(struct core *c, const char *uri,
 					 struct token_secret **ret);
+/* The key when its token is open already: nobody is asked.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err core_key_at_hand(struct core *c, const char *uri, struct token_key **ret);
 /* A key's URI as it is recorded: what names the key, not how to open it (no pin-value, no
  * pin-source).  Appended with its NUL. */
 MUST_CHECK enum inro_err core_key_ref(const char *uri, struct buf *ret);

@@ -223,6 +223,19 @@ enum inro_err core_secret_key(struct core *c, const char *uri, struct token_secr
 	return e;
 }
 
+enum inro_err core_key_at_hand(struct core *c, const char *uri, struct token_key **ret)
+{
+	SCOPED(p11_uri) u = { 0 };
+	enum inro_err e = parse_uri(c, uri, &u);
+
+	if (e != INRO_OK)
+		return e;
+	for (const struct ring_token *t = c->ring ? c->ring->tokens : NULL; t; t = t->next)
+		if (ring_match(t, &u))
+			return core_key(c, uri, ret);
+	return err_set(INRO_E_NOT_FOUND, "the token of %s is not open", uri);
+}
+
 enum inro_err core_token_uri(const char *label, struct buf *ret)
 {
 	SCOPED(p11_uri) u = { 0 };

@@ -71,8 +71,7 @@ static bool is_about(const struct proposal *rec, const struct proposal_plan *p)
 	       bytes_equal(blob_bytes(&rec->body), p->body);
 }
 
-static enum inro_err by_request(struct core *c, const struct proposal_plan *p,
-				struct proposal *ret)
+static enum inro_err by_request(struct core *c, const struct proposal_plan *p, struct proposal *ret)
 {
 	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = c->tenant },
@@ -101,8 +100,8 @@ static enum inro_err fill(struct core *c, const struct proposal_plan *p, struct 
 		char **to;
 		const char *from;
 	} texts[] = {
-		{ &rec->action, p->action },	     { &rec->subject, p->subject },
-		{ &rec->asked_by, c->actor },	     { &rec->decided, "[]" },
+		{ &rec->action, p->action },	      { &rec->subject, p->subject },
+		{ &rec->asked_by, c->actor },	      { &rec->decided, "[]" },
 		{ &rec->why, text_or_empty(p->why) }, { &rec->request_id, p->request_id },
 	};
 	enum inro_err e = blob_set(&rec->body, p->body);

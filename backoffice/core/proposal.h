@@ -17,10 +17,10 @@
 
 /* NULL, empty: not given. */
 struct proposal_plan {
-	const char *action;	/* as in the audit, "ca.create" */
-	const char *subject;	/* "ca:root" */
-	struct bytes body;	/* what is to be done, by its action; people are shown it */
-	int64_t need;		/* approvals by others, 1 to PROPOSAL_NEED_MAX */
+	const char *action;  /* as in the audit, "ca.create" */
+	const char *subject; /* "ca:root" */
+	struct bytes body;   /* what is to be done, by its action; people are shown it */
+	int64_t need;	     /* approvals by others, 1 to PROPOSAL_NEED_MAX */
 	const char *why;
 	const char *request_id; /* who asks again by it gets this one again */
 };

@@ -281,7 +281,7 @@ static const struct field tally_fields[] = {
 static const struct field audit_mark_fields[] = {
 	F_INT(audit_mark, id),	     F_INT(audit_mark, event),	 F_BLOB(audit_mark, hash),
 	F_TEXT(audit_mark, key_uri), F_BLOB(audit_mark, signer), F_BLOB(audit_mark, signature),
-	F_INT(audit_mark, at_ms),
+	F_BLOB(audit_mark, next),    F_INT(audit_mark, at_ms),
 };
 
 static const struct field audit_segment_fields[] = {

@@ -270,6 +270,7 @@ struct audit_mark {
 	struct blob hash;
 	char *key_uri;
 	struct blob signer, signature; /* the SubjectPublicKeyInfo that verifies it */
+	struct blob next;	       /* the one of who signs from then on; none: the same */
 	int64_t at_ms;
 };
 

@@ -159,6 +159,7 @@ CREATE TABLE audit_mark (
 	key_uri TEXT NOT NULL,
 	signer BLOB,
 	signature BLOB,
+	next BLOB,
 	at_ms INTEGER NOT NULL
 );
 CREATE INDEX audit_mark_by_event ON audit_mark (event);

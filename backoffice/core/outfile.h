@@ -1,0 +1,26 @@
+/*
+ * outfile - a long file written bit by bit: complete under its name, or not there.
+ *
+ * It grows beside its place as PATH.part, for the owner only, and gets its name when it is kept;
+ * what was not kept is removed by outfile_clear().
+ */
+#ifndef INRO_BACKOFFICE_CORE_OUTFILE_H
+#define INRO_BACKOFFICE_CORE_OUTFILE_H
+
+#include <stdio.h>
+
+#include "base/bytes.h"
+
+struct outfile {
+	FILE *f;
+	char *path, *part;
+};
+
+MUST_CHECK enum inro_err outfile_open(const char *path, struct outfile *ret);
+MUST_CHECK enum inro_err outfile_add(struct outfile *o, struct bytes x);
+/* On disk, with its name.  fresh: INRO_E_EXISTS when there is a file of that name, else it is
+ * replaced. */
+MUST_CHECK enum inro_err outfile_keep(struct outfile *o, bool fresh);
+void outfile_clear(struct outfile *o);
+
+#endif

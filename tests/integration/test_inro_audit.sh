@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# The audit by the command: signed, archived, exported, and found broken; kill -9 while it is written.
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+
+export INRO_PIN=123456 INRO_SO_PIN=87654321
+cd "$T"
+
+must inro token create office
+must inro key generate --token office --label audit
+must inro key generate --token office --label audit-2
+for i in 1 2 3; do must inro device add "dev-$i" --no-psk; done
+
+# ---- signed heads ----
+
+refused 1 "no key signs the audit yet" inro audit sign
+must inro audit sign --key 'pkcs11:token=office;object=audit' --receipt receipt.json
+must inro audit verify --receipt receipt.json | grep -q 'all 5 .* 1 signed heads' || {
+	must inro audit verify --receipt receipt.json
+	fail "not one signed head"
+}
+grep -q '"pin' receipt.json && fail "a PIN in the receipt"
+must inro device add dev-4 --no-psk
+must inro audit sign --key 'pkcs11:token=office;object=audit-2'
+must inro audit sign
+must inro audit verify --receipt receipt.json
+# A command that has the token open leaves a signed head.
+before=$(inro audit verify --json | grep -o '"marks": [0-9]*')
+must inro ca create root --token office --subject "CN=Root"
+[[ $(inro audit verify --json | grep -o '"marks": [0-9]*') != "$before" ]] || fail "no head was signed at the end"
+
+# ---- export ----
+
+must inro audit export --to events.jsonl
+[[ $(wc -l <events.jsonl) == $(inro audit list --json | grep -c '"id"') ]] || fail "not all events"
+must inro audit export --to events.cef --format cef --action device.add
+[[ $(grep -c '^CEF:0|Inro|Inro|.*|device.add|device.add done|3|rt=' events.cef) == 4 ]] || fail "$(cat events.cef)"
+must inro audit export --to none.jsonl --before 2020-02-29
+[[ ! -s none.jsonl ]] || fail "events from before there were any"
+refused 1 "no day '2021-02-31'" inro audit list --before 2021-02-31
+refused 1 "takes 2026" inro audit list --from yesterday
+
+# ---- archives ----
+
+refused 1 "no signed head closes events from before then" inro audit purge --before 2020-01-01 --to one.archive
+must inro audit purge --before 2999-01-01 --to one.archive
+must inro audit sign
+refused 1 "one.archive: File exists" inro audit purge --before 2999-01-01 --to one.archive
+must inro audit verify --archive one.archive --receipt receipt.json
+cp one.archive two.archive
+sed -i '3s/dev-/dEv-/' two.archive
+refused 1 "audit event" inro audit verify --archive two.archive
+refused 1 "audit event" inro audit verify --archive events.jsonl
+must inro audit verify
+
+# ---- kill -9 while events are written ----
+
+for ((i = 0; i < 40; i++)); do
+	"$B/bin/inro" device add "r-$i" --no-psk >said 2>&1 &
+	writer=$!
+	sleep "0.0$((RANDOM % 6))"
+	kill -9 "$writer" 2>/dev/null || true
+	wait "$writer" 2>/dev/null || true
+	[[ ! -s said ]] || must inro device show "r-$i" >/dev/null
+done
+must inro audit verify

@@ -1,0 +1,451 @@
+/* test_core_marks - signed heads, receipts and archives: what was rebuilt or set back shows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "backoffice/core/audit_chain.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "tests/lib/office.h"
+#include "tests/lib/scratch.h"
+
+#define OK(x) assert_int_equal(x, INRO_OK)
+
+#define KEY_A "pkcs11:token=line;object=audit-a"
+#define KEY_B "pkcs11:token=line;object=audit-b"
+
+static char db[32];
+
+static int group_setup(void **state)
+{
+	static const char *const labels[] = { "audit-a", "audit-b" };
+
+	(void)state;
+	office_tokens();
+	for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
+		struct core *c = office_open("keys.db");
+		SCOPED(new_key) k = { 0 };
+		const struct pki_key_kind *kind;
+
+		OK(new_key_kind(NULL, &kind));
+		OK(new_key_make(
+			c, &((struct new_key_plan) { "pkcs11:token=line", labels[i], kind }), &k));
+		k.keep = true;
+		new_key_clear(&k);
+		core_close(c);
+	}
+	return 0;
+}
+
+static void add(struct core *c, int n)
+{
+	static unsigned total;
+	char id[32];
+
+	for (int i = 0; i < n; i++) {
+		SCOPED(device) d = { 0 };
+
+		snprintf(id, sizeof id, "dev-%u", total++);
+		OK(device_add(c, id, NULL, &d));
+	}
+}
+
+static void sign(struct core *c, const char *uri, struct buf *receipt)
+{
+	SCOPED(audit_mark) m = { 0 };
+
+	OK(audit_sign(c, uri, &m, receipt));
+}
+
+static int setup(void **state)
+{
+	static unsigned n;
+	struct core *c;
+
+	snprintf(db, sizeof db, "marks-%u.db", n++);
+	c = office_open(db);
+	add(c, 3);
+	sign(c, KEY_A, NULL); /* mark 1 at event 3, event 4 */
+	add(c, 3);
+	sign(c, NULL, NULL); /* mark 2 at event 7, event 8 */
+	add(c, 2);
+	*state = c;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	core_close(*state);
+	return 0;
+}
+
+static void whole(struct core *c, const struct audit_check *k, int64_t count, int64_t marks)
+{
+	struct audit_report r = { 0 };
+	enum inro_err e = audit_verify_with(c, k, &r);
+
+	if (e != INRO_OK)
+		fail_msg("event %lld %s", (long long)r.broken, err_detail(e));
+	assert_int_equal(r.count, count);
+	assert_int_equal(r.marks, marks);
+}
+
+static void broken(struct core *c, const struct audit_check *k, int64_t id)
+{
+	struct audit_report r = { 0 };
+
+	assert_int_equal(audit_verify_with(c, k, &r), INRO_E_DAMAGED);
+	assert_int_equal(r.broken, id);
+	assert_non_null(r.what);
+}
+
+static void test_signed(void **state)
+{
+	struct core *c = *state;
+	SCOPED(audit_mark) m = { 0 };
+	struct core *operator=
+		office_open_as(db, (struct core_options) { .actor = "op", .role = ROLE_OPERATOR });
+
+	whole(c, NULL, 10, 2);
+	assert_int_equal(audit_sign(operator, KEY_B, &m, NULL), INRO_E_ACCESS);
+	core_close(operator);
+}
+
+static void test_no_key(void **state)
+{
+	struct core *c = office_open("marks-none.db");
+	SCOPED(audit_mark) m = { 0 };
+
+	(void)state;
+	assert_int_equal(audit_sign(c, NULL, &m, NULL), INRO_E_CONFIG);
+	core_close(c);
+}
+
+/* One change, and the event that verification must name. */
+static const struct tampering {
+	const char *what, *sql;
+	int64_t broken;
+} tamperings[] = {
+	{ "event", "UPDATE audit_mark SET event = 6 WHERE id = 2", 6 },
+	{ "hash", "UPDATE audit_mark SET hash = zeroblob(32) WHERE id = 2", 7 },
+	{ "no hash", "UPDATE audit_mark SET hash = NULL WHERE id = 1", 3 },
+	{ "uri", "UPDATE audit_mark SET key_uri = key_uri || 'x' WHERE id = 1", 3 },
+	{ "signer", "UPDATE audit_mark SET signer = zeroblob(91) WHERE id = 1", 3 },
+	{ "signature", "UPDATE audit_mark SET signature = zeroblob(70) WHERE id = 2", 7 },
+	{ "next", "UPDATE audit_mark SET next = signer WHERE id = 1", 3 },
+	{ "time", "UPDATE audit_mark SET at_ms = at_ms + 1 WHERE id = 2", 7 },
+	{ "first gone", "DELETE FROM audit_mark WHERE id = 1", 7 },
+	{ "last gone", "DELETE FROM audit_mark WHERE id = 2", 8 },
+	{ "all gone", "DELETE FROM audit_mark", 4 },
+	{ "swapped",
+	  "UPDATE audit_mark SET id = 9 WHERE id = 1; UPDATE audit_mark SET id = 1 WHERE id = 2;"
+	  "UPDATE audit_mark SET id = 2 WHERE id = 9",
+	  7 },
+	{ "a segment that never was",
+	  "INSERT INTO audit_segment SELECT 1, 1, 3, hash, 'x', hash, 5 FROM event WHERE id = 3;"
+	  "DELETE FROM event WHERE id <= 3",
+	  4 },
+};
+
+static void keep(const char *table, bool back)
+{
+	char sql[256];
+
+	snprintf(sql, sizeof sql,
+		 back ? "DELETE FROM %s; INSERT INTO %s SELECT * FROM %s_kept; DROP TABLE %s_kept"
+		      : "DROP TABLE IF EXISTS %s_kept; CREATE TABLE %s_kept AS SELECT * FROM %s "
+			"--%s",
+		 table, table, table, table);
+	office_sql(db, sql);
+}
+
+static void test_tampering(void **state)
+{
+	static const char *const tables[] = { "event", "audit_head", "audit_mark",
+					      "audit_segment" };
+	struct core *c = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(tamperings); i++) {
+		for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+			keep(tables[t], false);
+		print_message("%s\n", tamperings[i].what);
+		office_sql(db, tamperings[i].sql);
+		broken(c, NULL, tamperings[i].broken);
+		for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+			keep(tables[t], true);
+		whole(c, NULL, 10, 2);
+	}
+}
+
+static enum inro_err rehash(struct core *c, int64_t id, struct bytes before, struct bytes *ret)
+{
+	static uint8_t hash[PKI_DIGEST_MAX];
+	SCOPED(event) ev = { 0 };
+	SCOPED(buf) work = { 0 };
+
+	OK(store_get(c->store, id, &ev));
+	if (id == 2)
+		OK(text_set(&ev.actor, "nobody"));
+	OK(chain_event_hash(&ev, before, &work, hash));
+	OK(blob_set(&ev.hash, BYTES(hash, AUDIT_HASH)));
+	*ret = BYTES(hash, AUDIT_HASH);
+	return store_update(c->store, &ev);
+}
+
+/* Somebody who can write to the database changes an event and makes all hashes anew. */
+static enum inro_err rebuild(struct core *c, void *arg)
+{
+	SCOPED(audit_head) head = { 0 };
+	struct bytes hash = BYTES_NONE;
+
+	(void)arg;
+	for (int64_t id = 1; id <= 10; id++)
+		OK(rehash(c, id, hash, &hash));
+	OK(store_get(c->store, 1, &head));
+	OK(blob_set(&head.hash, hash));
+	return store_update(c->store, &head);
+}
+
+static void test_rebuilt_chain(void **state)
+{
+	OK(core_write(*state, rebuild, NULL));
+	broken(*state, NULL, 3);
+	office_sql(db, "DELETE FROM audit_mark");
+	broken(*state, NULL, 4);
+}
+
+static void test_not_signed_over_damage(void **state)
+{
+	SCOPED(audit_mark) m = { 0 };
+
+	office_sql(db, "UPDATE event SET actor = 'nobody' WHERE id = 9");
+	assert_int_equal(audit_sign(*state, NULL, &m, NULL), INRO_E_DAMAGED);
+}
+
+static void test_key_rotation(void **state)
+{
+	struct core *c = *state;
+
+	sign(c, KEY_B, NULL); /* marks 3 and 4 at event 10 */
+	whole(c, NULL, 12, 4);
+	add(c, 1);
+	sign(c, NULL, NULL);
+	whole(c, NULL, 14, 5);
+	assert_int_equal(office_ask(db, "SELECT count(DISTINCT signer) FROM audit_mark"), 2);
+	/* not without the old one's word */
+	office_sql(db, "UPDATE audit_mark SET next = NULL WHERE id = 3");
+	broken(c, NULL, 10);
+}
+
+static void test_receipt_finds_what_was_set_back(void **state)
+{
+	struct core *c = *state;
+	struct audit_check k = { .receipt = scratch_path("receipt.json") };
+	SCOPED(buf) receipt = { 0 };
+	SCOPED(buf) other = { 0 };
+
+	sign(c, NULL, &receipt); /* mark 3, event 11 */
+	OK(file_write(k.receipt, 0600, buf_bytes(&receipt)));
+	whole(c, &k, 11, 3);
+	office_sql(db, "DELETE FROM audit_mark WHERE id = 3; DELETE FROM event WHERE id > 10;"
+		       "UPDATE audit_head SET count = 10,"
+		       " hash = (SELECT hash FROM event WHERE id = 10)");
+	whole(c, NULL, 10, 2);
+	broken(c, &k, 10);
+	sign(c, NULL, &other);
+	broken(c, &k, 10);
+	receipt.p[receipt.n / 2] ^= 1;
+	OK(file_write(k.receipt, 0600, buf_bytes(&receipt)));
+	assert_int_not_equal(audit_verify_with(c, &k, &(struct audit_report) { 0 }), INRO_OK);
+}
+
+static void test_signed_at_the_end(void **state)
+{
+	struct core *c = office_open(db);
+	struct token_key *key;
+
+	add(c, 1);
+	core_close(c); /* the token was not open */
+	whole(*state, NULL, 11, 2);
+	c = office_open(db);
+	OK(core_key(c, KEY_B, &key));
+	add(c, 1);
+	core_close(c);
+	whole(*state, NULL, 13, 3);
+	c = office_open(db);
+	OK(core_key(c, KEY_B, &key));
+	core_close(c); /* wrote nothing */
+	whole(*state, NULL, 13, 3);
+}
+
+static void flip(const char *path, size_t at)
+{
+	SCOPED(buf) text = { 0 };
+
+	OK(file_read(path, 1 << 20, &text));
+	text.p[at] ^= 1;
+	OK(file_write(path, 0600, buf_bytes(&text)));
+}
+
+static void purge(struct core *c, const char *path, int64_t last)
+{
+	SCOPED(audit_segment) s = { 0 };
+
+	OK(audit_purge(c, clock_now_ms() + 1000, path, &s));
+	assert_int_equal(s.last, last);
+}
+
+static void test_archives(void **state)
+{
+	struct core *c = *state;
+	const char *files[2] = { strdup(scratch_path("one.archive")),
+				 strdup(scratch_path("two.archive")) };
+	const struct audit_check k = { .archives = files, .archives_n = 2 };
+	const struct audit_check one = { .archives = files, .archives_n = 1 };
+	SCOPED(audit_segment) s = { 0 };
+	SCOPED(buf) text = { 0 };
+
+	assert_int_equal(audit_purge(c, 1000, files[0], &s), INRO_E_NOT_FOUND); /* event 11 */
+	purge(c, files[0], 7);							/* event 12 */
+	whole(c, NULL, 5, 2);
+	whole(c, &one, 12, 2);
+	sign(c, NULL, NULL); /* mark 3 at 12, event 13 */
+	assert_int_equal(audit_purge(c, clock_now_ms() + 1000, files[0], &s), INRO_E_EXISTS);
+	purge(c, files[1], 12); /* events 14, 15 */
+	whole(c, NULL, 3, 3);
+	whole(c, &k, 15, 3);
+	assert_int_equal(audit_verify_with(c, &one, &(struct audit_report) { 0 }), INRO_E_ARG);
+	OK(file_read(files[1], 1 << 20, &text));
+	for (size_t at = 0; at < text.n; at += 97) {
+		struct audit_report r = { 0 };
+
+		flip(files[1], at);
+		assert_int_equal(audit_verify_with(c, &k, &r), INRO_E_DAMAGED);
+		assert_true(r.broken > 7);
+		flip(files[1], at);
+	}
+	whole(c, &k, 15, 3);
+	free((void *)(uintptr_t)files[0]);
+	free((void *)(uintptr_t)files[1]);
+}
+
+static void test_segment_columns(void **state)
+{
+	static const char *const changes[] = {
+		"UPDATE audit_segment SET first = 2",
+		"UPDATE audit_segment SET last = 6",
+		"UPDATE audit_segment SET hash = zeroblob(32)",
+		"UPDATE audit_segment SET file = 'other'",
+		"UPDATE audit_segment SET digest = zeroblob(32)",
+		"UPDATE audit_segment SET at_ms = at_ms + 1",
+		"DELETE FROM audit_segment",
+	};
+	struct core *c = *state;
+
+	purge(c, scratch_path("columns.archive"), 7);
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		struct audit_report r = { 0 };
+
+		keep("audit_segment", false);
+		office_sql(db, changes[i]);
+		assert_int_equal(audit_verify(c, &r), INRO_E_DAMAGED);
+		keep("audit_segment", true);
+		whole(c, NULL, 4, 2);
+	}
+}
+
+static void test_who_may_archive(void **state)
+{
+	struct core *op =
+		office_open_as(db, (struct core_options) { .actor = "op", .role = ROLE_OPERATOR });
+	SCOPED(audit_segment) s = { 0 };
+
+	(void)state;
+	assert_int_equal(audit_purge(op, clock_now_ms() + 1000, scratch_path("no.archive"), &s),
+			 INRO_E_ACCESS);
+	core_close(op);
+}
+
+static enum inro_err part_work(struct core *c, void *arg)
+{
+	const struct audit_entry kept = { "test.kept", "device", "x", EVENT_DONE, NULL };
+	const struct audit_entry undone = { "test.undone", "device", "x", EVENT_DONE, NULL };
+
+	(void)arg;
+	OK(core_savepoint(c));
+	OK(audit_append(c, &undone));
+	OK(core_rollback_to(c));
+	OK(audit_append(c, &kept));
+	OK(core_savepoint(c));
+	OK(audit_append(c, &kept));
+	OK(core_release(c));
+	OK(core_savepoint(c));
+	OK(audit_append(c, &undone));
+	OK(core_rollback_to(c));
+	return INRO_OK;
+}
+
+static void test_parts_of_a_transaction(void **state)
+{
+	OK(core_write(*state, part_work, NULL));
+	whole(*state, NULL, 12, 2);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE action = 'test.undone'"),
+			 0);
+}
+
+/* A file of lines, as it must be. */
+static void exported(struct core *c, enum audit_format format, const char *has)
+{
+	const char *path = scratch_path("events.out");
+	SCOPED(buf) text = { 0 };
+	int64_t n = 0;
+
+	OK(audit_export(c, NULL, format, path, &n));
+	assert_int_equal(n, 11);
+	OK(file_read(path, 1 << 20, &text));
+	buf_add_u8(&text, 0);
+	if (!strstr((const char *)text.p, has))
+		fail_msg("no %s in %s", has, text.p);
+}
+
+static void test_export(void **state)
+{
+	const struct device_fields f = { .name = "a=b|c\\d" };
+	struct core *c =
+		office_open_as(db, (struct core_options) { .actor = "x=|y\\", .role = ROLE_ADMIN });
+	SCOPED(device) d = { 0 };
+
+	(void)state;
+	OK(device_add(c, "one", &f, &d));
+	exported(c, AUDIT_JSONL, "\"detail\":{\"name\":\"a=b|c\\\\d\"}");
+	exported(c, AUDIT_CEF, "|device.add|device.add done|3|rt=");
+	exported(c, AUDIT_CEF, " suser=x\\=|y\\\\ act=device.add outcome=done");
+	exported(c, AUDIT_CEF, "cs2={\"name\":\"a\\=b|c\\\\\\\\d\"}");
+	core_close(c);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_signed),
+		cmocka_unit_test(test_no_key),
+		T(test_tampering),
+		T(test_rebuilt_chain),
+		T(test_not_signed_over_damage),
+		T(test_key_rotation),
+		T(test_receipt_finds_what_was_set_back),
+		T(test_signed_at_the_end),
+		T(test_archives),
+		T(test_segment_columns),
+		T(test_who_may_archive),
+		T(test_parts_of_a_transaction),
+		T(test_export),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, NULL);
+}
