@@ -127,7 +127,7 @@ static bool is_clear(const struct call *c)
 static enum inro_err check_bulk(const struct call *c)
 {
 	if (call_arg(c, 0))
-		return err_set(INRO_E_ARG, "a KEY, or --devices or --all");
+		return err_set(INRO_E_ARG, "a KEY, or --devices, --where or --all");
 	if (!call_has(c, "out"))
 		return err_set(INRO_E_ARG, "keys of many devices go to the file of --out");
 	return INRO_OK;
@@ -136,7 +136,7 @@ static enum inro_err check_bulk(const struct call *c)
 static enum inro_err secret_get_check(const struct call *c)
 {
 	const char *form = call_opt(c, "form");
-	bool bulk = call_has(c, "devices") || call_has(c, "all");
+	int bulk = call_has(c, "devices") + call_has(c, "where") + call_has(c, "all");
 	if (!form)
 		return INRO_OK;
 	if (is_clear(c) && !call_has(c, "clear"))
@@ -144,6 +144,8 @@ static enum inro_err secret_get_check(const struct call *c)
 					   "on the way");
 	if (!strcmp(form, symkey_form_names[SYMKEY_AES_KW]) && !call_has(c, "under"))
 		return err_set(INRO_E_ARG, "aes-kw goes with --under KEY");
+	if (bulk > 1)
+		return err_set(INRO_E_ARG, "one of --devices, --where and --all");
 	if (bulk)
 		return check_bulk(c);
 	return call_arg(c, 0) ? INRO_OK : err_set(INRO_E_ARG, "KEY is missing");
@@ -262,17 +264,32 @@ static enum inro_err reap_device(struct harvest *h, const char *device)
 	return buf_err(&h->lines);
 }
 
-static enum inro_err reap_all(struct harvest *h)
+static enum inro_err reap_page(struct harvest *h, const struct device_search *s, char **ret_next)
 {
-	struct page page = { 0 };
+	SCOPED(device_found) l = { 0 };
+	enum inro_err e = device_search(h->core, s, &l);
+	for (size_t i = 0; !e && i < l.n; i++)
+		e = reap_device(h, l.items[i].device_id);
+	if (!e) {
+		*ret_next = l.next;
+		l.next = NULL;
+	}
+	return e;
+}
+
+static enum inro_err reap_search(struct harvest *h, const char *where)
+{
+	struct device_search s = { .where = where };
+	char *at = NULL;
 	enum inro_err e;
 	do {
-		SCOPED(device_list) l = { 0 };
-		e = device_find(h->core, NULL, &page, &l);
-		for (size_t i = 0; !e && i < l.n; i++)
-			e = reap_device(h, l.items[i].device_id);
-		page.after = l.next;
-	} while (!e && page.after);
+		char *next = NULL;
+		s.after = at;
+		e = reap_page(h, &s, &next);
+		free(at);
+		at = next;
+	} while (!e && at);
+	free(at);
 	return e;
 }
 
@@ -297,7 +314,7 @@ static enum inro_err get_many(struct core *core, const struct call *c, json_t **
 {
 	struct harvest h = { .core = core, .delivery = delivery_of(c) };
 	const char *list = call_opt(c, "devices"), *out = call_opt(c, "out");
-	enum inro_err e = list ? reap_file(&h, list) : reap_all(&h);
+	enum inro_err e = list ? reap_file(&h, list) : reap_search(&h, call_opt(c, "where"));
 	if (!e)
 		e = file_write(out, 0600, buf_bytes(&h.lines));
 	buf_clear(&h.lines);
@@ -506,6 +523,11 @@ const struct cmd_verb secret_verbs[] = {
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
 			 .help = "all active keys of these devices, an id a line" },
+		       { .name = "where",
+			 .arg = "WORDS",
+			 .kind = OPT_TEXT,
+			 .help = "the same of the devices that this finds; see 'inro device list "
+				 "--help'" },
 		       { .name = "all", .kind = OPT_FLAG, .help = "the same of every device" },
 		       { .name = "out",
 			 .arg = "FILE",

@@ -111,7 +111,10 @@ must inro secret get --devices devices --form jwe --out keys.jsonl
 grep -q 'dev-none.*no device' keys.jsonl || fail "$(cat keys.jsonl)"
 must inro secret get --all --form cms --out all.jsonl
 [[ $(grep -c '"key":' all.jsonl) == 5 && $(stat -c %a all.jsonl) == 600 ]] || fail "$(cat all.jsonl)"
+must inro secret get --where 'id=dev-rsa state=active' --form jwe --out one.jsonl
+[[ $(wc -l <one.jsonl) == 1 ]] || fail "$(cat one.jsonl)"
 refused 2 "file of --out" inro secret get --all --form cms
+refused 2 "one of --devices" inro secret get --all --where id=dev-rsa --form cms --out one.jsonl
 
 must inro secret reseal --token office
 must inro secret get "$other" --form cms --out key.cms
