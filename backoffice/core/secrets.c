@@ -144,6 +144,7 @@ enum inro_err secret_of_device(struct core *c, enum cred_kind kind, int64_t devi
 			       enum cred_state state, struct credential *ret)
 {
 	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
 		{ .field = "device", .number = device },
 		{ .field = "kind", .number = kind },
 		{ .field = "state", .number = state },

@@ -233,6 +233,7 @@ static enum inro_err may_give(const struct core *c, const struct symkey *k)
 static enum inro_err certificate_of(struct core *c, const struct symkey *k, struct credential *ret)
 {
 	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
 		{ .field = "device", .number = k->rec.device },
 		{ .field = "kind", .number = CRED_CERTIFICATE },
 		{ .field = "state", .number = CRED_ACTIVE },

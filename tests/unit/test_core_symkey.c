@@ -434,7 +434,7 @@ static void test_renew(void **state)
 	OK(symkey_verify(c, ref, buf_bytes(&value)));
 	OK(symkey_deliver(c, ref, &raw, &k, &again));
 	assert_true(bytes_equal(buf_bytes(&value), buf_bytes(&again)));
-	clock_set_test(NOW + 61);
+	clock_set_test(NOW + 1000);
 	FAILS(INRO_E_STATE, symkey_verify(c, ref, buf_bytes(&value)));
 	FAILS(INRO_E_STATE, symkey_deliver(c, ref, &raw, &other, &again));
 	assert_int_equal(again.n, 32); /* nothing was added */
@@ -497,6 +497,38 @@ static void test_refused(void **state)
 	core_close(reader);
 }
 
+/* What one tenant has is not there for another, by id or by serial. */
+static void test_tenants(void **state)
+{
+	const struct symkey_delivery raw = { .form = SYMKEY_RAW };
+	const struct symkey_filter any = { 0 };
+	struct core_options o = office_options();
+	SCOPED(buf) value = { 0 };
+	SCOPED(symkey) k = { 0 };
+	SCOPED(symkey) none = { 0 };
+	SCOPED(symkey_list) l = { 0 };
+	SCOPED(buf) serial = { 0 };
+	char ref[24];
+
+	(void)state;
+	make("dev-0", "aes-128", ref, &value);
+	OK(symkey_get(c, ref, &k));
+	buf_add_hex(&serial, blob_bytes(&k.rec.serial));
+	buf_add_u8(&serial, 0);
+	office_sql("symkey.db", "INSERT INTO tenant (name, created_ms) VALUES ('other', 1)");
+	o.tenant = "other";
+	struct core *other = office_open_as("symkey.db", o);
+	FAILS(INRO_E_NOT_FOUND, symkey_get(other, ref, &none));
+	FAILS(INRO_E_NOT_FOUND, symkey_get(other, (const char *)serial.p, &none));
+	FAILS(INRO_E_NOT_FOUND, symkey_deliver(other, ref, &raw, &none, &value));
+	FAILS(INRO_E_NOT_FOUND, symkey_move(other, ref, VERB_DESTROY, NULL, &none));
+	OK(symkey_find(other, &any, &(struct page) { 0 }, &l));
+	assert_int_equal(l.n, 0);
+	core_close(other);
+	OK(symkey_get(c, (const char *)serial.p, &none));
+	assert_int_equal(none.rec.id, k.rec.id);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -504,6 +536,7 @@ int main(void)
 		cmocka_unit_test(test_aes_wrap),  cmocka_unit_test(test_under_own_key),
 		cmocka_unit_test(test_mac),	  cmocka_unit_test(test_renew),
 		cmocka_unit_test(test_destroyed), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_tenants),
 	};
 
 	office_tokens();
