@@ -87,20 +87,24 @@ static const char *words_of(struct ck_module *m, CK_SLOT_ID slot)
 	return e ? err_detail(e) : "now it can";
 }
 
-/* A token that can't be read has no label to be found by. */
-static enum inro_err not_among(struct ck_module *m, const char *what, const struct ck_token *found,
+/* `label` NULL: other words than a label exclude all.  A token that can't be read has no label to be
+ * found by. */
+static enum inro_err not_among(struct ck_module *m, const char *label, const struct ck_token *found,
 			       size_t n)
 {
+	const char *quote = label ? "'" : "";
+	const char *what = label ? label : "as the URI describes it";
+
 	for (size_t i = 0; i < n; i++)
 		if (found[i].state != CKR_OK)
 			return err_set(INRO_E_NOT_FOUND,
-				       "no token '%s' in %s, but the one in slot %lu can't be read "
-				       "(%s): %s",
-				       what, ck_module_path(m), found[i].slot,
+				       "no token %s%s%s in %s, but the one in slot %lu can't be "
+				       "read (%s): %s",
+				       quote, what, quote, ck_module_path(m), found[i].slot,
 				       ck_rv_name(found[i].state), words_of(m, found[i].slot));
 	return err_set(INRO_E_NOT_FOUND,
-		       "no token '%s' in %s: compare with what pkcs11-tool -L shows", what,
-		       ck_module_path(m));
+		       "no token %s%s%s in %s: compare with what pkcs11-tool -L shows", quote, what,
+		       quote, ck_module_path(m));
 }
 
 static bool is_same(const struct ck_token *a, const struct ck_token *b)
@@ -432,6 +436,16 @@ static enum inro_err with_setting(const struct prov *p, const struct p11_uri *ur
 	return ret->token ? INRO_OK : INRO_E_NO_MEMORY;
 }
 
+/* Whoever is told that a label is not there looks for that, and finds it. */
+static const char *missing_label(const struct p11_uri *wanted, const struct ck_token *found,
+				 size_t n)
+{
+	for (size_t i = 0; wanted->token && i < n; i++)
+		if (strcmp(found[i].label, wanted->token) == 0)
+			return NULL;
+	return wanted->token;
+}
+
 static enum inro_err no_token(struct ck_module *m, const struct p11_uri *wanted)
 {
 	AUTO(free_found) struct ck_token *found = NULL;
@@ -439,7 +453,7 @@ static enum inro_err no_token(struct ck_module *m, const struct p11_uri *wanted)
 
 	if (ck_tokens(m, NULL, false, &found, &n) != INRO_OK)
 		n = 0;
-	return not_among(m, wanted->token ? wanted->token : "of that description", found, n);
+	return not_among(m, missing_label(wanted, found, n), found, n);
 }
 
 /* Once more where another user of the module has finalised it. */

@@ -45,10 +45,11 @@ choosing() {
 	END
 	value=$(sed 's/.*(0x\([0-9a-f]*\)).*/\1/' slot)
 	gives "$slot;slot-id=$((16#$value))"
-	says "no token" "$slot;slot-id=$((16#$value + 1000))"
+	says "no token as the URI describes it in" "$slot;slot-id=$((16#$value + 1000))"
 	value=$(shown info Library | sed 's/.*(ver \(.*\))$/\1/')
 	gives "$slot;library-version=$value"
-	says "no token" "$slot;library-version=200.1"
+	says "no token as the URI describes it in" "$slot;token=line1;library-version=200.1"
+	says "no token 'line2' in" "$slot;token=line2;library-version=200.1"
 }
 
 # Percent-encoding of anything, letters of any language, either case of hex digits and of the scheme.
