@@ -87,8 +87,8 @@ static const char *words_of(struct ck_module *m, CK_SLOT_ID slot)
 	return e ? err_detail(e) : "now it can";
 }
 
-/* `label` NULL: other words than a label exclude all.  A token that can't be read has no label to be
- * found by. */
+/* `label` NULL: other words than a label exclude all.  A token that can't be read has no label to
+ * be found by. */
 static enum inro_err not_among(struct ck_module *m, const char *label, const struct ck_token *found,
 			       size_t n)
 {
