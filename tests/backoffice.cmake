@@ -21,6 +21,8 @@ inro_library(inro_testoffice SOURCES lib/office.c LINKS inro_testpg inro_testlib
 add_dependencies(inro_testoffice inro_pkcs11)
 inro_test(unit/test_lifecycle.c LINKS inro_core)
 inro_test(unit/test_core_device.c LINKS inro_testoffice)
+inro_test(unit/test_core_import.c LINKS inro_testoffice)
+inro_fuzz(fuzz/fuzz_csv.c CORPUS fuzz/corpus/csv LINKS inro_core)
 inro_test(unit/test_core_registry.c LINKS inro_testoffice)
 inro_test(unit/test_core_audit.c LINKS inro_testoffice)
 inro_test(unit/test_core_marks.c LINKS inro_testoffice)
@@ -40,7 +42,7 @@ inro_benchmark(bench/bench_issue.c LINKS inro_pki SMOKE 1)
 inro_benchmark(bench/bench_audit.c LINKS inro_core SMOKE 100)
 
 # The whole core once more on PostgreSQL, as NAME_postgres (lib/office.h).
-foreach(name core_device core_registry core_audit core_marks core_proposal core_issue core_life core_faults)
+foreach(name core_device core_registry core_import core_audit core_marks core_proposal core_issue core_life core_faults)
 	add_test(NAME test_${name}_postgres COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_DB=postgres $<TARGET_FILE:test_${name}>)
 	set_tests_properties(test_${name}_postgres PROPERTIES SKIP_RETURN_CODE 77)
 	inro_test_properties(test_${name}_postgres "store" 300)

@@ -445,7 +445,7 @@ static enum inro_err device_provision_run(const struct call *c, json_t **ret)
 	{                                                                                          \
 		.name = field, .arg = "TEXT", .kind = OPT_TEXT, .help = text                       \
 	}
-#define DEVICE_FIELDS                                                                         \
+#define DEVICE_FIELDS                                                                              \
 	OPTS(FIELD("name", "what people call it"), FIELD("ip", "its IP address"),                  \
 	     FIELD("mac", "its MAC address"), FIELD("hostname", "its host name"),                  \
 	     FIELD("os", "its operating system"), FIELD("serial", "its serial number"),            \
@@ -558,6 +558,36 @@ const struct cmd_verb device_verbs[] = {
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "what", "WHAT" }, { "devices", "DEVICES" }),
 	  .empty = "there is no group" },
+	{ .name = "import",
+	  .summary = "Registers the devices of a CSV file",
+	  .args = ARGS(
+		  { .name = "FILE", .help = "its first row names the columns: id, name, ip ..." }),
+	  .opts = OPTS({ .name = "update",
+			 .kind = OPT_FLAG,
+			 .help = "change devices that are there with other values" },
+		       { .name = "errors",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "bad rows are told here; FILE.errors when not said" }),
+	  .run = device_import_run,
+	  .shape = SHOW_SAID,
+	  .said = "{rows} rows: {added} devices are added, {updated} changed, {same} were there" },
+	{ .name = "export",
+	  .summary = "Writes the devices into a file",
+	  .args = ARGS({ .name = "FILE", .help = "where to" }),
+	  .opts = OPTS({ .name = "format",
+			 .arg = "FORMAT",
+			 .kind = OPT_CHOICE,
+			 .choices = WORDS("csv", "jsonl"),
+			 .help = "csv when not said; jsonl: a JSON object a line" },
+		       { .name = "where",
+			 .arg = "CONDITIONS",
+			 .kind = OPT_TEXT,
+			 .help = "only those, as 'inro device list' takes it" },
+		       { .name = "all", .kind = OPT_FLAG, .help = "deleted ones too" }),
+	  .run = device_export_run,
+	  .shape = SHOW_SAID,
+	  .said = "{devices} devices are in {file}" },
 	{ .name = "history",
 	  .summary = "Shows what happened to a device",
 	  .args = ARGS(ARG_DEVICE),

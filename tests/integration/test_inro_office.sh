@@ -192,3 +192,22 @@ inro device list --sort name --limit 1 | grep -q '^there are more: --after [0-9a
 refused 1 "its fields are id, name" inro device list --where 'colour=red'
 inro device count | grep -qE '^registered +[0-9]+$' || fail "$(inro device count)"
 inro device count --by group | grep -qE '^plant +6$' || fail "$(inro device count --by group)"
+
+# ---- devices from a file ----
+
+printf 'id,name,IP,MAC,host,OS,group\r\n00000000a1,"プレス, 1",192.0.2.1,00:11:22:33:44:01,p1,Linux,plant\r\n00000000a2,,,,,,\r\n' >fleet.csv
+must inro device import fleet.csv
+inro device import fleet.csv --json | grep -q '"same": 2' || fail "the same file again changes something"
+printf '00000000a3,,nowhere,,,,\n00000000a4,,,,,,\n00000000a1,other,,,,,\n' >>fleet.csv
+refused 1 "2 of 5 rows are bad, see fleet.csv.errors; 1 devices are added" inro device import fleet.csv
+grep -q '^4: the IP address is like ' fleet.csv.errors || fail "$(cat fleet.csv.errors)"
+grep -q "^6: device '00000000a1' is there" fleet.csv.errors || fail "$(cat fleet.csv.errors)"
+refused 1 "1 of 5 rows" inro device import fleet.csv --update --errors told
+[[ $(inro device show 00000000a1 --json | value name) == other ]] || fail "not updated by the file"
+refused 1 "nothing.csv" inro device import nothing.csv
+must inro device export out.csv --where 'id^=00000000a'
+inro --tenant acme device import out.csv --json >/dev/null 2>&1 && fail "a group of another tenant was found"
+must inro --tenant acme group add plant
+[[ $(inro --tenant acme device import out.csv --json | value same) == 2 ]] || fail "what was exported is not what is imported"
+must inro device export out.jsonl --format jsonl
+grep -q '"id":"00000000a1"' out.jsonl || fail "not in the JSON lines"

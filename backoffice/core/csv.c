@@ -1,0 +1,120 @@
+/* csv - see csv.h. */
+#include "backoffice/core/csv.h"
+
+#include <string.h>
+
+#define BOM "\xef\xbb\xbf"
+
+/* Reads on to the end of a line that is no row. */
+static void pass_over(struct csv *r, int c)
+{
+	while (c != '\n' && c != EOF)
+		c = getc(r->from);
+}
+
+/* The next line without its end.  *ret_n: its bytes, which may have NULs among them. */
+static enum inro_err read_line(struct csv *r, size_t *ret_n)
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = getc(r->from)) != EOF && c != '\n') {
+		if (n == CSV_LINE_MAX) {
+			pass_over(r, c);
+			return err_set(INRO_E_TOO_BIG, "a row has up to %d bytes", CSV_LINE_MAX);
+		}
+		r->text[n++] = (char)c;
+	}
+	r->ended = c == EOF && n == 0;
+	r->lost = ferror(r->from) != 0;
+	if (r->lost)
+		return err_set(INRO_E_IO, "the file can't be read on");
+	if (n && r->text[n - 1] == '\r')
+		n--;
+	r->text[n] = 0;
+	*ret_n = n;
+	return INRO_OK;
+}
+
+/* Unquotes in place; *at is behind the opening quote, then behind the closing one. */
+static enum inro_err take_quoted(char **at)
+{
+	char *from = *at, *to = *at;
+
+	for (;; from++) {
+		if (!*from)
+			return err_set(INRO_E_SYNTAX, "a quote is not closed on its line");
+		if (*from == '"' && from[1] != '"')
+			break;
+		from += *from == '"';
+		*to++ = *from;
+	}
+	*at = from + 1;
+	if (**at && **at != ',')
+		return err_set(INRO_E_SYNTAX, "behind a closing quote comes a comma");
+	*to = 0;
+	return INRO_OK;
+}
+
+static enum inro_err take_plain(char **at)
+{
+	size_t n = strcspn(*at, ",");
+
+	if (memchr(*at, '"', n))
+		return err_set(INRO_E_SYNTAX, "a quote is at the start of a field");
+	*at += n;
+	return INRO_OK;
+}
+
+static enum inro_err split(struct csv *r, char *at)
+{
+	enum inro_err e = INRO_OK;
+	bool more = true;
+
+	for (r->n = 0; e == INRO_OK && more; r->n++) {
+		bool quoted = *at == '"';
+
+		if (r->n == CSV_FIELDS_MAX)
+			return err_set(INRO_E_TOO_BIG, "a row has up to %d fields", CSV_FIELDS_MAX);
+		r->fields[r->n] = at += quoted;
+		e = quoted ? take_quoted(&at) : take_plain(&at);
+		if (e != INRO_OK)
+			return e;
+		more = *at == ',';
+		*at++ = 0;
+	}
+	return e;
+}
+
+enum inro_err csv_next(struct csv *r)
+{
+	char *at = r->text;
+	size_t n = 0;
+	enum inro_err e;
+
+	do {
+		r->line++;
+		e = read_line(r, &n);
+	} while (e == INRO_OK && n == 0 && !r->ended);
+	if (e != INRO_OK || r->ended)
+		return e;
+	if (strlen(r->text) != n)
+		return err_set(INRO_E_SYNTAX, "a row has a NUL in it");
+	if (r->line == 1 && strncmp(at, BOM, strlen(BOM)) == 0)
+		at += strlen(BOM);
+	return split(r, at);
+}
+
+void csv_add(struct buf *out, const char *value, bool first)
+{
+	bool quotes = value[strcspn(value, "\",\r\n")] != 0;
+
+	buf_add_str(out, first ? "" : ",");
+	buf_add_str(out, quotes ? "\"" : "");
+	for (; *value; value++) {
+		if (*value == '"')
+			buf_add_u8(out, '"');
+		buf_add_u8(out, (uint8_t)*value);
+	}
+	buf_add_str(out, quotes ? "\"" : "");
+}

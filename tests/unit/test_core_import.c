@@ -1,0 +1,261 @@
+/* test_core_import - devices from CSV: what is taken, what is told of bad rows, the same file
+ * again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "backoffice/core/audit.h"
+#include "backoffice/core/group.h"
+#include "backoffice/core/import.h"
+#include "backoffice/core/tally.h"
+#include "tests/lib/office.h"
+#include "tests/lib/scratch.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+
+static struct {
+	int n;
+	int64_t line;
+	char why[512];
+} bad;
+
+static int setup(void **state)
+{
+	static unsigned n;
+	char db[32];
+
+	snprintf(db, sizeof db, "import-%u.db", n++);
+	*state = office_open(db);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	core_close(*state);
+	return 0;
+}
+
+static void keep_bad(void *arg, int64_t line, const char *why)
+{
+	(void)arg;
+	bad.n++;
+	bad.line = line;
+	snprintf(bad.why, sizeof bad.why, "%s", why);
+}
+
+static enum inro_err import(struct core *c, struct bytes text, bool update,
+			    struct import_report *ret)
+{
+	const struct import_options o = { update, keep_bad, NULL };
+	FILE *f = fmemopen((void *)(uintptr_t)text.p, text.n, "r");
+	enum inro_err e;
+
+	assert_non_null(f);
+	memset(&bad, 0, sizeof bad);
+	e = import_devices(c, f, &o, ret);
+	fclose(f);
+	return e;
+}
+
+static void takes(struct core *c, const char *text, int64_t added, int64_t same)
+{
+	struct import_report r;
+
+	OK(import(c, bytes_of(text), false, &r));
+	if (bad.n)
+		fail_msg("line %lld: %s", (long long)bad.line, bad.why);
+	assert_int_equal(r.counts[IMPORT_ADDED], added);
+	assert_int_equal(r.counts[IMPORT_SAME], same);
+}
+
+static void test_columns(void **state)
+{
+	static const char file[] =
+		"\xef\xbb\xbfOS Name,Device ID,MAC "
+		"address,host-name,IP,NAME,Group,attrs,Anchor,anchor_store\r\n"
+		"\"Windows, \"\"CE\"\"\",00000000ad,00:11:22:33:44:55,press1,192.0.2.7,プレス "
+		"一号,plant,"
+		"\"{\"\"shift\"\":2}\",serial:Acme:17,hardware\r\n"
+		"\r\n"
+		",00000000ae,,,,,,,,\n"
+		"'; DROP TABLE device; --,00000000af,,,,,,,,";
+	struct core *c = *state;
+	SCOPED(device_group) g = { 0 };
+	SCOPED(device) d = { 0 };
+
+	OK(group_add(c, "plant", NULL, &g));
+	takes(c, file, 3, 0);
+	takes(c, file, 0, 3);
+	OK(device_get(c, "00000000ad", &d));
+	assert_string_equal(d.os, "Windows, \"CE\"");
+	assert_string_equal(d.name, "プレス 一号");
+	assert_string_equal(d.attrs, "{\"shift\":2}");
+	assert_int_equal(d.grp, g.id);
+	assert_int_equal(d.anchor_store, ANCHOR_HARDWARE);
+	OK(tally_check(c));
+}
+
+static void test_updates(void **state)
+{
+	static const char was[] = "id,name,os\na,one,x\nb,two,x\n";
+	static const char now[] = "id,name\na,one\nb,changed\n";
+	struct core *c = *state;
+	struct import_report r;
+	SCOPED(device) d = { 0 };
+
+	takes(c, was, 2, 0);
+	OK(import(c, bytes_of(now), false, &r));
+	assert_int_equal(bad.n, 1);
+	assert_int_equal(bad.line, 3);
+	assert_non_null(strstr(bad.why, "other values"));
+	OK(import(c, bytes_of(now), true, &r));
+	assert_int_equal(r.counts[IMPORT_UPDATED], 1);
+	assert_int_equal(r.counts[IMPORT_SAME], 1);
+	OK(device_get(c, "b", &d));
+	assert_string_equal(d.name, "changed");
+	assert_string_equal(d.os, "x");
+}
+
+/* Each is the one bad row of three; the others are done. */
+static void test_bad_rows(void **state)
+{
+	static const struct {
+		const char *row, *says;
+	} rows[] = {
+		{ "x", "fields" },
+		{ "x,,,,,,", "fields" },
+		{ ",name,,,,", "no id" },
+		{ "a b,,,,,", "id" },
+		{ "x,,nowhere,,,", "IP" },
+		{ "x,,,nobody,,", "'nobody'" },
+		{ "x,\xff\xfe,,,,", "UTF-8" },
+		{ "x,\x07,,,,", "control" },
+		{ "x,\"open,,,,", "quote" },
+		{ "x,a\"b,,,,", "quote" },
+		{ "x,\"a\"b,,,,", "comma" },
+		{ "x,,,,key:00,", "64 digits" },
+		{ "x,,,,serial:A:unknown,", "no trust anchor" },
+		{ "x,,,,,[]", "object" },
+		{ "x,,,,serial:A:17,", "'first'" },
+	};
+	struct core *c = *state;
+	struct import_report r;
+	struct audit_report whole;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		SCOPED(buf) text = { 0 };
+
+		buf_addf(&text,
+			 "id,name,ip,group,anchor,attrs\nfirst,,,,serial:A:17,\n%s\nlast%zu,,,,,\n",
+			 rows[i].row, i);
+		OK(import(c, buf_bytes(&text), false, &r));
+		if (bad.n != 1 || bad.line != 3 || !strstr(bad.why, rows[i].says))
+			fail_msg("'%s': %d, line %lld: %s", rows[i].row, bad.n, (long long)bad.line,
+				 bad.why);
+		assert_int_equal(r.rows, 3);
+		assert_int_equal(r.counts[IMPORT_ADDED], i ? 1 : 2);
+	}
+	OK(audit_verify(c, &whole));
+	OK(tally_check(c));
+}
+
+static void test_bad_files(void **state)
+{
+	static const char *const files[] = { "name,ip\nx,1\n",	 "id,colour\nx,red\n",
+					     "id,ID\nx,y\n",	 "\n\n",
+					     "\"id\nx\n",	 "id;name\nx;y\n",
+					     "\x89PNG\r\n\x1a\n" };
+	struct core *c = *state;
+	struct import_report r;
+	int64_t n;
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		assert_int_not_equal(import(c, bytes_of(files[i]), false, &r), INRO_OK);
+	OK(tally_get(c, "device/registered", &n));
+	assert_int_equal(n, 0);
+}
+
+/* More than one batch, with rows too long and NULs among them. */
+static void test_hostile(void **state)
+{
+	struct core *c = *state;
+	SCOPED(buf) text = { 0 };
+	struct import_report r;
+
+	buf_add_str(&text, "id,name\n");
+	for (int i = 0; i < IMPORT_BATCH + 10; i++)
+		buf_addf(&text, "d%d,name %d\n", i, i);
+	memset(buf_extend(&text, 100000), 'x', 100000);
+	buf_add_str(&text, "\nnul,a");
+	buf_add_u8(&text, 0);
+	buf_add_str(&text, "b\nlast,row");
+	OK(buf_err(&text));
+	OK(import(c, buf_bytes(&text), false, &r));
+	assert_int_equal(r.counts[IMPORT_ADDED], IMPORT_BATCH + 11);
+	assert_int_equal(r.counts[IMPORT_BAD], 2);
+	assert_non_null(strstr(bad.why, "NUL"));
+	OK(tally_check(c));
+}
+
+static void test_export(void **state)
+{
+	static const char file[] =
+		"id,name,os,attrs,anchor,anchor_store,group\r\n"
+		"a,\"x, \"\"y\"\"\",プ,\"{\"\"k\"\":1}\",serial:A:17,software,g\r\n"
+		"b,,,,,,\r\n";
+	const struct device_search all = { .sort = "id" };
+	struct core *c = *state;
+	SCOPED(device_group) g = { 0 };
+	char *text = NULL, *lines = NULL;
+	size_t n = 0, count;
+	int64_t rows = 0;
+	FILE *f = open_memstream(&text, &n);
+
+	OK(group_add(c, "g", NULL, &g));
+	takes(c, file, 2, 0);
+	OK(export_devices(c, &all, EXPORT_CSV, f, &rows));
+	fclose(f);
+	assert_int_equal(rows, 2);
+	takes(c, text, 0, 2);
+	OK(device_delete(c, "a", NULL, &count));
+	OK(device_delete(c, "b", NULL, &count));
+	takes(c, text, 2, 0); /* the hash of an anchor comes in again */
+	f = open_memstream(&lines, &n);
+	OK(export_devices(c, &all, EXPORT_JSON_LINES, f, &rows));
+	fclose(f);
+	assert_non_null(strstr(lines, "\"attrs\":{\"k\":1}"));
+	free(text);
+	free(lines);
+}
+
+static void test_who_may(void **state)
+{
+	struct core_options o = office_options();
+	struct import_report r;
+	struct core *c;
+
+	(void)state;
+	o.role = ROLE_AUDITOR;
+	c = office_open_as("import-who.db", o);
+	FAILS(INRO_E_ACCESS, import(c, bytes_of("id\nx\n"), false, &r));
+	core_close(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_columns, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_updates, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_rows, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_export, setup, teardown),
+		cmocka_unit_test(test_who_may),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,120 @@
+/* noun_device_file - devices from a file and into one. */
+#include "backoffice/core/import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "tools/nouns.h"
+#include "tools/office.h"
+
+/* Bad rows, in a file that is made when there is one. */
+struct bad_rows {
+	const char *path;
+	FILE *file;
+	bool failed;
+};
+
+static void tell_bad_row(void *arg, int64_t line, const char *why)
+{
+	struct bad_rows *b = arg;
+	if (!b->file && !b->failed) {
+		int fd = open(b->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		b->file = fd < 0 ? NULL : fdopen(fd, "w");
+		b->failed = !b->file;
+	}
+	if (b->file && fprintf(b->file, "%lld: %s\n", (long long)line, why) < 0)
+		b->failed = true;
+}
+
+static enum inro_err end_bad_rows(struct bad_rows *b)
+{
+	if (b->file && fclose(b->file) != 0)
+		b->failed = true;
+	return b->failed
+		       ? err_set(INRO_E_IO, "%s can't be written; the good rows are done", b->path)
+		       : INRO_OK;
+}
+
+static json_t *report_json(const struct import_report *r)
+{
+	return json_pack("{s:I s:I s:I s:I s:I}", "rows", (json_int_t)r->rows, "added",
+			 (json_int_t)r->counts[IMPORT_ADDED], "updated",
+			 (json_int_t)r->counts[IMPORT_UPDATED], "same",
+			 (json_int_t)r->counts[IMPORT_SAME], "bad",
+			 (json_int_t)r->counts[IMPORT_BAD]);
+}
+
+static enum inro_err import_said(enum inro_err e, const struct import_report *r, const char *errors)
+{
+	const int64_t *n = r->counts;
+	if (e)
+		return err_context(e, "after %lld rows", (long long)r->rows);
+	if (!n[IMPORT_BAD])
+		return INRO_OK;
+	return err_set(
+		INRO_E_SYNTAX,
+		"%lld of %lld rows are bad, see %s; %lld devices are added, %lld changed, %lld "
+		"were there",
+		(long long)n[IMPORT_BAD], (long long)r->rows, errors, (long long)n[IMPORT_ADDED],
+		(long long)n[IMPORT_UPDATED], (long long)n[IMPORT_SAME]);
+}
+
+static void close_file(FILE **f)
+{
+	if (*f)
+		fclose(*f);
+}
+
+enum inro_err device_import_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	AUTO(free_chars) char *errors = NULL;
+	AUTO(close_file) FILE *from = fopen(call_arg(c, 0), "re");
+	struct bad_rows bad = { 0 };
+	struct import_options o = { call_has(c, "update"), tell_bad_row, &bad };
+	struct import_report report = { 0 };
+	enum inro_err e, told;
+	if (!from)
+		return file_err(errno, call_arg(c, 0));
+	if (asprintf(&errors, "%s.errors", call_arg(c, 0)) < 0)
+		return err_set(INRO_E_NO_MEMORY, "memory is short");
+	bad.path = call_has(c, "errors") ? call_opt(c, "errors") : errors;
+	e = office_open(c, &core);
+	if (!e)
+		e = import_devices(core, from, &o, &report);
+	e = import_said(e, &report, bad.path);
+	told = end_bad_rows(&bad);
+	if (e || told)
+		return e ? e : told;
+	return json_give(report_json(&report), ret);
+}
+
+enum inro_err device_export_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	const char *format = call_opt(c, "format");
+	struct device_search s = { .where = call_opt(c, "where"),
+				   .sort = "id",
+				   .filter.with_deleted = call_has(c, "all") };
+	int64_t rows = 0;
+	FILE *to;
+	enum inro_err e = office_open(c, &core);
+	if (e)
+		return e;
+	to = fopen(call_arg(c, 0), "we");
+	if (!to)
+		return file_err(errno, call_arg(c, 0));
+	e = export_devices(core, &s,
+			   format && !strcmp(format, "jsonl") ? EXPORT_JSON_LINES : EXPORT_CSV, to,
+			   &rows);
+	if (fclose(to) != 0 && !e)
+		e = file_err(errno, call_arg(c, 0));
+	return e ? e
+		 : json_give(json_pack("{s:I s:s}", "devices", (json_int_t)rows, "file",
+				       call_arg(c, 0)),
+			     ret);
+}
