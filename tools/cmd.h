@@ -48,7 +48,7 @@ enum shape {
 	SHOW_TABLE,  /* the document is an array, a row each, or has one in "items" and the cursor "next" */
 	SHOW_RECORD, /* the document is an object, a line each column */
 	SHOW_STEPS,  /* the document's "steps", a row each, and then the sentence */
-	SHOW_PEM,    /* the document's "pem" as it is; with --out, the sentence */
+	SHOW_PEM,    /* the document's "pem" as it is; with --out, the sentence; or its "summary" */
 	SHOW_TEXT,   /* the document's "text" as it is */
 	SHOW__SHAPES
 };

@@ -6,10 +6,11 @@
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/profile.h"
 #include "base/file.h"
+#include "tools/cert_bulk.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 
-static enum inro_err cert_issue_run(const struct call *c, json_t **ret)
+static enum inro_err issue_one(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(buf) csr = { 0 };
@@ -27,10 +28,16 @@ static enum inro_err cert_issue_run(const struct call *c, json_t **ret)
 		.sans_n = call_opts(c, "san", sans),
 		.key_uri = call_opt(c, "key"),
 		.days = (unsigned)call_number(c, "days", 0),
+		.request_id = call_opt(c, "request-id"),
 	};
 	if (!e)
 		e = cred_issue(core, &r, &cert);
 	return e ? e : json_give(json_of_cred(&cert), ret);
+}
+
+static enum inro_err cert_issue_run(const struct call *c, json_t **ret)
+{
+	return call_has(c, "csr-dir") ? cert_bulk_run(c, ret) : issue_one(c, ret);
 }
 
 /* ---- list, show ---- */
@@ -162,10 +169,26 @@ static enum inro_err cert_archive_run(const struct call *c, json_t **ret)
 
 const struct cmd_verb cert_verbs[] = {
 	{ .name = "issue",
-	  .summary = "Issues a certificate for a request",
+	  .summary = "Issues a certificate for a request, or for a folder of them",
 	  .opts = OPTS(
 		  OPT_CA, OPT_PROFILE,
-		  OPT_CSR(true, "the request, PEM or DER; - is standard input"),
+		  OPT_CSR(false, "the request, PEM or DER; - is standard input"),
+		  { .name = "csr-dir",
+		    .arg = "FOLDER",
+		    .kind = OPT_DIR,
+		    .help = "a request in each file of it" },
+		  { .name = "out-dir",
+		    .arg = "FOLDER",
+		    .kind = OPT_DIR,
+		    .help = "NAME.csr of --csr-dir becomes NAME.pem in it; what was refused is "
+			    "in its file 'errors'" },
+		  { .name = "devices",
+		    .kind = OPT_FLAG,
+		    .help = "each file of --csr-dir is called as its device's id" },
+		  { .name = "request-id",
+		    .arg = "ID",
+		    .kind = OPT_TEXT,
+		    .help = "who asks again by the same gets the same certificate again" },
 		  { .name = "device",
 		    .arg = "ID",
 		    .kind = OPT_TEXT,
@@ -181,6 +204,7 @@ const struct cmd_verb cert_verbs[] = {
 		    .help = "where its key is, for the record" },
 		  OPT_VALID),
 	  .shared = { out_opts, pin_user_opts },
+	  .check = cert_bulk_check,
 	  .run = cert_issue_run,
 	  .shape = SHOW_PEM,
 	  .said = "certificate {serial} ({subject}) is in {file}" },

@@ -140,8 +140,10 @@ enum inro_err out_run(const struct call *c)
 	enum inro_err e = check_out(c);
 	if (!e)
 		e = c->verb->run(c, &doc);
+	/* Work that was done in part answers, too. */
+	enum inro_err told = doc ? answer(c, doc) : INRO_OK;
 	if (!e)
-		e = answer(c, doc);
+		e = told;
 	json_decref(doc);
 	return e;
 }

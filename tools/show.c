@@ -179,7 +179,7 @@ static void show_raw(json_t *doc, const char *key, struct buf *out)
 static void show_pem(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
 	(void)v;
-	show_raw(doc, "pem", out);
+	show_raw(doc, json_object_get(doc, "pem") ? "pem" : "summary", out);
 }
 
 static void show_text(const struct cmd_verb *v, json_t *doc, struct buf *out)

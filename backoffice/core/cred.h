@@ -37,6 +37,8 @@ struct cred_request {
 	size_t sans_n;
 	const char *key_uri; /* where the key is, if known */
 	unsigned days;	     /* 0: the profile's */
+	/* Who asks again by the same gets the same certificate again; NULL: none. */
+	const char *request_id;
 };
 
 /* INRO_E_SIGNATURE: no proof of possession.  INRO_E_POLICY: the profile forbids it.  INRO_E_STATE:

@@ -6,45 +6,43 @@
  * the transaction that records the certificate.
  * 2. A certificate that was signed and could not be recorded is forgotten: it never leaves.
  */
+#include "backoffice/core/issuing.h"
+
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backoffice/core/ca_policy.h"
-#include "backoffice/core/internal.h"
-#include "backoffice/pki/csr.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
 
-#define SERIAL_TRIES 3
-#define DAY_SECONDS  86400
-#define DAYS_MAX     36525
+#define SERIAL_TRIES	3
+#define DAY_SECONDS	86400
+#define DAYS_MAX	36525
+#define REQUEST_ID_MAX	128
 
-/* Everything that the steps of one issue share. */
-struct making {
-	struct issuing *in;
-	struct profile profile;
-	struct csr csr;
-	struct cert issuer; /* empty for a root */
-	struct device device;
-	struct token_key *key; /* that signs */
-	uint8_t serial[CERT_SERIAL_OCTETS];
-	struct buf der, key_ref, crl_url; /* the latter two: C strings, empty: none */
-};
-
-static void making_clear(struct making *j)
+void issue_desk_clear(struct issue_desk *d)
 {
-	profile_clear(&j->profile);
+	profile_clear(&d->profile);
+	cert_clear(&d->issuer);
+	list_free(&ca_type, d->cas, d->cas_n);
+	*d = (struct issue_desk) { 0 };
+}
+
+void making_clear(struct making *j)
+{
 	csr_clear(&j->csr);
-	cert_clear(&j->issuer);
 	device_clear(&j->device);
+	issued_clear(&j->issued);
+	buf_clear(&j->subject);
 	buf_clear(&j->der);
 	buf_clear(&j->key_ref);
 	buf_clear(&j->crl_url);
 }
 
-static enum inro_err load_profile(struct making *j)
+static enum inro_err load_profile(const struct issuing *in, struct issue_desk *d)
 {
-	const struct cred_request *r = j->in->request;
+	const struct cred_request *r = in->request;
 	enum inro_err e;
 
 	if (!r->profile)
@@ -52,10 +50,10 @@ static enum inro_err load_profile(struct making *j)
 					   "shows the ones there are");
 	if (r->days > DAYS_MAX)
 		return err_set(INRO_E_ARG, "%u days are more than %d", r->days, DAYS_MAX);
-	e = profile_builtin(r->profile, &j->profile);
-	if (e == INRO_OK && j->profile.ca != j->in->makes_ca)
+	e = profile_builtin(r->profile, &d->profile);
+	if (e == INRO_OK && d->profile.ca != in->makes_ca)
 		e = err_set(INRO_E_POLICY, "profile '%s' is %sfor CAs", r->profile,
-			    j->profile.ca ? "" : "not ");
+			    d->profile.ca ? "" : "not ");
 	return e;
 }
 
@@ -70,36 +68,51 @@ static enum inro_err load_key_ref(struct making *j)
 static enum inro_err load_device(struct core *c, struct making *j)
 {
 	const char *id = j->in->request->device;
-	enum inro_err e = id ? device_load(c, id, &j->device) : INRO_OK;
 
-	return e == INRO_OK && id ? device_may_have(&j->device) : e;
+	return id ? device_load(c, id, &j->device) : INRO_OK;
 }
 
-static enum inro_err load_request(struct core *c, struct making *j)
+enum inro_err making_read(struct core *c, struct making *j)
 {
-	const struct cred_request *r = j->in->request;
 	enum inro_err e = load_key_ref(j);
 
 	if (e == INRO_OK)
-		e = csr_read(r->csr, &j->csr);
-	if (e == INRO_OK)
-		e = csr_verify(&j->csr);
+		e = csr_read(j->in->request->csr, &j->csr);
 	return e == INRO_OK ? load_device(c, j) : e;
 }
 
-static enum inro_err load_issuer(struct core *c, struct making *j)
+enum inro_err making_prove(struct making *j)
 {
-	const struct ca *ca = j->in->ca;
+	enum inro_err e = csr_verify(&j->csr);
+
+	return e == INRO_OK && j->device.id ? device_may_have(&j->device) : e;
+}
+
+enum inro_err desk_unlock(struct core *c, const struct issuing *in, struct issue_desk *d)
+{
+	const struct ca *ca = d->ca;
 	enum inro_err e;
 
 	if (!ca) {
-		j->key = j->in->self;
+		d->key = in->self;
 		return INRO_OK;
 	}
 	e = ca_usable(c, ca, clock_now());
 	if (e == INRO_OK)
-		e = cert_read(blob_bytes(&ca->cert), &j->issuer);
-	return e == INRO_OK ? ca_key(c, ca, &j->issuer, &j->key) : e;
+		e = cert_read(blob_bytes(&ca->cert), &d->issuer);
+	return e == INRO_OK ? ca_key(c, ca, &d->issuer, &d->key) : e;
+}
+
+enum inro_err desk_open(const struct issuing *in, struct issue_desk *ret)
+{
+	SCOPED(issue_desk) d = { .ca = in->ca };
+	enum inro_err e = load_profile(in, &d);
+
+	if (e != INRO_OK)
+		return e;
+	*ret = d;
+	d = (struct issue_desk) { 0 };
+	return INRO_OK;
 }
 
 /* The names that this device may ask for: its record's and those that the operator gives it. */
@@ -124,8 +137,8 @@ static enum inro_err make_issue(struct making *j, struct buf *granted, struct is
 	if (e != INRO_OK)
 		return e;
 	*ret = (struct issue) {
-		.profile = &j->profile,
-		.issuer = i->ca ? &j->issuer : NULL,
+		.profile = &j->desk->profile,
+		.issuer = i->ca ? &j->desk->issuer : NULL,
 		.key = &j->csr.key,
 		.subject = j->csr.subject,
 		.sans = j->csr.ext.sans,
@@ -143,63 +156,103 @@ static enum inro_err make_issue(struct making *j, struct buf *granted, struct is
 	return INRO_OK;
 }
 
-static enum inro_err make_tbs(struct making *j, struct issued *ret)
+static enum inro_err make_tbs(struct making *j)
 {
 	SCOPED(buf) granted = { 0 };
 	struct issue in;
 	enum inro_err e = make_issue(j, &granted, &in);
 
-	return e == INRO_OK ? issue_tbs(&in, ret) : e;
+	issued_clear(&j->issued);
+	return e == INRO_OK ? issue_tbs(&in, &j->issued) : e;
+}
+
+static enum inro_err fill_subject(struct making *j)
+{
+	enum inro_err e;
+
+	buf_reset(&j->subject);
+	e = dn_text(buf_bytes(&j->issued.subject), &j->subject);
+	buf_add_u8(&j->subject, 0);
+	return e == INRO_OK ? buf_err(&j->subject) : e;
+}
+
+static enum inro_err is_ca_name(const struct ca *ca)
+{
+	return err_set(INRO_E_POLICY, "the subject is the name of CA '%s'", ca->name);
+}
+
+static enum inro_err compare_cas(const struct issue_desk *d, const char *subject)
+{
+	for (size_t i = 0; i < d->cas_n; i++)
+		if (strcmp(d->cas[i].subject, subject) == 0)
+			return is_ca_name(&d->cas[i]);
+	return INRO_OK;
 }
 
 /* A leaf that is called like a CA could be taken for it by whoever compares names alone. */
-static enum inro_err refuse_ca_name(struct core *c, const struct making *j, struct bytes subject)
+static enum inro_err refuse_ca_name(struct core *c, const struct making *j)
 {
-	SCOPED(buf) text = { 0 };
+	const char *subject = (const char *)j->subject.p;
 	SCOPED(ca) ca = { 0 };
-	struct store_cond conds[] = {
+	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = c->tenant },
-		{ .field = "subject" },
+		{ .field = "subject", .text = subject },
 	};
 	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
 	enum inro_err e;
 
 	if (j->in->makes_ca)
 		return INRO_OK;
-	e = dn_text(subject, &text);
-	buf_add_u8(&text, 0);
-	if (e == INRO_OK)
-		e = buf_err(&text);
-	if (e != INRO_OK)
-		return e;
-	conds[1].text = (const char *)text.p;
+	if (j->desk->cas)
+		return compare_cas(j->desk, subject);
 	e = store_find(c->store, &q, &ca);
 	if (e == INRO_OK)
-		return err_set(INRO_E_POLICY, "the subject is the name of CA '%s'", ca.name);
+		return is_ca_name(&ca);
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
-static enum inro_err sign(struct making *j, const struct issued *issued)
+enum inro_err desk_read_cas(struct core *c, struct issue_desk *d)
 {
+	const struct store_cond mine = { .field = "tenant", .number = c->tenant };
+	const struct store_query q = { .conds = &mine, .n = 1 };
+	void *items = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(c, &ca_type, &q, &items, &n);
+
+	if (e != INRO_OK)
+		return e;
+	list_free(&ca_type, d->cas, d->cas_n);
+	d->cas = items;
+	d->cas_n = n;
+	return INRO_OK;
+}
+
+enum inro_err making_plan(struct core *c, struct making *j)
+{
+	enum inro_err e = cert_serial(j->serial);
+
+	buf_reset(&j->crl_url);
+	if (e == INRO_OK && j->in->ca)
+		e = ca_crl_url(j->in->ca, BYTES(j->serial, sizeof j->serial), &j->crl_url);
+	if (e == INRO_OK)
+		e = make_tbs(j);
+	if (e == INRO_OK)
+		e = fill_subject(j);
+	return e == INRO_OK ? refuse_ca_name(c, j) : e;
+}
+
+static enum inro_err sign(struct making *j)
+{
+	const struct issued *issued = &j->issued;
 	SCOPED(buf) signature = { 0 };
-	enum inro_err e = token_key_sign(j->key, issued->sig, buf_bytes(&issued->tbs), &signature);
+	enum inro_err e =
+		token_key_sign(j->desk->key, issued->sig, buf_bytes(&issued->tbs), &signature);
 
 	buf_reset(&j->der);
 	if (e == INRO_OK)
 		e = pki_signed(buf_bytes(&issued->tbs), issued->sig, buf_bytes(&signature),
 			       &j->der);
 	return e;
-}
-
-static enum inro_err fill_subject(struct making *j, struct bytes name)
-{
-	SCOPED(buf) text = { 0 };
-	enum inro_err e = dn_text(name, &text);
-
-	buf_add_u8(&text, 0);
-	if (e == INRO_OK)
-		e = buf_err(&text);
-	return e == INRO_OK ? text_set(&j->in->rec.subject, (const char *)text.p) : e;
 }
 
 static enum inro_err fill_hashes(struct credential *rec, const struct cert *cert)
@@ -218,6 +271,32 @@ static enum inro_err fill_hashes(struct credential *rec, const struct cert *cert
 	return e;
 }
 
+static enum inro_err fill_texts(struct making *j)
+{
+	struct credential *rec = &j->in->rec;
+	const struct cred_request *r = j->in->request;
+	enum inro_err e = text_set(&rec->subject, (const char *)j->subject.p);
+
+	if (e == INRO_OK)
+		e = text_set(&rec->profile, r->profile);
+	if (e == INRO_OK)
+		e = text_set(&rec->key_uri, (const char *)j->key_ref.p);
+	if (e == INRO_OK && r->request_id)
+		e = text_set(&rec->request_id, r->request_id);
+	return e;
+}
+
+/* A token that signs wrongly is found out before anything it signed is out in the world. */
+static enum inro_err check_signature(struct issue_desk *d, const struct cert *cert)
+{
+	enum inro_err e;
+
+	if (d->verify_each && d->signatures++ % d->verify_each)
+		return INRO_OK;
+	e = cert_verify(cert, d->ca ? &d->issuer.key : &cert->key);
+	return e == INRO_OK ? e : err_context(e, "the token's signature on a new certificate");
+}
+
 /* The record, from the certificate as it came out: what is stored is what anybody will read. */
 static enum inro_err fill_record(struct core *c, struct making *j)
 {
@@ -226,9 +305,9 @@ static enum inro_err fill_record(struct core *c, struct making *j)
 	enum inro_err e = cert_read(buf_bytes(&j->der), &cert);
 
 	if (e == INRO_OK)
-		e = cert_verify(&cert, j->in->ca ? &j->issuer.key : &cert.key);
+		e = check_signature(j->desk, &cert);
 	if (e != INRO_OK)
-		return err_context(e, "the token's signature on a new certificate");
+		return e;
 	rec->tenant = c->tenant;
 	rec->kind = CRED_CERTIFICATE;
 	rec->state = CRED_ACTIVE;
@@ -239,13 +318,14 @@ static enum inro_err fill_record(struct core *c, struct making *j)
 	rec->not_after = cert.not_after;
 	rec->created_ms = rec->updated_ms = clock_now_ms();
 	e = fill_hashes(rec, &cert);
-	if (e == INRO_OK)
-		e = fill_subject(j, cert.subject);
-	if (e == INRO_OK)
-		e = text_set(&rec->profile, j->in->request->profile);
-	if (e == INRO_OK)
-		e = text_set(&rec->key_uri, (const char *)j->key_ref.p);
-	return e;
+	return e == INRO_OK ? fill_texts(j) : e;
+}
+
+enum inro_err making_sign(struct core *c, struct making *j)
+{
+	enum inro_err e = sign(j);
+
+	return e == INRO_OK ? fill_record(c, j) : e;
 }
 
 static enum inro_err record_issue(struct core *c, const struct making *j)
@@ -269,24 +349,25 @@ static enum inro_err record_issue(struct core *c, const struct making *j)
 	return audit_append(c, &entry);
 }
 
-static enum inro_err recheck_ca(struct core *c, const struct ca *before)
+enum inro_err desk_recheck(struct core *c, const struct issue_desk *d)
 {
 	SCOPED(ca) now = { 0 };
 	enum inro_err e;
 
-	if (!before)
+	if (!d->ca)
 		return INRO_OK;
-	e = store_get(c->store, before->id, &now);
+	e = store_get(c->store, d->ca->id, &now);
+	if (e == INRO_OK && now.generation != d->ca->generation)
+		e = err_set(INRO_E_STATE, "CA '%s' has another key by now; try again", now.name);
 	return e == INRO_OK ? ca_usable(c, &now, clock_now()) : e;
 }
 
-static enum inro_err record_work(struct core *c, void *arg)
+enum inro_err making_record(struct core *c, struct making *j)
 {
-	struct making *j = arg;
 	struct issuing *i = j->in;
-	enum inro_err e = recheck_ca(c, i->ca);
+	enum inro_err e = INRO_OK;
 
-	if (e == INRO_OK && j->device.id)
+	if (j->device.id)
 		e = device_activate(c, j->device.id);
 	if (e == INRO_OK && i->before)
 		e = i->before(c, i);
@@ -296,37 +377,38 @@ static enum inro_err record_work(struct core *c, void *arg)
 	return e == INRO_OK ? record_issue(c, j) : e;
 }
 
+static enum inro_err record_work(struct core *c, void *arg)
+{
+	struct making *j = arg;
+	enum inro_err e = desk_recheck(c, j->desk);
+
+	return e == INRO_OK ? making_record(c, j) : e;
+}
+
 /* One certificate with one serial, recorded. */
 static enum inro_err try_serial(struct core *c, struct making *j)
 {
-	SCOPED(issued) issued = { 0 };
-	enum inro_err e = cert_serial(j->serial);
+	enum inro_err e = making_plan(c, j);
 
-	buf_reset(&j->crl_url);
-	if (e == INRO_OK && j->in->ca)
-		e = ca_crl_url(j->in->ca, BYTES(j->serial, sizeof j->serial), &j->crl_url);
 	if (e == INRO_OK)
-		e = make_tbs(j, &issued);
-	if (e == INRO_OK)
-		e = refuse_ca_name(c, j, buf_bytes(&issued.subject));
-	if (e == INRO_OK)
-		e = sign(j, &issued);
-	if (e == INRO_OK)
-		e = fill_record(c, j);
+		e = making_sign(c, j);
 	return e == INRO_OK ? core_write(c, record_work, j) : e;
 }
 
 enum inro_err issue_foresee(struct core *c, struct issuing *i, const struct issue_wish *wish)
 {
-	SCOPED(making) j = { .in = i };
+	SCOPED(issue_desk) desk = { 0 };
+	SCOPED(making) j = { .in = i, .desk = &desk };
 	SCOPED(buf) granted = { 0 };
 	struct issue in;
-	enum inro_err e = load_profile(&j);
+	enum inro_err e = desk_open(i, &desk);
 
 	if (e == INRO_OK)
 		e = load_device(c, &j);
+	if (e == INRO_OK && j.device.id)
+		e = device_may_have(&j.device);
 	if (e == INRO_OK)
-		e = load_issuer(c, &j);
+		e = desk_unlock(c, i, &desk);
 	j.csr.key.type = wish->kind->type;
 	j.csr.key.bits = wish->kind->bits;
 	j.csr.subject = wish->subject;
@@ -336,24 +418,79 @@ enum inro_err issue_foresee(struct core *c, struct issuing *i, const struct issu
 	return e == INRO_OK ? issue_check(&in) : e;
 }
 
-enum inro_err issue_run(struct core *c, struct issuing *i)
+static enum inro_err find_request(struct core *c, const char *id, struct credential *ret)
 {
-	SCOPED(making) j = { .in = i };
-	enum inro_err e = load_profile(&j);
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "request_id", .text = id },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
 
+	return store_find(c->store, &q, ret);
+}
+
+static bool is_same(const struct making *j, struct bytes key, const struct credential *rec)
+{
+	return rec->kind == CRED_CERTIFICATE && rec->ca == (j->desk->ca ? j->desk->ca->id : 0) &&
+	       rec->device == j->device.id && strcmp(rec->profile, j->desk->profile.name) == 0 &&
+	       bytes_equal(key, blob_bytes(&rec->key_hash));
+}
+
+enum inro_err making_again(struct core *c, struct making *j)
+{
+	const char *id = j->in->request->request_id;
+	SCOPED(credential) rec = { 0 };
+	uint8_t hash[PKI_DIGEST_MAX];
+	enum inro_err e;
+
+	if (!id)
+		return INRO_E_NOT_FOUND;
+	e = core_check_text("a request id", id, REQUEST_ID_MAX);
 	if (e == INRO_OK)
-		e = load_request(c, &j);
+		e = find_request(c, id, &rec);
 	if (e == INRO_OK)
-		e = load_issuer(c, &j);
+		e = pki_digest(PKI_SHA256, j->csr.key.spki, hash);
 	if (e != INRO_OK)
 		return e;
-	e = INRO_E_BUSY;
+	if (!is_same(j, BYTES(hash, pki_hash_octets(PKI_SHA256)), &rec))
+		return err_set(INRO_E_EXISTS, "the request id '%s' belongs to another request", id);
+	credential_clear(&j->in->rec);
+	j->in->rec = rec;
+	rec = (struct credential) { 0 };
+	return INRO_OK;
+}
+
+static enum inro_err issue_anew(struct core *c, struct making *j)
+{
+	enum inro_err e = INRO_E_BUSY;
+
 	for (int tries = 0; tries < SERIAL_TRIES; tries++) {
-		e = try_serial(c, &j);
-		if (e != INRO_E_EXISTS || i->taken)
+		e = try_serial(c, j);
+		if (e != INRO_E_EXISTS || j->in->taken)
 			break;
+		/* Another may have had the same request meanwhile. */
+		if (making_again(c, j) == INRO_OK)
+			return INRO_OK;
 	}
 	return e;
+}
+
+enum inro_err issue_run(struct core *c, struct issuing *i)
+{
+	SCOPED(issue_desk) desk = { 0 };
+	SCOPED(making) j = { .in = i, .desk = &desk };
+	enum inro_err e = desk_open(i, &desk);
+
+	if (e == INRO_OK)
+		e = making_read(c, &j);
+	if (e == INRO_OK)
+		e = making_prove(&j);
+	if (e == INRO_OK)
+		e = desk_unlock(c, i, &desk);
+	if (e != INRO_OK)
+		return e;
+	e = making_again(c, &j);
+	return e == INRO_E_NOT_FOUND ? issue_anew(c, &j) : e;
 }
 
 static enum inro_err issue_under(struct core *c, const struct cred_request *r, struct cred *ret)

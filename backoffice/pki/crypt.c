@@ -1,8 +1,10 @@
 #include "backoffice/pki/crypt.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
 #include <pthread.h>
+#include <string.h>
 
 #include "base/log.h"
 
@@ -10,7 +12,32 @@ static struct {
 	pthread_once_t once;
 	OSSL_LIB_CTX *libctx;
 	EVP_MD *md[PKI_HASH__MAX];
+	EVP_PKEY *curve[PKI_KEY__MAX]; /* parameters alone */
 } shared = { .once = PTHREAD_ONCE_INIT };
+
+/* NULL for what is no EC curve, or one that libcrypto does not know. */
+static EVP_PKEY *make_curve(OSSL_LIB_CTX *libctx, enum pki_key key)
+{
+	const struct pki_key_type *t = pki_key_type(key);
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+				       (char *)(uintptr_t)(t ? t->group : NULL), 0),
+		OSSL_PARAM_END,
+	};
+	EVP_PKEY *curve = NULL;
+	EVP_PKEY_CTX *ctx;
+
+	if (!t || t->family != PKI_EC)
+		return NULL;
+	params[0].data_size = strlen(t->group);
+	ctx = EVP_PKEY_CTX_new_from_name(libctx, "EC", NULL);
+	if (ctx && EVP_PKEY_fromdata_init(ctx) > 0 &&
+	    EVP_PKEY_fromdata(ctx, &curve, EVP_PKEY_KEY_PARAMETERS, params) <= 0)
+		curve = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	ERR_clear_error();
+	return curve;
+}
 
 static void shared_open(void)
 {
@@ -22,6 +49,8 @@ static void shared_open(void)
 	}
 	for (int h = PKI_HASH_NONE + 1; h < PKI_HASH__MAX; h++)
 		shared.md[h] = EVP_MD_fetch(ctx, pki_hash_name((enum pki_hash)h), NULL);
+	for (int k = 0; k < PKI_KEY__MAX; k++)
+		shared.curve[k] = make_curve(ctx, (enum pki_key)k);
 	shared.libctx = ctx;
 }
 
@@ -34,6 +63,11 @@ OSSL_LIB_CTX *crypt_libctx(void)
 const EVP_MD *crypt_md(enum pki_hash h)
 {
 	return crypt_libctx() && h < PKI_HASH__MAX ? shared.md[h] : NULL;
+}
+
+EVP_PKEY *crypt_group(enum pki_key key)
+{
+	return crypt_libctx() && key < PKI_KEY__MAX ? shared.curve[key] : NULL;
 }
 
 enum inro_err crypt_err(const char *what)

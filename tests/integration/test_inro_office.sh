@@ -60,6 +60,36 @@ openssl verify -CAfile root.pem -untrusted issuing.pem -purpose sslserver srv.ex
 inro cert issue --ca issuing --profile tls-server --csr - <srv.example.csr >again.pem
 openssl x509 -in again.pem -noout || fail "no certificate on standard output"
 
+# ---- a folder of requests ----
+
+mkdir in
+for n in a b c; do request "fleet-$n" && mv "fleet-$n.csr" in/; done
+openssl req -in in/fleet-c.csr -outform DER -out in/fleet-c.der && rm in/fleet-c.csr
+bulk() { inro cert issue --ca issuing --profile tls-client --csr-dir in --out-dir made "$@"; }
+bulk >said || fail "the folder: $(cat said)"
+grep -qE '^3 certificates issued, 0 had been before, 0 requests refused; .* a second$' said || fail "$(cat said)"
+[[ $(ls made) == $'fleet-a.pem\nfleet-b.pem\nfleet-c.pem' ]] || fail "made: $(ls made)"
+openssl verify -CAfile root.pem -untrusted issuing.pem -purpose sslclient made/*.pem >out 2>&1 || fail "$(cat out)"
+mv made/fleet-a.pem kept.pem
+echo rubbish >in/bad.csr
+cp in/fleet-b.csr in/twice.csr
+cp in/fleet-b.csr in/twice.pem
+bulk --json >said 2>why && fail "bad requests are not told by the status"
+[[ $(cat why) == "inro: 3 of 6 requests were refused; made/errors says why" ]] || fail "$(cat why)"
+[[ $(value again <said) == 3 && $(value issued <said) == 0 && $(value refused <said) == 3 ]] || fail "$(cat said)"
+cmp made/fleet-a.pem kept.pem || fail "not the same certificate again"
+grep -q $'^bad.csr\tINRO_E_SYNTAX\t' made/errors || fail "$(cat made/errors)"
+[[ $(grep -c "^twice" made/errors) == 2 && $(wc -l <made/errors) == 3 && ! -e made/twice.pem ]] || fail "$(cat made/errors)"
+rm in/bad.csr in/twice.*
+bulk >said || fail "$(cat said)"
+[[ ! -e made/errors ]] || fail "errors of an earlier run are left"
+refused 2 "one of --csr FILE and --csr-dir" inro cert issue --ca issuing --profile tls-client
+refused 2 "go together" inro cert issue --ca issuing --profile tls-client --csr-dir in
+refused 2 "for one request" inro cert issue --ca issuing --profile tls-client --csr-dir in --out-dir made --device dev-1
+must inro cert issue --ca issuing --profile tls-server --csr srv.example.csr --request-id 4711 --out one.pem
+must inro cert issue --ca issuing --profile tls-server --csr srv.example.csr --request-id 4711 --out two.pem
+cmp one.pem two.pem || fail "the request id is not known again"
+
 serial() { openssl x509 -in "$1" -noout -serial | sed 's/serial=//'; }
 of() { inro cert show "$(serial "$1")" --json | value "$2"; }
 

@@ -1,0 +1,376 @@
+/* bulk - see bulk.h. */
+#include "backoffice/core/bulk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/issuing.h"
+#include "base/clock.h"
+
+#define ID_DOMAIN "inro-request-1"
+#define ID_CHARS  65 /* hex of a SHA-256 and its NUL */
+
+struct cred_bulk {
+	struct core *c;
+	char *ca_name, *profile;
+	unsigned days;
+	struct ca ca;
+	struct issue_desk desk;
+};
+
+/* A row at work. */
+struct work {
+	struct bulk_row *row;
+	struct cred_request request;
+	struct issuing in;
+	struct making j;
+	char id[ID_CHARS];
+	bool made; /* signed, to be recorded */
+};
+
+struct batch {
+	struct cred_bulk *bulk;
+	struct work *works;
+	size_t n;
+};
+
+static void batch_clear(struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		making_clear(&b->works[i].j);
+		credential_clear(&b->works[i].in.rec);
+	}
+	free(b->works);
+	*b = (struct batch) { 0 };
+}
+
+void bulk_row_clear(struct bulk_row *r)
+{
+	credential_clear(&r->rec);
+	free(r->why);
+	*r = (struct bulk_row) { 0 };
+}
+
+void cred_bulk_close(struct cred_bulk *b)
+{
+	if (!b)
+		return;
+	issue_desk_clear(&b->desk);
+	ca_clear(&b->ca);
+	free(b->ca_name);
+	free(b->profile);
+	free(b);
+}
+
+void cred_bulk_close_ptr(struct cred_bulk **b)
+{
+	cred_bulk_close(*b);
+}
+
+static enum inro_err open_desk(struct cred_bulk *b, const struct bulk_order *o)
+{
+	const struct cred_request request = { .ca = o->ca, .profile = o->profile, .days = o->days };
+	const struct issuing in = { .request = &request, .ca = &b->ca };
+	enum inro_err e = core_require(b->c, ROLE_OPERATOR, "issue a certificate");
+
+	b->days = o->days;
+	if (e == INRO_OK)
+		e = ca_load(b->c, o->ca, &b->ca);
+	if (e == INRO_OK)
+		e = text_set(&b->ca_name, o->ca);
+	if (e == INRO_OK)
+		e = desk_open(&in, &b->desk);
+	if (e == INRO_OK)
+		e = text_set(&b->profile, o->profile);
+	b->desk.verify_each = BULK_VERIFY_EACH;
+	return e == INRO_OK ? desk_unlock(b->c, &in, &b->desk) : e;
+}
+
+enum inro_err cred_bulk_open(struct core *c, const struct bulk_order *o, struct cred_bulk **ret)
+{
+	AUTO(cred_bulk_close_ptr) struct cred_bulk *b = calloc(1, sizeof *b);
+	enum inro_err e;
+
+	if (!b)
+		return err_set(INRO_E_NO_MEMORY, "no memory to issue certificates");
+	b->c = c;
+	e = open_desk(b, o);
+	if (e != INRO_OK)
+		return audit_refused(c, "certificate.issue", "ca", o->ca, e);
+	*ret = b;
+	b = NULL;
+	return INRO_OK;
+}
+
+/* ---- a row by itself ---- */
+
+static void row_refused(struct bulk_row *row, enum inro_err e)
+{
+	row->error = e;
+	free(row->why);
+	row->why = strdup(err_detail(e));
+}
+
+static enum inro_err request_id(const struct cred_bulk *b, struct work *w)
+{
+	SCOPED(buf) all = { 0 };
+	SCOPED(buf) hex = { 0 };
+	uint8_t hash[PKI_DIGEST_MAX];
+	enum inro_err e;
+
+	buf_add_field(&all, bytes_of(ID_DOMAIN));
+	buf_add_field(&all, bytes_of(b->ca_name));
+	buf_add_field(&all, bytes_of(b->profile));
+	buf_add_field(&all, bytes_of(w->row->device));
+	buf_add_field(&all, buf_bytes(&w->j.csr.der));
+	e = buf_err(&all);
+	if (e == INRO_OK)
+		e = pki_digest(PKI_SHA256, buf_bytes(&all), hash);
+	buf_add_hex(&hex, BYTES(hash, ID_CHARS / 2));
+	buf_add_u8(&hex, 0);
+	if (e == INRO_OK)
+		e = buf_err(&hex);
+	if (e == INRO_OK)
+		memcpy(w->id, hex.p, sizeof w->id);
+	return e;
+}
+
+/* Hands out what there is, as long as it is of use. */
+static enum inro_err give_again(struct work *w)
+{
+	enum cred_state state = cred_shown_state(&w->in.rec, clock_now());
+
+	if (state != CRED_ACTIVE)
+		return err_set(INRO_E_STATE,
+			       "its certificate was issued before and is %s; make a new request",
+			       cred_state_names[state]);
+	w->row->again = true;
+	w->row->rec = w->in.rec;
+	w->in.rec = (struct credential) { 0 };
+	return INRO_OK;
+}
+
+static enum inro_err look_up(struct core *c, struct work *w)
+{
+	enum inro_err e = making_again(c, &w->j);
+
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	return e == INRO_OK ? give_again(w) : e;
+}
+
+/* Everything before the CA's key is used.  `look`: it may have been issued before. */
+static enum inro_err prepare(struct cred_bulk *b, struct work *w, bool look)
+{
+	enum inro_err e = making_read(b->c, &w->j);
+
+	if (e == INRO_OK)
+		e = request_id(b, w);
+	if (e == INRO_OK && look)
+		e = look_up(b->c, w);
+	if (e != INRO_OK || w->row->again)
+		return e;
+	e = making_prove(&w->j);
+	if (e == INRO_OK)
+		e = making_plan(b->c, &w->j);
+	w->made = e == INRO_OK;
+	return e;
+}
+
+static void work_open(struct cred_bulk *b, struct bulk_row *row, struct work *w)
+{
+	w->row = row;
+	w->request = (struct cred_request) { .csr = row->csr,
+					     .ca = b->ca_name,
+					     .profile = b->profile,
+					     .device = row->device,
+					     .days = b->days,
+					     .request_id = w->id };
+	w->in = (struct issuing) { .request = &w->request, .ca = &b->ca };
+	w->j.in = &w->in;
+	w->j.desk = &b->desk;
+}
+
+static enum inro_err prepare_all(struct batch *batch)
+{
+	enum inro_err e = desk_read_cas(batch->bulk->c, &batch->bulk->desk);
+
+	/* A run that was cut short leaves off somewhere: what follows a new one is likely new, and
+	 * what is not is found out when it is recorded. */
+	for (size_t i = 0; e == INRO_OK && i < batch->n; i++) {
+		struct work *w = &batch->works[i];
+		bool look = i == 0 || batch->works[i - 1].row->again;
+		enum inro_err refused = prepare(batch->bulk, w, look);
+
+		if (refused == INRO_E_NO_MEMORY)
+			return refused;
+		if (refused != INRO_OK)
+			row_refused(w->row, refused);
+	}
+	return e;
+}
+
+static enum inro_err sign_all(struct batch *batch)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < batch->n; i++)
+		if (batch->works[i].made)
+			e = making_sign(batch->bulk->c, &batch->works[i].j);
+	return e;
+}
+
+/* ---- recording ---- */
+
+static enum inro_err record_refusal(struct core *c, const struct work *w)
+{
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "certificate.issue", "ca", w->request.ca, EVENT_REFUSED,
+					   &detail };
+
+	detail_text(&detail, "error", err_name(w->row->error));
+	detail_text(&detail, "reason", w->row->why);
+	detail_text(&detail, "request", w->row->name);
+	return audit_append(c, &entry);
+}
+
+static enum inro_err record_all(struct core *c, void *arg)
+{
+	struct batch *b = arg;
+	enum inro_err e = desk_recheck(c, &b->bulk->desk);
+
+	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
+		struct work *w = &b->works[i];
+
+		if (w->made)
+			e = making_record(c, &w->j);
+		else if (w->row->error)
+			e = record_refusal(c, w);
+	}
+	return e;
+}
+
+static enum inro_err record_one(struct core *c, void *arg)
+{
+	struct work *w = arg;
+	enum inro_err e = w->made ? desk_recheck(c, w->j.desk) : INRO_OK;
+
+	if (e != INRO_OK)
+		return e;
+	return w->made ? making_record(c, &w->j) : record_refusal(c, w);
+}
+
+/* The reason is this row, and not the database. */
+static bool is_of_row(enum inro_err e)
+{
+	return e == INRO_E_EXISTS || e == INRO_E_STATE || e == INRO_E_NOT_FOUND;
+}
+
+/* One that can't be recorded: another run had the same request, or its device is gone. */
+static enum inro_err settle(struct core *c, struct work *w, enum inro_err e)
+{
+	if (!is_of_row(e))
+		return e;
+	w->made = false;
+	if (e == INRO_E_EXISTS && making_again(c, &w->j) == INRO_OK)
+		e = give_again(w);
+	if (e == INRO_OK)
+		return e;
+	row_refused(w->row, e);
+	return core_write(c, record_one, w);
+}
+
+static enum inro_err record_each(struct batch *b)
+{
+	struct core *c = b->bulk->c;
+	enum inro_err e = desk_recheck(c, &b->bulk->desk);
+
+	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
+		struct work *w = &b->works[i];
+
+		if (!w->made && !w->row->error)
+			continue;
+		e = core_write(c, record_one, w);
+		if (e != INRO_OK && w->made)
+			e = settle(c, w, e);
+	}
+	return e;
+}
+
+static bool has_news(const struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (b->works[i].made || b->works[i].row->error)
+			return true;
+	return false;
+}
+
+/* What was issued before after all; its new certificate is forgotten. */
+static enum inro_err drop_known(struct batch *b)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
+		struct work *w = &b->works[i];
+
+		if (!w->made)
+			continue;
+		e = look_up(b->bulk->c, w);
+		w->made = e == INRO_OK && !w->row->again;
+		if (!is_of_row(e))
+			continue;
+		row_refused(w->row, e);
+		e = INRO_OK;
+	}
+	return e;
+}
+
+/* All in one transaction; when a row of it can't be, without those that are known, and at last each
+ * in its own. */
+static enum inro_err record(struct batch *b)
+{
+	enum inro_err e = has_news(b) ? core_write(b->bulk->c, record_all, b) : INRO_OK;
+
+	if (e == INRO_E_EXISTS) {
+		e = drop_known(b);
+		if (e == INRO_OK && has_news(b))
+			e = core_write(b->bulk->c, record_all, b);
+	}
+	return is_of_row(e) ? record_each(b) : e;
+}
+
+static void hand_out(struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		struct work *w = &b->works[i];
+
+		if (!w->made)
+			continue;
+		w->row->rec = w->in.rec;
+		w->in.rec = (struct credential) { 0 };
+	}
+}
+
+enum inro_err cred_bulk_issue(struct cred_bulk *b, struct bulk_row *rows, size_t n)
+{
+	SCOPED(batch) batch = { .bulk = b };
+	enum inro_err e;
+
+	if (n > BULK_MAX)
+		return err_set(INRO_E_ARG, "%zu requests at once are more than %d", n, BULK_MAX);
+	batch.works = calloc(n ? n : 1, sizeof *batch.works);
+	if (!batch.works)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %zu requests", n);
+	batch.n = n;
+	for (size_t i = 0; i < n; i++)
+		work_open(b, &rows[i], &batch.works[i]);
+	e = prepare_all(&batch);
+	if (e == INRO_OK)
+		e = sign_all(&batch);
+	if (e == INRO_OK)
+		e = record(&batch);
+	if (e != INRO_OK)
+		return audit_refused(b->c, "certificate.issue", "ca", b->ca_name, e);
+	hand_out(&batch);
+	return INRO_OK;
+}

@@ -1,0 +1,65 @@
+/*
+ * issuing - the steps of an issue, for one request (issue.c) and for many (bulk.c).
+ *
+ * 1. The order is desk_open(), desk_unlock(), making_read(), making_prove(), making_plan(),
+ *    making_sign(), and in a write transaction making_record().
+ * 2. A refusal by making_read(), _prove() and _plan() is about the request; a failure of
+ *    making_sign() is about the token, and no request after it fares better.
+ */
+#ifndef INRO_BACKOFFICE_CORE_ISSUING_H
+#define INRO_BACKOFFICE_CORE_ISSUING_H
+
+#include "backoffice/core/internal.h"
+#include "backoffice/pki/csr.h"
+
+/* What requests to one CA by one profile share. */
+struct issue_desk {
+	const struct ca *ca; /* who issues; NULL: a root signs itself */
+	struct profile profile;
+	struct cert issuer;    /* empty for a root */
+	struct token_key *key; /* that signs */
+	struct ca *cas;	       /* all of the tenant, when looked up before; NULL: asked for each */
+	size_t cas_n;
+	unsigned verify_each; /* every so many new signatures one is verified; 0: every one */
+	unsigned signatures;  /* so far */
+};
+
+/* Everything that the steps of one issue share. */
+struct making {
+	struct issuing *in;
+	struct issue_desk *desk;
+	struct csr csr;
+	struct device device;
+	struct issued issued;
+	uint8_t serial[CERT_SERIAL_OCTETS];
+	struct buf subject;	 /* as text, C string */
+	struct buf der, key_ref, crl_url; /* the latter two: C strings, empty: none */
+};
+
+/* The profile; of the request only its name and the days are looked at. */
+MUST_CHECK enum inro_err desk_open(const struct issuing *in, struct issue_desk *ret);
+/* The CA, which can issue, and its key. */
+MUST_CHECK enum inro_err desk_unlock(struct core *c, const struct issuing *in,
+				     struct issue_desk *d);
+/* The names that no leaf may have, read once for all requests that follow. */
+MUST_CHECK enum inro_err desk_read_cas(struct core *c, struct issue_desk *d);
+void issue_desk_clear(struct issue_desk *d);
+
+/* Reads the request and loads its device. */
+MUST_CHECK enum inro_err making_read(struct core *c, struct making *j);
+/* The request is signed by its key, and its device may have a certificate. */
+MUST_CHECK enum inro_err making_prove(struct making *j);
+/* Draws a serial and decides what the certificate will be. */
+MUST_CHECK enum inro_err making_plan(struct core *c, struct making *j);
+/* Signs it and fills in->rec. */
+MUST_CHECK enum inro_err making_sign(struct core *c, struct making *j);
+/* In a write transaction, once for all that are recorded in it. */
+MUST_CHECK enum inro_err desk_recheck(struct core *c, const struct issue_desk *d);
+MUST_CHECK enum inro_err making_record(struct core *c, struct making *j);
+void making_clear(struct making *j);
+
+/* What was issued under the request's id is put into in->rec: for the same key, CA, profile and
+ * device, or it is INRO_E_EXISTS.  INRO_E_NOT_FOUND when nothing was, or it has no id. */
+MUST_CHECK enum inro_err making_again(struct core *c, struct making *j);
+
+#endif

@@ -1,0 +1,227 @@
+/*
+ * What a certificate costs from its request to its durable record, in bulk: the CA's key (P-256) in
+ * a software token, records in SQLite, 500 certificates a transaction; and 'openssl ca -infiles' on
+ * the same requests, in the same run.
+ *
+ *   build/check/tests/bench_bulk_issue [REQUESTS [OPENSSL'S REQUESTS]]
+ *
+ * CPU seconds, of this process and of the openssl program.  Bars: 8 000 a CPU-second, 10 times
+ * openssl's.  Every certificate is linted and verified afterwards, the latter by 'openssl verify'.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "backoffice/core/bulk.h"
+#include "backoffice/pki/csr.h"
+#include "backoffice/pki/lint.h"
+#include "backoffice/pki/pem.h"
+#include "base/file.h"
+#include "tests/bench/bench.h"
+#include "tests/lib/office.h"
+#include "tests/lib/scratch.h"
+
+#define KEYS	      16
+
+static struct {
+	struct buf *csrs;
+	struct blob *certs;
+	size_t n;
+} at;
+
+static void need(enum inro_err e, const char *what)
+{
+	if (e != INRO_OK)
+		fprintf(stderr, "%s\n", err_detail(e));
+	bench_need(e == INRO_OK, what);
+}
+
+static void make_requests(size_t n)
+{
+	EVP_PKEY *keys[KEYS];
+
+	at.n = n;
+	at.csrs = calloc(n, sizeof *at.csrs);
+	at.certs = calloc(n, sizeof *at.certs);
+	bench_need(at.csrs && at.certs, "memory");
+	for (size_t i = 0; i < KEYS; i++)
+		keys[i] = office_key("P-256");
+	for (size_t i = 0; i < n; i++) {
+		char cn[32];
+
+		snprintf(cn, sizeof cn, "dev-%06zu", i);
+		office_csr(keys[i % KEYS], cn, &at.csrs[i]);
+	}
+	for (size_t i = 0; i < KEYS; i++)
+		EVP_PKEY_free(keys[i]);
+}
+
+static void issue_lot(struct cred_bulk *bulk, size_t from, size_t n)
+{
+	static struct bulk_row rows[BULK_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		rows[i] = (struct bulk_row) { .csr = buf_bytes(&at.csrs[from + i]) };
+	need(cred_bulk_issue(bulk, rows, n), "issuing");
+	for (size_t i = 0; i < n; i++) {
+		need(rows[i].error, rows[i].why ? rows[i].why : "a request");
+		at.certs[from + i] = rows[i].rec.cert;
+		rows[i].rec.cert = (struct blob) { 0 };
+		bulk_row_clear(&rows[i]);
+	}
+}
+
+/* Certificates a CPU-second. */
+static double ours(struct core *c)
+{
+	const struct bulk_order order = { .ca = "issuing", .profile = "tls-client" };
+	struct cred_bulk *bulk;
+	uint64_t from, spent;
+
+	need(cred_bulk_open(c, &order, &bulk), "opening the CA");
+	from = bench_ns(CLOCK_PROCESS_CPUTIME_ID);
+	for (size_t i = 0; i < at.n; i += BULK_MAX)
+		issue_lot(bulk, i, at.n - i < BULK_MAX ? at.n - i : BULK_MAX);
+	spent = bench_ns(CLOCK_PROCESS_CPUTIME_ID) - from;
+	cred_bulk_close(bulk);
+	return (double)at.n * 1e9 / (double)spent;
+}
+
+/* ---- openssl ---- */
+
+static void write_text(const char *name, struct bytes text)
+{
+	need(file_write(scratch_path(name), 0600, text), name);
+}
+
+static void write_pem(const char *name, const char *label, struct bytes der)
+{
+	SCOPED(buf) pem = { 0 };
+
+	pem_add(&pem, label, der);
+	write_text(name, buf_bytes(&pem));
+}
+
+static void run(const char *script, size_t n)
+{
+	SCOPED(buf) text = { 0 };
+	int status;
+
+	buf_addf(&text, "cd '%s' && N=%zu && ", scratch_dir(), n);
+	buf_add_str(&text, script);
+	buf_add_u8(&text, 0);
+	status = system((const char *)text.p);
+	bench_need(WIFEXITED(status) && WEXITSTATUS(status) == 0, script);
+}
+
+static double children_ns(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_CHILDREN, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e9 +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e3;
+}
+
+static const char config[] = "[ca]\ndefault_ca = one\n"
+			     "[one]\ndatabase = index.txt\nnew_certs_dir = new\nserial = serial\n"
+			     "certificate = ca.pem\nprivate_key = ca.key\ndefault_md = sha256\n"
+			     "default_days = 397\npolicy = any\nx509_extensions = leaf\n"
+			     "unique_subject = no\nemail_in_dn = no\n"
+			     "[any]\ncommonName = supplied\n"
+			     "[leaf]\nbasicConstraints = critical,CA:FALSE\n"
+			     "keyUsage = critical,digitalSignature\nextendedKeyUsage = clientAuth\n"
+			     "subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n";
+
+static double openssl_ca(size_t n)
+{
+	double from, spent;
+
+	need(file_make_dir(scratch_path("csr")), "a folder");
+	need(file_make_dir(scratch_path("new")), "a folder");
+	for (size_t i = 0; i < n; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "csr/%06zu", i);
+		write_pem(name, PEM_CSR, buf_bytes(&at.csrs[i]));
+	}
+	write_text("ca.cnf", bytes_of(config));
+	run("openssl req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+	    "-keyout ca.key -out ca.pem -subj /CN=Judge -days 3650 >log 2>&1 && "
+	    ": >index.txt && echo 01 >serial",
+	    n);
+	from = children_ns();
+	run("openssl ca -config ca.cnf -batch -notext -out all.pem -infiles csr/* >log 2>&1", n);
+	spent = children_ns() - from;
+	run("[ $(ls new | wc -l) = $N ] || { tail -n 5 log >&2; false; }", n);
+	return (double)n * 1e9 / spent;
+}
+
+/* ---- what was issued is right ---- */
+
+static void lint_all(const struct blob *issuer)
+{
+	SCOPED(cert) ca = { 0 };
+
+	need(cert_read(blob_bytes(issuer), &ca), "the CA's certificate");
+	for (size_t i = 0; i < at.n; i++) {
+		SCOPED(cert) one = { 0 };
+
+		need(cert_read(blob_bytes(&at.certs[i]), &one), "a certificate");
+		need(lint(&one, &ca), "lint");
+		need(cert_verify(&one, &ca.key), "a signature");
+	}
+}
+
+static void verify_all(struct core *c)
+{
+	SCOPED(chain) chain = { 0 };
+
+	need(ca_chain(c, "issuing", &chain), "the chain");
+	write_pem("between.pem", PEM_CERT, blob_bytes(&chain.certs[0]));
+	write_pem("root.pem", PEM_CERT, blob_bytes(&chain.certs[1]));
+	lint_all(&chain.certs[0]);
+	need(file_make_dir(scratch_path("out")), "a folder");
+	for (size_t i = 0; i < at.n; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "out/%06zu.pem", i);
+		write_pem(name, PEM_CERT, blob_bytes(&at.certs[i]));
+	}
+	run("find out -name '*.pem' | xargs -n 500 openssl verify -x509_strict -purpose sslclient "
+	    "-CAfile root.pem -untrusted between.pem >verified 2>&1 && "
+	    "[ $(grep -c ': OK' verified) = $N ]",
+	    at.n);
+}
+
+int main(int argc, char **argv)
+{
+	size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
+	size_t theirs_n = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000;
+	double our_rate, their_rate;
+	struct core *c;
+
+	bench_print_machine();
+	bench_need(n > 0 && theirs_n > 0 && theirs_n <= n, "openssl gets some of the same requests");
+	office_tokens();
+	c = office_open("bulk.db");
+	office_make_cas(c, "bulk");
+	make_requests(n);
+	our_rate = ours(c);
+	printf("%zu requests: %.0f a CPU-second (bar 8000), %.1f us each\n", n, our_rate,
+	       1e6 / our_rate);
+	their_rate = openssl_ca(theirs_n);
+	printf("openssl ca -infiles, %zu of them: %.0f a CPU-second\n", theirs_n, their_rate);
+	printf("ratio %.1f (bar 10)\n", our_rate / their_rate);
+	verify_all(c);
+	printf("openssl verify and lint accept all %zu\n", n);
+	core_close(c);
+	return 0;
+}

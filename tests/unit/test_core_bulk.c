@@ -1,0 +1,323 @@
+/* test_core_bulk - many requests in one transaction: each for itself, and each only once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <openssl/x509_vfy.h>
+
+#include "backoffice/core/audit.h"
+#include "backoffice/core/bulk.h"
+#include "backoffice/core/device.h"
+#include "tests/lib/office.h"
+#include "tests/lib/scratch.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+#define N	    6
+
+static EVP_PKEY *ec, *weak;
+static struct buf csrs[N];
+static char db[40], label[32];
+
+static int group_setup(void **state)
+{
+	(void)state;
+	office_tokens();
+	ec = office_key("P-256");
+	weak = office_key("rsa:1024");
+	for (size_t i = 0; i < N; i++) {
+		char cn[16];
+
+		snprintf(cn, sizeof cn, "dev-%zu", i);
+		office_csr(ec, cn, &csrs[i]);
+	}
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	EVP_PKEY_free(ec);
+	EVP_PKEY_free(weak);
+	for (size_t i = 0; i < N; i++)
+		buf_clear(&csrs[i]);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	static unsigned n;
+
+	snprintf(label, sizeof label, "bulk-%u", n++);
+	snprintf(db, sizeof db, "%s.db", label);
+	*state = office_open(db);
+	office_make_cas(*state, label);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	core_close(*state);
+	return 0;
+}
+
+static const struct bulk_order order = { .ca = "issuing", .profile = "tls-client" };
+
+static struct bulk_row rows[N];
+
+/* The requests with these numbers, in one call. */
+static enum inro_err issue(struct core *c, const size_t *which, size_t n)
+{
+	struct cred_bulk *bulk = NULL;
+	enum inro_err e;
+
+	for (size_t i = 0; i < N; i++)
+		bulk_row_clear(&rows[i]);
+	for (size_t i = 0; i < n; i++)
+		rows[i] = (struct bulk_row) { .csr = buf_bytes(&csrs[which[i]]) };
+	OK(cred_bulk_open(c, &order, &bulk));
+	e = cred_bulk_issue(bulk, rows, n);
+	cred_bulk_close(bulk);
+	return e;
+}
+
+#define ISSUE(c, ...)                                                                              \
+	issue(c, (const size_t[]) { __VA_ARGS__ },                                                 \
+	      sizeof((const size_t[]) { __VA_ARGS__ }) / sizeof(size_t))
+
+static size_t events(struct core *c, const char *action, enum event_outcome outcome)
+{
+	const struct audit_filter f = { .action = action };
+	SCOPED(event_list) l = { 0 };
+	size_t n = 0;
+
+	OK(audit_find(c, &f, NULL, &l));
+	for (size_t i = 0; i < l.n; i++)
+		n += l.items[i].outcome == outcome;
+	return n;
+}
+
+static size_t certs(struct core *c)
+{
+	const struct cred_filter f = { .ca = "issuing" };
+	SCOPED(cred_list) l = { 0 };
+
+	OK(cred_find(c, &f, NULL, &l));
+	return l.n;
+}
+
+static void assert_done(struct core *c, size_t from, size_t n, bool again)
+{
+	for (size_t i = from; i < n; i++) {
+		OK(rows[i].error);
+		assert_int_equal(rows[i].again, again);
+		assert_int_equal(office_verify(c, "issuing", &rows[i].rec.cert, BYTES_NONE),
+				 X509_V_OK);
+	}
+}
+
+static void test_many(void **state)
+{
+	struct core *c = *state;
+	size_t before = events(c, "certificate.issue", EVENT_DONE);
+
+	OK(ISSUE(c, 0, 1, 2, 3));
+	assert_done(c, 0, 4, false);
+	assert_string_equal(rows[3].rec.subject, "CN=dev-3");
+	assert_int_equal(certs(c), 4);
+	assert_int_equal(events(c, "certificate.issue", EVENT_DONE), before + 4);
+	OK(ISSUE(c, 0, 1, 2, 3));
+	assert_done(c, 0, 4, true);
+	assert_string_equal(rows[3].rec.subject, "CN=dev-3");
+	assert_int_equal(certs(c), 4);
+	assert_int_equal(events(c, "certificate.issue", EVENT_DONE), before + 4);
+}
+
+/* Known ones behind a new one, and one that is there twice. */
+static void test_mixed(void **state)
+{
+	struct core *c = *state;
+
+	OK(ISSUE(c, 1, 2));
+	OK(ISSUE(c, 0, 1, 2, 3));
+	assert_done(c, 0, 1, false);
+	assert_done(c, 1, 3, true);
+	assert_done(c, 3, 4, false);
+	assert_int_equal(certs(c), 4);
+	OK(ISSUE(c, 4, 5, 4));
+	assert_done(c, 0, 2, false);
+	assert_done(c, 2, 3, true);
+	assert_true(bytes_equal(blob_bytes(&rows[0].rec.serial), blob_bytes(&rows[2].rec.serial)));
+	assert_int_equal(certs(c), 6);
+}
+
+static void test_refused(void **state)
+{
+	struct core *c = *state;
+	struct cred_bulk *bulk = NULL;
+	SCOPED(buf) short_key = { 0 };
+	struct bulk_row some[4] = { { .csr = buf_bytes(&csrs[0]) },
+				    { .csr = bytes_of("rubbish"), .name = "bad.csr" },
+				    { .name = "weak.csr" },
+				    { .csr = buf_bytes(&csrs[1]) } };
+	uint8_t *last;
+
+	office_csr(weak, "weak", &short_key);
+	some[2].csr = buf_bytes(&short_key);
+	last = &csrs[1].p[csrs[1].n - 1];
+	*last ^= 1;
+	OK(cred_bulk_open(c, &order, &bulk));
+	OK(cred_bulk_issue(bulk, some, 4));
+	*last ^= 1;
+	OK(some[0].error);
+	FAILS(INRO_E_SYNTAX, some[1].error);
+	FAILS(INRO_E_POLICY, some[2].error);
+	assert_non_null(strstr(some[2].why, "2048"));
+	FAILS(INRO_E_SIGNATURE, some[3].error);
+	assert_int_equal(some[3].rec.id, 0);
+	assert_int_equal(certs(c), 1);
+	assert_int_equal(events(c, "certificate.issue", EVENT_REFUSED), 3);
+	FAILS(INRO_E_ARG, cred_bulk_issue(bulk, some, BULK_MAX + 1));
+	for (size_t i = 0; i < 4; i++)
+		bulk_row_clear(&some[i]);
+	cred_bulk_close(bulk);
+}
+
+static void test_devices(void **state)
+{
+	struct core *c = *state;
+	struct cred_bulk *bulk = NULL;
+	SCOPED(device) one = { 0 };
+	SCOPED(device) two = { 0 };
+	SCOPED(device) off = { 0 };
+	struct bulk_row some[3] = { { .csr = buf_bytes(&csrs[0]), .device = "dev-0" },
+				    { .csr = buf_bytes(&csrs[1]), .device = "dev-1" },
+				    { .csr = buf_bytes(&csrs[2]), .device = "dev-0" } };
+
+	OK(device_add(c, "dev-0", NULL, &one));
+	OK(device_add(c, "dev-1", NULL, &two));
+	OK(device_switch(c, "dev-1", VERB_DISABLE, NULL, &off));
+	OK(cred_bulk_open(c, &order, &bulk));
+	OK(cred_bulk_issue(bulk, some, 3));
+	OK(some[0].error);
+	assert_int_equal(some[0].rec.device, one.id);
+	FAILS(INRO_E_STATE, some[1].error);
+	FAILS(INRO_E_POLICY, some[2].error);
+	for (size_t i = 0; i < 3; i++)
+		bulk_row_clear(&some[i]);
+	cred_bulk_close(bulk);
+	device_clear(&one);
+	OK(device_get(c, "dev-0", &one));
+	assert_int_equal(one.state, DEVICE_ACTIVE);
+}
+
+static void test_what_is_revoked_is_not_handed_out(void **state)
+{
+	struct core *c = *state;
+	const struct cred_revocation why = { .reason = "keyCompromise" };
+	SCOPED(cred) gone = { 0 };
+	char ref[32];
+
+	OK(ISSUE(c, 0, 1));
+	snprintf(ref, sizeof ref, "id:%lld", (long long)rows[1].rec.id);
+	OK(cred_revoke(c, ref, &why, &gone));
+	OK(ISSUE(c, 0, 1, 2));
+	assert_done(c, 0, 1, true);
+	FAILS(INRO_E_STATE, rows[1].error);
+	assert_non_null(strstr(rows[1].why, "revoked"));
+	assert_done(c, 2, 3, false);
+	assert_int_equal(certs(c), 3);
+}
+
+static void test_orders(void **state)
+{
+	struct core *c = *state;
+	struct cred_bulk *bulk = NULL;
+	struct bulk_order bad = order;
+
+	bad.profile = "sub-ca";
+	FAILS(INRO_E_POLICY, cred_bulk_open(c, &bad, &bulk));
+	bad = (struct bulk_order) { .ca = "nobody", .profile = "tls-client" };
+	FAILS(INRO_E_NOT_FOUND, cred_bulk_open(c, &bad, &bulk));
+	assert_null(bulk);
+	assert_int_equal(events(c, "certificate.issue", EVENT_REFUSED), 2);
+}
+
+static void test_a_ca_that_is_retired_meanwhile(void **state)
+{
+	struct core *c = *state;
+	struct cred_bulk *bulk = NULL;
+	struct bulk_row one = { .csr = buf_bytes(&csrs[0]) };
+
+	OK(cred_bulk_open(c, &order, &bulk));
+	office_sql(db, "UPDATE ca SET state = 'retired' WHERE name = 'issuing'");
+	FAILS(INRO_E_STATE, cred_bulk_issue(bulk, &one, 1));
+	assert_int_equal(one.rec.id, 0);
+	office_sql(db, "UPDATE ca SET state = 'active', generation = 2 WHERE name = 'issuing'");
+	FAILS(INRO_E_STATE, cred_bulk_issue(bulk, &one, 1));
+	bulk_row_clear(&one);
+	cred_bulk_close(bulk);
+	assert_int_equal(certs(c), 0);
+}
+
+static enum inro_err single(struct core *c, size_t which, const char *id, struct cred *ret)
+{
+	const struct cred_request r = { .csr = buf_bytes(&csrs[which]),
+					.ca = "issuing",
+					.profile = "tls-client",
+					.request_id = id };
+
+	return cred_issue(c, &r, ret);
+}
+
+static void test_a_request_id(void **state)
+{
+	struct core *c = *state;
+	SCOPED(cred) first = { 0 };
+	SCOPED(cred) again = { 0 };
+	SCOPED(cred) other = { 0 };
+	EVP_PKEY *key = office_key("P-256");
+	SCOPED(buf) foreign = { 0 };
+
+	OK(single(c, 0, "order-1", &first));
+	OK(single(c, 0, "order-1", &again));
+	assert_int_equal(first.rec.id, again.rec.id);
+	assert_int_equal(certs(c), 1);
+	OK(single(c, 0, "order-2", &other));
+	assert_int_not_equal(first.rec.id, other.rec.id);
+	office_csr(key, "dev-0", &foreign);
+	{
+		const struct cred_request r = { .csr = buf_bytes(&foreign),
+						.ca = "issuing",
+						.profile = "tls-client",
+						.request_id = "order-1" };
+		SCOPED(cred) none = { 0 };
+
+		FAILS(INRO_E_EXISTS, cred_issue(c, &r, &none));
+	}
+	EVP_PKEY_free(key);
+	assert_int_equal(certs(c), 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mixed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_devices, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_revoked_is_not_handed_out, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_orders, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_ca_that_is_retired_meanwhile, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_request_id, setup, teardown),
+	};
+	int failed = cmocka_run_group_tests(tests, group_setup, group_teardown);
+
+	for (size_t i = 0; i < N; i++)
+		bulk_row_clear(&rows[i]);
+	return failed;
+}
