@@ -105,7 +105,7 @@ static int take_serials(void *arg)
 
 	for (int i = 0; i < 60; i++) {
 		SCOPED(credential) c = { .tenant = 1, .ca = 1 };
-		char serial[8];
+		char serial[16];
 
 		snprintf(serial, sizeof serial, "%d", i);
 		OK(blob_set(&c.serial, bytes_of(serial)));
@@ -155,12 +155,13 @@ static int open_and_close(void *arg)
 	enum inro_err e = store_open(arg, &s);
 
 	store_close(s);
-	return e;
+	return (int)e;
 }
 
 static void test_made_by_many_at_once(void **state)
 {
 	char url[600];
+	struct store *s;
 	pid_t pids[4];
 	int status;
 
@@ -175,7 +176,9 @@ static void test_made_by_many_at_once(void **state)
 		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
 		assert_int_equal(status, 0);
 	}
-	add_one(open_url(url), "a"); /* left open: the end of the program is one more fault */
+	s = open_url(url);
+	add_one(s, "a");
+	store_close(s);
 }
 
 static int load_badly(struct store *s, enum inro_err *ret)

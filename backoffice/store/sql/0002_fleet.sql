@@ -150,7 +150,8 @@ CREATE TABLE tally (
 	n INTEGER NOT NULL,
 	UNIQUE (tenant, name)
 );
-INSERT INTO tally (tenant, name, n) SELECT tenant, 'device/' || state, count(*) FROM device GROUP BY tenant, state;
+-- An id is always given: PostgreSQL makes none.
+INSERT INTO tally (id, tenant, name, n) SELECT row_number() OVER (ORDER BY tenant, state), tenant, 'device/' || state, count(*) FROM device GROUP BY tenant, state;
 
 CREATE TABLE audit_mark (
 	id INTEGER PRIMARY KEY,
