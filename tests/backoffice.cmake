@@ -41,6 +41,7 @@ inro_test(unit/test_core_faults.c LINKS inro_testoffice TIMEOUT 300)
 target_link_options(test_core_faults PRIVATE -Wl,--wrap=getrandom)
 inro_benchmark(bench/bench_issue.c LINKS inro_pki SMOKE 1)
 inro_benchmark(bench/bench_audit.c LINKS inro_core SMOKE 100)
+inro_benchmark(bench/bench_registry.c LINKS inro_core inro_testlib PkgConfig::sqlite SMOKE 1200)
 
 # The whole core once more on PostgreSQL, as NAME_postgres (lib/office.h).
 foreach(name core_device core_registry core_import core_audit core_marks core_proposal core_issue core_bulk core_life core_faults)

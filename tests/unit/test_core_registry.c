@@ -364,8 +364,8 @@ static void test_anchor_words(void **state)
 					   "key:",
 					   "key:00",
 					   "ek:zz",
-					   "key:0000000000000000000000000000000000000000000000000"
-					   "00000000000000" };
+					   ("key:0000000000000000000000000000000000000000000000000"
+					    "00000000000000") };
 	uint8_t room[ANCHOR_HASH];
 	struct device_anchor a;
 
