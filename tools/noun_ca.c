@@ -5,10 +5,14 @@
 
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/profile.h"
+#include "backoffice/pki/cert.h"
+#include "backoffice/pki/csr.h"
+#include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 
 #define DAY_SECONDS 86400
+#define CHAIN_MAX   ((size_t)1 << 20)
 
 static void add_policy(json_t *doc, const struct ca_view *v)
 {
@@ -27,7 +31,7 @@ json_t *ca_json(const struct ca_view *v)
 {
 	struct bytes der = blob_bytes(&v->rec.cert);
 	json_t *doc = json_pack(
-		"{s:o s:s s:o s:o s:o s:o s:o s:o s:b s:o s:o s:o s:I s:o}", "name",
+		"{s:o s:s s:o s:o s:o s:o s:o s:o s:b s:o s:o s:o s:o s:o}", "name",
 		json_of_text(v->rec.name), "state", ca_state_names[v->rec.state], "parent",
 		json_of_text(v->parent_name), "subject", json_of_text(v->rec.subject), "profile",
 		json_of_text(v->rec.profile), "not_before", json_of_time(v->rec.not_before),
@@ -35,8 +39,9 @@ json_t *ca_json(const struct ca_view *v)
 		json_of_text(v->rec.key_uri), "issues", v->why_not == NULL, "why_not",
 		json_of_text(v->why_not), "crl_number",
 		v->rec.crl_number ? json_integer(v->rec.crl_number) : json_null(), "crl_at",
-		json_of_time(v->rec.crl_at), "certificate", (json_int_t)v->credential, "pem",
-		json_of_pem(PEM_CERT, &der, 1));
+		json_of_time(v->rec.crl_at), "certificate",
+		v->credential ? json_integer(v->credential) : json_null(), "pem",
+		der.n ? json_of_pem(PEM_CERT, &der, 1) : json_null());
 	if (doc)
 		add_policy(doc, v);
 	return doc;
@@ -64,6 +69,7 @@ static enum inro_err ca_create_run(const struct call *c, json_t **ret)
 		.key_type = call_opt(c, "type"),
 		.label = call_opt(c, "label"),
 		.days = (unsigned)call_number(c, "days", 0),
+		.external = call_has(c, "external"),
 	};
 	enum inro_err e = office_open(c, &core);
 	if (!e)
@@ -135,6 +141,72 @@ static enum inro_err ca_retire_run(const struct call *c, json_t **ret)
 	return e ? e : json_give(ca_json(&v), ret);
 }
 
+static enum inro_err ca_cancel_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(ca_view) v = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = ca_move(core, call_arg(c, 0), VERB_CANCEL, call_opt(c, "why"), &v);
+	return e ? e : json_give(ca_json(&v), ret);
+}
+
+static enum inro_err ca_csr_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(ca_view) v = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = ca_get(core, call_arg(c, 0), &v);
+	if (!e && !v.rec.csr.n)
+		e = err_set(INRO_E_STATE, "CA '%s' is certified here; it has no request",
+			    call_arg(c, 0));
+	struct bytes der = blob_bytes(&v.rec.csr);
+	return e ? e
+		 : json_give(json_pack("{s:s s:s s:o}", "name", call_arg(c, 0), "state",
+				       ca_state_names[v.rec.state], "pem",
+				       json_of_pem(PEM_CSR, &der, 1)),
+			     ret);
+}
+
+static enum inro_err ca_activate_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(buf) cert = { 0 };
+	SCOPED(buf) chain = { 0 };
+	struct ca_activation a = { 0 };
+	enum inro_err e = file_read(call_opt(c, "cert"), CERT_MAX, &cert);
+	if (!e && call_has(c, "chain"))
+		e = file_read(call_opt(c, "chain"), CHAIN_MAX, &chain);
+	if (!e)
+		e = office_open(c, &core);
+	a.cert = buf_bytes(&cert);
+	a.chain = buf_bytes(&chain);
+	if (!e)
+		e = ca_activate(core, call_arg(c, 0), &a, &v);
+	return e ? e : json_give(ca_json(&v), ret);
+}
+
+static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(cred) cred = { 0 };
+	SCOPED(buf) csr = { 0 };
+	struct cred_request r = {
+		.ca = call_arg(c, 0),
+		.profile = call_has(c, "profile") ? call_opt(c, "profile") : "sub-ca",
+		.days = (unsigned)call_number(c, "days", 0),
+	};
+	enum inro_err e = file_read(call_opt(c, "csr"), CSR_MAX, &csr);
+	if (!e)
+		e = office_open(c, &core);
+	r.csr = buf_bytes(&csr);
+	if (!e)
+		e = ca_certify(core, &r, &cred);
+	return e ? e : json_give(json_of_cred(&cred), ret);
+}
+
 /* ---- the rows ---- */
 
 #define ARG_CA                                                                                     \
@@ -181,12 +253,15 @@ const struct cmd_verb ca_verbs[] = {
 			 .kind = OPT_TEXT,
 			 .known = profile_builtin_at,
 			 .help = "root-ca or sub-ca when not said" },
+		       { .name = "external",
+			 .kind = OPT_FLAG,
+			 .help = "others certify it: see 'inro ca csr', 'inro ca activate'" },
 		       OPT_VALID),
 	  .shared = { pin_user_opts },
 	  .check = check_create,
 	  .run = ca_create_run,
 	  .shape = SHOW_SAID,
-	  .said = "CA '{name}' is made: {subject}, until {not_after}" },
+	  .said = "CA '{name}' is made, {state}: {subject}" },
 	{ .name = "list",
 	  .summary = "Lists the CAs",
 	  .run = ca_list_run,
@@ -228,6 +303,54 @@ const struct cmd_verb ca_verbs[] = {
 	  .run = ca_crl_run,
 	  .shape = SHOW_PEM,
 	  .said = "CRL {number} of CA '{ca}' with {entries} entries is in {file}" },
+	{ .name = "csr",
+	  .summary = "Shows the request of a CA that others certify",
+	  .args = ARGS(ARG_CA),
+	  .shared = { out_opts },
+	  .run = ca_csr_run,
+	  .shape = SHOW_PEM,
+	  .said = "the request of CA '{name}' is in {file}" },
+	{ .name = "activate",
+	  .summary = "Takes in the certificate that others made for a CA",
+	  .args = ARGS(ARG_CA),
+	  .opts = OPTS({ .name = "cert",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .required = true,
+			 .help = "the certificate, PEM or DER" },
+		       { .name = "chain",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "those above it, PEM, from its issuer up to a root; not needed "
+				 "when a CA here signed it" }),
+	  .run = ca_activate_run,
+	  .shape = SHOW_SAID,
+	  .said = "CA '{name}' is {state}: {subject}, until {not_after}" },
+	{ .name = "certify",
+	  .summary = "Makes the certificate of somebody else's CA, or of another back office's",
+	  .args = ARGS(ARG_CA),
+	  .opts = OPTS({ .name = "csr",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .required = true,
+			 .help = "its request, PEM or DER; - is standard input" },
+		       { .name = "profile",
+			 .arg = "PROFILE",
+			 .kind = OPT_TEXT,
+			 .known = profile_builtin_at,
+			 .help = "sub-ca when not said" },
+		       OPT_VALID),
+	  .shared = { out_opts, pin_user_opts },
+	  .run = ca_certify_run,
+	  .shape = SHOW_PEM,
+	  .said = "certificate {serial} ({subject}) is in {file}" },
+	{ .name = "cancel",
+	  .summary = "Waits for a CA's certificate no longer; its key stays",
+	  .args = ARGS(ARG_CA),
+	  .opts = OPTS(OPT_WHY),
+	  .run = ca_cancel_run,
+	  .shape = SHOW_SAID,
+	  .said = "CA '{name}' is {state}" },
 	{ .name = "set",
 	  .summary = "Changes how a CA's revocation lists are made",
 	  .args = ARGS(ARG_CA),

@@ -1,12 +1,14 @@
 /* ca - certification authorities made and shown; see ca.h. */
 #include "backoffice/core/ca.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
 #include "base/clock.h"
+#include "base/der.h"
 
 #define CA_DEPTH_MAX 16
 #define CA_NAME_MAX  64
@@ -39,17 +41,25 @@ static enum inro_err own_credential(struct core *c, const struct ca *ca, struct 
 	const struct store_query q = { .conds = &own, .n = 1, .limit = 1, .backward = true };
 	enum inro_err e = store_find(c->store, &q, ret);
 
+	if (e == INRO_E_NOT_FOUND && !ca->cert.n)
+		return INRO_OK; /* it never had one */
 	if (e == INRO_E_NOT_FOUND)
 		return err_set(INRO_E_DAMAGED, "the record of CA '%s's certificate is gone",
 			       ca->name);
 	return e;
 }
 
+static const char *const state_objections[CA_STATE__MAX] = {
+	[CA_REVOKED] = "is revoked",
+	[CA_RETIRED] = "is retired",
+	[CA_PENDING] = "waits for its certificate",
+};
+
 /* NULL: nothing against it. */
 static const char *objection(const struct ca *ca, const struct credential *own, int64_t now)
 {
 	if (ca->state != CA_ACTIVE)
-		return ca->state == CA_REVOKED ? "is revoked" : "is retired";
+		return state_objections[ca->state];
 	if (own->state != CRED_ACTIVE && own->state != CRED_SUPERSEDED)
 		return own->state == CRED_SUSPENDED ? "is on hold" : "has no valid certificate";
 	if (ca->not_after < now)
@@ -220,6 +230,20 @@ void chain_clear(struct chain *l)
 	*l = (struct chain) { 0 };
 }
 
+/* What is above the highest CA that is ours. */
+static enum inro_err add_foreign(const struct ca *ca, struct chain *l)
+{
+	struct bytes rest = blob_bytes(&ca->chain), one;
+	enum inro_err e = INRO_OK;
+
+	while (e == INRO_OK && rest.n && l->n < CA_DEPTH_MAX) {
+		e = der_take_whole(&rest, DER_SEQUENCE, &one);
+		if (e == INRO_OK)
+			e = blob_set(&l->certs[l->n++], one);
+	}
+	return e;
+}
+
 enum inro_err ca_chain(struct core *c, const char *name, struct chain *ret)
 {
 	struct chain l = { .certs = calloc(CA_DEPTH_MAX, sizeof *l.certs) };
@@ -228,16 +252,20 @@ enum inro_err ca_chain(struct core *c, const char *name, struct chain *ret)
 
 	if (!l.certs)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a chain");
+	if (e == INRO_OK && !ca.cert.n)
+		e = err_set(INRO_E_STATE, "CA '%s' has no certificate", name);
 	while (e == INRO_OK && l.n < CA_DEPTH_MAX) {
 		int64_t parent = ca.parent;
 
 		l.certs[l.n++] = ca.cert;
 		ca.cert = (struct blob) { 0 };
-		ca_clear(&ca);
 		if (!parent)
 			break;
+		ca_clear(&ca);
 		e = store_get(c->store, parent, &ca);
 	}
+	if (e == INRO_OK)
+		e = add_foreign(&ca, &l);
 	if (e != INRO_OK) {
 		chain_clear(&l);
 		return e;
@@ -249,13 +277,14 @@ enum inro_err ca_chain(struct core *c, const char *name, struct chain *ret)
 static enum inro_err move(struct core *c, struct ca *ca, enum verb verb, const char *why)
 {
 	SCOPED(buf) detail = { 0 };
-	const struct audit_entry entry = { verb == VERB_REVOKE ? "ca.revoke" : "ca.retire", "ca",
-					   ca->name, EVENT_DONE, &detail };
+	char action[32];
+	const struct audit_entry entry = { action, "ca", ca->name, EVENT_DONE, &detail };
 	int to;
 	enum inro_err e = lifecycle_move(LIFE_CA, (int)ca->state, verb, c->role, &to);
 
 	if (e != INRO_OK)
 		return err_context(e, "CA '%s'", ca->name);
+	snprintf(action, sizeof action, "ca.%s", verb_names[verb]);
 	detail_text(&detail, "from", ca_state_names[ca->state]);
 	ca->state = (enum ca_state)to;
 	detail_text(&detail, "to", ca_state_names[to]);
@@ -293,12 +322,13 @@ enum inro_err ca_move(struct core *c, const char *name, enum verb verb, const ch
 	struct step s = { name, why, verb };
 	enum inro_err e = core_check_text("the reason", why, 255);
 
-	if (e == INRO_OK && verb != VERB_RETIRE)
-		e = err_set(INRO_E_ARG, "a CA is retired, not '%s'", verb_names[verb]);
+	if (e == INRO_OK && verb != VERB_RETIRE && verb != VERB_CANCEL)
+		e = err_set(INRO_E_ARG, "a CA is retired or cancelled, not '%s'", verb_names[verb]);
 	if (e == INRO_OK)
 		e = core_write(c, step_work, &s);
 	if (e != INRO_OK)
-		return audit_refused(c, "ca.retire", "ca", name, e);
+		return audit_refused(c, verb == VERB_CANCEL ? "ca.cancel" : "ca.retire", "ca", name,
+				     e);
 	return ca_get(c, name, ret);
 }
 
@@ -335,6 +365,9 @@ static enum inro_err check_request(struct core *c, struct making *m)
 	if (!r->key_uri == !r->token)
 		return err_set(INRO_E_ARG, "a CA has either the URI of its key or the token to "
 					   "make one in");
+	if (r->external && (r->parent || r->profile || r->days))
+		return err_set(INRO_E_ARG, "a CA that others certify has no parent, profile or days "
+					   "of ours");
 	e = ca_load(c, r->name, &other);
 	if (e == INRO_OK)
 		return err_set(INRO_E_EXISTS, "there is a CA '%s' already", r->name);
@@ -437,7 +470,7 @@ static enum inro_err make_key(struct core *c, struct making *m)
 
 	if (e == INRO_OK)
 		e = core_token_uri(r->token, &token);
-	if (e == INRO_OK)
+	if (e == INRO_OK && !r->external)
 		e = foresee(c, m, plan.kind);
 	plan.token_uri = (const char *)token.p;
 	if (e == INRO_OK)
@@ -451,12 +484,34 @@ static enum inro_err make_key(struct core *c, struct making *m)
 	return e;
 }
 
+/* Two CAs with one key could each be taken for the other. */
+static enum inro_err check_own_key(struct core *c, struct making *m)
+{
+	uint8_t hash[PKI_DIGEST_MAX];
+	struct store_cond conds[] = {
+		{ .field = "key_hash" },
+		{ .field = "own_ca", .op = STORE_SOME },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
+	SCOPED(credential) rec = { 0 };
+	enum inro_err e = pki_digest(PKI_SHA256, token_key_spki(m->key), hash);
+
+	conds[0].bytes = BYTES(hash, pki_hash_octets(PKI_SHA256));
+	if (e == INRO_OK)
+		e = store_find(c->store, &q, &rec);
+	if (e == INRO_OK)
+		return err_set(INRO_E_EXISTS, "another CA has this key");
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
 static enum inro_err get_key(struct core *c, struct making *m)
 {
 	enum inro_err e = dn_parse(m->in->subject, NULL, &m->subject);
 
 	if (e == INRO_OK)
 		e = m->in->key_uri ? core_key(c, m->in->key_uri, &m->key) : make_key(c, m);
+	if (e == INRO_OK)
+		e = check_own_key(c, m);
 	if (e != INRO_OK)
 		return e;
 	token_key_uri(m->key, &m->uri);
@@ -482,6 +537,53 @@ static enum inro_err certify(struct core *c, struct making *m)
 	return e;
 }
 
+static enum inro_err fill_pending(struct core *c, struct making *m)
+{
+	struct ca *ca = &m->ca;
+	SCOPED(buf) subject = { 0 };
+	enum inro_err e = dn_text(buf_bytes(&m->subject), &subject);
+
+	ca->tenant = c->tenant;
+	ca->state = CA_PENDING;
+	ca->generation = 1;
+	ca->created_ms = ca->updated_ms = clock_now_ms();
+	buf_add_u8(&subject, 0);
+	if (e == INRO_OK)
+		e = buf_err(&subject);
+	if (e == INRO_OK)
+		e = text_set(&ca->subject, (const char *)subject.p);
+	if (e == INRO_OK)
+		e = text_set(&ca->name, m->in->name);
+	if (e == INRO_OK)
+		e = text_set(&ca->key_uri, (const char *)m->uri.p);
+	return e == INRO_OK ? blob_set(&ca->csr, buf_bytes(&m->csr)) : e;
+}
+
+static enum inro_err pending_work(struct core *c, void *arg)
+{
+	struct making *m = arg;
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "ca.create", "ca", m->in->name, EVENT_DONE, &detail };
+	enum inro_err e;
+
+	m->ca.id = 0;
+	e = store_insert(c->store, &m->ca);
+	if (e == INRO_E_EXISTS)
+		return err_set(e, "there is a CA '%s' already", m->in->name);
+	detail_text(&detail, "subject", m->ca.subject);
+	detail_text(&detail, "key", m->ca.key_uri);
+	detail_text(&detail, "to", ca_state_names[CA_PENDING]);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
+}
+
+/* Its certificate is another's to make. */
+static enum inro_err await(struct core *c, struct making *m)
+{
+	enum inro_err e = fill_pending(c, m);
+
+	return e == INRO_OK ? core_write(c, pending_work, m) : e;
+}
+
 static enum inro_err create(struct core *c, const struct ca_request *r, struct ca_view *ret)
 {
 	SCOPED(making) m = { .in = r };
@@ -494,7 +596,7 @@ static enum inro_err create(struct core *c, const struct ca_request *r, struct c
 	if (e == INRO_OK)
 		e = get_csr(&m);
 	if (e == INRO_OK)
-		e = certify(c, &m);
+		e = r->external ? await(c, &m) : certify(c, &m);
 	if (e != INRO_OK)
 		return e;
 	m.fresh.keep = true;

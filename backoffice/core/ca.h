@@ -21,6 +21,9 @@ struct ca_request {
 	const char *key_uri;
 	const char *token, *key_type, *label; /* label NULL: the name; key_type NULL: ec-p256 */
 	unsigned days;			      /* 0: the profile's */
+	/* Others certify it: the CA is pending, with a request, until ca_activate().  No parent,
+	 * profile or days then. */
+	bool external;
 };
 
 /* How its revocation lists are made. */
@@ -62,7 +65,20 @@ struct chain {
 };
 void chain_clear(struct chain *l);
 MUST_CHECK enum inro_err ca_chain(struct core *c, const char *name, struct chain *ret);
-/* VERB_RETIRE: issues no more.  Its certificate is revoked by cred_revoke(). */
+/* The certificate that others made for a pending CA's request.  INRO_E_POLICY when it is for another
+ * key, no CA's, not valid now, or leaves no room below; INRO_E_SIGNATURE when the chain does not
+ * hold together.  Without a chain it is self-signed or one that a CA of ours signed. */
+struct ca_activation {
+	struct bytes cert;  /* PEM or DER */
+	struct bytes chain; /* PEM, from its issuer up to a root, in that order; empty: none */
+};
+MUST_CHECK enum inro_err ca_activate(struct core *c, const char *name,
+				     const struct ca_activation *a, struct ca_view *ret);
+/* A certificate for the CA of somebody else, or of another back office, by its request: as
+ * cred_issue(), with a profile for CAs. */
+MUST_CHECK enum inro_err ca_certify(struct core *c, const struct cred_request *r, struct cred *ret);
+/* VERB_RETIRE: issues no more.  Its certificate is revoked by cred_revoke().  VERB_CANCEL: its
+ * certificate is waited for no longer; the key stays in its token. */
 MUST_CHECK enum inro_err ca_move(struct core *c, const char *name, enum verb verb, const char *why,
 				 struct ca_view *ret);
 

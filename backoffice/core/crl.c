@@ -260,6 +260,8 @@ static enum inro_err prepare(struct core *c, struct listing *l)
 		e = err_set(INRO_E_ARG, "a CRL lives up to %d days", CRL_DAYS_MAX);
 	if (e == INRO_OK)
 		e = ca_load(c, l->in->ca, &l->ca);
+	if (e == INRO_OK && !l->ca.cert.n)
+		e = err_set(INRO_E_STATE, "CA '%s' has no certificate", l->ca.name);
 	if (e == INRO_OK)
 		e = cert_read(blob_bytes(&l->ca.cert), &l->cert);
 	if (e == INRO_OK)

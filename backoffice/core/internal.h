@@ -210,6 +210,8 @@ struct change {
 MUST_CHECK enum inro_err cred_apply(struct core *c, struct credential *rec,
 				    const struct change *change);
 
+/* issue.c: serial, hashes and DER of a record, from its certificate. */
+MUST_CHECK enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert);
 /* issue.c: a request becomes a recorded certificate. */
 struct issuing {
 	const struct cred_request *request;

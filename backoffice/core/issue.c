@@ -255,7 +255,7 @@ static enum inro_err sign(struct making *j)
 	return e;
 }
 
-static enum inro_err fill_hashes(struct credential *rec, const struct cert *cert)
+enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert)
 {
 	uint8_t hash[PKI_DIGEST_MAX];
 	enum inro_err e = pki_digest(PKI_SHA256, cert->key.spki, hash);
@@ -317,7 +317,7 @@ static enum inro_err fill_record(struct core *c, struct making *j)
 	rec->not_before = cert.not_before;
 	rec->not_after = cert.not_after;
 	rec->created_ms = rec->updated_ms = clock_now_ms();
-	e = fill_hashes(rec, &cert);
+	e = cred_fill_hashes(rec, &cert);
 	return e == INRO_OK ? fill_texts(j) : e;
 }
 

@@ -136,7 +136,7 @@ static const struct field ca_fields[] = {
 	F_NAME(ca, kind, ca_kind_names),
 	F_INT(ca, generation),
 	F_SPARSE(ca, settings),
-	F_BLOB(ca, csr),
+	F_BLOB(ca, csr), F_BLOB(ca, chain),
 	F_INT(ca, created_ms),
 	F_INT(ca, updated_ms),
 };

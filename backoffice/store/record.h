@@ -145,7 +145,8 @@ struct ca {
 	enum ca_kind kind;
 	int64_t generation; /* of its key, from 1 */
 	char *settings;	    /* a JSON object; NULL: as its profile says */
-	struct blob csr;    /* while CA_PENDING */
+	struct blob csr;    /* of one whose certificate others made or will make */
+	struct blob chain;  /* certificates above it that are no CA of ours: DER, one behind the other */
 	int64_t created_ms, updated_ms;
 };
 

@@ -341,6 +341,18 @@ static void test_a_missing_token(void **state)
 }
 
 /* What is recorded of a URI names the key; it opens nothing. */
+/* A key in token "ca" that no CA has: of one that was given up. */
+static void spare_key(struct core *c, struct ca_view *ret)
+{
+	const struct ca_request r = {
+		.name = "spare", .subject = "CN=Spare", .token = "ca", .external = true
+	};
+
+	OK(ca_create(c, &r, ret));
+	ca_view_clear(ret);
+	OK(ca_move(c, "spare", VERB_CANCEL, NULL, ret));
+}
+
 static void test_a_key_reference_opens_nothing(void **state)
 {
 	static const char *const uris[] = {
@@ -349,7 +361,7 @@ static void test_a_key_reference_opens_nothing(void **state)
 	};
 	struct core *c = *state;
 	SCOPED(buf) csr = { 0 };
-	SCOPED(ca_view) root = { 0 };
+	SCOPED(ca_view) spare = { 0 };
 	SCOPED(ca_view) v = { 0 };
 	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
 	struct ca_request twin = { .name = "twin", .subject = "CN=Twin" };
@@ -364,8 +376,8 @@ static void test_a_key_reference_opens_nothing(void **state)
 		OK(cred_issue(c, &r, &cred));
 		assert_string_equal(cred.rec.key_uri, "pkcs11:token=line;object=x");
 	}
-	OK(ca_get(c, "root", &root));
-	snprintf(uri, sizeof uri, "%s?pin-value=" OFFICE_PIN, root.rec.key_uri);
+	spare_key(c, &spare);
+	snprintf(uri, sizeof uri, "%s?pin-value=" OFFICE_PIN, spare.rec.key_uri);
 	twin.key_uri = uri;
 	OK(ca_create(c, &twin, &v));
 	assert_null(strstr(v.rec.key_uri, "pin"));
@@ -505,13 +517,17 @@ static void test_a_ca_on_a_key_that_is_there(void **state)
 {
 	struct core *c = *state;
 	SCOPED(ca_view) root = { 0 };
+	SCOPED(ca_view) spare = { 0 };
 	SCOPED(ca_view) v = { 0 };
 	struct ca_request r = { .name = "twin", .subject = "CN=Twin" };
 
 	OK(ca_get(c, "root", &root));
 	r.key_uri = root.rec.key_uri;
+	ca_refused(c, &r, INRO_E_EXISTS); /* two CAs don't have one key */
+	spare_key(c, &spare);
+	r.key_uri = spare.rec.key_uri;
 	OK(ca_create(c, &r, &v));
-	assert_string_equal(v.rec.key_uri, root.rec.key_uri);
+	assert_string_equal(v.rec.key_uri, spare.rec.key_uri);
 	r.subject = "nonsense";
 	r.name = "third";
 	ca_refused(c, &r, INRO_E_SYNTAX); /* and the key is not deleted */

@@ -35,6 +35,7 @@ ALTER TABLE ca ADD COLUMN kind TEXT NOT NULL DEFAULT 'local';
 ALTER TABLE ca ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE ca ADD COLUMN settings TEXT;
 ALTER TABLE ca ADD COLUMN csr BLOB;
+ALTER TABLE ca ADD COLUMN chain BLOB;
 -- Keys that a CA had before its present one, and what was signed with them (RFC 4210 4.4).
 CREATE TABLE ca_generation (
 	id INTEGER PRIMARY KEY,

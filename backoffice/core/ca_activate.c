@@ -1,0 +1,309 @@
+/*
+ * ca_activate - CAs across houses: the certificate that somebody else made for a CA of ours, and the
+ * one that we make for somebody else's.
+ *
+ * 1. Nothing of it is believed: key, dates, usage, path lengths and each signature up to a root are
+ *    checked before it is recorded.
+ */
+#include <stdlib.h>
+
+#include "backoffice/core/internal.h"
+#include "backoffice/pki/csr.h"
+#include "backoffice/pki/pem.h"
+#include "base/clock.h"
+
+#define ABOVE_MAX 15
+
+struct activation {
+	const char *name;
+	const struct ca_activation *in;
+	struct ca ca;
+	struct cert cert;
+	struct credential rec;
+	struct buf above; /* DER of those that are no CA of ours */
+	int64_t parent;
+	bool root;
+};
+
+static void activation_clear(struct activation *a)
+{
+	ca_clear(&a->ca);
+	cert_clear(&a->cert);
+	credential_clear(&a->rec);
+	buf_clear(&a->above);
+}
+
+static enum inro_err check_pending(struct core *c, const struct ca *ca)
+{
+	int to;
+	enum inro_err e = lifecycle_move(LIFE_CA, (int)ca->state, VERB_ISSUE, c->role, &to);
+
+	return e == INRO_OK ? e : err_context(e, "CA '%s'", ca->name);
+}
+
+/* That it is a CA's, and valid now. */
+static enum inro_err check_cert(const struct cert *cert, const char *what)
+{
+	int64_t now = clock_now();
+	enum inro_err e = cert_check_ca(cert);
+
+	if (e != INRO_OK)
+		return err_context(e, "%s", what);
+	if (now > cert->not_after)
+		return err_set(INRO_E_POLICY, "%s has expired", what);
+	return now < cert->not_before ? err_set(INRO_E_POLICY, "%s is not valid yet", what)
+				      : INRO_OK;
+}
+
+static enum inro_err check_key(const struct activation *a)
+{
+	SCOPED(csr) csr = { 0 };
+	enum inro_err e = csr_read(blob_bytes(&a->ca.csr), &csr);
+
+	if (e == INRO_OK && !bytes_equal(csr.key.spki, a->cert.key.spki))
+		e = err_set(INRO_E_POLICY, "the certificate is for another key than that of CA '%s'",
+			    a->name);
+	if (e == INRO_OK)
+		e = check_cert(&a->cert, "the certificate");
+	return e;
+}
+
+/* `above` signed `below`, and allows `cas` CAs below itself. */
+static enum inro_err check_link(const struct cert *below, const struct cert *above, int cas)
+{
+	enum inro_err e = check_cert(above, "a certificate above it");
+
+	if (e == INRO_OK && !bytes_equal(below->issuer, above->subject))
+		e = err_set(INRO_E_SIGNATURE, "the chain is broken: it goes from the CA's issuer up "
+					      "to a root");
+	if (e == INRO_OK)
+		e = cert_verify(below, &above->key);
+	if (e == INRO_OK && above->ext.path_len >= 0 && above->ext.path_len < cas)
+		e = err_set(INRO_E_POLICY, "a path length above it leaves no room for this CA");
+	return e;
+}
+
+/* One that is signed by itself ends the chain. */
+static bool is_root(const struct cert *cert)
+{
+	return cert->self_issued && cert_verify(cert, &cert->key) == INRO_OK;
+}
+
+/* *below is replaced by the certificate above it. */
+static enum inro_err climb(struct activation *a, struct bytes *rest, struct cert *below, int cas)
+{
+	SCOPED(buf) der = { 0 };
+	SCOPED(cert) above = { 0 };
+	enum inro_err e = pem_next(rest, PEM_CERT, &der);
+
+	if (e == INRO_E_NOT_FOUND)
+		return err_set(INRO_E_SIGNATURE, "the chain does not reach a root");
+	if (e == INRO_OK)
+		e = cert_read(buf_bytes(&der), &above);
+	if (e == INRO_OK)
+		e = check_link(below, &above, cas);
+	if (e != INRO_OK)
+		return e;
+	buf_add(&a->above, buf_bytes(&der));
+	cert_clear(below);
+	*below = above;
+	above = (struct cert) { 0 };
+	return buf_err(&a->above);
+}
+
+static enum inro_err check_chain(struct activation *a)
+{
+	struct bytes rest = a->in->chain;
+	SCOPED(cert) top = { 0 };
+	enum inro_err e = cert_read(buf_bytes(&a->cert.der), &top);
+
+	for (int cas = 1; e == INRO_OK && !is_root(&top); cas++) {
+		if (cas > ABOVE_MAX)
+			return err_set(INRO_E_TOO_BIG, "the chain has more than %d certificates",
+				       ABOVE_MAX);
+		e = climb(a, &rest, &top, cas);
+	}
+	return e;
+}
+
+/* Did this CA of ours sign it?  One of the same name that did not is no error. */
+static enum inro_err try_parent(struct core *c, struct activation *a, const struct ca *ca)
+{
+	SCOPED(cert) cert = { 0 };
+	enum inro_err e;
+
+	if (!ca->cert.n || ca->id == a->ca.id)
+		return INRO_OK;
+	e = cert_read(blob_bytes(&ca->cert), &cert);
+	if (e != INRO_OK || !bytes_equal(a->cert.issuer, cert.subject) ||
+	    cert_verify(&a->cert, &cert.key) != INRO_OK)
+		return e;
+	a->parent = ca->id;
+	e = check_link(&a->cert, &cert, 1);
+	return e == INRO_OK ? ca_usable(c, ca, clock_now()) : e;
+}
+
+static enum inro_err find_parent(struct core *c, struct activation *a)
+{
+	const struct store_cond cond = { .field = "tenant", .number = c->tenant };
+	const struct store_query q = { .conds = &cond, .n = 1 };
+	void *rows = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(c, &ca_type, &q, &rows, &n);
+
+	for (size_t i = 0; e == INRO_OK && !a->parent && i < n; i++)
+		e = try_parent(c, a, (const struct ca *)rows + i);
+	list_free(&ca_type, rows, n);
+	return e;
+}
+
+static enum inro_err check_above(struct core *c, struct activation *a)
+{
+	enum inro_err e;
+
+	a->root = is_root(&a->cert);
+	if (a->root)
+		return INRO_OK;
+	e = find_parent(c, a);
+	if (e != INRO_OK || a->parent)
+		return e;
+	if (!a->in->chain.n)
+		return err_set(INRO_E_SIGNATURE, "no CA here has signed the certificate: give the "
+						 "chain of those that did");
+	return check_chain(a);
+}
+
+static enum inro_err fill_rec(struct core *c, struct activation *a)
+{
+	struct credential *rec = &a->rec;
+	SCOPED(buf) subject = { 0 };
+	enum inro_err e = dn_text(a->cert.subject, &subject);
+
+	rec->tenant = c->tenant;
+	rec->kind = CRED_CERTIFICATE;
+	rec->state = CRED_ACTIVE;
+	rec->not_before = a->cert.not_before;
+	rec->not_after = a->cert.not_after;
+	rec->own_ca = a->ca.id;
+	rec->ca = a->root ? a->ca.id : a->parent;
+	rec->ca_generation = 1;
+	rec->created_ms = rec->updated_ms = clock_now_ms();
+	buf_add_u8(&subject, 0);
+	if (e == INRO_OK)
+		e = buf_err(&subject);
+	if (e == INRO_OK)
+		e = text_set(&rec->subject, (const char *)subject.p);
+	if (e == INRO_OK)
+		e = text_set(&rec->key_uri, a->ca.key_uri);
+	return e == INRO_OK ? cred_fill_hashes(rec, &a->cert) : e;
+}
+
+static enum inro_err fill_ca(struct activation *a, struct ca *ca)
+{
+	enum inro_err e = blob_set(&ca->cert, buf_bytes(&a->cert.der));
+
+	ca->state = CA_ACTIVE;
+	ca->parent = a->parent;
+	ca->not_before = a->cert.not_before;
+	ca->not_after = a->cert.not_after;
+	ca->updated_ms = clock_now_ms();
+	if (e == INRO_OK)
+		e = blob_set(&ca->chain, buf_bytes(&a->above));
+	return e == INRO_OK ? text_set(&ca->subject, a->rec.subject) : e;
+}
+
+/* One that a CA of this back office made is on record already, as nobody's in particular. */
+static enum inro_err record_cert(struct core *c, struct activation *a)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "fingerprint", .bytes = blob_bytes(&a->rec.fingerprint) },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	SCOPED(credential) there = { 0 };
+	enum inro_err e = store_find(c->store, &q, &there);
+
+	a->rec.id = 0;
+	if (e == INRO_E_NOT_FOUND)
+		return store_insert(c->store, &a->rec);
+	if (e == INRO_OK && (there.own_ca || there.device || there.state != CRED_ACTIVE))
+		e = err_set(INRO_E_STATE, "certificate %lld is another's, or not active",
+			    (long long)there.id);
+	there.own_ca = a->ca.id;
+	if (e == INRO_OK)
+		e = text_set(&there.key_uri, a->ca.key_uri);
+	return e == INRO_OK ? store_update(c->store, &there) : e;
+}
+
+static enum inro_err activate_work(struct core *c, void *arg)
+{
+	struct activation *a = arg;
+	SCOPED(ca) ca = { 0 };
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "ca.activate", "ca", a->name, EVENT_DONE, &detail };
+	enum inro_err e = ca_load(c, a->name, &ca);
+
+	if (e == INRO_OK)
+		e = check_pending(c, &ca);
+	if (e == INRO_OK)
+		e = fill_ca(a, &ca);
+	if (e == INRO_OK)
+		e = store_update(c->store, &ca);
+	if (e == INRO_OK)
+		e = record_cert(c, a);
+	detail_text(&detail, "subject", a->rec.subject);
+	detail_hex(&detail, "serial", blob_bytes(&a->rec.serial));
+	detail_hex(&detail, "sha256", blob_bytes(&a->rec.fingerprint));
+	detail_int(&detail, "not_after", a->rec.not_after);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
+}
+
+static enum inro_err activate(struct core *c, struct activation *a)
+{
+	enum inro_err e = ca_load(c, a->name, &a->ca);
+
+	if (e == INRO_OK)
+		e = check_pending(c, &a->ca);
+	if (e == INRO_OK)
+		e = cert_read(a->in->cert, &a->cert);
+	if (e == INRO_OK)
+		e = check_key(a);
+	if (e == INRO_OK)
+		e = check_above(c, a);
+	if (e == INRO_OK)
+		e = fill_rec(c, a);
+	return e == INRO_OK ? core_write(c, activate_work, a) : e;
+}
+
+enum inro_err ca_activate(struct core *c, const char *name, const struct ca_activation *in,
+			  struct ca_view *ret)
+{
+	SCOPED(activation) a = { .name = name, .in = in };
+	enum inro_err e = activate(c, &a);
+
+	return e == INRO_OK ? ca_get(c, name, ret)
+			    : audit_refused(c, "ca.activate", "ca", name, e);
+}
+
+static enum inro_err certify(struct core *c, const struct cred_request *r, struct cred *ret)
+{
+	SCOPED(ca) ca = { 0 };
+	struct issuing i = { .request = r, .ca = &ca, .makes_ca = true };
+	enum inro_err e = core_require(c, ROLE_ADMIN, "certify a CA");
+
+	if (e == INRO_OK)
+		e = ca_load(c, r->ca, &ca);
+	if (e == INRO_OK)
+		e = issue_run(c, &i);
+	if (e == INRO_OK)
+		e = cred_view(c, &i.rec, ret);
+	credential_clear(&i.rec);
+	return e;
+}
+
+enum inro_err ca_certify(struct core *c, const struct cred_request *r, struct cred *ret)
+{
+	enum inro_err e = certify(c, r, ret);
+
+	return e == INRO_OK ? e : audit_refused(c, "certificate.issue", "ca", r->ca, e);
+}

@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# CAs whose certificates others make: an offline root of openssl's and one of ours, and what is refused of them.
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+
+export INRO_PIN=123456 INRO_SO_PIN=87654321
+cd "$T"
+cat >ca.cnf <<'END'
+[req]
+distinguished_name = d
+[d]
+[root]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+[short]
+basicConstraints = critical,CA:TRUE,pathlen:0
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+[sub]
+basicConstraints = critical,CA:TRUE,pathlen:1
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[leaf]
+basicConstraints = CA:FALSE
+END
+new_root() {
+	# NAME SECTION
+	openssl req -x509 -config ca.cnf -extensions "$2" -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+		-keyout "$1.key" -out "$1.pem" -subj "/CN=$1" -days 400 2>/dev/null || fail "no root $1"
+}
+sign() {
+	# CSR ROOT SECTION OUT [OPTION ...]
+	openssl x509 -req -in "$1" -CA "$2.pem" -CAkey "$2.key" -CAcreateserial -extfile ca.cnf -extensions "$3" \
+		-out "$4" -days 300 "${@:5}" >/dev/null 2>&1 || fail "$4 is not signed"
+}
+new_root far root
+new_root low short
+new_root other root
+openssl req -new -config ca.cnf -key other.key -subj "/CN=Plant" -out wrong-key.csr
+
+# ---- under openssl's root ----
+
+must inro token create ca
+must inro ca create plant --token ca --subject "/O=Example/CN=Plant" --external
+[[ $(inro ca list --json | grep -c '"state": "pending"') == 1 ]] || fail "the CA is not pending: $(inro ca list)"
+must inro ca csr plant --out plant.csr
+openssl req -in plant.csr -verify -noout >out 2>&1 || fail "$(cat out)"
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout x.key -out x.csr -subj /CN=x 2>/dev/null
+refused 1 "waits for its certificate" inro cert issue --ca plant --profile tls-client --csr x.csr
+refused 1 "has no certificate" inro ca crl plant
+refused 1 "has no certificate" inro ca show plant --chain
+refused 1 "can't retire a CA that is pending; from there: issue, cancel" inro ca retire plant
+refused 1 "parent" inro ca create no --token ca --subject /CN=no --external --parent plant
+refused 1 "there is a CA 'plant' already" inro ca create plant --token ca --subject /CN=no --external
+
+sign wrong-key.csr far sub wrong-key.pem
+sign plant.csr far leaf leaf.pem
+sign plant.csr low sub low-plant.pem
+sign plant.csr far sub plant.pem
+openssl x509 -req -in plant.csr -CA far.pem -CAkey far.key -extfile ca.cnf -extensions sub -out past.pem -days -1 >/dev/null 2>&1
+openssl req -x509 -config ca.cnf -extensions sub -key other.key -subj /CN=far -out false.pem -days 300
+refused 1 "for another key" inro ca activate plant --cert wrong-key.pem --chain far.pem
+refused 1 "." inro ca activate plant --cert leaf.pem --chain far.pem
+refused 1 "path length" inro ca activate plant --cert low-plant.pem --chain low.pem
+refused 1 "give the chain" inro ca activate plant --cert plant.pem
+refused 1 "chain is broken" inro ca activate plant --cert plant.pem --chain other.pem
+refused 1 "." inro ca activate plant --cert plant.pem --chain false.pem
+refused 1 "does not reach a root" inro ca activate plant --cert plant.pem --chain x.csr
+[[ ! -s past.pem ]] || refused 1 "has expired" inro ca activate plant --cert past.pem --chain far.pem
+[[ $(inro ca list --json | grep -c '"state": "pending"') == 1 ]] || fail "what was refused has changed the CA"
+must inro ca activate plant --cert plant.pem --chain far.pem
+refused 1 "can't issue a CA that is active" inro ca activate plant --cert plant.pem --chain far.pem
+refused 1 "another CA has this key" inro ca create twin --key "$(inro ca show plant --json | sed -n 's/.*"key_uri": "\(.*\)",/\1/p')" --subject /CN=twin --external
+must inro cert issue --ca plant --profile tls-client --csr x.csr --out x.pem
+inro ca show plant --chain >chain.pem
+[[ $(grep -c BEGIN chain.pem) == 2 ]] || fail "the root is not in the chain: $(cat chain.pem)"
+openssl verify -CAfile far.pem -untrusted plant.pem x.pem >out 2>&1 || fail "$(cat out)"
+must inro ca crl plant --out plant.crl
+openssl verify -crl_check -CAfile far.pem -untrusted plant.pem -CRLfile plant.crl x.pem >out 2>&1 || fail "$(cat out)"
+
+# ---- a CA below it, and one that is given up ----
+
+must inro ca create line --token ca --parent plant --subject "/O=Example/CN=Line"
+[[ $(inro ca show line --chain | grep -c BEGIN) == 3 ]] || fail "the chain of a CA below lacks the root"
+must inro ca create never --token ca --subject /CN=never --external
+refused 1 "can't cancel a CA that is active" inro ca cancel plant
+must inro ca cancel never
+[[ $(inro ca show never --json) == *'"state": "retired"'* ]] || fail "it is not given up"
+refused 1 "can't issue a CA that is retired" inro ca activate never --cert plant.pem
+
+# ---- an offline root of ours ----
+
+vault() {
+	INRO_HOME=$T/vault "$@"
+}
+mkdir -p vault
+vault must inro token create vault
+vault must inro ca create offline --token vault --subject "/O=Example/CN=Offline"
+vault inro ca show offline --out offline.pem >/dev/null
+must inro ca create below --token ca --subject "/O=Example/CN=Below" --external
+must inro ca csr below --out below.csr
+vault must inro ca certify offline --csr below.csr --days 100 --out below.pem
+vault refused 1 "not for CAs" inro ca certify offline --csr below.csr --profile tls-client
+must inro ca activate below --cert below.pem --chain offline.pem
+must inro cert issue --ca below --profile tls-client --csr x.csr --out y.pem
+openssl verify -CAfile offline.pem -untrusted below.pem y.pem >out 2>&1 || fail "$(cat out)"
+must inro cert revoke "$(openssl x509 -in below.pem -noout -serial | sed 's/.*=//')"
+refused 1 "is revoked" inro cert issue --ca below --profile tls-client --csr x.csr
+must inro audit verify
