@@ -39,7 +39,8 @@ static enum inro_err armour_piece(struct armour *a)
 	buf_add(&a->der, piece);
 	lines = piece.n ? a->der.n - a->der.n % PEM_LINE : a->der.n;
 	pem_add_lines(&a->text, BYTES(a->der.p, lines));
-	memmove(a->der.p, a->der.p + lines, a->der.n - lines);
+	if (lines && a->der.n > lines)
+		memmove(a->der.p, a->der.p + lines, a->der.n - lines);
 	buf_truncate(&a->der, a->der.n - lines);
 	if (piece.n)
 		return INRO_OK;

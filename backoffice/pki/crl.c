@@ -87,7 +87,7 @@ static enum inro_err flush(struct crl *c)
 		e = err_set(INRO_E_TOO_BIG, "a list of more than %zu MB; a CA with so many is "
 					    "divided into shards",
 			    CRL_MAX >> 20);
-	if (!e && fwrite(c->pending.p, 1, n, c->entries) != n)
+	if (!e && n && fwrite(c->pending.p, 1, n, c->entries) != n)
 		e = spool_err("writing");
 	c->octets += n;
 	buf_truncate(&c->pending, 0);
