@@ -25,10 +25,10 @@
 
 /* libcrypto looks for decoders by the names of the kinds of keys there are, and what a decoder
  * gives may be of any kind: so this one stands for references to keys of every kind.  The kind is
- * one that hardly a certificate has, because the decoders of a certificate's kind are made ready
- * each time its key is read; and libcrypto compares each decoder's name with all names up to it, in
- * the order in which it knows them. */
-#define DER_NAME "RSA-PSS"
+ * one that no certificate of today has, because the decoders of a certificate's kind are made ready
+ * each time its key is read; and one of the first that libcrypto knows, for it compares each
+ * decoder's name with all names up to it. */
+#define DER_NAME "DH"
 #define PEM_LINE 256
 
 /* What is known in a PEM decoder of ours that waits for the DER one, and what became of that. */
@@ -305,6 +305,6 @@ static const OSSL_DISPATCH pem_functions[] = {
 const OSSL_ALGORITHM decoder_algorithms[] = { ROW_DER, ROW_PEM("DER"), ROW_END };
 
 /* Libcrypto 3.0 makes ready all that may lead to DER each time it reads the key of a certificate,
- * which is several times in each handshake of TLS.  Blobs it looks for where it reads a key of any
- * kind, and where it reads files; what we give is no blob, but tells what it is. */
-const OSSL_ALGORITHM decoder_algorithms_30[] = { ROW_DER, ROW_PEM("MSBLOB"), ROW_END };
+ * which is several times in each handshake of TLS.  PVK files it looks for where it reads a private
+ * key, and where it reads files; what we give is none, but tells what it is. */
+const OSSL_ALGORITHM decoder_algorithms_30[] = { ROW_DER, ROW_PEM("PVK"), ROW_END };

@@ -277,7 +277,7 @@ static void reference_and_serial(void **state)
 	EVP_PKEY_free(key);
 	assert_null(referred("pkcs11:serial=0000;token=line1;id=%01;object=ec;type=private" PIN,
 			     EVP_PKEY_KEYPAIR));
-	error_says("no token 'line1'");
+	error_says("no token as the URI describes it");
 }
 
 static EVP_PKEY *make(const char *uri)
