@@ -64,6 +64,8 @@ INRO_DB=sqlite:$T/kept.db must inro db check
 
 # ---- PostgreSQL ----
 
+# The leak checker of gcc 12 itself crashes at the end of a process with libpq and the module in it.
+[[ -z $runtime ]] || export ASAN_OPTIONS=detect_leaks=0
 if start_postgres office bare; then
 	must inro db copy --to "${pg_urls[0]}" >copied
 	grep -qE "^[0-9]+ rows were copied and compared" copied || fail "$(cat copied)"

@@ -176,11 +176,16 @@ static bool is_known(const struct pki_key_kind *kind)
 	return !type->octets || libcrypto_has(type->group);
 }
 
-/* SoftHSM 2.6 agrees by EC alone. */
+/* SoftHSM 2.6 agrees by EC alone, and loses memory with each Edwards key that it makes. */
 static bool module_has(const struct pki_key_kind *kind)
 {
-	return pki_key_type(kind->type)->family != PKI_MONTGOMERY ||
-	       strcmp(module_path, SOFTHSM) != 0;
+	const char *sanitizer = getenv("INRO_TEST_SANITIZE");
+	enum pki_family family = pki_key_type(kind->type)->family;
+
+	if (strcmp(module_path, SOFTHSM) != 0)
+		return true;
+	return family != PKI_MONTGOMERY &&
+	       (family != PKI_EDWARDS || !sanitizer || !strstr(sanitizer, "address"));
 }
 
 /* Kinds of secret keys: each is listed by its name, and gone when it was deleted. */
