@@ -1,6 +1,6 @@
 /*
- * ca_activate - CAs across houses: the certificate that somebody else made for a CA of ours, and the
- * one that we make for somebody else's.
+ * ca_activate - CAs across houses: the certificate that somebody else made for a CA of ours, and
+ * the one that we make for somebody else's.
  *
  * 1. Nothing of it is believed: key, dates, usage, path lengths and each signature up to a root are
  *    checked before it is recorded.
@@ -61,8 +61,8 @@ static enum inro_err check_key(const struct activation *a)
 	enum inro_err e = csr_read(blob_bytes(&a->ca.csr), &csr);
 
 	if (e == INRO_OK && !bytes_equal(csr.key.spki, a->cert.key.spki))
-		e = err_set(INRO_E_POLICY, "the certificate is for another key than that of CA '%s'",
-			    a->name);
+		e = err_set(INRO_E_POLICY,
+			    "the certificate is for another key than that of CA '%s'", a->name);
 	if (e == INRO_OK)
 		e = check_cert(&a->cert, "the certificate");
 	return e;
@@ -74,8 +74,9 @@ static enum inro_err check_link(const struct cert *below, const struct cert *abo
 	enum inro_err e = check_cert(above, "a certificate above it");
 
 	if (e == INRO_OK && !bytes_equal(below->issuer, above->subject))
-		e = err_set(INRO_E_SIGNATURE, "the chain is broken: it goes from the CA's issuer up "
-					      "to a root");
+		e = err_set(INRO_E_SIGNATURE,
+			    "the chain is broken: it goes from the CA's issuer up "
+			    "to a root");
 	if (e == INRO_OK)
 		e = cert_verify(below, &above->key);
 	if (e == INRO_OK && above->ext.path_len >= 0 && above->ext.path_len < cas)
@@ -281,29 +282,10 @@ enum inro_err ca_activate(struct core *c, const char *name, const struct ca_acti
 	SCOPED(activation) a = { .name = name, .in = in };
 	enum inro_err e = activate(c, &a);
 
-	return e == INRO_OK ? ca_get(c, name, ret)
-			    : audit_refused(c, "ca.activate", "ca", name, e);
-}
-
-static enum inro_err certify(struct core *c, const struct cred_request *r, struct cred *ret)
-{
-	SCOPED(ca) ca = { 0 };
-	struct issuing i = { .request = r, .ca = &ca, .makes_ca = true };
-	enum inro_err e = core_require(c, ROLE_ADMIN, "certify a CA");
-
-	if (e == INRO_OK)
-		e = ca_load(c, r->ca, &ca);
-	if (e == INRO_OK)
-		e = issue_run(c, &i);
-	if (e == INRO_OK)
-		e = cred_view(c, &i.rec, ret);
-	credential_clear(&i.rec);
-	return e;
+	return e == INRO_OK ? ca_get(c, name, ret) : audit_refused(c, "ca.activate", "ca", name, e);
 }
 
 enum inro_err ca_certify(struct core *c, const struct cred_request *r, struct cred *ret)
 {
-	enum inro_err e = certify(c, r, ret);
-
-	return e == INRO_OK ? e : audit_refused(c, "certificate.issue", "ca", r->ca, e);
+	return issue_certificate(c, r, true, ret);
 }

@@ -236,5 +236,9 @@ struct issue_wish {
 MUST_CHECK enum inro_err issue_foresee(struct core *c, struct issuing *i,
 				       const struct issue_wish *wish);
 MUST_CHECK enum inro_err issue_run(struct core *c, struct issuing *i);
+/* The whole of it under the CA that the request names, by who may; a refusal is recorded.
+ * `makes_ca`: for a CA, which takes an administrator. */
+MUST_CHECK enum inro_err issue_certificate(struct core *c, const struct cred_request *r,
+					   bool makes_ca, struct cred *ret);
 
 #endif
