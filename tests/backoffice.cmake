@@ -45,7 +45,18 @@ inro_benchmark(bench/bench_audit.c LINKS inro_core SMOKE 100)
 inro_benchmark(bench/bench_registry.c LINKS inro_core inro_testlib PkgConfig::sqlite SMOKE 1200)
 
 # The whole core once more on PostgreSQL, as NAME_postgres (lib/office.h).
-foreach(name core_device core_registry core_import core_audit core_marks core_proposal core_issue core_bulk core_life core_faults)
+foreach(name
+		core_device
+		core_registry
+		core_import
+		core_audit
+		core_marks
+		core_proposal
+		core_issue
+		core_bulk
+		core_life
+		core_faults
+	)
 	add_test(NAME test_${name}_postgres COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_DB=postgres $<TARGET_FILE:test_${name}>)
 	set_tests_properties(test_${name}_postgres PROPERTIES SKIP_RETURN_CODE 77)
 	inro_test_properties(test_${name}_postgres "store" 300)
