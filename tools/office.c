@@ -166,6 +166,8 @@ json_t *json_of_cred(const struct cred *c)
 		"reason", json_of_text(c->reason), "is_ca", json_of_text(c->own_ca_name));
 	if (!doc)
 		return NULL;
+	json_object_set_new(doc, "profile_version",
+			    r->profile_version ? json_integer(r->profile_version) : json_null());
 	json_object_set_new(doc, "replaces", r->replaces ? json_integer(r->replaces) : json_null());
 	json_object_set_new(doc, "invalid_at", json_of_time(r->invalid_at));
 	json_object_set_new(doc, "created", json_of_time(r->created_ms / 1000));

@@ -79,7 +79,7 @@ static enum inro_err open_desk(struct cred_bulk *b, const struct bulk_order *o)
 	if (e == INRO_OK)
 		e = text_set(&b->ca_name, o->ca);
 	if (e == INRO_OK)
-		e = desk_open(&in, &b->desk);
+		e = desk_open(b->c, &in, &b->desk);
 	if (e == INRO_OK)
 		e = text_set(&b->profile, o->profile);
 	b->desk.verify_each = BULK_VERIFY_EACH;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "backoffice/core/ca_policy.h"
+#include "backoffice/core/profile_store.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
 
@@ -40,7 +41,7 @@ void making_clear(struct making *j)
 	buf_clear(&j->crl_url);
 }
 
-static enum inro_err load_profile(const struct issuing *in, struct issue_desk *d)
+static enum inro_err load_profile(struct core *c, const struct issuing *in, struct issue_desk *d)
 {
 	const struct cred_request *r = in->request;
 	enum inro_err e;
@@ -50,7 +51,7 @@ static enum inro_err load_profile(const struct issuing *in, struct issue_desk *d
 					   "shows the ones there are");
 	if (r->days > DAYS_MAX)
 		return err_set(INRO_E_ARG, "%u days are more than %d", r->days, DAYS_MAX);
-	e = profile_builtin(r->profile, &d->profile);
+	e = profile_load(c, r->profile, &d->profile);
 	if (e == INRO_OK && d->profile.ca != in->makes_ca)
 		e = err_set(INRO_E_POLICY, "profile '%s' is %sfor CAs", r->profile,
 			    d->profile.ca ? "" : "not ");
@@ -103,10 +104,10 @@ enum inro_err desk_unlock(struct core *c, const struct issuing *in, struct issue
 	return e == INRO_OK ? ca_key(c, ca, &d->issuer, &d->key) : e;
 }
 
-enum inro_err desk_open(const struct issuing *in, struct issue_desk *ret)
+enum inro_err desk_open(struct core *c, const struct issuing *in, struct issue_desk *ret)
 {
 	SCOPED(issue_desk) d = { .ca = in->ca };
-	enum inro_err e = load_profile(in, &d);
+	enum inro_err e = load_profile(c, in, &d);
 
 	if (e != INRO_OK)
 		return e;
@@ -314,6 +315,7 @@ static enum inro_err fill_record(struct core *c, struct making *j)
 	rec->device = j->device.id;
 	rec->ca = j->in->ca ? j->in->ca->id : 0;
 	rec->ca_generation = j->in->ca ? j->in->ca->generation : 1;
+	rec->profile_version = j->desk->profile.version;
 	rec->not_before = cert.not_before;
 	rec->not_after = cert.not_after;
 	rec->created_ms = rec->updated_ms = clock_now_ms();
@@ -339,6 +341,8 @@ static enum inro_err record_issue(struct core *c, const struct making *j)
 	snprintf(name, sizeof name, "%lld", (long long)rec->id);
 	detail_text(&detail, "ca", j->in->ca ? j->in->ca->name : j->in->ca_name);
 	detail_text(&detail, "profile", rec->profile);
+	if (rec->profile_version)
+		detail_int(&detail, "profile_version", rec->profile_version);
 	detail_text(&detail, "device", j->device.device_id);
 	detail_text(&detail, "subject", rec->subject);
 	detail_hex(&detail, "serial", blob_bytes(&rec->serial));
@@ -352,10 +356,10 @@ static enum inro_err record_issue(struct core *c, const struct making *j)
 enum inro_err desk_recheck(struct core *c, const struct issue_desk *d)
 {
 	SCOPED(ca) now = { 0 };
-	enum inro_err e;
+	enum inro_err e = profile_recheck(c, &d->profile);
 
-	if (!d->ca)
-		return INRO_OK;
+	if (e != INRO_OK || !d->ca)
+		return e;
 	e = store_get(c->store, d->ca->id, &now);
 	if (e == INRO_OK && now.generation != d->ca->generation)
 		e = err_set(INRO_E_STATE, "CA '%s' has another key by now; try again", now.name);
@@ -401,7 +405,7 @@ enum inro_err issue_foresee(struct core *c, struct issuing *i, const struct issu
 	SCOPED(making) j = { .in = i, .desk = &desk };
 	SCOPED(buf) granted = { 0 };
 	struct issue in;
-	enum inro_err e = desk_open(i, &desk);
+	enum inro_err e = desk_open(c, i, &desk);
 
 	if (e == INRO_OK)
 		e = load_device(c, &j);
@@ -479,7 +483,7 @@ enum inro_err issue_run(struct core *c, struct issuing *i)
 {
 	SCOPED(issue_desk) desk = { 0 };
 	SCOPED(making) j = { .in = i, .desk = &desk };
-	enum inro_err e = desk_open(i, &desk);
+	enum inro_err e = desk_open(c, i, &desk);
 
 	if (e == INRO_OK)
 		e = making_read(c, &j);

@@ -37,7 +37,8 @@ struct making {
 };
 
 /* The profile; of the request only its name and the days are looked at. */
-MUST_CHECK enum inro_err desk_open(const struct issuing *in, struct issue_desk *ret);
+MUST_CHECK enum inro_err desk_open(struct core *c, const struct issuing *in,
+				   struct issue_desk *ret);
 /* The CA, which can issue, and its key. */
 MUST_CHECK enum inro_err desk_unlock(struct core *c, const struct issuing *in,
 				     struct issue_desk *d);

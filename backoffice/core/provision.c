@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "backoffice/core/internal.h"
+#include "backoffice/core/profile_store.h"
 #include "backoffice/pki/crl.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
@@ -91,10 +92,10 @@ static enum inro_err subject(const struct provisioning *p, struct buf *ret)
 }
 
 /* Names that were asked for, else those of the record that the profile allows. */
-static enum inro_err names(const struct provisioning *p, struct buf *sans)
+static enum inro_err names(struct core *c, const struct provisioning *p, struct buf *sans)
 {
 	SCOPED(profile) profile = { 0 };
-	enum inro_err e = profile_builtin(text_or_empty(p->in->profile), &profile);
+	enum inro_err e = profile_load(c, text_or_empty(p->in->profile), &profile);
 
 	for (size_t i = 0; e == INRO_OK && i < p->in->sans_n; i++)
 		e = san_add(sans, p->in->sans[i]);
@@ -139,7 +140,7 @@ static enum inro_err check(struct core *c, struct provisioning *p)
 	if (e == INRO_OK)
 		e = subject(p, &p->name);
 	if (e == INRO_OK)
-		e = names(p, &p->sans);
+		e = names(c, p, &p->sans);
 	if (e == INRO_OK)
 		e = text_set(&p->store_text, p->in->token);
 	p->issue_text = calloc(1, TEXT_MAX);

@@ -30,6 +30,7 @@ struct profile_groups {
 };
 
 struct profile {
+	int64_t version; /* of the tenant's text it was read from; 0: built in, or a file */
 	char *name, *title;
 	/* [validity] */
 	int64_t seconds; /* 0: no expiry */

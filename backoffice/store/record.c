@@ -136,7 +136,8 @@ static const struct field ca_fields[] = {
 	F_NAME(ca, kind, ca_kind_names),
 	F_INT(ca, generation),
 	F_SPARSE(ca, settings),
-	F_BLOB(ca, csr), F_BLOB(ca, chain),
+	F_BLOB(ca, csr),
+	F_BLOB(ca, chain),
 	F_INT(ca, created_ms),
 	F_INT(ca, updated_ms),
 };
@@ -170,6 +171,7 @@ static const struct field credential_fields[] = {
 	F_INT(credential, fails),
 	F_REF(credential, locked_until),
 	F_INT(credential, ca_generation),
+	F_INT(credential, profile_version),
 	F_REF(credential, listed_at),
 	F_INT(credential, created_ms),
 	F_INT(credential, updated_ms),
@@ -197,7 +199,8 @@ static const struct field device_group_fields[] = {
 	F_INT(device_group, id),	 F_INT(device_group, tenant),
 	F_TEXT(device_group, name),	 F_REF(device_group, parent),
 	F_TEXT(device_group, path),	 F_TEXT(device_group, policy),
-	F_REF(device_group, deleted_ms), F_INT(device_group, created_ms), F_INT(device_group, updated_ms),
+	F_REF(device_group, deleted_ms), F_INT(device_group, created_ms),
+	F_INT(device_group, updated_ms),
 };
 
 static const struct field ca_generation_fields[] = {
@@ -291,18 +294,23 @@ static const struct field audit_segment_fields[] = {
 };
 
 static const struct field listed_fields[] = {
-	F_INT(listed, id),	   F_REF(listed, ca),	      F_INT(listed, ca_generation),
-	F_REF(listed, listed_at),  F_INT(listed, not_after),  F_BLOB(listed, serial),
-	F_REF(listed, revoked_at), F_INT(listed, reason),     F_REF(listed, invalid_at),
+	F_INT(listed, id),	   F_REF(listed, ca),	     F_INT(listed, ca_generation),
+	F_REF(listed, listed_at),  F_INT(listed, not_after), F_BLOB(listed, serial),
+	F_REF(listed, revoked_at), F_INT(listed, reason),    F_REF(listed, invalid_at),
 };
 
 static const struct field crl_scope_fields[] = {
-	F_INT(crl_scope, id),		F_INT(crl_scope, tenant),
-	F_REF(crl_scope, ca),		F_INT(crl_scope, generation),
-	F_INT(crl_scope, shard),	F_INT(crl_scope, full_number),
-	F_INT(crl_scope, full_at),	F_INT(crl_scope, full_next),
-	F_INT(crl_scope, delta_number), F_INT(crl_scope, delta_at),
-	F_INT(crl_scope, delta_next),
+	F_INT(crl_scope, id),	      F_INT(crl_scope, tenant),	    F_REF(crl_scope, ca),
+	F_INT(crl_scope, generation), F_INT(crl_scope, shard),	    F_INT(crl_scope, full_number),
+	F_INT(crl_scope, full_at),    F_INT(crl_scope, full_next),  F_INT(crl_scope, delta_number),
+	F_INT(crl_scope, delta_at),   F_INT(crl_scope, delta_next),
+};
+
+static const struct field profile_version_fields[] = {
+	F_INT(profile_version, id),	  F_INT(profile_version, tenant),
+	F_TEXT(profile_version, name),	  F_INT(profile_version, version),
+	F_BLOB(profile_version, body),	  F_TEXT(profile_version, actor),
+	F_REF(profile_version, ended_ms), F_INT(profile_version, created_ms),
 };
 
 #define TYPE(name, words)                                                                          \
@@ -328,6 +336,7 @@ TYPE(tally, "count");
 TYPE(audit_mark, "signed audit head");
 TYPE(audit_segment, "archived part of the audit");
 TYPE(crl_scope, "revocation list's record");
+TYPE(profile_version, "profile");
 
 const struct record_type listed_type = { .table = "credential",
 					 .what = "certificate",
@@ -336,11 +345,15 @@ const struct record_type listed_type = { .table = "credential",
 					 .n = ARRAY_LEN(listed_fields) };
 
 const struct record_type *const record_types[] = {
-	&tenant_type,	     &device_group_type, &device_type,	      &ca_type,
-	&ca_generation_type, &credential_type,	 &proposal_type,      &job_type,
-	&account_type,	     &setting_type,	 &tally_type,	      &event_type,
-	&audit_head_type,    &audit_mark_type,	 &audit_segment_type, &crl_scope_type,
-	NULL,
+	&tenant_type,	       &device_group_type,
+	&device_type,	       &ca_type,
+	&ca_generation_type,   &credential_type,
+	&proposal_type,	       &job_type,
+	&account_type,	       &setting_type,
+	&tally_type,	       &event_type,
+	&audit_head_type,      &audit_mark_type,
+	&audit_segment_type,   &crl_scope_type,
+	&profile_version_type, NULL,
 };
 
 struct bytes blob_bytes(const struct blob *b)
@@ -495,4 +508,9 @@ void audit_segment_clear(struct audit_segment *r)
 void crl_scope_clear(struct crl_scope *r)
 {
 	record_clear(&crl_scope_type, r);
+}
+
+void profile_version_clear(struct profile_version *r)
+{
+	record_clear(&profile_version_type, r);
 }

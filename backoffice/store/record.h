@@ -110,9 +110,9 @@ struct tenant {
 struct device_group {
 	int64_t id, tenant;
 	char *name;
-	int64_t parent; /* 0: none */
-	char *path;	/* names from the top, "plant/line1" */
-	char *policy;	/* a JSON object; what it does not say, its parent's does */
+	int64_t parent;	    /* 0: none */
+	char *path;	    /* names from the top, "plant/line1" */
+	char *policy;	    /* a JSON object; what it does not say, its parent's does */
 	int64_t deleted_ms; /* 0: it is not; a deleted one's path ends in that time */
 	int64_t created_ms, updated_ms;
 };
@@ -146,7 +146,8 @@ struct ca {
 	int64_t generation; /* of its key, from 1 */
 	char *settings;	    /* a JSON object; NULL: as its profile says */
 	struct blob csr;    /* of one whose certificate others made or will make */
-	struct blob chain;  /* certificates above it that are no CA of ours: DER, one behind the other */
+	struct blob
+		chain; /* certificates above it that are no CA of ours: DER, one behind the other */
 	int64_t created_ms, updated_ms;
 };
 
@@ -180,6 +181,7 @@ struct credential {
 	char *cause;	     /* why it was retired; NULL: not said */
 	int64_t fails, locked_until; /* wrong tries in a row */
 	int64_t ca_generation;	     /* whose key signed it */
+	int64_t profile_version;     /* of its profile; 0: built in */
 	int64_t listed_at; /* when it last came on a CRL, changed there or left it; 0: never */
 	int64_t created_ms, updated_ms;
 };
@@ -194,9 +196,20 @@ struct listed {
 /* What was last published of a CA's key's certificates, or of one shard of them. */
 struct crl_scope {
 	int64_t id, tenant, ca, generation;
-	int64_t shard; /* from 1; 0: the list is not divided */
+	int64_t shard;				 /* from 1; 0: the list is not divided */
 	int64_t full_number, full_at, full_next; /* of the last complete list; 0: none yet */
 	int64_t delta_number, delta_at, delta_next;
+};
+
+/* One text that a profile of the tenant has or had. */
+struct profile_version {
+	int64_t id, tenant;
+	char *name;
+	int64_t version;  /* from 1 */
+	struct blob body; /* the file as it was given */
+	char *actor;	  /* who gave it */
+	int64_t ended_ms; /* when another took its place or it was removed; 0: it counts */
+	int64_t created_ms;
 };
 
 /* What takes more than the one who asks: a request that waits for approval, four eyes. */
@@ -298,6 +311,7 @@ void account_clear(struct account *r);
 void setting_clear(struct setting *r);
 void tally_clear(struct tally *r);
 void crl_scope_clear(struct crl_scope *r);
+void profile_version_clear(struct profile_version *r);
 void audit_mark_clear(struct audit_mark *r);
 void audit_segment_clear(struct audit_segment *r);
 
@@ -328,7 +342,8 @@ struct record_type {
 
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
 	audit_head_type, device_group_type, ca_generation_type, proposal_type, job_type,
-	account_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type;
+	account_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
+	profile_version_type;
 /* Read only: some columns of credential_type. */
 extern const struct record_type listed_type;
 /* Every type, in an order in which each row's references are there before it; NULL at the end. */
@@ -351,6 +366,7 @@ extern const struct record_type *const record_types[];
 	struct setting *: &setting_type, \
 	struct tally *: &tally_type, \
 	struct crl_scope *: &crl_scope_type, \
+	struct profile_version *: &profile_version_type, \
 	struct audit_mark *: &audit_mark_type, \
 	struct audit_segment *: &audit_segment_type)
 /* clang-format on */

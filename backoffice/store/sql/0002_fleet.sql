@@ -61,6 +61,7 @@ ALTER TABLE credential ADD COLUMN cause TEXT;
 ALTER TABLE credential ADD COLUMN fails INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE credential ADD COLUMN locked_until INTEGER;
 ALTER TABLE credential ADD COLUMN ca_generation INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE credential ADD COLUMN profile_version INTEGER NOT NULL DEFAULT 0;
 -- What a revocation list says of a certificate, read from the index alone.
 ALTER TABLE credential ADD COLUMN listed_at INTEGER;
 UPDATE credential SET listed_at = revoked_at WHERE revoked_at IS NOT NULL;
@@ -81,6 +82,20 @@ CREATE TABLE crl_scope (
 	UNIQUE (ca, generation, shard)
 );
 CREATE UNIQUE INDEX credential_by_request ON credential (tenant, request_id) WHERE request_id IS NOT NULL;
+
+-- Every text that a tenant's profile had; the one that has not ended counts.
+CREATE TABLE profile_version (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	name TEXT NOT NULL,
+	version INTEGER NOT NULL,
+	body BLOB,
+	actor TEXT NOT NULL,
+	ended_ms INTEGER,
+	created_ms INTEGER NOT NULL,
+	UNIQUE (tenant, name, version)
+);
+CREATE UNIQUE INDEX profile_version_now ON profile_version (tenant, name) WHERE ended_ms IS NULL;
 
 CREATE TABLE proposal (
 	id INTEGER PRIMARY KEY,

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Profiles by the command: files into the database and out again, versions, what a name means, certificates by them.
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+
+export INRO_PIN=123456 INRO_SO_PIN=87654321
+cd "$T"
+pump() {
+	printf '; pumps of hall 3\n[profile]\nname = pump\n[validity]\nperiod = %s\n[key]\ntypes = ec-p256\n[usage]\n' "$1"
+	printf 'key_usage = digitalSignature\n'
+}
+
+# Without a back office there are the built-in ones, and none is made for looking.
+inro profile list | grep -q '^tls-client .*built in' || fail "no built-in profile"
+[[ ! -e $INRO_HOME/backoffice.db ]] || fail "looking has made a back office"
+refused 1 "no profile is called 'pump'" inro profile show pump
+
+pump 7d >pump.ini
+must inro profile check pump.ini
+must inro profile add pump.ini
+refused 1 "there is a profile 'pump' already" inro profile add pump.ini
+inro profile list | grep -q '^pump  *no  *7  *1 ' || fail "$(inro profile list)"
+pump 9d >pump9.ini
+must inro profile set pump9.ini
+must inro profile export pump now.ini
+must inro profile export pump first.ini --revision 1
+{ cmp now.ini pump9.ini && cmp first.ini pump.ini; } || fail "another text than was given"
+inro profile show pump | grep -q '^period = 9d' || fail "$(inro profile show pump)"
+inro profile show pump --revision 1 | grep -q '^period = 7d' || fail "$(inro profile show pump --revision 1)"
+[[ $(inro profile history pump --json | grep -c '"version"') == 2 ]] || fail "$(inro profile history pump)"
+pump 9x >bad.ini
+refused 1 'bad.ini.*period = 9x' inro profile set bad.ini
+
+must inro token create office
+must inro ca create root --token office --subject /CN=Root
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -subj /CN=p1 -out p1.csr 2>/dev/null
+must inro cert issue --ca root --profile pump --csr p1.csr --out p1.pem
+openssl x509 -in p1.pem -noout -checkend $((8 * 86400)) >/dev/null || fail "not by the profile as it is now"
+! openssl x509 -in p1.pem -noout -checkend $((10 * 86400)) >/dev/null || fail "valid for too long"
+inro cert list --json | grep -q '"profile_version": 2' || fail "the record has no version"
+
+must inro profile remove pump --why "no more pumps"
+refused 1 "no profile is called 'pump'" inro cert issue --ca root --profile pump --csr p1.csr
+must inro profile add pump.ini
+[[ $(inro profile list --json | grep -A12 '"pump"' | grep -c '"version": 3') == 1 ]] || fail "$(inro profile list --json)"
+must inro audit verify

@@ -1,0 +1,229 @@
+/* test_core_profile - profiles in the database: versions, what a name means, whose they are. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "backoffice/core/audit.h"
+#include "backoffice/core/bulk.h"
+#include "backoffice/core/cred.h"
+#include "backoffice/core/profile_store.h"
+#include "backoffice/core/tenant.h"
+#include "tests/lib/office.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+
+static EVP_PKEY *ec;
+static char db[40];
+
+static int group_setup(void **state)
+{
+	(void)state;
+	office_tokens();
+	ec = office_key("P-256");
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	EVP_PKEY_free(ec);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	static unsigned n;
+	char label[32];
+
+	snprintf(label, sizeof label, "profile-%u", n++);
+	snprintf(db, sizeof db, "%s.db", label);
+	*state = office_open(db);
+	office_make_cas(*state, label);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	core_close(*state);
+	return 0;
+}
+
+/* A profile whose certificates are valid for so many days. */
+static enum inro_err give(struct core *c, const char *name, int days, enum profile_giving how,
+			  int64_t *ret_version)
+{
+	SCOPED(profile_version) v = { 0 };
+	char text[256];
+	enum inro_err e;
+
+	snprintf(text, sizeof text,
+		 "[profile]\nname = %s\n[validity]\nperiod = %dd\n[key]\ntypes = ec-p256\n[usage]\n"
+		 "key_usage = digitalSignature\n",
+		 name, days);
+	e = profile_give(c, bytes_of(text), "test.ini", how, &v);
+	if (ret_version)
+		*ret_version = v.version;
+	return e;
+}
+
+static enum inro_err issue(struct core *c, const char *profile, struct cred *ret)
+{
+	SCOPED(buf) csr = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = profile };
+
+	office_csr(ec, "machine", &csr);
+	r.csr = buf_bytes(&csr);
+	return cred_issue(c, &r, ret);
+}
+
+static int64_t days_of(const struct cred *cred)
+{
+	return (cred->rec.not_after - cred->rec.not_before) / 86400;
+}
+
+static void test_versions(void **state)
+{
+	struct core *c = *state;
+	SCOPED(cred) one = { 0 };
+	SCOPED(cred) two = { 0 };
+	SCOPED(profile_list) l = { 0 };
+	SCOPED(profile_version) old = { 0 };
+	int64_t version;
+
+	OK(give(c, "pump", 7, PROFILE_NEW, &version));
+	assert_int_equal(version, 1);
+	FAILS(INRO_E_EXISTS, give(c, "pump", 8, PROFILE_NEW, NULL));
+	OK(issue(c, "pump", &one));
+	OK(give(c, "pump", 30, PROFILE_ANOTHER, &version));
+	assert_int_equal(version, 2);
+	OK(issue(c, "pump", &two));
+	assert_int_equal(days_of(&one), 7);
+	assert_int_equal(one.rec.profile_version, 1);
+	assert_int_equal(days_of(&two), 30);
+	assert_int_equal(two.rec.profile_version, 2);
+	OK(profile_history(c, "pump", &l));
+	assert_int_equal(l.n, 2);
+	assert_true(l.items[0].ended_ms != 0 && l.items[1].ended_ms == 0);
+	assert_string_equal(l.items[0].actor, "tester");
+	OK(profile_text(c, "pump", 1, &old));
+	assert_non_null(memmem(old.body.p, old.body.n, "7d", 2));
+	FAILS(INRO_E_NOT_FOUND, profile_text(c, "pump", 9, &old));
+}
+
+static void test_removed(void **state)
+{
+	struct core *c = *state;
+	SCOPED(profile_version) gone = { 0 };
+	SCOPED(profile) p = { 0 };
+	SCOPED(cred) cred = { 0 };
+	int64_t version;
+
+	FAILS(INRO_E_NOT_FOUND, profile_remove(c, "pump", NULL, &gone));
+	OK(give(c, "pump", 7, PROFILE_NEW, NULL));
+	OK(profile_remove(c, "pump", "no more pumps", &gone));
+	FAILS(INRO_E_NOT_FOUND, issue(c, "pump", &cred));
+	assert_non_null(strstr(err_detail(INRO_E_NOT_FOUND), "tls-client"));
+	FAILS(INRO_E_NOT_FOUND, give(c, "pump", 9, PROFILE_ANOTHER, NULL));
+	OK(give(c, "pump", 9, PROFILE_NEW, &version));
+	assert_int_equal(version, 2);
+	OK(profile_load(c, "pump", &p));
+	assert_int_equal(p.version, 2);
+}
+
+static void test_built_in(void **state)
+{
+	struct core *c = *state;
+	SCOPED(cred) mine = { 0 };
+	SCOPED(cred) theirs = { 0 };
+	SCOPED(profile_version) gone = { 0 };
+
+	FAILS(INRO_E_EXISTS, give(c, "tls-client", 3, PROFILE_NEW, NULL));
+	FAILS(INRO_E_STATE, profile_remove(c, "tls-client", NULL, &gone));
+	OK(give(c, "tls-client", 3, PROFILE_ANOTHER, NULL));
+	OK(issue(c, "tls-client", &mine));
+	assert_int_equal(days_of(&mine), 3);
+	OK(profile_remove(c, "tls-client", NULL, &gone));
+	OK(issue(c, "tls-client", &theirs));
+	assert_int_equal(theirs.rec.profile_version, 0);
+	assert_int_equal(days_of(&theirs), 397);
+}
+
+static void test_refused(void **state)
+{
+	struct core *c = *state;
+	struct core_options o = office_options();
+	SCOPED(profile_version) v = { 0 };
+	struct core *other;
+
+	FAILS(INRO_E_CONFIG, profile_give(c, bytes_of("[profile]\nname = x\nmore = 1\n"), "x.ini",
+					  PROFILE_NEW, &v));
+	assert_non_null(strstr(err_detail(INRO_E_CONFIG), "x.ini"));
+	OK(give(c, "pump", 7, PROFILE_NEW, NULL));
+	o.role = ROLE_OPERATOR;
+	other = office_open_as(db, o);
+	FAILS(INRO_E_ACCESS, give(other, "valve", 7, PROFILE_NEW, NULL));
+	FAILS(INRO_E_ACCESS, give(other, "pump", 7, PROFILE_ANOTHER, NULL));
+	FAILS(INRO_E_ACCESS, profile_remove(other, "pump", NULL, &v));
+	core_close(other);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM profile_version"), 1);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE outcome = 'refused' AND "
+					"action LIKE 'profile.%'"),
+			 3);
+}
+
+static void test_other_tenant(void **state)
+{
+	struct core *c = *state;
+	struct core_options o = office_options();
+	SCOPED(tenant) t = { 0 };
+	SCOPED(profile) p = { 0 };
+	struct core *other;
+
+	OK(give(c, "pump", 7, PROFILE_NEW, NULL));
+	OK(tenant_add(c, "acme", &t));
+	o.tenant = "acme";
+	other = office_open_as(db, o);
+	FAILS(INRO_E_NOT_FOUND, profile_load(other, "pump", &p));
+	assert_null(strstr(err_detail(INRO_E_NOT_FOUND), "there are pump"));
+	OK(give(other, "pump", 8, PROFILE_NEW, NULL));
+	core_close(other);
+	OK(profile_load(c, "pump", &p));
+	assert_int_equal(p.seconds, 7 * 86400);
+}
+
+/* Who has read a profile that is changed before the certificate is recorded tries again. */
+static void test_changed_meanwhile(void **state)
+{
+	struct core *c = *state;
+	const struct bulk_order order = { .ca = "issuing", .profile = "pump" };
+	AUTO(cred_bulk_close_ptr) struct cred_bulk *bulk = NULL;
+	SCOPED(buf) csr = { 0 };
+	struct bulk_row row = { 0 };
+
+	OK(give(c, "pump", 7, PROFILE_NEW, NULL));
+	OK(cred_bulk_open(c, &order, &bulk));
+	OK(give(c, "pump", 8, PROFILE_ANOTHER, NULL));
+	office_csr(ec, "machine", &csr);
+	row.csr = buf_bytes(&csr);
+	FAILS(INRO_E_STATE, cred_bulk_issue(bulk, &row, 1));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "changed meanwhile"));
+	bulk_row_clear(&row);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE profile = 'pump'"),
+			 0);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_versions), T(test_removed),	T(test_built_in),
+		T(test_refused),  T(test_other_tenant), T(test_changed_meanwhile),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
