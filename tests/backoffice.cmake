@@ -17,8 +17,9 @@ inro_test(store/test_store_faults.c LINKS inro_store inro_testlib inro_testpg LA
 target_include_directories(test_store_faults PRIVATE ${libpq_INCLUDE_DIRS})
 inro_test(store/test_store_contract.c LINKS inro_store inro_testlib inro_testpg LABELS store)
 inro_test(store/test_store_open.c LINKS inro_store inro_testlib LABELS store)
-inro_library(inro_testoffice SOURCES lib/office.c LINKS inro_testpg inro_testlib inro_core PkgConfig::cmocka)
+inro_library(inro_testoffice SOURCES lib/office.c lib/twice.c LINKS inro_testpg inro_testlib inro_core PkgConfig::cmocka)
 add_dependencies(inro_testoffice inro_pkcs11)
+target_link_options(inro_testoffice INTERFACE -Wl,--wrap=store_begin,--wrap=store_commit,--undefined=__wrap_store_commit)
 inro_test(unit/test_lifecycle.c LINKS inro_core)
 inro_test(unit/test_core_device.c LINKS inro_testoffice)
 inro_test(unit/test_core_import.c LINKS inro_testoffice)
@@ -42,6 +43,7 @@ inro_script_test(integration/test_ca_external.sh TIMEOUT 120)
 inro_script_test(integration/test_cas_page.sh TIMEOUT 120)
 inro_test(unit/test_core_faults.c LINKS inro_testoffice TIMEOUT 300)
 target_link_options(test_core_faults PRIVATE -Wl,--wrap=getrandom)
+inro_test(unit/test_core_storm.c LINKS inro_testoffice TIMEOUT 300)
 inro_benchmark(bench/bench_issue.c LINKS inro_pki SMOKE 1)
 inro_benchmark(bench/bench_audit.c LINKS inro_core SMOKE 100)
 inro_benchmark(bench/bench_registry.c LINKS inro_core inro_testlib PkgConfig::sqlite SMOKE 1200)
@@ -58,10 +60,30 @@ foreach(name
 		core_bulk
 		core_life
 		core_faults
+		core_secrets
+		core_storm
+		core_symkey
 	)
 	add_test(NAME test_${name}_postgres COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_DB=postgres $<TARGET_FILE:test_${name}>)
 	set_tests_properties(test_${name}_postgres PROPERTIES SKIP_RETURN_CODE 77)
 	inro_test_properties(test_${name}_postgres "store" 300)
+endforeach()
+# And with each write undone once before it is committed, as NAME_twice (lib/twice.c).
+foreach(name
+		core_audit
+		core_bulk
+		core_device
+		core_import
+		core_issue
+		core_life
+		core_marks
+		core_proposal
+		core_registry
+		core_secrets
+		core_symkey
+	)
+	add_test(NAME test_${name}_twice COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_TWICE=1 $<TARGET_FILE:test_${name}>)
+	inro_test_properties(test_${name}_twice "store" 300)
 endforeach()
 inro_benchmark(bench/bench_crl.c LINKS inro_testoffice SMOKE 2000)
 add_dependencies(bench_crl inro_pkcs11)

@@ -15,6 +15,7 @@ static enum inro_err fill_event(struct core *c, const struct audit_entry *in, st
 	SCOPED(buf) none = { 0 };
 	SCOPED(buf) subject = { 0 };
 	struct buf *detail = in->detail ? in->detail : &none;
+	size_t members = detail->n;
 	enum inro_err e;
 
 	detail_end(detail);
@@ -27,6 +28,7 @@ static enum inro_err fill_event(struct core *c, const struct audit_entry *in, st
 		e = text_set(&ev->subject, (const char *)subject.p);
 	if (e == INRO_OK)
 		e = text_set(&ev->detail, (const char *)detail->p);
+	buf_truncate(detail, members); /* the transaction may run again */
 	if (e == INRO_OK)
 		e = text_set(&ev->action, in->action);
 	if (e == INRO_OK)

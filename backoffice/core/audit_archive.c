@@ -377,8 +377,10 @@ static enum inro_err record_purge(struct core *c, struct purging *p)
 	SCOPED(buf) detail = { 0 };
 	char name[32];
 	const struct audit_entry entry = { "audit.purge", "segment", name, EVENT_DONE, &detail };
-	enum inro_err e = store_insert(c->store, &p->made);
+	enum inro_err e;
 
+	p->made.id = 0;
+	e = store_insert(c->store, &p->made);
 	if (e == INRO_E_EXISTS)
 		return err_set(INRO_E_BUSY, "somebody else archived events at the same time");
 	snprintf(name, sizeof name, "%lld", (long long)p->made.id);

@@ -416,8 +416,7 @@ static enum inro_err record_ca(struct core *c, struct issuing *i)
 		return err_set(e, "there is a CA '%s' already", m->in->name);
 	}
 	i->rec.own_ca = m->ca.id;
-	if (!i->rec.ca)
-		i->rec.ca = m->ca.id;
+	i->rec.ca = i->ca ? i->ca->id : m->ca.id;
 	detail_text(&detail, "subject", m->ca.subject);
 	detail_text(&detail, "parent", m->parent.name);
 	detail_text(&detail, "key", m->ca.key_uri);

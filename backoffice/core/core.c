@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backoffice/core/audit_chain.h"
 #include "backoffice/core/internal.h"
 
-#define ACTOR_MAX 128
+#define ACTOR_MAX   128
+#define WRITE_TRIES 6
 
 static enum inro_err os_user(char *out, size_t cap)
 {
@@ -103,10 +105,12 @@ enum inro_err core_require(const struct core *c, enum role least, const char *wh
 		       c->actor, role_names[c->role]);
 }
 
-static enum inro_err run_work(struct core *c, core_work_fn *work, void *arg)
+/* *ret_began: whoever waits for his turn in vain has waited long enough. */
+static enum inro_err run_work(struct core *c, core_work_fn *work, void *arg, bool *ret_began)
 {
 	enum inro_err e = store_begin(c->store, STORE_WRITE);
 
+	*ret_began = e == INRO_OK;
 	if (e != INRO_OK)
 		return e;
 	c->tallying.n = 0;
@@ -122,10 +126,22 @@ static enum inro_err run_work(struct core *c, core_work_fn *work, void *arg)
 	return e;
 }
 
+/* Those that were in each other's way don't meet again at the same moment. */
+static void breathe(int tries)
+{
+	nanosleep(&(struct timespec) { .tv_nsec = tries * 5000000L + getpid() % 16 * 1000000L },
+		  NULL);
+}
+
 enum inro_err core_write(struct core *c, core_work_fn *work, void *arg)
 {
-	enum inro_err e = run_work(c, work, arg);
+	bool began;
+	enum inro_err e = run_work(c, work, arg, &began);
 
+	for (int tries = 1; e == INRO_E_BUSY && began && tries < WRITE_TRIES; tries++) {
+		breathe(tries);
+		e = run_work(c, work, arg, &began);
+	}
 	if (e != INRO_OK)
 		return e;
 	c->unmarked += c->tip.added;

@@ -56,7 +56,10 @@ struct core {
 MUST_CHECK enum inro_err core_require(const struct core *c, enum role least, const char *what);
 
 typedef enum inro_err core_work_fn(struct core *c, void *arg);
-/* Runs the work in one write transaction: committed when it returns INRO_OK, else undone. */
+/* Runs the work in one write transaction: committed when it returns INRO_OK, else undone.  What a
+ * lost connection or a conflict undid (INRO_E_BUSY) is run again, a few times: so the work finds
+ * its records in the transaction, sets the ids that it gives out to 0 first, and changes nothing
+ * outside that a second run would not set anew. */
 MUST_CHECK enum inro_err core_write(struct core *c, core_work_fn *work, void *arg);
 
 /* A part of a write transaction that can be undone alone, with what the core keeps beside the rows:
@@ -95,7 +98,7 @@ struct audit_entry {
 	const char *action;	 /* "device.add" */
 	const char *kind, *name; /* the subject: "device", "dev-0001" */
 	enum event_outcome outcome;
-	struct buf *detail; /* members; closed here; NULL: none */
+	struct buf *detail; /* members; stays as it is; NULL: none */
 };
 /* Appends an event; inside a write transaction. */
 MUST_CHECK enum inro_err audit_append(struct core *c, const struct audit_entry *e);

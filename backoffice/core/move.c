@@ -134,7 +134,10 @@ struct named_change {
 static enum inro_err change_work(struct core *c, void *arg)
 {
 	struct named_change *n = arg;
-	enum inro_err e = cred_load(c, n->ref, &n->rec);
+	enum inro_err e;
+
+	credential_clear(&n->rec);
+	e = cred_load(c, n->ref, &n->rec);
 
 	return e == INRO_OK ? cred_apply(c, &n->rec, &n->change) : e;
 }

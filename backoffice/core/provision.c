@@ -265,8 +265,11 @@ static enum inro_err undo_work(struct core *c, void *arg)
 {
 	const struct change change = { VERB_REVOKE, CRL_CESSATION, 0,
 				       "the token did not take the certificate" };
+	struct credential *rec = arg;
+	SCOPED(credential) now = { 0 };
+	enum inro_err e = store_get(c->store, rec->id, &now);
 
-	return cred_apply(c, arg, &change);
+	return e == INRO_OK ? cred_apply(c, &now, &change) : e;
 }
 
 static enum inro_err store(struct core *c, struct provisioning *p)

@@ -23,7 +23,7 @@ const char *office_pin = OFFICE_PIN;
 
 static struct ck_module *module;
 
-static bool on_postgres(void)
+bool office_on_postgres(void)
 {
 	const char *kind = getenv("INRO_TEST_DB");
 
@@ -62,7 +62,7 @@ void office_tokens(void)
 {
 	char path[4096];
 
-	if (on_postgres() && !postgres_installed())
+	if (office_on_postgres() && !postgres_installed())
 		exit(77); /* which ctest counts as skipped */
 	snprintf(path, sizeof path, "%s/lib/inro-pkcs11.so", getenv("INRO_TEST_BUILD"));
 	setenv("INRO_MODULE", path, 0);
@@ -104,7 +104,7 @@ const char *office_url(const char *db)
 	static unsigned next;
 	char *url = rooms[next++ % 8];
 
-	if (on_postgres())
+	if (office_on_postgres())
 		return postgres_url(postgres_name(db));
 	snprintf(url, sizeof rooms[0], "sqlite:%s", scratch_path(db));
 	return url;
@@ -268,7 +268,7 @@ long long office_ask(const char *db, const char *sql)
 	char *why = NULL;
 	sqlite3 *raw;
 
-	if (on_postgres())
+	if (office_on_postgres())
 		return postgres_sql(postgres_name(db), sql);
 	assert_int_equal(sqlite3_open(scratch_path(db), &raw), SQLITE_OK);
 	sqlite3_busy_timeout(raw, 10000);

@@ -21,6 +21,8 @@ void office_tokens(void);
  * server of the test's own (lib/postgres.h).  Good until the eighth call after this one. */
 const char *office_url(const char *db);
 
+bool office_on_postgres(void);
+
 /* A back office on the database of that name, by "tester" as administrator. */
 struct core *office_open(const char *db);
 /* The same with other options; o->db is set from `db` unless it is given. */

@@ -515,7 +515,7 @@ static void test_tenants(void **state)
 	OK(symkey_get(c, ref, &k));
 	buf_add_hex(&serial, blob_bytes(&k.rec.serial));
 	buf_add_u8(&serial, 0);
-	office_sql("symkey.db", "INSERT INTO tenant (name, created_ms) VALUES ('other', 1)");
+	office_sql("symkey.db", "INSERT INTO tenant (id, name, created_ms) VALUES (2, 'other', 1)");
 	o.tenant = "other";
 	struct core *other = office_open_as("symkey.db", o);
 	FAILS(INRO_E_NOT_FOUND, symkey_get(other, ref, &none));

@@ -1,0 +1,36 @@
+/*
+ * twice - with INRO_TEST_TWICE set each write of the back office is undone when it is about to be
+ * committed, as by a lost connection, and has to run again: what a second run finds changed is what
+ * a work function must not leave behind.
+ *
+ * Linked with --wrap of both; without the variable nothing is different.
+ */
+#include <stdlib.h>
+
+#include "backoffice/store/store.h"
+
+enum inro_err __real_store_begin(struct store *s, enum store_access access);
+enum inro_err __wrap_store_begin(struct store *s, enum store_access access);
+enum inro_err __real_store_commit(struct store *s);
+enum inro_err __wrap_store_commit(struct store *s);
+
+static const struct store *writing; /* the one whose transaction is a writer's */
+static bool undone;
+
+enum inro_err __wrap_store_begin(struct store *s, enum store_access access)
+{
+	enum inro_err e = __real_store_begin(s, access);
+
+	if (e == INRO_OK)
+		writing = access == STORE_WRITE && getenv("INRO_TEST_TWICE") ? s : NULL;
+	return e;
+}
+
+enum inro_err __wrap_store_commit(struct store *s)
+{
+	undone = s == writing && !undone;
+	if (!undone)
+		return __real_store_commit(s);
+	store_rollback(s);
+	return err_set(INRO_E_BUSY, "undone once, for the test");
+}
