@@ -175,19 +175,44 @@ static void put_rsa(struct parts *p, EVP_PKEY *key)
 	put(p, CKA_ALLOWED_MECHANISMS, allowed, sizeof allowed);
 }
 
-static void put_ec(struct parts *p, EVP_PKEY *key)
+static void put_curve(struct parts *p, EVP_PKEY *key)
 {
 	unsigned char der[64], *at = der;
-	CK_BBOOL yes = CK_TRUE;
+	ASN1_OBJECT *oid;
 	char name[64];
 	int n;
 
 	need(EVP_PKEY_get_group_name(key, name, sizeof name, NULL), "no group");
-	n = i2d_ASN1_OBJECT(OBJ_txt2obj(name, 0), &at);
+	oid = OBJ_txt2obj(name, 0);
+	n = i2d_ASN1_OBJECT(oid, &at);
+	ASN1_OBJECT_free(oid);
 	need(n > 0, name);
 	put(p, CKA_EC_PARAMS, der, (size_t)n);
+}
+
+static void put_ec(struct parts *p, EVP_PKEY *key)
+{
+	CK_BBOOL yes = CK_TRUE;
+
+	put_curve(p, key);
 	put_number(p, CKA_VALUE, key, OSSL_PKEY_PARAM_PRIV_KEY);
 	put(p, CKA_DERIVE, &yes, 1);
+}
+
+static void put_point(struct parts *p, EVP_PKEY *key)
+{
+	unsigned char point[160], *der = NULL;
+	ASN1_OCTET_STRING *octets = ASN1_OCTET_STRING_new();
+	size_t n = 0;
+
+	need(octets && EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point,
+						       sizeof point, &n),
+	     "no point");
+	need(ASN1_OCTET_STRING_set(octets, point, (int)n), "no memory");
+	n = (size_t)i2d_ASN1_OCTET_STRING(octets, &der);
+	put(p, CKA_EC_POINT, der, n);
+	OPENSSL_free(der);
+	ASN1_OCTET_STRING_free(octets);
 }
 
 static struct parts *start_import(const char *label, CK_BYTE id, CK_OBJECT_CLASS class,
@@ -216,6 +241,15 @@ static void finish_import(struct parts *p)
 	ck_session_close(module, s);
 }
 
+static void import_public_ec(const char *label, CK_BYTE id, EVP_PKEY *key)
+{
+	struct parts *p = start_import(label, id, CKO_PUBLIC_KEY, CKK_EC);
+
+	put_curve(p, key);
+	put_point(p, key);
+	finish_import(p);
+}
+
 void token_keys_import(const char *label, CK_BYTE id, EVP_PKEY *key)
 {
 	bool is_rsa = EVP_PKEY_is_a(key, "RSA");
@@ -223,6 +257,8 @@ void token_keys_import(const char *label, CK_BYTE id, EVP_PKEY *key)
 
 	(is_rsa ? put_rsa : put_ec)(p, key);
 	finish_import(p);
+	if (!is_rsa && !chosen_can("lone-ec"))
+		import_public_ec(label, id, key);
 }
 
 void token_keys_import_secret(const char *label, CK_BYTE id, CK_KEY_TYPE type, struct bytes value)

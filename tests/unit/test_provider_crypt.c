@@ -13,6 +13,7 @@
 #include <openssl/rsa.h>
 #include <openssl/ssl.h>
 
+#include "tests/lib/chosen.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/token_keys.h"
 
@@ -180,10 +181,15 @@ static void decrypts(const struct way *w, bool (*set)(EVP_PKEY_CTX *, const stru
 	EVP_PKEY_CTX_free(copy);
 }
 
+/* PKCS#1 v1.5, and OAEP as RFC 8017 has it by default. */
+#define WAYS_EVERYWHERE 3
+
 static void every_padding(void **state)
 {
+	size_t n = chosen_can("oaep-sha256") ? ARRAY_LEN(ways) : WAYS_EVERYWHERE;
+
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+	for (size_t i = 0; i < n; i++) {
 		decrypts(&ways[i], set_by_numbers);
 		decrypts(&ways[i], set_by_names);
 	}
@@ -243,6 +249,10 @@ static void bad_pkcs1_is_no_oracle(void **state)
 	size_t n[2];
 
 	(void)state;
+	if (!chosen_can("implicit-rejection")) {
+		EVP_PKEY_CTX_free(c);
+		skip();
+	}
 	assert_true(EVP_PKEY_decrypt_init(c) > 0);
 	for (int i = 0; i < 8; i++) {
 		encrypt(rsa.soft, &ways[1], box);
@@ -569,6 +579,7 @@ static void montgomery(void **state)
 	static const size_t sizes[] = { 32, 56 };
 
 	(void)state;
+	NEEDS("x25519");
 	for (size_t i = 0; i < ARRAY_LEN(montgomery_pairs); i++) {
 		char uri[128];
 		EVP_PKEY *key;
