@@ -25,6 +25,7 @@ static void add_policy(json_t *doc, const struct ca_view *v)
 	json_object_set_new(doc, "crl_shards", p->shards ? json_integer(p->shards) : json_null());
 	json_object_set_new(doc, "crl_url", json_of_text(p->crl_url));
 	json_object_set_new(doc, "delta_url", json_of_text(p->delta_url));
+	json_object_set_new(doc, "generation", json_integer(v->rec.generation));
 }
 
 json_t *ca_json(const struct ca_view *v)
@@ -94,23 +95,26 @@ static enum inro_err ca_list_run(const struct call *c, json_t **ret)
 	return office_list(c, ca_page, ret);
 }
 
-static json_t *chain_pem(const struct chain *chain)
+static json_t *chain_pem(const struct chain *chain, size_t n)
 {
-	struct bytes *ders = calloc(chain->n + 1, sizeof *ders);
+	struct bytes *ders = calloc(n + 1, sizeof *ders);
 	if (!ders)
 		return NULL;
-	for (size_t i = 0; i < chain->n; i++)
+	for (size_t i = 0; i < n; i++)
 		ders[i] = blob_bytes(&chain->certs[i]);
-	json_t *pem = json_of_pem(PEM_CERT, ders, chain->n);
+	json_t *pem = json_of_pem(PEM_CERT, ders, n);
 	free(ders);
 	return pem;
 }
 
-static enum inro_err put_chain(struct core *core, const char *name, json_t *doc)
+/* Of the key that is asked for: its certificate, or that and those above it. */
+static enum inro_err put_chain(struct core *core, const struct call *c, json_t *doc)
 {
 	SCOPED(chain) chain = { 0 };
-	enum inro_err e = ca_chain(core, name, &chain);
-	if (!e && json_object_set_new(doc, "pem", chain_pem(&chain)) != 0)
+	enum inro_err e = ca_chain(core, call_arg(c, 0), (unsigned)call_number(c, "generation", 0),
+				   &chain);
+	size_t n = call_has(c, "chain") ? chain.n : 1;
+	if (!e && json_object_set_new(doc, "pem", chain_pem(&chain, n)) != 0)
 		e = err_set(INRO_E_NO_MEMORY, "memory is short");
 	return e;
 }
@@ -126,8 +130,8 @@ static enum inro_err ca_show_run(const struct call *c, json_t **ret)
 		e = ca_get(core, name, &v);
 	if (!e)
 		e = json_give(ca_json(&v), &doc);
-	if (!e && call_has(c, "chain"))
-		e = put_chain(core, name, doc);
+	if (!e && (call_has(c, "chain") || call_has(c, "generation")))
+		e = put_chain(core, c, doc);
 	return json_give_or_drop(e, doc, ret);
 }
 
@@ -149,24 +153,6 @@ static enum inro_err ca_cancel_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = ca_move(core, call_arg(c, 0), VERB_CANCEL, call_opt(c, "why"), &v);
 	return e ? e : json_give(ca_json(&v), ret);
-}
-
-static enum inro_err ca_csr_run(const struct call *c, json_t **ret)
-{
-	AUTO(core_close_ptr) struct core *core = NULL;
-	SCOPED(ca_view) v = { 0 };
-	enum inro_err e = office_open(c, &core);
-	if (!e)
-		e = ca_get(core, call_arg(c, 0), &v);
-	if (!e && !v.rec.csr.n)
-		e = err_set(INRO_E_STATE, "CA '%s' is certified here; it has no request",
-			    call_arg(c, 0));
-	struct bytes der = blob_bytes(&v.rec.csr);
-	return e ? e
-		 : json_give(json_pack("{s:s s:s s:o}", "name", call_arg(c, 0), "state",
-				       ca_state_names[v.rec.state], "pem",
-				       json_of_pem(PEM_CSR, &der, 1)),
-			     ret);
 }
 
 static enum inro_err ca_activate_run(const struct call *c, json_t **ret)
@@ -213,6 +199,11 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 	{                                                                                          \
 		.name = "NAME", .help = "the CA's name"                                            \
 	}
+#define OPT_GENERATION                                                                             \
+	{                                                                                          \
+		.name = "generation", .arg = "N", .kind = OPT_NUMBER,                              \
+		.help = "of an earlier key; see 'inro ca keys'"                                    \
+	}
 #define CA_COLUMNS                                                                                 \
 	COLUMNS({ "name", "Name" }, { "state", "State" }, { "issues", "Can issue" },               \
 		{ "why_not", "Why not" }, { "parent", "Parent" }, { "subject", "Subject" },        \
@@ -220,7 +211,8 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 		{ "not_after", "Valid until" }, { "key_uri", "Key" },                              \
 		{ "crl_number", "Last CRL" }, { "crl_at", "Last CRL of" },                         \
 		{ "crl_due", "Next CRL due" }, { "crl_url", "CRL at" },                            \
-		{ "delta_url", "Deltas at" }, { "crl_shards", "CRL shards" })
+		{ "delta_url", "Deltas at" }, { "crl_shards", "CRL shards" },              \
+		{ "generation", "Key number" })
 
 const struct cmd_verb ca_verbs[] = {
 	{ .name = "create",
@@ -276,7 +268,8 @@ const struct cmd_verb ca_verbs[] = {
 	  .args = ARGS(ARG_CA),
 	  .opts = OPTS({ .name = "chain",
 			 .kind = OPT_FLAG,
-			 .help = "its certificate and those above it, up to the root" }),
+			 .help = "its certificate and those above it, up to the root" },
+		       OPT_GENERATION),
 	  .shared = { out_opts },
 	  .run = ca_show_run,
 	  .reads = true,
@@ -295,6 +288,7 @@ const struct cmd_verb ca_verbs[] = {
 			 .arg = "N",
 			 .kind = OPT_NUMBER,
 			 .help = "which one, of a CA whose lists are divided" },
+		       OPT_GENERATION,
 		       { .name = "all-shards",
 			 .kind = OPT_FLAG,
 			 .help = "all of them, each in the file that --out names with ${shard}" }),
@@ -303,6 +297,57 @@ const struct cmd_verb ca_verbs[] = {
 	  .run = ca_crl_run,
 	  .shape = SHOW_PEM,
 	  .said = "CRL {number} of CA '{ca}' with {entries} entries is in {file}" },
+	{ .name = "rollover",
+	  .summary = "Gives a CA another key, under the same name",
+	  .args = ARGS(ARG_CA),
+	  .opts = OPTS({ .name = "key",
+			 .arg = "URI",
+			 .kind = OPT_TEXT,
+			 .help = "the next key, if there is one already" },
+		       { .name = "token",
+			 .arg = "LABEL",
+			 .kind = OPT_TEXT,
+			 .help = "the token in which it is made" },
+		       OPT_KEY_TYPE,
+		       { .name = "label",
+			 .arg = "LABEL",
+			 .kind = OPT_TEXT,
+			 .help = "the new key's label; NAME.2 and so on when not said" },
+		       { .name = "external",
+			 .kind = OPT_FLAG,
+			 .help = "others certify it: see 'inro ca csr', 'inro ca activate'" },
+		       { .name = "crl-url",
+			 .arg = "URL",
+			 .kind = OPT_TEXT,
+			 .help = "where the new key's lists are" },
+		       { .name = "delta-url",
+			 .arg = "URL",
+			 .kind = OPT_TEXT,
+			 .help = "where the new key's deltas are" },
+		       OPT_VALID),
+	  .shared = { pin_user_opts },
+	  .check = ca_rollover_check,
+	  .run = ca_rollover_run,
+	  .shape = SHOW_SAID,
+	  .said = "CA '{name}' is {state} with key {generation}, until {not_after}" },
+	{ .name = "keys",
+	  .summary = "Lists the keys that a CA had and has, and until when the lists of each go on",
+	  .args = ARGS(ARG_CA),
+	  .run = ca_keys_run,
+	  .reads = true,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "generation", "KEY" }, { "state", "STATE" },
+			     { "not_after", "UNTIL" }, { "lists_until", "LISTS UNTIL" },
+			     { "crl_number", "LAST CRL" }, { "key_uri", "URI" }),
+	  .empty = "the CA has no key" },
+	{ .name = "links",
+	  .summary = "Shows the certificates by which a root's new and old key vouch for each other",
+	  .args = ARGS(ARG_CA),
+	  .shared = { out_opts },
+	  .run = ca_links_run,
+	  .reads = true,
+	  .shape = SHOW_PEM,
+	  .said = "new with old and old with new of CA '{name}' are in {file}" },
 	{ .name = "csr",
 	  .summary = "Shows the request of a CA that others certify",
 	  .args = ARGS(ARG_CA),

@@ -195,6 +195,7 @@ enum inro_err ca_crl_run(const struct call *c, json_t **ret)
 		.days = (unsigned)call_number(c, "days", 0),
 		.shard = (unsigned)call_number(c, "shard", 0),
 		.delta = call_has(c, "delta"),
+		.generation = (unsigned)call_number(c, "generation", 0),
 	};
 	enum inro_err e = office_open(c, &core);
 	if (!e && !call_has(c, "all-shards"))

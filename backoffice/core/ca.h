@@ -58,13 +58,15 @@ void ca_list_clear(struct ca_list *l);
 MUST_CHECK enum inro_err ca_create(struct core *c, const struct ca_request *r, struct ca_view *ret);
 MUST_CHECK enum inro_err ca_get(struct core *c, const char *name, struct ca_view *ret);
 MUST_CHECK enum inro_err ca_find(struct core *c, const struct page *page, struct ca_list *ret);
-/* Certificates from this CA up to its root, DER, one behind the other's end in the list. */
+/* Certificates from this CA up to its root, DER, one behind the other's end in the list; of its
+ * key of that generation, 0: the present one. */
 struct chain {
 	struct blob *certs;
 	size_t n;
 };
 void chain_clear(struct chain *l);
-MUST_CHECK enum inro_err ca_chain(struct core *c, const char *name, struct chain *ret);
+MUST_CHECK enum inro_err ca_chain(struct core *c, const char *name, unsigned generation,
+				 struct chain *ret);
 /* The certificate that others made for a pending CA's request.  INRO_E_POLICY when it is for another
  * key, no CA's, not valid now, or leaves no room below; INRO_E_SIGNATURE when the chain does not
  * hold together.  Without a chain it is self-signed or one that a CA of ours signed. */
@@ -77,8 +79,33 @@ MUST_CHECK enum inro_err ca_activate(struct core *c, const char *name,
 /* A certificate for the CA of somebody else, or of another back office, by its request: as
  * cred_issue(), with a profile for CAs. */
 MUST_CHECK enum inro_err ca_certify(struct core *c, const struct cred_request *r, struct cred *ret);
+/* Another key for the CA, under the same name (RFC 4210 4.4, RFC 9810 4.4).  A root certifies itself
+ * anew, and the two keys certify each other; a CA under one of ours is certified by that one; any
+ * other has a request, and goes on with its old key until ca_activate().  What the old key signed
+ * stays valid, and the old key goes on to sign lists of it. */
+struct ca_rollover {
+	const char *name;
+	const char *key_uri, *token, *key_type, *label; /* as in a request; label NULL: NAME.2 */
+	unsigned days;
+	bool external; /* others certify the new key of a CA that one of ours certified */
+	const char *crl_url, *delta_url; /* of the new key's lists; NULL: as they are */
+};
+MUST_CHECK enum inro_err ca_rollover(struct core *c, const struct ca_rollover *r,
+				     struct ca_view *ret);
+/* Keys before the present one, and one that waits for its certificate (rec.cert is empty). */
+struct ca_key_view {
+	struct ca_generation rec;
+	struct crl_scope lists; /* the last ones; full_number 0: none */
+};
+struct ca_keys {
+	struct ca_key_view *items;
+	size_t n;
+};
+void ca_keys_clear(struct ca_keys *l);
+MUST_CHECK enum inro_err ca_keys(struct core *c, const char *name, struct ca_keys *ret);
+
 /* VERB_RETIRE: issues no more.  Its certificate is revoked by cred_revoke().  VERB_CANCEL: its
- * certificate is waited for no longer; the key stays in its token. */
+ * certificate, or that of its next key, is waited for no longer; the key stays in its token. */
 MUST_CHECK enum inro_err ca_move(struct core *c, const char *name, enum verb verb, const char *why,
 				 struct ca_view *ret);
 
@@ -97,6 +124,7 @@ struct crl_wish {
 	unsigned days;	/* until the next one is due; 0: as the CA's settings say */
 	unsigned shard; /* from 1; 0: the lists are not divided */
 	bool delta;	/* what has changed since the last complete list */
+	unsigned generation; /* of the key that signs, whose certificates it lists; 0: the present one */
 };
 struct crl_info {
 	int64_t number, this_update, next_update;

@@ -18,25 +18,37 @@ struct activation {
 	const char *name;
 	const struct ca_activation *in;
 	struct ca ca;
+	struct ca_generation next; /* a key after the first one that waits; id 0: the first one */
 	struct cert cert;
 	struct credential rec;
 	struct buf above; /* DER of those that are no CA of ours */
-	int64_t parent;
+	int64_t parent, parent_generation;
 	bool root;
 };
 
 static void activation_clear(struct activation *a)
 {
 	ca_clear(&a->ca);
+	ca_generation_clear(&a->next);
 	cert_clear(&a->cert);
 	credential_clear(&a->rec);
 	buf_clear(&a->above);
 }
 
-static enum inro_err check_pending(struct core *c, const struct ca *ca)
+/* Which key waits: that of a pending CA, or the next one of a CA that issues. */
+static enum inro_err check_pending(struct core *c, const struct ca *ca, struct ca_generation *ret)
 {
 	int to;
-	enum inro_err e = lifecycle_move(LIFE_CA, (int)ca->state, VERB_ISSUE, c->role, &to);
+	enum inro_err e = INRO_E_NOT_FOUND;
+
+	ca_generation_clear(ret);
+	if (ca->state == CA_ACTIVE)
+		e = ca_next_key(c, ca->id, ret);
+	if (e == INRO_OK)
+		return core_require(c, ROLE_ADMIN, "give a CA another key");
+	if (e != INRO_E_NOT_FOUND)
+		return e;
+	e = lifecycle_move(LIFE_CA, (int)ca->state, VERB_ISSUE, c->role, &to);
 
 	return e == INRO_OK ? e : err_context(e, "CA '%s'", ca->name);
 }
@@ -58,7 +70,8 @@ static enum inro_err check_cert(const struct cert *cert, const char *what)
 static enum inro_err check_key(const struct activation *a)
 {
 	SCOPED(csr) csr = { 0 };
-	enum inro_err e = csr_read(blob_bytes(&a->ca.csr), &csr);
+	const struct blob *request = a->next.id ? &a->next.csr : &a->ca.csr;
+	enum inro_err e = csr_read(blob_bytes(request), &csr);
 
 	if (e == INRO_OK && !bytes_equal(csr.key.spki, a->cert.key.spki))
 		e = err_set(INRO_E_POLICY,
@@ -134,13 +147,14 @@ static enum inro_err try_parent(struct core *c, struct activation *a, const stru
 	enum inro_err e;
 
 	if (!ca->cert.n || ca->id == a->ca.id)
-		return INRO_OK;
+		return INRO_OK; /* no CA is above itself */
 	e = cert_read(blob_bytes(&ca->cert), &cert);
 	if (e != INRO_OK || !bytes_equal(a->cert.issuer, cert.subject) ||
 	    cert_verify(&a->cert, &cert.key) != INRO_OK)
 		return e;
 	a->parent = ca->id;
 	e = check_link(&a->cert, &cert, 1);
+	a->parent_generation = ca->generation;
 	return e == INRO_OK ? ca_usable(c, ca, clock_now()) : e;
 }
 
@@ -174,6 +188,16 @@ static enum inro_err check_above(struct core *c, struct activation *a)
 	return check_chain(a);
 }
 
+static const char *key_of(const struct activation *a)
+{
+	return a->next.id ? a->next.key_uri : a->ca.key_uri;
+}
+
+static int64_t generation_of(const struct activation *a)
+{
+	return a->next.id ? a->next.number : a->ca.generation;
+}
+
 static enum inro_err fill_rec(struct core *c, struct activation *a)
 {
 	struct credential *rec = &a->rec;
@@ -187,7 +211,7 @@ static enum inro_err fill_rec(struct core *c, struct activation *a)
 	rec->not_after = a->cert.not_after;
 	rec->own_ca = a->ca.id;
 	rec->ca = a->root ? a->ca.id : a->parent;
-	rec->ca_generation = 1;
+	rec->ca_generation = a->parent ? a->parent_generation : generation_of(a);
 	rec->created_ms = rec->updated_ms = clock_now_ms();
 	buf_add_u8(&subject, 0);
 	if (e == INRO_OK)
@@ -195,7 +219,7 @@ static enum inro_err fill_rec(struct core *c, struct activation *a)
 	if (e == INRO_OK)
 		e = text_set(&rec->subject, (const char *)subject.p);
 	if (e == INRO_OK)
-		e = text_set(&rec->key_uri, a->ca.key_uri);
+		e = text_set(&rec->key_uri, key_of(a));
 	return e == INRO_OK ? cred_fill_hashes(rec, &a->cert) : e;
 }
 
@@ -232,31 +256,68 @@ static enum inro_err record_cert(struct core *c, struct activation *a)
 			    (long long)there.id);
 	there.own_ca = a->ca.id;
 	if (e == INRO_OK)
-		e = text_set(&there.key_uri, a->ca.key_uri);
+		e = text_set(&there.key_uri, key_of(a));
+	there.replaces = a->rec.replaces;
 	return e == INRO_OK ? store_update(c->store, &there) : e;
+}
+
+/* The CA's record as it becomes: its first certificate, or another key's. */
+static enum inro_err take_in(struct core *c, struct activation *a, struct ca *ca)
+{
+	SCOPED(ca) next = { 0 };
+	struct ca_turn turn = { .next = &next };
+	enum inro_err e = fill_ca(a, a->next.id ? &next : ca);
+
+	if (e != INRO_OK || !a->next.id)
+		return e == INRO_OK ? store_update(c->store, ca) : e;
+	e = text_set(&next.key_uri, a->next.key_uri);
+	if (e == INRO_OK && a->next.settings)
+		e = text_set(&next.settings, a->next.settings);
+	if (e == INRO_OK)
+		e = blob_set(&next.csr, blob_bytes(&a->next.csr));
+	if (e == INRO_OK)
+		e = ca_turn(c, ca, &turn);
+	a->rec.replaces = turn.ret_replaces;
+	return e;
+}
+
+static enum inro_err check_same(struct core *c, const struct activation *a, const struct ca *ca)
+{
+	SCOPED(ca_generation) now = { 0 };
+	enum inro_err e = check_pending(c, ca, &now);
+
+	if (e == INRO_OK && now.id != a->next.id)
+		e = err_set(INRO_E_STATE, "CA '%s' waits for another certificate meanwhile",
+			    ca->name);
+	return e;
+}
+
+static enum inro_err tell(struct core *c, const struct activation *a, const struct ca *ca)
+{
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "ca.activate", "ca", a->name, EVENT_DONE, &detail };
+
+	detail_text(&detail, "subject", a->rec.subject);
+	detail_int(&detail, "generation", ca->generation);
+	detail_hex(&detail, "serial", blob_bytes(&a->rec.serial));
+	detail_hex(&detail, "sha256", blob_bytes(&a->rec.fingerprint));
+	detail_int(&detail, "not_after", a->rec.not_after);
+	return audit_append(c, &entry);
 }
 
 static enum inro_err activate_work(struct core *c, void *arg)
 {
 	struct activation *a = arg;
 	SCOPED(ca) ca = { 0 };
-	SCOPED(buf) detail = { 0 };
-	const struct audit_entry entry = { "ca.activate", "ca", a->name, EVENT_DONE, &detail };
 	enum inro_err e = ca_load(c, a->name, &ca);
 
 	if (e == INRO_OK)
-		e = check_pending(c, &ca);
+		e = check_same(c, a, &ca);
 	if (e == INRO_OK)
-		e = fill_ca(a, &ca);
-	if (e == INRO_OK)
-		e = store_update(c->store, &ca);
+		e = take_in(c, a, &ca);
 	if (e == INRO_OK)
 		e = record_cert(c, a);
-	detail_text(&detail, "subject", a->rec.subject);
-	detail_hex(&detail, "serial", blob_bytes(&a->rec.serial));
-	detail_hex(&detail, "sha256", blob_bytes(&a->rec.fingerprint));
-	detail_int(&detail, "not_after", a->rec.not_after);
-	return e == INRO_OK ? audit_append(c, &entry) : e;
+	return e == INRO_OK ? tell(c, a, &ca) : e;
 }
 
 static enum inro_err activate(struct core *c, struct activation *a)
@@ -264,7 +325,7 @@ static enum inro_err activate(struct core *c, struct activation *a)
 	enum inro_err e = ca_load(c, a->name, &a->ca);
 
 	if (e == INRO_OK)
-		e = check_pending(c, &a->ca);
+		e = check_pending(c, &a->ca, &a->next);
 	if (e == INRO_OK)
 		e = cert_read(a->in->cert, &a->cert);
 	if (e == INRO_OK)

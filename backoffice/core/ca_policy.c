@@ -1,6 +1,7 @@
 /* ca_policy - a CA's policy: read from its record, checked, changed; see ca_policy.h. */
 #include "backoffice/core/ca_policy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,13 +96,15 @@ unsigned ca_policy_shard(const struct ca_policy *p, struct bytes serial)
 
 enum inro_err ca_policy_url(const struct ca *ca, const char *url, unsigned shard, struct buf *ret)
 {
-	const struct dn_vars vars = { .ca_name = ca->name };
+	char generation[24];
+	const struct dn_vars vars = { .ca_name = ca->name, .ca_generation = generation };
 	const char *mark = url ? strstr(url, SHARD_MARK) : NULL;
 	SCOPED(buf) text = { 0 };
 	enum inro_err e;
 
 	if (!url)
 		return INRO_OK;
+	snprintf(generation, sizeof generation, "%lld", (long long)ca->generation);
 	buf_add(&text, mark ? BYTES(url, (size_t)(mark - url)) : bytes_of(url));
 	if (mark)
 		buf_addf(&text, "%u%s", shard, mark + strlen(SHARD_MARK));
@@ -226,6 +229,42 @@ static enum inro_err take_urls(const struct ca_settings *in, struct ca_policy *p
 	if (e == INRO_OK && in->delta_url)
 		e = text_set(&p->delta_url, in->delta_url);
 	return e;
+}
+
+/* ---- a new key ---- */
+
+/* Lists of two keys can't be at one address. */
+static enum inro_err check_moved(const char *what, const char *option, const char *was,
+				 const char *is)
+{
+	if (!was || !is || strcmp(was, is) != 0 || strstr(is, "${ca.generation}"))
+		return INRO_OK;
+	return err_set(INRO_E_ARG,
+		       "%s is in the certificates of the old key, whose lists go on: give the new "
+		       "key's by %s, or have ${ca.generation} in it",
+		       what, option);
+}
+
+enum inro_err ca_policy_roll(struct ca *ca, const char *crl_url, const char *delta_url)
+{
+	const struct ca_settings in = { CA_AS_IT_IS, CA_AS_IT_IS, CA_AS_IT_IS,
+					CA_AS_IT_IS, crl_url,	  delta_url };
+	SCOPED(ca_policy) was = { 0 };
+	SCOPED(ca_policy) p = { 0 };
+	enum inro_err e = ca_policy_read(ca, &was);
+
+	if (e == INRO_OK)
+		e = ca_policy_read(ca, &p);
+	if (e == INRO_OK)
+		e = take_urls(&in, &p);
+	if (e == INRO_OK)
+		e = check_moved("the address of the lists", "--crl-url", was.crl_url, p.crl_url);
+	if (e == INRO_OK)
+		e = check_moved("the address of the deltas", "--delta-url", was.delta_url,
+				p.delta_url);
+	if (e == INRO_OK)
+		e = check_policy(ca, &p);
+	return e == INRO_OK && (ca->settings || crl_url || delta_url) ? write_policy(&p, ca) : e;
 }
 
 static enum inro_err change_policy(struct core *c, struct ca *ca, const struct ca_settings *in)

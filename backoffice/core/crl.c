@@ -134,29 +134,45 @@ static enum inro_err check_dates(const struct listing *l, int64_t now)
 	return INRO_OK;
 }
 
-static enum inro_err take_number(struct core *c, struct listing *l)
+/* One count for all keys of a CA. */
+static enum inro_err take_number(struct core *c, struct listing *l, struct ca *ca)
 {
 	struct crl_info *i = &l->info;
 
-	i->number = ++l->ca.crl_number;
+	i->number = ++ca->crl_number;
 	i->base = l->in->delta ? l->scope.full_number : 0;
 	i->this_update = clock_now();
 	i->next_update = i->this_update + lifetime(l);
 	if (i->next_update > l->ca.not_after)
 		i->next_update = l->ca.not_after;
-	l->ca.updated_ms = clock_now_ms();
-	return store_update(c->store, &l->ca);
+	ca->updated_ms = clock_now_ms();
+	return store_update(c->store, ca);
+}
+
+/* The CA as it was with the key that signs. */
+static enum inro_err load_signer(struct core *c, struct listing *l)
+{
+	enum inro_err e;
+
+	ca_clear(&l->ca);
+	e = ca_load(c, l->in->ca, &l->ca);
+	return e == INRO_OK ? ca_as_of(c, (int64_t)l->in->generation, &l->ca) : e;
 }
 
 static enum inro_err number_work(struct core *c, void *arg)
 {
 	struct listing *l = arg;
+	SCOPED(ca) ca = { 0 };
+	int64_t before = l->ca.generation;
 	enum inro_err e;
 
-	ca_clear(&l->ca);
 	crl_scope_clear(&l->scope);
 	ca_policy_clear(&l->policy);
-	e = ca_load(c, l->in->ca, &l->ca);
+	e = load_signer(c, l);
+	if (e == INRO_OK && l->ca.generation != before)
+		e = err_set(INRO_E_STATE, "CA '%s' has another key by now; try again", l->ca.name);
+	if (e == INRO_OK)
+		e = ca_load(c, l->in->ca, &ca);
 	if (e == INRO_OK)
 		e = ca_policy_read(&l->ca, &l->policy);
 	if (e == INRO_OK)
@@ -165,7 +181,7 @@ static enum inro_err number_work(struct core *c, void *arg)
 		e = load_scope(c, l, &l->scope);
 	if (e == INRO_OK)
 		e = check_dates(l, clock_now());
-	return e == INRO_OK ? take_number(c, l) : e;
+	return e == INRO_OK ? take_number(c, l, &ca) : e;
 }
 
 /* A list that was made later may have been recorded before. */
@@ -202,10 +218,12 @@ static enum inro_err record_work(struct core *c, void *arg)
 
 	if (e != INRO_OK)
 		return e;
-	if (ca.crl_at < l->info.this_update)
+	if (ca.generation == l->ca.generation && ca.crl_at < l->info.this_update)
 		ca.crl_at = l->info.this_update;
 	ca.updated_ms = clock_now_ms();
 	detail_int(&detail, "number", l->info.number);
+	if (l->in->generation)
+		detail_int(&detail, "generation", l->in->generation);
 	if (l->info.base)
 		detail_int(&detail, "base", l->info.base);
 	if (l->in->shard)
@@ -259,7 +277,7 @@ static enum inro_err prepare(struct core *c, struct listing *l)
 	if (e == INRO_OK && l->in->days > CRL_DAYS_MAX)
 		e = err_set(INRO_E_ARG, "a CRL lives up to %d days", CRL_DAYS_MAX);
 	if (e == INRO_OK)
-		e = ca_load(c, l->in->ca, &l->ca);
+		e = load_signer(c, l);
 	if (e == INRO_OK && !l->ca.cert.n)
 		e = err_set(INRO_E_STATE, "CA '%s' has no certificate", l->ca.name);
 	if (e == INRO_OK)

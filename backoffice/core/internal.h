@@ -191,14 +191,37 @@ MUST_CHECK enum inro_err attrs_merge(const char *was, const char *given, char **
 MUST_CHECK enum inro_err group_by_id(struct core *c, int64_t id, struct device_group *ret);
 
 /* ca.c */
+MUST_CHECK enum inro_err ca_check_name(const char *name);
 MUST_CHECK enum inro_err ca_load(struct core *c, const char *name, struct ca *ret);
 /* INRO_OK when it can issue at this time; INRO_E_STATE and why. */
 MUST_CHECK enum inro_err ca_usable(struct core *c, const struct ca *ca, int64_t now);
+/* Certificates of a CA's key of that generation (0: the present one) and those above. */
+MUST_CHECK enum inro_err ca_chain_of(struct core *c, int64_t ca, int64_t generation,
+				     struct chain *ret);
 /* The key of this CA, whose certificate it must fit.  INRO_E_CONFIG when it doesn't. */
 MUST_CHECK enum inro_err ca_key(struct core *c, const struct ca *ca, const struct cert *cert,
 				struct token_key **ret);
-/* In a write transaction: the CA goes with its certificate. */
-MUST_CHECK enum inro_err ca_revoked(struct core *c, int64_t id);
+/* In a write transaction: a CA goes with its present certificate, not with an earlier one. */
+MUST_CHECK enum inro_err ca_revoked(struct core *c, const struct credential *rec);
+/* The record of the CA's certificate; id 0 when it has none. */
+MUST_CHECK enum inro_err ca_own_credential(struct core *c, const struct ca *ca,
+					   struct credential *ret);
+
+/* ca_generation.c: the CA as it was with an earlier key: key, certificate, dates, settings and what
+ * is above it; 0 and its present one leave it as it is.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err ca_as_of(struct core *c, int64_t generation, struct ca *ca);
+/* The key that waits for its certificate.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err ca_next_key(struct core *c, int64_t ca, struct ca_generation *ret);
+/* In a write transaction: it is waited for no longer. */
+MUST_CHECK enum inro_err ca_drop_next(struct core *c, const struct ca *ca);
+/* In a write transaction: the present key becomes an earlier one, *next the present one; of it what
+ * is not said here (state, name, counters) stays.  The old certificate is superseded. */
+struct ca_turn {
+	struct ca *next; /* key_uri, cert, dates, parent, chain, subject, settings, csr */
+	struct bytes new_with_old, old_with_new; /* none: not a root */
+	int64_t ret_replaces; /* the record of the old certificate */
+};
+MUST_CHECK enum inro_err ca_turn(struct core *c, struct ca *ca, struct ca_turn *t);
 
 /* cred.c */
 MUST_CHECK enum inro_err cred_view(struct core *c, struct credential *rec, struct cred *ret);
@@ -216,6 +239,8 @@ MUST_CHECK enum inro_err cred_apply(struct core *c, struct credential *rec,
 /* issue.c: serial, hashes and DER of a record, from its certificate. */
 MUST_CHECK enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert);
 /* issue.c: a request becomes a recorded certificate. */
+struct issuing;
+typedef enum inro_err issuing_fn(struct core *c, struct issuing *i);
 struct issuing {
 	const struct cred_request *request;
 	const struct ca *ca;	/* who issues; rec.ca is set from it */
@@ -223,8 +248,10 @@ struct issuing {
 	const char *ca_name;	/* for ${ca.name}; NULL: ca's */
 	struct bytes granted;	/* names that a device may have beside its record's */
 	bool makes_ca;		/* the profile must be one for CAs, or must not */
+	/* Runs once it is signed and rec is filled, before the transaction; may be NULL. */
+	issuing_fn *after_sign;
 	/* Runs in the transaction, before the record is written; may be NULL. */
-	enum inro_err (*before)(struct core *c, struct issuing *i);
+	issuing_fn *before;
 	void *arg;
 	bool taken;	       /* set by `before`: INRO_E_EXISTS is not about the serial */
 	struct credential rec; /* out */

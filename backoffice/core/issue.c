@@ -109,6 +109,9 @@ enum inro_err desk_open(struct core *c, const struct issuing *in, struct issue_d
 	SCOPED(issue_desk) d = { .ca = in->ca };
 	enum inro_err e = load_profile(c, in, &d);
 
+	snprintf(d.generation, sizeof d.generation, "%lld",
+		 in->ca ? (long long)in->ca->generation : 1LL);
+
 	if (e != INRO_OK)
 		return e;
 	*ret = d;
@@ -145,7 +148,8 @@ static enum inro_err make_issue(struct making *j, struct buf *granted, struct is
 		.sans = j->csr.ext.sans,
 		.vars = { .device_id = j->device.device_id,
 			  .device_name = j->device.name,
-			  .ca_name = i->ca ? i->ca->name : i->ca_name },
+			  .ca_name = i->ca ? i->ca->name : i->ca_name,
+			  .ca_generation = j->desk->generation },
 		.granted = buf_bytes(granted),
 		.serial = BYTES(j->serial, sizeof j->serial),
 		.now = now,
@@ -396,6 +400,8 @@ static enum inro_err try_serial(struct core *c, struct making *j)
 
 	if (e == INRO_OK)
 		e = making_sign(c, j);
+	if (e == INRO_OK && j->in->after_sign)
+		e = j->in->after_sign(c, j->in);
 	return e == INRO_OK ? core_write(c, record_work, j) : e;
 }
 

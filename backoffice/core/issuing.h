@@ -16,6 +16,7 @@
 struct issue_desk {
 	const struct ca *ca; /* who issues; NULL: a root signs itself */
 	struct profile profile;
+	char generation[24];   /* of the CA's key, as text */
 	struct cert issuer;    /* empty for a root */
 	struct token_key *key; /* that signs */
 	struct ca *cas;	       /* all of the tenant, when looked up before; NULL: asked for each */

@@ -121,7 +121,7 @@ enum inro_err cred_apply(struct core *c, struct credential *rec, const struct ch
 	if (e == INRO_OK)
 		e = apply_one(c, rec, change, now);
 	if (e == INRO_OK && change->verb == VERB_REVOKE && rec->own_ca)
-		e = ca_revoked(c, rec->own_ca);
+		e = ca_revoked(c, rec);
 	return e;
 }
 

@@ -47,8 +47,8 @@ static enum inro_err load_old(struct core *c, struct renewal *r)
 	enum inro_err e = cred_load(c, r->ref, &r->old);
 
 	if (e == INRO_OK && r->old.own_ca)
-		e = err_set(INRO_E_UNSUPPORTED, "a CA's certificate is not renewed; create another "
-						"CA and retire this one");
+		e = err_set(INRO_E_UNSUPPORTED, "a CA's certificate is not renewed; 'inro ca "
+						"rollover' gives the CA another key");
 	if (e == INRO_OK)
 		e = lifecycle_move(LIFE_CERTIFICATE, (int)cred_shown_state(&r->old, clock_now()),
 				   VERB_SUPERSEDE, c->role, &to);

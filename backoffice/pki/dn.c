@@ -84,6 +84,7 @@ static const char *variable(const struct dn_vars *vars, struct bytes name)
 		{ "device.id", vars->device_id },
 		{ "device.name", vars->device_name },
 		{ "ca.name", vars->ca_name },
+		{ "ca.generation", vars->ca_generation },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)

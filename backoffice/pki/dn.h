@@ -32,10 +32,10 @@ const struct dn_type *dn_type_find(struct bytes name);
 
 /* Values of ${…} in the text: NULL where there is none. */
 struct dn_vars {
-	const char *device_id, *device_name, *ca_name;
+	const char *device_id, *device_name, *ca_name, *ca_generation;
 };
 
-/* Text with its ${device.id}, ${device.name}, ${ca.name} filled in, appended.  An unknown or
+/* Text with its ${device.id}, ${device.name}, ${ca.name}, ${ca.generation} filled in, appended.  An unknown or
  * unset variable is INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err dn_expand(struct bytes text, const struct dn_vars *vars, struct buf *ret);
 

@@ -252,7 +252,7 @@ static enum inro_err read_one(struct bytes *in, struct bytes *ret_oid, struct ex
 
 enum inro_err ext_read(struct bytes extensions, struct ext_facts *ret)
 {
-	struct ext_facts f = { .path_len = EXT_PATH_LEN_NONE };
+	struct ext_facts f = { .path_len = EXT_PATH_LEN_NONE, .all = extensions };
 	struct bytes seen[EXT_MAX];
 	size_t n = 0;
 	char oid[64];
@@ -276,6 +276,24 @@ enum inro_err ext_read(struct bytes extensions, struct ext_facts *ret)
 }
 
 /* ---- writing ---- */
+
+enum inro_err ext_copy(struct buf *b, struct bytes extensions)
+{
+	enum inro_err e = INRO_OK;
+
+	while (!e && extensions.n) {
+		struct bytes whole, seq, oid;
+
+		e = der_take_whole(&extensions, DER_SEQUENCE, &whole);
+		if (!e)
+			e = der_only(whole, DER_SEQUENCE, &seq);
+		if (!e)
+			e = der_take(&seq, DER_OID, &oid);
+		if (!e && !bytes_equal(oid, oid_aki))
+			buf_add(b, whole);
+	}
+	return e ? e : buf_err(b);
+}
 
 struct marks {
 	size_t seq, value;

@@ -51,10 +51,14 @@ struct ext_facts {
 	int path_len;	       /* EXT_PATH_LEN_NONE */
 	struct bytes sans;     /* GeneralNames content; empty: none */
 	struct bytes ski, aki; /* key identifiers; empty: none */
+	struct bytes all;      /* the list as it was read */
 };
 
 /* The content of Extensions ::= SEQUENCE OF Extension. */
 MUST_CHECK enum inro_err ext_read(struct bytes extensions, struct ext_facts *ret);
+
+/* All of a list that was read, but the authority key identifier, appended. */
+MUST_CHECK enum inro_err ext_copy(struct buf *b, struct bytes extensions);
 
 /* Writers, each one Extension appended. */
 void ext_add_key_usage(struct buf *b, unsigned bits);

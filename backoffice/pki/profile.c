@@ -253,7 +253,7 @@ static bool source_holds(const struct profile *p)
 	return !p->subject_source || p->subject_default;
 }
 
-static const struct dn_vars sample = { "d", "d", "d" };
+static const struct dn_vars sample = { "d", "d", "d", "1" };
 
 static bool subject_default_holds(const struct profile *p)
 {

@@ -212,9 +212,12 @@ static const struct field ca_generation_fields[] = {
 	F_BLOB(ca_generation, cert),
 	F_BLOB(ca_generation, new_with_old),
 	F_BLOB(ca_generation, old_with_new),
+	F_BLOB(ca_generation, chain),
+	F_BLOB(ca_generation, csr),
+	F_SPARSE(ca_generation, settings),
+	F_INT(ca_generation, not_before),
 	F_INT(ca_generation, not_after),
-	F_INT(ca_generation, crl_number),
-	F_INT(ca_generation, crl_at),
+	F_INT(ca_generation, needed_until),
 	F_INT(ca_generation, created_ms),
 };
 

@@ -141,7 +141,7 @@ struct ca {
 	struct blob cert;
 	int64_t not_before, not_after;
 	int64_t crl_number; /* of the CRL handed out last; 0: none yet */
-	int64_t crl_at;	    /* its thisUpdate */
+	int64_t crl_at;	    /* thisUpdate of the last one of its present key; 0: none yet */
 	enum ca_kind kind;
 	int64_t generation; /* of its key, from 1 */
 	char *settings;	    /* a JSON object; NULL: as its profile says */
@@ -151,12 +151,17 @@ struct ca {
 	int64_t created_ms, updated_ms;
 };
 
-/* A key that a CA had before its present one (RFC 4210 4.4). */
+/* A key that a CA had before its present one (RFC 4210 4.4), with what a struct ca had then; with a
+ * request and no certificate, its next one. */
 struct ca_generation {
 	int64_t id, tenant, ca, number;
 	char *key_uri;
-	struct blob cert, new_with_old, old_with_new;
-	int64_t not_after, crl_number, crl_at, created_ms;
+	struct blob cert, new_with_old, old_with_new; /* the latter two: of a root only */
+	struct blob chain, csr;
+	char *settings;
+	int64_t not_before, not_after;
+	int64_t needed_until; /* the end of the last certificate that it signed: lists go on till then */
+	int64_t created_ms;
 };
 
 struct credential {

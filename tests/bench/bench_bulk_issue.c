@@ -184,7 +184,7 @@ static void verify_all(struct core *c)
 {
 	SCOPED(chain) chain = { 0 };
 
-	need(ca_chain(c, "issuing", &chain), "the chain");
+	need(ca_chain(c, "issuing", 0, &chain), "the chain");
 	write_pem("between.pem", PEM_CERT, blob_bytes(&chain.certs[0]));
 	write_pem("root.pem", PEM_CERT, blob_bytes(&chain.certs[1]));
 	lint_all(&chain.certs[0]);

@@ -11,7 +11,7 @@
 #include "backoffice/pki/profile.h"
 #include "backoffice/pki/san.h"
 
-static const struct dn_vars vars = { "dev-1", "Press, 1", "issuing" };
+static const struct dn_vars vars = { "dev-1", "Press, 1", "issuing", "1" };
 
 static void try_name(const char *text)
 {

@@ -212,7 +212,7 @@ int office_verify(struct core *c, const char *ca, const struct blob *cert, struc
 	SCOPED(chain) chain = { 0 };
 	int result;
 
-	OK(ca_chain(c, ca, &chain));
+	OK(ca_chain(c, ca, 0, &chain));
 	for (size_t i = 0; i + 1 < chain.n; i++)
 		sk_X509_push(between, office_x509(&chain.certs[i]));
 	{

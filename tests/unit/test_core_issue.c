@@ -420,7 +420,7 @@ static void test_cas(void **state)
 	OK(ca_find(c, NULL, &l));
 	assert_int_equal(l.n, 2);
 	assert_null(l.items[0].parent_name);
-	OK(ca_chain(c, "issuing", &chain));
+	OK(ca_chain(c, "issuing", 0, &chain));
 	assert_int_equal(chain.n, 2);
 	assert_int_equal(office_verify(c, "root", &chain.certs[0], BYTES_NONE), X509_V_OK);
 	assert_int_equal(office_verify(c, "root", &chain.certs[1], BYTES_NONE), X509_V_OK);

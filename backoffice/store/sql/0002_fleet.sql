@@ -36,7 +36,8 @@ ALTER TABLE ca ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE ca ADD COLUMN settings TEXT;
 ALTER TABLE ca ADD COLUMN csr BLOB;
 ALTER TABLE ca ADD COLUMN chain BLOB;
--- Keys that a CA had before its present one, and what was signed with them (RFC 4210 4.4).
+-- Keys that a CA had before its present one, and what was signed with them (RFC 4210 4.4); with a request and no
+-- certificate, the one that comes next.
 CREATE TABLE ca_generation (
 	id INTEGER PRIMARY KEY,
 	tenant INTEGER NOT NULL REFERENCES tenant (id),
@@ -46,9 +47,12 @@ CREATE TABLE ca_generation (
 	cert BLOB,
 	new_with_old BLOB,
 	old_with_new BLOB,
+	chain BLOB,
+	csr BLOB,
+	settings TEXT,
+	not_before INTEGER NOT NULL,
 	not_after INTEGER NOT NULL,
-	crl_number INTEGER NOT NULL,
-	crl_at INTEGER NOT NULL,
+	needed_until INTEGER NOT NULL,
 	created_ms INTEGER NOT NULL,
 	UNIQUE (ca, number)
 );

@@ -1,0 +1,329 @@
+/* ca_create - CAs made, with the key that is there or a new one; see ca.h and ca_making.h. */
+#include "backoffice/core/ca_making.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/pki/csr.h"
+#include "base/clock.h"
+
+void ca_making_clear(struct ca_making *m)
+{
+	ca_clear(&m->parent);
+	ca_clear(&m->ca);
+	new_key_clear(&m->fresh);
+	buf_clear(&m->subject);
+	buf_clear(&m->csr);
+	buf_clear(&m->uri);
+}
+
+enum inro_err ca_making_check(const struct ca_request *r)
+{
+	if (!r->key_uri == !r->token)
+		return err_set(INRO_E_ARG, "a CA has either the URI of its key or the token to "
+					   "make one in");
+	if (r->external && (r->parent || r->profile || r->days))
+		return err_set(INRO_E_ARG, "a CA that others certify has no parent, profile or days "
+					   "of ours");
+	return INRO_OK;
+}
+
+static enum inro_err check_request(struct core *c, struct ca_making *m)
+{
+	const struct ca_request *r = m->in;
+	SCOPED(ca) other = { 0 };
+	enum inro_err e = ca_check_name(r->name);
+
+	if (e != INRO_OK)
+		return e;
+	if (!r->subject || !*r->subject)
+		return err_set(INRO_E_ARG, "a CA needs a subject");
+	e = ca_making_check(r);
+	if (e != INRO_OK)
+		return e;
+	e = ca_load(c, r->name, &other);
+	if (e == INRO_OK)
+		return err_set(INRO_E_EXISTS, "there is a CA '%s' already", r->name);
+	if (e == INRO_E_NOT_FOUND)
+		e = r->parent ? ca_load(c, r->parent, &m->parent) : INRO_OK;
+	return e == INRO_OK && m->parent.id ? ca_usable(c, &m->parent, clock_now()) : e;
+}
+
+static enum inro_err fill_ca(struct core *c, struct ca_making *m, const struct credential *rec)
+{
+	struct ca *ca = &m->ca;
+	enum inro_err e;
+
+	ca->id = 0;
+	ca->tenant = c->tenant;
+	ca->parent = m->parent.id;
+	ca->state = CA_ACTIVE;
+	ca->generation = 1;
+	ca->not_before = rec->not_before;
+	ca->not_after = rec->not_after;
+	ca->created_ms = ca->updated_ms = rec->created_ms;
+	e = text_set(&ca->name, m->in->name);
+	if (e == INRO_OK)
+		e = text_set(&ca->subject, rec->subject);
+	if (e == INRO_OK)
+		e = text_set(&ca->key_uri, rec->key_uri);
+	if (e == INRO_OK)
+		e = text_set(&ca->profile, rec->profile);
+	if (e == INRO_OK)
+		e = blob_set(&ca->cert, blob_bytes(&rec->cert));
+	return e;
+}
+
+/* In the transaction that records the certificate, before it: the CA that it belongs to. */
+static enum inro_err record_ca(struct core *c, struct issuing *i)
+{
+	struct ca_making *m = i->arg;
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "ca.create", "ca", m->in->name, EVENT_DONE, &detail };
+	enum inro_err e = ca_check_own_key(c, token_key_spki(m->key));
+
+	if (e != INRO_OK) {
+		i->taken = true;
+		return e;
+	}
+	e = fill_ca(c, m, &i->rec);
+	if (e == INRO_OK)
+		e = store_insert(c->store, &m->ca);
+	if (e == INRO_E_EXISTS) {
+		i->taken = true;
+		return err_set(e, "there is a CA '%s' already", m->in->name);
+	}
+	i->rec.own_ca = m->ca.id;
+	i->rec.ca = i->ca ? i->ca->id : m->ca.id;
+	detail_text(&detail, "subject", m->ca.subject);
+	detail_text(&detail, "parent", m->parent.name);
+	detail_text(&detail, "key", m->ca.key_uri);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
+}
+
+/* `request` is what the result borrows. */
+static struct issuing making_issue(struct ca_making *m, struct cred_request *request)
+{
+	const struct ca_request *r = m->in;
+	bool root = !m->parent.id;
+
+	*request = (struct cred_request) {
+		.csr = buf_bytes(&m->csr),
+		.profile = r->profile ? r->profile
+			   : root     ? "root-ca"
+				      : "sub-ca",
+		.key_uri = (const char *)m->uri.p,
+		.days = r->days,
+	};
+	return (struct issuing) {
+		.request = request,
+		.ca = root ? NULL : &m->parent,
+		.self = root ? m->key : NULL,
+		.ca_name = r->name,
+		.makes_ca = true,
+		.after_sign = m->after_sign,
+		.before = m->record,
+		.arg = m,
+	};
+}
+
+/* All that can be known to fail is looked at before a key is made. */
+static enum inro_err foresee(struct core *c, struct ca_making *m, const struct pki_key_kind *kind)
+{
+	const struct issue_wish wish = { .kind = kind, .subject = buf_bytes(&m->subject) };
+	struct cred_request request;
+	struct issuing i = making_issue(m, &request);
+
+	return issue_foresee(c, &i, &wish);
+}
+
+/* A key of that label is a run's that was cut short, unless something has been certified for it. */
+static enum inro_err make_key(struct core *c, struct ca_making *m)
+{
+	const struct ca_request *r = m->in;
+	struct new_key_plan plan = { .label = r->label ? r->label : r->name };
+	SCOPED(credential) rec = { 0 };
+	SCOPED(buf) token = { 0 };
+	enum inro_err e = new_key_kind(r->key_type, &plan.kind);
+
+	if (e == INRO_OK)
+		e = core_token_uri(r->token, &token);
+	if (e == INRO_OK && !r->external)
+		e = foresee(c, m, plan.kind);
+	plan.token_uri = (const char *)token.p;
+	if (e == INRO_OK)
+		e = new_key_or_left(c, &plan, &m->fresh, &rec);
+	if (e == INRO_OK && rec.id)
+		e = err_set(INRO_E_EXISTS,
+			    "token '%s' has a key with label '%.64s' already, which certificate "
+			    "%lld is for",
+			    r->token, plan.label, (long long)rec.id);
+	m->key = m->fresh.key;
+	return e;
+}
+
+static enum inro_err another_has_it(void)
+{
+	return err_set(INRO_E_EXISTS, "another CA has this key, or will have");
+}
+
+/* CAs that wait for their certificate, or for that of their next key. */
+static enum inro_err compare_request(const struct blob *request, struct bytes spki)
+{
+	SCOPED(csr) csr = { 0 };
+	enum inro_err e = request->n ? csr_read(blob_bytes(request), &csr) : INRO_OK;
+
+	if (e == INRO_OK && request->n && bytes_equal(csr.key.spki, spki))
+		return another_has_it();
+	return e;
+}
+
+static enum inro_err check_pending_keys(struct core *c, struct bytes spki)
+{
+	const struct store_cond pending = { .field = "state", .number = CA_PENDING };
+	const struct store_query q = { .conds = &pending, .n = 1 }, all = { .n = 0 };
+	void *cas = NULL, *next = NULL;
+	size_t n = 0, next_n = 0;
+	enum inro_err e = core_all(c, &ca_type, &q, &cas, &n);
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = compare_request(&((struct ca *)cas)[i].csr, spki);
+	if (e == INRO_OK)
+		e = core_all(c, &ca_generation_type, &all, &next, &next_n);
+	for (size_t i = 0; e == INRO_OK && i < next_n; i++)
+		e = compare_request(&((struct ca_generation *)next)[i].csr, spki);
+	list_free(&ca_type, cas, n);
+	list_free(&ca_generation_type, next, next_n);
+	return e;
+}
+
+/* Two CAs with one key could each be taken for the other. */
+enum inro_err ca_check_own_key(struct core *c, struct bytes spki)
+{
+	uint8_t hash[PKI_DIGEST_MAX];
+	struct store_cond conds[] = {
+		{ .field = "key_hash" },
+		{ .field = "own_ca", .op = STORE_SOME },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
+	SCOPED(credential) rec = { 0 };
+	enum inro_err e = pki_digest(PKI_SHA256, spki, hash);
+
+	conds[0].bytes = BYTES(hash, pki_hash_octets(PKI_SHA256));
+	if (e == INRO_OK)
+		e = store_find(c->store, &q, &rec);
+	if (e == INRO_OK)
+		return another_has_it();
+	return e == INRO_E_NOT_FOUND ? check_pending_keys(c, spki) : e;
+}
+
+enum inro_err ca_making_key(struct core *c, struct ca_making *m)
+{
+	enum inro_err e =
+		m->in->key_uri ? core_key(c, m->in->key_uri, &m->key) : make_key(c, m);
+
+	if (e == INRO_OK)
+		e = ca_check_own_key(c, token_key_spki(m->key));
+	if (e != INRO_OK)
+		return e;
+	token_key_uri(m->key, &m->uri);
+	buf_add_u8(&m->uri, 0);
+	return buf_err(&m->uri);
+}
+
+/* The CA's own request, like anybody else's: what proves that the key is there. */
+enum inro_err ca_making_csr(struct ca_making *m)
+{
+	const struct key_csr in = { .key = m->key, .subject = buf_bytes(&m->subject) };
+
+	return key_csr(&in, &m->csr);
+}
+
+enum inro_err ca_making_certify(struct core *c, struct ca_making *m)
+{
+	struct cred_request request;
+	struct issuing i = making_issue(m, &request);
+	enum inro_err e = issue_run(c, &i);
+
+	credential_clear(&i.rec);
+	return e;
+}
+
+static enum inro_err fill_pending(struct core *c, struct ca_making *m)
+{
+	struct ca *ca = &m->ca;
+	SCOPED(buf) subject = { 0 };
+	enum inro_err e = dn_text(buf_bytes(&m->subject), &subject);
+
+	ca->tenant = c->tenant;
+	ca->state = CA_PENDING;
+	ca->generation = 1;
+	ca->created_ms = ca->updated_ms = clock_now_ms();
+	buf_add_u8(&subject, 0);
+	if (e == INRO_OK)
+		e = buf_err(&subject);
+	if (e == INRO_OK)
+		e = text_set(&ca->subject, (const char *)subject.p);
+	if (e == INRO_OK)
+		e = text_set(&ca->name, m->in->name);
+	if (e == INRO_OK)
+		e = text_set(&ca->key_uri, (const char *)m->uri.p);
+	return e == INRO_OK ? blob_set(&ca->csr, buf_bytes(&m->csr)) : e;
+}
+
+static enum inro_err pending_work(struct core *c, void *arg)
+{
+	struct ca_making *m = arg;
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "ca.create", "ca", m->in->name, EVENT_DONE, &detail };
+	enum inro_err e;
+
+	m->ca.id = 0;
+	e = ca_check_own_key(c, token_key_spki(m->key));
+	if (e == INRO_OK)
+		e = store_insert(c->store, &m->ca);
+	else
+		return e;
+	if (e == INRO_E_EXISTS)
+		return err_set(e, "there is a CA '%s' already", m->in->name);
+	detail_text(&detail, "subject", m->ca.subject);
+	detail_text(&detail, "key", m->ca.key_uri);
+	detail_text(&detail, "to", ca_state_names[CA_PENDING]);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
+}
+
+/* Its certificate is another's to make. */
+static enum inro_err await(struct core *c, struct ca_making *m)
+{
+	enum inro_err e = fill_pending(c, m);
+
+	return e == INRO_OK ? core_write(c, pending_work, m) : e;
+}
+
+static enum inro_err create(struct core *c, const struct ca_request *r, struct ca_view *ret)
+{
+	SCOPED(ca_making) m = { .in = r, .record = record_ca };
+	enum inro_err e = core_require(c, ROLE_ADMIN, "create a CA");
+
+	if (e == INRO_OK)
+		e = check_request(c, &m);
+	if (e == INRO_OK)
+		e = dn_parse(r->subject, NULL, &m.subject);
+	if (e == INRO_OK)
+		e = ca_making_key(c, &m);
+	if (e == INRO_OK)
+		e = ca_making_csr(&m);
+	if (e == INRO_OK)
+		e = r->external ? await(c, &m) : ca_making_certify(c, &m);
+	if (e != INRO_OK)
+		return e;
+	m.fresh.keep = true;
+	return ca_get(c, r->name, ret);
+}
+
+enum inro_err ca_create(struct core *c, const struct ca_request *r, struct ca_view *ret)
+{
+	enum inro_err e = create(c, r, ret);
+
+	return e == INRO_OK ? e : audit_refused(c, "ca.create", "ca", r->name, e);
+}

@@ -1,0 +1,33 @@
+/*
+ * ca_making - what making a CA, and making its next key, carry from step to step.
+ *
+ * 1. The order is ca_making_check(), ca_making_key(), ca_making_csr(), ca_making_certify().
+ * 2. A new key is deleted again unless fresh.keep is set.
+ */
+#ifndef INRO_BACKOFFICE_CORE_CA_MAKING_H
+#define INRO_BACKOFFICE_CORE_CA_MAKING_H
+
+#include "backoffice/core/internal.h"
+
+struct ca_making {
+	const struct ca_request *in;
+	struct ca parent; /* id 0: a root */
+	struct new_key fresh;
+	struct token_key *key;
+	struct ca ca;
+	struct buf subject, csr, uri; /* the last one a C string */
+	/* As in struct issuing; their `arg` is this. */
+	issuing_fn *after_sign, *record;
+};
+void ca_making_clear(struct ca_making *m);
+
+/* That the wish makes sense by itself. */
+MUST_CHECK enum inro_err ca_making_check(const struct ca_request *r);
+/* The key that is there, or a new one, which no CA has or will have.  m->subject is set. */
+MUST_CHECK enum inro_err ca_making_key(struct core *c, struct ca_making *m);
+MUST_CHECK enum inro_err ca_making_csr(struct ca_making *m);
+MUST_CHECK enum inro_err ca_making_certify(struct core *c, struct ca_making *m);
+/* INRO_E_EXISTS when a CA has this key, or one that waits for its certificate. */
+MUST_CHECK enum inro_err ca_check_own_key(struct core *c, struct bytes spki);
+
+#endif
