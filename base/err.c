@@ -107,6 +107,7 @@ static const struct err_row rows[INRO_E__MAX] = {
 	ROW(INRO_E_PIN_WEAK, "the PIN does not meet the token's policy"),
 	ROW(INRO_E_CANCEL, "the operation can't be cancelled"),
 	ROW(INRO_E_CANCELLED, "it was given up"),
+	ROW(INRO_E_APPROVAL, "others must approve it first"),
 	ROW(INRO_E_TOKEN, "the token's module failed"),
 };
 

@@ -111,6 +111,7 @@ enum inro_err {
 	INRO_E_PIN_WEAK,
 	INRO_E_CANCEL,
 	INRO_E_CANCELLED, /* a person, or the program that asks him, gave it up */
+	INRO_E_APPROVAL,  /* others must approve first; it is proposed to them */
 	INRO_E_TOKEN,	  /* a Cryptoki module below us failed; the detail has its CK_RV */
 	INRO_E__MAX
 };

@@ -28,6 +28,7 @@ inro_test(unit/test_core_registry.c LINKS inro_testoffice)
 inro_test(unit/test_core_audit.c LINKS inro_testoffice)
 inro_test(unit/test_core_marks.c LINKS inro_testoffice)
 inro_test(unit/test_core_proposal.c LINKS inro_testoffice)
+inro_test(unit/test_core_eyes.c LINKS inro_testoffice)
 inro_test(unit/test_core_secrets.c LINKS inro_testoffice)
 inro_test(unit/test_core_symkey.c LINKS inro_testoffice PkgConfig::jansson)
 inro_script_test(integration/test_inro_profile.sh)
@@ -57,6 +58,7 @@ foreach(name
 		core_audit
 		core_marks
 		core_proposal
+		core_eyes
 		core_issue
 		core_bulk
 		core_life

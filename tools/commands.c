@@ -34,6 +34,7 @@ const struct cmd_noun cmd_nouns[] = {
 	{ "psk", "pre-shared keys of devices", psk_verbs },
 	{ "secret", "symmetric keys, and the key that seals what is secret", secret_verbs },
 	{ "proposal", "what waits for others' approval", proposal_verbs },
+	{ "setting", "what holds for a tenant, or for all", setting_verbs },
 	{ "audit", "what happened", audit_verbs },
 	{ "db", "the database of the back office", db_verbs },
 	{ "help", "says what the commands are", help_verbs },

@@ -2,7 +2,8 @@
  * main - the program inro: one command line, one answer, one exit status.
  *
  * 1. The answer is written only after everything else has succeeded.
- * 2. A refusal is one line on stderr: status 2 when the command line makes no sense, else 1.
+ * 2. A refusal is one line on stderr: status 2 when the command line makes no sense, 3 when others
+ * must approve it first, else 1.
  */
 #include <locale.h>
 #include <signal.h>
@@ -14,7 +15,7 @@
 #include "tools/out.h"
 #include "tools/settings.h"
 
-enum { STATUS_DONE, STATUS_NOT_DONE, STATUS_USAGE };
+enum { STATUS_DONE, STATUS_NOT_DONE, STATUS_USAGE, STATUS_WAITS };
 
 static int refuse(enum inro_err e, int status)
 {
@@ -43,5 +44,5 @@ int main(int argc, char **argv)
 		e = settings_apply();
 	if (!e)
 		e = out_run(&call);
-	return e ? refuse(e, STATUS_NOT_DONE) : STATUS_DONE;
+	return e ? refuse(e, e == INRO_E_APPROVAL ? STATUS_WAITS : STATUS_NOT_DONE) : STATUS_DONE;
 }

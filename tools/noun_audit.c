@@ -98,23 +98,33 @@ static enum inro_err audit_verify_run(const struct call *c, json_t **ret)
 			 ret);
 }
 
+#define NOT_DUE "no signature is due"
+
 static enum inro_err audit_sign_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	const char *out = call_opt(c, "receipt");
 	SCOPED(audit_mark) m = { 0 };
 	SCOPED(buf) receipt = { 0 };
+	bool due = true;
 	enum inro_err e = out ? file_check_target(out) : INRO_OK;
 	if (!e)
 		e = office_open(c, &core);
+	if (!e && call_has(c, "if-due"))
+		e = audit_is_due(core, &due);
+	if (!e && !due)
+		return json_give(json_pack("{s:b s:s}", "signed", false, "summary", NOT_DUE), ret);
 	if (!e)
 		e = audit_sign(core, call_opt(c, "key"), &m, &receipt);
 	if (!e && out)
 		e = file_write(out, 0644, buf_bytes(&receipt));
 	if (e)
 		return e;
-	return json_give(json_pack("{s:I s:I s:o s:o s:o}", "mark", (json_int_t)m.id, "event",
-				   (json_int_t)m.event, "key", json_of_text(m.key_uri), "hash",
+	return json_give(json_pack("{s:b s:o s:I s:I s:o s:o s:o}", "signed", true, "summary",
+				   json_sprintf("signed head %lld: all until event %lld",
+						(long long)m.id, (long long)m.event),
+				   "mark", (json_int_t)m.id, "event", (json_int_t)m.event, "key",
+				   json_of_text(m.key_uri), "hash",
 				   json_of_hex(blob_bytes(&m.hash)), "receipt", json_of_text(out)),
 			 ret);
 }
@@ -215,11 +225,14 @@ const struct cmd_verb audit_verbs[] = {
 		       { .name = "receipt",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
-			 .help = "write a receipt to keep elsewhere" }),
+			 .help = "write a receipt to keep elsewhere" },
+		       { .name = "if-due",
+			 .kind = OPT_FLAG,
+			 .help = "only when the settings audit.every and audit.minutes ask for it" }),
 	  .shared = { pin_user_opts },
 	  .run = audit_sign_run,
 	  .shape = SHOW_SAID,
-	  .said = "signed head {mark}: all until event {event}" },
+	  .said = "{summary}" },
 	{ .name = "export",
 	  .summary = "Writes what happened to a file, a line each",
 	  .opts = OPTS({ .name = "format",

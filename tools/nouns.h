@@ -10,7 +10,8 @@
 
 extern const struct cmd_verb token_verbs[], key_verbs[], csr_verbs[], ca_verbs[], profile_verbs[],
 	cert_verbs[], db_verbs[], device_verbs[], audit_verbs[], attest_verbs[], help_verbs[], proposal_verbs[],
-	group_verbs[], psk_verbs[], secret_verbs[], tenant_verbs[];
+	group_verbs[], psk_verbs[], secret_verbs[], tenant_verbs[],
+	setting_verbs[];
 
 /* In files of their own. */
 cmd_run device_import_run, device_export_run;
@@ -88,6 +89,11 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 #define OPT_WHY                                                                                    \
 	{                                                                                          \
 		.name = "why", .arg = "TEXT", .kind = OPT_TEXT, .help = "reason, for the audit"    \
+	}
+#define OPT_PROPOSAL                                                                               \
+	{                                                                                          \
+		.name = "proposal", .arg = "ID", .kind = OPT_NUMBER,                               \
+		.help = "the proposal by which others approved this"                               \
 	}
 #define OPT_SAN                                                                                    \
 	{                                                                                          \

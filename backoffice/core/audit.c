@@ -106,7 +106,8 @@ enum inro_err audit_flush(struct core *c)
 /* What is about this machine's moment, not about what was asked for. */
 static bool worth_recording(enum inro_err e)
 {
-	return e != INRO_E_BUSY && e != INRO_E_NO_MEMORY && e != INRO_E_FULL;
+	return e != INRO_E_BUSY && e != INRO_E_NO_MEMORY && e != INRO_E_FULL &&
+	       e != INRO_E_APPROVAL; /* the proposal has its own event */
 }
 
 static enum inro_err append_work(struct core *c, void *arg)

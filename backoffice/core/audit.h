@@ -5,7 +5,8 @@
  * 2. Events are numbered from 1 without a gap; a head record holds the last number and hash, so
  * that edits, swaps, deletions and a cut-off end all show.
  * 3. A refusal is recorded whatever its reason, a mistyped name too; not a busy or full database
- * and not memory that ran out, which leave no place to write it, and nothing that only reads.
+ * and not memory that ran out, which leave no place to write it, not what was proposed to others instead,
+ * and nothing that only reads.
  * 4. An event is written in the transaction of the change that it tells of.
  * 5. A mark is the head at some event, signed by a key in a token.  Marks are numbered from 1, each
  * names the signature of the one before, and an event tells of each.  The key changes only by a
@@ -64,6 +65,9 @@ MUST_CHECK enum inro_err audit_verify_with(struct core *c, const struct audit_ch
  * receipt (may be NULL) is what proves later that the chain went through this head. */
 MUST_CHECK enum inro_err audit_sign(struct core *c, const char *uri, struct audit_mark *ret,
 				    struct buf *ret_receipt);
+
+/* Whether the settings audit.every and audit.minutes ask for a signature by now. */
+MUST_CHECK enum inro_err audit_is_due(struct core *c, bool *ret);
 
 enum audit_format { AUDIT_JSONL, AUDIT_CEF, AUDIT_FORMAT__MAX };
 extern const char *const audit_format_names[AUDIT_FORMAT__MAX];

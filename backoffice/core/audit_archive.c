@@ -406,7 +406,7 @@ static enum inro_err purge_work(struct core *c, void *arg)
 
 static enum inro_err may_purge(const struct core *c)
 {
-	if (c->tenant != AUDIT_TENANT)
+	if (c->tenant != TENANT_DEFAULT)
 		return err_set(INRO_E_ACCESS,
 			       "the audit is of all tenants; it is archived from the "
 			       "tenant 'default'");

@@ -7,7 +7,6 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/internal.h"
 
-#define AUDIT_TENANT	  1 /* "default": the chain and its key are of the whole database */
 #define AUDIT_KEY_SETTING "audit.key"
 
 /* Behind so many events, the last of which has this hash. */

@@ -19,7 +19,7 @@
 #include "base/log.h"
 
 #define MARK_DOMAIN    "inro-audit-mark-1"
-#define MARK_EVERY     1000 /* events of one process without a mark */
+#define MINUTE_MS      INT64_C(60000)
 #define RECEIPT_MAX    65536
 #define RECEIPT_FORMAT 1
 
@@ -156,18 +156,6 @@ static void signing_clear(struct signing *s)
 	free(s->uri);
 }
 
-/* The chain and its key are of the database, not of a tenant. */
-static enum inro_err key_setting(struct core *c, const char *set, char **ret)
-{
-	int64_t own = c->tenant;
-	enum inro_err e;
-
-	c->tenant = AUDIT_TENANT;
-	e = set ? setting_set(c, AUDIT_KEY_SETTING, set) : setting_get(c, AUDIT_KEY_SETTING, ret);
-	c->tenant = own;
-	return e;
-}
-
 static enum inro_err last_mark(struct core *c, struct audit_mark *ret)
 {
 	const struct store_query newest = { .limit = 1, .backward = true };
@@ -301,7 +289,7 @@ static enum inro_err record_mark(struct core *c, const struct audit_mark *m)
 static enum inro_err record_marks(struct core *c, void *arg)
 {
 	const struct signing *s = arg;
-	enum inro_err e = s->new_uri ? key_setting(c, s->new_uri, NULL) : INRO_OK;
+	enum inro_err e = s->new_uri ? setting_set(c, AUDIT_KEY_SETTING, s->new_uri) : INRO_OK;
 
 	for (size_t i = 0; e == INRO_OK && i < s->n; i++)
 		e = record_mark(c, &s->made[i]);
@@ -324,7 +312,7 @@ static enum inro_err make_marks(struct core *c, struct signing *s)
 static enum inro_err start_signing(struct core *c, const char *uri, struct buf *ref,
 				   struct signing *s)
 {
-	enum inro_err e = key_setting(c, NULL, &s->uri);
+	enum inro_err e = setting_get(c, AUDIT_KEY_SETTING, &s->uri);
 
 	if (e == INRO_OK && uri)
 		e = core_key_ref(uri, ref);
@@ -370,6 +358,57 @@ enum inro_err audit_sign(struct core *c, const char *uri, struct audit_mark *ret
 	return hand_over(&s, ret, ret_receipt);
 }
 
+/* So many events, the first of them at this time, are under no signed head. */
+static enum inro_err is_due(struct core *c, int64_t events, int64_t first_ms, bool *ret)
+{
+	int64_t every = 0, minutes = 0;
+	enum inro_err e = setting_number(c, "audit.every", &every);
+
+	if (e == INRO_OK)
+		e = setting_number(c, "audit.minutes", &minutes);
+	if (e == INRO_OK)
+		*ret = events >= every ||
+		       (minutes && events && clock_now_ms() - first_ms >= minutes * MINUTE_MS);
+	return e;
+}
+
+/* The event that a mark is told by is not one that another mark is for. */
+static enum inro_err uncovered(struct core *c, int64_t *ret_events, int64_t *ret_first_ms)
+{
+	SCOPED(audit_mark) last = { 0 };
+	SCOPED(audit_head) head = { 0 };
+	SCOPED(event) first = { 0 };
+	enum inro_err e = last_mark(c, &last);
+	int64_t covered = last.id ? last.event + 1 : 0;
+
+	if (e == INRO_OK)
+		e = store_get(c->store, 1, &head);
+	if (e != INRO_OK)
+		return e;
+	*ret_events = head.count > covered ? head.count - covered : 0;
+	if (*ret_events)
+		e = store_get(c->store, covered + 1, &first);
+	*ret_first_ms = first.at_ms;
+	return e;
+}
+
+enum inro_err audit_is_due(struct core *c, bool *ret)
+{
+	int64_t events = 0, first_ms = 0;
+	enum inro_err e = uncovered(c, &events, &first_ms);
+
+	return e == INRO_OK ? is_due(c, events, first_ms, ret) : e;
+}
+
+static bool wants_mark(struct core *c, bool closing)
+{
+	bool due = closing;
+
+	if (c->marking || !c->ring || c->role < ROLE_OPERATOR || !c->unmarked)
+		return false;
+	return due || (is_due(c, c->unmarked, c->unmarked_ms, &due) == INRO_OK && due);
+}
+
 void mark_if_due(struct core *c, bool closing)
 {
 	SCOPED(signing) s = { 0 };
@@ -378,11 +417,10 @@ void mark_if_due(struct core *c, bool closing)
 	struct token_key *key;
 	enum inro_err e;
 
-	if (c->marking || !c->ring || c->role < ROLE_OPERATOR ||
-	    c->unmarked < (closing ? 1 : MARK_EVERY))
+	if (!wants_mark(c, closing))
 		return;
 	c->unmarked = 0; /* when it fails, not at every event again */
-	e = key_setting(c, NULL, &uri);
+	e = setting_get(c, AUDIT_KEY_SETTING, &uri);
 	if (e != INRO_OK || !uri || core_key_at_hand(c, uri, &key) != INRO_OK)
 		return;
 	e = sign_head(c, NULL, &s);

@@ -11,6 +11,7 @@
 
 #include "backoffice/core/audit_chain.h"
 #include "backoffice/core/internal.h"
+#include "base/clock.h"
 
 #define ACTOR_MAX   128
 #define WRITE_TRIES 6
@@ -144,6 +145,8 @@ enum inro_err core_write(struct core *c, core_work_fn *work, void *arg)
 	}
 	if (e != INRO_OK)
 		return e;
+	if (!c->unmarked)
+		c->unmarked_ms = clock_now_ms();
 	c->unmarked += c->tip.added;
 	mark_if_due(c, false);
 	return INRO_OK;

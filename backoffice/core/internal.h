@@ -27,6 +27,9 @@ struct tallying {
 /* tally.c: writes them; core_write() calls it. */
 MUST_CHECK enum inro_err tally_flush(struct core *c);
 
+/* The tenant "default": what is of the whole database is its, as the chain of events is. */
+#define TENANT_DEFAULT 1
+
 #define AUDIT_HASH 32
 
 /* The head of the audit as the open transaction has it: read with its first event, written before
@@ -49,6 +52,7 @@ struct core {
 	struct audit_tip tip, tip_saved;
 	size_t tally_saved;
 	int64_t unmarked; /* events that this core wrote since its last mark */
+	int64_t unmarked_ms; /* when the first of them was */
 	bool marking;
 };
 

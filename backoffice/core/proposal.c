@@ -178,6 +178,46 @@ enum inro_err proposal_open(struct core *c, const struct proposal_plan *p, struc
 	return e == INRO_OK ? e : audit_refused(c, "proposal.open", "proposal", p->subject, e);
 }
 
+struct mine {
+	const struct proposal_plan *plan;
+	struct proposal found;
+};
+
+static enum inro_err mine_row(void *arg, void *record)
+{
+	struct proposal *rec = record;
+	struct mine *m = arg;
+
+	if (m->found.id || !is_about(rec, m->plan) ||
+	    (rec->state != PROPOSAL_OPEN && rec->state != PROPOSAL_APPROVED))
+		return INRO_OK;
+	m->found = *rec;
+	*rec = (struct proposal) { 0 };
+	return INRO_OK;
+}
+
+enum inro_err proposal_mine(struct core *c, const struct proposal_plan *p, struct proposal *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "asked_by", .text = c->actor },
+		{ .field = "action", .text = p->action },
+		{ .field = "subject", .text = p->subject },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .backward = true };
+	struct mine m = { .plan = p };
+	enum inro_err e = store_each(c->store, &proposal_type, &q, mine_row, &m);
+
+	if (e == INRO_OK && !m.found.id)
+		return INRO_E_NOT_FOUND;
+	if (e != INRO_OK) {
+		proposal_clear(&m.found);
+		return e;
+	}
+	*ret = m.found;
+	return INRO_OK;
+}
+
 enum inro_err proposal_get(struct core *c, int64_t id, struct proposal *ret)
 {
 	const struct store_cond conds[] = {

@@ -44,6 +44,10 @@ MUST_CHECK enum inro_err proposal_open(struct core *c, const struct proposal_pla
 /* The same in a write transaction of the caller's (core_write), who records refusals. */
 MUST_CHECK enum inro_err proposal_open_inside(struct core *c, const struct proposal_plan *p,
 					      struct proposal *ret);
+/* The newest one of the one at work about this very thing that is open or approved.
+ * INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err proposal_mine(struct core *c, const struct proposal_plan *p,
+				       struct proposal *ret);
 MUST_CHECK enum inro_err proposal_get(struct core *c, int64_t id, struct proposal *ret);
 MUST_CHECK enum inro_err proposal_find(struct core *c, const struct proposal_filter *f,
 				       const struct page *page, struct proposal_list *ret);

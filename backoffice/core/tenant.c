@@ -4,8 +4,6 @@
 #include "backoffice/core/internal.h"
 #include "base/clock.h"
 
-#define DEFAULT_TENANT 1
-
 struct tenant_work {
 	const char *name;
 	struct tenant *out;
@@ -34,7 +32,7 @@ static enum inro_err tenant_add_work(struct core *c, void *arg)
 
 static enum inro_err may_add(const struct core *c)
 {
-	if (c->tenant != DEFAULT_TENANT)
+	if (c->tenant != TENANT_DEFAULT)
 		return err_set(INRO_E_ACCESS, "tenants are made from the tenant 'default' only");
 	return core_require(c, ROLE_ADMIN, "add a tenant");
 }
@@ -65,7 +63,7 @@ enum inro_err tenant_get(struct core *c, const char *name, struct tenant *ret)
 
 	if (name)
 		conds[q.n++] = (struct store_cond) { .field = "name", .text = name };
-	if (!name || c->tenant != DEFAULT_TENANT)
+	if (!name || c->tenant != TENANT_DEFAULT)
 		conds[q.n++] = (struct store_cond) { .field = "id", .number = c->tenant };
 	e = store_find(c->store, &q, ret);
 	return e == INRO_E_NOT_FOUND ? err_set(e, "no tenant '%s'", text_or_empty(name)) : e;
@@ -80,7 +78,7 @@ void tenant_list_clear(struct tenant_list *l)
 enum inro_err tenant_find(struct core *c, const struct page *page, struct tenant_list *ret)
 {
 	const struct store_cond mine = { .field = "id", .number = c->tenant };
-	struct store_query q = { .conds = &mine, .n = c->tenant == DEFAULT_TENANT ? 0 : 1 };
+	struct store_query q = { .conds = &mine, .n = c->tenant == TENANT_DEFAULT ? 0 : 1 };
 	struct tenant_list l = { 0 };
 	void *items = NULL;
 	enum inro_err e = core_page(c, &tenant_type, &q, page, &items, &l.n, &l.next);

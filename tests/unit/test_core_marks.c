@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "backoffice/core/audit_chain.h"
+#include "backoffice/core/setting.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "tests/lib/office.h"
@@ -112,6 +113,46 @@ static void test_signed(void **state)
 	whole(c, NULL, 10, 2);
 	assert_int_equal(audit_sign(operator, KEY_B, &m, NULL), INRO_E_ACCESS);
 	core_close(operator);
+}
+
+static void set(const char *name, const char *value)
+{
+	struct core *c = office_open(db);
+
+	OK(setting_change(c, name, value, 0));
+	core_close(c);
+}
+
+static void assert_due(struct core *c, bool expected)
+{
+	bool due = !expected;
+
+	OK(audit_is_due(c, &due));
+	assert_int_equal(due, expected);
+}
+
+/* Each setting asks for a signature, of who has the token open and of who asks from outside. */
+static void test_due(void **state)
+{
+	struct core *c = *state;
+
+	assert_due(c, false); /* 9 and 10 */
+	set("audit.every", "3"); /* 11 */
+	assert_due(c, true);
+	add(c, 1); /* 12: signed, 13 */
+	assert_due(c, false);
+	whole(c, NULL, 13, 3);
+	add(c, 2); /* 14, 15 */
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM audit_mark"), 3);
+	set("audit.every", "1000"); /* 16 */
+	set("audit.minutes", "1");  /* 17 */
+	assert_due(c, false);
+	clock_set_test(clock_now() + 61);
+	assert_due(c, true);
+	add(c, 1); /* 18: signed */
+	clock_set_test(0);
+	assert_due(c, false);
+	whole(c, NULL, 19, 4);
 }
 
 static void test_no_key(void **state)
@@ -433,6 +474,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_signed),
+		T(test_due),
 		cmocka_unit_test(test_no_key),
 		T(test_tampering),
 		T(test_rebuilt_chain),

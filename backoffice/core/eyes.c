@@ -1,0 +1,135 @@
+/* eyes - see eyes.h. */
+#include "backoffice/core/eyes.h"
+
+#include "backoffice/core/internal.h"
+#include "backoffice/core/setting.h"
+#include "base/clock.h"
+
+#define DAY_MS INT64_C(86400000)
+
+static const char *const settings[] = {
+	[EYES_CA] = "four-eyes.ca",
+	[EYES_ARCHIVE] = "four-eyes.archive",
+	[EYES_ACCOUNTS] = "four-eyes.accounts",
+};
+
+static enum inro_err greatest(struct core *c, int64_t *ret)
+{
+	enum inro_err e = INRO_OK;
+	int64_t n = 0, one = 0;
+
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(settings); i++) {
+		e = setting_number(c, settings[i], &one);
+		n = one > n ? one : n;
+	}
+	if (e == INRO_OK)
+		*ret = n;
+	return e;
+}
+
+static enum inro_err is_said(struct core *c, const char *name, bool *ret)
+{
+	AUTO(free_chars) char *value = NULL;
+	enum inro_err e = setting_get(c, name, &value);
+
+	*ret = value && *value;
+	return e;
+}
+
+enum inro_err eyes_need(struct core *c, enum eyes what, int64_t *ret)
+{
+	bool said = true;
+	enum inro_err e = INRO_OK;
+
+	if (what == EYES_RULES)
+		return greatest(c, ret);
+	if (what == EYES_ACCOUNTS)
+		e = is_said(c, settings[what], &said);
+	if (e != INRO_OK)
+		return e;
+	return said ? setting_number(c, settings[what], ret) : greatest(c, ret);
+}
+
+enum inro_err eyes_others(struct core *c, int64_t *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "state", .number = ACCOUNT_ACTIVE },
+		{ .field = "role", .op = STORE_NE, .number = ROLE_AUDITOR },
+		{ .field = "name", .op = STORE_NE, .text = c->actor },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+
+	return store_count(c->store, &account_type, &q, ret);
+}
+
+static enum inro_err ask(struct core *c, const struct proposal_plan *plan, int64_t need)
+{
+	SCOPED(proposal) p = { 0 };
+	struct proposal_plan asked = *plan;
+	enum inro_err e = proposal_mine(c, plan, &p);
+
+	asked.need = need;
+	if (e == INRO_E_NOT_FOUND)
+		e = proposal_open(c, &asked, &p);
+	if (e != INRO_OK)
+		return e;
+	if (p.state == PROPOSAL_APPROVED)
+		return err_set(INRO_E_APPROVAL,
+			       "that is approved as proposal %lld; the same command with "
+			       "--proposal %lld does it",
+			       (long long)p.id, (long long)p.id);
+	return err_set(INRO_E_APPROVAL,
+		       "that takes %lld other(s): proposal %lld waits for 'inro proposal approve "
+		       "%lld', then the same command with --proposal %lld does it",
+		       (long long)need, (long long)p.id, (long long)p.id, (long long)p.id);
+}
+
+/* Enough of them, by what holds today, and not too long ago. */
+static enum inro_err still_good(struct core *c, int64_t id, int64_t need)
+{
+	SCOPED(proposal) p = { 0 };
+	int64_t days = 0;
+	enum inro_err e = setting_number(c, "four-eyes.days", &days);
+
+	if (e == INRO_OK)
+		e = proposal_get(c, id, &p);
+	if (e == INRO_OK && p.need < need)
+		e = err_set(INRO_E_POLICY,
+			    "proposal %lld was made when %lld approval(s) were enough; now it "
+			    "takes %lld: propose it anew",
+			    (long long)id, (long long)p.need, (long long)need);
+	if (e == INRO_OK && clock_now_ms() - p.updated_ms > days * DAY_MS)
+		e = err_set(INRO_E_POLICY,
+			    "proposal %lld was approved more than %lld days ago: propose it anew",
+			    (long long)id, (long long)days);
+	return e;
+}
+
+enum inro_err eyes_check(struct core *c, enum eyes what, const struct proposal_plan *plan,
+			 int64_t proposal)
+{
+	int64_t need = 0;
+	enum inro_err e = eyes_need(c, what, &need);
+
+	if (e != INRO_OK)
+		return e;
+	if (!proposal)
+		return need ? ask(c, plan, need) : INRO_OK;
+	e = proposal_check(c, proposal, plan);
+	return e == INRO_OK ? still_good(c, proposal, need) : e;
+}
+
+enum inro_err eyes_done(struct core *c, enum eyes what, const struct proposal_plan *plan,
+			int64_t proposal, int64_t result)
+{
+	int64_t need = 0;
+	enum inro_err e = eyes_need(c, what, &need);
+
+	if (e == INRO_OK && !proposal && need)
+		e = err_set(INRO_E_STATE, "by now that takes others' approval; try again");
+	if (e != INRO_OK || !proposal)
+		return e;
+	e = still_good(c, proposal, need);
+	return e == INRO_OK ? proposal_done(c, proposal, plan, result) : e;
+}

@@ -1,0 +1,113 @@
+/* noun_setting - what holds for a tenant, or for the whole database. */
+#include "backoffice/core/setting.h"
+
+#include <stdlib.h>
+
+#include "tools/nouns.h"
+#include "tools/office.h"
+
+static enum inro_err setting_json(struct core *core, const struct setting_rule *r, json_t **ret)
+{
+	AUTO(free_chars) char *set = NULL;
+	AUTO(free_chars) char *value = NULL;
+	AUTO(free_chars) char *values = NULL;
+	SCOPED(buf) words = { 0 };
+	enum inro_err e = setting_get(core, r->name, &set);
+	if (!e)
+		e = setting_in_force(core, r->name, &value);
+	setting_values(r, &words);
+	values = buf_take_str(&words);
+	if (e)
+		return e;
+	return json_give(json_pack("{s:s s:o s:b s:s s:o s:s}", "name", r->name, "value",
+				   json_of_text(value), "set", set && *set, "scope",
+				   r->whole ? "database" : "tenant", "values",
+				   json_of_text(values), "what", r->help),
+			 ret);
+}
+
+static enum inro_err list_all(struct core *core, json_t *list)
+{
+	enum inro_err e = INRO_OK;
+	for (const struct setting_rule *r = setting_rules; !e && r->name; r++) {
+		json_t *one = NULL;
+		e = setting_json(core, r, &one);
+		json_array_append_new(list, one);
+	}
+	return e;
+}
+
+static enum inro_err setting_list_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	json_t *list = json_array();
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = list_all(core, list);
+	return json_give_or_drop(e, list, ret);
+}
+
+/* The setting as it is now. */
+static enum inro_err tell(struct core *core, const struct call *c, json_t **ret)
+{
+	const struct setting_rule *r;
+	enum inro_err e = setting_rule_find(call_arg(c, 0), &r);
+	return e ? e : setting_json(core, r, ret);
+}
+
+static enum inro_err setting_get_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	enum inro_err e = office_open(c, &core);
+	return e ? e : tell(core, c, ret);
+}
+
+/* `unset` has no second argument. */
+static enum inro_err setting_change_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = setting_change(core, call_arg(c, 0), call_arg(c, 1),
+				   call_number(c, "proposal", 0));
+	return e ? e : tell(core, c, ret);
+}
+
+#define ARG_SETTING                                                                                \
+	{                                                                                          \
+		.name = "NAME", .help = "the setting; see 'inro setting list'"                     \
+	}
+
+const struct cmd_verb setting_verbs[] = {
+	{ .name = "list",
+	  .summary = "Lists every setting and what holds",
+	  .run = setting_list_run,
+	  .reads = true,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "name", "NAME" }, { "value", "VALUE" }, { "set", "SET" },
+			     { "scope", "OF" }, { "what", "WHAT" }),
+	  .empty = "there is no setting" },
+	{ .name = "get",
+	  .summary = "Shows one setting",
+	  .args = ARGS(ARG_SETTING),
+	  .run = setting_get_run,
+	  .reads = true,
+	  .shape = SHOW_RECORD,
+	  .columns = COLUMNS({ "name", "Name" }, { "value", "Value" }, { "set", "Set" },
+			     { "scope", "Of" }, { "values", "May be" }, { "what", "What" }) },
+	{ .name = "set",
+	  .summary = "Sets one",
+	  .args = ARGS(ARG_SETTING, { .name = "VALUE", .help = "what it is to be" }),
+	  .opts = OPTS(OPT_PROPOSAL),
+	  .run = setting_change_run,
+	  .shape = SHOW_SAID,
+	  .said = "{name} is {value}" },
+	{ .name = "unset",
+	  .summary = "Lets hold again what holds without it",
+	  .args = ARGS(ARG_SETTING),
+	  .opts = OPTS(OPT_PROPOSAL),
+	  .run = setting_change_run,
+	  .shape = SHOW_SAID,
+	  .said = "{name} is no longer set" },
+	{ 0 },
+};
