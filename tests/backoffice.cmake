@@ -29,6 +29,7 @@ inro_test(unit/test_core_audit.c LINKS inro_testoffice)
 inro_test(unit/test_core_marks.c LINKS inro_testoffice)
 inro_test(unit/test_core_proposal.c LINKS inro_testoffice)
 inro_test(unit/test_core_eyes.c LINKS inro_testoffice)
+inro_test(unit/test_core_search.c LINKS inro_testoffice)
 inro_test(unit/test_core_secrets.c LINKS inro_testoffice)
 inro_test(unit/test_core_symkey.c LINKS inro_testoffice PkgConfig::jansson)
 inro_script_test(integration/test_inro_profile.sh)
@@ -54,6 +55,7 @@ inro_benchmark(bench/bench_registry.c LINKS inro_core inro_testlib PkgConfig::sq
 foreach(name
 		core_device
 		core_registry
+		core_search
 		core_import
 		core_audit
 		core_marks

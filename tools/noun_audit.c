@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backoffice/core/where.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "tools/nouns.h"
@@ -47,23 +48,29 @@ static enum inro_err filter_of(const struct call *c, struct audit_filter *ret)
 	return e ? e : time_of(c, "before", &ret->before_ms);
 }
 
-static enum inro_err event_page(struct core *core, const struct call *c, const struct page *page,
-				json_t *list, int64_t *ret_next)
+static enum inro_err event_page(struct core *core, const struct call *c,
+				const struct where_page *page, json_t *list, char **ret_next)
 {
-	struct audit_filter f;
-	SCOPED(event_list) l = { 0 };
-	enum inro_err e = filter_of(c, &f);
+	struct audit_search s = {
+		.where = call_opt(c, "where"),
+		.sort = page->sort,
+		.after = page->after,
+		.limit = page->limit,
+	};
+	SCOPED(event_found) l = { 0 };
+	enum inro_err e = filter_of(c, &s.filter);
 	if (!e)
-		e = audit_find(core, &f, page, &l);
+		e = audit_search(core, &s, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
 		json_array_append_new(list, json_of_event(&l.items[i], !c->json));
 	*ret_next = l.next;
+	l.next = NULL;
 	return e;
 }
 
 static enum inro_err audit_list_run(const struct call *c, json_t **ret)
 {
-	return office_list(c, event_page, ret);
+	return office_search(c, event_page, ret);
 }
 
 static void show_progress(void *arg, int64_t done, int64_t total)
@@ -191,6 +198,7 @@ static const struct cmd_opt filter_opts[] = {
 const struct cmd_verb audit_verbs[] = {
 	{ .name = "list",
 	  .summary = "Lists what happened",
+	  .opts = OPTS(OPT_SEARCH("action^=certificate. outcome=refused at>=-1d", "id", "at")),
 	  .shared = { filter_opts },
 	  .run = audit_list_run,
 	  .reads = true,

@@ -1,8 +1,10 @@
 /* noun_cert - certificates: issue, list, renew, revoke, and the rest of their life. */
 #include "backoffice/core/cred.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/where.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/profile.h"
 #include "base/file.h"
@@ -46,32 +48,70 @@ static json_t *listed_json(const struct cred *c)
 {
 	json_t *doc = json_of_cred(c);
 	json_object_del(doc, "pem");
+	json_object_set_new(doc, "due", json_of_text(cred_due_names[c->due]));
 	return doc;
 }
 
-static enum inro_err cert_page(struct core *core, const struct call *c, const struct page *page,
-			       json_t *list, int64_t *ret_next)
+/* "30" and "30d" are days, "4w" weeks. */
+static enum inro_err days_of(const char *text, unsigned *ret)
 {
-	const char *wanted = call_opt(c, "state");
+	char *end;
+	long n = strtol(text, &end, 10), days = *end == 'w' ? n * 7 : n;
+	bool unit = *end && strchr("dw", *end);
+	if (end == text || n < 1 || n > 36500 || end[unit])
+		return err_set(INRO_E_ARG, "--due takes days, as in 30d, not '%s'", text);
+	*ret = (unsigned)days;
+	return INRO_OK;
+}
+
+static enum inro_err cert_list_check(const struct call *c)
+{
+	const char *due = call_opt(c, "due");
+	unsigned days;
+	return due ? days_of(due, &days) : INRO_OK;
+}
+
+static enum inro_err cert_page(struct core *core, const struct call *c,
+			       const struct where_page *page, json_t *list, char **ret_next)
+{
+	const char *wanted = call_opt(c, "state"), *due = call_opt(c, "due");
 	int at = wanted ? name_index(cred_state_names, CRED_STATE__MAX, wanted) : 0;
 	enum cred_state state = (enum cred_state)at;
-	struct cred_filter f = {
-		.device = call_opt(c, "device"),
-		.ca = call_opt(c, "ca"),
-		.state = wanted ? &state : NULL,
-		.due_days = (unsigned)call_number(c, "due", 0),
+	struct cred_search s = {
+		.where = call_opt(c, "where"),
+		.filter = { call_opt(c, "device"), call_opt(c, "ca"), wanted ? &state : NULL, 0 },
+		.sort = page->sort,
+		.after = page->after,
+		.limit = page->limit,
 	};
-	SCOPED(cred_list) l = { 0 };
-	enum inro_err e = cred_find(core, &f, page, &l);
+	SCOPED(cred_found) l = { 0 };
+	enum inro_err e = due ? days_of(due, &s.filter.due_days) : INRO_OK;
+	if (!e)
+		e = cred_search(core, &s, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
 		json_array_append_new(list, listed_json(&l.items[i]));
 	*ret_next = l.next;
+	l.next = NULL;
 	return e;
 }
 
 static enum inro_err cert_list_run(const struct call *c, json_t **ret)
 {
-	return office_list(c, cert_page, ret);
+	return office_search(c, cert_page, ret);
+}
+
+static enum inro_err cert_count_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	json_t *list = json_array();
+	enum inro_err e = office_open(c, &core);
+	for (int s = 0; !e && s < CRED_STATE__MAX; s++) {
+		int64_t n = 0;
+		e = cred_count(core, CRED_CERTIFICATE, (enum cred_state)s, &n);
+		json_array_append_new(list, json_pack("{s:s s:I}", "state", cred_state_names[s],
+						      "certificates", (json_int_t)n));
+	}
+	return json_give_or_drop(e, list, ret);
 }
 
 static enum inro_err cert_show_run(const struct call *c, json_t **ret)
@@ -224,15 +264,26 @@ const struct cmd_verb cert_verbs[] = {
 		    .help = "only in this state" },
 		  { .name = "due",
 		    .arg = "DAYS",
-		    .kind = OPT_NUMBER,
-		    .help = "only what is active and ends within so many days" }),
+		    .kind = OPT_TEXT,
+		    .help = "only what ends within so many days, as in 30d, or should have been "
+			    "renewed by now" },
+		  OPT_SEARCH("key_type=rsa-1024 device.group=line1", "id", "expires")),
+	  .check = cert_list_check,
 	  .run = cert_list_run,
 	  .reads = true,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "id", "ID" }, { "state", "STATE" }, { "device", "DEVICE" },
-			     { "ca", "CA" }, { "not_after", "UNTIL" }, { "serial", "SERIAL" },
-			     { "subject", "SUBJECT" }),
+			     { "ca", "CA" }, { "due", "DUE" }, { "not_after", "UNTIL" },
+			     { "serial", "SERIAL" }, { "subject", "SUBJECT" }),
+	  .rare = "due",
 	  .empty = "there is no such certificate" },
+	{ .name = "count",
+	  .summary = "Says how many certificates are recorded in each state",
+	  .run = cert_count_run,
+	  .reads = true,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "state", "STATE" }, { "certificates", "CERTIFICATES" }),
+	  .empty = "there is no state" },
 	{ .name = "show",
 	  .summary = "Shows a certificate, or writes it to a file",
 	  .args = ARGS(ARG_CERT),

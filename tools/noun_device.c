@@ -10,6 +10,7 @@
 #include "backoffice/core/provision.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/tally.h"
+#include "backoffice/core/where.h"
 #include "backoffice/pki/profile.h"
 #include "base/file.h"
 #include "tools/nouns.h"
@@ -197,51 +198,34 @@ static enum inro_err device_update_run(const struct call *c, json_t **ret)
 
 /* ---- list, show ---- */
 
-/* Pages until there is no more, or as many as were asked for; *next is the cursor of what follows.
- */
-static enum inro_err device_pages(struct core *core, struct device_search *q, size_t wanted,
-				  json_t *list, char **next)
+static enum inro_err device_page(struct core *core, const struct call *c,
+				 const struct where_page *page, json_t *list, char **ret_next)
 {
-	enum inro_err e;
-	do {
-		SCOPED(device_found) found = { 0 };
-		size_t room = wanted ? wanted - json_array_size(list) : PAGE_MAX;
-		q->limit = room < PAGE_MAX ? room : PAGE_MAX;
-		q->after = *next;
-		e = device_search(core, q, &found);
-		for (size_t i = 0; !e && i < found.n; i++) {
-			json_t *doc = NULL;
-			e = device_json(core, &found.items[i], &doc);
-			json_array_append_new(list, doc);
-		}
-		free(*next);
-		*next = found.next;
-		found.next = NULL;
-	} while (!e && *next && json_array_size(list) != wanted);
+	const char *wanted = call_opt(c, "state");
+	int at = wanted ? name_index(device_state_names, DEVICE_STATE__MAX, wanted) : 0;
+	enum device_state state = (enum device_state)at;
+	const struct device_search q = {
+		.where = call_opt(c, "where"),
+		.filter = { call_opt(c, "prefix"), wanted ? &state : NULL, call_has(c, "all") },
+		.sort = page->sort,
+		.after = page->after,
+		.limit = page->limit,
+	};
+	SCOPED(device_found) found = { 0 };
+	enum inro_err e = device_search(core, &q, &found);
+	for (size_t i = 0; !e && i < found.n; i++) {
+		json_t *doc = NULL;
+		e = device_json(core, &found.items[i], &doc);
+		json_array_append_new(list, doc);
+	}
+	*ret_next = found.next;
+	found.next = NULL;
 	return e;
 }
 
 static enum inro_err device_list_run(const struct call *c, json_t **ret)
 {
-	AUTO(core_close_ptr) struct core *core = NULL;
-	AUTO(free_chars) char *next = NULL;
-	const char *wanted = call_opt(c, "state"), *after = call_opt(c, "after");
-	int at = wanted ? name_index(device_state_names, DEVICE_STATE__MAX, wanted) : 0;
-	enum device_state state = (enum device_state)at;
-	struct device_search q = {
-		.where = call_opt(c, "where"),
-		.sort = call_opt(c, "sort"),
-		.filter = { call_opt(c, "prefix"), wanted ? &state : NULL, call_has(c, "all") },
-	};
-	json_t *list = json_array();
-	enum inro_err e = office_open(c, &core);
-	if (!e && after && !(next = strdup(after)))
-		e = err_set(INRO_E_NO_MEMORY, "memory is short");
-	if (!e)
-		e = device_pages(core, &q, (size_t)call_number(c, "limit", 0), list, &next);
-	if (!e && call_has(c, "limit"))
-		list = json_pack("{s:o s:s?}", "items", list, "next", next);
-	return json_give_or_drop(e, list, ret);
+	return office_search(c, device_page, ret);
 }
 
 /* ---- count ---- */
@@ -302,10 +286,10 @@ static enum inro_err device_count_run(const struct call *c, json_t **ret)
 
 static enum inro_err add_certificates(struct core *core, const char *id, json_t *doc)
 {
-	SCOPED(cred_list) l = { 0 };
-	struct cred_filter f = { .device = id };
+	SCOPED(cred_found) l = { 0 };
+	const struct cred_search s = { .filter.device = id };
 	json_t *list = json_array();
-	enum inro_err e = cred_find(core, &f, &(struct page) { 0 }, &l);
+	enum inro_err e = cred_search(core, &s, &l);
 	for (size_t i = 0; !e && i < l.n; i++) {
 		const struct credential *r = &l.items[i].rec;
 		json_array_append_new(list, json_pack("{s:I s:s s:o s:o s:o s:o}", "id",
@@ -516,23 +500,8 @@ const struct cmd_verb device_verbs[] = {
 			 .choices = WORDS("registered", "active", "disabled", "deleted"),
 			 .help = "only in this state" },
 		       { .name = "all", .kind = OPT_FLAG, .help = "deleted ones too" },
-		       { .name = "where",
-			 .arg = "CONDITIONS",
-			 .kind = OPT_TEXT,
-			 .help = "only those, as in 'group=line1 state=active name^=pump'" },
-		       { .name = "sort",
-			 .arg = "FIELD",
-			 .kind = OPT_CHOICE,
-			 .choices = WORDS("id", "name", "host", "ip", "mac"),
-			 .help = "in this order" },
-		       { .name = "limit",
-			 .arg = "N",
-			 .kind = OPT_NUMBER,
-			 .help = "so many, and the cursor of what follows" },
-		       { .name = "after",
-			 .arg = "CURSOR",
-			 .kind = OPT_TEXT,
-			 .help = "what follows this cursor" }),
+		       OPT_SEARCH("group=line1 state=active name^=pump", "id", "name", "host", "ip",
+				  "mac")),
 	  .run = device_list_run,
 	  .reads = true,
 	  .shape = SHOW_TABLE,

@@ -6,6 +6,7 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/seal.h"
 #include "backoffice/core/symkey.h"
+#include "backoffice/core/where.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/pem.h"
 #include "base/file.h"
@@ -56,26 +57,31 @@ static enum inro_err secret_renew_run(const struct call *c, json_t **ret)
 	return e ? e : json_give(json_of_key(&k), ret);
 }
 
-static enum inro_err key_page(struct core *core, const struct call *c, const struct page *page,
-			      json_t *list, int64_t *ret_next)
+static enum inro_err key_page(struct core *core, const struct call *c,
+			      const struct where_page *page, json_t *list, char **ret_next)
 {
 	const char *wanted = call_opt(c, "state");
 	int at = wanted ? name_index(cred_state_names, CRED_STATE__MAX, wanted) : 0;
 	enum cred_state state = (enum cred_state)at;
-	const struct symkey_filter f = { .device = call_opt(c, "device"),
-					 .type = call_opt(c, "type"),
-					 .state = wanted ? &state : NULL };
-	SCOPED(symkey_list) l = { 0 };
-	enum inro_err e = symkey_find(core, &f, page, &l);
+	const struct symkey_search s = {
+		.where = call_opt(c, "where"),
+		.filter = { call_opt(c, "device"), call_opt(c, "type"), wanted ? &state : NULL },
+		.sort = page->sort,
+		.after = page->after,
+		.limit = page->limit,
+	};
+	SCOPED(symkey_found) l = { 0 };
+	enum inro_err e = symkey_search(core, &s, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
 		json_array_append_new(list, json_of_key(&l.items[i]));
 	*ret_next = l.next;
+	l.next = NULL;
 	return e;
 }
 
 static enum inro_err secret_list_run(const struct call *c, json_t **ret)
 {
-	return office_list(c, key_page, ret);
+	return office_search(c, key_page, ret);
 }
 
 static enum inro_err secret_show_run(const struct call *c, json_t **ret)
@@ -243,9 +249,9 @@ static void add_failure(struct harvest *h, const char *device, const char *ref, 
 static enum inro_err reap_device(struct harvest *h, const char *device)
 {
 	static const enum cred_state active = CRED_ACTIVE;
-	const struct symkey_filter f = { .device = device, .state = &active };
-	SCOPED(symkey_list) l = { 0 };
-	enum inro_err e = symkey_find(h->core, &f, &(struct page) { 0 }, &l);
+	const struct symkey_search s = { .filter = { .device = device, .state = &active } };
+	SCOPED(symkey_found) l = { 0 };
+	enum inro_err e = symkey_search(h->core, &s, &l);
 	if (e)
 		add_failure(h, device, NULL, e);
 	for (size_t i = 0; i < l.n; i++) {
@@ -488,8 +494,9 @@ const struct cmd_verb secret_verbs[] = {
 			 .kind = OPT_CHOICE,
 			 .choices = WORDS("active", "suspended", "superseded", "revoked", "expired",
 					  "retired", "archived", "destroyed"),
-			 .help = "only what is recorded in this state" },
-		       OPT_SECRET_TYPE(false)),
+			 .help = "only in this state" },
+		       OPT_SECRET_TYPE(false),
+		       OPT_SEARCH("device.group=line1 expires<30d", "id", "expires")),
 	  .run = secret_list_run,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "id", "ID" }, { "device", "DEVICE" }, { "type", "TYPE" },

@@ -100,6 +100,25 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 		.name = "san", .arg = "NAME", .kind = OPT_TEXT, .repeatable = true,                \
 		.help = "further name: DNS:host, IP:address, URI:uri or email:a@b"                 \
 	}
+/* Of a list that goes through office_search(): an example, and what it can be in the order of. */
+#define OPT_SEARCH(example, ...)                                                                   \
+	{ .name = "where",                                                                         \
+	  .arg = "CONDITIONS",                                                                     \
+	  .kind = OPT_TEXT,                                                                        \
+	  .help = "only those, as in '" example "'" },                                             \
+		{ .name = "sort",                                                                  \
+		  .arg = "FIELD",                                                                  \
+		  .kind = OPT_CHOICE,                                                              \
+		  .choices = WORDS(__VA_ARGS__),                                                   \
+		  .help = "in this order" },                                                       \
+		{ .name = "limit",                                                                 \
+		  .arg = "N",                                                                      \
+		  .kind = OPT_NUMBER,                                                              \
+		  .help = "so many, and the cursor of what follows" },                             \
+	{                                                                                          \
+		.name = "after", .arg = "CURSOR", .kind = OPT_TEXT,                                \
+		.help = "what follows this cursor"                                                 \
+	}
 #define OPT_LOGIN                                                                                  \
 	{                                                                                          \
 		.name = "login", .kind = OPT_FLAG,                                                 \

@@ -2,7 +2,9 @@
 #include "tools/office.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "backoffice/core/where.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/pem.h"
@@ -63,6 +65,40 @@ enum inro_err office_list(const struct call *c, office_page *add, json_t **ret)
 			e = add(core, c, &page, list, &next);
 		page.after = next;
 	} while (!e && page.after);
+	return json_give_or_drop(e, list, ret);
+}
+
+static enum inro_err found_pages(struct core *core, const struct call *c, office_found *add,
+				 json_t *list, char **next)
+{
+	size_t wanted = (size_t)call_number(c, "limit", 0);
+	struct where_page page = { .sort = call_opt(c, "sort") };
+	enum inro_err e;
+	do {
+		char *following = NULL;
+		size_t room = wanted ? wanted - json_array_size(list) : PAGE_MAX;
+		page.limit = room < PAGE_MAX ? room : PAGE_MAX;
+		page.after = *next;
+		e = add(core, c, &page, list, &following);
+		free(*next);
+		*next = following;
+	} while (!e && *next && json_array_size(list) != wanted);
+	return e;
+}
+
+enum inro_err office_search(const struct call *c, office_found *add, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	AUTO(free_chars) char *next = NULL;
+	const char *after = call_opt(c, "after");
+	json_t *list = json_array();
+	enum inro_err e = office_open(c, &core);
+	if (!e && after && !(next = strdup(after)))
+		e = err_set(INRO_E_NO_MEMORY, "memory is short");
+	if (!e)
+		e = found_pages(core, c, add, list, &next);
+	if (!e && call_has(c, "limit"))
+		list = json_pack("{s:o s:s?}", "items", list, "next", next);
 	return json_give_or_drop(e, list, ret);
 }
 

@@ -20,6 +20,14 @@ typedef enum inro_err office_page(struct core *core, const struct call *c, const
 /* All pages as one array. */
 MUST_CHECK enum inro_err office_list(const struct call *c, office_page *add, json_t **ret);
 
+/* One page of a search with the call's own conditions; *ret_next: where.h's cursor. */
+struct where_page;
+typedef enum inro_err office_found(struct core *core, const struct call *c,
+				   const struct where_page *page, json_t *list, char **ret_next);
+/* What OPT_SEARCH of nouns.h asks for: every page as one array, or with --limit so many in "items"
+ * with the cursor "next". */
+MUST_CHECK enum inro_err office_search(const struct call *c, office_found *add, json_t **ret);
+
 json_t *json_of_text(const char *s);	    /* NULL and "" are null */
 json_t *json_of_hex(struct bytes b);	    /* none is null */
 json_t *json_of_time(int64_t unix_seconds); /* 0 is null */

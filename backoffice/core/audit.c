@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backoffice/core/audit_chain.h"
+#include "backoffice/core/where.h"
 #include "base/clock.h"
 
 #define SUBJECT_NAME_MAX 255
@@ -183,5 +184,43 @@ enum inro_err audit_find(struct core *c, const struct audit_filter *f, const str
 		return e;
 	l.items = items;
 	*ret = l;
+	return INRO_OK;
+}
+
+void event_found_clear(struct event_found *f)
+{
+	list_free(&event_type, f->items, f->n);
+	free(f->next);
+	*f = (struct event_found) { 0 };
+}
+
+/* The filter's conditions, all but the tenant's, which each search has. */
+static enum inro_err add_filter(struct core *c, const struct audit_filter *f, struct where *w)
+{
+	struct store_cond conds[EVENT_CONDS];
+	size_t n = event_conds(c, f, conds);
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 1; e == INRO_OK && i < n; i++)
+		e = where_add(w, conds[i]);
+	return e;
+}
+
+enum inro_err audit_search(struct core *c, const struct audit_search *s, struct event_found *ret)
+{
+	const struct where_page page = { s->after, s->sort, s->limit };
+	SCOPED(where) w = { 0 };
+	struct event_found f = { 0 };
+	void *items = NULL;
+	enum inro_err e = where_parse(c, &where_events, s->where, &w);
+
+	if (e == INRO_OK)
+		e = add_filter(c, &s->filter, &w);
+	if (e == INRO_OK)
+		e = where_find(c, &w, &page, &items, &f.n, &f.next);
+	if (e != INRO_OK)
+		return e;
+	f.items = items;
+	*ret = f;
 	return INRO_OK;
 }

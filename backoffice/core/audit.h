@@ -36,6 +36,23 @@ void event_list_clear(struct event_list *l);
 MUST_CHECK enum inro_err audit_find(struct core *c, const struct audit_filter *f,
 				    const struct page *page, struct event_list *ret);
 
+/* A search: what where.h says (where_events), and the filter beside it. */
+struct audit_search {
+	const char *where; /* NULL: nothing */
+	struct audit_filter filter; /* newest_first does not count */
+	const char *sort;  /* id, at; NULL: any order */
+	const char *after; /* the cursor of the page before; NULL: from the start */
+	size_t limit;	   /* 0: PAGE_MAX */
+};
+struct event_found {
+	struct event *items;
+	size_t n;
+	char *next; /* NULL: that was all.  A page may be short and yet have a next one. */
+};
+void event_found_clear(struct event_found *f);
+MUST_CHECK enum inro_err audit_search(struct core *c, const struct audit_search *s,
+				      struct event_found *ret);
+
 struct audit_report {
 	int64_t count;	  /* events checked, those in archives that were given too */
 	int64_t broken;	  /* id of the first event that is not as written; 0: none */

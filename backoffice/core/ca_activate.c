@@ -250,7 +250,7 @@ static enum inro_err record_cert(struct core *c, struct activation *a)
 
 	a->rec.id = 0;
 	if (e == INRO_E_NOT_FOUND)
-		return store_insert(c->store, &a->rec);
+		return cred_insert(c, &a->rec);
 	if (e == INRO_OK && (there.own_ca || there.device || there.state != CRED_ACTIVE))
 		e = err_set(INRO_E_STATE, "certificate %lld is another's, or not active",
 			    (long long)there.id);

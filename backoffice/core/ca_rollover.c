@@ -186,7 +186,7 @@ static enum inro_err load_same(struct core *c, const struct rolling *r, struct c
 static enum inro_err record_link(struct core *c, struct credential *rec)
 {
 	rec->id = 0;
-	return rec->serial.n ? store_insert(c->store, rec) : INRO_OK;
+	return rec->serial.n ? cred_insert(c, rec) : INRO_OK;
 }
 
 static enum inro_err tell(struct core *c, const struct rolling *r, const char *key)

@@ -10,6 +10,17 @@
 
 #include "backoffice/core/core.h"
 
+/* What a certificate is due for. */
+enum cred_due {
+	CRED_DUE_NOT,
+	CRED_DUE_EXPIRES, /* ends within the time asked for */
+	CRED_DUE_OVERDUE, /* the policy of its device's group wants it renewed by now */
+	CRED_DUE_BOTH,
+	CRED_DUE_EXPIRED, /* ended without a successor, as long ago as that time or less */
+	CRED_DUE__MAX
+};
+extern const char *const cred_due_names[CRED_DUE__MAX]; /* CRED_DUE_NOT: "" */
+
 /* A certificate as people see it. */
 struct cred {
 	struct credential rec; /* rec.state is the recorded state */
@@ -18,15 +29,9 @@ struct cred {
 	char *ca_name;	       /* who issued it */
 	const char *reason;    /* RFC 5280 name of why it is on the CRL; NULL: it is not */
 	char *own_ca_name;     /* the CA whose certificate it is; NULL: an end entity's */
+	enum cred_due due;     /* where that was asked for */
 };
 void cred_clear(struct cred *c);
-
-struct cred_list {
-	struct cred *items;
-	size_t n;
-	int64_t next;
-};
-void cred_list_clear(struct cred_list *l);
 
 struct cred_request {
 	struct bytes csr; /* PKCS#10, DER or PEM */
@@ -48,10 +53,28 @@ MUST_CHECK enum inro_err cred_issue(struct core *c, const struct cred_request *r
 struct cred_filter {
 	const char *device, *ca;      /* NULL: any */
 	const enum cred_state *state; /* as shown; NULL: any */
-	unsigned due_days;	      /* 0: any; else active and ending within so many days */
+	unsigned due_days; /* 0: any; else what is due for something, with this many days ahead */
 };
-MUST_CHECK enum inro_err cred_find(struct core *c, const struct cred_filter *f,
-				   const struct page *page, struct cred_list *ret);
+/* A search among certificates: what where.h says (where_creds), and the words of cred_filter beside
+ * it. */
+struct cred_search {
+	const char *where; /* NULL: nothing */
+	struct cred_filter filter;
+	const char *sort;  /* id; expires, with a state; NULL: any order */
+	const char *after; /* the cursor of the page before; NULL: from the start */
+	size_t limit;	   /* 0: PAGE_MAX */
+};
+struct cred_found {
+	struct cred *items;
+	size_t n;
+	char *next; /* NULL: that was all.  A page may be short and yet have a next one. */
+};
+void cred_found_clear(struct cred_found *f);
+MUST_CHECK enum inro_err cred_search(struct core *c, const struct cred_search *s,
+				     struct cred_found *ret);
+/* How many of this kind are recorded in this state; one row. */
+MUST_CHECK enum inro_err cred_count(struct core *c, enum cred_kind kind, enum cred_state state,
+				    int64_t *ret);
 
 /* A certificate is named by its id (decimal, up to 9 digits), its serial (hex), or the first 8 or
  * more hex digits of its SHA-256 fingerprint; "id:", "serial:" and "sha256:" in front say which.

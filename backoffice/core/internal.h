@@ -231,16 +231,24 @@ MUST_CHECK enum inro_err ca_turn(struct core *c, struct ca *ca, struct ca_turn *
 MUST_CHECK enum inro_err cred_view(struct core *c, struct credential *rec, struct cred *ret);
 MUST_CHECK enum inro_err cred_load(struct core *c, const char *ref, struct credential *ret);
 
+/* cred_search.c: conditions for this kind, and for the filter's device and CA. */
+struct where;
+struct cred_filter;
+MUST_CHECK enum inro_err cred_where(struct core *c, enum cred_kind kind,
+				    const struct cred_filter *f, struct where *w);
+
 /* move.c; in a write transaction. */
 struct change {
 	enum verb verb;
 	int64_t reason, invalid_at;
 	const char *why;
 };
+/* A new record, and its count: the only way in for a credential. */
+MUST_CHECK enum inro_err cred_insert(struct core *c, struct credential *rec);
 MUST_CHECK enum inro_err cred_apply(struct core *c, struct credential *rec,
 				    const struct change *change);
 
-/* issue.c: serial, hashes and DER of a record, from its certificate. */
+/* issue.c: serial, hashes, algorithms and DER of a record, from its certificate. */
 MUST_CHECK enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert);
 /* issue.c: a request becomes a recorded certificate. */
 struct issuing;

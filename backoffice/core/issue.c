@@ -260,6 +260,17 @@ static enum inro_err sign(struct making *j)
 	return e;
 }
 
+/* What a search goes by. */
+static enum inro_err fill_algorithms(struct credential *rec, const struct cert *cert)
+{
+	char key[16];
+	enum inro_err e;
+
+	pubkey_name(&cert->key, key, sizeof key);
+	e = text_set(&rec->algorithm, key);
+	return e == INRO_OK ? text_set(&rec->signature, cert->sig->name) : e;
+}
+
 enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert)
 {
 	uint8_t hash[PKI_DIGEST_MAX];
@@ -273,7 +284,7 @@ enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert)
 		e = blob_set(&rec->serial, cert->serial);
 	if (e == INRO_OK)
 		e = blob_set(&rec->cert, buf_bytes(&cert->der));
-	return e;
+	return e == INRO_OK ? fill_algorithms(rec, cert) : e;
 }
 
 static enum inro_err fill_texts(struct making *j)
@@ -381,7 +392,7 @@ enum inro_err making_record(struct core *c, struct making *j)
 		e = i->before(c, i);
 	i->rec.id = 0;
 	if (e == INRO_OK)
-		e = store_insert(c->store, &i->rec);
+		e = cred_insert(c, &i->rec);
 	return e == INRO_OK ? record_issue(c, j) : e;
 }
 

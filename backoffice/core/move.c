@@ -3,6 +3,7 @@
  *
  * 1. A certificate that is past its end is recorded as expired before anything else happens to it.
  * 2. What is retired or later can't be used: it has expired or is on the CRL.
+ * 3. Credentials are counted where they come in and where they move, and nowhere else.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +67,8 @@ static void describe(const struct credential *rec, const struct change *change, 
 	detail_text(detail, "to", cred_state_names[rec->state]);
 	detail_text(detail, "subject", rec->subject);
 	detail_hex(detail, "serial", blob_bytes(&rec->serial));
-	detail_text(detail, "algorithm", rec->algorithm);
+	if (rec->kind != CRED_CERTIFICATE)
+		detail_text(detail, "algorithm", rec->algorithm);
 	if (rec->revoked_at)
 		detail_text(detail, "reason", crl_reason_name((unsigned)rec->reason));
 	if (rec->invalid_at)
@@ -86,6 +88,27 @@ static enum inro_err record_move(struct core *c, const struct credential *rec,
 	return audit_append(c, &entry);
 }
 
+static enum inro_err count_state(struct core *c, const struct credential *rec, int64_t delta)
+{
+	return tally_add(c, delta, "%s/%s", cred_kind_names[rec->kind],
+			 cred_state_names[rec->state]);
+}
+
+enum inro_err cred_insert(struct core *c, struct credential *rec)
+{
+	enum inro_err e = store_insert(c->store, rec);
+
+	return e == INRO_OK ? count_state(c, rec, 1) : e;
+}
+
+enum inro_err cred_count(struct core *c, enum cred_kind kind, enum cred_state state, int64_t *ret)
+{
+	char name[TALLY_NAME_MAX + 1];
+
+	snprintf(name, sizeof name, "%s/%s", cred_kind_names[kind], cred_state_names[state]);
+	return tally_get(c, name, ret);
+}
+
 static enum inro_err apply_one(struct core *c, struct credential *rec, const struct change *change,
 			       int64_t now)
 {
@@ -98,7 +121,10 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 	if (e != INRO_OK)
 		return err_context(e, "%s %lld", cred_kind_names[rec->kind], (long long)rec->id);
 	detail_text(&detail, "from", cred_state_names[rec->state]);
+	e = count_state(c, rec, -1);
 	rec->state = (enum cred_state)to;
+	if (e == INRO_OK)
+		e = count_state(c, rec, 1);
 	listed = rec->revoked_at;
 	if (effects[change->verb])
 		effects[change->verb](rec, change, now);
@@ -106,7 +132,8 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 		rec->listed_at = now;
 	rec->updated_ms = clock_now_ms();
 	describe(rec, change, &detail);
-	e = store_update(c->store, rec);
+	if (e == INRO_OK)
+		e = store_update(c->store, rec);
 	return e == INRO_OK ? record_move(c, rec, change, &detail) : e;
 }
 

@@ -93,7 +93,7 @@ enum inro_err secret_record(struct core *c, const struct device *d, struct crede
 	rec->id = 0; /* a transaction may run again */
 	rec->device = d ? d->id : 0;
 	if (e == INRO_OK)
-		e = store_insert(c->store, rec);
+		e = cred_insert(c, rec);
 	if (e == INRO_OK && d && rec->kind == CRED_KEY)
 		e = device_activate(c, d->id);
 	return e == INRO_OK ? record_issue(c, d, rec) : e;

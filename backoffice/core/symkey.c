@@ -8,6 +8,7 @@
 #include "backoffice/core/cred.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/secrets.h"
+#include "backoffice/core/where.h"
 #include "backoffice/pki/envelope.h"
 #include "base/clock.h"
 
@@ -25,12 +26,13 @@ void symkey_clear(struct symkey *k)
 	*k = (struct symkey) { 0 };
 }
 
-void symkey_list_clear(struct symkey_list *l)
+void symkey_found_clear(struct symkey_found *f)
 {
-	for (size_t i = 0; i < l->n; i++)
-		symkey_clear(&l->items[i]);
-	free(l->items);
-	*l = (struct symkey_list) { 0 };
+	for (size_t i = 0; i < f->n; i++)
+		symkey_clear(&f->items[i]);
+	free(f->items);
+	free(f->next);
+	*f = (struct symkey_found) { 0 };
 }
 
 /* The record becomes the view's. */
@@ -176,38 +178,51 @@ enum inro_err symkey_renew(struct core *c, const char *ref, int64_t grace_second
 
 /* ---- found ---- */
 
-enum inro_err symkey_find(struct core *c, const struct symkey_filter *f, const struct page *page,
-			  struct symkey_list *ret)
+static enum inro_err add_filter(struct core *c, const struct symkey_filter *f, struct where *w)
 {
-	struct store_cond conds[5] = {
-		{ .field = "tenant", .number = c->tenant },
-		{ .field = "kind", .number = CRED_KEY },
-	};
-	struct store_query q = { .conds = conds, .n = 2 };
-	SCOPED(symkey_list) l = { 0 };
-	SCOPED(device) d = { 0 };
+	const struct cred_filter shared = { .device = f->device };
+	enum inro_err e = cred_where(c, CRED_KEY, &shared, w);
+
+	if (e == INRO_OK && f->state)
+		e = where_add(w, where_cred_state(*f->state));
+	if (e == INRO_OK && f->type)
+		e = where_add(w, (struct store_cond) { .field = "algorithm", .text = f->type });
+	return e;
+}
+
+static enum inro_err view_all(struct core *c, struct credential *recs, size_t n,
+			      struct symkey_found *f)
+{
+	enum inro_err e = INRO_OK;
+
+	f->items = calloc(n + 1, sizeof *f->items);
+	if (!f->items)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a list of %zu", n);
+	for (; e == INRO_OK && f->n < n; f->n++)
+		e = view(c, &recs[f->n], &f->items[f->n]);
+	return e;
+}
+
+enum inro_err symkey_search(struct core *c, const struct symkey_search *s, struct symkey_found *ret)
+{
+	const struct where_page page = { s->after, s->sort, s->limit };
+	SCOPED(where) w = { 0 };
+	SCOPED(symkey_found) f = { 0 };
 	void *recs = NULL;
 	size_t n = 0;
-	enum inro_err e = f->device ? device_get(c, f->device, &d) : INRO_OK;
+	enum inro_err e = where_parse(c, &where_creds, s->where, &w);
 
-	if (f->device)
-		conds[q.n++] = (struct store_cond) { .field = "device", .number = d.id };
-	if (f->state)
-		conds[q.n++] = (struct store_cond) { .field = "state", .number = *f->state };
-	if (f->type)
-		conds[q.n++] = (struct store_cond) { .field = "algorithm", .text = f->type };
 	if (e == INRO_OK)
-		e = core_page(c, &credential_type, &q, page, &recs, &n, &l.next);
-	l.items = e == INRO_OK ? calloc(n + 1, sizeof *l.items) : NULL;
-	if (e == INRO_OK && !l.items)
-		e = err_set(INRO_E_NO_MEMORY, "no memory for a list of %zu", n);
-	for (; e == INRO_OK && l.n < n; l.n++)
-		e = view(c, (struct credential *)recs + l.n, &l.items[l.n]);
+		e = add_filter(c, &s->filter, &w);
+	if (e == INRO_OK)
+		e = where_find(c, &w, &page, &recs, &n, &f.next);
+	if (e == INRO_OK)
+		e = view_all(c, recs, n, &f);
 	list_free(&credential_type, recs, n);
 	if (e != INRO_OK)
 		return e;
-	*ret = l;
-	l = (struct symkey_list) { 0 };
+	*ret = f;
+	f = (struct symkey_found) { 0 };
 	return INRO_OK;
 }
 

@@ -22,12 +22,12 @@ struct symkey {
 };
 void symkey_clear(struct symkey *k);
 
-struct symkey_list {
+struct symkey_found {
 	struct symkey *items;
 	size_t n;
-	int64_t next;
+	char *next; /* NULL: that was all.  A page may be short and yet have a next one. */
 };
-void symkey_list_clear(struct symkey_list *l);
+void symkey_found_clear(struct symkey_found *f);
 
 struct symkey_request {
 	const char *device;
@@ -47,10 +47,18 @@ MUST_CHECK enum inro_err symkey_get(struct core *c, const char *ref, struct symk
 
 struct symkey_filter {
 	const char *device, *type;    /* NULL: any */
-	const enum cred_state *state; /* as recorded; NULL: any */
+	const enum cred_state *state; /* as shown; NULL: any */
 };
-MUST_CHECK enum inro_err symkey_find(struct core *c, const struct symkey_filter *f,
-				     const struct page *page, struct symkey_list *ret);
+/* A search among keys: what where.h says (where_creds), and the words of symkey_filter beside it.
+ * sort, after and limit as of cred_search(). */
+struct symkey_search {
+	const char *where;
+	struct symkey_filter filter;
+	const char *sort, *after;
+	size_t limit;
+};
+MUST_CHECK enum inro_err symkey_search(struct core *c, const struct symkey_search *s,
+				       struct symkey_found *ret);
 
 enum symkey_form {
 	SYMKEY_RAW,	 /* its octets, in the clear */

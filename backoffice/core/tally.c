@@ -163,6 +163,32 @@ static enum inro_err check_states(struct core *c, const struct device_group *g)
 	return e;
 }
 
+static enum inro_err check_creds(struct core *c, int kind, int state)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "state", .number = state },
+		{ .field = "kind", .number = kind },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	char name[TALLY_NAME_MAX + 1];
+	int64_t n;
+	enum inro_err e = store_count(c->store, &credential_type, &q, &n);
+
+	snprintf(name, sizeof name, "%s/%s", cred_kind_names[kind], cred_state_names[state]);
+	return e == INRO_OK ? compare(c, name, n) : e;
+}
+
+static enum inro_err check_kinds(struct core *c)
+{
+	enum inro_err e = INRO_OK;
+
+	for (int kind = 0; kind < CRED_KIND__MAX; kind++)
+		for (int state = 0; e == INRO_OK && state < CRED_STATE__MAX; state++)
+			e = check_creds(c, kind, state);
+	return e;
+}
+
 static enum inro_err check_all(struct core *c)
 {
 	const struct store_cond mine = { .field = "tenant", .number = c->tenant };
@@ -171,6 +197,8 @@ static enum inro_err check_all(struct core *c)
 	size_t n = 0;
 	enum inro_err e = check_states(c, NULL);
 
+	if (e == INRO_OK)
+		e = check_kinds(c);
 	if (e == INRO_OK)
 		e = core_all(c, &device_group_type, &q, &groups, &n);
 	for (size_t i = 0; e == INRO_OK && i < n; i++)

@@ -24,7 +24,7 @@ MUST_CHECK enum inro_err tally_get(struct core *c, const char *name, int64_t *re
 size_t tally_mark(const struct core *c);
 void tally_back(struct core *c, size_t mark);
 
-/* Counts all devices anew.  INRO_E_DAMAGED names the first count that is another. */
+/* Counts all devices and credentials anew.  INRO_E_DAMAGED names the first count that is another. */
 MUST_CHECK enum inro_err tally_check(struct core *c);
 
 #endif

@@ -7,48 +7,6 @@
 
 #include "backoffice/core/internal.h"
 
-static const struct where_field device_fields[] = {
-	{ "id", "device_id", WHERE_TEXT },
-	{ "name", "name", WHERE_TEXT },
-	{ "ip", "ip", WHERE_TEXT },
-	{ "mac", "mac", WHERE_TEXT },
-	{ "host", "hostname", WHERE_TEXT },
-	{ "os", "os", WHERE_TEXT },
-	{ "serial", "serial", WHERE_TEXT },
-	{ "state", "state", WHERE_NAME },
-	{ "group", "grp", WHERE_GROUP },
-	{ "anchor", "anchor_kind", WHERE_NAME },
-	{ "anchor_store", "anchor_store", WHERE_NAME },
-	{ "created", "created_ms", WHERE_MS },
-	{ "updated", "updated_ms", WHERE_MS },
-	{ "deleted", "deleted_ms", WHERE_MS },
-	{ 0 },
-};
-/* Those of store/sql: (tenant, FIELD, id), (grp, state, id), (tenant, state, id). */
-static const struct where_index device_indexes[] = {
-	{ { "device_id" }, NULL, false },
-	{ { "mac" }, NULL, false },
-	{ { "serial" }, NULL, false },
-	{ { "ip" }, NULL, false },
-	{ { "name" }, NULL, false },
-	{ { "hostname" }, NULL, false },
-	{ { "grp", "state" }, NULL, false },
-	{ { 0 }, "device_id", true },
-	{ { 0 }, "name", true },
-	{ { 0 }, "hostname", true },
-	{ { 0 }, "mac", true },
-	{ { 0 }, "ip", true },
-	{ { "grp" }, "state", false },
-	{ { "state" }, NULL, false },
-	{ { 0 }, "name", false },
-	{ { 0 }, "hostname", false },
-	{ { 0 }, "mac", false },
-	{ { 0 }, "ip", false },
-	{ { 0 }, "device_id", false },
-};
-const struct where_kind where_devices = { &device_type, device_fields, device_indexes,
-					  ARRAY_LEN(device_indexes) };
-
 /* ---- does a row meet the conditions? ---- */
 
 static int64_t number_of(const struct field *f, const void *row)
@@ -78,6 +36,14 @@ static bool is_text(const struct field *f)
 	return f->kind == FIELD_TEXT || f->kind == FIELD_SPARSE;
 }
 
+static struct bytes blob_of(const struct field *f, const void *row)
+{
+	struct blob b;
+
+	memcpy(&b, (const char *)row + f->offset, sizeof b);
+	return blob_bytes(&b);
+}
+
 static bool is_one_of(int64_t number, const struct store_cond *c)
 {
 	for (size_t i = 0; i < c->n; i++)
@@ -95,29 +61,64 @@ static bool judge(enum store_op op, int order)
 				: order >= 0;
 }
 
-static bool meets(const struct field *f, const struct store_cond *c, const void *row)
+static bool begins(struct bytes value, struct bytes with)
 {
-	const char *text = is_text(f) ? text_of(f, row) : "";
-	int64_t number = is_text(f) ? *text != 0 : number_of(f, row);
+	return value.n >= with.n && bytes_equal(BYTES(value.p, with.n), with);
+}
 
-	if (c->op == STORE_NONE || c->op == STORE_SOME)
-		return (number != 0) == (c->op == STORE_SOME);
+static bool meets_bytes(struct bytes value, const struct store_cond *c)
+{
+	if (c->op == STORE_PREFIX)
+		return begins(value, c->bytes);
+	return judge(c->op, bytes_compare(value, c->bytes));
+}
+
+static bool meets_text(const char *value, const struct store_cond *c)
+{
+	if (c->op == STORE_PREFIX)
+		return strncmp(value, c->text, strlen(c->text)) == 0;
+	return judge(c->op, strcmp(value, c->text));
+}
+
+static bool meets_number(const struct field *f, int64_t number, const struct store_cond *c)
+{
 	if (c->op == STORE_IN)
 		return is_one_of(number, c);
-	if (c->op == STORE_PREFIX)
-		return strncmp(text, c->text, strlen(c->text)) == 0;
 	/* A time that is not set is neither before nor after another. */
 	if (f->kind == FIELD_REF && !number && c->op != STORE_NE)
 		return false;
-	if (is_text(f))
-		return judge(c->op, strcmp(text, c->text));
 	return judge(c->op, number < c->number ? -1 : number > c->number);
 }
 
-static bool meets_all(const struct where *w, const void *row)
+static bool is_set(const struct field *f, const void *row)
 {
+	if (is_text(f))
+		return *text_of(f, row) != 0;
+	return f->kind == FIELD_BLOB ? blob_of(f, row).n != 0 : number_of(f, row) != 0;
+}
+
+static bool meets(const struct field *f, const struct store_cond *c, const void *row)
+{
+	if (c->op == STORE_NONE || c->op == STORE_SOME)
+		return is_set(f, row) == (c->op == STORE_SOME);
+	if (is_text(f))
+		return meets_text(text_of(f, row), c);
+	if (f->kind == FIELD_BLOB)
+		return meets_bytes(blob_of(f, row), c);
+	return meets_number(f, number_of(f, row), c);
+}
+
+/* All conditions on a row of that join; of NULL: on the row that is searched. */
+static bool meets_all(const struct where *w, const struct where_join *of, const void *row)
+{
+	const struct where_kind *k = of ? of->kind : w->kind;
+	struct where_room room;
+
+	if (k->seen && !w->as_recorded)
+		row = k->seen(row, &room);
 	for (size_t i = 0; i < w->n; i++)
-		if (!meets(record_field(w->kind->type, w->conds[i].field), &w->conds[i], row))
+		if (w->of[i] == of &&
+		    !meets(record_field(k->type, w->conds[i].field), &w->conds[i], row))
 			return false;
 	return true;
 }
@@ -127,9 +128,17 @@ static bool meets_all(const struct where *w, const void *row)
 static const struct store_cond *cond_of(const struct where *w, const char *field, enum store_op op)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (w->conds[i].op == op && strcmp(w->conds[i].field, field) == 0)
+		if (!w->of[i] && w->conds[i].op == op && strcmp(w->conds[i].field, field) == 0)
 			return &w->conds[i];
 	return NULL;
+}
+
+static bool walk_fits(const struct where *w, const struct where_index *x)
+{
+	if (x->walk == WALK_PREFIX)
+		return cond_of(w, x->order, STORE_PREFIX);
+	return x->walk == WALK_ALL || cond_of(w, x->order, STORE_LT) ||
+	       cond_of(w, x->order, STORE_GE);
 }
 
 static bool index_fits(const struct where *w, const struct where_index *x)
@@ -137,20 +146,39 @@ static bool index_fits(const struct where *w, const struct where_index *x)
 	for (size_t i = 0; i < ARRAY_LEN(x->eq) && x->eq[i]; i++)
 		if (!cond_of(w, x->eq[i], STORE_EQ))
 			return false;
-	return !x->prefix || cond_of(w, x->order, STORE_PREFIX);
+	return walk_fits(w, x);
 }
 
-/* The column that people call so, and an order there is; NULL: none. */
-static const struct where_index *sorted_by(const struct where_kind *k, const char *sort)
+static const char *record_field_of(const struct where_kind *k, const char *name)
 {
 	for (const struct where_field *f = k->fields; f->name; f++)
-		for (size_t i = 0; strcmp(f->name, sort) == 0 && i < k->indexes_n; i++) {
-			const struct where_index *x = &k->indexes[i];
-
-			if (!x->eq[0] && !x->prefix && strcmp(x->order, f->field) == 0)
-				return x;
-		}
+		if (strcmp(f->name, name) == 0)
+			return f->field;
 	return NULL;
+}
+
+static bool gives_order(const struct where *w, const struct where_index *x, const char *field)
+{
+	return x->walk == WALK_ALL && strcmp(x->order ? x->order : "id", field) == 0 &&
+	       index_fits(w, x);
+}
+
+/* An index with the order that people call so; NULL: none. */
+static const struct where_index *sorted_by(const struct where *w, const char *sort)
+{
+	const struct where_kind *k = w->kind;
+	const char *field = record_field_of(k, sort);
+
+	for (size_t i = 0; field && i < k->indexes_n; i++)
+		if (gives_order(w, &k->indexes[i], field))
+			return &k->indexes[i];
+	return NULL;
+}
+
+/* Orders without a condition are for `sort`, but for the last. */
+static bool is_for_sort(const struct where_index *x)
+{
+	return !x->eq[0] && x->walk == WALK_ALL;
 }
 
 static enum inro_err choose(const struct where *w, const char *sort, const struct where_index **ret)
@@ -159,14 +187,13 @@ static enum inro_err choose(const struct where *w, const char *sort, const struc
 	size_t i = 0;
 
 	if (sort) {
-		*ret = sorted_by(k, sort);
+		*ret = sorted_by(w, sort);
 		return *ret ? INRO_OK
-			    : err_set(INRO_E_ARG, "a %s list can't be in the order of '%s'",
+			    : err_set(INRO_E_ARG, "this %s list can't be in the order of '%s'",
 				      k->type->what, sort);
 	}
-	/* Orders without a condition are for `sort`, but for the last. */
 	while (i + 1 < k->indexes_n &&
-	       (!index_fits(w, &k->indexes[i]) || (!k->indexes[i].eq[0] && !k->indexes[i].prefix)))
+	       (!index_fits(w, &k->indexes[i]) || is_for_sort(&k->indexes[i])))
 		i++;
 	*ret = &k->indexes[i];
 	return INRO_OK;
@@ -175,14 +202,18 @@ static enum inro_err choose(const struct where *w, const char *sort, const struc
 static void drive(struct core *c, const struct where *w, const struct where_index *x,
 		  struct store_cond *conds, struct store_query *q)
 {
-	const struct store_cond *prefix = x->order ? cond_of(w, x->order, STORE_PREFIX) : NULL;
+	static const enum store_op bounds[] = { STORE_PREFIX, STORE_GE, STORE_LT };
 
 	*q = (struct store_query) { .conds = conds, .order = x->order, .limit = WHERE_SCAN };
 	conds[q->n++] = (struct store_cond) { .field = "tenant", .number = c->tenant };
 	for (size_t i = 0; i < ARRAY_LEN(x->eq) && x->eq[i]; i++)
 		conds[q->n++] = *cond_of(w, x->eq[i], STORE_EQ);
-	if (prefix)
-		conds[q->n++] = *prefix;
+	for (size_t i = 0; x->order && i < ARRAY_LEN(bounds); i++) {
+		const struct store_cond *bound = cond_of(w, x->order, bounds[i]);
+
+		if (bound)
+			conds[q->n++] = *bound;
+	}
 }
 
 /* ---- cursors: hex of the order's name, the place in it, the row's number ---- */
@@ -206,12 +237,13 @@ static enum inro_err read_place(struct bytes in, const char *order, struct store
 	if (e == INRO_OK)
 		e = read_u64(&in, &id);
 	if (e != INRO_OK || in.n || !bytes_equal(name, bytes_of(text_or_empty(order))) || id == 0 ||
-	    id > INT64_MAX || number > INT64_MAX || text.n >= sizeof room->text ||
-	    (text.n && memchr(text.p, 0, text.n)))
+	    id > INT64_MAX || number > INT64_MAX || text.n >= sizeof room->text)
 		return err_set(INRO_E_ARG, "this cursor is not of this search");
 	snprintf(room->text, sizeof room->text, "%.*s", (int)text.n, (const char *)text.p);
 	q->after = (int64_t)id;
-	q->at = (struct store_place) { .number = (int64_t)number, .text = room->text };
+	q->at = (struct store_place) { .number = (int64_t)number,
+				       .text = room->text,
+				       .bytes = text };
 	return INRO_OK;
 }
 
@@ -226,6 +258,18 @@ static enum inro_err take_cursor(const char *cursor, struct store_query *q, stru
 	return read_place(BYTES(room->bytes, n), q->order, q, room);
 }
 
+static struct bytes place_bytes(const struct field *f, const void *row)
+{
+	if (f && f->kind == FIELD_BLOB)
+		return blob_of(f, row);
+	return f && is_text(f) ? bytes_of(text_of(f, row)) : BYTES_NONE;
+}
+
+static uint64_t place_number(const struct field *f, const void *row)
+{
+	return f && !is_text(f) && f->kind != FIELD_BLOB ? (uint64_t)number_of(f, row) : 0;
+}
+
 static enum inro_err make_cursor(const struct record_type *t, const char *order, const void *row,
 				 char **ret)
 {
@@ -235,8 +279,8 @@ static enum inro_err make_cursor(const struct record_type *t, const char *order,
 	enum inro_err e;
 
 	buf_add_field(&raw, bytes_of(text_or_empty(order)));
-	buf_add_field(&raw, bytes_of(f && is_text(f) ? text_of(f, row) : ""));
-	buf_add_u64(&raw, f && !is_text(f) ? (uint64_t)number_of(f, row) : 0);
+	buf_add_field(&raw, place_bytes(f, row));
+	buf_add_u64(&raw, place_number(f, row));
 	buf_add_u64(&raw, (uint64_t)number_of(&t->fields[0], row));
 	e = buf_err(&raw);
 	buf_add_hex(&hex, buf_bytes(&raw));
@@ -265,7 +309,7 @@ static enum inro_err walk_row(void *arg, void *row)
 	if (k->n == k->limit) /* there is one more: the cursor stays where it is */
 		return INRO_E_TOO_SMALL;
 	k->seen++;
-	fits = meets_all(k->w, row);
+	fits = meets_all(k->w, NULL, row);
 	if (k->seen == WHERE_SCAN || (fits && k->n + 1 == k->limit))
 		e = make_cursor(t, k->order, row, &k->next);
 	if (e == INRO_OK && fits) {
@@ -288,6 +332,86 @@ static enum inro_err walk_page(struct core *c, const struct where *w, struct sto
 		k->next = NULL;
 	}
 	return INRO_OK;
+}
+
+/* ---- what belongs to the rows ---- */
+
+/* The next join that has conditions, behind this one; NULL: no more. */
+static const struct where_join *next_join(const struct where *w, const struct where_join *j)
+{
+	for (j = j ? j + 1 : w->kind->joins; j && j->name; j++)
+		for (size_t i = 0; i < w->n; i++)
+			if (w->of[i] == j)
+				return j;
+	return NULL;
+}
+
+struct judging {
+	const struct where *w;
+	const struct where_join *join;
+};
+
+static enum inro_err judge_row(void *arg, void *row)
+{
+	const struct judging *g = arg;
+
+	return meets_all(g->w, g->join, row) ? INRO_E_EXISTS : INRO_OK;
+}
+
+/* INRO_E_NOT_FOUND when none of those records meets the conditions. */
+static enum inro_err find_joined(struct core *c, const struct where *w, const struct where_join *j,
+				 const void *row)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = j->theirs,
+		  .number = number_of(record_field(w->kind->type, j->mine), row) },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	struct judging g = { w, j };
+	enum inro_err e = INRO_OK;
+
+	if (conds[1].number)
+		e = store_each(c->store, j->kind->type, &q, judge_row, &g);
+	if (e == INRO_E_EXISTS)
+		return INRO_OK;
+	return e == INRO_OK ? INRO_E_NOT_FOUND : e;
+}
+
+static enum inro_err meets_joins(struct core *c, const struct where *w, const void *row)
+{
+	enum inro_err e = INRO_OK;
+
+	for (const struct where_join *j = next_join(w, NULL); e == INRO_OK && j;
+	     j = next_join(w, j))
+		e = find_joined(c, w, j, row);
+	return e;
+}
+
+/* Drops the rows of a page whose records don't fit; the cursor stays where it is. */
+static enum inro_err keep_joined(struct core *c, const struct where *w, struct walk *k)
+{
+	const struct record_type *t = w->kind->type;
+	size_t kept = 0;
+	enum inro_err e = INRO_OK;
+
+	if (!next_join(w, NULL))
+		return INRO_OK;
+	for (size_t i = 0; i < k->n; i++) {
+		char *row = k->items + i * t->size;
+		enum inro_err fits = e == INRO_OK ? meets_joins(c, w, row) : e;
+
+		if (fits != INRO_OK) {
+			record_clear(t, row);
+			e = fits == INRO_E_NOT_FOUND ? INRO_OK : fits;
+			continue;
+		}
+		if (kept != i)
+			memcpy(k->items + kept * t->size, row, t->size);
+		kept++;
+	}
+	k->n = kept;
+	return e;
 }
 
 enum inro_err where_find(struct core *c, const struct where *w, const struct where_page *page,
@@ -313,6 +437,8 @@ enum inro_err where_find(struct core *c, const struct where *w, const struct whe
 		e = err_set(INRO_E_NO_MEMORY, "no memory for a page of %zu", k.limit);
 	if (e == INRO_OK)
 		e = walk_page(c, w, &q, &k);
+	if (e == INRO_OK)
+		e = keep_joined(c, w, &k);
 	if (e != INRO_OK) {
 		list_free(t, k.items, k.n);
 		free(k.next);

@@ -13,6 +13,8 @@
  * opaque text; one of another search is refused or finds another part of the list, never another
  * tenant's rows.
  * 4. Times are dates (2026-11-21, 2026-11-21T08:00:00Z) or so long from now: 30d, -12h (s m h d w).
+ * 5. KIND.FIELD is about another record that belongs to the row: the device of a credential, a
+ * credential of a device.  One such record must meet all conditions of that kind.
  */
 #ifndef INRO_BACKOFFICE_CORE_WHERE_H
 #define INRO_BACKOFFICE_CORE_WHERE_H
@@ -23,7 +25,20 @@
 #define WHERE_TEXT_MAX 4096
 #define WHERE_SCAN     2000
 
-enum where_value { WHERE_TEXT, WHERE_NAME, WHERE_GROUP, WHERE_MS, WHERE_SECONDS, WHERE_VALUE__MAX };
+enum where_value {
+	WHERE_TEXT,
+	WHERE_HEX,
+	WHERE_NUMBER,
+	WHERE_NAME,
+	WHERE_STATE, /* of a credential, as shown */
+	WHERE_GROUP,
+	WHERE_DEVICE,
+	WHERE_CA,
+	WHERE_REASON,
+	WHERE_MS,
+	WHERE_SECONDS,
+	WHERE_VALUE__MAX
+};
 
 struct where_field {
 	const char *name;  /* what people write; NULL ends a list */
@@ -31,11 +46,35 @@ struct where_field {
 	enum where_value value;
 };
 
+/* How the rows of an index are walked, and what a search must ask for it to be worth it. */
+enum where_walk {
+	WALK_ALL,    /* in its order: for `sort`; for the equal fields, if there are any */
+	WALK_PREFIX, /* the order's field begins with something */
+	WALK_RANGE,  /* the order's field is before or after something */
+};
+
 /* Rows with these fields equal (besides the tenant), in this order: an index serves it. */
 struct where_index {
 	const char *eq[2];
 	const char *order; /* NULL: by number */
-	bool prefix;	   /* for a search by the beginning of the order's field */
+	enum where_walk walk;
+};
+
+struct where_kind;
+/* Records of another kind that belong to a row: those whose field `theirs` is the row's `mine`. */
+struct where_join {
+	const char *name; /* in front of the point; NULL ends a list */
+	const struct where_kind *kind;
+	const char *mine, *theirs;
+	const struct store_cond *also; /* what they are, and as far as not asked for, too */
+	size_t also_n;
+};
+
+/* Where a row is put together as it is seen. */
+struct where_room {
+	struct credential rec;
+	char algorithm[16];
+	char signature[32];
 };
 
 struct where_kind {
@@ -43,24 +82,31 @@ struct where_kind {
 	const struct where_field *fields;
 	const struct where_index *indexes; /* the best first; the last one fits always */
 	size_t indexes_n;
+	const struct where_join *joins; /* NULL: none */
+	/* The row as conditions see it, in the row or in the room; NULL: as it is. */
+	const void *(*seen)(const void *row, struct where_room *room);
 };
-extern const struct where_kind where_devices;
+extern const struct where_kind where_devices, where_creds, where_events;
 
 struct where {
 	const struct where_kind *kind;
 	struct store_cond conds[STORE_COND_MAX];
+	const struct where_join *of[STORE_COND_MAX]; /* whose condition it is; NULL: the row's */
 	size_t n;
 	char *text;		       /* what the values borrow from */
 	int64_t numbers[STORE_IN_MAX]; /* a group and those in it */
+	bool as_recorded;	       /* rows are judged without seen() */
 };
 void where_clear(struct where *w);
 
 /* NULL and "" say nothing. */
 MUST_CHECK enum inro_err where_parse(struct core *c, const struct where_kind *kind,
 				     const char *text, struct where *ret);
+/* "is shown in this state", of a credential. */
+struct store_cond where_cred_state(enum cred_state state);
 /* A condition more; what it points to stays the caller's. */
 MUST_CHECK enum inro_err where_add(struct where *w, struct store_cond cond);
-/* Is there a condition on this field of the record? */
+/* Is there a condition on this field of the row itself? */
 bool where_has(const struct where *w, const char *field);
 
 struct where_page {

@@ -164,6 +164,7 @@ static const struct field credential_fields[] = {
 	F_INT(credential, reason),
 	F_REF(credential, invalid_at),
 	F_SPARSE(credential, algorithm),
+	F_SPARSE(credential, signature),
 	F_BLOB(credential, secret),
 	F_SPARSE(credential, request_id),
 	F_REF(credential, grace_until),

@@ -179,7 +179,8 @@ struct credential {
 	int64_t revoked_at;  /* on the CRL since; stays when it is retired */
 	int64_t reason;	     /* RFC 5280 5.3.1 CRLReason; means nothing while revoked_at is 0 */
 	int64_t invalid_at;  /* RFC 5280 5.3.2 invalidityDate */
-	char *algorithm;     /* of a key: "aes-128"; NULL: the certificate says */
+	char *algorithm; /* "aes-128", of a certificate's key "ec-p256"; NULL: the certificate says */
+	char *signature; /* a certificate's: "ecdsa-with-SHA256"; NULL: as above, or it is none */
 	struct blob secret;  /* sealed, or what only verifies it; none of a certificate */
 	char *request_id;    /* who asks again by it gets this one again; NULL: none */
 	int64_t grace_until; /* superseded, but good until then; 0: no longer */

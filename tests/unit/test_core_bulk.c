@@ -101,10 +101,10 @@ static size_t events(struct core *c, const char *action, enum event_outcome outc
 
 static size_t certs(struct core *c)
 {
-	const struct cred_filter f = { .ca = "issuing" };
-	SCOPED(cred_list) l = { 0 };
+	const struct cred_search s = { .filter.ca = "issuing" };
+	SCOPED(cred_found) l = { 0 };
 
-	OK(cred_find(c, &f, NULL, &l));
+	OK(cred_search(c, &s, &l));
 	return l.n;
 }
 

@@ -204,18 +204,19 @@ static void test_lists(void **state)
 		OK(issue_for(c, ec, i < 2 ? "d1" : "d2", i < 2 ? "d1" : "d2", &cred));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		SCOPED(cred_list) l = { 0 };
+		const struct cred_search s = { .filter = cases[i].f };
+		SCOPED(cred_found) l = { 0 };
 
 		clock_set_test(now + cases[i].later);
-		OK(cred_find(c, &cases[i].f, NULL, &l));
+		OK(cred_search(c, &s, &l));
 		if (l.n != cases[i].n)
 			fail_msg("case %zu: %zu", i, l.n);
 	}
 	{
-		const struct cred_filter nobody = { .device = "nobody" };
-		SCOPED(cred_list) l = { 0 };
+		const struct cred_search nobody = { .filter.device = "nobody" };
+		SCOPED(cred_found) l = { 0 };
 
-		FAILS(INRO_E_NOT_FOUND, cred_find(c, &nobody, NULL, &l));
+		FAILS(INRO_E_NOT_FOUND, cred_search(c, &nobody, &l));
 	}
 }
 

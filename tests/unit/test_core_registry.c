@@ -462,7 +462,7 @@ static void test_tenants_apart(void **state)
 	SCOPED(device_found) found = { 0 };
 	SCOPED(group_list) groups = { 0 };
 	SCOPED(event_list) events = { 0 };
-	SCOPED(cred_list) creds = { 0 };
+	SCOPED(cred_found) creds = { 0 };
 	SCOPED(ca_list) cas = { 0 };
 	SCOPED(tenant_list) tenants = { 0 };
 	size_t n;
@@ -481,7 +481,7 @@ static void test_tenants_apart(void **state)
 	FAILS(INRO_E_NOT_FOUND, device_add(other, "d", &f, &d)); /* the group */
 	OK(device_find(other, &all, NULL, &devices));
 	OK(group_find(other, NULL, NULL, &groups));
-	OK(cred_find(other, NULL, NULL, &creds));
+	OK(cred_search(other, &(struct cred_search) { 0 }, &creds));
 	OK(ca_find(other, NULL, &cas));
 	OK(device_search(other, &(struct device_search) { .filter.with_deleted = true }, &found));
 	assert_int_equal(found.n, 0);

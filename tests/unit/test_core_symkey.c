@@ -501,12 +501,12 @@ static void test_refused(void **state)
 static void test_tenants(void **state)
 {
 	const struct symkey_delivery raw = { .form = SYMKEY_RAW };
-	const struct symkey_filter any = { 0 };
+	const struct symkey_search any = { 0 };
 	struct core_options o = office_options();
 	SCOPED(buf) value = { 0 };
 	SCOPED(symkey) k = { 0 };
 	SCOPED(symkey) none = { 0 };
-	SCOPED(symkey_list) l = { 0 };
+	SCOPED(symkey_found) l = { 0 };
 	SCOPED(buf) serial = { 0 };
 	char ref[24];
 
@@ -522,7 +522,7 @@ static void test_tenants(void **state)
 	FAILS(INRO_E_NOT_FOUND, symkey_get(other, (const char *)serial.p, &none));
 	FAILS(INRO_E_NOT_FOUND, symkey_deliver(other, ref, &raw, &none, &value));
 	FAILS(INRO_E_NOT_FOUND, symkey_move(other, ref, VERB_DESTROY, NULL, &none));
-	OK(symkey_find(other, &any, &(struct page) { 0 }, &l));
+	OK(symkey_search(other, &any, &l));
 	assert_int_equal(l.n, 0);
 	core_close(other);
 	OK(symkey_get(c, (const char *)serial.p, &none));

@@ -58,6 +58,7 @@ CREATE TABLE ca_generation (
 );
 
 ALTER TABLE credential ADD COLUMN algorithm TEXT;
+ALTER TABLE credential ADD COLUMN signature TEXT;
 ALTER TABLE credential ADD COLUMN secret BLOB;
 ALTER TABLE credential ADD COLUMN request_id TEXT;
 ALTER TABLE credential ADD COLUMN grace_until INTEGER;
@@ -171,8 +172,13 @@ CREATE TABLE tally (
 	UNIQUE (tenant, name)
 );
 -- An id is always given: PostgreSQL makes none.
-INSERT INTO tally (id, tenant, name, n) SELECT row_number() OVER (ORDER BY tenant, state), tenant, 'device/' || state, count(*) FROM device GROUP BY tenant, state;
+INSERT INTO tally (id, tenant, name, n) SELECT row_number() OVER (ORDER BY tenant, name), tenant, name, n FROM (
+	SELECT tenant, 'device/' || state AS name, count(*) AS n FROM device GROUP BY tenant, state
+	UNION ALL
+	SELECT tenant, kind || '/' || state AS name, count(*) AS n FROM credential GROUP BY tenant, kind, state
+) AS counted;
 
+CREATE INDEX event_by_time ON event (tenant, at_ms);
 CREATE TABLE audit_mark (
 	id INTEGER PRIMARY KEY,
 	event INTEGER NOT NULL,
