@@ -55,6 +55,9 @@ debian_mount_system() {
 	debian_mount tmpfs dev/shm -t tmpfs -o mode=1777
 	ln -s pts/ptmx "$debian/dev/ptmx"
 	ln -s /proc/self/fd "$debian/dev/fd"
+	ln -s fd/0 "$debian/dev/stdin"
+	ln -s fd/1 "$debian/dev/stdout"
+	ln -s fd/2 "$debian/dev/stderr"
 	cp -L /etc/resolv.conf /etc/hosts "$debian/etc/"
 }
 
