@@ -2,7 +2,7 @@
 inro_library(inro_anymech SOURCES lib/anymech.c LINKS inro_moduletest)
 foreach(chapter general keys mech objects ops sessions)
 	inro_test(unit/test_conformance_${chapter}.c LINKS inro_anymech inro_moduletest LABELS conformance
-		TIMEOUT 300)
+		TIMEOUT 900)
 	add_dependencies(test_conformance_${chapter} inro_pkcs11)
 endforeach()
 # its C_GetFunctionList is in the module's way

@@ -1,6 +1,7 @@
 /* chosen - see chosen.h. */
 #include "tests/lib/chosen.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "base/own.h"
 #include "tests/lib/scratch.h"
+#include "tests/lib/swtpm.h"
 
 #define SKIPPED 77
 
@@ -34,12 +36,28 @@ static void home_of_softhsm(void)
 	set("SOFTHSM2_CONF", conf);
 }
 
+static struct swtpm *tpm;
+
+/* In a TPM of its own. */
+static void home_of_tpm2_pkcs11(void)
+{
+	char dir[4096];
+
+	snprintf(dir, sizeof dir, "%s", scratch_path("tpm2-pkcs11"));
+	if (mkdir(dir, 0700) != 0)
+		exit(1);
+	set("TPM2_PKCS11_STORE", dir);
+	tpm = swtpm_start(SWTPM_UNIX);
+	set("TPM2_PKCS11_TCTI", swtpm_tcti(tpm));
+}
+
 static const struct row {
-	const char *name, *path; /* NULL: our own */
+	const char *name, *path; /* a pattern; NULL: our own */
 	void (*make_home)(void);
 } rows[] = {
 	{ "inro", NULL, NULL },
 	{ "softhsm", "/usr/lib/softhsm/libsofthsm2.so", home_of_softhsm },
+	{ "tpm2-pkcs11", "/usr/lib/*/pkcs11/libtpm2_pkcs11.so", home_of_tpm2_pkcs11 },
 };
 
 static const struct row *chosen(void)
@@ -58,6 +76,18 @@ bool chosen_is_ours(void)
 	return !chosen()->path;
 }
 
+static void find(const struct row *row, char *ret, size_t size)
+{
+	glob_t found;
+
+	if (glob(row->path, 0, NULL, &found) != 0) {
+		printf("skipped: %s is not installed: tools/check installs it\n", row->name);
+		exit(SKIPPED);
+	}
+	snprintf(ret, size, "%s", found.gl_pathv[0]);
+	globfree(&found);
+}
+
 const char *chosen_module(void)
 {
 	static char path[4096];
@@ -66,12 +96,15 @@ const char *chosen_module(void)
 	snprintf(path, sizeof path, "%s/lib/inro-pkcs11.so", getenv("INRO_TEST_BUILD"));
 	if (!row->path)
 		return path;
-	if (access(row->path, R_OK) != 0) {
-		printf("skipped: %s is not installed: tools/check installs it\n", row->name);
-		exit(SKIPPED);
-	}
+	find(row, path, sizeof path);
 	row->make_home();
-	return row->path;
+	return path;
+}
+
+void chosen_made(void)
+{
+	if (tpm && swtpm_shell(tpm, "tpm2_flushcontext -t") != 0)
+		exit(1);
 }
 
 bool chosen_can(const char *what)

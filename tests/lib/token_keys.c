@@ -26,12 +26,16 @@ static void need(bool ok, const char *what)
 	exit(1);
 }
 
+static void choose_module(void)
+{
+	need(setenv("INRO_HOME", scratch_dir(), 1) == 0, "no environment");
+	need(setenv("INRO_MODULE", chosen_module(), 1) == 0, "no environment");
+}
+
 static void open_module(void)
 {
-	const char *path = chosen_module();
+	const char *path = getenv("INRO_MODULE");
 
-	need(setenv("INRO_HOME", scratch_dir(), 1) == 0, "no environment");
-	need(setenv("INRO_MODULE", path, 1) == 0, "no environment");
 	need(ck_module_open(path, &module) == INRO_OK, path);
 }
 
@@ -292,29 +296,40 @@ static void make_token(void)
 	need(ck_module_admin(module)->create(&t, &slot) == CKR_OK, "no token");
 }
 
+static void find_token(void)
+{
+	struct p11_uri uri = { .token = (char *)(uintptr_t) "line1" };
+	struct ck_token made;
+
+	need(ck_token_one(module, &uri, &made) == INRO_OK, "the new token is not there");
+	slot = made.slot;
+}
+
 /* By Cryptoki's own means, in the slot that is empty. */
-static void make_foreign_token(void)
+static int make_foreign_token(void *arg)
 {
 	static CK_UTF8CHAR label[33] = "line1                           ", so_pin[] = "87654321",
 			   pin[] = TOKEN_KEYS_PIN;
-	CK_FUNCTION_LIST *f = ck_module_functions(module);
-	struct p11_uri uri = { .token = (char *)(uintptr_t) "line1" };
-	struct ck_token made;
 	CK_SLOT_ID slots[16];
 	CK_ULONG n = ARRAY_LEN(slots);
+	CK_FUNCTION_LIST *f;
 	CK_SESSION_HANDLE s;
 
+	(void)arg;
+	open_module();
+	f = ck_module_functions(module);
 	need(f->C_GetSlotList(CK_TRUE, slots, &n) == CKR_OK && n > 0, "no slot");
 	need(f->C_InitToken(slots[n - 1], so_pin, sizeof so_pin - 1, label) == CKR_OK, "no token");
-	need(ck_token_one(module, &uri, &made) == INRO_OK, "the new token is not there");
-	slot = made.slot;
+	find_token();
 	need(ck_session_open(module, slot, true, &s) == INRO_OK, "no session");
 	need(ck_login(module, s, CKU_SO, bytes_of("87654321")) == INRO_OK, "no login of the SO");
 	need(f->C_InitPIN(s, pin, sizeof pin - 1) == CKR_OK, "no PIN");
 	ck_session_close(module, s);
+	ck_module_close(module);
+	return 0;
 }
 
-void token_keys_make(void)
+static void make_first_rsa(CK_SESSION_HANDLE s)
 {
 	static CK_ULONG bits = 2048;
 	static const struct token_pair rsa = { .label = "rsa",
@@ -323,14 +338,59 @@ void token_keys_make(void)
 					       .kind = { CKA_MODULUS_BITS, &bits, sizeof bits },
 					       .use = CKA_SIGN,
 					       .public_use = CKA_VERIFY };
+
+	make_pair(s, &rsa);
+}
+
+static void make_first_ec(CK_SESSION_HANDLE s)
+{
+	make_ec(s, "ec", 1);
+}
+
+static void (*const first_keys[])(CK_SESSION_HANDLE s) = { make_first_ec, make_first_rsa };
+
+static int make_first_key(void *arg)
+{
 	CK_SESSION_HANDLE s;
 
 	open_module();
-	(chosen_is_ours() ? make_token : make_foreign_token)();
+	find_token();
 	s = log_in();
-	make_ec(s, "ec", 1);
-	make_pair(s, &rsa);
+	first_keys[*(size_t *)arg](s);
+	ck_session_close(module, s);
+	ck_module_close(module);
+	return 0;
+}
+
+/* Each by a process of its own: tpm2-pkcs11 leaves in the TPM what it makes. */
+static void make_by_others(void)
+{
+	need(scratch_child(make_foreign_token, NULL) == 0, "no token");
+	chosen_made();
+	for (size_t i = 0; i < ARRAY_LEN(first_keys); i++) {
+		need(scratch_child(make_first_key, &i) == 0, "no key");
+		chosen_made();
+	}
+	open_module();
+	find_token();
+}
+
+static void make_by_ours(void)
+{
+	CK_SESSION_HANDLE s;
+
+	open_module();
+	make_token();
+	s = log_in();
+	for (size_t i = 0; i < ARRAY_LEN(first_keys); i++)
+		first_keys[i](s);
 	ck_session_close(module, s); /* the last one: the login ends with it */
+}
+
+void token_keys_make(void)
+{
+	choose_module();
+	(chosen_is_ours() ? make_by_ours : make_by_others)();
 }
 
 /* OSSL_LIB_CTX_free() leaves alone what OSSL_PROVIDER_load() gave. */

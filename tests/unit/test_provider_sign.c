@@ -79,11 +79,12 @@ static bool signs(EVP_PKEY *key, EVP_PKEY *public, const char *digest)
 static void digests(void **state)
 {
 	static const char *const names[] = {
-		NULL, "SHA1", "SHA224", "SHA2-256", "SHA-384", "SHA512"
+		NULL, "SHA1", "SHA2-256", "SHA-384", "SHA512", "SHA224"
 	};
+	size_t n = ARRAY_LEN(names) - !chosen_can("sha224");
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+	for (size_t i = 0; i < n; i++) {
 		assert_true(signs(ec, ec_public, names[i]));
 		assert_true(signs(rsa, rsa_public, names[i]));
 	}
@@ -265,6 +266,7 @@ static int child_signs(void *arg)
 static void forks(void **state)
 {
 	(void)state;
+	NEEDS("two-programs");
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(scratch_child(child_signs, NULL), 0);
 		assert_true(signs(ec, ec_public, "SHA256"));
@@ -315,6 +317,7 @@ static void forks_without_environment(void **state)
 {
 	(void)state;
 	NEEDS("fork-login");
+	NEEDS("two-programs");
 	assert_int_equal(scratch_child(log_in_and_fork, NULL), 0);
 }
 
@@ -351,6 +354,7 @@ static void forks_of_a_busy_process(void **state)
 
 	(void)state;
 	NEEDS("busy-forks");
+	NEEDS("two-programs");
 	c = EVP_PKEY_CTX_new_from_pkey(libctx, ec, NULL);
 	assert_true(EVP_PKEY_sign_init(c) > 0);
 	busy = true;
