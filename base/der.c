@@ -351,25 +351,74 @@ enum inro_err der_oid_text(struct bytes oid, char *out, size_t cap)
 	return INRO_OK;
 }
 
-#define YEAR_2050 2524608000
+#define YEAR_1950   (-631152000)
+#define YEAR_2050   2524608000
+#define YEAR_10000  253402300800
+#define DAY_SECONDS 86400
+
+static uint8_t *put_digits(uint8_t *at, unsigned v, int n)
+{
+	for (int i = n - 1; i >= 0; i--) {
+		at[i] = (uint8_t)('0' + v % 10);
+		v /= 10;
+	}
+	return at + n;
+}
+
+struct date {
+	unsigned year, month, day;
+};
+
+/* In the years 1950 to 9999.  Counted from 1 March 1600, so that a leap day is a year's last, and
+ * cycles of 400 and 4 years all begin alike. */
+static struct date date_of(int64_t days)
+{
+	unsigned n = (unsigned)(days + 135080), cycle = n / 146097, in_cycle = n % 146097;
+	unsigned year = (in_cycle - in_cycle / 1460 + in_cycle / 36524 - in_cycle / 146096) / 365;
+	unsigned in_year = in_cycle - (365 * year + year / 4 - year / 100);
+	unsigned month = (5 * in_year + 2) / 153;
+	struct date d = { .day = in_year - (153 * month + 2) / 5 + 1,
+			  .month = month < 10 ? month + 3 : month - 9 };
+
+	d.year = 1600 + 400 * cycle + year + (d.month <= 2);
+	return d;
+}
+
+size_t der_put_time(uint8_t out[static DER_TIME_MAX], int64_t unix_seconds, bool utc)
+{
+	int64_t since = unix_seconds - YEAR_1950;
+	unsigned second = (unsigned)(since % DAY_SECONDS);
+	uint8_t *at = out;
+	struct date d;
+
+	if (since < 0 || unix_seconds >= YEAR_10000)
+		return 0;
+	d = date_of(since / DAY_SECONDS + YEAR_1950 / DAY_SECONDS);
+	at = put_digits(at, utc ? d.year % 100 : d.year, utc ? 2 : 4);
+	at = put_digits(at, d.month, 2);
+	at = put_digits(at, d.day, 2);
+	at = put_digits(at, second / 3600, 2);
+	at = put_digits(at, second / 60 % 60, 2);
+	at = put_digits(at, second % 60, 2);
+	*at++ = 'Z';
+	return (size_t)(at - out);
+}
+
+bool der_time_is_utc(int64_t unix_seconds)
+{
+	return unix_seconds < YEAR_2050;
+}
 
 void der_add_time(struct buf *b, int64_t unix_seconds)
 {
-	bool utc = unix_seconds < YEAR_2050;
-	size_t skip = utc ? 2 : 0; /* UTCTime leaves the century out */
-	time_t t = (time_t)unix_seconds;
-	struct tm tm = { 0 };
-	char text[32];
-	size_t n = 0;
+	bool utc = der_time_is_utc(unix_seconds);
+	uint8_t text[DER_TIME_MAX];
+	size_t n = der_put_time(text, unix_seconds, utc);
 
-	if (gmtime_r(&t, &tm) && tm.tm_year >= 50 && tm.tm_year <= 9999 - 1900)
-		n = strftime(text, sizeof text, "%Y%m%d%H%M%SZ", &tm);
-	if (n == 0) {
-		if (!b->err)
-			b->err = err_set(INRO_E_ARG, "a time outside the years 1950 to 9999");
-		return;
-	}
-	der_add(b, utc ? DER_UTC_TIME : DER_GENERALIZED_TIME, BYTES(text + skip, n - skip));
+	if (n)
+		der_add(b, utc ? DER_UTC_TIME : DER_GENERALIZED_TIME, BYTES(text, n));
+	else if (!b->err)
+		b->err = err_set(INRO_E_ARG, "a time outside the years 1950 to 9999");
 }
 
 static int digits(const uint8_t *p, int n)

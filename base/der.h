@@ -61,6 +61,10 @@ void der_add_bits(struct buf *b, struct bytes octets); /* no unused bits */
 void der_add_oid(struct buf *b, const char *dotted);
 /* UTCTime up to 2049, GeneralizedTime from 2050 (RFC 5280 4.1.2.5). Seconds since 1970. */
 void der_add_time(struct buf *b, int64_t unix_seconds);
+/* The octets of such a time, utc: of UTCTime, written to out; how many, 0 for one that has none. */
+#define DER_TIME_MAX 15
+size_t der_put_time(uint8_t out[static DER_TIME_MAX], int64_t unix_seconds, bool utc);
+bool der_time_is_utc(int64_t unix_seconds);
 MUST_CHECK enum inro_err der_take_time(struct bytes *in, int64_t *ret_unix_seconds);
 /* The content octets of an OID as dotted text. */
 MUST_CHECK enum inro_err der_oid_text(struct bytes oid, char *out, size_t cap);

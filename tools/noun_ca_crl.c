@@ -100,21 +100,26 @@ static json_t *list_json(const struct crl_wish *w, const struct crl_info *i)
 			 "entries", (json_int_t)i->entries);
 }
 
-/* One list, to the file or into the document. */
+/* A list that is made goes to the file, or into the document. */
+static enum inro_err give_list(const struct call *c, const struct crl_wish *w, struct crl *list,
+			       const struct crl_info *info, const char *path, json_t **ret)
+{
+	json_t *doc = NULL;
+	enum inro_err e = json_give(list_json(w, info), &doc);
+	if (!e)
+		e = path ? write_list(c, path, list) : put_pem(list, doc);
+	if (!e && path)
+		json_object_set_new(doc, "file", json_string(path));
+	return json_give_or_drop(e, doc, ret);
+}
+
 static enum inro_err make_list(struct core *core, const struct call *c, const struct crl_wish *w,
 			       const char *path, json_t **ret)
 {
 	SCOPED(crl) list = { 0 };
 	struct crl_info info = { 0 };
-	json_t *doc = NULL;
 	enum inro_err e = ca_crl_list(core, w, &list, &info);
-	if (!e)
-		e = json_give(list_json(w, &info), &doc);
-	if (!e)
-		e = path ? write_list(c, path, &list) : put_pem(&list, doc);
-	if (!e && path)
-		json_object_set_new(doc, "file", json_string(path));
-	return json_give_or_drop(e, doc, ret);
+	return e ? e : give_list(c, w, &list, &info, path, ret);
 }
 
 /* --out of all shards, for one of them; of the caller's (free()). */
@@ -127,14 +132,31 @@ static char *shard_path(const char *out, unsigned shard)
 	return buf_take_str(&path);
 }
 
-static enum inro_err make_shard(struct core *core, const struct call *c, struct crl_wish *w,
-				json_t *lists)
+static enum inro_err give_shard(const struct call *c, const struct crl_wish *w, struct crl *list,
+				const struct crl_info *info, json_t *lists)
 {
 	AUTO(free_chars) char *path = shard_path(call_opt(c, "out"), w->shard);
 	json_t *one = NULL;
-	enum inro_err e = path ? make_list(core, c, w, path, &one) : INRO_E_NO_MEMORY;
+	enum inro_err e = path ? give_list(c, w, list, info, path, &one) : INRO_E_NO_MEMORY;
 	if (!e)
 		json_array_append_new(lists, one);
+	return e;
+}
+
+/* As many shards as are made by one look at the certificates, from w->shard on. */
+static enum inro_err make_some(struct core *core, const struct call *c, const struct crl_wish *w,
+			       size_t n, json_t *lists)
+{
+	struct crl made[CRL_AT_ONCE] = { 0 };
+	struct crl_info infos[CRL_AT_ONCE];
+	struct crl_wish one = *w;
+	enum inro_err e = ca_crl_lists(core, w, n, made, infos);
+	for (size_t i = 0; !e && i < n; i++) {
+		one.shard = w->shard + (unsigned)i;
+		e = give_shard(c, &one, &made[i], &infos[i], lists);
+	}
+	for (size_t i = 0; i < n; i++)
+		crl_clear(&made[i]);
 	return e;
 }
 
@@ -154,8 +176,10 @@ static enum inro_err make_shards(struct core *core, const struct call *c, struct
 	enum inro_err e = shards ? INRO_OK
 				 : err_set(INRO_E_ARG, "the lists of CA '%s' are not divided",
 					   w->ca);
-	for (w->shard = 1; !e && w->shard <= shards; w->shard++)
-		e = make_shard(core, c, w, lists);
+	for (w->shard = 1; !e && w->shard <= shards; w->shard += CRL_AT_ONCE) {
+		size_t left = shards - w->shard + 1;
+		e = make_some(core, c, w, left < CRL_AT_ONCE ? left : CRL_AT_ONCE, lists);
+	}
 	if (e) {
 		json_decref(lists);
 		return e;

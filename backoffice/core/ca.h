@@ -137,6 +137,10 @@ struct crl_info {
 struct crl;
 MUST_CHECK enum inro_err ca_crl_list(struct core *c, const struct crl_wish *w, struct crl *list,
 				     struct crl_info *ret_info);
+/* The lists of n shards from w->shard on, by one look at the certificates: lists[n] and ret[n]. */
+#define CRL_AT_ONCE 64
+MUST_CHECK enum inro_err ca_crl_lists(struct core *c, const struct crl_wish *w, size_t n,
+				      struct crl *lists, struct crl_info *ret);
 /* The same, complete and undivided, in one piece. */
 MUST_CHECK enum inro_err ca_crl(struct core *c, const char *name, unsigned days,
 				struct buf *ret_der, struct crl_info *ret_info);

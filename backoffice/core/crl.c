@@ -19,56 +19,104 @@
 #define DAY_SECONDS  86400
 #define CRL_DAYS_MAX 3650
 
-struct listing {
-	const struct crl_wish *in;
-	struct ca ca;
-	struct ca_policy policy;
+/* One of the lists that are made together. */
+struct part {
+	unsigned shard;
 	struct crl_scope scope; /* what was published last */
-	struct cert cert;
-	struct token_key *key;
 	struct crl *crl;
 	struct crl_info info;
 	struct buf part_url, delta_url;
 };
 
+struct listing {
+	const struct crl_wish *in;
+	struct ca ca;
+	struct ca_policy policy;
+	struct cert cert;
+	struct token_key *key;
+	struct part *parts;
+	size_t n;
+};
+
 static void listing_clear(struct listing *l)
 {
+	for (size_t i = 0; i < l->n; i++) {
+		crl_scope_clear(&l->parts[i].scope);
+		buf_clear(&l->parts[i].part_url);
+		buf_clear(&l->parts[i].delta_url);
+	}
+	free(l->parts);
 	ca_clear(&l->ca);
 	ca_policy_clear(&l->policy);
-	crl_scope_clear(&l->scope);
 	cert_clear(&l->cert);
-	buf_clear(&l->part_url);
-	buf_clear(&l->delta_url);
+}
+
+typedef enum inro_err part_fn(struct core *c, struct listing *l, struct part *p);
+
+static enum inro_err each_part(struct core *c, struct listing *l, part_fn *fn)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < l->n; i++)
+		e = fn(c, l, &l->parts[i]);
+	return e;
+}
+
+/* The list on which the serial is; NULL: none of these. */
+static struct part *part_of(const struct listing *l, struct bytes serial)
+{
+	unsigned shard = ca_policy_shard(&l->policy, serial) - l->in->shard;
+
+	return shard < l->n ? &l->parts[shard] : NULL;
+}
+
+/* The query is for the list that has the most; of another one it may be too much. */
+static bool belongs(const struct listing *l, const struct part *p, const struct listed *rec)
+{
+	return rec->not_after >= p->scope.full_at &&
+	       (!l->in->delta || rec->listed_at >= p->scope.full_at);
 }
 
 static enum inro_err add_entry(void *arg, void *record)
 {
 	struct listing *l = arg;
 	const struct listed *rec = record;
+	struct part *p = part_of(l, rec->serial);
 	const struct crl_entry entry = {
-		.serial = blob_bytes(&rec->serial),
+		.serial = rec->serial,
 		.revoked_at = rec->revoked_at ? rec->revoked_at : rec->listed_at,
 		.reason = rec->revoked_at ? (enum crl_reason)rec->reason : CRL_REMOVE,
 		.invalid_since = rec->invalid_at,
 	};
 
-	if (ca_policy_shard(&l->policy, entry.serial) != l->in->shard)
+	if (!p || !belongs(l, p, rec))
 		return INRO_OK;
-	l->info.entries++;
-	return crl_add(l->crl, &entry);
+	p->info.entries++;
+	return crl_add(p->crl, &entry);
+}
+
+static int64_t earliest_full(const struct listing *l)
+{
+	int64_t at = l->parts[0].scope.full_at;
+
+	for (size_t i = 1; i < l->n; i++)
+		if (l->parts[i].scope.full_at < at)
+			at = l->parts[i].scope.full_at;
+	return at;
 }
 
 /* RFC 5280 3.3: an entry stays until it has been on one list issued past the certificate's end. */
 static enum inro_err add_entries(struct core *c, struct listing *l)
 {
+	int64_t since = earliest_full(l);
 	const struct store_cond conds[] = {
 		{ .field = "ca", .number = l->ca.id },
 		{ .field = "ca_generation", .number = l->ca.generation },
 		{ .field = "listed_at", .op = STORE_SOME },
-		{ .field = "not_after", .op = STORE_GE, .number = l->scope.full_at },
+		{ .field = "not_after", .op = STORE_GE, .number = since },
 		{ .field = l->in->delta ? "listed_at" : "revoked_at",
 		  .op = l->in->delta ? STORE_GE : STORE_SOME,
-		  .number = l->scope.full_at },
+		  .number = since },
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
 	enum inro_err e = store_begin(c->store, STORE_READ);
@@ -81,12 +129,13 @@ static enum inro_err add_entries(struct core *c, struct listing *l)
 }
 
 /* id 0: nothing was published yet. */
-static enum inro_err load_scope(struct core *c, const struct listing *l, struct crl_scope *ret)
+static enum inro_err load_scope(struct core *c, const struct listing *l, const struct part *p,
+				struct crl_scope *ret)
 {
 	const struct store_cond conds[] = {
 		{ .field = "ca", .number = l->ca.id },
 		{ .field = "generation", .number = l->ca.generation },
-		{ .field = "shard", .number = l->in->shard },
+		{ .field = "shard", .number = p->shard },
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
 	enum inro_err e = store_find(c->store, &q, ret);
@@ -96,7 +145,7 @@ static enum inro_err load_scope(struct core *c, const struct listing *l, struct 
 	*ret = (struct crl_scope) { .tenant = c->tenant,
 				    .ca = l->ca.id,
 				    .generation = l->ca.generation,
-				    .shard = l->in->shard };
+				    .shard = p->shard };
 	return INRO_OK;
 }
 
@@ -113,9 +162,11 @@ static enum inro_err check_shard(const struct listing *l)
 {
 	unsigned shards = l->policy.shards, shard = l->in->shard;
 
-	if (shard && !shards)
+	if (!shards && !shard && l->n == 1)
+		return INRO_OK;
+	if (!shards)
 		return err_set(INRO_E_ARG, "the lists of CA '%s' are not divided", l->ca.name);
-	if (shards && (!shard || shard > shards))
+	if (!shard || shard > shards || l->n > shards - shard + 1)
 		return err_set(INRO_E_ARG, "the lists of CA '%s' are divided into shards: one of 1 "
 					   "to %u",
 			       l->ca.name, shards);
@@ -127,24 +178,34 @@ static enum inro_err check_dates(const struct listing *l, int64_t now)
 	if (l->ca.not_after <= now)
 		return err_set(INRO_E_STATE, "CA '%s' has expired and signs no more lists",
 			       l->ca.name);
-	if (l->in->delta && !l->scope.full_number)
-		return err_set(INRO_E_STATE,
-			       "CA '%s' has made no complete list yet that a delta could continue",
-			       l->ca.name);
 	return INRO_OK;
 }
 
-/* One count for all keys of a CA. */
-static enum inro_err take_number(struct core *c, struct listing *l, struct ca *ca)
+static enum inro_err load_part(struct core *c, struct listing *l, struct part *p)
 {
-	struct crl_info *i = &l->info;
+	enum inro_err e;
 
-	i->number = ++ca->crl_number;
-	i->base = l->in->delta ? l->scope.full_number : 0;
-	i->this_update = clock_now();
-	i->next_update = i->this_update + lifetime(l);
-	if (i->next_update > l->ca.not_after)
-		i->next_update = l->ca.not_after;
+	crl_scope_clear(&p->scope);
+	e = load_scope(c, l, p, &p->scope);
+	if (e == INRO_OK && l->in->delta && !p->scope.full_number)
+		e = err_set(INRO_E_STATE,
+			    "CA '%s' has made no complete list yet that a delta could continue",
+			    l->ca.name);
+	return e;
+}
+
+/* One count for all keys and shards of a CA. */
+static enum inro_err take_numbers(struct core *c, struct listing *l, struct ca *ca)
+{
+	int64_t now = clock_now(), end = now + lifetime(l);
+
+	for (size_t i = 0; i < l->n; i++)
+		l->parts[i].info = (struct crl_info) {
+			.number = ++ca->crl_number,
+			.base = l->in->delta ? l->parts[i].scope.full_number : 0,
+			.this_update = now,
+			.next_update = end < l->ca.not_after ? end : l->ca.not_after,
+		};
 	ca->updated_ms = clock_now_ms();
 	return store_update(c->store, ca);
 }
@@ -166,7 +227,6 @@ static enum inro_err number_work(struct core *c, void *arg)
 	int64_t before = l->ca.generation;
 	enum inro_err e;
 
-	crl_scope_clear(&l->scope);
 	ca_policy_clear(&l->policy);
 	e = load_signer(c, l);
 	if (e == INRO_OK && l->ca.generation != before)
@@ -178,10 +238,10 @@ static enum inro_err number_work(struct core *c, void *arg)
 	if (e == INRO_OK)
 		e = check_shard(l);
 	if (e == INRO_OK)
-		e = load_scope(c, l, &l->scope);
-	if (e == INRO_OK)
 		e = check_dates(l, clock_now());
-	return e == INRO_OK ? take_number(c, l, &ca) : e;
+	if (e == INRO_OK)
+		e = each_part(c, l, load_part);
+	return e == INRO_OK ? take_numbers(c, l, &ca) : e;
 }
 
 /* A list that was made later may have been recorded before. */
@@ -196,77 +256,91 @@ static void fill_scope(struct crl_scope *s, const struct crl_info *i)
 	*(delta ? &s->delta_next : &s->full_next) = i->next_update;
 }
 
-static enum inro_err record_scope(struct core *c, const struct listing *l)
+static enum inro_err record_scope(struct core *c, struct listing *l, struct part *p)
 {
 	SCOPED(crl_scope) s = { 0 };
-	enum inro_err e = load_scope(c, l, &s);
+	enum inro_err e = load_scope(c, l, p, &s);
 
 	if (e != INRO_OK)
 		return e;
-	fill_scope(&s, &l->info);
+	fill_scope(&s, &p->info);
 	return s.id ? store_update(c->store, &s) : store_insert(c->store, &s);
 }
 
-/* After the signature. */
+static enum inro_err record_part(struct core *c, struct listing *l, struct part *p)
+{
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "ca.crl", "ca", l->in->ca, EVENT_DONE, &detail };
+	enum inro_err e = record_scope(c, l, p);
+
+	detail_int(&detail, "number", p->info.number);
+	if (l->in->generation)
+		detail_int(&detail, "generation", l->in->generation);
+	if (p->info.base)
+		detail_int(&detail, "base", p->info.base);
+	if (p->shard)
+		detail_int(&detail, "shard", p->shard);
+	detail_int(&detail, "next_update", p->info.next_update);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
+}
+
+/* After the signatures. */
 static enum inro_err record_work(struct core *c, void *arg)
 {
-	const struct listing *l = arg;
-	SCOPED(buf) detail = { 0 };
+	struct listing *l = arg;
 	SCOPED(ca) ca = { 0 };
-	const struct audit_entry entry = { "ca.crl", "ca", l->in->ca, EVENT_DONE, &detail };
 	enum inro_err e = ca_load(c, l->in->ca, &ca);
 
 	if (e != INRO_OK)
 		return e;
-	if (ca.generation == l->ca.generation && ca.crl_at < l->info.this_update)
-		ca.crl_at = l->info.this_update;
+	if (ca.generation == l->ca.generation && ca.crl_at < l->parts[0].info.this_update)
+		ca.crl_at = l->parts[0].info.this_update;
 	ca.updated_ms = clock_now_ms();
-	detail_int(&detail, "number", l->info.number);
-	if (l->in->generation)
-		detail_int(&detail, "generation", l->in->generation);
-	if (l->info.base)
-		detail_int(&detail, "base", l->info.base);
-	if (l->in->shard)
-		detail_int(&detail, "shard", l->in->shard);
-	detail_int(&detail, "next_update", l->info.next_update);
-	e = record_scope(c, l);
-	if (e == INRO_OK)
-		e = store_update(c->store, &ca);
-	return e == INRO_OK ? audit_append(c, &entry) : e;
+	e = each_part(c, l, record_part);
+	return e == INRO_OK ? store_update(c->store, &ca) : e;
 }
 
-static enum inro_err make_urls(struct listing *l)
+static enum inro_err make_urls(struct core *c, struct listing *l, struct part *p)
 {
-	const struct ca_policy *p = &l->policy;
+	const struct ca_policy *policy = &l->policy;
 	enum inro_err e = INRO_OK;
 
-	if (l->in->shard)
-		e = ca_policy_url(&l->ca, p->crl_url, l->in->shard, &l->part_url);
+	(void)c;
+	if (p->shard)
+		e = ca_policy_url(&l->ca, policy->crl_url, p->shard, &p->part_url);
 	if (e == INRO_OK && !l->in->delta)
-		e = ca_policy_url(&l->ca, p->delta_url, l->in->shard, &l->delta_url);
+		e = ca_policy_url(&l->ca, policy->delta_url, p->shard, &p->delta_url);
 	return e;
 }
 
-static enum inro_err sign(struct listing *l)
+static enum inro_err sign(struct core *c, struct listing *l, struct part *p)
 {
 	const struct crl_head head = {
 		.issuer = &l->cert,
-		.number = (uint64_t)l->info.number,
-		.base = (uint64_t)l->info.base,
-		.this_update = l->info.this_update,
-		.next_update = l->info.next_update,
-		.part_url = (const char *)l->part_url.p,
-		.delta_url = (const char *)l->delta_url.p,
+		.number = (uint64_t)p->info.number,
+		.base = (uint64_t)p->info.base,
+		.this_update = p->info.this_update,
+		.next_update = p->info.next_update,
+		.part_url = (const char *)p->part_url.p,
+		.delta_url = (const char *)p->delta_url.p,
 	};
 	SCOPED(buf) hashed = { 0 };
 	SCOPED(buf) signature = { 0 };
-	enum inro_err e = crl_frame(l->crl, &head);
+	enum inro_err e = crl_frame(p->crl, &head);
 
+	(void)c;
 	if (e == INRO_OK)
-		e = crl_to_sign(l->crl, &hashed);
+		e = crl_to_sign(p->crl, &hashed);
 	if (e == INRO_OK)
-		e = token_key_sign_hashed(l->key, l->crl->sig, buf_bytes(&hashed), &signature);
-	return e == INRO_OK ? crl_signed(l->crl, buf_bytes(&signature)) : e;
+		e = token_key_sign_hashed(l->key, p->crl->sig, buf_bytes(&hashed), &signature);
+	return e == INRO_OK ? crl_signed(p->crl, buf_bytes(&signature)) : e;
+}
+
+static enum inro_err begin_part(struct core *c, struct listing *l, struct part *p)
+{
+	(void)c;
+	(void)l;
+	return crl_begin(p->crl);
 }
 
 /* A missing PIN or temporary file must not cost a number. */
@@ -284,7 +358,7 @@ static enum inro_err prepare(struct core *c, struct listing *l)
 		e = cert_read(blob_bytes(&l->ca.cert), &l->cert);
 	if (e == INRO_OK)
 		e = ca_key(c, &l->ca, &l->cert, &l->key);
-	return e == INRO_OK ? crl_begin(l->crl) : e;
+	return e == INRO_OK ? each_part(c, l, begin_part) : e;
 }
 
 static enum inro_err make(struct core *c, struct listing *l)
@@ -296,22 +370,47 @@ static enum inro_err make(struct core *c, struct listing *l)
 	if (e == INRO_OK)
 		e = add_entries(c, l);
 	if (e == INRO_OK)
-		e = make_urls(l);
+		e = each_part(c, l, make_urls);
 	if (e == INRO_OK)
-		e = sign(l);
+		e = each_part(c, l, sign);
 	return e == INRO_OK ? core_write(c, record_work, l) : e;
+}
+
+static enum inro_err set_parts(struct listing *l, struct crl *lists, size_t n)
+{
+	l->parts = calloc(n, sizeof *l->parts);
+	if (!l->parts)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %zu lists", n);
+	for (l->n = 0; l->n < n; l->n++) {
+		l->parts[l->n].shard = l->in->shard + (unsigned)l->n;
+		l->parts[l->n].crl = &lists[l->n];
+	}
+	return INRO_OK;
+}
+
+enum inro_err ca_crl_lists(struct core *c, const struct crl_wish *w, size_t n, struct crl *lists,
+			   struct crl_info *ret)
+{
+	SCOPED(listing) l = { .in = w };
+	enum inro_err e = INRO_OK;
+
+	if (n < 1 || n > CRL_AT_ONCE)
+		e = err_set(INRO_E_ARG, "from 1 to %d lists are made at once", CRL_AT_ONCE);
+	if (e == INRO_OK)
+		e = set_parts(&l, lists, n);
+	if (e == INRO_OK)
+		e = make(c, &l);
+	if (e != INRO_OK)
+		return audit_refused(c, "ca.crl", "ca", w->ca, e);
+	for (size_t i = 0; i < n; i++)
+		ret[i] = l.parts[i].info;
+	return INRO_OK;
 }
 
 enum inro_err ca_crl_list(struct core *c, const struct crl_wish *w, struct crl *list,
 			  struct crl_info *ret_info)
 {
-	SCOPED(listing) l = { .in = w, .crl = list };
-	enum inro_err e = make(c, &l);
-
-	if (e != INRO_OK)
-		return audit_refused(c, "ca.crl", "ca", w->ca, e);
-	*ret_info = l.info;
-	return INRO_OK;
+	return ca_crl_lists(c, w, 1, list, ret_info);
 }
 
 enum inro_err ca_crl(struct core *c, const char *name, unsigned days, struct buf *ret_der,

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/pem.h"
@@ -14,9 +13,6 @@
 
 #define V2    1
 #define PIECE ((size_t)PEM_LINE << 9)
-
-static const struct bytes oid_reason = BYTES_LIT("\x55\x1d\x15"),
-			  oid_invalidity = BYTES_LIT("\x55\x1d\x18");
 
 static const char *const reasons[CRL_REASON__MAX] = {
 	[CRL_UNSPECIFIED] = "unspecified",
@@ -94,61 +90,122 @@ static enum inro_err flush(struct crl *c)
 	return e;
 }
 
+/* An entry is at most so long, and each length in it one octet. */
+#define ENTRY_MAX 96
+
+/* A list has very many entries: each is put together on the stack and added at once. */
+struct entry {
+	uint8_t octets[ENTRY_MAX];
+	size_t n;
+};
+
+static void put(struct entry *e, struct bytes x)
+{
+	memcpy(e->octets + e->n, x.p, x.n);
+	e->n += x.n;
+}
+
+static void put_octet(struct entry *e, size_t octet)
+{
+	e->octets[e->n++] = (uint8_t)octet;
+}
+
+/* The length in front of what was put since `mark`, which is that of the octet kept for it. */
+static void close_length(struct entry *e, size_t mark)
+{
+	e->octets[mark] = (uint8_t)(e->n - mark - 1);
+}
+
+static void put_serial(struct entry *e, struct bytes serial)
+{
+	size_t zero = serial.p[0] >> 7;
+
+	put_octet(e, DER_INTEGER);
+	put_octet(e, serial.n + zero);
+	if (zero)
+		put_octet(e, 0);
+	put(e, serial);
+}
+
+/* A time outside 1950 to 9999 is left out, and makes the entry one that is refused. */
+static bool put_time(struct entry *e, int64_t when, bool utc)
+{
+	size_t n = der_put_time(e->octets + e->n + 2, when, utc);
+
+	put_octet(e, utc ? DER_UTC_TIME : DER_GENERALIZED_TIME);
+	put_octet(e, n);
+	e->n += n;
+	return n != 0;
+}
+
+/* RFC 5280 5.3.1: ENUMERATED in an OCTET STRING. */
+static void put_reason(struct entry *e, enum crl_reason reason)
+{
+	static const struct bytes head =
+		BYTES_LIT("\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01");
+
+	put(e, head);
+	put_octet(e, reason);
+}
+
 /* RFC 5280 5.3.2: always GeneralizedTime, even before 2050. */
-static void add_generalized(struct buf *b, int64_t when)
+static bool put_invalidity(struct entry *e, int64_t since)
 {
-	char text[32];
-	struct tm tm = { 0 };
-	time_t t = (time_t)when;
-	size_t n = gmtime_r(&t, &tm) ? strftime(text, sizeof text, "%Y%m%d%H%M%SZ", &tm) : 0;
+	static const struct bytes head =
+		BYTES_LIT("\x30\x18\x06\x03\x55\x1d\x18\x04\x11");
 
-	der_add(b, DER_GENERALIZED_TIME, BYTES(text, n));
+	put(e, head);
+	return put_time(e, since, false);
 }
 
-static void add_reason(struct buf *b, enum crl_reason reason)
+static bool put_extensions(struct entry *out, const struct crl_entry *e)
 {
-	uint8_t octet = (uint8_t)reason;
-	size_t seq = der_begin(b, DER_SEQUENCE), value;
+	size_t mark;
+	bool good = true;
 
-	der_add(b, DER_OID, oid_reason);
-	value = der_begin(b, DER_OCTET_STRING);
-	der_add(b, DER_ENUMERATED, BYTES(&octet, 1));
-	der_end(b, value);
-	der_end(b, seq);
+	put_octet(out, DER_SEQUENCE);
+	mark = out->n++;
+	if (e->reason != CRL_UNSPECIFIED)
+		put_reason(out, e->reason);
+	if (e->invalid_since)
+		good = put_invalidity(out, e->invalid_since);
+	close_length(out, mark);
+	return good;
 }
 
-static void add_invalidity(struct buf *b, int64_t since)
+static bool put_entry(struct entry *out, const struct crl_entry *e)
 {
-	size_t seq = der_begin(b, DER_SEQUENCE), value;
+	size_t mark;
+	bool good;
 
-	der_add(b, DER_OID, oid_invalidity);
-	value = der_begin(b, DER_OCTET_STRING);
-	add_generalized(b, since);
-	der_end(b, value);
-	der_end(b, seq);
+	put_octet(out, DER_SEQUENCE);
+	mark = out->n++;
+	put_serial(out, e->serial);
+	good = put_time(out, e->revoked_at, der_time_is_utc(e->revoked_at));
+	if (e->reason != CRL_UNSPECIFIED || e->invalid_since)
+		good = put_extensions(out, e) && good;
+	close_length(out, mark);
+	return good;
 }
 
 enum inro_err crl_add(struct crl *c, const struct crl_entry *e)
 {
-	struct buf *b = &c->pending;
-	size_t seq, list;
+	struct bytes serial = e->serial;
+	struct crl_entry entry = *e;
+	struct entry out;
 
-	if (!crl_reason_name(e->reason) || e->serial.n == 0 || e->serial.n > CERT_SERIAL_MAX)
+	while (serial.n > 1 && serial.p[0] == 0)
+		serial = BYTES(serial.p + 1, serial.n - 1);
+	if (!crl_reason_name(e->reason) || serial.n == 0 || serial.n > CERT_SERIAL_MAX)
 		return err_set(INRO_E_ARG, "a list entry without a right serial or reason");
-	seq = der_begin(b, DER_SEQUENCE);
-	der_add_unsigned(b, e->serial);
-	der_add_time(b, e->revoked_at);
-	if (e->reason != CRL_UNSPECIFIED || e->invalid_since) {
-		list = der_begin(b, DER_SEQUENCE);
-		if (e->reason != CRL_UNSPECIFIED)
-			add_reason(b, e->reason);
-		if (e->invalid_since)
-			add_invalidity(b, e->invalid_since);
-		der_end(b, list);
-	}
-	der_end(b, seq);
+	entry.serial = serial;
+	out.n = 0;
+	if (!put_entry(&out, &entry))
+		return err_set(INRO_E_ARG, "a list entry with a time outside the years 1950 to "
+					   "9999");
+	buf_add(&c->pending, BYTES(out.octets, out.n));
 	c->n++;
-	return b->n < PIECE && !b->err ? INRO_OK : flush(c);
+	return c->pending.n < PIECE && !c->pending.err ? INRO_OK : flush(c);
 }
 
 static void add_extensions(struct buf *b, const struct crl_head *h, struct bytes key_id)

@@ -410,7 +410,7 @@ static enum inro_err take_row(const struct pg *g, const PGresult *r, struct walk
 	enum inro_err e = INRO_OK;
 
 	w->began = true;
-	for (size_t i = 0; e == INRO_OK && i < w->t->n; i++) {
+	for (size_t i = 0; e == INRO_OK && i < record_columns(w->t); i++) {
 		struct sql_value v = column(g, r, &w->t->fields[i], (int)i);
 
 		e = sql_field_load(&w->t->fields[i], &v, w->record);

@@ -298,9 +298,15 @@ static const struct field audit_segment_fields[] = {
 };
 
 static const struct field listed_fields[] = {
-	F_INT(listed, id),	   F_REF(listed, ca),	     F_INT(listed, ca_generation),
-	F_REF(listed, listed_at),  F_INT(listed, not_after), F_BLOB(listed, serial),
-	F_REF(listed, revoked_at), F_INT(listed, reason),    F_REF(listed, invalid_at),
+	F_PLAIN(listed, FIELD_LENT, serial),
+	F_REF(listed, revoked_at),
+	F_INT(listed, reason),
+	F_REF(listed, invalid_at),
+	F_REF(listed, listed_at),
+	F_INT(listed, not_after),
+	F_INT(listed, id),
+	F_REF(listed, ca),
+	F_INT(listed, ca_generation),
 };
 
 static const struct field crl_scope_fields[] = {
@@ -346,7 +352,13 @@ const struct record_type listed_type = { .table = "credential",
 					 .what = "certificate",
 					 .size = sizeof(struct listed),
 					 .fields = listed_fields,
-					 .n = ARRAY_LEN(listed_fields) };
+					 .n = ARRAY_LEN(listed_fields),
+					 .shown = 6 };
+
+size_t record_columns(const struct record_type *t)
+{
+	return t->shown ? t->shown : t->n;
+}
 
 const struct record_type *const record_types[] = {
 	&tenant_type,	       &device_group_type,

@@ -192,11 +192,12 @@ struct credential {
 	int64_t created_ms, updated_ms;
 };
 
-/* What a CRL says of a certificate: a part of its credential, read by itself. */
+/* What a CRL says of a certificate: a part of its credential, read by itself.  The fields behind
+ * those are for conditions only. */
 struct listed {
-	int64_t id, ca, ca_generation, listed_at, not_after;
-	struct blob serial;
-	int64_t revoked_at, reason, invalid_at;
+	struct bytes serial;
+	int64_t revoked_at, reason, invalid_at, listed_at, not_after;
+	int64_t id, ca, ca_generation;
 };
 
 /* What was last published of a CA's key's certificates, or of one shard of them. */
@@ -328,6 +329,7 @@ enum field_kind {
 	FIELD_SPARSE, /* char *, NULL stored as NULL: a text that few rows have */
 	FIELD_BLOB,   /* struct blob, empty stored as NULL */
 	FIELD_NAME,   /* an enum, stored as its name */
+	FIELD_LENT,   /* struct bytes of the store's, good while store_each() shows the row */
 };
 
 struct field {
@@ -342,9 +344,12 @@ struct record_type {
 	const char *table;
 	const char *what; /* for error texts */
 	size_t size;
-	const struct field *fields; /* fields[0] is the id */
+	const struct field *fields; /* fields[0] is the id, unless it is read only */
 	size_t n;
+	size_t shown; /* so many of the first ones are read, the others are for conditions; 0: all */
 };
+/* How many columns a row is read as. */
+size_t record_columns(const struct record_type *t);
 
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
 	audit_head_type, device_group_type, ca_generation_type, proposal_type, job_type,

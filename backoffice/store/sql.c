@@ -14,6 +14,7 @@ void sql_clear(struct sql *s)
 static const enum sql_kind field_kinds[] = {
 	[FIELD_INT] = SQL_INT,	  [FIELD_REF] = SQL_INT,   [FIELD_TEXT] = SQL_TEXT,
 	[FIELD_BLOB] = SQL_BYTES, [FIELD_NAME] = SQL_TEXT, [FIELD_SPARSE] = SQL_TEXT,
+	[FIELD_LENT] = SQL_BYTES,
 };
 
 enum sql_kind sql_field_kind(const struct field *f)
@@ -50,7 +51,7 @@ static enum inro_err value_of(const struct field *f, const struct store_cond *c,
 	} else if (f->kind == FIELD_SPARSE) {
 		*ret = c->text && *c->text ? value_text(c->text)
 					   : (struct sql_value) { .kind = SQL_NULL };
-	} else if (f->kind == FIELD_BLOB) {
+	} else if (sql_field_kind(f) == SQL_BYTES) {
 		*ret = c->bytes.n ? value_bytes(c->bytes) : (struct sql_value) { .kind = SQL_NULL };
 	} else {
 		*ret = value_int(c->number);
@@ -84,6 +85,9 @@ enum inro_err sql_field_value(const struct field *f, const void *r, struct sql_v
 		memcpy(&name, at, sizeof name);
 		c.number = name;
 		break;
+	case FIELD_LENT:
+		memcpy(&c.bytes, at, sizeof c.bytes);
+		break;
 	}
 	return value_of(f, &c, ret);
 }
@@ -103,6 +107,9 @@ enum inro_err sql_field_load(const struct field *f, const struct sql_value *v, v
 		return text_set(at, v->text);
 	case FIELD_BLOB:
 		return blob_set(at, v->bytes);
+	case FIELD_LENT:
+		memcpy(at, &v->bytes, sizeof v->bytes);
+		return INRO_OK;
 	case FIELD_NAME:
 		break;
 	}
@@ -132,7 +139,7 @@ static enum inro_err finish(struct sql *s, enum inro_err e)
 
 static void add_columns(struct sql *s, const struct record_type *t)
 {
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < record_columns(t); i++)
 		buf_addf(&s->text, "%s%s", i ? ", " : "", t->fields[i].name);
 }
 
@@ -256,7 +263,7 @@ static enum inro_err add_prefix(struct sql *s, const struct field *f, const stru
 	struct bytes end;
 	enum inro_err e;
 
-	if (s->has_prefix || (!text && f->kind != FIELD_BLOB))
+	if (s->has_prefix || (!text && sql_field_kind(f) != SQL_BYTES))
 		return err_set(INRO_E_ARG, "'%s' can't be searched by its beginning", f->name);
 	if (prefix.n > SQL_PREFIX_MAX)
 		return err_set(INRO_E_TOO_BIG, "the beginning of '%s' to look for is too long",
@@ -346,7 +353,8 @@ static enum inro_err add_conds(struct sql *s, const struct record_type *t,
 
 static bool may_be_none(const struct field *f)
 {
-	return f->kind == FIELD_REF || f->kind == FIELD_SPARSE || f->kind == FIELD_BLOB;
+	return f->kind == FIELD_REF || f->kind == FIELD_SPARSE ||
+	       sql_field_kind(f) == SQL_BYTES;
 }
 
 /* What comes behind the row with this id and, in this order's field (NULL: none), this value. */

@@ -269,7 +269,7 @@ static enum inro_err load_row(struct db_stmt *st, const struct record_type *t, v
 {
 	enum inro_err e = INRO_OK;
 
-	for (size_t i = 0; e == INRO_OK && i < t->n; i++) {
+	for (size_t i = 0; e == INRO_OK && i < record_columns(t); i++) {
 		struct sql_value v = column(st, &t->fields[i], (int)i);
 
 		e = sql_field_load(&t->fields[i], &v, record);
