@@ -9,6 +9,30 @@
 #include "tools/office.h"
 #include "tools/text.h"
 
+#define EXT_PIECE 120 /* of a value on one line; a blank at either end of it would be lost */
+
+static void add_ext_line(const char *oid, const char *value, struct buf *out)
+{
+	const char *more = "";
+	while (*value) {
+		size_t n = strnlen(value, EXT_PIECE);
+		while (n > 1 && value[n] && (value[n] == ' ' || value[n - 1] == ' '))
+			n--;
+		buf_addf(out, "%s = %s%.*s\n", oid, more, (int)n, value);
+		value += n;
+		more = "+";
+	}
+}
+
+/* Extensions of its own stand below the field that speaks of them. */
+static void add_ext_lines(const struct profile *p, const struct profile_field *f, struct buf *out)
+{
+	const char *oid, *value;
+	bool here = !strcmp(f->section, "extensions") && !strcmp(f->key, "OID");
+	for (size_t i = 0; here && profile_ext_at(p, i, &oid, &value); i++)
+		add_ext_line(oid, value, out);
+}
+
 /* The settings as a file that 'inro profile check' takes; what is not set is a comment. */
 static void add_ini(const struct profile *p, struct buf *out)
 {
@@ -23,7 +47,16 @@ static void add_ini(const struct profile *p, struct buf *out)
 		buf_addf(out, "%s%s = ", value.n ? "" : "# ", f->key);
 		buf_add(out, buf_bytes(&value));
 		buf_add_u8(out, '\n');
+		add_ext_lines(p, f, out);
 	}
+}
+
+static void add_ext_members(const struct profile *p, json_t *section)
+{
+	const char *oid, *value;
+	for (size_t i = 0; profile_ext_at(p, i, &oid, &value); i++)
+		json_object_set_new(section, oid, json_string(value));
+	json_object_del(section, "OID");
 }
 
 /* The settings as an object of sections. */
@@ -39,6 +72,7 @@ static json_t *settings_json(const struct profile *p)
 		json_object_set_new(json_object_get(sections, f->section), f->key,
 				    value.n ? text_json(buf_bytes(&value)) : json_null());
 	}
+	add_ext_members(p, json_object_get(sections, "extensions"));
 	return sections;
 }
 

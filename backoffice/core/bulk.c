@@ -191,6 +191,33 @@ static void work_open(struct cred_bulk *b, struct bulk_row *row, struct work *w)
 	w->j.desk = &b->desk;
 }
 
+/* The record can't tell yet what is new in this batch itself. */
+static bool shares_key(const struct batch *batch, const struct work *w)
+{
+	const struct making *j = &w->j;
+
+	for (const struct work *before = batch->works; before < w; before++) {
+		const struct making *b = &before->j;
+
+		if (!before->made || !bytes_equal(making_key(b), making_key(j)))
+			continue;
+		if (!j->desk->profile.reuse_key ||
+		    (b->device.id && j->device.id && b->device.id != j->device.id))
+			return true;
+	}
+	return false;
+}
+
+static enum inro_err prepare_one(struct batch *batch, struct work *w, bool look)
+{
+	enum inro_err e = prepare(batch->bulk, w, look);
+
+	if (e != INRO_OK || !w->made || !shares_key(batch, w))
+		return e;
+	w->made = false;
+	return err_set(INRO_E_POLICY, "another request of this run has the same key");
+}
+
 static enum inro_err prepare_all(struct batch *batch)
 {
 	enum inro_err e = desk_read_cas(batch->bulk->c, &batch->bulk->desk);
@@ -200,7 +227,7 @@ static enum inro_err prepare_all(struct batch *batch)
 	for (size_t i = 0; e == INRO_OK && i < batch->n; i++) {
 		struct work *w = &batch->works[i];
 		bool look = i == 0 || batch->works[i - 1].row->again;
-		enum inro_err refused = prepare(batch->bulk, w, look);
+		enum inro_err refused = prepare_one(batch, w, look);
 
 		if (refused == INRO_E_NO_MEMORY)
 			return refused;
@@ -263,7 +290,8 @@ static enum inro_err record_one(struct core *c, void *arg)
 /* The reason is this row, and not the database. */
 static bool is_of_row(enum inro_err e)
 {
-	return e == INRO_E_EXISTS || e == INRO_E_STATE || e == INRO_E_NOT_FOUND;
+	return e == INRO_E_EXISTS || e == INRO_E_STATE || e == INRO_E_NOT_FOUND ||
+	       e == INRO_E_POLICY;
 }
 
 /* One that can't be recorded: another run had the same request, or its device is gone. */

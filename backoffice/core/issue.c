@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "backoffice/core/ca_policy.h"
+#include "backoffice/core/key_use.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
@@ -34,6 +35,7 @@ void making_clear(struct making *j)
 {
 	csr_clear(&j->csr);
 	device_clear(&j->device);
+	vars_room_clear(&j->vars);
 	issued_clear(&j->issued);
 	buf_clear(&j->subject);
 	buf_clear(&j->der);
@@ -52,9 +54,14 @@ static enum inro_err load_profile(struct core *c, const struct issuing *in, stru
 	if (r->days > DAYS_MAX)
 		return err_set(INRO_E_ARG, "%u days are more than %d", r->days, DAYS_MAX);
 	e = profile_load(c, r->profile, &d->profile);
+	if (e == INRO_OK)
+		d->wanted = vars_wanted(&d->profile);
 	if (e == INRO_OK && d->profile.ca != in->makes_ca)
 		e = err_set(INRO_E_POLICY, "profile '%s' is %sfor CAs", r->profile,
 			    d->profile.ca ? "" : "not ");
+	if (e == INRO_OK && d->profile.approve && !in->approved)
+		e = err_set(INRO_E_POLICY, "a request by profile '%s' has to be approved first",
+			    r->profile);
 	return e;
 }
 
@@ -79,6 +86,8 @@ enum inro_err making_read(struct core *c, struct making *j)
 
 	if (e == INRO_OK)
 		e = csr_read(j->in->request->csr, &j->csr);
+	if (e == INRO_OK)
+		e = pki_digest(PKI_SHA256, j->csr.key.spki, j->key_hash);
 	return e == INRO_OK ? load_device(c, j) : e;
 }
 
@@ -132,11 +141,18 @@ static enum inro_err grant(const struct making *j, struct buf *ret)
 }
 
 /* The request's wish with the profile's word.  `granted` holds what *ret borrows. */
-static enum inro_err make_issue(struct making *j, struct buf *granted, struct issue *ret)
+static enum inro_err make_issue(struct core *c, struct making *j, struct buf *granted,
+				struct issue *ret)
 {
 	const struct issuing *i = j->in;
 	int64_t now = clock_now();
+	struct dn_vars vars = { .ca_name = i->ca ? i->ca->name : i->ca_name,
+				.ca_generation = j->desk->generation };
 	enum inro_err e = grant(j, granted);
+
+	vars_room_clear(&j->vars);
+	if (e == INRO_OK)
+		e = vars_of_device(c, &j->device, j->desk->wanted, &j->vars, &vars);
 
 	if (e != INRO_OK)
 		return e;
@@ -146,10 +162,7 @@ static enum inro_err make_issue(struct making *j, struct buf *granted, struct is
 		.key = &j->csr.key,
 		.subject = j->csr.subject,
 		.sans = j->csr.ext.sans,
-		.vars = { .device_id = j->device.device_id,
-			  .device_name = j->device.name,
-			  .ca_name = i->ca ? i->ca->name : i->ca_name,
-			  .ca_generation = j->desk->generation },
+		.vars = vars,
 		.granted = buf_bytes(granted),
 		.serial = BYTES(j->serial, sizeof j->serial),
 		.now = now,
@@ -161,11 +174,11 @@ static enum inro_err make_issue(struct making *j, struct buf *granted, struct is
 	return INRO_OK;
 }
 
-static enum inro_err make_tbs(struct making *j)
+static enum inro_err make_tbs(struct core *c, struct making *j)
 {
 	SCOPED(buf) granted = { 0 };
 	struct issue in;
-	enum inro_err e = make_issue(j, &granted, &in);
+	enum inro_err e = make_issue(c, j, &granted, &in);
 
 	issued_clear(&j->issued);
 	return e == INRO_OK ? issue_tbs(&in, &j->issued) : e;
@@ -229,18 +242,35 @@ enum inro_err desk_read_cas(struct core *c, struct issue_desk *d)
 	list_free(&ca_type, d->cas, d->cas_n);
 	d->cas = items;
 	d->cas_n = n;
-	return INRO_OK;
+	return key_use_newest(c, &d->newest);
+}
+
+struct bytes making_key(const struct making *j)
+{
+	return BYTES(j->key_hash, pki_hash_octets(PKI_SHA256));
+}
+
+static enum inro_err check_key(struct core *c, const struct making *j)
+{
+	const struct key_claim claim = { .hash = making_key(j),
+					 .device = &j->device,
+					 .for_ca = j->in->makes_ca,
+					 .only_once = !j->desk->profile.reuse_key };
+
+	return key_use_check(c, &claim);
 }
 
 enum inro_err making_plan(struct core *c, struct making *j)
 {
-	enum inro_err e = cert_serial(j->serial);
+	enum inro_err e = check_key(c, j);
 
 	buf_reset(&j->crl_url);
+	if (e == INRO_OK)
+		e = cert_serial(j->serial);
 	if (e == INRO_OK && j->in->ca)
 		e = ca_crl_url(j->in->ca, BYTES(j->serial, sizeof j->serial), &j->crl_url);
 	if (e == INRO_OK)
-		e = make_tbs(j);
+		e = make_tbs(c, j);
 	if (e == INRO_OK)
 		e = fill_subject(j);
 	return e == INRO_OK ? refuse_ca_name(c, j) : e;
@@ -368,11 +398,15 @@ static enum inro_err record_issue(struct core *c, const struct making *j)
 	return audit_append(c, &entry);
 }
 
-enum inro_err desk_recheck(struct core *c, const struct issue_desk *d)
+enum inro_err desk_recheck(struct core *c, struct issue_desk *d)
 {
 	SCOPED(ca) now = { 0 };
+	int64_t newest = 0;
 	enum inro_err e = profile_recheck(c, &d->profile);
 
+	if (e == INRO_OK && d->cas)
+		e = key_use_newest(c, &newest);
+	d->keys_stand = d->cas && newest == d->newest;
 	if (e != INRO_OK || !d->ca)
 		return e;
 	e = store_get(c->store, d->ca->id, &now);
@@ -384,9 +418,9 @@ enum inro_err desk_recheck(struct core *c, const struct issue_desk *d)
 enum inro_err making_record(struct core *c, struct making *j)
 {
 	struct issuing *i = j->in;
-	enum inro_err e = INRO_OK;
+	enum inro_err e = j->desk->keys_stand ? INRO_OK : check_key(c, j);
 
-	if (j->device.id)
+	if (e == INRO_OK && j->device.id)
 		e = device_activate(c, j->device.id);
 	if (e == INRO_OK && i->before)
 		e = i->before(c, i);
@@ -435,7 +469,7 @@ enum inro_err issue_foresee(struct core *c, struct issuing *i, const struct issu
 	j.csr.subject = wish->subject;
 	j.csr.ext.sans = wish->sans;
 	if (e == INRO_OK)
-		e = make_issue(&j, &granted, &in);
+		e = make_issue(c, &j, &granted, &in);
 	return e == INRO_OK ? issue_check(&in) : e;
 }
 
@@ -461,7 +495,6 @@ enum inro_err making_again(struct core *c, struct making *j)
 {
 	const char *id = j->in->request->request_id;
 	SCOPED(credential) rec = { 0 };
-	uint8_t hash[PKI_DIGEST_MAX];
 	enum inro_err e;
 
 	if (!id)
@@ -469,11 +502,9 @@ enum inro_err making_again(struct core *c, struct making *j)
 	e = core_check_text("a request id", id, REQUEST_ID_MAX);
 	if (e == INRO_OK)
 		e = find_request(c, id, &rec);
-	if (e == INRO_OK)
-		e = pki_digest(PKI_SHA256, j->csr.key.spki, hash);
 	if (e != INRO_OK)
 		return e;
-	if (!is_same(j, BYTES(hash, pki_hash_octets(PKI_SHA256)), &rec))
+	if (!is_same(j, making_key(j), &rec))
 		return err_set(INRO_E_EXISTS, "the request id '%s' belongs to another request", id);
 	credential_clear(&j->in->rec);
 	j->in->rec = rec;

@@ -10,6 +10,7 @@
 #define INRO_BACKOFFICE_CORE_ISSUING_H
 
 #include "backoffice/core/internal.h"
+#include "backoffice/core/vars.h"
 #include "backoffice/pki/csr.h"
 
 /* What requests to one CA by one profile share. */
@@ -17,10 +18,13 @@ struct issue_desk {
 	const struct ca *ca; /* who issues; NULL: a root signs itself */
 	struct profile profile;
 	char generation[24];   /* of the CA's key, as text */
-	struct cert issuer;    /* empty for a root */
-	struct token_key *key; /* that signs */
-	struct ca *cas;	       /* all of the tenant, when looked up before; NULL: asked for each */
+	struct vars_wanted wanted; /* variables of it */
+	struct cert issuer;	   /* empty for a root */
+	struct token_key *key;	   /* that signs */
+	struct ca *cas; /* all of the tenant, when looked up before; NULL: asked for each */
 	size_t cas_n;
+	int64_t newest;	  /* credential when `cas` was read */
+	bool keys_stand;  /* in the transaction: none is newer */
 	unsigned verify_each; /* every so many new signatures one is verified; 0: every one */
 	unsigned signatures;  /* so far */
 };
@@ -31,9 +35,11 @@ struct making {
 	struct issue_desk *desk;
 	struct csr csr;
 	struct device device;
+	struct vars_room vars;
 	struct issued issued;
 	uint8_t serial[CERT_SERIAL_OCTETS];
-	struct buf subject;	 /* as text, C string */
+	uint8_t key_hash[PKI_DIGEST_MAX]; /* SHA-256 of the key's SubjectPublicKeyInfo */
+	struct buf subject;		  /* as text, C string */
 	struct buf der, key_ref, crl_url; /* the latter two: C strings, empty: none */
 };
 
@@ -43,7 +49,8 @@ MUST_CHECK enum inro_err desk_open(struct core *c, const struct issuing *in,
 /* The CA, which can issue, and its key. */
 MUST_CHECK enum inro_err desk_unlock(struct core *c, const struct issuing *in,
 				     struct issue_desk *d);
-/* The names that no leaf may have, read once for all requests that follow. */
+/* The names that no leaf may have, and how far the record goes, read once for all requests that
+ * follow. */
 MUST_CHECK enum inro_err desk_read_cas(struct core *c, struct issue_desk *d);
 void issue_desk_clear(struct issue_desk *d);
 
@@ -56,8 +63,10 @@ MUST_CHECK enum inro_err making_plan(struct core *c, struct making *j);
 /* Signs it and fills in->rec. */
 MUST_CHECK enum inro_err making_sign(struct core *c, struct making *j);
 /* In a write transaction, once for all that are recorded in it. */
-MUST_CHECK enum inro_err desk_recheck(struct core *c, const struct issue_desk *d);
+MUST_CHECK enum inro_err desk_recheck(struct core *c, struct issue_desk *d);
 MUST_CHECK enum inro_err making_record(struct core *c, struct making *j);
+/* The hash of its key, once it was read; borrowed. */
+struct bytes making_key(const struct making *j);
 void making_clear(struct making *j);
 
 /* What was issued under the request's id is put into in->rec: for the same key, CA, profile and

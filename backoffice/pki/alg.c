@@ -235,19 +235,30 @@ static const enum pki_hash usual_hash[PKI_KEY__MAX] = {
 	[PKI_RSA] = PKI_SHA256,
 };
 
-enum inro_err pki_sig_for(enum pki_key key, enum pki_hash hash, const struct pki_sig **ret)
+static enum inro_err sig_without(enum pki_scheme wrong, enum pki_key key, enum pki_hash hash,
+				 const struct pki_sig **ret)
 {
 	if (!pki_key_signs(key))
 		return err_set(INRO_E_KEY_TYPE, "a key of this type can't sign certificates");
 	if (hash == PKI_HASH_NONE)
 		hash = usual_hash[key];
 	for (size_t i = 0; i < ARRAY_LEN(sigs); i++)
-		if (pki_sig_fits(&sigs[i], key) && sigs[i].scheme != PKI_SIGN_PSS &&
+		if (pki_sig_fits(&sigs[i], key) && sigs[i].scheme != wrong &&
 		    (sigs[i].hash == hash || sigs[i].hash == PKI_HASH_NONE)) {
 			*ret = &sigs[i];
 			return INRO_OK;
 		}
 	return err_set(INRO_E_UNSUPPORTED, "no signature algorithm for this key and hash");
+}
+
+enum inro_err pki_sig_for(enum pki_key key, enum pki_hash hash, const struct pki_sig **ret)
+{
+	return sig_without(PKI_SIGN_PSS, key, hash, ret);
+}
+
+enum inro_err pki_sig_for_pss(enum pki_key key, enum pki_hash hash, const struct pki_sig **ret)
+{
+	return sig_without(PKI_SIGN_PKCS1, key, hash, ret);
 }
 
 enum inro_err pki_digest(enum pki_hash h, struct bytes data, uint8_t ret[static PKI_DIGEST_MAX])

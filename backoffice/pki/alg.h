@@ -106,6 +106,9 @@ bool pki_sig_fits(const struct pki_sig *sig, enum pki_key key);
 /* How a key of this type signs; PKI_HASH_NONE picks the hash that fits the key's strength. */
 MUST_CHECK enum inro_err pki_sig_for(enum pki_key key, enum pki_hash hash,
 				     const struct pki_sig **ret);
+/* The same, with PSS in place of PKCS#1 1.5 where the key is an RSA one. */
+MUST_CHECK enum inro_err pki_sig_for_pss(enum pki_key key, enum pki_hash hash,
+					 const struct pki_sig **ret);
 
 /* Digest of public data by libcrypto, in a library context of our own. */
 MUST_CHECK enum inro_err pki_digest(enum pki_hash h, struct bytes data,

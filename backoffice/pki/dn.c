@@ -76,16 +76,36 @@ static enum inro_err check_value(const struct dn_type *t, uint8_t tag, struct by
 
 /* ---- variables ---- */
 
+#define ATTR "device.attr."
+
+static const char *attribute(const struct dn_vars *vars, struct bytes name)
+{
+	for (size_t i = 0; i < vars->attrs_n; i++)
+		if (bytes_is(name, vars->attrs[i].name))
+			return vars->attrs[i].value;
+	return vars->any_attr;
+}
+
 static const char *variable(const struct dn_vars *vars, struct bytes name)
 {
+	const size_t prefix = sizeof ATTR - 1;
 	const struct {
 		const char *name, *value;
 	} known[] = {
 		{ "device.id", vars->device_id },
 		{ "device.name", vars->device_name },
+		{ "device.serial", vars->device_serial },
+		{ "device.ip", vars->device_ip },
+		{ "device.mac", vars->device_mac },
+		{ "device.hostname", vars->device_hostname },
+		{ "device.os", vars->device_os },
+		{ "device.group", vars->device_group },
 		{ "ca.name", vars->ca_name },
 		{ "ca.generation", vars->ca_generation },
 	};
+
+	if (name.n > prefix && !memcmp(name.p, ATTR, prefix))
+		return attribute(vars, BYTES(name.p + prefix, name.n - prefix));
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (bytes_is(name, known[i].name))

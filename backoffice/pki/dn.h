@@ -31,12 +31,20 @@ const struct dn_type *dn_type_at(size_t i);
 const struct dn_type *dn_type_find(struct bytes name);
 
 /* Values of ${…} in the text: NULL where there is none. */
+struct dn_var {
+	const char *name, *value;
+};
 struct dn_vars {
 	const char *device_id, *device_name, *ca_name, *ca_generation;
+	const char *device_serial, *device_ip, *device_mac, *device_hostname, *device_os;
+	const char *device_group;   /* its path */
+	const struct dn_var *attrs; /* ${device.attr.NAME} */
+	size_t attrs_n;
+	const char *any_attr; /* of attributes that are not listed; NULL: they have none */
 };
 
-/* Text with its ${device.id}, ${device.name}, ${ca.name}, ${ca.generation} filled in, appended.  An unknown or
- * unset variable is INRO_E_NOT_FOUND. */
+/* Text with its ${device.id} and other variables filled in, appended.  An unknown or unset one is
+ * INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err dn_expand(struct bytes text, const struct dn_vars *vars, struct buf *ret);
 
 /* Text to DER, appended.  Variables (vars not NULL) are filled in after the text has been taken

@@ -227,8 +227,17 @@ static enum inro_err read_known(struct bytes oid, struct bytes value, bool criti
 	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
 		if (bytes_equal(*readers[i].oid, oid))
 			return readers[i].read(value, critical, f);
-	f->unknown_critical |= critical;
+	f->unknown_critical += critical;
 	return INRO_OK;
+}
+
+bool ext_is_known(struct bytes oid)
+{
+	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
+		if (bytes_equal(*readers[i].oid, oid))
+			return true;
+	return bytes_equal(oid_crl_number, oid) || bytes_equal(oid_delta_base, oid) ||
+	       bytes_equal(oid_crl_part, oid);
 }
 
 static enum inro_err read_one(struct bytes *in, struct bytes *ret_oid, struct ext_facts *f)
@@ -314,6 +323,14 @@ static void ext_end(struct buf *b, struct marks m)
 {
 	der_end(b, m.value);
 	der_end(b, m.seq);
+}
+
+void ext_add_other(struct buf *b, struct bytes oid, bool critical, struct bytes value)
+{
+	struct marks m = ext_begin(b, oid, critical);
+
+	buf_add(b, value);
+	ext_end(b, m);
 }
 
 void ext_add_key_usage(struct buf *b, unsigned bits)

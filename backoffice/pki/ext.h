@@ -3,7 +3,7 @@
  * certificates (RFC 5280 4.2).
  *
  * 1. An extension that is there twice is refused.
- * 2. The reader keeps what it knows and remembers whether an unknown one was critical.
+ * 2. The reader keeps what it knows and counts unknown ones that are critical.
  */
 #ifndef INRO_BACKOFFICE_PKI_EXT_H
 #define INRO_BACKOFFICE_PKI_EXT_H
@@ -46,8 +46,9 @@ void eku_text(unsigned bits, struct buf *ret);
 /* What is known of an extension list.  Borrows. */
 struct ext_facts {
 	bool has_key_usage, has_eku, has_constraints, ca;
-	bool key_usage_critical, constraints_critical, sans_critical, unknown_critical;
+	bool key_usage_critical, constraints_critical, sans_critical;
 	unsigned key_usage, eku;
+	unsigned unknown_critical; /* how many */
 	int path_len;	       /* EXT_PATH_LEN_NONE */
 	struct bytes sans;     /* GeneralNames content; empty: none */
 	struct bytes ski, aki; /* key identifiers; empty: none */
@@ -59,8 +60,12 @@ MUST_CHECK enum inro_err ext_read(struct bytes extensions, struct ext_facts *ret
 
 /* All of a list that was read, but the authority key identifier, appended. */
 MUST_CHECK enum inro_err ext_copy(struct buf *b, struct bytes extensions);
+/* One that a reader or a writer here knows, by the content octets of its OID. */
+bool ext_is_known(struct bytes oid);
 
 /* Writers, each one Extension appended. */
+/* Of any kind: what is in its OCTET STRING. */
+void ext_add_other(struct buf *b, struct bytes oid, bool critical, struct bytes value);
 void ext_add_key_usage(struct buf *b, unsigned bits);
 void ext_add_eku(struct buf *b, unsigned bits, bool critical);
 void ext_add_constraints(struct buf *b, bool ca, int path_len);

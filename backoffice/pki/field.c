@@ -109,6 +109,37 @@ static void print_period(const struct field *f, const void *at, struct buf *out)
 	buf_addf(out, "%lld%s", (long long)(v / units[i].seconds), units[i].unit);
 }
 
+static bool parse_span(const struct field *f, struct bytes value, void *at)
+{
+	if (!bytes_is(value, "none"))
+		return parse_period(f, value, at) && *(const int64_t *)at > 0;
+	*(int64_t *)at = 0;
+	return true;
+}
+
+static void print_span(const struct field *f, const void *at, struct buf *out)
+{
+	if (*(const int64_t *)at)
+		print_period(f, at, out);
+	else
+		buf_add_str(out, "none");
+}
+
+/* Its keys are the OIDs themselves (profile.c); the word OID is none. */
+static bool parse_exts(const struct field *f, struct bytes value, void *at)
+{
+	(void)f;
+	(void)at;
+	return value.n == 0;
+}
+
+static void print_exts(const struct field *f, const void *at, struct buf *out)
+{
+	(void)f;
+	(void)at;
+	(void)out;
+}
+
 static bool parse_choice(const struct field *f, struct bytes value, void *at)
 {
 	for (unsigned i = 0; i < f->words_n; i++)
@@ -309,3 +340,5 @@ const struct kind kind_bits = { parse_bits, print_bits };
 const struct kind kind_types = { parse_types, print_types };
 const struct kind kind_groups = { parse_groups, print_groups };
 const struct kind kind_path = { parse_path, print_path };
+const struct kind kind_span = { parse_span, print_span };
+const struct kind kind_exts = { parse_exts, print_exts };

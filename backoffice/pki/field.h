@@ -30,7 +30,7 @@ struct field {
 };
 
 extern const struct kind kind_text, kind_name, kind_number, kind_period, kind_choice, kind_bool,
-	kind_bits, kind_types, kind_groups, kind_path;
+	kind_bits, kind_types, kind_groups, kind_path, kind_span, kind_exts;
 
 /* Words of bits and back, for fields of kind_bits: kinds of alternative names, types of keys. */
 unsigned field_san_find(struct bytes word);

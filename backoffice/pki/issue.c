@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "backoffice/pki/extval.h"
 #include "backoffice/pki/lint.h"
 #include "backoffice/pki/san.h"
 #include "backoffice/pki/text.h"
@@ -15,6 +16,8 @@ struct plan {
 	unsigned key_usage;
 	int path_len;
 	struct buf crl_url, ocsp_url, issuer_url; /* C strings, empty: none */
+	struct buf exts;			  /* Extensions of the profile's own */
+	unsigned critical;			  /* how many of them are */
 };
 
 static void plan_clear(struct plan *p)
@@ -22,6 +25,7 @@ static void plan_clear(struct plan *p)
 	buf_clear(&p->crl_url);
 	buf_clear(&p->ocsp_url);
 	buf_clear(&p->issuer_url);
+	buf_clear(&p->exts);
 }
 
 void issued_clear(struct issued *i)
@@ -337,6 +341,7 @@ static enum inro_err decide_usage(struct plan *pl)
 {
 	const struct issue *in = pl->in;
 	const struct profile *p = in->profile;
+
 	if (!in->issuer && !p->ca)
 		return err_set(INRO_E_POLICY,
 			       "profile %s is not for a CA; only CAs are self-signed", p->name);
@@ -350,8 +355,16 @@ static enum inro_err decide_usage(struct plan *pl)
 	pl->path_len = smaller_path(p->path_len, in->path_len);
 	if (in->issuer && in->issuer->ext.path_len > 0)
 		pl->path_len = smaller_path(pl->path_len, in->issuer->ext.path_len - 1);
-	return pki_sig_for(in->issuer ? in->issuer->key.type : in->key->type, p->hash,
-			   &pl->out->sig);
+	return INRO_OK;
+}
+
+static enum inro_err decide_sig(struct plan *pl)
+{
+	const struct issue *in = pl->in;
+	enum pki_key signer = in->issuer ? in->issuer->key.type : in->key->type;
+
+	return in->profile->padding ? pki_sig_for_pss(signer, in->profile->hash, &pl->out->sig)
+				    : pki_sig_for(signer, in->profile->hash, &pl->out->sig);
 }
 
 static enum inro_err decide_url(const struct issue *in, const char *given, const char *by_profile,
@@ -383,13 +396,32 @@ static enum inro_err decide_urls(struct plan *pl)
 	return e ? e : decide_url(in, in->issuer_url, p->issuer_url, &pl->issuer_url);
 }
 
+/* Those of the profile's own, made here so that a value that does not fit costs no key. */
+static enum inro_err decide_exts(struct plan *pl)
+{
+	const struct profile *p = pl->in->profile;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; i < p->exts.n && !e; i++) {
+		const struct profile_ext *x = &p->exts.items[i];
+
+		pl->critical += extval_is_critical(x->value);
+		e = extval_add(&pl->exts, x->oid, x->value, &pl->in->vars);
+		if (e)
+			return err_set(INRO_E_POLICY, "extension %s by profile %s: %s", x->oid,
+				       p->name, err_detail(e));
+	}
+	return e;
+}
+
 static enum inro_err decide_key(struct plan *pl)
 {
 	return profile_check_key(pl->in->profile, pl->in->key);
 }
 
 static enum inro_err (*const decisions[])(struct plan *) = {
-	decide_key, decide_usage, decide_validity, decide_subject, decide_sans, decide_urls,
+	decide_key,	decide_usage, decide_sig,  decide_validity,
+	decide_subject, decide_sans,  decide_urls, decide_exts,
 };
 
 /* ---- DER ---- */
@@ -441,6 +473,7 @@ static enum inro_err add_extensions(struct buf *b, const struct plan *pl)
 		ext_add_access(b, url_text(&pl->ocsp_url), url_text(&pl->issuer_url));
 	if (p->ocsp_nocheck)
 		ext_add_ocsp_nocheck(b);
+	buf_add(b, buf_bytes(&pl->exts));
 	return buf_err(b);
 }
 
@@ -472,12 +505,16 @@ static enum inro_err add_tbs(struct buf *b, const struct plan *pl)
 }
 
 /* What will be signed is read back from its bytes, not from our intentions. */
-static enum inro_err check_tbs(struct bytes tbs, const struct issue *in)
+static enum inro_err check_tbs(struct bytes tbs, const struct plan *pl)
 {
 	struct cert c;
 	enum inro_err e = cert_read_tbs(tbs, &c);
 
-	return e ? err_context(e, "no certificate") : lint(&c, in->issuer);
+	if (e)
+		return err_context(e, "no certificate");
+	/* Whoever wrote the profile knows the ones that it has. */
+	c.ext.unknown_critical -= pl->critical;
+	return lint(&c, pl->in->issuer);
 }
 
 static enum inro_err decide(struct plan *pl)
@@ -506,7 +543,7 @@ enum inro_err issue_tbs(const struct issue *in, struct issued *ret)
 	if (!e)
 		e = add_tbs(&out.tbs, &pl);
 	if (!e)
-		e = check_tbs(buf_bytes(&out.tbs), in);
+		e = check_tbs(buf_bytes(&out.tbs), &pl);
 	if (e)
 		return e;
 	*ret = out;

@@ -7,6 +7,7 @@
 #include "backoffice/pki/builtin.h"
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/ext.h"
+#include "backoffice/pki/extval.h"
 #include "backoffice/pki/field.h"
 #include "backoffice/pki/pubkey.h"
 #include "backoffice/pki/san.h"
@@ -29,6 +30,7 @@ static const char *const hash_words[] = {
 	[PKI_SHA512] = "sha512",
 };
 static const char *const source_words[] = { "request", "profile" };
+static const char *const padding_words[] = { "pkcs1", "pss" };
 
 #define AT(member)	   .offset = offsetof(struct profile, member)
 #define DOC(s, k, v, i, h) .doc = { .section = s, .key = k, .values = v, .initial = i, .help = h }
@@ -66,6 +68,9 @@ static const struct field fields[] = {
 	{ DOC("key", "hash", "auto, sha256, sha384 or sha512", "auto",
 	      "hash of the CA's signature; auto fits the strength of the CA's key"),
 	  WORDS(hash_words), AT(hash) },
+	{ DOC("key", "padding", "pkcs1 or pss", "pkcs1",
+	      "how an RSA key of the CA signs: PKCS#1 1.5, or PSS with the hash's salt"),
+	  WORDS(padding_words), AT(padding) },
 	{ DOC("subject", "allowed", SUBJECT_WORDS, "CN O OU L ST C serialNumber",
 	      "what the subject may have"),
 	  .kind = &kind_types, AT(subject_allowed) },
@@ -120,6 +125,18 @@ static const struct field fields[] = {
 	{ DOC("extensions", "ocsp_nocheck", "yes or no", "no",
 	      "says that an OCSP signer's certificate is not itself checked (RFC 6960 4.2.2.2.1)"),
 	  .kind = &kind_bool, AT(ocsp_nocheck) },
+	{ DOC("extensions", "OID", "a value, as below", "",
+	      "an extension of one's own: the key is its OID in digits and dots; up to 16"),
+	  .kind = &kind_exts, AT(exts) },
+	{ DOC("issuing", "approve", "yes or no", "no",
+	      "a request waits until somebody has approved it"),
+	  .kind = &kind_bool, AT(approve) },
+	{ DOC("renewal", "reuse_key", "yes or no", "yes",
+	      "a key that had a certificate may get another; no: each certificate has a new key"),
+	  .kind = &kind_bool, AT(reuse_key) },
+	{ DOC("renewal", "overlap", "NUMBERy, NUMBERd, NUMBERh or none", "none",
+	      "how long the old one stays beside the new one; none: as the group's policy says"),
+	  .kind = &kind_span, AT(overlap) },
 };
 
 _Static_assert(ARRAY_LEN(fields) <= FIELD_MAX, "profile_read() counts fields in FIELD_MAX bits");
@@ -157,6 +174,38 @@ static enum inro_err set_field(struct profile *p, size_t i, const char *value, c
 	return INRO_OK;
 }
 
+/* An extension of one's own; a value that begins with + goes on behind the one before. */
+static enum inro_err set_ext(struct profile *p, const char *oid, const char *value,
+			     const char *where)
+{
+	struct profile_ext *last = p->exts.n ? &p->exts.items[p->exts.n - 1] : NULL;
+	char *joined = NULL;
+
+	if (last && value[0] == '+' && !strcmp(last->oid, oid)) {
+		if (asprintf(&joined, "%s%s", last->value, value + 1) < 0)
+			return err_set(INRO_E_NO_MEMORY, "no memory for an extension");
+		free(last->value);
+		last->value = joined;
+		return INRO_OK;
+	}
+	for (size_t i = 0; i < p->exts.n; i++)
+		if (!strcmp(p->exts.items[i].oid, oid))
+			return err_set(INRO_E_CONFIG, "%s: [extensions] %.64s: given twice", where,
+				       oid);
+	if (p->exts.n == PROFILE_EXTS)
+		return err_set(INRO_E_TOO_BIG, "%s: more than %d extensions", where, PROFILE_EXTS);
+	last = &p->exts.items[p->exts.n++];
+	last->oid = strdup(oid);
+	last->value = strdup(value);
+	return last->oid && last->value ? INRO_OK
+					: err_set(INRO_E_NO_MEMORY, "no memory for an extension");
+}
+
+static bool is_ext(const char *section, const char *key)
+{
+	return !strcmp(section, "extensions") && text_is_digit((uint8_t)key[0]);
+}
+
 static enum inro_err set_given(struct profile *p, const struct conf *c, uint64_t *ret_given)
 {
 	uint64_t given = 0;
@@ -167,6 +216,10 @@ static enum inro_err set_given(struct profile *p, const struct conf *c, uint64_t
 		size_t at;
 
 		conf_item(c, i, &section, &key, &value);
+		if (is_ext(section, key)) {
+			e = set_ext(p, key, value, conf_name(c));
+			continue;
+		}
 		at = field_find(section, key);
 		if (at == ARRAY_LEN(fields))
 			return err_set(INRO_E_CONFIG, "%s: [%.32s] %.32s: no profile has that",
@@ -233,6 +286,10 @@ void profile_clear(struct profile *p)
 	free(p->crl_url);
 	free(p->ocsp_url);
 	free(p->issuer_url);
+	for (size_t i = 0; i < p->exts.n; i++) {
+		free(p->exts.items[i].oid);
+		free(p->exts.items[i].value);
+	}
 	*p = (struct profile) { 0 };
 }
 
@@ -253,7 +310,16 @@ static bool source_holds(const struct profile *p)
 	return !p->subject_source || p->subject_default;
 }
 
-static const struct dn_vars sample = { "d", "d", "d", "1" };
+/* What variables may stand for; an attribute is anything. */
+#define SAMPLE(attr)                                                                               \
+	{                                                                                          \
+		.device_id = "d", .device_name = "d", .ca_name = "d", .ca_generation = "1",        \
+		.device_serial = "d", .device_ip = "192.0.2.1", .device_mac = "02:00:00:00:00:01", \
+		.device_hostname = "d", .device_os = "d", .device_group = "d", .any_attr = (attr)  \
+	}
+static const struct dn_vars samples[] = { SAMPLE("d"), SAMPLE("192.0.2.1"), SAMPLE("urn:d"),
+					  SAMPLE("d@d.example") };
+#define sample samples[0]
 
 static bool subject_default_holds(const struct profile *p)
 {
@@ -270,19 +336,28 @@ static bool sans_hold(const struct profile *p)
 	return true;
 }
 
+static bool san_holds(struct bytes word, const struct dn_vars *vars, struct buf *names)
+{
+	SCOPED(buf) text = { 0 };
+	AUTO(free_chars) char *name = NULL;
+
+	if (dn_expand(word, vars, &text))
+		return false;
+	name = buf_take_str(&text);
+	return name && !san_add(names, name);
+}
+
 static bool san_default_holds(const struct profile *p)
 {
 	struct bytes rest = bytes_of(p->san_default), word;
 	SCOPED(buf) names = { 0 };
 
 	while (text_word(&rest, &word)) {
-		SCOPED(buf) text = { 0 };
-		AUTO(free_chars) char *name = NULL;
+		bool holds = false;
 
-		if (dn_expand(word, &sample, &text))
-			return false;
-		name = buf_take_str(&text);
-		if (!name || san_add(&names, name))
+		for (size_t i = 0; !holds && i < ARRAY_LEN(samples); i++)
+			holds = san_holds(word, &samples[i], &names);
+		if (!holds)
 			return false;
 	}
 	return !(san_kinds(buf_bytes(&names)) & ~p->san_allowed);
@@ -324,6 +399,30 @@ static bool nocheck_holds(const struct profile *p)
 	return !p->ocsp_nocheck || p->extended & EKU_OCSP_SIGNING;
 }
 
+/* RFC 5280 4.2.1.5, 4.2.1.10, 4.2.1.11: policy mappings, name and policy constraints. */
+static const char *const ca_only[] = { "2.5.29.33", "2.5.29.30", "2.5.29.36" };
+
+static enum inro_err check_ext(const struct profile *p, const struct profile_ext *x)
+{
+	SCOPED(buf) der = { 0 };
+	enum inro_err e = extval_add(&der, x->oid, x->value, &sample);
+
+	for (size_t i = 0; !e && !p->ca && i < ARRAY_LEN(ca_only); i++)
+		if (!strcmp(x->oid, ca_only[i]))
+			e = err_set(INRO_E_CONFIG, "only a CA's certificate has it");
+	return e ? err_set(INRO_E_CONFIG, "[extensions] %.64s: %s", x->oid, err_detail(e))
+		 : INRO_OK;
+}
+
+static enum inro_err check_exts(const struct profile *p)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; i < p->exts.n && !e; i++)
+		e = check_ext(p, &p->exts.items[i]);
+	return e;
+}
+
 static const struct {
 	bool (*holds)(const struct profile *p);
 	const char *wrong;
@@ -348,7 +447,30 @@ enum inro_err profile_check(const struct profile *p)
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
 		if (!checks[i].holds(p))
 			return err_set(INRO_E_CONFIG, "%s", checks[i].wrong);
-	return INRO_OK;
+	return check_exts(p);
+}
+
+bool profile_ext_at(const struct profile *p, size_t i, const char **ret_oid, const char **ret_value)
+{
+	if (i >= p->exts.n)
+		return false;
+	*ret_oid = p->exts.items[i].oid;
+	*ret_value = p->exts.items[i].value;
+	return true;
+}
+
+bool profile_mentions(const struct profile *p, const char *variable)
+{
+	const char *const texts[] = { p->subject_default, p->san_default, p->crl_url, p->ocsp_url,
+				      p->issuer_url };
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (texts[i] && strstr(texts[i], variable))
+			return true;
+	for (size_t i = 0; i < p->exts.n; i++)
+		if (strstr(p->exts.items[i].value, variable))
+			return true;
+	return false;
 }
 
 enum inro_err profile_check_key(const struct profile *p, const struct pubkey *k)

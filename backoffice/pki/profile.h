@@ -5,7 +5,9 @@
  *    ignored.
  * 2. A profile that has been read is consistent: what is required is allowed, CA flag and usages
  *    fit each other, bounds are in order.
- * 3. The built-in profiles are the files in backoffice/pki/profiles, compiled in.
+ * 3. Extensions of one's own are written as the profile says and never read: one that Inro writes
+ *    itself can't be among them.
+ * 4. The built-in profiles are the files in backoffice/pki/profiles, compiled in.
  * docs/profiles.md describes every key; a test compares it with profile_field_at().
  */
 #ifndef INRO_BACKOFFICE_PKI_PROFILE_H
@@ -15,6 +17,7 @@
 
 #define PROFILE_MAX	   ((size_t)64 << 10) /* octets of a file */
 #define PROFILE_SAN_GROUPS 8
+#define PROFILE_EXTS	   16
 
 enum profile_beyond {
 	PROFILE_BEYOND_CUT,    /* end with the CA */
@@ -29,6 +32,14 @@ struct profile_groups {
 	size_t n;
 };
 
+/* Extensions by OID. */
+struct profile_exts {
+	struct profile_ext {
+		char *oid, *value; /* "1.2.3.4", as in extval.h */
+	} items[PROFILE_EXTS];
+	size_t n;
+};
+
 struct profile {
 	int64_t version; /* of the tenant's text it was read from; 0: built in, or a file */
 	char *name, *title;
@@ -39,7 +50,8 @@ struct profile {
 	/* [key] */
 	unsigned key_types; /* bit 1 << enum pki_key */
 	unsigned rsa_min, rsa_max;
-	unsigned hash; /* enum pki_hash; PKI_HASH_NONE: by the strength of the CA's key */
+	unsigned hash;	  /* enum pki_hash; PKI_HASH_NONE: by the strength of the CA's key */
+	unsigned padding; /* of an RSA CA's signature; 0: PKCS#1 1.5, 1: PSS */
 	/* [subject] */
 	uint64_t subject_allowed, subject_required; /* bit: row of dn_type_at() */
 	char *subject_default;			    /* text with variables; NULL: none */
@@ -60,6 +72,12 @@ struct profile {
 	/* [extensions]; NULL: none */
 	char *crl_url, *ocsp_url, *issuer_url; /* with ${ca.name} */
 	bool ocsp_nocheck;
+	struct profile_exts exts;
+	/* [issuing] */
+	bool approve; /* a request waits for a person */
+	/* [renewal] */
+	bool reuse_key;	 /* a key may have more than one certificate, one after the other */
+	int64_t overlap; /* seconds that the old one stays beside the new one; 0: not said */
 };
 
 /* Reads and checks.  `where` names the text in errors ("my.ini"). */
@@ -86,6 +104,13 @@ struct profile_field {
 const struct profile_field *profile_field_at(size_t i);
 /* The value that p has for that field, as it would be written in the file, appended. */
 void profile_field_text(const struct profile *p, size_t i, struct buf *ret);
+
+/* The i-th extension of its own as a key and a value of [extensions]; false behind the last. */
+bool profile_ext_at(const struct profile *p, size_t i, const char **ret_oid,
+		    const char **ret_value);
+
+/* Does any text with variables have this one ("${device.group}") or one that begins so? */
+bool profile_mentions(const struct profile *p, const char *variable);
 
 /* The key meets [key]. INRO_E_POLICY with the reason. */
 struct pubkey;

@@ -323,6 +323,12 @@ static const struct field profile_version_fields[] = {
 	F_REF(profile_version, ended_ms), F_INT(profile_version, created_ms),
 };
 
+static const struct field key_use_fields[] = {
+	F_INT(key_use, id),	F_INT(key_use, tenant), F_BLOB(key_use, key_hash),
+	F_REF(key_use, device), F_REF(key_use, own_ca), F_REF(key_use, revoked_at),
+	F_INT(key_use, reason),
+};
+
 #define TYPE(name, words)                                                                          \
 	const struct record_type name##_type = { .table = #name,                                   \
 						 .what = (words),                                  \
@@ -359,6 +365,12 @@ size_t record_columns(const struct record_type *t)
 {
 	return t->shown ? t->shown : t->n;
 }
+
+const struct record_type key_use_type = { .table = "credential",
+					  .what = "certificate",
+					  .size = sizeof(struct key_use),
+					  .fields = key_use_fields,
+					  .n = ARRAY_LEN(key_use_fields) };
 
 const struct record_type *const record_types[] = {
 	&tenant_type,	       &device_group_type,

@@ -200,6 +200,12 @@ struct listed {
 	int64_t id, ca, ca_generation;
 };
 
+/* What a key was certified for: a part of its credential, read by itself. */
+struct key_use {
+	int64_t id, tenant, device, own_ca, revoked_at, reason;
+	struct blob key_hash, fingerprint;
+};
+
 /* What was last published of a CA's key's certificates, or of one shard of them. */
 struct crl_scope {
 	int64_t id, tenant, ca, generation;
@@ -356,7 +362,7 @@ extern const struct record_type tenant_type, device_type, ca_type, credential_ty
 	account_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
 	profile_version_type;
 /* Read only: some columns of credential_type. */
-extern const struct record_type listed_type;
+extern const struct record_type listed_type, key_use_type;
 /* Every type, in an order in which each row's references are there before it; NULL at the end. */
 extern const struct record_type *const record_types[];
 

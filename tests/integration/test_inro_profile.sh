@@ -30,16 +30,26 @@ inro profile show pump --revision 1 | grep -q '^period = 7d' || fail "$(inro pro
 pump 9x >bad.ini
 refused 1 'bad.ini.*period = 9x' inro profile set bad.ini
 
+# What is shown is a file again, also with long values.
+{ pump 7d; printf '[extensions]\n1.2.3.4 = critical, DER:04%s%s\n' 60 "$(printf '00%.0s' {1..64})"
+	printf '1.2.3.4 = +%s\n' "$(printf 'ab%.0s' {1..32})"; } >long.ini
+must inro profile set long.ini
+inro profile show pump >shown.ini
+must inro profile set shown.ini
+inro profile show pump | cmp - shown.ini || fail "another text than was shown"
+grep -q '^1.2.3.4 = critical, DER:0460' shown.ini || fail "$(cat shown.ini)"
+must inro profile set pump9.ini
+
 must inro token create office
 must inro ca create root --token office --subject /CN=Root
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -subj /CN=p1 -out p1.csr 2>/dev/null
 must inro cert issue --ca root --profile pump --csr p1.csr --out p1.pem
 openssl x509 -in p1.pem -noout -checkend $((8 * 86400)) >/dev/null || fail "not by the profile as it is now"
 ! openssl x509 -in p1.pem -noout -checkend $((10 * 86400)) >/dev/null || fail "valid for too long"
-inro cert list --json | grep -q '"profile_version": 2' || fail "the record has no version"
+inro cert list --json | grep -q '"profile_version": 5' || fail "the record has no version"
 
 must inro profile remove pump --why "no more pumps"
 refused 1 "no profile is called 'pump'" inro cert issue --ca root --profile pump --csr p1.csr
 must inro profile add pump.ini
-[[ $(inro profile list --json | grep -A12 '"pump"' | grep -c '"version": 3') == 1 ]] || fail "$(inro profile list --json)"
+[[ $(inro profile list --json | grep -A12 '"pump"' | grep -c '"version": 6') == 1 ]] || fail "$(inro profile list --json)"
 must inro audit verify

@@ -216,7 +216,7 @@ static void test_devices(void **state)
 static void test_what_is_revoked_is_not_handed_out(void **state)
 {
 	struct core *c = *state;
-	const struct cred_revocation why = { .reason = "keyCompromise" };
+	const struct cred_revocation why = { .reason = "cessationOfOperation" };
 	SCOPED(cred) gone = { 0 };
 	char ref[32];
 

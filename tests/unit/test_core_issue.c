@@ -201,7 +201,7 @@ static void test_lists(void **state)
 	for (int i = 0; i < 3; i++) {
 		SCOPED(cred) cred = { 0 };
 
-		OK(issue_for(c, ec, i < 2 ? "d1" : "d2", i < 2 ? "d1" : "d2", &cred));
+		OK(issue_for(c, i < 2 ? ec : rsa, i < 2 ? "d1" : "d2", i < 2 ? "d1" : "d2", &cred));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct cred_search s = { .filter = cases[i].f };

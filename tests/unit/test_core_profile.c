@@ -9,6 +9,8 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/cred.h"
+#include "backoffice/core/device.h"
+#include "backoffice/core/group.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/tenant.h"
 #include "tests/lib/office.h"
@@ -216,13 +218,190 @@ static void test_changed_meanwhile(void **state)
 			 0);
 }
 
+static void test_variables_of_the_record(void **state)
+{
+	struct core *c = *state;
+	const struct device_fields f = { .group = "plant",
+					 .serial = "SN-7",
+					 .attrs = "{\"line\":7,\"safe\":true,\"who\":\"\u5370\"}" };
+	struct cred_request r = { .ca = "issuing", .profile = "vars", .device = "pump-1" };
+	SCOPED(device_group) g = { 0 };
+	SCOPED(device) d = { 0 };
+	SCOPED(profile_version) v = { 0 };
+	SCOPED(cred) cred = { 0 };
+	SCOPED(buf) csr = { 0 };
+
+	OK(group_add(c, "plant", NULL, &g));
+	OK(device_add(c, "pump-1", &f, &d));
+	OK(profile_give(
+		c,
+		bytes_of("[profile]\nname = vars\n[validity]\nperiod = 1d\n[key]\ntypes = ec-p256\n"
+			 "[usage]\nkey_usage = digitalSignature\n[subject]\nsource = profile\n"
+			 "allowed = CN O OU serialNumber L ST\ndefault = CN=${device.id},"
+			 "serialNumber=${device.serial},O=${device.group},OU=${device.attr.line},"
+			 "L=${device.attr.safe},ST=${device.attr.who}\n"),
+		"vars.ini", PROFILE_NEW, &v));
+	office_csr(ec, "anything", &csr);
+	r.csr = buf_bytes(&csr);
+	OK(cred_issue(c, &r, &cred));
+	assert_string_equal(cred.rec.subject, "CN=pump-1,serialNumber=SN-7,O=plant,OU=7,L=true,"
+					      "ST=\xe5\x8d\xb0");
+}
+
+static void test_approval_wanted(void **state)
+{
+	struct core *c = *state;
+	SCOPED(profile_version) v = { 0 };
+	SCOPED(cred) cred = { 0 };
+
+	OK(profile_give(
+		c,
+		bytes_of("[profile]\nname = slow\n[validity]\nperiod = 1d\n[key]\ntypes = ec-p256\n"
+			 "[issuing]\napprove = yes\n"),
+		"slow.ini", PROFILE_NEW, &v));
+	FAILS(INRO_E_POLICY, issue(c, "slow", &cred));
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "approved"));
+}
+
+/* ---- one key, one owner ---- */
+
+static void add_device(struct core *c, const char *id)
+{
+	SCOPED(device) d = { 0 };
+
+	OK(device_add(c, id, NULL, &d));
+}
+
+static enum inro_err issue_for(struct core *c, EVP_PKEY *key, const char *device,
+			       const char *profile, struct cred *ret)
+{
+	SCOPED(buf) csr = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = profile, .device = device };
+
+	office_csr(key, device ? device : "machine", &csr);
+	r.csr = buf_bytes(&csr);
+	return cred_issue(c, &r, ret);
+}
+
+static void assert_key_refused(struct core *c, const char *device, const char *says)
+{
+	SCOPED(cred) cred = { 0 };
+	long long before = office_ask(db, "SELECT count(*) FROM credential");
+
+	FAILS(INRO_E_POLICY, issue_for(c, ec, device, "tls-client", &cred));
+	if (!strstr(err_detail(INRO_E_POLICY), says))
+		fail_msg("'%s' is not in '%s'", says, err_detail(INRO_E_POLICY));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential"), before);
+}
+
+static void test_key_of_another_device(void **state)
+{
+	struct core *c = *state;
+	SCOPED(cred) cred = { 0 };
+	SCOPED(cred) again = { 0 };
+	size_t revoked;
+
+	add_device(c, "one");
+	add_device(c, "two");
+	OK(issue_for(c, ec, "one", "tls-client", &cred));
+	assert_key_refused(c, "two", "that of device 'one'");
+	OK(issue_for(c, ec, "one", "tls-client", &again));
+	OK(device_delete(c, "one", NULL, &revoked));
+	assert_key_refused(c, "two", "that of device 'one'");
+	add_device(c, "one");
+	cred_clear(&again);
+	OK(issue_for(c, ec, "one", "tls-client", &again));
+}
+
+static void test_compromised_key(void **state)
+{
+	struct core *c = *state;
+	const struct cred_revocation why = { .reason = "keyCompromise" };
+	SCOPED(cred) cred = { 0 };
+	SCOPED(cred) gone = { 0 };
+	char ref[32];
+
+	OK(issue_for(c, ec, NULL, "tls-client", &cred));
+	snprintf(ref, sizeof ref, "id:%lld", (long long)cred.rec.id);
+	OK(cred_revoke(c, ref, &why, &gone));
+	assert_key_refused(c, NULL, "compromised");
+}
+
+static void test_one_certificate_a_key(void **state)
+{
+	struct core *c = *state;
+	SCOPED(profile_version) v = { 0 };
+	SCOPED(cred) cred = { 0 };
+	SCOPED(cred) more = { 0 };
+	const struct cred_renewal same = { .new_key = false };
+	SCOPED(buf) csr = { 0 };
+	struct cred_renewal with_csr;
+	char ref[32];
+
+	OK(profile_give(c,
+			bytes_of("[profile]\nname = once\n[validity]\nperiod = 9d\n[key]\n"
+				 "types = ec-p256\n[renewal]\nreuse_key = no\n"),
+			"once.ini", PROFILE_NEW, &v));
+	OK(issue_for(c, ec, NULL, "once", &cred));
+	FAILS(INRO_E_POLICY, issue_for(c, ec, NULL, "once", &more));
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "a new key for each certificate"));
+	office_csr(ec, "machine", &csr);
+	with_csr = same;
+	with_csr.csr = buf_bytes(&csr);
+	snprintf(ref, sizeof ref, "id:%lld", (long long)cred.rec.id);
+	FAILS(INRO_E_POLICY, cred_renew(c, ref, &with_csr, &more));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE profile = 'once'"),
+			 1);
+	OK(issue_for(c, ec, NULL, "tls-client", &more));
+}
+
+/* Two requests of one run. */
+static void test_one_key_in_one_run(void **state)
+{
+	struct core *c = *state;
+	const struct bulk_order order = { .ca = "issuing", .profile = "tls-client" };
+	AUTO(cred_bulk_close_ptr) struct cred_bulk *bulk = NULL;
+	SCOPED(buf) one = { 0 };
+	SCOPED(buf) two = { 0 };
+	struct bulk_row rows[2] = { { .device = "one" }, { .device = "two" } };
+
+	add_device(c, "one");
+	add_device(c, "two");
+	office_csr(ec, "one", &one);
+	office_csr(ec, "two", &two);
+	rows[0].csr = buf_bytes(&one);
+	rows[1].csr = buf_bytes(&two);
+	OK(cred_bulk_open(c, &order, &bulk));
+	OK(cred_bulk_issue(bulk, rows, 2));
+	OK(rows[0].error);
+	FAILS(INRO_E_POLICY, rows[1].error);
+	assert_non_null(strstr(rows[1].why, "same key"));
+	for (size_t i = 0; i < 2; i++)
+		bulk_row_clear(&rows[i]);
+	rows[1] = (struct bulk_row) { .device = "two", .csr = buf_bytes(&two) };
+	OK(cred_bulk_issue(bulk, rows + 1, 1));
+	FAILS(INRO_E_POLICY, rows[1].error);
+	assert_non_null(strstr(rows[1].why, "that of device 'one'"));
+	bulk_row_clear(&rows[1]);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_versions), T(test_removed),	T(test_built_in),
-		T(test_refused),  T(test_other_tenant), T(test_changed_meanwhile),
+		T(test_versions),
+		T(test_removed),
+		T(test_built_in),
+		T(test_refused),
+		T(test_other_tenant),
+		T(test_changed_meanwhile),
+		T(test_variables_of_the_record),
+		T(test_approval_wanted),
+		T(test_key_of_another_device),
+		T(test_compromised_key),
+		T(test_one_certificate_a_key),
+		T(test_one_key_in_one_run),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

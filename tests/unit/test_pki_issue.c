@@ -715,7 +715,7 @@ static void break_aki(struct cert *c, struct cert *issuer)
 static void break_critical(struct cert *c, struct cert *issuer)
 {
 	(void)issuer;
-	c->ext.unknown_critical = true;
+	c->ext.unknown_critical = 1;
 }
 
 static const struct {

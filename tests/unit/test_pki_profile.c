@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "backoffice/pki/ext.h"
+#include "backoffice/pki/extval.h"
 #include "backoffice/pki/profile.h"
 #include "backoffice/pki/san.h"
 #include "base/file.h"
@@ -43,6 +44,10 @@ static void test_least(void **state)
 	assert_false(p.ca);
 	assert_null(p.subject_default);
 	assert_null(p.crl_url);
+	assert_int_equal(p.padding, 0);
+	assert_int_equal(p.exts.n, 0);
+	assert_true(p.reuse_key && !p.approve);
+	assert_int_equal(p.overlap, 0);
 }
 
 static void test_most(void **state)
@@ -62,7 +67,11 @@ static void test_most(void **state)
 			 "[usage]\nkey_usage = digitalSignature\n"
 			 "key_usage_rsa = keyEncipherment\nkey_usage_ec = keyAgreement\n"
 			 "extended = OCSPSigning clientAuth\nextended_critical = yes\n"
-			 "[extensions]\ncrl_url = http://x/${ca.name}\nocsp_nocheck = yes\n"),
+			 "[extensions]\ncrl_url = http://x/${ca.name}\nocsp_nocheck = yes\n"
+			 "1.2.3.4 = critical, UTF8:${device.attr.line} in\n1.2.3.4 = + "
+			 "${device.group}\n"
+			 "1.2.3.5 = DER:0500\n"
+			 "[issuing]\napprove = yes\n[renewal]\nreuse_key = no\noverlap = 7d\n"),
 		"p.ini", &p));
 	assert_int_equal(p.seconds, 36 * 3600);
 	assert_int_equal(p.beyond_ca, PROFILE_BEYOND_REFUSE);
@@ -77,6 +86,14 @@ static void test_most(void **state)
 	assert_int_equal(p.san_required.bits[1], 1 << SAN_DNS | 1 << SAN_IP);
 	assert_int_equal(p.extended, EKU_OCSP_SIGNING | EKU_CLIENT_AUTH);
 	assert_int_equal(p.key_usage_ec, USAGE_KEY_AGREEMENT);
+	assert_true(p.approve && !p.reuse_key);
+	assert_int_equal(p.overlap, 7 * 86400);
+	assert_int_equal(p.exts.n, 2);
+	assert_string_equal(p.exts.items[0].value,
+			    "critical, UTF8:${device.attr.line} in ${device.group}");
+	assert_true(profile_mentions(&p, "${device.group}") &&
+		    profile_mentions(&p, "${device.attr."));
+	assert_false(profile_mentions(&p, "${device.mac}"));
 }
 
 static const struct {
@@ -128,6 +145,33 @@ static const struct {
 	{ HEAD "[constraints]\npath_len = 1\n", "path_len is for a CA" },
 	{ HEAD "[constraints]\npath_len = 256\n", "path_len = 256" },
 	{ HEAD "[extensions]\nocsp_nocheck = yes\n", "OCSPSigning" },
+	{ HEAD "[key]\npadding = oaep\n", "not pkcs1 or pss" },
+	{ HEAD "[renewal]\noverlap = forever\n", "overlap = forever" },
+	{ HEAD "[renewal]\noverlap = 0d\n", "overlap = 0d" },
+	{ HEAD "[subject]\ndefault = CN=${device.attr}\n", "default is not a name" },
+	{ HEAD "[extensions]\nOID = NULL:\n", "OID = NULL:" },
+	{ HEAD "[extensions]\n1.2.3 = 05\n", "begins with one of DER:, UTF8:" },
+	{ HEAD "[extensions]\n1.2.3 = DER:\n", "hexadecimal" },
+	{ HEAD "[extensions]\n1.2.3 = DER:050\n", "hexadecimal" },
+	{ HEAD "[extensions]\n1.2.3 = DER:05000500\n", "not one DER element" },
+	{ HEAD "[extensions]\n1.2.3 = DER:0501\n", "not one DER element" },
+	{ HEAD "[extensions]\n1.2.3 = UTF8:${device.nix}\n", "${device.nix}" },
+	{ HEAD "[extensions]\n1.2.3 = IA5:\xc3\xa4\n", "IA5" },
+	{ HEAD "[extensions]\n1.2.3 = PRINTABLE:a*b\n", "PRINTABLE" },
+	{ HEAD "[extensions]\n1.2.3 = INTEGER:1x\n", "number" },
+	{ HEAD "[extensions]\n1.2.3 = INTEGER:\n", "number" },
+	{ HEAD "[extensions]\n1.2.3 = BOOLEAN:true\n", "yes or no" },
+	{ HEAD "[extensions]\n1.2.3 = NULL:1\n", "NULL has no value" },
+	{ HEAD "[extensions]\n1.2.3 = OID:1.99999\n", "no OID" },
+	{ HEAD "[extensions]\n1.2.3 = OIDS:\n", "without an OID" },
+	{ HEAD "[extensions]\n1..3 = NULL:\n", "no OID" },
+	{ HEAD "[extensions]\n9.9 = NULL:\n", "no OID" },
+	{ HEAD "[extensions]\n1.2.3 = NULL:\n1.2.3 = NULL:\n", "given twice" },
+	{ HEAD "[extensions]\n1.2.3 = + 05\n", "begins with one of" },
+	{ HEAD "[extensions]\n2.5.29.15 = DER:03020780\n", "Inro writes this one itself" },
+	{ HEAD "[extensions]\n2.5.29.17 = DER:3000\n", "Inro writes this one itself" },
+	{ HEAD "[extensions]\n2.5.29.20 = DER:020101\n", "Inro writes this one itself" },
+	{ HEAD "[extensions]\n2.5.29.36 = critical, DER:3003800100\n", "only a CA's" },
 };
 
 static void test_refused(void **state)
@@ -139,6 +183,18 @@ static void test_refused(void **state)
 			fail_msg("'%s' is not in '%s'", refused[i].says, err_detail(INRO_E_CONFIG));
 		assert_non_null(strstr(err_detail(INRO_E_CONFIG), "p.ini"));
 	}
+}
+
+static void test_too_many_extensions(void **state)
+{
+	SCOPED(buf) text = { 0 };
+
+	(void)state;
+	buf_add_str(&text, HEAD "[extensions]\n");
+	for (int i = 0; i <= PROFILE_EXTS; i++)
+		buf_addf(&text, "1.2.3.%d = NULL:\n", i);
+	buf_add_u8(&text, 0);
+	assert_int_equal(read_text((char *)text.p), INRO_E_TOO_BIG);
 }
 
 static void test_too_long(void **state)
@@ -263,13 +319,36 @@ static void test_document(void **state)
 	}
 }
 
+/* Every type of an extension's value. */
+static void test_types_documented(void **state)
+{
+	SCOPED(buf) page = { 0 };
+	const char *help;
+
+	(void)state;
+	read_source("docs/profiles.md", &page);
+	buf_add_u8(&page, 0);
+	for (size_t i = 0; extval_type_at(i, &help); i++) {
+		char row[128];
+
+		snprintf(row, sizeof row, "\n| `%s` | %s |\n", extval_type_at(i, &help), help);
+		if (!strstr((char *)page.p, row))
+			fail_msg("docs/profiles.md lacks:%s", row);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_least),	 cmocka_unit_test(test_most),
-		cmocka_unit_test(test_refused),	 cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_builtins), cmocka_unit_test(test_files),
+		cmocka_unit_test(test_least),
+		cmocka_unit_test(test_most),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_builtins),
+		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_document),
+		cmocka_unit_test(test_too_many_extensions),
+		cmocka_unit_test(test_types_documented),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

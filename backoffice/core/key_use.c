@@ -1,0 +1,85 @@
+/* key_use - see key_use.h. */
+#include "backoffice/core/key_use.h"
+
+#include <string.h>
+
+#include "backoffice/core/internal.h"
+#include "backoffice/pki/crl.h"
+
+static enum inro_err is_ca_key(struct core *c, const struct key_use *r)
+{
+	SCOPED(ca) ca = { 0 };
+	enum inro_err e = store_get(c->store, r->own_ca, &ca);
+
+	if (e != INRO_OK)
+		return e;
+	return err_set(INRO_E_POLICY, "the key is that of CA '%s'", ca.name);
+}
+
+static enum inro_err is_anothers(struct core *c, const struct key_claim *k, const struct key_use *r)
+{
+	SCOPED(device) other = { 0 };
+	enum inro_err e = store_get(c->store, r->device, &other);
+
+	if (e != INRO_OK || strcmp(other.device_id, k->device->device_id) == 0)
+		return e;
+	return err_set(INRO_E_POLICY,
+		       "the key is that of device '%s' (certificate %lld); each device has a key "
+		       "of its own",
+		       other.device_id, (long long)r->id);
+}
+
+static bool is_compromised(const struct key_use *r)
+{
+	return r->revoked_at && (r->reason == CRL_KEY_COMPROMISE || r->reason == CRL_CA_COMPROMISE);
+}
+
+static enum inro_err check_row(struct core *c, const struct key_claim *k, const struct key_use *r)
+{
+	if (is_compromised(r))
+		return err_set(INRO_E_POLICY,
+			       "the key is compromised: certificate %lld for it was revoked for "
+			       "that",
+			       (long long)r->id);
+	if (r->own_ca && !k->for_ca)
+		return is_ca_key(c, r);
+	if (k->only_once)
+		return err_set(INRO_E_POLICY,
+			       "the profile wants a new key for each certificate, and certificate "
+			       "%lld has this one",
+			       (long long)r->id);
+	if (r->device && k->device->id && r->device != k->device->id)
+		return is_anothers(c, k, r);
+	return INRO_OK;
+}
+
+enum inro_err key_use_check(struct core *c, const struct key_claim *k)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "key_hash", .bytes = k->hash },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	void *items = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(c, &key_use_type, &q, &items, &n);
+	const struct key_use *rows = items;
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = check_row(c, k, &rows[i]);
+	list_free(&key_use_type, items, n);
+	return e;
+}
+
+enum inro_err key_use_newest(struct core *c, int64_t *ret)
+{
+	const struct store_query q = { .limit = 1, .backward = true };
+	struct key_use newest = { 0 };
+	enum inro_err e = store_find_row(c->store, &key_use_type, &q, &newest);
+
+	if (e != INRO_OK && e != INRO_E_NOT_FOUND)
+		return e;
+	*ret = newest.id;
+	record_clear(&key_use_type, &newest);
+	return INRO_OK;
+}

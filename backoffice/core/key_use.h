@@ -1,0 +1,30 @@
+/*
+ * key_use - what a key was certified for before: one key has one owner.
+ *
+ * 1. A key of another device gets no certificate, whatever became of that device; the same device
+ *    under the same id may come back with its key.
+ * 2. A key that a certificate was revoked for because it is compromised gets none, and that of a
+ *    CA none for anything but a CA.
+ * 3. A profile with reuse_key = no gives each key one certificate.
+ * Only keys of the tenant are known: another tenant's do not exist here.
+ */
+#ifndef INRO_BACKOFFICE_CORE_KEY_USE_H
+#define INRO_BACKOFFICE_CORE_KEY_USE_H
+
+#include "backoffice/core/core.h"
+
+struct key_claim {
+	struct bytes hash;	     /* SHA-256 of the SubjectPublicKeyInfo */
+	const struct device *device; /* id 0: none */
+	bool for_ca;
+	bool only_once; /* rule 3 */
+};
+
+/* INRO_E_POLICY says which certificate is in the way. */
+MUST_CHECK enum inro_err key_use_check(struct core *c, const struct key_claim *k);
+
+/* The id of the newest credential, 0: there is none.  While it stays the same, a check that was
+ * made holds. */
+MUST_CHECK enum inro_err key_use_newest(struct core *c, int64_t *ret);
+
+#endif
