@@ -58,6 +58,7 @@ enum inro_err key_use_check(struct core *c, const struct key_claim *k)
 	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = c->tenant },
 		{ .field = "key_hash", .bytes = k->hash },
+		{ .field = "fingerprint", .op = STORE_SOME }, /* a request is no certificate */
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
 	void *items = NULL;

@@ -324,9 +324,9 @@ static const struct field profile_version_fields[] = {
 };
 
 static const struct field key_use_fields[] = {
-	F_INT(key_use, id),	F_INT(key_use, tenant), F_BLOB(key_use, key_hash),
-	F_REF(key_use, device), F_REF(key_use, own_ca), F_REF(key_use, revoked_at),
-	F_INT(key_use, reason),
+	F_INT(key_use, id),	      F_INT(key_use, tenant), F_BLOB(key_use, key_hash),
+	F_BLOB(key_use, fingerprint), F_REF(key_use, device), F_REF(key_use, own_ca),
+	F_REF(key_use, revoked_at),   F_INT(key_use, reason),
 };
 
 #define TYPE(name, words)                                                                          \
