@@ -24,6 +24,8 @@ target_link_options(inro_testoffice INTERFACE -Wl,--wrap=store_begin,--wrap=stor
 inro_test(unit/test_lifecycle.c LINKS inro_core)
 inro_test(unit/test_core_device.c LINKS inro_testoffice)
 inro_test(unit/test_core_import.c LINKS inro_testoffice)
+inro_test(unit/test_core_job.c LINKS inro_testoffice TIMEOUT 300)
+inro_test(fault/test_fault_jobs.c LINKS inro_testoffice TIMEOUT 900)
 inro_fuzz(fuzz/fuzz_csv.c CORPUS fuzz/corpus/csv LINKS inro_core)
 inro_test(unit/test_core_registry.c LINKS inro_testoffice)
 inro_test(unit/test_core_audit.c LINKS inro_testoffice)
@@ -58,6 +60,7 @@ foreach(name
 		core_registry
 		core_search
 		core_import
+		core_job
 		core_audit
 		core_marks
 		core_proposal

@@ -33,6 +33,7 @@ const struct cmd_noun cmd_nouns[] = {
 	{ "tenant", "those who share one database", tenant_verbs },
 	{ "psk", "pre-shared keys of devices", psk_verbs },
 	{ "secret", "symmetric keys, and the key that seals what is secret", secret_verbs },
+	{ "job", "bulk work", job_verbs },
 	{ "proposal", "what waits for others' approval", proposal_verbs },
 	{ "setting", "what holds for a tenant, or for all", setting_verbs },
 	{ "audit", "what happened", audit_verbs },

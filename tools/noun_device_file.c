@@ -75,7 +75,7 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 	AUTO(free_chars) char *errors = NULL;
 	AUTO(close_file) FILE *from = fopen(call_arg(c, 0), "re");
 	struct bad_rows bad = { 0 };
-	struct import_options o = { call_has(c, "update"), tell_bad_row, &bad };
+	struct import_options o = { .update = call_has(c, "update"), .format = import_format_of(call_arg(c, 0)), .bad = tell_bad_row, .arg = &bad };
 	struct import_report report = { 0 };
 	enum inro_err e, told;
 	if (!from)

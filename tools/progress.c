@@ -13,6 +13,11 @@ void progress_start(struct progress *p, const char *what, size_t total)
 	p->on = isatty(STDERR_FILENO);
 }
 
+void progress_from(struct progress *p, size_t done)
+{
+	p->from = done;
+}
+
 void progress_at(struct progress *p, size_t done)
 {
 	int64_t now = clock_monotonic_ms();
@@ -20,7 +25,7 @@ void progress_at(struct progress *p, size_t done)
 	if (!p->on || now - p->shown_ms < BETWEEN_MS)
 		return;
 	p->shown_ms = now;
-	rate = seconds > 0 ? (double)done / seconds : 0;
+	rate = seconds > 0 ? (double)(done - p->from) / seconds : 0;
 	fprintf(stderr, "\r\033[K%zu", done);
 	if (p->total)
 		fprintf(stderr, " of %zu", p->total);

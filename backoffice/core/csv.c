@@ -86,10 +86,9 @@ static enum inro_err split(struct csv *r, char *at)
 	return e;
 }
 
-enum inro_err csv_next(struct csv *r)
+enum inro_err csv_next_line(struct csv *r)
 {
-	char *at = r->text;
-	size_t n = 0;
+	size_t n = 0, mark = strlen(BOM);
 	enum inro_err e;
 
 	do {
@@ -100,9 +99,16 @@ enum inro_err csv_next(struct csv *r)
 		return e;
 	if (strlen(r->text) != n)
 		return err_set(INRO_E_SYNTAX, "a row has a NUL in it");
-	if (r->line == 1 && strncmp(at, BOM, strlen(BOM)) == 0)
-		at += strlen(BOM);
-	return split(r, at);
+	if (r->line == 1 && strncmp(r->text, BOM, mark) == 0)
+		memmove(r->text, r->text + mark, n - mark + 1);
+	return INRO_OK;
+}
+
+enum inro_err csv_next(struct csv *r)
+{
+	enum inro_err e = csv_next_line(r);
+
+	return e == INRO_OK && !r->ended ? split(r, r->text) : e;
 }
 
 void csv_add(struct buf *out, const char *value, bool first)

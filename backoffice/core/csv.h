@@ -30,6 +30,8 @@ struct csv {
 /* The next row; at the end INRO_OK and `ended`.  INRO_E_SYNTAX, INRO_E_TOO_BIG; INRO_E_IO is
  * `lost`. */
 MUST_CHECK enum inro_err csv_next(struct csv *r);
+/* The same of a line that is no CSV: it is in r->text. */
+MUST_CHECK enum inro_err csv_next_line(struct csv *r);
 /* A field with what quotes it needs, appended; `first` has no comma before it. */
 void csv_add(struct buf *out, const char *value, bool first);
 

@@ -522,17 +522,22 @@ static enum inro_err revoke_all(struct core *c, const struct device *d, struct s
 	return e;
 }
 
+static enum inro_err apply_step(struct core *c, struct device *d, struct step *s)
+{
+	enum inro_err e = move(c, d, s);
+
+	s->revoked = 0;
+	return e == INRO_OK && s->verb == VERB_DELETE ? revoke_all(c, d, s) : e;
+}
+
 static enum inro_err step_work(struct core *c, void *arg)
 {
 	struct step *s = arg;
 	SCOPED(device) d = { 0 };
 	enum inro_err e = device_load(c, s->id, &d);
 
-	s->revoked = 0;
 	if (e == INRO_OK)
-		e = move(c, &d, s);
-	if (e == INRO_OK && s->verb == VERB_DELETE)
-		e = revoke_all(c, &d, s);
+		e = apply_step(c, &d, s);
 	if (e != INRO_OK)
 		return e;
 	device_clear(s->out);
@@ -541,15 +546,14 @@ static enum inro_err step_work(struct core *c, void *arg)
 	return INRO_OK;
 }
 
-enum inro_err device_move_inside(struct core *c, const char *id, enum verb verb, const char *why,
+enum inro_err device_move_loaded(struct core *c, struct device *d, enum verb verb, const char *why,
 				 size_t *ret_revoked)
 {
-	SCOPED(device) d = { 0 };
-	struct step s = { id, why, verb, 0, &d };
+	struct step s = { .why = why, .verb = verb };
 	enum inro_err e = core_check_text("the reason", why, DEVICE_FIELD_MAX);
 
 	if (e == INRO_OK)
-		e = step_work(c, &s);
+		e = apply_step(c, d, &s);
 	if (e == INRO_OK)
 		*ret_revoked = s.revoked;
 	return e;
@@ -657,7 +661,7 @@ static enum inro_err add_filter(struct where *w, const struct device_filter *f)
 
 enum inro_err device_search(struct core *c, const struct device_search *s, struct device_found *ret)
 {
-	const struct where_page page = { s->after, s->sort, s->limit };
+	const struct where_page page = { .after = s->after, .sort = s->sort, .limit = s->limit };
 	SCOPED(where) w = { 0 };
 	struct device_found f = { 0 };
 	void *items = NULL;

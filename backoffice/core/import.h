@@ -1,11 +1,12 @@
 /*
- * import - devices from a CSV file and into one.
+ * import - devices from a CSV file or JSON lines, and into one.
  *
- * 1. The first row names the columns, in any order and case: id, name, IP, MAC, host, OS, group,
- * serial, anchor, anchor_store, attrs ("Device ID", "MAC address" and the like are taken too);
- * state, created, updated and deleted are passed over.  Any other is refused.  An empty field says
- * nothing.
- * 2. Rows are done IMPORT_BATCH in a transaction, each for itself: of a bad row nothing is done,
+ * 1. The first row of CSV names the columns, in any order and case: id, name, IP, MAC, host, OS,
+ * group, serial, anchor, anchor_store, attrs ("Device ID", "MAC address" and the like are taken
+ * too); state, created, updated and deleted are passed over.  Any other is refused.  An empty field
+ * says nothing.  A JSON line is an object with members of these names; null says nothing, "" takes
+ * a field away.
+ * 2. Rows are done BATCH_MAX (batch.h) in a transaction, each for itself: of a bad row nothing is done,
  * and it is told with its line.
  * 3. To do the same file again changes nothing: a device that is there as the row says is counted
  * as the same. One that is there otherwise is a bad row, unless the import updates.
@@ -15,8 +16,6 @@
 
 #include "backoffice/core/csv.h"
 #include "backoffice/core/device.h"
-
-#define IMPORT_BATCH 500
 
 enum import_column {
 	IMPORT_ID,
@@ -44,13 +43,51 @@ enum import_outcome { IMPORT_ADDED, IMPORT_UPDATED, IMPORT_SAME, IMPORT_BAD, IMP
 
 /* From the row that names the columns.  INRO_E_ARG. */
 MUST_CHECK enum inro_err import_header(const struct csv *row, struct import_header *ret);
+
+/* A row as it was read. */
+struct import_line {
+	int64_t number;				 /* of the line */
+	const char *values[IMPORT_COLUMN__MAX]; /* in `text`; NULL: says nothing */
+	char *text;
+	enum inro_err error; /* it could not be read, and why */
+	char *why;
+};
+void import_line_clear(struct import_line *l);
+
+enum import_format { IMPORT_CSV, IMPORT_JSON_LINES };
+
+/* By the file's name: .jsonl and .ndjson are JSON lines, others CSV. */
+enum import_format import_format_of(const char *path);
+
+struct import_source {
+	struct csv csv; /* csv.from is the caller's */
+	enum import_format format;
+	struct import_header header;
+};
+/* Reads what is before the first row. */
+MUST_CHECK enum inro_err import_open(struct import_source *s);
+/* The next row, bad ones too; at the end INRO_OK and s->csv.ended.  Fails when the file can't be
+ * read on. */
+MUST_CHECK enum inro_err import_read(struct import_source *s, struct import_line *ret);
+/* The place behind the row that was read last, and back to it. */
+struct import_place {
+	int64_t offset, line;
+};
+struct import_place import_tell(const struct import_source *s);
+MUST_CHECK enum inro_err import_seek(struct import_source *s, struct import_place at);
+
+enum import_mode {
+	IMPORT_ADD,    /* one that is there otherwise is a bad row */
+	IMPORT_SET,    /* ... is changed */
+	IMPORT_CHANGE, /* and one that is not there is a bad row */
+};
 /* One row, in a write transaction; what a failed one has written the caller undoes. */
-MUST_CHECK enum inro_err import_row(struct core *c, const struct import_header *h,
-				    char *const *fields, size_t n, bool update,
-				    enum import_outcome *ret);
+MUST_CHECK enum inro_err import_row(struct core *c, const struct import_line *l,
+				    enum import_mode mode, enum import_outcome *ret);
 
 struct import_options {
 	bool update;
+	enum import_format format;
 	/* Called for each bad row, once; may be NULL. */
 	void (*bad)(void *arg, int64_t line, const char *why);
 	void *arg;

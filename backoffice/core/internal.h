@@ -178,7 +178,7 @@ MUST_CHECK enum inro_err device_add_inside(struct core *c, const char *id,
 					   const struct device_fields *f, struct device *ret);
 MUST_CHECK enum inro_err device_update_inside(struct core *c, const char *id,
 					      const struct device_fields *f, struct device *ret);
-MUST_CHECK enum inro_err device_move_inside(struct core *c, const char *id, enum verb verb,
+MUST_CHECK enum inro_err device_move_loaded(struct core *c, struct device *d, enum verb verb,
 					    const char *why, size_t *ret_revoked);
 /* The record as it would be with these fields; *d is changed, nothing is written. */
 MUST_CHECK enum inro_err device_set_fields(struct core *c, struct device *d,

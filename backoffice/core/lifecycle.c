@@ -10,6 +10,8 @@ const char *const verb_names[VERB__MAX] = {
 	[VERB_ARCHIVE] = "archive", [VERB_DESTROY] = "destroy", [VERB_ACTIVATE] = "activate",
 	[VERB_ENABLE] = "enable",   [VERB_DISABLE] = "disable", [VERB_DELETE] = "delete",
 	[VERB_REJECT] = "reject",   [VERB_WITHDRAW] = "withdraw", [VERB_EXECUTE] = "execute",
+	[VERB_START] = "start",	    [VERB_RESUME] = "resume",	[VERB_STOP] = "stop",
+	[VERB_FINISH] = "finish",
 };
 
 static const struct move device_moves[] = {
@@ -62,6 +64,17 @@ static const struct move proposal_moves[] = {
 	{ PROPOSAL_APPROVED, VERB_EXECUTE, PROPOSAL_DONE, ROLE_OPERATOR },
 };
 
+/* What runs and has lost who worked at it is stopped first. */
+static const struct move job_moves[] = {
+	{ JOB_QUEUED, VERB_START, JOB_RUNNING, ROLE_OPERATOR },
+	{ JOB_QUEUED, VERB_CANCEL, JOB_CANCELLED, ROLE_OPERATOR },
+	{ JOB_RUNNING, VERB_STOP, JOB_FAILED, ROLE_OPERATOR },
+	{ JOB_RUNNING, VERB_FINISH, JOB_DONE, ROLE_OPERATOR },
+	{ JOB_RUNNING, VERB_CANCEL, JOB_CANCELLED, ROLE_OPERATOR },
+	{ JOB_FAILED, VERB_RESUME, JOB_RUNNING, ROLE_OPERATOR },
+	{ JOB_FAILED, VERB_CANCEL, JOB_CANCELLED, ROLE_OPERATOR },
+};
+
 /* A secret can be wiped in any state: what is gone can't be misused, only missed. */
 static const struct move key_moves[] = {
 	{ CRED_ACTIVE, VERB_HOLD, CRED_SUSPENDED, ROLE_OPERATOR },
@@ -103,6 +116,7 @@ static const struct lifecycle lifecycles[LIFE__MAX] = {
 			       ARRAY_LEN(certificate_moves) },
 	[LIFE_PROPOSAL] = { "proposal", proposal_state_names, PROPOSAL_STATE__MAX, proposal_moves,
 			    ARRAY_LEN(proposal_moves) },
+	[LIFE_JOB] = { "job", job_state_names, JOB_STATE__MAX, job_moves, ARRAY_LEN(job_moves) },
 	[LIFE_KEY] = { "key", cred_state_names, CRED_STATE__MAX, key_moves, ARRAY_LEN(key_moves) },
 	[LIFE_PSK] = { "pre-shared key", cred_state_names, CRED_STATE__MAX, psk_moves,
 		       ARRAY_LEN(psk_moves) },

@@ -1,5 +1,5 @@
 /*
- * lifecycle - the legal moves of devices, CAs, credentials and proposals, as data (after NIST SP 800-57 part
+ * lifecycle - the legal moves of devices, CAs, credentials, proposals and jobs, as data (after NIST SP 800-57 part
  * 1, chapter 7 and 8).
  *
  * 1. Each kind of thing has one const table of rows (from, verb, to, least role).  What is not a
@@ -30,6 +30,10 @@ enum verb {
 	VERB_REJECT,
 	VERB_WITHDRAW,
 	VERB_EXECUTE, /* what was proposed is done */
+	VERB_START,   /* of jobs, as the next three */
+	VERB_RESUME,
+	VERB_STOP, /* it can't go on now */
+	VERB_FINISH,
 	VERB__MAX
 };
 
@@ -40,11 +44,12 @@ enum life {
 	LIFE_KEY,
 	LIFE_PSK,
 	LIFE_PROPOSAL,
+	LIFE_JOB,
 	LIFE__MAX
 };
 
 struct move {
-	int from; /* enum device_state, ca_state, cred_state or proposal_state */
+	int from; /* enum device_state, ca_state, cred_state, proposal_state or job_state */
 	enum verb verb;
 	int to;
 	enum role least;

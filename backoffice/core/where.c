@@ -181,9 +181,27 @@ static bool is_for_sort(const struct where_index *x)
 	return !x->eq[0] && x->walk == WALK_ALL;
 }
 
-static enum inro_err choose(const struct where *w, const char *sort, const struct where_index **ret)
+/* The last one's order is one that stays, and so is that of numbers. */
+static bool is_steady(const struct where_kind *k, const struct where_index *x)
+{
+	const char *stays = k->indexes[k->indexes_n - 1].order;
+
+	return !x->order || (stays && strcmp(x->order, stays) == 0);
+}
+
+static bool index_serves(const struct where *w, const struct where_page *page,
+			 const struct where_index *x)
+{
+	if (page->steady && !is_steady(w->kind, x))
+		return false;
+	return index_fits(w, x) && !is_for_sort(x);
+}
+
+static enum inro_err choose(const struct where *w, const struct where_page *page,
+			    const struct where_index **ret)
 {
 	const struct where_kind *k = w->kind;
+	const char *sort = page->sort;
 	size_t i = 0;
 
 	if (sort) {
@@ -192,8 +210,7 @@ static enum inro_err choose(const struct where *w, const char *sort, const struc
 			    : err_set(INRO_E_ARG, "this %s list can't be in the order of '%s'",
 				      k->type->what, sort);
 	}
-	while (i + 1 < k->indexes_n &&
-	       (!index_fits(w, &k->indexes[i]) || is_for_sort(&k->indexes[i])))
+	while (i + 1 < k->indexes_n && !index_serves(w, page, &k->indexes[i]))
 		i++;
 	*ret = &k->indexes[i];
 	return INRO_OK;
@@ -423,7 +440,7 @@ enum inro_err where_find(struct core *c, const struct where *w, const struct whe
 	const struct where_index *x;
 	struct store_query q;
 	struct place room;
-	enum inro_err e = choose(w, page->sort, &x);
+	enum inro_err e = choose(w, page, &x);
 
 	if (e == INRO_OK && k.limit > PAGE_MAX)
 		e = err_set(INRO_E_ARG, "a page has up to %d entries, not %zu", PAGE_MAX, k.limit);
@@ -448,4 +465,51 @@ enum inro_err where_find(struct core *c, const struct where *w, const struct whe
 	*ret_n = k.n;
 	*ret_next = k.next;
 	return INRO_OK;
+}
+
+/* ---- how many ---- */
+
+static enum inro_err count_stored(struct core *c, const struct where *w, int64_t *ret)
+{
+	struct store_cond conds[STORE_COND_MAX];
+	const struct store_query q = { .conds = conds, .n = w->n + 1 };
+
+	memcpy(conds, w->conds, w->n * sizeof *conds);
+	conds[w->n] = (struct store_cond) { .field = "tenant", .number = c->tenant };
+	return store_count(c->store, w->kind->type, &q, ret);
+}
+
+static enum inro_err count_page(struct core *c, const struct where *w, struct where_page *page,
+				char **cursor, int64_t *n)
+{
+	void *items = NULL;
+	size_t found = 0;
+	char *next = NULL;
+	enum inro_err e;
+
+	page->after = *cursor;
+	e = where_find(c, w, page, &items, &found, &next);
+	if (e != INRO_OK)
+		return e;
+	list_free(w->kind->type, items, found);
+	*n += (int64_t)found;
+	free(*cursor);
+	*cursor = next;
+	return INRO_OK;
+}
+
+enum inro_err where_count(struct core *c, const struct where *w, int64_t *ret)
+{
+	struct where_page page = { .steady = true };
+	AUTO(free_chars) char *cursor = NULL;
+	int64_t n = 0;
+	enum inro_err e;
+
+	if (!w->kind->seen && !next_join(w, NULL))
+		return count_stored(c, w, ret);
+	do
+		e = count_page(c, w, &page, &cursor, &n);
+	while (e == INRO_OK && cursor);
+	*ret = n;
+	return e;
 }

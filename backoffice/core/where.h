@@ -80,7 +80,8 @@ struct where_room {
 struct where_kind {
 	const struct record_type *type;
 	const struct where_field *fields;
-	const struct where_index *indexes; /* the best first; the last one fits always */
+	const struct where_index *indexes; /* the best first; the last one fits always, and its
+					       order is by a field that never changes */
 	size_t indexes_n;
 	const struct where_join *joins; /* NULL: none */
 	/* The row as conditions see it, in the row or in the room; NULL: as it is. */
@@ -113,7 +114,12 @@ struct where_page {
 	const char *after; /* NULL: from the start */
 	const char *sort;  /* a name of a field that an index has the order of; NULL: any order */
 	size_t limit;	   /* 0: PAGE_MAX */
+	/* In an order that changes to the rows don't change: who walks and changes meets each row
+	 * once.  Not with `sort`. */
+	bool steady;
 };
+/* How many meet the conditions; all of them are looked at. */
+MUST_CHECK enum inro_err where_count(struct core *c, const struct where *w, int64_t *ret);
 /* An array of records (list_free()), and the cursor of what follows, NULL at the end; both the
  * caller's. */
 MUST_CHECK enum inro_err where_find(struct core *c, const struct where *w,

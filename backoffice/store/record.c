@@ -174,6 +174,7 @@ static const struct field credential_fields[] = {
 	F_INT(credential, ca_generation),
 	F_INT(credential, profile_version),
 	F_REF(credential, listed_at),
+	F_REF(credential, wanted_at),
 	F_INT(credential, created_ms),
 	F_INT(credential, updated_ms),
 };
@@ -240,22 +241,20 @@ static const struct field proposal_fields[] = {
 };
 
 static const struct field job_fields[] = {
-	F_INT(job, id),
-	F_INT(job, tenant),
-	F_TEXT(job, kind),
-	F_NAME(job, state, job_state_names),
-	F_TEXT(job, actor),
-	F_TEXT(job, args),
-	F_TEXT(job, cursor),
-	F_INT(job, total),
-	F_INT(job, done),
-	F_INT(job, failed),
-	F_TEXT(job, said),
-	F_TEXT(job, lease_by),
-	F_INT(job, lease_until_ms),
-	F_INT(job, created_ms),
-	F_INT(job, started_ms),
+	F_INT(job, id),		F_INT(job, tenant),
+	F_TEXT(job, kind),	F_NAME(job, state, job_state_names),
+	F_TEXT(job, actor),	F_TEXT(job, args),
+	F_TEXT(job, cursor),	F_INT(job, total),
+	F_INT(job, done),	F_INT(job, same),
+	F_INT(job, failed),	F_TEXT(job, said),
+	F_TEXT(job, lease_by),	F_INT(job, lease_until_ms),
+	F_INT(job, created_ms), F_INT(job, started_ms),
 	F_INT(job, updated_ms),
+};
+
+static const struct field job_error_fields[] = {
+	F_INT(job_error, id),	 F_INT(job_error, tenant), F_INT(job_error, job),
+	F_TEXT(job_error, name), F_TEXT(job_error, error), F_TEXT(job_error, why),
 };
 
 static const struct field account_fields[] = {
@@ -346,6 +345,7 @@ TYPE(device_group, "group");
 TYPE(ca_generation, "CA's earlier key");
 TYPE(proposal, "proposal");
 TYPE(job, "job");
+TYPE(job_error, "row of a job");
 TYPE(account, "account");
 TYPE(setting, "setting");
 TYPE(tally, "count");
@@ -373,15 +373,25 @@ const struct record_type key_use_type = { .table = "credential",
 					  .n = ARRAY_LEN(key_use_fields) };
 
 const struct record_type *const record_types[] = {
-	&tenant_type,	       &device_group_type,
-	&device_type,	       &ca_type,
-	&ca_generation_type,   &credential_type,
-	&proposal_type,	       &job_type,
-	&account_type,	       &setting_type,
-	&tally_type,	       &event_type,
-	&audit_head_type,      &audit_mark_type,
-	&audit_segment_type,   &crl_scope_type,
-	&profile_version_type, NULL,
+	&tenant_type,
+	&device_group_type,
+	&device_type,
+	&ca_type,
+	&ca_generation_type,
+	&credential_type,
+	&proposal_type,
+	&job_type,
+	&job_error_type,
+	&account_type,
+	&setting_type,
+	&tally_type,
+	&event_type,
+	&audit_head_type,
+	&audit_mark_type,
+	&audit_segment_type,
+	&crl_scope_type,
+	&profile_version_type,
+	NULL,
 };
 
 struct bytes blob_bytes(const struct blob *b)
@@ -506,6 +516,11 @@ void proposal_clear(struct proposal *r)
 void job_clear(struct job *r)
 {
 	record_clear(&job_type, r);
+}
+
+void job_error_clear(struct job_error *r)
+{
+	record_clear(&job_error_type, r);
 }
 
 void account_clear(struct account *r)

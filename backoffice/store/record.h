@@ -189,6 +189,7 @@ struct credential {
 	int64_t ca_generation;	     /* whose key signed it */
 	int64_t profile_version;     /* of its profile; 0: built in */
 	int64_t listed_at; /* when it last came on a CRL, changed there or left it; 0: never */
+	int64_t wanted_at; /* since when its holder is to get another one; 0: not said */
 	int64_t created_ms, updated_ms;
 };
 
@@ -248,10 +249,16 @@ struct job {
 	char *actor;
 	char *args;		     /* a JSON object */
 	char *cursor;		     /* how far it came, by its kind */
-	int64_t total, done, failed; /* rows; total 0: not known */
+	int64_t total, done, same, failed; /* rows; total 0: not known; same: nothing was to be done */
 	char *said;		     /* what came of it */
 	char *lease_by;		     /* who works at it, until then */
 	int64_t lease_until_ms, created_ms, started_ms, updated_ms;
+};
+
+/* A row that a job could not do. */
+struct job_error {
+	int64_t id, tenant, job;
+	char *name, *error, *why;
 };
 
 struct account {
@@ -320,6 +327,7 @@ void device_group_clear(struct device_group *r);
 void ca_generation_clear(struct ca_generation *r);
 void proposal_clear(struct proposal *r);
 void job_clear(struct job *r);
+void job_error_clear(struct job_error *r);
 void account_clear(struct account *r);
 void setting_clear(struct setting *r);
 void tally_clear(struct tally *r);
@@ -359,7 +367,7 @@ size_t record_columns(const struct record_type *t);
 
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
 	audit_head_type, device_group_type, ca_generation_type, proposal_type, job_type,
-	account_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
+	job_error_type, account_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
 	profile_version_type;
 /* Read only: some columns of credential_type. */
 extern const struct record_type listed_type, key_use_type;
@@ -379,6 +387,7 @@ extern const struct record_type *const record_types[];
 	struct ca_generation *: &ca_generation_type, \
 	struct proposal *: &proposal_type, \
 	struct job *: &job_type, \
+	struct job_error *: &job_error_type, \
 	struct account *: &account_type, \
 	struct setting *: &setting_type, \
 	struct tally *: &tally_type, \

@@ -15,6 +15,7 @@
 
 #include <sqlite3.h>
 
+#include "backoffice/core/batch.h"
 #include "backoffice/core/import.h"
 #include "tests/bench/bench.h"
 #include "tests/lib/scratch.h"
@@ -52,7 +53,7 @@ static void write_csv(FILE *f, long n)
 static void write_sql(FILE *f, long n)
 {
 	for (long i = 0; i < n; i++) {
-		fputs(i % IMPORT_BATCH == 0 ? "BEGIN IMMEDIATE;\n" : "", f);
+		fputs(i % BATCH_MAX == 0 ? "BEGIN IMMEDIATE;\n" : "", f);
 		fprintf(f,
 			"INSERT INTO device (tenant, device_id, name, ip, mac, hostname, os, "
 			"state, "
@@ -68,7 +69,7 @@ static void write_sql(FILE *f, long n)
 			"'{\"name\":\"device "
 			"%ld\",\"os\":\"Linux\"}', zeroblob(32));\n",
 			i, i);
-		fputs(i % IMPORT_BATCH == IMPORT_BATCH - 1 || i == n - 1 ? "COMMIT;\n" : "", f);
+		fputs(i % BATCH_MAX == BATCH_MAX - 1 || i == n - 1 ? "COMMIT;\n" : "", f);
 	}
 }
 

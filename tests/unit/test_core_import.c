@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "backoffice/core/audit.h"
+#include "backoffice/core/batch.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/import.h"
 #include "backoffice/core/tally.h"
@@ -47,10 +48,12 @@ static void keep_bad(void *arg, int64_t line, const char *why)
 	snprintf(bad.why, sizeof bad.why, "%s", why);
 }
 
+static enum import_format format;
+
 static enum inro_err import(struct core *c, struct bytes text, bool update,
 			    struct import_report *ret)
 {
-	const struct import_options o = { update, keep_bad, NULL };
+	const struct import_options o = { .update = update, .format = format, .bad = keep_bad };
 	FILE *f = fmemopen((void *)(uintptr_t)text.p, text.n, "r");
 	enum inro_err e;
 
@@ -187,7 +190,7 @@ static void test_hostile(void **state)
 	struct import_report r;
 
 	buf_add_str(&text, "id,name\n");
-	for (int i = 0; i < IMPORT_BATCH + 10; i++)
+	for (int i = 0; i < BATCH_MAX + 10; i++)
 		buf_addf(&text, "d%d,name %d\n", i, i);
 	memset(buf_extend(&text, 100000), 'x', 100000);
 	buf_add_str(&text, "\nnul,a");
@@ -195,7 +198,7 @@ static void test_hostile(void **state)
 	buf_add_str(&text, "b\nlast,row");
 	OK(buf_err(&text));
 	OK(import(c, buf_bytes(&text), false, &r));
-	assert_int_equal(r.counts[IMPORT_ADDED], IMPORT_BATCH + 11);
+	assert_int_equal(r.counts[IMPORT_ADDED], BATCH_MAX + 11);
 	assert_int_equal(r.counts[IMPORT_BAD], 2);
 	assert_non_null(strstr(bad.why, "NUL"));
 	OK(tally_check(c));

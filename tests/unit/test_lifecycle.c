@@ -97,8 +97,10 @@ static void test_no_dead_end(void **state)
 	static const int ends[LIFE__MAX] = {
 		[LIFE_DEVICE] = 3, [LIFE_CA] = 2,  [LIFE_CERTIFICATE] = 9,
 		[LIFE_KEY] = 9,	   [LIFE_PSK] = 9, [LIFE_PROPOSAL] = PROPOSAL_DONE,
+		[LIFE_JOB] = JOB_DONE,
 	};
 	static const unsigned further[LIFE__MAX] = {
+		[LIFE_JOB] = 1u << JOB_CANCELLED,
 		[LIFE_PROPOSAL] = 1u << PROPOSAL_REFUSED | 1u << PROPOSAL_WITHDRAWN,
 	};
 

@@ -69,8 +69,11 @@ ALTER TABLE credential ADD COLUMN ca_generation INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE credential ADD COLUMN profile_version INTEGER NOT NULL DEFAULT 0;
 -- What a revocation list says of a certificate, read from the index alone.
 ALTER TABLE credential ADD COLUMN listed_at INTEGER;
+-- Its holder is to get another one, and is told so when it asks.
+ALTER TABLE credential ADD COLUMN wanted_at INTEGER;
 UPDATE credential SET listed_at = revoked_at WHERE revoked_at IS NOT NULL;
 DROP INDEX credential_on_crl;
+CREATE INDEX credential_wanted ON credential (tenant, id) WHERE wanted_at IS NOT NULL;
 CREATE INDEX credential_on_crl ON credential (ca, ca_generation, id, listed_at, not_after, serial, revoked_at, reason, invalid_at) WHERE listed_at IS NOT NULL;
 CREATE TABLE crl_scope (
 	id INTEGER PRIMARY KEY,
@@ -131,6 +134,7 @@ CREATE TABLE job (
 	cursor TEXT NOT NULL,
 	total INTEGER NOT NULL,
 	done INTEGER NOT NULL,
+	same INTEGER NOT NULL,
 	failed INTEGER NOT NULL,
 	said TEXT NOT NULL,
 	lease_by TEXT NOT NULL,
@@ -140,6 +144,16 @@ CREATE TABLE job (
 	updated_ms INTEGER NOT NULL
 );
 CREATE INDEX job_by_state ON job (state, id);
+-- Rows that a job could not do.
+CREATE TABLE job_error (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	job INTEGER NOT NULL REFERENCES job (id),
+	name TEXT NOT NULL,
+	error TEXT NOT NULL,
+	why TEXT NOT NULL
+);
+CREATE INDEX job_error_by_job ON job_error (job, id);
 
 CREATE TABLE account (
 	id INTEGER PRIMARY KEY,

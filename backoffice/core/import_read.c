@@ -1,0 +1,234 @@
+/* import_read - the rows of a file of devices; see import.h. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/import.h"
+#include "backoffice/core/internal.h"
+#include "backoffice/core/json.h"
+
+/* Without blanks, '_', '-' and in small letters. */
+static const struct {
+	const char *name;
+	enum import_column column;
+} names[] = {
+	{ "id", IMPORT_ID },
+	{ "deviceid", IMPORT_ID },
+	{ "name", IMPORT_NAME },
+	{ "devicename", IMPORT_NAME },
+	{ "ip", IMPORT_IP },
+	{ "ipaddress", IMPORT_IP },
+	{ "mac", IMPORT_MAC },
+	{ "macaddress", IMPORT_MAC },
+	{ "host", IMPORT_HOST },
+	{ "hostname", IMPORT_HOST },
+	{ "os", IMPORT_OS },
+	{ "osname", IMPORT_OS },
+	{ "group", IMPORT_GROUP },
+	{ "serial", IMPORT_SERIAL },
+	{ "serialnumber", IMPORT_SERIAL },
+	{ "anchor", IMPORT_ANCHOR },
+	{ "trustanchor", IMPORT_ANCHOR },
+	{ "anchorstore", IMPORT_ANCHOR_STORE },
+	{ "attrs", IMPORT_ATTRS },
+	{ "attributes", IMPORT_ATTRS },
+	{ "state", IMPORT_PASSED_OVER },
+	{ "status", IMPORT_PASSED_OVER },
+	{ "created", IMPORT_PASSED_OVER },
+	{ "updated", IMPORT_PASSED_OVER },
+	{ "deleted", IMPORT_PASSED_OVER },
+};
+
+static void plain_name(const char *from, char *to, size_t cap)
+{
+	size_t n = 0;
+
+	for (; *from && n + 1 < cap; from++)
+		if (!strchr(" _-", *from))
+			to[n++] = (char)tolower((unsigned char)*from);
+	to[n] = 0;
+}
+
+static enum inro_err name_column(const char *text, enum import_column *ret)
+{
+	char name[64];
+
+	plain_name(text, name, sizeof name);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(names[i].name, name) == 0) {
+			*ret = names[i].column;
+			return INRO_OK;
+		}
+	return err_set(INRO_E_ARG,
+		       "no column is called '%.64s'; there are id, name, ip, mac, host, os, group, "
+		       "serial, anchor, anchor_store and attrs",
+		       text);
+}
+
+enum inro_err import_header(const struct csv *row, struct import_header *ret)
+{
+	struct import_header h = { .n = row->n };
+	bool seen[IMPORT_COLUMN__MAX] = { 0 };
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < row->n; i++) {
+		e = name_column(row->fields[i], &h.columns[i]);
+		if (e == INRO_OK && seen[h.columns[i]] && h.columns[i] != IMPORT_PASSED_OVER)
+			e = err_set(INRO_E_ARG, "the column '%.64s' is there twice",
+				    row->fields[i]);
+		if (e == INRO_OK)
+			seen[h.columns[i]] = true;
+	}
+	if (e == INRO_OK && !seen[IMPORT_ID])
+		e = err_set(INRO_E_ARG,
+			    "the first row names the columns, and there is no 'id' in it");
+	if (e == INRO_OK)
+		*ret = h;
+	return e;
+}
+
+void import_line_clear(struct import_line *l)
+{
+	free(l->text);
+	free(l->why);
+	*l = (struct import_line) { 0 };
+}
+
+/* Values of a row, one behind the other with their NULs, before it is known where they end up. */
+struct values {
+	struct buf text;
+	size_t at[IMPORT_COLUMN__MAX];
+	bool is[IMPORT_COLUMN__MAX];
+};
+
+static void values_clear(struct values *v)
+{
+	buf_clear(&v->text);
+}
+
+static void add_value(struct values *v, enum import_column column, const char *value)
+{
+	v->is[column] = true;
+	v->at[column] = v->text.n;
+	buf_add_str(&v->text, value);
+	buf_add_u8(&v->text, 0);
+}
+
+static enum inro_err give_values(struct values *v, struct import_line *ret)
+{
+	enum inro_err e = buf_err(&v->text);
+
+	if (e != INRO_OK)
+		return e;
+	ret->text = buf_take_str(&v->text);
+	if (!ret->text)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a row");
+	for (size_t i = 0; i < IMPORT_COLUMN__MAX; i++)
+		ret->values[i] = v->is[i] ? ret->text + v->at[i] : NULL;
+	return INRO_OK;
+}
+
+static enum inro_err csv_values(const struct import_source *s, struct values *v)
+{
+	const struct import_header *h = &s->header;
+
+	if (s->csv.n != h->n)
+		return err_set(INRO_E_SYNTAX, "the row has %zu fields, not %zu", s->csv.n, h->n);
+	for (size_t i = 0; i < h->n; i++)
+		if (*s->csv.fields[i])
+			add_value(v, h->columns[i], s->csv.fields[i]);
+	return INRO_OK;
+}
+
+static enum inro_err json_value(struct values *v, const char *name, const json_t *value)
+{
+	const char *text = json_string_value(value);
+	AUTO(free_chars) char *attrs = NULL;
+	enum import_column column;
+	enum inro_err e = name_column(name, &column);
+
+	if (e != INRO_OK || json_is_null(value) || column == IMPORT_PASSED_OVER)
+		return e;
+	if (v->is[column])
+		return err_set(INRO_E_ARG, "the field '%.64s' is there twice", name);
+	if (column == IMPORT_ATTRS && json_is_object(value)) {
+		e = json_object_write(value, &attrs);
+		text = attrs;
+	}
+	if (e == INRO_OK && (!text || (!attrs && strlen(text) != json_string_length(value))))
+		e = err_set(INRO_E_ARG, "'%.64s' is not a text", name);
+	if (e == INRO_OK)
+		add_value(v, column, text);
+	return e;
+}
+
+static enum inro_err json_values(const struct import_source *s, struct values *v)
+{
+	AUTO(json_drop) json_t *object = NULL;
+	enum inro_err e = json_object_read("the row", s->csv.text, CSV_LINE_MAX, &object);
+
+	for (void *at = e == INRO_OK ? json_object_iter(object) : NULL; e == INRO_OK && at;
+	     at = json_object_iter_next(object, at))
+		e = json_value(v, json_object_iter_key(at), json_object_iter_value(at));
+	return e;
+}
+
+static const struct {
+	enum inro_err (*next)(struct csv *r);
+	enum inro_err (*values)(const struct import_source *s, struct values *v);
+} formats[] = {
+	[IMPORT_CSV] = { csv_next, csv_values },
+	[IMPORT_JSON_LINES] = { csv_next_line, json_values },
+};
+
+enum inro_err import_open(struct import_source *s)
+{
+	enum inro_err e;
+
+	if (s->format != IMPORT_CSV)
+		return INRO_OK;
+	e = csv_next(&s->csv);
+	if (e == INRO_OK && s->csv.ended)
+		return err_set(INRO_E_SYNTAX, "the file is empty; its first row names the columns");
+	return e == INRO_OK ? import_header(&s->csv, &s->header) : e;
+}
+
+enum inro_err import_read(struct import_source *s, struct import_line *ret)
+{
+	SCOPED(values) v = { 0 };
+	enum inro_err e = formats[s->format].next(&s->csv);
+
+	if (s->csv.ended || s->csv.lost)
+		return e;
+	ret->number = s->csv.line;
+	if (e == INRO_OK)
+		e = formats[s->format].values(s, &v);
+	if (e == INRO_OK)
+		e = give_values(&v, ret);
+	if (e == INRO_OK || e == INRO_E_NO_MEMORY)
+		return e;
+	ret->error = e;
+	return text_set(&ret->why, err_detail(e));
+}
+
+enum import_format import_format_of(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+	bool lines = dot && (!strcmp(dot, ".jsonl") || !strcmp(dot, ".ndjson"));
+
+	return lines ? IMPORT_JSON_LINES : IMPORT_CSV;
+}
+
+struct import_place import_tell(const struct import_source *s)
+{
+	return (struct import_place) { .offset = ftello(s->csv.from), .line = s->csv.line };
+}
+
+enum inro_err import_seek(struct import_source *s, struct import_place at)
+{
+	if (fseeko(s->csv.from, at.offset, SEEK_SET) != 0)
+		return err_set(INRO_E_IO, "the file can't be read from %lld on",
+			       (long long)at.offset);
+	s->csv.line = at.line;
+	return INRO_OK;
+}

@@ -1,0 +1,71 @@
+/*
+ * job - bulk work that goes on where it was cut off.
+ *
+ * 1. A job is a record: its kind, what it is to do, how far it is, and what came of it.
+ * 2. Rows are done up to 500 in a transaction, and how far the job is, its counts and what is said
+ * of bad rows are written in the same one: whatever ends the work, no row is done twice and none
+ * is left out.  Where rows are such that to do them again changes nothing, that may be written
+ * after them.
+ * 3. What a job is about is settled when it is started: a file by its SHA-256, records as those
+ * that there were then.
+ * 4. A row that can't be done is told and stands alone.  What is not about one row stops the job,
+ * and the job says what it was; it goes on by job_run().
+ * 5. One process works at a job.  It has a lease, which each lot of rows makes longer; one that
+ * lost it writes nothing more.
+ */
+#ifndef INRO_BACKOFFICE_CORE_JOB_H
+#define INRO_BACKOFFICE_CORE_JOB_H
+
+#include "backoffice/core/core.h"
+
+/* The options that kinds have, by the names that people write. */
+struct job_arg {
+	const char *name, *value;
+};
+struct job_order {
+	const char *kind;
+	const struct job_arg *args;
+	size_t n;
+};
+
+/* What kinds there are; NULL behind the last. */
+const char *job_kind_name(size_t i);
+
+/* Records it.  A refusal is recorded too.  Nothing is done yet. */
+MUST_CHECK enum inro_err job_start(struct core *c, const struct job_order *o, struct job *ret);
+
+struct job_watch {
+	void (*told)(void *arg, const struct job *j); /* after each lot; NULL: nobody looks */
+	void *arg;
+};
+/* Does it, or what is left of it, to the end.  INRO_E_BUSY: another process is at it;
+ * INRO_E_CANCELLED: it was cancelled meanwhile.  *ret is written on failure too, as far as the job
+ * was found; empty before. */
+MUST_CHECK enum inro_err job_run(struct core *c, int64_t id, const struct job_watch *w,
+				 struct job *ret);
+/* Whoever works at it stops before the next lot of rows. */
+MUST_CHECK enum inro_err job_cancel(struct core *c, int64_t id, const char *why, struct job *ret);
+
+MUST_CHECK enum inro_err job_get(struct core *c, int64_t id, struct job *ret);
+struct job_list {
+	struct job *items;
+	size_t n;
+	int64_t next;
+};
+void job_list_clear(struct job_list *l);
+/* state NULL: any. */
+MUST_CHECK enum inro_err job_find(struct core *c, const enum job_state *state,
+				  const struct page *page, struct job_list *ret);
+
+struct job_error_list {
+	struct job_error *items;
+	size_t n;
+	int64_t next;
+};
+void job_error_list_clear(struct job_error_list *l);
+MUST_CHECK enum inro_err job_errors(struct core *c, int64_t id, const struct page *page,
+				    struct job_error_list *ret);
+/* The same as a file, a line each: row, error and reason with tabs between them.  0600. */
+MUST_CHECK enum inro_err job_errors_write(struct core *c, int64_t id, const char *path);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * job_kinds - what each kind of job does, as a table of functions over one run of it.
+ *
+ * A run is open(), then for each lot next(), ready(), row() for each row in one transaction, and
+ * after(); then close().
+ */
+#ifndef INRO_BACKOFFICE_CORE_JOB_KINDS_H
+#define INRO_BACKOFFICE_CORE_JOB_KINDS_H
+
+#include "backoffice/core/batch.h"
+#include "backoffice/core/job.h"
+#include "backoffice/core/json.h"
+
+#define JOB_ARGS_MAX 65536
+
+struct job_kind;
+
+struct job_run {
+	struct core *c;
+	const struct job_kind *kind;
+	struct job job; /* as it is on record */
+	json_t *args;
+	void *own; /* the kind's */
+
+	/* The lot: rows that are done together. */
+	size_t n;
+	char *names[BATCH_MAX]; /* what is said of a bad row begins with it */
+	bool same[BATCH_MAX];	/* set by row(): nothing was to be done */
+	struct batch_result results[BATCH_MAX];
+	char *cursor; /* the place behind it */
+	bool ended;   /* there is nothing behind it */
+
+	struct job next; /* the record while it is being written */
+};
+
+struct job_kind {
+	const char *name;
+	const char *takes[16]; /* arguments, NULL behind the last */
+	const char *needs[4];  /* those of them that must be there */
+	/* When it is started: settles what it is about, in r->args and r->job.total. */
+	enum inro_err (*plan)(struct job_run *r);
+	/* Each time that it is run. */
+	enum inro_err (*open)(struct job_run *r);
+	/* The lot behind r->job.cursor: r->n rows, their names, r->cursor and r->ended.  The lot
+	 * before was cleared. */
+	enum inro_err (*next)(struct job_run *r);
+	enum inro_err (*ready)(struct job_run *r); /* outside the transaction; NULL: nothing */
+	enum inro_err (*row)(struct core *c, void *run, size_t i); /* inside */
+	enum inro_err (*after)(struct job_run *r); /* when it was committed; NULL: nothing */
+	void (*close)(struct job_run *r);
+	/* The place is written behind after(), in a transaction of its own: to do a lot again
+	 * changes nothing. */
+	bool repeats;
+};
+extern const struct job_kind *const job_kinds[]; /* NULL behind the last */
+
+/* An argument; NULL: it was not given. */
+const char *job_arg(const struct job_run *r, const char *name);
+MUST_CHECK enum inro_err job_arg_set(struct job_run *r, const char *name, const char *value);
+/* One row more in the lot. */
+MUST_CHECK enum inro_err job_row_add(struct job_run *r, const char *name);
+
+/* ---- rows of a file: arguments "in" and what is settled about it (job_rows.c) ---- */
+
+struct import_line;
+MUST_CHECK enum inro_err job_file_plan(struct job_run *r);
+struct job_file;
+MUST_CHECK enum inro_err job_file_open(struct job_run *r, struct job_file **ret);
+MUST_CHECK enum inro_err job_file_next(struct job_run *r, struct job_file *f);
+const struct import_line *job_file_line(const struct job_file *f, size_t i);
+void job_file_close(struct job_file *f); /* NULL is fine */
+
+/* ---- records that are found: arguments "where" and "last" ---- */
+
+struct where_kind;
+struct where;
+struct job_search {
+	const struct where_kind *kind;
+	/* Conditions beside those of the argument; NULL: none. */
+	enum inro_err (*more)(struct job_run *r, struct where *w);
+	const char *(*name)(const void *record); /* of a row; into static room or the record */
+};
+MUST_CHECK enum inro_err job_search_plan(struct job_run *r, const struct job_search *s);
+struct job_found;
+MUST_CHECK enum inro_err job_search_open(struct job_run *r, const struct job_search *s,
+					 struct job_found **ret);
+MUST_CHECK enum inro_err job_search_next(struct job_run *r, struct job_found *f, size_t most);
+void *job_found_record(const struct job_found *f, size_t i);
+void job_found_close(struct job_found *f); /* NULL is fine */
+
+extern const struct job_kind job_register, job_update, job_enable, job_disable, job_delete;
+
+#endif

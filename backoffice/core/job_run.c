@@ -1,0 +1,323 @@
+/* job_run - a job at work: its lease, its lots of rows, its end; see job.h. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backoffice/core/job_record.h"
+#include "base/clock.h"
+
+#define LEASE_MS  120000
+#define HOST_CHARS 64
+
+void job_lot_clear(struct job_run *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->names[i]);
+		r->names[i] = NULL;
+		r->same[i] = false;
+		batch_result_clear(&r->results[i]);
+	}
+	r->n = 0;
+	free(r->cursor);
+	r->cursor = NULL;
+}
+
+/* ---- the lease: HOST/PID/NUMBER ---- */
+
+static enum inro_err lease_name(char *out, size_t cap)
+{
+	char host[HOST_CHARS + 1] = "";
+
+	gethostname(host, HOST_CHARS);
+	for (char *s = host; *s; s++)
+		if (*s == '/')
+			*s = '_';
+	snprintf(out, cap, "%s/%ld/%lld", host, (long)getpid(), (long long)clock_monotonic_ms());
+	return core_check_text("this machine's name", out, cap);
+}
+
+/* Whoever has it may be gone: then a process of this machine has no process by its number. */
+static bool lease_is_live(const struct job *j, const char *mine)
+{
+	const char *by = text_or_empty(j->lease_by);
+	size_t host = strcspn(mine, "/") + 1;
+
+	if (!*by || j->lease_until_ms <= clock_now_ms())
+		return false;
+	if (strncmp(by, mine, host) != 0)
+		return true;
+	return kill((pid_t)strtol(by + host, NULL, 10), 0) == 0 || errno == EPERM;
+}
+
+static enum inro_err take_free(struct core *c, struct job *j, const char *mine)
+{
+	SCOPED(buf) detail = { 0 };
+	enum inro_err e;
+
+	if (j->state != JOB_RUNNING)
+		return INRO_OK;
+	if (lease_is_live(j, mine))
+		return err_set(INRO_E_BUSY, "job %lld is being done by %s", (long long)j->id,
+			       j->lease_by);
+	detail_text(&detail, "reason", "whoever did it is gone");
+	e = job_move(c, j, VERB_STOP);
+	return e == INRO_OK ? job_event(c, j, "job.stop", &detail) : e;
+}
+
+struct taking {
+	int64_t id;
+	char mine[HOST_CHARS + 64];
+	struct job *job;
+};
+
+static enum inro_err take_work(struct core *c, void *arg)
+{
+	struct taking *t = arg;
+	struct job *j = t->job;
+	SCOPED(buf) detail = { 0 };
+	bool again;
+	enum inro_err e;
+
+	job_clear(j);
+	e = job_get(c, t->id, j);
+	if (e == INRO_OK)
+		e = take_free(c, j, t->mine);
+	again = j->state == JOB_FAILED;
+	if (e == INRO_OK)
+		e = job_move(c, j, again ? VERB_RESUME : VERB_START);
+	if (e == INRO_OK)
+		e = text_set(&j->lease_by, t->mine);
+	if (e == INRO_OK)
+		e = text_set(&j->said, NULL);
+	j->lease_until_ms = clock_now_ms() + LEASE_MS;
+	if (!j->started_ms)
+		j->started_ms = j->updated_ms;
+	if (e == INRO_OK)
+		e = store_update(c->store, j);
+	detail_text(&detail, "kind", j->kind);
+	return e == INRO_OK ? job_event(c, j, again ? "job.resume" : "job.start", &detail) : e;
+}
+
+/* The record as it is now, when it is still ours to write. */
+static enum inro_err reload(struct core *c, struct job_run *r)
+{
+	struct job *j = &r->next;
+	enum inro_err e;
+
+	job_clear(j);
+	e = job_get(c, r->job.id, j);
+	if (e == INRO_OK && j->state == JOB_CANCELLED)
+		e = err_set(INRO_E_CANCELLED, "job %lld was cancelled", (long long)j->id);
+	else if (e == INRO_OK && (j->state != JOB_RUNNING ||
+				  strcmp(j->lease_by, r->job.lease_by) != 0 ||
+				  strcmp(text_or_empty(j->cursor), text_or_empty(r->job.cursor)) != 0))
+		e = err_set(INRO_E_STATE, "job %lld was taken over by %s", (long long)j->id,
+			    text_or_empty(j->lease_by));
+	return e;
+}
+
+/* ---- a lot ---- */
+
+static enum inro_err write_error(struct core *c, const struct job_run *r, size_t i)
+{
+	SCOPED(job_error) row = { .tenant = c->tenant, .job = r->job.id };
+	enum inro_err e = text_set(&row.name, r->names[i]);
+
+	if (e == INRO_OK)
+		e = text_set(&row.error, err_name(r->results[i].error));
+	if (e == INRO_OK)
+		e = text_set(&row.why, r->results[i].why);
+	return e == INRO_OK ? store_insert(c->store, &row) : e;
+}
+
+static enum inro_err count_rows(struct core *c, struct job_run *r)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < r->n; i++) {
+		bool bad = r->results[i].error != INRO_OK;
+
+		r->next.failed += bad;
+		r->next.same += !bad && r->same[i];
+		r->next.done += !bad && !r->same[i];
+		if (bad)
+			e = write_error(c, r, i);
+	}
+	return e;
+}
+
+/* How far it is, behind the rows of a lot and in their transaction. */
+static enum inro_err advance(struct core *c, void *arg)
+{
+	struct job_run *r = arg;
+	enum inro_err e = reload(c, r);
+
+	if (e == INRO_OK)
+		e = count_rows(c, r);
+	if (e == INRO_OK && r->cursor)
+		e = text_set(&r->next.cursor, r->cursor);
+	r->next.updated_ms = clock_now_ms();
+	r->next.lease_until_ms = r->next.updated_ms + LEASE_MS;
+	return e == INRO_OK ? store_update(c->store, &r->next) : e;
+}
+
+static enum inro_err still_ours(struct core *c, void *arg)
+{
+	return reload(c, arg);
+}
+
+static void take_next(struct job_run *r)
+{
+	job_clear(&r->job);
+	r->job = r->next;
+	r->next = (struct job) { 0 };
+}
+
+static enum inro_err write_lot(struct job_run *r)
+{
+	const struct batch b = { .row = r->kind->row,
+				 .end = r->kind->repeats ? still_ours : advance,
+				 .arg = r,
+				 .results = r->results,
+				 .n = r->n };
+	enum inro_err e = r->kind->row ? batch_write(r->c, &b) : INRO_OK;
+
+	if (e == INRO_OK && r->kind->after)
+		e = r->kind->after(r);
+	if (e == INRO_OK && r->kind->repeats)
+		e = core_write(r->c, advance, r);
+	if (e == INRO_OK)
+		take_next(r);
+	return e;
+}
+
+static enum inro_err do_lot(struct job_run *r)
+{
+	enum inro_err e;
+
+	job_lot_clear(r);
+	e = r->kind->next(r);
+	if (e == INRO_OK && r->n && r->kind->ready)
+		e = r->kind->ready(r);
+	return e == INRO_OK && (r->n || r->cursor) ? write_lot(r) : e;
+}
+
+/* ---- the end ---- */
+
+static enum inro_err end_with(struct core *c, struct job_run *r, enum verb verb, const char *why)
+{
+	struct job *j = &r->next;
+	SCOPED(buf) detail = { 0 };
+	enum inro_err e = reload(c, r);
+
+	if (e == INRO_OK)
+		e = job_move(c, j, verb);
+	if (e == INRO_OK)
+		e = text_set(&j->said, why);
+	if (e == INRO_OK)
+		e = text_set(&j->lease_by, NULL);
+	j->lease_until_ms = 0;
+	if (e == INRO_OK)
+		e = store_update(c->store, j);
+	detail_int(&detail, "done", j->done);
+	detail_int(&detail, "same", j->same);
+	detail_int(&detail, "failed", j->failed);
+	detail_text(&detail, "reason", why);
+	return e == INRO_OK ? job_event(c, j, verb == VERB_FINISH ? "job.finish" : "job.stop",
+					&detail)
+			    : e;
+}
+
+static enum inro_err finish_work(struct core *c, void *arg)
+{
+	return end_with(c, arg, VERB_FINISH, NULL);
+}
+
+struct stopping {
+	struct job_run *r;
+	const char *why;
+};
+
+static enum inro_err stop_work(struct core *c, void *arg)
+{
+	struct stopping *s = arg;
+
+	return end_with(c, s->r, VERB_STOP, s->why);
+}
+
+/* Whether or not the database takes the word of it, what was done is on record. */
+static enum inro_err stop(struct job_run *r, enum inro_err e)
+{
+	char why[ERR_DETAIL_MAX];
+	struct stopping s = { r, why };
+
+	snprintf(why, sizeof why, "%s", err_detail(e));
+	if (core_write(r->c, stop_work, &s) == INRO_OK)
+		take_next(r);
+	return err_set(e, "%s; job %lld stopped after %lld rows, 'inro job resume %lld' goes on",
+		       why, (long long)r->job.id,
+		       (long long)(r->job.done + r->job.same + r->job.failed),
+		       (long long)r->job.id);
+}
+
+static enum inro_err work(struct job_run *r, const struct job_watch *w)
+{
+	enum inro_err e = r->kind->open(r);
+
+	while (e == INRO_OK && !r->ended) {
+		e = do_lot(r);
+		if (e == INRO_OK && w && w->told)
+			w->told(w->arg, &r->job);
+	}
+	r->kind->close(r);
+	if (e == INRO_OK)
+		e = core_write(r->c, finish_work, r);
+	if (e == INRO_OK)
+		take_next(r);
+	return e;
+}
+
+static enum inro_err run(struct job_run *r, const struct job_watch *w)
+{
+	enum inro_err e = job_run_open(r->c, &r->job, r);
+
+	if (e == INRO_OK)
+		e = work(r, w);
+	/* It is no longer ours to write. */
+	if (e == INRO_OK || e == INRO_E_CANCELLED)
+		return e;
+	return stop(r, e);
+}
+
+static void run_drop(struct job_run **r)
+{
+	if (*r)
+		job_run_clear(*r);
+	free(*r);
+}
+
+enum inro_err job_run(struct core *c, int64_t id, const struct job_watch *w, struct job *ret)
+{
+	AUTO(run_drop) struct job_run *r = calloc(1, sizeof *r);
+	struct taking t = { .id = id };
+	enum inro_err e;
+
+	if (!r)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
+	r->c = c;
+	t.job = &r->job;
+	e = lease_name(t.mine, sizeof t.mine);
+	if (e == INRO_OK)
+		e = core_require(c, ROLE_OPERATOR, "do a job");
+	if (e == INRO_OK)
+		e = core_write(c, take_work, &t);
+	if (e != INRO_OK)
+		return job_refused(c, "job.start", id, e);
+	e = run(r, w);
+	*ret = r->job;
+	r->job = (struct job) { 0 };
+	return e;
+}

@@ -1,0 +1,308 @@
+/*
+ * noun_job - bulk work: started, gone on with, looked at, cancelled.
+ *
+ * What a kind of job takes is the core's to say: here are the options of all of them.
+ */
+#include "backoffice/core/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "tools/nouns.h"
+#include "tools/office.h"
+#include "tools/progress.h"
+#include "tools/text.h"
+
+/* Handed to the job as they are; flags as "yes". */
+static const char *const handed[] = { "where", "in", "why" };
+
+static json_t *job_json(const struct job *j)
+{
+	json_t *args = json_loads(text_or_empty(j->args), 0, NULL);
+	return json_pack("{s:I s:s s:s s:o s:I s:I s:I s:I s:o s:o s:o s:o s:o s:o}", "id",
+			 (json_int_t)j->id, "kind", j->kind, "state", job_state_names[j->state],
+			 "args", args ? args : json_null(), "total", (json_int_t)j->total, "done",
+			 (json_int_t)j->done, "same", (json_int_t)j->same, "failed",
+			 (json_int_t)j->failed, "said", json_of_text(j->said), "actor",
+			 json_of_text(j->actor), "by", json_of_text(j->lease_by), "created",
+			 json_of_time(j->created_ms / 1000), "started",
+			 json_of_time(j->started_ms / 1000), "updated",
+			 json_of_time(j->updated_ms / 1000));
+}
+
+static enum inro_err job_id(const struct call *c, int64_t *ret)
+{
+	const char *text = call_arg(c, 0);
+	char *end;
+	long long id = strtoll(text, &end, 10);
+	if (id <= 0 || *end)
+		return err_set(INRO_E_ARG, "'%s' is no job's number", text);
+	*ret = id;
+	return INRO_OK;
+}
+
+/* ---- at work ---- */
+
+static size_t rows_of(const struct job *j)
+{
+	return (size_t)(j->done + j->same + j->failed);
+}
+
+static void show_lot(void *arg, const struct job *j)
+{
+	progress_at(arg, rows_of(j));
+}
+
+/* Where bad rows are told; NULL: they are only on record. */
+static enum inro_err errors_path(const struct call *c, const struct job *j, char **ret)
+{
+	json_t *args = json_loads(text_or_empty(j->args), 0, NULL);
+	const char *in = json_string_value(json_object_get(args, "in"));
+	enum inro_err e = INRO_OK;
+	if (call_has(c, "errors"))
+		e = text_set(ret, call_opt(c, "errors"));
+	else if (in && asprintf(ret, "%s.errors", in) < 0)
+		e = err_set(INRO_E_NO_MEMORY, "memory is short");
+	json_decref(args);
+	return e;
+}
+
+static enum inro_err tell_errors(const struct call *c, struct core *core, const struct job *j)
+{
+	AUTO(free_chars) char *path = NULL;
+	char number[24];
+	enum inro_err e = INRO_OK;
+	snprintf(number, sizeof number, "%lld", (long long)j->id);
+	if (!j->failed)
+		return INRO_OK;
+	e = errors_path(c, j, &path);
+	if (!e && path)
+		e = job_errors_write(core, j->id, path);
+	if (e)
+		return e;
+	return err_set(INRO_E_POLICY, "%lld rows could not be done; %s%s says why",
+		       (long long)j->failed, path ? path : "'inro job errors' for job ",
+		       path ? "" : number);
+}
+
+static json_t *summary(const struct job *j, size_t before, int64_t ms)
+{
+	double seconds = (double)(ms ? ms : 1) / 1e3;
+	double rate = (double)(rows_of(j) - before) / seconds;
+	char took[64];
+	json_t *doc = job_json(j);
+	snprintf(took, sizeof took, "%.1f s, %.0f a second", seconds, rate);
+	json_object_set_new(doc, "seconds", json_real(seconds));
+	json_object_set_new(doc, "per_second", json_real(rate));
+	json_object_set_new(doc, "took", json_string(took));
+	return doc;
+}
+
+static enum inro_err do_job(const struct call *c, struct core *core, int64_t id, json_t **ret)
+{
+	SCOPED(job) j = { 0 };
+	struct progress p;
+	const struct job_watch w = { show_lot, &p };
+	int64_t since = clock_monotonic_ms();
+	size_t before;
+	enum inro_err e = job_get(core, id, &j);
+	if (e)
+		return e;
+	before = rows_of(&j);
+	progress_start(&p, "rows", (size_t)j.total);
+	progress_from(&p, before);
+	job_clear(&j);
+	e = job_run(core, id, &w, &j);
+	progress_end(&p);
+	if (!e)
+		e = json_give(summary(&j, before, clock_monotonic_ms() - since), ret);
+	return e ? e : tell_errors(c, core, &j);
+}
+
+static size_t take_args(const struct call *c, struct job_arg args[static ARRAY_LEN(handed)])
+{
+	size_t n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(handed); i++)
+		if (call_has(c, handed[i])) {
+			const char *value = call_opt(c, handed[i]);
+			args[n++] = (struct job_arg) { handed[i], value };
+		}
+	return n;
+}
+
+static enum inro_err job_start_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	struct job_arg args[ARRAY_LEN(handed)];
+	const struct job_order o = { call_arg(c, 0), args, take_args(c, args) };
+	SCOPED(job) j = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = job_start(core, &o, &j);
+	return e ? e : do_job(c, core, j.id, ret);
+}
+
+static enum inro_err job_resume_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	int64_t id = 0;
+	enum inro_err e = job_id(c, &id);
+	if (!e)
+		e = office_open(c, &core);
+	return e ? e : do_job(c, core, id, ret);
+}
+
+/* ---- looked at ---- */
+
+static enum inro_err job_page(struct core *core, const struct call *c, const struct page *page,
+			      json_t *list, int64_t *ret_next)
+{
+	const char *word = call_opt(c, "state");
+	int at = word ? name_index(job_state_names, JOB_STATE__MAX, word) : 0;
+	enum job_state state = (enum job_state)at;
+	SCOPED(job_list) l = { 0 };
+	enum inro_err e = job_find(core, word ? &state : NULL, page, &l);
+	for (size_t i = 0; !e && i < l.n; i++)
+		json_array_append_new(list, job_json(&l.items[i]));
+	*ret_next = l.next;
+	return e;
+}
+
+static enum inro_err job_list_run(const struct call *c, json_t **ret)
+{
+	return office_list(c, job_page, ret);
+}
+
+static enum inro_err job_show_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(job) j = { 0 };
+	int64_t id = 0;
+	enum inro_err e = job_id(c, &id);
+	if (!e)
+		e = office_open(c, &core);
+	if (!e)
+		e = job_get(core, id, &j);
+	return e ? e : json_give(job_json(&j), ret);
+}
+
+static enum inro_err job_cancel_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(job) j = { 0 };
+	int64_t id = 0;
+	enum inro_err e = job_id(c, &id);
+	if (!e)
+		e = office_open(c, &core);
+	if (!e)
+		e = job_cancel(core, id, call_opt(c, "why"), &j);
+	return e ? e : json_give(job_json(&j), ret);
+}
+
+static enum inro_err error_page(struct core *core, const struct call *c, const struct page *page,
+				json_t *list, int64_t *ret_next)
+{
+	SCOPED(job_error_list) l = { 0 };
+	int64_t id = 0;
+	enum inro_err e = job_id(c, &id);
+	if (!e)
+		e = job_errors(core, id, page, &l);
+	for (size_t i = 0; !e && i < l.n; i++)
+		json_array_append_new(list, json_pack("{s:o s:s s:o}", "row",
+						      json_of_text(l.items[i].name), "error",
+						      text_or_empty(l.items[i].error), "reason",
+						      json_of_text(l.items[i].why)));
+	*ret_next = l.next;
+	return e;
+}
+
+static enum inro_err job_errors_run(const struct call *c, json_t **ret)
+{
+	return office_list(c, error_page, ret);
+}
+
+/* ---- the rows ---- */
+
+#define ARG_JOB                                                                                    \
+	{                                                                                          \
+		.name = "JOB", .help = "its number"                                                \
+	}
+#define OPT_ERRORS                                                                                 \
+	{                                                                                          \
+		.name = "errors", .arg = "FILE", .kind = OPT_FILE,                                 \
+		.help = "rows that can't be done are told here; for --in, IN.errors when not said" \
+	}
+#define JOB_SAID                                                                                   \
+	"job {id} ({kind}) is {state}: {done} rows done, {same} were so already, {failed} "        \
+	"could not be; {took}"
+
+const struct cmd_verb job_verbs[] = {
+	{ .name = "start",
+	  .summary = "Does something to many at once; a run that was cut short can be resumed",
+	  .args = ARGS({ .name = "KIND",
+			 .help = "register, update, enable, disable or delete: devices" }),
+	  .opts = OPTS({ .name = "where",
+			 .arg = "CONDITIONS",
+			 .kind = OPT_TEXT,
+			 .help = "those that are like this, as in 'group=line1 state=active'" },
+		       { .name = "in",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "a CSV file or, as NAME.jsonl, JSON lines; a device each row" },
+		       OPT_WHY, OPT_ERRORS),
+	  .run = job_start_run,
+	  .shape = SHOW_SAID,
+	  .said = JOB_SAID },
+	{ .name = "resume",
+	  .summary = "Goes on with a job where it was cut off",
+	  .args = ARGS(ARG_JOB),
+	  .opts = OPTS(OPT_ERRORS),
+	  .run = job_resume_run,
+	  .shape = SHOW_SAID,
+	  .said = JOB_SAID },
+	{ .name = "list",
+	  .summary = "Lists jobs",
+	  .opts = OPTS({ .name = "state",
+			 .arg = "STATE",
+			 .kind = OPT_CHOICE,
+			 .choices = WORDS("queued", "running", "done", "failed", "cancelled"),
+			 .help = "only those in this state" }),
+	  .run = job_list_run,
+	  .reads = true,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "id", "ID" }, { "kind", "KIND" }, { "state", "STATE" },
+			     { "total", "ROWS" }, { "done", "DONE" }, { "same", "SAME" },
+			     { "failed", "FAILED" }, { "actor", "BY" }, { "updated", "LAST" }),
+	  .empty = "there is no such job" },
+	{ .name = "show",
+	  .summary = "Shows a job and how far it is",
+	  .args = ARGS(ARG_JOB),
+	  .run = job_show_run,
+	  .reads = true,
+	  .shape = SHOW_RECORD,
+	  .columns = COLUMNS({ "id", "Number" }, { "kind", "Kind" }, { "state", "State" },
+			     { "args", "What" }, { "total", "Rows" }, { "done", "Done" },
+			     { "same", "So already" }, { "failed", "Could not be done" },
+			     { "said", "Said" }, { "actor", "Started by" }, { "by", "Done by" },
+			     { "created", "Created" }, { "started", "Started" },
+			     { "updated", "Last changed" }) },
+	{ .name = "cancel",
+	  .summary = "Ends a job before its end; what is done stays",
+	  .args = ARGS(ARG_JOB),
+	  .opts = OPTS(OPT_WHY),
+	  .run = job_cancel_run,
+	  .shape = SHOW_SAID,
+	  .said = "job {id} ({kind}) is {state} after {done} rows" },
+	{ .name = "errors",
+	  .summary = "Lists the rows that a job could not do",
+	  .args = ARGS(ARG_JOB),
+	  .run = job_errors_run,
+	  .reads = true,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "row", "ROW" }, { "error", "ERROR" }, { "reason", "REASON" }),
+	  .empty = "it could do every row" },
+	{ 0 },
+};
