@@ -22,15 +22,14 @@ static const char *const handed[] = { "where", "in", "why" };
 static json_t *job_json(const struct job *j)
 {
 	json_t *args = json_loads(text_or_empty(j->args), 0, NULL);
-	return json_pack("{s:I s:s s:s s:o s:I s:I s:I s:I s:o s:o s:o s:o s:o s:o}", "id",
-			 (json_int_t)j->id, "kind", j->kind, "state", job_state_names[j->state],
-			 "args", args ? args : json_null(), "total", (json_int_t)j->total, "done",
-			 (json_int_t)j->done, "same", (json_int_t)j->same, "failed",
-			 (json_int_t)j->failed, "said", json_of_text(j->said), "actor",
-			 json_of_text(j->actor), "by", json_of_text(j->lease_by), "created",
-			 json_of_time(j->created_ms / 1000), "started",
-			 json_of_time(j->started_ms / 1000), "updated",
-			 json_of_time(j->updated_ms / 1000));
+	return json_pack(
+		"{s:I s:s s:s s:o s:I s:I s:I s:I s:o s:o s:o s:o s:o s:o}", "id",
+		(json_int_t)j->id, "kind", j->kind, "state", job_state_names[j->state], "args",
+		args ? args : json_null(), "total", (json_int_t)j->total, "done",
+		(json_int_t)j->done, "same", (json_int_t)j->same, "failed", (json_int_t)j->failed,
+		"said", json_of_text(j->said), "actor", json_of_text(j->actor), "by",
+		json_of_text(j->lease_by), "created", json_of_time(j->created_ms / 1000), "started",
+		json_of_time(j->started_ms / 1000), "updated", json_of_time(j->updated_ms / 1000));
 }
 
 static enum inro_err job_id(const struct call *c, int64_t *ret)

@@ -5,7 +5,7 @@
 
 struct pass {
 	const struct batch *b;
-	bool each;	    /* with a savepoint around each row */
+	bool each;	     /* with a savepoint around each row */
 	enum inro_err fault; /* the row's that ended a pass without */
 };
 

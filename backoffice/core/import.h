@@ -6,8 +6,8 @@
  * too); state, created, updated and deleted are passed over.  Any other is refused.  An empty field
  * says nothing.  A JSON line is an object with members of these names; null says nothing, "" takes
  * a field away.
- * 2. Rows are done BATCH_MAX (batch.h) in a transaction, each for itself: of a bad row nothing is done,
- * and it is told with its line.
+ * 2. Rows are done BATCH_MAX (batch.h) in a transaction, each for itself: of a bad row nothing is
+ * done, and it is told with its line.
  * 3. To do the same file again changes nothing: a device that is there as the row says is counted
  * as the same. One that is there otherwise is a bad row, unless the import updates.
  */
@@ -46,7 +46,7 @@ MUST_CHECK enum inro_err import_header(const struct csv *row, struct import_head
 
 /* A row as it was read. */
 struct import_line {
-	int64_t number;				 /* of the line */
+	int64_t number;				/* of the line */
 	const char *values[IMPORT_COLUMN__MAX]; /* in `text`; NULL: says nothing */
 	char *text;
 	enum inro_err error; /* it could not be read, and why */

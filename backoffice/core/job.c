@@ -132,8 +132,7 @@ static enum inro_err fill_record(struct job_run *r)
 	return e;
 }
 
-enum inro_err job_event(struct core *c, const struct job *j, const char *action,
-			struct buf *detail)
+enum inro_err job_event(struct core *c, const struct job *j, const char *action, struct buf *detail)
 {
 	char name[24];
 	const struct audit_entry entry = { action, "job", name, EVENT_DONE, detail };

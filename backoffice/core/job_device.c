@@ -55,7 +55,7 @@ static enum inro_err update_row(struct core *c, void *run, size_t i)
 /* ---- moves: of those that are found, or named in a file ---- */
 
 struct moving {
-	struct job_file *file;	 /* NULL: */
+	struct job_file *file; /* NULL: */
 	struct job_found *found;
 };
 
@@ -64,9 +64,8 @@ static enum inro_err not_deleted(struct job_run *r, struct where *w)
 	(void)r;
 	if (where_has(w, "state"))
 		return INRO_OK;
-	return where_add(w, (struct store_cond) { .field = "state",
-						  .op = STORE_NE,
-						  .number = DEVICE_DELETED });
+	return where_add(w, (struct store_cond) {
+				    .field = "state", .op = STORE_NE, .number = DEVICE_DELETED });
 }
 
 static const char *name_of_device(const void *record)

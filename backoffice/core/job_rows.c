@@ -214,9 +214,8 @@ static enum inro_err parse_search(struct job_run *r, const struct job_search *s,
 	if (e == INRO_OK && s->more)
 		e = s->more(r, ret);
 	if (e == INRO_OK)
-		e = where_add(ret, (struct store_cond) { .field = "id",
-							 .op = STORE_LT,
-							 .number = last + 1 });
+		e = where_add(ret, (struct store_cond) {
+					   .field = "id", .op = STORE_LT, .number = last + 1 });
 	return e;
 }
 

@@ -9,7 +9,7 @@
 #include "backoffice/core/job_record.h"
 #include "base/clock.h"
 
-#define LEASE_MS  120000
+#define LEASE_MS   120000
 #define HOST_CHARS 64
 
 void job_lot_clear(struct job_run *r)
@@ -111,9 +111,9 @@ static enum inro_err reload(struct core *c, struct job_run *r)
 	e = job_get(c, r->job.id, j);
 	if (e == INRO_OK && j->state == JOB_CANCELLED)
 		e = err_set(INRO_E_CANCELLED, "job %lld was cancelled", (long long)j->id);
-	else if (e == INRO_OK && (j->state != JOB_RUNNING ||
-				  strcmp(j->lease_by, r->job.lease_by) != 0 ||
-				  strcmp(text_or_empty(j->cursor), text_or_empty(r->job.cursor)) != 0))
+	else if (e == INRO_OK &&
+		 (j->state != JOB_RUNNING || strcmp(j->lease_by, r->job.lease_by) != 0 ||
+		  strcmp(text_or_empty(j->cursor), text_or_empty(r->job.cursor)) != 0))
 		e = err_set(INRO_E_STATE, "job %lld was taken over by %s", (long long)j->id,
 			    text_or_empty(j->lease_by));
 	return e;
@@ -226,9 +226,9 @@ static enum inro_err end_with(struct core *c, struct job_run *r, enum verb verb,
 	detail_int(&detail, "same", j->same);
 	detail_int(&detail, "failed", j->failed);
 	detail_text(&detail, "reason", why);
-	return e == INRO_OK ? job_event(c, j, verb == VERB_FINISH ? "job.finish" : "job.stop",
-					&detail)
-			    : e;
+	return e == INRO_OK
+		       ? job_event(c, j, verb == VERB_FINISH ? "job.finish" : "job.stop", &detail)
+		       : e;
 }
 
 static enum inro_err finish_work(struct core *c, void *arg)

@@ -1,8 +1,8 @@
 /*
  * kill -9 in the middle of jobs of every kind.
  *
- * A child does a job and tells after each lot how far it is; it is killed at a random moment, and so
- * is each one that resumes the job, until one comes to the end.  Then each row was done once: by
+ * A child does a job and tells after each lot how far it is; it is killed at a random moment, and
+ * so is each one that resumes the job, until one comes to the end.  Then each row was done once: by
  * the events, by the counts that are kept, and by the records.  INRO_TEST_THOROUGH does 100 rounds.
  */
 #include <setjmp.h>

@@ -145,18 +145,18 @@ static void test_walks_once(void **state)
 
 static void test_json_lines(void **state)
 {
-	static const char lines[] =
-		"\xef\xbb\xbf{\"id\": \"a\", \"name\": \"プレス\", \"attrs\": {\"shift\": 2}, \"Host "
-		"Name\": \"h\"}\n"
-		"\n"
-		"{\"id\": \"b\", \"colour\": \"red\"}\n"
-		"{\"id\": \"c\", \"id\": \"d\"}\n"
-		"{\"id\": 7}\n"
-		"[]\n"
-		"{\"id\": \"e\", \"name\": \"a\\u0000b\"}\n"
-		"{\"id\": \"f\", \"host\": \"h\", \"hostname\": \"i\"}\n"
-		"{\"name\": \"nobody\"}\n"
-		"{\"id\": \"last\", \"ip\": null, \"state\": \"active\"}";
+	static const char lines[] = "\xef\xbb\xbf{\"id\": \"a\", \"name\": \"プレス\", \"attrs\": "
+				    "{\"shift\": 2}, \"Host "
+				    "Name\": \"h\"}\n"
+				    "\n"
+				    "{\"id\": \"b\", \"colour\": \"red\"}\n"
+				    "{\"id\": \"c\", \"id\": \"d\"}\n"
+				    "{\"id\": 7}\n"
+				    "[]\n"
+				    "{\"id\": \"e\", \"name\": \"a\\u0000b\"}\n"
+				    "{\"id\": \"f\", \"host\": \"h\", \"hostname\": \"i\"}\n"
+				    "{\"name\": \"nobody\"}\n"
+				    "{\"id\": \"last\", \"ip\": null, \"state\": \"active\"}";
 	static const char again[] = "{\"id\": \"a\", \"host\": \"\"}\n";
 	struct core *c = *state;
 	SCOPED(device) d = { 0 };
