@@ -84,6 +84,7 @@ foreach(name
 		core_bulk
 		core_device
 		core_import
+		core_job
 		core_issue
 		core_life
 		core_marks

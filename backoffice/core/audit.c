@@ -208,7 +208,7 @@ static enum inro_err add_filter(struct core *c, const struct audit_filter *f, st
 
 enum inro_err audit_search(struct core *c, const struct audit_search *s, struct event_found *ret)
 {
-	const struct where_page page = { s->after, s->sort, s->limit };
+	const struct where_page page = { .after = s->after, .sort = s->sort, .limit = s->limit };
 	SCOPED(where) w = { 0 };
 	struct event_found f = { 0 };
 	void *items = NULL;

@@ -205,7 +205,7 @@ static enum inro_err add_items(struct due_judge *j, struct credential *recs, siz
 
 enum inro_err cred_search(struct core *c, const struct cred_search *s, struct cred_found *ret)
 {
-	const struct where_page page = { s->after, s->sort, s->limit };
+	const struct where_page page = { .after = s->after, .sort = s->sort, .limit = s->limit };
 	SCOPED(where) w = { 0 };
 	SCOPED(due_judge) judge = { 0 };
 	SCOPED(cred_found) f = { 0 };

@@ -205,7 +205,7 @@ static enum inro_err view_all(struct core *c, struct credential *recs, size_t n,
 
 enum inro_err symkey_search(struct core *c, const struct symkey_search *s, struct symkey_found *ret)
 {
-	const struct where_page page = { s->after, s->sort, s->limit };
+	const struct where_page page = { .after = s->after, .sort = s->sort, .limit = s->limit };
 	SCOPED(where) w = { 0 };
 	SCOPED(symkey_found) f = { 0 };
 	void *recs = NULL;
