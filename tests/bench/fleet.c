@@ -181,7 +181,7 @@ static enum inro_err record(struct core *c, struct credential *rec, const char *
 {
 	SCOPED(buf) detail = { 0 };
 	char action[32], id[24];
-	enum inro_err e = store_insert(c->store, rec);
+	enum inro_err e = cred_insert(c, rec);
 
 	snprintf(action, sizeof action, "%s.issue", cred_kind_names[rec->kind]);
 	snprintf(id, sizeof id, "%lld", (long long)rec->id);
@@ -218,6 +218,8 @@ static enum inro_err add_cert(struct core *c, const struct mould *m, long n, con
 		e = text_set(&rec.profile, m->rec.profile);
 	if (e == INRO_OK)
 		e = text_set(&rec.algorithm, m->rec.algorithm);
+	if (e == INRO_OK)
+		e = text_set(&rec.signature, m->rec.signature);
 	if (e == INRO_OK)
 		e = text_set(&rec.subject, subject);
 	return e == INRO_OK ? record(c, &rec, d->device_id) : e;
