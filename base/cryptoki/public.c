@@ -66,12 +66,26 @@ static enum inro_err from_rsa(const struct object *o, struct buf *ret)
 	return buf_err(ret);
 }
 
-/* CKA_EC_POINT is an OCTET STRING with the point in it; some modules leave the wrapping out. */
+/* As many octets as 04, X and Y have, or 02 or 03 and X; no named curve has fields of another size.
+ */
+static bool is_ec_point(struct bytes x)
+{
+	bool whole = x.n > 2 && x.n % 2 == 1 && x.p[0] == 4;
+	size_t field = whole ? x.n / 2 : x.n - 1;
+
+	return (whole || (x.n > 2 && (x.p[0] == 2 || x.p[0] == 3))) &&
+	       (field % 4 == 0 || field == 66);
+}
+
+/* CKA_EC_POINT is an OCTET STRING with the point in it; some modules leave the wrapping out.  04
+ * begins both: a bare point in which the length of the rest comes next is told by its own length.
+ */
 static struct bytes unwrap_point(struct bytes value)
 {
 	struct bytes point;
 
-	return der_only(value, DER_OCTET_STRING, &point) == INRO_OK ? point : value;
+	return der_only(value, DER_OCTET_STRING, &point) == INRO_OK && is_ec_point(point) ? point
+											  : value;
 }
 
 static enum inro_err from_ec(const struct object *o, struct buf *ret)
@@ -125,11 +139,13 @@ static enum inro_err from_curve(const struct object *o, CK_KEY_TYPE type, struct
 	};
 	SCOPED(buf) point = { 0 };
 	enum inro_err e = get(o, CKA_EC_POINT, &point);
-	struct bytes key = unwrap_point(buf_bytes(&point));
+	struct bytes bare = buf_bytes(&point), inner = BYTES_NONE;
 
+	if (der_only(bare, DER_OCTET_STRING, &inner) != INRO_OK)
+		inner = BYTES_NONE;
 	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(curves); i++)
-		if (curves[i].type == type && curves[i].n == key.n)
-			return add_spki(curves[i].oid, key, ret);
+		if (curves[i].type == type && (curves[i].n == bare.n || curves[i].n == inner.n))
+			return add_spki(curves[i].oid, curves[i].n == bare.n ? bare : inner, ret);
 	if (e == INRO_OK)
 		e = err_set(INRO_E_CURVE, "the key's curve is not a named one");
 	return e;

@@ -2,6 +2,7 @@
 #include "tests/lib/tap_p11.h"
 
 #include <dlfcn.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,11 +94,30 @@ static CK_RV destroy_object(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o)
 	return rv;
 }
 
+static CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+	CK_RV rv = real->C_GetTokenInfo(slot, info);
+
+	if (rv == CKR_OK && tap.keypad)
+		info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
+	return rv;
+}
+
+/* PKCS#11 3.2 5.6.8: such a token is given no PIN. */
+static CK_RV login_by_keypad(CK_SESSION_HANDLE s, CK_USER_TYPE user, const CK_UTF8CHAR *pin)
+{
+	if (pin)
+		return CKR_ARGUMENTS_BAD;
+	if (tap.keypad_gives != CKR_OK)
+		return tap.keypad_gives;
+	return real->C_Login(s, user, (CK_UTF8CHAR *)(uintptr_t)tap.keypad, strlen(tap.keypad));
+}
+
 static CK_RV login(CK_SESSION_HANDLE s, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG n)
 {
 	if (user != CKU_CONTEXT_SPECIFIC) {
 		tap.logins++;
-		return real->C_Login(s, user, pin, n);
+		return tap.keypad ? login_by_keypad(s, user, pin) : real->C_Login(s, user, pin, n);
 	}
 	tap.context_logins++;
 	return tap.context_login;
@@ -143,6 +163,7 @@ EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret)
 	list.C_GetAttributeValue = get_attribute_value;
 	list.C_GenerateKeyPair = generate_key_pair;
 	list.C_DestroyObject = destroy_object;
+	list.C_GetTokenInfo = get_token_info;
 	list.C_Login = login;
 	list.C_SignInit = sign_init;
 	*ret = &list;

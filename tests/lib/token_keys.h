@@ -35,8 +35,8 @@ void token_keys_add_lone(const char *label, CK_BYTE id);
 /* P-256 pairs "key-FROM" to the one before "key-TO", by one login. */
 void token_keys_add_many(int from, int to);
 
-/* The whole of an RSA or EC key, to decrypt and derive with by any mechanism; its public half where the
- * module does not find it by itself. */
+/* The whole of an RSA or EC key, to decrypt and derive with by any mechanism; its public half where
+ * the module does not find it by itself. */
 void token_keys_import(const char *label, CK_BYTE id, EVP_PKEY *key);
 
 /* A secret key of this value, to make MACs with; one of AES encrypts and decrypts as well. */

@@ -157,6 +157,8 @@ static int set_right(void **state)
 	tap->logs_out = false;
 	tap->no_public_key_info = tap->bare_point = false;
 	tap->sign_init_times = 0;
+	tap->keypad = NULL;
+	tap->keypad_gives = CKR_OK;
 	ERR_clear_error();
 	return 0;
 }
@@ -208,9 +210,38 @@ static void finalised_by_a_stranger(void **state)
 	token_keys_libctx_free(libctx);
 }
 
+/* The PIN is typed at the device: no program is asked for it, and what it offers is not handed on.
+ * One that is not typed, or is wrong, is asked for once a load. */
+static void with_a_keypad(void **state)
+{
+	static const char *const uris[] = { "pkcs11:token=line1;object=ec", EC };
+	static const CK_RV failures[] = { CKR_FUNCTION_CANCELED, CKR_PIN_INCORRECT };
+
+	(void)state;
+	tap->keypad = TOKEN_KEYS_PIN;
+	for (size_t i = 0; i < ARRAY_LEN(uris); i++) {
+		OSSL_LIB_CTX *libctx = token_keys_libctx("default", "inro");
+		EVP_PKEY *key = NULL;
+
+		for (size_t k = 0; k < ARRAY_LEN(failures); k++) {
+			tap->keypad_gives = failures[k];
+			tap->logins = 0;
+			assert_null(token_keys_load(libctx, uris[i]));
+			assert_int_equal(tap->logins, 1);
+		}
+		tap->keypad_gives = CKR_OK;
+		key = token_keys_load(libctx, uris[i]);
+		assert_non_null(key);
+		assert_int_equal(tap->logins, 2);
+		assert_true(signs(key));
+		EVP_PKEY_free(key);
+		token_keys_libctx_free(libctx);
+	}
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(oddities) + 2];
+	struct CMUnitTest tests[ARRAY_LEN(oddities) + 3];
 	size_t n = 0;
 	CK_C_GetFunctionList get = NULL;
 	char path[4096];
@@ -234,6 +265,7 @@ int main(void)
 						 .teardown_func = set_right,
 						 .initial_state = (void *)(uintptr_t)&oddities[n] };
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test_teardown(fails_once, set_right);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test_teardown(with_a_keypad, set_right);
 	tests[n++] =
 		(struct CMUnitTest)cmocka_unit_test_teardown(finalised_by_a_stranger, set_right);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,10 +9,13 @@
 #define OK(x) assert_int_equal(x, INRO_OK)
 
 /* Made by openssl(1): an EC key, a certificate of it, an RSA key. */
-#define EC_POINT_HEX                                                                               \
-	"049c6e931e8fd4dc5e20a18791af16b2df2a9e35bdf41a4e026395805f52d64647b2b2e1d7dc560ea7e2"     \
+#define EC_POINT_HEX  "049c" EC_REST_HEX
+#define EC_TRICKY_HEX "043f" EC_REST_HEX /* looks like an OCTET STRING */
+#define EC_REST_HEX                                                                                \
+	"6e931e8fd4dc5e20a18791af16b2df2a9e35bdf41a4e026395805f52d64647b2b2e1d7dc560ea7e2"         \
 	"b583b073a5bae6b72ca43fa34703169c3dc368dde8c3f4"
-#define EC_SPKI_HEX "3059301306072a8648ce3d020106082a8648ce3d030107034200" EC_POINT_HEX
+#define EC_SPKI_START "3059301306072a8648ce3d020106082a8648ce3d030107034200"
+#define EC_SPKI_HEX   EC_SPKI_START EC_POINT_HEX
 #define MODULUS_HEX                                                                                \
 	"e5f52e92004783d973c865c0f1dbcb2073995c4c0ffc1df999a1883020dd3a21bb8781f5d927f62991ef"     \
 	"67848b308ecf0673946e27498a0ead6047a9f2871215ed63b39cfe2607136a06ad6dc2f017062d0bf0d7"     \
@@ -105,17 +108,27 @@ static void test_from_ec_parts(void **state)
 	AUTO(ck_module_close_ptr) struct ck_module *m = NULL;
 	struct fake *f = fake_open(FAKE_PLAIN, &m);
 	struct blob wrapped = from_hex("0441" EC_POINT_HEX), bare = from_hex(EC_POINT_HEX);
+	struct blob tricky = from_hex(EC_TRICKY_HEX),
+		    tricky_wrapped = from_hex("0441" EC_TRICKY_HEX);
 	const CK_ATTRIBUTE a[] = { CLASS(public), TYPE(ec), TEXT(CKA_EC_PARAMS, p256),
 				   BLOB(CKA_EC_POINT, wrapped) };
 	const CK_ATTRIBUTE b[] = { CLASS(public), TYPE(ec), TEXT(CKA_EC_PARAMS, p256),
 				   BLOB(CKA_EC_POINT, bare) };
 	const CK_ATTRIBUTE c[] = { CLASS(public), TYPE(ec), TEXT(CKA_EC_PARAMS, explicit_params),
 				   BLOB(CKA_EC_POINT, bare) };
+	const CK_ATTRIBUTE d[] = { CLASS(public), TYPE(ec), TEXT(CKA_EC_PARAMS, p256),
+				   BLOB(CKA_EC_POINT, tricky) };
+	const CK_ATTRIBUTE g[] = { CLASS(public), TYPE(ec), TEXT(CKA_EC_PARAMS, p256),
+				   BLOB(CKA_EC_POINT, tricky_wrapped) };
 
 	(void)state;
 	f->objects[0] = OBJECT(a);
 	f->objects[1] = OBJECT(b);
 	f->objects[2] = OBJECT(c);
+	f->objects[3] = OBJECT(d);
+	f->objects[4] = OBJECT(g);
+	assert_spki(m, 4, EC_SPKI_START EC_TRICKY_HEX);
+	assert_spki(m, 5, EC_SPKI_START EC_TRICKY_HEX);
 	assert_spki(m, 1, EC_SPKI_HEX);
 	assert_spki(m, 2, EC_SPKI_HEX);
 	assert_no_spki(m, 3, INRO_E_CURVE);
