@@ -11,7 +11,11 @@
 #include "backoffice/pki/profile.h"
 #include "backoffice/pki/san.h"
 
-static const struct dn_vars vars = { "dev-1", "Press, 1", "issuing", "1" };
+static const struct dn_vars vars = { .device_id = "dev-1",
+				     .device_name = "Press, 1",
+				     .ca_name = "issuing",
+				     .ca_generation = "1",
+				     .any_attr = "1" };
 
 static void try_name(const char *text)
 {
