@@ -28,6 +28,7 @@ inro_test(unit/test_core_job.c LINKS inro_testoffice TIMEOUT 300)
 inro_test(fault/test_fault_jobs.c LINKS inro_testoffice TIMEOUT 900)
 inro_fuzz(fuzz/fuzz_csv.c CORPUS fuzz/corpus/csv LINKS inro_core)
 inro_test(unit/test_core_registry.c LINKS inro_testoffice)
+inro_test(unit/test_core_approval.c LINKS inro_testoffice)
 inro_test(unit/test_core_audit.c LINKS inro_testoffice)
 inro_test(unit/test_core_marks.c LINKS inro_testoffice)
 inro_test(unit/test_core_proposal.c LINKS inro_testoffice)
@@ -62,6 +63,7 @@ foreach(name
 		core_search
 		core_import
 		core_job
+		core_approval
 		core_audit
 		core_marks
 		core_proposal
@@ -80,6 +82,7 @@ foreach(name
 endforeach()
 # And with each write undone once before it is committed, as NAME_twice (lib/twice.c).
 foreach(name
+		core_approval
 		core_audit
 		core_bulk
 		core_device

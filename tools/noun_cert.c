@@ -11,6 +11,22 @@
 #include "tools/cert_bulk.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
+#include "tools/text.h"
+
+/* A request that waits is an answer, but no certificate. */
+static enum inro_err waits(const struct cred *cert, json_t *doc)
+{
+	SCOPED(buf) text = { 0 };
+	if (cert->state != CRED_REQUESTED && cert->state != CRED_PENDING)
+		return INRO_OK;
+	buf_addf(&text, "request %lld is %s\n", (long long)cert->rec.id,
+		 cred_state_names[cert->state]);
+	json_object_set_new(doc, "summary", text_json(buf_bytes(&text)));
+	return err_set(INRO_E_APPROVAL,
+		       "request %lld waits for somebody else: 'inro cert approve %lld' or 'inro cert "
+		       "reject %lld'",
+		       (long long)cert->rec.id, (long long)cert->rec.id, (long long)cert->rec.id);
+}
 
 static enum inro_err issue_one(const struct call *c, json_t **ret)
 {
@@ -34,7 +50,9 @@ static enum inro_err issue_one(const struct call *c, json_t **ret)
 	};
 	if (!e)
 		e = cred_issue(core, &r, &cert);
-	return e ? e : json_give(json_of_cred(&cert), ret);
+	if (!e)
+		e = json_give(json_of_cred(&cert), ret);
+	return e ? e : waits(&cert, *ret);
 }
 
 static enum inro_err cert_issue_run(const struct call *c, json_t **ret)
@@ -114,6 +132,16 @@ static enum inro_err cert_count_run(const struct call *c, json_t **ret)
 	return json_give_or_drop(e, list, ret);
 }
 
+/* Of one that waits or waited: what it was asked for by. */
+static enum inro_err add_asked(struct core *core, const struct cred *cert, json_t *doc)
+{
+	AUTO(free_chars) char *text = NULL;
+	enum inro_err e = cert->rec.cert.n ? INRO_E_NOT_FOUND : cred_asked(core, cert, &text);
+	json_t *asked = text ? json_loads(text, 0, NULL) : NULL;
+	json_object_set_new(doc, "request", asked ? asked : json_null());
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
 static enum inro_err cert_show_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -121,7 +149,33 @@ static enum inro_err cert_show_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = cred_get(core, call_arg(c, 0), &cert);
+	if (!e)
+		e = json_give(json_of_cred(&cert), ret);
+	return e ? e : add_asked(core, &cert, *ret);
+}
+
+/* ---- requests that wait ---- */
+
+typedef enum inro_err decide_fn(struct core *c, const char *ref, const char *why, struct cred *ret);
+
+static enum inro_err decide(const struct call *c, decide_fn *how, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(cred) cert = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = how(core, call_arg(c, 0), call_opt(c, "why"), &cert);
 	return e ? e : json_give(json_of_cred(&cert), ret);
+}
+
+static enum inro_err cert_approve_run(const struct call *c, json_t **ret)
+{
+	return decide(c, cred_approve, ret);
+}
+
+static enum inro_err cert_reject_run(const struct call *c, json_t **ret)
+{
+	return decide(c, cred_reject, ret);
 }
 
 /* ---- moves ---- */
@@ -196,7 +250,7 @@ static enum inro_err cert_archive_run(const struct call *c, json_t **ret)
 		{ "not_before", "Valid from" }, { "not_after", "Valid until" },                    \
 		{ "key_type", "Key type" }, { "signature", "Signature" }, { "key_uri", "Key" },    \
 		{ "fingerprint", "SHA-256" }, { "revoked_at", "Revoked" }, { "reason", "Reason" }, \
-		{ "replaces", "Replaces" })
+		{ "replaces", "Replaces" }, { "cause", "Cause" }, { "request", "Asked for" })
 #define OPT_CSR(must, words)                                                                       \
 	{                                                                                          \
 		.name = "csr", .arg = "FILE", .kind = OPT_FILE, .required = must, .help = words    \
@@ -293,6 +347,21 @@ const struct cmd_verb cert_verbs[] = {
 	  .shape = SHOW_RECORD,
 	  .columns = CERT_COLUMNS,
 	  .said = "certificate {serial} is in {file}" },
+	{ .name = "approve",
+	  .summary = "Says yes to a request that waits, and issues the certificate",
+	  .args = ARGS(ARG_CERT),
+	  .opts = OPTS(OPT_WHY),
+	  .shared = { out_opts, pin_user_opts },
+	  .run = cert_approve_run,
+	  .shape = SHOW_PEM,
+	  .said = "certificate {serial} ({subject}) is in {file}" },
+	{ .name = "reject",
+	  .summary = "Says no to a request that waits, or takes one's own back",
+	  .args = ARGS(ARG_CERT),
+	  .opts = OPTS(OPT_WHY),
+	  .run = cert_reject_run,
+	  .shape = SHOW_SAID,
+	  .said = "request {id} is {state}" },
 	{ .name = "renew",
 	  .summary = "Issues a successor, which takes over at once",
 	  .args = ARGS(ARG_CERT),

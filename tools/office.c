@@ -205,6 +205,8 @@ json_t *json_of_cred(const struct cred *c)
 	json_object_set_new(doc, "profile_version",
 			    r->profile_version ? json_integer(r->profile_version) : json_null());
 	json_object_set_new(doc, "replaces", r->replaces ? json_integer(r->replaces) : json_null());
+	json_object_set_new(doc, "request_id", json_of_text(r->request_id));
+	json_object_set_new(doc, "cause", json_of_text(r->cause));
 	json_object_set_new(doc, "invalid_at", json_of_time(r->invalid_at));
 	json_object_set_new(doc, "created", json_of_time(r->created_ms / 1000));
 	add_cert_facts(doc, r);

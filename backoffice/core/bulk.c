@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/approval.h"
 #include "backoffice/core/issuing.h"
 #include "base/clock.h"
 
@@ -171,6 +172,8 @@ static enum inro_err prepare(struct cred_bulk *b, struct work *w, bool look)
 	if (e != INRO_OK || w->row->again)
 		return e;
 	e = making_prove(&w->j);
+	if (e == INRO_OK)
+		e = approval_refuse(b->c, &b->desk, w->j.device.grp);
 	if (e == INRO_OK)
 		e = making_plan(b->c, &w->j);
 	w->made = e == INRO_OK;

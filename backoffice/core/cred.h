@@ -33,22 +33,35 @@ struct cred {
 };
 void cred_clear(struct cred *c);
 
+#define CRED_REQUEST_SANS 64
 struct cred_request {
 	struct bytes csr; /* PKCS#10, DER or PEM */
 	const char *ca;
 	const char *profile;
 	const char *device;	 /* NULL: none */
 	const char *const *sans; /* "DNS:…" that the device may ask for beside its record's */
-	size_t sans_n;
+	size_t sans_n;		 /* up to CRED_REQUEST_SANS */
 	const char *key_uri; /* where the key is, if known */
 	unsigned days;	     /* 0: the profile's */
 	/* Who asks again by the same gets the same certificate again; NULL: none. */
 	const char *request_id;
 };
 
-/* INRO_E_SIGNATURE: no proof of possession.  INRO_E_POLICY: the profile forbids it.  INRO_E_STATE:
+/* Where the profile or the policy of the device's group says that requests wait for approval, what
+ * comes is the request, in state requested; who asks again by its request_id gets what it became.
+ * INRO_E_SIGNATURE: no proof of possession.  INRO_E_POLICY: the profile forbids it.  INRO_E_STATE:
  * the CA can't issue, or the device may not have one. */
 MUST_CHECK enum inro_err cred_issue(struct core *c, const struct cred_request *r, struct cred *ret);
+
+/* By another than who asked: the certificate, exactly as it was asked for.  One that is approved
+ * and could not be issued stays pending and goes on by the same call. */
+MUST_CHECK enum inro_err cred_approve(struct core *c, const char *ref, const char *why,
+				      struct cred *ret);
+/* By another, or by who asked: it becomes nothing. */
+MUST_CHECK enum inro_err cred_reject(struct core *c, const char *ref, const char *why,
+				     struct cred *ret);
+/* What was asked for, as JSON of the caller's.  INRO_E_NOT_FOUND: it never waited. */
+MUST_CHECK enum inro_err cred_asked(struct core *c, const struct cred *cred, char **ret_json);
 
 struct cred_filter {
 	const char *device, *ca;      /* NULL: any */

@@ -522,12 +522,34 @@ static enum inro_err revoke_all(struct core *c, const struct device *d, struct s
 	return e;
 }
 
+/* Nobody waits for its certificates any more. */
+static enum inro_err cancel_all(struct core *c, const struct device *d)
+{
+	static const int64_t waiting[] = { CRED_REQUESTED, CRED_PENDING };
+	const struct store_cond conds[] = {
+		{ .field = "device", .number = d->id },
+		{ .field = "state", .op = STORE_IN, .numbers = waiting, .n = ARRAY_LEN(waiting) },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	const struct change change = { VERB_CANCEL, 0, 0, "device deleted" };
+	void *list = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(c, &credential_type, &q, &list, &n);
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = cred_apply(c, (struct credential *)list + i, &change);
+	list_free(&credential_type, list, n);
+	return e;
+}
+
 static enum inro_err apply_step(struct core *c, struct device *d, struct step *s)
 {
 	enum inro_err e = move(c, d, s);
 
 	s->revoked = 0;
-	return e == INRO_OK && s->verb == VERB_DELETE ? revoke_all(c, d, s) : e;
+	if (e == INRO_OK && s->verb == VERB_DELETE)
+		e = revoke_all(c, d, s);
+	return e == INRO_OK && s->verb == VERB_DELETE ? cancel_all(c, d) : e;
 }
 
 static enum inro_err step_work(struct core *c, void *arg)

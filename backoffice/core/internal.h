@@ -245,6 +245,8 @@ struct change {
 };
 /* A new record, and its count: the only way in for a credential. */
 MUST_CHECK enum inro_err cred_insert(struct core *c, struct credential *rec);
+/* A pending record becomes this one, which gets its id. */
+MUST_CHECK enum inro_err cred_replace(struct core *c, int64_t pending, struct credential *rec);
 MUST_CHECK enum inro_err cred_apply(struct core *c, struct credential *rec,
 				    const struct change *change);
 
@@ -252,6 +254,7 @@ MUST_CHECK enum inro_err cred_apply(struct core *c, struct credential *rec,
 MUST_CHECK enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert);
 /* issue.c: a request becomes a recorded certificate. */
 struct issuing;
+struct agreed;
 typedef enum inro_err issuing_fn(struct core *c, struct issuing *i);
 struct issuing {
 	const struct cred_request *request;
@@ -266,6 +269,9 @@ struct issuing {
 	/* Runs in the transaction, before the record is written; may be NULL. */
 	issuing_fn *before;
 	void *arg;
+	bool may_wait; /* in the place of a certificate, a request may come of it (approval.h) */
+	bool renews;   /* of one that was approved: waits for nobody */
+	const struct agreed *agreed; /* it did wait; NULL: it did not */
 	bool taken;	       /* set by `before`: INRO_E_EXISTS is not about the serial */
 	struct credential rec; /* out */
 };

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/approval.h"
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/key_use.h"
 #include "backoffice/core/profile_store.h"
@@ -98,19 +99,22 @@ enum inro_err making_prove(struct making *j)
 	return e == INRO_OK && j->device.id ? device_may_have(&j->device) : e;
 }
 
-enum inro_err desk_unlock(struct core *c, const struct issuing *in, struct issue_desk *d)
+enum inro_err desk_issuer(struct core *c, struct issue_desk *d)
 {
-	const struct ca *ca = d->ca;
 	enum inro_err e;
 
-	if (!ca) {
-		d->key = in->self;
+	if (!d->ca || d->issuer.der.n)
 		return INRO_OK;
-	}
-	e = ca_usable(c, ca, clock_now());
-	if (e == INRO_OK)
-		e = cert_read(blob_bytes(&ca->cert), &d->issuer);
-	return e == INRO_OK ? ca_key(c, ca, &d->issuer, &d->key) : e;
+	e = ca_usable(c, d->ca, clock_now());
+	return e == INRO_OK ? cert_read(blob_bytes(&d->ca->cert), &d->issuer) : e;
+}
+
+enum inro_err desk_unlock(struct core *c, const struct issuing *in, struct issue_desk *d)
+{
+	enum inro_err e = desk_issuer(c, d);
+
+	d->key = in->self;
+	return e == INRO_OK && d->ca ? ca_key(c, d->ca, &d->issuer, &d->key) : e;
 }
 
 enum inro_err desk_open(struct core *c, const struct issuing *in, struct issue_desk *ret)
@@ -317,7 +321,7 @@ enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert)
 	return e == INRO_OK ? fill_algorithms(rec, cert) : e;
 }
 
-static enum inro_err fill_texts(struct making *j)
+enum inro_err making_fill_texts(struct making *j)
 {
 	struct credential *rec = &j->in->rec;
 	const struct cred_request *r = j->in->request;
@@ -365,7 +369,7 @@ static enum inro_err fill_record(struct core *c, struct making *j)
 	rec->not_after = cert.not_after;
 	rec->created_ms = rec->updated_ms = clock_now_ms();
 	e = cred_fill_hashes(rec, &cert);
-	return e == INRO_OK ? fill_texts(j) : e;
+	return e == INRO_OK ? making_fill_texts(j) : e;
 }
 
 enum inro_err making_sign(struct core *c, struct making *j)
@@ -395,6 +399,8 @@ static enum inro_err record_issue(struct core *c, const struct making *j)
 	detail_int(&detail, "not_after", rec->not_after);
 	if (rec->replaces)
 		detail_int(&detail, "replaces", rec->replaces);
+	if (j->in->agreed)
+		detail_int(&detail, "proposal", j->in->agreed->proposal->id);
 	return audit_append(c, &entry);
 }
 
@@ -426,7 +432,7 @@ enum inro_err making_record(struct core *c, struct making *j)
 		e = i->before(c, i);
 	i->rec.id = 0;
 	if (e == INRO_OK)
-		e = cred_insert(c, &i->rec);
+		e = i->agreed ? approval_done(c, j) : cred_insert(c, &i->rec);
 	return e == INRO_OK ? record_issue(c, j) : e;
 }
 
@@ -443,6 +449,8 @@ static enum inro_err try_serial(struct core *c, struct making *j)
 {
 	enum inro_err e = making_plan(c, j);
 
+	if (e == INRO_OK && j->in->agreed)
+		e = approval_check(j);
 	if (e == INRO_OK)
 		e = making_sign(c, j);
 	if (e == INRO_OK && j->in->after_sign)
@@ -462,6 +470,8 @@ enum inro_err issue_foresee(struct core *c, struct issuing *i, const struct issu
 		e = load_device(c, &j);
 	if (e == INRO_OK && j.device.id)
 		e = device_may_have(&j.device);
+	if (e == INRO_OK && !i->makes_ca)
+		e = approval_refuse(c, &desk, j.device.grp);
 	if (e == INRO_OK)
 		e = desk_unlock(c, i, &desk);
 	j.csr.key.type = wish->kind->type;
@@ -521,10 +531,36 @@ static enum inro_err issue_anew(struct core *c, struct making *j)
 		if (e != INRO_E_EXISTS || j->in->taken)
 			break;
 		/* Another may have had the same request meanwhile. */
-		if (making_again(c, j) == INRO_OK)
+		if (!j->in->agreed && making_again(c, j) == INRO_OK)
 			return INRO_OK;
 	}
 	return e;
+}
+
+/* A first certificate, and no CA's: does it wait for a person? */
+static enum inro_err must_wait(struct core *c, struct making *j, bool *ret)
+{
+	const struct issuing *i = j->in;
+
+	*ret = false;
+	if (i->makes_ca || i->renews || i->agreed)
+		return INRO_OK;
+	if (i->may_wait)
+		return approval_needed(c, j->desk, j->device.grp, ret);
+	return approval_refuse(c, j->desk, j->device.grp);
+}
+
+/* It was not issued before. */
+static enum inro_err issue_or_keep(struct core *c, struct making *j)
+{
+	bool wait = false;
+	enum inro_err e = must_wait(c, j, &wait);
+
+	if (e == INRO_OK)
+		e = wait ? desk_issuer(c, j->desk) : desk_unlock(c, j->in, j->desk);
+	if (e != INRO_OK)
+		return e;
+	return wait ? approval_keep(c, j) : issue_anew(c, j);
 }
 
 enum inro_err issue_run(struct core *c, struct issuing *i)
@@ -537,19 +573,19 @@ enum inro_err issue_run(struct core *c, struct issuing *i)
 		e = making_read(c, &j);
 	if (e == INRO_OK)
 		e = making_prove(&j);
-	if (e == INRO_OK)
-		e = desk_unlock(c, i, &desk);
 	if (e != INRO_OK)
 		return e;
-	e = making_again(c, &j);
-	return e == INRO_E_NOT_FOUND ? issue_anew(c, &j) : e;
+	e = i->agreed ? INRO_E_NOT_FOUND : making_again(c, &j);
+	return e == INRO_E_NOT_FOUND ? issue_or_keep(c, &j) : e;
 }
 
 static enum inro_err issue_under(struct core *c, const struct cred_request *r, bool makes_ca,
 				 struct cred *ret)
 {
 	SCOPED(ca) ca = { 0 };
-	struct issuing i = { .request = r, .ca = &ca, .makes_ca = makes_ca };
+	struct issuing i = {
+		.request = r, .ca = &ca, .makes_ca = makes_ca, .may_wait = !makes_ca
+	};
 	enum inro_err e = makes_ca ? core_require(c, ROLE_ADMIN, "certify a CA")
 				   : core_require(c, ROLE_OPERATOR, "issue a certificate");
 

@@ -27,6 +27,8 @@ struct issue_desk {
 	bool keys_stand;  /* in the transaction: none is newer */
 	unsigned verify_each; /* every so many new signatures one is verified; 0: every one */
 	unsigned signatures;  /* so far */
+	bool policy_known, policy_approves; /* of the group that was asked for last */
+	int64_t policy_group;
 };
 
 /* Everything that the steps of one issue share. */
@@ -46,7 +48,9 @@ struct making {
 /* The profile; of the request only its name and the days are looked at. */
 MUST_CHECK enum inro_err desk_open(struct core *c, const struct issuing *in,
 				   struct issue_desk *ret);
-/* The CA, which can issue, and its key. */
+/* The CA, which can issue, without its key. */
+MUST_CHECK enum inro_err desk_issuer(struct core *c, struct issue_desk *d);
+/* The same with its key. */
 MUST_CHECK enum inro_err desk_unlock(struct core *c, const struct issuing *in,
 				     struct issue_desk *d);
 /* The names that no leaf may have, and how far the record goes, read once for all requests that
@@ -60,6 +64,8 @@ MUST_CHECK enum inro_err making_read(struct core *c, struct making *j);
 MUST_CHECK enum inro_err making_prove(struct making *j);
 /* Draws a serial and decides what the certificate will be. */
 MUST_CHECK enum inro_err making_plan(struct core *c, struct making *j);
+/* Subject, profile, key and request id of in->rec, as planned. */
+MUST_CHECK enum inro_err making_fill_texts(struct making *j);
 /* Signs it and fills in->rec. */
 MUST_CHECK enum inro_err making_sign(struct core *c, struct making *j);
 /* In a write transaction, once for all that are recorded in it. */

@@ -330,6 +330,7 @@ enum inro_err key_record(struct core *c, struct bytes hash, struct credential *r
 	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = c->tenant },
 		{ .field = "key_hash", .bytes = hash },
+		{ .field = "fingerprint", .op = STORE_SOME }, /* no request that waits */
 	};
 	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .backward = true };
 

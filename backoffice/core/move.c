@@ -101,6 +101,24 @@ enum inro_err cred_insert(struct core *c, struct credential *rec)
 	return e == INRO_OK ? count_state(c, rec, 1) : e;
 }
 
+enum inro_err cred_replace(struct core *c, int64_t pending, struct credential *rec)
+{
+	SCOPED(credential) was = { 0 };
+	int to;
+	enum inro_err e = store_get(c->store, pending, &was);
+
+	if (e == INRO_OK)
+		e = lifecycle_move(life_of_cred(was.kind), (int)was.state, VERB_ISSUE, c->role,
+				   &to);
+	if (e == INRO_OK)
+		e = count_state(c, &was, -1);
+	if (e != INRO_OK)
+		return e;
+	rec->id = pending;
+	e = store_update(c->store, rec);
+	return e == INRO_OK ? count_state(c, rec, 1) : e;
+}
+
 enum inro_err cred_count(struct core *c, enum cred_kind kind, enum cred_state state, int64_t *ret)
 {
 	char name[TALLY_NAME_MAX + 1];

@@ -372,6 +372,20 @@ static enum inro_err decide_work(struct core *c, void *arg)
 	return e == INRO_OK ? record_step(c, &d->made, steps[d->verb], d->why) : e;
 }
 
+enum inro_err proposal_decide_inside(struct core *c, int64_t id, enum verb verb, const char *why,
+				     struct proposal *ret)
+{
+	struct deciding d = { .id = id, .verb = verb, .why = why };
+	enum inro_err e = decide_work(c, &d);
+
+	if (e != INRO_OK) {
+		proposal_clear(&d.made);
+		return e;
+	}
+	*ret = d.made;
+	return INRO_OK;
+}
+
 enum inro_err proposal_decide(struct core *c, int64_t id, enum verb verb, const char *why,
 			      struct proposal *ret)
 {

@@ -195,6 +195,7 @@ static enum inro_err certify(struct core *c, struct renewal *r, struct credentia
 	struct issuing i = { .request = &request,
 			     .ca = &r->ca,
 			     .granted = r->cert.ext.sans,
+			     .renews = true,
 			     .before = supersede,
 			     .arg = r };
 	enum inro_err e = issue_run(c, &i);
