@@ -14,6 +14,7 @@ extern const struct cmd_verb token_verbs[], key_verbs[], csr_verbs[], ca_verbs[]
 	job_verbs[], setting_verbs[];
 
 /* In files of their own. */
+cmd_run cert_lint_run;
 cmd_run device_import_run, device_export_run;
 cmd_run token_import_run, token_root_run, token_rebuild_run;
 cmd_run key_import_run, key_export_run, key_attest_run, key_wrap_run;

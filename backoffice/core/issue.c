@@ -27,6 +27,7 @@
 void issue_desk_clear(struct issue_desk *d)
 {
 	profile_clear(&d->profile);
+	blocklist_free(d->blocklist);
 	cert_clear(&d->issuer);
 	list_free(&ca_type, d->cas, d->cas_n);
 	*d = (struct issue_desk) { 0 };
@@ -57,6 +58,8 @@ static enum inro_err load_profile(struct core *c, const struct issuing *in, stru
 	e = profile_load(c, r->profile, &d->profile);
 	if (e == INRO_OK)
 		d->wanted = vars_wanted(&d->profile);
+	if (e == INRO_OK && d->profile.blocklist)
+		e = blocklist_read(d->profile.blocklist, &d->blocklist);
 	if (e == INRO_OK && d->profile.ca != in->makes_ca)
 		e = err_set(INRO_E_POLICY, "profile '%s' is %sfor CAs", r->profile,
 			    d->profile.ca ? "" : "not ");
@@ -266,8 +269,10 @@ static enum inro_err check_key(struct core *c, const struct making *j)
 
 enum inro_err making_plan(struct core *c, struct making *j)
 {
-	enum inro_err e = check_key(c, j);
+	enum inro_err e = blocklist_check(j->desk->blocklist, &j->csr.key);
 
+	if (e == INRO_OK)
+		e = check_key(c, j);
 	buf_reset(&j->crl_url);
 	if (e == INRO_OK)
 		e = cert_serial(j->serial);

@@ -11,6 +11,7 @@
 
 #include "backoffice/core/internal.h"
 #include "backoffice/core/vars.h"
+#include "backoffice/pki/blocklist.h"
 #include "backoffice/pki/csr.h"
 
 /* What requests to one CA by one profile share. */
@@ -19,6 +20,7 @@ struct issue_desk {
 	struct profile profile;
 	char generation[24];   /* of the CA's key, as text */
 	struct vars_wanted wanted; /* variables of it */
+	struct blocklist *blocklist; /* its; NULL: none */
 	struct cert issuer;	   /* empty for a root */
 	struct token_key *key;	   /* that signs */
 	struct ca *cas; /* all of the tenant, when looked up before; NULL: asked for each */

@@ -183,7 +183,7 @@ static enum inro_err read_sans(struct bytes value, bool critical, struct ext_fac
 
 static enum inro_err read_ski(struct bytes value, bool critical, struct ext_facts *f)
 {
-	(void)critical;
+	f->key_id_critical |= critical;
 	return der_only(value, DER_OCTET_STRING, &f->ski);
 }
 
@@ -192,7 +192,7 @@ static enum inro_err read_aki(struct bytes value, bool critical, struct ext_fact
 	struct bytes seq;
 	enum inro_err e = der_only(value, DER_SEQUENCE, &seq);
 
-	(void)critical;
+	f->key_id_critical |= critical;
 	if (!e && der_peek(seq) == DER_CONTEXT)
 		e = der_take(&seq, DER_CONTEXT, &f->aki);
 	return e;

@@ -46,7 +46,7 @@ void eku_text(unsigned bits, struct buf *ret);
 /* What is known of an extension list.  Borrows. */
 struct ext_facts {
 	bool has_key_usage, has_eku, has_constraints, ca;
-	bool key_usage_critical, constraints_critical, sans_critical;
+	bool key_usage_critical, constraints_critical, sans_critical, key_id_critical;
 	unsigned key_usage, eku;
 	unsigned unknown_critical; /* how many */
 	int path_len;	       /* EXT_PATH_LEN_NONE */

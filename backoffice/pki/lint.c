@@ -2,6 +2,7 @@
 
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/san.h"
+#include "backoffice/pki/weak.h"
 
 #define USAGE_ENCIPHERING (USAGE_KEY_ENCIPHERMENT | USAGE_DATA_ENCIPHERMENT)
 #define USAGE_SIGNING                                                                              \
@@ -124,6 +125,60 @@ static bool extensions_known(const struct cert *c, const struct cert *issuer)
 	return !c->ext.unknown_critical;
 }
 
+static bool subject_form_holds(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	return dn_is_empty(c->subject) || dn_check(c->subject) == INRO_OK;
+}
+
+static bool key_id_not_critical(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	return !c->ext.key_id_critical;
+}
+
+/* RFC 5280 4.2.1.12: the bits that go with each purpose, one of which must be there. */
+static const struct {
+	unsigned purpose, usage;
+} purposes[] = {
+	{ EKU_SERVER_AUTH, USAGE_DIGITAL_SIGNATURE | USAGE_KEY_ENCIPHERMENT | USAGE_KEY_AGREEMENT },
+	{ EKU_CLIENT_AUTH, USAGE_DIGITAL_SIGNATURE | USAGE_KEY_AGREEMENT },
+	{ EKU_CODE_SIGNING, USAGE_DIGITAL_SIGNATURE },
+	{ EKU_EMAIL_PROTECTION, USAGE_DIGITAL_SIGNATURE | USAGE_NON_REPUDIATION |
+					USAGE_KEY_ENCIPHERMENT | USAGE_KEY_AGREEMENT },
+	{ EKU_TIME_STAMPING, USAGE_DIGITAL_SIGNATURE | USAGE_NON_REPUDIATION },
+	{ EKU_OCSP_SIGNING, USAGE_DIGITAL_SIGNATURE | USAGE_NON_REPUDIATION },
+};
+
+static bool purposes_hold(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	for (size_t i = 0; c->ext.has_key_usage && i < ARRAY_LEN(purposes); i++)
+		if (c->ext.eku & purposes[i].purpose && !(c->ext.key_usage & purposes[i].usage))
+			return false;
+	return true;
+}
+
+static bool time_stamping_holds(const struct cert *c, const struct cert *issuer)
+{
+	(void)issuer;
+	return !(c->ext.eku & EKU_TIME_STAMPING) || c->ext.eku == EKU_TIME_STAMPING;
+}
+
+/* Rules that look at the key alone. */
+#define OF_KEY(name, check)                                                                        \
+	static bool name(const struct cert *c, const struct cert *issuer)                          \
+	{                                                                                          \
+		(void)issuer;                                                                      \
+		return check(&c->key);                                                             \
+	}
+OF_KEY(exponent_holds, weak_exponent_holds)
+OF_KEY(factors_hold, weak_factors_hold)
+OF_KEY(roca_holds, weak_roca_holds)
+OF_KEY(close_holds, weak_close_holds)
+OF_KEY(order_of_point_holds, weak_order_holds)
+#undef OF_KEY
+
 /* Version 3, no extension twice and a positive serial are the reader's own conditions. */
 static const struct lint_rule rules[] = {
 	{ "serial", "RFC 5280 4.1.2.2", "the serial number is not 8 to 20 octets", serial_holds },
@@ -155,11 +210,36 @@ static const struct lint_rule rules[] = {
 	  issuer_key_id_holds },
 	{ "critical", "RFC 5280 4.2", "it has a critical extension that is not known here",
 	  extensions_known },
+	{ "subject-form", "RFC 5280 A.1",
+	  "a part of the subject is of another kind or longer than it may be", subject_form_holds },
+	{ "key-id-critical", "RFC 5280 4.2.1.1, 4.2.1.2", "a key identifier is critical",
+	  key_id_not_critical },
+	{ "purposes", "RFC 5280 4.2.1.12", "the key usage does not go with the extended key usage",
+	  purposes_hold },
+	{ "time-stamping", "RFC 3161 2.3", "a key for time stamps is for nothing else",
+	  time_stamping_holds },
+	{ "rsa-exponent", "FIPS 186-5 5.1", "the RSA key's exponent is below 65537",
+	  exponent_holds },
+	{ "rsa-factors", "NIST SP 800-89 5.3.3", "the RSA key's modulus has a small factor",
+	  factors_hold },
+	{ "rsa-roca", "CVE-2017-15361",
+	  "the RSA key has the form of those that Infineon's library made", roca_holds },
+	{ "rsa-close-primes", "CVE-2022-26320", "the RSA key's primes are too close to each other",
+	  close_holds },
+	{ "ed25519-order", "RFC 8032 5.1.7", "the Ed25519 key is a point of small order",
+	  order_of_point_holds },
 };
 
 const struct lint_rule *lint_rule_at(size_t i)
 {
 	return i < ARRAY_LEN(rules) ? &rules[i] : NULL;
+}
+
+void lint_all(const struct cert *c, const struct cert *issuer, lint_broken_fn *broken, void *arg)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		if (!rules[i].holds(c, issuer))
+			broken(arg, &rules[i]);
 }
 
 enum inro_err lint(const struct cert *c, const struct cert *issuer)

@@ -1,6 +1,6 @@
 /*
- * lint - the rules of RFC 5280 that a certificate of ours must keep, checked on its own bytes
- * before they are signed.
+ * lint - the rules that a certificate of ours must keep, those of RFC 5280 and those for its key,
+ * checked on its own bytes before they are signed.
  */
 #ifndef INRO_BACKOFFICE_PKI_LINT_H
 #define INRO_BACKOFFICE_PKI_LINT_H
@@ -16,6 +16,10 @@ struct lint_rule {
 
 /* NULL behind the last. */
 const struct lint_rule *lint_rule_at(size_t i);
+
+/* Any certificate, ours or not: calls with each rule that it breaks. */
+typedef void lint_broken_fn(void *arg, const struct lint_rule *rule);
+void lint_all(const struct cert *c, const struct cert *issuer, lint_broken_fn *broken, void *arg);
 
 /* A certificate, or a TBSCertificate read by cert_read_tbs(); issuer NULL: self-signed.
  * INRO_E_POLICY with the first rule that is broken. */

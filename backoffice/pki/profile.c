@@ -71,6 +71,9 @@ static const struct field fields[] = {
 	{ DOC("key", "padding", "pkcs1 or pss", "pkcs1",
 	      "how an RSA key of the CA signs: PKCS#1 1.5, or PSS with the hash's salt"),
 	  WORDS(padding_words), AT(padding) },
+	{ DOC("key", "blocklist", "a file's path", "",
+	      "fingerprints of keys that get no certificate, as below"),
+	  .kind = &kind_text, AT(blocklist) },
 	{ DOC("subject", "allowed", SUBJECT_WORDS, "CN O OU L ST C serialNumber",
 	      "what the subject may have"),
 	  .kind = &kind_types, AT(subject_allowed) },
@@ -281,6 +284,7 @@ void profile_clear(struct profile *p)
 {
 	free(p->name);
 	free(p->title);
+	free(p->blocklist);
 	free(p->subject_default);
 	free(p->san_default);
 	free(p->crl_url);

@@ -52,6 +52,7 @@ struct profile {
 	unsigned rsa_min, rsa_max;
 	unsigned hash;	  /* enum pki_hash; PKI_HASH_NONE: by the strength of the CA's key */
 	unsigned padding; /* of an RSA CA's signature; 0: PKCS#1 1.5, 1: PSS */
+	char *blocklist;  /* a file's path; NULL: none */
 	/* [subject] */
 	uint64_t subject_allowed, subject_required; /* bit: row of dn_type_at() */
 	char *subject_default;			    /* text with variables; NULL: none */

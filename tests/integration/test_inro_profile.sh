@@ -46,6 +46,25 @@ openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.
 must inro cert issue --ca root --profile pump --csr p1.csr --out p1.pem
 openssl x509 -in p1.pem -noout -checkend $((8 * 86400)) >/dev/null || fail "not by the profile as it is now"
 ! openssl x509 -in p1.pem -noout -checkend $((10 * 86400)) >/dev/null || fail "valid for too long"
+inro cert show "$(inro cert list --json | sed -n 's/.*"serial": "\([^"]*\)".*/\1/p' | head -n 1)" --out root.pem >/dev/null
+inro cert lint p1.pem --issuer root.pem | grep -q 'keeps every rule' || fail "$(inro cert lint p1.pem --issuer root.pem)"
+refused 1 'give its issuer' inro cert lint p1.pem
+openssl req -x509 -newkey rsa:2048 -pkeyopt rsa_keygen_pubexp:3 -nodes -keyout e3.key -subj /CN=e3 -days 9 -out e3.pem 2>/dev/null
+inro cert lint e3.pem | grep -q '^rsa-exponent' || fail "$(inro cert lint e3.pem)"
+openssl req -new -key e3.key -subj /CN=e3 -out e3.csr
+refused 1 'rsa-exponent' inro cert issue --ca root --profile tls-client --csr e3.csr
+
+# A list as openssl-blacklist has it.
+openssl genrsa -out known.key 2048 2>/dev/null
+{ echo '# known keys'; openssl rsa -in known.key -noout -modulus | sha1sum | cut -c 21-40; } >blocklist
+printf '[profile]\nname = rsa\n[validity]\nperiod = 9d\n[key]\ntypes = rsa\nblocklist = %s\n' "$PWD/blocklist" >rsa.ini
+must inro profile add rsa.ini
+openssl req -new -key known.key -subj /CN=known -out known.csr
+refused 1 'a list of keys that others know' inro cert issue --ca root --profile rsa --csr known.csr
+openssl req -new -newkey rsa:2048 -nodes -keyout new.key -subj /CN=new -out new.csr 2>/dev/null
+must inro cert issue --ca root --profile rsa --csr new.csr --out new.pem
+rm blocklist
+refused 1 'blocklist' inro cert issue --ca root --profile rsa --csr new.csr
 inro cert list --json | grep -q '"profile_version": 5' || fail "the record has no version"
 
 must inro profile remove pump --why "no more pumps"

@@ -718,6 +718,82 @@ static void break_critical(struct cert *c, struct cert *issuer)
 	c->ext.unknown_critical = 1;
 }
 
+#define LIT(s) BYTES((const uint8_t *)(s), sizeof(s) - 1)
+
+/* C=DEU */
+static void break_subject_form(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->subject = LIT("\x30\x0e\x31\x0c\x30\x0a\x06\x03\x55\x04\x06\x13\x03"
+			       "DEU");
+}
+
+static void break_key_id(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->ext.key_id_critical = true;
+}
+
+static void break_purposes(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->ext.key_usage = USAGE_NON_REPUDIATION;
+}
+
+static void break_time_stamping(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->ext.eku |= EKU_TIME_STAMPING;
+}
+
+/* An RSA key of this modulus, for which nothing else of the certificate is wrong. */
+static void be_rsa(struct cert *c, struct bytes modulus, struct bytes exponent)
+{
+	c->key.type = PKI_RSA;
+	c->key.bits = (unsigned)modulus.n * 8;
+	c->key.modulus = modulus;
+	c->key.exponent = exponent;
+}
+
+static const struct bytes f4 = BYTES_LIT("\x01\0\x01");
+
+/* 2^127 - 1, a prime. */
+static void break_exponent(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	be_rsa(c, LIT("\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+	       LIT("\x03"));
+}
+
+/* 2^64 - 1 = 3 * 5 * 17 * ... */
+static void break_factors(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	be_rsa(c, LIT("\xff\xff\xff\xff\xff\xff\xff\xff"), f4);
+}
+
+/* 65537^3 */
+static void break_roca(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	be_rsa(c, LIT("\x01\0\x03\0\x03\0\x01"), f4);
+}
+
+/* 1000003 * 1000033 */
+static void break_close(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	be_rsa(c, LIT("\xe8\xd6\xca\x61\x63"), f4);
+}
+
+static void break_order_of_point(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	c->key.type = PKI_ED25519;
+	c->key.key_bits = LIT("\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+				    "\0\0\0\0\0\0\0\x80");
+}
+
 static const struct {
 	const char *rule;
 	void (*spoil)(struct cert *c, struct cert *issuer);
@@ -731,6 +807,15 @@ static const struct {
 	{ "algorithm", break_algorithm },   { "names", break_names },
 	{ "subject-key-id", break_ski },    { "issuer-key-id", break_aki },
 	{ "critical", break_critical },
+	{ "subject-form", break_subject_form },
+	{ "key-id-critical", break_key_id },
+	{ "purposes", break_purposes },
+	{ "time-stamping", break_time_stamping },
+	{ "rsa-exponent", break_exponent },
+	{ "rsa-factors", break_factors },
+	{ "rsa-roca", break_roca },
+	{ "rsa-close-primes", break_close },
+	{ "ed25519-order", break_order_of_point },
 };
 
 static void test_lint(void **state)
