@@ -314,6 +314,7 @@ struct walk {
 	const char *order;
 	char *items, *next;
 	size_t n, limit, seen;
+	size_t end; /* how many are seen when these are all */
 };
 
 static enum inro_err walk_row(void *arg, void *row)
@@ -327,7 +328,7 @@ static enum inro_err walk_row(void *arg, void *row)
 		return INRO_E_TOO_SMALL;
 	k->seen++;
 	fits = meets_all(k->w, NULL, row);
-	if (k->seen == WHERE_SCAN || (fits && k->n + 1 == k->limit))
+	if (k->seen == k->end || (fits && k->n + 1 == k->limit))
 		e = make_cursor(t, k->order, row, &k->next);
 	if (e == INRO_OK && fits) {
 		memcpy(k->items + k->n++ * t->size, row, t->size);
@@ -336,12 +337,23 @@ static enum inro_err walk_row(void *arg, void *row)
 	return e;
 }
 
+/* As many as fill a page when all fit, then more at once. */
 static enum inro_err walk_page(struct core *c, const struct where *w, struct store_query *q,
 			       struct walk *k)
 {
-	enum inro_err e = store_each(c->store, w->kind->type, q, walk_row, k);
-	bool more = e == INRO_E_TOO_SMALL || (e == INRO_OK && k->seen == WHERE_SCAN);
+	struct place room;
+	bool more = true;
+	enum inro_err e = INRO_OK;
 
+	for (size_t lot = k->limit + 1; e == INRO_OK && more && k->seen < WHERE_SCAN; lot *= 8) {
+		if (k->seen)
+			e = take_cursor(k->next, q, &room);
+		q->limit = lot < WHERE_SCAN - k->seen ? lot : WHERE_SCAN - k->seen;
+		k->end = k->seen + q->limit;
+		if (e == INRO_OK)
+			e = store_each(c->store, w->kind->type, q, walk_row, k);
+		more = k->seen == k->end || e == INRO_E_TOO_SMALL;
+	}
 	if (e != INRO_OK && e != INRO_E_TOO_SMALL)
 		return e;
 	if (!more) {

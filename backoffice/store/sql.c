@@ -353,34 +353,50 @@ static enum inro_err add_conds(struct sql *s, const struct record_type *t,
 
 static bool may_be_none(const struct field *f)
 {
-	return f->kind == FIELD_REF || f->kind == FIELD_SPARSE ||
-	       sql_field_kind(f) == SQL_BYTES;
+	return f->kind == FIELD_REF || f->kind == FIELD_SPARSE || sql_field_kind(f) == SQL_BYTES;
 }
 
-/* What comes behind the row with this id and, in this order's field (NULL: none), this value. */
-static enum inro_err add_after(struct sql *s, const struct field *f, const struct store_query *q)
+/* The order's value in the row that was seen last. */
+static enum inro_err place_value(const struct field *f, const struct store_query *q,
+				 struct sql_value *ret)
 {
 	const struct store_cond at = { .number = q->at.number,
 				       .text = q->at.text,
 				       .bytes = q->at.bytes };
+	enum inro_err e = value_of(f, &at, ret);
+
+	if (e == INRO_OK && ret->kind == SQL_NULL)
+		return err_set(INRO_E_ARG, "the place in the order of '%s' has no value", f->name);
+	return e;
+}
+
+/* Rows behind the one with this id and, in this order's field (NULL: none), this value: in SQLite
+ * those of the same value, or those of values behind it, since it finds a row by both in an index
+ * only when they are asked for one by one. */
+enum after { AFTER, AFTER_SAME, AFTER_OTHERS };
+
+static enum inro_err add_after(struct sql *s, const struct field *f, const struct store_query *q,
+			       enum after which)
+{
 	const char *than = q->backward ? "<" : ">";
+	const struct sql_value id = value_int(q->after);
 	struct sql_value v;
 	enum inro_err e;
 
 	if (!f) {
 		buf_addf(&s->text, " AND id %s ", than);
-		return add_value(s, value_int(q->after));
+		return add_value(s, id);
 	}
-	e = value_of(f, &at, &v);
-	if (e == INRO_OK && v.kind == SQL_NULL)
-		e = err_set(INRO_E_ARG, "the place in the order of '%s' has no value", f->name);
-	buf_addf(&s->text, " AND (%s, id) %s (", f->name, than);
+	e = place_value(f, q, &v);
+	buf_addf(&s->text, which == AFTER ? " AND (%s, id) %s (" : " AND %s %s ", f->name,
+		 which == AFTER_SAME ? "=" : than);
 	if (e == INRO_OK)
 		e = add_value(s, v);
-	buf_add_str(&s->text, ", ");
-	if (e == INRO_OK)
-		e = add_value(s, value_int(q->after));
-	buf_add_str(&s->text, ")");
+	if (which == AFTER_OTHERS || e != INRO_OK)
+		return e;
+	buf_addf(&s->text, which == AFTER ? ", " : " AND id %s ", than);
+	e = add_value(s, id);
+	buf_add_str(&s->text, which == AFTER ? ")" : "");
 	return e;
 }
 
@@ -394,37 +410,60 @@ static void add_order(struct sql *s, const struct field *f, const struct store_q
 	buf_addf(&s->text, "id%s", way);
 }
 
-static enum inro_err add_page(struct sql *s, const struct record_type *t,
-			      const struct store_query *q)
+static enum inro_err add_limit(struct sql *s, const struct store_query *q)
 {
-	const struct field *f = q->order ? record_field(t, q->order) : NULL;
-	enum inro_err e = INRO_OK;
-
-	if (q->order && !f)
-		return err_set(INRO_E_ARG, "a %s has no field '%s'", t->what, q->order);
-	if (f == &t->fields[0])
-		f = NULL;
-	if (f && may_be_none(f))
-		buf_addf(&s->text, " AND %s IS NOT NULL", f->name);
-	if (q->after)
-		e = add_after(s, f, q);
-	add_order(s, f, q);
-	if (e == INRO_OK && q->limit) {
-		buf_add_str(&s->text, " LIMIT ");
-		e = add_value(s, value_int((int64_t)q->limit));
-	}
-	return e;
+	if (!q->limit)
+		return INRO_OK;
+	buf_add_str(&s->text, " LIMIT ");
+	return add_value(s, value_int((int64_t)q->limit));
 }
 
-enum inro_err sql_select(struct sql *s, const struct record_type *t, const struct store_query *q)
+static enum inro_err add_rows(struct sql *s, const struct record_type *t,
+			      const struct store_query *q, const struct field *f, enum after which)
 {
 	enum inro_err e;
 
+	s->has_prefix = false;
 	buf_add_str(&s->text, "SELECT ");
 	add_columns(s, t);
 	buf_addf(&s->text, " FROM %s", t->table);
 	e = add_conds(s, t, q);
-	return finish(s, e == INRO_OK ? add_page(s, t, q) : e);
+	if (f && may_be_none(f))
+		buf_addf(&s->text, " AND %s IS NOT NULL", f->name);
+	if (e == INRO_OK && q->after)
+		e = add_after(s, f, q, which);
+	add_order(s, f, q);
+	return e == INRO_OK ? add_limit(s, q) : e;
+}
+
+static enum inro_err add_both(struct sql *s, const struct record_type *t,
+			      const struct store_query *q, const struct field *f)
+{
+	enum inro_err e;
+
+	buf_add_str(&s->text, "SELECT * FROM (");
+	e = add_rows(s, t, q, f, AFTER_SAME);
+	buf_add_str(&s->text, ") UNION ALL SELECT * FROM (");
+	if (e == INRO_OK)
+		e = add_rows(s, t, q, f, AFTER_OTHERS);
+	buf_add_str(&s->text, ")");
+	return e == INRO_OK ? add_limit(s, q) : e;
+}
+
+enum inro_err sql_select(struct sql *s, const struct record_type *t, const struct store_query *q)
+{
+	const struct field *f = q->order ? record_field(t, q->order) : NULL;
+	enum inro_err e;
+
+	if (q->order && !f)
+		return finish(s, err_set(INRO_E_ARG, "a %s has no field '%s'", t->what, q->order));
+	if (f == &t->fields[0])
+		f = NULL;
+	if (f && q->after && s->mark == '?')
+		e = add_both(s, t, q, f);
+	else
+		e = add_rows(s, t, q, f, AFTER);
+	return finish(s, e);
 }
 
 enum inro_err sql_delete(struct sql *s, const struct record_type *t, const struct store_query *q)

@@ -4,6 +4,8 @@
  * 1. Names in a statement come from record.c alone; every value is a parameter.
  * 2. The same call with the same shape gives the same text, so that a store prepares it once.
  * 3. The text keeps to what SQLite and PostgreSQL both take; parameters are ?1 or $1 by `mark`.
+ * Only a page behind a place in an order is asked for otherwise, each in the way that its index is
+ * used to the end.
  */
 #ifndef INRO_BACKOFFICE_STORE_SQL_H
 #define INRO_BACKOFFICE_STORE_SQL_H
