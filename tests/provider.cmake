@@ -20,7 +20,7 @@ set_target_properties(inro_tap_p11 PROPERTIES PREFIX "" OUTPUT_NAME tap-p11
 inro_test(unit/test_provider_loss.c LINKS inro_provider inro_test_token PkgConfig::crypto TIMEOUT 300)
 add_dependencies(test_provider_loss inro_ossl inro_tap_p11)
 inro_foreign_test(test_provider_loss softhsm)
-inro_test(unit/test_provider_exit.c LINKS inro_test_token PkgConfig::crypto)
+inro_test(unit/test_provider_exit.c LINKS inro_test_token PkgConfig::crypto TIMEOUT 400)
 add_dependencies(test_provider_exit inro_ossl inro_tap_p11)
 inro_foreign_test(test_provider_exit softhsm)
 inro_test(unit/test_provider_odd.c LINKS inro_test_token PkgConfig::crypto)

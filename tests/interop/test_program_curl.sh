@@ -3,7 +3,7 @@
 . "$INRO_TEST_SOURCE/tests/lib/shell.sh"
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need curl /usr/bin/python3
-curl --version | grep -q OpenSSL || skip "this curl does not use OpenSSL"
+[[ $(curl --version) == *OpenSSL* ]] || skip "this curl does not use OpenSSL"
 
 make_identity visitor ec-p256
 make_identity visitor2 rsa-2048
