@@ -10,6 +10,7 @@ mkdir -p user/.config/pkcs11/modules
 printf 'module: %s\n' "$B/lib/inro-pkcs11.so" >user/.config/pkcs11/modules/inro.module
 export HOME=$T/user GNUTLS_PIN=$pin
 # p11-kit reads no user's files for root
+give_rights nobody
 without_rights nobody p11-kit list-modules >modules
 grep -q 'inro' modules || fail "p11-kit lists $(cat modules)"
 without_rights nobody p11tool --batch --login --list-all 'pkcs11:token=web' >all

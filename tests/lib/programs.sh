@@ -120,9 +120,12 @@ CNF
 must openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out etc/ca.crt -days 2 -subj "/CN=ca" >/dev/null
 INRO_PIN=$pin INRO_SO_PIN=$so_pin must inro token create "$token" >/dev/null
 
-# The user that daemons run as needs the folder of the tokens, and the way to it.
+# The user that daemons run as needs the folder of the tokens, and the way to it; and the modules, which are where
+# this was built: in /root, say, nobody else gets at them.
 give_rights() {
 	[[ $(id -u) == 0 ]] || return 0
+	setpriv --reuid="$1" --regid="$(id -g "$1")" --clear-groups test -r "$B/lib/inro.so" ||
+		skip "the user $1 may not read $B/lib: build in a folder that all may enter"
 	chmod 711 "$T" "$T/etc"
 	chown -R "$1" "$T/home" "$T/etc/pin"
 }
