@@ -8,7 +8,10 @@ value() {
 	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
 }
 
-openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out csr.pem -subj /CN=x 2>/dev/null
+request() {
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out csr.pem -subj /CN=x 2>/dev/null
+}
+request
 certify() {
 	# CA NAME
 	must inro cert issue --ca "$1" --profile tls-client --csr csr.pem --out "$2.pem"
@@ -81,6 +84,7 @@ inro ca show many --out many.pem >/dev/null
 refused 1 "address of the lists" inro ca set many --crl-shards 3
 refused 1 'needs .*shard' inro ca set many --crl-shards 3 --crl-url http://crl.example/all.crl
 must inro ca set many --crl-shards 3 --crl-url 'http://crl.example/${ca.name}-${shard}.crl' --delta-url 'http://crl.example/${ca.name}-${shard}-delta.crl'
+request # the key of before is compromised
 for name in e f g h i; do certify many "$name"; done
 refused 1 "has issued certificates" inro ca set many --crl-shards 4
 must inro cert revoke "$(serial e)"
