@@ -166,7 +166,7 @@ static double openssl_ca(size_t n)
 
 /* ---- what was issued is right ---- */
 
-static void lint_all(const struct blob *issuer)
+static void lint_certificates(const struct blob *issuer)
 {
 	SCOPED(cert) ca = { 0 };
 
@@ -187,7 +187,7 @@ static void verify_all(struct core *c)
 	need(ca_chain(c, "issuing", 0, &chain), "the chain");
 	write_pem("between.pem", PEM_CERT, blob_bytes(&chain.certs[0]));
 	write_pem("root.pem", PEM_CERT, blob_bytes(&chain.certs[1]));
-	lint_all(&chain.certs[0]);
+	lint_certificates(&chain.certs[0]);
 	need(file_make_dir(scratch_path("out")), "a folder");
 	for (size_t i = 0; i < at.n; i++) {
 		char name[32];
