@@ -26,6 +26,7 @@ inro_test(unit/test_lifecycle.c LINKS inro_core)
 inro_test(unit/test_core_device.c LINKS inro_testoffice)
 inro_test(unit/test_core_import.c LINKS inro_testoffice)
 inro_test(unit/test_core_job.c LINKS inro_testoffice TIMEOUT 300)
+inro_test(unit/test_core_job_certs.c LINKS inro_testoffice TIMEOUT 300)
 inro_test(fault/test_fault_jobs.c LINKS inro_testoffice TIMEOUT 900)
 inro_fuzz(fuzz/fuzz_csv.c CORPUS fuzz/corpus/csv LINKS inro_core)
 inro_test(unit/test_core_registry.c LINKS inro_testoffice)
@@ -65,6 +66,7 @@ foreach(name
 		core_import
 		core_job
 		core_approval
+		core_job_certs
 		core_audit
 		core_marks
 		core_proposal
@@ -89,6 +91,7 @@ foreach(name
 		core_device
 		core_import
 		core_job
+		core_job_certs
 		core_issue
 		core_life
 		core_marks

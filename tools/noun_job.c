@@ -17,7 +17,8 @@
 #include "tools/text.h"
 
 /* Handed to the job as they are; flags as "yes". */
-static const char *const handed[] = { "where", "in", "why" };
+static const char *const handed[] = { "where",	 "in",	    "why",     "ca",	 "profile", "days",
+				      "csr-dir", "out-dir", "devices", "reason", "type" };
 
 static json_t *job_json(const struct job *j)
 {
@@ -72,9 +73,9 @@ static enum inro_err errors_path(const struct call *c, const struct job *j, char
 static enum inro_err tell_errors(const struct call *c, struct core *core, const struct job *j)
 {
 	AUTO(free_chars) char *path = NULL;
-	char number[24];
+	char command[48];
 	enum inro_err e = INRO_OK;
-	snprintf(number, sizeof number, "%lld", (long long)j->id);
+	snprintf(command, sizeof command, "'inro job errors %lld'", (long long)j->id);
 	if (!j->failed)
 		return INRO_OK;
 	e = errors_path(c, j, &path);
@@ -82,9 +83,8 @@ static enum inro_err tell_errors(const struct call *c, struct core *core, const 
 		e = job_errors_write(core, j->id, path);
 	if (e)
 		return e;
-	return err_set(INRO_E_POLICY, "%lld rows could not be done; %s%s says why",
-		       (long long)j->failed, path ? path : "'inro job errors' for job ",
-		       path ? "" : number);
+	return err_set(INRO_E_POLICY, "%lld rows could not be done; %s says why",
+		       (long long)j->failed, path ? path : command);
 }
 
 static json_t *summary(const struct job *j, size_t before, int64_t ms)
@@ -126,8 +126,10 @@ static size_t take_args(const struct call *c, struct job_arg args[static ARRAY_L
 	size_t n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(handed); i++)
 		if (call_has(c, handed[i])) {
-			const char *value = call_opt(c, handed[i]);
-			args[n++] = (struct job_arg) { handed[i], value };
+			const struct cmd_opt *o = cmd_option_named(c->verb, handed[i]);
+			args[n++] = (struct job_arg) {
+				handed[i], o->kind == OPT_FLAG ? "yes" : call_opt(c, handed[i])
+			};
 		}
 	return n;
 }
@@ -241,17 +243,50 @@ static enum inro_err job_errors_run(const struct call *c, json_t **ret)
 const struct cmd_verb job_verbs[] = {
 	{ .name = "start",
 	  .summary = "Does something to many at once; a run that was cut short can be resumed",
-	  .args = ARGS({ .name = "KIND",
-			 .help = "register, update, enable, disable or delete: devices" }),
-	  .opts = OPTS({ .name = "where",
-			 .arg = "CONDITIONS",
-			 .kind = OPT_TEXT,
-			 .help = "those that are like this, as in 'group=line1 state=active'" },
-		       { .name = "in",
-			 .arg = "FILE",
-			 .kind = OPT_FILE,
-			 .help = "a CSV file or, as NAME.jsonl, JSON lines; a device each row" },
-		       OPT_WHY, OPT_ERRORS),
+	  .args = ARGS(
+		  { .name = "KIND",
+		    .help = "register, update, enable, disable, delete: devices; issue, renew, "
+			    "rekey, revoke, export: certificates" }),
+	  .opts = OPTS(
+		  { .name = "where",
+		    .arg = "CONDITIONS",
+		    .kind = OPT_TEXT,
+		    .help = "those that are like this, as in 'group=line1 state=active'" },
+		  { .name = "in",
+		    .arg = "FILE",
+		    .kind = OPT_FILE,
+		    .help = "a CSV file or, as NAME.jsonl, JSON lines; a device each row" },
+		  { .name = "csr-dir",
+		    .arg = "FOLDER",
+		    .kind = OPT_DIR,
+		    .help = "requests; for renew and rekey each is called as its device" },
+		  { .name = "out-dir",
+		    .arg = "FOLDER",
+		    .kind = OPT_DIR,
+		    .help = "where certificates are written" },
+		  { .name = "devices",
+		    .kind = OPT_FLAG,
+		    .help = "for issue: each request is called as its device" },
+		  { .name = "ca", .arg = "CA", .kind = OPT_TEXT, .help = "for issue: by whom" },
+		  { .name = "profile",
+		    .arg = "PROFILE",
+		    .kind = OPT_TEXT,
+		    .help = "for issue: what kind" },
+		  { .name = "type",
+		    .arg = "TYPE",
+		    .kind = OPT_CHOICE,
+		    .choices = KEY_TYPES,
+		    .help = "for rekey: of keys made in tokens; as before when not said" },
+		  OPT_VALID,
+		  { .name = "reason",
+		    .arg = "REASON",
+		    .kind = OPT_CHOICE,
+		    .choices = WORDS("unspecified", "keyCompromise", "cACompromise",
+				     "affiliationChanged", "superseded", "cessationOfOperation",
+				     "privilegeWithdrawn", "aACompromise"),
+		    .help = "for revoke: why, as the CRL will say" },
+		  OPT_WHY, OPT_ERRORS),
+	  .shared = { pin_user_opts },
 	  .run = job_start_run,
 	  .shape = SHOW_SAID,
 	  .said = JOB_SAID },
@@ -259,6 +294,7 @@ const struct cmd_verb job_verbs[] = {
 	  .summary = "Goes on with a job where it was cut off",
 	  .args = ARGS(ARG_JOB),
 	  .opts = OPTS(OPT_ERRORS),
+	  .shared = { pin_user_opts },
 	  .run = job_resume_run,
 	  .shape = SHOW_SAID,
 	  .said = JOB_SAID },

@@ -67,7 +67,7 @@ static enum inro_err one_row(struct core *c, struct pass *p, size_t i)
 static enum inro_err pass_work(struct core *c, void *arg)
 {
 	struct pass *p = arg;
-	enum inro_err e = INRO_OK;
+	enum inro_err e = p->b->begin ? p->b->begin(c, p->b->arg) : INRO_OK;
 
 	p->fault = INRO_OK;
 	for (size_t i = 0; e == INRO_OK && i < p->b->n; i++)

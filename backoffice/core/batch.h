@@ -24,8 +24,9 @@ void batch_result_clear(struct batch_result *r);
 struct batch {
 	/* Row i, in a write transaction; it may run more than once. */
 	enum inro_err (*row)(struct core *c, void *arg, size_t i);
-	core_work_fn *end; /* behind the rows, in the same transaction; NULL: nothing */
-	void *arg;	   /* of both */
+	core_work_fn *begin; /* before the rows, in the same transaction; NULL: nothing */
+	core_work_fn *end;   /* behind the rows, in the same transaction; NULL: nothing */
+	void *arg;	     /* of all three */
 	struct batch_result *results;
 	size_t n;
 };

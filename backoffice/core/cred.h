@@ -97,6 +97,8 @@ MUST_CHECK enum inro_err cred_get(struct core *c, const char *ref, struct cred *
 struct cred_renewal {
 	struct bytes csr; /* for a key that the back office can't reach; none: in the token */
 	bool new_key;	  /* makes another key in the same token */
+	const char *key_type; /* of that; NULL: as before */
+	bool again; /* a key that was made for this renewal before, and has no certificate, is taken */
 	unsigned days;	  /* 0: the profile's */
 };
 /* Issues a successor under the same CA, profile, subject and device; the old one is superseded in

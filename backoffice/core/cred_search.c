@@ -133,8 +133,25 @@ static enum inro_err judge_due(const struct due_judge *j, const struct credentia
 	enum inro_err e = renewal_of(j, rec, &days);
 
 	*ret = left < 0 ? CRED_DUE_EXPIRED
-			: words[left < j->days * DAY_SECONDS][left < days * DAY_SECONDS];
+			: words[left < j->days * DAY_SECONDS]
+			       [rec->wanted_at || left < days * DAY_SECONDS];
 	return e;
+}
+
+/* Those are due whenever they end. */
+static enum inro_err any_wanted(struct core *c, bool *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "wanted_at", .op = STORE_SOME },
+		{ .field = "state", .number = CRED_ACTIVE },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
+	SCOPED(credential) one = { 0 };
+	enum inro_err e = store_find(c->store, &q, &one);
+
+	*ret = e == INRO_OK;
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
 /* Recorded as active: neither renewed nor ended by anybody. */
@@ -142,6 +159,7 @@ static enum inro_err add_due(const struct due_judge *j, const struct cred_filter
 			     struct where *w)
 {
 	int64_t ahead = j->days > j->longest ? j->days : j->longest;
+	bool wanted = false;
 	enum inro_err e;
 
 	if (f->state && *f->state != CRED_ACTIVE)
@@ -154,6 +172,8 @@ static enum inro_err add_due(const struct due_judge *j, const struct cred_filter
 						       .op = STORE_GE,
 						       .number = j->now - j->days * DAY_SECONDS });
 	if (e == INRO_OK)
+		e = any_wanted(j->c, &wanted);
+	if (e == INRO_OK && !wanted)
 		e = where_add(w, (struct store_cond) { .field = "not_after",
 						       .op = STORE_LT,
 						       .number = j->now + ahead * DAY_SECONDS });

@@ -13,7 +13,8 @@
 #define WHY_MAX 255
 
 const struct job_kind *const job_kinds[] = {
-	&job_register, &job_update, &job_enable, &job_disable, &job_delete, NULL,
+	&job_register, &job_update, &job_enable, &job_disable, &job_delete, &job_issue,
+	&job_renew,    &job_rekey,  &job_revoke, &job_export,  NULL,
 };
 
 const char *job_kind_name(size_t i)
@@ -51,7 +52,22 @@ enum inro_err job_arg_set(struct job_run *r, const char *name, const char *value
 
 enum inro_err job_row_add(struct job_run *r, const char *name)
 {
-	return text_set(&r->names[r->n++], name);
+	return job_text_set(&r->names[r->n++], name);
+}
+
+enum inro_err job_text_set(char **owned, const char *from)
+{
+	enum inro_err e = text_set(owned, from);
+	char *s = *owned;
+
+	while (e == INRO_OK && s && *s) {
+		size_t n = utf8_length((const unsigned char *)s);
+
+		if (n == 0 || (unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
+		s += n ? n : 1;
+	}
+	return e;
 }
 
 void job_run_clear(struct job_run *r)

@@ -45,7 +45,8 @@ struct job_kind {
 	 * before was cleared. */
 	enum inro_err (*next)(struct job_run *r);
 	enum inro_err (*ready)(struct job_run *r); /* outside the transaction; NULL: nothing */
-	enum inro_err (*row)(struct core *c, void *run, size_t i); /* inside */
+	core_work_fn *begin; /* inside, before the rows; `arg` is the run; NULL: nothing */
+	enum inro_err (*row)(struct core *c, void *run, size_t i); /* inside; NULL: nothing */
 	enum inro_err (*after)(struct job_run *r); /* when it was committed; NULL: nothing */
 	void (*close)(struct job_run *r);
 	/* The place is written behind after(), in a transaction of its own: to do a lot again
@@ -88,6 +89,13 @@ MUST_CHECK enum inro_err job_search_next(struct job_run *r, struct job_found *f,
 void *job_found_record(const struct job_found *f, size_t i);
 void job_found_close(struct job_found *f); /* NULL is fine */
 
-extern const struct job_kind job_register, job_update, job_enable, job_disable, job_delete;
+/* Certificates that are active unless "where" says otherwise; no CA's own (job_cred.c). */
+extern const struct job_search job_certs;
+/* The argument as a folder's full name; nothing when it was not given. */
+MUST_CHECK enum inro_err job_folder_plan(struct job_run *r, const char *name, bool make);
+MUST_CHECK enum inro_err job_days(const struct job_run *r, unsigned *ret);
+
+extern const struct job_kind job_register, job_update, job_enable, job_disable, job_delete,
+	job_issue, job_renew, job_rekey, job_revoke, job_export;
 
 #endif

@@ -7,6 +7,8 @@
 /* Kind and arguments of a job on record; *ret is empty before. */
 MUST_CHECK enum inro_err job_run_open(struct core *c, const struct job *j, struct job_run *ret);
 void job_run_clear(struct job_run *r);
+/* A text from anywhere, with a question mark for what is not UTF-8 or a control character. */
+MUST_CHECK enum inro_err job_text_set(char **owned, const char *from);
 void job_lot_clear(struct job_run *r);
 /* The state, in memory. */
 MUST_CHECK enum inro_err job_move(struct core *c, struct job *j, enum verb verb);

@@ -129,7 +129,7 @@ static enum inro_err write_error(struct core *c, const struct job_run *r, size_t
 	if (e == INRO_OK)
 		e = text_set(&row.error, err_name(r->results[i].error));
 	if (e == INRO_OK)
-		e = text_set(&row.why, r->results[i].why);
+		e = job_text_set(&row.why, r->results[i].why);
 	return e == INRO_OK ? store_insert(c->store, &row) : e;
 }
 
@@ -178,7 +178,8 @@ static void take_next(struct job_run *r)
 
 static enum inro_err write_lot(struct job_run *r)
 {
-	const struct batch b = { .row = r->kind->row,
+	const struct batch b = { .begin = r->kind->begin,
+				 .row = r->kind->row,
 				 .end = r->kind->repeats ? still_ours : advance,
 				 .arg = r,
 				 .results = r->results,

@@ -9,44 +9,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoffice/core/internal.h"
+#include "backoffice/core/renewal.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
 
 #define LABEL_TRIES 1000
 
-struct renewal {
-	const char *ref;
-	const struct cred_renewal *in;
-	struct credential old;
-	struct cert cert; /* the old one, read */
-	struct ca ca;
-	struct device device;
-	struct new_key fresh;
-	struct token *token;   /* NULL: the request came from outside */
-	bool same_key;	       /* as the old certificate's; of such a request */
-	struct token_key *key; /* the one to certify */
-	struct buf csr, uri;
-};
-
-static void renewal_clear(struct renewal *r)
+void renewal_clear(struct renewal *r)
 {
 	credential_clear(&r->old);
 	cert_clear(&r->cert);
-	ca_clear(&r->ca);
 	device_clear(&r->device);
 	new_key_clear(&r->fresh);
 	buf_clear(&r->csr);
 	buf_clear(&r->uri);
 }
 
-static enum inro_err load_old(struct core *c, struct renewal *r)
+enum inro_err renewal_read(struct core *c, struct renewal *r)
 {
 	int to;
-	enum inro_err e = cred_load(c, r->ref, &r->old);
+	enum inro_err e = INRO_OK;
 
-	if (e == INRO_OK && r->old.own_ca)
+	if (r->old.own_ca)
 		e = err_set(INRO_E_UNSUPPORTED, "a CA's certificate is not renewed; 'inro ca "
 						"rollover' gives the CA another key");
 	if (e == INRO_OK)
@@ -54,8 +39,6 @@ static enum inro_err load_old(struct core *c, struct renewal *r)
 				   VERB_SUPERSEDE, c->role, &to);
 	if (e == INRO_OK)
 		e = cert_read(blob_bytes(&r->old.cert), &r->cert);
-	if (e == INRO_OK)
-		e = store_get(c->store, r->old.ca, &r->ca);
 	if (e == INRO_OK && r->old.device)
 		e = store_get(c->store, r->old.device, &r->device);
 	return e;
@@ -65,33 +48,62 @@ static enum inro_err load_old(struct core *c, struct renewal *r)
 static size_t stem_of(const char *label)
 {
 	const char *dot = strrchr(label, '.');
+	const char *digits = dot ? dot + 1 + (dot[1] == 'r') : "";
 	bool counted =
-		dot && dot != label && dot[1] && strspn(dot + 1, "0123456789") == strlen(dot + 1);
+		dot && dot != label && *digits && strspn(digits, "0123456789") == strlen(digits);
 
 	return counted ? (size_t)(dot - label) : strlen(label);
 }
 
 /* "press-1", "press-1.2", "press-1.3": the first that no key in the token has. */
+static enum inro_err make_next(struct core *c, struct renewal *r, struct new_key_plan *plan,
+			       const char *before)
+{
+	char label[256];
+	enum inro_err e = INRO_E_EXISTS;
+
+	plan->label = label;
+	for (int i = 2; e == INRO_E_EXISTS && i < LABEL_TRIES; i++) {
+		snprintf(label, sizeof label, "%.*s.%d", (int)stem_of(before), before, i);
+		e = new_key_make(c, plan, &r->fresh);
+	}
+	return e;
+}
+
+/* "press-1.r17", of certificate 17: what a run that was cut short has left is found again. */
+static enum inro_err make_or_find(struct core *c, struct renewal *r, struct new_key_plan *plan,
+				  const char *before)
+{
+	SCOPED(credential) rec = { 0 };
+	char label[256];
+	enum inro_err e;
+
+	snprintf(label, sizeof label, "%.*s.r%lld", (int)stem_of(before), before,
+		 (long long)r->old.id);
+	plan->label = label;
+	e = new_key_or_left(c, plan, &r->fresh, &rec);
+	if (e == INRO_OK && rec.id)
+		e = err_set(INRO_E_EXISTS, "key '%s' is that of certificate %lld", label,
+			    (long long)rec.id);
+	return e;
+}
+
 static enum inro_err make_key(struct core *c, struct renewal *r)
 {
 	SCOPED(p11_uri) uri = { 0 };
-	char type[16], label[256];
-	struct new_key_plan plan = { .token_uri = r->old.key_uri, .label = label };
+	char type[16];
+	struct new_key_plan plan = { .token_uri = r->old.key_uri };
 	const char *before;
 	enum inro_err e = p11_uri_parse(r->old.key_uri, &uri);
 
 	if (e != INRO_OK)
 		return e;
 	pubkey_name(&r->cert.key, type, sizeof type);
-	e = new_key_kind(type, &plan.kind);
+	e = new_key_kind(r->in->key_type ? r->in->key_type : type, &plan.kind);
 	if (e != INRO_OK)
 		return e;
 	before = uri.object ? uri.object : text_or_empty(r->device.device_id);
-	e = INRO_E_EXISTS;
-	for (int i = 2; e == INRO_E_EXISTS && i < LABEL_TRIES; i++) {
-		snprintf(label, sizeof label, "%.*s.%d", (int)stem_of(before), before, i);
-		e = new_key_make(c, &plan, &r->fresh);
-	}
+	e = r->in->again ? make_or_find(c, r, &plan, before) : make_next(c, r, &plan, before);
 	r->key = r->fresh.key;
 	return e;
 }
@@ -125,7 +137,7 @@ static enum inro_err get_csr(struct core *c, struct renewal *r)
 	return e == INRO_OK ? key_csr(&in, &r->csr) : e;
 }
 
-static enum inro_err supersede(struct core *c, struct issuing *i)
+enum inro_err renewal_supersede(struct core *c, struct issuing *i)
 {
 	struct renewal *r = i->arg;
 	const struct change change = { .verb = VERB_SUPERSEDE };
@@ -182,24 +194,38 @@ static const char *key_place(const struct renewal *r)
 	return r->same_key ? r->old.key_uri : NULL;
 }
 
-static enum inro_err certify(struct core *c, struct renewal *r, struct credential *ret)
+enum inro_err renewal_csr(struct core *c, struct renewal *r)
 {
-	const struct cred_request request = {
+	return r->in->csr.n ? check_csr(r) : get_csr(c, r);
+}
+
+struct cred_request renewal_request(const struct renewal *r, const char *ca)
+{
+	return (struct cred_request) {
 		.csr = r->token ? buf_bytes(&r->csr) : r->in->csr,
-		.ca = r->ca.name,
+		.ca = ca,
 		.profile = r->old.profile,
 		.device = r->device.device_id,
 		.key_uri = key_place(r),
 		.days = r->in->days,
 	};
+}
+
+static enum inro_err certify(struct core *c, struct renewal *r, struct credential *ret)
+{
+	SCOPED(ca) ca = { 0 };
+	struct cred_request request;
 	struct issuing i = { .request = &request,
-			     .ca = &r->ca,
+			     .ca = &ca,
 			     .granted = r->cert.ext.sans,
 			     .renews = true,
-			     .before = supersede,
+			     .before = renewal_supersede,
 			     .arg = r };
-	enum inro_err e = issue_run(c, &i);
+	enum inro_err e = store_get(c->store, r->old.ca, &ca);
 
+	request = renewal_request(r, ca.name);
+	if (e == INRO_OK)
+		e = issue_run(c, &i);
 	if (e == INRO_OK)
 		*ret = i.rec;
 	else
@@ -207,46 +233,47 @@ static enum inro_err certify(struct core *c, struct renewal *r, struct credentia
 	return e;
 }
 
-/* From here on the renewal has happened: what fails is said, not undone. */
-static enum inro_err deliver(struct renewal *r, const struct credential *rec)
+enum inro_err renewal_deliver(struct renewal *r, const struct credential *rec)
 {
 	enum inro_err e;
 
 	r->fresh.keep = true;
 	if (!r->token)
 		return INRO_OK;
-	e = key_store_cert(r->token, r->key, rec, !r->in->new_key);
+	e = key_store_cert(r->token, r->key, rec, !r->in->new_key || r->in->again);
 	return e == INRO_OK ? e
 			    : err_context(e, "certificate %lld was issued but is not in the token",
 					  (long long)rec->id);
 }
 
-static enum inro_err renew(struct core *c, struct renewal *r, struct cred *ret)
+static enum inro_err renew(struct core *c, const char *ref, struct renewal *r, struct cred *ret)
 {
 	SCOPED(credential) rec = { 0 };
 	enum inro_err e = core_require(c, ROLE_OPERATOR, "renew a certificate");
 
 	if (e == INRO_OK)
-		e = load_old(c, r);
+		e = cred_load(c, ref, &r->old);
 	if (e == INRO_OK)
-		e = r->in->csr.n ? check_csr(r) : get_csr(c, r);
+		e = renewal_read(c, r);
+	if (e == INRO_OK)
+		e = renewal_csr(c, r);
 	if (e == INRO_OK)
 		e = certify(c, r, &rec);
 	if (e == INRO_OK)
-		e = deliver(r, &rec);
+		e = renewal_deliver(r, &rec);
 	return e == INRO_OK ? cred_view(c, &rec, ret) : e;
 }
 
 enum inro_err cred_renew(struct core *c, const char *ref, const struct cred_renewal *in,
 			 struct cred *ret)
 {
-	SCOPED(renewal) r = { .ref = ref, .in = in };
+	SCOPED(renewal) r = { .in = in };
 	enum inro_err e;
 
 	if (in->csr.n && in->new_key)
 		e = err_set(INRO_E_ARG, "a request (CSR) brings its own key: "
 					"no new one is made for it");
 	else
-		e = renew(c, &r, ret);
+		e = renew(c, ref, &r, ret);
 	return e == INRO_OK ? e : audit_refused(c, "certificate.renew", "certificate", ref, e);
 }

@@ -1,0 +1,229 @@
+/* job_cred - jobs about certificates that are found: revoke, export. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backoffice/core/folder.h"
+#include "backoffice/core/job_kinds.h"
+#include "backoffice/core/where.h"
+#include "backoffice/pki/crl.h"
+#include "base/file.h"
+
+#define DAYS_MAX 36525
+
+static enum inro_err only_certs(struct job_run *r, struct where *w)
+{
+	const struct store_cond conds[] = {
+		{ .field = "kind", .number = CRED_CERTIFICATE },
+		{ .field = "fingerprint", .op = STORE_SOME },
+		{ .field = "own_ca", .op = STORE_NONE },
+	};
+	enum inro_err e = INRO_OK;
+
+	(void)r;
+	if (!where_has(w, "state"))
+		e = where_add(w, where_cred_state(CRED_ACTIVE));
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(conds); i++)
+		e = where_add(w, conds[i]);
+	return e;
+}
+
+static const char *name_of_cert(const void *record)
+{
+	static _Thread_local char name[32];
+
+	snprintf(name, sizeof name, "certificate %lld",
+		 (long long)((const struct credential *)record)->id);
+	return name;
+}
+
+const struct job_search job_certs = { &where_creds, only_certs, name_of_cert };
+
+enum inro_err job_folder_plan(struct job_run *r, const char *name, bool make)
+{
+	const char *given = job_arg(r, name);
+	AUTO(free_chars) char *path = NULL;
+	enum inro_err e = given && make ? file_make_dir(given) : INRO_OK;
+
+	if (!given || e != INRO_OK)
+		return e;
+	path = realpath(given, NULL);
+	return path ? job_arg_set(r, name, path) : file_err(errno, given);
+}
+
+enum inro_err job_days(const struct job_run *r, unsigned *ret)
+{
+	const char *text = job_arg(r, "days");
+	char *end = NULL;
+	unsigned long n = text ? strtoul(text, &end, 10) : 0;
+
+	if (text && (n == 0 || *end || n > DAYS_MAX))
+		return err_set(INRO_E_ARG, "--days is a number up to %d", DAYS_MAX);
+	*ret = (unsigned)n;
+	return INRO_OK;
+}
+
+/* ---- revoke ---- */
+
+struct revoking {
+	struct job_found *found;
+	struct change change;
+};
+
+static enum inro_err read_reason(struct job_run *r, enum crl_reason *ret)
+{
+	const char *name = job_arg(r, "reason");
+	enum inro_err e = name ? crl_reason_find(name, ret) : INRO_OK;
+
+	if (!name)
+		*ret = CRL_UNSPECIFIED;
+	if (e == INRO_OK && (*ret == CRL_HOLD || *ret == CRL_REMOVE))
+		e = err_set(INRO_E_ARG, "a job revokes for good, not by '%s'", name);
+	return e;
+}
+
+static enum inro_err revoke_plan(struct job_run *r)
+{
+	enum crl_reason reason;
+	enum inro_err e = read_reason(r, &reason);
+
+	return e == INRO_OK ? job_search_plan(r, &job_certs) : e;
+}
+
+static enum inro_err revoke_open(struct job_run *r)
+{
+	struct revoking *v = calloc(1, sizeof *v);
+	enum crl_reason reason;
+	enum inro_err e;
+
+	if (!v)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
+	r->own = v;
+	e = read_reason(r, &reason);
+	v->change =
+		(struct change) { VERB_REVOKE, e == INRO_OK ? reason : 0, 0, job_arg(r, "why") };
+	return e == INRO_OK ? job_search_open(r, &job_certs, &v->found) : e;
+}
+
+static enum inro_err revoke_next(struct job_run *r)
+{
+	return job_search_next(r, ((struct revoking *)r->own)->found, BATCH_MAX);
+}
+
+static enum inro_err revoke_row(struct core *c, void *run, size_t i)
+{
+	struct job_run *r = run;
+	struct revoking *v = r->own;
+	const struct credential *seen = job_found_record(v->found, i);
+	SCOPED(credential) now = { 0 };
+	enum inro_err e = store_get(c->store, seen->id, &now);
+
+	r->same[i] = e == INRO_OK && now.state == CRED_REVOKED;
+	return e == INRO_OK && !r->same[i] ? cred_apply(c, &now, &v->change) : e;
+}
+
+static void revoke_close(struct job_run *r)
+{
+	struct revoking *v = r->own;
+
+	if (v)
+		job_found_close(v->found);
+	free(v);
+	r->own = NULL;
+}
+
+const struct job_kind job_revoke = {
+	.name = "revoke",
+	.takes = { "where", "reason", "why" },
+	.needs = { "where" },
+	.plan = revoke_plan,
+	.open = revoke_open,
+	.next = revoke_next,
+	.row = revoke_row,
+	.close = revoke_close,
+};
+
+/* ---- export ---- */
+
+struct exporting {
+	struct job_found *found;
+	int fd;
+};
+
+static enum inro_err export_plan(struct job_run *r)
+{
+	enum inro_err e = job_folder_plan(r, "out-dir", true);
+
+	return e == INRO_OK ? job_search_plan(r, &job_certs) : e;
+}
+
+static enum inro_err export_open(struct job_run *r)
+{
+	struct exporting *x = calloc(1, sizeof *x);
+	enum inro_err e;
+
+	if (!x)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
+	x->fd = -1;
+	r->own = x;
+	e = folder_open(job_arg(r, "out-dir"), &x->fd);
+	return e == INRO_OK ? job_search_open(r, &job_certs, &x->found) : e;
+}
+
+static enum inro_err export_next(struct job_run *r)
+{
+	return job_search_next(r, ((struct exporting *)r->own)->found, BATCH_MAX);
+}
+
+/* DEVICE-SERIAL, or SERIAL alone. */
+static enum inro_err export_one(struct core *c, int fd, const struct credential *rec)
+{
+	SCOPED(device) d = { 0 };
+	SCOPED(buf) stem = { 0 };
+	enum inro_err e = rec->device ? store_get(c->store, rec->device, &d) : INRO_OK;
+
+	if (rec->device)
+		buf_addf(&stem, "%s-", text_or_empty(d.device_id));
+	buf_add_hex(&stem, blob_bytes(&rec->serial));
+	buf_add_u8(&stem, 0);
+	if (e == INRO_OK)
+		e = buf_err(&stem);
+	return e == INRO_OK ? folder_write(fd, (const char *)stem.p, blob_bytes(&rec->cert)) : e;
+}
+
+static enum inro_err export_after(struct job_run *r)
+{
+	struct exporting *x = r->own;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < r->n; i++)
+		e = export_one(r->c, x->fd, job_found_record(x->found, i));
+	return e == INRO_OK ? folder_sync(x->fd, job_arg(r, "out-dir")) : e;
+}
+
+static void export_close(struct job_run *r)
+{
+	struct exporting *x = r->own;
+
+	if (x && x->fd >= 0)
+		close(x->fd);
+	if (x)
+		job_found_close(x->found);
+	free(x);
+	r->own = NULL;
+}
+
+const struct job_kind job_export = {
+	.name = "export",
+	.takes = { "where", "out-dir" },
+	.needs = { "where", "out-dir" },
+	.plan = export_plan,
+	.open = export_open,
+	.next = export_next,
+	.after = export_after,
+	.close = export_close,
+	.repeats = true,
+};

@@ -1,0 +1,171 @@
+/* job_issue - a certificate for each request of a folder, by bulk.h: to issue again what was issued
+ * gives the same certificate. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backoffice/core/bulk.h"
+#include "backoffice/core/folder.h"
+#include "backoffice/core/job_kinds.h"
+
+struct bulking {
+	struct folder_list list;
+	size_t at; /* of the next lot */
+	int fd;
+	struct cred_bulk *bulk;
+	const struct folder_request *from[BATCH_MAX];
+	struct buf csrs[BATCH_MAX];
+	struct bulk_row rows[BATCH_MAX];
+};
+
+static enum inro_err issue_plan(struct job_run *r)
+{
+	SCOPED(folder_list) l = { 0 };
+	unsigned days;
+	enum inro_err e = job_days(r, &days);
+
+	if (e == INRO_OK)
+		e = job_folder_plan(r, "csr-dir", false);
+	if (e == INRO_OK)
+		e = job_folder_plan(r, "out-dir", true);
+	if (e == INRO_OK)
+		e = folder_list(job_arg(r, "csr-dir"), &l);
+	r->job.total = (int64_t)l.n;
+	return e;
+}
+
+/* Behind the last request that is done. */
+static void go_on(struct bulking *b, const char *cursor)
+{
+	while (*text_or_empty(cursor) && b->at < b->list.n &&
+	       strcmp(b->list.items[b->at].stem, cursor) <= 0)
+		b->at++;
+}
+
+static enum inro_err issue_open(struct job_run *r)
+{
+	struct bulk_order order = { .ca = job_arg(r, "ca"), .profile = job_arg(r, "profile") };
+	struct bulking *b = calloc(1, sizeof *b);
+	enum inro_err e;
+
+	if (!b)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
+	b->fd = -1;
+	r->own = b;
+	e = job_days(r, &order.days);
+	if (e == INRO_OK)
+		e = folder_list(job_arg(r, "csr-dir"), &b->list);
+	if (e == INRO_OK)
+		e = folder_open(job_arg(r, "out-dir"), &b->fd);
+	if (e == INRO_OK)
+		e = cred_bulk_open(r->c, &order, &b->bulk);
+	if (e == INRO_OK)
+		go_on(b, r->job.cursor);
+	return e;
+}
+
+static void clear_rows(struct bulking *b)
+{
+	for (size_t i = 0; i < BATCH_MAX; i++) {
+		bulk_row_clear(&b->rows[i]);
+		buf_clear(&b->csrs[i]);
+	}
+}
+
+static enum inro_err take_request(struct job_run *r, struct bulking *b, size_t i)
+{
+	const struct folder_request *from = &b->list.items[b->at++];
+	enum inro_err e = job_row_add(r, from->file), unread;
+
+	b->from[i] = from;
+	if (e != INRO_OK)
+		return e;
+	unread = folder_read(job_arg(r, "csr-dir"), from, &b->csrs[i]);
+	if (unread != INRO_OK) {
+		r->results[i].skip = true;
+		return batch_result_bad(&r->results[i], unread);
+	}
+	b->rows[i] = (struct bulk_row) {
+		.csr = buf_bytes(&b->csrs[i]),
+		.device = job_arg(r, "devices") ? from->stem : NULL,
+		.name = r->names[i],
+	};
+	return INRO_OK;
+}
+
+static enum inro_err issue_next(struct job_run *r)
+{
+	struct bulking *b = r->own;
+	enum inro_err e = INRO_OK;
+
+	clear_rows(b);
+	for (size_t i = 0; e == INRO_OK && i < BATCH_MAX && b->at < b->list.n; i++)
+		e = take_request(r, b, i);
+	r->ended = b->at == b->list.n;
+	if (e == INRO_OK && r->n)
+		e = text_set(&r->cursor, b->from[r->n - 1]->stem);
+	return e;
+}
+
+/* Those that could be read are issued in one call; where each is among them is told by `at`. */
+static enum inro_err issue_ready(struct job_run *r)
+{
+	struct bulking *b = r->own;
+	struct bulk_row rows[BATCH_MAX];
+	size_t at[BATCH_MAX], n = 0;
+	enum inro_err e;
+
+	for (size_t i = 0; i < r->n; i++)
+		if (!r->results[i].skip) {
+			rows[n] = b->rows[i];
+			at[n++] = i;
+		}
+	e = cred_bulk_issue(b->bulk, rows, n);
+	for (size_t i = 0; i < n; i++)
+		b->rows[at[i]] = rows[i];
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		r->same[at[i]] = rows[i].again;
+		r->results[at[i]].error = rows[i].error;
+		e = text_set(&r->results[at[i]].why, rows[i].why);
+	}
+	return e;
+}
+
+static enum inro_err issue_after(struct job_run *r)
+{
+	struct bulking *b = r->own;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < r->n; i++)
+		if (!r->results[i].error)
+			e = folder_write(b->fd, b->from[i]->stem, blob_bytes(&b->rows[i].rec.cert));
+	return e == INRO_OK ? folder_sync(b->fd, job_arg(r, "out-dir")) : e;
+}
+
+static void issue_close(struct job_run *r)
+{
+	struct bulking *b = r->own;
+
+	if (!b)
+		return;
+	clear_rows(b);
+	cred_bulk_close(b->bulk);
+	folder_list_clear(&b->list);
+	if (b->fd >= 0)
+		close(b->fd);
+	free(b);
+	r->own = NULL;
+}
+
+const struct job_kind job_issue = {
+	.name = "issue",
+	.takes = { "csr-dir", "out-dir", "ca", "profile", "days", "devices" },
+	.needs = { "csr-dir", "out-dir", "ca", "profile" },
+	.plan = issue_plan,
+	.open = issue_open,
+	.next = issue_next,
+	.ready = issue_ready,
+	.after = issue_after,
+	.close = issue_close,
+	.repeats = true,
+};

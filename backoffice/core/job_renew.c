@@ -1,0 +1,459 @@
+/*
+ * job_renew - successors for certificates that are found, with the same key or another one.
+ *
+ * 1. A request in the folder that is called as the device brings the key.  Without one the key is
+ * that in the token, or is made there.  What is in no token at hand is the device's to ask for: it
+ * is noted that it is wanted.
+ * 2. Rows are told apart by request ids "job:JOB:CERTIFICATE", under which what was recorded last
+ * and not handed out is found again.
+ * 3. A key that was made and has no certificate yet is found by its label when the job goes on.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backoffice/core/bulk.h"
+#include "backoffice/core/folder.h"
+#include "backoffice/core/issuing.h"
+#include "backoffice/core/job_kinds.h"
+#include "backoffice/core/renewal.h"
+#include "backoffice/core/where.h"
+#include "base/clock.h"
+
+#define DESKS_MAX 16
+#define LOT_TOKEN 25 /* keys are made in a token before anything is recorded */
+
+/* A CA with a profile. */
+struct desk {
+	struct ca ca;
+	char *profile;
+	struct issue_desk desk;
+};
+
+struct row {
+	struct cred_renewal how;
+	struct renewal renewal;
+	struct cred_request request;
+	struct issuing in;
+	struct making j;
+	struct buf csr;
+	struct desk *desk;
+	char id[64];
+	bool wanted; /* no key at hand */
+};
+
+struct renewing {
+	struct job_found *found;
+	struct desk desks[DESKS_MAX];
+	size_t desks_n;
+	unsigned days;
+	int fd;
+	bool new_key;
+	struct row rows[BATCH_MAX];
+};
+
+static void row_clear(struct row *w)
+{
+	making_clear(&w->j);
+	credential_clear(&w->in.rec);
+	renewal_clear(&w->renewal);
+	buf_clear(&w->csr);
+	*w = (struct row) { 0 };
+}
+
+static void clear_rows(struct renewing *x)
+{
+	for (size_t i = 0; i < BATCH_MAX; i++)
+		row_clear(&x->rows[i]);
+}
+
+static void desk_clear(struct desk *d)
+{
+	issue_desk_clear(&d->desk);
+	ca_clear(&d->ca);
+	free(d->profile);
+}
+
+/* ---- desks ---- */
+
+static enum inro_err open_desk(struct core *c, const struct credential *old, unsigned days,
+			       struct desk *d)
+{
+	struct cred_request request = { .profile = old->profile, .days = days };
+	const struct issuing in = { .request = &request, .ca = &d->ca, .approved = true };
+	enum inro_err e = store_get(c->store, old->ca, &d->ca);
+
+	request.ca = d->ca.name;
+	if (e == INRO_OK)
+		e = text_set(&d->profile, old->profile);
+	if (e == INRO_OK)
+		e = desk_open(c, &in, &d->desk);
+	d->desk.verify_each = BULK_VERIFY_EACH;
+	if (e == INRO_OK)
+		e = desk_unlock(c, &in, &d->desk);
+	return e == INRO_OK ? desk_read_cas(c, &d->desk) : e;
+}
+
+static enum inro_err desk_of(struct core *c, struct renewing *x, const struct credential *old,
+			     struct desk **ret)
+{
+	struct desk *d;
+	enum inro_err e;
+
+	for (size_t i = 0; i < x->desks_n; i++)
+		if (x->desks[i].ca.id == old->ca &&
+		    strcmp(x->desks[i].profile, old->profile) == 0) {
+			*ret = &x->desks[i];
+			return INRO_OK;
+		}
+	if (x->desks_n == DESKS_MAX)
+		desk_clear(&x->desks[--x->desks_n]);
+	d = &x->desks[x->desks_n];
+	*d = (struct desk) { 0 };
+	e = open_desk(c, old, x->days, d);
+	if (e != INRO_OK) {
+		desk_clear(d);
+		return e;
+	}
+	x->desks_n++;
+	*ret = d;
+	return INRO_OK;
+}
+
+/* ---- what a row is made from ---- */
+
+static bool is_absent(enum inro_err e)
+{
+	return e == INRO_E_NOT_FOUND || e == INRO_E_NO_TOKEN;
+}
+
+/* A request for it, or a token with its key. */
+static enum inro_err find_source(struct job_run *r, struct row *w)
+{
+	const char *dir = job_arg(r, "csr-dir"), *device = w->renewal.device.device_id;
+	struct token *token;
+	enum inro_err e = dir && device ? folder_find(dir, device, &w->csr) : INRO_E_NOT_FOUND;
+
+	if (e != INRO_E_NOT_FOUND) {
+		w->how.csr = buf_bytes(&w->csr);
+		return e;
+	}
+	e = w->renewal.old.key_uri ? core_token(r->c, w->renewal.old.key_uri, &token)
+				   : INRO_E_NOT_FOUND;
+	w->wanted = is_absent(e);
+	return w->wanted ? INRO_OK : e;
+}
+
+static enum inro_err make_request(struct job_run *r, struct row *w)
+{
+	struct renewing *x = r->own;
+	enum inro_err e = renewal_csr(r->c, &w->renewal);
+
+	/* It may be on record soon: only a row that is refused lets go of it. */
+	w->renewal.fresh.keep = true;
+	if (e == INRO_OK && x->new_key && w->renewal.same_key)
+		e = err_set(INRO_E_POLICY, "the request has the key that is to be replaced");
+	return e;
+}
+
+static void fill_row(struct job_run *r, struct row *w)
+{
+	struct renewing *x = r->own;
+
+	snprintf(w->id, sizeof w->id, "job:%lld:%lld", (long long)r->job.id,
+		 (long long)w->renewal.old.id);
+	w->request = renewal_request(&w->renewal, w->desk->ca.name);
+	w->request.request_id = w->id;
+	w->request.days = x->days;
+	w->in = (struct issuing) { .request = &w->request,
+				   .ca = &w->desk->ca,
+				   .granted = w->renewal.cert.ext.sans,
+				   .approved = true,
+				   .renews = true,
+				   .before = renewal_supersede,
+				   .arg = &w->renewal };
+	w->j.in = &w->in;
+	w->j.desk = &w->desk->desk;
+}
+
+static enum inro_err plan_row(struct job_run *r, struct row *w)
+{
+	enum inro_err e = make_request(r, w);
+
+	if (e != INRO_OK)
+		return e;
+	fill_row(r, w);
+	e = making_read(r->c, &w->j);
+	if (e == INRO_OK)
+		e = making_prove(&w->j);
+	return e == INRO_OK ? making_plan(r->c, &w->j) : e;
+}
+
+static enum inro_err open_row(struct job_run *r, size_t i, struct row *w)
+{
+	struct renewing *x = r->own;
+	struct credential *seen = job_found_record(x->found, i);
+	enum inro_err e;
+
+	w->how = (struct cred_renewal) { .new_key = x->new_key,
+					 .key_type = job_arg(r, "type"),
+					 .again = true };
+	w->renewal.in = &w->how;
+	w->renewal.old = *seen;
+	*seen = (struct credential) { .id = seen->id };
+	e = renewal_read(r->c, &w->renewal);
+	return e == INRO_OK ? find_source(r, w) : e;
+}
+
+/* Those are the token's, and no row after this one fares better. */
+static bool stops(enum inro_err e)
+{
+	return e == INRO_E_TOKEN || e == INRO_E_CRYPTO ||
+	       (e >= INRO_E_CONFIG && e <= INRO_E_LOGIN) || e == INRO_E_NO_TOKEN ||
+	       !batch_is_rows_fault(e);
+}
+
+static enum inro_err ready_row(struct job_run *r, size_t i)
+{
+	struct renewing *x = r->own;
+	struct row *w = &x->rows[i];
+	enum inro_err e = open_row(r, i, w);
+
+	if (e == INRO_OK && !w->wanted)
+		e = desk_of(r->c, x, &w->renewal.old, &w->desk);
+	if (e == INRO_OK && !w->wanted)
+		e = plan_row(r, w);
+	if (e == INRO_OK)
+		return w->wanted ? INRO_OK : making_sign(r->c, &w->j);
+	if (stops(e))
+		return e;
+	w->renewal.fresh.keep = w->renewal.fresh.found;
+	r->results[i].skip = true;
+	return batch_result_bad(&r->results[i], e);
+}
+
+static enum inro_err renew_ready(struct job_run *r)
+{
+	struct renewing *x = r->own;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < x->desks_n; i++)
+		e = desk_read_cas(r->c, &x->desks[i].desk);
+	for (size_t i = 0; e == INRO_OK && i < r->n; i++)
+		e = ready_row(r, i);
+	return e;
+}
+
+/* ---- on record ---- */
+
+static enum inro_err note_wanted(struct core *c, struct row *w, bool *ret_same)
+{
+	SCOPED(credential) now = { 0 };
+	SCOPED(buf) detail = { 0 };
+	char name[24];
+	const struct audit_entry entry = { "certificate.want", "certificate", name, EVENT_DONE,
+					   &detail };
+	enum inro_err e = store_get(c->store, w->renewal.old.id, &now);
+
+	*ret_same = e == INRO_OK && now.wanted_at != 0;
+	if (e != INRO_OK || *ret_same)
+		return e;
+	now.wanted_at = clock_now();
+	now.updated_ms = clock_now_ms();
+	snprintf(name, sizeof name, "%lld", (long long)now.id);
+	detail_text(&detail, "device", w->renewal.device.device_id);
+	detail_text(&detail, "subject", now.subject);
+	e = store_update(c->store, &now);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
+}
+
+static enum inro_err renew_begin(struct core *c, void *run)
+{
+	struct renewing *x = ((struct job_run *)run)->own;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < x->desks_n; i++)
+		e = desk_recheck(c, &x->desks[i].desk);
+	return e;
+}
+
+static enum inro_err renew_row(struct core *c, void *run, size_t i)
+{
+	struct job_run *r = run;
+	struct renewing *x = r->own;
+	struct row *w = &x->rows[i];
+
+	return w->wanted ? note_wanted(c, w, &r->same[i]) : making_record(c, &w->j);
+}
+
+/* ---- handed out ---- */
+
+static enum inro_err write_cert(struct core *c, int fd, const struct credential *rec)
+{
+	SCOPED(device) d = { 0 };
+	char stem[24];
+	enum inro_err e = rec->device && fd >= 0 ? store_get(c->store, rec->device, &d) : INRO_OK;
+
+	if (fd < 0 || e != INRO_OK)
+		return e;
+	snprintf(stem, sizeof stem, "%lld", (long long)rec->replaces);
+	return folder_write(fd, d.device_id ? d.device_id : stem, blob_bytes(&rec->cert));
+}
+
+static enum inro_err sync_out(struct job_run *r)
+{
+	struct renewing *x = r->own;
+
+	return x->fd >= 0 ? folder_sync(x->fd, job_arg(r, "out-dir")) : INRO_OK;
+}
+
+static enum inro_err renew_after(struct job_run *r)
+{
+	struct renewing *x = r->own;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < r->n; i++) {
+		struct row *w = &x->rows[i];
+
+		if (r->results[i].error)
+			w->renewal.fresh.keep = w->renewal.fresh.found;
+		if (r->results[i].error || w->wanted)
+			continue;
+		e = renewal_deliver(&w->renewal, &w->in.rec);
+		if (e == INRO_OK)
+			e = write_cert(r->c, x->fd, &w->in.rec);
+	}
+	return e == INRO_OK ? sync_out(r) : e;
+}
+
+static enum inro_err store_again(struct core *c, const struct credential *rec)
+{
+	struct token *token;
+	struct token_key *key;
+	enum inro_err e = rec->key_uri ? core_token(c, rec->key_uri, &token) : INRO_E_NOT_FOUND;
+
+	if (e == INRO_OK)
+		e = core_key(c, rec->key_uri, &key);
+	if (e == INRO_OK)
+		e = key_store_cert(token, key, rec, true);
+	return is_absent(e) ? INRO_OK : e;
+}
+
+/* What the last lot of a run that was cut short recorded, and perhaps did not hand out. */
+static enum inro_err hand_out_again(struct job_run *r)
+{
+	struct renewing *x = r->own;
+	char prefix[40];
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = r->c->tenant },
+		{ .field = "request_id", .op = STORE_PREFIX, .text = prefix },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = BATCH_MAX, .backward = true };
+	void *items = NULL;
+	size_t n = 0;
+	enum inro_err e;
+
+	snprintf(prefix, sizeof prefix, "job:%lld:", (long long)r->job.id);
+	e = core_all(r->c, &credential_type, &q, &items, &n);
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		const struct credential *rec = (struct credential *)items + i;
+
+		e = store_again(r->c, rec);
+		if (e == INRO_OK)
+			e = write_cert(r->c, x->fd, rec);
+	}
+	list_free(&credential_type, items, n);
+	return e == INRO_OK ? sync_out(r) : e;
+}
+
+/* ---- a run ---- */
+
+static enum inro_err renew_plan(struct job_run *r)
+{
+	const struct pki_key_kind *kind;
+	unsigned days;
+	enum inro_err e = job_days(r, &days);
+
+	if (e == INRO_OK && job_arg(r, "type"))
+		e = new_key_kind(job_arg(r, "type"), &kind);
+	if (e == INRO_OK)
+		e = job_folder_plan(r, "csr-dir", false);
+	if (e == INRO_OK)
+		e = job_folder_plan(r, "out-dir", true);
+	return e == INRO_OK ? job_search_plan(r, &job_certs) : e;
+}
+
+static enum inro_err open_run(struct job_run *r, struct renewing *x)
+{
+	enum inro_err e = job_days(r, &x->days);
+
+	if (e == INRO_OK && job_arg(r, "out-dir"))
+		e = folder_open(job_arg(r, "out-dir"), &x->fd);
+	if (e == INRO_OK)
+		e = job_search_open(r, &job_certs, &x->found);
+	return e == INRO_OK && *text_or_empty(r->job.cursor) ? hand_out_again(r) : e;
+}
+
+static enum inro_err open_with(struct job_run *r, bool new_key)
+{
+	struct renewing *x = calloc(1, sizeof *x);
+
+	if (!x)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
+	x->fd = -1;
+	x->new_key = new_key;
+	r->own = x;
+	return open_run(r, x);
+}
+
+static enum inro_err renew_open(struct job_run *r)
+{
+	return open_with(r, false);
+}
+
+static enum inro_err rekey_open(struct job_run *r)
+{
+	return open_with(r, true);
+}
+
+static enum inro_err renew_next(struct job_run *r)
+{
+	struct renewing *x = r->own;
+
+	clear_rows(x);
+	return job_search_next(r, x->found, job_arg(r, "csr-dir") ? BATCH_MAX : LOT_TOKEN);
+}
+
+static void renew_close(struct job_run *r)
+{
+	struct renewing *x = r->own;
+
+	if (!x)
+		return;
+	clear_rows(x);
+	for (size_t i = 0; i < x->desks_n; i++)
+		desk_clear(&x->desks[i]);
+	job_found_close(x->found);
+	if (x->fd >= 0)
+		close(x->fd);
+	free(x);
+	r->own = NULL;
+}
+
+#define RENEWAL                                                                                    \
+	.needs = { "where" }, .plan = renew_plan, .next = renew_next, .ready = renew_ready,        \
+	.begin = renew_begin, .row = renew_row, .after = renew_after, .close = renew_close
+
+const struct job_kind job_renew = {
+	.name = "renew",
+	.takes = { "where", "csr-dir", "out-dir", "days" },
+	.open = renew_open,
+	RENEWAL,
+};
+const struct job_kind job_rekey = {
+	.name = "rekey",
+	.takes = { "where", "csr-dir", "out-dir", "days", "type" },
+	.open = rekey_open,
+	RENEWAL,
+};

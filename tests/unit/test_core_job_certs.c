@@ -1,0 +1,296 @@
+/* test_core_job_certs - jobs about certificates: issued from a folder, renewed, given new keys,
+ * revoked, written out; keys that are given, in a token, elsewhere. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <openssl/x509.h>
+
+#include "backoffice/core/audit.h"
+#include "backoffice/core/cred.h"
+#include "backoffice/core/device.h"
+#include "backoffice/core/job.h"
+#include "backoffice/core/provision.h"
+#include "backoffice/core/tally.h"
+#include "tests/lib/office.h"
+#include "tests/lib/scratch.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+#define DEVICES	    6 /* d0 to d5; t0 and t1 have their keys in a token */
+
+static char db[32];
+
+static void add_device(struct core *c, const char *id)
+{
+	SCOPED(device) d = { 0 };
+
+	OK(device_add(c, id, NULL, &d));
+}
+
+static void provision(struct core *c, int i)
+{
+	SCOPED(provision_result) r = { 0 };
+	char id[24];
+	const struct provision_request p = {
+		.device = id, .token = "line", .ca = "issuing", .profile = "tls-client", .label = id
+	};
+
+	snprintf(id, sizeof id, "t%d-%s", i, strchr(db, '-') + 1);
+	add_device(c, id);
+	OK(device_provision(c, &p, &r));
+}
+
+static int setup(void **state)
+{
+	static unsigned n;
+	struct core *c;
+
+	snprintf(db, sizeof db, "certs-%u", n++);
+	*state = c = office_open(db);
+	office_make_cas(c, db);
+	for (int i = 0; i < DEVICES; i++) {
+		char id[16];
+
+		snprintf(id, sizeof id, "d%d", i);
+		add_device(c, id);
+	}
+	for (int i = 0; i < 2; i++)
+		provision(c, i);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	core_close(*state);
+	return 0;
+}
+
+/* Good until the eighth call after this one. */
+static const char *folder(const char *name)
+{
+	static char rooms[8][512];
+	static unsigned next;
+	char full[64], *path = rooms[next++ % ARRAY_LEN(rooms)];
+
+	snprintf(full, sizeof full, "%s-%s", db, name);
+	snprintf(path, sizeof rooms[0], "%s", scratch_path(full));
+	mkdir(path, 0700);
+	return path;
+}
+
+/* A request of each of d<from> to d<to - 1>, all by one key. */
+static EVP_PKEY *requests(const char *dir, int from, int to)
+{
+	EVP_PKEY *key = NULL;
+
+	folder(dir);
+	for (int i = from; i < to; i++) {
+		SCOPED(buf) der = { 0 };
+		char cn[16], name[96];
+
+		EVP_PKEY_free(key);
+		key = office_key("P-256");
+		snprintf(cn, sizeof cn, "d%d", i);
+		snprintf(name, sizeof name, "%s-%s/%s.csr", db, dir, cn);
+		office_csr(key, cn, &der);
+		scratch_file(name, der.p, der.n);
+	}
+	return key;
+}
+
+static bool written(const char *dir, const char *stem)
+{
+	char name[96];
+
+	snprintf(name, sizeof name, "%s-%s/%s.pem", db, dir, stem);
+	return access(scratch_path(name), F_OK) == 0;
+}
+
+static void does(struct core *c, const char *kind, const struct job_arg *args, size_t n,
+		 int64_t done, int64_t same, int64_t failed)
+{
+	const struct job_order o = { kind, args, n };
+	SCOPED(job) j = { 0 };
+	SCOPED(job) made = { 0 };
+	struct audit_report r;
+	enum inro_err e = job_start(c, &o, &made);
+
+	if (e == INRO_OK)
+		e = job_run(c, made.id, NULL, &j);
+	if (e != INRO_OK)
+		fail_msg("%s: %s", kind, err_detail(e));
+	if (j.done != done || j.same != same || j.failed != failed)
+		fail_msg("%s: %lld done, %lld same, %lld failed", kind, (long long)j.done,
+			 (long long)j.same, (long long)j.failed);
+	OK(audit_verify(c, &r));
+	OK(tally_check(c));
+}
+
+static void issues(struct core *c, int64_t done, int64_t same, int64_t failed)
+{
+	const struct job_arg args[] = { { "csr-dir", folder("in") },
+					{ "out-dir", folder("out") },
+					{ "ca", "issuing" },
+					{ "profile", "tls-client" },
+					{ "devices", "yes" } };
+
+	does(c, "issue", args, ARRAY_LEN(args), done, same, failed);
+}
+
+static long long active(const char *where)
+{
+	char sql[300];
+
+	snprintf(sql, sizeof sql,
+		 "SELECT count(*) FROM credential WHERE state = 'active' AND kind = 'certificate' "
+		 "AND own_ca IS NULL AND %s",
+		 where);
+	return office_ask(db, sql);
+}
+
+static void test_issue(void **state)
+{
+	struct core *c = *state;
+
+	EVP_PKEY_free(requests("in", 0, DEVICES));
+	scratch_file("certs-0-in/junk.csr", "junk", 4);
+	issues(c, DEVICES, 0, 1);
+	issues(c, 0, DEVICES, 1);
+	assert_int_equal(active("true"), DEVICES + 2);
+	for (int i = 0; i < DEVICES; i++) {
+		char stem[16];
+
+		snprintf(stem, sizeof stem, "d%d", i);
+		assert_true(written("out", stem));
+	}
+	assert_false(written("out", "junk"));
+}
+
+static void test_rekey(void **state)
+{
+	struct core *c = *state;
+	const struct job_arg args[] = { { "where", "algorithm=ec-p256" },
+					{ "csr-dir", folder("new") },
+					{ "out-dir", folder("newer") } };
+	const struct cred_search due = { .filter = { .due_days = 1 } };
+	SCOPED(cred_found) f = { 0 };
+	size_t keys = office_count("line", 3 /* CKO_PRIVATE_KEY */);
+
+	EVP_PKEY_free(requests("in", 0, DEVICES));
+	issues(c, DEVICES, 0, 0);
+	EVP_PKEY_free(requests("new", 0, 3));
+	scratch_file("certs-1-new/d3.csr", "junk", 4);
+	/* d0 to d2 by request, d3's is bad, d4 and d5 are told, t0 and t1 in their token. */
+	does(c, "rekey", args, ARRAY_LEN(args), 7, 0, 1);
+	assert_true(written("newer", "d2"));
+	assert_false(written("newer", "d4"));
+	assert_int_equal(office_count("line", 3), keys + 2);
+	assert_int_equal(active("wanted_at IS NOT NULL"), 2);
+	assert_int_equal(active("true"), DEVICES + 2);
+	assert_int_equal(
+		office_ask(db, "SELECT count(*) FROM credential WHERE state = 'superseded'"), 5);
+	OK(cred_search(c, &due, &f));
+	assert_int_equal(f.n, 2);
+	assert_int_equal(f.items[0].due, CRED_DUE_OVERDUE);
+	/* The same requests have keys that are to be replaced by now. */
+	does(c, "rekey", args, ARRAY_LEN(args), 2, 2, 4);
+	assert_int_equal(office_count("line", 3), keys + 4);
+}
+
+static void test_renew_revoke_export(void **state)
+{
+	struct core *c = *state;
+	const struct job_arg mine = { "where", "device.id^=t" };
+	const struct job_arg gone[] = { { "where", "state=superseded" },
+					{ "reason", "superseded" },
+					{ "why", "replaced" } };
+	const struct job_arg out[] = { { "where", "" }, { "out-dir", folder("all") } };
+	size_t keys = office_count("line", 3);
+
+	does(c, "renew", &mine, 1, 2, 0, 0);
+	assert_int_equal(office_count("line", 3), keys);
+	assert_int_equal(active("true"), 2);
+	does(c, "revoke", gone, ARRAY_LEN(gone), 2, 0, 0);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE state = 'revoked' "
+					"AND reason = 4"),
+			 2);
+	does(c, "export", out, ARRAY_LEN(out), 2, 0, 0);
+	does(c, "revoke", &mine, 1, 2, 0, 0);
+	does(c, "export", out, ARRAY_LEN(out), 0, 0, 0);
+}
+
+/* A token that is locked stops the job; it goes on when it is open. */
+static void test_no_pin(void **state)
+{
+	struct core *c = *state;
+	const struct job_arg args[] = { { "where", "device.id^=t" } };
+	const struct job_order o = { "rekey", args, 1 };
+	SCOPED(job) made = { 0 };
+	SCOPED(job) j = { 0 };
+	const char *pin = office_pin;
+	struct core *locked;
+
+	OK(job_start(c, &o, &made));
+	office_pin = NULL;
+	locked = office_open(db);
+	assert_int_not_equal(job_run(locked, made.id, NULL, &j), INRO_OK);
+	assert_int_equal(j.state, JOB_FAILED);
+	assert_non_null(j.said);
+	assert_int_equal(j.done + j.failed, 0);
+	core_close(locked);
+	office_pin = pin;
+	job_clear(&j);
+	OK(job_run(c, made.id, NULL, &j));
+	assert_int_equal(j.done, 2);
+}
+
+static void test_refused(void **state)
+{
+	static const struct {
+		const char *kind;
+		struct job_arg args[4];
+		const char *says;
+	} rows[] = {
+		{ "issue", { { "ca", "issuing" } }, "needs --csr-dir" },
+		{ "revoke", { { "where", "" }, { "reason", "certificateHold" } }, "for good" },
+		{ "revoke", { { "where", "" }, { "reason", "boredom" } }, "boredom" },
+		{ "rekey", { { "where", "" }, { "type", "rot13" } }, "rot13" },
+		{ "renew", { { "where", "" }, { "type", "ec-p256" } }, "takes no --type" },
+		{ "renew", { { "where", "" }, { "days", "0" } }, "--days" },
+		{ "renew", { { "where", "" }, { "csr-dir", "/nowhere/at/all" } }, "No such file" },
+		{ "export", { { "where", "colour=red" }, { "out-dir", "/tmp" } }, "fields" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		size_t n = 0;
+		SCOPED(job) j = { 0 };
+		enum inro_err e;
+
+		while (n < 4 && rows[i].args[n].name)
+			n++;
+		e = job_start(*state, &((struct job_order) { rows[i].kind, rows[i].args, n }), &j);
+		assert_int_not_equal(e, INRO_OK);
+		if (!strstr(err_detail(e), rows[i].says))
+			fail_msg("%s: %s", rows[i].kind, err_detail(e));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_issue, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rekey, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_renew_revoke_export, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_pin, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+	};
+
+	office_tokens();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
