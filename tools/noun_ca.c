@@ -71,6 +71,7 @@ static enum inro_err ca_create_run(const struct call *c, json_t **ret)
 		.label = call_opt(c, "label"),
 		.days = (unsigned)call_number(c, "days", 0),
 		.external = call_has(c, "external"),
+		.proposal = call_number(c, "proposal", 0),
 	};
 	enum inro_err e = office_open(c, &core);
 	if (!e)
@@ -169,6 +170,7 @@ static enum inro_err ca_activate_run(const struct call *c, json_t **ret)
 		e = office_open(c, &core);
 	a.cert = buf_bytes(&cert);
 	a.chain = buf_bytes(&chain);
+	a.proposal = call_number(c, "proposal", 0);
 	if (!e)
 		e = ca_activate(core, call_arg(c, 0), &a, &v);
 	return e ? e : json_give(ca_json(&v), ret);
@@ -183,6 +185,7 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 		.ca = call_arg(c, 0),
 		.profile = call_has(c, "profile") ? call_opt(c, "profile") : "sub-ca",
 		.days = (unsigned)call_number(c, "days", 0),
+		.proposal = call_number(c, "proposal", 0),
 	};
 	enum inro_err e = file_read(call_opt(c, "csr"), CSR_MAX, &csr);
 	if (!e)
@@ -248,6 +251,7 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "external",
 			 .kind = OPT_FLAG,
 			 .help = "others certify it: see 'inro ca csr', 'inro ca activate'" },
+		       OPT_PROPOSAL,
 		       OPT_VALID),
 	  .shared = { pin_user_opts },
 	  .check = check_create,
@@ -324,12 +328,45 @@ const struct cmd_verb ca_verbs[] = {
 			 .arg = "URL",
 			 .kind = OPT_TEXT,
 			 .help = "where the new key's deltas are" },
+		       OPT_PROPOSAL,
 		       OPT_VALID),
 	  .shared = { pin_user_opts },
 	  .check = ca_rollover_check,
 	  .run = ca_rollover_run,
 	  .shape = SHOW_SAID,
 	  .said = "CA '{name}' is {state} with key {generation}, until {not_after}" },
+	{ .name = "import",
+	  .summary = "Takes over a CA from elsewhere, with what it issued and revoked",
+	  .args = ARGS({ .name = "NAME", .help = "how it will be called" }),
+	  .opts = OPTS({ .name = "cert",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .required = true,
+			 .help = "its certificate, PEM or DER" },
+		       { .name = "key",
+			 .arg = "URI",
+			 .kind = OPT_TEXT,
+			 .required = true,
+			 .help = "its key in a token" },
+		       { .name = "chain",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "those above it, PEM, from its issuer up to a root; not needed "
+				 "when a CA here signed it" },
+		       { .name = "crl",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "its last complete revocation list, PEM or DER" },
+		       { .name = "past",
+			 .arg = "PATH",
+			 .kind = OPT_FILE,
+			 .help = "certificates that it issued: a folder, or one file" },
+		       OPT_PROPOSAL),
+	  .shared = { pin_user_opts },
+	  .run = ca_import_run,
+	  .shape = SHOW_SAID,
+	  .said = "CA '{name}' is {state}: {past} certificates and {entries} entries of its list "
+		  "are on record, {known} were; {passed_over} are not its" },
 	{ .name = "keys",
 	  .summary = "Lists the keys that a CA had and has, and until when the lists of each go on",
 	  .args = ARGS(ARG_CA),
@@ -367,7 +404,8 @@ const struct cmd_verb ca_verbs[] = {
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
 			 .help = "those above it, PEM, from its issuer up to a root; not needed "
-				 "when a CA here signed it" }),
+				 "when a CA here signed it" },
+		       OPT_PROPOSAL),
 	  .run = ca_activate_run,
 	  .shape = SHOW_SAID,
 	  .said = "CA '{name}' is {state}: {subject}, until {not_after}" },
@@ -384,6 +422,7 @@ const struct cmd_verb ca_verbs[] = {
 			 .kind = OPT_TEXT,
 			 .known = profile_builtin_at,
 			 .help = "sub-ca when not said" },
+		       OPT_PROPOSAL,
 		       OPT_VALID),
 	  .shared = { out_opts, pin_user_opts },
 	  .run = ca_certify_run,

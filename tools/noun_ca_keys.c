@@ -26,6 +26,7 @@ enum inro_err ca_rollover_run(const struct call *c, json_t **ret)
 		.external = call_has(c, "external"),
 		.crl_url = call_opt(c, "crl-url"),
 		.delta_url = call_opt(c, "delta-url"),
+		.proposal = call_number(c, "proposal", 0),
 	};
 	enum inro_err e = office_open(c, &core);
 	if (!e)

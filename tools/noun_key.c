@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/ca_guard.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/pubkey.h"
 #include "backoffice/token/token.h"
@@ -182,11 +183,26 @@ static enum token_what what_of(enum p11_uri_type type)
 	return type == P11_ANY ? TOKEN_ALL : TOKEN_KEYS;
 }
 
+/* A certificate alone is no loss. */
+static enum inro_err guard_key(const struct call *c, struct token *t, const struct token_entry *k,
+			       enum p11_uri_type type, char **ret)
+{
+	const struct ca_guard guard = { .token = token_label(t),
+					.serial = token_serial(t),
+					.id = BYTES(k->id, k->id_n),
+					.label = k->label };
+	if (what_of(type) != TOKEN_CERTS)
+		return office_guard(c, &guard, "force", ret);
+	*ret = strdup("");
+	return *ret ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
+}
+
 static enum inro_err key_delete_run(const struct call *c, json_t **ret)
 {
 	SCOPED(p11_uri) uri = { 0 };
 	AUTO(token_close_ptr) struct token *t = NULL;
 	struct token_entry k;
+	AUTO(free_chars) char *lost = NULL;
 	size_t n = 0;
 	enum inro_err e = p11_uri_parse(call_arg(c, 0), &uri);
 	if (!e)
@@ -194,10 +210,13 @@ static enum inro_err key_delete_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = one_entry(t, &uri, call_arg(c, 0), &k);
 	if (!e)
+		e = guard_key(c, t, &k, uri.type, &lost);
+	if (!e)
 		e = token_delete(t, BYTES(k.id, k.id_n), what_of(uri.type), &n);
 	return e ? e
-		 : json_give(json_pack("{s:o s:o s:I}", "label", text_json(bytes_of(k.label)), "id",
-				       json_of_hex(BYTES(k.id, k.id_n)), "objects", (json_int_t)n),
+		 : json_give(json_pack("{s:o s:o s:I s:s}", "label", text_json(bytes_of(k.label)),
+				       "id", json_of_hex(BYTES(k.id, k.id_n)), "objects",
+				       (json_int_t)n, "lost", lost),
 			     ret);
 }
 
@@ -306,10 +325,13 @@ const struct cmd_verb key_verbs[] = {
 	  .summary =
 		  "Deletes a key pair and its certificate, or the part that the URI's type names",
 	  .args = ARGS(ARG_URI),
+	  .opts = OPTS({ .name = "force",
+			 .kind = OPT_FLAG,
+			 .help = "also a key that a CA needs" }),
 	  .shared = { pin_user_opts },
 	  .run = key_delete_run,
 	  .shape = SHOW_SAID,
-	  .said = "'{label}' is deleted ({objects} objects)" },
+	  .said = "'{label}' is deleted ({objects} objects){lost}" },
 	{ .name = "import",
 	  .summary = "Brings a private key and its certificates into a token",
 	  .args = ARGS(

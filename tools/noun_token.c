@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backoffice/core/ca_guard.h"
 #include "base/cryptoki/client.h"
 #include "base/file.h"
 #include "tools/nouns.h"
@@ -139,10 +140,14 @@ static enum inro_err token_delete_run(const struct call *c, json_t **ret)
 	SCOPED(place) p = { 0 };
 	SCOPED(secret) so = { 0 };
 	const char *label = p.token.label;
+	const struct ca_guard guard = { .token = label, .serial = p.token.serial };
+	AUTO(free_chars) char *lost = NULL;
 	bool force = call_has(c, "force");
 	enum inro_err e = open_token(call_arg(c, 0), &p);
 	if (!e)
 		e = need_admin(&p);
+	if (!e)
+		e = office_guard(c, &guard, "needed", &lost);
 	if (!e && !force)
 		e = pin_take(c, PIN_SO, label, false, &so);
 	if (!e)
@@ -150,7 +155,7 @@ static enum inro_err token_delete_run(const struct call *c, json_t **ret)
 			   force ? p.admin->destroy_locked(p.token.slot)
 				 : p.admin->destroy(p.token.slot, text_of(secret_bytes(&so))),
 			   "destroy");
-	return e ? e : json_give(json_pack("{s:o}", "label", text_json(bytes_of(label))), ret);
+	return e ? e : json_give(json_pack("{s:s s:s}", "label", label, "lost", lost), ret);
 }
 
 /* ---- list, show ---- */
@@ -569,11 +574,14 @@ const struct cmd_verb token_verbs[] = {
 	  .opts = OPTS({ .name = "force",
 			 .kind = OPT_FLAG,
 			 .help = "without the SO PIN, when that is locked or nothing opens the "
-				 "token any more" }),
+				 "token any more" },
+		       { .name = "needed",
+			 .kind = OPT_FLAG,
+			 .help = "also when a CA needs a key in it" }),
 	  .shared = { pin_so_opts },
 	  .run = token_delete_run,
 	  .shape = SHOW_SAID,
-	  .said = "token '{label}' is removed" },
+	  .said = "token '{label}' is removed{lost}" },
 	{ .name = "pin change",
 	  .summary = "Changes the PIN",
 	  .args = ARGS(ARG_LABEL),

@@ -1,9 +1,11 @@
 /* office - the core behind the commands, and its records as JSON. */
 #include "tools/office.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/ca_guard.h"
 #include "backoffice/core/where.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/dn.h"
@@ -16,6 +18,26 @@
 static enum inro_err ask_pin(void *arg, const char *token, struct secret *ret)
 {
 	return pin_take(arg, PIN_USER, token, false, ret);
+}
+
+/* A database that does not open holds nothing up that is forced. */
+enum inro_err office_guard(const struct call *c, const struct ca_guard *g, const char *word,
+			   char **ret)
+{
+	bool force = call_has(c, word);
+	AUTO(free_chars) char *ca = NULL;
+	enum inro_err e = ca_guard(g, &ca);
+	if (e && !force)
+		return err_context(e, "whether a CA needs the key can't be told; --%s deletes it", word);
+	if (!e && ca && !force)
+		return err_set(INRO_E_STATE,
+			       "CA '%s' needs %s: it could issue nothing and sign no list any more; "
+			       "--%s deletes it all the same",
+			       ca, g->id.n ? "this key" : "a key in it", word);
+	if (asprintf(ret, "%s%s%s", e ? "; whether a CA needed it is not known" : "",
+		     ca && !e ? "; it was needed by CA " : "", ca && !e ? ca : "") < 0)
+		return err_set(INRO_E_NO_MEMORY, "memory is short");
+	return INRO_OK;
 }
 
 struct core_options office_options(const struct call *c)

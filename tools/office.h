@@ -14,6 +14,12 @@
 struct core_options office_options(const struct call *c);
 MUST_CHECK enum inro_err office_open(const struct call *c, struct core **ret);
 
+/* INRO_E_STATE when a CA needs the key, or one of the token's (id empty).  With the flag `word` what
+ * is lost is told instead: *ret, of the caller's (free()), "" when nothing is. */
+struct ca_guard;
+MUST_CHECK enum inro_err office_guard(const struct call *c, const struct ca_guard *g,
+				       const char *word, char **ret);
+
 /* Adds one page of a list to `list`; *ret_next is the cursor of the next page, 0 at the end. */
 typedef enum inro_err office_page(struct core *core, const struct call *c, const struct page *page,
 				  json_t *list, int64_t *ret_next);

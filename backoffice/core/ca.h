@@ -24,6 +24,7 @@ struct ca_request {
 	/* Others certify it: the CA is pending, with a request, until ca_activate().  No parent,
 	 * profile or days then. */
 	bool external;
+	int64_t proposal; /* by which others approved it; 0: none */
 };
 
 /* How its revocation lists are made. */
@@ -73,9 +74,29 @@ MUST_CHECK enum inro_err ca_chain(struct core *c, const char *name, unsigned gen
 struct ca_activation {
 	struct bytes cert;  /* PEM or DER */
 	struct bytes chain; /* PEM, from its issuer up to a root, in that order; empty: none */
+	int64_t proposal;
 };
 MUST_CHECK enum inro_err ca_activate(struct core *c, const char *name,
 				     const struct ca_activation *a, struct ca_view *ret);
+/* A CA from elsewhere, with its certificate, its key and what it did before.  What was cut short goes
+ * on by the same call; an active CA of this name with this certificate gets what is missing. */
+struct ca_import {
+	const char *name, *key_uri;
+	struct ca_activation in;
+	struct bytes crl; /* its last complete list, PEM or DER; empty: none.  The count goes on above. */
+	/* Certificates that it issued, PEM or DER, one after the other, an empty one behind the last;
+	 * NULL: none. */
+	bytes_pull *past;
+	void *past_arg;
+};
+struct ca_imported {
+	int64_t listed;	 /* entries of the list */
+	int64_t past;	 /* certificates put on record */
+	int64_t known;	 /* that were there */
+	int64_t foreign; /* of other issuers, or unreadable */
+};
+MUST_CHECK enum inro_err ca_import(struct core *c, const struct ca_import *in,
+				   struct ca_imported *ret_done, struct ca_view *ret);
 /* A certificate for the CA of somebody else, or of another back office, by its request: as
  * cred_issue(), with a profile for CAs. */
 MUST_CHECK enum inro_err ca_certify(struct core *c, const struct cred_request *r, struct cred *ret);
@@ -89,6 +110,7 @@ struct ca_rollover {
 	unsigned days;
 	bool external; /* others certify the new key of a CA that one of ours certified */
 	const char *crl_url, *delta_url; /* of the new key's lists; NULL: as they are */
+	int64_t proposal;
 };
 MUST_CHECK enum inro_err ca_rollover(struct core *c, const struct ca_rollover *r,
 				     struct ca_view *ret);

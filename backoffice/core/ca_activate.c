@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "backoffice/core/ca_eyes.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/pem.h"
@@ -24,12 +25,14 @@ struct activation {
 	struct buf above; /* DER of those that are no CA of ours */
 	int64_t parent, parent_generation;
 	bool root;
+	struct ca_eyes eyes;
 };
 
 static void activation_clear(struct activation *a)
 {
 	ca_clear(&a->ca);
 	ca_generation_clear(&a->next);
+	ca_eyes_clear(&a->eyes);
 	cert_clear(&a->cert);
 	credential_clear(&a->rec);
 	buf_clear(&a->above);
@@ -317,6 +320,8 @@ static enum inro_err activate_work(struct core *c, void *arg)
 		e = take_in(c, a, &ca);
 	if (e == INRO_OK)
 		e = record_cert(c, a);
+	if (e == INRO_OK)
+		e = ca_eyes_done(c, &a->eyes, ca.id);
 	return e == INRO_OK ? tell(c, a, &ca) : e;
 }
 
@@ -334,19 +339,80 @@ static enum inro_err activate(struct core *c, struct activation *a)
 		e = check_above(c, a);
 	if (e == INRO_OK)
 		e = fill_rec(c, a);
+	detail_hex(&a->eyes.body, "sha256", blob_bytes(&a->rec.fingerprint));
+	detail_text(&a->eyes.body, "subject", a->rec.subject);
+	a->eyes.proposal = a->in->proposal;
+	if (e == INRO_OK)
+		e = ca_eyes_check(c, &a->eyes, a->name);
 	return e == INRO_OK ? core_write(c, activate_work, a) : e;
+}
+
+enum inro_err ca_activate_as(struct core *c, const char *action, const char *name,
+			     const struct ca_activation *in)
+{
+	SCOPED(activation) a = { .name = name, .in = in, .eyes = { .action = action } };
+
+	return activate(c, &a);
 }
 
 enum inro_err ca_activate(struct core *c, const char *name, const struct ca_activation *in,
 			  struct ca_view *ret)
 {
-	SCOPED(activation) a = { .name = name, .in = in };
-	enum inro_err e = activate(c, &a);
+	enum inro_err e = ca_activate_as(c, "ca.activate", name, in);
 
 	return e == INRO_OK ? ca_get(c, name, ret) : audit_refused(c, "ca.activate", "ca", name, e);
 }
 
+/* ---- for others ---- */
+
+static enum inro_err certify_done(struct core *c, struct issuing *i)
+{
+	return ca_eyes_done(c, i->arg, i->ca->id);
+}
+
+static enum inro_err propose_certify(const struct cred_request *r, struct ca_eyes *y)
+{
+	SCOPED(csr) csr = { 0 };
+	uint8_t hash[PKI_DIGEST_MAX];
+	enum inro_err e = csr_read(r->csr, &csr);
+
+	if (e == INRO_OK)
+		e = pki_digest(PKI_SHA256, csr.key.spki, hash);
+	if (e != INRO_OK)
+		return e;
+	detail_hex(&y->body, "key_sha256", BYTES(hash, pki_hash_octets(PKI_SHA256)));
+	detail_text(&y->body, "profile", r->profile);
+	if (r->days)
+		detail_int(&y->body, "days", r->days);
+	return INRO_OK;
+}
+
+static enum inro_err certify(struct core *c, const struct cred_request *r, struct cred *ret)
+{
+	SCOPED(ca) ca = { 0 };
+	SCOPED(ca_eyes) eyes = { .action = "ca.certify", .proposal = r->proposal };
+	struct issuing i = {
+		.request = r, .ca = &ca, .makes_ca = true, .before = certify_done, .arg = &eyes
+	};
+	enum inro_err e = core_require(c, ROLE_ADMIN, "certify a CA");
+
+	if (e == INRO_OK)
+		e = ca_load(c, r->ca, &ca);
+	if (e == INRO_OK)
+		e = propose_certify(r, &eyes);
+	if (e == INRO_OK)
+		e = ca_eyes_check(c, &eyes, r->ca);
+	if (e == INRO_OK)
+		e = issue_run(c, &i);
+	if (e == INRO_OK)
+		e = cred_view(c, &i.rec, ret);
+	credential_clear(&i.rec);
+	return e;
+}
+
 enum inro_err ca_certify(struct core *c, const struct cred_request *r, struct cred *ret)
 {
-	return issue_certificate(c, r, true, ret);
+	enum inro_err e = certify(c, r, ret);
+
+	return e == INRO_OK ? e : audit_refused(c, "certificate.issue", "ca", r->ca, e);
 }

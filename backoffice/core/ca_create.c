@@ -15,6 +15,7 @@ void ca_making_clear(struct ca_making *m)
 	buf_clear(&m->subject);
 	buf_clear(&m->csr);
 	buf_clear(&m->uri);
+	ca_eyes_clear(&m->eyes);
 }
 
 enum inro_err ca_making_check(const struct ca_request *r)
@@ -93,6 +94,8 @@ static enum inro_err record_ca(struct core *c, struct issuing *i)
 		i->taken = true;
 		return err_set(e, "there is a CA '%s' already", m->in->name);
 	}
+	if (e == INRO_OK)
+		e = ca_eyes_done(c, &m->eyes, m->ca.id);
 	i->rec.own_ca = m->ca.id;
 	i->rec.ca = i->ca ? i->ca->id : m->ca.id;
 	detail_text(&detail, "subject", m->ca.subject);
@@ -217,6 +220,13 @@ enum inro_err ca_check_own_key(struct core *c, struct bytes spki)
 	return e == INRO_E_NOT_FOUND ? check_pending_keys(c, spki) : e;
 }
 
+static enum inro_err name_key(struct ca_making *m)
+{
+	token_key_uri(m->key, &m->uri);
+	buf_add_u8(&m->uri, 0);
+	return buf_err(&m->uri);
+}
+
 enum inro_err ca_making_key(struct core *c, struct ca_making *m)
 {
 	enum inro_err e =
@@ -224,11 +234,7 @@ enum inro_err ca_making_key(struct core *c, struct ca_making *m)
 
 	if (e == INRO_OK)
 		e = ca_check_own_key(c, token_key_spki(m->key));
-	if (e != INRO_OK)
-		return e;
-	token_key_uri(m->key, &m->uri);
-	buf_add_u8(&m->uri, 0);
-	return buf_err(&m->uri);
+	return e == INRO_OK ? name_key(m) : e;
 }
 
 /* The CA's own request, like anybody else's: what proves that the key is there. */
@@ -286,6 +292,8 @@ static enum inro_err pending_work(struct core *c, void *arg)
 		return e;
 	if (e == INRO_E_EXISTS)
 		return err_set(e, "there is a CA '%s' already", m->in->name);
+	if (e == INRO_OK && m->eyes.action)
+		e = ca_eyes_done(c, &m->eyes, m->ca.id);
 	detail_text(&detail, "subject", m->ca.subject);
 	detail_text(&detail, "key", m->ca.key_uri);
 	detail_text(&detail, "to", ca_state_names[CA_PENDING]);
@@ -300,15 +308,72 @@ static enum inro_err await(struct core *c, struct ca_making *m)
 	return e == INRO_OK ? core_write(c, pending_work, m) : e;
 }
 
+void ca_making_propose(struct ca_making *m)
+{
+	const struct ca_request *r = m->in;
+	struct buf *body = &m->eyes.body;
+
+	detail_text(body, "subject", r->subject);
+	detail_text(body, "parent", r->parent);
+	detail_text(body, "profile", r->profile);
+	detail_text(body, "key", r->key_uri);
+	detail_text(body, "token", r->token);
+	detail_text(body, "key_type", r->key_type);
+	detail_text(body, "label", r->label);
+	if (r->days)
+		detail_int(body, "days", r->days);
+	if (r->external)
+		detail_int(body, "external", 1);
+	m->eyes.proposal = r->proposal;
+}
+
+/* One that an import left is taken up again. */
+static enum inro_err check_awaited(struct core *c, const struct ca_making *m, bool *ret_there)
+{
+	SCOPED(ca) there = { 0 };
+	enum inro_err e = ca_load(c, m->in->name, &there);
+
+	*ret_there = e == INRO_OK;
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	if (e == INRO_OK && (there.state != CA_PENDING ||
+			     strcmp(there.key_uri, (const char *)m->uri.p) != 0))
+		e = err_set(INRO_E_EXISTS, "there is a CA '%s' already", m->in->name);
+	return e;
+}
+
+enum inro_err ca_await(struct core *c, const char *name, const char *key_uri, struct bytes subject)
+{
+	const struct ca_request r = { .name = name, .key_uri = key_uri, .external = true };
+	SCOPED(ca_making) m = { .in = &r };
+	bool there = false;
+	enum inro_err e = core_key(c, key_uri, &m.key);
+
+	buf_add(&m.subject, subject);
+	if (e == INRO_OK)
+		e = name_key(&m);
+	if (e == INRO_OK)
+		e = check_awaited(c, &m, &there);
+	if (e != INRO_OK || there)
+		return e;
+	e = ca_making_csr(&m);
+	return e == INRO_OK ? await(c, &m) : e;
+}
+
 static enum inro_err create(struct core *c, const struct ca_request *r, struct ca_view *ret)
 {
-	SCOPED(ca_making) m = { .in = r, .record = record_ca };
+	SCOPED(ca_making) m = { .in = r,
+				.record = record_ca,
+				.eyes = { .action = "ca.create" } };
 	enum inro_err e = core_require(c, ROLE_ADMIN, "create a CA");
 
 	if (e == INRO_OK)
 		e = check_request(c, &m);
 	if (e == INRO_OK)
 		e = dn_parse(r->subject, NULL, &m.subject);
+	ca_making_propose(&m);
+	if (e == INRO_OK)
+		e = ca_eyes_check(c, &m.eyes, r->name);
 	if (e == INRO_OK)
 		e = ca_making_key(c, &m);
 	if (e == INRO_OK)

@@ -7,6 +7,7 @@
 #ifndef INRO_BACKOFFICE_CORE_CA_MAKING_H
 #define INRO_BACKOFFICE_CORE_CA_MAKING_H
 
+#include "backoffice/core/ca_eyes.h"
 #include "backoffice/core/internal.h"
 
 struct ca_making {
@@ -15,6 +16,7 @@ struct ca_making {
 	struct new_key fresh;
 	struct token_key *key;
 	struct ca ca;
+	struct ca_eyes eyes;
 	struct buf subject, csr, uri; /* the last one a C string */
 	/* As in struct issuing; their `arg` is this. */
 	issuing_fn *after_sign, *record;
@@ -27,6 +29,11 @@ MUST_CHECK enum inro_err ca_making_check(const struct ca_request *r);
 MUST_CHECK enum inro_err ca_making_key(struct core *c, struct ca_making *m);
 MUST_CHECK enum inro_err ca_making_csr(struct ca_making *m);
 MUST_CHECK enum inro_err ca_making_certify(struct core *c, struct ca_making *m);
+/* What is asked for, as the body of a proposal. */
+void ca_making_propose(struct ca_making *m);
+/* A pending CA of this name whose key is there, or one that is pending with this key already. */
+MUST_CHECK enum inro_err ca_await(struct core *c, const char *name, const char *key_uri,
+				  struct bytes subject);
 /* INRO_E_EXISTS when a CA has this key, or one that waits for its certificate. */
 MUST_CHECK enum inro_err ca_check_own_key(struct core *c, struct bytes spki);
 

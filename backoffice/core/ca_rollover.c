@@ -87,6 +87,7 @@ static enum inro_err compose(struct rolling *r)
 		.label = in->label ? in->label : r->label,
 		.days = in->days,
 		.external = waits(r),
+		.proposal = r->in->proposal,
 	};
 	r->m.in = &r->request;
 	return ca_making_check(&r->request);
@@ -229,6 +230,8 @@ static enum inro_err take_turn(struct core *c, struct issuing *i)
 		e = fill_from_record(r, &i->rec);
 	if (e == INRO_OK)
 		e = ca_turn(c, &ca, &turn);
+	if (e == INRO_OK)
+		e = ca_eyes_done(c, &r->m.eyes, ca.id);
 	i->rec.own_ca = ca.id;
 	i->rec.replaces = turn.ret_replaces;
 	i->rec.ca = i->ca ? i->ca->id : ca.id;
@@ -282,6 +285,8 @@ static enum inro_err wait_work(struct core *c, void *arg)
 			       "the next key of CA '%s' waits for its certificate already; 'inro ca "
 			       "cancel' gives it up",
 			       ca.name);
+	if (e == INRO_OK)
+		e = ca_eyes_done(c, &r->m.eyes, ca.id);
 	return e == INRO_OK ? tell(c, r, g.key_uri) : e;
 }
 
@@ -295,6 +300,9 @@ static enum inro_err roll(struct core *c, struct rolling *r)
 		e = compose(r);
 	if (e == INRO_OK)
 		e = fill_next(r);
+	ca_making_propose(&r->m);
+	if (e == INRO_OK)
+		e = ca_eyes_check(c, &r->m.eyes, r->in->name);
 	if (e == INRO_OK)
 		e = ca_making_key(c, &r->m);
 	if (e == INRO_OK)
@@ -308,7 +316,9 @@ static enum inro_err roll(struct core *c, struct rolling *r)
 enum inro_err ca_rollover(struct core *c, const struct ca_rollover *in, struct ca_view *ret)
 {
 	SCOPED(rolling) r = { .in = in,
-			      .m = { .after_sign = make_links, .record = record_turn } };
+			      .m = { .after_sign = make_links,
+				     .record = record_turn,
+				     .eyes = { .action = "ca.rollover" } } };
 	enum inro_err e = roll(c, &r);
 
 	return e == INRO_OK ? ca_get(c, in->name, ret)

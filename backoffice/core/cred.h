@@ -45,6 +45,7 @@ struct cred_request {
 	unsigned days;	     /* 0: the profile's */
 	/* Who asks again by the same gets the same certificate again; NULL: none. */
 	const char *request_id;
+	int64_t proposal; /* of ca_certify() */
 };
 
 /* Where the profile or the policy of the device's group says that requests wait for approval, what

@@ -211,6 +211,10 @@ MUST_CHECK enum inro_err ca_revoked(struct core *c, const struct credential *rec
 MUST_CHECK enum inro_err ca_own_credential(struct core *c, const struct ca *ca,
 					   struct credential *ret);
 
+/* ca_activate.c: as ca_activate(), without a record of refusals; action: what is approved. */
+MUST_CHECK enum inro_err ca_activate_as(struct core *c, const char *action, const char *name,
+					const struct ca_activation *in);
+
 /* ca_generation.c: the CA as it was with an earlier key: key, certificate, dates, settings and what
  * is above it; 0 and its present one leave it as it is.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err ca_as_of(struct core *c, int64_t generation, struct ca *ca);
@@ -285,9 +289,5 @@ struct issue_wish {
 MUST_CHECK enum inro_err issue_foresee(struct core *c, struct issuing *i,
 				       const struct issue_wish *wish);
 MUST_CHECK enum inro_err issue_run(struct core *c, struct issuing *i);
-/* The whole of it under the CA that the request names, by who may; a refusal is recorded.
- * `makes_ca`: for a CA, which takes an administrator. */
-MUST_CHECK enum inro_err issue_certificate(struct core *c, const struct cred_request *r,
-					   bool makes_ca, struct cred *ret);
 
 #endif

@@ -584,15 +584,11 @@ enum inro_err issue_run(struct core *c, struct issuing *i)
 	return e == INRO_E_NOT_FOUND ? issue_or_keep(c, &j) : e;
 }
 
-static enum inro_err issue_under(struct core *c, const struct cred_request *r, bool makes_ca,
-				 struct cred *ret)
+static enum inro_err issue_under(struct core *c, const struct cred_request *r, struct cred *ret)
 {
 	SCOPED(ca) ca = { 0 };
-	struct issuing i = {
-		.request = r, .ca = &ca, .makes_ca = makes_ca, .may_wait = !makes_ca
-	};
-	enum inro_err e = makes_ca ? core_require(c, ROLE_ADMIN, "certify a CA")
-				   : core_require(c, ROLE_OPERATOR, "issue a certificate");
+	struct issuing i = { .request = r, .ca = &ca, .may_wait = true };
+	enum inro_err e = core_require(c, ROLE_OPERATOR, "issue a certificate");
 
 	if (e == INRO_OK)
 		e = ca_load(c, r->ca, &ca);
@@ -604,15 +600,9 @@ static enum inro_err issue_under(struct core *c, const struct cred_request *r, b
 	return e;
 }
 
-enum inro_err issue_certificate(struct core *c, const struct cred_request *r, bool makes_ca,
-				struct cred *ret)
-{
-	enum inro_err e = issue_under(c, r, makes_ca, ret);
-
-	return e == INRO_OK ? e : audit_refused(c, "certificate.issue", "ca", r->ca, e);
-}
-
 enum inro_err cred_issue(struct core *c, const struct cred_request *r, struct cred *ret)
 {
-	return issue_certificate(c, r, false, ret);
+	enum inro_err e = issue_under(c, r, ret);
+
+	return e == INRO_OK ? e : audit_refused(c, "certificate.issue", "ca", r->ca, e);
 }

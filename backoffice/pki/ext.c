@@ -240,23 +240,31 @@ bool ext_is_known(struct bytes oid)
 	       bytes_equal(oid_crl_part, oid);
 }
 
-static enum inro_err read_one(struct bytes *in, struct bytes *ret_oid, struct ext_facts *f)
+enum inro_err ext_next(struct bytes *in, struct ext_one *ret)
 {
-	struct bytes seq, value;
-	bool critical;
+	struct bytes seq;
 	enum inro_err e = der_take(in, DER_SEQUENCE, &seq);
 
 	if (!e)
-		e = der_take(&seq, DER_OID, ret_oid);
+		e = der_take(&seq, DER_OID, &ret->oid);
 	if (!e)
-		e = read_bool(&seq, &critical);
+		e = read_bool(&seq, &ret->critical);
 	if (!e)
-		e = der_take(&seq, DER_OCTET_STRING, &value);
+		e = der_take(&seq, DER_OCTET_STRING, &ret->value);
+	if (!e && seq.n)
+		e = err_set(INRO_E_SYNTAX, "something follows the value of an extension");
+	return e;
+}
+
+static enum inro_err read_one(struct bytes *in, struct bytes *ret_oid, struct ext_facts *f)
+{
+	struct ext_one one;
+	enum inro_err e = ext_next(in, &one);
+
 	if (e)
 		return e;
-	if (seq.n)
-		return err_set(INRO_E_SYNTAX, "something follows the value of an extension");
-	return read_known(*ret_oid, value, critical, f);
+	*ret_oid = one.oid;
+	return read_known(one.oid, one.value, one.critical, f);
 }
 
 enum inro_err ext_read(struct bytes extensions, struct ext_facts *ret)

@@ -58,6 +58,12 @@ struct ext_facts {
 /* The content of Extensions ::= SEQUENCE OF Extension. */
 MUST_CHECK enum inro_err ext_read(struct bytes extensions, struct ext_facts *ret);
 
+/* The next Extension off the front of a list. */
+struct ext_one {
+	struct bytes oid, value; /* the value: what is in the OCTET STRING */
+	bool critical;
+};
+MUST_CHECK enum inro_err ext_next(struct bytes *in, struct ext_one *ret);
 /* All of a list that was read, but the authority key identifier, appended. */
 MUST_CHECK enum inro_err ext_copy(struct buf *b, struct bytes extensions);
 /* One that a reader or a writer here knows, by the content octets of its OID. */

@@ -83,6 +83,27 @@ openssl verify -CAfile far.pem -untrusted plant.pem x.pem >out 2>&1 || fail "$(c
 must inro ca crl plant --out plant.crl
 openssl verify -crl_check -CAfile far.pem -untrusted plant.pem -CRLfile plant.crl x.pem >out 2>&1 || fail "$(cat out)"
 
+# ---- what a CA needs is not deleted in passing ----
+
+plant_key=$(inro ca show plant --json | sed -n 's/.*"key_uri": "\(.*\)",/\1/p')
+must inro ca create gone --token ca --subject /CN=gone --external
+gone_key=$(inro ca show gone --json | sed -n 's/.*"key_uri": "\(.*\)",/\1/p')
+must inro key generate --token ca --label free
+must inro key delete 'pkcs11:token=ca;object=free'
+refused 1 "CA 'plant' needs this key" inro key delete "${plant_key%;type=*}"
+refused 1 "CA 'plant' needs this key" inro key delete "$plant_key"
+refused 1 "needs a key in it" inro token delete ca
+refused 1 "CA 'gone' needs this key" inro key delete "${gone_key%;type=*}"
+must inro ca cancel gone
+must inro key delete "${gone_key%;type=*}"
+must inro token create spare
+must inro ca create lost --token spare --subject /CN=lost
+must inro token delete spare --needed
+grep -q "needed by CA lost" out || fail "what is lost is not said: $(cat out)"
+refused 1 "." inro cert issue --ca lost --profile tls-client --csr x.csr
+INRO_HOME=$T/empty must inro token create lone
+INRO_HOME=$T/empty must inro token delete lone
+
 # ---- a CA below it, and one that is given up ----
 
 must inro ca create line --token ca --parent plant --subject "/O=Example/CN=Line"

@@ -284,6 +284,52 @@ static void test_tenants(void **state)
 	core_close(c);
 }
 
+/* Each of what makes a CA waits, is done with the very words that were approved, and once. */
+static enum inro_err make_root(struct core *c, const char *subject, int64_t proposal)
+{
+	const struct ca_request r = {
+		.name = "root", .subject = subject, .token = "ca", .label = db, .proposal = proposal
+	};
+	SCOPED(ca_view) v = { 0 };
+
+	return ca_create(c, &r, &v);
+}
+
+static enum inro_err roll(struct core *c, int64_t proposal)
+{
+	const struct ca_rollover r = { .name = "root", .token = "ca", .proposal = proposal };
+	SCOPED(ca_view) v = { 0 };
+
+	return ca_rollover(c, &r, &v);
+}
+
+static void test_cas(void **state)
+{
+	struct core_options o = office_options();
+	struct core *c;
+	int64_t id;
+
+	(void)state;
+	o.actor = "alice";
+	o.role = ROLE_ADMIN;
+	c = office_open_as(db, o);
+	set(c, "four-eyes.ca", "1");
+	assert_int_equal(make_root(c, "/CN=Root", 0), INRO_E_APPROVAL);
+	id = newest(c);
+	assert_int_equal(make_root(c, "/CN=Root", id), INRO_E_STATE);
+	OK(approve("bob", id));
+	assert_int_not_equal(make_root(c, "/CN=Another", id), INRO_OK);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM ca"), 0);
+	OK(make_root(c, "/CN=Root", id));
+	assert_int_equal(roll(c, 0), INRO_E_APPROVAL);
+	id = newest(c);
+	OK(approve("carol", id));
+	OK(roll(c, id));
+	assert_int_not_equal(roll(c, id), INRO_OK);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM ca_generation"), 1);
+	core_close(c);
+}
+
 static void test_rules(void **state)
 {
 	char path[4096];
@@ -308,6 +354,13 @@ static void test_rules(void **state)
 		fail_msg("docs/backoffice-settings.md does not have this table:\n%s", table.p);
 }
 
+static int tokens(void **state)
+{
+	(void)state;
+	office_tokens();
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,8 +373,9 @@ int main(void)
 		cmocka_unit_test_setup(test_not_enough_people, setup),
 		cmocka_unit_test_setup(test_bounds, setup),
 		cmocka_unit_test_setup(test_tenants, setup),
+		cmocka_unit_test_setup(test_cas, setup),
 		cmocka_unit_test(test_rules),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, tokens, NULL);
 }
