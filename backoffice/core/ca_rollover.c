@@ -290,6 +290,12 @@ static enum inro_err wait_work(struct core *c, void *arg)
 	return e == INRO_OK ? tell(c, r, g.key_uri) : e;
 }
 
+static enum inro_err ask(struct core *c, struct rolling *r)
+{
+	ca_making_propose(&r->m);
+	return ca_eyes_check(c, &r->m.eyes, r->in->name);
+}
+
 static enum inro_err roll(struct core *c, struct rolling *r)
 {
 	enum inro_err e = core_require(c, ROLE_ADMIN, "give a CA another key");
@@ -300,9 +306,8 @@ static enum inro_err roll(struct core *c, struct rolling *r)
 		e = compose(r);
 	if (e == INRO_OK)
 		e = fill_next(r);
-	ca_making_propose(&r->m);
 	if (e == INRO_OK)
-		e = ca_eyes_check(c, &r->m.eyes, r->in->name);
+		e = ask(c, r);
 	if (e == INRO_OK)
 		e = ca_making_key(c, &r->m);
 	if (e == INRO_OK)

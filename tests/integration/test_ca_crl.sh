@@ -43,7 +43,7 @@ inro ca show root --out root.pem >/dev/null
 must inro ca set root --delta-url http://crl.example/delta.crl --crl-days 30 --crl-overlap-hours 12 --delta-hours 6
 for name in a b c d; do certify root "$name"; done
 refused 1 "no complete list yet" inro ca crl root --delta
-must inro cert revoke "$(serial a)" --reason keyCompromise
+must inro cert revoke "$(serial a)" --reason affiliationChanged
 must inro cert hold "$(serial b)"
 must inro cert hold "$(serial d)"
 must inro ca crl root --out full.pem
@@ -57,7 +57,7 @@ good root full.pem c
 must inro ca crl root --out full.pem
 must inro cert release "$(serial b)"
 must inro cert revoke "$(serial c)" --reason superseded
-must inro cert revoke "$(serial d)" --reason cACompromise
+must inro cert revoke "$(serial d)" --reason privilegeWithdrawn
 must inro ca crl root --delta --out delta.pem
 signed root delta.pem
 openssl crl -in delta.pem -noout -text >text

@@ -67,7 +67,7 @@ for link in "link1 root2" "link2 root1"; do
 done
 
 # Lists of both keys go on, in one count.
-must inro cert revoke "$(serial old)" --reason keyCompromise
+must inro cert revoke "$(serial old)" --reason affiliationChanged
 must inro cert revoke "$(serial new)"
 must inro ca crl root --generation 1 --out one.crl
 must inro ca crl root --out two.crl
