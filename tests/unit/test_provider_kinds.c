@@ -462,6 +462,7 @@ static void eddsa_instances(void **state)
 	(void)state;
 	if (OpenSSL_version_num() < 0x30200000UL)
 		skip();
+	NEEDS("eddsa-params");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		with_setting(&rows[i]);
 	n = sign_with(k->key, params);

@@ -84,7 +84,8 @@ static void requests(EVP_PKEY *key)
 	X509_REQ *req = X509_REQ_new();
 	EVP_PKEY *public;
 
-	NEED(req && X509_REQ_set_pubkey(req, key) == 1);
+	NEED(req && X509_REQ_set_version(req, X509_REQ_VERSION_1) == 1);
+	NEED(X509_REQ_set_pubkey(req, key) == 1);
 	NEED(X509_REQ_sign(req, key, EVP_sha256()) > 0);
 	public = X509_REQ_get_pubkey(req);
 	NEED(public && X509_REQ_verify(req, public) == 1);
