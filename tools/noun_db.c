@@ -1,4 +1,5 @@
 /* noun_db - the database of the back office as a whole. */
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/upkeep.h"
 #include "backoffice/store/store.h"
 
@@ -90,6 +91,25 @@ static enum inro_err db_backup_run(const struct call *c, json_t **ret)
 	return e;
 }
 
+/* What was issued after the clock's time, or 0. */
+static json_t *times_json(const struct issue_times *t)
+{
+	int64_t behind = t->last > t->clock ? t->last - t->clock : 0;
+	return json_pack("{s:o s:o s:I}", "clock", json_of_time(t->clock), "last",
+			 json_of_time(t->last), "behind", (json_int_t)behind);
+}
+
+static enum inro_err db_clock_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	struct issue_times t = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = call_has(c, "accept") ? issue_time_accept(core, call_opt(c, "why"), &t)
+					  : issue_times(core, &t);
+	return e ? e : json_give(times_json(&t), ret);
+}
+
 /* ---- the rows ---- */
 
 const struct cmd_verb db_verbs[] = {
@@ -122,5 +142,18 @@ const struct cmd_verb db_verbs[] = {
 	  .reads = true,
 	  .shape = SHOW_SAID,
 	  .said = "everything is in {file}; INRO_DB=sqlite:{file} uses it" },
+	{ .name = "clock",
+	  .summary = "Shows the clock beside the time of what was issued last, before which "
+		     "nothing is "
+		     "issued",
+	  .opts = OPTS({ .name = "accept",
+			 .kind = OPT_FLAG,
+			 .help = "go on from the clock's time: the other one was wrong" },
+		       OPT_WHY),
+	  .run = db_clock_run,
+	  .reads = true,
+	  .shape = SHOW_RECORD,
+	  .columns = COLUMNS({ "clock", "Clock" }, { "last", "Issued last" },
+			     { "behind", "Seconds behind" }) },
 	{ 0 },
 };

@@ -12,6 +12,7 @@
 
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/pki/crl.h"
 #include "base/clock.h"
 
@@ -197,8 +198,14 @@ static enum inro_err load_part(struct core *c, struct listing *l, struct part *p
 /* One count for all keys and shards of a CA. */
 static enum inro_err take_numbers(struct core *c, struct listing *l, struct ca *ca)
 {
-	int64_t now = clock_now(), end = now + lifetime(l);
+	int64_t now = 0, end;
+	enum inro_err e = issue_now(c, &now);
 
+	if (e == INRO_OK)
+		e = issue_now_keep(c, now);
+	if (e != INRO_OK)
+		return e;
+	end = now + lifetime(l);
 	for (size_t i = 0; i < l->n; i++)
 		l->parts[i].info = (struct crl_info) {
 			.number = ++ca->crl_number,

@@ -14,6 +14,7 @@
 
 #include "backoffice/core/approval.h"
 #include "backoffice/core/ca_policy.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/key_use.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/pki/san.h"
@@ -97,7 +98,11 @@ enum inro_err making_read(struct core *c, struct making *j)
 
 enum inro_err making_prove(struct making *j)
 {
-	enum inro_err e = csr_verify(&j->csr);
+	/* A key of a size that nobody takes costs no verification. */
+	enum inro_err e = profile_check_key(&j->desk->profile, &j->csr.key);
+
+	if (e == INRO_OK)
+		e = csr_verify(&j->csr);
 
 	return e == INRO_OK && j->device.id ? device_may_have(&j->device) : e;
 }
@@ -125,6 +130,8 @@ enum inro_err desk_open(struct core *c, const struct issuing *in, struct issue_d
 	SCOPED(issue_desk) d = { .ca = in->ca };
 	enum inro_err e = load_profile(c, in, &d);
 
+	if (e == INRO_OK)
+		e = issue_now(c, &d.now);
 	snprintf(d.generation, sizeof d.generation, "%lld",
 		 in->ca ? (long long)in->ca->generation : 1LL);
 
@@ -152,7 +159,7 @@ static enum inro_err make_issue(struct core *c, struct making *j, struct buf *gr
 				struct issue *ret)
 {
 	const struct issuing *i = j->in;
-	int64_t now = clock_now();
+	int64_t now = j->desk->now;
 	struct dn_vars vars = { .ca_name = i->ca ? i->ca->name : i->ca_name,
 				.ca_generation = j->desk->generation };
 	enum inro_err e = grant(j, granted);
@@ -249,7 +256,8 @@ enum inro_err desk_read_cas(struct core *c, struct issue_desk *d)
 	list_free(&ca_type, d->cas, d->cas_n);
 	d->cas = items;
 	d->cas_n = n;
-	return key_use_newest(c, &d->newest);
+	e = issue_now(c, &d->now);
+	return e == INRO_OK ? key_use_newest(c, &d->newest) : e;
 }
 
 struct bytes making_key(const struct making *j)
@@ -415,6 +423,8 @@ enum inro_err desk_recheck(struct core *c, struct issue_desk *d)
 	int64_t newest = 0;
 	enum inro_err e = profile_recheck(c, &d->profile);
 
+	if (e == INRO_OK)
+		e = issue_now_keep(c, d->now);
 	if (e == INRO_OK && d->cas)
 		e = key_use_newest(c, &newest);
 	d->keys_stand = d->cas && newest == d->newest;

@@ -25,6 +25,7 @@ struct issue_desk {
 	struct token_key *key;	   /* that signs */
 	struct ca *cas; /* all of the tenant, when looked up before; NULL: asked for each */
 	size_t cas_n;
+	int64_t now;	  /* when it is issued: issue_now() */
 	int64_t newest;	  /* credential when `cas` was read */
 	bool keys_stand;  /* in the transaction: none is newer */
 	unsigned verify_each; /* every so many new signatures one is verified; 0: every one */

@@ -21,6 +21,8 @@ const struct setting_rule setting_rules[] = { /* by name */
 	  .help = "the key that signs the audit's heads" },
 	{ .name = "audit.minutes", NUMBER(0, 525600, "60"), .whole = true,
 	  .help = "minutes after which an event must be under a signed head; 0: however long" },
+	{ .name = "clock.last", KEPT("'inro db clock --accept'"), .whole = true,
+	  .help = "the greatest time at which something was issued, in seconds since 1970" },
 	{ .name = "four-eyes.accounts", NUMBER(0, PROPOSAL_NEED_MAX, ""), .guarded = true,
 	  .help = "others who approve that somebody gets an account, a role or a password; not set: "
 		  "as many as the most of the other two" },

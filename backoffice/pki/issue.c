@@ -158,6 +158,20 @@ static enum inro_err check_kinds(const struct profile *p, struct bytes names)
 	return INRO_OK;
 }
 
+static enum inro_err check_count(struct bytes names)
+{
+	struct san s;
+	enum inro_err e = INRO_OK;
+
+	for (size_t n = 0; !e && names.n; n++) {
+		if (n == ISSUE_SANS_MAX)
+			return err_set(INRO_E_POLICY, "more than %d alternative names",
+				       ISSUE_SANS_MAX);
+		e = san_next(&names, &s);
+	}
+	return e;
+}
+
 static enum inro_err check_required(const struct profile *p, struct bytes names)
 {
 	unsigned kinds = san_kinds(names);
@@ -255,7 +269,10 @@ static enum inro_err decide_sans(struct plan *pl)
 {
 	const struct issue *in = pl->in;
 	struct buf *out = &pl->out->sans;
-	enum inro_err e = san_check(in->sans);
+	enum inro_err e = check_count(in->sans);
+
+	if (!e)
+		e = san_check(in->sans);
 
 	if (!e)
 		e = check_kinds(in->profile, in->sans);

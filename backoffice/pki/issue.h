@@ -13,6 +13,8 @@
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/profile.h"
 
+#define ISSUE_SANS_MAX 100 /* alternative names that are asked for */
+
 struct issue {
 	const struct profile *profile;
 	const struct cert *issuer; /* NULL: self-signed by the key below */

@@ -19,7 +19,7 @@
 #define FAILS(e, x) assert_int_equal(x, e)
 #define DAY	    86400
 
-static EVP_PKEY *ec, *rsa;
+static EVP_PKEY *rsa;
 static struct core *c;
 static char serial[80], sha256[80];
 static int64_t start;
@@ -65,7 +65,6 @@ static int group_setup(void **state)
 
 	(void)state;
 	office_tokens();
-	ec = office_key("P-256");
 	rsa = office_key("rsa:2048");
 	c = office_open("search.db");
 	office_make_cas(c, "search");
@@ -77,7 +76,10 @@ static int group_setup(void **state)
 
 		snprintf(id, sizeof id, "d-%zu", i);
 		add_device(id, i % 2 ? "slow" : "quick");
-		issue(i == 1 ? rsa : ec, id, days[i]);
+		EVP_PKEY *key = i == 1 ? EVP_PKEY_dup(rsa) : office_key("P-256");
+
+		issue(key, id, days[i]);
+		EVP_PKEY_free(key);
 	}
 	OK(cred_revoke(c, serial, &(struct cred_revocation) { .reason = "keyCompromise" }, &cred));
 	add_device("bare", NULL);
@@ -89,7 +91,6 @@ static int group_teardown(void **state)
 {
 	(void)state;
 	core_close(c);
-	EVP_PKEY_free(ec);
 	EVP_PKEY_free(rsa);
 	return 0;
 }

@@ -1,0 +1,116 @@
+/* issue_time - see issue_time.h. */
+#include "backoffice/core/issue_time.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backoffice/core/internal.h"
+#include "backoffice/core/setting.h"
+#include "base/clock.h"
+
+#define LAST_SETTING "clock.last"
+
+static enum inro_err last_time(struct core *c, int64_t *ret)
+{
+	AUTO(free_chars) char *value = NULL;
+	enum inro_err e = setting_get(c, LAST_SETTING, &value);
+
+	if (e == INRO_OK)
+		*ret = value ? strtoll(value, NULL, 10) : 0;
+	return e;
+}
+
+static enum inro_err write_last(struct core *c, int64_t at)
+{
+	char text[24];
+
+	snprintf(text, sizeof text, "%lld", (long long)at);
+	return setting_set(c, LAST_SETTING, text);
+}
+
+static enum inro_err is_behind(int64_t now, int64_t last)
+{
+	char clock[32], issued[32];
+
+	clock_format(now, clock, sizeof clock);
+	clock_format(last, issued, sizeof issued);
+	return err_set(INRO_E_STATE,
+		       "this machine's clock says %s, but something was issued at %s already: set "
+		       "the clock right; if that time was wrong, see 'inro db clock'",
+		       clock, issued);
+}
+
+enum inro_err issue_now(struct core *c, int64_t *ret)
+{
+	int64_t now = clock_now(), last = 0;
+	enum inro_err e = last_time(c, &last);
+
+	if (e != INRO_OK)
+		return e;
+	if (last - now > ISSUE_TIME_SLACK)
+		return is_behind(now, last);
+	*ret = now > last ? now : last;
+	return INRO_OK;
+}
+
+enum inro_err issue_now_keep(struct core *c, int64_t at)
+{
+	int64_t last = 0;
+	enum inro_err e = last_time(c, &last);
+
+	if (e != INRO_OK)
+		return e;
+	if (last - at > ISSUE_TIME_OPEN)
+		return is_behind(at, last);
+	return at > last ? write_last(c, at) : INRO_OK;
+}
+
+enum inro_err issue_times(struct core *c, struct issue_times *ret)
+{
+	ret->clock = clock_now();
+	return last_time(c, &ret->last);
+}
+
+struct accepting {
+	const char *why;
+	struct issue_times *out;
+};
+
+static enum inro_err accept_work(struct core *c, void *arg)
+{
+	struct accepting *a = arg;
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "clock.accept", "database", store_name(c->store),
+					   EVENT_DONE, &detail };
+	enum inro_err e = issue_times(c, a->out);
+
+	detail_int(&detail, "clock", a->out->clock);
+	detail_int(&detail, "last", a->out->last);
+	detail_text(&detail, "why", a->why);
+	if (e == INRO_OK)
+		e = write_last(c, a->out->clock);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
+}
+
+static enum inro_err may_accept(const struct core *c)
+{
+	if (c->tenant != TENANT_DEFAULT)
+		return err_set(INRO_E_ACCESS,
+			       "the clock concerns all tenants; the tenant 'default' "
+			       "decides");
+	return core_require(c, ROLE_ADMIN, "accept the clock's time");
+}
+
+enum inro_err issue_time_accept(struct core *c, const char *why, struct issue_times *ret)
+{
+	struct issue_times times = { 0 };
+	struct accepting a = { why, &times };
+	enum inro_err e = may_accept(c);
+
+	if (e == INRO_OK)
+		e = core_write(c, accept_work, &a);
+	if (e != INRO_OK)
+		return audit_refused(c, "clock.accept", "database", store_name(c->store), e);
+	*ret = (struct issue_times) { times.clock, times.clock };
+	return INRO_OK;
+}
