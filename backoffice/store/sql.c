@@ -256,6 +256,31 @@ static bool prefix_end(struct sql *s, struct bytes prefix, bool text, struct byt
 	return false;
 }
 
+static const char *const comparisons[] = {
+	[STORE_EQ] = " = ",  [STORE_NE] = " <> ", [STORE_LT] = " < ",
+	[STORE_LE] = " <= ", [STORE_GT] = " > ",  [STORE_GE] = " >= ",
+};
+
+/* What the place that a page begins behind says already.  A second bound on one side would be the
+ * one that the index is entered by, and all before the place be walked through. */
+static bool is_implied(const struct sql *s, const struct field *f, enum store_op op)
+{
+	if (f != s->behind)
+		return false;
+	return s->backward ? op == STORE_LT || op == STORE_LE : op == STORE_GT || op == STORE_GE;
+}
+
+static enum inro_err add_bound(struct sql *s, const struct field *f, enum store_op op,
+			       struct sql_value v)
+{
+	if (is_implied(s, f, op)) {
+		buf_add_str(&s->text, "1 = 1");
+		return INRO_OK;
+	}
+	buf_addf(&s->text, "%s%s", f->name, comparisons[op]);
+	return add_value(s, v);
+}
+
 static enum inro_err add_prefix(struct sql *s, const struct field *f, const struct store_cond *c)
 {
 	bool text = f->kind == FIELD_TEXT || f->kind == FIELD_SPARSE;
@@ -269,18 +294,12 @@ static enum inro_err add_prefix(struct sql *s, const struct field *f, const stru
 		return err_set(INRO_E_TOO_BIG, "the beginning of '%s' to look for is too long",
 			       f->name);
 	s->has_prefix = true;
-	buf_addf(&s->text, "%s >= ", f->name);
-	e = add_value(s, text ? value_text(c->text) : value_bytes(prefix));
+	e = add_bound(s, f, STORE_GE, text ? value_text(c->text) : value_bytes(prefix));
 	if (e != INRO_OK || !prefix_end(s, prefix, text, &end))
 		return e;
-	buf_addf(&s->text, " AND %s < ", f->name);
-	return add_value(s, text ? value_text(s->prefix_end) : value_bytes(end));
+	buf_add_str(&s->text, " AND ");
+	return add_bound(s, f, STORE_LT, text ? value_text(s->prefix_end) : value_bytes(end));
 }
-
-static const char *const comparisons[] = {
-	[STORE_EQ] = " = ",  [STORE_NE] = " <> ", [STORE_LT] = " < ",
-	[STORE_LE] = " <= ", [STORE_GT] = " > ",  [STORE_GE] = " >= ",
-};
 
 /* The last one is said again up to a power of two, so that there are few texts to prepare. */
 static enum inro_err add_set(struct sql *s, const struct field *f, const struct store_cond *c)
@@ -325,8 +344,7 @@ static enum inro_err add_cond(struct sql *s, const struct record_type *t,
 		return INRO_OK;
 	}
 	e = value_of(f, c, &v);
-	buf_addf(&s->text, "%s%s", f->name, comparisons[c->op]);
-	return e == INRO_OK ? add_value(s, v) : e;
+	return e == INRO_OK ? add_bound(s, f, c->op, v) : e;
 }
 
 static enum inro_err add_conds(struct sql *s, const struct record_type *t,
@@ -418,12 +436,23 @@ static enum inro_err add_limit(struct sql *s, const struct store_query *q)
 	return add_value(s, value_int((int64_t)q->limit));
 }
 
+/* Then the row at the place may have met another than the one with the bound. */
+static bool has_alternatives(const struct store_query *q)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (q->conds[i].op == STORE_OR)
+			return true;
+	return false;
+}
+
 static enum inro_err add_rows(struct sql *s, const struct record_type *t,
 			      const struct store_query *q, const struct field *f, enum after which)
 {
 	enum inro_err e;
 
 	s->has_prefix = false;
+	s->behind = q->after && !has_alternatives(q) ? f : NULL;
+	s->backward = q->backward;
 	buf_add_str(&s->text, "SELECT ");
 	add_columns(s, t);
 	buf_addf(&s->text, " FROM %s", t->table);
