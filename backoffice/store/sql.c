@@ -267,6 +267,8 @@ static bool is_implied(const struct sql *s, const struct field *f, enum store_op
 {
 	if (f != s->behind)
 		return false;
+	if (s->same && (op == STORE_LT || op == STORE_LE || op == STORE_GT || op == STORE_GE))
+		return true;
 	return s->backward ? op == STORE_LT || op == STORE_LE : op == STORE_GT || op == STORE_GE;
 }
 
@@ -356,7 +358,7 @@ static enum inro_err add_conds(struct sql *s, const struct record_type *t,
 	if (q->n > STORE_COND_MAX)
 		return err_set(INRO_E_TOO_BIG, "a query has more than %d conditions",
 			       STORE_COND_MAX);
-	buf_add_str(&s->text, " WHERE (");
+	buf_add_str(&s->text, " WHERE ((");
 	for (size_t i = 0; i < q->n && e == INRO_OK; i++) {
 		bool other = q->conds[i].op == STORE_OR;
 
@@ -365,7 +367,7 @@ static enum inro_err add_conds(struct sql *s, const struct record_type *t,
 		if (!other)
 			e = add_cond(s, t, &q->conds[i]);
 	}
-	buf_add_str(&s->text, q->n ? ")" : "1 = 1)");
+	buf_add_str(&s->text, q->n ? "))" : "1 = 1))");
 	return e;
 }
 
@@ -453,6 +455,7 @@ static enum inro_err add_rows(struct sql *s, const struct record_type *t,
 	s->has_prefix = false;
 	s->behind = q->after && !has_alternatives(q) ? f : NULL;
 	s->backward = q->backward;
+	s->same = which == AFTER_SAME;
 	buf_add_str(&s->text, "SELECT ");
 	add_columns(s, t);
 	buf_addf(&s->text, " FROM %s", t->table);

@@ -32,9 +32,10 @@ struct sql {
 	size_t n;
 	char prefix_end[SQL_PREFIX_MAX + 4]; /* of the one STORE_PREFIX that a query may have */
 	bool has_prefix;
-	const struct field
-		*behind; /* the order's field, when the page begins behind a place in it */
-	bool backward;
+	/* The order's field, when the page begins behind a place in it; and whether only rows of
+	 * the very value there are asked for. */
+	const struct field *behind;
+	bool backward, same;
 	bool gives_id; /* an insert finds the id itself and returns it; no row when it EXISTS */
 };
 

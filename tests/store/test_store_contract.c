@@ -422,14 +422,20 @@ static enum inro_err tell(void *arg, void *record)
 	return INRO_OK;
 }
 
-static void ordered(struct store *s, bool backward, size_t limit, const char *want)
+static void ordered_part(struct store *s, struct store_query q, const char *want)
 {
-	struct store_query q = { .order = "name", .backward = backward, .limit = limit };
 	struct told t = { .q = &q };
+
+	q.order = "name";
 
 	for (int page = 0; page < 10; page++)
 		OK(store_each(s, &device_type, &q, tell, &t));
 	assert_string_equal(t.text, want);
+}
+
+static void ordered(struct store *s, bool backward, size_t limit, const char *want)
+{
+	ordered_part(s, (struct store_query) { .backward = backward, .limit = limit }, want);
 }
 
 /* By octets on every store: capitals first, then small letters, then what is not ASCII. */
@@ -468,6 +474,47 @@ static void test_order_by_a_field(void **state)
 	q.at.number = DEVICE_ACTIVE;
 	OK(store_each(s, &device_type, &q, take_id, &last));
 	assert_int_equal(last, 6);
+}
+
+/* Bounds on the order's own field, beside the place that a page begins behind. */
+static void test_order_of_a_part(void **state)
+{
+	static const char *const names[] = { "b", "a", "bc", "b", "c", "b" };
+	static const struct store_cond begins[] = {
+		{ .field = "name", .op = STORE_PREFIX, .text = "b" },
+	};
+	static const struct store_cond between[] = {
+		{ .field = "name", .op = STORE_GE, .text = "b" },
+		{ .field = "name", .op = STORE_LT, .text = "c" },
+	};
+	static const struct store_cond either[] = {
+		{ .field = "name", .op = STORE_GE, .text = "c" },
+		{ .op = STORE_OR },
+		{ .field = "name", .op = STORE_LT, .text = "b" },
+	};
+	struct store *s = ((struct fixture *)*state)->s;
+
+	OK(store_begin(s, STORE_WRITE));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		SCOPED(device) d = a_device((char[]) { (char)('0' + i), 0 });
+
+		OK(text_set(&d.name, names[i]));
+		OK(store_insert(s, &d));
+	}
+	OK(store_commit(s));
+	for (size_t limit = 1; limit < 4; limit++) {
+		struct store_query q = { STORE_WHERE(begins), .limit = limit };
+
+		ordered_part(s, q, "b:1 b:4 b:6 bc:3 ");
+		q.backward = true;
+		ordered_part(s, q, "bc:3 b:6 b:4 b:1 ");
+		q = (struct store_query) { STORE_WHERE(between), .limit = limit };
+		ordered_part(s, q, "b:1 b:4 b:6 bc:3 ");
+		q.backward = true;
+		ordered_part(s, q, "bc:3 b:6 b:4 b:1 ");
+		q = (struct store_query) { STORE_WHERE(either), .limit = limit };
+		ordered_part(s, q, "a:2 c:5 ");
+	}
 }
 
 static void test_savepoints(void **state)
@@ -704,6 +751,7 @@ static const struct CMUnitTest contract[] = {
 	cmocka_unit_test_setup_teardown(test_conditions, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_ranges_and_sets, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_order_by_a_field, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_order_of_a_part, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_savepoints, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_delete, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_many_statements, setup, teardown),
