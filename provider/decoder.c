@@ -256,6 +256,19 @@ static int decode_pem(void *vprov, OSSL_CORE_BIO *in, int selection, OSSL_CALLBA
 	return e ? prov_raise(p, e) : key_deliver(k, callback, arg);
 }
 
+/* Another provider's kind of key can't be made of ours: libcrypto, which asks without looking
+ * whether we can, goes on to the next offer (shown.h). */
+static int export_object(void *vctx, const void *reference, size_t n, OSSL_CALLBACK *callback,
+			 void *arg)
+{
+	(void)vctx;
+	(void)reference;
+	(void)n;
+	(void)callback;
+	(void)arg;
+	return 0;
+}
+
 /* A reference stands for a key, not for bare parameters. */
 static int does_selection(void *vprov, int selection)
 {
@@ -277,6 +290,7 @@ static const OSSL_DISPATCH der_functions[] = {
 	ENTRY(OSSL_FUNC_DECODER_FREECTX, freectx),
 	ENTRY(OSSL_FUNC_DECODER_DOES_SELECTION, does_selection),
 	ENTRY(OSSL_FUNC_DECODER_DECODE, decode_der),
+	ENTRY(OSSL_FUNC_DECODER_EXPORT_OBJECT, export_object),
 	ENTRY_END,
 };
 
@@ -285,6 +299,7 @@ static const OSSL_DISPATCH pem_functions[] = {
 	ENTRY(OSSL_FUNC_DECODER_FREECTX, freectx),
 	ENTRY(OSSL_FUNC_DECODER_DOES_SELECTION, pem_does_selection),
 	ENTRY(OSSL_FUNC_DECODER_DECODE, decode_pem),
+	ENTRY(OSSL_FUNC_DECODER_EXPORT_OBJECT, export_object),
 	ENTRY_END,
 };
 

@@ -24,8 +24,11 @@ static void *newctx(void *vprov)
 {
 	struct exchange *x = calloc(1, sizeof *x);
 
-	if (x)
-		x->model.prov = vprov;
+	shown_end();
+	if (!x)
+		return NULL;
+	x->model.prov = vprov;
+	shown_agreement(vprov, 1);
 	return x;
 }
 
@@ -35,6 +38,7 @@ static void freectx(void *vctx)
 
 	if (!x)
 		return;
+	shown_agreement(x->model.prov, -1);
 	model_clear(&x->model);
 	EVP_PKEY_free(x->peer);
 	free(x);
@@ -51,6 +55,7 @@ static void *dupctx(void *vctx)
 	}
 	if (from->peer && EVP_PKEY_up_ref(from->peer))
 		to->peer = from->peer;
+	shown_agreement(to->model.prov, 1);
 	return to;
 }
 

@@ -121,23 +121,38 @@ enum inro_err key_open(struct token *t, struct seat *s, CK_OBJECT_HANDLE handle,
 	return e;
 }
 
-int key_deliver(struct key *k, OSSL_CALLBACK *callback, void *arg)
+/* The carrier is empty when our keymgmt has taken the key. */
+static int offer(struct key_carrier *carrier, const char *name, OSSL_CALLBACK *callback, void *arg)
 {
-	struct key_carrier carrier = { .key = k };
-	int kind = OSSL_OBJECT_PKEY, ok;
-	char name[32] = "";
+	int kind = OSSL_OBJECT_PKEY;
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &kind),
-		OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, name, 0),
-		OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, &carrier,
-						  sizeof carrier),
+		OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE,
+						 (char *)(uintptr_t)name, 0),
+		OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, carrier,
+						  sizeof *carrier),
 		OSSL_PARAM_construct_end(),
 	};
 
-	memcpy(carrier.mark, KEY_CARRIER_MARK, sizeof carrier.mark);
-	OPENSSL_strlcpy(name, k->type->name, sizeof name);
-	params[1].data_size = strlen(name);
-	ok = callback(params, arg);
+	return callback(params, arg);
+}
+
+int key_deliver(struct key *k, OSSL_CALLBACK *callback, void *arg)
+{
+	struct key_carrier carrier = { KEY_CARRIER_MARK, k };
+	struct prov *p = k->prov;
+	const struct key_type *type = k->type;
+	char name[SHOWN_NAME];
+	int ok = 0;
+
+	ERR_set_mark();
+	for (unsigned n = 0; !ok && carrier.key && shown_try(p, type, n, name); n++) {
+		ERR_pop_to_mark();
+		ERR_set_mark();
+		ok = offer(&carrier, name, callback, arg);
+	}
+	ERR_clear_last_mark();
+	shown_end();
 	key_free(carrier.key); /* NULL when our keymgmt took it */
 	return ok;
 }

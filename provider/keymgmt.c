@@ -247,6 +247,7 @@ static void *duplicate(const void *vkey, int selection)
 
 static const char *operation_name(const struct key_type *type, int operation)
 {
+	shown_begin(type);
 	switch (operation) {
 	case OSSL_OP_SIGNATURE:
 		return type->signature;

@@ -56,6 +56,7 @@ void *model_new(void *vprov)
 {
 	struct model *m = calloc(1, sizeof *m);
 
+	shown_end();
 	if (m)
 		m->prov = vprov;
 	return m;

@@ -138,6 +138,7 @@ static enum era era_of_libcrypto(void)
 
 static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no_cache)
 {
+	const struct prov *p = vprov;
 	static const struct {
 		int operation;
 		const OSSL_ALGORITHM *of[ERA__MAX];
@@ -156,8 +157,9 @@ static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no
 		  { decoder_algorithms_30, decoder_algorithms, decoder_algorithms } },
 	};
 
-	(void)vprov;
 	*no_cache = 0;
+	if (operation == OSSL_OP_KEYMGMT && p->shown.hides)
+		return shown_kinds(p, no_cache);
 	for (size_t i = 0; i < ARRAY_LEN(operations); i++)
 		if (operations[i].operation == operation)
 			return operations[i].of[era_of_libcrypto()];
@@ -205,6 +207,7 @@ int prov_open(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSS
 		free(p);
 		return 0;
 	}
+	shown_init(p);
 	*out = dispatch;
 	*ret = p;
 	return 1;

@@ -13,12 +13,14 @@
 #include "base/cryptoki/client.h"
 #include "provider/below.h"
 #include "provider/core.h"
+#include "provider/shown.h"
 
 struct token;
 
 struct prov {
 	struct core core;
 	struct below below;
+	struct shown shown;
 	_Atomic(struct ck_module *) module;
 	_Atomic(struct token *) tokens; /* every token met, newest first; only ever grows */
 };
@@ -30,6 +32,7 @@ struct prov {
 #define SETTING_TOKEN	   "token"
 #define SETTING_PIN	   "pin"
 #define SETTING_KEYGEN	   "keygen"
+#define SETTING_KEY_KINDS  "key-kinds"
 #define SETTING_TSS2_TOKEN "tss2-token"
 #define SETTING_TSS2_AUTH  "tss2-auth"
 

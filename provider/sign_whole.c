@@ -94,6 +94,7 @@ static void *whole_new(struct prov *p, const struct whole_type *type)
 {
 	struct whole *w = calloc(1, sizeof *w);
 
+	shown_end();
 	if (w) {
 		w->prov = p;
 		w->type = type;

@@ -14,6 +14,7 @@ static void *signature_new(struct prov *p, const struct signature_type *type)
 {
 	struct signature *s = calloc(1, sizeof *s);
 
+	shown_end();
 	if (s) {
 		s->prov = p;
 		s->type = type;

@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 
 	bench_print_machine();
 	token_keys_make();
-	with = token_keys_libctx("default", "inro");
+	with = token_keys_libctx_configured(NULL);
 	without = token_keys_libctx("default", NULL);
 	warm(with);
 	warm(without);

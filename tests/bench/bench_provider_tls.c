@@ -157,7 +157,7 @@ int main(int argc, char **argv)
 
 	bench_need(rounds > 0 && rounds <= ROUNDS_MAX, "1 to 256 rounds: this number of them");
 	token_keys_make();
-	with = token_keys_libctx("default", "inro");
+	with = token_keys_libctx_configured(NULL);
 	without = token_keys_libctx("default", NULL);
 	bench_print_machine();
 

@@ -108,7 +108,7 @@ static void open_ours(struct side *s, const struct swtpm *tpm)
 {
 	setenv("INRO_TEST_TPM", swtpm_tcti(tpm), 1);
 	token_keys_make();
-	s->server.libctx = token_keys_libctx("default", "inro");
+	s->server.libctx = token_keys_libctx_configured(NULL);
 	s->server.key = token_keys_load(s->server.libctx,
 					"pkcs11:token=line1;object=ec?pin-value=" TOKEN_KEYS_PIN);
 	bench_need(s->server.key != NULL, "a key of ours");

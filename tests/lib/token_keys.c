@@ -424,6 +424,27 @@ OSSL_LIB_CTX *token_keys_libctx(const char *first, const char *second)
 	return libctx;
 }
 
+OSSL_LIB_CTX *token_keys_libctx_configured(const char *settings)
+{
+	OSSL_LIB_CTX *libctx = OSSL_LIB_CTX_new();
+	struct loaded *l = place_of(NULL);
+	const char *said = settings ? settings : getenv("INRO_BENCH_SETTINGS");
+	char text[8192];
+	int n = snprintf(text, sizeof text,
+			 "openssl_conf = init\n[init]\nproviders = providers\n[providers]\n"
+			 "default = standard\ninro = token\n[standard]\nactivate = 1\n[token]\n"
+			 "module = %s/lib/inro.so\nactivate = 1\n%s\n",
+			 getenv("INRO_TEST_BUILD"), said ? said : "");
+
+	need(l != NULL, "too many contexts");
+	need(libctx && n > 0 && (size_t)n < sizeof text &&
+		     OSSL_LIB_CTX_load_config(
+			     libctx, scratch_file("openssl-test.cnf", text, (size_t)n)) == 1,
+	     "no configured context");
+	*l = (struct loaded) { .libctx = libctx };
+	return libctx;
+}
+
 void token_keys_libctx_free(OSSL_LIB_CTX *libctx)
 {
 	struct loaded *l = place_of(libctx);
