@@ -36,6 +36,7 @@ inro_test(unit/test_core_marks.c LINKS inro_testoffice)
 inro_test(unit/test_core_proposal.c LINKS inro_testoffice)
 inro_test(unit/test_core_eyes.c LINKS inro_testoffice)
 inro_test(unit/test_core_search.c LINKS inro_testoffice)
+inro_test(unit/test_core_login.c LINKS inro_testoffice)
 inro_test(unit/test_core_secrets.c LINKS inro_testoffice)
 inro_test(unit/test_core_symkey.c LINKS inro_testoffice PkgConfig::jansson)
 inro_script_test(integration/test_inro_profile.sh)
@@ -83,6 +84,7 @@ foreach(name
 		core_marks
 		core_proposal
 		core_eyes
+		core_login
 		core_issue
 		core_bulk
 		core_life

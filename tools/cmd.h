@@ -58,6 +58,15 @@ struct cmd_column {
 	const char *heading;
 };
 
+/* What a row asks of who is at work; office_open() looks at it before anything else. */
+enum cmd_least {
+	LEAST_UNSAID, /* treated as an administrator's; a test finds it */
+	LEAST_NONE,   /* opens no back office: files and tokens have their own ways */
+	LEAST_AUDITOR,
+	LEAST_OPERATOR,
+	LEAST_ADMIN
+};
+
 struct call;
 typedef enum inro_err cmd_run(const struct call *c, json_t **ret);
 
@@ -72,6 +81,7 @@ struct cmd_verb {
 	/* What the row asks of its options together; NULL: nothing. */
 	enum inro_err (*check)(const struct call *c);
 	cmd_run *run;
+	enum cmd_least least;
 	bool reads; /* a back office that is not there is not made for it */
 	enum shape shape;
 	const struct cmd_column *columns;
@@ -112,7 +122,7 @@ struct call {
 	} opts[CALL_MAX_OPTS];
 	size_t n_opts;
 	bool json, help, version;
-	const char *home, *tenant;
+	const char *home, *tenant, *as, *password_source;
 };
 
 /* argv without the program's name.  Strings of the call point into argv.  INRO_E_ARG for whatever

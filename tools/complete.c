@@ -137,6 +137,12 @@ static json_t *option_json(const struct cmd_opt *o)
 			 "help", o->help);
 }
 
+static const char *const leasts[] = {
+	[LEAST_UNSAID] = "administrator", [LEAST_NONE] = "none",
+	[LEAST_AUDITOR] = "auditor",	  [LEAST_OPERATOR] = "operator",
+	[LEAST_ADMIN] = "administrator",
+};
+
 static json_t *verb_json(const struct cmd_verb *v)
 {
 	json_t *args = json_array(), *opts = json_array();
@@ -146,8 +152,8 @@ static json_t *verb_json(const struct cmd_verb *v)
 	const struct cmd_opt *o;
 	for (size_t i = 0; (o = cmd_option(v, i)); i++)
 		json_array_append_new(opts, option_json(o));
-	return json_pack("{s:s s:s s:o s:o}", "verb", v->name, "summary", v->summary, "arguments",
-			 args, "options", opts);
+	return json_pack("{s:s s:s s:s s:o s:o}", "verb", v->name, "least", leasts[v->least],
+			 "summary", v->summary, "arguments", args, "options", opts);
 }
 
 json_t *help_tables(void)

@@ -197,6 +197,7 @@ const struct cmd_verb help_verbs[] = {
 			 .kind = OPT_FLAG,
 			 .help = "the table of commands as JSON" }),
 	  .run = help_run,
+	  .least = LEAST_NONE,
 	  .shape = SHOW_TEXT },
 	{ 0 },
 };

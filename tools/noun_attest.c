@@ -426,6 +426,7 @@ const struct cmd_verb attest_verbs[] = {
 			 .help = "believe it also of a key that was brought into the TPM or may "
 				 "leave it" }),
 	  .run = verify_run,
+	  .least = LEAST_NONE,
 	  .check = verify_check,
 	  .shape = SHOW_RECORD,
 	  .columns =
@@ -445,6 +446,7 @@ const struct cmd_verb attest_verbs[] = {
 			 .help = "the right answer is kept here" },
 		       OPT_OUT),
 	  .run = challenge_run,
+	  .least = LEAST_NONE,
 	  .shape = SHOW_PEM,
 	  .said = "the challenge is in {file}" },
 	{ .name = "answer",
@@ -452,6 +454,7 @@ const struct cmd_verb attest_verbs[] = {
 	  .args = ARGS({ .name = "FILE", .help = "what 'inro attest challenge' wrote" }),
 	  .opts = OPTS(OPT_TOKEN(true), OPT_OUT),
 	  .run = answer_run,
+	  .least = LEAST_NONE,
 	  .shape = SHOW_PEM,
 	  .said = "the answer is in {file}" },
 	{ .name = "enroll",
@@ -473,6 +476,7 @@ const struct cmd_verb attest_verbs[] = {
 			 .required = true,
 			 .help = "attestation keys that are believed; made when it is missing" }),
 	  .run = enroll_run,
+	  .least = LEAST_NONE,
 	  .shape = SHOW_SAID,
 	  .said = "attestation key {ak} is believed" },
 	{ 0 },

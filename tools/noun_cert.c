@@ -258,7 +258,8 @@ static enum inro_err cert_archive_run(const struct call *c, json_t **ret)
 #define CERT_MOVE(word, text, handler)                                                             \
 	{                                                                                          \
 		.name = word, .summary = text, .args = ARGS(ARG_CERT), .opts = OPTS(OPT_WHY),      \
-		.run = handler, .shape = SHOW_SAID, .said = "certificate {serial} is {state}"      \
+		.run = handler, .least = LEAST_OPERATOR,                                                     \
+		.shape = SHOW_SAID, .said = "certificate {serial} is {state}"                        \
 	}
 
 const struct cmd_verb cert_verbs[] = {
@@ -300,6 +301,7 @@ const struct cmd_verb cert_verbs[] = {
 	  .shared = { out_opts, pin_user_opts },
 	  .check = cert_bulk_check,
 	  .run = cert_issue_run,
+	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_PEM,
 	  .said = "certificate {serial} ({subject}) is in {file}" },
 	{ .name = "list",
@@ -324,6 +326,7 @@ const struct cmd_verb cert_verbs[] = {
 		  OPT_SEARCH("key_type=rsa-1024 device.group=line1", "id", "expires")),
 	  .check = cert_list_check,
 	  .run = cert_list_run,
+	  .least = LEAST_AUDITOR,
 	  .reads = true,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "id", "ID" }, { "state", "STATE" }, { "device", "DEVICE" },
@@ -343,6 +346,7 @@ const struct cmd_verb cert_verbs[] = {
 	  .args = ARGS(ARG_CERT),
 	  .shared = { out_opts },
 	  .run = cert_show_run,
+	  .least = LEAST_AUDITOR,
 	  .reads = true,
 	  .shape = SHOW_RECORD,
 	  .columns = CERT_COLUMNS,
@@ -383,6 +387,7 @@ const struct cmd_verb cert_verbs[] = {
 		       OPT_VALID),
 	  .shared = { out_opts, pin_user_opts },
 	  .run = cert_renew_run,
+	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
 	  .said = "certificate {serial} replaces the old one, until {not_after}" },
 	{ .name = "revoke",
@@ -398,6 +403,7 @@ const struct cmd_verb cert_verbs[] = {
 		    .help = "why, as the CRL will say" },
 		  OPT_WHY),
 	  .run = cert_revoke_run,
+	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
 	  .said = "certificate {serial} is {state} ({reason})" },
 	CERT_MOVE("hold", "Puts a certificate on hold", cert_hold_run),

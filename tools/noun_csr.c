@@ -42,6 +42,7 @@ const struct cmd_verb csr_verbs[] = {
 		       OPT_SAN),
 	  .shared = { out_opts, pin_user_opts },
 	  .run = csr_create_run,
+	  .least = LEAST_NONE,
 	  .shape = SHOW_PEM,
 	  .said = "the request is in {file}" },
 	{ 0 },

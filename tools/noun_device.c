@@ -470,7 +470,8 @@ static enum inro_err device_provision_run(const struct call *c, json_t **ret)
 #define DEVICE_MOVE(word, text, handler)                                                           \
 	{                                                                                          \
 		.name = word, .summary = text, .args = ARGS(ARG_DEVICE), .opts = OPTS(OPT_WHY),    \
-		.run = handler, .shape = SHOW_SAID, .said = "device '{id}' is {state}"             \
+		.run = handler, .least = LEAST_OPERATOR,                                                     \
+		.shape = SHOW_SAID, .said = "device '{id}' is {state}"                               \
 	}
 
 static const struct cmd_opt no_psk_opts[] = {
@@ -486,6 +487,7 @@ const struct cmd_verb device_verbs[] = {
 	  .shared = { pin_user_opts, no_psk_opts },
 	  .check = check_device_add,
 	  .run = device_add_run,
+	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
 	  .said = "device '{id}' is {state}; its pre-shared key, shown this once: {psk}" },
 	{ .name = "list",
@@ -503,6 +505,7 @@ const struct cmd_verb device_verbs[] = {
 		       OPT_SEARCH("group=line1 state=active name^=pump", "id", "name", "host", "ip",
 				  "mac")),
 	  .run = device_list_run,
+	  .least = LEAST_AUDITOR,
 	  .reads = true,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "id", "ID" }, { "name", "NAME" }, { "state", "STATE" },
@@ -513,6 +516,7 @@ const struct cmd_verb device_verbs[] = {
 	  .summary = "Shows a device and its certificates",
 	  .args = ARGS(ARG_DEVICE),
 	  .run = device_show_run,
+	  .least = LEAST_AUDITOR,
 	  .reads = true,
 	  .shape = SHOW_RECORD,
 	  .columns = DEVICE_COLUMNS },
@@ -524,6 +528,7 @@ const struct cmd_verb device_verbs[] = {
 			 .choices = WORDS("state", "group"),
 			 .help = "by state, which is what is meant when not said, or by group" }),
 	  .run = device_count_run,
+	  .least = LEAST_AUDITOR,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "what", "WHAT" }, { "devices", "DEVICES" }),
 	  .empty = "there is no group" },
@@ -539,6 +544,7 @@ const struct cmd_verb device_verbs[] = {
 			 .kind = OPT_FILE,
 			 .help = "bad rows are told here; FILE.errors when not said" }),
 	  .run = device_import_run,
+	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
 	  .said = "{rows} rows: {added} devices are added, {updated} changed, {same} were there" },
 	{ .name = "export",
@@ -555,12 +561,14 @@ const struct cmd_verb device_verbs[] = {
 			 .help = "only those, as 'inro device list' takes it" },
 		       { .name = "all", .kind = OPT_FLAG, .help = "deleted ones too" }),
 	  .run = device_export_run,
+	  .least = LEAST_AUDITOR,
 	  .shape = SHOW_SAID,
 	  .said = "{devices} devices are in {file}" },
 	{ .name = "history",
 	  .summary = "Shows what happened to a device",
 	  .args = ARGS(ARG_DEVICE),
 	  .run = device_history_run,
+	  .least = LEAST_AUDITOR,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "at", "AT" }, { "actor", "ACTOR" }, { "action", "ACTION" },
 			     { "outcome", "OUTCOME" }, { "detail", "DETAIL" }),
@@ -571,6 +579,7 @@ const struct cmd_verb device_verbs[] = {
 	  .opts = DEVICE_FIELDS,
 	  .check = check_update,
 	  .run = device_update_run,
+	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
 	  .said = "device '{id}' is changed" },
 	DEVICE_MOVE("enable", "Lets a disabled device have certificates again", device_enable_run),
@@ -580,6 +589,7 @@ const struct cmd_verb device_verbs[] = {
 	  .args = ARGS(ARG_DEVICE),
 	  .opts = OPTS(OPT_WHY),
 	  .run = device_delete_run,
+	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
 	  .said = "device '{id}' is deleted, {revoked} certificates are revoked" },
 	{ .name = "provision",
@@ -602,6 +612,7 @@ const struct cmd_verb device_verbs[] = {
 		       OPT_SAN, OPT_VALID),
 	  .shared = { out_opts, pin_user_opts },
 	  .run = device_provision_run,
+	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_STEPS,
 	  .columns = COLUMNS({ "step", "STEP" }, { "result", "RESULT" }),
 	  .said = "device '{device}' has certificate {serial}, until {not_after}" },

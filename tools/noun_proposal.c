@@ -104,7 +104,8 @@ static enum inro_err withdraw_run(const struct call *c, json_t **ret)
 #define PROPOSAL_STEP(word, does, function)                                                        \
 	{                                                                                          \
 		.name = word, .summary = does, .args = ARGS(ARG_PROPOSAL), .opts = OPTS(OPT_WHY),  \
-		.run = function, .shape = SHOW_SAID,                                               \
+		.run = function, .least = LEAST_OPERATOR,                                                    \
+		.shape = SHOW_SAID,                                                                  \
 		.said = "proposal {id} ({action} {subject}) is {state}"                            \
 	}
 
@@ -121,6 +122,7 @@ const struct cmd_verb proposal_verbs[] = {
 			 .kind = OPT_TEXT,
 			 .help = "only this action, as in ca.create" }),
 	  .run = proposal_list_run,
+	  .least = LEAST_AUDITOR,
 	  .reads = true,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "id", "ID" }, { "state", "STATE" }, { "action", "ACTION" },
@@ -131,6 +133,7 @@ const struct cmd_verb proposal_verbs[] = {
 	  .summary = "Shows what is proposed and who said what about it",
 	  .args = ARGS(ARG_PROPOSAL),
 	  .run = proposal_show_run,
+	  .least = LEAST_AUDITOR,
 	  .reads = true,
 	  .shape = SHOW_RECORD,
 	  .columns = COLUMNS({ "id", "Number" }, { "state", "State" }, { "action", "Action" },

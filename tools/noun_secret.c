@@ -468,7 +468,8 @@ static enum inro_err reseal_run(const struct call *c, json_t **ret)
 #define SECRET_MOVE(word, text)                                                                    \
 	{                                                                                          \
 		.name = word, .summary = text, .args = ARGS(ARG_KEY), .opts = OPTS(OPT_WHY),       \
-		.run = secret_move_run, .shape = SHOW_SAID, .said = KEY_SAID                       \
+		.run = secret_move_run, .least = LEAST_OPERATOR,                                             \
+		.shape = SHOW_SAID, .said = KEY_SAID                                                 \
 	}
 
 const struct cmd_verb secret_verbs[] = {
@@ -481,6 +482,7 @@ const struct cmd_verb secret_verbs[] = {
 		  OPT_DAYS("how long it is valid; as the policy says when not given")),
 	  .shared = { pin_user_opts },
 	  .run = secret_issue_run,
+	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
 	  .said = KEY_SAID },
 	{ .name = "list",
@@ -498,6 +500,7 @@ const struct cmd_verb secret_verbs[] = {
 		       OPT_SECRET_TYPE(false),
 		       OPT_SEARCH("device.group=line1 expires<30d", "id", "expires")),
 	  .run = secret_list_run,
+	  .least = LEAST_AUDITOR,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "id", "ID" }, { "device", "DEVICE" }, { "type", "TYPE" },
 			     { "name", "NAME" }, { "state", "STATE" }, { "not_after", "UNTIL" },
@@ -507,6 +510,7 @@ const struct cmd_verb secret_verbs[] = {
 	  .summary = "Shows what is known of a key, not the key",
 	  .args = ARGS(ARG_KEY),
 	  .run = secret_show_run,
+	  .least = LEAST_AUDITOR,
 	  .shape = SHOW_RECORD,
 	  .columns = KEY_COLUMNS },
 	{ .name = "get",
@@ -544,6 +548,7 @@ const struct cmd_verb secret_verbs[] = {
 	  .shared = { pin_user_opts },
 	  .check = secret_get_check,
 	  .run = secret_get_run,
+	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_PEM,
 	  .said = "it is in {file}, as {form}" },
 	{ .name = "renew",
@@ -559,6 +564,7 @@ const struct cmd_verb secret_verbs[] = {
 			 .help = "the old one is not good any more" }),
 	  .shared = { pin_user_opts },
 	  .run = secret_renew_run,
+	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
 	  .said = "{type} key {id} of device '{device}' is {state}, in place of {replaces}" },
 	{ .name = "verify",
@@ -579,6 +585,7 @@ const struct cmd_verb secret_verbs[] = {
 	  .shared = { pin_user_opts },
 	  .check = secret_verify_check,
 	  .run = secret_verify_run,
+	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
 	  .said = "key {id}: it is the right one" },
 	SECRET_MOVE("hold", "Suspends a key"),
@@ -596,6 +603,7 @@ const struct cmd_verb secret_verbs[] = {
 	  .shared = { pin_user_opts },
 	  .check = seal_key_check,
 	  .run = seal_key_run,
+	  .least = LEAST_ADMIN,
 	  .shape = SHOW_SAID,
 	  .said = "secrets are sealed by {uri}" },
 	{ .name = "reseal",
@@ -608,6 +616,7 @@ const struct cmd_verb secret_verbs[] = {
 	  .shared = { pin_user_opts },
 	  .check = reseal_check,
 	  .run = reseal_run,
+	  .least = LEAST_ADMIN,
 	  .shape = SHOW_SAID,
 	  .said = "{secrets} secrets are sealed anew, by {uri}" },
 	{ 0 },

@@ -40,23 +40,52 @@ enum inro_err office_guard(const struct call *c, const struct ca_guard *g, const
 	return INRO_OK;
 }
 
+static enum inro_err ask_password(void *arg, const char *name, struct secret *ret)
+{
+	return pin_take(arg, PIN_PASSWORD, name, false, ret);
+}
+
 struct core_options office_options(const struct call *c)
 {
 	bool signs = cmd_option_named(c->verb, "pin-source") != NULL;
+	const char *as = c->as ? c->as : secure_getenv("INRO_AS");
 	const char *tenant = c->tenant ? c->tenant : secure_getenv("INRO_TENANT");
 	return (struct core_options) {
 		.tenant = tenant && *tenant ? tenant : NULL,
-		.role = ROLE_ADMIN,
+		.accounts = true,
+		.as = as,
+		.ask_password = ask_password,
 		.existing = c->verb->reads,
 		.ask_pin = signs ? ask_pin : NULL,
 		.ask_arg = (void *)(uintptr_t)c,
 	};
 }
 
+/* What the row asks of who is at work. */
+static enum inro_err admit(struct core *core, const struct call *c)
+{
+	static const enum role roles[] = {
+		[LEAST_UNSAID] = ROLE_ADMIN,	  [LEAST_NONE] = ROLE_AUDITOR,
+		[LEAST_AUDITOR] = ROLE_AUDITOR,	  [LEAST_OPERATOR] = ROLE_OPERATOR,
+		[LEAST_ADMIN] = ROLE_ADMIN,
+	};
+	char command[96];
+	snprintf(command, sizeof command, "%s %s", c->noun->name, c->verb->name);
+	return core_admit(core, roles[c->verb->least], command);
+}
+
 enum inro_err office_open(const struct call *c, struct core **ret)
 {
+	AUTO(core_close_ptr) struct core *core = NULL;
 	struct core_options o = office_options(c);
-	return core_open(&o, ret);
+	enum inro_err e = core_open(&o, &core);
+	if (!e)
+		e = admit(core, c);
+	if (e)
+		return e;
+	*ret = core;
+	core = NULL;
+	return INRO_OK;
 }
 
 enum inro_err json_give(json_t *doc, json_t **ret)

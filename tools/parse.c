@@ -195,7 +195,8 @@ static bool keep_global(struct call *c, const struct cmd_opt *o, const char *val
 	} globals[] = {
 		{ "json", &c->json, NULL },	  { "help", &c->help, NULL },
 		{ "version", &c->version, NULL }, { "home", NULL, &c->home },
-		{ "tenant", NULL, &c->tenant },
+		{ "tenant", NULL, &c->tenant },	  { "as", NULL, &c->as },
+		{ "password-source", NULL, &c->password_source },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(globals); i++) {
 		if (strcmp(globals[i].name, o->name) != 0)

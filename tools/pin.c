@@ -46,6 +46,13 @@
 		.help = "file with the pre-shared key (else INRO_PSK, else a prompt)"              \
 	}
 
+#define OPT_PIN_PASSWORD                                                                           \
+	{                                                                                          \
+		.name = "new-password-source", .arg = "FILE", .kind = OPT_FILE,                    \
+		.help = "file with the new password (else INRO_NEW_PASSWORD, else a prompt)"       \
+	}
+
+const struct cmd_opt pin_password_opts[] = { OPT_PIN_PASSWORD, { 0 } };
 const struct cmd_opt pin_psk_opts[] = { OPT_PIN_PSK, { 0 } };
 const struct cmd_opt pin_pass_opts[] = { OPT_PIN_PASS, { 0 } };
 const struct cmd_opt pin_user_opts[] = { OPT_PIN_USER, { 0 } };
@@ -64,6 +71,9 @@ static const struct pin_way {
 		       "token" },
 	[PIN_FILE] = { "passphrase-source", "INRO_PASSPHRASE", "passphrase", "file" },
 	[PIN_PSK] = { "psk-source", "INRO_PSK", "pre-shared key", "device" },
+	[PIN_PASSWORD] = { "password-source", "INRO_PASSWORD", "password", "account" },
+	[PIN_NEW_PASSWORD] = { "new-password-source", "INRO_NEW_PASSWORD", "new password",
+			       "account" },
 };
 
 static enum inro_err type_byte(uint8_t c, struct secret *line, size_t *n, bool *ret_done)
@@ -157,11 +167,11 @@ enum inro_err pin_take(const struct call *c, enum pin_kind kind, const char *tok
 		       struct secret *ret)
 {
 	const struct pin_way *way = &ways[kind];
-	const char *path = call_opt(c, way->option);
+	const char *path = kind == PIN_PASSWORD ? c->password_source : call_opt(c, way->option);
 	if (path)
 		return file_read_secret(path, ret);
 	const char *value = getenv(way->environment);
 	if (value && value[0])
 		return secret_copy(bytes_of(value), ret);
-	return ask(way, token, fresh || kind == PIN_NEW, ret);
+	return ask(way, token, fresh || kind == PIN_NEW || kind == PIN_NEW_PASSWORD, ret);
 }

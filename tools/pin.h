@@ -15,12 +15,14 @@ enum pin_kind {
 	PIN_PASS, /* --passphrase-source, INRO_PASSPHRASE: of a backup */
 	PIN_FILE, /* the same, of a key file: what is named is not a token */
 	PIN_PSK,  /* --psk-source, INRO_PSK: a device's pre-shared key */
+	PIN_PASSWORD,	  /* --password-source, INRO_PASSWORD: of the account at work */
+	PIN_NEW_PASSWORD, /* --new-password-source, INRO_NEW_PASSWORD */
 	PIN__KINDS
 };
 
 /* Lists of options that rows of the command table share. */
 extern const struct cmd_opt pin_user_opts[], pin_user_so_opts[], pin_so_opts[], pin_change_opts[],
-	pin_unblock_opts[], pin_pass_opts[], pin_psk_opts[];
+	pin_unblock_opts[], pin_pass_opts[], pin_psk_opts[], pin_password_opts[];
 
 /* The PIN for this token, or the passphrase of this file.  A fresh one is asked for twice.
  * INRO_E_PIN_MISSING names the ways to give it when there is no terminal. */

@@ -11,6 +11,8 @@
 
 #include "backoffice/core/audit_chain.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/login.h"
+#include "backoffice/core/setting.h"
 #include "base/clock.h"
 
 #define ACTOR_MAX   128
@@ -42,17 +44,15 @@ static enum inro_err set_actor(struct core *c, const char *actor)
 	return e == INRO_OK ? text_set(&c->actor, user) : e;
 }
 
-static enum inro_err set_tenant(struct core *c, const char *name)
+/* By accounts, or as the caller says. */
+static enum inro_err enter(struct core *c, const struct core_options *o)
 {
-	const struct store_cond by_name = { .field = "name", .text = name };
-	SCOPED(tenant) t = { 0 };
-	enum inro_err e;
+	enum inro_err e = set_actor(c, o->accounts ? NULL : o->actor);
 
-	e = store_find(c->store, &((struct store_query) { .conds = &by_name, .n = 1 }), &t);
-	if (e == INRO_E_NOT_FOUND)
-		return err_set(e, "no tenant '%s' in %s", name, store_name(c->store));
-	c->tenant = t.id;
-	return e;
+	if (e == INRO_OK && o->accounts)
+		return login_enter(c, o);
+	c->role = o->role;
+	return e == INRO_OK ? tenant_id(c, o->tenant ? o->tenant : "default", &c->tenant) : e;
 }
 
 enum inro_err core_open(const struct core_options *o, struct core **ret)
@@ -62,16 +62,13 @@ enum inro_err core_open(const struct core_options *o, struct core **ret)
 
 	if (!c)
 		return err_set(INRO_E_NO_MEMORY, "no memory to open the back office");
-	c->role = o->role;
 	c->ask_pin = o->ask_pin;
 	c->ask_arg = o->ask_arg;
-	e = set_actor(c, o->actor);
-	if (e == INRO_OK)
-		e = text_set(&c->module, o->module);
+	e = text_set(&c->module, o->module);
 	if (e == INRO_OK)
 		e = store_open_as(o->db, o->existing ? STORE_EXISTING : STORE_MAKE, &c->store);
 	if (e == INRO_OK)
-		e = set_tenant(c, o->tenant ? o->tenant : "default");
+		e = enter(c, o);
 	if (e != INRO_OK)
 		return e;
 	*ret = c;
@@ -107,6 +104,30 @@ enum inro_err core_require(const struct core *c, enum role least, const char *wh
 }
 
 /* *ret_began: whoever waits for his turn in vain has waited long enough. */
+static enum inro_err admit_work(struct core *c, void *arg)
+{
+	const char *command = arg;
+	const struct audit_entry entry = { "command", "command", command, EVENT_DONE, NULL };
+
+	return audit_append(c, &entry);
+}
+
+enum inro_err core_admit(struct core *c, enum role least, const char *command)
+{
+	bool reads = false;
+	char use[128];
+	enum inro_err e;
+
+	snprintf(use, sizeof use, "use 'inro %s'", command);
+	e = core_require(c, least, use);
+
+	if (e != INRO_OK)
+		return audit_refused(c, "command", "command", command, e);
+	if (least == ROLE_AUDITOR)
+		e = setting_is(c, "audit.reads", "yes", &reads);
+	return e == INRO_OK && reads ? core_write(c, admit_work, (void *)(uintptr_t)command) : e;
+}
+
 static enum inro_err run_work(struct core *c, core_work_fn *work, void *arg, bool *ret_began)
 {
 	enum inro_err e = store_begin(c->store, STORE_WRITE);
@@ -116,7 +137,9 @@ static enum inro_err run_work(struct core *c, core_work_fn *work, void *arg, boo
 		return e;
 	c->tallying.n = 0;
 	c->tip = (struct audit_tip) { 0 };
-	e = work(c, arg);
+	e = login_holds(c);
+	if (e == INRO_OK)
+		e = work(c, arg);
 	if (e == INRO_OK)
 		e = tally_flush(c);
 	if (e == INRO_OK)

@@ -25,6 +25,10 @@ struct core_options {
 	const char *db;	      /* as store_open() */
 	bool existing;	      /* INRO_E_NOT_FOUND when there is none yet, and nothing is made */
 	const char *module;   /* Cryptoki module of the tokens; NULL as ck_module_open() */
+	bool accounts;	      /* accounts say who is at work and what he may do (account.h) */
+	const char *as;	      /* his account; NULL: not said */
+	core_pin_fn *ask_password; /* with the account's name in place of a token's */
+	/* The other two are not looked at then. */
 	const char *actor;    /* who is at work; NULL: the operating system's user name */
 	const char *tenant;   /* NULL: "default" */
 	enum role role;	      /* what this person may do; 0 is the auditor: read only */
@@ -37,6 +41,10 @@ struct core_options {
 MUST_CHECK enum inro_err core_open(const struct core_options *o, struct core **ret);
 void core_close(struct core *c); /* NULL is fine */
 void core_close_ptr(struct core **c);
+
+/* A command that takes this role begins; with the setting audit.reads one that only reads is an
+ * event.  INRO_E_ACCESS, which is recorded. */
+MUST_CHECK enum inro_err core_admit(struct core *c, enum role least, const char *command);
 
 /* Which part of a list: the entries after this cursor, at most `limit` (0: PAGE_MAX). */
 #define PAGE_MAX 1000

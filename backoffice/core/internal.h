@@ -45,6 +45,7 @@ struct core {
 	int64_t tenant;
 	char *actor, *module;
 	enum role role;
+	int64_t account; /* whose they are; 0: no account's */
 	core_pin_fn *ask_pin;
 	void *ask_arg;
 	struct key_ring *ring;
@@ -86,6 +87,9 @@ MUST_CHECK enum inro_err core_check_name(const char *what, const char *name, siz
 					 const char *more);
 /* UTF-8 without control characters, up to max bytes; NULL is fine.  INRO_E_ARG. */
 MUST_CHECK enum inro_err core_check_text(const char *what, const char *text, size_t max);
+
+/* How many of upper case, lower case, digits and others are in it. */
+int64_t core_classes(struct bytes text);
 
 /* Length of the UTF-8 sequence at s (RFC 3629: no overlong forms, no surrogates), 0 when there is
  * none. */

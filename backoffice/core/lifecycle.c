@@ -108,6 +108,14 @@ static const struct move psk_moves[] = {
 	{ CRED_REVOKED, VERB_DESTROY, CRED_DESTROYED, ROLE_OPERATOR },
 };
 
+/* A deleted one keeps its name for good. */
+static const struct move account_moves[] = {
+	{ ACCOUNT_ACTIVE, VERB_DISABLE, ACCOUNT_DISABLED, ROLE_ADMIN },
+	{ ACCOUNT_ACTIVE, VERB_DELETE, ACCOUNT_DELETED, ROLE_ADMIN },
+	{ ACCOUNT_DISABLED, VERB_ENABLE, ACCOUNT_ACTIVE, ROLE_ADMIN },
+	{ ACCOUNT_DISABLED, VERB_DELETE, ACCOUNT_DELETED, ROLE_ADMIN },
+};
+
 static const struct lifecycle lifecycles[LIFE__MAX] = {
 	[LIFE_DEVICE] = { "device", device_state_names, DEVICE_STATE__MAX, device_moves,
 			  ARRAY_LEN(device_moves) },
@@ -117,6 +125,8 @@ static const struct lifecycle lifecycles[LIFE__MAX] = {
 	[LIFE_PROPOSAL] = { "proposal", proposal_state_names, PROPOSAL_STATE__MAX, proposal_moves,
 			    ARRAY_LEN(proposal_moves) },
 	[LIFE_JOB] = { "job", job_state_names, JOB_STATE__MAX, job_moves, ARRAY_LEN(job_moves) },
+	[LIFE_ACCOUNT] = { "account", account_state_names, ACCOUNT_STATE__MAX, account_moves,
+			   ARRAY_LEN(account_moves) },
 	[LIFE_KEY] = { "key", cred_state_names, CRED_STATE__MAX, key_moves, ARRAY_LEN(key_moves) },
 	[LIFE_PSK] = { "pre-shared key", cred_state_names, CRED_STATE__MAX, psk_moves,
 		       ARRAY_LEN(psk_moves) },

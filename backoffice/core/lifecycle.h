@@ -45,6 +45,7 @@ enum life {
 	LIFE_PSK,
 	LIFE_PROPOSAL,
 	LIFE_JOB,
+	LIFE_ACCOUNT,
 	LIFE__MAX
 };
 

@@ -20,29 +20,6 @@ void psk_new_clear(struct psk_new *p)
 
 /* ---- making one ---- */
 
-enum { UPPER = 1, LOWER = 2, DIGIT = 4, OTHER = 8 };
-
-static unsigned class_of(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return UPPER;
-	if (c >= 'a' && c <= 'z')
-		return LOWER;
-	return c >= '0' && c <= '9' ? DIGIT : OTHER;
-}
-
-static int64_t classes_in(struct bytes text)
-{
-	unsigned seen = 0;
-	int64_t n = 0;
-
-	for (size_t i = 0; i < text.n; i++)
-		seen |= class_of(text.p[i]);
-	for (; seen; seen &= seen - 1)
-		n++;
-	return n;
-}
-
 /* log2(symbols) * length, rounded down, in fixed point with 16 bits of fraction. */
 static unsigned bits_of(uint64_t symbols, uint64_t length)
 {
@@ -71,7 +48,7 @@ static enum inro_err check_policy(const struct policy *p)
 			       "a pre-shared key has 1 to %d characters, of 2 to "
 			       "128 different ones",
 			       PSK_MAX);
-	if (classes_in(alphabet) < p->psk.classes || p->psk.length < p->psk.classes)
+	if (core_classes(alphabet) < p->psk.classes || p->psk.length < p->psk.classes)
 		return err_set(INRO_E_POLICY,
 			       "the policy wants %lld kinds of characters, its alphabet and "
 			       "length don't have them",
@@ -105,7 +82,7 @@ static enum inro_err draw(struct core *c, const struct policy *p, bool token, st
 
 		e = random_octets(c, token, out->n * 4, &chance);
 		if (e == INRO_OK && pick(&chance, alphabet, out) == out->n &&
-		    classes_in(secret_bytes(out)) >= p->psk.classes)
+		    core_classes(secret_bytes(out)) >= p->psk.classes)
 			return INRO_OK;
 	}
 	if (e != INRO_OK)
@@ -123,7 +100,7 @@ static enum inro_err check_given(const struct policy *p, struct bytes given)
 		if (given.p[i] < 0x21 || given.p[i] > 0x7e)
 			return err_set(INRO_E_POLICY, "a pre-shared key is of printable ASCII "
 						      "without blanks");
-	if (classes_in(given) < p->psk.classes)
+	if (core_classes(given) < p->psk.classes)
 		return err_set(INRO_E_POLICY,
 			       "a pre-shared key has %lld of upper case, lower case, digits and "
 			       "others",

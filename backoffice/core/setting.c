@@ -6,6 +6,7 @@
 
 #include "backoffice/core/eyes.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/login.h"
 #include "backoffice/core/policy.h"
 
 #define WORDS(...) ((const char *const[]) { __VA_ARGS__, NULL })
@@ -14,24 +15,38 @@
 #define WORD(def, ...) .kind = SETTING_WORD, .words = WORDS(__VA_ARGS__), .otherwise = (def)
 #define KEPT(how) .kind = SETTING_KEPT, .otherwise = "", .by = (how)
 
+static enum inro_err enough_others(struct core *c, const struct setting_rule *r, const char *value);
+
 const struct setting_rule setting_rules[] = { /* by name */
+	{ .name = "accounts", WORD("password", "password", "os"), .whole = true, .guarded = true,
+	  .help = "os: the operating system's users are the accounts of that name, without a password" },
 	{ .name = "audit.every", NUMBER(1, 1000000, "1000"), .whole = true,
 	  .help = "events after which the audit's head is signed again" },
 	{ .name = "audit.key", KEPT("'inro audit sign --key'"), .whole = true,
 	  .help = "the key that signs the audit's heads" },
 	{ .name = "audit.minutes", NUMBER(0, 525600, "60"), .whole = true,
 	  .help = "minutes after which an event must be under a signed head; 0: however long" },
+	{ .name = "audit.reads", WORD("no", "yes", "no"), .whole = true,
+	  .help = "whether commands that only read are events too" },
 	{ .name = "clock.last", KEPT("'inro db clock --accept'"), .whole = true,
 	  .help = "the greatest time at which something was issued, in seconds since 1970" },
-	{ .name = "four-eyes.accounts", NUMBER(0, PROPOSAL_NEED_MAX, ""), .guarded = true,
+	{ .name = "four-eyes.accounts", NUMBER(0, PROPOSAL_NEED_MAX, ""), .guarded = true, .check = enough_others,
 	  .help = "others who approve that somebody gets an account, a role or a password; not set: "
 		  "as many as the most of the other two" },
-	{ .name = "four-eyes.archive", NUMBER(0, PROPOSAL_NEED_MAX, "0"), .guarded = true,
+	{ .name = "four-eyes.archive", NUMBER(0, PROPOSAL_NEED_MAX, "0"), .guarded = true, .check = enough_others,
 	  .help = "others who approve that an archived key leaves" },
-	{ .name = "four-eyes.ca", NUMBER(0, PROPOSAL_NEED_MAX, "0"), .guarded = true,
+	{ .name = "four-eyes.ca", NUMBER(0, PROPOSAL_NEED_MAX, "0"), .guarded = true, .check = enough_others,
 	  .help = "others who approve that a CA is made or gets another key" },
 	{ .name = "four-eyes.days", NUMBER(1, 3650, "30"), .guarded = true,
 	  .help = "days for which an approval is good" },
+	{ .name = "password.classes", NUMBER(1, 4, "1"), .whole = true,
+	  .help = "of upper case, lower case, digits and others, how many a new password has" },
+	{ .name = "password.length", NUMBER(8, 128, "12"), .whole = true,
+	  .help = "bytes of a new password at least" },
+	{ .name = "password.lock", NUMBER(1, 31536000, "900"), .whole = true,
+	  .help = "seconds for which an account is locked" },
+	{ .name = "password.tries", NUMBER(1, 1000, "5"), .whole = true,
+	  .help = "wrong passwords in a row that lock an account" },
 	{ .name = "policy", .kind = SETTING_POLICY, .otherwise = "{}",
 	  .help = "what holds in every group that does not say otherwise" },
 	{ .name = "seal.key", KEPT("'inro secret seal-key'"),
@@ -303,25 +318,24 @@ static enum inro_err change_work(struct core *c, void *arg)
 		e = setting_get(c, s->rule->name, &was);
 	if (e == INRO_OK)
 		e = setting_set(c, s->rule->name, s->value);
+	if (e == INRO_OK && c->account)
+		e = login_still_possible(c);
 	detail_text(&detail, "was", was);
 	detail_text(&detail, "value", s->value);
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
 /* As many as are asked for must be there, or nothing of that kind could be done any more. */
-static enum inro_err enough_others(struct core *c, const struct setting_step *s)
+static enum inro_err enough_others(struct core *c, const struct setting_rule *r, const char *value)
 {
-	int64_t wanted = s->value ? strtoll(s->value, NULL, 10) : 0, others = 0;
-	enum inro_err e;
+	int64_t wanted = strtoll(value, NULL, 10), others = 0;
+	enum inro_err e = wanted ? eyes_others(c, &others) : INRO_OK;
 
-	if (!s->rule->guarded || s->rule->max != PROPOSAL_NEED_MAX || !wanted)
-		return INRO_OK;
-	e = eyes_others(c, &others);
 	if (e == INRO_OK && others < wanted)
 		e = err_set(INRO_E_STATE,
 			    "%s %lld takes as many others who approve: there are %lld active "
 			    "accounts of operators and administrators beside one's own",
-			    s->rule->name, (long long)wanted, (long long)others);
+			    r->name, (long long)wanted, (long long)others);
 	return e;
 }
 
@@ -332,8 +346,8 @@ static enum inro_err may_change(struct core *c, const struct setting_step *s)
 	if (e == INRO_OK && s->rule->whole && c->tenant != TENANT_DEFAULT)
 		e = err_set(INRO_E_ACCESS, "%s is of the whole database: the tenant 'default' sets "
 					   "it", s->rule->name);
-	if (e == INRO_OK)
-		e = enough_others(c, s);
+	if (e == INRO_OK && s->rule->check && s->value)
+		e = s->rule->check(c, s->rule, s->value);
 	if (e == INRO_OK && s->rule->guarded)
 		e = eyes_check(c, EYES_RULES, &s->plan, s->proposal);
 	return e;

@@ -32,6 +32,8 @@ struct setting_rule {
 	const char *const *words; /* NULL at the end */
 	const char *otherwise;	  /* what holds when it is not set; "": nothing */
 	const char *by;
+	/* What else it takes to set it; may be NULL. */
+	enum inro_err (*check)(struct core *c, const struct setting_rule *r, const char *value);
 	const char *help;
 };
 

@@ -1,4 +1,4 @@
-/* text - what may be in a name or a field, and the JSON of an event's detail. */
+/* text - what may be in a name, a field or a password, and the JSON of an event's detail. */
 #include <string.h>
 
 #include "backoffice/core/internal.h"
@@ -55,6 +55,29 @@ enum inro_err core_check_text(const char *what, const char *text, size_t max)
 		s += n;
 	}
 	return INRO_OK;
+}
+
+enum { UPPER = 1, LOWER = 2, DIGIT = 4, OTHER = 8 };
+
+static unsigned class_of(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return UPPER;
+	if (c >= 'a' && c <= 'z')
+		return LOWER;
+	return c >= '0' && c <= '9' ? DIGIT : OTHER;
+}
+
+int64_t core_classes(struct bytes text)
+{
+	unsigned seen = 0;
+	int64_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		seen |= class_of(text.p[i]);
+	for (; seen; seen &= seen - 1)
+		n++;
+	return n;
 }
 
 static void add_member(struct buf *d, const char *key)

@@ -56,6 +56,7 @@ const char *const job_state_names[JOB_STATE__MAX] = {
 const char *const account_state_names[ACCOUNT_STATE__MAX] = {
 	[ACCOUNT_ACTIVE] = "active",
 	[ACCOUNT_DISABLED] = "disabled",
+	[ACCOUNT_DELETED] = "deleted",
 };
 
 const char *const role_names[ROLE__MAX] = {
@@ -266,6 +267,7 @@ static const struct field account_fields[] = {
 	F_BLOB(account, verifier),
 	F_INT(account, fails),
 	F_REF(account, locked_until),
+	F_REF(account, seen_ms),
 	F_INT(account, created_ms),
 	F_INT(account, updated_ms),
 };

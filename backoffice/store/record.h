@@ -77,7 +77,7 @@ enum proposal_state {
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED, JOB_STATE__MAX };
 
-enum account_state { ACCOUNT_ACTIVE, ACCOUNT_DISABLED, ACCOUNT_STATE__MAX };
+enum account_state { ACCOUNT_ACTIVE, ACCOUNT_DISABLED, ACCOUNT_DELETED, ACCOUNT_STATE__MAX };
 
 enum role { ROLE_AUDITOR, ROLE_OPERATOR, ROLE_ADMIN, ROLE__MAX };
 
@@ -267,7 +267,9 @@ struct account {
 	enum role role;
 	enum account_state state;
 	struct blob verifier; /* none: no password is right */
-	int64_t fails, locked_until, created_ms, updated_ms;
+	int64_t fails, locked_until;
+	int64_t seen_ms; /* the last right password; 0: never */
+	int64_t created_ms, updated_ms;
 };
 
 struct setting {

@@ -98,6 +98,7 @@ static void test_no_dead_end(void **state)
 		[LIFE_DEVICE] = 3, [LIFE_CA] = 2,  [LIFE_CERTIFICATE] = 9,
 		[LIFE_KEY] = 9,	   [LIFE_PSK] = 9, [LIFE_PROPOSAL] = PROPOSAL_DONE,
 		[LIFE_JOB] = JOB_DONE,
+		[LIFE_ACCOUNT] = ACCOUNT_DELETED,
 	};
 	static const unsigned further[LIFE__MAX] = {
 		[LIFE_JOB] = 1u << JOB_CANCELLED,

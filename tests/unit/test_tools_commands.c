@@ -63,13 +63,22 @@ static void check_words(const struct cmd_noun *n, const struct cmd_verb *v)
 	}
 }
 
+/* Each row says who may use it (cmd.h): LEAST_NONE when it opens no back office, LEAST_AUDITOR when
+ * it only reads. */
+static void check_least(const struct cmd_noun *n, const struct cmd_verb *v)
+{
+	if (v->least == LEAST_UNSAID)
+		fail_msg("the row of 'inro %s %s' has no .least", n->name, v->name);
+	assert_in_range(v->least, LEAST_NONE, LEAST_ADMIN);
+}
+
 /* A PIN itself is never an argument. */
 static void check_no_pin(const struct cmd_noun *n, const struct cmd_verb *v)
 {
 	const struct cmd_opt *o;
 	(void)n;
 	for (size_t i = 0; (o = cmd_option(v, i)); i++)
-		if (strstr(o->name, "pin"))
+		if (strstr(o->name, "pin") || (strstr(o->name, "password") && o->kind != OPT_FLAG))
 			assert_non_null(strstr(o->name, "-source"));
 }
 
@@ -79,6 +88,7 @@ static void test_rows(void **state)
 	each_row(check_shape);
 	each_row(check_words);
 	each_row(check_no_pin);
+	each_row(check_least);
 }
 
 static const struct cmd_opt *option_of(const char *noun, const char *verb, const char *name)

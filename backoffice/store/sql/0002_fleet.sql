@@ -169,6 +169,7 @@ CREATE TABLE account (
 	verifier BLOB,
 	fails INTEGER NOT NULL,
 	locked_until INTEGER,
+	seen_ms INTEGER,
 	created_ms INTEGER NOT NULL,
 	updated_ms INTEGER NOT NULL,
 	UNIQUE (tenant, name)

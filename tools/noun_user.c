@@ -1,0 +1,220 @@
+/* noun_user - accounts of who works here. */
+#include "backoffice/core/account.h"
+
+#include "base/clock.h"
+#include "tools/nouns.h"
+#include "tools/office.h"
+
+static json_t *account_json(const struct account *a)
+{
+	bool locked = a->locked_until > clock_now();
+	return json_pack("{s:o s:s s:s s:b s:o s:I s:o s:o}", "name", json_of_text(a->name), "role",
+			 role_names[a->role], "state", account_state_names[a->state], "password",
+			 a->verifier.n != 0, "locked_until",
+			 json_of_time(locked ? a->locked_until : 0), "wrong_tries",
+			 (json_int_t)a->fails, "seen", json_of_time(a->seen_ms / 1000), "created",
+			 json_of_time(a->created_ms / 1000));
+}
+
+static enum inro_err role_of(const struct call *c, enum role *ret)
+{
+	int at = name_index(role_names, ROLE__MAX, call_opt(c, "role"));
+	if (at < 0)
+		return err_set(INRO_E_ARG, "'%s' is no role", call_opt(c, "role"));
+	*ret = (enum role)at;
+	return INRO_OK;
+}
+
+static enum inro_err user_add_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(account) a = { 0 };
+	SCOPED(secret) password = { 0 };
+	struct account_new in = { .name = call_arg(c, 0),
+				  .proposal = call_number(c, "proposal", 0) };
+	enum inro_err e = role_of(c, &in.role);
+	if (!e)
+		e = office_open(c, &core);
+	if (!e && !call_has(c, "no-password"))
+		e = pin_take(c, PIN_NEW_PASSWORD, in.name, true, &password);
+	in.password = secret_bytes(&password);
+	if (!e)
+		e = account_add(core, &in, &a);
+	return e ? e : json_give(account_json(&a), ret);
+}
+
+static enum inro_err user_page(struct core *core, const struct call *c, const struct page *page,
+			       json_t *list, int64_t *ret_next)
+{
+	SCOPED(account_list) l = { 0 };
+	enum inro_err e = account_find(core, call_has(c, "all"), page, &l);
+	for (size_t i = 0; !e && i < l.n; i++)
+		json_array_append_new(list, account_json(&l.items[i]));
+	*ret_next = l.next;
+	return e;
+}
+
+static enum inro_err user_list_run(const struct call *c, json_t **ret)
+{
+	return office_list(c, user_page, ret);
+}
+
+typedef enum inro_err user_work(struct core *core, const struct call *c, struct account *ret);
+
+/* One way for all that is done to one account. */
+static enum inro_err with_account(const struct call *c, user_work *work, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(account) a = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = work(core, c, &a);
+	return e ? e : json_give(account_json(&a), ret);
+}
+
+static enum inro_err show_work(struct core *core, const struct call *c, struct account *ret)
+{
+	return account_get(core, call_arg(c, 0), ret);
+}
+
+static enum inro_err set_work(struct core *core, const struct call *c, struct account *ret)
+{
+	enum role role;
+	enum inro_err e = role_of(c, &role);
+	return e ? e
+		 : account_set_role(core, call_arg(c, 0), role, call_number(c, "proposal", 0), ret);
+}
+
+static enum inro_err enable_work(struct core *core, const struct call *c, struct account *ret)
+{
+	return account_move(core, call_arg(c, 0), VERB_ENABLE, call_number(c, "proposal", 0), ret);
+}
+
+static enum inro_err disable_work(struct core *core, const struct call *c, struct account *ret)
+{
+	return account_move(core, call_arg(c, 0), VERB_DISABLE, 0, ret);
+}
+
+static enum inro_err delete_work(struct core *core, const struct call *c, struct account *ret)
+{
+	return account_move(core, call_arg(c, 0), VERB_DELETE, 0, ret);
+}
+
+static enum inro_err release_work(struct core *core, const struct call *c, struct account *ret)
+{
+	return account_release(core, call_arg(c, 0), ret);
+}
+
+static enum inro_err passwd_work(struct core *core, const struct call *c, struct account *ret)
+{
+	SCOPED(secret) password = { 0 };
+	const char *name = call_arg(c, 0);
+	enum inro_err e = pin_take(c, PIN_NEW_PASSWORD, name ? name : "one's own", true, &password);
+	return e ? e
+		 : account_set_password(core, name, secret_bytes(&password),
+					call_number(c, "proposal", 0), ret);
+}
+
+#define RUN(what)                                                                                  \
+	static enum inro_err user_##what##_run(const struct call *c, json_t **ret)                 \
+	{                                                                                          \
+		return with_account(c, what##_work, ret);                                          \
+	}
+RUN(show)
+RUN(set)
+RUN(enable)
+RUN(disable)
+RUN(delete)
+RUN(release)
+RUN(passwd)
+#undef RUN
+
+/* ---- the rows ---- */
+
+#define ARG_USER                                                                                   \
+	{                                                                                          \
+		.name = "NAME", .help = "the account's name"                                       \
+	}
+#define OPT_ROLE                                                                                   \
+	{                                                                                          \
+		.name = "role", .arg = "ROLE", .kind = OPT_CHOICE, .required = true,               \
+		.choices = WORDS("auditor", "operator", "administrator"),                          \
+		.help = "what it may do: read, work, or everything"                                \
+	}
+#define USER_STEP(word, does, function, sentence)                                                  \
+	{                                                                                          \
+		.name = word, .summary = does, .args = ARGS(ARG_USER), .run = function,            \
+		.least = LEAST_ADMIN, .shape = SHOW_SAID, .said = sentence                         \
+	}
+
+const struct cmd_verb user_verbs[] = {
+	{ .name = "add",
+	  .summary = "Makes an account",
+	  .args = ARGS({ .name = "NAME",
+			 .help = "1 to 64 of letters, digits and . _ @ -; never given twice" }),
+	  .opts = OPTS(OPT_ROLE,
+		       { .name = "no-password",
+			 .kind = OPT_FLAG,
+			 .help = "known by the operating system alone (setting accounts = os)" },
+		       OPT_PROPOSAL),
+	  .shared = { pin_password_opts },
+	  .run = user_add_run,
+	  .least = LEAST_ADMIN,
+	  .shape = SHOW_SAID,
+	  .said = "account '{name}' ({role}) is there" },
+	{ .name = "list",
+	  .summary = "Lists accounts",
+	  .opts = OPTS({ .name = "all", .kind = OPT_FLAG, .help = "deleted ones too" }),
+	  .run = user_list_run,
+	  .least = LEAST_AUDITOR,
+	  .reads = true,
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "name", "NAME" }, { "role", "ROLE" }, { "state", "STATE" },
+			     { "locked_until", "LOCKED UNTIL" }, { "seen", "SEEN" },
+			     { "created", "CREATED" }),
+	  .rare = "locked_until",
+	  .empty = "there is no account: whoever can open the database is an administrator" },
+	{ .name = "show",
+	  .summary = "Shows an account",
+	  .args = ARGS(ARG_USER),
+	  .run = user_show_run,
+	  .least = LEAST_AUDITOR,
+	  .reads = true,
+	  .shape = SHOW_RECORD,
+	  .columns = COLUMNS({ "name", "Name" }, { "role", "Role" }, { "state", "State" },
+			     { "password", "Password" }, { "wrong_tries", "Wrong tries" },
+			     { "locked_until", "Locked until" }, { "seen", "Seen" },
+			     { "created", "Created" }) },
+	{ .name = "set",
+	  .summary = "Gives an account another role",
+	  .args = ARGS(ARG_USER),
+	  .opts = OPTS(OPT_ROLE, OPT_PROPOSAL),
+	  .run = user_set_run,
+	  .least = LEAST_ADMIN,
+	  .shape = SHOW_SAID,
+	  .said = "account '{name}' is {role}" },
+	{ .name = "passwd",
+	  .summary = "Sets a password: one's own, or as administrator another's",
+	  .args = ARGS({ .name = "NAME", .optional = true, .help = "whose; one's own when not said" }),
+	  .opts = OPTS(OPT_PROPOSAL),
+	  .shared = { pin_password_opts },
+	  .run = user_passwd_run,
+	  .least = LEAST_AUDITOR,
+	  .shape = SHOW_SAID,
+	  .said = "account '{name}' has another password" },
+	USER_STEP("disable", "Lets nobody in by this account", user_disable_run,
+		  "account '{name}' is disabled"),
+	{ .name = "enable",
+	  .summary = "Takes 'disable' back",
+	  .args = ARGS(ARG_USER),
+	  .opts = OPTS(OPT_PROPOSAL),
+	  .run = user_enable_run,
+	  .least = LEAST_ADMIN,
+	  .shape = SHOW_SAID,
+	  .said = "account '{name}' is {state}" },
+	USER_STEP("release", "Forgets wrong tries, and so ends a lock", user_release_run,
+		  "account '{name}' is released"),
+	USER_STEP("delete", "Ends an account for good", user_delete_run,
+		  "account '{name}' is deleted"),
+	{ 0 },
+};
