@@ -103,11 +103,13 @@ foreach(name
 		core_audit
 		core_bulk
 		core_device
+		core_eyes
 		core_import
 		core_job
 		core_job_certs
 		core_issue
 		core_life
+		core_login
 		core_marks
 		core_proposal
 		core_registry

@@ -5,6 +5,7 @@ inro_test(unit/test_tools_parse.c LINKS inro_tools)
 target_compile_options(test_tools_parse PRIVATE -Wno-write-strings) # argv of literals
 inro_test(unit/test_tools_show.c LINKS inro_tools)
 inro_test(unit/test_tools_commands.c LINKS inro_tools)
+inro_test(unit/test_tools_roles.c LINKS inro_tools inro_testlib PkgConfig::sqlite)
 inro_script_test(integration/test_inro_token.sh)
 inro_script_test(integration/test_inro_office.sh)
 inro_script_test(integration/test_inro_audit.sh)

@@ -180,7 +180,7 @@ static void test_an_old_approval(void **state)
 	assert_int_equal(eyes_check(c, EYES_CA, &plan, 0), INRO_E_APPROVAL);
 	id = newest(c);
 	OK(approve("bob", id));
-	office_sql(db, "UPDATE proposal SET updated_ms = updated_ms - 31 * 86400000");
+	office_sql(db, "UPDATE proposal SET updated_ms = updated_ms - 2678400000");
 	assert_int_equal(eyes_check(c, EYES_CA, &plan, id), INRO_E_POLICY);
 	core_close(c);
 }
