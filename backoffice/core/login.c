@@ -18,7 +18,7 @@
 #include "base/clock.h"
 
 #define VISITOR	     "default/"
-#define SETTLE_MS    5000 /* logins that run at once are through by then */
+#define SETTLE_MS    10000 /* logins that run at once are through by then */
 #define SETTLE_STEP  50
 #define NAME_ROOM    (ACCOUNT_NAME_MAX + sizeof VISITOR)
 

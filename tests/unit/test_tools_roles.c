@@ -134,6 +134,7 @@ static const char *arg_of(const struct cmd_noun *n, const struct cmd_arg *a)
 		const char *noun, *arg, *value;
 	} known[] = {
 		{ "proposal", "ID", "1" },
+		{ "job", "JOB", "1" },
 		{ "setting", "NAME", "audit.every" },
 		{ "setting", "VALUE", "7" },
 		{ "group", "POLICY", "{}" },
