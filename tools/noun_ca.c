@@ -369,6 +369,7 @@ const struct cmd_verb ca_verbs[] = {
 		       OPT_PROPOSAL),
 	  .shared = { pin_user_opts },
 	  .run = ca_import_run,
+	  .least = LEAST_ADMIN,
 	  .shape = SHOW_SAID,
 	  .said = "CA '{name}' is {state}: {past} certificates and {entries} entries of its list "
 		  "are on record, {known} were; {passed_over} are not its" },
