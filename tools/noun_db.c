@@ -155,6 +155,7 @@ const struct cmd_verb db_verbs[] = {
 			 .help = "go on from the clock's time: the other one was wrong" },
 		       OPT_WHY),
 	  .run = db_clock_run,
+	  .least = LEAST_ADMIN,
 	  .reads = true,
 	  .shape = SHOW_RECORD,
 	  .columns = COLUMNS({ "clock", "Clock" }, { "last", "Issued last" },
