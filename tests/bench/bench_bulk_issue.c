@@ -28,8 +28,6 @@
 #include "tests/lib/office.h"
 #include "tests/lib/scratch.h"
 
-#define KEYS	      16
-
 static struct {
 	struct buf *csrs;
 	struct blob *certs;
@@ -45,22 +43,18 @@ static void need(enum inro_err e, const char *what)
 
 static void make_requests(size_t n)
 {
-	EVP_PKEY *keys[KEYS];
-
 	at.n = n;
 	at.csrs = calloc(n, sizeof *at.csrs);
 	at.certs = calloc(n, sizeof *at.certs);
 	bench_need(at.csrs && at.certs, "memory");
-	for (size_t i = 0; i < KEYS; i++)
-		keys[i] = office_key("P-256");
 	for (size_t i = 0; i < n; i++) {
+		EVP_PKEY *key = office_key("P-256");
 		char cn[32];
 
 		snprintf(cn, sizeof cn, "dev-%06zu", i);
-		office_csr(keys[i % KEYS], cn, &at.csrs[i]);
+		office_csr(key, cn, &at.csrs[i]);
+		EVP_PKEY_free(key);
 	}
-	for (size_t i = 0; i < KEYS; i++)
-		EVP_PKEY_free(keys[i]);
 }
 
 static void issue_lot(struct cred_bulk *bulk, size_t from, size_t n)
