@@ -48,8 +48,27 @@ json_t *ca_json(const struct ca_view *v)
 	return doc;
 }
 
+/* NULL: as the profile says. */
+static const unsigned *path_len_of(const struct call *c, unsigned *room)
+{
+	*room = (unsigned)call_number(c, "path-len", 0);
+	return call_has(c, "path-len") || call_has(c, "no-sub-ca") ? room : NULL;
+}
+
+static enum inro_err check_path_len(const struct call *c)
+{
+	if (call_has(c, "path-len") && call_has(c, "no-sub-ca"))
+		return err_set(INRO_E_ARG, "give either --path-len or --no-sub-ca");
+	if (call_number(c, "path-len", 0) > 255)
+		return err_set(INRO_E_ARG, "a path length is a number up to 255");
+	return INRO_OK;
+}
+
 static enum inro_err check_create(const struct call *c)
 {
+	enum inro_err e = check_path_len(c);
+	if (e)
+		return e;
 	if (call_has(c, "key") != call_has(c, "token"))
 		return INRO_OK;
 	return err_set(INRO_E_ARG, "the CA's key: give either --key URI for one that is there, or "
@@ -60,8 +79,10 @@ static enum inro_err ca_create_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(ca_view) v = { 0 };
+	unsigned path_len;
 	struct ca_request r = {
 		.name = call_arg(c, 0),
+		.path_len = path_len_of(c, &path_len),
 		.subject = call_opt(c, "subject"),
 		.parent = call_opt(c, "parent"),
 		.profile = call_opt(c, "profile"),
@@ -181,7 +202,9 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(cred) cred = { 0 };
 	SCOPED(buf) csr = { 0 };
+	unsigned path_len;
 	struct cred_request r = {
+		.path_len = path_len_of(c, &path_len),
 		.ca = call_arg(c, 0),
 		.profile = call_has(c, "profile") ? call_opt(c, "profile") : "sub-ca",
 		.days = (unsigned)call_number(c, "days", 0),
@@ -201,6 +224,16 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 #define ARG_CA                                                                                     \
 	{                                                                                          \
 		.name = "NAME", .help = "the CA's name"                                            \
+	}
+#define OPT_PATH_LEN                                                                               \
+	{                                                                                          \
+		.name = "path-len", .arg = "N", .kind = OPT_NUMBER,                                \
+		.help = "CAs that may be below it, one under the other; as the profile says when " \
+			"not given"                                                                \
+	}
+#define OPT_NO_SUB_CA                                                                              \
+	{                                                                                          \
+		.name = "no-sub-ca", .kind = OPT_FLAG, .help = "no CA may be below it"             \
 	}
 #define OPT_GENERATION                                                                             \
 	{                                                                                          \
@@ -251,7 +284,7 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "external",
 			 .kind = OPT_FLAG,
 			 .help = "others certify it: see 'inro ca csr', 'inro ca activate'" },
-		       OPT_PROPOSAL,
+		       OPT_PATH_LEN, OPT_NO_SUB_CA, OPT_PROPOSAL,
 		       OPT_VALID),
 	  .shared = { pin_user_opts },
 	  .check = check_create,
@@ -432,9 +465,9 @@ const struct cmd_verb ca_verbs[] = {
 			 .kind = OPT_TEXT,
 			 .known = profile_builtin_at,
 			 .help = "sub-ca when not said" },
-		       OPT_PROPOSAL,
-		       OPT_VALID),
+		       OPT_PATH_LEN, OPT_NO_SUB_CA, OPT_PROPOSAL, OPT_VALID),
 	  .shared = { out_opts, pin_user_opts },
+	  .check = check_path_len,
 	  .run = ca_certify_run,
 	  .least = LEAST_ADMIN,
 	  .shape = SHOW_PEM,

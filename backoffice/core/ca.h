@@ -21,6 +21,7 @@ struct ca_request {
 	const char *key_uri;
 	const char *token, *key_type, *label; /* label NULL: the name; key_type NULL: ec-p256 */
 	unsigned days;			      /* 0: the profile's */
+	const unsigned *path_len; /* how many CAs may be below, one under the other; NULL: the profile's */
 	/* Others certify it: the CA is pending, with a request, until ca_activate().  No parent,
 	 * profile or days then. */
 	bool external;

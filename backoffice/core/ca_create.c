@@ -23,9 +23,9 @@ enum inro_err ca_making_check(const struct ca_request *r)
 	if (!r->key_uri == !r->token)
 		return err_set(INRO_E_ARG, "a CA has either the URI of its key or the token to "
 					   "make one in");
-	if (r->external && (r->parent || r->profile || r->days))
-		return err_set(INRO_E_ARG, "a CA that others certify has no parent, profile or days "
-					   "of ours");
+	if (r->external && (r->parent || r->profile || r->days || r->path_len))
+		return err_set(INRO_E_ARG, "a CA that others certify has no parent, profile, days or "
+					   "path length of ours");
 	return INRO_OK;
 }
 
@@ -117,6 +117,7 @@ static struct issuing making_issue(struct ca_making *m, struct cred_request *req
 				      : "sub-ca",
 		.key_uri = (const char *)m->uri.p,
 		.days = r->days,
+		.path_len = r->path_len,
 	};
 	return (struct issuing) {
 		.request = request,
@@ -322,6 +323,8 @@ void ca_making_propose(struct ca_making *m)
 	detail_text(body, "label", r->label);
 	if (r->days)
 		detail_int(body, "days", r->days);
+	if (r->path_len)
+		detail_int(body, "path_len", *r->path_len);
 	if (r->external)
 		detail_int(body, "external", 1);
 	m->eyes.proposal = r->proposal;

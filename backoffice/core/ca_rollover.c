@@ -19,6 +19,7 @@ struct rolling {
 	const struct ca_rollover *in;
 	struct ca_request request;
 	char label[96];
+	unsigned path_len; /* as the old certificate has */
 	struct cert old;
 	struct token_key *old_key; /* NULL: not a root */
 	struct ca next;
@@ -89,6 +90,9 @@ static enum inro_err compose(struct rolling *r)
 		.external = waits(r),
 		.proposal = r->in->proposal,
 	};
+	r->path_len = (unsigned)r->old.ext.path_len;
+	if (!waits(r) && r->old.ext.path_len != EXT_PATH_LEN_NONE)
+		r->request.path_len = &r->path_len;
 	r->m.in = &r->request;
 	return ca_making_check(&r->request);
 }

@@ -46,6 +46,7 @@ struct cred_request {
 	/* Who asks again by the same gets the same certificate again; NULL: none. */
 	const char *request_id;
 	int64_t proposal; /* of ca_certify() */
+	const unsigned *path_len; /* of a CA; NULL: the profile's, else the smaller one */
 };
 
 /* Where the profile or the policy of the device's group says that requests wait for approval, what

@@ -180,7 +180,7 @@ static enum inro_err make_issue(struct core *c, struct making *j, struct buf *gr
 		.granted = buf_bytes(granted),
 		.serial = BYTES(j->serial, sizeof j->serial),
 		.now = now,
-		.path_len = EXT_PATH_LEN_NONE,
+		.path_len = i->request->path_len ? (int)*i->request->path_len : EXT_PATH_LEN_NONE,
 		.crl_url = j->crl_url.n ? (const char *)j->crl_url.p : NULL,
 	};
 	if (i->request->days)

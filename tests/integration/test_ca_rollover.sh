@@ -183,6 +183,22 @@ must inro ca cancel plant
 [[ $(inro ca keys plant --json | grep -c '"waits"') == 0 ]] || fail "it waits still"
 certify plant plast
 
+# ---- how many may be below, also after a rollover ----
+
+length() {
+	inro ca show "$1" --out now.pem >/dev/null
+	openssl x509 -in now.pem -noout -ext basicConstraints | sed -n 's/.*pathlen:\([0-9]*\).*/\1/p'
+}
+must inro ca create top --token ca --subject /CN=top --path-len 1
+must inro ca create mid --token ca --parent top --subject /CN=mid
+must inro ca create tight --token ca --parent top --subject /CN=tight --no-sub-ca
+[[ $(length top)$(length mid)$(length tight) == 100 ]] || fail "path lengths: $(length top) $(length mid) $(length tight)"
+refused 1 "path length" inro ca create below --token ca --parent tight --subject /CN=below
+refused 1 "path length of ours" inro ca create out --token ca --subject /CN=out --external --no-sub-ca
+refused 2 "either" inro ca create both --token ca --subject /CN=both --path-len 2 --no-sub-ca
+must inro ca rollover top --token ca
+[[ $(length top) == 1 ]] || fail "the path length after a rollover: $(length top)"
+
 # ---- two that wait for one key ----
 
 must inro ca create first --token ca --subject /CN=first --external
