@@ -328,6 +328,29 @@ static enum inro_err add_set(struct sql *s, const struct field *f, const struct 
 	return e;
 }
 
+static bool has_prefix_of_bytes(const struct record_type *t, const struct store_query *q)
+{
+	for (size_t i = 0; i < q->n; i++) {
+		const struct field *f =
+			q->conds[i].op == STORE_PREFIX ? record_field(t, q->conds[i].field) : NULL;
+
+		if (f && sql_field_kind(f) == SQL_BYTES)
+			return true;
+	}
+	return false;
+}
+
+/* SQLite takes any index that begins with the tenant for one that finds few rows, and sorts them:
+ * where there is a better way, the plus keeps it from that. */
+static bool hides_tenant(const struct sql *s, const struct record_type *t,
+			 const struct store_query *q)
+{
+	if (s->mark != '?' || !q->n || q->conds[0].op != STORE_EQ ||
+	    strcmp(q->conds[0].field, "tenant") != 0)
+		return false;
+	return (q->n == 1 && !q->order) || has_prefix_of_bytes(t, q);
+}
+
 static enum inro_err add_cond(struct sql *s, const struct record_type *t,
 			      const struct store_cond *c)
 {
@@ -358,7 +381,7 @@ static enum inro_err add_conds(struct sql *s, const struct record_type *t,
 	if (q->n > STORE_COND_MAX)
 		return err_set(INRO_E_TOO_BIG, "a query has more than %d conditions",
 			       STORE_COND_MAX);
-	buf_add_str(&s->text, " WHERE ((");
+	buf_add_str(&s->text, hides_tenant(s, t, q) ? " WHERE ((+" : " WHERE ((");
 	for (size_t i = 0; i < q->n && e == INRO_OK; i++) {
 		bool other = q->conds[i].op == STORE_OR;
 

@@ -89,9 +89,6 @@ CREATE TABLE crl_scope (
 	delta_next INTEGER NOT NULL,
 	UNIQUE (ca, generation, shard)
 );
--- What is a tenant's, in the order of ids: a page of a small tenant among large ones.
-CREATE INDEX credential_by_tenant ON credential (tenant, id);
-CREATE INDEX event_by_tenant ON event (tenant, id);
 DROP INDEX credential_by_end;
 CREATE INDEX credential_by_end ON credential (tenant, state, not_after, id);
 CREATE UNIQUE INDEX credential_by_request ON credential (tenant, request_id) WHERE request_id IS NOT NULL;
