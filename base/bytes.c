@@ -239,13 +239,19 @@ void buf_add_str(struct buf *b, const char *s)
 void buf_addf(struct buf *b, const char *format, ...)
 {
 	va_list ap, again;
+	/* What does not fit is written again; a secret is written only where it stays. */
+	size_t max = b->max ? b->max : BUF_MAX, cap = b->cap < max ? b->cap : max;
+	size_t room = b->secret || b->err || cap < b->n ? 0 : cap - b->n;
 	int n;
-	uint8_t *p;
+	uint8_t *p = NULL;
 
 	va_start(ap, format);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, format, ap);
-	p = n < 0 ? NULL : buf_extend(b, (size_t)n + 1); /* vsnprintf writes a NUL */
+	n = vsnprintf(room ? (char *)b->p + b->n : NULL, room, format, ap);
+	if (n >= 0 && (size_t)n < room)
+		b->n += (size_t)n;
+	else if (n >= 0)
+		p = buf_extend(b, (size_t)n + 1); /* vsnprintf writes a NUL */
 	if (p) {
 		vsnprintf((char *)p, (size_t)n + 1, format, again);
 		b->n--;

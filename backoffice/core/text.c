@@ -82,7 +82,19 @@ int64_t core_classes(struct bytes text)
 
 static void add_member(struct buf *d, const char *key)
 {
-	buf_addf(d, "%s\"%s\":", d->n ? "," : "{", key);
+	buf_add_str(d, d->n ? ",\"" : "{\"");
+	buf_add_str(d, key);
+	buf_add_str(d, "\":");
+}
+
+/* ASCII that stands for itself. */
+static size_t plain_length(const unsigned char *s)
+{
+	size_t n = 0;
+
+	while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+		n++;
+	return n;
 }
 
 static void add_json_text(struct buf *d, const char *text)
@@ -100,7 +112,7 @@ static void add_json_text(struct buf *d, const char *text)
 		else if (*s == '"' || *s == '\\')
 			buf_addf(d, "\\%c", *s);
 		else
-			buf_add(d, BYTES(s, n));
+			buf_add(d, BYTES(s, n += plain_length(s + n)));
 	}
 	buf_add_u8(d, '"');
 }

@@ -121,13 +121,17 @@ enum inro_err sql_field_load(const struct field *f, const struct sql_value *v, v
 	return INRO_OK;
 }
 
-/* Appends a parameter mark and remembers its value. */
+/* Appends a parameter mark and remembers its value.  Numbers of marks have two digits at most. */
+_Static_assert(SQL_VALUES_MAX < 100, "a mark's number");
 static enum inro_err add_value(struct sql *s, struct sql_value v)
 {
 	if (s->n == SQL_VALUES_MAX)
 		return err_set(INRO_E_TOO_BIG, "a query has more than %d values", SQL_VALUES_MAX);
 	s->values[s->n++] = v;
-	buf_addf(&s->text, "%c%zu", s->mark, s->n);
+	buf_add_u8(&s->text, (uint8_t)s->mark);
+	if (s->n >= 10)
+		buf_add_u8(&s->text, (uint8_t)('0' + s->n / 10));
+	buf_add_u8(&s->text, (uint8_t)('0' + s->n % 10));
 	return INRO_OK;
 }
 
@@ -139,8 +143,10 @@ static enum inro_err finish(struct sql *s, enum inro_err e)
 
 static void add_columns(struct sql *s, const struct record_type *t)
 {
-	for (size_t i = 0; i < record_columns(t); i++)
-		buf_addf(&s->text, "%s%s", i ? ", " : "", t->fields[i].name);
+	for (size_t i = 0; i < record_columns(t); i++) {
+		buf_add_str(&s->text, i ? ", " : "");
+		buf_add_str(&s->text, t->fields[i].name);
+	}
 }
 
 /* The one writer that there is may take the greatest id and one more. */
@@ -186,7 +192,9 @@ enum inro_err sql_update(struct sql *s, const struct record_type *t, const void 
 
 	buf_addf(&s->text, "UPDATE %s SET ", t->table);
 	for (size_t i = 1; i < t->n && e == INRO_OK; i++) {
-		buf_addf(&s->text, "%s%s = ", i > 1 ? ", " : "", t->fields[i].name);
+		buf_add_str(&s->text, i > 1 ? ", " : "");
+		buf_add_str(&s->text, t->fields[i].name);
+		buf_add_str(&s->text, " = ");
 		e = sql_field_value(&t->fields[i], r, &v);
 		if (e == INRO_OK)
 			e = add_value(s, v);
@@ -272,6 +280,16 @@ static bool is_implied(const struct sql *s, const struct field *f, enum store_op
 	return s->backward ? op == STORE_LT || op == STORE_LE : op == STORE_GT || op == STORE_GE;
 }
 
+/* Not a parameter: an index of some states alone is found only by a word that stands there, and
+ * SQLite plans anew with each value that might decide about one. */
+static enum inro_err add_name(struct sql *s, const char *name)
+{
+	buf_add_u8(&s->text, '\'');
+	buf_add_str(&s->text, name);
+	buf_add_u8(&s->text, '\'');
+	return INRO_OK;
+}
+
 static enum inro_err add_bound(struct sql *s, const struct field *f, enum store_op op,
 			       struct sql_value v)
 {
@@ -279,8 +297,9 @@ static enum inro_err add_bound(struct sql *s, const struct field *f, enum store_
 		buf_add_str(&s->text, "1 = 1");
 		return INRO_OK;
 	}
-	buf_addf(&s->text, "%s%s", f->name, comparisons[op]);
-	return add_value(s, v);
+	buf_add_str(&s->text, f->name);
+	buf_add_str(&s->text, comparisons[op]);
+	return f->kind == FIELD_NAME ? add_name(s, v.text) : add_value(s, v);
 }
 
 static enum inro_err add_prefix(struct sql *s, const struct field *f, const struct store_cond *c)

@@ -1,7 +1,8 @@
 /*
  * sql - the statements that every SQL store needs, written from the record tables.
  *
- * 1. Names in a statement come from record.c alone; every value is a parameter.
+ * 1. Names in a statement come from record.c alone, also those of states and kinds that rows are
+ * compared with; every other value is a parameter.
  * 2. The same call with the same shape gives the same text, so that a store prepares it once.
  * 3. The text keeps to what SQLite and PostgreSQL both take; parameters are ?1 or $1 by `mark`.
  * Only a page behind a place in an order is asked for otherwise, each in the way that its index is
