@@ -28,7 +28,7 @@ struct job_run {
 	bool same[BATCH_MAX];	/* set by row(): nothing was to be done */
 	struct batch_result results[BATCH_MAX];
 	char *cursor; /* the place behind it */
-	bool ended;   /* there is nothing behind it */
+	bool ended;   /* there is nothing behind it; set before open() when all is done */
 
 	struct job next; /* the record while it is being written */
 };

@@ -115,7 +115,7 @@ enum inro_err job_file_open(struct job_run *r, struct job_file **ret)
 	e = check_file(r, f->source.csv.from);
 	if (e == INRO_OK)
 		e = import_open(&f->source);
-	return e == INRO_OK ? go_to_cursor(f, r->job.cursor) : e;
+	return e == INRO_OK && !r->ended ? go_to_cursor(f, r->job.cursor) : e;
 }
 
 static void clear_lines(struct job_file *f)

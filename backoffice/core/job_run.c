@@ -11,6 +11,7 @@
 
 #define LEASE_MS   120000
 #define HOST_CHARS 64
+#define AT_THE_END "." /* a place behind all rows; no kind has it */
 
 void job_lot_clear(struct job_run *r)
 {
@@ -157,8 +158,8 @@ static enum inro_err advance(struct core *c, void *arg)
 
 	if (e == INRO_OK)
 		e = count_rows(c, r);
-	if (e == INRO_OK && r->cursor)
-		e = text_set(&r->next.cursor, r->cursor);
+	if (e == INRO_OK && (r->cursor || r->ended))
+		e = text_set(&r->next.cursor, r->ended ? AT_THE_END : r->cursor);
 	r->next.updated_ms = clock_now_ms();
 	r->next.lease_until_ms = r->next.updated_ms + LEASE_MS;
 	return e == INRO_OK ? store_update(c->store, &r->next) : e;
@@ -266,8 +267,10 @@ static enum inro_err stop(struct job_run *r, enum inro_err e)
 
 static enum inro_err work(struct job_run *r, const struct job_watch *w)
 {
-	enum inro_err e = r->kind->open(r);
+	enum inro_err e;
 
+	r->ended = strcmp(text_or_empty(r->job.cursor), AT_THE_END) == 0;
+	e = r->kind->open(r);
 	while (e == INRO_OK && !r->ended) {
 		e = do_lot(r);
 		if (e == INRO_OK && w && w->told)

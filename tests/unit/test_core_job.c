@@ -314,6 +314,31 @@ static void test_lost_lease(void **state)
 	whole(c);
 }
 
+/* Killed between its last lot and its end: nothing is done or counted again. */
+static void test_last_lot(void **state)
+{
+	struct core *c = *state;
+	const struct {
+		const char *kind, *arg, *value;
+	} rows[] = {
+		{ "register", "in", devices_file("l.csv", 0, ROWS, "x") },
+		{ "disable", "where", "name^=device" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		SCOPED(job) j = { 0 };
+		int64_t id;
+
+		OK(start(c, rows[i].kind, rows[i].arg, rows[i].value, &id));
+		OK(job_run(c, id, NULL, &j));
+		job_clear(&j);
+		office_sql(db, "UPDATE job SET state = 'failed'");
+		OK(job_run(c, id, NULL, &j));
+		expect(&j, ROWS, 0, 0);
+	}
+	whole(c);
+}
+
 static void test_other_file(void **state)
 {
 	struct core *c = *state;
@@ -366,6 +391,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_lease, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_last_lot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_settled, setup, teardown),
 	};
