@@ -56,7 +56,7 @@ static enum inro_err read_into(struct past *p, const char *path)
 /* *ret_more false: there was no further file. */
 static enum inro_err next_file(struct past *p, bool *ret_more)
 {
-	struct dirent *entry;
+	struct dirent *entry = NULL;
 	*ret_more = p->folder ? (entry = readdir(p->folder)) != NULL : !p->begun;
 	if (!*ret_more)
 		return INRO_OK;
