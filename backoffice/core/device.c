@@ -166,13 +166,17 @@ enum inro_err device_set_fields(struct core *c, struct device *d, const struct d
 {
 	enum inro_err e = check_fields(f);
 
+	if (e == INRO_OK && d->id)
+		e = device_touch(c, d);
 	if (e == INRO_OK)
 		e = set_given(d, f);
+	if (e == INRO_OK && f)
+		e = set_group(c, d, f->group);
+	if (e == INRO_OK)
+		e = device_touch(c, d); /* where it comes to */
 	if (e != INRO_OK || !f)
 		return e;
-	e = set_group(c, d, f->group);
-	if (e == INRO_OK)
-		e = set_attrs(d, f->attrs);
+	e = set_attrs(d, f->attrs);
 	return e == INRO_OK ? set_anchor(c, d, f->anchor) : e;
 }
 
@@ -269,6 +273,22 @@ enum inro_err device_names(const struct device *d, unsigned kinds, struct buf *s
 		if (names[i].value && kinds >> names[i].kind & 1)
 			e = san_add_value(sans, names[i].kind, bytes_of(names[i].value));
 	return e == INRO_OK ? e : err_context(e, "the record of device '%s'", d->device_id);
+}
+
+enum inro_err device_touch(struct core *c, const struct device *d)
+{
+	SCOPED(policy) p = { 0 };
+	enum inro_err e;
+
+	if (c->role >= ROLE_ADMIN)
+		return INRO_OK;
+	e = policy_of_device(c, d, &p);
+	if (e != INRO_OK || policy_takes_account(&p, c->actor))
+		return e;
+	return err_set(INRO_E_ACCESS,
+		       "the policy of the group of device '%s' says who may work on it, and %s may "
+		       "not",
+		       d->device_id, c->actor);
 }
 
 enum inro_err device_may_have(const struct device *d)
@@ -473,6 +493,9 @@ static enum inro_err move(struct core *c, struct device *d, const struct step *s
 
 	if (e != INRO_OK)
 		return err_context(e, "device '%s'", d->device_id);
+	e = device_touch(c, d);
+	if (e != INRO_OK)
+		return e;
 	buf_addf(&action, "device.%s", verb_names[s->verb]);
 	buf_add_u8(&action, 0);
 	detail_text(&detail, "from", device_state_names[d->state]);
@@ -492,6 +515,8 @@ enum inro_err device_activate(struct core *c, int64_t id)
 
 	if (e == INRO_OK)
 		e = device_may_have(&d);
+	if (e == INRO_OK)
+		e = device_touch(c, &d);
 	return e == INRO_OK && d.state == DEVICE_REGISTERED ? move(c, &d, &activate) : e;
 }
 

@@ -168,6 +168,9 @@ MUST_CHECK enum inro_err key_store_cert(struct token *token, const struct token_
 
 /* device.c */
 MUST_CHECK enum inro_err device_load(struct core *c, const char *id, struct device *ret);
+/* Whoever changes a device or tells its secrets: INRO_E_ACCESS when the policy of its group names who
+ * may, and the one at work is none of them.  Administrators always may. */
+MUST_CHECK enum inro_err device_touch(struct core *c, const struct device *d);
 /* INRO_E_STATE unless it may have certificates. */
 MUST_CHECK enum inro_err device_may_have(const struct device *d);
 /* The DNS name and the address of the record, of those kinds (bits 1 << enum san_kind), appended.

@@ -14,6 +14,7 @@
 
 #include "backoffice/core/approval.h"
 #include "backoffice/core/ca_policy.h"
+#include "backoffice/core/group.h"
 #include "backoffice/core/issue_time.h"
 #include "backoffice/core/key_use.h"
 #include "backoffice/core/profile_store.h"
@@ -275,10 +276,37 @@ static enum inro_err check_key(struct core *c, const struct making *j)
 	return key_use_check(c, &claim);
 }
 
+static bool is_pair(const char *type)
+{
+	const struct pki_key_kind *kind;
+
+	return pki_key_kind_find(type, &kind) == INRO_OK;
+}
+
+/* What the device's group says: who may work on it, and of what type its keys are. */
+static enum inro_err heed_group(struct core *c, const struct making *j)
+{
+	SCOPED(policy) p = { 0 };
+	char type[24];
+	enum inro_err e = j->device.id ? device_touch(c, &j->device) : INRO_OK;
+
+	if (e != INRO_OK || !j->device.id)
+		return e;
+	e = policy_of_device(c, &j->device, &p);
+	pubkey_name(&j->csr.key, type, sizeof type);
+	if (e == INRO_OK && !policy_takes_type(&p, type, is_pair))
+		e = err_set(INRO_E_POLICY,
+			    "the policy of the group of device '%s' has no %s keys",
+			    j->device.device_id, type);
+	return e;
+}
+
 enum inro_err making_plan(struct core *c, struct making *j)
 {
 	enum inro_err e = blocklist_check(j->desk->blocklist, &j->csr.key);
 
+	if (e == INRO_OK)
+		e = heed_group(c, j);
 	if (e == INRO_OK)
 		e = check_key(c, j);
 	buf_reset(&j->crl_url);

@@ -155,13 +155,25 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 	return e == INRO_OK ? record_move(c, rec, change, &detail) : e;
 }
 
+/* Whose credential it is. */
+static enum inro_err touch_owner(struct core *c, const struct credential *rec)
+{
+	SCOPED(device) d = { 0 };
+	enum inro_err e;
+
+	if (!rec->device || c->role >= ROLE_ADMIN)
+		return INRO_OK;
+	e = store_get(c->store, rec->device, &d);
+	return e == INRO_OK ? device_touch(c, &d) : e;
+}
+
 enum inro_err cred_apply(struct core *c, struct credential *rec, const struct change *change)
 {
 	const struct change expire = { .verb = VERB_EXPIRE };
 	int64_t now = clock_now();
-	enum inro_err e = INRO_OK;
+	enum inro_err e = touch_owner(c, rec);
 
-	if (cred_shown_state(rec, now) != rec->state)
+	if (e == INRO_OK && cred_shown_state(rec, now) != rec->state)
 		e = apply_one(c, rec, &expire, now);
 	if (e == INRO_OK)
 		e = apply_one(c, rec, change, now);

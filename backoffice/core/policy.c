@@ -257,3 +257,23 @@ enum inro_err policy_merge(const char *const *texts, size_t n, struct policy *re
 	p = (struct policy) { 0 };
 	return INRO_OK;
 }
+
+bool policy_takes_type(const struct policy *p, const char *type, bool (*of_kind)(const char *type))
+{
+	bool none = true;
+
+	for (size_t i = 0; i < p->key_types.n; i++) {
+		if (strcmp(p->key_types.items[i], type) == 0)
+			return true;
+		none &= !of_kind(p->key_types.items[i]);
+	}
+	return none;
+}
+
+bool policy_takes_account(const struct policy *p, const char *account)
+{
+	for (size_t i = 0; i < p->who.n; i++)
+		if (strcmp(p->who.items[i], account) == 0)
+			return true;
+	return p->who.n == 0;
+}

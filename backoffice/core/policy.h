@@ -38,6 +38,13 @@ struct policy {
 };
 void policy_clear(struct policy *p);
 
+/* Whether this type of key is in key_types, or they say nothing of its kind: a list of symmetric
+ * types only leaves pairs open, and the other way round. */
+bool policy_takes_type(const struct policy *p, const char *type,
+		       bool (*of_kind)(const char *type));
+/* Whether `who` says nothing or names this account. */
+bool policy_takes_account(const struct policy *p, const char *account);
+
 /* Checks a policy and gives it in the form in which it is kept, the caller's (free()).
  * INRO_E_SYNTAX, INRO_E_ARG, INRO_E_TOO_BIG. */
 MUST_CHECK enum inro_err policy_normal(const char *text, char **ret);

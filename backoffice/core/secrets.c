@@ -59,6 +59,8 @@ enum inro_err secret_value(struct core *c, const struct credential *rec, struct 
 			       "only a hash of it is kept: it can be verified, not told again");
 	if (rec->device)
 		e = store_get(c->store, rec->device, &d);
+	if (e == INRO_OK && rec->device)
+		e = device_touch(c, &d);
 	of = seal_of(rec, d.device_id);
 	return e == INRO_OK ? seal_open(c, &of, blob_bytes(&rec->secret), ret) : e;
 }
@@ -90,6 +92,8 @@ enum inro_err secret_record(struct core *c, const struct device *d, struct crede
 
 	if (d && d->state == DEVICE_DISABLED)
 		e = err_set(INRO_E_STATE, "device '%s' is disabled and gets no keys", d->device_id);
+	if (e == INRO_OK && d)
+		e = device_touch(c, d);
 	rec->id = 0; /* a transaction may run again */
 	rec->device = d ? d->id : 0;
 	if (e == INRO_OK)

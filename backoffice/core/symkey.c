@@ -58,19 +58,18 @@ struct making {
 	struct credential rec;
 };
 
+static bool is_symmetric(const char *type)
+{
+	return token_secret_kind_find(type) != NULL;
+}
+
 static enum inro_err check_type(const struct policy *p, const char *type,
 				const struct token_secret_kind **ret)
 {
-	bool none = true, named = false;
-
 	*ret = type ? token_secret_kind_find(type) : NULL;
 	if (!*ret)
 		return err_set(INRO_E_ARG, "'%s' is no type of symmetric key", text_or_empty(type));
-	for (size_t i = 0; i < p->key_types.n; i++) {
-		none &= !token_secret_kind_find(p->key_types.items[i]);
-		named |= strcmp(p->key_types.items[i], type) == 0;
-	}
-	if (named || none) /* a policy that names pairs only says nothing of these */
+	if (policy_takes_type(p, type, is_symmetric))
 		return INRO_OK;
 	return err_set(INRO_E_POLICY, "the policy of the device's group has no %s keys", type);
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <openssl/x509v3.h>
 
+#include "backoffice/core/group.h"
 #include "backoffice/core/audit.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
@@ -85,6 +86,24 @@ static long long count(const char *what)
 
 	snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", what);
 	return office_ask(db, sql);
+}
+
+/* A group's policy says of what type its devices' keys are; symmetric types say nothing of pairs. */
+static void test_key_types_of_a_group(void **state)
+{
+	struct core *c = *state;
+	const struct device_fields in = { .group = "line" };
+	const struct group_change aes = { .policy = "{\"key_types\":[\"aes-128\"]}" };
+	SCOPED(device_group) g = { 0 };
+	SCOPED(device_group) now = { 0 };
+	SCOPED(device) d = { 0 };
+	SCOPED(cred) cred = { 0 };
+
+	OK(group_add(c, "line", "{\"key_types\":[\"ec-p384\",\"rsa-3072\"]}", &g));
+	OK(device_add(c, "d", &in, &d));
+	assert_int_equal(issue_for(c, ec, "d", "d", &cred), INRO_E_POLICY);
+	OK(group_update(c, "line", &aes, &now));
+	OK(issue_for(c, ec, "d", "d", &cred));
 }
 
 static void test_issue(void **state)
@@ -602,6 +621,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_issue, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_key_types_of_a_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rsa_and_japanese, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_of_a_certificate, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lists, setup, teardown),

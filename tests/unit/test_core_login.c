@@ -11,6 +11,7 @@
 #include "backoffice/core/account.h"
 #include "backoffice/core/audit.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/login.h"
 #include "backoffice/core/setting.h"
@@ -327,6 +328,40 @@ static void one_more(pid_t *ret)
 		_exit(try_in(NULL, "alice", PASSWORD, &c) == INRO_OK ? 0 : 1);
 }
 
+/* A group's policy names who may: nobody else puts a device there, changes it or takes it out. */
+static void test_who(void **state)
+{
+	const struct device_fields in_line = { .group = "line1" }, out = { .group = "" };
+	struct core *c = in("alice"), *bob, *carol;
+	SCOPED(device_group) g = { 0 };
+	SCOPED(device) d = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	OK(add(c, "bob", ROLE_OPERATOR));
+	OK(add(c, "carol", ROLE_OPERATOR));
+	OK(group_add(c, "line1", "{\"who\":[\"bob\"]}", &g));
+	bob = in("bob");
+	carol = in("carol");
+	assert_int_equal(device_add(carol, "dev-1", &in_line, &d), INRO_E_ACCESS);
+	OK(device_add(bob, "dev-1", &in_line, &d));
+	device_clear(&d);
+	assert_int_equal(device_update(carol, "dev-1", &out, &d), INRO_E_ACCESS);
+	assert_int_equal(device_switch(carol, "dev-1", VERB_DISABLE, NULL, &d), INRO_E_ACCESS);
+	assert_int_equal(device_delete(carol, "dev-1", NULL, &n), INRO_E_ACCESS);
+	OK(device_switch(c, "dev-1", VERB_DISABLE, NULL, &d)); /* an administrator */
+	device_clear(&d);
+	OK(device_switch(bob, "dev-1", VERB_ENABLE, NULL, &d));
+	device_clear(&d);
+	OK(device_update(bob, "dev-1", &out, &d));
+	device_clear(&d);
+	assert_int_equal(device_update(carol, "dev-1", &in_line, &d), INRO_E_ACCESS);
+	OK(device_delete(carol, "dev-1", NULL, &n));
+	core_close(bob);
+	core_close(carol);
+	core_close(c);
+}
+
 /* Many right ones at once are not taken for wrong ones. */
 static void test_many_at_once(void **state)
 {
@@ -389,6 +424,7 @@ int main(void)
 		T(test_passwords),
 		T(test_tenants),
 		cmocka_unit_test_setup(test_os, setup_none),
+		T(test_who),
 		T(test_many_at_once),
 		T(test_way_back),
 		T(test_reads_are_events),
