@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "backoffice/core/where.h"
 #include "base/clock.h"
@@ -13,30 +12,6 @@
 #include "tools/office.h"
 #include "tools/progress.h"
 
-/* "2026-11-21" or "2026-11-21T01:09:47Z", UTC; 0 when the option is not given. */
-static enum inro_err time_of(const struct call *c, const char *option, int64_t *ret_ms)
-{
-	const char *text = call_opt(c, option);
-	struct tm tm = { 0 };
-	const char *end;
-	char again[32];
-	*ret_ms = 0;
-	if (!text)
-		return INRO_OK;
-	end = strptime(text, strlen(text) > 10 ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d", &tm);
-	if (!end || *end)
-		return err_set(INRO_E_ARG,
-			       "--%s takes 2026-11-21 or 2026-11-21T01:09:47Z, not '%s'", option,
-			       text);
-	time_t t = timegm(&tm);
-	/* strptime() takes the 31st of any month. */
-	clock_format(t, again, sizeof again);
-	if (t <= 0 || strncmp(again, text, 10) != 0)
-		return err_set(INRO_E_ARG, "--%s: there is no day '%s'", option, text);
-	*ret_ms = (int64_t)t * 1000;
-	return INRO_OK;
-}
-
 static enum inro_err filter_of(const struct call *c, struct audit_filter *ret)
 {
 	*ret = (struct audit_filter) {
@@ -44,8 +19,8 @@ static enum inro_err filter_of(const struct call *c, struct audit_filter *ret)
 		.actor = call_opt(c, "actor"),
 		.action = call_opt(c, "action"),
 	};
-	enum inro_err e = time_of(c, "from", &ret->from_ms);
-	return e ? e : time_of(c, "before", &ret->before_ms);
+	enum inro_err e = office_time(c, "from", &ret->from_ms);
+	return e ? e : office_time(c, "before", &ret->before_ms);
 }
 
 static enum inro_err event_page(struct core *core, const struct call *c,
@@ -159,7 +134,7 @@ static enum inro_err audit_purge_run(const struct call *c, json_t **ret)
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(audit_segment) s = { 0 };
 	int64_t before_ms = 0;
-	enum inro_err e = time_of(c, "before", &before_ms);
+	enum inro_err e = office_time(c, "before", &before_ms);
 	if (!e)
 		e = office_open(c, &core);
 	if (!e)

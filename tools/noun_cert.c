@@ -9,6 +9,7 @@
 #include "backoffice/pki/profile.h"
 #include "base/file.h"
 #include "tools/cert_bulk.h"
+#include "tools/cert_format.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/text.h"
@@ -51,13 +52,21 @@ static enum inro_err issue_one(const struct call *c, json_t **ret)
 	if (!e)
 		e = cred_issue(core, &r, &cert);
 	if (!e)
-		e = json_give(json_of_cred(&cert), ret);
+		e = cert_give(c, core, &cert, ret);
 	return e ? e : waits(&cert, *ret);
 }
 
 static enum inro_err cert_issue_run(const struct call *c, json_t **ret)
 {
+	if (call_has(c, "make-key"))
+		return cert_make_key_run(c, ret);
 	return call_has(c, "csr-dir") ? cert_bulk_run(c, ret) : issue_one(c, ret);
+}
+
+static enum inro_err cert_issue_check(const struct call *c)
+{
+	enum inro_err e = cert_make_key_check(c);
+	return e || call_has(c, "make-key") ? e : cert_bulk_check(c);
 }
 
 /* ---- list, show ---- */
@@ -150,7 +159,7 @@ static enum inro_err cert_show_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = cred_get(core, call_arg(c, 0), &cert);
 	if (!e)
-		e = json_give(json_of_cred(&cert), ret);
+		e = cert_give(c, core, &cert, ret);
 	return e ? e : add_asked(core, &cert, *ret);
 }
 
@@ -165,7 +174,7 @@ static enum inro_err decide(const struct call *c, decide_fn *how, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = how(core, call_arg(c, 0), call_opt(c, "why"), &cert);
-	return e ? e : json_give(json_of_cred(&cert), ret);
+	return e ? e : cert_give(c, core, &cert, ret);
 }
 
 static enum inro_err cert_approve_run(const struct call *c, json_t **ret)
@@ -197,7 +206,7 @@ static enum inro_err cert_renew_run(const struct call *c, json_t **ret)
 		e = office_open(c, &core);
 	if (!e)
 		e = cred_renew(core, call_arg(c, 0), &r, &cert);
-	return e ? e : json_give(json_of_cred(&cert), ret);
+	return e ? e : cert_give(c, core, &cert, ret);
 }
 
 static enum inro_err cert_revoke_run(const struct call *c, json_t **ret)
@@ -205,7 +214,11 @@ static enum inro_err cert_revoke_run(const struct call *c, json_t **ret)
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(cred) cert = { 0 };
 	struct cred_revocation r = { .reason = call_opt(c, "reason"), .why = call_opt(c, "why") };
-	enum inro_err e = office_open(c, &core);
+	int64_t invalid_ms = 0;
+	enum inro_err e = office_time(c, "invalid-at", &invalid_ms);
+	r.invalid_at = invalid_ms / 1000;
+	if (!e)
+		e = office_open(c, &core);
 	if (!e)
 		e = cred_revoke(core, call_arg(c, 0), &r, &cert);
 	return e ? e : json_give(json_of_cred(&cert), ret);
@@ -233,7 +246,33 @@ static enum inro_err cert_release_run(const struct call *c, json_t **ret)
 
 static enum inro_err cert_retire_run(const struct call *c, json_t **ret)
 {
-	return move(c, VERB_RETIRE, ret);
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(cred) cert = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = cred_retire(core, call_arg(c, 0), call_opt(c, "cause"), call_opt(c, "why"),
+				&cert);
+	return e ? e : json_give(json_of_cred(&cert), ret);
+}
+
+static enum inro_err cert_destroy_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(cred) cert = { 0 };
+	SCOPED(buf) evidence = { 0 };
+	const char *path = call_opt(c, "evidence");
+	enum inro_err e = path ? file_check_target(path) : INRO_OK;
+	if (!e)
+		e = office_open(c, &core);
+	if (!e)
+		e = cred_destroy(core, call_arg(c, 0), call_opt(c, "why"), &evidence, &cert);
+	if (!e)
+		e = json_give(json_of_cred(&cert), ret);
+	if (e)
+		return e;
+	json_object_set_new(*ret, "evidence", json_loadb((const char *)evidence.p, evidence.n, 0, NULL));
+	e = path ? file_write(path, 0644, buf_bytes(&evidence)) : INRO_OK;
+	return e ? err_context(e, "it is destroyed, but --evidence is not written") : INRO_OK;
 }
 
 static enum inro_err cert_archive_run(const struct call *c, json_t **ret)
@@ -250,7 +289,8 @@ static enum inro_err cert_archive_run(const struct call *c, json_t **ret)
 		{ "not_before", "Valid from" }, { "not_after", "Valid until" },                    \
 		{ "key_type", "Key type" }, { "signature", "Signature" }, { "key_uri", "Key" },    \
 		{ "fingerprint", "SHA-256" }, { "revoked_at", "Revoked" }, { "reason", "Reason" }, \
-		{ "replaces", "Replaces" }, { "cause", "Cause" }, { "request", "Asked for" })
+		{ "replaces", "Replaces" }, { "good_until", "Beside the new one until" },     \
+		{ "cause", "Cause" }, { "request", "Asked for" })
 #define OPT_CSR(must, words)                                                                       \
 	{                                                                                          \
 		.name = "csr", .arg = "FILE", .kind = OPT_FILE, .required = must, .help = words    \
@@ -297,9 +337,19 @@ const struct cmd_verb cert_verbs[] = {
 		    .arg = "URI",
 		    .kind = OPT_TEXT,
 		    .help = "where its key is, for the record" },
-		  OPT_VALID),
-	  .shared = { out_opts, pin_user_opts },
-	  .check = cert_bulk_check,
+		  { .name = "make-key",
+		    .kind = OPT_FLAG,
+		    .help = "make the key here, for --format p12; only where that is safe" },
+		  { .name = "keep-key",
+		    .kind = OPT_FLAG,
+		    .help = "keep a sealed copy of a key that is made here" },
+		  { .name = "subject",
+		    .arg = "DN",
+		    .kind = OPT_TEXT,
+		    .help = "of a key that is made here; CN=DEVICE when not said" },
+		  OPT_KEY_TYPE, OPT_VALID),
+	  .shared = { cert_key_out_opts, pin_user_opts, pin_pass_opts },
+	  .check = cert_issue_check,
 	  .run = cert_issue_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_PEM,
@@ -345,7 +395,7 @@ const struct cmd_verb cert_verbs[] = {
 	{ .name = "show",
 	  .summary = "Shows a certificate, or writes it to a file",
 	  .args = ARGS(ARG_CERT),
-	  .shared = { out_opts },
+	  .shared = { cert_out_opts },
 	  .run = cert_show_run,
 	  .least = LEAST_AUDITOR,
 	  .reads = true,
@@ -356,7 +406,7 @@ const struct cmd_verb cert_verbs[] = {
 	  .summary = "Says yes to a request that waits, and issues the certificate",
 	  .args = ARGS(ARG_CERT),
 	  .opts = OPTS(OPT_WHY),
-	  .shared = { out_opts, pin_user_opts },
+	  .shared = { cert_out_opts, pin_user_opts },
 	  .run = cert_approve_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_PEM,
@@ -389,7 +439,7 @@ const struct cmd_verb cert_verbs[] = {
 			 .kind = OPT_FLAG,
 			 .help = "make another key in the same token" },
 		       OPT_VALID),
-	  .shared = { out_opts, pin_user_opts },
+	  .shared = { cert_out_opts, pin_user_opts },
 	  .run = cert_renew_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
@@ -405,6 +455,11 @@ const struct cmd_verb cert_verbs[] = {
 				     "affiliationChanged", "superseded", "cessationOfOperation",
 				     "privilegeWithdrawn", "aACompromise"),
 		    .help = "why, as the CRL will say" },
+		  { .name = "invalid-at",
+		    .arg = "TIME",
+		    .kind = OPT_TEXT,
+		    .help = "since when the key is not to be trusted: 2026-11-21 or "
+			    "2026-11-21T01:09:47Z" },
 		  OPT_WHY),
 	  .run = cert_revoke_run,
 	  .least = LEAST_OPERATOR,
@@ -412,7 +467,51 @@ const struct cmd_verb cert_verbs[] = {
 	  .said = "certificate {serial} is {state} ({reason})" },
 	CERT_MOVE("hold", "Puts a certificate on hold", cert_hold_run),
 	CERT_MOVE("release", "Ends the hold", cert_release_run),
-	CERT_MOVE("retire", "Takes a certificate out of use", cert_retire_run),
+	{ .name = "retire",
+	  .summary = "Takes a certificate out of use",
+	  .args = ARGS(ARG_CERT),
+	  .opts = OPTS({ .name = "cause",
+			 .arg = "TEXT",
+			 .kind = OPT_TEXT,
+			 .help = "what for, in the record: replaced, no longer needed" },
+		       OPT_WHY),
+	  .run = cert_retire_run,
+	  .least = LEAST_OPERATOR,
+	  .shape = SHOW_SAID,
+	  .said = "certificate {serial} is {state}" },
 	CERT_MOVE("archive", "Files away a certificate that is out of use", cert_archive_run),
+	{ .name = "destroy",
+	  .summary = "Wipes the key of a certificate that is out of use, and proves it",
+	  .args = ARGS(ARG_CERT),
+	  .opts = OPTS({ .name = "evidence",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "the statement of what was destroyed, signed by the audit's key when "
+				 "there is one" },
+		       OPT_WHY),
+	  .shared = { pin_user_opts },
+	  .run = cert_destroy_run,
+	  .least = LEAST_ADMIN,
+	  .shape = SHOW_SAID,
+	  .said = "the key of certificate {serial} is {state}" },
+	{ .name = "export",
+	  .summary = "Writes a certificate with its key, where a copy of that was kept",
+	  .args = ARGS(ARG_CERT),
+	  .opts = OPTS({ .name = "format",
+			 .kind = OPT_CHOICE,
+			 .choices = WORDS("p12"),
+			 .required = true,
+			 .help = "PKCS#12" },
+		       { .name = "out",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .required = true,
+			 .help = "write it to this file" },
+		       OPT_PROPOSAL),
+	  .shared = { pin_pass_opts, pin_user_opts },
+	  .run = cert_export_run,
+	  .least = LEAST_OPERATOR,
+	  .shape = SHOW_PEM,
+	  .said = "certificate {serial} with its key is in {file}" },
 	{ 0 },
 };

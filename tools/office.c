@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "backoffice/core/ca_guard.h"
 #include "backoffice/core/where.h"
@@ -153,6 +154,29 @@ enum inro_err office_search(const struct call *c, office_found *add, json_t **re
 	return json_give_or_drop(e, list, ret);
 }
 
+enum inro_err office_time(const struct call *c, const char *option, int64_t *ret_ms)
+{
+	const char *text = call_opt(c, option);
+	struct tm tm = { 0 };
+	const char *end;
+	char again[32];
+	*ret_ms = 0;
+	if (!text)
+		return INRO_OK;
+	end = strptime(text, strlen(text) > 10 ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d", &tm);
+	if (!end || *end)
+		return err_set(INRO_E_ARG,
+			       "--%s takes 2026-11-21 or 2026-11-21T01:09:47Z, not '%s'", option,
+			       text);
+	time_t t = timegm(&tm);
+	/* strptime() takes the 31st of any month. */
+	clock_format(t, again, sizeof again);
+	if (t <= 0 || strncmp(again, text, 10) != 0)
+		return err_set(INRO_E_ARG, "--%s: there is no day '%s'", option, text);
+	*ret_ms = (int64_t)t * 1000;
+	return INRO_OK;
+}
+
 json_t *json_of_text(const char *s)
 {
 	return s && s[0] ? text_json(bytes_of(s)) : json_null();
@@ -257,6 +281,7 @@ json_t *json_of_cred(const struct cred *c)
 			    r->profile_version ? json_integer(r->profile_version) : json_null());
 	json_object_set_new(doc, "replaces", r->replaces ? json_integer(r->replaces) : json_null());
 	json_object_set_new(doc, "request_id", json_of_text(r->request_id));
+	json_object_set_new(doc, "good_until", json_of_time(r->grace_until));
 	json_object_set_new(doc, "cause", json_of_text(r->cause));
 	json_object_set_new(doc, "invalid_at", json_of_time(r->invalid_at));
 	json_object_set_new(doc, "created", json_of_time(r->created_ms / 1000));

@@ -34,6 +34,9 @@ typedef enum inro_err office_found(struct core *core, const struct call *c,
  * with the cursor "next". */
 MUST_CHECK enum inro_err office_search(const struct call *c, office_found *add, json_t **ret);
 
+/* An option that is "2026-11-21" or "2026-11-21T01:09:47Z", UTC; 0 when it is not given. */
+MUST_CHECK enum inro_err office_time(const struct call *c, const char *option, int64_t *ret_ms);
+
 json_t *json_of_text(const char *s);	    /* NULL and "" are null */
 json_t *json_of_hex(struct bytes b);	    /* none is null */
 json_t *json_of_time(int64_t unix_seconds); /* 0 is null */

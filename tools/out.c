@@ -82,7 +82,7 @@ static enum inro_err add_object(const struct call *c, json_t *pem, struct buf *o
 {
 	struct bytes text = BYTES(json_string_value(pem), json_string_length(pem));
 	const char *format = format_of(c);
-	if (format && !strcmp(format, "der"))
+	if (format && (!strcmp(format, "der") || !strcmp(format, "p12")))
 		return pem_to_der(text, out);
 	buf_add(out, text);
 	return buf_err(out);

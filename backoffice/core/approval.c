@@ -254,7 +254,7 @@ static enum inro_err approve_step(struct core *c, struct deciding *d)
 
 static enum inro_err reject_step(struct core *c, struct deciding *d)
 {
-	const struct change change = { .verb = VERB_CANCEL, .why = d->why };
+	const struct change change = { .verb = VERB_CANCEL, .why = d->why, .cause = d->why };
 	bool own = strcmp(text_or_empty(d->proposal.asked_by), c->actor) == 0;
 	enum proposal_state state = d->proposal.state;
 	enum inro_err e = INRO_OK;
@@ -263,8 +263,6 @@ static enum inro_err reject_step(struct core *c, struct deciding *d)
 	 * it may see to that, too. */
 	if (state == PROPOSAL_OPEN || (own && state == PROPOSAL_APPROVED))
 		e = decide(c, d, own ? VERB_WITHDRAW : VERB_REJECT);
-	if (e == INRO_OK && d->why)
-		e = text_set(&d->rec.cause, d->why);
 	return e == INRO_OK ? cred_apply(c, &d->rec, &change) : e;
 }
 

@@ -65,6 +65,34 @@ MUST_CHECK enum inro_err cred_reject(struct core *c, const char *ref, const char
 /* What was asked for, as JSON of the caller's.  INRO_E_NOT_FOUND: it never waited. */
 MUST_CHECK enum inro_err cred_asked(struct core *c, const struct cred *cred, char **ret_json);
 
+/* A certificate for a key that is made here, in memory, and comes back: where the device can't make
+ * its own.  in->csr and request_id are not given; sans are asked for and granted. */
+struct cred_central {
+	const char *subject;  /* NULL: CN=DEVICE */
+	const char *key_type; /* NULL: ec-p256 */
+	bool keep;	      /* a copy stays here, sealed */
+};
+MUST_CHECK enum inro_err cred_issue_central(struct core *c, const struct cred_request *r,
+					    const struct cred_central *how,
+					    struct secret *ret_pkcs8, struct cred *ret);
+/* The kept copy, also after the certificate's end; of an archived one by an administrator.  Others
+ * approve where the setting four-eyes.archive says so (eyes.h; proposal 0: none).  INRO_E_STATE:
+ * there is none. */
+MUST_CHECK enum inro_err cred_kept_key(struct core *c, const char *ref, int64_t proposal,
+				       struct secret *ret_pkcs8, struct cred *ret);
+/* What is above it, from its issuer up to the root. */
+struct chain;
+MUST_CHECK enum inro_err cred_chain(struct core *c, const struct cred *cred, struct chain *ret);
+
+/* Wipes the key of a certificate that is over, in its token and in its record, looks that it is
+ * gone, and tells it: the statement, JSON, signed by the audit's key when there is one.  A key that
+ * another certificate has too stays, and the statement says so. */
+MUST_CHECK enum inro_err cred_destroy(struct core *c, const char *ref, const char *why,
+				      struct buf *ret_evidence, struct cred *ret);
+/* VERB_RETIRE with what it was for: "replaced", "no longer needed" … (NULL: not said). */
+MUST_CHECK enum inro_err cred_retire(struct core *c, const char *ref, const char *cause,
+				     const char *why, struct cred *ret);
+
 struct cred_filter {
 	const char *device, *ca;      /* NULL: any */
 	const enum cred_state *state; /* as shown; NULL: any */

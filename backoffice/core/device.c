@@ -528,7 +528,9 @@ static enum inro_err revoke_all(struct core *c, const struct device *d, struct s
 		{ .field = "not_after", .op = STORE_GE, .number = clock_now() },
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
-	const struct change change = { VERB_REVOKE, CRL_CESSATION, 0, "device deleted" };
+	const struct change change = { .verb = VERB_REVOKE,
+					 .reason = CRL_CESSATION,
+					 .why = "device deleted" };
 	struct credential *items;
 	void *list = NULL;
 	size_t n;
@@ -556,7 +558,7 @@ static enum inro_err cancel_all(struct core *c, const struct device *d)
 		{ .field = "state", .op = STORE_IN, .numbers = waiting, .n = ARRAY_LEN(waiting) },
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
-	const struct change change = { VERB_CANCEL, 0, 0, "device deleted" };
+	const struct change change = { .verb = VERB_CANCEL, .why = "device deleted" };
 	void *list = NULL;
 	size_t n = 0;
 	enum inro_err e = core_all(c, &credential_type, &q, &list, &n);

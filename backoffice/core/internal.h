@@ -40,8 +40,17 @@ struct audit_tip {
 	bool known;
 };
 
+/* What renewals by one profile in one group keep to; known for a moment (renew.c). */
+struct renewal_rules {
+	char profile[64]; /* "": nothing is known */
+	int64_t group, until_ms; /* of the clock that never jumps */
+	bool only_once;		 /* a key has one certificate */
+	int64_t overlap;
+};
+
 struct core {
 	struct store *store;
+	struct renewal_rules renewals;
 	int64_t tenant;
 	char *actor, *module;
 	enum role role;
@@ -127,6 +136,9 @@ MUST_CHECK enum inro_err core_key_at_hand(struct core *c, const char *uri, struc
 /* A key's URI as it is recorded: what names the key, not how to open it (no pin-value, no
  * pin-source).  Appended with its NUL. */
 MUST_CHECK enum inro_err core_key_ref(const char *uri, struct buf *ret);
+/* Deletes the pair and certificate that the URI names and looks for it again: INRO_OK when it is
+ * gone, how many objects went. */
+MUST_CHECK enum inro_err core_key_wipe(struct core *c, const char *uri, size_t *ret_objects);
 /* "pkcs11:token=LABEL" as a URI text, appended with its NUL. */
 MUST_CHECK enum inro_err core_token_uri(const char *label, struct buf *ret);
 void ring_free(struct key_ring *r);
@@ -253,6 +265,7 @@ struct change {
 	enum verb verb;
 	int64_t reason, invalid_at;
 	const char *why;
+	const char *cause; /* stays in the record; NULL: not said */
 };
 /* A new record, and its count: the only way in for a credential. */
 MUST_CHECK enum inro_err cred_insert(struct core *c, struct credential *rec);
@@ -280,6 +293,7 @@ struct issuing {
 	/* Runs in the transaction, before the record is written; may be NULL. */
 	issuing_fn *before;
 	void *arg;
+	const char *key_made; /* how, for the audit; NULL: not here */
 	bool may_wait; /* in the place of a certificate, a request may come of it (approval.h) */
 	bool renews;   /* of one that was approved: waits for nobody */
 	const struct agreed *agreed; /* it did wait; NULL: it did not */

@@ -440,6 +440,7 @@ static enum inro_err record_issue(struct core *c, const struct making *j)
 	detail_int(&detail, "not_after", rec->not_after);
 	if (rec->replaces)
 		detail_int(&detail, "replaces", rec->replaces);
+	detail_text(&detail, "key", j->in->key_made);
 	if (j->in->agreed)
 		detail_int(&detail, "proposal", j->in->agreed->proposal->id);
 	return audit_append(c, &entry);

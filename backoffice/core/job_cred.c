@@ -104,7 +104,9 @@ static enum inro_err revoke_open(struct job_run *r)
 	r->own = v;
 	e = read_reason(r, &reason);
 	v->change =
-		(struct change) { VERB_REVOKE, e == INRO_OK ? reason : 0, 0, job_arg(r, "why") };
+		(struct change) { .verb = VERB_REVOKE,
+				  .reason = e == INRO_OK ? reason : 0,
+				  .why = job_arg(r, "why") };
 	return e == INRO_OK ? job_search_open(r, &job_certs, &v->found) : e;
 }
 

@@ -236,6 +236,59 @@ enum inro_err core_key_at_hand(struct core *c, const char *uri, struct token_key
 	return err_set(INRO_E_NOT_FOUND, "the token of %s is not open", uri);
 }
 
+/* The ring may have it open: then it is closed. */
+static void ring_forget(struct core *c, const char *uri)
+{
+	struct ring_key **at = c->ring ? &c->ring->keys : NULL;
+
+	while (at && *at) {
+		struct ring_key *k = *at;
+
+		if (strcmp(k->uri, uri) != 0) {
+			at = &k->next;
+			continue;
+		}
+		*at = k->next;
+		token_key_free(k->key);
+		token_secret_free(k->secret);
+		free(k->uri);
+		free(k);
+	}
+}
+
+static enum inro_err wipe_found(struct token *token, const struct p11_uri *u, size_t *ret_objects)
+{
+	AUTO(token_key_free_ptr) struct token_key *key = NULL;
+	AUTO(token_key_free_ptr) struct token_key *left = NULL;
+	enum inro_err e = token_key_find(token, u, &key);
+
+	*ret_objects = 0;
+	if (e == INRO_OK)
+		e = token_delete(token, token_key_id(key), TOKEN_ALL, ret_objects);
+	if (e != INRO_OK)
+		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+	e = token_key_find(token, u, &left);
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	if (e == INRO_OK)
+		e = err_set(INRO_E_TOKEN, "the token still has the key");
+	return e;
+}
+
+enum inro_err core_key_wipe(struct core *c, const char *uri, size_t *ret_objects)
+{
+	SCOPED(p11_uri) u = { 0 };
+	struct token *token;
+	enum inro_err e = parse_uri(c, uri, &u);
+
+	if (e == INRO_OK)
+		e = ring_token(c, &u, &token);
+	if (e != INRO_OK)
+		return e;
+	ring_forget(c, uri);
+	return wipe_found(token, &u, ret_objects);
+}
+
 enum inro_err core_token_uri(const char *label, struct buf *ret)
 {
 	SCOPED(p11_uri) u = { 0 };

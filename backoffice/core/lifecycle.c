@@ -197,3 +197,14 @@ void lifecycle_print(enum life life, struct buf *out)
 			 verb_names[l->moves[i].verb], l->states[l->moves[i].to],
 			 role_names[l->moves[i].least]);
 }
+
+void lifecycle_draw(enum life life, struct buf *out)
+{
+	const struct lifecycle *l = lifecycle_of(life);
+
+	buf_add_str(out, "```mermaid\nstateDiagram-v2\n");
+	for (size_t i = 0; i < l->n; i++)
+		buf_addf(out, "    %s --> %s: %s\n", l->states[l->moves[i].from],
+			 l->states[l->moves[i].to], verb_names[l->moves[i].verb]);
+	buf_add_str(out, "```\n");
+}

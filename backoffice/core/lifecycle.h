@@ -75,6 +75,8 @@ enum life life_of_cred(enum cred_kind kind);
 MUST_CHECK enum inro_err lifecycle_move(enum life life, int from, enum verb verb, enum role role,
 					int *ret_to);
 
+/* The table as the Mermaid diagram that docs/lifecycle.md shows. */
+void lifecycle_draw(enum life life, struct buf *out);
 /* The table as the Markdown rows that docs/lifecycle.md shows. */
 void lifecycle_print(enum life life, struct buf *out);
 

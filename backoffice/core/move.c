@@ -73,6 +73,7 @@ static void describe(const struct credential *rec, const struct change *change, 
 		detail_text(detail, "reason", crl_reason_name((unsigned)rec->reason));
 	if (rec->invalid_at)
 		detail_int(detail, "invalid_at", rec->invalid_at);
+	detail_text(detail, "cause", change->cause);
 	detail_text(detail, "why", change->why);
 }
 
@@ -148,6 +149,8 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 		effects[change->verb](rec, change, now);
 	if (rec->revoked_at || listed)
 		rec->listed_at = now;
+	if (e == INRO_OK && change->cause)
+		e = text_set(&rec->cause, change->cause);
 	rec->updated_ms = clock_now_ms();
 	describe(rec, change, &detail);
 	if (e == INRO_OK)
@@ -215,6 +218,8 @@ static enum inro_err change_named(struct core *c, const char *ref, const struct 
 	enum inro_err e = core_check_text("the reason", change->why, 255);
 
 	if (e == INRO_OK)
+		e = core_check_text("the cause", change->cause, 255);
+	if (e == INRO_OK)
 		e = core_write(c, change_work, &n);
 	if (e == INRO_OK)
 		e = cred_view(c, &n.rec, ret);
@@ -267,4 +272,12 @@ enum inro_err cred_move(struct core *c, const char *ref, enum verb verb, const c
 	e = err_set(INRO_E_ARG, "a certificate is held, released, retired or archived, not '%s'",
 		    verb_names[verb]);
 	return change_refused(c, ref, verb, e);
+}
+
+enum inro_err cred_retire(struct core *c, const char *ref, const char *cause, const char *why,
+			  struct cred *ret)
+{
+	const struct change change = { .verb = VERB_RETIRE, .why = why, .cause = cause };
+
+	return change_named(c, ref, &change, ret);
 }

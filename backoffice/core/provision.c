@@ -263,8 +263,9 @@ static enum inro_err certify(struct core *c, struct provisioning *p)
 
 static enum inro_err undo_work(struct core *c, void *arg)
 {
-	const struct change change = { VERB_REVOKE, CRL_CESSATION, 0,
-				       "the token did not take the certificate" };
+	const struct change change = { .verb = VERB_REVOKE,
+				       .reason = CRL_CESSATION,
+				       .why = "the token did not take the certificate" };
 	struct credential *rec = arg;
 	SCOPED(credential) now = { 0 };
 	enum inro_err e = store_get(c->store, rec->id, &now);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/group.h"
+#include "backoffice/core/profile_store.h"
 #include "backoffice/core/renewal.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/san.h"
@@ -26,6 +28,35 @@ void renewal_clear(struct renewal *r)
 	buf_clear(&r->uri);
 }
 
+#define DAY_SECONDS INT64_C(86400)
+#define RULES_MS    1000
+
+/* What the profile says, and where it says nothing the policy of the group.  Many renewals one
+ * behind the other ask once a second. */
+static enum inro_err load_rules(struct core *c, const char *name, int64_t group)
+{
+	struct renewal_rules *known = &c->renewals;
+	int64_t now = clock_monotonic_ms();
+	SCOPED(profile) p = { 0 };
+	SCOPED(policy) policy = { 0 };
+	enum inro_err e;
+
+	if (known->until_ms > now && known->group == group && strcmp(known->profile, name) == 0)
+		return INRO_OK;
+	e = profile_load(c, name, &p);
+	if (e == INRO_OK)
+		e = policy_of_group(c, group, &policy);
+	*known = (struct renewal_rules) {
+		.group = group,
+		.until_ms = e == INRO_OK && strlen(name) < sizeof known->profile ? now + RULES_MS
+										 : 0,
+		.only_once = !p.reuse_key,
+		.overlap = p.overlap ? p.overlap : policy.overlap_days * DAY_SECONDS,
+	};
+	snprintf(known->profile, sizeof known->profile, "%s", name);
+	return e;
+}
+
 enum inro_err renewal_read(struct core *c, struct renewal *r)
 {
 	int to;
@@ -41,6 +72,10 @@ enum inro_err renewal_read(struct core *c, struct renewal *r)
 		e = cert_read(blob_bytes(&r->old.cert), &r->cert);
 	if (e == INRO_OK && r->old.device)
 		e = store_get(c->store, r->old.device, &r->device);
+	if (e == INRO_OK)
+		e = load_rules(c, r->old.profile, r->device.grp);
+	r->new_key = r->in->new_key || c->renewals.only_once;
+	r->overlap = c->renewals.overlap;
 	return e;
 }
 
@@ -119,7 +154,7 @@ static enum inro_err get_key(struct core *c, struct renewal *r)
 			       (long long)r->old.id);
 	e = core_token(c, r->old.key_uri, &r->token);
 	if (e == INRO_OK)
-		e = r->in->new_key ? make_key(c, r) : core_key(c, r->old.key_uri, &r->key);
+		e = r->new_key ? make_key(c, r) : core_key(c, r->old.key_uri, &r->key);
 	if (e != INRO_OK)
 		return e;
 	token_key_uri(r->key, &r->uri);
@@ -145,6 +180,9 @@ enum inro_err renewal_supersede(struct core *c, struct issuing *i)
 	enum inro_err e = store_get(c->store, r->old.id, &old);
 
 	i->rec.replaces = r->old.id;
+	old.grace_until = clock_now() + r->overlap;
+	if (old.grace_until > old.not_after)
+		old.grace_until = old.not_after;
 	return e == INRO_OK ? cred_apply(c, &old, &change) : e;
 }
 
@@ -240,7 +278,7 @@ enum inro_err renewal_deliver(struct renewal *r, const struct credential *rec)
 	r->fresh.keep = true;
 	if (!r->token)
 		return INRO_OK;
-	e = key_store_cert(r->token, r->key, rec, !r->in->new_key || r->in->again);
+	e = key_store_cert(r->token, r->key, rec, !r->new_key || r->in->again);
 	return e == INRO_OK ? e
 			    : err_context(e, "certificate %lld was issued but is not in the token",
 					  (long long)rec->id);

@@ -18,6 +18,8 @@ struct renewal {
 	struct new_key fresh;
 	struct token *token;   /* NULL: the request came from outside */
 	bool same_key;	       /* as the old certificate's; of such a request */
+	bool new_key;	       /* one is to be made: as asked for, or as the profile says */
+	int64_t overlap;       /* seconds that the old one is meant to stay beside the new one */
 	struct token_key *key; /* the one to certify */
 	struct buf csr, uri;
 };

@@ -88,6 +88,7 @@ static const struct where_field cred_fields[] = {
 	{ "expires", "not_after", WHERE_SECONDS },
 	{ "revoked", "revoked_at", WHERE_SECONDS },
 	{ "wanted", "wanted_at", WHERE_SECONDS },
+	{ "good_until", "grace_until", WHERE_SECONDS },
 	{ "issued", "created_ms", WHERE_MS },
 	{ "updated", "updated_ms", WHERE_MS },
 	{ 0 },

@@ -1,0 +1,260 @@
+/*
+ * destroy - the end of a certificate's key, and the statement that it is gone; see cred.h.
+ *
+ * 1. First the key in its token, then the record: cut short in between, the same call goes on.
+ * 2. What the statement says of a thing was looked at after it was done.
+ * 3. The event certificate.evidence has the statement's SHA-256, so that the audit's chain vouches
+ *    for it, also where no key signs.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backoffice/core/audit_chain.h"
+#include "backoffice/core/cred.h"
+#include "backoffice/core/internal.h"
+#include "backoffice/core/setting.h"
+#include "base/clock.h"
+
+struct destroying {
+	const char *ref, *why;
+	struct credential before, after;
+	int64_t shared; /* another certificate of the same key; 0: none */
+	size_t objects; /* that went from the token */
+	char *signer;	/* URI of the audit's key; NULL: none */
+	uint8_t digest[PKI_DIGEST_MAX];
+};
+
+static void destroying_clear(struct destroying *d)
+{
+	credential_clear(&d->before);
+	credential_clear(&d->after);
+	free(d->signer);
+}
+
+/* ---- the key ---- */
+
+/* The newest other record of this key that is not destroyed. */
+static enum inro_err find_shared(struct core *c, struct destroying *d)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "key_hash", .bytes = blob_bytes(&d->before.key_hash) },
+		{ .field = "id", .op = STORE_NE, .number = d->before.id },
+		{ .field = "state", .op = STORE_NE, .number = CRED_DESTROYED },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .backward = true };
+	SCOPED(credential) other = { 0 };
+	enum inro_err e = store_find(c->store, &q, &other);
+
+	d->shared = other.id;
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+static enum inro_err wipe_key(struct core *c, struct destroying *d)
+{
+	enum inro_err e = find_shared(c, d);
+
+	if (e != INRO_OK || d->shared || !d->before.key_uri || !*d->before.key_uri)
+		return e;
+	e = core_key_wipe(c, d->before.key_uri, &d->objects);
+	return e == INRO_OK ? e : err_context(e, "nothing is recorded as destroyed");
+}
+
+/* ---- the record ---- */
+
+static enum inro_err may_destroy(struct core *c, const struct destroying *d)
+{
+	int to;
+	enum inro_err e = lifecycle_move(LIFE_CERTIFICATE,
+					 (int)cred_shown_state(&d->before, clock_now()),
+					 VERB_DESTROY, c->role, &to);
+
+	if (e == INRO_OK && d->before.own_ca)
+		e = err_set(INRO_E_UNSUPPORTED, "the certificate of a CA and its key stay: what it "
+						"signed is still out there");
+	return e;
+}
+
+static enum inro_err destroy_work(struct core *c, void *arg)
+{
+	struct destroying *d = arg;
+	const struct change change = { .verb = VERB_DESTROY, .why = d->why };
+	SCOPED(credential) rec = { 0 };
+	enum inro_err e = store_get(c->store, d->before.id, &rec);
+
+	return e == INRO_OK ? cred_apply(c, &rec, &change) : e;
+}
+
+/* ---- the statement ---- */
+
+static json_t *hex_of(struct bytes b)
+{
+	SCOPED(buf) hex = { 0 };
+
+	buf_add_hex(&hex, b);
+	return json_stringn(hex.n ? (const char *)hex.p : "", hex.n);
+}
+
+static json_t *token_part(const struct destroying *d)
+{
+	const char *done = d->objects ? "deleted; a search for it afterwards found nothing"
+				      : "it was not in the token; a search found nothing";
+
+	if (!d->before.key_uri || !*d->before.key_uri)
+		return json_pack("{s:s s:s}", "thing", "private key", "done",
+				 "none: it was never known here; only its holder can destroy it");
+	if (d->shared)
+		return json_pack("{s:s s:s s:s s:I}", "thing", "private key in a token", "key",
+				 d->before.key_uri, "done",
+				 "none: another certificate has the same key", "certificate",
+				 (json_int_t)d->shared);
+	return json_pack("{s:s s:s s:s s:I}", "thing", "private key in a token", "key",
+			 d->before.key_uri, "done", done, "objects", (json_int_t)d->objects);
+}
+
+static json_t *copy_part(const struct destroying *d)
+{
+	const char *done = d->after.secret.n ? "none: the record still has it"
+					     : "wiped; the record, read again, has none";
+
+	if (!d->before.secret.n)
+		return json_pack("{s:s s:s}", "thing", "sealed copy of the key", "done",
+				 "none: no copy was kept");
+	return json_pack("{s:s s:I s:s}", "thing", "sealed copy of the key", "octets",
+			 (json_int_t)d->before.secret.n, "done", done);
+}
+
+static char *statement_of(const struct core *c, const struct destroying *d)
+{
+	const struct credential *r = &d->before;
+	char now[32];
+	json_t *doc;
+	char *text;
+
+	clock_format(clock_now(), now, sizeof now);
+	doc = json_pack("{s:s s:I s:s s:o s:o s:o s:[o o] s:s s:s s:s*}", "destroyed",
+			"certificate", "id", (json_int_t)r->id, "subject",
+			text_or_empty(r->subject), "serial", hex_of(blob_bytes(&r->serial)),
+			"sha256", hex_of(blob_bytes(&r->fingerprint)), "key_sha256",
+			hex_of(blob_bytes(&r->key_hash)), "things", token_part(d), copy_part(d),
+			"by", c->actor, "at", now, "why", d->why);
+	text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	json_decref(doc);
+	return text;
+}
+
+static enum inro_err sign_statement(struct core *c, const char *uri, const char *text, json_t *doc)
+{
+	struct token_key *key = NULL;
+	const struct pki_sig *sig = NULL;
+	SCOPED(buf) signature = { 0 };
+	enum inro_err e = core_key(c, uri, &key);
+
+	if (e == INRO_OK)
+		e = pki_sig_for(token_key_type(key), PKI_HASH_NONE, &sig);
+	if (e == INRO_OK)
+		e = token_key_sign(key, sig, bytes_of(text), &signature);
+	if (e != INRO_OK)
+		return e;
+	json_object_set_new(doc, "key", json_string(uri));
+	json_object_set_new(doc, "signer", hex_of(token_key_spki(key)));
+	json_object_set_new(doc, "algorithm", json_string(sig->name));
+	json_object_set_new(doc, "signature", hex_of(buf_bytes(&signature)));
+	return INRO_OK;
+}
+
+static enum inro_err add_document(json_t *doc, struct buf *ret)
+{
+	char *text = json_dumps(doc, JSON_INDENT(1));
+
+	if (!text)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a statement");
+	buf_addf(ret, "%s\n", text);
+	free(text);
+	return buf_err(ret);
+}
+
+/* The statement is signed as the text that it is in the document. */
+static enum inro_err write_document(struct core *c, const char *uri, const char *text,
+				    struct buf *ret)
+{
+	json_t *doc = json_pack("{s:i s:s}", "inro_destruction", 1, "statement", text);
+	enum inro_err e = uri ? sign_statement(c, uri, text, doc) : INRO_OK;
+
+	if (e == INRO_OK)
+		e = add_document(doc, ret);
+	json_decref(doc);
+	return e;
+}
+
+static enum inro_err evidence_work(struct core *c, void *arg)
+{
+	const struct destroying *d = arg;
+	SCOPED(buf) detail = { 0 };
+	char name[24];
+	const struct audit_entry entry = { "certificate.evidence", "certificate", name, EVENT_DONE,
+					   &detail };
+
+	snprintf(name, sizeof name, "%lld", (long long)d->before.id);
+	detail_hex(&detail, "statement", BYTES(d->digest, pki_hash_octets(PKI_SHA256)));
+	return audit_append(c, &entry);
+}
+
+static enum inro_err tell(struct core *c, struct destroying *d, struct buf *ret)
+{
+	AUTO(free_chars) char *text = NULL;
+	enum inro_err e = store_get(c->store, d->before.id, &d->after);
+
+	if (e == INRO_OK && !(text = statement_of(c, d)))
+		e = err_set(INRO_E_NO_MEMORY, "no memory for a statement");
+	if (e == INRO_OK)
+		e = pki_digest(PKI_SHA256, bytes_of(text), d->digest);
+	if (e == INRO_OK)
+		e = write_document(c, d->signer, text, ret);
+	if (e == INRO_OK)
+		e = core_write(c, evidence_work, d);
+	return e == INRO_OK ? e
+			    : err_context(e, "certificate %lld is destroyed, its statement is not "
+					     "made",
+					  (long long)d->before.id);
+}
+
+/* The key that signs is at hand before anything is gone. */
+static enum inro_err find_signer(struct core *c, struct destroying *d)
+{
+	struct token_key *key = NULL;
+	enum inro_err e = setting_get(c, "audit.key", &d->signer);
+
+	if (e == INRO_E_NOT_FOUND || !d->signer)
+		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+	return e == INRO_OK ? core_key(c, d->signer, &key) : e;
+}
+
+static enum inro_err run(struct core *c, struct destroying *d, struct buf *ret)
+{
+	enum inro_err e = core_check_text("the reason", d->why, 255);
+
+	if (e == INRO_OK)
+		e = cred_load(c, d->ref, &d->before);
+	if (e == INRO_OK)
+		e = may_destroy(c, d);
+	if (e == INRO_OK)
+		e = find_signer(c, d);
+	if (e == INRO_OK)
+		e = wipe_key(c, d);
+	if (e == INRO_OK)
+		e = core_write(c, destroy_work, d);
+	return e == INRO_OK ? tell(c, d, ret) : e;
+}
+
+enum inro_err cred_destroy(struct core *c, const char *ref, const char *why,
+			   struct buf *ret_evidence, struct cred *ret)
+{
+	SCOPED(destroying) d = { .ref = ref, .why = why };
+	enum inro_err e = run(c, &d, ret_evidence);
+
+	if (e == INRO_OK)
+		e = cred_view(c, &d.after, ret);
+	return e == INRO_OK ? e : audit_refused(c, "certificate.destroy", "certificate", ref, e);
+}

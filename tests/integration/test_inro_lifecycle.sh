@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# The life of certificates by the command: approval, forms, keys that are made here, what ends them.
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+
+export INRO_PIN=123456 INRO_SO_PIN=87654321
+cd "$T"
+value() {
+	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
+}
+
+must inro token create ca
+must inro ca create root --token ca --type ec-p256 --subject "/CN=Root"
+must inro ca create issuing --parent root --token ca --type ec-p256 --subject "/CN=Issuing"
+must inro ca show root --out root.pem
+must inro ca show issuing --out issuing.pem
+must inro group add line1 --policy '{"renew_days": 400, "overlap_days": 3}'
+must inro device add press --group line1 --no-psk
+must inro token create line
+must inro device provision press --token line --ca issuing --profile tls-client
+
+# ---- forms ----
+
+serial=$(inro cert list --device press --json | value serial)
+inro cert show "$serial" --format chain >chain.pem
+[[ $(grep -c BEGIN chain.pem) == 3 ]] || fail "the chain has $(grep -c BEGIN chain.pem) certificates"
+inro cert show "$serial" --format pkcs7 >chain.p7
+[[ $(openssl pkcs7 -in chain.p7 -print_certs | grep -c BEGIN) == 3 ]] || fail "PKCS#7"
+inro cert show "$serial" --format der | openssl x509 -inform DER -noout -subject | grep -q press || fail "DER"
+
+# ---- search, what is due ----
+
+[[ $(inro cert list --where 'device.group=line1 state=active' --json | grep -c '"serial"') == 1 ]] || fail "by group"
+inro cert list --due 30d >due
+grep -q 'DUE' due || fail "no column DUE: $(cat due)"
+grep -q "overdue.*$serial" due || fail "not overdue: $(cat due)"
+inro cert list --where 'ca=issuing' --limit 1 --json | grep -q '"next"' || fail "no cursor"
+[[ $(inro device list --where 'cert.key_type=ec-p256' --json | grep -c '"id"') == 1 ]] || fail "devices by key type"
+refused 1 "its fields are id, kind" inro cert list --where 'colour=red'
+refused 2 "as in 30d" inro cert list --due soon
+inro cert count | grep -qE '^active +3' || fail "$(inro cert count)"
+inro audit list --where 'action=certificate.issue at>=-1h' --limit 2 --json >events
+[[ $(grep -c '"action"' events) == 2 ]] || fail "events by pages"
+
+# ---- renewed: the old one stays beside for three days ----
+
+must inro cert renew "$serial" --new-key
+inro cert show "$serial" --json >old.json
+[[ $(value state <old.json) == superseded ]] || fail "$(cat old.json)"
+[[ $(value good_until <old.json) == 20* ]] || fail "no end of the overlap"
+[[ $(inro cert list --where 'state=superseded good_until<4d good_until>=2d' --json | grep -c '"serial"') == 1 ]] ||
+	fail "not found by the end of its overlap"
+new=$(inro cert list --device press --state active --json | value serial)
+
+# ---- ended ----
+
+refused 1 "can't destroy.*from there: revoke, retire" inro cert destroy "$serial"
+must inro cert retire "$serial" --cause replaced
+[[ $(inro cert show "$serial" --json | value cause) == replaced ]] || fail "no cause"
+must inro cert revoke "$new" --reason keyCompromise --invalid-at 2026-01-01
+inro ca crl issuing --format pem >crl.pem
+openssl crl -in crl.pem -noout -text >crl.txt
+grep -A 1 'Invalidity Date' crl.txt | grep -q 'Jan  1 00:00:00 2026' || fail "$(cat crl.txt)"
+refused 1 "no day" inro cert revoke "$new" --invalid-at 2026-02-31
+
+# ---- destroyed, with a statement that the audit's key signed ----
+
+must inro key generate --token ca --label audit --type ec-p256
+must inro audit sign --key 'pkcs11:token=ca;object=audit'
+before=$(inro key list --token line --login --json | grep -c '"label"')
+must inro cert destroy "$serial" --evidence statement.json
+inro key list --token line --login --json >keys
+[[ $(grep -c '"label"' keys) == "$((before - 1))" ]] || fail "the key is still there: $(cat keys)"
+[[ $(inro cert show "$serial" --json | value state) == destroyed ]] || fail "not destroyed"
+/usr/bin/python3 - <<'P' || fail "$(cat statement.json)"
+import json
+d = json.load(open("statement.json"))
+s = json.loads(d["statement"])
+assert s["things"][0]["objects"] >= 2 and "found nothing" in s["things"][0]["done"], s
+open("text", "w").write(d["statement"])
+open("signature", "wb").write(bytes.fromhex(d["signature"]))
+open("signer", "wb").write(bytes.fromhex(d["signer"]))
+P
+openssl dgst -sha256 -verify signer -keyform DER -signature signature text >/dev/null || fail "the statement's signature"
+inro audit list --where 'action=certificate.evidence' --json | grep -q "$(sha256sum <text | cut -d ' ' -f 1)" ||
+	fail "the audit does not know the statement"
+refused 1 "it is the end" inro cert destroy "$serial"
+
+# ---- a key that is made here ----
+
+must inro device add gate --no-psk
+refused 2 "format p12" inro cert issue --ca issuing --profile tls-client --device gate --make-key
+export INRO_PASSPHRASE=short
+refused 1 "8 characters" inro cert issue --ca issuing --profile tls-client --device gate --make-key --format p12 --out gate.p12
+export INRO_PASSPHRASE='パスワード 8'
+inro cert issue --ca issuing --profile tls-client --device gate --make-key --format p12 --out gate.p12 2>warned ||
+	fail "$(cat warned)"
+grep -q 'safe environment' warned || fail "no warning"
+[[ $(stat -c %a gate.p12) == 600 ]] || fail "others may read the key"
+openssl pkcs12 -in gate.p12 -passin env:INRO_PASSPHRASE -info -nodes -out gate.pem 2>info || fail "$(cat info)"
+grep -q 'PBES2, PBKDF2, AES-256-CBC, Iteration 100000, PRF hmacWithSHA256' info || fail "$(cat info)"
+grep -q 'MAC: sha256, Iteration 100000' info || fail "$(cat info)"
+[[ $(grep -c 'BEGIN CERTIFICATE' gate.pem) == 3 ]] || fail "not the whole chain"
+openssl x509 -in gate.pem -noout -pubkey | cmp - <(openssl pkey -in gate.pem -pubout) || fail "another key"
+openssl verify -CAfile root.pem -untrusted issuing.pem gate.pem >out 2>&1 || fail "$(cat out)"
+inro audit list --where 'action=certificate.issue' --json | grep -q 'made here' || fail "the audit does not tell"
+refused 1 "no copy of the key" inro cert export "$(inro cert list --device gate --json | value serial)" --format p12 --out again.p12
+
+must inro token create seal
+must inro secret seal-key --token seal
+must inro device add door --no-psk
+for type in ec-p384 rsa-2048 ed25519; do
+	inro cert issue --ca issuing --profile tls-client --device door --make-key --keep-key --type "$type" --format p12 \
+		--out door.p12 2>warned || fail "$(cat warned)"
+done
+door=$(inro cert list --where 'device=door key_type=rsa-2048' --json | value serial)
+must inro cert revoke "$door"
+must inro cert retire "$door" --cause "no longer needed"
+must inro cert archive "$door"
+inro cert export "$door" --format p12 --out kept.p12 2>warned || fail "$(cat warned)"
+openssl pkcs12 -in kept.p12 -passin env:INRO_PASSPHRASE -nodes -nocerts 2>/dev/null | openssl rsa -check -noout >/dev/null 2>&1 ||
+	fail "the kept key"
+must inro cert destroy "$door"
+refused 1 "no copy of the key" inro cert export "$door" --format p12 --out gone.p12
+must inro db check
+must inro audit verify
