@@ -91,22 +91,22 @@ static size_t stem_of(const char *label)
 }
 
 /* "press-1", "press-1.2", "press-1.3": the first that no key in the token has. */
-static enum inro_err make_next(struct core *c, struct renewal *r, struct new_key_plan *plan,
+static enum inro_err make_next(struct core *c, struct renewal *r, struct new_key_plan plan,
 			       const char *before)
 {
 	char label[256];
 	enum inro_err e = INRO_E_EXISTS;
 
-	plan->label = label;
+	plan.label = label;
 	for (int i = 2; e == INRO_E_EXISTS && i < LABEL_TRIES; i++) {
 		snprintf(label, sizeof label, "%.*s.%d", (int)stem_of(before), before, i);
-		e = new_key_make(c, plan, &r->fresh);
+		e = new_key_make(c, &plan, &r->fresh);
 	}
 	return e;
 }
 
 /* "press-1.r17", of certificate 17: what a run that was cut short has left is found again. */
-static enum inro_err make_or_find(struct core *c, struct renewal *r, struct new_key_plan *plan,
+static enum inro_err make_or_find(struct core *c, struct renewal *r, struct new_key_plan plan,
 				  const char *before)
 {
 	SCOPED(credential) rec = { 0 };
@@ -115,8 +115,8 @@ static enum inro_err make_or_find(struct core *c, struct renewal *r, struct new_
 
 	snprintf(label, sizeof label, "%.*s.r%lld", (int)stem_of(before), before,
 		 (long long)r->old.id);
-	plan->label = label;
-	e = new_key_or_left(c, plan, &r->fresh, &rec);
+	plan.label = label;
+	e = new_key_or_left(c, &plan, &r->fresh, &rec);
 	if (e == INRO_OK && rec.id)
 		e = err_set(INRO_E_EXISTS, "key '%s' is that of certificate %lld", label,
 			    (long long)rec.id);
@@ -138,7 +138,7 @@ static enum inro_err make_key(struct core *c, struct renewal *r)
 	if (e != INRO_OK)
 		return e;
 	before = uri.object ? uri.object : text_or_empty(r->device.device_id);
-	e = r->in->again ? make_or_find(c, r, &plan, before) : make_next(c, r, &plan, before);
+	e = r->in->again ? make_or_find(c, r, plan, before) : make_next(c, r, plan, before);
 	r->key = r->fresh.key;
 	return e;
 }
