@@ -106,6 +106,7 @@ openssl verify -CAfile root.pem -untrusted issuing.pem renewed/*.pem >out 2>&1 |
 
 # ---- an algorithm is replaced in the whole fleet ----
 
+must inro group update plant/line2 --policy '{"renew_days": 14, "key_types": ["ed25519", "aes-256"]}'
 mkdir new
 for ((i = 1; i <= devices; i++)); do id_of $i && echo; done >everyone
 "$B/tests/make_csrs" ed25519 new <everyone
