@@ -164,9 +164,10 @@ enum inro_err cert_make_key_run(const struct call *c, json_t **ret)
 	};
 	const struct cred_central how = { call_opt(c, "subject"), call_opt(c, "type"),
 					  call_has(c, "keep-key") };
-	enum inro_err e = take_password(c, &password);
-	if (!e)
-		e = office_open(c, &core);
+	enum inro_err e = office_open(c, &core);
+
+	if (!e) /* by one who may have it */
+		e = take_password(c, &password);
 	if (!e)
 		e = cred_issue_central(core, &r, &how, &pkcs8, &cert);
 	if (!e)
@@ -182,9 +183,10 @@ enum inro_err cert_export_run(const struct call *c, json_t **ret)
 	SCOPED(secret) password = { 0 };
 	SCOPED(secret) pkcs8 = { 0 };
 	SCOPED(cred) cert = { 0 };
-	enum inro_err e = take_password(c, &password);
-	if (!e)
-		e = office_open(c, &core);
+	enum inro_err e = office_open(c, &core);
+
+	if (!e) /* by one who may have it */
+		e = take_password(c, &password);
 	if (!e)
 		e = cred_kept_key(core, call_arg(c, 0), call_number(c, "proposal", 0), &pkcs8,
 				  &cert);

@@ -76,7 +76,7 @@ if start_postgres office bare; then
 	cmp before after || fail "PostgreSQL gives other answers"
 	must inro db check
 	must inro device add dev-4
-	openssl req -new -key k.pem -out b.csr -subj "/CN=dev-4" 2>/dev/null
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout k4.pem -out b.csr -subj "/CN=dev-4" 2>/dev/null
 	must inro cert issue --ca root --profile tls-client --csr b.csr --device dev-4 --out b.pem
 	must inro device delete dev-1
 	must inro ca crl root --out root.crl
