@@ -86,9 +86,12 @@ static enum inro_err backup_work(struct core *core, const struct call *c, const 
 static enum inro_err db_backup_run(const struct call *c, json_t **ret)
 {
 	enum inro_err e = with_progress(c, backup_work, ret);
-	if (!e)
-		json_object_set_new(*ret, "file", json_of_text(call_arg(c, 0)));
-	return e;
+	if (e)
+		return e;
+	/* A file's copy is not counted. */
+	json_object_clear(*ret);
+	json_object_set_new(*ret, "file", json_of_text(call_arg(c, 0)));
+	return INRO_OK;
 }
 
 /* What was issued after the clock's time, or 0. */

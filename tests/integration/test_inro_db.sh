@@ -59,6 +59,8 @@ cmp before after || fail "the copy gives other answers"
 refused 1 "is not empty" inro db copy --to "sqlite:$T/second.db"
 refused 1 "names no database" inro db copy --to second.db
 must inro db backup "$T/kept.db"
+must inro --json db backup "$T/told.db" >told
+grep -q rows told && fail "a backup tells numbers that it does not count: $(cat told)"
 refused 1 "is there already" inro db backup "$T/kept.db"
 INRO_DB=sqlite:$T/kept.db must inro db check
 
