@@ -1,11 +1,10 @@
 /* device - the registry; see device.h. */
 #include "backoffice/core/device.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/address.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/psk.h"
@@ -19,38 +18,20 @@ static enum inro_err check_id(const char *id)
 	return core_check_name("a device's id", id, DEVICE_ID_MAX, "._:-");
 }
 
-static bool is_ip(const char *s)
-{
-	uint8_t room[16];
-
-	return inet_pton(AF_INET, s, room) == 1 || inet_pton(AF_INET6, s, room) == 1;
-}
-
-/* Six pairs of hex digits, all with ':' or all with '-' between them. */
-static bool is_mac(const char *s)
-{
-	if (strlen(s) != 17 || (s[2] != ':' && s[2] != '-'))
-		return false;
-	for (size_t i = 0; i < 17; i++)
-		if (i % 3 == 2 ? s[i] != s[2] : !isxdigit((unsigned char)s[i]))
-			return false;
-	return true;
-}
-
 /* The fields that people give: where each is in the request and in the record.  An empty one is
  * taken away from the record. */
 static const struct given {
 	const char *what;
 	size_t from, to;
-	bool (*is)(const char *value); /* NULL: any text */
+	address_form_fn *form; /* as it is kept; NULL: any text */
 	const char *like;
 } given[] = {
 	{ "the name", offsetof(struct device_fields, name), offsetof(struct device, name), NULL,
 	  NULL },
-	{ "the IP address", offsetof(struct device_fields, ip), offsetof(struct device, ip), is_ip,
+	{ "the IP address", offsetof(struct device_fields, ip), offsetof(struct device, ip), address_ip,
 	  "192.0.2.7 or 2001:db8::7" },
 	{ "the MAC address", offsetof(struct device_fields, mac), offsetof(struct device, mac),
-	  is_mac, "00:11:22:33:44:55" },
+	  address_mac, "00:11:22:33:44:55" },
 	{ "the host name", offsetof(struct device_fields, hostname),
 	  offsetof(struct device, hostname), NULL, NULL },
 	{ "the OS name", offsetof(struct device_fields, os), offsetof(struct device, os), NULL,
@@ -74,9 +55,10 @@ static enum inro_err check_fields(const struct device_fields *f)
 
 	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(given); i++) {
 		const char *v = given_value(f, &given[i]);
+		char form[ADDRESS_MAX];
 
 		e = core_check_text(given[i].what, v, DEVICE_FIELD_MAX);
-		if (e == INRO_OK && v && *v && given[i].is && !given[i].is(v))
+		if (e == INRO_OK && v && *v && given[i].form && !given[i].form(v, form))
 			e = err_set(INRO_E_ARG, "%s is like %s, not '%s'", given[i].what,
 				    given[i].like, v);
 	}
@@ -90,9 +72,10 @@ static enum inro_err set_given(struct device *d, const struct device_fields *f)
 	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(given); i++) {
 		const char *v = given_value(f, &given[i]);
 		char **to = (char **)(void *)((char *)d + given[i].to);
+		char form[ADDRESS_MAX];
 
 		if (v)
-			e = text_set(to, v);
+			e = text_set(to, given[i].form && given[i].form(v, form) ? form : v);
 	}
 	return e;
 }

@@ -19,6 +19,7 @@
 #ifndef INRO_BACKOFFICE_CORE_WHERE_H
 #define INRO_BACKOFFICE_CORE_WHERE_H
 
+#include "backoffice/core/address.h"
 #include "backoffice/core/core.h"
 #include "backoffice/store/store.h"
 
@@ -27,6 +28,8 @@
 
 enum where_value {
 	WHERE_TEXT,
+	WHERE_IP, /* whole in any form, its beginning as it is kept */
+	WHERE_MAC,
 	WHERE_HEX,
 	WHERE_NUMBER,
 	WHERE_NAME,
@@ -96,6 +99,7 @@ struct where {
 	size_t n;
 	char *text;		       /* what the values borrow from */
 	int64_t numbers[STORE_IN_MAX]; /* a group and those in it */
+	char forms[STORE_COND_MAX][ADDRESS_MAX]; /* addresses as they are kept */
 	bool as_recorded;	       /* rows are judged without seen() */
 };
 void where_clear(struct where *w);

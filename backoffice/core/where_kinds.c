@@ -11,8 +11,8 @@
 static const struct where_field device_fields[] = {
 	{ "id", "device_id", WHERE_TEXT },
 	{ "name", "name", WHERE_TEXT },
-	{ "ip", "ip", WHERE_TEXT },
-	{ "mac", "mac", WHERE_TEXT },
+	{ "ip", "ip", WHERE_IP },
+	{ "mac", "mac", WHERE_MAC },
 	{ "host", "hostname", WHERE_TEXT },
 	{ "os", "os", WHERE_TEXT },
 	{ "serial", "serial", WHERE_TEXT },

@@ -92,6 +92,29 @@ static enum inro_err take_text(struct taking *t)
 	return core_check_text("a value to look for", t->value, 255);
 }
 
+/* A whole address in its one form, which may be the longer one; else its beginning. */
+static enum inro_err take_address(struct taking *t, address_form_fn *form, void (*lower)(char *s))
+{
+	char *room = t->w->forms[t->w->n];
+	enum inro_err e = take_text(t);
+
+	if (form(t->value, room))
+		t->cond.text = room;
+	else
+		lower(t->value);
+	return e;
+}
+
+static enum inro_err take_ip(struct taking *t)
+{
+	return take_address(t, address_ip, address_lower);
+}
+
+static enum inro_err take_mac(struct taking *t)
+{
+	return take_address(t, address_mac, address_mac_lower);
+}
+
 /* Decoded where it stands: there it has room. */
 static enum inro_err take_hex(struct taking *t)
 {
@@ -101,8 +124,7 @@ static enum inro_err take_hex(struct taking *t)
 		return INRO_OK;
 	if (!is_equal_op(t) && t->cond.op != STORE_PREFIX)
 		return err_set(INRO_E_ARG, "hex digits are compared by =, != and ^= only");
-	if (!n || n > 128 ||
-	    hex_decode(bytes_of(t->value), (uint8_t *)t->value, n, &n) != INRO_OK)
+	if (!n || n > 128 || hex_decode(bytes_of(t->value), (uint8_t *)t->value, n, &n) != INRO_OK)
 		return err_set(INRO_E_ARG, "'%s' is not hex digits, two an octet, up to 128",
 			       t->value);
 	t->cond.bytes = BYTES(t->value, n);
@@ -324,10 +346,11 @@ static enum inro_err take_seconds(struct taking *t)
 }
 
 static enum inro_err (*const takers[WHERE_VALUE__MAX])(struct taking *t) = {
-	[WHERE_TEXT] = take_text,     [WHERE_HEX] = take_hex,	    [WHERE_NUMBER] = take_number,
-	[WHERE_NAME] = take_name,     [WHERE_STATE] = take_state,   [WHERE_GROUP] = take_group,
-	[WHERE_DEVICE] = take_device, [WHERE_CA] = take_ca,	    [WHERE_REASON] = take_reason,
-	[WHERE_MS] = take_ms,	      [WHERE_SECONDS] = take_seconds,
+	[WHERE_TEXT] = take_text,	[WHERE_IP] = take_ip,	      [WHERE_MAC] = take_mac,
+	[WHERE_HEX] = take_hex,		[WHERE_NUMBER] = take_number, [WHERE_NAME] = take_name,
+	[WHERE_STATE] = take_state,	[WHERE_GROUP] = take_group,   [WHERE_DEVICE] = take_device,
+	[WHERE_CA] = take_ca,		[WHERE_REASON] = take_reason, [WHERE_MS] = take_ms,
+	[WHERE_SECONDS] = take_seconds,
 };
 
 static enum inro_err find_field(const struct where_kind *kind, const char *name, size_t n,

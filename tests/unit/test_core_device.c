@@ -68,7 +68,7 @@ static void test_fields(void **state)
 		OK(device_get(c, id, &back));
 		assert_string_equal(back.name, odd_texts[i]);
 		assert_string_equal(back.ip, "2001:db8::7");
-		assert_string_equal(back.mac, "00-1A-2b-33-44-55");
+		assert_string_equal(back.mac, "00:1a:2b:33:44:55");
 		assert_string_equal(back.hostname, odd_texts[i]);
 		assert_string_equal(back.os, odd_texts[i]);
 		assert_true(back.created_ms > 0);

@@ -531,6 +531,9 @@ static void fill(struct core *c)
 		const struct device_fields f = { .group = groups[i % 3],
 						 .name = name,
 						 .mac = mac,
+						 .ip = i == 3	? "2001:DB8:0::A"
+						       : i == 4 ? "::FFFF:1.2.3.4"
+								: NULL,
 						 .os = i % 2 ? "Windows CE" : "Linux",
 						 .serial = i % 5 ? NULL : "17" };
 
@@ -593,6 +596,10 @@ static const struct {
 	{ "id>=dev-50", 10 },
 	{ "id<dev-50 mac^=00:11", 49 },
 	{ "mac=00:11:22:33:44:03", 1 },
+	{ "mac=00-11-22-33-44-0A", 1 },
+	{ "id<dev-50 mac^=00-11", 49 },
+	{ "ip=2001:0DB8:0:0::a", 1 },
+	{ "ip=::ffff:102:304", 1 },
 	{ "serial=17", 12 },
 	{ "serial=17 group=a", 4 },
 	{ "serial=", 47 },
