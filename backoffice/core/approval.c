@@ -45,7 +45,7 @@ enum inro_err approval_refuse(struct core *c, struct issue_desk *d, int64_t grou
 		return e;
 	return err_set(INRO_E_STATE,
 		       "certificates by profile '%s' wait for approval here: ask for this one by "
-		       "'inro cert issue'",
+		       "'inro cert issue --csr FILE'",
 		       d->profile.name);
 }
 

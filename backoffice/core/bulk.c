@@ -81,6 +81,9 @@ static enum inro_err open_desk(struct cred_bulk *b, const struct bulk_order *o)
 		e = text_set(&b->ca_name, o->ca);
 	if (e == INRO_OK)
 		e = desk_open(b->c, &in, &b->desk);
+	/* What the profile says holds for each of them, before the CA's PIN is asked for. */
+	if (e == INRO_OK && b->desk.profile.approve)
+		e = approval_refuse(b->c, &b->desk, 0);
 	if (e == INRO_OK)
 		e = text_set(&b->profile, o->profile);
 	b->desk.verify_each = BULK_VERIFY_EACH;

@@ -287,7 +287,6 @@ struct issuing {
 	const char *ca_name;	/* for ${ca.name}; NULL: ca's */
 	struct bytes granted;	/* names that a device may have beside its record's */
 	bool makes_ca;		/* the profile must be one for CAs, or must not */
-	bool approved;		/* by a person, where the profile wants that */
 	/* Runs once it is signed and rec is filled, before the transaction; may be NULL. */
 	issuing_fn *after_sign;
 	/* Runs in the transaction, before the record is written; may be NULL. */

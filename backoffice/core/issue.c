@@ -65,8 +65,10 @@ static enum inro_err load_profile(struct core *c, const struct issuing *in, stru
 	if (e == INRO_OK && d->profile.ca != in->makes_ca)
 		e = err_set(INRO_E_POLICY, "profile '%s' is %sfor CAs", r->profile,
 			    d->profile.ca ? "" : "not ");
-	if (e == INRO_OK && d->profile.approve && !in->approved)
-		e = err_set(INRO_E_POLICY, "a request by profile '%s' has to be approved first",
+	if (e == INRO_OK && d->profile.approve && in->makes_ca)
+		e = err_set(INRO_E_POLICY,
+			    "profile '%s' says 'approve = yes', and a CA doesn't wait by that: the "
+			    "setting four-eyes.ca has others approve it",
 			    r->profile);
 	return e;
 }

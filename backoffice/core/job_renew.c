@@ -81,7 +81,7 @@ static enum inro_err open_desk(struct core *c, const struct credential *old, uns
 			       struct desk *d)
 {
 	struct cred_request request = { .profile = old->profile, .days = days };
-	const struct issuing in = { .request = &request, .ca = &d->ca, .approved = true };
+	const struct issuing in = { .request = &request, .ca = &d->ca };
 	enum inro_err e = store_get(c->store, old->ca, &d->ca);
 
 	request.ca = d->ca.name;
@@ -169,7 +169,6 @@ static void fill_row(struct job_run *r, struct row *w)
 	w->in = (struct issuing) { .request = &w->request,
 				   .ca = &w->desk->ca,
 				   .granted = w->renewal.cert.ext.sans,
-				   .approved = true,
 				   .renews = true,
 				   .before = renewal_supersede,
 				   .arg = &w->renewal };

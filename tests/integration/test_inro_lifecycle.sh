@@ -121,5 +121,31 @@ openssl pkcs12 -in kept.p12 -passin env:INRO_PASSPHRASE -nodes -nocerts 2>/dev/n
 	fail "the kept key"
 must inro cert destroy "$door"
 refused 1 "no copy of the key" inro cert export "$door" --format p12 --out gone.p12
+
+# ---- a profile that wants approval; by one account, approved by another ----
+
+printf '%s\n' '[profile]' 'name = slow' '[validity]' 'period = 9d' '[key]' 'types = ec-p256' '[issuing]' 'approve = yes' >slow.ini
+must inro profile add slow.ini
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout slow.key -subj /CN=slow -out slow.csr 2>/dev/null ||
+	fail "no request"
+export INRO_NEW_PASSWORD='a long Password 1' INRO_PASSWORD='a long Password 1'
+must inro user add alice --role administrator
+export INRO_AS=alice
+must inro user add bob --role operator
+ask_slow() {
+	local rc=0
+	inro cert issue --ca issuing --profile slow --csr slow.csr --request-id s1 >asked 2>&1 || rc=$?
+	[[ $rc == 3 ]] || fail "status $rc: $(cat asked)"
+	grep -q "waits for somebody else" asked || fail "$(cat asked)"
+}
+ask_slow
+slow=$(inro cert list --state requested --json | value id)
+ask_slow
+grep -q "request $slow waits" asked || fail "asked again it is another request: $(cat asked)"
+refused 1 "nobody decides" inro cert approve "id:$slow"
+mkdir many && cp slow.csr many
+refused 1 "wait for approval" inro cert issue --ca issuing --profile slow --csr-dir many --out-dir many
+INRO_AS=bob must inro cert approve "id:$slow"
+[[ $(inro cert show "id:$slow" --json | value state) == active ]] || fail "approved, and not active"
 must inro db check
 must inro audit verify

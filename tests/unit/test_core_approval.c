@@ -7,12 +7,16 @@
 #include <cmocka.h>
 
 #include "backoffice/core/audit.h"
+#include "backoffice/core/bulk.h"
+#include "backoffice/core/ca.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/proposal.h"
+#include "backoffice/core/provision.h"
 #include "backoffice/core/tally.h"
+#include "base/cryptoki/cryptoki.h"
 #include "tests/lib/office.h"
 
 #define OK(x)	    assert_int_equal(x, INRO_OK)
@@ -294,6 +298,88 @@ static void test_refused(void **state)
 	OK(tally_check(alice));
 }
 
+/* ---- by the profile, without a device or a group ---- */
+
+static void give_profile(const char *text)
+{
+	SCOPED(profile_version) v = { 0 };
+
+	OK(profile_give(alice, bytes_of(text), "profile.ini", PROFILE_NEW, &v));
+}
+
+static void give_slow(void)
+{
+	give_profile("[profile]\nname = slow\n[validity]\nperiod = 9d\n[key]\n"
+		     "types = ec-p256\n[issuing]\napprove = yes\n");
+}
+
+static void ask_slow(char ref[static 24])
+{
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) cred = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "slow" };
+
+	office_csr(ec, "slow", &csr);
+	r.csr = buf_bytes(&csr);
+	OK(cred_issue(alice, &r, &cred));
+	assert_int_equal(cred.state, CRED_REQUESTED);
+	assert_int_equal(cred.rec.cert.n, 0);
+	snprintf(ref, 24, "id:%lld", (long long)cred.rec.id);
+}
+
+static void test_profile_wants_it(void **state)
+{
+	struct cred_renewal renewal = { .days = 3 };
+	SCOPED(cred) cred = { 0 };
+	SCOPED(cred) next = { 0 };
+	SCOPED(buf) csr = { 0 };
+	char ref[24];
+
+	(void)state;
+	give_slow();
+	ask_slow(ref);
+	FAILS(INRO_E_POLICY, cred_approve(alice, ref, NULL, &cred)); /* not one's own */
+	OK(cred_approve(bob, ref, NULL, &cred));
+	assert_int_equal(cred.state, CRED_ACTIVE);
+	assert_int_equal(office_verify(alice, "issuing", &cred.rec.cert, BYTES_NONE), X509_V_OK);
+	office_csr(ec, "slow", &csr);
+	renewal.csr = buf_bytes(&csr);
+	OK(cred_renew(alice, ref, &renewal, &next)); /* what was approved goes on */
+	assert_int_equal(next.state, CRED_ACTIVE);
+	OK(tally_check(alice));
+}
+
+/* Ways to a certificate that can't wait say so, and leave nothing. */
+static void test_profile_and_ways_that_cannot_wait(void **state)
+{
+	const struct bulk_order order = { .ca = "issuing", .profile = "slow" };
+	const struct provision_request p = { .device = "plain", .token = "line", .ca = "issuing",
+					     .profile = "slow" };
+	const struct ca_request ca = { .name = "more", .parent = "root", .token = "ca",
+				       .label = "more", .subject = "CN=More",
+				       .profile = "slow-ca" };
+	AUTO(cred_bulk_close_ptr) struct cred_bulk *bulk = NULL;
+	SCOPED(provision_result) out = { 0 };
+	SCOPED(ca_view) made = { 0 };
+	size_t keys = office_count("line", CKO_PRIVATE_KEY);
+	int asked = office_asked;
+
+	(void)state;
+	give_slow();
+	give_profile("[profile]\nname = slow-ca\n[validity]\nperiod = 9d\n[key]\n"
+		     "types = ec-p256\n[usage]\nkey_usage = keyCertSign cRLSign\n[constraints]\nca = yes\n"
+		     "[issuing]\napprove = yes\n");
+	add_device("plain", NULL);
+	FAILS(INRO_E_STATE, cred_bulk_open(alice, &order, &bulk));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "inro cert issue --csr"));
+	assert_int_equal(office_asked, asked);
+	FAILS(INRO_E_STATE, device_provision(alice, &p, &out));
+	FAILS(INRO_E_POLICY, ca_create(alice, &ca, &made));
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "four-eyes.ca"));
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys);
+	assert_int_equal(counted("certificate/requested"), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -301,7 +387,8 @@ int main(void)
 		T(test_approved),	   T(test_rejected),
 		T(test_idempotent),	   T(test_without_token),
 		T(test_changed_meanwhile), T(test_decided_as_a_proposal),
-		T(test_refused),
+		T(test_refused),	   T(test_profile_wants_it),
+		T(test_profile_and_ways_that_cannot_wait),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
