@@ -126,6 +126,7 @@ static void fill_lot(struct folder *f, size_t *at, struct lot *lot)
 	}
 }
 
+/* A row that has neither error nor certificate is of a lot that was stopped. */
 static enum inro_err hand_out(struct folder *f, struct lot *lot)
 {
 	enum inro_err e = INRO_OK;
@@ -133,7 +134,7 @@ static enum inro_err hand_out(struct folder *f, struct lot *lot)
 		struct bulk_row *row = &lot->rows[i];
 		if (row->error)
 			say_refused(f, lot->from[i], row->error, row->why);
-		else if (!e)
+		else if (!e && row->rec.cert.n)
 			e = give_cert(f, lot->from[i], row);
 		bulk_row_clear(row);
 		buf_clear(&lot->csrs[i]);

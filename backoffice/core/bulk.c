@@ -26,7 +26,8 @@ struct work {
 	struct issuing in;
 	struct making j;
 	char id[ID_CHARS];
-	bool made; /* signed, to be recorded */
+	bool made;   /* signed, to be recorded */
+	bool closed; /* its desk: no other can be recorded either */
 };
 
 struct batch {
@@ -286,11 +287,13 @@ static enum inro_err record_all(struct core *c, void *arg)
 static enum inro_err record_one(struct core *c, void *arg)
 {
 	struct work *w = arg;
-	enum inro_err e = w->made ? desk_recheck(c, w->j.desk) : INRO_OK;
+	enum inro_err e;
 
-	if (e != INRO_OK)
-		return e;
-	return w->made ? making_record(c, &w->j) : record_refusal(c, w);
+	if (!w->made)
+		return record_refusal(c, w);
+	e = desk_recheck(c, w->j.desk);
+	w->closed = e != INRO_OK;
+	return e == INRO_OK ? making_record(c, &w->j) : e;
 }
 
 /* The reason is this row, and not the database. */
@@ -303,7 +306,7 @@ static bool is_of_row(enum inro_err e)
 /* One that can't be recorded: another run had the same request, or its device is gone. */
 static enum inro_err settle(struct core *c, struct work *w, enum inro_err e)
 {
-	if (!is_of_row(e))
+	if (w->closed || !is_of_row(e))
 		return e;
 	w->made = false;
 	if (e == INRO_E_EXISTS && making_again(c, &w->j) == INRO_OK)
@@ -317,7 +320,7 @@ static enum inro_err settle(struct core *c, struct work *w, enum inro_err e)
 static enum inro_err record_each(struct batch *b)
 {
 	struct core *c = b->bulk->c;
-	enum inro_err e = desk_recheck(c, &b->bulk->desk);
+	enum inro_err e = INRO_OK;
 
 	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
 		struct work *w = &b->works[i];

@@ -41,9 +41,9 @@ MUST_CHECK enum inro_err cred_bulk_open(struct core *c, const struct bulk_order 
 					struct cred_bulk **ret);
 void cred_bulk_close(struct cred_bulk *b); /* NULL is fine */
 void cred_bulk_close_ptr(struct cred_bulk **b);
-/* Up to BULK_MAX rows.  An error of its own means that none of the rows that are not `again` was
- * recorded: the token, the database or the CA is the reason, and the next call will likely fail,
- * too. */
+/* Up to BULK_MAX rows.  An error of its own means that the token, the database or the CA is the
+ * reason, and the next call will likely fail, too: only rows that are `again` have a certificate
+ * then, and what was recorded of the others is handed out when it is asked for again. */
 MUST_CHECK enum inro_err cred_bulk_issue(struct cred_bulk *b, struct bulk_row *rows, size_t n);
 
 #endif

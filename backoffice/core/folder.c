@@ -174,6 +174,8 @@ enum inro_err folder_write(int fd, const char *stem, struct bytes der)
 	int n = snprintf(name, sizeof name, "%s.pem", stem);
 	enum inro_err e;
 
+	if (!der.n)
+		return err_set(INRO_E_ARG, "there is no certificate for %s.pem", stem);
 	if (n < 0 || (size_t)n >= sizeof name)
 		return err_set(INRO_E_TOO_BIG, "the name %s.pem is too long", stem);
 	pem_add(&pem, PEM_CERT, der);

@@ -83,6 +83,19 @@ grep -q $'^bad.csr\tINRO_E_SYNTAX\t' made/errors || fail "$(cat made/errors)"
 rm in/bad.csr in/twice.*
 bulk >said || fail "$(cat said)"
 [[ ! -e made/errors ]] || fail "errors of an earlier run are left"
+# The same request under two names; and nothing half is written by a run that is stopped.
+request fleet-d && mv fleet-d.csr in/ && cp in/fleet-d.csr in/fleet-d2.csr
+office_sql() { sqlite3 "$INRO_HOME/backoffice.db" "$1" || fail "sqlite3: $1"; }
+office_sql "CREATE TRIGGER stop BEFORE INSERT ON credential BEGIN SELECT abs(-9223372036854775807 - 1); END"
+rm -r made
+bulk >said 2>why && fail "a run that can't record ended well"
+grep -q 'stopped after 3 of 5 requests' why || fail "$(cat why)"
+[[ $(ls made) == $'fleet-a.pem\nfleet-b.pem\nfleet-c.pem' ]] || fail "after a stop: $(ls made)"
+office_sql "DROP TRIGGER stop"
+sleep 1 # a new second: the time of the last certificate is set
+bulk --json >said || fail "$(cat said made/errors)"
+[[ $(value again <said) == 4 && $(value issued <said) == 1 ]] || fail "$(cat said)"
+cmp made/fleet-d.pem made/fleet-d2.pem || fail "one request has two certificates"
 refused 2 "one of --csr FILE and --csr-dir" inro cert issue --ca issuing --profile tls-client
 refused 2 "go together" inro cert issue --ca issuing --profile tls-client --csr-dir in
 refused 2 "for one request" inro cert issue --ca issuing --profile tls-client --csr-dir in --out-dir made --device dev-1

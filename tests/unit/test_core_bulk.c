@@ -10,6 +10,7 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/device.h"
+#include "base/clock.h"
 #include "tests/lib/office.h"
 #include "tests/lib/scratch.h"
 
@@ -59,6 +60,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	clock_set_test(0);
 	core_close(*state);
 	return 0;
 }
@@ -151,6 +153,74 @@ static void test_mixed(void **state)
 	assert_done(c, 2, 3, true);
 	assert_true(bytes_equal(blob_bytes(&rows[0].rec.serial), blob_bytes(&rows[2].rec.serial)));
 	assert_int_equal(certs(c), 6);
+}
+
+/* The first certificate of a new second, which sets the time of the last one. */
+static void test_twice_in_a_new_second(void **state)
+{
+	struct core *c = *state;
+
+	OK(ISSUE(c, 0));
+	clock_set_test(clock_now() + 100);
+	OK(ISSUE(c, 1, 2, 2, 3));
+	assert_done(c, 0, 2, false);
+	assert_done(c, 2, 3, true);
+	assert_done(c, 3, 4, false);
+	assert_true(bytes_equal(blob_bytes(&rows[1].rec.serial), blob_bytes(&rows[2].rec.serial)));
+	OK(ISSUE(c, 1, 2, 2, 3));
+	assert_done(c, 0, 4, true);
+	assert_int_equal(certs(c), 4);
+}
+
+/* What happens to dev-1 while the first of three is recorded. */
+static void meanwhile(struct core *c, const char *state, enum inro_err told)
+{
+	struct cred_bulk *bulk = NULL;
+	struct bulk_row some[3] = { 0 };
+	static const char *const ids[] = { "dev-0", "dev-1", "dev-2" };
+	struct buf asked[3] = { 0 };
+	EVP_PKEY *key;
+	char sql[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(some); i++) {
+		SCOPED(device) d = { 0 };
+
+		OK(device_add(c, ids[i], NULL, &d));
+		key = office_key("P-256");
+		office_csr(key, ids[i], &asked[i]);
+		EVP_PKEY_free(key);
+		some[i] = (struct bulk_row) { .csr = buf_bytes(&asked[i]), .device = ids[i] };
+	}
+	snprintf(sql, sizeof sql,
+		 "CREATE TRIGGER meanwhile AFTER INSERT ON credential BEGIN UPDATE device SET "
+		 "state = '%s' WHERE device_id = 'dev-1'; END",
+		 state);
+	office_sql(db, sql);
+	OK(cred_bulk_open(c, &order, &bulk));
+	clock_set_test(clock_now() + 100);
+	OK(cred_bulk_issue(bulk, some, 3));
+	OK(some[0].error);
+	FAILS(told, some[1].error);
+	assert_non_null(strstr(some[1].why, "dev-1"));
+	assert_int_equal(some[1].rec.id, 0);
+	OK(some[2].error);
+	assert_int_equal(certs(c), 2);
+	assert_int_equal(events(c, "certificate.issue", EVENT_REFUSED), 1);
+	for (size_t i = 0; i < ARRAY_LEN(some); i++) {
+		bulk_row_clear(&some[i]);
+		buf_clear(&asked[i]);
+	}
+	cred_bulk_close(bulk);
+}
+
+static void test_a_device_that_is_disabled_meanwhile(void **state)
+{
+	meanwhile(*state, "disabled", INRO_E_STATE);
+}
+
+static void test_a_device_that_is_deleted_meanwhile(void **state)
+{
+	meanwhile(*state, "deleted", INRO_E_STATE);
 }
 
 static void test_refused(void **state)
@@ -306,6 +376,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mixed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_twice_in_a_new_second, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_device_that_is_disabled_meanwhile, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_device_that_is_deleted_meanwhile, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_devices, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_revoked_is_not_handed_out, setup,

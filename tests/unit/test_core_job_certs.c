@@ -17,6 +17,7 @@
 #include "backoffice/core/job.h"
 #include "backoffice/core/provision.h"
 #include "backoffice/core/tally.h"
+#include "base/clock.h"
 #include "tests/lib/office.h"
 #include "tests/lib/scratch.h"
 
@@ -172,6 +173,32 @@ static void test_issue(void **state)
 	assert_false(written("out", "junk"));
 }
 
+/* Two files with the same octets: one certificate, under both names. */
+static void test_issue_twice(void **state)
+{
+	struct core *c = *state;
+	const struct job_arg args[] = { { "csr-dir", folder("in") },
+					{ "out-dir", folder("out") },
+					{ "ca", "issuing" },
+					{ "profile", "tls-client" } };
+	SCOPED(buf) der = { 0 };
+	EVP_PKEY *key = requests("in", 0, 3);
+	char copy[96];
+
+	office_csr(key, "d9", &der);
+	EVP_PKEY_free(key);
+	for (int i = 0; i < 2; i++) {
+		snprintf(copy, sizeof copy, "%s-in/d%d.csr", db, 8 + i);
+		scratch_file(copy, der.p, der.n);
+	}
+	clock_set_test(clock_now() + 100);
+	does(c, "issue", args, ARRAY_LEN(args), 4, 1, 0);
+	does(c, "issue", args, ARRAY_LEN(args), 0, 5, 0);
+	clock_set_test(0);
+	assert_int_equal(active("true"), 4 + 2);
+	assert_true(written("out", "d8") && written("out", "d9"));
+}
+
 static void test_rekey(void **state)
 {
 	struct core *c = *state;
@@ -289,6 +316,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_renew_revoke_export, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_pin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_issue_twice, setup, teardown),
 	};
 
 	office_tokens();
