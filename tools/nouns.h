@@ -75,7 +75,7 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 	{                                                                                          \
 		.name = "days", .arg = "N", .kind = OPT_NUMBER, .help = what                       \
 	}
-#define OPT_VALID OPT_DAYS("how long it is valid; as the profile says when not given")
+#define OPT_VALID OPT_DAYS("how long it is valid; the profile's period when not given, which is the longest")
 #define OPT_CA                                                                                     \
 	{                                                                                          \
 		.name = "ca", .arg = "CA", .kind = OPT_TEXT, .required = true,                     \

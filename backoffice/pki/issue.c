@@ -323,17 +323,35 @@ static enum inro_err check_ca_time(const struct issue *in)
 	return INRO_OK;
 }
 
+/* Who asks for longer than the profile has is told so: it would end when nobody expects it. */
+static enum inro_err end_as_asked(const struct issue *in, int64_t *ret)
+{
+	char text[32];
+
+	*ret = in->profile->seconds ? in->now + in->profile->seconds : CERT_FOREVER;
+	if (!in->not_after)
+		return INRO_OK;
+	if (in->not_after > *ret) {
+		clock_format(*ret, text, sizeof text);
+		return err_set(INRO_E_POLICY,
+			       "by profile '%s' it ends at %s at the latest; ask for fewer days",
+			       in->profile->name, text);
+	}
+	*ret = in->not_after;
+	return INRO_OK;
+}
+
 static enum inro_err decide_validity(struct plan *pl)
 {
 	const struct issue *in = pl->in;
 	int64_t begin = in->now - (int64_t)in->profile->backdate_minutes * 60;
-	int64_t end = in->profile->seconds ? in->now + in->profile->seconds : CERT_FOREVER;
+	int64_t end = 0;
 	enum inro_err e = check_ca_time(in);
 
 	if (in->issuer && begin < in->issuer->not_before)
 		begin = in->issuer->not_before;
-	if (in->not_after && in->not_after < end)
-		end = in->not_after;
+	if (!e)
+		e = end_as_asked(in, &end);
 	if (!e)
 		e = end_with_ca(in, &end);
 	if (!e && end <= in->now)

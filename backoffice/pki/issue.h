@@ -25,7 +25,7 @@ struct issue {
 	struct bytes granted; /* names that a device may ask for beside the profile's defaults */
 	struct bytes serial;  /* cert_serial() */
 	int64_t now;
-	int64_t not_after; /* 0: as the profile says; else no later than that */
+	int64_t not_after; /* 0: as the profile says; else that, which is no later */
 	const char *crl_url, *ocsp_url, *issuer_url; /* the CA's; NULL: the profile's, if any */
 	int path_len; /* of a CA: EXT_PATH_LEN_NONE: the profile's; else the smaller */
 };

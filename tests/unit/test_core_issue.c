@@ -419,6 +419,8 @@ static void test_days(void **state)
 	r.csr = buf_bytes(&csr);
 	OK(cred_issue(c, &r, &cred));
 	assert_in_range(cred.rec.not_after, now + 5 * DAY - 1, now + 5 * DAY + 60);
+	r.days = 398;
+	refused(c, &r, INRO_E_POLICY);
 	r.days = 4000000;
 	refused(c, &r, INRO_E_ARG);
 }
