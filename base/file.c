@@ -88,11 +88,10 @@ static enum inro_err read_piece(int fd, const char *path, struct buf *b, size_t 
 	return e;
 }
 
-enum inro_err file_read(const char *path, size_t max, struct buf *ret)
+static enum inro_err read_whole(int fd, const char *path, size_t max, struct buf *ret)
 {
-	AUTO(close_fd) int fd = -1;
 	size_t n = 1, total = 0;
-	enum inro_err e = open_read(path, &fd);
+	enum inro_err e = INRO_OK;
 
 	while (!e && n > 0) {
 		e = read_piece(fd, path, ret, &n);
@@ -101,6 +100,53 @@ enum inro_err file_read(const char *path, size_t max, struct buf *ret)
 			e = err_set(INRO_E_TOO_BIG, "%s: larger than %zu bytes", path, max);
 	}
 	return e;
+}
+
+enum inro_err file_read(const char *path, size_t max, struct buf *ret)
+{
+	AUTO(close_fd) int fd = -1;
+	enum inro_err e = open_read(path, &fd);
+
+	return e ? e : read_whole(fd, path, max, ret);
+}
+
+struct other_kind {
+	mode_t mode;
+	const char *name;
+};
+
+static const struct other_kind other_kinds[] = {
+	{ S_IFDIR, "a folder" }, { S_IFIFO, "a named pipe" }, { S_IFSOCK, "a socket" },
+	{ S_IFCHR, "a device" }, { S_IFBLK, "a device" },
+};
+
+static enum inro_err must_be_regular(const char *path, const struct stat *st)
+{
+	const char *name = "something else";
+
+	if (S_ISREG(st->st_mode))
+		return INRO_OK;
+	for (size_t i = 0; i < ARRAY_LEN(other_kinds); i++)
+		if ((st->st_mode & S_IFMT) == other_kinds[i].mode)
+			name = other_kinds[i].name;
+	return err_set(INRO_E_ARG, "%s: is %s, not a regular file", path, name);
+}
+
+/* Asked before it is opened, since that alone can move a device; and of what came to be open, since
+ * another may have taken the name by then. */
+enum inro_err file_read_regular(const char *path, size_t max, struct buf *ret)
+{
+	AUTO(close_fd) int fd = -1;
+	struct stat st;
+	enum inro_err e = stat(path, &st) < 0 ? file_err(errno, path) : must_be_regular(path, &st);
+
+	if (e)
+		return e;
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return file_err(errno, path);
+	e = must_be_regular(path, &st);
+	return e ? e : read_whole(fd, path, max, ret);
 }
 
 static size_t line_length(struct bytes text)

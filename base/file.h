@@ -15,6 +15,9 @@
 /* The whole file, refused (INRO_E_TOO_BIG) when longer than max.  "-" is standard input.  Straight
  * into *ret: a key file goes into one of secret memory. */
 MUST_CHECK enum inro_err file_read(const char *path, size_t max, struct buf *ret);
+/* The same of a regular file, or a link to one; anything else is INRO_E_ARG at once, and never
+ * waited for. */
+MUST_CHECK enum inro_err file_read_regular(const char *path, size_t max, struct buf *ret);
 /* One line of a file as a secret, without its line end; the file may be a pipe. */
 MUST_CHECK enum inro_err file_read_secret(const char *path, struct secret *ret);
 /* Links are followed; a file that is there keeps its mode; a device or a pipe is written into. */

@@ -96,6 +96,16 @@ sleep 1 # a new second: the time of the last certificate is set
 bulk --json >said || fail "$(cat said made/errors)"
 [[ $(value again <said) == 4 && $(value issued <said) == 1 ]] || fail "$(cat said)"
 cmp made/fleet-d.pem made/fleet-d2.pem || fail "one request has two certificates"
+# What is no file is told, and not waited for; a link to a file is one.
+mkfifo in/pipe.csr && ln -s /dev/zero in/zero.csr && mv in/fleet-c.der kept.der && ln -s ../kept.der in/fleet-c.der
+status=0
+timeout 60 "$B/bin/inro" cert issue --ca issuing --profile tls-client --csr-dir in --out-dir made >said 2>why || status=$?
+[[ $status == 1 ]] || fail "a pipe among the requests: status $status, $(cat why)"
+[[ $(cat why) == "inro: 2 of 7 requests were refused; made/errors says why" ]] || fail "$(cat why)"
+grep -q '^pipe.csr.*is a named pipe, not a regular file$' made/errors || fail "$(cat made/errors)"
+grep -q '^zero.csr.*is a device, not a regular file$' made/errors || fail "$(cat made/errors)"
+[[ -s made/fleet-c.pem && ! -e made/pipe.pem ]] || fail "made: $(ls made)"
+rm in/pipe.csr in/zero.csr made/errors
 refused 2 "one of --csr FILE and --csr-dir" inro cert issue --ca issuing --profile tls-client
 refused 2 "go together" inro cert issue --ca issuing --profile tls-client --csr-dir in
 refused 2 "for one request" inro cert issue --ca issuing --profile tls-client --csr-dir in --out-dir made --device dev-1

@@ -161,8 +161,9 @@ static void test_issue(void **state)
 
 	EVP_PKEY_free(requests("in", 0, DEVICES));
 	scratch_file("certs-0-in/junk.csr", "junk", 4);
-	issues(c, DEVICES, 0, 1);
-	issues(c, 0, DEVICES, 1);
+	assert_int_equal(mkfifo(scratch_path("certs-0-in/pipe.csr"), 0600), 0);
+	issues(c, DEVICES, 0, 2);
+	issues(c, 0, DEVICES, 2);
 	assert_int_equal(active("true"), DEVICES + 2);
 	for (int i = 0; i < DEVICES; i++) {
 		char stem[16];

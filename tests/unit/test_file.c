@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -182,6 +184,42 @@ static void assert_secret(const char *content, size_t n, const char *want)
 	assert_true(bytes_is(secret_bytes(&s), want));
 }
 
+/* A pipe that nobody writes to would be waited for. */
+static void test_read_regular(void **state)
+{
+	static const struct {
+		const char *name, *says;
+	} others[] = { { "r/pipe", "pipe: is a named pipe, not a regular file" },
+		       { "r/link-pipe", "is a named pipe" },
+		       { "r/socket", "is a socket" },
+		       { "r/null", "is a device" },
+		       { "r", "is a folder" } };
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	SCOPED(buf) b = { 0 };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)state;
+	OK(file_make_dir(scratch_path("r")));
+	snprintf(at.sun_path, sizeof at.sun_path, "%s", scratch_path("r/socket"));
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	close(fd);
+	assert_int_equal(mkfifo(scratch_path("r/pipe"), 0600), 0);
+	assert_int_equal(symlink("pipe", scratch_path("r/link-pipe")), 0);
+	assert_int_equal(symlink("/dev/null", scratch_path("r/null")), 0);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		assert_int_equal(file_read_regular(scratch_path(others[i].name), 9, &b),
+				 INRO_E_ARG);
+		assert_non_null(strstr(err_detail(INRO_E_ARG), others[i].says));
+	}
+	OK(file_write(scratch_path("r/file"), 0600, bytes_of("content")));
+	assert_int_equal(symlink("file", scratch_path("r/link")), 0);
+	OK(file_read_regular(scratch_path("r/link"), 9, &b));
+	assert_true(bytes_equal(buf_bytes(&b), bytes_of("content")));
+	assert_int_equal(file_read_regular(scratch_path("r/file"), 6, &b), INRO_E_TOO_BIG);
+	assert_int_equal(symlink("gone", scratch_path("r/dangling")), 0);
+	assert_int_equal(file_read_regular(scratch_path("r/dangling"), 9, &b), INRO_E_NOT_FOUND);
+}
+
 static void test_read_secret(void **state)
 {
 	SCOPED(secret) s = { 0 };
@@ -314,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_failed_write_keeps_the_old),
 		cmocka_unit_test(test_read_bound),
 		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_read_regular),
 		cmocka_unit_test(test_read_secret),
 		cmocka_unit_test(test_make_dir),
 		cmocka_unit_test(test_lock),
