@@ -20,15 +20,25 @@
 static const char *const handed[] = { "where",	 "in",	    "why",     "ca",	 "profile", "days",
 				      "csr-dir", "out-dir", "devices", "reason", "type" };
 
+/* Of the rows that are done: "" or how many others have to do. */
+static json_t *noted_json(const struct job *j)
+{
+	if (!j->wanted)
+		return json_string("");
+	return json_sprintf(" (%lld of them only noted as wanted: their keys are elsewhere)",
+			    (long long)j->wanted);
+}
+
 static json_t *job_json(const struct job *j)
 {
 	json_t *args = json_loads(text_or_empty(j->args), 0, NULL);
 	return json_pack(
-		"{s:I s:s s:s s:o s:I s:I s:I s:I s:o s:o s:o s:o s:o s:o}", "id",
+		"{s:I s:s s:s s:o s:I s:I s:I s:I s:I s:o s:o s:o s:o s:o s:o s:o}", "id",
 		(json_int_t)j->id, "kind", j->kind, "state", job_state_names[j->state], "args",
 		args ? args : json_null(), "total", (json_int_t)j->total, "done",
-		(json_int_t)j->done, "same", (json_int_t)j->same, "failed", (json_int_t)j->failed,
-		"said", json_of_text(j->said), "actor", json_of_text(j->actor), "by",
+		(json_int_t)j->done, "wanted", (json_int_t)j->wanted, "same", (json_int_t)j->same,
+		"failed", (json_int_t)j->failed, "noted", noted_json(j), "said",
+		json_of_text(j->said), "actor", json_of_text(j->actor), "by",
 		json_of_text(j->lease_by), "created", json_of_time(j->created_ms / 1000), "started",
 		json_of_time(j->started_ms / 1000), "updated", json_of_time(j->updated_ms / 1000));
 }
@@ -237,7 +247,7 @@ static enum inro_err job_errors_run(const struct call *c, json_t **ret)
 		.help = "rows that can't be done are told here; for --in, IN.errors when not said" \
 	}
 #define JOB_SAID                                                                                   \
-	"job {id} ({kind}) is {state}: {done} rows done, {same} were so already, {failed} "        \
+	"job {id} ({kind}) is {state}: {done} rows done{noted}, {same} were so already, {failed} " \
 	"could not be; {took}"
 
 const struct cmd_verb job_verbs[] = {
@@ -312,8 +322,9 @@ const struct cmd_verb job_verbs[] = {
 	  .reads = true,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "id", "ID" }, { "kind", "KIND" }, { "state", "STATE" },
-			     { "total", "ROWS" }, { "done", "DONE" }, { "same", "SAME" },
-			     { "failed", "FAILED" }, { "actor", "BY" }, { "updated", "LAST" }),
+			     { "total", "ROWS" }, { "done", "DONE" }, { "wanted", "WANTED" },
+			     { "same", "SAME" }, { "failed", "FAILED" }, { "actor", "BY" },
+			     { "updated", "LAST" }),
 	  .empty = "there is no such job" },
 	{ .name = "show",
 	  .summary = "Shows a job and how far it is",
@@ -322,12 +333,12 @@ const struct cmd_verb job_verbs[] = {
 	  .least = LEAST_AUDITOR,
 	  .reads = true,
 	  .shape = SHOW_RECORD,
-	  .columns = COLUMNS({ "id", "Number" }, { "kind", "Kind" }, { "state", "State" },
-			     { "args", "What" }, { "total", "Rows" }, { "done", "Done" },
-			     { "same", "So already" }, { "failed", "Could not be done" },
-			     { "said", "Said" }, { "actor", "Started by" }, { "by", "Done by" },
-			     { "created", "Created" }, { "started", "Started" },
-			     { "updated", "Last changed" }) },
+	  .columns = COLUMNS(
+		  { "id", "Number" }, { "kind", "Kind" }, { "state", "State" }, { "args", "What" },
+		  { "total", "Rows" }, { "done", "Done" }, { "wanted", "Of them wanted elsewhere" },
+		  { "same", "So already" }, { "failed", "Could not be done" }, { "said", "Said" },
+		  { "actor", "Started by" }, { "by", "Done by" }, { "created", "Created" },
+		  { "started", "Started" }, { "updated", "Last changed" }) },
 	{ .name = "cancel",
 	  .summary = "Ends a job before its end; what is done stays",
 	  .args = ARGS(ARG_JOB),

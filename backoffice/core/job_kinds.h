@@ -26,6 +26,7 @@ struct job_run {
 	size_t n;
 	char *names[BATCH_MAX]; /* what is said of a bad row begins with it */
 	bool same[BATCH_MAX];	/* set by row(): nothing was to be done */
+	bool wanted[BATCH_MAX]; /* the same: it is only noted that it is to be done elsewhere */
 	struct batch_result results[BATCH_MAX];
 	char *cursor; /* the place behind it */
 	bool ended;   /* there is nothing behind it; set before open() when all is done */

@@ -246,7 +246,7 @@ static enum inro_err renew_ready(struct job_run *r)
 
 /* ---- on record ---- */
 
-static enum inro_err note_wanted(struct core *c, struct row *w, bool *ret_same)
+static enum inro_err note_wanted(struct core *c, struct row *w, bool *ret_same, bool *ret_noted)
 {
 	SCOPED(credential) now = { 0 };
 	SCOPED(buf) detail = { 0 };
@@ -263,6 +263,7 @@ static enum inro_err note_wanted(struct core *c, struct row *w, bool *ret_same)
 	snprintf(name, sizeof name, "%lld", (long long)now.id);
 	detail_text(&detail, "device", w->renewal.device.device_id);
 	detail_text(&detail, "subject", now.subject);
+	*ret_noted = true;
 	e = store_update(c->store, &now);
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
@@ -283,7 +284,8 @@ static enum inro_err renew_row(struct core *c, void *run, size_t i)
 	struct renewing *x = r->own;
 	struct row *w = &x->rows[i];
 
-	return w->wanted ? note_wanted(c, w, &r->same[i]) : making_record(c, &w->j);
+	r->wanted[i] = false;
+	return w->wanted ? note_wanted(c, w, &r->same[i], &r->wanted[i]) : making_record(c, &w->j);
 }
 
 /* ---- handed out ---- */

@@ -18,7 +18,7 @@ void job_lot_clear(struct job_run *r)
 	for (size_t i = 0; i < r->n; i++) {
 		free(r->names[i]);
 		r->names[i] = NULL;
-		r->same[i] = false;
+		r->same[i] = r->wanted[i] = false;
 		batch_result_clear(&r->results[i]);
 	}
 	r->n = 0;
@@ -144,6 +144,7 @@ static enum inro_err count_rows(struct core *c, struct job_run *r)
 		r->next.failed += bad;
 		r->next.same += !bad && r->same[i];
 		r->next.done += !bad && !r->same[i];
+		r->next.wanted += !bad && r->wanted[i];
 		if (bad)
 			e = write_error(c, r, i);
 	}
@@ -226,6 +227,7 @@ static enum inro_err end_with(struct core *c, struct job_run *r, enum verb verb,
 		e = store_update(c->store, j);
 	detail_int(&detail, "done", j->done);
 	detail_int(&detail, "same", j->same);
+	detail_int(&detail, "wanted", j->wanted);
 	detail_int(&detail, "failed", j->failed);
 	detail_text(&detail, "reason", why);
 	return e == INRO_OK

@@ -220,6 +220,7 @@ static void test_rekey(void **state)
 	assert_false(written("newer", "d4"));
 	assert_int_equal(office_count("line", 3), keys + 2);
 	assert_int_equal(active("wanted_at IS NOT NULL"), 2);
+	assert_int_equal(office_ask(db, "SELECT wanted FROM job WHERE kind = 'rekey'"), 2);
 	assert_int_equal(active("true"), DEVICES + 2);
 	assert_int_equal(
 		office_ask(db, "SELECT count(*) FROM credential WHERE state = 'superseded'"), 5);
