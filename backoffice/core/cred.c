@@ -30,6 +30,7 @@ void cred_clear(struct cred *c)
 	free(c->device_id);
 	free(c->ca_name);
 	free(c->own_ca_name);
+	free(c->kin);
 	*c = (struct cred) { 0 };
 }
 

@@ -21,6 +21,12 @@ enum cred_due {
 };
 extern const char *const cred_due_names[CRED_DUE__MAX]; /* CRED_DUE_NOT: "" */
 
+/* A certificate that could be used and has the key of one that is revoked. */
+struct cred_kin {
+	int64_t id;
+	bool revoked; /* with it; a CA's is not */
+};
+
 /* A certificate as people see it. */
 struct cred {
 	struct credential rec; /* rec.state is the recorded state */
@@ -30,6 +36,8 @@ struct cred {
 	const char *reason;    /* RFC 5280 name of why it is on the CRL; NULL: it is not */
 	char *own_ca_name;     /* the CA whose certificate it is; NULL: an end entity's */
 	enum cred_due due;     /* where that was asked for */
+	struct cred_kin *kin;  /* of cred_revoke(): the other certificates of a compromised key */
+	size_t kin_n;
 };
 void cred_clear(struct cred *c);
 
@@ -139,7 +147,9 @@ MUST_CHECK enum inro_err cred_renew(struct core *c, const char *ref, const struc
 
 /* Reasons by the names of RFC 5280 5.3.1: unspecified keyCompromise cACompromise affiliationChanged
  * superseded cessationOfOperation privilegeWithdrawn aACompromise.  certificateHold is cred_move()
- * with VERB_HOLD, removeFromCRL with VERB_RELEASE.  A CA's certificate takes the CA with it. */
+ * with VERB_HOLD, removeFromCRL with VERB_RELEASE.  A CA's certificate takes the CA with it.
+ * By keyCompromise and cACompromise every other certificate of the key that could be used goes in
+ * the same transaction, whoever's it is; a CA's is only told (cred.kin). */
 struct cred_revocation {
 	const char *reason; /* NULL: unspecified */
 	int64_t invalid_at; /* since when the key must be distrusted; 0: not said */

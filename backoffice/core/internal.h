@@ -266,6 +266,7 @@ struct change {
 	int64_t reason, invalid_at;
 	const char *why;
 	const char *cause; /* stays in the record; NULL: not said */
+	int64_t with;	   /* the certificate of the same key by which this one goes; 0: none */
 };
 /* A new record, and its count: the only way in for a credential. */
 MUST_CHECK enum inro_err cred_insert(struct core *c, struct credential *rec);
@@ -273,6 +274,12 @@ MUST_CHECK enum inro_err cred_insert(struct core *c, struct credential *rec);
 MUST_CHECK enum inro_err cred_replace(struct core *c, int64_t pending, struct credential *rec);
 MUST_CHECK enum inro_err cred_apply(struct core *c, struct credential *rec,
 				    const struct change *change);
+/* The same, and where it is a revocation for a compromised key, of all that have the key.  The
+ * caller frees *ret. */
+struct cred_kin;
+MUST_CHECK enum inro_err cred_apply_key(struct core *c, struct credential *rec,
+					const struct change *change, struct cred_kin **ret,
+					size_t *ret_n);
 
 /* issue.c: serial, hashes, algorithms and DER of a record, from its certificate. */
 MUST_CHECK enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert);

@@ -121,10 +121,15 @@ static enum inro_err revoke_row(struct core *c, void *run, size_t i)
 	struct revoking *v = r->own;
 	const struct credential *seen = job_found_record(v->found, i);
 	SCOPED(credential) now = { 0 };
+	struct cred_kin *kin = NULL;
+	size_t kin_n;
 	enum inro_err e = store_get(c->store, seen->id, &now);
 
 	r->same[i] = e == INRO_OK && now.state == CRED_REVOKED;
-	return e == INRO_OK && !r->same[i] ? cred_apply(c, &now, &v->change) : e;
+	if (e == INRO_OK && !r->same[i])
+		e = cred_apply_key(c, &now, &v->change, &kin, &kin_n);
+	free(kin);
+	return e;
 }
 
 static void revoke_close(struct job_run *r)

@@ -20,6 +20,10 @@ struct key_claim {
 	bool only_once; /* rule 3 */
 };
 
+/* Does a revocation for this reason say that the key is known to others? */
+bool key_use_ends(int64_t reason);
+/* INRO_E_POLICY: a certificate for it was revoked for that. */
+MUST_CHECK enum inro_err key_use_trusted(struct core *c, struct bytes hash);
 /* INRO_E_POLICY says which certificate is in the way. */
 MUST_CHECK enum inro_err key_use_check(struct core *c, const struct key_claim *k);
 

@@ -3,12 +3,16 @@
  *
  * 1. A certificate that is past its end is recorded as expired before anything else happens to it.
  * 2. What is retired or later can't be used: it has expired or is on the CRL.
- * 3. Credentials are counted where they come in and where they move, and nowhere else.
+ * 3. A key that is known to others ends for all certificates that have it, in one transaction; the
+ * certificate of a CA alone takes a decision of its own.
+ * 4. Credentials are counted where they come in and where they move, and nowhere else.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backoffice/core/cred.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/key_use.h"
 #include "backoffice/pki/crl.h"
 #include "base/clock.h"
 
@@ -73,6 +77,8 @@ static void describe(const struct credential *rec, const struct change *change, 
 		detail_text(detail, "reason", crl_reason_name((unsigned)rec->reason));
 	if (rec->invalid_at)
 		detail_int(detail, "invalid_at", rec->invalid_at);
+	if (change->with)
+		detail_int(detail, "with", change->with);
 	detail_text(detail, "cause", change->cause);
 	detail_text(detail, "why", change->why);
 }
@@ -185,10 +191,74 @@ enum inro_err cred_apply(struct core *c, struct credential *rec, const struct ch
 	return e;
 }
 
+/* ---- all that have the key ---- */
+
+/* Other certificates of the key that could be used. */
+static enum inro_err find_kin(struct core *c, const struct credential *of, void **ret, size_t *ret_n)
+{
+	static const int64_t usable[] = { CRED_ACTIVE, CRED_SUSPENDED, CRED_SUPERSEDED };
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "key_hash", .bytes = blob_bytes(&of->key_hash) },
+		{ .field = "id", .op = STORE_NE, .number = of->id },
+		{ .field = "state", .op = STORE_IN, .numbers = usable, .n = ARRAY_LEN(usable) },
+		{ .field = "not_after", .op = STORE_GE, .number = clock_now() },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+
+	return core_all(c, &credential_type, &q, ret, ret_n);
+}
+
+/* Whose they are doesn't matter: who may end one of them has said that the key is known. */
+static enum inro_err revoke_kin(struct core *c, struct credential *items, size_t n,
+				const struct change *change, struct cred_kin *ret)
+{
+	int64_t now = clock_now();
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		ret[i] = (struct cred_kin) { items[i].id, !items[i].own_ca };
+		if (ret[i].revoked)
+			e = apply_one(c, &items[i], change, now);
+	}
+	return e;
+}
+
+enum inro_err cred_apply_key(struct core *c, struct credential *rec, const struct change *change,
+			     struct cred_kin **ret, size_t *ret_n)
+{
+	struct change with = *change;
+	struct cred_kin *kin;
+	void *items = NULL;
+	size_t n = 0;
+	enum inro_err e = cred_apply(c, rec, change);
+
+	if (e != INRO_OK || change->verb != VERB_REVOKE || rec->kind != CRED_CERTIFICATE ||
+	    !key_use_ends(change->reason))
+		return e;
+	with.with = rec->id;
+	e = find_kin(c, rec, &items, &n);
+	kin = calloc(n + 1, sizeof *kin);
+	if (e == INRO_OK && !kin)
+		e = err_set(INRO_E_NO_MEMORY, "no memory for the certificates of a key");
+	if (e == INRO_OK)
+		e = revoke_kin(c, items, n, &with, kin);
+	list_free(&credential_type, items, n);
+	if (e != INRO_OK) {
+		free(kin);
+		return e;
+	}
+	*ret = kin;
+	*ret_n = n;
+	return INRO_OK;
+}
+
 struct named_change {
 	const char *ref;
 	struct change change;
 	struct credential rec;
+	struct cred_kin *kin;
+	size_t kin_n;
 };
 
 static enum inro_err change_work(struct core *c, void *arg)
@@ -197,9 +267,12 @@ static enum inro_err change_work(struct core *c, void *arg)
 	enum inro_err e;
 
 	credential_clear(&n->rec);
+	free(n->kin);
+	n->kin = NULL;
+	n->kin_n = 0;
 	e = cred_load(c, n->ref, &n->rec);
 
-	return e == INRO_OK ? cred_apply(c, &n->rec, &n->change) : e;
+	return e == INRO_OK ? cred_apply_key(c, &n->rec, &n->change, &n->kin, &n->kin_n) : e;
 }
 
 static enum inro_err change_refused(struct core *c, const char *ref, enum verb verb,
@@ -223,6 +296,12 @@ static enum inro_err change_named(struct core *c, const char *ref, const struct 
 		e = core_write(c, change_work, &n);
 	if (e == INRO_OK)
 		e = cred_view(c, &n.rec, ret);
+	if (e == INRO_OK) {
+		ret->kin = n.kin;
+		ret->kin_n = n.kin_n;
+		n.kin = NULL;
+	}
+	free(n.kin);
 	credential_clear(&n.rec);
 	return e == INRO_OK ? e : change_refused(c, ref, change->verb, e);
 }

@@ -7,6 +7,7 @@
 
 #include "backoffice/core/cred.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/key_use.h"
 #include "backoffice/core/secrets.h"
 #include "backoffice/core/where.h"
 #include "backoffice/pki/envelope.h"
@@ -259,7 +260,7 @@ static enum inro_err certificate_of(struct core *c, const struct symkey *k, stru
 	if (e == INRO_E_NOT_FOUND)
 		return err_set(e, "device '%s' has no certificate to wrap a key to",
 			       text_or_empty(k->device_id));
-	return e;
+	return e == INRO_OK ? key_use_trusted(c, blob_bytes(&ret->key_hash)) : e;
 }
 
 static enum inro_err give_raw(struct core *c, const struct symkey *k,

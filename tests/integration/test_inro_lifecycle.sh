@@ -60,6 +60,19 @@ must inro cert revoke "$new" --reason keyCompromise --invalid-at 2026-01-01
 inro ca crl issuing --format pem >crl.pem
 openssl crl -in crl.pem -noout -text >crl.txt
 grep -A 1 'Invalidity Date' crl.txt | grep -q 'Jan  1 00:00:00 2026' || fail "$(cat crl.txt)"
+
+# ---- a key that is known to others ends in all its certificates ----
+
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout known.key -subj /CN=known -out known.csr 2>/dev/null ||
+	fail "no request"
+must inro cert issue --ca issuing --profile tls-client --csr known.csr --out known1.pem
+must inro cert issue --ca issuing --profile tls-client --csr known.csr --out known2.pem
+mapfile -t known < <(inro cert list --where 'state=active profile=tls-client' --json | sed -n 's/.*"id": \([0-9]*\),*$/\1/p' | sort -n | tail -n 2)
+inro cert revoke "id:${known[0]}" --reason keyCompromise >said || fail "not revoked"
+grep -q "is revoked (keyCompromise); with it those of the same key: ${known[1]}$" said || fail "$(cat said)"
+[[ $(inro cert show "id:${known[1]}" --json | value reason) == keyCompromise ]] || fail "the other one stands"
+inro audit list --where 'action=certificate.revoke' --json | grep -q "with.*${known[0]}" || fail "the audit does not tell with which"
+
 refused 1 "no day" inro cert revoke "$new" --invalid-at 2026-02-31
 
 # ---- destroyed, with a statement that the audit's key signed ----

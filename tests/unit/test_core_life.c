@@ -67,16 +67,21 @@ struct issued {
 	struct cred cred;
 };
 
-static void issue(struct core *c, struct issued *ret)
+static void issue_key(struct core *c, EVP_PKEY *key, struct issued *ret)
 {
 	SCOPED(buf) csr = { 0 };
 	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
 
-	office_csr(ec, "x", &csr);
+	office_csr(key, "x", &csr);
 	r.csr = buf_bytes(&csr);
 	*ret = (struct issued) { 0 };
 	OK(cred_issue(c, &r, &ret->cred));
 	snprintf(ret->ref, sizeof ret->ref, "id:%lld", (long long)ret->cred.rec.id);
+}
+
+static void issue(struct core *c, struct issued *ret)
+{
+	issue_key(c, ec, ret);
 }
 
 /* What libcrypto says of the certificate with a fresh list of the issuing CA. */
@@ -145,6 +150,96 @@ static void test_revoke(void **state)
 	cred_clear(&i.cred);
 }
 
+static void check_state(struct core *c, const struct issued *i, enum cred_state state,
+			const char *reason)
+{
+	SCOPED(cred) cred = { 0 };
+
+	OK(cred_get(c, i->ref, &cred));
+	assert_int_equal(cred.state, state);
+	if (reason)
+		assert_string_equal(text_or_empty(cred.reason), reason);
+	else
+		assert_null(cred.reason);
+}
+
+/* The other certificates of a compromised key go with it; those of other keys, and any for another
+ * reason, stay. */
+static void test_compromised_key_takes_all_along(void **state)
+{
+	const struct cred_revocation plain = { .reason = "superseded" };
+	const struct cred_revocation why = { .reason = "keyCompromise",
+					     .invalid_at = clock_now() - DAY,
+					     .why = "lost" };
+	struct core *c = *state;
+	EVP_PKEY *other_key = office_key("P-256");
+	SCOPED(cred) cred = { 0 };
+	struct issued first, second, held, third, other;
+	struct crl_info info;
+	X509_CRL *crl;
+
+	issue(c, &first);
+	issue(c, &second);
+	issue(c, &held);
+	issue(c, &third);
+	issue_key(c, other_key, &other);
+	OK(cred_move(c, held.ref, VERB_HOLD, NULL, &cred));
+	cred_clear(&cred);
+	OK(cred_revoke(c, third.ref, &plain, &cred));
+	assert_int_equal(cred.kin_n, 0);
+	cred_clear(&cred);
+	check_state(c, &first, CRED_ACTIVE, NULL);
+	OK(cred_revoke(c, first.ref, &why, &cred));
+	assert_int_equal(cred.kin_n, 2);
+	assert_true(cred.kin[0].revoked && cred.kin[1].revoked);
+	assert_int_equal(cred.kin[0].id + cred.kin[1].id, second.cred.rec.id + held.cred.rec.id);
+	check_state(c, &second, CRED_REVOKED, "keyCompromise");
+	check_state(c, &held, CRED_REVOKED, "keyCompromise");
+	check_state(c, &third, CRED_REVOKED, "superseded");
+	check_state(c, &other, CRED_ACTIVE, NULL);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event "
+					"WHERE action = 'certificate.revoke' AND outcome = 'done'"),
+			 4);
+	crl = fresh_crl(c, "issuing", 0, &info);
+	assert_int_equal(info.entries, 4);
+	assert_int_equal(entry_reason(crl, &second), 1);
+	assert_int_equal(entry_reason(crl, &held), 1);
+	X509_CRL_free(crl);
+	EVP_PKEY_free(other_key);
+	cred_clear(&first.cred);
+	cred_clear(&second.cred);
+	cred_clear(&held.cred);
+	cred_clear(&third.cred);
+	cred_clear(&other.cred);
+}
+
+/* A CA's certificate is no matter of passing: it is told, and stands. */
+static void test_compromised_key_of_a_ca_is_told(void **state)
+{
+	const struct cred_revocation why = { .reason = "keyCompromise" };
+	struct core *c = *state;
+	SCOPED(ca_view) ca = { 0 };
+	SCOPED(cred) cred = { 0 };
+	struct issued i;
+	char sql[160];
+
+	issue(c, &i);
+	OK(ca_get(c, "issuing", &ca));
+	snprintf(sql, sizeof sql,
+		 "UPDATE credential SET key_hash = (SELECT key_hash FROM credential WHERE id = %lld) "
+		 "WHERE id = %lld",
+		 (long long)ca.credential, (long long)i.cred.rec.id);
+	office_sql(db, sql);
+	OK(cred_revoke(c, i.ref, &why, &cred));
+	assert_int_equal(cred.kin_n, 1);
+	assert_int_equal(cred.kin[0].id, ca.credential);
+	assert_false(cred.kin[0].revoked);
+	ca_view_clear(&ca);
+	OK(ca_get(c, "issuing", &ca));
+	assert_int_equal(ca.rec.state, CA_ACTIVE);
+	cred_clear(&i.cred);
+}
+
 static void test_reasons(void **state)
 {
 	static const struct {
@@ -169,8 +264,12 @@ static void test_reasons(void **state)
 	struct crl_info info;
 	X509_CRL *crl;
 
-	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
-		issue(c, &issued[i]);
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+		EVP_PKEY *own = office_key("P-256"); /* a compromised key takes all it has along */
+
+		issue_key(c, own, &issued[i]);
+		EVP_PKEY_free(own);
+	}
 	issue(c, &spare);
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
 		SCOPED(cred) done = { 0 };
@@ -797,6 +896,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_revoke, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_compromised_key_takes_all_along, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_compromised_key_of_a_ca_is_told, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_reasons, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renewal_of_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hold_and_release, setup, teardown),

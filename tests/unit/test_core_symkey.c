@@ -497,6 +497,55 @@ static void test_refused(void **state)
 	core_close(reader);
 }
 
+static int64_t certify_more(const char *device, EVP_PKEY *key)
+{
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) cert = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client", .device = device };
+
+	office_csr(key, device, &csr);
+	r.csr = buf_bytes(&csr);
+	OK(cred_issue(c, &r, &cert));
+	return cert.rec.id;
+}
+
+/* Nothing is wrapped to a key that is known to others, by whichever of its certificates. */
+static void test_compromised_key(void **state)
+{
+	static const enum symkey_form forms[] = { SYMKEY_JWE, SYMKEY_CMS };
+	const struct cred_revocation why = { .reason = "keyCompromise" };
+	EVP_PKEY *own = office_key("P-256");
+	SCOPED(cred) gone = { 0 };
+	SCOPED(buf) value = { 0 };
+	char ref[24], first[24], sql[120];
+	int64_t newest;
+
+	(void)state;
+	certify("leaky", own);
+	snprintf(first, sizeof first, "id:%lld", (long long)certify_more("leaky", own));
+	newest = certify_more("leaky", own);
+	EVP_PKEY_free(own);
+	make("leaky", "aes-128", ref, &value);
+	OK(cred_revoke(c, first, &why, &gone));
+	assert_int_equal(gone.kin_n, 2);
+	for (size_t i = 0; i < 2 * ARRAY_LEN(forms); i++) {
+		const struct symkey_delivery d = { .form = forms[i % ARRAY_LEN(forms)] };
+		SCOPED(symkey) k = { 0 };
+		SCOPED(buf) out = { 0 };
+
+		if (i == ARRAY_LEN(forms)) { /* one that an earlier version left */
+			snprintf(sql, sizeof sql,
+				 "UPDATE credential SET state = 'active', revoked_at = NULL "
+				 "WHERE id = %lld",
+				 (long long)newest);
+			office_sql("symkey.db", sql);
+		}
+		FAILS(i < ARRAY_LEN(forms) ? INRO_E_NOT_FOUND : INRO_E_POLICY,
+		      symkey_deliver(c, ref, &d, &k, &out));
+		assert_int_equal(out.n, 0);
+	}
+}
+
 /* What one tenant has is not there for another, by id or by serial. */
 static void test_tenants(void **state)
 {
@@ -536,7 +585,7 @@ int main(void)
 		cmocka_unit_test(test_aes_wrap),  cmocka_unit_test(test_under_own_key),
 		cmocka_unit_test(test_mac),	  cmocka_unit_test(test_renew),
 		cmocka_unit_test(test_destroyed), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_tenants),
+		cmocka_unit_test(test_tenants),	  cmocka_unit_test(test_compromised_key),
 	};
 
 	office_tokens();
