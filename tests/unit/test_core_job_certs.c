@@ -174,7 +174,8 @@ static void test_issue(void **state)
 	assert_false(written("out", "junk"));
 }
 
-/* Two files with the same octets: one certificate, under both names. */
+/* Two files with the same octets: one certificate, under both names, also of a job that was stopped
+ * and goes on. */
 static void test_issue_twice(void **state)
 {
 	struct core *c = *state;
@@ -182,6 +183,9 @@ static void test_issue_twice(void **state)
 					{ "out-dir", folder("out") },
 					{ "ca", "issuing" },
 					{ "profile", "tls-client" } };
+	SCOPED(job) made = { 0 };
+	SCOPED(job) stopped = { 0 };
+	SCOPED(job) j = { 0 };
 	SCOPED(buf) der = { 0 };
 	EVP_PKEY *key = requests("in", 0, 3);
 	char copy[96];
@@ -192,8 +196,17 @@ static void test_issue_twice(void **state)
 		snprintf(copy, sizeof copy, "%s-in/d%d.csr", db, 8 + i);
 		scratch_file(copy, der.p, der.n);
 	}
+	OK(job_start(c, &(const struct job_order) { "issue", args, ARRAY_LEN(args) }, &made));
+	office_sql(db, "CREATE TRIGGER stop BEFORE INSERT ON credential BEGIN SELECT "
+		       "abs(-9223372036854775807 - 1); END");
 	clock_set_test(clock_now() + 100);
-	does(c, "issue", args, ARRAY_LEN(args), 4, 1, 0);
+	assert_int_not_equal(job_run(c, made.id, NULL, &stopped), INRO_OK);
+	assert_false(written("out", "d0") || written("out", "d8"));
+	office_sql(db, "DROP TRIGGER stop");
+	OK(job_run(c, made.id, NULL, &j));
+	assert_int_equal(j.done, 4);
+	assert_int_equal(j.same, 1);
+	assert_int_equal(j.failed, 0);
 	does(c, "issue", args, ARRAY_LEN(args), 0, 5, 0);
 	clock_set_test(0);
 	assert_int_equal(active("true"), 4 + 2);
