@@ -7,12 +7,25 @@
 #include "backoffice/pki/profile.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/csr.h"
+#include "backoffice/pki/limits.h"
 #include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 
 #define DAY_SECONDS 86400
 #define CHAIN_MAX   ((size_t)1 << 20)
+
+/* Of its certificate; one that is no text is none. */
+static json_t *limits_json(const struct ca_view *v)
+{
+	SCOPED(cert) cert = { 0 };
+	SCOPED(buf) text = { 0 };
+	if (!v->rec.cert.n || cert_read(blob_bytes(&v->rec.cert), &cert) || !cert.ext.limits.n)
+		return json_null();
+	if (limits_text(cert.ext.limits, &text))
+		return json_string("not readable");
+	return json_stringn((const char *)text.p, text.n);
+}
 
 static void add_policy(json_t *doc, const struct ca_view *v)
 {
@@ -43,6 +56,8 @@ json_t *ca_json(const struct ca_view *v)
 		json_of_time(v->rec.crl_at), "certificate",
 		v->credential ? json_integer(v->credential) : json_null(), "pem",
 		der.n ? json_of_pem(PEM_CERT, &der, 1) : json_null());
+	if (doc)
+		json_object_set_new(doc, "name_constraints", limits_json(v));
 	if (doc)
 		add_policy(doc, v);
 	return doc;
@@ -75,10 +90,20 @@ static enum inro_err check_create(const struct call *c)
 				   "--token LABEL to make one");
 }
 
+/* --permit and --exclude, as DER. */
+static enum inro_err read_constraints(const struct call *c, struct buf *ret)
+{
+	const char *permit[CALL_MAX_OPTS], *exclude[CALL_MAX_OPTS];
+	size_t permit_n = call_opts(c, "permit", permit);
+	size_t exclude_n = call_opts(c, "exclude", exclude);
+	return ca_read_constraints(permit, permit_n, exclude, exclude_n, ret);
+}
+
 static enum inro_err ca_create_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(ca_view) v = { 0 };
+	SCOPED(buf) constraints = { 0 };
 	unsigned path_len;
 	struct ca_request r = {
 		.name = call_arg(c, 0),
@@ -94,7 +119,10 @@ static enum inro_err ca_create_run(const struct call *c, json_t **ret)
 		.external = call_has(c, "external"),
 		.proposal = call_number(c, "proposal", 0),
 	};
-	enum inro_err e = office_open(c, &core);
+	enum inro_err e = read_constraints(c, &constraints);
+	r.constraints = buf_bytes(&constraints);
+	if (!e)
+		e = office_open(c, &core);
 	if (!e)
 		e = ca_create(core, &r, &v);
 	return e ? e : json_give(ca_json(&v), ret);
@@ -202,6 +230,7 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(cred) cred = { 0 };
 	SCOPED(buf) csr = { 0 };
+	SCOPED(buf) constraints = { 0 };
 	unsigned path_len;
 	struct cred_request r = {
 		.path_len = path_len_of(c, &path_len),
@@ -212,8 +241,11 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 	};
 	enum inro_err e = file_read(call_opt(c, "csr"), CSR_MAX, &csr);
 	if (!e)
+		e = read_constraints(c, &constraints);
+	if (!e)
 		e = office_open(c, &core);
 	r.csr = buf_bytes(&csr);
+	r.constraints = buf_bytes(&constraints);
 	if (!e)
 		e = ca_certify(core, &r, &cred);
 	return e ? e : json_give(json_of_cred(&cred), ret);
@@ -235,6 +267,18 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 	{                                                                                          \
 		.name = "no-sub-ca", .kind = OPT_FLAG, .help = "no CA may be below it"             \
 	}
+#define OPTS_NAMES                                                                                 \
+	{ .name = "permit",                                                                        \
+	  .arg = "NAMES",                                                                          \
+	  .kind = OPT_TEXT,                                                                        \
+	  .repeatable = true,                                                                      \
+	  .help = "only these may be certified below, of their kind: DNS:example.com, "            \
+		  "IP:10.0.0.0/8, email:, URI: or dirName:" },                                     \
+		{ .name = "exclude",                                                               \
+		  .arg = "NAMES",                                                                  \
+		  .kind = OPT_TEXT,                                                                \
+		  .repeatable = true,                                                              \
+		  .help = "these may not be certified below" }
 #define OPT_GENERATION                                                                             \
 	{                                                                                          \
 		.name = "generation", .arg = "N", .kind = OPT_NUMBER,                              \
@@ -248,7 +292,7 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 		{ "crl_number", "Last CRL" }, { "crl_at", "Last CRL of" },                         \
 		{ "crl_due", "Next CRL due" }, { "crl_url", "CRL at" },                            \
 		{ "delta_url", "Deltas at" }, { "crl_shards", "CRL shards" },              \
-		{ "generation", "Key number" })
+		{ "generation", "Key number" }, { "name_constraints", "Names below" })
 
 const struct cmd_verb ca_verbs[] = {
 	{ .name = "create",
@@ -284,7 +328,7 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "external",
 			 .kind = OPT_FLAG,
 			 .help = "others certify it: see 'inro ca csr', 'inro ca activate'" },
-		       OPT_PATH_LEN, OPT_NO_SUB_CA, OPT_PROPOSAL,
+		       OPT_PATH_LEN, OPT_NO_SUB_CA, OPTS_NAMES, OPT_PROPOSAL,
 		       OPT_VALID),
 	  .shared = { pin_user_opts },
 	  .check = check_create,
@@ -465,7 +509,7 @@ const struct cmd_verb ca_verbs[] = {
 			 .kind = OPT_TEXT,
 			 .known = profile_builtin_at,
 			 .help = "sub-ca when not said" },
-		       OPT_PATH_LEN, OPT_NO_SUB_CA, OPT_PROPOSAL, OPT_VALID),
+		       OPT_PATH_LEN, OPT_NO_SUB_CA, OPTS_NAMES, OPT_PROPOSAL, OPT_VALID),
 	  .shared = { out_opts, pin_user_opts },
 	  .check = check_path_len,
 	  .run = ca_certify_run,

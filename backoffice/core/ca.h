@@ -22,6 +22,7 @@ struct ca_request {
 	const char *token, *key_type, *label; /* label NULL: the name; key_type NULL: ec-p256 */
 	unsigned days;			      /* 0: the profile's */
 	const unsigned *path_len; /* how many CAs may be below, one under the other; NULL: the profile's */
+	struct bytes constraints; /* name constraints, DER (ca_read_constraints()); empty: none */
 	/* Others certify it: the CA is pending, with a request, until ca_activate().  No parent,
 	 * profile or days then. */
 	bool external;
@@ -100,6 +101,10 @@ MUST_CHECK enum inro_err ca_import(struct core *c, const struct ca_import *in,
 				   struct ca_imported *ret_done, struct ca_view *ret);
 /* A certificate for the CA of somebody else, or of another back office, by its request: as
  * cred_issue(), with a profile for CAs. */
+/* The DER of name constraints, of texts as limits_add() has them; nothing when there are none. */
+MUST_CHECK enum inro_err ca_read_constraints(const char *const *permit, size_t permit_n,
+					     const char *const *exclude, size_t exclude_n,
+					     struct buf *ret);
 MUST_CHECK enum inro_err ca_certify(struct core *c, const struct cred_request *r, struct cred *ret);
 /* Another key for the CA, under the same name (RFC 4210 4.4, RFC 9810 4.4).  A root certifies itself
  * anew, and the two keys certify each other; a CA under one of ours is certified by that one; any

@@ -7,7 +7,7 @@
  */
 #include <stdlib.h>
 
-#include "backoffice/core/ca_eyes.h"
+#include "backoffice/core/ca_making.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/pem.h"
@@ -384,7 +384,7 @@ static enum inro_err propose_certify(const struct cred_request *r, struct ca_eye
 	detail_text(&y->body, "profile", r->profile);
 	if (r->days)
 		detail_int(&y->body, "days", r->days);
-	return INRO_OK;
+	return r->constraints.n ? ca_detail_limits(&y->body, r->constraints) : INRO_OK;
 }
 
 static enum inro_err certify(struct core *c, const struct cred_request *r, struct cred *ret)

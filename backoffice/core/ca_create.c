@@ -15,6 +15,7 @@ void ca_making_clear(struct ca_making *m)
 	buf_clear(&m->subject);
 	buf_clear(&m->csr);
 	buf_clear(&m->uri);
+	buf_clear(&m->constraints);
 	ca_eyes_clear(&m->eyes);
 }
 
@@ -118,6 +119,7 @@ static struct issuing making_issue(struct ca_making *m, struct cred_request *req
 		.key_uri = (const char *)m->uri.p,
 		.days = r->days,
 		.path_len = r->path_len,
+		.constraints = buf_bytes(&m->constraints),
 	};
 	return (struct issuing) {
 		.request = request,
@@ -241,7 +243,8 @@ enum inro_err ca_making_key(struct core *c, struct ca_making *m)
 /* The CA's own request, like anybody else's: what proves that the key is there. */
 enum inro_err ca_making_csr(struct ca_making *m)
 {
-	const struct key_csr in = { .key = m->key, .subject = buf_bytes(&m->subject) };
+	const struct key_csr in = { .key = m->key, .subject = buf_bytes(&m->subject),
+				    .limits = buf_bytes(&m->constraints) };
 
 	return key_csr(&in, &m->csr);
 }
@@ -301,6 +304,19 @@ static enum inro_err pending_work(struct core *c, void *arg)
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
+enum inro_err ca_detail_limits(struct buf *body, struct bytes constraints)
+{
+	SCOPED(buf) text = { 0 };
+	enum inro_err e = limits_text(constraints, &text);
+
+	buf_add_u8(&text, 0);
+	if (e == INRO_OK)
+		e = buf_err(&text);
+	if (e == INRO_OK)
+		detail_text(body, "name_constraints", (const char *)text.p);
+	return e;
+}
+
 /* Its certificate is another's to make. */
 static enum inro_err await(struct core *c, struct ca_making *m)
 {
@@ -309,10 +325,11 @@ static enum inro_err await(struct core *c, struct ca_making *m)
 	return e == INRO_OK ? core_write(c, pending_work, m) : e;
 }
 
-void ca_making_propose(struct ca_making *m)
+enum inro_err ca_making_propose(struct ca_making *m)
 {
 	const struct ca_request *r = m->in;
 	struct buf *body = &m->eyes.body;
+	enum inro_err e = INRO_OK;
 
 	detail_text(body, "subject", r->subject);
 	detail_text(body, "parent", r->parent);
@@ -327,7 +344,10 @@ void ca_making_propose(struct ca_making *m)
 		detail_int(body, "path_len", *r->path_len);
 	if (r->external)
 		detail_int(body, "external", 1);
+	if (m->constraints.n)
+		e = ca_detail_limits(body, buf_bytes(&m->constraints));
 	m->eyes.proposal = r->proposal;
+	return e;
 }
 
 /* One that an import left is taken up again. */
@@ -363,6 +383,33 @@ enum inro_err ca_await(struct core *c, const char *name, const char *key_uri, st
 	return e == INRO_OK ? await(c, &m) : e;
 }
 
+static enum inro_err read_trees(const char *const *texts, size_t n, struct buf *ret)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = limits_add(ret, texts[i]);
+	return e;
+}
+
+enum inro_err ca_read_constraints(const char *const *permit, size_t permit_n,
+				  const char *const *exclude, size_t exclude_n, struct buf *ret)
+{
+	SCOPED(buf) in = { 0 };
+	SCOPED(buf) out = { 0 };
+	enum inro_err e = read_trees(permit, permit_n, &in);
+
+	if (e == INRO_OK)
+		e = read_trees(exclude, exclude_n, &out);
+	return e == INRO_OK ? limits_join(buf_bytes(&in), buf_bytes(&out), ret) : e;
+}
+
+static enum inro_err copy_constraints(struct ca_making *m)
+{
+	buf_add(&m->constraints, m->in->constraints);
+	return buf_err(&m->constraints);
+}
+
 static enum inro_err create(struct core *c, const struct ca_request *r, struct ca_view *ret)
 {
 	SCOPED(ca_making) m = { .in = r,
@@ -374,7 +421,10 @@ static enum inro_err create(struct core *c, const struct ca_request *r, struct c
 		e = check_request(c, &m);
 	if (e == INRO_OK)
 		e = dn_parse(r->subject, NULL, &m.subject);
-	ca_making_propose(&m);
+	if (e == INRO_OK)
+		e = copy_constraints(&m);
+	if (e == INRO_OK)
+		e = ca_making_propose(&m);
 	if (e == INRO_OK)
 		e = ca_eyes_check(c, &m.eyes, r->name);
 	if (e == INRO_OK)

@@ -18,6 +18,7 @@ struct ca_making {
 	struct ca ca;
 	struct ca_eyes eyes;
 	struct buf subject, csr, uri; /* the last one a C string */
+	struct buf constraints;	      /* names that it may certify, DER; empty: any */
 	/* As in struct issuing; their `arg` is this. */
 	issuing_fn *after_sign, *record;
 };
@@ -30,7 +31,9 @@ MUST_CHECK enum inro_err ca_making_key(struct core *c, struct ca_making *m);
 MUST_CHECK enum inro_err ca_making_csr(struct ca_making *m);
 MUST_CHECK enum inro_err ca_making_certify(struct core *c, struct ca_making *m);
 /* What is asked for, as the body of a proposal. */
-void ca_making_propose(struct ca_making *m);
+MUST_CHECK enum inro_err ca_making_propose(struct ca_making *m);
+/* Name constraints, for the audit and for who approves. */
+MUST_CHECK enum inro_err ca_detail_limits(struct buf *body, struct bytes constraints);
 /* A pending CA of this name whose key is there, or one that is pending with this key already. */
 MUST_CHECK enum inro_err ca_await(struct core *c, const char *name, const char *key_uri,
 				  struct bytes subject);

@@ -68,6 +68,9 @@ static enum inro_err load(struct core *c, struct rolling *r)
 	if (e == INRO_OK && ca->parent && !waits(r))
 		e = store_get(c->store, ca->parent, &r->m.parent);
 	buf_add(&r->m.subject, r->old.subject);
+	buf_add(&r->m.constraints, r->old.ext.limits);
+	if (e == INRO_OK)
+		e = buf_err(&r->m.constraints);
 	return e == INRO_OK ? buf_err(&r->m.subject) : e;
 }
 
@@ -296,8 +299,9 @@ static enum inro_err wait_work(struct core *c, void *arg)
 
 static enum inro_err ask(struct core *c, struct rolling *r)
 {
-	ca_making_propose(&r->m);
-	return ca_eyes_check(c, &r->m.eyes, r->in->name);
+	enum inro_err e = ca_making_propose(&r->m);
+
+	return e == INRO_OK ? ca_eyes_check(c, &r->m.eyes, r->in->name) : e;
 }
 
 static enum inro_err roll(struct core *c, struct rolling *r)

@@ -55,6 +55,8 @@ struct cred_request {
 	const char *request_id;
 	int64_t proposal; /* of ca_certify() */
 	const unsigned *path_len; /* of a CA; NULL: the profile's, else the smaller one */
+	/* Of a CA: its name constraints, DER (limits_join()); empty: the request's, or the profile's. */
+	struct bytes constraints;
 };
 
 /* Where the profile or the policy of the device's group says that requests wait for approval, what

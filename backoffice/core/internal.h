@@ -147,6 +147,7 @@ void ring_free(struct key_ring *r);
 struct key_csr {
 	struct token_key *key;
 	struct bytes subject, sans; /* DER Name; GeneralNames content */
+	struct bytes limits;	    /* name constraints; empty: none */
 };
 MUST_CHECK enum inro_err key_csr(const struct key_csr *in, struct buf *ret_der);
 

@@ -31,6 +31,7 @@ void issue_desk_clear(struct issue_desk *d)
 	profile_clear(&d->profile);
 	blocklist_free(d->blocklist);
 	cert_clear(&d->issuer);
+	limits_clear(&d->limits);
 	list_free(&ca_type, d->cas, d->cas_n);
 	*d = (struct issue_desk) { 0 };
 }
@@ -110,6 +111,27 @@ enum inro_err making_prove(struct making *j)
 	return e == INRO_OK && j->device.id ? device_may_have(&j->device) : e;
 }
 
+static enum inro_err add_limits(struct issue_desk *d, struct bytes der)
+{
+	SCOPED(cert) cert = { 0 };
+	enum inro_err e = cert_read(der, &cert);
+
+	return e == INRO_OK && cert.ext.limits.n
+		       ? limits_read(&d->limits, cert.ext.limits, cert.subject)
+		       : e;
+}
+
+/* Name constraints of a CA that others certified are kept with it, as those of ours. */
+static enum inro_err read_limits(struct core *c, struct issue_desk *d)
+{
+	SCOPED(chain) chain = { 0 };
+	enum inro_err e = ca_chain_of(c, d->ca->id, d->ca->generation, &chain);
+
+	for (size_t i = 0; e == INRO_OK && i < chain.n; i++)
+		e = add_limits(d, blob_bytes(&chain.certs[i]));
+	return e == INRO_OK ? e : err_context(e, "the certificates above CA '%s'", d->ca->name);
+}
+
 enum inro_err desk_issuer(struct core *c, struct issue_desk *d)
 {
 	enum inro_err e;
@@ -117,6 +139,8 @@ enum inro_err desk_issuer(struct core *c, struct issue_desk *d)
 	if (!d->ca || d->issuer.der.n)
 		return INRO_OK;
 	e = ca_usable(c, d->ca, clock_now());
+	if (e == INRO_OK)
+		e = read_limits(c, d);
 	return e == INRO_OK ? cert_read(blob_bytes(&d->ca->cert), &d->issuer) : e;
 }
 
@@ -157,6 +181,16 @@ static enum inro_err grant(const struct making *j, struct buf *ret)
 	return e == INRO_OK ? buf_err(ret) : e;
 }
 
+/* A CA's request says its own name constraints; who certifies it may say others. */
+static struct bytes constraints_of(const struct making *j)
+{
+	const struct cred_request *r = j->in->request;
+
+	if (!j->in->makes_ca)
+		return BYTES_NONE;
+	return r->constraints.n ? r->constraints : j->csr.ext.limits;
+}
+
 /* The request's wish with the profile's word.  `granted` holds what *ret borrows. */
 static enum inro_err make_issue(struct core *c, struct making *j, struct buf *granted,
 				struct issue *ret)
@@ -185,6 +219,8 @@ static enum inro_err make_issue(struct core *c, struct making *j, struct buf *gr
 		.now = now,
 		.path_len = i->request->path_len ? (int)*i->request->path_len : EXT_PATH_LEN_NONE,
 		.crl_url = j->crl_url.n ? (const char *)j->crl_url.p : NULL,
+		.constraints = constraints_of(j),
+		.limits = &j->desk->limits,
 	};
 	if (i->request->days)
 		ret->not_after = now + (int64_t)i->request->days * DAY_SECONDS;

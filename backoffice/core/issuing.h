@@ -22,6 +22,7 @@ struct issue_desk {
 	struct vars_wanted wanted; /* variables of it */
 	struct blocklist *blocklist; /* its; NULL: none */
 	struct cert issuer;	   /* empty for a root */
+	struct limits limits;	   /* name constraints of the issuer and of those above it */
 	struct token_key *key;	   /* that signs */
 	struct ca *cas; /* all of the tenant, when looked up before; NULL: asked for each */
 	size_t cas_n;

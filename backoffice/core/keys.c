@@ -322,7 +322,8 @@ enum inro_err key_csr(const struct key_csr *in, struct buf *ret_der)
 {
 	const struct csr_plan plan = { .subject = in->subject,
 				       .spki = token_key_spki(in->key),
-				       .sans = in->sans };
+				       .sans = in->sans,
+				       .limits = in->limits };
 	const struct pki_sig *sig;
 	SCOPED(buf) info = { 0 };
 	SCOPED(buf) signature = { 0 };

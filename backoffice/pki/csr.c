@@ -156,7 +156,7 @@ static void add_extensions(struct buf *b, const struct csr_plan *p)
 {
 	size_t attribute, set, list;
 
-	if (!p->sans.n && !p->key_usage && !p->eku)
+	if (!p->sans.n && !p->key_usage && !p->eku && !p->limits.n)
 		return;
 	attribute = der_begin(b, DER_SEQUENCE);
 	der_add(b, DER_OID, oid_extensions);
@@ -168,6 +168,8 @@ static void add_extensions(struct buf *b, const struct csr_plan *p)
 		ext_add_eku(b, p->eku, false);
 	if (p->sans.n)
 		ext_add_sans(b, p->sans, false);
+	if (p->limits.n)
+		ext_add_limits(b, p->limits);
 	der_end(b, list);
 	der_end(b, set);
 	der_end(b, attribute);

@@ -35,6 +35,7 @@ struct csr_plan {
 	struct bytes sans;	 /* GeneralNames content; empty: none */
 	unsigned key_usage, eku; /* 0: not asked for */
 	struct bytes challenge;	 /* empty: none; ASCII or UTF-8 */
+	struct bytes limits;	 /* name constraints of a CA (limits_join()); empty: none */
 };
 
 /* The bytes to sign, appended; pki_signed() makes the request of them. */

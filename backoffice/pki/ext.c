@@ -12,7 +12,7 @@
 #define USAGE_BITS   9
 
 static const struct bytes oid_ski = CE("\x0e"), oid_key_usage = CE("\x0f"), oid_san = CE("\x11"),
-			  oid_constraints = CE("\x13"), oid_crl_number = CE("\x14"),
+			  oid_constraints = CE("\x13"), oid_limits = CE("\x1e"), oid_crl_number = CE("\x14"),
 			  oid_delta_base = CE("\x1b"), oid_crl_part = CE("\x1c"),
 			  oid_crl_points = CE("\x1f"), oid_aki = CE("\x23"), oid_eku = CE("\x25"),
 			  oid_freshest = CE("\x2e"),
@@ -181,6 +181,16 @@ static enum inro_err read_sans(struct bytes value, bool critical, struct ext_fac
 	return e;
 }
 
+/* Kept as it is: limits.h reads it where it counts. */
+static enum inro_err read_limits(struct bytes value, bool critical, struct ext_facts *f)
+{
+	struct bytes seq;
+
+	(void)critical;
+	f->limits = value;
+	return der_only(value, DER_SEQUENCE, &seq);
+}
+
 static enum inro_err read_ski(struct bytes value, bool critical, struct ext_facts *f)
 {
 	f->key_id_critical |= critical;
@@ -214,6 +224,7 @@ static const struct {
 	{ &oid_eku, read_eku },
 	{ &oid_constraints, read_constraints },
 	{ &oid_san, read_sans },
+	{ &oid_limits, read_limits },
 	{ &oid_ski, read_ski },
 	{ &oid_aki, read_aki },
 	{ &oid_crl_points, read_nothing },
@@ -233,6 +244,8 @@ static enum inro_err read_known(struct bytes oid, struct bytes value, bool criti
 
 bool ext_is_known(struct bytes oid)
 {
+	if (bytes_equal(oid_limits, oid))
+		return false; /* a CA's profile may have them */
 	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
 		if (bytes_equal(*readers[i].oid, oid))
 			return true;
@@ -380,6 +393,11 @@ void ext_add_constraints(struct buf *b, bool ca, int path_len)
 		der_add_int(b, path_len);
 	der_end(b, seq);
 	ext_end(b, m);
+}
+
+void ext_add_limits(struct buf *b, struct bytes value)
+{
+	ext_add_other(b, oid_limits, true, value);
 }
 
 void ext_add_sans(struct buf *b, struct bytes names, bool critical)

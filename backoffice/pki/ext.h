@@ -52,6 +52,7 @@ struct ext_facts {
 	int path_len;	       /* EXT_PATH_LEN_NONE */
 	struct bytes sans;     /* GeneralNames content; empty: none */
 	struct bytes ski, aki; /* key identifiers; empty: none */
+	struct bytes limits;   /* name constraints, the value whole; empty: none (limits.h) */
 	struct bytes all;      /* the list as it was read */
 };
 
@@ -66,7 +67,7 @@ struct ext_one {
 MUST_CHECK enum inro_err ext_next(struct bytes *in, struct ext_one *ret);
 /* All of a list that was read, but the authority key identifier, appended. */
 MUST_CHECK enum inro_err ext_copy(struct buf *b, struct bytes extensions);
-/* One that a reader or a writer here knows, by the content octets of its OID. */
+/* One that is written here and by no profile, by the content octets of its OID. */
 bool ext_is_known(struct bytes oid);
 
 /* Writers, each one Extension appended. */
@@ -75,6 +76,7 @@ void ext_add_other(struct buf *b, struct bytes oid, bool critical, struct bytes 
 void ext_add_key_usage(struct buf *b, unsigned bits);
 void ext_add_eku(struct buf *b, unsigned bits, bool critical);
 void ext_add_constraints(struct buf *b, bool ca, int path_len);
+void ext_add_limits(struct buf *b, struct bytes value); /* name constraints */
 void ext_add_sans(struct buf *b, struct bytes names, bool critical);
 void ext_add_ski(struct buf *b, struct bytes id);
 void ext_add_aki(struct buf *b, struct bytes id);

@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/der.h"
 
+#define OID_LIMITS "2.5.29.30" /* name constraints */
+
 /* Everything that goes into the certificate, decided. */
 struct plan {
 	const struct issue *in;
@@ -431,6 +433,55 @@ static enum inro_err decide_urls(struct plan *pl)
 	return e ? e : decide_url(in, in->issuer_url, p->issuer_url, &pl->issuer_url);
 }
 
+/* ---- name constraints ---- */
+
+/* Where profile and request have some, they must be the same. */
+static enum inro_err check_same_limits(const struct issue *in, const struct profile_ext *x)
+{
+	SCOPED(buf) one = { 0 };
+	struct ext_one ext;
+	struct bytes rest;
+	enum inro_err e = INRO_OK;
+
+	if (strcmp(x->oid, OID_LIMITS) != 0)
+		return INRO_OK;
+	e = extval_add(&one, x->oid, x->value, &in->vars);
+	rest = buf_bytes(&one);
+	if (!e)
+		e = ext_next(&rest, &ext);
+	if (!e && !bytes_equal(ext.value, in->constraints))
+		e = err_set(INRO_E_POLICY, "profile %s has name constraints of its own",
+			    in->profile->name);
+	return e;
+}
+
+/* Its own, as those who read them below this CA will. */
+static enum inro_err check_own_limits(const struct plan *pl)
+{
+	const struct issue *in = pl->in;
+	SCOPED(limits) own = { 0 };
+	enum inro_err e = limits_read(&own, in->constraints, buf_bytes(&pl->out->subject));
+
+	for (size_t i = 0; i < in->profile->exts.n && !e; i++)
+		e = check_same_limits(in, &in->profile->exts.items[i]);
+	return e;
+}
+
+static enum inro_err decide_limits(struct plan *pl)
+{
+	const struct issue *in = pl->in;
+	enum inro_err e = INRO_OK;
+
+	if (in->constraints.n && !in->profile->ca)
+		return err_set(INRO_E_POLICY, "name constraints are for CAs");
+	if (in->constraints.n)
+		e = check_own_limits(pl);
+	if (!e && in->limits)
+		e = limits_check(in->limits, buf_bytes(&pl->out->subject),
+				 buf_bytes(&pl->out->sans));
+	return e;
+}
+
 /* Those of the profile's own, made here so that a value that does not fit costs no key. */
 static enum inro_err decide_exts(struct plan *pl)
 {
@@ -439,8 +490,11 @@ static enum inro_err decide_exts(struct plan *pl)
 
 	for (size_t i = 0; i < p->exts.n && !e; i++) {
 		const struct profile_ext *x = &p->exts.items[i];
+		bool limits = strcmp(x->oid, OID_LIMITS) == 0;
 
-		pl->critical += extval_is_critical(x->value);
+		if (limits && pl->in->constraints.n)
+			continue; /* check_same_limits() */
+		pl->critical += !limits && extval_is_critical(x->value);
 		e = extval_add(&pl->exts, x->oid, x->value, &pl->in->vars);
 		if (e)
 			return err_set(INRO_E_POLICY, "extension %s by profile %s: %s", x->oid,
@@ -456,7 +510,7 @@ static enum inro_err decide_key(struct plan *pl)
 
 static enum inro_err (*const decisions[])(struct plan *) = {
 	decide_key,	decide_usage, decide_sig,  decide_validity,
-	decide_subject, decide_sans,  decide_urls, decide_exts,
+	decide_subject, decide_sans,  decide_limits, decide_urls, decide_exts,
 };
 
 /* ---- DER ---- */
@@ -500,6 +554,8 @@ static enum inro_err add_extensions(struct buf *b, const struct plan *pl)
 	if (pl->out->sans.n)
 		ext_add_sans(b, buf_bytes(&pl->out->sans),
 			     dn_is_empty(buf_bytes(&pl->out->subject)));
+	if (pl->in->constraints.n)
+		ext_add_limits(b, pl->in->constraints);
 	ext_add_ski(b, BYTES(id, sizeof id));
 	ext_add_aki(b, aki);
 	if (pl->crl_url.n)

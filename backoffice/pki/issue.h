@@ -11,6 +11,7 @@
 
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/dn.h"
+#include "backoffice/pki/limits.h"
 #include "backoffice/pki/profile.h"
 
 #define ISSUE_SANS_MAX 100 /* alternative names that are asked for */
@@ -28,6 +29,8 @@ struct issue {
 	int64_t not_after; /* 0: as the profile says; else that, which is no later */
 	const char *crl_url, *ocsp_url, *issuer_url; /* the CA's; NULL: the profile's, if any */
 	int path_len; /* of a CA: EXT_PATH_LEN_NONE: the profile's; else the smaller */
+	struct bytes constraints;    /* of a CA: its name constraints, DER; empty: the profile's, if any */
+	const struct limits *limits; /* name constraints of the CAs above; NULL: none */
 };
 
 /* Owned by the caller: issued_clear(). */

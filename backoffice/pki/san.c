@@ -30,7 +30,7 @@ static bool all_digits(struct bytes s)
 }
 
 /* RFC 1123 2.1; the last label is not a number, or it would be an address. */
-static bool is_host(struct bytes s)
+bool san_is_host(struct bytes s)
 {
 	if (s.n > HOST_MAX)
 		return false;
@@ -55,7 +55,7 @@ static bool is_dns(struct bytes s)
 {
 	struct bytes rest = is_wildcard(s) ? BYTES(s.p + 2, s.n - 2) : s;
 
-	return is_host(rest) && (rest.n == s.n || memchr(rest.p, '.', rest.n));
+	return san_is_host(rest) && (rest.n == s.n || memchr(rest.p, '.', rest.n));
 }
 
 static bool is_ip(struct bytes s)
@@ -100,7 +100,7 @@ static bool is_email(struct bytes s)
 		if (!text_is_alpha(s.p[i]) && !text_is_digit(s.p[i]) &&
 		    !memchr("!#$%&'*+-/=?^_`{|}~.", s.p[i], 20))
 			return false;
-	return !memmem(s.p, local, "..", 2) && is_host(BYTES(at + 1, s.n - local - 1));
+	return !memmem(s.p, local, "..", 2) && san_is_host(BYTES(at + 1, s.n - local - 1));
 }
 
 static const struct {

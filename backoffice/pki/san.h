@@ -33,6 +33,8 @@ struct san {
 MUST_CHECK enum inro_err san_add(struct buf *names, const char *text);
 MUST_CHECK enum inro_err san_add_value(struct buf *names, enum san_kind kind, struct bytes text);
 
+/* Labels by RFC 1123, no star, no address. */
+bool san_is_host(struct bytes s);
 /* The next name off the front; *in not empty.  Well-formedness only. */
 MUST_CHECK enum inro_err san_next(struct bytes *in, struct san *ret);
 /* A list of foreign making: every name of a known kind and right in itself, at most SAN_MAX. */
