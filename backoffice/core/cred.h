@@ -16,6 +16,7 @@ enum cred_due {
 	CRED_DUE_EXPIRES, /* ends within the time asked for */
 	CRED_DUE_OVERDUE, /* the policy of its device's group wants it renewed by now */
 	CRED_DUE_BOTH,
+	CRED_DUE_WANTED,  /* a job wants a successor, and only its device can make the key */
 	CRED_DUE_EXPIRED, /* ended without a successor, as long ago as that time or less */
 	CRED_DUE__MAX
 };

@@ -17,7 +17,7 @@
 const char *const cred_due_names[CRED_DUE__MAX] = {
 	[CRED_DUE_NOT] = "",		[CRED_DUE_EXPIRES] = "expires",
 	[CRED_DUE_OVERDUE] = "overdue", [CRED_DUE_BOTH] = "both",
-	[CRED_DUE_EXPIRED] = "expired",
+	[CRED_DUE_WANTED] = "wanted",	[CRED_DUE_EXPIRED] = "expired",
 };
 
 void cred_found_clear(struct cred_found *f)
@@ -132,9 +132,11 @@ static enum inro_err judge_due(const struct due_judge *j, const struct credentia
 	int64_t days = 0, left = rec->not_after - j->now;
 	enum inro_err e = renewal_of(j, rec, &days);
 
-	*ret = left < 0 ? CRED_DUE_EXPIRED
-			: words[left < j->days * DAY_SECONDS]
-			       [rec->wanted_at || left < days * DAY_SECONDS];
+	*ret = words[left < j->days * DAY_SECONDS][left < days * DAY_SECONDS];
+	if (rec->wanted_at)
+		*ret = CRED_DUE_WANTED;
+	if (left < 0)
+		*ret = CRED_DUE_EXPIRED;
 	return e;
 }
 

@@ -239,7 +239,7 @@ static void test_rekey(void **state)
 		office_ask(db, "SELECT count(*) FROM credential WHERE state = 'superseded'"), 5);
 	OK(cred_search(c, &due, &f));
 	assert_int_equal(f.n, 2);
-	assert_int_equal(f.items[0].due, CRED_DUE_OVERDUE);
+	assert_int_equal(f.items[0].due, CRED_DUE_WANTED);
 	/* The same requests have keys that are to be replaced by now. */
 	does(c, "rekey", args, ARRAY_LEN(args), 2, 2, 4);
 	assert_int_equal(office_count("line", 3), keys + 4);
