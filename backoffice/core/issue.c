@@ -314,13 +314,6 @@ static enum inro_err check_key(struct core *c, const struct making *j)
 	return key_use_check(c, &claim);
 }
 
-static bool is_pair(const char *type)
-{
-	const struct pki_key_kind *kind;
-
-	return pki_key_kind_find(type, &kind) == INRO_OK;
-}
-
 /* What the device's group says: who may work on it, and of what type its keys are. */
 static enum inro_err heed_group(struct core *c, const struct making *j)
 {
@@ -332,7 +325,7 @@ static enum inro_err heed_group(struct core *c, const struct making *j)
 		return e;
 	e = policy_of_device(c, &j->device, &p);
 	pubkey_name(&j->csr.key, type, sizeof type);
-	if (e == INRO_OK && !policy_takes_type(&p, type, is_pair))
+	if (e == INRO_OK && !policy_takes_type(&p, type, policy_type_is_pair))
 		e = err_set(INRO_E_POLICY,
 			    "the policy of the group of device '%s' has no %s keys",
 			    j->device.device_id, type);

@@ -6,6 +6,7 @@
 
 #include "backoffice/core/internal.h"
 #include "backoffice/core/json.h"
+#include "backoffice/pki/pubkey.h"
 
 #define WORDS_MAX 64
 #define WORD_MAX  128
@@ -113,6 +114,46 @@ static enum inro_err take_words(const struct rule *r, json_t *value, void *to)
 	return e;
 }
 
+bool policy_type_is_pair(const char *type)
+{
+	static const char rsa[] = "rsa-";
+	const struct pki_key_kind *kind;
+	char *end;
+	unsigned long bits;
+
+	if (strncmp(type, rsa, strlen(rsa)) != 0)
+		return pki_key_kind_find(type, &kind) == INRO_OK;
+	type += strlen(rsa);
+	bits = strtoul(type, &end, 10);
+	return *type >= '1' && *type <= '9' && !*end && bits >= PUBKEY_RSA_MIN &&
+	       bits <= PUBKEY_RSA_MAX;
+}
+
+bool policy_type_is_symmetric(const char *type)
+{
+	return token_secret_kind_find(type) != NULL;
+}
+
+static enum inro_err check_type(const struct rule *r, const char *type)
+{
+	if (policy_type_is_pair(type) || policy_type_is_symmetric(type))
+		return INRO_OK;
+	return err_set(INRO_E_ARG,
+		       "the policy's \"%s\" has '%s', which is no type of key; there are ec-p256, "
+		       "rsa-3072, ed25519, aes-256 and the others that 'inro key create --help' and "
+		       "'inro secret create --help' list",
+		       r->name, type);
+}
+
+static enum inro_err take_types(const struct rule *r, json_t *value, void *to)
+{
+	enum inro_err e = take_words(r, value, NULL);
+
+	for (size_t i = 0; e == INRO_OK && i < json_array_size(value); i++)
+		e = check_type(r, json_string_value(json_array_get(value, i)));
+	return e == INRO_OK && to ? take_words(r, value, to) : e;
+}
+
 static take_fn take_object;
 
 #define IN(member) offsetof(struct policy, member)
@@ -128,7 +169,7 @@ static const struct rule psk_rules[] = {
 static const struct rule rules[] = {
 	{ "ca", take_text, IN(ca), 1, WORD_MAX, NULL },
 	{ "profile", take_text, IN(profile), 1, WORD_MAX, NULL },
-	{ "key_types", take_words, IN(key_types), 0, 0, NULL },
+	{ "key_types", take_types, IN(key_types), 0, 0, NULL },
 	{ "who", take_words, IN(who), 0, 0, NULL },
 	{ "renew_days", take_number, IN(renew_days), 0, 36500, NULL },
 	{ "key_days", take_number, IN(key_days), 1, 36500, NULL },

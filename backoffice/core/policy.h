@@ -38,6 +38,9 @@ struct policy {
 };
 void policy_clear(struct policy *p);
 
+/* What key_types can name: pairs, RSA ones of any size that is read; and symmetric keys. */
+bool policy_type_is_pair(const char *type);
+bool policy_type_is_symmetric(const char *type);
 /* Whether this type of key is in key_types, or they say nothing of its kind: a list of symmetric
  * types only leaves pairs open, and the other way round. */
 bool policy_takes_type(const struct policy *p, const char *type,

@@ -59,18 +59,13 @@ struct making {
 	struct credential rec;
 };
 
-static bool is_symmetric(const char *type)
-{
-	return token_secret_kind_find(type) != NULL;
-}
-
 static enum inro_err check_type(const struct policy *p, const char *type,
 				const struct token_secret_kind **ret)
 {
 	*ret = type ? token_secret_kind_find(type) : NULL;
 	if (!*ret)
 		return err_set(INRO_E_ARG, "'%s' is no type of symmetric key", text_or_empty(type));
-	if (policy_takes_type(p, type, is_symmetric))
+	if (policy_takes_type(p, type, policy_type_is_symmetric))
 		return INRO_OK;
 	return err_set(INRO_E_POLICY, "the policy of the device's group has no %s keys", type);
 }

@@ -167,6 +167,12 @@ static void test_bad_policies(void **state)
 		{ "{\"ca\":\"a\\u0000b\"}", "" },
 		{ "{\"key_types\":\"ec-p256\"}", "\"key_types\"" },
 		{ "{\"key_types\":[1]}", "\"key_types\"" },
+		{ "{\"key_types\":[\"ec-p256\",\"p-256\"]}", "'p-256'" },
+		{ "{\"key_types\":[\"rsa\"]}", "'rsa'" },
+		{ "{\"key_types\":[\"rsa-512\"]}", "'rsa-512'" },
+		{ "{\"key_types\":[\"rsa-2048 \"]}", "'rsa-2048 '" },
+		{ "{\"key_types\":[\"rsa-+2048\"]}", "'rsa-+2048'" },
+		{ "{\"key_types\":[\"AES-128\"]}", "'AES-128'" },
 		{ "{\"psk\":{\"store\":\"clear\"}}", "sealed" },
 		{ "{\"ca\":\"a\",\"ca\":\"b\"}", "JSON" },
 	};
@@ -202,7 +208,7 @@ static void test_policies_inherit(void **state)
 	add_group(c, "a",
 		  "{\"renew_days\":5,\"ca\":\"issuing\",\"psk\":{\"length\":12,\"tries\":3}}");
 	add_group(c, "a/b",
-		  "{\"renew_days\":9,\"key_types\":[\"ec-p256\",\"rsa-2048\"],"
+		  "{\"renew_days\":9,\"key_types\":[\"ec-p256\",\"rsa-2048\",\"rsa-5120\",\"aes-256\"],"
 		  "\"psk\":{\"store\":\"hash\",\"length\":30}}");
 	add_device(c, "d", &in);
 	OK(device_get(c, "d", &d));
@@ -210,7 +216,7 @@ static void test_policies_inherit(void **state)
 	assert_int_equal(p.renew_days, 9);
 	assert_string_equal(p.ca, "issuing");
 	assert_null(p.profile);
-	assert_int_equal(p.key_types.n, 2);
+	assert_int_equal(p.key_types.n, 4);
 	assert_string_equal(p.key_types.items[1], "rsa-2048");
 	assert_int_equal(p.psk.length, 30);
 	assert_int_equal(p.psk.tries, 3);
