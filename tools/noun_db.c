@@ -155,10 +155,11 @@ const struct cmd_verb db_verbs[] = {
 		     "issued",
 	  .opts = OPTS({ .name = "accept",
 			 .kind = OPT_FLAG,
-			 .help = "go on from the clock's time: the other one was wrong" },
+			 .help = "as an administrator, go on from the clock's time: the other one was "
+				 "wrong" },
 		       OPT_WHY),
 	  .run = db_clock_run,
-	  .least = LEAST_ADMIN,
+	  .least = LEAST_AUDITOR,
 	  .reads = true,
 	  .shape = SHOW_RECORD,
 	  .columns = COLUMNS({ "clock", "Clock" }, { "last", "Issued last" },

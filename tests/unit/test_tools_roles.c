@@ -298,6 +298,29 @@ static void test_what_reads_changes_nothing(void **state)
 	each(LEAST_AUDITOR, LEAST_AUDITOR, ROLE_AUDITOR, reading_row);
 }
 
+/* One row reads, or with an option does what takes more. */
+static void test_clock_is_accepted_by_administrators(void **state)
+{
+	static const char *const words[] = { "db", "clock", "--accept", "--why", "test" };
+	struct line l = { .n = 0 };
+	struct call call = { 0 };
+	uint8_t before[PKI_DIGEST_MAX], after[PKI_DIGEST_MAX];
+	json_t *doc = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		put(&l, words[i]);
+	OK(cmd_parse(l.n, l.argv, &call));
+	digest(before);
+	be(ROLE_OPERATOR);
+	assert_int_equal(call.verb->run(&call, &doc), INRO_E_ACCESS);
+	be(ROLE_ADMIN);
+	digest(after);
+	assert_memory_equal(before, after, DIGEST);
+	OK(call.verb->run(&call, &doc));
+	json_decref(doc);
+}
+
 /* A row that says it opens no back office is one of these. */
 static void test_none(void **state)
 {
@@ -323,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_auditor_is_refused),
 		cmocka_unit_test(test_operator_is_refused),
 		cmocka_unit_test(test_what_reads_changes_nothing),
+		cmocka_unit_test(test_clock_is_accepted_by_administrators),
 		cmocka_unit_test(test_none),
 	};
 
