@@ -223,6 +223,18 @@ static enum inro_err proposal_of(struct core *c, int64_t id, struct proposal *re
 	return store_find(c->store, &q, ret);
 }
 
+enum inro_err approval_drop(struct core *c, int64_t request, const char *why)
+{
+	SCOPED(proposal) p = { 0 };
+	enum inro_err e = proposal_of(c, request, &p);
+
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	if (e != INRO_OK || (p.state != PROPOSAL_OPEN && p.state != PROPOSAL_APPROVED))
+		return e;
+	return proposal_drop_inside(c, p.id, why);
+}
+
 static bool is_undecided(const struct proposal *p)
 {
 	return p->state == PROPOSAL_OPEN;

@@ -31,6 +31,8 @@ MUST_CHECK enum inro_err approval_refuse(struct core *c, struct issue_desk *d, i
 MUST_CHECK enum inro_err approval_keep(struct core *c, struct making *j);
 /* INRO_E_STATE unless what was planned is what was approved. */
 MUST_CHECK enum inro_err approval_check(const struct making *j);
+/* In the transaction that cancels a request without its being decided about: its proposal ends too. */
+MUST_CHECK enum inro_err approval_drop(struct core *c, int64_t request, const char *why);
 /* In the transaction that records the certificate: in->rec takes the place of what waited. */
 MUST_CHECK enum inro_err approval_done(struct core *c, struct making *j);
 

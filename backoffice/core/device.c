@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backoffice/core/address.h"
+#include "backoffice/core/approval.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/psk.h"
@@ -546,8 +547,13 @@ static enum inro_err cancel_all(struct core *c, const struct device *d)
 	size_t n = 0;
 	enum inro_err e = core_all(c, &credential_type, &q, &list, &n);
 
-	for (size_t i = 0; e == INRO_OK && i < n; i++)
-		e = cred_apply(c, (struct credential *)list + i, &change);
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		struct credential *one = (struct credential *)list + i;
+
+		e = cred_apply(c, one, &change);
+		if (e == INRO_OK)
+			e = approval_drop(c, one->id, change.why);
+	}
 	list_free(&credential_type, list, n);
 	return e;
 }

@@ -145,6 +145,7 @@ struct deciding {
 	int64_t id;
 	enum verb verb;
 	const char *why;
+	bool gone; /* what it is about: nobody is asked */
 	const struct proposal_plan *plan;
 	struct proposal made;
 };
@@ -348,7 +349,7 @@ static enum inro_err decide(struct core *c, struct deciding *d, struct proposal 
 	if (!json_is_array(list))
 		return err_set(INRO_E_DAMAGED, "what was decided about proposal %lld can't be read",
 			       (long long)rec->id);
-	e = may_decide(c, rec, d->verb, list);
+	e = d->gone ? INRO_OK : may_decide(c, rec, d->verb, list);
 	if (e == INRO_OK)
 		e = move(c, rec, d->verb);
 	if (e == INRO_OK)
@@ -384,6 +385,15 @@ enum inro_err proposal_decide_inside(struct core *c, int64_t id, enum verb verb,
 	}
 	*ret = d.made;
 	return INRO_OK;
+}
+
+enum inro_err proposal_drop_inside(struct core *c, int64_t id, const char *why)
+{
+	struct deciding d = { .id = id, .verb = VERB_WITHDRAW, .why = why, .gone = true };
+	enum inro_err e = decide_work(c, &d);
+
+	proposal_clear(&d.made);
+	return e;
 }
 
 enum inro_err proposal_decide(struct core *c, int64_t id, enum verb verb, const char *why,

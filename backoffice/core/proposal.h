@@ -61,6 +61,9 @@ MUST_CHECK enum inro_err proposal_decide(struct core *c, int64_t id, enum verb v
 MUST_CHECK enum inro_err proposal_decide_inside(struct core *c, int64_t id, enum verb verb,
 						const char *why, struct proposal *ret);
 
+/* What it is about is gone: withdrawn, whoever asked for it and whoever is at work. */
+MUST_CHECK enum inro_err proposal_drop_inside(struct core *c, int64_t id, const char *why);
+
 /* INRO_OK when this very thing is approved and not done yet, and asked for by the one at work.
  * need and request_id of the plan don't count.  INRO_E_STATE, INRO_E_POLICY. */
 MUST_CHECK enum inro_err proposal_check(struct core *c, int64_t id, const struct proposal_plan *p);

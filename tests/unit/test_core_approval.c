@@ -380,6 +380,42 @@ static void test_profile_and_ways_that_cannot_wait(void **state)
 	assert_int_equal(counted("certificate/requested"), 0);
 }
 
+static bool is_withdrawn(const char *ref)
+{
+	char sql[200];
+
+	snprintf(sql, sizeof sql,
+		 "SELECT count(*) FROM proposal WHERE subject = 'certificate:%s' AND state = "
+		 "'withdrawn'",
+		 ref + strlen("id:"));
+	return office_ask(db, sql) == 1;
+}
+
+/* By an operator: one that alice asked for, one that was approved and could not be issued. */
+static void test_device_deleted(void **state)
+{
+	SCOPED(cred) cred = { 0 };
+	char open[24], approved[24];
+	struct audit_report r = { 0 };
+	size_t revoked;
+
+	(void)state;
+	ask(approved);
+	ask(open);
+	office_pin = NULL;
+	assert_int_not_equal(cred_approve(bob, approved, NULL, &cred), INRO_OK);
+	office_pin = OFFICE_PIN;
+	assert_int_equal(counted("certificate/pending"), 1);
+	OK(device_delete(bob, "dev", "scrapped", &revoked));
+	assert_true(is_withdrawn(open));
+	assert_true(is_withdrawn(approved));
+	assert_int_equal(counted("certificate/pending"), 0);
+	assert_int_equal(events("action=proposal.withdraw"), 2);
+	FAILS(INRO_E_STATE, cred_approve(bob, open, NULL, &cred));
+	OK(audit_verify(alice, &r));
+	OK(tally_check(alice));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -388,7 +424,7 @@ int main(void)
 		T(test_idempotent),	   T(test_without_token),
 		T(test_changed_meanwhile), T(test_decided_as_a_proposal),
 		T(test_refused),	   T(test_profile_wants_it),
-		T(test_profile_and_ways_that_cannot_wait),
+		T(test_profile_and_ways_that_cannot_wait), T(test_device_deleted),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
