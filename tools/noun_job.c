@@ -256,7 +256,7 @@ const struct cmd_verb job_verbs[] = {
 	  .args = ARGS(
 		  { .name = "KIND",
 		    .help = "register, update, enable, disable, delete: devices; issue, renew, "
-			    "rekey, revoke, export: certificates" }),
+			    "rekey, revoke, retire, export: certificates" }),
 	  .opts = OPTS(
 		  { .name = "where",
 		    .arg = "CONDITIONS",

@@ -14,7 +14,7 @@
 
 const struct job_kind *const job_kinds[] = {
 	&job_register, &job_update, &job_enable, &job_disable, &job_delete, &job_issue,
-	&job_renew,    &job_rekey,  &job_revoke, &job_export,  NULL,
+	&job_renew,    &job_rekey,  &job_revoke, &job_retire,  &job_export, NULL,
 };
 
 const char *job_kind_name(size_t i)

@@ -1,4 +1,4 @@
-/* job_cred - jobs about certificates that are found: revoke, export. */
+/* job_cred - jobs about certificates that are found: revoke, retire, export. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "backoffice/core/job_kinds.h"
 #include "backoffice/core/where.h"
 #include "backoffice/pki/crl.h"
+#include "base/clock.h"
 #include "base/file.h"
 
 #define DAYS_MAX 36525
@@ -66,12 +67,58 @@ enum inro_err job_days(const struct job_run *r, unsigned *ret)
 	return INRO_OK;
 }
 
-/* ---- revoke ---- */
+/* ---- ended: revoke, retire ---- */
 
-struct revoking {
+struct ending {
+	const struct job_search *search;
 	struct job_found *found;
 	struct change change;
+	enum cred_state to;
 };
+
+static enum inro_err ending_open(struct job_run *r, const struct ending *what)
+{
+	struct ending *v = calloc(1, sizeof *v);
+
+	if (!v)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
+	*v = *what;
+	v->change.why = job_arg(r, "why");
+	r->own = v;
+	return job_search_open(r, v->search, &v->found);
+}
+
+static enum inro_err ending_next(struct job_run *r)
+{
+	return job_search_next(r, ((struct ending *)r->own)->found, BATCH_MAX);
+}
+
+static enum inro_err ending_row(struct core *c, void *run, size_t i)
+{
+	struct job_run *r = run;
+	struct ending *v = r->own;
+	const struct credential *seen = job_found_record(v->found, i);
+	SCOPED(credential) now = { 0 };
+	struct cred_kin *kin = NULL;
+	size_t kin_n;
+	enum inro_err e = store_get(c->store, seen->id, &now);
+
+	r->same[i] = e == INRO_OK && now.state == v->to;
+	if (e == INRO_OK && !r->same[i])
+		e = cred_apply_key(c, &now, &v->change, &kin, &kin_n);
+	free(kin);
+	return e;
+}
+
+static void ending_close(struct job_run *r)
+{
+	struct ending *v = r->own;
+
+	if (v)
+		job_found_close(v->found);
+	free(v);
+	r->own = NULL;
+}
 
 static enum inro_err read_reason(struct job_run *r, enum crl_reason *ret)
 {
@@ -95,51 +142,16 @@ static enum inro_err revoke_plan(struct job_run *r)
 
 static enum inro_err revoke_open(struct job_run *r)
 {
-	struct revoking *v = calloc(1, sizeof *v);
+	struct ending what = { .search = &job_certs,
+			       .change = { .verb = VERB_REVOKE },
+			       .to = CRED_REVOKED };
 	enum crl_reason reason;
-	enum inro_err e;
+	enum inro_err e = read_reason(r, &reason);
 
-	if (!v)
-		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
-	r->own = v;
-	e = read_reason(r, &reason);
-	v->change =
-		(struct change) { .verb = VERB_REVOKE,
-				  .reason = e == INRO_OK ? reason : 0,
-				  .why = job_arg(r, "why") };
-	return e == INRO_OK ? job_search_open(r, &job_certs, &v->found) : e;
-}
-
-static enum inro_err revoke_next(struct job_run *r)
-{
-	return job_search_next(r, ((struct revoking *)r->own)->found, BATCH_MAX);
-}
-
-static enum inro_err revoke_row(struct core *c, void *run, size_t i)
-{
-	struct job_run *r = run;
-	struct revoking *v = r->own;
-	const struct credential *seen = job_found_record(v->found, i);
-	SCOPED(credential) now = { 0 };
-	struct cred_kin *kin = NULL;
-	size_t kin_n;
-	enum inro_err e = store_get(c->store, seen->id, &now);
-
-	r->same[i] = e == INRO_OK && now.state == CRED_REVOKED;
-	if (e == INRO_OK && !r->same[i])
-		e = cred_apply_key(c, &now, &v->change, &kin, &kin_n);
-	free(kin);
-	return e;
-}
-
-static void revoke_close(struct job_run *r)
-{
-	struct revoking *v = r->own;
-
-	if (v)
-		job_found_close(v->found);
-	free(v);
-	r->own = NULL;
+	if (e != INRO_OK)
+		return e;
+	what.change.reason = reason;
+	return ending_open(r, &what);
 }
 
 const struct job_kind job_revoke = {
@@ -148,9 +160,52 @@ const struct job_kind job_revoke = {
 	.needs = { "where" },
 	.plan = revoke_plan,
 	.open = revoke_open,
-	.next = revoke_next,
-	.row = revoke_row,
-	.close = revoke_close,
+	.next = ending_next,
+	.row = ending_row,
+	.close = ending_close,
+};
+
+/* Those whose time beside their successor is over, unless a state is said. */
+static enum inro_err only_over(struct job_run *r, struct where *w)
+{
+	const struct store_cond over = { .field = "grace_until",
+					 .op = STORE_LT,
+					 .number = clock_now() + 1 };
+	enum inro_err e;
+
+	if (where_has(w, "state"))
+		return only_certs(r, w);
+	e = where_add(w, over);
+	if (e == INRO_OK)
+		e = where_add(w, where_cred_state(CRED_SUPERSEDED));
+	return e == INRO_OK ? only_certs(r, w) : e;
+}
+
+static const struct job_search ended = { &where_creds, only_over, name_of_cert };
+
+static enum inro_err retire_plan(struct job_run *r)
+{
+	return job_search_plan(r, &ended);
+}
+
+static enum inro_err retire_open(struct job_run *r)
+{
+	const struct ending what = { .search = &ended,
+				     .change = { .verb = VERB_RETIRE },
+				     .to = CRED_RETIRED };
+
+	return ending_open(r, &what);
+}
+
+const struct job_kind job_retire = {
+	.name = "retire",
+	.takes = { "where", "why" },
+	.needs = { "where" },
+	.plan = retire_plan,
+	.open = retire_open,
+	.next = ending_next,
+	.row = ending_row,
+	.close = ending_close,
 };
 
 /* ---- export ---- */

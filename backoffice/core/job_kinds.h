@@ -97,6 +97,6 @@ MUST_CHECK enum inro_err job_folder_plan(struct job_run *r, const char *name, bo
 MUST_CHECK enum inro_err job_days(const struct job_run *r, unsigned *ret);
 
 extern const struct job_kind job_register, job_update, job_enable, job_disable, job_delete,
-	job_issue, job_renew, job_rekey, job_revoke, job_export;
+	job_issue, job_renew, job_rekey, job_revoke, job_retire, job_export;
 
 #endif

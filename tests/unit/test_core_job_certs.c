@@ -267,6 +267,34 @@ static void test_renew_revoke_export(void **state)
 	does(c, "export", out, ARRAY_LEN(out), 0, 0, 0);
 }
 
+/* Of a renewal with an overlap: retired when that is over, not before, and once. */
+static void test_retire(void **state)
+{
+	struct core *c = *state;
+	const struct job_arg mine = { "where", "device.id^=t" };
+	const struct job_arg all[] = { { "where", "" }, { "why", "overlap over" } };
+	const struct job_arg named = { "where", "state=active device.id^=t" };
+	const struct job_arg gone = { "where", "state=revoked" };
+
+	does(c, "renew", &mine, 1, 2, 0, 0);
+	does(c, "retire", all, ARRAY_LEN(all), 0, 0, 0);
+	office_sql(db, "UPDATE credential SET grace_until = 1 WHERE state = 'superseded' "
+		       "AND id = (SELECT max(id) FROM credential WHERE state = 'superseded')");
+	does(c, "retire", all, ARRAY_LEN(all), 1, 0, 0);
+	does(c, "retire", all, ARRAY_LEN(all), 0, 0, 0);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE state = 'retired' "
+					"AND reason = 4 AND listed_at > 0"),
+			 1);
+	assert_int_equal(
+		office_ask(db, "SELECT count(*) FROM credential WHERE state = 'superseded'"), 1);
+	office_sql(db, "UPDATE credential SET grace_until = 1 WHERE state = 'superseded'");
+	does(c, "retire", all, ARRAY_LEN(all), 1, 0, 0);
+	/* What is in use is not retired by whoever names it. */
+	does(c, "retire", &named, 1, 0, 0, 2);
+	does(c, "revoke", &mine, 1, 2, 0, 0);
+	does(c, "retire", &gone, 1, 2, 0, 0);
+}
+
 /* A token that is locked stops the job; it goes on when it is open. */
 static void test_no_pin(void **state)
 {
@@ -329,6 +357,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_issue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rekey, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renew_revoke_export, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retire, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_pin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_issue_twice, setup, teardown),
