@@ -12,6 +12,7 @@
 #include "backoffice/core/psk.h"
 #include "backoffice/core/seal.h"
 #include "backoffice/core/setting.h"
+#include "backoffice/core/symkey.h"
 #include "backoffice/pki/verifier.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -21,6 +22,7 @@
 #define OK(x)	    assert_int_equal(x, INRO_OK)
 #define FAILS(e, x) assert_int_equal(x, e)
 #define NOW	    INT64_C(1790000000)
+#define KEYS	    100
 
 static char db[32];
 
@@ -331,6 +333,38 @@ static void test_device(void **state)
 	assert_nowhere(secret_bytes(&p.value));
 }
 
+/* A file that is sold with its disk: once the log is folded in, what was destroyed is not in it,
+ * sealed as it was, though its rows were moved from page to page before. */
+static void test_destroyed_leaves_nothing(void **state)
+{
+	struct core *c = *state;
+	struct symkey keys[KEYS] = { 0 };
+
+	seal_by_new(c);
+	for (size_t i = 0; i < KEYS; i++) {
+		struct symkey_request r = { .type = i % 3 ? "aes-128" : "hmac-512" };
+		char id[16];
+
+		snprintf(id, sizeof id, "dev-%zu", i * 37 % KEYS);
+		add(c, id);
+		r.device = id;
+		OK(symkey_issue(c, &r, &keys[i]));
+	}
+	for (size_t i = 0; i < KEYS; i += 2) {
+		SCOPED(symkey) k = { 0 };
+		char ref[24];
+
+		snprintf(ref, sizeof ref, "%lld", (long long)keys[i].rec.id);
+		OK(symkey_move(c, ref, VERB_DESTROY, NULL, &k));
+	}
+	if (!office_on_postgres())
+		office_sql(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	for (size_t i = 0; i < KEYS; i += 2)
+		assert_nowhere(blob_bytes(&keys[i].rec.secret));
+	for (size_t i = 0; i < KEYS; i++)
+		symkey_clear(&keys[i]);
+}
+
 static void test_verifier(void **state)
 {
 	SCOPED(buf) stored = { 0 };
@@ -352,7 +386,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_no_seal_key), T(test_sealed),	      T(test_bound),  T(test_reseal),
 		T(test_lock),	     T(test_seal_key_is_fit), T(test_rotate), T(test_policy),
-		T(test_device),	     T(test_verifier),
+		T(test_device),	     T(test_verifier),     T(test_destroyed_leaves_nothing),
 	};
 
 	office_tokens();
