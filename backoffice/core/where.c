@@ -55,10 +55,20 @@ static bool is_one_of(int64_t number, const struct store_cond *c)
 /* order: of the row's value against the condition's. */
 static bool judge(enum store_op op, int order)
 {
-	return op == STORE_EQ	? order == 0
-	       : op == STORE_NE ? order != 0
-	       : op == STORE_LT ? order < 0
-				: order >= 0;
+	static const struct {
+		bool less, equal, more;
+	} holds[] = {
+		[STORE_EQ] = { .equal = true },
+		[STORE_NE] = { .less = true, .more = true },
+		[STORE_LT] = { .less = true },
+		[STORE_LE] = { .less = true, .equal = true },
+		[STORE_GT] = { .more = true },
+		[STORE_GE] = { .equal = true, .more = true },
+	};
+
+	if ((size_t)op >= ARRAY_LEN(holds))
+		return false;
+	return order < 0 ? holds[op].less : order > 0 ? holds[op].more : holds[op].equal;
 }
 
 static bool begins(struct bytes value, struct bytes with)

@@ -282,3 +282,31 @@ void office_sql(const char *db, const char *sql)
 {
 	(void)office_ask(db, sql);
 }
+
+void office_trigger(const char *db, const char *name, const char *when, const char *sql)
+{
+	char text[512];
+
+	if (office_on_postgres()) {
+		snprintf(text, sizeof text,
+			 "CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS "
+			 "$$ BEGIN %s; RETURN NEW; END $$",
+			 name, sql);
+		office_sql(db, text);
+		snprintf(text, sizeof text,
+			 "CREATE TRIGGER %s %s FOR EACH ROW EXECUTE FUNCTION %s()", name, when,
+			 name);
+	} else {
+		snprintf(text, sizeof text, "CREATE TRIGGER %s %s BEGIN %s; END", name, when, sql);
+	}
+	office_sql(db, text);
+}
+
+void office_trigger_drop(const char *db, const char *name)
+{
+	char text[128];
+
+	snprintf(text, sizeof text,
+		 office_on_postgres() ? "DROP FUNCTION %s() CASCADE" : "DROP TRIGGER %s", name);
+	office_sql(db, text);
+}

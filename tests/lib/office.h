@@ -50,6 +50,10 @@ int office_verify(struct core *c, const char *ca, const struct blob *cert, struc
 size_t office_count(const char *token, unsigned long class);
 /* A statement run on the database behind the back office's back. */
 void office_sql(const char *db, const char *sql);
+/* What happens behind its back at each row: `when` is like "AFTER INSERT ON credential", the
+ * statement ends without ';'.  On both kinds of databases. */
+void office_trigger(const char *db, const char *name, const char *when, const char *sql);
+void office_trigger_drop(const char *db, const char *name);
 /* A number from there. */
 long long office_ask(const char *db, const char *sql);
 

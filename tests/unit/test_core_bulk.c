@@ -191,11 +191,8 @@ static void meanwhile(struct core *c, const char *state, enum inro_err told)
 		EVP_PKEY_free(key);
 		some[i] = (struct bulk_row) { .csr = buf_bytes(&asked[i]), .device = ids[i] };
 	}
-	snprintf(sql, sizeof sql,
-		 "CREATE TRIGGER meanwhile AFTER INSERT ON credential BEGIN UPDATE device SET "
-		 "state = '%s' WHERE device_id = 'dev-1'; END",
-		 state);
-	office_sql(db, sql);
+	snprintf(sql, sizeof sql, "UPDATE device SET state = '%s' WHERE device_id = 'dev-1'", state);
+	office_trigger(db, "meanwhile", "AFTER INSERT ON credential", sql);
 	OK(cred_bulk_open(c, &order, &bulk));
 	clock_set_test(clock_now() + 100);
 	OK(cred_bulk_issue(bulk, some, 3));

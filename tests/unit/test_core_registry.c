@@ -10,8 +10,10 @@
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/internal.h"
 #include "backoffice/core/tally.h"
 #include "backoffice/core/tenant.h"
+#include "backoffice/core/where.h"
 #include "backoffice/store/store.h"
 #include "tests/lib/office.h"
 #include "tests/lib/scratch.h"
@@ -619,6 +621,34 @@ static const struct {
 	{ "name^=%", 0 },
 };
 
+/* Bounds that no search by words has, but what is added in code may. */
+static void test_bounds(void **state)
+{
+	static const struct {
+		enum store_op op;
+		size_t n;
+	} bounds[] = { { STORE_LE, 11 }, { STORE_GT, 49 }, { STORE_LT, 10 }, { STORE_GE, 50 } };
+	struct core *c = *state;
+
+	fill(c);
+	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+		const struct store_cond cond = { .field = "device_id",
+						 .op = bounds[i].op,
+						 .text = "dev-10" };
+		const struct where_page page = { .limit = 100 };
+		SCOPED(where) w = { 0 };
+		AUTO(free_chars) char *next = NULL;
+		void *items = NULL;
+		size_t n = 0;
+
+		OK(where_parse(c, &where_devices, NULL, &w));
+		OK(where_add(&w, cond));
+		OK(where_find(c, &w, &page, &items, &n, &next));
+		assert_int_equal(n, bounds[i].n);
+		list_free(&device_type, items, n);
+	}
+}
+
 static void test_search(void **state)
 {
 	static const size_t limits[] = { 1, 7, 59, 60, 1000 };
@@ -749,6 +779,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_attrs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tenants_apart, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_search, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_searches, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cursors, setup, teardown),
