@@ -239,6 +239,28 @@ void list_free(const struct record_type *t, void *items, size_t n)
 	free(items);
 }
 
+enum inro_err core_by_id(struct core *c, const struct record_type *t, int64_t id, void *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "id", .number = id },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+
+	return store_find_row(c->store, t, &q, ret);
+}
+
+enum inro_err core_numbered(struct core *c, const struct record_type *t, const char *noun,
+			    int64_t id, void *ret)
+{
+	enum inro_err e = core_by_id(c, t, id, ret);
+
+	if (e == INRO_E_NOT_FOUND)
+		return err_set(e, "no %s %lld; 'inro %s list' shows the ones there are", noun,
+			       (long long)id, noun);
+	return e;
+}
+
 enum inro_err core_page(struct core *c, const struct record_type *t, struct store_query *q,
 			const struct page *page, void **ret, size_t *ret_n, int64_t *ret_next)
 {

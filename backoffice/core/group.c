@@ -52,13 +52,7 @@ enum inro_err group_get(struct core *c, const char *path, struct device_group *r
 
 enum inro_err group_by_id(struct core *c, int64_t id, struct device_group *ret)
 {
-	const struct store_cond conds[] = {
-		{ .field = "tenant", .number = c->tenant },
-		{ .field = "id", .number = id },
-	};
-	const struct store_query q = { STORE_WHERE(conds) };
-
-	return store_find(c->store, &q, ret);
+	return core_by_id(c, &device_group_type, id, ret);
 }
 
 static enum inro_err group_event(struct core *c, const char *action, const char *path,

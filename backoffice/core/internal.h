@@ -86,6 +86,12 @@ MUST_CHECK enum inro_err core_rollback_to(struct core *c);
 MUST_CHECK enum inro_err core_page(struct core *c, const struct record_type *t,
 				   struct store_query *q, const struct page *page, void **ret,
 				   size_t *ret_n, int64_t *ret_next);
+/* The tenant's row with this number.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err core_by_id(struct core *c, const struct record_type *t, int64_t id,
+				    void *ret);
+/* The same of what people name by its number; `noun` is the command's that lists them. */
+MUST_CHECK enum inro_err core_numbered(struct core *c, const struct record_type *t,
+				       const char *noun, int64_t id, void *ret);
 /* Every row. */
 MUST_CHECK enum inro_err core_all(struct core *c, const struct record_type *t,
 				  const struct store_query *q, void **ret, size_t *ret_n);

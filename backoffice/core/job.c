@@ -210,17 +210,7 @@ enum inro_err job_start(struct core *c, const struct job_order *o, struct job *r
 
 enum inro_err job_get(struct core *c, int64_t id, struct job *ret)
 {
-	const struct store_cond conds[] = {
-		{ .field = "tenant", .number = c->tenant },
-		{ .field = "id", .number = id },
-	};
-	const struct store_query q = { STORE_WHERE(conds) };
-	enum inro_err e = store_find(c->store, &q, ret);
-
-	if (e == INRO_E_NOT_FOUND)
-		return err_set(e, "no job %lld; 'inro job list' shows the ones there are",
-			       (long long)id);
-	return e;
+	return core_numbered(c, &job_type, "job", id, ret);
 }
 
 void job_list_clear(struct job_list *l)

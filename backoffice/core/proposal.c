@@ -221,17 +221,7 @@ enum inro_err proposal_mine(struct core *c, const struct proposal_plan *p, struc
 
 enum inro_err proposal_get(struct core *c, int64_t id, struct proposal *ret)
 {
-	const struct store_cond conds[] = {
-		{ .field = "tenant", .number = c->tenant },
-		{ .field = "id", .number = id },
-	};
-	const struct store_query q = { STORE_WHERE(conds) };
-	enum inro_err e = store_find(c->store, &q, ret);
-
-	if (e == INRO_E_NOT_FOUND)
-		return err_set(e, "no proposal %lld; 'inro proposal list' shows the ones there are",
-			       (long long)id);
-	return e;
+	return core_numbered(c, &proposal_type, "proposal", id, ret);
 }
 
 enum inro_err proposal_find(struct core *c, const struct proposal_filter *f,

@@ -310,3 +310,20 @@ void office_trigger_drop(const char *db, const char *name)
 		 office_on_postgres() ? "DROP FUNCTION %s() CASCADE" : "DROP TRIGGER %s", name);
 	office_sql(db, text);
 }
+
+EVP_PKEY *office_ec;
+
+int office_with_key(void **state)
+{
+	(void)state;
+	office_tokens();
+	office_ec = office_key("P-256");
+	return 0;
+}
+
+int office_drop_key(void **state)
+{
+	(void)state;
+	EVP_PKEY_free(office_ec);
+	return 0;
+}

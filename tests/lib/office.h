@@ -38,6 +38,10 @@ void office_make_cas(struct core *c, const char *label);
 
 /* Requests made by libcrypto. */
 EVP_PKEY *office_key(const char *type); /* "P-256", "rsa:2048" */
+/* A P-256 key for all tests of a program, beside the tokens: a group's setup and teardown. */
+extern EVP_PKEY *office_ec;
+int office_with_key(void **state);
+int office_drop_key(void **state);
 void office_csr(EVP_PKEY *key, const char *cn, struct buf *ret_der);
 
 /* The certificate and CRL as libcrypto reads them; the caller frees. */

@@ -22,24 +22,8 @@
 #define OK(x)	    assert_int_equal(x, INRO_OK)
 #define FAILS(e, x) assert_int_equal(x, e)
 
-static EVP_PKEY *ec;
 static char db[40];
 static struct core *alice, *bob;
-
-static int group_setup(void **state)
-{
-	(void)state;
-	office_tokens();
-	ec = office_key("P-256");
-	return 0;
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	EVP_PKEY_free(ec);
-	return 0;
-}
 
 static struct core *as(const char *who, enum role role)
 {
@@ -94,7 +78,7 @@ static enum inro_err ask_as(struct core *c, const char *request_id, struct cred 
 				  .days = 20 };
 
 	if (!csr.n)
-		office_csr(ec, "dev", &csr);
+		office_csr(office_ec, "dev", &csr);
 	r.csr = buf_bytes(&csr);
 	return cred_issue(c, &r, ret);
 }
@@ -319,7 +303,7 @@ static void ask_slow(char ref[static 24])
 	SCOPED(cred) cred = { 0 };
 	struct cred_request r = { .ca = "issuing", .profile = "slow" };
 
-	office_csr(ec, "slow", &csr);
+	office_csr(office_ec, "slow", &csr);
 	r.csr = buf_bytes(&csr);
 	OK(cred_issue(alice, &r, &cred));
 	assert_int_equal(cred.state, CRED_REQUESTED);
@@ -342,7 +326,7 @@ static void test_profile_wants_it(void **state)
 	OK(cred_approve(bob, ref, NULL, &cred));
 	assert_int_equal(cred.state, CRED_ACTIVE);
 	assert_int_equal(office_verify(alice, "issuing", &cred.rec.cert, BYTES_NONE), X509_V_OK);
-	office_csr(ec, "slow", &csr);
+	office_csr(office_ec, "slow", &csr);
 	renewal.csr = buf_bytes(&csr);
 	OK(cred_renew(alice, ref, &renewal, &next)); /* what was approved goes on */
 	assert_int_equal(next.state, CRED_ACTIVE);
@@ -427,5 +411,5 @@ int main(void)
 		T(test_profile_and_ways_that_cannot_wait), T(test_device_deleted),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);
 }

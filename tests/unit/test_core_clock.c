@@ -21,23 +21,7 @@
 #define HOUR	    3600
 #define YEAR	    (365 * 86400)
 
-static EVP_PKEY *ec;
 static char db[40], label[32];
-
-static int group_setup(void **state)
-{
-	(void)state;
-	office_tokens();
-	ec = office_key("P-256");
-	return 0;
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	EVP_PKEY_free(ec);
-	return 0;
-}
 
 static int setup(void **state)
 {
@@ -63,7 +47,7 @@ static enum inro_err issue(struct core *c, struct cred *ret)
 	SCOPED(buf) csr = { 0 };
 	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
 
-	office_csr(ec, "machine", &csr);
+	office_csr(office_ec, "machine", &csr);
 	r.csr = buf_bytes(&csr);
 	return cred_issue(c, &r, ret);
 }
@@ -202,5 +186,5 @@ int main(void)
 		T(test_of_all_tenants),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);
 }

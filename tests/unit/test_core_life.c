@@ -22,23 +22,7 @@
 #define FAILS(e, x) assert_int_equal(x, e)
 #define DAY	    86400
 
-static EVP_PKEY *ec;
 static char db[40], label[32];
-
-static int group_setup(void **state)
-{
-	(void)state;
-	office_tokens();
-	ec = office_key("P-256");
-	return 0;
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	EVP_PKEY_free(ec);
-	return 0;
-}
 
 static int setup(void **state)
 {
@@ -81,7 +65,7 @@ static void issue_key(struct core *c, EVP_PKEY *key, struct issued *ret)
 
 static void issue(struct core *c, struct issued *ret)
 {
-	issue_key(c, ec, ret);
+	issue_key(c, office_ec, ret);
 }
 
 /* What libcrypto says of the certificate with a fresh list of the issuing CA. */
@@ -310,16 +294,16 @@ static void test_renewal_of_another(void **state)
 	struct cred_renewal again = { 0 };
 	char ref[32];
 
-	office_csr(ec, "x", &csr);
+	office_csr(office_ec, "x", &csr);
 	r.csr = buf_bytes(&csr);
 	OK(cred_issue(c, &r, &first));
 	snprintf(ref, sizeof ref, "id:%lld", (long long)first.rec.id);
-	office_csr(ec, "y", &csr);
+	office_csr(office_ec, "y", &csr);
 	again.csr = buf_bytes(&csr);
 	FAILS(INRO_E_POLICY, cred_renew(c, ref, &again, &second));
 	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE subject = 'CN=y'"),
 			 0);
-	office_csr(ec, "x", &csr);
+	office_csr(office_ec, "x", &csr);
 	again.csr = buf_bytes(&csr);
 	OK(cred_renew(c, ref, &again, &second));
 	assert_string_equal(second.rec.key_uri, r.key_uri);
@@ -823,7 +807,7 @@ static void test_renew_by_request(void **state)
 
 	issue(c, &i);
 	FAILS(INRO_E_ARG, cred_renew(c, i.ref, &r, &next)); /* no key here, no request given */
-	office_csr(ec, "x", &csr);
+	office_csr(office_ec, "x", &csr);
 	r.csr = buf_bytes(&csr);
 	r.new_key = true;
 	FAILS(INRO_E_ARG, cred_renew(c, i.ref, &r, &next));
@@ -923,5 +907,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_csr, setup, teardown),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);
 }

@@ -18,23 +18,7 @@
 #define OK(x)	    assert_int_equal(x, INRO_OK)
 #define FAILS(e, x) assert_int_equal(x, e)
 
-static EVP_PKEY *ec;
 static char db[40];
-
-static int group_setup(void **state)
-{
-	(void)state;
-	office_tokens();
-	ec = office_key("P-256");
-	return 0;
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	EVP_PKEY_free(ec);
-	return 0;
-}
 
 static int setup(void **state)
 {
@@ -77,7 +61,7 @@ static enum inro_err issue(struct core *c, const char *profile, struct cred *ret
 	SCOPED(buf) csr = { 0 };
 	struct cred_request r = { .ca = "issuing", .profile = profile };
 
-	office_csr(ec, "machine", &csr);
+	office_csr(office_ec, "machine", &csr);
 	r.csr = buf_bytes(&csr);
 	return cred_issue(c, &r, ret);
 }
@@ -209,7 +193,7 @@ static void test_changed_meanwhile(void **state)
 	OK(give(c, "pump", 7, PROFILE_NEW, NULL));
 	OK(cred_bulk_open(c, &order, &bulk));
 	OK(give(c, "pump", 8, PROFILE_ANOTHER, NULL));
-	office_csr(ec, "machine", &csr);
+	office_csr(office_ec, "machine", &csr);
 	row.csr = buf_bytes(&csr);
 	FAILS(INRO_E_STATE, cred_bulk_issue(bulk, &row, 1));
 	assert_non_null(strstr(err_detail(INRO_E_STATE), "changed meanwhile"));
@@ -241,7 +225,7 @@ static void test_variables_of_the_record(void **state)
 			 "serialNumber=${device.serial},O=${device.group},OU=${device.attr.line},"
 			 "L=${device.attr.safe},ST=${device.attr.who}\n"),
 		"vars.ini", PROFILE_NEW, &v));
-	office_csr(ec, "anything", &csr);
+	office_csr(office_ec, "anything", &csr);
 	r.csr = buf_bytes(&csr);
 	OK(cred_issue(c, &r, &cred));
 	assert_string_equal(cred.rec.subject, "CN=pump-1,serialNumber=SN-7,O=plant,OU=7,L=true,"
@@ -288,7 +272,7 @@ static void assert_key_refused(struct core *c, const char *device, const char *s
 	SCOPED(cred) cred = { 0 };
 	long long before = office_ask(db, "SELECT count(*) FROM credential");
 
-	FAILS(INRO_E_POLICY, issue_for(c, ec, device, "tls-client", &cred));
+	FAILS(INRO_E_POLICY, issue_for(c, office_ec, device, "tls-client", &cred));
 	if (!strstr(err_detail(INRO_E_POLICY), says))
 		fail_msg("'%s' is not in '%s'", says, err_detail(INRO_E_POLICY));
 	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential"), before);
@@ -303,14 +287,14 @@ static void test_key_of_another_device(void **state)
 
 	add_device(c, "one");
 	add_device(c, "two");
-	OK(issue_for(c, ec, "one", "tls-client", &cred));
+	OK(issue_for(c, office_ec, "one", "tls-client", &cred));
 	assert_key_refused(c, "two", "that of device 'one'");
-	OK(issue_for(c, ec, "one", "tls-client", &again));
+	OK(issue_for(c, office_ec, "one", "tls-client", &again));
 	OK(device_delete(c, "one", NULL, &revoked));
 	assert_key_refused(c, "two", "that of device 'one'");
 	add_device(c, "one");
 	cred_clear(&again);
-	OK(issue_for(c, ec, "one", "tls-client", &again));
+	OK(issue_for(c, office_ec, "one", "tls-client", &again));
 }
 
 static void test_compromised_key(void **state)
@@ -321,7 +305,7 @@ static void test_compromised_key(void **state)
 	SCOPED(cred) gone = { 0 };
 	char ref[32];
 
-	OK(issue_for(c, ec, NULL, "tls-client", &cred));
+	OK(issue_for(c, office_ec, NULL, "tls-client", &cred));
 	snprintf(ref, sizeof ref, "id:%lld", (long long)cred.rec.id);
 	OK(cred_revoke(c, ref, &why, &gone));
 	assert_key_refused(c, NULL, "compromised");
@@ -342,17 +326,17 @@ static void test_one_certificate_a_key(void **state)
 			bytes_of("[profile]\nname = once\n[validity]\nperiod = 9d\n[key]\n"
 				 "types = ec-p256\n[renewal]\nreuse_key = no\n"),
 			"once.ini", PROFILE_NEW, &v));
-	OK(issue_for(c, ec, NULL, "once", &cred));
-	FAILS(INRO_E_POLICY, issue_for(c, ec, NULL, "once", &more));
+	OK(issue_for(c, office_ec, NULL, "once", &cred));
+	FAILS(INRO_E_POLICY, issue_for(c, office_ec, NULL, "once", &more));
 	assert_non_null(strstr(err_detail(INRO_E_POLICY), "a new key for each certificate"));
-	office_csr(ec, "machine", &csr);
+	office_csr(office_ec, "machine", &csr);
 	with_csr = same;
 	with_csr.csr = buf_bytes(&csr);
 	snprintf(ref, sizeof ref, "id:%lld", (long long)cred.rec.id);
 	FAILS(INRO_E_POLICY, cred_renew(c, ref, &with_csr, &more));
 	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE profile = 'once'"),
 			 1);
-	OK(issue_for(c, ec, NULL, "tls-client", &more));
+	OK(issue_for(c, office_ec, NULL, "tls-client", &more));
 }
 
 /* Two requests of one run. */
@@ -367,8 +351,8 @@ static void test_one_key_in_one_run(void **state)
 
 	add_device(c, "one");
 	add_device(c, "two");
-	office_csr(ec, "one", &one);
-	office_csr(ec, "two", &two);
+	office_csr(office_ec, "one", &one);
+	office_csr(office_ec, "two", &two);
 	rows[0].csr = buf_bytes(&one);
 	rows[1].csr = buf_bytes(&two);
 	OK(cred_bulk_open(c, &order, &bulk));
@@ -404,5 +388,5 @@ int main(void)
 		T(test_one_key_in_one_run),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);
 }
