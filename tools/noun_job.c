@@ -29,18 +29,26 @@ static json_t *noted_json(const struct job *j)
 			    (long long)j->wanted);
 }
 
+static json_t *left_json(const struct job *j)
+{
+	if (!job_passed(j))
+		return json_string("");
+	return json_sprintf(", %lld fitted no more", (long long)job_passed(j));
+}
+
 static json_t *job_json(const struct job *j)
 {
 	json_t *args = json_loads(text_or_empty(j->args), 0, NULL);
 	return json_pack(
-		"{s:I s:s s:s s:o s:I s:I s:I s:I s:I s:o s:o s:o s:o s:o s:o s:o}", "id",
+		"{s:I s:s s:s s:o s:I s:I s:I s:I s:I s:I s:o s:o s:o s:o s:o s:o s:o s:o}", "id",
 		(json_int_t)j->id, "kind", j->kind, "state", job_state_names[j->state], "args",
 		args ? args : json_null(), "total", (json_int_t)j->total, "done",
 		(json_int_t)j->done, "wanted", (json_int_t)j->wanted, "same", (json_int_t)j->same,
-		"failed", (json_int_t)j->failed, "noted", noted_json(j), "said",
-		json_of_text(j->said), "actor", json_of_text(j->actor), "by",
-		json_of_text(j->lease_by), "created", json_of_time(j->created_ms / 1000), "started",
-		json_of_time(j->started_ms / 1000), "updated", json_of_time(j->updated_ms / 1000));
+		"failed", (json_int_t)j->failed, "passed", (json_int_t)job_passed(j), "noted",
+		noted_json(j), "left", left_json(j), "said", json_of_text(j->said), "actor",
+		json_of_text(j->actor), "by", json_of_text(j->lease_by), "created",
+		json_of_time(j->created_ms / 1000), "started", json_of_time(j->started_ms / 1000),
+		"updated", json_of_time(j->updated_ms / 1000));
 }
 
 static enum inro_err job_id(const struct call *c, int64_t *ret)
@@ -58,7 +66,7 @@ static enum inro_err job_id(const struct call *c, int64_t *ret)
 
 static size_t rows_of(const struct job *j)
 {
-	return (size_t)(j->done + j->same + j->failed);
+	return (size_t)job_rows(j);
 }
 
 static void show_lot(void *arg, const struct job *j)
@@ -248,7 +256,7 @@ static enum inro_err job_errors_run(const struct call *c, json_t **ret)
 	}
 #define JOB_SAID                                                                                   \
 	"job {id} ({kind}) is {state}: {done} rows done{noted}, {same} were so already, {failed} " \
-	"could not be; {took}"
+	"could not be{left}; {took}"
 
 const struct cmd_verb job_verbs[] = {
 	{ .name = "start",
@@ -323,8 +331,8 @@ const struct cmd_verb job_verbs[] = {
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "id", "ID" }, { "kind", "KIND" }, { "state", "STATE" },
 			     { "total", "ROWS" }, { "done", "DONE" }, { "wanted", "WANTED" },
-			     { "same", "SAME" }, { "failed", "FAILED" }, { "actor", "BY" },
-			     { "updated", "LAST" }),
+			     { "same", "SAME" }, { "failed", "FAILED" }, { "passed", "PASSED" },
+			     { "actor", "BY" }, { "updated", "LAST" }),
 	  .empty = "there is no such job" },
 	{ .name = "show",
 	  .summary = "Shows a job and how far it is",
@@ -333,12 +341,13 @@ const struct cmd_verb job_verbs[] = {
 	  .least = LEAST_AUDITOR,
 	  .reads = true,
 	  .shape = SHOW_RECORD,
-	  .columns = COLUMNS(
-		  { "id", "Number" }, { "kind", "Kind" }, { "state", "State" }, { "args", "What" },
-		  { "total", "Rows" }, { "done", "Done" }, { "wanted", "Of them wanted elsewhere" },
-		  { "same", "So already" }, { "failed", "Could not be done" }, { "said", "Said" },
-		  { "actor", "Started by" }, { "by", "Done by" }, { "created", "Created" },
-		  { "started", "Started" }, { "updated", "Last changed" }) },
+	  .columns = COLUMNS({ "id", "Number" }, { "kind", "Kind" }, { "state", "State" },
+			     { "args", "What" }, { "total", "Rows" }, { "done", "Done" },
+			     { "wanted", "Of them wanted elsewhere" }, { "same", "So already" },
+			     { "failed", "Could not be done" }, { "passed", "Fitted no more" },
+			     { "said", "Said" }, { "actor", "Started by" }, { "by", "Done by" },
+			     { "created", "Created" }, { "started", "Started" },
+			     { "updated", "Last changed" }) },
 	{ .name = "cancel",
 	  .summary = "Ends a job before its end; what is done stays",
 	  .args = ARGS(ARG_JOB),

@@ -206,6 +206,16 @@ enum inro_err job_start(struct core *c, const struct job_order *o, struct job *r
 	return INRO_OK;
 }
 
+int64_t job_rows(const struct job *j)
+{
+	return j->done + j->same + j->failed;
+}
+
+int64_t job_passed(const struct job *j)
+{
+	return j->state == JOB_DONE && j->total > job_rows(j) ? j->total - job_rows(j) : 0;
+}
+
 /* ---- found again ---- */
 
 enum inro_err job_get(struct core *c, int64_t id, struct job *ret)

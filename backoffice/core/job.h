@@ -7,7 +7,8 @@
  * is left out.  Where rows are such that to do them again changes nothing, that may be written
  * after them.
  * 3. What a job is about is settled when it is started: a file by its SHA-256, records as those
- * that there were then.
+ * that there were then.  One of these that fits the conditions no more when it is its turn is
+ * passed over, and counted.
  * 4. A row that can't be done is told and stands alone.  What is not about one row stops the job,
  * and the job says what it was; it goes on by job_run().
  * 5. One process works at a job.  It has a lease, which each lot of rows makes longer; one that
@@ -45,6 +46,12 @@ MUST_CHECK enum inro_err job_run(struct core *c, int64_t id, const struct job_wa
 				 struct job *ret);
 /* Whoever works at it stops before the next lot of rows. */
 MUST_CHECK enum inro_err job_cancel(struct core *c, int64_t id, const char *why, struct job *ret);
+
+/* How many rows it has done: well, not at all since they were so, or badly. */
+int64_t job_rows(const struct job *j);
+/* Of a job that is done: records that were counted when it was started, and did not fit its
+ * conditions any more when it was their turn, for somebody else had changed them. */
+int64_t job_passed(const struct job *j);
 
 MUST_CHECK enum inro_err job_get(struct core *c, int64_t id, struct job *ret);
 struct job_list {

@@ -112,13 +112,18 @@ static void move_close(struct job_run *r)
 	r->own = NULL;
 }
 
-static enum inro_err device_of(const struct moving *m, size_t i, const char **ret)
+/* One that was found is known by its number: its id may be another device's by now. */
+static enum inro_err device_of(struct core *c, const struct moving *m, size_t i, struct device *ret)
 {
-	if (m->file)
-		*ret = job_file_line(m->file, i)->values[IMPORT_ID];
-	else
-		*ret = name_of_device(job_found_record(m->found, i));
-	return *ret ? INRO_OK : err_set(INRO_E_ARG, "the row has no id");
+	const char *id;
+
+	if (!m->file)
+		return store_get(c->store, ((struct device *)job_found_record(m->found, i))->id,
+				 ret);
+	id = job_file_line(m->file, i)->values[IMPORT_ID];
+	if (!id)
+		return err_set(INRO_E_ARG, "the row has no id");
+	return device_load(c, id, ret);
 }
 
 /* `there`: the state that the move leads to; who is in it stays. */
@@ -126,12 +131,9 @@ static enum inro_err move_device(struct core *c, struct job_run *r, size_t i, en
 				 enum device_state there)
 {
 	SCOPED(device) d = { 0 };
-	const char *id = NULL;
 	size_t revoked;
-	enum inro_err e = device_of(r->own, i, &id);
+	enum inro_err e = device_of(c, r->own, i, &d);
 
-	if (e == INRO_OK)
-		e = device_load(c, id, &d);
 	r->same[i] = e == INRO_OK && d.state == there;
 	if (e != INRO_OK || r->same[i])
 		return e;

@@ -210,6 +210,16 @@ static enum inro_err do_lot(struct job_run *r)
 
 /* ---- the end ---- */
 
+/* How many rows a file or a folder has shows behind the last; of records that were searched some
+ * may have come to fit the conditions meanwhile. */
+static void settle_total(const struct job_run *r, struct job *j)
+{
+	int64_t rows = job_rows(j);
+
+	if (!job_arg(r, "where") || j->total < rows)
+		j->total = rows;
+}
+
 static enum inro_err end_with(struct core *c, struct job_run *r, enum verb verb, const char *why)
 {
 	struct job *j = &r->next;
@@ -223,12 +233,15 @@ static enum inro_err end_with(struct core *c, struct job_run *r, enum verb verb,
 	if (e == INRO_OK)
 		e = text_set(&j->lease_by, NULL);
 	j->lease_until_ms = 0;
+	if (e == INRO_OK && verb == VERB_FINISH)
+		settle_total(r, j);
 	if (e == INRO_OK)
 		e = store_update(c->store, j);
 	detail_int(&detail, "done", j->done);
 	detail_int(&detail, "same", j->same);
 	detail_int(&detail, "wanted", j->wanted);
 	detail_int(&detail, "failed", j->failed);
+	detail_int(&detail, "passed", job_passed(j));
 	detail_text(&detail, "reason", why);
 	return e == INRO_OK
 		       ? job_event(c, j, verb == VERB_FINISH ? "job.finish" : "job.stop", &detail)
@@ -262,8 +275,7 @@ static enum inro_err stop(struct job_run *r, enum inro_err e)
 	if (core_write(r->c, stop_work, &s) == INRO_OK)
 		take_next(r);
 	return err_set(e, "%s; job %lld stopped after %lld rows, 'inro job resume %lld' goes on",
-		       why, (long long)r->job.id,
-		       (long long)(r->job.done + r->job.same + r->job.failed),
+		       why, (long long)r->job.id, (long long)job_rows(&r->job),
 		       (long long)r->job.id);
 }
 

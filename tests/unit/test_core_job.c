@@ -381,6 +381,67 @@ static void test_settled(void **state)
 	counts(c, "device/registered", 2);
 }
 
+/* The first lot is at work when another job has all of its rows. */
+static void take_all(void *arg, const struct job *j)
+{
+	struct other *o = arg;
+
+	if (!o->lots++)
+		does(o->c, "delete", "where", "state=registered", j->total - 500, 0, 0);
+}
+
+static void test_fits_no_more(void **state)
+{
+	struct core *c = *state;
+	struct other o = { .c = office_open(db) };
+	const struct job_watch w = { take_all, &o };
+	SCOPED(job) j = { 0 };
+	int64_t id;
+
+	does(c, "register", "in", devices_file("p.csv", 0, ROWS, "x"), ROWS, 0, 0);
+	OK(start(c, "delete", "where", "state=registered", &id));
+	OK(job_run(c, id, &w, &j));
+	expect(&j, 500, 0, 0);
+	assert_int_equal(j.total, ROWS);
+	assert_int_equal(job_passed(&j), ROWS - 500);
+	core_close(o.c);
+	whole(c);
+}
+
+/* What another has deleted after it was found is deleted: that is no fault. */
+static void test_deleted_meanwhile(void **state)
+{
+	struct core *c = *state;
+	SCOPED(job) j = { 0 };
+	SCOPED(device) again = { 0 };
+	int64_t id;
+
+	does(c, "register", "in", devices_file("q.csv", 0, 20, "x"), 20, 0, 0);
+	OK(start(c, "delete", "where", "", &id));
+	office_trigger(db, "meanwhile", "AFTER UPDATE ON device",
+		       "UPDATE device SET state = 'deleted' WHERE device_id = 'd00019' "
+		       "AND NEW.device_id = 'd00018' AND NEW.state = 'deleted'");
+	OK(job_run(c, id, NULL, &j));
+	office_trigger_drop(db, "meanwhile");
+	expect(&j, 19, 1, 0);
+	OK(device_add(c, "d00019", NULL, &again));
+}
+
+/* Lines of a file are counted when all are read: its last line may have no end, and some are empty.
+ */
+static void test_lines_counted(void **state)
+{
+	static const char text[] = "id\na\n\nb";
+	struct core *c = *state;
+	SCOPED(job) j = { 0 };
+	int64_t id;
+
+	OK(start(c, "register", "in", scratch_file("u.csv", text, sizeof text - 1), &id));
+	OK(job_run(c, id, NULL, &j));
+	assert_int_equal(j.total, job_rows(&j));
+	assert_int_equal(job_passed(&j), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +455,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_last_lot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_settled, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fits_no_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_deleted_meanwhile, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lines_counted, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
