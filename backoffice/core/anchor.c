@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/crypt.h"

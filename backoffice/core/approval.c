@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/issue.h"
+#include "backoffice/core/move.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"

@@ -1,6 +1,7 @@
 /* attrs - the free fields of a device: one flat JSON object, bounded. */
 #include <string.h>
 
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/json.h"
 

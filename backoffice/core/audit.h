@@ -19,6 +19,9 @@
 
 #include "backoffice/core/core.h"
 
+/* The setting with the URI of the key that signs marks. */
+#define AUDIT_KEY_SETTING "audit.key"
+
 struct audit_filter {
 	const char *subject; /* "device:dev-0001"; NULL: any */
 	const char *actor, *action;

@@ -6,8 +6,7 @@
 
 #include "backoffice/core/audit.h"
 #include "backoffice/core/internal.h"
-
-#define AUDIT_KEY_SETTING "audit.key"
+#include "backoffice/pki/alg.h"
 
 /* Behind so many events, the last of which has this hash. */
 struct chain_place {
@@ -68,9 +67,6 @@ MUST_CHECK enum inro_err mark_check_all(struct core *c, struct mark_list *ret,
 /* A receipt against the marks of the database. */
 MUST_CHECK enum inro_err mark_check_receipt(struct core *c, const char *path,
 					    struct audit_report *r);
-/* After a commit, and when the core is closed: signs the head when enough happened and the key is
- * at hand.  Failing is no error: the next one does it. */
-void mark_if_due(struct core *c, bool closing);
 
 /* ---- archives: audit_archive.c ---- */
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "backoffice/core/audit_chain.h"
+#include "backoffice/core/keyring.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/pki/pubkey.h"
 #include "base/clock.h"

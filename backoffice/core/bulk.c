@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "backoffice/core/approval.h"
+#include "backoffice/core/authority.h"
+#include "backoffice/core/issue.h"
 #include "backoffice/core/issuing.h"
 #include "base/clock.h"
 

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/keyring.h"
 #include "base/clock.h"
 #include "base/der.h"
 

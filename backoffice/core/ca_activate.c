@@ -7,8 +7,11 @@
  */
 #include <stdlib.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/ca_making.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/issue.h"
+#include "backoffice/core/move.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/pem.h"
 #include "base/clock.h"

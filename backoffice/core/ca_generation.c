@@ -8,8 +8,10 @@
  */
 #include <stdlib.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/move.h"
 #include "base/clock.h"
 
 static enum inro_err load(struct core *c, int64_t ca, int64_t number, struct ca_generation *ret)

@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/ca_making.h"
+#include "backoffice/core/issue.h"
+#include "backoffice/core/keyring.h"
+#include "backoffice/core/move.h"
 #include "backoffice/pki/crl_read.h"
 #include "base/clock.h"
 

@@ -9,6 +9,8 @@
 
 #include "backoffice/core/ca_eyes.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/issue.h"
+#include "backoffice/core/keyring.h"
 
 struct ca_making {
 	const struct ca_request *in;

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/json.h"
+#include "backoffice/pki/dn.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
 

@@ -9,8 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/ca_making.h"
 #include "backoffice/core/ca_policy.h"
+#include "backoffice/core/issue.h"
+#include "backoffice/core/move.h"
 #include "backoffice/pki/link.h"
 #include "base/clock.h"
 

@@ -9,9 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/eyes.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/issue.h"
+#include "backoffice/core/keyring.h"
+#include "backoffice/core/move.h"
 #include "backoffice/core/seal.h"
 #include "backoffice/pki/bundle.h"
 #include "backoffice/pki/dn.h"

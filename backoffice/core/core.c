@@ -9,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backoffice/core/audit_chain.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/login.h"
 #include "backoffice/core/setting.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backoffice/core/internal.h"
+#include "backoffice/core/move.h"
 #include "backoffice/pki/crl.h"
 #include "base/clock.h"
 

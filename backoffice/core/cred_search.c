@@ -6,9 +6,12 @@
  */
 #include <stdlib.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/cred.h"
+#include "backoffice/core/device.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/move.h"
 #include "backoffice/core/where.h"
 #include "base/clock.h"
 

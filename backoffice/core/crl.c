@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/issue_time.h"

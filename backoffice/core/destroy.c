@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backoffice/core/audit_chain.h"
+#include "backoffice/core/audit.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/keyring.h"
+#include "backoffice/core/move.h"
 #include "backoffice/core/setting.h"
 #include "base/clock.h"
 

@@ -6,8 +6,10 @@
 
 #include "backoffice/core/address.h"
 #include "backoffice/core/approval.h"
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/move.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/where.h"
 #include "backoffice/pki/crl.h"

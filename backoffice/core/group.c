@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
 #include "base/clock.h"
 

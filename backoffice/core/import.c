@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backoffice/core/batch.h"
+#include "backoffice/core/fleet.h"
 
 /* A row as fields of a device, with what they borrow. */
 struct row {

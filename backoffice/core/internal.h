@@ -7,12 +7,8 @@
 #ifndef INRO_BACKOFFICE_CORE_INTERNAL_H
 #define INRO_BACKOFFICE_CORE_INTERNAL_H
 
-#include "backoffice/core/ca.h"
-#include "backoffice/core/device.h"
 #include "backoffice/core/tally.h"
-#include "backoffice/pki/issue.h"
 #include "backoffice/store/store.h"
-#include "backoffice/token/token.h"
 
 struct key_ring;
 
@@ -127,201 +123,15 @@ struct audit_entry {
 MUST_CHECK enum inro_err audit_append(struct core *c, const struct audit_entry *e);
 /* Writes the head; before the commit. */
 MUST_CHECK enum inro_err audit_flush(struct core *c);
+/* After a commit, and when the core is closed: signs the head when enough happened and the key is
+ * at hand.  Failing is no error: the next one does it. */
+void mark_if_due(struct core *c, bool closing);
 /* Records that something was refused, in a transaction of its own, and returns e with its detail
  * unchanged.  INRO_E_BUSY, INRO_E_NO_MEMORY and INRO_E_FULL are not recorded. */
 enum inro_err audit_refused(struct core *c, const char *action, const char *kind, const char *name,
 			    enum inro_err e);
 
-/* keys.c: both stay open until the core is closed; never inside a transaction. */
-MUST_CHECK enum inro_err core_token(struct core *c, const char *uri, struct token **ret);
-MUST_CHECK enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret);
-MUST_CHECK enum inro_err core_secret_key(struct core *c, const char *uri,
-					 struct token_secret **ret);
-/* The key when its token is open already: nobody is asked.  INRO_E_NOT_FOUND. */
-MUST_CHECK enum inro_err core_key_at_hand(struct core *c, const char *uri, struct token_key **ret);
-/* A key's URI as it is recorded: what names the key, not how to open it (no pin-value, no
- * pin-source).  Appended with its NUL. */
-MUST_CHECK enum inro_err core_key_ref(const char *uri, struct buf *ret);
-/* Deletes the pair and certificate that the URI names and looks for it again: INRO_OK when it is
- * gone, how many objects went. */
-MUST_CHECK enum inro_err core_key_wipe(struct core *c, const char *uri, size_t *ret_objects);
-/* "pkcs11:token=LABEL" as a URI text, appended with its NUL. */
-MUST_CHECK enum inro_err core_token_uri(const char *label, struct buf *ret);
+/* keys.c: closes what keyring.h opened. */
 void ring_free(struct key_ring *r);
-
-/* A request signed by a key in a token. */
-struct key_csr {
-	struct token_key *key;
-	struct bytes subject, sans; /* DER Name; GeneralNames content */
-	struct bytes limits;	    /* name constraints; empty: none */
-};
-MUST_CHECK enum inro_err key_csr(const struct key_csr *in, struct buf *ret_der);
-
-/* A key made for something that may yet fail: unless kept it is deleted again. */
-struct new_key {
-	struct token *token;
-	struct token_key *key; /* NULL: none */
-	bool keep;
-	bool found; /* not made: it was there */
-};
-struct new_key_plan {
-	const char *token_uri, *label;
-	const struct pki_key_kind *kind;
-};
-MUST_CHECK enum inro_err new_key_make(struct core *c, const struct new_key_plan *plan,
-				      struct new_key *ret);
-/* A type of key by its name; NULL: ec-p256. */
-MUST_CHECK enum inro_err new_key_kind(const char *type, const struct pki_key_kind **ret);
-/* The same, but when the token has one key of that label already, that one: a run that was cut
- * short may have left it.  It has the type that is wanted and can't be taken out of the token, or
- * it is INRO_E_EXISTS.  *ret_rec: the newest certificate on record for it, id 0 when there is none.
- */
-MUST_CHECK enum inro_err new_key_or_left(struct core *c, const struct new_key_plan *plan,
-					 struct new_key *ret, struct credential *ret_rec);
-/* The newest certificate on record for this SHA-256 of a key.  INRO_E_NOT_FOUND. */
-MUST_CHECK enum inro_err key_record(struct core *c, struct bytes hash, struct credential *ret);
-void new_key_clear(struct new_key *k);
-/* Puts the certificate beside its key. */
-MUST_CHECK enum inro_err key_store_cert(struct token *token, const struct token_key *key,
-					const struct credential *rec, bool replace);
-
-/* device.c */
-MUST_CHECK enum inro_err device_load(struct core *c, const char *id, struct device *ret);
-/* Whoever changes a device or tells its secrets: INRO_E_ACCESS when the policy of its group names who
- * may, and the one at work is none of them.  Administrators always may. */
-MUST_CHECK enum inro_err device_touch(struct core *c, const struct device *d);
-/* INRO_E_STATE unless it may have certificates. */
-MUST_CHECK enum inro_err device_may_have(const struct device *d);
-/* The DNS name and the address of the record, of those kinds (bits 1 << enum san_kind), appended.
- */
-MUST_CHECK enum inro_err device_names(const struct device *d, unsigned kinds, struct buf *sans);
-/* In a write transaction: a registered device that gets its first credential is active. */
-MUST_CHECK enum inro_err device_activate(struct core *c, int64_t id);
-
-/* In a write transaction: the same as device_add(), device_update() and a move, without a record of
- * refusals. */
-MUST_CHECK enum inro_err device_add_inside(struct core *c, const char *id,
-					   const struct device_fields *f, struct device *ret);
-MUST_CHECK enum inro_err device_update_inside(struct core *c, const char *id,
-					      const struct device_fields *f, struct device *ret);
-MUST_CHECK enum inro_err device_move_loaded(struct core *c, struct device *d, enum verb verb,
-					    const char *why, size_t *ret_revoked);
-/* The record as it would be with these fields; *d is changed, nothing is written. */
-MUST_CHECK enum inro_err device_set_fields(struct core *c, struct device *d,
-					   const struct device_fields *f);
-
-/* anchor.c */
-MUST_CHECK enum inro_err anchor_digest(struct core *c, const struct device_anchor *a,
-				       struct blob *ret);
-/* attrs.c: the object as it is kept, of the caller's: what `was` (may be NULL) and what is given
- * make together. */
-MUST_CHECK enum inro_err attrs_merge(const char *was, const char *given, char **ret);
-
-/* group.c: the group with this id, deleted ones too. */
-MUST_CHECK enum inro_err group_by_id(struct core *c, int64_t id, struct device_group *ret);
-
-/* ca.c */
-MUST_CHECK enum inro_err ca_check_name(const char *name);
-MUST_CHECK enum inro_err ca_load(struct core *c, const char *name, struct ca *ret);
-/* INRO_OK when it can issue at this time; INRO_E_STATE and why. */
-MUST_CHECK enum inro_err ca_usable(struct core *c, const struct ca *ca, int64_t now);
-/* Certificates of a CA's key of that generation (0: the present one) and those above. */
-MUST_CHECK enum inro_err ca_chain_of(struct core *c, int64_t ca, int64_t generation,
-				     struct chain *ret);
-/* The key of this CA, whose certificate it must fit.  INRO_E_CONFIG when it doesn't. */
-MUST_CHECK enum inro_err ca_key(struct core *c, const struct ca *ca, const struct cert *cert,
-				struct token_key **ret);
-/* In a write transaction: a CA goes with its present certificate, not with an earlier one. */
-MUST_CHECK enum inro_err ca_revoked(struct core *c, const struct credential *rec);
-/* The record of the CA's certificate; id 0 when it has none. */
-MUST_CHECK enum inro_err ca_own_credential(struct core *c, const struct ca *ca,
-					   struct credential *ret);
-
-/* ca_activate.c: as ca_activate(), without a record of refusals; action: what is approved. */
-MUST_CHECK enum inro_err ca_activate_as(struct core *c, const char *action, const char *name,
-					const struct ca_activation *in);
-
-/* ca_generation.c: the CA as it was with an earlier key: key, certificate, dates, settings and what
- * is above it; 0 and its present one leave it as it is.  INRO_E_NOT_FOUND. */
-MUST_CHECK enum inro_err ca_as_of(struct core *c, int64_t generation, struct ca *ca);
-/* The key that waits for its certificate.  INRO_E_NOT_FOUND. */
-MUST_CHECK enum inro_err ca_next_key(struct core *c, int64_t ca, struct ca_generation *ret);
-/* In a write transaction: it is waited for no longer. */
-MUST_CHECK enum inro_err ca_drop_next(struct core *c, const struct ca *ca);
-/* In a write transaction: the present key becomes an earlier one, *next the present one; of it what
- * is not said here (state, name, counters) stays.  The old certificate is superseded. */
-struct ca_turn {
-	struct ca *next; /* key_uri, cert, dates, parent, chain, subject, settings, csr */
-	struct bytes new_with_old, old_with_new; /* none: not a root */
-	int64_t ret_replaces; /* the record of the old certificate */
-};
-MUST_CHECK enum inro_err ca_turn(struct core *c, struct ca *ca, struct ca_turn *t);
-
-/* cred.c */
-MUST_CHECK enum inro_err cred_view(struct core *c, struct credential *rec, struct cred *ret);
-MUST_CHECK enum inro_err cred_load(struct core *c, const char *ref, struct credential *ret);
-
-/* cred_search.c: conditions for this kind, and for the filter's device and CA. */
-struct where;
-struct cred_filter;
-MUST_CHECK enum inro_err cred_where(struct core *c, enum cred_kind kind,
-				    const struct cred_filter *f, struct where *w);
-
-/* move.c; in a write transaction. */
-struct change {
-	enum verb verb;
-	int64_t reason, invalid_at;
-	const char *why;
-	const char *cause; /* stays in the record; NULL: not said */
-	int64_t with;	   /* the certificate of the same key by which this one goes; 0: none */
-};
-/* A new record, and its count: the only way in for a credential. */
-MUST_CHECK enum inro_err cred_insert(struct core *c, struct credential *rec);
-/* A pending record becomes this one, which gets its id. */
-MUST_CHECK enum inro_err cred_replace(struct core *c, int64_t pending, struct credential *rec);
-MUST_CHECK enum inro_err cred_apply(struct core *c, struct credential *rec,
-				    const struct change *change);
-/* The same, and where it is a revocation for a compromised key, of all that have the key.  The
- * caller frees *ret. */
-struct cred_kin;
-MUST_CHECK enum inro_err cred_apply_key(struct core *c, struct credential *rec,
-					const struct change *change, struct cred_kin **ret,
-					size_t *ret_n);
-
-/* issue.c: serial, hashes, algorithms and DER of a record, from its certificate. */
-MUST_CHECK enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert);
-/* issue.c: a request becomes a recorded certificate. */
-struct issuing;
-struct agreed;
-typedef enum inro_err issuing_fn(struct core *c, struct issuing *i);
-struct issuing {
-	const struct cred_request *request;
-	const struct ca *ca;	/* who issues; rec.ca is set from it */
-	struct token_key *self; /* of a root: signs its own certificate; ca is NULL then */
-	const char *ca_name;	/* for ${ca.name}; NULL: ca's */
-	struct bytes granted;	/* names that a device may have beside its record's */
-	bool makes_ca;		/* the profile must be one for CAs, or must not */
-	/* Runs once it is signed and rec is filled, before the transaction; may be NULL. */
-	issuing_fn *after_sign;
-	/* Runs in the transaction, before the record is written; may be NULL. */
-	issuing_fn *before;
-	void *arg;
-	const char *key_made; /* how, for the audit; NULL: not here */
-	bool may_wait; /* in the place of a certificate, a request may come of it (approval.h) */
-	bool renews;   /* of one that was approved: waits for nobody */
-	const struct agreed *agreed; /* it did wait; NULL: it did not */
-	bool taken;	       /* set by `before`: INRO_E_EXISTS is not about the serial */
-	struct credential rec; /* out */
-};
-/* What a request will ask for, before there is a key to sign it. */
-struct issue_wish {
-	const struct pki_key_kind *kind;
-	struct bytes subject, sans; /* as struct issue */
-};
-/* Everything that issue_run() would refuse by profile, device or CA; the CA's key is looked up, so
- * that its PIN is there.  request.csr is not looked at. */
-MUST_CHECK enum inro_err issue_foresee(struct core *c, struct issuing *i,
-				       const struct issue_wish *wish);
-MUST_CHECK enum inro_err issue_run(struct core *c, struct issuing *i);
 
 #endif

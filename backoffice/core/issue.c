@@ -13,10 +13,15 @@
 #include <string.h>
 
 #include "backoffice/core/approval.h"
+#include "backoffice/core/authority.h"
 #include "backoffice/core/ca_policy.h"
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/issue.h"
 #include "backoffice/core/issue_time.h"
 #include "backoffice/core/key_use.h"
+#include "backoffice/core/keyring.h"
+#include "backoffice/core/move.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"

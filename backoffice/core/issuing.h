@@ -9,7 +9,7 @@
 #ifndef INRO_BACKOFFICE_CORE_ISSUING_H
 #define INRO_BACKOFFICE_CORE_ISSUING_H
 
-#include "backoffice/core/internal.h"
+#include "backoffice/core/issue.h"
 #include "backoffice/core/vars.h"
 #include "backoffice/pki/blocklist.h"
 #include "backoffice/pki/csr.h"

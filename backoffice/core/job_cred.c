@@ -8,6 +8,7 @@
 
 #include "backoffice/core/folder.h"
 #include "backoffice/core/job_kinds.h"
+#include "backoffice/core/move.h"
 #include "backoffice/core/where.h"
 #include "backoffice/pki/crl.h"
 #include "base/clock.h"

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/import.h"
 #include "backoffice/core/job_kinds.h"
 #include "backoffice/core/where.h"

@@ -15,8 +15,10 @@
 
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/folder.h"
+#include "backoffice/core/issue.h"
 #include "backoffice/core/issuing.h"
 #include "backoffice/core/job_kinds.h"
+#include "backoffice/core/keyring.h"
 #include "backoffice/core/renewal.h"
 #include "backoffice/core/where.h"
 #include "base/clock.h"

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "backoffice/core/internal.h"
+#include "backoffice/core/keyring.h"
 #include "backoffice/core/provision.h"
 #include "backoffice/pki/csr.h"
+#include "backoffice/pki/dn.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/san.h"
 #include "base/log.h"

@@ -10,9 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/cred.h"
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/key_use.h"
+#include "backoffice/core/move.h"
 #include "backoffice/pki/crl.h"
 #include "base/clock.h"
 

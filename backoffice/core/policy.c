@@ -7,6 +7,7 @@
 #include "backoffice/core/internal.h"
 #include "backoffice/core/json.h"
 #include "backoffice/pki/pubkey.h"
+#include "backoffice/token/token.h"
 
 #define WORDS_MAX 64
 #define WORD_MAX  128

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backoffice/core/internal.h"
+#include "backoffice/pki/alg.h"
 #include "base/clock.h"
 
 #define ACTION_MAX  64

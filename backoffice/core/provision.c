@@ -14,7 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/authority.h"
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/issue.h"
+#include "backoffice/core/keyring.h"
+#include "backoffice/core/move.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/pki/crl.h"
 #include "backoffice/pki/san.h"

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/move.h"
 #include "backoffice/core/secrets.h"
 #include "backoffice/pki/verifier.h"
 #include "base/clock.h"

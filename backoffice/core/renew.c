@@ -10,6 +10,9 @@
 #include <string.h>
 
 #include "backoffice/core/group.h"
+#include "backoffice/core/issue.h"
+#include "backoffice/core/keyring.h"
+#include "backoffice/core/move.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/renewal.h"
 #include "backoffice/pki/csr.h"

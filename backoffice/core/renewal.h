@@ -8,6 +8,8 @@
 #define INRO_BACKOFFICE_CORE_RENEWAL_H
 
 #include "backoffice/core/internal.h"
+#include "backoffice/core/issue.h"
+#include "backoffice/core/keyring.h"
 #include "backoffice/pki/cert.h"
 
 struct renewal {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backoffice/core/internal.h"
+#include "backoffice/core/keyring.h"
 #include "backoffice/core/setting.h"
 #include "base/clock.h"
 

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "backoffice/core/cred.h"
+#include "backoffice/core/fleet.h"
+#include "backoffice/core/move.h"
 #include "backoffice/pki/cert.h"
 #include "base/clock.h"
 

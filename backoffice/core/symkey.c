@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "backoffice/core/cred.h"
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/key_use.h"
+#include "backoffice/core/keyring.h"
+#include "backoffice/core/move.h"
 #include "backoffice/core/secrets.h"
 #include "backoffice/core/where.h"
 #include "backoffice/pki/envelope.h"

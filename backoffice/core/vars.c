@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/json.h"
 

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/cred.h"
+#include "backoffice/core/device.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/crl.h"

@@ -8,9 +8,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/move.h"
 #include "backoffice/pki/alg.h"
 #include "base/clock.h"
 #include "base/secret.h"

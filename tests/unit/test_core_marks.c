@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include "backoffice/core/audit_chain.h"
+#include "backoffice/core/device.h"
+#include "backoffice/core/keyring.h"
 #include "backoffice/core/setting.h"
 #include "base/clock.h"
 #include "base/file.h"

@@ -1,0 +1,49 @@
+/*
+ * authority - what other rooms need of CAs; ca.h is for callers.
+ */
+#ifndef INRO_BACKOFFICE_CORE_AUTHORITY_H
+#define INRO_BACKOFFICE_CORE_AUTHORITY_H
+
+#include "backoffice/core/ca.h"
+#include "backoffice/core/internal.h"
+#include "backoffice/pki/cert.h"
+#include "backoffice/token/token.h"
+
+/* ca.c */
+MUST_CHECK enum inro_err ca_check_name(const char *name);
+MUST_CHECK enum inro_err ca_load(struct core *c, const char *name, struct ca *ret);
+/* INRO_OK when it can issue at this time; INRO_E_STATE and why. */
+MUST_CHECK enum inro_err ca_usable(struct core *c, const struct ca *ca, int64_t now);
+/* Certificates of a CA's key of that generation (0: the present one) and those above. */
+MUST_CHECK enum inro_err ca_chain_of(struct core *c, int64_t ca, int64_t generation,
+				     struct chain *ret);
+/* The key of this CA, whose certificate it must fit.  INRO_E_CONFIG when it doesn't. */
+MUST_CHECK enum inro_err ca_key(struct core *c, const struct ca *ca, const struct cert *cert,
+				struct token_key **ret);
+/* In a write transaction: a CA goes with its present certificate, not with an earlier one. */
+MUST_CHECK enum inro_err ca_revoked(struct core *c, const struct credential *rec);
+/* The record of the CA's certificate; id 0 when it has none. */
+MUST_CHECK enum inro_err ca_own_credential(struct core *c, const struct ca *ca,
+					   struct credential *ret);
+
+/* ca_activate.c: as ca_activate(), without a record of refusals; action: what is approved. */
+MUST_CHECK enum inro_err ca_activate_as(struct core *c, const char *action, const char *name,
+					const struct ca_activation *in);
+
+/* ca_generation.c: the CA as it was with an earlier key: key, certificate, dates, settings and what
+ * is above it; 0 and its present one leave it as it is.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err ca_as_of(struct core *c, int64_t generation, struct ca *ca);
+/* The key that waits for its certificate.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err ca_next_key(struct core *c, int64_t ca, struct ca_generation *ret);
+/* In a write transaction: it is waited for no longer. */
+MUST_CHECK enum inro_err ca_drop_next(struct core *c, const struct ca *ca);
+/* In a write transaction: the present key becomes an earlier one, *next the present one; of it what
+ * is not said here (state, name, counters) stays.  The old certificate is superseded. */
+struct ca_turn {
+	struct ca *next; /* key_uri, cert, dates, parent, chain, subject, settings, csr */
+	struct bytes new_with_old, old_with_new; /* none: not a root */
+	int64_t ret_replaces; /* the record of the old certificate */
+};
+MUST_CHECK enum inro_err ca_turn(struct core *c, struct ca *ca, struct ca_turn *t);
+
+#endif

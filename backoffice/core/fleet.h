@@ -1,0 +1,45 @@
+/*
+ * fleet - what other rooms need of devices, their anchors and groups; device.h is for callers.
+ */
+#ifndef INRO_BACKOFFICE_CORE_FLEET_H
+#define INRO_BACKOFFICE_CORE_FLEET_H
+
+#include "backoffice/core/device.h"
+#include "backoffice/core/internal.h"
+
+/* device.c */
+MUST_CHECK enum inro_err device_load(struct core *c, const char *id, struct device *ret);
+/* Whoever changes a device or tells its secrets: INRO_E_ACCESS when the policy of its group names who
+ * may, and the one at work is none of them.  Administrators always may. */
+MUST_CHECK enum inro_err device_touch(struct core *c, const struct device *d);
+/* INRO_E_STATE unless it may have certificates. */
+MUST_CHECK enum inro_err device_may_have(const struct device *d);
+/* The DNS name and the address of the record, of those kinds (bits 1 << enum san_kind), appended.
+ */
+MUST_CHECK enum inro_err device_names(const struct device *d, unsigned kinds, struct buf *sans);
+/* In a write transaction: a registered device that gets its first credential is active. */
+MUST_CHECK enum inro_err device_activate(struct core *c, int64_t id);
+
+/* In a write transaction: the same as device_add(), device_update() and a move, without a record of
+ * refusals. */
+MUST_CHECK enum inro_err device_add_inside(struct core *c, const char *id,
+					   const struct device_fields *f, struct device *ret);
+MUST_CHECK enum inro_err device_update_inside(struct core *c, const char *id,
+					      const struct device_fields *f, struct device *ret);
+MUST_CHECK enum inro_err device_move_loaded(struct core *c, struct device *d, enum verb verb,
+					    const char *why, size_t *ret_revoked);
+/* The record as it would be with these fields; *d is changed, nothing is written. */
+MUST_CHECK enum inro_err device_set_fields(struct core *c, struct device *d,
+					   const struct device_fields *f);
+
+/* anchor.c */
+MUST_CHECK enum inro_err anchor_digest(struct core *c, const struct device_anchor *a,
+				       struct blob *ret);
+/* attrs.c: the object as it is kept, of the caller's: what `was` (may be NULL) and what is given
+ * make together. */
+MUST_CHECK enum inro_err attrs_merge(const char *was, const char *given, char **ret);
+
+/* group.c: the group with this id, deleted ones too. */
+MUST_CHECK enum inro_err group_by_id(struct core *c, int64_t id, struct device_group *ret);
+
+#endif

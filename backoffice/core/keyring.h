@@ -1,0 +1,61 @@
+/*
+ * keyring - the tokens and keys that a core has open, and pairs made for something that may yet fail.
+ */
+#ifndef INRO_BACKOFFICE_CORE_KEYRING_H
+#define INRO_BACKOFFICE_CORE_KEYRING_H
+
+#include "backoffice/core/internal.h"
+#include "backoffice/token/token.h"
+
+/* keys.c: both stay open until the core is closed; never inside a transaction. */
+MUST_CHECK enum inro_err core_token(struct core *c, const char *uri, struct token **ret);
+MUST_CHECK enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret);
+MUST_CHECK enum inro_err core_secret_key(struct core *c, const char *uri,
+					 struct token_secret **ret);
+/* The key when its token is open already: nobody is asked.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err core_key_at_hand(struct core *c, const char *uri, struct token_key **ret);
+/* A key's URI as it is recorded: what names the key, not how to open it (no pin-value, no
+ * pin-source).  Appended with its NUL. */
+MUST_CHECK enum inro_err core_key_ref(const char *uri, struct buf *ret);
+/* Deletes the pair and certificate that the URI names and looks for it again: INRO_OK when it is
+ * gone, how many objects went. */
+MUST_CHECK enum inro_err core_key_wipe(struct core *c, const char *uri, size_t *ret_objects);
+/* "pkcs11:token=LABEL" as a URI text, appended with its NUL. */
+MUST_CHECK enum inro_err core_token_uri(const char *label, struct buf *ret);
+/* A request signed by a key in a token. */
+struct key_csr {
+	struct token_key *key;
+	struct bytes subject, sans; /* DER Name; GeneralNames content */
+	struct bytes limits;	    /* name constraints; empty: none */
+};
+MUST_CHECK enum inro_err key_csr(const struct key_csr *in, struct buf *ret_der);
+
+/* A key made for something that may yet fail: unless kept it is deleted again. */
+struct new_key {
+	struct token *token;
+	struct token_key *key; /* NULL: none */
+	bool keep;
+	bool found; /* not made: it was there */
+};
+struct new_key_plan {
+	const char *token_uri, *label;
+	const struct pki_key_kind *kind;
+};
+MUST_CHECK enum inro_err new_key_make(struct core *c, const struct new_key_plan *plan,
+				      struct new_key *ret);
+/* A type of key by its name; NULL: ec-p256. */
+MUST_CHECK enum inro_err new_key_kind(const char *type, const struct pki_key_kind **ret);
+/* The same, but when the token has one key of that label already, that one: a run that was cut
+ * short may have left it.  It has the type that is wanted and can't be taken out of the token, or
+ * it is INRO_E_EXISTS.  *ret_rec: the newest certificate on record for it, id 0 when there is none.
+ */
+MUST_CHECK enum inro_err new_key_or_left(struct core *c, const struct new_key_plan *plan,
+					 struct new_key *ret, struct credential *ret_rec);
+/* The newest certificate on record for this SHA-256 of a key.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err key_record(struct core *c, struct bytes hash, struct credential *ret);
+void new_key_clear(struct new_key *k);
+/* Puts the certificate beside its key. */
+MUST_CHECK enum inro_err key_store_cert(struct token *token, const struct token_key *key,
+					const struct credential *rec, bool replace);
+
+#endif
