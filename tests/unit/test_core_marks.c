@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "backoffice/core/audit_chain.h"
+#include "backoffice/core/audit/audit_chain.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/setting.h"

@@ -5,7 +5,7 @@
  *    u64 big endian: "inro-audit-1", hash of the event before (empty for the first), id, tenant,
  *    at_ms, actor, action, subject, outcome by name, detail.
  */
-#include "backoffice/core/audit_chain.h"
+#include "backoffice/core/audit/audit_chain.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* secrets - see secrets.h. */
-#include "backoffice/core/secrets.h"
+#include "backoffice/core/secret/secrets.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -17,7 +17,7 @@
 #include "backoffice/core/folder.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/issuing.h"
-#include "backoffice/core/job_kinds.h"
+#include "backoffice/core/job/job_kinds.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/renewal.h"
 #include "backoffice/core/where.h"

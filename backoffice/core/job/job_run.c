@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backoffice/core/job_record.h"
+#include "backoffice/core/job/job_record.h"
 #include "base/clock.h"
 
 #define LEASE_MS   120000

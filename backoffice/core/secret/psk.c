@@ -7,7 +7,7 @@
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/move.h"
-#include "backoffice/core/secrets.h"
+#include "backoffice/core/secret/secrets.h"
 #include "backoffice/pki/verifier.h"
 #include "base/clock.h"
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoffice/core/job_kinds.h"
-#include "backoffice/core/job_record.h"
+#include "backoffice/core/job/job_kinds.h"
+#include "backoffice/core/job/job_record.h"
 #include "base/clock.h"
 #include "base/file.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoffice/core/audit_chain.h"
+#include "backoffice/core/audit/audit_chain.h"
 #include "backoffice/core/where.h"
 #include "base/clock.h"
 

@@ -7,7 +7,7 @@
 #include <openssl/evp.h>
 
 #include "backoffice/core/import.h"
-#include "backoffice/core/job_kinds.h"
+#include "backoffice/core/job/job_kinds.h"
 #include "backoffice/core/where.h"
 #include "backoffice/pki/crypt.h"
 #include "base/file.h"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "backoffice/core/folder.h"
-#include "backoffice/core/job_kinds.h"
+#include "backoffice/core/job/job_kinds.h"
 #include "backoffice/core/move.h"
 #include "backoffice/core/where.h"
 #include "backoffice/pki/crl.h"

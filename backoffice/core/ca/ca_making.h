@@ -7,7 +7,7 @@
 #ifndef INRO_BACKOFFICE_CORE_CA_MAKING_H
 #define INRO_BACKOFFICE_CORE_CA_MAKING_H
 
-#include "backoffice/core/ca_eyes.h"
+#include "backoffice/core/ca/ca_eyes.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/keyring.h"

@@ -4,7 +4,7 @@
 
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/import.h"
-#include "backoffice/core/job_kinds.h"
+#include "backoffice/core/job/job_kinds.h"
 #include "backoffice/core/where.h"
 
 /* ---- from a file ---- */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "backoffice/core/authority.h"
-#include "backoffice/core/ca_making.h"
+#include "backoffice/core/ca/ca_making.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/move.h"

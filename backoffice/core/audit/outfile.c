@@ -1,5 +1,5 @@
 /* outfile - see outfile.h. */
-#include "backoffice/core/outfile.h"
+#include "backoffice/core/audit/outfile.h"
 
 #include <errno.h>
 #include <fcntl.h>

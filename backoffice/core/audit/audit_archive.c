@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoffice/core/audit_chain.h"
-#include "backoffice/core/outfile.h"
+#include "backoffice/core/audit/audit_chain.h"
+#include "backoffice/core/audit/outfile.h"
 #include "backoffice/pki/crypt.h"
 #include "base/clock.h"
 #include "base/file.h"

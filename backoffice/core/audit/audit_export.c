@@ -7,8 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "backoffice/core/audit_chain.h"
-#include "backoffice/core/outfile.h"
+#include "backoffice/core/audit/audit_chain.h"
+#include "backoffice/core/audit/outfile.h"
 #include "base/clock.h"
 
 const char *const audit_format_names[AUDIT_FORMAT__MAX] = {

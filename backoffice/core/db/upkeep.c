@@ -8,7 +8,7 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/tally.h"
-#include "backoffice/core/transfer.h"
+#include "backoffice/core/db/transfer.h"
 #include "base/file.h"
 
 static void close_store(struct store **s)

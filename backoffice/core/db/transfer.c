@@ -1,5 +1,5 @@
 /* transfer - see transfer.h. */
-#include "backoffice/core/transfer.h"
+#include "backoffice/core/db/transfer.h"
 
 #include <string.h>
 #include <openssl/evp.h>

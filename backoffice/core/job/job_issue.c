@@ -6,7 +6,7 @@
 
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/folder.h"
-#include "backoffice/core/job_kinds.h"
+#include "backoffice/core/job/job_kinds.h"
 
 struct bulking {
 	struct folder_list list;

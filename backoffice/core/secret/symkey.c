@@ -11,7 +11,7 @@
 #include "backoffice/core/key_use.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/move.h"
-#include "backoffice/core/secrets.h"
+#include "backoffice/core/secret/secrets.h"
 #include "backoffice/core/where.h"
 #include "backoffice/pki/envelope.h"
 #include "base/clock.h"

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoffice/core/audit_chain.h"
+#include "backoffice/core/audit/audit_chain.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/pki/pubkey.h"

@@ -1,4 +1,4 @@
-#include "backoffice/core/ca_eyes.h"
+#include "backoffice/core/ca/ca_eyes.h"
 
 void ca_eyes_clear(struct ca_eyes *y)
 {

@@ -1,6 +1,6 @@
 /* ca_create - CAs made, with the key that is there or a new one; see ca.h and ca_making.h. */
 #include "backoffice/core/authority.h"
-#include "backoffice/core/ca_making.h"
+#include "backoffice/core/ca/ca_making.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/keyring.h"
 

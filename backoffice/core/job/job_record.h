@@ -2,7 +2,7 @@
 #ifndef INRO_BACKOFFICE_CORE_JOB_RECORD_H
 #define INRO_BACKOFFICE_CORE_JOB_RECORD_H
 
-#include "backoffice/core/job_kinds.h"
+#include "backoffice/core/job/job_kinds.h"
 
 /* Kind and arguments of a job on record; *ret is empty before. */
 MUST_CHECK enum inro_err job_run_open(struct core *c, const struct job *j, struct job_run *ret);
