@@ -24,7 +24,7 @@ static const struct errno_row errno_rows[] = {
 	{ ENOENT, INRO_E_NOT_FOUND }, { ENOTDIR, INRO_E_NOT_FOUND }, { EEXIST, INRO_E_EXISTS },
 	{ EACCES, INRO_E_ACCESS },    { EPERM, INRO_E_ACCESS },	     { EROFS, INRO_E_ACCESS },
 	{ ENOSPC, INRO_E_FULL },      { EDQUOT, INRO_E_FULL },	     { EFBIG, INRO_E_FULL },
-	{ ENOMEM, INRO_E_NO_MEMORY }, { ENAMETOOLONG, INRO_E_ARG },
+	{ ENOMEM, INRO_E_NO_MEMORY }, { ENAMETOOLONG, INRO_E_ARG },  { ELOOP, INRO_E_ARG },
 };
 
 enum inro_err file_err_code(int err)

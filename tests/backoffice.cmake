@@ -95,6 +95,7 @@ foreach(name
 		core_secrets
 		core_storm
 		core_symkey
+		fault_jobs
 	)
 	add_test(NAME test_${name}_postgres COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_DB=postgres $<TARGET_FILE:test_${name}>)
 	set_tests_properties(test_${name}_postgres PROPERTIES SKIP_RETURN_CODE 77)

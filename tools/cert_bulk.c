@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backoffice/core/batch.h"
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/folder.h"
 #include "base/clock.h"
@@ -105,13 +106,15 @@ struct lot {
 };
 
 /* The next requests that can be read, as many as go into one transaction. */
-static void fill_lot(struct folder *f, size_t *at, struct lot *lot)
+static enum inro_err fill_lot(struct folder *f, size_t *at, struct lot *lot)
 {
 	lot->n = 0;
 	for (; *at < f->list.n && lot->n < BULK_MAX; (*at)++) {
 		const struct folder_request *r = &f->list.items[*at];
 		struct buf *csr = &lot->csrs[lot->n];
 		enum inro_err e = folder_read(f->in, r, csr);
+		if (e && !batch_is_rows_fault(e))
+			return e;
 		if (e) {
 			say_refused(f, r, e, err_detail(e));
 			buf_clear(csr);
@@ -124,6 +127,7 @@ static void fill_lot(struct folder *f, size_t *at, struct lot *lot)
 			.name = r->file,
 		};
 	}
+	return INRO_OK;
 }
 
 /* A row that has neither error nor certificate is of a lot that was stopped. */
@@ -153,8 +157,9 @@ static enum inro_err run_lots(struct folder *f, struct cred_bulk *bulk)
 	size_t at = 0;
 	enum inro_err e = lot ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
 	while (!e && at < f->list.n) {
-		fill_lot(f, &at, lot);
-		e = cred_bulk_issue(bulk, lot->rows, lot->n);
+		e = fill_lot(f, &at, lot);
+		if (!e)
+			e = cred_bulk_issue(bulk, lot->rows, lot->n);
 		enum inro_err given = hand_out(f, lot);
 		e = e ? e : given;
 		progress_at(&f->progress, at);

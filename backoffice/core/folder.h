@@ -4,7 +4,8 @@
  * 1. NAME.csr (.pem, .der, .req, .p10, or no ending) is the request called NAME; files that begin
  * with a dot are passed over, and folders.  A pipe, a device or a socket is refused when it is
  * read, without waiting for it.
- * 2. A certificate's file is complete or absent.  It is on disk when folder_sync() was called.
+ * 2. A certificate's file is complete or absent, also when several runs write into one folder.  It
+ * is on disk when folder_sync() was called.
  */
 #ifndef INRO_BACKOFFICE_CORE_FOLDER_H
 #define INRO_BACKOFFICE_CORE_FOLDER_H

@@ -1,10 +1,11 @@
 /*
- * kill -9 in the middle of jobs of every kind.
+ * Jobs of every kind that are cut off in the middle: by kill -9, by a disk that is full, a folder
+ * that can't be written, a token that is taken away or locked, a PostgreSQL that is restarted.
  *
- * A child does a job and tells after each lot how far it is; it is killed at a random moment, and
- * so is each one that resumes the job, until one comes to the end.  Then each row was done once: by
- * the events, the counts that are kept, the records and the files.  INRO_TEST_THOROUGH does 100
- * rounds.
+ * A child does a job and tells after each lot how far it is; what befalls it does so at a random
+ * moment or behind the first lot, until one comes to the end.  Then each row was done once: by the
+ * events, the counts that are kept, the records, the files and the keys.  INRO_TEST_THOROUGH does
+ * 100 rounds of kills, and all kinds of jobs with each of the others.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -28,7 +30,9 @@
 #include "backoffice/core/provision.h"
 #include "backoffice/core/tally.h"
 #include "base/clock.h"
+#include "base/cryptoki/cryptoki.h"
 #include "tests/lib/office.h"
+#include "tests/lib/postgres.h"
 #include "tests/lib/scratch.h"
 
 #define OK(x)	 assert_int_equal(x, INRO_OK)
@@ -267,44 +271,62 @@ static int64_t start_delete(struct core *c)
 	"SELECT count(DISTINCT serial) FROM credential WHERE own_ca IS NULL AND " are
 
 static const struct kind {
+	char letter;
 	int64_t (*start)(struct core *c);
 	int64_t rows;
 	const char *are[2]; /* statements that give the number of rows in the end */
 	const char *files;  /* a folder with so many; NULL: none */
 } kinds[] = {
-	{ start_register, ROWS, { EVENTS("device.add"), SUBJECTS("device.add") }, NULL },
-	{ start_issue, CERTS, { CERTS_THAT("state = 'active'"), CERTS_THAT("id > 0") }, "out" },
-	{ start_update, ROWS, { EVENTS("device.update"), SUBJECTS("device.update") }, NULL },
-	{ start_rekey,
+	{ 'a', start_register, ROWS, { EVENTS("device.add"), SUBJECTS("device.add") }, NULL },
+	{ 'i',
+	  start_issue,
+	  CERTS,
+	  { CERTS_THAT("state = 'active'"), CERTS_THAT("id > 0") },
+	  "out" },
+	{ 'u', start_update, ROWS, { EVENTS("device.update"), SUBJECTS("device.update") }, NULL },
+	{ 'k',
+	  start_rekey,
 	  CERTS,
 	  { CERTS_THAT("state = 'active'"), CERTS_THAT("state = 'superseded'") },
 	  "newer" },
-	{ start_disable, ROWS, { EVENTS("device.disable"), SUBJECTS("device.disable") }, NULL },
-	{ start_revoke,
+	{ 'd',
+	  start_disable,
+	  ROWS,
+	  { EVENTS("device.disable"), SUBJECTS("device.disable") },
+	  NULL },
+	{ 'r',
+	  start_revoke,
 	  CERTS,
 	  { EVENTS("certificate.revoke"), CERTS_THAT("state = 'revoked'") },
 	  NULL },
-	{ start_enable, ROWS, { EVENTS("device.enable"), SUBJECTS("device.enable") }, NULL },
-	{ start_export, CERTS, { CERTS_THAT("id > 0"), CERTS_THAT("id > 0") }, "all" },
-	{ start_delete, ROWS, { EVENTS("device.delete"), SUBJECTS("device.delete") }, NULL },
-	{ start_renew,
+	{ 'e', start_enable, ROWS, { EVENTS("device.enable"), SUBJECTS("device.enable") }, NULL },
+	{ 'x', start_export, CERTS, { CERTS_THAT("id > 0"), CERTS_THAT("id > 0") }, "all" },
+	{ 'q', start_delete, ROWS, { EVENTS("device.delete"), SUBJECTS("device.delete") }, NULL },
+	{ 'n',
+	  start_renew,
 	  IN_TOKEN,
 	  { CERTS_THAT("state = 'active'"), CERTS_THAT("state = 'superseded'") },
 	  NULL },
-	{ start_rekey_in_token,
+	{ 't',
+	  start_rekey_in_token,
 	  IN_TOKEN,
 	  { CERTS_THAT("state = 'active'"), CERTS_THAT("state = 'superseded'") },
 	  NULL },
 };
 
-/* ---- a child that is killed ---- */
+/* ---- a child at work ---- */
+
+static void (*befalls)(void); /* the child, behind its first lot; NULL: nothing */
 
 static void tell(void *arg, const struct job *j)
 {
-	int64_t rows = j->done + j->same + j->failed;
+	int64_t rows = job_rows(j);
 
 	if (write(*(int *)arg, &rows, sizeof rows) != sizeof rows)
 		_exit(3);
+	if (befalls)
+		befalls();
+	befalls = NULL;
 }
 
 static void child(int64_t id, int fd)
@@ -326,30 +348,73 @@ static void nap(int64_t us)
 	nanosleep(&t, NULL);
 }
 
-/* The greatest place that was told before it ended, by itself or not. */
-static int64_t killed_after(int64_t id, int64_t us)
-{
-	int64_t rows, most = 0;
-	int ends[2], status;
+struct running {
 	pid_t pid;
+	int in;
+};
+
+static struct running run_child(int64_t id)
+{
+	struct running r;
+	int ends[2];
 
 	assert_int_equal(pipe(ends), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
+	r.pid = fork();
+	assert_true(r.pid >= 0);
+	if (r.pid == 0)
 		child(id, ends[1]);
 	close(ends[1]);
-	if (us >= 0) {
-		nap(us);
-		kill(pid, SIGKILL);
-	}
-	while (read(ends[0], &rows, sizeof rows) == sizeof rows)
+	r.in = ends[0];
+	return r;
+}
+
+/* What was told is on record.  Whether the job came to its end, which also one can whose child was
+ * killed. */
+static bool check_told(int64_t id, int64_t told)
+{
+	struct core *c = office_open(db);
+	SCOPED(job) j = { 0 };
+
+	OK(job_get(c, id, &j));
+	assert_true(job_rows(&j) >= told);
+	assert_int_equal(j.failed, 0);
+	core_close(c);
+	return j.state == JOB_DONE;
+}
+
+/* *ret_status as waitpid() has it. */
+static bool has_ended(int64_t id, const struct running *r, int *ret_status)
+{
+	int64_t rows, most = 0;
+
+	while (read(r->in, &rows, sizeof rows) == sizeof rows)
 		most = rows;
-	close(ends[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status))
-		assert_int_equal(WEXITSTATUS(status), 0);
-	return most;
+	close(r->in);
+	assert_int_equal(waitpid(r->pid, ret_status, 0), r->pid);
+	return check_told(id, most);
+}
+
+static bool killed_after(int64_t id, int64_t us)
+{
+	struct running r = run_child(id);
+	int status;
+	bool done;
+
+	nap(us);
+	kill(r.pid, SIGKILL);
+	done = has_ended(id, &r, &status);
+	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+	return done;
+}
+
+static void let_go(int64_t id)
+{
+	struct running r = run_child(id);
+	int status;
+
+	assert_true(has_ended(id, &r, &status));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void check_rows(const struct kind *k, int64_t id)
@@ -361,6 +426,7 @@ static void check_rows(const struct kind *k, int64_t id)
 	OK(job_get(c, id, &j));
 	assert_int_equal(j.state, JOB_DONE);
 	assert_int_equal(j.done + j.same, k->rows);
+	assert_int_equal(j.total, k->rows);
 	assert_int_equal(j.failed, 0);
 	for (size_t i = 0; i < ARRAY_LEN(k->are); i++)
 		assert_int_equal(office_ask(db, k->are[i]), k->rows);
@@ -371,36 +437,33 @@ static void check_rows(const struct kind *k, int64_t id)
 	core_close(c);
 }
 
-/* What was told is on record.  Whether it came to its end, which also one can that was killed. */
-static bool check_told(int64_t id, int64_t told)
-{
-	struct core *c = office_open(db);
-	SCOPED(job) j = { 0 };
-
-	OK(job_get(c, id, &j));
-	assert_true(j.done + j.same >= told);
-	core_close(c);
-	return j.state == JOB_DONE;
-}
-
-static void one_round(const struct kind *k, unsigned seed)
+/* The job of a round, ready to be done; *ret_us: about how long it takes. */
+static int64_t ready(const struct kind *k, int64_t *ret_us)
 {
 	static unsigned n;
-	int64_t id, since, took;
+	int64_t id, since = clock_monotonic_ms();
 	struct core *c;
-	bool done = false;
 
 	snprintf(db, sizeof db, "jobs-%u", n++);
 	c = office_open(db);
-	since = clock_monotonic_ms();
 	id = k->start(c);
-	took = (clock_monotonic_ms() - since) * 700 + 20000;
 	core_close(c);
+	*ret_us = (clock_monotonic_ms() - since) * 700 + 20000;
+	return id;
+}
+
+/* ---- kill -9 ---- */
+
+static void one_round(const struct kind *k, unsigned seed)
+{
+	int64_t took, id = ready(k, &took);
+	bool done = false;
+
 	srand(seed);
 	for (int i = 0; i < KILLS && !done; i++)
-		done = check_told(id, killed_after(id, rand() % took));
+		done = killed_after(id, rand() % took);
 	if (!done)
-		killed_after(id, -1);
+		let_go(id);
 	check_rows(k, id);
 }
 
@@ -416,10 +479,205 @@ static void test_kills(void **state)
 	}
 }
 
+/* ---- what else befalls a job: it may end well, or stops and can be resumed ---- */
+
+static void befallen(const struct kind *k, void (*what)(void), void (*put_right)(void))
+{
+	int64_t took, id = ready(k, &took);
+	struct running r;
+	int status;
+	bool done;
+
+	befalls = what;
+	r = run_child(id);
+	befalls = NULL;
+	done = has_ended(id, &r, &status);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), done ? 0 : 2);
+	if (put_right)
+		put_right();
+	if (!done)
+		let_go(id);
+	check_rows(k, id);
+}
+
+/* Every kind, or those of one of a few. */
+static void each_kind(const char *few, void (*what)(void), void (*put_right)(void))
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (!getenv("INRO_TEST_THOROUGH") && !strchr(few, kinds[i].letter))
+			continue;
+		print_message("kind %c\n", kinds[i].letter);
+		befallen(&kinds[i], what, put_right);
+	}
+}
+
+static void limit(int what, rlim_t to)
+{
+	const struct rlimit r = { to, to };
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit((__rlimit_resource_t)what, &r), 0);
+}
+
+/* Of the database and of tokens, beyond their first 16 KiB. */
+static void disk_is_full(void)
+{
+	limit(RLIMIT_FSIZE, 16384);
+}
+
+static void test_full_disk(void **state)
+{
+	(void)state;
+	each_kind("aikt", disk_is_full, NULL);
+}
+
+/* No file more can be opened, in no folder. */
+static void no_more_files(void)
+{
+	limit(RLIMIT_NOFILE, 3);
+}
+
+static void test_no_files(void **state)
+{
+	(void)state;
+	each_kind("ix", no_more_files, NULL);
+}
+
+static char *tokens(const char *ending)
+{
+	static char rooms[2][512];
+	static unsigned next;
+	char *path = rooms[next++ % 2];
+
+	snprintf(path, sizeof rooms[0], "%s/tokens%s", scratch_dir(), ending);
+	return path;
+}
+
+static void take_tokens(void)
+{
+	if (rename(tokens(""), tokens(".away")) != 0)
+		_exit(4);
+}
+
+static void put_tokens_back(void)
+{
+	assert_int_equal(rename(tokens(".away"), tokens("")), 0);
+}
+
+static void test_token_away(void **state)
+{
+	size_t keys = office_count("line", CKO_PRIVATE_KEY);
+
+	(void)state;
+	each_kind("it", take_tokens, put_tokens_back);
+	/* Two for each device: no key was made and forgotten. */
+	if (!getenv("INRO_TEST_THOROUGH"))
+		assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys + 2 * IN_TOKEN);
+}
+
+static int lock_pins(void *arg)
+{
+	(void)arg;
+	office_lock("ca");
+	office_lock("line");
+	return 0;
+}
+
+static int unlock_pins(void *arg)
+{
+	(void)arg;
+	office_unlock("ca");
+	office_unlock("line");
+	return 0;
+}
+
+static void tokens_lock(void)
+{
+	if (scratch_child(lock_pins, NULL) != 0)
+		_exit(4);
+}
+
+static void tokens_unlock(void)
+{
+	assert_int_equal(scratch_child(unlock_pins, NULL), 0);
+}
+
+static void tokens_lock_and_die(void)
+{
+	tokens_lock();
+	raise(SIGKILL);
+}
+
+/* Who is logged in stays so; who comes after him is refused, and nothing is done. */
+static void test_token_locked(void **state)
+{
+	const struct kind *k = &kinds[1];
+	int64_t took, id;
+	struct running r;
+	int status;
+
+	(void)state;
+	each_kind("t", tokens_lock, tokens_unlock);
+	id = ready(k, &took);
+	befalls = tokens_lock_and_die;
+	r = run_child(id);
+	befalls = NULL;
+	assert_false(has_ended(id, &r, &status));
+	r = run_child(id);
+	assert_false(has_ended(id, &r, &status));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 2);
+	tokens_unlock();
+	let_go(id);
+	check_rows(k, id);
+}
+
+/* ---- PostgreSQL ---- */
+
+static void server_restarts(const struct kind *k)
+{
+	int64_t took, id = ready(k, &took);
+	struct running r;
+	int status;
+	bool done = false;
+
+	for (int i = 0; i < 2 && !done; i++) {
+		r = run_child(id);
+		nap(rand() % took);
+		postgres_crash();
+		done = has_ended(id, &r, &status);
+		assert_true(WIFEXITED(status));
+	}
+	if (!done)
+		let_go(id);
+	check_rows(k, id);
+}
+
+static void test_server_restarts(void **state)
+{
+	bool all = getenv("INRO_TEST_THOROUGH");
+
+	(void)state;
+	srand((unsigned)clock_monotonic_ms());
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (all || strchr("aikt", kinds[i].letter))
+			server_restarts(&kinds[i]);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_kills) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kills),	     cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_no_files),     cmocka_unit_test(test_token_away),
+		cmocka_unit_test(test_token_locked),
+	};
+	const struct CMUnitTest of_postgres[] = { cmocka_unit_test(test_server_restarts) };
 
+	if (office_on_postgres() && postgres_installed())
+		postgres_durable();
 	office_tokens();
+	if (office_on_postgres())
+		return cmocka_run_group_tests(of_postgres, NULL, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

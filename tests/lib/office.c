@@ -234,24 +234,55 @@ int office_verify(struct core *c, const char *ca, const struct blob *cert, struc
 	return result;
 }
 
+static CK_SESSION_HANDLE open_session(const char *token)
+{
+	struct p11_uri uri = { .token = (char *)(uintptr_t)token };
+	CK_SESSION_HANDLE session;
+	struct ck_token t;
+
+	OK(ck_module_enter(module));
+	OK(ck_token_one(module, &uri, &t));
+	OK(ck_session_open(module, t.slot, true, &session));
+	return session;
+}
+
 size_t office_count(const char *token, unsigned long class)
 {
 	CK_OBJECT_CLASS of = class;
 	CK_ATTRIBUTE template = { CKA_CLASS, &of, sizeof of };
-	struct p11_uri uri = { .token = (char *)(uintptr_t)token };
-	CK_SESSION_HANDLE session;
+	CK_SESSION_HANDLE session = open_session(token);
 	CK_OBJECT_HANDLE *found;
-	struct ck_token t;
 	CK_ULONG n;
 
-	OK(ck_module_enter(module));
-	OK(ck_token_one(module, &uri, &t));
-	OK(ck_session_open(module, t.slot, false, &session));
 	OK(ck_login(module, session, CKU_USER, bytes_of(OFFICE_PIN)));
 	OK(ck_find_all(module, session, &template, 1, &found, &n));
 	free(found);
 	ck_session_close(module, session);
 	return n;
+}
+
+void office_lock(const char *token)
+{
+	CK_FUNCTION_LIST *f = ck_module_functions(module);
+	CK_SESSION_HANDLE session = open_session(token);
+	CK_UTF8CHAR wrong[] = "wrong-one";
+	CK_RV rv = CKR_PIN_INCORRECT;
+
+	for (int i = 0; i < 20 && rv == CKR_PIN_INCORRECT; i++)
+		rv = f->C_Login(session, CKU_USER, wrong, sizeof wrong - 1);
+	assert_int_equal(rv, CKR_PIN_LOCKED);
+	ck_session_close(module, session);
+}
+
+void office_unlock(const char *token)
+{
+	CK_FUNCTION_LIST *f = ck_module_functions(module);
+	CK_SESSION_HANDLE session = open_session(token);
+	CK_UTF8CHAR pin[] = OFFICE_PIN;
+
+	OK(ck_login(module, session, CKU_SO, bytes_of("87654321")));
+	assert_int_equal(f->C_InitPIN(session, pin, sizeof pin - 1), CKR_OK);
+	ck_session_close(module, session);
 }
 
 static int first_number(void *arg, int n, char **values, char **names)

@@ -52,6 +52,10 @@ int office_verify(struct core *c, const char *ca, const struct blob *cert, struc
 
 /* Objects of a class in a token. */
 size_t office_count(const char *token, unsigned long class);
+/* Wrong PINs until the token's user is locked; the SO gives him OFFICE_PIN again.  Each in a process
+ * of its own (scratch_child()): nobody may be logged in. */
+void office_lock(const char *token);
+void office_unlock(const char *token);
 /* A statement run on the database behind the back office's back. */
 void office_sql(const char *db, const char *sql);
 /* What happens behind its back at each row: `when` is like "AFTER INSERT ON credential", the

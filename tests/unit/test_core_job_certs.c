@@ -14,6 +14,7 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/folder.h"
 #include "backoffice/core/job.h"
 #include "backoffice/core/provision.h"
 #include "backoffice/core/tally.h"
@@ -213,6 +214,56 @@ static void test_issue_twice(void **state)
 	assert_true(written("out", "d8") && written("out", "d9"));
 }
 
+/* A run that was killed between two files of one name goes on with the second. */
+static void test_issue_between_twins(void **state)
+{
+	struct core *c = *state;
+	const struct job_arg args[] = { { "csr-dir", folder("in") },
+					{ "out-dir", folder("out") },
+					{ "ca", "issuing" },
+					{ "profile", "tls-client" } };
+	SCOPED(job) made = { 0 };
+	SCOPED(job) j = { 0 };
+	char name[96];
+
+	EVP_PKEY_free(requests("in", 0, 2));
+	snprintf(name, sizeof name, "%s-in/d0.pem", db);
+	scratch_file(name, "x", 1);
+	OK(job_start(c, &(const struct job_order) { "issue", args, ARRAY_LEN(args) }, &made));
+	office_sql(db, "UPDATE job SET cursor = 'd0/d0.csr', failed = 1");
+	OK(job_run(c, made.id, NULL, &j));
+	assert_int_equal(j.done, 1);
+	assert_int_equal(j.failed, 2);
+	assert_int_equal(j.total, 3);
+}
+
+/* What two runs have under way in one folder is apart; what a killed one left goes. */
+static void test_one_folder(void **state)
+{
+	const char *out = folder("out");
+	char host[65] = "", left[256], others[300];
+	SCOPED(buf) der = { 0 };
+	int fd[2];
+
+	(void)state;
+	gethostname(host, sizeof host - 1);
+	snprintf(left, sizeof left, "%s/.inro-under-way-%s-4194305-7", out, host); /* > PID_MAX */
+	snprintf(others, sizeof others, "%s/.inro-under-way-elsewhere-4194305-7", out);
+	assert_int_equal(symlink("x", left), 0);
+	assert_int_equal(symlink("x", others), 0);
+	for (int i = 0; i < 2; i++)
+		OK(folder_open(out, &fd[i]));
+	assert_int_not_equal(access(left, F_OK), 0);
+	assert_int_equal(unlink(left), -1);
+	assert_int_equal(unlink(others), 0);
+	buf_add_str(&der, "not empty");
+	for (int i = 0; i < 2; i++) {
+		OK(folder_write(fd[i], "a", buf_bytes(&der)));
+		close(fd[i]);
+	}
+	assert_true(written("out", "a"));
+}
+
 static void test_rekey(void **state)
 {
 	struct core *c = *state;
@@ -361,6 +412,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_pin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_issue_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_issue_between_twins, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_folder, setup, teardown),
 	};
 
 	office_tokens();

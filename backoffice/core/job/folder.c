@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,54 @@ enum inro_err folder_find(const char *path, const char *stem, struct buf *ret)
 
 /* ---- certificates ---- */
 
+#define NAMED_CHARS (sizeof UNDER_WAY + 64 + 40)
+
+/* What runs on this machine write to before it has its name begins so; how long that is. */
+static int add_prefix(char *out)
+{
+	char host[65] = "";
+
+	gethostname(host, sizeof host - 1);
+	for (char *s = host; *s; s++)
+		if (*s == '/')
+			*s = '_';
+	return snprintf(out, NAMED_CHARS, UNDER_WAY "-%s-", host);
+}
+
+/* This process's for this open folder. */
+static void name_under_way(int dir, char *out)
+{
+	int n = add_prefix(out);
+
+	snprintf(out + n, NAMED_CHARS - (size_t)n, "%ld-%d", (long)getpid(), dir);
+}
+
+/* Of a process of this machine that is gone. */
+static bool is_left(const char *name)
+{
+	char prefix[NAMED_CHARS];
+	size_t n = (size_t)add_prefix(prefix);
+
+	if (strncmp(name, prefix, n) != 0 || strspn(name + n, "0123456789") == 0)
+		return false;
+	return kill((pid_t)strtol(name + n, NULL, 10), 0) != 0 && errno == ESRCH;
+}
+
+static void remove_left(int dir)
+{
+	int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = again < 0 ? NULL : fdopendir(again);
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d)))
+		if (is_left(entry->d_name))
+			unlinkat(dir, entry->d_name, 0);
+	if (d)
+		closedir(d);
+	else if (again >= 0)
+		close(again);
+}
+
 enum inro_err folder_open(const char *path, int *ret_fd)
 {
 	enum inro_err e = file_make_dir(path);
@@ -133,6 +182,7 @@ enum inro_err folder_open(const char *path, int *ret_fd)
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return file_err(errno, path);
+	remove_left(fd);
 	*ret_fd = fd;
 	return INRO_OK;
 }
@@ -153,16 +203,18 @@ static enum inro_err write_all(int fd, struct bytes content)
 
 static enum inro_err write_file(int dir, const char *name, struct bytes content)
 {
-	int fd =
-		openat(dir, UNDER_WAY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	char mine[NAMED_CHARS];
 	enum inro_err e;
+	int fd;
 
+	name_under_way(dir, mine);
+	fd = openat(dir, mine, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return file_err(errno, name);
 	e = write_all(fd, content);
 	if (close(fd) != 0 && e == INRO_OK)
 		e = file_err(errno, name);
-	if (e == INRO_OK && renameat(dir, UNDER_WAY, dir, name) != 0)
+	if (e == INRO_OK && renameat(dir, mine, dir, name) != 0)
 		e = file_err(errno, name);
 	return e;
 }

@@ -1,11 +1,15 @@
 /* job_issue - a certificate for each request of a folder, by bulk.h: to issue again what was issued
  * gives the same certificate. */
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "backoffice/core/approval.h"
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/folder.h"
+#include "backoffice/core/issuing.h"
 #include "backoffice/core/job/job_kinds.h"
 
 struct bulking {
@@ -18,12 +22,30 @@ struct bulking {
 	struct bulk_row rows[BATCH_MAX];
 };
 
+/* What no request could be issued for is refused before there is a job of it. */
+static enum inro_err check_desk(const struct job_run *r, unsigned days)
+{
+	SCOPED(ca) ca = { 0 };
+	SCOPED(issue_desk) desk = { 0 };
+	const struct cred_request request = { .ca = job_arg(r, "ca"),
+					      .profile = job_arg(r, "profile"),
+					      .days = days };
+	const struct issuing in = { .request = &request, .ca = &ca };
+	enum inro_err e = ca_load(r->c, request.ca, &ca);
+
+	if (e == INRO_OK)
+		e = desk_open(r->c, &in, &desk);
+	return e == INRO_OK && desk.profile.approve ? approval_refuse(r->c, &desk, 0) : e;
+}
+
 static enum inro_err issue_plan(struct job_run *r)
 {
 	SCOPED(folder_list) l = { 0 };
-	unsigned days;
+	unsigned days = 0;
 	enum inro_err e = job_days(r, &days);
 
+	if (e == INRO_OK)
+		e = check_desk(r, days);
 	if (e == INRO_OK)
 		e = job_folder_plan(r, "csr-dir", false);
 	if (e == INRO_OK)
@@ -34,12 +56,30 @@ static enum inro_err issue_plan(struct job_run *r)
 	return e;
 }
 
+/* The place of a request in the order of the list: STEM/FILE, for two files may have one stem. */
+static bool is_behind(const struct folder_request *r, const char *cursor)
+{
+	size_t n = strcspn(cursor, "/");
+	AUTO(free_chars) char *stem = strndup(cursor, n);
+	int order = stem ? strcmp(r->stem, stem) : 1;
+
+	return order > 0 || (order == 0 && cursor[n] && strcmp(r->file, cursor + n + 1) > 0);
+}
+
 /* Behind the last request that is done. */
 static void go_on(struct bulking *b, const char *cursor)
 {
 	while (*text_or_empty(cursor) && b->at < b->list.n &&
-	       strcmp(b->list.items[b->at].stem, cursor) <= 0)
+	       !is_behind(&b->list.items[b->at], cursor))
 		b->at++;
+}
+
+static enum inro_err place_of(const struct folder_request *r, char **ret)
+{
+	char cursor[2 * NAME_MAX + 2];
+
+	snprintf(cursor, sizeof cursor, "%s/%s", r->stem, r->file);
+	return text_set(ret, cursor);
 }
 
 static enum inro_err issue_open(struct job_run *r)
@@ -81,6 +121,9 @@ static enum inro_err take_request(struct job_run *r, struct bulking *b, size_t i
 	if (e != INRO_OK)
 		return e;
 	unread = folder_read(job_arg(r, "csr-dir"), from, &b->csrs[i]);
+	/* Of a disk or a limit that is not about this one; the next would fare no better. */
+	if (unread != INRO_OK && !batch_is_rows_fault(unread))
+		return unread;
 	if (unread != INRO_OK) {
 		r->results[i].skip = true;
 		return batch_result_bad(&r->results[i], unread);
@@ -103,7 +146,7 @@ static enum inro_err issue_next(struct job_run *r)
 		e = take_request(r, b, i);
 	r->ended = b->at == b->list.n;
 	if (e == INRO_OK && r->n)
-		e = text_set(&r->cursor, b->from[r->n - 1]->stem);
+		e = place_of(b->from[r->n - 1], &r->cursor);
 	return e;
 }
 
