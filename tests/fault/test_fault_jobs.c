@@ -36,8 +36,8 @@
 #include "tests/lib/scratch.h"
 
 #define OK(x)	 assert_int_equal(x, INRO_OK)
-#define ROWS	 2000
-#define CERTS	 700
+#define ROWS	 1200
+#define CERTS	 520
 #define IN_TOKEN 30
 #define KILLS	 4 /* of one job; the next run is let go to its end */
 #define ROUNDS	 100
@@ -529,7 +529,7 @@ static void disk_is_full(void)
 static void test_full_disk(void **state)
 {
 	(void)state;
-	each_kind("aikt", disk_is_full, NULL);
+	each_kind("akt", disk_is_full, NULL);
 }
 
 /* No file more can be opened, in no folder. */
@@ -541,7 +541,7 @@ static void no_more_files(void)
 static void test_no_files(void **state)
 {
 	(void)state;
-	each_kind("ix", no_more_files, NULL);
+	each_kind("i", no_more_files, NULL);
 }
 
 static char *tokens(const char *ending)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backoffice/core/approval.h"
+#include "backoffice/core/authority.h"
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/folder.h"
 #include "backoffice/core/issuing.h"
