@@ -38,6 +38,7 @@ inro_test(unit/test_core_proposal.c LINKS inro_testoffice)
 inro_test(unit/test_core_eyes.c LINKS inro_testoffice)
 inro_test(unit/test_core_search.c LINKS inro_testoffice)
 inro_test(unit/test_core_login.c LINKS inro_testoffice)
+inro_test(unit/test_core_network.c LINKS inro_testoffice)
 inro_test(unit/test_core_secrets.c LINKS inro_testoffice)
 inro_test(unit/test_core_symkey.c LINKS inro_testoffice PkgConfig::jansson)
 inro_script_test(integration/test_inro_profile.sh)
@@ -85,6 +86,7 @@ foreach(name
 		core_job_certs
 		core_audit
 		core_marks
+		core_network
 		core_proposal
 		core_eyes
 		core_login
@@ -115,6 +117,7 @@ foreach(name
 		core_life
 		core_login
 		core_marks
+		core_network
 		core_proposal
 		core_registry
 		core_secrets

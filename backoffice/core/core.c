@@ -11,6 +11,7 @@
 
 #include "backoffice/core/internal.h"
 #include "backoffice/core/login.h"
+#include "backoffice/core/pass.h"
 #include "backoffice/core/setting.h"
 #include "base/clock.h"
 
@@ -68,6 +69,7 @@ enum inro_err core_open(const struct core_options *o, struct core **ret)
 		e = store_open_as(o->db, o->existing ? STORE_EXISTING : STORE_MAKE, &c->store);
 	if (e == INRO_OK)
 		e = enter(c, o);
+	c->home = c->tenant;
 	if (e != INRO_OK)
 		return e;
 	*ret = c;
@@ -86,6 +88,7 @@ void core_close(struct core *c)
 	store_close(c->store);
 	free(c->actor);
 	free(c->module);
+	free(c->verbs);
 	free(c);
 }
 
@@ -99,7 +102,7 @@ enum inro_err core_require(const struct core *c, enum role least, const char *wh
 	if (c->role >= least)
 		return INRO_OK;
 	return err_set(INRO_E_ACCESS, "to %s takes the role %s; %s is %s", what, role_names[least],
-		       c->actor, role_names[c->role]);
+		       c->actor, role_word(c->role));
 }
 
 /* *ret_began: whoever waits for his turn in vain has waited long enough. */
@@ -119,7 +122,8 @@ enum inro_err core_admit(struct core *c, enum role least, const char *command)
 
 	snprintf(use, sizeof use, "use 'inro %s'", command);
 	e = core_require(c, least, use);
-
+	if (e == INRO_OK && !pass_verbs_allow(c->verbs, command))
+		e = err_set(INRO_E_ACCESS, "%s came by a pass that is not for '%s'", c->actor, command);
 	if (e != INRO_OK)
 		return audit_refused(c, "command", "command", command, e);
 	if (least == ROLE_AUDITOR)
@@ -137,6 +141,8 @@ static enum inro_err run_work(struct core *c, core_work_fn *work, void *arg, boo
 	c->tallying.n = 0;
 	c->tip = (struct audit_tip) { 0 };
 	e = login_holds(c);
+	if (e == INRO_OK)
+		e = core_still_holds(c);
 	if (e == INRO_OK)
 		e = work(c, arg);
 	if (e == INRO_OK)

@@ -7,6 +7,7 @@
 #ifndef INRO_BACKOFFICE_CORE_INTERNAL_H
 #define INRO_BACKOFFICE_CORE_INTERNAL_H
 
+#include "backoffice/core/network.h"
 #include "backoffice/core/tally.h"
 #include "backoffice/store/store.h"
 
@@ -51,6 +52,11 @@ struct core {
 	char *actor, *module;
 	enum role role;
 	int64_t account; /* whose they are; 0: no account's */
+	int64_t device;	 /* the device at work; 0: none (network.h) */
+	int64_t pass;	 /* by which it is known who is at work; 0: none */
+	char *verbs;	 /* the commands that the pass is for; "": any */
+	int64_t home;	 /* the tenant it was opened for */
+	char peer[64];	 /* where a request comes from; "": not known */
 	core_pin_fn *ask_pin;
 	void *ask_arg;
 	struct key_ring *ring;
@@ -64,6 +70,19 @@ struct core {
 
 /* INRO_E_ACCESS when the one at work is less than `least`; `what` completes "to ... takes". */
 MUST_CHECK enum inro_err core_require(const struct core *c, enum role least, const char *what);
+
+/* A device at work does this for itself (`own`): it is an operator until the end of the block.
+ * Else it takes one: INRO_E_ACCESS. */
+struct own {
+	struct core *c;
+	enum role role;
+};
+void own_clear(struct own *o);
+MUST_CHECK enum inro_err core_own(struct core *c, bool own, const char *what, struct own *ret);
+/* What the one at work is towards what is this device's. */
+enum role core_role_for(const struct core *c, int64_t device);
+/* In a write transaction: the device at work is still one that may.  INRO_E_ACCESS. */
+MUST_CHECK enum inro_err core_still_holds(struct core *c);
 
 typedef enum inro_err core_work_fn(struct core *c, void *arg);
 /* Runs the work in one write transaction: committed when it returns INRO_OK, else undone.  What a

@@ -11,6 +11,11 @@ MUST_CHECK enum inro_err login_is_needed(struct core *c, bool *ret);
 /* c->actor is the operating system's user; becomes the account.  The tenant is set too.  One answer
  * for whatever is wrong: INRO_E_LOGIN. */
 MUST_CHECK enum inro_err login_enter(struct core *c, const struct core_options *o);
+/* The same for the network, where nobody is asked and the operating system says nothing: who it is.
+ * The core is as it was, but for its tenant. */
+struct core_who;
+MUST_CHECK enum inro_err login_by_password(struct core *c, const char *tenant, const char *as,
+					   struct bytes password, struct core_who *ret);
 /* In a write transaction: the account is still active and has its role.  INRO_E_ACCESS. */
 MUST_CHECK enum inro_err login_holds(struct core *c);
 /* In a write transaction that changed accounts: somebody can still administer.  INRO_E_STATE. */

@@ -43,6 +43,10 @@ MUST_CHECK enum inro_err psk_get(struct core *c, const char *device, struct psk_
 MUST_CHECK enum inro_err psk_show(struct core *c, const char *device, struct credential *ret);
 /* INRO_E_PIN_WRONG, INRO_E_PIN_LOCKED, INRO_E_STATE (the device is disabled or deleted). */
 MUST_CHECK enum inro_err psk_verify(struct core *c, const char *device, struct bytes value);
+/* The value for a protocol that proves it in its own way; counted as a wrong try until psk_opened().
+ * INRO_E_UNSUPPORTED: only a hash is kept. */
+MUST_CHECK enum inro_err psk_open(struct core *c, const char *device, struct secret *ret);
+MUST_CHECK enum inro_err psk_opened(struct core *c, const char *device);
 /* Wipes every one it has; how many. */
 MUST_CHECK enum inro_err psk_delete(struct core *c, const char *device, const char *why,
 				    size_t *ret_n);

@@ -65,6 +65,20 @@ const char *const role_names[ROLE__MAX] = {
 	[ROLE_ADMIN] = "administrator",
 };
 
+const char *role_word(enum role role)
+{
+	static const char *const below[] = { [-ROLE_NOBODY] = "nobody", [-ROLE_DEVICE] = "a device" };
+
+	return role < 0 ? below[-role] : role_names[role];
+}
+
+const char *const pass_kind_names[PASS_KIND__MAX] = {
+	[PASS_SESSION] = "session",
+	[PASS_TOKEN] = "token",
+	[PASS_CERTIFICATE] = "certificate",
+	[PASS_KEY] = "key",
+};
+
 const char *const cred_state_names[CRED_STATE__MAX] = {
 	[CRED_REQUESTED] = "requested",	  [CRED_PENDING] = "pending",
 	[CRED_ACTIVE] = "active",	  [CRED_SUSPENDED] = "suspended",
@@ -273,6 +287,26 @@ static const struct field account_fields[] = {
 	F_INT(account, updated_ms),
 };
 
+static const struct field pass_fields[] = {
+	F_INT(pass, id),
+	F_INT(pass, tenant),
+	F_NAME(pass, kind, pass_kind_names),
+	F_REF(pass, account),
+	F_TEXT(pass, name),
+	F_BLOB(pass, hash),
+	F_NAME(pass, role, role_names),
+	F_TEXT(pass, verbs),
+	F_REF(pass, until),
+	F_REF(pass, ended_ms),
+	F_REF(pass, seen_ms),
+	F_INT(pass, created_ms),
+};
+
+static const struct field reply_fields[] = {
+	F_INT(reply, id),      F_INT(reply, tenant), F_BLOB(reply, key),  F_BLOB(reply, digest),
+	F_INT(reply, status),  F_TEXT(reply, type),  F_BLOB(reply, body), F_INT(reply, created_ms),
+};
+
 static const struct field setting_fields[] = {
 	F_INT(setting, id),
 	F_INT(setting, tenant),
@@ -350,6 +384,8 @@ TYPE(proposal, "proposal");
 TYPE(job, "job");
 TYPE(job_error, "row of a job");
 TYPE(account, "account");
+TYPE(pass, "pass");
+TYPE(reply, "kept answer");
 TYPE(setting, "setting");
 TYPE(tally, "count");
 TYPE(audit_mark, "signed audit head");
@@ -386,6 +422,8 @@ const struct record_type *const record_types[] = {
 	&job_type,
 	&job_error_type,
 	&account_type,
+	&pass_type,
+	&reply_type,
 	&setting_type,
 	&tally_type,
 	&event_type,
@@ -529,6 +567,16 @@ void job_error_clear(struct job_error *r)
 void account_clear(struct account *r)
 {
 	record_clear(&account_type, r);
+}
+
+void pass_clear(struct pass *r)
+{
+	record_clear(&pass_type, r);
+}
+
+void reply_clear(struct reply *r)
+{
+	record_clear(&reply_type, r);
 }
 
 void setting_clear(struct setting *r)

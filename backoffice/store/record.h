@@ -79,7 +79,18 @@ enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED, J
 
 enum account_state { ACCOUNT_ACTIVE, ACCOUNT_DISABLED, ACCOUNT_DELETED, ACCOUNT_STATE__MAX };
 
-enum role { ROLE_AUDITOR, ROLE_OPERATOR, ROLE_ADMIN, ROLE__MAX };
+/* The two below zero are nobody's in an account: a device, which works for itself alone, and who is
+ * not known yet. */
+enum role { ROLE_NOBODY = -2, ROLE_DEVICE, ROLE_AUDITOR, ROLE_OPERATOR, ROLE_ADMIN, ROLE__MAX };
+
+/* What lets somebody in beside a password. */
+enum pass_kind {
+	PASS_SESSION,	  /* for an hour or a day, after a password */
+	PASS_TOKEN,	  /* a program's */
+	PASS_CERTIFICATE, /* a client certificate in a person's hands */
+	PASS_KEY,	  /* lets nobody in alone: the first of two stages */
+	PASS_KIND__MAX
+};
 
 enum event_outcome { EVENT_DONE, EVENT_REFUSED, EVENT_OUTCOME__MAX };
 
@@ -95,6 +106,9 @@ extern const char *const proposal_state_names[PROPOSAL_STATE__MAX];
 extern const char *const job_state_names[JOB_STATE__MAX];
 extern const char *const account_state_names[ACCOUNT_STATE__MAX];
 extern const char *const role_names[ROLE__MAX];
+/* Total: also those that are no account's. */
+const char *role_word(enum role role);
+extern const char *const pass_kind_names[PASS_KIND__MAX];
 extern const char *const event_outcome_names[EVENT_OUTCOME__MAX];
 
 /* Index of a name in such a table, -1 when it is none of them. */
@@ -273,6 +287,32 @@ struct account {
 	int64_t created_ms, updated_ms;
 };
 
+/* Of what is given out only the SHA-256 is kept. */
+struct pass {
+	int64_t id, tenant; /* whose records it is for */
+	enum pass_kind kind;
+	int64_t account; /* 0: nobody's */
+	char *name;
+	struct blob hash;
+	enum role role;	  /* at most this one */
+	char *verbs;	  /* "device *, cert list"; "": any */
+	int64_t until;	  /* seconds; 0: no end */
+	int64_t ended_ms; /* revoked then; 0: it is not */
+	int64_t seen_ms;  /* used last, as of a minute */
+	int64_t created_ms;
+};
+
+/* The answer to a request that may be sent again. */
+struct reply {
+	int64_t id, tenant;
+	struct blob key;    /* SHA-256 of whose it is and what he calls it */
+	struct blob digest; /* of the request */
+	int64_t status;	    /* 0: it is being worked at, or was when that ended */
+	char *type;
+	struct blob body;
+	int64_t created_ms;
+};
+
 struct setting {
 	int64_t id, tenant;
 	char *name, *value;
@@ -332,6 +372,8 @@ void proposal_clear(struct proposal *r);
 void job_clear(struct job *r);
 void job_error_clear(struct job_error *r);
 void account_clear(struct account *r);
+void pass_clear(struct pass *r);
+void reply_clear(struct reply *r);
 void setting_clear(struct setting *r);
 void tally_clear(struct tally *r);
 void crl_scope_clear(struct crl_scope *r);
@@ -370,7 +412,7 @@ size_t record_columns(const struct record_type *t);
 
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
 	audit_head_type, device_group_type, ca_generation_type, proposal_type, job_type,
-	job_error_type, account_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
+	job_error_type, account_type, pass_type, reply_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
 	profile_version_type;
 /* Read only: some columns of credential_type. */
 extern const struct record_type listed_type, key_use_type;
@@ -392,6 +434,8 @@ extern const struct record_type *const record_types[];
 	struct job *: &job_type, \
 	struct job_error *: &job_error_type, \
 	struct account *: &account_type, \
+	struct pass *: &pass_type, \
+	struct reply *: &reply_type, \
 	struct setting *: &setting_type, \
 	struct tally *: &tally_type, \
 	struct crl_scope *: &crl_scope_type, \

@@ -19,6 +19,7 @@
 
 #define VISITOR	     "default/"
 #define SETTLE_MS    10000 /* logins that run at once are through by then */
+#define SETTLE_SHORT_MS 500 /* of the network: who waits holds a worker */
 #define SETTLE_STEP  50
 #define NAME_ROOM    (ACCOUNT_NAME_MAX + sizeof VISITOR)
 
@@ -57,6 +58,22 @@ enum inro_err login_is_needed(struct core *c, bool *ret)
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
+/* A pass may have given less than the account has. */
+static bool role_holds(const struct core *c, const struct account *now)
+{
+	return c->pass ? now->role >= c->role : now->role == c->role;
+}
+
+static enum inro_err pass_holds(struct core *c)
+{
+	SCOPED(pass) p = { 0 };
+	enum inro_err e = c->pass ? store_get(c->store, c->pass, &p) : INRO_OK;
+
+	if (e == INRO_E_NOT_FOUND || p.ended_ms)
+		return err_set(INRO_E_ACCESS, "the pass by which '%s' came was revoked", c->actor);
+	return e;
+}
+
 enum inro_err login_holds(struct core *c)
 {
 	SCOPED(account) now = { 0 };
@@ -65,8 +82,8 @@ enum inro_err login_holds(struct core *c)
 	if (!c->account)
 		return INRO_OK;
 	e = store_get(c->store, c->account, &now);
-	if (e == INRO_OK && now.state == ACCOUNT_ACTIVE && now.role == c->role)
-		return e;
+	if (e == INRO_OK && now.state == ACCOUNT_ACTIVE && role_holds(c, &now))
+		return pass_holds(c);
 	if (e != INRO_OK && e != INRO_E_NOT_FOUND)
 		return e;
 	return err_set(INRO_E_ACCESS, "the account '%s' was changed meanwhile: it is not what it "
@@ -104,6 +121,7 @@ struct login {
 	bool visits;
 	struct account who;	/* id 0: nobody that could get in */
 	int64_t wait_ms;	/* locked just now: others may be on their way in */
+	int64_t patience_ms;	/* how long they are waited for */
 };
 
 static bool visits(const char *as)
@@ -179,7 +197,7 @@ static void nap(int64_t ms)
 
 static enum inro_err begin_try(struct core *c, struct login *l)
 {
-	int64_t until = clock_monotonic_ms() + SETTLE_MS;
+	int64_t until = clock_monotonic_ms() + l->patience_ms;
 	enum inro_err e = core_write(c, count_try, l);
 
 	while (e == INRO_OK && l->wait_ms && clock_monotonic_ms() < until) {
@@ -258,24 +276,26 @@ static enum inro_err identify(struct core *c, const struct core_options *o, stru
 	return os && strcmp(l->name, c->actor) == 0 ? by_system(c, l) : by_password(c, o, l);
 }
 
+static enum inro_err who_of(struct core *c, const struct login *l, struct core_who *ret)
+{
+	struct core_who who = { .account = l->who.id, .role = l->who.role };
+	enum inro_err e = tenant_id(c, l->tenant, &who.tenant);
+
+	if (e != INRO_OK)
+		return e;
+	snprintf(who.actor, sizeof who.actor, "%s%s",
+		 l->visits && who.tenant != TENANT_DEFAULT ? VISITOR : "", l->who.name);
+	*ret = who;
+	return INRO_OK;
+}
+
 /* From here on the core is his. */
 static enum inro_err become(struct core *c, const struct login *l)
 {
-	SCOPED(buf) actor = { 0 };
-	enum inro_err e = tenant_id(c, l->tenant, &c->tenant);
+	struct core_who who;
+	enum inro_err e = who_of(c, l, &who);
 
-	buf_addf(&actor, "%s%s", l->visits && c->tenant != TENANT_DEFAULT ? VISITOR : "",
-		 l->who.name);
-	buf_add_u8(&actor, 0);
-	if (e == INRO_OK)
-		e = buf_err(&actor);
-	if (e == INRO_OK)
-		e = text_set(&c->actor, (const char *)actor.p);
-	if (e != INRO_OK)
-		return e;
-	c->account = l->who.id;
-	c->role = l->who.role;
-	return INRO_OK;
+	return e == INRO_OK ? core_become(c, &who) : e;
 }
 
 static enum inro_err refuse_login(struct core *c, const struct login *l, enum inro_err e)
@@ -304,7 +324,8 @@ enum inro_err login_enter(struct core *c, const struct core_options *o)
 	bool visitor = as && visits(as), needed = true;
 	struct login l = { .name = visitor ? as + strlen(VISITOR) : as,
 			   .tenant = o->tenant ? o->tenant : "default",
-			   .visits = visitor };
+			   .visits = visitor,
+			   .patience_ms = SETTLE_MS };
 	enum inro_err e = login_is_needed(c, &needed);
 
 	if (e == INRO_OK && !needed)
@@ -316,6 +337,32 @@ enum inro_err login_enter(struct core *c, const struct core_options *o)
 		e = refuse_login(c, &l, e);
 	if (e == INRO_OK)
 		e = become(c, &l);
+	account_clear(&l.who);
+	return e;
+}
+
+enum inro_err login_by_password(struct core *c, const char *tenant, const char *as,
+				struct bytes password, struct core_who *ret)
+{
+	bool visitor = as && visits(as), needed = false;
+	struct login l = { .name = visitor ? as + strlen(VISITOR) : text_or_empty(as),
+			   .tenant = tenant ? tenant : "default",
+			   .visits = visitor,
+			   .patience_ms = SETTLE_SHORT_MS };
+	enum inro_err e = login_is_needed(c, &needed);
+
+	if (e == INRO_OK && !needed)
+		return err_set(INRO_E_LOGIN, "there are no accounts yet; 'inro user add' makes the "
+					     "first, on the machine itself");
+	if (e == INRO_OK && (strlen(l.name) > ACCOUNT_NAME_MAX || password.n > ACCOUNT_PASSWORD_MAX))
+		e = no_entry();
+	c->tenant = TENANT_DEFAULT;
+	if (e == INRO_OK)
+		e = prove(c, &l, password);
+	if (e == INRO_E_LOGIN)
+		e = refuse_login(c, &l, e);
+	if (e == INRO_OK)
+		e = who_of(c, &l, ret);
 	account_clear(&l.who);
 	return e;
 }

@@ -39,6 +39,8 @@ const struct setting_rule setting_rules[] = { /* by name */
 	  .help = "others who approve that a CA is made or gets another key" },
 	{ .name = "four-eyes.days", NUMBER(1, 3650, "30"), .guarded = true,
 	  .help = "days for which an approval is good" },
+	{ .name = "network.stages", NUMBER(1, 2, "1"), .whole = true,
+	  .help = "2: every request of the network's API has a key beside what proves who it is from" },
 	{ .name = "password.classes", NUMBER(1, 4, "1"), .whole = true,
 	  .help = "of upper case, lower case, digits and others, how many a new password has" },
 	{ .name = "password.length", NUMBER(8, 128, "12"), .whole = true,
@@ -51,6 +53,8 @@ const struct setting_rule setting_rules[] = { /* by name */
 	  .help = "what holds in every group that does not say otherwise" },
 	{ .name = "seal.key", KEPT("'inro secret seal-key'"),
 	  .help = "the key that seals what is secret" },
+	{ .name = "session.minutes", NUMBER(1, 43200, "480"), .whole = true,
+	  .help = "how long a session lasts after its password" },
 	{ 0 },
 };
 

@@ -99,7 +99,9 @@ static enum inro_err issue(struct core *c, struct central *m, struct cred *ret)
 static enum inro_err make(struct core *c, struct central *m, struct cred *ret)
 {
 	const struct pki_key_kind *kind = NULL;
-	enum inro_err e = core_require(c, ROLE_OPERATOR, "issue a certificate");
+	SCOPED(own) own = { 0 };
+	enum inro_err e =
+		core_own(c, core_is_device(c, m->in->device), "issue a certificate", &own);
 
 	if (e == INRO_OK && m->in->request_id)
 		e = err_set(INRO_E_ARG, "a key that is made here is made once: no request id");

@@ -663,7 +663,8 @@ static enum inro_err issue_under(struct core *c, const struct cred_request *r, s
 {
 	SCOPED(ca) ca = { 0 };
 	struct issuing i = { .request = r, .ca = &ca, .may_wait = true };
-	enum inro_err e = core_require(c, ROLE_OPERATOR, "issue a certificate");
+	SCOPED(own) own = { 0 };
+	enum inro_err e = core_own(c, core_is_device(c, r->device), "issue a certificate", &own);
 
 	if (e == INRO_OK)
 		e = ca_load(c, r->ca, &ca);

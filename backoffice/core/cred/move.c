@@ -142,9 +142,11 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 {
 	SCOPED(buf) detail = { 0 };
 	int64_t listed;
+	/* A device may give up what is its own, and nothing more. */
+	enum role role = change->verb == VERB_REVOKE ? core_role_for(c, rec->device) : c->role;
 	int to;
 	enum inro_err e =
-		lifecycle_move(life_of_cred(rec->kind), (int)rec->state, change->verb, c->role, &to);
+		lifecycle_move(life_of_cred(rec->kind), (int)rec->state, change->verb, role, &to);
 
 	if (e != INRO_OK)
 		return err_context(e, "%s %lld", cred_kind_names[rec->kind], (long long)rec->id);

@@ -290,10 +290,11 @@ enum inro_err renewal_deliver(struct renewal *r, const struct credential *rec)
 static enum inro_err renew(struct core *c, const char *ref, struct renewal *r, struct cred *ret)
 {
 	SCOPED(credential) rec = { 0 };
-	enum inro_err e = core_require(c, ROLE_OPERATOR, "renew a certificate");
+	SCOPED(own) own = { 0 };
+	enum inro_err e = cred_load(c, ref, &r->old);
 
 	if (e == INRO_OK)
-		e = cred_load(c, ref, &r->old);
+		e = core_own(c, c->device && c->device == r->old.device, "renew a certificate", &own);
 	if (e == INRO_OK)
 		e = renewal_read(c, r);
 	if (e == INRO_OK)

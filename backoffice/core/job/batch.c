@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-struct pass {
+struct round {
 	const struct batch *b;
 	bool each;	     /* with a savepoint around each row */
 	enum inro_err fault; /* the row's that ended a pass without */
@@ -48,7 +48,7 @@ static enum inro_err row_alone(struct core *c, const struct batch *b, size_t i)
 	return e == INRO_OK ? undone : e;
 }
 
-static enum inro_err one_row(struct core *c, struct pass *p, size_t i)
+static enum inro_err one_row(struct core *c, struct round *p, size_t i)
 {
 	struct batch_result *r = &p->b->results[i];
 	enum inro_err e;
@@ -64,9 +64,9 @@ static enum inro_err one_row(struct core *c, struct pass *p, size_t i)
 	return e;
 }
 
-static enum inro_err pass_work(struct core *c, void *arg)
+static enum inro_err round_work(struct core *c, void *arg)
 {
-	struct pass *p = arg;
+	struct round *p = arg;
 	enum inro_err e = p->b->begin ? p->b->begin(c, p->b->arg) : INRO_OK;
 
 	p->fault = INRO_OK;
@@ -77,11 +77,11 @@ static enum inro_err pass_work(struct core *c, void *arg)
 
 enum inro_err batch_write(struct core *c, const struct batch *b)
 {
-	struct pass p = { .b = b };
-	enum inro_err e = core_write(c, pass_work, &p);
+	struct round p = { .b = b };
+	enum inro_err e = core_write(c, round_work, &p);
 
 	if (e == INRO_OK || !p.fault)
 		return e;
 	p.each = true;
-	return core_write(c, pass_work, &p);
+	return core_write(c, round_work, &p);
 }

@@ -212,7 +212,9 @@ static enum inro_err run_issue(struct core *c, struct psk_step *i, struct bytes 
 {
 	SCOPED(device) d = { 0 };
 	SCOPED(policy) policy = { 0 };
-	enum inro_err e = core_require(c, ROLE_OPERATOR, "give a device a pre-shared key");
+	SCOPED(own) own = { 0 };
+	enum inro_err e = core_own(c, i->rotate && core_is_device(c, i->device),
+				   "give a device a pre-shared key", &own);
 
 	if (e == INRO_OK)
 		e = device_load(c, i->device, &d);
@@ -371,16 +373,43 @@ static enum inro_err judge(struct core *c, struct attempt *a, struct bytes value
 	return e == INRO_OK ? core_write(c, right_work, a) : e;
 }
 
+static void attempt_clear(struct attempt *a)
+{
+	credential_clear(&a->now);
+	credential_clear(&a->before);
+	policy_clear(&a->policy);
+}
+
+enum inro_err psk_open(struct core *c, const char *device, struct secret *ret)
+{
+	SCOPED(attempt) a = { .device = device };
+	enum inro_err e = core_write(c, count_work, &a);
+
+	if (e == INRO_OK)
+		e = secret_value(c, &a.now, ret);
+	return e == INRO_OK ? e : audit_refused(c, "psk.verify", "device", device, e);
+}
+
+static enum inro_err opened_work(struct core *c, void *arg)
+{
+	SCOPED(attempt) a = { .device = arg };
+	enum inro_err e = load_attempt(c, &a);
+
+	return e == INRO_OK ? right_work(c, &a) : e;
+}
+
+enum inro_err psk_opened(struct core *c, const char *device)
+{
+	return core_write(c, opened_work, (void *)(uintptr_t)device);
+}
+
 enum inro_err psk_verify(struct core *c, const char *device, struct bytes value)
 {
-	struct attempt a = { .device = device };
+	SCOPED(attempt) a = { .device = device };
 	enum inro_err e = core_write(c, count_work, &a);
 
 	if (e == INRO_OK)
 		e = judge(c, &a, value);
-	credential_clear(&a.now);
-	credential_clear(&a.before);
-	policy_clear(&a.policy);
 	return e == INRO_OK ? e : audit_refused(c, "psk.verify", "device", device, e);
 }
 

@@ -93,7 +93,8 @@ static enum inro_err prepare(struct core *c, struct making *m)
 	const struct token_secret_kind *kind;
 	SCOPED(device) d = { 0 };
 	SCOPED(policy) p = { 0 };
-	enum inro_err e = core_require(c, ROLE_OPERATOR, "give a device a key");
+	SCOPED(own) own = { 0 };
+	enum inro_err e = core_own(c, core_is_device(c, m->device), "give a device a key", &own);
 
 	if (e == INRO_OK)
 		e = core_check_text("a key's name", m->name, SYMKEY_NAME_MAX);
@@ -360,10 +361,11 @@ enum inro_err symkey_deliver(struct core *c, const char *ref, const struct symke
 			     struct symkey *ret_key, struct buf *ret)
 {
 	SCOPED(symkey) k = { 0 };
-	enum inro_err e = core_require(c, ROLE_OPERATOR, "see a key");
+	SCOPED(own) own = { 0 };
+	enum inro_err e = symkey_get(c, ref, &k);
 
 	if (e == INRO_OK)
-		e = symkey_get(c, ref, &k);
+		e = core_own(c, c->device && c->device == k.rec.device, "see a key", &own);
 	if (e == INRO_OK)
 		e = give(c, &k, d, ret);
 	if (e != INRO_OK)

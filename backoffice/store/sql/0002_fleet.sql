@@ -173,6 +173,38 @@ CREATE TABLE account (
 	UNIQUE (tenant, name)
 );
 
+-- What lets somebody in beside a password: of each the SHA-256 alone.
+CREATE TABLE pass (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	kind TEXT NOT NULL,
+	account INTEGER REFERENCES account (id),
+	name TEXT NOT NULL,
+	hash BLOB,
+	role TEXT NOT NULL,
+	verbs TEXT NOT NULL,
+	until INTEGER,
+	ended_ms INTEGER,
+	seen_ms INTEGER,
+	created_ms INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX pass_by_hash ON pass (hash) WHERE ended_ms IS NULL;
+CREATE INDEX pass_by_account ON pass (account, kind, id);
+
+-- Answers to requests that may come again.
+CREATE TABLE reply (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	key BLOB,
+	digest BLOB,
+	status INTEGER NOT NULL,
+	type TEXT NOT NULL,
+	body BLOB,
+	created_ms INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX reply_by_key ON reply (key);
+CREATE INDEX reply_by_time ON reply (created_ms);
+
 CREATE TABLE setting (
 	id INTEGER PRIMARY KEY,
 	tenant INTEGER NOT NULL REFERENCES tenant (id),
