@@ -138,3 +138,7 @@ add_test(NAME test_story_postgres COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_DB=p
 set_tests_properties(test_story_postgres PROPERTIES SKIP_RETURN_CODE 77)
 inro_test_properties(test_story_postgres "store" 900)
 inro_script_test(integration/test_operations_page.sh TIMEOUT 120)
+
+# on the network
+inro_library(inro_httpd SOURCES lib/httpd.c LINKS inro_http PkgConfig::cmocka)
+inro_test(unit/test_http.c LINKS inro_httpd)

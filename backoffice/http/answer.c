@@ -1,0 +1,98 @@
+/* answer - what goes back to a client: headers, problem documents, bodies that are shared. */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/http/status.h"
+#include "backoffice/http/text.h"
+#include "backoffice/http/wire.h"
+
+#define RETRY_AFTER "2"
+
+struct http_shared {
+	atomic_size_t refs;
+	struct buf content;
+};
+
+struct http_shared *http_shared_new(struct buf *content)
+{
+	struct http_shared *s = malloc(sizeof *s);
+
+	if (!s)
+		return NULL;
+	atomic_init(&s->refs, 1);
+	s->content = *content;
+	*content = (struct buf) { 0 };
+	return s;
+}
+
+struct http_shared *http_shared_hold(struct http_shared *s)
+{
+	atomic_fetch_add(&s->refs, 1);
+	return s;
+}
+
+void http_shared_release(struct http_shared *s)
+{
+	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	buf_clear(&s->content);
+	free(s);
+}
+
+struct bytes http_shared_bytes(const struct http_shared *s)
+{
+	return buf_bytes(&s->content);
+}
+
+void http_answer_header(struct http_answer *a, const char *name, const char *value)
+{
+	if (!value || !wire_is_token(bytes_of(name)) || !wire_is_value(bytes_of(value)))
+		return;
+	buf_addf(&a->headers, "%s: %s\r\n", name, value);
+}
+
+/* The content; headers stay. */
+static void answer_drop(struct http_answer *a)
+{
+	buf_clear(&a->body);
+	http_shared_release(a->shared);
+	a->shared = NULL;
+	if (a->stream.end)
+		a->stream.end(a->stream.arg);
+	a->stream.more = NULL;
+	a->stream.end = NULL;
+}
+
+void http_problem(struct http_answer *a, int status, const char *detail)
+{
+	answer_drop(a);
+	a->status = status;
+	a->type = "application/problem+json";
+	buf_addf(&a->body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d",
+		 status_phrase(status), status);
+	if (detail) {
+		buf_add_str(&a->body, ",\"detail\":");
+		text_add_json(&a->body, bytes_of(detail));
+	}
+	buf_addf(&a->body, ",\"instance\":\"urn:inro:request:%llu\"}\n", (unsigned long long)a->id);
+}
+
+void http_problem_of(struct http_answer *a, enum inro_err e)
+{
+	int status = http_status_of(e);
+
+	if (status >= 500) {
+		SCOPED(buf) fault = { 0 };
+
+		buf_addf(&fault, "%s: %s", err_name(e), err_detail(e));
+		free(a->fault);
+		a->fault = buf_take_str(&fault);
+	}
+	if (status == 503)
+		http_answer_header(a, "Retry-After", RETRY_AFTER);
+	http_problem(a, status,
+		     status == 500 ? "the server could not do this; its log says why"
+		     : status == 503 ? "the server is busy or has no room; try again"
+				     : err_detail(e));
+}

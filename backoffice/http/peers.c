@@ -1,0 +1,113 @@
+/*
+ * peers - how many connections each address has.
+ *
+ * An IPv6 host has a /64 to itself: that is counted as one.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/http/engine.h"
+
+#define PEERS_BUCKETS 4096
+
+struct peer_count {
+	struct peer_count *next;
+	uint8_t key[16];
+	unsigned n;
+};
+
+struct peers {
+	pthread_mutex_t lock;
+	struct peer_count *bucket[PEERS_BUCKETS];
+};
+
+struct peers *peers_new(void)
+{
+	struct peers *p = calloc(1, sizeof *p);
+
+	if (p)
+		pthread_mutex_init(&p->lock, NULL);
+	return p;
+}
+
+void peers_free(struct peers *p)
+{
+	for (size_t i = 0; p && i < PEERS_BUCKETS; i++)
+		while (p->bucket[i]) {
+			struct peer_count *c = p->bucket[i];
+
+			p->bucket[i] = c->next;
+			free(c);
+		}
+	if (p)
+		pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+static void key_of(const struct sockaddr_storage *from, uint8_t key[static 16])
+{
+	const struct sockaddr_in6 *six = (const void *)from;
+	const struct sockaddr_in *four = (const void *)from;
+
+	memset(key, 0, 16);
+	if (from->ss_family == AF_INET6)
+		memcpy(key, &six->sin6_addr, IN6_IS_ADDR_V4MAPPED(&six->sin6_addr) ? 16 : 8);
+	else if (from->ss_family == AF_INET)
+		memcpy(key + 12, &four->sin_addr, 4);
+}
+
+/* FNV-1a; a peer can't choose its address at will. */
+static struct peer_count **find(struct peers *p, const uint8_t key[static 16])
+{
+	uint32_t h = 2166136261u;
+	struct peer_count **at;
+
+	for (size_t i = 0; i < 16; i++)
+		h = (h ^ key[i]) * 16777619u;
+	at = &p->bucket[h % PEERS_BUCKETS];
+	while (*at && memcmp((*at)->key, key, 16) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+static bool enter(struct peer_count **at, const uint8_t key[static 16], unsigned max)
+{
+	if (!*at) {
+		*at = calloc(1, sizeof **at);
+		if (!*at)
+			return false;
+		memcpy((*at)->key, key, 16);
+	}
+	if ((*at)->n >= max)
+		return false;
+	(*at)->n++;
+	return true;
+}
+
+bool peers_enter(struct peers *p, const struct sockaddr_storage *from, unsigned max)
+{
+	uint8_t key[16];
+	bool fits;
+
+	key_of(from, key);
+	pthread_mutex_lock(&p->lock);
+	fits = enter(find(p, key), key, max);
+	pthread_mutex_unlock(&p->lock);
+	return fits;
+}
+
+void peers_leave(struct peers *p, const struct sockaddr_storage *from)
+{
+	struct peer_count **at, *gone = NULL;
+	uint8_t key[16];
+
+	key_of(from, key);
+	pthread_mutex_lock(&p->lock);
+	at = find(p, key);
+	if (*at && --(*at)->n == 0) {
+		gone = *at;
+		*at = gone->next;
+	}
+	pthread_mutex_unlock(&p->lock);
+	free(gone);
+}
