@@ -15,54 +15,6 @@
 #define DAY_SECONDS 86400
 #define CHAIN_MAX   ((size_t)1 << 20)
 
-/* Of its certificate; one that is no text is none. */
-static json_t *limits_json(const struct ca_view *v)
-{
-	SCOPED(cert) cert = { 0 };
-	SCOPED(buf) text = { 0 };
-	if (!v->rec.cert.n || cert_read(blob_bytes(&v->rec.cert), &cert) || !cert.ext.limits.n)
-		return json_null();
-	if (limits_text(cert.ext.limits, &text))
-		return json_string("not readable");
-	return json_stringn((const char *)text.p, text.n);
-}
-
-static void add_policy(json_t *doc, const struct ca_view *v)
-{
-	const struct ca_policy *p = &v->policy;
-	int64_t due = v->rec.crl_at ? v->rec.crl_at + (int64_t)p->crl_days * DAY_SECONDS : 0;
-	json_object_set_new(doc, "crl_due", json_of_time(due));
-	json_object_set_new(doc, "crl_days", json_integer(p->crl_days));
-	json_object_set_new(doc, "crl_overlap_hours", json_integer(p->overlap_hours));
-	json_object_set_new(doc, "delta_hours", json_integer(p->delta_hours));
-	json_object_set_new(doc, "crl_shards", p->shards ? json_integer(p->shards) : json_null());
-	json_object_set_new(doc, "crl_url", json_of_text(p->crl_url));
-	json_object_set_new(doc, "delta_url", json_of_text(p->delta_url));
-	json_object_set_new(doc, "generation", json_integer(v->rec.generation));
-}
-
-json_t *ca_json(const struct ca_view *v)
-{
-	struct bytes der = blob_bytes(&v->rec.cert);
-	json_t *doc = json_pack(
-		"{s:o s:s s:o s:o s:o s:o s:o s:o s:b s:o s:o s:o s:o s:o}", "name",
-		json_of_text(v->rec.name), "state", ca_state_names[v->rec.state], "parent",
-		json_of_text(v->parent_name), "subject", json_of_text(v->rec.subject), "profile",
-		json_of_text(v->rec.profile), "not_before", json_of_time(v->rec.not_before),
-		"not_after", json_of_time(v->rec.not_after), "key_uri",
-		json_of_text(v->rec.key_uri), "issues", v->why_not == NULL, "why_not",
-		json_of_text(v->why_not), "crl_number",
-		v->rec.crl_number ? json_integer(v->rec.crl_number) : json_null(), "crl_at",
-		json_of_time(v->rec.crl_at), "certificate",
-		v->credential ? json_integer(v->credential) : json_null(), "pem",
-		der.n ? json_of_pem(PEM_CERT, &der, 1) : json_null());
-	if (doc)
-		json_object_set_new(doc, "name_constraints", limits_json(v));
-	if (doc)
-		add_policy(doc, v);
-	return doc;
-}
-
 /* NULL: as the profile says. */
 static const unsigned *path_len_of(const struct call *c, unsigned *room)
 {
@@ -125,7 +77,7 @@ static enum inro_err ca_create_run(const struct call *c, json_t **ret)
 		e = office_open(c, &core);
 	if (!e)
 		e = ca_create(core, &r, &v);
-	return e ? e : json_give(ca_json(&v), ret);
+	return e ? e : json_give(json_of_ca(&v), ret);
 }
 
 static enum inro_err ca_page(struct core *core, const struct call *c, const struct page *page,
@@ -135,7 +87,7 @@ static enum inro_err ca_page(struct core *core, const struct call *c, const stru
 	SCOPED(ca_list) l = { 0 };
 	enum inro_err e = ca_find(core, page, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
-		json_array_append_new(list, ca_json(&l.items[i]));
+		json_array_append_new(list, json_of_ca(&l.items[i]));
 	*ret_next = l.next;
 	return e;
 }
@@ -179,7 +131,7 @@ static enum inro_err ca_show_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = ca_get(core, name, &v);
 	if (!e)
-		e = json_give(ca_json(&v), &doc);
+		e = json_give(json_of_ca(&v), &doc);
 	if (!e && (call_has(c, "chain") || call_has(c, "generation")))
 		e = put_chain(core, c, doc);
 	return json_give_or_drop(e, doc, ret);
@@ -192,7 +144,7 @@ static enum inro_err ca_retire_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = ca_move(core, call_arg(c, 0), VERB_RETIRE, call_opt(c, "why"), &v);
-	return e ? e : json_give(ca_json(&v), ret);
+	return e ? e : json_give(json_of_ca(&v), ret);
 }
 
 static enum inro_err ca_cancel_run(const struct call *c, json_t **ret)
@@ -202,7 +154,7 @@ static enum inro_err ca_cancel_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = ca_move(core, call_arg(c, 0), VERB_CANCEL, call_opt(c, "why"), &v);
-	return e ? e : json_give(ca_json(&v), ret);
+	return e ? e : json_give(json_of_ca(&v), ret);
 }
 
 static enum inro_err ca_activate_run(const struct call *c, json_t **ret)
@@ -222,7 +174,7 @@ static enum inro_err ca_activate_run(const struct call *c, json_t **ret)
 	a.proposal = call_number(c, "proposal", 0);
 	if (!e)
 		e = ca_activate(core, call_arg(c, 0), &a, &v);
-	return e ? e : json_give(ca_json(&v), ret);
+	return e ? e : json_give(json_of_ca(&v), ret);
 }
 
 static enum inro_err ca_certify_run(const struct call *c, json_t **ret)

@@ -254,5 +254,5 @@ enum inro_err ca_set_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = ca_set(core, call_arg(c, 0), &in, &v);
-	return e ? e : json_give(ca_json(&v), ret);
+	return e ? e : json_give(json_of_ca(&v), ret);
 }

@@ -126,7 +126,7 @@ static enum inro_err read_files(const struct call *c, struct files *f)
 
 static json_t *import_json(const struct ca_view *v, const struct ca_imported *done)
 {
-	json_t *doc = ca_json(v);
+	json_t *doc = json_of_ca(v);
 	if (!doc)
 		return NULL;
 	json_object_set_new(doc, "entries", json_integer(done->listed));

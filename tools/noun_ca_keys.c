@@ -31,31 +31,12 @@ enum inro_err ca_rollover_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = ca_rollover(core, &r, &v);
-	return e ? e : json_give(ca_json(&v), ret);
-}
-
-static json_t *number_or_null(int64_t n)
-{
-	return n ? json_integer(n) : json_null();
-}
-
-static json_t *key_json(const struct ca_key_view *v)
-{
-	const struct ca_generation *g = &v->rec;
-	struct bytes der = blob_bytes(&g->cert);
-	return json_pack("{s:I s:s s:s s:o s:o s:o s:o s:o s:o s:o}", "generation",
-			 (json_int_t)g->number, "state", der.n ? "earlier" : "waits", "key_uri",
-			 g->key_uri, "not_before", json_of_time(g->not_before), "not_after",
-			 json_of_time(g->not_after), "crl_number",
-			 number_or_null(v->lists.full_number), "crl_at",
-			 json_of_time(v->lists.full_at), "crl_next", json_of_time(v->lists.full_next),
-			 "lists_until", json_of_time(g->needed_until), "pem",
-			 der.n ? json_of_pem(PEM_CERT, &der, 1) : json_null());
+	return e ? e : json_give(json_of_ca(&v), ret);
 }
 
 static json_t *present_json(const struct ca_view *v)
 {
-	json_t *doc = ca_json(v);
+	json_t *doc = json_of_ca(v);
 	if (!doc)
 		return NULL;
 	json_object_set_new(doc, "generation", json_integer(v->rec.generation));
@@ -75,7 +56,7 @@ enum inro_err ca_keys_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = ca_keys(core, call_arg(c, 0), &keys);
 	for (size_t i = 0; !e && i < keys.n; i++)
-		json_array_append_new(list, key_json(&keys.items[i]));
+		json_array_append_new(list, json_of_ca_key(&keys.items[i]));
 	if (!e)
 		json_array_append_new(list, present_json(&v));
 	return json_give_or_drop(e, list, ret);

@@ -71,14 +71,6 @@ static enum inro_err cert_issue_check(const struct call *c)
 
 /* ---- list, show ---- */
 
-static json_t *listed_json(const struct cred *c)
-{
-	json_t *doc = json_of_cred(c);
-	json_object_del(doc, "pem");
-	json_object_set_new(doc, "due", json_of_text(cred_due_names[c->due]));
-	return doc;
-}
-
 /* "30" and "30d" are days, "4w" weeks. */
 static enum inro_err days_of(const char *text, unsigned *ret)
 {
@@ -116,7 +108,7 @@ static enum inro_err cert_page(struct core *core, const struct call *c,
 	if (!e)
 		e = cred_search(core, &s, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
-		json_array_append_new(list, listed_json(&l.items[i]));
+		json_array_append_new(list, json_of_listed_cred(&l.items[i]));
 	*ret_next = l.next;
 	l.next = NULL;
 	return e;
@@ -209,33 +201,6 @@ static enum inro_err cert_renew_run(const struct call *c, json_t **ret)
 	return e ? e : cert_give(c, core, &cert, ret);
 }
 
-static void add_kin(json_t *doc, const struct cred *cert, bool revoked, const char *words,
-		    const char *key, struct buf *text)
-{
-	json_t *ids = json_array();
-	for (size_t i = 0; i < cert->kin_n; i++) {
-		if (cert->kin[i].revoked != revoked)
-			continue;
-		buf_addf(text, "%s%lld", json_array_size(ids) ? ", " : words,
-			 (long long)cert->kin[i].id);
-		json_array_append_new(ids, json_integer(cert->kin[i].id));
-	}
-	json_object_set_new(doc, key, ids);
-}
-
-/* What has the same key: by number, and in words behind the answer's. */
-static json_t *revoked_json(const struct cred *cert)
-{
-	json_t *doc = json_of_cred(cert);
-	SCOPED(buf) text = { 0 };
-	add_kin(doc, cert, true, "; with it those of the same key: ", "also_revoked", &text);
-	add_kin(doc, cert, false, "; NOT revoked, though of the same key, a CA's: ", "same_key_ca",
-		&text);
-	json_object_set_new(doc, "same_key",
-			    json_stringn(text.n ? (const char *)text.p : "", text.n));
-	return doc;
-}
-
 static enum inro_err cert_revoke_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -248,7 +213,7 @@ static enum inro_err cert_revoke_run(const struct call *c, json_t **ret)
 		e = office_open(c, &core);
 	if (!e)
 		e = cred_revoke(core, call_arg(c, 0), &r, &cert);
-	return e ? e : json_give(revoked_json(&cert), ret);
+	return e ? e : json_give(json_of_revoked(&cert), ret);
 }
 
 static enum inro_err move(const struct call *c, enum verb verb, json_t **ret)

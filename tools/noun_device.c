@@ -17,40 +17,6 @@
 #include "tools/office.h"
 #include "tools/text.h"
 
-static json_t *anchor_json(const struct device *d)
-{
-	SCOPED(buf) text = { 0 };
-	device_anchor_text(d, &text);
-	return text.n ? text_json(buf_bytes(&text)) : json_null();
-}
-
-static json_t *attrs_json(const struct device *d)
-{
-	json_t *attrs = d->attrs ? json_loads(d->attrs, 0, NULL) : NULL;
-	return attrs ? attrs : json_null();
-}
-
-static enum inro_err device_json(struct core *core, const struct device *d, json_t **ret)
-{
-	AUTO(free_chars) char *group = NULL;
-	enum inro_err e = device_group_path(core, d, &group);
-	if (e)
-		return e;
-	return json_give(
-		json_pack("{s:o s:o s:s s:o s:o s:o s:o s:o s:o s:o s:o s:s s:s s:o s:o s:o}", "id",
-			  json_of_text(d->device_id), "name", json_of_text(d->name), "state",
-			  device_state_names[d->state], "group", json_of_text(group), "ip",
-			  json_of_text(d->ip), "mac", json_of_text(d->mac), "hostname",
-			  json_of_text(d->hostname), "os", json_of_text(d->os), "serial",
-			  json_of_text(d->serial), "attrs", attrs_json(d), "anchor", anchor_json(d),
-			  "anchor_kind", anchor_kind_names[d->anchor_kind], "anchor_store",
-			  anchor_store_names[d->anchor_store], "created",
-			  json_of_time(d->created_ms / 1000), "updated",
-			  json_of_time(d->updated_ms / 1000), "deleted",
-			  json_of_time(d->deleted_ms / 1000)),
-		ret);
-}
-
 /* What the options give, with what they borrow from. */
 struct device_options {
 	struct device_fields fields;
@@ -151,7 +117,7 @@ static enum inro_err write_device(const struct call *c, device_write *write, jso
 		e = office_open(c, &core);
 	if (!e)
 		e = write(core, call_arg(c, 0), &o.fields, &d);
-	return e ? e : device_json(core, &d, ret);
+	return e ? e : json_of_device(core, &d, ret);
 }
 
 static enum inro_err device_add_run(const struct call *c, json_t **ret)
@@ -167,7 +133,7 @@ static enum inro_err device_add_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = device_add_with(core, call_arg(c, 0), &o.fields, keyed ? &psk : NULL, &d);
 	if (!e)
-		e = device_json(core, &d, ret);
+		e = json_of_device(core, &d, ret);
 	if (!e && keyed)
 		json_object_update_new(*ret, json_of_psk(&psk));
 	return e;
@@ -215,7 +181,7 @@ static enum inro_err device_page(struct core *core, const struct call *c,
 	enum inro_err e = device_search(core, &q, &found);
 	for (size_t i = 0; !e && i < found.n; i++) {
 		json_t *doc = NULL;
-		e = device_json(core, &found.items[i], &doc);
+		e = json_of_device(core, &found.items[i], &doc);
 		json_array_append_new(list, doc);
 	}
 	*ret_next = found.next;
@@ -313,7 +279,7 @@ static enum inro_err device_show_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = device_get(core, call_arg(c, 0), &d);
 	if (!e)
-		e = device_json(core, &d, &doc);
+		e = json_of_device(core, &d, &doc);
 	if (!e)
 		e = add_certificates(core, call_arg(c, 0), doc);
 	return json_give_or_drop(e, doc, ret);
@@ -352,7 +318,7 @@ static enum inro_err switch_device(const struct call *c, enum verb verb, json_t 
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = device_switch(core, call_arg(c, 0), verb, call_opt(c, "why"), &d);
-	return e ? e : device_json(core, &d, ret);
+	return e ? e : json_of_device(core, &d, ret);
 }
 
 static enum inro_err device_enable_run(const struct call *c, json_t **ret)

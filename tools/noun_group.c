@@ -5,19 +5,6 @@
 #include "tools/nouns.h"
 #include "tools/office.h"
 
-static json_t *json_of_object(const char *text)
-{
-	json_t *object = text ? json_loads(text, 0, NULL) : NULL;
-	return object ? object : json_null();
-}
-
-static json_t *group_json(const struct device_group *g)
-{
-	return json_pack("{s:o s:o s:o s:o}", "path", json_of_text(g->path), "policy",
-			 json_of_object(g->policy), "created", json_of_time(g->created_ms / 1000),
-			 "updated", json_of_time(g->updated_ms / 1000));
-}
-
 /* --policy TEXT, or --policy-file FILE. */
 static enum inro_err policy_given(const struct call *c, struct buf *file, const char **ret)
 {
@@ -46,7 +33,7 @@ static enum inro_err group_add_run(const struct call *c, json_t **ret)
 		e = office_open(c, &core);
 	if (!e)
 		e = group_add(core, call_arg(c, 0), policy, &g);
-	return e ? e : json_give(group_json(&g), ret);
+	return e ? e : json_give(json_of_group(&g), ret);
 }
 
 static enum inro_err group_update_run(const struct call *c, json_t **ret)
@@ -60,7 +47,7 @@ static enum inro_err group_update_run(const struct call *c, json_t **ret)
 		e = office_open(c, &core);
 	if (!e)
 		e = group_update(core, call_arg(c, 0), &change, &g);
-	return e ? e : json_give(group_json(&g), ret);
+	return e ? e : json_give(json_of_group(&g), ret);
 }
 
 static enum inro_err group_delete_run(const struct call *c, json_t **ret)
@@ -78,29 +65,15 @@ static enum inro_err group_delete_run(const struct call *c, json_t **ret)
 
 /* ---- list, show ---- */
 
-static enum inro_err add_counts(struct core *core, const struct device_group *g, json_t *doc)
-{
-	enum inro_err e = INRO_OK;
-	json_int_t all = 0;
-	for (int s = 0; !e && s < DEVICE_DELETED; s++) {
-		int64_t n = 0;
-		e = group_count(core, g, (enum device_state)s, &n);
-		json_object_set_new(doc, device_state_names[s], json_integer(n));
-		all += n;
-	}
-	json_object_set_new(doc, "devices", json_integer(all));
-	return e;
-}
-
 static enum inro_err group_page(struct core *core, const struct call *c, const struct page *page,
 				json_t *list, int64_t *ret_next)
 {
 	SCOPED(group_list) l = { 0 };
 	enum inro_err e = group_find(core, call_opt(c, "under"), page, &l);
 	for (size_t i = 0; !e && i < l.n; i++) {
-		json_t *doc = group_json(&l.items[i]);
+		json_t *doc = json_of_group(&l.items[i]);
 		json_array_append_new(list, doc);
-		e = add_counts(core, &l.items[i], doc);
+		e = json_add_counts(core, &l.items[i], doc);
 	}
 	*ret_next = l.next;
 	return e;
@@ -129,9 +102,9 @@ static enum inro_err group_show_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = group_get(core, call_arg(c, 0), &g);
 	if (!e)
-		e = json_give(group_json(&g), &doc);
+		e = json_give(json_of_group(&g), &doc);
 	if (!e)
-		e = add_counts(core, &g, doc);
+		e = json_add_counts(core, &g, doc);
 	if (!e)
 		e = add_whole_policy(core, &g, doc);
 	return json_give_or_drop(e, doc, ret);

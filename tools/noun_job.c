@@ -20,37 +20,6 @@
 static const char *const handed[] = { "where",	 "in",	    "why",     "ca",	 "profile", "days",
 				      "csr-dir", "out-dir", "devices", "reason", "type" };
 
-/* Of the rows that are done: "" or how many others have to do. */
-static json_t *noted_json(const struct job *j)
-{
-	if (!j->wanted)
-		return json_string("");
-	return json_sprintf(" (%lld of them only noted as wanted: their keys are elsewhere)",
-			    (long long)j->wanted);
-}
-
-static json_t *left_json(const struct job *j)
-{
-	if (!job_passed(j))
-		return json_string("");
-	return json_sprintf(", %lld fitted no more", (long long)job_passed(j));
-}
-
-static json_t *job_json(const struct job *j)
-{
-	json_t *args = json_loads(text_or_empty(j->args), 0, NULL);
-	return json_pack(
-		"{s:I s:s s:s s:o s:I s:I s:I s:I s:I s:I s:o s:o s:o s:o s:o s:o s:o s:o}", "id",
-		(json_int_t)j->id, "kind", j->kind, "state", job_state_names[j->state], "args",
-		args ? args : json_null(), "total", (json_int_t)j->total, "done",
-		(json_int_t)j->done, "wanted", (json_int_t)j->wanted, "same", (json_int_t)j->same,
-		"failed", (json_int_t)j->failed, "passed", (json_int_t)job_passed(j), "noted",
-		noted_json(j), "left", left_json(j), "said", json_of_text(j->said), "actor",
-		json_of_text(j->actor), "by", json_of_text(j->lease_by), "created",
-		json_of_time(j->created_ms / 1000), "started", json_of_time(j->started_ms / 1000),
-		"updated", json_of_time(j->updated_ms / 1000));
-}
-
 static enum inro_err job_id(const struct call *c, int64_t *ret)
 {
 	const char *text = call_arg(c, 0);
@@ -110,7 +79,7 @@ static json_t *summary(const struct job *j, size_t before, int64_t ms)
 	double seconds = (double)(ms ? ms : 1) / 1e3;
 	double rate = (double)(rows_of(j) - before) / seconds;
 	char took[64];
-	json_t *doc = job_json(j);
+	json_t *doc = json_of_job(j);
 	snprintf(took, sizeof took, "%.1f s, %.0f a second", seconds, rate);
 	json_object_set_new(doc, "seconds", json_real(seconds));
 	json_object_set_new(doc, "per_second", json_real(rate));
@@ -185,7 +154,7 @@ static enum inro_err job_page(struct core *core, const struct call *c, const str
 	SCOPED(job_list) l = { 0 };
 	enum inro_err e = job_find(core, word ? &state : NULL, page, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
-		json_array_append_new(list, job_json(&l.items[i]));
+		json_array_append_new(list, json_of_job(&l.items[i]));
 	*ret_next = l.next;
 	return e;
 }
@@ -205,7 +174,7 @@ static enum inro_err job_show_run(const struct call *c, json_t **ret)
 		e = office_open(c, &core);
 	if (!e)
 		e = job_get(core, id, &j);
-	return e ? e : json_give(job_json(&j), ret);
+	return e ? e : json_give(json_of_job(&j), ret);
 }
 
 static enum inro_err job_cancel_run(const struct call *c, json_t **ret)
@@ -218,7 +187,7 @@ static enum inro_err job_cancel_run(const struct call *c, json_t **ret)
 		e = office_open(c, &core);
 	if (!e)
 		e = job_cancel(core, id, call_opt(c, "why"), &j);
-	return e ? e : json_give(job_json(&j), ret);
+	return e ? e : json_give(json_of_job(&j), ret);
 }
 
 static enum inro_err error_page(struct core *core, const struct call *c, const struct page *page,

@@ -7,21 +7,6 @@
 #include "tools/office.h"
 #include "tools/text.h"
 
-static json_t *proposal_json(const struct proposal *p)
-{
-	json_t *decided = json_loads(text_or_empty(p->decided), 0, NULL);
-	json_t *body = json_loadb((const char *)p->body.p, p->body.n, 0, NULL);
-	if (!body)
-		body = p->body.n ? text_json(blob_bytes(&p->body)) : json_null();
-	return json_pack("{s:I s:s s:s s:s s:I s:o s:o s:o s:o s:o s:o}", "id", (json_int_t)p->id,
-			 "action", p->action, "subject", p->subject, "state",
-			 proposal_state_names[p->state], "need", (json_int_t)p->need, "asked_by",
-			 json_of_text(p->asked_by), "decided", decided ? decided : json_null(),
-			 "why", json_of_text(p->why), "body", body, "created",
-			 json_of_time(p->created_ms / 1000), "updated",
-			 json_of_time(p->updated_ms / 1000));
-}
-
 static enum inro_err proposal_page(struct core *core, const struct call *c,
 				   const struct page *page, json_t *list, int64_t *ret_next)
 {
@@ -33,7 +18,7 @@ static enum inro_err proposal_page(struct core *core, const struct call *c,
 	SCOPED(proposal_list) l = { 0 };
 	enum inro_err e = proposal_find(core, &f, page, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
-		json_array_append_new(list, proposal_json(&l.items[i]));
+		json_array_append_new(list, json_of_proposal(&l.items[i]));
 	*ret_next = l.next;
 	return e;
 }
@@ -64,7 +49,7 @@ static enum inro_err proposal_show_run(const struct call *c, json_t **ret)
 		e = office_open(c, &core);
 	if (!e)
 		e = proposal_get(core, id, &p);
-	return e ? e : json_give(proposal_json(&p), ret);
+	return e ? e : json_give(json_of_proposal(&p), ret);
 }
 
 static enum inro_err decide_run(const struct call *c, enum verb verb, json_t **ret)
@@ -77,7 +62,7 @@ static enum inro_err decide_run(const struct call *c, enum verb verb, json_t **r
 		e = office_open(c, &core);
 	if (!e)
 		e = proposal_decide(core, id, verb, call_opt(c, "why"), &p);
-	return e ? e : json_give(proposal_json(&p), ret);
+	return e ? e : json_give(json_of_proposal(&p), ret);
 }
 
 static enum inro_err approve_run(const struct call *c, json_t **ret)

@@ -6,18 +6,6 @@
 #include "tools/office.h"
 #include "tools/text.h"
 
-json_t *json_of_psk(const struct psk_new *p)
-{
-	bool hashed = verifier_is(blob_bytes(&p->rec.secret));
-	json_t *doc = json_pack("{s:s s:o}", "psk_store", hashed ? "hash" : "sealed", "psk_issued",
-				json_of_time(p->rec.not_before));
-	if (doc && p->value.n)
-		json_object_set_new(doc, "psk", text_json(secret_bytes(&p->value)));
-	if (doc && p->bits)
-		json_object_set_new(doc, "psk_entropy_bits", json_integer(p->bits));
-	return doc;
-}
-
 static enum inro_err give_psk(const struct call *c, const struct psk_new *p, json_t **ret)
 {
 	json_t *doc = json_of_psk(p);

@@ -17,19 +17,6 @@
 #define MESSAGE_MAX ((size_t)16 << 20)
 #define LIST_MAX    ((size_t)64 << 20)
 
-static json_t *json_of_key(const struct symkey *k)
-{
-	const struct credential *r = &k->rec;
-	int64_t end = r->not_after == CERT_FOREVER ? 0 : r->not_after;
-	return json_pack("{s:I s:o s:o s:o s:o s:s s:o s:o s:o s:o}", "id", (json_int_t)r->id,
-			 "serial", json_of_hex(blob_bytes(&r->serial)), "device",
-			 json_of_text(k->device_id), "type", json_of_text(r->algorithm), "name",
-			 json_of_text(r->subject), "state", cred_state_names[k->state],
-			 "not_before", json_of_time(r->not_before), "not_after", json_of_time(end),
-			 "good_until", json_of_time(r->grace_until), "replaces",
-			 r->replaces ? json_integer((json_int_t)r->replaces) : json_null());
-}
-
 /* ---- issue, renew, list, show, moves ---- */
 
 static enum inro_err secret_issue_run(const struct call *c, json_t **ret)
@@ -43,7 +30,7 @@ static enum inro_err secret_issue_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = symkey_issue(core, &r, &k);
-	return e ? e : json_give(json_of_key(&k), ret);
+	return e ? e : json_give(json_of_symkey(&k), ret);
 }
 
 static enum inro_err secret_renew_run(const struct call *c, json_t **ret)
@@ -54,7 +41,7 @@ static enum inro_err secret_renew_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = symkey_renew(core, call_arg(c, 0), grace, &k);
-	return e ? e : json_give(json_of_key(&k), ret);
+	return e ? e : json_give(json_of_symkey(&k), ret);
 }
 
 static enum inro_err key_page(struct core *core, const struct call *c,
@@ -73,7 +60,7 @@ static enum inro_err key_page(struct core *core, const struct call *c,
 	SCOPED(symkey_found) l = { 0 };
 	enum inro_err e = symkey_search(core, &s, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
-		json_array_append_new(list, json_of_key(&l.items[i]));
+		json_array_append_new(list, json_of_symkey(&l.items[i]));
 	*ret_next = l.next;
 	l.next = NULL;
 	return e;
@@ -91,7 +78,7 @@ static enum inro_err secret_show_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = symkey_get(core, call_arg(c, 0), &k);
-	return e ? e : json_give(json_of_key(&k), ret);
+	return e ? e : json_give(json_of_symkey(&k), ret);
 }
 
 static const struct {
@@ -113,7 +100,7 @@ static enum inro_err secret_move_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = symkey_move(core, call_arg(c, 0), verb, call_opt(c, "why"), &k);
-	return e ? e : json_give(json_of_key(&k), ret);
+	return e ? e : json_give(json_of_symkey(&k), ret);
 }
 
 /* ---- get ---- */
@@ -178,7 +165,7 @@ static enum inro_err deliver(struct core *core, const char *ref, const struct sy
 	if (e)
 		return e;
 	add_text(d, buf_bytes(&given), &text);
-	json_t *doc = json_of_key(&k);
+	json_t *doc = json_of_symkey(&k);
 	if (!doc || buf_err(&text))
 		return json_give_or_drop(INRO_E_NO_MEMORY, doc, ret);
 	json_object_set_new(doc, "form", json_string(symkey_form_names[d->form]));

@@ -6,32 +6,12 @@
 #include "tools/nouns.h"
 #include "tools/office.h"
 
-static enum inro_err setting_json(struct core *core, const struct setting_rule *r, json_t **ret)
-{
-	AUTO(free_chars) char *set = NULL;
-	AUTO(free_chars) char *value = NULL;
-	AUTO(free_chars) char *values = NULL;
-	SCOPED(buf) words = { 0 };
-	enum inro_err e = setting_get(core, r->name, &set);
-	if (!e)
-		e = setting_in_force(core, r->name, &value);
-	setting_values(r, &words);
-	values = buf_take_str(&words);
-	if (e)
-		return e;
-	return json_give(json_pack("{s:s s:o s:b s:s s:o s:s}", "name", r->name, "value",
-				   json_of_text(value), "set", set && *set, "scope",
-				   r->whole ? "database" : "tenant", "values",
-				   json_of_text(values), "what", r->help),
-			 ret);
-}
-
 static enum inro_err list_all(struct core *core, json_t *list)
 {
 	enum inro_err e = INRO_OK;
 	for (const struct setting_rule *r = setting_rules; !e && r->name; r++) {
 		json_t *one = NULL;
-		e = setting_json(core, r, &one);
+		e = json_of_setting(core, r, &one);
 		json_array_append_new(list, one);
 	}
 	return e;
@@ -52,7 +32,7 @@ static enum inro_err tell(struct core *core, const struct call *c, json_t **ret)
 {
 	const struct setting_rule *r;
 	enum inro_err e = setting_rule_find(call_arg(c, 0), &r);
-	return e ? e : setting_json(core, r, ret);
+	return e ? e : json_of_setting(core, r, ret);
 }
 
 static enum inro_err setting_get_run(const struct call *c, json_t **ret)

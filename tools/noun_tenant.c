@@ -4,12 +4,6 @@
 #include "tools/nouns.h"
 #include "tools/office.h"
 
-static json_t *tenant_json(const struct tenant *t)
-{
-	return json_pack("{s:o s:o}", "name", json_of_text(t->name), "created",
-			 json_of_time(t->created_ms / 1000));
-}
-
 static enum inro_err tenant_add_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -17,7 +11,7 @@ static enum inro_err tenant_add_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = tenant_add(core, call_arg(c, 0), &t);
-	return e ? e : json_give(tenant_json(&t), ret);
+	return e ? e : json_give(json_of_tenant(&t), ret);
 }
 
 static enum inro_err tenant_page(struct core *core, const struct call *c, const struct page *page,
@@ -27,7 +21,7 @@ static enum inro_err tenant_page(struct core *core, const struct call *c, const 
 	enum inro_err e = tenant_find(core, page, &l);
 	(void)c;
 	for (size_t i = 0; !e && i < l.n; i++)
-		json_array_append_new(list, tenant_json(&l.items[i]));
+		json_array_append_new(list, json_of_tenant(&l.items[i]));
 	*ret_next = l.next;
 	return e;
 }
@@ -44,7 +38,7 @@ static enum inro_err tenant_show_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = tenant_get(core, call_arg(c, 0), &t);
-	return e ? e : json_give(tenant_json(&t), ret);
+	return e ? e : json_give(json_of_tenant(&t), ret);
 }
 
 const struct cmd_verb tenant_verbs[] = {

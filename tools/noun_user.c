@@ -5,17 +5,6 @@
 #include "tools/nouns.h"
 #include "tools/office.h"
 
-static json_t *account_json(const struct account *a)
-{
-	bool locked = a->locked_until > clock_now();
-	return json_pack("{s:o s:s s:s s:b s:o s:I s:o s:o}", "name", json_of_text(a->name), "role",
-			 role_names[a->role], "state", account_state_names[a->state], "password",
-			 a->verifier.n != 0, "locked_until",
-			 json_of_time(locked ? a->locked_until : 0), "wrong_tries",
-			 (json_int_t)a->fails, "seen", json_of_time(a->seen_ms / 1000), "created",
-			 json_of_time(a->created_ms / 1000));
-}
-
 static enum inro_err role_of(const struct call *c, enum role *ret)
 {
 	int at = name_index(role_names, ROLE__MAX, call_opt(c, "role"));
@@ -40,7 +29,7 @@ static enum inro_err user_add_run(const struct call *c, json_t **ret)
 	in.password = secret_bytes(&password);
 	if (!e)
 		e = account_add(core, &in, &a);
-	return e ? e : json_give(account_json(&a), ret);
+	return e ? e : json_give(json_of_account(&a), ret);
 }
 
 static enum inro_err user_page(struct core *core, const struct call *c, const struct page *page,
@@ -49,7 +38,7 @@ static enum inro_err user_page(struct core *core, const struct call *c, const st
 	SCOPED(account_list) l = { 0 };
 	enum inro_err e = account_find(core, call_has(c, "all"), page, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
-		json_array_append_new(list, account_json(&l.items[i]));
+		json_array_append_new(list, json_of_account(&l.items[i]));
 	*ret_next = l.next;
 	return e;
 }
@@ -69,7 +58,7 @@ static enum inro_err with_account(const struct call *c, user_work *work, json_t 
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = work(core, c, &a);
-	return e ? e : json_give(account_json(&a), ret);
+	return e ? e : json_give(json_of_account(&a), ret);
 }
 
 static enum inro_err show_work(struct core *core, const struct call *c, struct account *ret)

@@ -23,8 +23,6 @@ MUST_CHECK enum inro_err token_root_check(const struct call *c);
 MUST_CHECK enum inro_err key_attest_check(const struct call *c);
 MUST_CHECK enum inro_err key_export_check(const struct call *c);
 MUST_CHECK enum inro_err key_wrap_check(const struct call *c);
-struct ca_view;
-json_t *ca_json(const struct ca_view *v);
 MUST_CHECK enum inro_err ca_crl_run(const struct call *c, json_t **ret);
 cmd_run ca_rollover_run, ca_import_run, ca_keys_run, ca_links_run, ca_csr_run;
 MUST_CHECK enum inro_err ca_rollover_check(const struct call *c);

@@ -1,13 +1,11 @@
 /*
- * office - what the nouns of the back office share: an open core, and records as JSON.
- *
- * The json_t that come back are new references; NULL only when memory is short, which
- * json_give() reports.
+ * office - what the nouns of the back office share: an open core, and lists.
  */
 #ifndef INRO_TOOLS_OFFICE_H
 #define INRO_TOOLS_OFFICE_H
 
 #include "backoffice/core/cred.h"
+#include "backoffice/show/doc.h"
 #include "tools/cmd.h"
 
 /* Options, module and PIN callback for this call; PINs are asked for when a key is used. */
@@ -36,25 +34,5 @@ MUST_CHECK enum inro_err office_search(const struct call *c, office_found *add, 
 
 /* An option that is "2026-11-21" or "2026-11-21T01:09:47Z", UTC; 0 when it is not given. */
 MUST_CHECK enum inro_err office_time(const struct call *c, const char *option, int64_t *ret_ms);
-
-json_t *json_of_text(const char *s);	    /* NULL and "" are null */
-json_t *json_of_hex(struct bytes b);	    /* none is null */
-json_t *json_of_time(int64_t unix_seconds); /* 0 is null */
-json_t *json_of_dn(struct bytes der);
-
-/* A certificate's record, with what is read from the certificate itself. */
-json_t *json_of_cred(const struct cred *c);
-/* for_people: times in its detail as dates. */
-json_t *json_of_event(const struct event *ev, bool for_people);
-/* What a pre-shared key's record says, and the key itself as "psk" where it was to be told. */
-struct psk_new;
-json_t *json_of_psk(const struct psk_new *p);
-/* PEM of DER blobs, one behind the other. */
-json_t *json_of_pem(const char *label, const struct bytes *ders, size_t n);
-
-/* Hands a document over; INRO_E_NO_MEMORY when there is none. */
-MUST_CHECK enum inro_err json_give(json_t *doc, json_t **ret);
-/* The same after work that may have failed: then the document is let go. */
-MUST_CHECK enum inro_err json_give_or_drop(enum inro_err e, json_t *doc, json_t **ret);
 
 #endif

@@ -36,17 +36,3 @@ size_t text_width(struct bytes s)
 	return width;
 }
 
-json_t *text_json(struct bytes s)
-{
-	SCOPED(buf) clean = { 0 };
-	while (s.n) {
-		uint32_t c = 0;
-		size_t n = utf8_take(s, &c);
-		buf_add(&clean, n ? BYTES(s.p, n) : bytes_of("\xef\xbf\xbd"));
-		n += n == 0;
-		s = BYTES(s.p + n, s.n - n);
-	}
-	if (buf_err(&clean))
-		return NULL;
-	return json_stringn(clean.n ? (const char *)clean.p : "", clean.n);
-}

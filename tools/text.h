@@ -8,15 +8,12 @@
 #ifndef INRO_TOOLS_TEXT_H
 #define INRO_TOOLS_TEXT_H
 
-#include <jansson.h>
-
+#include "backoffice/show/doc.h"
 #include "base/bytes.h"
 
 void text_add_safe(struct bytes s, struct buf *out);
 /* Columns of a text that text_add_safe() wrote. */
 size_t text_width(struct bytes s);
 
-/* A JSON string of any bytes; what is not UTF-8 becomes U+FFFD.  NULL when memory is short. */
-json_t *text_json(struct bytes s);
 
 #endif

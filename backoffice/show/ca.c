@@ -1,0 +1,76 @@
+/* ca - CAs and their keys as documents. */
+#include "backoffice/show/doc.h"
+
+#include "backoffice/core/ca.h"
+#include "backoffice/pki/cert.h"
+#include "backoffice/pki/limits.h"
+#include "backoffice/pki/pem.h"
+
+#define DAY_SECONDS 86400
+
+/* Of its certificate; one that is no text is none. */
+static json_t *limits_json(const struct ca_view *v)
+{
+	SCOPED(cert) cert = { 0 };
+	SCOPED(buf) text = { 0 };
+	if (!v->rec.cert.n || cert_read(blob_bytes(&v->rec.cert), &cert) || !cert.ext.limits.n)
+		return json_null();
+	if (limits_text(cert.ext.limits, &text))
+		return json_string("not readable");
+	return json_stringn((const char *)text.p, text.n);
+}
+
+static void add_policy(json_t *doc, const struct ca_view *v)
+{
+	const struct ca_policy *p = &v->policy;
+	int64_t due = v->rec.crl_at ? v->rec.crl_at + (int64_t)p->crl_days * DAY_SECONDS : 0;
+	json_object_set_new(doc, "crl_due", json_of_time(due));
+	json_object_set_new(doc, "crl_days", json_integer(p->crl_days));
+	json_object_set_new(doc, "crl_overlap_hours", json_integer(p->overlap_hours));
+	json_object_set_new(doc, "delta_hours", json_integer(p->delta_hours));
+	json_object_set_new(doc, "crl_shards", p->shards ? json_integer(p->shards) : json_null());
+	json_object_set_new(doc, "crl_url", json_of_text(p->crl_url));
+	json_object_set_new(doc, "delta_url", json_of_text(p->delta_url));
+	json_object_set_new(doc, "generation", json_integer(v->rec.generation));
+}
+
+json_t *json_of_ca(const struct ca_view *v)
+{
+	struct bytes der = blob_bytes(&v->rec.cert);
+	json_t *doc = json_pack(
+		"{s:o s:s s:o s:o s:o s:o s:o s:o s:b s:o s:o s:o s:o s:o}", "name",
+		json_of_text(v->rec.name), "state", ca_state_names[v->rec.state], "parent",
+		json_of_text(v->parent_name), "subject", json_of_text(v->rec.subject), "profile",
+		json_of_text(v->rec.profile), "not_before", json_of_time(v->rec.not_before),
+		"not_after", json_of_time(v->rec.not_after), "key_uri",
+		json_of_text(v->rec.key_uri), "issues", v->why_not == NULL, "why_not",
+		json_of_text(v->why_not), "crl_number",
+		v->rec.crl_number ? json_integer(v->rec.crl_number) : json_null(), "crl_at",
+		json_of_time(v->rec.crl_at), "certificate",
+		v->credential ? json_integer(v->credential) : json_null(), "pem",
+		der.n ? json_of_pem(PEM_CERT, &der, 1) : json_null());
+	if (doc)
+		json_object_set_new(doc, "name_constraints", limits_json(v));
+	if (doc)
+		add_policy(doc, v);
+	return doc;
+}
+
+static json_t *number_or_null(int64_t n)
+{
+	return n ? json_integer(n) : json_null();
+}
+
+json_t *json_of_ca_key(const struct ca_key_view *v)
+{
+	const struct ca_generation *g = &v->rec;
+	struct bytes der = blob_bytes(&g->cert);
+	return json_pack("{s:I s:s s:s s:o s:o s:o s:o s:o s:o s:o}", "generation",
+			 (json_int_t)g->number, "state", der.n ? "earlier" : "waits", "key_uri",
+			 g->key_uri, "not_before", json_of_time(g->not_before), "not_after",
+			 json_of_time(g->not_after), "crl_number",
+			 number_or_null(v->lists.full_number), "crl_at",
+			 json_of_time(v->lists.full_at), "crl_next", json_of_time(v->lists.full_next),
+			 "lists_until", json_of_time(g->needed_until), "pem",
+			 der.n ? json_of_pem(PEM_CERT, &der, 1) : json_null());
+}

@@ -1,0 +1,65 @@
+/*
+ * doc - records of the back office as JSON documents: what `inro --json` prints and what the network's
+ * API answers are the same.
+ *
+ * 1. The json_t that come back are new references; NULL only when memory is short, which json_give()
+ *    reports.
+ * 2. Nothing secret is in a document, but for what its maker was handed to tell.
+ */
+#ifndef INRO_BACKOFFICE_SHOW_DOC_H
+#define INRO_BACKOFFICE_SHOW_DOC_H
+
+#include <jansson.h>
+
+#include "backoffice/core/core.h"
+#include "base/bytes.h"
+
+/* A JSON string of any bytes; what is not UTF-8 becomes U+FFFD.  NULL when memory is short. */
+json_t *text_json(struct bytes s);
+json_t *json_of_text(const char *s);	    /* NULL and "" are null */
+json_t *json_of_hex(struct bytes b);	    /* none is null */
+json_t *json_of_time(int64_t unix_seconds); /* 0 is null */
+json_t *json_of_dn(struct bytes der);
+json_t *json_of_object(const char *text); /* JSON as it was kept; what is none is null */
+/* PEM of DER blobs, one behind the other. */
+json_t *json_of_pem(const char *label, const struct bytes *ders, size_t n);
+
+/* Hands a document over; INRO_E_NO_MEMORY when there is none. */
+MUST_CHECK enum inro_err json_give(json_t *doc, json_t **ret);
+/* The same after work that may have failed: then the document is let go. */
+MUST_CHECK enum inro_err json_give_or_drop(enum inro_err e, json_t *doc, json_t **ret);
+
+/* A certificate's record, with what is read from the certificate itself; as in a list: without its
+ * PEM, and what it is due for; as revoked: with those of the same key. */
+struct cred;
+json_t *json_of_cred(const struct cred *c);
+json_t *json_of_listed_cred(const struct cred *c);
+json_t *json_of_revoked(const struct cred *cert);
+/* What a pre-shared key's record says, and the key itself as "psk" where it was to be told. */
+struct psk_new;
+json_t *json_of_psk(const struct psk_new *p);
+struct symkey;
+json_t *json_of_symkey(const struct symkey *k);
+
+struct ca_view;
+json_t *json_of_ca(const struct ca_view *v);
+struct ca_key_view;
+json_t *json_of_ca_key(const struct ca_key_view *v);
+
+MUST_CHECK enum inro_err json_of_device(struct core *core, const struct device *d, json_t **ret);
+json_t *json_of_group(const struct device_group *g);
+/* How many devices are in it alone, by state. */
+MUST_CHECK enum inro_err json_add_counts(struct core *core, const struct device_group *g,
+					 json_t *doc);
+
+json_t *json_of_job(const struct job *j);
+json_t *json_of_proposal(const struct proposal *p);
+json_t *json_of_account(const struct account *a);
+json_t *json_of_tenant(const struct tenant *t);
+struct setting_rule;
+MUST_CHECK enum inro_err json_of_setting(struct core *core, const struct setting_rule *r,
+					 json_t **ret);
+/* for_people: times in its detail as dates. */
+json_t *json_of_event(const struct event *ev, bool for_people);
+
+#endif

@@ -1,0 +1,46 @@
+/* people - accounts, tenants and settings as documents. */
+#include "backoffice/show/doc.h"
+
+#include <stdlib.h>
+
+#include "backoffice/core/account.h"
+#include "backoffice/core/setting.h"
+#include "backoffice/core/tenant.h"
+#include "base/clock.h"
+
+json_t *json_of_account(const struct account *a)
+{
+	bool locked = a->locked_until > clock_now();
+	return json_pack("{s:o s:s s:s s:b s:o s:I s:o s:o}", "name", json_of_text(a->name), "role",
+			 role_names[a->role], "state", account_state_names[a->state], "password",
+			 a->verifier.n != 0, "locked_until",
+			 json_of_time(locked ? a->locked_until : 0), "wrong_tries",
+			 (json_int_t)a->fails, "seen", json_of_time(a->seen_ms / 1000), "created",
+			 json_of_time(a->created_ms / 1000));
+}
+
+json_t *json_of_tenant(const struct tenant *t)
+{
+	return json_pack("{s:o s:o}", "name", json_of_text(t->name), "created",
+			 json_of_time(t->created_ms / 1000));
+}
+
+enum inro_err json_of_setting(struct core *core, const struct setting_rule *r, json_t **ret)
+{
+	AUTO(free_chars) char *set = NULL;
+	AUTO(free_chars) char *value = NULL;
+	AUTO(free_chars) char *values = NULL;
+	SCOPED(buf) words = { 0 };
+	enum inro_err e = setting_get(core, r->name, &set);
+	if (!e)
+		e = setting_in_force(core, r->name, &value);
+	setting_values(r, &words);
+	values = buf_take_str(&words);
+	if (e)
+		return e;
+	return json_give(json_pack("{s:s s:o s:b s:s s:o s:s}", "name", r->name, "value",
+				   json_of_text(value), "set", set && *set, "scope",
+				   r->whole ? "database" : "tenant", "values",
+				   json_of_text(values), "what", r->help),
+			 ret);
+}
