@@ -7,17 +7,44 @@
 #define CE(last) BYTES_LIT("\x55\x1d" last)
 #define V2	 1
 
-static const struct bytes oid_number = CE("\x14"), oid_reason = CE("\x15"),
-			  oid_invalidity = CE("\x18"), oid_delta = CE("\x1b");
-
 void crl_facts_clear(struct crl_facts *f)
 {
 	buf_clear(&f->der);
 	*f = (struct crl_facts) { 0 };
 }
 
-static enum inro_err read_number(struct bytes value, int64_t *ret)
+/* What an extension says goes into *ret. */
+typedef enum inro_err ext_reader_fn(struct bytes value, void *ret);
+struct ext_reader {
+	struct bytes oid;
+	ext_reader_fn *read;
+};
+
+/* The content of Extensions; one that is critical and none of the readers' is refused in these
+ * words.  The row without a reader ends the table. */
+static enum inro_err read_extensions(struct bytes list, const struct ext_reader *readers,
+				     const char *unknown, void *ret)
 {
+	enum inro_err e = INRO_OK;
+
+	while (!e && list.n) {
+		const struct ext_reader *r = readers;
+		struct ext_one one;
+
+		e = ext_next(&list, &one);
+		while (!e && r->read && !bytes_equal(one.oid, r->oid))
+			r++;
+		if (!e && r->read)
+			e = r->read(one.value, ret);
+		else if (!e && one.critical)
+			e = err_set(INRO_E_UNSUPPORTED, "%s", unknown);
+	}
+	return e;
+}
+
+static enum inro_err read_number(struct bytes value, void *ret)
+{
+	struct crl_facts *f = ret;
 	struct bytes n;
 	uint64_t v = 0;
 	enum inro_err e = der_take_unsigned(&value, &n);
@@ -29,30 +56,22 @@ static enum inro_err read_number(struct bytes value, int64_t *ret)
 						   "count could not go on above it");
 	for (size_t i = 0; i < n.n; i++)
 		v = v << 8 | n.p[i];
-	*ret = (int64_t)v;
+	f->number = (int64_t)v;
 	return INRO_OK;
 }
 
-static enum inro_err read_extensions(struct bytes list, struct crl_facts *f)
+static enum inro_err refuse_delta(struct bytes value, void *ret)
 {
-	enum inro_err e = INRO_OK;
-
-	while (!e && list.n) {
-		struct ext_one one;
-
-		e = ext_next(&list, &one);
-		if (e)
-			break;
-		if (bytes_equal(one.oid, oid_number))
-			e = read_number(one.value, &f->number);
-		else if (bytes_equal(one.oid, oid_delta))
-			e = err_set(INRO_E_UNSUPPORTED, "it is a delta: give the complete list");
-		else if (one.critical)
-			e = err_set(INRO_E_UNSUPPORTED, "it is a list of a part, or says something "
-							"critical that is not known here");
-	}
-	return e;
+	(void)value;
+	(void)ret;
+	return err_set(INRO_E_UNSUPPORTED, "it is a delta: give the complete list");
 }
+
+static const struct ext_reader list_readers[] = {
+	{ CE("\x14"), read_number },
+	{ CE("\x1b"), refuse_delta },
+	{ .read = NULL },
+};
 
 static enum inro_err take_extensions(struct bytes *in, struct crl_facts *f)
 {
@@ -66,7 +85,11 @@ static enum inro_err take_extensions(struct bytes *in, struct crl_facts *f)
 		e = der_only(wrapped, DER_SEQUENCE, &list);
 	if (!e && in->n)
 		e = err_set(INRO_E_SYNTAX, "something follows the extensions of a list");
-	return e ? e : read_extensions(list, f);
+	return e ? e
+		 : read_extensions(list, list_readers,
+				   "it is a list of a part, or says something critical that is not "
+				   "known here",
+				   f);
 }
 
 static enum inro_err skip_time(struct bytes *in)
@@ -145,38 +168,31 @@ enum inro_err crl_verify(const struct crl_facts *f, const struct cert *issuer)
 	return e ? err_context(e, "revocation list") : INRO_OK;
 }
 
-static enum inro_err read_reason(struct bytes value, enum crl_reason *ret)
+static enum inro_err read_reason(struct bytes value, void *ret)
 {
+	struct crl_entry *entry = ret;
 	struct bytes v;
 	enum inro_err e = der_only(value, DER_ENUMERATED, &v);
 
 	if (!e && (v.n != 1 || !crl_reason_name(v.p[0]) || v.p[0] == CRL_REMOVE))
 		e = err_set(INRO_E_SYNTAX, "a list entry with a reason that there is not");
 	if (!e)
-		*ret = (enum crl_reason)v.p[0];
+		entry->reason = (enum crl_reason)v.p[0];
 	return e;
 }
 
-static enum inro_err read_entry_extensions(struct bytes list, struct crl_entry *entry)
+static enum inro_err read_invalidity(struct bytes value, void *ret)
 {
-	enum inro_err e = INRO_OK;
+	struct crl_entry *entry = ret;
 
-	while (!e && list.n) {
-		struct ext_one one;
-
-		e = ext_next(&list, &one);
-		if (e)
-			break;
-		if (bytes_equal(one.oid, oid_reason))
-			e = read_reason(one.value, &entry->reason);
-		else if (bytes_equal(one.oid, oid_invalidity))
-			e = der_take_time(&one.value, &entry->invalid_since);
-		else if (one.critical)
-			e = err_set(INRO_E_UNSUPPORTED, "an entry of another issuer's certificate, "
-							"or with something critical unknown");
-	}
-	return e;
+	return der_take_time(&value, &entry->invalid_since);
 }
+
+static const struct ext_reader entry_readers[] = {
+	{ CE("\x15"), read_reason },
+	{ CE("\x18"), read_invalidity },
+	{ .read = NULL },
+};
 
 enum inro_err crl_next(struct bytes *entries, struct crl_entry *ret)
 {
@@ -193,7 +209,10 @@ enum inro_err crl_next(struct bytes *entries, struct crl_entry *ret)
 	if (!e && seq.n) {
 		e = der_only(seq, DER_SEQUENCE, &list);
 		if (!e)
-			e = read_entry_extensions(list, &entry);
+			e = read_extensions(list, entry_readers,
+					    "an entry of another issuer's certificate, or with "
+					    "something critical unknown",
+					    &entry);
 	}
 	if (e)
 		return err_context(e, "revocation list");

@@ -1,24 +1,10 @@
 #!/usr/bin/env bash
 # Revocation lists by the command: complete, delta, divided; openssl judges each.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/cas.sh" || exit 1
 
-export INRO_PIN=123456 INRO_SO_PIN=87654321
-cd "$T"
-value() {
-	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
-}
-
-request() {
-	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out csr.pem -subj /CN=x 2>/dev/null
-}
-request
-certify() {
-	# CA NAME
-	must inro cert issue --ca "$1" --profile tls-client --csr csr.pem --out "$2.pem"
-}
-serial() {
-	openssl x509 -in "$1.pem" -noout -serial | sed 's/.*=//'
-}
+request csr /CN=x
+mv csr.csr csr.pem
 judge() {
 	# CA LISTS CERT [OPTION ...]: prints openssl's word on it
 	openssl verify -crl_check -CAfile "$1.pem" -CRLfile "$2" "${@:4}" "$3.pem" 2>&1
@@ -84,7 +70,8 @@ inro ca show many --out many.pem >/dev/null
 refused 1 "address of the lists" inro ca set many --crl-shards 3
 refused 1 'needs .*shard' inro ca set many --crl-shards 3 --crl-url http://crl.example/all.crl
 must inro ca set many --crl-shards 3 --crl-url 'http://crl.example/${ca.name}-${shard}.crl' --delta-url 'http://crl.example/${ca.name}-${shard}-delta.crl'
-request # the key of before is compromised
+request csr /CN=x # the key of before is compromised
+mv csr.csr csr.pem
 for name in e f g h i; do certify many "$name"; done
 refused 1 "has issued certificates" inro ca set many --crl-shards 4
 must inro cert revoke "$(serial e)"

@@ -1,42 +1,11 @@
 #!/usr/bin/env bash
 # CAs whose certificates others make: an offline root of openssl's and one of ours, and what is refused of them.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/cas.sh" || exit 1
 
-export INRO_PIN=123456 INRO_SO_PIN=87654321
-cd "$T"
-cat >ca.cnf <<'END'
-[req]
-distinguished_name = d
-[d]
-[root]
-basicConstraints = critical,CA:TRUE
-keyUsage = critical,keyCertSign,cRLSign
-subjectKeyIdentifier = hash
-[short]
-basicConstraints = critical,CA:TRUE,pathlen:0
-keyUsage = critical,keyCertSign,cRLSign
-subjectKeyIdentifier = hash
-[sub]
-basicConstraints = critical,CA:TRUE,pathlen:1
-keyUsage = critical,keyCertSign,cRLSign
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-[leaf]
-basicConstraints = CA:FALSE
-END
-new_root() {
-	# NAME SECTION
-	openssl req -x509 -config ca.cnf -extensions "$2" -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
-		-keyout "$1.key" -out "$1.pem" -subj "/CN=$1" -days 400 2>/dev/null || fail "no root $1"
-}
-sign() {
-	# CSR ROOT SECTION OUT [OPTION ...]
-	openssl x509 -req -in "$1" -CA "$2.pem" -CAkey "$2.key" -CAcreateserial -extfile ca.cnf -extensions "$3" \
-		-out "$4" -days 300 "${@:5}" >/dev/null 2>&1 || fail "$4 is not signed"
-}
-new_root far root
-new_root low short
-new_root other root
+far_root far
+far_root low short
+far_root other
 openssl req -new -config ca.cnf -key other.key -subj "/CN=Plant" -out wrong-key.csr
 
 # ---- under openssl's root ----
@@ -46,7 +15,7 @@ must inro ca create plant --token ca --subject "/O=Example/CN=Plant" --external
 [[ $(inro ca list --json | grep -c '"state": "pending"') == 1 ]] || fail "the CA is not pending: $(inro ca list)"
 must inro ca csr plant --out plant.csr
 openssl req -in plant.csr -verify -noout >out 2>&1 || fail "$(cat out)"
-openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout x.key -out x.csr -subj /CN=x 2>/dev/null
+request x
 refused 1 "waits for its certificate" inro cert issue --ca plant --profile tls-client --csr x.csr
 refused 1 "has no certificate" inro ca crl plant
 refused 1 "has no certificate" inro ca show plant --chain
@@ -54,10 +23,10 @@ refused 1 "can't retire a CA that is pending; from there: issue, cancel" inro ca
 refused 1 "parent" inro ca create no --token ca --subject /CN=no --external --parent plant
 refused 1 "there is a CA 'plant' already" inro ca create plant --token ca --subject /CN=no --external
 
-sign wrong-key.csr far sub wrong-key.pem
-sign plant.csr far leaf leaf.pem
-sign plant.csr low sub low-plant.pem
-sign plant.csr far sub plant.pem
+far_sign wrong-key.csr far sub wrong-key.pem
+far_sign plant.csr far leaf leaf.pem
+far_sign plant.csr low sub low-plant.pem
+far_sign plant.csr far sub plant.pem
 # OpenSSL before 3.4 knows no -not_after, and later ones no days that are negative.
 past() {
 	openssl x509 -req -in plant.csr -CA far.pem -CAkey far.key -extfile ca.cnf -extensions sub -out past.pem "$@" 2>err
@@ -75,7 +44,7 @@ refused 1 "has expired" inro ca activate plant --cert past.pem --chain far.pem
 [[ $(inro ca list --json | grep -c '"state": "pending"') == 1 ]] || fail "what was refused has changed the CA"
 must inro ca activate plant --cert plant.pem --chain far.pem
 refused 1 "can't issue a CA that is active" inro ca activate plant --cert plant.pem --chain far.pem
-refused 1 "another CA has this key" inro ca create twin --key "$(inro ca show plant --json | sed -n 's/.*"key_uri": "\(.*\)",/\1/p')" --subject /CN=twin --external
+refused 1 "another CA has this key" inro ca create twin --key "$(inro ca show plant --json | value key_uri)" --subject /CN=twin --external
 must inro cert issue --ca plant --profile tls-client --csr x.csr --out x.pem
 inro ca show plant --chain >chain.pem
 [[ $(grep -c BEGIN chain.pem) == 2 ]] || fail "the root is not in the chain: $(cat chain.pem)"
@@ -85,9 +54,9 @@ openssl verify -crl_check -CAfile far.pem -untrusted plant.pem -CRLfile plant.cr
 
 # ---- what a CA needs is not deleted in passing ----
 
-plant_key=$(inro ca show plant --json | sed -n 's/.*"key_uri": "\(.*\)",/\1/p')
+plant_key=$(inro ca show plant --json | value key_uri)
 must inro ca create gone --token ca --subject /CN=gone --external
-gone_key=$(inro ca show gone --json | sed -n 's/.*"key_uri": "\(.*\)",/\1/p')
+gone_key=$(inro ca show gone --json | value key_uri)
 must inro key generate --token ca --label free
 must inro key delete 'pkcs11:token=ca;object=free'
 refused 1 "CA 'plant' needs this key" inro key delete "${plant_key%;type=*}"

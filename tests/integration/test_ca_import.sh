@@ -1,16 +1,12 @@
 #!/usr/bin/env bash
 # A CA of openssl's is taken over: its key by `inro key import`, its certificates, its list; and four eyes over it.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/cas.sh" || exit 1
 
-export INRO_PIN=123456 INRO_SO_PIN=87654321
-cd "$T"
-value() {
-	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
-}
 mkdir issued
 : >index.txt
 echo 2A >number
-cat >ca.cnf <<'END'
+cat >>ca.cnf <<'END'
 [ca]
 default_ca = c
 [c]
@@ -31,26 +27,12 @@ crl_extensions = e
 authorityKeyIdentifier = keyid
 [p]
 commonName = supplied
-[req]
-distinguished_name = d
-[d]
-[root]
-basicConstraints = critical,CA:TRUE
-keyUsage = critical,keyCertSign,cRLSign
-subjectKeyIdentifier = hash
-[leaf]
-basicConstraints = CA:FALSE
-authorityKeyIdentifier = keyid
 END
 echo 1000000000000001 >serial
-root() {
-	openssl req -x509 -config ca.cnf -extensions root -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" \
-		-out "$1.pem" -subj "/O=Far/CN=$1" -days 400 2>/dev/null || fail "no root $1"
-}
-root far
-root other
+far_root far root /O=Far/CN=far
+far_root other root /O=Far/CN=other
 for name in a b c d e; do
-	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout $name.key -out $name.csr -subj /CN=$name 2>/dev/null
+	request $name
 	openssl ca -config ca.cnf -batch -in $name.csr -out $name.pem -notext >/dev/null 2>&1 || fail "$name is not issued"
 done
 openssl ca -config ca.cnf -revoke b.pem -crl_reason keyCompromise 2>/dev/null
@@ -109,11 +91,28 @@ must inro ca rollover far --token ca
 refused 1 "with another certificate" inro ca import far --cert far.pem --key "$uri"
 
 # One of others above it, by the chain.
-openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout sub.key -out sub.csr -subj /CN=sub 2>/dev/null
-openssl x509 -req -in sub.csr -CA other.pem -CAkey other.key -CAcreateserial -extfile ca.cnf -extensions root -out sub.pem -days 300 2>/dev/null
+request sub
+far_sign sub.csr other root sub.pem
 must inro key import sub.key --token ca --label sub
 refused 1 "give the chain" inro ca import sub --cert sub.pem --key 'pkcs11:token=ca;object=sub'
 must inro ca import sub --cert sub.pem --chain other.pem --key 'pkcs11:token=ca;object=sub'
 [[ $(inro ca show sub --chain | grep -c BEGIN) == 2 ]] || fail "the chain is not kept"
+
+# One key is one CA's, and nobody's beside it.
+openssl req -x509 -config ca.cnf -extensions root -key sub.key -out twin.pem -subj /CN=twin -days 300
+refused 1 "another CA has this key" inro ca import twin --cert twin.pem --key 'pkcs11:token=ca;object=sub'
+refused 1 "no CA 'twin'" inro ca show twin
+openssl req -x509 -config ca.cnf -extensions root -key d.key -out leaf.pem -subj /CN=leaf -days 300
+must inro key import d.key --token ca --label d
+refused 1 "certificate [0-9]+, which is no CA's, is for this key" inro ca import leaf --cert leaf.pem --key 'pkcs11:token=ca;object=d'
+refused 1 "which is no CA's, is for this key" inro ca create leaf --subject /CN=leaf --key 'pkcs11:token=ca;object=d'
+# A key that waits for its CA's certificate, and got another one meanwhile.
+request late
+must inro key import late.key --token ca --label late
+must inro ca create late --key 'pkcs11:token=ca;object=late' --subject "/CN=Late CA" --external
+must inro cert issue --ca sub --profile tls-client --csr late.csr
+must inro ca csr late --out late-ca.csr
+far_sign late-ca.csr other sub late.pem
+refused 1 "which is no CA's, is for this key" inro ca activate late --cert late.pem --chain other.pem
 must inro audit verify
 must inro db check

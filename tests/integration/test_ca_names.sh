@@ -1,16 +1,9 @@
 #!/usr/bin/env bash
 # Name constraints of CAs: what is issued below them passes openssl verify, and what would not is not issued.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/cas.sh" || exit 1
 
-export INRO_PIN=123456 INRO_SO_PIN=87654321
-cd "$T"
 chain=
-ec=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
-request() {
-	# FILE SUBJECT [SAN]
-	openssl req -new "${ec[@]}" -keyout "$1.key" -out "$1.csr" -subj "$2" ${3:+-addext "subjectAltName=$3"} 2>/dev/null ||
-		fail "no request $1"
-}
 chain() {
 	# CA: the certificates above, and its root
 	chain=$1
@@ -139,25 +132,22 @@ good away root tls-server /CN=a DNS:a.away.example.com
 
 # ---- a CA from elsewhere, below one that is nowhere here ----
 
-cat >far.cnf <<'END'
-[req]
-distinguished_name = d
-[d]
-[root]
+cat >>ca.cnf <<'END'
+[bound]
 basicConstraints = critical,CA:TRUE
 keyUsage = critical,keyCertSign,cRLSign
 subjectKeyIdentifier = hash
 nameConstraints = critical,permitted;DNS:far.com,excluded;DNS:no.far.com
-[sub]
+[near]
 basicConstraints = critical,CA:TRUE
 keyUsage = critical,keyCertSign,cRLSign
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 nameConstraints = critical,permitted;IP:192.0.2.0/255.255.255.0
 END
-openssl req -x509 -config far.cnf -extensions root "${ec[@]}" -keyout far.key -out far.pem -subj /CN=Far -days 400 2>/dev/null
-openssl req -new -config far.cnf "${ec[@]}" -keyout near.key -out near.csr -subj /CN=Near 2>/dev/null
-openssl x509 -req -in near.csr -CA far.pem -CAkey far.key -CAcreateserial -extfile far.cnf -extensions sub -out near.pem -days 300 >/dev/null 2>&1
+far_root far bound /CN=Far
+request near /CN=Near
+far_sign near.csr far near near.pem
 must inro key import near.key --token ca --label near >/dev/null
 must inro ca import near --cert near.pem --chain far.pem --key 'pkcs11:token=ca;object=near' >/dev/null
 request ok /CN=a DNS:a.far.com,IP:192.0.2.7
@@ -170,4 +160,41 @@ bad "IP:192.0.3.1 .*'CN=Near'" near tls-server /CN=b DNS:a.far.com,IP:192.0.3.1
 openssl x509 -req -in no.csr -CA near.pem -CAkey near.key -CAcreateserial -out no.pem -days 9 -extfile <(echo "subjectAltName=IP:192.0.3.1") >/dev/null 2>&1
 openssl verify -CAfile far.pem -untrusted near.pem no.pem >said 2>&1 && fail "openssl takes what is refused here"
 grep -q "permitted subtree violation" said || fail "$(cat said)"
+
+# ---- the name of the CA itself ----
+
+cat >>ca.cnf <<'END'
+[narrow]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+nameConstraints = critical,permitted;dirName:narrow_name,excluded;DNS:no.example
+[narrow_sub]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
+subjectAltName = DNS:ca.no.example
+[narrow_name]
+O = Narrow
+END
+far_root narrow narrow /O=Narrow/CN=Root
+must inro ca create strange --token ca --subject "/O=Strange/CN=Strange" --external >/dev/null
+must inro ca csr strange --out strange.csr >/dev/null
+far_sign strange.csr narrow sub strange.pem
+refused 1 "dirName:CN=Strange,O=Strange .*'CN=Root,O=Narrow', which permit only dirName:O=Narrow" inro ca activate strange --cert strange.pem --chain narrow.pem
+openssl verify -CAfile narrow.pem strange.pem >said 2>&1 && fail "openssl takes it"
+must inro ca create kin --token ca --subject "/O=Narrow/CN=Kin" --external >/dev/null
+must inro ca csr kin --out kin.csr >/dev/null
+far_sign kin.csr narrow narrow_sub kin.pem
+refused 1 "DNS:ca.no.example .* which exclude DNS:no.example" inro ca activate kin --cert kin.pem --chain narrow.pem
+far_sign kin.csr narrow sub kin.pem
+# A CA in between counts as well, and what was signed by one of ours.
+request between "/O=Elsewhere/CN=Between"
+far_sign between.csr narrow sub between.pem
+request under "/O=Narrow/CN=Under"
+far_sign under.csr between sub under.pem
+must inro key import under.key --token ca --label under >/dev/null
+cat between.pem narrow.pem >above.pem
+refused 1 "dirName:CN=Between,O=Elsewhere" inro ca import under --cert under.pem --chain above.pem --key 'pkcs11:token=ca;object=under'
+inro ca show under --json | grep -q '"state": "active"' && fail "it is active all the same"
+must inro ca activate kin --cert kin.pem --chain narrow.pem >/dev/null
 must inro audit verify

@@ -1,20 +1,10 @@
 #!/usr/bin/env bash
 # A CA's next key: a root's, one under a root here, one that others certify; openssl judges chains and lists of both.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/cas.sh" || exit 1
 
-export INRO_PIN=123456 INRO_SO_PIN=87654321
-cd "$T"
-value() {
-	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
-}
-openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out csr.pem -subj /CN=x 2>/dev/null
-certify() {
-	# CA NAME
-	must inro cert issue --ca "$1" --profile tls-client --csr csr.pem --out "$2.pem"
-}
-serial() {
-	openssl x509 -in "$1.pem" -noout -serial | sed 's/.*=//'
-}
+request csr /CN=x
+mv csr.csr csr.pem
 good() {
 	openssl verify -x509_strict "$@" >out 2>&1 || fail "verify $*: $(cat out)"
 }
@@ -138,26 +128,10 @@ good -CAfile root3.pem -untrusted chain4.pem third.pem
 
 # ---- by others ----
 
-cat >ca.cnf <<'END'
-[req]
-distinguished_name = d
-[d]
-[root]
-basicConstraints = critical,CA:TRUE
-keyUsage = critical,keyCertSign,cRLSign
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-END
-openssl req -x509 -config ca.cnf -extensions root -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout far.key \
-	-out far.pem -subj /CN=far -days 400 2>/dev/null
-sign() {
-	# CSR OUT
-	openssl x509 -req -in "$1" -CA far.pem -CAkey far.key -CAcreateserial -extfile ca.cnf -extensions root -out "$2" -days 300 >/dev/null 2>&1 ||
-		fail "$2 is not signed"
-}
+far_root far
 must inro ca create plant --token ca --subject "/O=Example/CN=Plant" --external
 must inro ca csr plant --out plant1.csr
-sign plant1.csr plant1.pem
+far_sign plant1.csr far sub plant1.pem
 must inro ca activate plant --cert plant1.pem --chain far.pem
 certify plant pold
 must inro ca rollover plant --token ca
@@ -169,7 +143,7 @@ refused 1 "another CA has this key" inro ca create twin --key "$next" --subject 
 must inro ca csr plant --out plant2.csr
 cmp -s plant1.csr plant2.csr && fail "the request is the old one"
 refused 1 "for another key" inro ca activate plant --cert plant1.pem --chain far.pem
-sign plant2.csr plant2.pem
+far_sign plant2.csr far sub plant2.pem
 must inro ca activate plant --cert plant2.pem --chain far.pem
 certify plant pnew
 good -CAfile far.pem -untrusted plant2.pem pnew.pem

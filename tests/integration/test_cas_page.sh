@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Every command of docs/cas.md, in its order.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/cas.sh" || exit 1
 
-export INRO_PIN=123456 INRO_SO_PIN=87654321
-cd "$T"
 must inro token create ca
 must inro ca create root --token ca --subject "/O=Example/CN=Root"
 must inro ca create issuing --token ca --parent root --subject "/O=Example/CN=Issuing"

@@ -2,21 +2,19 @@
  * ca_activate - CAs across houses: the certificate that somebody else made for a CA of ours, and
  * the one that we make for somebody else's.
  *
- * 1. Nothing of it is believed: key, dates, usage, path lengths and each signature up to a root are
- *    checked before it is recorded.
+ * 1. Nothing of it is believed: the key, and all that ca_above.h names, are checked before it is
+ *    recorded.
  */
 #include <stdlib.h>
 
 #include "backoffice/core/authority.h"
+#include "backoffice/core/ca/ca_above.h"
 #include "backoffice/core/ca/ca_making.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/move.h"
 #include "backoffice/pki/csr.h"
-#include "backoffice/pki/pem.h"
 #include "base/clock.h"
-
-#define ABOVE_MAX 15
 
 struct activation {
 	const char *name;
@@ -25,9 +23,7 @@ struct activation {
 	struct ca_generation next; /* a key after the first one that waits; id 0: the first one */
 	struct cert cert;
 	struct credential rec;
-	struct buf above; /* DER of those that are no CA of ours */
-	int64_t parent, parent_generation;
-	bool root;
+	struct ca_above above;
 	struct ca_eyes eyes;
 };
 
@@ -38,7 +34,7 @@ static void activation_clear(struct activation *a)
 	ca_eyes_clear(&a->eyes);
 	cert_clear(&a->cert);
 	credential_clear(&a->rec);
-	buf_clear(&a->above);
+	ca_above_clear(&a->above);
 }
 
 /* Which key waits: that of a pending CA, or the next one of a CA that issues. */
@@ -59,20 +55,6 @@ static enum inro_err check_pending(struct core *c, const struct ca *ca, struct c
 	return e == INRO_OK ? e : err_context(e, "CA '%s'", ca->name);
 }
 
-/* That it is a CA's, and valid now. */
-static enum inro_err check_cert(const struct cert *cert, const char *what)
-{
-	int64_t now = clock_now();
-	enum inro_err e = cert_check_ca(cert);
-
-	if (e != INRO_OK)
-		return err_context(e, "%s", what);
-	if (now > cert->not_after)
-		return err_set(INRO_E_POLICY, "%s has expired", what);
-	return now < cert->not_before ? err_set(INRO_E_POLICY, "%s is not valid yet", what)
-				      : INRO_OK;
-}
-
 static enum inro_err check_key(const struct activation *a)
 {
 	SCOPED(csr) csr = { 0 };
@@ -83,115 +65,8 @@ static enum inro_err check_key(const struct activation *a)
 		e = err_set(INRO_E_POLICY,
 			    "the certificate is for another key than that of CA '%s'", a->name);
 	if (e == INRO_OK)
-		e = check_cert(&a->cert, "the certificate");
+		e = ca_above_check(&a->cert, "the certificate");
 	return e;
-}
-
-/* `above` signed `below`, and allows `cas` CAs below itself. */
-static enum inro_err check_link(const struct cert *below, const struct cert *above, int cas)
-{
-	enum inro_err e = check_cert(above, "a certificate above it");
-
-	if (e == INRO_OK && !bytes_equal(below->issuer, above->subject))
-		e = err_set(INRO_E_SIGNATURE,
-			    "the chain is broken: it goes from the CA's issuer up "
-			    "to a root");
-	if (e == INRO_OK)
-		e = cert_verify(below, &above->key);
-	if (e == INRO_OK && above->ext.path_len >= 0 && above->ext.path_len < cas)
-		e = err_set(INRO_E_POLICY, "a path length above it leaves no room for this CA");
-	return e;
-}
-
-/* One that is signed by itself ends the chain. */
-static bool is_root(const struct cert *cert)
-{
-	return cert->self_issued && cert_verify(cert, &cert->key) == INRO_OK;
-}
-
-/* *below is replaced by the certificate above it. */
-static enum inro_err climb(struct activation *a, struct bytes *rest, struct cert *below, int cas)
-{
-	SCOPED(buf) der = { 0 };
-	SCOPED(cert) above = { 0 };
-	enum inro_err e = pem_next(rest, PEM_CERT, &der);
-
-	if (e == INRO_E_NOT_FOUND)
-		return err_set(INRO_E_SIGNATURE, "the chain does not reach a root");
-	if (e == INRO_OK)
-		e = cert_read(buf_bytes(&der), &above);
-	if (e == INRO_OK)
-		e = check_link(below, &above, cas);
-	if (e != INRO_OK)
-		return e;
-	buf_add(&a->above, buf_bytes(&der));
-	cert_clear(below);
-	*below = above;
-	above = (struct cert) { 0 };
-	return buf_err(&a->above);
-}
-
-static enum inro_err check_chain(struct activation *a)
-{
-	struct bytes rest = a->in->chain;
-	SCOPED(cert) top = { 0 };
-	enum inro_err e = cert_read(buf_bytes(&a->cert.der), &top);
-
-	for (int cas = 1; e == INRO_OK && !is_root(&top); cas++) {
-		if (cas > ABOVE_MAX)
-			return err_set(INRO_E_TOO_BIG, "the chain has more than %d certificates",
-				       ABOVE_MAX);
-		e = climb(a, &rest, &top, cas);
-	}
-	return e;
-}
-
-/* Did this CA of ours sign it?  One of the same name that did not is no error. */
-static enum inro_err try_parent(struct core *c, struct activation *a, const struct ca *ca)
-{
-	SCOPED(cert) cert = { 0 };
-	enum inro_err e;
-
-	if (!ca->cert.n || ca->id == a->ca.id)
-		return INRO_OK; /* no CA is above itself */
-	e = cert_read(blob_bytes(&ca->cert), &cert);
-	if (e != INRO_OK || !bytes_equal(a->cert.issuer, cert.subject) ||
-	    cert_verify(&a->cert, &cert.key) != INRO_OK)
-		return e;
-	a->parent = ca->id;
-	e = check_link(&a->cert, &cert, 1);
-	a->parent_generation = ca->generation;
-	return e == INRO_OK ? ca_usable(c, ca, clock_now()) : e;
-}
-
-static enum inro_err find_parent(struct core *c, struct activation *a)
-{
-	const struct store_cond cond = { .field = "tenant", .number = c->tenant };
-	const struct store_query q = { .conds = &cond, .n = 1 };
-	void *rows = NULL;
-	size_t n = 0;
-	enum inro_err e = core_all(c, &ca_type, &q, &rows, &n);
-
-	for (size_t i = 0; e == INRO_OK && !a->parent && i < n; i++)
-		e = try_parent(c, a, (const struct ca *)rows + i);
-	list_free(&ca_type, rows, n);
-	return e;
-}
-
-static enum inro_err check_above(struct core *c, struct activation *a)
-{
-	enum inro_err e;
-
-	a->root = is_root(&a->cert);
-	if (a->root)
-		return INRO_OK;
-	e = find_parent(c, a);
-	if (e != INRO_OK || a->parent)
-		return e;
-	if (!a->in->chain.n)
-		return err_set(INRO_E_SIGNATURE, "no CA here has signed the certificate: give the "
-						 "chain of those that did");
-	return check_chain(a);
 }
 
 static const char *key_of(const struct activation *a)
@@ -216,8 +91,8 @@ static enum inro_err fill_rec(struct core *c, struct activation *a)
 	rec->not_before = a->cert.not_before;
 	rec->not_after = a->cert.not_after;
 	rec->own_ca = a->ca.id;
-	rec->ca = a->root ? a->ca.id : a->parent;
-	rec->ca_generation = a->parent ? a->parent_generation : generation_of(a);
+	rec->ca = a->above.root ? a->ca.id : a->above.parent;
+	rec->ca_generation = a->above.parent ? a->above.parent_generation : generation_of(a);
 	rec->created_ms = rec->updated_ms = clock_now_ms();
 	buf_add_u8(&subject, 0);
 	if (e == INRO_OK)
@@ -234,12 +109,12 @@ static enum inro_err fill_ca(struct activation *a, struct ca *ca)
 	enum inro_err e = blob_set(&ca->cert, buf_bytes(&a->cert.der));
 
 	ca->state = CA_ACTIVE;
-	ca->parent = a->parent;
+	ca->parent = a->above.parent;
 	ca->not_before = a->cert.not_before;
 	ca->not_after = a->cert.not_after;
 	ca->updated_ms = clock_now_ms();
 	if (e == INRO_OK)
-		e = blob_set(&ca->chain, buf_bytes(&a->above));
+		e = blob_set(&ca->chain, buf_bytes(&a->above.others));
 	return e == INRO_OK ? text_set(&ca->subject, a->rec.subject) : e;
 }
 
@@ -320,6 +195,8 @@ static enum inro_err activate_work(struct core *c, void *arg)
 	if (e == INRO_OK)
 		e = check_same(c, a, &ca);
 	if (e == INRO_OK)
+		e = ca_check_no_leaf(c, a->cert.key.spki);
+	if (e == INRO_OK)
 		e = take_in(c, a, &ca);
 	if (e == INRO_OK)
 		e = record_cert(c, a);
@@ -339,7 +216,7 @@ static enum inro_err activate(struct core *c, struct activation *a)
 	if (e == INRO_OK)
 		e = check_key(a);
 	if (e == INRO_OK)
-		e = check_above(c, a);
+		e = ca_above_find(c, &a->cert, a->in->chain, a->ca.id, &a->above);
 	if (e == INRO_OK)
 		e = fill_rec(c, a);
 	detail_hex(&a->eyes.body, "sha256", blob_bytes(&a->rec.fingerprint));

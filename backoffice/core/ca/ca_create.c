@@ -206,24 +206,64 @@ static enum inro_err check_pending_keys(struct core *c, struct bytes spki)
 	return e;
 }
 
-/* Two CAs with one key could each be taken for the other. */
-enum inro_err ca_check_own_key(struct core *c, struct bytes spki)
+static enum inro_err with_key(struct core *c, struct bytes spki, void **ret, size_t *ret_n)
 {
 	uint8_t hash[PKI_DIGEST_MAX];
 	struct store_cond conds[] = {
 		{ .field = "key_hash" },
-		{ .field = "own_ca", .op = STORE_SOME },
+		{ .field = "fingerprint", .op = STORE_SOME }, /* a request is no certificate */
 	};
-	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
-	SCOPED(credential) rec = { 0 };
+	const struct store_query q = { STORE_WHERE(conds) };
 	enum inro_err e = pki_digest(PKI_SHA256, spki, hash);
 
 	conds[0].bytes = BYTES(hash, pki_hash_octets(PKI_SHA256));
-	if (e == INRO_OK)
-		e = store_find(c->store, &q, &rec);
-	if (e == INRO_OK)
-		return another_has_it();
-	return e == INRO_E_NOT_FOUND ? check_pending_keys(c, spki) : e;
+	return e == INRO_OK ? core_all(c, &credential_type, &q, ret, ret_n) : e;
+}
+
+/* That of a CA elsewhere, which one of ours certified, is no other's: it may be this very CA. */
+static enum inro_err refuse_leaf(const struct core *c, const struct credential *rec)
+{
+	SCOPED(cert) cert = { 0 };
+	enum inro_err e = rec->cert.n ? cert_read(blob_bytes(&rec->cert), &cert) : INRO_OK;
+
+	if (e != INRO_OK || cert.ext.ca)
+		return e;
+	if (rec->tenant != c->tenant)
+		return err_set(INRO_E_EXISTS, "a certificate that is no CA's is for this key");
+	return err_set(INRO_E_EXISTS,
+		       "certificate %lld, which is no CA's, is for this key: a CA has one of its own",
+		       (long long)rec->id);
+}
+
+/* Whoever has it could issue in the CA's name, and two CAs with one key could each be taken for the
+ * other. */
+static enum inro_err check_owners(struct core *c, struct bytes spki, bool cas)
+{
+	void *items = NULL;
+	size_t n = 0;
+	enum inro_err e = with_key(c, spki, &items, &n);
+	const struct credential *rows = items;
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		if (!rows[i].own_ca)
+			e = refuse_leaf(c, &rows[i]);
+		else if (cas)
+			e = another_has_it();
+	}
+	list_free(&credential_type, items, n);
+	return e;
+}
+
+enum inro_err ca_check_no_leaf(struct core *c, struct bytes spki)
+{
+	return check_owners(c, spki, false);
+}
+
+enum inro_err ca_check_own_key(struct core *c, struct bytes spki)
+{
+	enum inro_err e = check_owners(c, spki, true);
+
+	return e == INRO_OK ? check_pending_keys(c, spki) : e;
 }
 
 static enum inro_err name_key(struct ca_making *m)
