@@ -235,6 +235,46 @@ static void test_export(void **state)
 	free(lines);
 }
 
+/* No cell of what is written is a formula to a spreadsheet, and it is read as what it was. */
+static void test_formulas(void **state)
+{
+	static const char *const names[] = { "=1+1", "+1",	 "-1",	"@SUM(1)", "'=x",
+					     "''-x", "'quoted'", "a=b", "'",	   "=\"x\",y" };
+	const struct device_search all = { .sort = "id" };
+	struct core *c = *state;
+	char *text = NULL;
+	size_t n = 0, count;
+	int64_t rows = 0;
+	FILE *f = open_memstream(&text, &n);
+	char id[8];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const struct device_fields fields = { .name = names[i] };
+		SCOPED(device) d = { 0 };
+
+		snprintf(id, sizeof id, "d%zu", i);
+		OK(device_add(c, id, &fields, &d));
+	}
+	OK(export_devices(c, &all, EXPORT_CSV, f, &rows));
+	fclose(f);
+	for (const char *at = text; (at = strpbrk(at, ",\n")); at++)
+		assert_null(strchr("=+-@", at[1 + (at[1] == '"')] ? at[1 + (at[1] == '"')] : 'x'));
+	takes(c, text, 0, ARRAY_LEN(names));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(id, sizeof id, "d%zu", i);
+		OK(device_delete(c, id, NULL, &count));
+	}
+	takes(c, text, ARRAY_LEN(names), 0);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		SCOPED(device) d = { 0 };
+
+		snprintf(id, sizeof id, "d%zu", i);
+		OK(device_get(c, id, &d));
+		assert_string_equal(d.name, names[i]);
+	}
+	free(text);
+}
+
 static void test_who_may(void **state)
 {
 	struct core_options o = office_options();
@@ -257,6 +297,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_export, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_formulas, setup, teardown),
 		cmocka_unit_test(test_who_may),
 	};
 

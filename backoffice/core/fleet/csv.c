@@ -66,6 +66,13 @@ static enum inro_err take_plain(char **at)
 	return INRO_OK;
 }
 
+/* What a spreadsheet takes for a formula begins so, behind any number of apostrophes. */
+static bool is_formula(const char *value)
+{
+	value += strspn(value, "'");
+	return *value && strchr("=+-@\t", *value);
+}
+
 static enum inro_err split(struct csv *r, char *at)
 {
 	enum inro_err e = INRO_OK;
@@ -82,6 +89,8 @@ static enum inro_err split(struct csv *r, char *at)
 			return e;
 		more = *at == ',';
 		*at++ = 0;
+		if (*r->fields[r->n] == '\'' && is_formula(r->fields[r->n]))
+			r->fields[r->n]++;
 	}
 	return e;
 }
@@ -117,6 +126,7 @@ void csv_add(struct buf *out, const char *value, bool first)
 
 	buf_add_str(out, first ? "" : ",");
 	buf_add_str(out, quotes ? "\"" : "");
+	buf_add_str(out, is_formula(value) ? "'" : "");
 	for (; *value; value++) {
 		if (*value == '"')
 			buf_add_u8(out, '"');
