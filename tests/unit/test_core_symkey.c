@@ -321,7 +321,7 @@ static void test_under_own_key(void **state)
 	char under[24];
 
 	(void)state;
-	make("dev-0", "aes-192", under, &kek);
+	make("dev-0", "aes-256", under, &kek);
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
 		const struct symkey_delivery d = { SYMKEY_AES_KW, under };
 		SCOPED(buf) value = { 0 };
@@ -332,9 +332,37 @@ static void test_under_own_key(void **state)
 
 		make("dev-0", types[i], ref, &value);
 		OK(symkey_deliver(c, ref, &d, &k, &wrapped));
-		assert_int_equal(unwrap(kek.p, 192, value.n % 8, buf_bytes(&wrapped), out),
+		assert_int_equal(unwrap(kek.p, 256, value.n % 8, buf_bytes(&wrapped), out),
 				 value.n);
 		assert_memory_equal(out, value.p, value.n);
+	}
+}
+
+/* No key goes under one that is easier to break. */
+static void test_under_weaker_key(void **state)
+{
+	static const struct {
+		const char *under, *key;
+		enum inro_err is;
+	} rows[] = {
+		{ "aes-128", "aes-256", INRO_E_POLICY },  { "aes-128", "aes-192", INRO_E_POLICY },
+		{ "aes-192", "hmac-512", INRO_E_POLICY }, { "aes-128", "twine-128", INRO_OK },
+		{ "aes-192", "aes-128", INRO_OK },	  { "aes-256", "hmac-512", INRO_OK },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char under[24], ref[24];
+		const struct symkey_delivery d = { SYMKEY_AES_KW, under };
+		SCOPED(buf) kek = { 0 };
+		SCOPED(buf) value = { 0 };
+		SCOPED(buf) wrapped = { 0 };
+		SCOPED(symkey) k = { 0 };
+
+		make("dev-0", rows[i].under, under, &kek);
+		make("dev-0", rows[i].key, ref, &value);
+		FAILS(rows[i].is, symkey_deliver(c, ref, &d, &k, &wrapped));
+		assert_int_equal(wrapped.n != 0, rows[i].is == INRO_OK);
 	}
 }
 
@@ -581,11 +609,17 @@ static void test_tenants(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_jwe),	  cmocka_unit_test(test_cms),
-		cmocka_unit_test(test_aes_wrap),  cmocka_unit_test(test_under_own_key),
-		cmocka_unit_test(test_mac),	  cmocka_unit_test(test_renew),
-		cmocka_unit_test(test_destroyed), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_tenants),	  cmocka_unit_test(test_compromised_key),
+		cmocka_unit_test(test_jwe),
+		cmocka_unit_test(test_cms),
+		cmocka_unit_test(test_aes_wrap),
+		cmocka_unit_test(test_under_own_key),
+		cmocka_unit_test(test_under_weaker_key),
+		cmocka_unit_test(test_mac),
+		cmocka_unit_test(test_renew),
+		cmocka_unit_test(test_destroyed),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_tenants),
+		cmocka_unit_test(test_compromised_key),
 	};
 
 	office_tokens();

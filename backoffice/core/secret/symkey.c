@@ -272,6 +272,18 @@ static enum inro_err give_raw(struct core *c, const struct symkey *k,
 	return buf_err(ret);
 }
 
+/* Who breaks the wrapping key has both; 256 bits guard whatever there is. */
+static enum inro_err strong_enough(const struct symkey *under, const struct secret *kek,
+				   const struct symkey *k, struct bytes value)
+{
+	if (kek->n >= 32 || kek->n >= value.n)
+		return INRO_OK;
+	return err_set(INRO_E_POLICY,
+		       "key %lld (%s) is weaker than key %lld (%s): wrap it under an aes-256 key",
+		       (long long)under->rec.id, under->rec.algorithm, (long long)k->rec.id,
+		       text_or_empty(k->rec.algorithm));
+}
+
 static enum inro_err give_aes_kw(struct core *c, const struct symkey *k,
 				 const struct symkey_delivery *d, struct bytes value,
 				 struct buf *ret)
@@ -291,6 +303,8 @@ static enum inro_err give_aes_kw(struct core *c, const struct symkey *k,
 		e = may_use(&under);
 	if (e == INRO_OK)
 		e = secret_value(c, &under.rec, &kek);
+	if (e == INRO_OK)
+		e = strong_enough(&under, &kek, k, value);
 	return e == INRO_OK ? envelope_aes_wrap(secret_bytes(&kek), value, ret) : e;
 }
 
