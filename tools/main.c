@@ -3,7 +3,7 @@
  *
  * 1. The answer is written only after everything else has succeeded.
  * 2. A refusal is one line on stderr: status 2 when the command line makes no sense, 3 when others
- * must approve it first, else 1.
+ * must approve it first, else 1.  With --json the line is a JSON object with the member "error".
  */
 #include <locale.h>
 #include <signal.h>
@@ -14,12 +14,30 @@
 #include "tools/cmd.h"
 #include "tools/out.h"
 #include "tools/settings.h"
+#include "tools/text.h"
 
 enum { STATUS_DONE, STATUS_NOT_DONE, STATUS_USAGE, STATUS_WAITS };
 
-static int refuse(enum inro_err e, int status)
+/* Also of a command line that makes no sense. */
+static bool wants_json(int argc, char **argv)
 {
-	fprintf(stderr, "inro: %s\n", err_detail(e));
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], "--json"))
+			return true;
+	return false;
+}
+
+static int refuse(enum inro_err e, int status, bool json)
+{
+	const char *words = err_detail(e);
+	json_t *doc = json ? json_pack("{s:{s:s s:o s:i}}", "error", "code", err_name(e), "message",
+				       text_json(bytes_of(words)), "status", status)
+			   : NULL;
+	if (doc && json_dumpf(doc, stderr, JSON_COMPACT) == 0)
+		fputc('\n', stderr);
+	else
+		fprintf(stderr, "inro: %s\n", words);
+	json_decref(doc);
 	return status;
 }
 
@@ -32,17 +50,20 @@ static bool needs_settings(const struct call *c)
 int main(int argc, char **argv)
 {
 	struct call call = { 0 };
+	bool json = wants_json(argc, argv);
 	/* Widths of characters are those of UTF-8, whatever the terminal's locale says. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	signal(SIGPIPE, SIG_IGN);
 	enum inro_err e = cmd_parse(argc - 1, argv + 1, &call);
 	if (e)
-		return refuse(e, STATUS_USAGE);
+		return refuse(e, STATUS_USAGE, json);
 	if (call.home && setenv("INRO_HOME", call.home, 1) != 0)
-		return refuse(err_set(INRO_E_NO_MEMORY, "memory is short"), STATUS_NOT_DONE);
+		return refuse(err_set(INRO_E_NO_MEMORY, "memory is short"), STATUS_NOT_DONE, json);
 	if (needs_settings(&call))
 		e = settings_apply();
 	if (!e)
 		e = out_run(&call);
-	return e ? refuse(e, e == INRO_E_APPROVAL ? STATUS_WAITS : STATUS_NOT_DONE) : STATUS_DONE;
+	if (!e)
+		return STATUS_DONE;
+	return refuse(e, e == INRO_E_APPROVAL ? STATUS_WAITS : STATUS_NOT_DONE, json);
 }

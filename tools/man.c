@@ -112,7 +112,9 @@ static const char tail[] =
 	"proposed to others, who must approve it first. A refusal is\n"
 	"one line on standard error: what, why, and what to do. Nothing was changed then.\n"
 	".SH OUTPUT\n"
-	"Tables and sentences for people; with \\fB\\-\\-json\\fR one JSON document.\n"
+	"Tables and sentences for people; with \\fB\\-\\-json\\fR one JSON document on standard output.\n"
+	"A refusal is then a line of JSON on standard error: {\"error\": {\"code\": \"INRO_E_NOT_FOUND\",\n"
+	"\"message\": \"...\", \"status\": 1}}, also behind the document of what was done in part.\n"
 	".SH SEE ALSO\n"
 	"inro\\-pkcs11(7), inro\\-provider(7)\n";
 

@@ -1,6 +1,7 @@
 /* noun_cert - certificates: issue, list, renew, revoke, and the rest of their life. */
 #include "backoffice/core/cred.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "base/file.h"
 #include "tools/cert_bulk.h"
 #include "tools/cert_format.h"
+#include "tools/confirm.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/text.h"
@@ -201,6 +203,20 @@ static enum inro_err cert_renew_run(const struct call *c, json_t **ret)
 	return e ? e : cert_give(c, core, &cert, ret);
 }
 
+/* A CA's own takes with it what it issued. */
+static enum inro_err ask_for_ca(const struct call *c, struct core *core)
+{
+	SCOPED(cred) cert = { 0 };
+	char what[200];
+	enum inro_err e = cred_get(core, call_arg(c, 0), &cert);
+	if (e || !cert.own_ca_name)
+		return e;
+	snprintf(what, sizeof what,
+		 "that is a certificate of CA '%.64s': what was issued by its key is good no more",
+		 cert.own_ca_name);
+	return confirm(c, what);
+}
+
 static enum inro_err cert_revoke_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -211,6 +227,8 @@ static enum inro_err cert_revoke_run(const struct call *c, json_t **ret)
 	r.invalid_at = invalid_ms / 1000;
 	if (!e)
 		e = office_open(c, &core);
+	if (!e)
+		e = ask_for_ca(c, core);
 	if (!e)
 		e = cred_revoke(core, call_arg(c, 0), &r, &cert);
 	return e ? e : json_give(json_of_revoked(&cert), ret);
@@ -452,7 +470,7 @@ const struct cmd_verb cert_verbs[] = {
 		    .kind = OPT_TEXT,
 		    .help = "since when the key is not to be trusted: 2026-11-21 or "
 			    "2026-11-21T01:09:47Z" },
-		  OPT_WHY),
+		  OPT_WHY, OPT_YES),
 	  .run = cert_revoke_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "tools/confirm.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/progress.h"
@@ -121,6 +122,25 @@ static size_t take_args(const struct call *c, struct job_arg args[static ARRAY_L
 	return n;
 }
 
+/* Those that end things for good, or stop all devices at once. */
+static const char *const grave[] = { "delete", "disable", "revoke" };
+
+static enum inro_err ask_for_all(const struct call *c)
+{
+	const char *kind = call_arg(c, 0), *where = call_opt(c, "where");
+	char what[160];
+	if (!where || where[strspn(where, " ")])
+		return INRO_OK;
+	for (size_t i = 0; i < ARRAY_LEN(grave); i++) {
+		if (strcmp(kind, grave[i]) != 0)
+			continue;
+		snprintf(what, sizeof what, "--where '' is all that there is, and all of it: %s",
+			 kind);
+		return confirm(c, what);
+	}
+	return INRO_OK;
+}
+
 static enum inro_err job_start_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -128,6 +148,8 @@ static enum inro_err job_start_run(const struct call *c, json_t **ret)
 	const struct job_order o = { call_arg(c, 0), args, take_args(c, args) };
 	SCOPED(job) j = { 0 };
 	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = ask_for_all(c);
 	if (!e)
 		e = job_start(core, &o, &j);
 	return e ? e : do_job(c, core, j.id, ret);
@@ -272,7 +294,7 @@ const struct cmd_verb job_verbs[] = {
 				     "affiliationChanged", "superseded", "cessationOfOperation",
 				     "privilegeWithdrawn", "aACompromise"),
 		    .help = "for revoke: why, as the CRL will say" },
-		  OPT_WHY, OPT_ERRORS),
+		  OPT_WHY, OPT_YES, OPT_ERRORS),
 	  .shared = { pin_user_opts },
 	  .run = job_start_run,
 	  .least = LEAST_OPERATOR,

@@ -48,6 +48,17 @@ static enum inro_err psk_rotate_run(const struct call *c, json_t **ret)
 	return make_psk(c, true, ret);
 }
 
+/* The key alone, for a program that reads a line. */
+static enum inro_err add_line(const struct psk_new *p, json_t *doc)
+{
+	SCOPED(buf) line = { .secret = true };
+	buf_add(&line, secret_bytes(&p->value));
+	buf_add_u8(&line, '\n');
+	if (!buf_err(&line))
+		json_object_set_new(doc, "text", text_json(buf_bytes(&line)));
+	return buf_err(&line);
+}
+
 static enum inro_err psk_get_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -55,7 +66,9 @@ static enum inro_err psk_get_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = psk_get(core, call_arg(c, 0), &p);
-	return e ? e : give_psk(c, &p, ret);
+	if (!e)
+		e = give_psk(c, &p, ret);
+	return e || c->json ? e : add_line(&p, *ret);
 }
 
 static enum inro_err psk_show_run(const struct call *c, json_t **ret)
@@ -154,8 +167,7 @@ const struct cmd_verb psk_verbs[] = {
 	  .shared = { pin_user_opts },
 	  .run = psk_get_run,
 	  .least = LEAST_OPERATOR,
-	  .shape = SHOW_SAID,
-	  .said = PSK_SAID },
+	  .shape = SHOW_TEXT },
 	{ .name = "show",
 	  .summary = "Says how a device's pre-shared key is kept, and how often it was wrong",
 	  .args = ARGS(ARG_DEVICE),

@@ -71,7 +71,10 @@ const struct lifecycle *lifecycle_of(enum life life);
 /* By which of them a credential of this kind lives. */
 enum life life_of_cred(enum cred_kind kind);
 
-/* INRO_E_STATE with the legal verbs named, INRO_E_ACCESS with the role that is needed. */
+/* The command with which people make this move, as "cert revoke"; NULL: the program makes it. */
+const char *lifecycle_command(enum life life, enum verb verb);
+
+/* INRO_E_STATE with the legal commands named, INRO_E_ACCESS with the role that is needed. */
 MUST_CHECK enum inro_err lifecycle_move(enum life life, int from, enum verb verb, enum role role,
 					int *ret_to);
 

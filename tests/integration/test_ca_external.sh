@@ -19,7 +19,7 @@ request x
 refused 1 "waits for its certificate" inro cert issue --ca plant --profile tls-client --csr x.csr
 refused 1 "has no certificate" inro ca crl plant
 refused 1 "has no certificate" inro ca show plant --chain
-refused 1 "can't retire a CA that is pending; from there: issue, cancel" inro ca retire plant
+refused 1 "can't retire a CA that is pending; from there: inro ca activate, inro ca cancel" inro ca retire plant
 refused 1 "parent" inro ca create no --token ca --subject /CN=no --external --parent plant
 refused 1 "there is a CA 'plant' already" inro ca create plant --token ca --subject /CN=no --external
 
@@ -99,6 +99,6 @@ vault refused 1 "not for CAs" inro ca certify offline --csr below.csr --profile 
 must inro ca activate below --cert below.pem --chain offline.pem
 must inro cert issue --ca below --profile tls-client --csr x.csr --out y.pem
 openssl verify -CAfile offline.pem -untrusted below.pem y.pem >out 2>&1 || fail "$(cat out)"
-must inro cert revoke "$(openssl x509 -in below.pem -noout -serial | sed 's/.*=//')"
+must inro cert revoke "$(openssl x509 -in below.pem -noout -serial | sed 's/.*=//')" --yes
 refused 1 "is revoked" inro cert issue --ca below --profile tls-client --csr x.csr
 must inro audit verify

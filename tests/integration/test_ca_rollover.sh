@@ -82,9 +82,9 @@ refused 1 "." inro ca crl root --generation 9
 [[ $(inro ca keys root --json) == *\"earlier\"*\"present\"* ]] || fail "the keys: $(inro ca keys root)"
 
 # The old key's certificate may go; the CA stays. So may what links them.
-must inro cert revoke "$(serial root1)" --reason superseded
+must inro cert revoke "$(serial root1)" --reason superseded --yes
 certify root stays
-must inro cert revoke "$(serial link1)"
+must inro cert revoke "$(serial link1)" --yes
 must inro ca crl root --generation 1 --out one.crl
 openssl crl -in one.crl -noout -text | grep -qi "$(serial link1)" || fail "the link is not on the old key's list"
 certify root stays

@@ -44,6 +44,12 @@ unchanged 1 "IP address is like" inro device update dev-0001 --ip 2001:db8::g
 unchanged 1 "MAC address is like" inro device add dev-9 --mac 00:11:22:33:44
 unchanged 1 "MAC address is like" inro device add dev-9 --mac 00:11-22:33:44:55
 
+# ---- for programs ----
+
+unchanged 1 '^\{"error":\{"code":"INRO_E_NOT_FOUND","message":"[^"]*nobody[^"]*","status":1\}\}$' inro device show nobody --json
+unchanged 2 '^\{"error":\{"code":"INRO_E_ARG","message":".*LABEL is missing.*","status":2\}\}$' inro token create --json
+unchanged 1 '^inro: ' inro device show -- --json
+
 # ---- PINs ----
 
 unchanged 1 "[Pp][Ii][Nn].*(2|9|4) tries left|(2|9|4) tries.* left|tries" \
@@ -107,10 +113,19 @@ unchanged 1 "nowhere" inro device provision dev-0001 --token nowhere --ca issuin
 unchanged 1 "no-such" inro device provision dev-0001 --token line1 --ca issuing --profile no-such
 unchanged 1 "." inro cert revoke 424242
 
+# ---- all that there is ----
+
+for kind in delete disable revoke; do
+	unchanged 1 "all that there is.*$kind; say --yes" setsid "$B/bin/inro" job start "$kind" --where ' '
+done
+unchanged 1 "no CA 'nowhere'|nowhere" inro job start issue --csr-dir "$T" --out-dir "$T/out-dir" --ca nowhere --profile tls-client
+[[ $(inro job list --json) == '[]' ]] || fail "a job was left: $(inro job list)"
+
 # ---- a revoked CA ----
 
 serial=$(inro ca show issuing --json | sed -n 's/.*"certificate": \([0-9]*\).*/\1/p')
-must inro cert revoke "$serial" --reason cACompromise
+unchanged 1 "that is a certificate of CA 'issuing'.*--yes" setsid "$B/bin/inro" cert revoke "$serial" --reason cACompromise
+must inro cert revoke "$serial" --reason cACompromise --yes
 unchanged 1 "issuing.*revoked|revoked" "${issue[@]}" --csr good.csr
 unchanged 1 "revoked" inro device provision dev-0001 --token line1 --ca issuing --profile tls-client
 

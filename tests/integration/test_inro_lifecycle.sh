@@ -53,7 +53,7 @@ new=$(inro cert list --device press --state active --json | value serial)
 
 # ---- ended ----
 
-refused 1 "can't destroy.*from there: revoke, retire" inro cert destroy "$serial"
+refused 1 "can't destroy.*from there: inro cert revoke, inro cert retire" inro cert destroy "$serial"
 must inro cert retire "$serial" --cause replaced
 [[ $(inro cert show "$serial" --json | value cause) == replaced ]] || fail "no cause"
 must inro cert revoke "$new" --reason keyCompromise --invalid-at 2026-01-01

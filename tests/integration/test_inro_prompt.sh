@@ -52,3 +52,18 @@ if typed '1111111\n' '2222222\n' -- "$B/bin/inro" token create line2; then
 fi
 seen 'differ'
 [[ $(inro token list --json | grep -c '"label"') == 1 ]] || fail "a token was made by half"
+
+# ---- asked before much is done ----
+
+must inro device add d1
+must inro device add d2
+all=("$B/bin/inro" job start delete --where '')
+if typed 'y\n' -- "${all[@]}"; then
+	fail "y was taken for yes"
+fi
+seen "not 'yes'; nothing was done"
+[[ $(inro device list --json | grep -c '"id"') == 2 ]] || fail "deleted without a yes"
+typed 'yes\n' -- "${all[@]}" || fail "$(cat "$T/screen")"
+seen 'go on? Type yes: '
+must inro device list --all --json >left
+[[ $(grep -c '"state": "deleted"' left) == 2 ]] || fail "not deleted: $(cat left)"

@@ -32,6 +32,7 @@ must inro secret seal-key --token office
 refused 1 "sealed by pkcs11:.*reseal" inro secret seal-key --token office
 key=$(inro device add dev-2 --json | value psk)
 [[ $(inro psk get dev-2 --json | value psk) == "$key" ]] || fail "another key is told than was given"
+[[ $(inro psk get dev-2) == "$key" ]] || fail "more than the key: $(inro psk get dev-2)"
 INRO_PIN=999999 refused 1 "PIN" inro psk get dev-2
 printf '%s\n' "$key" >key
 must inro psk verify dev-2 --psk-source key

@@ -18,16 +18,19 @@ static const struct move *legal(const struct lifecycle *l, int from, enum verb v
 	return NULL;
 }
 
-static void check_refusal(const struct lifecycle *l, int from)
+static void check_refusal(enum life life, int from)
 {
+	const struct lifecycle *l = lifecycle_of(life);
 	const char *words = err_detail(INRO_E_STATE);
 	bool end = true;
 
 	for (int v = 0; v < VERB__MAX; v++) {
-		if (!legal(l, from, (enum verb)v))
+		const char *command = lifecycle_command(life, (enum verb)v);
+
+		if (!legal(l, from, (enum verb)v) || !command)
 			continue;
 		end = false;
-		assert_non_null(strstr(words, verb_names[v]));
+		assert_non_null(strstr(words, command));
 	}
 	assert_non_null(strstr(words, l->states[from]));
 	if (end)
@@ -43,7 +46,7 @@ static void check_pair(enum life life, int from, enum verb verb)
 	if (!m) {
 		assert_int_equal(lifecycle_move(life, from, verb, ROLE_ADMIN, &to), INRO_E_STATE);
 		assert_int_equal(to, -1);
-		check_refusal(l, from);
+		check_refusal(life, from);
 		return;
 	}
 	assert_int_equal(lifecycle_move(life, from, verb, ROLE_ADMIN, &to), INRO_OK);
@@ -95,10 +98,10 @@ static void test_rows_make_sense(void **state)
 static void test_no_dead_end(void **state)
 {
 	static const int ends[LIFE__MAX] = {
-		[LIFE_DEVICE] = 3, [LIFE_CA] = 2,  [LIFE_CERTIFICATE] = 9,
-		[LIFE_KEY] = 9,	   [LIFE_PSK] = 9, [LIFE_PROPOSAL] = PROPOSAL_DONE,
-		[LIFE_JOB] = JOB_DONE,
-		[LIFE_ACCOUNT] = ACCOUNT_DELETED,
+		[LIFE_DEVICE] = 3,	[LIFE_CA] = 2,
+		[LIFE_CERTIFICATE] = 9, [LIFE_KEY] = 9,
+		[LIFE_PSK] = 9,		[LIFE_PROPOSAL] = PROPOSAL_DONE,
+		[LIFE_JOB] = JOB_DONE,	[LIFE_ACCOUNT] = ACCOUNT_DELETED,
 	};
 	static const unsigned further[LIFE__MAX] = {
 		[LIFE_JOB] = 1u << JOB_CANCELLED,

@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "backoffice/core/lifecycle.h"
 #include "backoffice/token/token.h"
 #include "backoffice/pki/alg.h"
 #include "backoffice/pki/crl.h"
@@ -119,6 +121,32 @@ static void test_states(void **state)
 			  DEVICE_STATE__MAX);
 }
 
+/* What a refusal offers is a command. */
+static void check_command(const char *command)
+{
+	char noun[32] = "", verb[32] = "";
+	const struct cmd_noun *n;
+	const struct cmd_verb *v;
+	assert_int_equal(sscanf(command, "%31s %31s", noun, verb), 2);
+	n = cmd_find_noun(noun);
+	assert_non_null(n);
+	for (v = n->verbs; v->name && strcmp(v->name, verb) != 0; v++)
+		;
+	if (!v->name)
+		fail_msg("there is no 'inro %s'", command);
+}
+
+static void test_offers(void **state)
+{
+	(void)state;
+	for (int life = 0; life < LIFE__MAX; life++)
+		for (int v = 0; v < VERB__MAX; v++) {
+			const char *command = lifecycle_command((enum life)life, (enum verb)v);
+			if (command)
+				check_command(command);
+		}
+}
+
 static void test_key_types(void **state)
 {
 	(void)state;
@@ -181,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),	   cmocka_unit_test(test_states),
+		cmocka_unit_test(test_offers),
 		cmocka_unit_test(test_key_types),  cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_documented),
 	};

@@ -4,13 +4,13 @@
 #include <string.h>
 
 const char *const verb_names[VERB__MAX] = {
-	[VERB_APPROVE] = "approve", [VERB_CANCEL] = "cancel",	[VERB_ISSUE] = "issue",
-	[VERB_HOLD] = "hold",	    [VERB_RELEASE] = "release", [VERB_SUPERSEDE] = "supersede",
-	[VERB_REVOKE] = "revoke",   [VERB_EXPIRE] = "expire",	[VERB_RETIRE] = "retire",
-	[VERB_ARCHIVE] = "archive", [VERB_DESTROY] = "destroy", [VERB_ACTIVATE] = "activate",
-	[VERB_ENABLE] = "enable",   [VERB_DISABLE] = "disable", [VERB_DELETE] = "delete",
+	[VERB_APPROVE] = "approve", [VERB_CANCEL] = "cancel",	  [VERB_ISSUE] = "issue",
+	[VERB_HOLD] = "hold",	    [VERB_RELEASE] = "release",	  [VERB_SUPERSEDE] = "supersede",
+	[VERB_REVOKE] = "revoke",   [VERB_EXPIRE] = "expire",	  [VERB_RETIRE] = "retire",
+	[VERB_ARCHIVE] = "archive", [VERB_DESTROY] = "destroy",	  [VERB_ACTIVATE] = "activate",
+	[VERB_ENABLE] = "enable",   [VERB_DISABLE] = "disable",	  [VERB_DELETE] = "delete",
 	[VERB_REJECT] = "reject",   [VERB_WITHDRAW] = "withdraw", [VERB_EXECUTE] = "execute",
-	[VERB_START] = "start",	    [VERB_RESUME] = "resume",	[VERB_STOP] = "stop",
+	[VERB_START] = "start",	    [VERB_RESUME] = "resume",	  [VERB_STOP] = "stop",
 	[VERB_FINISH] = "finish",
 };
 
@@ -148,6 +148,48 @@ const struct lifecycle *lifecycle_of(enum life life)
 	return &lifecycles[life];
 }
 
+/* What people have for a verb; the others are what the program does by itself. */
+static const char *const commands[LIFE__MAX][VERB__MAX] = {
+	[LIFE_DEVICE] = { [VERB_ENABLE] = "device enable",
+			  [VERB_DISABLE] = "device disable",
+			  [VERB_DELETE] = "device delete" },
+	[LIFE_CA] = { [VERB_ISSUE] = "ca activate",
+		      [VERB_CANCEL] = "ca cancel",
+		      [VERB_REVOKE] = "cert revoke",
+		      [VERB_RETIRE] = "ca retire" },
+	[LIFE_CERTIFICATE] = { [VERB_APPROVE] = "cert approve",
+			       [VERB_CANCEL] = "cert reject",
+			       [VERB_HOLD] = "cert hold",
+			       [VERB_RELEASE] = "cert release",
+			       [VERB_SUPERSEDE] = "cert renew",
+			       [VERB_REVOKE] = "cert revoke",
+			       [VERB_RETIRE] = "cert retire",
+			       [VERB_ARCHIVE] = "cert archive",
+			       [VERB_DESTROY] = "cert destroy" },
+	[LIFE_KEY] = { [VERB_HOLD] = "secret hold",
+		       [VERB_RELEASE] = "secret release",
+		       [VERB_SUPERSEDE] = "secret renew",
+		       [VERB_REVOKE] = "secret revoke",
+		       [VERB_RETIRE] = "secret retire",
+		       [VERB_ARCHIVE] = "secret archive",
+		       [VERB_DESTROY] = "secret delete" },
+	[LIFE_PSK] = { [VERB_SUPERSEDE] = "psk rotate", [VERB_DESTROY] = "psk delete" },
+	[LIFE_PROPOSAL] = { [VERB_APPROVE] = "proposal approve",
+			    [VERB_REJECT] = "proposal reject",
+			    [VERB_WITHDRAW] = "proposal withdraw" },
+	[LIFE_JOB] = { [VERB_START] = "job resume",
+		       [VERB_RESUME] = "job resume",
+		       [VERB_CANCEL] = "job cancel" },
+	[LIFE_ACCOUNT] = { [VERB_DISABLE] = "user disable",
+			   [VERB_ENABLE] = "user enable",
+			   [VERB_DELETE] = "user delete" },
+};
+
+const char *lifecycle_command(enum life life, enum verb verb)
+{
+	return commands[life][verb];
+}
+
 static const struct move *find_move(const struct lifecycle *l, int from, enum verb verb)
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -156,13 +198,17 @@ static const struct move *find_move(const struct lifecycle *l, int from, enum ve
 	return NULL;
 }
 
-static enum inro_err refuse_move(const struct lifecycle *l, int from, enum verb verb)
+static enum inro_err refuse_move(enum life life, int from, enum verb verb)
 {
+	const struct lifecycle *l = &lifecycles[life];
 	SCOPED(buf) legal = { 0 };
 
-	for (size_t i = 0; i < l->n; i++)
-		if (l->moves[i].from == from)
-			buf_addf(&legal, "%s%s", legal.n ? ", " : "", verb_names[l->moves[i].verb]);
+	for (size_t i = 0; i < l->n; i++) {
+		const char *command = commands[life][l->moves[i].verb];
+
+		if (l->moves[i].from == from && command)
+			buf_addf(&legal, "%sinro %s", legal.n ? ", " : "", command);
+	}
 	buf_add_u8(&legal, 0);
 	if (buf_err(&legal) != INRO_OK)
 		return INRO_E_NO_MEMORY;
@@ -180,7 +226,7 @@ enum inro_err lifecycle_move(enum life life, int from, enum verb verb, enum role
 		return err_set(INRO_E_DAMAGED, "a %s has the unknown state %d", l->what, from);
 	m = find_move(l, from, verb);
 	if (!m)
-		return refuse_move(l, from, verb);
+		return refuse_move(life, from, verb);
 	if (role < m->least)
 		return err_set(INRO_E_ACCESS, "to %s a %s takes the role %s", verb_names[verb],
 			       l->what, role_names[m->least]);
