@@ -5,16 +5,16 @@
 
 #include "base/conf.h"
 
-const struct setting settings_table[] = {
+const struct conf_setting settings_table[] = {
 	{ "home", "INRO_HOME", "the folder of tokens and of the embedded database" },
 	{ "database", "INRO_DB", "the back office's database, sqlite:PATH" },
 	{ "module", "INRO_MODULE", "another Cryptoki module in place of inro-pkcs11.so" },
 	{ 0 },
 };
 
-static const struct setting *find(const char *key)
+static const struct conf_setting *find(const char *key)
 {
-	const struct setting *s = settings_table;
+	const struct conf_setting *s = settings_table;
 
 	while (s->key && strcmp(s->key, key) != 0)
 		s++;
@@ -24,7 +24,7 @@ static const struct setting *find(const char *key)
 static enum inro_err apply(const struct conf *c, size_t i)
 {
 	const char *section, *key, *value;
-	const struct setting *s;
+	const struct conf_setting *s;
 
 	conf_item(c, i, &section, &key, &value);
 	if (strcmp(section, "token") == 0) /* the module reads it, and says what is wrong in it */

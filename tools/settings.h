@@ -9,13 +9,13 @@
 
 #include "base/err.h"
 
-struct setting {
+struct conf_setting {
 	const char *key; /* in [inro]; NULL ends the table */
 	const char *env;
 	const char *help;
 };
 
-extern const struct setting settings_table[];
+extern const struct conf_setting settings_table[];
 
 /* Reads the file and sets what the environment lacks.  INRO_E_CONFIG with file and key. */
 MUST_CHECK enum inro_err settings_apply(void);
