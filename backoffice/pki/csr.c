@@ -5,6 +5,7 @@
 #include "base/der.h"
 
 #define PKCS9(last)    BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x09" last)
+#define SMIME_AA(last) PKCS9("\x10\x02" last)
 #define ATTRIBUTES     DER_CONTEXT_CONSTRUCTED /* [0] */
 #define ATTRIBUTES_MAX 32
 
@@ -33,12 +34,27 @@ static enum inro_err read_challenge(struct bytes value, struct csr *c)
 	return INRO_OK;
 }
 
+static enum inro_err read_wrap_secret(struct bytes value, struct csr *c)
+{
+	return der_only(value, DER_OCTET_STRING, &c->wrap_secret);
+}
+
+static enum inro_err read_wrap_pair(struct bytes value, struct csr *c)
+{
+	return der_only(value, DER_OCTET_STRING, &c->wrap_pair);
+}
+
+/* id-aa-decryptKeyID, id-aa-asymmDecryptKeyID */
+static const struct bytes oid_wrap_secret = SMIME_AA("\x25"), oid_wrap_pair = SMIME_AA("\x36");
+
 static const struct {
 	const struct bytes *oid;
 	enum inro_err (*read)(struct bytes value, struct csr *c);
 } attributes[] = {
 	{ &oid_extensions, read_extensions },
 	{ &oid_challenge, read_challenge },
+	{ &oid_wrap_secret, read_wrap_secret },
+	{ &oid_wrap_pair, read_wrap_pair },
 };
 
 /* *seen has a bit for each row of the table that was there. */

@@ -19,6 +19,9 @@ struct csr {
 	struct pubkey key;
 	struct ext_facts ext;	/* what the extensionRequest attribute asks for */
 	struct bytes challenge; /* challengePassword's characters; empty: none */
+	/* Under which key of the device one that is made for it is to be wrapped (RFC 7030 4.4.1): a
+	 * symmetric one, or the pair of a certificate.  Empty: not said. */
+	struct bytes wrap_secret, wrap_pair;
 	const struct pki_sig *sig;
 	struct bytes signature;
 };

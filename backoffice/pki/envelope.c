@@ -111,22 +111,73 @@ static enum inro_err seal(CMS_ContentInfo *cms, struct bytes key, struct buf *re
 	return buf_err(ret);
 }
 
-enum inro_err envelope_cms(struct bytes cert, bool authenticated, struct bytes key, struct buf *ret)
+/* An envelope for nobody yet. */
+static CMS_ContentInfo *begin(bool authenticated)
 {
-	AUTO(free_x509) X509 *x = read_cert(cert);
 	AUTO(free_cipher)
 	EVP_CIPHER *cipher = EVP_CIPHER_fetch(crypt_libctx(),
 					      authenticated ? "AES-256-GCM" : "AES-256-CBC", NULL);
-	AUTO(free_cms) CMS_ContentInfo *cms = NULL;
+
+	return CMS_encrypt_ex(NULL, NULL, cipher, CMS_PARTIAL | CMS_BINARY, crypt_libctx(), NULL);
+}
+
+static enum inro_err add_cert(CMS_ContentInfo *cms, struct bytes cert)
+{
+	AUTO(free_x509) X509 *x = read_cert(cert);
 	CMS_RecipientInfo *r;
 	int type = x ? EVP_PKEY_get_base_id(X509_get0_pubkey(x)) : 0;
 
 	if (type != EVP_PKEY_RSA && type != EVP_PKEY_EC)
 		return err_set(INRO_E_KEY_TYPE, "keys are enveloped to certificates with RSA or EC "
 						"keys");
-	cms = CMS_encrypt_ex(NULL, NULL, cipher, CMS_PARTIAL | CMS_BINARY, crypt_libctx(), NULL);
 	r = cms ? CMS_add1_recipient_cert(cms, x, CMS_KEY_PARAM) : NULL;
 	if (!r || !choose(r, "SHA256"))
 		return crypt_err("CMS");
-	return seal(cms, key, ret);
+	return INRO_OK;
+}
+
+enum inro_err envelope_cms(struct bytes cert, bool authenticated, struct bytes key, struct buf *ret)
+{
+	AUTO(free_cms) CMS_ContentInfo *cms = begin(authenticated);
+	enum inro_err e = add_cert(cms, cert);
+
+	return e == INRO_OK ? seal(cms, key, ret) : e;
+}
+
+static enum inro_err seal_signed(CMS_ContentInfo *cms, struct bytes signed_data, struct buf *ret)
+{
+	if (CMS_set1_eContentType(cms, OBJ_nid2obj(NID_pkcs7_signed)) != 1)
+		return crypt_err("CMS");
+	return seal(cms, signed_data, ret);
+}
+
+enum inro_err envelope_signed(struct bytes cert, struct bytes signed_data, struct buf *ret)
+{
+	AUTO(free_cms) CMS_ContentInfo *cms = begin(false);
+	enum inro_err e = add_cert(cms, cert);
+
+	return e == INRO_OK ? seal_signed(cms, signed_data, ret) : e;
+}
+
+/* libcrypto takes both over when it succeeds. */
+static bool add_kek(CMS_ContentInfo *cms, struct bytes kek, struct bytes id)
+{
+	unsigned char *key = OPENSSL_memdup(kek.p, kek.n), *name = OPENSSL_memdup(id.p, id.n);
+
+	if (key && name &&
+	    CMS_add0_recipient_key(cms, NID_undef, key, kek.n, name, id.n, NULL, NULL, NULL))
+		return true;
+	OPENSSL_clear_free(key, kek.n);
+	OPENSSL_free(name);
+	return false;
+}
+
+enum inro_err envelope_signed_kek(struct bytes kek, struct bytes id, struct bytes signed_data,
+				  struct buf *ret)
+{
+	AUTO(free_cms) CMS_ContentInfo *cms = begin(false);
+
+	if (!cms || !kek.n || !id.n || !add_kek(cms, kek, id))
+		return crypt_err("CMS under a symmetric key");
+	return seal_signed(cms, signed_data, ret);
 }

@@ -23,6 +23,13 @@ MUST_CHECK enum inro_err envelope_aes_wrap(struct bytes kek, struct bytes key, s
 MUST_CHECK enum inro_err envelope_cms(struct bytes cert, bool authenticated, struct bytes key,
 				      struct buf *ret);
 
+/* EnvelopedData of a SignedData (keypack.h) as RFC 7030 4.4.2 has it: to a certificate as above, or under
+ * an AES key that the receiver knows by `id` (KEKRecipientInfo, RFC 3565). */
+MUST_CHECK enum inro_err envelope_signed(struct bytes cert, struct bytes signed_data,
+					 struct buf *ret);
+MUST_CHECK enum inro_err envelope_signed_kek(struct bytes kek, struct bytes id,
+					     struct bytes signed_data, struct buf *ret);
+
 /* JWE compact (RFC 7516): RSA-OAEP-256 or ECDH-ES+A256KW, A256GCM (RFC 7518).  kid: in the header;
  * letters, digits, - and _. */
 MUST_CHECK enum inro_err envelope_jwe(struct bytes cert, const char *kid, struct bytes key,

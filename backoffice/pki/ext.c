@@ -45,6 +45,9 @@ static const struct bit_name ekus[] = {
 	{ .name = "emailProtection", .bit = EKU_EMAIL_PROTECTION, .oid = KP("\x04") },
 	{ .name = "timeStamping", .bit = EKU_TIME_STAMPING, .oid = KP("\x08") },
 	{ .name = "OCSPSigning", .bit = EKU_OCSP_SIGNING, .oid = KP("\x09") },
+	{ .name = "cmcCA", .bit = EKU_CMC_CA, .oid = KP("\x1b") },
+	{ .name = "cmcRA", .bit = EKU_CMC_RA, .oid = KP("\x1c") },
+	{ .name = "cmKGA", .bit = EKU_CM_KGA, .oid = KP("\x20") },
 };
 
 static unsigned bit_find(const struct bit_name *t, size_t n, struct bytes name)

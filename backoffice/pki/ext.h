@@ -31,6 +31,9 @@ enum {
 	EKU_EMAIL_PROTECTION = 1 << 3,
 	EKU_TIME_STAMPING = 1 << 4,
 	EKU_OCSP_SIGNING = 1 << 5,
+	EKU_CMC_CA = 1 << 6, /* RFC 6402 2.10, and the next */
+	EKU_CMC_RA = 1 << 7,
+	EKU_CM_KGA = 1 << 8, /* makes keys for others, RFC 9810 4.5 */
 	EKU_OTHER = 1 << 30, /* one that has no name here */
 };
 

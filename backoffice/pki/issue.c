@@ -222,6 +222,11 @@ static enum inro_err add_defaults(const struct issue *in, unsigned without, stru
 	return e;
 }
 
+enum inro_err issue_default_names(const struct issue *in, struct buf *names)
+{
+	return add_defaults(in, 0, names);
+}
+
 static enum inro_err not_granted(const struct issue *in, const struct san *s, struct bytes granted)
 {
 	SCOPED(buf) name = { 0 };

@@ -47,5 +47,8 @@ struct issued {
 MUST_CHECK enum inro_err issue_check(const struct issue *in);
 MUST_CHECK enum inro_err issue_tbs(const struct issue *in, struct issued *ret);
 void issued_clear(struct issued *i);
+/* The alternative names that the profile gives to who has none, as far as its variables have values;
+ * of *in only profile and vars are looked at.  Appended. */
+MUST_CHECK enum inro_err issue_default_names(const struct issue *in, struct buf *names);
 
 #endif

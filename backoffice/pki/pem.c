@@ -119,6 +119,16 @@ static bool decode(struct bytes body, struct buf *out)
 	return q.n <= 0;
 }
 
+enum inro_err pem_base64(struct bytes text, struct buf *ret)
+{
+	size_t before = ret->n;
+
+	if (decode(text, ret))
+		return buf_err(ret);
+	buf_truncate(ret, before);
+	return err_set(INRO_E_SYNTAX, "base64 that can't be read");
+}
+
 /* The block whose BEGIN was just taken off, from its label on. */
 static enum inro_err block(struct bytes *in, struct bytes *ret_label, struct bytes *ret_body)
 {

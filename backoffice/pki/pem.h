@@ -20,6 +20,10 @@ void pem_add_begin(struct buf *out, const char *label);
 void pem_add_lines(struct buf *out, struct bytes der);
 void pem_add_end(struct buf *out, const char *label);
 
+/* Base64 without a label, with or without line breaks and blanks between its characters; strict as
+ * above.  INRO_E_SYNTAX.  Appends. */
+MUST_CHECK enum inro_err pem_base64(struct bytes text, struct buf *ret);
+
 /* The next block with this label, taken off the front of *text; other text and other blocks
  * before it are passed over.  INRO_E_NOT_FOUND when there is none, INRO_E_SYNTAX for a broken
  * one.  Appends. */

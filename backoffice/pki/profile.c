@@ -107,7 +107,7 @@ static const struct field fields[] = {
 	  AT(key_usage_ec) },
 	{ DOC("usage", "extended",
 	      "words of: serverAuth clientAuth codeSigning emailProtection timeStamping "
-	      "OCSPSigning",
+	      "OCSPSigning cmcCA cmcRA cmKGA",
 	      "", "extended key usage"),
 	  .kind = &kind_bits, .find = eku_find, .text = eku_text, AT(extended) },
 	{ DOC("usage", "extended_critical", "yes or no", "no", "extended key usage is critical"),
@@ -134,6 +134,9 @@ static const struct field fields[] = {
 	{ DOC("issuing", "approve", "yes or no", "no",
 	      "a request waits until somebody has approved it"),
 	  .kind = &kind_bool, AT(approve) },
+	{ DOC("issuing", "channel_binding", "yes or no", "no",
+	      "a request over EST names the TLS connection that it comes by in its challenge password"),
+	  .kind = &kind_bool, AT(channel_binding) },
 	{ DOC("renewal", "reuse_key", "yes or no", "yes",
 	      "a key that had a certificate may get another; no: each certificate has a new key"),
 	  .kind = &kind_bool, AT(reuse_key) },

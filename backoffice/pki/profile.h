@@ -76,6 +76,7 @@ struct profile {
 	struct profile_exts exts;
 	/* [issuing] */
 	bool approve; /* a request waits for a person */
+	bool channel_binding; /* a request over TLS is bound to its connection (RFC 7030 3.5) */
 	/* [renewal] */
 	bool reuse_key;	 /* a key may have more than one certificate, one after the other */
 	int64_t overlap; /* seconds that the old one stays beside the new one; 0: not said */

@@ -180,7 +180,7 @@ openssl crl -inform DER -in list.der -CAfile issuing.pem -noout >out 2>&1 || fai
 
 # ---- profiles ----
 
-for p in root-ca sub-ca tls-server tls-client mqtt-client opcua-application devid ocsp-signer code-signing; do
+for p in root-ca sub-ca tls-server tls-client mqtt-client opcua-application devid ocsp-signer ra-signer code-signing; do
 	must inro profile show "$p" >"$p.ini"
 	must inro profile check "$p.ini"
 done
