@@ -82,6 +82,7 @@ struct cred_central {
 	const char *subject;  /* NULL: CN=DEVICE */
 	const char *key_type; /* NULL: ec-p256 */
 	bool keep;	      /* a copy stays here, sealed */
+	bool only_asked;      /* the names are asked for, and not granted */
 };
 MUST_CHECK enum inro_err cred_issue_central(struct core *c, const struct cred_request *r,
 					    const struct cred_central *how,
@@ -137,6 +138,8 @@ MUST_CHECK enum inro_err cred_get(struct core *c, const char *ref, struct cred *
 
 struct cred_renewal {
 	struct bytes csr; /* for a key that the back office can't reach; none: in the token */
+	/* Who asks again by the same for the successor of the same certificate gets it again; NULL: none. */
+	const char *request_id;
 	bool new_key;	  /* makes another key in the same token */
 	const char *key_type; /* of that; NULL: as before */
 	bool again; /* a key that was made for this renewal before, and has no certificate, is taken */

@@ -79,6 +79,11 @@ MUST_CHECK enum inro_err symkey_deliver(struct core *c, const char *ref,
 					const struct symkey_delivery *d, struct symkey *ret_key,
 					struct buf *ret);
 
+/* The value of an AES key of this device, to wrap under it what goes to the device.  INRO_E_NOT_FOUND
+ * when it has no such key, INRO_E_KEY_TYPE, INRO_E_STATE. */
+MUST_CHECK enum inro_err symkey_kek(struct core *c, const char *ref, const struct device *d,
+				    struct secret *ret);
+
 /* Is this the key; in a time that does not depend on how much is right.  INRO_E_PIN_WRONG. */
 MUST_CHECK enum inro_err symkey_verify(struct core *c, const char *ref, struct bytes value);
 /* Is this its MAC of the message: HMAC, or CMAC of a block cipher's key.  INRO_E_SIGNATURE. */

@@ -88,6 +88,8 @@ static enum inro_err issue(struct core *c, struct central *m, struct cred *ret)
 	enum inro_err e = ca_load(c, r.ca, &ca);
 
 	r.csr = buf_bytes(&m->csr);
+	if (m->how->only_asked)
+		r.sans_n = 0;
 	if (e == INRO_OK)
 		e = issue_run(c, &i);
 	if (e == INRO_OK)

@@ -249,6 +249,7 @@ struct cred_request renewal_request(const struct renewal *r, const char *ca)
 		.device = r->device.device_id,
 		.key_uri = key_place(r),
 		.days = r->in->days,
+		.request_id = r->in->request_id,
 	};
 }
 
@@ -287,6 +288,30 @@ enum inro_err renewal_deliver(struct renewal *r, const struct credential *rec)
 					  (long long)rec->id);
 }
 
+/* The old one is superseded by now: asked first, before that stands in the way. */
+static enum inro_err renewed_before(struct core *c, const struct renewal *r, struct credential *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "request_id", .text = r->in->request_id },
+		{ .field = "replaces", .number = r->old.id },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
+
+	return r->in->request_id ? store_find(c->store, &q, ret) : INRO_E_NOT_FOUND;
+}
+
+static enum inro_err renew_anew(struct core *c, struct renewal *r, struct credential *ret)
+{
+	enum inro_err e = renewal_read(c, r);
+
+	if (e == INRO_OK)
+		e = renewal_csr(c, r);
+	if (e == INRO_OK)
+		e = certify(c, r, ret);
+	return e == INRO_OK ? renewal_deliver(r, ret) : e;
+}
+
 static enum inro_err renew(struct core *c, const char *ref, struct renewal *r, struct cred *ret)
 {
 	SCOPED(credential) rec = { 0 };
@@ -296,13 +321,9 @@ static enum inro_err renew(struct core *c, const char *ref, struct renewal *r, s
 	if (e == INRO_OK)
 		e = core_own(c, c->device && c->device == r->old.device, "renew a certificate", &own);
 	if (e == INRO_OK)
-		e = renewal_read(c, r);
-	if (e == INRO_OK)
-		e = renewal_csr(c, r);
-	if (e == INRO_OK)
-		e = certify(c, r, &rec);
-	if (e == INRO_OK)
-		e = renewal_deliver(r, &rec);
+		e = renewed_before(c, r, &rec);
+	if (e == INRO_E_NOT_FOUND && r->old.id)
+		e = renew_anew(c, r, &rec);
 	return e == INRO_OK ? cred_view(c, &rec, ret) : e;
 }
 

@@ -13,7 +13,7 @@
 #define WORD_MAX  128
 
 static const char builtin[] =
-	"{\"renew_days\":30,\"key_days\":365,\"overlap_days\":7,\"approve\":false,"
+	"{\"renew_days\":30,\"key_days\":365,\"overlap_days\":7,\"approve\":false,\"plain_keys\":false,"
 	"\"psk\":{\"length\":20,\"classes\":3,\"store\":\"sealed\",\"tries\":5,\"lock_seconds\":"
 	"900,"
 	"\"alphabet\":\"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789\"}}";
@@ -176,6 +176,7 @@ static const struct rule rules[] = {
 	{ "key_days", take_number, IN(key_days), 1, 36500, NULL },
 	{ "overlap_days", take_number, IN(overlap_days), 0, 36500, NULL },
 	{ "approve", take_bool, IN(approve), 0, 0, NULL },
+	{ "plain_keys", take_bool, IN(plain_keys), 0, 0, NULL },
 	{ "psk", take_object, 0, 0, 0, psk_rules },
 	{ 0 },
 };

@@ -284,6 +284,27 @@ static enum inro_err strong_enough(const struct symkey *under, const struct secr
 		       text_or_empty(k->rec.algorithm));
 }
 
+static enum inro_err kek_value(struct core *c, const struct symkey *k, struct secret *ret)
+{
+	enum inro_err e = may_use(k);
+
+	if (strncmp(text_or_empty(k->rec.algorithm), "aes-", 4) != 0)
+		e = err_set(INRO_E_KEY_TYPE, "key %lld is no AES key", (long long)k->rec.id);
+	return e == INRO_OK ? secret_value(c, &k->rec, ret) : e;
+}
+
+enum inro_err symkey_kek(struct core *c, const char *ref, const struct device *d,
+			 struct secret *ret)
+{
+	SCOPED(symkey) k = { 0 };
+	enum inro_err e = symkey_get(c, ref, &k);
+
+	if (e == INRO_E_NOT_FOUND || (e == INRO_OK && k.rec.device != d->id))
+		return err_set(INRO_E_NOT_FOUND, "device '%s' has no such symmetric key",
+			       d->device_id);
+	return e == INRO_OK ? kek_value(c, &k, ret) : e;
+}
+
 static enum inro_err give_aes_kw(struct core *c, const struct symkey *k,
 				 const struct symkey_delivery *d, struct bytes value,
 				 struct buf *ret)
@@ -297,12 +318,8 @@ static enum inro_err give_aes_kw(struct core *c, const struct symkey *k,
 	e = symkey_get(c, d->under, &under);
 	if (e == INRO_OK && (under.rec.device != k->rec.device || under.rec.id == k->rec.id))
 		e = err_set(INRO_E_POLICY, "a key is wrapped under another key of the same device");
-	if (e == INRO_OK && strncmp(text_or_empty(under.rec.algorithm), "aes-", 4) != 0)
-		e = err_set(INRO_E_KEY_TYPE, "key %lld is no AES key", (long long)under.rec.id);
 	if (e == INRO_OK)
-		e = may_use(&under);
-	if (e == INRO_OK)
-		e = secret_value(c, &under.rec, &kek);
+		e = kek_value(c, &under, &kek);
 	if (e == INRO_OK)
 		e = strong_enough(&under, &kek, k, value);
 	return e == INRO_OK ? envelope_aes_wrap(secret_bytes(&kek), value, ret) : e;

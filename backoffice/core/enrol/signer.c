@@ -1,0 +1,84 @@
+/* signer - see signer.h. */
+#include "backoffice/core/signer.h"
+
+#include "backoffice/core/authority.h"
+#include "backoffice/core/keyring.h"
+#include "backoffice/pki/ext.h"
+#include "base/clock.h"
+
+void signer_clear(struct signer *s)
+{
+	cert_clear(&s->cert);
+	*s = (struct signer) { 0 };
+}
+
+enum inro_err signer_sign(void *signer, const struct pki_sig *sig, struct bytes message,
+			  struct buf *ret)
+{
+	const struct signer *s = signer;
+
+	return token_key_sign(s->key, sig, message, ret);
+}
+
+static enum inro_err find_delegate(struct core *c, const struct ca *ca, struct credential *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "kind", .number = CRED_CERTIFICATE },
+		{ .field = "state", .number = CRED_ACTIVE },
+		{ .field = "ca", .number = ca->id },
+		{ .field = "ca_generation", .number = ca->generation },
+		{ .field = "profile", .text = SIGNER_PROFILE },
+		{ .field = "not_after", .op = STORE_GT, .number = clock_now() },
+		{ .field = "key_uri", .op = STORE_NE, .text = "" },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .backward = true };
+
+	return store_find(c->store, &q, ret);
+}
+
+static enum inro_err use_key(struct core *c, const char *uri, struct bytes der, struct signer *s)
+{
+	enum inro_err e = cert_read(der, &s->cert);
+
+	if (e == INRO_OK)
+		e = core_key(c, uri, &s->key);
+	if (e == INRO_OK && !bytes_equal(token_key_spki(s->key), s->cert.key.spki))
+		e = err_set(INRO_E_CONFIG, "the key at %s is not the one of the signer's certificate",
+			    uri);
+	return e == INRO_OK ? pki_sig_for(s->cert.key.type, PKI_HASH_NONE, &s->sig) : e;
+}
+
+static enum inro_err use_ca(struct core *c, const struct ca *ca, struct signer *s)
+{
+	enum inro_err e = use_key(c, ca->key_uri, blob_bytes(&ca->cert), s);
+
+	if (e == INRO_OK && !(s->cert.ext.key_usage & USAGE_DIGITAL_SIGNATURE))
+		e = err_set(INRO_E_CONFIG,
+			    "CA '%s' has nobody who signs messages in its name: 'inro cert issue --ca "
+			    "%s --profile " SIGNER_PROFILE " --csr FILE --key URI' with the request of "
+			    "a key in a token",
+			    ca->name, ca->name);
+	return e;
+}
+
+enum inro_err signer_of(struct core *c, const char *name, struct signer *ret)
+{
+	SCOPED(ca) ca = { 0 };
+	SCOPED(credential) rec = { 0 };
+	SCOPED(signer) s = { 0 };
+	enum inro_err e = ca_load(c, name, &ca);
+
+	if (e != INRO_OK)
+		return e;
+	e = find_delegate(c, &ca, &rec);
+	if (e == INRO_OK)
+		e = use_key(c, rec.key_uri, blob_bytes(&rec.cert), &s);
+	else if (e == INRO_E_NOT_FOUND)
+		e = use_ca(c, &ca, &s);
+	if (e != INRO_OK)
+		return err_context(e, "a signature in the name of CA '%s'", name);
+	*ret = s;
+	s = (struct signer) { 0 };
+	return INRO_OK;
+}

@@ -1,0 +1,103 @@
+/* caller - see caller.h. */
+#include "backoffice/est/caller.h"
+
+#include "backoffice/core/device.h"
+#include "backoffice/est/body.h"
+#include "base/log.h"
+
+void caller_clear(struct caller *c)
+{
+	device_clear(&c->device);
+	/* The next request becomes somebody before it does anything. */
+	if (c->core && core_become(c->core, NULL) != INRO_OK)
+		log_debug("the core stays whose it was for now");
+	*c = (struct caller) { 0 };
+}
+
+static enum inro_err nobody(const struct http_call *call, enum inro_err e)
+{
+	if (e == INRO_E_LOGIN)
+		http_answer_header(call->answer, "WWW-Authenticate",
+				   "Basic realm=\"inro\", charset=\"UTF-8\"");
+	return e;
+}
+
+static enum inro_err by_basic(const struct http_call *call, const char *authorization,
+			      struct caller *c, struct core_who *ret)
+{
+	SCOPED(buf) room = { .secret = true };
+	const char *user;
+	struct bytes psk;
+	enum inro_err e = body_basic(authorization, &room, &user, &psk);
+
+	if (e != INRO_OK)
+		return nobody(call, err_set(INRO_E_LOGIN, "%s", err_detail(e)));
+	return nobody(call, who_by_device_psk(c->core, user, psk, ret, &c->device));
+}
+
+/* A certificate counts before a password: it is what a renewal renews. */
+static enum inro_err find_who(const struct http_call *call, struct caller *c, struct core_who *ret,
+			      bool *ret_shown)
+{
+	const char *authorization = http_header(call, "Authorization");
+
+	*ret_shown = true;
+	c->by_cert = call->peer->cert.n != 0;
+	if (c->by_cert)
+		return nobody(call, who_by_certificate(c->core, call->peer->cert, ret, &c->device));
+	if (authorization)
+		return by_basic(call, authorization, c, ret);
+	*ret_shown = false;
+	return INRO_OK;
+}
+
+static const char *label_of(const struct http_call *call, const char *otherwise)
+{
+	return call->n_args ? call->args[0] : otherwise;
+}
+
+static enum inro_err enter(const struct http_call *call, const char *label, bool must,
+			   struct caller *c)
+{
+	struct core_who who = { 0 };
+	bool shown = false;
+	enum inro_err e = core_peer(c->core, call->peer->address);
+
+	if (e == INRO_OK)
+		e = find_who(call, c, &who, &shown);
+	if (e == INRO_OK && !shown && must)
+		e = nobody(call, err_set(INRO_E_LOGIN, "a client certificate, or a device's id and "
+						       "pre-shared key, is needed"));
+	if (e == INRO_OK && !shown)
+		e = who_public(c->core, &who);
+	if (e == INRO_OK)
+		e = core_become(c->core, &who);
+	if (e == INRO_OK && must && !c->device.id)
+		e = err_set(INRO_E_ACCESS, "only a device enrols");
+	return e == INRO_OK ? label_for(c->core, label_of(call, label),
+					c->device.id ? &c->device : NULL, &c->label)
+			    : e;
+}
+
+static enum inro_err run(const struct http_call *call, const char *label, bool must,
+			 struct caller *ret)
+{
+	SCOPED(caller) c = { .core = call->worker };
+	enum inro_err e = enter(call, label, must, &c);
+
+	if (e != INRO_OK)
+		return e;
+	*ret = c;
+	c = (struct caller) { 0 };
+	return INRO_OK;
+}
+
+enum inro_err caller_enter(const struct http_call *call, const char *label, struct caller *ret)
+{
+	return run(call, label, true, ret);
+}
+
+enum inro_err caller_any(const struct http_call *call, const char *label, struct caller *ret)
+{
+	return run(call, label, false, ret);
+}

@@ -1,0 +1,25 @@
+/* caller - who an EST request is from: the core works as him until caller_leave(). */
+#ifndef INRO_BACKOFFICE_EST_CALLER_H
+#define INRO_BACKOFFICE_EST_CALLER_H
+
+#include "backoffice/core/label.h"
+#include "backoffice/core/network.h"
+#include "backoffice/http/http.h"
+
+struct caller {
+	struct core *core;
+	struct device device; /* id 0: not a device's request, or nobody's */
+	bool by_cert;
+	struct label label;
+};
+void caller_clear(struct caller *c); /* the core is nobody's again */
+
+/* A device, by certificate or Basic, and the label for it.  INRO_E_LOGIN, with the challenge in the
+ * answer, when it is nobody or no device. */
+MUST_CHECK enum inro_err caller_enter(const struct http_call *call, const char *default_label,
+				      struct caller *ret);
+/* The same, or nobody where nothing was shown. */
+MUST_CHECK enum inro_err caller_any(const struct http_call *call, const char *default_label,
+				    struct caller *ret);
+
+#endif
