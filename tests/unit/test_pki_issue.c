@@ -127,6 +127,7 @@ static const struct {
 	  730 * DAY },
 	{ "devid", { SIGN, SIGN }, 0, X509_PURPOSE_SSL_CLIENT, 0 },
 	{ "ocsp-signer", { SIGN, SIGN }, XKU_OCSP_SIGN, X509_PURPOSE_OCSP_HELPER, 30 * DAY },
+	{ "ra-signer", { SIGN, SIGN }, 0, 0, 397 * DAY },
 	{ "code-signing", { SIGN, SIGN }, XKU_CODE_SIGN, 0, 1095 * DAY },
 };
 

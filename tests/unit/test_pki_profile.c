@@ -230,7 +230,8 @@ static void test_builtins(void **state)
 {
 	static const char *const names[] = { "root-ca",	   "sub-ca",	  "tls-server",
 					     "tls-client", "mqtt-client", "opcua-application",
-					     "devid",	   "ocsp-signer", "code-signing" };
+					     "devid",	   "ocsp-signer", "ra-signer",
+					     "code-signing" };
 	size_t n = 0;
 
 	(void)state;
