@@ -162,8 +162,9 @@ enum inro_err cert_make_key_run(const struct call *c, json_t **ret)
 		.days = (unsigned)call_number(c, "days", 0),
 		.request_id = call_opt(c, "request-id"),
 	};
-	const struct cred_central how = { call_opt(c, "subject"), call_opt(c, "type"),
-					  call_has(c, "keep-key") };
+	const struct cred_central how = { .subject = call_opt(c, "subject"),
+					  .key_type = call_opt(c, "type"),
+					  .keep = call_has(c, "keep-key") };
 	enum inro_err e = office_open(c, &core);
 
 	if (!e) /* by one who may have it */

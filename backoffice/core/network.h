@@ -44,6 +44,9 @@ MUST_CHECK enum inro_err core_peer(struct core *c, const char *address);
 /* The device at work, when it is this one (its id as people call it)? */
 bool core_is_device(const struct core *c, const char *device);
 
+/* Nobody in particular, of the tenant that the core was opened for: for what is anybody's to read. */
+MUST_CHECK enum inro_err who_public(struct core *c, struct core_who *ret);
+
 /* `device`: its id, or TENANT/ID; the tenant is else the one that the core was opened for.
  * ret_device (NULL: not wanted) is the record; the caller clears it. */
 MUST_CHECK enum inro_err who_by_device_psk(struct core *c, const char *device, struct bytes psk,

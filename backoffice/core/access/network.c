@@ -118,6 +118,15 @@ static enum inro_err begin_try(struct core *c, int64_t tenant)
 	return e == INRO_OK ? core_become(c, &nobody) : e;
 }
 
+enum inro_err who_public(struct core *c, struct core_who *ret)
+{
+	enum inro_err e = begin_try(c, c->home);
+
+	if (e == INRO_OK)
+		nobody_of(c, c->home, ret);
+	return e;
+}
+
 /* What is wrong with who asks, not with us. */
 static bool is_his_fault(enum inro_err e)
 {
