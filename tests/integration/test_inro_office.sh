@@ -184,7 +184,7 @@ for p in root-ca sub-ca tls-server tls-client mqtt-client opcua-application devi
 	must inro profile show "$p" >"$p.ini"
 	must inro profile check "$p.ini"
 done
-[[ $(inro profile list --json | grep -c '"name"') == 9 ]] || fail "not nine profiles: $(inro profile list)"
+[[ $(inro profile list --json | grep -c '"name"') == 10 ]] || fail "not ten profiles: $(inro profile list)"
 printf '[nonsense]\nx = 1\n' >bad.ini
 refused 1 "bad.ini|nonsense" inro profile check bad.ini
 

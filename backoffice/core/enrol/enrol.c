@@ -79,6 +79,13 @@ enum inro_err asked_read(struct core *c, const struct enrol *in, struct csr *ret
 	return INRO_OK;
 }
 
+enum inro_err asked_fault(enum inro_err e)
+{
+	if (e != INRO_E_PIN_WRONG && e != INRO_E_PIN_LOCKED && e != INRO_E_PIN_MISSING)
+		return e;
+	return err_set(INRO_E_TOKEN, "%s", err_detail(e));
+}
+
 /* ---- asked again ---- */
 
 /* What makes two requests the same: who, of whom, by what, and each octet. */
@@ -184,7 +191,7 @@ enum inro_err enrol_issue(struct core *c, const struct enrol *in, struct cred *r
 		e = request_id(in, &csr, id);
 	if (e != INRO_OK)
 		return audit_refused(c, "certificate.issue", "device", in->device->device_id, e);
-	return issue_or_again(c, in, id, ret);
+	return asked_fault(issue_or_again(c, in, id, ret));
 }
 
 /* ---- renewed ---- */
@@ -263,7 +270,7 @@ enum inro_err enrol_renew(struct core *c, const struct enrol *in, struct bytes o
 		e = request_id(in, &csr, id);
 	if (e != INRO_OK)
 		return audit_refused(c, "certificate.renew", "device", in->device->device_id, e);
-	return renew_as(c, in, &old, id, ret);
+	return asked_fault(renew_as(c, in, &old, id, ret));
 }
 
 /* ---- what is wanted ---- */

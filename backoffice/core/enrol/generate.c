@@ -230,7 +230,7 @@ enum inro_err enrol_generate(struct core *c, const struct enrol *in, struct enro
 	if (e == INRO_OK)
 		e = wrap(&w, secret_bytes(&pkcs8), &g.key);
 	if (e != INRO_OK)
-		return e;
+		return asked_fault(e);
 	g.plain = w.plain;
 	*ret = g;
 	g = (struct enrol_given) { 0 };
