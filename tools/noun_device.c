@@ -285,28 +285,17 @@ static enum inro_err device_show_run(const struct call *c, json_t **ret)
 	return json_give_or_drop(e, doc, ret);
 }
 
-/* What happened to it, the oldest first. */
-static enum inro_err history_page(struct core *core, const struct call *c, const struct page *page,
-				  json_t *list, int64_t *ret_next)
-{
-	SCOPED(buf) subject = { 0 };
-	SCOPED(event_list) l = { 0 };
-	struct audit_filter f = { 0 };
-	buf_addf(&subject, "device:%s", call_arg(c, 0));
-	buf_add_u8(&subject, 0);
-	f.subject = (const char *)subject.p;
-	enum inro_err e = buf_err(&subject);
-	if (!e)
-		e = audit_find(core, &f, page, &l);
-	for (size_t i = 0; !e && i < l.n; i++)
-		json_array_append_new(list, json_of_event(&l.items[i], !c->json));
-	*ret_next = l.next;
-	return e;
-}
-
 static enum inro_err device_history_run(const struct call *c, json_t **ret)
 {
-	return office_list(c, history_page, ret);
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(event_list) l = { 0 };
+	json_t *list = json_array();
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = audit_of_device(core, call_arg(c, 0), &l);
+	for (size_t i = 0; !e && i < l.n; i++)
+		json_array_append_new(list, json_of_event(&l.items[i], !c->json));
+	return json_give_or_drop(e, list, ret);
 }
 
 /* ---- moves ---- */
@@ -531,13 +520,14 @@ const struct cmd_verb device_verbs[] = {
 	  .shape = SHOW_SAID,
 	  .said = "{devices} devices are in {file}" },
 	{ .name = "history",
-	  .summary = "Shows what happened to a device",
+	  .summary = "Shows what happened to a device, its certificates and its keys",
 	  .args = ARGS(ARG_DEVICE),
 	  .run = device_history_run,
 	  .least = LEAST_AUDITOR,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "at", "AT" }, { "actor", "ACTOR" }, { "action", "ACTION" },
-			     { "outcome", "OUTCOME" }, { "detail", "DETAIL" }),
+			     { "subject", "SUBJECT" }, { "outcome", "OUTCOME" },
+			     { "detail", "DETAIL" }),
 	  .empty = "nothing is known of such a device" },
 	{ .name = "update",
 	  .summary = "Changes what is known of a device",

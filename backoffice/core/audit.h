@@ -73,6 +73,11 @@ struct audit_check {
 	const char *receipt; /* a file of audit_sign(); NULL: none */
 };
 
+/* All that is on record of a device's life, the oldest first: its own events, those of devices that
+ * had its id before, of their certificates and keys.  Events that audit_purge() moved are told by
+ * one "audit.purge" for each file that may have some. */
+MUST_CHECK enum inro_err audit_of_device(struct core *c, const char *id, struct event_list *ret);
+
 /* Reads the whole chain, of all tenants, and its marks.  INRO_E_DAMAGED when it is broken; *ret is
  * written then too. */
 MUST_CHECK enum inro_err audit_verify(struct core *c, struct audit_report *ret);

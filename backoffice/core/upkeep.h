@@ -25,8 +25,9 @@ struct upkeep_report {
 	uint8_t digest[32]; /* SHA-256 over every field of every row */
 };
 
-/* The database's own check, what rows refer to, that each row can be read, the counts that are
- * kept, the chain of the audit.  INRO_E_DAMAGED says what is first found. */
+/* The database's own check, what rows refer to, that each row can be read, that each
+ * certificate's record says what the certificate says, the counts that are kept, the chain of the
+ * audit.  INRO_E_DAMAGED says what is first found. */
 MUST_CHECK enum inro_err upkeep_check(struct core *c, const struct upkeep *how,
 				      struct upkeep_report *ret);
 /* To the empty database of that URL, which is made if need be.  INRO_E_EXISTS when it is not empty.

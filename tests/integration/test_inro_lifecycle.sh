@@ -162,3 +162,19 @@ INRO_AS=bob must inro cert approve "id:$slow"
 [[ $(inro cert show "id:$slow" --json | value state) == active ]] || fail "approved, and not active"
 must inro db check
 must inro audit verify
+
+# A record that was changed to say another thing than its certificate.
+while IFS=: read -r what change; do
+	rm -f changed.db
+	sqlite3 "$INRO_HOME/backoffice.db" ".backup changed.db"
+	sqlite3 changed.db "UPDATE credential SET $change WHERE id = $slow"
+	INRO_DB=sqlite:$T/changed.db refused 1 "record $slow says another $what than the certificate" inro db check
+done <<'E'
+serial number:serial = x'01'
+SHA-256:fingerprint = zeroblob(32)
+subject:subject = 'CN=somebody else'
+key's SHA-256:key_hash = zeroblob(32)
+beginning:not_before = not_before - 1
+end:not_after = not_after + 86400
+key type:algorithm = 'rsa-2048'
+E

@@ -54,6 +54,8 @@ refused 1 "DNS:dev-1.example.*DNS:press1" inro cert issue --ca issuing --profile
 issue dev-1 tls-client --device dev-1 --san DNS:dev-1.example
 openssl verify -CAfile root.pem -untrusted issuing.pem -purpose sslclient dev-1.pem >out 2>&1 || fail "$(cat out)"
 openssl x509 -in dev-1.pem -noout -pubkey | cmp - <(openssl pkey -in dev-1.key -pubout) || fail "another key"
+inro device history dev-1 >shown
+grep -qE 'certificate.issue +certificate:[0-9]+ +done' shown || fail "its certificates are not in its history: $(cat shown)"
 request srv.example
 issue srv.example tls-server --days 30
 openssl verify -CAfile root.pem -untrusted issuing.pem -purpose sslserver srv.example.pem >out 2>&1 || fail "$(cat out)"

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <openssl/evp.h>
 
+#include "backoffice/core/db/likeness.h"
 #include "backoffice/pki/crypt.h"
 #include "backoffice/store/sql.h"
 
@@ -11,6 +12,7 @@ struct transfer {
 	const struct upkeep *how;
 	const struct record_type *t; /* the table it is at */
 	struct store *to;	     /* NULL: rows are only read */
+	bool looks;		     /* into certificates */
 	EVP_MD_CTX *md;
 	struct buf row; /* as it goes into the digest */
 	int64_t rows;
@@ -58,6 +60,8 @@ static enum inro_err take_row(void *arg, void *record)
 	struct transfer *t = arg;
 	enum inro_err e = digest_row(t, record);
 
+	if (e == INRO_OK && t->looks && t->t == &credential_type)
+		e = likeness_check(record);
 	if (e == INRO_OK && t->to)
 		e = store_insert_row(t->to, t->t, record);
 	if (e == INRO_OK && t->how->told)
@@ -90,6 +94,13 @@ static enum inro_err walk(struct store *s, struct transfer *t, struct upkeep_rep
 enum inro_err transfer_read(struct store *s, const struct upkeep *how, struct upkeep_report *ret)
 {
 	SCOPED(transfer) t = { .how = how };
+
+	return walk(s, &t, ret);
+}
+
+enum inro_err transfer_check(struct store *s, const struct upkeep *how, struct upkeep_report *ret)
+{
+	SCOPED(transfer) t = { .how = how, .looks = true };
 
 	return walk(s, &t, ret);
 }

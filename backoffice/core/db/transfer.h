@@ -8,6 +8,9 @@
 /* Reads every row in one view, or in the transaction that is open. */
 MUST_CHECK enum inro_err transfer_read(struct store *s, const struct upkeep *how,
 				       struct upkeep_report *ret);
+/* The same, and each certificate's record is compared with its certificate. */
+MUST_CHECK enum inro_err transfer_check(struct store *s, const struct upkeep *how,
+					struct upkeep_report *ret);
 /* INRO_E_EXISTS unless there is in it what a new one has, and no more. */
 MUST_CHECK enum inro_err transfer_is_empty(struct store *to);
 /* Copies and compares, as upkeep_copy(); *ret is what both have. */

@@ -24,7 +24,7 @@ static enum inro_err check_rows(struct core *c, const struct upkeep *how, struct
 		e = store_begin(c->store, STORE_READ);
 	if (e != INRO_OK)
 		return e;
-	e = transfer_read(c->store, how, ret);
+	e = transfer_check(c->store, how, ret);
 	store_rollback(c->store);
 	return e;
 }

@@ -1,0 +1,176 @@
+/* history - what happened to a device and all that it had; see audit.h. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backoffice/core/audit.h"
+#include "backoffice/core/audit/audit_chain.h"
+#include "backoffice/core/internal.h"
+
+struct history {
+	struct core *c;
+	struct event *items;
+	size_t n, cap;
+	int64_t since_ms; /* the first device of that id is from then */
+};
+
+static void history_clear(struct history *h)
+{
+	list_free(&event_type, h->items, h->n);
+}
+
+static enum inro_err make_room(struct history *h, size_t more)
+{
+	size_t cap = h->n + more;
+	struct event *items;
+
+	if (cap <= h->cap)
+		return INRO_OK;
+	cap = cap < 2 * h->cap ? 2 * h->cap : cap;
+	items = realloc(h->items, cap * sizeof *items);
+	if (!items)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %zu events", cap);
+	h->items = items;
+	h->cap = cap;
+	return INRO_OK;
+}
+
+static enum inro_err add_subject(struct history *h, const char *subject)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = h->c->tenant },
+		{ .field = "subject", .text = subject },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	struct event *found;
+	void *items = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(h->c, &event_type, &q, &items, &n);
+
+	if (e == INRO_OK)
+		e = make_room(h, n);
+	found = items;
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		h->items[h->n++] = found[i];
+		found[i] = (struct event) { 0 };
+	}
+	list_free(&event_type, items, n);
+	return e;
+}
+
+/* Of certificates and symmetric keys; pre-shared keys' events are the device's. */
+static enum inro_err add_cred(struct history *h, const struct credential *rec)
+{
+	static const char *const kinds[CRED_KIND__MAX] = {
+		[CRED_CERTIFICATE] = "certificate", [CRED_KEY] = "key"
+	};
+	char subject[48];
+
+	if (!kinds[rec->kind])
+		return INRO_OK;
+	snprintf(subject, sizeof subject, "%s:%lld", kinds[rec->kind], (long long)rec->id);
+	return add_subject(h, subject);
+}
+
+static enum inro_err add_creds(struct history *h, const struct device *d)
+{
+	const struct store_cond conds[] = { { .field = "device", .number = d->id } };
+	const struct store_query q = { STORE_WHERE(conds) };
+	void *items = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(h->c, &credential_type, &q, &items, &n);
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = add_cred(h, (struct credential *)items + i);
+	list_free(&credential_type, items, n);
+	return e;
+}
+
+/* The one that is there, and deleted ones that were called so. */
+static enum inro_err add_devices(struct history *h, const char *id)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = h->c->tenant },
+		{ .field = "device_id", .text = id },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	void *items = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(h->c, &device_type, &q, &items, &n);
+
+	h->since_ms = n ? ((struct device *)items)->created_ms : 0;
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = add_creds(h, (struct device *)items + i);
+	list_free(&device_type, items, n);
+	return e;
+}
+
+/* In the place of the last event that is in the file. */
+static enum inro_err add_segment(struct history *h, const struct audit_segment *s)
+{
+	SCOPED(buf) detail = { 0 };
+	struct event *ev;
+	enum inro_err e = make_room(h, 1);
+
+	if (e != INRO_OK)
+		return e;
+	ev = &h->items[h->n++];
+	*ev = (struct event) { .id = s->last, .tenant = h->c->tenant, .at_ms = s->at_ms };
+	detail_int(&detail, "first", s->first);
+	detail_int(&detail, "last", s->last);
+	if (h->c->tenant == TENANT_DEFAULT)
+		detail_text(&detail, "file", s->file);
+	detail_end(&detail);
+	e = buf_err(&detail);
+	if (e == INRO_OK)
+		e = text_set(&ev->detail, (const char *)detail.p);
+	if (e == INRO_OK)
+		e = text_set(&ev->action, "audit.purge");
+	return e == INRO_OK ? text_set(&ev->subject, "audit:events") : e;
+}
+
+static enum inro_err add_segments(struct history *h)
+{
+	const struct store_cond conds[] = {
+		{ .field = "at_ms", .op = STORE_GE, .number = h->since_ms },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	void *items = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(h->c, &audit_segment_type, &q, &items, &n);
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = add_segment(h, (struct audit_segment *)items + i);
+	list_free(&audit_segment_type, items, n);
+	return e;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+enum inro_err audit_of_device(struct core *c, const char *id, struct event_list *ret)
+{
+	SCOPED(history) h = { .c = c };
+	SCOPED(buf) subject = { 0 };
+	enum inro_err e;
+
+	buf_addf(&subject, "device:%s", id);
+	buf_add_u8(&subject, 0);
+	e = buf_err(&subject);
+	if (e == INRO_OK)
+		e = add_subject(&h, (const char *)subject.p);
+	if (e == INRO_OK)
+		e = add_devices(&h, id);
+	if (e == INRO_OK && h.since_ms)
+		e = add_segments(&h);
+	if (e != INRO_OK)
+		return e;
+	if (h.n)
+		qsort(h.items, h.n, sizeof *h.items, by_id);
+	*ret = (struct event_list) { .items = h.items, .n = h.n };
+	h = (struct history) { 0 };
+	return INRO_OK;
+}
