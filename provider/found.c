@@ -109,36 +109,57 @@ static enum inro_err search_kind(struct seat *s, struct token *t, const struct f
 	return e ? e : add_items(f, t, kind, handles, count);
 }
 
+struct searching {
+	struct token *token;
+	const struct found_query *query;
+	unsigned kinds;
+	const struct pin_source *from;
+	struct found *found;
+};
+
+static enum inro_err search_in(struct seat *s, void *arg)
+{
+	const struct searching *a = arg;
+	size_t before = a->found->n;
+	enum inro_err e = a->from ? token_login(a->token, s, a->from) : INRO_OK;
+
+	for (unsigned kind = 0; !e && kind < FOUND__MAX; kind++)
+		if (a->kinds & WANT(kind))
+			e = search_kind(s, a->token, a->query, (enum found_kind)kind, a->found);
+	if (e)
+		a->found->n = before;
+	return e;
+}
+
 /* Everything wanted in one token.  from NULL: what can be seen without a login. */
 static enum inro_err search_token(struct token *t, const struct found_query *q, unsigned kinds,
 				  const struct pin_source *from, struct found *f)
 {
-	struct seat s;
-	enum inro_err e = token_enter(t, &s);
+	struct searching a = { t, q, kinds, from, f };
 
-	if (e)
-		return e;
-	if (from)
-		e = token_login(t, &s, from);
-	for (unsigned kind = 0; !e && kind < FOUND__MAX; kind++)
-		if (kinds & WANT(kind))
-			e = search_kind(&s, t, q, (enum found_kind)kind, f);
-	token_leave(&s, !e);
-	return e;
+	return token_run(t, search_in, &a);
+}
+
+struct comparing {
+	const struct found_item *item;
+	const struct fingerprint *print;
+	bool fits;
+};
+
+static enum inro_err compare_in(struct seat *s, void *arg)
+{
+	struct comparing *a = arg;
+
+	return fingerprint_fits(a->item->token, s, a->item->handle, a->item->kind == FOUND_CERT,
+				a->print, &a->fits);
 }
 
 /* An object whose public half can't be had is none of those looked for. */
 static bool has_print(const struct found_item *item, const struct fingerprint *print)
 {
-	struct seat s;
-	bool fits = false;
-	enum inro_err e = token_enter(item->token, &s);
+	struct comparing a = { item, print, false };
 
-	if (e)
-		return false;
-	e = fingerprint_fits(item->token, &s, item->handle, item->kind == FOUND_CERT, print, &fits);
-	token_leave(&s, true);
-	return !e && fits;
+	return token_run(item->token, compare_in, &a) == INRO_OK && a.fits;
 }
 
 static void keep_by_print(const struct found_query *q, struct found *f)
@@ -304,39 +325,65 @@ enum inro_err found_open(struct prov *p, const struct found_query *q, struct fou
 	return INRO_OK;
 }
 
+struct opening {
+	const struct found_item *item;
+	const struct p11_uri *uri;
+	struct key *key;
+};
+
+static enum inro_err open_in(struct seat *s, void *arg)
+{
+	struct opening *a = arg;
+
+	return key_open(a->item->token, s, a->item->handle, a->item->kind == FOUND_PRIVATE, a->uri,
+			&a->key);
+}
+
 enum inro_err found_key(const struct found_item *item, const struct p11_uri *uri, struct key **ret)
 {
-	struct seat s;
-	enum inro_err e = token_enter(item->token, &s);
+	struct opening a = { item, uri, NULL };
+	enum inro_err e = token_run(item->token, open_in, &a);
 
-	if (e)
-		return e;
-	e = key_open(item->token, &s, item->handle, item->kind == FOUND_PRIVATE, uri, ret);
-	token_leave(&s, !e);
+	if (!e)
+		*ret = a.key;
 	return e;
+}
+
+struct reading {
+	CK_OBJECT_HANDLE cert;
+	struct buf *der;
+};
+
+static enum inro_err read_in(struct seat *s, void *arg)
+{
+	const struct reading *a = arg;
+
+	buf_reset(a->der);
+	return ck_attr(s->m, s->session, a->cert, CKA_VALUE, a->der);
 }
 
 enum inro_err found_cert(const struct found_item *item, struct buf *ret_der)
 {
-	struct seat s;
-	enum inro_err e = token_enter(item->token, &s);
+	struct reading a = { item->handle, ret_der };
 
-	if (e)
-		return e;
-	e = ck_attr(s.m, s.session, item->handle, CKA_VALUE, ret_der);
-	token_leave(&s, !e);
-	return e;
+	return token_run(item->token, read_in, &a);
 }
 
-static enum inro_err secret_key_in(struct token *t, const struct p11_uri *uri, struct seat *s,
-				   struct object **ret)
+struct secret_search {
+	struct token *token;
+	const struct p11_uri *uri;
+	struct object **ret;
+};
+
+static enum inro_err secret_key_in(struct seat *s, void *arg)
 {
-	struct pin_source from = { .uri = uri };
+	const struct secret_search *a = arg;
+	struct pin_source from = { .uri = a->uri };
 	CK_ATTRIBUTE template[3];
 	CK_OBJECT_CLASS class;
 	CK_OBJECT_HANDLE handles[2];
-	CK_ULONG n = p11_uri_template(uri, template, &class), found = 0;
-	enum inro_err e = token_login(t, s, &from);
+	CK_ULONG n = p11_uri_template(a->uri, template, &class), found = 0;
+	enum inro_err e = token_login(a->token, s, &from);
 
 	if (!e)
 		e = ck_find(s->m, s->session, template, n, handles, 2, &found);
@@ -346,15 +393,15 @@ static enum inro_err secret_key_in(struct token *t, const struct p11_uri *uri, s
 		return err_set(found ? INRO_E_AMBIGUOUS : INRO_E_NOT_FOUND,
 			       "%s secret key of that name in token '%s': say which with "
 			       "object=LABEL or id=%%HH",
-			       found ? "more than one" : "no", token_label(t));
-	return object_new(t, s, handles[0], uri, ret);
+			       found ? "more than one" : "no", token_label(a->token));
+	return object_new(a->token, s, handles[0], a->uri, a->ret);
 }
 
 enum inro_err found_secret_key(struct prov *p, const char *text, struct object **ret)
 {
 	SCOPED(p11_uri) uri = { 0 };
 	struct token *tokens[TOKENS_MAX];
-	struct seat s;
+	struct secret_search a = { .uri = &uri, .ret = ret };
 	size_t n = 0;
 	enum inro_err e = p11_uri_parse(text, &uri);
 
@@ -367,11 +414,8 @@ enum inro_err found_secret_key(struct prov *p, const char *text, struct object *
 	e = tokens_find(p, &uri, tokens, TOKENS_MAX, &n);
 	if (!e && n > 1)
 		e = too_many_tokens(tokens, n);
-	if (!e)
-		e = token_enter(tokens[0], &s);
 	if (e)
 		return e;
-	e = secret_key_in(tokens[0], &uri, &s, ret);
-	token_leave(&s, !e);
-	return e;
+	a.token = tokens[0];
+	return token_run(a.token, secret_key_in, &a);
 }

@@ -6,6 +6,15 @@
 
 #include "provider/tss2.h"
 
+/* Where the key is for as long as a pool lasts.  It never changes, so that handle and pool belong
+ * together for every thread; one that is over stays in the list, for it may just be read. */
+struct place {
+	CK_OBJECT_HANDLE handle;
+	uint64_t epoch; /* of the pool */
+	atomic_bool gone;
+	struct place *before;
+};
+
 struct object {
 	atomic_int shares;
 	struct token *token;
@@ -16,8 +25,7 @@ struct object {
 	struct secret auth;
 	bool ask_always;     /* CKA_ALWAYS_AUTHENTICATE */
 	CK_ULONG type, size; /* of a secret key */
-	atomic_ulong handle;
-	_Atomic uint64_t epoch; /* of the pool in which the handle is good */
+	_Atomic(struct place *) places;
 };
 
 struct object *object_share(struct object *o)
@@ -28,24 +36,35 @@ struct object *object_share(struct object *o)
 }
 
 /* What was loaded for this key alone. */
-static void unload(struct object *o)
+static void unload(const struct object *o, const struct place *p)
 {
 	SCOPED(err_kept) kept = err_keep();
 	struct seat s;
 
 	(void)kept;
-	if (!token_reenter(o->token, atomic_load(&o->epoch), &s))
+	if (atomic_load(&p->gone) || !token_reenter(o->token, p->epoch, &s))
 		return;
-	(void)s.f->C_DestroyObject(s.session, atomic_load(&o->handle));
+	(void)s.f->C_DestroyObject(s.session, p->handle);
 	token_leave(&s, true);
+}
+
+static void places_free(struct object *o)
+{
+	struct place *p = atomic_load(&o->places), *before;
+
+	for (; p; p = before) {
+		before = p->before;
+		if (o->file.n)
+			unload(o, p);
+		free(p);
+	}
 }
 
 void object_free(struct object *o)
 {
 	if (!o || atomic_fetch_sub(&o->shares, 1) != 1)
 		return;
-	if (o->file.n)
-		unload(o);
+	places_free(o);
 	buf_clear(&o->file);
 	secret_clear(&o->auth);
 	p11_uri_clear(&o->source);
@@ -79,16 +98,32 @@ struct bytes object_file(const struct object *o)
 	return buf_bytes(&o->file);
 }
 
-static void remember_handle(struct object *o, const struct seat *s, CK_OBJECT_HANDLE handle)
+static struct place *place_among(struct place *p, const struct seat *s)
 {
-	atomic_store_explicit(&o->handle, handle, memory_order_relaxed);
-	atomic_store_explicit(&o->epoch, seat_epoch(s), memory_order_release);
+	for (; p; p = p->before)
+		if (p->epoch == seat_epoch(s) && !atomic_load(&p->gone))
+			return p;
+	return NULL;
 }
 
-/* No pool has this number. */
-static void forget_handle(struct object *o)
+/* Of two threads that have come by a handle in one pool, the first one's stays. */
+static enum inro_err remember(struct object *o, const struct seat *s, CK_OBJECT_HANDLE handle,
+			      struct place **ret)
 {
-	atomic_store_explicit(&o->epoch, 0, memory_order_release);
+	struct place *p = calloc(1, sizeof *p), *there;
+
+	if (!p)
+		return INRO_E_NO_MEMORY;
+	p->handle = handle;
+	p->epoch = seat_epoch(s);
+	p->before = atomic_load(&o->places);
+	do {
+		there = place_among(p->before, s);
+	} while (!there && !atomic_compare_exchange_weak(&o->places, &p->before, p));
+	if (there)
+		free(p);
+	*ret = there ? there : p;
+	return INRO_OK;
 }
 
 /* An attribute that may be missing; then *ret stays empty. */
@@ -192,6 +227,7 @@ enum inro_err object_new(struct token *t, struct seat *s, CK_OBJECT_HANDLE handl
 			 const struct p11_uri *uri, struct object **ret)
 {
 	struct object *o;
+	struct place *place;
 	enum inro_err e = object_start(t, uri, &o);
 
 	if (e)
@@ -201,31 +237,28 @@ enum inro_err object_new(struct token *t, struct seat *s, CK_OBJECT_HANDLE handl
 		e = read_kind(o, s, handle);
 	if (!e)
 		e = make_reference(o);
+	if (!e)
+		e = remember(o, s, handle, &place);
 	if (e) {
 		object_free(o);
 		return e;
 	}
-	remember_handle(o, s, handle);
 	*ret = o;
 	return INRO_OK;
 }
 
 /* Another thread may have loaded it meanwhile: one is enough. */
-static enum inro_err load_again(struct object *o, struct seat *s, CK_OBJECT_HANDLE *ret)
+static enum inro_err load_again(struct object *o, struct seat *s, struct place **ret)
 {
 	CK_OBJECT_HANDLE handle;
 	enum inro_err e = tss2_load(s, buf_bytes(&o->file), secret_bytes(&o->auth), &handle);
 
 	if (e)
 		return e;
-	if (atomic_load_explicit(&o->epoch, memory_order_acquire) == seat_epoch(s)) {
+	e = remember(o, s, handle, ret);
+	if (e || (*ret)->handle != handle)
 		(void)s->f->C_DestroyObject(s->session, handle);
-		handle = atomic_load_explicit(&o->handle, memory_order_relaxed);
-	} else {
-		remember_handle(o, s, handle);
-	}
-	*ret = handle;
-	return INRO_OK;
+	return e;
 }
 
 static enum inro_err take_file(struct object *o, const struct object_file *file)
@@ -246,23 +279,25 @@ enum inro_err object_new_of_file(struct token *t, struct seat *s, const struct o
 				 struct object **ret, CK_OBJECT_HANDLE *ret_handle)
 {
 	struct object *o;
+	struct place *place;
 	enum inro_err e = object_start(t, file->source, &o);
 
 	if (e)
 		return e;
 	e = take_file(o, file);
 	if (!e)
-		e = load_again(o, s, ret_handle);
+		e = load_again(o, s, &place);
 	if (e) {
 		e = err_context(e, TSS2_PEM);
 		object_free(o);
 		return e;
 	}
+	*ret_handle = place->handle;
 	*ret = o;
 	return INRO_OK;
 }
 
-static enum inro_err find_again(struct object *o, struct seat *s, CK_OBJECT_HANDLE *ret)
+static enum inro_err find_again(struct object *o, struct seat *s, struct place **ret)
 {
 	CK_ATTRIBUTE template[3];
 	CK_OBJECT_CLASS class;
@@ -278,18 +313,18 @@ static enum inro_err find_again(struct object *o, struct seat *s, CK_OBJECT_HAND
 		return err_set(INRO_E_AMBIGUOUS,
 			       "another key of that label and id is in the token now: "
 			       "give one of them another id");
-	remember_handle(o, s, handles[0]);
-	*ret = handles[0];
-	return INRO_OK;
+	return remember(o, s, handles[0], ret);
 }
 
-static enum inro_err handle_in(struct object *o, struct seat *s, CK_OBJECT_HANDLE *ret)
+static enum inro_err place_in(struct object *o, struct seat *s, struct place **ret)
 {
+	struct place *known =
+		place_among(atomic_load_explicit(&o->places, memory_order_acquire), s);
 	struct pin_source from = { .uri = &o->source };
 	enum inro_err e;
 
-	if (atomic_load_explicit(&o->epoch, memory_order_acquire) == seat_epoch(s)) {
-		*ret = atomic_load_explicit(&o->handle, memory_order_relaxed);
+	if (known) {
+		*ret = known;
 		return INRO_OK;
 	}
 	e = token_login(o->token, s, &from);
@@ -305,31 +340,34 @@ enum inro_err object_confirm(struct object_use *u)
 	return u->object->ask_always ? token_confirm(u->object->token, u->seat, &from) : INRO_OK;
 }
 
-/* One try; *ret_again when the session or the handle was lost and another try is worth it. */
-static enum inro_err run_once(struct object *o, object_step *step, void *arg, bool *ret_again)
+struct running {
+	struct object *object;
+	object_step *step;
+	void *arg;
+};
+
+/* Where the handle was lost, or the token failed at the key, the key is looked for anew. */
+static enum inro_err run_in(struct seat *s, void *arg)
 {
-	struct seat s;
-	struct object_use use = { .object = o, .seat = &s };
-	enum inro_err e = token_enter(o->token, &s);
+	const struct running *r = arg;
+	struct object_use use = { .object = r->object, .seat = s };
+	struct place *place;
+	enum inro_err e = place_in(r->object, s, &place);
 
 	if (e)
 		return e;
-	e = handle_in(o, &s, &use.key);
-	if (!e)
-		e = step(&use, arg);
-	*ret_again = token_lost(&s, use.rv);
-	if (*ret_again)
-		forget_handle(o);
-	token_leave(&s, !e);
+	use.key = place->handle;
+	e = r->step(&use, r->arg);
+	s->again = e && use.rv == CKR_DEVICE_ERROR;
+	if (s->again || token_lost(s, e))
+		atomic_store(&place->gone, true);
 	return e;
 }
 
 enum inro_err object_run(struct object *o, object_step *step, void *arg)
 {
-	bool again = false;
-	enum inro_err e = run_once(o, step, arg, &again);
+	struct running r = { o, step, arg };
+	enum inro_err e = token_run(o->token, run_in, &r);
 
-	if (e && again)
-		e = run_once(o, step, arg, &again);
 	return e ? err_context(e, "key %s", o->reference) : INRO_OK;
 }

@@ -252,7 +252,7 @@ static enum inro_err wait_for_session(struct seat *s, bool write)
 			nanosleep(&nap, NULL);
 		if (write) {
 			pool_drain(s->pool, s->m);
-			atomic_store(&s->pool->logged_in, false);
+			atomic_store(&s->pool->untold, false);
 			e = ck_session_open(s->m, s->pool->slot, true, &s->session);
 			continue;
 		}
@@ -267,28 +267,78 @@ static enum inro_err wait_for_session(struct seat *s, bool write)
 	return e;
 }
 
+/* What is lost with all sessions shows first as a handle or a login that is not there. */
+static bool anchor_is_lost(const struct seat *s)
+{
+	CK_SESSION_HANDLE anchor = seat_anchor(s);
+	CK_SESSION_INFO info;
+
+	return anchor != CK_INVALID_HANDLE && s->f->C_GetSessionInfo(anchor, &info) != CKR_OK;
+}
+
+static void give_up(struct seat *s, bool sessions)
+{
+	/* Without a login private objects have no valid handles: it is looked at anew. */
+	atomic_store(&s->pool->untold, false);
+	if (!sessions && !anchor_is_lost(s))
+		return;
+	atomic_store(&s->pool->stale, true);
+	pool_drain(s->pool, s->m);
+}
+
+bool token_lost(struct seat *s, enum inro_err e)
+{
+	static const struct {
+		enum inro_err e;
+		bool sessions;
+	} lost[] = {
+		{ INRO_E_SESSION_HANDLE, true },  { INRO_E_NO_TOKEN, true },
+		{ INRO_E_NOT_INITIALIZED, true }, { INRO_E_LOGIN, false },
+		{ INRO_E_KEY_HANDLE, false },	  { INRO_E_OBJECT_HANDLE, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
+		if (lost[i].e != e)
+			continue;
+		if (e == INRO_E_NOT_INITIALIZED)
+			ck_module_lost(s->m, s->generation);
+		if (s->pool)
+			give_up(s, lost[i].sessions);
+		return true;
+	}
+	return false;
+}
+
+static enum inro_err try_seat(struct token *t, bool write, struct seat *s)
+{
+	enum inro_err e = ck_module_enter(s->m);
+
+	s->generation = ck_module_generation(s->m);
+	if (!e)
+		e = pool_of(t, s->m, &s->pool);
+	if (e)
+		return e;
+	s->session = write ? CK_INVALID_HANDLE : take_idle(s->pool);
+	if (s->session != CK_INVALID_HANDLE)
+		return INRO_OK;
+	e = ck_session_open(s->m, s->pool->slot, write, &s->session);
+	return e == INRO_E_SESSION_COUNT ? wait_for_session(s, write) : e;
+}
+
 static enum inro_err take_seat(struct token *t, bool write, struct seat *ret)
 {
 	struct seat s = { .inside = true };
 	enum inro_err e = prov_module(t->prov, &s.m);
 
-	if (!e)
-		e = ck_module_enter(s.m);
-	if (!e)
-		e = pool_of(t, s.m, &s.pool);
 	if (e)
 		return e;
 	s.f = ck_module_functions(s.m);
-	s.session = write ? CK_INVALID_HANDLE : take_idle(s.pool);
-	if (s.session == CK_INVALID_HANDLE) {
-		e = ck_session_open(s.m, s.pool->slot, write, &s.session);
-		if (e == INRO_E_SESSION_COUNT)
-			e = wait_for_session(&s, write);
-		if (e)
-			return e;
-	}
-	*ret = s;
-	return INRO_OK;
+	e = try_seat(t, write, &s);
+	if (e && token_lost(&s, e))
+		e = try_seat(t, write, &s);
+	if (!e)
+		*ret = s;
+	return e;
 }
 
 static enum inro_err enter(struct token *t, bool write, struct seat *ret)
@@ -303,11 +353,6 @@ static enum inro_err enter(struct token *t, bool write, struct seat *ret)
 	return e;
 }
 
-enum inro_err token_enter(struct token *t, struct seat *ret)
-{
-	return enter(t, false, ret);
-}
-
 enum inro_err token_enter_writing(struct token *t, struct seat *ret)
 {
 	return enter(t, true, ret);
@@ -319,7 +364,7 @@ static bool reenter(struct token *t, uint64_t epoch, struct seat *ret)
 	const struct pool *p = atomic_load_explicit(&t->pool, memory_order_acquire);
 
 	return m && p && p->epoch == epoch && pool_is_ours(p, m) && pool_fits(p, m) &&
-	       token_enter(t, ret) == INRO_OK;
+	       enter(t, false, ret) == INRO_OK;
 }
 
 bool token_reenter(struct token *t, uint64_t epoch, struct seat *ret)
@@ -346,7 +391,7 @@ static void leave_seat(struct seat *s, bool well)
 		ck_session_close(s->m, session);
 		/* It may have been the last one, which the login ends with. */
 		if (atomic_load(&s->pool->anchor) == CK_INVALID_HANDLE)
-			atomic_store(&s->pool->logged_in, false);
+			atomic_store(&s->pool->untold, false);
 	}
 	/* Given up meanwhile, or before: nobody else would close what was just put there. */
 	if (atomic_load(&s->pool->stale))
@@ -361,37 +406,26 @@ void token_leave(struct seat *s, bool well)
 	s->inside = false;
 }
 
-bool token_lost(struct seat *s, CK_RV rv)
+static enum inro_err run_once(struct token *t, token_step *step, void *arg, bool *ret_again)
 {
-	static const struct {
-		CK_RV rv;
-		bool sessions;
-	} lost[] = {
-		{ CKR_SESSION_HANDLE_INVALID, true },
-		{ CKR_SESSION_CLOSED, true },
-		{ CKR_DEVICE_REMOVED, true },
-		{ CKR_TOKEN_NOT_PRESENT, true },
-		{ CKR_CRYPTOKI_NOT_INITIALIZED, true },
-		{ CKR_USER_NOT_LOGGED_IN, false },
-		{ CKR_DEVICE_ERROR, false },
-		{ CKR_KEY_HANDLE_INVALID, false },
-		{ CKR_OBJECT_HANDLE_INVALID, false },
-	};
+	struct seat s;
+	enum inro_err e = enter(t, false, &s);
 
-	for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
-		if (lost[i].rv != rv)
-			continue;
-		/* Without a login private objects have no valid handles: it is looked at anew. */
-		atomic_store(&s->pool->logged_in, false);
-		if (rv == CKR_CRYPTOKI_NOT_INITIALIZED)
-			ck_module_lost(s->m);
-		if (lost[i].sessions) {
-			atomic_store(&s->pool->stale, true);
-			pool_drain(s->pool, s->m);
-		}
-		return true;
-	}
-	return false;
+	*ret_again = false;
+	if (e)
+		return e;
+	e = step(&s, arg);
+	*ret_again = token_lost(&s, e) || s.again;
+	token_leave(&s, !e);
+	return e;
+}
+
+enum inro_err token_run(struct token *t, token_step *step, void *arg)
+{
+	bool again;
+	enum inro_err e = run_once(t, step, arg, &again);
+
+	return e && again ? run_once(t, step, arg, &again) : e;
 }
 
 static struct token *token_known(struct prov *p, const struct ck_token *about, bool twin)
@@ -463,11 +497,14 @@ static enum inro_err list_tokens(struct ck_module *m, const struct p11_uri *want
 	enum inro_err e = INRO_E_NOT_INITIALIZED;
 
 	for (int i = 0; i < 2 && e == INRO_E_NOT_INITIALIZED; i++) {
+		uint64_t generation;
+
 		e = ck_module_enter(m);
+		generation = ck_module_generation(m);
 		if (!e)
 			e = ck_tokens(m, wanted, false, ret, ret_n);
 		if (e == INRO_E_NOT_INITIALIZED)
-			ck_module_lost(m);
+			ck_module_lost(m, generation);
 	}
 	return e;
 }

@@ -22,9 +22,11 @@ struct pool;
 struct seat {
 	struct ck_module *m;
 	CK_FUNCTION_LIST *f;
+	uint64_t generation; /* of the module */
 	struct pool *pool;
 	CK_SESSION_HANDLE session;
 	bool inside; /* the gate (gate.h) */
+	bool again;  /* token_run(): a step's wish for another try, whatever it failed with */
 };
 
 /* The tokens that a URI names, at most max of them, *ret_n in all.  The setting `token` stands in
@@ -43,9 +45,8 @@ const char *token_label(const struct token *t);
 const char *token_serial(const struct token *t);
 struct prov *token_prov(const struct token *t);
 
-/* A session of this token; to be given back by token_leave(). */
-MUST_CHECK enum inro_err token_enter(struct token *t, struct seat *ret);
-/* A new one that may write; token_leave() is told that it did not go well, so that it is closed. */
+/* A new session that may write; token_leave() is told that it did not go well, so that it is
+ * closed. */
 MUST_CHECK enum inro_err token_enter_writing(struct token *t, struct seat *ret);
 /* Only where the pool of that epoch is still there: for clearing up what was made in it. */
 bool token_reenter(struct token *t, uint64_t epoch, struct seat *ret);
@@ -65,10 +66,15 @@ MUST_CHECK enum inro_err token_confirm(struct token *t, struct seat *s,
 bool token_refused_file(struct seat *s, struct bytes what);
 void token_note_refused_file(struct seat *s, struct bytes what);
 
-/* True when rv says that the session, the login or the handle is gone: the operation is worth one
- * more try from token_enter() on, with the object looked for again.  The pool is given up only when
- * its sessions are gone. */
-bool token_lost(struct seat *s, CK_RV rv);
+/* True when e says that the session, the login or the handle is gone: the operation is worth one
+ * more try from its beginning, with the object looked for again.  The pool is given up only when
+ * its sessions are gone.  More than once does no harm. */
+bool token_lost(struct seat *s, enum inro_err e);
+
+/* Runs the step in a session, and once more from its beginning in another one where session, login
+ * or handle were lost.  However many threads meet one loss, each needs no third try. */
+typedef enum inro_err token_step(struct seat *s, void *arg);
+MUST_CHECK enum inro_err token_run(struct token *t, token_step *step, void *arg);
 
 /* A number that no other pool of this process has: handles are good within one pool. */
 uint64_t seat_epoch(const struct seat *s);

@@ -4,13 +4,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static bool already_logged_in(const struct seat *s)
+/* What was known may be over, with sessions that somebody else has closed: the session is asked. */
+static enum inro_err is_logged_in(const struct seat *s, bool *ret)
 {
 	CK_SESSION_INFO info;
+	CK_RV rv = s->f->C_GetSessionInfo(s->session, &info);
 
-	if (s->f->C_GetSessionInfo(s->session, &info) != CKR_OK)
-		return false;
-	return info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS;
+	if (rv != CKR_OK)
+		return ck_err(s->m, rv, "C_GetSessionInfo");
+	*ret = info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS ||
+	       atomic_load(&s->pool->untold);
+	return INRO_OK;
 }
 
 /* With the pool's login lock held. */
@@ -117,25 +121,36 @@ static enum inro_err obtain(const struct token *t, const struct pin_source *from
 	return e;
 }
 
+/* With the pool's login lock held. */
+static enum inro_err log_in(struct token *t, struct seat *s, const struct secret *pin)
+{
+	bool yes = false;
+	enum inro_err e = try_pin(t, s, CKU_USER, pin);
+
+	if (!e)
+		e = is_logged_in(s, &yes);
+	if (e)
+		return e;
+	atomic_store(&s->pool->untold, !yes);
+	hand_down(t, pin);
+	return INRO_OK;
+}
+
 enum inro_err token_login(struct token *t, struct seat *s, const struct pin_source *from)
 {
 	SCOPED(secret) pin = { 0 };
-	enum inro_err e;
+	bool yes = !(t->about.info.flags & CKF_LOGIN_REQUIRED);
+	enum inro_err e = yes ? INRO_OK : is_logged_in(s, &yes);
 
-	if (atomic_load_explicit(&s->pool->logged_in, memory_order_acquire))
-		return INRO_OK;
-	if (!(t->about.info.flags & CKF_LOGIN_REQUIRED) || already_logged_in(s)) {
-		atomic_store(&s->pool->logged_in, true);
-		return INRO_OK;
-	}
+	if (e || yes)
+		return e;
 	e = obtain(t, from, &pin);
 	if (e)
 		return e;
 	pthread_mutex_lock(&s->pool->login);
-	if (!atomic_load(&s->pool->logged_in))
-		e = try_pin(t, s, CKU_USER, &pin);
-	if (!e && !atomic_exchange(&s->pool->logged_in, true))
-		hand_down(t, &pin);
+	e = is_logged_in(s, &yes); /* another thread was first */
+	if (!e && !yes)
+		e = log_in(t, s, &pin);
 	pthread_mutex_unlock(&s->pool->login);
 	return e;
 }

@@ -17,7 +17,8 @@ struct pool {
 	CK_SLOT_ID slot;
 	atomic_ulong anchor;
 	atomic_ulong idle[POOL_SESSIONS]; /* CK_INVALID_HANDLE: an empty place */
-	atomic_bool logged_in, stale;
+	atomic_bool untold;		  /* logged in, and the module's sessions do not tell so */
+	atomic_bool stale;
 	pthread_mutex_t login;		     /* held during C_Login and for what it guards */
 	struct secret refused[REFUSED__MAX]; /* under login: what was refused last of each kind */
 	struct pool *older;

@@ -181,21 +181,21 @@ static enum inro_err read_setting(const struct prov *p, struct p11_uri *ret)
 	return e ? err_context(e, "the setting " SETTING_TSS2_TOKEN) : INRO_OK;
 }
 
+static enum inro_err ask_status(struct seat *s, void *arg)
+{
+	const struct inro_admin *admin = admin_of(s);
+
+	if (!admin)
+		return INRO_E_UNSUPPORTED;
+	return ck_err(s->m, admin->status(seat_slot(s), arg), "status");
+}
+
 /* False, too, where that can't be told: such a token can't take the file either. */
 static bool is_in_tpm(struct token *t)
 {
 	struct inro_token_status status;
-	const struct inro_admin *admin;
-	struct seat s;
-	bool yes;
 
-	if (token_enter(t, &s))
-		return false;
-	admin = admin_of(&s);
-	yes = admin && admin->status(seat_slot(&s), &status) == CKR_OK &&
-	      strcmp(status.backend, "tpm") == 0;
-	token_leave(&s, true);
-	return yes;
+	return token_run(t, ask_status, &status) == INRO_OK && strcmp(status.backend, "tpm") == 0;
 }
 
 static size_t keep_those_in_tpm(struct token **tokens, size_t n)
@@ -257,32 +257,26 @@ static enum inro_err choose_token(struct prov *p, const struct p11_uri *wanted, 
 
 /* ---- a key of it ---- */
 
-static enum inro_err open_in(struct seat *s, struct object *o, CK_OBJECT_HANDLE handle,
-			     struct token *t, struct key **ret)
-{
-	enum inro_err e = key_of_object(token_prov(t), s, handle, o, ret);
+struct loading {
+	struct token *token;
+	const struct object_file *file;
+	const struct pin_source *from;
+	struct key **ret;
+};
 
+static enum inro_err load_in(struct seat *s, void *arg)
+{
+	const struct loading *a = arg;
+	struct object *o = NULL;
+	CK_OBJECT_HANDLE handle;
+	enum inro_err e = token_login(a->token, s, a->from);
+
+	if (!e)
+		e = object_new_of_file(a->token, s, a->file, &o, &handle);
+	if (!e)
+		e = key_of_object(token_prov(a->token), s, handle, o, a->ret);
 	if (e)
 		object_free(o);
-	return e;
-}
-
-static enum inro_err load_and_open(struct token *t, const struct object_file *file,
-				   const struct pin_source *from, struct key **ret)
-{
-	struct seat s;
-	struct object *o;
-	CK_OBJECT_HANDLE handle;
-	enum inro_err e = token_enter(t, &s);
-
-	if (e)
-		return e;
-	e = token_login(t, &s, from);
-	if (!e)
-		e = object_new_of_file(t, &s, file, &o, &handle);
-	if (!e)
-		e = open_in(&s, o, handle, t, ret);
-	token_leave(&s, !e);
 	return e;
 }
 
@@ -293,6 +287,7 @@ enum inro_err tss2_open(struct prov *p, struct bytes der, const struct pin_sourc
 	SCOPED(secret) auth = { 0 };
 	struct pin_source from = { .uri = &token_uri };
 	struct object_file file = { .der = der, .source = &token_uri };
+	struct loading loading = { .file = &file, .from = &from, .ret = ret };
 	struct token *t = NULL;
 	struct file f;
 	enum inro_err e = read_file(der, &f);
@@ -310,5 +305,6 @@ enum inro_err tss2_open(struct prov *p, struct bytes der, const struct pin_sourc
 	if (e)
 		return e;
 	file.auth = secret_bytes(&auth);
-	return load_and_open(t, &file, &from, ret);
+	loading.token = t;
+	return token_run(t, load_in, &loading);
 }

@@ -340,9 +340,13 @@ enum inro_err ck_module_enter(struct ck_module *m)
 	return e;
 }
 
-void ck_module_lost(struct ck_module *m)
+void ck_module_lost(struct ck_module *m, uint64_t generation)
 {
-	atomic_store(&m->pid, 0);
+	if (modules_lock() != INRO_OK)
+		return;
+	if (atomic_load(&m->generation) == generation)
+		atomic_store(&m->pid, 0);
+	modules_unlock();
 }
 
 uint64_t ck_module_generation(const struct ck_module *m)

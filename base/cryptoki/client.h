@@ -28,9 +28,10 @@ void ck_module_close_ptr(struct ck_module **m);
 
 /* To be called before a use: notices a fork and re-initialises. */
 MUST_CHECK enum inro_err ck_module_enter(struct ck_module *m);
-/* The module said CKR_CRYPTOKI_NOT_INITIALIZED: another user of it in this process has finalised it.
- * The next ck_module_enter() initialises it anew. */
-void ck_module_lost(struct ck_module *m);
+/* The module said CKR_CRYPTOKI_NOT_INITIALIZED in this generation: another user of it in this
+ * process has finalised it.  The next ck_module_enter() initialises it anew; where that was done
+ * meanwhile, nothing happens. */
+void ck_module_lost(struct ck_module *m, uint64_t generation);
 uint64_t ck_module_generation(const struct ck_module *m);
 CK_FUNCTION_LIST *ck_module_functions(const struct ck_module *m);
 /* NULL when the module is one of before PKCS#11 3.2. */

@@ -47,7 +47,7 @@ must inro cert revoke "$(serial d)" --reason privilegeWithdrawn
 must inro ca crl root --delta --out delta.pem
 signed root delta.pem
 openssl crl -in delta.pem -noout -text >text
-grep -A 1 "Delta CRL Indicator: critical" text | tail -n 1 | grep -qw "$(openssl crl -in full.pem -noout -text | grep -A 1 "X509v3 CRL Number" | tail -n 1 | tr -d ' ')" ||
+grep -A 1 "Delta CRL Indicator: critical" text | tail -n 1 | has -w "$(openssl crl -in full.pem -noout -text | grep -A 1 "X509v3 CRL Number" | tail -n 1 | tr -d ' ')" ||
 	fail "the delta continues another list: $(cat text)"
 grep -q "Remove From CRL" text || fail "what was released is not taken off: $(cat text)"
 cat full.pem delta.pem >both.pem

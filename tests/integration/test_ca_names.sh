@@ -121,11 +121,11 @@ good bound bound tls-server /CN=a DNS:a.prof.local
 
 must inro ca create away --token ca --subject "/O=Example/CN=Away" --external --permit DNS:away.example.com >/dev/null
 must inro ca csr away --out away.csr >/dev/null
-openssl req -in away.csr -noout -text | grep -A2 "Name Constraints: critical" | grep -q Permitted || fail "not in the request"
+openssl req -in away.csr -noout -text | grep -A2 "Name Constraints: critical" | has Permitted || fail "not in the request"
 must inro ca certify root --csr away.csr --out away.pem >/dev/null
-openssl x509 -in away.pem -noout -ext nameConstraints | grep -q DNS:away.example.com || fail "the request's constraints are lost"
+openssl x509 -in away.pem -noout -ext nameConstraints | has DNS:away.example.com || fail "the request's constraints are lost"
 must inro ca certify root --csr away.csr --exclude DNS:x.example.com --out other.pem >/dev/null
-openssl x509 -in other.pem -noout -ext nameConstraints | tr -d ' \n' | grep -q "critical.*Excluded:DNS:x.example.com" || fail "$(cat other.pem)"
+openssl x509 -in other.pem -noout -ext nameConstraints | tr -d ' \n' | has "critical.*Excluded:DNS:x.example.com" || fail "$(cat other.pem)"
 must inro ca activate away --cert away.pem >/dev/null
 bad "'CN=Away,O=Example'" away tls-server /CN=b DNS:b.example.com
 good away root tls-server /CN=a DNS:a.away.example.com
@@ -195,6 +195,6 @@ far_sign under.csr between sub under.pem
 must inro key import under.key --token ca --label under >/dev/null
 cat between.pem narrow.pem >above.pem
 refused 1 "dirName:CN=Between,O=Elsewhere" inro ca import under --cert under.pem --chain above.pem --key 'pkcs11:token=ca;object=under'
-inro ca show under --json | grep -q '"state": "active"' && fail "it is active all the same"
+inro ca show under --json | has '"state": "active"' && fail "it is active all the same"
 must inro ca activate kin --cert kin.pem --chain narrow.pem >/dev/null
 must inro audit verify

@@ -41,7 +41,7 @@ cmp root1.pem again.pem || fail "the old certificate is not given out"
 refused 1 "has had keys 1 to 2" inro ca show root --generation 3
 certify root new
 certify root new2
-openssl x509 -in new.pem -noout -ext crlDistributionPoints | grep -q http://crl.example/root-2.crl ||
+openssl x509 -in new.pem -noout -ext crlDistributionPoints | has http://crl.example/root-2.crl ||
 	fail "the new certificate names other lists: $(openssl x509 -in new.pem -noout -text)"
 good -CAfile root1.pem old.pem
 good -CAfile root2.pem new.pem
@@ -86,7 +86,7 @@ must inro cert revoke "$(serial root1)" --reason superseded --yes
 certify root stays
 must inro cert revoke "$(serial link1)" --yes
 must inro ca crl root --generation 1 --out one.crl
-openssl crl -in one.crl -noout -text | grep -qi "$(serial link1)" || fail "the link is not on the old key's list"
+openssl crl -in one.crl -noout -text | has -i "$(serial link1)" || fail "the link is not on the old key's list"
 certify root stays
 
 # ---- under a root here ----

@@ -60,7 +60,7 @@ completes "$T/tables" inro csr create --out "$T/tab"
 
 # Every `inro noun verb` that a document names is one.
 while read -r noun verb; do
-	inro "$noun" --help | grep -qE "^  $verb( |\$)" || fail "a document names 'inro $noun $verb', which is none"
+	inro "$noun" --help | has -E "^  $verb( |\$)" || fail "a document names 'inro $noun $verb', which is none"
 done < <(grep -rhoE '\binro (token|key|attest|csr|ca|profile|cert|device|group|tenant|job|proposal|audit|setting|user|psk|secret|db) [a-z][a-z-]*' "$S/README.md" "$S/CHANGELOG.md" \
 	"$S/docs" --include='*.md' | awk '{ print $2, $3 }' | sort -u)
 

@@ -23,7 +23,7 @@ new() {
 	foreign pkcs11-tool --module "$B/lib/inro-pkcs11.so" --token-label "$token" --login --pin 123456 "$@"
 }
 value() { # value KEY: of the JSON on standard input
-	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
+	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | sed -n 1p
 }
 nothing_left() {
 	[[ $(inro token list --json) == "[]" ]] || fail "$1: there is a token: $(inro token list)"
@@ -120,10 +120,10 @@ must new --read-object --type cert --id 0a02 --output-file cert.out >/dev/null
 cmp cert.der cert.out || fail "another certificate"
 must new --read-object --type data --label note --output-file data.out >/dev/null
 cmp data data.out || fail "other data"
-pkcs11-tool --module "$module" --token-label line1 --list-objects --type data 2>/dev/null | grep -q note &&
+pkcs11-tool --module "$module" --token-label line1 --list-objects --type data 2>/dev/null | has note &&
 	fail "SoftHSM shows private data, the test proves nothing"
 foreign pkcs11-tool --module "$B/lib/inro-pkcs11.so" --token-label line1 --list-objects --type data 2>/dev/null |
-	grep -q note && fail "private data is not private any more"
+	has note && fail "private data is not private any more"
 
 INRO_NEW_PIN=2468101214 must inro token pin unblock line1 >/dev/null # the SO PIN is the old one, too
 refused 1 "there is a token 'line1' already" inro token import --softhsm old

@@ -54,12 +54,12 @@ unchanged 1 '^inro: ' inro device show -- --json
 
 unchanged 1 "[Pp][Ii][Nn].*(2|9|4) tries left|(2|9|4) tries.* left|tries" \
 	env INRO_PIN=000000 "$B/bin/inro" key generate --token line1 --label k
-left=$(inro token show line1 --json | sed -n 's/.*"tries_left": \([0-9]*\).*/\1/p' | head -n 1)
+left=$(inro token show line1 --json | sed -n 's/.*"tries_left": \([0-9]*\).*/\1/p' | sed -n 1p)
 max=$(inro token show line1 --json | sed -n 's/.*"tries_max": \([0-9]*\).*/\1/p')
 [[ $left == $((max - 1)) ]] || fail "the counter says $left of $max after one wrong PIN"
 refused 1 "$((max - 2))" env INRO_PIN=000000 "$B/bin/inro" key generate --token line1 --label k
 must inro key generate --token line1 --label right-again
-left=$(inro token show line1 --json | sed -n 's/.*"tries_left": \([0-9]*\).*/\1/p' | head -n 1)
+left=$(inro token show line1 --json | sed -n 's/.*"tries_left": \([0-9]*\).*/\1/p' | sed -n 1p)
 [[ $left == "$max" ]] || fail "a right PIN did not reset the counter: $left"
 unchanged 1 "INRO_PIN" env -u INRO_PIN setsid "$B/bin/inro" key generate --token line1 --label k
 unchanged 1 "INRO_SO_PIN" env -u INRO_SO_PIN setsid "$B/bin/inro" token create third

@@ -13,7 +13,7 @@ grep -q '2 rows could not be done; .*more.jsonl.errors says why' err || fail "$(
 grep -q '1 rows done, 0 were so already, 2 could not be' said || fail "$(cat said)"
 [[ $(cut -f 1,2 more.jsonl.errors | tr '\t\n' ' ;') == 'line 2 INRO_E_NOT_FOUND;line 3 INRO_E_ARG;' ]] || fail "$(cat more.jsonl.errors)"
 [[ $(inro job errors 2 --json | grep -c '"reason"') == 2 ]] || fail "$(inro job errors 2)"
-inro device show d1 | grep -q 'プレス' || fail "not updated"
+inro device show d1 | has 'プレス' || fail "not updated"
 
 refused 1 "there are register" inro job start polish --where ''
 refused 1 "takes no --where" inro job start register --where ''

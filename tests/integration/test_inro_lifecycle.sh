@@ -5,7 +5,7 @@
 export INRO_PIN=123456 INRO_SO_PIN=87654321
 cd "$T"
 value() {
-	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
+	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | sed -n 1p
 }
 
 must inro token create ca
@@ -25,7 +25,7 @@ inro cert show "$serial" --format chain >chain.pem
 [[ $(grep -c BEGIN chain.pem) == 3 ]] || fail "the chain has $(grep -c BEGIN chain.pem) certificates"
 inro cert show "$serial" --format pkcs7 >chain.p7
 [[ $(openssl pkcs7 -in chain.p7 -print_certs | grep -c BEGIN) == 3 ]] || fail "PKCS#7"
-inro cert show "$serial" --format der | openssl x509 -inform DER -noout -subject | grep -q press || fail "DER"
+inro cert show "$serial" --format der | openssl x509 -inform DER -noout -subject | has press || fail "DER"
 
 # ---- search, what is due ----
 
@@ -33,11 +33,11 @@ inro cert show "$serial" --format der | openssl x509 -inform DER -noout -subject
 inro cert list --due 30d >due
 grep -q 'DUE' due || fail "no column DUE: $(cat due)"
 grep -q "overdue.*$serial" due || fail "not overdue: $(cat due)"
-inro cert list --where 'ca=issuing' --limit 1 --json | grep -q '"next"' || fail "no cursor"
+inro cert list --where 'ca=issuing' --limit 1 --json | has '"next"' || fail "no cursor"
 [[ $(inro device list --where 'cert.key_type=ec-p256' --json | grep -c '"id"') == 1 ]] || fail "devices by key type"
 refused 1 "its fields are id, kind" inro cert list --where 'colour=red'
 refused 2 "as in 30d" inro cert list --due soon
-inro cert count | grep -qE '^active +3' || fail "$(inro cert count)"
+inro cert count | has -E '^active +3' || fail "$(inro cert count)"
 inro audit list --where 'action=certificate.issue at>=-1h' --limit 2 --json >events
 [[ $(grep -c '"action"' events) == 2 ]] || fail "events by pages"
 
@@ -59,7 +59,7 @@ must inro cert retire "$serial" --cause replaced
 must inro cert revoke "$new" --reason keyCompromise --invalid-at 2026-01-01
 inro ca crl issuing --format pem >crl.pem
 openssl crl -in crl.pem -noout -text >crl.txt
-grep -A 1 'Invalidity Date' crl.txt | grep -q 'Jan  1 00:00:00 2026' || fail "$(cat crl.txt)"
+grep -A 1 'Invalidity Date' crl.txt | has 'Jan  1 00:00:00 2026' || fail "$(cat crl.txt)"
 
 # ---- a key that is known to others ends in all its certificates ----
 
@@ -71,7 +71,7 @@ mapfile -t known < <(inro cert list --where 'state=active profile=tls-client' --
 inro cert revoke "id:${known[0]}" --reason keyCompromise >said || fail "not revoked"
 grep -q "is revoked (keyCompromise); with it those of the same key: ${known[1]}$" said || fail "$(cat said)"
 [[ $(inro cert show "id:${known[1]}" --json | value reason) == keyCompromise ]] || fail "the other one stands"
-inro audit list --where 'action=certificate.revoke' --json | grep -q "with.*${known[0]}" || fail "the audit does not tell with which"
+inro audit list --where 'action=certificate.revoke' --json | has "with.*${known[0]}" || fail "the audit does not tell with which"
 
 refused 1 "no day" inro cert revoke "$new" --invalid-at 2026-02-31
 
@@ -94,7 +94,7 @@ open("signature", "wb").write(bytes.fromhex(d["signature"]))
 open("signer", "wb").write(bytes.fromhex(d["signer"]))
 P
 openssl dgst -sha256 -verify signer -keyform DER -signature signature text >/dev/null || fail "the statement's signature"
-inro audit list --where 'action=certificate.evidence' --json | grep -q "$(sha256sum <text | cut -d ' ' -f 1)" ||
+inro audit list --where 'action=certificate.evidence' --json | has "$(sha256sum <text | cut -d ' ' -f 1)" ||
 	fail "the audit does not know the statement"
 refused 1 "it is the end" inro cert destroy "$serial"
 
@@ -115,7 +115,7 @@ grep -q 'MAC: sha256, Iteration 100000' info || fail "$(cat info)"
 [[ $(grep -c 'BEGIN CERTIFICATE' gate.pem) == 3 ]] || fail "not the whole chain"
 openssl x509 -in gate.pem -noout -pubkey | cmp - <(openssl pkey -in gate.pem -pubout) || fail "another key"
 openssl verify -CAfile root.pem -untrusted issuing.pem gate.pem >out 2>&1 || fail "$(cat out)"
-inro audit list --where 'action=certificate.issue' --json | grep -q 'made here' || fail "the audit does not tell"
+inro audit list --where 'action=certificate.issue' --json | has 'made here' || fail "the audit does not tell"
 refused 1 "no copy of the key" inro cert export "$(inro cert list --device gate --json | value serial)" --format p12 --out again.p12
 
 must inro token create seal

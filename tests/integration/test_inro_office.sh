@@ -5,7 +5,7 @@
 export INRO_PIN=123456 INRO_SO_PIN=87654321
 cd "$T"
 value() {
-	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
+	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | sed -n 1p
 }
 
 must inro token create ca
@@ -20,8 +20,8 @@ openssl verify -CAfile root.pem issuing.pem >out 2>&1 || fail "$(cat out)"
 
 inro ca show issuing --chain >chain.pem
 [[ $(grep -c BEGIN chain.pem) == 2 && $(head -n 1 chain.pem) == -----BEGIN* ]] || fail "the chain is not PEM alone: $(cat chain.pem)"
-inro ca show issuing --chain --json | grep -q '"name": "issuing"' || fail "the chain as JSON has no name"
-inro audit list | grep -q 'not_after=2[0-9][0-9][0-9]-' || fail "times of events are not dates: $(inro audit list)"
+inro ca show issuing --chain --json | has '"name": "issuing"' || fail "the chain as JSON has no name"
+inro audit list | has 'not_after=2[0-9][0-9][0-9]-' || fail "times of events are not dates: $(inro audit list)"
 inro help --completion bash >completion
 [[ $(grep -c "^.'token') words='.*pin .*pin " completion) == 0 ]] || fail "pin is offered twice"
 grep -q "'cert issue --profile') words='.*tls-client" completion || fail "profiles are not completed"
@@ -141,7 +141,7 @@ print=$(openssl x509 -in dev-1.pem -noout -fingerprint -sha256 | sed 's/.*=//; s
 # ---- moves, and those that are not legal ----
 
 crl_has() {
-	inro ca crl issuing | openssl crl -noout -text | grep -qi "Serial Number: $(serial "$1")"
+	inro ca crl issuing | openssl crl -noout -text | has -i "Serial Number: $(serial "$1")"
 }
 
 must inro cert hold "$(serial srv.example.pem)"
@@ -219,7 +219,7 @@ openssl ecparam -name prime256v1 -genkey -noout -out anchor.key
 openssl pkey -in anchor.key -pubout -out anchor.pem
 must inro device update dev-g --anchor-key anchor.pem
 refused 1 "'dev-g'" inro device add dev-h --anchor-key anchor.pem
-inro group show plant/line1 --json | grep -q '"renew_days": 21' || fail "the policy is not inherited"
+inro group show plant/line1 --json | has '"renew_days": 21' || fail "the policy is not inherited"
 refused 1 "1 devices" inro group delete plant/line1
 must inro group update plant/line1 --path plant/line7
 [[ $(inro device show dev-g --json | value group) == plant/line7 ]] || fail "not moved along"
@@ -228,7 +228,7 @@ must inro tenant add acme
 INRO_TENANT=acme refused 1 "no device" inro device show dev-g
 must inro --tenant acme device add dev-g --anchor-key anchor.pem
 refused 1 "no tenant" inro --tenant nobody device list
-inro tenant list | grep -q '^acme ' || fail "the new tenant is not listed"
+inro tenant list | has '^acme ' || fail "the new tenant is not listed"
 
 # ---- search ----
 
@@ -242,17 +242,17 @@ cursor=$(value next <page)
 inro device list --where 'group=plant state=registered name^=pump' --limit 3 --after "$cursor" --json >page
 [[ $(grep -c '"id": "pump' page) == 2 ]] || fail "$(cat page)"
 grep -q '"next": null' page || fail "there is more behind the last page: $(cat page)"
-inro device list --sort name --limit 1 | grep -q '^there are more: --after [0-9a-f]*$' || fail "no cursor for people"
+inro device list --sort name --limit 1 | has '^there are more: --after [0-9a-f]*$' || fail "no cursor for people"
 [[ $(inro device list --where 'group^=plant' --json | grep -c '"id"') == 7 ]] || fail "not those in the groups of a group"
 refused 1 "its fields are id, name" inro device list --where 'colour=red'
-inro device count | grep -qE '^registered +[0-9]+$' || fail "$(inro device count)"
-inro device count --by group | grep -qE '^plant +6$' || fail "$(inro device count --by group)"
+inro device count | has -E '^registered +[0-9]+$' || fail "$(inro device count)"
+inro device count --by group | has -E '^plant +6$' || fail "$(inro device count --by group)"
 
 # ---- devices from a file ----
 
 printf 'id,name,IP,MAC,host,OS,group\r\n00000000a1,"プレス, 1",192.0.2.1,00:11:22:33:44:01,p1,Linux,plant\r\n00000000a2,,,,,,\r\n' >fleet.csv
 must inro device import fleet.csv
-inro device import fleet.csv --json | grep -q '"same": 2' || fail "the same file again changes something"
+inro device import fleet.csv --json | has '"same": 2' || fail "the same file again changes something"
 printf '00000000a3,,nowhere,,,,\n00000000a4,,,,,,\n00000000a1,other,,,,,\n' >>fleet.csv
 refused 1 "2 of 5 rows are bad, see fleet.csv.errors; 1 devices are added" inro device import fleet.csv
 grep -q '^4: the IP address is like ' fleet.csv.errors || fail "$(cat fleet.csv.errors)"

@@ -10,7 +10,7 @@ pump() {
 }
 
 # Without a back office there are the built-in ones, and none is made for looking.
-inro profile list | grep -q '^tls-client .*built in' || fail "no built-in profile"
+inro profile list | has '^tls-client .*built in' || fail "no built-in profile"
 [[ ! -e $INRO_HOME/backoffice.db ]] || fail "looking has made a back office"
 refused 1 "no profile is called 'pump'" inro profile show pump
 
@@ -18,14 +18,14 @@ pump 7d >pump.ini
 must inro profile check pump.ini
 must inro profile add pump.ini
 refused 1 "there is a profile 'pump' already" inro profile add pump.ini
-inro profile list | grep -q '^pump  *no  *7  *1 ' || fail "$(inro profile list)"
+inro profile list | has '^pump  *no  *7  *1 ' || fail "$(inro profile list)"
 pump 9d >pump9.ini
 must inro profile set pump9.ini
 must inro profile export pump now.ini
 must inro profile export pump first.ini --revision 1
 { cmp now.ini pump9.ini && cmp first.ini pump.ini; } || fail "another text than was given"
-inro profile show pump | grep -q '^period = 9d' || fail "$(inro profile show pump)"
-inro profile show pump --revision 1 | grep -q '^period = 7d' || fail "$(inro profile show pump --revision 1)"
+inro profile show pump | has '^period = 9d' || fail "$(inro profile show pump)"
+inro profile show pump --revision 1 | has '^period = 7d' || fail "$(inro profile show pump --revision 1)"
 [[ $(inro profile history pump --json | grep -c '"version"') == 2 ]] || fail "$(inro profile history pump)"
 pump 9x >bad.ini
 refused 1 'bad.ini.*period = 9x' inro profile set bad.ini
@@ -46,11 +46,11 @@ openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.
 must inro cert issue --ca root --profile pump --csr p1.csr --out p1.pem
 openssl x509 -in p1.pem -noout -checkend $((8 * 86400)) >/dev/null || fail "not by the profile as it is now"
 ! openssl x509 -in p1.pem -noout -checkend $((10 * 86400)) >/dev/null || fail "valid for too long"
-inro cert show "$(inro cert list --json | sed -n 's/.*"serial": "\([^"]*\)".*/\1/p' | head -n 1)" --out root.pem >/dev/null
-inro cert lint p1.pem --issuer root.pem | grep -q 'keeps every rule' || fail "$(inro cert lint p1.pem --issuer root.pem)"
+inro cert show "$(inro cert list --json | sed -n 's/.*"serial": "\([^"]*\)".*/\1/p' | sed -n 1p)" --out root.pem >/dev/null
+inro cert lint p1.pem --issuer root.pem | has 'keeps every rule' || fail "$(inro cert lint p1.pem --issuer root.pem)"
 refused 1 'give its issuer' inro cert lint p1.pem
 openssl req -x509 -newkey rsa:2048 -pkeyopt rsa_keygen_pubexp:3 -nodes -keyout e3.key -subj /CN=e3 -days 9 -out e3.pem 2>/dev/null
-inro cert lint e3.pem | grep -q '^rsa-exponent' || fail "$(inro cert lint e3.pem)"
+inro cert lint e3.pem | has '^rsa-exponent' || fail "$(inro cert lint e3.pem)"
 openssl req -new -key e3.key -subj /CN=e3 -out e3.csr
 refused 1 'rsa-exponent' inro cert issue --ca root --profile tls-client --csr e3.csr
 
@@ -65,7 +65,7 @@ openssl req -new -newkey rsa:2048 -nodes -keyout new.key -subj /CN=new -out new.
 must inro cert issue --ca root --profile rsa --csr new.csr --out new.pem
 rm blocklist
 refused 1 'blocklist' inro cert issue --ca root --profile rsa --csr new.csr
-inro cert list --json | grep -q '"profile_version": 5' || fail "the record has no version"
+inro cert list --json | has '"profile_version": 5' || fail "the record has no version"
 
 must inro profile remove pump --why "no more pumps"
 refused 1 "no profile is called 'pump'" inro cert issue --ca root --profile pump --csr p1.csr

@@ -2,10 +2,14 @@
 # PINs typed at a terminal: not shown, asked twice when new, and given up with ^C.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
+asked() { # N: more than so many prompts are on the screen
+	[[ $(grep -o ': ' "$T/screen" | wc -l) -gt $1 ]]
+}
+
 # typed ANSWER ... -- CMD ...: the command on a terminal of its own; each answer is typed when one
 # more prompt ("...: ") has come on the screen.
 typed() {
-	local status=0 answers=() terminal n i
+	local status=0 answers=() terminal i
 	while [[ $1 != -- ]]; do
 		answers+=("$1")
 		shift
@@ -13,14 +17,11 @@ typed() {
 	shift
 	rm -f "$T/keys" "$T/screen"
 	mkfifo "$T/keys"
-	timeout 30 script -qec "$(printf '%q ' "$@")" /dev/null <"$T/keys" >"$T/screen" 2>&1 &
+	timeout "$patience" script -qec "$(printf '%q ' "$@")" /dev/null <"$T/keys" >"$T/screen" 2>&1 &
 	terminal=$!
 	exec 8>"$T/keys"
 	for ((i = 0; i < ${#answers[@]}; i++)); do
-		for ((n = 0; n < 100; n++)); do
-			[[ $(grep -o ': ' "$T/screen" | wc -l) -gt $i ]] && break
-			sleep 0.1
-		done
+		within_time asked "$i" || true # the program asks no more: the test tells what it has said
 		printf '%b' "${answers[i]}" >&8
 	done
 	wait "$terminal" || status=$?

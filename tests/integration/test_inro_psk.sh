@@ -5,7 +5,7 @@
 export INRO_PIN=123456 INRO_SO_PIN=87654321
 cd "$T"
 value() {
-	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
+	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | sed -n 1p
 }
 # A secret is in no file of the back office and in nothing that was printed but where it was asked for.
 nowhere() {

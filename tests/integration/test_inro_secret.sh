@@ -6,7 +6,7 @@
 export INRO_PIN=123456 INRO_SO_PIN=87654321
 cd "$T"
 value() {
-	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
+	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | sed -n 1p
 }
 raw() { inro secret get "$1" --form raw --clear; }
 unhex() { sed 's/../\\x&/g' | xargs -0 printf '%b'; }

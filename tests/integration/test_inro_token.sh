@@ -6,7 +6,7 @@ export INRO_PIN=123456 INRO_SO_PIN=87654321
 cd "$T"
 
 value() { # value KEY: of the JSON on standard input
-	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
+	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | sed -n 1p
 }
 
 [[ $(inro token list) == *"no token yet"* ]] || fail "an empty list does not say so"
@@ -85,9 +85,9 @@ refused 1 "'?cut.backup" inro token restore cut.backup
 grep -q '\.new-' "$T/err" && fail "a file nobody knows is named: $(cat "$T/err")"
 refused 1 "passphrase" env INRO_PASSPHRASE="another passphrase" "$B/bin/inro" token restore line1.backup
 must inro token restore line1.backup
-INRO_PIN=333333 must inro token check line1 | grep -q "is whole" || fail "a restored token is not whole"
+INRO_PIN=333333 must inro token check line1 | has "is whole" || fail "a restored token is not whole"
 INRO_SO_PIN=11112222 INRO_NEW_PIN=annas-pin must inro token user add line1 ann --expire
-inro token user list line1 | grep -qE "^ann +user +10 +(yes|true)" || fail "ann: $(inro token user list line1)"
+inro token user list line1 | has -E "^ann +user +10 +(yes|true)" || fail "ann: $(inro token user list line1)"
 INRO_PIN=annas-pin INRO_NEW_PIN=anna-2 must inro token pin change line1 --user ann
 INRO_SO_PIN=11112222 must inro token user delete line1 ann
 refused 1 "not locked" inro token delete line1 --force
@@ -119,7 +119,7 @@ must inro key list --token "serial:$serial" >list.txt
 grep -q '^twin  *by-slot' list.txt || fail "no key by the serial: $(cat list.txt)"
 refused 1 "twin.*tries left" env INRO_SO_PIN=000000 "$B/bin/inro" token delete "slot:$slot"
 grep -qE 'CKR_|C_[A-Z]|destroy' "$T/err" && fail "names of functions: $(cat "$T/err")"
-must inro token delete "slot:$slot" | grep -q "token 'twin' is removed" || fail "what was removed is not said"
+must inro token delete "slot:$slot" | has "token 'twin' is removed" || fail "what was removed is not said"
 [[ $(inro token list --json | grep -c '"twin"') == 1 ]] || fail "both twins are gone, or none"
 refused 1 "slot:x" inro token show slot:x
 refused 2 "begins with" inro token create slot:9

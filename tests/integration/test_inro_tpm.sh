@@ -31,10 +31,7 @@ start_tpm() { # start_tpm NAME
 	background "$1.log" swtpm socket --tpm2 --tpmstate "dir=$T/$1" --server "type=unixio,path=$T/$1.sock" \
 		--ctrl "type=unixio,path=$T/$1.sock.ctrl" --flags not-need-init,startup-clear
 	tpm_pid[$1]=$pid
-	for ((i = 0; i < 100; i++)); do
-		[[ ! -S $1.sock ]] || break
-		sleep 0.1
-	done
+	until_true test -S "$1.sock"
 }
 new_tpm() { # new_tpm NAME CA
 	local as=
@@ -44,11 +41,13 @@ new_tpm() { # new_tpm NAME CA
 	must swtpm_setup --tpm2 --tpmstate "$T/$1" --create-ek-cert --config "$T/$2/setup.conf" --overwrite $as >/dev/null
 	start_tpm "$1"
 }
+has_none() { # NAME KIND
+	[[ -z $(TPM2TOOLS_TCTI=swtpm:path=$T/$1.sock tpm2_getcap "$2") ]]
+}
 empty() { # empty NAME: nothing of ours is in the TPM
 	local kind
-	sleep 0.5
 	for kind in handles-transient handles-loaded-session handles-saved-session; do
-		[[ -z $(TPM2TOOLS_TCTI=swtpm:path=$T/$1.sock tpm2_getcap $kind) ]] || fail "$kind are left in $1"
+		within_time has_none "$1" "$kind" || fail "$kind are left in $1"
 	done
 }
 
@@ -65,8 +64,8 @@ for t in a b c; do
 	must inro token create $t --backend tpm --tcti "swtpm:path=$T/$t.sock" >/dev/null
 	must inro key generate --token $t --label key >/dev/null
 done
-inro token show a | grep -q '^TPM  *tcti=.*model=' || fail "the TPM's facts are not shown"
-inro key show 'pkcs11:token=a;object=key' --login | grep -q '^Place  *tpm$' || fail "the key's place is not shown"
+inro token show a | has '^TPM  *tcti=.*model=' || fail "the TPM's facts are not shown"
+inro key show 'pkcs11:token=a;object=key' --login | has '^Place  *tpm$' || fail "the key's place is not shown"
 
 # ---- evidence ----
 
@@ -123,7 +122,7 @@ refused 1 'vouches for this TPM' inro attest challenge ev-c.json --roots roots -
 
 # a chain that is forged: same names, another CA's keys
 openssl req -x509 -newkey rsa:2048 -nodes -keyout fake.key -subj /CN=swtpm-localca -days 9 -out fake.pem 2>/dev/null
-sed -n '/"certificates"/,/]/p' ev.json | sed -n 's/^ *"\([^"]*\)",\{0,1\}$/\1/p' | head -n 1 | base64 -d >ek.der
+sed -n '/"certificates"/,/]/p' ev.json | sed -n 's/^ *"\([^"]*\)",\{0,1\}$/\1/p' | sed -n 1p | base64 -d >ek.der
 openssl x509 -inform DER -in ek.der -pubkey -noout >ek.pub.pem
 openssl x509 -new -force_pubkey ek.pub.pem -CA fake.pem -CAkey fake.key -subj /CN=unknown -days 9 -outform DER -out forged.der 2>/dev/null
 python3 - "$(base64 -w0 forged.der)" <<-'END'

@@ -20,5 +20,5 @@ export INRO_PIN=123456 INRO_SO_PIN=87654321 INRO_MODULE=$D$modules/inro-pkcs11.s
 must "$D/usr/bin/inro" token create moved
 must "$D/usr/bin/inro" key generate --token moved --label k
 must foreign openssl pkey -provider-path "$D$providers" -provider inro -provider default -pubin \
-	-in 'pkcs11:token=moved;object=k;type=public' | grep -q 'BEGIN PUBLIC KEY' ||
+	-in 'pkcs11:token=moved;object=k;type=public' | has 'BEGIN PUBLIC KEY' ||
 	fail "the installed provider gives no key"

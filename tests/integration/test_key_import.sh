@@ -7,7 +7,7 @@ export INRO_PIN=123456 INRO_SO_PIN=87654321
 must inro token create t >/dev/null
 
 value() { # value KEY: of the JSON on standard input
-	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
+	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | sed -n 1p
 }
 objects() {
 	inro token show t --json | value objects
@@ -133,7 +133,7 @@ od -An -tx1 raw | tr -d ' \n' >hex
 must inro key import raw --token t --secret aes --label "aes key" --id ae >/dev/null
 must inro key import hex --token t --secret hmac-sha256 --hex --label "mac key" --id ac --json >made.json
 [[ $(value id <made.json) == ac ]] || fail "$(cat made.json)"
-inro key show 'pkcs11:token=t;object=aes%20key' --login --json | grep -q '"extractable": false' || fail "a secret key may leave"
+inro key show 'pkcs11:token=t;object=aes%20key' --login --json | has '"extractable": false' || fail "a secret key may leave"
 if command -v pkcs11-tool >/dev/null; then
 	iv=000102030405060708090a0b0c0d0e0f
 	must new --encrypt --mechanism AES-CBC-PAD --iv $iv --id ae --input-file pass --output-file got >/dev/null
@@ -184,7 +184,7 @@ for i in $(seq 1 20); do
 		must inro key delete 'pkcs11:token=k;object=b' >/dev/null
 	fi
 done
-inro key list --token k --login --json | grep -q '"sign"' || must inro key import bundle.pem --token k --label b >/dev/null
+inro key list --token k --login --json | has '"sign"' || must inro key import bundle.pem --token k --label b >/dev/null
 [[ $(inro token show k --json | value objects) == 4 ]] || fail "the last import did not complete the others"
 
 # ---- NSS ----

@@ -70,16 +70,9 @@ tls() {
 	pids+=("$peer")
 	exec 7>"in-$1-$2-$3"
 	echo hello >&7
-	for ((i = 0; i < 100; i++)); do
-		grep -qx olleh client.log 2>/dev/null && break
-		sleep 0.1
-	done
+	within_time grep -qsx olleh client.log || fail "no data flows: $* ($(cat client.log "server-$1-$2-$3.log"))"
 	exec 7>&-
 	wait "$peer" || fail "the client ended with status $?: $(cat client.log)"
-	grep -qx olleh client.log || {
-		cat client.log "server-$1-$2-$3.log" >&2
-		fail "no data flows: $*"
-	}
 	case $version in
 	tls1_3) grep -q 'Protocol version: TLSv1.3' client.log || fail "not TLS 1.3" ;;
 	tls1_2) grep -q 'Protocol version: TLSv1.2' client.log || fail "not TLS 1.2" ;;
@@ -131,7 +124,7 @@ p11 --token-label opensc -l --pin 123456 --keypairgen --key-type rsa:2048 --id 0
 echo data >data
 p11 --token-label opensc -l --pin 123456 --sign --id 02 -m SHA256-RSA-PKCS -i data -o data.sig
 p11 --token-label opensc -l --pin 123456 --verify --id 02 -m SHA256-RSA-PKCS -i data --signature-file data.sig |
-	grep -q 'Signature is valid' || fail "pkcs11-tool does not verify its signature"
+	has 'Signature is valid' || fail "pkcs11-tool does not verify its signature"
 p11 --token-label opensc -l --pin 123456 --list-objects >objects.txt
 [[ $(grep -c 'Private Key Object' objects.txt) == 2 ]] || fail "not two keys: $(cat objects.txt)"
 p11 --token-label opensc -l --pin 123456 --test >test.txt

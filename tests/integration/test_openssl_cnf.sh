@@ -116,7 +116,7 @@ if [[ $(id -u) == 0 ]]; then
 	chmod 400 etc/pin
 	OPENSSL_CONF=$T/etc/openssl.cnf INRO_HOME=$T/home foreign setpriv --reuid=nobody --regid=nogroup --clear-groups \
 		openssl pkey -noout -in etc/web.pem 2>err && fail "nobody may read the PIN"
-	grep -m 1 ':error:' err | grep -q ':inro:' || fail "no line of ours for who may read nothing: $(cat err)"
+	grep -m 1 ':error:' err | has ':inro:' || fail "no line of ours for who may read nothing: $(cat err)"
 fi
 says "the setting pin is a path" "pin=$T/etc/pin" -- 'pkcs11:object=web'
 says "wrong PIN for token 'line1'" pin=999999 -- 'pkcs11:object=web'

@@ -12,7 +12,7 @@ user() {
 
 # ---- one empty slot, then a token in it and the next empty one ----
 
-must p11 --list-slots | grep -q 'uninitialized' || fail "no empty slot is shown"
+must p11 --list-slots | has 'uninitialized' || fail "no empty slot is shown"
 must p11 --init-token --slot 1 --label t1 --so-pin 87654321
 must p11 --init-pin --token-label t1 --so-pin 87654321 --pin 123456
 must p11 --list-slots >slots
@@ -52,7 +52,7 @@ sign() { # sign MECHANISM ID INPUT OPTIONS: signs, and the token itself takes th
 	rm -f sig
 	must user --sign --mechanism "$mech" --id "$id" --input-file "$input" --output-file sig "$@" >/dev/null
 	must user --verify --mechanism "$mech" --id "$id" --input-file "$input" --signature-file sig "$@" |
-		grep -q 'Signature is valid' || fail "$mech: the token refuses its own signature"
+		has 'Signature is valid' || fail "$mech: the token refuses its own signature"
 }
 
 pair EC:prime256v1 01

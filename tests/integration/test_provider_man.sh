@@ -31,7 +31,7 @@ grep -q -- '-----BEGIN PKCS#11 PROVIDER URI-----' web.pem || fail "no reference:
 sed -n 's/^\.Dl //p' "$page" | sed "s#/etc/inro/pin#$T/pin#" >line
 rm web.pem
 must foreign bash -eu line
-sed '/^-/d' web.pem | base64 -d | grep -q "serial=[^;]*;token=line1;.*pin-source=file:$T/pin" ||
+sed '/^-/d' web.pem | base64 -d | has "serial=[^;]*;token=line1;.*pin-source=file:$T/pin" ||
 	fail "the reference has no serial number or no place of the PIN"
 
 # Every setting that the code reads is told, and each attribute of a URI.

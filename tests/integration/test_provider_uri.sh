@@ -16,12 +16,12 @@ gives() { # URI...
 }
 says() { # REGEX URI: in the first line
 	must_fail "$1" ossl pkey -noout -in "$2"
-	grep -m 1 ':error:' "$T/err" | grep -qE -- "$1" || fail "not the first line: $(cat "$T/err")"
+	grep -m 1 ':error:' "$T/err" | has -E -- "$1" || fail "not the first line: $(cat "$T/err")"
 }
 
 # What pkcs11-tool shows of a slot, a token or the module.
 shown() { # FILE NAME
-	sed -n "s/^ *$2 *:\{0,1\} *//p" "$1" | head -1 | sed 's/ *$//'
+	sed -n "s/^ *$2 *:\{0,1\} *//p" "$1" | sed -n 1p | sed 's/ *$//'
 }
 
 # Each attribute that chooses a token: right it finds the key, wrong it finds none.

@@ -40,7 +40,7 @@ for i in {1..12}; do
 	cmp recorded.der stored.der || fail "after $delay s: the token has another certificate"
 	killed ca create "ca-$i" --token ca --subject "/O=Example/CN=CA $i"
 	completed inro ca create "ca-$i" --token ca --subject "/O=Example/CN=CA $i"
-	inro ca list | grep -qE "^ca-$i +active" || fail "after $delay s: $(inro ca list)"
+	inro ca list | has -E "^ca-$i +active" || fail "after $delay s: $(inro ca list)"
 done
 [[ $(inro key list --token line --json | grep -c '"label"') == 13 ]] ||
 	fail "keys are left over: $(inro key list --token line)"

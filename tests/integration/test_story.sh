@@ -15,7 +15,7 @@ keys=100
 export INRO_PIN=123456 INRO_SO_PIN=87654321 ASAN_OPTIONS
 cd "$T"
 value() {
-	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | head -n 1
+	sed -n "s/.*\"$1\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" | sed -n 1p
 }
 id_of() { printf 'dev-%05d' "$1"; }
 certificates() { inro cert count | awk -v state="$1" '$1 == state { print $2 }'; }

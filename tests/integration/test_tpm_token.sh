@@ -92,7 +92,7 @@ tpm2_pcrextend 16:sha256=0000000000000000000000000000000000000000000000000000000
 for _ in 1 2 3 4 5 6 7 8 9 10 11; do # not tried is not wrong
 	refused 1 "PCRs sha256:16" inro key generate --token measured --label x
 done
-inro token show measured | grep -q '^PIN tries left  *10$' || fail "PINs that were not tried were counted: $(inro token show measured)"
+inro token show measured | has '^PIN tries left  *10$' || fail "PINs that were not tried were counted: $(inro token show measured)"
 tpm2_pcrreset 16
 must inro key generate --token measured --label x
 
@@ -137,6 +137,6 @@ refused 1 "root is not that of the tokens" inro token create other --owner-auth 
 refused 1 "root-auth is not that of the tokens" inro token create other --owner-auth owner --root-auth owner
 mv guess away
 refused 1 "root-auth.*o such file" inro key generate --token owned --label k
-inro token list | grep -q 'unreadable.*root-auth' || fail "a token without its root-auth is not shown as such: $(inro token list)"
+inro token list | has 'unreadable.*root-auth' || fail "a token without its root-auth is not shown as such: $(inro token list)"
 mv away guess
 must inro key generate --token owned --label k

@@ -16,7 +16,7 @@ root=$T/root
 packages=openssl,libsqlite3-0,libinih1,libcmocka0,libjansson4
 
 # shellcheck disable=SC2016 # apt fills that in
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | sed -n 1p)
 [[ -n $mirror ]] || fail "apt knows no mirror of Debian: see /etc/apt/sources.list"
 if [[ ! -s $cache-$packages.tar ]]; then
 	mkdir -p "$(dirname "$cache")"

@@ -27,7 +27,7 @@ serve() {
 
 # greet PRIORITY CA WANT: the server answers under this priority, by an exchange like WANT.
 greet() {
-	echo 'the greeting' | timeout 20 gnutls-cli --port "$port" --priority "$1" --x509cafile "$2" localhost \
+	echo 'the greeting' | timeout "$patience" gnutls-cli --port "$port" --priority "$1" --x509cafile "$2" localhost \
 		>client 2>&1 || fail "$1: $(cat client server)"
 	grep -q '^the greeting' client || fail "$1: no answer: $(cat client)"
 	grep -qE -- "- Description: $3" client || fail "$1: another exchange: $(cat client)"

@@ -8,7 +8,7 @@ need java javac keytool jarsigner jar
 SLOT=1 howto java.md
 must openssl req -in ec.csr -verify -noout
 must openssl req -in pss.csr -verify -noout
-openssl req -in pss.csr -noout -text | grep -q 'Signature Algorithm: rsassaPss' || fail "the request is not signed with PSS"
+openssl req -in pss.csr -noout -text | has 'Signature Algorithm: rsassaPss' || fail "the request is not signed with PSS"
 must openssl verify -check_ss_sig -CAfile rsa.pem rsa.pem >/dev/null
 [[ $(grep -c PrivateKeyEntry howto.out) == 3 ]] || fail "not three entries: $(cat howto.out)"
 [[ $(grep -c '^box, SecretKeyEntry' howto.out) == 1 ]] || fail "no secret key: $(cat howto.out)"

@@ -25,7 +25,7 @@ wait_for 'Test thread 1 returning rv = 0' threads
 
 # ---- a program that watches: it writes into the interface that it was given ----
 
-spy=$(find /usr/lib -name pkcs11-spy.so | head -1)
+spy=$(find /usr/lib -name pkcs11-spy.so | sed -n 1p)
 [[ -n $spy ]] || fail "OpenSC has no pkcs11-spy.so here"
 PKCS11SPY=$module PKCS11SPY_OUTPUT=$T/spy must foreign pkcs11-tool --module "$spy" --token-label t1 \
 	--login --pin "$pin" --list-objects --type privkey >objects
@@ -51,7 +51,7 @@ done
 openssl enc -d -aes-256-cbc -K "$hex" -iv "$iv" -in sealed -out opened
 cmp -s message opened || fail "openssl opens another text"
 must user --sign --mechanism SHA256-HMAC --id 0c --input-file message --output-file mac
-must user --verify --mechanism SHA256-HMAC --id 0c --input-file message --signature-file mac | grep -q 'Signature is valid' ||
+must user --verify --mechanism SHA256-HMAC --id 0c --input-file message --signature-file mac | has 'Signature is valid' ||
 	fail "SHA256-HMAC: the token refuses its own MAC"
 must user --hash --mechanism SHA512 --input-file message --output-file digest
 openssl dgst -sha512 -binary message | cmp -s - digest || fail "another hash than openssl's"
@@ -61,7 +61,7 @@ openssl dgst -sha512 -binary message | cmp -s - digest || fail "another hash tha
 must user --keypairgen --key-type EC:edwards25519 --id 21 --label ed --usage-sign >/dev/null
 head -c 500 message >short
 must user --sign --mechanism EDDSA --id 21 --input-file short --output-file sig
-must user --verify --mechanism EDDSA --id 21 --input-file short --signature-file sig | grep -q 'Signature is valid' ||
+must user --verify --mechanism EDDSA --id 21 --input-file short --signature-file sig | has 'Signature is valid' ||
 	fail "EDDSA: the token refuses its own signature"
 must user --keypairgen --key-type EC:curve25519 --id 22 --label x --usage-derive >/dev/null
 

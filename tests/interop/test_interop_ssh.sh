@@ -8,7 +8,7 @@ need ssh ssh-agent
 sshd=/usr/sbin/sshd
 [[ -x $sshd ]] || sshd=$S/build/openssh/usr/sbin/sshd
 [[ -x $sshd ]] || skip "sshd is not here: tools/check fetches it"
-wrapper=$(find /usr/lib -name libnss_wrapper.so | head -1)
+wrapper=$(find /usr/lib -name libnss_wrapper.so | sed -n 1p)
 [[ -n $wrapper ]] || skip "libnss-wrapper is not installed: tools/check installs it"
 
 # ---- a server without rights, whose only account is "someone" ----

@@ -104,7 +104,7 @@ stop
 
 says() {
 	rm -f error.log
-	! timeout 20 setsid -w apache2 -d "$T" -f "$T/apache.conf" -DFOREGROUND 2>said || fail "Apache has started"
+	! timeout "$patience" setsid -w apache2 -d "$T" -f "$T/apache.conf" -DFOREGROUND 2>said || fail "Apache has started"
 	grep -q 'AH02579: Init: Private key not found' error.log || fail "Apache says $(cat error.log)"
 	fails_with 1 "$1" openssl pkey -in etc/www.pem -noout
 }

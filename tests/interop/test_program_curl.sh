@@ -37,7 +37,7 @@ background server.log /usr/bin/python3 server.py "$at"
 wait_for '^ready' server.log
 
 web() { # ARGUMENT ...
-	with_keys curl -sS --max-time 20 --cacert etc/ca.crt "$@" "https://localhost:$at/" >page 2>said
+	with_keys curl -sS --max-time "$patience" --cacert etc/ca.crt "$@" "https://localhost:$at/" >page 2>said
 }
 
 howto curl.md command >command.sh
@@ -61,7 +61,7 @@ done
 # ---- --pass is the PIN, where nothing else says it ----
 
 sed '/^pin = /d' etc/openssl.cnf >ask.cnf
-OPENSSL_CONF=$T/ask.cnf must curl -sS --max-time 20 --cacert etc/ca.crt --cert etc/visitor.crt --key etc/visitor.pem \
+OPENSSL_CONF=$T/ask.cnf must curl -sS --max-time "$patience" --cacert etc/ca.crt --cert etc/visitor.crt --key etc/visitor.pem \
 	--pass "$pin" "https://localhost:$at/" >page
 
 # ---- what goes wrong ----

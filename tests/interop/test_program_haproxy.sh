@@ -49,7 +49,7 @@ loaded() {
 reload() {
 	local before i
 	before=$(grep -c 'Loading success' said)
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 10 * patience; i++)); do
 		((i % 25)) || kill -USR2 "$master"
 		! loaded "$before" || return 0
 		sleep 0.1

@@ -35,7 +35,7 @@ ends() {
 }
 
 client() { # pub|sub KEY ARGUMENT ...
-	with_keys timeout 20 "mosquitto_$1" -h localhost -p "$at" --cafile etc/ca.crt --cert "etc/${2%.*}.crt" \
+	with_keys timeout "$patience" "mosquitto_$1" -h localhost -p "$at" --cafile etc/ca.crt --cert "etc/${2%.*}.crt" \
 		--key "etc/$2" "${@:3}"
 }
 
@@ -48,7 +48,7 @@ for version in tlsv1.2 tlsv1.3; do
 done
 wait_for "u'dev1'" broker.log
 wait_for "u'file'" broker.log
-! with_keys timeout 20 mosquitto_pub -h localhost -p "$at" --cafile etc/ca.crt -t status/x -m on 2>/dev/null ||
+! with_keys timeout "$patience" mosquitto_pub -h localhost -p "$at" --cafile etc/ca.crt -t status/x -m on 2>/dev/null ||
 	fail "a client without a certificate got in"
 
 # ---- twenty clients at once, and one that listens as the how-to has it ----

@@ -69,10 +69,10 @@ net=$pid
 within() {
 	nsenter -t "$net" -n "$@"
 }
-for ((i = 0; i < 50; i++)); do
-	[[ $(readlink "/proc/$net/ns/net") == "$(readlink /proc/self/ns/net)" ]] || break
-	sleep 0.1
-done
+is_elsewhere() {
+	[[ $(readlink "/proc/$net/ns/net") != "$(readlink /proc/self/ns/net)" ]]
+}
+until_true is_elsewhere
 within ip link set lo up
 sed -i '/^remote-cert-tls/d' client.conf # the test's CA says nothing of uses
 with_keys background server.log nsenter -t "$net" -n openvpn --config server.conf --reneg-sec 3
@@ -81,10 +81,11 @@ with_keys background client.log nsenter -t "$net" -n openvpn --config client.con
 wait_for 'Initialization Sequence Completed' client.log
 wait_for 'UID set to nobody' server.log
 # the server is nobody now, and signs once more
-for ((i = 0; i < 100; i++)); do
-	[[ $(grep -c 'Control Channel: TLS' server.log) -lt 2 ]] || break
-	sleep 0.1
+twice() {
+	[[ $(grep -c 'Control Channel: TLS' "$1") -ge 2 ]]
+}
+for log in server.log client.log; do
+	within_time twice "$log" || fail "no second handshake: $(cat server.log client.log)"
 done
-[[ $(grep -c 'Control Channel: TLS' client.log) -ge 2 ]] || fail "no second handshake: $(cat server.log client.log)"
 kill "$pid" "$server"
 wait "$server" || fail "status $? at the end of openvpn: $(cat server.log)"

@@ -20,7 +20,7 @@ without_rights nobody p11tool --batch --login --test-sign 'pkcs11:token=web;obje
 
 # ---- the provider by the proxy ----
 
-proxy=$(compgen -G '/usr/lib/*/p11-kit-proxy.so' | head -n 1)
+proxy=$(compgen -G '/usr/lib/*/p11-kit-proxy.so' | sed -n 1p)
 [[ -n $proxy ]] || fail "p11-kit has no p11-kit-proxy.so"
 softhsm=/usr/lib/softhsm/libsofthsm2.so
 sed -i "s#^pkcs11-module-path = .*#pkcs11-module-path = $proxy#" etc/openssl.cnf

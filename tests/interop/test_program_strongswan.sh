@@ -10,15 +10,16 @@ unshare -n ip link set lo up 2>/dev/null || skip "a network of its own needs roo
 tunnel=
 [[ ! -c /dev/net/tun || ! -e /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so ]] || tunnel=kernel-libipsec
 
+is_elsewhere() { # PID: in another network
+	[[ $(readlink "/proc/$1/ns/net") != "$(readlink /proc/self/ns/net)" ]]
+}
+
 # world NAME ADDRESS-INSIDE
 declare -A worlds
 world() {
 	background "$1.net.log" unshare -n sleep 300
 	worlds[$1]=$pid
-	for ((i = 0; i < 50; i++)); do
-		[[ $(readlink "/proc/$pid/ns/net") == "$(readlink /proc/self/ns/net)" ]] || break
-		sleep 0.1
-	done
+	until_true is_elsewhere "$pid"
 	in_world "$1" ip link set lo up
 	in_world "$1" ip address add "$2/32" dev lo
 }
@@ -59,13 +60,10 @@ side() {
 		swanctl { load = random openssl x509 pubkey pem pkcs1 pkcs8 sha1 sha2 }
 	END
 	STRONGSWAN_CONF=$T/$1/strongswan.conf with_keys background "$1.out" nsenter -t "${worlds[$1]}" -n charon-systemd
-	for ((i = 0; i < 100; i++)); do
-		[[ ! -S $1.vici ]] || break
-		sleep 0.1
-	done
+	until_true test -S "$1.vici"
 }
 ctl() { # NAME ARGUMENT ...
-	STRONGSWAN_CONF=$T/$1/strongswan.conf SWANCTL_DIR=$T/$1 timeout 20 swanctl "${@:2}" --uri "unix://$T/$1.vici"
+	STRONGSWAN_CONF=$T/$1/strongswan.conf SWANCTL_DIR=$T/$1 timeout "$patience" swanctl "${@:2}" --uri "unix://$T/$1.vici"
 }
 side moon sun 1 2
 moon=$pid
@@ -121,5 +119,5 @@ command -v pki >/dev/null && [[ -e /usr/lib/ipsec/plugins/libstrongswan-pkcs11.s
 instead=(/usr/local/lib "$B/lib")
 howto strongswan.md strongswan >pki.conf
 echo 'pki { load = pkcs11 openssl pem pkcs1 pkcs8 x509 random sha1 sha2 }' >>pki.conf
-STRONGSWAN_CONF=$T/pki.conf timeout 20 pki --pub --keyid 0b0c --type priv --debug 1 </dev/null >/dev/null 2>said || true
+STRONGSWAN_CONF=$T/pki.conf timeout "$patience" pki --pub --keyid 0b0c --type priv --debug 1 </dev/null >/dev/null 2>said || true
 grep -q "found key on PKCS#11 token 'inro'" said || fail "pki says $(cat said)"

@@ -30,8 +30,9 @@ start() { # server|client
 	pids+=("$pid")
 }
 
+# While stunnel takes its configuration anew it listens nowhere for a moment, and drops who has just come.
 plain() {
-	curl -sS --max-time 20 "http://127.0.0.1:$at$1"
+	curl -sS --max-time "$patience" --retry 50 --retry-all-errors --retry-delay 1 "http://127.0.0.1:$at$1"
 }
 
 start server
@@ -66,6 +67,7 @@ cp etc/next.pem etc/www.pem
 kill -HUP "$server"
 shows_key "$behind" etc/next.crt
 requests
+! grep 'inro::' run/server.log run/client.log || fail "a key was not to be had"
 ends TERM "$client"
 ends TERM "$server"
 nothing_left

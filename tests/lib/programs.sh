@@ -20,7 +20,7 @@
 #   give_rights USER            the user that a daemon runs as may read etc/ and use the tokens; nothing without root
 #   without_rights USER CMD ... as that user
 #   fails_with STATUS 'REGEX' CMD ...   the program ends with this status, and says something like it
-#   shows_key PORT FILE [ARGUMENT ...]  who listens there shows the certificate of this file, 5 seconds from now at most;
+#   shows_key PORT FILE [ARGUMENT ...]  who listens there shows the certificate of this file, soon;
 #                               more arguments are those of s_client
 
 so_pin=87654321
@@ -141,18 +141,16 @@ without_rights() {
 fails_with() {
 	local want=$1 regex=$2 status=0
 	shift 2
-	timeout 20 "$@" >"$T/said" 2>&1 </dev/null || status=$?
+	timeout "$patience" "$@" >"$T/said" 2>&1 </dev/null || status=$?
 	[[ $status == "$want" ]] || fail "status $status, not $want: $* ($(cat "$T/said"))"
 	grep -qE -- "$regex" "$T/said" || fail "$(cat "$T/said") is not like '$regex': $*"
 }
 
+shows_now() {
+	(openssl s_client -connect "127.0.0.1:$1" "${@:3}" </dev/null 2>/dev/null || true) >"$T/shown"
+	[[ $(openssl x509 -noout -fingerprint -in "$T/shown" 2>&1) == "$(openssl x509 -noout -fingerprint -in "$2")" ]]
+}
+
 shows_key() {
-	local i
-	for ((i = 0; i < 50; i++)); do
-		(openssl s_client -connect "127.0.0.1:$1" "${@:3}" </dev/null 2>/dev/null || true) >"$T/shown"
-		[[ $(openssl x509 -noout -fingerprint -in "$T/shown" 2>&1) != "$(openssl x509 -noout -fingerprint -in "$2")" ]] ||
-			return 0
-		sleep 0.1
-	done
-	fail "not the certificate of $2 on port $1: $(cat "$T/shown")"
+	within_time shows_now "$@" || fail "not the certificate of $2 on port $1: $(cat "$T/shown")"
 }

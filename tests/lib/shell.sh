@@ -9,6 +9,12 @@
 #   must CMD ...     fails the test when the command fails
 #   refused STATUS 'REGEX' CMD ...  the command must end with this status and one line on stderr
 #   background LOG CMD ...          starts a server, its pid in $pid; ended with the test
+#   until_true CMD ...              waits until CMD succeeds
+#   wait_for 'REGEX' FILE           waits until a line of the file is like it
+#   CMD | has [OPTION ...] REGEX    as grep -q, but reads all that comes: who writes to a grep -q that has found what it
+#                                   looks for may end by SIGPIPE, which is a failure here, now and then
+#
+# What is waited for comes at once, or late on a loaded machine: $patience says for how many seconds at most.
 #
 # With INRO_TEST_TPM=libtpms, swtpm-unix or swtpm-tcp every token that `inro token create` makes is in a TPM of
 # the test's own ($tcti names it); at the end nothing of ours may be left in it.
@@ -116,15 +122,36 @@ background() {
 	pids+=("$!")
 }
 
-# wait_for 'REGEX' FILE: until a line of the file is like it, 10 seconds at most.
-wait_for() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		grep -qE -- "$1" "$2" 2>/dev/null && return
+patience=60
+
+# within_time CMD ...: until CMD succeeds, or the time is over.
+within_time() {
+	local end=$((SECONDS + patience))
+	until "$@"; do
+		((SECONDS < end)) || return 1
 		sleep 0.1
 	done
-	cat "$2" >&2
-	fail "'$1' does not come in $2"
+}
+
+until_true() {
+	within_time "$@" || fail "never true: $* ($(cat said 2>&1))"
+}
+
+wait_for() {
+	within_time grep -qsE -- "$1" "$2" || fail "'$1' does not come in $2: $(cat "$2")"
+}
+
+has() {
+	grep "$@" | cat >/dev/null # with /dev/null for its output grep stops at the first line, too
+}
+
+# listens PORT: somebody does, at 127.0.0.1; he does not notice.
+listens() {
+	grep -qi "^ *[0-9]*: 0100007F:$(printf %04X "$1") 00000000:0000 0A " /proc/net/tcp
+}
+
+listens_or_ended() { # PORT PID
+	listens "$1" || ! kill -0 "$2" 2>/dev/null
 }
 
 # A swtpm of the test's own: start_swtpm unix|tcp; $tcti names it for us, $swtpm_tcti for tpm2-tools.
@@ -136,17 +163,15 @@ start_swtpm() {
 			--server "type=unixio,path=$T/tpm.sock" --ctrl "type=unixio,path=$T/tpm.sock.ctrl" \
 			--flags not-need-init,startup-clear
 		tcti=swtpm:path=$T/tpm.sock
-		for ((i = 0; i < 100; i++)); do
-			[[ ! -S $T/tpm.sock ]] || break
-			sleep 0.1
-		done
+		until_true test -S "$T/tpm.sock"
 	else
 		for ((i = 0; i < 20; i++)); do
 			port=$((20000 + RANDOM % 12000))
+			! listens "$port" || continue
 			background "$T/swtpm.log" swtpm socket --tpm2 --tpmstate "dir=$T/swtpm" \
 				--server "type=tcp,port=$port,bindaddr=127.0.0.1" \
 				--ctrl "type=tcp,port=$((port + 1)),bindaddr=127.0.0.1" --flags not-need-init,startup-clear
-			sleep 0.3
+			until_true listens_or_ended "$port" "$pid"
 			! kill -0 "$pid" 2>/dev/null || break
 		done
 		tcti=swtpm:host=127.0.0.1,port=$port

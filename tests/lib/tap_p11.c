@@ -2,6 +2,7 @@
 #include "tests/lib/tap_p11.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +13,38 @@ EXPORT extern struct tap tap;
 struct tap tap;
 
 static CK_FUNCTION_LIST *real, list;
+static pthread_rwlock_t counting = PTHREAD_RWLOCK_INITIALIZER; /* alone: all are closed */
+
+static CK_RV open_counted(CK_SLOT_ID slot, CK_FLAGS flags, void *arg, CK_NOTIFY notify,
+			  CK_SESSION_HANDLE *ret)
+{
+	CK_RV rv;
+
+	pthread_rwlock_rdlock(&counting);
+	rv = real->C_OpenSession(slot, flags, arg, notify, ret);
+	if (rv == CKR_OK)
+		tap.open++;
+	pthread_rwlock_unlock(&counting);
+	return rv;
+}
 
 static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *arg, CK_NOTIFY notify,
 			  CK_SESSION_HANDLE *ret)
 {
-	CK_RV rv = tap.most_sessions && tap.open >= tap.most_sessions
-			   ? CKR_SESSION_COUNT
-			   : real->C_OpenSession(slot, flags, arg, notify, ret);
+	if (tap.most_sessions && tap.open >= tap.most_sessions)
+		return CKR_SESSION_COUNT;
+	return open_counted(slot, flags, arg, notify, ret);
+}
 
+static CK_RV close_all_sessions(CK_SLOT_ID slot)
+{
+	CK_RV rv;
+
+	pthread_rwlock_wrlock(&counting);
+	rv = real->C_CloseAllSessions(slot);
 	if (rv == CKR_OK)
-		tap.open++;
+		tap.open = 0;
+	pthread_rwlock_unlock(&counting);
 	return rv;
 }
 
@@ -30,10 +53,11 @@ static CK_RV close_session(CK_SESSION_HANDLE s)
 	CK_RV rv = tap.logs_out ? real->C_Logout(s) : CKR_OK;
 
 	(void)rv;
+	pthread_rwlock_rdlock(&counting);
 	rv = real->C_CloseSession(s);
-
 	if (rv == CKR_OK)
 		tap.open--;
+	pthread_rwlock_unlock(&counting);
 	return rv;
 }
 
@@ -159,6 +183,7 @@ EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret)
 	list.C_Finalize = finalize;
 	list.C_OpenSession = open_session;
 	list.C_CloseSession = close_session;
+	list.C_CloseAllSessions = close_all_sessions;
 	list.C_FindObjectsInit = find_objects_init;
 	list.C_GetAttributeValue = get_attribute_value;
 	list.C_GenerateKeyPair = generate_key_pair;

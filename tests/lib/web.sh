@@ -5,7 +5,6 @@
 # www-data, or the one whom $user names.
 #   $at, $behind    ports of its own: where the program listens, and what stands behind it
 #   workers_may, workers_may_not   the user has the folder of the tokens, or not; nothing else (not the PIN's file) ever
-#   until_true CMD ...      waits until CMD succeeds, 10 seconds at most
 #   gone PID                there is no such process, or nobody has asked for its status yet
 #   children PID            its children, a line each
 #   ends SIGNAL PID         the signal ends it with status 0, if it is a child of the test, and all its children
@@ -35,15 +34,6 @@ chmod 711 "$T" "$T/etc"
 chmod 600 etc/pin
 workers_may
 
-until_true() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		! "$@" || return 0
-		sleep 0.1
-	done
-	fail "never true: $* ($(cat said 2>&1))"
-}
-
 gone() {
 	[[ ! -e /proc/$1/stat || $(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null) == [ZX] ]]
 }
@@ -64,7 +54,7 @@ ends() {
 }
 
 get() {
-	curl -sS --max-time 20 --cacert etc/ca.crt "${@:2}" "https://localhost:$at$1"
+	curl -sS --max-time "$patience" --cacert etc/ca.crt "${@:2}" "https://localhost:$at$1"
 }
 
 clients() {

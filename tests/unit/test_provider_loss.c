@@ -21,7 +21,10 @@
 #define PIN "?pin-value=" TOKEN_KEYS_PIN
 #define EC  "pkcs11:token=line1;object=ec" PIN
 
+#define THREADS 4
+
 static struct tap *tap;
+static CK_FUNCTION_LIST *functions; /* as another user of the module in this process has them */
 static OSSL_LIB_CTX *libctx;
 
 /* The knobs are cleared, all but the number of open sessions. */
@@ -140,6 +143,75 @@ static void sessions_lost_beside_threads(void **state)
 	tap->sign_init_every = 0;
 	assert_true(signs(key));
 	assert_in_range(tap->open, 2, 1 + ARRAY_LEN(t));
+	EVP_PKEY_free(key);
+}
+
+/* As when the token was taken out and put back. */
+static void lose_all_sessions(void)
+{
+	CK_SLOT_ID slots[16];
+	CK_ULONG n = ARRAY_LEN(slots);
+	CK_TOKEN_INFO info;
+
+	assert_int_equal(functions->C_GetSlotList(CK_TRUE, slots, &n), CKR_OK);
+	for (CK_ULONG i = 0; i < n; i++)
+		if (functions->C_GetTokenInfo(slots[i], &info) == CKR_OK &&
+		    memcmp(info.label, "line1 ", 6) == 0)
+			assert_int_equal(functions->C_CloseAllSessions(slots[i]), CKR_OK);
+}
+
+/* The login went with the sessions, and no key had to be used to notice. */
+static void loaded_after_a_loss(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		EVP_PKEY *key = token_keys_load(libctx, EC);
+
+		assert_non_null(key);
+		lose_all_sessions();
+		EVP_PKEY_free(key);
+	}
+}
+
+static void *each_signs(void *key)
+{
+	intptr_t failed = 0;
+
+	for (int i = 0; i < 15; i++)
+		failed += !signs(key);
+	return (void *)failed;
+}
+
+static void all_sign_well(EVP_PKEY *key, bool lose_meanwhile)
+{
+	pthread_t t[THREADS];
+	void *failed;
+
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, each_signs, key), 0);
+	if (lose_meanwhile)
+		lose_all_sessions();
+	for (size_t i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(t[i], &failed), 0);
+		assert_ptr_equal(failed, NULL);
+	}
+}
+
+/* One loss, and each thread meets it at another point of its way: all recover.  Not every module
+ * bears that sessions are closed under those who use them. */
+static void threads_recover(void **state)
+{
+	EVP_PKEY *key = token_keys_load(libctx, EC);
+
+	(void)state;
+	assert_non_null(key);
+	for (int i = 0; i < 12; i++) {
+		bool meanwhile = chosen_is_ours() && i % 2;
+
+		if (!meanwhile)
+			lose_all_sessions();
+		all_sign_well(key, meanwhile);
+	}
 	EVP_PKEY_free(key);
 }
 
@@ -332,6 +404,8 @@ int main(void)
 		TEST(handle_lost),
 		TEST(sessions_lost),
 		TEST(sessions_lost_beside_threads),
+		TEST(loaded_after_a_loss),
+		TEST(threads_recover),
 		TEST(confirmed_at_each_use),
 		TEST(refused_use_is_not_tried_again),
 		TEST(missing_pin_is_said),
@@ -342,6 +416,7 @@ int main(void)
 		TEST(no_orphans),
 	};
 	char path[4096];
+	CK_C_GetFunctionList get = NULL;
 	void *module;
 
 	token_keys_make();
@@ -351,7 +426,8 @@ int main(void)
 		return 1;
 	module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	*(void **)&tap = module ? dlsym(module, "tap") : NULL;
-	if (!tap) {
+	*(void **)&get = module ? dlsym(module, "C_GetFunctionList") : NULL;
+	if (!tap || get(&functions) != CKR_OK) {
 		fprintf(stderr, "%s\n", dlerror());
 		return 1;
 	}

@@ -201,6 +201,10 @@ static void finalised_by_a_stranger(void **state)
 	assert_non_null(key);
 	assert_int_equal(stranger->C_Finalize(NULL), CKR_OK);
 	assert_true(signs(key));
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(stranger->C_Finalize(NULL), CKR_OK);
+		four_threads_sign(key);
+	}
 	assert_int_equal(stranger->C_Finalize(NULL), CKR_OK);
 	EVP_PKEY_free(key);
 	key = token_keys_load(libctx, EC);
