@@ -146,3 +146,4 @@ inro_script_test(integration/test_operations_page.sh TIMEOUT 120)
 # on the network
 inro_library(inro_httpd SOURCES lib/httpd.c LINKS inro_http PkgConfig::cmocka)
 inro_test(unit/test_http.c LINKS inro_httpd)
+inro_script_test(integration/test_serve.sh)

@@ -47,6 +47,7 @@ const struct cmd_noun cmd_nouns[] = {
 	{ "setting", "what holds for a tenant, or for all", setting_verbs },
 	{ "audit", "what happened", audit_verbs },
 	{ "db", "the database of the back office", db_verbs },
+	{ "serve", "the back office on the network", serve_verbs },
 	{ "help", "says what the commands are", help_verbs },
 	{ 0 },
 };

@@ -104,7 +104,7 @@ static const char tail[] =
 	"Its section [inro] may have home, database and module: they stand in for INRO_HOME,\n"
 	"INRO_DB and INRO_MODULE where those are not set. Anything else in it is refused.\n"
 	"Its section [token] is the module's: policy, rules for PINs, a program that asks for\n"
-	"them; see inro\\-pkcs11(7).\n"
+	"them; see inro\\-pkcs11(7). Its section [serve] has the options of \\fBinro serve\\fR.\n"
 	".TP\n\\fBINRO_MODULE\\fR\nanother Cryptoki module in place of inro\\-pkcs11.so\n"
 	".TP\n\\fBINRO_DEBUG\\fR\nwhen set: more lines on standard error\n"
 	".SH EXIT STATUS\n"

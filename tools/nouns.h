@@ -11,7 +11,7 @@
 extern const struct cmd_verb token_verbs[], key_verbs[], csr_verbs[], ca_verbs[], profile_verbs[],
 	cert_verbs[], db_verbs[], device_verbs[], audit_verbs[], attest_verbs[], help_verbs[], proposal_verbs[],
 	group_verbs[], psk_verbs[], secret_verbs[], tenant_verbs[],
-	job_verbs[], setting_verbs[], user_verbs[];
+	job_verbs[], setting_verbs[], user_verbs[], serve_verbs[];
 
 /* In files of their own. */
 cmd_run cert_lint_run;

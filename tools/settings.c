@@ -27,11 +27,12 @@ static enum inro_err apply(const struct conf *c, size_t i)
 	const struct conf_setting *s;
 
 	conf_item(c, i, &section, &key, &value);
-	if (strcmp(section, "token") == 0) /* the module reads it, and says what is wrong in it */
+	/* The module, or the server, reads it, and says what is wrong in it. */
+	if (strcmp(section, "token") == 0 || strcmp(section, "serve") == 0)
 		return INRO_OK;
 	if (strcmp(section, "inro") != 0)
 		return err_set(INRO_E_CONFIG,
-			       "%s: there is no section [%s], only [inro] and [token]",
+			       "%s: there is no section [%s], only [inro], [token] and [serve]",
 			       conf_name(c), section);
 	s = find(key);
 	if (!s)

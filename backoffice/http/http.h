@@ -175,8 +175,10 @@ struct http_options {
 	int log_fd; /* a JSON line a request; -1: none */
 };
 
-/* What the options point to must stay, except `listen`. */
+/* The tables' rows must stay, and what the callbacks get. */
 MUST_CHECK enum inro_err http_server_start(const struct http_options *o, struct http_server **ret);
+/* A socket that listens there, for http_listen.fd: for who gives up his rights before he starts. */
+MUST_CHECK enum inro_err http_listen_open(const char *at, int *ret_fd);
 /* The port of the i-th listener. */
 unsigned http_server_port(const struct http_server *s, size_t i);
 /* No new connections; idle ones are closed, what has begun is finished.  Returns when all is done or

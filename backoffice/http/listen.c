@@ -52,7 +52,7 @@ static int open_one(const struct addrinfo *a)
 	return -1;
 }
 
-static enum inro_err open_at(const char *at, int *ret)
+enum inro_err http_listen_open(const char *at, int *ret)
 {
 	const struct addrinfo want = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
@@ -79,7 +79,7 @@ enum inro_err listener_open(const struct http_listen *at, struct listener *ret)
 	struct sockaddr_storage own = { 0 };
 	socklen_t n = sizeof own;
 	int fd = at->fd;
-	enum inro_err e = at->at ? open_at(at->at, &fd) : INRO_OK;
+	enum inro_err e = at->at ? http_listen_open(at->at, &fd) : INRO_OK;
 
 	if (e != INRO_OK)
 		return e;

@@ -1,0 +1,172 @@
+/*
+ * own_cert - the server's certificate: from a file that somebody renews, or from a CA of ours.
+ *
+ * 1. One that does not read, or is another key's, never takes the place of one that works.
+ * 2. What our CA has made is kept in a file, so that a server that starts again needs no other one.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backoffice/core/ca.h"
+#include "backoffice/pki/cert.h"
+#include "backoffice/pki/pem.h"
+#include "backoffice/serve/parts.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/homedir.h"
+
+#define CHAIN_MAX ((size_t)256 << 10)
+#define LOOK_MS	  2000
+#define RETRY_SECONDS 60
+
+int64_t own_cert_due(int64_t not_before, int64_t not_after)
+{
+	return not_before + (not_after - not_before) / 3 * 2;
+}
+
+void own_cert_clear(struct own_cert *c)
+{
+	free(c->file);
+	c->file = NULL;
+}
+
+static int64_t mark_of(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return 0;
+	return st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec + (int64_t)st.st_ino;
+}
+
+static enum inro_err find_file(struct own_cert *c)
+{
+	AUTO(free_chars) char *home = NULL;
+	AUTO(free_chars) char *dir = NULL;
+	char name[128];
+	enum inro_err e;
+
+	if (c->o->tls_cert) {
+		c->file = strdup(c->o->tls_cert);
+		return c->file ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
+	}
+	e = homedir(true, &home);
+	if (e == INRO_OK && !(dir = file_join(home, "serve")))
+		e = err_set(INRO_E_NO_MEMORY, "memory is short");
+	if (e == INRO_OK)
+		e = file_make_dir(dir);
+	snprintf(name, sizeof name, "%s.pem", c->o->tls_ca);
+	if (e == INRO_OK && !(c->file = file_join(dir, name)))
+		e = err_set(INRO_E_NO_MEMORY, "memory is short");
+	return e;
+}
+
+/* ---- from a CA of ours ---- */
+
+static enum inro_err write_chain(struct own_cert *c, struct core *core, const struct cred *made)
+{
+	SCOPED(chain) above = { 0 };
+	SCOPED(buf) text = { 0 };
+	enum inro_err e = ca_chain(core, c->o->tls_ca, 0, &above);
+
+	if (e != INRO_OK)
+		return e;
+	pem_add(&text, PEM_CERT, blob_bytes(&made->rec.cert));
+	for (size_t i = 0; i + 1 < above.n; i++) /* the root is the client's own affair */
+		pem_add(&text, PEM_CERT, blob_bytes(&above.certs[i]));
+	e = buf_err(&text);
+	return e == INRO_OK ? file_write(c->file, 0644, buf_bytes(&text)) : e;
+}
+
+static enum inro_err issue(struct own_cert *c, struct core *core)
+{
+	const char *host = c->host;
+	const char *const *names = c->o->n_names ? c->o->names : &host;
+	size_t n = c->o->n_names ? c->o->n_names : 1;
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) made = { 0 };
+	enum inro_err e = tls_key_request(c->key, names, n, &csr);
+	const struct cred_request r = {
+		.csr = buf_bytes(&csr),
+		.ca = c->o->tls_ca,
+		.profile = c->o->tls_profile ? c->o->tls_profile : "tls-server",
+	};
+
+	if (e == INRO_OK)
+		e = cred_issue(core, &r, &made);
+	if (e == INRO_OK && !made.rec.cert.n)
+		e = err_set(INRO_E_STATE, "the request waits for approval ('inro cert approve %lld')",
+			    (long long)made.rec.id);
+	if (e == INRO_OK)
+		e = write_chain(c, core, &made);
+	if (e == INRO_OK)
+		service_say("certificate issued", "ca", c->o->tls_ca);
+	return e == INRO_OK ? e : err_context(e, "a certificate for the server");
+}
+
+/* ---- from the file ---- */
+
+static enum inro_err read_life(struct own_cert *c, struct bytes chain)
+{
+	SCOPED(cert) cert = { 0 };
+	enum inro_err e = cert_read(chain, &cert);
+
+	if (e == INRO_OK)
+		c->due = own_cert_due(cert.not_before, cert.not_after);
+	return e;
+}
+
+static enum inro_err use_file(struct own_cert *c, SSL_CTX **ret)
+{
+	SCOPED(buf) chain = { 0 };
+	int64_t mark = mark_of(c->file);
+	enum inro_err e = file_read(c->file, CHAIN_MAX, &chain);
+
+	if (e == INRO_OK)
+		e = tls_key_context(c->key, buf_bytes(&chain), c->o->client_certs, ret);
+	if (e == INRO_OK && !c->o->tls_cert)
+		e = read_life(c, buf_bytes(&chain));
+	c->file_mark = mark;
+	return e == INRO_OK ? e : err_context(e, "%s", c->file);
+}
+
+enum inro_err own_cert_start(struct own_cert *c, struct core *core, SSL_CTX **ret)
+{
+	enum inro_err e = find_file(c);
+
+	if (gethostname(c->host, sizeof c->host - 1) != 0)
+		strcpy(c->host, "localhost");
+	if (e != INRO_OK)
+		return e;
+	if (!c->o->tls_cert && (use_file(c, ret) != INRO_OK || c->due <= clock_now())) {
+		SSL_CTX_free(*ret);
+		*ret = NULL;
+		e = issue(c, core);
+	}
+	return e == INRO_OK && !*ret ? use_file(c, ret) : e;
+}
+
+enum inro_err own_cert_look(struct own_cert *c, struct core *core, bool now, SSL_CTX **ret)
+{
+	int64_t at = clock_monotonic_ms(), mark;
+	enum inro_err e = INRO_OK;
+
+	*ret = NULL;
+	if (!now && at < c->next_look)
+		return INRO_OK;
+	c->next_look = at + LOOK_MS;
+	mark = mark_of(c->file);
+	if (!c->o->tls_cert && (!mark || c->due <= clock_now())) {
+		c->next_look = at + RETRY_SECONDS * 1000;
+		e = issue(c, core);
+		mark = mark_of(c->file);
+	}
+	if (e == INRO_OK && mark && mark != c->file_mark)
+		e = use_file(c, ret);
+	return e;
+}

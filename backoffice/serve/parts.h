@@ -1,0 +1,75 @@
+/* parts - the inside of a running server, shared by the files of this folder. */
+#ifndef INRO_BACKOFFICE_SERVE_PARTS_H
+#define INRO_BACKOFFICE_SERVE_PARTS_H
+
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "backoffice/serve/serve.h"
+
+/* ---- the server's key (tls_key.c) ---- */
+
+struct tls_key; /* in a libcrypto of its own, with the provider when the key is in a token */
+MUST_CHECK enum inro_err tls_key_open(const struct serve_options *o, struct tls_key **ret);
+void tls_key_free(struct tls_key *k);
+/* With this certificate and chain, PEM.  INRO_E_CONFIG when it is not the key's. */
+MUST_CHECK enum inro_err tls_key_context(struct tls_key *k, struct bytes chain, bool client_certs,
+					 SSL_CTX **ret);
+/* A request for these names, DER. */
+MUST_CHECK enum inro_err tls_key_request(struct tls_key *k, const char *const *names, size_t n,
+					 struct buf *ret);
+
+/* ---- its certificate (own_cert.c) ---- */
+
+struct own_cert {
+	const struct serve_options *o;
+	struct tls_key *key;
+	char *file;	   /* of the certificate, also of one that our CA made */
+	int64_t file_mark; /* of the file that is in use */
+	int64_t due, next_look; /* when our CA makes another; monotonic, in ms */
+	char host[256];
+};
+void own_cert_clear(struct own_cert *c);
+/* The first; `core` may issue when a CA is to do it. */
+MUST_CHECK enum inro_err own_cert_start(struct own_cert *c, struct core *core, SSL_CTX **ret);
+/* Called often: *ret is NULL while the one in use is fine.  `now`: look at once. */
+MUST_CHECK enum inro_err own_cert_look(struct own_cert *c, struct core *core, bool now, SSL_CTX **ret);
+/* The second at which a certificate of that life is to be renewed: after two thirds of it. */
+int64_t own_cert_due(int64_t not_before, int64_t not_after);
+
+/* ---- a service of systemd (service.c) ---- */
+
+/* Sockets that were handed over, appended to list[*n]; their environment is taken away. */
+MUST_CHECK enum inro_err service_sockets(struct http_listen *list, size_t max, size_t *n);
+/* From root to that user, with his groups and nothing else, for good. */
+MUST_CHECK enum inro_err service_become(const char *user);
+/* "READY=1" and the like, where somebody listens. */
+void service_tell(const char *state);
+/* Milliseconds between two signs of life that are asked for; 0: none. */
+int64_t service_watchdog_ms(void);
+/* A JSON line to stderr: what happens to the server itself. */
+void service_say(const char *event, const char *key, const char *value);
+
+/* ---- all of it ---- */
+
+struct serving {
+	const struct serve_options *o;
+	struct http_server *_Atomic server;
+	pthread_mutex_t asking; /* for a PIN */
+	atomic_bool healthy;
+	int64_t started;
+	struct own_cert cert;
+	struct core *core; /* the main thread's */
+};
+
+/* A core for a thread of this server: nobody's, or the server's own. */
+MUST_CHECK enum inro_err serving_core(struct serving *s, enum role role, struct core **ret);
+
+/* One round of what is looked at all the time; errors are told and not fatal. */
+void background_round(struct serving *s, bool hangup);
+
+/* The routes of the server itself: /healthz, /metrics. */
+struct http_table own_routes(struct serving *s);
+
+#endif

@@ -1,0 +1,47 @@
+/* routes - what the server tells of itself. */
+#include "backoffice/serve/parts.h"
+#include "base/clock.h"
+
+/* For a load balancer: 503 while the database does not answer, or the server ends. */
+static enum inro_err h_health(struct http_call *c, void *arg)
+{
+	const struct serving *s = arg;
+	bool good = s->healthy;
+
+	c->answer->status = good ? 200 : 503;
+	c->answer->type = "application/json";
+	http_answer_header(c->answer, "Cache-Control", "no-store");
+	buf_addf(&c->answer->body, "{\"status\":\"%s\",\"version\":\"%s\"}\n", good ? "ok" : "unavailable",
+		 INRO_VERSION);
+	return INRO_OK;
+}
+
+static enum inro_err h_metrics(struct http_call *c, void *arg)
+{
+	const struct serving *s = arg;
+	struct buf *out = &c->answer->body;
+
+	if (!s->server) /* it is just being started */
+		return err_set(INRO_E_BUSY, "the server starts");
+	c->answer->type = "text/plain; version=0.0.4; charset=utf-8";
+	http_answer_header(c->answer, "Cache-Control", "no-store");
+	buf_addf(out, "# HELP inro_healthy Does the database answer?\n# TYPE inro_healthy gauge\n"
+		      "inro_healthy %d\n",
+		 s->healthy ? 1 : 0);
+	buf_addf(out,
+		 "# HELP inro_start_time_seconds When the server started.\n"
+		 "# TYPE inro_start_time_seconds gauge\ninro_start_time_seconds %lld\n",
+		 (long long)s->started);
+	http_server_metrics(s->server, out);
+	return INRO_OK;
+}
+
+struct http_table own_routes(struct serving *s)
+{
+	static const struct http_route rows[] = {
+		{ "GET", "/healthz", HTTP_PLAIN | HTTP_HERE, h_health, NULL, 0, NULL },
+		{ "GET", "/metrics", HTTP_PLAIN, h_metrics, NULL, 0, NULL },
+	};
+
+	return (struct http_table) { rows, ARRAY_LEN(rows), s };
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# inro serve: key by URI in a token, certificate from a CA of ours or a file that changes, what it tells of itself, its
+# settings, sockets and signs of systemd, and its end.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "$INRO_TEST_SOURCE/tests/lib/serve.sh"
+cd "$T"
+for p in curl jq openssl; do command -v $p >/dev/null || skip "$p is not installed"; done
+make_office
+
+# ---- key in a token, certificate from the CA ----
+
+start_server
+[[ $(ask /healthz | jq -r .status) == ok ]] || fail "no health: $(ask /healthz)"
+[[ $(curl -sS "$http/healthz" | jq -r .status) == ok ]] || fail "no health without TLS"
+ask /metrics | grep -q '^inro_http_requests_total{method="GET",route="/healthz",status="200"} [1-9]' || fail "no counts"
+[[ $(status_of "$https/nothing") == 404 ]] || fail "something is at /nothing"
+[[ $(jq -r '.status, .title' body | tr '\n' ' ') == '404 Not Found ' ]] || fail "no problem document: $(cat body)"
+[[ $(status_of -X DELETE "$https/healthz") == 405 ]] || fail "health can be deleted"
+# What it must not speak.
+for old in -tls1 -tls1_1; do
+	! foreign openssl s_client $old -cipher ALL:@SECLEVEL=0 -connect "${https#https://}" </dev/null >out 2>&1 || fail "$old is spoken"
+done
+foreign openssl s_client -connect "${https#https://}" -CAfile root.pem -verify_return_error -verify_hostname localhost \
+	</dev/null >out 2>&1 || fail "s_client: $(cat out)"
+grep -q 'TLSv1.3' out || fail "not TLS 1.3"
+foreign openssl s_client -tls1_2 -connect "${https#https://}" </dev/null >out 2>&1 || fail "TLS 1.2: $(cat out)"
+grep -q 'Secure Renegotiation IS supported' out || fail "no secure renegotiation"
+# A session is taken up again.
+foreign openssl s_client -connect "${https#https://}" -sess_out session -ign_eof >out 2>&1 < <(
+	printf 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+	sleep 1) || fail "s_client: $(cat out)"
+foreign openssl s_client -connect "${https#https://}" -sess_in session </dev/null >out 2>&1 || true
+grep -q '^Reused' out || fail "the session is not taken up again: $(cat out)"
+
+# Another start takes the same certificate; without the file there is another one at once.
+serial() {
+	foreign openssl s_client -connect "${https#https://}" </dev/null 2>/dev/null | openssl x509 -noout -serial
+}
+first=$(serial)
+stop_server
+grep -q '"event":"ending"' "$log" || fail "its end is not told"
+jq -es 'all(.[]; type == "object")' <(grep '^{' "$log") >/dev/null || fail "the log is not JSON lines"
+! grep -q 123456 "$log" || fail "the PIN is in the log"
+start_server
+[[ $(serial) == "$first" ]] || fail "a new start needs a new certificate"
+rm home/serve/root.pem
+kill -HUP "$server_pid"
+wait_for 'another certificate is in use' "$log"
+[[ $(serial) != "$first" ]] || fail "the certificate is the old one"
+[[ $(inro cert list --json | jq '[.[] | select(.subject == "CN=localhost")] | length') == 2 ]] || fail "not two certificates"
+stop_server
+
+# ---- certificate in a file that changes; a key in a file ----
+
+make_cert() { # NAME
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -out "$1.crt" -days 2 \
+		-subj "/CN=$1" -addext subjectAltName=DNS:localhost 2>/dev/null
+}
+make_cert one
+start_server --tls-key one.key --tls-cert one.crt
+[[ $(curl -sS --cacert one.crt "$https/healthz" | jq -r .status) == ok ]] || fail "no health with files"
+openssl req -x509 -key one.key -out new.crt -days 3 -subj /CN=new -addext subjectAltName=DNS:localhost
+make_cert other
+cp other.crt one.crt # another key's: the old one stays
+wait_for 'another key' "$log"
+[[ $(foreign openssl s_client -connect "${https#https://}" </dev/null 2>/dev/null | openssl x509 -noout -subject) == 'subject=CN = one' ]] ||
+	fail "a wrong certificate is in use"
+mv new.crt one.crt
+wait_for 'another certificate is in use' "$log"
+[[ $(foreign openssl s_client -connect "${https#https://}" </dev/null 2>/dev/null | openssl x509 -noout -subject) == 'subject=CN = new' ]] ||
+	fail "the new certificate is not in use"
+stop_server
+
+# ---- what can't start says why, in a line ----
+
+refused 1 'nothing to listen at' inro serve
+refused 1 'needs a key' inro serve --listen 127.0.0.1:0
+refused 1 'needs a certificate' inro serve --listen 127.0.0.1:0 --tls-key "$tls_key"
+refused 1 'for another key' inro serve --listen 127.0.0.1:0 --tls-key "$tls_key" --tls-cert other.crt
+refused 1 'TLS key can.t be opened' inro serve --listen 127.0.0.1:0 --tls-key 'pkcs11:token=office;object=none' --tls-cert one.crt
+refused 1 'nothing.crt' inro serve --listen 127.0.0.1:0 --tls-key one.key --tls-cert nothing.crt
+refused 1 'ADDRESS:PORT' inro serve --http 8080
+refused 1 'no address|ADDRESS' inro serve --http 'not an address:1'
+refused 1 'nocer|is called' inro serve --listen 127.0.0.1:0 --tls-key one.key --tls-ca nocer
+start_server
+refused 1 'use' inro serve --http "${http#http://}"
+INRO_HOME=$T/none refused 1 'no database|back office' inro serve --http 127.0.0.1:0
+stop_server
+
+# ---- settings; systemd's sockets and signs ----
+
+cat >inro.conf <<-END
+	[serve]
+	http = 127.0.0.1:0
+	http = 127.0.0.1:0
+	workers = 3
+END
+INRO_CONFIG=$T/inro.conf background conf.log "$B/bin/inro" serve
+wait_for 'listening.*listening|"http://127' conf.log
+sleep 0.2
+[[ $(grep -c '"url":"http://' conf.log) == 2 ]] || fail "not two addresses: $(cat conf.log)"
+port=$(sed -n 's/.*"url":"http:[^"]*:\([0-9]*\)".*/\1/p' conf.log | head -1)
+curl -sS "http://127.0.0.1:$port/metrics" | grep -q '^inro_http_workers 3' || fail "the setting is not obeyed"
+stop_server "$pid"
+printf '[serve]\nlissen = 1\n' >inro.conf
+INRO_CONFIG=$T/inro.conf refused 1 "line 2.*no setting 'lissen'" inro serve
+printf '[serve]\nworkers = many\n' >inro.conf
+INRO_CONFIG=$T/inro.conf refused 1 'workers is a number' inro serve
+
+# The PIN as a credential of the service; started by root, it is somebody else.
+mkdir credentials
+echo 123456 >credentials/office.pin
+pin=$INRO_PIN
+unset INRO_PIN
+CREDENTIALS_DIRECTORY=$T/credentials start_server
+[[ $(ask /healthz | jq -r .status) == ok ]] || fail "no health with a credential"
+stop_server
+if [[ $(id -u) == 0 ]]; then
+	chmod 711 "$T"
+	chown -R nobody home credentials
+	CREDENTIALS_DIRECTORY=$T/credentials start_server --user nobody
+	[[ $(ask /healthz | jq -r .status) == ok ]] || fail "no health as nobody"
+	[[ $(ps -o user= -p "$server_pid") == nobody ]] || fail "the server is not nobody's"
+	[[ $(sed -n 's/^CapEff:\t*//p' "/proc/$server_pid/status") == 0000000000000000 ]] || fail "it has capabilities"
+	stop_server
+	chown -R root home
+fi
+export INRO_PIN=$pin
+refused 1 'no user' inro serve --http 127.0.0.1:0 --user nobody-of-that-name
+
+if command -v systemd-analyze >/dev/null; then
+	DESTDIR=$T/dest cmake --install "$B" --prefix /usr >install.log 2>&1 || fail "$(cat install.log)"
+	for unit in inro-serve.service inro-serve.socket inro-serve-http.socket; do
+		[[ -s dest/usr/lib/systemd/system/$unit ]] || fail "$unit is not installed"
+	done
+	systemd-analyze security --offline=true --threshold=20 dest/usr/lib/systemd/system/inro-serve.service >security 2>&1 ||
+		fail "the unit is not closed enough: $(tail -3 security)"
+fi
+
+if command -v systemd-socket-activate python3 >/dev/null; then
+	python3 - "$T/notify" >notified <<-'END' &
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); s.settimeout(20)
+		while True:
+		    print(s.recv(200).decode(), flush=True)
+	END
+	pids+=("$!")
+	until [[ -S notify ]]; do sleep 0.05; done
+	python3 - >port <<-'END'
+		import socket
+		s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])
+	END
+	NOTIFY_SOCKET=$T/notify WATCHDOG_USEC=400000 background activated.log systemd-socket-activate \
+		-l "127.0.0.1:$(cat port)" --fdname=http -E NOTIFY_SOCKET -E WATCHDOG_USEC -E INRO_HOME -E INRO_PIN \
+		-E ASAN_OPTIONS "$B/bin/inro" serve
+	wait_for 'Listening on' activated.log
+	[[ $(curl -sS "http://127.0.0.1:$(cat port)/healthz" | jq -r .status) == ok ]] || fail "no health by activation: $(cat activated.log)"
+	wait_for READY=1 notified
+	wait_for WATCHDOG=1 notified
+	stop_server "$pid"
+	wait_for STOPPING=1 notified
+fi

@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# serve - a running `inro serve`, for the tests of what it serves.
+#
+# A test sources lib/shell.sh, then this.
+#   make_office           a token "office" (PIN in $INRO_PIN), in it the CA "root" and the server's key "tls"; root.pem
+#   start_server ARG ...  `inro serve` with TLS and without at ports of its own, and these arguments;
+#                         $http and $https are its URLs, $server_pid its process, its log is in $T/serve.N.log ($log);
+#                         without --tls-key or --tls-cert among them it gets its certificate from the CA root
+#   stop_server [PID]     SIGTERM, and it must end well within 15 seconds
+#   ask PATH ARG ...      curl over TLS, its CA is root; the body on stdout
+#   status_of ARG ...     curl; the status alone
+
+export INRO_PIN=123456 INRO_SO_PIN=87654321
+tls_key='pkcs11:token=office;object=tls;type=private'
+servers=0
+
+make_office() {
+	must inro token create office >/dev/null
+	must inro ca create root --subject CN=root --token office --type ec-p256 >/dev/null
+	must inro key generate --token office --label tls --type ec-p256 >/dev/null
+	must inro ca show root --json | jq -r .pem >"$T/root.pem"
+}
+
+start_server() {
+	local args=("$@") i
+	log=$T/serve.$((++servers)).log
+	[[ " $* " == *' --tls-key '* ]] || args+=(--tls-key "$tls_key")
+	[[ " $* " == *' --tls-cert '* ]] || args+=(--tls-ca root --tls-name localhost --tls-name 127.0.0.1)
+	background "$log" "$B/bin/inro" serve --listen 127.0.0.1:0 --http 127.0.0.1:0 "${args[@]}"
+	server_pid=$pid
+	for ((i = 0; i < 200; i++)); do
+		! grep -q '"url":"http://' "$log" || break
+		kill -0 "$server_pid" 2>/dev/null || fail "the server does not start: $(cat "$log")"
+		sleep 0.05
+	done
+	# shellcheck disable=SC2034 # for the tests
+	http=$(sed -n 's/.*"url":"\(http:[^"]*\)".*/\1/p' "$log")
+	https=$(sed -n 's/.*"url":"\(https:[^"]*\)".*/\1/p' "$log")
+	https=${https/127.0.0.1/localhost}
+}
+
+stop_server() {
+	local p=${1:-$server_pid} i status=0
+	kill "$p"
+	for ((i = 0; i < 150; i++)); do
+		kill -0 "$p" 2>/dev/null || break
+		sleep 0.1
+	done
+	! kill -0 "$p" 2>/dev/null || fail "the server does not end: $(cat "$log")"
+	wait "$p" || status=$?
+	[[ $status == 0 ]] || fail "the server ended with $status: $(cat "$log")"
+}
+
+ask() {
+	local path=$1
+	shift
+	curl -sS --max-time 20 --cacert "$T/root.pem" "$@" "$https$path"
+}
+
+status_of() {
+	curl -sS --max-time 20 --cacert "$T/root.pem" -o "$T/body" -w '%{http_code}\n' "$@"
+}
