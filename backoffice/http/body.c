@@ -109,7 +109,7 @@ static int on_trailer(struct body *b, struct evbuffer *in, struct buf *out, cons
 	return end ? BODY_WHOLE : BODY_GO_ON;
 }
 
-int body_read(struct body *b, struct evbuffer *in, struct buf *out, const char **ret_why)
+int wire_body_read(struct body *b, struct evbuffer *in, struct buf *out, const char **ret_why)
 {
 	static int (*const stages[])(struct body *, struct evbuffer *, struct buf *,
 				     const char **) = {

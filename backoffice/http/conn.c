@@ -346,7 +346,7 @@ static bool read_head(struct conn *c)
 static bool read_body(struct conn *c)
 {
 	const char *why = NULL;
-	int status = body_read(&c->body, input_of(c), &c->x->body, &why);
+	int status = wire_body_read(&c->body, input_of(c), &c->x->body, &why);
 	bool open = c->body.chunked || c->body.left;
 
 	if (status == 0) {

@@ -42,6 +42,6 @@ struct conn {
 };
 
 /* 0: more must come; 1: it is whole; else the status with which it is refused, and why. */
-int body_read(struct body *b, struct evbuffer *in, struct buf *out, const char **ret_why);
+int wire_body_read(struct body *b, struct evbuffer *in, struct buf *out, const char **ret_why);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backoffice/core/network.h"
+#include "backoffice/est/est.h"
 #include "backoffice/serve/parts.h"
 #include "base/clock.h"
 
@@ -148,7 +149,11 @@ static void end_tls(struct serving *s)
 static enum inro_err start(struct serving *s)
 {
 	struct http_listen list[LISTEN_MAX] = { 0 }, told[LISTEN_MAX];
-	struct http_table tables[] = { own_routes(s) };
+	static const struct est_options est;
+	struct http_table tables[] = {
+		own_routes(s),
+		{ est_routes, est_routes_n, (void *)(uintptr_t)&est },
+	};
 	struct http_options o = {
 		.listen = list,
 		.tables = tables,
