@@ -280,9 +280,7 @@ static enum inro_err cert_destroy_run(const struct call *c, json_t **ret)
 		e = json_give(json_of_cred(&cert), ret);
 	if (e)
 		return e;
-	json_object_set_new(*ret, "evidence", json_loadb((const char *)evidence.p, evidence.n, 0, NULL));
-	e = path ? file_write(path, 0644, buf_bytes(&evidence)) : INRO_OK;
-	return e ? err_context(e, "it is destroyed, but --evidence is not written") : INRO_OK;
+	return office_evidence(c, buf_bytes(&evidence), *ret);
 }
 
 static enum inro_err cert_archive_run(const struct call *c, json_t **ret)
@@ -493,12 +491,7 @@ const struct cmd_verb cert_verbs[] = {
 	{ .name = "destroy",
 	  .summary = "Wipes the key of a certificate that is out of use, and proves it",
 	  .args = ARGS(ARG_CERT),
-	  .opts = OPTS({ .name = "evidence",
-			 .arg = "FILE",
-			 .kind = OPT_FILE,
-			 .help = "the statement of what was destroyed, signed by the audit's key when "
-				 "there is one" },
-		       OPT_WHY),
+	  .opts = OPTS(OPT_EVIDENCE, OPT_WHY),
 	  .shared = { pin_user_opts },
 	  .run = cert_destroy_run,
 	  .least = LEAST_ADMIN,

@@ -103,6 +103,24 @@ static enum inro_err secret_move_run(const struct call *c, json_t **ret)
 	return e ? e : json_give(json_of_symkey(&k), ret);
 }
 
+static enum inro_err secret_delete_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(symkey) k = { 0 };
+	SCOPED(buf) evidence = { 0 };
+	const char *path = call_opt(c, "evidence");
+	if (!path)
+		return secret_move_run(c, ret);
+	enum inro_err e = file_check_target(path);
+	if (!e)
+		e = office_open(c, &core);
+	if (!e)
+		e = symkey_destroy(core, call_arg(c, 0), call_opt(c, "why"), &evidence, &k);
+	if (!e)
+		e = json_give(json_of_symkey(&k), ret);
+	return e ? e : office_evidence(c, buf_bytes(&evidence), *ret);
+}
+
 /* ---- get ---- */
 
 static struct symkey_delivery delivery_of(const struct call *c)
@@ -580,7 +598,15 @@ const struct cmd_verb secret_verbs[] = {
 	SECRET_MOVE("revoke", "Ends a key for good"),
 	SECRET_MOVE("retire", "Says that nothing uses a key any more"),
 	SECRET_MOVE("archive", "Keeps a retired key for data of its time"),
-	SECRET_MOVE("delete", "Wipes a key; its record stays"),
+	{ .name = "delete",
+	  .summary = "Wipes a key; its record stays",
+	  .args = ARGS(ARG_KEY),
+	  .opts = OPTS(OPT_EVIDENCE, OPT_WHY),
+	  .shared = { pin_user_opts },
+	  .run = secret_delete_run,
+	  .least = LEAST_OPERATOR,
+	  .shape = SHOW_SAID,
+	  .said = KEY_SAID },
 	{ .name = "seal-key",
 	  .summary = "Says which key of a token seals secrets; makes or names it, once",
 	  .opts = OPTS(OPT_MAKE_IN, { .name = "key",

@@ -49,6 +49,12 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 		.name = "token", .arg = "LABEL", .kind = OPT_TEXT, .required = must,               \
 		.help = "the token that holds the key; or slot:N, or serial:HEX"                   \
 	}
+#define OPT_EVIDENCE                                                                               \
+	{                                                                                          \
+		.name = "evidence", .arg = "FILE", .kind = OPT_FILE,                               \
+		.help = "the statement of what was destroyed, signed by the audit's key when "     \
+			"there is one"                                                             \
+	}
 #define OPT_KEY_TYPE_OF(types)                                                                     \
 	{                                                                                          \
 		.name = "type", .arg = "TYPE", .kind = OPT_CHOICE, .choices = types,               \

@@ -13,6 +13,7 @@
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "tools/pin.h"
 #include "tools/text.h"
 
@@ -136,6 +137,15 @@ enum inro_err office_search(const struct call *c, office_found *add, json_t **re
 	if (!e && call_has(c, "limit"))
 		list = json_pack("{s:o s:s?}", "items", list, "next", next);
 	return json_give_or_drop(e, list, ret);
+}
+
+enum inro_err office_evidence(const struct call *c, struct bytes evidence, json_t *doc)
+{
+	const char *path = call_opt(c, "evidence");
+	enum inro_err e = path ? file_write(path, 0644, evidence) : INRO_OK;
+	json_object_set_new(doc, "evidence",
+			    json_loadb((const char *)evidence.p, evidence.n, 0, NULL));
+	return e ? err_context(e, "it is destroyed, but --evidence is not written") : INRO_OK;
 }
 
 enum inro_err office_time(const struct call *c, const char *option, int64_t *ret_ms)

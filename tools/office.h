@@ -32,6 +32,9 @@ typedef enum inro_err office_found(struct core *core, const struct call *c,
  * with the cursor "next". */
 MUST_CHECK enum inro_err office_search(const struct call *c, office_found *add, json_t **ret);
 
+/* The statement of a destruction: into the document, and to the file of --evidence. */
+MUST_CHECK enum inro_err office_evidence(const struct call *c, struct bytes evidence, json_t *doc);
+
 /* An option that is "2026-11-21" or "2026-11-21T01:09:47Z", UTC; 0 when it is not given. */
 MUST_CHECK enum inro_err office_time(const struct call *c, const char *option, int64_t *ret_ms);
 

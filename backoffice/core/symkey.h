@@ -94,5 +94,8 @@ MUST_CHECK enum inro_err symkey_verify_mac(struct core *c, const char *ref, stru
  */
 MUST_CHECK enum inro_err symkey_move(struct core *c, const char *ref, enum verb verb,
 				     const char *why, struct symkey *ret);
+/* VERB_DESTROY with a statement of it (evidence.h), appended. */
+MUST_CHECK enum inro_err symkey_destroy(struct core *c, const char *ref, const char *why,
+					struct buf *ret_evidence, struct symkey *ret);
 
 #endif

@@ -101,7 +101,20 @@ must inro secret revoke "$third" --why "lost"
 must inro secret retire "$third"
 must inro secret archive "$third"
 must inro secret get "$third" --form cms
-must inro secret delete "$third"
+must inro key generate --token office --label audit --type ec-p256
+must inro audit sign --key 'pkcs11:token=office;object=audit'
+must inro secret delete "$third" --evidence statement.json --why "end of life"
+/usr/bin/python3 - <<'P' || fail "$(cat statement.json)"
+import json
+d = json.load(open("statement.json"))
+s = json.loads(d["statement"])
+assert s["destroyed"] == "key" and s["why"] == "end of life" and "read again, has none" in s["things"][0]["done"], s
+open("text", "w").write(d["statement"])
+open("signature", "wb").write(bytes.fromhex(d["signature"]))
+open("signer", "wb").write(bytes.fromhex(d["signer"]))
+P
+openssl dgst -sha256 -verify signer -keyform DER -signature signature text >out 2>&1 || fail "$(cat out)"
+[[ $(inro audit list --action key.evidence --json) == *"$(sha256sum <text | cut -d ' ' -f 1)"* ]] || fail "no event of the statement"
 refused 1 "is destroyed" inro secret get "$third" --form cms
 
 # ---- of many ----

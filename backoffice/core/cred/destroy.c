@@ -3,19 +3,16 @@
  *
  * 1. First the key in its token, then the record: cut short in between, the same call goes on.
  * 2. What the statement says of a thing was looked at after it was done.
- * 3. The event certificate.evidence has the statement's SHA-256, so that the audit's chain vouches
- *    for it, also where no key signs.
  */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backoffice/core/audit.h"
 #include "backoffice/core/cred.h"
+#include "backoffice/core/evidence.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/move.h"
-#include "backoffice/core/setting.h"
 #include "base/clock.h"
 
 struct destroying {
@@ -24,7 +21,6 @@ struct destroying {
 	int64_t shared; /* another certificate of the same key; 0: none */
 	size_t objects; /* that went from the token */
 	char *signer;	/* URI of the audit's key; NULL: none */
-	uint8_t digest[PKI_DIGEST_MAX];
 };
 
 static void destroying_clear(struct destroying *d)
@@ -68,9 +64,9 @@ static enum inro_err wipe_key(struct core *c, struct destroying *d)
 static enum inro_err may_destroy(struct core *c, const struct destroying *d)
 {
 	int to;
-	enum inro_err e = lifecycle_move(LIFE_CERTIFICATE,
-					 (int)cred_shown_state(&d->before, clock_now()),
-					 VERB_DESTROY, c->role, &to);
+	enum inro_err e =
+		lifecycle_move(LIFE_CERTIFICATE, (int)cred_shown_state(&d->before, clock_now()),
+			       VERB_DESTROY, c->role, &to);
 
 	if (e == INRO_OK && d->before.own_ca)
 		e = err_set(INRO_E_UNSUPPORTED, "the certificate of a CA and its key stay: what it "
@@ -90,14 +86,6 @@ static enum inro_err destroy_work(struct core *c, void *arg)
 
 /* ---- the statement ---- */
 
-static json_t *hex_of(struct bytes b)
-{
-	SCOPED(buf) hex = { 0 };
-
-	buf_add_hex(&hex, b);
-	return json_stringn(hex.n ? (const char *)hex.p : "", hex.n);
-}
-
 static json_t *token_part(const struct destroying *d)
 {
 	const char *done = d->objects ? "deleted; a search for it afterwards found nothing"
@@ -115,18 +103,6 @@ static json_t *token_part(const struct destroying *d)
 			 d->before.key_uri, "done", done, "objects", (json_int_t)d->objects);
 }
 
-static json_t *copy_part(const struct destroying *d)
-{
-	const char *done = d->after.secret.n ? "none: the record still has it"
-					     : "wiped; the record, read again, has none";
-
-	if (!d->before.secret.n)
-		return json_pack("{s:s s:s}", "thing", "sealed copy of the key", "done",
-				 "none: no copy was kept");
-	return json_pack("{s:s s:I s:s}", "thing", "sealed copy of the key", "octets",
-			 (json_int_t)d->before.secret.n, "done", done);
-}
-
 static char *statement_of(const struct core *c, const struct destroying *d)
 {
 	const struct credential *r = &d->before;
@@ -137,100 +113,25 @@ static char *statement_of(const struct core *c, const struct destroying *d)
 	clock_format(clock_now(), now, sizeof now);
 	doc = json_pack("{s:s s:I s:s s:o s:o s:o s:[o o] s:s s:s s:s*}", "destroyed",
 			"certificate", "id", (json_int_t)r->id, "subject",
-			text_or_empty(r->subject), "serial", hex_of(blob_bytes(&r->serial)),
-			"sha256", hex_of(blob_bytes(&r->fingerprint)), "key_sha256",
-			hex_of(blob_bytes(&r->key_hash)), "things", token_part(d), copy_part(d),
-			"by", c->actor, "at", now, "why", d->why);
+			text_or_empty(r->subject), "serial", evidence_hex(blob_bytes(&r->serial)),
+			"sha256", evidence_hex(blob_bytes(&r->fingerprint)), "key_sha256",
+			evidence_hex(blob_bytes(&r->key_hash)), "things", token_part(d),
+			evidence_copy(&d->before, &d->after), "by", c->actor, "at", now, "why",
+			d->why);
 	text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
 	json_decref(doc);
 	return text;
 }
 
-static enum inro_err sign_statement(struct core *c, const char *uri, const char *text, json_t *doc)
-{
-	struct token_key *key = NULL;
-	const struct pki_sig *sig = NULL;
-	SCOPED(buf) signature = { 0 };
-	enum inro_err e = core_key(c, uri, &key);
-
-	if (e == INRO_OK)
-		e = pki_sig_for(token_key_type(key), PKI_HASH_NONE, &sig);
-	if (e == INRO_OK)
-		e = token_key_sign(key, sig, bytes_of(text), &signature);
-	if (e != INRO_OK)
-		return e;
-	json_object_set_new(doc, "key", json_string(uri));
-	json_object_set_new(doc, "signer", hex_of(token_key_spki(key)));
-	json_object_set_new(doc, "algorithm", json_string(sig->name));
-	json_object_set_new(doc, "signature", hex_of(buf_bytes(&signature)));
-	return INRO_OK;
-}
-
-static enum inro_err add_document(json_t *doc, struct buf *ret)
-{
-	char *text = json_dumps(doc, JSON_INDENT(1));
-
-	if (!text)
-		return err_set(INRO_E_NO_MEMORY, "no memory for a statement");
-	buf_addf(ret, "%s\n", text);
-	free(text);
-	return buf_err(ret);
-}
-
-/* The statement is signed as the text that it is in the document. */
-static enum inro_err write_document(struct core *c, const char *uri, const char *text,
-				    struct buf *ret)
-{
-	json_t *doc = json_pack("{s:i s:s}", "inro_destruction", 1, "statement", text);
-	enum inro_err e = uri ? sign_statement(c, uri, text, doc) : INRO_OK;
-
-	if (e == INRO_OK)
-		e = add_document(doc, ret);
-	json_decref(doc);
-	return e;
-}
-
-static enum inro_err evidence_work(struct core *c, void *arg)
-{
-	const struct destroying *d = arg;
-	SCOPED(buf) detail = { 0 };
-	char name[24];
-	const struct audit_entry entry = { "certificate.evidence", "certificate", name, EVENT_DONE,
-					   &detail };
-
-	snprintf(name, sizeof name, "%lld", (long long)d->before.id);
-	detail_hex(&detail, "statement", BYTES(d->digest, pki_hash_octets(PKI_SHA256)));
-	return audit_append(c, &entry);
-}
-
 static enum inro_err tell(struct core *c, struct destroying *d, struct buf *ret)
 {
 	AUTO(free_chars) char *text = NULL;
+	const struct evidence ev = { "certificate", d->before.id, d->signer };
 	enum inro_err e = store_get(c->store, d->before.id, &d->after);
 
 	if (e == INRO_OK && !(text = statement_of(c, d)))
 		e = err_set(INRO_E_NO_MEMORY, "no memory for a statement");
-	if (e == INRO_OK)
-		e = pki_digest(PKI_SHA256, bytes_of(text), d->digest);
-	if (e == INRO_OK)
-		e = write_document(c, d->signer, text, ret);
-	if (e == INRO_OK)
-		e = core_write(c, evidence_work, d);
-	return e == INRO_OK ? e
-			    : err_context(e, "certificate %lld is destroyed, its statement is not "
-					     "made",
-					  (long long)d->before.id);
-}
-
-/* The key that signs is at hand before anything is gone. */
-static enum inro_err find_signer(struct core *c, struct destroying *d)
-{
-	struct token_key *key = NULL;
-	enum inro_err e = setting_get(c, "audit.key", &d->signer);
-
-	if (e == INRO_E_NOT_FOUND || !d->signer)
-		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
-	return e == INRO_OK ? core_key(c, d->signer, &key) : e;
+	return e == INRO_OK ? evidence_give(c, &ev, text, ret) : e;
 }
 
 static enum inro_err run(struct core *c, struct destroying *d, struct buf *ret)
@@ -242,7 +143,7 @@ static enum inro_err run(struct core *c, struct destroying *d, struct buf *ret)
 	if (e == INRO_OK)
 		e = may_destroy(c, d);
 	if (e == INRO_OK)
-		e = find_signer(c, d);
+		e = evidence_signer(c, &d->signer);
 	if (e == INRO_OK)
 		e = wipe_key(c, d);
 	if (e == INRO_OK)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backoffice/core/cred.h"
+#include "backoffice/core/evidence.h"
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/key_use.h"
@@ -526,4 +527,76 @@ enum inro_err symkey_move(struct core *c, const char *ref, enum verb verb, const
 		e = view(c, &m.rec, ret);
 	credential_clear(&m.rec);
 	return e == INRO_OK ? e : audit_refused(c, action, "key", text_or_empty(ref), e);
+}
+
+/* ---- destroyed, with a statement ---- */
+
+struct ending {
+	struct moving move;
+	struct credential before;
+	char *signer;
+};
+
+static void ending_clear(struct ending *x)
+{
+	credential_clear(&x->move.rec);
+	credential_clear(&x->before);
+	free(x->signer);
+}
+
+static char *statement_of(const struct core *c, const struct ending *x, const struct symkey *k)
+{
+	const struct credential *r = &x->before;
+	char now[32], *text;
+	json_t *doc;
+
+	clock_format(clock_now(), now, sizeof now);
+	doc = json_pack("{s:s s:I s:o s:s s:s s:s s:[o] s:s s:s s:s*}", "destroyed", "key", "id",
+			(json_int_t)r->id, "serial", evidence_hex(blob_bytes(&r->serial)), "type",
+			text_or_empty(r->algorithm), "name", text_or_empty(r->subject), "device",
+			text_or_empty(k->device_id), "things", evidence_copy(r, &k->rec), "by",
+			c->actor, "at", now, "why", x->move.change.why);
+	text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	json_decref(doc);
+	return text;
+}
+
+/* What the statement says of the record was looked at after it was wiped. */
+static enum inro_err tell_ending(struct core *c, struct ending *x, struct buf *ret_evidence,
+				 struct symkey *ret)
+{
+	AUTO(free_chars) char *text = NULL;
+	SCOPED(credential) after = { 0 };
+	const struct evidence ev = { "key", x->before.id, x->signer };
+	enum inro_err e = store_get(c->store, x->before.id, &after);
+
+	if (e == INRO_OK)
+		e = view(c, &after, ret);
+	if (e == INRO_OK && !(text = statement_of(c, x, ret)))
+		e = err_set(INRO_E_NO_MEMORY, "no memory for a statement");
+	return e == INRO_OK ? evidence_give(c, &ev, text, ret_evidence) : e;
+}
+
+static enum inro_err destroy(struct core *c, struct ending *x, struct buf *ret_evidence,
+			     struct symkey *ret)
+{
+	enum inro_err e = core_check_text("the reason", x->move.change.why, 255);
+
+	if (e == INRO_OK)
+		e = secret_load(c, CRED_KEY, x->move.ref, &x->before);
+	if (e == INRO_OK)
+		e = evidence_signer(c, &x->signer);
+	if (e == INRO_OK)
+		e = core_write(c, move_work, &x->move);
+	return e == INRO_OK ? tell_ending(c, x, ret_evidence, ret) : e;
+}
+
+enum inro_err symkey_destroy(struct core *c, const char *ref, const char *why,
+			     struct buf *ret_evidence, struct symkey *ret)
+{
+	SCOPED(ending)
+	x = { .move = { .ref = ref, .change = { .verb = VERB_DESTROY, .why = why } } };
+	enum inro_err e = destroy(c, &x, ret_evidence, ret);
+
+	return e == INRO_OK ? e : audit_refused(c, "key.destroy", "key", text_or_empty(ref), e);
 }
