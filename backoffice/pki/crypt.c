@@ -11,7 +11,7 @@
 static struct {
 	pthread_once_t once;
 	OSSL_LIB_CTX *libctx;
-	EVP_MD *md[PKI_HASH__MAX];
+	EVP_MD *md[PKI_HASH__MAX], *sha1;
 	EVP_PKEY *curve[PKI_KEY__MAX]; /* parameters alone */
 } shared = { .once = PTHREAD_ONCE_INIT };
 
@@ -49,6 +49,7 @@ static void shared_open(void)
 	}
 	for (int h = PKI_HASH_NONE + 1; h < PKI_HASH__MAX; h++)
 		shared.md[h] = EVP_MD_fetch(ctx, pki_hash_name((enum pki_hash)h), NULL);
+	shared.sha1 = EVP_MD_fetch(ctx, "sha1", NULL);
 	for (int k = 0; k < PKI_KEY__MAX; k++)
 		shared.curve[k] = make_curve(ctx, (enum pki_key)k);
 	shared.libctx = ctx;
@@ -63,6 +64,11 @@ OSSL_LIB_CTX *crypt_libctx(void)
 const EVP_MD *crypt_md(enum pki_hash h)
 {
 	return crypt_libctx() && h < PKI_HASH__MAX ? shared.md[h] : NULL;
+}
+
+const EVP_MD *crypt_sha1(void)
+{
+	return crypt_libctx() ? shared.sha1 : NULL;
 }
 
 EVP_PKEY *crypt_group(enum pki_key key)
