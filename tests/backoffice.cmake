@@ -66,6 +66,8 @@ set_tests_properties(fuzz_pki_hostile_made PROPERTIES FIXTURES_SETUP hostile)
 add_test(NAME fuzz_pki_hostile COMMAND fuzz_pki ${PROJECT_BINARY_DIR}/corpus-hostile)
 set_tests_properties(fuzz_pki_hostile PROPERTIES FIXTURES_REQUIRED hostile)
 inro_test_properties(fuzz_pki_hostile "fuzz" 300)
+inro_test(unit/test_core_lease.c LINKS inro_testoffice)
+inro_test(unit/test_core_status.c LINKS inro_testoffice)
 inro_test(unit/test_core_life.c LINKS inro_testoffice TIMEOUT 300)
 inro_script_test(integration/test_provision_killed.sh TIMEOUT 300)
 inro_script_test(integration/test_ca_crl.sh TIMEOUT 120)
@@ -98,7 +100,9 @@ foreach(name
 		core_login
 		core_issue
 		core_bulk
+		core_lease
 		core_life
+		core_status
 		core_faults
 		core_secrets
 		core_storm
@@ -120,6 +124,7 @@ foreach(name
 		core_job
 		core_job_certs
 		core_issue
+		core_lease
 		core_life
 		core_login
 		core_marks
@@ -127,6 +132,7 @@ foreach(name
 		core_proposal
 		core_registry
 		core_secrets
+		core_status
 		core_symkey
 	)
 	add_test(NAME test_${name}_twice COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_TWICE=1 $<TARGET_FILE:test_${name}>)

@@ -33,6 +33,10 @@ MUST_CHECK enum inro_err ca_activate_as(struct core *c, const char *action, cons
 /* ca_generation.c: the CA as it was with an earlier key: key, certificate, dates, settings and what
  * is above it; 0 and its present one leave it as it is.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err ca_as_of(struct core *c, int64_t generation, struct ca *ca);
+/* The CA as it is, and as it was with each earlier key of which a certificate can be valid: keys that
+ * lists are made with, and answers.  Without those that have no certificate, or one that is over. */
+typedef enum inro_err ca_key_fn(struct core *c, const struct ca *ca, void *arg);
+MUST_CHECK enum inro_err ca_each_key(struct core *c, const struct ca *ca, ca_key_fn *fn, void *arg);
 /* The key that waits for its certificate.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err ca_next_key(struct core *c, int64_t ca, struct ca_generation *ret);
 /* In a write transaction: it is waited for no longer. */

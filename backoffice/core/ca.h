@@ -37,6 +37,11 @@ struct ca_policy {
 	unsigned shards;	/* 0: one list of everything */
 	char *crl_url;		/* in certificates; ${shard} and ${ca.name}; NULL: as the profile has */
 	char *delta_url;	/* in complete lists; NULL: none */
+	/* How it is answered on line (status.h). */
+	unsigned ocsp_minutes;	/* that an answer is good: 60 */
+	char *ocsp_signs;	/* who does: "delegated", "ca", "off"; NULL: the first */
+	char *ocsp_id;		/* how he names himself: "key", "name"; NULL: the first */
+	char *ocsp_token, *ocsp_key_type; /* of his key; NULL: as the CA's */
 };
 void ca_policy_clear(struct ca_policy *p);
 

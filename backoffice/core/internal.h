@@ -12,6 +12,7 @@
 #include "backoffice/store/store.h"
 
 struct key_ring;
+struct duty_turn;
 
 /* Counts that the open transaction changes. */
 struct tallying {
@@ -66,6 +67,7 @@ struct core {
 	int64_t unmarked; /* events that this core wrote since its last mark */
 	int64_t unmarked_ms; /* when the first of them was */
 	bool marking;
+	const struct duty_turn *turn; /* what it does as a server's (duty.h); NULL: nothing */
 };
 
 /* INRO_E_ACCESS when the one at work is less than `least`; `what` completes "to ... takes". */

@@ -29,6 +29,9 @@ struct issuing {
 	const char *key_made; /* how, for the audit; NULL: not here */
 	bool may_wait; /* in the place of a certificate, a request may come of it (approval.h) */
 	bool renews;   /* of one that was approved: waits for nobody */
+	/* It answers for the CA (status.h): as lists, by an earlier key too, and when the CA issues
+	 * no more. */
+	bool answers;
 	const struct agreed *agreed; /* it did wait; NULL: it did not */
 	bool taken;	       /* set by `before`: INRO_E_EXISTS is not about the serial */
 	struct credential rec; /* out */

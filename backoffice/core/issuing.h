@@ -17,6 +17,7 @@
 /* What requests to one CA by one profile share. */
 struct issue_desk {
 	const struct ca *ca; /* who issues; NULL: a root signs itself */
+	bool answers;	     /* as struct issuing has it */
 	struct profile profile;
 	char generation[24];   /* of the CA's key, as text */
 	struct vars_wanted wanted; /* variables of it */

@@ -44,6 +44,9 @@ struct job_watch {
  * was found; empty before. */
 MUST_CHECK enum inro_err job_run(struct core *c, int64_t id, const struct job_watch *w,
 				 struct job *ret);
+/* Goes on with what a process left under way that is no more, one after the other; where a job is
+ * done with files of a machine, only there.  Each that stops again says why itself. */
+MUST_CHECK enum inro_err job_resume_left(struct core *c, const struct job_watch *w);
 /* Whoever works at it stops before the next lot of rows. */
 MUST_CHECK enum inro_err job_cancel(struct core *c, int64_t id, const char *why, struct job *ret);
 

@@ -30,6 +30,7 @@ struct store_ops {
 			      const struct store_query *q, store_row_fn *row, void *arg);
 	enum inro_err (*count)(struct store *s, const struct record_type *t,
 			       const struct store_query *q, int64_t *ret);
+	enum inro_err (*now)(struct store *s, int64_t *ret_ms);
 	enum inro_err (*check)(struct store *s);
 	enum inro_err (*patience)(struct store *s, int ms);
 	enum inro_err (*backup)(struct store *s, const char *path);

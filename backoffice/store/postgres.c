@@ -514,6 +514,20 @@ static const char references_sql[] =
 	"JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] "
 	"WHERE k.contype = 'f' AND k.connamespace = current_schema()::regnamespace";
 
+static enum inro_err postgres_now(struct store *s, int64_t *ret_ms)
+{
+	char ms[32];
+	enum inro_err e = s->open ? INRO_OK : pg_alive(&own(s)->pg);
+
+	if (e == INRO_OK)
+		e = pg_ask(&own(s)->pg,
+			   "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint", ms,
+			   sizeof ms);
+	if (e == INRO_OK)
+		*ret_ms = strtoll(ms, NULL, 10);
+	return e;
+}
+
 static enum inro_err postgres_check(struct store *s)
 {
 	struct pg *g = &own(s)->pg;
@@ -554,6 +568,7 @@ const struct store_ops postgres_store_ops = {
 	.erase = postgres_erase,
 	.each = postgres_each,
 	.count = postgres_count,
+	.now = postgres_now,
 	.check = postgres_check,
 	.patience = postgres_patience,
 	.backup = postgres_backup,

@@ -359,6 +359,40 @@ static const struct field profile_version_fields[] = {
 	F_REF(profile_version, ended_ms), F_INT(profile_version, created_ms),
 };
 
+static const struct field lease_fields[] = {
+	F_INT(lease, id),
+	F_TEXT(lease, name),
+	F_TEXT(lease, holder),
+	F_INT(lease, until_ms),
+};
+
+static const struct field status_change_fields[] = {
+	F_INT(status_change, id),
+	F_INT(status_change, ca),
+	F_INT(status_change, generation),
+	F_BLOB(status_change, serial),
+	F_INT(status_change, at_ms),
+};
+
+static const struct field ocsp_signer_fields[] = {
+	F_INT(ocsp_signer, id),		F_INT(ocsp_signer, tenant),
+	F_INT(ocsp_signer, ca),		F_INT(ocsp_signer, generation),
+	F_INT(ocsp_signer, credential), F_INT(ocsp_signer, created_ms),
+};
+
+static const struct field crl_piece_fields[] = {
+	F_INT(crl_piece, id),	 F_INT(crl_piece, ca),	   F_INT(crl_piece, generation),
+	F_INT(crl_piece, shard), F_INT(crl_piece, delta),  F_INT(crl_piece, number),
+	F_INT(crl_piece, seq),	 F_INT(crl_piece, this_update), F_INT(crl_piece, next_update),
+	F_INT(crl_piece, ended), F_BLOB(crl_piece, body),
+};
+
+static const struct field crl_made_fields[] = {
+	F_INT(crl_made, number),     F_INT(crl_made, this_update), F_INT(crl_made, next_update),
+	F_INT(crl_made, id),	     F_INT(crl_made, ca),	   F_INT(crl_made, generation),
+	F_INT(crl_made, shard),	     F_INT(crl_made, delta),	   F_INT(crl_made, seq),
+};
+
 static const struct field key_use_fields[] = {
 	F_INT(key_use, id),	      F_INT(key_use, tenant), F_BLOB(key_use, key_hash),
 	F_BLOB(key_use, fingerprint), F_REF(key_use, device), F_REF(key_use, own_ca),
@@ -392,6 +426,10 @@ TYPE(audit_mark, "signed audit head");
 TYPE(audit_segment, "archived part of the audit");
 TYPE(crl_scope, "revocation list's record");
 TYPE(profile_version, "profile");
+TYPE(lease, "lease");
+TYPE(status_change, "change of a certificate's state");
+TYPE(ocsp_signer, "OCSP signer");
+TYPE(crl_piece, "part of a revocation list");
 
 const struct record_type listed_type = { .table = "credential",
 					 .what = "certificate",
@@ -404,6 +442,12 @@ size_t record_columns(const struct record_type *t)
 {
 	return t->shown ? t->shown : t->n;
 }
+
+const struct record_type crl_made_type = { .table = "crl_piece",
+					   .what = "revocation list",
+					   .size = sizeof(struct crl_made),
+					   .fields = crl_made_fields,
+					   .n = ARRAY_LEN(crl_made_fields) };
 
 const struct record_type key_use_type = { .table = "credential",
 					  .what = "certificate",
@@ -432,6 +476,10 @@ const struct record_type *const record_types[] = {
 	&audit_segment_type,
 	&crl_scope_type,
 	&profile_version_type,
+	&lease_type,
+	&status_change_type,
+	&ocsp_signer_type,
+	&crl_piece_type,
 	NULL,
 };
 
@@ -602,6 +650,21 @@ void audit_segment_clear(struct audit_segment *r)
 void crl_scope_clear(struct crl_scope *r)
 {
 	record_clear(&crl_scope_type, r);
+}
+
+void lease_clear(struct lease *r)
+{
+	record_clear(&lease_type, r);
+}
+
+void status_change_clear(struct status_change *r)
+{
+	record_clear(&status_change_type, r);
+}
+
+void crl_piece_clear(struct crl_piece *r)
+{
+	record_clear(&crl_piece_type, r);
 }
 
 void profile_version_clear(struct profile_version *r)

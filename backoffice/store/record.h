@@ -360,6 +360,39 @@ struct audit_segment {
 	int64_t at_ms;
 };
 
+/* Work that one process at a time does: its holder's until then, by the database's clock. */
+struct lease {
+	int64_t id;
+	char *name, *holder;
+	int64_t until_ms;
+};
+
+/* Something else is to be said of a certificate than before.  The ids are the order. */
+struct status_change {
+	int64_t id, ca, generation;
+	struct blob serial;
+	int64_t at_ms;
+};
+
+/* A certificate that answers in the place of a CA's key. */
+struct ocsp_signer {
+	int64_t id, tenant, ca, generation, credential, created_ms;
+};
+
+/* A part of a revocation list that is given out, from seq 0 on. */
+struct crl_piece {
+	int64_t id, ca, generation;
+	int64_t shard, delta, number, seq; /* delta 0: complete */
+	int64_t this_update, next_update, ended; /* ended: the last one */
+	struct blob body;
+};
+
+/* What a piece is of, read by itself: a part of its record. */
+struct crl_made {
+	int64_t number, this_update, next_update;
+	int64_t id, ca, generation, shard, delta, seq;
+};
+
 void tenant_clear(struct tenant *r);
 void device_clear(struct device *r);
 void ca_clear(struct ca *r);
@@ -380,6 +413,9 @@ void crl_scope_clear(struct crl_scope *r);
 void profile_version_clear(struct profile_version *r);
 void audit_mark_clear(struct audit_mark *r);
 void audit_segment_clear(struct audit_segment *r);
+void lease_clear(struct lease *r);
+void status_change_clear(struct status_change *r);
+void crl_piece_clear(struct crl_piece *r);
 
 enum field_kind {
 	FIELD_INT,    /* int64_t */
@@ -413,9 +449,9 @@ size_t record_columns(const struct record_type *t);
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
 	audit_head_type, device_group_type, ca_generation_type, proposal_type, job_type,
 	job_error_type, account_type, pass_type, reply_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
-	profile_version_type;
-/* Read only: some columns of credential_type. */
-extern const struct record_type listed_type, key_use_type;
+	profile_version_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
+/* Read only: some columns of credential_type, and of crl_piece_type. */
+extern const struct record_type listed_type, key_use_type, crl_made_type;
 /* Every type, in an order in which each row's references are there before it; NULL at the end. */
 extern const struct record_type *const record_types[];
 
@@ -441,7 +477,11 @@ extern const struct record_type *const record_types[];
 	struct crl_scope *: &crl_scope_type, \
 	struct profile_version *: &profile_version_type, \
 	struct audit_mark *: &audit_mark_type, \
-	struct audit_segment *: &audit_segment_type)
+	struct audit_segment *: &audit_segment_type, \
+	struct lease *: &lease_type, \
+	struct status_change *: &status_change_type, \
+	struct ocsp_signer *: &ocsp_signer_type, \
+	struct crl_piece *: &crl_piece_type)
 /* clang-format on */
 
 /* Frees everything the record of this type owns and zeroes it. */

@@ -14,6 +14,7 @@
 #include "backoffice/store/backend.h"
 #include "backoffice/store/sql.h"
 #include "backoffice/store/texts.h"
+#include "base/clock.h"
 #include "base/db/db.h"
 #include "base/file.h"
 
@@ -347,6 +348,13 @@ static enum inro_err sqlite_count(struct store *s, const struct record_type *t,
 	return e;
 }
 
+static enum inro_err sqlite_now(struct store *s, int64_t *ret_ms)
+{
+	(void)s;
+	*ret_ms = clock_now_ms();
+	return INRO_OK;
+}
+
 static enum inro_err check_references(struct db *d)
 {
 	struct db_stmt *st;
@@ -394,6 +402,7 @@ const struct store_ops sqlite_store_ops = {
 	.erase = sqlite_erase,
 	.each = sqlite_each,
 	.count = sqlite_count,
+	.now = sqlite_now,
 	.check = sqlite_check,
 	.patience = sqlite_patience,
 	.backup = sqlite_backup,

@@ -273,6 +273,11 @@ enum inro_err store_backup(struct store *s, const char *path)
 	return s->ops->backup(s, path);
 }
 
+enum inro_err store_now(struct store *s, int64_t *ret_ms)
+{
+	return s->ops->now(s, ret_ms);
+}
+
 enum inro_err store_check(struct store *s)
 {
 	return s->ops->check(s);

@@ -139,6 +139,9 @@ MUST_CHECK enum inro_err store_each(struct store *s, const struct record_type *t
 				    const struct store_query *q, store_row_fn *row, void *arg);
 MUST_CHECK enum inro_err store_count(struct store *s, const struct record_type *t,
 				     const struct store_query *q, int64_t *ret);
+/* Milliseconds since 1970 by the clock that all have who share the database: its server's, or this
+ * machine's. */
+MUST_CHECK enum inro_err store_now(struct store *s, int64_t *ret_ms);
 /* A copy of the whole in one file, while in use.  INRO_E_UNSUPPORTED: this kind has no files;
  * INRO_E_EXISTS. */
 MUST_CHECK enum inro_err store_backup(struct store *s, const char *path);

@@ -70,6 +70,38 @@ enum inro_err ca_as_of(struct core *c, int64_t generation, struct ca *ca)
 	return e;
 }
 
+static enum inro_err use_key(struct core *c, const struct ca *ca, ca_key_fn *fn, void *arg)
+{
+	return ca->cert.n && ca->not_after > clock_now() ? fn(c, ca, arg) : INRO_OK;
+}
+
+enum inro_err ca_each_key(struct core *c, const struct ca *ca, ca_key_fn *fn, void *arg)
+{
+	const struct store_cond conds[] = {
+		{ .field = "ca", .number = ca->id },
+		{ .field = "cert", .op = STORE_SOME },
+		{ .field = "needed_until", .op = STORE_GE, .number = clock_now() },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	void *rows = NULL;
+	size_t n = 0;
+	enum inro_err e = use_key(c, ca, fn, arg);
+
+	if (e == INRO_OK)
+		e = core_all(c, &ca_generation_type, &q, &rows, &n);
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		SCOPED(ca) then = { 0 };
+
+		e = store_get(c->store, ca->id, &then);
+		if (e == INRO_OK)
+			e = ca_as_of(c, ((struct ca_generation *)rows)[i].number, &then);
+		if (e == INRO_OK)
+			e = use_key(c, &then, fn, arg);
+	}
+	list_free(&ca_generation_type, rows, n);
+	return e;
+}
+
 enum inro_err ca_next_key(struct core *c, int64_t ca, struct ca_generation *ret)
 {
 	const struct store_cond conds[] = {

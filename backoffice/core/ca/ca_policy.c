@@ -8,18 +8,20 @@
 #include "backoffice/core/authority.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/json.h"
+#include "backoffice/core/status.h"
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
 
 #define SHARD_MARK   "${shard}"
 #define SETTINGS_MAX 8192
+#define OCSP_MINUTES_MAX (366 * 24 * 60)
 
-/* The members of the object: a number within bounds, or a URL. */
+/* The members of the object: a number within bounds, or a text. */
 static const struct member {
 	const char *name;
 	size_t offset;
-	unsigned initial, least, most; /* most 0: a URL */
+	unsigned initial, least, most; /* most 0: a text */
 } members[] = {
 	{ "crl_days", offsetof(struct ca_policy, crl_days), 7, 1, 3650 },
 	{ "crl_overlap_hours", offsetof(struct ca_policy, overlap_hours), 0, 0, 8760 },
@@ -27,12 +29,21 @@ static const struct member {
 	{ "crl_shards", offsetof(struct ca_policy, shards), 0, 0, CRL_SHARDS_MAX },
 	{ "crl_url", offsetof(struct ca_policy, crl_url), 0, 0, 0 },
 	{ "delta_url", offsetof(struct ca_policy, delta_url), 0, 0, 0 },
+	{ "ocsp_minutes", offsetof(struct ca_policy, ocsp_minutes), 60, 1, OCSP_MINUTES_MAX },
+	{ "ocsp_signs", offsetof(struct ca_policy, ocsp_signs), 0, 0, 0 },
+	{ "ocsp_id", offsetof(struct ca_policy, ocsp_id), 0, 0, 0 },
+	{ "ocsp_token", offsetof(struct ca_policy, ocsp_token), 0, 0, 0 },
+	{ "ocsp_key_type", offsetof(struct ca_policy, ocsp_key_type), 0, 0, 0 },
 };
 
 void ca_policy_clear(struct ca_policy *p)
 {
 	free(p->crl_url);
 	free(p->delta_url);
+	free(p->ocsp_signs);
+	free(p->ocsp_id);
+	free(p->ocsp_token);
+	free(p->ocsp_key_type);
 	*p = (struct ca_policy) { 0 };
 }
 
@@ -41,7 +52,7 @@ static unsigned *number_at(struct ca_policy *p, const struct member *m)
 	return (unsigned *)(void *)((char *)p + m->offset);
 }
 
-static char **url_at(struct ca_policy *p, const struct member *m)
+static char **text_at(struct ca_policy *p, const struct member *m)
 {
 	return (char **)(void *)((char *)p + m->offset);
 }
@@ -52,7 +63,7 @@ static enum inro_err read_member(json_t *doc, const struct member *m, struct ca_
 	json_int_t n = json_integer_value(value);
 
 	if (m->most == 0)
-		return text_set(url_at(p, m), json_string_value(value));
+		return text_set(text_at(p, m), json_string_value(value));
 	*number_at(p, m) = value ? (unsigned)n : m->initial;
 	if (value && (!json_is_integer(value) || n < m->least || n > m->most))
 		return err_set(INRO_E_ARG, "%s is a number from %u to %u", m->name, m->least,
@@ -181,8 +192,8 @@ static enum inro_err put_member(json_t *doc, const struct member *m, struct ca_p
 
 	if (m->most)
 		value = json_integer(*number_at(p, m));
-	else if (*url_at(p, m))
-		value = json_string(*url_at(p, m));
+	else if (*text_at(p, m))
+		value = json_string(*text_at(p, m));
 	else
 		return INRO_OK;
 	return json_object_set_new(doc, m->name, value) ? INRO_E_NO_MEMORY : INRO_OK;
@@ -203,7 +214,8 @@ static enum inro_err write_policy(struct ca_policy *p, struct ca *ca)
 
 struct changing {
 	const char *name;
-	const struct ca_settings *in;
+	const struct ca_settings *in; /* one of the two */
+	const struct ca_ocsp *ocsp;
 };
 
 /* A number that was said takes the place of the one there; one out of bounds is told. */
@@ -287,6 +299,73 @@ static enum inro_err change_policy(struct core *c, struct ca *ca, const struct c
 	return e == INRO_OK ? write_policy(&p, ca) : e;
 }
 
+/* ---- who answers on line ---- */
+
+const char *const ocsp_signs_names[] = { "delegated", "ca", "off", NULL };
+static const char *const ocsp_ids[] = { "key", "name", NULL };
+
+static enum inro_err take_word(const char *what, const char *const *words, const char *said,
+			       char **word)
+{
+	SCOPED(buf) list = { 0 };
+
+	if (!said)
+		return INRO_OK;
+	for (size_t i = 0; words[i]; i++) {
+		if (strcmp(words[i], said) == 0)
+			return text_set(word, said);
+		buf_addf(&list, "%s%s", i ? ", " : "", words[i]);
+	}
+	buf_add_u8(&list, 0);
+	return err_set(INRO_E_ARG, "%s is one of: %s", what,
+		       buf_err(&list) == INRO_OK ? (const char *)list.p : "");
+}
+
+/* What it is made with must be such that it can sign; the token is looked at when it is used. */
+static enum inro_err take_key(const struct ca_ocsp *in, struct ca_policy *p)
+{
+	const struct pki_key_kind *kind = NULL;
+	enum inro_err e = INRO_OK;
+
+	if (in->key_type && *in->key_type)
+		e = pki_key_kind_find(in->key_type, &kind);
+	if (e == INRO_OK && kind && !pki_key_signs(kind->type))
+		e = err_set(INRO_E_ARG, "a key of type %s signs nothing", kind->name);
+	if (e == INRO_OK && in->key_type)
+		e = text_set(&p->ocsp_key_type, in->key_type);
+	if (e == INRO_OK)
+		e = core_check_text("a token", in->token, 255);
+	return e == INRO_OK && in->token ? text_set(&p->ocsp_token, in->token) : e;
+}
+
+static enum inro_err take_ocsp(const struct ca_ocsp *in, struct ca_policy *p)
+{
+	enum inro_err e = take_word("who signs", ocsp_signs_names, in->signs, &p->ocsp_signs);
+
+	if (e == INRO_OK)
+		e = take_word("the id of who answers", ocsp_ids, in->id, &p->ocsp_id);
+	if (e == INRO_OK && in->minutes > OCSP_MINUTES_MAX)
+		e = err_set(INRO_E_ARG, "an answer is good for 1 to %d minutes", OCSP_MINUTES_MAX);
+	if (e == INRO_OK && in->minutes)
+		p->ocsp_minutes = in->minutes;
+	return e == INRO_OK ? take_key(in, p) : e;
+}
+
+static enum inro_err change_ocsp(struct core *c, struct ca *ca, const struct ca_ocsp *in)
+{
+	SCOPED(ca_policy) p = { 0 };
+	const struct store_cond mine = { .field = "ca", .number = ca->id };
+	const struct store_query q = { .conds = &mine, .n = 1 };
+	int64_t rows;
+	enum inro_err e = ca_policy_read(ca, &p);
+
+	if (e == INRO_OK)
+		e = take_ocsp(in, &p);
+	if (e == INRO_OK && (in->token || in->key_type))
+		e = store_delete(c->store, &ocsp_signer_type, &q, &rows);
+	return e == INRO_OK ? write_policy(&p, ca) : e;
+}
+
 static enum inro_err set_work(struct core *c, void *arg)
 {
 	const struct changing *s = arg;
@@ -296,7 +375,7 @@ static enum inro_err set_work(struct core *c, void *arg)
 	enum inro_err e = ca_load(c, s->name, &ca);
 
 	if (e == INRO_OK)
-		e = change_policy(c, &ca, s->in);
+		e = s->in ? change_policy(c, &ca, s->in) : change_ocsp(c, &ca, s->ocsp);
 	if (e != INRO_OK)
 		return e;
 	ca.updated_ms = clock_now_ms();
@@ -305,13 +384,24 @@ static enum inro_err set_work(struct core *c, void *arg)
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
-enum inro_err ca_set(struct core *c, const char *name, const struct ca_settings *in,
-		     struct ca_view *ret)
+static enum inro_err set(struct core *c, struct changing *s, struct ca_view *ret)
 {
-	struct changing s = { name, in };
 	enum inro_err e = core_require(c, ROLE_ADMIN, "change a CA's settings");
 
 	if (e == INRO_OK)
-		e = core_write(c, set_work, &s);
-	return e == INRO_OK ? ca_get(c, name, ret) : audit_refused(c, "ca.set", "ca", name, e);
+		e = core_write(c, set_work, s);
+	return e == INRO_OK ? ca_get(c, s->name, ret)
+			    : audit_refused(c, "ca.set", "ca", s->name, e);
+}
+
+enum inro_err ca_set(struct core *c, const char *name, const struct ca_settings *in,
+		     struct ca_view *ret)
+{
+	return set(c, &(struct changing) { .name = name, .in = in }, ret);
+}
+
+enum inro_err ca_set_ocsp(struct core *c, const char *name, const struct ca_ocsp *in,
+			  struct ca_view *ret)
+{
+	return set(c, &(struct changing) { .name = name, .ocsp = in }, ret);
 }

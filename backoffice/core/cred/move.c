@@ -15,6 +15,7 @@
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/key_use.h"
+#include "backoffice/core/status.h"
 #include "backoffice/core/move.h"
 #include "backoffice/pki/crl.h"
 #include "base/clock.h"
@@ -166,6 +167,8 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 	describe(rec, change, &detail);
 	if (e == INRO_OK)
 		e = store_update(c->store, rec);
+	if (e == INRO_OK && (rec->revoked_at || listed))
+		e = status_changed(c, rec);
 	return e == INRO_OK ? record_move(c, rec, change, &detail) : e;
 }
 

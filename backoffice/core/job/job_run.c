@@ -1,16 +1,13 @@
 /* job_run - a job at work: its lease, its lots of rows, its end; see job.h. */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "backoffice/core/job/job_record.h"
+#include "backoffice/core/lease.h"
 #include "base/clock.h"
 
 #define LEASE_MS   120000
-#define HOST_CHARS 64
 #define AT_THE_END "." /* a place behind all rows; no kind has it */
 
 void job_lot_clear(struct job_run *r)
@@ -26,41 +23,24 @@ void job_lot_clear(struct job_run *r)
 	r->cursor = NULL;
 }
 
-/* ---- the lease: HOST/PID/NUMBER ---- */
-
-static enum inro_err lease_name(char *out, size_t cap)
-{
-	char host[HOST_CHARS + 1] = "";
-
-	gethostname(host, HOST_CHARS);
-	for (char *s = host; *s; s++)
-		if (*s == '/')
-			*s = '_';
-	snprintf(out, cap, "%s/%ld/%lld", host, (long)getpid(), (long long)clock_monotonic_ms());
-	return core_check_text("this machine's name", out, cap);
-}
+/* ---- the lease: who works at it (lease.h) ---- */
 
 /* Whoever has it may be gone: then a process of this machine has no process by its number. */
-static bool lease_is_live(const struct job *j, const char *mine)
+static bool is_at_work(const struct job *j)
 {
 	const char *by = text_or_empty(j->lease_by);
-	size_t host = strcspn(mine, "/") + 1;
 
-	if (!*by || j->lease_until_ms <= clock_now_ms())
-		return false;
-	if (strncmp(by, mine, host) != 0)
-		return true;
-	return kill((pid_t)strtol(by + host, NULL, 10), 0) == 0 || errno == EPERM;
+	return *by && j->lease_until_ms > clock_now_ms() && lease_holder_lives(by);
 }
 
-static enum inro_err take_free(struct core *c, struct job *j, const char *mine)
+static enum inro_err take_free(struct core *c, struct job *j)
 {
 	SCOPED(buf) detail = { 0 };
 	enum inro_err e;
 
 	if (j->state != JOB_RUNNING)
 		return INRO_OK;
-	if (lease_is_live(j, mine))
+	if (is_at_work(j))
 		return err_set(INRO_E_BUSY, "job %lld is being done by %s", (long long)j->id,
 			       j->lease_by);
 	detail_text(&detail, "reason", "whoever did it is gone");
@@ -70,7 +50,7 @@ static enum inro_err take_free(struct core *c, struct job *j, const char *mine)
 
 struct taking {
 	int64_t id;
-	char mine[HOST_CHARS + 64];
+	char mine[LEASE_HOLDER_MAX + 1];
 	struct job *job;
 };
 
@@ -85,7 +65,7 @@ static enum inro_err take_work(struct core *c, void *arg)
 	job_clear(j);
 	e = job_get(c, t->id, j);
 	if (e == INRO_OK)
-		e = take_free(c, j, t->mine);
+		e = take_free(c, j);
 	again = j->state == JOB_FAILED;
 	if (e == INRO_OK)
 		e = job_move(c, j, again ? VERB_RESUME : VERB_START);
@@ -327,7 +307,7 @@ enum inro_err job_run(struct core *c, int64_t id, const struct job_watch *w, str
 		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
 	r->c = c;
 	t.job = &r->job;
-	e = lease_name(t.mine, sizeof t.mine);
+	e = lease_holder(t.mine);
 	if (e == INRO_OK)
 		e = core_require(c, ROLE_OPERATOR, "do a job");
 	if (e == INRO_OK)
@@ -337,5 +317,40 @@ enum inro_err job_run(struct core *c, int64_t id, const struct job_watch *w, str
 	e = run(r, w);
 	*ret = r->job;
 	r->job = (struct job) { 0 };
+	return e;
+}
+
+/* ---- what a process left behind ---- */
+
+/* What is done with files of a machine goes on there. */
+static bool is_for_here(const struct job *j)
+{
+	static const char *const paths[] = { "\"in\"", "\"csr-dir\"", "\"out-dir\"" };
+	char mine[LEASE_HOLDER_MAX + 1];
+	const char *by = text_or_empty(j->lease_by);
+	bool has_paths = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		has_paths = has_paths || strstr(text_or_empty(j->args), paths[i]);
+	if (!has_paths)
+		return true;
+	return lease_holder(mine) == INRO_OK && strncmp(by, mine, strcspn(mine, "/") + 1) == 0;
+}
+
+enum inro_err job_resume_left(struct core *c, const struct job_watch *w)
+{
+	static const enum job_state running = JOB_RUNNING;
+	SCOPED(job_list) l = { 0 };
+	enum inro_err e = job_find(c, &running, NULL, &l);
+
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++) {
+		SCOPED(job) done = { 0 };
+
+		if (is_at_work(&l.items[i]) || !is_for_here(&l.items[i]))
+			continue;
+		e = job_run(c, l.items[i].id, w, &done);
+		if (e == INRO_E_CANCELLED)
+			e = INRO_OK;
+	}
 	return e;
 }

@@ -1,0 +1,140 @@
+/* duty - the table of duties, and whose turn each is; see duty.h. */
+#include "backoffice/core/duty.h"
+
+#include <stdio.h>
+
+#include "backoffice/core/audit.h"
+#include "backoffice/core/crl.h"
+#include "backoffice/core/internal.h"
+#include "backoffice/core/job.h"
+#include "backoffice/core/lease.h"
+#include "backoffice/core/status.h"
+
+#define SECOND 1000
+#define MINUTE (60 * SECOND)
+
+/* Looking at a lane costs little; a new CA is not to wait. */
+#define LOOK_MS SECOND
+
+static enum inro_err sign_head(struct core *c)
+{
+	SCOPED(audit_mark) mark = { 0 };
+	bool due = false;
+	enum inro_err e = audit_is_due(c, &due);
+
+	return e == INRO_OK && due ? audit_sign(c, NULL, &mark, NULL) : e;
+}
+
+/* The lease is made longer with each lot of rows; a job has one of its own besides. */
+static void go_on(void *arg, const struct job *j)
+{
+	(void)j;
+	(void)!duty_goes_on(arg);
+}
+
+static enum inro_err resume_jobs(struct core *c)
+{
+	const struct job_watch watch = { go_on, c };
+
+	return job_resume_left(c, &watch);
+}
+
+const struct duty duties[] = {
+	{ "ocsp-signers", DUTY_QUICK, 5 * SECOND, 30 * SECOND, MINUTE, true, ocsp_signers_renew },
+	{ "crl", DUTY_QUICK, 10 * SECOND, 30 * SECOND, 5 * MINUTE, true, crl_publish_due },
+	{ "audit-mark", DUTY_QUICK, 30 * SECOND, MINUTE, MINUTE, false, sign_head },
+	{ "purge", DUTY_QUICK, 10 * MINUTE, MINUTE, 5 * MINUTE, false, status_purge },
+	{ "jobs", DUTY_LONG, 10 * SECOND, MINUTE, 5 * MINUTE, true, resume_jobs },
+	{ 0 },
+};
+
+/* One run of one duty. */
+struct duty_turn {
+	const struct duty *duty;
+	char lease[64];
+	char holder[LEASE_HOLDER_MAX + 1];
+};
+
+enum inro_err duty_goes_on(struct core *c)
+{
+	const struct duty_turn *t = c->turn;
+	bool mine = true;
+	enum inro_err e;
+
+	if (!t)
+		return INRO_OK;
+	e = lease_take(c, t->lease, t->holder, t->duty->lease_ms, &mine);
+	if (e == INRO_OK && !mine)
+		e = err_set(INRO_E_BUSY, "another server does '%s' by now", t->duty->name);
+	return e;
+}
+
+static enum inro_err in_each_tenant(struct core *c, const struct duty *d)
+{
+	int64_t own = c->tenant;
+	void *rows = NULL;
+	size_t n = 0;
+	enum inro_err first = INRO_OK;
+	enum inro_err e = core_all(c, &tenant_type, &(struct store_query) { 0 }, &rows, &n);
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		c->tenant = ((const struct tenant *)rows)[i].id;
+		e = d->run(c);
+		if (e != INRO_OK && first == INRO_OK)
+			first = err_context(e, "tenant '%s'", ((struct tenant *)rows)[i].name);
+		/* One tenant's token is no other's trouble. */
+		e = duty_goes_on(c);
+	}
+	c->tenant = own;
+	list_free(&tenant_type, rows, n);
+	return first != INRO_OK ? first : e;
+}
+
+static enum inro_err work(struct core *c, const struct duty_turn *t)
+{
+	enum inro_err e;
+
+	c->turn = t;
+	e = t->duty->each_tenant ? in_each_tenant(c, t->duty) : t->duty->run(c);
+	c->turn = NULL;
+	return e;
+}
+
+/* *ret_left: until it is due again. */
+static enum inro_err do_one(struct core *c, struct duty_turn *t, duty_told *told, void *arg)
+{
+	bool mine = false;
+	enum inro_err done, e = lease_take(c, t->lease, t->holder, t->duty->lease_ms, &mine);
+
+	if (e != INRO_OK || !mine)
+		return e;
+	done = work(c, t);
+	if (told)
+		told(arg, t->duty->name, done);
+	return lease_leave(c, t->lease, t->holder,
+			   done == INRO_OK ? t->duty->every_ms : t->duty->again_ms);
+}
+
+static enum inro_err look_at(struct core *c, const struct duty *d, duty_told *told, void *arg)
+{
+	struct duty_turn t = { .duty = d };
+	int64_t left = 0;
+	enum inro_err e = lease_holder(t.holder);
+
+	snprintf(t.lease, sizeof t.lease, "duty/%s", d->name);
+	if (e == INRO_OK)
+		e = lease_left(c, t.lease, &left);
+	return e == INRO_OK && !left ? do_one(c, &t, told, arg) : e;
+}
+
+enum inro_err duty_tick(struct core *c, enum duty_lane lane, duty_told *told, void *arg,
+			int64_t *ret_wait_ms)
+{
+	enum inro_err e = core_require(c, ROLE_ADMIN, "do a server's duties");
+
+	*ret_wait_ms = LOOK_MS;
+	for (const struct duty *d = duties; e == INRO_OK && d->name; d++)
+		if (d->lane == lane)
+			e = look_at(c, d, told, arg);
+	return e;
+}
