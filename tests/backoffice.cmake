@@ -154,4 +154,6 @@ inro_script_test(integration/test_operations_page.sh TIMEOUT 120)
 # on the network
 inro_library(inro_httpd SOURCES lib/httpd.c LINKS inro_http PkgConfig::cmocka)
 inro_test(unit/test_http.c LINKS inro_httpd)
+inro_test(unit/test_http_tls.c LINKS inro_httpd)
+inro_fuzz(fuzz/fuzz_http.c CORPUS fuzz/corpus/http LINKS inro_http)
 inro_script_test(integration/test_serve.sh)

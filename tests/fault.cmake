@@ -35,3 +35,6 @@ if(NOT INRO_SANITIZE)
 	inro_test(fault/test_provider_forks.c LINKS inro_test_token PkgConfig::ssl LABELS fault TIMEOUT 300)
 	add_dependencies(test_provider_forks inro_ossl inro_pkcs11)
 endif()
+
+# the server under clients that are slow, gone, hostile or too many
+inro_test(fault/test_serve_engine.c LINKS inro_httpd LABELS fault)

@@ -119,7 +119,7 @@ struct loop {
 	pthread_t thread;
 	bool runs;
 	struct event_base *base;
-	struct event *mail, *flush;
+	struct event *mail, *flush, *pause;
 	struct acceptor { /* one a listener */
 		struct loop *loop;
 		const struct listener *at;
@@ -149,6 +149,7 @@ struct listener {
 
 MUST_CHECK enum inro_err listener_open(const struct http_listen *at, struct listener *ret);
 void loop_accept(evutil_socket_t fd, short what, void *arg); /* arg: the event's struct acceptor */
+void loop_accept_again(evutil_socket_t fd, short what, void *arg);     /* arg: the loop */
 void accept_undo(struct loop *l, const struct sockaddr_storage *from); /* one connection less */
 
 struct accepted {

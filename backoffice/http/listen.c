@@ -3,8 +3,8 @@
  *
  * 1. All loops wait on the same sockets and take one connection a turn: who is free takes it, an
  *    inherited socket is nothing special, and none is lost with a loop that ends.
- * 2. When there are no descriptors left a spare one is given up to take the connection and close it:
- *    it would else be reported as ready for ever.
+ * 2. When there are no descriptors left a spare one is given up to take the connection and close it, or
+ *    nothing is accepted for a moment: it would else be reported as ready for ever.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,8 @@
 
 #include "backoffice/http/engine.h"
 
-#define BACKLOG 4096
+#define BACKLOG  4096
+#define PAUSE_MS 50
 
 static enum inro_err split(const char *at, char *host, size_t cap, const char **ret_port)
 {
@@ -117,17 +118,43 @@ static bool admit(struct loop *l, const struct sockaddr_storage *from)
 	return true;
 }
 
+/* Nothing is accepted for a moment: the listener would be reported as ready all the time. */
+static void pause_accepting(struct loop *l)
+{
+	static const struct timeval a_moment = { .tv_usec = PAUSE_MS * 1000 };
+
+	for (size_t i = 0; i < l->server->n_listeners; i++)
+		if (l->acceptors[i].event)
+			event_del(l->acceptors[i].event);
+	event_add(l->pause, &a_moment);
+}
+
+void loop_accept_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+
+	(void)fd;
+	(void)what;
+	if (l->spare_fd < 0)
+		l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (size_t i = 0; i < l->server->n_listeners; i++)
+		if (l->acceptors[i].event)
+			event_add(l->acceptors[i].event, NULL);
+}
+
 static void give_up_one(struct loop *l, int listener)
 {
 	int fd;
 
-	close(l->spare_fd);
+	close_fd(&l->spare_fd);
 	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0) {
 		close(fd);
 		l->server->stats.refused++;
 	}
 	l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (l->spare_fd < 0) /* another thread was faster */
+		pause_accepting(l);
 }
 
 void loop_accept(evutil_socket_t listener, short what, void *arg)
@@ -142,6 +169,8 @@ void loop_accept(evutil_socket_t listener, short what, void *arg)
 	if (in.fd < 0) {
 		if (errno == EMFILE || errno == ENFILE)
 			give_up_one(a->loop, listener);
+		else if (errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting(a->loop);
 		return;
 	}
 	if (!admit(a->loop, &in.from)) {

@@ -13,11 +13,16 @@
 
 #include "backoffice/http/engine.h"
 
+static void free_event(struct event *e)
+{
+	if (e)
+		event_free(e);
+}
+
 static void stop_listening(struct loop *l)
 {
 	for (size_t i = 0; l->acceptors && i < l->server->n_listeners; i++) {
-		if (l->acceptors[i].event)
-			event_free(l->acceptors[i].event);
+		free_event(l->acceptors[i].event);
 		l->acceptors[i].event = NULL;
 	}
 }
@@ -141,7 +146,8 @@ static bool prepare(struct loop *l)
 		return false;
 	l->mail = event_new(l->base, l->mail_fd, EV_READ | EV_PERSIST, on_mail, l);
 	l->flush = evtimer_new(l->base, log_flush, l);
-	return l->mail && l->flush && event_add(l->mail, NULL) == 0 && listen_all(l);
+	l->pause = evtimer_new(l->base, loop_accept_again, l);
+	return l->mail && l->flush && l->pause && event_add(l->mail, NULL) == 0 && listen_all(l);
 }
 
 enum inro_err loop_start(struct http_server *s, struct loop *l)
@@ -185,10 +191,9 @@ void loop_end(struct loop *l)
 		log_flush(-1, 0, l);
 	}
 	free(l->acceptors);
-	if (l->mail)
-		event_free(l->mail);
-	if (l->flush)
-		event_free(l->flush);
+	free_event(l->mail);
+	free_event(l->flush);
+	free_event(l->pause);
 	if (l->base)
 		event_base_free(l->base);
 	close_fd(&l->mail_fd);

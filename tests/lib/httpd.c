@@ -78,14 +78,20 @@ void httpd_stop(struct httpd *h)
 	*h = (struct httpd) { 0 };
 }
 
-int httpd_connect(unsigned port)
+void httpd_connect_with(int fd, unsigned port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_true(fd >= 0);
 	assert_int_equal(connect(fd, (const void *)&to, sizeof to), 0);
+}
+
+int httpd_connect(unsigned port)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	httpd_connect_with(fd, port);
 	return fd;
 }
 
