@@ -44,6 +44,7 @@ struct making {
 	struct device device;
 	struct vars_room vars;
 	struct issued issued;
+	bool challenged; /* its challenge password was found to be right */
 	uint8_t serial[CERT_SERIAL_OCTETS];
 	uint8_t key_hash[PKI_DIGEST_MAX]; /* SHA-256 of the key's SubjectPublicKeyInfo */
 	struct buf subject;		  /* as text, C string */

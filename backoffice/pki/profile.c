@@ -30,6 +30,11 @@ static const char *const hash_words[] = {
 	[PKI_SHA512] = "sha512",
 };
 static const char *const source_words[] = { "request", "profile" };
+static const char *const challenge_words[] = {
+	[PROFILE_CHALLENGE_UNUSED] = "unused",
+	[PROFILE_CHALLENGE_CHECKED] = "checked",
+	[PROFILE_CHALLENGE_REQUIRED] = "required",
+};
 static const char *const padding_words[] = { "pkcs1", "pss" };
 
 #define AT(member)	   .offset = offsetof(struct profile, member)
@@ -137,6 +142,9 @@ static const struct field fields[] = {
 	{ DOC("issuing", "channel_binding", "yes or no", "no",
 	      "a request over EST names the TLS connection that it comes by in its challenge password"),
 	  .kind = &kind_bool, AT(channel_binding) },
+	{ DOC("issuing", "challenge", "unused, checked or required", "unused",
+	      "a request's challenge password is compared with the device's pre-shared key"),
+	  WORDS(challenge_words), AT(challenge) },
 	{ DOC("renewal", "reuse_key", "yes or no", "yes",
 	      "a key that had a certificate may get another; no: each certificate has a new key"),
 	  .kind = &kind_bool, AT(reuse_key) },
@@ -317,6 +325,11 @@ static bool source_holds(const struct profile *p)
 	return !p->subject_source || p->subject_default;
 }
 
+static bool challenge_holds(const struct profile *p)
+{
+	return !p->challenge || !p->channel_binding;
+}
+
 /* What variables may stand for; an attribute is anything. */
 #define SAMPLE(attr)                                                                               \
 	{                                                                                          \
@@ -438,6 +451,7 @@ static const struct {
 	{ rsa_holds, "[key] rsa_min is above rsa_max" },
 	{ subject_holds, "[subject] what is required is not allowed" },
 	{ bind_holds, "[subject] what is bound is not allowed" },
+	{ challenge_holds, "[issuing] challenge and channel_binding are the same place in a request" },
 	{ source_holds, "[subject] source = profile needs a default" },
 	{ subject_default_holds, "[subject] default is not a name" },
 	{ sans_hold, "[san] what is required is not allowed" },

@@ -40,6 +40,13 @@ struct profile_exts {
 	size_t n;
 };
 
+/* What the challenge password of a first request is for. */
+enum profile_challenge {
+	PROFILE_CHALLENGE_UNUSED,
+	PROFILE_CHALLENGE_CHECKED,  /* with the device's pre-shared key, where both are there */
+	PROFILE_CHALLENGE_REQUIRED, /* both must be there */
+};
+
 struct profile {
 	int64_t version; /* of the tenant's text it was read from; 0: built in, or a file */
 	char *name, *title;
@@ -77,6 +84,7 @@ struct profile {
 	/* [issuing] */
 	bool approve; /* a request waits for a person */
 	bool channel_binding; /* a request over TLS is bound to its connection (RFC 7030 3.5) */
+	unsigned challenge;   /* enum profile_challenge */
 	/* [renewal] */
 	bool reuse_key;	 /* a key may have more than one certificate, one after the other */
 	int64_t overlap; /* seconds that the old one stays beside the new one; 0: not said */

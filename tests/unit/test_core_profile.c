@@ -12,6 +12,7 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/profile_store.h"
+#include "backoffice/core/psk.h"
 #include "backoffice/core/tenant.h"
 #include "tests/lib/office.h"
 
@@ -371,6 +372,120 @@ static void test_one_key_in_one_run(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* ---- challenge passwords ---- */
+
+static void challenge_profile(struct core *c, const char *name, const char *challenge)
+{
+	SCOPED(profile_version) v = { 0 };
+	char text[256];
+
+	snprintf(text, sizeof text,
+		 "[profile]\nname = %s\n[validity]\nperiod = 9d\n[key]\ntypes = ec-p256\n[usage]\n"
+		 "key_usage = digitalSignature\n[issuing]\nchallenge = %s\n",
+		 name, challenge);
+	OK(profile_give(c, bytes_of(text), "test.ini", PROFILE_NEW, &v));
+}
+
+static void csr_with(EVP_PKEY *key, struct bytes challenge, struct buf *ret)
+{
+	X509_REQ *req = X509_REQ_new();
+	unsigned char *der = NULL;
+	int n;
+
+	assert_true(X509_REQ_set_pubkey(req, key));
+	if (challenge.n)
+		assert_true(X509_REQ_add1_attr_by_NID(req, NID_pkcs9_challengePassword,
+						      MBSTRING_UTF8, challenge.p,
+						      (int)challenge.n));
+	assert_true(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_UTF8,
+					       (const unsigned char *)"machine", -1, -1, 0));
+	assert_true(X509_REQ_sign(req, key, EVP_sha256()) > 0);
+	n = i2d_X509_REQ(req, &der);
+	assert_true(n > 0);
+	buf_add(ret, BYTES(der, (size_t)n));
+	OPENSSL_free(der);
+	X509_REQ_free(req);
+}
+
+static EVP_PKEY *device_key;
+
+static enum inro_err ask(struct core *c, const char *profile, const char *device,
+			 struct bytes challenge)
+{
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) cred = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = profile, .device = device };
+
+	csr_with(device_key, challenge, &csr);
+	r.csr = buf_bytes(&csr);
+	return cred_issue(c, &r, &cred);
+}
+
+static void test_challenge(void **state)
+{
+	struct core *c = *state;
+	SCOPED(device) d = { 0 };
+	SCOPED(device) bare = { 0 };
+	SCOPED(psk_new) psk = { 0 };
+	struct bytes right, wrong = bytes_of("Wrong-1234567890");
+
+	OK(device_add(c, "d1", NULL, &d));
+	OK(device_add(c, "d2", NULL, &bare));
+	OK(psk_issue(c, "d1", BYTES_NONE, &psk));
+	right = secret_bytes(&psk.value);
+	device_key = office_key("P-256");
+	challenge_profile(c, "asks", "checked");
+	challenge_profile(c, "wants", "required");
+	OK(ask(c, "asks", "d2", wrong)); /* it has none to compare */
+	FAILS(INRO_E_POLICY, ask(c, "wants", "d2", wrong));
+	EVP_PKEY_free(device_key);
+	device_key = office_ec;
+	OK(ask(c, "asks", "d1", BYTES_NONE));
+	OK(ask(c, "asks", "d1", right));
+	FAILS(INRO_E_PIN_WRONG, ask(c, "asks", "d1", wrong));
+	OK(ask(c, "wants", "d1", right));
+	FAILS(INRO_E_POLICY, ask(c, "wants", "d1", BYTES_NONE));
+	FAILS(INRO_E_POLICY, ask(c, "wants", NULL, right));
+	FAILS(INRO_E_PIN_WRONG, ask(c, "wants", "d1", wrong));
+	for (int i = 0; i < 4; i++)
+		FAILS(INRO_E_PIN_WRONG, ask(c, "wants", "d1", wrong));
+	FAILS(INRO_E_PIN_LOCKED, ask(c, "wants", "d1", right));
+	FAILS(INRO_E_PIN_LOCKED, psk_verify(c, "d1", right));
+	OK(psk_release(c, "d1"));
+	OK(ask(c, "wants", "d1", right));
+}
+
+/* In bulk each request is compared, and stands alone. */
+static void test_challenge_in_bulk(void **state)
+{
+	const struct bulk_order order = { .ca = "issuing", .profile = "wants" };
+	struct core *c = *state;
+	SCOPED(device) d = { 0 };
+	SCOPED(psk_new) psk = { 0 };
+	struct buf csrs[3] = { 0 };
+	struct bulk_row rows[3] = { 0 };
+	struct cred_bulk *bulk = NULL;
+
+	OK(device_add(c, "d1", NULL, &d));
+	OK(psk_issue(c, "d1", BYTES_NONE, &psk));
+	challenge_profile(c, "wants", "required");
+	csr_with(office_ec, bytes_of("Wrong-1234567890"), &csrs[0]);
+	csr_with(office_ec, BYTES_NONE, &csrs[1]);
+	csr_with(office_ec, secret_bytes(&psk.value), &csrs[2]);
+	for (size_t i = 0; i < 3; i++)
+		rows[i] = (struct bulk_row) { .csr = buf_bytes(&csrs[i]), .device = "d1" };
+	OK(cred_bulk_open(c, &order, &bulk));
+	OK(cred_bulk_issue(bulk, rows, 3));
+	assert_int_equal(rows[0].error, INRO_E_PIN_WRONG);
+	assert_int_equal(rows[1].error, INRO_E_POLICY);
+	assert_int_equal(rows[2].error, INRO_OK);
+	cred_bulk_close(bulk);
+	for (size_t i = 0; i < 3; i++) {
+		bulk_row_clear(&rows[i]);
+		buf_clear(&csrs[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,6 +501,8 @@ int main(void)
 		T(test_compromised_key),
 		T(test_one_certificate_a_key),
 		T(test_one_key_in_one_run),
+		T(test_challenge),
+		T(test_challenge_in_bulk),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);

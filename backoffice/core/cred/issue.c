@@ -15,6 +15,7 @@
 #include "backoffice/core/approval.h"
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca_policy.h"
+#include "backoffice/core/challenge.h"
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/issue.h"
@@ -345,6 +346,8 @@ enum inro_err making_plan(struct core *c, struct making *j)
 		e = heed_group(c, j);
 	if (e == INRO_OK)
 		e = check_key(c, j);
+	if (e == INRO_OK)
+		e = challenge_check(c, j);
 	buf_reset(&j->crl_url);
 	if (e == INRO_OK)
 		e = cert_serial(j->serial);
