@@ -39,9 +39,21 @@ static size_t rows_of(const struct job *j)
 	return (size_t)job_rows(j);
 }
 
+struct watching {
+	struct progress progress;
+	json_t *also; /* numbers */
+};
+
 static void show_lot(void *arg, const struct job *j)
 {
-	progress_at(arg, rows_of(j));
+	struct watching *w = arg;
+	progress_at(&w->progress, rows_of(j));
+}
+
+static void note_also(void *arg, int64_t credential)
+{
+	struct watching *w = arg;
+	json_array_append_new(w->also, json_integer(credential));
 }
 
 /* Where bad rows are told; NULL: they are only on record. */
@@ -75,7 +87,22 @@ static enum inro_err tell_errors(const struct call *c, struct core *core, const 
 		       (long long)j->failed, path ? path : command);
 }
 
-static json_t *summary(const struct job *j, size_t before, int64_t ms)
+#define ALSO_SHOWN 20
+
+/* In words behind the answer's; all of them are in the document. */
+static json_t *also_words(const json_t *also)
+{
+	SCOPED(buf) text = { 0 };
+	size_t n = json_array_size(also);
+	for (size_t i = 0; i < n && i < ALSO_SHOWN; i++)
+		buf_addf(&text, "%s%lld", i ? ", " : "; with them those of the same keys: ",
+			 (long long)json_integer_value(json_array_get(also, i)));
+	if (n > ALSO_SHOWN)
+		buf_addf(&text, " and %zu more", n - ALSO_SHOWN);
+	return text_json(buf_bytes(&text));
+}
+
+static json_t *summary(const struct job *j, size_t before, int64_t ms, json_t *also)
 {
 	double seconds = (double)(ms ? ms : 1) / 1e3;
 	double rate = (double)(rows_of(j) - before) / seconds;
@@ -85,27 +112,30 @@ static json_t *summary(const struct job *j, size_t before, int64_t ms)
 	json_object_set_new(doc, "seconds", json_real(seconds));
 	json_object_set_new(doc, "per_second", json_real(rate));
 	json_object_set_new(doc, "took", json_string(took));
+	json_object_set(doc, "also_revoked", also);
+	json_object_set_new(doc, "also", also_words(also));
 	return doc;
 }
 
 static enum inro_err do_job(const struct call *c, struct core *core, int64_t id, json_t **ret)
 {
 	SCOPED(job) j = { 0 };
-	struct progress p;
-	const struct job_watch w = { show_lot, &p };
+	struct watching at = { .also = json_array() };
+	const struct job_watch w = { show_lot, &at, note_also };
 	int64_t since = clock_monotonic_ms();
-	size_t before;
+	size_t before = 0;
 	enum inro_err e = job_get(core, id, &j);
-	if (e)
-		return e;
-	before = rows_of(&j);
-	progress_start(&p, "rows", (size_t)j.total);
-	progress_from(&p, before);
-	job_clear(&j);
-	e = job_run(core, id, &w, &j);
-	progress_end(&p);
+	if (!e) {
+		before = rows_of(&j);
+		progress_start(&at.progress, "rows", (size_t)j.total);
+		progress_from(&at.progress, before);
+		job_clear(&j);
+		e = job_run(core, id, &w, &j);
+		progress_end(&at.progress);
+	}
 	if (!e)
-		e = json_give(summary(&j, before, clock_monotonic_ms() - since), ret);
+		e = json_give(summary(&j, before, clock_monotonic_ms() - since, at.also), ret);
+	json_decref(at.also);
 	return e ? e : tell_errors(c, core, &j);
 }
 
@@ -247,7 +277,7 @@ static enum inro_err job_errors_run(const struct call *c, json_t **ret)
 	}
 #define JOB_SAID                                                                                   \
 	"job {id} ({kind}) is {state}: {done} rows done{noted}, {same} were so already, {failed} " \
-	"could not be{left}; {took}"
+	"could not be{left}{also}; {took}"
 
 const struct cmd_verb job_verbs[] = {
 	{ .name = "start",

@@ -38,6 +38,9 @@ MUST_CHECK enum inro_err job_start(struct core *c, const struct job_order *o, st
 struct job_watch {
 	void (*told)(void *arg, const struct job *j); /* after each lot; NULL: nobody looks */
 	void *arg;
+	/* Each certificate that was revoked with a row of the job, for it has the same key, once that
+	 * is recorded; NULL: nobody looks.  The audit has them, too. */
+	void (*also)(void *arg, int64_t credential);
 };
 /* Does it, or what is left of it, to the end.  INRO_E_BUSY: another process is at it;
  * INRO_E_CANCELLED: it was cancelled meanwhile.  *ret is written on failure too, as far as the job

@@ -331,7 +331,7 @@ static void tell(void *arg, const struct job *j)
 
 static void child(int64_t id, int fd)
 {
-	const struct job_watch w = { tell, &fd };
+	const struct job_watch w = { .told = tell, .arg = &fd };
 	struct core *c = office_open(db);
 	SCOPED(job) j = { 0 };
 	enum inro_err e = job_run(c, id, &w, &j);

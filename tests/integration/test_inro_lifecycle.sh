@@ -73,6 +73,14 @@ grep -q "is revoked (keyCompromise); with it those of the same key: ${known[1]}$
 [[ $(inro cert show "id:${known[1]}" --json | value reason) == keyCompromise ]] || fail "the other one stands"
 inro audit list --where 'action=certificate.revoke' --json | has "with.*${known[0]}" || fail "the audit does not tell with which"
 
+# The same by a job: those of the same keys are told, wherever they are.
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout pair.key -subj /CN=pair -out pair.csr 2>/dev/null
+must inro cert issue --ca issuing --profile tls-client --csr pair.csr --out pair1.pem
+must inro cert issue --ca issuing --profile tls-client --csr pair.csr --out pair2.pem
+mapfile -t pair < <(inro cert list --where 'state=active profile=tls-client' --json | sed -n 's/.*"id": \([0-9]*\),*$/\1/p' | sort -n | tail -n 2)
+inro job start revoke --where "id=${pair[0]}" --reason keyCompromise >said || fail "not revoked"
+grep -q "1 rows done, .*; with them those of the same keys: ${pair[1]}; " said || fail "$(cat said)"
+
 refused 1 "no day" inro cert revoke "$new" --invalid-at 2026-02-31
 
 # ---- destroyed, with a statement that the audit's key signed ----

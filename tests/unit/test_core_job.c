@@ -266,7 +266,7 @@ static void test_two(void **state)
 {
 	struct core *c = *state;
 	struct other o = { .c = office_open(db) };
-	const struct job_watch w = { meddle, &o };
+	const struct job_watch w = { .told = meddle, .arg = &o };
 	SCOPED(job) j = { 0 };
 	int64_t id;
 
@@ -299,7 +299,7 @@ static void test_lost_lease(void **state)
 {
 	struct core *c = *state;
 	int lots = 0;
-	const struct job_watch w = { steal, &lots };
+	const struct job_watch w = { .told = steal, .arg = &lots };
 	SCOPED(job) j = { 0 };
 	int64_t id;
 
@@ -370,7 +370,7 @@ static void add_one(void *arg, const struct job *j)
 static void test_settled(void **state)
 {
 	struct core *c = *state;
-	const struct job_watch w = { add_one, c };
+	const struct job_watch w = { .told = add_one, .arg = c };
 	SCOPED(job) j = { 0 };
 	int64_t id;
 
@@ -394,7 +394,7 @@ static void test_fits_no_more(void **state)
 {
 	struct core *c = *state;
 	struct other o = { .c = office_open(db) };
-	const struct job_watch w = { take_all, &o };
+	const struct job_watch w = { .told = take_all, .arg = &o };
 	SCOPED(job) j = { 0 };
 	int64_t id;
 

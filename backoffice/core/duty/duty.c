@@ -34,7 +34,7 @@ static void go_on(void *arg, const struct job *j)
 
 static enum inro_err resume_jobs(struct core *c)
 {
-	const struct job_watch watch = { go_on, c };
+	const struct job_watch watch = { .told = go_on, .arg = c };
 
 	return job_resume_left(c, &watch);
 }

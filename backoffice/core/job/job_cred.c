@@ -75,6 +75,8 @@ struct ending {
 	struct job_found *found;
 	struct change change;
 	enum cred_state to;
+	int64_t *also; /* what ended with rows of the lot */
+	size_t also_n, also_cap;
 };
 
 static enum inro_err ending_open(struct job_run *r, const struct ending *what)
@@ -94,6 +96,42 @@ static enum inro_err ending_next(struct job_run *r)
 	return job_search_next(r, ((struct ending *)r->own)->found, BATCH_MAX);
 }
 
+/* The rows run again, perhaps. */
+static enum inro_err ending_begin(struct core *c, void *run)
+{
+	struct ending *v = ((struct job_run *)run)->own;
+
+	(void)c;
+	v->also_n = 0;
+	return INRO_OK;
+}
+
+static enum inro_err note_kin(struct ending *v, const struct cred_kin *kin, size_t n)
+{
+	if (v->also_n + n > v->also_cap) {
+		size_t cap = 2 * (v->also_n + n);
+		int64_t *more = realloc(v->also, cap * sizeof *more);
+
+		if (!more)
+			return err_set(INRO_E_NO_MEMORY, "no memory for %zu certificates", cap);
+		v->also = more;
+		v->also_cap = cap;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (kin[i].revoked)
+			v->also[v->also_n++] = kin[i].id;
+	return INRO_OK;
+}
+
+static enum inro_err ending_after(struct job_run *r)
+{
+	const struct ending *v = r->own;
+
+	for (size_t i = 0; r->watch && r->watch->also && i < v->also_n; i++)
+		r->watch->also(r->watch->arg, v->also[i]);
+	return INRO_OK;
+}
+
 static enum inro_err ending_row(struct core *c, void *run, size_t i)
 {
 	struct job_run *r = run;
@@ -101,12 +139,14 @@ static enum inro_err ending_row(struct core *c, void *run, size_t i)
 	const struct credential *seen = job_found_record(v->found, i);
 	SCOPED(credential) now = { 0 };
 	struct cred_kin *kin = NULL;
-	size_t kin_n;
+	size_t kin_n = 0;
 	enum inro_err e = store_get(c->store, seen->id, &now);
 
 	r->same[i] = e == INRO_OK && now.state == v->to;
 	if (e == INRO_OK && !r->same[i])
 		e = cred_apply_key(c, &now, &v->change, &kin, &kin_n);
+	if (e == INRO_OK)
+		e = note_kin(v, kin, kin_n);
 	free(kin);
 	return e;
 }
@@ -117,6 +157,8 @@ static void ending_close(struct job_run *r)
 
 	if (v)
 		job_found_close(v->found);
+	if (v)
+		free(v->also);
 	free(v);
 	r->own = NULL;
 }
@@ -162,7 +204,9 @@ const struct job_kind job_revoke = {
 	.plan = revoke_plan,
 	.open = revoke_open,
 	.next = ending_next,
+	.begin = ending_begin,
 	.row = ending_row,
+	.after = ending_after,
 	.close = ending_close,
 };
 
@@ -205,7 +249,9 @@ const struct job_kind job_retire = {
 	.plan = retire_plan,
 	.open = retire_open,
 	.next = ending_next,
+	.begin = ending_begin,
 	.row = ending_row,
+	.after = ending_after,
 	.close = ending_close,
 };
 

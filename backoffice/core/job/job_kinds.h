@@ -21,6 +21,7 @@ struct job_run {
 	struct job job; /* as it is on record */
 	json_t *args;
 	void *own; /* the kind's */
+	const struct job_watch *watch; /* NULL: nobody looks */
 
 	/* The lot: rows that are done together. */
 	size_t n;

@@ -306,6 +306,7 @@ enum inro_err job_run(struct core *c, int64_t id, const struct job_watch *w, str
 	if (!r)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
 	r->c = c;
+	r->watch = w;
 	t.job = &r->job;
 	e = lease_holder(t.mine);
 	if (e == INRO_OK)
