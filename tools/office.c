@@ -22,24 +22,47 @@ static enum inro_err ask_pin(void *arg, const char *token, struct secret *ret)
 	return pin_take(arg, PIN_USER, token, false, ret);
 }
 
+static enum inro_err is_needed(const struct ca_guard *g, const struct ca_guarded *ca, const char *word)
+{
+	const char *what = g->id.n ? "this key" : "a key in it";
+	if (!ca->copies)
+		return err_set(INRO_E_STATE,
+			       "CA '%s' needs %s, the last copy on record: it could issue nothing and "
+			       "sign no list any more; --%s deletes it all the same",
+			       ca->name, what, word);
+	return err_set(INRO_E_STATE,
+		       "CA '%s' needs %s, of which %zu more %s on record: 'inro ca key remove' takes this "
+		       "one off it first; --%s deletes it all the same",
+		       ca->name, what, ca->copies, ca->copies > 1 ? "copies are" : "copy is", word);
+}
+
+static void add_loss(const struct ca_guarded *ca, struct buf *text)
+{
+	buf_addf(text, "; it was needed by CA %s, ", ca->name);
+	if (ca->copies)
+		buf_addf(text, "%zu more %s of it on record", ca->copies, ca->copies > 1 ? "copies are" : "copy is");
+	else
+		buf_add_str(text, "and no other copy is on record");
+}
+
 /* A database that does not open holds nothing up that is forced. */
 enum inro_err office_guard(const struct call *c, const struct ca_guard *g, const char *word,
 			   char **ret)
 {
 	bool force = call_has(c, word);
-	AUTO(free_chars) char *ca = NULL;
+	SCOPED(ca_guarded) ca = { 0 };
+	SCOPED(buf) text = { 0 };
 	enum inro_err e = ca_guard(g, &ca);
 	if (e && !force)
 		return err_context(e, "whether a CA needs the key can't be told; --%s deletes it", word);
-	if (!e && ca && !force)
-		return err_set(INRO_E_STATE,
-			       "CA '%s' needs %s: it could issue nothing and sign no list any more; "
-			       "--%s deletes it all the same",
-			       ca, g->id.n ? "this key" : "a key in it", word);
-	if (asprintf(ret, "%s%s%s", e ? "; whether a CA needed it is not known" : "",
-		     ca && !e ? "; it was needed by CA " : "", ca && !e ? ca : "") < 0)
-		return err_set(INRO_E_NO_MEMORY, "memory is short");
-	return INRO_OK;
+	if (!e && ca.name && !force)
+		return is_needed(g, &ca, word);
+	if (e)
+		buf_add_str(&text, "; whether a CA needed it is not known");
+	else if (ca.name)
+		add_loss(&ca, &text);
+	*ret = text.n ? buf_take_str(&text) : strdup("");
+	return *ret ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
 }
 
 static enum inro_err ask_password(void *arg, const char *name, struct secret *ret)

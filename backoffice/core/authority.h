@@ -7,7 +7,6 @@
 #include "backoffice/core/ca.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/cert.h"
-#include "backoffice/token/token.h"
 
 /* ca.c */
 MUST_CHECK enum inro_err ca_check_name(const char *name);
@@ -17,9 +16,6 @@ MUST_CHECK enum inro_err ca_usable(struct core *c, const struct ca *ca, int64_t 
 /* Certificates of a CA's key of that generation (0: the present one) and those above. */
 MUST_CHECK enum inro_err ca_chain_of(struct core *c, int64_t ca, int64_t generation,
 				     struct chain *ret);
-/* The key of this CA, whose certificate it must fit.  INRO_E_CONFIG when it doesn't. */
-MUST_CHECK enum inro_err ca_key(struct core *c, const struct ca *ca, const struct cert *cert,
-				struct token_key **ret);
 /* In a write transaction: a CA goes with its present certificate, not with an earlier one. */
 MUST_CHECK enum inro_err ca_revoked(struct core *c, const struct credential *rec);
 /* The record of the CA's certificate; id 0 when it has none. */

@@ -137,6 +137,35 @@ struct ca_keys {
 void ca_keys_clear(struct ca_keys *l);
 MUST_CHECK enum inro_err ca_keys(struct core *c, const char *name, struct ca_keys *ret);
 
+/* The same key in several tokens, in the order in which they are tried (ca_signer.h). */
+struct ca_places {
+	struct ca_place_view {
+		char *uri;
+		char *why; /* of ca_places() with a test: what is wrong with it; NULL: it works */
+	} *items;
+	size_t n;
+};
+void ca_places_clear(struct ca_places *l);
+/* generation 0: the present key.  `test`: each is opened and has to sign. */
+MUST_CHECK enum inro_err ca_places(struct core *c, const char *name, unsigned generation, bool test,
+				   struct ca_places *ret);
+struct ca_place_wish {
+	const char *name;
+	unsigned generation; /* 0: the present key */
+	const char *key_uri; /* or */
+	const char *token;   /* the key of the same id in that token */
+	bool first;	     /* it is tried first from now on */
+	int64_t proposal;
+};
+/* INRO_E_POLICY: another key is there.  INRO_E_NOT_FOUND says why none can be brought there, where
+ * that is so. */
+MUST_CHECK enum inro_err ca_place_add(struct core *c, const struct ca_place_wish *w,
+				      struct ca_places *ret);
+/* The token is not looked at; the URI may leave out what the others don't share.  INRO_E_STATE: it is
+ * the last one. */
+MUST_CHECK enum inro_err ca_place_remove(struct core *c, const char *name, unsigned generation,
+					 const char *uri, struct ca_places *ret);
+
 /* VERB_RETIRE: issues no more.  Its certificate is revoked by cred_revoke().  VERB_CANCEL: its
  * certificate, or that of its next key, is waited for no longer; the key stays in its token. */
 MUST_CHECK enum inro_err ca_move(struct core *c, const char *name, enum verb verb, const char *why,

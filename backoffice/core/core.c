@@ -84,6 +84,7 @@ void core_close(struct core *c)
 	if (c->store)
 		mark_if_due(c, true);
 	ring_free(c->ring);
+	ca_away_free(c->away);
 	free(c->tallying.items);
 	store_close(c->store);
 	free(c->actor);

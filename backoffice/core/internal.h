@@ -13,6 +13,7 @@
 
 struct key_ring;
 struct duty_turn;
+struct ca_away;
 
 /* Counts that the open transaction changes. */
 struct tallying {
@@ -61,6 +62,7 @@ struct core {
 	core_pin_fn *ask_pin;
 	void *ask_arg;
 	struct key_ring *ring;
+	struct ca_away *away; /* places of CAs' keys that did not work (ca_signer.h) */
 	struct tallying tallying;
 	struct audit_tip tip, tip_saved;
 	size_t tally_saved;
@@ -154,5 +156,7 @@ enum inro_err audit_refused(struct core *c, const char *action, const char *kind
 
 /* keys.c: closes what keyring.h opened. */
 void ring_free(struct key_ring *r);
+/* ca_signer.c */
+void ca_away_free(struct ca_away *a);
 
 #endif

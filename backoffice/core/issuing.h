@@ -10,6 +10,7 @@
 #define INRO_BACKOFFICE_CORE_ISSUING_H
 
 #include "backoffice/core/issue.h"
+#include "backoffice/core/ca_signer.h"
 #include "backoffice/core/vars.h"
 #include "backoffice/pki/blocklist.h"
 #include "backoffice/pki/csr.h"
@@ -24,7 +25,7 @@ struct issue_desk {
 	struct blocklist *blocklist; /* its; NULL: none */
 	struct cert issuer;	   /* empty for a root */
 	struct limits limits;	   /* name constraints of the issuer and of those above it */
-	struct token_key *key;	   /* that signs */
+	struct ca_signer signer;   /* its key */
 	struct ca *cas; /* all of the tenant, when looked up before; NULL: asked for each */
 	size_t cas_n;
 	int64_t now;	  /* when it is issued: issue_now() */

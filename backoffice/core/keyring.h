@@ -14,6 +14,8 @@ MUST_CHECK enum inro_err core_secret_key(struct core *c, const char *uri,
 					 struct token_secret **ret);
 /* The key when its token is open already: nobody is asked.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err core_key_at_hand(struct core *c, const char *uri, struct token_key **ret);
+/* The URI by which core_key() found it; borrowed, as long as the key.  NULL: not by core_key(). */
+const char *core_key_name(const struct core *c, const struct token_key *key);
 /* A key's URI as it is recorded: what names the key, not how to open it (no pin-value, no
  * pin-source).  Appended with its NUL. */
 MUST_CHECK enum inro_err core_key_ref(const char *uri, struct buf *ret);

@@ -215,6 +215,15 @@ enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret)
 	return e;
 }
 
+const char *core_key_name(const struct core *c, const struct token_key *key)
+{
+	const struct ring_key *k = c->ring ? c->ring->keys : NULL;
+
+	while (k && k->key != key)
+		k = k->next;
+	return k ? k->uri : NULL;
+}
+
 enum inro_err core_secret_key(struct core *c, const char *uri, struct token_secret **ret)
 {
 	const struct ring_key *k;

@@ -220,6 +220,11 @@ static const struct field device_group_fields[] = {
 	F_INT(device_group, updated_ms),
 };
 
+static const struct field ca_place_fields[] = {
+	F_INT(ca_place, id),	F_INT(ca_place, tenant),   F_INT(ca_place, ca), F_INT(ca_place, generation),
+	F_INT(ca_place, place), F_TEXT(ca_place, key_uri), F_INT(ca_place, created_ms),
+};
+
 static const struct field ca_generation_fields[] = {
 	F_INT(ca_generation, id),
 	F_INT(ca_generation, tenant),
@@ -414,6 +419,7 @@ TYPE(event, "audit event");
 TYPE(audit_head, "audit head");
 TYPE(device_group, "group");
 TYPE(ca_generation, "CA's earlier key");
+TYPE(ca_place, "place of a CA's key");
 TYPE(proposal, "proposal");
 TYPE(job, "job");
 TYPE(job_error, "row of a job");
@@ -461,6 +467,7 @@ const struct record_type *const record_types[] = {
 	&device_type,
 	&ca_type,
 	&ca_generation_type,
+	&ca_place_type,
 	&credential_type,
 	&proposal_type,
 	&job_type,
@@ -595,6 +602,11 @@ void device_group_clear(struct device_group *r)
 void ca_generation_clear(struct ca_generation *r)
 {
 	record_clear(&ca_generation_type, r);
+}
+
+void ca_place_clear(struct ca_place *r)
+{
+	record_clear(&ca_place_type, r);
 }
 
 void proposal_clear(struct proposal *r)

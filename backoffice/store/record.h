@@ -178,6 +178,14 @@ struct ca_generation {
 	int64_t created_ms;
 };
 
+/* Another token that has a CA's key of that generation, beside the one that its record names. */
+struct ca_place {
+	int64_t id, tenant, ca, generation;
+	int64_t place; /* they are tried in this order; less than others, it may be negative */
+	char *key_uri;
+	int64_t created_ms;
+};
+
 struct credential {
 	int64_t id, tenant;
 	enum cred_kind kind;
@@ -401,6 +409,7 @@ void event_clear(struct event *r);
 void audit_head_clear(struct audit_head *r);
 void device_group_clear(struct device_group *r);
 void ca_generation_clear(struct ca_generation *r);
+void ca_place_clear(struct ca_place *r);
 void proposal_clear(struct proposal *r);
 void job_clear(struct job *r);
 void job_error_clear(struct job_error *r);
@@ -447,7 +456,7 @@ struct record_type {
 size_t record_columns(const struct record_type *t);
 
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
-	audit_head_type, device_group_type, ca_generation_type, proposal_type, job_type,
+	audit_head_type, device_group_type, ca_generation_type, ca_place_type, proposal_type, job_type,
 	job_error_type, account_type, pass_type, reply_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
 	profile_version_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
 /* Read only: some columns of credential_type, and of crl_piece_type. */
@@ -466,6 +475,7 @@ extern const struct record_type *const record_types[];
 	struct audit_head *: &audit_head_type, \
 	struct device_group *: &device_group_type, \
 	struct ca_generation *: &ca_generation_type, \
+	struct ca_place *: &ca_place_type, \
 	struct proposal *: &proposal_type, \
 	struct job *: &job_type, \
 	struct job_error *: &job_error_type, \

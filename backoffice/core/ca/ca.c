@@ -8,7 +8,6 @@
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
-#include "backoffice/core/keyring.h"
 #include "base/clock.h"
 #include "base/der.h"
 
@@ -132,22 +131,6 @@ enum inro_err ca_usable(struct core *c, const struct ca *ca, int64_t now)
 			    o.ca.name, o.why);
 	ca_clear(&o.ca);
 	return e;
-}
-
-enum inro_err ca_key(struct core *c, const struct ca *ca, const struct cert *cert,
-		     struct token_key **ret)
-{
-	struct token_key *key;
-	enum inro_err e = core_key(c, ca->key_uri, &key);
-
-	if (e != INRO_OK)
-		return err_context(e, "the key of CA '%s'", ca->name);
-	if (!bytes_equal(token_key_spki(key), cert->key.spki))
-		return err_set(INRO_E_CONFIG,
-			       "the key at %s is not the one in CA '%s's certificate", ca->key_uri,
-			       ca->name);
-	*ret = key;
-	return INRO_OK;
 }
 
 void ca_view_clear(struct ca_view *v)

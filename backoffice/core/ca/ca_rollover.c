@@ -14,6 +14,7 @@
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/move.h"
+#include "backoffice/core/ca_signer.h"
 #include "backoffice/pki/link.h"
 #include "base/clock.h"
 
@@ -24,7 +25,7 @@ struct rolling {
 	char label[96];
 	unsigned path_len; /* as the old certificate has */
 	struct cert old;
-	struct token_key *old_key; /* NULL: not a root */
+	struct ca_signer old_key; /* key NULL: not a root */
 	struct ca next;
 	struct credential new_with_old, old_with_new;
 };
@@ -67,7 +68,7 @@ static enum inro_err load(struct core *c, struct rolling *r)
 		e = err_set(INRO_E_ARG, "CA '%s' is a root: it certifies its next key itself",
 			    ca->name);
 	if (e == INRO_OK && is_root(r))
-		e = ca_key(c, ca, &r->old, &r->old_key);
+		e = ca_signer_open(c, ca, &r->old, &r->old_key);
 	if (e == INRO_OK && ca->parent && !waits(r))
 		e = store_get(c->store, ca->parent, &r->m.parent);
 	buf_add(&r->m.subject, r->old.subject);
@@ -141,7 +142,7 @@ static enum inro_err fill_link(struct core *c, const struct rolling *r, struct b
 
 /* Says of one key what the certificate `of` says, by the key of `issuer`. */
 static enum inro_err make_link(struct core *c, const struct rolling *r, const struct link_plan *plan,
-			       struct token_key *key, struct credential *ret)
+			       struct ca_signer *key, struct credential *ret)
 {
 	SCOPED(buf) tbs = { 0 };
 	SCOPED(buf) signature = { 0 };
@@ -150,7 +151,7 @@ static enum inro_err make_link(struct core *c, const struct rolling *r, const st
 	enum inro_err e = link_tbs(plan, &tbs, &sig);
 
 	if (e == INRO_OK)
-		e = token_key_sign(key, sig, buf_bytes(&tbs), &signature);
+		e = ca_sign(c, key, sig, buf_bytes(&tbs), &signature);
 	if (e == INRO_OK)
 		e = pki_signed(buf_bytes(&tbs), sig, buf_bytes(&signature), &der);
 	return e == INRO_OK ? fill_link(c, r, buf_bytes(&der), ret) : e;
@@ -166,11 +167,12 @@ static enum inro_err make_links(struct core *c, struct issuing *i)
 {
 	struct rolling *r = rolling_of(i);
 	SCOPED(cert) new = { 0 };
+	struct ca_signer new_key = { .key = r->m.key };
 	struct link_plan up = { .of = &new, .issuer = &r->old };
 	struct link_plan down = { .of = &r->old, .issuer = &new };
 	enum inro_err e = cert_read(blob_bytes(&i->rec.cert), &new);
 
-	if (e != INRO_OK || !r->old_key)
+	if (e != INRO_OK || !r->old_key.key)
 		return e;
 	up.not_before = new.not_before;
 	down.not_before = r->old.not_before;
@@ -179,8 +181,8 @@ static enum inro_err make_links(struct core *c, struct issuing *i)
 	credential_clear(&r->old_with_new);
 	r->new_with_old.ca_generation = r->m.ca.generation;
 	r->old_with_new.ca_generation = r->m.ca.generation + 1;
-	e = make_link(c, r, &up, r->old_key, &r->new_with_old);
-	return e == INRO_OK ? make_link(c, r, &down, r->m.key, &r->old_with_new) : e;
+	e = make_link(c, r, &up, &r->old_key, &r->new_with_old);
+	return e == INRO_OK ? make_link(c, r, &down, &new_key, &r->old_with_new) : e;
 }
 
 /* ---- recording ---- */

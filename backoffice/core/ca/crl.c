@@ -14,6 +14,7 @@
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/issue_time.h"
+#include "backoffice/core/ca_signer.h"
 #include "backoffice/pki/crl.h"
 #include "base/clock.h"
 
@@ -35,7 +36,7 @@ struct listing {
 	struct ca ca;
 	struct ca_policy policy;
 	struct cert cert;
-	struct token_key *key;
+	struct ca_signer signer;
 	struct part *parts;
 	size_t n;
 };
@@ -336,11 +337,10 @@ static enum inro_err sign(struct core *c, struct listing *l, struct part *p)
 	SCOPED(buf) signature = { 0 };
 	enum inro_err e = crl_frame(p->crl, &head);
 
-	(void)c;
 	if (e == INRO_OK)
 		e = crl_to_sign(p->crl, &hashed);
 	if (e == INRO_OK)
-		e = token_key_sign_hashed(l->key, p->crl->sig, buf_bytes(&hashed), &signature);
+		e = ca_sign_hashed(c, &l->signer, p->crl->sig, buf_bytes(&hashed), &signature);
 	return e == INRO_OK ? crl_signed(p->crl, buf_bytes(&signature)) : e;
 }
 
@@ -365,7 +365,7 @@ static enum inro_err prepare(struct core *c, struct listing *l)
 	if (e == INRO_OK)
 		e = cert_read(blob_bytes(&l->ca.cert), &l->cert);
 	if (e == INRO_OK)
-		e = ca_key(c, &l->ca, &l->cert, &l->key);
+		e = ca_signer_open(c, &l->ca, &l->cert, &l->signer);
 	return e == INRO_OK ? each_part(c, l, begin_part) : e;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "backoffice/core/authority.h"
+#include "backoffice/core/ca_signer.h"
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/duty.h"
 #include "backoffice/core/issue.h"
@@ -175,12 +176,12 @@ static enum inro_err appoint_work(struct core *c, void *arg)
 static enum inro_err appoint(struct core *c, struct signer *s)
 {
 	SCOPED(cert) cert = { 0 };
-	struct token_key *ca_key_there;
+	struct ca_signer there;
 	enum inro_err e = cert_read(blob_bytes(&s->ca.cert), &cert);
 
 	/* Without the CA's key no other one is made. */
 	if (e == INRO_OK)
-		e = ca_key(c, &s->ca, &cert, &ca_key_there);
+		e = ca_signer_open(c, &s->ca, &cert, &there);
 	if (e == INRO_OK)
 		e = decide_key(s, &cert);
 	if (e == INRO_OK)

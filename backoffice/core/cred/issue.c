@@ -154,8 +154,8 @@ enum inro_err desk_unlock(struct core *c, const struct issuing *in, struct issue
 {
 	enum inro_err e = desk_issuer(c, d);
 
-	d->key = in->self;
-	return e == INRO_OK && d->ca ? ca_key(c, d->ca, &d->issuer, &d->key) : e;
+	d->signer.key = in->self;
+	return e == INRO_OK && d->ca ? ca_signer_open(c, d->ca, &d->issuer, &d->signer) : e;
 }
 
 enum inro_err desk_open(struct core *c, const struct issuing *in, struct issue_desk *ret)
@@ -360,12 +360,12 @@ enum inro_err making_plan(struct core *c, struct making *j)
 	return e == INRO_OK ? refuse_ca_name(c, j) : e;
 }
 
-static enum inro_err sign(struct making *j)
+static enum inro_err sign(struct core *c, struct making *j)
 {
 	const struct issued *issued = &j->issued;
 	SCOPED(buf) signature = { 0 };
 	enum inro_err e =
-		token_key_sign(j->desk->key, issued->sig, buf_bytes(&issued->tbs), &signature);
+		ca_sign(c, &j->desk->signer, issued->sig, buf_bytes(&issued->tbs), &signature);
 
 	buf_reset(&j->der);
 	if (e == INRO_OK)
@@ -454,7 +454,7 @@ static enum inro_err fill_record(struct core *c, struct making *j)
 
 enum inro_err making_sign(struct core *c, struct making *j)
 {
-	enum inro_err e = sign(j);
+	enum inro_err e = sign(c, j);
 
 	return e == INRO_OK ? fill_record(c, j) : e;
 }

@@ -56,6 +56,17 @@ CREATE TABLE ca_generation (
 	created_ms INTEGER NOT NULL,
 	UNIQUE (ca, number)
 );
+-- The same key in further tokens, in the order in which they are tried.
+CREATE TABLE ca_place (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	ca INTEGER NOT NULL REFERENCES ca (id),
+	generation INTEGER NOT NULL,
+	place INTEGER NOT NULL,
+	key_uri TEXT NOT NULL,
+	created_ms INTEGER NOT NULL,
+	UNIQUE (ca, generation, key_uri)
+);
 
 ALTER TABLE credential ADD COLUMN algorithm TEXT;
 ALTER TABLE credential ADD COLUMN signature TEXT;
