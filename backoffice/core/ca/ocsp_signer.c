@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "backoffice/core/authority.h"
-#include "backoffice/core/ca_signer.h"
 #include "backoffice/core/ca_policy.h"
+#include "backoffice/core/ca_signer.h"
 #include "backoffice/core/duty.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/keyring.h"
