@@ -58,6 +58,11 @@ MUST_CHECK enum inro_err status_follow(struct core *c, int64_t *at, status_chang
 /* Where following begins: the last number so far. */
 MUST_CHECK enum inro_err status_newest(struct core *c, int64_t *ret);
 
+/* The answer `tbs` signed by who answers, whose public key this is.  Whoever is at work. */
+struct pki_sig;
+MUST_CHECK enum inro_err status_sign(struct core *c, const char *key_uri, struct bytes spki,
+				     const struct pki_sig *sig, struct bytes tbs, struct buf *ret);
+
 /* ---- duties (duty.h), of one tenant ---- */
 
 /* Makes and renews the certificates of those who answer. */

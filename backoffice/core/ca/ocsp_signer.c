@@ -244,3 +244,17 @@ enum inro_err ocsp_signers_renew(struct core *c)
 	}
 	return e == INRO_OK ? first : e;
 }
+
+enum inro_err status_sign(struct core *c, const char *key_uri, struct bytes spki,
+			  const struct pki_sig *sig, struct bytes tbs, struct buf *ret)
+{
+	struct token_key *key;
+	enum inro_err e = core_key(c, key_uri, &key);
+
+	if (e != INRO_OK)
+		return e;
+	if (!bytes_equal(token_key_spki(key), spki))
+		return err_set(INRO_E_CONFIG, "the key at %s is not the one that was certified",
+			       key_uri);
+	return token_key_sign(key, sig, tbs, ret);
+}

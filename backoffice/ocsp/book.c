@@ -1,0 +1,130 @@
+/* book - see book.h. */
+#include "backoffice/ocsp/book.h"
+
+#include <stdlib.h>
+
+static void clear_issuer(struct issuer *i)
+{
+	free(i->name);
+	free(i->tenant);
+	free(i->key_uri);
+	blob_clear(&i->spki);
+	buf_clear(&i->responder);
+	buf_clear(&i->certs);
+}
+
+struct book *book_hold(struct book *b)
+{
+	atomic_fetch_add_explicit(&b->held, 1, memory_order_relaxed);
+	return b;
+}
+
+void book_release(struct book *b)
+{
+	if (!b || atomic_fetch_sub_explicit(&b->held, 1, memory_order_acq_rel) != 1)
+		return;
+	for (size_t i = 0; i < b->n; i++)
+		clear_issuer(&b->items[i]);
+	free(b->items);
+	free(b);
+}
+
+void book_release_ptr(struct book **b)
+{
+	book_release(*b);
+}
+
+/* Nobody has a certificate yet, or his is no longer good. */
+static enum inro_err fill_signer(const struct status_issuer *in, const struct cert *ca,
+				 struct issuer *i)
+{
+	SCOPED(cert) own = { 0 };
+	const struct cert *signer = in->itself ? ca : &own;
+	enum inro_err e = in->itself ? INRO_OK : cert_read(blob_bytes(&in->signer), &own);
+
+	if (e == INRO_OK)
+		e = pki_sig_for(signer->key.type, PKI_HASH_NONE, &i->sig);
+	if (e == INRO_OK)
+		e = ocsp_add_responder(&i->responder, signer, in->by_name);
+	if (e == INRO_OK)
+		e = blob_set(&i->spki, signer->key.spki);
+	ocsp_add_certs(&i->certs, blob_bytes(&in->signer));
+	if (e == INRO_OK)
+		e = buf_err(&i->certs);
+	return e == INRO_OK ? text_set(&i->key_uri, in->key_uri) : e;
+}
+
+static enum inro_err fill_issuer(const struct status_issuer *in, struct issuer *i)
+{
+	SCOPED(cert) ca = { 0 };
+	enum inro_err e = cert_read(blob_bytes(&in->cert), &ca);
+
+	i->ca = in->ca;
+	i->generation = in->generation;
+	i->mark = in->mark;
+	i->minutes = in->minutes;
+	i->signer_until = in->signer_until;
+	if (e == INRO_OK)
+		e = ocsp_names_of(&ca, &i->names);
+	i->not_before = ca.not_before;
+	i->not_after = ca.not_after;
+	if (e == INRO_OK)
+		e = text_set(&i->name, in->name);
+	if (e == INRO_OK)
+		e = text_set(&i->tenant, in->tenant);
+	return e == INRO_OK && in->key_uri ? fill_signer(in, &ca, i) : e;
+}
+
+static void stay_paused(const struct book *before, struct issuer *i)
+{
+	for (size_t k = 0; before && k < before->n; k++) {
+		struct issuer *was = &before->items[k];
+
+		if (was->ca == i->ca && was->generation == i->generation && was->mark == i->mark)
+			i->paused_until = was->paused_until;
+	}
+}
+
+static enum inro_err fill(const struct status_issuers *l, const struct book *before, struct book *b)
+{
+	enum inro_err e = INRO_OK;
+
+	b->items = calloc(l->n ? l->n : 1, sizeof *b->items);
+	if (!b->items)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %zu keys of CAs", l->n);
+	for (; e == INRO_OK && b->n < l->n; b->n++) {
+		e = fill_issuer(&l->items[b->n], &b->items[b->n]);
+		stay_paused(before, &b->items[b->n]);
+	}
+	return e;
+}
+
+enum inro_err book_read(struct core *c, const struct book *before, struct book **ret)
+{
+	AUTO(book_release_ptr) struct book *b = calloc(1, sizeof *b);
+	SCOPED(status_issuers) l = { 0 };
+	enum inro_err e = b ? status_issuers(c, &l) : INRO_E_NO_MEMORY;
+
+	if (b)
+		b->held = 1;
+	if (e == INRO_OK)
+		e = fill(&l, before, b);
+	if (e != INRO_OK)
+		return e;
+	*ret = b;
+	b = NULL;
+	return INRO_OK;
+}
+
+struct issuer *book_find(const struct book *b, struct bytes tenant, struct bytes ca,
+			 const struct ocsp_cert_id *id)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		struct issuer *at = &b->items[i];
+
+		if (ocsp_is_of(id, &at->names) && bytes_is(ca, at->name) &&
+		    bytes_is(tenant, at->tenant))
+			return at;
+	}
+	return NULL;
+}
