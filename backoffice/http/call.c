@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "backoffice/http/conn.h"
 #include "backoffice/http/path.h"
@@ -93,6 +94,17 @@ bool http_unchanged(const struct http_call *c, const char *etag)
 	const char *have = http_header(c, "If-None-Match");
 
 	return have && (!strcmp(have, "*") || wire_list_has(have, etag));
+}
+
+bool http_not_modified(const struct http_call *c, int64_t last_modified)
+{
+	const char *since = http_header(c, "If-Modified-Since"), *end;
+	struct tm tm = { 0 };
+
+	if (!since || http_header(c, "If-None-Match"))
+		return false;
+	end = strptime(since, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	return end && !*end && timegm(&tm) >= last_modified;
 }
 
 static void run_handler(struct exchange *x, enum inro_err e)

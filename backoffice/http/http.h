@@ -108,6 +108,8 @@ const char *http_header(const struct http_call *c, const char *name);
 const char *http_query(const struct http_call *c, const char *name);
 /* Does If-None-Match name this entity tag (with its quotes)?  Then the answer is 304. */
 bool http_unchanged(const struct http_call *c, const char *etag);
+/* The same by If-Modified-Since, which counts only without If-None-Match. */
+bool http_not_modified(const struct http_call *c, int64_t last_modified);
 
 /* INRO_OK: the answer goes out as it stands.  An error: its problem document goes out in place of the
  * answer; of an error that is ours and not the client's it shows only the request's number. */

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "backoffice/core/duty.h"
 #include "backoffice/serve/serve.h"
 
 /* ---- the server's key (tls_key.c) ---- */
@@ -51,6 +52,22 @@ int64_t service_watchdog_ms(void);
 /* A JSON line to stderr: what happens to the server itself. */
 void service_say(const char *event, const char *key, const char *value);
 
+/* ---- revocation lists (lists.c), and what servers do by themselves (duties.c) ---- */
+
+struct lists; /* those in memory */
+struct lists *lists_new(void);
+void lists_free(struct lists *l);
+
+struct lane {
+	enum duty_lane which;
+	struct core *core;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool runs, ends;
+	char said[256]; /* the last failure */
+};
+
 /* ---- all of it ---- */
 
 struct serving {
@@ -61,7 +78,12 @@ struct serving {
 	int64_t started;
 	struct own_cert cert;
 	struct core *core; /* the main thread's */
+	struct lists *lists;
+	struct lane lanes[DUTY_LANE__MAX];
 };
+
+MUST_CHECK enum inro_err duties_start(struct serving *s);
+void duties_end(struct serving *s); /* waits for what is being done */
 
 /* A core for a thread of this server: nobody's, or the server's own. */
 MUST_CHECK enum inro_err serving_core(struct serving *s, enum role role, struct core **ret);
@@ -71,5 +93,6 @@ void background_round(struct serving *s, bool hangup);
 
 /* The routes of the server itself: /healthz, /metrics. */
 struct http_table own_routes(struct serving *s);
+struct http_table list_routes(struct serving *s);
 
 #endif

@@ -152,6 +152,7 @@ static enum inro_err start(struct serving *s)
 	static const struct est_options est;
 	struct http_table tables[] = {
 		own_routes(s),
+		list_routes(s),
 		{ est_routes, est_routes_n, (void *)(uintptr_t)&est },
 	};
 	struct http_options o = {
@@ -173,6 +174,8 @@ static enum inro_err start(struct serving *s)
 	memcpy(told, list, sizeof told);
 	if (e == INRO_OK)
 		e = give_up_rights(s, list, o.n_listen);
+	if (e == INRO_OK && !s->lists)
+		e = err_set(INRO_E_NO_MEMORY, "memory is short");
 	if (e == INRO_OK)
 		e = serving_core(s, ROLE_ADMIN, &s->core);
 	if (e == INRO_OK && tls)
@@ -181,6 +184,8 @@ static enum inro_err start(struct serving *s)
 		e = http_server_start(&o, &server);
 	SSL_CTX_free(o.tls);
 	s->server = server;
+	if (e == INRO_OK)
+		e = duties_start(s);
 	if (e == INRO_OK)
 		tell_where(s, told, o.n_listen);
 	return e;
@@ -225,6 +230,7 @@ enum inro_err serve_run(const struct serve_options *o, struct serve_report *ret)
 	sigaddset(&ours, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &ours, &before);
 	pthread_mutex_init(&s.asking, NULL);
+	s.lists = lists_new();
 	e = start(&s);
 	if (e == INRO_OK) {
 		service_tell("READY=1");
@@ -232,6 +238,8 @@ enum inro_err serve_run(const struct serve_options *o, struct serve_report *ret)
 		end(&s, ret);
 	}
 	http_server_stop(s.server);
+	duties_end(&s);
+	lists_free(s.lists);
 	end_tls(&s);
 	core_close(s.core);
 	pthread_mutex_destroy(&s.asking);

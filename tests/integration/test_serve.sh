@@ -32,6 +32,26 @@ foreign openssl s_client -connect "${https#https://}" -sess_out session -ign_eof
 foreign openssl s_client -connect "${https#https://}" -sess_in session </dev/null >out 2>&1 || true
 grep -q '^Reused' out || fail "the session is not taken up again: $(cat out)"
 
+# Revocation lists are there without anybody asking, and are not sent twice.
+for ((i = 0; i < 100; i++)); do
+	[[ $(status_of "$http/crl/root.crl") != 200 ]] || break
+	sleep 0.1
+done
+curl -sS -D head -o root.crl "$http/crl/root.crl"
+openssl crl -inform DER -in root.crl -noout -CAfile root.pem 2>&1 | grep -q '^verify OK' || fail "the list is not the CA's"
+grep -qi '^content-type: application/pkix-crl' head || fail "the list's type: $(cat head)"
+etag=$(sed -n 's/^ETag: \(.*\)\r$/\1/p' head)
+modified=$(sed -n 's/^Last-Modified: \(.*\)\r$/\1/p' head)
+[[ $(status_of -H "If-None-Match: $etag" "$https/crl/root.crl") == 304 ]] || fail "the list is sent twice"
+[[ $(status_of -H "If-None-Match: \"1\", W/x, $etag" "$http/crl/root.crl") == 304 ]] || fail "a list of tags is not read"
+[[ $(status_of -H "If-None-Match: \"1\"" "$http/crl/root.crl") == 200 ]] || fail "another tag is the same"
+[[ $(status_of -H "If-Modified-Since: $modified" "$http/crl/root.crl") == 304 ]] || fail "the list is sent twice by its date"
+[[ $(status_of -H "If-Modified-Since: Sat, 01 Jan 2000 00:00:00 GMT" "$http/crl/root.crl") == 200 ]] || fail "an old date is new"
+[[ $(curl -sSI "$http/crl/root.crl" | tr -d '\r' | sed -n 's/^Content-Length: //p') == "$(stat -c %s root.crl)" ]] || fail "HEAD tells another length"
+for none in none.crl root.pem root/delta.crl root/1.crl root/key9.crl root/x.crl root/.crl root/01.crl root/delta-.crl; do
+	[[ $(status_of "$http/crl/$none") == 404 ]] || fail "there is a list $none"
+done
+
 # Another start takes the same certificate; without the file there is another one at once.
 serial() {
 	foreign openssl s_client -connect "${https#https://}" </dev/null 2>/dev/null | openssl x509 -noout -serial

@@ -1,0 +1,100 @@
+/*
+ * duties - the threads that do what one of the servers has to do (core/duty.h), a thread a lane.
+ *
+ * 1. The same failure is told once, until it is another one or over.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "backoffice/serve/parts.h"
+
+static void told(void *arg, const char *duty, enum inro_err error)
+{
+	struct lane *l = arg;
+	SCOPED(buf) why = { 0 };
+
+	if (error == INRO_OK)
+		return;
+	buf_addf(&why, "%s: %s", duty, err_detail(error));
+	buf_add_u8(&why, 0);
+	if (buf_err(&why) || strncmp(l->said, (const char *)why.p, sizeof l->said - 1) == 0)
+		return;
+	strncpy(l->said, (const char *)why.p, sizeof l->said - 1);
+	service_say("a duty failed", "why", l->said);
+}
+
+/* False: the server ends. */
+static bool sleep_for(struct lane *l, int64_t ms)
+{
+	struct timespec until;
+	bool ends;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&l->lock);
+	while (!l->ends && pthread_cond_timedwait(&l->wake, &l->lock, &until) != ETIMEDOUT)
+		;
+	ends = l->ends;
+	pthread_mutex_unlock(&l->lock);
+	return !ends;
+}
+
+static void *run(void *arg)
+{
+	struct lane *l = arg;
+	int64_t wait = 0;
+
+	do {
+		enum inro_err e = duty_tick(l->core, l->which, told, l, &wait);
+
+		if (e != INRO_OK)
+			told(l, "duties", e);
+	} while (sleep_for(l, wait));
+	return NULL;
+}
+
+static enum inro_err start_lane(struct serving *s, struct lane *l, enum duty_lane which)
+{
+	enum inro_err e = serving_core(s, ROLE_ADMIN, &l->core);
+
+	l->which = which;
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_cond_init(&l->wake, NULL);
+	if (e == INRO_OK && pthread_create(&l->thread, NULL, run, l) != 0)
+		e = err_set(INRO_E_NO_MEMORY, "a thread for duties can't be started");
+	l->runs = e == INRO_OK;
+	return e;
+}
+
+enum inro_err duties_start(struct serving *s)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < DUTY_LANE__MAX; i++)
+		e = start_lane(s, &s->lanes[i], (enum duty_lane)i);
+	return e;
+}
+
+static void tell_end(struct lane *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->ends = true;
+	pthread_cond_signal(&l->wake);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void duties_end(struct serving *s)
+{
+	for (size_t i = 0; i < DUTY_LANE__MAX; i++)
+		if (s->lanes[i].runs)
+			tell_end(&s->lanes[i]);
+	for (size_t i = 0; i < DUTY_LANE__MAX; i++) {
+		if (s->lanes[i].runs)
+			pthread_join(s->lanes[i].thread, NULL);
+		core_close(s->lanes[i].core);
+	}
+}
