@@ -18,7 +18,7 @@
 #include <openssl/params.h>
 #include <openssl/store.h>
 
-#include "provider/reference.h"
+#include "base/cryptoki/reference.h"
 #include "provider/tss2.h"
 
 #define STRUCTURE "pkcs11-uri"

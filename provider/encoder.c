@@ -18,7 +18,7 @@
 #include <openssl/params.h>
 #include <openssl/pem.h>
 
-#include "provider/reference.h"
+#include "base/cryptoki/reference.h"
 #include "provider/tss2.h"
 
 struct form;

@@ -48,6 +48,7 @@ const struct cmd_noun cmd_nouns[] = {
 	{ "audit", "what happened", audit_verbs },
 	{ "db", "the database of the back office", db_verbs },
 	{ "serve", "the back office on the network", serve_verbs },
+	{ "agent", "the certificate of this device, renewed without hands", agent_verbs },
 	{ "help", "says what the commands are", help_verbs },
 	{ 0 },
 };

@@ -12,7 +12,7 @@
 #include <openssl/decoder.h>
 #include <openssl/err.h>
 
-#include "provider/reference.h"
+#include "base/cryptoki/reference.h"
 #include "tests/lib/chosen.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/tap_p11.h"

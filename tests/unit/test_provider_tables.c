@@ -16,7 +16,7 @@
 #include "provider/cipher.h"
 #include "provider/key.h"
 #include "provider/pss.h"
-#include "provider/reference.h"
+#include "base/cryptoki/reference.h"
 
 static const char *const names[] = {
 	"SHA1",		"SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512", "SHA2-512/224",

@@ -7,8 +7,8 @@
  *
  * This is the format of latchset's pkcs11-provider; the same DER also stands alone.
  */
-#ifndef INRO_PROVIDER_REFERENCE_H
-#define INRO_PROVIDER_REFERENCE_H
+#ifndef INRO_BASE_CRYPTOKI_REFERENCE_H
+#define INRO_BASE_CRYPTOKI_REFERENCE_H
 
 #include "base/bytes.h"
 

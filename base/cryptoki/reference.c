@@ -1,5 +1,5 @@
 /* reference - see reference.h. */
-#include "provider/reference.h"
+#include "base/cryptoki/reference.h"
 
 #include <string.h>
 

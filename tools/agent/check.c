@@ -1,0 +1,41 @@
+/* check - see check.h. */
+#include "tools/agent/check.h"
+
+#include "backoffice/pki/dn.h"
+#include "base/clock.h"
+#include "tools/agent/est.h"
+#include "tools/agent/keys.h"
+
+static enum inro_err try_token(const struct agent_settings *s)
+{
+	AUTO(token_close_ptr) struct token *t = NULL;
+	enum inro_err e = keys_open(s, &t);
+
+	return e;
+}
+
+static enum inro_err tell(const struct est_certs *cas, struct buf *ret)
+{
+	SCOPED(cert) c = { 0 };
+	enum inro_err e = cert_read(buf_bytes(&cas->ders[0]), &c);
+
+	buf_addf(ret, "%zu CA certificate%s, the first of ", cas->n, cas->n == 1 ? "" : "s");
+	if (e == INRO_OK)
+		e = dn_text(c.subject, ret);
+	return e == INRO_OK ? buf_err(ret) : e;
+}
+
+enum inro_err agent_check(const struct agent_settings *s, struct buf *ret)
+{
+	SCOPED(est_certs) cas = { 0 };
+	const struct fetch_way way = { .server = s->server,
+				       .trust = s->trust,
+				       .proxy = s->proxy,
+				       .timeout = s->timeout,
+				       .believed = clock_now() };
+	enum inro_err e = try_token(s);
+
+	if (e == INRO_OK)
+		e = est_cacerts(&way, s->label, &cas);
+	return e == INRO_OK ? tell(&cas, ret) : e;
+}

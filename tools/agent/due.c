@@ -1,0 +1,71 @@
+/* due - see due.h. */
+#include "tools/agent/due.h"
+
+#include <string.h>
+
+#define FNV_START 2166136261U
+#define FNV_PRIME 16777619U
+
+static uint32_t mix(uint32_t h, struct bytes b)
+{
+	for (size_t i = 0; i < b.n; i++)
+		h = (h ^ b.p[i]) * FNV_PRIME;
+	return h;
+}
+
+/* FNV-1a: spreads well enough over seconds; nothing secret hangs on it. */
+uint32_t due_seed(const char *id, struct bytes serial)
+{
+	return mix(mix(FNV_START, bytes_of(id)), serial);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t planned(const struct due_rules *r, int64_t not_before, int64_t not_after)
+{
+	int64_t life = not_after - not_before;
+	int64_t at = not_after - life / 3;
+
+	if (r->before)
+		at = not_after - least(r->before, life);
+	if (r->every)
+		at = least(at, not_before + r->every);
+	return at;
+}
+
+int64_t due_at(const struct due_rules *r, int64_t not_before, int64_t not_after, uint32_t seed)
+{
+	int64_t life = not_after - not_before;
+	int64_t spread = least(r->jitter, life / 10);
+	int64_t at;
+
+	if (life <= 0)
+		return not_before;
+	at = planned(r, not_before, not_after);
+	if (r->every)
+		spread = least(spread, r->every / 10);
+	if (spread > 0)
+		at -= (int64_t)seed % (spread + 1);
+	return at < not_before ? not_before : at;
+}
+
+int64_t due_retry(const struct due_retry *r, uint32_t random)
+{
+	int64_t wait = r->first;
+
+	for (unsigned i = 1; i < r->failures && wait < r->longest; i++)
+		wait *= 2;
+	wait = least(wait, r->longest);
+	if (r->left > 0 && r->left / 10 < wait)
+		wait = r->left / 10 > r->first ? r->left / 10 : r->first;
+	wait -= (int64_t)(random % ((uint64_t)wait / 2 + 1));
+	return wait > 0 ? wait : 1;
+}
+
+int64_t due_believe(int64_t now, int64_t known)
+{
+	return now < known ? known : now;
+}

@@ -1,0 +1,109 @@
+/* keys - see keys.h. */
+#include "tools/agent/keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backoffice/pki/csr.h"
+#include "base/file.h"
+
+enum inro_err keys_open(const struct agent_settings *s, struct token **ret)
+{
+	SCOPED(p11_uri) uri = { 0 };
+	SCOPED(secret) pin = { 0 };
+	enum inro_err e = p11_uri_name_token(s->token, &uri);
+
+	if (e == INRO_OK)
+		e = file_read_secret(s->pin_source, &pin);
+	return e == INRO_OK ? token_open(&uri, secret_bytes(&pin), ret) : e;
+}
+
+static enum inro_err find_label(struct token *t, const char *label, struct token_key **ret)
+{
+	SCOPED(p11_uri) uri = { .type = P11_PRIVATE };
+
+	uri.object = (char *)(uintptr_t)label;
+	enum inro_err e = token_key_find(t, &uri, ret);
+
+	uri.object = NULL;
+	return e;
+}
+
+enum inro_err keys_make(const struct agent_settings *s, struct token *t, unsigned generation,
+			struct token_key **ret)
+{
+	char label[TOKEN_KEY_LABEL_MAX + 1];
+	struct token_key_plan plan = { .label = label };
+	int n = snprintf(label, sizeof label, "%s-%u", s->key_label, generation);
+	enum inro_err e;
+
+	if (n < 0 || (size_t)n >= sizeof label)
+		return err_set(INRO_E_TOO_BIG, "key-label '%s' is too long; %d bytes with its number",
+			       s->key_label, TOKEN_KEY_LABEL_MAX);
+	e = pki_key_kind_find(s->key_type, &plan.kind);
+	if (e == INRO_OK)
+		e = find_label(t, label, ret);
+	if (e != INRO_E_NOT_FOUND)
+		return e;
+	return token_key_generate(t, &plan, ret);
+}
+
+enum inro_err keys_find(struct token *t, const char *text, struct token_key **ret)
+{
+	SCOPED(p11_uri) uri = { 0 };
+	enum inro_err e = p11_uri_parse(text, &uri);
+
+	return e == INRO_OK ? token_key_find(t, &uri, ret) : e;
+}
+
+enum inro_err keys_uri(const struct agent_settings *s, const struct token_key *k, char **ret)
+{
+	SCOPED(buf) plain = { 0 };
+	SCOPED(buf) whole = { 0 };
+	SCOPED(p11_uri) uri = { 0 };
+	enum inro_err e;
+
+	token_key_uri(k, &plain);
+	buf_add_u8(&plain, 0);
+	e = buf_err(&plain);
+	if (e == INRO_OK)
+		e = p11_uri_parse((const char *)plain.p, &uri);
+	if (e != INRO_OK)
+		return e;
+	if (asprintf(&uri.pin_source, "file:%s", s->pin_source) < 0) {
+		uri.pin_source = NULL;
+		return agent_no_memory();
+	}
+	p11_uri_print(&uri, &whole);
+	*ret = buf_take_str(&whole);
+	return *ret ? INRO_OK : agent_no_memory();
+}
+
+enum inro_err keys_drop(struct token *t, const char *uri)
+{
+	AUTO(token_key_free_ptr) struct token_key *k = NULL;
+	size_t n;
+	enum inro_err e = keys_find(t, uri, &k);
+
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	return e == INRO_OK ? token_delete(t, token_key_id(k), TOKEN_ALL, &n) : e;
+}
+
+enum inro_err keys_csr(struct token_key *k, struct bytes subject, struct bytes sans,
+		       struct buf *ret)
+{
+	const struct csr_plan plan = { .subject = subject,
+				       .spki = token_key_spki(k),
+				       .sans = sans };
+	SCOPED(buf) info = { 0 };
+	SCOPED(buf) signature = { 0 };
+	const struct pki_sig *sig;
+	enum inro_err e = pki_sig_for(token_key_type(k), PKI_HASH_NONE, &sig);
+
+	if (e == INRO_OK)
+		e = csr_info(&plan, &info);
+	if (e == INRO_OK)
+		e = token_key_sign(k, sig, buf_bytes(&info), &signature);
+	return e == INRO_OK ? pki_signed(buf_bytes(&info), sig, buf_bytes(&signature), ret) : e;
+}

@@ -1,0 +1,397 @@
+/* round - see round.h. */
+#include "tools/agent/round.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backoffice/pki/dn.h"
+#include "backoffice/pki/san.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "tools/agent/due.h"
+#include "tools/agent/est.h"
+#include "tools/agent/hook.h"
+#include "tools/agent/keys.h"
+#include "tools/agent/pair.h"
+#include "tools/agent/status.h"
+
+#define DAY	     86400
+#define LOCK_WAIT_MS 1000
+#define WAIT_LEAST   1
+#define NO_CLOCK     INT64_C(1763683200) /* 2025-11-21: no device is set to a day before */
+
+struct round {
+	const struct agent_settings *s;
+	struct status status;
+	struct fetch_way way;
+	struct pair live; /* generation 0: none */
+	bool expired;
+	int64_t believed, renew_at, wait; /* wait 0: not decided */
+	struct token *token; /* opened when it is needed */
+};
+
+static void round_clear(struct round *r)
+{
+	token_close(r->token);
+	pair_clear(&r->live);
+	status_clear(&r->status);
+	*r = (struct round) { 0 };
+}
+
+static enum inro_err need_token(struct round *r)
+{
+	return r->token ? INRO_OK : keys_open(r->s, &r->token);
+}
+
+/* ---- what there is ---- */
+
+static enum inro_err load_live(struct round *r)
+{
+	unsigned generation;
+	enum inro_err e = pair_live(r->s, &generation);
+
+	return e == INRO_OK && generation ? pair_load(r->s, generation, &r->live) : e;
+}
+
+static struct due_rules rules_of(const struct round *r)
+{
+	const struct agent_settings *s = r->s;
+
+	return (struct due_rules) { .before = s->renew_before ? s->renew_before :
+								r->status.policy_days * DAY,
+				    .every = s->renew_every,
+				    .jitter = s->jitter };
+}
+
+static void look_at_time(struct round *r)
+{
+	const struct cert *c = &r->live.cert;
+	struct due_rules rules = rules_of(r);
+	int64_t known = NO_CLOCK > r->status.clock ? NO_CLOCK : r->status.clock;
+
+	if (r->live.generation && c->not_before > known)
+		known = c->not_before;
+	r->believed = due_believe(clock_now(), known);
+	if (!r->live.generation)
+		return;
+	r->expired = c->not_after <= r->believed;
+	r->renew_at = due_at(&rules, c->not_before, c->not_after, due_seed(r->s->id, c->serial));
+}
+
+/* ---- a request ---- */
+
+static enum inro_err first_names(const struct agent_settings *s, struct buf *subject,
+				 struct buf *sans)
+{
+	SCOPED(buf) usual = { 0 };
+	enum inro_err e;
+
+	buf_addf(&usual, "/CN=%s", s->id);
+	buf_add_u8(&usual, 0);
+	e = buf_err(&usual);
+	if (e == INRO_OK)
+		e = dn_parse(s->subject ? s->subject : (const char *)usual.p, NULL, subject);
+	for (size_t i = 0; e == INRO_OK && i < s->sans.n; i++)
+		e = san_add(sans, s->sans.items[i]);
+	return e == INRO_OK ? buf_err(sans) : e;
+}
+
+/* A renewal asks for what the certificate has (RFC 7030 4.2.2). */
+static enum inro_err sign_request(const struct round *r, struct token_key *key, bool again,
+				  struct buf *ret)
+{
+	SCOPED(buf) subject = { 0 };
+	SCOPED(buf) sans = { 0 };
+	enum inro_err e;
+
+	if (again)
+		return keys_csr(key, r->live.cert.subject, r->live.cert.ext.sans, ret);
+	e = first_names(r->s, &subject, &sans);
+	return e == INRO_OK ? keys_csr(key, buf_bytes(&subject), buf_bytes(&sans), ret) : e;
+}
+
+static enum inro_err begin(struct round *r, unsigned generation, bool again, struct buf *csr,
+			   char **uri)
+{
+	AUTO(token_key_free_ptr) struct token_key *key = NULL;
+	enum inro_err e = need_token(r);
+
+	if (e == INRO_OK && again && r->s->rekey == AGENT_REKEY_SAME)
+		e = keys_find(r->token, r->live.uri, &key);
+	else if (e == INRO_OK)
+		e = keys_make(r->s, r->token, generation, &key);
+	if (e == INRO_OK)
+		e = keys_uri(r->s, key, uri);
+	if (e == INRO_OK)
+		e = sign_request(r, key, again, csr);
+	return e == INRO_OK ? pair_begin(r->s, generation, buf_bytes(csr), *uri) : e;
+}
+
+static enum inro_err request_of(struct round *r, unsigned generation, bool again, struct buf *csr,
+				char **uri)
+{
+	enum inro_err e = pair_request(r->s, generation, csr, uri);
+
+	return e == INRO_E_NOT_FOUND ? begin(r, generation, again, csr, uri) : e;
+}
+
+/* Key and files of a generation that is not, or no longer, the live one. */
+static enum inro_err drop(struct round *r, unsigned generation)
+{
+	AUTO(free_chars) char *uri = NULL;
+	SCOPED(buf) csr = { 0 };
+	enum inro_err e = pair_request(r->s, generation, &csr, &uri);
+	bool shared = uri && r->live.uri && strcmp(uri, r->live.uri) == 0;
+
+	if (e == INRO_OK && !shared)
+		e = need_token(r);
+	if (e == INRO_OK && !shared)
+		e = keys_drop(r->token, uri);
+	return e == INRO_OK || e == INRO_E_NOT_FOUND ? pair_drop(r->s, generation) : e;
+}
+
+/* ---- asking ---- */
+
+static enum inro_err who_asks(const struct round *r, bool again, struct secret *psk, char **cert,
+			      struct fetch_who *ret)
+{
+	const struct agent_settings *s = r->s;
+	enum inro_err e;
+
+	if (again) {
+		*cert = pair_path(s, r->live.generation, "chain.pem");
+		*ret = (struct fetch_who) { .cert = *cert, .key_uri = r->live.uri };
+		return *cert ? INRO_OK : agent_no_memory();
+	}
+	if (s->factory_cert && (!r->live.generation || s->after_expiry == AGENT_AFTER_FACTORY)) {
+		*ret = (struct fetch_who) { .cert = s->factory_cert, .key_uri = s->factory_key };
+		return INRO_OK;
+	}
+	e = file_read_secret(s->psk_file, psk);
+	if (e == INRO_OK)
+		*ret = (struct fetch_who) { .id = s->id, .psk = secret_bytes(psk) };
+	return e;
+}
+
+static enum inro_err install(struct round *r, unsigned generation, const struct est_asked *a,
+			     const struct est_certs *cas, const char *uri)
+{
+	AUTO(token_key_free_ptr) struct token_key *key = NULL;
+	struct est_pick pick;
+	struct pair_new fresh;
+	enum inro_err e = need_token(r);
+
+	if (e == INRO_OK)
+		e = keys_find(r->token, uri, &key);
+	if (e == INRO_OK)
+		e = est_pick(&a->certs, cas, token_key_spki(key), r->believed, &pick);
+	if (e == INRO_OK)
+		e = token_cert_store(r->token, token_key_id(key), token_key_label(key), pick.leaf,
+				     true);
+	if (e != INRO_OK)
+		return e;
+	fresh = (struct pair_new) { .leaf = pick.leaf,
+				    .chain = pick.chain,
+				    .chain_n = pick.chain_n,
+				    .cas = pick.cas,
+				    .cas_n = pick.cas_n,
+				    .uri = uri };
+	return pair_install(r->s, generation, &fresh);
+}
+
+static void take_date(struct round *r, int64_t date)
+{
+	if (date > r->believed)
+		r->believed = date;
+}
+
+static enum inro_err ask(struct round *r, unsigned generation, bool again)
+{
+	AUTO(free_chars) char *uri = NULL;
+	AUTO(free_chars) char *cert = NULL;
+	SCOPED(secret) psk = { 0 };
+	SCOPED(buf) csr = { 0 };
+	SCOPED(est_certs) cas = { 0 };
+	struct est_asked a = { .label = r->s->label, .again = again };
+	struct fetch_who who = { 0 };
+	enum inro_err e = request_of(r, generation, again, &csr, &uri);
+
+	if (e == INRO_OK)
+		e = est_cacerts(&r->way, r->s->label, &cas);
+	if (e == INRO_OK)
+		e = who_asks(r, again, &psk, &cert, &who);
+	a.csr = buf_bytes(&csr);
+	if (e == INRO_OK)
+		e = est_enroll(&r->way, &who, &a);
+	take_date(r, a.date);
+	if (e == INRO_OK && a.waits)
+		r->wait = a.retry_after;
+	else if (e == INRO_OK)
+		e = install(r, generation, &a, &cas, uri);
+	est_certs_clear(&a.certs);
+	if (a.refused) {
+		struct err_kept kept = err_keep();
+
+		if (drop(r, generation) != INRO_OK)
+			err_reset(); /* the next one finds it as it is */
+		err_kept_clear(&kept);
+	}
+	return e;
+}
+
+/* ---- a round ---- */
+
+static enum inro_err after_new(struct round *r)
+{
+	unsigned live = r->live.generation;
+	enum inro_err e = INRO_OK;
+
+	if (!live)
+		return INRO_OK;
+	if (!pair_has(r->s, live, "done")) {
+		e = hook_run_all(r->s, live);
+		if (e == INRO_OK)
+			e = pair_mark_done(r->s, live);
+	}
+	/* The one before stays: a program may still have it open. */
+	if (e == INRO_OK && live > 2)
+		e = drop(r, live - 2);
+	return e;
+}
+
+static enum inro_err reload(struct round *r)
+{
+	pair_clear(&r->live);
+	enum inro_err e = load_live(r);
+
+	if (e == INRO_OK)
+		look_at_time(r);
+	return e;
+}
+
+static bool is_due(const struct round *r, const struct round_options *o)
+{
+	return !r->live.generation || o->renew || r->renew_at <= r->believed;
+}
+
+static enum inro_err do_due(struct round *r, const struct round_options *o)
+{
+	enum inro_err e;
+
+	if (!is_due(r, o))
+		return INRO_OK;
+	if (r->expired && r->s->after_expiry == AGENT_AFTER_STOP)
+		return err_set(INRO_E_STATE,
+			       "the certificate has expired, and after-expiry says stop: give the "
+			       "device a new start with after-expiry = psk or factory");
+	e = ask(r, r->live.generation + 1, r->live.generation && !r->expired);
+	if (e == INRO_OK && !r->wait)
+		e = reload(r);
+	return e;
+}
+
+static enum inro_err work(struct round *r, const struct round_options *o)
+{
+	enum inro_err e = load_live(r);
+
+	if (e != INRO_OK)
+		return e;
+	look_at_time(r);
+	r->way = (struct fetch_way) { .server = r->s->server,
+				      .trust = r->s->trust,
+				      .proxy = r->s->proxy,
+				      .timeout = r->s->timeout,
+				      .believed = r->believed };
+	e = after_new(r); /* of a round that was cut short */
+	if (e == INRO_OK)
+		e = do_due(r, o);
+	return e == INRO_OK ? after_new(r) : e;
+}
+
+static int64_t wait_after_failure(struct round *r)
+{
+	const struct cert *c = &r->live.cert;
+	struct due_retry retry = { .first = r->s->retry,
+				   .longest = r->s->retry_max,
+				   .failures = r->status.failures };
+	uint32_t random;
+
+	if (r->live.generation && !r->expired)
+		retry.left = c->not_after - r->believed;
+	if (random_fill(&random, sizeof random) != INRO_OK)
+		random = 0;
+	return due_retry(&retry, random);
+}
+
+static int64_t wait_until_due(const struct round *r)
+{
+	int64_t left = r->renew_at - r->believed;
+
+	if (r->wait)
+		return r->wait < r->s->retry_max ? r->wait : r->s->retry_max;
+	return left < r->s->poll ? left : r->s->poll;
+}
+
+static void set_outcome(struct round *r, enum inro_err e)
+{
+	struct status *st = &r->status;
+	int64_t wait;
+
+	free(st->error);
+	st->error = e == INRO_OK ? NULL : strdup(err_detail(e));
+	st->error_at = clock_now();
+	st->failures = e == INRO_OK ? 0 : st->failures + 1;
+	st->clock = r->believed;
+	wait = e == INRO_OK ? wait_until_due(r) : wait_after_failure(r);
+	st->wait = wait < WAIT_LEAST ? WAIT_LEAST : wait;
+	st->generation = r->live.generation;
+	st->cert = r->live.generation ? &r->live.cert : NULL;
+	st->renew_at = r->renew_at;
+	st->state = r->expired	       ? "expired" :
+		    r->live.generation ? "valid" :
+		    r->wait	       ? "waiting" :
+					 "none";
+}
+
+enum inro_err round_run(const struct agent_settings *s, const struct round_options *o,
+			int64_t *ret_wait)
+{
+	SCOPED(round) r = { .s = s };
+	AUTO(free_chars) char *lock = file_join(s->dir, "lock");
+	AUTO(close_fd) int held = -1;
+	enum inro_err e = lock ? file_make_dir(s->dir) : agent_no_memory();
+
+	*ret_wait = s->retry;
+	if (e == INRO_OK)
+		e = file_lock(lock, LOCK_WAIT_MS, &held);
+	if (e == INRO_E_BUSY)
+		return err_set(e, "another round is at work in %s", s->dir);
+	if (e != INRO_OK)
+		return e;
+	status_read(s, &r.status);
+	e = work(&r, o);
+	set_outcome(&r, e);
+	*ret_wait = r.status.wait;
+	if (status_write(s, &r.status) != INRO_OK && e == INRO_OK)
+		return err_context(INRO_E_IO, "the status can't be written: ");
+	return e == INRO_OK ? INRO_OK : err_set(e, "%s", r.status.error ? r.status.error : "");
+}
+
+enum inro_err round_status(const struct agent_settings *s, json_t **ret)
+{
+	AUTO(free_chars) char *path = status_path(s);
+	SCOPED(buf) text = { 0 };
+	enum inro_err e = path ? file_read_regular(path, (size_t)64 << 10, &text) :
+				 agent_no_memory();
+
+	if (e == INRO_E_NOT_FOUND)
+		return err_set(e, "the agent has not run yet in %s; start it with 'inro agent run'",
+			       s->dir);
+	if (e != INRO_OK)
+		return e;
+	*ret = json_loadb((const char *)text.p, text.n, 0, NULL);
+	return *ret ? INRO_OK : err_set(INRO_E_DAMAGED, "%s is no status", path);
+}

@@ -1,0 +1,110 @@
+/* status - see status.h. */
+#include "tools/agent/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/pki/dn.h"
+#include "base/clock.h"
+#include "base/file.h"
+
+#define STATUS_FILE "status.json"
+#define STATUS_MAX  ((size_t)64 << 10)
+
+char *status_path(const struct agent_settings *s)
+{
+	return file_join(s->dir, STATUS_FILE);
+}
+
+void status_clear(struct status *s)
+{
+	free(s->error);
+	*s = (struct status) { 0 };
+}
+
+static int64_t number(const json_t *doc, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(doc, key));
+
+	return n > 0 ? n : 0;
+}
+
+void status_read(const struct agent_settings *s, struct status *ret)
+{
+	AUTO(free_chars) char *path = status_path(s);
+	SCOPED(buf) text = { 0 };
+	json_t *doc;
+
+	*ret = (struct status) { 0 };
+	if (!path || file_read_regular(path, STATUS_MAX, &text) != INRO_OK) {
+		err_reset();
+		return;
+	}
+	doc = json_loadb((const char *)text.p, text.n, 0, NULL);
+	ret->failures = (unsigned)(number(doc, "failures") & 0xffff);
+	ret->clock = number(doc, "clock");
+	ret->policy_days = number(doc, "policy_days");
+	json_decref(doc);
+}
+
+static json_t *time_or_null(int64_t t)
+{
+	char text[32];
+
+	if (!t)
+		return json_null();
+	clock_format(t, text, sizeof text);
+	return json_string(text);
+}
+
+static json_t *text_of(const struct buf *b)
+{
+	return buf_err(b) == INRO_OK ? json_stringn((const char *)b->p, b->n) : json_null();
+}
+
+static void add_cert(json_t *doc, const struct cert *c)
+{
+	SCOPED(buf) subject = { 0 };
+	SCOPED(buf) serial = { 0 };
+
+	if (dn_text(c->subject, &subject) != INRO_OK)
+		err_reset();
+	buf_add_hex(&serial, c->serial);
+	json_object_set_new(doc, "subject", text_of(&subject));
+	json_object_set_new(doc, "serial", text_of(&serial));
+	json_object_set_new(doc, "not_before", time_or_null(c->not_before));
+	json_object_set_new(doc, "not_after", time_or_null(c->not_after));
+}
+
+static json_t *document(const struct agent_settings *s, const struct status *st)
+{
+	json_t *doc = json_pack("{s:s s:s s:i s:i s:I s:I s:I}", "id", s->id, "state", st->state,
+				"generation", (int)st->generation, "failures", (int)st->failures,
+				"wait", (json_int_t)st->wait, "clock", (json_int_t)st->clock,
+				"policy_days", (json_int_t)st->policy_days);
+
+	if (!doc)
+		return NULL;
+	if (st->cert)
+		add_cert(doc, st->cert);
+	json_object_set_new(doc, "renew_at", time_or_null(st->renew_at));
+	json_object_set_new(doc, "error", st->error ? json_string(st->error) : json_null());
+	json_object_set_new(doc, "error_at", time_or_null(st->error ? st->error_at : 0));
+	json_object_set_new(doc, "looked_at", time_or_null(clock_now()));
+	json_object_set_new(doc, "server", json_string(s->server));
+	json_object_set_new(doc, "dir", json_string(s->dir));
+	return doc;
+}
+
+enum inro_err status_write(const struct agent_settings *s, const struct status *st)
+{
+	AUTO(free_chars) char *path = status_path(s);
+	AUTO(free_chars) char *text = NULL;
+	json_t *doc = document(s, st);
+
+	text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	json_decref(doc);
+	if (!path || !text)
+		return err_set(INRO_E_NO_MEMORY, "no memory for the status");
+	return file_write(path, 0644, bytes_of(text));
+}

@@ -1,0 +1,33 @@
+/*
+ * status - what is known between rounds and what people are told: DIR/status.json.
+ *
+ * 1. Nothing hangs on it but waits and words: losing it costs nothing.
+ */
+#ifndef INRO_TOOLS_AGENT_STATUS_H
+#define INRO_TOOLS_AGENT_STATUS_H
+
+#include <jansson.h>
+
+#include "backoffice/pki/cert.h"
+#include "tools/agent/settings.h"
+
+struct status {
+	unsigned failures;    /* in a row */
+	int64_t clock;	      /* a time of day that has been */
+	int64_t policy_days;  /* the group's renewal interval; 0: not said */
+	char *error;	      /* of the last round; NULL: none */
+	int64_t error_at;
+	/* told only */
+	const char *state; /* "none", "waiting", "valid", "expired" */
+	unsigned generation;
+	const struct cert *cert; /* NULL: none */
+	int64_t renew_at, wait;
+};
+void status_clear(struct status *s);
+
+/* An unreadable one is as none. */
+void status_read(const struct agent_settings *s, struct status *ret);
+MUST_CHECK enum inro_err status_write(const struct agent_settings *s, const struct status *st);
+char *status_path(const struct agent_settings *s);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * noun_agent - the device's agent: what it does in a round, and what it says of itself.
+ *
+ * `run` becomes the program inro-agent, which waits and starts `once` when it is due.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "tools/agent/check.h"
+#include "tools/agent/round.h"
+#include "tools/nouns.h"
+#include "tools/office.h"
+
+#define WATCHER "inro-agent"
+
+static enum inro_err read_settings(const struct call *c, struct agent_settings *ret)
+{
+	return agent_settings_read(call_opt(c, "config"), ret);
+}
+
+static enum inro_err agent_run_run(const struct call *c, json_t **ret)
+{
+	SCOPED(agent_settings) s = { 0 };
+	AUTO(free_chars) char *self = realpath("/proc/self/exe", NULL);
+	AUTO(free_chars) char *program = NULL;
+	char *slash = self ? strrchr(self, '/') : NULL;
+	enum inro_err e = read_settings(c, &s);
+
+	(void)ret;
+	if (e != INRO_OK)
+		return e;
+	if (slash) {
+		*slash = 0;
+		program = file_join(self, WATCHER);
+	}
+	if (!program)
+		return agent_no_memory();
+	execl(program, WATCHER, s.file, (char *)NULL);
+	return err_set(INRO_E_CONFIG, "%s can't be started: %s", program, strerror(errno));
+}
+
+static enum inro_err do_round(const struct call *c, bool renew, json_t **ret)
+{
+	SCOPED(agent_settings) s = { 0 };
+	const struct round_options o = { .renew = renew };
+	int64_t wait;
+	enum inro_err e = read_settings(c, &s);
+
+	if (e == INRO_OK)
+		e = round_run(&s, &o, &wait);
+	return e == INRO_OK ? round_status(&s, ret) : e;
+}
+
+static enum inro_err agent_once_run(const struct call *c, json_t **ret)
+{
+	enum inro_err e = do_round(c, call_has(c, "renew"), ret);
+
+	if (e == INRO_OK && call_has(c, "quiet"))
+		json_object_set_new(*ret, "text", json_string(""));
+	return e;
+}
+
+static enum inro_err agent_renew_run(const struct call *c, json_t **ret)
+{
+	return do_round(c, true, ret);
+}
+
+static enum inro_err agent_status_run(const struct call *c, json_t **ret)
+{
+	SCOPED(agent_settings) s = { 0 };
+	enum inro_err e = read_settings(c, &s);
+
+	return e == INRO_OK ? round_status(&s, ret) : e;
+}
+
+static enum inro_err agent_check_run(const struct call *c, json_t **ret)
+{
+	SCOPED(agent_settings) s = { 0 };
+	SCOPED(buf) found = { 0 };
+	enum inro_err e = read_settings(c, &s);
+
+	if (e == INRO_OK)
+		e = agent_check(&s, &found);
+	if (e != INRO_OK)
+		return e;
+	return json_give(json_pack("{s:s s:s s:s#}", "server", s.server, "token", s.token, "found",
+				   (const char *)found.p, (int)found.n),
+			 ret);
+}
+
+static enum inro_err agent_settings_run(const struct call *c, json_t **ret)
+{
+	SCOPED(buf) text = { 0 };
+	enum inro_err e;
+
+	(void)c;
+	agent_settings_print(&text);
+	e = buf_err(&text);
+	return e == INRO_OK ?
+		       json_give(json_pack("{s:s#}", "text", (const char *)text.p, (int)text.n), ret) :
+		       e;
+}
+
+/* ---- the rows ---- */
+
+#define OPT_CONFIG                                                                                 \
+	{                                                                                          \
+		.name = "config", .arg = "FILE", .kind = OPT_FILE,                                 \
+		.help = "the agent's settings, /etc/inro/agent.conf when not said"                 \
+	}
+#define STATUS_COLUMNS                                                                             \
+	COLUMNS({ "id", "Id" }, { "state", "State" }, { "generation", "Generation" },              \
+		{ "subject", "Subject" }, { "serial", "Serial" }, { "not_before", "Valid from" },  \
+		{ "not_after", "Valid to" }, { "renew_at", "Renewed at" },                         \
+		{ "looked_at", "Looked at" }, { "failures", "Failures" }, { "error", "Error" },    \
+		{ "dir", "Folder" })
+
+const struct cmd_verb agent_verbs[] = {
+	{ .name = "run",
+	  .summary = "Gets and renews this device's certificate from now on",
+	  .opts = OPTS(OPT_CONFIG),
+	  .run = agent_run_run,
+	  .least = LEAST_NONE,
+	  .shape = SHOW_SAID,
+	  .said = "" },
+	{ .name = "once",
+	  .summary = "Does what is due now, and ends",
+	  .opts = OPTS(OPT_CONFIG, { .name = "renew",
+				     .kind = OPT_FLAG,
+				     .help = "renew, due or not" },
+		       { .name = "quiet",
+			 .kind = OPT_FLAG,
+			 .help = "show nothing of what was done; errors are told" }),
+	  .run = agent_once_run,
+	  .least = LEAST_NONE,
+	  .shape = SHOW_RECORD,
+	  .columns = STATUS_COLUMNS },
+	{ .name = "renew",
+	  .summary = "Renews this device's certificate now, due or not",
+	  .opts = OPTS(OPT_CONFIG),
+	  .run = agent_renew_run,
+	  .least = LEAST_NONE,
+	  .shape = SHOW_RECORD,
+	  .columns = STATUS_COLUMNS },
+	{ .name = "status",
+	  .summary = "Shows what this device has and when it is renewed",
+	  .opts = OPTS(OPT_CONFIG),
+	  .run = agent_status_run,
+	  .least = LEAST_NONE,
+	  .shape = SHOW_RECORD,
+	  .columns = STATUS_COLUMNS },
+	{ .name = "check",
+	  .summary = "Tries the settings: the token, the service, its certificate",
+	  .opts = OPTS(OPT_CONFIG),
+	  .run = agent_check_run,
+	  .least = LEAST_NONE,
+	  .shape = SHOW_SAID,
+	  .said = "token {token} opens, and {server} answers: {found}" },
+	{ .name = "settings",
+	  .summary = "Prints every setting of the agent's file",
+	  .run = agent_settings_run,
+	  .least = LEAST_NONE,
+	  .shape = SHOW_TEXT },
+	{ 0 },
+};
