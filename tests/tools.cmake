@@ -20,3 +20,11 @@ inro_test(unit/test_softhsm.c LINKS inro_import inro_testlib PkgConfig::sqlite)
 inro_fuzz(fuzz/fuzz_softhsm.c CORPUS fuzz/corpus/softhsm LINKS inro_import)
 inro_script_test(integration/test_import.sh TIMEOUT 300)
 inro_script_test(integration/test_key_import.sh TIMEOUT 300)
+
+# the device's agent
+inro_script_test(integration/test_agent.sh TIMEOUT 300)
+inro_test(unit/test_agent_settings.c LINKS inro_agent_settings)
+inro_test(unit/test_agent_due.c LINKS inro_agent)
+inro_test(unit/test_agent_est.c LINKS inro_agent inro_judge)
+inro_script_test(fault/test_agent_faults.sh TIMEOUT 300)
+inro_script_test(integration/test_node_red.sh)

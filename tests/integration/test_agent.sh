@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# The device's agent against a service that behaves well and badly: first certificate, renewals, what is kept when
+# something goes wrong, and the part that waits.
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+. "$S/tests/lib/agent.sh"
+
+est_service
+agent_token
+agent_conf "after-renewal = echo \$INRO_AGENT_GENERATION >>$T/hooks"
+
+# ---- settings ----
+must inro agent settings >"$T/settings"
+grep -q '^| `server` | text | must be given |' "$T/settings" || fail "settings are not shown"
+for line in 'colour = red' 'retry = soon' 'key = old' 'dir = here' 'cert-file = ../x'; do
+	agent_conf "$line"
+	refused 1 'agent\.conf' inro agent once --config "$T/agent.conf"
+done
+agent_conf "after-renewal = echo \$INRO_AGENT_GENERATION >>$T/hooks"
+refused 1 'has not run yet' inro agent status --config "$T/agent.conf"
+must agent check >"$T/said"
+grep -q 'Agent Test CA' "$T/said" || fail "check says: $(cat "$T/said")"
+
+# ---- the first certificate, by the pre-shared key ----
+must agent once --json >"$T/once"
+good_pair
+grep -q '"state": *"valid"' "$T/once" || fail "after the first round: $(cat "$T/once")"
+grep -q '^POST /.well-known/est/issuing/simpleenroll psk$' "$T/est/log" || fail "asked otherwise: $(cat "$T/est/log")"
+[[ $(openssl x509 -in "$T/agent/live/clcert.pem" -noout -subject) == 'subject=CN = dev-1' ]] || fail "another subject"
+cmp -s "$T/agent/live/cacert.pem" "$T/est/ca.pem" || fail "cacert.pem is not the CA's"
+[[ $(cat "$T/hooks") == 1 ]] || fail "the command after the renewal did not run once"
+must agent once >/dev/null # nothing is due
+[[ $(grep -c simpleenroll "$T/est/log") == 1 ]] || fail "asked again though nothing is due"
+
+# ---- a renewal, by the certificate ----
+must agent renew >/dev/null
+good_pair
+[[ $(readlink "$T/agent/live") == gen-2 ]] || fail "no second generation"
+grep -q '^POST /.well-known/est/issuing/simplereenroll certificate dev-1$' "$T/est/log" || fail "not by the certificate"
+must agent renew >/dev/null
+[[ ! -e $T/agent/gen-1 && -e $T/agent/gen-2 ]] || fail "two generations are not what is kept"
+[[ $(inro key list --token dev --pin-source "$T/pin" --json | grep -o '"label": "dev-1-[0-9]*"' | sort -u | wc -l) == 2 ]] ||
+	fail "keys of dropped generations stay in the token"
+
+# ---- what must not change anything ----
+before=$(readlink "$T/agent/live")
+for bad in foreign otherkey expired html redirect error big short refuse; do
+	mode "$bad"
+	refused 1 . inro agent renew --config "$T/agent.conf"
+	[[ $(readlink "$T/agent/live") == "$before" ]] || fail "mode $bad changed what is live"
+	good_pair
+done
+mode html
+refused 1 'answers 200 to' inro agent renew --config "$T/agent.conf"
+must agent status --json >"$T/status"
+grep -q '"failures": 10' "$T/status" || fail "failures are not counted: $(cat "$T/status")"
+# somebody else in the service's place: no more is sent than a greeting
+mode good
+sed -i "s|^trust = .*|trust = $T/est/other.pem|" "$T/agent.conf"
+: >"$T/est/log"
+refused 1 'not the service' inro agent renew --config "$T/agent.conf"
+[[ ! -s $T/est/log ]] || fail "a service that is not trusted was asked: $(cat "$T/est/log")"
+sed -i "s|^trust = .*|trust = $T/est/tls.pem|" "$T/agent.conf"
+
+# ---- a person must approve; an answer that is lost ----
+mode wait
+must agent renew --json >"$T/once"
+grep -q '"wait": 1' "$T/once" || fail "202 is not waited for: $(cat "$T/once")"
+mode lost
+refused 1 "can't be reached" inro agent renew --config "$T/agent.conf"
+issued=$(find "$T/est" -name 'work-*' | wc -l)
+mode good
+must agent renew >/dev/null
+good_pair
+[[ $(find "$T/est" -name 'work-*' | wc -l) == "$issued" ]] || fail "the second attempt was another request"
+
+# ---- a command that fails is tried again, and the pair is used all the same ----
+agent_conf "after-renewal = exit \$(cat $T/hook.status)"
+echo 3 >"$T/hook.status"
+refused 1 'ended with status 3' inro agent renew --config "$T/agent.conf"
+good_pair
+refused 1 'ended with status 3' inro agent once --config "$T/agent.conf"
+echo 0 >"$T/hook.status"
+must agent once >/dev/null
+
+# ---- expiry ----
+agent_conf 'after-expiry = stop'
+echo 12 >"$T/est/seconds"
+must agent renew >/dev/null
+while openssl x509 -in "$T/agent/live/clcert.pem" -noout -checkend 0 >/dev/null; do sleep 0.5; done
+refused 1 'has expired' inro agent once --config "$T/agent.conf"
+agent_conf 'after-expiry = psk'
+echo 3600 >"$T/est/seconds"
+: >"$T/est/log"
+must agent once >/dev/null
+grep -q 'simpleenroll psk' "$T/est/log" || fail "no new start after the expiry: $(cat "$T/est/log")"
+good_pair
+
+# ---- the part that waits ----
+agent_conf 'renew-every = 3s' 'poll = 1s'
+background "$T/agent.out" "$B/bin/inro" agent run --config "$T/agent.conf"
+watcher=$pid
+ask() {
+	/usr/bin/python3 - "$T/agent.sock" "$1" <<-'P'
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.settimeout(10)
+		s.connect(sys.argv[1])
+		s.sendall(sys.argv[2].encode() + b"\n")
+		print(s.makefile().readline().strip())
+	P
+}
+first=$(readlink "$T/agent/live")
+for ((n = 0; n < 200; n++)); do
+	[[ $(readlink "$T/agent/live") != "$first" ]] && break
+	sleep 0.1
+done
+[[ $(readlink "$T/agent/live") != "$first" ]] || fail "it renewed nothing: $(cat "$T/agent.out")"
+good_pair
+ask status >"$T/said"
+grep -q '"state":"valid"' "$T/said" || fail "the socket says: $(cat "$T/said")"
+[[ $(ask renew) == '{"started":true}' ]] || fail "renew was not taken"
+[[ $(ask "drop table") == *'say status'* ]] || fail "nonsense was taken"
+[[ $(cat "/proc/$watcher/comm") == inro-agent ]] || fail "it did not become the part that waits"
+grep -q libcrypto "/proc/$watcher/maps" && fail "the part that waits has libcrypto in it"
+if [[ ${INRO_TEST_SANITIZE:-} == "" ]]; then
+	[[ $(awk '/VmRSS/ { print $2 }' "/proc/$watcher/status") -le 4096 ]] || fail "more than 4 MB: $(grep VmRSS "/proc/$watcher/status")"
+fi
+refused 1 'answers at' inro agent run --config "$T/agent.conf"
+kill -9 "$watcher"
+wait "$watcher" || true
+good_pair

@@ -1,0 +1,184 @@
+#!/usr/bin/python3
+"""estd - an EST service that misbehaves on demand, for tests of the agent: estd.py DIR PORTFILE
+
+DIR has ca.pem, ca.key (the CA), tls.pem, tls.key (its own), psk (ID:KEY) and `mode`, a word read
+for each request: good, wait (202), lost (issues and closes), foreign (a certificate of another CA,
+from other.pem/other.key), otherkey (for another key), expired, html, redirect, error (500), refuse
+(400), big, slow, short.  DIR/log has one line a request: method, path, who.  A certificate is valid
+for the seconds in DIR/seconds.  The same request gets the same certificate.
+"""
+import base64
+import hashlib
+import http.server
+import os
+import ssl
+import subprocess
+import sys
+import time
+
+DIR = sys.argv[1]
+
+
+def path(name):
+    return os.path.join(DIR, name)
+
+
+def text(name, otherwise=""):
+    try:
+        with open(path(name)) as f:
+            return f.read().strip()
+    except FileNotFoundError:
+        return otherwise
+
+
+def run(*argv, stdin=b""):
+    return subprocess.run(argv, input=stdin, check=True, capture_output=True).stdout
+
+
+def stamp(t):
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(t))
+
+
+def sign(csr, mode):
+    """DER of a certificate: by `openssl ca`, which takes dates in seconds."""
+    ca = "other" if mode == "foreign" else "ca"
+    name = hashlib.sha256(csr + ca.encode()).hexdigest()
+    work = path("work-" + name)
+    if mode == "otherkey":
+        key = run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+        csr = run("openssl", "req", "-new", "-key", "/dev/stdin", "-subj", "/CN=dev-1", "-outform", "DER", stdin=key)
+    elif os.path.exists(work):
+        with open(work, "rb") as f:
+            return f.read()
+    now = int(time.time()) - 3
+    life = int(text("seconds", "3600"))
+    if mode == "expired":
+        now -= 2 * life
+    conf = path("ca.cnf")
+    with open(conf, "w") as f:
+        f.write(f"""[ca]
+default_ca = d
+[d]
+new_certs_dir = {DIR}
+database = {DIR}/index
+rand_serial = yes
+default_md = sha256
+policy = p
+unique_subject = no
+copy_extensions = copy
+[p]
+commonName = supplied
+""")
+    open(path("index"), "a").close()
+    pem = run("openssl", "req", "-inform", "DER", stdin=csr)
+    out = run("openssl", "ca", "-batch", "-notext", "-config", conf, "-cert", path(ca + ".pem"), "-keyfile",
+              path(ca + ".key"), "-in", "/dev/stdin", "-startdate", stamp(now), "-enddate", stamp(now + life), stdin=pem)
+    der = run("openssl", "x509", "-outform", "DER", stdin=out)
+    if mode != "otherkey":
+        with open(work, "wb") as f:
+            f.write(der)
+    return der
+
+
+def certs_only(pems):
+    files = []
+    for i, pem in enumerate(pems):
+        files += ["-certfile", path(f"p7-{i}.pem")]
+        with open(path(f"p7-{i}.pem"), "wb") as f:
+            f.write(pem)
+    return base64.encodebytes(run("openssl", "crl2pkcs7", "-nocrl", *files, "-outform", "DER"))
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def note(self):
+        cert = self.connection.getpeercert()
+        who = "nobody"
+        if cert:
+            who = "certificate " + dict(x[0] for x in cert["subject"])["commonName"]
+        basic = self.headers.get("Authorization", "")
+        if basic == "Basic " + base64.b64encode(text("psk").encode()).decode():
+            who = "psk"
+        with open(path("log"), "a") as f:
+            f.write(f"{self.command} {self.path} {who}\n")
+        return who
+
+    def give(self, status, kind, body, **headers):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        for k, v in headers.items():
+            self.send_header(k.replace("_", "-"), v)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def odd(self, mode):
+        """True when the mode was an answer of its own."""
+        if mode == "html":
+            self.give(200, "text/html", b"<html>please log in</html>")
+        elif mode == "redirect":
+            self.give(302, "text/plain", b"", Location="http://portal.example/")
+        elif mode == "error":
+            self.give(500, "text/plain", b"out of order\n")
+        elif mode == "big":
+            self.give(200, "application/pkcs7-mime", b"A" * 1000000)
+        elif mode == "slow":
+            time.sleep(20)
+        elif mode == "short":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"MII")
+            self.close_connection = True
+        else:
+            return False
+        return True
+
+    def do_GET(self):
+        self.note()
+        if self.odd(text("mode")):
+            return
+        with open(path("ca.pem"), "rb") as f:
+            self.give(200, "application/pkcs7-mime", certs_only([f.read()]))
+
+    def do_POST(self):
+        who = self.note()
+        csr = base64.b64decode(self.rfile.read(int(self.headers["Content-Length"])))
+        mode = text("mode")
+        if self.odd(mode):
+            return
+        if who == "nobody":
+            self.give(401, "text/plain", b"who are you?\n", WWW_Authenticate='Basic realm="est"')
+            return
+        if mode == "wait":
+            self.give(202, "text/plain", b"", Retry_After="1")
+            return
+        if mode == "refuse":
+            self.give(400, "text/plain", b"not like this\n")
+            return
+        der = sign(csr, mode)
+        if mode == "lost":
+            self.connection.close()
+            return
+        pem = run("openssl", "x509", "-inform", "DER", stdin=der)
+        self.give(200, "application/pkcs7-mime; smime-type=certs-only", certs_only([pem]))
+
+
+def main():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path("tls.pem"), path("tls.key"))
+    context.load_verify_locations(path("ca.pem"))
+    context.verify_mode = ssl.CERT_OPTIONAL
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with open(sys.argv[2] + ".new", "w") as f:
+        f.write(str(server.server_address[1]))
+    os.rename(sys.argv[2] + ".new", sys.argv[2])
+    server.serve_forever()
+
+
+main()
