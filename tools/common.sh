@@ -72,4 +72,4 @@ need_stopped_packages() {
 
 # shellcheck disable=SC2034 # used by the scripts that read this
 build_packages=(cmake ninja-build gcc libc6-dev pkg-config libssl-dev libsqlite3-dev libinih-dev
-	libp11-kit-dev libjansson-dev libpq-dev libtss2-dev libtpms-dev libevent-dev openssl)
+	libp11-kit-dev libjansson-dev libpq-dev libtss2-dev libtpms-dev libevent-dev libcurl4-openssl-dev openssl)

@@ -11,6 +11,7 @@ agent_conf "after-renewal = echo \$INRO_AGENT_GENERATION >>$T/hooks"
 # ---- settings ----
 must inro agent settings >"$T/settings"
 grep -q '^| `server` | text | must be given |' "$T/settings" || fail "settings are not shown"
+sed -n '/^| setting | value/,$p' "$S/docs/howto/agent.md" | diff - "$T/settings" || fail "docs/howto/agent.md has other settings"
 for line in 'colour = red' 'retry = soon' 'key = old' 'dir = here' 'cert-file = ../x'; do
 	agent_conf "$line"
 	refused 1 'agent\.conf' inro agent once --config "$T/agent.conf"

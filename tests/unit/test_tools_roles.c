@@ -324,7 +324,7 @@ static void test_clock_is_accepted_by_administrators(void **state)
 /* A row that says it opens no back office is one of these. */
 static void test_none(void **state)
 {
-	static const char *const nouns[] = { "token", "key", "csr", "attest", "serve", "help" };
+	static const char *const nouns[] = { "token", "key", "csr", "attest", "agent", "serve", "help" };
 	static const char *const rows[] = { "profile check", "cert lint", "db upgrade" };
 
 	(void)state;
