@@ -45,7 +45,7 @@ refused 1 "no signed head closes events from before then" inro audit purge --bef
 must inro audit purge --before 2999-01-01 --to one.archive
 must inro audit sign
 inro device history dev-1 >shown
-sed -n 2p shown | grep -qE 'audit.purge .*one.archive' || fail "nothing says where the rest of the history is: $(cat shown)"
+sed -n 2p shown | has -E 'audit.purge .*one.archive' || fail "nothing says where the rest of the history is: $(cat shown)"
 refused 1 "one.archive: File exists" inro audit purge --before 2999-01-01 --to one.archive
 must inro audit verify --archive one.archive --receipt receipt.json
 cp one.archive two.archive
