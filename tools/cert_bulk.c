@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "backoffice/core/batch.h"
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/folder.h"
 #include "base/clock.h"
@@ -113,7 +112,7 @@ static enum inro_err fill_lot(struct folder *f, size_t *at, struct lot *lot)
 		const struct folder_request *r = &f->list.items[*at];
 		struct buf *csr = &lot->csrs[lot->n];
 		enum inro_err e = folder_read(f->in, r, csr);
-		if (e && !batch_is_rows_fault(e))
+		if (e && !core_is_rows_fault(e))
 			return e;
 		if (e) {
 			say_refused(f, r, e, err_detail(e));

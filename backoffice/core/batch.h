@@ -32,7 +32,4 @@ struct batch {
 };
 /* An error is about the database or this machine, and nothing is changed then. */
 MUST_CHECK enum inro_err batch_write(struct core *c, const struct batch *b);
-/* What is about one row, not about the database or this machine. */
-bool batch_is_rows_fault(enum inro_err e);
-
 #endif

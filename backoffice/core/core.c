@@ -124,7 +124,8 @@ enum inro_err core_admit(struct core *c, enum role least, const char *command)
 	snprintf(use, sizeof use, "use 'inro %s'", command);
 	e = core_require(c, least, use);
 	if (e == INRO_OK && !pass_verbs_allow(c->verbs, command))
-		e = err_set(INRO_E_ACCESS, "%s came by a pass that is not for '%s'", c->actor, command);
+		e = err_set(INRO_E_ACCESS, "%s came by a pass that is not for '%s'", c->actor,
+			    command);
 	if (e != INRO_OK)
 		return audit_refused(c, "command", "command", command, e);
 	if (least == ROLE_AUDITOR)
@@ -198,6 +199,18 @@ enum inro_err core_rollback_to(struct core *c)
 	c->tip = c->tip_saved;
 	tally_back(c, c->tally_saved);
 	return store_rollback_to(c->store);
+}
+
+bool core_is_rows_fault(enum inro_err e)
+{
+	static const enum inro_err others[] = { INRO_E_NO_MEMORY, INRO_E_IO,	     INRO_E_FULL,
+						INRO_E_BUSY,	  INRO_E_DAMAGED,    INRO_E_VERSION,
+						INRO_E_NO_TOKEN,  INRO_E_PIN_MISSING };
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (e == others[i])
+			return false;
+	return e != INRO_OK;
 }
 
 struct gather {

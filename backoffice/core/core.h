@@ -54,4 +54,7 @@ struct page {
 };
 /* Each list has `next`: the cursor of the following page, 0 when that was all. */
 
+/* What is about one row of many, not about the database, a token or this machine. */
+bool core_is_rows_fault(enum inro_err e);
+
 #endif

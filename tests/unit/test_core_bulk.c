@@ -191,6 +191,8 @@ static void meanwhile(struct core *c, const char *state, enum inro_err told)
 		EVP_PKEY_free(key);
 		some[i] = (struct bulk_row) { .csr = buf_bytes(&asked[i]), .device = ids[i] };
 	}
+	office_sql(db, "CREATE TABLE commits (n INTEGER)");
+	office_trigger(db, "counts", "AFTER UPDATE ON audit_head", "INSERT INTO commits VALUES (1)");
 	snprintf(sql, sizeof sql, "UPDATE device SET state = '%s' WHERE device_id = 'dev-1'", state);
 	office_trigger(db, "meanwhile", "AFTER INSERT ON credential", sql);
 	OK(cred_bulk_open(c, &order, &bulk));
@@ -203,6 +205,8 @@ static void meanwhile(struct core *c, const char *state, enum inro_err told)
 	OK(some[2].error);
 	assert_int_equal(certs(c), 2);
 	assert_int_equal(events(c, "certificate.issue", EVENT_REFUSED), 1);
+	/* What is well, and what is not: one transaction each, however many rows there are. */
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM commits"), 2);
 	for (size_t i = 0; i < ARRAY_LEN(some); i++) {
 		bulk_row_clear(&some[i]);
 		buf_clear(&asked[i]);

@@ -13,6 +13,7 @@
 #include "backoffice/core/group.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/psk.h"
+#include "backoffice/core/seal.h"
 #include "backoffice/core/tenant.h"
 #include "tests/lib/office.h"
 
@@ -486,6 +487,39 @@ static void test_challenge_in_bulk(void **state)
 	}
 }
 
+/* Without the PIN that opens the pre-shared keys no request can be judged, and none is refused. */
+static void test_challenge_without_pin(void **state)
+{
+	const struct bulk_order order = { .ca = "issuing", .profile = "wants" };
+	const struct seal_key_request seal = { .token = "line" };
+	struct core *c = *state, *other;
+	SCOPED(device) d = { 0 };
+	SCOPED(psk_new) psk = { 0 };
+	SCOPED(buf) csr = { 0 };
+	AUTO(free_chars) char *uri = NULL;
+	struct cred_bulk *bulk = NULL;
+	struct bulk_row row = { .device = "d1" };
+
+	OK(seal_key_set(c, &seal, &uri));
+	OK(device_add(c, "d1", NULL, &d));
+	OK(psk_issue(c, "d1", BYTES_NONE, &psk));
+	challenge_profile(c, "wants", "required");
+	csr_with(office_ec, secret_bytes(&psk.value), &csr);
+	row.csr = buf_bytes(&csr);
+	other = office_open(db);
+	OK(cred_bulk_open(other, &order, &bulk));
+	office_pin = NULL;
+	FAILS(INRO_E_PIN_MISSING, cred_bulk_issue(bulk, &row, 1));
+	OK(row.error);
+	office_pin = OFFICE_PIN;
+	OK(cred_bulk_issue(bulk, &row, 1));
+	OK(row.error);
+	assert_int_not_equal(row.rec.id, 0);
+	bulk_row_clear(&row);
+	cred_bulk_close(bulk);
+	core_close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,6 +537,7 @@ int main(void)
 		T(test_one_key_in_one_run),
 		T(test_challenge),
 		T(test_challenge_in_bulk),
+		T(test_challenge_without_pin),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);

@@ -28,8 +28,8 @@ struct work {
 	struct issuing in;
 	struct making j;
 	char id[ID_CHARS];
-	bool made;   /* signed, to be recorded */
-	bool closed; /* its desk: no other can be recorded either */
+	bool made;	    /* signed, to be recorded */
+	enum inro_err fell; /* why it could not be recorded with the others */
 };
 
 struct batch {
@@ -238,7 +238,7 @@ static enum inro_err prepare_all(struct batch *batch)
 		bool look = i == 0 || batch->works[i - 1].row->again;
 		enum inro_err refused = prepare_one(batch, w, look);
 
-		if (refused == INRO_E_NO_MEMORY)
+		if (refused != INRO_OK && !core_is_rows_fault(refused))
 			return refused;
 		if (refused != INRO_OK)
 			row_refused(w->row, refused);
@@ -286,18 +286,6 @@ static enum inro_err record_all(struct core *c, void *arg)
 	return e;
 }
 
-static enum inro_err record_one(struct core *c, void *arg)
-{
-	struct work *w = arg;
-	enum inro_err e;
-
-	if (!w->made)
-		return record_refusal(c, w);
-	e = desk_recheck(c, w->j.desk);
-	w->closed = e != INRO_OK;
-	return e == INRO_OK ? making_record(c, &w->j) : e;
-}
-
 /* The reason is this row, and not the database. */
 static bool is_of_row(enum inro_err e)
 {
@@ -305,35 +293,77 @@ static bool is_of_row(enum inro_err e)
 	       e == INRO_E_POLICY;
 }
 
-/* One that can't be recorded: another run had the same request, or its device is gone. */
-static enum inro_err settle(struct core *c, struct work *w, enum inro_err e)
+/* Alone of those in the transaction; why it is not in it is kept with it. */
+static enum inro_err record_alone(struct core *c, struct work *w)
 {
-	if (w->closed || !is_of_row(e))
+	enum inro_err e = core_savepoint(c);
+
+	if (e != INRO_OK)
 		return e;
-	w->made = false;
-	if (e == INRO_E_EXISTS && making_again(c, &w->j) == INRO_OK)
-		e = give_again(w);
+	e = w->made ? making_record(c, &w->j) : record_refusal(c, w);
 	if (e == INRO_OK)
+		return core_release(c);
+	if (!is_of_row(e))
 		return e;
-	row_refused(w->row, e);
-	return core_write(c, record_one, w);
+	w->fell = e;
+	e = text_set(&w->row->why, err_detail(e));
+	return e == INRO_OK ? core_rollback_to(c) : e;
 }
 
-static enum inro_err record_each(struct batch *b)
+static enum inro_err record_apart(struct core *c, void *arg)
 {
-	struct core *c = b->bulk->c;
-	enum inro_err e = INRO_OK;
+	struct batch *b = arg;
+	enum inro_err e = desk_recheck(c, &b->bulk->desk);
 
 	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
 		struct work *w = &b->works[i];
 
-		if (!w->made && !w->row->error)
-			continue;
-		e = core_write(c, record_one, w);
-		if (e != INRO_OK && w->made)
-			e = settle(c, w, e);
+		w->fell = INRO_OK;
+		if (w->made || w->row->error)
+			e = record_alone(c, w);
 	}
 	return e;
+}
+
+/* Another run had the same request, or its device is gone. */
+static void settle(struct core *c, struct work *w)
+{
+	enum inro_err e = INRO_OK;
+
+	w->made = false;
+	w->row->error = w->fell;
+	if (w->fell != INRO_E_EXISTS || making_again(c, &w->j) != INRO_OK)
+		return;
+	w->row->error = INRO_OK;
+	e = give_again(w);
+	if (e != INRO_OK)
+		row_refused(w->row, e);
+}
+
+static enum inro_err record_fallen(struct core *c, void *arg)
+{
+	struct batch *b = arg;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < b->n; i++)
+		if (b->works[i].fell && b->works[i].row->error)
+			e = record_refusal(c, &b->works[i]);
+	return e;
+}
+
+/* Those that can be, in one transaction; the refusals of the others in a second. */
+static enum inro_err record_each(struct batch *b)
+{
+	struct core *c = b->bulk->c;
+	bool fallen = false;
+	enum inro_err e = core_write(c, record_apart, b);
+
+	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
+		if (b->works[i].fell)
+			settle(c, &b->works[i]);
+		fallen = fallen || (b->works[i].fell && b->works[i].row->error);
+	}
+	return fallen ? core_write(c, record_fallen, b) : e;
 }
 
 static bool has_news(const struct batch *b)
@@ -364,8 +394,8 @@ static enum inro_err drop_known(struct batch *b)
 	return e;
 }
 
-/* All in one transaction; when a row of it can't be, without those that are known, and at last each
- * in its own. */
+/* All in one transaction; when a row of it can't be, without those that are known, and at last with
+ * a savepoint for each. */
 static enum inro_err record(struct batch *b)
 {
 	enum inro_err e = has_news(b) ? core_write(b->bulk->c, record_all, b) : INRO_OK;

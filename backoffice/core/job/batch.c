@@ -9,17 +9,6 @@ struct round {
 	enum inro_err fault; /* the row's that ended a pass without */
 };
 
-bool batch_is_rows_fault(enum inro_err e)
-{
-	static const enum inro_err others[] = { INRO_E_NO_MEMORY, INRO_E_IO,	  INRO_E_FULL,
-						INRO_E_BUSY,	  INRO_E_DAMAGED, INRO_E_VERSION };
-
-	for (size_t i = 0; i < ARRAY_LEN(others); i++)
-		if (e == others[i])
-			return false;
-	return e != INRO_OK;
-}
-
 enum inro_err batch_result_bad(struct batch_result *r, enum inro_err why)
 {
 	r->error = why;
@@ -41,7 +30,7 @@ static enum inro_err row_alone(struct core *c, const struct batch *b, size_t i)
 	e = b->row(c, b->arg, i);
 	if (e == INRO_OK)
 		return core_release(c);
-	if (!batch_is_rows_fault(e))
+	if (!core_is_rows_fault(e))
 		return e;
 	e = batch_result_bad(&b->results[i], e);
 	undone = core_rollback_to(c);
@@ -59,7 +48,7 @@ static enum inro_err one_row(struct core *c, struct round *p, size_t i)
 	if (p->each)
 		return row_alone(c, p->b, i);
 	e = p->b->row(c, p->b->arg, i);
-	if (batch_is_rows_fault(e))
+	if (core_is_rows_fault(e))
 		p->fault = e;
 	return e;
 }

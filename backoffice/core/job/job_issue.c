@@ -123,7 +123,7 @@ static enum inro_err take_request(struct job_run *r, struct bulking *b, size_t i
 		return e;
 	unread = folder_read(job_arg(r, "csr-dir"), from, &b->csrs[i]);
 	/* Of a disk or a limit that is not about this one; the next would fare no better. */
-	if (unread != INRO_OK && !batch_is_rows_fault(unread))
+	if (unread != INRO_OK && !core_is_rows_fault(unread))
 		return unread;
 	if (unread != INRO_OK) {
 		r->results[i].skip = true;

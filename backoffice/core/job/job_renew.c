@@ -212,7 +212,7 @@ static bool stops(enum inro_err e)
 {
 	return e == INRO_E_TOKEN || e == INRO_E_CRYPTO ||
 	       (e >= INRO_E_CONFIG && e <= INRO_E_LOGIN) || e == INRO_E_NO_TOKEN ||
-	       !batch_is_rows_fault(e);
+	       !core_is_rows_fault(e);
 }
 
 static enum inro_err ready_row(struct job_run *r, size_t i)
