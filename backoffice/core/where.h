@@ -130,4 +130,15 @@ MUST_CHECK enum inro_err where_find(struct core *c, const struct where *w,
 				    const struct where_page *page, void **ret, size_t *ret_n,
 				    char **ret_next);
 
+/* A search as people make one: words, conditions beside them, a page. */
+struct where_ask {
+	const char *where; /* NULL: none */
+	enum inro_err (*more)(struct core *c, void *arg, struct where *w);
+	void *arg;
+	struct where_page page;
+};
+MUST_CHECK enum inro_err where_search(struct core *c, const struct where_kind *kind,
+				      const struct where_ask *ask, void **ret, size_t *ret_n,
+				      char **ret_next);
+
 #endif

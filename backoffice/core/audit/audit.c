@@ -195,8 +195,9 @@ void event_found_clear(struct event_found *f)
 }
 
 /* The filter's conditions, all but the tenant's, which each search has. */
-static enum inro_err add_filter(struct core *c, const struct audit_filter *f, struct where *w)
+static enum inro_err add_filter(struct core *c, void *arg, struct where *w)
 {
+	const struct audit_filter *f = arg;
 	struct store_cond conds[EVENT_CONDS];
 	size_t n = event_conds(c, f, conds);
 	enum inro_err e = INRO_OK;
@@ -208,16 +209,14 @@ static enum inro_err add_filter(struct core *c, const struct audit_filter *f, st
 
 enum inro_err audit_search(struct core *c, const struct audit_search *s, struct event_found *ret)
 {
-	const struct where_page page = { .after = s->after, .sort = s->sort, .limit = s->limit };
-	SCOPED(where) w = { 0 };
+	struct audit_filter filter = s->filter;
+	const struct where_ask ask = {
+		s->where, add_filter, &filter, { s->after, s->sort, s->limit, false }
+	};
 	struct event_found f = { 0 };
 	void *items = NULL;
-	enum inro_err e = where_parse(c, &where_events, s->where, &w);
+	enum inro_err e = where_search(c, &where_events, &ask, &items, &f.n, &f.next);
 
-	if (e == INRO_OK)
-		e = add_filter(c, &s->filter, &w);
-	if (e == INRO_OK)
-		e = where_find(c, &w, &page, &items, &f.n, &f.next);
 	if (e != INRO_OK)
 		return e;
 	f.items = items;

@@ -18,9 +18,8 @@
 #define DAY_SECONDS INT64_C(86400)
 
 const char *const cred_due_names[CRED_DUE__MAX] = {
-	[CRED_DUE_NOT] = "",		[CRED_DUE_EXPIRES] = "expires",
-	[CRED_DUE_OVERDUE] = "overdue", [CRED_DUE_BOTH] = "both",
-	[CRED_DUE_WANTED] = "wanted",	[CRED_DUE_EXPIRED] = "expired",
+	[CRED_DUE_NOT] = "",	  [CRED_DUE_EXPIRES] = "expires", [CRED_DUE_OVERDUE] = "overdue",
+	[CRED_DUE_BOTH] = "both", [CRED_DUE_WANTED] = "wanted",	  [CRED_DUE_EXPIRED] = "expired",
 };
 
 void cred_found_clear(struct cred_found *f)
@@ -185,9 +184,16 @@ static enum inro_err add_due(const struct due_judge *j, const struct cred_filter
 	return e;
 }
 
-static enum inro_err add_filter(struct core *c, const struct cred_filter *f, struct due_judge *j,
-				struct where *w)
+struct asked {
+	const struct cred_filter *filter;
+	struct due_judge *judge;
+};
+
+static enum inro_err add_filter(struct core *c, void *arg, struct where *w)
 {
+	const struct asked *asked = arg;
+	const struct cred_filter *f = asked->filter;
+	struct due_judge *j = asked->judge;
 	enum inro_err e = cred_where(c, CRED_CERTIFICATE, f, w);
 
 	*j = (struct due_judge) { .c = c, .now = clock_now(), .days = f->due_days };
@@ -230,18 +236,16 @@ static enum inro_err add_items(struct due_judge *j, struct credential *recs, siz
 
 enum inro_err cred_search(struct core *c, const struct cred_search *s, struct cred_found *ret)
 {
-	const struct where_page page = { .after = s->after, .sort = s->sort, .limit = s->limit };
-	SCOPED(where) w = { 0 };
 	SCOPED(due_judge) judge = { 0 };
+	struct asked asked = { &s->filter, &judge };
+	const struct where_ask ask = {
+		s->where, add_filter, &asked, { s->after, s->sort, s->limit, false }
+	};
 	SCOPED(cred_found) f = { 0 };
 	void *recs = NULL;
 	size_t n = 0;
-	enum inro_err e = where_parse(c, &where_creds, s->where, &w);
+	enum inro_err e = where_search(c, &where_creds, &ask, &recs, &n, &f.next);
 
-	if (e == INRO_OK)
-		e = add_filter(c, &s->filter, &judge, &w);
-	if (e == INRO_OK)
-		e = where_find(c, &w, &page, &recs, &n, &f.next);
 	if (e == INRO_OK)
 		e = add_items(&judge, recs, n, &f);
 	list_free(&credential_type, recs, n);

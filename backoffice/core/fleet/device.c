@@ -31,8 +31,8 @@ static const struct given {
 } given[] = {
 	{ "the name", offsetof(struct device_fields, name), offsetof(struct device, name), NULL,
 	  NULL },
-	{ "the IP address", offsetof(struct device_fields, ip), offsetof(struct device, ip), address_ip,
-	  "192.0.2.7 or 2001:db8::7" },
+	{ "the IP address", offsetof(struct device_fields, ip), offsetof(struct device, ip),
+	  address_ip, "192.0.2.7 or 2001:db8::7" },
 	{ "the MAC address", offsetof(struct device_fields, mac), offsetof(struct device, mac),
 	  address_mac, "00:11:22:33:44:55" },
 	{ "the host name", offsetof(struct device_fields, hostname),
@@ -515,8 +515,8 @@ static enum inro_err revoke_all(struct core *c, const struct device *d, struct s
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
 	const struct change change = { .verb = VERB_REVOKE,
-					 .reason = CRL_CESSATION,
-					 .why = "device deleted" };
+				       .reason = CRL_CESSATION,
+				       .why = "device deleted" };
 	struct credential *items;
 	void *list = NULL;
 	size_t n;
@@ -681,10 +681,12 @@ void device_found_clear(struct device_found *f)
 	*f = (struct device_found) { 0 };
 }
 
-static enum inro_err add_filter(struct where *w, const struct device_filter *f)
+static enum inro_err add_filter(struct core *c, void *arg, struct where *w)
 {
+	const struct device_filter *f = arg;
 	enum inro_err e = INRO_OK;
 
+	(void)c;
 	if (f->id_prefix)
 		e = where_add(w, (struct store_cond) { .field = "device_id",
 						       .op = STORE_PREFIX,
@@ -701,16 +703,14 @@ static enum inro_err add_filter(struct where *w, const struct device_filter *f)
 
 enum inro_err device_search(struct core *c, const struct device_search *s, struct device_found *ret)
 {
-	const struct where_page page = { .after = s->after, .sort = s->sort, .limit = s->limit };
-	SCOPED(where) w = { 0 };
+	struct device_filter filter = s->filter;
+	const struct where_ask ask = {
+		s->where, add_filter, &filter, { s->after, s->sort, s->limit, false }
+	};
 	struct device_found f = { 0 };
 	void *items = NULL;
-	enum inro_err e = where_parse(c, &where_devices, s->where, &w);
+	enum inro_err e = where_search(c, &where_devices, &ask, &items, &f.n, &f.next);
 
-	if (e == INRO_OK)
-		e = add_filter(&w, &s->filter);
-	if (e == INRO_OK)
-		e = where_find(c, &w, &page, &items, &f.n, &f.next);
 	if (e != INRO_OK)
 		return e;
 	f.items = items;

@@ -58,12 +58,9 @@ static bool judge(enum store_op op, int order)
 	static const struct {
 		bool less, equal, more;
 	} holds[] = {
-		[STORE_EQ] = { .equal = true },
-		[STORE_NE] = { .less = true, .more = true },
-		[STORE_LT] = { .less = true },
-		[STORE_LE] = { .less = true, .equal = true },
-		[STORE_GT] = { .more = true },
-		[STORE_GE] = { .equal = true, .more = true },
+		[STORE_EQ] = { .equal = true }, [STORE_NE] = { .less = true, .more = true },
+		[STORE_LT] = { .less = true },	[STORE_LE] = { .less = true, .equal = true },
+		[STORE_GT] = { .more = true },	[STORE_GE] = { .equal = true, .more = true },
 	};
 
 	if ((size_t)op >= ARRAY_LEN(holds))
@@ -534,4 +531,15 @@ enum inro_err where_count(struct core *c, const struct where *w, int64_t *ret)
 	while (e == INRO_OK && cursor);
 	*ret = n;
 	return e;
+}
+
+enum inro_err where_search(struct core *c, const struct where_kind *kind,
+			   const struct where_ask *ask, void **ret, size_t *ret_n, char **ret_next)
+{
+	SCOPED(where) w = { 0 };
+	enum inro_err e = where_parse(c, kind, ask->where, &w);
+
+	if (e == INRO_OK)
+		e = ask->more(c, ask->arg, &w);
+	return e == INRO_OK ? where_find(c, &w, &ask->page, ret, ret_n, ret_next) : e;
 }

@@ -178,8 +178,9 @@ enum inro_err symkey_renew(struct core *c, const char *ref, int64_t grace_second
 
 /* ---- found ---- */
 
-static enum inro_err add_filter(struct core *c, const struct symkey_filter *f, struct where *w)
+static enum inro_err add_filter(struct core *c, void *arg, struct where *w)
 {
+	const struct symkey_filter *f = arg;
 	const struct cred_filter shared = { .device = f->device };
 	enum inro_err e = cred_where(c, CRED_KEY, &shared, w);
 
@@ -205,17 +206,15 @@ static enum inro_err view_all(struct core *c, struct credential *recs, size_t n,
 
 enum inro_err symkey_search(struct core *c, const struct symkey_search *s, struct symkey_found *ret)
 {
-	const struct where_page page = { .after = s->after, .sort = s->sort, .limit = s->limit };
-	SCOPED(where) w = { 0 };
+	struct symkey_filter filter = s->filter;
+	const struct where_ask ask = {
+		s->where, add_filter, &filter, { s->after, s->sort, s->limit, false }
+	};
 	SCOPED(symkey_found) f = { 0 };
 	void *recs = NULL;
 	size_t n = 0;
-	enum inro_err e = where_parse(c, &where_creds, s->where, &w);
+	enum inro_err e = where_search(c, &where_creds, &ask, &recs, &n, &f.next);
 
-	if (e == INRO_OK)
-		e = add_filter(c, &s->filter, &w);
-	if (e == INRO_OK)
-		e = where_find(c, &w, &page, &recs, &n, &f.next);
 	if (e == INRO_OK)
 		e = view_all(c, recs, n, &f);
 	list_free(&credential_type, recs, n);
