@@ -24,32 +24,32 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static int64_t planned(const struct due_rules *r, int64_t not_before, int64_t not_after)
+static int64_t planned(const struct due_rules *r, int64_t since, int64_t not_after)
 {
-	int64_t life = not_after - not_before;
+	int64_t life = not_after - since;
 	int64_t at = not_after - life / 3;
 
 	if (r->before)
 		at = not_after - least(r->before, life);
 	if (r->every)
-		at = least(at, not_before + r->every);
+		at = least(at, since + r->every);
 	return at;
 }
 
-int64_t due_at(const struct due_rules *r, int64_t not_before, int64_t not_after, uint32_t seed)
+int64_t due_at(const struct due_rules *r, int64_t since, int64_t not_after, uint32_t seed)
 {
-	int64_t life = not_after - not_before;
+	int64_t life = not_after - since;
 	int64_t spread = least(r->jitter, life / 10);
 	int64_t at;
 
 	if (life <= 0)
-		return not_before;
-	at = planned(r, not_before, not_after);
+		return since;
+	at = planned(r, since, not_after);
 	if (r->every)
 		spread = least(spread, r->every / 10);
 	if (spread > 0)
 		at -= (int64_t)seed % (spread + 1);
-	return at < not_before ? not_before : at;
+	return at < since ? since : at;
 }
 
 int64_t due_retry(const struct due_retry *r, uint32_t random)

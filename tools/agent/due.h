@@ -18,8 +18,8 @@ struct due_rules {
 /* A number for this device and certificate, the same each time. */
 uint32_t due_seed(const char *id, struct bytes serial);
 
-/* When a certificate with these dates is to be renewed. */
-int64_t due_at(const struct due_rules *r, int64_t not_before, int64_t not_after, uint32_t seed);
+/* When a certificate that came at `since` and ends at `not_after` is to be renewed. */
+int64_t due_at(const struct due_rules *r, int64_t since, int64_t not_after, uint32_t seed);
 
 /* How long to wait after so many failures in a row (from 1): twice as long each time, somewhere in
  * the upper half; `left` (0: nothing runs out) is what the certificate has, of which no wait takes

@@ -112,6 +112,14 @@ static enum inro_err read_uri(const struct agent_settings *s, unsigned generatio
 	return *ret ? INRO_OK : agent_no_memory();
 }
 
+static int64_t came_at(const struct agent_settings *s, unsigned generation, int64_t otherwise)
+{
+	AUTO(free_chars) char *path = pair_path(s, generation, "cert.der");
+	struct stat st;
+
+	return path && stat(path, &st) == 0 && st.st_mtime > otherwise ? st.st_mtime : otherwise;
+}
+
 enum inro_err pair_load(const struct agent_settings *s, unsigned generation, struct pair *ret)
 {
 	SCOPED(buf) der = { 0 };
@@ -124,6 +132,7 @@ enum inro_err pair_load(const struct agent_settings *s, unsigned generation, str
 		e = read_uri(s, generation, &p.uri);
 	if (e != INRO_OK)
 		return err_context(e, "generation %u: ", generation);
+	p.since = came_at(s, generation, p.cert.not_before);
 	*ret = p;
 	p = (struct pair) { 0 };
 	return INRO_OK;

@@ -22,7 +22,8 @@
 
 struct pair {
 	unsigned generation;
-	char *uri; /* of the key, with its pin-source */
+	char *uri;     /* of the key, with its pin-source */
+	int64_t since; /* when it came; not_before may be earlier by what clocks differ */
 	struct cert cert;
 };
 void pair_clear(struct pair *p);

@@ -78,7 +78,8 @@ static void look_at_time(struct round *r)
 	if (!r->live.generation)
 		return;
 	r->expired = c->not_after <= r->believed;
-	r->renew_at = due_at(&rules, c->not_before, c->not_after, due_seed(r->s->id, c->serial));
+	r->renew_at = due_at(&rules, r->live.since <= r->believed ? r->live.since : c->not_before,
+			     c->not_after, due_seed(r->s->id, c->serial));
 }
 
 /* ---- a request ---- */
