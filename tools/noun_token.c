@@ -1,5 +1,5 @@
 /*
- * noun_token - tokens: make, list, remove, change their PINs, save and bring back.
+ * noun_token - tokens: make, list, remove, save and bring back; PINs and users are in noun_token_pin.c.
  *
  * What Cryptoki has no function for goes through the module's own interface (admin.h); all else
  * through Cryptoki, so that it works with any module.
@@ -11,62 +11,14 @@
 #include <unistd.h>
 
 #include "backoffice/core/ca_guard.h"
-#include "base/cryptoki/client.h"
 #include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/pin.h"
 #include "tools/text.h"
+#include "tools/token_place.h"
 #include "tools/token_tpm.h"
 #include "tools/token_words.h"
-
-struct place {
-	struct ck_module *module;
-	const struct inro_admin *admin;
-	struct ck_token token;
-};
-
-static void place_clear(struct place *p)
-{
-	ck_module_close(p->module);
-	*p = (struct place) { 0 };
-}
-
-static struct inro_text text_of(struct bytes b)
-{
-	return (struct inro_text) { .p = (const char *)b.p, .n = b.n };
-}
-
-static enum inro_err open_module(struct place *p)
-{
-	enum inro_err e = ck_module_open(NULL, &p->module);
-	if (e)
-		return e;
-	p->admin = ck_module_admin(p->module);
-	return INRO_OK;
-}
-
-/* Version 1.1 of the module's own interface has it all. */
-static enum inro_err need_admin(const struct place *p)
-{
-	if (p->admin && p->admin->version.minor >= 1)
-		return INRO_OK;
-	if (p->admin)
-		return err_set(INRO_E_UNSUPPORTED, "%s is of an earlier version than this program",
-			       ck_module_path(p->module));
-	return err_set(INRO_E_UNSUPPORTED, "%s can't do that: it is not Inro's module",
-		       ck_module_path(p->module));
-}
-
-/* The module and the one token of this name. */
-static enum inro_err open_token(const char *name, struct place *p)
-{
-	SCOPED(p11_uri) uri = { 0 };
-	enum inro_err e = p11_uri_name_token(name, &uri);
-	if (!e)
-		e = open_module(p);
-	return e ? e : ck_token_one(p->module, &uri, &p->token);
-}
 
 /* ---- create, delete ---- */
 
@@ -86,7 +38,7 @@ static enum inro_err check_create(const struct call *c)
 				   "without its label");
 }
 
-static enum inro_err check_free_label(struct place *p, const char *label)
+static enum inro_err check_free_label(struct token_place *p, const char *label)
 {
 	struct ck_token there;
 	struct p11_uri uri = { .token = (char *)(uintptr_t)label };
@@ -103,16 +55,16 @@ static enum inro_err check_free_label(struct place *p, const char *label)
 
 static enum inro_err token_create_run(const struct call *c, json_t **ret)
 {
-	SCOPED(place) p = { 0 };
+	SCOPED(token_place) p = { 0 };
 	SCOPED(secret) so = { 0 };
 	SCOPED(secret) user = { 0 };
 	SCOPED(buf) words = { 0 };
 	const char *label = call_arg(c, 0), *backend = call_opt(c, "backend");
 	enum inro_err e = token_words(c, &words);
 	if (!e)
-		e = open_module(&p);
+		e = token_place_any(&p);
 	if (!e)
-		e = need_admin(&p);
+		e = token_place_admin(&p);
 	if (!e)
 		e = check_free_label(&p, label);
 	if (!e)
@@ -120,11 +72,11 @@ static enum inro_err token_create_run(const struct call *c, json_t **ret)
 	if (e)
 		return e;
 	struct inro_new_token t = {
-		.label = text_of(bytes_of(label)),
-		.backend = text_of(bytes_of(backend)),
-		.config = text_of(buf_bytes(&words)),
-		.so_pin = text_of(secret_bytes(&so)),
-		.user_pin = text_of(secret_bytes(&user)),
+		.label = inro_text_of(bytes_of(label)),
+		.backend = inro_text_of(bytes_of(backend)),
+		.config = inro_text_of(buf_bytes(&words)),
+		.so_pin = inro_text_of(secret_bytes(&so)),
+		.user_pin = inro_text_of(secret_bytes(&user)),
 	};
 	CK_SLOT_ID slot = 0;
 	e = ck_err(p.module, p.admin->create_first(&t, call_has(c, "expire"), &slot), "create");
@@ -137,15 +89,15 @@ static enum inro_err token_create_run(const struct call *c, json_t **ret)
 
 static enum inro_err token_delete_run(const struct call *c, json_t **ret)
 {
-	SCOPED(place) p = { 0 };
+	SCOPED(token_place) p = { 0 };
 	SCOPED(secret) so = { 0 };
 	const char *label = p.token.label;
 	const struct ca_guard guard = { .token = label, .serial = p.token.serial };
 	AUTO(free_chars) char *lost = NULL;
 	bool force = call_has(c, "force");
-	enum inro_err e = open_token(call_arg(c, 0), &p);
+	enum inro_err e = token_place_open(call_arg(c, 0), &p);
 	if (!e)
-		e = need_admin(&p);
+		e = token_place_admin(&p);
 	if (!e)
 		e = office_guard(c, &guard, "needed", &lost);
 	if (!e && !force)
@@ -153,14 +105,14 @@ static enum inro_err token_delete_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = ck_err(p.module,
 			   force ? p.admin->destroy_locked(p.token.slot)
-				 : p.admin->destroy(p.token.slot, text_of(secret_bytes(&so))),
+				 : p.admin->destroy(p.token.slot, inro_text_of(secret_bytes(&so))),
 			   "destroy");
 	return e ? e : json_give(json_pack("{s:s s:s}", "label", label, "lost", lost), ret);
 }
 
 /* ---- list, show ---- */
 
-static void add_status(const struct place *p, const struct ck_token *t, json_t *doc)
+static void add_status(const struct token_place *p, const struct ck_token *t, json_t *doc)
 {
 	static struct inro_token_status s;
 	if (!p->admin || p->admin->status(t->slot, &s) != CKR_OK)
@@ -184,7 +136,7 @@ static const char *state_of(const struct ck_token *t)
 }
 
 /* Why the token can't be used; null when it can. */
-static json_t *problem_json(const struct place *p, const struct ck_token *t)
+static json_t *problem_json(const struct token_place *p, const struct ck_token *t)
 {
 	CK_TOKEN_INFO info;
 	if (t->state == CKR_OK)
@@ -193,7 +145,7 @@ static json_t *problem_json(const struct place *p, const struct ck_token *t)
 	return text_json(bytes_of(err_detail(ck_err(p->module, rv, "C_GetTokenInfo"))));
 }
 
-static json_t *token_json(const struct place *p, const struct ck_token *t)
+static json_t *token_json(const struct token_place *p, const struct ck_token *t)
 {
 	char model[sizeof t->info.model + 1], maker[sizeof t->info.manufacturerID + 1];
 	p11_field_text(t->info.model, sizeof t->info.model, model, sizeof model);
@@ -210,10 +162,10 @@ static json_t *token_json(const struct place *p, const struct ck_token *t)
 static enum inro_err token_list_run(const struct call *c, json_t **ret)
 {
 	(void)c;
-	SCOPED(place) p = { 0 };
+	SCOPED(token_place) p = { 0 };
 	struct ck_token *tokens = NULL;
 	size_t n = 0;
-	enum inro_err e = open_module(&p);
+	enum inro_err e = token_place_any(&p);
 	if (!e)
 		e = ck_tokens(p.module, NULL, false, &tokens, &n);
 	if (e)
@@ -227,181 +179,13 @@ static enum inro_err token_list_run(const struct call *c, json_t **ret)
 
 static enum inro_err token_show_run(const struct call *c, json_t **ret)
 {
-	SCOPED(place) p = { 0 };
-	enum inro_err e = open_token(call_arg(c, 0), &p);
+	SCOPED(token_place) p = { 0 };
+	enum inro_err e = token_place_open(call_arg(c, 0), &p);
 	if (e)
 		return e;
 	json_t *doc = token_json(&p, &p.token);
 	json_object_set_new(doc, "tpm", token_facts_json(p.admin, p.token.slot));
 	return json_give(doc, ret);
-}
-
-/* ---- PINs ---- */
-
-/* A session in which `user` is logged in with this PIN; closed with the module. */
-static enum inro_err login(struct place *p, CK_USER_TYPE user, const struct secret *pin,
-			   CK_SESSION_HANDLE *ret)
-{
-	enum inro_err e = ck_session_open(p->module, p->token.slot, true, ret);
-	return e ? e : ck_login(p->module, *ret, user, secret_bytes(pin));
-}
-
-/* The same for a user with a name. */
-static enum inro_err login_named(struct place *p, const char *name, CK_USER_TYPE type,
-				 const struct secret *pin, CK_SESSION_HANDLE *ret)
-{
-	struct inro_user user = { .name = text_of(bytes_of(name)),
-				  .type = type,
-				  .pin = text_of(secret_bytes(pin)) };
-	enum inro_err e = need_admin(p);
-	if (!e)
-		e = ck_session_open(p->module, p->token.slot, true, ret);
-	return e ? e : ck_err(p->module, p->admin->user_login(*ret, &user), "C_LoginUser");
-}
-
-static enum inro_err token_pin_change_run(const struct call *c, json_t **ret)
-{
-	SCOPED(place) p = { 0 };
-	SCOPED(secret) old = { 0 };
-	SCOPED(secret) fresh = { 0 };
-	bool so = call_has(c, "so");
-	const char *label = p.token.label, *name = call_opt(c, "user");
-	CK_SESSION_HANDLE s = 0;
-	enum inro_err e = open_token(call_arg(c, 0), &p);
-	if (!e)
-		e = pin_take(c, so ? PIN_SO : PIN_USER, label, false, &old);
-	if (!e && name)
-		e = login_named(&p, name, so ? CKU_SO : CKU_USER, &old, &s);
-	else if (!e)
-		e = login(&p, so ? CKU_SO : CKU_USER, &old, &s);
-	if (!e)
-		e = pin_take(c, PIN_NEW, label, true, &fresh);
-	if (!e)
-		e = ck_err(
-			p.module,
-			ck_module_functions(p.module)->C_SetPIN(s, old.p, old.n, fresh.p, fresh.n),
-			"C_SetPIN");
-	return e ? e
-		 : json_give(json_pack("{s:o s:s}", "label", text_json(bytes_of(label)), "pin",
-				       so ? "SO" : "user"),
-			     ret);
-}
-
-/* A session of the security officer. */
-static enum inro_err so_session(const struct call *c, struct place *p, CK_SESSION_HANDLE *ret)
-{
-	SCOPED(secret) so = { 0 };
-	enum inro_err e = open_token(call_arg(c, 0), p);
-	if (!e)
-		e = need_admin(p);
-	if (!e)
-		e = pin_take(c, PIN_SO, p->token.label, false, &so);
-	return e ? e : login(p, CKU_SO, &so, ret);
-}
-
-static struct inro_user person(const struct call *c, const char *name, const struct secret *pin)
-{
-	return (struct inro_user) { .name = text_of(bytes_of(name)),
-				    .type = call_has(c, "so") ? CKU_SO : CKU_USER,
-				    .pin = text_of(secret_bytes(pin)),
-				    .change_pin = call_has(c, "expire") };
-}
-
-static enum inro_err token_pin_unblock_run(const struct call *c, json_t **ret)
-{
-	SCOPED(place) p = { 0 };
-	SCOPED(secret) fresh = { 0 };
-	const char *label = p.token.label;
-	CK_SESSION_HANDLE s = 0;
-	enum inro_err e = so_session(c, &p, &s);
-	if (!e)
-		e = pin_take(c, PIN_NEW, label, true, &fresh);
-	if (e)
-		return e;
-	struct inro_user user = person(c, call_opt(c, "user"), &fresh);
-	e = ck_err(p.module, p.admin->user_pin(s, &user), "C_InitPIN");
-	return e ? e : json_give(json_pack("{s:o}", "label", text_json(bytes_of(label))), ret);
-}
-
-/* ---- named users ---- */
-
-static enum inro_err user_done(const struct place *p, const char *name, json_t **ret)
-{
-	return json_give(
-		json_pack("{s:o s:s}", "token", text_json(bytes_of(p->token.label)), "user", name),
-		ret);
-}
-
-static enum inro_err token_user_add_run(const struct call *c, json_t **ret)
-{
-	SCOPED(place) p = { 0 };
-	SCOPED(secret) fresh = { 0 };
-	const char *name = call_arg(c, 1);
-	CK_SESSION_HANDLE s = 0;
-	enum inro_err e = so_session(c, &p, &s);
-	if (!e)
-		e = pin_take(c, PIN_NEW, p.token.label, true, &fresh);
-	if (e)
-		return e;
-	struct inro_user user = person(c, name, &fresh);
-	e = ck_err(p.module, p.admin->user_add(s, &user), "user_add");
-	return e ? e : user_done(&p, name, ret);
-}
-
-static enum inro_err token_user_delete_run(const struct call *c, json_t **ret)
-{
-	SCOPED(place) p = { 0 };
-	const char *name = call_arg(c, 1);
-	CK_SESSION_HANDLE s = 0;
-	enum inro_err e = so_session(c, &p, &s);
-	if (!e)
-		e = ck_err(p.module, p.admin->user_delete(s, text_of(bytes_of(name))),
-			   "user_delete");
-	return e ? e : user_done(&p, name, ret);
-}
-
-static json_t *user_json(const struct inro_user_status *u)
-{
-	return json_pack("{s:o s:s s:I s:b}", "user", text_json(bytes_of(u->name)), "role",
-			 u->type == CKU_SO ? "SO" : "user", "tries_left", (json_int_t)u->tries_left,
-			 "must_change", u->change_pin != CK_FALSE);
-}
-
-static enum inro_err read_users(struct place *p, struct inro_user_status **ret, CK_ULONG *ret_n)
-{
-	struct inro_user_status *list = NULL;
-	CK_RV rv;
-	/* one may be added between the two calls */
-	do {
-		free(list);
-		list = NULL;
-		rv = p->admin->user_list(p->token.slot, NULL, ret_n);
-		if (rv == CKR_OK)
-			list = calloc(*ret_n + 1, sizeof *list);
-		if (rv == CKR_OK && !list)
-			return INRO_E_NO_MEMORY;
-		if (rv == CKR_OK)
-			rv = p->admin->user_list(p->token.slot, list, ret_n);
-	} while (rv == CKR_BUFFER_TOO_SMALL);
-	*ret = list;
-	return ck_err(p->module, rv, "user_list");
-}
-
-static enum inro_err token_user_list_run(const struct call *c, json_t **ret)
-{
-	SCOPED(place) p = { 0 };
-	struct inro_user_status *list = NULL;
-	CK_ULONG n = 0;
-	enum inro_err e = open_token(call_arg(c, 0), &p);
-	if (!e)
-		e = need_admin(&p);
-	if (!e)
-		e = read_users(&p, &list, &n);
-	json_t *doc = e ? NULL : json_array();
-	for (CK_ULONG i = 0; doc && i < n; i++)
-		json_array_append_new(doc, user_json(&list[i]));
-	free(list);
-	return e ? e : json_give(doc, ret);
 }
 
 /* ---- check ---- */
@@ -414,17 +198,17 @@ static bool has_pin(const struct call *c)
 
 static enum inro_err token_check_run(const struct call *c, json_t **ret)
 {
-	SCOPED(place) p = { 0 };
+	SCOPED(token_place) p = { 0 };
 	SCOPED(secret) pin = { 0 };
 	struct inro_check found;
-	enum inro_err e = open_token(call_arg(c, 0), &p);
+	enum inro_err e = token_place_open(call_arg(c, 0), &p);
 	if (!e)
-		e = need_admin(&p);
+		e = token_place_admin(&p);
 	if (!e && has_pin(c))
 		e = pin_take(c, PIN_USER, p.token.label, false, &pin);
 	if (!e)
 		e = ck_err(p.module,
-			   p.admin->check(p.token.slot, text_of(secret_bytes(&pin)), &found),
+			   p.admin->check(p.token.slot, inro_text_of(secret_bytes(&pin)), &found),
 			   "check");
 	if (!e && found.damaged > 0)
 		e = err_set(INRO_E_DAMAGED, "token '%s': %lu of %lu objects are damaged; %s",
@@ -447,18 +231,18 @@ static enum inro_err check_backup(const struct call *c)
 
 static enum inro_err token_backup_run(const struct call *c, json_t **ret)
 {
-	SCOPED(place) p = { 0 };
+	SCOPED(token_place) p = { 0 };
 	SCOPED(secret) pass = { 0 };
 	const char *path = call_opt(c, "out");
-	enum inro_err e = open_token(call_arg(c, 0), &p);
+	enum inro_err e = token_place_open(call_arg(c, 0), &p);
 	if (!e)
-		e = need_admin(&p);
+		e = token_place_admin(&p);
 	if (!e)
 		e = pin_take(c, PIN_PASS, p.token.label, true, &pass);
 	if (!e)
 		e = ck_err(p.module,
-			   p.admin->save(p.token.slot, text_of(bytes_of(path)),
-					 text_of(secret_bytes(&pass))),
+			   p.admin->save(p.token.slot, inro_text_of(bytes_of(path)),
+					 inro_text_of(secret_bytes(&pass))),
 			   "backup");
 	return e ? e
 		 : json_give(json_pack("{s:o s:s}", "label", text_json(bytes_of(p.token.label)),
@@ -466,7 +250,7 @@ static enum inro_err token_backup_run(const struct call *c, json_t **ret)
 			     ret);
 }
 
-static enum inro_err find_slot(struct place *p, CK_SLOT_ID slot)
+static enum inro_err find_slot(struct token_place *p, CK_SLOT_ID slot)
 {
 	struct p11_uri uri = { .has_slot_id = true, .slot_id = slot };
 	return ck_token_one(p->module, &uri, &p->token);
@@ -484,28 +268,28 @@ bool token_file_is_plain(const char *path)
 	return is;
 }
 
-static enum inro_err restore_file(const struct call *c, struct place *p, CK_SLOT_ID *slot)
+static enum inro_err restore_file(const struct call *c, struct token_place *p, CK_SLOT_ID *slot)
 {
 	SCOPED(secret) pass = { 0 };
 	const char *path = call_arg(c, 0);
-	struct inro_text from = text_of(bytes_of(path));
+	struct inro_text from = inro_text_of(bytes_of(path));
 	if (token_file_is_plain(path))
 		return ck_err(p->module, p->admin->restore(from, slot), "restore");
 	if (access(path, R_OK) != 0)
 		return file_err(errno, path);
 	enum inro_err e = pin_take(c, PIN_PASS, path, false, &pass);
 	return e ? e
-		 : ck_err(p->module, p->admin->load(from, text_of(secret_bytes(&pass)), slot),
+		 : ck_err(p->module, p->admin->load(from, inro_text_of(secret_bytes(&pass)), slot),
 			  "restore");
 }
 
 static enum inro_err token_restore_run(const struct call *c, json_t **ret)
 {
-	SCOPED(place) p = { 0 };
+	SCOPED(token_place) p = { 0 };
 	CK_SLOT_ID slot = 0;
-	enum inro_err e = open_module(&p);
+	enum inro_err e = token_place_any(&p);
 	if (!e)
-		e = need_admin(&p);
+		e = token_place_admin(&p);
 	if (!e)
 		e = restore_file(c, &p, &slot);
 	if (!e)

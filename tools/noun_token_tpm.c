@@ -9,6 +9,7 @@
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/text.h"
+#include "tools/token_place.h"
 #include "tools/token_tpm.h"
 #include "tpm/wire/crypt.h"
 
@@ -156,11 +157,6 @@ static enum inro_err list_states(CK_SLOT_ID slot, struct bytes pin, json_t *list
 	return e;
 }
 
-static struct inro_text text_of(struct bytes b)
-{
-	return (struct inro_text) { .p = (const char *)b.p, .n = b.n };
-}
-
 static enum inro_err rebuild(const struct call *c, struct ck_module *m, struct bytes pin,
 			     CK_SLOT_ID *ret_slot)
 {
@@ -175,8 +171,8 @@ static enum inro_err rebuild(const struct call *c, struct ck_module *m, struct b
 		e = pin_take(c, PIN_PASS, path, false, &pass);
 	return e ? e
 		 : ck_err(m,
-			  admin->rebuild(text_of(bytes_of(path)), text_of(secret_bytes(&pass)),
-					 text_of(pin), ret_slot),
+			  admin->rebuild(inro_text_of(bytes_of(path)), inro_text_of(secret_bytes(&pass)),
+					 inro_text_of(pin), ret_slot),
 			  "rebuild");
 }
 

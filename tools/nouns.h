@@ -16,6 +16,8 @@ extern const struct cmd_verb agent_verbs[], token_verbs[], key_verbs[], csr_verb
 /* In files of their own. */
 cmd_run cert_lint_run;
 cmd_run device_import_run, device_export_run;
+cmd_run token_pin_change_run, token_pin_unblock_run;
+cmd_run token_user_add_run, token_user_delete_run, token_user_list_run;
 cmd_run token_import_run, token_root_run, token_rebuild_run;
 cmd_run key_import_run, key_export_run, key_attest_run, key_wrap_run;
 MUST_CHECK enum inro_err key_import_check(const struct call *c);
