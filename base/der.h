@@ -28,6 +28,9 @@ enum {
 	DER_CONTEXT_CONSTRUCTED = 0xa0, /* | number */
 };
 
+/* The tag around one element, in modules with explicit tags. */
+#define DER_EXPLICIT(n) ((uint8_t)(DER_CONTEXT_CONSTRUCTED | (n)))
+
 struct der {
 	uint8_t tag;
 	struct bytes value; /* the content octets */

@@ -45,6 +45,9 @@ void cred_clear(struct cred *c);
 #define CRED_REQUEST_SANS 64
 struct cred_request {
 	struct bytes csr; /* PKCS#10, DER or PEM */
+	bool crmf; /* it is a CertReqMsg (crmf.h) */
+	/* Its holder says that he has it, until then (confirm.h); 0: nobody waits for that. */
+	int64_t confirm_by;
 	const char *ca;
 	const char *profile;
 	const char *device;	 /* NULL: none */
@@ -138,6 +141,8 @@ MUST_CHECK enum inro_err cred_get(struct core *c, const char *ref, struct cred *
 
 struct cred_renewal {
 	struct bytes csr; /* for a key that the back office can't reach; none: in the token */
+	bool crmf; /* as in a request, and the next */
+	int64_t confirm_by;
 	/* Who asks again by the same for the successor of the same certificate gets it again; NULL: none. */
 	const char *request_id;
 	bool new_key;	  /* makes another key in the same token */

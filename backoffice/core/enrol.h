@@ -17,7 +17,10 @@
 struct enrol {
 	const struct label *label; /* with a profile: label_for() */
 	const struct device *device;
-	struct bytes csr;	 /* DER or PEM */
+	struct bytes csr;	   /* DER or PEM */
+	bool crmf;		   /* it is a CertReqMsg (crmf.h) */
+	const char *transaction;   /* asked again by this, whatever became of it; NULL: by the request itself */
+	int64_t confirm_by;	   /* as of a cred_request */
 };
 
 /* Does what was asked for wait for a person? */

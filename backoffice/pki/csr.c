@@ -163,6 +163,7 @@ enum inro_err csr_verify(const struct csr *c)
 void csr_clear(struct csr *c)
 {
 	buf_clear(&c->der);
+	buf_clear(&c->spki);
 	*c = (struct csr) { 0 };
 }
 

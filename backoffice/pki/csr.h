@@ -14,6 +14,7 @@
 
 struct csr {
 	struct buf der;	      /* owned; everything below borrows from it */
+	struct buf spki;      /* of a CertReqMsg (crmf.h): owned, what the key borrows from */
 	struct bytes info;    /* CertificationRequestInfo, whole: what is signed */
 	struct bytes subject; /* Name, whole */
 	struct pubkey key;

@@ -18,12 +18,14 @@ static const struct bytes oid_template = PKCS9("\x10\x02\x3d"),
 
 /* ---- the subject ---- */
 
-/* { type } without a value. */
-static void add_open_part(struct buf *b, const struct dn_type *t)
+/* { type } without a value, or with an empty one where there must be one. */
+static void add_open_part(struct buf *b, const struct dn_type *t, bool empty)
 {
 	size_t set = der_begin(b, DER_SET), part = der_begin(b, DER_SEQUENCE);
 
 	der_add(b, DER_OID, t->oid_der);
+	if (empty)
+		der_add(b, DER_UTF8_STRING, BYTES_NONE);
 	der_end(b, part);
 	der_end(b, set);
 }
@@ -59,7 +61,7 @@ static enum inro_err known_subject(const struct csrattrs *in, struct buf *ret)
 	return INRO_OK;
 }
 
-enum inro_err csrattrs_subject(const struct csrattrs *in, struct buf *ret)
+static enum inro_err add_subject(const struct csrattrs *in, bool empty, struct buf *ret)
 {
 	SCOPED(buf) known = { 0 };
 	struct bytes parts = BYTES_NONE;
@@ -78,9 +80,14 @@ enum inro_err csrattrs_subject(const struct csrattrs *in, struct buf *ret)
 	buf_add(ret, parts);
 	for (size_t i = 0; dn_type_at(i); i++)
 		if (open >> i & 1)
-			add_open_part(ret, dn_type_at(i));
+			add_open_part(ret, dn_type_at(i), empty);
 	der_end(ret, name);
 	return buf_err(ret);
+}
+
+enum inro_err csrattrs_name(const struct csrattrs *in, struct buf *ret)
+{
+	return add_subject(in, true, ret);
 }
 
 /* ---- the key ---- */
@@ -166,11 +173,25 @@ static void add_old_key(struct buf *b, const struct csrattrs *in)
 
 /* ---- attributes ---- */
 
-enum inro_err csrattrs_names(const struct csrattrs *in, struct buf *ret)
+static enum inro_err known_names(const struct csrattrs *in, struct buf *ret)
 {
 	const struct issue as = { .profile = in->profile, .vars = *in->vars };
 
 	return in->vars->device_id ? issue_default_names(&as, ret) : INRO_OK;
+}
+
+enum inro_err csrattrs_extensions(const struct csrattrs *in, uint8_t tag, struct buf *ret)
+{
+	SCOPED(buf) names = { 0 };
+	enum inro_err e = known_names(in, &names);
+	size_t list;
+
+	if (e || !names.n)
+		return e;
+	list = der_begin(ret, tag);
+	ext_add_sans(ret, buf_bytes(&names), false);
+	der_end(ret, list);
+	return buf_err(ret);
 }
 
 struct attr {
@@ -228,7 +249,7 @@ static enum inro_err add_attributes(struct buf *b, const struct csrattrs *in)
 	SCOPED(buf) wish = { 0 };
 	SCOPED(buf) challenge = { 0 };
 	size_t set = der_begin(b, TEMPLATE_ATTR);
-	enum inro_err e = csrattrs_names(in, &names);
+	enum inro_err e = known_names(in, &names);
 
 	add_names(&wish, in, buf_bytes(&names));
 	if (in->profile->channel_binding)
@@ -249,7 +270,7 @@ static enum inro_err add_template(struct buf *b, const struct csrattrs *in)
 	enum inro_err e;
 
 	der_add_int(b, 0);
-	e = csrattrs_subject(in, b);
+	e = add_subject(in, false, b);
 	add_key(b, in);
 	if (!e)
 		e = add_attributes(b, in);

@@ -19,12 +19,11 @@ struct csrattrs {
 /* CsrAttrs, DER; appended. */
 MUST_CHECK enum inro_err csrattrs_make(const struct csrattrs *in, struct buf *ret);
 
-/* Parts shared with CMP's template of a request (RFC 9810 5.3.19.16), appended: a Name whose values are
- * left out where they are open; nothing when the profile says nothing of it. */
-MUST_CHECK enum inro_err csrattrs_subject(const struct csrattrs *in, struct buf *ret);
-/* AlgorithmIdentifier of the one type of key that is taken; nothing when it is not one. */
+/* Parts of it as CMP's template of a request has them (RFC 9810 5.3.19.16), appended: a Name whose open
+ * values are empty; the AlgorithmIdentifier of the one type of key that is taken; the extensions in this
+ * tag.  Nothing where the profile says nothing of it. */
+MUST_CHECK enum inro_err csrattrs_name(const struct csrattrs *in, struct buf *ret);
 MUST_CHECK enum inro_err csrattrs_algorithm(const struct csrattrs *in, struct buf *ret);
-/* GeneralNames content that the request should have; nothing: none. */
-MUST_CHECK enum inro_err csrattrs_names(const struct csrattrs *in, struct buf *ret);
+MUST_CHECK enum inro_err csrattrs_extensions(const struct csrattrs *in, uint8_t tag, struct buf *ret);
 
 #endif

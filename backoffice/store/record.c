@@ -190,6 +190,7 @@ static const struct field credential_fields[] = {
 	F_INT(credential, profile_version),
 	F_REF(credential, listed_at),
 	F_REF(credential, wanted_at),
+	F_REF(credential, confirm_by),
 	F_INT(credential, created_ms),
 	F_INT(credential, updated_ms),
 };

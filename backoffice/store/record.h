@@ -212,6 +212,7 @@ struct credential {
 	int64_t profile_version;     /* of its profile; 0: built in */
 	int64_t listed_at; /* when it last came on a CRL, changed there or left it; 0: never */
 	int64_t wanted_at; /* since when its holder is to get another one; 0: not said */
+	int64_t confirm_by; /* its holder must have said by then that he has it; 0: he has, or need not */
 	int64_t created_ms, updated_ms;
 };
 

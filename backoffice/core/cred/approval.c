@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "backoffice/core/authority.h"
+#include "backoffice/core/confirm.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/move.h"
+#include "backoffice/pki/crmf.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
@@ -62,11 +64,11 @@ static json_t *hex_json(struct bytes b)
 	return json_stringn(hex.n ? (const char *)hex.p : "", hex.n);
 }
 
-static json_t *pem_json(struct bytes der)
+static json_t *pem_json(const char *label, struct bytes der)
 {
 	SCOPED(buf) text = { 0 };
 
-	pem_add(&text, PEM_CSR, der);
+	pem_add(&text, label, der);
 	return json_stringn((const char *)text.p, text.n);
 }
 
@@ -105,7 +107,7 @@ static char *body_of(const struct making *j)
 		hex_json(buf_bytes(&j->issued.subject)), "names_der",
 		hex_json(buf_bytes(&j->issued.sans)), "granted", granted_json(r), "days",
 		(json_int_t)r->days, "key", j->key_ref.n ? (const char *)j->key_ref.p : NULL,
-		"request_id", r->request_id, "csr", pem_json(buf_bytes(&j->csr.der)));
+		"request_id", r->request_id, "csr", pem_json(r->crmf ? PEM_CRMF : PEM_CSR, buf_bytes(&j->csr.der)));
 
 	return body ? json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 }
@@ -130,7 +132,8 @@ static enum inro_err fill_waiting(struct core *c, struct making *j)
 				     .device = j->device.id,
 				     .ca = j->in->ca->id,
 				     .ca_generation = j->in->ca->generation,
-				     .profile_version = j->desk->profile.version };
+				     .profile_version = j->desk->profile.version,
+				     .confirm_by = j->in->request->confirm_by };
 	rec->created_ms = rec->updated_ms = clock_now_ms();
 	pubkey_name(&j->csr.key, key, sizeof key);
 	if (e == INRO_OK)
@@ -363,6 +366,8 @@ static enum inro_err read_kept(const struct deciding *d, struct kept *k)
 	r->ca = ca;
 	r->profile = profile;
 	r->csr = bytes_of(csr);
+	r->crmf = strstr(csr, PEM_CRMF) != NULL;
+	r->confirm_by = d->rec.confirm_by ? clock_now() + CONFIRM_APPROVED : 0;
 	r->days = (unsigned)days;
 	read_granted(k, granted);
 	e = read_hex(subject, &k->subject);

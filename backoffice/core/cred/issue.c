@@ -24,6 +24,7 @@
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/move.h"
 #include "backoffice/core/profile_store.h"
+#include "backoffice/pki/crmf.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
 
@@ -95,12 +96,17 @@ static enum inro_err load_device(struct core *c, struct making *j)
 	return id ? device_load(c, id, &j->device) : INRO_OK;
 }
 
+static enum inro_err read_csr(const struct cred_request *r, struct csr *ret)
+{
+	return r->crmf ? crmf_read(r->csr, ret) : csr_read(r->csr, ret);
+}
+
 enum inro_err making_read(struct core *c, struct making *j)
 {
 	enum inro_err e = load_key_ref(j);
 
 	if (e == INRO_OK)
-		e = csr_read(j->in->request->csr, &j->csr);
+		e = read_csr(j->in->request, &j->csr);
 	if (e == INRO_OK)
 		e = pki_digest(PKI_SHA256, j->csr.key.spki, j->key_hash);
 	return e == INRO_OK ? load_device(c, j) : e;
@@ -448,6 +454,7 @@ static enum inro_err fill_record(struct core *c, struct making *j)
 	rec->not_before = cert.not_before;
 	rec->not_after = cert.not_after;
 	rec->created_ms = rec->updated_ms = clock_now_ms();
+	rec->confirm_by = j->in->request->confirm_by;
 	e = cred_fill_hashes(rec, &cert);
 	return e == INRO_OK ? making_fill_texts(j) : e;
 }

@@ -15,7 +15,7 @@
 #include "backoffice/core/move.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/renewal.h"
-#include "backoffice/pki/csr.h"
+#include "backoffice/pki/crmf.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
 
@@ -214,7 +214,7 @@ static enum inro_err check_names(const struct renewal *r, struct bytes names)
 static enum inro_err check_csr(struct renewal *r)
 {
 	SCOPED(csr) csr = { 0 };
-	enum inro_err e = csr_read(r->in->csr, &csr);
+	enum inro_err e = r->in->crmf ? crmf_read(r->in->csr, &csr) : csr_read(r->in->csr, &csr);
 
 	if (e != INRO_OK)
 		return e;
@@ -250,6 +250,8 @@ struct cred_request renewal_request(const struct renewal *r, const char *ca)
 		.key_uri = key_place(r),
 		.days = r->in->days,
 		.request_id = r->in->request_id,
+		.crmf = r->in->crmf,
+		.confirm_by = r->in->confirm_by,
 	};
 }
 

@@ -12,6 +12,7 @@
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/vars.h"
 #include "backoffice/pki/cert.h"
+#include "backoffice/pki/crmf.h"
 #include "backoffice/pki/csrattrs.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
@@ -68,7 +69,7 @@ enum inro_err asked_check(struct core *c, const struct device *d, const struct c
 enum inro_err asked_read(struct core *c, const struct enrol *in, struct csr *ret)
 {
 	SCOPED(csr) csr = { 0 };
-	enum inro_err e = csr_read(in->csr, &csr);
+	enum inro_err e = in->crmf ? crmf_read(in->csr, &csr) : csr_read(in->csr, &csr);
 
 	if (e == INRO_OK)
 		e = asked_check(c, in->device, &csr);
@@ -152,6 +153,8 @@ static enum inro_err issue_as(struct core *c, const struct enrol *in, const char
 					.ca = in->label->ca,
 					.profile = in->label->profile,
 					.device = in->device->device_id,
+					.crmf = in->crmf,
+					.confirm_by = in->confirm_by,
 					.request_id = id };
 
 	snprintf(id, sizeof id, n ? "%s.%d" : "%s", base, n);
@@ -187,10 +190,12 @@ enum inro_err enrol_issue(struct core *c, const struct enrol *in, struct cred *r
 	char id[REQUEST_ID];
 	enum inro_err e = asked_read(c, in, &csr);
 
-	if (e == INRO_OK)
+	if (e == INRO_OK && !in->transaction)
 		e = request_id(in, &csr, id);
 	if (e != INRO_OK)
 		return audit_refused(c, "certificate.issue", "device", in->device->device_id, e);
+	if (in->transaction)
+		return asked_fault(issue_as(c, in, in->transaction, 0, ret));
 	return asked_fault(issue_or_again(c, in, id, ret));
 }
 
@@ -248,7 +253,10 @@ static enum inro_err renew_as(struct core *c, const struct enrol *in, const stru
 			      const char *id, struct cred *ret)
 {
 	char ref[32];
-	const struct cred_renewal r = { .csr = in->csr, .request_id = id };
+	const struct cred_renewal r = { .csr = in->csr,
+					.crmf = in->crmf,
+					.confirm_by = in->confirm_by,
+					.request_id = in->transaction ? in->transaction : id };
 
 	snprintf(ref, sizeof ref, "id:%lld", (long long)old->rec.id);
 	return cred_renew(c, ref, &r, ret);

@@ -82,9 +82,11 @@ ALTER TABLE credential ADD COLUMN profile_version INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE credential ADD COLUMN listed_at INTEGER;
 -- Its holder is to get another one, and is told so when it asks.
 ALTER TABLE credential ADD COLUMN wanted_at INTEGER;
+ALTER TABLE credential ADD COLUMN confirm_by INTEGER;
 UPDATE credential SET listed_at = revoked_at WHERE revoked_at IS NOT NULL;
 DROP INDEX credential_on_crl;
 CREATE INDEX credential_wanted ON credential (tenant, id) WHERE wanted_at IS NOT NULL;
+CREATE INDEX credential_confirm ON credential (confirm_by) WHERE confirm_by IS NOT NULL;
 CREATE INDEX credential_on_crl ON credential (ca, ca_generation, id, listed_at, not_after, serial, revoked_at, reason, invalid_at) WHERE listed_at IS NOT NULL;
 CREATE TABLE crl_scope (
 	id INTEGER PRIMARY KEY,

@@ -1,0 +1,149 @@
+/*
+ * who - whose a message is: its protection checked, its sender known.
+ *
+ * 1. A MAC is compared in a time that does not depend on how much of it is right; each try is counted
+ *    (network.h).
+ * 2. A signature is checked before anything is asked of the database.
+ */
+#include <string.h>
+
+#include "backoffice/cmp/turn.h"
+#include "backoffice/pki/cert.h"
+#include "base/secret.h"
+
+static enum inro_err unknown(struct turn *t)
+{
+	return turn_refuse(t, CMP_FAIL_BAD_MESSAGE_CHECK, INRO_E_LOGIN,
+			   "the message's protection is not that of a device that is known here");
+}
+
+/* ---- under a pre-shared key ---- */
+
+static enum inro_err mac_is_right(struct turn *t, struct bytes secret, bool *ret)
+{
+	SCOPED(buf) part = { 0 };
+	uint8_t mac[CMP_MAC_MAX];
+	size_t n = 0;
+	enum inro_err e;
+
+	cmp_protected_part(t->in.header, t->in.body_whole, &part);
+	e = buf_err(&part);
+	if (e == INRO_OK)
+		e = cmp_pbm_mac(&t->pbm, secret, buf_bytes(&part), mac, &n);
+	*ret = e == INRO_OK && secret_equal(BYTES(mac, n), t->in.protection);
+	return e;
+}
+
+static enum inro_err key_of(struct turn *t, struct core_who *ret)
+{
+	char name[CMP_KID_MAX + 1];
+	struct bytes kid = t->in.sender_kid;
+	enum inro_err e;
+
+	if (!kid.n || kid.n > CMP_KID_MAX || memchr(kid.p, 0, kid.n))
+		return unknown(t);
+	memcpy(name, kid.p, kid.n);
+	name[kid.n] = 0;
+	e = who_named(t->core, name, ret, &t->device, &t->psk);
+	if (e == INRO_E_LOGIN)
+		return unknown(t);
+	if (e == INRO_E_UNSUPPORTED)
+		return turn_refuse(t, CMP_FAIL_BAD_MESSAGE_CHECK, e,
+				   "of this device's pre-shared key only a hash is kept (policy psk.store): it "
+				   "can't check a MAC; use a certificate, or EST");
+	return e;
+}
+
+static enum inro_err know_by_mac(struct turn *t, struct core_who *ret)
+{
+	bool right = false;
+	enum inro_err e = cmp_pbm_read(t->in.algorithm, &t->pbm);
+
+	if (e == INRO_E_UNSUPPORTED)
+		t->fail = CMP_FAIL_BAD_ALG;
+	if (e == INRO_OK)
+		e = key_of(t, ret);
+	if (e == INRO_OK)
+		e = mac_is_right(t, secret_bytes(&t->psk), &right);
+	if (e == INRO_OK)
+		e = who_tried(t->core, ret, right);
+	return e == INRO_E_LOGIN ? unknown(t) : e;
+}
+
+/* ---- by a certificate ---- */
+
+static enum inro_err check_signature(struct turn *t)
+{
+	SCOPED(cert) cert = { 0 };
+	SCOPED(buf) part = { 0 };
+	const struct pki_sig *sig = NULL;
+	enum inro_err e;
+
+	if (!t->in.n_certs)
+		return turn_refuse(t, CMP_FAIL_SIGNER_NOT_TRUSTED, INRO_E_LOGIN,
+				   "the signer's certificate is missing in extraCerts");
+	e = pki_sig_find(t->in.algorithm, &sig);
+	if (e != INRO_OK) {
+		t->fail = CMP_FAIL_BAD_ALG;
+		return e;
+	}
+	e = cert_read(t->in.certs[0], &cert);
+	cmp_protected_part(t->in.header, t->in.body_whole, &part);
+	if (e == INRO_OK)
+		e = buf_err(&part);
+	if (e == INRO_OK)
+		e = pubkey_verify(&cert.key, sig, buf_bytes(&part), t->in.protection);
+	if (e == INRO_OK && t->in.sender_kid.n && cert.ext.ski.n &&
+	    !bytes_equal(t->in.sender_kid, cert.ext.ski))
+		e = INRO_E_SIGNATURE;
+	return e == INRO_E_NO_MEMORY || e == INRO_OK ? e : unknown(t);
+}
+
+static enum inro_err know_by_signature(struct turn *t, struct core_who *ret)
+{
+	enum inro_err e = check_signature(t);
+
+	if (e == INRO_OK)
+		e = who_by_certificate(t->core, t->in.certs[0], ret, &t->device);
+	if (e == INRO_E_LOGIN && t->fail == CMP_FAIL_NONE)
+		return turn_refuse(t, CMP_FAIL_SIGNER_NOT_TRUSTED, e,
+				   "the signer's certificate is none of a device that may come in");
+	return e;
+}
+
+/* ---- both ---- */
+
+static const char *label_of(const struct turn *t)
+{
+	return t->label_text ? t->label_text : t->options->label;
+}
+
+static enum inro_err enter(struct turn *t, const struct core_who *who)
+{
+	enum inro_err e = core_become(t->core, who);
+
+	if (e == INRO_OK && !t->device.id)
+		e = turn_refuse(t, CMP_FAIL_NOT_AUTHORIZED, INRO_E_ACCESS, "only a device enrols");
+	t->known = e == INRO_OK;
+	if (e == INRO_OK)
+		e = label_for(t->core, label_of(t), &t->device, &t->label);
+	if (e == INRO_E_NOT_FOUND)
+		t->fail = CMP_FAIL_BAD_REQUEST;
+	/* Before anything is done that could not be answered. */
+	if (e == INRO_OK && !t->by_mac)
+		e = signer_of(t->core, t->label.ca, &t->signer);
+	return e;
+}
+
+enum inro_err turn_know(struct turn *t)
+{
+	struct core_who who = { 0 };
+	enum inro_err e;
+
+	if (!t->in.algorithm.n)
+		return turn_refuse(t, CMP_FAIL_BAD_MESSAGE_CHECK, INRO_E_LOGIN,
+				   "a message without protection");
+	t->by_mac = cmp_is_pbm(t->in.algorithm);
+	e = t->by_mac ? know_by_mac(t, &who) : know_by_signature(t, &who);
+	return e == INRO_OK ? enter(t, &who) : e;
+}
