@@ -66,9 +66,12 @@ enum inro_err cert_give(const struct call *c, struct core *core, const struct cr
 	struct bytes ders[BUNDLE_CERTS_MAX];
 	size_t n = 0;
 	json_t *pem = NULL;
-	bool bundle = format_is(c, "pkcs7");
+	bool bundle;
 	enum inro_err e = json_give(json_of_cred(cert), ret);
-	if (e || !cert->rec.cert.n || (!bundle && !format_is(c, "chain")))
+	if (e || !cert->rec.cert.n) /* a request that is refused has no format */
+		return e;
+	bundle = format_is(c, "pkcs7");
+	if (!bundle && !format_is(c, "chain"))
 		return e;
 	e = chain_of(core, cert, &chain, ders, &n);
 	if (!e)

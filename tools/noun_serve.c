@@ -68,6 +68,7 @@ static enum inro_err numbers(const struct given *g, struct serve_options *o)
 		{ "threads", &o->threads },
 		{ "workers", &o->workers },
 		{ "drain-seconds", &o->drain_seconds },
+		{ "retry-after", &o->retry_after },
 		{ "connections", &o->limits.connections },
 		{ "connections-per-peer", &o->limits.per_peer },
 		{ "request-seconds", &o->limits.request_seconds },
@@ -124,6 +125,7 @@ static enum inro_err fill(const struct given *g, struct serve_options *o)
 	o->tls_cert = one(g, "tls-cert");
 	o->tls_ca = one(g, "tls-ca");
 	o->tls_profile = one(g, "tls-profile");
+	o->label = one(g, "label");
 	o->user = one(g, "user");
 	return e;
 }
@@ -226,6 +228,10 @@ const struct cmd_verb serve_verbs[] = {
 			 .kind = OPT_TEXT,
 			 .repeatable = true,
 			 .help = "for this name or address; the machine's name when not said" },
+		       { .name = "label",
+			 .arg = "LABEL",
+			 .kind = OPT_TEXT,
+			 .help = "CA or CA.PROFILE where EST and CMP have none in the path" },
 		       { .name = "client-certs",
 			 .arg = "WORD",
 			 .kind = OPT_CHOICE,
@@ -242,7 +248,9 @@ const struct cmd_verb serve_verbs[] = {
 		       NUMBER("request-seconds", "for a request to come, 20 when not said"),
 		       NUMBER("idle-seconds", "between two requests, 60 when not said"),
 		       NUMBER("queue", "requests that may wait for a worker, 1024 when not said"),
-		       NUMBER("drain-seconds", "for what has begun, when it ends; 30")),
+		       NUMBER("drain-seconds", "for what has begun, when it ends; 30"),
+		       NUMBER("retry-after",
+			      "seconds after which EST and CMP ask again for what waits for approval; 60")),
 	  .shared = { pin_user_opts },
 	  .run = serve_command,
 	  .least = LEAST_NONE,

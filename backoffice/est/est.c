@@ -35,29 +35,18 @@ static void asked_clear(struct asked *a)
 	*a = (struct asked) { 0 };
 }
 
-static bool wants_binding(struct core *c, const struct label *label, enum inro_err *ret)
-{
-	SCOPED(profile) p = { 0 };
-
-	*ret = profile_load(c, label->profile, &p);
-	return p.channel_binding;
-}
-
-/* RFC 7030 3.5 */
+/* RFC 7030 3.5, unless the profile has another use for it. */
 static enum inro_err check_binding(const struct http_call *call, const struct asked *a)
 {
 	const struct bytes bindings[] = { call->peer->tls_unique, call->peer->tls_exporter };
 	SCOPED(csr) csr = { 0 };
-	bool wanted;
+	SCOPED(profile) p = { 0 };
 	enum inro_err e = csr_read(buf_bytes(&a->der), &csr);
 
-	if (e != INRO_OK)
+	if (e == INRO_OK)
+		e = profile_load(a->caller.core, a->caller.label.profile, &p);
+	if (e != INRO_OK || p.challenge || (!csr.challenge.n && !p.channel_binding))
 		return e;
-	wanted = wants_binding(a->caller.core, &a->caller.label, &e);
-	if (e != INRO_OK)
-		return e;
-	if (!csr.challenge.n && !wanted)
-		return INRO_OK;
 	if (!csr.challenge.n)
 		return err_set(INRO_E_POLICY,
 			       "profile %s wants a challenge password that names this TLS connection",

@@ -6,7 +6,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "backoffice/cmp/cmp_routes.h"
 #include "backoffice/core/duty.h"
+#include "backoffice/est/est.h"
 #include "backoffice/serve/serve.h"
 
 /* ---- the server's key (tls_key.c) ---- */
@@ -72,6 +74,8 @@ struct lane {
 
 struct serving {
 	const struct serve_options *o;
+	struct est_options est; /* of the protocols' tables */
+	struct cmp_options cmp;
 	struct http_server *_Atomic server;
 	pthread_mutex_t asking; /* for a PIN */
 	atomic_bool healthy;

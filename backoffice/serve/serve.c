@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "backoffice/core/network.h"
-#include "backoffice/est/est.h"
 #include "backoffice/serve/parts.h"
 #include "base/clock.h"
 
@@ -149,11 +148,11 @@ static void end_tls(struct serving *s)
 static enum inro_err start(struct serving *s)
 {
 	struct http_listen list[LISTEN_MAX] = { 0 }, told[LISTEN_MAX];
-	static const struct est_options est;
 	struct http_table tables[] = {
 		own_routes(s),
 		list_routes(s),
-		{ est_routes, est_routes_n, (void *)(uintptr_t)&est },
+		{ est_routes, est_routes_n, &s->est },
+		{ cmp_routes, cmp_routes_n, &s->cmp },
 	};
 	struct http_options o = {
 		.listen = list,
@@ -172,6 +171,8 @@ static enum inro_err start(struct serving *s)
 	enum inro_err e = gather(s->o, list, &o.n_listen, &tls);
 
 	memcpy(told, list, sizeof told);
+	s->est = (struct est_options) { s->o->label, s->o->retry_after };
+	s->cmp = (struct cmp_options) { .label = s->o->label, .check_after = s->o->retry_after };
 	if (e == INRO_OK)
 		e = give_up_rights(s, list, o.n_listen);
 	if (e == INRO_OK && !s->lists)

@@ -23,11 +23,13 @@ struct serve_options {
 	const char *tls_cert; /* PEM, the chain behind it; read again when it changes */
 	const char *tls_ca;   /* without tls_cert: this CA of ours certifies the key, */
 	const char *tls_profile; /* by this profile (NULL: tls-server), */
+	const char *label; /* CA or CA.PROFILE, of EST's and CMP's paths that have none */
 	const char *names[SERVE_NAMES_MAX]; /* for these names; none: the machine's */
 	size_t n_names;
 	const char *user;    /* started by root: who the server is once it listens; NULL: as it is */
 	bool client_certs; /* TLS clients are asked for one */
 	unsigned threads, workers, drain_seconds;
+	unsigned retry_after; /* seconds, said to who asks for what waits for a person; 0: 60 */
 	struct http_limits limits;
 	const char *db, *tenant; /* as core_options */
 	core_pin_fn *ask_pin;	 /* called by one thread at a time */

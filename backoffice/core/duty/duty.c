@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "backoffice/core/audit.h"
+#include "backoffice/core/confirm.h"
 #include "backoffice/core/crl.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/job.h"
@@ -42,6 +43,7 @@ static enum inro_err resume_jobs(struct core *c)
 const struct duty duties[] = {
 	{ "ocsp-signers", DUTY_QUICK, 5 * SECOND, 30 * SECOND, MINUTE, true, ocsp_signers_renew },
 	{ "crl", DUTY_QUICK, 10 * SECOND, 30 * SECOND, 5 * MINUTE, true, crl_publish_due },
+	{ "confirm", DUTY_QUICK, 30 * SECOND, MINUTE, MINUTE, true, confirm_sweep },
 	{ "audit-mark", DUTY_QUICK, 30 * SECOND, MINUTE, MINUTE, false, sign_head },
 	{ "purge", DUTY_QUICK, 10 * MINUTE, MINUTE, 5 * MINUTE, false, status_purge },
 	{ "jobs", DUTY_LONG, 10 * SECOND, MINUTE, 5 * MINUTE, true, resume_jobs },

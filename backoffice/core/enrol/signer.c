@@ -2,7 +2,7 @@
 #include "backoffice/core/signer.h"
 
 #include "backoffice/core/authority.h"
-#include "backoffice/core/keyring.h"
+#include "backoffice/core/ca_signer.h"
 #include "backoffice/pki/ext.h"
 #include "base/clock.h"
 
@@ -37,21 +37,17 @@ static enum inro_err find_delegate(struct core *c, const struct ca *ca, struct c
 	return store_find(c->store, &q, ret);
 }
 
-static enum inro_err use_key(struct core *c, const char *uri, struct bytes der, struct signer *s)
+static enum inro_err use_delegate(struct core *c, const struct credential *rec, struct signer *s)
 {
-	enum inro_err e = cert_read(der, &s->cert);
+	enum inro_err e = cert_read(blob_bytes(&rec->cert), &s->cert);
 
-	if (e == INRO_OK)
-		e = core_key(c, uri, &s->key);
-	if (e == INRO_OK && !bytes_equal(token_key_spki(s->key), s->cert.key.spki))
-		e = err_set(INRO_E_CONFIG, "the key at %s is not the one of the signer's certificate",
-			    uri);
-	return e == INRO_OK ? pki_sig_for(s->cert.key.type, PKI_HASH_NONE, &s->sig) : e;
+	return e == INRO_OK ? ca_key_at(c, rec->key_uri, s->cert.key.spki, false, &s->key) : e;
 }
 
 static enum inro_err use_ca(struct core *c, const struct ca *ca, struct signer *s)
 {
-	enum inro_err e = use_key(c, ca->key_uri, blob_bytes(&ca->cert), s);
+	struct ca_signer own;
+	enum inro_err e = cert_read(blob_bytes(&ca->cert), &s->cert);
 
 	if (e == INRO_OK && !(s->cert.ext.key_usage & USAGE_DIGITAL_SIGNATURE))
 		e = err_set(INRO_E_CONFIG,
@@ -59,6 +55,10 @@ static enum inro_err use_ca(struct core *c, const struct ca *ca, struct signer *
 			    "%s --profile " SIGNER_PROFILE " --csr FILE --key URI' with the request of "
 			    "a key in a token",
 			    ca->name, ca->name);
+	if (e == INRO_OK)
+		e = ca_signer_open(c, ca, &s->cert, &own);
+	if (e == INRO_OK)
+		s->key = own.key;
 	return e;
 }
 
@@ -73,9 +73,11 @@ enum inro_err signer_of(struct core *c, const char *name, struct signer *ret)
 		return e;
 	e = find_delegate(c, &ca, &rec);
 	if (e == INRO_OK)
-		e = use_key(c, rec.key_uri, blob_bytes(&rec.cert), &s);
+		e = use_delegate(c, &rec, &s);
 	else if (e == INRO_E_NOT_FOUND)
 		e = use_ca(c, &ca, &s);
+	if (e == INRO_OK)
+		e = pki_sig_for(s.cert.key.type, PKI_HASH_NONE, &s.sig);
 	if (e != INRO_OK)
 		return err_context(e, "a signature in the name of CA '%s'", name);
 	*ret = s;

@@ -1,0 +1,136 @@
+#!/bin/bash
+# test_serve_cmp - CMP by the stock client, `openssl cmp`, over plain HTTP: enrolment by id and pre-shared key and by
+# certificate, update, revocation, confirmation, polling, questions; replays, wrong secrets and other devices' names.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/serve.sh"
+cd "$T"
+
+make_office
+must inro ca create issuing --subject CN=issuing --token office --parent root >/dev/null
+must inro secret seal-key --token office >/dev/null
+must inro device add dev-1 --json >one.json
+must inro device add dev-2 --json >two.json
+psk=$(jq -r .psk one.json)
+start_server --label issuing --retry-after 1
+at=(-server "${http#http://}" -path .well-known/cmp/p/issuing)
+mac=(-ref dev-1 -secret "pass:$psk")
+openssl ecparam -name prime256v1 -genkey -noout -out dev.key
+openssl ecparam -name prime256v1 -genkey -noout -out next.key
+
+cmp() { openssl cmp "$@" >cmp.out 2>&1; }
+good() { cmp "$@" || fail "openssl cmp $*: $(cat cmp.out)"; }
+bad() {
+	local like=$1
+	shift
+	! cmp "$@" || fail "openssl cmp $* succeeded"
+	grep -qE -- "$like" cmp.out || fail "openssl cmp $*: not '$like': $(cat cmp.out)"
+}
+state_of() { inro cert show "sha256:$(openssl x509 -in "$1" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g')" --json | jq -r .state; }
+hex() { od -An -v -tx1 "$1" | tr -d ' \n'; }
+post() { curl -sS --max-time 20 -o "$2" -w '%{http_code}' -H 'Content-Type: application/pkixcmp' --data-binary "@$1" "$http/.well-known/cmp/p/issuing"; }
+
+# ---- by id and pre-shared key ----
+
+good -cmd ir "${at[@]}" "${mac[@]}" -newkey dev.key -subject /CN=dev-1 -certout dev.pem -cacertsout ca.pem -reqout 'ir.der conf.der'
+must openssl verify -CAfile root.pem -untrusted <(inro ca show issuing --json | jq -r .pem) dev.pem >/dev/null
+[[ $(openssl x509 -in ca.pem -noout -fingerprint) == "$(openssl x509 -in root.pem -noout -fingerprint)" ]] || fail "the root is not among the CA certificates"
+openssl req -new -key dev.key -subj /CN=dev-1 -out dev.csr
+good -cmd p10cr "${at[@]}" "${mac[@]}" -csr dev.csr -certout p10.pem
+good -cmd cr "${at[@]}" "${mac[@]}" -newkey dev.key -subject /CN=dev-1 -certout cr.pem -implicit_confirm
+good -cmd ir -server "${http#http://}" -path .well-known/cmp "${mac[@]}" -newkey dev.key -subject /CN=dev-1 -certout unlabelled.pem
+bad 'badMessageCheck' -cmd ir "${at[@]}" -ref dev-1 -secret pass:wrong -unprotected_errors -newkey dev.key -subject /CN=dev-1 -certout x.pem
+bad 'badMessageCheck' -cmd ir "${at[@]}" -ref nobody -secret pass:wrong -unprotected_errors -newkey dev.key -subject /CN=dev-1 -certout x.pem
+bad "badCertTemplate.*is for device 'dev-2'" -cmd ir "${at[@]}" "${mac[@]}" -newkey dev.key -subject /CN=dev-2 -certout x.pem
+bad 'badRequest|CA' -cmd ir -server "${http#http://}" -path .well-known/cmp/p/nobody "${mac[@]}" -newkey dev.key -subject /CN=dev-1 -certout x.pem
+bad 'badCertTemplate' -cmd ir "${at[@]}" "${mac[@]}" -newkey dev.key -subject /CN=dev-1/O=x/DC=y -certout x.pem
+
+# ---- a replay gets what it got; a change to it gets nothing ----
+
+before=$(inro cert list --json | jq length)
+[[ $(post ir.der again.der) == 200 ]] || fail "a replayed request: $(cat again.der)"
+openssl x509 -in dev.pem -outform DER -out dev.der
+grep -qF "$(hex dev.der)" <(hex again.der) || fail "a replay got another certificate"
+[[ $(post conf.der again.der) == 200 ]] || fail "a replayed confirmation"
+[[ $(inro cert list --json | jq length) == "$before" ]] || fail "a replay made a certificate"
+[[ $(state_of dev.pem) == active ]] || fail "a replay changed the certificate"
+head -c 100 ir.der >short.der
+[[ $(post short.der answer) == 400 ]] || fail "half a message: $(cat answer)"
+LC_ALL=C sed 's/dev-1/dev-2/g' ir.der >other.der
+[[ $(post other.der answer) == 200 ]] || fail "a changed message: $(cat answer)"
+grep -q "not that of a device" answer || fail "a changed message was believed"
+head -c 200000 /dev/zero >big.der
+[[ $(post big.der answer) == 413 ]] || fail "an oversized message: $(cat answer)"
+[[ $(curl -sS -o answer -w '%{http_code}' -H 'Content-Type: text/plain' --data-binary @ir.der "$http/.well-known/cmp/p/issuing") == 415 ]] || fail "another type: $(cat answer)"
+
+# ---- by certificate: answers are signed by who signs for the CA ----
+
+sig=(-cert dev.pem -key dev.key -trusted root.pem)
+bad 'missing protection|systemFailure' -cmd cr "${at[@]}" "${sig[@]}" -newkey next.key -subject /CN=dev-1 -certout x.pem
+must inro key generate --token office --label ra --type ec-p256 >/dev/null
+must inro csr create --key 'pkcs11:token=office;object=ra;type=private' --subject CN=ra --out ra.csr >/dev/null
+must inro cert issue --ca issuing --profile ra-signer --csr ra.csr --key 'pkcs11:token=office;object=ra;type=private' --out ra.pem >/dev/null
+good -cmd cr "${at[@]}" "${sig[@]}" -newkey dev.key -subject /CN=dev-1 -certout cr2.pem
+good -cmd kur "${at[@]}" "${sig[@]}" -newkey next.key -certout kur.pem
+[[ $(openssl x509 -in kur.pem -noout -subject) == *'CN = dev-1' ]] || fail "an update has another subject"
+[[ $(state_of dev.pem) == superseded ]] || fail "the updated certificate is $(state_of dev.pem)"
+bad 'notAuthorized' -cmd kur "${at[@]}" "${mac[@]}" -oldcert kur.pem -newkey dev.key -certout x.pem
+# Another device's certificate is nobody's to end.
+good -cmd ir "${at[@]}" -ref dev-2 -secret "pass:$(jq -r .psk two.json)" -newkey <(openssl ecparam -name prime256v1 -genkey -noout) -subject /CN=dev-2 -certout two.pem
+bad 'badCertId' -cmd rr "${at[@]}" "${mac[@]}" -oldcert two.pem -revreason 1
+[[ $(state_of two.pem) == active ]] || fail "another device's certificate was revoked"
+good -cmd rr "${at[@]}" -cert kur.pem -key next.key -trusted root.pem -oldcert kur.pem -revreason 4
+[[ $(state_of kur.pem) == revoked ]] || fail "it was not revoked"
+bad 'certRevoked' -cmd rr "${at[@]}" "${mac[@]}" -oldcert kur.pem -revreason 4
+bad 'signerNotTrusted|missing protection' -cmd cr "${at[@]}" -cert kur.pem -key next.key -trusted root.pem -unprotected_errors -newkey dev.key -subject /CN=dev-1 -certout x.pem
+
+# ---- what waits for a person ----
+
+printf '%s\n' '[profile]' 'name = slow' '[validity]' 'period = 30d' '[key]' 'types = ec-p256' '[issuing]' 'approve = yes' >slow.ini
+must inro profile add slow.ini >/dev/null
+openssl ecparam -name prime256v1 -genkey -noout -out slow.key
+slow() {
+	openssl cmp -cmd ir -server "${http#http://}" -path .well-known/cmp/p/issuing.slow "${mac[@]}" -newkey "$1" -subject /CN=dev-1 -certout "$2" -total_timeout 30 >poll.out 2>&1
+}
+waits() {
+	for ((i = 0; i < 100; i++)); do
+		id=$(inro cert list --state requested --json | jq -r '.[0].id // empty')
+		[[ -z $id ]] || return 0
+		sleep 0.1
+	done
+	fail "nothing waits: $(cat poll.out)"
+}
+openssl ecparam -name prime256v1 -genkey -noout -out slow.key
+slow slow.key slow.pem &
+waiting=$!
+waits
+must inro cert approve "id:$id" >/dev/null
+wait "$waiting" || fail "the certificate was not waited for: $(cat poll.out)"
+[[ $(state_of slow.pem) == active ]] || fail "what was approved is not active"
+openssl ecparam -name prime256v1 -genkey -noout -out no.key
+slow no.key no.pem &
+waiting=$!
+waits
+must inro cert reject "id:$id" >/dev/null
+! wait "$waiting" || fail "what was refused was given"
+grep -q 'refused' poll.out || fail "not told that it was refused: $(cat poll.out)"
+
+# ---- questions ----
+
+good -cmd genm "${at[@]}" "${mac[@]}" -infotype caCerts -rspout genp.der
+inro ca show issuing --json | jq -r .pem | openssl x509 -outform DER -out issuing.der
+grep -qF "$(hex issuing.der)" <(hex genp.der) || fail "the CA's certificate is not in the answer"
+good -cmd genm "${at[@]}" "${mac[@]}" -infotype certReqTemplate -rspout genp.der
+LC_ALL=C grep -q 'dev-1' genp.der || fail "the template does not name the device"
+
+# ---- who may not ----
+
+must inro device disable dev-1 >/dev/null
+bad 'badMessageCheck' -cmd ir "${at[@]}" "${mac[@]}" -unprotected_errors -newkey dev.key -subject /CN=dev-1 -certout x.pem
+must inro device enable dev-1 >/dev/null
+must inro group add hashed --policy '{"psk": {"store": "hash"}}' >/dev/null
+must inro device add dev-3 --group hashed --json >three.json
+bad 'only a hash' -cmd ir "${at[@]}" -ref dev-3 -secret "pass:$(jq -r .psk three.json)" -unprotected_errors -newkey dev.key -subject /CN=dev-3 -certout x.pem
+must inro tenant add plant >/dev/null
+must inro --tenant plant device add dev-9 --no-psk >/dev/null
+bad 'badMessageCheck' -cmd ir "${at[@]}" -ref plant/dev-9 -secret pass:x -unprotected_errors -newkey dev.key -subject /CN=dev-9 -certout x.pem
+stop_server "$server_pid"

@@ -1,0 +1,153 @@
+#!/bin/bash
+# test_serve_est - EST by stock clients: docs/howto/est.md as it stands there, and what is refused: other devices, other
+# certificates, other connections, too much.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/programs.sh"
+. "$INRO_TEST_SOURCE/tests/lib/serve.sh"
+need curl jq /usr/bin/python3
+cd "$T"
+
+make_office
+must inro ca create issuing --subject CN=issuing --token office --parent root >/dev/null
+must inro secret seal-key --token office >/dev/null
+must inro token create line1 --backend tpm --tcti libtpms: >/dev/null # the key of press-2 is in a TPM
+for d in press-2 press-3; do
+	must inro device add "$d" --json | jq -r .psk >"etc/$d.psk"
+done
+cp root.pem etc/
+start_server --retry-after 3
+instead=(https://localhost:8443 "$https" 'inro device add press-1' 'inro device add press-1 --json | jq -r .psk >/etc/inro/press-1.psk')
+instead+=('>/etc/inro/press-1.psk' ">$T/etc/press-1.psk")
+run_howto est.md sh
+cd "$T/etc"
+must openssl verify -CAfile root.pem -untrusted est-cas.pem press-1.crt >/dev/null
+must openssl verify -CAfile root.pem -untrusted est-cas.pem press-2.crt >/dev/null
+[[ $(openssl x509 -in press-1.crt -noout -pubkey) == "$(openssl pkey -in press-1.key -pubout)" ]] || fail "the renewed certificate is for another key"
+
+est=$https/.well-known/est
+curl_est() { # STATUS PATH ARGUMENT ...
+	local want=$1 path=$2 got
+	shift 2
+	got=$(curl -sS --max-time 20 --cacert root.pem -o body -D head -w '%{http_code}' "$@" "$est/$path")
+	[[ $got == "$want" ]] || fail "$path: $got, not $want: $(cat body)"
+}
+enrol() { # STATUS PATH ARGUMENT ...
+	curl_est "$@" -H 'Content-Type: application/pkcs10'
+}
+p10() { # KEY CN
+	openssl req -new -key "$1" -subj "/CN=$2" -outform DER | openssl base64
+}
+three=(--user "press-3:$(cat press-3.psk)")
+openssl ecparam -name prime256v1 -genkey -noout -out other.key
+
+# ---- who, and for whom ----
+
+p10 other.key press-3 >three.p10
+enrol 401 issuing/simpleenroll --data-binary @three.p10
+grep -qi '^www-authenticate: basic' head || fail "not told how to log in: $(cat head)"
+enrol 401 issuing/simpleenroll --user press-3:wrong --data-binary @three.p10
+enrol 401 issuing/simpleenroll --user plant/press-3:wrong --data-binary @three.p10
+p10 other.key press-1 >one.p10
+enrol 422 issuing/simpleenroll "${three[@]}" --data-binary @one.p10
+grep -q "for device 'press-1', and 'press-3' sends it" body || fail "another reason: $(cat body)"
+enrol 200 issuing/simpleenroll "${three[@]}" --data-binary @three.p10
+grep -qi '^content-type: application/pkcs7-mime; smime-type=certs-only' head || fail "another type: $(cat head)"
+cp body first
+enrol 200 issuing/simpleenroll "${three[@]}" --data-binary @three.p10
+cmp -s body first || fail "the same request got another certificate"
+openssl base64 -d -in first | openssl pkcs7 -inform DER -print_certs -out three.crt
+enrol 404 nobody/simpleenroll "${three[@]}" --data-binary @three.p10
+enrol 404 issuing.nothing/simpleenroll "${three[@]}" --data-binary @three.p10
+enrol 404 simpleenroll "${three[@]}" --data-binary @three.p10 # neither the server nor the group has a label
+curl_est 405 issuing/simpleenroll
+curl_est 415 issuing/simpleenroll "${three[@]}" -H 'Content-Type: text/plain' --data-binary @three.p10
+head -c 300000 /dev/zero | tr '\0' A >big
+enrol 413 issuing/simpleenroll "${three[@]}" --data-binary @big
+for bad in 'not base64!' 'AAAA' 'MIIB' '===='; do
+	enrol 400 issuing/simpleenroll "${three[@]}" --data-binary "$bad"
+done
+[[ $(curl -sS -o body -w '%{http_code}' -H 'Content-Type: application/pkcs10' "${three[@]}" --data-binary @three.p10 "$http/.well-known/est/issuing/simpleenroll") != 200 ]] ||
+	fail "EST without TLS"
+
+# ---- renewed by the certificate itself, and by no other ----
+
+mine=(--cert three.crt --key other.key)
+enrol 401 issuing/simplereenroll "${three[@]}" --data-binary @three.p10
+enrol 422 issuing/simplereenroll "${mine[@]}" --data-binary @one.p10
+must inro cert revoke "sha256:$(openssl x509 -in three.crt -noout -fingerprint -sha256 | sed 's/.*=//; s/://g')" --reason superseded >/dev/null
+enrol 401 issuing/simplereenroll "${mine[@]}" --data-binary @three.p10
+enrol 401 issuing/simpleenroll "${mine[@]}" --data-binary @three.p10
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout self.key -subj /CN=press-3 -days 1 -out self.crt 2>/dev/null
+enrol 401 issuing/simpleenroll --cert self.crt --key self.key --data-binary @three.p10
+
+# ---- approval ----
+
+printf '%s\n' '[profile]' 'name = slow' '[validity]' 'period = 30d' '[key]' 'types = ec-p256' '[issuing]' 'approve = yes' >slow.ini
+must inro profile add slow.ini >/dev/null
+openssl ecparam -name prime256v1 -genkey -noout -out slow.key
+p10 slow.key press-3 >slow.p10
+enrol 202 issuing.slow/simpleenroll "${three[@]}" --data-binary @slow.p10
+grep -qi '^retry-after: 3' head || fail "not told when to come again: $(cat head)"
+id=$(inro cert list --state requested --json | jq -r '.[0].id')
+must inro cert approve "id:$id" >/dev/null
+enrol 200 issuing.slow/simpleenroll "${three[@]}" --data-binary @slow.p10
+
+# ---- bound to the connection ----
+
+printf '%s\n' '[profile]' 'name = bound' '[validity]' 'period = 30d' '[key]' 'types = ec-p256' '[issuing]' 'channel_binding = yes' >bound.ini
+must inro profile add bound.ini >/dev/null
+cat >bound.py <<'PY'
+import base64, http.client, ssl, subprocess, sys, urllib.parse
+
+url, user, key, shown = urllib.parse.urlsplit(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
+context = ssl.create_default_context(cafile='root.pem')
+context.maximum_version = ssl.TLSVersion.TLSv1_2
+c = http.client.HTTPSConnection(url.hostname, url.port, context=context)
+c.connect()
+mine = c.sock.get_channel_binding('tls-unique') if shown == 'mine' else b'of another one'
+config = '[req]\ndistinguished_name=dn\nattributes=a\nprompt=no\n[dn]\nCN=press-3\n[a]\nchallengePassword=%s\n'
+open('bound.cnf', 'w').write(config % base64.b64encode(mine).decode())
+der = subprocess.run(['openssl', 'req', '-new', '-config', 'bound.cnf', '-key', key, '-outform', 'DER'], check=True, stdout=subprocess.PIPE).stdout
+c.request('POST', url.path, base64.b64encode(der), {'Content-Type': 'application/pkcs10', 'Authorization': 'Basic ' + base64.b64encode(user.encode()).decode()})
+print(c.getresponse().status)
+PY
+bound() { /usr/bin/python3 bound.py "$est/issuing.bound/simpleenroll" "press-3:$(cat press-3.psk)" slow.key "$1"; }
+enrol 422 issuing.bound/simpleenroll "${three[@]}" --data-binary @slow.p10
+[[ $(bound mine) == 200 ]] || fail "bound to its connection, and refused"
+[[ $(bound other) == 422 ]] || fail "bound to another connection, and taken"
+
+# ---- keys made at the server ----
+
+enrol 422 issuing/serverkeygen "${three[@]}" --data-binary @three.p10
+must inro group add weak --policy '{"plain_keys": true}' >/dev/null
+must inro device update press-3 --group weak >/dev/null
+enrol 200 issuing/serverkeygen "${three[@]}" --data-binary @three.p10
+grep -qi '^content-type: multipart/mixed; boundary=' head || fail "another type: $(cat head)"
+/usr/bin/python3 - <<'PY' || fail "the parts can't be read: $(cat body)"
+import email, re
+head = open('head').read()
+kind = re.search(r'(?im)^content-type: (.*?)\r?$', head).group(1)
+key, cert = email.message_from_string('Content-Type: %s\n\n%s' % (kind, open('body').read())).get_payload()
+assert key.get_content_type() == 'application/pkcs8' and cert.get_content_type() == 'application/pkcs7-mime'
+open('made.key', 'wb').write(key.get_payload(decode=True))
+open('made.p7', 'wb').write(cert.get_payload(decode=True))
+PY
+openssl pkcs7 -inform DER -in made.p7 -print_certs -out made.crt
+[[ $(openssl x509 -in made.crt -noout -pubkey) == "$(openssl pkey -inform DER -in made.key -pubout)" ]] || fail "key and certificate don't fit"
+
+# ---- what is wanted ----
+
+curl_est 200 issuing/csrattrs
+openssl base64 -d -in body | openssl asn1parse -inform DER >attrs
+grep -q '1.2.840.113549.1.9.16.2.61' attrs || fail "no template: $(cat attrs)"
+
+# ---- a disabled device, a CA that can't issue ----
+
+must inro device disable press-3 >/dev/null
+enrol 401 issuing/simpleenroll "${three[@]}" --data-binary @three.p10
+must inro device enable press-3 >/dev/null
+must inro ca retire issuing >/dev/null
+openssl ecparam -name prime256v1 -genkey -noout -out late.key
+p10 late.key press-3 >late.p10
+enrol 409 issuing/simpleenroll "${three[@]}" --data-binary @late.p10
+stop_server "$server_pid"
