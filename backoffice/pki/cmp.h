@@ -1,6 +1,6 @@
 /*
  * cmp - messages of the Certificate Management Protocol (RFC 9810, 9483), read and written as DER
- * (docs/adr/0013): header, body, protection.
+ * (docs/adr/0014): header, body, protection.
  *
  * 1. Reading is strict and bounded (CMP_MAX), and believes nothing: whose message it is, its protection
  *    says, which the caller has checked.

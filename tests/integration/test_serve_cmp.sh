@@ -2,7 +2,9 @@
 # test_serve_cmp - CMP by the stock client, `openssl cmp`, over plain HTTP: enrolment by id and pre-shared key and by
 # certificate, update, revocation, confirmation, polling, questions; replays, wrong secrets and other devices' names.
 . "$INRO_TEST_SOURCE/tests/lib/shell.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 . "$INRO_TEST_SOURCE/tests/lib/serve.sh"
+need curl jq
 cd "$T"
 
 make_office
@@ -82,6 +84,12 @@ good -cmd rr "${at[@]}" -cert kur.pem -key next.key -trusted root.pem -oldcert k
 [[ $(state_of kur.pem) == revoked ]] || fail "it was not revoked"
 bad 'certRevoked' -cmd rr "${at[@]}" "${mac[@]}" -oldcert kur.pem -revreason 4
 bad 'signerNotTrusted|missing protection' -cmd cr "${at[@]}" -cert kur.pem -key next.key -trusted root.pem -unprotected_errors -newkey dev.key -subject /CN=dev-1 -certout x.pem
+
+# ---- the how-to ----
+
+instead=(localhost:8080 "${http#http://}" 'inro device add press-1' 'inro device add press-1 --json | jq -r .psk >press-1.psk; cp press-1.psk etc/')
+run_howto cmp.md sh
+[[ $(state_of etc/press-1.crt) == revoked ]] || fail "the how-to's certificate is $(state_of etc/press-1.crt)"
 
 # ---- what waits for a person ----
 

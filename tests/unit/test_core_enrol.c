@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "backoffice/core/confirm.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/enrol.h"
 #include "backoffice/core/group.h"
@@ -21,6 +22,7 @@
 #include "backoffice/core/symkey.h"
 #include "backoffice/pki/bundle.h"
 #include "backoffice/pki/cert.h"
+#include "backoffice/pki/crl.h"
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
@@ -277,6 +279,66 @@ static void test_waiting(void **state)
 	OK(enrol_issue(c, &in, &anew));
 	assert_true(enrol_waits(&anew));
 	assert_int_not_equal(asked.rec.id, anew.rec.id);
+}
+
+/* ---- what has to be confirmed ---- */
+
+static void test_confirmed_in_time_or_not(void **state)
+{
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) kept = { 0 };
+	SCOPED(cred) lost = { 0 };
+	SCOPED(cred) now = { 0 };
+	SCOPED(cred) none = { 0 };
+	struct enrol in;
+
+	(void)state;
+	request(office_ec, "CN", "dev", NULL, BYTES_NONE, &csr);
+	in = of(&dev, &csr);
+	in.confirm_by = NOW + 600;
+	in.transaction = "cmp-i-01";
+	OK(enrol_issue(c, &in, &kept));
+	in.transaction = "cmp-i-02";
+	OK(enrol_issue(c, &in, &lost));
+	assert_int_not_equal(kept.rec.id, lost.rec.id);
+	OK(confirm_find(c, "cmp-i-01", dev.id, &now));
+	assert_int_equal(now.rec.id, kept.rec.id);
+	FAILS(INRO_E_NOT_FOUND, confirm_find(c, "cmp-i-01", other.id, &none));
+	FAILS(INRO_E_NOT_FOUND, confirm_find(c, "cmp-i-03", dev.id, &none));
+	OK(confirm_done(c, &now));
+	OK(confirm_done(c, &now));
+	OK(confirm_sweep(c));
+	clock_set_test(NOW + 601);
+	OK(confirm_sweep(c));
+	OK(confirm_sweep(c));
+	cred_clear(&now);
+	OK(confirm_find(c, "cmp-i-01", dev.id, &now));
+	assert_int_equal(now.state, CRED_ACTIVE);
+	cred_clear(&now);
+	OK(confirm_find(c, "cmp-i-02", dev.id, &now));
+	assert_int_equal(now.state, CRED_REVOKED);
+	assert_int_equal(now.rec.reason, CRL_CESSATION);
+}
+
+/* The same number for another key is another request. */
+static void test_a_transaction_is_one_request(void **state)
+{
+	EVP_PKEY *key = office_key("P-256");
+	SCOPED(buf) csr = { 0 };
+	SCOPED(buf) next = { 0 };
+	SCOPED(cred) first = { 0 };
+	SCOPED(cred) second = { 0 };
+	struct enrol in;
+
+	(void)state;
+	request(office_ec, "CN", "dev", NULL, BYTES_NONE, &csr);
+	request(key, "CN", "dev", NULL, BYTES_NONE, &next);
+	in = of(&dev, &csr);
+	in.transaction = "cmp-i-09";
+	OK(enrol_issue(c, &in, &first));
+	in.csr = buf_bytes(&next);
+	FAILS(INRO_E_EXISTS, enrol_issue(c, &in, &second));
+	EVP_PKEY_free(key);
 }
 
 /* ---- renewals ---- */
@@ -611,6 +673,8 @@ int main(void)
 		T(test_a_revoked_one_is_not_given_again),
 		T(test_another_devices_name),
 		T(test_waiting),
+		T(test_confirmed_in_time_or_not),
+		T(test_a_transaction_is_one_request),
 		T(test_renewal),
 		T(test_renewal_of_another_ca),
 		T(test_wanted),

@@ -4,6 +4,7 @@
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca_signer.h"
 #include "backoffice/pki/ext.h"
+#include "backoffice/token/token.h"
 #include "base/clock.h"
 
 void signer_clear(struct signer *s)
