@@ -53,6 +53,19 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 		.name = "token", .arg = "LABEL", .kind = OPT_TEXT, .required = must,               \
 		.help = "the token that holds the key; or slot:N, or serial:HEX"                   \
 	}
+/* One that takes a value and has nothing special. */
+#define OPT_OF(of_kind, called, value, words)                                                      \
+	{                                                                                          \
+		.name = called, .arg = value, .kind = of_kind, .help = words                       \
+	}
+#define OPT_REASON(words)                                                                          \
+	{                                                                                          \
+		.name = "reason", .arg = "REASON", .kind = OPT_CHOICE,                             \
+		.choices = WORDS("unspecified", "keyCompromise", "cACompromise",                   \
+				 "affiliationChanged", "superseded", "cessationOfOperation",       \
+				 "privilegeWithdrawn", "aACompromise"),                            \
+		.help = words                                                                      \
+	}
 #define OPT_EVIDENCE                                                                               \
 	{                                                                                          \
 		.name = "evidence", .arg = "FILE", .kind = OPT_FILE,                               \
