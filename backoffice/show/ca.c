@@ -2,6 +2,7 @@
 #include "backoffice/show/doc.h"
 
 #include "backoffice/core/ca.h"
+#include "backoffice/core/status.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/limits.h"
 #include "backoffice/pki/pem.h"
@@ -73,4 +74,34 @@ json_t *json_of_ca_key(const struct ca_key_view *v)
 			 json_of_time(v->lists.full_at), "crl_next", json_of_time(v->lists.full_next),
 			 "lists_until", json_of_time(g->needed_until), "pem",
 			 der.n ? json_of_pem(PEM_CERT, &der, 1) : json_null());
+}
+
+static json_t *json_of_answering(const struct status_issuer *i)
+{
+	SCOPED(cert) cert = { 0 };
+	bool known = i->signer.n && cert_read(blob_bytes(&i->signer), &cert) == INRO_OK;
+
+	return json_pack("{s:I s:o s:o s:o}", "generation", (json_int_t)i->generation, "key_uri",
+			 json_of_text(i->key_uri), "serial",
+			 known ? json_of_hex(cert.serial) : json_null(), "not_after",
+			 i->key_uri ? json_of_time(i->signer_until) : json_null());
+}
+
+static const char *or_first(const char *word, const char *first)
+{
+	return word && *word ? word : first;
+}
+
+json_t *json_of_ca_ocsp(const struct ca_view *v, const struct status_issuers *l)
+{
+	const struct ca_policy *p = &v->policy;
+	json_t *keys = json_array();
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->items[i].ca == v->rec.id)
+			json_array_append_new(keys, json_of_answering(&l->items[i]));
+	return json_pack("{s:s s:s s:i s:s s:o s:o s:o}", "name", v->rec.name, "signer",
+			 or_first(p->ocsp_signs, "delegated"), "minutes", (int)p->ocsp_minutes, "id",
+			 or_first(p->ocsp_id, "key"), "token", json_of_text(p->ocsp_token), "type",
+			 json_of_text(p->ocsp_key_type), "keys", keys);
 }

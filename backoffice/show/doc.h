@@ -43,6 +43,9 @@ json_t *json_of_symkey(const struct symkey *k);
 
 struct ca_view;
 json_t *json_of_ca(const struct ca_view *v);
+/* Who answers on line: its settings, and those of the list that are this CA's. */
+struct status_issuers;
+json_t *json_of_ca_ocsp(const struct ca_view *v, const struct status_issuers *l);
 struct ca_key_view;
 json_t *json_of_ca_key(const struct ca_key_view *v);
 
