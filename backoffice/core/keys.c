@@ -11,6 +11,7 @@
 #include "backoffice/core/internal.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/provision.h"
+#include "backoffice/core/refused.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/pem.h"
@@ -109,11 +110,19 @@ static bool ring_match(const struct ring_token *t, const struct p11_uri *uri)
 static enum inro_err ring_open(struct core *c, const struct p11_uri *uri, struct ring_token *t)
 {
 	SCOPED(secret) pin = { 0 };
+	const char *name = uri->token ? uri->token : text_or_empty(uri->serial);
 	enum inro_err e = ask_pin(c, uri, &pin);
 
 	if (e == INRO_OK)
 		e = text_set(&t->module, uri->module_path);
-	return e == INRO_OK ? token_open(uri, secret_bytes(&pin), &t->token) : e;
+	if (e == INRO_OK)
+		e = refused_check(name, secret_bytes(&pin));
+	if (e != INRO_OK)
+		return e;
+	e = token_open(uri, secret_bytes(&pin), &t->token);
+	if (e == INRO_E_PIN_WRONG)
+		refused_note(name, secret_bytes(&pin));
+	return e;
 }
 
 static enum inro_err ring_token(struct core *c, const struct p11_uri *uri, struct token **ret)

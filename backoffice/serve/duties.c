@@ -43,25 +43,37 @@ static bool sleep_for(struct lane *l, int64_t ms)
 	return !ends;
 }
 
+static enum inro_err do_duties(struct serving *s, struct lane *l, int64_t *ret_wait_ms)
+{
+	(void)s;
+	return duty_tick(l->core, l->which, told, l, ret_wait_ms);
+}
+
+static enum inro_err follow_answers(struct serving *s, struct lane *l, int64_t *ret_wait_ms)
+{
+	*ret_wait_ms = RESPONDER_WATCH_MS;
+	return responder_watch(s->responder, l->core);
+}
+
 static void *run(void *arg)
 {
 	struct lane *l = arg;
 	int64_t wait = 0;
 
 	do {
-		enum inro_err e = duty_tick(l->core, l->which, told, l, &wait);
+		enum inro_err e = l->round(l->s, l, &wait);
 
 		if (e != INRO_OK)
-			told(l, "duties", e);
+			told(l, l->round == do_duties ? "duties" : "answers", e);
 	} while (sleep_for(l, wait));
 	return NULL;
 }
 
-static enum inro_err start_lane(struct serving *s, struct lane *l, enum duty_lane which)
+static enum inro_err start_lane(struct serving *s, struct lane *l)
 {
 	enum inro_err e = serving_core(s, ROLE_ADMIN, &l->core);
 
-	l->which = which;
+	l->s = s;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->wake, NULL);
 	if (e == INRO_OK && pthread_create(&l->thread, NULL, run, l) != 0)
@@ -74,8 +86,13 @@ enum inro_err duties_start(struct serving *s)
 {
 	enum inro_err e = INRO_OK;
 
-	for (size_t i = 0; e == INRO_OK && i < DUTY_LANE__MAX; i++)
-		e = start_lane(s, &s->lanes[i], (enum duty_lane)i);
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(s->lanes); i++) {
+		struct lane *l = &s->lanes[i];
+
+		l->round = i < DUTY_LANE__MAX ? do_duties : follow_answers;
+		l->which = (enum duty_lane)i;
+		e = start_lane(s, l);
+	}
 	return e;
 }
 
@@ -89,10 +106,10 @@ static void tell_end(struct lane *l)
 
 void duties_end(struct serving *s)
 {
-	for (size_t i = 0; i < DUTY_LANE__MAX; i++)
+	for (size_t i = 0; i < ARRAY_LEN(s->lanes); i++)
 		if (s->lanes[i].runs)
 			tell_end(&s->lanes[i]);
-	for (size_t i = 0; i < DUTY_LANE__MAX; i++) {
+	for (size_t i = 0; i < ARRAY_LEN(s->lanes); i++) {
 		if (s->lanes[i].runs)
 			pthread_join(s->lanes[i].thread, NULL);
 		core_close(s->lanes[i].core);

@@ -9,7 +9,10 @@
 #include "backoffice/cmp/cmp_routes.h"
 #include "backoffice/core/duty.h"
 #include "backoffice/est/est.h"
+#include "backoffice/ocsp/ocsp.h"
 #include "backoffice/serve/serve.h"
+
+struct serving;
 
 /* ---- the server's key (tls_key.c) ---- */
 
@@ -60,7 +63,13 @@ struct lists; /* those in memory */
 struct lists *lists_new(void);
 void lists_free(struct lists *l);
 
+/* A thread with a core of its own that does something again and again: each lane of duties, and the
+ * one that looks for changed answers. */
+struct lane;
+typedef enum inro_err lane_round(struct serving *s, struct lane *l, int64_t *ret_wait_ms);
 struct lane {
+	struct serving *s;
+	lane_round *round;
 	enum duty_lane which;
 	struct core *core;
 	pthread_t thread;
@@ -83,7 +92,8 @@ struct serving {
 	struct own_cert cert;
 	struct core *core; /* the main thread's */
 	struct lists *lists;
-	struct lane lanes[DUTY_LANE__MAX];
+	struct responder *responder;
+	struct lane lanes[DUTY_LANE__MAX + 1];
 };
 
 MUST_CHECK enum inro_err duties_start(struct serving *s);

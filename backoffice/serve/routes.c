@@ -33,6 +33,7 @@ static enum inro_err h_metrics(struct http_call *c, void *arg)
 		 "# TYPE inro_start_time_seconds gauge\ninro_start_time_seconds %lld\n",
 		 (long long)s->started);
 	http_server_metrics(s->server, out);
+	responder_metrics(s->responder, out);
 	return INRO_OK;
 }
 

@@ -151,6 +151,7 @@ static enum inro_err start(struct serving *s)
 	struct http_table tables[] = {
 		own_routes(s),
 		list_routes(s),
+		{ responder_routes, responder_routes_n, NULL },
 		{ est_routes, est_routes_n, &s->est },
 		{ cmp_routes, cmp_routes_n, &s->cmp },
 	};
@@ -179,6 +180,10 @@ static enum inro_err start(struct serving *s)
 		e = err_set(INRO_E_NO_MEMORY, "memory is short");
 	if (e == INRO_OK)
 		e = serving_core(s, ROLE_ADMIN, &s->core);
+	if (e == INRO_OK)
+		e = responder_new(&(struct responder_options) { .tenant = s->o->tenant }, s->core,
+				  &s->responder);
+	tables[2].arg = s->responder;
 	if (e == INRO_OK && tls)
 		e = prepare_tls(s, &o.tls);
 	if (e == INRO_OK)
@@ -241,6 +246,7 @@ enum inro_err serve_run(const struct serve_options *o, struct serve_report *ret)
 	http_server_stop(s.server);
 	duties_end(&s);
 	lists_free(s.lists);
+	responder_free(s.responder);
 	end_tls(&s);
 	core_close(s.core);
 	pthread_mutex_destroy(&s.asking);

@@ -24,6 +24,7 @@ make_office() {
 start_server() {
 	local args=("$@") i
 	log=$T/serve.$((++servers)).log
+	: >"$log"
 	[[ " $* " == *' --tls-key '* ]] || args+=(--tls-key "$tls_key")
 	[[ " $* " == *' --tls-cert '* ]] || args+=(--tls-ca root --tls-name localhost --tls-name 127.0.0.1)
 	background "$log" "$B/bin/inro" serve --listen 127.0.0.1:0 --http 127.0.0.1:0 "${args[@]}"

@@ -12,6 +12,7 @@
 #include "backoffice/core/crl.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/duty.h"
+#include "backoffice/core/refused.h"
 #include "backoffice/core/status.h"
 #include "backoffice/core/tenant.h"
 #include "backoffice/pki/crl.h"
@@ -258,6 +259,20 @@ static void test_locked(void **state)
 	core_close(c);
 }
 
+/* A PIN that a token refused is not tried again; another one is, and it is with another token. */
+static void test_wrong_pin(void **state)
+{
+	struct bytes pin = bytes_of("999999");
+
+	(void)state;
+	OK(refused_check("vault", pin));
+	refused_note("vault", pin);
+	FAILS(INRO_E_PIN_WRONG, refused_check("vault", pin));
+	OK(refused_check("vault", bytes_of("9999999")));
+	OK(refused_check("office", pin));
+	OK(refused_check("vault", BYTES_NONE));
+}
+
 static void test_settings(void **state)
 {
 	static const struct ca_ocsp wrong[] = {
@@ -480,7 +495,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_status),	TEST(test_changes),
-		TEST(test_signers),	TEST(test_locked),
+		TEST(test_signers),	TEST(test_locked),	TEST(test_wrong_pin),
 		TEST(test_settings),	TEST(test_earlier_key),
 		TEST(test_revoked_signer), TEST(test_lists),
 		TEST(test_shards_and_deltas), TEST(test_tenants),
