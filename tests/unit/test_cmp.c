@@ -1,0 +1,414 @@
+/*
+ * test_cmp - CMP's row called as the engine does it, with messages made here: order, replays, times, numbers, and what is
+ * ours to blame.
+ */
+#include <openssl/crmf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "backoffice/cmp/cmp_routes.h"
+#include "backoffice/core/confirm.h"
+#include "backoffice/core/device.h"
+#include "backoffice/core/psk.h"
+#include "backoffice/core/seal.h"
+#include "backoffice/pki/cmp.h"
+#include "base/clock.h"
+#include "base/der.h"
+#include "tests/lib/ask.h"
+#include "tests/lib/office.h"
+
+#define OK(x)  assert_int_equal(x, INRO_OK)
+#define NOW    INT64_C(1790000000)
+#define PSK    "Secret-0123456789-abcdef"
+#define ROUNDS 500
+
+static struct core *boss, *worker;
+static char db[48];
+static const struct cmp_options options = { .check_after = 7 };
+static struct http_table table;
+static const struct bytes nobody = BYTES_LIT("\xa4\x02\x30\x00"),
+			  hmac_sha256 = BYTES_LIT("\x30\x0a\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x09");
+
+static int setup(void **state)
+{
+	static unsigned n;
+	const struct seal_key_request r = { .token = "line" };
+	AUTO(free_chars) char *uri = NULL;
+	SCOPED(device) d = { 0 };
+	SCOPED(psk_new) p = { 0 };
+	char name[40];
+
+	(void)state;
+	clock_set_test(NOW);
+	table = (struct http_table) { cmp_routes, cmp_routes_n, (void *)(uintptr_t)&options };
+	snprintf(name, sizeof name, "cmp-%u", n++);
+	snprintf(db, sizeof db, "%s.db", name);
+	boss = office_open(db);
+	worker = office_open(db);
+	office_make_cas(boss, name);
+	OK(seal_key_set(boss, &r, &uri));
+	OK(device_add(boss, "dev", NULL, &d));
+	OK(psk_issue(boss, "dev", bytes_of(PSK), &p));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	core_close(worker);
+	core_close(boss);
+	clock_set_test(0);
+	office_pin = OFFICE_PIN;
+	return 0;
+}
+
+/* ---- messages ---- */
+
+struct made { /* of a message; what is not said is as a good client has it */
+	const char *id, *nonce, *psk, *kid;
+	struct bytes recip_nonce, body;
+	int64_t time, version;
+	bool implicit;
+};
+
+static void protect(const struct cmp_pbm *pbm, const char *psk, struct bytes head, struct bytes body,
+		    struct buf *ret)
+{
+	SCOPED(buf) part = { 0 };
+	uint8_t mac[CMP_MAC_MAX];
+	size_t n;
+
+	cmp_protected_part(head, body, &part);
+	OK(cmp_pbm_mac(pbm, bytes_of(psk ? psk : PSK), buf_bytes(&part), mac, &n));
+	buf_add(ret, BYTES(mac, n));
+}
+
+static void message(const struct made *m, struct buf *ret)
+{
+	const struct cmp_pbm pbm = { bytes_of("0123456789abcdef"), PKI_SHA256, ROUNDS, hmac_sha256 };
+	SCOPED(buf) alg = { 0 };
+	SCOPED(buf) head = { 0 };
+	SCOPED(buf) mac = { 0 };
+
+	cmp_pbm_add(&alg, &pbm);
+	cmp_add_head(&head, &(struct cmp_head) {
+				    .version = m->version ? m->version : 2,
+				    .sender = nobody,
+				    .recipient = nobody,
+				    .time = m->time ? m->time : clock_now(),
+				    .algorithm = buf_bytes(&alg),
+				    .sender_kid = bytes_of(m->kid ? m->kid : "dev"),
+				    .id = bytes_of(m->id ? m->id : "transaction-0001"),
+				    .sender_nonce = bytes_of(m->nonce ? m->nonce : "nonce-0123456789"),
+				    .recip_nonce = m->recip_nonce,
+				    .implicit_confirm = m->implicit,
+			    });
+	protect(&pbm, m->psk, buf_bytes(&head), m->body, &mac);
+	buf_reset(ret);
+	cmp_add_message(ret, buf_bytes(&head), m->body, buf_bytes(&mac), NULL, 0);
+	OK(buf_err(ret));
+}
+
+/* ir's body: one request for this key. */
+static void ir_body(EVP_PKEY *key, const char *cn, struct buf *ret)
+{
+	OSSL_CRMF_MSG *crm = OSSL_CRMF_MSG_new();
+	X509_NAME *name = X509_NAME_new();
+	unsigned char *der = NULL;
+	size_t body, list;
+	int n;
+
+	assert_true(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn,
+					       -1, -1, 0));
+	assert_true(OSSL_CRMF_CERTTEMPLATE_fill(OSSL_CRMF_MSG_get0_tmpl(crm), key, name, NULL, NULL));
+	assert_true(OSSL_CRMF_MSG_set_certReqId(crm, 0));
+	assert_true(OSSL_CRMF_MSG_create_popo(OSSL_CRMF_POPO_SIGNATURE, crm, key, EVP_sha256(), NULL,
+					      NULL));
+	n = i2d_OSSL_CRMF_MSG(crm, &der);
+	buf_reset(ret);
+	body = der_begin(ret, DER_EXPLICIT(CMP_IR));
+	list = der_begin(ret, DER_SEQUENCE);
+	buf_add(ret, BYTES(der, (size_t)n));
+	der_end(ret, list);
+	der_end(ret, body);
+	OPENSSL_free(der);
+	X509_NAME_free(name);
+	OSSL_CRMF_MSG_free(crm);
+}
+
+/* certConf's body for this certificate. */
+static void confirm_body(struct bytes cert, struct buf *ret)
+{
+	uint8_t digest[PKI_DIGEST_MAX];
+	size_t body, list, one;
+
+	OK(pki_digest(PKI_SHA256, cert, digest));
+	buf_reset(ret);
+	body = der_begin(ret, DER_EXPLICIT(CMP_CERTCONF));
+	list = der_begin(ret, DER_SEQUENCE);
+	one = der_begin(ret, DER_SEQUENCE);
+	der_add(ret, DER_OCTET_STRING, BYTES(digest, 32));
+	der_add_int(ret, 0);
+	der_end(ret, one);
+	der_end(ret, list);
+	der_end(ret, body);
+}
+
+/* ---- asking ---- */
+
+struct answer {
+	struct buf der;
+	struct cmp_message m;
+};
+
+static void answer_clear(struct answer *a)
+{
+	buf_clear(&a->der);
+}
+
+static void ask(const struct made *made, struct answer *ret)
+{
+	SCOPED(buf) der = { 0 };
+	struct http_answer a;
+
+	message(made, &der);
+	assert_int_equal(ask_run(&(struct ask) { .table = &table,
+						 .method = "POST",
+						 .path = "/.well-known/cmp/p/issuing",
+						 .body = buf_bytes(&der),
+						 .core = worker },
+				 &a),
+			 200);
+	assert_string_equal(a.type, "application/pkixcmp");
+	buf_clear(&ret->der);
+	ret->der = a.body;
+	a.body = (struct buf) { 0 };
+	ask_clear(&a);
+	OK(cmp_read(buf_bytes(&ret->der), &ret->m));
+}
+
+/* The answer is an error or a rejection with this bit. */
+static void refused(const struct made *made, enum cmp_fail fail)
+{
+	SCOPED(answer) a = { 0 };
+	SCOPED(buf) want = { 0 };
+	SCOPED(buf) with = { 0 };
+
+	ask(made, &a);
+	cmp_add_status(&want, CMP_REJECTION, fail, NULL);
+	cmp_add_status(&with, CMP_REJECTION, CMP_FAIL_NONE, NULL);
+	/* The bit string is what the one has and the other has not. */
+	assert_non_null(memmem(a.m.body.p, a.m.body.n, want.p + with.n, want.n - with.n));
+}
+
+static struct bytes cert_in(const struct answer *a)
+{
+	struct bytes in, list, one, skip, pair, cert;
+
+	assert_int_equal(a->m.type, CMP_IP);
+	OK(der_only(a->m.body, DER_SEQUENCE, &in));
+	if (der_peek(in) == DER_EXPLICIT(1))
+		OK(der_take(&in, DER_EXPLICIT(1), &skip));
+	OK(der_take(&in, DER_SEQUENCE, &list));
+	OK(der_take(&list, DER_SEQUENCE, &one));
+	OK(der_take(&one, DER_INTEGER, &skip));
+	OK(der_take(&one, DER_SEQUENCE, &skip));
+	OK(der_take(&one, DER_SEQUENCE, &pair));
+	OK(der_take(&pair, DER_EXPLICIT(0), &cert));
+	return cert;
+}
+
+/* ---- a transaction ---- */
+
+static void test_transaction(void **state)
+{
+	SCOPED(buf) body = { 0 };
+	SCOPED(buf) conf = { 0 };
+	SCOPED(answer) ip = { 0 };
+	SCOPED(answer) again = { 0 };
+	SCOPED(answer) done = { 0 };
+	SCOPED(device) d = { 0 };
+	SCOPED(cred) cred = { 0 };
+	const char *name = "cmp-i-7472616e73616374696f6e2d30303031";
+
+	(void)state;
+	ir_body(office_ec, "dev", &body);
+	ask(&(struct made) { .body = buf_bytes(&body) }, &ip);
+	assert_true(bytes_equal(ip.m.recip_nonce, bytes_of("nonce-0123456789")));
+	assert_true(bytes_equal(ip.m.id, bytes_of("transaction-0001")));
+	OK(device_get(boss, "dev", &d));
+	OK(confirm_find(boss, name, d.id, &cred));
+	assert_in_range(cred.rec.confirm_by, NOW + 600, NOW + 660);
+	/* What follows comes to another server. */
+	core_close(worker);
+	worker = office_open(db);
+	/* Again, as a client does that lost the answer. */
+	ask(&(struct made) { .body = buf_bytes(&body), .nonce = "another-nonce-00" }, &again);
+	assert_true(bytes_equal(cert_in(&ip), cert_in(&again)));
+	confirm_body(cert_in(&ip), &conf);
+	refused(&(struct made) { .body = buf_bytes(&conf) }, CMP_FAIL_BAD_RECIPIENT_NONCE);
+	refused(&(struct made) { .body = buf_bytes(&conf), .recip_nonce = bytes_of("0123456789abcdef") },
+		CMP_FAIL_BAD_RECIPIENT_NONCE);
+	refused(&(struct made) { .body = buf_bytes(&conf),
+				 .id = "transaction-0002",
+				 .recip_nonce = ip.m.sender_nonce },
+		CMP_FAIL_BAD_REQUEST);
+	ask(&(struct made) { .body = buf_bytes(&conf), .recip_nonce = ip.m.sender_nonce }, &done);
+	assert_int_equal(done.m.type, CMP_PKICONF);
+	cred_clear(&cred);
+	OK(confirm_find(boss, name, d.id, &cred));
+	assert_int_equal(cred.rec.confirm_by, 0);
+}
+
+static void test_wrong_confirmation(void **state)
+{
+	SCOPED(buf) body = { 0 };
+	SCOPED(buf) conf = { 0 };
+	SCOPED(answer) ip = { 0 };
+
+	(void)state;
+	ir_body(office_ec, "dev", &body);
+	ask(&(struct made) { .body = buf_bytes(&body) }, &ip);
+	confirm_body(bytes_of("no certificate"), &conf);
+	refused(&(struct made) { .body = buf_bytes(&conf), .recip_nonce = ip.m.sender_nonce },
+		CMP_FAIL_BAD_CERT_ID);
+}
+
+/* An empty list of confirmations rejects what came: it is revoked. */
+static void test_rejected_by_its_holder(void **state)
+{
+	SCOPED(buf) body = { 0 };
+	SCOPED(answer) ip = { 0 };
+	SCOPED(answer) done = { 0 };
+	SCOPED(device) d = { 0 };
+	SCOPED(cred) cred = { 0 };
+	const struct bytes none = BYTES_LIT("\xb8\x02\x30\x00");
+
+	(void)state;
+	ir_body(office_ec, "dev", &body);
+	ask(&(struct made) { .body = buf_bytes(&body) }, &ip);
+	ask(&(struct made) { .body = none, .recip_nonce = ip.m.sender_nonce }, &done);
+	assert_int_equal(done.m.type, CMP_PKICONF);
+	OK(device_get(boss, "dev", &d));
+	OK(confirm_find(boss, "cmp-i-7472616e73616374696f6e2d30303031", d.id, &cred));
+	assert_int_equal(cred.state, CRED_REVOKED);
+	/* And the same request does not bring it back. */
+	refused(&(struct made) { .body = buf_bytes(&body) }, CMP_FAIL_CERT_REVOKED);
+}
+
+static void test_number_in_use(void **state)
+{
+	EVP_PKEY *key = office_key("P-256");
+	SCOPED(buf) body = { 0 };
+	SCOPED(buf) other = { 0 };
+	SCOPED(answer) ip = { 0 };
+
+	(void)state;
+	ir_body(office_ec, "dev", &body);
+	ir_body(key, "dev", &other);
+	ask(&(struct made) { .body = buf_bytes(&body) }, &ip);
+	refused(&(struct made) { .body = buf_bytes(&other) }, CMP_FAIL_ID_IN_USE);
+	other.p[0] = DER_EXPLICIT(CMP_CR);
+	refused(&(struct made) { .body = buf_bytes(&other) }, CMP_FAIL_ID_IN_USE);
+	EVP_PKEY_free(key);
+}
+
+/* ---- headers ---- */
+
+static void test_headers(void **state)
+{
+	static const char late[] = "\xb3\x02\x05\x00";
+	SCOPED(buf) body = { 0 };
+
+	(void)state;
+	ir_body(office_ec, "dev", &body);
+	refused(&(struct made) { .body = buf_bytes(&body), .psk = "wrong" }, CMP_FAIL_BAD_MESSAGE_CHECK);
+	refused(&(struct made) { .body = buf_bytes(&body), .kid = "nobody" }, CMP_FAIL_BAD_MESSAGE_CHECK);
+	refused(&(struct made) { .body = buf_bytes(&body), .version = 1 }, CMP_FAIL_BAD_VERSION);
+	refused(&(struct made) { .body = buf_bytes(&body), .time = NOW - 7200 }, CMP_FAIL_BAD_TIME);
+	refused(&(struct made) { .body = buf_bytes(&body), .time = NOW + 7200 }, CMP_FAIL_BAD_TIME);
+	refused(&(struct made) { .body = buf_bytes(&body), .nonce = "short" }, CMP_FAIL_BAD_SENDER_NONCE);
+	refused(&(struct made) { .body = buf_bytes(&body), .id = "" }, CMP_FAIL_BAD_DATA_FORMAT);
+	refused(&(struct made) { .body = BYTES(late, 4) }, CMP_FAIL_BAD_REQUEST); /* pkiconf */
+}
+
+static void test_requests_that_are_refused(void **state)
+{
+	SCOPED(buf) body = { 0 };
+	const struct bytes none = BYTES_LIT("\xa0\x02\x30\x00");
+
+	(void)state;
+	ir_body(office_ec, "dev", &body);
+	body.p[body.n - 1] ^= 1; /* of the proof */
+	refused(&(struct made) { .body = buf_bytes(&body) }, CMP_FAIL_BAD_POP);
+	ir_body(office_ec, "someone", &body);
+	refused(&(struct made) { .body = buf_bytes(&body) }, CMP_FAIL_BAD_CERT_TEMPLATE);
+	refused(&(struct made) { .body = none }, CMP_FAIL_BAD_REQUEST);
+	body.p[0] = DER_EXPLICIT(CMP_KUR);
+	refused(&(struct made) { .body = buf_bytes(&body) }, CMP_FAIL_NOT_AUTHORIZED);
+}
+
+static void test_implicit(void **state)
+{
+	SCOPED(buf) body = { 0 };
+	SCOPED(answer) ip = { 0 };
+	SCOPED(device) d = { 0 };
+	SCOPED(cred) cred = { 0 };
+
+	(void)state;
+	ir_body(office_ec, "dev", &body);
+	ask(&(struct made) { .body = buf_bytes(&body), .implicit = true }, &ip);
+	assert_true(ip.m.implicit_confirm);
+	OK(device_get(boss, "dev", &d));
+	OK(confirm_find(boss, "cmp-i-7472616e73616374696f6e2d30303031", d.id, &cred));
+	assert_int_equal(cred.rec.confirm_by, 0);
+}
+
+/* ---- ours to blame ---- */
+
+static void test_expired_ca(void **state)
+{
+	SCOPED(buf) body = { 0 };
+
+	(void)state;
+	ir_body(office_ec, "dev", &body);
+	clock_set_test(NOW + INT64_C(50) * 366 * 86400);
+	refused(&(struct made) { .body = buf_bytes(&body) }, CMP_FAIL_BAD_REQUEST);
+}
+
+/* The token that opens the pre-shared key can't be logged in to: that is not the device's fault. */
+static void test_token_locked(void **state)
+{
+	SCOPED(buf) body = { 0 };
+	SCOPED(answer) ip = { 0 };
+
+	(void)state;
+	ir_body(office_ec, "dev", &body);
+	office_pin = NULL;
+	refused(&(struct made) { .body = buf_bytes(&body) }, CMP_FAIL_SYSTEM_FAILURE);
+	office_pin = OFFICE_PIN;
+	ask(&(struct made) { .body = buf_bytes(&body) }, &ip);
+	assert_true(cert_in(&ip).n > 0);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_transaction),
+		T(test_wrong_confirmation),
+		T(test_rejected_by_its_holder),
+		T(test_number_in_use),
+		T(test_headers),
+		T(test_requests_that_are_refused),
+		T(test_implicit),
+		T(test_expired_ca),
+		T(test_token_locked),
+	};
+
+	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);
+}
