@@ -14,16 +14,7 @@ void caller_clear(struct caller *c)
 	*c = (struct caller) { 0 };
 }
 
-static enum inro_err nobody(const struct http_call *call, enum inro_err e)
-{
-	if (e == INRO_E_LOGIN)
-		http_answer_header(call->answer, "WWW-Authenticate",
-				   "Basic realm=\"inro\", charset=\"UTF-8\"");
-	return e;
-}
-
-static enum inro_err by_basic(const struct http_call *call, const char *authorization,
-			      struct caller *c, struct core_who *ret)
+static enum inro_err by_basic(const char *authorization, struct caller *c, struct core_who *ret)
 {
 	SCOPED(buf) room = { .secret = true };
 	const char *user;
@@ -31,8 +22,8 @@ static enum inro_err by_basic(const struct http_call *call, const char *authoriz
 	enum inro_err e = body_basic(authorization, &room, &user, &psk);
 
 	if (e != INRO_OK)
-		return nobody(call, err_set(INRO_E_LOGIN, "%s", err_detail(e)));
-	return nobody(call, who_by_device_psk(c->core, user, psk, ret, &c->device));
+		return err_set(INRO_E_LOGIN, "%s", err_detail(e));
+	return who_by_device_psk(c->core, user, psk, ret, &c->device);
 }
 
 /* A certificate counts before a password: it is what a renewal renews. */
@@ -44,9 +35,9 @@ static enum inro_err find_who(const struct http_call *call, struct caller *c, st
 	*ret_shown = true;
 	c->by_cert = call->peer->cert.n != 0;
 	if (c->by_cert)
-		return nobody(call, who_by_certificate(c->core, call->peer->cert, ret, &c->device));
+		return who_by_certificate(c->core, call->peer->cert, ret, &c->device);
 	if (authorization)
-		return by_basic(call, authorization, c, ret);
+		return by_basic(authorization, c, ret);
 	*ret_shown = false;
 	return INRO_OK;
 }
@@ -54,6 +45,26 @@ static enum inro_err find_who(const struct http_call *call, struct caller *c, st
 static const char *label_of(const struct http_call *call, const char *otherwise)
 {
 	return call->n_args ? call->args[0] : otherwise;
+}
+
+static enum inro_err must_be_known(const struct http_call *call, bool shown, enum inro_err e)
+{
+	if (e == INRO_OK && !shown)
+		e = err_set(INRO_E_LOGIN, "a client certificate, or a device's id and pre-shared key, "
+					  "is needed");
+	if (e == INRO_E_LOGIN)
+		http_answer_header(call->answer, "WWW-Authenticate",
+				   "Basic realm=\"inro\", charset=\"UTF-8\"");
+	return e;
+}
+
+/* What anybody may have, who is not let in may have, too: a device whose certificate has ended still finds
+ * the CA's. */
+static enum inro_err may_be_anybody(struct caller *c, bool shown, enum inro_err e, struct core_who *ret)
+{
+	if (e == INRO_OK && shown)
+		return INRO_OK;
+	return e == INRO_OK || e == INRO_E_LOGIN ? who_public(c->core, ret) : e;
 }
 
 static enum inro_err enter(const struct http_call *call, const char *label, bool must,
@@ -65,11 +76,7 @@ static enum inro_err enter(const struct http_call *call, const char *label, bool
 
 	if (e == INRO_OK)
 		e = find_who(call, c, &who, &shown);
-	if (e == INRO_OK && !shown && must)
-		e = nobody(call, err_set(INRO_E_LOGIN, "a client certificate, or a device's id and "
-						       "pre-shared key, is needed"));
-	if (e == INRO_OK && !shown)
-		e = who_public(c->core, &who);
+	e = must ? must_be_known(call, shown, e) : may_be_anybody(c, shown, e, &who);
 	if (e == INRO_OK)
 		e = core_become(c->core, &who);
 	if (e == INRO_OK && must && !c->device.id)
