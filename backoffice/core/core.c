@@ -145,6 +145,8 @@ static enum inro_err run_work(struct core *c, core_work_fn *work, void *arg, boo
 	e = login_holds(c);
 	if (e == INRO_OK)
 		e = core_still_holds(c);
+	if (e == INRO_OK && c->expect)
+		e = c->expect(c, c->expect_arg);
 	if (e == INRO_OK)
 		e = work(c, arg);
 	if (e == INRO_OK)
@@ -164,6 +166,12 @@ static void breathe(int tries)
 		  NULL);
 }
 
+void core_expect(struct core *c, core_expect_fn *expect, void *arg)
+{
+	c->expect = expect;
+	c->expect_arg = arg;
+}
+
 enum inro_err core_write(struct core *c, core_work_fn *work, void *arg)
 {
 	bool began;
@@ -175,6 +183,7 @@ enum inro_err core_write(struct core *c, core_work_fn *work, void *arg)
 	}
 	if (e != INRO_OK)
 		return e;
+	core_expect(c, NULL, NULL); /* what follows is after the change */
 	if (!c->unmarked)
 		c->unmarked_ms = clock_now_ms();
 	c->unmarked += c->tip.added;

@@ -46,6 +46,11 @@ void core_close_ptr(struct core **c);
  * event.  INRO_E_ACCESS, which is recorded. */
 MUST_CHECK enum inro_err core_admit(struct core *c, enum role least, const char *command);
 
+/* Looked at first in the next write transaction, and in it: what is not INRO_OK undoes it.  NULL: nothing.
+ * For "only if nobody changed it since I looked". */
+typedef enum inro_err core_expect_fn(struct core *c, void *arg);
+void core_expect(struct core *c, core_expect_fn *expect, void *arg);
+
 /* Which part of a list: the entries after this cursor, at most `limit` (0: PAGE_MAX). */
 #define PAGE_MAX 1000
 struct page {

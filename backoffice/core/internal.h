@@ -59,6 +59,8 @@ struct core {
 	char *verbs;	 /* the commands that the pass is for; "": any */
 	int64_t home;	 /* the tenant it was opened for */
 	char peer[64];	 /* where a request comes from; "": not known */
+	core_expect_fn *expect; /* core_expect() */
+	void *expect_arg;
 	core_pin_fn *ask_pin;
 	void *ask_arg;
 	struct key_ring *ring;

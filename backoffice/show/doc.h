@@ -58,6 +58,8 @@ MUST_CHECK enum inro_err json_add_counts(struct core *core, const struct device_
 json_t *json_of_job(const struct job *j);
 json_t *json_of_proposal(const struct proposal *p);
 json_t *json_of_account(const struct account *a);
+/* What is recorded of it, never what was given out. */
+MUST_CHECK enum inro_err json_of_pass(struct core *core, const struct pass *p, json_t **ret);
 json_t *json_of_tenant(const struct tenant *t);
 struct setting_rule;
 MUST_CHECK enum inro_err json_of_setting(struct core *core, const struct setting_rule *r,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "backoffice/core/account.h"
+#include "backoffice/core/pass.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/core/tenant.h"
 #include "base/clock.h"
@@ -42,5 +43,22 @@ enum inro_err json_of_setting(struct core *core, const struct setting_rule *r, j
 				   json_of_text(value), "set", set && *set, "scope",
 				   r->whole ? "database" : "tenant", "values",
 				   json_of_text(values), "what", r->help),
+			 ret);
+}
+
+enum inro_err json_of_pass(struct core *core, const struct pass *p, json_t **ret)
+{
+	AUTO(free_chars) char *account = NULL;
+	enum inro_err e = pass_account(core, p, &account);
+
+	if (e)
+		return e;
+	return json_give(json_pack("{s:I s:s s:s s:o s:s s:o s:o s:o s:o s:o}", "id",
+				   (json_int_t)p->id, "kind", pass_kind_names[p->kind], "name", p->name,
+				   "account", json_of_text(account), "role", role_names[p->role],
+				   "commands", json_of_text(p->verbs), "until", json_of_time(p->until),
+				   "ended", json_of_time(p->ended_ms / 1000), "seen",
+				   json_of_time(p->seen_ms / 1000), "created",
+				   json_of_time(p->created_ms / 1000)),
 			 ret);
 }

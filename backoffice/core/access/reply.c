@@ -1,0 +1,118 @@
+/* reply - see reply.h. */
+#include "backoffice/core/reply.h"
+
+#include "backoffice/core/internal.h"
+#include "base/clock.h"
+
+struct asking {
+	struct bytes key, digest;
+	struct reply out;
+};
+
+static enum inro_err drop_where(struct core *c, const struct store_cond *cond)
+{
+	const struct store_query q = { .conds = cond, .n = 1 };
+	int64_t n = 0;
+
+	return store_delete(c->store, &reply_type, &q, &n);
+}
+
+static enum inro_err drop_old(struct core *c)
+{
+	const struct store_cond old = { .field = "created_ms", .op = STORE_LT,
+					.number = clock_now_ms() - REPLY_KEEP_MS };
+
+	return drop_where(c, &old);
+}
+
+static enum inro_err insert_reply(struct core *c, struct asking *a)
+{
+	enum inro_err e = blob_set(&a->out.key, a->key);
+
+	a->out.id = 0;
+	a->out.tenant = c->tenant;
+	a->out.created_ms = clock_now_ms();
+	if (e == INRO_OK)
+		e = blob_set(&a->out.digest, a->digest);
+	return e == INRO_OK ? store_insert(c->store, &a->out) : e;
+}
+
+static enum inro_err judge_reply(struct core *c, struct asking *a)
+{
+	if (!bytes_equal(blob_bytes(&a->out.digest), a->digest))
+		return err_set(INRO_E_POLICY, "this idempotency key was used for another request");
+	if (a->out.status)
+		return INRO_OK;
+	if (clock_now_ms() - a->out.created_ms < REPLY_WORK_MS)
+		return err_set(INRO_E_BUSY, "this request is being worked at");
+	a->out.created_ms = clock_now_ms();
+	return store_update(c->store, &a->out);
+}
+
+static enum inro_err begin_work(struct core *c, void *arg)
+{
+	struct asking *a = arg;
+	const struct store_cond by_key = { .field = "key", .bytes = a->key };
+	const struct store_query q = { .conds = &by_key, .n = 1 };
+	enum inro_err e = drop_old(c);
+
+	reply_clear(&a->out);
+	if (e == INRO_OK)
+		e = store_find(c->store, &q, &a->out);
+	if (e == INRO_E_NOT_FOUND)
+		return insert_reply(c, a);
+	return e == INRO_OK ? judge_reply(c, a) : e;
+}
+
+enum inro_err reply_begin(struct core *c, struct bytes key, struct bytes digest, struct reply *ret)
+{
+	struct asking a = { .key = key, .digest = digest };
+	enum inro_err e = core_write(c, begin_work, &a);
+
+	if (e != INRO_OK) {
+		reply_clear(&a.out);
+		return e;
+	}
+	*ret = a.out;
+	return INRO_OK;
+}
+
+struct ending {
+	int64_t id;
+	int status;
+	const char *type;
+	struct bytes body;
+};
+
+static enum inro_err end_work(struct core *c, void *arg)
+{
+	const struct ending *x = arg;
+	SCOPED(reply) r = { 0 };
+	enum inro_err e = store_get(c->store, x->id, &r);
+
+	r.status = x->status;
+	if (e == INRO_OK)
+		e = text_set(&r.type, x->type);
+	if (e == INRO_OK)
+		e = blob_set(&r.body, x->body);
+	return e == INRO_OK ? store_update(c->store, &r) : e;
+}
+
+enum inro_err reply_end(struct core *c, int64_t id, int status, const char *type, struct bytes body)
+{
+	struct ending x = { id, status, type, body.n > REPLY_MAX ? BYTES_NONE : body };
+
+	return core_write(c, end_work, &x);
+}
+
+static enum inro_err drop_work(struct core *c, void *arg)
+{
+	const struct store_cond by_id = { .field = "id", .number = *(const int64_t *)arg };
+
+	return drop_where(c, &by_id);
+}
+
+enum inro_err reply_drop(struct core *c, int64_t id)
+{
+	return core_write(c, drop_work, &id);
+}

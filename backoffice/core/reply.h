@@ -1,0 +1,29 @@
+/*
+ * reply - answers that are kept for a day, so that a request that is sent again is not done again.
+ *
+ * 1. A request is known by whose it is and the key that he gave it; the same key with another request
+ *    is refused.
+ * 2. An answer with a secret in it is not kept: that it was done is.
+ * 3. One that is at work is INRO_E_BUSY for REPLY_WORK_MS; after that it counts as cut off, and runs
+ *    again.
+ */
+#ifndef INRO_BACKOFFICE_CORE_REPLY_H
+#define INRO_BACKOFFICE_CORE_REPLY_H
+
+#include "backoffice/core/core.h"
+
+#define REPLY_KEEP_MS INT64_C(86400000)
+#define REPLY_WORK_MS INT64_C(60000)
+#define REPLY_MAX     ((size_t)256 << 10) /* longer answers are not kept */
+
+/* Both SHA-256.  ret->status 0: it is new, and recorded as at work; else that was the answer.
+ * INRO_E_POLICY: the key was used for another request. */
+MUST_CHECK enum inro_err reply_begin(struct core *c, struct bytes key, struct bytes digest,
+				     struct reply *ret);
+/* What came of it; body empty: it is not kept. */
+MUST_CHECK enum inro_err reply_end(struct core *c, int64_t id, int status, const char *type,
+				   struct bytes body);
+/* Nothing was done: it may be tried again. */
+MUST_CHECK enum inro_err reply_drop(struct core *c, int64_t id);
+
+#endif

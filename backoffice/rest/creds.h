@@ -1,0 +1,19 @@
+/* creds - what rows about certificates share. */
+#ifndef INRO_BACKOFFICE_REST_CREDS_H
+#define INRO_BACKOFFICE_REST_CREDS_H
+
+#include "backoffice/core/ca.h"
+#include "backoffice/core/cred.h"
+#include "backoffice/rest/rows.h"
+
+extern const struct rest_shape rest_pem;
+
+/* By the members csr, ca, profile, sans, days, key_uri and request_id. */
+MUST_CHECK enum inro_err rest_issue_for(struct rest *r, const char *device, json_t **ret);
+MUST_CHECK enum inro_err rest_renew(struct rest *r, const char *ref, json_t **ret);
+MUST_CHECK enum inro_err rest_give_issued(struct rest *r, const struct cred *cert, json_t **ret);
+/* {"pem"}; first may be NULL. */
+MUST_CHECK enum inro_err rest_give_chain(const struct chain *chain, const struct blob *first,
+					 json_t **ret);
+
+#endif

@@ -1,0 +1,274 @@
+/*
+ * lines - lists as lines of JSON, and requests in lines of JSON (application/x-ndjson).
+ *
+ * 1. A list is read page by page as the client takes it; a batch is done LOT lines at a time.  Who asked
+ *    is looked at again for each piece: what he lost meanwhile he has lost.
+ * 2. A line that can't be done stands alone: it is answered with its error, and the next one follows.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/rest/engine.h"
+#include "backoffice/show/doc.h"
+
+#define LOT	 50
+#define LINE_MAX_BYTES ((size_t)64 << 10)
+
+/* What is left of a long answer; each piece may be made by another worker. */
+struct lines {
+	const struct rest_row *row;
+	struct core_who who;
+	json_t *in;	 /* of a list */
+	struct buf body; /* of a batch */
+	size_t at;
+	int64_t line;
+	char *args[HTTP_ARGS_MAX];
+	char address[48];
+};
+
+static void lines_free(void *arg)
+{
+	struct lines *l = arg;
+
+	if (!l)
+		return;
+	json_decref(l->in);
+	buf_clear(&l->body);
+	for (size_t i = 0; i < HTTP_ARGS_MAX; i++)
+		free(l->args[i]);
+	free(l);
+}
+
+static enum inro_err lines_new(struct rest *r, const struct http_call *call, struct lines **ret)
+{
+	struct lines *l = calloc(1, sizeof *l);
+	enum inro_err e = l ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no memory for a stream");
+
+	for (size_t i = 0; e == INRO_OK && i < call->n_args; i++)
+		e = text_set(&l->args[i], call->args[i]);
+	if (e != INRO_OK) {
+		lines_free(l);
+		return e;
+	}
+	l->row = r->row;
+	l->who = r->who;
+	memcpy(l->address, call->peer->address, sizeof l->address);
+	*ret = l;
+	return INRO_OK;
+}
+
+static void add_line(json_t *doc, struct buf *out)
+{
+	char *text = doc ? json_dumps(doc, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+
+	if (text) {
+		buf_addf(out, "%s\n", text);
+		wipe(text, strlen(text));
+	} else {
+		out->err = INRO_E_NO_MEMORY;
+	}
+	free(text);
+}
+
+static enum inro_err become_again(struct core *c, const struct lines *l)
+{
+	enum inro_err e = core_peer(c, l->address);
+
+	return e == INRO_OK ? core_become(c, &l->who) : e;
+}
+
+/* ---- a list ---- */
+
+static enum inro_err next_page(struct lines *l, struct rest *r, struct buf *out, bool *ret_end)
+{
+	json_t *doc = NULL;
+	enum inro_err e = l->row->run(r, &doc);
+	const json_t *items = json_object_get(doc, "items");
+	const char *next = json_string_value(json_object_get(doc, "next"));
+
+	for (size_t i = 0; e == INRO_OK && i < json_array_size(items); i++)
+		add_line(json_array_get(items, i), out);
+	*ret_end = !next;
+	if (e == INRO_OK && next && json_object_set_new(l->in, "after", json_string(next)) != 0)
+		e = err_set(INRO_E_NO_MEMORY, "no memory for a stream");
+	json_decref(doc);
+	return e == INRO_OK ? buf_err(out) : e;
+}
+
+static enum inro_err more_items(void *arg, void *worker, struct buf *ret, bool *ret_end)
+{
+	struct lines *l = arg;
+	__attribute__((cleanup(rest_clear))) struct rest r = { .core = worker,
+								.row = l->row,
+								.args = (const char *const *)l->args,
+								.in = json_incref(l->in),
+								.who = l->who };
+	enum inro_err e = become_again(worker, l);
+
+	/* A page may be empty and yet have a next one. */
+	while (e == INRO_OK && !ret->n && !*ret_end)
+		e = next_page(l, &r, ret, ret_end);
+	return e;
+}
+
+enum inro_err rest_lines_out(struct rest *r, struct http_call *call)
+{
+	struct lines *l = NULL;
+	enum inro_err e = lines_new(r, call, &l);
+
+	if (e != INRO_OK)
+		return e;
+	l->in = json_incref(r->in);
+	json_object_del(l->in, "limit");
+	call->answer->type = LINES_TYPE;
+	call->answer->stream.more = more_items;
+	call->answer->stream.end = lines_free;
+	call->answer->stream.arg = l;
+	return INRO_OK;
+}
+
+/* ---- a batch ---- */
+
+const struct rest_row *rest_row_of(const char *command)
+{
+	for (size_t l = 0; command && rest_lists[l]; l++)
+		for (const struct rest_row *row = rest_lists[l]; row->method; row++)
+			if (strcmp(row->command, command) == 0)
+				return row;
+	return NULL;
+}
+
+static size_t count_args(const char *pattern)
+{
+	size_t n = 0;
+
+	for (; *pattern; pattern++)
+		n += *pattern == '{';
+	return n;
+}
+
+static enum inro_err line_args(const struct rest_row *row, const json_t *args,
+			       const char *out[static HTTP_ARGS_MAX])
+{
+	size_t n = count_args(row->pattern);
+
+	if (json_array_size(args) != n)
+		return err_set(INRO_E_ARG, "the member 'args' is an array of %zu texts, for %s", n,
+			       row->pattern);
+	for (size_t i = 0; i < n; i++) {
+		out[i] = json_string_value(json_array_get(args, i));
+		if (!out[i] || !*out[i])
+			return err_set(INRO_E_ARG, "the member 'args' is of texts");
+	}
+	return INRO_OK;
+}
+
+static const struct rest_field line_fields[] = {
+	{ .name = "command", .kind = REST_TEXT, .required = true },
+	{ .name = "args", .kind = REST_TEXTS },
+	{ .name = "in", .kind = REST_OBJECT },
+	{ 0 },
+};
+
+static enum inro_err run_line(struct rest *r, json_t *line, json_t **ret)
+{
+	const char *args[HTTP_ARGS_MAX] = { NULL };
+	enum inro_err e = rest_check(line_fields, line);
+
+	if (e != INRO_OK)
+		return e;
+	r->row = rest_row_of(json_string_value(json_object_get(line, "command")));
+	if (!r->row || r->row->flags & (REST_OPEN | REST_STREAM | REST_SELF))
+		return err_set(INRO_E_ARG, "the member 'command' is one of the API's, as 'device add'");
+	r->args = args;
+	e = line_args(r->row, json_object_get(line, "args"), args);
+	r->in = json_object_get(line, "in") ? json_incref(json_object_get(line, "in")) : json_object();
+	if (e == INRO_OK)
+		e = core_admit(r->core, r->row->least, r->row->command);
+	if (e == INRO_OK)
+		e = rest_check(r->row->in, r->in);
+	return e == INRO_OK ? r->row->run(r, ret) : e;
+}
+
+static void answer_line(int64_t number, enum inro_err e, json_t *doc, struct buf *out)
+{
+	json_t *line;
+
+	if (e == INRO_OK)
+		line = json_pack("{s:I s:i s:O?}", "line", (json_int_t)number, "status", 200, "answer", doc);
+	else
+		line = json_pack("{s:I s:i s:s}", "line", (json_int_t)number, "status",
+				 http_status_of(e), "detail",
+				 http_status_of(e) < 500 ? err_detail(e) : "an error of the server");
+	add_line(line, out);
+	json_decref(line);
+}
+
+static void do_line(struct lines *l, struct core *core, struct bytes text, struct buf *out)
+{
+	struct rest r = { .core = core, .who = l->who };
+	json_t *line = NULL, *doc = NULL;
+	enum inro_err e = INRO_OK;
+
+	if (text.n > LINE_MAX_BYTES)
+		e = err_set(INRO_E_TOO_BIG, "a line has up to %zu bytes", LINE_MAX_BYTES);
+	else
+		e = rest_read(text, &line);
+	if (e == INRO_OK)
+		e = run_line(&r, line, &doc);
+	answer_line(l->line, e, doc, out);
+	json_decref(r.in);
+	json_decref(line);
+	json_decref(doc);
+}
+
+/* false: there is none any more. */
+static bool take_line(struct lines *l, struct bytes *ret)
+{
+	const uint8_t *from = l->body.p + l->at, *end;
+
+	if (l->at >= l->body.n)
+		return false;
+	end = memchr(from, '\n', l->body.n - l->at);
+	*ret = BYTES(from, end ? (size_t)(end - from) : l->body.n - l->at);
+	l->at += ret->n + 1;
+	l->line++;
+	return true;
+}
+
+static enum inro_err more_answers(void *arg, void *worker, struct buf *ret, bool *ret_end)
+{
+	struct lines *l = arg;
+	struct bytes text;
+	bool left = true;
+	enum inro_err e = become_again(worker, l);
+
+	for (int i = 0; e == INRO_OK && i < LOT && (left = take_line(l, &text)); i++)
+		if (text.n)
+			do_line(l, worker, text, ret);
+	*ret_end = !left;
+	if (core_become(worker, NULL) != INRO_OK)
+		abort();
+	return e == INRO_OK ? buf_err(ret) : e;
+}
+
+enum inro_err rest_lines_in(struct rest *r, struct http_call *call)
+{
+	struct lines *l = NULL;
+	enum inro_err e = lines_new(r, call, &l);
+
+	if (e != INRO_OK)
+		return e;
+	l->body.secret = true;
+	buf_add(&l->body, call->body);
+	e = buf_err(&l->body);
+	if (e != INRO_OK) {
+		lines_free(l);
+		return e;
+	}
+	call->answer->type = LINES_TYPE;
+	call->answer->stream.more = more_answers;
+	call->answer->stream.end = lines_free;
+	call->answer->stream.arg = l;
+	return INRO_OK;
+}

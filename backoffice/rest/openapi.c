@@ -1,0 +1,303 @@
+/* openapi - the table as an OpenAPI 3.1 document, as a page, and as routes of the engine. */
+#include <jansson.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/rest/engine.h"
+#include "backoffice/rest/rest.h"
+#include "backoffice/show/doc.h"
+
+#define ROUTES_MAX 256
+
+/* ---- the engine's routes ---- */
+
+static struct http_route routes[ROUTES_MAX];
+static size_t n_routes;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static bool has_body(const struct rest_row *row)
+{
+	return strcmp(row->method, "GET") != 0 && strcmp(row->method, "DELETE") != 0;
+}
+
+static struct http_route route_of(const struct rest_row *row)
+{
+	bool lines = row->flags & REST_STREAM;
+	struct http_route route = { .method = row->method,
+				    .pattern = row->pattern,
+				    .run = rest_handle,
+				    .arg = (void *)(uintptr_t)row };
+
+	if (has_body(row)) {
+		route.body_max = lines ? REST_BATCH_MAX : REST_BODY_MAX;
+		route.type = lines ? LINES_TYPE : "application/json";
+	}
+	return route;
+}
+
+static void fill_routes(void)
+{
+	for (size_t l = 0; rest_lists[l]; l++)
+		for (const struct rest_row *row = rest_lists[l]; row->method; row++)
+			if (n_routes < ROUTES_MAX)
+				routes[n_routes++] = route_of(row);
+}
+
+struct http_table rest_table(void)
+{
+	pthread_once(&once, fill_routes);
+	return (struct http_table) { .routes = routes, .n = n_routes };
+}
+
+/* ---- schemas ---- */
+
+static const char *const types[REST_KIND__MAX] = {
+	[REST_TEXT] = "string",	   [REST_WORD] = "string",   [REST_NUMBER] = "integer",
+	[REST_BOOL] = "boolean",   [REST_TIME] = "string",   [REST_TEXTS] = "array",
+	[REST_OBJECT] = "object",  [REST_ARRAY] = "array",
+};
+
+static json_t *words_json(const char *const *words)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; words[i]; i++)
+		json_array_append_new(list, json_string(words[i]));
+	return list;
+}
+
+static void add_bounds(const struct rest_field *f, json_t *schema)
+{
+	if (f->kind == REST_NUMBER) {
+		json_object_set_new(schema, "minimum", json_integer(f->min));
+		json_object_set_new(schema, "maximum", json_integer(f->max));
+	}
+	if (f->kind == REST_TEXT) {
+		json_object_set_new(schema, "minLength", json_integer(f->min));
+		json_object_set_new(schema, "maxLength", json_integer(f->max ? f->max : REST_TEXT_MAX));
+	}
+	if (f->kind == REST_TEXTS) {
+		json_object_set_new(schema, "items", json_pack("{s:s}", "type", "string"));
+		json_object_set_new(schema, "maxItems", json_integer(REST_TEXTS_MAX));
+	}
+}
+
+static json_t *field_schema(const struct rest_field *f, bool answer)
+{
+	json_t *schema = json_object();
+
+	if (answer && !f->required && types[f->kind])
+		json_object_set_new(schema, "type", json_pack("[s,s]", types[f->kind], "null"));
+	else if (types[f->kind])
+		json_object_set_new(schema, "type", json_string(types[f->kind]));
+	if (f->words)
+		json_object_set_new(schema, "enum", words_json(f->words));
+	if (f->kind == REST_TIME)
+		json_object_set_new(schema, "format", json_string("date-time"));
+	if (!answer)
+		add_bounds(f, schema);
+	if (f->help)
+		json_object_set_new(schema, "description", json_string(f->help));
+	return schema;
+}
+
+static json_t *object_schema(const struct rest_field *fields, bool answer)
+{
+	json_t *properties = json_object(), *required = json_array();
+
+	for (const struct rest_field *f = fields; f && f->name; f++) {
+		json_object_set_new(properties, f->name, field_schema(f, answer));
+		if (f->required)
+			json_array_append_new(required, json_string(f->name));
+	}
+	return json_pack("{s:s s:o s:o s:b}", "type", "object", "properties", properties, "required",
+			 required, "additionalProperties", 0);
+}
+
+static json_t *ref_to(const char *kind, const char *name)
+{
+	return json_pack("{s:o}", "$ref", json_sprintf("#/components/%s/%s", kind, name));
+}
+
+static json_t *content_of(const char *type, json_t *schema)
+{
+	return json_pack("{s:{s:o}}", type, "schema", schema);
+}
+
+/* ---- an operation ---- */
+
+/* "device add" as "device-add". */
+static json_t *operation_id(const char *command)
+{
+	char id[96];
+
+	snprintf(id, sizeof id, "%s", command);
+	for (char *s = id; *s; s++)
+		if (*s == ' ')
+			*s = '-';
+	return json_string(id);
+}
+
+static void add_path_args(const char *pattern, json_t *list)
+{
+	for (const char *open; (open = strchr(pattern, '{')); pattern = open + 1)
+		json_array_append_new(
+			list, json_pack("{s:o s:s s:b s:{s:s}}", "name",
+					json_stringn(open + 1, strcspn(open + 1, "}")), "in", "path",
+					"required", 1, "schema", "type", "string"));
+}
+
+static void add_query_args(const struct rest_row *row, json_t *list)
+{
+	for (const struct rest_field *f = row->in; f && f->name && !has_body(row); f++)
+		json_array_append_new(list, json_pack("{s:s s:s s:b s:o}", "name", f->name, "in",
+						      "query", "required", f->required, "schema",
+						      field_schema(f, false)));
+}
+
+static json_t *page_schema(const struct rest_row *row)
+{
+	return json_pack("{s:s s:{s:{s:s s:o} s:{s:[s,s]}} s:[s,s]}", "type", "object", "properties",
+			 "items", "type", "array", "items", ref_to("schemas", row->out->name), "next",
+			 "type", "string", "null", "required", "items", "next");
+}
+
+static json_t *good_answer(const struct rest_row *row)
+{
+	json_t *content;
+
+	if (!row->out)
+		return json_pack("{s:s}", "description", "It is done.");
+	if (row->flags & REST_STREAM)
+		return json_pack("{s:s s:o}", "description", "A line for each line.", "content",
+				 content_of(LINES_TYPE, ref_to("schemas", row->out->name)));
+	content = content_of("application/json", row->flags & REST_LIST
+							 ? page_schema(row)
+							 : ref_to("schemas", row->out->name));
+	if (row->flags & REST_LIST)
+		json_object_update_new(content,
+				       content_of(LINES_TYPE, ref_to("schemas", row->out->name)));
+	return json_pack("{s:s s:o}", "description", "It is done.", "content", content);
+}
+
+static json_t *answers_of(const struct rest_row *row)
+{
+	json_t *answers = json_object();
+	char status[8];
+
+	snprintf(status, sizeof status, "%d", row->status ? row->status : row->out ? 200 : 204);
+	json_object_set_new(answers, status, good_answer(row));
+	if (has_body(row) && !(row->flags & (REST_OPEN | REST_STREAM)))
+		json_object_set_new(answers, "202", ref_to("responses", "Waits"));
+	json_object_set_new(answers, "default", ref_to("responses", "Problem"));
+	return answers;
+}
+
+static json_t *body_of(const struct rest_row *row)
+{
+	bool lines = row->flags & REST_STREAM;
+
+	return json_pack("{s:o s:b}", "content",
+			 content_of(lines ? LINES_TYPE : "application/json",
+				    object_schema(row->in, false)),
+			 "required", row->in && row->in->required);
+}
+
+static const char *role_of_row(const struct rest_row *row)
+{
+	if (row->flags & REST_OPEN)
+		return "anybody";
+	return row->flags & REST_SELF ? "device" : role_names[row->least];
+}
+
+static json_t *operation(const struct rest_row *row)
+{
+	json_t *args = json_array(), *op;
+
+	add_path_args(row->pattern, args);
+	add_query_args(row, args);
+	op = json_pack("{s:o s:s s:s s:o s:o}", "operationId", operation_id(row->command), "summary",
+		       row->summary, "x-least-role", role_of_row(row), "parameters", args, "responses",
+		       answers_of(row));
+	if (has_body(row) && row->in)
+		json_object_set_new(op, "requestBody", body_of(row));
+	if (row->flags & REST_OPEN)
+		json_object_set_new(op, "security", json_array());
+	return op;
+}
+
+static void add_row(const struct rest_row *row, json_t *paths, json_t *schemas)
+{
+	char method[8];
+	json_t *path = json_object_get(paths, row->pattern);
+
+	snprintf(method, sizeof method, "%s", row->method);
+	for (char *s = method; *s; s++)
+		*s = (char)(*s | 0x20);
+	if (!path) {
+		json_object_set_new(paths, row->pattern, json_object());
+		path = json_object_get(paths, row->pattern);
+	}
+	json_object_set_new(path, method, operation(row));
+	if (row->out && !json_object_get(schemas, row->out->name))
+		json_object_set_new(schemas, row->out->name, object_schema(row->out->fields, true));
+}
+
+static json_t *components(json_t *schemas)
+{
+	return json_pack(
+		"{s:o s:{s:{s:s s:o} s:{s:s s:o}} s:{s:{s:s s:s} s:{s:s s:s} s:{s:s} s:{s:s s:s s:s}}}",
+		"schemas", schemas, "responses", "Problem", "description",
+		"It was not done (RFC 9457).", "content",
+		content_of("application/problem+json", ref_to("schemas", "Problem")), "Waits",
+		"description", "It waits for others' approval.", "content",
+		content_of("application/json", json_pack("{s:s}", "type", "object")),
+		"securitySchemes", "password", "type", "http", "scheme", "basic", "token", "type",
+		"http", "scheme", "bearer", "certificate", "type", "mutualTLS", "key", "type", "apiKey",
+		"in", "header", "name", "Api-Key");
+}
+
+static const struct rest_field problem_fields[] = {
+	OUT_HAS("type"), OUT_HAS("title"), OUT_COUNT("status"), OUT_TEXT("detail"), OUT_TEXT("instance"), { 0 },
+};
+
+static json_t *document(void)
+{
+	json_t *paths = json_object(), *schemas = json_object();
+	json_t *problem = object_schema(problem_fields, true);
+
+	json_object_set_new(problem, "additionalProperties", json_true());
+	json_object_set_new(problem, "required", json_pack("[s]", "status"));
+	json_object_set_new(schemas, "Problem", problem);
+	for (size_t l = 0; rest_lists[l]; l++)
+		for (const struct rest_row *row = rest_lists[l]; row->method; row++)
+			add_row(row, paths, schemas);
+	return json_pack("{s:s s:{s:s s:s s:s} s:[{s:s}] s:o s:o s:[{s:[]},{s:[]},{s:[]}]}", "openapi",
+			 "3.1.0", "info", "title", "Inro", "version", INRO_VERSION, "summary",
+			 "Keys, certificates and devices", "servers", "url", "/", "paths", paths,
+			 "components", components(schemas), "security", "password", "token",
+			 "certificate");
+}
+
+void rest_openapi(struct buf *out)
+{
+	json_t *doc = document();
+	char *text = doc ? json_dumps(doc, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+
+	if (text)
+		buf_add_str(out, text);
+	else
+		out->err = INRO_E_NO_MEMORY;
+	free(text);
+	json_decref(doc);
+}
+
+void rest_print(struct buf *out)
+{
+	for (size_t l = 0; rest_lists[l]; l++)
+		for (const struct rest_row *row = rest_lists[l]; row->method; row++)
+			buf_addf(out, "| %s | `%s` | %s | %s |\n", row->method, row->pattern,
+				 role_of_row(row), row->summary);
+}

@@ -1,0 +1,150 @@
+/*
+ * rows - what a route is, as data, and what its handler has at hand.
+ *
+ * 1. A handler gets an input that fits its row: no unknown members, types, bounds and words as they
+ *    are said, what is required is there.
+ * 2. It gives back one JSON document, the core's error otherwise, and does not look at HTTP.
+ * 3. Rows of one file are in a list of their own; rest_lists has them all.
+ */
+#ifndef INRO_BACKOFFICE_REST_ROWS_H
+#define INRO_BACKOFFICE_REST_ROWS_H
+
+#include <jansson.h>
+
+#include "backoffice/core/network.h"
+#include "backoffice/http/http.h"
+
+enum rest_kind {
+	REST_TEXT,   /* up to `max` bytes, REST_TEXT_MAX when that is 0 */
+	REST_WORD,   /* one of `words` */
+	REST_NUMBER, /* whole, `min` to `max` */
+	REST_BOOL,
+	REST_TIME,   /* "2026-11-21T01:09:47Z" */
+	REST_TEXTS,  /* an array of texts, up to REST_TEXTS_MAX */
+	REST_OBJECT, /* any object: the core looks into it */
+	REST_ARRAY,  /* of anything; of answers only */
+	REST_ANY,    /* of answers only */
+	REST_KIND__MAX
+};
+
+#define REST_TEXT_MAX  4096
+#define REST_PEM_MAX   ((long)64 << 10)
+#define REST_TEXTS_MAX 64
+#define REST_BODY_MAX  ((size_t)256 << 10)
+#define REST_BATCH_MAX ((size_t)16 << 20)
+
+struct rest_field {
+	const char *name; /* NULL ends a list */
+	enum rest_kind kind;
+	bool required; /* of an answer: never null */
+	long min, max;
+	const char *const *words; /* NULL at the end */
+	const char *help;
+};
+
+/* What an answer is made of. */
+struct rest_shape {
+	const char *name; /* "Device" */
+	const struct rest_field *fields;
+};
+
+enum rest_flag {
+	REST_LIST = 1,	 /* a page: {"items": [...], "next": CURSOR} */
+	REST_SECRET = 2, /* the answer has a secret in it: it is not kept anywhere */
+	REST_OPEN = 4,	 /* anybody */
+	REST_SELF = 8,	 /* a device, for itself */
+	REST_STREAM = 16, /* takes lines of JSON and gives lines of JSON */
+};
+
+struct rest;
+typedef enum inro_err rest_run(struct rest *r, json_t **ret);
+
+struct rest_row {
+	const char *method, *pattern; /* NULL ends a list */
+	const char *command; /* what passes and the audit call it, as in `inro COMMAND` */
+	const char *summary;
+	enum role least;
+	unsigned flags;
+	int status;		     /* when it is done; 0: 200 */
+	const struct rest_field *in; /* of the body, of GET and DELETE the query; NULL: nothing */
+	const struct rest_shape *out; /* NULL: nothing, 204 */
+	rest_run *run;
+};
+
+extern const struct rest_row *const rest_lists[]; /* NULL at the end */
+
+struct rest {
+	struct core *core;
+	const struct rest_row *row;
+	const char *const *args; /* what {...} of the pattern matched */
+	json_t *in;		 /* an object */
+	const struct http_peer *peer;
+	struct core_who who;
+	int status; /* 0: the row's */
+	bool stale; /* it was changed since the caller looked */
+};
+
+/* NULL when it is not given. */
+const char *rest_text(const struct rest *r, const char *name);
+bool rest_given(const struct rest *r, const char *name);
+bool rest_true(const struct rest *r, const char *name);
+int64_t rest_number(const struct rest *r, const char *name, int64_t otherwise);
+/* In milliseconds since 1970; 0: not given. */
+int64_t rest_time(const struct rest *r, const char *name);
+/* The index of a REST_WORD among names, -1 when it is not given. */
+int rest_word(const struct rest *r, const char *name, const char *const *names, size_t n);
+size_t rest_texts(const struct rest *r, const char *name, const char *out[static REST_TEXTS_MAX]);
+/* A number in the path.  INRO_E_NOT_FOUND when it is none. */
+MUST_CHECK enum inro_err rest_id(const struct rest *r, size_t arg, int64_t *ret);
+/* Of lists: limit and after. */
+struct page;
+MUST_CHECK enum inro_err rest_page(const struct rest *r, struct page *ret);
+/* {"items": items, "next": next or null}; `next` is not taken over.  items may be NULL. */
+MUST_CHECK enum inro_err rest_give_page(enum inro_err e, json_t *items, const char *next, json_t **ret);
+MUST_CHECK enum inro_err rest_give_numbered(enum inro_err e, json_t *items, int64_t next,
+					    json_t **ret);
+
+/* input.c: checks the input against the row's fields.  INRO_E_ARG with the member's name. */
+MUST_CHECK enum inro_err rest_check(const struct rest_field *fields, json_t *in);
+/* One JSON object of these bytes, not deep.  INRO_E_SYNTAX. */
+MUST_CHECK enum inro_err rest_read(struct bytes text, json_t **ret);
+/* The query as such an object. */
+MUST_CHECK enum inro_err rest_query(const struct http_call *call, const struct rest_field *fields,
+				    json_t **ret);
+
+/* who.c: who asks; role ROLE_NOBODY when nothing says so. */
+MUST_CHECK enum inro_err rest_who(struct core *c, const struct http_call *call,
+				  struct core_who *ret);
+/* The core works as r->who, and the row lets him. */
+MUST_CHECK enum inro_err rest_admit(struct rest *r);
+
+/* stream.c */
+http_handler rest_list_lines, rest_batch;
+/* The row of this command; NULL. */
+const struct rest_row *rest_row_of(const char *command);
+
+#define FIELDS(...) ((const struct rest_field[]) { __VA_ARGS__, { 0 } })
+#define CHOICE(...) ((const char *const[]) { __VA_ARGS__, NULL })
+#define IN_TEXT(n, h)	    { .name = n, .kind = REST_TEXT, .help = h }
+#define IN_MUST(n, h)	    { .name = n, .kind = REST_TEXT, .required = true, .min = 1, .help = h }
+#define IN_PEM(n, must, h)  { .name = n, .kind = REST_TEXT, .required = must, .max = REST_PEM_MAX, .help = h }
+#define IN_BOOL(n, h)	    { .name = n, .kind = REST_BOOL, .help = h }
+#define IN_NUMBER(n, a, b, h) { .name = n, .kind = REST_NUMBER, .min = a, .max = b, .help = h }
+#define IN_WORD(n, h, ...)  { .name = n, .kind = REST_WORD, .words = CHOICE(__VA_ARGS__), .help = h }
+#define IN_TIME(n, h)	    { .name = n, .kind = REST_TIME, .help = h }
+#define IN_WHY		    { .name = "why", .kind = REST_TEXT, .max = 255, .help = "reason, for the audit" }
+#define IN_PROPOSAL	    IN_NUMBER("proposal", 1, 4000000000, "the proposal by which others approved this")
+#define IN_PAGE                                                                                    \
+	IN_NUMBER("limit", 1, 1000, "so many at most"),                                            \
+		IN_TEXT("after", "what follows this cursor, `next` of the page before")
+#define OUT_TEXT(n)   { .name = n, .kind = REST_TEXT }
+#define OUT_HAS(n)    { .name = n, .kind = REST_TEXT, .required = true }
+#define OUT_NUMBER(n) { .name = n, .kind = REST_NUMBER }
+#define OUT_COUNT(n)  { .name = n, .kind = REST_NUMBER, .required = true }
+#define OUT_BOOL(n)   { .name = n, .kind = REST_BOOL, .required = true }
+#define OUT_TIME(n)   { .name = n, .kind = REST_TIME }
+#define OUT_OBJECT(n) { .name = n, .kind = REST_OBJECT }
+#define OUT_ARRAY(n)  { .name = n, .kind = REST_ARRAY }
+#define OUT_ANY(n)    { .name = n, .kind = REST_ANY }
+
+#endif

@@ -1,0 +1,391 @@
+/* rows_ca - CAs, their keys and lists, and the profiles by which they issue. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/ca.h"
+#include "backoffice/core/profile_store.h"
+#include "backoffice/pki/pem.h"
+#include "backoffice/pki/profile.h"
+#include "backoffice/rest/creds.h"
+#include "backoffice/rest/lists.h"
+#include "backoffice/show/doc.h"
+
+/* ---- CAs ---- */
+
+static enum inro_err list_cas(struct rest *r, json_t **ret)
+{
+	SCOPED(ca_list) l = { 0 };
+	struct page page;
+	json_t *items = json_array();
+	enum inro_err e = rest_page(r, &page);
+
+	if (e == INRO_OK)
+		e = ca_find(r->core, &page, &l);
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
+		json_array_append_new(items, json_of_ca(&l.items[i]));
+	return rest_give_numbered(e, items, l.next, ret);
+}
+
+/* NULL: as the profile says. */
+static const unsigned *path_len_of(const struct rest *r, unsigned *room)
+{
+	*room = (unsigned)rest_number(r, "path_len", 0);
+	return rest_given(r, "path_len") ? room : NULL;
+}
+
+static enum inro_err read_constraints(const struct rest *r, struct buf *ret)
+{
+	const char *permit[REST_TEXTS_MAX], *exclude[REST_TEXTS_MAX];
+	size_t permit_n = rest_texts(r, "permit", permit);
+	size_t exclude_n = rest_texts(r, "exclude", exclude);
+
+	return ca_read_constraints(permit, permit_n, exclude, exclude_n, ret);
+}
+
+static enum inro_err create_ca(struct rest *r, json_t **ret)
+{
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(buf) constraints = { 0 };
+	unsigned path_len;
+	struct ca_request in = {
+		.name = rest_text(r, "name"),
+		.subject = rest_text(r, "subject"),
+		.parent = rest_text(r, "parent"),
+		.profile = rest_text(r, "profile"),
+		.key_uri = rest_text(r, "key"),
+		.token = rest_text(r, "token"),
+		.key_type = rest_text(r, "type"),
+		.label = rest_text(r, "label"),
+		.path_len = path_len_of(r, &path_len),
+		.days = (unsigned)rest_number(r, "days", 0),
+		.external = rest_true(r, "external"),
+		.proposal = rest_number(r, "proposal", 0),
+	};
+	enum inro_err e = read_constraints(r, &constraints);
+
+	in.constraints = buf_bytes(&constraints);
+	if (e == INRO_OK && !in.key_uri == !in.token)
+		e = err_set(INRO_E_ARG, "the CA's key: the member 'key' or 'token'");
+	if (e == INRO_OK)
+		e = ca_create(r->core, &in, &v);
+	return e == INRO_OK ? json_give(json_of_ca(&v), ret) : e;
+}
+
+static enum inro_err show_ca(struct rest *r, json_t **ret)
+{
+	SCOPED(ca_view) v = { 0 };
+	enum inro_err e = ca_get(r->core, r->args[0], &v);
+
+	return e == INRO_OK ? json_give(json_of_ca(&v), ret) : e;
+}
+
+static enum inro_err ca_chain_pem(struct rest *r, json_t **ret)
+{
+	SCOPED(chain) chain = { 0 };
+	enum inro_err e =
+		ca_chain(r->core, r->args[0], (unsigned)rest_number(r, "generation", 0), &chain);
+
+	return e == INRO_OK ? rest_give_chain(&chain, NULL, ret) : e;
+}
+
+static enum inro_err set_ca(struct rest *r, json_t **ret)
+{
+	SCOPED(ca_view) v = { 0 };
+	const struct ca_settings in = {
+		.crl_days = rest_number(r, "crl_days", CA_AS_IT_IS),
+		.overlap_hours = rest_number(r, "crl_overlap_hours", CA_AS_IT_IS),
+		.delta_hours = rest_number(r, "delta_hours", CA_AS_IT_IS),
+		.shards = rest_number(r, "crl_shards", CA_AS_IT_IS),
+		.crl_url = rest_text(r, "crl_url"),
+		.delta_url = rest_text(r, "delta_url"),
+	};
+	enum inro_err e = ca_set(r->core, r->args[0], &in, &v);
+
+	return e == INRO_OK ? json_give(json_of_ca(&v), ret) : e;
+}
+
+static enum inro_err move_ca(struct rest *r, enum verb verb, json_t **ret)
+{
+	SCOPED(ca_view) v = { 0 };
+	enum inro_err e = ca_move(r->core, r->args[0], verb, rest_text(r, "why"), &v);
+
+	return e == INRO_OK ? json_give(json_of_ca(&v), ret) : e;
+}
+
+static enum inro_err retire_ca(struct rest *r, json_t **ret)
+{
+	return move_ca(r, VERB_RETIRE, ret);
+}
+
+static enum inro_err cancel_ca(struct rest *r, json_t **ret)
+{
+	return move_ca(r, VERB_CANCEL, ret);
+}
+
+static enum inro_err activate_ca(struct rest *r, json_t **ret)
+{
+	SCOPED(ca_view) v = { 0 };
+	const struct ca_activation in = { .cert = bytes_of(rest_text(r, "cert")),
+					  .chain = bytes_of(rest_text(r, "chain")),
+					  .proposal = rest_number(r, "proposal", 0) };
+	enum inro_err e = ca_activate(r->core, r->args[0], &in, &v);
+
+	return e == INRO_OK ? json_give(json_of_ca(&v), ret) : e;
+}
+
+static enum inro_err certify_ca(struct rest *r, json_t **ret)
+{
+	SCOPED(cred) cert = { 0 };
+	SCOPED(buf) constraints = { 0 };
+	unsigned path_len;
+	const char *profile = rest_text(r, "profile");
+	struct cred_request in = { .csr = bytes_of(rest_text(r, "csr")),
+				   .ca = r->args[0],
+				   .profile = profile ? profile : "sub-ca",
+				   .path_len = path_len_of(r, &path_len),
+				   .days = (unsigned)rest_number(r, "days", 0),
+				   .proposal = rest_number(r, "proposal", 0) };
+	enum inro_err e = read_constraints(r, &constraints);
+
+	in.constraints = buf_bytes(&constraints);
+	if (e == INRO_OK)
+		e = ca_certify(r->core, &in, &cert);
+	return e == INRO_OK ? json_give(json_of_cred(&cert), ret) : e;
+}
+
+static enum inro_err roll_ca(struct rest *r, json_t **ret)
+{
+	SCOPED(ca_view) v = { 0 };
+	const struct ca_rollover in = { .name = r->args[0],
+					.key_uri = rest_text(r, "key"),
+					.token = rest_text(r, "token"),
+					.key_type = rest_text(r, "type"),
+					.label = rest_text(r, "label"),
+					.days = (unsigned)rest_number(r, "days", 0),
+					.external = rest_true(r, "external"),
+					.crl_url = rest_text(r, "crl_url"),
+					.delta_url = rest_text(r, "delta_url"),
+					.proposal = rest_number(r, "proposal", 0) };
+	enum inro_err e;
+
+	if (!in.key_uri == !in.token)
+		return err_set(INRO_E_ARG, "the CA's next key: the member 'key' or 'token'");
+	e = ca_rollover(r->core, &in, &v);
+	return e == INRO_OK ? json_give(json_of_ca(&v), ret) : e;
+}
+
+static enum inro_err list_ca_keys(struct rest *r, json_t **ret)
+{
+	SCOPED(ca_keys) keys = { 0 };
+	json_t *items = json_array();
+	enum inro_err e = ca_keys(r->core, r->args[0], &keys);
+
+	for (size_t i = 0; e == INRO_OK && i < keys.n; i++)
+		json_array_append_new(items, json_of_ca_key(&keys.items[i]));
+	return rest_give_page(e, items, NULL, ret);
+}
+
+static enum inro_err make_crl(struct rest *r, json_t **ret)
+{
+	SCOPED(buf) der = { 0 };
+	SCOPED(buf) pem = { 0 };
+	struct crl_info info = { 0 };
+	enum inro_err e =
+		ca_crl(r->core, r->args[0], (unsigned)rest_number(r, "days", 0), &der, &info);
+
+	pem_add(&pem, PEM_CRL, buf_bytes(&der));
+	if (e == INRO_OK)
+		e = buf_err(&pem);
+	if (e != INRO_OK)
+		return e;
+	return json_give(json_pack("{s:I s:o s:o s:I s:o}", "number", (json_int_t)info.number,
+				   "this_update", json_of_time(info.this_update), "next_update",
+				   json_of_time(info.next_update), "entries", (json_int_t)info.entries,
+				   "pem", text_json(buf_bytes(&pem))),
+			 ret);
+}
+
+/* ---- profiles ---- */
+
+static json_t *profile_doc(const struct profile_version *v)
+{
+	return json_pack("{s:o s:o s:o s:o s:o s:o}", "name", json_of_text(v->name), "version",
+			 json_integer(v->version), "actor", json_of_text(v->actor), "created",
+			 json_of_time(v->created_ms / 1000), "ended",
+			 json_of_time(v->ended_ms / 1000), "text", text_json(blob_bytes(&v->body)));
+}
+
+static bool has_own(const struct profile_list *own, const char *name)
+{
+	for (size_t i = 0; i < own->n; i++)
+		if (strcmp(own->items[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static enum inro_err add_builtins(struct rest *r, const struct profile_list *own, json_t *items)
+{
+	const char *name;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && (name = profile_builtin_at(i)); i++) {
+		SCOPED(profile_version) v = { 0 };
+
+		if (has_own(own, name))
+			continue;
+		e = profile_text(r->core, name, 0, &v);
+		if (e == INRO_OK)
+			json_array_append_new(items, profile_doc(&v));
+	}
+	return e;
+}
+
+static enum inro_err list_profiles(struct rest *r, json_t **ret)
+{
+	SCOPED(profile_list) own = { 0 };
+	json_t *items = json_array();
+	enum inro_err e = profile_find(r->core, &own);
+
+	if (e == INRO_OK)
+		e = add_builtins(r, &own, items);
+	for (size_t i = 0; e == INRO_OK && i < own.n; i++)
+		json_array_append_new(items, profile_doc(&own.items[i]));
+	return rest_give_page(e, items, NULL, ret);
+}
+
+static enum inro_err show_profile(struct rest *r, json_t **ret)
+{
+	SCOPED(profile_version) v = { 0 };
+	enum inro_err e = profile_text(r->core, r->args[0], rest_number(r, "version", -1), &v);
+
+	return e == INRO_OK ? json_give(profile_doc(&v), ret) : e;
+}
+
+static enum inro_err past_profiles(struct rest *r, json_t **ret)
+{
+	SCOPED(profile_list) l = { 0 };
+	json_t *items = json_array();
+	enum inro_err e = profile_history(r->core, r->args[0], &l);
+
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
+		json_array_append_new(items, profile_doc(&l.items[i]));
+	return rest_give_page(e, items, NULL, ret);
+}
+
+static enum inro_err give_profile(struct rest *r, enum profile_giving how, json_t **ret)
+{
+	SCOPED(profile_version) v = { 0 };
+	enum inro_err e =
+		profile_give(r->core, bytes_of(rest_text(r, "text")), "the profile", how, &v);
+
+	return e == INRO_OK ? json_give(profile_doc(&v), ret) : e;
+}
+
+static enum inro_err add_profile(struct rest *r, json_t **ret)
+{
+	return give_profile(r, PROFILE_NEW, ret);
+}
+
+static enum inro_err set_profile(struct rest *r, json_t **ret)
+{
+	return give_profile(r, PROFILE_ANOTHER, ret);
+}
+
+static enum inro_err remove_profile(struct rest *r, json_t **ret)
+{
+	SCOPED(profile_version) v = { 0 };
+
+	(void)ret;
+	return profile_remove(r->core, r->args[0], rest_text(r, "why"), &v);
+}
+
+/* ---- the rows ---- */
+
+static const struct rest_shape ca = {
+	"CA", FIELDS(OUT_HAS("name"), OUT_HAS("state"), OUT_TEXT("parent"), OUT_TEXT("subject"),
+		     OUT_TEXT("profile"), OUT_TIME("not_before"), OUT_TIME("not_after"),
+		     OUT_TEXT("key_uri"), OUT_BOOL("issues"), OUT_TEXT("why_not"),
+		     OUT_NUMBER("crl_number"), OUT_TIME("crl_at"), OUT_NUMBER("certificate"),
+		     OUT_TEXT("pem"), OUT_TEXT("name_constraints"), OUT_TIME("crl_due"),
+		     OUT_NUMBER("crl_days"), OUT_NUMBER("crl_overlap_hours"), OUT_NUMBER("delta_hours"),
+		     OUT_NUMBER("crl_shards"), OUT_TEXT("crl_url"), OUT_TEXT("delta_url"),
+		     OUT_NUMBER("generation"))
+};
+static const struct rest_shape ca_key = {
+	"CAKey", FIELDS(OUT_COUNT("generation"), OUT_HAS("state"), OUT_TEXT("key_uri"),
+			OUT_TIME("not_before"), OUT_TIME("not_after"), OUT_NUMBER("crl_number"),
+			OUT_TIME("crl_at"), OUT_TIME("crl_next"), OUT_TIME("lists_until"), OUT_TEXT("pem"))
+};
+static const struct rest_shape crl = { "CRL", FIELDS(OUT_COUNT("number"), OUT_TIME("this_update"),
+						     OUT_TIME("next_update"), OUT_COUNT("entries"),
+						     OUT_HAS("pem")) };
+static const struct rest_shape profile = { "Profile",
+					   FIELDS(OUT_HAS("name"), OUT_COUNT("version"), OUT_TEXT("actor"),
+						  OUT_TIME("created"), OUT_TIME("ended"), OUT_TEXT("text")) };
+
+#define NEW_KEY                                                                                    \
+	IN_TEXT("key", "the URI of one that is there"), IN_TEXT("token", "the token in which one is made"), \
+		IN_TEXT("type", "of that key, ec-p256 when not said"), IN_TEXT("label", "of that key"), \
+		IN_NUMBER("days", 1, 36500, "how long the certificate is valid"),                  \
+		IN_BOOL("external", "others certify it")
+#define NAMES                                                                                      \
+	{ .name = "permit", .kind = REST_TEXTS,                                                    \
+	  .help = "only these names may be certified below, as DNS:example.com" },                 \
+		{ .name = "exclude", .kind = REST_TEXTS, .help = "these may not" },                \
+		IN_NUMBER("path_len", 0, 255, "CAs that may be below, one under the other")
+#define URLS                                                                                       \
+	IN_TEXT("crl_url", "of its lists, in certificates"), IN_TEXT("delta_url", "of deltas, in lists")
+
+const struct rest_row rest_ca_rows[] = {
+	{ "GET", "/v1/cas", "ca list", "Lists CAs", ROLE_AUDITOR, REST_LIST, 0, FIELDS(IN_PAGE), &ca,
+	  list_cas },
+	{ "POST", "/v1/cas", "ca create", "Makes a CA whose key is in a token", ROLE_ADMIN, 0, 201,
+	  FIELDS(IN_MUST("name", "how it will be called"), IN_MUST("subject", "as CN=Root,O=Example"),
+		 IN_TEXT("parent", "the CA above it; none: a root"),
+		 IN_TEXT("profile", "root-ca or sub-ca when not said"), NEW_KEY, NAMES, IN_PROPOSAL),
+	  &ca, create_ca },
+	{ "GET", "/v1/cas/{ca}", "ca show", "Shows a CA, with its certificate", ROLE_AUDITOR, 0, 0, NULL,
+	  &ca, show_ca },
+	{ "GET", "/v1/cas/{ca}/chain", "ca chain", "Gives a CA's certificate and those above it",
+	  ROLE_AUDITOR, 0, 0, FIELDS(IN_NUMBER("generation", 1, 100000, "of an earlier key")), &rest_pem,
+	  ca_chain_pem },
+	{ "PATCH", "/v1/cas/{ca}", "ca set", "Sets how a CA's lists are made", ROLE_ADMIN, 0, 0,
+	  FIELDS(IN_NUMBER("crl_days", 1, 3650, "until the next list is due"),
+		 IN_NUMBER("crl_overlap_hours", 0, 8760, "that a list is valid beyond that"),
+		 IN_NUMBER("delta_hours", 1, 8760, "the same of a delta"),
+		 IN_NUMBER("crl_shards", 0, 4096, "parts of a list; 0: one list of everything"), URLS),
+	  &ca, set_ca },
+	{ "POST", "/v1/cas/{ca}/retire", "ca retire", "Lets a CA issue no more", ROLE_ADMIN, 0, 0,
+	  FIELDS(IN_WHY), &ca, retire_ca },
+	{ "POST", "/v1/cas/{ca}/cancel", "ca cancel", "Waits for no certificate of others any longer",
+	  ROLE_ADMIN, 0, 0, FIELDS(IN_WHY), &ca, cancel_ca },
+	{ "POST", "/v1/cas/{ca}/activate", "ca activate", "Takes the certificate that others made",
+	  ROLE_ADMIN, 0, 0,
+	  FIELDS(IN_PEM("cert", true, "PEM"), IN_PEM("chain", false, "PEM, from its issuer up"), IN_PROPOSAL),
+	  &ca, activate_ca },
+	{ "POST", "/v1/cas/{ca}/certify", "ca certify", "Certifies somebody else's CA by its request",
+	  ROLE_ADMIN, 0, 201,
+	  FIELDS(IN_PEM("csr", true, "PEM"), IN_TEXT("profile", "sub-ca when not said"),
+		 IN_NUMBER("days", 1, 36500, "how long it is valid"), NAMES, IN_PROPOSAL),
+	  &rest_certificate, certify_ca },
+	{ "POST", "/v1/cas/{ca}/rollover", "ca rollover", "Gives a CA another key", ROLE_ADMIN, 0, 0,
+	  FIELDS(NEW_KEY, URLS, IN_PROPOSAL), &ca, roll_ca },
+	{ "GET", "/v1/cas/{ca}/keys", "ca keys", "Lists the keys that a CA had, and its next one",
+	  ROLE_AUDITOR, REST_LIST, 0, NULL, &ca_key, list_ca_keys },
+	{ "POST", "/v1/cas/{ca}/crl", "ca crl", "Makes a list of what is revoked", ROLE_OPERATOR, 0, 0,
+	  FIELDS(IN_NUMBER("days", 1, 3650, "until the next one is due")), &crl, make_crl },
+	{ "GET", "/v1/profiles", "profile list", "Lists the kinds of certificates", ROLE_AUDITOR, REST_LIST,
+	  0, NULL, &profile, list_profiles },
+	{ "POST", "/v1/profiles", "profile add", "Takes a profile into the database", ROLE_ADMIN, 0, 201,
+	  FIELDS(IN_PEM("text", true, "the profile, INI")), &profile, add_profile },
+	{ "PUT", "/v1/profiles", "profile set", "Puts a profile in the place of the one of its name",
+	  ROLE_ADMIN, 0, 0, FIELDS(IN_PEM("text", true, "the profile, INI")), &profile, set_profile },
+	{ "GET", "/v1/profiles/{profile}", "profile show", "Shows a profile", ROLE_AUDITOR, 0, 0,
+	  FIELDS(IN_NUMBER("version", 0, 1000000, "an earlier text; 0: the built-in one")), &profile,
+	  show_profile },
+	{ "DELETE", "/v1/profiles/{profile}", "profile remove", "Removes a profile from the database",
+	  ROLE_ADMIN, 0, 0, FIELDS(IN_WHY), NULL, remove_profile },
+	{ "GET", "/v1/profiles/{profile}/history", "profile history", "Lists the texts that a profile had",
+	  ROLE_AUDITOR, REST_LIST, 0, NULL, &profile, past_profiles },
+	{ 0 },
+};

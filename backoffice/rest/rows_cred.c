@@ -1,0 +1,335 @@
+/* rows_cred - certificates and the requests that wait to become some. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/cred.h"
+#include "backoffice/pki/pem.h"
+#include "backoffice/rest/creds.h"
+#include "backoffice/rest/lists.h"
+#include "backoffice/show/doc.h"
+
+static enum inro_err list_certs(struct rest *r, json_t **ret)
+{
+	int at = rest_word(r, "state", cred_state_names, CRED_STATE__MAX);
+	enum cred_state state = (enum cred_state)at;
+	const struct cred_search s = {
+		.where = rest_text(r, "where"),
+		.filter = { rest_text(r, "device"), rest_text(r, "ca"), at < 0 ? NULL : &state,
+			    (unsigned)rest_number(r, "due_days", 0) },
+		.sort = rest_text(r, "sort"),
+		.after = rest_text(r, "after"),
+		.limit = (size_t)rest_number(r, "limit", 0),
+	};
+	SCOPED(cred_found) l = { 0 };
+	json_t *items = json_array();
+	enum inro_err e = cred_search(r->core, &s, &l);
+
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
+		json_array_append_new(items, json_of_listed_cred(&l.items[i]));
+	return rest_give_page(e, items, l.next, ret);
+}
+
+/* One that waits is an answer, too. */
+enum inro_err rest_give_issued(struct rest *r, const struct cred *cert, json_t **ret)
+{
+	if (cert->state == CRED_REQUESTED || cert->state == CRED_PENDING)
+		r->status = 202;
+	return json_give(json_of_cred(cert), ret);
+}
+
+enum inro_err rest_issue_for(struct rest *r, const char *device, json_t **ret)
+{
+	const char *sans[REST_TEXTS_MAX];
+	SCOPED(cred) cert = { 0 };
+	const struct cred_request in = {
+		.csr = bytes_of(rest_text(r, "csr")),
+		.ca = rest_text(r, "ca"),
+		.profile = rest_text(r, "profile"),
+		.device = device,
+		.sans = sans,
+		.sans_n = rest_texts(r, "sans", sans),
+		.key_uri = rest_text(r, "key_uri"),
+		.days = (unsigned)rest_number(r, "days", 0),
+		.request_id = rest_text(r, "request_id"),
+	};
+	enum inro_err e = cred_issue(r->core, &in, &cert);
+
+	return e == INRO_OK ? rest_give_issued(r, &cert, ret) : e;
+}
+
+static enum inro_err issue_cert(struct rest *r, json_t **ret)
+{
+	return rest_issue_for(r, rest_text(r, "device"), ret);
+}
+
+static enum inro_err give_key(const struct secret *key, const struct cred *cert, json_t **ret)
+{
+	SCOPED(buf) pem = { .secret = true };
+	json_t *doc = json_of_cred(cert);
+
+	pem_add(&pem, "PRIVATE KEY", secret_bytes(key));
+	if (doc && buf_err(&pem) == INRO_OK)
+		json_object_set_new(doc, "key", text_json(buf_bytes(&pem)));
+	return json_give_or_drop(buf_err(&pem), doc, ret);
+}
+
+static enum inro_err make_key(struct rest *r, json_t **ret)
+{
+	const char *sans[REST_TEXTS_MAX];
+	SCOPED(cred) cert = { 0 };
+	SCOPED(secret) key = { 0 };
+	const struct cred_request in = { .ca = rest_text(r, "ca"),
+					 .profile = rest_text(r, "profile"),
+					 .device = rest_text(r, "device"),
+					 .sans = sans,
+					 .sans_n = rest_texts(r, "sans", sans),
+					 .days = (unsigned)rest_number(r, "days", 0) };
+	const struct cred_central how = { rest_text(r, "subject"), rest_text(r, "type"),
+					  rest_true(r, "keep") };
+	enum inro_err e = cred_issue_central(r->core, &in, &how, &key, &cert);
+
+	return e == INRO_OK ? give_key(&key, &cert, ret) : e;
+}
+
+static enum inro_err kept_key(struct rest *r, json_t **ret)
+{
+	SCOPED(cred) cert = { 0 };
+	SCOPED(secret) key = { 0 };
+	enum inro_err e =
+		cred_kept_key(r->core, r->args[0], rest_number(r, "proposal", 0), &key, &cert);
+
+	return e == INRO_OK ? give_key(&key, &cert, ret) : e;
+}
+
+/* Of one that waits or waited: what it was asked for by. */
+static enum inro_err add_asked(struct rest *r, const struct cred *cert, json_t *doc)
+{
+	AUTO(free_chars) char *text = NULL;
+	enum inro_err e =
+		cert->rec.cert.n ? INRO_E_NOT_FOUND : cred_asked(r->core, cert, &text);
+
+	json_object_set_new(doc, "request", json_of_object(text));
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+static enum inro_err show_cert(struct rest *r, json_t **ret)
+{
+	SCOPED(cred) cert = { 0 };
+	json_t *doc = NULL;
+	enum inro_err e = cred_get(r->core, r->args[0], &cert);
+
+	if (e == INRO_OK)
+		e = json_give(json_of_cred(&cert), &doc);
+	if (e == INRO_OK)
+		e = add_asked(r, &cert, doc);
+	return json_give_or_drop(e, doc, ret);
+}
+
+static enum inro_err show_chain(struct rest *r, json_t **ret)
+{
+	SCOPED(cred) cert = { 0 };
+	SCOPED(chain) chain = { 0 };
+	enum inro_err e = cred_get(r->core, r->args[0], &cert);
+
+	if (e == INRO_OK)
+		e = cred_chain(r->core, &cert, &chain);
+	return e == INRO_OK ? rest_give_chain(&chain, &cert.rec.cert, ret) : e;
+}
+
+enum inro_err rest_give_chain(const struct chain *chain, const struct blob *first, json_t **ret)
+{
+	SCOPED(buf) pem = { 0 };
+
+	if (first && first->n)
+		pem_add(&pem, PEM_CERT, blob_bytes(first));
+	for (size_t i = 0; i < chain->n; i++)
+		pem_add(&pem, PEM_CERT, blob_bytes(&chain->certs[i]));
+	if (buf_err(&pem) != INRO_OK)
+		return buf_err(&pem);
+	return json_give(json_pack("{s:o}", "pem", text_json(buf_bytes(&pem))), ret);
+}
+
+enum inro_err rest_renew(struct rest *r, const char *ref, json_t **ret)
+{
+	SCOPED(cred) cert = { 0 };
+	const struct cred_renewal in = { .csr = bytes_of(rest_text(r, "csr")),
+					 .new_key = rest_true(r, "new_key"),
+					 .key_type = rest_text(r, "type"),
+					 .days = (unsigned)rest_number(r, "days", 0) };
+	enum inro_err e = cred_renew(r->core, ref, &in, &cert);
+
+	return e == INRO_OK ? rest_give_issued(r, &cert, ret) : e;
+}
+
+static enum inro_err renew_cert(struct rest *r, json_t **ret)
+{
+	return rest_renew(r, r->args[0], ret);
+}
+
+static enum inro_err revoke_cert(struct rest *r, json_t **ret)
+{
+	SCOPED(cred) cert = { 0 };
+	const struct cred_revocation in = { .reason = rest_text(r, "reason"),
+					    .invalid_at = rest_time(r, "invalid_at") / 1000,
+					    .why = rest_text(r, "why") };
+	enum inro_err e = cred_revoke(r->core, r->args[0], &in, &cert);
+
+	return e == INRO_OK ? json_give(json_of_revoked(&cert), ret) : e;
+}
+
+static enum inro_err retire_cert(struct rest *r, json_t **ret)
+{
+	SCOPED(cred) cert = { 0 };
+	enum inro_err e =
+		cred_retire(r->core, r->args[0], rest_text(r, "cause"), rest_text(r, "why"), &cert);
+
+	return e == INRO_OK ? json_give(json_of_cred(&cert), ret) : e;
+}
+
+static enum inro_err destroy_cert(struct rest *r, json_t **ret)
+{
+	SCOPED(cred) cert = { 0 };
+	SCOPED(buf) evidence = { 0 };
+	enum inro_err e = cred_destroy(r->core, r->args[0], rest_text(r, "why"), &evidence, &cert);
+
+	if (e == INRO_OK)
+		e = json_give(json_of_cred(&cert), ret);
+	if (e == INRO_OK)
+		json_object_set_new(*ret, "evidence",
+				    json_loadb((const char *)evidence.p, evidence.n, 0, NULL));
+	return e;
+}
+
+typedef enum inro_err decide_fn(struct core *c, const char *ref, const char *why, struct cred *ret);
+
+static enum inro_err decide(struct rest *r, decide_fn *how, json_t **ret)
+{
+	SCOPED(cred) cert = { 0 };
+	enum inro_err e = how(r->core, r->args[0], rest_text(r, "why"), &cert);
+
+	return e == INRO_OK ? json_give(json_of_cred(&cert), ret) : e;
+}
+
+static enum inro_err move_cert(struct rest *r, enum verb verb, json_t **ret)
+{
+	SCOPED(cred) cert = { 0 };
+	enum inro_err e = cred_move(r->core, r->args[0], verb, rest_text(r, "why"), &cert);
+
+	return e == INRO_OK ? json_give(json_of_cred(&cert), ret) : e;
+}
+
+#define STEP(name, call)                                                                           \
+	static enum inro_err name##_cert(struct rest *r, json_t **ret)                             \
+	{                                                                                          \
+		return call;                                                                       \
+	}
+STEP(approve, decide(r, cred_approve, ret))
+STEP(reject, decide(r, cred_reject, ret))
+STEP(hold, move_cert(r, VERB_HOLD, ret))
+STEP(release, move_cert(r, VERB_RELEASE, ret))
+STEP(archive, move_cert(r, VERB_ARCHIVE, ret))
+#undef STEP
+
+static enum inro_err count_certs(struct rest *r, json_t **ret)
+{
+	json_t *items = json_array();
+	enum inro_err e = INRO_OK;
+
+	for (int s = 0; e == INRO_OK && s < CRED_STATE__MAX; s++) {
+		int64_t n = 0;
+
+		e = cred_count(r->core, CRED_CERTIFICATE, (enum cred_state)s, &n);
+		json_array_append_new(items, json_pack("{s:s s:I}", "what", cred_state_names[s], "n",
+						       (json_int_t)n));
+	}
+	return rest_give_page(e, items, NULL, ret);
+}
+
+/* ---- the rows ---- */
+
+#define CERT_OUT                                                                                   \
+	OUT_COUNT("id"), OUT_HAS("state"), OUT_TEXT("serial"), OUT_TEXT("subject"), OUT_TEXT("ca"), \
+		OUT_TEXT("profile"), OUT_TEXT("device"), OUT_TIME("not_before"),                   \
+		OUT_TIME("not_after"), OUT_TEXT("key_uri"), OUT_TEXT("fingerprint"),               \
+		OUT_TIME("revoked_at"), OUT_TEXT("reason"), OUT_TEXT("is_ca"),                     \
+		OUT_NUMBER("profile_version"), OUT_NUMBER("replaces"), OUT_TEXT("request_id"),     \
+		OUT_TIME("good_until"), OUT_TEXT("cause"), OUT_TIME("invalid_at"),                 \
+		OUT_TIME("created"), OUT_TEXT("issuer"), OUT_TEXT("key_type"),                     \
+		OUT_TEXT("signature"), OUT_ARRAY("names"), OUT_TEXT("pem")
+
+const struct rest_shape rest_certificate = {
+	"Certificate", FIELDS(CERT_OUT, OUT_OBJECT("request"), OUT_TEXT("due"), OUT_OBJECT("evidence"))
+};
+static const struct rest_shape with_key = { "CertificateWithKey", FIELDS(CERT_OUT, OUT_HAS("key")) };
+static const struct rest_shape revoked = {
+	"RevokedCertificate",
+	FIELDS(CERT_OUT, OUT_ARRAY("also_revoked"), OUT_ARRAY("same_key_ca"), OUT_TEXT("same_key"))
+};
+const struct rest_shape rest_pem = { "Pem", FIELDS(OUT_HAS("pem")) };
+static const struct rest_shape counted = { "Count", FIELDS(OUT_HAS("what"), OUT_COUNT("n")) };
+
+#define CERTS "/v1/certificates"
+#define MOVE(word, text)                                                                           \
+	{                                                                                          \
+		"POST", CERTS "/{cert}/" #word, "cert " #word, text, ROLE_OPERATOR, 0, 0,          \
+			FIELDS(IN_WHY), &rest_certificate, word##_cert                             \
+	}
+
+const struct rest_row rest_cred_rows[] = {
+	{ "GET", CERTS, "cert list", "Lists certificates and requests for some", ROLE_AUDITOR, REST_LIST, 0,
+	  FIELDS(IN_TEXT("where", "only those, as 'profile=tls-client not_after<30d'"),
+		 IN_TEXT("device", "of this device"), IN_TEXT("ca", "of this CA"),
+		 IN_WORD("state", "only those in this state", "requested", "pending", "active", "suspended",
+			 "superseded", "revoked", "expired", "retired", "archived", "destroyed"),
+		 IN_NUMBER("due_days", 1, 36500, "what is due for something within so many days"),
+		 IN_WORD("sort", "in this order", "id", "expires"), IN_PAGE),
+	  &rest_certificate, list_certs },
+	{ "POST", CERTS, "cert issue", "Issues a certificate by a request (PKCS#10)", ROLE_OPERATOR, 0, 201,
+	  FIELDS(IN_PEM("csr", true, "PEM"), IN_MUST("ca", "who issues it"), IN_MUST("profile", "what kind"),
+		 IN_TEXT("device", "whose it is"),
+		 { .name = "sans", .kind = REST_TEXTS, .help = "further names that it may ask for: DNS:host" },
+		 IN_TEXT("key_uri", "where the key is, if known"),
+		 IN_NUMBER("days", 1, 36500, "how long it is valid; the profile's period is the longest"),
+		 IN_TEXT("request_id", "who asks again by it gets this one again")),
+	  &rest_certificate, issue_cert },
+	{ "POST", "/v1/made-keys", "cert make-key",
+	  "Makes a key here and certifies it, for a device that can't make its own", ROLE_OPERATOR,
+	  REST_SECRET, 201,
+	  FIELDS(IN_MUST("ca", "who issues it"), IN_MUST("profile", "what kind"),
+		 IN_TEXT("device", "whose it is"), IN_TEXT("subject", "CN=DEVICE when not said"),
+		 IN_TEXT("type", "ec-p256 when not said"), { .name = "sans", .kind = REST_TEXTS },
+		 IN_NUMBER("days", 1, 36500, "how long it is valid"),
+		 IN_BOOL("keep", "a copy stays here, sealed")),
+	  &with_key, make_key },
+	{ "GET", CERTS "/{cert}", "cert show", "Shows a certificate: by id, serial or fingerprint",
+	  ROLE_AUDITOR, 0, 0, NULL, &rest_certificate, show_cert },
+	{ "GET", CERTS "/{cert}/chain", "cert chain", "Gives a certificate and those above it",
+	  ROLE_AUDITOR, 0, 0, NULL, &rest_pem, show_chain },
+	{ "POST", CERTS "/{cert}/key", "cert key", "Gives out the kept key of a certificate",
+	  ROLE_OPERATOR, REST_SECRET, 0, FIELDS(IN_PROPOSAL), &with_key, kept_key },
+	{ "POST", CERTS "/{cert}/renew", "cert renew", "Issues the successor of a certificate",
+	  ROLE_OPERATOR, 0, 201,
+	  FIELDS(IN_PEM("csr", false, "PEM, for a key that the back office can't reach"),
+		 IN_BOOL("new_key", "another key in the same token"), IN_TEXT("type", "of that key"),
+		 IN_NUMBER("days", 1, 36500, "how long it is valid")),
+	  &rest_certificate, renew_cert },
+	{ "POST", CERTS "/{cert}/revoke", "cert revoke", "Revokes a certificate for good", ROLE_OPERATOR, 0,
+	  0,
+	  FIELDS(IN_WORD("reason", "RFC 5280 5.3.1", "unspecified", "keyCompromise", "cACompromise",
+			 "affiliationChanged", "superseded", "cessationOfOperation",
+			 "privilegeWithdrawn", "aACompromise"),
+		 IN_TIME("invalid_at", "since when the key must be distrusted"), IN_WHY),
+	  &revoked, revoke_cert },
+	MOVE(hold, "Puts a certificate on the CRL for now"),
+	MOVE(release, "Takes 'hold' back"),
+	{ "POST", CERTS "/{cert}/retire", "cert retire", "Ends the use of a certificate", ROLE_OPERATOR, 0,
+	  0, FIELDS(IN_TEXT("cause", "what it was for"), IN_WHY), &rest_certificate, retire_cert },
+	MOVE(archive, "Keeps a retired certificate apart"),
+	{ "POST", CERTS "/{cert}/destroy", "cert destroy", "Wipes the key of a certificate that is over",
+	  ROLE_ADMIN, 0, 0, FIELDS(IN_WHY), &rest_certificate, destroy_cert },
+	MOVE(approve, "Approves a request that waits"),
+	MOVE(reject, "Lets a request that waits become nothing"),
+	{ "GET", "/v1/counts/certificates", "cert count", "Counts certificates by their state",
+	  ROLE_AUDITOR, REST_LIST, 0, NULL, &counted, count_certs },
+	{ 0 },
+};

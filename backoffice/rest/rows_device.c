@@ -1,0 +1,441 @@
+/* rows_device - devices, their pre-shared keys, and groups. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/audit.h"
+#include "backoffice/core/device.h"
+#include "backoffice/core/group.h"
+#include "backoffice/core/psk.h"
+#include "backoffice/core/tally.h"
+#include "backoffice/rest/lists.h"
+#include "backoffice/show/doc.h"
+
+/* ---- devices ---- */
+
+static enum inro_err list_devices(struct rest *r, json_t **ret)
+{
+	int at = rest_word(r, "state", device_state_names, DEVICE_STATE__MAX);
+	enum device_state state = (enum device_state)at;
+	const struct device_search s = {
+		.where = rest_text(r, "where"),
+		.filter = { rest_text(r, "prefix"), at < 0 ? NULL : &state, rest_true(r, "all") },
+		.sort = rest_text(r, "sort"),
+		.after = rest_text(r, "after"),
+		.limit = (size_t)rest_number(r, "limit", 0),
+	};
+	SCOPED(device_found) found = { 0 };
+	json_t *items = json_array();
+	enum inro_err e = device_search(r->core, &s, &found);
+
+	for (size_t i = 0; e == INRO_OK && i < found.n; i++) {
+		json_t *doc = NULL;
+
+		e = json_of_device(r->core, &found.items[i], &doc);
+		json_array_append_new(items, doc);
+	}
+	return rest_give_page(e, items, found.next, ret);
+}
+
+/* What a request gives, with what it borrows from. */
+struct device_input {
+	struct device_fields fields;
+	struct device_anchor anchor;
+	uint8_t hash[ANCHOR_HASH];
+	char *attrs;
+};
+
+static void device_input_clear(struct device_input *in)
+{
+	free(in->attrs);
+}
+
+static enum inro_err read_anchor(const struct rest *r, struct device_input *in)
+{
+	const char *text = rest_text(r, "anchor");
+	int store = rest_word(r, "anchor_store", anchor_store_names, ANCHOR_STORE__MAX);
+	enum inro_err e = INRO_OK;
+
+	if (!text)
+		return store < 0 ? INRO_OK : err_set(INRO_E_ARG, "'anchor_store' goes with 'anchor'");
+	in->fields.anchor = &in->anchor;
+	if (*text)
+		e = device_anchor_parse(text, in->hash, &in->anchor);
+	if (store >= 0)
+		in->anchor.store = (enum anchor_store)store;
+	return e;
+}
+
+static enum inro_err read_device(const struct rest *r, struct device_input *in)
+{
+	const json_t *attrs = json_object_get(r->in, "attrs");
+
+	in->fields = (struct device_fields) {
+		.name = rest_text(r, "name"),
+		.ip = rest_text(r, "ip"),
+		.mac = rest_text(r, "mac"),
+		.hostname = rest_text(r, "hostname"),
+		.os = rest_text(r, "os"),
+		.serial = rest_text(r, "serial"),
+		.group = rest_text(r, "group"),
+	};
+	if (attrs)
+		in->fields.attrs = in->attrs = json_dumps(attrs, JSON_COMPACT);
+	return read_anchor(r, in);
+}
+
+static enum inro_err add_device(struct rest *r, json_t **ret)
+{
+	SCOPED(device_input) in = { 0 };
+	SCOPED(device) d = { 0 };
+	SCOPED(psk_new) psk = { 0 };
+	bool keyed = !rest_true(r, "no_psk");
+	enum inro_err e = read_device(r, &in);
+
+	if (e == INRO_OK)
+		e = device_add_with(r->core, rest_text(r, "id"), &in.fields, keyed ? &psk : NULL, &d);
+	if (e == INRO_OK)
+		e = json_of_device(r->core, &d, ret);
+	if (e == INRO_OK && keyed)
+		json_object_update_new(*ret, json_of_psk(&psk));
+	return e;
+}
+
+static enum inro_err show_device(struct rest *r, json_t **ret)
+{
+	SCOPED(device) d = { 0 };
+	enum inro_err e = device_get(r->core, r->args[0], &d);
+
+	return e == INRO_OK ? json_of_device(r->core, &d, ret) : e;
+}
+
+static enum inro_err update_device(struct rest *r, json_t **ret)
+{
+	SCOPED(device_input) in = { 0 };
+	SCOPED(device) d = { 0 };
+	enum inro_err e = read_device(r, &in);
+
+	if (e == INRO_OK)
+		e = device_update(r->core, r->args[0], &in.fields, &d);
+	return e == INRO_OK ? json_of_device(r->core, &d, ret) : e;
+}
+
+static enum inro_err switch_device(struct rest *r, enum verb verb, json_t **ret)
+{
+	SCOPED(device) d = { 0 };
+	enum inro_err e = device_switch(r->core, r->args[0], verb, rest_text(r, "why"), &d);
+
+	return e == INRO_OK ? json_of_device(r->core, &d, ret) : e;
+}
+
+static enum inro_err enable_device(struct rest *r, json_t **ret)
+{
+	return switch_device(r, VERB_ENABLE, ret);
+}
+
+static enum inro_err disable_device(struct rest *r, json_t **ret)
+{
+	return switch_device(r, VERB_DISABLE, ret);
+}
+
+static enum inro_err delete_device(struct rest *r, json_t **ret)
+{
+	size_t n = 0;
+	enum inro_err e = device_delete(r->core, r->args[0], rest_text(r, "why"), &n);
+
+	return e == INRO_OK ? json_give(json_pack("{s:s s:I}", "id", r->args[0], "revoked",
+						  (json_int_t)n),
+					ret)
+			    : e;
+}
+
+static enum inro_err device_events(struct rest *r, json_t **ret)
+{
+	SCOPED(buf) subject = { 0 };
+	SCOPED(event_list) l = { 0 };
+	struct audit_filter f = { 0 };
+	struct page page;
+	json_t *items = json_array();
+	enum inro_err e = rest_page(r, &page);
+
+	buf_addf(&subject, "device:%s", r->args[0]);
+	buf_add_u8(&subject, 0);
+	f.subject = (const char *)subject.p;
+	if (e == INRO_OK)
+		e = buf_err(&subject);
+	if (e == INRO_OK)
+		e = audit_find(r->core, &f, &page, &l);
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
+		json_array_append_new(items, json_of_event(&l.items[i], true));
+	return rest_give_numbered(e, items, l.next, ret);
+}
+
+static enum inro_err count_devices(struct rest *r, json_t **ret)
+{
+	json_t *items = json_array();
+	enum inro_err e = INRO_OK;
+
+	for (int s = 0; e == INRO_OK && s < DEVICE_STATE__MAX; s++) {
+		char name[TALLY_NAME_MAX + 1];
+		int64_t n = 0;
+
+		snprintf(name, sizeof name, "device/%s", device_state_names[s]);
+		e = tally_get(r->core, name, &n);
+		json_array_append_new(items, json_pack("{s:s s:I}", "what", device_state_names[s], "n",
+						       (json_int_t)n));
+	}
+	return rest_give_page(e, items, NULL, ret);
+}
+
+/* ---- pre-shared keys ---- */
+
+static enum inro_err give_psk(struct rest *r, const struct psk_new *p, json_t **ret)
+{
+	json_t *doc = json_of_psk(p);
+
+	if (doc)
+		json_object_set_new(doc, "device", json_of_text(r->args[0]));
+	return json_give(doc, ret);
+}
+
+static enum inro_err issue_psk(struct rest *r, json_t **ret)
+{
+	SCOPED(psk_new) p = { 0 };
+	enum inro_err e = psk_issue(r->core, r->args[0], bytes_of(rest_text(r, "psk")), &p);
+
+	return e == INRO_OK ? give_psk(r, &p, ret) : e;
+}
+
+static enum inro_err rotate_psk(struct rest *r, json_t **ret)
+{
+	SCOPED(psk_new) p = { 0 };
+	enum inro_err e = psk_rotate(r->core, r->args[0], bytes_of(rest_text(r, "psk")),
+				     rest_number(r, "grace", 0), &p);
+
+	return e == INRO_OK ? give_psk(r, &p, ret) : e;
+}
+
+static enum inro_err get_psk(struct rest *r, json_t **ret)
+{
+	SCOPED(psk_new) p = { 0 };
+	enum inro_err e = psk_get(r->core, r->args[0], &p);
+
+	return e == INRO_OK ? give_psk(r, &p, ret) : e;
+}
+
+static enum inro_err show_psk(struct rest *r, json_t **ret)
+{
+	SCOPED(psk_new) p = { 0 };
+	enum inro_err e = psk_show(r->core, r->args[0], &p.rec);
+
+	if (e == INRO_OK)
+		e = give_psk(r, &p, ret);
+	if (e != INRO_OK)
+		return e;
+	json_object_set_new(*ret, "wrong_tries", json_integer((json_int_t)p.rec.fails));
+	json_object_set_new(*ret, "locked_until", json_of_time(p.rec.locked_until));
+	return INRO_OK;
+}
+
+/* A wrong one is an answer, not an error of who asks. */
+static enum inro_err verify_psk(struct rest *r, json_t **ret)
+{
+	enum inro_err e = psk_verify(r->core, r->args[0], bytes_of(rest_text(r, "psk")));
+
+	if (e != INRO_OK && e != INRO_E_PIN_WRONG)
+		return e;
+	return json_give(json_pack("{s:s s:b}", "id", r->args[0], "verified", e == INRO_OK), ret);
+}
+
+static enum inro_err delete_psk(struct rest *r, json_t **ret)
+{
+	size_t n = 0;
+	enum inro_err e = psk_delete(r->core, r->args[0], rest_text(r, "why"), &n);
+
+	return e == INRO_OK ? json_give(json_pack("{s:s s:I}", "id", r->args[0], "destroyed",
+						  (json_int_t)n),
+					ret)
+			    : e;
+}
+
+static enum inro_err release_psk(struct rest *r, json_t **ret)
+{
+	(void)ret;
+	return psk_release(r->core, r->args[0]);
+}
+
+/* ---- groups ---- */
+
+static enum inro_err give_group(struct rest *r, const struct device_group *g, bool whole,
+				json_t **ret)
+{
+	AUTO(free_chars) char *text = NULL;
+	json_t *doc = json_of_group(g);
+	enum inro_err e = json_add_counts(r->core, g, doc);
+
+	if (e == INRO_OK && whole)
+		e = policy_text(r->core, g->id, &text);
+	if (e == INRO_OK && whole)
+		json_object_set_new(doc, "holds", json_of_object(text));
+	return json_give_or_drop(e, doc, ret);
+}
+
+static enum inro_err list_groups(struct rest *r, json_t **ret)
+{
+	SCOPED(group_list) l = { 0 };
+	struct page page;
+	json_t *items = json_array();
+	enum inro_err e = rest_page(r, &page);
+
+	if (e == INRO_OK)
+		e = group_find(r->core, rest_text(r, "under"), &page, &l);
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++) {
+		json_t *doc = NULL;
+
+		e = give_group(r, &l.items[i], false, &doc);
+		json_array_append_new(items, doc);
+	}
+	return rest_give_numbered(e, items, l.next, ret);
+}
+
+static char *policy_given(const struct rest *r)
+{
+	const json_t *policy = json_object_get(r->in, "policy");
+
+	return policy ? json_dumps(policy, JSON_COMPACT) : NULL;
+}
+
+static enum inro_err add_group(struct rest *r, json_t **ret)
+{
+	AUTO(free_chars) char *policy = policy_given(r);
+	SCOPED(device_group) g = { 0 };
+	enum inro_err e = group_add(r->core, rest_text(r, "path"), policy, &g);
+
+	return e == INRO_OK ? give_group(r, &g, true, ret) : e;
+}
+
+static enum inro_err show_group(struct rest *r, json_t **ret)
+{
+	SCOPED(device_group) g = { 0 };
+	enum inro_err e = group_get(r->core, r->args[0], &g);
+
+	return e == INRO_OK ? give_group(r, &g, true, ret) : e;
+}
+
+static enum inro_err update_group(struct rest *r, json_t **ret)
+{
+	AUTO(free_chars) char *policy = policy_given(r);
+	const struct group_change change = { .policy = policy, .path = rest_text(r, "path") };
+	SCOPED(device_group) g = { 0 };
+	enum inro_err e = group_update(r->core, r->args[0], &change, &g);
+
+	return e == INRO_OK ? give_group(r, &g, true, ret) : e;
+}
+
+static enum inro_err delete_group(struct rest *r, json_t **ret)
+{
+	SCOPED(device_group) g = { 0 };
+
+	(void)ret;
+	return group_delete(r->core, r->args[0], &g);
+}
+
+/* ---- the rows ---- */
+
+#define DEVICE_IN                                                                                  \
+	{ .name = "name", .kind = REST_TEXT, .max = 255, .help = "what people call it" },          \
+		{ .name = "ip", .kind = REST_TEXT, .max = 64 },                                    \
+		{ .name = "mac", .kind = REST_TEXT, .max = 64 },                                   \
+		{ .name = "hostname", .kind = REST_TEXT, .max = 255 },                             \
+		{ .name = "os", .kind = REST_TEXT, .max = 255 },                                   \
+		{ .name = "serial", .kind = REST_TEXT, .max = 255 },                               \
+		{ .name = "group", .kind = REST_TEXT, .max = 255, .help = "the path of its group" }, \
+		{ .name = "attrs", .kind = REST_OBJECT,                                            \
+		  .help = "further fields: texts, numbers, true and false" },                      \
+		IN_TEXT("anchor", "what only this device has: serial:MAKER:SERIAL, key:HEX, ek:HEX"), \
+		IN_WORD("anchor_store", "where it keeps that", "unknown", "software", "hardware")
+#define DEVICE_OUT                                                                                 \
+	OUT_HAS("id"), OUT_TEXT("name"), OUT_HAS("state"), OUT_TEXT("group"), OUT_TEXT("ip"),      \
+		OUT_TEXT("mac"), OUT_TEXT("hostname"), OUT_TEXT("os"), OUT_TEXT("serial"),         \
+		OUT_OBJECT("attrs"), OUT_TEXT("anchor"), OUT_HAS("anchor_kind"),                   \
+		OUT_HAS("anchor_store"), OUT_TIME("created"), OUT_TIME("updated"), OUT_TIME("deleted")
+#define PSK_OUT                                                                                    \
+	OUT_TEXT("psk_store"), OUT_TIME("psk_issued"), OUT_TEXT("psk"), OUT_NUMBER("psk_entropy_bits")
+
+static const struct rest_shape device = { "Device", FIELDS(DEVICE_OUT) };
+static const struct rest_shape new_device = { "NewDevice", FIELDS(DEVICE_OUT, PSK_OUT) };
+static const struct rest_shape gone = { "DeletedDevice", FIELDS(OUT_HAS("id"), OUT_COUNT("revoked")) };
+static const struct rest_shape counted = { "Count", FIELDS(OUT_HAS("what"), OUT_COUNT("n")) };
+static const struct rest_shape psk = { "PresharedKey", FIELDS(PSK_OUT, OUT_HAS("device")) };
+static const struct rest_shape psk_state = { "PresharedKeyState",
+					     FIELDS(PSK_OUT, OUT_HAS("device"), OUT_COUNT("wrong_tries"),
+						    OUT_TIME("locked_until")) };
+static const struct rest_shape psk_gone = { "DestroyedPresharedKeys",
+					    FIELDS(OUT_HAS("id"), OUT_COUNT("destroyed")) };
+static const struct rest_shape group = {
+	"Group", FIELDS(OUT_HAS("path"), OUT_OBJECT("policy"), OUT_OBJECT("holds"), OUT_TIME("created"),
+			OUT_TIME("updated"), OUT_NUMBER("registered"), OUT_NUMBER("active"),
+			OUT_NUMBER("disabled"), OUT_NUMBER("devices"))
+};
+
+#define PSK_IN { .name = "psk", .kind = REST_TEXT, .max = 128, .help = "a given one; one is made when not said" }
+#define GROUP_POLICY { .name = "policy", .kind = REST_OBJECT, .help = "what it says; what it does not say its parent says" }
+
+const struct rest_row rest_device_rows[] = {
+	{ "GET", "/v1/devices", "device list", "Lists devices", ROLE_AUDITOR, REST_LIST, 0,
+	  FIELDS(IN_TEXT("where", "only those, as 'group=line1 state=active'"),
+		 IN_TEXT("prefix", "ids that begin so"),
+		 IN_WORD("state", "only those in this state", "registered", "active", "disabled", "deleted"),
+		 IN_BOOL("all", "deleted ones too"),
+		 IN_WORD("sort", "in this order", "id", "name", "host", "ip", "mac"), IN_PAGE),
+	  &device, list_devices },
+	{ "POST", "/v1/devices", "device add", "Registers a device, and gives it a pre-shared key",
+	  ROLE_OPERATOR, REST_SECRET, 201,
+	  FIELDS({ .name = "id", .kind = REST_TEXT, .required = true, .min = 1, .max = 64 }, DEVICE_IN,
+		 IN_BOOL("no_psk", "it gets no pre-shared key")),
+	  &new_device, add_device },
+	{ "GET", "/v1/devices/{id}", "device show", "Shows a device", ROLE_AUDITOR, 0, 0, NULL, &device,
+	  show_device },
+	{ "PATCH", "/v1/devices/{id}", "device update", "Changes what is given; null takes a field away",
+	  ROLE_OPERATOR, 0, 0, FIELDS(DEVICE_IN), &device, update_device },
+	{ "DELETE", "/v1/devices/{id}", "device delete",
+	  "Deletes a device and revokes the certificates that are bound to it", ROLE_OPERATOR, 0, 0,
+	  FIELDS(IN_WHY), &gone, delete_device },
+	{ "POST", "/v1/devices/{id}/enable", "device enable", "Takes 'disable' back", ROLE_OPERATOR, 0, 0,
+	  FIELDS(IN_WHY), &device, enable_device },
+	{ "POST", "/v1/devices/{id}/disable", "device disable",
+	  "Lets a device get nothing and not in; its certificates stay valid", ROLE_OPERATOR, 0, 0,
+	  FIELDS(IN_WHY), &device, disable_device },
+	{ "GET", "/v1/devices/{id}/events", "device history", "Lists what happened to a device",
+	  ROLE_AUDITOR, REST_LIST, 0, FIELDS(IN_PAGE), &rest_event, device_events },
+	{ "GET", "/v1/counts/devices", "device count", "Counts devices by their state", ROLE_AUDITOR,
+	  REST_LIST, 0, NULL, &counted, count_devices },
+	{ "POST", "/v1/devices/{id}/psk", "psk issue", "Gives a device a pre-shared key", ROLE_OPERATOR,
+	  REST_SECRET, 201, FIELDS(PSK_IN), &psk, issue_psk },
+	{ "GET", "/v1/devices/{id}/psk", "psk get", "Tells the pre-shared key", ROLE_OPERATOR, REST_SECRET,
+	  0, NULL, &psk, get_psk },
+	{ "DELETE", "/v1/devices/{id}/psk", "psk delete", "Wipes the pre-shared keys of a device",
+	  ROLE_OPERATOR, 0, 0, FIELDS(IN_WHY), &psk_gone, delete_psk },
+	{ "GET", "/v1/devices/{id}/psk/state", "psk show", "Shows what is recorded of the pre-shared key",
+	  ROLE_AUDITOR, 0, 0, NULL, &psk_state, show_psk },
+	{ "POST", "/v1/devices/{id}/psk/rotate", "psk rotate", "Gives a device another pre-shared key",
+	  ROLE_OPERATOR, REST_SECRET, 0,
+	  FIELDS(PSK_IN, IN_NUMBER("grace", 0, 31536000, "seconds that the old one stays good")), &psk,
+	  rotate_psk },
+	{ "POST", "/v1/devices/{id}/psk/verify", "psk verify", "Is this the pre-shared key?", ROLE_OPERATOR,
+	  0, 0, FIELDS({ .name = "psk", .kind = REST_TEXT, .required = true, .max = 128 }), &rest_verified,
+	  verify_psk },
+	{ "POST", "/v1/devices/{id}/psk/release", "psk release", "Forgets wrong tries", ROLE_OPERATOR, 0, 0,
+	  NULL, NULL, release_psk },
+	{ "GET", "/v1/groups", "group list", "Lists groups", ROLE_AUDITOR, REST_LIST, 0,
+	  FIELDS(IN_TEXT("under", "this one and those in it"), IN_PAGE), &group, list_groups },
+	{ "POST", "/v1/groups", "group add", "Makes a group", ROLE_ADMIN, 0, 201,
+	  FIELDS(IN_MUST("path", "names from the top, plant/line1"), GROUP_POLICY), &group, add_group },
+	{ "GET", "/v1/groups/{path...}", "group show", "Shows a group, and what holds in it", ROLE_AUDITOR,
+	  0, 0, NULL, &group, show_group },
+	{ "PATCH", "/v1/groups/{path...}", "group update", "Changes a group's policy, or its place",
+	  ROLE_ADMIN, 0, 0, FIELDS(IN_TEXT("path", "its new path"), GROUP_POLICY), &group, update_group },
+	{ "DELETE", "/v1/groups/{path...}", "group delete", "Deletes a group that nothing is in",
+	  ROLE_ADMIN, 0, 0, NULL, NULL, delete_group },
+	{ 0 },
+};

@@ -1,0 +1,214 @@
+/* rows_secret - symmetric keys. */
+#include <string.h>
+
+#include "backoffice/core/symkey.h"
+#include "backoffice/pki/pem.h"
+#include "backoffice/rest/lists.h"
+#include "backoffice/rest/secrets.h"
+#include "backoffice/show/doc.h"
+
+static enum inro_err list_keys(struct rest *r, json_t **ret)
+{
+	int at = rest_word(r, "state", cred_state_names, CRED_STATE__MAX);
+	enum cred_state state = (enum cred_state)at;
+	const struct symkey_search s = {
+		.where = rest_text(r, "where"),
+		.filter = { rest_text(r, "device"), rest_text(r, "type"), at < 0 ? NULL : &state },
+		.sort = rest_text(r, "sort"),
+		.after = rest_text(r, "after"),
+		.limit = (size_t)rest_number(r, "limit", 0),
+	};
+	SCOPED(symkey_found) l = { 0 };
+	json_t *items = json_array();
+	enum inro_err e = symkey_search(r->core, &s, &l);
+
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
+		json_array_append_new(items, json_of_symkey(&l.items[i]));
+	return rest_give_page(e, items, l.next, ret);
+}
+
+enum inro_err rest_issue_key(struct rest *r, const char *device, json_t **ret)
+{
+	SCOPED(symkey) k = { 0 };
+	const struct symkey_request in = { device, rest_text(r, "type"), rest_text(r, "name"),
+					   rest_number(r, "days", 0) };
+	enum inro_err e = symkey_issue(r->core, &in, &k);
+
+	return e == INRO_OK ? json_give(json_of_symkey(&k), ret) : e;
+}
+
+static enum inro_err issue_key(struct rest *r, json_t **ret)
+{
+	return rest_issue_key(r, rest_text(r, "device"), ret);
+}
+
+static enum inro_err show_key(struct rest *r, json_t **ret)
+{
+	SCOPED(symkey) k = { 0 };
+	enum inro_err e = symkey_get(r->core, r->args[0], &k);
+
+	return e == INRO_OK ? json_give(json_of_symkey(&k), ret) : e;
+}
+
+enum inro_err rest_renew_key(struct rest *r, json_t **ret)
+{
+	SCOPED(symkey) k = { 0 };
+	enum inro_err e = symkey_renew(r->core, r->args[0], rest_number(r, "grace", -1), &k);
+
+	return e == INRO_OK ? json_give(json_of_symkey(&k), ret) : e;
+}
+
+/* As text: hex, a JWE, or PEM. */
+static void add_key_text(enum symkey_form form, struct bytes given, struct buf *text)
+{
+	if (form == SYMKEY_JWE)
+		buf_add(text, given);
+	else if (form == SYMKEY_CMS || form == SYMKEY_CMS_AUTH)
+		pem_add(text, "CMS", given);
+	else
+		buf_add_hex(text, given);
+}
+
+static enum inro_err give_delivered(const struct symkey *k, enum symkey_form form, struct bytes given,
+				    json_t **ret)
+{
+	SCOPED(buf) text = { .secret = true };
+	json_t *doc = json_of_symkey(k);
+
+	add_key_text(form, given, &text);
+	if (doc && buf_err(&text) == INRO_OK) {
+		json_object_set_new(doc, "form", json_string(symkey_form_names[form]));
+		json_object_set_new(doc, "key", text_json(buf_bytes(&text)));
+	}
+	return json_give_or_drop(buf_err(&text), doc, ret);
+}
+
+enum inro_err rest_get_key(struct rest *r, json_t **ret)
+{
+	int form = rest_word(r, "form", symkey_form_names, SYMKEY_FORM__MAX);
+	const struct symkey_delivery d = { (enum symkey_form)(form < 0 ? SYMKEY_RAW : form),
+					   rest_text(r, "under") };
+	SCOPED(buf) given = { .secret = true };
+	SCOPED(symkey) k = { 0 };
+	enum inro_err e = symkey_deliver(r->core, r->args[0], &d, &k, &given);
+
+	return e == INRO_OK ? give_delivered(&k, d.form, buf_bytes(&given), ret) : e;
+}
+
+/* Octets in hex, of a member. */
+static enum inro_err hex_member(const struct rest *r, const char *name, struct buf *ret)
+{
+	struct bytes text = bytes_of(rest_text(r, name));
+	uint8_t *room = buf_extend(ret, text.n / 2 + 1);
+	size_t n = 0;
+
+	if (!room)
+		return buf_err(ret);
+	if (hex_decode(text, room, text.n / 2 + 1, &n) != INRO_OK)
+		return err_set(INRO_E_ARG, "the member '%s' is hex", name);
+	buf_truncate(ret, n);
+	return INRO_OK;
+}
+
+static enum inro_err verify_mac(struct rest *r)
+{
+	SCOPED(buf) message = { 0 };
+	SCOPED(buf) mac = { 0 };
+	enum inro_err e = hex_member(r, "message", &message);
+
+	if (e == INRO_OK)
+		e = hex_member(r, "mac", &mac);
+	return e == INRO_OK ? symkey_verify_mac(r->core, r->args[0], buf_bytes(&message), buf_bytes(&mac))
+			    : e;
+}
+
+static enum inro_err verify_value(struct rest *r)
+{
+	SCOPED(buf) value = { .secret = true };
+	enum inro_err e = hex_member(r, "key", &value);
+
+	return e == INRO_OK ? symkey_verify(r->core, r->args[0], buf_bytes(&value)) : e;
+}
+
+static enum inro_err verify_key(struct rest *r, json_t **ret)
+{
+	bool mac = rest_given(r, "mac");
+	enum inro_err e;
+
+	if (mac != rest_given(r, "message") || mac == rest_given(r, "key"))
+		return err_set(INRO_E_ARG, "the members are 'key', or 'mac' and 'message'");
+	e = mac ? verify_mac(r) : verify_value(r);
+	if (e != INRO_OK && e != INRO_E_PIN_WRONG && e != INRO_E_SIGNATURE)
+		return e;
+	return json_give(json_pack("{s:s s:b}", "id", r->args[0], "verified", e == INRO_OK), ret);
+}
+
+static enum inro_err move_key(struct rest *r, enum verb verb, json_t **ret)
+{
+	SCOPED(symkey) k = { 0 };
+	enum inro_err e = symkey_move(r->core, r->args[0], verb, rest_text(r, "why"), &k);
+
+	return e == INRO_OK ? json_give(json_of_symkey(&k), ret) : e;
+}
+
+#define STEP(name, verb)                                                                           \
+	static enum inro_err name##_key(struct rest *r, json_t **ret)                              \
+	{                                                                                          \
+		return move_key(r, verb, ret);                                                     \
+	}
+STEP(hold, VERB_HOLD)
+STEP(release, VERB_RELEASE)
+STEP(revoke, VERB_REVOKE)
+STEP(retire, VERB_RETIRE)
+STEP(archive, VERB_ARCHIVE)
+STEP(destroy, VERB_DESTROY)
+#undef STEP
+
+/* ---- the rows ---- */
+
+#define KEY_OUT                                                                                    \
+	OUT_COUNT("id"), OUT_TEXT("serial"), OUT_TEXT("device"), OUT_TEXT("type"), OUT_TEXT("name"), \
+		OUT_HAS("state"), OUT_TIME("not_before"), OUT_TIME("not_after"),                   \
+		OUT_TIME("good_until"), OUT_NUMBER("replaces")
+
+const struct rest_shape rest_symkey = { "Secret", FIELDS(KEY_OUT) };
+const struct rest_shape rest_told_key = { "ToldSecret",
+					  FIELDS(KEY_OUT, OUT_HAS("form"), OUT_HAS("key")) };
+
+#define KEYS "/v1/secrets"
+#define MOVE(word, text)                                                                           \
+	{                                                                                          \
+		"POST", KEYS "/{key}/" #word, "secret " #word, text, ROLE_OPERATOR, 0, 0,          \
+			FIELDS(IN_WHY), &rest_symkey, word##_key                                   \
+	}
+
+const struct rest_row rest_secret_rows[] = {
+	{ "GET", KEYS, "secret list", "Lists symmetric keys", ROLE_AUDITOR, REST_LIST, 0,
+	  FIELDS(IN_TEXT("where", "only those, as 'state=active device.group=line1'"),
+		 IN_TEXT("device", "of this device"), IN_TEXT("type", "of this type"),
+		 IN_WORD("state", "only those in this state", "active", "suspended", "superseded",
+			 "revoked", "expired", "retired", "archived", "destroyed"),
+		 IN_WORD("sort", "in this order", "id", "expires"), IN_PAGE),
+	  &rest_symkey, list_keys },
+	{ "POST", KEYS, "secret issue", "Makes a symmetric key for a device", ROLE_OPERATOR, 0, 201,
+	  FIELDS(IN_MUST("device", "whose it is"), REST_KEY_IN), &rest_symkey, issue_key },
+	{ "GET", KEYS "/{key}", "secret show", "Shows what is recorded of a key: by id or serial",
+	  ROLE_AUDITOR, 0, 0, NULL, &rest_symkey, show_key },
+	{ "POST", KEYS "/{key}/renew", "secret renew", "Makes the successor of a key", ROLE_OPERATOR, 0, 201,
+	  FIELDS(REST_GRACE), &rest_symkey, rest_renew_key },
+	{ "POST", KEYS "/{key}/get", "secret get", "Gives out a key", ROLE_OPERATOR, REST_SECRET, 0,
+	  FIELDS(REST_FORM), &rest_told_key, rest_get_key },
+	{ "POST", KEYS "/{key}/verify", "secret verify", "Is this the key, or its MAC of a message?",
+	  ROLE_OPERATOR, 0, 0,
+	  FIELDS(IN_TEXT("key", "hex"), IN_TEXT("mac", "hex"),
+		 { .name = "message", .kind = REST_TEXT, .max = 131072, .help = "hex" }),
+	  &rest_verified, verify_key },
+	MOVE(hold, "Lets a key not be given out for now"),
+	MOVE(release, "Takes 'hold' back"),
+	MOVE(revoke, "Ends a key"),
+	MOVE(retire, "Ends the use of a key that is over"),
+	MOVE(archive, "Keeps a retired key apart"),
+	{ "DELETE", KEYS "/{key}", "secret delete", "Wipes a key", ROLE_OPERATOR, 0, 0, FIELDS(IN_WHY),
+	  &rest_symkey, destroy_key },
+	{ 0 },
+};

@@ -1,0 +1,329 @@
+/*
+ * run - one request: who it is from, what it asks, whether it was asked before, the answer.
+ *
+ * 1. The core is nobody's again on every way out.
+ * 2. If-Match is looked at in the transaction that changes, not before it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "backoffice/core/reply.h"
+#include "backoffice/pki/alg.h"
+#include "backoffice/rest/engine.h"
+#include "backoffice/show/doc.h"
+
+#define JSON_TYPE    "application/json"
+#define IDEM_KEY_MAX 128
+
+void rest_clear(struct rest *r)
+{
+	json_decref(r->in);
+	r->in = NULL;
+	if (core_become(r->core, NULL) != INRO_OK) /* no memory: nobody can be at work, then, either */
+		abort();
+}
+
+/* ---- entity tags ---- */
+
+static enum inro_err dump(const json_t *doc, struct buf *ret)
+{
+	AUTO(free_chars) char *text = json_dumps(doc, JSON_COMPACT | JSON_PRESERVE_ORDER);
+
+	if (!text)
+		return err_set(INRO_E_NO_MEMORY, "no memory for an answer");
+	buf_add_str(ret, text);
+	wipe(text, strlen(text)); /* it may be what a device gets its key in */
+	return buf_err(ret);
+}
+
+static enum inro_err etag_of(struct bytes body, char ret[static ETAG_ROOM])
+{
+	uint8_t hash[PKI_DIGEST_MAX];
+	SCOPED(buf) hex = { 0 };
+	enum inro_err e = pki_digest(PKI_SHA256, body, hash);
+
+	buf_add_hex(&hex, BYTES(hash, 8));
+	if (e == INRO_OK)
+		e = buf_err(&hex);
+	if (e == INRO_OK)
+		snprintf(ret, ETAG_ROOM, "\"%.*s\"", (int)hex.n, (const char *)hex.p);
+	return e;
+}
+
+static const struct rest_row *reading_row(const struct rest_row *of)
+{
+	for (size_t l = 0; rest_lists[l]; l++)
+		for (const struct rest_row *row = rest_lists[l]; row->method; row++)
+			if (strcmp(row->method, "GET") == 0 && strcmp(row->pattern, of->pattern) == 0)
+				return row;
+	return NULL;
+}
+
+struct match {
+	struct rest *r;
+	const char *wanted;
+};
+
+static enum inro_err current_etag(struct rest *r, char ret[static ETAG_ROOM])
+{
+	struct rest look = *r;
+	json_t *doc = NULL;
+	SCOPED(buf) text = { 0 };
+	enum inro_err e;
+
+	look.row = reading_row(r->row);
+	if (!look.row)
+		return err_set(INRO_E_ARG, "If-Match is for what has a GET of its own");
+	look.in = json_object();
+	e = look.row->run(&look, &doc);
+	if (e == INRO_OK)
+		e = dump(doc, &text);
+	if (e == INRO_OK)
+		e = etag_of(buf_bytes(&text), ret);
+	json_decref(doc);
+	json_decref(look.in);
+	return e;
+}
+
+static enum inro_err still_matches(struct core *c, void *arg)
+{
+	struct match *m = arg;
+	char now[ETAG_ROOM] = "";
+	enum inro_err e = current_etag(m->r, now);
+
+	(void)c;
+	if (e != INRO_OK || strcmp(m->wanted, "*") == 0 || strstr(m->wanted, now))
+		return e;
+	m->r->stale = true;
+	return err_set(INRO_E_STATE, "it was changed since you looked: it is %s now", now);
+}
+
+/* ---- the work ---- */
+
+static enum inro_err run_row(struct rest *r, const struct http_call *call, json_t **ret)
+{
+	struct match m = { .r = r, .wanted = http_header(call, "If-Match") };
+	enum inro_err e;
+
+	if (m.wanted && strcmp(r->row->method, "GET") != 0)
+		core_expect(r->core, still_matches, &m);
+	e = r->row->run(r, ret);
+	core_expect(r->core, NULL, NULL);
+	return e;
+}
+
+static enum inro_err read_input(struct rest *r, const struct http_call *call)
+{
+	bool body = strcmp(call->method, "GET") != 0 && strcmp(call->method, "DELETE") != 0;
+	enum inro_err e;
+
+	if (!body)
+		e = rest_query(call, r->row->in, &r->in);
+	else if (call->body.n)
+		e = rest_read(call->body, &r->in);
+	else
+		e = json_give(json_object(), &r->in);
+	return e == INRO_OK ? rest_check(r->row->in, r->in) : e;
+}
+
+static int status_for(const struct rest *r)
+{
+	if (r->status)
+		return r->status;
+	if (r->row->status)
+		return r->row->status;
+	return r->row->out ? 200 : 204;
+}
+
+static enum inro_err give_answer(struct rest *r, struct http_call *call, json_t *doc)
+{
+	struct http_answer *a = call->answer;
+	char etag[ETAG_ROOM];
+	enum inro_err e = INRO_OK;
+
+	a->status = status_for(r);
+	http_answer_header(a, "Cache-Control", "no-store");
+	if (!doc || a->status == 204)
+		return INRO_OK;
+	a->type = JSON_TYPE;
+	a->body.secret = r->row->flags & REST_SECRET;
+	e = dump(doc, &a->body);
+	if (e != INRO_OK || strcmp(call->method, "GET") != 0 || r->row->flags & REST_LIST)
+		return e;
+	e = etag_of(buf_bytes(&a->body), etag);
+	if (e != INRO_OK)
+		return e;
+	http_answer_header(a, "ETag", etag);
+	if (!http_unchanged(call, etag))
+		return INRO_OK;
+	a->status = 304;
+	buf_reset(&a->body);
+	return INRO_OK;
+}
+
+/* What waits for others is neither done nor refused. */
+static enum inro_err give_waiting(struct rest *r, struct http_call *call)
+{
+	json_t *doc = json_pack("{s:b s:s}", "waits", 1, "detail", err_detail(INRO_E_APPROVAL));
+	enum inro_err e = doc ? INRO_OK : INRO_E_NO_MEMORY;
+
+	r->status = 202;
+	if (e == INRO_OK)
+		e = give_answer(r, call, doc);
+	json_decref(doc);
+	return e;
+}
+
+static enum inro_err do_row(struct rest *r, struct http_call *call)
+{
+	json_t *doc = NULL;
+	enum inro_err e = run_row(r, call, &doc);
+
+	if (e == INRO_OK)
+		e = give_answer(r, call, doc);
+	else if (e == INRO_E_APPROVAL)
+		e = give_waiting(r, call);
+	json_decref(doc);
+	return e;
+}
+
+/* ---- asked before ---- */
+
+static void add_hashed(struct buf *b, const char *text)
+{
+	buf_add_field(b, bytes_of(text));
+}
+
+static enum inro_err hash_of(struct buf *of, uint8_t ret[static PKI_DIGEST_MAX])
+{
+	enum inro_err e = buf_err(of);
+
+	return e == INRO_OK ? pki_digest(PKI_SHA256, buf_bytes(of), ret) : e;
+}
+
+static enum inro_err begin_once(struct rest *r, const struct http_call *call, const char *key,
+				struct reply *ret)
+{
+	uint8_t whose[PKI_DIGEST_MAX], what[PKI_DIGEST_MAX];
+	SCOPED(buf) a = { 0 };
+	SCOPED(buf) b = { 0 };
+	enum inro_err e;
+
+	buf_add_u64(&a, (uint64_t)r->who.tenant);
+	add_hashed(&a, r->who.actor);
+	add_hashed(&a, key);
+	add_hashed(&b, call->method);
+	add_hashed(&b, call->path);
+	buf_add(&b, call->body);
+	e = hash_of(&a, whose);
+	if (e == INRO_OK)
+		e = hash_of(&b, what);
+	return e == INRO_OK ? reply_begin(r->core, BYTES(whose, 32), BYTES(what, 32), ret) : e;
+}
+
+static enum inro_err give_again(struct http_call *call, const struct reply *kept)
+{
+	struct http_answer *a = call->answer;
+
+	http_answer_header(a, "Idempotent-Replayed", "true");
+	if (!kept->body.n && kept->status != 204)
+		return err_set(INRO_E_EXISTS, "this was done, and its answer was not kept: it had a "
+					      "secret in it, or was long");
+	a->status = (int)kept->status;
+	a->type = kept->body.n ? JSON_TYPE : NULL;
+	buf_add(&a->body, blob_bytes(&kept->body));
+	return buf_err(&a->body);
+}
+
+static enum inro_err end_once(struct rest *r, const struct http_call *call, int64_t id,
+			      enum inro_err done)
+{
+	SCOPED(err_kept) kept = err_keep();
+	const struct http_answer *a = call->answer;
+	bool secret = r->row->flags & REST_SECRET;
+	enum inro_err e = done != INRO_OK ? reply_drop(r->core, id)
+					  : reply_end(r->core, id, a->status, a->type,
+						      secret ? BYTES_NONE : buf_bytes(&a->body));
+
+	/* What was done is done, also when nobody can know later. */
+	(void)e;
+	return done;
+}
+
+static enum inro_err check_key(const char *key)
+{
+	size_t n = strlen(key);
+
+	for (size_t i = 0; i < n; i++)
+		if (key[i] < 0x21 || key[i] > 0x7e)
+			n = 0;
+	if (n && n <= IDEM_KEY_MAX)
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "an Idempotency-Key has 1 to %d visible characters", IDEM_KEY_MAX);
+}
+
+static enum inro_err do_once(struct rest *r, struct http_call *call)
+{
+	const char *key = http_header(call, "Idempotency-Key");
+	SCOPED(reply) kept = { 0 };
+	enum inro_err e;
+
+	if (!key || strcmp(call->method, "POST") != 0 || r->row->flags & REST_OPEN)
+		return do_row(r, call);
+	e = check_key(key);
+	if (e == INRO_OK)
+		e = begin_once(r, call, key, &kept);
+	if (e != INRO_OK)
+		return e;
+	if (kept.status)
+		return give_again(call, &kept);
+	return end_once(r, call, kept.id, do_row(r, call));
+}
+
+/* ---- a request ---- */
+
+enum inro_err rest_begin(struct rest *r, const struct http_call *call)
+{
+	enum inro_err e = rest_who(r->core, call, &r->who);
+
+	if (e == INRO_OK)
+		e = rest_admit(r);
+	return e == INRO_OK ? read_input(r, call) : e;
+}
+
+static bool wants_lines(const struct http_call *call)
+{
+	const char *accept = http_header(call, "Accept");
+
+	return accept && strcasecmp(accept, LINES_TYPE) == 0;
+}
+
+static enum inro_err run_begun(struct rest *r, struct http_call *call)
+{
+	if (r->row->flags & REST_STREAM)
+		return rest_lines_in(r, call);
+	if (r->row->flags & REST_LIST && wants_lines(call))
+		return rest_lines_out(r, call);
+	return do_once(r, call);
+}
+
+enum inro_err rest_handle(struct http_call *call, void *arg)
+{
+	__attribute__((cleanup(rest_clear))) struct rest r = { .core = call->worker,
+								.row = arg,
+								.args = call->args,
+								.peer = call->peer };
+	enum inro_err e = rest_begin(&r, call);
+
+	if (e == INRO_OK)
+		e = run_begun(&r, call);
+	if (e == INRO_E_LOGIN)
+		http_answer_header(call->answer, "WWW-Authenticate",
+				   "Basic realm=\"inro\", Bearer realm=\"inro\"");
+	if (!r.stale)
+		return e;
+	http_problem(call->answer, 412, err_detail(e));
+	return INRO_OK;
+}
