@@ -15,6 +15,8 @@ extern const struct cmd_verb agent_verbs[], token_verbs[], key_verbs[], csr_verb
 
 /* In files of their own. */
 cmd_run cert_lint_run;
+cmd_run user_token_add_run, user_token_list_run, user_token_revoke_run;
+MUST_CHECK enum inro_err user_token_check(const struct call *c);
 cmd_run device_import_run, device_export_run;
 cmd_run token_pin_change_run, token_pin_unblock_run;
 cmd_run token_user_add_run, token_user_delete_run, token_user_list_run;

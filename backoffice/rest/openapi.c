@@ -32,7 +32,7 @@ static struct http_route route_of(const struct rest_row *row)
 
 	if (has_body(row)) {
 		route.body_max = lines ? REST_BATCH_MAX : REST_BODY_MAX;
-		route.type = lines ? LINES_TYPE : "application/json";
+		route.type = lines ? LINES_TYPE : NULL; /* run.c: it may have none */
 	}
 	return route;
 }

@@ -84,8 +84,9 @@ static enum inro_err make_key(struct rest *r, json_t **ret)
 					 .sans = sans,
 					 .sans_n = rest_texts(r, "sans", sans),
 					 .days = (unsigned)rest_number(r, "days", 0) };
-	const struct cred_central how = { rest_text(r, "subject"), rest_text(r, "type"),
-					  rest_true(r, "keep") };
+	const struct cred_central how = { .subject = rest_text(r, "subject"),
+					 .key_type = rest_text(r, "type"),
+					 .keep = rest_true(r, "keep") };
 	enum inro_err e = cred_issue_central(r->core, &in, &how, &key, &cert);
 
 	return e == INRO_OK ? give_key(&key, &cert, ret) : e;

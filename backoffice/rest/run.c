@@ -111,7 +111,18 @@ static enum inro_err run_row(struct rest *r, const struct http_call *call, json_
 		core_expect(r->core, still_matches, &m);
 	e = r->row->run(r, ret);
 	core_expect(r->core, NULL, NULL);
+	/* What is lacking is the back office's, and somebody who may ask this may know it. */
+	if (e == INRO_E_CONFIG || e == INRO_E_PIN_MISSING)
+		return err_set(INRO_E_STATE, "%.400s", err_detail(e));
 	return e;
+}
+
+/* Of a change null takes a text away (RFC 7396), as "" does. */
+static void take_nulls_away(const struct rest_field *fields, json_t *in)
+{
+	for (const struct rest_field *f = fields; f && f->name; f++)
+		if (f->kind == REST_TEXT && json_is_null(json_object_get(in, f->name)))
+			json_object_set_new(in, f->name, json_string(""));
 }
 
 static enum inro_err read_input(struct rest *r, const struct http_call *call)
@@ -121,11 +132,15 @@ static enum inro_err read_input(struct rest *r, const struct http_call *call)
 
 	if (!body)
 		e = rest_query(call, r->row->in, &r->in);
-	else if (call->body.n)
+	else if (call->body.n && !(r->row->flags & REST_STREAM))
 		e = rest_read(call->body, &r->in);
 	else
 		e = json_give(json_object(), &r->in);
-	return e == INRO_OK ? rest_check(r->row->in, r->in) : e;
+	if (e != INRO_OK || r->row->flags & REST_STREAM)
+		return e; /* each line is looked at by itself */
+	if (strcmp(call->method, "PATCH") == 0)
+		take_nulls_away(r->row->in, r->in);
+	return rest_check(r->row->in, r->in);
 }
 
 static int status_for(const struct rest *r)
@@ -293,6 +308,16 @@ enum inro_err rest_begin(struct rest *r, const struct http_call *call)
 	return e == INRO_OK ? read_input(r, call) : e;
 }
 
+/* A browser's form must not pass for a request; a request without a body needs no type. */
+static bool is_json(const struct http_call *call)
+{
+	const char *type = http_header(call, "Content-Type");
+	size_t n = strlen(JSON_TYPE);
+
+	return !call->body.n || (type && strncasecmp(type, JSON_TYPE, n) == 0 &&
+				 (!type[n] || type[n] == ';' || type[n] == ' '));
+}
+
 static bool wants_lines(const struct http_call *call)
 {
 	const char *accept = http_header(call, "Accept");
@@ -315,8 +340,13 @@ enum inro_err rest_handle(struct http_call *call, void *arg)
 								.row = arg,
 								.args = call->args,
 								.peer = call->peer };
-	enum inro_err e = rest_begin(&r, call);
+	enum inro_err e;
 
+	if (!(r.row->flags & REST_STREAM) && !is_json(call)) {
+		http_problem(call->answer, 415, "the body is " JSON_TYPE);
+		return INRO_OK;
+	}
+	e = rest_begin(&r, call);
 	if (e == INRO_OK)
 		e = run_begun(&r, call);
 	if (e == INRO_E_LOGIN)

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "backoffice/core/limit.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/rest/rows.h"
 #include "base/secret.h"
@@ -143,17 +142,6 @@ enum inro_err rest_who(struct core *c, const struct http_call *call, struct core
 	return INRO_OK;
 }
 
-static enum inro_err who_is_nobody(const struct rest *r)
-{
-	enum inro_err e = limit_check(r->peer->address);
-
-	limit_wrong(r->peer->address);
-	if (e == INRO_OK)
-		e = err_set(INRO_E_LOGIN, "say who you are: the header Authorization, or a client "
-					  "certificate");
-	return e;
-}
-
 enum inro_err rest_admit(struct rest *r)
 {
 	bool self = r->row->flags & REST_SELF;
@@ -162,7 +150,8 @@ enum inro_err rest_admit(struct rest *r)
 	if (r->row->flags & REST_OPEN)
 		return INRO_OK;
 	if (r->who.role == ROLE_NOBODY)
-		return who_is_nobody(r);
+		return err_set(INRO_E_LOGIN, "say who you are: the header Authorization, or a client "
+					     "certificate");
 	e = core_become(r->core, &r->who);
 	if (e != INRO_OK)
 		return e;

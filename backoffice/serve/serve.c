@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backoffice/core/network.h"
+#include "backoffice/rest/rest.h"
 #include "backoffice/serve/parts.h"
 #include "base/clock.h"
 
@@ -151,6 +152,7 @@ static enum inro_err start(struct serving *s)
 	struct http_table tables[] = {
 		own_routes(s),
 		list_routes(s),
+		rest_table(),
 		{ responder_routes, responder_routes_n, NULL },
 		{ est_routes, est_routes_n, &s->est },
 		{ cmp_routes, cmp_routes_n, &s->cmp },

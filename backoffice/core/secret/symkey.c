@@ -94,11 +94,7 @@ static enum inro_err prepare(struct core *c, struct making *m)
 	const struct token_secret_kind *kind;
 	SCOPED(device) d = { 0 };
 	SCOPED(policy) p = { 0 };
-	SCOPED(own) own = { 0 };
-	enum inro_err e = core_own(c, core_is_device(c, m->device), "give a device a key", &own);
-
-	if (e == INRO_OK)
-		e = core_check_text("a key's name", m->name, SYMKEY_NAME_MAX);
+	enum inro_err e = core_check_text("a key's name", m->name, SYMKEY_NAME_MAX);
 	if (e == INRO_OK)
 		e = device_load(c, m->device, &d);
 	if (e == INRO_OK)
@@ -132,8 +128,11 @@ static enum inro_err make_work(struct core *c, void *arg)
 static enum inro_err make(struct core *c, struct making *m, struct symkey *ret)
 {
 	const char *action = m->ref ? "key.renew" : "key.issue";
-	enum inro_err e = prepare(c, m);
+	SCOPED(own) own = { 0 };
+	enum inro_err e = core_own(c, core_is_device(c, m->device), "give a device a key", &own);
 
+	if (e == INRO_OK)
+		e = prepare(c, m);
 	if (e == INRO_OK)
 		e = core_write(c, make_work, m);
 	if (e == INRO_OK)

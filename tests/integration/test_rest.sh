@@ -1,0 +1,546 @@
+#!/usr/bin/env bash
+# The network's API under /v1 with stock curl: every route by those who may and by those who may not, answers as the
+# OpenAPI document says, and what is wrong refused by its name.
+. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "$INRO_TEST_SOURCE/tests/lib/serve.sh"
+cd "$T"
+for p in curl jq openssl; do command -v $p >/dev/null || skip "$p is not installed"; done
+make_office
+export INRO_NEW_PASSWORD='correct horse battery'
+must inro tenant add plant >/dev/null
+must inro user add alice --role administrator >/dev/null
+export INRO_AS=alice INRO_PASSWORD='correct horse battery'
+must inro user add bob --role operator >/dev/null
+must inro user add carol --role auditor >/dev/null
+must inro --tenant plant --as default/alice user add pat --role administrator >/dev/null
+must inro profile show tls-client >/dev/null
+python3 -c 'import jsonschema' 2>/dev/null || skip "python3-jsonschema is not installed"
+openapi() { python3 "$INRO_TEST_SOURCE/tests/lib/openapi.py" "$@" || fail "openapi.py $*"; }
+must inro secret seal-key --token office >/dev/null
+start_server
+
+# As whom: "" is nobody, NAME has a session, dev has its id and pre-shared key.
+declare -A header
+# call WHO METHOD PATH [BODY]: the status; the answer is in `body`, and noted for openapi.py.
+call() {
+	local who=$1 method=$2 path=$3 args=()
+	[[ $# -lt 4 ]] || args=(-H "Content-Type: ${kind:-application/json}" --data-binary "$4")
+	[[ -z $who ]] || args+=(-H "Authorization: ${header[$who]}")
+	curl -sS --max-time 20 --cacert root.pem -o body -D head -w '%{http_code} %{content_type}\n' -X "$method" "${args[@]}" \
+		"${more[@]}" "$https$path" >said || fail "$method $path: curl $?"
+	read -r status type <said
+	if [[ $status == 304 || ! -s body || $type == *ndjson ]]; then
+		jq -cs --arg m "$method" --arg p "$path" --arg t "$type" --argjson s "$status" \
+			'{method: $m, path: $p, status: $s, type: $t, body: .}' <body >>answers
+	else
+		jq -c --arg m "$method" --arg p "$path" --arg t "$type" --argjson s "$status" \
+			'{method: $m, path: $p, status: $s, type: $t, body: .}' <body >>answers || fail "no JSON: $(cat body)"
+	fi
+}
+more=()
+# wants STATUS WHO METHOD PATH [BODY]
+wants() {
+	local want=$1
+	shift
+	call "$@"
+	[[ $status == "$want" ]] || fail "$* answers $status, not $want: $(cat body)"
+}
+is() { # FILTER: of the last answer
+	[[ $(jq -r "$1" <body) == true ]] || fail "not $1: $(cat body)"
+}
+of() { jq -r "$1" <body; }
+says() { # TEXT: the last problem does
+	[[ $type == application/problem+json ]] || fail "no problem: $type"
+	grep -qF -- "$1" body || fail "does not say '$1': $(cat body)"
+}
+
+# ---- who it is from ----
+
+for who in alice bob carol plant/pat plant/default/alice; do
+	wants 201 '' POST /v1/sessions "{\"name\":\"$who\",\"password\":\"$INRO_PASSWORD\"}"
+	header[$who]="Bearer $(of .token)"
+done
+wants 200 bob GET /v1/whoami
+is '.actor == "bob" and .role == "operator"'
+wants 200 plant/default/alice GET /v1/whoami
+is '.actor == "default/alice" and .role == "administrator"'
+header[basic]="Basic $(printf 'bob:%s' "$INRO_PASSWORD" | base64)"
+wants 200 basic GET /v1/whoami
+for wrong in 'Basic !!!' 'Basic Ym9i' 'Basic Ym9iOndyb25n' 'Bearer inro_session_0' 'Bearer x' 'Digest a' 'Basic AAAA'; do
+	header[wrong]=$wrong
+	wants 401 wrong GET /v1/whoami
+	grep -qi '^www-authenticate: Basic' head || fail "401 without a challenge"
+done
+wants 401 '' GET /v1/devices
+wants 401 '' POST /v1/sessions '{"name":"alice","password":"wrong"}'
+says 'wrong name or password'
+
+# ---- the document ----
+
+wants 200 '' GET /v1/openapi.json
+cp body doc
+openapi check doc
+etag=$(sed -n 's/^[Ee][Tt]ag: *\(.*\)\r/\1/p' head)
+more=(-H "If-None-Match: $etag")
+wants 304 '' GET /v1/openapi.json
+more=()
+
+# ---- devices ----
+
+wants 201 bob POST /v1/devices '{"id":"press-1","name":"Press","ip":"192.0.2.7","attrs":{"line":3}}'
+psk=$(of .psk)
+header[dev]="Basic $(printf 'press-1:%s' "$psk" | base64 -w0)"
+wants 409 bob POST /v1/devices '{"id":"press-1"}'
+wants 200 carol GET /v1/devices/press-1
+is '.state == "registered" and .attrs.line == 3 and (has("psk") | not)'
+etag=$(sed -n 's/^[Ee][Tt]ag: *\(.*\)\r/\1/p' head)
+more=(-H "If-Match: $etag")
+wants 200 bob PATCH /v1/devices/press-1 '{"os":"Debian","ip":null}'
+is '.os == "Debian" and .ip == null and .name == "Press"'
+wants 412 bob PATCH /v1/devices/press-1 '{"os":"Other"}'
+more=(-H 'If-Match: *')
+wants 200 bob PATCH /v1/devices/press-1 '{"os":"Other"}'
+more=()
+wants 404 carol GET /v1/devices/none
+wants 404 plant/pat GET /v1/devices/press-1
+wants 404 plant/pat DELETE /v1/devices/press-1
+wants 201 plant/pat POST /v1/devices '{"id":"press-1","no_psk":true}'
+is 'has("psk") | not'
+wants 200 bob POST /v1/devices/press-1/disable '{"why":"test"}'
+wants 401 dev GET /v1/device/self
+wants 200 bob POST /v1/devices/press-1/enable
+wants 200 carol GET '/v1/devices/press-1/events?limit=2'
+is '(.items | length) == 2 and .next != null'
+wants 200 carol GET "/v1/devices/press-1/events?after=$(of .next)"
+wants 200 carol GET /v1/counts/devices
+is '[.items[] | select(.what == "active")][0].n == 1'
+
+# A list in pages, and as lines.
+for i in 1 2 3 4 5 6 7; do wants 201 bob POST /v1/devices "{\"id\":\"m-$i\",\"no_psk\":true}"; done
+after= seen=
+while :; do
+	wants 200 carol GET "/v1/devices?prefix=m-&limit=3${after:+&after=$after}"
+	seen+=$(of '.items[].id')' '
+	after=$(of '.next // ""')
+	[[ -n $after ]] || break
+done
+[[ $(echo $seen) == 'm-1 m-2 m-3 m-4 m-5 m-6 m-7' ]] || fail "pages have $seen"
+more=(-H 'Accept: application/x-ndjson')
+wants 200 carol GET '/v1/devices?prefix=m-'
+[[ $(jq -r .id <body | tr '\n' ' ') == 'm-1 m-2 m-3 m-4 m-5 m-6 m-7 ' ]] || fail "lines have $(cat body)"
+more=()
+wants 200 carol GET '/v1/devices?where=name%3DPress&sort=name'
+is '(.items | length) == 1'
+
+# The same request again is not done again.
+more=(-H 'Idempotency-Key: add-1')
+wants 201 alice POST /v1/groups '{"path":"line1","policy":{"renew_days":30}}'
+first=$(<body)
+wants 201 alice POST /v1/groups '{"path":"line1","policy":{"renew_days":30}}'
+[[ $(<body) == "$first" ]] || fail "another answer: $(cat body)"
+grep -qi '^idempotent-replayed: true' head || fail "it was done again"
+wants 422 alice POST /v1/groups '{"path":"line2"}'
+says 'used for another request'
+more=(-H 'Idempotency-Key: add-2')
+wants 201 bob POST /v1/devices '{"id":"press-2"}'
+wants 409 bob POST /v1/devices '{"id":"press-2"}'
+says 'its answer was not kept'
+! grep -aqF "$(of .psk)" home/backoffice.db* || fail "a pre-shared key is in the database"
+more=()
+wants 409 alice POST /v1/groups '{"path":"line1"}'
+
+# ---- groups ----
+
+wants 201 alice POST /v1/groups '{"path":"line1/cell"}'
+wants 200 carol GET /v1/groups/line1/cell
+is '.holds.renew_days == 30'
+wants 200 alice PATCH /v1/groups/line1 '{"policy":{"renew_days":31}}'
+wants 200 carol GET '/v1/groups?under=line1'
+is '[.items[].path] == ["line1","line1/cell"]'
+wants 204 alice DELETE /v1/groups/line1/cell
+wants 400 alice POST /v1/groups '{"path":"line3","policy":{"nothing":1}}'
+says nothing
+wants 200 bob PATCH /v1/devices/press-1 '{"group":"line1"}'
+
+# ---- pre-shared keys ----
+
+D=/v1/devices/press-2
+wants 200 bob GET $D/psk
+psk2=$(of .psk)
+wants 403 carol GET $D/psk
+wants 200 carol GET $D/psk/state
+is 'has("psk") | not'
+wants 200 bob POST $D/psk/verify "$(jq -nc --arg p "$psk2" '{psk: $p}')"
+is .verified
+wants 200 bob POST $D/psk/verify '{"psk":"wrong"}'
+is '.verified == false'
+wants 204 bob POST $D/psk/release
+wants 200 bob POST $D/psk/rotate '{"grace":60}'
+is '.psk | length > 8'
+wants 200 bob DELETE $D/psk
+wants 201 bob POST $D/psk
+wants 422 bob POST $D/psk/rotate '{"psk":"short"}'
+
+# ---- certificates ----
+
+openssl ecparam -name prime256v1 -genkey -noout -out key
+openssl req -new -key key -subj /CN=press-1 -out csr
+csr() { jq -nc --rawfile csr csr "{csr: \$csr} + $1"; }
+wants 201 bob POST /v1/certificates "$(csr '{ca:"root",profile:"tls-client",device:"press-1",request_id:"r1"}')"
+of .pem >cert.pem
+id=$(of .id)
+wants 201 bob POST /v1/certificates "$(csr '{ca:"root",profile:"tls-client",device:"press-1",request_id:"r1"}')"
+[[ $(of .id) == "$id" ]] || fail "the same request gave another certificate"
+openssl verify -CAfile root.pem cert.pem >/dev/null || fail "the certificate does not verify"
+wants 422 bob POST /v1/certificates "$(csr '{ca:"root",profile:"tls-client",device:"press-2"}')"
+wants 404 bob POST /v1/certificates "$(csr '{ca:"none",profile:"tls-client"}')"
+wants 400 bob POST /v1/certificates '{"csr":"no request","ca":"root","profile":"tls-client"}'
+C=/v1/certificates/id:$id
+wants 200 carol GET $C
+wants 200 carol GET $C/chain
+[[ $(of .pem | grep -c BEGIN) == 2 ]] || fail "no chain"
+wants 200 carol GET '/v1/certificates?device=press-1&state=active'
+is '(.items | length) == 1 and (.items[0] | has("pem") | not)'
+wants 200 carol GET /v1/counts/certificates
+wants 200 bob POST $C/hold '{"why":"lost"}'
+wants 200 bob POST $C/release
+openssl req -new -key key -subj /CN=press-1 -out csr
+wants 201 bob POST $C/renew "$(csr '{}')"
+new=/v1/certificates/id:$(of .id)
+wants 200 bob POST $C/retire '{"cause":"replaced"}'
+wants 200 bob POST $C/archive
+wants 200 alice POST $C/destroy
+is '.evidence != null'
+wants 409 bob POST $C/hold
+wants 200 bob POST "$new/revoke" '{"reason":"keyCompromise","invalid_at":"2026-01-01T00:00:00Z"}'
+is '.state == "revoked" and (.also_revoked | type) == "array"'
+wants 201 bob POST /v1/made-keys '{"ca":"root","profile":"tls-client","device":"press-2","keep":true}'
+made=/v1/certificates/id:$(of .id)
+of .key >made.key
+openssl pkey -in made.key -noout || fail "no key was made"
+wants 200 bob POST "$made/key"
+[[ $(of .key) == "$(<made.key)" ]] || fail "another key is kept"
+
+# A profile that wants approval.
+wants 200 carol GET /v1/profiles/tls-client
+of .text | sed 's/^name *=.*/name = slow/' >slow
+printf '\n[issuing]\napprove = yes\n' >>slow
+wants 201 alice POST /v1/profiles "$(jq -Rsc '{text: .}' <slow)"
+wants 409 alice POST /v1/profiles "$(jq -Rsc '{text: .}' <slow)"
+wants 200 alice PUT /v1/profiles "$(jq -Rsc '{text: .}' <slow)"
+is '.version == 2'
+wants 200 carol GET /v1/profiles/slow/history
+is '[.items[].version] == [1, 2]'
+wants 200 carol GET /v1/profiles
+wants 409 alice POST /v1/profiles '{"text":"[nothing]"}'
+openssl req -new -key key -subj /CN=press-1 -out csr
+openssl ecparam -name prime256v1 -genkey -noout -out key2
+openssl req -new -key key2 -subj /CN=press-1 -out csr
+for what in reject approve; do
+	wants 202 bob POST /v1/certificates "$(csr '{ca:"root",profile:"slow",device:"press-1"}')"
+	is '.state == "requested"'
+	wait=/v1/certificates/id:$(of .id)
+	wants 200 carol GET "$wait"
+	is '.request != null'
+	wants 422 bob POST "$wait/approve"
+	wants 200 alice POST "$wait/$what" '{"why":"seen"}'
+done
+is '.state == "active"'
+wants 204 alice DELETE /v1/profiles/slow
+
+# ---- symmetric keys ----
+
+wants 201 bob POST /v1/secrets '{"device":"press-1","type":"aes-256","name":"camera"}'
+K=/v1/secrets/$(of .id)
+wants 400 bob POST /v1/secrets '{"device":"press-1","type":"rot-13"}'
+wants 200 carol GET $K
+wants 200 carol GET '/v1/secrets?device=press-1'
+wants 200 bob POST $K/get '{"form":"raw"}'
+raw=$(of .key)
+wants 403 carol POST $K/get '{"form":"raw"}'
+wants 200 bob POST $K/verify "{\"key\":\"$raw\"}"
+is .verified
+wants 200 bob POST $K/verify '{"key":"00"}'
+is '.verified == false'
+mac=$(printf 'message' | openssl mac -cipher AES-256-CBC -macopt hexkey:"$raw" CMAC)
+wants 200 bob POST $K/verify "{\"mac\":\"$mac\",\"message\":\"$(printf message | xxd -p)\"}"
+is .verified
+wants 400 bob POST $K/verify '{"mac":"00"}'
+wants 201 bob POST $K/renew '{"grace":60}'
+N=/v1/secrets/$(of .id)
+wants 200 bob POST $N/hold
+wants 409 bob POST $N/get '{"form":"raw"}'
+wants 200 bob POST $N/release
+wants 200 bob POST $N/revoke
+wants 200 bob POST $N/retire
+wants 200 bob POST $N/archive
+wants 200 bob DELETE "$K?why=over"
+
+# ---- what a device asks for itself ----
+
+S=/v1/device/self
+wants 200 dev GET $S
+is '.id == "press-1" and .policy.renew_days == 31 and (.certificates | length) == 1'
+wants 403 alice GET $S
+wants 401 dev GET /v1/devices
+wants 201 dev POST $S/certificates "$(csr '{ca:"root",profile:"tls-client"}')"
+own=$S/certificates/id:$(of .id)
+of .pem >dev.pem
+header[cert]=
+more=(--cert dev.pem --key key2)
+call '' GET $S
+[[ $status == 200 ]] || fail "the certificate of a device is not enough: $(cat body)"
+call '' GET /v1/devices
+[[ $status == 403 ]] || fail "a device's certificate lists devices: $status"
+more=()
+wants 201 dev POST "$own/renew" "$(csr '{}')"
+own=$S/certificates/id:$(of .id)
+wants 404 dev POST "$S/certificates/${made##*/}/revoke"
+wants 200 dev POST "$own/revoke" '{"reason":"cessationOfOperation"}'
+wants 201 dev POST $S/secrets '{"type":"aes-128"}'
+own=$S/secrets/$(of .id)
+wants 200 dev POST "$own/get" '{"form":"raw"}'
+wants 201 dev POST "$own/renew"
+wants 201 bob POST /v1/secrets '{"device":"press-2","type":"aes-128"}'
+wants 404 dev POST "$S/secrets/$(of .id)/get" '{"form":"raw"}'
+wants 200 dev POST $S/psk/rotate
+header[dev]="Basic $(printf 'press-1:%s' "$(of .psk)" | base64 -w0)"
+wants 200 dev GET $S
+
+# ---- CAs ----
+
+wants 201 alice POST /v1/cas '{"name":"issuing","subject":"CN=Issuing","parent":"root","token":"office"}'
+is '.issues and .parent == "root"'
+wants 400 alice POST /v1/cas '{"name":"x","subject":"CN=X"}'
+wants 403 bob POST /v1/cas '{"name":"x","subject":"CN=X","token":"office"}'
+wants 200 carol GET /v1/cas
+is '[.items[].name] == ["root", "issuing"]'
+wants 200 carol GET /v1/cas/issuing
+wants 200 carol GET /v1/cas/issuing/chain
+wants 200 alice PATCH /v1/cas/issuing '{"crl_days":3,"crl_url":"http://pki.example/issuing.crl"}'
+is '.crl_days == 3'
+wants 200 bob POST /v1/cas/root/crl
+of .pem | openssl crl -noout -text | has 'Key Compromise' || fail "the list lacks what was revoked"
+wants 200 alice POST /v1/cas/issuing/rollover '{"token":"office","label":"issuing2","crl_url":"http://pki.example/issuing2.crl"}'
+wants 200 carol GET /v1/cas/issuing/keys
+is '(.items | length) == 1'
+openssl ecparam -name prime256v1 -genkey -noout -out key3
+openssl req -new -key key3 -subj /CN=Others -out ca.csr
+wants 201 alice POST /v1/cas/root/certify "$(jq -nc --rawfile csr ca.csr '{csr: $csr}')"
+wants 201 alice POST /v1/cas '{"name":"ours","subject":"CN=Ours","token":"office","external":true}'
+is '.state == "pending"'
+must inro ca csr ours --out ours.csr >/dev/null
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout up.key -subj /CN=Up -out up.pem -days 100 2>/dev/null
+openssl x509 -req -in ours.csr -CA up.pem -CAkey up.key -days 50 -copy_extensions copy -out ours.pem -extfile <(
+	printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid') \
+	2>/dev/null
+wants 200 alice POST /v1/cas/ours/activate "$(jq -nc --rawfile c ours.pem --rawfile u up.pem '{cert: $c, chain: $u}')"
+wants 200 alice POST /v1/cas/ours/retire
+wants 201 alice POST /v1/cas '{"name":"never","subject":"CN=Never","token":"office","external":true}'
+wants 200 alice POST /v1/cas/never/cancel
+
+# ---- accounts, passes, tenants, settings ----
+
+wants 201 alice POST /v1/users "{\"name\":\"dora\",\"role\":\"auditor\",\"password\":\"$INRO_PASSWORD\"}"
+wants 422 alice POST /v1/users '{"name":"ed","role":"auditor","password":"short"}'
+wants 403 bob POST /v1/users "{\"name\":\"ed\",\"role\":\"administrator\",\"password\":\"$INRO_PASSWORD\"}"
+wants 400 alice POST /v1/users "{\"name\":\"ed\",\"role\":\"device\",\"password\":\"$INRO_PASSWORD\"}"
+wants 200 alice PATCH /v1/users/dora '{"role":"operator"}'
+wants 200 carol GET /v1/users
+wants 200 carol GET /v1/users/dora
+wants 200 alice POST /v1/users/dora/disable
+wants 401 '' POST /v1/sessions "{\"name\":\"dora\",\"password\":\"$INRO_PASSWORD\"}"
+wants 200 alice POST /v1/users/dora/enable
+wants 200 alice POST /v1/users/dora/release
+wants 200 alice POST /v1/users/dora/password '{"password":"staple horse battery"}'
+wants 201 '' POST /v1/sessions '{"name":"dora","password":"staple horse battery"}'
+header[dora]="Bearer $(of .token)"
+wants 401 dora POST /v1/password '{"name":"dora","old_password":"wrong","password":"battery staple correct"}'
+wants 200 dora POST /v1/password '{"name":"dora","old_password":"staple horse battery","password":"battery staple correct"}'
+wants 201 dora POST /v1/tokens '{"name":"ci","role":"operator","commands":"device *","days":1}'
+header[token]="Bearer $(of .token)"
+id=$(of .id)
+wants 200 token GET /v1/devices/press-1
+wants 403 token GET /v1/certificates
+says 'is not for'
+wants 403 token POST /v1/tokens '{"name":"more"}'
+wants 200 alice GET /v1/tokens
+is '[.items[] | select(.name == "ci")][0].commands == "device *"'
+wants 404 bob DELETE "/v1/tokens/$id"
+wants 204 alice DELETE "/v1/tokens/$id"
+wants 401 token GET /v1/devices/press-1
+wants 204 dora DELETE /v1/sessions/current
+wants 401 dora GET /v1/whoami
+wants 200 alice DELETE '/v1/sessions?name=dora'
+wants 200 alice DELETE /v1/users/dora
+wants 201 alice POST /v1/tenants '{"name":"mill"}'
+wants 200 carol GET /v1/tenants
+wants 200 carol GET /v1/tenants/mill
+wants 200 carol GET /v1/settings
+wants 200 carol GET /v1/settings/session.minutes
+wants 200 alice PUT /v1/settings/session.minutes '{"value":"60"}'
+is '.value == "60" and .set'
+wants 400 alice PUT /v1/settings/session.minutes '{"value":"x"}'
+wants 200 alice DELETE /v1/settings/session.minutes
+is '.set == false'
+
+# Two stages: without the key of the first one nobody gets in.
+wants 201 alice POST /v1/tokens '{"name":"gate","kind":"key"}'
+key=$(of .token)
+wants 200 alice PUT /v1/settings/network.stages '{"value":"2"}'
+wants 401 alice GET /v1/whoami
+wants 401 '' POST /v1/sessions "{\"name\":\"alice\",\"password\":\"$INRO_PASSWORD\"}"
+more=(-H "Api-Key: $key")
+wants 200 alice GET /v1/whoami
+wants 200 dev GET $S
+wants 401 '' GET /v1/whoami
+wants 200 alice PUT /v1/settings/network.stages '{"value":"1"}'
+more=()
+
+# ---- proposals: four eyes ----
+
+wants 200 alice PUT /v1/settings/four-eyes.ca '{"value":"1"}'
+for what in reject withdraw approve; do
+	wants 202 alice POST /v1/cas "{\"name\":\"four-$what\",\"subject\":\"CN=Four\",\"token\":\"office\"}"
+	is .waits
+	wants 200 carol GET '/v1/proposals?state=open'
+	id=$(of '.items[0].id')
+	wants 200 carol GET "/v1/proposals/$id"
+	as=bob
+	[[ $what != withdraw ]] || as=alice
+	wants 200 $as POST "/v1/proposals/$id/$what" '{"why":"said"}'
+done
+wants 201 alice POST /v1/cas "{\"name\":\"four-approve\",\"subject\":\"CN=Four\",\"token\":\"office\",\"proposal\":$id}"
+
+# ---- bulk: jobs and batches ----
+
+wants 201 bob POST /v1/jobs '{"kind":"disable","args":{"where":"id^=m-","why":"bulk"}}'
+J=/v1/jobs/$(of .id)
+is '.total == 7'
+wants 200 bob POST "$J/run"
+is '.state == "done" and .done == 7'
+wants 200 carol GET "$J"
+wants 200 carol GET "$J/errors"
+wants 200 carol GET '/v1/jobs?state=done'
+wants 409 bob POST "$J/cancel"
+wants 201 bob POST /v1/jobs '{"kind":"enable","args":{"where":"id^=m-"}}'
+wants 200 bob POST "/v1/jobs/$(of .id)/cancel"
+for file in in csr-dir out-dir devices; do
+	wants 400 bob POST /v1/jobs "{\"kind\":\"register\",\"args\":{\"$file\":\"/etc/passwd\"}}"
+done
+
+kind=application/x-ndjson
+for i in 1 2 3 4 5; do
+	echo "{\"command\":\"device add\",\"in\":{\"id\":\"b-$i\",\"name\":\"bulk\"}}"
+done >lines
+cat >>lines <<'EOF'
+{"command":"device add","in":{"id":"b-1"}}
+{"command":"device disable","args":["b-2"]}
+{"command":"device show","args":[]}
+{"command":"user add","in":{"name":"eve","role":"administrator"}}
+{"command":"no such"}
+{"command":"self show"}
+not JSON
+
+{"command":"device delete","args":["b-5"],"in":{"why":"over"}}
+EOF
+wants 200 bob POST /v1/batch @lines
+[[ $(jq -r .status <body | tr '\n' ' ') == '200 200 200 200 200 409 200 400 403 400 400 400 200 ' ]] || fail "batch: $(cat body)"
+jq -se '.[0].answer.psk | length > 8' <body >/dev/null || fail "no pre-shared keys in bulk: $(head -1 body)"
+jq -se '.[12].line == 14' <body >/dev/null || fail "lines are not counted"
+wants 401 '' POST /v1/batch @lines
+kind=
+wants 415 bob POST /v1/batch '{}'
+wants 200 carol GET /v1/devices/b-5
+is '.state == "deleted"'
+
+# ---- the audit ----
+
+must inro key generate --token office --label audit --type ec-p256 >/dev/null
+wants 409 bob POST /v1/audit/sign
+must inro audit sign --key 'pkcs11:token=office;object=audit;type=private' >/dev/null
+wants 200 bob POST /v1/audit/sign
+wants 200 carol POST /v1/audit/verify
+is '.whole and .marks > 1'
+wants 200 carol GET '/v1/events?action=psk.get&limit=5'
+is '.items[0].actor == "bob"'
+wants 200 carol GET '/v1/events?subject=device:press-1&from=2020-01-01T00:00:00Z&sort=at'
+more=(-H 'Accept: application/x-ndjson')
+wants 200 carol GET '/v1/events?where=outcome=refused'
+more=()
+jq -se 'all(.[]; .outcome == "refused") and length > 10' <body >/dev/null || fail "refusals are not in the audit"
+
+# ---- what is wrong is told by its name, and does nothing ----
+
+bad() { # TEXT BODY: in POST /v1/devices
+	call bob POST /v1/devices "$2"
+	[[ $status == 400 ]] || fail "$2 answers $status: $(cat body)"
+	says "$1"
+}
+bad "no member 'x' here" '{"id":"bad","x":1}'
+bad "'id' is missing" '{}'
+bad "'id' is a text" '{"id":7}'
+bad "'id' has 1 to 64" '{"id":""}'
+bad "'name' has" "{\"id\":\"bad\",\"name\":\"$(printf 'a%.0s' {1..300})\"}"
+bad "'no_psk' is true or false" '{"id":"bad","no_psk":"yes"}'
+bad "'attrs' is an object" '{"id":"bad","attrs":[]}'
+bad "'anchor_store' is one of" '{"id":"bad","anchor":"serial:a:b","anchor_store":"paper"}'
+bad 'duplicate' '{"id":"bad","id":"good"}'
+bad 'not JSON' '{"id":"bad"'
+bad 'not JSON' '{"id":"bad"} {"id":"good"}'
+bad 'not JSON' '{"id":"\u0000"}'
+bad 'not JSON' "$(printf '{"id":"\xff\xfe"}')"
+bad 'not JSON' '{"id":99999999999999999999999999}'
+bad 'a JSON object' '["id"]'
+bad 'nested deeper' "{\"id\":\"bad\",\"attrs\":$(printf '[%.0s' {1..2000})}"
+bad 'nested deeper' "{\"id\":\"bad\",\"attrs\":$(printf '{"a":%.0s' {1..20})1$(printf '}%.0s' {1..20})}"
+head -c 300000 /dev/zero | tr '\0' ' ' >big
+wants 413 bob POST /v1/devices @big
+for query in 'x=1' 'limit=0' 'limit=99999999999999999999' 'limit=-1' 'limit=1&limit=2' 'state=none' 'all=maybe' 'after=%00' \
+	'where=nonsense' 'after=nonsense'; do
+	call carol GET "/v1/devices?$query"
+	[[ $status == 400 ]] || fail "?$query answers $status: $(cat body)"
+done
+wants 400 carol GET '/v1/users?after=x'
+wants 404 carol GET /v1/jobs/x
+wants 404 carol GET /v1/jobs/99999999999999999999
+call bob POST /v1/devices '{"id":"bad"}' # was none of it done?
+[[ $status == 201 ]] || fail "something bad was done: $(cat body)"
+kind=application/x-www-form-urlencoded
+wants 415 bob POST /v1/devices 'id=form'
+kind=
+wants 405 bob PUT /v1/devices '{}'
+wants 404 bob GET /v1/nothing
+for key in '' "$(printf 'k%.0s' {1..200})" 'a b'; do
+	more=(-H "Idempotency-Key: $key")
+	[[ -n $key ]] || continue
+	wants 400 bob POST /v1/devices '{"id":"idem"}'
+done
+more=()
+
+# ---- everybody at every door ----
+
+{
+	echo 'nobody nobody '
+	echo "alice administrator ${header[alice]}"
+	echo "bob operator ${header[bob]}"
+	echo "carol auditor ${header[carol]}"
+	echo "pat administrator ${header[plant/pat]}"
+	echo 'press device cert both.pem'
+} >tokens
+wants 201 dev POST $S/certificates "$(csr '{ca:"root",profile:"tls-client"}')"
+of .pem >both.pem
+cat key2 >>both.pem
+openapi matrix doc tokens | sed "s|\$URL|$https|" >config
+curl --config config >out || fail "curl: $?"
+openapi judge doc tokens out
+
+# Nothing of the other tenant was seen, and every route was used.
+for what in devices certificates secrets cas jobs proposals; do
+	wants 200 plant/pat GET /v1/$what
+	is '[.items[] | select(.id != "press-1")] | length == 0'
+done
+openapi answers doc answers
+! grep -q "$INRO_PASSWORD" "$log" || fail "a password is in the log"
+! grep -q 'inro_session_[0-9a-f]' "$log" || fail "a session is in the log"
+stop_server
