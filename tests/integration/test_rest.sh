@@ -454,6 +454,10 @@ wants 415 bob POST /v1/batch '{}'
 wants 200 carol GET /v1/devices/b-5
 is '.state == "deleted"'
 
+wants 200 bob DELETE '/v1/devices/press-2?why=over'
+is '.revoked > 0'
+wants 404 bob DELETE /v1/devices/press-2
+
 # ---- the audit ----
 
 must inro key generate --token office --label audit --type ec-p256 >/dev/null
