@@ -551,6 +551,18 @@ static void test_nobody(void **state)
 	assert_int_equal(core_admit(c, ROLE_AUDITOR, "device list"), INRO_E_ACCESS);
 }
 
+/* A device whose pre-shared key is gone already can be deleted all the same. */
+static void test_deleted_without_psk(void **state)
+{
+	struct core *c = *state;
+	size_t n = 0;
+
+	become_account(c, "bob");
+	OK(psk_delete(c, "dev-2", NULL, &n));
+	assert_int_equal(n, 1);
+	OK(device_delete(c, "dev-2", NULL, &n));
+}
+
 static void test_verbs(void **state)
 {
 	(void)state;
@@ -589,6 +601,7 @@ int main(void)
 		T(test_key),
 		T(test_limited),
 		T(test_nobody),
+		T(test_deleted_without_psk),
 		cmocka_unit_test(test_verbs),
 	};
 

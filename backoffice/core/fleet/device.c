@@ -506,6 +506,17 @@ enum inro_err device_activate(struct core *c, int64_t id)
 	return e == INRO_OK && d.state == DEVICE_REGISTERED ? move(c, &d, &activate) : e;
 }
 
+/* What is destroyed, retired or archived is over without that. */
+static bool could_be_used(const struct credential *rec)
+{
+	int to;
+
+	if (rec->revoked_at && rec->state != CRED_SUSPENDED)
+		return false;
+	return lifecycle_move(life_of_cred(rec->kind), (int)rec->state, VERB_REVOKE, ROLE_ADMIN,
+			      &to) == INRO_OK;
+}
+
 /* Everything of the device that could still be used; its certificates are counted. */
 static enum inro_err revoke_all(struct core *c, const struct device *d, struct step *s)
 {
@@ -526,7 +537,7 @@ static enum inro_err revoke_all(struct core *c, const struct device *d, struct s
 		return e;
 	items = list;
 	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		if (items[i].revoked_at && items[i].state != CRED_SUSPENDED)
+		if (!could_be_used(&items[i]))
 			continue;
 		e = cred_apply(c, &items[i], &change);
 		s->revoked += items[i].kind == CRED_CERTIFICATE;
