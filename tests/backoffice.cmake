@@ -173,5 +173,6 @@ set_target_properties(print_rest PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_B
 inro_test(unit/test_rest_rows.c LINKS inro_rest PkgConfig::jansson)
 inro_fuzz(fuzz/fuzz_rest.c CORPUS fuzz/corpus/rest LINKS inro_rest PkgConfig::jansson)
 inro_script_test(integration/test_rest.sh TIMEOUT 300)
+inro_script_test(integration/test_serve_page.sh)
 inro_library(inro_load SOURCES bench/load.c LINKS inro_bench inro_base PkgConfig::ssl PkgConfig::crypto)
 inro_benchmark(bench/bench_serve.c LINKS inro_load inro_http SMOKE 0.05 2)

@@ -46,8 +46,8 @@ void exchange_free(struct exchange *x)
 	free(x->answer.fault);
 	buf_clear(&x->body);
 	peer_release(x->peer);
-	if (x->head)
-		wipe(x->head, strlen(x->head));
+	if (x->head) /* it may have had a password */
+		wipe(x->head, x->head_n);
 	free(x->head);
 	free(x->room);
 	free(x);

@@ -307,8 +307,10 @@ static bool begin_exchange(struct conn *c, size_t head)
 	c->x = c->peer ? exchange_new(c) : NULL;
 	if (c->x)
 		c->x->head = malloc(head + 1);
-	if (c->x && c->x->head)
+	if (c->x && c->x->head) {
+		c->x->head_n = head;
 		return true;
+	}
 	c->state = CONN_GONE;
 	return false;
 }

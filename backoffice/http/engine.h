@@ -80,6 +80,7 @@ struct exchange {
 	struct http_answer answer;
 	struct http_headers headers, query;
 	struct buf body;
+	size_t head_n;
 	char *head, *room; /* texts that headers and arguments point into */
 	int64_t began_us;
 	bool is_head, close, old; /* HEAD; the connection ends with the answer; HTTP/1.0 */
