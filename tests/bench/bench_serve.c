@@ -71,7 +71,7 @@ int main(int argc, char **argv)
 				  .n_tables = 1,
 				  .tls = ctx,
 				  .log_fd = -1 };
-	struct http_server *s;
+	struct http_server *s = NULL;
 	struct load l = { .clients = clients, .seconds = seconds }, bare;
 
 	signal(SIGPIPE, SIG_IGN);

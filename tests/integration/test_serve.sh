@@ -12,7 +12,7 @@ make_office
 start_server
 [[ $(ask /healthz | jq -r .status) == ok ]] || fail "no health: $(ask /healthz)"
 [[ $(curl -sS "$http/healthz" | jq -r .status) == ok ]] || fail "no health without TLS"
-ask /metrics | grep -q '^inro_http_requests_total{method="GET",route="/healthz",status="200"} [1-9]' || fail "no counts"
+ask /metrics | has '^inro_http_requests_total{method="GET",route="/healthz",status="200"} [1-9]' || fail "no counts"
 [[ $(status_of "$https/nothing") == 404 ]] || fail "something is at /nothing"
 [[ $(jq -r '.status, .title' body | tr '\n' ' ') == '404 Not Found ' ]] || fail "no problem document: $(cat body)"
 [[ $(status_of -X DELETE "$https/healthz") == 405 ]] || fail "health can be deleted"
@@ -38,7 +38,7 @@ for ((i = 0; i < 100; i++)); do
 	sleep 0.1
 done
 curl -sS -D head -o root.crl "$http/crl/root.crl"
-openssl crl -inform DER -in root.crl -noout -CAfile root.pem 2>&1 | grep -q '^verify OK' || fail "the list is not the CA's"
+openssl crl -inform DER -in root.crl -noout -CAfile root.pem 2>&1 | has '^verify OK' || fail "the list is not the CA's"
 grep -qi '^content-type: application/pkix-crl' head || fail "the list's type: $(cat head)"
 etag=$(sed -n 's/^ETag: \(.*\)\r$/\1/p' head)
 modified=$(sed -n 's/^Last-Modified: \(.*\)\r$/\1/p' head)
@@ -120,7 +120,7 @@ wait_for 'listening.*listening|"http://127' conf.log
 sleep 0.2
 [[ $(grep -c '"url":"http://' conf.log) == 2 ]] || fail "not two addresses: $(cat conf.log)"
 port=$(sed -n 's/.*"url":"http:[^"]*:\([0-9]*\)".*/\1/p' conf.log | head -1)
-curl -sS "http://127.0.0.1:$port/metrics" | grep -q '^inro_http_workers 3' || fail "the setting is not obeyed"
+curl -sS "http://127.0.0.1:$port/metrics" | has '^inro_http_workers 3' || fail "the setting is not obeyed"
 stop_server "$pid"
 printf '[serve]\nlissen = 1\n' >inro.conf
 INRO_CONFIG=$T/inro.conf refused 1 "line 2.*no setting 'lissen'" inro serve
