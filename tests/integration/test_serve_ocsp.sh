@@ -170,5 +170,5 @@ foreign openssl ocsp -issuer vaulted.pem -serial 1 -url "$http/ocsp/vaulted" >ou
 grep -q 'trylater' out || fail "it is answered without the key: $(cat out)"
 INRO_PIN=654321 must inro ca crl vaulted --out vaulted.crl >/dev/null # the token is not locked
 
-curl -sS "$http/metrics" | grep -q '^inro_ocsp_answers_total{how="kept"} [1-9]' || fail "answers are not counted"
+curl -sS "$http/metrics" | has '^inro_ocsp_answers_total{how="kept"} [1-9]' || fail "answers are not counted"
 stop_server
