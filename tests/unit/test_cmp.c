@@ -12,6 +12,7 @@
 
 #include "backoffice/cmp/cmp_routes.h"
 #include "backoffice/core/confirm.h"
+#include "backoffice/core/crl.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/seal.h"
@@ -368,6 +369,87 @@ static void test_implicit(void **state)
 	assert_int_equal(cred.rec.confirm_by, 0);
 }
 
+/* ---- questions ---- */
+
+static void question(const char *oid, struct bytes value, struct buf *ret)
+{
+	size_t body, list, one;
+
+	buf_reset(ret);
+	body = der_begin(ret, DER_EXPLICIT(CMP_GENM));
+	list = der_begin(ret, DER_SEQUENCE);
+	one = der_begin(ret, DER_SEQUENCE);
+	der_add_oid(ret, oid);
+	buf_add(ret, value);
+	der_end(ret, one);
+	der_end(ret, list);
+	der_end(ret, body);
+}
+
+/* The answer to one question: the value of the type that it comes as; empty: none. */
+static struct bytes value_of(const char *oid, struct bytes sent, const char *as, struct answer *a)
+{
+	SCOPED(buf) body = { 0 };
+	struct bytes list, type, value;
+	char text[64];
+
+	question(oid, sent, &body);
+	ask(&(struct made) { .body = buf_bytes(&body) }, a);
+	assert_int_equal(a->m.type, CMP_GENP);
+	OK(der_only(a->m.body, DER_SEQUENCE, &list));
+	OK(cmp_next_info(&list, &type, &value));
+	assert_int_equal(list.n, 0);
+	OK(der_oid_text(type, text, sizeof text));
+	assert_string_equal(text, as);
+	return value;
+}
+
+#define IT "1.3.6.1.5.5.7.4."
+
+static bool has(struct bytes in, struct bytes part)
+{
+	return in.n && part.n && memmem(in.p, in.n, part.p, part.n);
+}
+
+static void test_certificates_of_cas(void **state)
+{
+	SCOPED(answer) a = { 0 };
+	SCOPED(ca_view) old = { 0 };
+	SCOPED(ca_view) new = { 0 };
+	struct bytes value;
+	char key[60];
+
+	(void)state;
+	OK(ca_get(boss, "root", &old));
+	value = value_of(IT "17", BYTES_NONE, IT "17", &a);
+	assert_true(has(value, blob_bytes(&old.rec.cert)));
+	assert_int_equal(value_of(IT "20", blob_bytes(&old.rec.cert), IT "18", &a).n, 0);
+	snprintf(key, sizeof key, "%.40s-next", db);
+	OK(ca_rollover(boss, &(struct ca_rollover) { .name = "root", .token = "ca", .label = key },
+		       &new));
+	value = value_of(IT "20", blob_bytes(&old.rec.cert), IT "18", &a);
+	assert_true(has(value, blob_bytes(&new.rec.cert)));
+	assert_int_equal(value_of(IT "20", blob_bytes(&new.rec.cert), IT "18", &a).n, 0);
+}
+
+static void test_lists_and_templates(void **state)
+{
+	SCOPED(answer) a = { 0 };
+	SCOPED(buf) der = { 0 };
+	const struct crl_wish w = { .ca = "issuing" };
+	struct crl_info info;
+	struct crl_out out;
+
+	(void)state;
+	assert_int_equal(value_of(IT "22", BYTES_NONE, IT "23", &a).n, 0);
+	OK(crl_publish(boss, &w, &info));
+	OK(crl_published(boss, &w, &out, &der));
+	assert_true(has(value_of(IT "22", BYTES_NONE, IT "23", &a), buf_bytes(&der)));
+	assert_true(has(value_of(IT "19", BYTES_NONE, IT "19", &a), bytes_of("dev")));
+	/* What nobody knows is said to be nothing. */
+	assert_int_equal(value_of("1.2.3.4", BYTES_NONE, "1.2.3.4", &a).n, 0);
+}
+
 /* ---- ours to blame ---- */
 
 static void test_expired_ca(void **state)
@@ -406,6 +488,8 @@ int main(void)
 		T(test_headers),
 		T(test_requests_that_are_refused),
 		T(test_implicit),
+		T(test_certificates_of_cas),
+		T(test_lists_and_templates),
 		T(test_expired_ca),
 		T(test_token_locked),
 	};
