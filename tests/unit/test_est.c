@@ -282,7 +282,6 @@ static void test_who_by_certificate(void **state)
 	struct blob cert = { 0 };
 	SCOPED(buf) body = { 0 };
 	SCOPED(cred) gone = { 0 };
-	SCOPED(cred) all = { 0 };
 	SCOPED(cred_found) found = { 0 };
 	struct cred_search s = { .filter = { .device = "dev" } };
 	struct http_answer a;
