@@ -146,56 +146,73 @@ static void end_tls(struct serving *s)
 	s->cert.key = NULL;
 }
 
-static enum inro_err start(struct serving *s)
+/* What the routes stand on. */
+static enum inro_err prepare(struct serving *s)
 {
-	struct http_listen list[LISTEN_MAX] = { 0 }, told[LISTEN_MAX];
-	struct http_table tables[] = {
+	const struct responder_options answers = { .tenant = s->o->tenant };
+	enum inro_err e = serving_core(s, ROLE_ADMIN, &s->core);
+
+	s->est = (struct est_options) { s->o->label, s->o->retry_after };
+	s->cmp = (struct cmp_options) { .label = s->o->label, .check_after = s->o->retry_after };
+	if (e == INRO_OK && !(s->lists = lists_new()))
+		e = err_set(INRO_E_NO_MEMORY, "memory is short");
+	return e == INRO_OK ? responder_new(&answers, s->core, &s->responder) : e;
+}
+
+static enum inro_err start_http(struct serving *s, const struct http_listen *list, size_t n,
+				SSL_CTX *tls)
+{
+	const struct http_table tables[] = {
 		own_routes(s),
 		list_routes(s),
 		rest_table(),
-		{ responder_routes, responder_routes_n, NULL },
+		{ responder_routes, responder_routes_n, s->responder },
 		{ est_routes, est_routes_n, &s->est },
 		{ cmp_routes, cmp_routes_n, &s->cmp },
 	};
-	struct http_options o = {
+	const struct http_options o = {
 		.listen = list,
+		.n_listen = n,
 		.tables = tables,
 		.n_tables = ARRAY_LEN(tables),
 		.threads = s->o->threads,
 		.workers = s->o->workers,
 		.limits = s->o->limits,
+		.tls = tls,
 		.worker_begin = worker_begin,
 		.worker_end = worker_end,
 		.worker_arg = s,
 		.log_fd = STDERR_FILENO,
 	};
 	struct http_server *server = NULL;
+	enum inro_err e = http_server_start(&o, &server);
+
+	s->server = server;
+	return e;
+}
+
+static enum inro_err start(struct serving *s)
+{
+	struct http_listen list[LISTEN_MAX] = { 0 }, told[LISTEN_MAX];
+	SSL_CTX *ctx = NULL;
 	bool tls = false;
-	enum inro_err e = gather(s->o, list, &o.n_listen, &tls);
+	size_t n = 0;
+	enum inro_err e = gather(s->o, list, &n, &tls);
 
 	memcpy(told, list, sizeof told);
-	s->est = (struct est_options) { s->o->label, s->o->retry_after };
-	s->cmp = (struct cmp_options) { .label = s->o->label, .check_after = s->o->retry_after };
 	if (e == INRO_OK)
-		e = give_up_rights(s, list, o.n_listen);
-	if (e == INRO_OK && !s->lists)
-		e = err_set(INRO_E_NO_MEMORY, "memory is short");
+		e = give_up_rights(s, list, n);
 	if (e == INRO_OK)
-		e = serving_core(s, ROLE_ADMIN, &s->core);
-	if (e == INRO_OK)
-		e = responder_new(&(struct responder_options) { .tenant = s->o->tenant }, s->core,
-				  &s->responder);
-	tables[2].arg = s->responder;
+		e = prepare(s);
 	if (e == INRO_OK && tls)
-		e = prepare_tls(s, &o.tls);
+		e = prepare_tls(s, &ctx);
 	if (e == INRO_OK)
-		e = http_server_start(&o, &server);
-	SSL_CTX_free(o.tls);
-	s->server = server;
+		e = start_http(s, list, n, ctx);
+	SSL_CTX_free(ctx);
 	if (e == INRO_OK)
 		e = duties_start(s);
 	if (e == INRO_OK)
-		tell_where(s, told, o.n_listen);
+		tell_where(s, told, n);
 	return e;
 }
 
@@ -238,7 +255,6 @@ enum inro_err serve_run(const struct serve_options *o, struct serve_report *ret)
 	sigaddset(&ours, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &ours, &before);
 	pthread_mutex_init(&s.asking, NULL);
-	s.lists = lists_new();
 	e = start(&s);
 	if (e == INRO_OK) {
 		service_tell("READY=1");
