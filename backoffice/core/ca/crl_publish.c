@@ -5,9 +5,9 @@
 
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca_policy.h"
+#include "backoffice/core/ca_signer.h"
 #include "backoffice/core/duty.h"
 #include "backoffice/core/internal.h"
-#include "backoffice/core/keyring.h"
 #include "backoffice/pki/crl.h"
 #include "base/clock.h"
 
@@ -243,18 +243,26 @@ static enum inro_err is_due(struct core *c, const struct ca *ca, const struct ca
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
+/* A token that is not open for this process is no refusal to record each time. */
+static enum inro_err key_at_hand(struct core *c, const struct ca *ca)
+{
+	SCOPED(cert) cert = { 0 };
+	struct ca_signer there;
+	enum inro_err e = cert_read(blob_bytes(&ca->cert), &cert);
+
+	return e == INRO_OK ? ca_signer_open(c, ca, &cert, &there) : e;
+}
+
 static enum inro_err publish_if_due(struct core *c, const struct ca *ca, const struct ca_policy *p,
 				    const struct crl_wish *w)
 {
-	struct token_key *key;
 	struct crl_info info;
 	bool due = false;
 	enum inro_err e = is_due(c, ca, p, w, &due);
 
 	if (e != INRO_OK || !due)
 		return e;
-	/* A token that is not open for this process is no refusal to record each time. */
-	e = core_key(c, ca->key_uri, &key);
+	e = key_at_hand(c, ca);
 	if (e == INRO_OK)
 		e = crl_publish(c, w, &info);
 	return e == INRO_OK ? duty_goes_on(c) : e;
