@@ -65,7 +65,7 @@ static void decode_id(char *s)
 		int high = *s == '%' ? hex_digit(s[1]) : -1;
 		int low = high >= 0 ? hex_digit(s[2]) : -1;
 
-		*to++ = low >= 0 ? (char)(high << 4 | low) : *s;
+		*to++ = (char)(low >= 0 ? high << 4 | low : *s);
 		s += low >= 0 ? 2 : 0;
 	}
 	*to = '\0';
