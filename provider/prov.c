@@ -136,6 +136,12 @@ static enum era era_of_libcrypto(void)
 		(old), (old), (later)                                                              \
 	}
 
+static bool is_by_secret_key(int operation)
+{
+	return operation == OSSL_OP_CIPHER || operation == OSSL_OP_MAC ||
+	       operation == OSSL_OP_SKEYMGMT;
+}
+
 static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no_cache)
 {
 	const struct prov *p = vprov;
@@ -160,6 +166,8 @@ static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no
 	*no_cache = 0;
 	if (operation == OSSL_OP_KEYMGMT && p->shown.hides)
 		return shown_kinds(p, no_cache);
+	if (p->pairs_alone && is_by_secret_key(operation))
+		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(operations); i++)
 		if (operations[i].operation == operation)
 			return operations[i].of[era_of_libcrypto()];
@@ -198,6 +206,13 @@ static const OSSL_DISPATCH dispatch[] = {
 	ENTRY_END,
 };
 
+static bool wants_pairs_alone(const struct prov *p)
+{
+	const char *said = core_setting(&p->core, SETTING_SECRET_KEYS);
+
+	return said && strcmp(said, "no") == 0;
+}
+
 int prov_open(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
 	      void **ret)
 {
@@ -208,6 +223,7 @@ int prov_open(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSS
 		return 0;
 	}
 	shown_init(p);
+	p->pairs_alone = wants_pairs_alone(p);
 	*out = dispatch;
 	*ret = p;
 	return 1;

@@ -4,7 +4,7 @@
  * 1. Loading it touches no module and no token: both are opened when a key is first asked for, so
  *    that an openssl.cnf with the provider in it disturbs no program.
  * 2. The lists of algorithms are constant tables; they do not depend on what the token can do, but
- *    on the version of libcrypto.
+ *    on the settings and on the version of libcrypto.
  * 3. Nothing here is guarded by a lock that a sign operation takes.
  */
 #ifndef INRO_PROVIDER_PROV_H
@@ -21,6 +21,7 @@ struct prov {
 	struct core core;
 	struct below below;
 	struct shown shown;
+	bool pairs_alone; /* no algorithm by a secret key is offered */
 	_Atomic(struct ck_module *) module;
 	_Atomic(struct token *) tokens; /* every token met, newest first; only ever grows */
 };
@@ -28,13 +29,14 @@ struct prov {
 #define PROV_PROPERTIES "provider=inro"
 
 /* The settings in the provider's section of openssl.cnf, for core_setting(): inro-provider(7). */
-#define SETTING_MODULE	   "pkcs11-module-path"
-#define SETTING_TOKEN	   "token"
-#define SETTING_PIN	   "pin"
-#define SETTING_KEYGEN	   "keygen"
-#define SETTING_KEY_KINDS  "key-kinds"
-#define SETTING_TSS2_TOKEN "tss2-token"
-#define SETTING_TSS2_AUTH  "tss2-auth"
+#define SETTING_MODULE	    "pkcs11-module-path"
+#define SETTING_TOKEN	    "token"
+#define SETTING_PIN	    "pin"
+#define SETTING_KEYGEN	    "keygen"
+#define SETTING_KEY_KINDS   "key-kinds"
+#define SETTING_SECRET_KEYS "secret-keys"
+#define SETTING_TSS2_TOKEN  "tss2-token"
+#define SETTING_TSS2_AUTH   "tss2-auth"
 
 /* What OSSL_provider_init() does. */
 int prov_open(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,

@@ -352,6 +352,41 @@ static void loaded_by_hand(void **state)
 	libctx = kept;
 }
 
+/* With or without algorithms by secret keys pairs do all they do, and the names are not ours. */
+static void secret_keys(void **state)
+{
+	static const struct {
+		const char *settings;
+		bool there;
+	} rows[] = {
+		{ PIN, true },
+		{ PIN "secret-keys = yes", true },
+		{ PIN "secret-keys = no", false },
+		{ PIN "secret-keys = no\nkey-kinds = in-use", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		OSSL_LIB_CTX *kept = libctx;
+		EVP_CIPHER *cipher;
+		EVP_MAC *mac;
+		EVP_PKEY *key;
+
+		libctx = token_keys_libctx_configured(rows[i].settings);
+		mac = EVP_MAC_fetch(libctx, "INRO-HMAC", NULL);
+		cipher = EVP_CIPHER_fetch(libctx, "INRO-AES-256-CBC", NULL);
+		assert_int_equal(mac != NULL, rows[i].there);
+		assert_int_equal(cipher != NULL, rows[i].there);
+		EVP_MAC_free(mac);
+		EVP_CIPHER_free(cipher);
+		key = load(URI("ec"));
+		must_sign(key);
+		EVP_PKEY_free(key);
+		token_keys_libctx_free(libctx);
+		libctx = kept;
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -359,7 +394,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_is_seen), TEST(by_uri),	     TEST(by_reference),
 		TEST(agreements),      TEST(decryption),     TEST(by_many_threads),
-		TEST(by_setting),      TEST(loaded_by_hand),
+		TEST(by_setting),      TEST(loaded_by_hand), TEST(secret_keys),
 	};
 
 	token_keys_make();
