@@ -142,7 +142,7 @@ wait_for() {
 }
 
 has() {
-	grep "$@" | cat >/dev/null # with /dev/null for its output grep stops at the first line, too
+	grep -c "$@" >"$T/has" # with /dev/null for its output grep would stop at the first line, too
 }
 
 # listens PORT: somebody does, at 127.0.0.1; he does not notice.
