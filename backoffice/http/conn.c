@@ -15,6 +15,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -234,6 +235,14 @@ static bool has_type(const struct exchange *x)
 	return !want || (n == strlen(want) && !strncasecmp(is, want, n));
 }
 
+static void refuse_type(struct conn *c, bool close)
+{
+	char why[128];
+
+	snprintf(why, sizeof why, "the body is to be of the type %s", c->x->route->row->type);
+	refuse(c, 415, why, close);
+}
+
 /* What can be said before the body is there. */
 static bool fits(struct conn *c, const struct wire_head *h)
 {
@@ -247,7 +256,7 @@ static bool fits(struct conn *c, const struct wire_head *h)
 		refuse(c, 413, max ? "the body is longer than is taken here" : "no body belongs here",
 		       true);
 	else if (max && !has_type(x))
-		refuse(c, 415, x->route->row->type, has_body);
+		refuse_type(c, has_body);
 	else
 		return true;
 	return false;

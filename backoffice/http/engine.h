@@ -144,7 +144,7 @@ void loop_end(struct loop *l);			    /* after told_stop: waits, and frees all */
 
 struct listener {
 	int fd;
-	bool tls;
+	bool tls, own; /* own: nobody else has the socket */
 	unsigned port;
 };
 

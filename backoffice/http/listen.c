@@ -88,7 +88,7 @@ enum inro_err listener_open(const struct http_listen *at, struct listener *ret)
 		return err_set(INRO_E_IO, "descriptor %d is no listening socket: %s", fd,
 			       strerror(errno));
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	*ret = (struct listener) { .fd = fd, .tls = at->tls };
+	*ret = (struct listener) { .fd = fd, .tls = at->tls, .own = at->at != NULL };
 	if (own.ss_family == AF_INET)
 		ret->port = ntohs(((struct sockaddr_in *)(void *)&own)->sin_port);
 	else if (own.ss_family == AF_INET6)

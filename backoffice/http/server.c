@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "backoffice/http/engine.h"
@@ -197,12 +198,21 @@ static void close_listeners(struct http_server *s)
 	s->n_listeners = 0;
 }
 
+/* A socket that was handed over keeps its queue for who has it next. */
+static void refuse_new(struct http_server *s)
+{
+	for (size_t i = 0; i < s->n_listeners; i++)
+		if (s->listeners[i].own)
+			shutdown(s->listeners[i].fd, SHUT_RDWR);
+}
+
 size_t http_server_drain(struct http_server *s, unsigned seconds)
 {
 	int64_t end = clock_monotonic_ms() + (int64_t)seconds * 1000;
 
 	for (size_t i = 0; i < s->n_loops; i++)
 		loop_tell(&s->loops[i], &s->loops[i].told_drain);
+	refuse_new(s);
 	while (s->stats.connections && clock_monotonic_ms() < end)
 		usleep(DRAIN_STEP_US);
 	return s->stats.connections;

@@ -78,13 +78,27 @@ void httpd_stop(struct httpd *h)
 	*h = (struct httpd) { 0 };
 }
 
-void httpd_connect_with(int fd, unsigned port)
+static int connect_to(int fd, unsigned port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (const void *)&to, sizeof to), 0);
+	return connect(fd, (const void *)&to, sizeof to);
+}
+
+void httpd_connect_with(int fd, unsigned port)
+{
+	assert_int_equal(connect_to(fd, port), 0);
+}
+
+bool httpd_may_connect(unsigned port)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool may = connect_to(fd, port) == 0;
+
+	close(fd);
+	return may;
 }
 
 int httpd_connect(unsigned port)

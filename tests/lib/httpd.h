@@ -22,6 +22,7 @@ void httpd_stop(struct httpd *h);
 
 int httpd_connect(unsigned port);
 void httpd_connect_with(int fd, unsigned port); /* a socket that is there already */
+bool httpd_may_connect(unsigned port);
 void httpd_send(int fd, const char *text);
 /* Everything until the server closes, or nothing comes for `ms`; of the caller's (free()). */
 char *httpd_read(int fd, int ms);
