@@ -12,6 +12,10 @@ MUST_CHECK enum inro_err device_load(struct core *c, const char *id, struct devi
 /* Whoever changes a device or tells its secrets: INRO_E_ACCESS when the policy of its group names who
  * may, and the one at work is none of them.  Administrators always may. */
 MUST_CHECK enum inro_err device_touch(struct core *c, const struct device *d);
+/* The same by the policy of its group. */
+struct policy;
+MUST_CHECK enum inro_err device_touch_by(const struct core *c, const struct device *d,
+					 const struct policy *p);
 /* INRO_E_STATE unless it may have certificates. */
 MUST_CHECK enum inro_err device_may_have(const struct device *d);
 /* The DNS name and the address of the record, of those kinds (bits 1 << enum san_kind), appended.

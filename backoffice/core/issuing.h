@@ -11,9 +11,12 @@
 
 #include "backoffice/core/issue.h"
 #include "backoffice/core/ca_signer.h"
+#include "backoffice/core/policy.h"
 #include "backoffice/core/vars.h"
 #include "backoffice/pki/blocklist.h"
 #include "backoffice/pki/csr.h"
+
+#define DESK_POLICIES 16
 
 /* What requests to one CA by one profile share. */
 struct issue_desk {
@@ -33,8 +36,11 @@ struct issue_desk {
 	bool keys_stand;  /* in the transaction: none is newer */
 	unsigned verify_each; /* every so many new signatures one is verified; 0: every one */
 	unsigned signatures;  /* so far */
-	bool policy_known, policy_approves; /* of the group that was asked for last */
-	int64_t policy_group;
+	struct desk_policy {
+		struct policy policy;
+		int64_t group;
+		bool known;
+	} policies[DESK_POLICIES]; /* of groups that were asked for; see desk_policy() */
 };
 
 /* Everything that the steps of one issue share. */
@@ -63,6 +69,11 @@ MUST_CHECK enum inro_err desk_unlock(struct core *c, const struct issuing *in,
 /* The names that no leaf may have, and how far the record goes, read once for all requests that
  * follow. */
 MUST_CHECK enum inro_err desk_read_cas(struct core *c, struct issue_desk *d);
+/* The policy of the group (0: none), read once for all requests until it is forgotten; borrowed
+ * until the next call. */
+MUST_CHECK enum inro_err desk_policy(struct core *c, struct issue_desk *d, int64_t group,
+				     const struct policy **ret);
+void desk_forget_policies(struct issue_desk *d);
 void issue_desk_clear(struct issue_desk *d);
 
 /* Reads the request and loads its device. */

@@ -4,7 +4,9 @@
 #include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backoffice/pki/crypt.h"
@@ -223,19 +225,6 @@ static EVP_PKEY *from_params(const char *algorithm, OSSL_PARAM *params)
 	return pkey;
 }
 
-/* From parameters that are there already: a group made anew costs a quarter of a verification. */
-static EVP_PKEY *ec_pkey(const struct pubkey *k)
-{
-	AUTO(pkey_free) EVP_PKEY *pkey = EVP_PKEY_new();
-	EVP_PKEY *curve = crypt_group(k->type), *made = pkey;
-
-	if (!pkey || !curve || EVP_PKEY_copy_parameters(pkey, curve) <= 0 ||
-	    EVP_PKEY_set1_encoded_public_key(pkey, k->key_bits.p, k->key_bits.n) <= 0)
-		return NULL;
-	pkey = NULL;
-	return made;
-}
-
 static EVP_PKEY *rsa_pkey(const struct pubkey *k)
 {
 	AUTO(params_bld_free) OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
@@ -256,9 +245,10 @@ static EVP_PKEY *raw_pkey(const struct pubkey *k)
 }
 
 typedef EVP_PKEY *make_pkey_fn(const struct pubkey *k);
+/* Of EC keys see below. */
 static make_pkey_fn *const makers[PKI_FAMILY__MAX] = {
-	[PKI_EC] = ec_pkey,	     [PKI_RSA_KEYS] = rsa_pkey, [PKI_EDWARDS] = raw_pkey,
-	[PKI_MONTGOMERY] = raw_pkey, [PKI_ML_DSA] = raw_pkey,	[PKI_ML_KEM] = raw_pkey,
+	[PKI_RSA_KEYS] = rsa_pkey, [PKI_EDWARDS] = raw_pkey, [PKI_MONTGOMERY] = raw_pkey,
+	[PKI_ML_DSA] = raw_pkey,   [PKI_ML_KEM] = raw_pkey,
 };
 
 static enum inro_err no_pkey(const struct pubkey *k)
@@ -282,21 +272,74 @@ static enum inro_err verdict(bool good)
 	return good ? INRO_OK : err_set(INRO_E_SIGNATURE, "the signature does not verify");
 }
 
-/* What is left of EVP_DigestVerify() when the digest is known. */
-static enum inro_err verify_digest(EVP_PKEY *pkey, const struct pki_sig *sig, struct bytes message,
-				   struct bytes signature)
+/* ---- ECDSA ---- */
+
+/* A key that is given another point for each verification, and a context that is set up for it:
+ * to make them anew costs a tenth of one.  Who verifies has one alone. */
+struct ec_verifier {
+	EVP_PKEY *pkey;
+	EVP_PKEY_CTX *ctx;
+};
+
+static _Atomic(struct ec_verifier *) at_rest[PKI_KEY__MAX]; /* one of a curve; NULL: in use */
+
+static void ec_verifier_free(struct ec_verifier **v)
 {
-	AUTO(pkey_ctx_free)
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(crypt_libctx(), pkey, NULL);
+	if (!*v)
+		return;
+	EVP_PKEY_CTX_free((*v)->ctx);
+	EVP_PKEY_free((*v)->pkey);
+	free(*v);
+}
+
+static struct ec_verifier *ec_verifier_new(enum pki_key type)
+{
+	struct ec_verifier *v = calloc(1, sizeof *v);
+	EVP_PKEY *curve = crypt_group(type);
+
+	if (v && curve && (v->pkey = EVP_PKEY_new()) &&
+	    EVP_PKEY_copy_parameters(v->pkey, curve) > 0 &&
+	    (v->ctx = EVP_PKEY_CTX_new_from_pkey(crypt_libctx(), v->pkey, NULL)) &&
+	    EVP_PKEY_verify_init(v->ctx) > 0)
+		return v;
+	ec_verifier_free(&v);
+	return NULL;
+}
+
+static struct ec_verifier *ec_verifier_take(enum pki_key type)
+{
+	struct ec_verifier *v = atomic_exchange(&at_rest[type], NULL);
+
+	return v ? v : ec_verifier_new(type);
+}
+
+static void ec_verifier_give(enum pki_key type, struct ec_verifier **v)
+{
+	struct ec_verifier *other = atomic_exchange(&at_rest[type], *v);
+
+	*v = NULL;
+	ec_verifier_free(&other);
+}
+
+/* One that could not be given its point is thrown away. */
+static enum inro_err verify_ecdsa(const struct pubkey *k, const struct pki_sig *sig,
+				  struct bytes message, struct bytes signature)
+{
+	AUTO(ec_verifier_free) struct ec_verifier *v = ec_verifier_take(k->type);
 	uint8_t digest[PKI_DIGEST_MAX];
 	enum inro_err e = pki_digest(sig->hash, message, digest);
+	bool good;
 
 	if (e)
 		return e;
-	if (!ctx || EVP_PKEY_verify_init(ctx) <= 0)
+	if (!v)
 		return crypt_err("verifying a signature");
-	return verdict(EVP_PKEY_verify(ctx, signature.p, signature.n, digest,
-				       pki_hash_octets(sig->hash)) == 1);
+	if (EVP_PKEY_set1_encoded_public_key(v->pkey, k->key_bits.p, k->key_bits.n) <= 0)
+		return no_pkey(k);
+	good = EVP_PKEY_verify(v->ctx, signature.p, signature.n, digest,
+			       pki_hash_octets(sig->hash)) == 1;
+	ec_verifier_give(k->type, &v);
+	return verdict(good);
 }
 
 enum inro_err pubkey_verify(const struct pubkey *k, const struct pki_sig *sig, struct bytes message,
@@ -309,11 +352,11 @@ enum inro_err pubkey_verify(const struct pubkey *k, const struct pki_sig *sig, s
 	if (!pki_sig_fits(sig, k->type))
 		return err_set(INRO_E_KEY_TYPE, "signature algorithm %s does not fit the key",
 			       sig->name);
+	if (sig->scheme == PKI_SIGN_ECDSA)
+		return verify_ecdsa(k, sig, message, signature);
 	pkey = makers[sig->family](k);
 	if (!pkey)
 		return no_pkey(k);
-	if (sig->scheme == PKI_SIGN_ECDSA)
-		return verify_digest(pkey, sig, message, signature);
 	ctx = EVP_MD_CTX_new();
 	if (!ctx ||
 	    EVP_DigestVerifyInit_ex(ctx, &pctx, pki_hash_name(sig->hash), crypt_libctx(), NULL,

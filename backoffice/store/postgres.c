@@ -238,15 +238,12 @@ static enum inro_err bind_value(struct statement *st, size_t at, const struct sq
 	return INRO_OK;
 }
 
-static enum inro_err prepare(struct store *s, const struct sql *sql, struct statement *ret)
+static enum inro_err prepare_kept(struct store *s, struct text_kept *kept, const struct sql *sql,
+				  struct statement *ret)
 {
 	struct postgres_store *q = own(s);
-	const char *text = (const char *)sql->text.p;
-	struct text_kept *kept;
-	enum inro_err e = texts_keep(&q->texts, text, &kept);
+	enum inro_err e = INRO_OK;
 
-	if (e != INRO_OK)
-		return e;
 	snprintf(ret->name, sizeof ret->name, "inro_%zu", kept->number);
 	ret->n = (int)sql->n;
 	for (size_t i = 0; e == INRO_OK && i < sql->n; i++)
@@ -255,10 +252,28 @@ static enum inro_err prepare(struct store *s, const struct sql *sql, struct stat
 		return e;
 	if (!q->pg.conn)
 		return pg_result(&q->pg, NULL);
-	e = pg_result(&q->pg, q->pg.pq->PQprepare(q->pg.conn, ret->name, text, 0, NULL));
+	e = pg_result(&q->pg, q->pg.pq->PQprepare(q->pg.conn, ret->name, kept->text, 0, NULL));
 	if (e == INRO_OK)
 		kept->mark = q->pg.number;
 	return e;
+}
+
+static enum inro_err prepare(struct store *s, const struct sql *sql, struct statement *ret)
+{
+	struct text_kept *kept;
+	enum inro_err e = texts_keep(&own(s)->texts, (const char *)sql->text.p, &kept);
+
+	return e == INRO_OK ? prepare_kept(s, kept, sql, ret) : e;
+}
+
+static enum inro_err prepare_row(struct store *s, const struct record_type *t, const void *r,
+				 struct sql *sql, struct statement *ret)
+{
+	struct text_kept *kept;
+	enum inro_err e = sql_row(sql, &own(s)->texts, t, r,
+				  sql->gives_id ? SQL_INSERT : SQL_UPDATE, &kept);
+
+	return e == INRO_OK ? prepare_kept(s, kept, sql, ret) : e;
 }
 
 static enum inro_err say_exists(enum inro_err e, const struct record_type *t)
@@ -291,10 +306,8 @@ static enum inro_err postgres_insert(struct store *s, const struct record_type *
 	struct pg *g = &own(s)->pg;
 	struct statement st;
 	PGresult *result;
-	enum inro_err e = sql_insert(&sql, t, r);
+	enum inro_err e = prepare_row(s, t, r, &sql, &st);
 
-	if (e == INRO_OK)
-		e = prepare(s, &sql, &st);
 	if (e != INRO_OK)
 		return e;
 	result = execute(g, &st);
@@ -357,10 +370,8 @@ static enum inro_err postgres_update(struct store *s, const struct record_type *
 {
 	SCOPED(sql) sql = { .mark = '$' };
 	struct statement st;
-	enum inro_err e = sql_update(&sql, t, r);
+	enum inro_err e = prepare_row(s, t, r, &sql, &st);
 
-	if (e == INRO_OK)
-		e = prepare(s, &sql, &st);
 	if (e == INRO_OK)
 		e = say_exists(run_guarded(&own(s)->pg, &st, ret_rows), t);
 	return e;

@@ -121,6 +121,13 @@ enum inro_err sql_field_load(const struct field *f, const struct sql_value *v, v
 	return INRO_OK;
 }
 
+/* What an insert or update says between its values. */
+static void say(struct sql *s, const char *text)
+{
+	if (!s->known)
+		buf_add_str(&s->text, text);
+}
+
 /* Appends a parameter mark and remembers its value.  Numbers of marks have two digits at most. */
 _Static_assert(SQL_VALUES_MAX < 100, "a mark's number");
 static enum inro_err add_value(struct sql *s, struct sql_value v)
@@ -128,6 +135,8 @@ static enum inro_err add_value(struct sql *s, struct sql_value v)
 	if (s->n == SQL_VALUES_MAX)
 		return err_set(INRO_E_TOO_BIG, "a query has more than %d values", SQL_VALUES_MAX);
 	s->values[s->n++] = v;
+	if (s->known)
+		return INRO_OK;
 	buf_add_u8(&s->text, (uint8_t)s->mark);
 	if (s->n >= 10)
 		buf_add_u8(&s->text, (uint8_t)('0' + s->n / 10));
@@ -137,6 +146,8 @@ static enum inro_err add_value(struct sql *s, struct sql_value v)
 
 static enum inro_err finish(struct sql *s, enum inro_err e)
 {
+	if (s->known)
+		return e;
 	buf_add_u8(&s->text, 0);
 	return e == INRO_OK ? buf_err(&s->text) : e;
 }
@@ -158,7 +169,9 @@ static enum inro_err add_id(struct sql *s, const struct record_type *t, const vo
 	if (e != INRO_OK)
 		return e;
 	if (v.number == 0 && s->gives_id) {
-		buf_addf(&s->text, "(SELECT coalesce(max(id), 0) + 1 FROM %s)", t->table);
+		say(s, "(SELECT coalesce(max(id), 0) + 1 FROM ");
+		say(s, t->table);
+		say(s, ")");
 		return INRO_OK;
 	}
 	if (v.number == 0)
@@ -166,45 +179,79 @@ static enum inro_err add_id(struct sql *s, const struct record_type *t, const vo
 	return add_value(s, v);
 }
 
-enum inro_err sql_insert(struct sql *s, const struct record_type *t, const void *r)
+static enum inro_err sql_insert(struct sql *s, const struct record_type *t, const void *r)
 {
 	struct sql_value v;
 	enum inro_err e;
 
-	buf_addf(&s->text, "INSERT INTO %s (", t->table);
-	add_columns(s, t);
-	buf_add_str(&s->text, ") VALUES (");
+	say(s, "INSERT INTO ");
+	say(s, t->table);
+	say(s, " (");
+	if (!s->known)
+		add_columns(s, t);
+	say(s, ") VALUES (");
 	e = add_id(s, t, r);
 	for (size_t i = 1; i < t->n && e == INRO_OK; i++) {
-		buf_add_str(&s->text, ", ");
+		say(s, ", ");
 		e = sql_field_value(&t->fields[i], r, &v);
 		if (e == INRO_OK)
 			e = add_value(s, v);
 	}
-	buf_add_str(&s->text, s->gives_id ? ") ON CONFLICT DO NOTHING RETURNING id" : ")");
+	say(s, s->gives_id ? ") ON CONFLICT DO NOTHING RETURNING id" : ")");
 	return finish(s, e);
 }
 
-enum inro_err sql_update(struct sql *s, const struct record_type *t, const void *r)
+static enum inro_err sql_update(struct sql *s, const struct record_type *t, const void *r)
 {
 	enum inro_err e = INRO_OK;
 	struct sql_value v;
 
-	buf_addf(&s->text, "UPDATE %s SET ", t->table);
+	say(s, "UPDATE ");
+	say(s, t->table);
+	say(s, " SET ");
 	for (size_t i = 1; i < t->n && e == INRO_OK; i++) {
-		buf_add_str(&s->text, i > 1 ? ", " : "");
-		buf_add_str(&s->text, t->fields[i].name);
-		buf_add_str(&s->text, " = ");
+		say(s, i > 1 ? ", " : "");
+		say(s, t->fields[i].name);
+		say(s, " = ");
 		e = sql_field_value(&t->fields[i], r, &v);
 		if (e == INRO_OK)
 			e = add_value(s, v);
 	}
-	buf_add_str(&s->text, " WHERE id = ");
+	say(s, " WHERE id = ");
 	if (e == INRO_OK)
 		e = sql_field_value(&t->fields[0], r, &v);
 	if (e == INRO_OK)
 		e = add_value(s, v);
 	return finish(s, e);
+}
+
+/* An insert has another text when the id is given: INSERTS_NUMBERED. */
+#define INSERTS_NUMBERED (SQL_UPDATE + 1)
+
+static unsigned row_text(const struct record_type *t, const void *r, enum sql_write how)
+{
+	int64_t id;
+
+	memcpy(&id, (const char *)r + t->fields[0].offset, sizeof id);
+	return how == SQL_INSERT && id ? INSERTS_NUMBERED : how;
+}
+
+enum inro_err sql_row(struct sql *s, struct texts *texts, const struct record_type *t,
+		      const void *r, enum sql_write how, struct text_kept **ret)
+{
+	struct text_kept **place = texts_place(texts, t, row_text(t, r, how));
+	enum inro_err e;
+
+	s->known = place && *place;
+	e = how == SQL_INSERT ? sql_insert(s, t, r) : sql_update(s, t, r);
+	if (e == INRO_OK && s->known)
+		*ret = *place;
+	if (e != INRO_OK || s->known)
+		return e;
+	e = texts_keep(texts, (const char *)s->text.p, ret);
+	if (e == INRO_OK && place)
+		*place = *ret;
+	return e;
 }
 
 /* The octets of the last character of a text, of the last octet when it is none. */

@@ -12,6 +12,7 @@
 #define INRO_BACKOFFICE_STORE_SQL_H
 
 #include "backoffice/store/store.h"
+#include "backoffice/store/texts.h"
 
 enum sql_kind { SQL_NULL, SQL_INT, SQL_TEXT, SQL_BYTES };
 
@@ -38,14 +39,17 @@ struct sql {
 	const struct field *behind;
 	bool backward, same;
 	bool gives_id; /* an insert finds the id itself and returns it; no row when it EXISTS */
+	bool known;    /* sql_row()'s: the text is there already, only values are wanted */
 };
 
 void sql_clear(struct sql *s);
 
-/* Each builds into an empty *s (only `mark` set).  INRO_E_ARG names a condition that makes no
+/* Each builds into an empty *s (only `mark` and `gives_id` set).  INRO_E_ARG names a condition that makes no
  * sense. */
-MUST_CHECK enum inro_err sql_insert(struct sql *s, const struct record_type *t, const void *r);
-MUST_CHECK enum inro_err sql_update(struct sql *s, const struct record_type *t, const void *r);
+/* The text of either is the same for all rows of a type: it is written once and kept. */
+enum sql_write { SQL_INSERT, SQL_UPDATE };
+MUST_CHECK enum inro_err sql_row(struct sql *s, struct texts *texts, const struct record_type *t,
+				 const void *r, enum sql_write how, struct text_kept **ret);
 MUST_CHECK enum inro_err sql_select(struct sql *s, const struct record_type *t,
 				    const struct store_query *q);
 MUST_CHECK enum inro_err sql_delete(struct sql *s, const struct record_type *t,

@@ -185,16 +185,22 @@ static void bind_value(struct db_stmt *st, int at, const struct sql_value *v)
 }
 
 /* The statement with its values bound; it borrows them from *sql. */
+static enum inro_err prepare_kept(struct store *s, const struct text_kept *kept,
+				  const struct sql *sql, struct db_stmt **ret)
+{
+	enum inro_err e = db_stmt(own(s)->db, kept->text, ret);
+
+	for (size_t i = 0; e == INRO_OK && i < sql->n; i++)
+		bind_value(*ret, (int)i + 1, &sql->values[i]);
+	return e;
+}
+
 static enum inro_err prepare(struct store *s, const struct sql *sql, struct db_stmt **ret)
 {
 	struct text_kept *kept;
 	enum inro_err e = texts_keep(&own(s)->texts, (const char *)sql->text.p, &kept);
 
-	if (e == INRO_OK)
-		e = db_stmt(own(s)->db, kept->text, ret);
-	for (size_t i = 0; e == INRO_OK && i < sql->n; i++)
-		bind_value(*ret, (int)i + 1, &sql->values[i]);
-	return e;
+	return e == INRO_OK ? prepare_kept(s, kept, sql, ret) : e;
 }
 
 static enum inro_err run(struct store *s, const struct sql *sql)
@@ -212,14 +218,24 @@ static enum inro_err say_exists(enum inro_err e, const struct record_type *t)
 	return e;
 }
 
+static enum inro_err write_row(struct store *s, const struct record_type *t, const void *r,
+			       enum sql_write how)
+{
+	SCOPED(sql) sql = { .mark = '?' };
+	struct text_kept *kept;
+	struct db_stmt *st;
+	enum inro_err e = sql_row(&sql, &own(s)->texts, t, r, how, &kept);
+
+	if (e == INRO_OK)
+		e = prepare_kept(s, kept, &sql, &st);
+	return e == INRO_OK ? say_exists(db_run(st), t) : e;
+}
+
 static enum inro_err sqlite_insert(struct store *s, const struct record_type *t, const void *r,
 				   int64_t *ret_id)
 {
-	SCOPED(sql) sql = { .mark = '?' };
-	enum inro_err e = sql_insert(&sql, t, r);
+	enum inro_err e = write_row(s, t, r, SQL_INSERT);
 
-	if (e == INRO_OK)
-		e = say_exists(run(s, &sql), t);
 	if (e == INRO_OK)
 		*ret_id = db_last_id(own(s)->db);
 	return e;
@@ -228,11 +244,8 @@ static enum inro_err sqlite_insert(struct store *s, const struct record_type *t,
 static enum inro_err sqlite_update(struct store *s, const struct record_type *t, const void *r,
 				   int64_t *ret_rows)
 {
-	SCOPED(sql) sql = { .mark = '?' };
-	enum inro_err e = sql_update(&sql, t, r);
+	enum inro_err e = write_row(s, t, r, SQL_UPDATE);
 
-	if (e == INRO_OK)
-		e = say_exists(run(s, &sql), t);
 	if (e == INRO_OK)
 		*ret_rows = db_changes(own(s)->db);
 	return e;

@@ -66,6 +66,17 @@ enum inro_err texts_keep(struct texts *t, const char *text, struct text_kept **r
 	return INRO_OK;
 }
 
+struct text_kept **texts_place(struct texts *t, const void *whose, unsigned which)
+{
+	for (size_t i = 0; i < t->known_n; i++)
+		if (t->known[i].whose == whose && t->known[i].which == which)
+			return &t->known[i].kept;
+	if (t->known_n == TEXTS_KNOWN)
+		return NULL;
+	t->known[t->known_n] = (struct text_known) { .whose = whose, .which = which };
+	return &t->known[t->known_n++].kept;
+}
+
 void texts_clear(struct texts *t)
 {
 	for (size_t i = 0; i < t->size; i++)

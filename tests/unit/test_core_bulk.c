@@ -10,6 +10,7 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/group.h"
 #include "base/clock.h"
 #include "tests/lib/office.h"
 #include "tests/lib/scratch.h"
@@ -372,9 +373,80 @@ static void test_a_request_id(void **state)
 	assert_int_equal(certs(c), 2);
 }
 
+static void add_device(struct core *c, const char *id, const char *group)
+{
+	const struct device_fields f = { .group = group };
+	SCOPED(device) d = { 0 };
+
+	OK(device_add(c, id, &f, &d));
+}
+
+/* All requests of this file have one key. */
+static void test_one_key_in_one_call(void **state)
+{
+	static const char *const devices[] = { NULL, "dev-1", "dev-2", NULL };
+	struct core *c = *state;
+	struct cred_bulk *bulk = NULL;
+
+	add_device(c, "dev-1", NULL);
+	add_device(c, "dev-2", NULL);
+	OK(cred_bulk_open(c, &order, &bulk));
+	for (size_t i = 0; i < N; i++)
+		bulk_row_clear(&rows[i]);
+	for (size_t i = 0; i < ARRAY_LEN(devices); i++)
+		rows[i] = (struct bulk_row) { .csr = buf_bytes(&csrs[i]), .device = devices[i] };
+	OK(cred_bulk_issue(bulk, rows, ARRAY_LEN(devices)));
+	for (size_t i = 0; i < ARRAY_LEN(devices); i++)
+		assert_int_equal(rows[i].error, i == 2 ? INRO_E_POLICY : INRO_OK);
+	assert_non_null(strstr(rows[2].why, "of this run"));
+	bulk_row_clear(&rows[0]);
+	rows[0] = (struct bulk_row) { .csr = buf_bytes(&csrs[2]), .device = "dev-2" };
+	OK(cred_bulk_issue(bulk, rows, 1));
+	FAILS(INRO_E_POLICY, rows[0].error);
+	assert_non_null(strstr(rows[0].why, "'dev-1'"));
+	cred_bulk_close(bulk);
+}
+
+/* Each group's own, and as it is when the next lot of requests is looked at. */
+static void test_policies_of_groups(void **state)
+{
+	static const char *const devices[] = { "dev-0", "dev-1", "dev-2", "dev-3" };
+	struct core *c = *state;
+	SCOPED(device_group) g = { 0 };
+	const struct group_change change = { .policy = "{\"approve\":true}" };
+	struct cred_bulk *bulk = NULL;
+
+	OK(group_add(c, "open", NULL, &g));
+	device_group_clear(&g);
+	OK(group_add(c, "rsa", "{\"key_types\":[\"rsa-2048\"]}", &g));
+	device_group_clear(&g);
+	add_device(c, "dev-0", "open");
+	add_device(c, "dev-1", "rsa");
+	add_device(c, "dev-2", "open");
+	add_device(c, "dev-3", "rsa");
+	OK(cred_bulk_open(c, &order, &bulk));
+	for (size_t i = 0; i < N; i++)
+		bulk_row_clear(&rows[i]);
+	for (size_t i = 0; i < 2; i++)
+		rows[i] = (struct bulk_row) { .csr = buf_bytes(&csrs[i]), .device = devices[i] };
+	rows[2] = (struct bulk_row) { .csr = buf_bytes(&csrs[3]), .device = devices[3] };
+	OK(cred_bulk_issue(bulk, rows, 3));
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(rows[i].error, i ? INRO_E_POLICY : INRO_OK);
+	assert_non_null(strstr(rows[1].why, "has no ec-p256 keys"));
+	OK(group_update(c, "open", &change, &g));
+	bulk_row_clear(&rows[0]);
+	rows[0] = (struct bulk_row) { .csr = buf_bytes(&csrs[2]), .device = devices[2] };
+	OK(cred_bulk_issue(bulk, rows, 1));
+	FAILS(INRO_E_STATE, rows[0].error);
+	cred_bulk_close(bulk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_one_key_in_one_call, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_policies_of_groups, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mixed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_twice_in_a_new_second, setup, teardown),

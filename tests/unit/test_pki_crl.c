@@ -303,6 +303,49 @@ static void check_signature(const struct pki_sig *s)
 	EVP_PKEY_free(key);
 }
 
+/* What verified for one key says nothing of the next: by turns, after a wrong signature, after a
+ * key that is no point. */
+static void test_keys_by_turns(void **state)
+{
+	const struct pki_sig *s;
+	struct {
+		EVP_PKEY *key;
+		struct buf spki, signature;
+		struct pubkey pub;
+	} one[2] = { 0 };
+	uint8_t no_point[65] = { 4, 1 };
+	struct pubkey bad;
+
+	(void)state;
+	OK(pki_sig_for(PKI_EC_P256, PKI_SHA256, &s));
+	for (int i = 0; i < 2; i++) {
+		one[i].key = judge_key("P-256");
+		judge_spki(one[i].key, &one[i].spki);
+		OK(pubkey_read(buf_bytes(&one[i].spki), &one[i].pub));
+		judge_sign(one[i].key, s, bytes_of("text"), &one[i].signature);
+	}
+	bad = one[0].pub;
+	bad.key_bits = BYTES(no_point, sizeof no_point);
+	for (int i = 0; i < 8; i++) {
+		struct bytes mine = buf_bytes(&one[i % 2].signature);
+		struct bytes others = buf_bytes(&one[1 - i % 2].signature);
+		const struct pubkey *pub = &one[i % 2].pub;
+
+		if (i % 3 == 0)
+			assert_int_equal(pubkey_verify(&bad, s, bytes_of("text"), mine),
+					 INRO_E_SYNTAX);
+		OK(pubkey_verify(pub, s, bytes_of("text"), mine));
+		assert_int_equal(pubkey_verify(pub, s, bytes_of("text"), others), INRO_E_SIGNATURE);
+		assert_int_equal(pubkey_verify(&bad, s, bytes_of("text"), mine), INRO_E_SYNTAX);
+		OK(pubkey_verify(pub, s, bytes_of("text"), mine));
+	}
+	for (int i = 0; i < 2; i++) {
+		EVP_PKEY_free(one[i].key);
+		buf_clear(&one[i].spki);
+		buf_clear(&one[i].signature);
+	}
+}
+
 /* Each identifier is the one libcrypto writes. */
 static void test_signature_algorithms(void **state)
 {
@@ -408,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_signature_algorithms),
+		cmocka_unit_test(test_keys_by_turns),
 		cmocka_unit_test(test_sloppy_rsa_identifier),
 		cmocka_unit_test(test_key_tables),
 		cmocka_unit_test(test_key_id),

@@ -28,16 +28,11 @@ static void drop_json(json_t **j)
 
 enum inro_err approval_needed(struct core *c, struct issue_desk *d, int64_t group, bool *ret)
 {
-	SCOPED(policy) p = { 0 };
-	enum inro_err e = INRO_OK;
+	const struct policy *p;
+	enum inro_err e = desk_policy(c, d, group, &p);
 
-	if (!d->policy_known || d->policy_group != group) {
-		e = policy_of_group(c, group, &p);
-		d->policy_known = e == INRO_OK;
-		d->policy_group = group;
-		d->policy_approves = p.approve;
-	}
-	*ret = d->profile.approve || d->policy_approves;
+	if (e == INRO_OK)
+		*ret = d->profile.approve || p->approve;
 	return e;
 }
 

@@ -32,10 +32,15 @@ struct work {
 	enum inro_err fell; /* why it could not be recorded with the others */
 };
 
+/* Open addressing, never more than half full; the hashes are places by themselves. */
+#define KEY_PLACES 1024
+_Static_assert(KEY_PLACES >= 2 * BULK_MAX, "a place for each key");
+
 struct batch {
 	struct cred_bulk *bulk;
 	struct work *works;
 	size_t n;
+	const struct work *keys[KEY_PLACES]; /* made ones, the first of each key */
 };
 
 static void batch_clear(struct batch *b)
@@ -45,7 +50,8 @@ static void batch_clear(struct batch *b)
 		credential_clear(&b->works[i].in.rec);
 	}
 	free(b->works);
-	*b = (struct batch) { 0 };
+	b->works = NULL;
+	b->n = 0;
 }
 
 void bulk_row_clear(struct bulk_row *r)
@@ -200,20 +206,30 @@ static void work_open(struct cred_bulk *b, struct bulk_row *row, struct work *w)
 	w->j.desk = &b->desk;
 }
 
-/* The record can't tell yet what is new in this batch itself. */
-static bool shares_key(const struct batch *batch, const struct work *w)
+static const struct work **place_of_key(struct batch *batch, struct bytes key)
 {
-	const struct making *j = &w->j;
+	size_t at;
 
-	for (const struct work *before = batch->works; before < w; before++) {
-		const struct making *b = &before->j;
+	memcpy(&at, key.p, sizeof at);
+	while (batch->keys[at % KEY_PLACES] &&
+	       !bytes_equal(making_key(&batch->keys[at % KEY_PLACES]->j), key))
+		at++;
+	return &batch->keys[at % KEY_PLACES];
+}
 
-		if (!before->made || !bytes_equal(making_key(b), making_key(j)))
-			continue;
-		if (!j->desk->profile.reuse_key ||
-		    (b->device.id && j->device.id && b->device.id != j->device.id))
-			return true;
-	}
+/* The record can't tell yet what is new in this batch itself.  Requests that have one key are all
+ * of one device, or of none: the first that has a device stands for them. */
+static bool shares_key(struct batch *batch, const struct work *w)
+{
+	const struct work **place = place_of_key(batch, making_key(&w->j));
+	const struct work *first = *place;
+	int64_t device = w->j.device.id;
+
+	if (first && (!w->j.desk->profile.reuse_key ||
+		      (first->j.device.id && device && first->j.device.id != device)))
+		return true;
+	if (!first || !first->j.device.id)
+		*place = w;
 	return false;
 }
 

@@ -40,6 +40,7 @@ void issue_desk_clear(struct issue_desk *d)
 	cert_clear(&d->issuer);
 	limits_clear(&d->limits);
 	list_free(&ca_type, d->cas, d->cas_n);
+	desk_forget_policies(d);
 	*d = (struct issue_desk) { 0 };
 }
 
@@ -304,6 +305,7 @@ enum inro_err desk_read_cas(struct core *c, struct issue_desk *d)
 
 	if (e != INRO_OK)
 		return e;
+	desk_forget_policies(d);
 	list_free(&ca_type, d->cas, d->cas_n);
 	d->cas = items;
 	d->cas_n = n;
@@ -329,15 +331,17 @@ static enum inro_err check_key(struct core *c, const struct making *j)
 /* What the device's group says: who may work on it, and of what type its keys are. */
 static enum inro_err heed_group(struct core *c, const struct making *j)
 {
-	SCOPED(policy) p = { 0 };
+	const struct policy *p;
 	char type[24];
-	enum inro_err e = j->device.id ? device_touch(c, &j->device) : INRO_OK;
+	enum inro_err e = INRO_OK;
 
-	if (e != INRO_OK || !j->device.id)
+	if (!j->device.id)
 		return e;
-	e = policy_of_device(c, &j->device, &p);
+	e = desk_policy(c, j->desk, j->device.grp, &p);
+	if (e == INRO_OK)
+		e = device_touch_by(c, &j->device, p);
 	pubkey_name(&j->csr.key, type, sizeof type);
-	if (e == INRO_OK && !policy_takes_type(&p, type, policy_type_is_pair))
+	if (e == INRO_OK && !policy_takes_type(p, type, policy_type_is_pair))
 		e = err_set(INRO_E_POLICY,
 			    "the policy of the group of device '%s' has no %s keys",
 			    j->device.device_id, type);

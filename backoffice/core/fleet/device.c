@@ -269,8 +269,13 @@ enum inro_err device_touch(struct core *c, const struct device *d)
 	if (c->role >= ROLE_ADMIN || (c->device && c->device == d->id))
 		return INRO_OK;
 	e = policy_of_device(c, d, &p);
-	if (e != INRO_OK || policy_takes_account(&p, c->actor))
-		return e;
+	return e == INRO_OK ? device_touch_by(c, d, &p) : e;
+}
+
+enum inro_err device_touch_by(const struct core *c, const struct device *d, const struct policy *p)
+{
+	if (c->role >= ROLE_ADMIN || policy_takes_account(p, c->actor))
+		return INRO_OK;
 	return err_set(INRO_E_ACCESS,
 		       "the policy of the group of device '%s' says who may work on it, and %s may "
 		       "not",
