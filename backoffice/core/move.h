@@ -29,6 +29,7 @@ struct change {
 MUST_CHECK enum inro_err cred_insert(struct core *c, struct credential *rec);
 /* A pending record becomes this one, which gets its id. */
 MUST_CHECK enum inro_err cred_replace(struct core *c, int64_t pending, struct credential *rec);
+/* The record as it was read in this transaction; grace_until may have been set. */
 MUST_CHECK enum inro_err cred_apply(struct core *c, struct credential *rec,
 				    const struct change *change);
 /* The same, and where it is a revocation for a compromised key, of all that have the key.  The

@@ -462,6 +462,35 @@ const struct record_type key_use_type = { .table = "credential",
 					  .fields = key_use_fields,
 					  .n = ARRAY_LEN(key_use_fields) };
 
+static const struct field credential_move_fields[] = {
+	F_INT(credential, id),
+	F_NAME(credential, state, cred_state_names),
+	F_REF(credential, revoked_at),
+	F_INT(credential, reason),
+	F_REF(credential, invalid_at),
+	F_BLOB(credential, secret),
+	F_REF(credential, grace_until),
+	F_SPARSE(credential, cause),
+	F_REF(credential, listed_at),
+	F_INT(credential, updated_ms),
+};
+
+static const struct field device_move_fields[] = {
+	F_INT(device, id),
+	F_NAME(device, state, device_state_names),
+	F_INT(device, updated_ms),
+};
+
+#define PART_OF(type, words)                                                                       \
+	const struct record_type type##_move_type = { .table = #type,                              \
+						      .what = (words),                             \
+						      .size = sizeof(struct type),                 \
+						      .fields = type##_move_fields,                \
+						      .n = ARRAY_LEN(type##_move_fields) }
+
+PART_OF(credential, "certificate");
+PART_OF(device, "device");
+
 const struct record_type *const record_types[] = {
 	&tenant_type,
 	&device_group_type,

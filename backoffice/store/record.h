@@ -462,6 +462,9 @@ extern const struct record_type tenant_type, device_type, ca_type, credential_ty
 	profile_version_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
 /* Read only: some columns of credential_type, and of crl_piece_type. */
 extern const struct record_type listed_type, key_use_type, crl_made_type;
+/* To update what a move changes, of a struct credential or device: an index of what stays is not
+ * written anew then. */
+extern const struct record_type credential_move_type, device_move_type;
 /* Every type, in an order in which each row's references are there before it; NULL at the end. */
 extern const struct record_type *const record_types[];
 

@@ -166,7 +166,7 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 	rec->updated_ms = clock_now_ms();
 	describe(rec, change, &detail);
 	if (e == INRO_OK)
-		e = store_update(c->store, rec);
+		e = store_update_row(c->store, &credential_move_type, rec);
 	if (e == INRO_OK && (rec->revoked_at || listed))
 		e = status_changed(c, rec);
 	return e == INRO_OK ? record_move(c, rec, change, &detail) : e;

@@ -470,7 +470,8 @@ static enum inro_err write_move(struct core *c, struct device *d, int to)
 	if (e == INRO_OK && to == DEVICE_DELETED)
 		e = rename_deleted(d);
 	if (e == INRO_OK)
-		e = store_update(c->store, d);
+		e = to == DEVICE_DELETED ? store_update(c->store, d)
+					 : store_update_row(c->store, &device_move_type, d);
 	return e == INRO_OK ? count(c, d, 1) : e;
 }
 

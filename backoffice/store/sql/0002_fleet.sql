@@ -68,6 +68,41 @@ CREATE TABLE ca_place (
 	UNIQUE (ca, generation, key_uri)
 );
 
+-- The same table without UNIQUE (ca, serial): one index of random numbers, the other way round, is unique and found by
+-- the serial number alone as well.
+CREATE TABLE credential_next (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	kind TEXT NOT NULL,
+	state TEXT NOT NULL,
+	device INTEGER REFERENCES device (id),
+	ca INTEGER REFERENCES ca (id),
+	own_ca INTEGER REFERENCES ca (id),
+	profile TEXT NOT NULL,
+	subject TEXT NOT NULL,
+	key_uri TEXT NOT NULL,
+	serial BLOB,
+	fingerprint BLOB,
+	key_hash BLOB,
+	cert BLOB,
+	not_before INTEGER NOT NULL,
+	not_after INTEGER NOT NULL,
+	replaces INTEGER REFERENCES credential_next (id),
+	revoked_at INTEGER,
+	reason INTEGER NOT NULL,
+	invalid_at INTEGER,
+	created_ms INTEGER NOT NULL,
+	updated_ms INTEGER NOT NULL
+);
+INSERT INTO credential_next SELECT id, tenant, kind, state, device, ca, own_ca, profile, subject, key_uri, serial, fingerprint, key_hash, cert, not_before, not_after, replaces, revoked_at, reason, invalid_at, created_ms, updated_ms FROM credential ORDER BY id;
+DROP TABLE credential;
+ALTER TABLE credential_next RENAME TO credential;
+CREATE UNIQUE INDEX credential_by_serial ON credential (serial, ca);
+CREATE UNIQUE INDEX credential_by_fingerprint ON credential (fingerprint);
+CREATE INDEX credential_by_device ON credential (device, id);
+CREATE INDEX credential_by_own_ca ON credential (own_ca) WHERE own_ca IS NOT NULL;
+CREATE INDEX credential_by_key ON credential (key_hash);
+
 ALTER TABLE credential ADD COLUMN algorithm TEXT;
 ALTER TABLE credential ADD COLUMN signature TEXT;
 ALTER TABLE credential ADD COLUMN secret BLOB;
@@ -84,7 +119,6 @@ ALTER TABLE credential ADD COLUMN listed_at INTEGER;
 ALTER TABLE credential ADD COLUMN wanted_at INTEGER;
 ALTER TABLE credential ADD COLUMN confirm_by INTEGER;
 UPDATE credential SET listed_at = revoked_at WHERE revoked_at IS NOT NULL;
-DROP INDEX credential_on_crl;
 CREATE INDEX credential_wanted ON credential (tenant, id) WHERE wanted_at IS NOT NULL;
 CREATE INDEX credential_confirm ON credential (confirm_by) WHERE confirm_by IS NOT NULL;
 CREATE INDEX credential_on_crl ON credential (ca, ca_generation, id, listed_at, not_after, serial, revoked_at, reason, invalid_at) WHERE listed_at IS NOT NULL;
@@ -102,7 +136,6 @@ CREATE TABLE crl_scope (
 	delta_next INTEGER NOT NULL,
 	UNIQUE (ca, generation, shard)
 );
-DROP INDEX credential_by_end;
 CREATE INDEX credential_by_end ON credential (tenant, state, not_after, id);
 CREATE UNIQUE INDEX credential_by_request ON credential (tenant, request_id) WHERE request_id IS NOT NULL;
 

@@ -1,0 +1,277 @@
+/*
+ * What jobs over a whole fleet cost (fleet.h: each device has a certificate and an AES key): disable,
+ * enable, delete (which revokes) and rekey, for which the requests with the new keys lie in a folder.
+ *
+ *   build/check/tests/bench_jobs [DEVICES]
+ *
+ * A line a job: seconds by the clock and of CPU, and microseconds of CPU a device.  In SQLite the
+ * same rows are then written by a bare SQL script to a copy of the same database, 500 devices a
+ * transaction, an event beside each row, but no checks, counts or hashes: the ratio of CPU time is
+ * to be 3 at most.  A rekey verifies and signs beside that; its bar is 60 s for 100 000, that of
+ * the others 10 s.  With INRO_TEST_DB=postgres the jobs run in PostgreSQL, whose own CPU time is
+ * not in the figures, and without the script.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "backoffice/core/job.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/fleet.h"
+#include "tests/lib/office.h"
+#include "tests/lib/scratch.h"
+
+#define LOT 500
+
+static long devices = 2000;
+
+static void ok(enum inro_err e, const char *what)
+{
+	if (e != INRO_OK)
+		fprintf(stderr, "%s: ", err_detail(e));
+	bench_need(e == INRO_OK, what);
+}
+
+struct seconds {
+	double wall, cpu;
+};
+
+static struct seconds now(void)
+{
+	return (struct seconds) { (double)bench_ns(CLOCK_MONOTONIC) / 1e9,
+				  (double)bench_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9 };
+}
+
+static struct seconds since(struct seconds from)
+{
+	struct seconds t = now();
+
+	return (struct seconds) { t.wall - from.wall, t.cpu - from.cpu };
+}
+
+/* ---- ours ---- */
+
+static struct seconds run_job(const char *db, const char *kind, const struct job_arg *args,
+			      size_t n_args, long rows)
+{
+	const struct job_order order = { kind, args, n_args };
+	struct core *c = office_open(db);
+	SCOPED(job) made = { 0 };
+	SCOPED(job) done = { 0 };
+	struct seconds t = now();
+
+	ok(job_start(c, &order, &made), kind);
+	ok(job_run(c, made.id, NULL, &done), kind);
+	t = since(t);
+	if (done.done != rows || done.failed)
+		fprintf(stderr, "%lld done, %lld failed of %ld: ", (long long)done.done,
+			(long long)done.failed, rows);
+	bench_need(done.done == rows && !done.failed, kind);
+	core_close(c);
+	return t;
+}
+
+/* ---- the same rows by a script ---- */
+
+/* Statements for one device, with its number for each #. */
+#define EVENT(action)                                                                              \
+	"INSERT INTO event (tenant, at_ms, actor, action, subject, outcome, detail, hash) VALUES " \
+	"(1, 1, 'bench', '" action "', 'device:dev-#', 'done', "                                \
+	"'{\"from\":\"active\",\"to\":\"disabled\"}', zeroblob(32));\n"
+
+static const char disable_sql[] =
+	"UPDATE device SET state = 'disabled', updated_ms = 1 WHERE id = #;\n" //
+	EVENT("device.disable");
+static const char enable_sql[] =
+	"UPDATE device SET state = 'active', updated_ms = 1 WHERE id = #;\n" //
+	EVENT("device.enable");
+static const char delete_sql[] =
+	"UPDATE device SET state = 'deleted', name = name || '.1795281769846', deleted_ms = 1, "
+	"updated_ms = 1 WHERE id = #;\n"
+	"UPDATE credential SET state = 'revoked', revoked_at = 1, reason = 5, listed_at = 1, "
+	"updated_ms = 1 WHERE device = #;\n" //
+	EVENT("device.delete") EVENT("certificate.revoke") EVENT("key.revoke");
+static const char rekey_sql[] =
+	"UPDATE credential SET state = 'superseded', grace_until = 1, updated_ms = 1 WHERE device "
+	"= # AND kind = 'certificate';\n"
+	"INSERT INTO credential (tenant, kind, state, device, ca, profile, subject, key_uri, "
+	"serial, fingerprint, key_hash, cert, not_before, not_after, replaces, reason, algorithm, "
+	"signature, request_id, created_ms, updated_ms) SELECT 1, 'certificate', 'active', device, "
+	"ca, profile, subject, '', randomblob(16), randomblob(32), randomblob(32), cert, 1, "
+	"1800000000, id, 0, algorithm, signature, 'job:1:#', 1, 1 FROM credential WHERE device "
+	"= # AND kind = 'certificate';\n" //
+	EVENT("certificate.supersede") EVENT("certificate.issue");
+
+static void add_numbered(struct buf *sql, const char *each, long number)
+{
+	for (size_t n; *each; each += n + (each[n] == '#')) {
+		n = strcspn(each, "#");
+		buf_add(sql, BYTES(each, n));
+		if (each[n])
+			buf_addf(sql, "%ld", number);
+	}
+}
+
+static void lot_sql(const char *each, long from, long to, struct buf *ret)
+{
+	buf_reset(ret);
+	buf_add_str(ret, "BEGIN IMMEDIATE;\n");
+	for (long i = from; i <= to; i++)
+		add_numbered(ret, each, i);
+	buf_add_str(ret, "COMMIT;\n");
+	buf_add_u8(ret, 0);
+	ok(buf_err(ret), "a script");
+}
+
+static struct seconds run_script(const char *file, const char *each)
+{
+	static struct buf sql;
+	struct seconds t = { 0 }, from;
+	sqlite3 *db = NULL;
+
+	bench_need(sqlite3_open(file, &db) == SQLITE_OK &&
+			   sqlite3_exec(db, "PRAGMA synchronous = full", NULL, NULL, NULL) ==
+				   SQLITE_OK,
+		   "opening the copy");
+	for (long i = 1; i <= devices; i += LOT) {
+		lot_sql(each, i, i + LOT - 1 < devices ? i + LOT - 1 : devices, &sql);
+		from = now();
+		bench_need(sqlite3_exec(db, (const char *)sql.p, NULL, NULL, NULL) == SQLITE_OK,
+			   sqlite3_errmsg(db));
+		from = since(from);
+		t.wall += from.wall;
+		t.cpu += from.cpu;
+	}
+	sqlite3_close(db);
+	buf_clear(&sql);
+	return t;
+}
+
+/* ---- one beside the other ---- */
+
+struct pair {
+	const char *what, *sql;
+	double bar; /* seconds by the clock, of 100 000 */
+	const char *where;
+};
+
+static const struct pair pairs[] = {
+	{ "disable", disable_sql, 10, "state=active" },
+	{ "enable", enable_sql, 10, "state=disabled" },
+	{ "delete", delete_sql, 10, "state=active" },
+	{ "rekey", rekey_sql, 60, "profile=tls-client" },
+};
+
+static void print_ours(const struct pair *p, struct seconds us)
+{
+	printf("%-8s %8.2f s by the clock (at most %.2f), %7.2f s of CPU, %6.1f us a device\n",
+	       p->what, us.wall, p->bar * (double)devices / 1e5, us.cpu,
+	       us.cpu * 1e6 / (double)devices);
+	fflush(stdout);
+}
+
+static void print_theirs(struct seconds us, struct seconds them)
+{
+	printf("%-8s %8.2f s by the clock and %.2f s of CPU by a bare script: ratio %.2f by the "
+	       "clock, %.2f by CPU (at most 3)\n",
+	       "", them.wall, them.cpu, us.wall / them.wall, us.cpu / them.cpu);
+	fflush(stdout);
+}
+
+static void keep_copy(const char *db, char *copy, size_t cap)
+{
+	char command[1300];
+
+	snprintf(copy, cap, "%s", scratch_path("copy"));
+	snprintf(command, sizeof command, "cp '%s' '%s'", office_url(db) + strlen("sqlite:"),
+		 copy);
+	bench_need(system(command) == 0, "copying the database");
+}
+
+/* `args` has conditions first. */
+static void do_both(const char *db, const struct pair *p, const struct job_arg *args,
+		    size_t n_args, long rows)
+{
+	char copy[600];
+	struct seconds us;
+
+	if (!office_on_postgres())
+		keep_copy(db, copy, sizeof copy);
+	us = run_job(db, p->what, args, n_args, rows);
+	print_ours(p, us);
+	if (!office_on_postgres())
+		print_theirs(us, run_script(copy, p->sql));
+}
+
+/* A fleet in which every device may do everything. */
+static void make_fleet(const char *db)
+{
+	const struct job_arg all = { "where", "state=disabled" };
+	struct core *c = office_open(db);
+
+	office_make_cas(c, db);
+	fleet_make(c, devices);
+	core_close(c);
+	run_job(db, "enable", &all, 1, (devices + 15) / 16);
+}
+
+static void move_them(void)
+{
+	make_fleet("moved");
+	for (size_t i = 0; i < 3; i++) {
+		const struct job_arg where = { "where", pairs[i].where };
+
+		do_both("moved", &pairs[i], &where, 1, devices);
+	}
+}
+
+static void make_requests(void)
+{
+	bench_need(mkdir(scratch_path("requests"), 0700) == 0, "a folder");
+	for (long i = 0; i < devices; i++) {
+		EVP_PKEY *key = office_key("P-256");
+		SCOPED(buf) der = { 0 };
+		char id[32], file[64];
+
+		snprintf(id, sizeof id, "dev-%08ld", i);
+		snprintf(file, sizeof file, "requests/%s.csr", id);
+		office_csr(key, id, &der);
+		scratch_file(file, der.p, der.n);
+		EVP_PKEY_free(key);
+	}
+}
+
+/* One more row: the certificate that the fleet's are made from has no key at hand.  Those of each
+ * 365th device end the moment that they are made. */
+static void rekey_them(void)
+{
+	char in[600], out[600];
+	const struct job_arg args[] = { { "where", pairs[3].where },
+					{ "csr-dir", in },
+					{ "out-dir", out } };
+
+	make_fleet("rekeyed");
+	make_requests();
+	snprintf(in, sizeof in, "%s", scratch_path("requests"));
+	snprintf(out, sizeof out, "%s", scratch_path("out"));
+	do_both("rekeyed", &pairs[3], args, ARRAY_LEN(args),
+		devices + 1 - (devices + 364) / 365);
+}
+
+int main(int argc, char **argv)
+{
+	devices = argc > 1 ? strtol(argv[1], NULL, 10) : devices;
+	bench_need(devices > 0, "usage: bench_jobs [DEVICES]");
+	office_tokens();
+	bench_print_machine();
+	printf("%ld devices\n", devices);
+	move_them();
+	rekey_them();
+	return 0;
+}
