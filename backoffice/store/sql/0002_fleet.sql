@@ -97,7 +97,7 @@ CREATE TABLE credential_next (
 INSERT INTO credential_next SELECT id, tenant, kind, state, device, ca, own_ca, profile, subject, key_uri, serial, fingerprint, key_hash, cert, not_before, not_after, replaces, revoked_at, reason, invalid_at, created_ms, updated_ms FROM credential ORDER BY id;
 DROP TABLE credential;
 ALTER TABLE credential_next RENAME TO credential;
-CREATE UNIQUE INDEX credential_by_serial ON credential (serial, ca);
+CREATE UNIQUE INDEX credential_by_serial ON credential (serial, tenant, ca);
 CREATE UNIQUE INDEX credential_by_fingerprint ON credential (fingerprint);
 CREATE INDEX credential_by_device ON credential (device, id);
 CREATE INDEX credential_by_own_ca ON credential (own_ca) WHERE own_ca IS NOT NULL;
