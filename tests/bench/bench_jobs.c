@@ -258,6 +258,7 @@ static void rekey_them(void)
 
 	make_fleet("rekeyed");
 	make_requests();
+	sleep(2); /* until they have ended */
 	snprintf(in, sizeof in, "%s", scratch_path("requests"));
 	snprintf(out, sizeof out, "%s", scratch_path("out"));
 	do_both("rekeyed", &pairs[3], args, ARRAY_LEN(args),
