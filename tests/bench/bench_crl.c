@@ -129,8 +129,9 @@ static double status_of(const char *name)
 static bool forget_peak(void)
 {
 	FILE *f = fopen("/proc/self/clear_refs", "we");
+	bool good = f && fputs("5", f) >= 0;
 
-	return f && (fputs("5", f) >= 0) & (fclose(f) == 0);
+	return f && fclose(f) == 0 && good;
 }
 
 static void logged_in(void)
