@@ -60,6 +60,7 @@ inro_script_test(integration/test_inro_secret.sh)
 inro_test(unit/test_core_issue.c LINKS inro_testoffice TIMEOUT 300)
 inro_test(unit/test_core_bulk.c LINKS inro_testoffice)
 inro_test(unit/test_core_ca_signer.c LINKS inro_testoffice)
+inro_test(unit/test_core_connector.c LINKS inro_testoffice)
 inro_test(unit/test_core_profile.c LINKS inro_testoffice)
 inro_test(unit/test_core_clock.c LINKS inro_testoffice)
 inro_library(inro_hostile SOURCES lib/hostile.c LINKS inro_base PkgConfig::crypto)
@@ -76,6 +77,7 @@ inro_test(unit/test_core_lease.c LINKS inro_testoffice)
 inro_test(unit/test_core_status.c LINKS inro_testoffice)
 inro_test(unit/test_core_life.c LINKS inro_testoffice TIMEOUT 300)
 inro_script_test(integration/test_provision_killed.sh TIMEOUT 300)
+inro_script_test(integration/test_ca_connect.sh TIMEOUT 120)
 inro_script_test(integration/test_ca_crl.sh TIMEOUT 120)
 inro_script_test(integration/test_ca_external.sh TIMEOUT 120)
 inro_script_test(integration/test_ca_keys.sh TIMEOUT 120)
@@ -113,6 +115,7 @@ foreach(name
 		core_faults
 		core_secrets
 		core_ca_signer
+		core_connector
 		core_storm
 		core_symkey
 		fault_jobs
@@ -142,6 +145,7 @@ foreach(name
 		core_secrets
 		core_status
 		core_ca_signer
+		core_connector
 		core_symkey
 	)
 	add_test(NAME test_${name}_twice COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_TWICE=1 $<TARGET_FILE:test_${name}>)

@@ -17,11 +17,14 @@
 #include "tools/text.h"
 
 /* A request that waits is an answer, but no certificate. */
-static enum inro_err waits(const struct cred *cert, json_t *doc)
+static enum inro_err waits(struct core *core, const struct cred *cert, json_t *doc)
 {
 	SCOPED(buf) text = { 0 };
 	if (cert->state != CRED_REQUESTED && cert->state != CRED_PENDING)
 		return INRO_OK;
+	enum inro_err e = cert_give_order(core, cert, doc);
+	if (e != INRO_E_NOT_FOUND)
+		return e;
 	buf_addf(&text, "request %lld is %s\n", (long long)cert->rec.id,
 		 cred_state_names[cert->state]);
 	json_object_set_new(doc, "summary", text_json(buf_bytes(&text)));
@@ -55,7 +58,7 @@ static enum inro_err issue_one(const struct call *c, json_t **ret)
 		e = cred_issue(core, &r, &cert);
 	if (!e)
 		e = cert_give(c, core, &cert, ret);
-	return e ? e : waits(&cert, *ret);
+	return e ? e : waits(core, &cert, *ret);
 }
 
 static enum inro_err cert_issue_run(const struct call *c, json_t **ret)
@@ -159,26 +162,27 @@ static enum inro_err cert_show_run(const struct call *c, json_t **ret)
 
 /* ---- requests that wait ---- */
 
-typedef enum inro_err decide_fn(struct core *c, const char *ref, const char *why, struct cred *ret);
-
-static enum inro_err decide(const struct call *c, decide_fn *how, json_t **ret)
+/* With a CA elsewhere it goes there, and waits on. */
+static enum inro_err cert_approve_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(cred) cert = { 0 };
 	enum inro_err e = office_open(c, &core);
 	if (!e)
-		e = how(core, call_arg(c, 0), call_opt(c, "why"), &cert);
-	return e ? e : cert_give(c, core, &cert, ret);
-}
-
-static enum inro_err cert_approve_run(const struct call *c, json_t **ret)
-{
-	return decide(c, cred_approve, ret);
+		e = cred_approve(core, call_arg(c, 0), call_opt(c, "why"), &cert);
+	if (!e)
+		e = cert_give(c, core, &cert, ret);
+	return e || cert.state != CRED_PENDING ? e : cert_give_order(core, &cert, *ret);
 }
 
 static enum inro_err cert_reject_run(const struct call *c, json_t **ret)
 {
-	return decide(c, cred_reject, ret);
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(cred) cert = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = cred_reject(core, call_arg(c, 0), call_opt(c, "why"), &cert);
+	return e ? e : json_give(json_of_cred(&cert), ret);
 }
 
 /* ---- moves ---- */
@@ -241,7 +245,7 @@ static enum inro_err move(const struct call *c, enum verb verb, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = cred_move(core, call_arg(c, 0), verb, call_opt(c, "why"), &cert);
-	return e ? e : json_give(json_of_cred(&cert), ret);
+	return e ? e : json_give(json_of_moved(&cert), ret);
 }
 
 static enum inro_err cert_hold_run(const struct call *c, json_t **ret)
@@ -262,7 +266,7 @@ static enum inro_err cert_retire_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = cred_retire(core, call_arg(c, 0), call_opt(c, "cause"), call_opt(c, "why"),
 				&cert);
-	return e ? e : json_give(json_of_cred(&cert), ret);
+	return e ? e : json_give(json_of_moved(&cert), ret);
 }
 
 static enum inro_err cert_destroy_run(const struct call *c, json_t **ret)
@@ -307,7 +311,7 @@ static enum inro_err cert_archive_run(const struct call *c, json_t **ret)
 	{                                                                                          \
 		.name = word, .summary = text, .args = ARGS(ARG_CERT), .opts = OPTS(OPT_WHY),      \
 		.run = handler, .least = LEAST_OPERATOR,                                                     \
-		.shape = SHOW_SAID, .said = "certificate {serial} is {state}"                        \
+		.shape = SHOW_SAID, .said = "certificate {serial} is {state}{tell_ca}"               \
 	}
 
 const struct cmd_verb cert_verbs[] = {
@@ -347,6 +351,17 @@ const struct cmd_verb cert_verbs[] = {
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_PEM,
 	  .said = "certificate {serial} ({subject}) is in {file}" },
+	{ .name = "import",
+	  .summary = "Takes in certificates that a CA elsewhere made for requests from here",
+	  .args = ARGS({ .name = "PATH", .help = "a file of any number of them, PEM or DER, or a folder" }),
+	  .opts = OPTS(OPT_CA, { .name = "unrequested",
+				 .kind = OPT_FLAG,
+				 .help = "also what nobody here has asked for" }),
+	  .run = cert_import_run,
+	  .least = LEAST_OPERATOR,
+	  .shape = SHOW_SAID,
+	  .said = "{taken} taken in, {known} were on record, {refused} refused; of those taken in, {warned} "
+		  "break a rule or are other than asked" },
 	{ .name = "list",
 	  .summary = "Lists certificates",
 	  .opts = OPTS(
@@ -454,7 +469,7 @@ const struct cmd_verb cert_verbs[] = {
 	  .run = cert_retire_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
-	  .said = "certificate {serial} is {state}" },
+	  .said = "certificate {serial} is {state}{tell_ca}" },
 	CERT_MOVE("archive", "Files away a certificate that is out of use", cert_archive_run),
 	{ .name = "destroy",
 	  .summary = "Wipes the key of a certificate that is out of use, and proves it",

@@ -29,6 +29,11 @@ MUST_CHECK enum inro_err key_export_check(const struct call *c);
 MUST_CHECK enum inro_err key_wrap_check(const struct call *c);
 MUST_CHECK enum inro_err ca_crl_run(const struct call *c, json_t **ret);
 cmd_run ca_rollover_run, ca_import_run, ca_keys_run, ca_links_run, ca_csr_run;
+cmd_run ca_connect_run, ca_requests_run, ca_crl_import_run, cert_import_run;
+struct core;
+struct cred;
+/* Its request as "pem", with a "summary".  INRO_E_NOT_FOUND: it waits for no CA elsewhere. */
+MUST_CHECK enum inro_err cert_give_order(struct core *core, const struct cred *cert, json_t *doc);
 cmd_run ca_place_add_run, ca_place_remove_run, ca_place_list_run;
 MUST_CHECK enum inro_err ca_place_add_check(const struct call *c);
 MUST_CHECK enum inro_err ca_rollover_check(const struct call *c);

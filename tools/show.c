@@ -206,6 +206,8 @@ enum inro_err show_result(const struct call *c, json_t *doc, struct buf *out)
 {
 	if (c->json)
 		show_json(doc, out);
+	else if (json_object_get(doc, "file") && json_object_get(doc, "summary"))
+		show_raw(doc, "summary", out);
 	else if (json_object_get(doc, "file") && c->verb->said && c->verb->shape != SHOW_STEPS)
 		show_said(c->verb, doc, out);
 	else

@@ -29,6 +29,10 @@ MUST_CHECK enum inro_err approval_needed(struct core *c, struct issue_desk *d, i
 MUST_CHECK enum inro_err approval_refuse(struct core *c, struct issue_desk *d, int64_t group);
 /* Keeps the request, read and proved, in place of an issue; in->rec is what waits. */
 MUST_CHECK enum inro_err approval_keep(struct core *c, struct making *j);
+/* in->rec as a request that was planned, in state requested; and, in the transaction that inserts it,
+ * its event. */
+MUST_CHECK enum inro_err approval_fill(struct core *c, struct making *j);
+MUST_CHECK enum inro_err approval_tell(struct core *c, const struct making *j);
 /* INRO_E_STATE unless what was planned is what was approved. */
 MUST_CHECK enum inro_err approval_check(const struct making *j);
 /* In the transaction that cancels a request without its being decided about: its proposal ends too. */

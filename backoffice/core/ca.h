@@ -111,6 +111,56 @@ MUST_CHECK enum inro_err ca_read_constraints(const char *const *permit, size_t p
 					     const char *const *exclude, size_t exclude_n,
 					     struct buf *ret);
 MUST_CHECK enum inro_err ca_certify(struct core *c, const struct cred_request *r, struct cred *ret);
+/* A CA of others behind the same interface (connector.h): its key is elsewhere.  A request for a
+ * certificate of it stays pending until the certificate comes. */
+struct ca_connection {
+	const char *name;
+	const char *by; /* a connector's name; NULL: "file", by hand */
+	struct ca_activation in; /* its certificate; the chain up to a root, as there */
+};
+MUST_CHECK enum inro_err ca_connect(struct core *c, const struct ca_connection *in,
+				    struct ca_view *ret);
+/* The requests that a CA elsewhere has not answered. */
+struct ca_orders {
+	struct ca_order_view {
+		struct ca_order rec;
+		char *device_id, *subject; /* NULL: none */
+	} *items;
+	size_t n;
+};
+void ca_orders_clear(struct ca_orders *l);
+MUST_CHECK enum inro_err ca_orders(struct core *c, const char *name, struct ca_orders *ret);
+/* The request for which this credential waits.  INRO_E_NOT_FOUND: it waits for no CA elsewhere. */
+MUST_CHECK enum inro_err ca_order_of(struct core *c, int64_t credential, struct ca_order *ret);
+
+/* Where certificates come from; what is NULL the connector does without. */
+struct ca_incoming {
+	bytes_pull *files; /* one certificate after the other, PEM or DER, an empty one behind the last */
+	void *arg;
+	bool unrequested; /* what nobody here asked for is taken, too */
+};
+struct ca_collected {
+	enum inro_err error; /* why is of it; else cred is set */
+	const char *why;
+	bool known, unrequested; /* it was on record; nobody had asked for it */
+	struct cred cred;
+	const char *warnings; /* rules that it breaks, and what is other than was asked; "": none */
+};
+typedef void ca_collected_fn(void *arg, const struct ca_collected *one);
+/* Certificates that came from a CA elsewhere become those of their requests (the same key), each in its
+ * own transaction.  It has signed them, they are no CA's, have not expired, and their names keep the
+ * name constraints above.  An error of its own is about the CA or the database. */
+MUST_CHECK enum inro_err ca_collect(struct core *c, const char *name, const struct ca_incoming *in,
+				    ca_collected_fn *fn, void *arg);
+/* Its last complete list, PEM or DER: what is on it is revoked or on hold here as well. */
+struct ca_list_taken {
+	int64_t number, entries;
+	int64_t changed;  /* records that were moved by it */
+	int64_t foreign;  /* entries of certificates that are not on record */
+	int64_t unlisted; /* revoked or held here, and not on the list: the CA is to be told */
+};
+MUST_CHECK enum inro_err ca_take_list(struct core *c, const char *name, struct bytes list,
+				      struct ca_list_taken *ret);
 /* Another key for the CA, under the same name (RFC 4210 4.4, RFC 9810 4.4).  A root certifies itself
  * anew, and the two keys certify each other; a CA under one of ours is certified by that one; any
  * other has a request, and goes on with its old key until ca_activate().  What the old key signed

@@ -39,6 +39,7 @@ struct cred {
 	enum cred_due due;     /* where that was asked for */
 	struct cred_kin *kin;  /* of cred_revoke(): the other certificates of a compromised key */
 	size_t kin_n;
+	bool tell_ca; /* of a move: its CA is elsewhere and has to be told by somebody */
 };
 void cred_clear(struct cred *c);
 

@@ -85,6 +85,23 @@ static void add_kin(json_t *doc, const struct cred *cert, bool revoked, const ch
 	json_object_set_new(doc, key, ids);
 }
 
+/* Its CA is elsewhere, and does not know. */
+static void add_tell(const struct cred *cert, struct buf *text)
+{
+	if (cert->tell_ca)
+		buf_addf(text, "; CA '%s' is elsewhere and has to do the same: tell it", cert->ca_name);
+}
+
+json_t *json_of_moved(const struct cred *cert)
+{
+	json_t *doc = json_of_cred(cert);
+	SCOPED(buf) text = { 0 };
+	add_tell(cert, &text);
+	json_object_set_new(doc, "tell_ca",
+			    json_stringn(text.n ? (const char *)text.p : "", text.n));
+	return doc;
+}
+
 /* What has the same key: by number, and in words behind the answer's. */
 json_t *json_of_revoked(const struct cred *cert)
 {
@@ -93,6 +110,7 @@ json_t *json_of_revoked(const struct cred *cert)
 	add_kin(doc, cert, true, "; with it those of the same key: ", "also_revoked", &text);
 	add_kin(doc, cert, false, "; NOT revoked, though of the same key, a CA's: ", "same_key_ca",
 		&text);
+	add_tell(cert, &text);
 	json_object_set_new(doc, "same_key",
 			    json_stringn(text.n ? (const char *)text.p : "", text.n));
 	return doc;

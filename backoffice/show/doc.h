@@ -35,6 +35,8 @@ struct cred;
 json_t *json_of_cred(const struct cred *c);
 json_t *json_of_listed_cred(const struct cred *c);
 json_t *json_of_revoked(const struct cred *cert);
+/* After another move: with what is to be told to its CA, in words, as "tell_ca". */
+json_t *json_of_moved(const struct cred *c);
 /* What a pre-shared key's record says, and the key itself as "psk" where it was to be told. */
 struct psk_new;
 json_t *json_of_psk(const struct psk_new *p);

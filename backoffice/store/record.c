@@ -221,6 +221,12 @@ static const struct field device_group_fields[] = {
 	F_INT(device_group, updated_ms),
 };
 
+static const struct field ca_order_fields[] = {
+	F_INT(ca_order, id),	     F_INT(ca_order, tenant), F_INT(ca_order, ca),
+	F_INT(ca_order, credential), F_BLOB(ca_order, csr),   F_TEXT(ca_order, reference),
+	F_INT(ca_order, created_ms),
+};
+
 static const struct field ca_place_fields[] = {
 	F_INT(ca_place, id),	F_INT(ca_place, tenant),   F_INT(ca_place, ca), F_INT(ca_place, generation),
 	F_INT(ca_place, place), F_TEXT(ca_place, key_uri), F_INT(ca_place, created_ms),
@@ -421,6 +427,7 @@ TYPE(audit_head, "audit head");
 TYPE(device_group, "group");
 TYPE(ca_generation, "CA's earlier key");
 TYPE(ca_place, "place of a CA's key");
+TYPE(ca_order, "request to a CA elsewhere");
 TYPE(proposal, "proposal");
 TYPE(job, "job");
 TYPE(job_error, "row of a job");
@@ -499,6 +506,7 @@ const struct record_type *const record_types[] = {
 	&ca_generation_type,
 	&ca_place_type,
 	&credential_type,
+	&ca_order_type,
 	&proposal_type,
 	&job_type,
 	&job_error_type,
@@ -632,6 +640,11 @@ void device_group_clear(struct device_group *r)
 void ca_generation_clear(struct ca_generation *r)
 {
 	record_clear(&ca_generation_type, r);
+}
+
+void ca_order_clear(struct ca_order *r)
+{
+	record_clear(&ca_order_type, r);
 }
 
 void ca_place_clear(struct ca_place *r)

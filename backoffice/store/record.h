@@ -216,6 +216,14 @@ struct credential {
 	int64_t created_ms, updated_ms;
 };
 
+/* A request that went to a CA elsewhere; its credential says what became of it. */
+struct ca_order {
+	int64_t id, tenant, ca, credential;
+	struct blob csr;
+	char *reference; /* by which that CA knows it; "": it has none */
+	int64_t created_ms;
+};
+
 /* What a CRL says of a certificate: a part of its credential, read by itself.  The fields behind
  * those are for conditions only. */
 struct listed {
@@ -411,6 +419,7 @@ void audit_head_clear(struct audit_head *r);
 void device_group_clear(struct device_group *r);
 void ca_generation_clear(struct ca_generation *r);
 void ca_place_clear(struct ca_place *r);
+void ca_order_clear(struct ca_order *r);
 void proposal_clear(struct proposal *r);
 void job_clear(struct job *r);
 void job_error_clear(struct job_error *r);
@@ -457,7 +466,7 @@ struct record_type {
 size_t record_columns(const struct record_type *t);
 
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
-	audit_head_type, device_group_type, ca_generation_type, ca_place_type, proposal_type, job_type,
+	audit_head_type, device_group_type, ca_generation_type, ca_place_type, ca_order_type, proposal_type, job_type,
 	job_error_type, account_type, pass_type, reply_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
 	profile_version_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
 /* Read only: some columns of credential_type, and of crl_piece_type. */
@@ -480,6 +489,7 @@ extern const struct record_type *const record_types[];
 	struct device_group *: &device_group_type, \
 	struct ca_generation *: &ca_generation_type, \
 	struct ca_place *: &ca_place_type, \
+	struct ca_order *: &ca_order_type, \
 	struct proposal *: &proposal_type, \
 	struct job *: &job_type, \
 	struct job_error *: &job_error_type, \

@@ -7,6 +7,8 @@ must inro token create ca
 must inro ca create root --token ca --subject "/O=Example/CN=Root"
 must inro ca create issuing --token ca --parent root --subject "/O=Example/CN=Issuing"
 must inro ca create big --token ca --parent root --subject "/O=Example/CN=Big"
+far_root company
+request pump
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out twice.key 2>/dev/null
 sed -n '/^```sh$/,/^```$/p' "$INRO_TEST_SOURCE/docs/cas.md" | grep -v '^```' >commands
 [[ $(wc -l <commands) -ge 12 ]] || fail "the page has lost its commands"

@@ -179,6 +179,13 @@ static enum inro_err check_names(struct core *c, const struct cert *cert, const 
 	return e == INRO_OK ? check_one(&l, cert) : e;
 }
 
+enum inro_err ca_above_names(struct core *c, const struct cert *cert, int64_t ca, int64_t generation)
+{
+	const struct ca_above a = { .parent = ca, .parent_generation = generation };
+
+	return check_names(c, cert, &a);
+}
+
 /* ---- the whole ---- */
 
 static enum inro_err find(struct core *c, struct search *s, struct bytes chain)

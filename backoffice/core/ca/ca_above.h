@@ -24,5 +24,9 @@ MUST_CHECK enum inro_err ca_above_check(const struct cert *cert, const char *wha
  * INRO_E_SIGNATURE, INRO_E_POLICY; INRO_E_STATE when the CA above can't issue. */
 MUST_CHECK enum inro_err ca_above_find(struct core *c, const struct cert *cert, struct bytes chain,
 				       int64_t self, struct ca_above *ret);
+/* Of a certificate that the CA's key of that generation signed: the name constraints of that CA and of
+ * all above it.  INRO_E_POLICY. */
+MUST_CHECK enum inro_err ca_above_names(struct core *c, const struct cert *cert, int64_t ca,
+					int64_t generation);
 
 #endif

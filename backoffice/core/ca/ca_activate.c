@@ -79,29 +79,34 @@ static int64_t generation_of(const struct activation *a)
 	return a->next.id ? a->next.number : a->ca.generation;
 }
 
-static enum inro_err fill_rec(struct core *c, struct activation *a)
+enum inro_err ca_own_fill(struct core *c, const struct cert *cert, struct credential *rec)
 {
-	struct credential *rec = &a->rec;
 	SCOPED(buf) subject = { 0 };
-	enum inro_err e = dn_text(a->cert.subject, &subject);
+	enum inro_err e = dn_text(cert->subject, &subject);
 
 	rec->tenant = c->tenant;
 	rec->kind = CRED_CERTIFICATE;
 	rec->state = CRED_ACTIVE;
-	rec->not_before = a->cert.not_before;
-	rec->not_after = a->cert.not_after;
-	rec->own_ca = a->ca.id;
-	rec->ca = a->above.root ? a->ca.id : a->above.parent;
-	rec->ca_generation = a->above.parent ? a->above.parent_generation : generation_of(a);
+	rec->not_before = cert->not_before;
+	rec->not_after = cert->not_after;
 	rec->created_ms = rec->updated_ms = clock_now_ms();
 	buf_add_u8(&subject, 0);
 	if (e == INRO_OK)
 		e = buf_err(&subject);
 	if (e == INRO_OK)
 		e = text_set(&rec->subject, (const char *)subject.p);
-	if (e == INRO_OK)
-		e = text_set(&rec->key_uri, key_of(a));
-	return e == INRO_OK ? cred_fill_hashes(rec, &a->cert) : e;
+	return e == INRO_OK ? cred_fill_hashes(rec, cert) : e;
+}
+
+static enum inro_err fill_rec(struct core *c, struct activation *a)
+{
+	struct credential *rec = &a->rec;
+	enum inro_err e = ca_own_fill(c, &a->cert, rec);
+
+	rec->own_ca = a->ca.id;
+	rec->ca = a->above.root ? a->ca.id : a->above.parent;
+	rec->ca_generation = a->above.parent ? a->above.parent_generation : generation_of(a);
+	return e == INRO_OK ? text_set(&rec->key_uri, key_of(a)) : e;
 }
 
 static enum inro_err fill_ca(struct activation *a, struct ca *ca)
@@ -118,27 +123,26 @@ static enum inro_err fill_ca(struct activation *a, struct ca *ca)
 	return e == INRO_OK ? text_set(&ca->subject, a->rec.subject) : e;
 }
 
-/* One that a CA of this back office made is on record already, as nobody's in particular. */
-static enum inro_err record_cert(struct core *c, struct activation *a)
+enum inro_err ca_own_record(struct core *c, struct credential *rec)
 {
 	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = c->tenant },
-		{ .field = "fingerprint", .bytes = blob_bytes(&a->rec.fingerprint) },
+		{ .field = "fingerprint", .bytes = blob_bytes(&rec->fingerprint) },
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
 	SCOPED(credential) there = { 0 };
 	enum inro_err e = store_find(c->store, &q, &there);
 
-	a->rec.id = 0;
+	rec->id = 0;
 	if (e == INRO_E_NOT_FOUND)
-		return cred_insert(c, &a->rec);
+		return cred_insert(c, rec);
 	if (e == INRO_OK && (there.own_ca || there.device || there.state != CRED_ACTIVE))
 		e = err_set(INRO_E_STATE, "certificate %lld is another's, or not active",
 			    (long long)there.id);
-	there.own_ca = a->ca.id;
+	there.own_ca = rec->own_ca;
 	if (e == INRO_OK)
-		e = text_set(&there.key_uri, key_of(a));
-	there.replaces = a->rec.replaces;
+		e = text_set(&there.key_uri, rec->key_uri);
+	there.replaces = rec->replaces;
 	return e == INRO_OK ? store_update(c->store, &there) : e;
 }
 
@@ -199,7 +203,7 @@ static enum inro_err activate_work(struct core *c, void *arg)
 	if (e == INRO_OK)
 		e = take_in(c, a, &ca);
 	if (e == INRO_OK)
-		e = record_cert(c, a);
+		e = ca_own_record(c, &a->rec);
 	if (e == INRO_OK)
 		e = ca_eyes_done(c, &a->eyes, ca.id);
 	return e == INRO_OK ? tell(c, a, &ca) : e;

@@ -32,6 +32,11 @@ MUST_CHECK enum inro_err ca_making_check(const struct ca_request *r);
 MUST_CHECK enum inro_err ca_making_key(struct core *c, struct ca_making *m);
 MUST_CHECK enum inro_err ca_making_csr(struct ca_making *m);
 MUST_CHECK enum inro_err ca_making_certify(struct core *c, struct ca_making *m);
+/* A record of a CA's own certificate, but for own_ca, ca, ca_generation and key_uri. */
+MUST_CHECK enum inro_err ca_own_fill(struct core *c, const struct cert *cert, struct credential *rec);
+/* In the transaction: it is recorded, or found.  One that a CA of this back office made is there
+ * already, as nobody's in particular. */
+MUST_CHECK enum inro_err ca_own_record(struct core *c, struct credential *rec);
 /* What is asked for, as the body of a proposal. */
 MUST_CHECK enum inro_err ca_making_propose(struct ca_making *m);
 /* Name constraints, for the audit and for who approves. */

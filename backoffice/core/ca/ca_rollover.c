@@ -12,9 +12,10 @@
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca/ca_making.h"
 #include "backoffice/core/ca_policy.h"
+#include "backoffice/core/ca_signer.h"
+#include "backoffice/core/connector.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/move.h"
-#include "backoffice/core/ca_signer.h"
 #include "backoffice/pki/link.h"
 #include "base/clock.h"
 
@@ -61,7 +62,7 @@ static enum inro_err load(struct core *c, struct rolling *r)
 	enum inro_err e = ca_load(c, r->in->name, ca);
 
 	if (e == INRO_OK)
-		e = ca_usable(c, ca, clock_now());
+		e = ca_connector_of(ca) ? ca_is_elsewhere(ca) : ca_usable(c, ca, clock_now());
 	if (e == INRO_OK)
 		e = cert_read(blob_bytes(&ca->cert), &r->old);
 	if (e == INRO_OK && r->in->external && is_root(r))

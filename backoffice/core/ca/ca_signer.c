@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/connector.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/pki/pubkey.h"
 #include "base/clock.h"
@@ -353,6 +354,8 @@ enum inro_err ca_signer_open(struct core *c, const struct ca *ca, const struct c
 	struct ca_signer s = { .ca = ca };
 	enum inro_err e;
 
+	if (ca_connector_of(ca))
+		return ca_is_elsewhere(ca);
 	if (away_find(c, ca->key_uri)) {
 		e = open_other(c, ca, cert->key.spki, &s.key);
 	} else {

@@ -288,8 +288,11 @@ static enum inro_err publish_key(struct core *c, const struct ca *ca, void *arg)
 
 enum inro_err crl_publish_due(struct core *c)
 {
-	const struct store_cond mine = { .field = "tenant", .number = c->tenant };
-	const struct store_query q = { .conds = &mine, .n = 1 };
+	const struct store_cond mine[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "kind", .number = CA_LOCAL }, /* another's lists are its own to make */
+	};
+	const struct store_query q = { STORE_WHERE(mine) };
 	void *cas = NULL;
 	size_t n = 0;
 	enum inro_err first = INRO_OK, e = core_all(c, &ca_type, &q, &cas, &n);

@@ -251,7 +251,9 @@ enum inro_err status_issuers(struct core *c, struct status_issuers *ret)
 	SCOPED(status_issuers) l = { 0 };
 	void *cas = NULL;
 	size_t n = 0;
-	enum inro_err e = core_all(c, &ca_type, &(struct store_query) { 0 }, &cas, &n);
+	const struct store_cond here = { .field = "kind", .number = CA_LOCAL };
+	const struct store_query q = { .conds = &here, .n = 1 };
+	enum inro_err e = core_all(c, &ca_type, &q, &cas, &n);
 
 	for (size_t i = 0; e == INRO_OK && i < n; i++)
 		e = add_ca(c, &((struct ca *)cas)[i], &l);

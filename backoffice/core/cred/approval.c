@@ -114,7 +114,7 @@ struct keeping {
 	char *body;
 };
 
-static enum inro_err fill_waiting(struct core *c, struct making *j)
+enum inro_err approval_fill(struct core *c, struct making *j)
 {
 	struct credential *rec = &j->in->rec;
 	uint8_t hash[PKI_DIGEST_MAX];
@@ -138,7 +138,7 @@ static enum inro_err fill_waiting(struct core *c, struct making *j)
 	return e == INRO_OK ? making_fill_texts(j) : e;
 }
 
-static enum inro_err record_request(struct core *c, const struct making *j)
+enum inro_err approval_tell(struct core *c, const struct making *j)
 {
 	const struct credential *rec = &j->in->rec;
 	SCOPED(buf) detail = { 0 };
@@ -174,7 +174,7 @@ static enum inro_err keep_work(struct core *c, void *arg)
 	subject_of(rec->id, subject);
 	plan.subject = subject;
 	if (e == INRO_OK)
-		e = record_request(c, k->j);
+		e = approval_tell(c, k->j);
 	return e == INRO_OK ? proposal_open_inside(c, &plan, &p) : e;
 }
 
@@ -184,7 +184,7 @@ enum inro_err approval_keep(struct core *c, struct making *j)
 	enum inro_err e = making_plan(c, j);
 
 	if (e == INRO_OK)
-		e = fill_waiting(c, j);
+		e = approval_fill(c, j);
 	if (e == INRO_OK && !(k.body = body_of(j)))
 		e = err_set(INRO_E_NO_MEMORY, "no memory for a request");
 	if (e == INRO_OK)
@@ -279,6 +279,19 @@ static enum inro_err reject_step(struct core *c, struct deciding *d)
 	return e == INRO_OK ? cred_apply(c, &d->rec, &change) : e;
 }
 
+/* What waits for a CA elsewhere, and for nobody's approval. */
+static enum inro_err decide_order(struct core *c, struct deciding *d)
+{
+	const struct change cancel = { .verb = VERB_CANCEL, .why = d->why, .cause = d->why };
+
+	if (d->verb == VERB_CANCEL)
+		return cred_apply(c, &d->rec, &cancel);
+	return err_set(INRO_E_STATE,
+		       "request %lld waits for its certificate from elsewhere: 'inro cert import' takes "
+		       "that in",
+		       (long long)d->rec.id);
+}
+
 static enum inro_err decide_work(struct core *c, void *arg)
 {
 	struct deciding *d = arg;
@@ -293,8 +306,11 @@ static enum inro_err decide_work(struct core *c, void *arg)
 	if (e == INRO_OK && d->rec.state != CRED_REQUESTED && d->rec.state != CRED_PENDING)
 		e = lifecycle_move(LIFE_CERTIFICATE, (int)cred_shown_state(&d->rec, clock_now()),
 				   d->verb, ROLE_ADMIN, &to);
-	if (e == INRO_OK)
-		e = proposal_of(c, d->rec.id, &d->proposal);
+	if (e != INRO_OK)
+		return e;
+	e = proposal_of(c, d->rec.id, &d->proposal);
+	if (e == INRO_E_NOT_FOUND)
+		return decide_order(c, d);
 	if (e != INRO_OK)
 		return e;
 	return d->verb == VERB_APPROVE ? approve_step(c, d) : reject_step(c, d);

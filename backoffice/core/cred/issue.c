@@ -16,6 +16,7 @@
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/challenge.h"
+#include "backoffice/core/connector.h"
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/issue.h"
@@ -647,14 +648,16 @@ static enum inro_err must_wait(struct core *c, struct making *j, bool *ret)
 /* It was not issued before. */
 static enum inro_err issue_or_keep(struct core *c, struct making *j)
 {
-	bool wait = false;
+	bool wait = false, elsewhere = j->in->ca && ca_connector_of(j->in->ca);
 	enum inro_err e = must_wait(c, j, &wait);
 
 	if (e == INRO_OK)
-		e = wait ? desk_issuer(c, j->desk) : desk_unlock(c, j->in, j->desk);
+		e = wait || elsewhere ? desk_issuer(c, j->desk) : desk_unlock(c, j->in, j->desk);
 	if (e != INRO_OK)
 		return e;
-	return wait ? approval_keep(c, j) : issue_anew(c, j);
+	if (wait)
+		return approval_keep(c, j);
+	return elsewhere ? order_keep(c, j) : issue_anew(c, j);
 }
 
 enum inro_err issue_run(struct core *c, struct issuing *i)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "backoffice/core/authority.h"
+#include "backoffice/core/connector.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
@@ -292,6 +293,17 @@ static enum inro_err change_refused(struct core *c, const char *ref, enum verb v
 	return audit_refused(c, action, "certificate", ref, e);
 }
 
+/* That it is on the list of a CA elsewhere is for that CA to say. */
+static enum inro_err tell_ca(struct core *c, const struct credential *rec, bool *ret)
+{
+	SCOPED(ca) ca = { 0 };
+	const struct ca_connector *by;
+	enum inro_err e = rec->ca && rec->ca != rec->own_ca ? store_get(c->store, rec->ca, &ca) : INRO_OK;
+
+	by = e == INRO_OK && ca.id ? ca_connector_of(&ca) : NULL;
+	return by && rec->listed_at ? by->revoke(c, &ca, rec, ret) : e;
+}
+
 static enum inro_err change_named(struct core *c, const char *ref, const struct change *change,
 				  struct cred *ret)
 {
@@ -304,6 +316,8 @@ static enum inro_err change_named(struct core *c, const char *ref, const struct 
 		e = core_write(c, change_work, &n);
 	if (e == INRO_OK)
 		e = cred_view(c, &n.rec, ret);
+	if (e == INRO_OK)
+		e = tell_ca(c, &ret->rec, &ret->tell_ca);
 	if (e == INRO_OK) {
 		ret->kin = n.kin;
 		ret->kin_n = n.kin_n;

@@ -1,0 +1,126 @@
+/* ca_connect - a CA of others is put on record; see ca.h. */
+#include "backoffice/core/authority.h"
+#include "backoffice/core/ca/ca_above.h"
+#include "backoffice/core/ca/ca_making.h"
+#include "backoffice/core/connector.h"
+#include "base/clock.h"
+
+struct connecting {
+	const struct ca_connection *in;
+	struct cert cert;
+	struct ca_above above;
+	struct ca ca;
+	struct credential rec;
+	struct ca_eyes eyes;
+};
+
+static void connecting_clear(struct connecting *k)
+{
+	cert_clear(&k->cert);
+	ca_above_clear(&k->above);
+	ca_clear(&k->ca);
+	credential_clear(&k->rec);
+	ca_eyes_clear(&k->eyes);
+}
+
+static enum inro_err check_connection(struct core *c, const struct connecting *k)
+{
+	SCOPED(ca) other = { 0 };
+	enum inro_err e = core_require(c, ROLE_ADMIN, "connect a CA of others");
+
+	if (e == INRO_OK)
+		e = ca_load(c, k->in->name, &other);
+	if (e == INRO_OK)
+		return err_set(INRO_E_EXISTS, "there is a CA '%s' already", k->in->name);
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+static enum inro_err read_connection(struct core *c, struct connecting *k)
+{
+	const char *by = k->in->by ? k->in->by : "file";
+	enum inro_err e = ca_connector_find(by, &k->ca.kind);
+
+	if (e == INRO_OK)
+		e = cert_read(k->in->in.cert, &k->cert);
+	if (e == INRO_OK)
+		e = ca_above_check(&k->cert, "the certificate");
+	if (e == INRO_OK)
+		e = ca_above_find(c, &k->cert, k->in->in.chain, 0, &k->above);
+	return e == INRO_OK ? ca_own_fill(c, &k->cert, &k->rec) : e;
+}
+
+static enum inro_err fill_connected(struct core *c, struct connecting *k)
+{
+	struct ca *ca = &k->ca;
+	enum inro_err e = text_set(&ca->name, k->in->name);
+
+	ca->tenant = c->tenant;
+	ca->state = CA_ACTIVE;
+	ca->parent = k->above.parent;
+	ca->generation = 1;
+	ca->not_before = k->cert.not_before;
+	ca->not_after = k->cert.not_after;
+	ca->created_ms = ca->updated_ms = clock_now_ms();
+	if (e == INRO_OK)
+		e = text_set(&ca->subject, k->rec.subject);
+	if (e == INRO_OK)
+		e = blob_set(&ca->cert, buf_bytes(&k->cert.der));
+	return e == INRO_OK ? blob_set(&ca->chain, buf_bytes(&k->above.others)) : e;
+}
+
+static enum inro_err ask_for(struct core *c, struct connecting *k)
+{
+	detail_hex(&k->eyes.body, "sha256", blob_bytes(&k->rec.fingerprint));
+	detail_text(&k->eyes.body, "subject", k->rec.subject);
+	k->eyes.proposal = k->in->in.proposal;
+	return ca_eyes_check(c, &k->eyes, k->in->name);
+}
+
+static enum inro_err tell(struct core *c, const struct connecting *k)
+{
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "ca.connect", "ca", k->in->name, EVENT_DONE, &detail };
+
+	detail_text(&detail, "by", ca_connector_of(&k->ca)->name);
+	detail_text(&detail, "subject", k->rec.subject);
+	detail_hex(&detail, "sha256", blob_bytes(&k->rec.fingerprint));
+	return audit_append(c, &entry);
+}
+
+static enum inro_err connect_work(struct core *c, void *arg)
+{
+	struct connecting *k = arg;
+	enum inro_err e = ca_check_own_key(c, k->cert.key.spki);
+
+	k->ca.id = 0;
+	if (e == INRO_OK) {
+		e = store_insert(c->store, &k->ca);
+		if (e == INRO_E_EXISTS)
+			e = err_set(e, "there is a CA '%s' already", k->in->name);
+	}
+	k->rec.own_ca = k->ca.id;
+	k->rec.ca = k->above.root ? k->ca.id : k->above.parent;
+	k->rec.ca_generation = k->above.parent ? k->above.parent_generation : 1;
+	if (e == INRO_OK)
+		e = ca_own_record(c, &k->rec);
+	if (e == INRO_OK)
+		e = ca_eyes_done(c, &k->eyes, k->ca.id);
+	return e == INRO_OK ? tell(c, k) : e;
+}
+
+enum inro_err ca_connect(struct core *c, const struct ca_connection *in, struct ca_view *ret)
+{
+	SCOPED(connecting) k = { .in = in, .eyes = { .action = "ca.connect" } };
+	enum inro_err e = check_connection(c, &k);
+
+	if (e == INRO_OK)
+		e = read_connection(c, &k);
+	if (e == INRO_OK)
+		e = fill_connected(c, &k);
+	if (e == INRO_OK)
+		e = ask_for(c, &k);
+	if (e == INRO_OK)
+		e = core_write(c, connect_work, &k);
+	return e == INRO_OK ? ca_get(c, in->name, ret)
+			    : audit_refused(c, "ca.connect", "ca", in->name, e);
+}

@@ -1,0 +1,154 @@
+/*
+ * ca_take_list - the revocation list of a CA elsewhere: our records follow it; see ca.h.
+ *
+ * 1. A record is revoked or held by it, never released: what we revoked or hold, and the list does
+ *    not have, is counted, for that CA is yet to be told.
+ * 2. An older list than the last one is refused.
+ */
+#include "backoffice/core/authority.h"
+#include "backoffice/core/connector.h"
+#include "backoffice/core/move.h"
+#include "backoffice/pki/crl_read.h"
+#include "base/clock.h"
+
+struct taking {
+	const char *name;
+	struct crl_facts list;
+	struct ca_list_taken done;
+	int64_t ca, found; /* found: of those that are revoked or held here and on the list */
+};
+
+static void taking_clear(struct taking *t)
+{
+	crl_facts_clear(&t->list);
+}
+
+static enum inro_err check_list(struct core *c, struct taking *t, struct bytes input)
+{
+	SCOPED(ca) ca = { 0 };
+	SCOPED(cert) cert = { 0 };
+	enum inro_err e = core_require(c, ROLE_OPERATOR, "take in a revocation list");
+
+	if (e == INRO_OK)
+		e = ca_load(c, t->name, &ca);
+	if (e == INRO_OK && !ca_connector_of(&ca))
+		e = err_set(INRO_E_STATE, "CA '%s' is here and makes its lists itself", t->name);
+	if (e == INRO_OK)
+		e = cert_read(blob_bytes(&ca.cert), &cert);
+	if (e == INRO_OK)
+		e = crl_read(input, &t->list);
+	return e == INRO_OK ? crl_verify(&t->list, &cert) : e;
+}
+
+/* What can still be moved: one that has ended, or is out of use, stays as it is. */
+static bool may_follow(const struct credential *rec, const struct crl_entry *entry)
+{
+	enum cred_state state = cred_shown_state(rec, clock_now());
+
+	if (entry->reason == CRL_HOLD)
+		return state == CRED_ACTIVE;
+	return state == CRED_ACTIVE || state == CRED_SUSPENDED || state == CRED_SUPERSEDED;
+}
+
+static enum inro_err follow(struct core *c, struct taking *t, const struct crl_entry *entry)
+{
+	const struct store_cond conds[] = {
+		{ .field = "ca", .number = t->ca },
+		{ .field = "serial", .bytes = entry->serial },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	const struct change change = { .verb = entry->reason == CRL_HOLD ? VERB_HOLD : VERB_REVOKE,
+				       .reason = entry->reason,
+				       .invalid_at = entry->invalid_since,
+				       .why = "on the list of its CA" };
+	SCOPED(credential) rec = { 0 };
+	enum inro_err e = store_find(c->store, &q, &rec);
+
+	t->done.foreign += e == INRO_E_NOT_FOUND;
+	if (e != INRO_OK)
+		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+	if (may_follow(&rec, entry)) {
+		t->done.changed++;
+		e = cred_apply(c, &rec, &change);
+	}
+	t->found += rec.revoked_at && rec.not_after >= t->list.this_update;
+	return e;
+}
+
+static enum inro_err count_one(void *arg, void *record)
+{
+	(void)record;
+	++*(int64_t *)arg;
+	return INRO_OK;
+}
+
+static enum inro_err count_unlisted(struct core *c, struct taking *t)
+{
+	const struct store_cond conds[] = {
+		{ .field = "ca", .number = t->ca },
+		{ .field = "listed_at", .op = STORE_SOME },
+		{ .field = "revoked_at", .op = STORE_SOME },
+		{ .field = "not_after", .op = STORE_GE, .number = t->list.this_update },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	int64_t n = 0;
+	enum inro_err e = store_each(c->store, &listed_type, &q, count_one, &n);
+
+	t->done.unlisted = n > t->found ? n - t->found : 0;
+	return e;
+}
+
+static enum inro_err finish(struct core *c, struct taking *t, struct ca *ca)
+{
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "ca.list", "ca", t->name, EVENT_DONE, &detail };
+	enum inro_err e;
+
+	ca->crl_number = t->list.number;
+	ca->crl_at = t->list.this_update;
+	ca->updated_ms = clock_now_ms();
+	detail_int(&detail, "number", t->list.number);
+	detail_int(&detail, "this_update", t->list.this_update);
+	detail_int(&detail, "changed", t->done.changed);
+	detail_int(&detail, "unlisted", t->done.unlisted);
+	e = store_update(c->store, ca);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
+}
+
+static enum inro_err take_work(struct core *c, void *arg)
+{
+	struct taking *t = arg;
+	struct bytes entries = t->list.entries;
+	SCOPED(ca) ca = { 0 };
+	enum inro_err e = ca_load(c, t->name, &ca);
+
+	t->done = (struct ca_list_taken) { .number = t->list.number };
+	t->found = 0;
+	t->ca = ca.id;
+	if (e == INRO_OK && t->list.this_update < ca.crl_at)
+		e = err_set(INRO_E_STATE, "the list is older than the last one of CA '%s'", t->name);
+	for (; e == INRO_OK && entries.n; t->done.entries++) {
+		struct crl_entry entry;
+
+		e = crl_next(&entries, &entry);
+		if (e == INRO_OK)
+			e = follow(c, t, &entry);
+	}
+	if (e == INRO_OK)
+		e = count_unlisted(c, t);
+	return e == INRO_OK ? finish(c, t, &ca) : e;
+}
+
+enum inro_err ca_take_list(struct core *c, const char *name, struct bytes list,
+			   struct ca_list_taken *ret)
+{
+	SCOPED(taking) t = { .name = name };
+	enum inro_err e = check_list(c, &t, list);
+
+	if (e == INRO_OK)
+		e = core_write(c, take_work, &t);
+	if (e != INRO_OK)
+		return audit_refused(c, "ca.list", "ca", name, e);
+	*ret = t.done;
+	return INRO_OK;
+}

@@ -1,0 +1,36 @@
+/*
+ * connector - how certificates come from CAs that are not ours: a row for each way, by enum ca_kind.
+ *
+ * 1. A request is on record before anything of it leaves, and stays pending until its certificate
+ *    is on record, or it is cancelled.
+ * 2. Operations run outside transactions; what they tell is recorded by the caller.
+ */
+#ifndef INRO_BACKOFFICE_CORE_CONNECTOR_H
+#define INRO_BACKOFFICE_CORE_CONNECTOR_H
+
+#include "backoffice/core/ca.h"
+
+struct ca_connector {
+	const char *name;
+	/* Before the request is recorded: what that CA knows it by goes into order->reference.  It may
+	 * be asked again for the same one after a crash. */
+	enum inro_err (*request)(struct core *c, const struct ca *ca, struct ca_order *order);
+	/* The next certificate that has come, borrowed until the next call; empty: no more for now. */
+	enum inro_err (*collect)(struct core *c, const struct ca *ca, const struct ca_incoming *in,
+				 struct bytes *ret);
+	/* After the record was revoked, held or released: has that CA do the same.  *ret_by_hand: it is
+	 * for somebody to tell it. */
+	enum inro_err (*revoke)(struct core *c, const struct ca *ca, const struct credential *rec,
+				bool *ret_by_hand);
+};
+/* NULL: its key is here. */
+const struct ca_connector *ca_connector_of(const struct ca *ca);
+MUST_CHECK enum inro_err ca_connector_find(const char *name, enum ca_kind *ret);
+/* INRO_E_STATE: what is asked of it takes its key. */
+MUST_CHECK enum inro_err ca_is_elsewhere(const struct ca *ca);
+
+/* ca_order.c: the request, read and proved, goes out in place of an issue; in->rec is what waits. */
+struct making;
+MUST_CHECK enum inro_err order_keep(struct core *c, struct making *j);
+
+#endif

@@ -1,0 +1,313 @@
+/* test_core_connector - a CA elsewhere: requests that wait for it, with and without approval, and what comes back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <openssl/x509v3.h>
+
+#include "backoffice/core/ca.h"
+#include "backoffice/core/connector.h"
+#include "backoffice/core/cred.h"
+#include "backoffice/core/device.h"
+#include "backoffice/core/group.h"
+#include "tests/lib/office.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+
+static char db[40];
+static struct core *alice, *bob;
+static EVP_PKEY *far_key, *leaf, *other;
+static X509 *far_cert;
+
+static void add_ext(X509 *x, X509 *issuer, int nid, const char *value)
+{
+	X509V3_CTX ctx;
+	X509_EXTENSION *ext;
+
+	X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
+	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	assert_non_null(ext);
+	assert_true(X509_add_ext(x, ext, -1));
+	X509_EXTENSION_free(ext);
+}
+
+/* By the key of `far`; issuer NULL: its own. */
+static X509 *make_cert(const char *cn, EVP_PKEY *key, X509 *issuer)
+{
+	static long serial = 7;
+	X509 *x = X509_new();
+	X509_NAME *name = X509_get_subject_name(x);
+
+	X509_set_version(x, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), serial++);
+	assert_true(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn,
+					       -1, -1, 0));
+	X509_set_issuer_name(x, issuer ? X509_get_subject_name(issuer) : name);
+	X509_gmtime_adj(X509_getm_notBefore(x), -60);
+	X509_gmtime_adj(X509_getm_notAfter(x), 86400);
+	X509_set_pubkey(x, key);
+	add_ext(x, issuer ? issuer : x, NID_basic_constraints,
+		issuer ? "CA:FALSE" : "critical,CA:TRUE");
+	add_ext(x, issuer ? issuer : x, NID_subject_key_identifier, "hash");
+	if (!issuer)
+		add_ext(x, x, NID_key_usage, "critical,keyCertSign,cRLSign");
+	assert_true(X509_sign(x, far_key, EVP_sha256()) > 0);
+	return x;
+}
+
+static void der_of(X509 *x, struct buf *ret)
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509(x, &der);
+
+	assert_true(n > 0);
+	buf_add(ret, BYTES(der, (size_t)n));
+	OK(buf_err(ret));
+	OPENSSL_free(der);
+}
+
+static int group_setup(void **state)
+{
+	(void)state;
+	office_tokens();
+	far_key = office_key("P-256");
+	leaf = office_key("P-256");
+	other = office_key("P-256");
+	far_cert = make_cert("far", far_key, NULL);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	EVP_PKEY_free(far_key);
+	EVP_PKEY_free(leaf);
+	EVP_PKEY_free(other);
+	X509_free(far_cert);
+	return 0;
+}
+
+static struct core *as(const char *who, enum role role)
+{
+	struct core_options o = office_options();
+
+	o.actor = who;
+	o.role = role;
+	return office_open_as(db, o);
+}
+
+static int setup(void **state)
+{
+	static unsigned n;
+	struct ca_connection in = { .name = "far" };
+	SCOPED(buf) der = { 0 };
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(device_group) g = { 0 };
+	SCOPED(device) d = { 0 };
+	SCOPED(device) d2 = { 0 };
+
+	(void)state;
+	snprintf(db, sizeof db, "connector-%u.db", n++);
+	alice = as("alice", ROLE_ADMIN);
+	bob = as("bob", ROLE_OPERATOR);
+	der_of(far_cert, &der);
+	in.in.cert = buf_bytes(&der);
+	OK(ca_connect(alice, &in, &v));
+	assert_int_equal(v.rec.kind, CA_FILE);
+	assert_null(v.why_not);
+	OK(group_add(alice, "careful", "{\"approve\": true}", &g));
+	OK(device_add(alice, "slow", &(struct device_fields) { .group = "careful" }, &d));
+	OK(device_add(alice, "plain", NULL, &d2));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	core_close(alice);
+	core_close(bob);
+	return 0;
+}
+
+static void ask(struct core *c, const char *device, const char *id, struct cred *ret)
+{
+	struct cred_request r = {
+		.ca = "far", .profile = "tls-client", .device = device, .request_id = id
+	};
+	SCOPED(buf) csr = { 0 };
+
+	office_csr(leaf, device ? device : "x", &csr);
+	r.csr = buf_bytes(&csr);
+	OK(cred_issue(c, &r, ret));
+	assert_int_equal(ret->rec.cert.n, 0);
+}
+
+static size_t waiting(void)
+{
+	SCOPED(ca_orders) l = { 0 };
+
+	OK(ca_orders(alice, "far", &l));
+	return l.n;
+}
+
+struct feed {
+	struct buf der;
+	bool given, unrequested;
+	struct ca_collected last;
+	size_t n;
+};
+
+static enum inro_err pull(void *arg, struct bytes *ret)
+{
+	struct feed *f = arg;
+
+	*ret = f->given ? BYTES_NONE : buf_bytes(&f->der);
+	f->given = true;
+	return INRO_OK;
+}
+
+static void arrived(void *arg, const struct ca_collected *one)
+{
+	struct feed *f = arg;
+
+	f->last = *one;
+	f->last.cred = (struct cred) { 0 };
+	f->n++;
+}
+
+/* The answer to one certificate. */
+static struct ca_collected bring(X509 *x, bool unrequested)
+{
+	struct feed f = { 0 };
+	const struct ca_incoming in = { .files = pull, .arg = &f, .unrequested = unrequested };
+
+	der_of(x, &f.der);
+	OK(ca_collect(bob, "far", &in, arrived, &f));
+	assert_int_equal(f.n, 1);
+	buf_clear(&f.der);
+	X509_free(x);
+	return f.last;
+}
+
+static enum cred_state state_of(int64_t id)
+{
+	char ref[24];
+	SCOPED(cred) cred = { 0 };
+
+	snprintf(ref, sizeof ref, "id:%lld", (long long)id);
+	OK(cred_get(alice, ref, &cred));
+	return cred.state;
+}
+
+static void test_plain(void **state)
+{
+	SCOPED(cred) cred = { 0 };
+	SCOPED(cred) again = { 0 };
+	SCOPED(device) d = { 0 };
+
+	(void)state;
+	ask(alice, "plain", "one", &cred);
+	assert_int_equal(cred.state, CRED_PENDING);
+	ask(alice, "plain", "one", &again);
+	assert_int_equal(again.rec.id, cred.rec.id);
+	assert_int_equal(waiting(), 1);
+	assert_int_equal(bring(make_cert("plain", other, far_cert), false).error, INRO_E_NOT_FOUND);
+	assert_int_equal(waiting(), 1);
+	OK(bring(make_cert("plain", leaf, far_cert), false).error);
+	assert_int_equal(state_of(cred.rec.id), CRED_ACTIVE);
+	assert_int_equal(waiting(), 0);
+	OK(device_get(alice, "plain", &d));
+	assert_int_equal(d.state, DEVICE_ACTIVE);
+	assert_int_equal(office_ask(db, "SELECT n FROM tally WHERE name = 'certificate/pending'"), 0);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE action = 'certificate.import' "
+					"AND outcome = 'done'"),
+			 1);
+}
+
+/* What is revoked here is for somebody to tell, and nothing else than by hand is there. */
+static void test_table(void **state)
+{
+	const struct ca here = { .kind = CA_LOCAL }, file = { .kind = CA_FILE };
+	enum ca_kind kind = CA_LOCAL;
+
+	(void)state;
+	assert_null(ca_connector_of(&here));
+	for (int k = 0; k < CA_KIND__MAX; k++) {
+		const struct ca_connector *by = ca_connector_of(&(struct ca) { .kind = (enum ca_kind)k });
+
+		assert_true(!by || (by->name && by->request && by->collect && by->revoke));
+	}
+	assert_string_equal(ca_connector_of(&file)->name, "file");
+	OK(ca_connector_find("file", &kind));
+	assert_int_equal(kind, CA_FILE);
+	FAILS(INRO_E_ARG, ca_connector_find("carrier pigeon", &kind));
+}
+
+static void test_unrequested(void **state)
+{
+	struct ca_collected one;
+
+	(void)state;
+	one = bring(make_cert("nobody", other, far_cert), true);
+	OK(one.error);
+	assert_true(one.unrequested);
+	/* The key of the CA itself is nobody else's. */
+	assert_int_equal(bring(make_cert("far too", far_key, far_cert), true).error, INRO_E_POLICY);
+}
+
+static void test_approval(void **state)
+{
+	SCOPED(cred) cred = { 0 };
+	SCOPED(cred) approved = { 0 };
+	char ref[24];
+
+	(void)state;
+	ask(alice, "slow", NULL, &cred);
+	assert_int_equal(cred.state, CRED_REQUESTED);
+	assert_int_equal(waiting(), 0);
+	assert_int_equal(bring(make_cert("slow", leaf, far_cert), false).error, INRO_E_NOT_FOUND);
+	snprintf(ref, sizeof ref, "id:%lld", (long long)cred.rec.id);
+	OK(cred_approve(bob, ref, NULL, &approved));
+	assert_int_equal(approved.state, CRED_PENDING);
+	assert_int_equal(approved.rec.id, cred.rec.id);
+	assert_int_equal(waiting(), 1);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM proposal WHERE state = 'done'"), 1);
+	OK(bring(make_cert("slow", leaf, far_cert), false).error);
+	assert_int_equal(state_of(cred.rec.id), CRED_ACTIVE);
+}
+
+static void test_given_up(void **state)
+{
+	SCOPED(cred) cred = { 0 };
+	SCOPED(cred) gone = { 0 };
+	char ref[24];
+	size_t n;
+
+	(void)state;
+	ask(alice, "plain", NULL, &cred);
+	snprintf(ref, sizeof ref, "id:%lld", (long long)cred.rec.id);
+	FAILS(INRO_E_STATE, cred_approve(bob, ref, NULL, &gone));
+	OK(cred_reject(bob, ref, "not needed", &gone));
+	assert_int_equal(waiting(), 0);
+	cred_clear(&cred);
+	ask(alice, "plain", NULL, &cred);
+	OK(device_delete(alice, "plain", NULL, &n));
+	assert_int_equal(waiting(), 0);
+	assert_int_equal(bring(make_cert("plain", leaf, far_cert), false).error, INRO_E_NOT_FOUND);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_plain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_table, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unrequested, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_approval, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_given_up, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
