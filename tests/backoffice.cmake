@@ -166,6 +166,9 @@ inro_script_test(integration/test_story.sh LABELS store TIMEOUT 900)
 add_test(NAME test_story_postgres COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_DB=postgres bash ${CMAKE_CURRENT_SOURCE_DIR}/integration/test_story.sh)
 set_tests_properties(test_story_postgres PROPERTIES SKIP_RETURN_CODE 77)
 inro_test_properties(test_story_postgres "store" 900)
+add_test(NAME test_ca_connect_postgres COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_DB=postgres bash ${CMAKE_CURRENT_SOURCE_DIR}/integration/test_ca_connect.sh)
+set_tests_properties(test_ca_connect_postgres PROPERTIES SKIP_RETURN_CODE 77)
+inro_test_properties(test_ca_connect_postgres "store" 120)
 inro_script_test(integration/test_operations_page.sh TIMEOUT 120)
 
 # on the network
