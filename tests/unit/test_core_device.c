@@ -178,7 +178,7 @@ static void test_states(void **state)
 	OK(device_switch(c, "d", VERB_DISABLE, "stolen?", &d));
 	assert_int_equal(d.state, DEVICE_DISABLED);
 	FAILS(INRO_E_STATE, device_switch(c, "d", VERB_DISABLE, NULL, &d));
-	assert_non_null(strstr(err_detail(INRO_E_STATE), "enable, delete"));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "device enable, inro device delete"));
 	device_clear(&d);
 	OK(device_switch(c, "d", VERB_ENABLE, NULL, &d));
 	assert_int_equal(d.state, DEVICE_ACTIVE);
