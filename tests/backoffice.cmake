@@ -105,6 +105,7 @@ foreach(name
 		core_marks
 		core_network
 		core_proposal
+		core_enrol
 		core_eyes
 		core_login
 		core_issue
