@@ -81,6 +81,7 @@ void ask_clear(struct http_answer *a)
 {
 	buf_clear(&a->body);
 	buf_clear(&a->headers);
+	free(a->fault);
 	*a = (struct http_answer) { 0 };
 }
 
