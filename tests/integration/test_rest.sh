@@ -307,6 +307,12 @@ wants 200 dev POST $S/psk/rotate
 header[dev]="Basic $(printf 'press-1:%s' "$(of .psk)" | base64 -w0)"
 wants 200 dev GET $S
 
+# An id with a colon, which HTTP's Basic has no place for.
+wants 201 bob POST /v1/devices '{"id":"00:11:22:33:44:55"}'
+header[mac]="Basic $(printf '00%%3a11%%3A22%%3A33%%3A44%%3A55:%s' "$(of .psk)" | base64 -w0)"
+wants 200 mac GET $S
+is '.id == "00:11:22:33:44:55"'
+
 # ---- CAs ----
 
 wants 201 alice POST /v1/cas '{"name":"issuing","subject":"CN=Issuing","parent":"root","token":"office"}'
