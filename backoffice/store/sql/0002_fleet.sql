@@ -67,18 +67,6 @@ CREATE TABLE ca_place (
 	created_ms INTEGER NOT NULL,
 	UNIQUE (ca, generation, key_uri)
 );
--- Requests that went to a CA elsewhere.
-CREATE TABLE ca_order (
-	id INTEGER PRIMARY KEY,
-	tenant INTEGER NOT NULL REFERENCES tenant (id),
-	ca INTEGER NOT NULL REFERENCES ca (id),
-	credential INTEGER NOT NULL REFERENCES credential (id),
-	csr BLOB,
-	reference TEXT NOT NULL,
-	created_ms INTEGER NOT NULL,
-	UNIQUE (credential)
-);
-CREATE INDEX ca_order_by_ca ON ca_order (ca, id);
 
 -- The same table without UNIQUE (ca, serial): one index of random numbers, the other way round, is unique and found by
 -- the serial number alone as well.
@@ -150,6 +138,19 @@ CREATE TABLE crl_scope (
 );
 CREATE INDEX credential_by_end ON credential (tenant, state, not_after, id);
 CREATE UNIQUE INDEX credential_by_request ON credential (tenant, request_id) WHERE request_id IS NOT NULL;
+
+-- Requests that went to a CA elsewhere.
+CREATE TABLE ca_order (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	ca INTEGER NOT NULL REFERENCES ca (id),
+	credential INTEGER NOT NULL REFERENCES credential (id),
+	csr BLOB,
+	reference TEXT NOT NULL,
+	created_ms INTEGER NOT NULL,
+	UNIQUE (credential)
+);
+CREATE INDEX ca_order_by_ca ON ca_order (ca, id);
 
 -- Every text that a tenant's profile had; the one that has not ended counts.
 CREATE TABLE profile_version (
