@@ -72,4 +72,10 @@ MUST_CHECK enum inro_err pass_by_text(struct core *c, enum pass_kind kind, const
 /* It was used; written at most once a minute. */
 MUST_CHECK enum inro_err pass_seen(struct core *c, const struct pass *p);
 
+#define PASS_KEPT_DAYS	  30 /* after its end */
+#define SESSION_KEPT_DAYS 1
+/* A duty (duty.h): what ended or was over longer ago is forgotten, of all tenants; the audit tells of
+ * it as ever. */
+MUST_CHECK enum inro_err pass_purge(struct core *c);
+
 #endif

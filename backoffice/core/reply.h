@@ -26,4 +26,7 @@ MUST_CHECK enum inro_err reply_end(struct core *c, int64_t id, int status, const
 /* Nothing was done: it may be tried again. */
 MUST_CHECK enum inro_err reply_drop(struct core *c, int64_t id);
 
+/* A duty (duty.h): what is older than REPLY_KEEP_MS is forgotten, of all tenants. */
+MUST_CHECK enum inro_err reply_purge(struct core *c);
+
 #endif

@@ -58,9 +58,17 @@ MUST_CHECK enum inro_err status_follow(struct core *c, int64_t *at, status_chang
 /* Where following begins: the last number so far. */
 MUST_CHECK enum inro_err status_newest(struct core *c, int64_t *ret);
 
-/* The answer `tbs` signed by who answers, whose public key this is.  Whoever is at work. */
+/* Who signs an answer: the key at the URI, when it is this one; or this key of the CA itself, in
+ * whichever of its tokens works. */
+struct status_signer {
+	const char *key_uri;
+	struct bytes spki;
+	bool itself;
+	int64_t ca, generation;
+};
+/* The answer `tbs` signed by him.  Whoever is at work; not inside a transaction. */
 struct pki_sig;
-MUST_CHECK enum inro_err status_sign(struct core *c, const char *key_uri, struct bytes spki,
+MUST_CHECK enum inro_err status_sign(struct core *c, const struct status_signer *who,
 				     const struct pki_sig *sig, struct bytes tbs, struct buf *ret);
 
 /* ---- duties (duty.h), of one tenant ---- */

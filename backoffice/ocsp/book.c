@@ -63,6 +63,7 @@ static enum inro_err fill_issuer(const struct status_issuer *in, struct issuer *
 	i->generation = in->generation;
 	i->mark = in->mark;
 	i->minutes = in->minutes;
+	i->itself = in->itself;
 	i->signer_until = in->signer_until;
 	if (e == INRO_OK)
 		e = ocsp_names_of(&ca, &i->names);

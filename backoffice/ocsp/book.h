@@ -19,6 +19,7 @@ struct issuer {
 	int64_t minutes, signer_until;
 	char *key_uri;		/* NULL: nobody answers yet */
 	struct blob spki;	/* of that key */
+	bool itself;		/* the CA's own */
 	const struct pki_sig *sig;
 	struct buf responder, certs; /* as ocsp_add_responder() and ocsp_add_certs() */
 	_Atomic int64_t paused_until; /* ms of the clock that never jumps: its token failed */

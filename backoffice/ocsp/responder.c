@@ -258,11 +258,12 @@ static enum inro_err sign(struct question *q, const struct ocsp_answer *a, struc
 	struct issuer *i = q->issuer;
 	SCOPED(buf) tbs = { 0 };
 	SCOPED(buf) signature = { 0 };
+	const struct status_signer who = { i->key_uri, blob_bytes(&i->spki), i->itself, i->ca,
+					   i->generation };
 	enum inro_err e = ocsp_tbs(a, &tbs);
 
 	if (e == INRO_OK)
-		e = status_sign(q->c, i->key_uri, blob_bytes(&i->spki), i->sig, buf_bytes(&tbs),
-				&signature);
+		e = status_sign(q->c, &who, i->sig, buf_bytes(&tbs), &signature);
 	if (e != INRO_OK) {
 		log_debug("who answers for CA '%s': %s", i->name, err_detail(e));
 		i->paused_until = clock_monotonic_ms() + (is_pin(e) ? PAUSE_PIN_MS : PAUSE_MS);

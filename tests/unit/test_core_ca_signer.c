@@ -9,8 +9,11 @@
 
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/ca.h"
+#include "backoffice/core/profile_store.h"
 #include "backoffice/core/proposal.h"
 #include "backoffice/core/setting.h"
+#include "backoffice/core/signer.h"
+#include "backoffice/core/status.h"
 #include "backoffice/core/ca_signer.h"
 #include "backoffice/pki/crl_read.h"
 #include "backoffice/token/token.h"
@@ -318,25 +321,79 @@ static void test_rollover(void **state)
 	OK(issue(c, 0));
 }
 
+/* The CA "two", whose key is in both tokens by this name; both are on record. */
+static void make_two(struct core *c, const char *name, const char *profile, EVP_PKEY *key)
+{
+	const struct ca_request r = {
+		.name = "two", .subject = "CN=Two", .key_uri = uri_ca, .profile = profile
+	};
+	const struct ca_place_wish w = { .name = "two", .key_uri = uri_line };
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(ca_places) l = { 0 };
+
+	snprintf(label, sizeof label, "%s", name);
+	snprintf(uri_ca, sizeof uri_ca, "pkcs11:token=ca;object=%s", name);
+	snprintf(uri_line, sizeof uri_line, "pkcs11:token=line;object=%s", name);
+	put_key("ca", key);
+	put_key("line", key);
+	OK(ca_create(c, &r, &v));
+	OK(ca_place_add(c, &w, &l));
+}
+
+static void verifies(const struct blob *cert, const struct pki_sig *sig, struct bytes message,
+		     const struct buf *signature)
+{
+	SCOPED(cert) read = { 0 };
+
+	OK(cert_read(blob_bytes(cert), &read));
+	OK(pubkey_verify(&read.key, sig, message, buf_bytes(signature)));
+}
+
+/* Messages and answers on line in the CA's own name. */
+static void test_other_signatures(void **state)
+{
+	static const char profile[] = "[profile]\nname = root-signs\n[key]\ntypes = ec-p256\n"
+				      "[validity]\nperiod = 1y\nbeyond_ca = refuse\n"
+				      "[subject]\nallowed = CN\n[constraints]\nca = yes\n"
+				      "[usage]\nkey_usage = keyCertSign cRLSign digitalSignature\n";
+	const struct bytes message = bytes_of("message");
+	struct core *c = *state;
+	EVP_PKEY *key = office_key("P-256");
+	struct status_signer who = { .itself = true, .generation = 1 };
+	SCOPED(profile_version) version = { 0 };
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(signer) s = { 0 };
+	SCOPED(buf) first = { 0 };
+	SCOPED(buf) then = { 0 };
+	SCOPED(buf) answer = { 0 };
+
+	OK(profile_give(c, bytes_of(profile), "profile", PROFILE_NEW, &version));
+	make_two(c, "signs", "root-signs", key);
+	OK(ca_get(c, "two", &v));
+	who.ca = v.rec.id;
+	OK(signer_of(c, "two", &s));
+	OK(signer_sign(&s, s.sig, message, &first));
+	drop_key("ca");
+	OK(signer_sign(&s, s.sig, message, &then));
+	assert_int_equal(events("ca.key.away"), 1);
+	OK(status_sign(c, &who, s.sig, message, &answer));
+	verifies(&v.rec.cert, s.sig, message, &first);
+	verifies(&v.rec.cert, s.sig, message, &then);
+	verifies(&v.rec.cert, s.sig, message, &answer);
+	drop_key("line");
+	FAILS(INRO_E_NOT_FOUND, status_sign(c, &who, s.sig, message, &answer));
+	EVP_PKEY_free(key);
+}
+
 /* What failed for a moment is used again, and that is told. */
 static void test_back(void **state)
 {
 	struct core *c = *state;
 	EVP_PKEY *key = office_key("P-256");
-	const struct ca_request r = { .name = "two", .subject = "CN=Two", .key_uri = uri_ca };
 	struct cred_request request = { .ca = "two", .profile = "tls-client" };
-	const struct ca_place_wish w = { .name = "two", .key_uri = uri_line };
-	SCOPED(ca_view) v = { 0 };
-	SCOPED(ca_places) l = { 0 };
 	SCOPED(buf) csr = { 0 };
 
-	snprintf(label, sizeof label, "back");
-	snprintf(uri_ca, sizeof uri_ca, "pkcs11:token=ca;object=back");
-	snprintf(uri_line, sizeof uri_line, "pkcs11:token=line;object=back");
-	put_key("ca", key);
-	put_key("line", key);
-	OK(ca_create(c, &r, &v));
-	OK(ca_place_add(c, &w, &l));
+	make_two(c, "back", NULL, key);
 	office_csr(leaf[0], "x", &csr);
 	request.csr = buf_bytes(&csr);
 	drop_key("ca");
@@ -416,6 +473,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_in_mid_run, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rollover, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_signatures, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_four_eyes, setup, teardown),
 	};

@@ -15,6 +15,7 @@
 #include "backoffice/core/network.h"
 #include "backoffice/core/pass.h"
 #include "backoffice/core/psk.h"
+#include "backoffice/core/reply.h"
 #include "backoffice/core/setting.h"
 #include "base/clock.h"
 #include "tests/lib/office.h"
@@ -367,6 +368,61 @@ static int64_t a_token(struct core *c, const struct pass_new *in, char out[stati
 	return p.id;
 }
 
+static long long passes(void)
+{
+	return office_ask(db, "SELECT count(*) FROM pass");
+}
+
+/* What is over is forgotten after a while, what is good never; the newest keeps its number. */
+static void test_purge_passes(void **state)
+{
+	struct pass_new in = { .kind = PASS_TOKEN, .name = "good", .role = ROLE_OPERATOR };
+	struct core *c = *state;
+	int64_t now = clock_now(), gone;
+	char text[PASS_TEXT_MAX];
+	SCOPED(pass) p = { 0 };
+
+	become_account(c, "alice");
+	a_token(c, &in, text);
+	in.name = "revoked";
+	gone = a_token(c, &in, text);
+	OK(pass_revoke(c, gone, &p));
+	in.name = "short";
+	in.days = 1;
+	a_token(c, &in, text);
+	a_session(c, "bob", text);
+	a_session(c, "bob", text);
+	become_account(c, "alice");
+	OK(pass_purge(c));
+	assert_int_equal(passes(), 5);
+	clock_set_test(now + 2 * 86400);
+	OK(pass_purge(c));
+	assert_int_equal(passes(), 4);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM pass WHERE kind = 'session'"), 1);
+	clock_set_test(now + 40 * 86400);
+	OK(pass_purge(c));
+	assert_int_equal(passes(), 2);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM pass WHERE name = 'good'"), 1);
+}
+
+static void test_purge_replies(void **state)
+{
+	static const uint8_t hash[32] = { 1 };
+	struct core *c = *state;
+	SCOPED(reply) r = { 0 };
+	SCOPED(reply) again = { 0 };
+
+	become_account(c, "alice");
+	OK(reply_begin(c, BYTES(hash, 32), BYTES(hash, 32), &r));
+	OK(reply_end(c, r.id, 201, "application/json", bytes_of("{}")));
+	OK(reply_purge(c));
+	OK(reply_begin(c, BYTES(hash, 32), BYTES(hash, 32), &again));
+	assert_int_equal(again.status, 201);
+	clock_set_test(clock_now() + 2 * 86400);
+	OK(reply_purge(c));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM reply"), 0);
+}
+
 static void test_token(void **state)
 {
 	const struct pass_new in = { .kind = PASS_TOKEN,
@@ -593,6 +649,8 @@ int main(void)
 		T(test_account),
 		T(test_session),
 		T(test_sessions_bounded),
+		T(test_purge_passes),
+		T(test_purge_replies),
 		T(test_token),
 		T(test_token_revoked_meanwhile),
 		T(test_token_refused),

@@ -491,3 +491,50 @@ enum inro_err pass_session(struct core *c, const struct core_who *who, struct se
 	p = (struct pass) { 0 };
 	return INRO_OK;
 }
+
+/* ---- forgotten ---- */
+
+static enum inro_err newest_pass(struct core *c, int64_t *ret)
+{
+	const struct store_query q = { .backward = true, .limit = 1 };
+	SCOPED(pass) p = { 0 };
+	enum inro_err e = store_find(c->store, &q, &p);
+
+	*ret = p.id;
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+/* The newest stays: no number is given out twice. */
+static enum inro_err purge_before(struct core *c, struct store_cond kind, int64_t seconds)
+{
+	const struct store_cond ends[] = {
+		{ .field = "ended_ms", .op = STORE_LT, .number = seconds * 1000 },
+		{ .field = "until", .op = STORE_LT, .number = seconds },
+	};
+	struct store_cond conds[] = { kind, { .field = "id", .op = STORE_LT }, { 0 } };
+	const struct store_query q = { STORE_WHERE(conds) };
+	int64_t n = 0;
+	enum inro_err e = newest_pass(c, &conds[1].number);
+
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(ends); i++) {
+		conds[2] = ends[i];
+		e = store_delete(c->store, &pass_type, &q, &n);
+	}
+	return e;
+}
+
+static enum inro_err purge_work(struct core *c, void *arg)
+{
+	const struct store_cond session = { .field = "kind", .number = PASS_SESSION };
+	const struct store_cond other = { .field = "kind", .op = STORE_NE, .number = PASS_SESSION };
+	int64_t now = clock_now();
+	enum inro_err e = purge_before(c, session, now - SESSION_KEPT_DAYS * DAY_SECONDS);
+
+	(void)arg;
+	return e == INRO_OK ? purge_before(c, other, now - PASS_KEPT_DAYS * DAY_SECONDS) : e;
+}
+
+enum inro_err pass_purge(struct core *c)
+{
+	return core_write(c, purge_work, NULL);
+}

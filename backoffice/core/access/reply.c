@@ -17,12 +17,18 @@ static enum inro_err drop_where(struct core *c, const struct store_cond *cond)
 	return store_delete(c->store, &reply_type, &q, &n);
 }
 
-static enum inro_err drop_old(struct core *c)
+static enum inro_err drop_old(struct core *c, void *arg)
 {
 	const struct store_cond old = { .field = "created_ms", .op = STORE_LT,
 					.number = clock_now_ms() - REPLY_KEEP_MS };
 
+	(void)arg;
 	return drop_where(c, &old);
+}
+
+enum inro_err reply_purge(struct core *c)
+{
+	return core_write(c, drop_old, NULL);
 }
 
 static enum inro_err insert_reply(struct core *c, struct asking *a)
@@ -54,7 +60,7 @@ static enum inro_err begin_work(struct core *c, void *arg)
 	struct asking *a = arg;
 	const struct store_cond by_key = { .field = "key", .bytes = a->key };
 	const struct store_query q = { .conds = &by_key, .n = 1 };
-	enum inro_err e = drop_old(c);
+	enum inro_err e = drop_old(c, NULL);
 
 	reply_clear(&a->out);
 	if (e == INRO_OK)

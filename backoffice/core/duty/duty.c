@@ -9,6 +9,8 @@
 #include "backoffice/core/internal.h"
 #include "backoffice/core/job.h"
 #include "backoffice/core/lease.h"
+#include "backoffice/core/pass.h"
+#include "backoffice/core/reply.h"
 #include "backoffice/core/status.h"
 
 #define SECOND 1000
@@ -46,6 +48,8 @@ const struct duty duties[] = {
 	{ "confirm", DUTY_QUICK, 30 * SECOND, MINUTE, MINUTE, true, confirm_sweep },
 	{ "audit-mark", DUTY_QUICK, 30 * SECOND, MINUTE, MINUTE, false, sign_head },
 	{ "purge", DUTY_QUICK, 10 * MINUTE, MINUTE, 5 * MINUTE, false, status_purge },
+	{ "purge-replies", DUTY_QUICK, 30 * MINUTE, MINUTE, 5 * MINUTE, false, reply_purge },
+	{ "purge-passes", DUTY_QUICK, 60 * MINUTE, MINUTE, 5 * MINUTE, false, pass_purge },
 	{ "jobs", DUTY_LONG, 10 * SECOND, MINUTE, 5 * MINUTE, true, resume_jobs },
 	{ 0 },
 };

@@ -10,15 +10,19 @@
 void signer_clear(struct signer *s)
 {
 	cert_clear(&s->cert);
+	ca_clear(&s->ca);
 	*s = (struct signer) { 0 };
 }
 
 enum inro_err signer_sign(void *signer, const struct pki_sig *sig, struct bytes message,
 			  struct buf *ret)
 {
-	const struct signer *s = signer;
+	struct signer *s = signer;
+	struct ca_signer own = { s->ca.id ? &s->ca : NULL, s->key };
+	enum inro_err e = ca_sign(s->core, &own, sig, message, ret);
 
-	return token_key_sign(s->key, sig, message, ret);
+	s->key = own.key;
+	return e;
 }
 
 static enum inro_err find_delegate(struct core *c, const struct ca *ca, struct credential *ret)
@@ -45,7 +49,8 @@ static enum inro_err use_delegate(struct core *c, const struct credential *rec, 
 	return e == INRO_OK ? ca_key_at(c, rec->key_uri, s->cert.key.spki, false, &s->key) : e;
 }
 
-static enum inro_err use_ca(struct core *c, const struct ca *ca, struct signer *s)
+/* The signer takes the CA over. */
+static enum inro_err use_ca(struct core *c, struct ca *ca, struct signer *s)
 {
 	struct ca_signer own;
 	enum inro_err e = cert_read(blob_bytes(&ca->cert), &s->cert);
@@ -58,16 +63,19 @@ static enum inro_err use_ca(struct core *c, const struct ca *ca, struct signer *
 			    ca->name, ca->name);
 	if (e == INRO_OK)
 		e = ca_signer_open(c, ca, &s->cert, &own);
-	if (e == INRO_OK)
-		s->key = own.key;
-	return e;
+	if (e != INRO_OK)
+		return e;
+	s->key = own.key;
+	s->ca = *ca;
+	*ca = (struct ca) { 0 };
+	return INRO_OK;
 }
 
 enum inro_err signer_of(struct core *c, const char *name, struct signer *ret)
 {
 	SCOPED(ca) ca = { 0 };
 	SCOPED(credential) rec = { 0 };
-	SCOPED(signer) s = { 0 };
+	SCOPED(signer) s = { .core = c };
 	enum inro_err e = ca_load(c, name, &ca);
 
 	if (e != INRO_OK)
