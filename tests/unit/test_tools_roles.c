@@ -164,6 +164,7 @@ static void put_more(struct line *l, const struct cmd_noun *n, const struct cmd_
 		{ "secret", "verify", { "--key-source", "given" } },
 		{ "ca", "set", { "--crl-days", "1" } },
 		{ "ca", "rollover", { "--token", "x" } },
+		{ "ca", "key add", { "--token", "x" } },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(more); i++)
@@ -283,9 +284,15 @@ static void test_operator_is_refused(void **state)
 	each(LEAST_ADMIN, LEAST_ADMIN, ROLE_OPERATOR, refused_row);
 }
 
+/* What everybody may make for himself. */
+static bool makes_own(const struct cmd_noun *n, const struct cmd_verb *v)
+{
+	return strcmp(n->name, "user") == 0 && strcmp(v->name, "token add") == 0;
+}
+
 static void reading_row(const struct cmd_noun *n, const struct cmd_verb *v, enum role role)
 {
-	enum inro_err e = run_in_vain(n, v, role);
+	enum inro_err e = makes_own(n, v) ? run_row(n, v) : run_in_vain(n, v, role);
 
 	if (e == INRO_E_ACCESS)
 		fail_msg("'inro %s %s' is refused to the %s: %s", n->name, v->name,
