@@ -98,12 +98,19 @@ more=(-H "If-Match: $etag")
 wants 200 bob PATCH /v1/devices/press-1 '{"os":"Debian","ip":null}'
 is '.os == "Debian" and .ip == null and .name == "Press"'
 wants 412 bob PATCH /v1/devices/press-1 '{"os":"Other"}'
+is '.detail | test("recorded") | not'
+wants 404 plant/pat DELETE /v1/devices/press-1
+is '.detail | test("recorded") | not'
 more=(-H 'If-Match: *')
 wants 200 bob PATCH /v1/devices/press-1 '{"os":"Other"}'
 more=()
 wants 404 carol GET /v1/devices/none
 wants 404 plant/pat GET /v1/devices/press-1
 wants 404 plant/pat DELETE /v1/devices/press-1
+wants 200 plant/pat GET '/v1/events?action=device.delete&actor=pat'
+is '[.items[].outcome] == ["refused","refused"]'
+wants 200 carol GET '/v1/events?action=device.update&actor=bob'
+is '[.items[].outcome] == ["done","refused","done"]'
 wants 201 plant/pat POST /v1/devices '{"id":"press-1","no_psk":true}'
 is 'has("psk") | not'
 wants 200 bob POST /v1/devices/press-1/disable '{"why":"test"}'

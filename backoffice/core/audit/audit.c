@@ -118,6 +118,19 @@ static enum inro_err append_work(struct core *c, void *arg)
 	return audit_append(c, entry);
 }
 
+/* What was to be as it was looked at is about the change, not about the record that it was refused. */
+static enum inro_err write_refusal(struct core *c, struct audit_entry *entry)
+{
+	core_expect_fn *expect = c->expect;
+	void *arg = c->expect_arg;
+	enum inro_err e;
+
+	core_expect(c, NULL, NULL);
+	e = core_write(c, append_work, entry);
+	core_expect(c, expect, arg);
+	return e;
+}
+
 enum inro_err audit_refused(struct core *c, const char *action, const char *kind, const char *name,
 			    enum inro_err e)
 {
@@ -134,7 +147,7 @@ enum inro_err audit_refused(struct core *c, const char *action, const char *kind
 	detail_text(&detail, "error", err_name(e));
 	detail_text(&detail, "reason", why);
 	/* The refusal stands whether or not the database takes the record of it. */
-	if (core_write(c, append_work, &entry) != INRO_OK)
+	if (write_refusal(c, &entry) != INRO_OK)
 		return err_set(e, "%s (and this refusal could not be recorded)", why);
 	return err_set(e, "%s", why);
 }
