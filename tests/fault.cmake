@@ -39,3 +39,4 @@ endif()
 # the server under clients that are slow, gone, hostile or too many
 inro_test(fault/test_serve_engine.c LINKS inro_httpd LABELS fault)
 inro_script_test(fault/test_serve_process.sh LABELS fault)
+inro_script_test(fault/test_serve_scale.sh LABELS fault TIMEOUT 300)

@@ -81,6 +81,7 @@ struct rest {
 	const struct http_peer *peer;
 	struct core_who who;
 	int status; /* 0: the row's */
+	bool bare;  /* there is no secret in this answer of a row with REST_SECRET */
 	bool stale; /* it was changed since the caller looked */
 };
 

@@ -92,6 +92,7 @@ static enum inro_err add_device(struct rest *r, json_t **ret)
 	bool keyed = !rest_true(r, "no_psk");
 	enum inro_err e = read_device(r, &in);
 
+	r->bare = !keyed;
 	if (e == INRO_OK)
 		e = device_add_with(r->core, rest_text(r, "id"), &in.fields, keyed ? &psk : NULL, &d);
 	if (e == INRO_OK)

@@ -257,7 +257,7 @@ static enum inro_err end_once(struct rest *r, const struct http_call *call, int6
 {
 	SCOPED(err_kept) kept = err_keep();
 	const struct http_answer *a = call->answer;
-	bool secret = r->row->flags & REST_SECRET;
+	bool secret = r->row->flags & REST_SECRET && !r->bare;
 	enum inro_err e = done != INRO_OK ? reply_drop(r->core, id)
 					  : reply_end(r->core, id, a->status, a->type,
 						      secret ? BYTES_NONE : buf_bytes(&a->body));

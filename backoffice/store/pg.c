@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -166,13 +167,20 @@ static int wait_for(struct pg *g, PostgresPollingStatusType what, int64_t until)
 	return n < 0 && errno == EINTR ? 1 : n;
 }
 
-static bool finish_connecting(struct pg *g, int64_t until)
+/* A connection that nobody takes is broken off: libpq goes on to the next host by itself.  Its own
+ * connect_timeout is for who waits inside of it. */
+static bool finish_connecting(struct pg *g)
 {
 	PostgresPollingStatusType what = PGRES_POLLING_WRITING;
+	int64_t each = PG_PATIENCE_MS / g->hosts, until = clock_monotonic_ms() + each;
 
-	while (what != PGRES_POLLING_OK && what != PGRES_POLLING_FAILED) {
-		if (wait_for(g, what, until) <= 0)
-			return false;
+	for (int cut = 0; what != PGRES_POLLING_OK && what != PGRES_POLLING_FAILED;) {
+		if (wait_for(g, what, until) <= 0) {
+			if (++cut >= g->hosts)
+				return false;
+			shutdown(g->pq->PQsocket(g->conn), SHUT_RDWR);
+			until = clock_monotonic_ms() + each;
+		}
 		what = g->pq->PQconnectPoll(g->conn);
 	}
 	return true;
@@ -225,7 +233,7 @@ static enum inro_err connect_once(struct pg *g)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a connection");
 	g->pq->PQsetErrorVerbosity(g->conn, PQERRORS_VERBOSE);
 	g->pq->PQsetNoticeReceiver(g->conn, swallow, NULL);
-	if (!pg_is_lost(g) && !finish_connecting(g, clock_monotonic_ms() + PG_PATIENCE_MS))
+	if (!pg_is_lost(g) && !finish_connecting(g))
 		return tell(g, &unreachable, "it does not answer");
 	if (pg_is_lost(g)) {
 		const char *words = g->pq->PQerrorMessage(g->conn);
@@ -249,9 +257,18 @@ enum inro_err pg_set_patience(struct pg *g, int ms)
 	return pg_script(g, sql);
 }
 
+/* Not a fault of who asks, and over by itself. */
+static enum inro_err say_away(enum inro_err e)
+{
+	char why[ERR_DETAIL_MAX];
+
+	snprintf(why, sizeof why, "%s", err_detail(e));
+	return err_set(INRO_E_BUSY, "the connection was lost: %s", why);
+}
+
 enum inro_err pg_alive(struct pg *g)
 {
-	int64_t until = clock_monotonic_ms() + g->patience_ms;
+	int64_t until = clock_monotonic_ms() + (g->away ? 0 : g->patience_ms);
 	enum inro_err e;
 
 	if (g->owner != getpid())
@@ -260,11 +277,12 @@ enum inro_err pg_alive(struct pg *g)
 		return INRO_OK;
 	do {
 		e = connect_once(g);
-		if (e == INRO_OK || (e != INRO_E_BUSY && e != INRO_E_IO))
+		g->away = e == INRO_E_BUSY || e == INRO_E_IO;
+		if (!g->away)
 			return e;
 		nap(50);
 	} while (clock_monotonic_ms() < until);
-	return err_context(e, "the connection was lost");
+	return say_away(e);
 }
 
 static const char *option(const PQconninfoOption *o, const char *keyword)
@@ -273,6 +291,16 @@ static const char *option(const PQconninfoOption *o, const char *keyword)
 		if (strcmp(o->keyword, keyword) == 0 && o->val && *o->val)
 			return o->val;
 	return "";
+}
+
+static int hosts_in(const PQconninfoOption *o)
+{
+	const char *list = option(o, "hostaddr");
+	int n = 1;
+
+	for (list = *list ? list : option(o, "host"); *list; list++)
+		n += *list == ',';
+	return n;
 }
 
 /* libpq's words about a URL that it can't read may quote a part with the password in it. */
@@ -291,6 +319,7 @@ static enum inro_err name_it(struct pg *g, const char *url)
 			       "letter or a digit in a name as %%XX");
 	}
 	port = option(o, "port");
+	g->hosts = hosts_in(o);
 	n = asprintf(&g->name, "postgresql://%s%s%s/%s", option(o, "host"), *port ? ":" : "", port,
 		     option(o, "dbname"));
 	g->pq->PQconninfoFree(o);

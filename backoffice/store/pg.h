@@ -2,8 +2,9 @@
  * pg - a connection to a PostgreSQL database, and how its failures are told.
  *
  * 1. The URL, which may hold a password, is in a struct secret; no name and no error text has it.
- * 2. A lost connection is INRO_E_BUSY: what was not committed is undone, and the same again works
- * as soon as the server is there.  It is made anew by pg_alive(), never inside a transaction.
+ * 2. A lost connection is INRO_E_BUSY, and stays it while nobody answers: what was not committed is
+ * undone, and the same again works as soon as a server is there.  It is made anew by pg_alive(), never
+ * inside a transaction.
  * 3. Each connection has a number; what was prepared on an earlier one is prepared again.
  * 4. A child of fork() neither uses nor ends its parent's connection.
  */
@@ -25,6 +26,8 @@ struct pg {
 	pid_t owner;
 	int64_t number; /* of the connection, from 1 */
 	int patience_ms;
+	int hosts; /* that the URL names: each has its part of PG_PATIENCE_MS */
+	bool away; /* nobody was there when it was last tried */
 };
 
 /* Connects.  `url` is copied; *ret_name, the caller's, names the database. */
@@ -32,7 +35,7 @@ MUST_CHECK enum inro_err pg_open(struct pg *g, const char *url);
 void pg_close(struct pg *g);
 
 /* Outside a transaction: the connection, made anew when it was lost; waits for a server that is
- * being restarted, as long as for a lock. */
+ * being restarted, as long as for a lock, but only the first time that it is in vain. */
 MUST_CHECK enum inro_err pg_alive(struct pg *g);
 bool pg_is_lost(const struct pg *g);
 /* How long this and every wait for a lock may take. */

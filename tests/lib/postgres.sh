@@ -3,6 +3,7 @@
 #   start_postgres NAME ...   empty databases of these names, their URLs in ${pg_urls[@]}; ends with the test.
 #                             Status 77 when PostgreSQL is not installed.
 #   crash_postgres            kill -9 of the server, and a new one on the same data
+#   stop_postgres             kill -9 of the server; start_again: a new one on the same data
 
 pg_urls=()
 
@@ -17,8 +18,12 @@ start_postgres() {
 	done
 }
 
-crash_postgres() {
+tell_postgres() {
 	local answer
-	printf 'crash\n' >&"$pg_in"
+	printf '%s\n' "$1" >&"$pg_in"
 	read -r -u "$pg_out" answer && [[ $answer == ready ]]
 }
+
+crash_postgres() { tell_postgres crash; }
+stop_postgres() { tell_postgres stop; }
+start_again() { tell_postgres start; }

@@ -1,4 +1,5 @@
 /* test_store_faults - what becomes of a store when others, the disk or the server fail it. */
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -6,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -299,12 +301,65 @@ static void test_server_gone(void **state)
 	s = open_url(url_of("gone"));
 	OK(store_patience(s, 30));
 	postgres_kill();
-	FAILS(INRO_E_IO, store_begin(s, STORE_WRITE));
-	says(INRO_E_IO, "is the server running?");
-	says(INRO_E_IO, "/gone");
+	FAILS(INRO_E_BUSY, store_begin(s, STORE_WRITE));
+	says(INRO_E_BUSY, "is the server running?");
+	says(INRO_E_BUSY, "/gone");
 	postgres_start();
 	add_one(s, "a");
 	store_close(s);
+}
+
+static void refused(const char *url, enum inro_err e, const char *words)
+{
+	struct store *s = NULL;
+
+	assert_int_equal(store_open(url, &s), e);
+	assert_null(s);
+	says(e, words);
+}
+
+/* A listener whose queue is full: who connects hears nothing, as from a machine that is off. */
+static unsigned silent_port(int fds[static 4])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t n = sizeof at;
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fds[0], (void *)&at, sizeof at), 0);
+	assert_int_equal(listen(fds[0], 0), 0);
+	assert_int_equal(getsockname(fds[0], (void *)&at, &n), 0);
+	for (int i = 1; i < 4; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)!connect(fds[i], (void *)&at, sizeof at);
+	}
+	return ntohs(at.sin_port);
+}
+
+/* One that refuses, one that is silent, the one that is there. */
+static void test_several_hosts(void **state)
+{
+	const char *dir;
+	char url[600];
+	struct store *s = NULL;
+	int fds[4];
+
+	(void)state;
+	dir = strchr(strstr(url_of("several"), "?host="), '=') + 1;
+	snprintf(url, sizeof url,
+		 "postgresql://inro@/several?host=%s/nothing,127.0.0.1,%s&port=5432,%u,5432"
+		 "&target_session_attrs=read-write",
+		 scratch_dir(), dir, silent_port(fds));
+	OK(store_open(url, &s));
+	add_one(s, "a");
+	postgres_crash();
+	add_one(s, "b");
+	assert_int_equal(count(s), 2);
+	store_close(s);
+	postgres_sql("several", "ALTER DATABASE several SET default_transaction_read_only = on");
+	refused(url, INRO_E_IO, "is the server running?");
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
 }
 
 static void cut_at_commit(enum pgproxy_cut what, enum inro_err want, int64_t rows)
@@ -326,15 +381,6 @@ static void test_answer_to_a_commit_lost(void **state)
 	(void)state;
 	cut_at_commit(PGPROXY_BEFORE, INRO_E_BUSY, 0);
 	cut_at_commit(PGPROXY_AFTER, INRO_OK, 2);
-}
-
-static void refused(const char *url, enum inro_err e, const char *words)
-{
-	struct store *s = NULL;
-
-	assert_int_equal(store_open(url, &s), e);
-	assert_null(s);
-	says(e, words);
 }
 
 static void test_not_ours(void **state)
@@ -480,6 +526,7 @@ int main(void)
 	const struct CMUnitTest postgres[] = {
 		cmocka_unit_test(test_server_killed),
 		cmocka_unit_test(test_server_gone),
+		cmocka_unit_test(test_several_hosts),
 		cmocka_unit_test(test_answer_to_a_commit_lost),
 		cmocka_unit_test(test_not_ours),
 		cmocka_unit_test(test_who_may_not),
