@@ -5,6 +5,15 @@ set(INRO_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=")
 option(INRO_COVERAGE "Count executed lines" OFF)
 option(INRO_FUZZ "Build the fuzzers (clang)" OFF)
 
+# Jumps only to where something begins, as far as the processor knows how.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|i.86")
+	set(INRO_BRANCHES -fcf-protection)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64")
+	set(INRO_BRANCHES -mbranch-protection=standard)
+else()
+	set(INRO_BRANCHES "")
+endif()
+
 set(INRO_WARNINGS
 	-Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wwrite-strings
 	-Wmissing-prototypes -Wstrict-prototypes -Wvla -Wformat=2 -Wundef -Werror)
@@ -15,7 +24,7 @@ function(inro_compile target)
 	target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
 	if(INRO_HARDEN)
 		target_compile_options(${target} PRIVATE -fstack-protector-strong -fstack-clash-protection
-			-fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+			${INRO_BRANCHES} -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 		target_link_options(${target} PRIVATE -Wl,-z,relro,-z,now,-z,noexecstack)
 	endif()
 	if(INRO_SANITIZE)
