@@ -50,6 +50,7 @@ inro_test(unit/test_core_eyes.c LINKS inro_testoffice)
 inro_test(unit/test_core_search.c LINKS inro_testoffice)
 inro_test(unit/test_core_login.c LINKS inro_testoffice)
 inro_test(unit/test_core_network.c LINKS inro_testoffice)
+inro_test(unit/test_core_errand.c LINKS inro_testoffice)
 inro_test(unit/test_core_secrets.c LINKS inro_testoffice)
 inro_test(unit/test_core_symkey.c LINKS inro_testoffice PkgConfig::jansson)
 inro_script_test(integration/test_inro_profile.sh)
@@ -103,6 +104,7 @@ foreach(name
 		core_job_certs
 		core_audit
 		core_marks
+		core_errand
 		core_network
 		core_proposal
 		core_enrol
@@ -140,6 +142,7 @@ foreach(name
 		core_life
 		core_login
 		core_marks
+		core_errand
 		core_network
 		core_proposal
 		core_registry

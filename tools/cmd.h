@@ -13,6 +13,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -133,6 +134,8 @@ const char *call_arg(const struct call *c, size_t i); /* NULL when not given */
 /* The option must be one of the verb's; NULL when not given. */
 const char *call_opt(const struct call *c, const char *name);
 const char *call_opt_nth(const struct call *c, const char *name, size_t n);
+/* The first argument as the number of a record; `what` completes "is no ... number".  INRO_E_ARG. */
+MUST_CHECK enum inro_err call_id(const struct call *c, const char *what, int64_t *ret);
 /* Every value of a repeatable option, in order; how many. */
 size_t call_opts(const struct call *c, const char *name, const char *out[static CALL_MAX_OPTS]);
 bool call_has(const struct call *c, const char *name);

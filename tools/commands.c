@@ -37,6 +37,7 @@ const struct cmd_noun cmd_nouns[] = {
 	{ "profile", "kinds of certificates", profile_verbs },
 	{ "cert", "certificates and their life", cert_verbs },
 	{ "device", "devices, and provisioning them", device_verbs },
+	{ "errand", "what devices are asked to do", errand_verbs },
 	{ "group", "groups of devices, and what holds in them", group_verbs },
 	{ "tenant", "those who share one database", tenant_verbs },
 	{ "psk", "pre-shared keys of devices", psk_verbs },

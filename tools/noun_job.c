@@ -21,17 +21,6 @@
 static const char *const handed[] = { "where",	 "in",	    "why",     "ca",	 "profile", "days",
 				      "csr-dir", "out-dir", "devices", "reason", "type" };
 
-static enum inro_err job_id(const struct call *c, int64_t *ret)
-{
-	const char *text = call_arg(c, 0);
-	char *end;
-	long long id = strtoll(text, &end, 10);
-	if (id <= 0 || *end)
-		return err_set(INRO_E_ARG, "'%s' is no job's number", text);
-	*ret = id;
-	return INRO_OK;
-}
-
 /* ---- at work ---- */
 
 static size_t rows_of(const struct job *j)
@@ -189,7 +178,7 @@ static enum inro_err job_resume_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	int64_t id = 0;
-	enum inro_err e = job_id(c, &id);
+	enum inro_err e = call_id(c, "job's", &id);
 	if (!e)
 		e = office_open(c, &core);
 	return e ? e : do_job(c, core, id, ret);
@@ -221,7 +210,7 @@ static enum inro_err job_show_run(const struct call *c, json_t **ret)
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(job) j = { 0 };
 	int64_t id = 0;
-	enum inro_err e = job_id(c, &id);
+	enum inro_err e = call_id(c, "job's", &id);
 	if (!e)
 		e = office_open(c, &core);
 	if (!e)
@@ -234,7 +223,7 @@ static enum inro_err job_cancel_run(const struct call *c, json_t **ret)
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(job) j = { 0 };
 	int64_t id = 0;
-	enum inro_err e = job_id(c, &id);
+	enum inro_err e = call_id(c, "job's", &id);
 	if (!e)
 		e = office_open(c, &core);
 	if (!e)
@@ -247,7 +236,7 @@ static enum inro_err error_page(struct core *core, const struct call *c, const s
 {
 	SCOPED(job_error_list) l = { 0 };
 	int64_t id = 0;
-	enum inro_err e = job_id(c, &id);
+	enum inro_err e = call_id(c, "job's", &id);
 	if (!e)
 		e = job_errors(core, id, page, &l);
 	for (size_t i = 0; !e && i < l.n; i++)

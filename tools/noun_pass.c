@@ -91,13 +91,10 @@ enum inro_err user_token_revoke_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(pass) p = { 0 };
-	const char *text = call_arg(c, 0);
-	char *end;
-	long long id = strtoll(text, &end, 10);
-	enum inro_err e = id > 0 && !*end ? INRO_OK : INRO_E_ARG;
-	if (e)
-		return err_set(e, "'%s' is no pass's number; see 'inro user token list'", text);
-	e = office_open(c, &core);
+	int64_t id = 0;
+	enum inro_err e = call_id(c, "pass's", &id);
+	if (!e)
+		e = office_open(c, &core);
 	if (!e)
 		e = pass_revoke(core, id, &p);
 	return e ? e : json_of_pass(core, &p, ret);

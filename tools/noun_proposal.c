@@ -28,23 +28,12 @@ static enum inro_err proposal_list_run(const struct call *c, json_t **ret)
 	return office_list(c, proposal_page, ret);
 }
 
-static enum inro_err id_of(const struct call *c, int64_t *ret)
-{
-	const char *text = call_arg(c, 0);
-	char *end;
-	long long id = strtoll(text, &end, 10);
-	if (id <= 0 || *end)
-		return err_set(INRO_E_ARG, "'%s' is no proposal's number", text);
-	*ret = id;
-	return INRO_OK;
-}
-
 static enum inro_err proposal_show_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(proposal) p = { 0 };
 	int64_t id = 0;
-	enum inro_err e = id_of(c, &id);
+	enum inro_err e = call_id(c, "proposal's", &id);
 	if (!e)
 		e = office_open(c, &core);
 	if (!e)
@@ -57,7 +46,7 @@ static enum inro_err decide_run(const struct call *c, enum verb verb, json_t **r
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(proposal) p = { 0 };
 	int64_t id = 0;
-	enum inro_err e = id_of(c, &id);
+	enum inro_err e = call_id(c, "proposal's", &id);
 	if (!e)
 		e = office_open(c, &core);
 	if (!e)

@@ -8,7 +8,7 @@
 #include "tools/out.h"
 #include "tools/pin.h"
 
-extern const struct cmd_verb agent_verbs[], token_verbs[], key_verbs[], csr_verbs[], ca_verbs[], profile_verbs[],
+extern const struct cmd_verb agent_verbs[], errand_verbs[], token_verbs[], key_verbs[], csr_verbs[], ca_verbs[], profile_verbs[],
 	cert_verbs[], db_verbs[], device_verbs[], audit_verbs[], attest_verbs[], help_verbs[], proposal_verbs[],
 	group_verbs[], psk_verbs[], secret_verbs[], tenant_verbs[],
 	job_verbs[], setting_verbs[], user_verbs[], serve_verbs[];

@@ -313,3 +313,15 @@ enum inro_err cmd_parse(int argc, char *const *argv, struct call *ret)
 		*ret = p.call;
 	return e;
 }
+
+enum inro_err call_id(const struct call *c, const char *what, int64_t *ret)
+{
+	const char *text = call_arg(c, 0);
+	char *end;
+	long long id = strtoll(text, &end, 10);
+
+	if (id <= 0 || *end)
+		return err_set(INRO_E_ARG, "'%s' is no %s number", text, what);
+	*ret = id;
+	return INRO_OK;
+}

@@ -9,4 +9,6 @@ extern const struct rest_row rest_device_rows[], rest_cred_rows[], rest_secret_r
 
 extern const struct rest_shape rest_event, rest_verified, rest_certificate, rest_symkey;
 
+extern const struct rest_shape rest_errand;
+
 #endif

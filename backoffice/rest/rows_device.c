@@ -5,6 +5,7 @@
 
 #include "backoffice/core/audit.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/errand.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/tally.h"
@@ -382,6 +383,69 @@ static const struct rest_shape group = {
 #define PSK_IN { .name = "psk", .kind = REST_TEXT, .max = 128, .help = "a given one; one is made when not said" }
 #define GROUP_POLICY { .name = "policy", .kind = REST_OBJECT, .help = "what it says; what it does not say its parent says" }
 
+/* ---- errands ---- */
+
+static enum inro_err give_errands(struct rest *r, struct errand_list *l, json_t **ret)
+{
+	json_t *items = json_array();
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < l->n; i++) {
+		json_t *doc = NULL;
+
+		e = json_of_errand(r->core, &l->items[i], &doc);
+		json_array_append_new(items, doc);
+	}
+	return rest_give_numbered(e, items, l->next, ret);
+}
+
+static enum inro_err list_errands(struct rest *r, json_t **ret)
+{
+	SCOPED(errand_list) l = { 0 };
+	struct page page;
+	enum inro_err e = rest_page(r, &page);
+
+	if (e == INRO_OK)
+		e = errand_find(r->core, rest_text(r, "device"), rest_true(r, "open"), &page, &l);
+	return e == INRO_OK ? give_errands(r, &l, ret) : e;
+}
+
+static enum inro_err send_errand(struct rest *r, json_t **ret)
+{
+	const char *one_id = rest_text(r, "device"), *where = rest_text(r, "where");
+	enum errand_verb verb =
+		(enum errand_verb)rest_word(r, "verb", errand_verb_names, ERRAND_VERB__MAX);
+	SCOPED(errand) one = { 0 };
+	size_t n = 1;
+	enum inro_err e;
+
+	if (!one_id == !where)
+		return err_set(INRO_E_ARG, "an errand is for 'device' or for those of 'where'");
+	e = one_id ? errand_add(r->core, one_id, verb, rest_text(r, "name"), &one) :
+		     errand_add_where(r->core, where, verb, rest_text(r, "name"), &n);
+	return e == INRO_OK ? json_give(json_pack("{s:s s:I}", "verb", errand_verb_names[verb],
+						  "devices", (json_int_t)n),
+					ret) :
+			      e;
+}
+
+static enum inro_err cancel_errand(struct rest *r, json_t **ret)
+{
+	SCOPED(errand) one = { 0 };
+	int64_t id = 0;
+	enum inro_err e = rest_id(r, 0, &id);
+
+	if (e == INRO_OK)
+		e = errand_cancel(r->core, id, &one);
+	return e == INRO_OK ? json_of_errand(r->core, &one, ret) : e;
+}
+
+const struct rest_shape rest_errand = {
+	"Errand", FIELDS(OUT_COUNT("id"), OUT_TEXT("device"), OUT_HAS("verb"), OUT_TEXT("name"), OUT_HAS("state"),
+			 OUT_TEXT("actor"), OUT_TEXT("answer"), OUT_TIME("created"), OUT_TIME("ended"))
+};
+static const struct rest_shape sent = { "ErrandsSent", FIELDS(OUT_HAS("verb"), OUT_COUNT("devices")) };
+
 const struct rest_row rest_device_rows[] = {
 	{ "GET", "/v1/devices", "device list", "Lists devices", ROLE_AUDITOR, REST_LIST, 0,
 	  FIELDS(IN_TEXT("where", "only those, as 'group=line1 state=active'"),
@@ -428,6 +492,23 @@ const struct rest_row rest_device_rows[] = {
 	  verify_psk },
 	{ "POST", "/v1/devices/{id}/psk/release", "psk release", "Forgets wrong tries", ROLE_OPERATOR, 0, 0,
 	  NULL, NULL, release_psk },
+	{ "GET", "/v1/errands", "errand list", "Lists what devices are asked to do, and what they answered",
+	  ROLE_AUDITOR, REST_LIST, 0,
+	  FIELDS(IN_TEXT("device", "only this one's"), IN_BOOL("open", "only what no device has come for yet"),
+		 IN_PAGE),
+	  &rest_errand, list_errands },
+	{ "POST", "/v1/errands", "errand send", "Asks devices to do something when they come", ROLE_OPERATOR,
+	  0, 201,
+	  FIELDS({ .name = "verb",
+		   .kind = REST_WORD,
+		   .required = true,
+		   .words = CHOICE("renew", "run", "status", "clear"),
+		   .help = "what" },
+		 IN_TEXT("device", "this device"), IN_TEXT("where", "all these devices, as 'group=line1'"),
+		 IN_TEXT("name", "of run: what the device's owner calls the command")),
+	  &sent, send_errand },
+	{ "POST", "/v1/errands/{id}/cancel", "errand cancel", "Takes back what no device has come for yet",
+	  ROLE_OPERATOR, 0, 0, NULL, &rest_errand, cancel_errand },
 	{ "GET", "/v1/groups", "group list", "Lists groups", ROLE_AUDITOR, REST_LIST, 0,
 	  FIELDS(IN_TEXT("under", "this one and those in it"), IN_PAGE), &group, list_groups },
 	{ "POST", "/v1/groups", "group add", "Makes a group", ROLE_ADMIN, 0, 201,

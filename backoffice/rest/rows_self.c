@@ -3,6 +3,7 @@
 
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/errand.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/symkey.h"
@@ -40,6 +41,15 @@ static enum inro_err add_policy(struct rest *r, const struct device *d, json_t *
 	return INRO_OK;
 }
 
+/* "wanted": since when it is to be renewed, whatever is left of it. */
+static json_t *own_cert_doc(const struct cred *c)
+{
+	json_t *doc = json_of_listed_cred(c);
+
+	json_object_set_new(doc, "wanted", json_of_time(c->rec.wanted_at));
+	return doc;
+}
+
 static enum inro_err add_certs(struct rest *r, json_t *doc)
 {
 	static const enum cred_state active = CRED_ACTIVE;
@@ -49,7 +59,7 @@ static enum inro_err add_certs(struct rest *r, json_t *doc)
 	enum inro_err e = cred_search(r->core, &s, &l);
 
 	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
-		json_array_append_new(items, json_of_listed_cred(&l.items[i]));
+		json_array_append_new(items, own_cert_doc(&l.items[i]));
 	json_object_set_new(doc, "certificates", items);
 	return e;
 }
@@ -68,6 +78,33 @@ static enum inro_err add_keys(struct rest *r, json_t *doc)
 	return e;
 }
 
+static enum inro_err add_errands(struct rest *r, json_t *doc)
+{
+	SCOPED(errand_list) l = { 0 };
+	json_t *items = json_array();
+	enum inro_err e = errand_own(r->core, &l);
+
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++) {
+		json_t *one = NULL;
+
+		e = json_of_errand(r->core, &l.items[i], &one);
+		json_array_append_new(items, one);
+	}
+	json_object_set_new(doc, "errands", items);
+	return e;
+}
+
+static enum inro_err end_errand(struct rest *r, json_t **ret)
+{
+	SCOPED(errand) one = { 0 };
+	int64_t id = 0;
+	enum inro_err e = rest_id(r, 0, &id);
+
+	if (e == INRO_OK)
+		e = errand_end(r->core, id, rest_true(r, "done"), rest_text(r, "answer"), &one);
+	return e == INRO_OK ? json_of_errand(r->core, &one, ret) : e;
+}
+
 static enum inro_err show_self(struct rest *r, json_t **ret)
 {
 	SCOPED(device) d = { 0 };
@@ -82,6 +119,8 @@ static enum inro_err show_self(struct rest *r, json_t **ret)
 		e = add_certs(r, doc);
 	if (e == INRO_OK)
 		e = add_keys(r, doc);
+	if (e == INRO_OK)
+		e = add_errands(r, doc);
 	return json_give_or_drop(e, doc, ret);
 }
 
@@ -162,7 +201,7 @@ static const struct rest_shape self = {
 		       OUT_OBJECT("attrs"), OUT_TEXT("anchor"), OUT_HAS("anchor_kind"),
 		       OUT_HAS("anchor_store"), OUT_TIME("created"), OUT_TIME("updated"),
 		       OUT_TIME("deleted"), OUT_OBJECT("policy"), OUT_ARRAY("certificates"),
-		       OUT_ARRAY("secrets"))
+		       OUT_ARRAY("secrets"), OUT_ARRAY("errands"))
 };
 static const struct rest_shape own_psk = { "OwnPresharedKey",
 					   FIELDS(OUT_TEXT("psk_store"), OUT_TIME("psk_issued"),
@@ -190,6 +229,11 @@ const struct rest_row rest_self_rows[] = {
 			 "cessationOfOperation"),
 		 IN_WHY),
 	  &rest_certificate, revoke_own },
+	{ "POST", SELF "/errands/{errand}", "self errand", "Says how what was asked went", ROLE_OPERATOR,
+	  REST_SELF, 0,
+	  FIELDS({ .name = "done", .kind = REST_BOOL, .required = true, .help = "or else it failed" },
+		 { .name = "answer", .kind = REST_TEXT, .max = 4096, .help = "what the device says of it" }),
+	  &rest_errand, end_errand },
 	{ "POST", SELF "/psk/rotate", "self rotate", "Gives a device another pre-shared key", ROLE_OPERATOR,
 	  REST_SELF | REST_SECRET, 0,
 	  FIELDS(IN_NUMBER("grace", 0, 86400, "seconds that the old one stays good")), &own_psk, rotate_own },

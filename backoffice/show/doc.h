@@ -57,6 +57,8 @@ json_t *json_of_group(const struct device_group *g);
 MUST_CHECK enum inro_err json_add_counts(struct core *core, const struct device_group *g,
 					 json_t *doc);
 
+/* With the id of its device. */
+MUST_CHECK enum inro_err json_of_errand(struct core *core, const struct errand *e, json_t **ret);
 json_t *json_of_job(const struct job *j);
 json_t *json_of_proposal(const struct proposal *p);
 json_t *json_of_account(const struct account *a);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "backoffice/core/device.h"
+#include "backoffice/core/errand.h"
 #include "backoffice/core/group.h"
 
 static json_t *anchor_json(const struct device *d)
@@ -59,4 +60,21 @@ enum inro_err json_add_counts(struct core *core, const struct device_group *g, j
 	}
 	json_object_set_new(doc, "devices", json_integer(all));
 	return e;
+}
+
+enum inro_err json_of_errand(struct core *core, const struct errand *e, json_t **ret)
+{
+	AUTO(free_chars) char *device = NULL;
+	enum inro_err err = errand_device(core, e, &device);
+
+	if (err != INRO_OK)
+		return err;
+	return json_give(json_pack("{s:I s:o s:s s:o s:s s:o s:o s:o s:o}", "id",
+				   (json_int_t)e->id, "device", json_of_text(device), "verb",
+				   errand_verb_names[e->verb], "name", json_of_text(e->argument),
+				   "state", errand_state_names[e->state], "actor",
+				   json_of_text(e->actor), "answer", json_of_text(e->answer),
+				   "created", json_of_time(e->created_ms / 1000), "ended",
+				   json_of_time(e->ended_ms / 1000)),
+			 ret);
 }

@@ -72,6 +72,18 @@ const char *role_word(enum role role)
 	return role < 0 ? below[-role] : role_names[role];
 }
 
+const char *const errand_verb_names[ERRAND_VERB__MAX] = {
+	[ERRAND_RENEW] = "renew",
+	[ERRAND_RUN] = "run",
+	[ERRAND_STATUS] = "status",
+	[ERRAND_CLEAR] = "clear",
+};
+const char *const errand_state_names[ERRAND_STATE__MAX] = {
+	[ERRAND_OPEN] = "open",
+	[ERRAND_DONE] = "done",
+	[ERRAND_FAILED] = "failed",
+	[ERRAND_CANCELLED] = "cancelled",
+};
 const char *const pass_kind_names[PASS_KIND__MAX] = {
 	[PASS_SESSION] = "session",
 	[PASS_TOKEN] = "token",
@@ -371,6 +383,19 @@ static const struct field profile_version_fields[] = {
 	F_REF(profile_version, ended_ms), F_INT(profile_version, created_ms),
 };
 
+static const struct field errand_fields[] = {
+	F_INT(errand, id),
+	F_INT(errand, tenant),
+	F_REF(errand, device),
+	F_NAME(errand, verb, errand_verb_names),
+	F_TEXT(errand, argument),
+	F_NAME(errand, state, errand_state_names),
+	F_TEXT(errand, actor),
+	F_TEXT(errand, answer),
+	F_INT(errand, created_ms),
+	F_REF(errand, ended_ms),
+};
+
 static const struct field lease_fields[] = {
 	F_INT(lease, id),
 	F_TEXT(lease, name),
@@ -440,6 +465,7 @@ TYPE(audit_mark, "signed audit head");
 TYPE(audit_segment, "archived part of the audit");
 TYPE(crl_scope, "revocation list's record");
 TYPE(profile_version, "profile");
+TYPE(errand, "errand");
 TYPE(lease, "lease");
 TYPE(status_change, "change of a certificate's state");
 TYPE(ocsp_signer, "OCSP signer");
@@ -521,6 +547,7 @@ const struct record_type *const record_types[] = {
 	&audit_segment_type,
 	&crl_scope_type,
 	&profile_version_type,
+	&errand_type,
 	&lease_type,
 	&status_change_type,
 	&ocsp_signer_type,
@@ -705,6 +732,11 @@ void audit_segment_clear(struct audit_segment *r)
 void crl_scope_clear(struct crl_scope *r)
 {
 	record_clear(&crl_scope_type, r);
+}
+
+void errand_clear(struct errand *r)
+{
+	record_clear(&errand_type, r);
 }
 
 void lease_clear(struct lease *r)

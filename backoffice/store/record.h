@@ -83,6 +83,22 @@ enum account_state { ACCOUNT_ACTIVE, ACCOUNT_DISABLED, ACCOUNT_DELETED, ACCOUNT_
  * not known yet. */
 enum role { ROLE_NOBODY = -2, ROLE_DEVICE, ROLE_AUDITOR, ROLE_OPERATOR, ROLE_ADMIN, ROLE__MAX };
 
+/* What a device is asked to do. */
+enum errand_verb {
+	ERRAND_RENEW,  /* its certificate, due or not */
+	ERRAND_RUN,    /* a command that its owner gave a name */
+	ERRAND_STATUS, /* say what it has */
+	ERRAND_CLEAR,  /* give its pair up and begin anew */
+	ERRAND_VERB__MAX
+};
+enum errand_state {
+	ERRAND_OPEN,
+	ERRAND_DONE,
+	ERRAND_FAILED,
+	ERRAND_CANCELLED,
+	ERRAND_STATE__MAX
+};
+
 /* What lets somebody in beside a password. */
 enum pass_kind {
 	PASS_SESSION,	  /* for an hour or a day, after a password */
@@ -109,6 +125,8 @@ extern const char *const role_names[ROLE__MAX];
 /* Total: also those that are no account's. */
 const char *role_word(enum role role);
 extern const char *const pass_kind_names[PASS_KIND__MAX];
+extern const char *const errand_verb_names[ERRAND_VERB__MAX];
+extern const char *const errand_state_names[ERRAND_STATE__MAX];
 extern const char *const event_outcome_names[EVENT_OUTCOME__MAX];
 
 /* Index of a name in such a table, -1 when it is none of them. */
@@ -319,6 +337,17 @@ struct pass {
 	int64_t created_ms;
 };
 
+/* What an operator wants a device to do, until it has come for it. */
+struct errand {
+	int64_t id, tenant, device;
+	enum errand_verb verb;
+	char *argument; /* of ERRAND_RUN: the command's name */
+	enum errand_state state;
+	char *actor;  /* who wants it */
+	char *answer; /* of the device */
+	int64_t created_ms, ended_ms;
+};
+
 /* The answer to a request that may be sent again. */
 struct reply {
 	int64_t id, tenant;
@@ -432,6 +461,7 @@ void crl_scope_clear(struct crl_scope *r);
 void profile_version_clear(struct profile_version *r);
 void audit_mark_clear(struct audit_mark *r);
 void audit_segment_clear(struct audit_segment *r);
+void errand_clear(struct errand *r);
 void lease_clear(struct lease *r);
 void status_change_clear(struct status_change *r);
 void crl_piece_clear(struct crl_piece *r);
@@ -468,7 +498,7 @@ size_t record_columns(const struct record_type *t);
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
 	audit_head_type, device_group_type, ca_generation_type, ca_place_type, ca_order_type, proposal_type, job_type,
 	job_error_type, account_type, pass_type, reply_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
-	profile_version_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
+	profile_version_type, errand_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
 /* Read only: some columns of credential_type, and of crl_piece_type. */
 extern const struct record_type listed_type, key_use_type, crl_made_type;
 /* To update what a move changes, of a struct credential or device: an index of what stays is not
@@ -502,6 +532,7 @@ extern const struct record_type *const record_types[];
 	struct profile_version *: &profile_version_type, \
 	struct audit_mark *: &audit_mark_type, \
 	struct audit_segment *: &audit_segment_type, \
+	struct errand *: &errand_type, \
 	struct lease *: &lease_type, \
 	struct status_change *: &status_change_type, \
 	struct ocsp_signer *: &ocsp_signer_type, \

@@ -83,6 +83,36 @@ refused 1 'ended with status 3' inro agent once --config "$T/agent.conf"
 echo 0 >"$T/hook.status"
 must agent once >/dev/null
 
+# ---- what operators ask for: the policy's days, a renewal, commands by name, a status ----
+agent_conf "command = hello=echo said >>$T/ran" 'command = bad=exit 7'
+serial=$(openssl x509 -in "$T/agent/live/clcert.pem" -noout -serial | sed 's/serial=//' | tr 'A-F' 'a-f')
+cat >"$T/est/self" <<J
+{"policy": {"renew_days": 1}, "certificates": [{"serial": "00", "wanted": "2026-01-01T00:00:00Z"}, {"serial": "$serial", "wanted": null}],
+ "errands": [{"id": 1, "verb": "run", "name": "hello"}, {"id": 2, "verb": "run", "name": "bad"}, {"id": 3, "verb": "run", "name": "rm -rf"},
+  {"id": 4, "verb": "status", "name": null}, {"id": 5, "verb": "dance"}, {"id": -1, "verb": "run", "name": "hello"}, 7]}
+J
+echo 864000 >"$T/est/seconds"
+must agent renew >/dev/null
+[[ $(cat "$T/ran") == said ]] || fail "the command did not run once"
+for want in '^1 {"done":true,"answer":""}$' '^2 {"done":false,.*status 7' '^3 {"done":false,.*no command' '^4 {"done":true,.*generation' '^5 {"done":false'; do
+	grep -q "$want" "$T/est/answers" || fail "no answer like $want: $(cat "$T/est/answers")"
+done
+[[ $(wc -l <"$T/est/answers") == 5 ]] || fail "more answers than errands: $(cat "$T/est/answers")"
+must agent status --json >"$T/status"
+grep -q '"policy_days": 1' "$T/status" || fail "the group's policy is not kept"
+before=$(readlink "$T/agent/live")
+serial=$(openssl x509 -in "$T/agent/live/clcert.pem" -noout -serial | sed 's/serial=//' | tr 'A-F' 'a-f')
+printf '{"certificates": [{"serial": "%s", "wanted": "2026-01-01T00:00:00Z"}]}' "$serial" >"$T/est/self"
+must agent once >/dev/null
+[[ $(readlink "$T/agent/live") != "$before" ]] || fail "a wanted renewal did not come"
+for bad in '[]' '{' '{"errands": 5, "policy": []}' '"x"'; do
+	printf '%s' "$bad" >"$T/est/self"
+	inro agent once --config "$T/agent.conf" >"$T/out" 2>&1 || has 'no JSON' "$T/out" || fail "'$bad' says: $(cat "$T/out")"
+done
+rm "$T/est/self"
+echo 3600 >"$T/est/seconds"
+good_pair
+
 # ---- expiry ----
 agent_conf 'after-expiry = stop'
 echo 12 >"$T/est/seconds"

@@ -192,6 +192,27 @@ wants 200 bob DELETE $D/psk
 wants 201 bob POST $D/psk
 wants 422 bob POST $D/psk/rotate '{"psk":"short"}'
 
+# ---- errands ----
+
+wants 201 bob POST /v1/errands '{"verb":"renew","device":"press-1"}'
+wants 201 bob POST /v1/errands '{"verb":"run","name":"hello","where":"id=press-1"}'
+is '.devices == 1'
+wants 400 bob POST /v1/errands '{"verb":"renew"}'
+wants 400 bob POST /v1/errands '{"verb":"dance","device":"press-1"}'
+wants 404 bob POST /v1/errands '{"verb":"renew","device":"nobody"}'
+wants 403 carol POST /v1/errands '{"verb":"renew","device":"press-1"}'
+wants 200 carol GET '/v1/errands?open=true'
+is '[.items[].verb] == ["renew","run"]'
+errand=$(of '.items[0].id')
+wants 200 dev GET /v1/device/self
+is '[.errands[].verb] == ["renew","run"]'
+wants 200 dev POST "/v1/device/self/errands/$errand" '{"done":true,"answer":"it is new"}'
+wants 409 dev POST "/v1/device/self/errands/$errand" '{"done":false}'
+wants 404 dev POST /v1/device/self/errands/4711 '{"done":true}'
+wants 409 bob POST "/v1/errands/$errand/cancel"
+wants 200 bob POST "/v1/errands/$((errand + 1))/cancel"
+is '.state == "cancelled"'
+
 # ---- certificates ----
 
 openssl ecparam -name prime256v1 -genkey -noout -out key

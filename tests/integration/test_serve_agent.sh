@@ -76,6 +76,32 @@ printf 'three renewals in %s s, %s messages\n' "$((SECONDS - started))" "$sent"
 good_pair
 [[ $(inro cert list --device dev-1 --json | grep -o '"state": "active"' | wc -l) -ge 1 ]] || fail "no active certificate"
 
+# ---- what an operator asks the device for ----
+echo "command = hello=echo said >>$T/ran" >>"$T/agent.conf"
+must inro errand send run --device dev-1 --name hello >/dev/null
+must inro errand send status --where 'state=active' >/dev/null
+must inro errand send run --device dev-1 --name hello >/dev/null # it is open already
+must inro errand send run --device dev-1 --name other >/dev/null
+refused 2 . inro errand send dance --device dev-1
+refused 1 . inro errand send renew --device nobody
+must agent once >/dev/null
+[[ $(cat "$T/ran") == said ]] || fail "the command did not run once"
+must inro errand list >"$T/errands"
+[[ $(grep -c done "$T/errands") == 2 && $(grep -c 'no command' "$T/errands") == 1 ]] || fail "errands: $(cat "$T/errands")"
+must inro errand send renew --device dev-1 >/dev/null
+before=$(readlink "$T/agent/live")
+must agent once >/dev/null
+[[ $(readlink "$T/agent/live") != "$before" ]] || fail "the renewal that was asked for did not come"
+must inro errand send clear --device dev-1 >/dev/null
+must agent once >/dev/null
+must inro errand send renew --device dev-1 --json >/dev/null
+id=$(inro errand list --open --json | sed -n 's/.*"id": *\([0-9]*\).*/\1/p')
+must inro errand cancel "$id" >/dev/null
+refused 1 'done already' inro errand cancel 1
+must inro errand list --open >"$T/errands"
+has 'no device is asked' "$T/errands" || fail "still open: $(cat "$T/errands")"
+good_pair
+
 # ---- the service dies in the middle of it and comes back: the agent goes on ----
 kill -9 "$server_pid"
 wait "$server_pid" 2>/dev/null || true

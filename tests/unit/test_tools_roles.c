@@ -135,6 +135,8 @@ static const char *arg_of(const struct cmd_noun *n, const struct cmd_arg *a)
 	} known[] = {
 		{ "proposal", "ID", "1" },
 		{ "job", "JOB", "1" },
+		{ "errand", "ID", "1" },
+		{ "errand", "WHAT", "renew" },
 		{ "setting", "NAME", "audit.every" },
 		{ "setting", "VALUE", "7" },
 		{ "group", "POLICY", "{}" },
@@ -157,6 +159,7 @@ static void put_more(struct line *l, const struct cmd_noun *n, const struct cmd_
 		{ "cert", "issue", { "--csr", "given" } },
 		{ "ca", "create", { "--token", "x" } },
 		{ "device", "update", { "--name", "x" } },
+		{ "errand", "send", { "--device", "x" } },
 		{ "group", "update", { "--policy", "{}" } },
 		{ "secret", "reseal", { "--to", "x" } },
 		{ "secret", "get", { "--clear", NULL } },

@@ -16,6 +16,7 @@
 #include "tools/agent/hook.h"
 #include "tools/agent/keys.h"
 #include "tools/agent/pair.h"
+#include "tools/agent/self.h"
 #include "tools/agent/status.h"
 
 #define DAY	     86400
@@ -31,6 +32,7 @@ struct round {
 	bool expired;
 	int64_t believed, renew_at, wait; /* wait 0: not decided */
 	struct token *token; /* opened when it is needed */
+	struct self self;    /* what the service wants */
 };
 
 static void round_clear(struct round *r)
@@ -273,9 +275,84 @@ static enum inro_err reload(struct round *r)
 	return e;
 }
 
+/* ---- what the service wants ---- */
+
+static bool wants(const struct round *r, enum self_verb verb)
+{
+	for (size_t i = 0; i < r->self.n; i++)
+		if (r->self.errands[i].verb == verb)
+			return true;
+	return false;
+}
+
+/* Nobody to ask with before the first certificate and after the last one. */
+static enum inro_err ask_self(struct round *r)
+{
+	AUTO(free_chars) char *cert = NULL;
+	SCOPED(secret) none = { 0 };
+	struct fetch_who who;
+	enum inro_err e;
+
+	if (!r->live.generation || r->expired)
+		return INRO_OK;
+	e = who_asks(r, true, &none, &cert, &who);
+	if (e == INRO_OK)
+		e = self_ask(&r->way, &who, r->live.cert.serial, &r->self);
+	if (e == INRO_OK && r->self.renew_days)
+		r->status.policy_days = r->self.renew_days;
+	if (e == INRO_OK)
+		look_at_time(r);
+	return e;
+}
+
+static char *status_text(const struct round *r)
+{
+	AUTO(free_chars) char *path = status_path(r->s);
+	SCOPED(buf) text = { 0 };
+
+	if (!path || file_read_regular(path, (size_t)64 << 10, &text) != INRO_OK)
+		return strdup("no round before this one");
+	return buf_take_str(&text);
+}
+
+/* What was asked for has been done, or is done here. */
+static enum inro_err do_errand(struct round *r, const struct self_errand *e, char **said)
+{
+	if (e->verb == SELF_RUN)
+		return hook_run_named(r->s, r->live.generation, e->name);
+	if (e->verb == SELF_STATUS)
+		*said = status_text(r);
+	if (e->verb == SELF_UNKNOWN)
+		return err_set(INRO_E_UNSUPPORTED, "this agent does not know that");
+	return INRO_OK;
+}
+
+static enum inro_err do_errands(struct round *r)
+{
+	AUTO(free_chars) char *cert = NULL;
+	SCOPED(secret) none = { 0 };
+	struct fetch_who who;
+	enum inro_err e = r->self.n ? who_asks(r, true, &none, &cert, &who) : INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < r->self.n; i++) {
+		const struct self_errand *one = &r->self.errands[i];
+		AUTO(free_chars) char *said = NULL;
+		enum inro_err went = do_errand(r, one, &said);
+		const char *answer = said ? said : went == INRO_OK ? "" : err_detail(went);
+
+		e = self_answer(&r->way, &who, one->id, went == INRO_OK, answer);
+		if (e == INRO_E_STATE) /* it was cancelled meanwhile */
+			e = INRO_OK;
+	}
+	return e;
+}
+
+/* ---- what is due ---- */
+
 static bool is_due(const struct round *r, const struct round_options *o)
 {
-	return !r->live.generation || o->renew || r->renew_at <= r->believed;
+	return !r->live.generation || o->renew || r->self.wanted || wants(r, SELF_RENEW) ||
+	       wants(r, SELF_CLEAR) || r->renew_at <= r->believed;
 }
 
 static enum inro_err do_due(struct round *r, const struct round_options *o)
@@ -288,7 +365,8 @@ static enum inro_err do_due(struct round *r, const struct round_options *o)
 		return err_set(INRO_E_STATE,
 			       "the certificate has expired, and after-expiry says stop: give the "
 			       "device a new start with after-expiry = psk or factory");
-	e = ask(r, r->live.generation + 1, r->live.generation && !r->expired);
+	e = ask(r, r->live.generation + 1,
+		r->live.generation && !r->expired && !wants(r, SELF_CLEAR));
 	if (e == INRO_OK && !r->wait)
 		e = reload(r);
 	return e;
@@ -308,8 +386,12 @@ static enum inro_err work(struct round *r, const struct round_options *o)
 				      .believed = r->believed };
 	e = after_new(r); /* of a round that was cut short */
 	if (e == INRO_OK)
+		e = ask_self(r);
+	if (e == INRO_OK)
 		e = do_due(r, o);
-	return e == INRO_OK ? after_new(r) : e;
+	if (e == INRO_OK)
+		e = after_new(r);
+	return e == INRO_OK && !r->wait ? do_errands(r) : e;
 }
 
 static int64_t wait_after_failure(struct round *r)

@@ -44,3 +44,18 @@ CREATE TABLE crl_piece (
 	body BLOB,
 	UNIQUE (ca, generation, shard, delta, number, seq)
 );
+
+-- What operators want devices to do, for their agents to come for.
+CREATE TABLE errand (
+	id INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL REFERENCES tenant (id),
+	device INTEGER NOT NULL REFERENCES device (id),
+	verb TEXT NOT NULL,
+	argument TEXT NOT NULL,
+	state TEXT NOT NULL,
+	actor TEXT NOT NULL,
+	answer TEXT NOT NULL,
+	created_ms INTEGER NOT NULL,
+	ended_ms INTEGER
+);
+CREATE INDEX errand_of_device ON errand (device, id);

@@ -1,0 +1,40 @@
+/*
+ * self - what the service knows and wants of this device (GET /v1/device/self): its group's policy, a
+ * renewal that is wanted, errands of operators.
+ *
+ * 1. A service without that (any EST service) is one that wants nothing.
+ * 2. What is not understood is passed over; nothing in it is a command, a path or a key.
+ */
+#ifndef INRO_TOOLS_AGENT_SELF_H
+#define INRO_TOOLS_AGENT_SELF_H
+
+#include "tools/agent/fetch.h"
+
+#define SELF_ERRANDS_MAX 32
+#define SELF_NAME_MAX	 64
+
+enum self_verb { SELF_RENEW, SELF_RUN, SELF_STATUS, SELF_CLEAR, SELF_UNKNOWN };
+
+struct self_errand {
+	int64_t id;
+	enum self_verb verb;
+	char name[SELF_NAME_MAX + 1];
+};
+struct self {
+	int64_t renew_days; /* of the group's policy; 0: not said */
+	bool wanted;	    /* the certificate with that serial is to be renewed */
+	struct self_errand errands[SELF_ERRANDS_MAX];
+	size_t n;
+};
+
+/* serial: of the live certificate. */
+MUST_CHECK enum inro_err self_ask(const struct fetch_way *way, const struct fetch_who *who,
+				  struct bytes serial, struct self *ret);
+/* The same of a document.  INRO_E_SYNTAX. */
+MUST_CHECK enum inro_err self_read(struct bytes json, struct bytes serial, struct self *ret);
+
+/* Says how an errand went.  INRO_E_STATE: the service does not want to know any more. */
+MUST_CHECK enum inro_err self_answer(const struct fetch_way *way, const struct fetch_who *who,
+				     int64_t id, bool done, const char *answer);
+
+#endif
