@@ -11,8 +11,8 @@ good_pair
 
 # ---- killed at any moment: what is live is whole, the next round goes on, nothing piles up ----
 for ((n = 0; n < 20; n++)); do
-	inro agent renew --config "$T/agent.conf" >/dev/null 2>&1 &
-	round=$!
+	"$B/bin/inro" agent renew --config "$T/agent.conf" >/dev/null 2>&1 &
+	round=$! # the program itself, no shell before it
 	sleep "0.$(printf '%03d' $((RANDOM % 500)))"
 	kill -9 "$round" 2>/dev/null || true
 	wait "$round" 2>/dev/null || true
@@ -103,6 +103,9 @@ good_pair
 printf '000000\n' >"$T/wrong"
 sed -i "s|^pin-source = .*|pin-source = $T/wrong|" "$T/agent.conf"
 refused 1 PIN inro agent renew --config "$T/agent.conf"
+for ((n = 0; n < 12; n++)); do # more than the token's tries: none of them is one
+	refused 1 'not tried again' inro agent renew --config "$T/agent.conf"
+done
 sed -i "s|^pin-source = .*|pin-source = $T/pin|" "$T/agent.conf"
 must agent renew >/dev/null
 good_pair

@@ -159,4 +159,5 @@ fi
 refused 1 'answers at' inro agent run --config "$T/agent.conf"
 kill -9 "$watcher"
 wait "$watcher" || true
+flock "$T/agent/lock" true # a round that it had begun ends by itself
 good_pair

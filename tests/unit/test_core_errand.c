@@ -112,7 +112,7 @@ static void by_search(void **state)
 	OK(errand_add_where(c, "", ERRAND_RENEW, NULL, &n));
 	assert_int_equal(n, 3);
 	assert_int_equal(open_of(c, NULL), 3);
-	assert_int_equal(errand_add_where(c, "no such words", ERRAND_RENEW, NULL, &n), INRO_E_SYNTAX);
+	assert_int_equal(errand_add_where(c, "no such words", ERRAND_RENEW, NULL, &n), INRO_E_ARG);
 }
 
 static void ended_by_its_device(void **state)

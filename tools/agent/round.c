@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backoffice/pki/dn.h"
@@ -43,9 +44,32 @@ static void round_clear(struct round *r)
 	*r = (struct round) { 0 };
 }
 
+/* When the file with the PIN was written, in nanoseconds; 0: it can't be told. */
+static int64_t pin_written(const struct agent_settings *s)
+{
+	struct stat st;
+
+	if (stat(s->pin_source, &st) != 0)
+		return 0;
+	return st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+}
+
+/* Each wrong try counts in the token: a PIN that it refused is not tried again by itself. */
 static enum inro_err need_token(struct round *r)
 {
-	return r->token ? INRO_OK : keys_open(r->s, &r->token);
+	int64_t written = pin_written(r->s);
+	enum inro_err e;
+
+	if (r->token)
+		return INRO_OK;
+	if (written && written == r->status.refused_pin)
+		return err_set(INRO_E_PIN_WRONG,
+			       "the token refused the PIN in %s; it is not tried again before that "
+			       "file changes",
+			       r->s->pin_source);
+	e = keys_open(r->s, &r->token);
+	r->status.refused_pin = e == INRO_E_PIN_WRONG ? written : 0;
+	return e;
 }
 
 /* ---- what there is ---- */
@@ -295,7 +319,10 @@ static enum inro_err ask_self(struct round *r)
 
 	if (!r->live.generation || r->expired)
 		return INRO_OK;
-	e = who_asks(r, true, &none, &cert, &who);
+	/* before the provider logs in with the PIN file of an earlier day */
+	e = need_token(r);
+	if (e == INRO_OK)
+		e = who_asks(r, true, &none, &cert, &who);
 	if (e == INRO_OK)
 		e = self_ask(&r->way, &who, r->live.cert.serial, &r->self);
 	if (e == INRO_OK && r->self.renew_days)

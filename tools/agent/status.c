@@ -44,6 +44,7 @@ void status_read(const struct agent_settings *s, struct status *ret)
 	ret->failures = (unsigned)(number(doc, "failures") & 0xffff);
 	ret->clock = number(doc, "clock");
 	ret->policy_days = number(doc, "policy_days");
+	ret->refused_pin = number(doc, "refused_pin");
 	json_decref(doc);
 }
 
@@ -78,10 +79,11 @@ static void add_cert(json_t *doc, const struct cert *c)
 
 static json_t *document(const struct agent_settings *s, const struct status *st)
 {
-	json_t *doc = json_pack("{s:s s:s s:i s:i s:I s:I s:I}", "id", s->id, "state", st->state,
+	json_t *doc = json_pack("{s:s s:s s:i s:i s:I s:I s:I s:I}", "id", s->id, "state", st->state,
 				"generation", (int)st->generation, "failures", (int)st->failures,
 				"wait", (json_int_t)st->wait, "clock", (json_int_t)st->clock,
-				"policy_days", (json_int_t)st->policy_days);
+				"policy_days", (json_int_t)st->policy_days, "refused_pin",
+				(json_int_t)st->refused_pin);
 
 	if (!doc)
 		return NULL;

@@ -15,6 +15,7 @@ struct status {
 	unsigned failures;    /* in a row */
 	int64_t clock;	      /* a time of day that has been */
 	int64_t policy_days;  /* the group's renewal interval; 0: not said */
+	int64_t refused_pin;  /* when the file with a PIN that the token refused was written; 0: none */
 	char *error;	      /* of the last round; NULL: none */
 	int64_t error_at;
 	/* told only */
