@@ -95,6 +95,13 @@ static enum inro_err parse_uri(struct core *c, const char *text, struct p11_uri 
 	return e;
 }
 
+enum inro_err core_pin_fault(enum inro_err e)
+{
+	if (e != INRO_E_PIN_WRONG && e != INRO_E_PIN_LOCKED && e != INRO_E_PIN_MISSING)
+		return e;
+	return err_set(INRO_E_TOKEN, "%s", err_detail(e));
+}
+
 /* Does the URI mean this open token?  One that names neither label nor serial is looked up anew. */
 static bool ring_match(const struct ring_token *t, const struct p11_uri *uri)
 {

@@ -141,6 +141,23 @@ curl_est 200 issuing/csrattrs
 openssl base64 -d -in body | openssl asn1parse -inform DER >attrs
 grep -q '1.2.840.113549.1.9.16.2.61' attrs || fail "no template: $(cat attrs)"
 
+# ---- a PIN that is not the token's is the server's fault, and no try of the device ----
+
+openssl req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout web.key -subj /CN=localhost \
+	-addext subjectAltName=DNS:localhost -days 1 -out web.pem 2>/dev/null
+stop_server "$server_pid"
+INRO_PIN=000000 start_server --tls-key web.key --tls-cert web.pem
+for _ in 1 2 3 4 5 6 7 8; do
+	said=$(curl -sS --max-time 20 --cacert web.pem -o body -w '%{http_code}' "${three[@]}" \
+		-H 'Content-Type: application/pkcs10' --data-binary @three.p10 "$https/.well-known/est/issuing/simpleenroll")
+	[[ $said == 500 ]] || fail "with a wrong PIN: $said, $(cat body)"
+done
+has 'refused this PIN' "$log" || fail "the log does not say why"
+inro psk show press-3 --json | jq -e '.wrong_tries == 0' >/dev/null || fail "counted as wrong: $(inro psk show press-3 --json)"
+stop_server "$server_pid"
+start_server --retry-after 3
+est=$https/.well-known/est
+
 # ---- a disabled device, a CA that can't issue ----
 
 must inro device disable press-3 >/dev/null

@@ -10,7 +10,4 @@ MUST_CHECK enum inro_err asked_check(struct core *c, const struct device *d, con
 /* Read, and that. */
 MUST_CHECK enum inro_err asked_read(struct core *c, const struct enrol *in, struct csr *ret);
 
-/* What is wrong with a PIN of ours is no word about the one who asks: INRO_E_TOKEN. */
-enum inro_err asked_fault(enum inro_err e);
-
 #endif

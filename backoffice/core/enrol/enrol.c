@@ -9,6 +9,7 @@
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/enrol/asked.h"
+#include "backoffice/core/keyring.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/vars.h"
 #include "backoffice/pki/cert.h"
@@ -78,13 +79,6 @@ enum inro_err asked_read(struct core *c, const struct enrol *in, struct csr *ret
 	*ret = csr;
 	csr = (struct csr) { 0 };
 	return INRO_OK;
-}
-
-enum inro_err asked_fault(enum inro_err e)
-{
-	if (e != INRO_E_PIN_WRONG && e != INRO_E_PIN_LOCKED && e != INRO_E_PIN_MISSING)
-		return e;
-	return err_set(INRO_E_TOKEN, "%s", err_detail(e));
 }
 
 /* ---- asked again ---- */
@@ -195,8 +189,8 @@ enum inro_err enrol_issue(struct core *c, const struct enrol *in, struct cred *r
 	if (e != INRO_OK)
 		return audit_refused(c, "certificate.issue", "device", in->device->device_id, e);
 	if (in->transaction)
-		return asked_fault(issue_as(c, in, in->transaction, 0, ret));
-	return asked_fault(issue_or_again(c, in, id, ret));
+		return core_pin_fault(issue_as(c, in, in->transaction, 0, ret));
+	return core_pin_fault(issue_or_again(c, in, id, ret));
 }
 
 /* ---- renewed ---- */
@@ -278,7 +272,7 @@ enum inro_err enrol_renew(struct core *c, const struct enrol *in, struct bytes o
 		e = request_id(in, &csr, id);
 	if (e != INRO_OK)
 		return audit_refused(c, "certificate.renew", "device", in->device->device_id, e);
-	return asked_fault(renew_as(c, in, &old, id, ret));
+	return core_pin_fault(renew_as(c, in, &old, id, ret));
 }
 
 /* ---- what is wanted ---- */

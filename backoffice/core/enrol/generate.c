@@ -13,6 +13,7 @@
 #include "backoffice/core/enrol/asked.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/keyring.h"
 #include "backoffice/core/signer.h"
 #include "backoffice/core/symkey.h"
 #include "backoffice/pki/dn.h"
@@ -230,7 +231,7 @@ enum inro_err enrol_generate(struct core *c, const struct enrol *in, struct enro
 	if (e == INRO_OK)
 		e = wrap(&w, secret_bytes(&pkcs8), &g.key);
 	if (e != INRO_OK)
-		return asked_fault(e);
+		return core_pin_fault(e);
 	g.plain = w.plain;
 	*ret = g;
 	g = (struct enrol_given) { 0 };

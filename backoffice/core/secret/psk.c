@@ -6,10 +6,12 @@
 
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/keyring.h"
 #include "backoffice/core/move.h"
 #include "backoffice/core/secret/secrets.h"
 #include "backoffice/pki/verifier.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #define BITS_STRONG 112 /* NIST SP 800-131A: nobody guesses that */
 
@@ -339,6 +341,30 @@ static enum inro_err count_work(struct core *c, void *arg)
 	return store_update(c->store, &a->now);
 }
 
+static enum inro_err uncount_work(struct core *c, void *arg)
+{
+	struct attempt *a = arg;
+	enum inro_err e = load_attempt(c, a);
+
+	if (e != INRO_OK || !a->now.fails)
+		return e;
+	if (--a->now.fails < a->policy.psk.tries)
+		a->now.locked_until = 0;
+	return store_update(c->store, &a->now);
+}
+
+/* A try that could not be looked at, for our token's or database's sake, is not a wrong one. */
+static enum inro_err unjudged(struct core *c, struct attempt *a, enum inro_err e)
+{
+	SCOPED(err_kept) kept = err_keep();
+
+	if (e == INRO_OK || e == INRO_E_PIN_WRONG)
+		return e;
+	if (core_write(c, uncount_work, a) != INRO_OK)
+		log_debug("psk: a try of device '%s' stays counted", a->device);
+	return e;
+}
+
 static enum inro_err right_work(struct core *c, void *arg)
 {
 	struct attempt *a = arg;
@@ -356,7 +382,7 @@ static enum inro_err compare(struct core *c, const struct credential *rec, struc
 
 	if (verifier_is(blob_bytes(&rec->secret)))
 		return verifier_check(blob_bytes(&rec->secret), value);
-	e = secret_value(c, rec, &known);
+	e = core_pin_fault(secret_value(c, rec, &known));
 	if (e == INRO_OK && !secret_equal(secret_bytes(&known), value))
 		e = INRO_E_PIN_WRONG;
 	return e;
@@ -386,7 +412,7 @@ enum inro_err psk_open(struct core *c, const char *device, struct secret *ret)
 	enum inro_err e = core_write(c, count_work, &a);
 
 	if (e == INRO_OK)
-		e = secret_value(c, &a.now, ret);
+		e = unjudged(c, &a, core_pin_fault(secret_value(c, &a.now, ret)));
 	return e == INRO_OK ? e : audit_refused(c, "psk.verify", "device", device, e);
 }
 
@@ -409,7 +435,7 @@ enum inro_err psk_verify(struct core *c, const char *device, struct bytes value)
 	enum inro_err e = core_write(c, count_work, &a);
 
 	if (e == INRO_OK)
-		e = judge(c, &a, value);
+		e = unjudged(c, &a, judge(c, &a, value));
 	return e == INRO_OK ? e : audit_refused(c, "psk.verify", "device", device, e);
 }
 

@@ -414,7 +414,7 @@ static enum inro_err usable_value(struct core *c, const char *ref, struct symkey
 
 	if (e == INRO_OK)
 		e = may_use(ret);
-	return e == INRO_OK ? secret_value(c, &ret->rec, ret_value) : e;
+	return e == INRO_OK ? core_pin_fault(secret_value(c, &ret->rec, ret_value)) : e;
 }
 
 enum inro_err symkey_verify(struct core *c, const char *ref, struct bytes value)
