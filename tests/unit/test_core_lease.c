@@ -13,6 +13,7 @@
 
 #include "backoffice/core/duty.h"
 #include "backoffice/core/lease.h"
+#include "backoffice/core/setting.h"
 #include "base/clock.h"
 #include "tests/lib/office.h"
 
@@ -261,6 +262,21 @@ static void test_duties(void **state)
 	core_close(other);
 }
 
+/* Due, and nobody has said by which key: nothing to do, no refusal each minute. */
+static void test_no_key_signs(void **state)
+{
+	int run = 0;
+
+	OK(setting_change(*state, "audit.every", "1", 0));
+	for (const struct duty *d = duties; d->name; d++) {
+		if (strcmp(d->name, "audit-mark") != 0)
+			continue;
+		OK(d->run(*state));
+		run++;
+	}
+	assert_int_equal(run, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +287,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_race, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_duties, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_key_signs, setup, teardown),
 	};
 
 	office_tokens();
