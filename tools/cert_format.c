@@ -49,16 +49,6 @@ static enum inro_err chain_pem(const struct bytes *ders, size_t n, json_t **ret)
 	return *ret ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
 }
 
-static enum inro_err pkcs7_pem(const struct bytes *ders, size_t n, json_t **ret)
-{
-	SCOPED(buf) der = { 0 };
-	enum inro_err e = bundle_pkcs7(ders, n, &der);
-	struct bytes one = buf_bytes(&der);
-	if (!e && !(*ret = json_of_pem("PKCS7", &one, 1)))
-		e = err_set(INRO_E_NO_MEMORY, "memory is short");
-	return e;
-}
-
 enum inro_err cert_give(const struct call *c, struct core *core, const struct cred *cert,
 			json_t **ret)
 {
@@ -75,7 +65,7 @@ enum inro_err cert_give(const struct call *c, struct core *core, const struct cr
 		return e;
 	e = chain_of(core, cert, &chain, ders, &n);
 	if (!e)
-		e = (bundle ? pkcs7_pem : chain_pem)(ders, n, &pem);
+		e = (bundle ? json_of_pkcs7 : chain_pem)(ders, n, &pem);
 	if (!e)
 		json_object_set_new(*ret, "pem", pem);
 	return e;

@@ -1,15 +1,9 @@
 /* cert_lint - 'inro cert lint': which rules a certificate breaks, whoever has issued it. */
-#include "backoffice/pki/lint.h"
+#include "backoffice/pki/cert.h"
 
 #include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
-
-static void cert_lint_broken(void *arg, const struct lint_rule *rule)
-{
-	json_array_append_new(arg, json_pack("{s:s s:s s:s}", "rule", rule->name, "from",
-					     rule->section, "wrong", rule->wrong));
-}
 
 static enum inro_err cert_lint_read(const char *path, struct cert *ret)
 {
@@ -30,7 +24,6 @@ enum inro_err cert_lint_run(const struct call *c, json_t **ret)
 {
 	SCOPED(cert) cert = { 0 };
 	SCOPED(cert) issuer = { 0 };
-	json_t *list = json_array();
 	enum inro_err e = cert_lint_read(call_arg(c, 0), &cert);
 	if (!e && call_has(c, "issuer"))
 		e = cert_lint_read(call_opt(c, "issuer"), &issuer);
@@ -38,7 +31,6 @@ enum inro_err cert_lint_run(const struct call *c, json_t **ret)
 		e = err_set(INRO_E_ARG,
 			    "%s is not self-signed: give its issuer's certificate by --issuer",
 			    call_arg(c, 0));
-	if (!e)
-		lint_all(&cert, cert_lint_issuer(c, &issuer), cert_lint_broken, list);
-	return json_give_or_drop(e, list, ret);
+	return e ? e
+		 : json_give(json_of_broken_rules(&cert, cert_lint_issuer(c, &issuer)), ret);
 }

@@ -1,6 +1,5 @@
 /* noun_ca_keys - a CA's next key, and those that it had. */
 #include "backoffice/core/ca.h"
-#include "backoffice/pki/pem.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 
@@ -62,67 +61,21 @@ enum inro_err ca_keys_run(const struct call *c, json_t **ret)
 	return json_give_or_drop(e, list, ret);
 }
 
-/* The two certificates by which the present key and the one before vouch for each other. */
-static enum inro_err links_json(const struct ca_keys *keys, const char *name, json_t **ret)
+typedef enum inro_err tell_fn(struct core *core, const char *ca, json_t **ret);
+
+static enum inro_err tell(const struct call *c, tell_fn *fn, json_t **ret)
 {
-	const struct ca_generation *last = NULL;
-	for (size_t i = 0; i < keys->n; i++)
-		if (keys->items[i].rec.new_with_old.n)
-			last = &keys->items[i].rec;
-	if (!last)
-		return err_set(INRO_E_NOT_FOUND,
-			       "CA '%s' has no two keys that certify each other: only a root that "
-			       "got another key has",
-			       name);
-	const struct bytes ders[] = { blob_bytes(&last->new_with_old),
-				      blob_bytes(&last->old_with_new) };
-	return json_give(json_pack("{s:s s:I s:o s:o s:o}", "name", name, "generation",
-				   (json_int_t)last->number + 1, "new_with_old",
-				   json_of_pem(PEM_CERT, &ders[0], 1), "old_with_new",
-				   json_of_pem(PEM_CERT, &ders[1], 1), "pem",
-				   json_of_pem(PEM_CERT, ders, 2)),
-			 ret);
+	AUTO(core_close_ptr) struct core *core = NULL;
+	enum inro_err e = office_open(c, &core);
+	return e ? e : fn(core, call_arg(c, 0), ret);
 }
 
 enum inro_err ca_links_run(const struct call *c, json_t **ret)
 {
-	AUTO(core_close_ptr) struct core *core = NULL;
-	SCOPED(ca_keys) keys = { 0 };
-	enum inro_err e = office_open(c, &core);
-	if (!e)
-		e = ca_keys(core, call_arg(c, 0), &keys);
-	return e ? e : links_json(&keys, call_arg(c, 0), ret);
-}
-
-/* The request that is out: of the CA itself, or of its next key. */
-static enum inro_err find_request(struct core *core, const struct ca_view *v, struct bytes *ret,
-				  struct ca_keys *keys)
-{
-	enum inro_err e = ca_keys(core, v->rec.name, keys);
-	*ret = blob_bytes(&v->rec.csr);
-	for (size_t i = 0; !e && i < keys->n; i++)
-		if (keys->items[i].rec.csr.n && !keys->items[i].rec.cert.n)
-			*ret = blob_bytes(&keys->items[i].rec.csr);
-	if (!e && !ret->n)
-		e = err_set(INRO_E_STATE, "CA '%s' is certified here; it has no request",
-			    v->rec.name);
-	return e;
+	return tell(c, json_of_ca_links, ret);
 }
 
 enum inro_err ca_csr_run(const struct call *c, json_t **ret)
 {
-	AUTO(core_close_ptr) struct core *core = NULL;
-	SCOPED(ca_view) v = { 0 };
-	SCOPED(ca_keys) keys = { 0 };
-	struct bytes der = BYTES_NONE;
-	enum inro_err e = office_open(c, &core);
-	if (!e)
-		e = ca_get(core, call_arg(c, 0), &v);
-	if (!e)
-		e = find_request(core, &v, &der, &keys);
-	return e ? e
-		 : json_give(json_pack("{s:s s:s s:o}", "name", call_arg(c, 0), "state",
-				       ca_state_names[v.rec.state], "pem",
-				       json_of_pem(PEM_CSR, &der, 1)),
-			     ret);
+	return tell(c, json_of_ca_csr, ret);
 }

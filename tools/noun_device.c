@@ -9,7 +9,6 @@
 #include "backoffice/core/group.h"
 #include "backoffice/core/provision.h"
 #include "backoffice/core/psk.h"
-#include "backoffice/core/tally.h"
 #include "backoffice/core/where.h"
 #include "backoffice/pki/profile.h"
 #include "base/file.h"
@@ -196,44 +195,12 @@ static enum inro_err device_list_run(const struct call *c, json_t **ret)
 
 /* ---- count ---- */
 
-static enum inro_err count_states(struct core *core, json_t *list)
-{
-	enum inro_err e = INRO_OK;
-	for (int s = 0; !e && s < DEVICE_STATE__MAX; s++) {
-		char name[TALLY_NAME_MAX + 1];
-		int64_t n = 0;
-		snprintf(name, sizeof name, "device/%s", device_state_names[s]);
-		e = tally_get(core, name, &n);
-		json_array_append_new(list, json_pack("{s:s s:I}", "what", device_state_names[s],
-						      "devices", (json_int_t)n));
-	}
-	return e;
-}
-
-static enum inro_err count_group(struct core *core, const struct device_group *g, json_t *list)
-{
-	json_int_t all = 0;
-	enum inro_err e = INRO_OK;
-	for (int s = 0; !e && s < DEVICE_DELETED; s++) {
-		int64_t n = 0;
-		e = group_count(core, g, (enum device_state)s, &n);
-		all += n;
-	}
-	json_array_append_new(
-		list, json_pack("{s:o s:I}", "what", json_of_text(g->path), "devices", all));
-	return e;
-}
-
 static enum inro_err count_groups(struct core *core, json_t *list)
 {
 	struct page page = { 0 };
 	enum inro_err e;
 	do {
-		SCOPED(group_list) l = { 0 };
-		e = group_find(core, NULL, &page, &l);
-		for (size_t i = 0; !e && i < l.n; i++)
-			e = count_group(core, &l.items[i], list);
-		page.after = l.next;
+		e = json_count_groups(core, &page, "devices", list, &page.after);
 	} while (!e && page.after);
 	return e;
 }
@@ -246,7 +213,7 @@ static enum inro_err device_count_run(const struct call *c, json_t **ret)
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = by && !strcmp(by, "group") ? count_groups(core, list)
-					       : count_states(core, list);
+					       : json_count_states(core, "devices", list);
 	return json_give_or_drop(e, list, ret);
 }
 

@@ -96,6 +96,8 @@ MUST_CHECK enum inro_err audit_is_due(struct core *c, bool *ret);
 
 enum audit_format { AUDIT_JSONL, AUDIT_CEF, AUDIT_FORMAT__MAX };
 extern const char *const audit_format_names[AUDIT_FORMAT__MAX];
+/* One event as such a line, with its end; appended. */
+void audit_line(enum audit_format format, const struct event *ev, struct buf *out);
 /* The tenant's events that the filter lets through, a line each; *ret_n of them. */
 MUST_CHECK enum inro_err audit_export(struct core *c, const struct audit_filter *f,
 				      enum audit_format format, const char *path, int64_t *ret_n);

@@ -12,8 +12,9 @@ extern const struct rest_shape rest_pem;
 MUST_CHECK enum inro_err rest_issue_for(struct rest *r, const char *device, json_t **ret);
 MUST_CHECK enum inro_err rest_renew(struct rest *r, const char *ref, json_t **ret);
 MUST_CHECK enum inro_err rest_give_issued(struct rest *r, const struct cred *cert, json_t **ret);
-/* {"pem"}; first may be NULL. */
-MUST_CHECK enum inro_err rest_give_chain(const struct chain *chain, const struct blob *first,
-					 json_t **ret);
+/* {"pem"}, as REST_CHAIN_FORMAT has it; first may be NULL. */
+MUST_CHECK enum inro_err rest_give_chain(const struct rest *r, const struct chain *chain,
+					 const struct blob *first, json_t **ret);
+#define REST_CHAIN_FORMAT IN_WORD("format", "PEM of each when not said", "pem", "pkcs7")
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/secret.h"
 
 #define LINES_TYPE "application/x-ndjson"
+#define TEXT_TYPE  "text/plain"
 #define ETAG_ROOM  24
 
 void rest_clear(struct rest *r); /* the core is nobody's again */

@@ -3,7 +3,8 @@
  *
  * 1. A list is read page by page as the client takes it; a batch is done LOT lines at a time.  Who asked
  *    is looked at again for each piece: what he lost meanwhile he has lost.
- * 2. A line that can't be done stands alone: it is answered with its error, and the next one follows.
+ * 2. An export is such a list whose items are lines already.
+ * 3. A line that can't be done stands alone: it is answered with its error, and the next one follows.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,7 @@ static enum inro_err lines_new(struct rest *r, const struct http_call *call, str
 	return INRO_OK;
 }
 
-static void add_line(json_t *doc, struct buf *out)
+static void add_line(const json_t *doc, struct buf *out)
 {
 	char *text = doc ? json_dumps(doc, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
 
@@ -70,6 +71,16 @@ static void add_line(json_t *doc, struct buf *out)
 	free(text);
 }
 
+static void add_made_line(const json_t *text, struct buf *out)
+{
+	buf_add(out, BYTES(json_string_value(text), json_string_length(text)));
+	buf_add_u8(out, '\n');
+}
+
+static void add_item(const json_t *item, struct buf *out)
+{
+	(json_is_string(item) ? add_made_line : add_line)(item, out);
+}
 static enum inro_err become_again(struct core *c, const struct lines *l)
 {
 	enum inro_err e = core_peer(c, l->address);
@@ -87,7 +98,7 @@ static enum inro_err next_page(struct lines *l, struct rest *r, struct buf *out,
 	const char *next = json_string_value(json_object_get(doc, "next"));
 
 	for (size_t i = 0; e == INRO_OK && i < json_array_size(items); i++)
-		add_line(json_array_get(items, i), out);
+		add_item(json_array_get(items, i), out);
 	*ret_end = !next;
 	if (e == INRO_OK && next && json_object_set_new(l->in, "after", json_string(next)) != 0)
 		e = err_set(INRO_E_NO_MEMORY, "no memory for a stream");
@@ -111,6 +122,14 @@ static enum inro_err more_items(void *arg, void *worker, struct buf *ret, bool *
 	return e;
 }
 
+static const char *type_of_lines(const struct rest *r)
+{
+	const char *format = rest_text(r, "format");
+	bool json = !(r->row->flags & REST_EXPORT) || !format || strcmp(format, "jsonl") == 0;
+
+	return json ? LINES_TYPE : TEXT_TYPE;
+}
+
 enum inro_err rest_lines_out(struct rest *r, struct http_call *call)
 {
 	struct lines *l = NULL;
@@ -120,7 +139,7 @@ enum inro_err rest_lines_out(struct rest *r, struct http_call *call)
 		return e;
 	l->in = json_incref(r->in);
 	json_object_del(l->in, "limit");
-	call->answer->type = LINES_TYPE;
+	call->answer->type = type_of_lines(r);
 	call->answer->stream.more = more_items;
 	call->answer->stream.end = lines_free;
 	call->answer->stream.arg = l;
@@ -178,7 +197,7 @@ static enum inro_err run_line(struct rest *r, json_t *line, json_t **ret)
 	if (e != INRO_OK)
 		return e;
 	r->row = rest_row_of(json_string_value(json_object_get(line, "command")));
-	if (!r->row || r->row->flags & (REST_OPEN | REST_STREAM | REST_SELF))
+	if (!r->row || r->row->flags & (REST_OPEN | REST_STREAM | REST_SELF | REST_EXPORT))
 		return err_set(INRO_E_ARG, "the member 'command' is one of the API's, as 'device add'");
 	r->args = args;
 	e = line_args(r->row, json_object_get(line, "args"), args);

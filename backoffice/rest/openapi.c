@@ -164,6 +164,14 @@ static json_t *page_schema(const struct rest_row *row)
 			 "type", "string", "null", "required", "items", "next");
 }
 
+static json_t *exported_answer(const struct rest_row *row)
+{
+	json_t *content = content_of(LINES_TYPE, ref_to("schemas", row->out->name));
+
+	json_object_update_new(content, content_of(TEXT_TYPE, json_pack("{s:s}", "type", "string")));
+	return json_pack("{s:s s:o}", "description", "Lines, as the format is.", "content", content);
+}
+
 static json_t *good_answer(const struct rest_row *row)
 {
 	json_t *content;
@@ -173,6 +181,8 @@ static json_t *good_answer(const struct rest_row *row)
 	if (row->flags & REST_STREAM)
 		return json_pack("{s:s s:o}", "description", "A line for each line.", "content",
 				 content_of(LINES_TYPE, ref_to("schemas", row->out->name)));
+	if (row->flags & REST_EXPORT)
+		return exported_answer(row);
 	content = content_of("application/json", row->flags & REST_LIST
 							 ? page_schema(row)
 							 : ref_to("schemas", row->out->name));

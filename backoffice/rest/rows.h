@@ -54,6 +54,7 @@ enum rest_flag {
 	REST_OPEN = 4,	 /* anybody */
 	REST_SELF = 8,	 /* a device, for itself */
 	REST_STREAM = 16, /* takes lines of JSON and gives lines of JSON */
+	REST_EXPORT = 32, /* a page's items are texts, each a line of the answer; `format` says of what */
 };
 
 struct rest;

@@ -4,6 +4,7 @@
 
 #include "backoffice/core/ca.h"
 #include "backoffice/core/profile_store.h"
+#include "backoffice/core/status.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/profile.h"
 #include "backoffice/rest/creds.h"
@@ -85,7 +86,7 @@ static enum inro_err ca_chain_pem(struct rest *r, json_t **ret)
 	enum inro_err e =
 		ca_chain(r->core, r->args[0], (unsigned)rest_number(r, "generation", 0), &chain);
 
-	return e == INRO_OK ? rest_give_chain(&chain, NULL, ret) : e;
+	return e == INRO_OK ? rest_give_chain(r, &chain, NULL, ret) : e;
 }
 
 static enum inro_err set_ca(struct rest *r, json_t **ret)
@@ -205,6 +206,45 @@ static enum inro_err make_crl(struct rest *r, json_t **ret)
 			 ret);
 }
 
+static enum inro_err ca_links(struct rest *r, json_t **ret)
+{
+	return json_of_ca_links(r->core, r->args[0], ret);
+}
+
+static enum inro_err ca_request(struct rest *r, json_t **ret)
+{
+	return json_of_ca_csr(r->core, r->args[0], ret);
+}
+
+static enum inro_err give_ca_ocsp(struct rest *r, const struct ca_view *v, json_t **ret)
+{
+	SCOPED(status_issuers) l = { 0 };
+	enum inro_err e = status_issuers(r->core, &l);
+
+	return e == INRO_OK ? json_give(json_of_ca_ocsp(v, &l), ret) : e;
+}
+
+static enum inro_err show_ca_ocsp(struct rest *r, json_t **ret)
+{
+	SCOPED(ca_view) v = { 0 };
+	enum inro_err e = ca_get(r->core, r->args[0], &v);
+
+	return e == INRO_OK ? give_ca_ocsp(r, &v, ret) : e;
+}
+
+static enum inro_err set_ca_ocsp(struct rest *r, json_t **ret)
+{
+	SCOPED(ca_view) v = { 0 };
+	const struct ca_ocsp in = { .minutes = (unsigned)rest_number(r, "minutes", 0),
+				    .signs = rest_text(r, "signer"),
+				    .id = rest_text(r, "id"),
+				    .token = rest_text(r, "token"),
+				    .key_type = rest_text(r, "type") };
+	enum inro_err e = ca_set_ocsp(r->core, r->args[0], &in, &v);
+
+	return e == INRO_OK ? give_ca_ocsp(r, &v, ret) : e;
+}
+
 /* ---- profiles ---- */
 
 static json_t *profile_doc(const struct profile_version *v)
@@ -319,6 +359,16 @@ static const struct rest_shape ca_key = {
 static const struct rest_shape crl = { "CRL", FIELDS(OUT_COUNT("number"), OUT_TIME("this_update"),
 						     OUT_TIME("next_update"), OUT_COUNT("entries"),
 						     OUT_HAS("pem")) };
+static const struct rest_shape ca_links_out = {
+	"CALinks", FIELDS(OUT_HAS("name"), OUT_COUNT("generation"), OUT_HAS("new_with_old"),
+			  OUT_HAS("old_with_new"), OUT_HAS("pem"))
+};
+static const struct rest_shape ca_request_out = { "CARequest", FIELDS(OUT_HAS("name"), OUT_HAS("state"),
+								      OUT_HAS("pem")) };
+static const struct rest_shape ca_ocsp_out = {
+	"CAOCSP", FIELDS(OUT_HAS("name"), OUT_HAS("signer"), OUT_COUNT("minutes"), OUT_HAS("id"),
+			 OUT_TEXT("token"), OUT_TEXT("type"), OUT_ARRAY("keys"))
+};
 static const struct rest_shape profile = { "Profile",
 					   FIELDS(OUT_HAS("name"), OUT_COUNT("version"), OUT_TEXT("actor"),
 						  OUT_TIME("created"), OUT_TIME("ended"), OUT_TEXT("text")) };
@@ -347,7 +397,7 @@ const struct rest_row rest_ca_rows[] = {
 	{ "GET", "/v1/cas/{ca}", "ca show", "Shows a CA, with its certificate", ROLE_AUDITOR, 0, 0, NULL,
 	  &ca, show_ca },
 	{ "GET", "/v1/cas/{ca}/chain", "ca chain", "Gives a CA's certificate and those above it",
-	  ROLE_AUDITOR, 0, 0, FIELDS(IN_NUMBER("generation", 1, 100000, "of an earlier key")), &rest_pem,
+	  ROLE_AUDITOR, 0, 0, FIELDS(IN_NUMBER("generation", 1, 100000, "of an earlier key"), REST_CHAIN_FORMAT), &rest_pem,
 	  ca_chain_pem },
 	{ "PATCH", "/v1/cas/{ca}", "ca set", "Sets how a CA's lists are made", ROLE_ADMIN, 0, 0,
 	  FIELDS(IN_NUMBER("crl_days", 1, 3650, "until the next list is due"),
@@ -374,6 +424,20 @@ const struct rest_row rest_ca_rows[] = {
 	  ROLE_AUDITOR, REST_LIST, 0, NULL, &ca_key, list_ca_keys },
 	{ "POST", "/v1/cas/{ca}/crl", "ca crl", "Makes a list of what is revoked", ROLE_OPERATOR, 0, 0,
 	  FIELDS(IN_NUMBER("days", 1, 3650, "until the next one is due")), &crl, make_crl },
+	{ "GET", "/v1/cas/{ca}/links", "ca links",
+	  "Gives the certificates by which a root's new and old key vouch for each other", ROLE_AUDITOR, 0, 0,
+	  NULL, &ca_links_out, ca_links },
+	{ "GET", "/v1/cas/{ca}/csr", "ca csr", "Gives the request of a CA that others certify",
+	  ROLE_AUDITOR, 0, 0, NULL, &ca_request_out, ca_request },
+	{ "GET", "/v1/cas/{ca}/ocsp", "ca ocsp", "Shows who answers on line about a CA's certificates",
+	  ROLE_AUDITOR, 0, 0, NULL, &ca_ocsp_out, show_ca_ocsp },
+	{ "PATCH", "/v1/cas/{ca}/ocsp", "ca ocsp set", "Changes who answers on line", ROLE_ADMIN, 0, 0,
+	  FIELDS(IN_NUMBER("minutes", 1, 366 * 24 * 60, "that an answer is good"),
+		 IN_WORD("signer", "a key of its own, the CA's, or nobody", "delegated", "ca", "off"),
+		 IN_WORD("id", "how he is named in answers", "key", "name"),
+		 IN_TEXT("token", "where his key is made; null: in the CA's"),
+		 IN_TEXT("type", "of that key; null: as the CA's")),
+	  &ca_ocsp_out, set_ca_ocsp },
 	{ "GET", "/v1/profiles", "profile list", "Lists the kinds of certificates", ROLE_AUDITOR, REST_LIST,
 	  0, NULL, &profile, list_profiles },
 	{ "POST", "/v1/profiles", "profile add", "Takes a profile into the database", ROLE_ADMIN, 0, 201,

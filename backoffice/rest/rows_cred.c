@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backoffice/core/cred.h"
+#include "backoffice/pki/bundle.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/rest/creds.h"
 #include "backoffice/rest/lists.h"
@@ -134,20 +135,27 @@ static enum inro_err show_chain(struct rest *r, json_t **ret)
 
 	if (e == INRO_OK)
 		e = cred_chain(r->core, &cert, &chain);
-	return e == INRO_OK ? rest_give_chain(&chain, &cert.rec.cert, ret) : e;
+	return e == INRO_OK ? rest_give_chain(r, &chain, &cert.rec.cert, ret) : e;
 }
 
-enum inro_err rest_give_chain(const struct chain *chain, const struct blob *first, json_t **ret)
+enum inro_err rest_give_chain(const struct rest *r, const struct chain *chain,
+			      const struct blob *first, json_t **ret)
 {
-	SCOPED(buf) pem = { 0 };
+	const char *format = rest_text(r, "format");
+	struct bytes ders[BUNDLE_CERTS_MAX];
+	json_t *pem = NULL;
+	size_t n = 0;
+	enum inro_err e;
 
 	if (first && first->n)
-		pem_add(&pem, PEM_CERT, blob_bytes(first));
-	for (size_t i = 0; i < chain->n; i++)
-		pem_add(&pem, PEM_CERT, blob_bytes(&chain->certs[i]));
-	if (buf_err(&pem) != INRO_OK)
-		return buf_err(&pem);
-	return json_give(json_pack("{s:o}", "pem", text_json(buf_bytes(&pem))), ret);
+		ders[n++] = blob_bytes(first);
+	for (size_t i = 0; i < chain->n && n < BUNDLE_CERTS_MAX; i++)
+		ders[n++] = blob_bytes(&chain->certs[i]);
+	if (format && strcmp(format, "pkcs7") == 0)
+		e = json_of_pkcs7(ders, n, &pem);
+	else
+		e = json_give(json_of_pem(PEM_CERT, ders, n), &pem);
+	return e == INRO_OK ? json_give(json_pack("{s:o}", "pem", pem), ret) : e;
 }
 
 enum inro_err rest_renew(struct rest *r, const char *ref, json_t **ret)
@@ -305,7 +313,7 @@ const struct rest_row rest_cred_rows[] = {
 	{ "GET", CERTS "/{cert}", "cert show", "Shows a certificate: by id, serial or fingerprint",
 	  ROLE_AUDITOR, 0, 0, NULL, &rest_certificate, show_cert },
 	{ "GET", CERTS "/{cert}/chain", "cert chain", "Gives a certificate and those above it",
-	  ROLE_AUDITOR, 0, 0, NULL, &rest_pem, show_chain },
+	  ROLE_AUDITOR, 0, 0, FIELDS(REST_CHAIN_FORMAT), &rest_pem, show_chain },
 	{ "POST", CERTS "/{cert}/key", "cert key", "Gives out the kept key of a certificate",
 	  ROLE_OPERATOR, REST_SECRET, 0, FIELDS(IN_PROPOSAL), &with_key, kept_key },
 	{ "POST", CERTS "/{cert}/renew", "cert renew", "Issues the successor of a certificate",

@@ -8,7 +8,6 @@
 #include "backoffice/core/errand.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/psk.h"
-#include "backoffice/core/tally.h"
 #include "backoffice/rest/lists.h"
 #include "backoffice/show/doc.h"
 
@@ -172,20 +171,28 @@ static enum inro_err device_events(struct rest *r, json_t **ret)
 	return rest_give_numbered(e, items, l.next, ret);
 }
 
+static enum inro_err count_in_groups(struct rest *r, json_t **ret)
+{
+	struct page page;
+	int64_t next = 0;
+	json_t *items = json_array();
+	enum inro_err e = rest_page(r, &page);
+
+	if (e == INRO_OK)
+		e = json_count_groups(r->core, &page, "n", items, &next);
+	return rest_give_numbered(e, items, next, ret);
+}
+
 static enum inro_err count_devices(struct rest *r, json_t **ret)
 {
-	json_t *items = json_array();
-	enum inro_err e = INRO_OK;
+	const char *by = rest_text(r, "by");
+	json_t *items;
+	enum inro_err e;
 
-	for (int s = 0; e == INRO_OK && s < DEVICE_STATE__MAX; s++) {
-		char name[TALLY_NAME_MAX + 1];
-		int64_t n = 0;
-
-		snprintf(name, sizeof name, "device/%s", device_state_names[s]);
-		e = tally_get(r->core, name, &n);
-		json_array_append_new(items, json_pack("{s:s s:I}", "what", device_state_names[s], "n",
-						       (json_int_t)n));
-	}
+	if (by && strcmp(by, "group") == 0)
+		return count_in_groups(r, ret);
+	items = json_array();
+	e = json_count_states(r->core, "n", items);
 	return rest_give_page(e, items, NULL, ret);
 }
 
@@ -473,8 +480,9 @@ const struct rest_row rest_device_rows[] = {
 	  FIELDS(IN_WHY), &device, disable_device },
 	{ "GET", "/v1/devices/{id}/events", "device history", "Lists what happened to a device",
 	  ROLE_AUDITOR, REST_LIST, 0, FIELDS(IN_PAGE), &rest_event, device_events },
-	{ "GET", "/v1/counts/devices", "device count", "Counts devices by their state", ROLE_AUDITOR,
-	  REST_LIST, 0, NULL, &counted, count_devices },
+	{ "GET", "/v1/counts/devices", "device count", "Counts devices by their state, or by group",
+	  ROLE_AUDITOR, REST_LIST, 0, FIELDS(IN_WORD("by", "state when not said", "state", "group"), IN_PAGE),
+	  &counted, count_devices },
 	{ "POST", "/v1/devices/{id}/psk", "psk issue", "Gives a device a pre-shared key", ROLE_OPERATOR,
 	  REST_SECRET, 201, FIELDS(PSK_IN), &psk, issue_psk },
 	{ "GET", "/v1/devices/{id}/psk", "psk get", "Tells the pre-shared key", ROLE_OPERATOR, REST_SECRET,

@@ -1,6 +1,7 @@
-/* rows_secret - symmetric keys. */
+/* rows_secret - symmetric keys, and the key that seals what is secret. */
 #include <string.h>
 
+#include "backoffice/core/seal.h"
 #include "backoffice/core/symkey.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/rest/lists.h"
@@ -164,6 +165,48 @@ STEP(archive, VERB_ARCHIVE)
 STEP(destroy, VERB_DESTROY)
 #undef STEP
 
+/* ---- the key that seals ---- */
+
+static enum inro_err show_seal_key(struct rest *r, json_t **ret)
+{
+	AUTO(free_chars) char *uri = NULL;
+	enum inro_err e = seal_key_uri(r->core, &uri);
+
+	return e == INRO_OK ? json_give(json_pack("{s:o}", "uri", json_of_text(uri)), ret) : e;
+}
+
+static enum inro_err read_seal_key(const struct rest *r, struct seal_key_request *ret)
+{
+	*ret = (struct seal_key_request) { rest_text(r, "key"), rest_text(r, "token") };
+	return !ret->uri == !ret->token ? err_set(INRO_E_ARG, "the member 'key' or 'token'") : INRO_OK;
+}
+
+static enum inro_err set_seal_key(struct rest *r, json_t **ret)
+{
+	AUTO(free_chars) char *uri = NULL;
+	struct seal_key_request in;
+	enum inro_err e = read_seal_key(r, &in);
+
+	if (e == INRO_OK)
+		e = seal_key_set(r->core, &in, &uri);
+	return e == INRO_OK ? json_give(json_pack("{s:o}", "uri", json_of_text(uri)), ret) : e;
+}
+
+static enum inro_err rotate_seal_key(struct rest *r, json_t **ret)
+{
+	SCOPED(reseal_report) done = { 0 };
+	struct seal_key_request in;
+	enum inro_err e = read_seal_key(r, &in);
+
+	if (e == INRO_OK)
+		e = seal_rotate(r->core, &in, &done);
+	if (e != INRO_OK)
+		return e;
+	return json_give(json_pack("{s:o s:I s:I}", "uri", json_of_text(done.uri), "secrets",
+				   (json_int_t)done.done, "unread", (json_int_t)done.unread),
+			 ret);
+}
+
 /* ---- the rows ---- */
 
 #define KEY_OUT                                                                                    \
@@ -175,6 +218,13 @@ const struct rest_shape rest_symkey = { "Secret", FIELDS(KEY_OUT) };
 const struct rest_shape rest_told_key = { "ToldSecret",
 					  FIELDS(KEY_OUT, OUT_HAS("form"), OUT_HAS("key")) };
 
+static const struct rest_shape seal_key = { "SealKey", FIELDS(OUT_TEXT("uri")) };
+static const struct rest_shape resealed = { "Resealed", FIELDS(OUT_TEXT("uri"), OUT_COUNT("secrets"),
+							       OUT_COUNT("unread")) };
+
+#define SEAL_KEY                                                                                   \
+	IN_TEXT("key", "the URI of an AES-256 key that can't leave its token"),                    \
+		IN_TEXT("token", "the token in which one is made")
 #define KEYS "/v1/secrets"
 #define MOVE(word, text)                                                                           \
 	{                                                                                          \
@@ -210,5 +260,11 @@ const struct rest_row rest_secret_rows[] = {
 	MOVE(archive, "Keeps a retired key apart"),
 	{ "DELETE", KEYS "/{key}", "secret delete", "Wipes a key", ROLE_OPERATOR, 0, 0, FIELDS(IN_WHY),
 	  &rest_symkey, destroy_key },
+	{ "GET", "/v1/seal-key", "secret seal-key", "Says which key of a token seals secrets", ROLE_ADMIN, 0,
+	  0, NULL, &seal_key, show_seal_key },
+	{ "POST", "/v1/seal-key", "secret seal-key set", "Makes or names the key that seals, once",
+	  ROLE_ADMIN, 0, 201, FIELDS(SEAL_KEY), &seal_key, set_seal_key },
+	{ "POST", "/v1/seal-key/rotate", "secret reseal", "Seals every secret anew, by another key",
+	  ROLE_ADMIN, 0, 0, FIELDS(SEAL_KEY), &resealed, rotate_seal_key },
 	{ 0 },
 };

@@ -168,7 +168,7 @@ static enum inro_err withdraw(struct rest *r, json_t **ret)
 
 /* ---- the audit ---- */
 
-static enum inro_err list_events(struct rest *r, json_t **ret)
+static enum inro_err find_events(const struct rest *r, struct event_found *ret)
 {
 	const struct audit_search s = {
 		.where = rest_text(r, "where"),
@@ -181,12 +181,36 @@ static enum inro_err list_events(struct rest *r, json_t **ret)
 		.after = rest_text(r, "after"),
 		.limit = (size_t)rest_number(r, "limit", 0),
 	};
+
+	return audit_search(r->core, &s, ret);
+}
+
+static enum inro_err list_events(struct rest *r, json_t **ret)
+{
 	SCOPED(event_found) l = { 0 };
 	json_t *items = json_array();
-	enum inro_err e = audit_search(r->core, &s, &l);
+	enum inro_err e = find_events(r, &l);
 
 	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
 		json_array_append_new(items, json_of_event(&l.items[i], false));
+	return rest_give_page(e, items, l.next, ret);
+}
+
+static enum inro_err export_events(struct rest *r, json_t **ret)
+{
+	int at = rest_word(r, "format", audit_format_names, AUDIT_FORMAT__MAX);
+	enum audit_format format = at < 0 ? AUDIT_JSONL : (enum audit_format)at;
+	SCOPED(event_found) l = { 0 };
+	SCOPED(buf) line = { 0 };
+	json_t *items = json_array();
+	enum inro_err e = find_events(r, &l);
+
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++) {
+		buf_reset(&line);
+		audit_line(format, &l.items[i], &line);
+		e = buf_err(&line);
+		json_array_append_new(items, text_json(BYTES(line.p, line.n ? line.n - 1 : 0)));
+	}
 	return rest_give_page(e, items, l.next, ret);
 }
 
@@ -257,6 +281,11 @@ static const struct rest_shape proposal = {
 			   OUT_COUNT("need"), OUT_TEXT("asked_by"), OUT_ARRAY("decided"), OUT_TEXT("why"),
 			   OUT_ANY("body"), OUT_TIME("created"), OUT_TIME("updated"))
 };
+static const struct rest_shape exported = {
+	"ExportedEvent",
+	FIELDS(OUT_COUNT("id"), OUT_TIME("at"), OUT_COUNT("at_ms"), OUT_TEXT("actor"), OUT_TEXT("action"),
+	       OUT_TEXT("subject"), OUT_HAS("outcome"), OUT_OBJECT("detail"), OUT_TEXT("hash"))
+};
 static const struct rest_shape report = {
 	"AuditReport", FIELDS(OUT_COUNT("events"), OUT_BOOL("whole"), OUT_COUNT("archived"),
 			      OUT_COUNT("marks"), OUT_COUNT("signed_to"), OUT_NUMBER("broken"),
@@ -271,6 +300,11 @@ static const struct rest_shape openapi = {
 	"OpenAPI", FIELDS(OUT_HAS("openapi"), OUT_OBJECT("info"), OUT_ARRAY("servers"), OUT_OBJECT("paths"),
 			  OUT_OBJECT("components"), OUT_ARRAY("security"))
 };
+
+#define WHICH_EVENTS                                                                               \
+	IN_TEXT("where", "only those, as 'outcome=refused'"), IN_TEXT("subject", "as device:dev-1"), \
+		IN_TEXT("actor", "only by this one"), IN_TEXT("action", "only this action"),       \
+		IN_TIME("from", "not what is older"), IN_TIME("before", "only what is older")
 
 const struct rest_row rest_work_rows[] = {
 	{ "GET", "/v1/jobs", "job list", "Lists jobs", ROLE_AUDITOR, REST_LIST, 0,
@@ -304,13 +338,15 @@ const struct rest_row rest_work_rows[] = {
 	  ROLE_OPERATOR, 0, 0, FIELDS(IN_WHY), &proposal, reject },
 	{ "POST", "/v1/proposals/{id}/withdraw", "proposal withdraw", "Takes one's own proposal back",
 	  ROLE_OPERATOR, 0, 0, FIELDS(IN_WHY), &proposal, withdraw },
-	{ "GET", "/v1/events", "audit list", "Lists events of the audit; as lines: its export",
+	{ "GET", "/v1/events", "audit list", "Lists events of the audit",
 	  ROLE_AUDITOR, REST_LIST, 0,
-	  FIELDS(IN_TEXT("where", "only those, as 'outcome=refused'"), IN_TEXT("subject", "as device:dev-1"),
-		 IN_TEXT("actor", "only by this one"), IN_TEXT("action", "only this action"),
-		 IN_TIME("from", "not what is older"), IN_TIME("before", "only what is older"),
-		 IN_WORD("sort", "in this order", "id", "at"), IN_PAGE),
-	  &rest_event, list_events },
+	  FIELDS(WHICH_EVENTS, IN_WORD("sort", "in this order", "id", "at"), IN_PAGE), &rest_event,
+	  list_events },
+	{ "GET", "/v1/audit/export", "audit export",
+	  "Gives the events as 'inro audit export' writes them, a line each", ROLE_AUDITOR, REST_EXPORT, 0,
+	  FIELDS(IN_WORD("format", "JSON lines when not said, or the Common Event Format", "jsonl", "cef"),
+		 WHICH_EVENTS),
+	  &exported, export_events },
 	{ "POST", "/v1/audit/verify", "audit verify", "Proves that nothing was changed or removed",
 	  ROLE_AUDITOR, 0, 0, NULL, &report, verify_audit },
 	{ "POST", "/v1/audit/sign", "audit sign", "Signs the head of the audit", ROLE_OPERATOR, 0, 0, NULL,

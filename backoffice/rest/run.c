@@ -329,7 +329,7 @@ static enum inro_err run_begun(struct rest *r, struct http_call *call)
 {
 	if (r->row->flags & REST_STREAM)
 		return rest_lines_in(r, call);
-	if (r->row->flags & REST_LIST && wants_lines(call))
+	if (r->row->flags & REST_EXPORT || (r->row->flags & REST_LIST && wants_lines(call)))
 		return rest_lines_out(r, call);
 	return do_once(r, call);
 }

@@ -105,3 +105,62 @@ json_t *json_of_ca_ocsp(const struct ca_view *v, const struct status_issuers *l)
 			 or_first(p->ocsp_id, "key"), "token", json_of_text(p->ocsp_token), "type",
 			 json_of_text(p->ocsp_key_type), "keys", keys);
 }
+
+/* The two certificates by which the present key and the one before vouch for each other. */
+static enum inro_err links_json(const struct ca_keys *keys, const char *name, json_t **ret)
+{
+	const struct ca_generation *last = NULL;
+	for (size_t i = 0; i < keys->n; i++)
+		if (keys->items[i].rec.new_with_old.n)
+			last = &keys->items[i].rec;
+	if (!last)
+		return err_set(INRO_E_NOT_FOUND,
+			       "CA '%s' has no two keys that certify each other: only a root that "
+			       "got another key has",
+			       name);
+	const struct bytes ders[] = { blob_bytes(&last->new_with_old),
+				      blob_bytes(&last->old_with_new) };
+	return json_give(json_pack("{s:s s:I s:o s:o s:o}", "name", name, "generation",
+				   (json_int_t)last->number + 1, "new_with_old",
+				   json_of_pem(PEM_CERT, &ders[0], 1), "old_with_new",
+				   json_of_pem(PEM_CERT, &ders[1], 1), "pem",
+				   json_of_pem(PEM_CERT, ders, 2)),
+			 ret);
+}
+
+enum inro_err json_of_ca_links(struct core *core, const char *name, json_t **ret)
+{
+	SCOPED(ca_keys) keys = { 0 };
+	enum inro_err e = ca_keys(core, name, &keys);
+	return e ? e : links_json(&keys, name, ret);
+}
+
+/* The request that is out: of the CA itself, or of its next key. */
+static enum inro_err find_request(struct core *core, const struct ca_view *v, struct bytes *ret,
+				  struct ca_keys *keys)
+{
+	enum inro_err e = ca_keys(core, v->rec.name, keys);
+	*ret = blob_bytes(&v->rec.csr);
+	for (size_t i = 0; !e && i < keys->n; i++)
+		if (keys->items[i].rec.csr.n && !keys->items[i].rec.cert.n)
+			*ret = blob_bytes(&keys->items[i].rec.csr);
+	if (!e && !ret->n)
+		e = err_set(INRO_E_STATE, "CA '%s' is certified here; it has no request",
+			    v->rec.name);
+	return e;
+}
+
+enum inro_err json_of_ca_csr(struct core *core, const char *name, json_t **ret)
+{
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(ca_keys) keys = { 0 };
+	struct bytes der = BYTES_NONE;
+	enum inro_err e = ca_get(core, name, &v);
+	if (!e)
+		e = find_request(core, &v, &der, &keys);
+	return e ? e
+		 : json_give(json_pack("{s:s s:s s:o}", "name", name, "state",
+				       ca_state_names[v.rec.state], "pem",
+				       json_of_pem(PEM_CSR, &der, 1)),
+			     ret);
+}

@@ -4,7 +4,9 @@
 #include "backoffice/core/cred.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/symkey.h"
+#include "backoffice/pki/bundle.h"
 #include "backoffice/pki/cert.h"
+#include "backoffice/pki/lint.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/san.h"
 #include "backoffice/pki/verifier.h"
@@ -139,4 +141,25 @@ json_t *json_of_symkey(const struct symkey *k)
 			 "not_before", json_of_time(r->not_before), "not_after", json_of_time(end),
 			 "good_until", json_of_time(r->grace_until), "replaces",
 			 r->replaces ? json_integer((json_int_t)r->replaces) : json_null());
+}
+
+enum inro_err json_of_pkcs7(const struct bytes *ders, size_t n, json_t **ret)
+{
+	SCOPED(buf) der = { 0 };
+	enum inro_err e = bundle_pkcs7(ders, n, &der);
+	struct bytes one = buf_bytes(&der);
+	return e ? e : json_give(json_of_pem("PKCS7", &one, 1), ret);
+}
+
+static void add_broken(void *arg, const struct lint_rule *rule)
+{
+	json_array_append_new(arg, json_pack("{s:s s:s s:s}", "rule", rule->name, "from",
+					     rule->section, "wrong", rule->wrong));
+}
+
+json_t *json_of_broken_rules(const struct cert *cert, const struct cert *issuer)
+{
+	json_t *list = json_array();
+	lint_all(cert, issuer, add_broken, list);
+	return list;
 }

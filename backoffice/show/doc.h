@@ -24,6 +24,12 @@ json_t *json_of_object(const char *text); /* JSON as it was kept; what is none i
 /* PEM of DER blobs, one behind the other. */
 json_t *json_of_pem(const char *label, const struct bytes *ders, size_t n);
 
+/* Certificates as a PKCS#7 (RFC 2315 without a signature), PEM. */
+MUST_CHECK enum inro_err json_of_pkcs7(const struct bytes *ders, size_t n, json_t **ret);
+/* The rules that a certificate breaks, {"rule", "from", "wrong"} each; issuer NULL: self-signed. */
+struct cert;
+json_t *json_of_broken_rules(const struct cert *cert, const struct cert *issuer);
+
 /* Hands a document over; INRO_E_NO_MEMORY when there is none. */
 MUST_CHECK enum inro_err json_give(json_t *doc, json_t **ret);
 /* The same after work that may have failed: then the document is let go. */
@@ -50,12 +56,20 @@ struct status_issuers;
 json_t *json_of_ca_ocsp(const struct ca_view *v, const struct status_issuers *l);
 struct ca_key_view;
 json_t *json_of_ca_key(const struct ca_key_view *v);
+/* By which a root's present key and the one before vouch for each other.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err json_of_ca_links(struct core *core, const char *name, json_t **ret);
+/* The request that others are to certify.  INRO_E_STATE: there is none. */
+MUST_CHECK enum inro_err json_of_ca_csr(struct core *core, const char *name, json_t **ret);
 
 MUST_CHECK enum inro_err json_of_device(struct core *core, const struct device *d, json_t **ret);
 json_t *json_of_group(const struct device_group *g);
 /* How many devices are in it alone, by state. */
 MUST_CHECK enum inro_err json_add_counts(struct core *core, const struct device_group *g,
 					 json_t *doc);
+/* Appends {"what", member: N} for each state, and for each group of a page. */
+MUST_CHECK enum inro_err json_count_states(struct core *core, const char *member, json_t *list);
+MUST_CHECK enum inro_err json_count_groups(struct core *core, const struct page *page,
+					   const char *member, json_t *list, int64_t *ret_next);
 
 /* With the id of its device. */
 MUST_CHECK enum inro_err json_of_errand(struct core *core, const struct errand *e, json_t **ret);

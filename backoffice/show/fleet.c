@@ -1,11 +1,13 @@
 /* fleet - devices and groups as documents. */
 #include "backoffice/show/doc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "backoffice/core/device.h"
 #include "backoffice/core/errand.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/tally.h"
 
 static json_t *anchor_json(const struct device *d)
 {
@@ -77,4 +79,40 @@ enum inro_err json_of_errand(struct core *core, const struct errand *e, json_t *
 				   "created", json_of_time(e->created_ms / 1000), "ended",
 				   json_of_time(e->ended_ms / 1000)),
 			 ret);
+}
+
+enum inro_err json_count_states(struct core *core, const char *member, json_t *list)
+{
+	enum inro_err e = INRO_OK;
+	for (int s = 0; !e && s < DEVICE_STATE__MAX; s++) {
+		char name[TALLY_NAME_MAX + 1];
+		int64_t n = 0;
+		snprintf(name, sizeof name, "device/%s", device_state_names[s]);
+		e = tally_get(core, name, &n);
+		json_array_append_new(list, json_pack("{s:s s:I}", "what", device_state_names[s],
+						      member, (json_int_t)n));
+	}
+	return e;
+}
+
+static enum inro_err count_group(struct core *core, const struct device_group *g,
+				 const char *member, json_t *list)
+{
+	json_t *counts = json_object();
+	enum inro_err e = json_add_counts(core, g, counts);
+	json_array_append_new(list, json_pack("{s:o s:O?}", "what", json_of_text(g->path), member,
+					      json_object_get(counts, "devices")));
+	json_decref(counts);
+	return e;
+}
+
+enum inro_err json_count_groups(struct core *core, const struct page *page, const char *member,
+				json_t *list, int64_t *ret_next)
+{
+	SCOPED(group_list) l = { 0 };
+	enum inro_err e = group_find(core, NULL, page, &l);
+	for (size_t i = 0; !e && i < l.n; i++)
+		e = count_group(core, &l.items[i], member, list);
+	*ret_next = l.next;
+	return e;
 }

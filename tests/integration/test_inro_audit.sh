@@ -57,6 +57,7 @@ must inro audit verify
 # ---- kill -9 while events are written ----
 
 for ((i = 0; i < 40; i++)); do
+	: >said # the writer may be killed before it opens it
 	"$B/bin/inro" device add "r-$i" --no-psk >said 2>&1 &
 	writer=$!
 	sleep "0.0$((RANDOM % 6))"

@@ -16,7 +16,6 @@ must inro --tenant plant --as default/alice user add pat --role administrator >/
 must inro profile show tls-client >/dev/null
 python3 -c 'import jsonschema' 2>/dev/null || skip "python3-jsonschema is not installed"
 openapi() { python3 "$INRO_TEST_SOURCE/tests/lib/openapi.py" "$@" || fail "openapi.py $*"; }
-must inro secret seal-key --token office >/dev/null
 start_server
 
 # As whom: "" is nobody, NAME has a session, dev has its id and pre-shared key.
@@ -85,6 +84,17 @@ more=(-H "If-None-Match: $etag")
 wants 304 '' GET /v1/openapi.json
 more=()
 
+# ---- what seals secrets ----
+
+wants 403 bob GET /v1/seal-key
+wants 200 alice GET /v1/seal-key
+is '.uri == null'
+wants 400 alice POST /v1/seal-key '{}'
+wants 400 alice POST /v1/seal-key '{"key":"pkcs11:token=office","token":"office"}'
+wants 201 alice POST /v1/seal-key '{"token":"office"}'
+sealing=$(of .uri)
+wants 409 alice POST /v1/seal-key '{"token":"office"}'
+
 # ---- devices ----
 
 wants 201 bob POST /v1/devices '{"id":"press-1","name":"Press","ip":"192.0.2.7","attrs":{"line":3}}'
@@ -121,6 +131,7 @@ is '(.items | length) == 2 and .next != null'
 wants 200 carol GET "/v1/devices/press-1/events?after=$(of .next)"
 wants 200 carol GET /v1/counts/devices
 is '[.items[] | select(.what == "active")][0].n == 1'
+wants 400 carol GET '/v1/counts/devices?by=colour'
 
 # A list in pages, and as lines.
 for i in 1 2 3 4 5 6 7; do wants 201 bob POST /v1/devices "{\"id\":\"m-$i\",\"no_psk\":true}"; done
@@ -172,6 +183,11 @@ wants 204 alice DELETE /v1/groups/line1/cell
 wants 400 alice POST /v1/groups '{"path":"line3","policy":{"nothing":1}}'
 says nothing
 wants 200 bob PATCH /v1/devices/press-1 '{"group":"line1"}'
+wants 201 alice POST /v1/groups '{"path":"line9"}'
+wants 200 carol GET '/v1/counts/devices?by=group&limit=1'
+is '.items == [{"what":"line1","n":1}] and .next != null'
+wants 200 carol GET "/v1/counts/devices?by=group&after=$(of .next)"
+is '.items == [{"what":"line9","n":0}] and .next == null'
 
 # ---- pre-shared keys ----
 
@@ -231,6 +247,20 @@ C=/v1/certificates/id:$id
 wants 200 carol GET $C
 wants 200 carol GET $C/chain
 [[ $(of .pem | grep -c BEGIN) == 2 ]] || fail "no chain"
+wants 200 carol GET "$C/chain?format=pkcs7"
+[[ $(of .pem | openssl pkcs7 -print_certs | grep -c BEGIN) == 2 ]] || fail "no PKCS#7: $(cat body)"
+wants 400 carol GET "$C/chain?format=p12"
+both() { jq -nc --rawfile c "$1" --rawfile i "$2" '{cert: $c, issuer: $i}'; }
+wants 200 carol POST /v1/checks/certificate "$(both cert.pem root.pem)"
+is '.valid and .broken == []'
+wants 200 carol POST /v1/checks/certificate "$(jq -nc --rawfile c root.pem '{cert: $c}')"
+is .valid
+wants 400 carol POST /v1/checks/certificate "$(jq -nc --rawfile c cert.pem '{cert: $c}')"
+says issuer
+wants 400 carol POST /v1/checks/certificate "$(both csr root.pem)"
+openssl req -x509 -key key -subj /CN=weak -out weak.pem -addext basicConstraints=CA:TRUE -addext keyUsage=keyCertSign
+wants 200 carol POST /v1/checks/certificate "$(both weak.pem weak.pem)"
+is '(.valid | not) and (.broken | length) > 0 and (.broken[0].rule | type) == "string"'
 wants 200 carol GET '/v1/certificates?device=press-1&state=active'
 is '(.items | length) == 1 and (.items[0] | has("pem") | not)'
 wants 200 carol GET /v1/counts/certificates
@@ -257,6 +287,10 @@ wants 200 bob POST "$made/key"
 wants 200 carol GET /v1/profiles/tls-client
 of .text | sed 's/^name *=.*/name = slow/' >slow
 printf '\n[issuing]\napprove = yes\n' >>slow
+wants 200 carol POST /v1/checks/profile "$(jq -Rsc '{text: .}' <slow)"
+is '.valid and .name == "slow"'
+wants 200 carol POST /v1/checks/profile '{"text":"[nothing]"}'
+is '(.valid | not) and (.wrong | length) > 0'
 wants 201 alice POST /v1/profiles "$(jq -Rsc '{text: .}' <slow)"
 wants 409 alice POST /v1/profiles "$(jq -Rsc '{text: .}' <slow)"
 wants 200 alice PUT /v1/profiles "$(jq -Rsc '{text: .}' <slow)"
@@ -360,6 +394,22 @@ is '.crl_days == 3'
 wants 200 bob POST /v1/cas/root/crl
 of .pem | openssl crl -noout -text | has 'Key Compromise' || fail "the list lacks what was revoked"
 wants 200 alice POST /v1/cas/issuing/rollover '{"token":"office","label":"issuing2","crl_url":"http://pki.example/issuing2.crl"}'
+wants 404 carol GET /v1/cas/issuing/links
+wants 201 alice POST /v1/cas '{"name":"top","subject":"CN=Top","token":"office"}'
+wants 200 alice POST /v1/cas/top/rollover '{"token":"office","label":"top2"}'
+wants 200 carol GET /v1/cas/top/links
+is '.generation == 2'
+of .new_with_old >new_with_old.pem
+inro --json ca links top | jq -r .new_with_old | cmp - new_with_old.pem || fail "other links than the command's"
+wants 200 carol GET '/v1/cas/top/chain?format=pkcs7'
+wants 200 carol GET /v1/cas/issuing/ocsp
+is '.signer == "delegated" and .minutes == 60'
+wants 403 bob PATCH /v1/cas/issuing/ocsp '{"minutes":5}'
+wants 400 alice PATCH /v1/cas/issuing/ocsp '{"minutes":0}'
+wants 200 alice PATCH /v1/cas/issuing/ocsp '{"minutes":5,"id":"name","signer":"ca"}'
+is '.signer == "ca" and .minutes == 5 and .id == "name"'
+wants 200 alice PATCH /v1/cas/issuing/ocsp '{"signer":"delegated","token":null}'
+is '.signer == "delegated" and .minutes == 5 and .token == null'
 wants 200 carol GET /v1/cas/issuing/keys
 is '(.items | length) == 1'
 openssl ecparam -name prime256v1 -genkey -noout -out key3
@@ -367,7 +417,9 @@ openssl req -new -key key3 -subj /CN=Others -out ca.csr
 wants 201 alice POST /v1/cas/root/certify "$(jq -nc --rawfile csr ca.csr '{csr: $csr}')"
 wants 201 alice POST /v1/cas '{"name":"ours","subject":"CN=Ours","token":"office","external":true}'
 is '.state == "pending"'
-must inro ca csr ours --out ours.csr >/dev/null
+wants 200 carol GET /v1/cas/ours/csr
+of .pem >ours.csr
+wants 409 carol GET /v1/cas/root/csr
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout up.key -subj /CN=Up -out up.pem -days 100 2>/dev/null
 openssl x509 -req -in ours.csr -CA up.pem -CAkey up.key -days 50 -copy_extensions copy -out ours.pem -extfile <(
 	printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid') \
@@ -511,6 +563,25 @@ more=(-H 'Accept: application/x-ndjson')
 wants 200 carol GET '/v1/events?where=outcome=refused'
 more=()
 jq -se 'all(.[]; .outcome == "refused") and length > 10' <body >/dev/null || fail "refusals are not in the audit"
+
+# What is exported is what the command writes.
+wants 200 carol GET '/v1/audit/export?action=psk.get'
+must inro audit export --action psk.get --to psk.jsonl >/dev/null
+cmp body psk.jsonl || fail "another export than the command's"
+export_cef() { ask "/v1/audit/export?format=cef&action=device.add" -H "Authorization: ${header[carol]}" -D head; }
+must inro audit export --format cef --action device.add --to devices.cef >/dev/null
+export_cef | cmp - devices.cef || fail "another CEF than the command's"
+[[ -s devices.cef ]] || fail "nothing was exported"
+grep -qi '^content-type: text/plain' head || fail "CEF has the type $(grep -i '^content-type' head)"
+wants 400 carol GET '/v1/audit/export?format=xml'
+
+# Another key seals; what was sealed before opens.
+wants 403 bob POST /v1/seal-key/rotate '{"token":"office"}'
+wants 400 alice POST /v1/seal-key/rotate '{}'
+wants 200 alice POST /v1/seal-key/rotate '{"token":"office"}'
+is '.secrets > 0 and .unread == 0'
+[[ $(of .uri) != "$sealing" ]] || fail "the same key seals"
+wants 200 dev GET $S
 
 # ---- what is wrong is told by its name, and does nothing ----
 

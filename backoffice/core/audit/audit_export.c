@@ -84,6 +84,11 @@ static void (*const lines[AUDIT_FORMAT__MAX])(const struct event *, struct buf *
 	[AUDIT_CEF] = cef_line,
 };
 
+void audit_line(enum audit_format format, const struct event *ev, struct buf *out)
+{
+	lines[format](ev, out);
+}
+
 struct exporting {
 	struct outfile out;
 	struct buf line;
@@ -103,7 +108,7 @@ static enum inro_err export_row(void *arg, void *record)
 	enum inro_err e;
 
 	buf_reset(&x->line);
-	lines[x->format](record, &x->line);
+	audit_line(x->format, record, &x->line);
 	e = buf_err(&x->line);
 	x->n++;
 	return e == INRO_OK ? outfile_add(&x->out, buf_bytes(&x->line)) : e;
