@@ -135,14 +135,14 @@ wants 400 carol GET '/v1/counts/devices?by=colour'
 
 # A list in pages, and as lines.
 for i in 1 2 3 4 5 6 7; do wants 201 bob POST /v1/devices "{\"id\":\"m-$i\",\"no_psk\":true}"; done
-after= seen=
+after='' seen=''
 while :; do
 	wants 200 carol GET "/v1/devices?prefix=m-&limit=3${after:+&after=$after}"
 	seen+=$(of '.items[].id')' '
 	after=$(of '.next // ""')
 	[[ -n $after ]] || break
 done
-[[ $(echo $seen) == 'm-1 m-2 m-3 m-4 m-5 m-6 m-7' ]] || fail "pages have $seen"
+[[ ${seen//$'\n'/ } == 'm-1 m-2 m-3 m-4 m-5 m-6 m-7 ' ]] || fail "pages have $seen"
 more=(-H 'Accept: application/x-ndjson')
 wants 200 carol GET '/v1/devices?prefix=m-'
 [[ $(jq -r .id <body | tr '\n' ' ') == 'm-1 m-2 m-3 m-4 m-5 m-6 m-7 ' ]] || fail "lines have $(cat body)"
@@ -192,21 +192,21 @@ is '.items == [{"what":"line9","n":0}] and .next == null'
 # ---- pre-shared keys ----
 
 D=/v1/devices/press-2
-wants 200 bob GET $D/psk
+wants 200 bob GET "$D/psk"
 psk2=$(of .psk)
-wants 403 carol GET $D/psk
-wants 200 carol GET $D/psk/state
+wants 403 carol GET "$D/psk"
+wants 200 carol GET "$D/psk/state"
 is 'has("psk") | not'
-wants 200 bob POST $D/psk/verify "$(jq -nc --arg p "$psk2" '{psk: $p}')"
+wants 200 bob POST "$D/psk/verify" "$(jq -nc --arg p "$psk2" '{psk: $p}')"
 is .verified
-wants 200 bob POST $D/psk/verify '{"psk":"wrong"}'
+wants 200 bob POST "$D/psk/verify" '{"psk":"wrong"}'
 is '.verified == false'
-wants 204 bob POST $D/psk/release
-wants 200 bob POST $D/psk/rotate '{"grace":60}'
+wants 204 bob POST "$D/psk/release"
+wants 200 bob POST "$D/psk/rotate" '{"grace":60}'
 is '.psk | length > 8'
-wants 200 bob DELETE $D/psk
-wants 201 bob POST $D/psk
-wants 422 bob POST $D/psk/rotate '{"psk":"short"}'
+wants 200 bob DELETE "$D/psk"
+wants 201 bob POST "$D/psk"
+wants 422 bob POST "$D/psk/rotate" '{"psk":"short"}'
 
 # ---- errands ----
 
@@ -244,8 +244,8 @@ wants 422 bob POST /v1/certificates "$(csr '{ca:"root",profile:"tls-client",devi
 wants 404 bob POST /v1/certificates "$(csr '{ca:"none",profile:"tls-client"}')"
 wants 400 bob POST /v1/certificates '{"csr":"no request","ca":"root","profile":"tls-client"}'
 C=/v1/certificates/id:$id
-wants 200 carol GET $C
-wants 200 carol GET $C/chain
+wants 200 carol GET "$C"
+wants 200 carol GET "$C/chain"
 [[ $(of .pem | grep -c BEGIN) == 2 ]] || fail "no chain"
 wants 200 carol GET "$C/chain?format=pkcs7"
 [[ $(of .pem | openssl pkcs7 -print_certs | grep -c BEGIN) == 2 ]] || fail "no PKCS#7: $(cat body)"
@@ -264,16 +264,16 @@ is '(.valid | not) and (.broken | length) > 0 and (.broken[0].rule | type) == "s
 wants 200 carol GET '/v1/certificates?device=press-1&state=active'
 is '(.items | length) == 1 and (.items[0] | has("pem") | not)'
 wants 200 carol GET /v1/counts/certificates
-wants 200 bob POST $C/hold '{"why":"lost"}'
-wants 200 bob POST $C/release
+wants 200 bob POST "$C/hold" '{"why":"lost"}'
+wants 200 bob POST "$C/release"
 openssl req -new -key key -subj /CN=press-1 -out csr
-wants 201 bob POST $C/renew "$(csr '{}')"
+wants 201 bob POST "$C/renew" "$(csr '{}')"
 new=/v1/certificates/id:$(of .id)
-wants 200 bob POST $C/retire '{"cause":"replaced"}'
-wants 200 bob POST $C/archive
-wants 200 alice POST $C/destroy
+wants 200 bob POST "$C/retire" '{"cause":"replaced"}'
+wants 200 bob POST "$C/archive"
+wants 200 alice POST "$C/destroy"
 is '.evidence != null'
-wants 409 bob POST $C/hold
+wants 409 bob POST "$C/hold"
 wants 200 bob POST "$new/revoke" '{"reason":"keyCompromise","invalid_at":"2026-01-01T00:00:00Z"}'
 is '.state == "revoked" and (.also_revoked | type) == "array"'
 wants 201 bob POST /v1/made-keys '{"ca":"root","profile":"tls-client","device":"press-2","keep":true}'
@@ -319,37 +319,37 @@ wants 204 alice DELETE /v1/profiles/slow
 wants 201 bob POST /v1/secrets '{"device":"press-1","type":"aes-256","name":"camera"}'
 K=/v1/secrets/$(of .id)
 wants 400 bob POST /v1/secrets '{"device":"press-1","type":"rot-13"}'
-wants 200 carol GET $K
+wants 200 carol GET "$K"
 wants 200 carol GET '/v1/secrets?device=press-1'
-wants 200 bob POST $K/get '{"form":"raw"}'
+wants 200 bob POST "$K/get" '{"form":"raw"}'
 raw=$(of .key)
-wants 403 carol POST $K/get '{"form":"raw"}'
-wants 200 bob POST $K/verify "{\"key\":\"$raw\"}"
+wants 403 carol POST "$K/get" '{"form":"raw"}'
+wants 200 bob POST "$K/verify" "{\"key\":\"$raw\"}"
 is .verified
-wants 200 bob POST $K/verify '{"key":"00"}'
+wants 200 bob POST "$K/verify" '{"key":"00"}'
 is '.verified == false'
 mac=$(printf 'message' | openssl mac -cipher AES-256-CBC -macopt hexkey:"$raw" CMAC)
-wants 200 bob POST $K/verify "{\"mac\":\"$mac\",\"message\":\"$(printf message | xxd -p)\"}"
+wants 200 bob POST "$K/verify" "{\"mac\":\"$mac\",\"message\":\"$(printf message | xxd -p)\"}"
 is .verified
-wants 400 bob POST $K/verify '{"mac":"00"}'
-wants 201 bob POST $K/renew '{"grace":60}'
+wants 400 bob POST "$K/verify" '{"mac":"00"}'
+wants 201 bob POST "$K/renew" '{"grace":60}'
 N=/v1/secrets/$(of .id)
-wants 200 bob POST $N/hold
-wants 409 bob POST $N/get '{"form":"raw"}'
-wants 200 bob POST $N/release
-wants 200 bob POST $N/revoke
-wants 200 bob POST $N/retire
-wants 200 bob POST $N/archive
+wants 200 bob POST "$N/hold"
+wants 409 bob POST "$N/get" '{"form":"raw"}'
+wants 200 bob POST "$N/release"
+wants 200 bob POST "$N/revoke"
+wants 200 bob POST "$N/retire"
+wants 200 bob POST "$N/archive"
 wants 200 bob DELETE "$K?why=over"
 
 # ---- what a device asks for itself ----
 
 S=/v1/device/self
-wants 200 dev GET $S
+wants 200 dev GET "$S"
 is '.id == "press-1" and .policy.renew_days == 31 and (.certificates | length) == 1'
-wants 403 alice GET $S
+wants 403 alice GET "$S"
 wants 401 dev GET /v1/devices
-wants 201 dev POST $S/certificates "$(csr '{ca:"root",profile:"tls-client"}')"
+wants 201 dev POST "$S/certificates" "$(csr '{ca:"root",profile:"tls-client"}')"
 own=$S/certificates/id:$(of .id)
 of .pem >dev.pem
 header[cert]=
@@ -363,20 +363,20 @@ wants 201 dev POST "$own/renew" "$(csr '{}')"
 own=$S/certificates/id:$(of .id)
 wants 404 dev POST "$S/certificates/${made##*/}/revoke"
 wants 200 dev POST "$own/revoke" '{"reason":"cessationOfOperation"}'
-wants 201 dev POST $S/secrets '{"type":"aes-128"}'
+wants 201 dev POST "$S/secrets" '{"type":"aes-128"}'
 own=$S/secrets/$(of .id)
 wants 200 dev POST "$own/get" '{"form":"raw"}'
 wants 201 dev POST "$own/renew"
 wants 201 bob POST /v1/secrets '{"device":"press-2","type":"aes-128"}'
 wants 404 dev POST "$S/secrets/$(of .id)/get" '{"form":"raw"}'
-wants 200 dev POST $S/psk/rotate
+wants 200 dev POST "$S/psk/rotate"
 header[dev]="Basic $(printf 'press-1:%s' "$(of .psk)" | base64 -w0)"
-wants 200 dev GET $S
+wants 200 dev GET "$S"
 
 # An id with a colon, which HTTP's Basic has no place for.
 wants 201 bob POST /v1/devices '{"id":"00:11:22:33:44:55"}'
 header[mac]="Basic $(printf '00%%3a11%%3A22%%3A33%%3A44%%3A55:%s' "$(of .psk)" | base64 -w0)"
-wants 200 mac GET $S
+wants 200 mac GET "$S"
 is '.id == "00:11:22:33:44:55"'
 
 # ---- CAs ----
@@ -482,7 +482,7 @@ wants 401 alice GET /v1/whoami
 wants 401 '' POST /v1/sessions "{\"name\":\"alice\",\"password\":\"$INRO_PASSWORD\"}"
 more=(-H "Api-Key: $key")
 wants 200 alice GET /v1/whoami
-wants 200 dev GET $S
+wants 200 dev GET "$S"
 wants 401 '' GET /v1/whoami
 wants 200 alice PUT /v1/settings/network.stages '{"value":"1"}'
 more=()
@@ -581,7 +581,7 @@ wants 400 alice POST /v1/seal-key/rotate '{}'
 wants 200 alice POST /v1/seal-key/rotate '{"token":"office"}'
 is '.secrets > 0 and .unread == 0'
 [[ $(of .uri) != "$sealing" ]] || fail "the same key seals"
-wants 200 dev GET $S
+wants 200 dev GET "$S"
 
 # ---- what is wrong is told by its name, and does nothing ----
 
@@ -641,7 +641,7 @@ more=()
 	echo "pat administrator ${header[plant/pat]}"
 	echo 'press device cert both.pem'
 } >tokens
-wants 201 dev POST $S/certificates "$(csr '{ca:"root",profile:"tls-client"}')"
+wants 201 dev POST "$S/certificates" "$(csr '{ca:"root",profile:"tls-client"}')"
 of .pem >both.pem
 cat key2 >>both.pem
 openapi matrix doc tokens | sed "s|\$URL|$https|" >config

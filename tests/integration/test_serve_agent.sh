@@ -87,7 +87,7 @@ refused 1 . inro errand send renew --device nobody
 must agent once >/dev/null
 [[ $(cat "$T/ran") == said ]] || fail "the command did not run once"
 must inro errand list >"$T/errands"
-[[ $(grep -c done "$T/errands") == 2 && $(grep -c 'no command' "$T/errands") == 1 ]] || fail "errands: $(cat "$T/errands")"
+[[ $(grep -c 'done' "$T/errands") == 2 && $(grep -c 'no command' "$T/errands") == 1 ]] || fail "errands: $(cat "$T/errands")"
 must inro errand send renew --device dev-1 >/dev/null
 before=$(readlink "$T/agent/live")
 must agent once >/dev/null
