@@ -320,6 +320,27 @@ static void test_confirmed_in_time_or_not(void **state)
 	assert_int_equal(now.rec.reason, CRL_CESSATION);
 }
 
+/* It ended before anybody looked: nothing to revoke, and nothing that stops the sweep. */
+static void test_expired_unconfirmed(void **state)
+{
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) lost = { 0 };
+	SCOPED(cred) now = { 0 };
+	struct enrol in;
+
+	(void)state;
+	request(office_ec, "CN", "dev", NULL, BYTES_NONE, &csr);
+	in = of(&dev, &csr);
+	in.confirm_by = NOW + 600;
+	in.transaction = "cmp-i-05";
+	OK(enrol_issue(c, &in, &lost));
+	clock_set_test(lost.rec.not_after + 1);
+	OK(confirm_sweep(c));
+	OK(confirm_find(c, "cmp-i-05", dev.id, &now));
+	assert_int_equal(now.state, CRED_EXPIRED);
+	assert_int_equal(now.rec.confirm_by, 0);
+}
+
 /* The same number for another key is another request. */
 static void test_a_transaction_is_one_request(void **state)
 {
@@ -674,6 +695,7 @@ int main(void)
 		T(test_another_devices_name),
 		T(test_waiting),
 		T(test_confirmed_in_time_or_not),
+		T(test_expired_unconfirmed),
 		T(test_a_transaction_is_one_request),
 		T(test_renewal),
 		T(test_renewal_of_another_ca),

@@ -75,6 +75,9 @@ static enum inro_err end_work(struct core *c, void *arg)
 	    rec.confirm_by >= clock_now())
 		return e;
 	rec.confirm_by = 0;
+	/* Nobody will use it, and what has ended can't be revoked: it would stop the sweep for good. */
+	if (cred_shown_state(&rec, clock_now()) == CRED_EXPIRED)
+		return store_update(c->store, &rec);
 	return cred_apply(c, &rec, &change);
 }
 
