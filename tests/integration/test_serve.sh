@@ -153,8 +153,8 @@ if command -v systemd-analyze >/dev/null; then
 	for unit in inro-serve.service inro-serve.socket inro-serve-http.socket; do
 		[[ -s dest/usr/lib/systemd/system/$unit ]] || fail "$unit is not installed"
 	done
-	systemd-analyze security --offline=true --threshold=20 dest/usr/lib/systemd/system/inro-serve.service >security 2>&1 ||
-		fail "the unit is not closed enough: $(tail -3 security)"
+	systemd-analyze security --offline=true --threshold=20 dest/usr/lib/systemd/system/inro-serve.service >exposure 2>&1 ||
+		fail "the unit is not closed enough: $(tail -3 exposure)"
 fi
 
 if command -v systemd-socket-activate python3 >/dev/null; then
