@@ -5,7 +5,6 @@
 
 #include "backoffice/cmp/turn.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/secret.h"
 
 #define TYPE	 "application/pkixcmp"
@@ -80,13 +79,13 @@ static enum inro_err work(struct turn *t)
 }
 
 /* What is wrong with us is in our log; the sender learns that it is not his fault. */
-static void refuse(struct turn *t, enum inro_err e)
+static void refuse(struct turn *t, struct http_answer *answer, enum inro_err e)
 {
 	enum cmp_fail fail = turn_fail_of(t, e);
 	bool ours = fail == CMP_FAIL_SYSTEM_FAILURE;
 
 	if (ours)
-		log_debug("cmp: %s: %s", err_name(e), err_detail(e));
+		http_fault(answer, e);
 	buf_reset(&t->body);
 	cmp_add_error(&t->body, fail, ours ? "the server failed" : err_detail(e));
 }
@@ -109,7 +108,7 @@ static enum inro_err handle(struct http_call *call, void *arg)
 	if (e == INRO_E_BUSY && !t.known)
 		return e; /* too many tries from there: HTTP says when to come again */
 	if (e != INRO_OK)
-		refuse(&t, e);
+		refuse(&t, call->answer, e);
 	call->answer->type = TYPE;
 	return turn_reply(&t, &call->answer->body);
 }

@@ -78,17 +78,21 @@ void http_problem(struct http_answer *a, int status, const char *detail)
 	buf_addf(&a->body, ",\"instance\":\"urn:inro:request:%llu\"}\n", (unsigned long long)a->id);
 }
 
+void http_fault(struct http_answer *a, enum inro_err e)
+{
+	SCOPED(buf) fault = { 0 };
+
+	buf_addf(&fault, "%s: %s", err_name(e), err_detail(e));
+	free(a->fault);
+	a->fault = buf_take_str(&fault);
+}
+
 void http_problem_of(struct http_answer *a, enum inro_err e)
 {
 	int status = http_status_of(e);
 
-	if (status >= 500) {
-		SCOPED(buf) fault = { 0 };
-
-		buf_addf(&fault, "%s: %s", err_name(e), err_detail(e));
-		free(a->fault);
-		a->fault = buf_take_str(&fault);
-	}
+	if (status >= 500)
+		http_fault(a, e);
 	if (status == 503)
 		http_answer_header(a, "Retry-After", RETRY_AFTER);
 	http_problem(a, status,

@@ -142,3 +142,13 @@ must inro tenant add plant >/dev/null
 must inro --tenant plant device add dev-9 --no-psk >/dev/null
 bad 'badMessageCheck' -cmd ir "${at[@]}" -ref plant/dev-9 -secret pass:x -unprotected_errors -newkey dev.key -subject /CN=dev-9 -certout x.pem
 stop_server "$server_pid"
+
+# ---- what is wrong with the server's PIN is in its log, by the request ----
+
+openssl req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout web.key -subj /CN=localhost -days 1 -out web.pem 2>/dev/null
+INRO_PIN=000000 start_server --tls-key web.key --tls-cert web.pem
+must inro device add dev-9 --json >nine.json
+bad systemFailure -cmd ir -server "${http#http://}" -path .well-known/cmp/p/issuing -ref dev-9 -secret "pass:$(jq -r .psk nine.json)" \
+	-unprotected_errors -newkey dev.key -subject /CN=dev-9 -certout x.pem
+wait_for '"path":"/.well-known/cmp/p/issuing".*"error":"INRO_E_TOKEN: .*wrong PIN' "$log"
+stop_server
