@@ -14,13 +14,19 @@ else()
 	set(INRO_BRANCHES "")
 endif()
 
+# Times behind 2038 and files above 2 GB, also where a long has 32 bits.
+set(INRO_WIDE "")
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+	set(INRO_WIDE _TIME_BITS=64 _FILE_OFFSET_BITS=64)
+endif()
+
 set(INRO_WARNINGS
 	-Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wwrite-strings
 	-Wmissing-prototypes -Wstrict-prototypes -Wvla -Wformat=2 -Wundef -Werror)
 
 function(inro_compile target)
 	target_compile_options(${target} PRIVATE ${INRO_WARNINGS} -fvisibility=hidden)
-	target_compile_definitions(${target} PRIVATE _GNU_SOURCE INRO_VERSION="${PROJECT_VERSION}")
+	target_compile_definitions(${target} PRIVATE _GNU_SOURCE ${INRO_WIDE} INRO_VERSION="${PROJECT_VERSION}")
 	target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
 	if(INRO_HARDEN)
 		target_compile_options(${target} PRIVATE -fstack-protector-strong -fstack-clash-protection

@@ -93,8 +93,9 @@ static size_t slice_limit(const struct cipher *c)
 		low = low << 8 | c->iv[CIPHER_BLOCK / 2 + i];
 	}
 	left = 0 - low; /* blocks until low is zero; 0: 2^64 of them */
-	return high == UINT64_MAX && left && left < SLICE / CIPHER_BLOCK ? left * CIPHER_BLOCK
-									 : SLICE;
+	return high == UINT64_MAX && left && left < SLICE / CIPHER_BLOCK ?
+		       (size_t)left * CIPHER_BLOCK :
+		       SLICE;
 }
 
 #define IV(n) .iv = (n), .iv_told = (n), .iv_min = (n), .iv_max = (n)

@@ -215,7 +215,7 @@ size_t http_server_drain(struct http_server *s, unsigned seconds)
 	refuse_new(s);
 	while (s->stats.connections && clock_monotonic_ms() < end)
 		usleep(DRAIN_STEP_US);
-	return s->stats.connections;
+	return (size_t)s->stats.connections;
 }
 
 static void end_loops(struct http_server *s)

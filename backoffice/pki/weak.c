@@ -58,12 +58,30 @@ static BIGNUM *modulus(const struct pubkey *k)
 	return BN_bin2bn(k->modulus.p, (int)k->modulus.n, NULL);
 }
 
+/* BN_mod_word() takes half of this where a long has 32 bits. */
+static uint64_t rest_of(const BIGNUM *n, uint64_t by)
+{
+	AUTO(bn_free) BIGNUM *m = BN_new(), *rest = BN_new();
+	BN_CTX *ctx = BN_CTX_new();
+	uint8_t octets[8];
+	uint64_t ret = 0;
+
+	for (size_t i = 0; i < sizeof octets; i++)
+		octets[i] = (uint8_t)(by >> (56 - 8 * i));
+	if (m && rest && ctx && BN_bin2bn(octets, sizeof octets, m) && BN_mod(rest, n, m, ctx) &&
+	    BN_bn2binpad(rest, octets, sizeof octets) == sizeof octets)
+		for (size_t i = 0; i < sizeof octets; i++)
+			ret = ret << 8 | octets[i];
+	BN_CTX_free(ctx);
+	return ret;
+}
+
 bool weak_factors_hold(const struct pubkey *k)
 {
 	AUTO(bn_free) BIGNUM *n = k->type == PKI_RSA ? modulus(k) : NULL;
 
 	for (size_t i = 0; n && i < ARRAY_LEN(products); i++)
-		if (gcd(products[i], BN_mod_word(n, products[i])) != 1)
+		if (gcd(products[i], rest_of(n, products[i])) != 1)
 			return false;
 	return true;
 }

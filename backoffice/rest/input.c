@@ -27,7 +27,7 @@ static enum inro_err not_like(const struct rest_field *f, const char *like)
 	return err_set(INRO_E_ARG, "the member '%s' is %s", f->name, like);
 }
 
-static long max_of(const struct rest_field *f)
+static int64_t max_of(const struct rest_field *f)
 {
 	return f->max ? f->max : REST_TEXT_MAX;
 }
@@ -39,8 +39,8 @@ static enum inro_err check_text(const struct rest_field *f, const json_t *v)
 	if (!json_is_string(v))
 		return not_like(f, "a text");
 	if (n > (size_t)max_of(f) || n < (size_t)f->min)
-		return err_set(INRO_E_ARG, "the member '%s' has %ld to %ld bytes, not %zu", f->name,
-			       f->min, max_of(f), n);
+		return err_set(INRO_E_ARG, "the member '%s' has %lld to %lld bytes, not %zu", f->name,
+			       (long long)f->min, (long long)max_of(f), n);
 	return INRO_OK;
 }
 
@@ -62,8 +62,8 @@ static enum inro_err check_number(const struct rest_field *f, const json_t *v)
 {
 	if (json_is_integer(v) && json_integer_value(v) >= f->min && json_integer_value(v) <= f->max)
 		return INRO_OK;
-	return err_set(INRO_E_ARG, "the member '%s' is a whole number from %ld to %ld", f->name,
-		       f->min, f->max);
+	return err_set(INRO_E_ARG, "the member '%s' is a whole number from %lld to %lld", f->name,
+		       (long long)f->min, (long long)f->max);
 }
 
 static enum inro_err check_bool(const struct rest_field *f, const json_t *v)

@@ -37,7 +37,7 @@ struct rest_field {
 	const char *name; /* NULL ends a list */
 	enum rest_kind kind;
 	bool required; /* of an answer: never null */
-	long min, max;
+	int64_t min, max;
 	const char *const *words; /* NULL at the end */
 	const char *help;
 };

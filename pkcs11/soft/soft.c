@@ -336,9 +336,9 @@ static enum inro_err secret_from(struct bytes content, struct anykey **ret)
 
 	if (!e)
 		e = read_field(&content, &value);
-	if (e || content.n)
+	if (e || content.n || (CK_KEY_TYPE)type != type)
 		return err_set(INRO_E_DAMAGED, "a sealed secret key can't be read");
-	spec.key_type = type;
+	spec.key_type = (CK_KEY_TYPE)type;
 	spec.n = value.n;
 	return anykey_import(&spec, value, ret);
 }

@@ -269,7 +269,7 @@ static enum inro_err close_table(struct sessions *all, struct session_table *tab
 		return e;
 	for (size_t i = 0; i < n && !e; i++) {
 		if (handles[i] != 0)
-			e = session_close(all, handles[i]);
+			e = session_close(all, (CK_SESSION_HANDLE)handles[i]);
 		if (e == INRO_E_SESSION_HANDLE) /* another thread was faster */
 			e = INRO_OK;
 	}

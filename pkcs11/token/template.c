@@ -257,7 +257,7 @@ enum inro_err template_merge(struct template t, const struct attrs *more,
 	CK_ULONG n = t.n;
 
 	if (t.n + more->n > TEMPLATE_MERGED_MAX)
-		return err_set(INRO_E_ARG, "a template of %zu attributes", t.n + more->n);
+		return err_set(INRO_E_ARG, "a template of %lu attributes", t.n + more->n);
 	if (t.n > 0)
 		memcpy(room, t.a, t.n * sizeof *room);
 	for (size_t i = 0; i < more->n; i++) {

@@ -82,12 +82,15 @@ static enum inro_err parse_one(struct bytes *in, bool in_map, struct softhsm_obj
 	if (kind < SOFTHSM_BOOL || kind > SOFTHSM_MECHS || (in_map && !kinds[kind].in_map))
 		return err_set(INRO_E_DAMAGED, "an attribute is of the unknown kind %llu",
 			       (unsigned long long)kind);
-	if (has(o, type))
+	if ((CK_ATTRIBUTE_TYPE)type != type)
+		return err_set(INRO_E_DAMAGED, "an attribute is 0x%llx, which none is here",
+			       (unsigned long long)type);
+	if (has(o, (CK_ATTRIBUTE_TYPE)type))
 		return err_set(INRO_E_DAMAGED, "the attribute 0x%llx is there twice",
 			       (unsigned long long)type);
 	if (o->n == SOFTHSM_ATTRS)
 		return err_set(INRO_E_DAMAGED, "it has more than %d attributes", SOFTHSM_ATTRS);
-	a.type = type;
+	a.type = (CK_ATTRIBUTE_TYPE)type;
 	a.kind = (enum softhsm_kind)kind;
 	if (kinds[kind].read(in, &a))
 		return err_set(INRO_E_DAMAGED, "it ends within the attribute 0x%llx",

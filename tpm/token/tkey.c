@@ -216,7 +216,7 @@ static enum inro_err read_content(struct bytes in, struct content *c)
 	if (e)
 		return e;
 	return in.n || c->auth.n != TKEY_AUTH || c->pub.n > MAX_FIELD || c->priv.n > MAX_FIELD ||
-			       c->n > TKEY_MAX_HMAC
+			       c->n > TKEY_MAX_HMAC || (CK_KEY_TYPE)c->type != c->type
 		       ? INRO_E_DAMAGED
 		       : INRO_OK;
 }
@@ -227,7 +227,7 @@ static enum inro_err from_content(struct tpm *t, uint32_t caps, const struct con
 	SCOPED(secret) auth = { 0 };
 	SCOPED(blob) blob = { 0 };
 	const struct tkey_made made = {
-		.tpm = t, .caps = caps, .type = c->type, .n = c->n, .auth = &auth, .blob = &blob
+		.tpm = t, .caps = caps, .type = (CK_KEY_TYPE)c->type, .n = c->n, .auth = &auth, .blob = &blob
 	};
 	enum inro_err e = secret_copy(c->auth, &auth);
 

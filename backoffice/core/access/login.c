@@ -190,7 +190,7 @@ static enum inro_err right_try(struct core *c, void *arg)
 
 static void nap(int64_t ms)
 {
-	const struct timespec t = { .tv_nsec = ms * 1000000 };
+	const struct timespec t = { .tv_nsec = (long)(ms * 1000000) };
 
 	(void)nanosleep(&t, NULL);
 }
