@@ -18,6 +18,8 @@ cp root.pem etc/
 start_server --retry-after 3
 instead=(https://localhost:8443 "$https" 'inro device add press-1' 'inro device add press-1 --json | jq -r .psk >/etc/inro/press-1.psk')
 instead+=('>/etc/inro/press-1.psk' ">$T/etc/press-1.psk")
+[[ -z $runtime ]] || # stock programs that load our provider
+	instead+=('OPENSSL_CONF=' "LD_PRELOAD=$runtime ASAN_OPTIONS=detect_leaks=0 OPENSSL_CONF=")
 run_howto est.md sh
 cd "$T/etc"
 must openssl verify -CAfile root.pem -untrusted est-cas.pem press-1.crt >/dev/null
