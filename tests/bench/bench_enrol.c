@@ -1,0 +1,483 @@
+/*
+ * bench_enrol - what enrolment over the network takes, beside what it can't do without, in one run:
+ * `inro serve` on a SQLite database, its CA's key in a software token, client and server on the same
+ * processors.
+ *
+ *   build/check/tests/bench_enrol [SECONDS [CONNECTIONS]]
+ *
+ * EST simpleenroll with a new connection each, both sides showing a certificate, in turns with a bare
+ * TLS server that has the same certificate; the same on connections that stay; registering a device
+ * and issuing for it by REST, in turns with both done in bulk in this process on a database beside
+ * it; the server's memory after that, and how long one takes to its first answer.
+ */
+#include <openssl/pem.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "backoffice/core/bulk.h"
+#include "backoffice/core/device.h"
+#include "backoffice/core/import.h"
+#include "base/file.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/load.h"
+#include "tests/lib/office.h"
+#include "tests/lib/scratch.h"
+
+#define EACH	3  /* turns of a ratio */
+#define DEVICES 64
+#define BULK	100
+#define ANSWER	"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static void need(enum inro_err e, const char *what)
+{
+	if (e != INRO_OK)
+		fprintf(stderr, "%s: %s\n", what, err_detail(e));
+	bench_need(e == INRO_OK, what);
+}
+
+static double now_s(void)
+{
+	return (double)bench_ns(CLOCK_MONOTONIC) / 1e9;
+}
+
+/* ---- devices that have a certificate, and requests made beforehand ---- */
+
+static struct {
+	EVP_PKEY *key;
+	X509 *cert;
+} devices[DEVICES];
+
+static struct {
+	struct buf *csrs;
+	size_t n;
+	atomic_size_t at; /* the next that nobody has sent */
+} stock;
+
+static void make_device(struct core *c, size_t i)
+{
+	SCOPED(device) d = { 0 };
+	SCOPED(cred) cert = { 0 };
+	SCOPED(buf) csr = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
+	char id[32];
+
+	snprintf(id, sizeof id, "est-%zu", i);
+	need(device_add(c, id, &(struct device_fields) { 0 }, &d), "a device");
+	devices[i].key = office_key("P-256");
+	office_csr(devices[i].key, id, &csr);
+	r.csr = buf_bytes(&csr);
+	r.device = id;
+	need(cred_issue(c, &r, &cert), "its certificate");
+	devices[i].cert = office_x509(&cert.rec.cert);
+}
+
+/* The n-th request is for device n modulo `of` of such names. */
+static void make_stock(size_t n, const char *prefix, size_t of)
+{
+	for (size_t i = 0; i < stock.n; i++)
+		buf_clear(&stock.csrs[i]);
+	free(stock.csrs);
+	stock.csrs = calloc(n, sizeof *stock.csrs);
+	bench_need(stock.csrs != NULL, "memory");
+	stock.n = n;
+	stock.at = 0;
+	for (size_t i = 0; i < n; i++) {
+		EVP_PKEY *key = office_key("P-256");
+		char cn[32];
+
+		snprintf(cn, sizeof cn, "%s-%zu", prefix, i % of);
+		office_csr(key, cn, &stock.csrs[i]);
+		EVP_PKEY_free(key);
+	}
+}
+
+static size_t take_one(void)
+{
+	size_t i = atomic_fetch_add(&stock.at, 1);
+
+	bench_need(i < stock.n, "requests made beforehand: there are too few");
+	return i;
+}
+
+static void add_base64(struct buf *b, struct bytes der)
+{
+	size_t n = (der.n + 2) / 3 * 4;
+	unsigned char *text = malloc(n + 1);
+
+	bench_need(text != NULL, "memory");
+	EVP_EncodeBlock(text, der.p, (int)der.n);
+	buf_add(b, BYTES(text, n));
+	free(text);
+}
+
+static void add_post(struct buf *b, const char *path, const char *head, struct bytes body)
+{
+	buf_addf(b, "POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %zu\r\n\r\n", path, head,
+		 body.n);
+	buf_add(b, body);
+}
+
+/* ---- EST ---- */
+
+static _Thread_local size_t me; /* the device whose turn it is in this client's thread */
+
+static int show_cert(SSL *ssl, X509 **cert, EVP_PKEY **key)
+{
+	(void)ssl;
+	X509_up_ref(*cert = devices[me].cert);
+	EVP_PKEY_up_ref(*key = devices[me].key);
+	return 1;
+}
+
+static void add_enrolment(struct buf *ret, size_t i)
+{
+	SCOPED(buf) body = { 0 };
+
+	add_base64(&body, buf_bytes(&stock.csrs[i]));
+	add_post(ret, "/.well-known/est/issuing/simpleenroll", "Content-Type: application/pkcs10\r\n",
+		 buf_bytes(&body));
+}
+
+static void enrol_anew(void *arg, unsigned who, unsigned long n, struct buf *ret)
+{
+	size_t i = take_one();
+
+	(void)arg;
+	(void)who;
+	(void)n;
+	me = i % DEVICES;
+	add_enrolment(ret, i);
+}
+
+/* A connection stays its device's, and the stock has its requests at each DEVICES-th place. */
+static void enrol_kept(void *arg, unsigned who, unsigned long n, struct buf *ret)
+{
+	size_t i = n * DEVICES + who;
+
+	(void)arg;
+	me = who;
+	bench_need(i < stock.n, "requests made beforehand: there are too few");
+	add_enrolment(ret, i);
+}
+
+/* ---- REST ---- */
+
+static char token[128];
+
+/* One request registers the device, the next issues for it. */
+static void register_and_issue(void *arg, unsigned who, unsigned long n, struct buf *ret)
+{
+	static _Thread_local size_t i;
+	SCOPED(buf) body = { 0 };
+	char head[256];
+
+	(void)arg;
+	(void)who;
+	snprintf(head, sizeof head, "Content-Type: application/json\r\nAuthorization: Bearer %s\r\n",
+		 token);
+	i = n % 2 ? i : take_one();
+	buf_addf(&body, n % 2 ? "{\"ca\":\"issuing\",\"profile\":\"tls-client\",\"device\":\"rest-%zu\",\"csr\":\""
+			      : "{\"no_psk\":true,\"id\":\"rest-%zu\"}",
+		 i);
+	if (n % 2) {
+		buf_add_str(&body, "-----BEGIN CERTIFICATE REQUEST-----\\n");
+		add_base64(&body, buf_bytes(&stock.csrs[i]));
+		buf_add_str(&body, "\\n-----END CERTIFICATE REQUEST-----\\n\"}");
+	}
+	add_post(ret, n % 2 ? "/v1/certificates" : "/v1/devices", head, buf_bytes(&body));
+}
+
+/* ---- the same in this process ---- */
+
+static void import(struct core *c, size_t n)
+{
+	SCOPED(buf) csv = { 0 };
+	const struct import_options o = { .format = IMPORT_CSV };
+	struct import_report report;
+	FILE *f;
+
+	buf_add_str(&csv, "id\n");
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&csv, "rest-%zu\n", stock.at + i);
+	f = fmemopen(csv.p, csv.n, "r");
+	bench_need(f != NULL, "memory");
+	need(import_devices(c, f, &o, &report), "devices");
+	fclose(f);
+	bench_need(report.counts[IMPORT_ADDED] == (int64_t)n, "devices");
+}
+
+static void bulk(struct core *c, struct cred_bulk *b)
+{
+	static struct bulk_row rows[BULK];
+	static char ids[BULK][32];
+
+	import(c, BULK);
+	for (size_t k = 0; k < BULK; k++) {
+		size_t i = take_one();
+
+		snprintf(ids[k], sizeof ids[k], "rest-%zu", i);
+		rows[k] = (struct bulk_row) { .csr = buf_bytes(&stock.csrs[i]), .device = ids[k] };
+	}
+	need(cred_bulk_issue(b, rows, BULK), "issuing");
+	for (size_t k = 0; k < BULK; k++) {
+		need(rows[k].error, "a row");
+		bulk_row_clear(&rows[k]);
+	}
+}
+
+static double bulk_rate(struct core *c, struct cred_bulk *b, double seconds)
+{
+	double from = now_s();
+	size_t n = 0;
+
+	for (; n == 0 || now_s() - from < seconds; n += BULK)
+		bulk(c, b);
+	return (double)n / (now_s() - from);
+}
+
+/* ---- the server ---- */
+
+static struct {
+	pid_t pid;
+	unsigned plain, tls;
+	double start_ms;
+} server;
+
+static SSL_CTX *bare_ctx;
+
+static int take_any(int good, X509_STORE_CTX *x)
+{
+	(void)good;
+	(void)x;
+	return 1;
+}
+
+/* The certificate of both, in a file for ours. */
+static void make_identity(void)
+{
+	FILE *f = fopen(scratch_path("tls.pem"), "we");
+
+	bare_ctx = load_server_ctx();
+	bench_need(f && PEM_write_PrivateKey(f, SSL_CTX_get0_privatekey(bare_ctx), NULL, NULL, 0, NULL,
+					     NULL) &&
+			   PEM_write_X509(f, SSL_CTX_get0_certificate(bare_ctx)) && fclose(f) == 0,
+		   "a key");
+	SSL_CTX_set_verify(bare_ctx, SSL_VERIFY_PEER, take_any);
+	SSL_CTX_set_session_cache_mode(bare_ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(bare_ctx, 0);
+}
+
+static unsigned port_after(const char *log, const char *scheme)
+{
+	const char *at = strstr(log, scheme);
+	const char *colon = at ? strchr(at + strlen(scheme), ':') : NULL;
+
+	return colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
+}
+
+static void wait_for_ports(const char *log)
+{
+	for (int i = 0; !server.plain || !server.tls; i++) {
+		SCOPED(buf) text = { 0 };
+
+		bench_need(i < 60000 && waitpid(server.pid, NULL, WNOHANG) == 0, "the server");
+		usleep(1000);
+		need(file_read(log, 65536, &text), "its log");
+		buf_add_u8(&text, 0);
+		server.plain = port_after((const char *)text.p, "\"http://");
+		server.tls = port_after((const char *)text.p, "\"https://");
+	}
+}
+
+static void start_server(void)
+{
+	char program[4096], pem[4096], log[4096];
+	struct load first = { .clients = 1,
+			      .request = bytes_of("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") };
+	struct load_result r;
+	double from = now_s();
+
+	snprintf(program, sizeof program, "%s/bin/inro", getenv("INRO_TEST_BUILD"));
+	snprintf(pem, sizeof pem, "%s", scratch_path("tls.pem"));
+	snprintf(log, sizeof log, "%s", scratch_file("serve.log", "", 0));
+	server.pid = fork();
+	if (server.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		bench_need(freopen(log, "a", stderr) && freopen("/dev/null", "w", stdout), "a log");
+		execl(program, program, "serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
+		      "--tls-key", pem, "--tls-cert", pem, (char *)NULL);
+		_exit(127);
+	}
+	wait_for_ports(log);
+	first.port = server.plain;
+	load_run(&first, &r);
+	server.start_ms = (now_s() - from) * 1000;
+}
+
+static double server_peak_mb(void)
+{
+	char path[64], line[256];
+	double kb = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)server.pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof line, f))
+		if (strncmp(line, "VmHWM:", 6) == 0)
+			kb = strtod(line + 6, NULL);
+	bench_need(f && fclose(f) == 0 && kb > 0, path);
+	return kb / 1024;
+}
+
+/* ---- what is measured ---- */
+
+static double seconds = 4;
+static unsigned clients = 32;
+
+static SSL_CTX *client_ctx(void)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+	bench_need(ctx != NULL, "memory");
+	SSL_CTX_set_client_cert_cb(ctx, show_cert);
+	return ctx;
+}
+
+static void measure_est_anew(SSL_CTX *ctx)
+{
+	struct load est = { .tls = ctx, .clients = clients, .new_each = true, .make = enrol_anew,
+			    .port = server.tls, .seconds = seconds / EACH / 2 };
+	struct load bare = est;
+	double ratios[EACH], ours[EACH], raw[EACH];
+
+	make_stock((size_t)(seconds * 3000) + 500, "est", DEVICES);
+	bare.make = NULL;
+	bare.request = bytes_of("GET / HTTP/1.1\r\n\r\n");
+	bare.port = load_bare_server(bare_ctx, ANSWER, 8);
+	for (int i = 0; i < EACH; i++) {
+		struct load_result a, b;
+
+		load_run(&est, &a);
+		load_run(&bare, &b);
+		ours[i] = a.rate;
+		raw[i] = b.rate;
+		ratios[i] = a.rate / b.rate;
+	}
+	printf("EST, a new connection with certificates each  %6.0f/s   bare TLS %6.0f/s   ratio %.2f "
+	       "(bar 0.8)\n",
+	       bench_median(ours, EACH), bench_median(raw, EACH), bench_median(ratios, EACH));
+}
+
+static void measure_est_kept(SSL_CTX *ctx)
+{
+	struct load est = { .tls = ctx, .clients = clients, .make = enrol_kept, .port = server.tls,
+			    .seconds = seconds / 2 };
+	struct load_result r;
+
+	make_stock(DEVICES * ((size_t)(seconds * 4000 / clients) + 20), "est", DEVICES);
+	load_run(&est, &r);
+	printf("EST, connections that stay                    %6.0f/s   p50 %.1f ms   p99 %.1f ms "
+	       "(bar 2000/s)\n",
+	       r.rate, r.p50_ms, r.p99_ms);
+}
+
+static void measure_rest(SSL_CTX *ctx, struct core *aside)
+{
+	const struct bulk_order order = { .ca = "issuing", .profile = "tls-client" };
+	struct load rest = { .tls = ctx, .clients = clients, .make = register_and_issue,
+			     .status = 201, .port = server.tls, .seconds = seconds / EACH / 2 };
+	double ratios[EACH], ours[EACH], raw[EACH];
+	struct cred_bulk *b;
+
+	make_stock((size_t)(seconds * 6000) + 1000, "rest", SIZE_MAX);
+	need(cred_bulk_open(aside, &order, &b), "the CA");
+	for (int i = 0; i < EACH; i++) {
+		struct load_result a;
+
+		load_run(&rest, &a);
+		ours[i] = a.rate / 2;
+		raw[i] = bulk_rate(aside, b, seconds / EACH / 2);
+		ratios[i] = ours[i] / raw[i];
+	}
+	cred_bulk_close(b);
+	printf("REST, devices registered and issued for       %6.0f/s   in bulk  %6.0f/s   ratio %.2f "
+	       "(bar 0.7)\n",
+	       bench_median(ours, EACH), bench_median(raw, EACH), bench_median(ratios, EACH));
+}
+
+/* ---- a back office with an account ---- */
+
+static void ask_program(const char *arguments, char *answer, size_t cap)
+{
+	char command[8192];
+	FILE *f;
+
+	snprintf(command, sizeof command, "'%s/bin/inro' %s", getenv("INRO_TEST_BUILD"), arguments);
+	f = popen(command, "re");
+	bench_need(f != NULL, arguments);
+	if (!fgets(answer, (int)cap, f))
+		*answer = 0;
+	bench_need(pclose(f) == 0, arguments);
+	answer[strcspn(answer, "\n")] = 0;
+}
+
+static void make_token_for_rest(void)
+{
+	char told[512];
+
+	setenv("INRO_DB", office_url("serve"), 1);
+	setenv("INRO_PIN", OFFICE_PIN, 1);
+	setenv("INRO_NEW_PASSWORD", "correct horse battery", 1);
+	setenv("INRO_PASSWORD", "correct horse battery", 1);
+	ask_program("user add bench --role administrator", told, sizeof told);
+	setenv("INRO_AS", "bench", 1);
+	ask_program("user token add load --role operator --json | tr -d '\\n ' | "
+		    "sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/'",
+		    token, sizeof token);
+	unsetenv("INRO_AS");
+	bench_need(strncmp(token, "inro_token_", 11) == 0, "a token");
+}
+
+int main(int argc, char **argv)
+{
+	struct core *c, *aside;
+	SSL_CTX *ctx, *bare_client = SSL_CTX_new(TLS_client_method());
+
+	seconds = argc > 1 ? atof(argv[1]) : seconds;
+	clients = argc > 2 ? (unsigned)atoi(argv[2]) : clients;
+	bench_need(seconds > 0 && clients > 0 && clients <= DEVICES, "usage: bench_enrol [SECONDS [CONNECTIONS]]");
+	signal(SIGPIPE, SIG_IGN);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	office_tokens();
+	bench_print_machine();
+	c = office_open("serve");
+	office_make_cas(c, "serve");
+	for (size_t i = 0; i < DEVICES; i++)
+		make_device(c, i);
+	core_close(c);
+	aside = office_open("aside");
+	office_make_cas(aside, "aside");
+	make_identity();
+	make_token_for_rest();
+	start_server();
+	ctx = client_ctx();
+	measure_est_anew(ctx);
+	measure_est_kept(ctx);
+	measure_rest(bare_client, aside);
+	printf("the server: %.0f ms from its start to the first answer, %.1f MB at most (bars 1000, 128)\n",
+	       server.start_ms, server_peak_mb());
+	kill(server.pid, SIGTERM);
+	waitpid(server.pid, NULL, 0);
+	core_close(aside);
+	return 0;
+}
