@@ -629,132 +629,36 @@ const struct field *record_field(const struct record_type *t, const char *name)
 	return NULL;
 }
 
-void tenant_clear(struct tenant *r)
-{
-	record_clear(&tenant_type, r);
-}
+/* tenant_clear() and its like: what record.h promises for each. */
+#define CLEAR(type)                                                                                \
+	void type##_clear(struct type *r)                                                          \
+	{                                                                                          \
+		record_clear(&type##_type, r);                                                     \
+	}
 
-void device_clear(struct device *r)
-{
-	record_clear(&device_type, r);
-}
-
-void ca_clear(struct ca *r)
-{
-	record_clear(&ca_type, r);
-}
-
-void credential_clear(struct credential *r)
-{
-	record_clear(&credential_type, r);
-}
-
-void event_clear(struct event *r)
-{
-	record_clear(&event_type, r);
-}
-
-void audit_head_clear(struct audit_head *r)
-{
-	record_clear(&audit_head_type, r);
-}
-
-void device_group_clear(struct device_group *r)
-{
-	record_clear(&device_group_type, r);
-}
-
-void ca_generation_clear(struct ca_generation *r)
-{
-	record_clear(&ca_generation_type, r);
-}
-
-void ca_order_clear(struct ca_order *r)
-{
-	record_clear(&ca_order_type, r);
-}
-
-void ca_place_clear(struct ca_place *r)
-{
-	record_clear(&ca_place_type, r);
-}
-
-void proposal_clear(struct proposal *r)
-{
-	record_clear(&proposal_type, r);
-}
-
-void job_clear(struct job *r)
-{
-	record_clear(&job_type, r);
-}
-
-void job_error_clear(struct job_error *r)
-{
-	record_clear(&job_error_type, r);
-}
-
-void account_clear(struct account *r)
-{
-	record_clear(&account_type, r);
-}
-
-void pass_clear(struct pass *r)
-{
-	record_clear(&pass_type, r);
-}
-
-void reply_clear(struct reply *r)
-{
-	record_clear(&reply_type, r);
-}
-
-void setting_clear(struct setting *r)
-{
-	record_clear(&setting_type, r);
-}
-
-void tally_clear(struct tally *r)
-{
-	record_clear(&tally_type, r);
-}
-
-void audit_mark_clear(struct audit_mark *r)
-{
-	record_clear(&audit_mark_type, r);
-}
-
-void audit_segment_clear(struct audit_segment *r)
-{
-	record_clear(&audit_segment_type, r);
-}
-
-void crl_scope_clear(struct crl_scope *r)
-{
-	record_clear(&crl_scope_type, r);
-}
-
-void errand_clear(struct errand *r)
-{
-	record_clear(&errand_type, r);
-}
-
-void lease_clear(struct lease *r)
-{
-	record_clear(&lease_type, r);
-}
-
-void status_change_clear(struct status_change *r)
-{
-	record_clear(&status_change_type, r);
-}
-
-void crl_piece_clear(struct crl_piece *r)
-{
-	record_clear(&crl_piece_type, r);
-}
-
-void profile_version_clear(struct profile_version *r)
-{
-	record_clear(&profile_version_type, r);
-}
+CLEAR(tenant)
+CLEAR(device)
+CLEAR(ca)
+CLEAR(credential)
+CLEAR(event)
+CLEAR(audit_head)
+CLEAR(device_group)
+CLEAR(ca_generation)
+CLEAR(ca_order)
+CLEAR(ca_place)
+CLEAR(proposal)
+CLEAR(job)
+CLEAR(job_error)
+CLEAR(account)
+CLEAR(pass)
+CLEAR(reply)
+CLEAR(setting)
+CLEAR(tally)
+CLEAR(audit_mark)
+CLEAR(audit_segment)
+CLEAR(crl_scope)
+CLEAR(errand)
+CLEAR(lease)
+CLEAR(status_change)
+CLEAR(crl_piece)
+CLEAR(profile_version)
