@@ -348,21 +348,10 @@ enum inro_err core_key_ref(const char *uri, struct buf *ret)
 enum inro_err key_csr(const struct key_csr *in, struct buf *ret_der)
 {
 	const struct csr_plan plan = { .subject = in->subject,
-				       .spki = token_key_spki(in->key),
 				       .sans = in->sans,
 				       .limits = in->limits };
-	const struct pki_sig *sig;
-	SCOPED(buf) info = { 0 };
-	SCOPED(buf) signature = { 0 };
-	enum inro_err e = pki_sig_for(token_key_type(in->key), PKI_HASH_NONE, &sig);
 
-	if (e == INRO_OK)
-		e = csr_info(&plan, &info);
-	if (e == INRO_OK)
-		e = token_key_sign(in->key, sig, buf_bytes(&info), &signature);
-	if (e == INRO_OK)
-		e = pki_signed(buf_bytes(&info), sig, buf_bytes(&signature), ret_der);
-	return e;
+	return token_key_csr(in->key, &plan, ret_der);
 }
 
 enum inro_err new_key_kind(const char *type, const struct pki_key_kind **ret)

@@ -10,7 +10,7 @@
 
 #include <libpq-fe.h>
 
-#include "base/err.h"
+#include "base/library.h"
 
 /* clang-format off */
 #define PQ_FUNCTIONS(X) \
@@ -25,9 +25,7 @@
 /* clang-format on */
 
 struct pq {
-#define PQ_MEMBER(name) __typeof__(&(name)) name;
-	PQ_FUNCTIONS(PQ_MEMBER)
-#undef PQ_MEMBER
+	LIBRARY_MEMBERS(PQ_FUNCTIONS)
 };
 
 /* The functions.  INRO_E_CONFIG says what to install.  Any thread. */

@@ -1,5 +1,6 @@
 /* sign - messages signed by a token's key: hashed here where the scheme has a hash, signed there.
  */
+#include "backoffice/pki/csr.h"
 #include "backoffice/token/internal.h"
 
 #include <string.h>
@@ -157,4 +158,20 @@ enum inro_err token_key_sign_hashed(struct token_key *k, const struct pki_sig *s
 		return add_ecdsa(BYTES(out, n), k, ret);
 	buf_add(ret, BYTES(out, n));
 	return buf_err(ret);
+}
+
+enum inro_err token_key_csr(struct token_key *k, const struct csr_plan *plan, struct buf *ret)
+{
+	struct csr_plan whole = *plan;
+	SCOPED(buf) info = { 0 };
+	SCOPED(buf) signature = { 0 };
+	const struct pki_sig *sig;
+	enum inro_err e = pki_sig_for(token_key_type(k), PKI_HASH_NONE, &sig);
+
+	whole.spki = token_key_spki(k);
+	if (e == INRO_OK)
+		e = csr_info(&whole, &info);
+	if (e == INRO_OK)
+		e = token_key_sign(k, sig, buf_bytes(&info), &signature);
+	return e == INRO_OK ? pki_signed(buf_bytes(&info), sig, buf_bytes(&signature), ret) : e;
 }

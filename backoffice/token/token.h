@@ -167,6 +167,11 @@ MUST_CHECK enum inro_err token_key_sign(struct token_key *k, const struct pki_si
 MUST_CHECK enum inro_err token_key_sign_hashed(struct token_key *k, const struct pki_sig *sig,
 					       struct bytes hashed, struct buf *ret);
 
+/* A request (RFC 2986) by this key, signed as fits it; plan->spki is not looked at.  DER, appended. */
+struct csr_plan;
+MUST_CHECK enum inro_err token_key_csr(struct token_key *k, const struct csr_plan *plan,
+				       struct buf *ret);
+
 /* Stores a certificate under the key's id and label.  The same certificate again is fine; another
  * one of that id stays beside it unless `replace`. */
 MUST_CHECK enum inro_err token_cert_store(struct token *t, struct bytes id, const char *label,

@@ -10,7 +10,7 @@
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 
-#include "base/err.h"
+#include "base/library.h"
 
 #define CURL_FUNCTIONS(X)                                                                          \
 	X(curl_global_init)                                                                        \
@@ -24,9 +24,7 @@
 	X(curl_slist_append) X(curl_slist_free_all)
 
 struct curl_calls {
-#define CURL_MEMBER(name) __typeof__(&(name)) name;
-	CURL_FUNCTIONS(CURL_MEMBER)
-#undef CURL_MEMBER
+	LIBRARY_MEMBERS(CURL_FUNCTIONS)
 };
 
 /* INRO_E_CONFIG says what to install. */

@@ -93,17 +93,7 @@ enum inro_err keys_drop(struct token *t, const char *uri)
 enum inro_err keys_csr(struct token_key *k, struct bytes subject, struct bytes sans,
 		       struct buf *ret)
 {
-	const struct csr_plan plan = { .subject = subject,
-				       .spki = token_key_spki(k),
-				       .sans = sans };
-	SCOPED(buf) info = { 0 };
-	SCOPED(buf) signature = { 0 };
-	const struct pki_sig *sig;
-	enum inro_err e = pki_sig_for(token_key_type(k), PKI_HASH_NONE, &sig);
+	const struct csr_plan plan = { .subject = subject, .sans = sans };
 
-	if (e == INRO_OK)
-		e = csr_info(&plan, &info);
-	if (e == INRO_OK)
-		e = token_key_sign(k, sig, buf_bytes(&info), &signature);
-	return e == INRO_OK ? pki_signed(buf_bytes(&info), sig, buf_bytes(&signature), ret) : e;
+	return token_key_csr(k, &plan, ret);
 }
