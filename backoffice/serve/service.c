@@ -13,6 +13,7 @@
 #include "backoffice/http/text.h"
 #include "backoffice/serve/parts.h"
 #include "base/clock.h"
+#include "base/notify.h"
 
 #define FIRST_FD 3
 
@@ -69,20 +70,10 @@ enum inro_err service_become(const char *user)
 
 void service_tell(const char *state)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	size_t n = path ? strlen(path) : 0;
-	AUTO(close_fd) int fd = -1;
+	enum inro_err e = notify(state);
 
-	if (n < 2 || n >= sizeof to.sun_path || (*path != '/' && *path != '@'))
-		return;
-	memcpy(to.sun_path, path, n);
-	if (*path == '@')
-		to.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const void *)&to,
-			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-		service_say("systemd was not told", "why", strerror(errno));
+	if (e != INRO_OK)
+		service_say("systemd was not told", "why", err_detail(e));
 }
 
 int64_t service_watchdog_ms(void)

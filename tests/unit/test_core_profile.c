@@ -509,7 +509,7 @@ static void test_challenge_without_pin(void **state)
 	other = office_open(db);
 	OK(cred_bulk_open(other, &order, &bulk));
 	office_pin = NULL;
-	FAILS(INRO_E_PIN_MISSING, cred_bulk_issue(bulk, &row, 1));
+	FAILS(INRO_E_TOKEN, cred_bulk_issue(bulk, &row, 1));
 	OK(row.error);
 	office_pin = OFFICE_PIN;
 	OK(cred_bulk_issue(bulk, &row, 1));

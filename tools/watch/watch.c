@@ -4,19 +4,16 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/notify.h"
 #include "tools/watch/door.h"
 #include "tools/watch/worker.h"
 
@@ -75,33 +72,19 @@ static enum inro_err open_wakers(struct watch *w)
 	return INRO_OK;
 }
 
-/* ---- systemd ---- */
-
-static void notify(const char *word)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	size_t n = path ? strlen(path) : 0;
-	int fd;
-
-	if (!n || n >= sizeof a.sun_path)
-		return;
-	memcpy(a.sun_path, path, n);
-	if (a.sun_path[0] == '@')
-		a.sun_path[0] = 0;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	(void)sendto(fd, word, strlen(word), MSG_NOSIGNAL, (const struct sockaddr *)&a,
-		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
-	close(fd);
-}
-
 /* ---- rounds ---- */
 
 static void complain(enum inro_err e)
 {
 	fprintf(stderr, "inro-agent: %s\n", err_detail(e));
+}
+
+static void tell(const char *state)
+{
+	enum inro_err e = notify(state);
+
+	if (e != INRO_OK)
+		complain(e);
 }
 
 /* Without a word of the round itself. */
@@ -238,11 +221,11 @@ static void watch_clear(struct watch *w)
 
 static void go_on(struct watch *w)
 {
-	notify("READY=1");
+	tell("READY=1");
 	start_round(w);
 	while (!w->ends)
 		turn(w);
-	notify("STOPPING=1");
+	tell("STOPPING=1");
 	if (w->worker)
 		waitpid(w->worker, NULL, 0);
 }
