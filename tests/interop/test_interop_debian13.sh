@@ -13,7 +13,7 @@ command -v mmdebstrap >/dev/null || fail "mmdebstrap is not installed: tools/che
 
 cache=${INRO_TEST_CACHE:-$B}/debian13
 root=$T/root
-packages=openssl,libsqlite3-0,libinih1,libcmocka0,libjansson4
+packages=openssl,libsqlite3-0,libinih1,libcmocka0,libjansson4,libevent-core-2.1-7t64,libevent-openssl-2.1-7t64
 
 # shellcheck disable=SC2016 # apt fills that in
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | sed -n 1p)
