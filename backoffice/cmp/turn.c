@@ -1,17 +1,14 @@
 /* turn - see turn.h. */
 #include "backoffice/cmp/turn.h"
 
-#include "base/log.h"
-
 void turn_clear(struct turn *t)
 {
 	secret_clear(&t->psk);
 	device_clear(&t->device);
 	signer_clear(&t->signer);
 	buf_clear(&t->body);
-	/* The next message becomes somebody's before it does anything. */
-	if (t->core && core_become(t->core, NULL) != INRO_OK)
-		log_debug("the core stays whose it was for now");
+	if (t->core)
+		core_nobody(t->core);
 	*t = (struct turn) { .fail = CMP_FAIL_NONE };
 }
 

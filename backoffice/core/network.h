@@ -37,8 +37,10 @@ struct core_who {
 	char verbs[WHO_VERBS_MAX]; /* the commands that the pass is for; "": any */
 };
 
-/* The core works as him from here on; NULL: as nobody, of no tenant. */
+/* The core works as him from here on; NULL: as core_nobody(). */
 MUST_CHECK enum inro_err core_become(struct core *c, const struct core_who *who);
+/* As nobody, of no tenant.  Never fails: whatever happens, the rights of who was at work are gone. */
+void core_nobody(struct core *c);
 /* Where the next ones come from: an address as text; NULL: not known.  A copy is made. */
 MUST_CHECK enum inro_err core_peer(struct core *c, const char *address);
 /* The device at work, when it is this one (its id as people call it)? */

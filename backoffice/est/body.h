@@ -21,9 +21,4 @@ void body_add_end(struct buf *ret);
  * how much is right. */
 bool body_binds(struct bytes challenge, const struct bytes *bindings, size_t n);
 
-/* "Basic base64(id:key)": both in *room, `user` with a NUL behind it.  INRO_E_SYNTAX. */
-struct secret;
-MUST_CHECK enum inro_err body_basic(const char *authorization, struct buf *room,
-				    const char **ret_user, struct bytes *ret_password);
-
 #endif

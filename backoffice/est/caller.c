@@ -1,29 +1,31 @@
 /* caller - see caller.h. */
 #include "backoffice/est/caller.h"
 
+#include <string.h>
+#include <strings.h>
+
+#include "backoffice/core/basic.h"
 #include "backoffice/core/device.h"
 #include "backoffice/est/body.h"
-#include "base/log.h"
 
 void caller_clear(struct caller *c)
 {
 	device_clear(&c->device);
-	/* The next request becomes somebody before it does anything. */
-	if (c->core && core_become(c->core, NULL) != INRO_OK)
-		log_debug("the core stays whose it was for now");
+	if (c->core)
+		core_nobody(c->core);
 	*c = (struct caller) { 0 };
 }
 
 static enum inro_err by_basic(const char *authorization, struct caller *c, struct core_who *ret)
 {
-	SCOPED(buf) room = { .secret = true };
-	const char *user;
-	struct bytes psk;
-	enum inro_err e = body_basic(authorization, &room, &user, &psk);
+	static const char scheme[] = "Basic ";
+	SCOPED(basic) b = { 0 };
 
-	if (e != INRO_OK)
-		return err_set(INRO_E_LOGIN, "%s", err_detail(e));
-	return who_by_device_psk(c->core, user, psk, ret, &c->device);
+	if (strncasecmp(authorization, scheme, sizeof scheme - 1) != 0 ||
+	    basic_read(authorization + sizeof scheme - 1, &b) != INRO_OK)
+		return err_set(INRO_E_LOGIN, "credentials that are not HTTP Basic");
+	basic_decode_id(&b);
+	return who_by_device_psk(c->core, b.name, b.password, ret, &c->device);
 }
 
 /* A certificate counts before a password: it is what a renewal renews. */

@@ -266,8 +266,7 @@ static enum inro_err more_answers(void *arg, void *worker, struct buf *ret, bool
 		if (text.n)
 			do_line(l, worker, text, ret);
 	*ret_end = !left;
-	if (core_become(worker, NULL) != INRO_OK)
-		abort();
+	core_nobody(worker);
 	return e == INRO_OK ? buf_err(ret) : e;
 }
 

@@ -21,8 +21,7 @@ void rest_clear(struct rest *r)
 {
 	json_decref(r->in);
 	r->in = NULL;
-	if (core_become(r->core, NULL) != INRO_OK) /* no memory: nobody can be at work, then, either */
-		abort();
+	core_nobody(r->core);
 }
 
 /* ---- entity tags ---- */

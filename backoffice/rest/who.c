@@ -3,73 +3,13 @@
  *
  * 1. Nothing is believed that two places say: an Authorization header outweighs the certificate.
  */
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "backoffice/core/basic.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/rest/rows.h"
-#include "base/secret.h"
-
-#define BASIC_MAX 1024
-
-/* What is before the first ':' and what is behind it, in place. */
-struct basic {
-	char text[BASIC_MAX];
-	const char *name;
-	struct bytes password;
-};
-
-static void basic_clear(struct basic *b)
-{
-	wipe(b->text, sizeof b->text);
-}
-
-static bool read_basic(const char *base64, struct basic *b)
-{
-	size_t n = strlen(base64), pad = 0;
-	char *colon;
-	int got;
-
-	while (pad < 2 && pad < n && base64[n - 1 - pad] == '=')
-		pad++;
-	if (n == 0 || n % 4 || n / 4 * 3 >= sizeof b->text)
-		return false;
-	got = EVP_DecodeBlock((unsigned char *)b->text, (const unsigned char *)base64, (int)n);
-	if (got < (int)pad)
-		return false;
-	b->text[got - (int)pad] = '\0';
-	colon = strchr(b->text, ':');
-	if (!colon || memchr(b->text, 0, (size_t)got - pad))
-		return false;
-	*colon = '\0';
-	b->name = b->text;
-	b->password = bytes_of(colon + 1);
-	return true;
-}
-
-static int hex_digit(char c)
-{
-	const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* A device's id may have a ':', which no user name of RFC 7617 has: it stands there as %3A. */
-static void decode_id(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		int high = *s == '%' ? hex_digit(s[1]) : -1;
-		int low = high >= 0 ? hex_digit(s[2]) : -1;
-
-		*to++ = (char)(low >= 0 ? high << 4 | low : *s);
-		s += low >= 0 ? 2 : 0;
-	}
-	*to = '\0';
-}
 
 static bool for_devices(const struct http_call *call)
 {
@@ -81,11 +21,11 @@ static enum inro_err by_basic(struct core *c, const struct http_call *call, cons
 {
 	SCOPED(basic) b = { 0 };
 
-	if (!read_basic(value, &b))
+	if (basic_read(value, &b) != INRO_OK)
 		return err_set(INRO_E_LOGIN, "the header Authorization can't be read");
 	if (!for_devices(call))
 		return who_by_account(c, b.name, b.password, ret);
-	decode_id(b.text);
+	basic_decode_id(&b);
 	return who_by_device_psk(c, b.name, b.password, ret, NULL);
 }
 

@@ -230,14 +230,14 @@ static enum inro_err fetch(struct core *core, struct kept *k)
 static enum inro_err fetch_as_public(struct core *core, struct kept *k)
 {
 	struct core_who who;
-	enum inro_err e = who_public(core, &who), after;
+	enum inro_err e = who_public(core, &who);
 
 	if (e == INRO_OK)
 		e = core_become(core, &who);
 	if (e == INRO_OK)
 		e = fetch(core, k);
-	after = core_become(core, NULL);
-	return e == INRO_OK ? after : e;
+	core_nobody(core);
+	return e;
 }
 
 static bool is_about_the_list(enum inro_err e)

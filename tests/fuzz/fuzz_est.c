@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "backoffice/core/basic.h"
 #include "backoffice/est/body.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/pem.h"
@@ -29,18 +30,15 @@ static void try_body(struct bytes in)
 static void try_basic(struct bytes in)
 {
 	SCOPED(buf) text = { 0 };
-	SCOPED(buf) room = { 0 };
-	const char *user;
-	struct bytes password;
+	SCOPED(basic) b = { 0 };
 
-	buf_add_str(&text, "Basic ");
 	buf_add(&text, in);
 	buf_add_u8(&text, 0);
-	if (buf_err(&text) != INRO_OK ||
-	    body_basic((const char *)text.p, &room, &user, &password) != INRO_OK)
+	if (buf_err(&text) != INRO_OK || basic_read((const char *)text.p, &b) != INRO_OK)
 		return;
-	FUZZ_REQUIRE(strlen(user) + 1 + password.n < room.n);
-	FUZZ_REQUIRE(password.p[password.n] == 0);
+	FUZZ_REQUIRE(strlen(b.name) + 1 + b.password.n < b.text.n);
+	FUZZ_REQUIRE(b.password.p[b.password.n] == 0);
+	basic_decode_id(&b);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

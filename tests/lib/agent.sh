@@ -7,9 +7,6 @@
 #   agent VERB ...       inro agent VERB --config $T/agent.conf
 #   good_pair            fails unless what is live is a whole pair: the key signs what the certificate verifies
 
-# A round loads the provider into libcrypto's default context for libcurl, which nobody takes down before the process ends.
-export ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-}
-
 est_ca() { # NAME CN
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/est/$1.key" -out "$T/est/$1.pem" \
 		-subj "/CN=$2" -days 30 2>/dev/null

@@ -19,6 +19,7 @@
 #include "tools/agent/pair.h"
 #include "tools/agent/self.h"
 #include "tools/agent/status.h"
+#include "tools/agent/tlskey.h"
 
 #define DAY	     86400
 #define LOCK_WAIT_MS 1000
@@ -39,6 +40,7 @@ struct round {
 static void round_clear(struct round *r)
 {
 	token_close(r->token);
+	tlskey_end();
 	pair_clear(&r->live);
 	status_clear(&r->status);
 	*r = (struct round) { 0 };

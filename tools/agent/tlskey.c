@@ -4,7 +4,6 @@
 #include <openssl/err.h>
 #include <openssl/provider.h>
 #include <openssl/store.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,19 +31,30 @@ static void look_beside(void)
 	OSSL_PROVIDER_set_default_search_path(NULL, dir);
 }
 
+static OSSL_PROVIDER *ours, *usual;
+
+void tlskey_end(void)
+{
+	if (ours)
+		OSSL_PROVIDER_unload(ours);
+	if (usual)
+		OSSL_PROVIDER_unload(usual);
+	ours = usual = NULL;
+}
+
 static enum inro_err load_provider(void)
 {
-	static bool loaded;
-
-	if (loaded)
+	if (usual)
 		return INRO_OK;
+	tlskey_end();
 	look_beside();
-	if (!OSSL_PROVIDER_load(NULL, PROVIDER) || !OSSL_PROVIDER_load(NULL, "default"))
+	ours = OSSL_PROVIDER_load(NULL, PROVIDER);
+	usual = ours ? OSSL_PROVIDER_load(NULL, "default") : NULL;
+	if (!usual)
 		return err_set(INRO_E_CONFIG,
 			       "OpenSSL's provider '" PROVIDER "' can't be loaded (%s); is it "
 			       "installed?",
 			       ERR_reason_error_string(ERR_peek_last_error()));
-	loaded = true;
 	return INRO_OK;
 }
 

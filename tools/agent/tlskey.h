@@ -12,4 +12,7 @@
 /* cert: PEM file, chain behind it.  INRO_E_CONFIG, INRO_E_NOT_FOUND … */
 MUST_CHECK enum inro_err tlskey_use(SSL_CTX *ctx, const char *cert, const char *key_uri);
 
+/* Lets go of what the first tlskey_use() loaded; nothing that it made may be in use. */
+void tlskey_end(void);
+
 #endif

@@ -28,27 +28,43 @@ static void nobody_of(const struct core *c, int64_t tenant, struct core_who *ret
 	snprintf(ret->actor, sizeof ret->actor, "%s", c->peer[0] ? c->peer : "network");
 }
 
-enum inro_err core_become(struct core *c, const struct core_who *who)
+static void work_as(struct core *c, const struct core_who *who)
 {
-	struct core_who nobody;
-	enum inro_err e;
-
-	if (!who) {
-		nobody_of(c, 0, &nobody);
-		who = &nobody;
-	}
-	e = text_set(&c->actor, who->actor);
-	if (e == INRO_OK)
-		e = text_set(&c->verbs, who->verbs);
-	if (e != INRO_OK)
-		return e;
 	c->renewals = (struct renewal_rules) { 0 };
 	c->tenant = who->tenant;
 	c->role = who->role;
 	c->account = who->account;
 	c->device = who->device;
 	c->pass = who->pass;
-	return INRO_OK;
+}
+
+void core_nobody(struct core *c)
+{
+	struct core_who nobody;
+
+	nobody_of(c, 0, &nobody);
+	work_as(c, &nobody);
+	free(c->verbs);
+	c->verbs = NULL;
+	/* a word only; without memory the one before stays */
+	if (text_set(&c->actor, nobody.actor) != INRO_OK)
+		err_reset();
+}
+
+enum inro_err core_become(struct core *c, const struct core_who *who)
+{
+	enum inro_err e = INRO_OK;
+
+	if (!who) {
+		core_nobody(c);
+		return INRO_OK;
+	}
+	e = text_set(&c->actor, who->actor);
+	if (e == INRO_OK)
+		e = text_set(&c->verbs, who->verbs);
+	if (e == INRO_OK)
+		work_as(c, who);
+	return e;
 }
 
 enum inro_err core_peer(struct core *c, const char *address)
@@ -140,8 +156,7 @@ static enum inro_err end_try(struct core *c, enum inro_err e, const char *answer
 {
 	SCOPED(err_kept) kept = err_keep();
 
-	if (core_become(c, NULL) != INRO_OK)
-		return INRO_E_NO_MEMORY;
+	core_nobody(c);
 	if (!is_his_fault(e))
 		return e;
 	limit_wrong(source_of(c));
