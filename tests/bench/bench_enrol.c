@@ -479,5 +479,7 @@ int main(int argc, char **argv)
 	kill(server.pid, SIGTERM);
 	waitpid(server.pid, NULL, 0);
 	core_close(aside);
+	SSL_CTX_free(ctx);
+	SSL_CTX_free(bare_client);
 	return 0;
 }

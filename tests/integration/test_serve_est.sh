@@ -18,8 +18,27 @@ cp root.pem etc/
 start_server --retry-after 3
 instead=(https://localhost:8443 "$https" 'inro device add press-1' 'inro device add press-1 --json | jq -r .psk >/etc/inro/press-1.psk')
 instead+=('>/etc/inro/press-1.psk' ">$T/etc/press-1.psk")
-[[ -z $runtime ]] || # stock programs that load our provider
-	instead+=('OPENSSL_CONF=' "LD_PRELOAD=$runtime ASAN_OPTIONS=detect_leaks=0 OPENSSL_CONF=")
+if [[ -n $runtime ]]; then # programs that load our provider have its runtime, and Debian's curl, with GnuTLS in it, does not start with that
+	with_runtime="LD_PRELOAD=$runtime ASAN_OPTIONS=detect_leaks=0 OPENSSL_CONF="
+	instead+=('OPENSSL_CONF=/etc/inro/openssl.cnf curl -sS --fail-with-body' "$with_runtime$T/etc/openssl.cnf /usr/bin/python3 $T/curl.py")
+	instead+=('OPENSSL_CONF=' "$with_runtime")
+	cat >curl.py <<-'PY'
+		import argparse, http.client, ssl, urllib.parse
+
+		options = argparse.ArgumentParser()
+		for name in ('--cacert', '--cert', '--key', '-H', '--data-binary', '-o', 'url'):
+		    options.add_argument(name)
+		o = options.parse_args()
+		url = urllib.parse.urlsplit(o.url)
+		context = ssl.create_default_context(cafile=o.cacert)
+		context.load_cert_chain(o.cert, o.key)
+		c = http.client.HTTPSConnection(url.hostname, url.port, context=context)
+		c.request('POST', url.path, open(o.data_binary[1:], 'rb').read(), dict([o.H.split(': ')]))
+		answer = c.getresponse()
+		assert answer.status == 200, answer.status
+		open(o.o, 'wb').write(answer.read())
+	PY
+fi
 run_howto est.md sh
 cd "$T/etc"
 must openssl verify -CAfile root.pem -untrusted est-cas.pem press-1.crt >/dev/null
