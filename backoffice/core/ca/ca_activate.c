@@ -79,23 +79,29 @@ static int64_t generation_of(const struct activation *a)
 	return a->next.id ? a->next.number : a->ca.generation;
 }
 
-enum inro_err ca_own_fill(struct core *c, const struct cert *cert, struct credential *rec)
+enum inro_err ca_fill_cert(struct core *c, const struct cert *cert, struct credential *rec)
 {
 	SCOPED(buf) subject = { 0 };
 	enum inro_err e = dn_text(cert->subject, &subject);
 
 	rec->tenant = c->tenant;
 	rec->kind = CRED_CERTIFICATE;
-	rec->state = CRED_ACTIVE;
 	rec->not_before = cert->not_before;
 	rec->not_after = cert->not_after;
-	rec->created_ms = rec->updated_ms = clock_now_ms();
+	rec->updated_ms = clock_now_ms();
 	buf_add_u8(&subject, 0);
 	if (e == INRO_OK)
 		e = buf_err(&subject);
 	if (e == INRO_OK)
 		e = text_set(&rec->subject, (const char *)subject.p);
 	return e == INRO_OK ? cred_fill_hashes(rec, cert) : e;
+}
+
+enum inro_err ca_own_fill(struct core *c, const struct cert *cert, struct credential *rec)
+{
+	rec->state = CRED_ACTIVE;
+	rec->created_ms = clock_now_ms();
+	return ca_fill_cert(c, cert, rec);
 }
 
 static enum inro_err fill_rec(struct core *c, struct activation *a)

@@ -125,27 +125,6 @@ static enum inro_err list_work(struct core *c, void *arg)
 
 /* ---- what it issued ---- */
 
-static enum inro_err fill_record(struct core *c, const struct importing *i, const struct cert *cert,
-				 struct credential *rec)
-{
-	SCOPED(buf) subject = { 0 };
-	enum inro_err e = dn_text(cert->subject, &subject);
-
-	rec->tenant = c->tenant;
-	rec->kind = CRED_CERTIFICATE;
-	rec->ca = i->ca.id;
-	rec->ca_generation = 1;
-	rec->not_before = cert->not_before;
-	rec->not_after = cert->not_after;
-	rec->updated_ms = clock_now_ms();
-	buf_add_u8(&subject, 0);
-	if (e == INRO_OK)
-		e = buf_err(&subject);
-	if (e == INRO_OK)
-		e = text_set(&rec->subject, (const char *)subject.p);
-	return e == INRO_OK ? cred_fill_hashes(rec, cert) : e;
-}
-
 static enum inro_err record_past(struct core *c, struct importing *i, struct bytes der)
 {
 	SCOPED(credential) rec = { 0 };
@@ -165,7 +144,9 @@ static enum inro_err record_past(struct core *c, struct importing *i, struct byt
 		return INRO_OK;
 	}
 	i->done.past++;
-	e = fill_record(c, i, &cert, &rec);
+	rec.ca = i->ca.id;
+	rec.ca_generation = 1;
+	e = ca_fill_cert(c, &cert, &rec);
 	if (e != INRO_OK)
 		return e;
 	return there ? store_update(c->store, &rec) : cred_insert(c, &rec);

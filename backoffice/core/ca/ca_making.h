@@ -32,6 +32,8 @@ MUST_CHECK enum inro_err ca_making_check(const struct ca_request *r);
 MUST_CHECK enum inro_err ca_making_key(struct core *c, struct ca_making *m);
 MUST_CHECK enum inro_err ca_making_csr(struct ca_making *m);
 MUST_CHECK enum inro_err ca_making_certify(struct core *c, struct ca_making *m);
+/* What a record says of any certificate: kind, subject, validity, hashes, and that it changes now. */
+MUST_CHECK enum inro_err ca_fill_cert(struct core *c, const struct cert *cert, struct credential *rec);
 /* A record of a CA's own certificate, but for own_ca, ca, ca_generation and key_uri. */
 MUST_CHECK enum inro_err ca_own_fill(struct core *c, const struct cert *cert, struct credential *rec);
 /* In the transaction: it is recorded, or found.  One that a CA of this back office made is there

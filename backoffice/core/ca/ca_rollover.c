@@ -129,16 +129,8 @@ static enum inro_err fill_link(struct core *c, const struct rolling *r, struct b
 	SCOPED(cert) cert = { 0 };
 	enum inro_err e = cert_read(der, &cert);
 
-	rec->tenant = c->tenant;
-	rec->kind = CRED_CERTIFICATE;
-	rec->state = CRED_ACTIVE;
 	rec->ca = rec->own_ca = r->m.ca.id;
-	rec->not_before = cert.not_before;
-	rec->not_after = cert.not_after;
-	rec->created_ms = rec->updated_ms = clock_now_ms();
-	if (e == INRO_OK)
-		e = text_set(&rec->subject, r->m.ca.subject);
-	return e == INRO_OK ? cred_fill_hashes(rec, &cert) : e;
+	return e == INRO_OK ? ca_own_fill(c, &cert, rec) : e;
 }
 
 /* Says of one key what the certificate `of` says, by the key of `issuer`. */
