@@ -24,7 +24,7 @@ static void free_kdf(EVP_KDF_CTX **p)
 enum inro_err auth_scrypt(struct bytes pin, struct bytes salt, struct auth_cost cost,
 			  struct secret *out)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(free_kdf) EVP_KDF_CTX *ctx = NULL;
 	uint64_t n = (uint64_t)1 << cost.log2_n;
 	uint32_t r = cost.r, p = cost.p;
@@ -49,7 +49,7 @@ enum inro_err auth_scrypt(struct bytes pin, struct bytes salt, struct auth_cost 
 		return e;
 	ctx = EVP_KDF_CTX_new(scrypt);
 	if (!ctx || EVP_KDF_derive(ctx, out->p, out->n, params) != 1)
-		return libctx_err("scrypt");
+		return libcrypto_err("scrypt");
 	return INRO_OK;
 }
 

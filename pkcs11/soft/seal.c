@@ -46,9 +46,9 @@ static enum inro_err aead_start(struct bytes key_and_nonce, struct bytes ad, int
 	ctx = EVP_CIPHER_CTX_new();
 	if (!ctx || EVP_CipherInit_ex2(ctx, gcm, key_and_nonce.p, key_and_nonce.p + SEAL_KEY,
 				       encrypt, NULL) != 1)
-		return libctx_err("starting AES-GCM");
+		return libcrypto_err("starting AES-GCM");
 	if (ad.n && EVP_CipherUpdate(ctx, NULL, &n, ad.p, (int)ad.n) != 1)
-		return libctx_err("AES-GCM");
+		return libcrypto_err("AES-GCM");
 	*ret = ctx;
 	ctx = NULL;
 	return INRO_OK;
@@ -57,7 +57,7 @@ static enum inro_err aead_start(struct bytes key_and_nonce, struct bytes ad, int
 enum inro_err aead_close(struct bytes key_and_nonce, struct bytes plain, struct bytes ad,
 			 struct buf *ret_box)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(free_cipher) EVP_CIPHER_CTX *ctx = NULL;
 	uint8_t *out;
 	int n = 0;
@@ -74,14 +74,14 @@ enum inro_err aead_close(struct bytes key_and_nonce, struct bytes plain, struct 
 	if ((plain.n && EVP_CipherUpdate(ctx, out, &n, plain.p, (int)plain.n) != 1) ||
 	    EVP_CipherFinal_ex(ctx, out + plain.n, &n) != 1 ||
 	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG, out + plain.n) != 1)
-		return libctx_err("AES-GCM");
+		return libcrypto_err("AES-GCM");
 	return INRO_OK;
 }
 
 enum inro_err aead_open(struct bytes key_and_nonce, struct bytes box, struct bytes ad,
 			struct secret *ret_plain)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(free_cipher) EVP_CIPHER_CTX *ctx = NULL;
 	SCOPED(secret) plain = { 0 };
 	uint8_t tag[SEAL_TAG], none;
@@ -102,7 +102,7 @@ enum inro_err aead_open(struct bytes key_and_nonce, struct bytes box, struct byt
 		return e;
 	if ((text.n && EVP_CipherUpdate(ctx, plain.p, &n, text.p, (int)text.n) != 1) ||
 	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG, tag) != 1)
-		return libctx_err("AES-GCM");
+		return libcrypto_err("AES-GCM");
 	if (EVP_CipherFinal_ex(ctx, plain.p ? plain.p + text.n : &none, &n) != 1)
 		return err_set(INRO_E_DAMAGED, "a sealed record does not open: it, or what belongs "
 					       "to it, was changed");
@@ -117,7 +117,7 @@ enum inro_err aead_open(struct bytes key_and_nonce, struct bytes box, struct byt
 static enum inro_err purpose_key(struct bytes master, struct bytes label, struct bytes salt,
 				 size_t n, struct secret *ret)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(free_kdf) EVP_KDF_CTX *ctx = NULL;
 	SCOPED(secret) key = { 0 };
 	EVP_KDF *hkdf;
@@ -141,7 +141,7 @@ static enum inro_err purpose_key(struct bytes master, struct bytes label, struct
 		return e;
 	ctx = EVP_KDF_CTX_new(hkdf);
 	if (!ctx || EVP_KDF_derive(ctx, key.p, key.n, params) != 1)
-		return libctx_err("deriving a record's key");
+		return libcrypto_err("deriving a record's key");
 	*ret = key;
 	key = (struct secret) { 0 };
 	return INRO_OK;

@@ -372,12 +372,12 @@ static void soft_unload(struct backend *b, backend_key key)
 
 enum inro_err soft_family_of_pair(struct bytes spki, uint8_t ret[BACKEND_FAMILY])
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	const EVP_MD *md;
 	enum inro_err e = libctx_md(CKM_SHA256, &md);
 
 	if (!e && EVP_Digest(spki.p, spki.n, ret, NULL, md, NULL) != 1)
-		e = libctx_err("hashing a public key");
+		e = libcrypto_err("hashing a public key");
 	return e;
 }
 

@@ -59,7 +59,7 @@ static void free_kdf(EVP_KDF_CTX **p)
 
 static enum inro_err derive(struct coder *c, struct bytes pass)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(free_kdf) EVP_KDF_CTX *ctx = NULL;
 	uint64_t n = (uint64_t)1 << c->head[8];
 	uint32_t r = c->head[9], p = c->head[10];
@@ -84,7 +84,7 @@ static enum inro_err derive(struct coder *c, struct bytes pass)
 		return e;
 	ctx = EVP_KDF_CTX_new(scrypt);
 	if (!ctx || EVP_KDF_derive(ctx, c->key.p, c->key.n, params) != 1)
-		return libctx_err("scrypt");
+		return libcrypto_err("scrypt");
 	return INRO_OK;
 }
 
@@ -136,7 +136,7 @@ static enum inro_err start(struct coder *c, uint32_t head, int encrypt)
 	c->count++;
 	if (EVP_CipherInit_ex2(c->ctx, gcm, c->key.p, nonce, encrypt, NULL) != 1 ||
 	    EVP_CipherUpdate(c->ctx, NULL, &n, c->head, sizeof c->head) != 1)
-		return libctx_err("AES-GCM");
+		return libcrypto_err("AES-GCM");
 	return INRO_OK;
 }
 
@@ -158,7 +158,7 @@ static enum inro_err finish(struct coder *c)
 
 static enum inro_err close_segment(struct coder *c, const uint8_t *plain, size_t n, bool last)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	int got = 0, end = 0;
 	enum inro_err e = start(c, (uint32_t)n | (last ? LAST : 0), 1);
 
@@ -167,7 +167,7 @@ static enum inro_err close_segment(struct coder *c, const uint8_t *plain, size_t
 	if ((n && EVP_CipherUpdate(c->ctx, c->box, &got, plain, (int)n) != 1) ||
 	    EVP_CipherFinal_ex(c->ctx, c->box + got, &end) != 1 ||
 	    EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_AEAD_GET_TAG, TAG, c->box + n) != 1)
-		return libctx_err("AES-GCM");
+		return libcrypto_err("AES-GCM");
 	e = put(c, c->head + HEAD, 4);
 	return e ? e : put(c, c->box, n + TAG);
 }
@@ -214,7 +214,7 @@ static enum inro_err take(struct coder *c, void *p, size_t n)
 
 static enum inro_err open_box(struct coder *c, uint32_t head, uint8_t *plain)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	size_t n = head & ~LAST;
 	int got = 0, end = 0;
 	enum inro_err e = start(c, head, 0);
@@ -223,7 +223,7 @@ static enum inro_err open_box(struct coder *c, uint32_t head, uint8_t *plain)
 		return e;
 	if ((n && EVP_CipherUpdate(c->ctx, plain, &got, c->box, (int)n) != 1) ||
 	    EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_AEAD_SET_TAG, TAG, c->box + n) != 1)
-		return libctx_err("AES-GCM");
+		return libcrypto_err("AES-GCM");
 	if (EVP_CipherFinal_ex(c->ctx, plain + got, &end) == 1)
 		return INRO_OK;
 	if (c->count == 1)

@@ -89,7 +89,7 @@ static enum inro_err set_fingerprint(struct attrs *attrs, struct bytes der)
 	if (e)
 		return e;
 	if (!EVP_Digest(der.p, der.n, hash, NULL, md, NULL))
-		return libctx_err("hashing a certificate");
+		return libcrypto_err("hashing a certificate");
 	if (given.n > 0 && !bytes_equal(given, BYTES(hash, OBJECT_CHECK_VALUE)))
 		return err_set(INRO_E_ATTR_VALUE, "CKA_CHECK_VALUE is not that of the certificate");
 	return attrs_set(attrs, CKA_CHECK_VALUE, BYTES(hash, OBJECT_CHECK_VALUE));

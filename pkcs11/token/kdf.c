@@ -300,7 +300,7 @@ static enum inro_err pbkdf2(const struct use_spec *spec, struct bytes base, stru
 	ctx = EVP_KDF_CTX_new(kdf);
 	done = ctx && EVP_KDF_derive(ctx, ret->p, ret->n, params) == 1;
 	EVP_KDF_CTX_free(ctx);
-	return done ? INRO_OK : libctx_err("deriving from a password");
+	return done ? INRO_OK : libcrypto_err("deriving from a password");
 }
 
 /* ---- concatenation ---- */
@@ -390,9 +390,9 @@ enum inro_err kdf_size(const struct use_spec *spec, struct bytes base, struct by
 enum inro_err kdf_derive(const struct use_spec *spec, struct bytes base, struct bytes other,
 			 struct secret *ret)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	size_t fixed, max;
-	enum inro_err e = libctx_alive();
+	enum inro_err e = libcrypto_alive();
 
 	if (!e)
 		e = kdf_size(spec, base, other, &fixed, &max);
@@ -476,7 +476,7 @@ static enum inro_err trailing(struct bytes z, struct secret *ret)
 
 enum inro_err kdf_x963(const struct use_spec *spec, struct bytes z, struct secret *ret)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	const EVP_MD *md;
 	EVP_MD_CTX *ctx;
 	bool done;
@@ -497,5 +497,5 @@ enum inro_err kdf_x963(const struct use_spec *spec, struct bytes z, struct secre
 	ctx = EVP_MD_CTX_new();
 	done = ctx && x963_blocks(ctx, md, x963_kdfs[row].counter_first, z, spec->ad, ret);
 	EVP_MD_CTX_free(ctx);
-	return done ? INRO_OK : libctx_err("deriving from an agreed secret");
+	return done ? INRO_OK : libcrypto_err("deriving from an agreed secret");
 }

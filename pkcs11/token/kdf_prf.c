@@ -76,7 +76,7 @@ enum inro_err prf_open(CK_MECHANISM_TYPE mech, struct bytes key, struct prf *ret
 	/* an empty key is one, no pointer would be none */
 	if (!p.keyed ||
 	    EVP_MAC_init(p.keyed, key.n ? key.p : (const uint8_t *)"", key.n, params) != 1) {
-		e = libctx_err("keying a MAC");
+		e = libcrypto_err("keying a MAC");
 		prf_clear(&p);
 		return e;
 	}
@@ -95,13 +95,13 @@ enum inro_err prf_start(struct prf *p)
 {
 	EVP_MAC_CTX_free(p->running);
 	p->running = EVP_MAC_CTX_dup(p->keyed);
-	return p->running ? INRO_OK : libctx_err("starting a MAC");
+	return p->running ? INRO_OK : libcrypto_err("starting a MAC");
 }
 
 enum inro_err prf_add(struct prf *p, struct bytes x)
 {
 	return x.n == 0 || EVP_MAC_update(p->running, x.p, x.n) == 1 ? INRO_OK
-								     : libctx_err("a MAC");
+								     : libcrypto_err("a MAC");
 }
 
 enum inro_err prf_end(struct prf *p, uint8_t *out)
@@ -111,5 +111,5 @@ enum inro_err prf_end(struct prf *p, uint8_t *out)
 
 	EVP_MAC_CTX_free(p->running);
 	p->running = NULL;
-	return done ? INRO_OK : libctx_err("finishing a MAC");
+	return done ? INRO_OK : libcrypto_err("finishing a MAC");
 }

@@ -6,12 +6,9 @@
 #include <unistd.h>
 
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/kdf.h>
 #include <openssl/provider.h>
 
-#include "base/log.h"
 #include "base/own.h"
 #include "base/process.h"
 #include "pkcs11/token/ownalg.h"
@@ -54,43 +51,6 @@ struct corner {
 
 static _Atomic(struct corner *) current;
 
-bool libctx_gone(void)
-{
-	/* Refused once OPENSSL_cleanup() has begun; needs no handler of ours, which could be
-	 * called after this module has been unloaded. */
-	return OPENSSL_init_crypto(0, NULL) == 0;
-}
-
-enum inro_err libctx_alive(void)
-{
-	return libctx_gone() ? err_set(INRO_E_CRYPTO, "libcrypto has been shut down: the process "
-						      "is ending")
-			     : INRO_OK;
-}
-
-struct libctx_errors libctx_errors_keep(void)
-{
-	return (struct libctx_errors) { .marked = ERR_set_mark() };
-}
-
-void libctx_errors_clear(struct libctx_errors *kept)
-{
-	/* Without a mark the queue was empty: this empties it again. */
-	(void)kept;
-	ERR_pop_to_mark();
-}
-
-enum inro_err libctx_err(const char *what)
-{
-	unsigned long code = ERR_peek_last_error();
-	const char *reason = ERR_reason_error_string(code);
-	enum inro_err e =
-		ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE ? INRO_E_NO_MEMORY : INRO_E_CRYPTO;
-
-	log_debug("libcrypto: %s: %08lx %s", what, code, reason ? reason : "no reason given");
-	return err_set(e, "%s: %s", what, reason ? reason : "libcrypto failed");
-}
-
 static void corner_free(struct corner *c)
 {
 	for (size_t i = 0; i < ARRAY_LEN(c->md); i++)
@@ -114,11 +74,11 @@ static void corner_free(struct corner *c)
 /* What a libcrypto may be built without is left out: libctx_md() says that it is not offered. */
 static bool fetch_hashes(struct corner *c)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 
 	for (size_t i = 0; i < ARRAY_LEN(c->md); i++) {
 		c->md[i] = EVP_MD_fetch(c->ctx, hashes[i].name, NULL);
-		if (!c->md[i] && libctx_err("fetching a hash") == INRO_E_NO_MEMORY)
+		if (!c->md[i] && libcrypto_err("fetching a hash") == INRO_E_NO_MEMORY)
 			return false;
 	}
 	return c->md[HASH_SHA256] != NULL;
@@ -148,7 +108,7 @@ static enum inro_err corner_new(struct corner **ret)
 	if (!c)
 		return INRO_E_NO_MEMORY;
 	if (!corner_fill(c)) {
-		enum inro_err e = libctx_err("starting libcrypto's default provider");
+		enum inro_err e = libcrypto_err("starting libcrypto's default provider");
 
 		corner_free(c);
 		return e;
@@ -166,7 +126,7 @@ static enum inro_err corner_get(struct corner **ret)
 	struct corner *seen = atomic_load_explicit(&current, memory_order_acquire), *made = NULL;
 	enum inro_err e;
 
-	e = libctx_alive();
+	e = libcrypto_alive();
 	if (e)
 		return e;
 	if (seen && seen->pid == process_id()) {

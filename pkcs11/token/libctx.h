@@ -11,30 +11,23 @@
  * 4. A forked child gets a new one, because the parent's threads may have held its locks; the
  *    parent's stays where it is, for the keys that still point into it.
  * 5. Once libcrypto has been shut down (its atexit handler may run before C_Finalize) nothing of it
- *    is touched again: libctx_gone().
+ *    is touched again: libcrypto_gone().
  *
  * Everything here may be called by any thread at any time.
  */
 #ifndef INRO_PKCS11_TOKEN_LIBCTX_H
 #define INRO_PKCS11_TOKEN_LIBCTX_H
 
-#include <stdbool.h>
-
 #include <openssl/evp.h>
 
 #include "base/cryptoki/cryptoki.h"
 #include "base/err.h"
-#include "base/own.h"
+#include "base/libcrypto/libcrypto.h"
 
 /* The longest hash there is here. */
 #define LIBCTX_MAX_HASH 64
 
 MUST_CHECK enum inro_err libctx_get(OSSL_LIB_CTX **ret);
-
-/* libcrypto is past OPENSSL_cleanup(): leave its objects alone, the process is ending. */
-bool libctx_gone(void);
-/* The same as an error: INRO_E_CRYPTO once it is gone. */
-MUST_CHECK enum inro_err libctx_alive(void);
 
 /* The hash named by its Cryptoki mechanism (CKM_SHA256); kept, not the caller's to free.
  * INRO_E_MECHANISM for another, and for one that this libcrypto is built without. */
@@ -51,21 +44,5 @@ MUST_CHECK enum inro_err libctx_hkdf(EVP_KDF **ret);
 MUST_CHECK enum inro_err libctx_pbkdf2(EVP_KDF **ret);
 MUST_CHECK enum inro_err libctx_hmac(EVP_MAC **ret);
 MUST_CHECK enum inro_err libctx_cmac(EVP_MAC **ret);
-
-/* The thread's error queue is the application's too: KEEP_LIBCTX_ERRORS(); at the head of a
- * function takes off on every way out what was raised within. */
-struct libctx_errors {
-	int marked;
-};
-
-struct libctx_errors libctx_errors_keep(void);
-void libctx_errors_clear(struct libctx_errors *kept);
-
-#define KEEP_LIBCTX_ERRORS()                                                                       \
-	SCOPED(libctx_errors) kept_errors __attribute__((unused)) = libctx_errors_keep()
-
-/* For a libcrypto call that failed: logs its latest reason and returns INRO_E_NO_MEMORY if that was
- * it, INRO_E_CRYPTO otherwise, with "<what>: <reason>" as detail. */
-enum inro_err libctx_err(const char *what);
 
 #endif

@@ -83,7 +83,7 @@ void op_cancel(struct session *s, CK_FLAGS flags)
 static void op_free(struct op *op)
 {
 	op_stop(op);
-	if (op->md && !libctx_gone())
+	if (op->md && !libcrypto_gone())
 		EVP_MD_CTX_free(op->md);
 	free(op);
 }
@@ -117,7 +117,7 @@ static enum inro_err start_hash(struct op *op)
 		op->md = EVP_MD_CTX_new();
 	if (!op->md)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a hash");
-	return EVP_DigestInit_ex2(op->md, md, NULL) ? INRO_OK : libctx_err("starting a hash");
+	return EVP_DigestInit_ex2(op->md, md, NULL) ? INRO_OK : libcrypto_err("starting a hash");
 }
 
 enum inro_err op_again(struct op *op)

@@ -24,7 +24,7 @@ struct op_state {
 
 static void forget(struct op_state *state)
 {
-	if (!libctx_gone())
+	if (!libcrypto_gone())
 		EVP_MD_CTX_free(state->md);
 	*state = (struct op_state) { 0 };
 }
@@ -52,7 +52,7 @@ static enum inro_err copy_of(const EVP_MD_CTX *md, EVP_MD_CTX **ret)
 
 	if (!copy || !EVP_MD_CTX_copy_ex(copy, md)) {
 		EVP_MD_CTX_free(copy);
-		return libctx_err("copying a digest");
+		return libcrypto_err("copying a digest");
 	}
 	*ret = copy;
 	return INRO_OK;

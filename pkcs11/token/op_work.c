@@ -109,7 +109,7 @@ static enum inro_err add_to_hash(struct op *op, struct bytes in)
 {
 	if (in.n == 0 || EVP_DigestUpdate(op->md, in.p, in.n))
 		return INRO_OK;
-	return libctx_err("hashing");
+	return libcrypto_err("hashing");
 }
 
 static enum inro_err add_to_mac(struct op *op, struct bytes in)
@@ -145,7 +145,7 @@ static enum inro_err end_hash(struct op *op, uint8_t out[EVP_MAX_MD_SIZE], size_
 	unsigned n = 0;
 
 	if (!EVP_DigestFinal_ex(op->md, out, &n))
-		return libctx_err("ending a hash");
+		return libcrypto_err("ending a hash");
 	*ret_n = n;
 	return INRO_OK;
 }

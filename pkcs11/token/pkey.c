@@ -34,7 +34,7 @@ void pkey_free_bn(BIGNUM **p)
 
 enum inro_err pkey_refuse(const char *why)
 {
-	return libctx_err("looking at a key") == INRO_E_NO_MEMORY
+	return libcrypto_err("looking at a key") == INRO_E_NO_MEMORY
 		       ? INRO_E_NO_MEMORY
 		       : err_set(INRO_E_ATTR_VALUE, "%s", why);
 }
@@ -43,7 +43,7 @@ enum inro_err pkey_refuse(const char *why)
 bool pkey_kind_offered(enum key_kind kind)
 {
 	static _Atomic bool known[KEY_KIND__MAX];
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	const struct pkey_type *type = type_of(kind);
 	AUTO(pkey_free_ctx) EVP_PKEY_CTX *ctx = NULL;
 	OSSL_LIB_CTX *libctx;
@@ -98,7 +98,7 @@ void pkey_unref(struct pkey *k)
 {
 	if (!k || atomic_fetch_sub_explicit(&k->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	if (libctx_gone()) {
+	if (libcrypto_gone()) {
 		leave_behind(k);
 		return;
 	}
@@ -150,7 +150,7 @@ enum inro_err pkey_build(struct pkey *k, OSSL_PARAM *params)
 	int selection = k->is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, done;
 
 	if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0)
-		return libctx_err("preparing a key");
+		return libcrypto_err("preparing a key");
 	/* libcrypto holds a lock of the whole process while an EVP_PKEY gets its type */
 	fork_gate_enter();
 	done = EVP_PKEY_fromdata(ctx, &k->evp, selection, params);
@@ -166,14 +166,14 @@ enum inro_err pkey_make(struct pkey *k, const OSSL_PARAM *params, bool quick)
 
 	if (!ctx || EVP_PKEY_keygen_init(ctx) <= 0 ||
 	    (params && EVP_PKEY_CTX_set_params(ctx, params) <= 0))
-		return libctx_err("preparing to make a key");
+		return libcrypto_err("preparing to make a key");
 	/* RSA takes seconds, of which the lock is held for one instant: not worth a waiting fork */
 	if (quick)
 		fork_gate_enter();
 	done = EVP_PKEY_generate(ctx, &k->evp) > 0;
 	if (quick)
 		fork_gate_leave();
-	return done ? INRO_OK : libctx_err("making a key");
+	return done ? INRO_OK : libcrypto_err("making a key");
 }
 
 enum inro_err pkey_take_number(const struct pkey *k, const char *name, size_t width,
@@ -183,7 +183,7 @@ enum inro_err pkey_take_number(const struct pkey *k, const char *name, size_t wi
 	size_t n;
 
 	if (EVP_PKEY_get_bn_param(k->evp, name, &x) <= 0)
-		return libctx_err("reading a key's numbers");
+		return libcrypto_err("reading a key's numbers");
 	n = width ? width : (size_t)BN_num_bytes(x);
 	if (n > room->n - *used || BN_bn2binpad(x, room->p + *used, (int)n) < 0)
 		return err_set(INRO_E_CRYPTO, "a key's number is longer than its size allows");
@@ -199,7 +199,7 @@ enum inro_err pkey_take_point(struct pkey *k)
 	if (EVP_PKEY_get_octet_string_param(k->evp, OSSL_PKEY_PARAM_PUB_KEY, k->point,
 					    sizeof k->point, &n) <= 0 ||
 	    n != k->curve->point)
-		return libctx_err("reading a key's point");
+		return libcrypto_err("reading a key's point");
 	return INRO_OK;
 }
 
@@ -215,7 +215,7 @@ struct key_parts pkey_curve_parts(const struct pkey *k)
 
 static enum inro_err from_parts(struct key_parts *parts, bool is_private, struct pkey **ret)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(pkey_unref_ptr) struct pkey *k = NULL;
 	enum inro_err e = pkey_new(parts->kind, is_private, &k);
 
@@ -257,7 +257,7 @@ enum inro_err pkey_from_point(const struct pkey *like, struct bytes point, struc
 
 enum inro_err pkey_pkcs8(const struct pkey *k, struct secret *ret)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	SCOPED(secret) room = { 0 };
 	struct key_parts parts;
 	enum inro_err e;
@@ -276,7 +276,7 @@ enum inro_err pkey_spki(const struct pkey *k, struct buf *ret)
 
 enum inro_err pkey_generate(const struct key_spec *spec, struct pkey **ret)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(pkey_unref_ptr) struct pkey *k = NULL;
 	SCOPED(secret) room = { 0 };
 	struct key_parts parts;
@@ -299,11 +299,11 @@ enum inro_err pkey_generate(const struct key_spec *spec, struct pkey **ret)
 
 enum inro_err pkey_check(const struct pkey *k)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(pkey_free_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(k->libctx, k->evp, NULL);
 
 	if (!ctx)
-		return libctx_err("checking a key");
+		return libcrypto_err("checking a key");
 	if ((k->is_private ? EVP_PKEY_check(ctx) : EVP_PKEY_public_check(ctx)) == 1)
 		return INRO_OK;
 	return pkey_refuse("the parts of the key do not fit together");

@@ -9,7 +9,7 @@
 enum inro_err pkey_away_sign(const struct pkey *public, const struct use_spec *spec,
 			     struct bytes *in, struct buf *room, struct use_spec *ret_spec)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	const struct pkey_raw *raw = NULL;
 	struct use_spec s = *spec;
 	/* what verifies also signs, and takes the same */
@@ -37,7 +37,7 @@ enum inro_err pkey_away_pkcs1(struct bytes secret, struct bytes ciphertext, uint
 enum inro_err pkey_away_peer(const struct pkey *public, struct bytes peer,
 			     uint8_t point[EC_MAX_POINT])
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(pkey_unref_ptr) struct pkey *other = NULL;
 	enum inro_err e = pkey_take_peer(public, peer, &other);
 

@@ -27,7 +27,7 @@ static enum inro_err give_out(const uint8_t *from, size_t n, struct room out, si
 enum inro_err pkey_encrypt(struct pkey *k, const struct use_spec *spec, struct bytes in,
 			   struct room out, size_t *ret_n)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	SCOPED(buf) room = { 0 };
 	uint8_t block[MAX_BLOCK];
 	size_t n = sizeof block;
@@ -46,7 +46,7 @@ enum inro_err pkey_encrypt(struct pkey *k, const struct use_spec *spec, struct b
 		return e;
 	if (EVP_PKEY_encrypt(p->ctx, block, &n, in.n ? in.p : block, in.n) <= 0) {
 		pkey_spoiled(p);
-		return libctx_err("encrypting");
+		return libcrypto_err("encrypting");
 	}
 	pkey_done(k, p);
 	return give_out(block, n, out, ret_n);
@@ -96,7 +96,7 @@ static enum inro_err run_decrypt(struct pkey *k, struct prepared *p, const struc
 enum inro_err pkey_decrypt(struct pkey *k, const struct use_spec *spec, struct bytes in,
 			   struct room out, size_t *ret_n)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	uint8_t block[MAX_BLOCK];
 	size_t n = sizeof block;
 	const struct pkey_raw *raw = NULL;

@@ -147,7 +147,7 @@ static enum inro_err raw_to_parts(const struct pkey *k, bool private, struct sec
 	if (private && (EVP_PKEY_get_octet_string_param(k->evp, OSSL_PKEY_PARAM_PRIV_KEY, room->p,
 							room->n, &n) <= 0 ||
 			n != room->n))
-		return libctx_err("reading a private key");
+		return libcrypto_err("reading a private key");
 	parts.value = secret_bytes(room);
 	*ret = parts;
 	return INRO_OK;

@@ -127,7 +127,7 @@ const CK_MECHANISM_TYPE *pkey_mechanisms(void)
 
 	if (list)
 		return list;
-	list = libctx_alive() ? NULL : calloc(ARRAY_LEN(mechanisms) + 1, sizeof *list);
+	list = libcrypto_alive() ? NULL : calloc(ARRAY_LEN(mechanisms) + 1, sizeof *list);
 	if (!list)
 		return none;
 	for (size_t i = 0; i < ARRAY_LEN(mechanisms); i++)
@@ -345,7 +345,7 @@ enum inro_err pkey_raw_find(const struct pkey *k, CK_MECHANISM_TYPE mech, enum k
 			    const struct pkey_raw **ret)
 {
 	const struct pkey_raw *raw = raw_of(mech);
-	enum inro_err e = libctx_alive();
+	enum inro_err e = libcrypto_alive();
 
 	if (e)
 		return e;
@@ -399,7 +399,7 @@ static enum inro_err hash_message(CK_MECHANISM_TYPE hash, struct bytes in, uint8
 	if (e)
 		return e;
 	if (EVP_Digest(in.p, in.n, out, &n, md, NULL) != 1)
-		return libctx_err("hashing");
+		return libcrypto_err("hashing");
 	*ret = BYTES(out, n);
 	return INRO_OK;
 }

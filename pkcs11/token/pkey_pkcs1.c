@@ -43,7 +43,7 @@ enum inro_err pkey_pkcs1_secret(const struct pkey *k, struct secret *ret)
 	if (!e)
 		e = pkey_take_number(k, OSSL_PKEY_PARAM_RSA_D, d.n, &d, &used, &number);
 	if (!e && EVP_Digest(number.p, number.n, hash.p, NULL, md, NULL) != 1)
-		e = libctx_err("hashing");
+		e = libcrypto_err("hashing");
 	if (e)
 		return e;
 	*ret = hash;

@@ -135,7 +135,7 @@ static enum inro_err init(struct prepared *p, const OSSL_PARAM *params)
 	for (size_t i = 0; i < ARRAY_LEN(inits); i++)
 		if (inits[i].use == p->use && inits[i].init(p->ctx, params) > 0)
 			return INRO_OK;
-	return libctx_err("preparing an operation");
+	return libcrypto_err("preparing an operation");
 }
 
 /* PSS and OAEP: the parameters of a signature and of a cipher have the same names but one. */
@@ -194,12 +194,12 @@ static enum inro_err set_up_md(struct prepared *p, const struct pkey *k)
 
 	p->md = EVP_MD_CTX_new();
 	if (!p->md)
-		return libctx_err("preparing an operation");
+		return libcrypto_err("preparing an operation");
 	done = p->use == USE_SIGN
 		       ? EVP_DigestSignInit_ex(p->md, &p->ctx, NULL, k->libctx, NULL, k->evp, NULL)
 		       : EVP_DigestVerifyInit_ex(p->md, &p->ctx, NULL, k->libctx, NULL, k->evp,
 						 NULL);
-	return done > 0 ? INRO_OK : libctx_err("preparing an operation");
+	return done > 0 ? INRO_OK : libcrypto_err("preparing an operation");
 }
 
 static enum inro_err set_up_eddsa(struct prepared *p, const struct pkey *k,
@@ -228,7 +228,7 @@ static enum inro_err set_up_pq(struct prepared *p, const struct pkey *k, const s
 		*next++ = OSSL_PARAM_construct_int(PARAM_DETERMINISTIC, &deterministic);
 	*next = OSSL_PARAM_construct_end();
 	return EVP_PKEY_CTX_set_params(p->ctx, params) > 0 ? INRO_OK
-							   : libctx_err("preparing an operation");
+							   : libcrypto_err("preparing an operation");
 }
 
 static enum inro_err (*const message_set_ups[KEY_KIND__MAX])(struct prepared *, const struct pkey *,
@@ -244,7 +244,7 @@ static enum inro_err set_up(struct prepared *p, const struct pkey *k, const stru
 		return message_set_ups[k->kind](p, k, raw);
 	p->ctx = EVP_PKEY_CTX_new_from_pkey(k->libctx, k->evp, NULL);
 	if (!p->ctx)
-		return libctx_err("preparing an operation");
+		return libcrypto_err("preparing an operation");
 	if (k->kind != KEY_RSA)
 		return init(p, NULL);
 	if (raw->padding == RSA_PKCS1_PADDING && p->use == USE_DECRYPT) {

@@ -28,7 +28,7 @@ static enum inro_err take_octets(const struct pkey *k, const char *name, uint8_t
 	size_t got = 0;
 
 	if (EVP_PKEY_get_octet_string_param(k->evp, name, out, n, &got) <= 0 || got != n)
-		return libctx_err("reading a key");
+		return libcrypto_err("reading a key");
 	return INRO_OK;
 }
 
@@ -157,7 +157,7 @@ static enum inro_err prepare_kem(struct pkey *k, enum key_use use, struct prepar
 static enum inro_err kem_encapsulate(struct pkey *k, struct buf *ret_ciphertext,
 				     struct secret *ret_shared)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	SCOPED(secret) shared = { 0 };
 	struct prepared *p = NULL;
 	size_t before = ret_ciphertext->n, n = k->set->out, shared_n = PARAMSET_SHARED;
@@ -173,7 +173,7 @@ static enum inro_err kem_encapsulate(struct pkey *k, struct buf *ret_ciphertext,
 	    n != k->set->out || shared_n != shared.n) {
 		pkey_spoiled(p);
 		buf_truncate(ret_ciphertext, before);
-		return out ? libctx_err("encapsulating a key") : INRO_E_NO_MEMORY;
+		return out ? libcrypto_err("encapsulating a key") : INRO_E_NO_MEMORY;
 	}
 	pkey_done(k, p);
 	*ret_shared = shared;
@@ -185,7 +185,7 @@ static enum inro_err kem_encapsulate(struct pkey *k, struct buf *ret_ciphertext,
 static enum inro_err kem_decapsulate(struct pkey *k, struct bytes ciphertext,
 				     struct secret *ret_shared)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	SCOPED(secret) shared = { 0 };
 	struct prepared *p = NULL;
 	size_t n = PARAMSET_SHARED;
@@ -201,7 +201,7 @@ static enum inro_err kem_decapsulate(struct pkey *k, struct bytes ciphertext,
 	if (EVP_PKEY_decapsulate(p->ctx, shared.p, &n, ciphertext.p, ciphertext.n) <= 0 ||
 	    n != shared.n) {
 		pkey_spoiled(p);
-		return libctx_err("decapsulating a key");
+		return libcrypto_err("decapsulating a key");
 	}
 	pkey_done(k, p);
 	*ret_shared = shared;

@@ -105,7 +105,7 @@ static enum inro_err run_sign(struct pkey *k, struct prepared *p, struct bytes i
 
 	if (ways[k->kind].sign(k, p, in, out, &n) <= 0) {
 		pkey_spoiled(p);
-		return libctx_err("signing");
+		return libcrypto_err("signing");
 	}
 	pkey_done(k, p);
 	return n == k->sig_len
@@ -116,7 +116,7 @@ static enum inro_err run_sign(struct pkey *k, struct prepared *p, struct bytes i
 enum inro_err pkey_sign(struct pkey *k, const struct use_spec *spec, struct bytes in, uint8_t *out,
 			size_t cap, size_t *ret_n)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	SCOPED(buf) room = { 0 };
 	struct use_spec s = *spec;
 	const struct pkey_raw *raw = NULL;
@@ -150,7 +150,7 @@ enum inro_err pkey_sig_fits(const struct pkey *k, size_t n)
 enum inro_err pkey_verify(struct pkey *k, const struct use_spec *spec, struct bytes in,
 			  struct bytes sig)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	SCOPED(buf) room = { 0 };
 	struct use_spec s = *spec;
 	const struct pkey_raw *raw = NULL;
@@ -168,7 +168,7 @@ enum inro_err pkey_verify(struct pkey *k, const struct use_spec *spec, struct by
 	pkey_done(k, p);
 	if (verdict == 1)
 		return INRO_OK;
-	return libctx_err("verifying") == INRO_E_NO_MEMORY
+	return libcrypto_err("verifying") == INRO_E_NO_MEMORY
 		       ? INRO_E_NO_MEMORY
 		       : err_set(INRO_E_SIGNATURE, "the signature does not verify");
 }
@@ -176,7 +176,7 @@ enum inro_err pkey_verify(struct pkey *k, const struct use_spec *spec, struct by
 enum inro_err pkey_verify_recover(struct pkey *k, const struct use_spec *spec, struct bytes sig,
 				  struct room out, size_t *ret_n)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	uint8_t plain[PKEY_MAX_SIG];
 	size_t n = sizeof plain;
 	const struct pkey_raw *raw = NULL;
@@ -226,11 +226,11 @@ static enum inro_err run_agree(struct pkey *k, struct prepared *p, const struct 
 
 	if (EVP_PKEY_derive_set_peer_ex(p->ctx, peer->evp, 0) <= 0) {
 		pkey_spoiled(p);
-		return libctx_err("agreeing on a key");
+		return libcrypto_err("agreeing on a key");
 	}
 	if (EVP_PKEY_derive(p->ctx, z->p, &n) <= 0 || n != z->n) {
 		pkey_spoiled(p);
-		return libctx_err("agreeing on a key") == INRO_E_NO_MEMORY
+		return libcrypto_err("agreeing on a key") == INRO_E_NO_MEMORY
 			       ? INRO_E_NO_MEMORY
 			       : err_set(INRO_E_PUBLIC_KEY, "the other's point is of small order");
 	}
@@ -240,7 +240,7 @@ static enum inro_err run_agree(struct pkey *k, struct prepared *p, const struct 
 
 enum inro_err pkey_agree(struct pkey *k, struct bytes peer, struct secret *ret)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(pkey_unref_ptr) struct pkey *other = NULL;
 	SCOPED(secret) z = { 0 };
 	const struct use_spec spec = { .mech = CKM_ECDH1_DERIVE };

@@ -146,7 +146,7 @@ enum inro_err record_hash(struct bytes value, uint8_t ret[32])
 	if (e)
 		return e;
 	if (!EVP_Digest(value.p, value.n, ret, NULL, md, NULL))
-		return libctx_err("hashing a public key");
+		return libcrypto_err("hashing a public key");
 	return INRO_OK;
 }
 

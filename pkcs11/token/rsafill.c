@@ -95,7 +95,7 @@ static enum inro_err find_primes(struct numbers *n)
 		return err_set(INRO_E_TEMPLATE_INCOMPLETE,
 			       "the primes do not follow from the modulus and the exponents that "
 			       "were given: give all numbers of the key");
-	return BN_div(n->v[Q], NULL, n->v[N], n->v[P], n->ctx) ? INRO_OK : libctx_err("dividing");
+	return BN_div(n->v[Q], NULL, n->v[N], n->v[P], n->ctx) ? INRO_OK : libcrypto_err("dividing");
 }
 
 /* The larger prime is the first (RFC 8017 3.2), as every program expects. */
@@ -139,7 +139,7 @@ static bool lacks(struct key_parts *parts, size_t from)
 
 enum inro_err rsafill(struct key_parts *parts, struct secret *ret_room)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	SCOPED(numbers) n = { 0 };
 	enum inro_err e = INRO_OK;
 

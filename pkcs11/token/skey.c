@@ -142,7 +142,7 @@ void skey_unref(struct skey *k)
 	if (!k || atomic_fetch_sub_explicit(&k->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	secret_clear(&k->value);
-	if (libctx_gone()) {
+	if (libcrypto_gone()) {
 		leave_behind(k);
 		return;
 	}

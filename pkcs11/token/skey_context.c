@@ -129,7 +129,7 @@ enum inro_err prepared_take(struct skey *k, const struct smech *m, bool encrypt,
 		p->m = m;
 		p->encrypt = encrypt;
 		if (!(by_mac ? new_mac(p, k, ctx) : new_cipher(p, k, ctx))) {
-			e = libctx_err("preparing a secret key");
+			e = libcrypto_err("preparing a secret key");
 			prepared_free(p);
 			return e;
 		}
@@ -176,7 +176,7 @@ enum inro_err prepared_start(struct prepared_secret *p, const struct skey *k,
 		done = set_sizes(p, k, iv.n, smech_tag(p->m, spec)) &&
 		       EVP_CipherInit_ex2(p->cipher, NULL, NULL, iv.p, p->encrypt, NULL) == 1 &&
 		       EVP_CIPHER_CTX_set_padding(p->cipher, p->m->form == FORM_PADDED) == 1;
-	return done ? INRO_OK : libctx_err("starting with a secret key");
+	return done ? INRO_OK : libcrypto_err("starting with a secret key");
 }
 
 bool prepared_feed(struct prepared_secret *p, struct bytes in, uint8_t *out, size_t *ret_n)

@@ -182,7 +182,7 @@ static bool is_there(OSSL_LIB_CTX *ctx, const struct smech *m)
 
 static void fill(CK_MECHANISM_TYPE *list)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	OSSL_LIB_CTX *ctx;
 
 	if (libctx_get(&ctx) == INRO_OK)

@@ -35,7 +35,7 @@ void skey_op_free(struct skey_op *op)
 {
 	if (!op)
 		return;
-	if (!libctx_gone())
+	if (!libcrypto_gone())
 		prepared_free(op->p);
 	buf_clear(&op->params);
 	buf_clear(&op->all);
@@ -71,7 +71,7 @@ static enum inro_err start(struct skey_op *op, const struct use_spec *spec)
 	if (!e)
 		e = prepared_start(op->p, op->k, spec);
 	if (!e && smech_is_aead(op->m) && !prepared_feed(op->p, spec->ad, NULL, NULL))
-		e = libctx_err("additional data");
+		e = libcrypto_err("additional data");
 	op->spec.iv = op->spec.ad = BYTES_NONE; /* borrowed */
 	return e;
 }
@@ -79,7 +79,7 @@ static enum inro_err start(struct skey_op *op, const struct use_spec *spec)
 enum inro_err skey_begin(struct skey *k, enum key_use use, const struct use_spec *spec,
 			 struct skey_op **ret)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(free_op) struct skey_op *op = NULL;
 	const struct smech *m = NULL;
 	enum inro_err e = smech_check(k->type, spec, use, &m);
@@ -131,7 +131,7 @@ static enum inro_err feed_part(struct skey_op *op, struct bytes in, uint8_t *out
 	bool mac = smech_is_mac(op->m);
 
 	if (!prepared_feed(op->p, in, mac ? NULL : out ? out : none, ret_n))
-		return libctx_err("a part of an operation");
+		return libcrypto_err("a part of an operation");
 	if (mac)
 		*ret_n = 0;
 	op->held = held_of(op, op->held + in.n);
@@ -169,12 +169,12 @@ static enum inro_err check_alive(const struct skey_op *op)
 {
 	if (op->failed)
 		return err_set(INRO_E_STATE, "the operation is over");
-	return libctx_alive();
+	return libcrypto_alive();
 }
 
 enum inro_err skey_step(struct skey_op *op, struct bytes in, struct room out, size_t *ret_n)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	size_t need = skey_step_max(op, in.n), n = 0;
 	enum inro_err e = check_alive(op);
 
@@ -210,7 +210,7 @@ static enum inro_err last_mac(struct skey_op *op, uint8_t *out, size_t *ret_n)
 	size_t n = 0, tag = smech_tag(op->m, &op->spec);
 
 	if (EVP_MAC_final(op->p->mac, whole, &n, sizeof whole) != 1 || n < tag)
-		return libctx_err("making a MAC");
+		return libcrypto_err("making a MAC");
 	memcpy(out, whole, tag);
 	*ret_n = tag;
 	return INRO_OK;
@@ -230,7 +230,7 @@ static enum inro_err last_cipher(struct skey_op *op, uint8_t *out, size_t *ret_n
 	if (EVP_CipherFinal_ex(op->p->cipher, end, &n) != 1 ||
 	    (tagged &&
 	     EVP_CIPHER_CTX_ctrl(op->p->cipher, EVP_CTRL_AEAD_GET_TAG, (int)tag, end) != 1))
-		return libctx_err("ending an operation");
+		return libcrypto_err("ending an operation");
 	*ret_n = tagged ? tag : (size_t)n;
 	if (*ret_n)
 		memcpy(out, end, *ret_n);
@@ -249,7 +249,7 @@ static enum inro_err unpad(struct skey_op *op)
 			       "the ciphertext does not end with a whole block");
 	if (EVP_CIPHER_CTX_set_padding(op->p->cipher, 0) != 1 ||
 	    EVP_CipherFinal_ex(op->p->cipher, op->last, &n) != 1 || (size_t)n != block)
-		return libctx_err("ending a decryption");
+		return libcrypto_err("ending a decryption");
 	e = skey_unpad(op->last, block, &op->last_n);
 	op->unpadded = !e;
 	return e;
@@ -284,7 +284,7 @@ static enum inro_err last_of(struct skey_op *op, struct room out, size_t *ret_n)
 
 enum inro_err skey_last(struct skey_op *op, struct room out, size_t *ret_n)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	enum inro_err e = check_alive(op);
 
 	if (!e)

@@ -24,7 +24,7 @@ static enum inro_err run_mac(struct job *j)
 
 	if (!prepared_feed(j->p, j->in, NULL, NULL) ||
 	    EVP_MAC_final(j->p->mac, whole, &n, sizeof whole) != 1 || n < tag)
-		return libctx_err("making a MAC");
+		return libcrypto_err("making a MAC");
 	memcpy(j->out, whole, tag);
 	j->n = tag;
 	return INRO_OK;
@@ -57,7 +57,7 @@ static enum inro_err run_gmac(struct job *j)
 {
 	return prepared_feed(j->p, j->in, NULL, NULL) && final(j) && get_tag(j)
 		       ? INRO_OK
-		       : libctx_err("making a MAC");
+		       : libcrypto_err("making a MAC");
 }
 
 /* As much out as in, or padded when it is encrypted. */
@@ -65,7 +65,7 @@ static enum inro_err run_plain(struct job *j)
 {
 	return prepared_feed(j->p, j->in, j->out, &j->n) && final(j)
 		       ? INRO_OK
-		       : libctx_err(j->p->encrypt ? "encrypting" : "decrypting");
+		       : libcrypto_err(j->p->encrypt ? "encrypting" : "decrypting");
 }
 
 static enum inro_err run_unpad(struct job *j)
@@ -75,7 +75,7 @@ static enum inro_err run_unpad(struct job *j)
 
 	if (EVP_CIPHER_CTX_set_padding(j->p->cipher, 0) != 1 ||
 	    !prepared_feed(j->p, j->in, j->out, &j->n) || j->n != j->in.n)
-		return libctx_err("decrypting");
+		return libcrypto_err("decrypting");
 	e = skey_unpad(j->out + j->n - block, block, &left);
 	if (!e)
 		j->n = j->n - block + left;
@@ -108,7 +108,7 @@ static enum inro_err run_seal(struct job *j)
 {
 	return start_aead(j, j->in.n) && feed_text(j, j->in) && final(j) && get_tag(j)
 		       ? INRO_OK
-		       : libctx_err("encrypting");
+		       : libcrypto_err("encrypting");
 }
 
 static enum inro_err run_open(struct job *j)
@@ -120,7 +120,7 @@ static enum inro_err run_open(struct job *j)
 	memcpy(given, j->in.p + text.n, tag);
 	if (EVP_CIPHER_CTX_ctrl(j->p->cipher, EVP_CTRL_AEAD_SET_TAG, (int)tag, given) != 1 ||
 	    !start_aead(j, text.n))
-		return libctx_err("decrypting");
+		return libcrypto_err("decrypting");
 	/* CCM says it while it decrypts, the others at the end */
 	if (!feed_text(j, text) || (j->p->m->form != FORM_CCM && !final(j)))
 		return err_set(INRO_E_AEAD, "the ciphertext, its tag or what belongs to it was "
@@ -130,7 +130,7 @@ static enum inro_err run_open(struct job *j)
 
 static enum inro_err run_wrap(struct job *j)
 {
-	return prepared_feed(j->p, j->in, j->out, &j->n) ? INRO_OK : libctx_err("wrapping");
+	return prepared_feed(j->p, j->in, j->out, &j->n) ? INRO_OK : libcrypto_err("wrapping");
 }
 
 static enum inro_err run_unwrap(struct job *j)
@@ -213,7 +213,7 @@ static enum inro_err check_room(const struct smech *m, const struct use_spec *sp
 enum inro_err skey_use(struct skey *k, enum key_use use, const struct use_spec *spec,
 		       struct bytes in, struct room out, size_t *ret_n)
 {
-	KEEP_LIBCTX_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	struct job j = { .spec = spec, .in = in };
 	const struct smech *m = NULL;
 	enum inro_err e = smech_check(k->type, spec, use, &m);

@@ -220,7 +220,7 @@ static struct token ending;
 
 static void end_late(void)
 {
-	if (!libctx_gone())
+	if (!libcrypto_gone())
 		_exit(10);
 	if (sign(ending.b, ending.key) != INRO_E_CRYPTO)
 		_exit(11);
@@ -229,7 +229,7 @@ static void end_late(void)
 
 static void end_early(void)
 {
-	if (libctx_gone() || sign(ending.b, ending.key))
+	if (libcrypto_gone() || sign(ending.b, ending.key))
 		_exit(12);
 	token_clear(&ending);
 }

@@ -385,7 +385,7 @@ enum inro_err ekcert_check(struct bytes chain, const TPMT_PUBLIC *ek,
 {
 	AUTO(free_list) STACK_OF(X509) *list = sk_X509_new_null();
 	enum inro_err e = list ? read_chain(chain, list) : no_memory();
-	KEEP_CRYPT_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 
 	if (!e)
 		e = check_chain(list, by);

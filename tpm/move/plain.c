@@ -32,7 +32,7 @@ static enum inro_err spki_of(struct bytes pkcs8, TPMT_PUBLIC *ret)
 	const unsigned char *at = pkcs8.p;
 	OSSL_LIB_CTX *context;
 	int n;
-	KEEP_CRYPT_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	enum inro_err e = crypt_context(&context);
 
 	if (e)

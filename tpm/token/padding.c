@@ -31,7 +31,7 @@ static enum inro_err hash(CK_MECHANISM_TYPE which, struct bytes in, uint8_t *out
 	enum inro_err e = libctx_md(which, &md);
 
 	if (!e && EVP_Digest(in.n ? in.p : (const uint8_t *)"", in.n, out, NULL, md, NULL) != 1)
-		e = libctx_err("hashing");
+		e = libcrypto_err("hashing");
 	return e;
 }
 

@@ -31,7 +31,7 @@ static void digest_give_back(struct fetched_hash *h, EVP_MD_CTX *ctx)
 
 enum inro_err crypt_hash(TPM2_ALG_ID hash, const struct bytes *parts, size_t n, TPM2B_DIGEST *ret)
 {
-	KEEP_CRYPT_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	TPM2B_DIGEST d;
 	struct fetched_hash *h;
 	EVP_MD_CTX *ctx;
@@ -46,7 +46,7 @@ enum inro_err crypt_hash(TPM2_ALG_ID hash, const struct bytes *parts, size_t n, 
 	if (ctx && digest_parts(ctx, h->md, parts, n, d.buffer))
 		*ret = d;
 	else
-		e = crypt_library_err("hashing");
+		e = libcrypto_err("hashing");
 	digest_give_back(h, ctx);
 	wipe(&d, sizeof d);
 	return e;
@@ -104,7 +104,7 @@ static void mac_give_back(struct fetched_hash *h, EVP_MAC_CTX *ctx)
 enum inro_err crypt_hmac(TPM2_ALG_ID hash, struct bytes key, const struct bytes *parts, size_t n,
 			 TPM2B_DIGEST *ret)
 {
-	KEEP_CRYPT_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	TPM2B_DIGEST d;
 	struct fetched_hash *h;
 	EVP_MAC_CTX *ctx;
@@ -118,7 +118,7 @@ enum inro_err crypt_hmac(TPM2_ALG_ID hash, struct bytes key, const struct bytes 
 	if (ctx && mac_parts(ctx, key, parts, n, &d))
 		*ret = d;
 	else
-		e = crypt_library_err("working out a HMAC");
+		e = libcrypto_err("working out a HMAC");
 	mac_give_back(h, ctx);
 	wipe(&d, sizeof d);
 	return e;
@@ -144,7 +144,7 @@ static void cipher_give_back(struct fetched_cipher *c, EVP_CIPHER_CTX *ctx)
 
 enum inro_err crypt_cfb(struct bytes key, struct bytes iv, bool encrypt, uint8_t *data, size_t n)
 {
-	KEEP_CRYPT_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	struct fetched_cipher *c;
 	EVP_CIPHER_CTX *ctx;
 	enum inro_err e = fetched_cipher(key.n, &c);
@@ -159,7 +159,7 @@ enum inro_err crypt_cfb(struct bytes key, struct bytes iv, bool encrypt, uint8_t
 	if (!ctx)
 		ctx = EVP_CIPHER_CTX_new();
 	if (!ctx || !cipher_run(ctx, c->cipher, encrypt, key, iv, data, n))
-		e = crypt_library_err("AES-CFB");
+		e = libcrypto_err("AES-CFB");
 	cipher_give_back(c, ctx);
 	return e;
 }

@@ -4,10 +4,7 @@
 #include <stdlib.h>
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 
-#include "base/log.h"
-#include "base/own.h"
 #include "tpm/wire/crypt_private.h"
 
 static const struct hash {
@@ -91,34 +88,8 @@ enum inro_err crypt_context(OSSL_LIB_CTX **ret)
 
 	if (get)
 		return get(ret);
-	if (OPENSSL_init_crypto(0, NULL) == 0)
-		return err_set(INRO_E_CRYPTO,
-			       "libcrypto has been shut down: the process is ending");
 	*ret = NULL;
-	return INRO_OK;
-}
-
-struct crypt_errors crypt_errors_keep(void)
-{
-	return (struct crypt_errors) { .marked = ERR_set_mark() };
-}
-
-void crypt_errors_clear(struct crypt_errors *kept)
-{
-	/* Without a mark the queue was empty: this empties it again. */
-	(void)kept;
-	ERR_pop_to_mark();
-}
-
-enum inro_err crypt_library_err(const char *what)
-{
-	unsigned long code = ERR_peek_last_error();
-	const char *reason = ERR_reason_error_string(code);
-	enum inro_err e =
-		ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE ? INRO_E_NO_MEMORY : INRO_E_CRYPTO;
-
-	log_debug("libcrypto: %s: %08lx %s", what, code, reason ? reason : "no reason given");
-	return err_set(e, "%s: %s", what, reason ? reason : "libcrypto failed");
+	return libcrypto_alive();
 }
 
 static void fetched_free(struct fetched *f)
@@ -159,7 +130,7 @@ static enum inro_err fetched_new(OSSL_LIB_CTX *ctx, struct fetched **ret)
 		return INRO_E_NO_MEMORY;
 	f->ctx = ctx;
 	if (!fetch_all(f)) {
-		e = crypt_library_err("fetching what is needed to speak with a TPM");
+		e = libcrypto_err("fetching what is needed to speak with a TPM");
 		fetched_free(f);
 		return e;
 	}
@@ -245,7 +216,7 @@ enum inro_err fetched_cipher(size_t key, struct fetched_cipher **ret)
 
 enum inro_err crypt_hash_md(TPM2_ALG_ID hash, const EVP_MD **ret)
 {
-	KEEP_CRYPT_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	struct fetched_hash *h;
 	enum inro_err e = fetched_hash(hash, &h);
 

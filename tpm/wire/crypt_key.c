@@ -92,10 +92,10 @@ static enum inro_err key_from(const char *type, OSSL_PARAM *params, EVP_PKEY **r
 		return e;
 	ctx = crypt_key_ctx(lib, type);
 	if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0)
-		return crypt_library_err("reading a TPM's public key");
+		return libcrypto_err("reading a TPM's public key");
 	if (EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) <= 0)
 		return err_set(INRO_E_PUBLIC_KEY, "a TPM's public key is none: %s",
-			       err_detail(crypt_library_err("libcrypto")));
+			       err_detail(libcrypto_err("libcrypto")));
 	*ret = key;
 	return INRO_OK;
 }
@@ -116,7 +116,7 @@ static enum inro_err rsa_key(const TPMT_PUBLIC *pub, EVP_PKEY **ret)
 				       exponent ? exponent : DEFAULT_EXPONENT) > 0)
 		params = OSSL_PARAM_BLD_to_param(b);
 	return params ? key_from("RSA", params, ret)
-		      : crypt_library_err("reading a TPM's public key");
+		      : libcrypto_err("reading a TPM's public key");
 }
 
 static bool put_coordinate(const TPM2B_ECC_PARAMETER *x, size_t field, uint8_t *out)
@@ -204,7 +204,7 @@ static void add_ecc(struct buf *b, const TPMT_PUBLIC *pub)
 
 enum inro_err crypt_spki(const TPMT_PUBLIC *pub, struct buf *ret_spki)
 {
-	KEEP_CRYPT_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(free_pkey) EVP_PKEY *key = NULL;
 	enum inro_err e = crypt_key(pub, &key);
 
@@ -229,7 +229,7 @@ enum inro_err crypt_key_point(const EVP_PKEY *key, size_t field, TPMS_ECC_POINT 
 
 	if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point,
 					    sizeof point, &n) <= 0)
-		return crypt_library_err("reading an EC key's point");
+		return libcrypto_err("reading an EC key's point");
 	if (n != 1 + 2 * field || point[0] != POINT_CONVERSION_UNCOMPRESSED)
 		return err_set(INRO_E_PUBLIC_KEY, "an EC key's point is not in uncompressed form");
 	*ret = (TPMS_ECC_POINT) { .x.size = (UINT16)field, .y.size = (UINT16)field };
@@ -282,7 +282,7 @@ static enum inro_err public_of_rsa(const EVP_PKEY *key, TPMT_PUBLIC *ret)
 
 	if (!read_bn(key, OSSL_PKEY_PARAM_RSA_N, &n) ||
 	    !read_bn(key, OSSL_PKEY_PARAM_RSA_E, &exponent))
-		return crypt_library_err("reading an RSA key");
+		return libcrypto_err("reading an RSA key");
 	bits = BN_num_bits(n);
 	if (bits < MIN_RSA_BITS || bits % 8 || bits / 8 > (int)sizeof x.unique.rsa.buffer ||
 	    BN_num_bits(exponent) > 32)
@@ -298,7 +298,7 @@ static enum inro_err public_of_rsa(const EVP_PKEY *key, TPMT_PUBLIC *ret)
 
 enum inro_err crypt_public_of_spki(struct bytes spki, TPMT_PUBLIC *ret_pub)
 {
-	KEEP_CRYPT_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(free_pkey) EVP_PKEY *key = NULL;
 	const unsigned char *p = spki.p;
 	OSSL_LIB_CTX *lib;

@@ -1,10 +1,11 @@
 /*
- * crypt_private - what the files of crypt share: errors kept from the application, and keys of
+ * crypt_private - what the files of crypt share: algorithms by their numbers, and keys of
  * libcrypto made from public areas.
  */
 #ifndef INRO_TPM_WIRE_CRYPT_PRIVATE_H
 #define INRO_TPM_WIRE_CRYPT_PRIVATE_H
 
+#include "base/libcrypto/libcrypto.h"
 #include "tpm/wire/crypt.h"
 
 #define CRYPT_MAX_HASH 64
@@ -12,20 +13,6 @@
 #define CRYPT_MAX_FIELD 66
 /* An uncompressed point of that curve. */
 #define CRYPT_MAX_POINT (1 + 2 * CRYPT_MAX_FIELD)
-
-/* The thread's error queue is the application's too: KEEP_CRYPT_ERRORS(); at the head of a function
- * takes off on every way out what was raised within. */
-struct crypt_errors {
-	int marked;
-};
-struct crypt_errors crypt_errors_keep(void);
-void crypt_errors_clear(struct crypt_errors *kept);
-
-#define KEEP_CRYPT_ERRORS()                                                                        \
-	SCOPED(crypt_errors) kept_errors __attribute__((unused)) = crypt_errors_keep()
-
-/* For a libcrypto call that failed: INRO_E_NO_MEMORY or INRO_E_CRYPTO, "<what>: <reason>". */
-enum inro_err crypt_library_err(const char *what);
 
 /* For keys of an algorithm; NULL with libcrypto's reason in its queue. */
 EVP_PKEY_CTX *crypt_key_ctx(OSSL_LIB_CTX *lib, const char *algorithm);

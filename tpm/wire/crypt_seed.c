@@ -31,7 +31,7 @@ static enum inro_err oaep(EVP_PKEY_CTX *ctx, struct bytes seed, struct buf *ret)
 	size_t n = sizeof out;
 
 	if (EVP_PKEY_encrypt(ctx, out, &n, seed.p, seed.n) <= 0)
-		return crypt_library_err("encrypting a secret for a TPM");
+		return libcrypto_err("encrypting a secret for a TPM");
 	buf_add(ret, BYTES(out, n));
 	return buf_err(ret);
 }
@@ -45,7 +45,7 @@ static enum inro_err seed_rsa(EVP_PKEY_CTX *ctx, const TPMT_PUBLIC *to, const ch
 	if (e)
 		return e;
 	if (EVP_PKEY_encrypt_init(ctx) <= 0 || !oaep_set(ctx, crypt_hash_name(to->nameAlg), label))
-		return crypt_library_err("encrypting a secret for a TPM");
+		return libcrypto_err("encrypting a secret for a TPM");
 	e = oaep(ctx, secret_bytes(&seed), ret_encrypted);
 	if (e)
 		return e;
@@ -72,7 +72,7 @@ static enum inro_err derive(EVP_PKEY *ours, EVP_PKEY *theirs, size_t field, stru
 	if (!ctx || EVP_PKEY_derive_init(ctx) <= 0 ||
 	    EVP_PKEY_derive_set_peer_ex(ctx, theirs, 1) <= 0 ||
 	    EVP_PKEY_derive(ctx, ret_z->p, &n) <= 0 || n != field)
-		return crypt_library_err("agreeing on a secret with a TPM");
+		return libcrypto_err("agreeing on a secret with a TPM");
 	return INRO_OK;
 }
 
@@ -87,7 +87,7 @@ static enum inro_err make_key(const struct curve *c, EVP_PKEY **ret)
 	ctx = crypt_key_ctx(lib, "EC");
 	if (!ctx || EVP_PKEY_keygen_init(ctx) <= 0 ||
 	    EVP_PKEY_CTX_set_group_name(ctx, c->name) <= 0 || EVP_PKEY_generate(ctx, ret) <= 0)
-		return crypt_library_err("making a key to agree on a secret with a TPM");
+		return libcrypto_err("making a key to agree on a secret with a TPM");
 	return INRO_OK;
 }
 
@@ -153,13 +153,13 @@ static enum inro_err seed_for(EVP_PKEY *key, const TPMT_PUBLIC *to, const char *
 		return e;
 	ctx = EVP_PKEY_CTX_new_from_pkey(lib, key, NULL);
 	return ctx ? seed_rsa(ctx, to, label, ret_seed, ret_encrypted)
-		   : crypt_library_err("encrypting a secret for a TPM");
+		   : libcrypto_err("encrypting a secret for a TPM");
 }
 
 enum inro_err crypt_seed(const TPMT_PUBLIC *to, const char *label, struct secret *ret_seed,
 			 struct buf *ret_encrypted)
 {
-	KEEP_CRYPT_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	AUTO(free_pkey) EVP_PKEY *key = NULL;
 	const EVP_MD *md;
 	enum inro_err e = crypt_hash_md(to->nameAlg, &md);

@@ -57,7 +57,7 @@ static enum inro_err form_ecdsa(const TPMU_SIGNATURE *sig, struct buf *ret)
 	int n = ecdsa ? i2d_ECDSA_SIG(ecdsa, &der) : -1;
 
 	if (n <= 0)
-		return crypt_library_err("reading a TPM's signature");
+		return libcrypto_err("reading a TPM's signature");
 	buf_add(ret, BYTES(der, (size_t)n));
 	return buf_err(ret);
 }
@@ -102,7 +102,7 @@ static enum inro_err verify(const struct kind *kind, const char *hash, EVP_PKEY 
 	if (e)
 		return e;
 	if (!verify_init(ctx, kind, hash, lib, key))
-		return crypt_library_err("verifying a TPM's signature");
+		return libcrypto_err("verifying a TPM's signature");
 	return EVP_DigestVerify(ctx, sig.p, sig.n, message.p, message.n) == 1
 		       ? INRO_OK
 		       : err_set(INRO_E_SIGNATURE, "the signature is not that of this TPM's key");
@@ -110,7 +110,7 @@ static enum inro_err verify(const struct kind *kind, const char *hash, EVP_PKEY 
 
 enum inro_err crypt_verify(const TPMT_PUBLIC *by, struct bytes message, const TPMT_SIGNATURE *sig)
 {
-	KEEP_CRYPT_ERRORS();
+	KEEP_LIBCRYPTO_ERRORS();
 	const struct kind *kind = kind_find(sig->sigAlg, by->type);
 	TPM2_ALG_ID hash = sig->signature.any.hashAlg;
 	AUTO(free_pkey) EVP_PKEY *key = NULL;
