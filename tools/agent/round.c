@@ -19,7 +19,6 @@
 #include "tools/agent/pair.h"
 #include "tools/agent/self.h"
 #include "tools/agent/status.h"
-#include "tools/agent/tlskey.h"
 
 #define DAY	     86400
 #define LOCK_WAIT_MS 1000
@@ -30,6 +29,7 @@ struct round {
 	const struct agent_settings *s;
 	struct status status;
 	struct fetch_way way;
+	struct keyroom *keys;
 	struct pair live; /* generation 0: none */
 	bool expired;
 	int64_t believed, renew_at, wait; /* wait 0: not decided */
@@ -40,7 +40,7 @@ struct round {
 static void round_clear(struct round *r)
 {
 	token_close(r->token);
-	tlskey_end();
+	keyroom_close(r->keys);
 	pair_clear(&r->live);
 	status_clear(&r->status);
 	*r = (struct round) { 0 };
@@ -412,7 +412,8 @@ static enum inro_err work(struct round *r, const struct round_options *o)
 				      .trust = r->s->trust,
 				      .proxy = r->s->proxy,
 				      .timeout = r->s->timeout,
-				      .believed = r->believed };
+				      .believed = r->believed,
+				      .room = &r->keys };
 	e = after_new(r); /* of a round that was cut short */
 	if (e == INRO_OK)
 		e = ask_self(r);

@@ -8,7 +8,7 @@
 #ifndef INRO_TOOLS_AGENT_SELF_H
 #define INRO_TOOLS_AGENT_SELF_H
 
-#include "tools/agent/fetch.h"
+#include "backoffice/fetch/fetch.h"
 
 #define SELF_ERRANDS_MAX 32
 #define SELF_NAME_MAX	 64

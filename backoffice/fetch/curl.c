@@ -1,5 +1,5 @@
 /* curl - see curl.h. */
-#include "tools/agent/curl.h"
+#include "backoffice/fetch/curl.h"
 
 #undef curl_easy_setopt
 #undef curl_easy_getinfo

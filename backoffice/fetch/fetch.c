@@ -1,5 +1,5 @@
 /* fetch - see fetch.h. */
-#include "tools/agent/fetch.h"
+#include "backoffice/fetch/fetch.h"
 
 #include <openssl/ssl.h>
 #include <stdio.h>
@@ -7,11 +7,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "backoffice/fetch/curl.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/secret.h"
-#include "tools/agent/curl.h"
-#include "tools/agent/tlskey.h"
 
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
@@ -52,12 +52,33 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	return buf_err(&g->fetch->answer) == INRO_OK ? size * n : 0;
 }
 
+#define CHAIN_MAX ((size_t)256 << 10)
+
+static enum inro_err use_key(const struct going *g, SSL_CTX *ctx)
+{
+	const struct fetch_who *w = g->who;
+	SCOPED(buf) file = { 0 };
+	EVP_PKEY *key = NULL;
+	enum inro_err e = *g->way->room ? INRO_OK : keyroom_open(g->way->room);
+
+	if (e == INRO_OK && w->cert)
+		e = file_read(w->cert, CHAIN_MAX, &file);
+	if (e == INRO_OK)
+		e = keyroom_key(*g->way->room, w->key_uri, "the certificate's key", &g->way->pins,
+				&key);
+	if (e == INRO_OK)
+		e = keyroom_use(ctx, NULL, w->cert ? buf_bytes(&file) : w->cert_pem, key,
+				"the client certificate");
+	EVP_PKEY_free(key);
+	return e;
+}
+
 static enum inro_err ready_tls(struct going *g, SSL_CTX *ctx)
 {
 	X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(ctx), (time_t)g->way->believed);
 	if (!SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION))
 		return err_set(INRO_E_CRYPTO, "TLS 1.2 is not to be had");
-	return g->who && g->who->cert ? tlskey_use(ctx, g->who->cert, g->who->key_uri) : INRO_OK;
+	return g->who && g->who->key_uri ? use_key(g, ctx) : INRO_OK;
 }
 
 static CURLcode on_tls(CURL *handle, void *ctx, void *arg)
@@ -109,7 +130,8 @@ static bool set_way(struct going *g)
 	const struct fetch_way *w = g->way;
 	long seconds = (long)w->timeout;
 
-	return set_text(g, CURLOPT_URL, g->url) && set_text(g, CURLOPT_PROTOCOLS_STR, "https") &&
+	return set_text(g, CURLOPT_URL, g->url) && 
+	       set_text(g, CURLOPT_PROTOCOLS_STR, w->plain ? "http,https" : "https") &&
 	       set_long(g, CURLOPT_FOLLOWLOCATION, 0) && set_long(g, CURLOPT_NOSIGNAL, 1) &&
 	       set_long(g, CURLOPT_TIMEOUT, seconds) && set_long(g, CURLOPT_CONNECTTIMEOUT, seconds) &&
 	       set_text(g, CURLOPT_PROXY, w->proxy ? w->proxy : "") &&
@@ -117,9 +139,21 @@ static bool set_way(struct going *g)
 	       set_pointer(g, CURLOPT_ERRORBUFFER, g->why);
 }
 
+static bool set_cas(struct going *g)
+{
+	const struct fetch_way *w = g->way;
+	struct curl_blob blob = { (void *)(uintptr_t)w->trust_pem.p, w->trust_pem.n, CURL_BLOB_COPY };
+
+	if (w->trust)
+		return set_text(g, CURLOPT_CAINFO, w->trust);
+	/* What is empty trusts nobody, and not whom libcurl would. */
+	return set_text(g, CURLOPT_CAINFO, NULL) &&
+	       (!blob.len || set_pointer(g, CURLOPT_CAINFO_BLOB, &blob));
+}
+
 static bool set_trust(struct going *g)
 {
-	return set_text(g, CURLOPT_CAINFO, g->way->trust) && set_text(g, CURLOPT_CAPATH, NULL) &&
+	return set_cas(g) && set_text(g, CURLOPT_CAPATH, NULL) &&
 	       set_long(g, CURLOPT_SSL_VERIFYPEER, 1) && set_long(g, CURLOPT_SSL_VERIFYHOST, 2) &&
 	       g->curl->curl_easy_setopt(g->handle, CURLOPT_SSL_CTX_FUNCTION, on_tls) == CURLE_OK &&
 	       set_pointer(g, CURLOPT_SSL_CTX_DATA, g);
@@ -182,7 +216,7 @@ static enum inro_err failed(const struct going *g, CURLcode c)
 		return err_set(INRO_E_SIGNATURE,
 			       "who answers at %s is not the service that %s vouches for (%s); is "
 			       "there a portal in between?",
-			       g->way->server, g->way->trust, why);
+			       g->way->server, g->way->trust ? g->way->trust : "its CA's file", why);
 	if (buf_err(&g->fetch->answer) == INRO_E_TOO_BIG)
 		return err_set(INRO_E_TOO_BIG, "the answer of %s is longer than %zu bytes",
 			       g->way->server, FETCH_MAX);
@@ -251,6 +285,6 @@ enum inro_err fetch_run(const struct fetch_way *way, const struct fetch_who *who
 	if (c != CURLE_OK)
 		return failed(&g, c);
 	note_answer(&g);
-	log_debug("agent: %s: %ld, %zu bytes", f->path, f->status, f->answer.n);
+	log_debug("fetch: %s: %ld, %zu bytes", f->path, f->status, f->answer.n);
 	return INRO_OK;
 }

@@ -1,38 +1,46 @@
 /*
- * fetch - one HTTPS request to the service and its answer.
+ * fetch - one HTTP request to a service elsewhere and its answer.
  *
- * 1. The service is believed by the CAs of one file and no others; TLS 1.2 at least; nothing is
+ * 1. The service is believed by the CAs that are named and no others; TLS 1.2 at least; nothing is
  *    followed to another place.  What a captive portal says is never an answer.
  * 2. Certificates are looked at as of `believed`, so that a device whose clock is not set yet can
  *    speak at all.
  * 3. An answer is bounded in size and time.
  */
-#ifndef INRO_TOOLS_AGENT_FETCH_H
-#define INRO_TOOLS_AGENT_FETCH_H
+#ifndef INRO_BACKOFFICE_FETCH_FETCH_H
+#define INRO_BACKOFFICE_FETCH_FETCH_H
 
 #include <stdbool.h>
 
+#include "backoffice/fetch/keyroom.h"
 #include "base/bytes.h"
 
 #define FETCH_MAX ((size_t)256 << 10)
 
 /* How all requests of one round go out. */
 struct fetch_way {
-	const char *server, *trust, *proxy; /* proxy NULL: none */
-	int64_t timeout;		    /* seconds */
-	int64_t believed;		    /* seconds since 1970 */
+	const char *server;	/* "https://HOST:PORT", a path may follow */
+	const char *trust;	/* PEM file of CAs; or */
+	struct bytes trust_pem; /* the CAs themselves */
+	bool plain;		/* http: may be asked too: what is asked for protects itself */
+	const char *proxy;	/* NULL: none */
+	int64_t timeout;	/* seconds */
+	int64_t believed;	/* seconds since 1970 */
+	struct keyroom **room; /* opened for the first key of a token, and the caller's to close */
+	struct keyroom_pins pins;
 };
 
-/* Who asks: by id and pre-shared key, or by a certificate (a PEM file with its chain, and the URI of
- * its key). */
+/* Who asks: by id and pre-shared key, or by a certificate with its chain (a PEM file, or what is in
+ * it) and the URI of its key. */
 struct fetch_who {
 	const char *id;
 	struct bytes psk;
 	const char *cert, *key_uri;
+	struct bytes cert_pem;
 };
 
 struct fetch {
-	const char *path;	       /* "/.well-known/est/…" */
+	const char *path;	       /* behind the server: "/.well-known/est/…" */
 	const char *type;	       /* of the body; NULL: GET */
 	const char *encoding;	       /* Content-Transfer-Encoding; NULL: none */
 	struct bytes body;

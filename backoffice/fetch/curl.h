@@ -4,8 +4,8 @@
  * Nothing of ours is linked with it, and what it brings along (LDAP, Kerberos, HTTP/2 …) is in no
  * program that does not use it.  Only what is in CURL_FUNCTIONS is used, all or none.
  */
-#ifndef INRO_TOOLS_AGENT_CURL_H
-#define INRO_TOOLS_AGENT_CURL_H
+#ifndef INRO_BACKOFFICE_FETCH_CURL_H
+#define INRO_BACKOFFICE_FETCH_CURL_H
 
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>

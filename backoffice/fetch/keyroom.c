@@ -1,0 +1,236 @@
+/* keyroom - see keyroom.h. */
+#include "backoffice/fetch/keyroom.h"
+
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/provider.h>
+#include <openssl/store.h>
+#include <openssl/ui.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cryptoki/uri.h"
+
+#define PROVIDER      "inro"
+#define PROVIDER_FILE PROVIDER ".so"
+
+struct keyroom {
+	OSSL_LIB_CTX *lib;
+	OSSL_PROVIDER *usual, *ours;
+};
+
+enum inro_err keyroom_error(enum inro_err code, const char *what)
+{
+	unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
+	const char *data = NULL;
+	char why[160];
+	int flags = 0;
+
+	ERR_peek_last_error_data(&data, &flags);
+	ERR_error_string_n(last ? last : first, why, sizeof why);
+	if (data && flags & ERR_TXT_STRING && *data)
+		err_record(code, "%s: %s", what, data);
+	else
+		err_record(code, "%s: %s", what, why);
+	ERR_clear_error();
+	return code;
+}
+
+/* ---- the provider ---- */
+
+static bool has_provider(const char *dir)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof path, "%s/%s", dir, PROVIDER_FILE) < (int)sizeof path &&
+	       access(path, R_OK) == 0;
+}
+
+/* Beside the program, in lib/ beside its folder, where OPENSSL_MODULES says, or where it is installed. */
+static void provider_folder(char out[static PATH_MAX])
+{
+	char self[PATH_MAX] = "";
+	const char *said = getenv("OPENSSL_MODULES");
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 8);
+
+	snprintf(out, PATH_MAX, "%s", said ? said : INRO_OSSL_MODULE_DIR);
+	for (int up = 0; n > 0 && up < 2; up++) {
+		char *slash = strrchr(self, '/');
+
+		if (!slash)
+			return;
+		strcpy(slash, up ? "/lib" : "");
+		if (has_provider(self)) {
+			snprintf(out, PATH_MAX, "%s", self);
+			return;
+		}
+		*slash = '\0';
+	}
+}
+
+static enum inro_err load_providers(struct keyroom *r)
+{
+	char dir[PATH_MAX];
+
+	provider_folder(dir);
+	r->lib = OSSL_LIB_CTX_new();
+	if (!r->lib || OSSL_PROVIDER_set_default_search_path(r->lib, dir) != 1)
+		return keyroom_error(INRO_E_CRYPTO, "libcrypto gives no context");
+	r->usual = OSSL_PROVIDER_load(r->lib, "default");
+	r->ours = r->usual ? OSSL_PROVIDER_load(r->lib, PROVIDER) : NULL;
+	if (!r->ours)
+		return keyroom_error(INRO_E_CONFIG, "the provider " PROVIDER_FILE
+						    " can't be loaded, which a TLS key needs; is it "
+						    "installed?");
+	return INRO_OK;
+}
+
+enum inro_err keyroom_open(struct keyroom **ret)
+{
+	struct keyroom *r = calloc(1, sizeof *r);
+	enum inro_err e;
+
+	if (!r)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a TLS key");
+	e = load_providers(r);
+	if (e == INRO_OK)
+		*ret = r;
+	else
+		keyroom_close(r);
+	return e;
+}
+
+void keyroom_close(struct keyroom *r)
+{
+	if (!r)
+		return;
+	if (r->ours)
+		OSSL_PROVIDER_unload(r->ours);
+	if (r->usual)
+		OSSL_PROVIDER_unload(r->usual);
+	OSSL_LIB_CTX_free(r->lib);
+	free(r);
+}
+
+void keyroom_close_ptr(struct keyroom **r)
+{
+	keyroom_close(*r);
+	*r = NULL;
+}
+
+OSSL_LIB_CTX *keyroom_lib(const struct keyroom *r)
+{
+	return r->lib;
+}
+
+/* ---- a key ---- */
+
+struct asking {
+	const struct keyroom_pins *pins;
+	char token[64];
+};
+
+static int ask(char *room, int size, int writing, void *arg)
+{
+	struct asking *a = arg;
+	SCOPED(secret) pin = { 0 };
+
+	(void)writing;
+	if (a->pins->ask(a->pins->arg, a->token, &pin) != INRO_OK || pin.n >= (size_t)size)
+		return -1;
+	memcpy(room, pin.p, pin.n);
+	return (int)pin.n;
+}
+
+static void name_token(struct asking *a, const char *uri, const char *what)
+{
+	SCOPED(p11_uri) u = { 0 };
+
+	snprintf(a->token, sizeof a->token, "of %s", what);
+	if (p11_uri_is(uri) && p11_uri_parse(uri, &u) == INRO_OK && u.token)
+		snprintf(a->token, sizeof a->token, "%s", u.token);
+}
+
+static EVP_PKEY *first_key(OSSL_STORE_CTX *store)
+{
+	EVP_PKEY *found = NULL;
+
+	while (store && !found && !OSSL_STORE_eof(store)) {
+		OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+
+		if (!info && OSSL_STORE_error(store))
+			break;
+		if (info && OSSL_STORE_INFO_get_type(info) == OSSL_STORE_INFO_PKEY)
+			found = OSSL_STORE_INFO_get1_PKEY(info);
+		OSSL_STORE_INFO_free(info);
+	}
+	return found;
+}
+
+enum inro_err keyroom_key(const struct keyroom *r, const char *uri, const char *what,
+			  const struct keyroom_pins *pins, EVP_PKEY **ret)
+{
+	struct asking a = { .pins = pins };
+	UI_METHOD *ui = pins && pins->ask ? UI_UTIL_wrap_read_pem_callback(ask, 0) : NULL;
+	OSSL_STORE_CTX *store;
+	char why[96];
+
+	ERR_clear_error();
+	name_token(&a, uri, what);
+	store = OSSL_STORE_open_ex(uri, r->lib, NULL, ui, &a, NULL, NULL, NULL);
+	if (store)
+		OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY);
+	*ret = first_key(store);
+	OSSL_STORE_close(store);
+	UI_destroy_method(ui);
+	snprintf(why, sizeof why, "%s can't be opened", what);
+	if (!*ret)
+		return keyroom_error(INRO_E_CONFIG, why);
+	ERR_clear_error();
+	return INRO_OK;
+}
+
+/* ---- with a certificate ---- */
+
+static X509 *next_cert(OSSL_LIB_CTX *lib, BIO *in)
+{
+	X509 *cert = X509_new_ex(lib, NULL);
+
+	if (cert && !PEM_read_bio_X509(in, &cert, NULL, NULL)) {
+		X509_free(cert);
+		cert = NULL;
+	}
+	return cert;
+}
+
+static bool use_chain(SSL_CTX *ctx, OSSL_LIB_CTX *lib, struct bytes chain)
+{
+	BIO *in = BIO_new_mem_buf(chain.p, (int)chain.n);
+	X509 *cert = in ? next_cert(lib, in) : NULL;
+	bool good = cert && SSL_CTX_use_certificate(ctx, cert) == 1;
+
+	X509_free(cert);
+	while (good && (cert = next_cert(lib, in)))
+		if (SSL_CTX_add0_chain_cert(ctx, cert) != 1) {
+			X509_free(cert);
+			good = false;
+		}
+	BIO_free(in);
+	ERR_clear_error();
+	return good;
+}
+
+enum inro_err keyroom_use(SSL_CTX *ctx, OSSL_LIB_CTX *lib, struct bytes chain, EVP_PKEY *key,
+			  const char *what)
+{
+	char why[96];
+
+	if (!use_chain(ctx, lib, chain))
+		return err_set(INRO_E_CONFIG, "%s is no PEM", what);
+	snprintf(why, sizeof why, "%s is for another key", what);
+	return SSL_CTX_use_PrivateKey(ctx, key) == 1 ? INRO_OK :
+							keyroom_error(INRO_E_CONFIG, why);
+}
