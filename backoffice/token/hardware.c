@@ -199,14 +199,8 @@ enum inro_err token_key_take(struct token *t, const struct token_key_plan *plan,
 {
 	SCOPED(buf) id = { 0 };
 	struct token_pair pair;
-	enum inro_err e = token_ready(t);
+	enum inro_err e = token_key_place(t, plan, &id);
 
-	if (!e)
-		e = token_key_check_label(plan->label);
-	if (!e)
-		e = token_key_choose_id(plan, &id);
-	if (!e)
-		e = token_key_refuse_twin(t, plan, buf_bytes(&id));
 	if (!e)
 		e = take_pair(t, plan, buf_bytes(&id), w, &pair);
 	return e ? e : token_key_adopt(t, &pair, plan, buf_bytes(&id), ret);

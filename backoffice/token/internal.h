@@ -63,6 +63,9 @@ MUST_CHECK enum inro_err token_refuse_same(struct token *t, CK_OBJECT_CLASS clas
 MUST_CHECK enum inro_err token_key_check_label(const char *label);
 /* The id of the plan, or a random one, appended. */
 MUST_CHECK enum inro_err token_key_choose_id(const struct token_key_plan *plan, struct buf *ret);
+/* The token is ready, the plan's label one that can be, its id chosen, and no private key there has either. */
+MUST_CHECK enum inro_err token_key_place(struct token *t, const struct token_key_plan *plan,
+					 struct buf *ret_id);
 /* The attributes that every private and public key of ours has. */
 void template_private(struct template *t, const struct token_key_plan *plan, struct bytes id);
 /* Where it is to be, if the plan says. */

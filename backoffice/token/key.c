@@ -371,19 +371,24 @@ enum inro_err token_key_check_label(const char *label)
 	return INRO_OK;
 }
 
-enum inro_err token_key_generate(struct token *t, const struct token_key_plan *plan,
-				 struct token_key **ret)
+enum inro_err token_key_place(struct token *t, const struct token_key_plan *plan, struct buf *ret_id)
 {
-	SCOPED(buf) id = { 0 };
-	struct token_pair pair;
 	enum inro_err e = token_ready(t);
 
 	if (!e)
 		e = token_key_check_label(plan->label);
 	if (!e)
-		e = token_key_choose_id(plan, &id);
-	if (!e)
-		e = token_key_refuse_twin(t, plan, buf_bytes(&id));
+		e = token_key_choose_id(plan, ret_id);
+	return e ? e : token_key_refuse_twin(t, plan, buf_bytes(ret_id));
+}
+
+enum inro_err token_key_generate(struct token *t, const struct token_key_plan *plan,
+				 struct token_key **ret)
+{
+	SCOPED(buf) id = { 0 };
+	struct token_pair pair;
+	enum inro_err e = token_key_place(t, plan, &id);
+
 	if (!e)
 		e = generate_pair(t, plan, buf_bytes(&id), &pair);
 	return e ? e : token_key_adopt(t, &pair, plan, buf_bytes(&id), ret);
