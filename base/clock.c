@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static _Atomic int64_t test_offset_ms;
@@ -43,4 +44,17 @@ void clock_format(int64_t unix_seconds, char *out, size_t cap)
 
 	if (!gmtime_r(&t, &tm) || strftime(out, cap, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
 		snprintf(out, cap, "?");
+}
+
+bool clock_parse(const char *text, int64_t *ret)
+{
+	struct tm tm = { 0 };
+	char again[32];
+	const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
+
+	if (!end || *end)
+		return false;
+	*ret = (int64_t)timegm(&tm);
+	clock_format(*ret, again, sizeof again);
+	return *ret > 0 && strcmp(again, text) == 0; /* strptime() takes the 31st of any month */
 }

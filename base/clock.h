@@ -2,6 +2,7 @@
 #ifndef INRO_BASE_CLOCK_H
 #define INRO_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,5 +15,7 @@ void clock_set_test(int64_t unix_seconds);
 
 /* "2026-11-21T01:09:47Z"; cap >= 21. */
 void clock_format(int64_t unix_seconds, char *out, size_t cap);
+/* The same read; false for what is no such time, or before 1970.  NULL is none. */
+bool clock_parse(const char *text, int64_t *ret);
 
 #endif

@@ -127,7 +127,8 @@ static struct symkey_delivery delivery_of(const struct call *c)
 {
 	int at = name_index(symkey_form_names, SYMKEY_FORM__MAX, call_opt(c, "form"));
 	return (struct symkey_delivery) { .form = (enum symkey_form)at,
-					  .under = call_opt(c, "under") };
+					  .under = call_opt(c, "under"),
+					  .certificate = call_opt(c, "certificate") };
 }
 
 static bool is_clear(const struct call *c)
@@ -525,13 +526,19 @@ const struct cmd_verb secret_verbs[] = {
 			 .arg = "FORM",
 			 .kind = OPT_CHOICE,
 			 .required = true,
-			 .choices = WORDS("raw", "aes-kw", "jwe", "cms", "cms-auth"),
+			 .choices = WORDS("raw", "aes-kw", "jwe", "cms", "cms-auth", "pkcs11"),
 			 .help = "under another AES key of the device (hex), to its certificate "
-				 "(jwe, cms, cms-auth), or the key itself in hex" },
+				 "(jwe, cms, cms-auth; pkcs11: for C_UnwrapKey, hex), or the key "
+				 "itself in hex" },
 		       { .name = "under",
 			 .arg = "KEY",
 			 .kind = OPT_TEXT,
 			 .help = "the AES key of aes-kw: its id or serial" },
+		       { .name = "certificate",
+			 .arg = "CERT",
+			 .kind = OPT_TEXT,
+			 .help = "to this one of the device's certificates; its newest when not "
+				 "said" },
 		       { .name = "clear",
 			 .kind = OPT_FLAG,
 			 .help = "the key may be seen on the way; raw needs this" },

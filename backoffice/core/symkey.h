@@ -66,6 +66,7 @@ enum symkey_form {
 	SYMKEY_JWE,	 /* to the device's certificate: text */
 	SYMKEY_CMS,	 /* the same: DER, EnvelopedData */
 	SYMKEY_CMS_AUTH, /* AuthEnvelopedData */
+	SYMKEY_PKCS11,	 /* the same, for one C_UnwrapKey of the device's token (envelope.h) */
 	SYMKEY_FORM__MAX
 };
 extern const char *const symkey_form_names[SYMKEY_FORM__MAX];
@@ -73,6 +74,7 @@ extern const char *const symkey_form_names[SYMKEY_FORM__MAX];
 struct symkey_delivery {
 	enum symkey_form form;
 	const char *under; /* of SYMKEY_AES_KW: that key */
+	const char *certificate; /* of what goes to one: which; NULL: the device's newest */
 };
 /* Appended; *ret_key says whose it is.  `ret` is for secrets. */
 MUST_CHECK enum inro_err symkey_deliver(struct core *c, const char *ref,

@@ -1,5 +1,5 @@
 /* envelope - AES key wrap and CMS; see envelope.h. */
-#include "backoffice/pki/envelope.h"
+#include "backoffice/pki/envelope_parts.h"
 
 #include <openssl/cms.h>
 #include <openssl/err.h>
@@ -39,11 +39,10 @@ void envelope_free_key(EVP_PKEY **k)
 	EVP_PKEY_free(*k);
 }
 
-enum inro_err envelope_aes_wrap(struct bytes kek, struct bytes key, struct buf *ret)
+static enum inro_err wrap(struct bytes kek, bool pad, struct bytes key, struct buf *ret)
 {
 	AUTO(free_cipher) EVP_CIPHER *cipher = NULL;
 	AUTO(free_ctx) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	bool pad = key.n % BLOCK != 0 || key.n < 2 * BLOCK;
 	char name[32];
 	uint8_t *out;
 	int n = 0, tail = 0;
@@ -64,6 +63,16 @@ enum inro_err envelope_aes_wrap(struct bytes kek, struct bytes key, struct buf *
 	}
 	buf_truncate(ret, ret->n - key.n - 3 * BLOCK + (size_t)(n + tail));
 	return INRO_OK;
+}
+
+enum inro_err envelope_aes_wrap(struct bytes kek, struct bytes key, struct buf *ret)
+{
+	return wrap(kek, key.n % BLOCK != 0 || key.n < 2 * BLOCK, key, ret);
+}
+
+enum inro_err envelope_aes_kwp(struct bytes kek, struct bytes key, struct buf *ret)
+{
+	return wrap(kek, true, key, ret);
 }
 
 static X509 *read_cert(struct bytes der)

@@ -1,6 +1,6 @@
 /*
- * envelope - a key for its owner alone: wrapped under his AES key, or to his certificate as CMS or
- * JWE.
+ * envelope - a key for its owner alone: wrapped under his AES key, or to his certificate as CMS, as
+ * JWE, or as what his token unwraps in one call.
  *
  * 1. What is wrapped is the octets of the key and nothing else.
  * 2. Content keys are fresh each time; RSA is OAEP with SHA-256, EC is ECDH with an ephemeral key
@@ -34,6 +34,10 @@ MUST_CHECK enum inro_err envelope_signed_kek(struct bytes kek, struct bytes id,
  * letters, digits, - and _. */
 MUST_CHECK enum inro_err envelope_jwe(struct bytes cert, const char *kid, struct bytes key,
 				      struct buf *ret);
+
+/* What C_UnwrapKey of PKCS#11 takes with the certificate's private key: CKM_RSA_AES_KEY_WRAP (OAEP with
+ * SHA-256, no label, AES-256) or CKM_ECDH_AES_KEY_WRAP (CKD_SHA256_KDF, no shared data, AES-256). */
+MUST_CHECK enum inro_err envelope_pkcs11(struct bytes cert, struct bytes key, struct buf *ret);
 
 /* The public key of a certificate; NULL when it can't be read.  The caller's. */
 EVP_PKEY *envelope_key(struct bytes cert);

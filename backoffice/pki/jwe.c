@@ -2,27 +2,15 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
-#include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoffice/pki/envelope.h"
+#include "backoffice/pki/envelope_parts.h"
 
 #define CEK	  32
 #define NONCE	  12
 #define TAG	  16
 #define FIELD_MAX 66
-
-static void free_pctx(EVP_PKEY_CTX **c)
-{
-	EVP_PKEY_CTX_free(*c);
-}
-
-static void free_kdf(EVP_KDF_CTX **k)
-{
-	EVP_KDF_CTX_free(*k);
-}
 
 static void free_ctx(EVP_CIPHER_CTX **c)
 {
@@ -44,25 +32,6 @@ static void add_base64url(struct buf *out, struct bytes in)
 	}
 	if (have)
 		buf_add_u8(out, (uint8_t)digits[bits << (6 - have) & 63]);
-}
-
-/* ---- to an RSA key ---- */
-
-static enum inro_err wrap_rsa(EVP_PKEY *key, struct bytes cek, struct buf *ret)
-{
-	AUTO(free_pctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(crypt_libctx(), key, NULL);
-	size_t n = (size_t)EVP_PKEY_get_size(key);
-	uint8_t *out = buf_extend(ret, n);
-
-	if (!out)
-		return buf_err(ret);
-	if (!ctx || EVP_PKEY_encrypt_init(ctx) != 1 ||
-	    EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) != 1 ||
-	    EVP_PKEY_CTX_set_rsa_oaep_md_name(ctx, "SHA256", NULL) != 1 ||
-	    EVP_PKEY_CTX_set_rsa_mgf1_md_name(ctx, "SHA256", NULL) != 1 ||
-	    EVP_PKEY_encrypt(ctx, out, &n, cek.p, cek.n) != 1)
-		return crypt_err("RSA-OAEP");
-	return INRO_OK;
 }
 
 /* ---- to an EC key ---- */
@@ -89,60 +58,32 @@ static const struct curve *curve_of(EVP_PKEY *key)
 	return NULL;
 }
 
-static enum inro_err agree(EVP_PKEY *own, EVP_PKEY *other, struct secret *ret)
-{
-	AUTO(free_pctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(crypt_libctx(), own, NULL);
-	SCOPED(secret) z = { 0 };
-	size_t n = FIELD_MAX;
-	enum inro_err e = secret_new(FIELD_MAX, &z);
-
-	if (e)
-		return e;
-	if (!ctx || EVP_PKEY_derive_init(ctx) != 1 || EVP_PKEY_derive_set_peer(ctx, other) != 1 ||
-	    EVP_PKEY_derive(ctx, z.p, &n) != 1)
-		return crypt_err("ECDH");
-	secret_shrink(&z, n);
-	*ret = z;
-	z = (struct secret) { 0 };
-	return INRO_OK;
-}
-
 /* RFC 7518 4.6.2: Concat KDF for a key of 256 bits, no party information. */
-static enum inro_err concat_kdf(struct bytes z, const char *alg, uint8_t out[static CEK])
+static enum inro_err concat_kdf(struct bytes z, const char *alg, uint8_t out[static ENVELOPE_KEK])
 {
 	SCOPED(buf) info = { 0 };
-	EVP_KDF *kdf = EVP_KDF_fetch(crypt_libctx(), "SSKDF", NULL);
-	AUTO(free_kdf) EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
-	OSSL_PARAM params[4];
-	char sha256[] = "SHA256";
+	enum inro_err e;
 
-	EVP_KDF_free(kdf);
 	buf_add_field(&info, bytes_of(alg));
 	buf_add_u32(&info, 0);
 	buf_add_u32(&info, 0);
-	buf_add_u32(&info, CEK * 8);
-	if (buf_err(&info))
-		return buf_err(&info);
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, sha256, 0);
-	params[1] =
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)z.p, z.n);
-	params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.p, info.n);
-	params[3] = OSSL_PARAM_construct_end();
-	if (!ctx || EVP_KDF_derive(ctx, out, CEK, params) != 1)
-		return crypt_err("Concat KDF");
-	return INRO_OK;
+	buf_add_u32(&info, ENVELOPE_KEK * 8);
+	e = buf_err(&info);
+	return e ? e : envelope_kdf("SSKDF", z, buf_bytes(&info), out);
 }
 
 /* The header's "epk" (RFC 7518 4.6.1.1). */
 static enum inro_err add_epk(EVP_PKEY *own, const struct curve *curve, struct buf *header)
 {
-	uint8_t point[1 + 2 * FIELD_MAX];
-	size_t n = 0;
+	SCOPED(buf) encoded = { 0 };
+	const uint8_t *point;
+	enum inro_err e = envelope_point(own, &encoded);
 
-	if (EVP_PKEY_get_octet_string_param(own, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point,
-					    sizeof point, &n) != 1 ||
-	    n != 1 + 2 * curve->octets)
-		return crypt_err("an ephemeral key");
+	if (!e && encoded.n != 1 + 2 * curve->octets)
+		e = err_set(INRO_E_CRYPTO, "an ephemeral key of %zu octets", encoded.n);
+	if (e)
+		return e;
+	point = encoded.p;
 	buf_addf(header, ",\"epk\":{\"kty\":\"EC\",\"crv\":\"%s\",\"x\":\"", curve->crv);
 	add_base64url(header, BYTES(point + 1, curve->octets));
 	buf_add_str(header, "\",\"y\":\"");
@@ -156,17 +97,16 @@ static enum inro_err wrap_ec(EVP_PKEY *key, struct bytes cek, struct buf *header
 	const struct curve *curve = curve_of(key);
 	AUTO(envelope_free_key) EVP_PKEY *own = NULL;
 	SCOPED(secret) z = { 0 };
-	uint8_t kek[CEK];
+	uint8_t kek[ENVELOPE_KEK];
 	enum inro_err e;
 
 	if (!curve)
 		return err_set(INRO_E_KEY_TYPE, "a JWE is for keys on P-256, P-384 and P-521");
-	own = EVP_PKEY_Q_keygen(crypt_libctx(), NULL, "EC", curve->group);
-	if (!own)
-		return crypt_err("an ephemeral key");
-	e = add_epk(own, curve, header);
+	e = envelope_ephemeral(key, &own);
 	if (!e)
-		e = agree(own, key, &z);
+		e = add_epk(own, curve, header);
+	if (!e)
+		e = envelope_agree(own, key, &z);
 	if (!e)
 		e = concat_kdf(secret_bytes(&z), "ECDH-ES+A256KW", kek);
 	if (!e)
@@ -217,7 +157,7 @@ static enum inro_err wrap_cek(EVP_PKEY *key, struct bytes cek, struct buf *heade
 						"keys");
 	buf_addf(header, "{\"alg\":\"%s\",\"enc\":\"A256GCM\"",
 		 type == EVP_PKEY_RSA ? "RSA-OAEP-256" : "ECDH-ES+A256KW");
-	return type == EVP_PKEY_RSA ? wrap_rsa(key, cek, ret) : wrap_ec(key, cek, header, ret);
+	return type == EVP_PKEY_RSA ? envelope_oaep(key, cek, ret) : wrap_ec(key, cek, header, ret);
 }
 
 enum inro_err envelope_jwe(struct bytes cert, const char *kid, struct bytes key, struct buf *ret)

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "backoffice/core/core.h"
 #include "backoffice/rest/rows.h"
@@ -71,24 +70,11 @@ static enum inro_err check_bool(const struct rest_field *f, const json_t *v)
 	return json_is_boolean(v) ? INRO_OK : not_like(f, "true or false");
 }
 
-static bool read_time(const char *text, int64_t *ret)
-{
-	struct tm tm = { 0 };
-	char again[32];
-	const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
-
-	if (!end || *end)
-		return false;
-	*ret = (int64_t)timegm(&tm);
-	clock_format(*ret, again, sizeof again);
-	return *ret > 0 && strcmp(again, text) == 0; /* strptime() takes the 31st of any month */
-}
-
 static enum inro_err check_time(const struct rest_field *f, const json_t *v)
 {
 	int64_t t;
 
-	return read_time(json_string_value(v), &t) ? INRO_OK
+	return clock_parse(json_string_value(v), &t) ? INRO_OK
 						   : not_like(f, "a time, as 2026-11-21T01:09:47Z");
 }
 
@@ -267,7 +253,7 @@ int64_t rest_time(const struct rest *r, const char *name)
 {
 	int64_t t = 0;
 
-	return read_time(rest_text(r, name), &t) ? t * 1000 : 0;
+	return clock_parse(rest_text(r, name), &t) ? t * 1000 : 0;
 }
 
 int rest_word(const struct rest *r, const char *name, const char *const *names, size_t n)

@@ -88,7 +88,8 @@ enum inro_err rest_get_key(struct rest *r, json_t **ret)
 {
 	int form = rest_word(r, "form", symkey_form_names, SYMKEY_FORM__MAX);
 	const struct symkey_delivery d = { (enum symkey_form)(form < 0 ? SYMKEY_RAW : form),
-					   rest_text(r, "under") };
+					   rest_text(r, "under"),
+					   rest_text(r, "certificate") };
 	SCOPED(buf) given = { .secret = true };
 	SCOPED(symkey) k = { 0 };
 	enum inro_err e = symkey_deliver(r->core, r->args[0], &d, &k, &given);

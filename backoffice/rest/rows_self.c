@@ -64,16 +64,25 @@ static enum inro_err add_certs(struct rest *r, json_t *doc)
 	return e;
 }
 
-static enum inro_err add_keys(struct rest *r, json_t *doc)
+static enum inro_err add_keys_in(struct rest *r, enum cred_state state, json_t *items)
 {
-	static const enum cred_state active = CRED_ACTIVE;
-	const struct symkey_search s = { .filter = { .device = own_id(r), .state = &active } };
+	const struct symkey_search s = { .filter = { .device = own_id(r), .state = &state } };
 	SCOPED(symkey_found) l = { 0 };
-	json_t *items = json_array();
 	enum inro_err e = symkey_search(r->core, &s, &l);
 
 	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
 		json_array_append_new(items, json_of_symkey(&l.items[i]));
+	return e;
+}
+
+/* A key that is held is told, too: it is no reason to ask for another one. */
+static enum inro_err add_keys(struct rest *r, json_t *doc)
+{
+	json_t *items = json_array();
+	enum inro_err e = add_keys_in(r, CRED_ACTIVE, items);
+
+	if (e == INRO_OK)
+		e = add_keys_in(r, CRED_SUSPENDED, items);
 	json_object_set_new(doc, "secrets", items);
 	return e;
 }

@@ -47,6 +47,12 @@ void template_add_bool(struct template *t, CK_ATTRIBUTE_TYPE type, bool value);
 /* `value` must live as long as the template. */
 void template_add_ulong(struct template *t, CK_ATTRIBUTE_TYPE type, const CK_ULONG *value);
 
+/* A token that does not do as it was told is not one to keep a key in: INRO_E_TOKEN when it can be
+ * taken out, or read. */
+MUST_CHECK enum inro_err token_check_kept(struct token *t, CK_OBJECT_HANDLE key);
+/* Before each use of a key: its session lives, and the handle is one of it. */
+MUST_CHECK enum inro_err token_key_ready(struct token_key *k);
+
 /* Every object of that class with that id (and, if not empty, value).  Caller frees *ret. */
 MUST_CHECK enum inro_err token_find_id(struct token *t, CK_OBJECT_CLASS class, struct bytes id,
 				       struct bytes value, CK_OBJECT_HANDLE **ret, CK_ULONG *ret_n);

@@ -209,7 +209,7 @@ void template_private(struct template *t, const struct token_key_plan *plan, str
 	template_add_bool(t, CKA_EXTRACTABLE, plan->extractable);
 	template_add_bool(t, CKA_SIGN, !plan->no_sign);
 	template_add_bool(t, CKA_DECRYPT, plan->decrypt);
-	template_add_bool(t, CKA_UNWRAP, false);
+	template_add_bool(t, CKA_UNWRAP, plan->unwrap);
 	template_add_bool(t, CKA_DERIVE, plan->derive);
 	template_add(t, CKA_LABEL, bytes_of(plan->label));
 	template_add(t, CKA_ID, id);
@@ -234,15 +234,14 @@ void template_public(struct template *t, const struct token_key_plan *plan, stru
 	template_add(t, CKA_ID, id);
 }
 
-/* A token that does not do as it was told is not one to keep a key in. */
-static enum inro_err check_kept(struct token *t, CK_OBJECT_HANDLE private_key)
+enum inro_err token_check_kept(struct token *t, CK_OBJECT_HANDLE key)
 {
 	bool extractable = true, sensitive = false;
 	enum inro_err e =
-		ck_attr_bool(t->module, t->session, private_key, CKA_EXTRACTABLE, &extractable);
+		ck_attr_bool(t->module, t->session, key, CKA_EXTRACTABLE, &extractable);
 
 	if (!e)
-		e = ck_attr_bool(t->module, t->session, private_key, CKA_SENSITIVE, &sensitive);
+		e = ck_attr_bool(t->module, t->session, key, CKA_SENSITIVE, &sensitive);
 	if (!e && (extractable || !sensitive))
 		e = err_set(INRO_E_TOKEN, "token '%s' has made a key that can be taken out of it",
 			    t->info.label);
@@ -255,7 +254,7 @@ enum inro_err token_key_check_kept(const struct token_key *k)
 
 	if (!e && k->epoch != k->token->epoch)
 		e = err_set(INRO_E_TOKEN, "token '%s' was closed in between", k->token->info.label);
-	return e ? e : check_kept(k->token, k->handle);
+	return e ? e : token_check_kept(k->token, k->handle);
 }
 
 enum inro_err token_key_adopt(struct token *t, const struct token_pair *pair,
@@ -263,7 +262,7 @@ enum inro_err token_key_adopt(struct token *t, const struct token_pair *pair,
 			      struct token_key **ret)
 {
 	AUTO(token_key_free_ptr) struct token_key *k = NULL;
-	enum inro_err e = plan->extractable ? INRO_OK : check_kept(t, pair->private_key);
+	enum inro_err e = plan->extractable ? INRO_OK : token_check_kept(t, pair->private_key);
 
 	if (!e)
 		e = key_new(t, pair->private_key, pair->public_key, &k);

@@ -101,13 +101,18 @@ static enum inro_err find_again(struct token_key *k)
 	return INRO_OK;
 }
 
+enum inro_err token_key_ready(struct token_key *k)
+{
+	enum inro_err e = token_ready(k->token);
+
+	return !e && k->epoch != k->token->epoch ? find_again(k) : e;
+}
+
 static enum inro_err sign_once(struct token_key *k, struct order *o, uint8_t *out, CK_ULONG *n)
 {
 	struct token *t = k->token;
-	enum inro_err e = token_ready(t);
+	enum inro_err e = token_key_ready(k);
 
-	if (!e && k->epoch != t->epoch)
-		e = find_again(k);
 	if (!e)
 		e = ck_err(t->module, t->f->C_SignInit(t->session, &o->mech, k->handle),
 			   "C_SignInit");

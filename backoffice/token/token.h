@@ -39,6 +39,7 @@ struct token_key_plan {
 	bool decrypt;	   /* RSA: may decrypt too, as OPC UA applications need it */
 	bool no_sign;	   /* may not sign: for keys that only decrypt or agree */
 	bool derive;	   /* EC: may agree on secrets */
+	bool unwrap;	   /* RSA, EC: may unwrap secret keys */
 	bool extractable;  /* may leave the token, wrapped */
 	CK_ULONG place;	   /* CK_INRO_PLACE_...; 0: the token decides */
 	bool duplicable;   /* may be moved to another TPM */
@@ -108,6 +109,15 @@ MUST_CHECK enum inro_err token_secret_generate(struct token *t,
  * for a label or id that a secret key has already. */
 MUST_CHECK enum inro_err token_secret_import(struct token *t, const struct token_secret_plan *plan,
 					     struct bytes value, struct buf *ret_id);
+
+/* What CKM_RSA_AES_KEY_WRAP or CKM_ECDH_AES_KEY_WRAP to this key made (envelope_pkcs11() in
+ * backoffice/pki/envelope.h): into the token in one call, its value is nowhere else.  As
+ * token_secret_import().  INRO_E_UNSUPPORTED for a key of another kind. */
+MUST_CHECK enum inro_err token_secret_unwrap(struct token_key *by,
+					     const struct token_secret_plan *plan,
+					     struct bytes wrapped, struct buf *ret_id);
+/* Another label for the secret key of that id.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err token_secret_relabel(struct token *t, struct bytes id, const char *label);
 
 /* ---- secret keys at work (crypt.c) ---- */
 

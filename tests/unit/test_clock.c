@@ -33,11 +33,26 @@ static void test_format(void **state)
 	assert_string_equal(out, "9999-12-31T23:59:59Z");
 }
 
+static void test_parse(void **state)
+{
+	static const char *const bad[] = { NULL, "", "2026-11-21", "2026-11-21T01:09:47",
+					   "2026-02-30T01:09:47Z", "2026-11-21T01:09:47Z ",
+					   "1969-12-31T23:59:59Z", "1970-01-01T00:00:00Z" };
+	int64_t t = 0;
+
+	(void)state;
+	assert_true(clock_parse("2026-11-21T01:09:47Z", &t));
+	assert_int_equal(t, 1795223387);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(clock_parse(bad[i], &t));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_parse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

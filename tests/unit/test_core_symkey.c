@@ -282,6 +282,88 @@ static void test_cms(void **state)
 	}
 }
 
+/* ---- what a token opens in one call ---- */
+
+static void kwp_open(struct bytes kek, struct bytes in, const struct buf *value)
+{
+	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "AES-256-WRAP-PAD", NULL);
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	uint8_t out[256];
+	int n = 0;
+
+	assert_true(in.n < sizeof out);
+	EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	assert_int_equal(EVP_DecryptInit_ex2(ctx, cipher, kek.p, NULL, NULL), 1);
+	assert_int_equal(EVP_DecryptUpdate(ctx, out, &n, in.p, (int)in.n), 1);
+	assert_int_equal(n, value->n);
+	assert_memory_equal(out, value->p, value->n);
+	EVP_CIPHER_CTX_free(ctx);
+	EVP_CIPHER_free(cipher);
+}
+
+/* X9.63 of one round: SHA-256(Z || 00000001). */
+static void x963(const uint8_t *z, size_t n, uint8_t out[static 32])
+{
+	uint8_t in[128];
+
+	assert_true(n + 4 <= sizeof in);
+	memcpy(in, z, n);
+	memcpy(in + n, "\0\0\0\1", 4);
+	assert_int_equal(EVP_Digest(in, n + 4, out, NULL, EVP_sha256(), NULL), 1);
+}
+
+static void open_agreed(EVP_PKEY *own, struct bytes in, const struct buf *value)
+{
+	EVP_PKEY *from = EVP_PKEY_new();
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(own, NULL);
+	uint8_t z[66], kek[32];
+	size_t n = sizeof z, point = 65;
+
+	assert_int_equal(EVP_PKEY_copy_parameters(from, own), 1);
+	assert_int_equal(EVP_PKEY_set1_encoded_public_key(from, in.p, point), 1);
+	assert_int_equal(EVP_PKEY_derive_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_derive_set_peer(ctx, from), 1);
+	assert_int_equal(EVP_PKEY_derive(ctx, z, &n), 1);
+	x963(z, n, kek);
+	kwp_open(BYTES(kek, sizeof kek), BYTES(in.p + point, in.n - point), value);
+	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(from);
+}
+
+static void open_rsa(EVP_PKEY *own, struct bytes in, const struct buf *value)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(own, NULL);
+	uint8_t kek[256];
+	size_t n = sizeof kek, first = (size_t)EVP_PKEY_get_size(own);
+
+	assert_int_equal(EVP_PKEY_decrypt_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_oaep_md(ctx, EVP_sha256()), 1);
+	assert_int_equal(EVP_PKEY_decrypt(ctx, kek, &n, in.p, first), 1);
+	assert_int_equal(n, 32);
+	kwp_open(BYTES(kek, n), BYTES(in.p + first, in.n - first), value);
+	EVP_PKEY_CTX_free(ctx);
+}
+
+static void test_pkcs11(void **state)
+{
+	static const char *const types[] = { "twine-80", "aes-256", "hmac-512" };
+	const struct symkey_delivery d = { .form = SYMKEY_PKCS11 };
+	char ref[24];
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(types); i++) {
+		const char *device = i % 2 ? "dev-1" : "dev-0";
+		SCOPED(buf) value = { 0 };
+		SCOPED(buf) out = { 0 };
+		SCOPED(symkey) k = { 0 };
+
+		make(device, types[i / 2], ref, &value);
+		OK(symkey_deliver(c, ref, &d, &k, &out));
+		(i % 2 ? open_rsa : open_agreed)(keys[i % 2], buf_bytes(&out), &value);
+	}
+}
+
 /* ---- AES key wrap ---- */
 
 /* RFC 3394 4.6, RFC 5649 6. */
@@ -323,7 +405,7 @@ static void test_under_own_key(void **state)
 	(void)state;
 	make("dev-0", "aes-256", under, &kek);
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-		const struct symkey_delivery d = { SYMKEY_AES_KW, under };
+		const struct symkey_delivery d = { .form = SYMKEY_AES_KW, .under = under };
 		SCOPED(buf) value = { 0 };
 		SCOPED(buf) wrapped = { 0 };
 		SCOPED(symkey) k = { 0 };
@@ -353,7 +435,7 @@ static void test_under_weaker_key(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char under[24], ref[24];
-		const struct symkey_delivery d = { SYMKEY_AES_KW, under };
+		const struct symkey_delivery d = { .form = SYMKEY_AES_KW, .under = under };
 		SCOPED(buf) kek = { 0 };
 		SCOPED(buf) value = { 0 };
 		SCOPED(buf) wrapped = { 0 };
@@ -537,6 +619,35 @@ static int64_t certify_more(const char *device, EVP_PKEY *key)
 	return cert.rec.id;
 }
 
+/* Not to the newest, but to the one that is named: this device's, in use. */
+static void test_named_certificate(void **state)
+{
+	EVP_PKEY *own = office_key("P-256"), *other = office_key("P-256");
+	SCOPED(symkey) k = { 0 };
+	SCOPED(cred) gone = { 0 };
+	SCOPED(buf) value = { 0 };
+	SCOPED(buf) out = { 0 };
+	char ref[24], name[24];
+	struct symkey_delivery d = { .form = SYMKEY_PKCS11, .certificate = name };
+	const struct cred_revocation why = { .reason = "superseded" };
+
+	(void)state;
+	certify("two", other);
+	snprintf(name, sizeof name, "id:%lld", (long long)certify_more("two", own));
+	(void)certify_more("two", other);
+	make("two", "aes-128", ref, &value);
+	OK(symkey_deliver(c, ref, &d, &k, &out));
+	open_agreed(own, buf_bytes(&out), &value);
+	OK(cred_revoke(c, name, &why, &gone));
+	FAILS(INRO_E_STATE, symkey_deliver(c, ref, &d, &k, &out));
+	snprintf(name, sizeof name, "id:%lld", (long long)certify_more("dev-0", keys[0]));
+	FAILS(INRO_E_NOT_FOUND, symkey_deliver(c, ref, &d, &k, &out));
+	d.certificate = "id:99999999";
+	FAILS(INRO_E_NOT_FOUND, symkey_deliver(c, ref, &d, &k, &out));
+	EVP_PKEY_free(own);
+	EVP_PKEY_free(other);
+}
+
 /* Nothing is wrapped to a key that is known to others, by whichever of its certificates. */
 static void test_compromised_key(void **state)
 {
@@ -611,6 +722,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_jwe),
 		cmocka_unit_test(test_cms),
+		cmocka_unit_test(test_pkcs11),
+		cmocka_unit_test(test_named_certificate),
 		cmocka_unit_test(test_aes_wrap),
 		cmocka_unit_test(test_under_own_key),
 		cmocka_unit_test(test_under_weaker_key),

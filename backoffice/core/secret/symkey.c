@@ -21,7 +21,7 @@
 
 const char *const symkey_form_names[SYMKEY_FORM__MAX] = {
 	[SYMKEY_RAW] = "raw", [SYMKEY_AES_KW] = "aes-kw",     [SYMKEY_JWE] = "jwe",
-	[SYMKEY_CMS] = "cms", [SYMKEY_CMS_AUTH] = "cms-auth",
+	[SYMKEY_CMS] = "cms", [SYMKEY_CMS_AUTH] = "cms-auth", [SYMKEY_PKCS11] = "pkcs11",
 };
 
 void symkey_clear(struct symkey *k)
@@ -242,8 +242,8 @@ static enum inro_err may_give(const struct core *c, const struct symkey *k)
 	return may_use(k);
 }
 
-/* The newest certificate of the device that can be used now. */
-static enum inro_err certificate_of(struct core *c, const struct symkey *k, struct credential *ret)
+static enum inro_err newest_certificate(struct core *c, const struct symkey *k,
+					struct credential *ret)
 {
 	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = c->tenant },
@@ -258,6 +258,30 @@ static enum inro_err certificate_of(struct core *c, const struct symkey *k, stru
 	if (e == INRO_E_NOT_FOUND)
 		return err_set(e, "device '%s' has no certificate to wrap a key to",
 			       text_or_empty(k->device_id));
+	return e;
+}
+
+static enum inro_err named_certificate(struct core *c, const struct symkey *k, const char *ref,
+				       struct credential *ret)
+{
+	enum inro_err e = cred_load(c, ref, ret);
+
+	if (e == INRO_E_NOT_FOUND ||
+	    (e == INRO_OK && (ret->kind != CRED_CERTIFICATE || ret->device != k->rec.device)))
+		return err_set(INRO_E_NOT_FOUND, "device '%s' has no certificate '%s'",
+			       text_or_empty(k->device_id), ref);
+	if (e == INRO_OK && cred_shown_state(ret, clock_now()) != CRED_ACTIVE)
+		return err_set(INRO_E_STATE, "certificate '%s' is %s: no key is wrapped to it", ref,
+			       cred_state_names[cred_shown_state(ret, clock_now())]);
+	return e;
+}
+
+/* One that can be used now: by its name, or the newest. */
+static enum inro_err certificate_of(struct core *c, const struct symkey *k, const char *ref,
+				    struct credential *ret)
+{
+	enum inro_err e = ref ? named_certificate(c, k, ref, ret) : newest_certificate(c, k, ret);
+
 	return e == INRO_OK ? key_use_trusted(c, blob_bytes(&ret->key_hash)) : e;
 }
 
@@ -330,7 +354,7 @@ static enum inro_err give_to_cert(struct core *c, const struct symkey *k,
 {
 	SCOPED(credential) cert = { 0 };
 	SCOPED(buf) kid = { 0 };
-	enum inro_err e = certificate_of(c, k, &cert);
+	enum inro_err e = certificate_of(c, k, d->certificate, &cert);
 
 	buf_add_hex(&kid, blob_bytes(&k->rec.serial));
 	buf_add_u8(&kid, 0);
@@ -340,6 +364,8 @@ static enum inro_err give_to_cert(struct core *c, const struct symkey *k,
 		return e;
 	if (d->form == SYMKEY_JWE)
 		return envelope_jwe(blob_bytes(&cert.cert), (const char *)kid.p, value, ret);
+	if (d->form == SYMKEY_PKCS11)
+		return envelope_pkcs11(blob_bytes(&cert.cert), value, ret);
 	return envelope_cms(blob_bytes(&cert.cert), d->form == SYMKEY_CMS_AUTH, value, ret);
 }
 
@@ -348,6 +374,7 @@ typedef enum inro_err give_fn(struct core *c, const struct symkey *k,
 static give_fn *const givers[SYMKEY_FORM__MAX] = {
 	[SYMKEY_RAW] = give_raw,     [SYMKEY_AES_KW] = give_aes_kw,    [SYMKEY_JWE] = give_to_cert,
 	[SYMKEY_CMS] = give_to_cert, [SYMKEY_CMS_AUTH] = give_to_cert,
+	[SYMKEY_PKCS11] = give_to_cert,
 };
 
 struct given {
