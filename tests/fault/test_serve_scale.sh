@@ -123,34 +123,32 @@ until_true has_list
 
 start_server --workers 2
 one=$https one_http=$http one_pid=$server_pid
-if command -v haproxy >/dev/null || PATH=$PATH:/usr/sbin command -v haproxy >/dev/null; then
-	port_of() { echo "${1##*:}"; }
-	front=$((20000 + RANDOM % 12000)) front_http=$((20000 + RANDOM % 12000))
-	sed -n '/^```haproxy$/,/^```$/{/^```/d;p}' "$S/docs/scale.md" | sed -e "s/bind :443/bind 127.0.0.1:$front/; s/bind :80/bind 127.0.0.1:$front_http/" \
-		-e "s/192.0.2.11:443 check port 80/127.0.0.1:$(port_of "$one") check port $(port_of "$one_http")/" \
-		-e "s/192.0.2.12:443 check port 80/127.0.0.1:$(port_of "$two") check port $(port_of "$two_http")/" \
-		-e "s/192.0.2.11:80/127.0.0.1:$(port_of "$one_http")/; s/192.0.2.12:80/127.0.0.1:$(port_of "$two_http")/" >haproxy.cfg
-	! grep -q '192\.0\.2' haproxy.cfg || fail "docs/scale.md has another address"
-	PATH=$PATH:/usr/sbin background haproxy.log haproxy -db -f haproxy.cfg
-	until_true listens "$front"
-	cert_of 2
-	renew() {
-		curl -sS --max-time 20 --cacert root.pem --cert 2.pem --key asked/e-2.key -H 'Content-Type: application/pkcs10' --data-binary @asked/e-2.p10 \
-			-o renewed -w '%{http_code}' "https://localhost:$front/.well-known/est/issuing/simplereenroll" 2>/dev/null
-	}
-	[[ $(renew) == 200 ]] || fail "no renewal through HAProxy: $(cat renewed) $(cat haproxy.log)"
-	cp renewed first
-	[[ $(status_of "http://127.0.0.1:$front_http/crl/issuing.crl") == 200 ]] || fail "no list through HAProxy"
-	[[ $(status_of "http://127.0.0.1:$front_http/metrics") == 403 ]] || fail "HAProxy passes on /metrics"
-	kill -9 "$one_pid"
-	wait "$one_pid" 2>/dev/null || true
-	for ((i = 0; i < 4; i++)); do
-		[[ $(renew) == 200 ]] || fail "HAProxy misses the server that is gone: $(cat haproxy.log)"
-		cmp -s renewed first || fail "the same request got another certificate"
-	done
-	start_server --workers 2
-	one=$https one_http=$http
-fi
+port_of() { echo "${1##*:}"; }
+front=$((20000 + RANDOM % 12000)) front_http=$((20000 + RANDOM % 12000))
+sed -n '/^```haproxy$/,/^```$/{/^```/d;p}' "$S/docs/scale.md" | sed -e "s/bind :443/bind 127.0.0.1:$front/; s/bind :80/bind 127.0.0.1:$front_http/" \
+	-e "s/192.0.2.11:443 check port 80/127.0.0.1:$(port_of "$one") check port $(port_of "$one_http")/" \
+	-e "s/192.0.2.12:443 check port 80/127.0.0.1:$(port_of "$two") check port $(port_of "$two_http")/" \
+	-e "s/192.0.2.11:80/127.0.0.1:$(port_of "$one_http")/; s/192.0.2.12:80/127.0.0.1:$(port_of "$two_http")/" >haproxy.cfg
+! grep -q '192\.0\.2' haproxy.cfg || fail "docs/scale.md has another address"
+PATH=$PATH:/usr/sbin background haproxy.log haproxy -db -f haproxy.cfg
+until_true listens "$front"
+cert_of 2
+renew() {
+	curl -sS --max-time 20 --cacert root.pem --cert 2.pem --key asked/e-2.key -H 'Content-Type: application/pkcs10' --data-binary @asked/e-2.p10 \
+		-o renewed -w '%{http_code}' "https://localhost:$front/.well-known/est/issuing/simplereenroll" 2>/dev/null
+}
+[[ $(renew) == 200 ]] || fail "no renewal through HAProxy: $(cat renewed) $(cat haproxy.log)"
+cp renewed first
+[[ $(status_of "http://127.0.0.1:$front_http/crl/issuing.crl") == 200 ]] || fail "no list through HAProxy"
+[[ $(status_of "http://127.0.0.1:$front_http/metrics") == 403 ]] || fail "HAProxy passes on /metrics"
+kill -9 "$one_pid"
+wait "$one_pid" 2>/dev/null || true
+for ((i = 0; i < 4; i++)); do
+	[[ $(renew) == 200 ]] || fail "HAProxy misses the server that is gone: $(cat haproxy.log)"
+	cmp -s renewed first || fail "the same request got another certificate"
+done
+start_server --workers 2
+one=$https one_http=$http
 
 # ---- the database away and back ----
 

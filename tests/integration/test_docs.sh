@@ -17,7 +17,7 @@ run_block() {
 run_block "by hand"
 grep -q 'dev-0001.pem: OK' "$T/said" || fail "README: openssl verify did not say OK: $(cat "$T/said")"
 # pkcs11-tool 0.23 reads freed memory when it exports an EC key, with any module: a sanitizer ends it there.
-if command -v pkcs11-tool >/dev/null && [[ ${INRO_TEST_SANITIZE:-} != *address* ]]; then
+if [[ ${INRO_TEST_SANITIZE:-} != *address* ]]; then
 	run_block "the module alone"
 	grep -q '^Verified OK' "$T/said" || fail "README: the signature is not right: $(cat "$T/said")"
 	grep -q 'is whole' "$T/said" || fail "README: the token is not whole: $(cat "$T/said")"

@@ -115,12 +115,10 @@ for curve in ED25519 ED448 X25519 X448; do
 	[[ $(value type <made.json) == "${curve,,}" ]] || fail "$(cat made.json)"
 done
 refused 1 "has a key with that id already" inro key import ED25519.pem --token t --label x
-if command -v pkcs11-tool >/dev/null; then
-	id=$(inro key show 'pkcs11:token=t;object=ED25519' --json | value id)
-	must foreign pkcs11-tool --module "$B/lib/inro-pkcs11.so" --token-label t --login --pin 123456 --sign \
-		--mechanism EDDSA --id "$id" --input-file pass --output-file got >/dev/null
-	openssl pkeyutl -verify -rawin -inkey ED25519.pem -in pass -sigfile got >/dev/null || fail "another Ed25519 key"
-fi
+id=$(inro key show 'pkcs11:token=t;object=ED25519' --json | value id)
+must foreign pkcs11-tool --module "$B/lib/inro-pkcs11.so" --token-label t --login --pin 123456 --sign \
+	--mechanism EDDSA --id "$id" --input-file pass --output-file got >/dev/null
+openssl pkeyutl -verify -rawin -inkey ED25519.pem -in pass -sigfile got >/dev/null || fail "another Ed25519 key"
 [[ $(inro key show 'pkcs11:token=t;object=X25519' --login | sed -n 's/^Use  *//p') == derive ]] || fail "X25519 may do other things"
 
 # ---- secret keys: octets or hex digits, judged by openssl ----
@@ -134,13 +132,11 @@ must inro key import raw --token t --secret aes --label "aes key" --id ae >/dev/
 must inro key import hex --token t --secret hmac-sha256 --hex --label "mac key" --id ac --json >made.json
 [[ $(value id <made.json) == ac ]] || fail "$(cat made.json)"
 inro key show 'pkcs11:token=t;object=aes%20key' --login --json | has '"extractable": false' || fail "a secret key may leave"
-if command -v pkcs11-tool >/dev/null; then
-	iv=000102030405060708090a0b0c0d0e0f
-	must new --encrypt --mechanism AES-CBC-PAD --iv $iv --id ae --input-file pass --output-file got >/dev/null
-	openssl enc -aes-256-cbc -K "$(cat hex)" -iv $iv -in pass | cmp - got || fail "another AES key"
-	must new --sign --mechanism SHA256-HMAC --id ac --input-file pass --output-file got >/dev/null
-	openssl dgst -sha256 -mac hmac -macopt "hexkey:$(cat hex)" -binary pass | cmp - got || fail "another HMAC key"
-fi
+iv=000102030405060708090a0b0c0d0e0f
+must new --encrypt --mechanism AES-CBC-PAD --iv $iv --id ae --input-file pass --output-file got >/dev/null
+openssl enc -aes-256-cbc -K "$(cat hex)" -iv $iv -in pass | cmp - got || fail "another AES key"
+must new --sign --mechanism SHA256-HMAC --id ac --input-file pass --output-file got >/dev/null
+openssl dgst -sha256 -mac hmac -macopt "hexkey:$(cat hex)" -binary pass | cmp - got || fail "another HMAC key"
 refused 1 "that label already" inro key import raw --token t --secret aes --label "aes key"
 refused 1 "that id already" inro key import raw --token t --secret aes --label x --id ae
 refused 1 "not hex digits" inro key import raw --token t --secret aes --hex --label x

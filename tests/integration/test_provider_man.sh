@@ -4,10 +4,9 @@
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 
 page=$S/docs/man/inro-provider.7
-if command -v mandoc >/dev/null; then
-	# Whether other manuals are installed is not the page's fault.
-	mandoc -T lint "$page" 2>/dev/null | grep -v 'referenced manual not found' >"$T/lint" && fail "$(cat "$T/lint")"
-fi
+command -v mandoc >/dev/null || fail "mandoc is not here"
+# Whether other manuals are installed is not the page's fault.
+mandoc -T lint "$page" 2>/dev/null | grep -v 'referenced manual not found' >"$T/lint" && fail "$(cat "$T/lint")"
 
 # example N: the N'th literal block of the page, with the PIN file of this test.
 example() {

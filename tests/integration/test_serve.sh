@@ -148,35 +148,31 @@ fi
 export INRO_PIN=$pin
 refused 1 'no user' inro serve --http 127.0.0.1:0 --user nobody-of-that-name
 
-if command -v systemd-analyze >/dev/null; then
-	DESTDIR=$T/dest cmake --install "$B" --prefix /usr >install.log 2>&1 || fail "$(cat install.log)"
-	for unit in inro-serve.service inro-serve.socket inro-serve-http.socket; do
-		[[ -s dest/usr/lib/systemd/system/$unit ]] || fail "$unit is not installed"
-	done
-	systemd-analyze security --offline=true --threshold=20 dest/usr/lib/systemd/system/inro-serve.service >exposure 2>&1 ||
-		fail "the unit is not closed enough: $(tail -3 exposure)"
-fi
+DESTDIR=$T/dest cmake --install "$B" --prefix /usr >install.log 2>&1 || fail "$(cat install.log)"
+for unit in inro-serve.service inro-serve.socket inro-serve-http.socket; do
+	[[ -s dest/usr/lib/systemd/system/$unit ]] || fail "$unit is not installed"
+done
+systemd-analyze security --offline=true --threshold=20 dest/usr/lib/systemd/system/inro-serve.service >exposure 2>&1 ||
+	fail "the unit is not closed enough: $(tail -3 exposure)"
 
-if command -v systemd-socket-activate python3 >/dev/null; then
-	python3 - "$T/notify" >notified <<-'END' &
-		import socket, sys
-		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); s.settimeout(20)
-		while True:
-		    print(s.recv(200).decode(), flush=True)
-	END
-	pids+=("$!")
-	until [[ -S notify ]]; do sleep 0.05; done
-	python3 - >port <<-'END'
-		import socket
-		s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])
-	END
-	NOTIFY_SOCKET=$T/notify WATCHDOG_USEC=400000 background activated.log systemd-socket-activate \
-		-l "127.0.0.1:$(cat port)" --fdname=http -E NOTIFY_SOCKET -E WATCHDOG_USEC -E INRO_HOME -E INRO_PIN \
-		-E ASAN_OPTIONS "$B/bin/inro" serve
-	wait_for 'Listening on' activated.log
-	[[ $(curl -sS "http://127.0.0.1:$(cat port)/healthz" | jq -r .status) == ok ]] || fail "no health by activation: $(cat activated.log)"
-	wait_for READY=1 notified
-	wait_for WATCHDOG=1 notified
-	stop_server "$pid"
-	wait_for STOPPING=1 notified
-fi
+python3 - "$T/notify" >notified <<-'END' &
+	import socket, sys
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); s.settimeout(20)
+	while True:
+	    print(s.recv(200).decode(), flush=True)
+END
+pids+=("$!")
+until [[ -S notify ]]; do sleep 0.05; done
+python3 - >port <<-'END'
+	import socket
+	s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])
+END
+NOTIFY_SOCKET=$T/notify WATCHDOG_USEC=400000 background activated.log systemd-socket-activate \
+	-l "127.0.0.1:$(cat port)" --fdname=http -E NOTIFY_SOCKET -E WATCHDOG_USEC -E INRO_HOME -E INRO_PIN \
+	-E ASAN_OPTIONS "$B/bin/inro" serve
+wait_for 'Listening on' activated.log
+[[ $(curl -sS "http://127.0.0.1:$(cat port)/healthz" | jq -r .status) == ok ]] || fail "no health by activation: $(cat activated.log)"
+wait_for READY=1 notified
+wait_for WATCHDOG=1 notified
+stop_server "$pid"
+wait_for STOPPING=1 notified
