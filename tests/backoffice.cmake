@@ -32,6 +32,7 @@ inro_test(unit/test_core_device.c LINKS inro_testoffice)
 inro_test(unit/test_core_import.c LINKS inro_testoffice)
 inro_test(unit/test_core_job.c LINKS inro_testoffice TIMEOUT 300)
 inro_test(unit/test_core_job_certs.c LINKS inro_testoffice TIMEOUT 300)
+inro_test(unit/test_core_job_sent.c LINKS inro_testoffice TIMEOUT 300)
 inro_test(fault/test_fault_jobs.c LINKS inro_testoffice TIMEOUT 900)
 inro_fuzz(fuzz/fuzz_csv.c CORPUS fuzz/corpus/csv LINKS inro_core)
 inro_test(unit/test_core_registry.c LINKS inro_testoffice)
@@ -102,6 +103,7 @@ foreach(name
 		core_job
 		core_approval
 		core_job_certs
+		core_job_sent
 		core_audit
 		core_marks
 		core_errand
@@ -137,6 +139,7 @@ foreach(name
 		core_import
 		core_job
 		core_job_certs
+		core_job_sent
 		core_issue
 		core_lease
 		core_life

@@ -110,7 +110,7 @@ static enum inro_err do_job(const struct call *c, struct core *core, int64_t id,
 {
 	SCOPED(job) j = { 0 };
 	struct watching at = { .also = json_array() };
-	const struct job_watch w = { show_lot, &at, note_also };
+	const struct job_watch w = { .told = show_lot, .arg = &at, .also = note_also };
 	int64_t since = clock_monotonic_ms();
 	size_t before = 0;
 	enum inro_err e = job_get(core, id, &j);

@@ -6,7 +6,8 @@
  * 2. A duty that fails is tried again soon; it stops no other one.
  * 3. Quick ones and long ones are in lanes of their own: whatever a job takes, lists come in time.
  *    A lane is one thread's, which calls duty_tick() with a struct core of its own.
- * 4. The core is an administrator's of the tenant "default", and works for all tenants.
+ * 4. A duty whose pieces have leases of their own (jobs) is every server's: each takes what is nobody's.
+ * 5. The core is an administrator's of the tenant "default", and works for all tenants.
  */
 #ifndef INRO_BACKOFFICE_CORE_DUTY_H
 #define INRO_BACKOFFICE_CORE_DUTY_H
@@ -19,19 +20,23 @@ struct duty {
 	const char *name;
 	enum duty_lane lane;
 	int64_t every_ms, again_ms; /* again: when it failed */
-	int64_t lease_ms;	    /* how long one has it who does not answer */
+	int64_t lease_ms; /* how long one has it who does not answer; 0: all do it, who settle each piece */
 	/* For one tenant after the other, or once. */
 	bool each_tenant;
 	enum inro_err (*run)(struct core *c);
 };
 extern const struct duty duties[]; /* name NULL behind the last */
 
-/* Who does what, said to the log: error INRO_OK when it was done. */
-typedef void duty_told(void *arg, const char *duty, enum inro_err error);
+struct duty_watch {
+	/* What was done, for the log: error INRO_OK when it was.  NULL: nobody listens. */
+	void (*told)(void *arg, const char *duty, enum inro_err error);
+	bool (*ends)(void *arg); /* true: the server ends, and what is long stops; NULL: false */
+	void *arg;
+};
 /* Does what is due in a lane and nobody else is at; *ret_wait_ms: when to come again.  Also of use
  * outside of a server: everything that is due is done when it returns. */
-MUST_CHECK enum inro_err duty_tick(struct core *c, enum duty_lane lane, duty_told *told, void *arg,
-				   int64_t *ret_wait_ms);
+MUST_CHECK enum inro_err duty_tick(struct core *c, enum duty_lane lane,
+				   const struct duty_watch *w, int64_t *ret_wait_ms);
 
 /* From a duty's function, between two steps: makes its lease longer.  INRO_E_BUSY: another one has
  * it by now, and this one stops. */

@@ -2,7 +2,7 @@
  * import - devices from a CSV file or JSON lines, and into one.
  *
  * 1. The first row of CSV names the columns, in any order and case: id, name, IP, MAC, host, OS,
- * group, serial, anchor, anchor_store, attrs ("Device ID", "MAC address" and the like are taken
+ * group, serial, anchor, anchor_store, attrs, and csr where certificates are asked for ("Device ID", "MAC address" and the like are taken
  * too); state, created, updated and deleted are passed over.  Any other is refused.  An empty field
  * says nothing.  A JSON line is an object with members of these names; null says nothing, "" takes
  * a field away.
@@ -29,6 +29,7 @@ enum import_column {
 	IMPORT_ANCHOR,
 	IMPORT_ANCHOR_STORE,
 	IMPORT_ATTRS,
+	IMPORT_CSR, /* for jobs that issue: base64, or PEM in a JSON line */
 	IMPORT_PASSED_OVER,
 	IMPORT_COLUMN__MAX
 };

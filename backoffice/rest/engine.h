@@ -9,6 +9,7 @@
 
 #define LINES_TYPE "application/x-ndjson"
 #define TEXT_TYPE  "text/plain"
+#define CSV_TYPE   "text/csv"
 #define ETAG_ROOM  24
 
 void rest_clear(struct rest *r); /* the core is nobody's again */

@@ -25,13 +25,14 @@ static bool has_body(const struct rest_row *row)
 static struct http_route route_of(const struct rest_row *row)
 {
 	bool lines = row->flags & REST_STREAM;
+	bool rows = row->flags & (REST_ROWS | REST_ROWS_ONLY);
 	struct http_route route = { .method = row->method,
 				    .pattern = row->pattern,
 				    .run = rest_handle,
 				    .arg = (void *)(uintptr_t)row };
 
 	if (has_body(row)) {
-		route.body_max = lines ? REST_BATCH_MAX : REST_BODY_MAX;
+		route.body_max = lines || rows ? REST_BATCH_MAX : REST_BODY_MAX;
 		route.type = lines ? LINES_TYPE : NULL; /* run.c: it may have none */
 	}
 	return route;
@@ -151,9 +152,11 @@ static void add_path_args(const char *pattern, json_t *list)
 
 static void add_query_args(const struct rest_row *row, json_t *list)
 {
-	for (const struct rest_field *f = row->in; f && f->name && !has_body(row); f++)
+	bool query = !has_body(row) || row->flags & (REST_ROWS | REST_ROWS_ONLY);
+
+	for (const struct rest_field *f = row->in; f && f->name && query; f++)
 		json_array_append_new(list, json_pack("{s:s s:s s:b s:o}", "name", f->name, "in",
-						      "query", "required", f->required, "schema",
+						      "query", "required", f->required && !has_body(row), "schema",
 						      field_schema(f, false)));
 }
 
@@ -199,20 +202,30 @@ static json_t *answers_of(const struct rest_row *row)
 
 	snprintf(status, sizeof status, "%d", row->status ? row->status : row->out ? 200 : 204);
 	json_object_set_new(answers, status, good_answer(row));
-	if (has_body(row) && !(row->flags & (REST_OPEN | REST_STREAM)))
+	if (has_body(row) && row->status != 202 && !(row->flags & (REST_OPEN | REST_STREAM)))
 		json_object_set_new(answers, "202", ref_to("responses", "Waits"));
 	json_object_set_new(answers, "default", ref_to("responses", "Problem"));
 	return answers;
 }
 
+static void add_rows_content(const struct rest_row *row, json_t *content)
+{
+	if (!(row->flags & (REST_ROWS | REST_ROWS_ONLY)))
+		return;
+	json_object_update_new(content, content_of(CSV_TYPE, json_pack("{s:s}", "type", "string")));
+	json_object_update_new(content, content_of(LINES_TYPE, json_pack("{s:s}", "type", "object")));
+}
+
 static json_t *body_of(const struct rest_row *row)
 {
-	bool lines = row->flags & REST_STREAM;
+	bool lines = row->flags & REST_STREAM, only = row->flags & REST_ROWS_ONLY;
+	json_t *content = only ? json_object()
+			       : content_of(lines ? LINES_TYPE : "application/json",
+					    object_schema(row->in, false));
 
-	return json_pack("{s:o s:b}", "content",
-			 content_of(lines ? LINES_TYPE : "application/json",
-				    object_schema(row->in, false)),
-			 "required", row->in && row->in->required);
+	add_rows_content(row, content);
+	return json_pack("{s:o s:b}", "content", content, "required",
+			 only || (row->in && row->in->required));
 }
 
 static const char *role_of_row(const struct rest_row *row)
@@ -231,7 +244,7 @@ static json_t *operation(const struct rest_row *row)
 	op = json_pack("{s:o s:s s:s s:o s:o}", "operationId", operation_id(row->command), "summary",
 		       row->summary, "x-least-role", role_of_row(row), "parameters", args, "responses",
 		       answers_of(row));
-	if (has_body(row) && row->in)
+	if (has_body(row) && (row->in || row->flags & REST_ROWS_ONLY))
 		json_object_set_new(op, "requestBody", body_of(row));
 	if (row->flags & REST_OPEN)
 		json_object_set_new(op, "security", json_array());

@@ -55,6 +55,8 @@ enum rest_flag {
 	REST_SELF = 8,	 /* a device, for itself */
 	REST_STREAM = 16, /* takes lines of JSON and gives lines of JSON */
 	REST_EXPORT = 32, /* a page's items are texts, each a line of the answer; `format` says of what */
+	REST_ROWS = 64, /* takes rows too, CSV or JSON lines, and the rest of its input by the query then */
+	REST_ROWS_ONLY = 128, /* nothing but rows */
 };
 
 struct rest;
@@ -80,6 +82,9 @@ struct rest {
 	const char *const *args; /* what {...} of the pattern matched */
 	json_t *in;		 /* an object */
 	const struct http_peer *peer;
+	struct bytes rows; /* of a row that takes some */
+	const char *rows_format; /* "csv" or "jsonl"; NULL: none were sent */
+	char location[64]; /* where what was made is; "": nowhere of its own */
 	struct core_who who;
 	int status; /* 0: the row's */
 	bool bare;  /* there is no secret in this answer of a row with REST_SECRET */

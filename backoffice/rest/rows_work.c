@@ -1,7 +1,10 @@
 /* rows_work - jobs, proposals, the audit, batches, and the document of all this. */
 #include <string.h>
 
+#include <stdio.h>
+
 #include "backoffice/core/audit.h"
+#include "backoffice/core/cred.h"
 #include "backoffice/core/job.h"
 #include "backoffice/core/proposal.h"
 #include "backoffice/rest/lists.h"
@@ -29,26 +32,48 @@ static enum inro_err list_jobs(struct rest *r, json_t **ret)
 /* Files of the server are nobody's over the network: no argument names one. */
 static const char *const job_args[] = { "where", "why", "ca", "profile", "days", "reason", "type" };
 
-static enum inro_err start_job(struct rest *r, json_t **ret)
+static enum inro_err give_job(struct rest *r, const struct job *j, json_t **ret)
+{
+	snprintf(r->location, sizeof r->location, "/v1/jobs/%lld", (long long)j->id);
+	return json_give(json_of_job(j), ret);
+}
+
+/* Of the member `args`, or of the request itself, which is the query where rows are the body. */
+static enum inro_err take_args(const struct rest *r, struct job_arg args[static ARRAY_LEN(job_args)],
+			       size_t *ret_n)
 {
 	const json_t *given = json_object_get(r->in, "args");
-	struct job_arg args[ARRAY_LEN(job_args)];
-	struct job_order o = { rest_text(r, "kind"), args, 0 };
-	SCOPED(job) j = { 0 };
-	enum inro_err e = INRO_OK;
+	size_t known = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(job_args); i++) {
 		const char *value = json_string_value(json_object_get(given, job_args[i]));
 
+		known += value != NULL;
+		value = value ? value : rest_text(r, job_args[i]);
 		if (value)
-			args[o.n++] = (struct job_arg) { job_args[i], value };
+			args[(*ret_n)++] = (struct job_arg) { job_args[i], value };
 	}
-	if (o.n != json_object_size(given))
-		e = err_set(INRO_E_ARG, "the member 'args' has texts for where, why, ca, profile, days, "
-					"reason and type");
+	if (known == json_object_size(given))
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "the member 'args' has texts for where, why, ca, profile, days, "
+				   "reason and type");
+}
+
+static enum inro_err start_job(struct rest *r, json_t **ret)
+{
+	struct job_arg args[ARRAY_LEN(job_args)];
+	struct job_order o = { rest_text(r, "kind"), args, 0 };
+	const char *rows = rest_text(r, "rows");
+	const struct job_sent sent = { r->rows_format ? r->rows_format : rows, r->rows,
+				       rest_true(r, "wait") };
+	SCOPED(job) j = { 0 };
+	enum inro_err e = take_args(r, args, &o.n);
+
+	if (e == INRO_OK && rows && !sent.waits)
+		e = err_set(INRO_E_ARG, "a job whose rows come later has the member 'wait'");
 	if (e == INRO_OK)
-		e = job_start(r->core, &o, &j);
-	return e == INRO_OK ? json_give(json_of_job(&j), ret) : e;
+		e = job_ask(r->core, &o, &sent, &j);
+	return e == INRO_OK ? give_job(r, &j, ret) : e;
 }
 
 typedef enum inro_err job_work(struct rest *r, int64_t id, struct job *ret);
@@ -61,7 +86,7 @@ static enum inro_err with_job(struct rest *r, job_work *work, json_t **ret)
 
 	if (e == INRO_OK)
 		e = work(r, id, &j);
-	return e == INRO_OK ? json_give(json_of_job(&j), ret) : e;
+	return e == INRO_OK ? give_job(r, &j, ret) : e;
 }
 
 static enum inro_err get_work(struct rest *r, int64_t id, struct job *ret)
@@ -71,9 +96,12 @@ static enum inro_err get_work(struct rest *r, int64_t id, struct job *ret)
 
 static enum inro_err run_work(struct rest *r, int64_t id, struct job *ret)
 {
-	const struct job_watch nobody = { 0 };
+	return job_want(r->core, id, ret);
+}
 
-	return job_run(r->core, id, &nobody, ret);
+static enum inro_err send_work(struct rest *r, int64_t id, struct job *ret)
+{
+	return job_send(r->core, id, r->rows, ret);
 }
 
 static enum inro_err cancel_work(struct rest *r, int64_t id, struct job *ret)
@@ -88,6 +116,7 @@ static enum inro_err cancel_work(struct rest *r, int64_t id, struct job *ret)
 	}
 JOB_STEP(get)
 JOB_STEP(run)
+JOB_STEP(send)
 JOB_STEP(cancel)
 #undef JOB_STEP
 
@@ -107,6 +136,40 @@ static enum inro_err errors_of_job(struct rest *r, json_t **ret)
 		json_array_append_new(items, json_pack("{s:o s:s s:o}", "row", json_of_text(l.items[i].name),
 						       "error", text_or_empty(l.items[i].error),
 						       "reason", json_of_text(l.items[i].why)));
+	return rest_give_numbered(e, items, l.next, ret);
+}
+
+static enum inro_err give_result(struct rest *r, const struct job_result *given, json_t *items)
+{
+	SCOPED(cred) cert = { 0 };
+	char ref[32];
+	json_t *item = NULL;
+	enum inro_err e;
+
+	snprintf(ref, sizeof ref, "id:%lld", (long long)given->credential);
+	e = cred_get(r->core, ref, &cert);
+	if (e == INRO_OK)
+		e = json_give(json_pack("{s:o s:o}", "row", json_of_text(given->name), "certificate",
+					json_of_cred(&cert)), &item);
+	if (e == INRO_OK)
+		json_array_append_new(items, item);
+	return e;
+}
+
+static enum inro_err results_of_job(struct rest *r, json_t **ret)
+{
+	SCOPED(job_result_list) l = { 0 };
+	struct page page;
+	json_t *items = json_array();
+	int64_t id = 0;
+	enum inro_err e = rest_id(r, 0, &id);
+
+	if (e == INRO_OK)
+		e = rest_page(r, &page);
+	if (e == INRO_OK)
+		e = job_results(r->core, id, &page, &l);
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
+		e = give_result(r, &l.items[i], items);
 	return rest_give_numbered(e, items, l.next, ret);
 }
 
@@ -272,8 +335,11 @@ static const struct rest_shape job = {
 		      OUT_COUNT("total"), OUT_COUNT("done"), OUT_COUNT("wanted"), OUT_COUNT("same"),
 		      OUT_COUNT("failed"), OUT_COUNT("passed"), OUT_TEXT("noted"), OUT_TEXT("left"),
 		      OUT_TEXT("said"), OUT_TEXT("actor"), OUT_TEXT("by"), OUT_TIME("created"),
-		      OUT_TIME("started"), OUT_TIME("updated"))
+		      OUT_TIME("started"), OUT_TIME("updated"), OUT_NUMBER("per_minute"),
+		      OUT_NUMBER("seconds_left"), OUT_COUNT("bytes"))
 };
+static const struct rest_shape job_result = { "JobResult",
+					      FIELDS(OUT_TEXT("row"), OUT_OBJECT("certificate")) };
 static const struct rest_shape job_error = { "JobError", FIELDS(OUT_TEXT("row"), OUT_TEXT("error"),
 								OUT_TEXT("reason")) };
 static const struct rest_shape proposal = {
@@ -312,17 +378,28 @@ const struct rest_row rest_work_rows[] = {
 			 "cancelled"),
 		 IN_PAGE),
 	  &job, list_jobs },
-	{ "POST", "/v1/jobs", "job start", "Records bulk work, which /run does", ROLE_OPERATOR, 0, 201,
+	{ "POST", "/v1/jobs", "job start", "Has a server do something to many", ROLE_OPERATOR, REST_ROWS, 202,
 	  FIELDS(IN_MUST("kind", "as 'inro job start' has them"),
-		 { .name = "args", .kind = REST_OBJECT, .help = "where, why, ca, profile, days, reason, type" }),
+		 { .name = "args", .kind = REST_OBJECT, .help = "where to type may stand in here, too" },
+		 IN_WORD("rows", "of a job that waits: what they will be", "csv", "jsonl"),
+		 IN_BOOL("wait", "it begins by /run, and takes more rows before"),
+		 IN_TEXT("where", "those that are like this"), IN_WHY, IN_TEXT("ca", "for issue: by whom"),
+		 IN_TEXT("profile", "for issue: what kind"), IN_TEXT("days", "how long a certificate is valid"),
+		 IN_TEXT("reason", "for revoke: why, as the CRL will say"),
+		 IN_TEXT("type", "for rekey: of keys made in tokens")),
 	  &job, start_job },
+	{ "POST", "/v1/jobs/{id}/rows", "job send", "Sends more rows for a job that waits", ROLE_OPERATOR,
+	  REST_ROWS_ONLY, 0, NULL, &job, send_job },
 	{ "GET", "/v1/jobs/{id}", "job show", "Shows a job", ROLE_AUDITOR, 0, 0, NULL, &job, get_job },
-	{ "POST", "/v1/jobs/{id}/run", "job resume", "Does a job, or what is left of it", ROLE_OPERATOR, 0, 0,
+	{ "POST", "/v1/jobs/{id}/run", "job resume", "Has a server do a job that waits, or what is left of one",
+	  ROLE_OPERATOR, 0, 202,
 	  NULL, &job, run_job },
 	{ "POST", "/v1/jobs/{id}/cancel", "job cancel", "Ends a job where it is", ROLE_OPERATOR, 0, 0,
 	  FIELDS(IN_WHY), &job, cancel_job },
 	{ "GET", "/v1/jobs/{id}/errors", "job errors", "Lists the rows that a job could not do",
 	  ROLE_AUDITOR, REST_LIST, 0, FIELDS(IN_PAGE), &job_error, errors_of_job },
+	{ "GET", "/v1/jobs/{id}/result", "job result", "Lists the certificates that a job gives out",
+	  ROLE_AUDITOR, REST_LIST, 0, FIELDS(IN_PAGE), &job_result, results_of_job },
 	{ "GET", "/v1/proposals", "proposal list", "Lists what waits for others' approval", ROLE_AUDITOR,
 	  REST_LIST, 0,
 	  FIELDS(IN_TEXT("action", "as in the audit"),

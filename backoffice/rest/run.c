@@ -129,7 +129,7 @@ static enum inro_err read_input(struct rest *r, const struct http_call *call)
 	bool body = strcmp(call->method, "GET") != 0 && strcmp(call->method, "DELETE") != 0;
 	enum inro_err e;
 
-	if (!body)
+	if (!body || r->rows_format)
 		e = rest_query(call, r->row->in, &r->in);
 	else if (call->body.n && !(r->row->flags & REST_STREAM))
 		e = rest_read(call->body, &r->in);
@@ -159,6 +159,8 @@ static enum inro_err give_answer(struct rest *r, struct http_call *call, json_t 
 
 	a->status = status_for(r);
 	http_answer_header(a, "Cache-Control", "no-store");
+	if (r->location[0])
+		http_answer_header(a, "Location", r->location);
 	if (!doc || a->status == 204)
 		return INRO_OK;
 	a->type = JSON_TYPE;
@@ -230,6 +232,10 @@ static enum inro_err begin_once(struct rest *r, const struct http_call *call, co
 	add_hashed(&a, key);
 	add_hashed(&b, call->method);
 	add_hashed(&b, call->path);
+	for (size_t i = 0; call->query && i < call->query->n; i++) {
+		add_hashed(&b, call->query->list[i].name);
+		add_hashed(&b, call->query->list[i].value);
+	}
 	buf_add(&b, call->body);
 	e = hash_of(&a, whose);
 	if (e == INRO_OK)
@@ -307,14 +313,35 @@ enum inro_err rest_begin(struct rest *r, const struct http_call *call)
 	return e == INRO_OK ? read_input(r, call) : e;
 }
 
-/* A browser's form must not pass for a request; a request without a body needs no type. */
-static bool is_json(const struct http_call *call)
+static bool is_of_type(const struct http_call *call, const char *wanted)
 {
 	const char *type = http_header(call, "Content-Type");
-	size_t n = strlen(JSON_TYPE);
+	size_t n = strlen(wanted);
 
-	return !call->body.n || (type && strncasecmp(type, JSON_TYPE, n) == 0 &&
-				 (!type[n] || type[n] == ';' || type[n] == ' '));
+	return type && strncasecmp(type, wanted, n) == 0 &&
+	       (!type[n] || type[n] == ';' || type[n] == ' ');
+}
+
+static void take_rows(struct rest *r, const struct http_call *call)
+{
+	if (is_of_type(call, CSV_TYPE))
+		r->rows_format = "csv";
+	else if (is_of_type(call, LINES_TYPE))
+		r->rows_format = "jsonl";
+	if (r->rows_format)
+		r->rows = call->body;
+}
+
+/* A browser's form must not pass for a request; a request without a body needs no type. */
+static bool fits_type(struct rest *r, const struct http_call *call)
+{
+	if (r->row->flags & REST_STREAM)
+		return true; /* the engine looked */
+	if (r->row->flags & (REST_ROWS | REST_ROWS_ONLY))
+		take_rows(r, call);
+	if (r->row->flags & REST_ROWS_ONLY || r->rows_format)
+		return r->rows_format != NULL;
+	return !call->body.n || is_of_type(call, JSON_TYPE);
 }
 
 static bool wants_lines(const struct http_call *call)
@@ -339,13 +366,14 @@ enum inro_err rest_handle(struct http_call *call, void *arg)
 								.row = arg,
 								.args = call->args,
 								.peer = call->peer };
-	enum inro_err e;
+	bool fits = fits_type(&r, call), rows = r.row->flags & REST_ROWS_ONLY;
+	enum inro_err e = fits || rows ? rest_begin(&r, call) : INRO_OK;
 
-	if (!(r.row->flags & REST_STREAM) && !is_json(call)) {
-		http_problem(call->answer, 415, "the body is " JSON_TYPE);
+	if (!fits && e == INRO_OK) {
+		http_problem(call->answer, 415,
+			     rows ? "the body is " CSV_TYPE " or " LINES_TYPE : "the body is " JSON_TYPE);
 		return INRO_OK;
 	}
-	e = rest_begin(&r, call);
 	if (e == INRO_OK)
 		e = run_begun(&r, call);
 	if (e == INRO_E_LOGIN)

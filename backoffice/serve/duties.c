@@ -43,10 +43,23 @@ static bool sleep_for(struct lane *l, int64_t ms)
 	return !ends;
 }
 
+static bool lane_ends(void *arg)
+{
+	struct lane *l = arg;
+	bool ends;
+
+	pthread_mutex_lock(&l->lock);
+	ends = l->ends;
+	pthread_mutex_unlock(&l->lock);
+	return ends;
+}
+
 static enum inro_err do_duties(struct serving *s, struct lane *l, int64_t *ret_wait_ms)
 {
+	const struct duty_watch watch = { told, lane_ends, l };
+
 	(void)s;
-	return duty_tick(l->core, l->which, told, l, ret_wait_ms);
+	return duty_tick(l->core, l->which, &watch, ret_wait_ms);
 }
 
 static enum inro_err follow_answers(struct serving *s, struct lane *l, int64_t *ret_wait_ms)

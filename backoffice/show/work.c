@@ -20,11 +20,26 @@ static json_t *left_json(const struct job *j)
 	return json_sprintf(", %lld fitted no more", (long long)job_passed(j));
 }
 
+/* Rows a minute since it began, and what is left at that; null: nobody knows. */
+static json_t *rate_json(const struct job *j)
+{
+	int64_t ms = j->started_ms ? j->updated_ms - j->started_ms : 0;
+	return ms > 0 ? json_integer((json_int_t)(job_rows(j) * 60000 / ms)) : json_null();
+}
+
+static json_t *seconds_left_json(const struct job *j)
+{
+	int64_t ms = j->updated_ms - j->started_ms, rows = job_rows(j);
+	if (j->state != JOB_RUNNING || !rows || j->total < rows)
+		return json_null();
+	return json_integer((json_int_t)((j->total - rows) * ms / rows / 1000));
+}
+
 json_t *json_of_job(const struct job *j)
 {
 	json_t *args = json_loads(text_or_empty(j->args), 0, NULL);
 	return json_pack(
-		"{s:I s:s s:s s:o s:I s:I s:I s:I s:I s:I s:o s:o s:o s:o s:o s:o s:o s:o}", "id",
+		"{s:I s:s s:s s:o s:I s:I s:I s:I s:I s:I s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o s:I}", "id",
 		(json_int_t)j->id, "kind", j->kind, "state", job_state_names[j->state], "args",
 		args ? args : json_null(), "total", (json_int_t)j->total, "done",
 		(json_int_t)j->done, "wanted", (json_int_t)j->wanted, "same", (json_int_t)j->same,
@@ -32,7 +47,8 @@ json_t *json_of_job(const struct job *j)
 		noted_json(j), "left", left_json(j), "said", json_of_text(j->said), "actor",
 		json_of_text(j->actor), "by", json_of_text(j->lease_by), "created",
 		json_of_time(j->created_ms / 1000), "started", json_of_time(j->started_ms / 1000),
-		"updated", json_of_time(j->updated_ms / 1000));
+		"updated", json_of_time(j->updated_ms / 1000), "per_minute", rate_json(j),
+		"seconds_left", seconds_left_json(j), "bytes", (json_int_t)j->bytes);
 }
 
 json_t *json_of_proposal(const struct proposal *p)

@@ -289,7 +289,19 @@ static const struct field job_fields[] = {
 	F_TEXT(job, said),
 	F_TEXT(job, lease_by),	F_INT(job, lease_until_ms),
 	F_INT(job, created_ms), F_INT(job, started_ms),
-	F_INT(job, updated_ms),
+	F_INT(job, updated_ms), F_INT(job, served),
+	F_INT(job, account),	F_NAME(job, role, role_names),
+	F_INT(job, bytes),
+};
+
+static const struct field job_part_fields[] = {
+	F_INT(job_part, id), F_INT(job_part, tenant), F_INT(job_part, job),
+	F_INT(job_part, at), F_BLOB(job_part, body),
+};
+
+static const struct field job_result_fields[] = {
+	F_INT(job_result, id),	  F_INT(job_result, tenant),	 F_INT(job_result, job),
+	F_TEXT(job_result, name), F_INT(job_result, credential),
 };
 
 static const struct field job_error_fields[] = {
@@ -456,6 +468,8 @@ TYPE(ca_order, "request to a CA elsewhere");
 TYPE(proposal, "proposal");
 TYPE(job, "job");
 TYPE(job_error, "row of a job");
+TYPE(job_part, "rows of a job");
+TYPE(job_result, "result of a job");
 TYPE(account, "account");
 TYPE(pass, "pass");
 TYPE(reply, "kept answer");
@@ -536,6 +550,8 @@ const struct record_type *const record_types[] = {
 	&proposal_type,
 	&job_type,
 	&job_error_type,
+	&job_part_type,
+	&job_result_type,
 	&account_type,
 	&pass_type,
 	&reply_type,
@@ -649,6 +665,8 @@ CLEAR(ca_place)
 CLEAR(proposal)
 CLEAR(job)
 CLEAR(job_error)
+CLEAR(job_part)
+CLEAR(job_result)
 CLEAR(account)
 CLEAR(pass)
 CLEAR(reply)

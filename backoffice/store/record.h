@@ -303,6 +303,23 @@ struct job {
 	char *said;		     /* what came of it */
 	char *lease_by;		     /* who works at it, until then */
 	int64_t lease_until_ms, created_ms, started_ms, updated_ms;
+	int64_t served; /* 1: a server is to do it */
+	int64_t account; /* in whose name, and as what; 0: no account's */
+	enum role role;
+	int64_t bytes; /* of its rows, where they were sent */
+};
+
+/* A piece of a job's rows: the bytes from `at` on. */
+struct job_part {
+	int64_t id, tenant, job, at;
+	struct blob body;
+};
+
+/* A certificate that a job gives out. */
+struct job_result {
+	int64_t id, tenant, job;
+	char *name;
+	int64_t credential;
 };
 
 /* A row that a job could not do. */
@@ -452,6 +469,8 @@ void ca_order_clear(struct ca_order *r);
 void proposal_clear(struct proposal *r);
 void job_clear(struct job *r);
 void job_error_clear(struct job_error *r);
+void job_part_clear(struct job_part *r);
+void job_result_clear(struct job_result *r);
 void account_clear(struct account *r);
 void pass_clear(struct pass *r);
 void reply_clear(struct reply *r);
@@ -497,7 +516,7 @@ size_t record_columns(const struct record_type *t);
 
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
 	audit_head_type, device_group_type, ca_generation_type, ca_place_type, ca_order_type, proposal_type, job_type,
-	job_error_type, account_type, pass_type, reply_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
+	job_error_type, job_part_type, job_result_type, account_type, pass_type, reply_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
 	profile_version_type, errand_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
 /* Read only: some columns of credential_type, and of crl_piece_type. */
 extern const struct record_type listed_type, key_use_type, crl_made_type;
@@ -523,6 +542,8 @@ extern const struct record_type *const record_types[];
 	struct proposal *: &proposal_type, \
 	struct job *: &job_type, \
 	struct job_error *: &job_error_type, \
+	struct job_part *: &job_part_type, \
+	struct job_result *: &job_result_type, \
 	struct account *: &account_type, \
 	struct pass *: &pass_type, \
 	struct reply *: &reply_type, \

@@ -504,20 +504,82 @@ wants 201 alice POST /v1/cas "{\"name\":\"four-approve\",\"subject\":\"CN=Four\"
 
 # ---- bulk: jobs and batches ----
 
-wants 201 bob POST /v1/jobs '{"kind":"disable","args":{"where":"id^=m-","why":"bulk"}}'
+job_ends() { # PATH: its end is waited for
+	for _ in {1..150}; do
+		wants 200 carol GET "$1"
+		[[ $(of .state) != 'done' && $(of .state) != failed ]] || return 0
+		sleep 0.2
+	done
+	fail "the job does not end: $(cat body)"
+}
+wants 202 bob POST /v1/jobs '{"kind":"disable","args":{"where":"id^=m-","why":"bulk"}}'
 J=/v1/jobs/$(of .id)
 is '.total == 7'
-wants 200 bob POST "$J/run"
-is '.state == "done" and .done == 7'
-wants 200 carol GET "$J"
+[[ $(sed -n 's/^[Ll]ocation: *\(.*\)\r/\1/p' head) == "$J" ]] || fail "the job's place is not told: $(cat head)"
+job_ends "$J"
+is '.state == "done" and .done == 7 and .actor == "bob"'
 wants 200 carol GET "$J/errors"
 wants 200 carol GET '/v1/jobs?state=done'
 wants 409 bob POST "$J/cancel"
-wants 201 bob POST /v1/jobs '{"kind":"enable","args":{"where":"id^=m-"}}'
+wants 409 bob POST "$J/run"
+wants 202 bob POST /v1/jobs '{"kind":"enable","where":"id^=m-","wait":true}'
 wants 200 bob POST "/v1/jobs/$(of .id)/cancel"
+wants 403 carol POST /v1/jobs '{"kind":"enable","where":"id^=m-"}'
 for file in in csr-dir out-dir devices; do
 	wants 400 bob POST /v1/jobs "{\"kind\":\"register\",\"args\":{\"$file\":\"/etc/passwd\"}}"
+	wants 400 bob POST /v1/jobs "{\"kind\":\"register\",\"$file\":\"/etc/passwd\"}"
 done
+
+# Rows: as CSV at once, as JSON lines in pieces.
+kind=text/csv
+{
+	echo id,name,ip
+	for i in {1..700}; do echo "j-$i,bulk,192.0.2.1"; done
+	echo j-bad,bulk,nowhere
+} >rows.csv
+more=(-H 'Idempotency-Key: rows')
+wants 202 bob POST '/v1/jobs?kind=register' @rows.csv
+J=/v1/jobs/$(of .id)
+wants 202 bob POST '/v1/jobs?kind=register' @rows.csv
+[[ $J == /v1/jobs/$(of .id) ]] || fail "sent again it is another job"
+wants 422 bob POST '/v1/jobs?kind=update' @rows.csv
+more=()
+wants 400 bob POST '/v1/jobs?kind=register&in=/etc/passwd' @rows.csv
+wants 400 bob POST '/v1/jobs?kind=revoke&where=' @rows.csv
+job_ends "$J"
+is '.state == "done" and .done == 700 and .failed == 1 and .per_minute > 0'
+wants 200 carol GET "$J/errors"
+is '.items | length == 1 and .[0].row == "line 702"'
+wants 200 carol GET "$J/result"
+is '.items == []'
+kind=application/x-ndjson
+wants 202 bob POST '/v1/jobs?kind=issue&ca=root&profile=tls-client&wait=true' ''
+J=/v1/jobs/$(of .id)
+for i in 1 2 3; do
+	openssl ecparam -name prime256v1 -genkey -noout -out j.key
+	openssl req -new -key j.key -subj "/CN=j-$i" | jq -Rsc --arg id "j-$i" '{id: $id, csr: .}'
+done >requests
+head -c 700 requests >piece
+wants 200 bob POST "$J/rows" @piece
+tail -c +701 requests >piece
+wants 200 bob POST "$J/rows" @piece
+is '.total == 3 and .state == "queued"'
+wants 202 bob POST "$J/run"
+job_ends "$J"
+is '.done == 3'
+wants 409 bob POST "$J/rows" @piece
+wants 200 carol GET "$J/result"
+is '[.items[].certificate.device] == ["j-1", "j-2", "j-3"]'
+of '.items[0].certificate.pem' | openssl verify -CAfile root.pem >/dev/null || fail "what a job issued is no certificate"
+more=(-H 'Accept: application/x-ndjson')
+wants 200 carol GET "$J/result"
+jq -se 'length == 3' <body >/dev/null || fail "results are not lines"
+more=()
+wants 202 bob POST '/v1/jobs?kind=delete' '{"id":"j-700"}'
+job_ends "/v1/jobs/$(of .id)"
+is '.done == 1'
+kind=
+wants 415 bob POST "$J/rows" '{}'
 
 kind=application/x-ndjson
 for i in 1 2 3 4 5; do

@@ -378,7 +378,7 @@ static void test_refused(void **state)
 		struct job_arg args[4];
 		const char *says;
 	} rows[] = {
-		{ "issue", { { "ca", "issuing" } }, "needs --csr-dir" },
+		{ "issue", { { "ca", "issuing" }, { "profile", "tls-client" } }, "needs --csr-dir" },
 		{ "revoke", { { "where", "" }, { "reason", "certificateHold" } }, "for good" },
 		{ "revoke", { { "where", "" }, { "reason", "boredom" } }, "boredom" },
 		{ "rekey", { { "where", "" }, { "type", "rot13" } }, "rot13" },

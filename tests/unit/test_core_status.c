@@ -478,7 +478,7 @@ static void test_tenants(void **state)
 	o.tenant = "plant2";
 	theirs = office_open_as(db, o);
 	OK(ca_create(theirs, &r, &v));
-	OK(duty_tick(*state, DUTY_QUICK, NULL, NULL, &wait));
+	OK(duty_tick(*state, DUTY_QUICK, NULL, &wait));
 	OK(status_issuers(*state, &l));
 	assert_int_equal(l.n, 3);
 	assert_signer(issuer(&l, "theirs", 1), EVP_PKEY_EC);

@@ -51,7 +51,7 @@ static int setup(void **state)
 	s->c = office_open(db);
 	office_make_cas(s->c, label);
 	s->watcher = office_open(db);
-	OK(duty_tick(s->c, DUTY_QUICK, NULL, NULL, &wait));
+	OK(duty_tick(s->c, DUTY_QUICK, NULL, &wait));
 	OK(responder_new(&o, s->watcher, &s->r));
 	read_chain(s->c, "issuing", &s->chain[0]);
 	read_chain(s->c, "root", &s->chain[1]);

@@ -61,7 +61,7 @@ enum inro_err login_is_needed(struct core *c, bool *ret)
 /* A pass may have given less than the account has. */
 static bool role_holds(const struct core *c, const struct account *now)
 {
-	return c->pass ? now->role >= c->role : now->role == c->role;
+	return c->pass || c->turn ? now->role >= c->role : now->role == c->role;
 }
 
 static enum inro_err pass_holds(struct core *c)

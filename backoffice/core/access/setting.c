@@ -39,6 +39,8 @@ const struct setting_rule setting_rules[] = { /* by name */
 	  .help = "others who approve that a CA is made or gets another key" },
 	{ .name = "four-eyes.days", NUMBER(1, 3650, "30"), .guarded = true,
 	  .help = "days for which an approval is good" },
+	{ .name = "job.megabytes", NUMBER(1, 1048576, "1024"),
+	  .help = "of rows that are sent for jobs, as many as are kept until the jobs are over" },
 	{ .name = "network.stages", NUMBER(1, 2, "1"), .whole = true,
 	  .help = "2: every request of the network's API has a key beside what proves who it is from" },
 	{ .name = "password.classes", NUMBER(1, 4, "1"), .whole = true,

@@ -33,18 +33,26 @@ static enum inro_err sign_head(struct core *c)
 	return e == INRO_OK && due ? audit_sign(c, NULL, &mark, NULL) : e;
 }
 
-/* The lease is made longer with each lot of rows; a job has one of its own besides. */
-static void go_on(void *arg, const struct job *j)
+/* One run of one duty. */
+struct duty_turn {
+	const struct duty *duty;
+	const struct duty_watch *watch;
+	char lease[64];
+	char holder[LEASE_HOLDER_MAX + 1];
+};
+
+static bool server_ends(void *core)
 {
-	(void)j;
-	(void)!duty_goes_on(arg);
+	const struct duty_watch *w = ((const struct core *)core)->turn->watch;
+
+	return w->ends && w->ends(w->arg);
 }
 
-static enum inro_err resume_jobs(struct core *c)
+static enum inro_err do_jobs(struct core *c)
 {
-	const struct job_watch watch = { .told = go_on, .arg = c };
+	const struct job_watch watch = { .ends = server_ends, .arg = c };
 
-	return job_resume_left(c, &watch);
+	return job_serve(c, &watch);
 }
 
 const struct duty duties[] = {
@@ -55,15 +63,8 @@ const struct duty duties[] = {
 	{ "purge", DUTY_QUICK, 10 * MINUTE, MINUTE, 5 * MINUTE, false, status_purge },
 	{ "purge-replies", DUTY_QUICK, 30 * MINUTE, MINUTE, 5 * MINUTE, false, reply_purge },
 	{ "purge-passes", DUTY_QUICK, 60 * MINUTE, MINUTE, 5 * MINUTE, false, pass_purge },
-	{ "jobs", DUTY_LONG, 10 * SECOND, MINUTE, 5 * MINUTE, true, resume_jobs },
+	{ "jobs", DUTY_LONG, 0, 0, 0, false, do_jobs },
 	{ 0 },
-};
-
-/* One run of one duty. */
-struct duty_turn {
-	const struct duty *duty;
-	char lease[64];
-	char holder[LEASE_HOLDER_MAX + 1];
 };
 
 enum inro_err duty_goes_on(struct core *c)
@@ -72,7 +73,7 @@ enum inro_err duty_goes_on(struct core *c)
 	bool mine = true;
 	enum inro_err e;
 
-	if (!t)
+	if (!t || !t->duty->lease_ms)
 		return INRO_OK;
 	e = lease_take(c, t->lease, t->holder, t->duty->lease_ms, &mine);
 	if (e == INRO_OK && !mine)
@@ -111,41 +112,51 @@ static enum inro_err work(struct core *c, const struct duty_turn *t)
 	return e;
 }
 
-/* *ret_left: until it is due again. */
-static enum inro_err do_one(struct core *c, struct duty_turn *t, duty_told *told, void *arg)
+static enum inro_err tell(const struct duty_turn *t, enum inro_err done)
+{
+	if (t->watch->told)
+		t->watch->told(t->watch->arg, t->duty->name, done);
+	return done;
+}
+
+static enum inro_err do_one(struct core *c, struct duty_turn *t)
 {
 	bool mine = false;
 	enum inro_err done, e = lease_take(c, t->lease, t->holder, t->duty->lease_ms, &mine);
 
 	if (e != INRO_OK || !mine)
 		return e;
-	done = work(c, t);
-	if (told)
-		told(arg, t->duty->name, done);
+	done = tell(t, work(c, t));
 	return lease_leave(c, t->lease, t->holder,
 			   done == INRO_OK ? t->duty->every_ms : t->duty->again_ms);
 }
 
-static enum inro_err look_at(struct core *c, const struct duty *d, duty_told *told, void *arg)
+static enum inro_err look_at(struct core *c, const struct duty *d, const struct duty_watch *w)
 {
-	struct duty_turn t = { .duty = d };
+	struct duty_turn t = { .duty = d, .watch = w };
 	int64_t left = 0;
-	enum inro_err e = lease_holder(t.holder);
+	enum inro_err e;
 
+	if (!d->lease_ms) {
+		(void)tell(&t, work(c, &t));
+		return INRO_OK;
+	}
+	e = lease_holder(t.holder);
 	snprintf(t.lease, sizeof t.lease, "duty/%s", d->name);
 	if (e == INRO_OK)
 		e = lease_left(c, t.lease, &left);
-	return e == INRO_OK && !left ? do_one(c, &t, told, arg) : e;
+	return e == INRO_OK && !left ? do_one(c, &t) : e;
 }
 
-enum inro_err duty_tick(struct core *c, enum duty_lane lane, duty_told *told, void *arg,
+enum inro_err duty_tick(struct core *c, enum duty_lane lane, const struct duty_watch *w,
 			int64_t *ret_wait_ms)
 {
+	static const struct duty_watch nobody;
 	enum inro_err e = core_require(c, ROLE_ADMIN, "do a server's duties");
 
 	*ret_wait_ms = LOOK_MS;
 	for (const struct duty *d = duties; e == INRO_OK && d->name; d++)
 		if (d->lane == lane)
-			e = look_at(c, d, told, arg);
+			e = look_at(c, d, w ? w : &nobody);
 	return e;
 }

@@ -39,6 +39,8 @@ static enum inro_err row_fields(const struct import_line *l, struct row *r)
 		return err_set(l->error, "%s", text_or_empty(l->why));
 	if (!r->values[IMPORT_ID])
 		return err_set(INRO_E_ARG, "the row has no id");
+	if (r->values[IMPORT_CSR])
+		return err_set(INRO_E_ARG, "a request ('csr') is for jobs that issue");
 	r->fields = (struct device_fields) {
 		.name = r->values[IMPORT_NAME],
 		.ip = r->values[IMPORT_IP],

@@ -32,6 +32,7 @@ static const struct {
 	{ "anchorstore", IMPORT_ANCHOR_STORE },
 	{ "attrs", IMPORT_ATTRS },
 	{ "attributes", IMPORT_ATTRS },
+	{ "csr", IMPORT_CSR },
 	{ "state", IMPORT_PASSED_OVER },
 	{ "status", IMPORT_PASSED_OVER },
 	{ "created", IMPORT_PASSED_OVER },

@@ -113,18 +113,37 @@ static enum inro_err check_arg(const struct job_kind *k, const struct job_arg *a
 		       buf_err(&known) == INRO_OK ? (const char *)known.p : "others");
 }
 
-static enum inro_err read_order(const struct job_order *o, struct job_run *r)
+static bool is_there(const struct job_run *r, const char *need)
+{
+	return job_arg(r, need) || (r->kind->rows && strcmp(need, "in") == 0 && job_has_rows(r));
+}
+
+static enum inro_err check_sent(const struct job_run *r, const struct job_sent *s)
+{
+	if (!s->format && s->rows.n)
+		return err_set(INRO_E_ARG, "rows are csv or jsonl");
+	if (s->format && !r->kind->rows)
+		return err_set(INRO_E_ARG, "a job '%s' takes no rows", r->kind->name);
+	return INRO_OK;
+}
+
+static enum inro_err read_order(const struct job_order *o, const struct job_sent *s,
+				struct job_run *r)
 {
 	enum inro_err e = find_kind(o->kind, &r->kind);
 
 	r->args = json_object();
+	if (e == INRO_OK && s)
+		e = check_sent(r, s);
+	if (e == INRO_OK && s && s->format)
+		e = job_arg_set(r, "rows", s->format);
 	for (size_t i = 0; e == INRO_OK && i < o->n; i++) {
 		e = check_arg(r->kind, &o->args[i]);
 		if (e == INRO_OK)
 			e = job_arg_set(r, o->args[i].name, o->args[i].value);
 	}
 	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(r->kind->needs) && r->kind->needs[i]; i++)
-		if (!job_arg(r, r->kind->needs[i]))
+		if (!is_there(r, r->kind->needs[i]))
 			e = err_set(INRO_E_ARG, "a job '%s' needs --%s", r->kind->name,
 				    r->kind->needs[i]);
 	return e;
@@ -143,6 +162,8 @@ static enum inro_err fill_record(struct job_run *r)
 		e = err_set(INRO_E_TOO_BIG, "what the job is to do has more than %d bytes",
 			    JOB_ARGS_MAX);
 	j->tenant = r->c->tenant;
+	j->account = r->c->account;
+	j->role = r->c->role;
 	j->state = JOB_QUEUED;
 	j->created_ms = j->updated_ms = clock_now_ms();
 	return e;
@@ -157,31 +178,47 @@ enum inro_err job_event(struct core *c, const struct job *j, const char *action,
 	return audit_append(c, &entry);
 }
 
+struct queueing {
+	struct job_run *r;
+	const struct job_sent *sent; /* NULL: nothing */
+	int64_t planned;
+};
+
 static enum inro_err queue_work(struct core *c, void *arg)
 {
-	struct job_run *r = arg;
+	const struct queueing *q = arg;
+	struct job_run *r = q->r;
 	SCOPED(buf) detail = { 0 };
 	enum inro_err e;
 
 	r->job.id = 0;
+	r->job.bytes = 0;
+	r->job.total = q->planned;
 	e = store_insert(c->store, &r->job);
+	if (e == INRO_OK && q->sent && q->sent->rows.n)
+		e = job_rows_keep(c, &r->job, q->sent->rows);
 	detail_text(&detail, "kind", r->job.kind);
 	detail_text(&detail, "args", r->job.args);
 	return e == INRO_OK ? job_event(c, &r->job, "job.queue", &detail) : e;
 }
 
-static enum inro_err start(struct core *c, const struct job_order *o, struct job_run *r)
+static enum inro_err start(struct core *c, const struct job_order *o, const struct job_sent *s,
+			   struct job_run *r)
 {
+	struct queueing q = { .r = r, .sent = s };
 	enum inro_err e = core_require(c, ROLE_OPERATOR, "start a job");
 
 	r->c = c;
 	if (e == INRO_OK)
-		e = read_order(o, r);
+		e = read_order(o, s, r);
+	r->asked = s != NULL;
+	r->job.served = s && !s->waits;
 	if (e == INRO_OK)
 		e = r->kind->plan(r);
 	if (e == INRO_OK)
 		e = fill_record(r);
-	return e == INRO_OK ? core_write(c, queue_work, r) : e;
+	q.planned = r->job.total;
+	return e == INRO_OK ? core_write(c, queue_work, &q) : e;
 }
 
 static void run_free(struct job_run **r)
@@ -191,19 +228,31 @@ static void run_free(struct job_run **r)
 	free(*r);
 }
 
-enum inro_err job_start(struct core *c, const struct job_order *o, struct job *ret)
+static enum inro_err begin(struct core *c, const struct job_order *o, const struct job_sent *s,
+			   struct job *ret)
 {
 	AUTO(run_free) struct job_run *r = calloc(1, sizeof *r);
 	enum inro_err e;
 
 	if (!r)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
-	e = start(c, o, r);
+	e = start(c, o, s, r);
 	if (e != INRO_OK)
 		return audit_refused(c, "job.queue", "job", text_or_empty(o->kind), e);
 	*ret = r->job;
 	r->job = (struct job) { 0 };
 	return INRO_OK;
+}
+
+enum inro_err job_start(struct core *c, const struct job_order *o, struct job *ret)
+{
+	return begin(c, o, NULL, ret);
+}
+
+enum inro_err job_ask(struct core *c, const struct job_order *o, const struct job_sent *s,
+		      struct job *ret)
+{
+	return begin(c, o, s, ret);
 }
 
 int64_t job_rows(const struct job *j)
@@ -254,26 +303,31 @@ void job_error_list_clear(struct job_error_list *l)
 	*l = (struct job_error_list) { 0 };
 }
 
-enum inro_err job_errors(struct core *c, int64_t id, const struct page *page,
-			 struct job_error_list *ret)
+enum inro_err job_lines(struct core *c, const struct record_type *t, int64_t id,
+			const struct page *page, void **ret, size_t *ret_n, int64_t *ret_next)
 {
 	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = c->tenant },
 		{ .field = "job", .number = id },
 	};
 	struct store_query q = { STORE_WHERE(conds) };
-	struct job_error_list l = { 0 };
 	SCOPED(job) j = { 0 };
-	void *items = NULL;
 	enum inro_err e = job_get(c, id, &j);
 
-	if (e == INRO_OK)
-		e = core_page(c, &job_error_type, &q, page, &items, &l.n, &l.next);
-	if (e != INRO_OK)
-		return e;
+	return e == INRO_OK ? core_page(c, t, &q, page, ret, ret_n, ret_next) : e;
+}
+
+enum inro_err job_errors(struct core *c, int64_t id, const struct page *page,
+			 struct job_error_list *ret)
+{
+	struct job_error_list l = { 0 };
+	void *items = NULL;
+	enum inro_err e = job_lines(c, &job_error_type, id, page, &items, &l.n, &l.next);
+
 	l.items = items;
-	*ret = l;
-	return INRO_OK;
+	if (e == INRO_OK)
+		*ret = l;
+	return e;
 }
 
 struct telling {
@@ -345,6 +399,8 @@ static enum inro_err cancel_work(struct core *c, void *arg)
 		e = text_set(&x->job.said, x->why);
 	if (e == INRO_OK)
 		e = store_update(c->store, &x->job);
+	if (e == INRO_OK)
+		e = job_rows_drop(c, &x->job);
 	detail_text(&detail, "why", x->why);
 	return e == INRO_OK ? job_event(c, &x->job, "job.cancel", &detail) : e;
 }

@@ -266,6 +266,8 @@ static enum inro_err export_plan(struct job_run *r)
 {
 	enum inro_err e = job_folder_plan(r, "out-dir", true);
 
+	if (!job_arg(r, "out-dir") && !r->asked)
+		e = err_set(INRO_E_ARG, "a job 'export' needs --out-dir");
 	return e == INRO_OK ? job_search_plan(r, &job_certs) : e;
 }
 
@@ -278,7 +280,7 @@ static enum inro_err export_open(struct job_run *r)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
 	x->fd = -1;
 	r->own = x;
-	e = folder_open(job_arg(r, "out-dir"), &x->fd);
+	e = job_arg(r, "out-dir") ? folder_open(job_arg(r, "out-dir"), &x->fd) : INRO_OK;
 	return e == INRO_OK ? job_search_open(r, &job_certs, &x->found) : e;
 }
 
@@ -308,6 +310,10 @@ static enum inro_err export_after(struct job_run *r)
 	struct exporting *x = r->own;
 	enum inro_err e = INRO_OK;
 
+	for (size_t i = 0; x->fd < 0 && i < r->n; i++)
+		r->given[i] = ((struct credential *)job_found_record(x->found, i))->id;
+	if (x->fd < 0)
+		return INRO_OK;
 	for (size_t i = 0; e == INRO_OK && i < r->n; i++)
 		e = export_one(r->c, x->fd, job_found_record(x->found, i));
 	return e == INRO_OK ? folder_sync(x->fd, job_arg(r, "out-dir")) : e;
@@ -328,7 +334,7 @@ static void export_close(struct job_run *r)
 const struct job_kind job_export = {
 	.name = "export",
 	.takes = { "where", "out-dir" },
-	.needs = { "where", "out-dir" },
+	.needs = { "where" },
 	.plan = export_plan,
 	.open = export_open,
 	.next = export_next,

@@ -1,5 +1,5 @@
-/* job_issue - a certificate for each request of a folder, by bulk.h: to issue again what was issued
- * gives the same certificate. */
+/* job_issue - a certificate for each request of a folder, or for each row that was sent, by bulk.h: to
+ * issue again what was issued gives the same certificate. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +10,13 @@
 #include "backoffice/core/authority.h"
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/folder.h"
+#include "backoffice/core/import.h"
 #include "backoffice/core/issuing.h"
 #include "backoffice/core/job/job_kinds.h"
+#include "backoffice/pki/pem.h"
 
 struct bulking {
+	struct job_file *file; /* NULL: a folder's requests */
 	struct folder_list list;
 	size_t at; /* of the next lot */
 	int fd;
@@ -39,14 +42,13 @@ static enum inro_err check_desk(const struct job_run *r, unsigned days)
 	return e == INRO_OK && desk.profile.approve ? approval_refuse(r->c, &desk, 0) : e;
 }
 
-static enum inro_err issue_plan(struct job_run *r)
+static enum inro_err plan_folders(struct job_run *r)
 {
 	SCOPED(folder_list) l = { 0 };
-	unsigned days = 0;
-	enum inro_err e = job_days(r, &days);
+	enum inro_err e = INRO_OK;
 
-	if (e == INRO_OK)
-		e = check_desk(r, days);
+	if (!job_arg(r, "csr-dir") || !job_arg(r, "out-dir"))
+		e = err_set(INRO_E_ARG, "a job 'issue' needs --csr-dir and --out-dir");
 	if (e == INRO_OK)
 		e = job_folder_plan(r, "csr-dir", false);
 	if (e == INRO_OK)
@@ -55,6 +57,16 @@ static enum inro_err issue_plan(struct job_run *r)
 		e = folder_list(job_arg(r, "csr-dir"), &l);
 	r->job.total = (int64_t)l.n;
 	return e;
+}
+
+static enum inro_err issue_plan(struct job_run *r)
+{
+	unsigned days = 0;
+	enum inro_err e = job_days(r, &days);
+
+	if (e == INRO_OK)
+		e = check_desk(r, days);
+	return e == INRO_OK && !job_has_rows(r) ? plan_folders(r) : e;
 }
 
 /* The place of a request in the order of the list: STEM/FILE, for two files may have one stem. */
@@ -83,6 +95,17 @@ static enum inro_err place_of(const struct folder_request *r, char **ret)
 	return text_set(ret, cursor);
 }
 
+static enum inro_err open_folders(struct job_run *r, struct bulking *b)
+{
+	enum inro_err e = folder_list(job_arg(r, "csr-dir"), &b->list);
+
+	if (e == INRO_OK)
+		e = folder_open(job_arg(r, "out-dir"), &b->fd);
+	if (e == INRO_OK)
+		go_on(b, r->job.cursor);
+	return e;
+}
+
 static enum inro_err issue_open(struct job_run *r)
 {
 	struct bulk_order order = { .ca = job_arg(r, "ca"), .profile = job_arg(r, "profile") };
@@ -95,14 +118,8 @@ static enum inro_err issue_open(struct job_run *r)
 	r->own = b;
 	e = job_days(r, &order.days);
 	if (e == INRO_OK)
-		e = folder_list(job_arg(r, "csr-dir"), &b->list);
-	if (e == INRO_OK)
-		e = folder_open(job_arg(r, "out-dir"), &b->fd);
-	if (e == INRO_OK)
-		e = cred_bulk_open(r->c, &order, &b->bulk);
-	if (e == INRO_OK)
-		go_on(b, r->job.cursor);
-	return e;
+		e = job_has_rows(r) ? job_file_open(r, &b->file) : open_folders(r, b);
+	return e == INRO_OK ? cred_bulk_open(r->c, &order, &b->bulk) : e;
 }
 
 static void clear_rows(struct bulking *b)
@@ -137,12 +154,53 @@ static enum inro_err take_request(struct job_run *r, struct bulking *b, size_t i
 	return INRO_OK;
 }
 
+/* One that was sent: base64, with or without PEM's lines around it. */
+static enum inro_err sent_request(const struct import_line *l, struct buf *ret)
+{
+	const char *csr = l->values[IMPORT_CSR];
+
+	if (!csr)
+		return err_set(INRO_E_ARG, "the row has no csr");
+	if (!pem_is(bytes_of(csr)))
+		return pem_base64(bytes_of(csr), ret);
+	buf_add_str(ret, csr);
+	return buf_err(ret);
+}
+
+static enum inro_err take_sent(struct job_run *r, struct bulking *b, size_t i)
+{
+	const struct import_line *l = job_file_line(b->file, i);
+	enum inro_err e = r->results[i].skip ? INRO_OK : sent_request(l, &b->csrs[i]);
+
+	if (e != INRO_OK && !core_is_rows_fault(e))
+		return e;
+	if (e != INRO_OK) {
+		r->results[i].skip = true;
+		return batch_result_bad(&r->results[i], e);
+	}
+	b->rows[i] = (struct bulk_row) { .csr = buf_bytes(&b->csrs[i]),
+					 .device = l->values[IMPORT_ID],
+					 .name = r->names[i] };
+	return INRO_OK;
+}
+
+static enum inro_err next_sent(struct job_run *r, struct bulking *b)
+{
+	enum inro_err e = job_file_next(r, b->file);
+
+	for (size_t i = 0; e == INRO_OK && i < r->n; i++)
+		e = take_sent(r, b, i);
+	return e;
+}
+
 static enum inro_err issue_next(struct job_run *r)
 {
 	struct bulking *b = r->own;
 	enum inro_err e = INRO_OK;
 
 	clear_rows(b);
+	if (b->file)
+		return next_sent(r, b);
 	for (size_t i = 0; e == INRO_OK && i < BATCH_MAX && b->at < b->list.n; i++)
 		e = take_request(r, b, i);
 	r->ended = b->at == b->list.n;
@@ -181,9 +239,11 @@ static enum inro_err issue_after(struct job_run *r)
 	enum inro_err e = INRO_OK;
 
 	for (size_t i = 0; e == INRO_OK && i < r->n; i++)
-		if (!r->results[i].error)
+		if (!r->results[i].error && b->file)
+			r->given[i] = b->rows[i].rec.id;
+		else if (!r->results[i].error)
 			e = folder_write(b->fd, b->from[i]->stem, blob_bytes(&b->rows[i].rec.cert));
-	return e == INRO_OK ? folder_sync(b->fd, job_arg(r, "out-dir")) : e;
+	return e == INRO_OK && !b->file ? folder_sync(b->fd, job_arg(r, "out-dir")) : e;
 }
 
 static void issue_close(struct job_run *r)
@@ -194,6 +254,7 @@ static void issue_close(struct job_run *r)
 		return;
 	clear_rows(b);
 	cred_bulk_close(b->bulk);
+	job_file_close(b->file);
 	folder_list_clear(&b->list);
 	if (b->fd >= 0)
 		close(b->fd);
@@ -204,7 +265,8 @@ static void issue_close(struct job_run *r)
 const struct job_kind job_issue = {
 	.name = "issue",
 	.takes = { "csr-dir", "out-dir", "ca", "profile", "days", "devices" },
-	.needs = { "csr-dir", "out-dir", "ca", "profile" },
+	.needs = { "ca", "profile" },
+	.rows = true,
 	.plan = issue_plan,
 	.open = issue_open,
 	.next = issue_next,

@@ -7,6 +7,8 @@
 #ifndef INRO_BACKOFFICE_CORE_JOB_KINDS_H
 #define INRO_BACKOFFICE_CORE_JOB_KINDS_H
 
+#include <stdio.h>
+
 #include "backoffice/core/batch.h"
 #include "backoffice/core/job.h"
 #include "backoffice/core/json.h"
@@ -20,6 +22,7 @@ struct job_run {
 	const struct job_kind *kind;
 	struct job job; /* as it is on record */
 	json_t *args;
+	bool asked; /* a server is to do it: there are no folders; for plan() */
 	void *own; /* the kind's */
 	const struct job_watch *watch; /* NULL: nobody looks */
 
@@ -27,6 +30,7 @@ struct job_run {
 	size_t n;
 	char *names[BATCH_MAX]; /* what is said of a bad row begins with it */
 	bool same[BATCH_MAX];	/* set by row(): nothing was to be done */
+	int64_t given[BATCH_MAX]; /* the same: the certificate that it gives out; 0: none */
 	bool wanted[BATCH_MAX]; /* the same: it is only noted that it is to be done elsewhere */
 	struct batch_result results[BATCH_MAX];
 	char *cursor; /* the place behind it */
@@ -39,6 +43,7 @@ struct job_kind {
 	const char *name;
 	const char *takes[16]; /* arguments, NULL behind the last */
 	const char *needs[4];  /* those of them that must be there */
+	bool rows; /* takes rows that are sent, in place of "in" or folders */
 	/* When it is started: settles what it is about, in r->args and r->job.total. */
 	enum inro_err (*plan)(struct job_run *r);
 	/* Each time that it is run. */
@@ -66,6 +71,9 @@ MUST_CHECK enum inro_err job_row_add(struct job_run *r, const char *name);
 /* ---- rows of a file: arguments "in" and what is settled about it (job_rows.c) ---- */
 
 struct import_line;
+bool job_has_rows(const struct job_run *r); /* of a file, or sent */
+/* Those that were sent, in the order in which they came; read with the run's core.  NULL: no memory. */
+FILE *job_rows_open(struct job_run *r);
 MUST_CHECK enum inro_err job_file_plan(struct job_run *r);
 struct job_file;
 MUST_CHECK enum inro_err job_file_open(struct job_run *r, struct job_file **ret);

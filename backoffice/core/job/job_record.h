@@ -9,6 +9,16 @@ MUST_CHECK enum inro_err job_run_open(struct core *c, const struct job *j, struc
 void job_run_clear(struct job_run *r);
 /* A text from anywhere, with a question mark for what is not UTF-8 or a control character. */
 MUST_CHECK enum inro_err job_text_set(char **owned, const char *from);
+/* A page of rows of a table that has them by job. */
+MUST_CHECK enum inro_err job_lines(struct core *c, const struct record_type *t, int64_t id,
+				   const struct page *page, void **ret, size_t *ret_n,
+				   int64_t *ret_next);
+/* Rows that are sent, counted in the record; in a write transaction. */
+MUST_CHECK enum inro_err job_rows_keep(struct core *c, struct job *j, struct bytes rows);
+/* Rows of a job that is over; the same. */
+MUST_CHECK enum inro_err job_rows_drop(struct core *c, const struct job *j);
+/* Who has it may be there still. */
+bool job_is_at_work(const struct job *j);
 void job_lot_clear(struct job_run *r);
 /* The state, in memory. */
 MUST_CHECK enum inro_err job_move(struct core *c, struct job *j, enum verb verb);

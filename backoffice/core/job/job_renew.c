@@ -286,8 +286,14 @@ static enum inro_err renew_row(struct core *c, void *run, size_t i)
 	struct renewing *x = r->own;
 	struct row *w = &x->rows[i];
 
+	enum inro_err e;
+
 	r->wanted[i] = false;
-	return w->wanted ? note_wanted(c, w, &r->same[i], &r->wanted[i]) : making_record(c, &w->j);
+	if (w->wanted)
+		return note_wanted(c, w, &r->same[i], &r->wanted[i]);
+	e = making_record(c, &w->j);
+	r->given[i] = e == INRO_OK && x->fd < 0 ? w->in.rec.id : 0;
+	return e;
 }
 
 /* ---- handed out ---- */

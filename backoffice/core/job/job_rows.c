@@ -57,7 +57,12 @@ static void close_stream(FILE **f)
 		fclose(*f);
 }
 
-enum inro_err job_file_plan(struct job_run *r)
+bool job_has_rows(const struct job_run *r)
+{
+	return job_arg(r, "in") || job_arg(r, "rows");
+}
+
+static enum inro_err plan_path(struct job_run *r)
 {
 	AUTO(free_chars) char *path = realpath(job_arg(r, "in"), NULL);
 	AUTO(close_stream) FILE *f = path ? fopen(path, "re") : NULL;
@@ -72,6 +77,12 @@ enum inro_err job_file_plan(struct job_run *r)
 	if (e == INRO_OK)
 		e = job_arg_set(r, "in", path);
 	return e == INRO_OK ? job_arg_set(r, "sha256", (const char *)hex.p) : e;
+}
+
+/* What is sent is counted when it is kept. */
+enum inro_err job_file_plan(struct job_run *r)
+{
+	return job_arg(r, "in") ? plan_path(r) : INRO_OK;
 }
 
 static enum inro_err check_file(const struct job_run *r, FILE *f)
@@ -99,20 +110,32 @@ static enum inro_err go_to_cursor(struct job_file *f, const char *cursor)
 	return import_seek(&f->source, (struct import_place) { offset, line });
 }
 
+static enum inro_err open_path(struct job_run *r, struct job_file *f)
+{
+	const char *path = job_arg(r, "in");
+
+	f->source.format = import_format_of(path);
+	f->source.csv.from = fopen(path, "re");
+	return f->source.csv.from ? check_file(r, f->source.csv.from) : file_err(errno, path);
+}
+
+static enum inro_err open_sent(struct job_run *r, struct job_file *f)
+{
+	f->source.format = strcmp(text_or_empty(job_arg(r, "rows")), "csv") == 0 ? IMPORT_CSV
+									       : IMPORT_JSON_LINES;
+	f->source.csv.from = job_rows_open(r);
+	return f->source.csv.from ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no memory for rows");
+}
+
 enum inro_err job_file_open(struct job_run *r, struct job_file **ret)
 {
-	const char *path = text_or_empty(job_arg(r, "in"));
 	struct job_file *f = calloc(1, sizeof *f);
 	enum inro_err e;
 
 	*ret = f;
 	if (!f)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a file");
-	f->source.format = import_format_of(path);
-	f->source.csv.from = fopen(path, "re");
-	if (!f->source.csv.from)
-		return file_err(errno, path);
-	e = check_file(r, f->source.csv.from);
+	e = (job_arg(r, "in") ? open_path : open_sent)(r, f);
 	if (e == INRO_OK)
 		e = import_open(&f->source);
 	return e == INRO_OK && !r->ended ? go_to_cursor(f, r->job.cursor) : e;

@@ -16,6 +16,7 @@ void job_lot_clear(struct job_run *r)
 		free(r->names[i]);
 		r->names[i] = NULL;
 		r->same[i] = r->wanted[i] = false;
+		r->given[i] = 0;
 		batch_result_clear(&r->results[i]);
 	}
 	r->n = 0;
@@ -26,7 +27,7 @@ void job_lot_clear(struct job_run *r)
 /* ---- the lease: who works at it (lease.h) ---- */
 
 /* Whoever has it may be gone: then a process of this machine has no process by its number. */
-static bool is_at_work(const struct job *j)
+bool job_is_at_work(const struct job *j)
 {
 	const char *by = text_or_empty(j->lease_by);
 
@@ -40,7 +41,7 @@ static enum inro_err take_free(struct core *c, struct job *j)
 
 	if (j->state != JOB_RUNNING)
 		return INRO_OK;
-	if (is_at_work(j))
+	if (job_is_at_work(j))
 		return err_set(INRO_E_BUSY, "job %lld is being done by %s", (long long)j->id,
 			       j->lease_by);
 	detail_text(&detail, "reason", "whoever did it is gone");
@@ -114,6 +115,16 @@ static enum inro_err write_error(struct core *c, const struct job_run *r, size_t
 	return e == INRO_OK ? store_insert(c->store, &row) : e;
 }
 
+static enum inro_err write_result(struct core *c, const struct job_run *r, size_t i)
+{
+	SCOPED(job_result) row = { .tenant = c->tenant,
+				   .job = r->job.id,
+				   .credential = r->given[i] };
+	enum inro_err e = text_set(&row.name, r->names[i]);
+
+	return e == INRO_OK ? store_insert(c->store, &row) : e;
+}
+
 static enum inro_err count_rows(struct core *c, struct job_run *r)
 {
 	enum inro_err e = INRO_OK;
@@ -127,6 +138,8 @@ static enum inro_err count_rows(struct core *c, struct job_run *r)
 		r->next.wanted += !bad && r->wanted[i];
 		if (bad)
 			e = write_error(c, r, i);
+		else if (r->given[i])
+			e = write_result(c, r, i);
 	}
 	return e;
 }
@@ -213,6 +226,9 @@ static enum inro_err end_with(struct core *c, struct job_run *r, enum verb verb,
 	if (e == INRO_OK)
 		e = text_set(&j->lease_by, NULL);
 	j->lease_until_ms = 0;
+	j->served = 0; /* what stopped is somebody's to look at */
+	if (e == INRO_OK && verb == VERB_FINISH)
+		e = job_rows_drop(c, j);
 	if (e == INRO_OK && verb == VERB_FINISH)
 		settle_total(r, j);
 	if (e == INRO_OK)
@@ -259,20 +275,38 @@ static enum inro_err stop(struct job_run *r, enum inro_err e)
 		       (long long)r->job.id);
 }
 
+/* Under way, and nobody's: whoever comes next goes on. */
+static enum inro_err leave_work(struct core *c, void *arg)
+{
+	struct job_run *r = arg;
+	enum inro_err e = reload(c, r);
+
+	if (e == INRO_OK)
+		e = text_set(&r->next.lease_by, NULL);
+	r->next.lease_until_ms = 0;
+	return e == INRO_OK ? store_update(c->store, &r->next) : e;
+}
+
+static bool ends(const struct job_watch *w)
+{
+	return w && w->ends && w->ends(w->arg);
+}
+
 static enum inro_err work(struct job_run *r, const struct job_watch *w)
 {
+	bool left = false;
 	enum inro_err e;
 
 	r->ended = strcmp(text_or_empty(r->job.cursor), AT_THE_END) == 0;
 	e = r->kind->open(r);
-	while (e == INRO_OK && !r->ended) {
+	while (e == INRO_OK && !r->ended && !(left = ends(w))) {
 		e = do_lot(r);
 		if (e == INRO_OK && w && w->told)
 			w->told(w->arg, &r->job);
 	}
 	r->kind->close(r);
 	if (e == INRO_OK)
-		e = core_write(r->c, finish_work, r);
+		e = core_write(r->c, left ? leave_work : finish_work, r);
 	if (e == INRO_OK)
 		take_next(r);
 	return e;
@@ -318,40 +352,5 @@ enum inro_err job_run(struct core *c, int64_t id, const struct job_watch *w, str
 	e = run(r, w);
 	*ret = r->job;
 	r->job = (struct job) { 0 };
-	return e;
-}
-
-/* ---- what a process left behind ---- */
-
-/* What is done with files of a machine goes on there. */
-static bool is_for_here(const struct job *j)
-{
-	static const char *const paths[] = { "\"in\"", "\"csr-dir\"", "\"out-dir\"" };
-	char mine[LEASE_HOLDER_MAX + 1];
-	const char *by = text_or_empty(j->lease_by);
-	bool has_paths = false;
-
-	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
-		has_paths = has_paths || strstr(text_or_empty(j->args), paths[i]);
-	if (!has_paths)
-		return true;
-	return lease_holder(mine) == INRO_OK && strncmp(by, mine, strcspn(mine, "/") + 1) == 0;
-}
-
-enum inro_err job_resume_left(struct core *c, const struct job_watch *w)
-{
-	static const enum job_state running = JOB_RUNNING;
-	SCOPED(job_list) l = { 0 };
-	enum inro_err e = job_find(c, &running, NULL, &l);
-
-	for (size_t i = 0; e == INRO_OK && i < l.n; i++) {
-		SCOPED(job) done = { 0 };
-
-		if (is_at_work(&l.items[i]) || !is_for_here(&l.items[i]))
-			continue;
-		e = job_run(c, l.items[i].id, w, &done);
-		if (e == INRO_E_CANCELLED)
-			e = INRO_OK;
-	}
 	return e;
 }

@@ -1,0 +1,136 @@
+/*
+ * job_serve - what servers do of jobs: those that they are asked for, and what processes left behind.
+ *
+ * 1. Which server does a job is settled by the job's lease; none is special.
+ * 2. A job is done in the name of who asked for it, with the role that he had; the account is looked at
+ *    in every write transaction.  One whose account may no more is put aside, as failed or not begun.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "backoffice/core/job/job_record.h"
+#include "backoffice/core/lease.h"
+#include "backoffice/core/network.h"
+
+/* What is done with files of a machine goes on there. */
+static bool is_for_here(const struct job *j)
+{
+	static const char *const paths[] = { "\"in\"", "\"csr-dir\"", "\"out-dir\"" };
+	char mine[LEASE_HOLDER_MAX + 1];
+	const char *by = text_or_empty(j->lease_by);
+	bool has_paths = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		has_paths = has_paths || strstr(text_or_empty(j->args), paths[i]);
+	if (!has_paths)
+		return true;
+	return lease_holder(mine) == INRO_OK && strncmp(by, mine, strcspn(mine, "/") + 1) == 0;
+}
+
+/* The tenant "default" and its administrator, who the core is; and whom the job is of. */
+static struct core_who who_is(const struct core *c)
+{
+	struct core_who who = { .tenant = c->tenant, .role = c->role, .account = c->account };
+
+	snprintf(who.actor, sizeof who.actor, "%s", c->actor);
+	return who;
+}
+
+static struct core_who who_asked(const struct job *j)
+{
+	struct core_who who = { .tenant = j->tenant, .role = j->role, .account = j->account };
+
+	snprintf(who.actor, sizeof who.actor, "%s", j->actor);
+	return who;
+}
+
+struct aside {
+	int64_t id;
+	const char *why;
+};
+
+static enum inro_err aside_work(struct core *c, void *arg)
+{
+	const struct aside *x = arg;
+	SCOPED(job) j = { 0 };
+	SCOPED(buf) detail = { 0 };
+	enum inro_err e = job_get(c, x->id, &j);
+
+	if (e != INRO_OK || job_is_at_work(&j))
+		return e;
+	j.served = 0;
+	if (j.state == JOB_RUNNING)
+		e = job_move(c, &j, VERB_STOP);
+	if (e == INRO_OK)
+		e = text_set(&j.said, x->why);
+	if (e == INRO_OK)
+		e = store_update(c->store, &j);
+	detail_text(&detail, "reason", x->why);
+	return e == INRO_OK ? job_event(c, &j, "job.stop", &detail) : e;
+}
+
+/* By the server itself: who asked for it may nothing. */
+static enum inro_err put_aside(struct core *c, const struct core_who *own, const struct job *j)
+{
+	struct core_who there = *own;
+	char why[ERR_DETAIL_MAX];
+	struct aside x = { j->id, why };
+	enum inro_err e;
+
+	snprintf(why, sizeof why, "%s", err_detail(INRO_E_ACCESS));
+	there.tenant = j->tenant;
+	e = core_become(c, &there);
+	return e == INRO_OK ? core_write(c, aside_work, &x) : e;
+}
+
+/* An error of the job is on its record, and is not the next one's. */
+static enum inro_err serve_one(struct core *c, const struct job *j, const struct job_watch *w)
+{
+	const struct core_who own = who_is(c), theirs = who_asked(j);
+	SCOPED(job) done = { 0 };
+	enum inro_err e = core_become(c, &theirs), back;
+
+	if (e == INRO_OK)
+		e = job_run(c, j->id, w, &done);
+	if (e == INRO_E_ACCESS)
+		e = put_aside(c, &own, j);
+	back = core_become(c, &own);
+	if (back != INRO_OK)
+		return back;
+	return e == INRO_E_CANCELLED || e == INRO_E_STATE || e == INRO_E_BUSY ? INRO_OK : e;
+}
+
+static enum inro_err find_wanted(struct core *c, void **ret, size_t *ret_n)
+{
+	const struct store_cond conds[] = {
+		{ .field = "state", .number = JOB_RUNNING },
+		{ .op = STORE_OR },
+		{ .field = "state", .number = JOB_QUEUED },
+		{ .field = "served", .number = 1 },
+		{ .op = STORE_OR },
+		{ .field = "state", .number = JOB_FAILED },
+		{ .field = "served", .number = 1 },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+
+	return core_all(c, &job_type, &q, ret, ret_n);
+}
+
+enum inro_err job_serve(struct core *c, const struct job_watch *w)
+{
+	void *items = NULL;
+	size_t n = 0;
+	enum inro_err first = INRO_OK, e = find_wanted(c, &items, &n);
+
+	for (size_t i = 0; e == INRO_OK && i < n && !(w && w->ends && w->ends(w->arg)); i++) {
+		const struct job *j = (const struct job *)items + i;
+		enum inro_err done;
+
+		if (job_is_at_work(j) || !is_for_here(j))
+			continue;
+		done = serve_one(c, j, w);
+		first = first == INRO_OK ? done : first;
+	}
+	list_free(&job_type, items, n);
+	return e == INRO_OK ? first : e;
+}
