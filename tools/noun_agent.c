@@ -115,12 +115,13 @@ static enum inro_err agent_settings_run(const struct call *c, json_t **ret)
 	COLUMNS({ "id", "Id" }, { "state", "State" }, { "generation", "Generation" },              \
 		{ "subject", "Subject" }, { "serial", "Serial" }, { "not_before", "Valid from" },  \
 		{ "not_after", "Valid to" }, { "renew_at", "Renewed at" },                         \
+		{ "secrets", "Symmetric keys" },                                                   \
 		{ "looked_at", "Looked at" }, { "failures", "Failures" }, { "error", "Error" },    \
 		{ "dir", "Folder" })
 
 const struct cmd_verb agent_verbs[] = {
 	{ .name = "run",
-	  .summary = "Gets and renews this device's certificate from now on",
+	  .summary = "Gets and renews this device's certificate and symmetric keys from now on",
 	  .opts = OPTS(OPT_CONFIG),
 	  .run = agent_run_run,
 	  .least = LEAST_NONE,
@@ -139,7 +140,7 @@ const struct cmd_verb agent_verbs[] = {
 	  .shape = SHOW_RECORD,
 	  .columns = STATUS_COLUMNS },
 	{ .name = "renew",
-	  .summary = "Renews this device's certificate now, due or not",
+	  .summary = "Renews this device's certificate and symmetric keys now, due or not",
 	  .opts = OPTS(OPT_CONFIG),
 	  .run = agent_renew_run,
 	  .least = LEAST_NONE,

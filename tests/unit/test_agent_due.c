@@ -26,8 +26,10 @@ static void renewal(void **state)
 	assert_int_equal(at(0, 5 * DAY, 0, 7), FROM + 5 * DAY);
 	/* the earlier of both; never before its life or behind it */
 	assert_int_equal(at(10 * DAY, 200 * DAY, 0, 7), TO - 10 * DAY);
-	assert_int_equal(at(1000 * DAY, 0, 0, 7), FROM);
-	assert_int_equal(at(1000 * DAY, 0, DAY, 7000), FROM);
+	/* as long as its life: that would be always */
+	assert_int_equal(at(90 * DAY, 0, 0, 7), TO - 30 * DAY);
+	assert_int_equal(at(1000 * DAY, 0, 0, 7), TO - 30 * DAY);
+	assert_int_equal(at(90 * DAY - 1, 0, DAY, 7000), FROM);
 }
 
 static void jitter(void **state)

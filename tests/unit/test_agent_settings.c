@@ -46,7 +46,8 @@ static void values(void **state)
 	(void)state;
 	assert_int_equal(parse("renew-before = 30d\nretry = 90\nretry-max = 8h\npoll = 2m\n"
 			       "key = same\nform = der\nsan = DNS:a\nsan = IP:10.0.0.1\n"
-			       "after-renewal = true\nafter-expiry = psk\nkey-label = k",
+			       "after-renewal = true\nafter-expiry = psk\nkey-label = k\n"
+			       "secret = storage=aes-256\nsecret = storage.2=hmac-256",
 			       &s),
 			 INRO_OK);
 	assert_int_equal(s.renew_before, 30 * 86400);
@@ -58,6 +59,8 @@ static void values(void **state)
 	assert_int_equal(s.after_expiry, AGENT_AFTER_PSK);
 	assert_int_equal(s.sans.n, 2);
 	assert_string_equal(s.sans.items[1], "IP:10.0.0.1");
+	assert_int_equal(s.secrets.n, 2);
+	assert_string_equal(s.secrets.items[1], "storage.2=hmac-256");
 	assert_int_equal(s.hooks.n, 1);
 	assert_string_equal(s.key_label, "k");
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "tools/agent/est.h"
 #include "tools/agent/keys.h"
+#include "tools/agent/secrets.h"
 
 static enum inro_err try_token(const struct agent_settings *s)
 {
@@ -33,8 +34,10 @@ enum inro_err agent_check(const struct agent_settings *s, struct buf *ret)
 				       .proxy = s->proxy,
 				       .timeout = s->timeout,
 				       .believed = clock_now() };
-	enum inro_err e = try_token(s);
+	enum inro_err e = secrets_check(s);
 
+	if (e == INRO_OK)
+		e = try_token(s);
 	if (e == INRO_OK)
 		e = est_cacerts(&way, s->label, &cas);
 	return e == INRO_OK ? tell(&cas, ret) : e;

@@ -29,8 +29,8 @@ static int64_t planned(const struct due_rules *r, int64_t since, int64_t not_aft
 	int64_t life = not_after - since;
 	int64_t at = not_after - life / 3;
 
-	if (r->before)
-		at = not_after - least(r->before, life);
+	if (r->before && r->before < life) /* else it would be due all its life */
+		at = not_after - r->before;
 	if (r->every)
 		at = least(at, since + r->every);
 	return at;

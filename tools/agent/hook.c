@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 
-#define VARIABLES 5
+#define VARIABLES 6
 
 struct hook_env {
 	char *items[VARIABLES];
@@ -26,13 +26,15 @@ static void hook_env_clear(struct hook_env *e)
 		free(e->items[i]);
 }
 
-static bool make_env(const struct agent_settings *s, unsigned generation, struct hook_env *e)
+static bool make_env(const struct agent_settings *s, unsigned generation, const char *secrets,
+		     struct hook_env *e)
 {
 	return asprintf(&e->items[0], "INRO_AGENT_ID=%s", s->id) > 0 &&
 	       asprintf(&e->items[1], "INRO_AGENT_CERT=%s/live/%s", s->dir, s->cert_file) > 0 &&
 	       asprintf(&e->items[2], "INRO_AGENT_KEY=%s/live/%s", s->dir, s->key_file) > 0 &&
 	       asprintf(&e->items[3], "INRO_AGENT_CA=%s/live/%s", s->dir, s->ca_file) > 0 &&
-	       asprintf(&e->items[4], "INRO_AGENT_GENERATION=%u", generation) > 0;
+	       asprintf(&e->items[4], "INRO_AGENT_GENERATION=%u", generation) > 0 &&
+	       asprintf(&e->items[5], "INRO_AGENT_SECRETS=%s", secrets) > 0;
 }
 
 static void become_command(const char *command, const struct hook_env *e)
@@ -86,13 +88,14 @@ static enum inro_err run_one(const char *command, const struct hook_env *e)
 			    err_set(INRO_E_CONFIG, "'%s' ended with status %d", command, status);
 }
 
-enum inro_err hook_run_all(const struct agent_settings *s, unsigned generation)
+enum inro_err hook_run_all(const struct agent_settings *s, unsigned generation,
+			   const char *secrets)
 {
 	SCOPED(hook_env) e = { 0 };
 	enum inro_err first = INRO_OK, now;
 	char why[ERR_DETAIL_MAX] = "";
 
-	if (!make_env(s, generation, &e))
+	if (!make_env(s, generation, secrets, &e))
 		return err_set(INRO_E_NO_MEMORY, "no memory for the commands");
 	for (size_t i = 0; i < s->hooks.n; i++) {
 		now = run_one(s->hooks.items[i], &e);
@@ -114,8 +117,8 @@ enum inro_err hook_run_named(const struct agent_settings *s, unsigned generation
 
 		if (strncmp(c, name, n) != 0 || c[n] != '=')
 			continue;
-		return make_env(s, generation, &e) ? run_one(c + n + 1, &e) :
-						     agent_no_memory();
+		return make_env(s, generation, "", &e) ? run_one(c + n + 1, &e) :
+							 agent_no_memory();
 	}
 	return err_set(INRO_E_NOT_FOUND, "this device has no command '%s'", name);
 }

@@ -29,6 +29,13 @@ static enum inro_err find_label(struct token *t, const char *label, struct token
 	return e;
 }
 
+bool keys_unwrap(const struct pki_key_kind *kind)
+{
+	enum pki_family family = pki_key_type(kind->type)->family;
+
+	return family == PKI_EC || family == PKI_RSA_KEYS;
+}
+
 enum inro_err keys_make(const struct agent_settings *s, struct token *t, unsigned generation,
 			struct token_key **ret)
 {
@@ -41,6 +48,7 @@ enum inro_err keys_make(const struct agent_settings *s, struct token *t, unsigne
 		return err_set(INRO_E_TOO_BIG, "key-label '%s' is too long; %d bytes with its number",
 			       s->key_label, TOKEN_KEY_LABEL_MAX);
 	e = pki_key_kind_find(s->key_type, &plan.kind);
+	plan.unwrap = e == INRO_OK && s->secrets.n && keys_unwrap(plan.kind);
 	if (e == INRO_OK)
 		e = find_label(t, label, ret);
 	if (e != INRO_E_NOT_FOUND)

@@ -8,6 +8,8 @@
 /* The token, with the PIN of pin-source. */
 MUST_CHECK enum inro_err keys_open(const struct agent_settings *s, struct token **ret);
 
+/* Whether keys of that kind unwrap others; where the device has symmetric keys, its pair may. */
+bool keys_unwrap(const struct pki_key_kind *kind);
 /* The pair of that generation: made, or found where a round was cut short. */
 MUST_CHECK enum inro_err keys_make(const struct agent_settings *s, struct token *t,
 				   unsigned generation, struct token_key **ret);

@@ -17,6 +17,7 @@
 #include "tools/agent/hook.h"
 #include "tools/agent/keys.h"
 #include "tools/agent/pair.h"
+#include "tools/agent/secrets.h"
 #include "tools/agent/self.h"
 #include "tools/agent/status.h"
 
@@ -35,6 +36,9 @@ struct round {
 	int64_t believed, renew_at, wait; /* wait 0: not decided */
 	struct token *token; /* opened when it is needed */
 	struct self self;    /* what the service wants */
+	enum inro_err secrets; /* what having the symmetric keys came to */
+	char secrets_why[ERR_DETAIL_MAX];
+	int64_t secrets_wake; /* 0: nothing is to be done */
 };
 
 static void round_clear(struct round *r)
@@ -42,6 +46,7 @@ static void round_clear(struct round *r)
 	token_close(r->token);
 	keyroom_close(r->keys);
 	pair_clear(&r->live);
+	self_clear(&r->self);
 	status_clear(&r->status);
 	*r = (struct round) { 0 };
 }
@@ -281,7 +286,7 @@ static enum inro_err after_new(struct round *r)
 	if (!live)
 		return INRO_OK;
 	if (!pair_has(r->s, live, "done")) {
-		e = hook_run_all(r->s, live);
+		e = hook_run_all(r->s, live, "");
 		if (e == INRO_OK)
 			e = pair_mark_done(r->s, live);
 	}
@@ -344,6 +349,62 @@ static char *status_text(const struct round *r)
 	return buf_take_str(&text);
 }
 
+static bool starts_anew(const struct round *r, const struct round_options *o)
+{
+	return o->renew || wants(r, SELF_RENEW) || wants(r, SELF_CLEAR);
+}
+
+static enum inro_err run_secrets(struct round *r, const struct round_options *o,
+				 const struct fetch_who *who)
+{
+	struct secrets_work w = { .s = r->s,
+				  .way = &r->way,
+				  .who = who,
+				  .token = r->token,
+				  .key_uri = r->live.uri,
+				  .serial = r->live.cert.serial,
+				  .rules = rules_of(r),
+				  .believed = r->believed,
+				  .overlap = r->self.overlap_days * DAY,
+				  .renew = starts_anew(r, o),
+				  .listed = r->self.keys,
+				  .before = r->status.secrets };
+	enum inro_err e = secrets_run(&w);
+
+	json_decref(r->status.secrets);
+	r->status.secrets = w.told;
+	r->secrets_wake = w.wake;
+	return e;
+}
+
+/* Its symmetric keys; the certificate they come to is there. */
+static enum inro_err do_secrets(struct round *r, const struct round_options *o)
+{
+	AUTO(free_chars) char *cert = NULL;
+	SCOPED(secret) none = { 0 };
+	struct fetch_who who;
+	enum inro_err e;
+
+	if (!r->s->secrets.n || !r->live.generation || r->expired)
+		return INRO_OK;
+	e = r->self.keys ? need_token(r) : ask_self(r); /* nobody could before the first one */
+	if (e == INRO_OK)
+		e = who_asks(r, true, &none, &cert, &who);
+	if (e == INRO_OK)
+		e = run_secrets(r, o, &who);
+	if (e == INRO_OK)
+		e = secrets_hooks(r->s, r->live.generation);
+	return e;
+}
+
+/* An error is put by: what operators ask for is answered all the same. */
+static void try_secrets(struct round *r, const struct round_options *o)
+{
+	r->secrets = do_secrets(r, o);
+	if (r->secrets != INRO_OK)
+		snprintf(r->secrets_why, sizeof r->secrets_why, "%s", err_detail(r->secrets));
+}
+
 /* What was asked for has been done, or is done here. */
 static enum inro_err do_errand(struct round *r, const struct self_errand *e, char **said)
 {
@@ -351,6 +412,8 @@ static enum inro_err do_errand(struct round *r, const struct self_errand *e, cha
 		return hook_run_named(r->s, r->live.generation, e->name);
 	if (e->verb == SELF_STATUS)
 		*said = status_text(r);
+	if (e->verb == SELF_RENEW && r->secrets != INRO_OK)
+		return err_set(r->secrets, "%s", r->secrets_why);
 	if (e->verb == SELF_UNKNOWN)
 		return err_set(INRO_E_UNSUPPORTED, "this agent does not know that");
 	return INRO_OK;
@@ -421,7 +484,11 @@ static enum inro_err work(struct round *r, const struct round_options *o)
 		e = do_due(r, o);
 	if (e == INRO_OK)
 		e = after_new(r);
-	return e == INRO_OK && !r->wait ? do_errands(r) : e;
+	if (e == INRO_OK)
+		try_secrets(r, o);
+	if (e == INRO_OK && !r->wait)
+		e = do_errands(r);
+	return e == INRO_OK && r->secrets != INRO_OK ? err_set(r->secrets, "%s", r->secrets_why) : e;
 }
 
 static int64_t wait_after_failure(struct round *r)
@@ -445,6 +512,8 @@ static int64_t wait_until_due(const struct round *r)
 
 	if (r->wait)
 		return r->wait < r->s->retry_max ? r->wait : r->s->retry_max;
+	if (r->secrets_wake && r->secrets_wake - r->believed < left)
+		left = r->secrets_wake - r->believed;
 	return left < r->s->poll ? left : r->s->poll;
 }
 

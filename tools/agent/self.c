@@ -1,7 +1,6 @@
 /* self - see self.h. */
 #include "tools/agent/self.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,18 +69,34 @@ static bool is_wanted(const json_t *list, struct bytes serial)
 	return false;
 }
 
+void self_clear(struct self *s)
+{
+	json_decref(s->keys);
+	*s = (struct self) { 0 };
+}
+
+static int64_t days_of(const json_t *policy, const char *key)
+{
+	json_int_t days = json_integer_value(json_object_get(policy, key));
+
+	return days > 0 && days <= DAYS_MAX ? days : 0;
+}
+
 enum inro_err self_read(struct bytes text, struct bytes serial, struct self *ret)
 {
 	json_t *doc = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
-	json_int_t days;
+	json_t *policy, *keys;
 
-	*ret = (struct self) { 0 };
+	self_clear(ret);
 	if (!json_is_object(doc)) {
 		json_decref(doc);
 		return err_set(INRO_E_SYNTAX, "what the service knows of this device is no JSON");
 	}
-	days = json_integer_value(json_object_get(json_object_get(doc, "policy"), "renew_days"));
-	ret->renew_days = days > 0 && days <= DAYS_MAX ? days : 0;
+	policy = json_object_get(doc, "policy");
+	ret->renew_days = days_of(policy, "renew_days");
+	ret->overlap_days = days_of(policy, "overlap_days");
+	keys = json_object_get(doc, "secrets");
+	ret->keys = json_is_array(keys) ? json_incref(keys) : NULL;
 	ret->wanted = is_wanted(json_object_get(doc, "certificates"), serial);
 	read_errands(json_object_get(doc, "errands"), ret);
 	json_decref(doc);
@@ -94,7 +109,7 @@ enum inro_err self_ask(const struct fetch_way *way, const struct fetch_who *who,
 	SCOPED(fetch) f = { .path = SELF_PATH };
 	enum inro_err e = fetch_run(way, who, &f);
 
-	*ret = (struct self) { 0 };
+	self_clear(ret);
 	if (e != INRO_OK)
 		return e;
 	if (f.status >= 500)
@@ -104,34 +119,59 @@ enum inro_err self_ask(const struct fetch_way *way, const struct fetch_who *who,
 	return self_read(buf_bytes(&f.answer), serial, ret);
 }
 
-static char *answer_body(bool done, const char *answer)
+/* ---- what the device says ---- */
+
+static enum inro_err refused(const struct fetch *f)
 {
-	/* cut where it is too long: it is for people */
-	json_t *doc = json_pack("{s:b s:s%}", "done", done, "answer", answer,
-				strnlen(answer, ANSWER_MAX));
-	char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	json_t *doc = json_loadb((const char *)f->answer.p, f->answer.n, 0, NULL);
+	const char *why = text_of(doc, "detail");
+	enum inro_err e = err_set(INRO_E_STATE, "the service answers %ld to %s%s%s", f->status,
+				  f->path, *why ? ": " : "", why);
 
 	json_decref(doc);
-	return text;
+	return e;
+}
+
+static enum inro_err read_answer(const struct fetch *f, json_t **ret)
+{
+	if (f->status >= 500)
+		return err_set(INRO_E_BUSY, "the service answers %ld to %s", f->status, f->path);
+	if (f->status >= 300)
+		return refused(f);
+	*ret = json_loadb((const char *)f->answer.p, f->answer.n, JSON_REJECT_DUPLICATES, NULL);
+	return json_is_object(*ret) ? INRO_OK :
+				      err_set(INRO_E_SYNTAX, "the answer to %s is no JSON", f->path);
+}
+
+enum inro_err self_post(const struct fetch_way *way, const struct fetch_who *who, const char *below,
+			json_t *body, json_t **ret)
+{
+	AUTO(free_chars) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	char path[128];
+	SCOPED(fetch) f = { .path = path, .type = "application/json", .body = bytes_of(text) };
+	enum inro_err e;
+
+	json_decref(body);
+	*ret = NULL;
+	if (!text)
+		return agent_no_memory();
+	snprintf(path, sizeof path, SELF_PATH "%s", below);
+	e = fetch_run(way, who, &f);
+	return e == INRO_OK ? read_answer(&f, ret) : e;
 }
 
 enum inro_err self_answer(const struct fetch_way *way, const struct fetch_who *who, int64_t id,
 			  bool done, const char *answer)
 {
-	AUTO(free_chars) char *body = answer_body(done, answer);
-	char path[96];
-	SCOPED(fetch) f = { .path = path, .type = "application/json", .body = bytes_of(body) };
+	/* cut where it is too long: it is for people */
+	json_t *body = json_pack("{s:b s:s%}", "done", done, "answer", answer,
+				 strnlen(answer, ANSWER_MAX));
+	json_t *doc = NULL;
+	char below[48];
 	enum inro_err e;
 
-	if (!body)
-		return agent_no_memory();
-	snprintf(path, sizeof path, SELF_PATH "/errands/%lld", (long long)id);
-	e = fetch_run(way, who, &f);
-	if (e != INRO_OK)
-		return e;
-	if (f.status >= 500)
-		return err_set(INRO_E_BUSY, "the service answers %ld to %s", f.status, f.path);
-	return f.status < 300 ? INRO_OK :
-				err_set(INRO_E_STATE, "the service answers %ld to %s", f.status,
-					f.path);
+	snprintf(below, sizeof below, "/errands/%lld", (long long)id);
+	e = self_post(way, who, below, body, &doc);
+	json_decref(doc);
+	return e;
 }

@@ -8,6 +8,8 @@
 #ifndef INRO_TOOLS_AGENT_SELF_H
 #define INRO_TOOLS_AGENT_SELF_H
 
+#include <jansson.h>
+
 #include "backoffice/fetch/fetch.h"
 
 #define SELF_ERRANDS_MAX 32
@@ -25,13 +27,21 @@ struct self {
 	bool wanted;	    /* the certificate with that serial is to be renewed */
 	struct self_errand errands[SELF_ERRANDS_MAX];
 	size_t n;
+	int64_t overlap_days; /* that an old symmetric key stays good */
+	json_t *keys;	      /* its symmetric keys; NULL: it is not told */
 };
+void self_clear(struct self *s);
 
-/* serial: of the live certificate. */
+/* What *ret had is cleared.  serial: of the live certificate. */
 MUST_CHECK enum inro_err self_ask(const struct fetch_way *way, const struct fetch_who *who,
 				  struct bytes serial, struct self *ret);
 /* The same of a document.  INRO_E_SYNTAX. */
 MUST_CHECK enum inro_err self_read(struct bytes json, struct bytes serial, struct self *ret);
+
+/* POSTs `body`, which it takes over (NULL: no memory), to a path below /v1/device/self; what comes is
+ * the caller's.  INRO_E_BUSY: not now.  INRO_E_STATE: refused. */
+MUST_CHECK enum inro_err self_post(const struct fetch_way *way, const struct fetch_who *who,
+				   const char *below, json_t *body, json_t **ret);
 
 /* Says how an errand went.  INRO_E_STATE: the service does not want to know any more. */
 MUST_CHECK enum inro_err self_answer(const struct fetch_way *way, const struct fetch_who *who,

@@ -62,10 +62,14 @@ const struct agent_rule agent_rules[] = {
 	{ "command", AGENT_MANY, AT(commands),
 	  .help = "NAME=command: what an operator may have the device run by that name; may be given "
 		  "more than once" },
+	{ "secret", AGENT_MANY, AT(secrets),
+	  .help = "NAME=TYPE: a symmetric key that the device has from the service, as "
+		  "storage=aes-256; NAME is its label in the token; may be given more than once" },
 	{ "renew-before", AGENT_SECONDS, AT(renew_before), .otherwise = "0", .min = 0,
 	  .max = 3650LL * DAY,
-	  .help = "so long before its end a certificate is renewed; 0: as the group's policy says, "
-		  "else when a third of its time is left" },
+	  .help = "so long before its end a certificate or symmetric key is renewed; 0: as the group's "
+		  "policy says; when a third of its time is left, where that is nothing or more "
+		  "than all of it" },
 	{ "renew-every", AGENT_SECONDS, AT(renew_every), .otherwise = "0", .min = 0,
 	  .max = 3650LL * DAY, .help = "renew at this age, whatever is left; 0: not so" },
 	{ "jitter", AGENT_SECONDS, AT(jitter), .otherwise = "1h", .min = 0, .max = 30LL * DAY,
@@ -223,6 +227,37 @@ static bool is_file_name(const char *name)
 	       strlen(name) <= 250;
 }
 
+/* "NAME=TYPE"; a name that a label, a file and a shell take as it is. */
+static bool is_secret(const char *text)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+	size_t n = strspn(text, good);
+
+	return n && n <= AGENT_SECRET_MAX && *text != '.' && *text != '-' && text[n] == '=' &&
+	       text[n + 1];
+}
+
+static bool is_same_secret(const char *a, const char *b)
+{
+	size_t n = strcspn(a, "=");
+
+	return strncmp(a, b, n + 1) == 0;
+}
+
+static enum inro_err check_secrets(const struct agent_settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->secrets.n; i++) {
+		if (!is_secret(s->secrets.items[i]))
+			return err_set(INRO_E_CONFIG, "%s: secret is NAME=TYPE, as storage=aes-256, not '%s'",
+				       name, s->secrets.items[i]);
+		for (size_t j = 0; j < i; j++)
+			if (is_same_secret(s->secrets.items[i], s->secrets.items[j]))
+				return err_set(INRO_E_CONFIG, "%s: secret '%s' is given twice", name,
+					       s->secrets.items[i]);
+	}
+	return INRO_OK;
+}
+
 /* What rows can't say alone. */
 static enum inro_err check_together(const struct agent_settings *s, const char *name)
 {
@@ -257,6 +292,8 @@ static enum inro_err read_all(const struct conf *c, struct agent_settings *s)
 		e = check_required(s, conf_name(c));
 	if (e == INRO_OK)
 		e = check_together(s, conf_name(c));
+	if (e == INRO_OK)
+		e = check_secrets(s, conf_name(c));
 	if (e != INRO_OK)
 		return e;
 	if (!s->key_label)

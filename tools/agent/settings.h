@@ -14,6 +14,7 @@
 
 #define AGENT_CONF     "/etc/inro/agent.conf"
 #define AGENT_LIST_MAX 16
+#define AGENT_SECRET_MAX 48 /* bytes of a symmetric key's name */
 
 enum agent_kind {
 	AGENT_TEXT,
@@ -53,7 +54,7 @@ struct agent_settings {
 	char *token, *pin_source, *key_label, *key_type;
 	char *subject, *dir, *socket;
 	char *cert_file, *key_file, *ca_file;
-	struct agent_many sans, hooks, commands;
+	struct agent_many sans, hooks, commands, secrets;
 	int64_t renew_before, renew_every, jitter, retry, retry_max, poll, timeout;
 	int64_t after_expiry, rekey, form; /* places of words */
 };

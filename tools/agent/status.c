@@ -19,6 +19,7 @@ char *status_path(const struct agent_settings *s)
 void status_clear(struct status *s)
 {
 	free(s->error);
+	json_decref(s->secrets);
 	*s = (struct status) { 0 };
 }
 
@@ -45,10 +46,11 @@ void status_read(const struct agent_settings *s, struct status *ret)
 	ret->clock = number(doc, "clock");
 	ret->policy_days = number(doc, "policy_days");
 	ret->refused_pin = number(doc, "refused_pin");
+	ret->secrets = json_incref(json_object_get(doc, "secrets"));
 	json_decref(doc);
 }
 
-static json_t *time_or_null(int64_t t)
+json_t *status_time(int64_t t)
 {
 	char text[32];
 
@@ -73,8 +75,8 @@ static void add_cert(json_t *doc, const struct cert *c)
 	buf_add_hex(&serial, c->serial);
 	json_object_set_new(doc, "subject", text_of(&subject));
 	json_object_set_new(doc, "serial", text_of(&serial));
-	json_object_set_new(doc, "not_before", time_or_null(c->not_before));
-	json_object_set_new(doc, "not_after", time_or_null(c->not_after));
+	json_object_set_new(doc, "not_before", status_time(c->not_before));
+	json_object_set_new(doc, "not_after", status_time(c->not_after));
 }
 
 static json_t *document(const struct agent_settings *s, const struct status *st)
@@ -89,10 +91,11 @@ static json_t *document(const struct agent_settings *s, const struct status *st)
 		return NULL;
 	if (st->cert)
 		add_cert(doc, st->cert);
-	json_object_set_new(doc, "renew_at", time_or_null(st->renew_at));
+	json_object_set(doc, "secrets", st->secrets);
+	json_object_set_new(doc, "renew_at", status_time(st->renew_at));
 	json_object_set_new(doc, "error", st->error ? json_string(st->error) : json_null());
-	json_object_set_new(doc, "error_at", time_or_null(st->error ? st->error_at : 0));
-	json_object_set_new(doc, "looked_at", time_or_null(clock_now()));
+	json_object_set_new(doc, "error_at", status_time(st->error ? st->error_at : 0));
+	json_object_set_new(doc, "looked_at", status_time(clock_now()));
 	json_object_set_new(doc, "server", json_string(s->server));
 	json_object_set_new(doc, "dir", json_string(s->dir));
 	return doc;

@@ -16,6 +16,7 @@ struct status {
 	int64_t clock;	      /* a time of day that has been */
 	int64_t policy_days;  /* the group's renewal interval; 0: not said */
 	int64_t refused_pin;  /* when the file with a PIN that the token refused was written; 0: none */
+	json_t *secrets;      /* what a round told of symmetric keys; NULL: nothing */
 	char *error;	      /* of the last round; NULL: none */
 	int64_t error_at;
 	/* told only */
@@ -29,6 +30,8 @@ void status_clear(struct status *s);
 /* An unreadable one is as none. */
 void status_read(const struct agent_settings *s, struct status *ret);
 MUST_CHECK enum inro_err status_write(const struct agent_settings *s, const struct status *st);
+/* As text; 0: null. */
+json_t *status_time(int64_t t);
 char *status_path(const struct agent_settings *s);
 
 #endif

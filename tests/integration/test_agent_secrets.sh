@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# A device's symmetric keys: its agent has them from the service, in its token, renews them, keeps two generations,
+# and a kill at any moment leaves a key that works.
+# shellcheck disable=SC2119 # functions of serve.sh without arguments
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+. "$S/tests/lib/agent.sh"
+. "$S/tests/lib/serve.sh"
+
+make_office
+must "$B/bin/inro" token create seal --backend soft >/dev/null # a TPM has no AES-GCM
+must inro secret seal-key --token seal >/dev/null
+must inro group add line1 --policy '{"key_days": 30, "overlap_days": 1, "renew_days": 5}' >/dev/null
+start_server
+printf '123456\n' >"$T/pin"
+must inro token create dev --pin-source "$T/pin" >/dev/null
+for d in dev-1 dev-2; do
+	must inro device add "$d" --group line1 --json >"$T/device"
+	sed -n 's/.*"psk": *"\([^"]*\)".*/\1/p' "$T/device" >"$T/$d.psk"
+done
+cp "$T/dev-1.psk" "$T/psk"
+conf() {
+	agent_conf "$@"
+	sed -i "s|^server = .*|server = $https|; s|^trust = .*|trust = $T/root.pem|; s|^label = .*|label = root.tls-client|" "$T/agent.conf"
+}
+serial_of() { # LABEL: what the key in the token has as id
+	inro key list --token dev --login --pin-source "$T/pin" --json |
+		jq -r ".[] | select(.label == \"$1\") | .id"
+}
+state_of() { # SERIAL
+	inro secret show "$1" --json | jq -r .state
+}
+mac() { # INRO-MAC LABEL [ARG ...]
+	foreign openssl mac -provider-path "$B/lib" -provider inro -provider default "${@:3}" \
+		-macopt "pkcs11_uri:pkcs11:token=dev;object=$2;type=secret-key?pin-source=file:$T/pin" -in "$T/message" "$1"
+}
+# What the device makes of a message is what the service's key makes of it.
+works() { # LABEL
+	local value
+	if [[ $1 == auth* || $1 == mix* ]]; then
+		value=$(mac INRO-HMAC "$1" -macopt digest:SHA256)
+	else
+		value=$(mac INRO-CMAC "$1")
+	fi || fail "$1 makes no MAC"
+	must inro secret verify "$(serial_of "$1")" --mac "$value" --message "$T/message" >/dev/null
+}
+printf 'measured: 21.5\n' >"$T/message"
+
+# ---- settings ----
+for bad in 'storage' 'a/b=aes-256' '=aes-256' 'storage=' '.x=aes-256'; do
+	conf "secret = $bad"
+	refused 1 'NAME=TYPE' inro agent once --config "$T/agent.conf"
+done
+conf 'secret = a=aes-256' 'secret = a=hmac-256'
+refused 1 'given twice' inro agent once --config "$T/agent.conf"
+conf 'secret = a=des'
+refused 1 'no such type' inro agent check --config "$T/agent.conf"
+conf 'secret = a=aes-256' 'key-type = ed25519'
+refused 1 'RSA or EC' inro agent check --config "$T/agent.conf"
+
+# ---- a pair that was made when no keys were asked for can't unwrap; a renewal makes one that can ----
+conf
+must agent once >/dev/null
+conf 'secret = storage=aes-256'
+refused 1 'may not unwrap keys.*made when none' inro agent once --config "$T/agent.conf"
+good_pair
+conf 'secret = storage=aes-256' 'secret = auth=hmac-256' 'secret = mix=generic-256' \
+	"after-renewal = echo \"\$INRO_AGENT_SECRETS\" >>$T/hooks"
+must agent renew >/dev/null
+good_pair
+for k in storage auth mix; do
+	[[ $(state_of "$(serial_of "$k")") == active ]] || fail "$k is not an active key of the service"
+	works "$k"
+done
+[[ $(tail -1 "$T/hooks") == 'storage auth mix' ]] || fail "commands got: $(cat "$T/hooks")"
+must inro key list --token dev --login --pin-source "$T/pin" --json >"$T/keys"
+jq -e '[.[] | select(.label == "storage" or .label == "auth" or .label == "mix") | .extractable] | any | not' "$T/keys" >/dev/null ||
+	fail "a key may leave the token: $(cat "$T/keys")"
+must agent status --json >"$T/status"
+[[ $(jq -r '[.secrets[] | .name + " " + .state] | join(",")' "$T/status") == 'storage valid,auth valid,mix valid' ]] ||
+	fail "the status tells: $(cat "$T/status")"
+must agent status >"$T/status"
+has 'name=storage type=aes-256 state=valid' "$T/status" || fail "the status tells people otherwise"
+lines=$(wc -l <"$T/hooks")
+must agent once >/dev/null
+[[ $(wc -l <"$T/hooks") == "$lines" ]] || fail "commands ran though nothing changed"
+[[ $(inro secret list --device dev-1 --json | jq length) == 3 ]] || fail "more keys than were asked for"
+value=$(inro secret get "$(serial_of storage)" --form raw --clear)
+printf '%s' "$value" | xxd -r -p >"$T/value"
+if grep -rlaF -e "$value" "$T/agent" || LC_ALL=C grep -rlaF -f "$T/value" "$T/agent"; then
+	fail "the key is in a file"
+fi
+rm "$T/value"
+
+# ---- renewed: the old one stays beside it for the grace time of the policy ----
+first=$(serial_of storage)
+must inro errand send renew --device dev-1 >/dev/null
+must agent once >/dev/null
+second=$(serial_of storage)
+[[ $second != "$first" && $(serial_of storage.old) == "$first" ]] || fail "two generations are not what is kept"
+[[ $(state_of "$first") == superseded ]] || fail "the service holds the old key for $(state_of "$first")"
+works storage
+works storage.old
+must inro errand list >"$T/errands"
+grep -q 'done' "$T/errands" || fail "the errand was not answered: $(cat "$T/errands")"
+# an operator renews it: the device fetches what there is
+must inro secret renew "$second" >/dev/null
+must agent once >/dev/null
+[[ $(serial_of storage.old) == "$second" ]] || fail "the operator's renewal did not come"
+works storage
+must agent renew >/dev/null
+[[ $(serial_of storage.old) != "$second" && -z $(serial_of storage.new) ]] || fail "old ones pile up"
+# the grace time is over: the old one goes
+jq '.secrets[].old_until = "2026-01-01T00:00:00Z"' "$T/agent/status.json" >"$T/status.new"
+cp "$T/status.new" "$T/agent/status.json"
+must agent once >/dev/null
+[[ -z $(serial_of storage.old) ]] || fail "the old key stays for ever"
+works storage
+
+# ---- killed at any moment: who looks for the label finds a key that the service takes ----
+for ((n = 0; n < 8; n++)); do
+	"$B/bin/inro" agent renew --config "$T/agent.conf" >/dev/null 2>&1 &
+	round=$!
+	sleep "0.$(printf '%03d' $((RANDOM % 900)))"
+	kill -9 "$round" 2>/dev/null || true
+	wait "$round" 2>/dev/null || true
+	good_pair
+	for k in $(serial_of storage); do
+		case $(state_of "$k") in
+		active | superseded) ;;
+		*) fail "after kill $n storage is $(state_of "$k")" ;;
+		esac
+	done
+	[[ -n $(serial_of storage) ]] || fail "after kill $n there is no key"
+done
+must agent renew >/dev/null
+for k in storage auth mix; do
+	[[ $(serial_of "$k" | wc -l) == 1 && $(serial_of "$k.old" | wc -l) -le 1 && -z $(serial_of "$k.new") ]] ||
+		fail "keys pile up: $(inro key list --token dev --login --pin-source "$T/pin")"
+	[[ $(state_of "$(serial_of "$k")") == active ]] || fail "$k is not the active one"
+	works "$k"
+done
+
+# ---- held: nothing else is asked for; revoked: another one ----
+held=$(serial_of auth)
+must inro secret hold "$held" >/dev/null
+before=$(inro secret list --device dev-1 --json | jq length)
+must agent once >/dev/null
+must agent renew --json >"$T/status"
+[[ $(jq -r '.secrets[1].state' "$T/status") == held && $(serial_of auth) == "$held" ]] || fail "a held key: $(cat "$T/status")"
+must inro secret release "$held" >/dev/null
+must inro secret revoke "$held" --why lost >/dev/null
+must agent once >/dev/null
+[[ $(serial_of auth) != "$held" ]] || fail "a revoked key stays"
+works auth
+[[ $before -gt 0 ]] || fail "no keys are listed"
+
+# ---- what goes wrong is told, and harms nothing else ----
+must inro key generate --token dev --pin-source "$T/pin" --label mine --type aes-256 >/dev/null
+echo 'secret = mine=aes-256' >>"$T/agent.conf"
+echo 'command = hello=echo said >>'"$T/ran" >>"$T/agent.conf"
+must inro errand send run --device dev-1 --name hello >/dev/null
+mine=$(serial_of mine)
+refused 1 "not the agent's" inro agent once --config "$T/agent.conf"
+[[ $(serial_of mine) == "$mine" && $(cat "$T/ran") == said ]] || fail "a key of somebody else was touched, or errands wait for it"
+sed -i '/mine=/d' "$T/agent.conf"
+must inro group update line1 --policy '{"key_days": 30, "key_types": ["aes-256", "hmac-256", "generic-256", "ec-p256"]}' >/dev/null
+echo 'secret = tiny=aes-128' >>"$T/agent.conf"
+refused 1 'policy of the device.s group has no aes-128' inro agent renew --config "$T/agent.conf"
+good_pair
+works storage
+must inro errand send renew --device dev-1 >/dev/null
+refused 1 'no aes-128' inro agent once --config "$T/agent.conf"
+inro errand list >"$T/errands"
+grep -q 'no aes-128' "$T/errands" || fail "the errand says it is done: $(cat "$T/errands")"
+sed -i '/tiny=/d' "$T/agent.conf"
+must agent once >/dev/null
+
+# ---- another device's key is not to be had ----
+id=$(inro secret show "$(serial_of storage)" --json | jq .id)
+for path in "$id/get" "$id/renew"; do
+	[[ $(status_of -u "dev-2:$(cat "$T/dev-2.psk")" -H 'Content-Type: application/json' -d '{"form": "raw"}' \
+		"$https/v1/device/self/secrets/$path") == 404 || $path == */renew ]] || fail "$path: $(cat "$T/body")"
+	! grep -q '"serial"' "$T/body" || fail "another device got: $(cat "$T/body")"
+done
+stop_server

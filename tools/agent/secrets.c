@@ -1,0 +1,500 @@
+/* secrets - see secrets.h. */
+#include "tools/agent/secrets.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "tools/agent/hook.h"
+#include "tools/agent/keys.h"
+#include "tools/agent/self.h"
+#include "tools/agent/status.h"
+
+#define SERIAL	    16 /* octets */
+#define FOREVER	    (INT64_MAX / 4)
+#define CHANGED	    "secrets.changed"
+#define CHANGED_MAX 4096
+#define NEW	    ".new"
+#define OLD	    ".old"
+#define WRAPPED_MAX 1024
+
+/* One that the service has for this device. */
+struct listed {
+	int64_t id;
+	uint8_t serial[SERIAL];
+	int64_t from, to;
+	bool held;
+};
+
+/* One that the device is to have. */
+struct wanted {
+	struct secrets_work *w;
+	char name[AGENT_SECRET_MAX + 1];
+	const struct token_secret_kind *kind;
+	struct listed key; /* id 0: none */
+	bool here;	   /* it is in the token */
+	int64_t renew_at, old_until;
+};
+
+static void free_listing(struct token_entry **p)
+{
+	free(*p);
+}
+
+/* ---- what is asked for ---- */
+
+static enum inro_err read_wanted(const char *setting, struct wanted *ret)
+{
+	size_t n = strcspn(setting, "=");
+
+	snprintf(ret->name, sizeof ret->name, "%.*s", (int)n, setting);
+	ret->kind = token_secret_kind_find(setting + n + 1);
+	if (ret->kind)
+		return INRO_OK;
+	return err_set(INRO_E_CONFIG, "secret = %s: there is no such type; aes-256, hmac-256 …",
+		       setting);
+}
+
+enum inro_err secrets_check(const struct agent_settings *s)
+{
+	const struct pki_key_kind *pair;
+	struct wanted one = { 0 };
+	enum inro_err e = INRO_OK;
+
+	if (!s->secrets.n)
+		return INRO_OK;
+	for (size_t i = 0; e == INRO_OK && i < s->secrets.n; i++)
+		e = read_wanted(s->secrets.items[i], &one);
+	if (e == INRO_OK)
+		e = pki_key_kind_find(s->key_type, &pair);
+	if (e == INRO_OK && !keys_unwrap(pair))
+		e = err_set(INRO_E_CONFIG,
+			    "symmetric keys come wrapped to an RSA or EC key; key-type is %s",
+			    s->key_type);
+	return e;
+}
+
+/* ---- what the service has ---- */
+
+static const char *text_of(const json_t *doc, const char *key)
+{
+	const char *s = json_string_value(json_object_get(doc, key));
+
+	return s ? s : "";
+}
+
+static bool read_listed(const json_t *doc, struct listed *ret)
+{
+	size_t n = 0;
+
+	*ret = (struct listed) { .id = json_integer_value(json_object_get(doc, "id")) };
+	ret->held = strcmp(text_of(doc, "state"), "active") != 0;
+	if (!clock_parse(text_of(doc, "not_before"), &ret->from))
+		return false;
+	if (!clock_parse(text_of(doc, "not_after"), &ret->to))
+		ret->to = FOREVER;
+	return ret->id > 0 && hex_decode(bytes_of(text_of(doc, "serial")), ret->serial, SERIAL, &n) ==
+				      INRO_OK && n == SERIAL;
+}
+
+/* The newest of that name and type. */
+static void look_at_list(struct wanted *x)
+{
+	struct listed one;
+	size_t i;
+	json_t *doc;
+
+	json_array_foreach(x->w->listed, i, doc)
+		if (strcmp(text_of(doc, "name"), x->name) == 0 &&
+		    strcmp(text_of(doc, "type"), x->kind->name) == 0 && read_listed(doc, &one) &&
+		    one.id > x->key.id)
+			x->key = one;
+}
+
+static enum inro_err post(struct wanted *x, const char *verb, json_t *body, json_t **ret)
+{
+	char below[64];
+
+	snprintf(below, sizeof below, "/secrets/%lld/%s", (long long)x->key.id, verb);
+	return self_post(x->w->way, x->w->who, x->key.id ? below : "/secrets", body, ret);
+}
+
+static enum inro_err take_listed(struct wanted *x, enum inro_err e, json_t *doc)
+{
+	struct listed one;
+
+	if (e == INRO_OK && !read_listed(doc, &one))
+		e = err_set(INRO_E_SYNTAX, "the service's answer about '%s' can't be read", x->name);
+	if (e == INRO_OK)
+		x->key = one;
+	json_decref(doc);
+	return e;
+}
+
+static enum inro_err issue(struct wanted *x)
+{
+	json_t *doc = NULL;
+	enum inro_err e = post(x, "", json_pack("{s:s s:s}", "type", x->kind->name, "name", x->name),
+			       &doc);
+
+	return take_listed(x, e, doc);
+}
+
+static enum inro_err renew(struct wanted *x)
+{
+	json_t *doc = NULL;
+	enum inro_err e = post(x, "renew", json_object(), &doc);
+
+	return take_listed(x, e, doc);
+}
+
+/* ---- in the token ---- */
+
+static struct bytes serial_of(const struct wanted *x)
+{
+	return BYTES(x->key.serial, SERIAL);
+}
+
+static enum inro_err with_label(const struct wanted *x, const char *tail, struct token_entry **ret,
+				size_t *n)
+{
+	char label[TOKEN_KEY_LABEL_MAX + 1];
+	const struct p11_uri uri = { .type = P11_SECRET_KEY, .object = label };
+
+	snprintf(label, sizeof label, "%s%s", x->name, tail);
+	return token_list(x->w->token, &uri, ret, n);
+}
+
+static enum inro_err look_for_it(struct wanted *x)
+{
+	AUTO(free_listing) struct token_entry *found = NULL;
+	const struct p11_uri uri = { .type = P11_SECRET_KEY,
+				     .id = x->key.serial,
+				     .id_n = SERIAL,
+				     .has_id = true };
+	size_t n = 0;
+	enum inro_err e = token_list(x->w->token, &uri, &found, &n);
+
+	x->here = e == INRO_OK && n > 0;
+	return e;
+}
+
+static enum inro_err drop_labelled(const struct wanted *x, const char *tail)
+{
+	AUTO(free_listing) struct token_entry *found = NULL;
+	size_t n = 0, gone;
+	enum inro_err e = with_label(x, tail, &found, &n);
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = token_delete(x->w->token, BYTES(found[i].id, found[i].id_n), TOKEN_KEYS, &gone);
+	return e;
+}
+
+static enum inro_err relabel(const struct wanted *x, struct bytes id, const char *tail)
+{
+	char label[TOKEN_KEY_LABEL_MAX + 1];
+
+	snprintf(label, sizeof label, "%s%s", x->name, tail);
+	return token_secret_relabel(x->w->token, id, label);
+}
+
+static enum inro_err read_wrapped(const json_t *doc, struct buf *ret)
+{
+	struct bytes text = bytes_of(text_of(doc, "key"));
+	uint8_t *room = text.n <= 2 * WRAPPED_MAX ? buf_extend(ret, WRAPPED_MAX + 1) : NULL;
+	size_t n = 0;
+
+	if (!room || hex_decode(text, room, WRAPPED_MAX + 1, &n) != INRO_OK || n == 0)
+		return err_set(INRO_E_SYNTAX, "the service gives no key that can be read");
+	buf_truncate(ret, n);
+	return INRO_OK;
+}
+
+static enum inro_err ask_wrapped(struct wanted *x, struct buf *ret)
+{
+	SCOPED(buf) cert = { 0 };
+	json_t *doc = NULL;
+	enum inro_err e;
+
+	buf_add_str(&cert, "serial:");
+	buf_add_hex(&cert, x->w->serial);
+	buf_add_u8(&cert, 0);
+	e = buf_err(&cert);
+	if (e == INRO_OK)
+		e = post(x, "get", json_pack("{s:s s:s}", "form", "pkcs11", "certificate", cert.p), &doc);
+	if (e == INRO_OK)
+		e = read_wrapped(doc, ret);
+	json_decref(doc);
+	return e;
+}
+
+static enum inro_err unwrap_key(struct wanted *x, struct bytes wrapped)
+{
+	AUTO(token_key_free_ptr) struct token_key *by = NULL;
+	char label[TOKEN_KEY_LABEL_MAX + 1];
+	const struct token_secret_plan plan = {
+		.label = label,
+		.id = serial_of(x),
+		.type = x->kind->type,
+		.crypt = x->kind->crypt,
+		.mac = !x->kind->crypt || x->kind->type == CKK_AES || x->kind->type == CKK_INRO_TWINE,
+		.derive = x->kind->type == CKK_GENERIC_SECRET,
+	};
+	SCOPED(buf) id = { 0 };
+	enum inro_err e = keys_find(x->w->token, x->w->key_uri, &by);
+
+	snprintf(label, sizeof label, "%s" NEW, x->name);
+	if (e == INRO_OK)
+		e = token_secret_unwrap(by, &plan, wrapped, &id);
+	if (e == INRO_E_POLICY)
+		return err_context(e, "'inro agent renew' makes a pair that can: ");
+	return e;
+}
+
+static enum inro_err fetch_key(struct wanted *x)
+{
+	SCOPED(buf) wrapped = { 0 };
+	enum inro_err e = drop_labelled(x, NEW);
+
+	if (e == INRO_OK)
+		e = ask_wrapped(x, &wrapped);
+	return e == INRO_OK ? unwrap_key(x, buf_bytes(&wrapped)) : e;
+}
+
+/* ---- commands behind it ---- */
+
+static enum inro_err read_changed(const char *path, struct buf *ret)
+{
+	enum inro_err e = file_read_regular(path, CHANGED_MAX, ret);
+
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	buf_add_u8(ret, 0);
+	return e == INRO_OK ? buf_err(ret) : e;
+}
+
+static bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = words; (p = strstr(p, word)) != NULL; p += n)
+		if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n]))
+			return true;
+	return false;
+}
+
+/* Before it is changed: a round that is cut short runs the commands once more than needed. */
+static enum inro_err note_change(const struct wanted *x)
+{
+	AUTO(free_chars) char *path = file_join(x->w->s->dir, CHANGED);
+	SCOPED(buf) before = { 0 };
+	SCOPED(buf) after = { 0 };
+	enum inro_err e = path ? read_changed(path, &before) : agent_no_memory();
+	const char *words = before.n ? (const char *)before.p : "";
+
+	if (e != INRO_OK || has_word(words, x->name))
+		return e;
+	buf_addf(&after, "%s%s%s", words, *words ? " " : "", x->name);
+	e = buf_err(&after);
+	return e == INRO_OK ? file_write(path, 0644, buf_bytes(&after)) : e;
+}
+
+enum inro_err secrets_hooks(const struct agent_settings *s, unsigned generation)
+{
+	AUTO(free_chars) char *path = file_join(s->dir, CHANGED);
+	SCOPED(buf) words = { 0 };
+	enum inro_err e = path ? read_changed(path, &words) : agent_no_memory();
+
+	if (e != INRO_OK || !words.n)
+		return e;
+	e = hook_run_all(s, generation, (const char *)words.p);
+	if (e == INRO_OK && unlink(path) != 0)
+		e = file_err(errno, path);
+	return e;
+}
+
+/* ---- one of them ---- */
+
+/* Which of them is the key; SIZE_MAX: none.  One that somebody else made is left alone. */
+static enum inro_err live_among(const struct wanted *x, const struct token_entry *found, size_t n,
+				size_t *ret)
+{
+	*ret = SIZE_MAX;
+	for (size_t i = 0; i < n; i++) {
+		if (found[i].id_n != SERIAL)
+			return err_set(INRO_E_EXISTS,
+				       "token '%s' has a key '%s' that is not the agent's; give it "
+				       "another label",
+				       token_label(x->w->token), x->name);
+		if (bytes_equal(BYTES(found[i].id, SERIAL), serial_of(x)))
+			*ret = i;
+	}
+	return INRO_OK;
+}
+
+static enum inro_err switch_label(struct wanted *x, const struct token_entry *found, size_t n,
+				  size_t live)
+{
+	enum inro_err e = note_change(x);
+
+	if (e == INRO_OK)
+		e = drop_labelled(x, OLD);
+	if (e == INRO_OK && live == SIZE_MAX)
+		e = relabel(x, serial_of(x), "");
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		if (i != live)
+			e = relabel(x, BYTES(found[i].id, found[i].id_n), OLD);
+	x->old_until = n ? x->w->believed + x->w->overlap : 0;
+	return e;
+}
+
+/* The key has its label, and no other has it. */
+static enum inro_err put_in_place(struct wanted *x)
+{
+	AUTO(free_listing) struct token_entry *found = NULL;
+	size_t n = 0, live;
+	enum inro_err e = with_label(x, "", &found, &n);
+
+	if (e == INRO_OK)
+		e = live_among(x, found, n, &live);
+	if (e != INRO_OK || (live != SIZE_MAX && n == 1))
+		return e;
+	return switch_label(x, found, n, live);
+}
+
+static void plan_renewal(struct wanted *x)
+{
+	x->renew_at = due_at(&x->w->rules, x->key.from, x->key.to,
+			     due_seed(x->w->s->id, serial_of(x)));
+}
+
+static bool is_due(const struct wanted *x)
+{
+	return x->here && !x->key.held && (x->w->renew || x->renew_at <= x->w->believed);
+}
+
+static enum inro_err renew_if_due(struct wanted *x)
+{
+	enum inro_err e = look_for_it(x);
+
+	plan_renewal(x);
+	if (e != INRO_OK || !is_due(x))
+		return e;
+	e = renew(x);
+	x->here = e != INRO_OK;
+	plan_renewal(x);
+	return e;
+}
+
+/* Before the round that makes it old ends, programs may still have it open. */
+static enum inro_err drop_old(struct wanted *x)
+{
+	AUTO(free_listing) struct token_entry *found = NULL;
+	size_t n = 0;
+	enum inro_err e = with_label(x, OLD, &found, &n);
+
+	if (e != INRO_OK || n == 0) {
+		x->old_until = 0;
+		return e;
+	}
+	if (!x->old_until) /* a round that was cut short did not tell */
+		x->old_until = x->w->believed + x->w->overlap;
+	if (x->old_until > x->w->believed)
+		return INRO_OK;
+	x->old_until = 0;
+	return drop_labelled(x, OLD);
+}
+
+static enum inro_err have_it(struct wanted *x)
+{
+	enum inro_err e = drop_old(x);
+
+	look_at_list(x);
+	if (e == INRO_OK && !x->key.id)
+		e = issue(x);
+	if (e == INRO_OK)
+		e = renew_if_due(x);
+	if (e == INRO_OK && !x->here && !x->key.held) {
+		e = fetch_key(x);
+		x->here = e == INRO_OK;
+	}
+	return e == INRO_OK && x->here ? put_in_place(x) : e;
+}
+
+/* ---- all of them ---- */
+
+static void recall(struct wanted *x)
+{
+	size_t i;
+	json_t *doc;
+
+	json_array_foreach(x->w->before, i, doc)
+		if (strcmp(text_of(doc, "name"), x->name) == 0 &&
+		    !clock_parse(text_of(doc, "old_until"), &x->old_until))
+			x->old_until = 0;
+}
+
+static void tell(const struct wanted *x, enum inro_err e)
+{
+	const char *state = !x->here ? "none" : x->key.held ? "held" : "valid";
+	SCOPED(buf) serial = { 0 };
+	json_t *doc;
+
+	buf_add_hex(&serial, x->here ? serial_of(x) : BYTES_NONE);
+	buf_add_u8(&serial, 0);
+	doc = json_pack("{s:s s:s s:s s:s s:o s:o s:o s:o}", "name", x->name, "type",
+			x->kind ? x->kind->name : "", "state", state, "serial",
+			buf_err(&serial) == INRO_OK ? (const char *)serial.p : "", "not_after",
+			status_time(x->here && x->key.to != FOREVER ? x->key.to : 0), "renew_at",
+			status_time(x->here && x->key.to != FOREVER ? x->renew_at : 0), "old_until",
+			status_time(x->old_until), "error",
+			e == INRO_OK ? json_null() : json_string(err_detail(e)));
+	json_array_append_new(x->w->told, doc);
+}
+
+static void wake_at(struct secrets_work *w, int64_t t)
+{
+	if (t && (!w->wake || t < w->wake))
+		w->wake = t;
+}
+
+static enum inro_err run_one(struct secrets_work *w, const char *setting)
+{
+	struct wanted x = { .w = w };
+	enum inro_err e = read_wanted(setting, &x);
+
+	recall(&x);
+	if (e == INRO_OK)
+		e = have_it(&x);
+	tell(&x, e);
+	if (x.here && !x.key.held)
+		wake_at(w, x.renew_at);
+	wake_at(w, x.old_until);
+	return e;
+}
+
+enum inro_err secrets_run(struct secrets_work *w)
+{
+	char why[ERR_DETAIL_MAX] = "";
+	enum inro_err first = secrets_check(w->s), now;
+
+	w->wake = 0;
+	w->told = json_array();
+	if (first != INRO_OK)
+		return first;
+	if (!w->listed)
+		return err_set(INRO_E_UNSUPPORTED, "the service has no symmetric keys for devices");
+	for (size_t i = 0; i < w->s->secrets.n; i++) {
+		now = run_one(w, w->s->secrets.items[i]);
+		if (now == INRO_OK || first != INRO_OK)
+			continue;
+		first = now;
+		snprintf(why, sizeof why, "%s", err_detail(now));
+	}
+	return first == INRO_OK ? INRO_OK : err_set(first, "%s", why);
+}
