@@ -26,8 +26,8 @@ static void by_rsa(struct way *w)
 
 static void by_agreement(struct way *w)
 {
-	w->agreed = (CK_ECDH_AES_KEY_WRAP_PARAMS) { .ulAESKeyBits = WRAP_BITS,
-						    .kdf = CKD_SHA256_KDF };
+	w->agreed =
+		(CK_ECDH_AES_KEY_WRAP_PARAMS) { .ulAESKeyBits = WRAP_BITS, .kdf = CKD_SHA256_KDF };
 	w->mech = (CK_MECHANISM) { CKM_ECDH_AES_KEY_WRAP, &w->agreed, sizeof w->agreed };
 }
 
@@ -56,8 +56,8 @@ static enum inro_err may_unwrap(struct token_key *by)
 	enum inro_err e;
 
 	if (!ways[pki_key_type(by->pub.type)->family])
-		return err_set(INRO_E_UNSUPPORTED, "key '%s' is neither RSA nor EC: it unwraps no key",
-			       by->label);
+		return err_set(INRO_E_UNSUPPORTED,
+			       "key '%s' is neither RSA nor EC: it unwraps no key", by->label);
 	e = token_key_ready(by);
 	if (!e)
 		e = ck_attr_bool(by->token->module, by->token->session, by->handle, CKA_UNWRAP,

@@ -98,8 +98,9 @@ static bool read_listed(const json_t *doc, struct listed *ret)
 		return false;
 	if (!clock_parse(text_of(doc, "not_after"), &ret->to))
 		ret->to = FOREVER;
-	return ret->id > 0 && hex_decode(bytes_of(text_of(doc, "serial")), ret->serial, SERIAL, &n) ==
-				      INRO_OK && n == SERIAL;
+	return ret->id > 0 &&
+	       hex_decode(bytes_of(text_of(doc, "serial")), ret->serial, SERIAL, &n) == INRO_OK &&
+	       n == SERIAL;
 }
 
 /* The newest of that name and type. */
@@ -109,11 +110,10 @@ static void look_at_list(struct wanted *x)
 	size_t i;
 	json_t *doc;
 
-	json_array_foreach(x->w->listed, i, doc)
-		if (strcmp(text_of(doc, "name"), x->name) == 0 &&
-		    strcmp(text_of(doc, "type"), x->kind->name) == 0 && read_listed(doc, &one) &&
-		    one.id > x->key.id)
-			x->key = one;
+	json_array_foreach(x->w->listed, i,
+			   doc) if (strcmp(text_of(doc, "name"), x->name) == 0 &&
+				    strcmp(text_of(doc, "type"), x->kind->name) == 0 &&
+				    read_listed(doc, &one) && one.id > x->key.id) x->key = one;
 }
 
 static enum inro_err post(struct wanted *x, const char *verb, json_t *body, json_t **ret)
@@ -129,7 +129,8 @@ static enum inro_err take_listed(struct wanted *x, enum inro_err e, json_t *doc)
 	struct listed one;
 
 	if (e == INRO_OK && !read_listed(doc, &one))
-		e = err_set(INRO_E_SYNTAX, "the service's answer about '%s' can't be read", x->name);
+		e = err_set(INRO_E_SYNTAX, "the service's answer about '%s' can't be read",
+			    x->name);
 	if (e == INRO_OK)
 		x->key = one;
 	json_decref(doc);
@@ -139,8 +140,8 @@ static enum inro_err take_listed(struct wanted *x, enum inro_err e, json_t *doc)
 static enum inro_err issue(struct wanted *x)
 {
 	json_t *doc = NULL;
-	enum inro_err e = post(x, "", json_pack("{s:s s:s}", "type", x->kind->name, "name", x->name),
-			       &doc);
+	enum inro_err e =
+		post(x, "", json_pack("{s:s s:s}", "type", x->kind->name, "name", x->name), &doc);
 
 	return take_listed(x, e, doc);
 }
@@ -173,10 +174,9 @@ static enum inro_err with_label(const struct wanted *x, const char *tail, struct
 static enum inro_err look_for_it(struct wanted *x)
 {
 	AUTO(free_listing) struct token_entry *found = NULL;
-	const struct p11_uri uri = { .type = P11_SECRET_KEY,
-				     .id = x->key.serial,
-				     .id_n = SERIAL,
-				     .has_id = true };
+	const struct p11_uri uri = {
+		.type = P11_SECRET_KEY, .id = x->key.serial, .id_n = SERIAL, .has_id = true
+	};
 	size_t n = 0;
 	enum inro_err e = token_list(x->w->token, &uri, &found, &n);
 
@@ -226,7 +226,8 @@ static enum inro_err ask_wrapped(struct wanted *x, struct buf *ret)
 	buf_add_u8(&cert, 0);
 	e = buf_err(&cert);
 	if (e == INRO_OK)
-		e = post(x, "get", json_pack("{s:s s:s}", "form", "pkcs11", "certificate", cert.p), &doc);
+		e = post(x, "get", json_pack("{s:s s:s}", "form", "pkcs11", "certificate", cert.p),
+			 &doc);
 	if (e == INRO_OK)
 		e = read_wrapped(doc, ret);
 	json_decref(doc);
@@ -242,7 +243,8 @@ static enum inro_err unwrap_key(struct wanted *x, struct bytes wrapped)
 		.id = serial_of(x),
 		.type = x->kind->type,
 		.crypt = x->kind->crypt,
-		.mac = !x->kind->crypt || x->kind->type == CKK_AES || x->kind->type == CKK_INRO_TWINE,
+		.mac = !x->kind->crypt || x->kind->type == CKK_AES ||
+		       x->kind->type == CKK_INRO_TWINE,
 		.derive = x->kind->type == CKK_GENERIC_SECRET,
 	};
 	SCOPED(buf) id = { 0 };
@@ -369,8 +371,8 @@ static enum inro_err put_in_place(struct wanted *x)
 
 static void plan_renewal(struct wanted *x)
 {
-	x->renew_at = due_at(&x->w->rules, x->key.from, x->key.to,
-			     due_seed(x->w->s->id, serial_of(x)));
+	x->renew_at =
+		due_at(&x->w->rules, x->key.from, x->key.to, due_seed(x->w->s->id, serial_of(x)));
 }
 
 static bool is_due(const struct wanted *x)
@@ -433,10 +435,9 @@ static void recall(struct wanted *x)
 	size_t i;
 	json_t *doc;
 
-	json_array_foreach(x->w->before, i, doc)
-		if (strcmp(text_of(doc, "name"), x->name) == 0 &&
-		    !clock_parse(text_of(doc, "old_until"), &x->old_until))
-			x->old_until = 0;
+	json_array_foreach(x->w->before, i, doc) if (strcmp(text_of(doc, "name"), x->name) == 0 &&
+						     !clock_parse(text_of(doc, "old_until"),
+								  &x->old_until)) x->old_until = 0;
 }
 
 static void tell(const struct wanted *x, enum inro_err e)
