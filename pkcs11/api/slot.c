@@ -184,6 +184,33 @@ CK_RV api_C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG 
 	return rv_of(e);
 }
 
+/* The table's sizes, as far as the token of the slot has them. */
+static enum inro_err slot_sizes(CK_SLOT_ID slot, const struct mech *m, CK_MECHANISM_INFO *info)
+{
+	const CK_ULONG unit = m->traits & MECH_SIZE_BITS ? 8 : 1;
+	const bool makes = m->uses & (USE_GENERATE | USE_GENERATE_PAIR);
+	SCOPED(opened) at = { 0 };
+	enum inro_err e;
+
+	*info = (CK_MECHANISM_INFO) { .ulMinKeySize = m->min,
+				      .ulMaxKeySize = m->max,
+				      .flags = mech_flags(m) };
+	if (m->max == 0 || m->raw == 0)
+		return INRO_OK;
+	e = api_open_token(slot, &at);
+	if (e == INRO_E_NO_TOKEN)
+		return INRO_OK;
+	if (e || !at.token->ops->sizes)
+		return e;
+	info->ulMinKeySize /= unit;
+	info->ulMaxKeySize /= unit;
+	at.token->ops->sizes(at.token->backend, makes ? m->type : m->raw, &info->ulMinKeySize,
+			     &info->ulMaxKeySize);
+	info->ulMinKeySize *= unit;
+	info->ulMaxKeySize *= unit;
+	return INRO_OK;
+}
+
 CK_RV api_C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
 {
 	const CK_MECHANISM_TYPE *backend;
@@ -197,12 +224,7 @@ CK_RV api_C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANI
 		e = slot_mechanisms(slot, &backend);
 	if (!e && (!m || !mech_offered(m, backend)))
 		e = err_set(INRO_E_MECHANISM, "mechanism 0x%lx is not offered", type);
-	if (e)
-		return rv_of(e);
-	*info = (CK_MECHANISM_INFO) { .ulMinKeySize = m->min,
-				      .ulMaxKeySize = m->max,
-				      .flags = mech_flags(m) };
-	return CKR_OK;
+	return rv_of(e ? e : slot_sizes(slot, m, info));
 }
 
 /* ---- tokens and PINs ---- */

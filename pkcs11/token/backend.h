@@ -244,6 +244,10 @@ struct backend_ops {
 
 	/* ---- NULL where a backend has nothing of the kind ---- */
 
+	/* Fewer sizes of keys for one of these mechanisms than the core's table has: *min and *max
+	 * (bits; of secret keys bytes) come closer together. */
+	void (*sizes)(struct backend *b, CK_MECHANISM_TYPE mech, CK_ULONG *min, CK_ULONG *max);
+
 	/* After init(): the words to keep instead of those that were given. */
 	enum inro_err (*words)(struct backend *b, struct buf *ret_config);
 	/* What can be done before a PIN is there, so that unlock() has less to do; without waiting

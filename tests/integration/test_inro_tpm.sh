@@ -133,6 +133,14 @@ python3 - "$(base64 -w0 forged.der)" <<-'END'
 END
 refused 1 'vouches for this TPM' inro attest verify forged.json --nonce $nonce --roots roots --known known
 
+# a token that has nothing but its TPM tells the TPM's sizes
+must inro token create bare --backend tpm --tcti libtpms: --only-tpm >/dev/null
+foreign pkcs11-tool --module "$B/lib/inro-pkcs11.so" --token-label bare -M >mechanisms 2>&1
+has 'ECDSA, keySize={256,' <mechanisms || fail "P-224 in a TPM: $(cat mechanisms)"
+has 'RSA-PKCS-KEY-PAIR-GEN, keySize={2048,3072}' <mechanisms || fail "other sizes of RSA: $(cat mechanisms)"
+has 'GENERIC-SECRET-KEY-GEN, keySize={256,512}' <mechanisms || fail "other sizes of secrets: $(cat mechanisms)"
+must inro token delete bare >/dev/null
+
 # a software key has no evidence, and one sealed by the TPM has none
 must inro token create soft >/dev/null
 must inro key generate --token soft --label key >/dev/null

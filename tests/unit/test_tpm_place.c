@@ -181,12 +181,45 @@ static void test_mechanisms(void **state)
 	free(list);
 }
 
+/* From the table's bounds to what this TPM has. */
+static void test_sizes(void **state)
+{
+	static const struct {
+		uint32_t caps;
+		CK_MECHANISM_TYPE mech;
+		CK_ULONG from, to, min, max;
+	} wanted[] = {
+		{ ALL_CAPS | CAP_RSA_4096, CKM_RSA_PKCS, 1024, 16384, 2048, 4096 },
+		{ CAP_RSA_2048 | CAP_SHA256, CKM_RSA_PKCS_KEY_PAIR_GEN, 1024, 4096, 2048, 2048 },
+		{ CAP_RSA_2048 | CAP_RSA_3072, CKM_RSA_PKCS_OAEP, 1024, 4096, 2048, 3072 },
+		{ ALL_CAPS | CAP_P521, CKM_ECDSA, 224, 521, 256, 521 },
+		{ CAP_P256 | CAP_P384 | CAP_SHA256 | CAP_SHA384, CKM_ECDSA, 224, 521, 256, 384 },
+		{ ALL_CAPS, CKM_AES_CBC, 16, 32, 16, 32 },
+		{ ALL_CAPS & ~(uint32_t)CAP_AES_256, CKM_AES_KEY_GEN, 16, 32, 16, 16 },
+		{ ALL_CAPS, CKM_SHA256_HMAC, 14, 16384, 14, 64 },
+		{ ALL_CAPS, CKM_GENERIC_SECRET_KEY_GEN, 1, 16384, 32, 64 },
+		{ ALL_CAPS, CKM_SHA512_KEY_GEN, 14, 16384, 32, 64 },
+		{ ALL_CAPS, CKM_ML_DSA, 1312, 2592, 1312, 2592 }, /* not the TPM's */
+		{ ALL_CAPS, CKM_TLS_MAC, 14, 16384, 14, 16384 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		CK_ULONG min = wanted[i].from, max = wanted[i].to;
+
+		place_sizes(wanted[i].caps, wanted[i].mech, &min, &max);
+		if (min != wanted[i].min || max != wanted[i].max)
+			fail_msg("row %zu: %lu to %lu", i, min, max);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_nothing_without_caps),
 		cmocka_unit_test(test_mechanisms),
+		cmocka_unit_test(test_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

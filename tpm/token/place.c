@@ -150,23 +150,39 @@ enum inro_err place_choose(const struct words *w, const struct key_spec *spec, e
 
 #define P256 BYTES_LIT("\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07")
 #define P384 BYTES_LIT("\x06\x05\x2b\x81\x04\x00\x22")
+#define P521 BYTES_LIT("\x06\x05\x2b\x81\x04\x00\x23")
 
-/* Keys that may be in a TPM, how they are made, and what may be done with them. */
+/* Keys that may be in a TPM, of each size that bounds others, and how they are made. */
 struct sample {
 	struct key_spec spec;
 	CK_MECHANISM_TYPE make;
+	CK_ULONG size; /* as C_GetMechanismInfo counts: bits, of secret keys bytes */
 };
 
+#define RSA_SAMPLE(size)                                                                           \
+	{ { .kind = KEY_RSA, .key_type = CKK_RSA, .bits = size }, CKM_RSA_PKCS_KEY_PAIR_GEN, size }
+#define EC_SAMPLE(curve, size)                                                                     \
+	{ { .kind = KEY_EC, .key_type = CKK_EC, .params = curve }, CKM_EC_KEY_PAIR_GEN, size }
+#define SECRET_SAMPLE(type, make, size)                                                            \
+	{ { .kind = KEY_SECRET, .key_type = type, .n = size }, make, size }
+#define MAC_SAMPLES(type, make)                                                                    \
+	SECRET_SAMPLE(type, make, 1), SECRET_SAMPLE(type, make, 32),                               \
+		SECRET_SAMPLE(type, make, 48), SECRET_SAMPLE(type, make, TKEY_MAX_HMAC)
+
 static const struct sample samples[] = {
-	{ { .kind = KEY_RSA, .key_type = CKK_RSA, .bits = 2048 }, CKM_RSA_PKCS_KEY_PAIR_GEN },
-	{ { .kind = KEY_EC, .key_type = CKK_EC, .params = P256 }, CKM_EC_KEY_PAIR_GEN },
-	{ { .kind = KEY_EC, .key_type = CKK_EC, .params = P384 }, CKM_EC_KEY_PAIR_GEN },
-	{ { .kind = KEY_SECRET, .key_type = CKK_AES, .n = 16 }, CKM_AES_KEY_GEN },
-	{ { .kind = KEY_SECRET, .key_type = CKK_AES, .n = 32 }, CKM_AES_KEY_GEN },
-	{ { .kind = KEY_SECRET, .key_type = CKK_GENERIC_SECRET, .n = 32 },
-	  CKM_GENERIC_SECRET_KEY_GEN },
-	{ { .kind = KEY_SECRET, .key_type = CKK_GENERIC_SECRET, .n = 64 },
-	  CKM_GENERIC_SECRET_KEY_GEN },
+	RSA_SAMPLE(2048),
+	RSA_SAMPLE(3072),
+	RSA_SAMPLE(4096),
+	EC_SAMPLE(P256, 256),
+	EC_SAMPLE(P384, 384),
+	EC_SAMPLE(P521, 521),
+	SECRET_SAMPLE(CKK_AES, CKM_AES_KEY_GEN, 16),
+	SECRET_SAMPLE(CKK_AES, CKM_AES_KEY_GEN, 32),
+	MAC_SAMPLES(CKK_GENERIC_SECRET, CKM_GENERIC_SECRET_KEY_GEN),
+	MAC_SAMPLES(CKK_SHA_1_HMAC, CKM_SHA_1_KEY_GEN),
+	MAC_SAMPLES(CKK_SHA256_HMAC, CKM_SHA256_KEY_GEN),
+	MAC_SAMPLES(CKK_SHA384_HMAC, CKM_SHA384_KEY_GEN),
+	MAC_SAMPLES(CKK_SHA512_HMAC, CKM_SHA512_KEY_GEN),
 };
 
 static bool sample_does(uint32_t caps, const struct sample *s, CK_MECHANISM_TYPE mech)
@@ -206,4 +222,20 @@ enum inro_err place_mechanisms(uint32_t caps, const CK_MECHANISM_TYPE *all, CK_M
 	list[n] = CK_UNAVAILABLE_INFORMATION;
 	*ret = list;
 	return INRO_OK;
+}
+
+void place_sizes(uint32_t caps, CK_MECHANISM_TYPE mech, CK_ULONG *min, CK_ULONG *max)
+{
+	CK_ULONG least = *max, most = *min;
+
+	for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+		if (!sample_does(caps, &samples[i], mech))
+			continue;
+		least = samples[i].size < least ? samples[i].size : least;
+		most = samples[i].size > most ? samples[i].size : most;
+	}
+	if (least > most) /* none: nothing is known of it */
+		return;
+	*min = least > *min ? least : *min;
+	*max = most < *max ? most : *max;
 }

@@ -23,5 +23,8 @@ MUST_CHECK enum inro_err place_choose(const struct words *w, const struct key_sp
  * CK_UNAVAILABLE_INFORMATION) that the TPM does; *ret is the caller's to free. */
 MUST_CHECK enum inro_err place_mechanisms(uint32_t caps, const CK_MECHANISM_TYPE *all,
 					  CK_MECHANISM_TYPE **ret);
+/* The sizes of keys that it does one of them with: *min and *max (bits; of secret keys bytes) come
+ * closer together where the TPM takes fewer. */
+void place_sizes(uint32_t caps, CK_MECHANISM_TYPE mech, CK_ULONG *min, CK_ULONG *max);
 
 #endif

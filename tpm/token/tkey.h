@@ -14,6 +14,9 @@
 #include "pkcs11/token/backend.h"
 #include "tpm/talk/resident.h"
 
+/* An HMAC key's value as long as a block of the name algorithm (SHA-256) and no longer is what a TPM takes. */
+#define TKEY_MAX_HMAC 64
+
 struct tkey;
 
 /* Whether this TPM can be the place of such a key that exists already (what is 0 or empty in spec

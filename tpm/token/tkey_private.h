@@ -11,8 +11,6 @@
 #include "tpm/token/tkey.h"
 
 #define TKEY_AUTH 32 /* bytes of an authValue */
-/* A value as long as a block of the name algorithm (SHA-256) and no longer is what a TPM takes. */
-#define TKEY_MAX_HMAC 64
 #define TKEY_CHUNK    1024 /* TPM2_MAX_DIGEST_BUFFER */
 /* The longest input of a signature or MAC that is collected here. */
 #define TKEY_MAX_COLLECTED ((size_t)16 << 20)

@@ -377,6 +377,12 @@ static const CK_MECHANISM_TYPE *tpm_mechanisms(struct backend *b)
 	return b && b->mechanisms ? b->mechanisms : backend_soft.mechanisms(NULL);
 }
 
+static void tpm_sizes(struct backend *b, CK_MECHANISM_TYPE mech, CK_ULONG *min, CK_ULONG *max)
+{
+	if (b->mechanisms)
+		place_sizes(b->words.caps.can, mech, min, max);
+}
+
 const struct backend_ops backend_tpm = {
 	.name = "tpm",
 	.open = tpm_open,
@@ -407,6 +413,7 @@ const struct backend_ops backend_tpm = {
 	.decapsulate = tpm_decapsulate,
 	.random = tpm_random,
 	.mechanisms = tpm_mechanisms,
+	.sizes = tpm_sizes,
 	.words = tpm_words_now,
 	.ready = tpm_ready,
 	.change_pin = tpm_change_pin,
