@@ -5,6 +5,7 @@ inro_test(unit/test_pki_limits.c LINKS inro_judge)
 inro_test(unit/test_pki_csr.c LINKS inro_judge)
 inro_test(unit/test_pki_cmp.c LINKS inro_judge)
 inro_test(unit/test_pki_csrattrs.c LINKS inro_pki)
+inro_test(unit/test_pki_bundle.c LINKS inro_pki)
 inro_test(unit/test_pki_issue.c LINKS inro_judge)
 inro_test(unit/test_pki_profile.c LINKS inro_judge)
 inro_test(unit/test_pki_own.c LINKS inro_judge)
@@ -90,6 +91,8 @@ inro_script_test(integration/test_cas_page.sh TIMEOUT 120)
 inro_test(unit/test_core_faults.c LINKS inro_testoffice TIMEOUT 300)
 target_link_options(test_core_faults PRIVATE -Wl,--wrap=getrandom)
 inro_test(unit/test_core_storm.c LINKS inro_testoffice TIMEOUT 300)
+inro_test(unit/test_core_writers.c LINKS inro_testoffice)
+target_link_options(test_core_writers PRIVATE -Wl,--wrap=audit_flush)
 inro_benchmark(bench/bench_issue.c LINKS inro_pki SMOKE 1)
 inro_benchmark(bench/bench_audit.c LINKS inro_core SMOKE 100)
 inro_benchmark(bench/bench_registry.c LINKS inro_core inro_testlib PkgConfig::sqlite SMOKE 1200)
@@ -123,6 +126,7 @@ foreach(name
 		core_connector
 		core_storm
 		core_symkey
+		core_writers
 		fault_jobs
 	)
 	add_test(NAME test_${name}_postgres COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_DB=postgres $<TARGET_FILE:test_${name}>)
@@ -154,6 +158,7 @@ foreach(name
 		core_ca_signer
 		core_connector
 		core_symkey
+		core_writers
 	)
 	add_test(NAME test_${name}_twice COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_TWICE=1 $<TARGET_FILE:test_${name}>)
 	inro_test_properties(test_${name}_twice "store" 300)

@@ -1,4 +1,4 @@
-/* core - opening, the person at work, transactions and lists. */
+/* core - opening, the person at work, and lists. */
 #include "backoffice/core/core.h"
 
 #include <ctype.h>
@@ -6,17 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backoffice/core/internal.h"
 #include "backoffice/core/login.h"
 #include "backoffice/core/pass.h"
 #include "backoffice/core/setting.h"
-#include "base/clock.h"
 
-#define ACTOR_MAX   128
-#define WRITE_TRIES 6
+#define ACTOR_MAX 128
 
 static enum inro_err os_user(char *out, size_t cap)
 {
@@ -62,6 +59,7 @@ enum inro_err core_open(const struct core_options *o, struct core **ret)
 
 	if (!c)
 		return err_set(INRO_E_NO_MEMORY, "no memory to open the back office");
+	c->writers = o->writers;
 	c->ask_pin = o->ask_pin;
 	c->ask_arg = o->ask_arg;
 	e = text_set(&c->module, o->module);
@@ -85,7 +83,6 @@ void core_close(struct core *c)
 		mark_if_due(c, true);
 	ring_free(c->ring);
 	ca_away_free(c->away);
-	free(c->tallying.items);
 	store_close(c->store);
 	free(c->actor);
 	free(c->module);
@@ -106,7 +103,6 @@ enum inro_err core_require(const struct core *c, enum role least, const char *wh
 		       c->actor, role_word(c->role));
 }
 
-/* *ret_began: whoever waits for his turn in vain has waited long enough. */
 static enum inro_err admit_work(struct core *c, void *arg)
 {
 	const char *command = arg;
@@ -131,83 +127,6 @@ enum inro_err core_admit(struct core *c, enum role least, const char *command)
 	if (least == ROLE_AUDITOR)
 		e = setting_is(c, "audit.reads", "yes", &reads);
 	return e == INRO_OK && reads ? core_write(c, admit_work, (void *)(uintptr_t)command) : e;
-}
-
-static enum inro_err run_work(struct core *c, core_work_fn *work, void *arg, bool *ret_began)
-{
-	enum inro_err e = store_begin(c->store, STORE_WRITE);
-
-	*ret_began = e == INRO_OK;
-	if (e != INRO_OK)
-		return e;
-	c->tallying.n = 0;
-	c->tip = (struct audit_tip) { 0 };
-	e = login_holds(c);
-	if (e == INRO_OK)
-		e = core_still_holds(c);
-	if (e == INRO_OK && c->expect)
-		e = c->expect(c, c->expect_arg);
-	if (e == INRO_OK)
-		e = work(c, arg);
-	if (e == INRO_OK)
-		e = tally_flush(c);
-	if (e == INRO_OK)
-		e = audit_flush(c);
-	if (e == INRO_OK)
-		return store_commit(c->store);
-	store_rollback(c->store);
-	return e;
-}
-
-/* Those that were in each other's way don't meet again at the same moment. */
-static void breathe(int tries)
-{
-	nanosleep(&(struct timespec) { .tv_nsec = tries * 5000000L + getpid() % 16 * 1000000L },
-		  NULL);
-}
-
-void core_expect(struct core *c, core_expect_fn *expect, void *arg)
-{
-	c->expect = expect;
-	c->expect_arg = arg;
-}
-
-enum inro_err core_write(struct core *c, core_work_fn *work, void *arg)
-{
-	bool began;
-	enum inro_err e = run_work(c, work, arg, &began);
-
-	for (int tries = 1; e == INRO_E_BUSY && began && tries < WRITE_TRIES; tries++) {
-		breathe(tries);
-		e = run_work(c, work, arg, &began);
-	}
-	if (e != INRO_OK)
-		return e;
-	core_expect(c, NULL, NULL); /* what follows is after the change */
-	if (!c->unmarked)
-		c->unmarked_ms = clock_now_ms();
-	c->unmarked += c->tip.added;
-	mark_if_due(c, false);
-	return INRO_OK;
-}
-
-enum inro_err core_savepoint(struct core *c)
-{
-	c->tip_saved = c->tip;
-	c->tally_saved = tally_mark(c);
-	return store_savepoint(c->store);
-}
-
-enum inro_err core_release(struct core *c)
-{
-	return store_release(c->store);
-}
-
-enum inro_err core_rollback_to(struct core *c)
-{
-	c->tip = c->tip_saved;
-	tally_back(c, c->tally_saved);
-	return store_rollback_to(c->store);
 }
 
 bool core_is_rows_fault(enum inro_err e)

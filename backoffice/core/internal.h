@@ -1,7 +1,8 @@
 /*
  * internal - what the files of the core share.
  *
- * 1. core_write() is the only place that opens a write transaction.
+ * 1. core_write() and core_write_alone() (db/write.c) are the only places that open a write
+ * transaction.
  * 2. Lock order does not arise: a token is used before or after a transaction, never inside one.
  */
 #ifndef INRO_BACKOFFICE_CORE_INTERNAL_H
@@ -18,6 +19,7 @@ struct ca_away;
 /* Counts that the open transaction changes. */
 struct tallying {
 	struct tally_delta {
+		int64_t tenant;
 		char name[TALLY_NAME_MAX + 1];
 		int64_t n;
 	} * items;
@@ -39,6 +41,12 @@ struct audit_tip {
 	bool known;
 };
 
+/* What the open transaction has beside the rows, written before its commit. */
+struct transaction {
+	struct tallying tallying;
+	struct audit_tip tip;
+};
+
 /* What renewals by one profile in one group keep to; known for a moment (renew.c). */
 struct renewal_rules {
 	char profile[64]; /* "": nothing is known */
@@ -49,6 +57,7 @@ struct renewal_rules {
 
 struct core {
 	struct store *store;
+	struct writers *writers; /* who else writes to it in this process (writers.h); NULL: not told */
 	struct renewal_rules renewals;
 	int64_t tenant;
 	char *actor, *module;
@@ -65,8 +74,9 @@ struct core {
 	void *ask_arg;
 	struct key_ring *ring;
 	struct ca_away *away; /* places of CAs' keys that did not work (ca_signer.h) */
-	struct tallying tallying;
-	struct audit_tip tip, tip_saved;
+	struct transaction open;
+	bool changing; /* a work is being run in it */
+	struct audit_tip tip_saved;
 	size_t tally_saved;
 	int64_t unmarked; /* events that this core wrote since its last mark */
 	int64_t unmarked_ms; /* when the first of them was */
@@ -91,11 +101,14 @@ enum role core_role_for(const struct core *c, int64_t device);
 MUST_CHECK enum inro_err core_still_holds(struct core *c);
 
 typedef enum inro_err core_work_fn(struct core *c, void *arg);
-/* Runs the work in one write transaction: committed when it returns INRO_OK, else undone.  What a
- * lost connection or a conflict undid (INRO_E_BUSY) is run again, a few times: so the work finds
- * its records in the transaction, sets the ids that it gives out to 0 first, and changes nothing
- * outside that a second run would not set anew. */
+/* Runs the work in a write transaction: committed when this returns INRO_OK, else undone.  What a
+ * lost connection or a conflict undid (INRO_E_BUSY) is run again, a few times, and so is what
+ * another thread's failure undid (writers.h): so the work finds its records in the transaction,
+ * sets the ids that it gives out to 0 first, and changes nothing outside that a second run would
+ * not set anew.  It may run in another thread, with another connection as c's store. */
 MUST_CHECK enum inro_err core_write(struct core *c, core_work_fn *work, void *arg);
+/* The same in a transaction of its own: for much, and for what has savepoints itself. */
+MUST_CHECK enum inro_err core_write_alone(struct core *c, core_work_fn *work, void *arg);
 
 /* A part of a write transaction that can be undone alone, with what the core keeps beside the rows:
  * as store_savepoint() and its like, in place of them. */

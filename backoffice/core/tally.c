@@ -25,7 +25,7 @@ static enum inro_err one_more(struct tallying *t)
 
 enum inro_err tally_add(struct core *c, int64_t delta, const char *format, ...)
 {
-	struct tallying *t = &c->tallying;
+	struct tallying *t = &c->open.tallying;
 	struct tally_delta *to;
 	enum inro_err e = delta ? one_more(t) : INRO_OK;
 	va_list args;
@@ -34,6 +34,7 @@ enum inro_err tally_add(struct core *c, int64_t delta, const char *format, ...)
 	if (e != INRO_OK || !delta)
 		return e;
 	to = &t->items[t->n];
+	to->tenant = c->tenant;
 	va_start(args, format);
 	n = vsnprintf(to->name, sizeof to->name, format, args);
 	va_end(args);
@@ -46,19 +47,19 @@ enum inro_err tally_add(struct core *c, int64_t delta, const char *format, ...)
 
 size_t tally_mark(const struct core *c)
 {
-	return c->tallying.n;
+	return c->open.tallying.n;
 }
 
 void tally_back(struct core *c, size_t mark)
 {
-	if (mark < c->tallying.n)
-		c->tallying.n = mark;
+	if (mark < c->open.tallying.n)
+		c->open.tallying.n = mark;
 }
 
-static enum inro_err find(struct core *c, const char *name, struct tally *ret)
+static enum inro_err find(struct core *c, int64_t tenant, const char *name, struct tally *ret)
 {
 	const struct store_cond conds[] = {
-		{ .field = "tenant", .number = c->tenant },
+		{ .field = "tenant", .number = tenant },
 		{ .field = "name", .text = name },
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
@@ -68,8 +69,8 @@ static enum inro_err find(struct core *c, const char *name, struct tally *ret)
 
 static enum inro_err write_one(struct core *c, const struct tally_delta *d)
 {
-	SCOPED(tally) row = { .tenant = c->tenant };
-	enum inro_err e = d->n ? find(c, d->name, &row) : INRO_OK;
+	SCOPED(tally) row = { .tenant = d->tenant };
+	enum inro_err e = d->n ? find(c, d->tenant, d->name, &row) : INRO_OK;
 
 	if (d->n == 0)
 		return INRO_OK;
@@ -83,7 +84,11 @@ static enum inro_err write_one(struct core *c, const struct tally_delta *d)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct tally_delta *)a)->name, ((const struct tally_delta *)b)->name);
+	const struct tally_delta *x = a, *y = b;
+
+	if (x->tenant != y->tenant)
+		return x->tenant < y->tenant ? -1 : 1;
+	return strcmp(x->name, y->name);
 }
 
 /* Sums what has one name into the last of them. */
@@ -100,7 +105,7 @@ static void sum(struct tallying *t)
 
 enum inro_err tally_flush(struct core *c)
 {
-	struct tallying *t = &c->tallying;
+	struct tallying *t = &c->open.tallying;
 	enum inro_err e = INRO_OK;
 
 	sum(t);
@@ -113,7 +118,7 @@ enum inro_err tally_flush(struct core *c)
 enum inro_err tally_get(struct core *c, const char *name, int64_t *ret)
 {
 	SCOPED(tally) row = { 0 };
-	enum inro_err e = find(c, name, &row);
+	enum inro_err e = find(c, c->tenant, name, &row);
 
 	if (e != INRO_OK && e != INRO_E_NOT_FOUND)
 		return e;

@@ -8,6 +8,11 @@
 
 #include "backoffice/pki/crypt.h"
 #include "backoffice/pki/envelope.h"
+#include "base/der.h"
+
+/* RFC 5652 4 and 5.1 */
+#define OID_DATA	"1.2.840.113549.1.7.1"
+#define OID_SIGNED_DATA "1.2.840.113549.1.7.2"
 
 /* ---- the key ---- */
 
@@ -153,28 +158,43 @@ static STACK_OF(X509) *read_certs(const struct bytes *certs, size_t n)
 	return list;
 }
 
-static enum inro_err add_pkcs7(PKCS7 *p7, struct buf *ret)
+static enum inro_err add_certs(const struct bytes *certs, size_t n, struct buf *ret)
 {
-	unsigned char *der = NULL;
-	int n = i2d_PKCS7(p7, &der);
+	enum inro_err e = INRO_OK;
+	size_t list;
 
-	return add_der(der, n, "a PKCS#7", ret);
+	if (!n)
+		return e;
+	list = der_begin(ret, DER_EXPLICIT(0));
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		struct bytes content;
+
+		e = der_only(certs[i], DER_SEQUENCE, &content);
+		buf_add(ret, certs[i]);
+	}
+	der_end(ret, list);
+	return e == INRO_OK ? e : err_context(e, "a certificate for a PKCS#7");
 }
 
 enum inro_err bundle_pkcs7(const struct bytes *certs, size_t n, struct buf *ret)
 {
-	STACK_OF(X509) *list = read_certs(certs, n);
-	PKCS7 *p7 = PKCS7_new_ex(crypt_libctx(), NULL);
-	bool made = list && p7 && PKCS7_set_type(p7, NID_pkcs7_signed) &&
-		    PKCS7_content_new(p7, NID_pkcs7_data) && PKCS7_set_detached(p7, 1);
+	size_t info = der_begin(ret, DER_SEQUENCE), explicit, data, content;
 	enum inro_err e;
 
-	for (int i = 0; made && i < sk_X509_num(list); i++)
-		made = PKCS7_add_certificate(p7, sk_X509_value(list, i)) > 0;
-	e = made ? add_pkcs7(p7, ret) : crypt_err("a PKCS#7");
-	PKCS7_free(p7);
-	sk_X509_pop_free(list, X509_free);
-	return e;
+	der_add_oid(ret, OID_SIGNED_DATA);
+	explicit = der_begin(ret, DER_EXPLICIT(0));
+	data = der_begin(ret, DER_SEQUENCE);
+	der_add_int(ret, 1);
+	der_add(ret, DER_SET, BYTES_NONE); /* digests */
+	content = der_begin(ret, DER_SEQUENCE);
+	der_add_oid(ret, OID_DATA);
+	der_end(ret, content);
+	e = add_certs(certs, n, ret);
+	der_add(ret, DER_SET, BYTES_NONE); /* signers */
+	der_end(ret, data);
+	der_end(ret, explicit);
+	der_end(ret, info);
+	return e == INRO_OK ? buf_err(ret) : e;
 }
 
 /* ---- PKCS#12 ---- */

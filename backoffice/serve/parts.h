@@ -90,6 +90,7 @@ struct serving {
 	atomic_bool healthy;
 	int64_t started;
 	struct own_cert cert;
+	struct writers *writers; /* of all its cores */
 	struct core *core; /* the main thread's */
 	struct lists *lists;
 	struct responder *responder;

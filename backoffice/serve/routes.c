@@ -1,4 +1,5 @@
 /* routes - what the server tells of itself. */
+#include "backoffice/core/writers.h"
 #include "backoffice/serve/parts.h"
 #include "base/clock.h"
 
@@ -14,6 +15,22 @@ static enum inro_err h_health(struct http_call *c, void *arg)
 	buf_addf(&c->answer->body, "{\"status\":\"%s\",\"version\":\"%s\"}\n", good ? "ok" : "unavailable",
 		 INRO_VERSION);
 	return INRO_OK;
+}
+
+static void writers_metrics(struct writers *w, struct buf *out)
+{
+	struct writers_stats s;
+
+	writers_stats(w, &s);
+	buf_addf(out,
+		 "# HELP inro_changes_total Changes in the database, refused ones with them.\n"
+		 "# TYPE inro_changes_total counter\ninro_changes_total %llu\n"
+		 "# HELP inro_change_turns_total Transactions that they were in.\n"
+		 "# TYPE inro_change_turns_total counter\ninro_change_turns_total %llu\n"
+		 "# HELP inro_changes_waiting Changes that wait for their turn.\n"
+		 "# TYPE inro_changes_waiting gauge\ninro_changes_waiting %llu\n",
+		 (unsigned long long)s.changes, (unsigned long long)s.turns,
+		 (unsigned long long)s.waiting);
 }
 
 static enum inro_err h_metrics(struct http_call *c, void *arg)
@@ -34,6 +51,7 @@ static enum inro_err h_metrics(struct http_call *c, void *arg)
 		 (long long)s->started);
 	http_server_metrics(s->server, out);
 	responder_metrics(s->responder, out);
+	writers_metrics(s->writers, out);
 	return INRO_OK;
 }
 

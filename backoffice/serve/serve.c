@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backoffice/core/network.h"
+#include "backoffice/core/writers.h"
 #include "backoffice/rest/rest.h"
 #include "backoffice/serve/parts.h"
 #include "base/clock.h"
@@ -35,6 +36,7 @@ enum inro_err serving_core(struct serving *s, enum role role, struct core **ret)
 	const struct core_options o = {
 		.db = s->o->db,
 		.existing = true,
+		.writers = s->writers,
 		.actor = ACTOR,
 		.tenant = s->o->tenant,
 		.role = role,
@@ -150,10 +152,12 @@ static void end_tls(struct serving *s)
 static enum inro_err prepare(struct serving *s)
 {
 	const struct responder_options answers = { .tenant = s->o->tenant };
-	enum inro_err e = serving_core(s, ROLE_ADMIN, &s->core);
+	enum inro_err e = writers_open(s->o->db, &s->writers);
 
 	s->est = (struct est_options) { s->o->label, s->o->retry_after };
 	s->cmp = (struct cmp_options) { .label = s->o->label, .check_after = s->o->retry_after };
+	if (e == INRO_OK)
+		e = serving_core(s, ROLE_ADMIN, &s->core);
 	if (e == INRO_OK && !(s->lists = lists_new()))
 		e = err_set(INRO_E_NO_MEMORY, "memory is short");
 	return e == INRO_OK ? responder_new(&answers, s->core, &s->responder) : e;
@@ -267,6 +271,7 @@ enum inro_err serve_run(const struct serve_options *o, struct serve_report *ret)
 	responder_free(s.responder);
 	end_tls(&s);
 	core_close(s.core);
+	writers_close(s.writers);
 	pthread_mutex_destroy(&s.asking);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return e;

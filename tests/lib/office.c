@@ -18,7 +18,7 @@
 
 #define OK(x) assert_int_equal(x, INRO_OK)
 
-int office_asked;
+atomic_int office_asked;
 const char *office_pin = OFFICE_PIN;
 
 static struct ck_module *module;

@@ -8,6 +8,7 @@
 #define INRO_TESTS_LIB_OFFICE_H
 
 #include <openssl/x509.h>
+#include <stdatomic.h>
 
 #include "backoffice/core/ca.h"
 #include "backoffice/core/core.h"
@@ -30,7 +31,7 @@ struct core *office_open_as(const char *db, struct core_options o);
 /* The options of office_open(). */
 struct core_options office_options(void);
 /* How often a PIN was asked for; what the next askings answer (NULL: none). */
-extern int office_asked;
+extern atomic_int office_asked;
 extern const char *office_pin;
 
 /* "root" and "issuing" under it, both keys in token "ca", under labels that start with `label`. */

@@ -14,8 +14,8 @@ enum inro_err __wrap_store_begin(struct store *s, enum store_access access);
 enum inro_err __real_store_commit(struct store *s);
 enum inro_err __wrap_store_commit(struct store *s);
 
-static const struct store *writing; /* the one whose transaction is a writer's */
-static bool undone;
+static _Thread_local const struct store *writing; /* the one whose transaction is a writer's */
+static _Thread_local bool undone;
 
 enum inro_err __wrap_store_begin(struct store *s, enum store_access access)
 {

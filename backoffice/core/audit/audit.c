@@ -46,7 +46,7 @@ static enum inro_err read_tip(struct core *c)
 	struct chain_place at;
 	enum inro_err e;
 
-	if (c->tip.known)
+	if (c->open.tip.known)
 		return INRO_OK;
 	e = store_get(c->store, 1, &head);
 	if (e == INRO_E_NOT_FOUND)
@@ -55,8 +55,8 @@ static enum inro_err read_tip(struct core *c)
 		return err_set(INRO_E_DAMAGED, "the audit's head record has no hash");
 	if (e != INRO_OK)
 		return e;
-	c->tip = (struct audit_tip) { .count = at.count, .known = true };
-	memcpy(c->tip.hash, at.hash, AUDIT_HASH);
+	c->open.tip = (struct audit_tip) { .count = at.count, .known = true };
+	memcpy(c->open.tip.hash, at.hash, AUDIT_HASH);
 	return INRO_OK;
 }
 
@@ -66,8 +66,8 @@ static enum inro_err chain_event(struct core *c, struct event *ev)
 	uint8_t hash[PKI_DIGEST_MAX];
 	enum inro_err e;
 
-	ev->id = c->tip.count + 1;
-	e = chain_event_hash(ev, BYTES(c->tip.hash, c->tip.count ? AUDIT_HASH : 0), &work, hash);
+	ev->id = c->open.tip.count + 1;
+	e = chain_event_hash(ev, BYTES(c->open.tip.hash, c->open.tip.count ? AUDIT_HASH : 0), &work, hash);
 	if (e == INRO_OK)
 		e = blob_set(&ev->hash, BYTES(hash, AUDIT_HASH));
 	if (e == INRO_OK)
@@ -77,9 +77,9 @@ static enum inro_err chain_event(struct core *c, struct event *ev)
 					       "'inro audit verify' says more");
 	if (e != INRO_OK)
 		return e;
-	c->tip.count++;
-	c->tip.added++;
-	memcpy(c->tip.hash, hash, AUDIT_HASH);
+	c->open.tip.count++;
+	c->open.tip.added++;
+	memcpy(c->open.tip.hash, hash, AUDIT_HASH);
 	return INRO_OK;
 }
 
@@ -95,12 +95,12 @@ enum inro_err audit_append(struct core *c, const struct audit_entry *in)
 
 enum inro_err audit_flush(struct core *c)
 {
-	SCOPED(audit_head) head = { .id = 1, .count = c->tip.count };
+	SCOPED(audit_head) head = { .id = 1, .count = c->open.tip.count };
 	enum inro_err e;
 
-	if (!c->tip.added)
+	if (!c->open.tip.added)
 		return INRO_OK;
-	e = blob_set(&head.hash, BYTES(c->tip.hash, AUDIT_HASH));
+	e = blob_set(&head.hash, BYTES(c->open.tip.hash, AUDIT_HASH));
 	return e == INRO_OK ? store_update(c->store, &head) : e;
 }
 

@@ -372,14 +372,14 @@ static enum inro_err record_each(struct batch *b)
 {
 	struct core *c = b->bulk->c;
 	bool fallen = false;
-	enum inro_err e = core_write(c, record_apart, b);
+	enum inro_err e = core_write_alone(c, record_apart, b);
 
 	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
 		if (b->works[i].fell)
 			settle(c, &b->works[i]);
 		fallen = fallen || (b->works[i].fell && b->works[i].row->error);
 	}
-	return fallen ? core_write(c, record_fallen, b) : e;
+	return fallen ? core_write_alone(c, record_fallen, b) : e;
 }
 
 static bool has_news(const struct batch *b)
@@ -414,12 +414,12 @@ static enum inro_err drop_known(struct batch *b)
  * a savepoint for each. */
 static enum inro_err record(struct batch *b)
 {
-	enum inro_err e = has_news(b) ? core_write(b->bulk->c, record_all, b) : INRO_OK;
+	enum inro_err e = has_news(b) ? core_write_alone(b->bulk->c, record_all, b) : INRO_OK;
 
 	if (e == INRO_E_EXISTS) {
 		e = drop_known(b);
 		if (e == INRO_OK && has_news(b))
-			e = core_write(b->bulk->c, record_all, b);
+			e = core_write_alone(b->bulk->c, record_all, b);
 	}
 	return is_of_row(e) ? record_each(b) : e;
 }

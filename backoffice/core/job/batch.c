@@ -67,10 +67,10 @@ static enum inro_err round_work(struct core *c, void *arg)
 enum inro_err batch_write(struct core *c, const struct batch *b)
 {
 	struct round p = { .b = b };
-	enum inro_err e = core_write(c, round_work, &p);
+	enum inro_err e = core_write_alone(c, round_work, &p);
 
 	if (e == INRO_OK || !p.fault)
 		return e;
 	p.each = true;
-	return core_write(c, round_work, &p);
+	return core_write_alone(c, round_work, &p);
 }
