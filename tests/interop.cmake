@@ -10,7 +10,7 @@ inro_interop(tpm_attest)
 # The agent of OpenSSH drops LD_PRELOAD, which a sanitizer's library needs; GnuTLS, NSS and Java do not run with one,
 # and a bare Debian 13 has none.
 if(NOT INRO_SANITIZE)
-	inro_interop(debian13 TIMEOUT 300)
+	inro_interop(debian13 TIMEOUT 900)
 	inro_interop(ssh)
 	inro_interop(nss)
 	inro_interop(foreign)
