@@ -35,14 +35,6 @@ enum inro_err ca_connect_run(const struct call *c, json_t **ret)
 
 /* ---- requests ---- */
 
-static json_t *order_json(const struct ca_order_view *v)
-{
-	struct bytes csr = blob_bytes(&v->rec.csr);
-	return json_pack("{s:I s:o s:o s:o s:o}", "id", (json_int_t)v->rec.credential, "device",
-			 json_of_text(v->device_id), "subject", json_of_text(v->subject), "asked",
-			 json_of_time(v->rec.created_ms / 1000), "pem", json_of_pem(PEM_CSR, &csr, 1));
-}
-
 /* As FOLDER/ID.csr; what is there already is written anew. */
 static enum inro_err write_order(const char *folder, const struct ca_order_view *v, json_t *doc)
 {
@@ -63,7 +55,7 @@ static enum inro_err add_orders(const struct call *c, const struct ca_orders *l,
 	if (folder && mkdir(folder, 0755) && errno != EEXIST)
 		return file_err(errno, folder);
 	for (size_t i = 0; !e && i < l->n; i++) {
-		json_t *doc = order_json(&l->items[i]);
+		json_t *doc = json_of_ca_order(&l->items[i]);
 		e = doc && folder ? write_order(folder, &l->items[i], doc) : INRO_OK;
 		json_array_append_new(list, doc);
 	}
@@ -102,32 +94,19 @@ enum inro_err cert_give_order(struct core *core, const struct cred *cert, json_t
 
 /* ---- certificates ---- */
 
-struct arrivals {
+struct coming {
 	struct cert_source source;
-	json_t *list;
-	size_t taken, known, refused, unrequested, warned;
+	struct arrivals all;
 };
 
 static void arrived(void *arg, const struct ca_collected *one)
 {
-	struct arrivals *a = arg;
-	json_t *doc = one->error ? json_pack("{s:s s:s s:s}", "state", "refused", "error",
-					     err_name(one->error), "why", one->why)
-				 : json_of_cred(&one->cred);
-	json_object_set_new(doc, "file", text_json(bytes_of(a->source.name ? a->source.name : "")));
-	json_object_set_new(doc, "known", json_boolean(one->known));
-	json_object_set_new(doc, "unrequested", json_boolean(one->unrequested));
-	json_object_set_new(doc, "warnings", json_of_text(one->warnings));
-	json_array_append_new(a->list, doc);
-	a->refused += one->error != INRO_OK;
-	a->known += one->known;
-	a->taken += !one->error && !one->known;
-	a->unrequested += one->unrequested;
-	a->warned += !one->error && *one->warnings;
+	struct coming *a = arg;
+	arrivals_add(&a->all, one, a->source.name);
 }
 
 static enum inro_err take_path(const struct call *c, struct core *core, const char *path,
-			       struct arrivals *a)
+			       struct coming *a)
 {
 	const struct ca_incoming in = { .files = cert_source_pull,
 					.arg = &a->source,
@@ -162,20 +141,16 @@ static enum inro_err result_of(const struct arrivals *a)
 enum inro_err cert_import_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
-	struct arrivals a = { .list = json_array() };
+	struct coming a = { .all = { .list = json_array() } };
 	enum inro_err e = office_open(c, &core);
 	for (size_t i = 0; !e && i < c->n_args; i++)
 		e = take_path(c, core, call_arg(c, i), &a);
 	if (e) {
-		json_decref(a.list);
+		json_decref(a.all.list);
 		return e;
 	}
-	e = result_of(&a);
-	if (json_give(json_pack("{s:I s:I s:I s:I s:I s:o}", "taken", (json_int_t)a.taken, "known",
-				(json_int_t)a.known, "refused", (json_int_t)a.refused, "unrequested",
-				(json_int_t)a.unrequested, "warned", (json_int_t)a.warned,
-				"certificates", a.list),
-		      ret))
+	e = result_of(&a.all);
+	if (json_give(json_of_arrivals(&a.all), ret))
 		return err_set(INRO_E_NO_MEMORY, "memory is short");
 	return e;
 }
@@ -192,10 +167,5 @@ enum inro_err ca_crl_import_run(const struct call *c, json_t **ret)
 		e = office_open(c, &core);
 	if (!e)
 		e = ca_take_list(core, call_arg(c, 0), buf_bytes(&list), &t);
-	return e ? e
-		 : json_give(json_pack("{s:s s:I s:I s:I s:I s:I}", "name", call_arg(c, 0), "number",
-				       (json_int_t)t.number, "entries", (json_int_t)t.entries, "changed",
-				       (json_int_t)t.changed, "foreign", (json_int_t)t.foreign,
-				       "unlisted", (json_int_t)t.unlisted),
-			     ret);
+	return e ? e : json_give(json_of_ca_list_taken(call_arg(c, 0), &t), ret);
 }

@@ -29,18 +29,6 @@ static enum inro_err read_files(const struct call *c, struct files *f)
 	return e;
 }
 
-static json_t *import_json(const struct ca_view *v, const struct ca_imported *done)
-{
-	json_t *doc = json_of_ca(v);
-	if (!doc)
-		return NULL;
-	json_object_set_new(doc, "entries", json_integer(done->listed));
-	json_object_set_new(doc, "past", json_integer(done->past));
-	json_object_set_new(doc, "known", json_integer(done->known));
-	json_object_set_new(doc, "passed_over", json_integer(done->foreign));
-	return doc;
-}
-
 enum inro_err ca_import_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -62,5 +50,5 @@ enum inro_err ca_import_run(const struct call *c, json_t **ret)
 		e = office_open(c, &core);
 	if (!e)
 		e = ca_import(core, &in, &done, &v);
-	return e ? e : json_give(import_json(&v, &done), ret);
+	return e ? e : json_give(json_of_ca_imported(&v, &done), ret);
 }

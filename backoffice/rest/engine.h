@@ -17,6 +17,11 @@ http_handler rest_handle;
 /* Who it is, whether he may, and what he gave. */
 MUST_CHECK enum inro_err rest_begin(struct rest *r, const struct http_call *call);
 
+/* An entity tag of an answer. */
+MUST_CHECK enum inro_err rest_etag(struct bytes body, char ret[static ETAG_ROOM]);
+/* openapi.c: the document, which is made once for all who ask. */
+MUST_CHECK enum inro_err rest_give_openapi(struct http_call *call);
+
 /* lines.c: every item of a list, page by page, as lines; and lines that are requests. */
 MUST_CHECK enum inro_err rest_lines_out(struct rest *r, struct http_call *call);
 MUST_CHECK enum inro_err rest_lines_in(struct rest *r, struct http_call *call);

@@ -2,7 +2,7 @@
 #include "backoffice/rest/lists.h"
 
 const struct rest_row *const rest_lists[] = {
-	rest_device_rows, rest_cred_rows,   rest_secret_rows, rest_ca_rows, rest_check_rows,
+	rest_device_rows, rest_cred_rows,   rest_secret_rows, rest_ca_rows, rest_other_rows, rest_check_rows,
 	rest_people_rows, rest_work_rows, rest_self_rows,   NULL,
 };
 

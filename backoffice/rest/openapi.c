@@ -25,14 +25,14 @@ static bool has_body(const struct rest_row *row)
 static struct http_route route_of(const struct rest_row *row)
 {
 	bool lines = row->flags & REST_STREAM;
-	bool rows = row->flags & (REST_ROWS | REST_ROWS_ONLY);
+	bool big = row->flags & (REST_STREAM | REST_ROWS | REST_ROWS_ONLY | REST_BIG);
 	struct http_route route = { .method = row->method,
 				    .pattern = row->pattern,
 				    .run = rest_handle,
 				    .arg = (void *)(uintptr_t)row };
 
 	if (has_body(row)) {
-		route.body_max = lines || rows ? REST_BATCH_MAX : REST_BODY_MAX;
+		route.body_max = big ? REST_BATCH_MAX : REST_BODY_MAX;
 		route.type = lines ? LINES_TYPE : NULL; /* run.c: it may have none */
 	}
 	return route;
@@ -315,6 +315,41 @@ void rest_openapi(struct buf *out)
 		out->err = INRO_E_NO_MEMORY;
 	free(text);
 	json_decref(doc);
+}
+
+/* ---- kept ---- */
+
+static struct {
+	struct http_shared *text; /* NULL: memory was short */
+	char etag[ETAG_ROOM];
+} kept;
+static pthread_once_t kept_once = PTHREAD_ONCE_INIT;
+
+static void keep_document(void)
+{
+	SCOPED(buf) text = { 0 };
+
+	rest_openapi(&text);
+	if (buf_err(&text) == INRO_OK && rest_etag(buf_bytes(&text), kept.etag) == INRO_OK)
+		kept.text = http_shared_new(&text);
+}
+
+enum inro_err rest_give_openapi(struct http_call *call)
+{
+	struct http_answer *a = call->answer;
+
+	pthread_once(&kept_once, keep_document);
+	if (!kept.text)
+		return err_set(INRO_E_NO_MEMORY, "no memory for the document");
+	http_answer_header(a, "Cache-Control", "no-cache");
+	http_answer_header(a, "ETag", kept.etag);
+	if (http_unchanged(call, kept.etag)) {
+		a->status = 304;
+		return INRO_OK;
+	}
+	a->type = "application/json";
+	a->shared = http_shared_hold(kept.text);
+	return INRO_OK;
 }
 
 void rest_print(struct buf *out)

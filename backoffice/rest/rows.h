@@ -57,6 +57,8 @@ enum rest_flag {
 	REST_EXPORT = 32, /* a page's items are texts, each a line of the answer; `format` says of what */
 	REST_ROWS = 64, /* takes rows too, CSV or JSON lines, and the rest of its input by the query then */
 	REST_ROWS_ONLY = 128, /* nothing but rows */
+	REST_KEPT = 512, /* the document of all this, which is always the same */
+	REST_BIG = 256, /* its body may be as long as a batch */
 };
 
 struct rest;

@@ -341,7 +341,7 @@ static enum inro_err remove_profile(struct rest *r, json_t **ret)
 
 /* ---- the rows ---- */
 
-static const struct rest_shape ca = {
+const struct rest_shape rest_ca = {
 	"CA", FIELDS(OUT_HAS("name"), OUT_HAS("state"), OUT_TEXT("parent"), OUT_TEXT("subject"),
 		     OUT_TEXT("profile"), OUT_TIME("not_before"), OUT_TIME("not_after"),
 		     OUT_TEXT("key_uri"), OUT_BOOL("issues"), OUT_TEXT("why_not"),
@@ -349,7 +349,8 @@ static const struct rest_shape ca = {
 		     OUT_TEXT("pem"), OUT_TEXT("name_constraints"), OUT_TIME("crl_due"),
 		     OUT_NUMBER("crl_days"), OUT_NUMBER("crl_overlap_hours"), OUT_NUMBER("delta_hours"),
 		     OUT_NUMBER("crl_shards"), OUT_TEXT("crl_url"), OUT_TEXT("delta_url"),
-		     OUT_NUMBER("generation"))
+		     OUT_NUMBER("generation"), OUT_NUMBER("entries"), OUT_NUMBER("past"), OUT_NUMBER("known"),
+		     OUT_NUMBER("passed_over"))
 };
 static const struct rest_shape ca_key = {
 	"CAKey", FIELDS(OUT_COUNT("generation"), OUT_HAS("state"), OUT_TEXT("key_uri"),
@@ -387,15 +388,15 @@ static const struct rest_shape profile = { "Profile",
 	IN_TEXT("crl_url", "of its lists, in certificates"), IN_TEXT("delta_url", "of deltas, in lists")
 
 const struct rest_row rest_ca_rows[] = {
-	{ "GET", "/v1/cas", "ca list", "Lists CAs", ROLE_AUDITOR, REST_LIST, 0, FIELDS(IN_PAGE), &ca,
+	{ "GET", "/v1/cas", "ca list", "Lists CAs", ROLE_AUDITOR, REST_LIST, 0, FIELDS(IN_PAGE), &rest_ca,
 	  list_cas },
 	{ "POST", "/v1/cas", "ca create", "Makes a CA whose key is in a token", ROLE_ADMIN, 0, 201,
 	  FIELDS(IN_MUST("name", "how it will be called"), IN_MUST("subject", "as CN=Root,O=Example"),
 		 IN_TEXT("parent", "the CA above it; none: a root"),
 		 IN_TEXT("profile", "root-ca or sub-ca when not said"), NEW_KEY, NAMES, IN_PROPOSAL),
-	  &ca, create_ca },
+	  &rest_ca, create_ca },
 	{ "GET", "/v1/cas/{ca}", "ca show", "Shows a CA, with its certificate", ROLE_AUDITOR, 0, 0, NULL,
-	  &ca, show_ca },
+	  &rest_ca, show_ca },
 	{ "GET", "/v1/cas/{ca}/chain", "ca chain", "Gives a CA's certificate and those above it",
 	  ROLE_AUDITOR, 0, 0, FIELDS(IN_NUMBER("generation", 1, 100000, "of an earlier key"), REST_CHAIN_FORMAT), &rest_pem,
 	  ca_chain_pem },
@@ -404,22 +405,22 @@ const struct rest_row rest_ca_rows[] = {
 		 IN_NUMBER("crl_overlap_hours", 0, 8760, "that a list is valid beyond that"),
 		 IN_NUMBER("delta_hours", 1, 8760, "the same of a delta"),
 		 IN_NUMBER("crl_shards", 0, 4096, "parts of a list; 0: one list of everything"), URLS),
-	  &ca, set_ca },
+	  &rest_ca, set_ca },
 	{ "POST", "/v1/cas/{ca}/retire", "ca retire", "Lets a CA issue no more", ROLE_ADMIN, 0, 0,
-	  FIELDS(IN_WHY), &ca, retire_ca },
+	  FIELDS(IN_WHY), &rest_ca, retire_ca },
 	{ "POST", "/v1/cas/{ca}/cancel", "ca cancel", "Waits for no certificate of others any longer",
-	  ROLE_ADMIN, 0, 0, FIELDS(IN_WHY), &ca, cancel_ca },
+	  ROLE_ADMIN, 0, 0, FIELDS(IN_WHY), &rest_ca, cancel_ca },
 	{ "POST", "/v1/cas/{ca}/activate", "ca activate", "Takes the certificate that others made",
 	  ROLE_ADMIN, 0, 0,
 	  FIELDS(IN_PEM("cert", true, "PEM"), IN_PEM("chain", false, "PEM, from its issuer up"), IN_PROPOSAL),
-	  &ca, activate_ca },
+	  &rest_ca, activate_ca },
 	{ "POST", "/v1/cas/{ca}/certify", "ca certify", "Certifies somebody else's CA by its request",
 	  ROLE_ADMIN, 0, 201,
 	  FIELDS(IN_PEM("csr", true, "PEM"), IN_TEXT("profile", "sub-ca when not said"),
 		 IN_NUMBER("days", 1, 36500, "how long it is valid"), NAMES, IN_PROPOSAL),
 	  &rest_certificate, certify_ca },
 	{ "POST", "/v1/cas/{ca}/rollover", "ca rollover", "Gives a CA another key", ROLE_ADMIN, 0, 0,
-	  FIELDS(NEW_KEY, URLS, IN_PROPOSAL), &ca, roll_ca },
+	  FIELDS(NEW_KEY, URLS, IN_PROPOSAL), &rest_ca, roll_ca },
 	{ "GET", "/v1/cas/{ca}/keys", "ca keys", "Lists the keys that a CA had, and its next one",
 	  ROLE_AUDITOR, REST_LIST, 0, NULL, &ca_key, list_ca_keys },
 	{ "POST", "/v1/cas/{ca}/crl", "ca crl", "Makes a list of what is revoked", ROLE_OPERATOR, 0, 0,

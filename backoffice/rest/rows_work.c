@@ -310,22 +310,11 @@ static enum inro_err sign_audit(struct rest *r, json_t **ret)
 
 /* ---- of the API itself ---- */
 
-static enum inro_err tell_openapi(struct rest *r, json_t **ret)
-{
-	SCOPED(buf) text = { 0 };
-
-	(void)r;
-	rest_openapi(&text);
-	if (buf_err(&text) != INRO_OK)
-		return buf_err(&text);
-	return json_give(json_loadb((const char *)text.p, text.n, 0, NULL), ret);
-}
-
-/* Lines are taken one by one (lines.c). */
+/* Lines are taken one by one (lines.c), the document is kept (openapi.c). */
 static enum inro_err not_alone(struct rest *r, json_t **ret)
 {
 	(void)ret;
-	return err_set(INRO_E_ARG, "%s takes lines", r->row->pattern);
+	return err_set(INRO_E_ARG, "%s is not for lines of a batch", r->row->pattern);
 }
 
 /* ---- the rows ---- */
@@ -435,7 +424,7 @@ const struct rest_row rest_work_rows[] = {
 		 { .name = "args", .kind = REST_TEXTS, .help = "what stands in {...} of its path" },
 		 { .name = "in", .kind = REST_OBJECT, .help = "its body, or its query" }),
 	  &line, not_alone },
-	{ "GET", "/v1/openapi.json", "openapi", "Gives the description of all this", ROLE_AUDITOR, REST_OPEN,
-	  0, NULL, &openapi, tell_openapi },
+	{ "GET", "/v1/openapi.json", "openapi", "Gives the description of all this", ROLE_AUDITOR,
+	  REST_OPEN | REST_KEPT, 0, NULL, &openapi, not_alone },
 	{ 0 },
 };

@@ -37,7 +37,7 @@ static enum inro_err dump(const json_t *doc, struct buf *ret)
 	return buf_err(ret);
 }
 
-static enum inro_err etag_of(struct bytes body, char ret[static ETAG_ROOM])
+enum inro_err rest_etag(struct bytes body, char ret[static ETAG_ROOM])
 {
 	uint8_t hash[PKI_DIGEST_MAX];
 	SCOPED(buf) hex = { 0 };
@@ -80,7 +80,7 @@ static enum inro_err current_etag(struct rest *r, char ret[static ETAG_ROOM])
 	if (e == INRO_OK)
 		e = dump(doc, &text);
 	if (e == INRO_OK)
-		e = etag_of(buf_bytes(&text), ret);
+		e = rest_etag(buf_bytes(&text), ret);
 	json_decref(doc);
 	json_decref(look.in);
 	return e;
@@ -168,7 +168,7 @@ static enum inro_err give_answer(struct rest *r, struct http_call *call, json_t 
 	e = dump(doc, &a->body);
 	if (e != INRO_OK || strcmp(call->method, "GET") != 0 || r->row->flags & REST_LIST)
 		return e;
-	e = etag_of(buf_bytes(&a->body), etag);
+	e = rest_etag(buf_bytes(&a->body), etag);
 	if (e != INRO_OK)
 		return e;
 	http_answer_header(a, "ETag", etag);
@@ -355,6 +355,8 @@ static enum inro_err run_begun(struct rest *r, struct http_call *call)
 {
 	if (r->row->flags & REST_STREAM)
 		return rest_lines_in(r, call);
+	if (r->row->flags & REST_KEPT)
+		return rest_give_openapi(call);
 	if (r->row->flags & REST_EXPORT || (r->row->flags & REST_LIST && wants_lines(call)))
 		return rest_lines_out(r, call);
 	return do_once(r, call);

@@ -61,6 +61,25 @@ MUST_CHECK enum inro_err json_of_ca_links(struct core *core, const char *name, j
 /* The request that others are to certify.  INRO_E_STATE: there is none. */
 MUST_CHECK enum inro_err json_of_ca_csr(struct core *core, const char *name, json_t **ret);
 
+/* CAs from elsewhere (ca.h): what came of an import, a request, a list; a key's places. */
+struct ca_imported;
+json_t *json_of_ca_imported(const struct ca_view *v, const struct ca_imported *done);
+struct ca_places;
+json_t *json_of_ca_places(const struct ca_places *l, bool tested);
+json_t *json_of_ca_changed_places(const char *ca, const struct ca_places *l);
+struct ca_order_view;
+json_t *json_of_ca_order(const struct ca_order_view *v);
+struct ca_list_taken;
+json_t *json_of_ca_list_taken(const char *ca, const struct ca_list_taken *t);
+/* Certificates that came; `from`: the file, NULL: none. */
+struct arrivals {
+	json_t *list; /* the caller's; the document takes it over */
+	size_t taken, known, refused, unrequested, warned;
+};
+struct ca_collected;
+void arrivals_add(struct arrivals *a, const struct ca_collected *one, const char *from);
+json_t *json_of_arrivals(const struct arrivals *a);
+
 MUST_CHECK enum inro_err json_of_device(struct core *core, const struct device *d, json_t **ret);
 json_t *json_of_group(const struct device_group *g);
 /* How many devices are in it alone, by state. */

@@ -82,6 +82,9 @@ openapi check doc
 etag=$(sed -n 's/^[Ee][Tt]ag: *\(.*\)\r/\1/p' head)
 more=(-H "If-None-Match: $etag")
 wants 304 '' GET /v1/openapi.json
+more=(-H 'If-None-Match: "another"')
+wants 200 '' GET /v1/openapi.json
+cmp -s body doc || fail "another document"
 more=()
 
 # ---- what seals secrets ----
@@ -428,6 +431,51 @@ wants 200 alice POST /v1/cas/ours/activate "$(jq -nc --rawfile c ours.pem --rawf
 wants 200 alice POST /v1/cas/ours/retire
 wants 201 alice POST /v1/cas '{"name":"never","subject":"CN=Never","token":"office","external":true}'
 wants 200 alice POST /v1/cas/never/cancel
+
+# ---- CAs of others ----
+
+far_ca() { # NAME: with a key beside it, and a list
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -subj "/CN=$1" -out "$1.pem" -days 100 \
+		-addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
+	printf '[ca]\ndefault_ca=c\n[c]\ndatabase=%s.db\ncertificate=%s.pem\nprivate_key=%s.key\ndefault_md=sha256\ncrlnumber=%s.number\ndefault_crl_days=30\n[x]\nauthorityKeyIdentifier=keyid\n' \
+		"$1" "$1" "$1" "$1" >"$1.cnf"
+	: >"$1.db"
+	echo 01 >"$1.number"
+	openssl ca -config "$1.cnf" -crlexts x -gencrl -out "$1.crl" 2>/dev/null || fail "no list of $1"
+}
+far_ca far
+far_ca past
+must inro key import past.key --token office --label past >/dev/null
+must inro token create spare >/dev/null
+must inro key import past.key --token spare --label past >/dev/null
+openssl x509 -req -in csr -CA past.pem -CAkey past.key -days 9 -out old.pem 2>/dev/null || fail "past does not sign"
+uri='pkcs11:token=office;object=past;type=private'
+wants 201 alice POST /v1/imported-cas "$(jq -nc --arg k "$uri" --rawfile c past.pem --rawfile l past.crl --rawfile p old.pem \
+	'{name: "past", key: $k, cert: $c, crl: $l, past: ($p + $p)}')"
+is '.name == "past" and .issues and .past == 1 and .known == 1'
+wants 200 carol GET /v1/cas/past/places
+wants 403 carol GET '/v1/cas/past/places?test=true'
+wants 200 bob GET '/v1/cas/past/places?test=true'
+is '[.items[].works] == ["yes"]'
+wants 400 alice POST /v1/cas/past/places '{}'
+wants 403 bob POST /v1/cas/past/places '{"key":"pkcs11:token=spare;object=past;type=private"}'
+wants 200 alice POST /v1/cas/past/places '{"key":"pkcs11:token=spare;object=past;type=private","first":true}'
+is '.copies == 2'
+wants 200 alice DELETE '/v1/cas/past/places?key=pkcs11:token=spare'
+is '.copies == 1'
+wants 201 alice POST /v1/connected-cas "$(jq -nc --rawfile c far.pem '{name: "far", cert: $c}')"
+wants 409 alice POST /v1/connected-cas "$(jq -nc --rawfile c far.pem '{name: "far", cert: $c}')"
+call bob POST /v1/certificates "$(csr '{ca:"far",profile:"tls-client"}')"
+is '.state == "pending"'
+wants 200 carol GET /v1/cas/far/requests
+of '.items[0].pem' >far.csr
+openssl x509 -req -in far.csr -CA far.pem -CAkey far.key -days 9 -out back.pem 2>/dev/null || fail "far does not sign: $(cat far.csr)"
+wants 200 bob POST /v1/cas/far/certificates "$(jq -nc --rawfile c back.pem '{certificates: $c}')"
+is '.taken == 1 and .refused == 0'
+wants 200 bob POST /v1/cas/far/lists "$(jq -nc --rawfile c far.crl '{crl: $c}')"
+is '.entries == 0'
+wants 200 carol GET /v1/cas/far/requests
+is '.items == []'
 
 # ---- accounts, passes, tenants, settings ----
 
