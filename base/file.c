@@ -317,6 +317,47 @@ enum inro_err file_write_pulled(const char *path, mode_t mode, bytes_pull *pull,
 	return write_there(path, mode, (struct source) { pull, arg });
 }
 
+static enum inro_err link_file(int fd, const char *temporary)
+{
+	char self[32];
+
+	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, self, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) == 0)
+		return INRO_OK;
+	return err_set(INRO_E_UNSUPPORTED, "%s: %s", temporary, strerror(errno));
+}
+
+static enum inro_err name_file(int fd, const char *path, mode_t mode)
+{
+	static _Atomic unsigned count;
+	AUTO(free_chars) char *temporary = NULL;
+	enum inro_err e;
+
+	if (asprintf(&temporary, "%s.%ld-%u.new", path, (long)getpid(), count++) < 0) {
+		temporary = NULL;
+		return INRO_E_NO_MEMORY;
+	}
+	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
+		return file_err(errno, path);
+	unlink(temporary); /* left by one that was killed */
+	e = link_file(fd, temporary);
+	return e ? e : place(temporary, path, true);
+}
+
+enum inro_err file_name_it(int fd, const char *path, mode_t mode)
+{
+	AUTO(free_chars) char *real = realpath(path, NULL);
+	struct stat st = { .st_mode = S_IFREG | mode };
+
+	if (!real && errno != ENOENT)
+		return file_err(errno, path);
+	if (real && stat(real, &st) != 0)
+		return file_err(errno, path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(INRO_E_UNSUPPORTED, "'%s' is no file", path);
+	return name_file(fd, real ? real : path, st.st_mode & 07777);
+}
+
 enum inro_err file_write(const char *path, mode_t mode, struct bytes content)
 {
 	return file_write_pulled(path, mode, pull_once, &content);

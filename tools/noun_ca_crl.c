@@ -66,13 +66,17 @@ static enum inro_err armour_pull(void *arg, struct bytes *ret)
 	return e;
 }
 
-static enum inro_err write_list(const struct call *c, const char *path, struct crl *list)
+static bool wants_der(const struct call *c)
 {
 	const char *format = call_opt(c, "format");
+	return format && !strcmp(format, "der");
+}
+
+static enum inro_err write_list(const struct call *c, const char *path, struct crl *list)
+{
 	SCOPED(armour) a = { .list = list };
-	enum inro_err e = format && !strcmp(format, "der")
-				  ? file_write_pulled(path, 0644, crl_pull, list)
-				  : file_write_pulled(path, 0644, armour_pull, &a);
+	enum inro_err e = wants_der(c) ? crl_save(list, path, 0644)
+				       : file_write_pulled(path, 0644, armour_pull, &a);
 	return e ? err_context(e, "the list is made, but --out is not written") : e;
 }
 
@@ -220,6 +224,7 @@ enum inro_err ca_crl_run(const struct call *c, json_t **ret)
 		.shard = (unsigned)call_number(c, "shard", 0),
 		.delta = call_has(c, "delta"),
 		.generation = (unsigned)call_number(c, "generation", 0),
+		.file = wants_der(c) ? out : NULL,
 	};
 	enum inro_err e = office_open(c, &core);
 	if (!e && !call_has(c, "all-shards"))

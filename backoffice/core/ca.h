@@ -237,6 +237,7 @@ struct crl_wish {
 	unsigned shard; /* from 1; 0: the lists are not divided */
 	bool delta;	/* what has changed since the last complete list */
 	unsigned generation; /* of the key that signs, whose certificates it lists; 0: the present one */
+	const char *file; /* it is for crl_save() to that file, or one beside it; NULL: it is pulled */
 };
 struct crl_info {
 	int64_t number, this_update, next_update;

@@ -2,17 +2,25 @@
 #include "backoffice/pki/crl.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/pem.h"
 #include "base/der.h"
 #include "base/file.h"
 
-#define V2    1
-#define PIECE ((size_t)PEM_LINE << 9)
+#define V2	    1
+#define PIECE	    ((size_t)PEM_LINE << 12)
+#define DAY_SECONDS 86400
+
+/* A list's lengths have three octets mostly, with more than this of entries four. */
+#define MOSTLY ((size_t)1 << 20)
+#define MANY   (((size_t)1 << 24) - 65536)
 
 static const char *const reasons[CRL_REASON__MAX] = {
 	[CRL_UNSPECIFIED] = "unspecified",
@@ -51,7 +59,6 @@ enum inro_err crl_reason_find(const char *name, enum crl_reason *ret)
 
 void crl_clear(struct crl *c)
 {
-	buf_clear(&c->pending);
 	buf_clear(&c->before);
 	buf_clear(&c->after);
 	free(c->room);
@@ -66,36 +73,102 @@ static enum inro_err spool_err(const char *what)
 		       strerror(errno));
 }
 
-enum inro_err crl_begin(struct crl *c)
+/* In that file's folder, where the kernel can do it; NULL when not. */
+static FILE *file_beside(const char *path)
 {
-	*c = (struct crl) { .entries = tmpfile(), .room = malloc(PIECE) };
+	AUTO(free_chars) char *real = realpath(path, NULL);
+	AUTO(free_chars) char *copy = strdup(real ? real : path);
+	int fd = copy ? open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w+");
+
+	if (fd >= 0 && !f)
+		close(fd);
+	return f;
+}
+
+enum inro_err crl_begin(struct crl *c, const char *beside)
+{
+	*c = (struct crl) { .room = malloc(PIECE) };
 	if (!c->room)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a list");
+	c->entries = beside ? file_beside(beside) : NULL;
+	if (!c->entries)
+		c->entries = tmpfile();
 	return c->entries ? INRO_OK : spool_err("making");
+}
+
+static enum inro_err write_at(struct crl *c, size_t at, struct bytes from)
+{
+	while (from.n) {
+		ssize_t n = pwrite(fileno(c->entries), from.p, from.n, (off_t)at);
+
+		if (n < 0 && errno != EINTR)
+			return spool_err("writing");
+		if (n > 0) {
+			from = BYTES(from.p + n, from.n - (size_t)n);
+			at += (size_t)n;
+		}
+	}
+	return INRO_OK;
+}
+
+/* Into c->room. */
+static enum inro_err read_at(struct crl *c, size_t at, size_t n)
+{
+	for (size_t have = 0; have < n;) {
+		ssize_t got = pread(fileno(c->entries), c->room + have, n - have,
+				    (off_t)(at + have));
+
+		if (got == 0)
+			errno = EIO;
+		if (got == 0 || (got < 0 && errno != EINTR))
+			return spool_err("reading");
+		have += got > 0 ? (size_t)got : 0;
+	}
+	return INRO_OK;
+}
+
+/* c->room is free.  What moves up is copied from its end on. */
+static enum inro_err move_entries(struct crl *c, size_t to)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t left = c->octets, n; !e && left; left -= n) {
+		size_t at;
+
+		n = left < PIECE ? left : PIECE;
+		at = to > c->gap ? left - n : c->octets - left;
+		e = read_at(c, c->gap + at, n);
+		if (!e)
+			e = write_at(c, to + at, BYTES(c->room, n));
+	}
+	c->gap = to;
+	return e;
 }
 
 static enum inro_err flush(struct crl *c)
 {
-	size_t n = c->pending.n;
-	enum inro_err e = buf_err(&c->pending);
+	size_t n = c->pending;
+	bool grown = c->gap && c->octets < MANY && c->octets + n >= MANY;
+	enum inro_err e = INRO_OK;
 
-	if (!e && c->octets + n > CRL_MAX)
-		e = err_set(INRO_E_TOO_BIG, "a list of more than %zu MB; a CA with so many is "
-					    "divided into shards",
-			    CRL_MAX >> 20);
-	if (!e && n && fwrite(c->pending.p, 1, n, c->entries) != n)
-		e = spool_err("writing");
+	if (c->octets + n > CRL_MAX)
+		return err_set(INRO_E_TOO_BIG, "a list of more than %zu MB; a CA with so many is "
+					       "divided into shards",
+			       CRL_MAX >> 20);
+	e = write_at(c, c->gap + c->octets, BYTES(c->room, n));
 	c->octets += n;
-	buf_truncate(&c->pending, 0);
-	return e;
+	c->pending = 0;
+	/* The lengths of the list, of what is signed and of the entries. */
+	return !e && grown ? move_entries(c, c->gap + 3) : e;
 }
 
 /* An entry is at most so long, and each length in it one octet. */
 #define ENTRY_MAX 96
 
-/* A list has very many entries: each is put together on the stack and added at once. */
+/* A list has very many entries: each is put together where it stays. */
 struct entry {
-	uint8_t octets[ENTRY_MAX];
+	uint8_t *octets;
 	size_t n;
 };
 
@@ -138,6 +211,40 @@ static bool put_time(struct entry *e, int64_t when, bool utc)
 	return n != 0;
 }
 
+static void put_two_digits(struct entry *e, unsigned v)
+{
+	put_octet(e, '0' + v / 10);
+	put_octet(e, '0' + v % 10);
+}
+
+/* Of the day that the time before had: its date is copied. */
+static void put_clock(struct entry *e, const struct crl_day *day, unsigned second)
+{
+	put(e, BYTES(day->head, sizeof day->head));
+	put_two_digits(e, second / 3600);
+	put_two_digits(e, second / 60 % 60);
+	put_two_digits(e, second % 60);
+	put_octet(e, 'Z');
+}
+
+static bool put_revoked_at(struct entry *e, struct crl_day *day, int64_t when)
+{
+	bool utc = der_time_is_utc(when), good;
+	size_t mark = e->n;
+
+	if (utc && when >= day->begin && when < day->end) {
+		put_clock(e, day, (unsigned)(when - day->begin));
+		return true;
+	}
+	good = put_time(e, when, utc);
+	if (good && utc && when >= 0) {
+		memcpy(day->head, e->octets + mark, sizeof day->head);
+		day->begin = when - when % DAY_SECONDS;
+		day->end = day->begin + DAY_SECONDS;
+	}
+	return good;
+}
+
 /* RFC 5280 5.3.1: ENUMERATED in an OCTET STRING. */
 static void put_reason(struct entry *e, enum crl_reason reason)
 {
@@ -173,15 +280,16 @@ static bool put_extensions(struct entry *out, const struct crl_entry *e)
 	return good;
 }
 
-static bool put_entry(struct entry *out, const struct crl_entry *e)
+static bool put_entry(struct entry *out, const struct crl_entry *e, struct bytes serial,
+		      struct crl_day *day)
 {
 	size_t mark;
 	bool good;
 
 	put_octet(out, DER_SEQUENCE);
 	mark = out->n++;
-	put_serial(out, e->serial);
-	good = put_time(out, e->revoked_at, der_time_is_utc(e->revoked_at));
+	put_serial(out, serial);
+	good = put_revoked_at(out, day, e->revoked_at);
 	if (e->reason != CRL_UNSPECIFIED || e->invalid_since)
 		good = put_extensions(out, e) && good;
 	close_length(out, mark);
@@ -191,21 +299,18 @@ static bool put_entry(struct entry *out, const struct crl_entry *e)
 enum inro_err crl_add(struct crl *c, const struct crl_entry *e)
 {
 	struct bytes serial = e->serial;
-	struct crl_entry entry = *e;
-	struct entry out;
+	struct entry out = { .octets = c->room + c->pending };
 
 	while (serial.n > 1 && serial.p[0] == 0)
 		serial = BYTES(serial.p + 1, serial.n - 1);
 	if (!crl_reason_name(e->reason) || serial.n == 0 || serial.n > CERT_SERIAL_MAX)
 		return err_set(INRO_E_ARG, "a list entry without a right serial or reason");
-	entry.serial = serial;
-	out.n = 0;
-	if (!put_entry(&out, &entry))
+	if (!put_entry(&out, e, serial, &c->day))
 		return err_set(INRO_E_ARG, "a list entry with a time outside the years 1950 to "
 					   "9999");
-	buf_add(&c->pending, BYTES(out.octets, out.n));
+	c->pending += out.n;
 	c->n++;
-	return c->pending.n < PIECE && !c->pending.err ? INRO_OK : flush(c);
+	return c->pending + ENTRY_MAX <= PIECE ? INRO_OK : flush(c);
 }
 
 static void add_extensions(struct buf *b, const struct crl_head *h, struct bytes key_id)
@@ -300,20 +405,37 @@ enum inro_err crl_frame(struct crl *c, const struct crl_head *head)
 	}
 	if (!e)
 		e = frame(c, head, key_id);
-	return e ? e : crl_rewind(c);
+	crl_rewind(c);
+	return e;
 }
 
-enum inro_err crl_rewind(struct crl *c)
+enum inro_err crl_expect(struct crl *c, const struct crl_head *head)
+{
+	SCOPED(crl) guess = { .n = 1, .octets = MOSTLY };
+	enum inro_err e = pki_sig_for(head->issuer->key.type, head->hash, &guess.sig);
+
+	if (!e)
+		e = frame(&guess, head, BYTES_NONE);
+	if (!e)
+		add_header(&guess.before, 0, guess.octets);
+	c->gap = guess.before.n;
+	return e ? e : guess.before.err;
+}
+
+void crl_rewind(struct crl *c)
 {
 	c->stage = 0;
-	return fflush(c->entries) || fseek(c->entries, 0, SEEK_SET) ? spool_err("writing")
-								     : INRO_OK;
+	c->at = 0;
 }
 
 static enum inro_err pull_entries(struct crl *c, struct bytes *ret)
 {
-	*ret = BYTES(c->room, fread(c->room, 1, PIECE, c->entries));
-	return ferror(c->entries) ? spool_err("reading") : INRO_OK;
+	size_t left = c->octets - c->at, n = left < PIECE ? left : PIECE;
+	enum inro_err e = read_at(c, c->gap + c->at, n);
+
+	*ret = BYTES(c->room, n);
+	c->at += n;
+	return e;
 }
 
 enum inro_err crl_pull(void *arg, struct bytes *ret)
@@ -344,9 +466,8 @@ enum inro_err crl_to_sign(struct crl *c, struct buf *ret)
 
 	if (c->sig->hash == PKI_HASH_NONE)
 		return crl_whole(c, ret);
-	e = crl_rewind(c);
-	if (!e)
-		e = pki_digest_pulled(c->sig->hash, crl_pull, c, digest);
+	crl_rewind(c);
+	e = pki_digest_pulled(c->sig->hash, crl_pull, c, digest);
 	if (e)
 		return e;
 	buf_add(ret, BYTES(digest, pki_hash_octets(c->sig->hash)));
@@ -358,16 +479,42 @@ enum inro_err crl_signed(struct crl *c, struct bytes signature)
 	buf_add(&c->after, c->sig->identifier);
 	der_add_bits(&c->after, signature);
 	add_header(&c->before, 0, c->before.n + c->octets + c->after.n);
-	if (c->before.err || c->after.err)
-		return c->before.err ? c->before.err : c->after.err;
-	return crl_rewind(c);
+	crl_rewind(c);
+	return c->before.err ? c->before.err : c->after.err;
+}
+
+/* The file becomes the list itself. */
+static enum inro_err complete_file(struct crl *c)
+{
+	enum inro_err e = c->gap == c->before.n ? INRO_OK : move_entries(c, c->before.n);
+
+	if (!e)
+		e = write_at(c, 0, buf_bytes(&c->before));
+	if (!e)
+		e = write_at(c, c->gap + c->octets, buf_bytes(&c->after));
+	if (!e && ftruncate(fileno(c->entries), (off_t)(c->gap + c->octets + c->after.n)) != 0)
+		e = spool_err("writing");
+	return e;
+}
+
+enum inro_err crl_save(struct crl *c, const char *path, mode_t mode)
+{
+	enum inro_err e = INRO_E_UNSUPPORTED;
+
+	if (c->gap)
+		e = complete_file(c);
+	if (!e)
+		e = file_name_it(fileno(c->entries), path, mode);
+	crl_rewind(c);
+	return e == INRO_E_UNSUPPORTED ? file_write_pulled(path, mode, crl_pull, c) : e;
 }
 
 enum inro_err crl_whole(struct crl *c, struct buf *ret)
 {
 	struct bytes piece = BYTES_NONE;
-	enum inro_err e = crl_rewind(c);
+	enum inro_err e = INRO_OK;
 
+	crl_rewind(c);
 	ret->max = CRL_MAX + PIECE;
 	while (!e) {
 		e = crl_pull(c, &piece);

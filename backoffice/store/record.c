@@ -492,6 +492,13 @@ const struct record_type listed_type = { .table = "credential",
 					 .n = ARRAY_LEN(listed_fields),
 					 .shown = 6 };
 
+const struct record_type listed_entry_type = { .table = "credential",
+					       .what = "certificate",
+					       .size = sizeof(struct listed),
+					       .fields = listed_fields,
+					       .n = ARRAY_LEN(listed_fields),
+					       .shown = 4 };
+
 size_t record_columns(const struct record_type *t)
 {
 	return t->shown ? t->shown : t->n;

@@ -243,7 +243,7 @@ struct ca_order {
 };
 
 /* What a CRL says of a certificate: a part of its credential, read by itself.  The fields behind
- * those are for conditions only. */
+ * not_after are for conditions only; as an listed_entry_type it has no listed_at and no not_after either. */
 struct listed {
 	struct bytes serial;
 	int64_t revoked_at, reason, invalid_at, listed_at, not_after;
@@ -519,7 +519,7 @@ extern const struct record_type tenant_type, device_type, ca_type, credential_ty
 	job_error_type, job_part_type, job_result_type, account_type, pass_type, reply_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
 	profile_version_type, errand_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
 /* Read only: some columns of credential_type, and of crl_piece_type. */
-extern const struct record_type listed_type, key_use_type, crl_made_type;
+extern const struct record_type listed_type, listed_entry_type, key_use_type, crl_made_type;
 /* To update what a move changes, of a struct credential or device: an index of what stays is not
  * written anew then. */
 extern const struct record_type credential_move_type, device_move_type;

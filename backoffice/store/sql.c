@@ -553,7 +553,8 @@ static enum inro_err add_rows(struct sql *s, const struct record_type *t,
 		buf_addf(&s->text, " AND %s IS NOT NULL", f->name);
 	if (e == INRO_OK && q->after)
 		e = add_after(s, f, q, which);
-	add_order(s, f, q);
+	if (!q->unordered)
+		add_order(s, f, q);
 	return e == INRO_OK ? add_limit(s, q) : e;
 }
 
@@ -585,6 +586,14 @@ enum inro_err sql_select(struct sql *s, const struct record_type *t, const struc
 	else
 		e = add_rows(s, t, q, f, AFTER);
 	return finish(s, e);
+}
+
+enum inro_err sql_visit(struct sql *s, const struct record_type *t, const struct store_query *q)
+{
+	buf_add_str(&s->text, "SELECT each_row(");
+	add_columns(s, t);
+	buf_addf(&s->text, ") FROM %s", t->table);
+	return finish(s, add_conds(s, t, q));
 }
 
 enum inro_err sql_delete(struct sql *s, const struct record_type *t, const struct store_query *q)

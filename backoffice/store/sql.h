@@ -52,6 +52,9 @@ MUST_CHECK enum inro_err sql_row(struct sql *s, struct texts *texts, const struc
 				 const void *r, enum sql_write how, struct text_kept **ret);
 MUST_CHECK enum inro_err sql_select(struct sql *s, const struct record_type *t,
 				    const struct store_query *q);
+/* "SELECT each_row(fields) ..." of db_visit(). */
+MUST_CHECK enum inro_err sql_visit(struct sql *s, const struct record_type *t,
+				   const struct store_query *q);
 MUST_CHECK enum inro_err sql_delete(struct sql *s, const struct record_type *t,
 				    const struct store_query *q);
 MUST_CHECK enum inro_err sql_count(struct sql *s, const struct record_type *t,

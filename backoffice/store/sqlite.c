@@ -322,23 +322,58 @@ static enum inro_err walk(struct db_stmt *st, const struct record_type *t, void 
 	return e;
 }
 
+/* A walk whose rows are not stepped to. */
+struct tour {
+	const struct record_type *t;
+	void *record;
+	store_row_fn *row;
+	void *arg;
+};
+
+static enum inro_err tour_row(void *arg, const struct db_row *r)
+{
+	struct tour *tour = arg;
+	const struct record_type *t = tour->t;
+	struct bytes lent;
+	int64_t number;
+
+	for (size_t i = 0; i < record_columns(t); i++) {
+		char *at = (char *)tour->record + t->fields[i].offset;
+
+		if (t->fields[i].kind == FIELD_LENT) {
+			lent = db_row_bytes(r, (int)i);
+			memcpy(at, &lent, sizeof lent);
+		} else {
+			number = db_row_int(r, (int)i);
+			memcpy(at, &number, sizeof number);
+		}
+	}
+	return tour->row(tour->arg, tour->record);
+}
+
+static enum inro_err walk_as(struct db_stmt *st, const struct store_query *q, struct tour *tour)
+{
+	return q->unordered ? db_visit(st, tour_row, tour)
+			    : walk(st, tour->t, tour->record, tour->row, tour->arg);
+}
+
 static enum inro_err sqlite_each(struct store *s, const struct record_type *t,
 				 const struct store_query *q, store_row_fn *row, void *arg)
 {
 	SCOPED(sql) sql = { .mark = '?' };
+	struct tour tour = { .t = t, .row = row, .arg = arg };
 	struct db_stmt *st;
-	void *record;
-	enum inro_err e = sql_select(&sql, t, q);
+	enum inro_err e = q->unordered ? sql_visit(&sql, t, q) : sql_select(&sql, t, q);
 
 	if (e == INRO_OK)
 		e = prepare(s, &sql, &st);
 	if (e != INRO_OK)
 		return e;
-	record = calloc(1, t->size);
-	if (!record)
+	tour.record = calloc(1, t->size);
+	if (!tour.record)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a %s", t->what);
-	e = walk(st, t, record, row, arg);
-	free(record);
+	e = walk_as(st, q, &tour);
+	free(tour.record);
 	return e;
 }
 

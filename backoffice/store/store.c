@@ -198,12 +198,27 @@ enum inro_err store_delete(struct store *s, const struct record_type *t,
 	return s->ops->erase(s, t, q, ret_rows);
 }
 
+static enum inro_err check_unordered(const struct record_type *t, const struct store_query *q)
+{
+	if (q->after || q->limit || q->order || q->backward)
+		return err_set(INRO_E_ARG, "what has no order has no pages");
+	for (size_t i = 0; i < record_columns(t); i++) {
+		enum field_kind k = t->fields[i].kind;
+
+		if (k != FIELD_INT && k != FIELD_REF && k != FIELD_LENT)
+			return err_set(INRO_E_ARG, "a %s is not read without an order", t->what);
+	}
+	return INRO_OK;
+}
+
 enum inro_err store_each(struct store *s, const struct record_type *t, const struct store_query *q,
 			 store_row_fn *row, void *arg)
 {
 	if (q->limit > INT32_MAX)
 		return err_set(INRO_E_ARG, "a list of %zu is too long", q->limit);
-	return s->ops->each(s, t, q, row, arg);
+	enum inro_err e = q->unordered ? check_unordered(t, q) : INRO_OK;
+
+	return e == INRO_OK ? s->ops->each(s, t, q, row, arg) : e;
 }
 
 struct one {

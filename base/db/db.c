@@ -159,7 +159,7 @@ static enum inro_err connect_file(struct db *d, enum db_mode mode)
 	sqlite3_db_config(d->sqlite, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
 	sqlite3_db_config(d->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(d->sqlite, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	return INRO_OK;
+	return db_visit_ready(d);
 }
 
 static enum inro_err refuse_version(const struct db *d, const struct db_schema *schema, int64_t v)

@@ -82,6 +82,17 @@ struct bytes db_bytes(struct db_stmt *s, int column); /* valid until the next st
 const char *db_text(struct db_stmt *s, int column);   /* never NULL; "" for NULL */
 bool db_is_null(struct db_stmt *s, int column);
 
+/* A row that is visited; its bytes are lent for the call. */
+struct db_row;
+int64_t db_row_int(const struct db_row *r, int column); /* from 0; 0 for NULL */
+struct bytes db_row_bytes(const struct db_row *r, int column);
+/* Must not use the database.  Anything but INRO_OK ends the walk and is returned. */
+typedef enum inro_err db_row_fn(void *arg, const struct db_row *r);
+
+/* Runs a statement of the form "SELECT each_row(a, b, ...) FROM ..." and gives fn a, b, ... of each
+ * row, in no order: at half the cost of db_step() where there are very many. */
+MUST_CHECK enum inro_err db_visit(struct db_stmt *s, db_row_fn *fn, void *arg);
+
 int64_t db_last_id(struct db *d);
 int64_t db_changes(struct db *d); /* rows of the last INSERT, UPDATE, DELETE */
 /* Changes when another connection has written; costs a few microseconds. */

@@ -19,7 +19,11 @@ struct db {
 	bool frozen;
 	bool torn; /* a transaction could not be rolled back yet */
 	struct db_stmt *stmts[DB_STMT_BUCKETS];
+	struct db_visit *visit; /* the walk that is under way */
 };
+
+/* Makes the function that db_visit() needs. */
+MUST_CHECK enum inro_err db_visit_ready(struct db *d);
 
 /* An SQLite result as our error, "token store '/path': SQLite's words; advice" as detail; what was
  * being done (a statement's text) goes to the debug log only.  SQLITE_OK is INRO_OK. */

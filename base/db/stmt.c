@@ -144,6 +144,83 @@ enum inro_err db_run(struct db_stmt *s)
 	return e;
 }
 
+/* ---- visiting ---- */
+
+struct db_row {
+	sqlite3_value **values;
+};
+
+struct db_visit {
+	db_row_fn *fn;
+	void *arg;
+	enum inro_err e;
+	unsigned rows;
+};
+
+/* So often a fork may come between: SQLite holds none of its locks while it calls us. */
+#define FORK_EACH 4096
+
+static void visit_row(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	struct db_visit *v = ((struct db *)sqlite3_user_data(context))->visit;
+	const struct db_row row = { values };
+
+	(void)n;
+	if (!v) {
+		sqlite3_result_error(context, "rows are given to db_visit() only", -1);
+		return;
+	}
+	if (++v->rows % FORK_EACH == 0)
+		fork_gate_step_in(fork_gate_step_out());
+	v->e = v->fn(v->arg, &row);
+	if (v->e != INRO_OK)
+		sqlite3_result_error_code(context, SQLITE_ABORT);
+}
+
+static void visit_end(sqlite3_context *context)
+{
+	sqlite3_result_null(context);
+}
+
+enum inro_err db_visit_ready(struct db *d)
+{
+	SCOPED(fork_pass) pass = fork_pass_take();
+	int rc = sqlite3_create_function_v2(d->sqlite, "each_row", -1,
+					    SQLITE_UTF8 | SQLITE_DIRECTONLY, d, NULL, visit_row,
+					    visit_end, NULL);
+
+	return db_fail(d, rc, "making a function");
+}
+
+enum inro_err db_visit(struct db_stmt *s, db_row_fn *fn, void *arg)
+{
+	SCOPED(fork_pass) pass = fork_pass_take();
+	struct db_visit visit = { .fn = fn, .arg = arg };
+	int rc = s->bind_rc;
+
+	s->db->visit = &visit;
+	while (rc == SQLITE_OK || rc == SQLITE_ROW)
+		rc = sqlite3_step(s->sqlite);
+	s->db->visit = NULL;
+	/* What fn says of its error is not lost to SQLite's words. */
+	if (visit.e == INRO_OK && rc != SQLITE_DONE)
+		visit.e = db_fail(s->db, rc, s->sql);
+	db_reset(s);
+	return visit.e;
+}
+
+int64_t db_row_int(const struct db_row *r, int column)
+{
+	return sqlite3_value_int64(r->values[column]);
+}
+
+struct bytes db_row_bytes(const struct db_row *r, int column)
+{
+	const void *p = sqlite3_value_blob(r->values[column]);
+
+	return BYTES(p, p ? (size_t)sqlite3_value_bytes(r->values[column]) : 0);
+}
+
 void db_reset(struct db_stmt *s)
 {
 	SCOPED(fork_pass) pass = fork_pass_take();

@@ -327,6 +327,48 @@ static void test_pages(void **state)
 	assert_int_equal(calls, 1);
 }
 
+struct seen {
+	int64_t sum, rows, stop_at;
+};
+
+static enum inro_err see_listed(void *arg, void *record)
+{
+	struct seen *seen = arg;
+	const struct listed *l = record;
+
+	assert_int_equal(l->serial.n, 2);
+	assert_int_equal(l->revoked_at, 0);
+	seen->sum += l->serial.p[1] - '0';
+	return ++seen->rows == seen->stop_at ? err_set(INRO_E_STATE, "enough") : INRO_OK;
+}
+
+static void test_without_order(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	const struct store_cond above[] = { { .field = "id", .op = STORE_GT, .number = 2 } };
+	struct store_query q = { .unordered = true };
+	struct seen all = { 0 }, some = { 0 }, two = { .stop_at = 2 };
+	int64_t ca, id;
+
+	OK(store_begin(s, STORE_WRITE));
+	ca = add_ca(s, "ca");
+	for (int i = 1; i < 6; i++)
+		OK(add_credential(s, ca, (char[]) { 's', (char)('0' + i), 0 },
+				  (char[]) { 'p', (char)('0' + i), 0 }, &id));
+	OK(store_commit(s));
+	OK(store_each(s, &listed_type, &q, see_listed, &all));
+	assert_int_equal(all.sum, 15);
+	FAILS(INRO_E_STATE, store_each(s, &listed_entry_type, &q, see_listed, &two));
+	assert_int_equal(two.rows, 2);
+	assert_string_equal(err_detail(INRO_E_STATE), "enough");
+	FAILS(INRO_E_ARG, store_each(s, &credential_type, &q, see_listed, &all));
+	q = (struct store_query) { STORE_WHERE(above), .unordered = true };
+	OK(store_each(s, &listed_entry_type, &q, see_listed, &some));
+	assert_int_equal(some.rows, 3);
+	q.limit = 1;
+	FAILS(INRO_E_ARG, store_each(s, &listed_entry_type, &q, see_listed, &some));
+}
+
 static int64_t matches(struct store *s, const struct store_cond *conds, size_t n)
 {
 	const struct store_query q = { .conds = conds, .n = n };
@@ -748,6 +790,7 @@ static const struct CMUnitTest contract[] = {
 	cmocka_unit_test_setup_teardown(test_unique_serial_in_a_ca, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_a_deleted_id_is_free, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_without_order, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_conditions, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_ranges_and_sets, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_order_by_a_field, setup, teardown),

@@ -246,6 +246,59 @@ static void test_rollback(void **state)
 	assert_int_equal(things(d), 1);
 }
 
+struct sizes {
+	int64_t sum;
+	size_t octets, rows;
+	enum inro_err end; /* with the second row */
+};
+
+static enum inro_err add_size(void *arg, const struct db_row *r)
+{
+	struct sizes *s = arg;
+
+	s->sum += db_row_int(r, 0);
+	s->octets += db_row_bytes(r, 1).n;
+	if (++s->rows == 2 && s->end)
+		return err_set(s->end, "enough");
+	return INRO_OK;
+}
+
+static enum inro_err visit(struct db *d, int64_t above, struct sizes *s)
+{
+	struct db_stmt *st;
+
+	OK(db_stmt(d, "SELECT each_row(size, data) FROM thing WHERE id > ?1", &st));
+	db_bind_int(st, 1, above);
+	return db_visit(st, add_size, s);
+}
+
+static void test_visit(void **state)
+{
+	AUTO(db_close_ptr) struct db *d = open_new("visit.db");
+	struct sizes all = { 0 }, none = { 0 }, some = { .end = INRO_E_POLICY };
+	struct db_stmt *st;
+	bool row;
+
+	(void)state;
+	OK(db_exec(d, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)"
+		      "INSERT INTO thing(name, size, data) SELECT i, i, x'010203' FROM n;"
+		      "INSERT INTO thing(name) VALUES ('neither')"));
+	OK(visit(d, 0, &all));
+	assert_int_equal(all.rows, 10000);
+	assert_int_equal(all.sum, 9999 * 5000);
+	assert_int_equal(all.octets, 9999 * 3);
+	OK(visit(d, 10000, &none));
+	assert_int_equal(none.rows, 0);
+	assert_int_equal(visit(d, 0, &some), INRO_E_POLICY);
+	assert_string_equal(err_detail(INRO_E_POLICY), "enough");
+	assert_int_equal(some.rows, 2);
+	/* Nowhere else: neither stepped to nor in a schema that somebody edited. */
+	OK(db_stmt(d, "SELECT each_row(id) FROM thing", &st));
+	assert_int_not_equal(db_step(st, &row), INRO_OK);
+	OK(db_exec(d, "CREATE VIEW v AS SELECT each_row(id) FROM thing"));
+	assert_int_not_equal(db_exec(d, "SELECT * FROM v"), INRO_OK);
+}
+
 static void test_constraints(void **state)
 {
 	AUTO(db_close_ptr) struct db *d = open_new("constraints.db");
@@ -755,6 +808,7 @@ int main(void)
 		cmocka_unit_test(test_not_sqlite),
 		cmocka_unit_test(test_empty_file),
 		cmocka_unit_test(test_rollback),
+		cmocka_unit_test(test_visit),
 		cmocka_unit_test(test_constraints),
 		cmocka_unit_test(test_statements_are_kept),
 		cmocka_unit_test(test_binding_failures),

@@ -113,6 +113,51 @@ static void test_targets(void **state)
 	assert_true(S_ISFIFO(st.st_mode));
 }
 
+static int nameless(const char *content)
+{
+	int fd = open(scratch_path("n"), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, content, strlen(content)), strlen(content));
+	return fd;
+}
+
+static void name_it(const char *content, const char *path, enum inro_err want)
+{
+	int fd = nameless(content);
+
+	assert_int_equal(file_name_it(fd, path, 0644), want);
+	close(fd);
+}
+
+/* A file that gets its name late does what a written one does. */
+static void test_name_it(void **state)
+{
+	char path[600], link[600];
+	struct stat st;
+
+	(void)state;
+	OK(file_make_dir(scratch_path("n/folder")));
+	snprintf(path, sizeof path, "%s", scratch_path("n/file"));
+	snprintf(link, sizeof link, "%s", scratch_path("n/link"));
+	name_it("one", path, INRO_OK);
+	assert_content(path, "one");
+	assert_int_equal(mode_of(path), 0644);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(symlink("file", link), 0);
+	name_it("two", link, INRO_OK);
+	assert_content(path, "two");
+	assert_int_equal(mode_of(path), 0600);
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	name_it("three", scratch_path("n/folder"), INRO_E_UNSUPPORTED);
+	name_it("three", "/dev/null", INRO_E_UNSUPPORTED);
+	name_it("three", "/proc/none", INRO_E_UNSUPPORTED);
+	name_it("three", scratch_path("n/none/x"), INRO_E_UNSUPPORTED);
+	assert_content(path, "two");
+	assert_int_equal(files_in(scratch_path("n")), 3);
+}
+
 static int write_too_much(void *arg)
 {
 	struct rlimit small = { 1000, 1000 };
@@ -349,6 +394,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_name_it),
 		cmocka_unit_test(test_failed_write_keeps_the_old),
 		cmocka_unit_test(test_read_bound),
 		cmocka_unit_test(test_unreadable),

@@ -9,7 +9,9 @@
 
 #include "backoffice/pki/crl.h"
 #include "base/der.h"
+#include "base/file.h"
 #include "tests/lib/judge.h"
+#include "tests/lib/scratch.h"
 
 #define OK(x) assert_int_equal(x, INRO_OK)
 #define NOW   INT64_C(1790000000)
@@ -99,7 +101,7 @@ static void test_entries(void **state)
 		ASN1_INTEGER *number;
 		X509_CRL *crl;
 
-		OK(crl_begin(&c));
+		OK(crl_begin(&c, NULL));
 		for (size_t i = 0; i < ARRAY_LEN(entries); i++)
 			OK(crl_add(&c, &entries[i]));
 		finish(&c, cas[k], 0x80000000000001, &der);
@@ -127,7 +129,7 @@ static void test_empty(void **state)
 	X509 *leaf;
 
 	(void)state;
-	OK(crl_begin(&c));
+	OK(crl_begin(&c, NULL));
 	finish(&c, &root, 1, &der);
 	crl = judge_crl(buf_bytes(&der));
 	assert_null(X509_CRL_get_REVOKED(crl));
@@ -151,7 +153,7 @@ static void test_revoked(void **state)
 	(void)state;
 	judge_ca_make("P-256", "CN=Sub", &root, NOW - DAY, &sub);
 	leaf = judge_x509(buf_bytes(&sub.cert.der));
-	OK(crl_begin(&c));
+	OK(crl_begin(&c, NULL));
 	finish(&c, &root, 1, &der);
 	crl = judge_crl(buf_bytes(&der));
 	assert_int_equal(judge_verify(leaf, buf_bytes(&root.cert.der), BYTES_NONE, crl, NOW),
@@ -161,7 +163,7 @@ static void test_revoked(void **state)
 		X509_V_ERR_CRL_HAS_EXPIRED);
 	X509_CRL_free(crl);
 	crl_clear(&c);
-	OK(crl_begin(&c));
+	OK(crl_begin(&c, NULL));
 	e.serial = sub.cert.serial;
 	OK(crl_add(&c, &e));
 	buf_reset(&der);
@@ -183,7 +185,7 @@ static void test_refused(void **state)
 	struct cert no_lists = root.cert; /* a borrowing copy */
 
 	(void)state;
-	OK(crl_begin(&c));
+	OK(crl_begin(&c, NULL));
 	assert_int_equal(crl_add(&c, &e), INRO_E_ARG);
 	e.serial = BYTES(serial, sizeof serial);
 	assert_int_equal(crl_add(&c, &e), INRO_E_ARG);
@@ -217,7 +219,7 @@ static void test_lengths(void **state)
 		SCOPED(buf) der = { 0 };
 		X509_CRL *crl;
 
-		OK(crl_begin(&c));
+		OK(crl_begin(&c, NULL));
 		for (size_t i = 0; i < counts[k]; i++) {
 			uint8_t serial[2] = { (uint8_t)(1 + i / 256), (uint8_t)i };
 
@@ -231,6 +233,60 @@ static void test_lengths(void **state)
 				 counts[k]);
 		X509_CRL_free(crl);
 	}
+}
+
+static void add_serials(struct crl *c, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint8_t serial[16] = { 0x40, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
+
+		OK(crl_add(c, &(struct crl_entry) { BYTES(serial, sizeof serial), NOW + (int64_t)i,
+						    CRL_SUPERSEDED, 0 }));
+	}
+}
+
+/* What a list is saved as is what is pulled.  `expected`: the time that it was said to have, which is
+ * NOW in the end; 0: nothing was said. */
+static void check_saved(size_t n, const char *beside, const char *path, int64_t expected)
+{
+	const struct crl_head head = { .issuer = &root.cert,
+				       .number = 1,
+				       .this_update = expected,
+				       .next_update = expected + 1 };
+	SCOPED(crl) c = { 0 };
+	SCOPED(buf) pulled = { 0 };
+	SCOPED(buf) saved = { 0 };
+
+	OK(crl_begin(&c, beside));
+	if (expected)
+		OK(crl_expect(&c, &head));
+	add_serials(&c, n);
+	finish(&c, &root, 1, &pulled);
+	OK(crl_save(&c, path, 0644));
+	OK(file_read(path, CRL_MAX, &saved));
+	assert_int_equal(saved.n, pulled.n);
+	assert_memory_equal(saved.p, pulled.p, saved.n);
+	buf_reset(&pulled);
+	OK(crl_whole(&c, &pulled));
+	assert_int_equal(saved.n, pulled.n);
+	assert_memory_equal(saved.p, pulled.p, saved.n);
+}
+
+static void test_saved(void **state)
+{
+	/* Lengths of one to four octets; what grows beyond three; what nearly does. */
+	static const size_t counts[] = { 0, 1, 3, 5, 1300, 30000, 341700, 343000 };
+	char path[600];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s", scratch_path("saved.crl"));
+	for (size_t k = 0; k < ARRAY_LEN(counts); k++)
+		check_saved(counts[k], path, path, NOW);
+	check_saved(30000, path, path, INT64_C(4000000000)); /* another kind of time */
+	check_saved(30000, path, path, 0);
+	check_saved(5, NULL, path, NOW);
+	check_saved(5, "/proc/none", path, NOW);
+	check_saved(5, path, scratch_path("elsewhere.crl"), NOW);
 }
 
 static void test_reasons(void **state)
@@ -260,7 +316,7 @@ static void test_many(void **state)
 	X509_CRL *crl;
 
 	(void)state;
-	OK(crl_begin(&c));
+	OK(crl_begin(&c, NULL));
 	for (uint32_t i = 0; i < MANY; i++) {
 		uint8_t serial[16] = { 0x40, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
 		struct crl_entry e = { BYTES(serial, sizeof serial), NOW, CRL_SUPERSEDED, 0 };
@@ -447,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_revoked),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_saved),
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_many),

@@ -80,11 +80,8 @@ static bool belongs(const struct listing *l, const struct part *p, const struct 
 	       (!l->in->delta || rec->listed_at >= p->scope.full_at);
 }
 
-static enum inro_err add_entry(void *arg, void *record)
+static enum inro_err put_on(struct part *p, const struct listed *rec)
 {
-	struct listing *l = arg;
-	const struct listed *rec = record;
-	struct part *p = part_of(l, rec->serial);
 	const struct crl_entry entry = {
 		.serial = rec->serial,
 		.revoked_at = rec->revoked_at ? rec->revoked_at : rec->listed_at,
@@ -92,10 +89,25 @@ static enum inro_err add_entry(void *arg, void *record)
 		.invalid_since = rec->invalid_at,
 	};
 
-	if (!p || !belongs(l, p, rec))
-		return INRO_OK;
 	p->info.entries++;
 	return crl_add(p->crl, &entry);
+}
+
+static enum inro_err add_entry(void *arg, void *record)
+{
+	struct listing *l = arg;
+	struct part *p = part_of(l, ((struct listed *)record)->serial);
+
+	return p && belongs(l, p, record) ? put_on(p, record) : INRO_OK;
+}
+
+/* The one complete list, of which the query has no row too many: without what decides that. */
+static enum inro_err add_whole(void *arg, void *record)
+{
+	struct listing *l = arg;
+	struct part *p = part_of(l, ((struct listed *)record)->serial);
+
+	return p ? put_on(p, record) : INRO_OK;
 }
 
 static int64_t earliest_full(const struct listing *l)
@@ -121,12 +133,15 @@ static enum inro_err add_entries(struct core *c, struct listing *l)
 		  .op = l->in->delta ? STORE_GE : STORE_SOME,
 		  .number = since },
 	};
-	const struct store_query q = { STORE_WHERE(conds) };
+	const struct store_query q = { STORE_WHERE(conds), .unordered = true };
 	enum inro_err e = store_begin(c->store, STORE_READ);
 
 	if (e != INRO_OK)
 		return e;
-	e = store_each(c->store, &listed_type, &q, add_entry, l);
+	if (l->n == 1 && !l->in->delta)
+		e = store_each(c->store, &listed_entry_type, &q, add_whole, l);
+	else
+		e = store_each(c->store, &listed_type, &q, add_entry, l);
 	store_rollback(c->store);
 	return e;
 }
@@ -322,9 +337,9 @@ static enum inro_err make_urls(struct core *c, struct listing *l, struct part *p
 	return e;
 }
 
-static enum inro_err sign(struct core *c, struct listing *l, struct part *p)
+static struct crl_head head_of(const struct listing *l, const struct part *p)
 {
-	const struct crl_head head = {
+	return (struct crl_head) {
 		.issuer = &l->cert,
 		.number = (uint64_t)p->info.number,
 		.base = (uint64_t)p->info.base,
@@ -333,6 +348,19 @@ static enum inro_err sign(struct core *c, struct listing *l, struct part *p)
 		.part_url = (const char *)p->part_url.p,
 		.delta_url = (const char *)p->delta_url.p,
 	};
+}
+
+static enum inro_err make_head(struct core *c, struct listing *l, struct part *p)
+{
+	enum inro_err e = make_urls(c, l, p);
+	struct crl_head head = head_of(l, p);
+
+	return e == INRO_OK && l->in->file ? crl_expect(p->crl, &head) : e;
+}
+
+static enum inro_err sign(struct core *c, struct listing *l, struct part *p)
+{
+	const struct crl_head head = head_of(l, p);
 	SCOPED(buf) hashed = { 0 };
 	SCOPED(buf) signature = { 0 };
 	enum inro_err e = crl_frame(p->crl, &head);
@@ -347,8 +375,7 @@ static enum inro_err sign(struct core *c, struct listing *l, struct part *p)
 static enum inro_err begin_part(struct core *c, struct listing *l, struct part *p)
 {
 	(void)c;
-	(void)l;
-	return crl_begin(p->crl);
+	return crl_begin(p->crl, l->in->file);
 }
 
 /* A missing PIN or temporary file must not cost a number. */
@@ -376,9 +403,9 @@ static enum inro_err make(struct core *c, struct listing *l)
 	if (e == INRO_OK)
 		e = core_write(c, number_work, l);
 	if (e == INRO_OK)
-		e = add_entries(c, l);
+		e = each_part(c, l, make_head);
 	if (e == INRO_OK)
-		e = each_part(c, l, make_urls);
+		e = add_entries(c, l);
 	if (e == INRO_OK)
 		e = each_part(c, l, sign);
 	return e == INRO_OK ? core_write(c, record_work, l) : e;

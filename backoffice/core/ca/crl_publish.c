@@ -190,8 +190,7 @@ static enum inro_err publish_work(struct core *c, void *arg)
 	bool end = false;
 	enum inro_err e = drop_older(c, &p->out);
 
-	if (e == INRO_OK)
-		e = crl_rewind(p->list);
+	crl_rewind(p->list);
 	for (int64_t seq = 0; e == INRO_OK && !end; seq++) {
 		SCOPED(buf) body = { 0 };
 
