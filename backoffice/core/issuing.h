@@ -3,6 +3,8 @@
  *
  * 1. The order is desk_open(), desk_unlock(), making_read(), making_prove(), making_plan(),
  *    making_sign(), and in a write transaction making_record().
+ *    making_parse() and making_verify() look at nothing but the request and the desk's profile: any
+ *    thread may do them.
  * 2. A refusal by making_read(), _prove() and _plan() is about the request; a failure of
  *    making_sign() is about the token, and no request after it fares better.
  */
@@ -76,10 +78,18 @@ MUST_CHECK enum inro_err desk_policy(struct core *c, struct issue_desk *d, int64
 void desk_forget_policies(struct issue_desk *d);
 void issue_desk_clear(struct issue_desk *d);
 
-/* Reads the request and loads its device. */
+/* Reads the request. */
+MUST_CHECK enum inro_err making_parse(struct making *j);
+/* Loads its device. */
+MUST_CHECK enum inro_err making_device(struct core *c, struct making *j);
+/* Both. */
 MUST_CHECK enum inro_err making_read(struct core *c, struct making *j);
-/* The request is signed by its key, and its device may have a certificate. */
-MUST_CHECK enum inro_err making_prove(struct making *j);
+/* The request is signed by its key, which is of a kind that the profile takes. */
+MUST_CHECK enum inro_err making_verify(const struct making *j);
+/* Its device may have a certificate. */
+MUST_CHECK enum inro_err making_admit(const struct making *j);
+/* Both. */
+MUST_CHECK enum inro_err making_prove(const struct making *j);
 /* Draws a serial and decides what the certificate will be. */
 MUST_CHECK enum inro_err making_plan(struct core *c, struct making *j);
 /* Subject, profile, key and request id of in->rec, as planned. */

@@ -238,10 +238,10 @@ static void test_lengths(void **state)
 static void add_serials(struct crl *c, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		uint8_t serial[16] = { 0x40, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
+		uint8_t serial[20] = { 0x40, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
 
 		OK(crl_add(c, &(struct crl_entry) { BYTES(serial, sizeof serial), NOW + (int64_t)i,
-						    CRL_SUPERSEDED, 0 }));
+						    CRL_SUPERSEDED, NOW }));
 	}
 }
 
@@ -275,7 +275,7 @@ static void check_saved(size_t n, const char *beside, const char *path, int64_t 
 static void test_saved(void **state)
 {
 	/* Lengths of one to four octets; what grows beyond three; what nearly does. */
-	static const size_t counts[] = { 0, 1, 3, 5, 1300, 30000, 341700, 343000 };
+	static const size_t counts[] = { 0, 1, 3, 5, 1300, 30000, 211800, 213000 };
 	char path[600];
 
 	(void)state;

@@ -1,4 +1,9 @@
-/* bulk - see bulk.h. */
+/*
+ * bulk - see bulk.h.
+ *
+ * 1. Requests are read and verified by threads of their own (base/ahead.h) while the caller's decides
+ *    about those before them and has them signed: what such a thread changes is its struct work's.
+ */
 #include "backoffice/core/bulk.h"
 
 #include <stdlib.h>
@@ -8,6 +13,7 @@
 #include "backoffice/core/authority.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/issuing.h"
+#include "base/ahead.h"
 #include "base/clock.h"
 
 #define ID_DOMAIN "inro-request-1"
@@ -28,6 +34,10 @@ struct work {
 	struct issuing in;
 	struct making j;
 	char id[ID_CHARS];
+	/* What was found out about the request alone, and the words for it. */
+	enum inro_err read, verified;
+	bool was_verified;
+	char *said;
 	bool made;	    /* signed, to be recorded */
 	enum inro_err fell; /* why it could not be recorded with the others */
 };
@@ -41,11 +51,16 @@ struct batch {
 	struct work *works;
 	size_t n;
 	const struct work *keys[KEY_PLACES]; /* made ones, the first of each key */
+	bool all_new; /* those that nobody has read yet, as far as one can guess */
+	struct ahead ahead;
 };
+_Static_assert(AHEAD_MAX >= BULK_MAX, "a batch is read ahead");
 
 static void batch_clear(struct batch *b)
 {
+	ahead_clear(&b->ahead);
 	for (size_t i = 0; i < b->n; i++) {
+		free(b->works[i].said);
 		making_clear(&b->works[i].j);
 		credential_clear(&b->works[i].in.rec);
 	}
@@ -163,6 +178,43 @@ static enum inro_err give_again(struct work *w)
 	return INRO_OK;
 }
 
+/* ---- the request alone, in any thread ---- */
+
+static enum inro_err keep_words(struct work *w, enum inro_err e)
+{
+	if (e != INRO_OK) {
+		free(w->said);
+		w->said = strdup(err_detail(e));
+	}
+	return e;
+}
+
+static void verify(struct work *w)
+{
+	w->verified = keep_words(w, making_verify(&w->j));
+	w->was_verified = true;
+}
+
+static void read_one(void *arg, size_t item)
+{
+	struct batch *b = arg;
+	struct work *w = &b->works[item];
+	enum inro_err e = making_parse(&w->j);
+
+	if (e == INRO_OK)
+		e = request_id(b->bulk, w);
+	w->read = keep_words(w, e);
+	if (e == INRO_OK && b->all_new)
+		verify(w);
+}
+
+static enum inro_err say_again(const struct work *w, enum inro_err e)
+{
+	return e == INRO_OK ? e : err_set(e, "%s", w->said ? w->said : err_name(e));
+}
+
+/* ---- and with all others ---- */
+
 static enum inro_err look_up(struct core *c, struct work *w)
 {
 	enum inro_err e = making_again(c, &w->j);
@@ -175,15 +227,19 @@ static enum inro_err look_up(struct core *c, struct work *w)
 /* Everything before the CA's key is used.  `look`: it may have been issued before. */
 static enum inro_err prepare(struct cred_bulk *b, struct work *w, bool look)
 {
-	enum inro_err e = making_read(b->c, &w->j);
+	enum inro_err e = say_again(w, w->read);
 
 	if (e == INRO_OK)
-		e = request_id(b, w);
+		e = making_device(b->c, &w->j);
 	if (e == INRO_OK && look)
 		e = look_up(b->c, w);
 	if (e != INRO_OK || w->row->again)
 		return e;
-	e = making_prove(&w->j);
+	if (!w->was_verified)
+		verify(w);
+	e = say_again(w, w->verified);
+	if (e == INRO_OK)
+		e = making_admit(&w->j);
 	if (e == INRO_OK)
 		e = approval_refuse(b->c, &b->desk, w->j.device.grp);
 	if (e == INRO_OK)
@@ -243,32 +299,46 @@ static enum inro_err prepare_one(struct batch *batch, struct work *w, bool look)
 	return err_set(INRO_E_POLICY, "another request of this run has the same key");
 }
 
-static enum inro_err prepare_all(struct batch *batch)
+/* A refusal is the row's; anything else ends the batch. */
+static enum inro_err decide(struct batch *batch, size_t i)
+{
+	struct work *w = &batch->works[i];
+	/* A run that was cut short leaves off somewhere: what follows a new one is likely new, and
+	 * what is not is found out when it is recorded. */
+	bool look = i == 0 || batch->works[i - 1].row->again;
+	enum inro_err e;
+
+	ahead_wait(&batch->ahead, i);
+	e = prepare_one(batch, w, look);
+	if (e != INRO_OK && !core_is_rows_fault(e))
+		return e;
+	if (e != INRO_OK)
+		row_refused(w->row, e);
+	return INRO_OK;
+}
+
+/* What was issued before needs no verification; what follows a new one does, most likely. */
+static void look_ahead(struct batch *batch, size_t i)
+{
+	if (batch->all_new || batch->works[i].row->again)
+		return;
+	batch->all_new = true;
+	if (i + 1 < batch->n)
+		ahead_run(&batch->ahead);
+}
+
+static enum inro_err make_all(struct batch *batch)
 {
 	enum inro_err e = desk_read_cas(batch->bulk->c, &batch->bulk->desk);
 
-	/* A run that was cut short leaves off somewhere: what follows a new one is likely new, and
-	 * what is not is found out when it is recorded. */
+	ahead_begin(&batch->ahead, read_one, batch, batch->n);
 	for (size_t i = 0; e == INRO_OK && i < batch->n; i++) {
-		struct work *w = &batch->works[i];
-		bool look = i == 0 || batch->works[i - 1].row->again;
-		enum inro_err refused = prepare_one(batch, w, look);
-
-		if (refused != INRO_OK && !core_is_rows_fault(refused))
-			return refused;
-		if (refused != INRO_OK)
-			row_refused(w->row, refused);
-	}
-	return e;
-}
-
-static enum inro_err sign_all(struct batch *batch)
-{
-	enum inro_err e = INRO_OK;
-
-	for (size_t i = 0; e == INRO_OK && i < batch->n; i++)
-		if (batch->works[i].made)
+		e = decide(batch, i);
+		if (e == INRO_OK)
+			look_ahead(batch, i);
+		if (e == INRO_OK && batch->works[i].made)
 			e = making_sign(batch->bulk->c, &batch->works[i].j);
+	}
 	return e;
 }
 
@@ -449,9 +519,7 @@ enum inro_err cred_bulk_issue(struct cred_bulk *b, struct bulk_row *rows, size_t
 	batch.n = n;
 	for (size_t i = 0; i < n; i++)
 		work_open(b, &rows[i], &batch.works[i]);
-	e = prepare_all(&batch);
-	if (e == INRO_OK)
-		e = sign_all(&batch);
+	e = make_all(&batch);
 	if (e == INRO_OK)
 		e = record(&batch);
 	if (e != INRO_OK)

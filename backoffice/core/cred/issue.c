@@ -91,7 +91,7 @@ static enum inro_err load_key_ref(struct making *j)
 	return uri ? core_key_ref(uri, &j->key_ref) : INRO_OK;
 }
 
-static enum inro_err load_device(struct core *c, struct making *j)
+enum inro_err making_device(struct core *c, struct making *j)
 {
 	const char *id = j->in->request->device;
 
@@ -103,26 +103,40 @@ static enum inro_err read_csr(const struct cred_request *r, struct csr *ret)
 	return r->crmf ? crmf_read(r->csr, ret) : csr_read(r->csr, ret);
 }
 
-enum inro_err making_read(struct core *c, struct making *j)
+enum inro_err making_parse(struct making *j)
 {
 	enum inro_err e = load_key_ref(j);
 
 	if (e == INRO_OK)
 		e = read_csr(j->in->request, &j->csr);
-	if (e == INRO_OK)
-		e = pki_digest(PKI_SHA256, j->csr.key.spki, j->key_hash);
-	return e == INRO_OK ? load_device(c, j) : e;
+	return e == INRO_OK ? pki_digest(PKI_SHA256, j->csr.key.spki, j->key_hash) : e;
 }
 
-enum inro_err making_prove(struct making *j)
+enum inro_err making_read(struct core *c, struct making *j)
+{
+	enum inro_err e = making_parse(j);
+
+	return e == INRO_OK ? making_device(c, j) : e;
+}
+
+enum inro_err making_verify(const struct making *j)
 {
 	/* A key of a size that nobody takes costs no verification. */
 	enum inro_err e = profile_check_key(&j->desk->profile, &j->csr.key);
 
-	if (e == INRO_OK)
-		e = csr_verify(&j->csr);
+	return e == INRO_OK ? csr_verify(&j->csr) : e;
+}
 
-	return e == INRO_OK && j->device.id ? device_may_have(&j->device) : e;
+enum inro_err making_admit(const struct making *j)
+{
+	return j->device.id ? device_may_have(&j->device) : INRO_OK;
+}
+
+enum inro_err making_prove(const struct making *j)
+{
+	enum inro_err e = making_verify(j);
+
+	return e == INRO_OK ? making_admit(j) : e;
 }
 
 static enum inro_err add_limits(struct issue_desk *d, struct bytes der)
@@ -562,7 +576,7 @@ enum inro_err issue_foresee(struct core *c, struct issuing *i, const struct issu
 	enum inro_err e = desk_open(c, i, &desk);
 
 	if (e == INRO_OK)
-		e = load_device(c, &j);
+		e = making_device(c, &j);
 	if (e == INRO_OK && j.device.id)
 		e = device_may_have(&j.device);
 	if (e == INRO_OK && !i->makes_ca)

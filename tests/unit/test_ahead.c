@@ -1,0 +1,140 @@
+/* Items worked on before their turn: each once, all seen by who waits, no thread left. */
+#include <dirent.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/ahead.h"
+#include "base/bytes.h"
+
+#define N 400
+
+struct items {
+	unsigned done[N]; /* how often */
+	_Atomic unsigned begun;
+	unsigned slow; /* this one takes a while */
+};
+
+static void item(void *arg, size_t i)
+{
+	struct items *t = arg;
+
+	t->begun++;
+	if (i == t->slow)
+		usleep(20000);
+	t->done[i]++;
+}
+
+static size_t threads(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	size_t n = 0;
+
+	assert_non_null(d);
+	for (struct dirent *e = readdir(d); e; e = readdir(d))
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+static void take_all(struct ahead *a, const struct items *t)
+{
+	for (size_t i = 0; i < N; i++) {
+		ahead_wait(a, i);
+		assert_int_equal(t->done[i], 1);
+	}
+	assert_int_equal(t->begun, N);
+}
+
+static void test_in_turn(void **state)
+{
+	size_t before = threads();
+
+	(void)state;
+	for (unsigned round = 0; round < 20; round++) {
+		struct items t = { .slow = round * 20 };
+		SCOPED(ahead) a;
+
+		ahead_begin(&a, item, &t, N);
+		ahead_run(&a);
+		take_all(&a, &t);
+	}
+	assert_int_equal(threads(), before);
+}
+
+static void test_alone(void **state)
+{
+	struct items t = { .slow = N };
+	SCOPED(ahead) a;
+
+	(void)state;
+	ahead_begin(&a, item, &t, N);
+	ahead_wait(&a, 0);
+	ahead_wait(&a, 1);
+	assert_int_equal(t.begun, 2); /* none before it is waited for */
+	ahead_wait(&a, N + 5);
+	take_all(&a, &t);
+}
+
+/* What nobody waits for is not waited for. */
+static void test_left(void **state)
+{
+	size_t before = threads();
+	struct items t = { .slow = N };
+
+	(void)state;
+	for (size_t taken = 0; taken < 40; taken++) {
+		SCOPED(ahead) a;
+
+		t = (struct items) { .slow = (unsigned)taken };
+		ahead_begin(&a, item, &t, N);
+		ahead_run(&a);
+		for (size_t i = 0; i < taken; i++)
+			ahead_wait(&a, i);
+	}
+	assert_int_equal(threads(), before);
+	SCOPED(ahead) never = { 0 };
+	SCOPED(ahead) none;
+
+	ahead_begin(&none, item, &t, 0);
+	ahead_run(&none);
+	ahead_wait(&none, 0);
+}
+
+static void test_one_processor(void **state)
+{
+	cpu_set_t all, one;
+	struct items t = { .slow = 3 };
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+	CPU_ZERO(&one);
+	for (size_t i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
+		if (CPU_ISSET(i, &all))
+			CPU_SET(i, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+	SCOPED(ahead) a;
+
+	ahead_begin(&a, item, &t, N);
+	ahead_run(&a);
+	assert_int_equal(a.threads_n, 0);
+	take_all(&a, &t);
+	assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_in_turn),
+		cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_left),
+		cmocka_unit_test(test_one_processor),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
