@@ -1,6 +1,8 @@
-/* desk - what requests to one CA share of the policies of groups; see issuing.h. */
+/* desk - what requests to one CA share of the policies of groups and of who issues; see issuing.h. */
+#include "backoffice/core/authority.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/issuing.h"
+#include "base/clock.h"
 
 static struct desk_policy *place_of(struct issue_desk *d, int64_t group)
 {
@@ -31,4 +33,37 @@ void desk_forget_policies(struct issue_desk *d)
 		policy_clear(&d->policies[i].policy);
 		d->policies[i] = (struct desk_policy) { 0 };
 	}
+}
+
+static enum inro_err add_limits(struct issue_desk *d, struct bytes der)
+{
+	SCOPED(cert) cert = { 0 };
+	enum inro_err e = cert_read(der, &cert);
+
+	return e == INRO_OK && cert.ext.limits.n
+		       ? limits_read(&d->limits, cert.ext.limits, cert.subject)
+		       : e;
+}
+
+/* Name constraints of a CA that others certified are kept with it, as those of ours. */
+static enum inro_err read_limits(struct core *c, struct issue_desk *d)
+{
+	SCOPED(chain) chain = { 0 };
+	enum inro_err e = ca_chain_of(c, d->ca->id, d->ca->generation, &chain);
+
+	for (size_t i = 0; e == INRO_OK && i < chain.n; i++)
+		e = add_limits(d, blob_bytes(&chain.certs[i]));
+	return e == INRO_OK ? e : err_context(e, "the certificates above CA '%s'", d->ca->name);
+}
+
+enum inro_err desk_issuer(struct core *c, struct issue_desk *d)
+{
+	enum inro_err e;
+
+	if (!d->ca || d->issuer.der.n)
+		return INRO_OK;
+	e = d->answers ? INRO_OK : ca_usable(c, d->ca, clock_now());
+	if (e == INRO_OK)
+		e = read_limits(c, d);
+	return e == INRO_OK ? cert_read(blob_bytes(&d->ca->cert), &d->issuer) : e;
 }
