@@ -91,6 +91,10 @@ MUST_CHECK enum inro_err audit_verify_with(struct core *c, const struct audit_ch
 MUST_CHECK enum inro_err audit_sign(struct core *c, const char *uri, struct audit_mark *ret,
 				    struct buf *ret_receipt);
 
+/* The same again and again, for a duty: a key that does not work is a refusal in the audit once, and is
+ * tried after a minute, two, four, up to an hour; meanwhile the error is the last one. */
+MUST_CHECK enum inro_err audit_sign_again(struct core *c);
+
 /* Whether the settings audit.every and audit.minutes ask for a signature by now. */
 MUST_CHECK enum inro_err audit_is_due(struct core *c, bool *ret);
 

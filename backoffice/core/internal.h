@@ -55,6 +55,13 @@ struct renewal_rules {
 	int64_t overlap;
 };
 
+/* The key that signs the audit does not work: why, and when it is tried again (audit_mark.c). */
+struct mark_trouble {
+	enum inro_err code; /* INRO_OK: none */
+	int64_t wait_ms, until_ms; /* until: of the clock that never jumps */
+	char why[256];
+};
+
 struct core {
 	struct store *store;
 	struct writers *writers; /* who else writes to it in this process (writers.h); NULL: not told */
@@ -81,6 +88,7 @@ struct core {
 	int64_t unmarked; /* events that this core wrote since its last mark */
 	int64_t unmarked_ms; /* when the first of them was */
 	bool marking;
+	struct mark_trouble mark_trouble;
 	const struct duty_turn *turn; /* what it does as a server's (duty.h); NULL: nothing */
 };
 

@@ -14,6 +14,7 @@ static void told(void *arg, const char *duty, enum inro_err error)
 	struct lane *l = arg;
 	SCOPED(buf) why = { 0 };
 
+	health_note_duty(&l->s->health, duty, error != INRO_OK);
 	if (error == INRO_OK)
 		return;
 	buf_addf(&why, "%s: %s", duty, err_detail(error));
@@ -77,7 +78,7 @@ static void *run(void *arg)
 		enum inro_err e = l->round(l->s, l, &wait);
 
 		if (e != INRO_OK)
-			told(l, l->round == do_duties ? "duties" : "answers", e);
+			told(l, l->round == follow_answers ? "answers" : "duties", e);
 	} while (sleep_for(l, wait));
 	return NULL;
 }
@@ -97,12 +98,13 @@ static enum inro_err start_lane(struct serving *s, struct lane *l)
 
 enum inro_err duties_start(struct serving *s)
 {
+	static lane_round *const others[] = { follow_answers, health_look };
 	enum inro_err e = INRO_OK;
 
 	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(s->lanes); i++) {
 		struct lane *l = &s->lanes[i];
 
-		l->round = i < DUTY_LANE__MAX ? do_duties : follow_answers;
+		l->round = i < DUTY_LANE__MAX ? do_duties : others[i - DUTY_LANE__MAX];
 		l->which = (enum duty_lane)i;
 		e = start_lane(s, l);
 	}

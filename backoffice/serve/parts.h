@@ -8,6 +8,7 @@
 
 #include "backoffice/cmp/cmp_routes.h"
 #include "backoffice/core/duty.h"
+#include "backoffice/core/tokens.h"
 #include "backoffice/est/est.h"
 #include "backoffice/ocsp/ocsp.h"
 #include "backoffice/serve/serve.h"
@@ -79,6 +80,21 @@ struct lane {
 	char said[256]; /* the last failure */
 };
 
+/* ---- what works (health.c) ---- */
+
+#define DUTIES_MAX 32
+struct health {
+	pthread_mutex_t lock;
+	struct tokens tokens; /* as they were when they were looked at last */
+	/* Of each duty that this server did: did it fail the last time? */
+	enum duty_state { DUTY_UNKNOWN, DUTY_DONE, DUTY_FAILED } duties[DUTIES_MAX];
+};
+lane_round health_look; /* at the tokens */
+void health_note_duty(struct health *h, const char *duty, bool failed);
+/* {"status", "version", "components"}; false: nothing here may be asked. */
+MUST_CHECK enum inro_err health_tell(struct serving *s, struct buf *out, bool *ret_serves);
+void health_metrics(struct serving *s, struct buf *out);
+
 /* ---- all of it ---- */
 
 struct serving {
@@ -94,7 +110,8 @@ struct serving {
 	struct core *core; /* the main thread's */
 	struct lists *lists;
 	struct responder *responder;
-	struct lane lanes[DUTY_LANE__MAX + 1];
+	struct health health;
+	struct lane lanes[DUTY_LANE__MAX + 2];
 };
 
 MUST_CHECK enum inro_err duties_start(struct serving *s);

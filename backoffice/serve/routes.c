@@ -6,15 +6,13 @@
 /* For a load balancer: 503 while the database does not answer, or the server ends. */
 static enum inro_err h_health(struct http_call *c, void *arg)
 {
-	const struct serving *s = arg;
-	bool good = s->healthy;
+	bool serves = false;
+	enum inro_err e = health_tell(arg, &c->answer->body, &serves);
 
-	c->answer->status = good ? 200 : 503;
+	c->answer->status = serves ? 200 : 503;
 	c->answer->type = "application/json";
 	http_answer_header(c->answer, "Cache-Control", "no-store");
-	buf_addf(&c->answer->body, "{\"status\":\"%s\",\"version\":\"%s\"}\n", good ? "ok" : "unavailable",
-		 INRO_VERSION);
-	return INRO_OK;
+	return e;
 }
 
 static void writers_metrics(struct writers *w, struct buf *out)
@@ -35,7 +33,7 @@ static void writers_metrics(struct writers *w, struct buf *out)
 
 static enum inro_err h_metrics(struct http_call *c, void *arg)
 {
-	const struct serving *s = arg;
+	struct serving *s = arg;
 	struct buf *out = &c->answer->body;
 
 	if (!s->server) /* it is just being started */
@@ -49,6 +47,7 @@ static enum inro_err h_metrics(struct http_call *c, void *arg)
 		 "# HELP inro_start_time_seconds When the server started.\n"
 		 "# TYPE inro_start_time_seconds gauge\ninro_start_time_seconds %lld\n",
 		 (long long)s->started);
+	health_metrics(s, out);
 	http_server_metrics(s->server, out);
 	responder_metrics(s->responder, out);
 	writers_metrics(s->writers, out);

@@ -259,6 +259,7 @@ enum inro_err serve_run(const struct serve_options *o, struct serve_report *ret)
 	sigaddset(&ours, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &ours, &before);
 	pthread_mutex_init(&s.asking, NULL);
+	pthread_mutex_init(&s.health.lock, NULL);
 	e = start(&s);
 	if (e == INRO_OK) {
 		service_tell("READY=1");
@@ -273,6 +274,7 @@ enum inro_err serve_run(const struct serve_options *o, struct serve_report *ret)
 	core_close(s.core);
 	writers_close(s.writers);
 	pthread_mutex_destroy(&s.asking);
+	pthread_mutex_destroy(&s.health.lock);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return e;
 }

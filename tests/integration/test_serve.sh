@@ -176,3 +176,32 @@ wait_for READY=1 notified
 wait_for WATCHDOG=1 notified
 stop_server "$pid"
 wait_for STOPPING=1 notified
+
+# ---- a token that does not open: told, and what works goes on ----
+
+INRO_PIN=654321 must inro token create side >/dev/null
+INRO_PIN=654321 must inro ca create side --subject CN=side --token side >/dev/null
+INRO_PIN=654321 must inro key generate --token side --label audit --type ec-p256 >/dev/null
+INRO_PIN=654321 must inro audit sign --key 'pkcs11:token=side;object=audit;type=private' >/dev/null
+must inro setting set audit.every 1 >/dev/null
+# Nobody has just looked.
+python3 -c 'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute("DELETE FROM lease"); d.commit()' home/backoffice.db
+start_server
+is_degraded() { [[ $(ask /healthz | jq -r .status) == degraded ]]; }
+for ((i = 0; i < 100; i++)); do
+	! is_degraded || ! ask /metrics | has '^inro_duty_failed{duty="audit-mark"} 1' || break
+	sleep 0.1
+done
+ask /healthz >health
+jq -e '.status == "degraded" and .components == {database: "ok", "token:office": "ok", "token:side": "INRO_E_PIN_WRONG"}' health >/dev/null ||
+	fail "a PIN that is wrong is not told: $(cat health)"
+[[ $(status_of "$http/healthz") == 200 ]] || fail "a server that is degraded is out"
+ask /metrics >metrics
+has '^inro_token_works{token="side"} 0' <metrics || fail "no metric of the token: $(cat metrics)"
+has '^inro_token_works{token="office"} 1' <metrics || fail "the other token does not work"
+has '^inro_duty_failed{duty="audit-mark"} 1' <metrics || fail "no metric of the duty: $(grep duty metrics)"
+[[ $(grep -c 'a token does not work' "$log") == 1 ]] || fail "it is not told once: $(grep token "$log")"
+[[ $(status_of "$http/crl/root.crl") == 200 ]] || fail "what works does not go on"
+[[ $(inro audit list --action audit.sign --json | jq '[.[] | select(.outcome == "refused")] | length') == 1 ]] ||
+	fail "refusals: $(inro audit list --action audit.sign)"
+stop_server

@@ -472,9 +472,41 @@ static void test_export(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static int64_t refusals(void)
+{
+	return office_ask(db, "SELECT count(*) FROM event WHERE action = 'audit.sign' AND outcome = 'refused'");
+}
+
+/* A key that does not work is told once, and tried less and less often; then it goes on. */
+static void test_trouble(void **state)
+{
+	struct core *c = *state, *away;
+	const char *pin = office_pin;
+
+	office_pin = NULL;
+	away = office_open(db);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(audit_sign_again(away), INRO_E_PIN_MISSING);
+	assert_int_equal(refusals(), 1);
+	assert_int_equal(away->mark_trouble.wait_ms, 60000);
+	for (int i = 0; i < 10; i++) {
+		away->mark_trouble.until_ms = 0;
+		assert_int_equal(audit_sign_again(away), INRO_E_PIN_MISSING);
+	}
+	assert_int_equal(refusals(), 1);
+	assert_int_equal(away->mark_trouble.wait_ms, 3600000);
+	office_pin = pin;
+	away->mark_trouble.until_ms = 0;
+	OK(audit_sign_again(away));
+	assert_int_equal(away->mark_trouble.code, INRO_OK);
+	core_close(away);
+	OK(audit_sign_again(c));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_trouble, setup, teardown),
 		T(test_signed),
 		T(test_due),
 		cmocka_unit_test(test_no_key),

@@ -8,6 +8,7 @@
  * 2. A head is signed only when the chain from the mark before stands.
  */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -357,6 +358,40 @@ enum inro_err audit_sign(struct core *c, const char *uri, struct audit_mark *ret
 	if (e != INRO_OK)
 		return audit_refused(c, "audit.sign", "audit", "head", e);
 	return hand_over(&s, ret, ret_receipt);
+}
+
+#define TRY_MS	    MINUTE_MS
+#define TRY_MS_MOST (60 * MINUTE_MS)
+
+static enum inro_err note_trouble(struct core *c, enum inro_err e)
+{
+	struct mark_trouble *t = &c->mark_trouble;
+	bool again = t->code == e;
+
+	t->wait_ms = again ? 2 * t->wait_ms : TRY_MS;
+	if (t->wait_ms > TRY_MS_MOST)
+		t->wait_ms = TRY_MS_MOST;
+	t->until_ms = clock_monotonic_ms() + t->wait_ms;
+	t->code = e;
+	snprintf(t->why, sizeof t->why, "%s", err_detail(e));
+	return again ? e : audit_refused(c, "audit.sign", "audit", "head", e);
+}
+
+enum inro_err audit_sign_again(struct core *c)
+{
+	struct mark_trouble *t = &c->mark_trouble;
+	SCOPED(signing) s = { 0 };
+	enum inro_err e;
+
+	if (t->code != INRO_OK && clock_monotonic_ms() < t->until_ms)
+		return err_set(t->code, "%s", t->why);
+	e = sign_head(c, NULL, &s);
+	if (e == INRO_E_BUSY)
+		return e;
+	if (e != INRO_OK)
+		return note_trouble(c, e);
+	*t = (struct mark_trouble) { 0 };
+	return INRO_OK;
 }
 
 /* So many events, the first of them at this time, are under no signed head. */

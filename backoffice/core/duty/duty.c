@@ -24,13 +24,12 @@
 static enum inro_err sign_head(struct core *c)
 {
 	AUTO(free_chars) char *uri = NULL;
-	SCOPED(audit_mark) mark = { 0 };
 	bool due = false;
 	enum inro_err e = setting_get(c, AUDIT_KEY_SETTING, &uri);
 
 	if (e == INRO_OK && uri && *uri)
 		e = audit_is_due(c, &due);
-	return e == INRO_OK && due ? audit_sign(c, NULL, &mark, NULL) : e;
+	return e == INRO_OK && due ? audit_sign_again(c) : e;
 }
 
 /* One run of one duty. */
