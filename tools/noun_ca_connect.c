@@ -1,9 +1,10 @@
 /* noun_ca_connect - CAs of others: put on record, asked, and heard. */
-#include "backoffice/core/ca.h"
+#include "backoffice/core/reach.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <errno.h>
+#include <string.h>
 
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/pem.h"
@@ -13,24 +14,118 @@
 #include "tools/office.h"
 #include "tools/text.h"
 
+/* What is in a file that an option names; nothing when it was not given. */
+static enum inro_err read_opt(const struct call *c, const char *opt, size_t max, struct buf *ret)
+{
+	return call_has(c, opt) ? file_read(call_opt(c, opt), max, ret) : INRO_OK;
+}
+
+static struct ca_way_wish way_of(const struct call *c)
+{
+	return (struct ca_way_wish) { .url = call_opt(c, "est"),
+				      .label = call_opt(c, "label"),
+				      .account = call_opt(c, "user"),
+				      .secret = call_opt(c, "secret"),
+				      .key_uri = call_opt(c, "key"),
+				      .proxy = call_opt(c, "proxy"),
+				      .seconds = call_number(c, "timeout", 0) };
+}
+
+/* A server, or somebody who carries. */
+static enum inro_err check_connect(const struct call *c, const struct ca_way_wish *w)
+{
+	static const char *const of_server[] = { "label", "trust", "user", "secret", "client-cert",
+						 "key", "proxy", "timeout" };
+	if (w->url)
+		return call_has(c, "by") ? err_set(INRO_E_ARG, "--by and a server exclude each other") : INRO_OK;
+	for (size_t i = 0; i < ARRAY_LEN(of_server); i++)
+		if (call_has(c, of_server[i]))
+			return err_set(INRO_E_ARG, "--%s is of a server: give --est URL", of_server[i]);
+	return call_has(c, "cert") ? INRO_OK
+				   : err_set(INRO_E_ARG, "give the CA's certificate by --cert FILE, or its "
+							 "server by --est URL");
+}
+
 enum inro_err ca_connect_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(ca_view) v = { 0 };
 	SCOPED(buf) cert = { 0 };
 	SCOPED(buf) chain = { 0 };
-	struct ca_connection in = { .name = call_arg(c, 0), .by = call_opt(c, "by") };
-	enum inro_err e = file_read(call_opt(c, "cert"), CERT_MAX, &cert);
-	if (!e && call_has(c, "chain"))
-		e = file_read(call_opt(c, "chain"), CERT_SOURCE_MAX, &chain);
+	SCOPED(buf) trust = { 0 };
+	SCOPED(buf) own = { 0 };
+	struct ca_way_wish way = way_of(c);
+	struct ca_connection in = { .name = call_arg(c, 0), .by = way.url ? "est" : call_opt(c, "by") };
+	enum inro_err e = office_open(c, &core);
 	if (!e)
-		e = office_open(c, &core);
+		e = check_connect(c, &way);
+	if (!e)
+		e = read_opt(c, "cert", CERT_MAX, &cert);
+	if (!e)
+		e = read_opt(c, "chain", CERT_SOURCE_MAX, &chain);
+	if (!e)
+		e = read_opt(c, "trust", WAY_TRUST_MAX, &trust);
+	if (!e)
+		e = read_opt(c, "client-cert", WAY_TRUST_MAX, &own);
+	way.trust = buf_bytes(&trust);
+	way.cert = buf_bytes(&own);
+	in.way = way.url ? &way : NULL;
 	in.in = (struct ca_activation) { .cert = buf_bytes(&cert),
 					 .chain = buf_bytes(&chain),
 					 .proposal = call_number(c, "proposal", 0) };
 	if (!e)
 		e = ca_connect(core, &in, &v);
 	return e ? e : json_give(json_of_ca(&v), ret);
+}
+
+/* ---- sent ---- */
+
+static void sent(void *arg, const struct ca_sent_one *one)
+{
+	static const char *const words[] = {
+		[SENT_CAME] = "came", [SENT_WAITS] = "waits", [SENT_FAILED] = "failed"
+	};
+	json_array_append_new(arg, json_pack("{s:I s:s s:o s:s}", "id", (json_int_t)one->credential, "what",
+					     words[one->what], "again",
+					     one->due_ms ? json_of_time(one->due_ms / 1000) : json_null(),
+					     "why", one->words ? one->words : ""));
+}
+
+/* What failed is said, and is the command's status. */
+static enum inro_err sent_status(const struct call *c, const struct ca_sent *done, const json_t *list)
+{
+	json_t *one;
+	size_t i;
+	json_array_foreach(list, i, one)
+	{
+		if (strcmp(json_string_value(json_object_get(one, "what")), "failed") == 0)
+			return err_set(INRO_E_POLICY, "%zu of the requests to CA '%s' failed; %lld: %s",
+				       done->failed, call_arg(c, 0),
+				       (long long)json_integer_value(json_object_get(one, "id")),
+				       json_string_value(json_object_get(one, "why")));
+	}
+	return INRO_OK;
+}
+
+enum inro_err ca_send_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	struct ca_sent done = { 0 };
+	json_t *list = json_array();
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = ca_send(core, call_arg(c, 0), !call_has(c, "due"), sent, list, &done);
+	if (e) {
+		json_decref(list);
+		return e;
+	}
+	e = sent_status(c, &done, list);
+	if (json_give(json_pack("{s:s s:I s:I s:I s:I s:o}", "name", call_arg(c, 0), "came",
+				(json_int_t)done.came, "waits", (json_int_t)done.waits, "failed",
+				(json_int_t)done.failed, "later", (json_int_t)done.later, "requests", list),
+		      ret))
+		return err_set(INRO_E_NO_MEMORY, "memory is short");
+	return e;
 }
 
 /* ---- requests ---- */
@@ -79,14 +174,19 @@ enum inro_err ca_requests_run(const struct call *c, json_t **ret)
 enum inro_err cert_give_order(struct core *core, const struct cred *cert, json_t *doc)
 {
 	SCOPED(ca_order) order = { 0 };
+	SCOPED(ca_way) way = { 0 };
 	SCOPED(buf) text = { 0 };
 	enum inro_err e = ca_order_of(core, cert->rec.id, &order);
 	struct bytes csr = blob_bytes(&order.csr);
 	if (e)
 		return e;
-	buf_addf(&text, "request %lld waits for CA '%s': bring it there, and what comes back is taken in by "
-			"'inro cert import --ca %s FILE'\n",
-		 (long long)cert->rec.id, cert->ca_name, cert->ca_name);
+	buf_addf(&text, "request %lld waits for CA '%s': ", (long long)cert->rec.id, cert->ca_name);
+	if (ca_way_of(core, cert->rec.ca, &way))
+		buf_addf(&text, "bring it there, and what comes back is taken in by 'inro cert import --ca %s "
+				"FILE'\n",
+			 cert->ca_name);
+	else
+		buf_addf(&text, "'inro ca send %s' asks now, 'inro serve' by itself\n", cert->ca_name);
 	json_object_set_new(doc, "summary", text_json(buf_bytes(&text)));
 	json_object_set_new(doc, "pem", json_of_pem(PEM_CSR, &csr, 1));
 	return INRO_OK;

@@ -113,10 +113,14 @@ MUST_CHECK enum inro_err ca_read_constraints(const char *const *permit, size_t p
 MUST_CHECK enum inro_err ca_certify(struct core *c, const struct cred_request *r, struct cred *ret);
 /* A CA of others behind the same interface (connector.h): its key is elsewhere.  A request for a
  * certificate of it stays pending until the certificate comes. */
+struct ca_way_wish;
 struct ca_connection {
 	const char *name;
 	const char *by; /* a connector's name; NULL: "file", by hand */
-	struct ca_activation in; /* its certificate; the chain up to a root, as there */
+	/* Its certificate; the chain up to a root, as there.  Over the network both may be left out: its
+	 * server says which they are. */
+	struct ca_activation in;
+	const struct ca_way_wish *way; /* over the network (reach.h); NULL: by hand */
 };
 MUST_CHECK enum inro_err ca_connect(struct core *c, const struct ca_connection *in,
 				    struct ca_view *ret);

@@ -10,6 +10,17 @@
 
 #include "backoffice/core/ca.h"
 
+struct ca_reach;
+struct est_certs;
+
+/* What a CA elsewhere says to a request. */
+struct ca_answer {
+	bool waits; /* for somebody there; else cert is set */
+	int64_t wait; /* seconds until it is asked again */
+	struct buf cert;
+};
+void ca_answer_clear(struct ca_answer *a);
+
 struct ca_connector {
 	const char *name;
 	/* Before the request is recorded: what that CA knows it by goes into order->reference.  It may
@@ -22,7 +33,23 @@ struct ca_connector {
 	 * for somebody to tell it. */
 	enum inro_err (*revoke)(struct core *c, const struct ca *ca, const struct credential *rec,
 				bool *ret_by_hand);
+
+	/* Over the network; NULL: people carry. */
+	const char *const *schemes; /* of its URLs, NULL behind the last */
+	bool has_path;		    /* and they have one */
+	/* What that server says over an authenticated way: its CA, and those above. */
+	enum inro_err (*cas)(struct ca_reach *r, struct est_certs *ret);
+	/* One request.  The order is the one on record; it stays as it is. */
+	enum inro_err (*ask)(struct ca_reach *r, const struct ca_order *order,
+			     struct ca_answer *ret);
 };
+extern const struct ca_connector ca_by_est;
+/* For those that have no better: nothing is noted, files are read, and people tell. */
+MUST_CHECK enum inro_err ca_file_request(struct core *c, const struct ca *ca, struct ca_order *order);
+MUST_CHECK enum inro_err ca_file_collect(struct core *c, const struct ca *ca,
+					 const struct ca_incoming *in, struct bytes *ret);
+MUST_CHECK enum inro_err ca_file_revoke(struct core *c, const struct ca *ca, const struct credential *rec,
+					bool *ret_by_hand);
 /* NULL: its key is here. */
 const struct ca_connector *ca_connector_of(const struct ca *ca);
 MUST_CHECK enum inro_err ca_connector_find(const char *name, enum ca_kind *ret);
@@ -32,5 +59,9 @@ MUST_CHECK enum inro_err ca_is_elsewhere(const struct ca *ca);
 /* ca_order.c: the request, read and proved, goes out in place of an issue; in->rec is what waits. */
 struct making;
 MUST_CHECK enum inro_err order_keep(struct core *c, struct making *j);
+
+/* ca_collect.c: one certificate that came for this request, and for no other. */
+MUST_CHECK enum inro_err ca_take(struct core *c, const struct ca *ca, int64_t request, struct bytes der,
+				 ca_collected_fn *fn, void *arg);
 
 #endif

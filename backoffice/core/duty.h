@@ -4,7 +4,8 @@
  * 1. A duty is a row of a table: its name, how often, and a function.  Which server does it is
  *    settled by a lease (lease.h), each time anew: none is special, and who is killed is followed.
  * 2. A duty that fails is tried again soon; it stops no other one.
- * 3. Quick ones and long ones are in lanes of their own: whatever a job takes, lists come in time.
+ * 3. Quick ones, long ones and those that wait for servers of others are in lanes of their own: whatever
+ *    a job takes, lists come in time.
  *    A lane is one thread's, which calls duty_tick() with a struct core of its own.
  * 4. A duty whose pieces have leases of their own (jobs) is every server's: each takes what is nobody's.
  * 5. The core is an administrator's of the tenant "default", and works for all tenants.
@@ -14,7 +15,7 @@
 
 #include "backoffice/core/core.h"
 
-enum duty_lane { DUTY_QUICK, DUTY_LONG, DUTY_LANE__MAX };
+enum duty_lane { DUTY_QUICK, DUTY_LONG, DUTY_AWAY, DUTY_LANE__MAX };
 
 struct duty {
 	const char *name;
@@ -41,5 +42,7 @@ MUST_CHECK enum inro_err duty_tick(struct core *c, enum duty_lane lane,
 /* From a duty's function, between two steps: makes its lease longer.  INRO_E_BUSY: another one has
  * it by now, and this one stops. */
 MUST_CHECK enum inro_err duty_goes_on(struct core *c);
+/* The server that it is done for wants to end: between two steps it is left for the next one. */
+bool duty_ends(const struct core *c);
 
 #endif

@@ -27,6 +27,8 @@ MUST_CHECK enum inro_err lease_take(struct core *c, const char *name, const char
  * was lost. */
 MUST_CHECK enum inro_err lease_leave(struct core *c, const char *name, const char *holder,
 				     int64_t ms);
+/* It is nobody's when its holder was a process of this machine that is no more. */
+MUST_CHECK enum inro_err lease_bury(struct core *c, const char *name);
 /* How long until it can be taken by others, 0: now. */
 MUST_CHECK enum inro_err lease_left(struct core *c, const char *name, int64_t *ret_ms);
 

@@ -118,7 +118,8 @@ static char *est_path(const char *label, const char *what)
 {
 	char *path;
 
-	return asprintf(&path, "/.well-known/est/%s/%s", label, what) < 0 ? NULL : path;
+	return asprintf(&path, "/.well-known/est/%s%s%s", label, *label ? "/" : "", what) < 0 ? NULL :
+												 path;
 }
 
 static bool is_certs(const struct fetch *f)

@@ -26,7 +26,7 @@ MUST_CHECK enum inro_err est_cacerts(const struct fetch_way *way, const char *la
 				     struct est_certs *ret);
 
 struct est_asked {
-	const char *label;
+	const char *label; /* "": none */
 	bool again; /* with the certificate that is to be renewed */
 	struct bytes csr;
 	/* out */

@@ -34,6 +34,7 @@ const char *const anchor_store_names[ANCHOR_STORE__MAX] = {
 const char *const ca_kind_names[CA_KIND__MAX] = {
 	[CA_LOCAL] = "local",
 	[CA_FILE] = "file",
+	[CA_EST] = "est",
 };
 
 const char *const cred_kind_names[CRED_KIND__MAX] = {
@@ -236,7 +237,17 @@ static const struct field device_group_fields[] = {
 static const struct field ca_order_fields[] = {
 	F_INT(ca_order, id),	     F_INT(ca_order, tenant), F_INT(ca_order, ca),
 	F_INT(ca_order, credential), F_BLOB(ca_order, csr),   F_TEXT(ca_order, reference),
-	F_INT(ca_order, created_ms),
+	F_INT(ca_order, created_ms), F_INT(ca_order, tries),  F_INT(ca_order, due_ms),
+	F_TEXT(ca_order, why),
+};
+
+static const struct field ca_way_fields[] = {
+	F_INT(ca_way, id),	  F_INT(ca_way, tenant),  F_INT(ca_way, ca),
+	F_TEXT(ca_way, url),	  F_TEXT(ca_way, label),  F_BLOB(ca_way, trust),
+	F_TEXT(ca_way, account),  F_TEXT(ca_way, secret), F_BLOB(ca_way, cert),
+	F_TEXT(ca_way, key_uri),  F_TEXT(ca_way, proxy),  F_INT(ca_way, seconds),
+	F_INT(ca_way, tries),	  F_INT(ca_way, due_ms),  F_TEXT(ca_way, why),
+	F_INT(ca_way, created_ms),
 };
 
 static const struct field ca_place_fields[] = {
@@ -465,6 +476,7 @@ TYPE(device_group, "group");
 TYPE(ca_generation, "CA's earlier key");
 TYPE(ca_place, "place of a CA's key");
 TYPE(ca_order, "request to a CA elsewhere");
+TYPE(ca_way, "way to a CA elsewhere");
 TYPE(proposal, "proposal");
 TYPE(job, "job");
 TYPE(job_error, "row of a job");
@@ -554,6 +566,7 @@ const struct record_type *const record_types[] = {
 	&ca_place_type,
 	&credential_type,
 	&ca_order_type,
+	&ca_way_type,
 	&proposal_type,
 	&job_type,
 	&job_error_type,
@@ -668,6 +681,7 @@ CLEAR(audit_head)
 CLEAR(device_group)
 CLEAR(ca_generation)
 CLEAR(ca_order)
+CLEAR(ca_way)
 CLEAR(ca_place)
 CLEAR(proposal)
 CLEAR(job)

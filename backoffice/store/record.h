@@ -43,7 +43,7 @@ enum anchor_store { ANCHOR_UNKNOWN, ANCHOR_SOFTWARE, ANCHOR_HARDWARE, ANCHOR_STO
 enum ca_state { CA_ACTIVE, CA_REVOKED, CA_RETIRED, CA_PENDING, CA_STATE__MAX };
 
 /* Who signs: a key in a token, a file that people carry, a server of others. */
-enum ca_kind { CA_LOCAL, CA_FILE, CA_KIND__MAX };
+enum ca_kind { CA_LOCAL, CA_FILE, CA_EST, CA_KIND__MAX };
 
 enum cred_kind {
 	CRED_CERTIFICATE,
@@ -239,6 +239,23 @@ struct ca_order {
 	int64_t id, tenant, ca, credential;
 	struct blob csr;
 	char *reference; /* by which that CA knows it; "": it has none */
+	int64_t created_ms;
+	int64_t tries, due_ms; /* failures one after the other; not asked again before */
+	char *why;	       /* what came of it last; "": nothing was wrong */
+};
+
+/* How a CA elsewhere is reached over the network. */
+struct ca_way {
+	int64_t id, tenant, ca;
+	char *url, *label;
+	struct blob trust; /* PEM: whom that server is believed by */
+	char *account;
+	char *secret;	  /* where the password is (secret_ref.h) */
+	struct blob cert; /* PEM, with its chain: how we show who we are */
+	char *key_uri, *proxy;
+	int64_t seconds; /* that one request may take */
+	int64_t tries, due_ms;
+	char *why; /* as of an order, of the server itself */
 	int64_t created_ms;
 };
 
@@ -466,6 +483,7 @@ void device_group_clear(struct device_group *r);
 void ca_generation_clear(struct ca_generation *r);
 void ca_place_clear(struct ca_place *r);
 void ca_order_clear(struct ca_order *r);
+void ca_way_clear(struct ca_way *r);
 void proposal_clear(struct proposal *r);
 void job_clear(struct job *r);
 void job_error_clear(struct job_error *r);
@@ -515,7 +533,7 @@ struct record_type {
 size_t record_columns(const struct record_type *t);
 
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
-	audit_head_type, device_group_type, ca_generation_type, ca_place_type, ca_order_type, proposal_type, job_type,
+	audit_head_type, device_group_type, ca_generation_type, ca_place_type, ca_order_type, ca_way_type, proposal_type, job_type,
 	job_error_type, job_part_type, job_result_type, account_type, pass_type, reply_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
 	profile_version_type, errand_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
 /* Read only: some columns of credential_type, and of crl_piece_type. */
@@ -539,6 +557,7 @@ extern const struct record_type *const record_types[];
 	struct ca_generation *: &ca_generation_type, \
 	struct ca_place *: &ca_place_type, \
 	struct ca_order *: &ca_order_type, \
+	struct ca_way *: &ca_way_type, \
 	struct proposal *: &proposal_type, \
 	struct job *: &job_type, \
 	struct job_error *: &job_error_type, \

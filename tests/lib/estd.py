@@ -14,9 +14,11 @@ import os
 import ssl
 import subprocess
 import sys
+import threading
 import time
 
 DIR = sys.argv[1]
+signing = threading.Lock()
 
 
 def path(name):
@@ -170,7 +172,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if mode == "refuse":
             self.give(400, "text/plain", b"not like this\n")
             return
-        der = sign(csr, mode)
+        with signing:
+            der = sign(csr, mode)
         if mode == "lost":
             self.connection.close()
             return

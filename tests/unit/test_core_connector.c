@@ -8,10 +8,12 @@
 #include <openssl/x509v3.h>
 
 #include "backoffice/core/ca.h"
+#include "backoffice/core/ca/secret_ref.h"
 #include "backoffice/core/connector.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/group.h"
+#include "base/file.h"
 #include "tests/lib/office.h"
 
 #define OK(x)	    assert_int_equal(x, INRO_OK)
@@ -227,7 +229,6 @@ static void test_plain(void **state)
 			 1);
 }
 
-/* What is revoked here is for somebody to tell, and nothing else than by hand is there. */
 static void test_table(void **state)
 {
 	const struct ca here = { .kind = CA_LOCAL }, file = { .kind = CA_FILE };
@@ -239,11 +240,35 @@ static void test_table(void **state)
 		const struct ca_connector *by = ca_connector_of(&(struct ca) { .kind = (enum ca_kind)k });
 
 		assert_true(!by || (by->name && by->request && by->collect && by->revoke));
+		assert_true(!by || (!by->ask == !by->cas && !by->ask == !by->schemes));
 	}
 	assert_string_equal(ca_connector_of(&file)->name, "file");
 	OK(ca_connector_find("file", &kind));
 	assert_int_equal(kind, CA_FILE);
 	FAILS(INRO_E_ARG, ca_connector_find("carrier pigeon", &kind));
+}
+
+/* Where a password is: what is on record, and what is read of it. */
+static void test_secret_refs(void **state)
+{
+	static const char *const bad[] = { "", "hunter2", "file:", "env:", "FILE:/x", "pass:x", "credential:" };
+	SCOPED(secret) s = { 0 };
+	SCOPED(secret) t = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		FAILS(INRO_E_ARG, secret_ref_check(bad[i]));
+	FAILS(INRO_E_CONFIG, secret_ref_read("env:NO_SUCH_NAME_HERE", &s));
+	assert_int_not_equal(secret_ref_read("file:no such file", &s), INRO_OK);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	FAILS(INRO_E_CONFIG, secret_ref_read("credential:pw", &s));
+	setenv("CONNECTOR_PASSWORD", "of the environment", 1);
+	OK(secret_ref_read("env:CONNECTOR_PASSWORD", &s));
+	assert_true(bytes_is(secret_bytes(&s), "of the environment"));
+	OK(file_write("pw", 0600, bytes_of("of a file\nand no more\n")));
+	setenv("CREDENTIALS_DIRECTORY", ".", 1);
+	OK(secret_ref_read("credential:pw", &t));
+	assert_true(bytes_is(secret_bytes(&t), "of a file"));
 }
 
 static void test_unrequested(void **state)
@@ -304,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_plain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_table, setup, teardown),
+		cmocka_unit_test(test_secret_refs),
 		cmocka_unit_test_setup_teardown(test_unrequested, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_approval, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_given_up, setup, teardown),

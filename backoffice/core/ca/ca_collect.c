@@ -21,6 +21,7 @@
 
 struct collecting {
 	const struct ca_incoming *in;
+	int64_t request; /* the only one that it may be for; 0: any that waits */
 	struct ca ca;
 	struct cert issuer;
 };
@@ -153,6 +154,33 @@ static enum inro_err find_request(struct core *c, struct arrival *a)
 	return e;
 }
 
+/* The request that was sent, and its key. */
+static enum inro_err find_expected(struct core *c, struct arrival *a)
+{
+	uint8_t hash[PKI_DIGEST_MAX];
+	enum inro_err e = pki_digest(PKI_SHA256, a->cert.key.spki, hash);
+
+	if (e == INRO_OK)
+		e = core_by_id(c, &credential_type, a->k->request, &a->rec);
+	if (e == INRO_OK && a->rec.state != CRED_PENDING)
+		e = err_set(INRO_E_STATE, "request %lld is %s by now", (long long)a->k->request,
+			    cred_state_names[a->rec.state]);
+	if (e == INRO_OK &&
+	    !bytes_equal(BYTES(hash, pki_hash_octets(PKI_SHA256)), blob_bytes(&a->rec.key_hash)))
+		e = err_set(INRO_E_POLICY, "the certificate that came is for another key than that of request "
+					   "%lld",
+			    (long long)a->k->request);
+	return e;
+}
+
+static enum inro_err check_known(const struct arrival *a)
+{
+	if (!a->k->request || a->rec.id == a->k->request)
+		return INRO_OK;
+	return err_set(INRO_E_POLICY, "the certificate that came is that of record %lld",
+		       (long long)a->rec.id);
+}
+
 /* Another's key gets no second owner. */
 static enum inro_err check_owner(struct core *c, const struct arrival *a)
 {
@@ -230,9 +258,11 @@ static enum inro_err arrive_work(struct core *c, void *arg)
 	buf_truncate(&a->warnings, a->linted);
 	e = find_known(c, a, &a->rec);
 	a->known = e == INRO_OK;
+	if (e == INRO_OK)
+		return check_known(a);
 	if (e != INRO_E_NOT_FOUND)
 		return e;
-	e = find_request(c, a);
+	e = a->k->request ? find_expected(c, a) : find_request(c, a);
 	if (e == INRO_OK)
 		e = check_owner(c, a);
 	if (e == INRO_OK && a->rec.subject &&
@@ -311,5 +341,18 @@ enum inro_err ca_collect(struct core *c, const char *name, const struct ca_incom
 		if (more)
 			e = take_one(c, &k, der, fn, arg);
 	}
+	return e;
+}
+
+enum inro_err ca_take(struct core *c, const struct ca *ca, int64_t request, struct bytes der,
+		      ca_collected_fn *fn, void *arg)
+{
+	static const struct ca_incoming in = { 0 };
+	struct collecting k = { .in = &in, .request = request, .ca = *ca };
+	enum inro_err e = cert_read(blob_bytes(&ca->cert), &k.issuer);
+
+	if (e == INRO_OK)
+		e = take_one(c, &k, der, fn, arg);
+	cert_clear(&k.issuer);
 	return e;
 }

@@ -2,6 +2,7 @@
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca/ca_above.h"
 #include "backoffice/core/ca/ca_making.h"
+#include "backoffice/core/ca/ca_reach.h"
 #include "backoffice/core/connector.h"
 #include "base/clock.h"
 
@@ -12,6 +13,9 @@ struct connecting {
 	struct ca ca;
 	struct credential rec;
 	struct ca_eyes eyes;
+	/* Over the network. */
+	struct ca_way way;
+	struct buf named, named_chain; /* what its server said it is */
 };
 
 static void connecting_clear(struct connecting *k)
@@ -21,6 +25,9 @@ static void connecting_clear(struct connecting *k)
 	ca_clear(&k->ca);
 	credential_clear(&k->rec);
 	ca_eyes_clear(&k->eyes);
+	ca_way_clear(&k->way);
+	buf_clear(&k->named);
+	buf_clear(&k->named_chain);
 }
 
 static enum inro_err check_connection(struct core *c, const struct connecting *k)
@@ -35,17 +42,59 @@ static enum inro_err check_connection(struct core *c, const struct connecting *k
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
+/* The CA that its server names; one that was given has to be among those. */
+static enum inro_err hear(struct ca_reach *r, struct connecting *k)
+{
+	SCOPED(cert) cert = { 0 };
+	struct est_certs named = { 0 };
+	enum inro_err e = ca_connector_of(&k->ca)->cas(r, &named);
+
+	if (e == INRO_OK && !k->in->in.cert.n)
+		e = ca_reach_pick(&named, &k->named, &k->named_chain);
+	if (e == INRO_OK && k->in->in.cert.n)
+		e = cert_read(k->in->in.cert, &cert);
+	if (e == INRO_OK && k->in->in.cert.n)
+		e = ca_reach_has(&named, buf_bytes(&cert.der));
+	est_certs_clear(&named);
+	return e;
+}
+
+static enum inro_err go_there(struct core *c, struct connecting *k)
+{
+	const struct ca_connector *by = ca_connector_of(&k->ca);
+	SCOPED(ca_reach) r = { 0 };
+	enum inro_err e;
+
+	if (!by->ask != !k->in->way)
+		return err_set(INRO_E_ARG, by->ask ? "a CA by '%s' has a server: give its URL" :
+						     "a CA by '%s' has no server",
+			       by->name);
+	if (!k->in->way)
+		return INRO_OK;
+	e = ca_way_fill(by, k->in->way, &k->way);
+	k->way.tenant = c->tenant;
+	ca_reach_open(c, &k->way, &r);
+	return e == INRO_OK ? hear(&r, k) : e;
+}
+
+static struct bytes said_or(struct bytes given, const struct buf *named)
+{
+	return given.n ? given : buf_bytes(named);
+}
+
 static enum inro_err read_connection(struct core *c, struct connecting *k)
 {
 	const char *by = k->in->by ? k->in->by : "file";
 	enum inro_err e = ca_connector_find(by, &k->ca.kind);
 
 	if (e == INRO_OK)
-		e = cert_read(k->in->in.cert, &k->cert);
+		e = go_there(c, k);
+	if (e == INRO_OK)
+		e = cert_read(said_or(k->in->in.cert, &k->named), &k->cert);
 	if (e == INRO_OK)
 		e = ca_above_check(&k->cert, "the certificate");
 	if (e == INRO_OK)
-		e = ca_above_find(c, &k->cert, k->in->in.chain, 0, &k->above);
+		e = ca_above_find(c, &k->cert, said_or(k->in->in.chain, &k->named_chain), 0, &k->above);
 	return e == INRO_OK ? ca_own_fill(c, &k->cert, &k->rec) : e;
 }
 
@@ -72,6 +121,7 @@ static enum inro_err ask_for(struct core *c, struct connecting *k)
 {
 	detail_hex(&k->eyes.body, "sha256", blob_bytes(&k->rec.fingerprint));
 	detail_text(&k->eyes.body, "subject", k->rec.subject);
+	detail_text(&k->eyes.body, "url", k->way.url);
 	k->eyes.proposal = k->in->in.proposal;
 	return ca_eyes_check(c, &k->eyes, k->in->name);
 }
@@ -82,6 +132,8 @@ static enum inro_err tell(struct core *c, const struct connecting *k)
 	const struct audit_entry entry = { "ca.connect", "ca", k->in->name, EVENT_DONE, &detail };
 
 	detail_text(&detail, "by", ca_connector_of(&k->ca)->name);
+	detail_text(&detail, "url", k->way.url);
+	detail_text(&detail, "label", k->way.label);
 	detail_text(&detail, "subject", k->rec.subject);
 	detail_hex(&detail, "sha256", blob_bytes(&k->rec.fingerprint));
 	return audit_append(c, &entry);
@@ -98,6 +150,10 @@ static enum inro_err connect_work(struct core *c, void *arg)
 		if (e == INRO_E_EXISTS)
 			e = err_set(e, "there is a CA '%s' already", k->in->name);
 	}
+	k->way.id = 0;
+	k->way.ca = k->ca.id;
+	if (e == INRO_OK && k->in->way)
+		e = store_insert(c->store, &k->way);
 	k->rec.own_ca = k->ca.id;
 	k->rec.ca = k->above.root ? k->ca.id : k->above.parent;
 	k->rec.ca_generation = k->above.parent ? k->above.parent_generation : 1;

@@ -10,6 +10,7 @@
 #include "backoffice/core/job.h"
 #include "backoffice/core/lease.h"
 #include "backoffice/core/pass.h"
+#include "backoffice/core/reach.h"
 #include "backoffice/core/reply.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/core/status.h"
@@ -40,11 +41,16 @@ struct duty_turn {
 	char holder[LEASE_HOLDER_MAX + 1];
 };
 
+bool duty_ends(const struct core *c)
+{
+	const struct duty_watch *w = c->turn ? c->turn->watch : NULL;
+
+	return w && w->ends && w->ends(w->arg);
+}
+
 static bool server_ends(void *core)
 {
-	const struct duty_watch *w = ((const struct core *)core)->turn->watch;
-
-	return w->ends && w->ends(w->arg);
+	return duty_ends(core);
 }
 
 static enum inro_err do_jobs(struct core *c)
@@ -63,6 +69,7 @@ const struct duty duties[] = {
 	{ "purge-replies", DUTY_QUICK, 30 * MINUTE, MINUTE, 5 * MINUTE, false, reply_purge },
 	{ "purge-passes", DUTY_QUICK, 60 * MINUTE, MINUTE, 5 * MINUTE, false, pass_purge },
 	{ "jobs", DUTY_LONG, 0, 0, 0, false, do_jobs },
+	{ "ca-send", DUTY_AWAY, 5 * SECOND, 30 * SECOND, 15 * MINUTE, true, ca_send_due },
 	{ 0 },
 };
 

@@ -135,6 +135,30 @@ enum inro_err lease_leave(struct core *c, const char *name, const char *holder, 
 	return core_write(c, leave_work, &t);
 }
 
+static enum inro_err bury_work(struct core *c, void *arg)
+{
+	const struct taking *t = arg;
+	SCOPED(lease) l = { 0 };
+	int64_t now = 0;
+	enum inro_err e = load(c, t->name, &l, &now);
+
+	if (e != INRO_OK || !*text_or_empty(l.holder) || lease_holder_lives(l.holder))
+		return e;
+	return write_lease(c, &l, t, now);
+}
+
+enum inro_err lease_bury(struct core *c, const char *name)
+{
+	struct taking t = { .name = name };
+	SCOPED(lease) l = { 0 };
+	int64_t now = 0;
+	enum inro_err e = load(c, name, &l, &now);
+
+	if (e != INRO_OK || !*text_or_empty(l.holder) || lease_holder_lives(l.holder))
+		return e;
+	return core_write(c, bury_work, &t);
+}
+
 enum inro_err lease_left(struct core *c, const char *name, int64_t *ret_ms)
 {
 	SCOPED(lease) l = { 0 };

@@ -1,0 +1,371 @@
+/* ca_send - requests sent to CAs elsewhere, and their answers taken in; see reach.h. */
+#include <stdio.h>
+
+#include "backoffice/core/ca/ca_reach.h"
+#include "backoffice/core/authority.h"
+#include "backoffice/core/duty.h"
+#include "backoffice/core/lease.h"
+#include "base/clock.h"
+
+#define SECOND_MS INT64_C(1000)
+#define DAY_MS	  (86400 * SECOND_MS)
+#define LEASE_MS  ((WAY_SECONDS_MAX + 60) * SECOND_MS)
+/* Tries after failures: from a minute, doubled, up to six hours. */
+#define AGAIN_MS     (60 * SECOND_MS)
+#define AGAIN_MAX_MS (360 * AGAIN_MS)
+/* What a server may put off, and for how long in all. */
+#define WAIT_MIN 5
+#define WAIT_MAX 86400
+#define PATIENCE_MS (30 * DAY_MS)
+
+struct sending {
+	struct ca ca;
+	struct ca_way way;
+	struct ca_reach reach;
+	const struct ca_connector *by;
+	bool now;
+	char lease[48], holder[LEASE_HOLDER_MAX + 1];
+	bool held;
+	ca_sent_fn *fn;
+	void *arg;
+	struct ca_sent done;
+};
+
+static void sending_clear(struct sending *s)
+{
+	ca_reach_clear(&s->reach);
+	ca_way_clear(&s->way);
+	ca_clear(&s->ca);
+}
+
+static int64_t put_off(int64_t tries)
+{
+	int64_t ms = AGAIN_MS;
+
+	for (int64_t i = 1; i < tries && ms < AGAIN_MAX_MS; i++)
+		ms *= 2;
+	return ms < AGAIN_MAX_MS ? ms : AGAIN_MAX_MS;
+}
+
+/* ---- what came of it is kept ---- */
+
+static enum inro_err note_order(struct core *c, void *arg)
+{
+	return store_update(c->store, (struct ca_order *)arg);
+}
+
+static enum inro_err note_way(struct core *c, void *arg)
+{
+	return store_update(c->store, (struct ca_way *)arg);
+}
+
+static enum inro_err way_failed(struct core *c, struct ca_way *way, enum inro_err e)
+{
+	SCOPED(buf) why = { 0 };
+	enum inro_err kept;
+
+	buf_add_str(&why, err_detail(e));
+	buf_add_u8(&why, 0);
+	way->tries++;
+	way->due_ms = clock_now_ms() + put_off(way->tries);
+	kept = buf_err(&why);
+	if (kept == INRO_OK)
+		kept = text_set(&way->why, (const char *)why.p);
+	if (kept == INRO_OK)
+		kept = core_write(c, note_way, way);
+	/* What was wrong there is told, and not what was wrong with noting it. */
+	(void)kept;
+	return err_set(e, "%s", buf_err(&why) == INRO_OK ? (const char *)why.p : "");
+}
+
+static enum inro_err way_is_good(struct core *c, struct ca_way *way)
+{
+	enum inro_err e = INRO_OK;
+
+	if (!way->tries)
+		return e;
+	way->tries = way->due_ms = 0;
+	e = text_set(&way->why, "");
+	return e == INRO_OK ? core_write(c, note_way, way) : e;
+}
+
+/* ---- one request ---- */
+
+struct turn_of {
+	struct sending *s;
+	struct ca_order *order;
+	struct ca_sent_one one;
+	struct buf words;
+	enum inro_err taken;
+};
+
+static void keep_words(struct turn_of *t, const char *words)
+{
+	buf_reset(&t->words);
+	buf_add_str(&t->words, words);
+	buf_add_u8(&t->words, 0);
+	t->one.words = buf_err(&t->words) == INRO_OK ? (const char *)t->words.p : "";
+}
+
+static void taken(void *arg, const struct ca_collected *one)
+{
+	struct turn_of *t = arg;
+
+	t->taken = one->error;
+	keep_words(t, one->error ? one->why : one->warnings);
+}
+
+static void failed(struct turn_of *t)
+{
+	t->one.what = SENT_FAILED;
+	t->order->tries++;
+	t->order->due_ms = clock_now_ms() + put_off(t->order->tries);
+}
+
+/* An answer that never comes is no answer. */
+static void put_off_there(struct turn_of *t, int64_t wait)
+{
+	int64_t now = clock_now_ms(), s = wait < WAIT_MIN ? WAIT_MIN : wait;
+
+	if (now - t->order->created_ms > PATIENCE_MS) {
+		failed(t);
+		keep_words(t, "the CA has put it off for 30 days; 'inro cert reject' gives it up");
+		return;
+	}
+	t->one.what = SENT_WAITS;
+	t->order->tries = 0;
+	t->order->due_ms = now + (s > WAIT_MAX ? WAIT_MAX : s) * SECOND_MS;
+	keep_words(t, "waits for the CA's approval");
+}
+
+static enum inro_err take(struct core *c, struct turn_of *t, struct bytes der)
+{
+	enum inro_err e = ca_take(c, &t->s->ca, t->order->credential, der, taken, t);
+
+	if (e != INRO_OK)
+		return e;
+	if (t->taken == INRO_OK)
+		t->one.what = SENT_CAME;
+	else
+		failed(t);
+	return INRO_OK;
+}
+
+static enum inro_err note(struct core *c, struct turn_of *t)
+{
+	enum inro_err e = INRO_OK;
+
+	t->one.due_ms = t->order->due_ms;
+	if (t->one.what == SENT_CAME)
+		return e;
+	e = text_set(&t->order->why, t->one.words);
+	return e == INRO_OK ? core_write(c, note_order, t->order) : e;
+}
+
+static void count(struct sending *s, const struct ca_sent_one *one)
+{
+	s->done.came += one->what == SENT_CAME;
+	s->done.waits += one->what == SENT_WAITS;
+	s->done.failed += one->what == SENT_FAILED;
+	if (s->fn)
+		s->fn(s->arg, one);
+}
+
+/* The server is away, or lets us in no more: the others need not be tried. */
+static bool is_about_the_way(enum inro_err e)
+{
+	return e == INRO_E_BUSY || e == INRO_E_CONFIG || e == INRO_E_ACCESS || e == INRO_E_SIGNATURE ||
+	       e == INRO_E_TOKEN || e == INRO_E_NO_MEMORY || e == INRO_E_PIN_MISSING;
+}
+
+static enum inro_err send_one(struct core *c, struct sending *s, struct ca_order *order)
+{
+	struct turn_of t = { .s = s, .order = order, .one = { .credential = order->credential } };
+	struct ca_answer a = { 0 };
+	enum inro_err e = s->by->ask(&s->reach, order, &a);
+
+	if (is_about_the_way(e)) {
+		ca_answer_clear(&a);
+		return e;
+	}
+	if (e != INRO_OK) {
+		keep_words(&t, err_detail(e));
+		failed(&t);
+		e = INRO_OK;
+	} else if (a.waits) {
+		put_off_there(&t, a.wait);
+	} else {
+		e = take(c, &t, buf_bytes(&a.cert));
+	}
+	if (e == INRO_OK)
+		e = note(c, &t);
+	if (e == INRO_OK)
+		count(s, &t.one);
+	ca_answer_clear(&a);
+	buf_clear(&t.words);
+	return e;
+}
+
+/* ---- all that wait ---- */
+
+static enum inro_err goes_on(struct core *c, struct sending *s)
+{
+	bool mine = true;
+	enum inro_err e = lease_take(c, s->lease, s->holder, LEASE_MS, &mine);
+
+	if (e == INRO_OK && !mine)
+		e = err_set(INRO_E_BUSY, "another process sends to CA '%s' by now", s->ca.name);
+	return e == INRO_OK ? duty_goes_on(c) : e;
+}
+
+static enum inro_err send_all(struct core *c, struct sending *s)
+{
+	SCOPED(ca_orders) l = { 0 };
+	enum inro_err e = ca_orders(c, s->ca.name, &l);
+
+	for (size_t i = 0; e == INRO_OK && i < l.n && !duty_ends(c); i++) {
+		struct ca_order *order = &l.items[i].rec;
+
+		if (!s->now && order->due_ms > clock_now_ms()) {
+			s->done.later++;
+			continue;
+		}
+		e = goes_on(c, s);
+		if (e == INRO_OK)
+			e = send_one(c, s, order);
+	}
+	return e;
+}
+
+/* Is it still the CA that was put on record, before anything is told to it. */
+static enum inro_err meet(struct core *c, struct sending *s)
+{
+	struct est_certs named = { 0 };
+	enum inro_err e;
+
+	ca_reach_open(c, &s->way, &s->reach);
+	e = s->by->cas(&s->reach, &named);
+	if (e == INRO_OK)
+		e = ca_reach_has(&named, blob_bytes(&s->ca.cert));
+	if (e == INRO_OK)
+		e = ca_reach_who(&s->reach);
+	est_certs_clear(&named);
+	return e;
+}
+
+static enum inro_err run(struct core *c, struct sending *s)
+{
+	enum inro_err e = meet(c, s);
+
+	if (e == INRO_OK)
+		e = send_all(c, s);
+	return e == INRO_OK ? way_is_good(c, &s->way) : way_failed(c, &s->way, e);
+}
+
+static enum inro_err run_alone(struct core *c, struct sending *s)
+{
+	enum inro_err left, e = lease_holder(s->holder);
+
+	snprintf(s->lease, sizeof s->lease, "ca-send/%lld", (long long)s->ca.id);
+	if (e == INRO_OK)
+		e = lease_bury(c, s->lease);
+	if (e == INRO_OK)
+		e = lease_take(c, s->lease, s->holder, LEASE_MS, &s->held);
+	if (e == INRO_OK && !s->held)
+		e = err_set(INRO_E_BUSY, "another process sends to CA '%s' now", s->ca.name);
+	if (e != INRO_OK)
+		return e;
+	e = run(c, s);
+	left = lease_leave(c, s->lease, s->holder, 0);
+	return e != INRO_OK ? e : left;
+}
+
+enum inro_err ca_way_of(struct core *c, int64_t ca, struct ca_way *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "ca", .number = ca },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+
+	return store_find(c->store, &q, ret);
+}
+
+static enum inro_err open_sending(struct core *c, const char *name, struct sending *s)
+{
+	enum inro_err e = core_require(c, ROLE_OPERATOR, "send requests to a CA elsewhere");
+
+	if (e == INRO_OK)
+		e = ca_load(c, name, &s->ca);
+	s->by = e == INRO_OK ? ca_connector_of(&s->ca) : NULL;
+	if (e == INRO_OK && (!s->by || !s->by->ask))
+		e = err_set(INRO_E_STATE, "CA '%s' is not asked over the network%s", name,
+			    s->by ? ": 'inro ca requests' gives out what waits" : "");
+	return e == INRO_OK ? ca_way_of(c, s->ca.id, &s->way) : e;
+}
+
+enum inro_err ca_send(struct core *c, const char *name, bool now, ca_sent_fn *fn, void *arg,
+		      struct ca_sent *ret)
+{
+	SCOPED(sending) s = { .now = now, .fn = fn, .arg = arg };
+	enum inro_err e = open_sending(c, name, &s);
+
+	if (e != INRO_OK)
+		return audit_refused(c, "ca.send", "ca", name, e);
+	e = run_alone(c, &s);
+	*ret = s.done;
+	return e;
+}
+
+/* ---- by itself ---- */
+
+/* Who has nothing to send is not asked for its certificates each time. */
+static enum inro_err is_due(struct core *c, const struct ca_way *way, struct ca *ca, bool *ret)
+{
+	SCOPED(ca_orders) l = { 0 };
+	int64_t now = clock_now_ms();
+	enum inro_err e = INRO_OK;
+
+	*ret = false;
+	if (way->due_ms > now)
+		return e;
+	e = store_get(c->store, way->ca, ca);
+	if (e != INRO_OK || ca->state != CA_ACTIVE)
+		return e;
+	e = ca_orders(c, ca->name, &l);
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
+		*ret |= l.items[i].rec.due_ms <= now;
+	return e;
+}
+
+static enum inro_err send_due(struct core *c, const struct ca_way *way)
+{
+	SCOPED(ca) ca = { 0 };
+	struct ca_sent done;
+	bool due = false;
+	enum inro_err e = is_due(c, way, &ca, &due);
+
+	if (e != INRO_OK || !due)
+		return e;
+	e = ca_send(c, ca.name, false, NULL, NULL, &done);
+	return e == INRO_OK ? e : err_context(e, "CA '%s'", ca.name);
+}
+
+enum inro_err ca_send_due(struct core *c)
+{
+	const struct store_cond mine = { .field = "tenant", .number = c->tenant };
+	const struct store_query q = { .conds = &mine, .n = 1 };
+	void *rows = NULL;
+	size_t n = 0;
+	enum inro_err first = INRO_OK, e = core_all(c, &ca_way_type, &q, &rows, &n);
+
+	/* One server's absence is no other CA's trouble. */
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		enum inro_err one = send_due(c, (const struct ca_way *)rows + i);
+
+		if (first == INRO_OK)
+			first = one;
+	}
+	list_free(&ca_way_type, rows, n);
+	return e != INRO_OK ? e : first;
+}

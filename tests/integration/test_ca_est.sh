@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# A CA elsewhere that is asked by EST: another office of ours, and a service that misbehaves in every way.
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/serve.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/agent.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/cas.sh" || exit 1
+have_all() { command -v jq && command -v curl && [[ -x /usr/bin/python3 ]]; }
+have_all >/dev/null || skip "jq, curl or python3 is not installed"
+
+near() { INRO_HOME=$T/near inro "$@"; }
+far() { INRO_HOME=$T/far inro "$@"; }
+send() { near ca send "$@" --json >s.out 2>s.err; }
+said() { # KEY NUMBER
+	[[ $(jq ".$1" s.out) == "$2" ]] || fail "$1 is not $2: $(cat s.out s.err)"
+}
+state() { near cert show "id:$1" --json | jq -r .state; }
+order() { # CA DEVICE: makes a request, its id in $id
+	request "$2"
+	must near cert issue --ca "$1" --profile tls-client --csr "$2.csr" --out "$2.out" >/dev/null
+	id=$(near ca requests "$1" --json | jq -r "last(.[]).id")
+}
+
+# ---- another office of ours: `ra` asks there ----
+
+INRO_HOME=$T/far
+make_office
+must far ca create issuing --subject CN=issuing --token office --parent root >/dev/null
+must far secret seal-key --token office >/dev/null
+sed -e '/^bind/d' -e 's/tls-client/for-others/' "$S/backoffice/pki/profiles/tls-client.ini" >for-others.ini
+must far profile add for-others.ini >/dev/null
+must far device add ra --json | jq -r .psk >ra.psk
+start_server --retry-after 1
+far_https=$https
+INRO_HOME=$T/near
+must near token create office >/dev/null
+must near device add d1 >/dev/null
+
+refused 1 "give --est URL" near ca connect plant --secret file:ra.psk --user ra
+refused 1 "give --est URL" near ca connect plant --cert root.pem --user ra
+refused 1 "by which|believed by" near ca connect plant --est "$far_https" --user ra --secret "file:$T/ra.psk"
+refused 1 "who asks" near ca connect plant --est "$far_https" --trust root.pem --user ra
+refused 1 "file:PATH, env:NAME" near ca connect plant --est "$far_https" --trust root.pem --user ra --secret hunter2
+refused 1 "ends behind its host" near ca connect plant --est "$far_https/x" --trust root.pem --user ra --secret "file:$T/ra.psk"
+refused 1 "no address" near ca connect plant --est "${far_https/https/http}" --trust root.pem --user ra --secret "file:$T/ra.psk"
+refused 1 "characters that do not belong" near ca connect plant --est "https://a:b@localhost" --trust root.pem --user ra --secret "file:$T/ra.psk"
+far_root stranger
+refused 1 "not the service" near ca connect plant --est "$far_https" --label issuing --trust stranger.pem --user ra --secret "file:$T/ra.psk"
+refused 1 "404" near ca connect plant --est "$far_https" --label nobody --trust root.pem --user ra --secret "file:$T/ra.psk"
+refused 1 "none of them" near ca connect plant --cert stranger.pem --est "$far_https" --label issuing.for-others --trust root.pem --user ra --secret "file:$T/ra.psk"
+must near ca connect plant --est "$far_https" --label issuing.for-others --trust root.pem --user ra --secret "file:$T/ra.psk" >/dev/null
+[[ $(near ca show plant --chain | grep -c BEGIN) == 2 ]] || fail "the chain is not what the server named"
+! grep -q "$(cat ra.psk)" "$T/near/"*.db* || fail "the password is in the database"
+
+order plant d1
+first=$id
+send plant || fail "$(cat s.out s.err)"
+said came 1
+[[ $(state "$first") == active ]] || fail "$(near cert show "id:$first")"
+near cert show "id:$first" --format chain >chain.pem
+openssl verify -CAfile root.pem -untrusted chain.pem chain.pem >s.out 2>&1 || fail "$(cat s.out)"
+[[ $(far cert list --json | jq '[.[] | select(.subject == "CN=d1")] | length') == 1 ]] || fail "$(far cert list --json)"
+send plant || fail "$(cat s.out s.err)"
+said came 0
+
+# The password is wrong, then gone; what was wrong is kept, and the way is put off.
+order plant d2
+mv ra.psk kept.psk
+send plant && fail "without a password"
+grep -q "the password in $T/ra.psk" s.err || fail "$(cat s.err)"
+echo nonsense >ra.psk
+send plant && fail "with another password"
+grep -q 401 s.err || fail "$(cat s.err)"
+mv kept.psk ra.psk
+[[ $(state "$id") == pending ]] || fail "an error has changed the request"
+
+# What was revoked here is told by people.
+must near cert revoke "id:$first" >s.out
+grep -q "tell it" s.out || fail "$(cat s.out)"
+
+# ---- by a certificate whose key is in a token, and by itself ----
+
+must far ca create second --subject CN=second --token office --parent root >/dev/null
+must near key generate --token office --label ra --type ec-p256 >/dev/null
+must near csr create --key 'pkcs11:token=office;object=ra' --subject CN=ra --out ra.csr >/dev/null
+must far cert issue --ca second --profile tls-client --csr ra.csr --device ra --out ra.pem >/dev/null
+refused 1 "a PIN is not recorded" near ca connect second --est "$far_https" --label second.for-others --trust root.pem \
+	--client-cert ra.pem --key 'pkcs11:token=office;object=ra?pin-value=123456'
+must near ca connect second --est "$far_https" --label second.for-others --trust root.pem --client-cert ra.pem \
+	--key 'pkcs11:token=office;object=ra' >/dev/null
+order second t1
+send second || fail "$(cat s.out s.err)"
+said came 1
+order second t2
+server=$server_pid
+INRO_HOME=$T/near
+start_server --tls-cert ra.pem --tls-key 'pkcs11:token=office;object=ra'
+here=$server_pid
+comes() { [[ $(state "$id") == active ]]; }
+until_true comes
+order second t3
+until_true comes
+stop_server "$here"
+INRO_HOME=$T/far
+stop_server "$server"
+send plant && fail "nobody is there"
+grep -q "can't be reached" s.err || fail "$(cat s.err)"
+
+# ---- a service that misbehaves ----
+
+est_service
+must near ca connect odd --est "https://localhost:$port" --trust est/tls.pem --user dev-1 --secret "env:ODD_PASSWORD" --timeout 2 >/dev/null
+export ODD_PASSWORD='a pre-shared key'
+order odd dev-1
+try() { # MODE REGEX
+	mode "$1"
+	send odd && fail "$1: no error"
+	grep -qE "$2" s.err || fail "$1: not like $2: $(cat s.err)"
+	[[ $(wc -l <s.err) == 1 ]] || fail "$1: more than one line: $(cat s.err)"
+	[[ $(state "$id") == pending ]] || fail "$1 has changed the request"
+}
+# What the server is, is asked for first; these answer that, too.
+try html "answers 200"
+try redirect "answers 302"
+try error "answers 500"
+try big "longer than"
+try short "can't be reached"
+try refuse "not like this"
+try foreign "has not signed it|names another issuer"
+try otherkey "another key than that of request"
+try slow "can't be reached"
+must near cert reject "$id" --why "enough" >/dev/null
+order odd old
+try expired "has expired"
+must near cert reject "$id" --why "its service keeps an old answer" >/dev/null
+order odd dev-2
+mode wait
+send odd || fail "$(cat s.out s.err)"
+said waits 1
+near ca requests odd --json >s.out
+jq -e '.[0] | .why == "waits for the CA'"'"'s approval" and .again != null and .tries == 0' s.out >/dev/null || fail "$(cat s.out)"
+send odd --due || fail "$(cat s.out s.err)"
+said later 1
+mode lost
+send odd && fail "lost: no error"
+asked=$(grep -c POST est/log)
+mode good
+send odd || fail "$(cat s.out s.err)"
+said came 1
+[[ $(grep -c POST est/log) == $((asked + 1)) ]] || fail "it was asked more than once"
+[[ $(state "$id") == active ]] || fail "$(near cert show "id:$id")"
+
+# Killed at any moment between sending and storing: one certificate, and it is on record.
+for ((n = 0; n < 5; n++)); do
+	order odd "k$n"
+	INRO_HOME=$T/near "$B/bin/inro" ca send odd >/dev/null 2>&1 &
+	p=$!
+	sleep "0.$(printf '%03d' $((RANDOM % 300)))"
+	kill -9 "$p" 2>/dev/null || true
+	wait "$p" 2>/dev/null || true
+	send odd || fail "$(cat s.out s.err)"
+	[[ $(state "$id") == active ]] || fail "killed, and lost: $(near cert show "id:$id")"
+	[[ $(grep -c "CN=k$n" est/index) == 1 ]] || fail "k$n has more than one certificate: $(cat est/index)"
+done
+
+must near audit verify >/dev/null
+must near db check >/dev/null
