@@ -15,7 +15,7 @@
 #include "base/file.h"
 
 #define V2	    1
-#define PIECE	    ((size_t)PEM_LINE << 12)
+#define PIECE	    ((size_t)PEM_LINE << 10)
 #define DAY_SECONDS 86400
 
 /* A list's lengths have three octets mostly, with more than this of entries four. */

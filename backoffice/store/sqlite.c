@@ -325,6 +325,7 @@ static enum inro_err walk(struct db_stmt *st, const struct record_type *t, void 
 /* A walk whose rows are not stepped to. */
 struct tour {
 	const struct record_type *t;
+	size_t columns;
 	void *record;
 	store_row_fn *row;
 	void *arg;
@@ -333,14 +334,14 @@ struct tour {
 static enum inro_err tour_row(void *arg, const struct db_row *r)
 {
 	struct tour *tour = arg;
-	const struct record_type *t = tour->t;
+	const struct field *f = tour->t->fields;
 	struct bytes lent;
 	int64_t number;
 
-	for (size_t i = 0; i < record_columns(t); i++) {
-		char *at = (char *)tour->record + t->fields[i].offset;
+	for (size_t i = 0; i < tour->columns; i++) {
+		char *at = (char *)tour->record + f[i].offset;
 
-		if (t->fields[i].kind == FIELD_LENT) {
+		if (f[i].kind == FIELD_LENT) {
 			lent = db_row_bytes(r, (int)i);
 			memcpy(at, &lent, sizeof lent);
 		} else {
@@ -361,7 +362,7 @@ static enum inro_err sqlite_each(struct store *s, const struct record_type *t,
 				 const struct store_query *q, store_row_fn *row, void *arg)
 {
 	SCOPED(sql) sql = { .mark = '?' };
-	struct tour tour = { .t = t, .row = row, .arg = arg };
+	struct tour tour = { t, record_columns(t), NULL, row, arg };
 	struct db_stmt *st;
 	enum inro_err e = q->unordered ? sql_visit(&sql, t, q) : sql_select(&sql, t, q);
 

@@ -4,7 +4,7 @@
  *
  *   build/check/tests/bench_crl [ENTRIES]
  *
- * Prints the CPU time and the greatest memory of each, and the ratio.  Each is a process of its
+ * Prints the CPU time and the greatest memory of each, and the ratios.  Each is a process of its
  * own; openssl judges the list that we made.  A third one makes a list in a process that has logged
  * in to the token before: scrypt's memory at the login is not in its figures.
  */
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -134,6 +135,8 @@ static bool forget_peak(void)
 	return f && fclose(f) == 0 && good;
 }
 
+static double *list_alone; /* shared with the process that measures it */
+
 static void logged_in(void)
 {
 	struct core *c = office_open("bench");
@@ -151,6 +154,7 @@ static void logged_in(void)
 		       "the list was begun\n",
 		       spent, status_of("VmHWM:"), before);
 	fflush(stdout);
+	*list_alone = spent;
 	core_close(c);
 }
 
@@ -222,6 +226,9 @@ int main(int argc, char **argv)
 	need(entries > 0 && entries < 100000000, "usage: bench_crl [ENTRIES]");
 	office_tokens();
 	need(chdir(getenv("INRO_HOME")) == 0, "a folder");
+	list_alone = mmap(NULL, sizeof *list_alone, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	need(list_alone != MAP_FAILED, "memory");
 	in_child(fill);
 	in_child(index_of);
 	us = in_child(ours);
@@ -231,6 +238,7 @@ int main(int argc, char **argv)
 	judge();
 	print("inro ca crl", &us);
 	print("openssl ca -gencrl", &them);
-	printf("%.1f times as fast\n", cpu(&them) / cpu(&us));
+	printf("%.1f times as fast, %.1f times with the token logged in to before\n",
+	       cpu(&them) / cpu(&us), cpu(&them) / *list_alone);
 	return 0;
 }

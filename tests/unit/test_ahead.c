@@ -118,9 +118,10 @@ static void test_left(void **state)
 			ahead_wait(&a, i);
 	}
 	assert_true(are_gone(before));
-	SCOPED(ahead) never = { 0 };
+	struct ahead never = { 0 };
 	SCOPED(ahead) none;
 
+	ahead_clear(&never);
 	ahead_begin(&none, item, &t, 0);
 	ahead_run(&none);
 	ahead_wait(&none, 0);

@@ -101,13 +101,14 @@ static enum inro_err add_entry(void *arg, void *record)
 	return p && belongs(l, p, record) ? put_on(p, record) : INRO_OK;
 }
 
-/* The one complete list, of which the query has no row too many: without what decides that. */
+/* The one complete list, whose query has no row too many but of what has left the list. */
 static enum inro_err add_whole(void *arg, void *record)
 {
 	struct listing *l = arg;
-	struct part *p = part_of(l, ((struct listed *)record)->serial);
+	const struct listed *rec = record;
+	struct part *p = rec->revoked_at ? part_of(l, rec->serial) : NULL;
 
-	return p ? put_on(p, record) : INRO_OK;
+	return p ? put_on(p, rec) : INRO_OK;
 }
 
 static int64_t earliest_full(const struct listing *l)
@@ -124,6 +125,7 @@ static int64_t earliest_full(const struct listing *l)
 static enum inro_err add_entries(struct core *c, struct listing *l)
 {
 	int64_t since = earliest_full(l);
+	bool whole = l->n == 1 && !l->in->delta;
 	const struct store_cond conds[] = {
 		{ .field = "ca", .number = l->ca.id },
 		{ .field = "ca_generation", .number = l->ca.generation },
@@ -133,15 +135,15 @@ static enum inro_err add_entries(struct core *c, struct listing *l)
 		  .op = l->in->delta ? STORE_GE : STORE_SOME,
 		  .number = since },
 	};
-	const struct store_query q = { STORE_WHERE(conds), .unordered = true };
+	const struct store_query q = { .conds = conds,
+				       .n = ARRAY_LEN(conds) - whole,
+				       .unordered = true };
 	enum inro_err e = store_begin(c->store, STORE_READ);
 
 	if (e != INRO_OK)
 		return e;
-	if (l->n == 1 && !l->in->delta)
-		e = store_each(c->store, &listed_entry_type, &q, add_whole, l);
-	else
-		e = store_each(c->store, &listed_type, &q, add_entry, l);
+	e = whole ? store_each(c->store, &listed_entry_type, &q, add_whole, l)
+		  : store_each(c->store, &listed_type, &q, add_entry, l);
 	store_rollback(c->store);
 	return e;
 }
