@@ -54,6 +54,7 @@ struct renewal_rules {
 	bool only_once;		 /* a key has one certificate */
 	int64_t overlap;
 };
+#define RENEWAL_RULES 16 /* groups share places */
 
 /* The key that signs the audit does not work: why, and when it is tried again (audit_mark.c). */
 struct mark_trouble {
@@ -65,7 +66,7 @@ struct mark_trouble {
 struct core {
 	struct store *store;
 	struct writers *writers; /* who else writes to it in this process (writers.h); NULL: not told */
-	struct renewal_rules renewals;
+	struct renewal_rules renewals[RENEWAL_RULES];
 	int64_t tenant;
 	char *actor, *module;
 	enum role role;

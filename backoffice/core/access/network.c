@@ -30,7 +30,7 @@ static void nobody_of(const struct core *c, int64_t tenant, struct core_who *ret
 
 static void work_as(struct core *c, const struct core_who *who)
 {
-	c->renewals = (struct renewal_rules) { 0 };
+	memset(c->renewals, 0, sizeof c->renewals);
 	c->tenant = who->tenant;
 	c->role = who->role;
 	c->account = who->account;

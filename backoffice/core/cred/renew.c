@@ -36,14 +36,16 @@ void renewal_clear(struct renewal *r)
 
 /* What the profile says, and where it says nothing the policy of the group.  Many renewals one
  * behind the other ask once a second. */
-static enum inro_err load_rules(struct core *c, const char *name, int64_t group)
+static enum inro_err load_rules(struct core *c, const char *name, int64_t group,
+				const struct renewal_rules **ret)
 {
-	struct renewal_rules *known = &c->renewals;
+	struct renewal_rules *known = &c->renewals[(uint64_t)group % RENEWAL_RULES];
 	int64_t now = clock_monotonic_ms();
 	SCOPED(profile) p = { 0 };
 	SCOPED(policy) policy = { 0 };
 	enum inro_err e;
 
+	*ret = known;
 	if (known->until_ms > now && known->group == group && strcmp(known->profile, name) == 0)
 		return INRO_OK;
 	e = profile_load(c, name, &p);
@@ -62,6 +64,7 @@ static enum inro_err load_rules(struct core *c, const char *name, int64_t group)
 
 enum inro_err renewal_read(struct core *c, struct renewal *r)
 {
+	const struct renewal_rules *rules;
 	int to;
 	enum inro_err e = INRO_OK;
 
@@ -76,9 +79,11 @@ enum inro_err renewal_read(struct core *c, struct renewal *r)
 	if (e == INRO_OK && r->old.device)
 		e = store_get(c->store, r->old.device, &r->device);
 	if (e == INRO_OK)
-		e = load_rules(c, r->old.profile, r->device.grp);
-	r->new_key = r->in->new_key || c->renewals.only_once;
-	r->overlap = c->renewals.overlap;
+		e = load_rules(c, r->old.profile, r->device.grp, &rules);
+	if (e != INRO_OK)
+		return e;
+	r->new_key = r->in->new_key || rules->only_once;
+	r->overlap = rules->overlap;
 	return e;
 }
 
