@@ -83,7 +83,7 @@ enum inro_err token_secret_find(struct token *t, const struct p11_uri *uri,
 	return INRO_OK;
 }
 
-enum inro_err token_secret_check_seal(struct token_secret *s)
+static enum inro_err check_kind(struct token_secret *s)
 {
 	struct token *t = s->token;
 	CK_ULONG type = 0, octets = 0;
@@ -211,6 +211,17 @@ enum inro_err token_secret_open(struct token_secret *s, struct bytes aad, struct
 }
 
 /* ---- random, MACs ---- */
+
+enum inro_err token_secret_check_seal(struct token_secret *s)
+{
+	SCOPED(buf) sealed = { 0 };
+	SCOPED(secret) opened = { 0 };
+	enum inro_err e = check_kind(s);
+
+	if (!e)
+		e = token_secret_seal(s, BYTES_NONE, bytes_of("inro"), &sealed);
+	return e ? e : token_secret_open(s, BYTES_NONE, buf_bytes(&sealed), &opened);
+}
 
 enum inro_err token_random(struct token *t, size_t n, struct secret *ret)
 {

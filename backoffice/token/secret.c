@@ -57,6 +57,8 @@ void template_secret(struct template *t, const struct token_secret_plan *plan, s
 	template_add(t, CKA_ID, id);
 	if (plan->place)
 		template_add_ulong(t, CKA_INRO_PLACE, &plan->place);
+	if (plan->only)
+		template_add_ulong(t, CKA_ALLOWED_MECHANISMS, &plan->only);
 }
 
 enum inro_err token_secret_name(struct token *t, const struct token_secret_plan *plan,

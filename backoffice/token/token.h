@@ -84,6 +84,7 @@ struct token_secret_plan {
 	bool crypt, mac, derive, wrap; /* each with its counterpart */
 	bool extractable;
 	CK_ULONG place; /* CK_INRO_PLACE_...; 0: the token decides */
+	CK_MECHANISM_TYPE only; /* the one that it is for; 0: any */
 };
 
 /* What a secret key to be made is called: "aes-256", "hmac-256", "generic-512" and the like. */
@@ -128,7 +129,8 @@ MUST_CHECK enum inro_err token_secret_find(struct token *t, const struct p11_uri
 					   struct token_secret **ret);
 void token_secret_free(struct token_secret *s);
 void token_secret_free_ptr(struct token_secret **s);
-/* INRO_OK for an AES-256 key that can't leave its token; INRO_E_KEY_TYPE, INRO_E_POLICY. */
+/* INRO_OK for an AES-256 key that can't leave its token, and that has just sealed something;
+ * INRO_E_KEY_TYPE, INRO_E_POLICY, or why its token does not. */
 MUST_CHECK enum inro_err token_secret_check_seal(struct token_secret *s);
 
 #define TOKEN_SEAL_NONCE 12

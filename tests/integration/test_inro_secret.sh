@@ -136,6 +136,14 @@ must inro device delete dev-rsa
 refused 1 "is revoked" inro secret get "$other" --form cms
 must inro audit verify
 
+# ---- keys that seal, in a TPM's token ----
+
+must inro token create chip --backend tpm --tcti libtpms: --only-tpm
+refused 1 "." inro secret reseal --token chip # a TPM knows no GCM: refused now, not when the next secret is sealed
+must inro token create sealing --backend tpm --tcti libtpms:
+must inro secret reseal --token sealing
+must inro secret issue dev-ec --type aes-256 --name later
+
 # ---- docs/howto/symmetric-keys.md, as it stands there ----
 
 export INRO_HOME=$T/howto-home

@@ -179,7 +179,10 @@ static enum inro_err make_key(struct core *c, const char *label_of_token, struct
 	SCOPED(p11_uri) u = { 0 };
 	uint8_t chance[4];
 	char label[32];
-	struct token_secret_plan plan = { .label = label, .type = CKK_AES, .crypt = true };
+	/* said so, a token that keeps keys in several places takes one where that can be done */
+	struct token_secret_plan plan = {
+		.label = label, .type = CKK_AES, .crypt = true, .only = CKM_AES_GCM
+	};
 	struct token *token;
 	enum inro_err e = core_token_uri(label_of_token, &where);
 
@@ -192,6 +195,11 @@ static enum inro_err make_key(struct core *c, const char *label_of_token, struct
 	snprintf(label, sizeof label, "seal-%02x%02x%02x%02x", chance[0], chance[1], chance[2],
 		 chance[3]);
 	e = token_secret_generate(token, &plan, token_secret_kind_find("aes-256"), &id);
+	if (e == INRO_E_ATTR_TYPE) { /* a module that can't bind a key to mechanisms */
+		plan.only = 0;
+		buf_clear(&id);
+		e = token_secret_generate(token, &plan, token_secret_kind_find("aes-256"), &id);
+	}
 	if (e == INRO_OK)
 		e = text_set(&u.token, token_label(token));
 	if (e == INRO_OK)
