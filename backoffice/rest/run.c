@@ -248,6 +248,9 @@ static enum inro_err give_again(struct http_call *call, const struct reply *kept
 	struct http_answer *a = call->answer;
 
 	http_answer_header(a, "Idempotent-Replayed", "true");
+	if (kept->status == REPLY_BEGUN)
+		return err_set(INRO_E_EXISTS, "a server was cut off at this after it had begun: what it did is there, "
+					      "and is not done again; look before you send it by another key");
 	if (!kept->body.n && kept->status != 204)
 		return err_set(INRO_E_EXISTS, "this was done, and its answer was not kept: it had a "
 					      "secret in it, or was long");
@@ -299,7 +302,10 @@ static enum inro_err do_once(struct rest *r, struct http_call *call)
 		return e;
 	if (kept.status)
 		return give_again(call, &kept);
-	return end_once(r, call, kept.id, do_row(r, call));
+	reply_bind(r->core, &kept);
+	e = do_row(r, call);
+	reply_bind(r->core, NULL);
+	return end_once(r, call, kept.id, e);
 }
 
 /* ---- a request ---- */

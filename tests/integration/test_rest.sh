@@ -170,6 +170,23 @@ says 'its answer was not kept'
 more=(-H 'Idempotency-Key: add-3')
 wants 201 bob POST /v1/devices '{"id":"press-3","no_psk":true}'
 wants 201 bob POST /v1/devices '{"id":"press-3","no_psk":true}'
+# A server was killed at it: after its first change it is not done again, before that it is.
+cut_off() { # STATUS: of the newest request by a key
+	python3 - "$1" <<-'END'
+		import sqlite3, sys
+		d = sqlite3.connect("home/backoffice.db")
+		d.execute("UPDATE reply SET status = ?, body = NULL, created_ms = created_ms - 61000 WHERE id = (SELECT max(id) FROM reply)", (int(sys.argv[1]),))
+		d.commit()
+	END
+}
+cut_off 1
+wants 409 bob POST /v1/devices '{"id":"press-3","no_psk":true}'
+says 'cut off'
+more=(-H 'Idempotency-Key: add-4')
+wants 201 bob POST /v1/devices '{"id":"press-4","no_psk":true}'
+cut_off 0
+wants 409 bob POST /v1/devices '{"id":"press-4","no_psk":true}'
+says 'press-4'
 ! grep -aqF "$told" home/backoffice.db* || fail "a pre-shared key is in the database"
 more=()
 wants 409 alice POST /v1/groups '{"path":"line1"}'

@@ -36,6 +36,7 @@ static void work_as(struct core *c, const struct core_who *who)
 	c->account = who->account;
 	c->device = who->device;
 	c->pass = who->pass;
+	c->reply = 0;
 }
 
 void core_nobody(struct core *c)

@@ -47,10 +47,12 @@ static enum inro_err judge_reply(struct core *c, struct asking *a)
 {
 	if (!bytes_equal(blob_bytes(&a->out.digest), a->digest))
 		return err_set(INRO_E_POLICY, "this idempotency key was used for another request");
-	if (a->out.status)
+	if (a->out.status > REPLY_BEGUN)
 		return INRO_OK;
 	if (clock_now_ms() - a->out.created_ms < REPLY_WORK_MS)
 		return err_set(INRO_E_BUSY, "this request is being worked at");
+	if (a->out.status == REPLY_BEGUN)
+		return INRO_OK;
 	a->out.created_ms = clock_now_ms();
 	return store_update(c->store, &a->out);
 }
@@ -81,6 +83,26 @@ enum inro_err reply_begin(struct core *c, struct bytes key, struct bytes digest,
 	}
 	*ret = a.out;
 	return INRO_OK;
+}
+
+void reply_bind(struct core *c, const struct reply *r)
+{
+	c->reply = r ? r->id : 0;
+	c->reply_ms = r ? r->created_ms : 0;
+}
+
+enum inro_err reply_hold(struct core *c)
+{
+	SCOPED(reply) r = { 0 };
+	enum inro_err e = store_get(c->store, c->reply, &r);
+
+	if (e == INRO_E_NOT_FOUND || (e == INRO_OK && r.created_ms != c->reply_ms) ||
+	    (e == INRO_OK && r.status > REPLY_BEGUN))
+		return err_set(INRO_E_STATE, "the same request was sent again meanwhile, and is done by that");
+	if (e != INRO_OK || r.status == REPLY_BEGUN)
+		return e;
+	r.status = REPLY_BEGUN;
+	return store_update(c->store, &r);
 }
 
 struct ending {

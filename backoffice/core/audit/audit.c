@@ -122,11 +122,14 @@ static enum inro_err append_work(struct core *c, void *arg)
 static enum inro_err write_refusal(struct core *c, struct audit_entry *entry)
 {
 	core_expect_fn *expect = c->expect;
+	int64_t reply = c->reply;
 	void *arg = c->expect_arg;
 	enum inro_err e;
 
 	core_expect(c, NULL, NULL);
+	c->reply = 0; /* a refusal is not what was asked for */
 	e = core_write(c, append_work, entry);
+	c->reply = reply;
 	core_expect(c, expect, arg);
 	return e;
 }

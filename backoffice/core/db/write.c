@@ -11,6 +11,7 @@
 
 #include "backoffice/core/db/change.h"
 #include "backoffice/core/login.h"
+#include "backoffice/core/reply.h"
 #include "base/clock.h"
 
 #define WRITE_TRIES 6
@@ -64,6 +65,8 @@ static enum inro_err work_as_it_is(struct core *c, const struct change *m)
 		e = core_still_holds(c);
 	if (e == INRO_OK && c->expect)
 		e = c->expect(c, c->expect_arg);
+	if (e == INRO_OK && c->reply)
+		e = reply_hold(c);
 	return e == INRO_OK ? m->work(c, m->arg) : e;
 }
 
