@@ -302,7 +302,6 @@ static void test_refused(void **state)
 static void add_request(struct buf *text, const char *id, bool pem)
 {
 	EVP_PKEY *key = office_key("P-256");
-	SCOPED(device) d = { 0 };
 	SCOPED(buf) der = { 0 };
 	SCOPED(buf) lines = { 0 };
 	AUTO(free_chars) char *word = NULL;
