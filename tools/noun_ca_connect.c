@@ -22,7 +22,7 @@ static enum inro_err read_opt(const struct call *c, const char *opt, size_t max,
 
 static struct ca_way_wish way_of(const struct call *c)
 {
-	return (struct ca_way_wish) { .url = call_opt(c, "est"),
+	return (struct ca_way_wish) { .url = call_opt(c, call_has(c, "cmp") ? "cmp" : "est"),
 				      .label = call_opt(c, "label"),
 				      .account = call_opt(c, "user"),
 				      .secret = call_opt(c, "secret"),
@@ -37,13 +37,15 @@ static enum inro_err check_connect(const struct call *c, const struct ca_way_wis
 	static const char *const of_server[] = { "label", "trust", "user", "secret", "client-cert",
 						 "key", "proxy", "timeout" };
 	if (w->url)
-		return call_has(c, "by") ? err_set(INRO_E_ARG, "--by and a server exclude each other") : INRO_OK;
+		return call_has(c, "by") + call_has(c, "est") + call_has(c, "cmp") > 1
+			       ? err_set(INRO_E_ARG, "--by, --est and --cmp exclude each other")
+			       : INRO_OK;
 	for (size_t i = 0; i < ARRAY_LEN(of_server); i++)
 		if (call_has(c, of_server[i]))
-			return err_set(INRO_E_ARG, "--%s is of a server: give --est URL", of_server[i]);
+			return err_set(INRO_E_ARG, "--%s is of a server: give --est URL or --cmp URL", of_server[i]);
 	return call_has(c, "cert") ? INRO_OK
 				   : err_set(INRO_E_ARG, "give the CA's certificate by --cert FILE, or its "
-							 "server by --est URL");
+							 "server by --est URL or --cmp URL");
 }
 
 enum inro_err ca_connect_run(const struct call *c, json_t **ret)
@@ -55,7 +57,7 @@ enum inro_err ca_connect_run(const struct call *c, json_t **ret)
 	SCOPED(buf) trust = { 0 };
 	SCOPED(buf) own = { 0 };
 	struct ca_way_wish way = way_of(c);
-	struct ca_connection in = { .name = call_arg(c, 0), .by = way.url ? "est" : call_opt(c, "by") };
+	struct ca_connection in = { .name = call_arg(c, 0), .by = call_opt(c, "by") };
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = check_connect(c, &way);
@@ -69,6 +71,8 @@ enum inro_err ca_connect_run(const struct call *c, json_t **ret)
 		e = read_opt(c, "client-cert", WAY_TRUST_MAX, &own);
 	way.trust = buf_bytes(&trust);
 	way.cert = buf_bytes(&own);
+	if (way.url)
+		in.by = call_has(c, "cmp") ? "cmp" : "est";
 	in.way = way.url ? &way : NULL;
 	in.in = (struct ca_activation) { .cert = buf_bytes(&cert),
 					 .chain = buf_bytes(&chain),

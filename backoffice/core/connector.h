@@ -37,13 +37,13 @@ struct ca_connector {
 	/* Over the network; NULL: people carry. */
 	const char *const *schemes; /* of its URLs, NULL behind the last */
 	bool has_path;		    /* and they have one */
+	bool plain;		    /* messages protect themselves, and not TLS */
 	/* What that server says over an authenticated way: its CA, and those above. */
 	enum inro_err (*cas)(struct ca_reach *r, struct est_certs *ret);
-	/* One request.  The order is the one on record; it stays as it is. */
-	enum inro_err (*ask)(struct ca_reach *r, const struct ca_order *order,
-			     struct ca_answer *ret);
+	/* One request.  What the order's reference becomes is recorded with what came of it. */
+	enum inro_err (*ask)(struct ca_reach *r, struct ca_order *order, struct ca_answer *ret);
 };
-extern const struct ca_connector ca_by_est;
+extern const struct ca_connector ca_by_est, ca_by_cmp;
 /* For those that have no better: nothing is noted, files are read, and people tell. */
 MUST_CHECK enum inro_err ca_file_request(struct core *c, const struct ca *ca, struct ca_order *order);
 MUST_CHECK enum inro_err ca_file_collect(struct core *c, const struct ca *ca,

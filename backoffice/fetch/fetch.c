@@ -183,6 +183,9 @@ static bool set_body_out(struct going *g)
 		if (f->encoding)
 			add_header(g, "Content-Transfer-Encoding", f->encoding);
 		add_header(g, "Expect", "");
+		/* A server of OpenSSL's takes a kept connection that ends for the end of the transaction. */
+		if (g->way->plain)
+			add_header(g, "Connection", "close");
 		if (!set_long(g, CURLOPT_POST, 1) ||
 		    !set_long(g, CURLOPT_POSTFIELDSIZE, (long)f->body.n) ||
 		    !set_pointer(g, CURLOPT_POSTFIELDS, (void *)(uintptr_t)f->body.p))

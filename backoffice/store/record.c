@@ -35,6 +35,7 @@ const char *const ca_kind_names[CA_KIND__MAX] = {
 	[CA_LOCAL] = "local",
 	[CA_FILE] = "file",
 	[CA_EST] = "est",
+	[CA_CMP] = "cmp",
 };
 
 const char *const cred_kind_names[CRED_KIND__MAX] = {

@@ -43,7 +43,7 @@ enum anchor_store { ANCHOR_UNKNOWN, ANCHOR_SOFTWARE, ANCHOR_HARDWARE, ANCHOR_STO
 enum ca_state { CA_ACTIVE, CA_REVOKED, CA_RETIRED, CA_PENDING, CA_STATE__MAX };
 
 /* Who signs: a key in a token, a file that people carry, a server of others. */
-enum ca_kind { CA_LOCAL, CA_FILE, CA_EST, CA_KIND__MAX };
+enum ca_kind { CA_LOCAL, CA_FILE, CA_EST, CA_CMP, CA_KIND__MAX };
 
 enum cred_kind {
 	CRED_CERTIFICATE,

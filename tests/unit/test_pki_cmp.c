@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "backoffice/pki/cmp.h"
+#include "backoffice/pki/cmp_ask.h"
 #include "backoffice/pki/crmf.h"
 #include "base/der.h"
 #include "tests/lib/judge.h"
@@ -279,6 +279,89 @@ static void test_bounds(void **state)
 	OK(cmp_only_one((struct bytes)BYTES_LIT("\x30\x02\x30\x00"), &one));
 }
 
+/* ---- what the one who asks reads ---- */
+
+/* What is in the tag of a body. */
+static struct bytes in_tag(const struct buf *body)
+{
+	struct bytes in = buf_bytes(body);
+	struct der d;
+
+	OK(der_next(&in, &d));
+	assert_int_equal(in.n, 0);
+	return d.value;
+}
+
+static void test_answers_are_read(void **state)
+{
+	const struct bytes cert = BYTES_LIT("\x30\x03\x02\x01\x07");
+	const struct cmp_answer good = { .type = CMP_CP, .request = -1, .fail = CMP_FAIL_NONE, .cert = cert, .ca = cert };
+	const struct cmp_answer bad = {
+		.type = CMP_CP, .status = CMP_REJECTION, .fail = CMP_FAIL_ID_IN_USE, .text = "not today"
+	};
+	SCOPED(buf) a = { 0 };
+	SCOPED(buf) b = { 0 };
+	struct cmp_came came;
+	struct bytes body;
+
+	(void)state;
+	cmp_add_answer(&a, &good);
+	OK(cmp_read_answer(in_tag(&a), &came));
+	assert_int_equal(came.request, -1);
+	assert_int_equal(came.said.status, CMP_ACCEPTED);
+	assert_true(bytes_equal(came.cert, cert));
+	cmp_add_answer(&b, &bad);
+	OK(cmp_read_answer(in_tag(&b), &came));
+	assert_int_equal(came.said.status, CMP_REJECTION);
+	assert_int_equal(came.said.fails, 1u << CMP_FAIL_ID_IN_USE);
+	assert_true(bytes_is(came.said.text, "not today"));
+	assert_int_equal(came.cert.n, 0);
+	body = in_tag(&a);
+	for (size_t n = 0; n < body.n; n++)
+		assert_int_not_equal(cmp_read_answer(BYTES(body.p, n), &came), INRO_OK);
+}
+
+static void test_errors_and_polls_are_read(void **state)
+{
+	SCOPED(buf) error = { 0 };
+	SCOPED(buf) poll = { 0 };
+	struct cmp_said said;
+	int64_t request = 0, after = 0;
+	struct bytes body;
+
+	(void)state;
+	cmp_add_error(&error, CMP_FAIL_NOT_AUTHORIZED, "no");
+	OK(cmp_read_error(in_tag(&error), &said));
+	assert_int_equal(said.fails, 1u << CMP_FAIL_NOT_AUTHORIZED);
+	body = in_tag(&error);
+	for (size_t n = 0; n < body.n; n++)
+		assert_int_not_equal(cmp_read_error(BYTES(body.p, n), &said), INRO_OK);
+	cmp_add_poll(&poll, -1, 77);
+	OK(cmp_read_poll(in_tag(&poll), &request, &after));
+	assert_int_equal(request, -1);
+	assert_int_equal(after, 77);
+	body = in_tag(&poll);
+	for (size_t n = 0; n < body.n; n++)
+		assert_int_not_equal(cmp_read_poll(BYTES(body.p, n), &request, &after), INRO_OK);
+}
+
+/* A server reads what is written here. */
+static void test_confirmation_is_read(void **state)
+{
+	const struct cmp_confirmation c = { .hash = BYTES_LIT("0123456789abcdef"), .request = -1, .rejected = true };
+	struct cmp_confirmation got;
+	SCOPED(buf) b = { 0 };
+	struct bytes one;
+
+	(void)state;
+	cmp_add_confirm(&b, &c);
+	OK(cmp_only_one(in_tag(&b), &one));
+	OK(cmp_read_confirmation(one, &got));
+	assert_true(bytes_equal(got.hash, c.hash));
+	assert_true(got.rejected);
+	assert_int_equal(got.request, -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +373,9 @@ int main(void)
 		cmocka_unit_test(test_written_is_read),
 		cmocka_unit_test(test_changed_messages),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_answers_are_read),
+		cmocka_unit_test(test_errors_and_polls_are_read),
+		cmocka_unit_test(test_confirmation_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,10 +45,14 @@ static enum inro_err check_connection(struct core *c, const struct connecting *k
 /* The CA that its server names; one that was given has to be among those. */
 static enum inro_err hear(struct ca_reach *r, struct connecting *k)
 {
+	const struct ca_connector *by = ca_connector_of(&k->ca);
 	SCOPED(cert) cert = { 0 };
 	struct est_certs named = { 0 };
-	enum inro_err e = ca_connector_of(&k->ca)->cas(r, &named);
+	enum inro_err e;
 
+	if (by->plain && k->in->in.cert.n)
+		return INRO_OK; /* each answer is held to it */
+	e = by->cas(r, &named);
 	if (e == INRO_OK && !k->in->in.cert.n)
 		e = ca_reach_pick(&named, &k->named, &k->named_chain);
 	if (e == INRO_OK && k->in->in.cert.n)
@@ -73,7 +77,7 @@ static enum inro_err go_there(struct core *c, struct connecting *k)
 		return INRO_OK;
 	e = ca_way_fill(by, k->in->way, &k->way);
 	k->way.tenant = c->tenant;
-	ca_reach_open(c, &k->way, &r);
+	ca_reach_open(c, by, &k->way, &r);
 	return e == INRO_OK ? hear(&r, k) : e;
 }
 

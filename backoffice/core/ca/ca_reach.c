@@ -86,7 +86,8 @@ static enum inro_err check_wish(const struct ca_connector *by, const struct ca_w
 		e = core_check_text("the account", w->account, 255);
 	if (e == INRO_OK)
 		e = check_who(w);
-	if (e == INRO_OK && (!w->trust.n || w->trust.n > WAY_TRUST_MAX || !pem_is(w->trust)))
+	if (e == INRO_OK && (w->trust.n || !by->plain) &&
+	    (w->trust.n > WAY_TRUST_MAX || !pem_is(w->trust)))
 		e = err_set(INRO_E_ARG, "whom the server is believed by is a PEM file of CAs");
 	if (e == INRO_OK && (w->seconds < 0 || w->seconds > WAY_SECONDS_MAX))
 		e = err_set(INRO_E_ARG, "one request takes 1 to %d seconds", WAY_SECONDS_MAX);
@@ -129,12 +130,14 @@ static const char *text_or_null(const char *text)
 	return text && *text ? text : NULL;
 }
 
-void ca_reach_open(struct core *c, const struct ca_way *way, struct ca_reach *ret)
+void ca_reach_open(struct core *c, const struct ca_connector *by, const struct ca_way *way,
+		   struct ca_reach *ret)
 {
 	ret->c = c;
 	ret->way = way;
 	ret->fetch = (struct fetch_way) { .server = way->url,
 					  .trust_pem = blob_bytes(&way->trust),
+					  .plain = by->plain,
 					  .proxy = text_or_null(way->proxy),
 					  .timeout = way->seconds,
 					  .believed = clock_now(),

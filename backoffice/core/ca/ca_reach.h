@@ -12,6 +12,7 @@
 struct ca_reach { /* borrows the way */
 	struct core *c;
 	const struct ca_way *way;
+	struct bytes ca; /* its certificate, as on record; empty: not known yet */
 	struct secret secret;
 	struct keyroom *room;
 	struct fetch_way fetch;
@@ -19,7 +20,7 @@ struct ca_reach { /* borrows the way */
 };
 void ca_reach_clear(struct ca_reach *r);
 /* Nothing is read and nothing connected yet. */
-void ca_reach_open(struct core *c, const struct ca_way *way, struct ca_reach *ret);
+void ca_reach_open(struct core *c, const struct ca_connector *by, const struct ca_way *way, struct ca_reach *ret);
 /* Reads the password, when there is one and it was not read: before who asks is shown. */
 MUST_CHECK enum inro_err ca_reach_who(struct ca_reach *r);
 

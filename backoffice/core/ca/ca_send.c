@@ -243,7 +243,10 @@ static enum inro_err meet(struct core *c, struct sending *s)
 	struct est_certs named = { 0 };
 	enum inro_err e;
 
-	ca_reach_open(c, &s->way, &s->reach);
+	ca_reach_open(c, s->by, &s->way, &s->reach);
+	s->reach.ca = blob_bytes(&s->ca.cert);
+	if (s->by->plain) /* each answer says whose it is */
+		return ca_reach_who(&s->reach);
 	e = s->by->cas(&s->reach, &named);
 	if (e == INRO_OK)
 		e = ca_reach_has(&named, blob_bytes(&s->ca.cert));

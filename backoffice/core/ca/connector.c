@@ -38,6 +38,7 @@ static const struct ca_connector by_file = {
 static const struct ca_connector *const connectors[CA_KIND__MAX] = {
 	[CA_FILE] = &by_file,
 	[CA_EST] = &ca_by_est,
+	[CA_CMP] = &ca_by_cmp,
 };
 
 void ca_answer_clear(struct ca_answer *a)
@@ -59,7 +60,7 @@ enum inro_err ca_connector_find(const char *name, enum ca_kind *ret)
 		*ret = (enum ca_kind)k;
 		return INRO_OK;
 	}
-	return err_set(INRO_E_ARG, "no CA is connected by '%s'; there are: file, est", name);
+	return err_set(INRO_E_ARG, "no CA is connected by '%s'; there are: file, est, cmp", name);
 }
 
 enum inro_err ca_is_elsewhere(const struct ca *ca)

@@ -38,7 +38,7 @@ static enum inro_err choose(const struct est_certs *came, struct bytes request, 
 	return buf_err(ret);
 }
 
-static enum inro_err est_one(struct ca_reach *r, const struct ca_order *order, struct ca_answer *ret)
+static enum inro_err est_one(struct ca_reach *r, struct ca_order *order, struct ca_answer *ret)
 {
 	struct est_asked a = { .label = text_or_empty(r->way->label),
 			       .csr = blob_bytes(&order->csr) };

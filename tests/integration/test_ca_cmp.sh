@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# A CA elsewhere that is asked by CMP: another office of ours, and the stock server of `openssl cmp`.
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/serve.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/cas.sh" || exit 1
+have_all() { command -v jq && command -v curl && command -v python3; }
+have_all >/dev/null || skip "jq, curl or python3 is not installed"
+
+near() { INRO_HOME=$T/near inro "$@"; }
+far() { INRO_HOME=$T/far inro "$@"; }
+send() { near ca send "$@" --json >s.out 2>s.err; }
+said() { # KEY NUMBER
+	[[ $(jq ".$1" s.out) == "$2" ]] || fail "$1 is not $2: $(cat s.out s.err)"
+}
+state() { near cert show "id:$1" --json | jq -r .state; }
+order() { # CA DEVICE: makes a request, its id in $id
+	request "$2"
+	must near cert issue --ca "$1" --profile tls-client --csr "$2.csr" --out "$2.out" >/dev/null
+	id=$(near ca requests "$1" --json | jq -r "last(.[]).id")
+}
+fails() { # CA REGEX
+	send "$1" && fail "no error like $2: $(cat s.out)"
+	grep -qE "$2" s.err || fail "not like $2: $(cat s.err)"
+	[[ $(state "$id") == pending ]] || fail "an error has changed the request"
+}
+
+# ---- another office of ours, under a shared secret ----
+
+INRO_HOME=$T/far
+make_office
+must far ca create issuing --subject CN=issuing --token office --parent root >/dev/null
+must far ca create second --subject CN=second --token office --parent root >/dev/null
+must far ca show issuing --json | jq -r .pem >issuing.pem
+must far secret seal-key --token office >/dev/null
+sed -e '/^bind/d' -e 's/tls-client/for-others/' "$S/backoffice/pki/profiles/tls-client.ini" >for-others.ini
+must far profile add for-others.ini >/dev/null
+must far device add ra --json | jq -r .psk >ra.psk
+start_server --retry-after 1
+cmp=$http/.well-known/cmp/p
+INRO_HOME=$T/near
+must near token create office >/dev/null
+
+by=(--user ra --secret "file:$T/ra.psk")
+refused 1 "exclude each other" near ca connect plant --cmp "$cmp/issuing" --est "$https" "${by[@]}"
+refused 1 "no address" near ca connect plant --cmp "ftp://x/" "${by[@]}"
+must near ca connect plant --cmp "$cmp/issuing.for-others" "${by[@]}" >/dev/null
+[[ $(near ca show plant --chain | grep -c BEGIN) == 2 ]] || fail "the chain is not what the server named"
+! grep -q "$(cat ra.psk)" "$T/near/"*.db* || fail "the password is in the database"
+order plant d1
+send plant || fail "$(cat s.out s.err)"
+said came 1
+[[ $(state "$id") == active ]] || fail "$(near cert show "id:$id")"
+order plant d2
+mv ra.psk kept.psk
+echo nonsense >ra.psk
+fails plant "the CA refuses it"
+mv kept.psk ra.psk
+send plant || fail "$(cat s.out s.err)"
+said came 1
+
+# Killed between sending and storing: the same transaction, one certificate.
+for ((n = 0; n < 4; n++)); do
+	order plant "k$n"
+	INRO_HOME=$T/near "$B/bin/inro" ca send plant >/dev/null 2>&1 &
+	p=$!
+	sleep "0.$(printf '%03d' $((RANDOM % 150)))"
+	kill -9 "$p" 2>/dev/null || true
+	wait "$p" 2>/dev/null || true
+	send plant || fail "$(cat s.out s.err)"
+	[[ $(state "$id") == active ]] || fail "killed, and lost: $(near cert show "id:$id")"
+	[[ $(far cert list --json | jq "[.[] | select(.subject == \"CN=k$n\")] | length") == 1 ]] || fail "k$n has more than one certificate"
+done
+
+# ---- signed by a certificate whose key is in a token; answers by who signs for the CA there ----
+
+INRO_HOME=$T/far
+must far key generate --token office --label cmp --type ec-p256 >/dev/null
+must far csr create --key 'pkcs11:token=office;object=cmp;type=private' --subject CN=cmp.example --out cmp.csr >/dev/null
+must far cert issue --ca second --profile ra-signer --csr cmp.csr --key 'pkcs11:token=office;object=cmp;type=private' --out cmp.crt >/dev/null
+must near key generate --token office --label ra --type ec-p256 >/dev/null
+must near csr create --key 'pkcs11:token=office;object=ra' --subject CN=ra --out ra.csr >/dev/null
+must far cert issue --ca second --profile tls-client --csr ra.csr --device ra --out ra.pem >/dev/null
+must far ca show second --json | jq -r .pem >second.pem
+INRO_HOME=$T/near
+by=(--client-cert ra.pem --key 'pkcs11:token=office;object=ra')
+refused 1 "neither the CA" near ca connect second --cmp "$cmp/second.for-others" "${by[@]}"
+must near ca connect second --cmp "$cmp/second.for-others" --cert second.pem --chain root.pem "${by[@]}" >/dev/null
+order second t1
+send second || fail "$(cat s.out s.err)"
+said came 1
+INRO_HOME=$T/far
+stop_server "$server_pid"
+INRO_HOME=$T/near
+order second t2
+fails second "can't be reached"
+
+# ---- the stock server: polling, confirmation, refusals, another CA's certificate ----
+
+far_root stock
+far_root stranger
+cp "$T/ra.psk" stock.psk
+printf 'a shared secret' >stock.psk
+mock() { # ARGUMENT ...: `openssl cmp` as a server with what it answers, at $port
+	[[ -z ${mock_pid:-} ]] || {
+		kill "$mock_pid" 2>/dev/null
+		wait "$mock_pid" 2>/dev/null || true
+	}
+	background mock.out openssl cmp -port "$port" -srv_ref stock -srv_secret pass:"a shared secret" -config '' "$@"
+	mock_pid=$pid
+	until_true nc_port
+}
+nc_port() { (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+near ca connect stock --cmp "http://127.0.0.1:$port/pkix/" --cert stock.pem --user stock --secret "file:$T/stock.psk" >/dev/null ||
+	fail "not connected"
+order stock m1
+fails stock "can't be reached"
+far_sign m1.csr stock leaf m1.pem
+far_sign m1.csr stranger leaf strange.pem
+request other
+far_sign other.csr stock leaf other.pem
+mock -rsp_cert m1.pem -send_error
+fails stock "the CA refuses it"
+mock -rsp_cert m1.pem -pkistatus 2 -statusstring "not today"
+fails stock "not today"
+mock -rsp_cert strange.pem
+fails stock "elsewhere"
+mock -rsp_cert other.pem
+fails stock "another key than that of the request"
+mock -rsp_cert m1.pem -poll_count 1 -check_after 1
+send stock || fail "$(cat s.out s.err)"
+said waits 1
+send stock || fail "$(cat s.out s.err)"
+said came 1
+[[ $(state "$id") == active ]] || fail "$(near cert show "id:$id")"
+order stock m2
+far_sign m2.csr stock leaf m2.pem
+mock -rsp_cert m2.pem -grant_implicitconf
+send stock || fail "$(cat s.out s.err)"
+said came 1
+order stock m3
+mock -rsp_cert m2.pem -srv_secret pass:another
+fails stock "another secret|refuses it"
+
+must near audit verify >/dev/null
+must near db check >/dev/null
