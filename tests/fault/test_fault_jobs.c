@@ -343,7 +343,7 @@ static void child(int64_t id, int fd)
 
 static void nap(int64_t us)
 {
-	const struct timespec t = { us / 1000000, us % 1000000 * 1000 };
+	const struct timespec t = { us / 1000000, (long)(us % 1000000 * 1000) };
 
 	nanosleep(&t, NULL);
 }

@@ -6,6 +6,7 @@
 #include "base/cryptoki/mechname.h"
 #include "pkcs11/token/mech_private.h"
 #include "pkcs11/token/rule.h"
+#include "tests/lib/module.h"
 
 void feed_clear(struct feed *f)
 {
@@ -43,16 +44,16 @@ static CK_ULONG any_number(struct feed *f)
 {
 	uint64_t x = 0;
 
-	return read_u64(&f->in, &x) ? 0 : x;
+	return read_u64(&f->in, &x) ? 0 : (CK_ULONG)x;
 }
 
 CK_ULONG feed_ulong(struct feed *f)
 {
 	static const CK_ULONG borders[] = { ~0UL,
 					    ~0UL - 1,
-					    1UL << 63,
-					    (1UL << 63) - 1,
-					    1UL << 32,
+					    ULONG_BIT(63),
+					    ULONG_BIT(63) - 1,
+					    ULONG_BIT(32),
 					    0xffffffff,
 					    1UL << 31,
 					    0x7fffffff,
@@ -147,7 +148,7 @@ struct bytes feed_bytes(struct feed *f)
 
 struct bytes feed_input(struct feed *f)
 {
-	static const size_t impossible[] = { ~(size_t)0, (size_t)1 << 63, ~(size_t)7 };
+	static const size_t impossible[] = { ~(size_t)0, SIZE_MAX / 2 + 1, ~(size_t)7 };
 	uint8_t how = feed_u8(f);
 
 	if (how < 224)

@@ -109,6 +109,32 @@ for bad in '[]' '{' '{"errands": 5, "policy": []}' '"x"'; do
 	printf '%s' "$bad" >"$T/est/self"
 	inro agent once --config "$T/agent.conf" >"$T/out" 2>&1 || has 'no JSON' "$T/out" || fail "'$bad' says: $(cat "$T/out")"
 done
+# ---- symmetric keys of a service that has none, or means no good ----
+rm "$T/est/self"
+agent_conf 'secret = a=aes-256'
+refused 1 'has no symmetric keys' inro agent renew --config "$T/agent.conf"
+long=$(printf '41%.0s' {1..3000})
+good='"id": 7, "serial": "80000000000000000000000000000001", "name": "a", "type": "aes-256", "state": "active", "not_before": "2026-01-01T00:00:00Z"'
+try() { # SELF ISSUED GIVEN
+	printf '%s' "$1" >"$T/est/self"
+	printf '%s' "$2" >"$T/est/secret"
+	printf '%s' "$3" >"$T/est/secret-get"
+	refused 1 . inro agent once --config "$T/agent.conf"
+	good_pair
+	must inro key list --token dev --login --pin-source "$T/pin" --json >"$T/keys"
+	! grep -q '"label": "a' "$T/keys" || fail "a key came of $2 and $3"
+}
+for bad in '' '[]' '{}' '7' "{$good" "{${good/\"80/\"0x}}" "{${good/80/}}" "{${good/7/-7}}" "{${good/2026/26}}" "{\"id\": \"$long\"}"; do
+	try '{"secrets": []}' "$bad" "{\"key\": \"$long\"}"
+done
+for bad in '' '{}' '{"key": 7}' '{"key": ""}' '{"key": "xyz"}' '{"key": "04"}' "{\"key\": \"$long\"}" \
+	"{\"key\": \"04${long:0:240}\"}"; do
+	try "{\"secrets\": [{\"id\": 9}, 7, null, {$good}]}" '{}' "$bad"
+done
+must agent status >"$T/status"
+has 'name=a type=aes-256 state=none' "$T/status" || fail "the status tells: $(cat "$T/status")"
+agent_conf
+
 rm "$T/est/self"
 echo 3600 >"$T/est/seconds"
 good_pair

@@ -40,6 +40,10 @@ void module_fail(const char *what, const char *file, int line);
 #define OK(call)	GIVES(CKR_OK, call)
 #define MUST(condition) ((condition) ? (void)0 : module_fail(#condition, __FILE__, __LINE__))
 
+/* 1 << n, or the highest bit where a CK_ULONG has fewer: numbers that are too large for anything. */
+#define ULONG_TOP    (8 * sizeof(CK_ULONG) - 1)
+#define ULONG_BIT(n) ((CK_ULONG)1 << ((n) < ULONG_TOP ? (n) : ULONG_TOP))
+
 struct inro_text module_text(const char *s);
 CK_UTF8CHAR *module_pin(const char *s); /* Cryptoki knows no const */
 CK_BYTE *module_data(const uint8_t *p);

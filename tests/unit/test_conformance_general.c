@@ -402,7 +402,7 @@ static void a_wrong_session_is_named_first(void **state)
 {
 	CK_SLOT_ID slot = module_token(NULL);
 	CK_SESSION_HANDLE closed = module_open(slot, true);
-	const CK_SESSION_HANDLE wrong[] = { 0, ~0UL, closed, closed + 1, 1UL << 63 };
+	const CK_SESSION_HANDLE wrong[] = { 0, ~0UL, closed, closed + 1, ULONG_BIT(63) };
 
 	(void)state;
 	OK(p11->C_CloseSession(closed));
@@ -459,7 +459,7 @@ static void without_session_and_arguments(void **state)
 
 static void a_wrong_slot_is_named(void **state)
 {
-	static const CK_SLOT_ID wrong[] = { 0, 9999999, ~0UL, ~0UL - 1, 1UL << 63 };
+	static const CK_SLOT_ID wrong[] = { 0, 9999999, ~0UL, ~0UL - 1, ULONG_BIT(63) };
 	CK_MECHANISM_INFO mech;
 	CK_TOKEN_INFO token;
 	CK_SLOT_INFO info;

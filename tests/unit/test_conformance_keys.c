@@ -193,7 +193,7 @@ static void a_template_must_agree_with_the_mechanism(void **state)
 
 static void no_key_of_a_wrong_size(void **state)
 {
-	static const CK_ULONG sizes[] = { 0, 1, 15, 17, 33, 1UL << 40, ~0UL };
+	static const CK_ULONG sizes[] = { 0, 1, 15, 17, 33, ULONG_BIT(40), ~0UL };
 	CK_MECHANISM aes = { CKM_AES_KEY_GEN, NULL, 0 };
 	CK_MECHANISM generic = { CKM_GENERIC_SECRET_KEY_GEN, NULL, 0 };
 	CK_MECHANISM rsa = { CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0 };
@@ -342,7 +342,7 @@ static void signatures_of_other_forms(void **state)
 	struct module_pair p = module_ec(s, false, false);
 	CK_MECHANISM m = { CKM_ECDSA, NULL, 0 };
 	CK_BYTE hash[32] = { 9 }, sig[80] = { 0x30, 0x44, 2, 0x20 };
-	static const CK_ULONG lengths[] = { 0, 1, 63, 65, 66, 72, 80, 1UL << 40, ~0UL };
+	static const CK_ULONG lengths[] = { 0, 1, 63, 65, 66, 72, 80, ULONG_BIT(40), ~0UL };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {

@@ -155,8 +155,8 @@ static void empty_templates(void **state)
 /* Refused before memory is taken or anything behind the first attribute is looked at. */
 static void absurd_counts(void **state)
 {
-	static const CK_ULONG counts[] = { ~0UL,      ~0UL - 1,	 1UL << 63,
-					   1UL << 60, 1UL << 40, 1UL << 31 };
+	static const CK_ULONG counts[] = { ~0UL,      ~0UL - 1,	 ULONG_BIT(63),
+					   ULONG_BIT(60), ULONG_BIT(40), 1UL << 31 };
 	CK_ATTRIBUTE one = A_TEXT(CKA_LABEL, "one");
 	CK_ULONG before = count_all();
 
@@ -177,7 +177,7 @@ static void absurd_counts(void **state)
 
 static void absurd_lengths(void **state)
 {
-	static const CK_ULONG lengths[] = { ~0UL, ~0UL - 1, 1UL << 63, 1UL << 40, 1UL << 31 };
+	static const CK_ULONG lengths[] = { ~0UL, ~0UL - 1, ULONG_BIT(63), ULONG_BIT(40), 1UL << 31 };
 	CK_BYTE value[4] = { 0 };
 	CK_ULONG before = count_all();
 
@@ -373,7 +373,7 @@ static void object_handles_are_never_used_again(void **state)
 /* In every function that takes one. */
 static void wrong_object_handles(void **state)
 {
-	static const CK_OBJECT_HANDLE wrong[] = { 0, ~0UL, 1UL << 63, 12345678 };
+	static const CK_OBJECT_HANDLE wrong[] = { 0, ~0UL, ULONG_BIT(63), 12345678 };
 	CK_ATTRIBUTE label = A_TEXT(CKA_LABEL, "x");
 	CK_OBJECT_HANDLE o;
 	CK_ULONG n;

@@ -271,7 +271,7 @@ static void flags_count_down_for_both(void **state)
 
 static void no_pin_is_huge(void **state)
 {
-	static const CK_ULONG sizes[] = { ~0UL, ~0UL - 1, 1UL << 63, 1UL << 32, 100000 };
+	static const CK_ULONG sizes[] = { ~0UL, ~0UL - 1, ULONG_BIT(63), ULONG_BIT(32), 100000 };
 	CK_SESSION_HANDLE s = module_open(slot, true);
 	CK_UTF8CHAR *pin = module_pin(USER_PIN);
 
@@ -282,7 +282,7 @@ static void no_pin_is_huge(void **state)
 		GIVES(CKR_PIN_LEN_RANGE, p11->C_SetPIN(s, pin, 6, pin, sizes[i]));
 		GIVES(CKR_PIN_INCORRECT, p11->C_SetPIN(s, pin, sizes[i], pin, 6));
 		/* a name that nothing could hold is no name */
-		GIVES(sizes[i] >> 63 ? CKR_ARGUMENTS_BAD : CKR_PIN_INCORRECT,
+		GIVES(sizes[i] >> ULONG_TOP ? CKR_ARGUMENTS_BAD : CKR_PIN_INCORRECT,
 		      p11_3->C_LoginUser(s, CKU_USER, pin, 6, pin, sizes[i]));
 	}
 	OK(module_login(s, CKU_USER, USER_PIN)); /* what can't be a PIN counts for none */

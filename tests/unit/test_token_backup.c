@@ -120,7 +120,7 @@ static void a_changed_backup_is_refused(void **state)
 	OK(save(slot, path, PASS));
 	OK(p11_admin->destroy(slot, module_text(SO_PIN)));
 	assert_int_equal(stat(path, &st), 0);
-	for (long at = 0; at < st.st_size; at += at < 64 ? 7 : st.st_size / 5) {
+	for (long at = 0; at < st.st_size; at += at < 64 ? 7 : (long)st.st_size / 5) {
 		flip(path, at);
 		MUST(load(path, PASS, &back) != CKR_OK);
 		flip(path, at);

@@ -122,7 +122,7 @@ static void secret_keys_that_are_not_made(void **state)
 {
 	CK_ATTRIBUTE t[] = { A_ULONG(CKA_VALUE_LEN, 16), nothing };
 	CK_OBJECT_HANDLE o;
-	static const CK_ULONG bad[] = { 1, 15, 17, 33, 1UL << 32, ~0UL };
+	static const CK_ULONG bad[] = { 1, 15, 17, 33, ULONG_BIT(32), ~0UL };
 
 	(void)state;
 	GIVES(CKR_TEMPLATE_INCOMPLETE, generate(CKM_AES_KEY_GEN, NULL, 0, &o));

@@ -622,7 +622,7 @@ static void absurd_arguments_change_nothing(void **state)
 	GIVES(CKR_OBJECT_HANDLE_INVALID, p11->C_DestroyObject(s, 0));
 	GIVES(CKR_ARGUMENTS_BAD, p11->C_GenerateKeyPair(s, NULL, NULL, 0, NULL, 0, &o, &o2));
 	GIVES(CKR_TEMPLATE_INCOMPLETE, p11->C_GenerateKeyPair(s, &m, NULL, 0, NULL, 0, &o, &o2));
-	CK_ULONG sizes[] = { 0, 8, 1024, 16385, 1UL << 40, ~0UL };
+	CK_ULONG sizes[] = { 0, 8, 1024, 16385, ULONG_BIT(40), ~0UL };
 
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 		CK_ATTRIBUTE bits[] = { A_ULONG(CKA_MODULUS_BITS, sizes[i]) };
