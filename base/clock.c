@@ -58,3 +58,14 @@ bool clock_parse(const char *text, int64_t *ret)
 	clock_format(*ret, again, sizeof again);
 	return *ret > 0 && strcmp(again, text) == 0; /* strptime() takes the 31st of any month */
 }
+
+bool clock_parse_http(const char *text, int64_t *ret)
+{
+	struct tm tm = { 0 };
+	const char *end = text ? strptime(text, " %a, %d %b %Y %H:%M:%S GMT ", &tm) : NULL;
+
+	if (!end || *end)
+		return false;
+	*ret = (int64_t)timegm(&tm);
+	return *ret > 0;
+}

@@ -17,5 +17,7 @@ void clock_set_test(int64_t unix_seconds);
 void clock_format(int64_t unix_seconds, char *out, size_t cap);
 /* The same read; false for what is no such time, or before 1970.  NULL is none. */
 bool clock_parse(const char *text, int64_t *ret);
+/* "Sat, 21 Nov 2026 01:09:47 GMT" (RFC 9110 5.6.7), with spaces and an end of line around it. */
+bool clock_parse_http(const char *text, int64_t *ret);
 
 #endif

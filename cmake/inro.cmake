@@ -14,11 +14,24 @@ else()
 	set(INRO_BRANCHES "")
 endif()
 
-# Times behind 2038 and files above 2 GB, also where a long has 32 bits.
+# Times behind 2038 and files above 2 GB, also where a long has 32 bits.  The libraries there may have been compiled for
+# shorter times: what hands them a time_t or struct timeval is in files of inro_library_time().
 set(INRO_WIDE "")
+set(INRO_LIBRARY_TIME "")
 if(CMAKE_SIZEOF_VOID_P EQUAL 4)
 	set(INRO_WIDE _TIME_BITS=64 _FILE_OFFSET_BITS=64)
+	include(CheckCSourceCompiles)
+	check_c_source_compiles("#include <time.h>
+		_Static_assert(sizeof(time_t) == 8, \"\"); int main(void) { return 0; }" INRO_TIMES_ARE_WIDE)
+	if(NOT INRO_TIMES_ARE_WIDE)
+		set(INRO_LIBRARY_TIME -U_TIME_BITS)
+	endif()
 endif()
+
+# inro_library_time(a.c ...): of this folder's targets; compiled for times as the libraries have them
+function(inro_library_time)
+	set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS "${INRO_LIBRARY_TIME}")
+endfunction()
 
 set(INRO_WARNINGS
 	-Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wwrite-strings

@@ -20,7 +20,6 @@
 	X(curl_easy_getinfo)                                                                       \
 	X(curl_easy_strerror)                                                                       \
 	X(curl_easy_cleanup)                                                                       \
-	X(curl_getdate)                                                                            \
 	X(curl_slist_append) X(curl_slist_free_all)
 
 struct curl_calls {

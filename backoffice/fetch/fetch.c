@@ -9,6 +9,8 @@
 
 #include "backoffice/fetch/curl.h"
 #include "base/file.h"
+#include "base/clock.h"
+#include "base/libcrypto/verify_at.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/secret.h"
@@ -75,7 +77,7 @@ static enum inro_err use_key(const struct going *g, SSL_CTX *ctx)
 
 static enum inro_err ready_tls(struct going *g, SSL_CTX *ctx)
 {
-	X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(ctx), (time_t)g->way->believed);
+	verify_at(SSL_CTX_get0_param(ctx), g->way->believed);
 	if (!SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION))
 		return err_set(INRO_E_CRYPTO, "TLS 1.2 is not to be had");
 	return g->who && g->who->key_uri ? use_key(g, ctx) : INRO_OK;
@@ -252,8 +254,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	    strncasecmp(p, name, sizeof name - 1) == 0) {
 		memcpy(line, p + sizeof name - 1, len - sizeof name + 1);
 		line[len - sizeof name + 1] = 0;
-		g->fetch->date = (int64_t)g->curl->curl_getdate(line, NULL);
-		if (g->fetch->date < 0)
+		if (!clock_parse_http(line, &g->fetch->date))
 			g->fetch->date = 0;
 	}
 	return len;

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "backoffice/http/conn.h"
 #include "backoffice/http/path.h"
@@ -98,13 +97,11 @@ bool http_unchanged(const struct http_call *c, const char *etag)
 
 bool http_not_modified(const struct http_call *c, int64_t last_modified)
 {
-	const char *since = http_header(c, "If-Modified-Since"), *end;
-	struct tm tm = { 0 };
+	int64_t since;
 
-	if (!since || http_header(c, "If-None-Match"))
+	if (http_header(c, "If-None-Match"))
 		return false;
-	end = strptime(since, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	return end && !*end && timegm(&tm) >= last_modified;
+	return clock_parse_http(http_header(c, "If-Modified-Since"), &since) && since >= last_modified;
 }
 
 static void run_handler(struct exchange *x, enum inro_err e)

@@ -10,6 +10,7 @@
  *    thrown away for a moment: a reset would take the answer away from it.
  */
 #include "backoffice/http/conn.h"
+#include "backoffice/http/timer.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -41,9 +42,7 @@ static void settle(struct conn *c)
 
 static void set_timer(struct conn *c, int64_t ms)
 {
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
-	event_add(c->timer, &tv);
+	timer_start(c->timer, ms);
 }
 
 static int64_t patience(const struct conn *c, uint64_t bytes)

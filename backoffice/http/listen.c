@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "backoffice/http/engine.h"
+#include "backoffice/http/timer.h"
 
 #define BACKLOG  4096
 #define PAUSE_MS 50
@@ -121,12 +122,10 @@ static bool admit(struct loop *l, const struct sockaddr_storage *from)
 /* Nothing is accepted for a moment: the listener would be reported as ready all the time. */
 static void pause_accepting(struct loop *l)
 {
-	static const struct timeval a_moment = { .tv_usec = PAUSE_MS * 1000 };
-
 	for (size_t i = 0; i < l->server->n_listeners; i++)
 		if (l->acceptors[i].event)
 			event_del(l->acceptors[i].event);
-	event_add(l->pause, &a_moment);
+	timer_start(l->pause, PAUSE_MS);
 }
 
 void loop_accept_again(evutil_socket_t fd, short what, void *arg)

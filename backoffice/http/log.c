@@ -10,6 +10,7 @@
 
 #include "backoffice/http/conn.h"
 #include "backoffice/http/text.h"
+#include "backoffice/http/timer.h"
 #include "base/clock.h"
 
 #define FLUSH_MS  50
@@ -56,13 +57,12 @@ static void put_line(struct buf *out, const struct exchange *x, int64_t us)
 
 void log_request(struct exchange *x, int64_t us)
 {
-	static const struct timeval soon = { .tv_usec = FLUSH_MS * 1000 };
 	struct loop *l = x->loop;
 
 	if (l->server->o.log_fd < 0)
 		return;
 	if (!l->log.n)
-		event_add(l->flush, &soon);
+		timer_start(l->flush, FLUSH_MS);
 	put_line(&l->log, x, us);
 	if (l->log.n >= FLUSH_AT)
 		log_flush(-1, 0, l);

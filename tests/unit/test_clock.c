@@ -47,12 +47,27 @@ static void test_parse(void **state)
 		assert_false(clock_parse(bad[i], &t));
 }
 
+static void test_parse_http(void **state)
+{
+	static const char *const bad[] = { NULL, "", "Sat, 21 Nov 2026 01:09:47", "2026-11-21T01:09:47Z",
+					   "Thu, 01 Jan 1970 00:00:00 GMT",
+					   "Sat, 21 Nov 2026 01:09:47 GMT x" };
+	int64_t t = 0;
+
+	(void)state;
+	assert_true(clock_parse_http(" Sat, 21 Nov 2026 01:09:47 GMT\r\n", &t));
+	assert_int_equal(t, 1795223387);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(clock_parse_http(bad[i], &t));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_parse_http),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,8 +103,8 @@ static void values_have_their_form(void **state)
 	} cases[] = {
 		{ ATTR_BOOL, "\0", 1, true },	      { ATTR_BOOL, "\1", 1, true },
 		{ ATTR_BOOL, "\2", 1, false },	      { ATTR_BOOL, "", 0, false },
-		{ ATTR_BOOL, "\1\0", 2, false },      { ATTR_ULONG, "12345678", 8, true },
-		{ ATTR_ULONG, "1234", 4, false },     { ATTR_ULONG, "", 0, false },
+		{ ATTR_BOOL, "\1\0", 2, false },      { ATTR_ULONG, "12345678", sizeof(CK_ULONG), true },
+		{ ATTR_ULONG, "1234", sizeof(CK_ULONG) / 2, false },     { ATTR_ULONG, "", 0, false },
 		{ ATTR_ULONGS, "", 0, true },	      { ATTR_ULONGS, "12345678", 8, true },
 		{ ATTR_ULONGS, "1234567", 7, false }, { ATTR_DATE, "", 0, true },
 		{ ATTR_DATE, "20260102", 8, true },   { ATTR_DATE, "2026010x", 8, false },

@@ -16,6 +16,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/file.h"
+#include "base/libcrypto/verify_at.h"
 #include "base/x509.h"
 #include "tpm/wire/crypt_private.h"
 
@@ -249,7 +250,7 @@ static enum inro_err check_chain(STACK_OF(X509) * chain, const struct evidence_c
 	if (!c || X509_STORE_CTX_init(c, store, sk_X509_value(chain, 0), chain) != 1)
 		return no_memory();
 	p = X509_STORE_CTX_get0_param(c);
-	X509_VERIFY_PARAM_set_time(p, (time_t)by->now);
+	verify_at(p, by->now);
 	X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_PARTIAL_CHAIN);
 	X509_VERIFY_PARAM_set_auth_level(p, 2); /* no RSA-1024, no SHA-1 */
 	X509_STORE_CTX_set_verify_cb(c, judge);
