@@ -2,7 +2,8 @@
  * crl - certificate revocation lists (RFC 5280 5), version 2: complete, delta, of a part.
  *
  * 1. The order is crl_begin(), crl_add() for each entry, crl_frame(), crl_to_sign(), a signature,
- *    crl_signed(); then crl_save(), or crl_pull() gives the list's DER, piece by piece, crl_rewind() again.
+ *    crl_signed(); then crl_save(), or crl_pull() gives the list's DER, piece by piece, crl_rewind()
+ *    again.
  * 2. Entries are in a temporary file without a name, never all in memory, unless the CA's kind of
  *    key signs a message without hashing it first (Ed25519, ML-DSA): then once, to be signed.
  * 3. At most CRL_MAX octets of entries.
