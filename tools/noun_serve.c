@@ -242,7 +242,7 @@ const struct cmd_verb serve_verbs[] = {
 			 .kind = OPT_TEXT,
 			 .help = "started by root, becomes this user once it listens" },
 		       NUMBER("threads", "threads of connections; one a core when not said"),
-		       NUMBER("workers", "threads that sign and use the database; two a core"),
+		       NUMBER("workers", "threads that sign and use the database; two a core, 16 at least"),
 		       NUMBER("connections", "open at once, 10000 when not said"),
 		       NUMBER("connections-per-peer", "of one address, 1000 when not said"),
 		       NUMBER("request-seconds", "for a request to come, 20 when not said"),

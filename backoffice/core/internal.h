@@ -47,6 +47,12 @@ struct transaction {
 	struct audit_tip tip;
 };
 
+/* When the audit's head is to be signed; a server knows it for a moment (audit_mark.c). */
+struct mark_rules {
+	int64_t every, minutes;
+	int64_t until_ms; /* of the clock that never jumps */
+};
+
 /* What renewals by one profile in one group keep to; known for a moment (renew.c). */
 struct renewal_rules {
 	char profile[64]; /* "": nothing is known */
@@ -89,6 +95,7 @@ struct core {
 	size_t tally_saved;
 	int64_t unmarked; /* events that this core wrote since its last mark */
 	int64_t unmarked_ms; /* when the first of them was */
+	struct mark_rules mark_rules;
 	bool marking;
 	struct mark_trouble mark_trouble;
 	const struct duty_turn *turn; /* what it does as a server's (duty.h); NULL: nothing */

@@ -169,7 +169,7 @@ struct http_options {
 	const struct http_table *tables;
 	size_t n_tables;
 	unsigned threads; /* of connections; 0: one a core, 8 at most */
-	unsigned workers; /* 0: two a core, 4 at least */
+	unsigned workers; /* 0: two a core, 16 at least: what they write at once goes to disk at once */
 	struct http_limits limits;
 	struct ssl_ctx_st *tls; /* http_tls_prepare() was called for it; the server holds a reference */
 	/* In each worker's own thread.  An error ends the start.  NULL: call->worker is NULL. */

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 
 #define THREADS_MAX    8
-#define WORKERS_LEAST  4
+#define WORKERS_LEAST  16
 #define DRAIN_STEP_US  5000
 
 static const struct http_limits usual = {

@@ -168,6 +168,25 @@ static void test_peer(void **state)
 	assert_non_null(strstr((char *)answer.p, "tls=1 cert= unique= exporter="));
 }
 
+static void see_ticket(int version, bool with_cert, int resumable)
+{
+	SCOPED(client) c = { 0 };
+	SCOPED(buf) answer = { 0 };
+
+	connect_to(&c, version, with_cert);
+	ask(&c, GET("/who"), &answer);
+	assert_int_equal(SSL_SESSION_is_resumable(SSL_get0_session(c.ssl)), resumable);
+}
+
+/* No ticket holds a client's certificate, but for TLS 1.2. */
+static void test_ticket(void **state)
+{
+	(void)state;
+	see_ticket(TLS1_3_VERSION, false, 1);
+	see_ticket(TLS1_3_VERSION, true, 0);
+	see_ticket(TLS1_2_VERSION, true, 1);
+}
+
 /* A certificate without its key is worth nothing. */
 static void test_not_his_key(void **state)
 {
@@ -271,7 +290,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_peer), cmocka_unit_test(test_not_his_key),
 		cmocka_unit_test(test_big),  cmocka_unit_test(test_big_body),
-		cmocka_unit_test(test_swap), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_ticket), cmocka_unit_test(test_swap),
+		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

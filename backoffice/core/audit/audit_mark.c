@@ -22,6 +22,7 @@
 
 #define MARK_DOMAIN    "inro-audit-mark-1"
 #define MINUTE_MS      INT64_C(60000)
+#define RULES_MS       1000
 #define RECEIPT_MAX    65536
 #define RECEIPT_FORMAT 1
 
@@ -394,17 +395,31 @@ enum inro_err audit_sign_again(struct core *c)
 	return INRO_OK;
 }
 
+/* A server asks for them after each change: once a second is enough. */
+static enum inro_err read_rules(struct core *c)
+{
+	struct mark_rules *r = &c->mark_rules;
+	int64_t now = clock_monotonic_ms();
+	enum inro_err e;
+
+	if (c->writers && now < r->until_ms)
+		return INRO_OK;
+	e = setting_number(c, "audit.every", &r->every);
+	if (e == INRO_OK)
+		e = setting_number(c, "audit.minutes", &r->minutes);
+	r->until_ms = e == INRO_OK ? now + RULES_MS : 0;
+	return e;
+}
+
 /* So many events, the first of them at this time, are under no signed head. */
 static enum inro_err is_due(struct core *c, int64_t events, int64_t first_ms, bool *ret)
 {
-	int64_t every = 0, minutes = 0;
-	enum inro_err e = setting_number(c, "audit.every", &every);
+	const struct mark_rules *r = &c->mark_rules;
+	enum inro_err e = read_rules(c);
 
 	if (e == INRO_OK)
-		e = setting_number(c, "audit.minutes", &minutes);
-	if (e == INRO_OK)
-		*ret = events >= every ||
-		       (minutes && events && clock_now_ms() - first_ms >= minutes * MINUTE_MS);
+		*ret = events >= r->every ||
+		       (r->minutes && events && clock_now_ms() - first_ms >= r->minutes * MINUTE_MS);
 	return e;
 }
 
