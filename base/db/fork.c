@@ -9,6 +9,8 @@
  * 1. In a process that did not open the first store itself, our files show a device number of
  *    their own while SQLite opens them, so that it begins a new record.
  * 2. Nobody else's files are touched: the change applies to the thread and the moment of our open.
+ * 3. struct stat is SQLite's, not ours: on ARMv7 ours may be longer, so this file is compiled for times
+ *    as the libraries have them.
  */
 #include "base/db/internal.h"
 
