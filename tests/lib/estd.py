@@ -86,8 +86,9 @@ commonName = supplied
 def certs_only(pems):
     files = []
     for i, pem in enumerate(pems):
-        files += ["-certfile", path(f"p7-{i}.pem")]
-        with open(path(f"p7-{i}.pem"), "wb") as f:
+        name = path(f"p7-{threading.get_ident()}-{i}.pem")  # answers go out side by side
+        files += ["-certfile", name]
+        with open(name, "wb") as f:
             f.write(pem)
     return base64.encodebytes(run("openssl", "crl2pkcs7", "-nocrl", *files, "-outform", "DER"))
 
