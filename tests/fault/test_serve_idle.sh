@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # inro serve with 5 000 TLS connections that say nothing beside a client that works, and with peers that vanish.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/serve.sh"
 cd "$T"
 for p in curl jq openssl python3; do command -v $p >/dev/null || skip "$p is not installed"; done

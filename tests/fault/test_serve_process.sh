@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # inro serve as a process: ended while it answers, killed, out of descriptors, its database away and back.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/serve.sh"
 cd "$T"
 for p in curl jq; do command -v $p >/dev/null || skip "$p is not installed"; done

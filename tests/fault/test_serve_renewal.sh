@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # inro serve's certificate ends: another one is in use without a start, when two thirds of its time are over.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/serve.sh"
 cd "$T"
 for p in curl jq openssl faketime; do command -v $p >/dev/null || skip "$p is not installed"; done

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Two servers on one PostgreSQL, behind HAProxy as docs/scale.md has it: one is killed in mid-run, and what was answered is
 # there once; revocations and duties go from one to the other; the database goes away and comes back.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/serve.sh"
 . "$INRO_TEST_SOURCE/tests/lib/postgres.sh"
 cd "$T"

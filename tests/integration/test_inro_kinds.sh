@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every kind of key by the command: made, listed, and for those that sign a request, a CA, a certificate.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 cd "$T" || exit
 export INRO_PIN=123456 INRO_SO_PIN=87654321
 must inro token create line1 >/dev/null

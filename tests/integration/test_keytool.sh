@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Java's keytool through SunPKCS11: a key and its certificate are one entry; Java makes its own.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
 cd "$T"
 # A Java runtime does not start with a sanitizer's library before it.

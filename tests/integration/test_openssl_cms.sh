@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # openssl cms and smime with token keys: signed, encrypted, both; judged by openssl without the provider.
 # What decryption there is for a key is in test_provider_decrypt.sh.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 . "$INRO_TEST_SOURCE/tests/lib/commands.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # openssl pkey, rsa, ec, pkcs8 and pkcs12 with token keys, named by URI and by references in PEM and DER.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 . "$INRO_TEST_SOURCE/tests/lib/commands.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Answers on request: openssl ocsp and ts with the responder's and the time stamper's key in a token.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 . "$INRO_TEST_SOURCE/tests/lib/commands.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Secret keys of a token by openssl's commands: mac, and from OpenSSL 3.5 on skeyutl and enc; libcrypto with the same
 # key is the judge.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh" || exit 1
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 
 key=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Signatures by openssl dgst, pkeyutl and rsautl with token keys, judged by openssl without the provider.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 . "$INRO_TEST_SOURCE/tests/lib/commands.sh"
 

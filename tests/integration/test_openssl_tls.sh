@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Connections of openssl s_server and s_client beyond the first handshake, token keys on both sides: resumption,
 # renegotiation, authentication after the handshake, a server with two keys.  Handshakes: test_provider_tls.sh.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 . "$INRO_TEST_SOURCE/tests/lib/commands.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # GnuTLS's p11tool on our module: tokens, objects, keys made, a certificate written and read.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
 # GnuTLS waits for ever on a lock of its own under a sanitizer's library, with any module or none.
 [[ -z ${INRO_TEST_SANITIZE:-} ]] || skip "p11tool does not run under a sanitizer"

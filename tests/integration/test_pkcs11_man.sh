@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # inro-pkcs11(7) is sound and true: its commands run as they stand there, its settings are the module's.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
 page=$S/docs/man/inro-pkcs11.7
 command -v mandoc >/dev/null || fail "mandoc is not here"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # OpenSC's pkcs11-tool on our module: initialise, PINs, pairs, sign, verify, its own test.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
 cd "$T"
 p11() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Decryption and key agreement by the openssl commands: pkeyutl, cms and smime with keys in a token.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 
 oaep() {

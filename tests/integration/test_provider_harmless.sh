@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Active in openssl.cnf, first or last, preferred or not, and without any module: file keys work as ever.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 
 o() {

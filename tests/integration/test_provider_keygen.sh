@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Keys made in a token: by openssl genpkey with a URI, and by programs of their own where the setting says so.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 
 # The labels of all objects of the token, each once a class.

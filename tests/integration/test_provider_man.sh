@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # inro-provider(7) is sound and true: its configuration and commands run as they stand there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 
 page=$S/docs/man/inro-provider.7

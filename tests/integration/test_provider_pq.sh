@@ -2,7 +2,7 @@
 # Post-quantum keys of a token under OpenSSL 3.5: ML-DSA, SLH-DSA, ML-KEM, as the everyday commands use them.
 #
 # tools/check --openssl35 and tests/interop/test_interop_debian13.sh run this; an OpenSSL without such keys skips it.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 
 [[ $(openssl list -signature-algorithms) == *ML-DSA-65* ]] || skip "$(openssl version) has no ML-DSA"

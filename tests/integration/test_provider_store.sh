@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The pkcs11: store: what a URI names, where its PIN comes from, and what is said when it is not there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 
 count() { # WANT WHAT URI...

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Mutual TLS by the stock openssl programs, token keys on both sides, whichever provider is named first.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 
 # handshake VERSION GROUPS SERVER CLIENT: the server's page must arrive.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Files of tpm2-openssl and of `inro key export --tss2`, used by openssl through a token in the same TPM.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 
 if [[ -z $tcti ]]; then

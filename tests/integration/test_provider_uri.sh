@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # RFC 7512 in the pkcs11: store, attribute by attribute, well formed and not; and the URIs in reference files, whatever
 # stands around them.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 
 odd_token='Tök 1/ä'

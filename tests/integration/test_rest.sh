@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The network's API under /v1 with stock curl: every route by those who may and by those who may not, answers as the
 # OpenAPI document says, and what is wrong refused by its name.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/serve.sh"
 cd "$T"
 for p in curl jq openssl; do command -v $p >/dev/null || skip "$p is not installed"; done

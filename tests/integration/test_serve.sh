@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # inro serve: key by URI in a token, certificate from a CA of ours or a file that changes, what it tells of itself, its
 # settings, sockets and signs of systemd, and its end.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/serve.sh"
 cd "$T"
 for p in curl jq openssl; do command -v $p >/dev/null || skip "$p is not installed"; done

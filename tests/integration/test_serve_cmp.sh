@@ -1,7 +1,7 @@
 #!/bin/bash
 # test_serve_cmp - CMP by the stock client, `openssl cmp`, over plain HTTP: enrolment by id and pre-shared key and by
 # certificate, update, revocation, confirmation, polling, questions; replays, wrong secrets and other devices' names.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh" || exit 1
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 . "$INRO_TEST_SOURCE/tests/lib/serve.sh"
 need curl jq

@@ -1,7 +1,7 @@
 #!/bin/bash
 # test_serve_est - EST by stock clients: docs/howto/est.md as it stands there, and what is refused: other devices, other
 # certificates, other connections, too much.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh" || exit 1
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 . "$INRO_TEST_SOURCE/tests/lib/serve.sh"
 need curl jq /usr/bin/python3

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # OCSP by `inro serve`, asked by stock clients: states of certificates, several CAs, what caches are told, revocations by
 # other processes, two servers, and a token that does not open.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/serve.sh"
 cd "$T"
 for p in curl jq openssl; do command -v $p >/dev/null || skip "$p is not installed"; done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # docs/howto/serve.md as it stands there: a server by hand, its settings, what clients get.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/serve.sh"
 for p in curl jq openssl python3; do command -v $p >/dev/null || skip "$p is not installed"; done
 page=$S/docs/howto/serve.md

@@ -3,7 +3,7 @@
 # in it, on that libcrypto, and its openssl program agrees with them.
 #
 # It is made by mmdebstrap and kept in $INRO_TEST_CACHE (default: the build folder).
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh" || exit 1
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 cd "$T" || exit 1
 
 [[ $(id -u) == 0 ]] || skip "making a Debian 13 needs root"

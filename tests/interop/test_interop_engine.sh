@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # openssl with libp11's engine, and openvpn, on our module.  The engine makes itself the process's
 # RSA and EC method: the module, which uses libcrypto too, must not come back to the engine.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/interop/lib.sh"
 need openvpn
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The provider with modules of others: docs/howto/foreign-tokens.md as it stands there, and modules without any token.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/interop/lib.sh"
 need softhsm2-util swtpm tpm2_getcap pkcs11-tool
 tpm2_pkcs11=$(compgen -G '/usr/lib/*/pkcs11/libtpm2_pkcs11.so') || skip "tpm2-pkcs11 is not installed: tools/check installs it"

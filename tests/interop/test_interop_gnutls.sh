@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # GnuTLS with a token's keys: docs/howto/gnutls.md as it stands there; TLS 1.2 and 1.3 with the keys
 # of every kind.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/interop/lib.sh"
 need p11tool certtool gnutls-serv gnutls-cli
 

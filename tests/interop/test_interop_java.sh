@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Java with a token's keys: docs/howto/java.md as it stands there, then a program that does all that
 # SunPKCS11 can.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/interop/lib.sh"
 need java javac keytool jarsigner jar
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Node with a token's keys, through pkcs11js.  npm fetches that, once for a build folder, in the version
 # and with the hash that node/package-lock.json names; it is built against the headers that are installed.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/interop/lib.sh"
 need node npm
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # NSS's tools with a token: docs/howto/nss.md as it stands there, EC keys, and a key that stays.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/interop/lib.sh"
 need modutil certutil cmsutil pk12util
 

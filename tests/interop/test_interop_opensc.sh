@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # OpenSC's pkcs11-tool: its own tests, what pkcs11-spy sees.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/interop/lib.sh"
 
 # ---- its own tests ----

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # OpenSSH with a token's keys: docs/howto/ssh.md as it stands there, against a server of this test's own.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/interop/lib.sh"
 need ssh ssh-agent
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Keys in a TPM: docs/howto/tpm.md as it stands there, with swtpm and an embedded TPM; what it says of files of others
 # and of backups.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/interop/lib.sh"
 need swtpm tpm2_getcap
 [[ $(ldconfig -p) == *libtpms.so.0* ]] || skip "libtpms0 is not installed: tools/check installs it"

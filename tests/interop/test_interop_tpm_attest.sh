@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # docs/howto/tpm-attest.md as it stands there: a TPM with certificates, its attestation key proven, a key's evidence.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/interop/lib.sh"
 need swtpm swtpm_setup swtpm_localca
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Apache httpd with keys in a token, its children as www-data: docs/howto/apache.md as it stands there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need apache2 setsid
 . "$INRO_TEST_SOURCE/tests/lib/web.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # curl and libcurl with keys in a token: docs/howto/curl.md as it stands there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need curl /usr/bin/python3
 [[ $(curl --version) == *OpenSSL* ]] || skip "this curl does not use OpenSSL"

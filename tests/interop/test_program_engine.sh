@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # mosquitto's broker and curl with libp11's engine on our module: docs/howto/openssl-engine.md as it stands there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need mosquitto mosquitto_pub curl
 instead=(/usr/local/lib "$B/lib")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # HAProxy with keys in a token, serving as the user haproxy: docs/howto/haproxy.md as it stands there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need haproxy
 user=haproxy

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # mosquitto's broker, bridge and clients with keys in a token: docs/howto/mosquitto.md as it stands there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 token=mqtt
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need mosquitto mosquitto_pub mosquitto_sub

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # nginx with keys in a token, its workers as www-data: docs/howto/nginx.md as it stands there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need nginx
 program=$(command -v nginx) # it executes itself again

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The openssl commands with keys in a token: docs/howto/openssl-commands.md as it stands there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 
 page=openssl-commands.md

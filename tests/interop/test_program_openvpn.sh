@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # OpenVPN with keys in a token, by references: docs/howto/openvpn.md as it stands there, in a network of the test's own
 # where that can be had; else the TLS handshakes alone.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 token=vpn
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need openvpn

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # p11-kit knows the module by a file of the user's: p11tool shows and tries the keys through it, and the provider uses
 # them through p11-kit's proxy, beside those of another module.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need p11-kit p11tool
 make_identity dev1 ec-p256

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # paho-mqtt C with keys in a token, its two clients: docs/howto/paho.md as it stands there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 token=device
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need mosquitto mosquitto_sub

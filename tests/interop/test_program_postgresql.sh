@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # PostgreSQL's server and psql with keys in a token: docs/howto/postgresql.md as it stands there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 token=db
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 bin=

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Python's ssl with keys in a token, server and client, threads and children: docs/howto/python.md as it stands there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 token=app
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need /usr/bin/python3

@@ -2,7 +2,7 @@
 # strongSwan's IKEv2 with keys in a token on both sides, each in a network of its own, and its plugin for PKCS#11:
 # docs/howto/strongswan.md as it stands there.  What passes the tunnel is encrypted by strongSwan's own plugin, because a
 # kernel may have no ESP; where there is no device for it the test ends at the IKE_SA.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 token=ipsec
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need charon-systemd swanctl

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # stunnel, server and client, with keys in a token, as the user stunnel4: docs/howto/stunnel.md as it stands there.
-. "$INRO_TEST_SOURCE/tests/lib/shell.sh"
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need stunnel4 python3
 user=stunnel4
