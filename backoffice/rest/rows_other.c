@@ -152,7 +152,8 @@ static enum inro_err remove_place(struct rest *r, json_t **ret)
 
 static const struct rest_shape request = { "CARequestWaiting",
 					   FIELDS(OUT_COUNT("id"), OUT_TEXT("device"), OUT_TEXT("subject"),
-						  OUT_TIME("asked"), OUT_HAS("pem"), OUT_COUNT("tries"), OUT_TEXT("why")) };
+						  OUT_TIME("asked"), OUT_HAS("pem"), OUT_COUNT("tries"),
+						  OUT_TIME("again"), OUT_TEXT("why")) };
 static const struct rest_shape taken = { "ListTaken",
 					 FIELDS(OUT_HAS("name"), OUT_COUNT("number"), OUT_COUNT("entries"),
 						OUT_COUNT("changed"), OUT_COUNT("foreign"),

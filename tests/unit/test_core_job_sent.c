@@ -345,7 +345,7 @@ static void test_certs(void **state)
 	office_make_cas(c, db);
 	for (int i = 0; i < 3; i++) {
 		SCOPED(device) d = { 0 };
-		char id[8];
+		char id[16];
 
 		snprintf(id, sizeof id, "c%d", i);
 		OK(device_add(c, id, NULL, &d));
