@@ -46,5 +46,7 @@ struct issue_wish {
 MUST_CHECK enum inro_err issue_foresee(struct core *c, struct issuing *i,
 				       const struct issue_wish *wish);
 MUST_CHECK enum inro_err issue_run(struct core *c, struct issuing *i);
+/* The same; i->rec goes, what a caller is told of it stays. */
+MUST_CHECK enum inro_err issue_shown(struct core *c, struct issuing *i, struct cred *ret);
 
 #endif

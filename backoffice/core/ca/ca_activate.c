@@ -292,12 +292,7 @@ static enum inro_err certify(struct core *c, const struct cred_request *r, struc
 		e = propose_certify(r, &eyes);
 	if (e == INRO_OK)
 		e = ca_eyes_check(c, &eyes, r->ca);
-	if (e == INRO_OK)
-		e = issue_run(c, &i);
-	if (e == INRO_OK)
-		e = cred_view(c, &i.rec, ret);
-	credential_clear(&i.rec);
-	return e;
+	return e == INRO_OK ? issue_shown(c, &i, ret) : e;
 }
 
 enum inro_err ca_certify(struct core *c, const struct cred_request *r, struct cred *ret)

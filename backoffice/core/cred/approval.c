@@ -432,10 +432,7 @@ static enum inro_err issue_kept(struct core *c, struct deciding *d, struct cred 
 	if (e == INRO_OK)
 		e = ca_load(c, k.request.ca, &ca);
 	if (e == INRO_OK)
-		e = issue_run(c, &i);
-	if (e == INRO_OK)
-		e = cred_view(c, &i.rec, ret);
-	credential_clear(&i.rec);
+		e = issue_shown(c, &i, ret);
 	if (e == INRO_OK)
 		return e;
 	return err_context(e, "request %lld is approved and not issued yet ('inro cert approve' goes "

@@ -15,7 +15,6 @@
 #include "backoffice/core/internal.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/keyring.h"
-#include "backoffice/core/move.h"
 #include "backoffice/core/seal.h"
 #include "backoffice/pki/bundle.h"
 #include "backoffice/pki/dn.h"
@@ -90,12 +89,7 @@ static enum inro_err issue(struct core *c, struct central *m, struct cred *ret)
 	r.csr = buf_bytes(&m->csr);
 	if (m->how->only_asked)
 		r.sans_n = 0;
-	if (e == INRO_OK)
-		e = issue_run(c, &i);
-	if (e == INRO_OK)
-		e = cred_view(c, &i.rec, ret);
-	credential_clear(&i.rec);
-	return e;
+	return e == INRO_OK ? issue_shown(c, &i, ret) : e;
 }
 
 static enum inro_err make(struct core *c, struct central *m, struct cred *ret)

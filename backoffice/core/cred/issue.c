@@ -657,6 +657,16 @@ enum inro_err issue_run(struct core *c, struct issuing *i)
 	return e == INRO_E_NOT_FOUND ? issue_or_keep(c, &j) : e;
 }
 
+enum inro_err issue_shown(struct core *c, struct issuing *i, struct cred *ret)
+{
+	enum inro_err e = issue_run(c, i);
+
+	if (e == INRO_OK)
+		e = cred_view(c, &i->rec, ret);
+	credential_clear(&i->rec);
+	return e;
+}
+
 static enum inro_err issue_under(struct core *c, const struct cred_request *r, struct cred *ret)
 {
 	SCOPED(ca) ca = { 0 };
@@ -666,12 +676,7 @@ static enum inro_err issue_under(struct core *c, const struct cred_request *r, s
 
 	if (e == INRO_OK)
 		e = ca_load(c, r->ca, &ca);
-	if (e == INRO_OK)
-		e = issue_run(c, &i);
-	if (e == INRO_OK)
-		e = cred_view(c, &i.rec, ret);
-	credential_clear(&i.rec);
-	return e;
+	return e == INRO_OK ? issue_shown(c, &i, ret) : e;
 }
 
 enum inro_err cred_issue(struct core *c, const struct cred_request *r, struct cred *ret)
