@@ -3,8 +3,7 @@
  *
  * libcrypto tells a provider nothing about that.  For a key of a TLS handshake it makes the
  * difference between a key in a token and one in memory, and from OpenSSL 3.2 on nothing else shows
- * it (keygen.h).  For a question about our kinds of keys it makes the difference between a list and
- * a program that wants one of them (shown.h).
+ * it (keygen.h).
  */
 #ifndef INRO_PROVIDER_ASKER_H
 #define INRO_PROVIDER_ASKER_H
@@ -14,9 +13,5 @@
 /* The first function on this thread's stack that is neither ours nor in the library which called us
  * is one of libssl.  False where libssl is part of the program itself. */
 bool asker_is_libssl(void);
-
-/* libcrypto is listing all kinds of keys, as it does to read one.  False where that can't be seen.
- */
-bool asker_lists_kinds(void);
 
 #endif

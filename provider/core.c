@@ -13,7 +13,6 @@ static const struct slot {
 	size_t offset;
 } slots[] = {
 	{ OSSL_FUNC_CORE_GET_PARAMS, offsetof(struct core, get_params) },
-	{ OSSL_FUNC_CORE_GET_LIBCTX, offsetof(struct core, get_libctx) },
 	{ OSSL_FUNC_CORE_NEW_ERROR, offsetof(struct core, new_error) },
 	{ OSSL_FUNC_CORE_SET_ERROR_DEBUG, offsetof(struct core, set_error_debug) },
 	{ OSSL_FUNC_CORE_VSET_ERROR, offsetof(struct core, vset_error) },

@@ -37,17 +37,8 @@ static _Thread_local struct {
 	enum inro_err failure;
 } inner;
 
-/* Where this thread is in the reading of a key by libcrypto 3.0: see decoder_rows(). */
-static _Thread_local enum { ELSEWHERE, KINDS_LISTED, KEY_READ } reading;
-
 static void *newctx(void *vprov)
 {
-	return vprov;
-}
-
-static void *newctx_for_key(void *vprov)
-{
-	reading = KEY_READ;
 	return vprov;
 }
 
@@ -303,19 +294,6 @@ static const OSSL_DISPATCH der_functions[] = {
 	ENTRY_END,
 };
 
-/* The two as libcrypto takes them for a key of any kind. */
-#define FOR_KEY(decode)                                                                            \
-	{                                                                                          \
-		ENTRY(OSSL_FUNC_DECODER_NEWCTX, newctx_for_key),                                   \
-			ENTRY(OSSL_FUNC_DECODER_FREECTX, freectx),                                 \
-			ENTRY(OSSL_FUNC_DECODER_DOES_SELECTION, does_selection),                   \
-			ENTRY(OSSL_FUNC_DECODER_DECODE, decode),                                   \
-			ENTRY(OSSL_FUNC_DECODER_EXPORT_OBJECT, export_object), ENTRY_END,          \
-	}
-
-static const OSSL_DISPATCH der_for_key[] = FOR_KEY(decode_der);
-static const OSSL_DISPATCH pem_for_key[] = FOR_KEY(decode_pem);
-
 static const OSSL_DISPATCH pem_functions[] = {
 	ENTRY(OSSL_FUNC_DECODER_NEWCTX, newctx),
 	ENTRY(OSSL_FUNC_DECODER_FREECTX, freectx),
@@ -345,35 +323,3 @@ const OSSL_ALGORITHM decoder_algorithms[] = { ROW_DER, ROW_PEM("DER"), ROW_END }
  * which is several times in each handshake of TLS.  PVK files it looks for where it reads a private
  * key, and where it reads files; what we give is none, but tells what it is. */
 const OSSL_ALGORITHM decoder_algorithms_30[] = { ROW_DER, ROW_PEM("PVK"), ROW_END };
-
-/* Their properties are read anew each time, and are as short as can be. */
-#define ROW_SHORT(name, properties, functions)                                                     \
-	{                                                                                          \
-		name, properties, functions, "references to token keys"                            \
-	}
-#define ROW_PVK ROW_SHORT("PVK", "input=pem", pem_functions)
-
-static const OSSL_ALGORITHM for_key[] = {
-	ROW_SHORT(DER_NAME, "input=der,structure=" STRUCTURE, der_for_key),
-	ROW_SHORT(DER_NAME, "input=pem", pem_for_key),
-	ROW_PVK,
-	ROW_END,
-};
-static const OSSL_ALGORITHM for_file[] = { ROW_PVK, ROW_END };
-static const OSSL_ALGORITHM nothing[] = { ROW_END };
-
-void decoder_kinds_listed(void)
-{
-	reading = KINDS_LISTED;
-}
-
-const OSSL_ALGORITHM *decoder_rows(int *ret_no_cache)
-{
-	const OSSL_ALGORITHM *rows = reading == KINDS_LISTED ? for_key : for_file;
-
-	if (reading == KEY_READ)
-		rows = nothing;
-	reading = ELSEWHERE;
-	*ret_no_cache = 1;
-	return rows;
-}

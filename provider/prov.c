@@ -144,7 +144,7 @@ static bool is_by_secret_key(int operation)
 
 static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no_cache)
 {
-	struct prov *p = vprov;
+	const struct prov *p = vprov;
 	static const struct {
 		int operation;
 		const OSSL_ALGORITHM *of[ERA__MAX];
@@ -164,13 +164,8 @@ static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no
 	};
 
 	*no_cache = 0;
-	if (operation == OSSL_OP_KEYMGMT)
-		decoder_kinds_listed();
 	if (operation == OSSL_OP_KEYMGMT && p->shown.hides)
 		return shown_kinds(p, no_cache);
-	if (operation == OSSL_OP_DECODER && shown_is_libcrypto_30() && !atomic_load(&p->tls))
-		return decoder_rows(no_cache);
-	shown_elsewhere(p, operation);
 	if (p->pairs_alone && is_by_secret_key(operation))
 		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(operations); i++)
@@ -189,7 +184,6 @@ static int get_capabilities(void *vprov, const char *capability, OSSL_CALLBACK *
 
 	if (strcmp(capability, "TLS-GROUP") != 0 && strcmp(capability, "TLS-SIGALG") != 0)
 		return 1;
-	atomic_store(&p->tls, true);
 	e = keygen_tls_groups(p, callback, arg, &ok);
 	if (!e && ok)
 		e = below_capabilities(&p->below, capability, callback, arg, &ok);

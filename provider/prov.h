@@ -22,7 +22,6 @@ struct prov {
 	struct below below;
 	struct shown shown;
 	bool pairs_alone; /* no algorithm by a secret key is offered */
-	_Atomic bool tls; /* libssl is in use */
 	_Atomic(struct ck_module *) module;
 	_Atomic(struct token *) tokens; /* every token met, newest first; only ever grows */
 };
@@ -61,14 +60,6 @@ extern const OSSL_ALGORITHM asym_cipher_algorithms[], exchange_algorithms[], kem
 	mac_algorithms[], cipher_algorithms[];
 /* The same for libcrypto 3.0 alone. */
 extern const OSSL_ALGORITHM decoder_algorithms_30[];
-/* And from 3.0.9 on, not to be kept by it.  To read a key libcrypto looks three times: for the
- * kinds of keys, for the decoders of these, and for what else gives what those read, where it
- * compares each decoder there is with each that it has.  The second time ours are there, and if it
- * has taken them, not the third: it needs no more.  That makes keys in files cheaper to read and
- * those of certificates, for which it takes none of ours, dearer: so a program of TLS has those
- * above. */
-void decoder_kinds_listed(void);
-const OSSL_ALGORITHM *decoder_rows(int *ret_no_cache);
 /* The same for libcrypto 3.5 and later, which has post-quantum keys. */
 extern const OSSL_ALGORITHM keymgmt_algorithms_35[], signature_algorithms_35[],
 	encoder_algorithms_35[], skeymgmt_algorithms_35[], kem_algorithms_35[];

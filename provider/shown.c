@@ -8,7 +8,6 @@
 
 #include <openssl/crypto.h>
 
-#include "provider/asker.h"
 #include "provider/key.h"
 
 _Static_assert(SHOWN_KINDS == KEY_TYPE_x448 + 1, "the kinds of libcrypto 3.0 come first");
@@ -33,23 +32,18 @@ static _Thread_local struct {
 	char name[SHOWN_NAME];
 } window;
 
-bool shown_is_libcrypto_30(void)
+static bool is_libcrypto_30(void)
 {
 	unsigned long version = OpenSSL_version_num();
 
 	return version >= OLDEST && version < NEWER;
 }
 
-static bool is_set(const struct prov *p, const char *to)
+static bool is_wanted(const struct prov *p)
 {
 	const char *kinds = core_setting(&p->core, SETTING_KEY_KINDS);
 
-	return kinds && strcmp(kinds, to) == 0;
-}
-
-static bool is_wanted(const struct prov *p)
-{
-	return core_setting(&p->core, ACTIVATE) && !is_set(p, "always");
+	return kinds && strcmp(kinds, "in-use") == 0 && core_setting(&p->core, ACTIVATE);
 }
 
 /* openssl(1) makes keys in a token and lists what there is. */
@@ -61,9 +55,7 @@ static bool asks_by_name(const struct prov *p)
 
 void shown_init(struct prov *p)
 {
-	p->shown.recalls = !is_set(p, "in-use") && recall_init(&p->shown.recall, &p->core);
-	p->shown.hides = is_wanted(p) && shown_is_libcrypto_30() && !asks_by_name(p) &&
-			 (p->shown.recalls || is_set(p, "in-use"));
+	p->shown.hides = is_wanted(p) && is_libcrypto_30() && !asks_by_name(p);
 }
 
 static bool is_kind(const struct key_type *type, unsigned kind)
@@ -98,24 +90,7 @@ static OSSL_ALGORITHM row(unsigned kind)
 	return r;
 }
 
-/* A program may be looking for a kind of ours just now. */
-static bool is_looked_for(struct shown *s)
-{
-	enum recalled r = recall_kinds(&s->recall);
-
-	return r == RECALL_NONE || (r == RECALL_MADE && !asker_lists_kinds());
-}
-
-static bool shows_all(struct shown *s)
-{
-	if (!s->recalls || window.type)
-		return false;
-	if (!atomic_load(&s->all) && is_looked_for(s))
-		atomic_store(&s->all, true);
-	return atomic_load(&s->all);
-}
-
-static const OSSL_ALGORITHM *some_kinds(const struct prov *p, int *ret_no_cache)
+const OSSL_ALGORITHM *shown_kinds(const struct prov *p, int *ret_no_cache)
 {
 	static _Thread_local OSSL_ALGORITHM rows[SHOWN_KINDS + 1];
 	size_t n = 0;
@@ -124,40 +99,8 @@ static const OSSL_ALGORITHM *some_kinds(const struct prov *p, int *ret_no_cache)
 		if (is_shown(p, kind))
 			rows[n++] = row(kind);
 	rows[n] = (OSSL_ALGORITHM) { 0 };
-	/* After an empty list that it may keep, libcrypto would take none of ours ever. */
-	*ret_no_cache = n > 0 || p->shown.recalls;
+	*ret_no_cache = n > 0;
 	return rows;
-}
-
-const OSSL_ALGORITHM *shown_kinds(struct prov *p, int *ret_no_cache)
-{
-	if (recall_is_asking()) {
-		*ret_no_cache = 1;
-		return recall_rows();
-	}
-	if (!shows_all(&p->shown))
-		return some_kinds(p, ret_no_cache);
-	*ret_no_cache = 0;
-	return keymgmt_algorithms;
-}
-
-/* What programs of TLS fetch before they look for kinds, and what is fetched to open a store.  Not
- * what makes digests: such programs may need no keys at all. */
-static bool comes_before_kinds(int operation)
-{
-	return operation == OSSL_OP_CIPHER || operation == OSSL_OP_STORE ||
-	       operation == OSSL_OP_SIGNATURE;
-}
-
-void shown_elsewhere(struct prov *p, int operation)
-{
-	struct shown *s = &p->shown;
-
-	if (!s->recalls || !s->hides || !comes_before_kinds(operation) || window.type ||
-	    recall_is_asking() || atomic_load(&s->all))
-		return;
-	if (recall_kinds(&s->recall) == RECALL_NONE)
-		atomic_store(&s->all, true);
 }
 
 void shown_begin(const struct key_type *type)

@@ -3,8 +3,8 @@
  *
  * libcrypto 3.0 reads the key of each certificate and each key file by comparing every decoder with
  * the names of every kind of key that any provider has: kinds of ours make that slower for all keys
- * there are.  A provider that openssl.cnf activates therefore hides them and shows them where they
- * are needed:
+ * there are.  With the setting key-kinds = in-use a provider that openssl.cnf activates therefore
+ * hides them and shows them where they are needed:
  *
  * 1. A kind is shown to a thread while a key of it is handed on, and from the question which
  *    operation such a key has until the operation is set up: between the two libcrypto fetches the
@@ -18,12 +18,8 @@
  *    something each: a thread that has to give a second one is shown the kind from then on, as long
  *    as it is not forked, and after SHOWN_NAMES of them all are.
  *
- * 5. A program that fetches a kind from us by name finds it because libcrypto remembers it
- *    (recall.h).  Where libcrypto asks us for kinds and it can't be excluded that a program wants
- *    one of ours by name, all are shown for good: that makes keys slower to read, and nothing else.
- *
- * With the setting key-kinds = in-use the last does not hold: nothing is remembered, and programs
- * don't find kinds of ours by name.  With key-kinds = always nothing is hidden.
+ * Programs that fetch a kind from us by name don't find it then, so it is not the default:
+ * inro-provider(7).
  */
 #ifndef INRO_PROVIDER_SHOWN_H
 #define INRO_PROVIDER_SHOWN_H
@@ -32,8 +28,6 @@
 #include <stdbool.h>
 
 #include <openssl/core.h>
-
-#include "provider/recall.h"
 
 struct key_type;
 struct prov;
@@ -45,24 +39,15 @@ struct prov;
 
 struct shown {
 	bool hides;
-	bool recalls;	  /* and is found by name */
-	_Atomic bool all; /* hides no more */
-	struct recall recall;
 	_Atomic unsigned names[SHOWN_KINDS];
 	_Atomic unsigned agreements;
 };
-
-/* The releases for which all this is known to be right and to be of use. */
-bool shown_is_libcrypto_30(void);
 
 /* By the settings, the program and libcrypto's version. */
 void shown_init(struct prov *p);
 
 /* The answer to OSSL_OP_KEYMGMT of a provider that hides; good until the thread asks again. */
-const OSSL_ALGORITHM *shown_kinds(struct prov *p, int *ret_no_cache);
-
-/* libcrypto looks for something else of ours: a moment at which nobody wants a kind. */
-void shown_elsewhere(struct prov *p, int operation);
+const OSSL_ALGORITHM *shown_kinds(const struct prov *p, int *ret_no_cache);
 
 /* To this thread, from now on until shown_end(). */
 void shown_begin(const struct key_type *type);

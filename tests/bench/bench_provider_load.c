@@ -56,11 +56,9 @@ static void write_key(EVP_PKEY *key, const char *path)
 }
 
 /* What a program does before it reads a key: the tables of names that libcrypto searches while it
- * reads are larger then.  Both contexts have to have done the same.  A cipher is what a program of
- * TLS fetches first; one that began with a key pair would be shown our kinds of keys for good. */
+ * reads are larger then.  Both contexts have to have done the same. */
 static void warm(OSSL_LIB_CTX *libctx)
 {
-	EVP_CIPHER *cipher = EVP_CIPHER_fetch(libctx, "AES-256-GCM", NULL);
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(libctx, NULL, "EC", "P-256");
 	EVP_MD_CTX *c = EVP_MD_CTX_new();
 
@@ -68,7 +66,6 @@ static void warm(OSSL_LIB_CTX *libctx)
 		   "a context can't be used");
 	EVP_MD_CTX_free(c);
 	EVP_PKEY_free(key);
-	EVP_CIPHER_free(cipher);
 }
 
 static void file_cost(OSSL_LIB_CTX *with, OSSL_LIB_CTX *without, EVP_PKEY *key, const char *what,

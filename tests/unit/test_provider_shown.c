@@ -1,7 +1,7 @@
 /*
- * test_provider_shown - a provider that openssl.cnf activates shows libcrypto 3.0 its kinds of keys
- * only where a key of a token is used, and every use of such a key works all the same.  So does,
- * without the setting key-kinds = in-use, what fetches kinds from us by name.
+ * test_provider_shown - with key-kinds = in-use a provider that openssl.cnf activates shows
+ * libcrypto 3.0 its kinds of keys only where a key of a token is used, and every use of such a key
+ * works all the same.
  *
  * With other releases of libcrypto all kinds are always there; what is used is the same.
  */
@@ -29,14 +29,12 @@
 #define KINDS	 7
 
 static OSSL_LIB_CTX *libctx;
-static const char *settings = PIN;
-static bool in_use; /* is what they say */
 
 static int set_up(void **state)
 {
 	(void)state;
 	ERR_clear_error();
-	libctx = token_keys_libctx_configured(settings);
+	libctx = token_keys_libctx_configured(PIN "key-kinds = in-use\n");
 	return 0;
 }
 
@@ -113,19 +111,6 @@ static EVP_PKEY *load(const char *uri)
 	return key;
 }
 
-/* Under a name that no test has given before. */
-static EVP_PKEY *import_and_load(const char *what, EVP_PKEY *soft)
-{
-	static CK_BYTE n;
-	CK_BYTE id = (CK_BYTE)((in_use ? 40 : 20) + ++n);
-	char label[32], uri[128];
-
-	snprintf(label, sizeof label, "%s-%u", what, id);
-	token_keys_import(label, id, soft);
-	snprintf(uri, sizeof uri, URI("%s;type=private"), label);
-	return load(uri);
-}
-
 /* The reference of a key, as a file has it. */
 static BIO *reference(const char *uri)
 {
@@ -146,191 +131,6 @@ static EVP_PKEY *read_reference(BIO *from)
 
 	BIO_free(b);
 	return key;
-}
-
-static void is_from(const char *name, const char *properties, const char *provider)
-{
-	EVP_KEYMGMT *kind = EVP_KEYMGMT_fetch(libctx, name, properties);
-
-	assert_non_null(kind);
-	assert_string_equal(OSSL_PROVIDER_get0_name(EVP_KEYMGMT_get0_provider(kind)), provider);
-	EVP_KEYMGMT_free(kind);
-}
-
-static const char *const kinds[KINDS] = { "RSA",   "RSA-PSS", "EC",  "ED25519",
-					  "ED448", "X25519",  "X448" };
-
-static void all_are_found(void)
-{
-	for (size_t i = 0; i < KINDS; i++) {
-		is_from(kinds[i], "provider=inro", "inro");
-		is_from(kinds[i], "?provider=inro", "inro");
-	}
-}
-
-/* A program that has read a key or a certificate finds all by name, and they stay hidden. */
-static void found_by_name(void **state)
-{
-	(void)state;
-	for (int i = 0; i < 3; i++) {
-		assert_seen(0);
-		all_are_found();
-		is_from("EC", NULL, "default");
-		assert_seen(0);
-		make_it_forget();
-	}
-}
-
-/* One that fetches by name before anything else finds them too: then they are shown. */
-static void found_by_name_first(void **state)
-{
-	(void)state;
-	is_from("ED448", "?provider=inro", "inro");
-	all_are_found();
-	is_from("ED448", NULL, "default");
-	assert_true(seen() >= KINDS);
-}
-
-static void found_by_name_after_forgetting(void **state)
-{
-	(void)state;
-	assert_seen(0);
-	make_it_forget();
-	is_from("RSA", "?provider=inro", "inro");
-	all_are_found();
-	is_from("RSA", NULL, "default");
-}
-
-/* What is fetched without a word about providers is nobody's reason to show anything. */
-static void others_are_fetched(void **state)
-{
-	(void)state;
-	assert_seen(0);
-	for (size_t i = 0; i < KINDS; i++)
-		is_from(kinds[i], NULL, "default");
-	assert_null(EVP_KEYMGMT_fetch(libctx, "no such kind", NULL));
-	assert_seen(0);
-}
-
-static void preferred(void **state)
-{
-	(void)state;
-	assert_seen(0);
-	assert_int_equal(EVP_set_default_properties(libctx, "?provider=inro"), 1);
-	for (size_t i = 0; i < KINDS; i++)
-		is_from(kinds[i], NULL, "inro");
-}
-
-/* libcrypto remembers 500 fetches, and then forgets half of them. */
-static void forgotten_by_halves(void **state)
-{
-	(void)state;
-	assert_seen(0);
-	for (int i = 0; i < 1200; i++) {
-		char properties[32];
-
-		snprintf(properties, sizeof properties, "?n%d=yes", i);
-		is_from("EC", properties, "default");
-		if (i % 40 == 0)
-			assert_true(seen() <= KINDS);
-	}
-	all_are_found();
-	is_from("EC", NULL, "default");
-}
-
-static void *find_first(void *arg)
-{
-	(void)arg;
-	for (size_t i = 0; i < KINDS; i++) {
-		EVP_KEYMGMT *kind = EVP_KEYMGMT_fetch(libctx, kinds[i], "?provider=inro");
-		const char *of =
-			kind ? OSSL_PROVIDER_get0_name(EVP_KEYMGMT_get0_provider(kind)) : "";
-		bool ours = strcmp(of, "inro") == 0;
-
-		EVP_KEYMGMT_free(kind);
-		if (!ours)
-			return libctx;
-		seen();
-	}
-	return NULL;
-}
-
-static void found_by_many_threads(void **state)
-{
-	pthread_t t[4];
-	void *bad = NULL;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(t); i++)
-		assert_int_equal(pthread_create(&t[i], NULL, find_first, NULL), 0);
-	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
-		assert_int_equal(pthread_join(t[i], &bad), 0);
-		assert_null(bad);
-	}
-}
-
-/* Where a program says so, a key is made in the token and nowhere else. */
-static void made_by_name(void **state)
-{
-	static const char *const by[] = { "provider=inro", "?provider=inro" };
-
-	(void)state;
-	assert_seen(0);
-	for (size_t i = 0; i < ARRAY_LEN(by); i++) {
-		char uri[] = URI("made-N");
-		EVP_PKEY *key = NULL;
-		EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(libctx, "EC", by[i]);
-		OSSL_PARAM params[] = {
-			OSSL_PARAM_construct_utf8_string("group", (char[]) { "P-256" }, 0),
-			OSSL_PARAM_construct_utf8_string("pkcs11_uri", uri, 0),
-			OSSL_PARAM_construct_end(),
-		};
-
-		uri[strlen(uri) - 1] = (char)('0' + i);
-		assert_int_equal(EVP_PKEY_keygen_init(c), 1);
-		assert_int_equal(EVP_PKEY_CTX_set_params(c, params), 1);
-		assert_int_equal(EVP_PKEY_generate(c, &key), 1);
-		EVP_PKEY_CTX_free(c);
-		EVP_PKEY_free(key);
-		key = load(uri);
-		must_sign(key);
-		EVP_PKEY_free(key);
-	}
-	assert_seen(0);
-}
-
-/* Nobody else has kinds: then files and certificates need ours. */
-static void alone(void **state)
-{
-	OSSL_LIB_CTX *kept = libctx;
-	char text[512];
-	int n = snprintf(text, sizeof text,
-			 "openssl_conf = init\n[init]\nproviders = providers\n[providers]\n"
-			 "inro = token\n[token]\nmodule = %s/lib/inro.so\nactivate = 1\n",
-			 getenv("INRO_TEST_BUILD"));
-
-	(void)state;
-	libctx = OSSL_LIB_CTX_new();
-	assert_int_equal(
-		OSSL_LIB_CTX_load_config(libctx, scratch_file("alone.cnf", text, (size_t)n)), 1);
-	assert_true(seen() >= KINDS);
-	is_from("EC", NULL, "inro");
-	OSSL_LIB_CTX_free(libctx);
-	libctx = kept;
-}
-
-/* A program of TLS makes its contexts first. */
-static void with_tls(void **state)
-{
-	EVP_CIPHER *cipher = EVP_CIPHER_fetch(libctx, "AES-256-GCM", NULL);
-
-	(void)state;
-	for (size_t i = 0; i < KINDS; i++)
-		is_from(kinds[i], NULL, "default");
-	assert_seen(0);
-	all_are_found();
-	assert_seen(0);
-	EVP_CIPHER_free(cipher);
 }
 
 static void nothing_is_seen(void **state)
@@ -439,21 +239,20 @@ static void agree(EVP_PKEY *own, EVP_PKEY *peer, bool forget, unsigned char secr
 /* The other side's key is fetched for long after the operation was begun. */
 static void agreements(void **state)
 {
-	EVP_PKEY *soft, *key, *peer;
+	EVP_PKEY *soft = EVP_PKEY_Q_keygen(libctx, NULL, "EC", "P-256");
+	EVP_PKEY *key, *peer;
 	unsigned char ours[32], theirs[32];
 
 	(void)state;
-	assert_seen(0);
-	soft = EVP_PKEY_Q_keygen(libctx, NULL, "EC", "P-256");
-	key = import_and_load("agrees", soft);
+	token_keys_import("agrees", 9, soft);
+	key = load(URI("agrees") ";type=private");
 	peer = peer_of(key);
 	for (int forget = 0; forget < 2; forget++) {
 		agree(key, peer, forget, ours);
 		agree(peer, soft, false, theirs);
 		assert_memory_equal(ours, theirs, sizeof ours);
-		if (!forget || in_use)
-			assert_seen(0);
 	}
+	assert_seen(0);
 	EVP_PKEY_free(soft);
 	EVP_PKEY_free(key);
 	EVP_PKEY_free(peer);
@@ -467,10 +266,11 @@ static void decryption(void **state)
 	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, soft, NULL);
 
 	(void)state;
+	token_keys_import("decrypts", 10, soft);
 	assert_int_equal(EVP_PKEY_encrypt_init(c), 1);
 	assert_int_equal(EVP_PKEY_encrypt(c, box, &box_n, (const unsigned char *)"data", 4), 1);
 	EVP_PKEY_CTX_free(c);
-	key = import_and_load("decrypts", soft);
+	key = load(URI("decrypts") ";type=private");
 	make_it_forget();
 	c = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL);
 	assert_int_equal(EVP_PKEY_decrypt_init(c), 1);
@@ -519,18 +319,18 @@ static void by_many_threads(void **state)
 /* What is said or not said so that programs can fetch kinds from us by name. */
 static void by_setting(void **state)
 {
-	static const char *const rows[] = {
-		PIN "keygen = pkcs11:token=line1;object=new",
+	static const char *const settings[] = {
+		PIN,
 		PIN "key-kinds = always",
 		PIN "key-kinds = in-use\nkeygen = pkcs11:token=line1;object=new",
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
 		OSSL_LIB_CTX *kept = libctx;
 		EVP_PKEY *key;
 
-		libctx = token_keys_libctx_configured(rows[i]);
+		libctx = token_keys_libctx_configured(settings[i]);
 		assert_true(seen() >= KINDS);
 		key = load(URI("ec"));
 		must_sign(key);
@@ -589,47 +389,14 @@ static void secret_keys(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-static int hidden(void *arg)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(by_uri),	  TEST(by_reference),	 TEST(agreements),
-		TEST(decryption), TEST(by_many_threads), TEST(nothing_is_seen),
-		TEST(by_setting), TEST(loaded_by_hand),	 TEST(secret_keys),
-	};
-
-	(void)arg;
-	settings = PIN "key-kinds = in-use\n";
-	in_use = true;
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
-
-static int found(void *arg)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(found_by_name),
-		TEST(found_by_name_first),
-		TEST(others_are_fetched),
-		TEST(found_by_name_after_forgetting),
-		TEST(preferred),
-		TEST(forgotten_by_halves),
-		TEST(found_by_many_threads),
-		TEST(made_by_name),
-		TEST(alone),
-		TEST(with_tls),
-		TEST(by_uri),
-		TEST(by_reference),
-		TEST(agreements),
-		TEST(decryption),
-		TEST(by_many_threads),
-	};
-
-	(void)arg;
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
-
-/* Each by a process of its own, for what a thread has read it is shown for good. */
 int main(void)
 {
+	const struct CMUnitTest tests[] = {
+		TEST(nothing_is_seen), TEST(by_uri),	     TEST(by_reference),
+		TEST(agreements),      TEST(decryption),     TEST(by_many_threads),
+		TEST(by_setting),      TEST(loaded_by_hand), TEST(secret_keys),
+	};
+
 	token_keys_make();
-	return scratch_child(found, NULL) + scratch_child(hidden, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,48 +143,6 @@ static void one_decoder_for_each_form(void **state)
 	}
 }
 
-static size_t rows_of(const OSSL_ALGORITHM *table, const char *name)
-{
-	size_t n = 0;
-
-	for (; table->algorithm_names; table++)
-		n += !name || strcmp(table->algorithm_names, name) == 0;
-	return n;
-}
-
-/* As libcrypto does where it takes a decoder. */
-static void take(const OSSL_ALGORITHM *row)
-{
-	const OSSL_DISPATCH *d = row->implementation;
-
-	while (d->function_id != OSSL_FUNC_DECODER_NEWCTX)
-		d++;
-	OSSL_FUNC_decoder_newctx(d)(NULL);
-}
-
-/* Two for the key that libcrypto is about to read, and none when it looks for what leads to those.
- * Everybody else, a file's reader above all, finds the one for files always. */
-static void decoders_in_turn(void **state)
-{
-	int no_cache = 0;
-
-	(void)state;
-	assert_int_equal(rows_of(decoder_rows(&no_cache), "PVK"), 1);
-	for (int taken = 0; taken < 2; taken++) {
-		const OSSL_ALGORITHM *rows;
-
-		decoder_kinds_listed();
-		rows = decoder_rows(&no_cache);
-		assert_int_equal(rows_of(rows, "DH"), 2);
-		assert_int_equal(rows_of(rows, "PVK"), 1);
-		if (taken)
-			take(rows);
-		assert_int_equal(rows_of(decoder_rows(&no_cache), NULL), !taken);
-		assert_int_equal(no_cache, 1);
-		assert_int_equal(rows_of(decoder_rows(&no_cache), "PVK"), 1);
-	}
-}
-
 /* The names that libcrypto's own provider has for each kind are ours too, and no other's: a name
  * that is two kinds' would make libcrypto refuse the whole provider. */
 static void key_names(void **state)
@@ -277,7 +235,6 @@ int main(void)
 		cmocka_unit_test(reference_damage), cmocka_unit_test(key_names),
 		cmocka_unit_test(key_rows),	    cmocka_unit_test(cipher_rows),
 		cmocka_unit_test(pss_rows),	    cmocka_unit_test(one_decoder_for_each_form),
-		cmocka_unit_test(decoders_in_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
