@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,17 +330,18 @@ static enum inro_err link_file(int fd, const char *temporary)
 
 static enum inro_err name_file(int fd, const char *path, mode_t mode)
 {
-	static _Atomic unsigned count;
 	AUTO(free_chars) char *temporary = NULL;
-	enum inro_err e;
+	uint64_t chance; /* the folder may be other machines', too */
+	enum inro_err e = random_fill(&chance, sizeof chance);
 
-	if (asprintf(&temporary, "%s.%ld-%u.new", path, (long)getpid(), count++) < 0) {
+	if (e)
+		return e;
+	if (asprintf(&temporary, "%s.%016" PRIx64 ".new", path, chance) < 0) {
 		temporary = NULL;
 		return INRO_E_NO_MEMORY;
 	}
 	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
 		return file_err(errno, path);
-	unlink(temporary); /* left by one that was killed */
 	e = link_file(fd, temporary);
 	return e ? e : place(temporary, path, true);
 }
