@@ -64,6 +64,12 @@ static bool role_holds(const struct core *c, const struct account *now)
 	return c->pass || c->turn ? now->role >= c->role : now->role == c->role;
 }
 
+/* Of the tenants only their own accounts, and administrators of "default". */
+static bool may_visit(const struct core *c, const struct account *now)
+{
+	return now->tenant == c->tenant || now->role == ROLE_ADMIN;
+}
+
 static enum inro_err pass_holds(struct core *c)
 {
 	SCOPED(pass) p = { 0 };
@@ -82,7 +88,7 @@ enum inro_err login_holds(struct core *c)
 	if (!c->account)
 		return INRO_OK;
 	e = store_get(c->store, c->account, &now);
-	if (e == INRO_OK && now.state == ACCOUNT_ACTIVE && role_holds(c, &now))
+	if (e == INRO_OK && now.state == ACCOUNT_ACTIVE && role_holds(c, &now) && may_visit(c, &now))
 		return pass_holds(c);
 	if (e != INRO_OK && e != INRO_E_NOT_FOUND)
 		return e;
