@@ -11,24 +11,39 @@
 
 #define PROBE_OCTETS 16
 
-static bool is_known(const struct tokens *l, const char *name)
+static bool differ(const char *a, const char *b)
 {
-	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->items[i].name, name) == 0)
+	return *a && *b && strcmp(a, b) != 0;
+}
+
+/* Tokens may have one label; then the serial numbers tell. */
+static bool is_known(const struct tokens *l, struct token_state *one)
+{
+	bool shared = false;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (strcmp(l->items[i].label, one->label) != 0)
+			continue;
+		if (!differ(l->items[i].serial, one->serial))
 			return true;
+		shared = true;
+	}
+	snprintf(one->name, sizeof one->name, "%s%s%s", one->label, shared ? "/" : "",
+		 shared ? one->serial : "");
 	return false;
 }
 
-static void name_of(const char *uri, char *out, size_t cap)
+static void name_of(const char *uri, struct token_state *ret)
 {
 	SCOPED(p11_uri) u = { 0 };
 
 	if (p11_uri_parse(uri, &u) != INRO_OK)
-		snprintf(out, cap, "?");
+		snprintf(ret->label, sizeof ret->label, "?");
 	else if (u.has_slot_id && !u.token && !u.serial)
-		snprintf(out, cap, "slot:%lu", u.slot_id);
+		snprintf(ret->label, sizeof ret->label, "slot:%lu", u.slot_id);
 	else
-		snprintf(out, cap, "%s", u.token ? u.token : text_or_empty(u.serial));
+		snprintf(ret->label, sizeof ret->label, "%s", u.token ? u.token : text_or_empty(u.serial));
+	snprintf(ret->serial, sizeof ret->serial, "%s", text_or_empty(u.serial));
 }
 
 static enum inro_err probe(struct core *c, const char *uri)
@@ -44,8 +59,8 @@ static void look_at(struct core *c, const char *uri, struct tokens *l)
 {
 	struct token_state one = { 0 };
 
-	name_of(uri, one.name, sizeof one.name);
-	if (l->n == TOKENS_MAX || is_known(l, one.name))
+	name_of(uri, &one);
+	if (l->n == TOKENS_MAX || is_known(l, &one))
 		return;
 	one.error = probe(c, uri);
 	if (one.error != INRO_OK)

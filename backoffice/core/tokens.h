@@ -15,7 +15,8 @@
 
 struct tokens {
 	struct token_state {
-		char name[72]; /* the label, or what the URI has of it */
+		char name[72]; /* the label, or what the URI has of it; of the next one "LABEL/SERIAL" */
+		char label[40], serial[24];
 		enum inro_err error;
 		char why[256];
 	} items[TOKENS_MAX];
