@@ -47,7 +47,7 @@ struct job_sent {
 };
 MUST_CHECK enum inro_err job_ask(struct core *c, const struct job_order *o, const struct job_sent *s,
 				 struct job *ret);
-/* More rows of one that waits.  INRO_E_FULL: so much is not kept (the setting job.megabytes). */
+/* More rows of one that waits, by who asked for it.  INRO_E_FULL: so much is not kept (the setting job.megabytes). */
 MUST_CHECK enum inro_err job_send(struct core *c, int64_t id, struct bytes rows, struct job *ret);
 /* A server is to do it, or what is left of it; from here on in the name of who says so. */
 MUST_CHECK enum inro_err job_want(struct core *c, int64_t id, struct job *ret);
@@ -67,7 +67,7 @@ struct job_watch {
 MUST_CHECK enum inro_err job_run(struct core *c, int64_t id, const struct job_watch *w,
 				 struct job *ret);
 /* Does what a server is asked for, and goes on with what a process left that is no more, one after
- * the other; where a job is done with files of a machine, only there.  Each in the name of who asked for it.
+ * the other; but nothing that is done with files of a machine.  Each in the name of who asked for it.
  * Each that stops says why itself.  The core is an administrator's of the tenant "default". */
 MUST_CHECK enum inro_err job_serve(struct core *c, const struct job_watch *w);
 /* Whoever works at it stops before the next lot of rows. */

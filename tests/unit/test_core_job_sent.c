@@ -13,9 +13,11 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/duty.h"
 #include "backoffice/core/job.h"
+#include "backoffice/core/job/job_record.h"
 #include "backoffice/core/network.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/core/tally.h"
+#include "backoffice/core/tenant.h"
 #include "backoffice/pki/pem.h"
 #include "tests/lib/office.h"
 #include "tests/lib/scratch.h"
@@ -162,6 +164,116 @@ static void test_left(void **state)
 	whole(c);
 }
 
+/* Another one took it over, and left it: who had it writes nothing more. */
+static void left_by_another(void *arg, const struct job *j)
+{
+	(void)j;
+	if (!(*(int *)arg)++)
+		office_sql(db, "UPDATE job SET lease_by = '', lease_until_ms = 0");
+}
+
+static void test_left_by_another(void **state)
+{
+	struct core *c = *state;
+	int lots = 0;
+	const struct job_watch w = { .told = left_by_another, .arg = &lots };
+	SCOPED(buf) text = { 0 };
+	int64_t id;
+
+	add_rows(&text, ROWS);
+	id = ask(c, "register", "csv", buf_bytes(&text), false);
+	OK(job_serve(c, &w));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE action = 'device.add'"), 500);
+	OK(job_serve(c, NULL));
+	is_done(c, id, ROWS, 0, 0);
+	whole(c);
+}
+
+/* What is looked at before others are done may be over when it is its turn. */
+static void fail_the_next(void *arg, const struct job *j)
+{
+	(void)arg;
+	office_sql(db, "UPDATE job SET state = 'failed', served = 0 WHERE state = 'queued'");
+	assert_int_equal(j->id, 1);
+}
+
+static void test_seen_before(void **state)
+{
+	struct core *c = *state;
+	const struct job_watch w = { .told = fail_the_next };
+	SCOPED(buf) text = { 0 };
+	long long n;
+
+	add_rows(&text, 3);
+	(void)ask(c, "register", "csv", buf_bytes(&text), false);
+	(void)ask(c, "update", "csv", buf_bytes(&text), false);
+	OK(job_serve(c, &w));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE action = 'job.start'"), 1);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM job WHERE state = 'failed'"), 1);
+	/* It is refused without a word of it, too, where it is looked at just before. */
+	n = office_ask(db, "SELECT count(*) FROM event");
+	{
+		SCOPED(job) j = { 0 };
+
+		FAILS(INRO_E_STATE, job_run_found(c, 2, NULL, &j));
+		OK(job_cancel(c, 2, NULL, &j));
+	}
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event"), n + 1);
+	whole(c);
+}
+
+/* The lease within a lot: made longer, and lost when the job is cancelled. */
+static void test_goes_on(void **state)
+{
+	struct core *c = *state;
+	int asked = 0;
+	const struct job_watch w = { .ends = after_a_lot, .arg = &asked };
+	struct job_run r = { .c = c };
+	SCOPED(buf) text = { 0 };
+	SCOPED(job) j = { 0 };
+	int64_t id;
+
+	add_rows(&text, ROWS);
+	id = ask(c, "register", "csv", buf_bytes(&text), false);
+	OK(job_serve(c, &w));
+	OK(job_get(c, id, &r.job));
+	OK(job_goes_on(&r));
+	assert_true(office_ask(db, "SELECT lease_until_ms FROM job") > 0);
+	assert_int_equal(office_ask(db, "SELECT lease_until_ms FROM job"), r.job.lease_until_ms);
+	OK(job_cancel(c, id, NULL, &j));
+	OK(job_goes_on(&r)); /* it was looked at just now */
+	r.job.lease_until_ms = 1;
+	FAILS(INRO_E_CANCELLED, job_goes_on(&r));
+	job_run_clear(&r);
+	whole(c);
+}
+
+static void cancel_it(void *arg, const struct job *j)
+{
+	SCOPED(job) now = { 0 };
+
+	OK(job_cancel(arg, j->id, NULL, &now));
+}
+
+/* Cancelled, its rows are gone while they are read. */
+static void test_cancelled(void **state)
+{
+	struct core *c = *state, *other = office_open(db);
+	const struct job_watch w = { .told = cancel_it, .arg = other };
+	SCOPED(buf) text = { 0 };
+	SCOPED(job) j = { 0 };
+	int64_t id;
+
+	buf_add_str(&text, "id,name\n");
+	for (int i = 0; i < ROWS; i++)
+		buf_addf(&text, "d%05d,%0700d\n", i, i);
+	OK(buf_err(&text));
+	id = ask(c, "register", "csv", buf_bytes(&text), false);
+	FAILS(INRO_E_CANCELLED, job_run(c, id, &w, &j));
+	core_close(other);
+	whole(c);
+}
+
 /* Killed (its lease is of a process that is gone): the same. */
 static void test_killed(void **state)
 {
@@ -233,6 +345,109 @@ static void test_whose(void **state)
 	is_done(c, id, 0, 3, 0);
 	core_close(net);
 	whole(c);
+}
+
+static void disable_alice(void *arg, const struct job *j)
+{
+	SCOPED(account) off = { 0 };
+
+	(void)j;
+	OK(account_move(arg, "alice", VERB_DISABLE, 0, &off));
+}
+
+/* Who asked may no more while it is done: it is put aside at once. */
+static void test_disabled(void **state)
+{
+	struct core *c = *state, *net = office_open(db), *other = office_open(db);
+	const struct job_watch w = { .told = disable_alice, .arg = other };
+	SCOPED(account) root = { 0 };
+	SCOPED(account) alice = { 0 };
+	SCOPED(buf) text = { 0 };
+	SCOPED(job) j = { 0 };
+	int64_t id;
+
+	OK(account_add(c, &((struct account_new) { .name = "root", .role = ROLE_ADMIN,
+						   .password = bytes_of("correct horse battery") }), &root));
+	OK(account_add(c, &((struct account_new) { .name = "alice", .role = ROLE_ADMIN,
+						   .password = bytes_of("correct horse battery") }), &alice));
+	become(net, "alice", alice.id, ROLE_ADMIN);
+	add_rows(&text, ROWS);
+	id = ask(net, "register", "csv", buf_bytes(&text), true);
+	/* Rows that another one sent would be done in her name. */
+	become(net, "root", root.id, ROLE_ADMIN);
+	FAILS(INRO_E_ACCESS, job_send(net, id, bytes_of("other,x,x\n"), &j));
+	become(net, "alice", alice.id, ROLE_ADMIN);
+	job_clear(&j);
+	OK(job_send(net, id, bytes_of("more,x,x\n"), &j));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE action = 'job.send' "
+					"AND outcome = 'done'"), 1);
+	job_clear(&j);
+	OK(job_want(net, id, &j));
+	OK(job_serve(c, &w));
+	job_clear(&j);
+	OK(job_get(c, id, &j));
+	assert_int_equal(j.state, JOB_FAILED);
+	assert_int_equal(j.done, 500);
+	assert_int_equal(j.lease_until_ms + j.served, 0);
+	assert_non_null(strstr(text_or_empty(j.said), "alice"));
+	core_close(other);
+	core_close(net);
+}
+
+/* Who visited another tenant as the administrator that he was may nothing there when he is less. */
+static void test_visitor(void **state)
+{
+	struct core *c = *state, *net = office_open(db);
+	SCOPED(account) root = { 0 };
+	SCOPED(account) alice = { 0 };
+	SCOPED(account) less = { 0 };
+	SCOPED(tenant) there = { 0 };
+	struct core_who who = { .role = ROLE_ADMIN, .actor = "default/alice" };
+	SCOPED(buf) text = { 0 };
+	int64_t wait;
+
+	OK(account_add(c, &((struct account_new) { .name = "root", .role = ROLE_ADMIN,
+						   .password = bytes_of("correct horse battery") }), &root));
+	OK(account_add(c, &((struct account_new) { .name = "alice", .role = ROLE_ADMIN,
+						   .password = bytes_of("correct horse battery") }), &alice));
+	OK(tenant_add(c, "there", &there));
+	add_rows(&text, 3);
+	who.account = alice.id;
+	who.tenant = there.id;
+	OK(core_become(net, &who));
+	(void)ask(net, "register", "csv", buf_bytes(&text), false);
+	office_sql(db, "UPDATE job SET role = 'operator'"); /* as by a pass for less */
+	OK(account_set_role(c, "alice", ROLE_OPERATOR, 0, &less));
+	OK(duty_tick(c, DUTY_LONG, NULL, &wait));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM device"), 0);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM job WHERE state = 'queued' AND served = 0"), 1);
+	core_close(net);
+}
+
+/* Files of a machine are not a server's; a value that looks like one is none. */
+static void test_files(void **state)
+{
+	struct core *c = *state;
+	struct job_arg in[] = { { "in", NULL } };
+	const struct job_arg why[] = { { "where", "name=none" }, { "why", "in" } };
+	SCOPED(buf) text = { 0 };
+	SCOPED(job) j = { 0 };
+	int64_t id;
+
+	add_rows(&text, 3);
+	in[0].value = scratch_file("rows.csv", text.p, text.n);
+	OK(job_start(c, &((struct job_order) { "register", in, 1 }), &j));
+	id = j.id;
+	job_clear(&j);
+	FAILS(INRO_E_STATE, job_want(c, id, &j));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "job resume"));
+	office_sql(db, "UPDATE job SET state = 'running', lease_by = 'here/1/1'");
+	OK(job_serve(c, NULL));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM job WHERE state = 'running'"), 1);
+	job_clear(&j);
+	OK(job_ask(c, &((struct job_order) { "disable", why, 2 }), &((struct job_sent) { 0 }), &j));
+	OK(job_serve(c, NULL));
+	is_done(c, j.id, 0, 0, 0);
 }
 
 static void test_room(void **state)
@@ -385,8 +600,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_left, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_left_by_another, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_seen_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cancelled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_whose, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_disabled, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_visitor, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_certs, setup, teardown),

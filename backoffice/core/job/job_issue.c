@@ -222,7 +222,9 @@ static enum inro_err issue_ready(struct job_run *r)
 			rows[n] = b->rows[i];
 			at[n++] = i;
 		}
-	e = cred_bulk_issue(b->bulk, rows, n);
+	e = job_goes_on(r);
+	if (e == INRO_OK)
+		e = cred_bulk_issue(b->bulk, rows, n);
 	for (size_t i = 0; i < n; i++)
 		b->rows[at[i]] = rows[i];
 	for (size_t i = 0; e == INRO_OK && i < n; i++) {

@@ -65,6 +65,9 @@ extern const struct job_kind *const job_kinds[]; /* NULL behind the last */
 /* An argument; NULL: it was not given. */
 const char *job_arg(const struct job_run *r, const char *name);
 MUST_CHECK enum inro_err job_arg_set(struct job_run *r, const char *name, const char *value);
+/* Makes the lease longer, when a part of it is over; for what takes long within a lot.
+ * INRO_E_CANCELLED, INRO_E_STATE: it is not ours any more. */
+MUST_CHECK enum inro_err job_goes_on(struct job_run *r);
 /* One row more in the lot. */
 MUST_CHECK enum inro_err job_row_add(struct job_run *r, const char *name);
 

@@ -19,6 +19,16 @@ MUST_CHECK enum inro_err job_rows_keep(struct core *c, struct job *j, struct byt
 MUST_CHECK enum inro_err job_rows_drop(struct core *c, const struct job *j);
 /* Who has it may be there still. */
 bool job_is_at_work(const struct job *j);
+/* A server is asked for it, or somebody left it. */
+bool job_is_wanted(const struct job *j);
+/* It is done with files of a machine. */
+bool job_has_paths(const struct job *j);
+/* An argument of that name was given. */
+bool job_is_given(const struct job *j, const char *name);
+/* job_run() of what a server found: refused without an event when it is not wanted any more, or not
+ * in the name of who is at work. */
+MUST_CHECK enum inro_err job_run_found(struct core *c, int64_t id, const struct job_watch *w,
+				       struct job *ret);
 void job_lot_clear(struct job_run *r);
 /* The state, in memory. */
 MUST_CHECK enum inro_err job_move(struct core *c, struct job *j, enum verb verb);

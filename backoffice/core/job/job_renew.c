@@ -241,8 +241,11 @@ static enum inro_err renew_ready(struct job_run *r)
 
 	for (size_t i = 0; e == INRO_OK && i < x->desks_n; i++)
 		e = desk_read_cas(r->c, &x->desks[i].desk);
-	for (size_t i = 0; e == INRO_OK && i < r->n; i++)
-		e = ready_row(r, i);
+	for (size_t i = 0; e == INRO_OK && i < r->n; i++) {
+		e = job_goes_on(r);
+		if (e == INRO_OK)
+			e = ready_row(r, i);
+	}
 	return e;
 }
 

@@ -51,9 +51,24 @@ static enum inro_err take_free(struct core *c, struct job *j)
 
 struct taking {
 	int64_t id;
+	bool found; /* by a server, which looked at it before */
 	char mine[LEASE_HOLDER_MAX + 1];
 	struct job *job;
 };
+
+bool job_is_wanted(const struct job *j)
+{
+	return j->state == JOB_RUNNING ||
+	       (j->served && (j->state == JOB_QUEUED || j->state == JOB_FAILED));
+}
+
+/* What was seen of it may be over by now. */
+static enum inro_err still_wanted(const struct core *c, const struct job *j)
+{
+	if (job_is_wanted(j) && j->account == c->account && j->role == c->role)
+		return INRO_OK;
+	return err_set(INRO_E_STATE, "job %lld is another's by now", (long long)j->id);
+}
 
 static enum inro_err take_work(struct core *c, void *arg)
 {
@@ -65,6 +80,8 @@ static enum inro_err take_work(struct core *c, void *arg)
 
 	job_clear(j);
 	e = job_get(c, t->id, j);
+	if (e == INRO_OK && t->found)
+		e = still_wanted(c, j);
 	if (e == INRO_OK)
 		e = take_free(c, j);
 	again = j->state == JOB_FAILED;
@@ -94,10 +111,32 @@ static enum inro_err reload(struct core *c, struct job_run *r)
 	if (e == INRO_OK && j->state == JOB_CANCELLED)
 		e = err_set(INRO_E_CANCELLED, "job %lld was cancelled", (long long)j->id);
 	else if (e == INRO_OK &&
-		 (j->state != JOB_RUNNING || strcmp(j->lease_by, r->job.lease_by) != 0 ||
+		 (j->state != JOB_RUNNING ||
+		  strcmp(text_or_empty(j->lease_by), text_or_empty(r->job.lease_by)) != 0 ||
 		  strcmp(text_or_empty(j->cursor), text_or_empty(r->job.cursor)) != 0))
 		e = err_set(INRO_E_STATE, "job %lld was taken over by %s", (long long)j->id,
-			    text_or_empty(j->lease_by));
+			    *text_or_empty(j->lease_by) ? j->lease_by : "another");
+	return e;
+}
+
+static enum inro_err prolong(struct core *c, void *arg)
+{
+	struct job_run *r = arg;
+	enum inro_err e = reload(c, r);
+
+	r->next.lease_until_ms = clock_now_ms() + LEASE_MS;
+	return e == INRO_OK ? store_update(c->store, &r->next) : e;
+}
+
+enum inro_err job_goes_on(struct job_run *r)
+{
+	enum inro_err e;
+
+	if (r->job.lease_until_ms - clock_now_ms() > LEASE_MS / 3 * 2)
+		return INRO_OK;
+	e = core_write(r->c, prolong, r);
+	if (e == INRO_OK)
+		r->job.lease_until_ms = r->next.lease_until_ms;
 	return e;
 }
 
@@ -266,9 +305,13 @@ static enum inro_err stop(struct job_run *r, enum inro_err e)
 {
 	char why[ERR_DETAIL_MAX];
 	struct stopping s = { r, why };
+	enum inro_err told;
 
 	snprintf(why, sizeof why, "%s", err_detail(e));
-	if (core_write(r->c, stop_work, &s) == INRO_OK)
+	told = core_write(r->c, stop_work, &s);
+	if (told == INRO_E_CANCELLED) /* so its rows are gone */
+		return told;
+	if (told == INRO_OK)
 		take_next(r);
 	return err_set(e, "%s; job %lld stopped after %lld rows, 'inro job resume %lld' goes on",
 		       why, (long long)r->job.id, (long long)job_rows(&r->job),
@@ -331,10 +374,10 @@ static void run_drop(struct job_run **r)
 	free(*r);
 }
 
-enum inro_err job_run(struct core *c, int64_t id, const struct job_watch *w, struct job *ret)
+static enum inro_err take_and_run(struct core *c, struct taking t, const struct job_watch *w,
+				  struct job *ret)
 {
 	AUTO(run_drop) struct job_run *r = calloc(1, sizeof *r);
-	struct taking t = { .id = id };
 	enum inro_err e;
 
 	if (!r)
@@ -347,10 +390,22 @@ enum inro_err job_run(struct core *c, int64_t id, const struct job_watch *w, str
 		e = core_require(c, ROLE_OPERATOR, "do a job");
 	if (e == INRO_OK)
 		e = core_write(c, take_work, &t);
+	if (t.found && (e == INRO_E_STATE || e == INRO_E_BUSY))
+		return e;
 	if (e != INRO_OK)
-		return job_refused(c, "job.start", id, e);
+		return job_refused(c, "job.start", t.id, e);
 	e = run(r, w);
 	*ret = r->job;
 	r->job = (struct job) { 0 };
 	return e;
+}
+
+enum inro_err job_run(struct core *c, int64_t id, const struct job_watch *w, struct job *ret)
+{
+	return take_and_run(c, (struct taking) { .id = id }, w, ret);
+}
+
+enum inro_err job_run_found(struct core *c, int64_t id, const struct job_watch *w, struct job *ret)
+{
+	return take_and_run(c, (struct taking) { .id = id, .found = true }, w, ret);
 }

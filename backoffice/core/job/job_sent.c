@@ -9,6 +9,7 @@
 
 #include "backoffice/core/job/job_record.h"
 #include "backoffice/core/setting.h"
+#include "backoffice/pki/alg.h"
 #include "base/clock.h"
 
 #define PART_MAX ((size_t)256 << 10)
@@ -163,6 +164,41 @@ struct sending {
 	struct job *job;
 };
 
+bool job_is_given(const struct job *j, const char *name)
+{
+	char member[32];
+
+	snprintf(member, sizeof member, "\"%s\":", name);
+	return strstr(text_or_empty(j->args), member) != NULL;
+}
+
+bool job_has_paths(const struct job *j)
+{
+	return job_is_given(j, "in") || job_is_given(j, "csr-dir") || job_is_given(j, "out-dir");
+}
+
+/* It is done in the name of who asked: he knows each row of it. */
+static enum inro_err may_send(const struct core *c, const struct job *j)
+{
+	if (j->state != JOB_QUEUED || j->served || !job_is_given(j, "rows"))
+		return err_set(INRO_E_STATE, "job %lld does not wait for rows", (long long)j->id);
+	if (j->account != c->account || strcmp(text_or_empty(j->actor), c->actor) != 0)
+		return err_set(INRO_E_ACCESS, "rows of job %lld are sent by who asked for it",
+			       (long long)j->id);
+	return INRO_OK;
+}
+
+static enum inro_err note_rows(struct core *c, const struct job *j, struct bytes rows)
+{
+	uint8_t hash[PKI_DIGEST_MAX];
+	SCOPED(buf) detail = { 0 };
+	enum inro_err e = pki_digest(PKI_SHA256, rows, hash);
+
+	detail_int(&detail, "bytes", (int64_t)rows.n);
+	detail_hex(&detail, "sha256", BYTES(hash, pki_hash_octets(PKI_SHA256)));
+	return e == INRO_OK ? job_event(c, j, "job.send", &detail) : e;
+}
+
 static enum inro_err send_work(struct core *c, void *arg)
 {
 	struct sending *x = arg;
@@ -170,10 +206,12 @@ static enum inro_err send_work(struct core *c, void *arg)
 
 	job_clear(x->job);
 	e = job_get(c, x->id, x->job);
-	if (e == INRO_OK && (x->job->state != JOB_QUEUED || x->job->served || !strstr(x->job->args, "\"rows\"")))
-		e = err_set(INRO_E_STATE, "job %lld does not wait for rows", (long long)x->id);
+	if (e == INRO_OK)
+		e = may_send(c, x->job);
 	x->job->updated_ms = clock_now_ms();
-	return e == INRO_OK ? job_rows_keep(c, x->job, x->rows) : e;
+	if (e == INRO_OK)
+		e = job_rows_keep(c, x->job, x->rows);
+	return e == INRO_OK ? note_rows(c, x->job, x->rows) : e;
 }
 
 static bool is_over(const struct job *j)
@@ -193,6 +231,9 @@ static enum inro_err want_work(struct core *c, void *arg)
 	e = job_get(c, x->id, j);
 	if (e == INRO_OK && (is_over(j) || j->state == JOB_FAILED))
 		e = lifecycle_move(LIFE_JOB, (int)j->state, VERB_RESUME, c->role, &to);
+	if (e == INRO_OK && job_has_paths(j))
+		e = err_set(INRO_E_STATE, "job %lld is done with files of a machine: "
+			    "'inro job resume %lld' there", (long long)j->id, (long long)j->id);
 	if (e != INRO_OK || j->state == JOB_RUNNING)
 		return e;
 	j->served = 1;

@@ -4,28 +4,13 @@
  * 1. Which server does a job is settled by the job's lease; none is special.
  * 2. A job is done in the name of who asked for it, with the role that he had; the account is looked at
  *    in every write transaction.  One whose account may no more is put aside, as failed or not begun.
+ * 3. Files of a machine are not opened with a server's rights: a job that has some is not a server's.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "backoffice/core/job/job_record.h"
-#include "backoffice/core/lease.h"
 #include "backoffice/core/network.h"
-
-/* What is done with files of a machine goes on there. */
-static bool is_for_here(const struct job *j)
-{
-	static const char *const paths[] = { "\"in\"", "\"csr-dir\"", "\"out-dir\"" };
-	char mine[LEASE_HOLDER_MAX + 1];
-	const char *by = text_or_empty(j->lease_by);
-	bool has_paths = false;
-
-	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
-		has_paths = has_paths || strstr(text_or_empty(j->args), paths[i]);
-	if (!has_paths)
-		return true;
-	return lease_holder(mine) == INRO_OK && strncmp(by, mine, strcspn(mine, "/") + 1) == 0;
-}
 
 /* The tenant "default" and its administrator, who the core is; and whom the job is of. */
 static struct core_who who_is(const struct core *c)
@@ -47,6 +32,7 @@ static struct core_who who_asked(const struct job *j)
 struct aside {
 	int64_t id;
 	const char *why;
+	const char *by; /* our lease, when we had begun */
 };
 
 static enum inro_err aside_work(struct core *c, void *arg)
@@ -56,11 +42,16 @@ static enum inro_err aside_work(struct core *c, void *arg)
 	SCOPED(buf) detail = { 0 };
 	enum inro_err e = job_get(c, x->id, &j);
 
-	if (e != INRO_OK || job_is_at_work(&j))
+	if (e != INRO_OK || !job_is_wanted(&j))
+		return e;
+	if (job_is_at_work(&j) && strcmp(j.lease_by, x->by) != 0)
 		return e;
 	j.served = 0;
+	j.lease_until_ms = 0;
 	if (j.state == JOB_RUNNING)
 		e = job_move(c, &j, VERB_STOP);
+	if (e == INRO_OK)
+		e = text_set(&j.lease_by, NULL);
 	if (e == INRO_OK)
 		e = text_set(&j.said, x->why);
 	if (e == INRO_OK)
@@ -70,11 +61,12 @@ static enum inro_err aside_work(struct core *c, void *arg)
 }
 
 /* By the server itself: who asked for it may nothing. */
-static enum inro_err put_aside(struct core *c, const struct core_who *own, const struct job *j)
+static enum inro_err put_aside(struct core *c, const struct core_who *own, const struct job *j,
+			       const char *by)
 {
 	struct core_who there = *own;
 	char why[ERR_DETAIL_MAX];
-	struct aside x = { j->id, why };
+	struct aside x = { j->id, why, by };
 	enum inro_err e;
 
 	snprintf(why, sizeof why, "%s", err_detail(INRO_E_ACCESS));
@@ -91,9 +83,9 @@ static enum inro_err serve_one(struct core *c, const struct job *j, const struct
 	enum inro_err e = core_become(c, &theirs), back;
 
 	if (e == INRO_OK)
-		e = job_run(c, j->id, w, &done);
+		e = job_run_found(c, j->id, w, &done);
 	if (e == INRO_E_ACCESS)
-		e = put_aside(c, &own, j);
+		e = put_aside(c, &own, j, text_or_empty(done.lease_by));
 	back = core_become(c, &own);
 	if (back != INRO_OK)
 		return back;
@@ -116,6 +108,19 @@ static enum inro_err find_wanted(struct core *c, void **ret, size_t *ret_n)
 	return core_all(c, &job_type, &q, ret, ret_n);
 }
 
+/* Those before it may have taken hours: what it is now counts. */
+static enum inro_err serve_next(struct core *c, int64_t id, const struct job_watch *w)
+{
+	SCOPED(job) now = { 0 };
+	enum inro_err e = store_get(c->store, id, &now);
+
+	if (e != INRO_OK)
+		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+	if (!job_is_wanted(&now) || job_is_at_work(&now) || job_has_paths(&now))
+		return INRO_OK;
+	return serve_one(c, &now, w);
+}
+
 enum inro_err job_serve(struct core *c, const struct job_watch *w)
 {
 	void *items = NULL;
@@ -123,12 +128,8 @@ enum inro_err job_serve(struct core *c, const struct job_watch *w)
 	enum inro_err first = INRO_OK, e = find_wanted(c, &items, &n);
 
 	for (size_t i = 0; e == INRO_OK && i < n && !(w && w->ends && w->ends(w->arg)); i++) {
-		const struct job *j = (const struct job *)items + i;
-		enum inro_err done;
+		enum inro_err done = serve_next(c, ((const struct job *)items)[i].id, w);
 
-		if (job_is_at_work(j) || !is_for_here(j))
-			continue;
-		done = serve_one(c, j, w);
 		first = first == INRO_OK ? done : first;
 	}
 	list_free(&job_type, items, n);
