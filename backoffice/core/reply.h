@@ -26,13 +26,15 @@ MUST_CHECK enum inro_err reply_begin(struct core *c, struct bytes key, struct by
 				     struct reply *ret);
 /* What this core writes from here on is of that request; NULL: of none. */
 void reply_bind(struct core *c, const struct reply *r);
-/* write.c: in every write transaction of a request that is bound.  INRO_E_BUSY: another one is at it by now. */
+/* write.c: in every write transaction of a request that is bound.  INRO_E_STATE: another one is at
+ * it by now. */
 MUST_CHECK enum inro_err reply_hold(struct core *c);
-/* What came of it; body empty: it is not kept. */
-MUST_CHECK enum inro_err reply_end(struct core *c, int64_t id, int status, const char *type,
-				   struct bytes body);
-/* Nothing was done: it may be tried again. */
-MUST_CHECK enum inro_err reply_drop(struct core *c, int64_t id);
+/* What came of it; body empty: it is not kept.  Nothing, when another one took it over. */
+MUST_CHECK enum inro_err reply_end(struct core *c, const struct reply *r, int status,
+				   const char *type, struct bytes body);
+/* It failed: it may be tried again, unless it has begun to change something or another one took it
+ * over. */
+MUST_CHECK enum inro_err reply_drop(struct core *c, const struct reply *r);
 
 /* A duty (duty.h): what is older than REPLY_KEEP_MS is forgotten, of all tenants. */
 MUST_CHECK enum inro_err reply_purge(struct core *c);

@@ -249,7 +249,7 @@ static enum inro_err give_again(struct http_call *call, const struct reply *kept
 
 	http_answer_header(a, "Idempotent-Replayed", "true");
 	if (kept->status == REPLY_BEGUN)
-		return err_set(INRO_E_EXISTS, "a server was cut off at this after it had begun: what it did is there, "
+		return err_set(INRO_E_EXISTS, "this was cut off or failed after it had begun: what it did is there, "
 					      "and is not done again; look before you send it by another key");
 	if (!kept->body.n && kept->status != 204)
 		return err_set(INRO_E_EXISTS, "this was done, and its answer was not kept: it had a "
@@ -260,14 +260,14 @@ static enum inro_err give_again(struct http_call *call, const struct reply *kept
 	return buf_err(&a->body);
 }
 
-static enum inro_err end_once(struct rest *r, const struct http_call *call, int64_t id,
+static enum inro_err end_once(struct rest *r, const struct http_call *call, const struct reply *of,
 			      enum inro_err done)
 {
 	SCOPED(err_kept) kept = err_keep();
 	const struct http_answer *a = call->answer;
 	bool secret = r->row->flags & REST_SECRET && !r->bare;
-	enum inro_err e = done != INRO_OK ? reply_drop(r->core, id)
-					  : reply_end(r->core, id, a->status, a->type,
+	enum inro_err e = done != INRO_OK ? reply_drop(r->core, of)
+					  : reply_end(r->core, of, a->status, a->type,
 						      secret ? BYTES_NONE : buf_bytes(&a->body));
 
 	/* What was done is done, also when nobody can know later. */
@@ -305,7 +305,7 @@ static enum inro_err do_once(struct rest *r, struct http_call *call)
 	reply_bind(r->core, &kept);
 	e = do_row(r, call);
 	reply_bind(r->core, NULL);
-	return end_once(r, call, kept.id, e);
+	return end_once(r, call, &kept, e);
 }
 
 /* ---- a request ---- */

@@ -414,7 +414,7 @@ static void test_purge_replies(void **state)
 
 	become_account(c, "alice");
 	OK(reply_begin(c, BYTES(hash, 32), BYTES(hash, 32), &r));
-	OK(reply_end(c, r.id, 201, "application/json", bytes_of("{}")));
+	OK(reply_end(c, &r, 201, "application/json", bytes_of("{}")));
 	OK(reply_purge(c));
 	OK(reply_begin(c, BYTES(hash, 32), BYTES(hash, 32), &again));
 	assert_int_equal(again.status, 201);
@@ -687,8 +687,35 @@ static void test_cut_off(void **state)
 	reply_bind(c, &again);
 	OK(make(c, "cut-3"));
 	reply_bind(c, NULL);
-	OK(reply_end(c, again.id, 201, "application/json", bytes_of("{}")));
-	begin(c, 2, 201, &r);
+	OK(reply_end(c, &again, 201, "application/json", bytes_of("{}")));
+	/* who comes back late changes nothing of that */
+	OK(reply_drop(c, &r));
+	OK(reply_end(c, &r, 500, "text/plain", bytes_of("late")));
+	begin(c, 2, 201, &again);
+	assert_true(bytes_equal(blob_bytes(&again.body), bytes_of("{}")));
+}
+
+/* Only what has changed nothing is forgotten when it fails. */
+static void test_failed(void **state)
+{
+	struct core *c = *state;
+	SCOPED(reply) r = { 0 };
+	SCOPED(reply) again = { 0 };
+	const struct core_who who = { .tenant = 1, .actor = "inro", .role = ROLE_ADMIN };
+
+	OK(core_become(c, &who));
+	begin(c, 1, 0, &r);
+	OK(reply_drop(c, &r));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM reply"), 0);
+	OK(reply_end(c, &r, 201, "application/json", bytes_of("{}")));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM reply"), 0);
+	begin(c, 1, 0, &r);
+	reply_bind(c, &r);
+	OK(make(c, "failed-1"));
+	reply_bind(c, NULL);
+	OK(reply_drop(c, &r));
+	office_sql(db, "UPDATE reply SET created_ms = created_ms - 61000");
+	begin(c, 1, REPLY_BEGUN, &again);
 }
 
 int main(void)
@@ -710,6 +737,7 @@ int main(void)
 		T(test_purge_passes),
 		T(test_purge_replies),
 		T(test_cut_off),
+		T(test_failed),
 		T(test_token),
 		T(test_token_revoked_meanwhile),
 		T(test_token_refused),

@@ -7,11 +7,11 @@
 struct asking {
 	struct bytes key, digest;
 	struct reply out;
+	bool busy; /* another one is at it */
 };
 
-static enum inro_err drop_where(struct core *c, const struct store_cond *cond)
+static enum inro_err drop_where(struct core *c, struct store_query q)
 {
-	const struct store_query q = { .conds = cond, .n = 1 };
 	int64_t n = 0;
 
 	return store_delete(c->store, &reply_type, &q, &n);
@@ -23,7 +23,7 @@ static enum inro_err drop_old(struct core *c, void *arg)
 					.number = clock_now_ms() - REPLY_KEEP_MS };
 
 	(void)arg;
-	return drop_where(c, &old);
+	return drop_where(c, (struct store_query) { .conds = &old, .n = 1 });
 }
 
 enum inro_err reply_purge(struct core *c)
@@ -49,9 +49,8 @@ static enum inro_err judge_reply(struct core *c, struct asking *a)
 		return err_set(INRO_E_POLICY, "this idempotency key was used for another request");
 	if (a->out.status > REPLY_BEGUN)
 		return INRO_OK;
-	if (clock_now_ms() - a->out.created_ms < REPLY_WORK_MS)
-		return err_set(INRO_E_BUSY, "this request is being worked at");
-	if (a->out.status == REPLY_BEGUN)
+	a->busy = clock_now_ms() - a->out.created_ms < REPLY_WORK_MS;
+	if (a->busy || a->out.status == REPLY_BEGUN)
 		return INRO_OK;
 	a->out.created_ms = clock_now_ms();
 	return store_update(c->store, &a->out);
@@ -65,6 +64,7 @@ static enum inro_err begin_work(struct core *c, void *arg)
 	enum inro_err e = drop_old(c, NULL);
 
 	reply_clear(&a->out);
+	a->busy = false;
 	if (e == INRO_OK)
 		e = store_find(c->store, &q, &a->out);
 	if (e == INRO_E_NOT_FOUND)
@@ -77,6 +77,9 @@ enum inro_err reply_begin(struct core *c, struct bytes key, struct bytes digest,
 	struct asking a = { .key = key, .digest = digest };
 	enum inro_err e = core_write(c, begin_work, &a);
 
+	/* Not in the transaction: that would be tried again. */
+	if (e == INRO_OK && a.busy)
+		e = err_set(INRO_E_BUSY, "this request is being worked at");
 	if (e != INRO_OK) {
 		reply_clear(&a.out);
 		return e;
@@ -106,7 +109,7 @@ enum inro_err reply_hold(struct core *c)
 }
 
 struct ending {
-	int64_t id;
+	const struct reply *of;
 	int status;
 	const char *type;
 	struct bytes body;
@@ -116,8 +119,10 @@ static enum inro_err end_work(struct core *c, void *arg)
 {
 	const struct ending *x = arg;
 	SCOPED(reply) r = { 0 };
-	enum inro_err e = store_get(c->store, x->id, &r);
+	enum inro_err e = store_get(c->store, x->of->id, &r);
 
+	if (e == INRO_E_NOT_FOUND || (e == INRO_OK && r.created_ms != x->of->created_ms))
+		return INRO_OK; /* it is another one's by now */
 	r.status = x->status;
 	if (e == INRO_OK)
 		e = text_set(&r.type, x->type);
@@ -126,21 +131,29 @@ static enum inro_err end_work(struct core *c, void *arg)
 	return e == INRO_OK ? store_update(c->store, &r) : e;
 }
 
-enum inro_err reply_end(struct core *c, int64_t id, int status, const char *type, struct bytes body)
+enum inro_err reply_end(struct core *c, const struct reply *r, int status, const char *type,
+			struct bytes body)
 {
-	struct ending x = { id, status, type, body.n > REPLY_MAX ? BYTES_NONE : body };
+	struct ending x = { r, status, type, body.n > REPLY_MAX ? BYTES_NONE : body };
 
 	return core_write(c, end_work, &x);
 }
 
 static enum inro_err drop_work(struct core *c, void *arg)
 {
-	const struct store_cond by_id = { .field = "id", .number = *(const int64_t *)arg };
+	const struct reply *r = arg;
+	const struct store_cond conds[] = {
+		{ .field = "id", .number = r->id },
+		{ .field = "created_ms", .number = r->created_ms },
+		{ .field = "status", .number = 0 },
+	};
 
-	return drop_where(c, &by_id);
+	return drop_where(c, (struct store_query) { STORE_WHERE(conds) });
 }
 
-enum inro_err reply_drop(struct core *c, int64_t id)
+enum inro_err reply_drop(struct core *c, const struct reply *r)
 {
-	return core_write(c, drop_work, &id);
+	struct reply of = { .id = r->id, .created_ms = r->created_ms };
+
+	return core_write(c, drop_work, &of);
 }
