@@ -19,6 +19,7 @@
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/reply.h"
 #include "backoffice/core/tally.h"
 #include "backoffice/core/tenant.h"
 #include "backoffice/core/writers.h"
@@ -379,6 +380,64 @@ static void test_conflict_is_tried_again(void **state)
 	room_clear(&r);
 }
 
+static enum inro_err at_work(struct core *c, void *arg)
+{
+	(void)c;
+	(void)arg;
+	return err_set(INRO_E_BUSY, "somebody is at it, for the test");
+}
+
+static enum inro_err always_busy(struct task *j)
+{
+	return core_write(j->c, at_work, NULL);
+}
+
+static void test_busy_alone(void **state)
+{
+	struct room r;
+
+	(void)state;
+	room_open(&r, "always");
+	r.jobs[2].run = always_busy;
+	together(r.c, r.jobs, THREADS);
+	for (size_t i = 0; i < THREADS; i++) {
+		assert_int_equal(r.jobs[i].error, i == 2 ? INRO_E_BUSY : INRO_OK);
+		assert_int_equal(is_there(r.c, ids[i]), i != 2);
+	}
+	assert_string_equal(r.jobs[2].why, "somebody is at it, for the test");
+	room_clear(&r);
+}
+
+static enum inro_err begin_request(struct task *j)
+{
+	static const uint8_t hash[32] = { 1 };
+	SCOPED(reply) mine = { 0 };
+
+	return reply_begin(j->c, BYTES(hash, 32), BYTES(hash, 32), &mine);
+}
+
+static void test_same_request_at_once(void **state)
+{
+	struct writers_stats before, after;
+	struct room r;
+	int tries = getenv("INRO_TEST_TWICE") ? 2 : 1, flushed;
+
+	(void)state;
+	room_open(&r, "same");
+	r.jobs[1].run = r.jobs[4].run = begin_request;
+	writers_stats(writers, &before);
+	flushed = flushes;
+	together(r.c, r.jobs, THREADS);
+	writers_stats(writers, &after);
+	assert_int_equal(flushes - flushed, 2 * tries); /* it is no reason to do all again */
+	assert_int_equal(after.turns - before.turns, 2);
+	assert_int_equal(r.jobs[1].error + r.jobs[4].error, INRO_E_BUSY);
+	for (size_t i = 0; i < THREADS; i++)
+		if (i != 1 && i != 4)
+			assert_int_equal(r.jobs[i].error, INRO_OK);
+	room_clear(&r);
+}
+
 static void test_tenants(void **state)
 {
 	SCOPED(tenant) other = { 0 };
@@ -518,6 +577,8 @@ int main(void)
 		cmocka_unit_test(test_failure_alone),
 		cmocka_unit_test(test_commit_fails_for_all),
 		cmocka_unit_test(test_conflict_is_tried_again),
+		cmocka_unit_test(test_busy_alone),
+		cmocka_unit_test(test_same_request_at_once),
 		cmocka_unit_test(test_tenants),
 		cmocka_unit_test(test_no_change_in_a_change),
 		cmocka_unit_test(test_what_goes_alone),

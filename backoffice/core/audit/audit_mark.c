@@ -279,14 +279,14 @@ static enum inro_err record_mark(struct core *c, const struct audit_mark *m)
 	struct audit_mark copy = *m; /* the store writes its id */
 	enum inro_err e = store_insert(c->store, &copy);
 
-	if (e == INRO_E_EXISTS)
-		return err_set(INRO_E_BUSY, "somebody else signed the head at the same time");
+	if (e != INRO_OK)
+		return e;
 	snprintf(name, sizeof name, "%lld", (long long)m->id);
 	detail_int(&detail, "event", m->event);
 	detail_text(&detail, "key", m->key_uri);
 	if (m->next.n)
 		detail_text(&detail, "next", "another key");
-	return e == INRO_OK ? audit_append(c, &entry) : e;
+	return audit_append(c, &entry);
 }
 
 static enum inro_err record_marks(struct core *c, void *arg)
@@ -307,6 +307,8 @@ static enum inro_err make_marks(struct core *c, struct signing *s)
 		e = sign_mark(s, s->key);
 	if (e == INRO_OK)
 		e = core_write(c, record_marks, s);
+	if (e == INRO_E_EXISTS)
+		e = err_set(INRO_E_BUSY, "somebody else signed the head at the same time");
 	if (e == INRO_OK)
 		c->unmarked = 0;
 	return e;

@@ -3,7 +3,7 @@
  *
  * 1. Where nothing is wrong, nothing is paid for several in one transaction: only after one of them
  * was refused are they done anew with a savepoint around each, and what is no refusal has each done
- * in a transaction of its own.
+ * in a transaction of its own: also when one is in the way of others a second time.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -157,11 +157,17 @@ static void breathe(int tries)
 		  NULL);
 }
 
+/* One that is busy of itself does not hold up those beside it. */
+static int tries_of(const struct attempt *a)
+{
+	return a->fell && a->first->next ? 2 : WRITE_TRIES;
+}
+
 static enum inro_err run_tries(struct attempt *a)
 {
 	enum inro_err e = run(a);
 
-	for (int tries = 1; e == INRO_E_BUSY && a->began && tries < WRITE_TRIES; tries++) {
+	for (int tries = 1; e == INRO_E_BUSY && a->began && tries < tries_of(a); tries++) {
 		breathe(tries);
 		e = run(a);
 	}
@@ -192,7 +198,7 @@ void changes_do(struct change *first, struct store *by)
 	}
 	if (e == INRO_OK)
 		return;
-	if (first->next && a.fell && e != INRO_E_BUSY)
+	if (first->next && a.fell)
 		do_apart(first, by);
 	else
 		for (struct change *m = first; m; m = m->next)
