@@ -428,7 +428,7 @@ static enum inro_err purge(struct core *c, struct purging *p)
 		e = write_archive(c, p);
 	if (e == INRO_OK)
 		e = read_back(p);
-	return e == INRO_OK ? core_write(c, purge_work, p) : e;
+	return e == INRO_OK ? core_write_alone(c, purge_work, p) : e;
 }
 
 enum inro_err audit_purge(struct core *c, int64_t before_ms, const char *path,

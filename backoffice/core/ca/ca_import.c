@@ -213,7 +213,7 @@ static enum inro_err take_all_past(struct core *c, struct importing *i)
 		e = read_batch(i);
 		i->before = i->done;
 		if (e == INRO_OK && i->n)
-			e = core_write(c, past_work, i);
+			e = core_write_alone(c, past_work, i);
 		for (size_t k = 0; k < i->n; k++)
 			blob_clear(&i->batch[k]);
 		i->n = 0;

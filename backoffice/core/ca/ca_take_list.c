@@ -146,7 +146,7 @@ enum inro_err ca_take_list(struct core *c, const char *name, struct bytes list,
 	enum inro_err e = check_list(c, &t, list);
 
 	if (e == INRO_OK)
-		e = core_write(c, take_work, &t);
+		e = core_write_alone(c, take_work, &t);
 	if (e != INRO_OK)
 		return audit_refused(c, "ca.list", "ca", name, e);
 	*ret = t.done;

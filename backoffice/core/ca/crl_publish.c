@@ -212,7 +212,7 @@ static enum inro_err publish(struct core *c, const struct crl_wish *w, struct cr
 	l->this_update = ret->this_update;
 	l->next_update = ret->next_update;
 	p.out = *l;
-	return e == INRO_OK ? core_write(c, publish_work, &p) : e;
+	return e == INRO_OK ? core_write_alone(c, publish_work, &p) : e;
 }
 
 enum inro_err crl_publish(struct core *c, const struct crl_wish *w, struct crl_info *ret)

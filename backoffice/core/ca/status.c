@@ -137,7 +137,7 @@ static enum inro_err purge_work(struct core *c, void *arg)
 
 enum inro_err status_purge(struct core *c)
 {
-	return core_write(c, purge_work, NULL);
+	return core_write_alone(c, purge_work, NULL);
 }
 
 /* ---- who answers ---- */

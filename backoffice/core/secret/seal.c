@@ -388,7 +388,7 @@ static enum inro_err run_batch(struct core *c, struct batch *b, struct reseal_re
 		e = INRO_OK;
 	}
 	if (e == INRO_OK)
-		e = core_write(c, batch_work, b);
+		e = core_write_alone(c, batch_work, b);
 	r->done += e == INRO_OK ? b->done : 0;
 	return e;
 }
