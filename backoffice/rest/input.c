@@ -8,6 +8,7 @@
 #include "backoffice/rest/rows.h"
 #include "backoffice/show/doc.h"
 #include "base/clock.h"
+#include "base/cryptoki/uri.h"
 
 #define DEPTH_MAX 16
 
@@ -31,6 +32,18 @@ static int64_t max_of(const struct rest_field *f)
 	return f->max ? f->max : REST_TEXT_MAX;
 }
 
+/* A module is loaded into the server, a file read by it, and PINs count wrong tries. */
+static enum inro_err check_key_uri(const struct rest_field *f, const char *text)
+{
+	SCOPED(p11_uri) u = { 0 };
+	enum inro_err e = p11_uri_parse(text, &u);
+
+	if (e == INRO_OK && (u.module_path || u.module_name || u.pin_source || u.has_pin_value))
+		e = err_set(INRO_E_ARG,
+			    "the member '%s' names no module, file or PIN over the network", f->name);
+	return e;
+}
+
 static enum inro_err check_text(const struct rest_field *f, const json_t *v)
 {
 	size_t n = json_string_length(v);
@@ -40,7 +53,7 @@ static enum inro_err check_text(const struct rest_field *f, const json_t *v)
 	if (n > (size_t)max_of(f) || n < (size_t)f->min)
 		return err_set(INRO_E_ARG, "the member '%s' has %lld to %lld bytes, not %zu", f->name,
 			       (long long)f->min, (long long)max_of(f), n);
-	return INRO_OK;
+	return f->key_uri && n ? check_key_uri(f, json_string_value(v)) : INRO_OK;
 }
 
 static enum inro_err check_word(const struct rest_field *f, const json_t *v)

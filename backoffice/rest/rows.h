@@ -40,6 +40,7 @@ struct rest_field {
 	int64_t min, max;
 	const char *const *words; /* NULL at the end */
 	const char *help;
+	bool key_uri; /* a key's URI that will be opened: names no module, file or PIN */
 };
 
 /* What an answer is made of. */
@@ -136,6 +137,11 @@ const struct rest_row *rest_row_of(const char *command);
 #define CHOICE(...) ((const char *const[]) { __VA_ARGS__, NULL })
 #define IN_TEXT(n, h)	    { .name = n, .kind = REST_TEXT, .help = h }
 #define IN_MUST(n, h)	    { .name = n, .kind = REST_TEXT, .required = true, .min = 1, .help = h }
+#define IN_KEY(n, must, h)                                                                         \
+	{                                                                                          \
+		.name = n, .kind = REST_TEXT, .required = must, .min = must, .key_uri = true,      \
+		.help = h "; names no module, file or PIN"                                         \
+	}
 #define IN_PEM(n, must, h)  { .name = n, .kind = REST_TEXT, .required = must, .max = REST_PEM_MAX, .help = h }
 #define IN_BOOL(n, h)	    { .name = n, .kind = REST_BOOL, .help = h }
 #define IN_NUMBER(n, a, b, h) { .name = n, .kind = REST_NUMBER, .min = a, .max = b, .help = h }

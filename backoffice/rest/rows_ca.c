@@ -375,7 +375,8 @@ static const struct rest_shape profile = { "Profile",
 						  OUT_TIME("created"), OUT_TIME("ended"), OUT_TEXT("text")) };
 
 #define NEW_KEY                                                                                    \
-	IN_TEXT("key", "the URI of one that is there"), IN_TEXT("token", "the token in which one is made"), \
+	IN_KEY("key", false, "the URI of one that is there"),                                      \
+		IN_TEXT("token", "the token in which one is made"),                                \
 		IN_TEXT("type", "of that key, ec-p256 when not said"), IN_TEXT("label", "of that key"), \
 		IN_NUMBER("days", 1, 36500, "how long the certificate is valid"),                  \
 		IN_BOOL("external", "others certify it")

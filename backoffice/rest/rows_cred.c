@@ -297,7 +297,7 @@ const struct rest_row rest_cred_rows[] = {
 	  FIELDS(IN_PEM("csr", true, "PEM"), IN_MUST("ca", "who issues it"), IN_MUST("profile", "what kind"),
 		 IN_TEXT("device", "whose it is"),
 		 { .name = "sans", .kind = REST_TEXTS, .help = "further names that it may ask for: DNS:host" },
-		 IN_TEXT("key_uri", "where the key is, if known"),
+		 IN_KEY("key_uri", false, "where the key is, if known"),
 		 IN_NUMBER("days", 1, 36500, "how long it is valid; the profile's period is the longest"),
 		 IN_TEXT("request_id", "who asks again by it gets this one again")),
 	  &rest_certificate, issue_cert },

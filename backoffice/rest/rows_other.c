@@ -178,7 +178,7 @@ static const struct rest_shape places = { "KeyPlaces", FIELDS(OUT_HAS("name"), O
 const struct rest_row rest_other_rows[] = {
 	{ "POST", "/v1/imported-cas", "ca import", "Takes over a CA from elsewhere, with what it issued",
 	  ROLE_ADMIN, REST_BIG, 201,
-	  FIELDS(IN_CERT, IN_MUST("key", "the URI of its key in a token"),
+	  FIELDS(IN_CERT, IN_KEY("key", true, "the URI of its key in a token"),
 		 IN_BIG("crl", false, "its last complete revocation list, PEM"),
 		 IN_BIG("past", false, "certificates that it issued, PEM, one behind the other"), IN_PROPOSAL),
 	  &rest_ca, import_ca },
@@ -196,7 +196,7 @@ const struct rest_row rest_other_rows[] = {
 	{ "GET", PLACES, "ca key list", "Lists the tokens that a CA's key is in", ROLE_AUDITOR, REST_LIST, 0,
 	  FIELDS(IN_GENERATION, IN_BOOL("test", "have each sign something")), &place, list_places },
 	{ "POST", PLACES, "ca key add", "Tells of a copy of a CA's key in another token", ROLE_ADMIN, 0, 0,
-	  FIELDS(IN_GENERATION, IN_TEXT("key", "its URI"),
+	  FIELDS(IN_GENERATION, IN_KEY("key", false, "its URI"),
 		 IN_TEXT("token", "the token, when the key has the same id in it"),
 		 IN_BOOL("first", "it is used in the first place from now on"), IN_PROPOSAL),
 	  &places, add_place },

@@ -224,7 +224,7 @@ static const struct rest_shape resealed = { "Resealed", FIELDS(OUT_TEXT("uri"), 
 							       OUT_COUNT("unread")) };
 
 #define SEAL_KEY                                                                                   \
-	IN_TEXT("key", "the URI of an AES-256 key that can't leave its token"),                    \
+	IN_KEY("key", false, "the URI of an AES-256 key that can't leave its token"),              \
 		IN_TEXT("token", "the token in which one is made")
 #define KEYS "/v1/secrets"
 #define MOVE(word, text)                                                                           \

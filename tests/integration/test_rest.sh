@@ -480,6 +480,40 @@ wants 200 alice POST /v1/cas/past/places '{"key":"pkcs11:token=spare;object=past
 is '.copies == 2'
 wants 200 alice DELETE '/v1/cas/past/places?key=pkcs11:token=spare'
 is '.copies == 1'
+
+# No client names what the server loads or reads, nor a PIN: it is refused before anything is opened.
+mkfifo fifo
+no_key() { # WHO METHOD PATH BODY, where $u is the URI
+	local query
+	for query in module-path=$T/none.so module-name=none pin-source=$T/fifo pin-value=0000; do
+		wants 400 "$1" "$2" "$3" "$(jq -nc --arg u "$uri?$query" --rawfile c past.pem --rawfile r csr "$4")"
+		says 'names no module, file or PIN over the network'
+	done
+}
+done_by_alice() { # into `n`
+	more=(-H 'Accept: application/x-ndjson')
+	wants 200 carol GET '/v1/events?actor=alice&where=outcome=done'
+	more=()
+	n=$(wc -l <body)
+}
+done_by_alice
+before=$n
+no_key alice POST /v1/imported-cas '{name: "past2", key: $u, cert: $c}'
+no_key alice POST /v1/cas/past/places '{key: $u}'
+no_key alice POST /v1/cas '{name: "x", subject: "CN=X", key: $u}'
+no_key plant/pat POST /v1/cas '{name: "x", subject: "CN=X", key: $u}'
+no_key alice POST /v1/cas/issuing/rollover '{key: $u}'
+no_key alice POST /v1/seal-key '{key: $u}'
+no_key alice POST /v1/seal-key/rotate '{key: $u}'
+no_key bob POST /v1/certificates '{csr: $r, ca: "root", profile: "tls-client", key_uri: $u}'
+kind=application/x-ndjson
+for query in module-path=$T/none.so pin-source=$T/fifo; do
+	wants 200 alice POST /v1/batch "{\"command\":\"ca key add\",\"args\":[\"past\"],\"in\":{\"key\":\"$uri?$query\"}}"
+	is '.status == 400'
+done
+kind=
+done_by_alice
+[[ $before -gt 0 && $n == "$before" ]] || fail "something was done"
 wants 201 alice POST /v1/connected-cas "$(jq -nc --rawfile c far.pem '{name: "far", cert: $c}')"
 wants 409 alice POST /v1/connected-cas "$(jq -nc --rawfile c far.pem '{name: "far", cert: $c}')"
 call bob POST /v1/certificates "$(csr '{ca:"far",profile:"tls-client"}')"

@@ -63,6 +63,26 @@ static void test_rows(void **state)
 	assert_int_equal(each_row(check_row), rest_table().n);
 }
 
+/* Rows by which the server would open a key. */
+static void test_key_members(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "ca import", "key" },		 { "ca key add", "key" }, { "ca create", "key" },
+		{ "ca rollover", "key" },	 { "cert issue", "key_uri" },
+		{ "secret seal-key set", "key" }, { "secret reseal", "key" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct rest_field *f = rest_row_of(rows[i][0])->in;
+
+		while (strcmp(f->name, rows[i][1]))
+			f++;
+		if (!f->key_uri)
+			fail_msg("%s takes any URI", rows[i][0]);
+	}
+}
+
 static json_t *document(void)
 {
 	SCOPED(buf) text = { 0 };
@@ -127,6 +147,7 @@ static const struct rest_field fields[] = {
 	{ .name = "time", .kind = REST_TIME },
 	{ .name = "texts", .kind = REST_TEXTS, .max = 4 },
 	{ .name = "object", .kind = REST_OBJECT },
+	IN_KEY("key", false, "a key"),
 	{ 0 },
 };
 
@@ -170,6 +191,15 @@ static const struct {
 	{ "{\"object\":[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]}", INRO_E_SYNTAX, "nested deeper" },
 	{ "{\"must\":true,\"text\":\"[[[[\"}", INRO_OK, NULL }, /* in a text it is none */
 	{ "{\"must\":true,\"text\":\"\\\"[[\"}", INRO_OK, NULL },
+	{ "{\"must\":true,\"key\":\"pkcs11:token=a;object=b;id=%01?x-vendor=1\"}", INRO_OK, NULL },
+	{ "{\"must\":true,\"key\":\"\"}", INRO_OK, NULL },
+	{ "{\"must\":true,\"key\":\"pkcs11:token=a?module-path=/tmp/m.so\"}", INRO_E_ARG, "'key' names no module, file or PIN" },
+	{ "{\"must\":true,\"key\":\"pkcs11:?module-name=m\"}", INRO_E_ARG, "'key' names no module, file or PIN" },
+	{ "{\"must\":true,\"key\":\"pkcs11:token=a?pin-source=file:/etc/passwd\"}", INRO_E_ARG, "'key' names no module, file or PIN" },
+	{ "{\"must\":true,\"key\":\"pkcs11:token=a?pin-value=1234\"}", INRO_E_ARG, "'key' names no module, file or PIN" },
+	{ "{\"must\":true,\"key\":\"pkcs11:token=a?pin-value=\"}", INRO_E_ARG, "'key' names no module, file or PIN" },
+	{ "{\"must\":true,\"key\":\"pkcs11:token=a?module-path=\"}", INRO_E_ARG, "'key' names no module, file or PIN" },
+	{ "{\"must\":true,\"key\":\"no URI\"}", INRO_E_SYNTAX, NULL },
 };
 
 static enum inro_err take(struct bytes text)
@@ -224,6 +254,7 @@ int main(void)
 		cmocka_unit_test(test_rows),   cmocka_unit_test(test_document),
 		cmocka_unit_test(test_page),   cmocka_unit_test(test_inputs),
 		cmocka_unit_test(test_cut),    cmocka_unit_test(test_many_texts),
+		cmocka_unit_test(test_key_members),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
