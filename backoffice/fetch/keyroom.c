@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cryptoki/client.h"
 #include "base/cryptoki/uri.h"
 
 #define PROVIDER      "inro"
@@ -20,6 +21,7 @@
 struct keyroom {
 	OSSL_LIB_CTX *lib;
 	OSSL_PROVIDER *usual, *ours;
+	struct ck_module *held; /* NULL: none is installed, which a key in a file does not need */
 };
 
 enum inro_err keyroom_error(enum inro_err code, const char *what)
@@ -95,6 +97,9 @@ enum inro_err keyroom_open(struct keyroom **ret)
 
 	if (!r)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a TLS key");
+	/* Before the provider does: who is first finalises it. */
+	if (ck_module_open(NULL, &r->held) != INRO_OK)
+		err_reset();
 	e = load_providers(r);
 	if (e == INRO_OK)
 		*ret = r;
@@ -112,6 +117,7 @@ void keyroom_close(struct keyroom *r)
 	if (r->usual)
 		OSSL_PROVIDER_unload(r->usual);
 	OSSL_LIB_CTX_free(r->lib);
+	ck_module_close(r->held);
 	free(r);
 }
 

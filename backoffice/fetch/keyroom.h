@@ -5,6 +5,8 @@
  * 1. What the process does elsewhere with libcrypto is not changed by it.
  * 2. The key stays where it is; a signature in a handshake is made by its token.
  * 3. A room is used by one thread at a time, and outlives what was made in it.
+ * 4. While it is open the process has the Cryptoki module open too: the provider, unloaded, does not
+ *    finalise it below others.
  */
 #ifndef INRO_BACKOFFICE_FETCH_KEYROOM_H
 #define INRO_BACKOFFICE_FETCH_KEYROOM_H

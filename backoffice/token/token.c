@@ -40,6 +40,19 @@ static enum inro_err open_session(struct token *t)
 	return e;
 }
 
+/* Another copy of this code, in a module or provider of this process, may have finalised it. */
+static enum inro_err find_slot(struct token *t, const struct p11_uri *uri)
+{
+	uint64_t generation = ck_module_generation(t->module);
+	enum inro_err e = ck_token_one(t->module, uri, &t->info);
+
+	if (e != INRO_E_NOT_INITIALIZED)
+		return e;
+	ck_module_lost(t->module, generation);
+	e = ck_module_enter(t->module);
+	return e ? e : ck_token_one(t->module, uri, &t->info);
+}
+
 enum inro_err token_ready(struct token *t)
 {
 	enum inro_err e = ck_module_enter(t->module);
@@ -50,7 +63,7 @@ enum inro_err token_ready(struct token *t)
 		return INRO_OK;
 	t->session = CK_INVALID_HANDLE;
 	/* Slots may have other numbers in a process that has initialised the module anew. */
-	e = ck_token_one(t->module, &t->uri, &t->info);
+	e = find_slot(t, &t->uri);
 	return e ? e : open_session(t);
 }
 
@@ -103,7 +116,7 @@ static enum inro_err open_one(struct token *t, const struct p11_uri *uri, struct
 	if (e)
 		return e;
 	t->f = ck_module_functions(t->module);
-	e = ck_token_one(t->module, uri, &t->info);
+	e = find_slot(t, uri);
 	if (!e)
 		e = remember(t, uri);
 	if (!e && wants_login(t))

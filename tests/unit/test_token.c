@@ -620,6 +620,27 @@ static void test_lost_session(void **state)
 	token_close(t);
 }
 
+/* The module itself, by another copy of the code that opened it: a provider that is unloaded. */
+static void test_finalised(void **state)
+{
+	struct token *late, *t = opened("pkcs11:token=one");
+	struct token_key *k = made(t, "ec-p256", "finalised");
+	size_t n;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ck_module_functions(t->module)->C_Finalize(NULL), CKR_OK);
+		assert_signs(k);
+	}
+	assert_int_equal(ck_module_functions(t->module)->C_Finalize(NULL), CKR_OK);
+	late = opened("pkcs11:token=one");
+	assert_signs(k);
+	OK(token_delete(t, token_key_id(k), TOKEN_ALL, &n));
+	token_key_free(k);
+	token_close(late);
+	token_close(t);
+}
+
 static int setup_ours(void **state)
 {
 	static char path[4096];
@@ -746,6 +767,7 @@ int main(void)
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_lost_session),
+		cmocka_unit_test(test_finalised),
 		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_mac),
 	};
