@@ -137,6 +137,7 @@ static bool set_way(struct going *g)
 	       set_long(g, CURLOPT_FOLLOWLOCATION, 0) && set_long(g, CURLOPT_NOSIGNAL, 1) &&
 	       set_long(g, CURLOPT_TIMEOUT, seconds) && set_long(g, CURLOPT_CONNECTTIMEOUT, seconds) &&
 	       set_text(g, CURLOPT_PROXY, w->proxy ? w->proxy : "") &&
+	       set_long(g, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1) &&
 	       set_long(g, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
 	       set_pointer(g, CURLOPT_ERRORBUFFER, g->why);
 }
