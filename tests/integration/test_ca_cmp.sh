@@ -115,7 +115,45 @@ near ca connect stock --cmp "http://127.0.0.1:$port/pkix/" --cert stock.pem --us
 	fail "not connected"
 order stock m1
 fails stock "can't be reached"
+
+# Who knows no secret ends no transaction: neither by what is no message nor by an error.
+cat >liar.py <<'END'
+import http.server, re, sys
+class Liar(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        id = re.search(rb"\xa4\x12\x04\x10(.{16})", body, re.S).group(1)
+        with open("liar.log", "a") as f:
+            f.write(id.hex() + "\n")
+        header = b"\x02\x01\x02" + 2 * b"\xa4\x02\x30\x00" + b"\xa4\x12\x04\x10"
+        header += bytes(16) if sys.argv[2] == "other" else id
+        message = b"\x30" + bytes([len(header)]) + header + b"\xb7\x07\x30\x05\x30\x03\x02\x01\x02"
+        message = b"\x30" + bytes([len(message)]) + message if sys.argv[2] != "junk" else b"junk"
+        self.send_response(200)
+        self.send_header("Content-Type", "application/pkixcmp")
+        self.send_header("Content-Length", str(len(message)))
+        self.end_headers()
+        self.wfile.write(message)
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Liar).serve_forever()
+END
+lies() { # WHAT REGEX
+	background liar.out python3 liar.py "$port" "$1"
+	until_true nc_port
+	fails stock "$2"
+	kill "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null || true
+}
+lies junk .
+lies error "the CA refuses it"
+lies other "to another message"
+lies error "the CA refuses it"
+[[ $(wc -l <liar.log) == 4 && $(sort -u liar.log | wc -l) == 1 ]] || fail "a transaction was ended by anybody: $(cat liar.log)"
+: >stock.psk
+fails stock "is empty"
+printf 'a shared secret' >stock.psk
+
 far_sign m1.csr stock leaf m1.pem
+far_sign m1.csr stock sub above.pem
 far_sign m1.csr stranger leaf strange.pem
 request other
 far_sign other.csr stock leaf other.pem
@@ -127,6 +165,8 @@ mock -rsp_cert strange.pem
 fails stock "elsewhere"
 mock -rsp_cert other.pem
 fails stock "another key than that of the request"
+mock -rsp_cert above.pem
+fails stock "is a CA's"
 mock -rsp_cert m1.pem -poll_count 1 -check_after 1
 send stock || fail "$(cat s.out s.err)"
 said waits 1

@@ -70,6 +70,9 @@ grep -q "the password in $T/ra.psk" s.err || fail "$(cat s.err)"
 echo nonsense >ra.psk
 send plant && fail "with another password"
 grep -q 401 s.err || fail "$(cat s.err)"
+: >ra.psk
+send plant && fail "with an empty password"
+grep -q "is empty" s.err || fail "$(cat s.err)"
 mv kept.psk ra.psk
 [[ $(state "$id") == pending ]] || fail "an error has changed the request"
 
@@ -148,6 +151,19 @@ send odd || fail "$(cat s.out s.err)"
 said came 1
 [[ $(grep -c POST est/log) == $((asked + 1)) ]] || fail "it was asked more than once"
 [[ $(state "$id") == active ]] || fail "$(near cert show "id:$id")"
+
+# A request that the server does not like holds up no other one.
+order odd bad1
+bad=$id
+order odd fine1
+mode "forbid bad1"
+send odd && fail "a refusal is no error"
+grep -q 403 s.err || fail "$(cat s.err)"
+send odd && fail "a refusal is no error"
+[[ $(state "$id") == active ]] || fail "held up by another one: $(near cert show "id:$id")"
+[[ $(state "$bad") == pending ]] || fail "an error has changed the request"
+must near cert reject "$bad" --why "nobody likes it" >/dev/null
+mode good
 
 # Killed at any moment between sending and storing: one certificate, and it is on record.
 for ((n = 0; n < 5; n++)); do

@@ -177,6 +177,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if mode == "refuse":
             self.give(400, "text/plain", b"not like this\n")
             return
+        if mode.startswith("forbid ") and mode[7:].encode() in csr:
+            self.give(403, "text/plain", b"not this one\n")
+            return
         with signing:
             der = sign(csr, mode)
         if mode == "lost":

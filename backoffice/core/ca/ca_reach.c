@@ -35,7 +35,7 @@ static enum inro_err check_url(const char *what, const char *url, const char *co
 
 static enum inro_err check_urls(const struct ca_connector *by, const struct ca_way_wish *w)
 {
-	static const char *const proxies[] = { "http://", "https://", "socks5h://", NULL };
+	static const char *const proxies[] = { "http://", "socks5h://", NULL };
 	enum inro_err e = check_url("the server's URL", w->url, by->schemes);
 	const char *path = e == INRO_OK ? strchr(strstr(w->url, "://") + 3, '/') : NULL;
 
@@ -153,6 +153,9 @@ enum inro_err ca_reach_who(struct ca_reach *r)
 	const char *secret = text_or_null(r->way->secret);
 	enum inro_err e = secret && !r->secret.p ? secret_ref_read(secret, &r->secret) : INRO_OK;
 
+	/* Without one a MAC is anybody's. */
+	if (e == INRO_OK && secret && !r->secret.n)
+		e = err_set(INRO_E_CONFIG, "the password at %s is empty", secret);
 	r->who.psk = secret_bytes(&r->secret);
 	return e;
 }

@@ -1,5 +1,6 @@
 /* ca_send - requests sent to CAs elsewhere, and their answers taken in; see reach.h. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "backoffice/core/ca/ca_reach.h"
 #include "backoffice/core/authority.h"
@@ -9,7 +10,8 @@
 
 #define SECOND_MS INT64_C(1000)
 #define DAY_MS	  (86400 * SECOND_MS)
-#define LEASE_MS  ((WAY_SECONDS_MAX + 60) * SECOND_MS)
+/* A request, and a word on what came. */
+#define LEASE_MS ((2 * WAY_SECONDS_MAX + 60) * SECOND_MS)
 /* Tries after failures: from a minute, doubled, up to six hours. */
 #define AGAIN_MS     (60 * SECOND_MS)
 #define AGAIN_MAX_MS (360 * AGAIN_MS)
@@ -144,11 +146,14 @@ static enum inro_err take(struct core *c, struct turn_of *t, struct bytes der)
 
 	if (e != INRO_OK)
 		return e;
-	if (t->taken == INRO_OK)
+	if (t->taken == INRO_OK) {
 		t->one.what = SENT_CAME;
-	else
-		failed(t);
-	return INRO_OK;
+		return e;
+	}
+	/* The same question has the same answer; another one may cost there. */
+	failed(t);
+	t->order->due_ms = clock_now_ms() + DAY_MS;
+	return t->s->by->request(c, &t->s->ca, t->order);
 }
 
 static enum inro_err note(struct core *c, struct turn_of *t)
@@ -178,6 +183,20 @@ static bool is_about_the_way(enum inro_err e)
 	       e == INRO_E_TOKEN || e == INRO_E_NO_MEMORY || e == INRO_E_PIN_MISSING;
 }
 
+/* It may be this request that the server does not like: the others come before it the next time. */
+static enum inro_err way_or_order(struct core *c, struct turn_of *t, enum inro_err e)
+{
+	enum inro_err kept;
+
+	keep_words(t, err_detail(e));
+	failed(t);
+	kept = note(c, t);
+	(void)kept; /* what was wrong there is told */
+	e = err_set(e, "%s", t->one.words);
+	buf_clear(&t->words);
+	return e;
+}
+
 static enum inro_err send_one(struct core *c, struct sending *s, struct ca_order *order)
 {
 	struct turn_of t = { .s = s, .order = order, .one = { .credential = order->credential } };
@@ -186,7 +205,7 @@ static enum inro_err send_one(struct core *c, struct sending *s, struct ca_order
 
 	if (is_about_the_way(e)) {
 		ca_answer_clear(&a);
-		return e;
+		return way_or_order(c, &t, e);
 	}
 	if (e != INRO_OK) {
 		keep_words(&t, err_detail(e));
@@ -218,13 +237,36 @@ static enum inro_err goes_on(struct core *c, struct sending *s)
 	return e == INRO_OK ? duty_goes_on(c) : e;
 }
 
+static int by_due(const void *x, const void *y)
+{
+	const struct ca_order *a = &((const struct ca_order_view *)x)->rec;
+	const struct ca_order *b = &((const struct ca_order_view *)y)->rec;
+
+	if (a->due_ms != b->due_ms)
+		return a->due_ms < b->due_ms ? -1 : 1;
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+/* It may have been rejected while others were sent. */
+static enum inro_err still_waits(struct core *c, const struct ca_order *order, bool *ret)
+{
+	SCOPED(credential) rec = { 0 };
+	enum inro_err e = core_by_id(c, &credential_type, order->credential, &rec);
+
+	*ret = e == INRO_OK && rec.state == CRED_PENDING;
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
 static enum inro_err send_all(struct core *c, struct sending *s)
 {
 	SCOPED(ca_orders) l = { 0 };
 	enum inro_err e = ca_orders(c, s->ca.name, &l);
 
+	if (l.n)
+		qsort(l.items, l.n, sizeof *l.items, by_due);
 	for (size_t i = 0; e == INRO_OK && i < l.n && !duty_ends(c); i++) {
 		struct ca_order *order = &l.items[i].rec;
+		bool waits = false;
 
 		if (!s->now && order->due_ms > clock_now_ms()) {
 			s->done.later++;
@@ -232,6 +274,8 @@ static enum inro_err send_all(struct core *c, struct sending *s)
 		}
 		e = goes_on(c, s);
 		if (e == INRO_OK)
+			e = still_waits(c, order, &waits);
+		if (e == INRO_OK && waits)
 			e = send_one(c, s, order);
 	}
 	return e;
@@ -262,6 +306,9 @@ static enum inro_err run(struct core *c, struct sending *s)
 
 	if (e == INRO_OK)
 		e = send_all(c, s);
+	/* Others got through. */
+	if (s->done.came || s->done.waits)
+		s->way.tries = 0;
 	return e == INRO_OK ? way_is_good(c, &s->way) : way_failed(c, &s->way, e);
 }
 

@@ -285,15 +285,17 @@ static enum inro_err check(struct cmp_talk *t)
 
 	if (e != INRO_OK)
 		return e;
+	if (!bytes_equal(t->in.id, BYTES(t->id, sizeof t->id)))
+		return not_protected("it is to another message");
 	if (t->in.type == CMP_ERROR && !t->in.protection.n)
 		return is_error(t);
-	if (!bytes_equal(t->in.id, BYTES(t->id, sizeof t->id)) ||
-	    !bytes_equal(t->in.recip_nonce, BYTES(t->nonce, sizeof t->nonce)))
+	if (!bytes_equal(t->in.recip_nonce, BYTES(t->nonce, sizeof t->nonce)))
 		return not_protected("it is to another message");
 	cmp_protected_part(t->in.header, t->in.body_whole, &part);
 	e = buf_err(&part);
 	if (e == INRO_OK)
 		e = t->by_mac ? check_mac(t, buf_bytes(&part)) : check_signature(t, buf_bytes(&part));
+	t->believed = e == INRO_OK;
 	if (e == INRO_OK && t->in.type == CMP_ERROR)
 		e = is_error(t);
 	buf_reset(&t->heard);
@@ -313,6 +315,7 @@ enum inro_err cmp_talk_say(struct cmp_talk *t, const struct buf *body, bool impl
 	SCOPED(fetch) f = { .path = "", .type = CMP_TYPE };
 	enum inro_err e = compose(&s, body, implicit);
 
+	t->believed = false;
 	f.body = buf_bytes(&s.message);
 	if (e == INRO_OK)
 		e = fetch_run(&t->r->fetch, NULL, &f);

@@ -6,7 +6,8 @@
  *    certificate's key, in its token.
  * 2. An answer counts when it is protected in the same manner, by the same secret, or by the CA, by one
  *    that it certified for that (cmcCA, cmcRA), or by one that was named when the CA was connected; and has
- *    our transactionID and nonce.  Only an error may come without.
+ *    our transactionID and nonce.  Only an error may come without, to our transactionID; it is told and
+ *    not believed.
  */
 #ifndef INRO_BACKOFFICE_CORE_CA_CMP_TALK_H
 #define INRO_BACKOFFICE_CORE_CA_CMP_TALK_H
@@ -30,6 +31,7 @@ struct cmp_talk {
 	struct buf heard; /* the nonce of the last answer; empty: none */
 	struct buf raw;	  /* the last answer, from which `in` borrows */
 	struct cmp_message in;
+	bool believed; /* the last answer is protected as it has to be */
 };
 void cmp_talk_clear(struct cmp_talk *t);
 /* The key is opened; nothing is sent. */

@@ -4,8 +4,9 @@
  * 1. A request's transactionID is on record before it is sent (order->reference), and it is sent by p10cr
  *    under the same one until there is an answer: a CA knows what it has answered.
  * 2. What waits there is asked for by pollReq; its nonce is kept with the transactionID.
- * 3. A refusal ends the transaction: the next try is another one.
- * 4. A certificate is confirmed when it is for the request's key and by the CA, else rejected; not at all
+ * 3. A refusal ends the transaction: the next try is another one.  One that is not protected may be anybody's
+ *    and ends it only when it has come again and again.
+ * 4. A certificate is confirmed when it is for the request's key, by the CA, no CA's and not expired, else rejected; not at all
  *    where the CA grants implicit confirmation, which is asked for.
  */
 #include <stdio.h>
@@ -13,10 +14,13 @@
 
 #include "backoffice/core/ca/cmp_talk.h"
 #include "backoffice/pki/csr.h"
+#include "base/clock.h"
 #include "base/der.h"
 
 #define HEX_ID	  (2 * CMP_TALK_ID)
 #define WAIT_LONG 86400
+/* Refusals that are not protected, in one transaction. */
+#define DOUBTS_MAX 8
 
 static const char *const schemes[] = { "http://", "https://", NULL };
 
@@ -96,6 +100,17 @@ static enum inro_err keep_waiting(const struct cmp_talk *t, int64_t request, str
 
 /* ---- the certificate that came ---- */
 
+static enum inro_err check_kind(const struct cmp_talk *t, const struct cert *cert)
+{
+	if (!bytes_equal(cert->issuer, t->ca.subject))
+		return err_set(INRO_E_POLICY, "the certificate that came names another issuer");
+	if (cert->ext.ca)
+		return err_set(INRO_E_POLICY, "the certificate that came is a CA's");
+	if (cert->not_after < clock_now())
+		return err_set(INRO_E_POLICY, "the certificate that came has expired");
+	return INRO_OK;
+}
+
 static enum inro_err check_cert(const struct cmp_talk *t, struct bytes der, struct bytes request,
 				struct cert *ret)
 {
@@ -107,6 +122,8 @@ static enum inro_err check_cert(const struct cmp_talk *t, struct bytes der, stru
 	if (e == INRO_OK && !bytes_equal(ret->key.spki, csr.key.spki))
 		e = err_set(INRO_E_POLICY, "the certificate that came is for another key than that of the "
 					   "request");
+	if (e == INRO_OK)
+		e = check_kind(t, ret);
 	if (e == INRO_OK)
 		e = cert_verify(ret, &t->ca.key);
 	return e == INRO_OK ? e : err_context(e, "CA '%s'", "elsewhere");
@@ -132,24 +149,34 @@ static enum inro_err confirm(struct cmp_talk *t, int64_t request, const struct c
 	return e;
 }
 
+/* What is wrong is the certificate, and neither the way nor the answer that brought it. */
+static enum inro_err reject(struct cmp_talk *t, int64_t request, const struct cert *cert, bool implicit,
+			    enum inro_err e)
+{
+	SCOPED(buf) why = { 0 };
+	enum inro_err told;
+
+	buf_add_str(&why, err_detail(e));
+	buf_add_u8(&why, 0);
+	if (!implicit) {
+		told = confirm(t, request, cert, true);
+		(void)told; /* that it was refused here is what counts */
+	}
+	t->believed = true;
+	return err_set(INRO_E_POLICY, "%s", buf_err(&why) == INRO_OK ? (const char *)why.p : "refused");
+}
+
 /* Kept before the answer is gone: confirming brings the next one. */
 static enum inro_err accept(struct cmp_talk *t, const struct cmp_came *came, struct bytes request,
 			    struct ca_answer *ret)
 {
 	SCOPED(cert) cert = { 0 };
-	enum inro_err told, e = check_cert(t, came->cert, request, &cert);
+	enum inro_err e = check_cert(t, came->cert, request, &cert);
 	bool implicit = t->in.implicit_confirm;
 	int64_t id = came->request;
 
-	if (e != INRO_OK && cert.der.n && !implicit) {
-		SCOPED(buf) why = { 0 };
-
-		buf_addf(&why, "%s", err_detail(e));
-		buf_add_u8(&why, 0);
-		told = confirm(t, id, &cert, true);
-		(void)told; /* that it was refused here is what counts */
-		return err_set(e, "%s", buf_err(&why) == INRO_OK ? (const char *)why.p : "refused");
-	}
+	if (e != INRO_OK && cert.der.n)
+		return reject(t, id, &cert, implicit, e);
 	if (e == INRO_OK && !implicit)
 		e = confirm(t, id, &cert, false);
 	if (e == INRO_OK)
@@ -217,6 +244,8 @@ static enum inro_err cmp_one(struct ca_reach *r, struct ca_order *order, struct 
 		e = judge(&t, order, ret);
 	/* What was refused is over; what did not get through goes on. */
 	if (e != INRO_E_POLICY && e != INRO_E_SYNTAX)
+		return e;
+	if (!t.believed && order->tries < DOUBTS_MAX)
 		return e;
 	again = new_reference(order);
 	return again == INRO_OK ? e : again;

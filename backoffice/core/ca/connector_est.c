@@ -25,15 +25,16 @@ static enum inro_err choose(const struct est_certs *came, struct bytes request, 
 	size_t best = 0;
 	enum inro_err e = csr_read(request, &csr);
 
-	for (size_t i = came->n; e == INRO_OK && i; i--) {
-		SCOPED(cert) cert = { 0 };
-
-		e = cert_read(buf_bytes(&came->ders[i - 1]), &cert);
-		if (e == INRO_OK && bytes_equal(cert.key.spki, csr.key.spki))
-			best = i - 1;
-	}
 	if (e != INRO_OK)
 		return e;
+	for (size_t i = came->n; i; i--) {
+		SCOPED(cert) cert = { 0 };
+
+		if (cert_read(buf_bytes(&came->ders[i - 1]), &cert) != INRO_OK)
+			err_reset(); /* what lies beside ours is nothing to us */
+		else if (bytes_equal(cert.key.spki, csr.key.spki))
+			best = i - 1;
+	}
 	buf_add(ret, buf_bytes(&came->ders[best]));
 	return buf_err(ret);
 }

@@ -69,7 +69,7 @@ const struct duty duties[] = {
 	{ "purge-replies", DUTY_QUICK, 30 * MINUTE, MINUTE, 5 * MINUTE, false, reply_purge },
 	{ "purge-passes", DUTY_QUICK, 60 * MINUTE, MINUTE, 5 * MINUTE, false, pass_purge },
 	{ "jobs", DUTY_LONG, 0, 0, 0, false, do_jobs },
-	{ "ca-send", DUTY_AWAY, 5 * SECOND, 30 * SECOND, 15 * MINUTE, true, ca_send_due },
+	{ "ca-send", DUTY_AWAY, 5 * SECOND, 30 * SECOND, 25 * MINUTE, true, ca_send_due },
 	{ 0 },
 };
 
