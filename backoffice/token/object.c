@@ -61,10 +61,10 @@ static enum inro_err delete_class(struct token *t, CK_OBJECT_CLASS class, struct
 /* The private key goes first: what is left of an interrupted deletion can't sign. */
 static const struct {
 	CK_OBJECT_CLASS class;
-	enum token_what what;
+	unsigned what;
 } classes[] = {
 	{ CKO_PRIVATE_KEY, TOKEN_KEYS },
-	{ CKO_SECRET_KEY, TOKEN_KEYS },
+	{ CKO_SECRET_KEY, TOKEN_KEYS | TOKEN_SECRETS },
 	{ CKO_PUBLIC_KEY, TOKEN_KEYS },
 	{ CKO_CERTIFICATE, TOKEN_CERTS },
 };

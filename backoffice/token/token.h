@@ -192,7 +192,8 @@ MUST_CHECK enum inro_err token_cert_store(struct token *t, struct bytes id, cons
  * INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err token_cert_find(struct token *t, struct bytes id, struct buf *ret_der);
 
-enum token_what { TOKEN_KEYS = 1, TOKEN_CERTS = 2, TOKEN_ALL = 3 };
+/* TOKEN_SECRETS: of the keys only the secret ones. */
+enum token_what { TOKEN_KEYS = 1, TOKEN_CERTS = 2, TOKEN_ALL = 3, TOKEN_SECRETS = 4 };
 
 /* Deletes what has this id; how many objects went.  Nothing there is no error. */
 MUST_CHECK enum inro_err token_delete(struct token *t, struct bytes id, enum token_what what,

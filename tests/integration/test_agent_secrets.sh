@@ -46,7 +46,7 @@ works() { # LABEL
 printf 'measured: 21.5\n' >"$T/message"
 
 # ---- settings ----
-for bad in 'storage' 'a/b=aes-256' '=aes-256' 'storage=' '.x=aes-256'; do
+for bad in 'storage' 'a/b=aes-256' '=aes-256' 'storage=' '.x=aes-256' 'a.old=aes-256' 'a.new=aes-256'; do
 	conf "secret = $bad"
 	refused 1 'NAME=TYPE' inro agent once --config "$T/agent.conf"
 done
@@ -116,6 +116,34 @@ must agent once >/dev/null
 [[ -z $(serial_of storage.old) ]] || fail "the old key stays for ever"
 works storage
 
+# ---- an errand whose certificate waits for approval, as a first one does: the keys wait with it, and are renewed once ----
+policy='"key_days": 30, "overlap_days": 1, "renew_days": 5'
+must inro group update line1 --policy "{$policy, \"approve\": true}" >/dev/null
+before=$(serial_of storage)
+must inro errand send clear --device dev-1 >/dev/null
+for n in 1 2 3; do
+	must agent once >/dev/null
+	[[ $(serial_of storage) == "$before" ]] || fail "round $n of one that waits renewed the keys"
+done
+must inro cert approve "id:$(inro cert list --state requested --json | jq -r '.[0].id')" >/dev/null
+must agent once >/dev/null
+once=$(serial_of storage)
+[[ $once != "$before" && $(serial_of storage.old) == "$before" ]] || fail "the errand renewed no keys"
+must inro group update line1 --policy "{$policy}" >/dev/null
+must agent once >/dev/null
+[[ $(serial_of storage) == "$once" ]] || fail "the errand renewed the keys twice"
+
+# ---- a clock that was ahead: a fresh key that seems due is renewed no more than now and then ----
+jq '.clock = (now | floor) + 26 * 86400 | .secrets[].since = null' "$T/agent/status.json" >"$T/status.new"
+cp "$T/status.new" "$T/agent/status.json"
+must agent once >/dev/null
+ahead=$(serial_of storage)
+[[ $ahead != "$once" ]] || fail "a key that is due was not renewed"
+must agent once >/dev/null
+[[ $(serial_of storage) == "$ahead" ]] || fail "keys churn when the clock was ahead"
+jq '.clock = 0' "$T/agent/status.json" >"$T/status.new"
+cp "$T/status.new" "$T/agent/status.json"
+
 # ---- killed at any moment: who looks for the label finds a key that the service takes ----
 for ((n = 0; n < 8; n++)); do
 	"$B/bin/inro" agent renew --config "$T/agent.conf" >/dev/null 2>&1 &
@@ -160,9 +188,25 @@ echo 'secret = mine=aes-256' >>"$T/agent.conf"
 echo 'command = hello=echo said >>'"$T/ran" >>"$T/agent.conf"
 must inro errand send run --device dev-1 --name hello >/dev/null
 mine=$(serial_of mine)
+must inro secret renew "$(serial_of storage)" >/dev/null
 refused 1 "not the agent's" inro agent once --config "$T/agent.conf"
+[[ $(tail -1 "$T/hooks") == storage ]] || fail "one key that can't be had keeps the commands from another: $(cat "$T/hooks")"
 [[ $(serial_of mine) == "$mine" && $(cat "$T/ran") == said ]] || fail "a key of somebody else was touched, or errands wait for it"
 sed -i '/mine=/d' "$T/agent.conf"
+jq '.secrets[].old_until = "2026-01-01T00:00:00Z"' "$T/agent/status.json" >"$T/status.new"
+cp "$T/status.new" "$T/agent/status.json"
+must agent once >/dev/null
+must inro key generate --token dev --pin-source "$T/pin" --label storage.old --type aes-256 >/dev/null
+mine=$(serial_of storage.old)
+must inro key generate --token dev --pin-source "$T/pin" --label pair --id "$(serial_of storage)" --type ec-p256 >/dev/null
+for n in 1 2; do
+	must inro secret renew "$(serial_of storage)" >/dev/null
+	must agent once >/dev/null
+	[[ $(serial_of storage.old | wc -l) == 2 && $(serial_of storage.old) == *"$mine"* ]] || fail "somebody's storage.old went"
+	works storage
+done
+[[ -n $(serial_of pair) ]] || fail "a pair that has a symmetric key's id went with it"
+must inro key delete "pkcs11:token=dev;object=storage.old;id=$(sed 's/../%&/g' <<<"$mine");type=secret-key" --pin-source "$T/pin" >/dev/null
 must inro group update line1 --policy '{"key_days": 30, "key_types": ["aes-256", "hmac-256", "generic-256", "ec-p256"]}' >/dev/null
 echo 'secret = tiny=aes-128' >>"$T/agent.conf"
 refused 1 'policy of the device.s group has no aes-128' inro agent renew --config "$T/agent.conf"

@@ -72,6 +72,8 @@ static void refusals(void **state)
 	} rows[] = {
 		{ "colour = red", "agent.conf:9: there is no setting 'colour'" },
 		{ "poll = 0", "poll is out of bounds" },
+		{ "secret = a.old=aes-256", "without .old or .new" },
+		{ "secret = a.new=aes-256", "without .old or .new" },
 		{ "poll = 99999999999999999999d", "poll is a time" },
 		{ "poll = 5w", "poll is a time" },
 		{ "poll = -5", "poll is a time" },

@@ -349,9 +349,10 @@ static char *status_text(const struct round *r)
 	return buf_take_str(&text);
 }
 
+/* An errand is answered once the certificate is there; its keys come then too, once. */
 static bool starts_anew(const struct round *r, const struct round_options *o)
 {
-	return o->renew || wants(r, SELF_RENEW) || wants(r, SELF_CLEAR);
+	return o->renew || (!r->wait && (wants(r, SELF_RENEW) || wants(r, SELF_CLEAR)));
 }
 
 static enum inro_err run_secrets(struct round *r, const struct round_options *o,
@@ -365,6 +366,7 @@ static enum inro_err run_secrets(struct round *r, const struct round_options *o,
 				  .serial = r->live.cert.serial,
 				  .rules = rules_of(r),
 				  .believed = r->believed,
+				  .now = clock_now(),
 				  .overlap = r->self.overlap_days * DAY,
 				  .renew = starts_anew(r, o),
 				  .listed = r->self.keys,
@@ -374,6 +376,20 @@ static enum inro_err run_secrets(struct round *r, const struct round_options *o,
 	json_decref(r->status.secrets);
 	r->status.secrets = w.told;
 	r->secrets_wake = w.wake;
+	return e;
+}
+
+/* One that can't be had keeps no command from hearing of the others. */
+static enum inro_err run_with_hooks(struct round *r, const struct round_options *o,
+				    const struct fetch_who *who)
+{
+	enum inro_err e = run_secrets(r, o, who);
+
+	if (e == INRO_OK)
+		return secrets_hooks(r->s, r->live.generation);
+	SCOPED(err_kept) kept = err_keep();
+	if (secrets_hooks(r->s, r->live.generation) != INRO_OK)
+		err_reset();
 	return e;
 }
 
@@ -391,9 +407,7 @@ static enum inro_err do_secrets(struct round *r, const struct round_options *o)
 	if (e == INRO_OK)
 		e = who_asks(r, true, &none, &cert, &who);
 	if (e == INRO_OK)
-		e = run_secrets(r, o, &who);
-	if (e == INRO_OK)
-		e = secrets_hooks(r->s, r->live.generation);
+		e = run_with_hooks(r, o, &who);
 	return e;
 }
 

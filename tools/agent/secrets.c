@@ -39,6 +39,7 @@ struct wanted {
 	struct listed key; /* id 0: none */
 	bool here;	   /* it is in the token */
 	int64_t renew_at, old_until;
+	int64_t since; /* when it came, by the device's clock; 0: not known */
 };
 
 static void free_listing(struct token_entry **p)
@@ -184,6 +185,12 @@ static enum inro_err look_for_it(struct wanted *x)
 	return e;
 }
 
+/* What somebody else labelled so is no business of the agent's. */
+static bool is_ours(const struct token_entry *one)
+{
+	return one->id_n == SERIAL;
+}
+
 static enum inro_err drop_labelled(const struct wanted *x, const char *tail)
 {
 	AUTO(free_listing) struct token_entry *found = NULL;
@@ -191,7 +198,9 @@ static enum inro_err drop_labelled(const struct wanted *x, const char *tail)
 	enum inro_err e = with_label(x, tail, &found, &n);
 
 	for (size_t i = 0; e == INRO_OK && i < n; i++)
-		e = token_delete(x->w->token, BYTES(found[i].id, found[i].id_n), TOKEN_KEYS, &gone);
+		if (is_ours(&found[i]))
+			e = token_delete(x->w->token, BYTES(found[i].id, SERIAL), TOKEN_SECRETS,
+					 &gone);
 	return e;
 }
 
@@ -328,7 +337,7 @@ static enum inro_err live_among(const struct wanted *x, const struct token_entry
 {
 	*ret = SIZE_MAX;
 	for (size_t i = 0; i < n; i++) {
-		if (found[i].id_n != SERIAL)
+		if (!is_ours(&found[i]))
 			return err_set(INRO_E_EXISTS,
 				       "token '%s' has a key '%s' that is not the agent's; give it "
 				       "another label",
@@ -342,10 +351,10 @@ static enum inro_err live_among(const struct wanted *x, const struct token_entry
 static enum inro_err switch_label(struct wanted *x, const struct token_entry *found, size_t n,
 				  size_t live)
 {
-	enum inro_err e = note_change(x);
+	enum inro_err e = drop_labelled(x, OLD);
 
 	if (e == INRO_OK)
-		e = drop_labelled(x, OLD);
+		e = note_change(x);
 	if (e == INRO_OK && live == SIZE_MAX)
 		e = relabel(x, serial_of(x), "");
 	for (size_t i = 0; e == INRO_OK && i < n; i++)
@@ -369,10 +378,19 @@ static enum inro_err put_in_place(struct wanted *x)
 	return switch_label(x, found, n, live);
 }
 
+/* A clock that is, or once was, ahead makes a fresh key due at once: half of the time until then has
+ * to pass here too. */
 static void plan_renewal(struct wanted *x)
 {
+	int64_t passed = x->w->now - x->since, least;
+
 	x->renew_at =
 		due_at(&x->w->rules, x->key.from, x->key.to, due_seed(x->w->s->id, serial_of(x)));
+	least = (x->renew_at - x->key.from) / 2;
+	if (!x->since || passed < 0 || passed >= least)
+		return;
+	if (x->renew_at < x->w->believed + least - passed)
+		x->renew_at = x->w->believed + least - passed;
 }
 
 static bool is_due(const struct wanted *x)
@@ -389,7 +407,6 @@ static enum inro_err renew_if_due(struct wanted *x)
 		return e;
 	e = renew(x);
 	x->here = e != INRO_OK;
-	plan_renewal(x);
 	return e;
 }
 
@@ -397,10 +414,12 @@ static enum inro_err renew_if_due(struct wanted *x)
 static enum inro_err drop_old(struct wanted *x)
 {
 	AUTO(free_listing) struct token_entry *found = NULL;
-	size_t n = 0;
+	size_t n = 0, ours = 0;
 	enum inro_err e = with_label(x, OLD, &found, &n);
 
-	if (e != INRO_OK || n == 0) {
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		ours += is_ours(&found[i]);
+	if (e != INRO_OK || ours == 0) {
 		x->old_until = 0;
 		return e;
 	}
@@ -412,6 +431,18 @@ static enum inro_err drop_old(struct wanted *x)
 	return drop_labelled(x, OLD);
 }
 
+static enum inro_err fetch_it(struct wanted *x)
+{
+	enum inro_err e = fetch_key(x);
+
+	if (e != INRO_OK)
+		return e;
+	x->here = true;
+	x->since = x->w->now;
+	plan_renewal(x);
+	return INRO_OK;
+}
+
 static enum inro_err have_it(struct wanted *x)
 {
 	enum inro_err e = drop_old(x);
@@ -421,23 +452,31 @@ static enum inro_err have_it(struct wanted *x)
 		e = issue(x);
 	if (e == INRO_OK)
 		e = renew_if_due(x);
-	if (e == INRO_OK && !x->here && !x->key.held) {
-		e = fetch_key(x);
-		x->here = e == INRO_OK;
-	}
+	if (e == INRO_OK && !x->here && !x->key.held)
+		e = fetch_it(x);
 	return e == INRO_OK && x->here ? put_in_place(x) : e;
 }
 
 /* ---- all of them ---- */
 
+static int64_t time_of(const json_t *doc, const char *key)
+{
+	int64_t t;
+
+	return clock_parse(text_of(doc, key), &t) ? t : 0;
+}
+
 static void recall(struct wanted *x)
 {
-	size_t i;
-	json_t *doc;
+	const json_t *doc;
 
-	json_array_foreach(x->w->before, i, doc) if (strcmp(text_of(doc, "name"), x->name) == 0 &&
-						     !clock_parse(text_of(doc, "old_until"),
-								  &x->old_until)) x->old_until = 0;
+	for (size_t i = 0; i < json_array_size(x->w->before); i++) {
+		doc = json_array_get(x->w->before, i);
+		if (strcmp(text_of(doc, "name"), x->name) != 0)
+			continue;
+		x->old_until = time_of(doc, "old_until");
+		x->since = time_of(doc, "since");
+	}
 }
 
 static void tell(const struct wanted *x, enum inro_err e)
@@ -448,12 +487,12 @@ static void tell(const struct wanted *x, enum inro_err e)
 
 	buf_add_hex(&serial, x->here ? serial_of(x) : BYTES_NONE);
 	buf_add_u8(&serial, 0);
-	doc = json_pack("{s:s s:s s:s s:s s:o s:o s:o s:o}", "name", x->name, "type",
+	doc = json_pack("{s:s s:s s:s s:s s:o s:o s:o s:o s:o?}", "name", x->name, "type",
 			x->kind ? x->kind->name : "", "state", state, "serial",
 			buf_err(&serial) == INRO_OK ? (const char *)serial.p : "", "not_after",
 			status_time(x->here && x->key.to != FOREVER ? x->key.to : 0), "renew_at",
 			status_time(x->here && x->key.to != FOREVER ? x->renew_at : 0), "old_until",
-			status_time(x->old_until), "error",
+			status_time(x->old_until), "since", status_time(x->since), "error",
 			e == INRO_OK ? json_null() : json_string(err_detail(e)));
 	json_array_append_new(x->w->told, doc);
 }

@@ -7,7 +7,8 @@
  *    service lists, is all that is known: a round that was cut short anywhere is gone on with.
  * 3. A new key takes the label before the old one loses it, which is NAME.old from then on: who looks
  *    for NAME finds a key that works at every moment, for one of them two.
- * 4. NAME.old goes when the policy's overlap is over, or the next one takes its place.
+ * 4. NAME.old goes when the policy's overlap is over, or the next one takes its place.  A key that the
+ *    agent did not put there is never deleted, whatever its label.
  */
 #ifndef INRO_TOOLS_AGENT_SECRETS_H
 #define INRO_TOOLS_AGENT_SECRETS_H
@@ -28,6 +29,7 @@ struct secrets_work {
 	struct bytes serial;   /* of that certificate */
 	struct due_rules rules;
 	int64_t believed, overlap; /* seconds */
+	int64_t now;		   /* what the clock says, believed or not */
 	bool renew;		   /* now, due or not */
 	const json_t *listed;	   /* by the service */
 	const json_t *before;	   /* what the last round told; may be NULL */

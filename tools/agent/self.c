@@ -160,18 +160,27 @@ enum inro_err self_post(const struct fetch_way *way, const struct fetch_who *who
 	return e == INRO_OK ? read_answer(&f, ret) : e;
 }
 
+/* Cut where it is too long, between characters: it is for people. */
+static json_t *body_of(bool done, const char *answer)
+{
+	size_t n = strnlen(answer, ANSWER_MAX);
+	json_t *body;
+
+	while (n && ((unsigned char)answer[n] & 0xc0) == 0x80)
+		n--;
+	body = json_pack("{s:b s:s%}", "done", done, "answer", answer, n);
+	return body ? body : json_pack("{s:b s:s}", "done", done, "answer", "no UTF-8");
+}
+
 enum inro_err self_answer(const struct fetch_way *way, const struct fetch_who *who, int64_t id,
 			  bool done, const char *answer)
 {
-	/* cut where it is too long: it is for people */
-	json_t *body = json_pack("{s:b s:s%}", "done", done, "answer", answer,
-				 strnlen(answer, ANSWER_MAX));
 	json_t *doc = NULL;
 	char below[48];
 	enum inro_err e;
 
 	snprintf(below, sizeof below, "/errands/%lld", (long long)id);
-	e = self_post(way, who, below, body, &doc);
+	e = self_post(way, who, below, body_of(done, answer), &doc);
 	json_decref(doc);
 	return e;
 }

@@ -227,6 +227,12 @@ static bool is_file_name(const char *name)
 	       strlen(name) <= 250;
 }
 
+/* NAME.old and NAME.new are the agent's own labels. */
+static bool has_own_tail(const char *name, size_t n)
+{
+	return n > 4 && (strncmp(name + n - 4, ".old", 4) == 0 || strncmp(name + n - 4, ".new", 4) == 0);
+}
+
 /* "NAME=TYPE"; a name that a label, a file and a shell take as it is. */
 static bool is_secret(const char *text)
 {
@@ -234,7 +240,7 @@ static bool is_secret(const char *text)
 	size_t n = strspn(text, good);
 
 	return n && n <= AGENT_SECRET_MAX && *text != '.' && *text != '-' && text[n] == '=' &&
-	       text[n + 1];
+	       text[n + 1] && !has_own_tail(text, n);
 }
 
 static bool is_same_secret(const char *a, const char *b)
@@ -248,7 +254,9 @@ static enum inro_err check_secrets(const struct agent_settings *s, const char *n
 {
 	for (size_t i = 0; i < s->secrets.n; i++) {
 		if (!is_secret(s->secrets.items[i]))
-			return err_set(INRO_E_CONFIG, "%s: secret is NAME=TYPE, as storage=aes-256, not '%s'",
+			return err_set(INRO_E_CONFIG,
+				       "%s: secret is NAME=TYPE, as storage=aes-256, NAME "
+				       "without .old or .new at its end, not '%s'",
 				       name, s->secrets.items[i]);
 		for (size_t j = 0; j < i; j++)
 			if (is_same_secret(s->secrets.items[i], s->secrets.items[j]))
