@@ -22,8 +22,10 @@ const char *core_key_name(const struct core *c, const struct token_key *key);
  * pin-source).  Appended with its NUL. */
 MUST_CHECK enum inro_err core_key_ref(const char *uri, struct buf *ret);
 /* Deletes the pair and certificate that the URI names and looks for it again: INRO_OK when it is
- * gone, how many objects went. */
-MUST_CHECK enum inro_err core_key_wipe(struct core *c, const char *uri, size_t *ret_objects);
+ * gone, how many objects went.  INRO_E_POLICY and nothing is deleted when the key there has
+ * another public key than this hash's (SHA-256 of the SubjectPublicKeyInfo). */
+MUST_CHECK enum inro_err core_key_wipe(struct core *c, const char *uri, struct bytes hash,
+				       size_t *ret_objects);
 /* "pkcs11:token=LABEL" as a URI text, appended with its NUL. */
 MUST_CHECK enum inro_err core_token_uri(const char *label, struct buf *ret);
 /* A request signed by a key in a token. */

@@ -283,13 +283,27 @@ static void ring_forget(struct core *c, const char *uri)
 	}
 }
 
-static enum inro_err wipe_found(struct token *token, const struct p11_uri *u, size_t *ret_objects)
+/* What was recorded as a key's URI may name another one: it was said by people, and tokens change. */
+static enum inro_err check_hash(const struct token_key *key, struct bytes hash)
+{
+	uint8_t found[PKI_DIGEST_MAX];
+	enum inro_err e = pki_digest(PKI_SHA256, token_key_spki(key), found);
+
+	if (e == INRO_OK && !bytes_equal(BYTES(found, pki_hash_octets(PKI_SHA256)), hash))
+		e = err_set(INRO_E_POLICY, "the token has another key there, which stays");
+	return e;
+}
+
+static enum inro_err wipe_found(struct token *token, const struct p11_uri *u, struct bytes hash,
+				size_t *ret_objects)
 {
 	AUTO(token_key_free_ptr) struct token_key *key = NULL;
 	AUTO(token_key_free_ptr) struct token_key *left = NULL;
 	enum inro_err e = token_key_find(token, u, &key);
 
 	*ret_objects = 0;
+	if (e == INRO_OK)
+		e = check_hash(key, hash);
 	if (e == INRO_OK)
 		e = token_delete(token, token_key_id(key), TOKEN_ALL, ret_objects);
 	if (e != INRO_OK)
@@ -302,7 +316,7 @@ static enum inro_err wipe_found(struct token *token, const struct p11_uri *u, si
 	return e;
 }
 
-enum inro_err core_key_wipe(struct core *c, const char *uri, size_t *ret_objects)
+enum inro_err core_key_wipe(struct core *c, const char *uri, struct bytes hash, size_t *ret_objects)
 {
 	SCOPED(p11_uri) u = { 0 };
 	struct token *token;
@@ -313,7 +327,7 @@ enum inro_err core_key_wipe(struct core *c, const char *uri, size_t *ret_objects
 	if (e != INRO_OK)
 		return e;
 	ring_forget(c, uri);
-	return wipe_found(token, &u, ret_objects);
+	return wipe_found(token, &u, hash, ret_objects);
 }
 
 enum inro_err core_token_uri(const char *label, struct buf *ret)

@@ -106,6 +106,15 @@ inro audit list --where 'action=certificate.evidence' --json | has "$(sha256sum 
 	fail "the audit does not know the statement"
 refused 1 "it is the end" inro cert destroy "$serial"
 
+# A record that names another's key wipes nothing.
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout wrong.key -subj /CN=wrong -out wrong.csr 2>/dev/null
+must inro cert issue --ca issuing --profile tls-client --csr wrong.csr --key 'pkcs11:token=ca;object=audit' --out wrong.pem
+wrong=$(openssl x509 -in wrong.pem -noout -serial | sed 's/.*=//')
+must inro cert revoke "$wrong"
+must inro cert retire "$wrong" --cause "no longer needed"
+refused 1 "another key there, which stays" inro cert destroy "$wrong"
+must inro key show 'pkcs11:token=ca;object=audit' --login >/dev/null
+
 # ---- a key that is made here ----
 
 must inro device add gate --no-psk
