@@ -206,7 +206,8 @@ for n in 1 2; do
 	works storage
 done
 [[ -n $(serial_of pair) ]] || fail "a pair that has a symmetric key's id went with it"
-must inro key delete "pkcs11:token=dev;object=storage.old;id=$(sed 's/../%&/g' <<<"$mine");type=secret-key" --pin-source "$T/pin" >/dev/null
+mine_percent=$(for ((i = 0; i < ${#mine}; i += 2)); do printf '%%%s' "${mine:i:2}"; done)
+must inro key delete "pkcs11:token=dev;object=storage.old;id=$mine_percent;type=secret-key" --pin-source "$T/pin" >/dev/null
 must inro group update line1 --policy '{"key_days": 30, "key_types": ["aes-256", "hmac-256", "generic-256", "ec-p256"]}' >/dev/null
 echo 'secret = tiny=aes-128' >>"$T/agent.conf"
 refused 1 'policy of the device.s group has no aes-128' inro agent renew --config "$T/agent.conf"

@@ -80,8 +80,3 @@ while IFS=: read -r file link; do
 done < <(find "$S" -path "$S/build" -prune -o -name '*.md' -print | while read -r f; do
 	grep -oE '\]\([^)#]+' "$f" | sed "s#^](#$f:#"
 done)
-
-# ---- scripts ----
-
-(cd "$S" && shellcheck -x tools/quickstart tools/check tools/fresh .ci/run tests/lib/*.sh tests/integration/*.sh tests/interop/*.sh \
-	-e SC1091,SC2154,SC2016,SC2119) || fail "shellcheck has findings"

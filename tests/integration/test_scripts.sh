@@ -19,3 +19,9 @@ for script in "$S"/tests/*/*.sh; do
 	piped=$(grep -Pzo '[^|]\|\s*grep -\w*q.*' "$script" | tr -d '\0') || true
 	[[ -z $piped ]] || fail "$script: 'has' instead of $piped"
 done
+
+# Every script, by its name or its first line.
+mapfile -t scripts < <(cd "$S" && find . -name build -prune -o -name .git -prune -o -name node_modules -prune \
+	-o -type f \( -name '*.sh' -print -o -exec grep -qIE '^#!.*\b(ba)?sh$' {} \; -print \))
+[[ ${#scripts[@]} -gt 100 ]] || fail "only ${#scripts[@]} scripts were found"
+(cd "$S" && shellcheck -x -e SC1091,SC2154,SC2016,SC2119 "${scripts[@]}") || fail "shellcheck has findings"
