@@ -14,6 +14,54 @@
 #include "tools/office.h"
 #include "tools/text.h"
 
+const struct cmd_opt ca_connect_opts[] = {
+	{ .name = "by",
+	  .kind = OPT_CHOICE,
+	  .choices = WORDS("file"),
+	  .help = "file, when not said: people carry requests and certificates" },
+	{ .name = "cert",
+	  .arg = "FILE",
+	  .kind = OPT_FILE,
+	  .help = "its certificate, PEM or DER; a server may say it itself" },
+	{ .name = "chain",
+	  .arg = "FILE",
+	  .kind = OPT_FILE,
+	  .help = "those above it, PEM, from its issuer up to a root; not needed "
+			 "when a CA here signed it" },
+	{ .name = "est",
+	  .arg = "URL",
+	  .kind = OPT_TEXT,
+	  .help = "it is asked by EST: https://HOST[:PORT]" },
+	{ .name = "cmp",
+	  .arg = "URL",
+	  .kind = OPT_TEXT,
+	  .help = "it is asked by CMP: http://HOST[:PORT]/PATH, or https" },
+	{ .name = "label", .arg = "LABEL", .kind = OPT_TEXT, .help = "which CA of that server" },
+	{ .name = "trust",
+	  .arg = "FILE",
+	  .kind = OPT_FILE,
+	  .help = "the CAs by which the server's TLS is believed, PEM; by CMP also who may sign "
+			 "answers beside the CA" },
+	{ .name = "user", .arg = "NAME", .kind = OPT_TEXT, .help = "who asks there, with --secret; by CMP the reference" },
+	{ .name = "secret",
+	  .arg = "WHERE",
+	  .kind = OPT_TEXT,
+	  .help = "where the password is: file:PATH, env:NAME, or credential:NAME of a "
+			 "service; read anew each time, never recorded" },
+	{ .name = "client-cert",
+	  .arg = "FILE",
+	  .kind = OPT_FILE,
+	  .help = "who asks there, PEM with its chain, with --key" },
+	{ .name = "key", .arg = "URI", .kind = OPT_TEXT, .help = "the key of --client-cert" },
+	{ .name = "proxy", .arg = "URL", .kind = OPT_TEXT, .help = "of HTTP; none when not said" },
+	{ .name = "timeout",
+	  .arg = "SECONDS",
+	  .kind = OPT_NUMBER,
+	  .help = "of one request, 30 when not said" },
+	OPT_PROPOSAL,
+	{ 0 },
+};
+
 /* What is in a file that an option names; nothing when it was not given. */
 static enum inro_err read_opt(const struct call *c, const char *opt, size_t max, struct buf *ret)
 {

@@ -120,23 +120,41 @@ JOB_STEP(send)
 JOB_STEP(cancel)
 #undef JOB_STEP
 
-static enum inro_err errors_of_job(struct rest *r, json_t **ret)
+/* Puts a page of what a job says row by row into `items`. */
+typedef enum inro_err (*rows_fn)(struct rest *r, int64_t id, const struct page *page, json_t *items,
+				 int64_t *ret_next);
+
+static enum inro_err rows_of_job(struct rest *r, rows_fn read, json_t **ret)
 {
-	SCOPED(job_error_list) l = { 0 };
 	struct page page;
 	json_t *items = json_array();
-	int64_t id = 0;
+	int64_t id = 0, next = 0;
 	enum inro_err e = rest_id(r, 0, &id);
 
 	if (e == INRO_OK)
 		e = rest_page(r, &page);
 	if (e == INRO_OK)
-		e = job_errors(r->core, id, &page, &l);
+		e = read(r, id, &page, items, &next);
+	return rest_give_numbered(e, items, next, ret);
+}
+
+static enum inro_err read_errors(struct rest *r, int64_t id, const struct page *page, json_t *items,
+				 int64_t *ret_next)
+{
+	SCOPED(job_error_list) l = { 0 };
+	enum inro_err e = job_errors(r->core, id, page, &l);
+
 	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
 		json_array_append_new(items, json_pack("{s:o s:s s:o}", "row", json_of_text(l.items[i].name),
 						       "error", text_or_empty(l.items[i].error),
 						       "reason", json_of_text(l.items[i].why)));
-	return rest_give_numbered(e, items, l.next, ret);
+	*ret_next = l.next;
+	return e;
+}
+
+static enum inro_err errors_of_job(struct rest *r, json_t **ret)
+{
+	return rows_of_job(r, read_errors, ret);
 }
 
 static enum inro_err give_result(struct rest *r, const struct job_result *given, json_t *items)
@@ -156,21 +174,21 @@ static enum inro_err give_result(struct rest *r, const struct job_result *given,
 	return e;
 }
 
-static enum inro_err results_of_job(struct rest *r, json_t **ret)
+static enum inro_err read_results(struct rest *r, int64_t id, const struct page *page,
+				  json_t *items, int64_t *ret_next)
 {
 	SCOPED(job_result_list) l = { 0 };
-	struct page page;
-	json_t *items = json_array();
-	int64_t id = 0;
-	enum inro_err e = rest_id(r, 0, &id);
+	enum inro_err e = job_results(r->core, id, page, &l);
 
-	if (e == INRO_OK)
-		e = rest_page(r, &page);
-	if (e == INRO_OK)
-		e = job_results(r->core, id, &page, &l);
 	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
 		e = give_result(r, &l.items[i], items);
-	return rest_give_numbered(e, items, l.next, ret);
+	*ret_next = l.next;
+	return e;
+}
+
+static enum inro_err results_of_job(struct rest *r, json_t **ret)
+{
+	return rows_of_job(r, read_results, ret);
 }
 
 /* ---- proposals ---- */

@@ -1,40 +1,14 @@
 #!/usr/bin/env bash
 # A CA elsewhere that is asked by CMP: another office of ours, and the stock server of `openssl cmp`.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
-. "$INRO_TEST_SOURCE/tests/lib/serve.sh" || exit 1
-. "$INRO_TEST_SOURCE/tests/lib/cas.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/elsewhere.sh" || exit 1
 have_all() { command -v jq && command -v curl && command -v python3; }
 have_all >/dev/null || skip "jq, curl or python3 is not installed"
 
-near() { INRO_HOME=$T/near inro "$@"; }
-far() { INRO_HOME=$T/far inro "$@"; }
-send() { near ca send "$@" --json >s.out 2>s.err; }
-said() { # KEY NUMBER
-	[[ $(jq ".$1" s.out) == "$2" ]] || fail "$1 is not $2: $(cat s.out s.err)"
-}
-state() { near cert show "id:$1" --json | jq -r .state; }
-order() { # CA DEVICE: makes a request, its id in $id
-	request "$2"
-	must near cert issue --ca "$1" --profile tls-client --csr "$2.csr" --out "$2.out" >/dev/null
-	id=$(near ca requests "$1" --json | jq -r "last(.[]).id")
-}
-fails() { # CA REGEX
-	send "$1" && fail "no error like $2: $(cat s.out)"
-	grep -qE "$2" s.err || fail "not like $2: $(cat s.err)"
-	[[ $(state "$id") == pending ]] || fail "an error has changed the request"
-}
-
 # ---- another office of ours, under a shared secret ----
 
-INRO_HOME=$T/far
-make_office
-must far ca create issuing --subject CN=issuing --token office --parent root >/dev/null
-must far ca create second --subject CN=second --token office --parent root >/dev/null
-must far ca show issuing --json | jq -r .pem >issuing.pem
-must far secret seal-key --token office >/dev/null
-sed -e '/^bind/d' -e 's/tls-client/for-others/' "$S/backoffice/pki/profiles/tls-client.ini" >for-others.ini
-must far profile add for-others.ini >/dev/null
-must far device add ra --json | jq -r .psk >ra.psk
+make_far issuing second
+far ca show issuing --json | jq -r .pem >issuing.pem
 start_server --retry-after 1
 cmp=$http/.well-known/cmp/p
 INRO_HOME=$T/near
@@ -47,16 +21,14 @@ must near ca connect plant --cmp "$cmp/issuing.for-others" "${by[@]}" >/dev/null
 [[ $(near ca show plant --chain | grep -c BEGIN) == 2 ]] || fail "the chain is not what the server named"
 ! grep -q "$(cat ra.psk)" "$T/near/"*.db* || fail "the password is in the database"
 order plant d1
-send plant || fail "$(cat s.out s.err)"
-said came 1
+sends plant
 [[ $(state "$id") == active ]] || fail "$(near cert show "id:$id")"
 order plant d2
 mv ra.psk kept.psk
 echo nonsense >ra.psk
 fails plant "the CA refuses it"
 mv kept.psk ra.psk
-send plant || fail "$(cat s.out s.err)"
-said came 1
+sends plant
 
 # Killed between sending and storing: the same transaction, one certificate.
 for ((n = 0; n < 4; n++)); do
@@ -86,8 +58,7 @@ by=(--client-cert ra.pem --key 'pkcs11:token=office;object=ra')
 refused 1 "neither the CA" near ca connect second --cmp "$cmp/second.for-others" "${by[@]}"
 must near ca connect second --cmp "$cmp/second.for-others" --cert second.pem --chain root.pem "${by[@]}" >/dev/null
 order second t1
-send second || fail "$(cat s.out s.err)"
-said came 1
+sends second
 INRO_HOME=$T/far
 stop_server "$server_pid"
 INRO_HOME=$T/near
@@ -170,14 +141,12 @@ fails stock "is a CA's"
 mock -rsp_cert m1.pem -poll_count 1 -check_after 1
 send stock || fail "$(cat s.out s.err)"
 said waits 1
-send stock || fail "$(cat s.out s.err)"
-said came 1
+sends stock
 [[ $(state "$id") == active ]] || fail "$(near cert show "id:$id")"
 order stock m2
 far_sign m2.csr stock leaf m2.pem
 mock -rsp_cert m2.pem -grant_implicitconf
-send stock || fail "$(cat s.out s.err)"
-said came 1
+sends stock
 order stock m3
 mock -rsp_cert m2.pem -srv_secret pass:another
 fails stock "another secret|refuses it"
