@@ -54,6 +54,14 @@ good_pair
 if [[ -z ${INRO_TEST_SANITIZE:-} ]]; then
 	must faketime '2016-01-01 00:00:00' "$B/bin/inro" agent renew --config "$T/agent.conf" >/dev/null
 	good_pair
+	# ---- and one that is ahead, or was: nothing is due before its time, neither then nor when it is right again ----
+	fresh=$(readlink "$T/agent/live")
+	for clock in +50m +50m +0 +0; do
+		NO_FAKE_STAT=1 must faketime -f "$clock" "$B/bin/inro" agent once --config "$T/agent.conf" >/dev/null
+		[[ $(readlink "$T/agent/live") == "$fresh" ]] || fail "renewed with the clock at $clock: $(cat "$T/agent/status.json")"
+		grep -q '"state":"valid"' "$T/agent/status.json" || fail "$(cat "$T/agent/status.json")"
+		[[ $(sed 's/.*"wait":\([0-9]*\).*/\1/' "$T/agent/status.json") -gt 60 ]] || fail "too soon again: $(cat "$T/agent/status.json")"
+	done
 fi
 
 # ---- by a proxy, and none where it was ----

@@ -92,8 +92,43 @@ static void retries(void **state)
 static void clocks(void **state)
 {
 	(void)state;
-	assert_int_equal(due_believe(0, FROM), FROM);
-	assert_int_equal(due_believe(FROM + 5, FROM), FROM + 5);
+	struct due_known k = { .least = FROM };
+
+	assert_int_equal(due_believe(0, &k), FROM);
+	assert_int_equal(due_believe(FROM + 5, &k), FROM + 5);
+	/* not set when the service was heard, and set since */
+	k = (struct due_known) { .least = FROM, .heard = FROM + 100, .heard_at = 50 };
+	assert_int_equal(due_believe(60, &k), FROM + 100);
+	assert_int_equal(due_believe(FROM + 200, &k), FROM + 200);
+	/* a little off is not wrong */
+	k.heard_at = k.heard + 10;
+	assert_int_equal(due_believe(k.heard_at + 5, &k), k.heard_at + 5);
+	/* ahead, and going on from there; then set back */
+	k.heard_at = k.heard + 86400;
+	assert_int_equal(due_believe(k.heard_at + 5, &k), k.heard + 5);
+	assert_int_equal(due_believe(k.heard + 7, &k), k.heard + 7);
+	assert_int_equal(due_believe(0, &k), k.heard);
+}
+
+static void held_back(void **state)
+{
+	struct due_clock c = { .believed = FROM + 1000, .now = FROM + 1000, .since = FROM + 1000 };
+
+	(void)state;
+	/* due long ago, but it came just now */
+	assert_int_equal(due_hold_back(FROM + 600, FROM, &c), FROM + 1300);
+	c.now = c.believed = FROM + 1100;
+	assert_int_equal(due_hold_back(FROM + 600, FROM, &c), FROM + 1300);
+	c.now = c.believed = FROM + 1300;
+	assert_int_equal(due_hold_back(FROM + 600, FROM, &c), FROM + 600);
+	/* not due yet */
+	c = (struct due_clock) { .believed = FROM + 1, .now = FROM + 1, .since = FROM };
+	assert_int_equal(due_hold_back(FROM + 600, FROM, &c), FROM + 600);
+	/* the clock was set back since, or nobody knows */
+	c = (struct due_clock) { .believed = FROM + 700, .now = FROM + 700, .since = FROM + 5000 };
+	assert_int_equal(due_hold_back(FROM + 600, FROM, &c), FROM + 600);
+	c.since = 0;
+	assert_int_equal(due_hold_back(FROM + 600, FROM, &c), FROM + 600);
 }
 
 int main(void)
@@ -101,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(renewal), cmocka_unit_test(jitter), cmocka_unit_test(odd_dates),
 		cmocka_unit_test(retries), cmocka_unit_test(clocks),
+		cmocka_unit_test(held_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #define FNV_START 2166136261U
 #define FNV_PRIME 16777619U
+#define CLOCKS_DIFFER 300 /* seconds, and none is wrong */
 
 static uint32_t mix(uint32_t h, struct bytes b)
 {
@@ -65,7 +66,21 @@ int64_t due_retry(const struct due_retry *r, uint32_t random)
 	return wait > 0 ? wait : 1;
 }
 
-int64_t due_believe(int64_t now, int64_t known)
+int64_t due_hold_back(int64_t at, int64_t from, const struct due_clock *c)
 {
-	return now < known ? known : now;
+	int64_t passed = c->now - c->since, rest = (at - from) / 2 - passed;
+
+	if (!c->since || passed < 0 || rest <= 0 || at >= c->believed + rest)
+		return at;
+	return c->believed + rest;
+}
+
+int64_t due_believe(int64_t now, const struct due_known *known)
+{
+	int64_t ahead = known->heard_at - known->heard;
+	int64_t least = known->heard > known->least ? known->heard : known->least;
+
+	if (known->heard && ahead > CLOCKS_DIFFER && now >= known->heard_at)
+		now -= ahead;
+	return now < least ? least : now;
 }

@@ -31,8 +31,23 @@ struct due_retry {
 };
 int64_t due_retry(const struct due_retry *r, uint32_t random);
 
-/* Time of day that is believed: a clock that stands before `known` (a moment that has been) is not
- * set yet. */
-int64_t due_believe(int64_t now, int64_t known);
+/* What is due at `at` and came, or began, at `from`, held back where the clock that says it is due
+ * is, or was, ahead: half of the time between the two has to pass here, too. */
+struct due_clock {
+	int64_t believed; /* the time of day */
+	int64_t now;	  /* what this clock says, believed or not */
+	int64_t since;	  /* what it said when the thing came; 0: not known */
+};
+int64_t due_hold_back(int64_t at, int64_t from, const struct due_clock *c);
+
+/* What is known of the time of day. */
+struct due_known {
+	int64_t least;	  /* it has been; 0: nothing */
+	int64_t heard;	  /* what the service said last; 0: nothing */
+	int64_t heard_at; /* and this clock then */
+};
+/* Time of day that is believed.  A clock that stands before what has been is not set yet; one that
+ * was ahead of the service's and goes on from there is ahead by as much. */
+int64_t due_believe(int64_t now, const struct due_known *known);
 
 #endif

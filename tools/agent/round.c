@@ -103,16 +103,31 @@ static void look_at_time(struct round *r)
 {
 	const struct cert *c = &r->live.cert;
 	struct due_rules rules = rules_of(r);
-	int64_t known = NO_CLOCK > r->status.clock ? NO_CLOCK : r->status.clock;
+	const struct due_known known = {
+		.least = r->live.generation && c->not_before > NO_CLOCK ? c->not_before : NO_CLOCK,
+		.heard = r->status.heard,
+		.heard_at = r->status.heard_at,
+	};
+	struct due_clock clock = { .now = clock_now(), .since = r->live.since };
+	int64_t from;
 
-	if (r->live.generation && c->not_before > known)
-		known = c->not_before;
-	r->believed = due_believe(clock_now(), known);
+	r->believed = r->way.believed = clock.believed = due_believe(clock.now, &known);
 	if (!r->live.generation)
 		return;
 	r->expired = c->not_after <= r->believed;
-	r->renew_at = due_at(&rules, r->live.since <= r->believed ? r->live.since : c->not_before,
-			     c->not_after, due_seed(r->s->id, c->serial));
+	from = r->live.since <= r->believed ? r->live.since : c->not_before;
+	r->renew_at = due_at(&rules, from, c->not_after, due_seed(r->s->id, c->serial));
+	r->renew_at = due_hold_back(r->renew_at, from, &clock);
+}
+
+/* The service's word for it counts, and not what this clock once said: it may have been ahead. */
+static void take_date(struct round *r, int64_t date)
+{
+	if (!date)
+		return;
+	r->status.heard = date;
+	r->status.heard_at = clock_now();
+	look_at_time(r);
 }
 
 /* ---- a request ---- */
@@ -236,12 +251,6 @@ static enum inro_err install(struct round *r, unsigned generation, const struct 
 	return pair_install(r->s, generation, &fresh);
 }
 
-static void take_date(struct round *r, int64_t date)
-{
-	if (date > r->believed)
-		r->believed = date;
-}
-
 static enum inro_err ask(struct round *r, unsigned generation, bool again)
 {
 	AUTO(free_chars) char *uri = NULL;
@@ -334,6 +343,8 @@ static enum inro_err ask_self(struct round *r)
 		e = self_ask(&r->way, &who, r->live.cert.serial, &r->self);
 	if (e == INRO_OK && r->self.renew_days)
 		r->status.policy_days = r->self.renew_days;
+	if (e == INRO_OK)
+		take_date(r, r->self.date);
 	if (e == INRO_OK)
 		look_at_time(r);
 	return e;
@@ -540,7 +551,6 @@ static void set_outcome(struct round *r, enum inro_err e)
 	st->error = e == INRO_OK ? NULL : strdup(err_detail(e));
 	st->error_at = clock_now();
 	st->failures = e == INRO_OK ? 0 : st->failures + 1;
-	st->clock = r->believed;
 	wait = e == INRO_OK ? wait_until_due(r) : wait_after_failure(r);
 	st->wait = wait < WAIT_LEAST ? WAIT_LEAST : wait;
 	st->generation = r->live.generation;

@@ -386,11 +386,7 @@ static void plan_renewal(struct wanted *x)
 
 	x->renew_at =
 		due_at(&x->w->rules, x->key.from, x->key.to, due_seed(x->w->s->id, serial_of(x)));
-	least = (x->renew_at - x->key.from) / 2;
-	if (!x->since || passed < 0 || passed >= least)
-		return;
-	if (x->renew_at < x->w->believed + least - passed)
-		x->renew_at = x->w->believed + least - passed;
+	x->renew_at = due_hold_back(x->renew_at, x->key.from, &c);
 }
 
 static bool is_due(const struct wanted *x)

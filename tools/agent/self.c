@@ -114,9 +114,10 @@ enum inro_err self_ask(const struct fetch_way *way, const struct fetch_who *who,
 		return e;
 	if (f.status >= 500)
 		return err_set(INRO_E_BUSY, "the service answers %ld to %s", f.status, f.path);
-	if (f.status != 200 || strncmp(f.answer_type, "application/json", 16) != 0)
-		return INRO_OK;
-	return self_read(buf_bytes(&f.answer), serial, ret);
+	if (f.status == 200 && strncmp(f.answer_type, "application/json", 16) == 0)
+		e = self_read(buf_bytes(&f.answer), serial, ret);
+	ret->date = f.date;
+	return e;
 }
 
 /* ---- what the device says ---- */

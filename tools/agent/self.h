@@ -29,6 +29,7 @@ struct self {
 	size_t n;
 	int64_t overlap_days; /* that an old symmetric key stays good */
 	json_t *keys;	      /* its symmetric keys; NULL: it is not told */
+	int64_t date;	      /* what time it is there; 0: not said */
 };
 void self_clear(struct self *s);
 

@@ -43,7 +43,8 @@ void status_read(const struct agent_settings *s, struct status *ret)
 	}
 	doc = json_loadb((const char *)text.p, text.n, 0, NULL);
 	ret->failures = (unsigned)(number(doc, "failures") & 0xffff);
-	ret->clock = number(doc, "clock");
+	ret->heard = number(doc, "heard");
+	ret->heard_at = number(doc, "heard_at");
 	ret->policy_days = number(doc, "policy_days");
 	ret->refused_pin = number(doc, "refused_pin");
 	ret->secrets = json_incref(json_object_get(doc, "secrets"));
@@ -81,11 +82,12 @@ static void add_cert(json_t *doc, const struct cert *c)
 
 static json_t *document(const struct agent_settings *s, const struct status *st)
 {
-	json_t *doc = json_pack("{s:s s:s s:i s:i s:I s:I s:I s:I}", "id", s->id, "state", st->state,
-				"generation", (int)st->generation, "failures", (int)st->failures,
-				"wait", (json_int_t)st->wait, "clock", (json_int_t)st->clock,
-				"policy_days", (json_int_t)st->policy_days, "refused_pin",
-				(json_int_t)st->refused_pin);
+	json_t *doc =
+		json_pack("{s:s s:s s:i s:i s:I s:I s:I s:I s:I}", "id", s->id, "state", st->state,
+			  "generation", (int)st->generation, "failures", (int)st->failures, "wait",
+			  (json_int_t)st->wait, "heard", (json_int_t)st->heard, "heard_at",
+			  (json_int_t)st->heard_at, "policy_days", (json_int_t)st->policy_days,
+			  "refused_pin", (json_int_t)st->refused_pin);
 
 	if (!doc)
 		return NULL;

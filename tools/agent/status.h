@@ -13,7 +13,8 @@
 
 struct status {
 	unsigned failures;    /* in a row */
-	int64_t clock;	      /* a time of day that has been */
+	int64_t heard;	      /* the time of day that the service said last; 0: none */
+	int64_t heard_at;     /* and this device's clock then */
 	int64_t policy_days;  /* the group's renewal interval; 0: not said */
 	int64_t refused_pin;  /* when the file with a PIN that the token refused was written; 0: none */
 	json_t *secrets;      /* what a round told of symmetric keys; NULL: nothing */
