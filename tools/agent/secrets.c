@@ -1,11 +1,9 @@
 /* secrets - see secrets.h. */
 #include "tools/agent/secrets.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -14,11 +12,12 @@
 #include "tools/agent/keys.h"
 #include "tools/agent/self.h"
 #include "tools/agent/status.h"
+#include "tools/agent/wordlist.h"
 
 #define SERIAL	    16 /* octets */
 #define FOREVER	    (INT64_MAX / 4)
 #define CHANGED	    "secrets.changed"
-#define CHANGED_MAX 4096
+#define OWN	    "secrets.own"
 #define NEW	    ".new"
 #define OLD	    ".old"
 #define WRAPPED_MAX 1024
@@ -34,6 +33,7 @@ struct listed {
 /* One that the device is to have. */
 struct wanted {
 	struct secrets_work *w;
+	struct wordlist *own; /* ids of the keys that the agent brought */
 	char name[AGENT_SECRET_MAX + 1];
 	const struct token_secret_kind *kind;
 	struct listed key; /* id 0: none */
@@ -185,10 +185,36 @@ static enum inro_err look_for_it(struct wanted *x)
 	return e;
 }
 
-/* What somebody else labelled so is no business of the agent's. */
-static bool is_ours(const struct token_entry *one)
+struct id_text {
+	char hex[2 * SERIAL + 1];
+};
+
+static struct id_text id_text(const uint8_t id[static SERIAL])
 {
-	return one->id_n == SERIAL;
+	struct id_text t;
+
+	for (size_t i = 0; i < SERIAL; i++)
+		snprintf(t.hex + 2 * i, 3, "%02x", id[i]);
+	return t;
+}
+
+static bool is_listed(const struct wanted *x, struct bytes id)
+{
+	struct listed one;
+	size_t i;
+	json_t *doc;
+
+	json_array_foreach(x->w->listed, i, doc)
+		if (read_listed(doc, &one) && bytes_equal(BYTES(one.serial, SERIAL), id))
+			return true;
+	return false;
+}
+
+/* What somebody else labelled so is no business of the agent's, whatever its id looks like. */
+static bool is_ours(const struct wanted *x, const struct token_entry *one)
+{
+	return one->id_n == SERIAL && (wordlist_has(x->own, id_text(one->id).hex) ||
+				       is_listed(x, BYTES(one->id, SERIAL)));
 }
 
 static enum inro_err drop_labelled(const struct wanted *x, const char *tail)
@@ -197,10 +223,13 @@ static enum inro_err drop_labelled(const struct wanted *x, const char *tail)
 	size_t n = 0, gone;
 	enum inro_err e = with_label(x, tail, &found, &n);
 
-	for (size_t i = 0; e == INRO_OK && i < n; i++)
-		if (is_ours(&found[i]))
-			e = token_delete(x->w->token, BYTES(found[i].id, SERIAL), TOKEN_SECRETS,
-					 &gone);
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		if (!is_ours(x, &found[i]))
+			continue;
+		e = token_delete(x->w->token, BYTES(found[i].id, SERIAL), TOKEN_SECRETS, &gone);
+		if (e == INRO_OK)
+			e = wordlist_drop(x->own, id_text(found[i].id).hex);
+	}
 	return e;
 }
 
@@ -274,59 +303,31 @@ static enum inro_err fetch_key(struct wanted *x)
 
 	if (e == INRO_OK)
 		e = ask_wrapped(x, &wrapped);
+	if (e == INRO_OK)
+		e = wordlist_add(x->own, id_text(x->key.serial).hex);
 	return e == INRO_OK ? unwrap_key(x, buf_bytes(&wrapped)) : e;
 }
 
 /* ---- commands behind it ---- */
 
-static enum inro_err read_changed(const char *path, struct buf *ret)
-{
-	enum inro_err e = file_read_regular(path, CHANGED_MAX, ret);
-
-	if (e == INRO_E_NOT_FOUND)
-		return INRO_OK;
-	buf_add_u8(ret, 0);
-	return e == INRO_OK ? buf_err(ret) : e;
-}
-
-static bool has_word(const char *words, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = words; (p = strstr(p, word)) != NULL; p += n)
-		if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n]))
-			return true;
-	return false;
-}
-
 /* Before it is changed: a round that is cut short runs the commands once more than needed. */
 static enum inro_err note_change(const struct wanted *x)
 {
-	AUTO(free_chars) char *path = file_join(x->w->s->dir, CHANGED);
-	SCOPED(buf) before = { 0 };
-	SCOPED(buf) after = { 0 };
-	enum inro_err e = path ? read_changed(path, &before) : agent_no_memory();
-	const char *words = before.n ? (const char *)before.p : "";
+	SCOPED(wordlist) changed = { 0 };
+	enum inro_err e = wordlist_open(x->w->s->dir, CHANGED, &changed);
 
-	if (e != INRO_OK || has_word(words, x->name))
-		return e;
-	buf_addf(&after, "%s%s%s", words, *words ? " " : "", x->name);
-	e = buf_err(&after);
-	return e == INRO_OK ? file_write(path, 0644, buf_bytes(&after)) : e;
+	return e == INRO_OK ? wordlist_add(&changed, x->name) : e;
 }
 
 enum inro_err secrets_hooks(const struct agent_settings *s, unsigned generation)
 {
-	AUTO(free_chars) char *path = file_join(s->dir, CHANGED);
-	SCOPED(buf) words = { 0 };
-	enum inro_err e = path ? read_changed(path, &words) : agent_no_memory();
+	SCOPED(wordlist) changed = { 0 };
+	enum inro_err e = wordlist_open(s->dir, CHANGED, &changed);
 
-	if (e != INRO_OK || !words.n)
+	if (e != INRO_OK || !*wordlist_text(&changed))
 		return e;
-	e = hook_run_all(s, generation, (const char *)words.p);
-	if (e == INRO_OK && unlink(path) != 0)
-		e = file_err(errno, path);
-	return e;
+	e = hook_run_all(s, generation, wordlist_text(&changed));
+	return e == INRO_OK ? wordlist_drop_all(&changed) : e;
 }
 
 /* ---- one of them ---- */
@@ -337,7 +338,7 @@ static enum inro_err live_among(const struct wanted *x, const struct token_entry
 {
 	*ret = SIZE_MAX;
 	for (size_t i = 0; i < n; i++) {
-		if (!is_ours(&found[i]))
+		if (!is_ours(x, &found[i]))
 			return err_set(INRO_E_EXISTS,
 				       "token '%s' has a key '%s' that is not the agent's; give it "
 				       "another label",
@@ -371,6 +372,9 @@ static enum inro_err put_in_place(struct wanted *x)
 	size_t n = 0, live;
 	enum inro_err e = with_label(x, "", &found, &n);
 
+	/* the service forgets it one day */
+	if (e == INRO_OK)
+		e = wordlist_add(x->own, id_text(x->key.serial).hex);
 	if (e == INRO_OK)
 		e = live_among(x, found, n, &live);
 	if (e != INRO_OK || (live != SIZE_MAX && n == 1))
@@ -378,11 +382,11 @@ static enum inro_err put_in_place(struct wanted *x)
 	return switch_label(x, found, n, live);
 }
 
-/* A clock that is, or once was, ahead makes a fresh key due at once: half of the time until then has
- * to pass here too. */
 static void plan_renewal(struct wanted *x)
 {
-	int64_t passed = x->w->now - x->since, least;
+	const struct due_clock c = { .believed = x->w->believed,
+				     .now = x->w->now,
+				     .since = x->since };
 
 	x->renew_at =
 		due_at(&x->w->rules, x->key.from, x->key.to, due_seed(x->w->s->id, serial_of(x)));
@@ -414,7 +418,7 @@ static enum inro_err drop_old(struct wanted *x)
 	enum inro_err e = with_label(x, OLD, &found, &n);
 
 	for (size_t i = 0; e == INRO_OK && i < n; i++)
-		ours += is_ours(&found[i]);
+		ours += is_ours(x, &found[i]);
 	if (e != INRO_OK || ours == 0) {
 		x->old_until = 0;
 		return e;
@@ -499,9 +503,9 @@ static void wake_at(struct secrets_work *w, int64_t t)
 		w->wake = t;
 }
 
-static enum inro_err run_one(struct secrets_work *w, const char *setting)
+static enum inro_err run_one(struct secrets_work *w, struct wordlist *own, const char *setting)
 {
-	struct wanted x = { .w = w };
+	struct wanted x = { .w = w, .own = own };
 	enum inro_err e = read_wanted(setting, &x);
 
 	recall(&x);
@@ -516,17 +520,20 @@ static enum inro_err run_one(struct secrets_work *w, const char *setting)
 
 enum inro_err secrets_run(struct secrets_work *w)
 {
+	SCOPED(wordlist) own = { 0 };
 	char why[ERR_DETAIL_MAX] = "";
 	enum inro_err first = secrets_check(w->s), now;
 
 	w->wake = 0;
 	w->told = json_array();
+	if (first == INRO_OK)
+		first = wordlist_open(w->s->dir, OWN, &own);
 	if (first != INRO_OK)
 		return first;
 	if (!w->listed)
 		return err_set(INRO_E_UNSUPPORTED, "the service has no symmetric keys for devices");
 	for (size_t i = 0; i < w->s->secrets.n; i++) {
-		now = run_one(w, w->s->secrets.items[i]);
+		now = run_one(w, &own, w->s->secrets.items[i]);
 		if (now == INRO_OK || first != INRO_OK)
 			continue;
 		first = now;
