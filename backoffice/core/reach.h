@@ -6,7 +6,8 @@
  *    between sends the same octets again.
  * 2. What comes back is held to the request and to the CA as what people bring, and is on record in
  *    one transaction.  Anything else changes nothing but the request's word of what was wrong.
- * 3. A password is never in the database: only where it is.
+ * 3. A password is never in the database in the clear: only where it is, or sealed (seal.h) and bound to the
+ *    server and the account that it is for.
  * 4. One process at a time sends to one CA, by a lease.
  */
 #ifndef INRO_BACKOFFICE_CORE_REACH_H
@@ -22,7 +23,8 @@ struct ca_way_wish {
 	const char *url;    /* "https://HOST[:PORT]" */
 	const char *label;  /* which CA of that server; NULL: its only one */
 	struct bytes trust; /* PEM: whom the server is believed by */
-	const char *account, *secret; /* who asks, and where his password is (secret_ref.h); or */
+	const char *account, *secret; /* who asks, and where his password is (secret_ref.h), */
+	struct bytes password;	      /* or itself, which is sealed; or */
 	struct bytes cert;  /* PEM with its chain */
 	const char *key_uri;
 	const char *proxy;  /* NULL: none */
@@ -47,6 +49,9 @@ MUST_CHECK enum inro_err ca_send(struct core *c, const char *name, bool now, ca_
 				 struct ca_sent *ret);
 /* A duty: what is due, of all CAs of the tenant. */
 MUST_CHECK enum inro_err ca_send_due(struct core *c);
+struct reseal_report;
+/* Passwords on record, under the key that seals now; what was done is added. */
+MUST_CHECK enum inro_err ca_ways_reseal(struct core *c, struct reseal_report *report);
 /* How it is reached.  INRO_E_NOT_FOUND: people carry. */
 MUST_CHECK enum inro_err ca_way_of(struct core *c, int64_t ca, struct ca_way *ret);
 

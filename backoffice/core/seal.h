@@ -30,6 +30,9 @@ MUST_CHECK enum inro_err seal_close(struct core *c, const struct seal_of *of, st
 /* INRO_E_DAMAGED: not what was sealed for this credential. */
 MUST_CHECK enum inro_err seal_open(struct core *c, const struct seal_of *of, struct bytes sealed,
 				   struct secret *ret);
+/* Sealed again, under the key that seals now; *ret stays empty where it is. */
+MUST_CHECK enum inro_err seal_again(struct core *c, const struct seal_of *of, struct bytes sealed,
+				    struct blob *ret);
 /* Is it a text of seal_close()? */
 bool seal_is(struct bytes stored);
 /* n random octets of the token that holds the sealing key. */

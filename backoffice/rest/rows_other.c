@@ -1,7 +1,7 @@
 /* rows_other - CAs that are elsewhere or come from there, and the tokens that a CA's key is in. */
 #include <string.h>
 
-#include "backoffice/core/ca.h"
+#include "backoffice/core/reach.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/rest/lists.h"
 #include "backoffice/show/doc.h"
@@ -59,14 +59,60 @@ static enum inro_err import_ca(struct rest *r, json_t **ret)
 	return e == INRO_OK ? json_give(json_of_ca_imported(&v, &done), ret) : e;
 }
 
+/* "est" and "cmp" are connectors, and the members that name their servers. */
+static const char *const servers[] = { "est", "cmp", NULL };
+
+static enum inro_err choose_server(const struct rest *r, const char **ret_by)
+{
+	size_t given = 0;
+
+	*ret_by = rest_text(r, "by");
+	for (size_t i = 0; servers[i]; i++)
+		if (rest_given(r, servers[i])) {
+			*ret_by = servers[i];
+			given++;
+		}
+	if (given + rest_given(r, "by") > 1)
+		return err_set(INRO_E_ARG, "the members 'by', 'est' and 'cmp' exclude each other");
+	return INRO_OK;
+}
+
+static bool way_is_given(const struct rest *r)
+{
+	static const char *const of_server[] = { "est",  "cmp",      "label",	     "trust", "user",
+						 "password", "client_cert", "key", "proxy", "timeout" };
+
+	for (size_t i = 0; i < ARRAY_LEN(of_server); i++)
+		if (rest_given(r, of_server[i]))
+			return true;
+	return false;
+}
+
+static struct ca_way_wish way_given(const struct rest *r)
+{
+	return (struct ca_way_wish) { .url = rest_text(r, rest_given(r, "cmp") ? "cmp" : "est"),
+				      .label = rest_text(r, "label"),
+				      .trust = bytes_given(r, "trust"),
+				      .account = rest_text(r, "user"),
+				      .password = bytes_given(r, "password"),
+				      .cert = bytes_given(r, "client_cert"),
+				      .key_uri = rest_text(r, "key"),
+				      .proxy = rest_text(r, "proxy"),
+				      .seconds = rest_number(r, "timeout", 0) };
+}
+
 static enum inro_err connect_ca(struct rest *r, json_t **ret)
 {
 	SCOPED(ca_view) v = { 0 };
-	const struct ca_connection in = { .name = rest_text(r, "name"),
-					  .by = rest_text(r, "by"),
-					  .in = certificate_given(r) };
-	enum inro_err e = ca_connect(r->core, &in, &v);
+	const struct ca_way_wish way = way_given(r);
+	struct ca_connection in = { .name = rest_text(r, "name"), .in = certificate_given(r) };
+	enum inro_err e = choose_server(r, &in.by);
 
+	in.way = way_is_given(r) ? &way : NULL;
+	if (e == INRO_OK && !in.way && !in.in.cert.n)
+		e = err_set(INRO_E_ARG, "the CA's certificate as 'cert', or its server as 'est' or 'cmp'");
+	if (e == INRO_OK)
+		e = ca_connect(r->core, &in, &v);
 	return e == INRO_OK ? json_give(json_of_ca(&v), ret) : e;
 }
 
@@ -183,7 +229,23 @@ const struct rest_row rest_other_rows[] = {
 		 IN_BIG("past", false, "certificates that it issued, PEM, one behind the other"), IN_PROPOSAL),
 	  &rest_ca, import_ca },
 	{ "POST", "/v1/connected-cas", "ca connect", "Puts a CA on record whose key is elsewhere", ROLE_ADMIN, 0,
-	  201, FIELDS(IN_CERT, IN_TEXT("by", "file, when not said"), IN_PROPOSAL), &rest_ca, connect_ca },
+	  201,
+	  FIELDS(IN_MUST("name", "how it will be called"),
+		 IN_PEM("cert", false, "its certificate, PEM; a server may say it itself"),
+		 IN_PEM("chain", false, "those above it, PEM, from its issuer up to a root"),
+		 IN_WORD("by", "file, when not said: people carry requests and certificates", "file"),
+		 IN_TEXT("est", "it is asked by EST: https://HOST[:PORT]"),
+		 IN_TEXT("cmp", "it is asked by CMP: http://HOST[:PORT]/PATH, or https"),
+		 IN_TEXT("label", "which CA of that server"),
+		 IN_PEM("trust", false,
+			"the CAs by which the server's TLS is believed, PEM; by CMP also who may sign answers"),
+		 IN_TEXT("user", "who asks there; by CMP the reference"),
+		 IN_TEXT("password", "of that user; it is kept sealed"),
+		 IN_PEM("client_cert", false, "who asks there, PEM with its chain"),
+		 IN_KEY("key", false, "the URI of that certificate's key"),
+		 IN_TEXT("proxy", "of HTTP; none when not said"),
+		 IN_NUMBER("timeout", 1, 600, "seconds of one request, 30 when not said"), IN_PROPOSAL),
+	  &rest_ca, connect_ca },
 	{ "GET", "/v1/cas/{ca}/requests", "ca requests", "Lists requests that a CA elsewhere has not answered",
 	  ROLE_AUDITOR, REST_LIST, 0, NULL, &request, requests_of_ca },
 	{ "POST", "/v1/cas/{ca}/lists", "ca crl-import", "Takes in the list of a CA elsewhere", ROLE_OPERATOR,

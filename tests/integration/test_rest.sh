@@ -3,6 +3,7 @@
 # OpenAPI document says, and what is wrong refused by its name.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/serve.sh"
+. "$INRO_TEST_SOURCE/tests/lib/agent.sh"
 cd "$T"
 for p in curl jq openssl; do command -v $p >/dev/null || skip "$p is not installed"; done
 make_office
@@ -528,6 +529,31 @@ is '.entries == 0'
 wants 200 carol GET /v1/cas/far/requests
 is '.items == []'
 
+# One with a server: the password is sealed, and found sealed anew further down.
+S=$INRO_TEST_SOURCE est_service
+printf 'dev-1:rarely-said-7531' >est/psk
+server() { # JSON: with the address and the certificate of that service
+	jq -nc --arg u "https://localhost:$port" --rawfile t est/tls.pem "{name: \"far2\", est: \$u, trust: \$t} + $1 | with_entries(select(.value != null))"
+}
+no_key alice POST /v1/connected-cas '{name: "far2", est: "https://localhost", client_cert: $c, key: $u}'
+while read -r bad why; do
+	wants 400 alice POST /v1/connected-cas "$(server "$bad")"
+	says "$why"
+done <<'END'
+{user:"dev-1",password:"x",cmp:"http://x"} exclude each other
+{user:"dev-1",password:"x",by:"file"} exclude each other
+{est:null,cert:"x",by:"file",label:"x"} has no server
+{est:null,trust:null} the CA's certificate as 'cert'
+{password:"x"} who asks
+{user:"dev-1",secret:"env:HOME"} 'secret'
+{user:"dev-1",password:"x",timeout:0} timeout
+{user:"dev-1",password:"x",est:"http://x"} no address
+{user:"dev-1",password:"x",trust:"x"} PEM file of CAs
+END
+wants 403 bob POST /v1/connected-cas "$(server '{user: "dev-1", password: "rarely-said-7531"}')"
+wants 201 alice POST /v1/connected-cas "$(server '{user: "dev-1", password: "rarely-said-7531"}')"
+! grep -q rarely-said-7531 home/*.db* "$log" || fail "the password is in the clear somewhere"
+
 # ---- accounts, passes, tenants, settings ----
 
 wants 201 alice POST /v1/users "{\"name\":\"dora\",\"role\":\"auditor\",\"password\":\"$INRO_PASSWORD\"}"
@@ -742,6 +768,10 @@ wants 400 alice POST /v1/seal-key/rotate '{}'
 wants 200 alice POST /v1/seal-key/rotate '{"token":"office"}'
 is '.secrets > 0 and .unread == 0'
 [[ $(of .uri) != "$sealing" ]] || fail "the same key seals"
+call bob POST /v1/certificates "$(csr '{ca:"far2",profile:"tls-client"}')"
+id=$(of .id)
+came() { call bob GET "/v1/certificates/id:$id" && [[ $(of .state) == active ]]; }
+until_true came
 wants 200 dev GET "$S"
 
 # ---- what is wrong is told by its name, and does nothing ----

@@ -75,7 +75,7 @@ static enum inro_err go_there(struct core *c, struct connecting *k)
 			       by->name);
 	if (!k->in->way)
 		return INRO_OK;
-	e = ca_way_fill(by, k->in->way, &k->way);
+	e = ca_way_fill(c, by, k->in->way, &k->way);
 	k->way.tenant = c->tenant;
 	ca_reach_open(c, by, &k->way, &r);
 	return e == INRO_OK ? hear(&r, k) : e;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backoffice/core/ca/secret_ref.h"
+#include "backoffice/core/ca/way_secret.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/pem.h"
@@ -12,6 +13,7 @@
 
 #define URL_MAX	  512
 #define LABEL_MAX 128
+#define PASSWORD_MAX 255
 
 /* ---- what is wished ---- */
 
@@ -66,14 +68,20 @@ static enum inro_err check_key(const struct ca_way_wish *w)
 
 static enum inro_err check_who(const struct ca_way_wish *w)
 {
-	bool by_key = w->key_uri && w->cert.n, by_name = w->account && w->secret;
+	bool has_secret = w->secret || w->password.n;
+	bool by_key = w->key_uri && w->cert.n, by_name = w->account && has_secret;
 
-	if (by_key == by_name || !w->key_uri != !w->cert.n || !w->account != !w->secret)
+	if (by_key == by_name || !w->key_uri != !w->cert.n || !w->account != !has_secret ||
+	    (w->secret && w->password.n))
 		return err_set(INRO_E_ARG, "who asks is an account and where its password is, or a "
 					   "certificate and the URI of its key");
 	if (by_name && strchr(w->account, ':'))
 		return err_set(INRO_E_ARG, "an account has no ':'");
-	return by_name ? secret_ref_check(w->secret) : check_key(w);
+	if (w->password.n > PASSWORD_MAX)
+		return err_set(INRO_E_ARG, "a password of more than %d octets", PASSWORD_MAX);
+	if (w->secret)
+		return secret_ref_check(w->secret);
+	return by_key ? check_key(w) : INRO_OK;
 }
 
 static enum inro_err check_wish(const struct ca_connector *by, const struct ca_way_wish *w)
@@ -94,7 +102,8 @@ static enum inro_err check_wish(const struct ca_connector *by, const struct ca_w
 	return e;
 }
 
-enum inro_err ca_way_fill(const struct ca_connector *by, const struct ca_way_wish *w, struct ca_way *ret)
+enum inro_err ca_way_fill(struct core *c, const struct ca_connector *by, const struct ca_way_wish *w,
+			  struct ca_way *ret)
 {
 	const struct {
 		char **to;
@@ -111,6 +120,8 @@ enum inro_err ca_way_fill(const struct ca_connector *by, const struct ca_way_wis
 		e = blob_set(&ret->trust, w->trust);
 	if (e == INRO_OK)
 		e = blob_set(&ret->cert, w->cert);
+	if (e == INRO_OK && w->password.n)
+		e = way_secret_seal(c, w->password, ret);
 	ret->seconds = w->seconds ? w->seconds : WAY_SECONDS;
 	ret->created_ms = clock_now_ms();
 	return e;
@@ -150,12 +161,11 @@ void ca_reach_open(struct core *c, const struct ca_connector *by, const struct c
 
 enum inro_err ca_reach_who(struct ca_reach *r)
 {
-	const char *secret = text_or_null(r->way->secret);
-	enum inro_err e = secret && !r->secret.p ? secret_ref_read(secret, &r->secret) : INRO_OK;
+	enum inro_err e = r->secret.p ? INRO_OK : way_secret_read(r->c, r->way, &r->secret);
 
 	/* Without one a MAC is anybody's. */
-	if (e == INRO_OK && secret && !r->secret.n)
-		e = err_set(INRO_E_CONFIG, "the password at %s is empty", secret);
+	if (e == INRO_OK && text_or_null(r->way->secret) && !r->secret.n)
+		e = err_set(INRO_E_CONFIG, "the password at %s is empty", way_secret_name(r->way));
 	r->who.psk = secret_bytes(&r->secret);
 	return e;
 }

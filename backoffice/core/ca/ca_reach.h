@@ -24,9 +24,9 @@ void ca_reach_open(struct core *c, const struct ca_connector *by, const struct c
 /* Reads the password, when there is one and it was not read: before who asks is shown. */
 MUST_CHECK enum inro_err ca_reach_who(struct ca_reach *r);
 
-/* What was wished, checked, as a record without ids. */
-MUST_CHECK enum inro_err ca_way_fill(const struct ca_connector *by, const struct ca_way_wish *w,
-				     struct ca_way *ret);
+/* What was wished, checked, as a record without ids; a password is sealed. */
+MUST_CHECK enum inro_err ca_way_fill(struct core *c, const struct ca_connector *by,
+				     const struct ca_way_wish *w, struct ca_way *ret);
 
 /* Of what a server named: the one that certifies none of the others, DER, and those above it, from its
  * issuer up, PEM.  INRO_E_POLICY: there are several. */

@@ -58,7 +58,15 @@ static enum inro_err note_order(struct core *c, void *arg)
 
 static enum inro_err note_way(struct core *c, void *arg)
 {
-	return store_update(c->store, (struct ca_way *)arg);
+	const struct ca_way *way = arg;
+	SCOPED(ca_way) now = { 0 };
+	enum inro_err e = store_get(c->store, way->id, &now);
+
+	now.tries = way->tries;
+	now.due_ms = way->due_ms;
+	if (e == INRO_OK)
+		e = text_set(&now.why, way->why);
+	return e == INRO_OK ? store_update(c->store, &now) : e;
 }
 
 static enum inro_err way_failed(struct core *c, struct ca_way *way, enum inro_err e)

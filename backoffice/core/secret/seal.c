@@ -10,6 +10,7 @@
 
 #include "backoffice/core/internal.h"
 #include "backoffice/core/keyring.h"
+#include "backoffice/core/reach.h"
 #include "backoffice/core/setting.h"
 #include "base/clock.h"
 
@@ -318,25 +319,51 @@ struct batch {
 	const char *uri;
 };
 
-static enum inro_err reseal_one(struct core *c, const struct credential *rec, const char *uri,
-				struct blob *ret)
+static enum inro_err is_by(struct core *c, const char *uri, struct bytes sealed, bool *ret)
 {
-	struct bytes stored = blob_bytes(&rec->secret);
-	SCOPED(secret) plain = { 0 };
-	SCOPED(device) d = { 0 };
-	struct seal_of of = { rec->kind, NULL, rec->algorithm, blob_bytes(&rec->serial) };
 	uint32_t number, now;
 	bool fresh;
 	enum inro_err e = number_of(c, uri, &now, &fresh);
 
-	if (e == INRO_OK && read_head(&stored, &number) == INRO_OK && number == now)
-		return INRO_OK;
-	if (e == INRO_OK && rec->device)
+	*ret = e == INRO_OK && read_head(&sealed, &number) == INRO_OK && number == now;
+	return e;
+}
+
+static enum inro_err again_by(struct core *c, const char *uri, const struct seal_of *of,
+			      struct bytes sealed, struct blob *ret)
+{
+	SCOPED(secret) plain = { 0 };
+	enum inro_err e = seal_open(c, of, sealed, &plain);
+
+	return e == INRO_OK ? close_by(c, uri, of, secret_bytes(&plain), ret) : e;
+}
+
+enum inro_err seal_again(struct core *c, const struct seal_of *of, struct bytes sealed,
+			 struct blob *ret)
+{
+	AUTO(free_chars) char *uri = NULL;
+	bool is = false;
+	enum inro_err e = current(c, &uri);
+
+	if (e == INRO_OK)
+		e = is_by(c, uri, sealed, &is);
+	return e == INRO_OK && !is ? again_by(c, uri, of, sealed, ret) : e;
+}
+
+static enum inro_err reseal_one(struct core *c, const struct credential *rec, const char *uri,
+				struct blob *ret)
+{
+	SCOPED(device) d = { 0 };
+	struct seal_of of = { rec->kind, NULL, rec->algorithm, blob_bytes(&rec->serial) };
+	bool is = false;
+	enum inro_err e = is_by(c, uri, blob_bytes(&rec->secret), &is);
+
+	if (e != INRO_OK || is)
+		return e;
+	if (rec->device)
 		e = store_get(c->store, rec->device, &d);
 	of.device = d.device_id;
-	if (e == INRO_OK)
-		e = seal_open(c, &of, blob_bytes(&rec->secret), &plain);
-	return e == INRO_OK ? close_by(c, uri, &of, secret_bytes(&plain), ret) : e;
+	return e == INRO_OK ? again_by(c, uri, &of, blob_bytes(&rec->secret), ret) : e;
 }
 
 /* A row that changed since it was read stays as it is; its writer sealed it by the new key. */
@@ -431,6 +458,8 @@ enum inro_err seal_rotate(struct core *c, const struct seal_key_request *r,
 		if (e == INRO_OK)
 			e = next_batch(c, &after, &report);
 	} while (e == INRO_OK && after);
+	if (e == INRO_OK)
+		e = ca_ways_reseal(c, &report);
 	if (e != INRO_OK)
 		return e;
 	*ret = report;
