@@ -1,6 +1,6 @@
 # tests of tools, and of the house as a whole
 inro_script_test(integration/test_layers.sh)
-inro_script_test(integration/test_scripts.sh)
+inro_script_test(integration/test_scripts.sh TIMEOUT 600)
 inro_test(unit/test_tools_parse.c LINKS inro_tools)
 target_compile_options(test_tools_parse PRIVATE -Wno-write-strings) # argv of literals
 inro_test(unit/test_tools_show.c LINKS inro_tools)

@@ -135,7 +135,7 @@ enum inro_err ca_connect_run(const struct call *c, json_t **ret)
 static void sent(void *arg, const struct ca_sent_one *one)
 {
 	static const char *const words[] = {
-		[SENT_CAME] = "came", [SENT_WAITS] = "waits", [SENT_FAILED] = "failed"
+		[SENT_CAME] = "came", [SENT_TOLD] = "told", [SENT_WAITS] = "waits", [SENT_FAILED] = "failed"
 	};
 	json_array_append_new(arg, json_pack("{s:I s:s s:o s:s}", "id", (json_int_t)one->credential, "what",
 					     words[one->what], "again",
@@ -172,8 +172,8 @@ enum inro_err ca_send_run(const struct call *c, json_t **ret)
 		return e;
 	}
 	e = sent_status(c, &done, list);
-	if (json_give(json_pack("{s:s s:I s:I s:I s:I s:o}", "name", call_arg(c, 0), "came",
-				(json_int_t)done.came, "waits", (json_int_t)done.waits, "failed",
+	if (json_give(json_pack("{s:s s:I s:I s:I s:I s:I s:o}", "name", call_arg(c, 0), "came",
+				(json_int_t)done.came, "told", (json_int_t)done.told, "waits", (json_int_t)done.waits, "failed",
 				(json_int_t)done.failed, "later", (json_int_t)done.later, "requests", list),
 		      ret))
 		return err_set(INRO_E_NO_MEMORY, "memory is short");
@@ -187,6 +187,9 @@ static enum inro_err write_order(const char *folder, const struct ca_order_view 
 {
 	char name[32];
 	json_t *pem = json_object_get(doc, "pem");
+
+	if (!json_is_string(pem)) /* a revocation */
+		return INRO_OK;
 	snprintf(name, sizeof name, "%lld.csr", (long long)v->rec.credential);
 	AUTO(free_chars) char *path = file_join(folder, name);
 	if (!path || !pem)

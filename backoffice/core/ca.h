@@ -124,7 +124,8 @@ struct ca_connection {
 };
 MUST_CHECK enum inro_err ca_connect(struct core *c, const struct ca_connection *in,
 				    struct ca_view *ret);
-/* The requests that a CA elsewhere has not answered. */
+/* The requests that a CA elsewhere has not answered, and the revocations that it was not told (csr
+ * empty). */
 struct ca_orders {
 	struct ca_order_view {
 		struct ca_order rec;

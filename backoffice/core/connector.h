@@ -21,6 +21,12 @@ struct ca_answer {
 };
 void ca_answer_clear(struct ca_answer *a);
 
+/* A certificate of it that was revoked here. */
+struct ca_end {
+	struct bytes issuer, serial; /* Name; magnitude */
+	unsigned reason;	     /* enum crl_reason */
+};
+
 struct ca_connector {
 	const char *name;
 	/* Before the request is recorded: what that CA knows it by goes into order->reference.  It may
@@ -42,6 +48,8 @@ struct ca_connector {
 	enum inro_err (*cas)(struct ca_reach *r, struct est_certs *ret);
 	/* One request.  What the order's reference becomes is recorded with what came of it. */
 	enum inro_err (*ask)(struct ca_reach *r, struct ca_order *order, struct ca_answer *ret);
+	/* That CA revokes it, or had; NULL: people tell.  The order's reference as above. */
+	enum inro_err (*end)(struct ca_reach *r, struct ca_order *order, const struct ca_end *what);
 };
 extern const struct ca_connector ca_by_est, ca_by_cmp;
 /* For those that have no better: nothing is noted, files are read, and people tell. */

@@ -88,6 +88,7 @@ struct core {
 	core_pin_fn *ask_pin;
 	void *ask_arg;
 	struct key_ring *ring;
+	int64_t untold_ca; /* one that nobody tells of revocations (ca/ca_end.h); 0: not looked yet */
 	struct ca_away *away; /* places of CAs' keys that did not work (ca_signer.h) */
 	struct transaction open;
 	bool changing; /* a work is being run in it */

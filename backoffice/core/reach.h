@@ -31,7 +31,7 @@ struct ca_way_wish {
 	int64_t seconds;    /* 0: WAY_SECONDS */
 };
 
-enum ca_sent_what { SENT_CAME, SENT_WAITS, SENT_FAILED };
+enum ca_sent_what { SENT_CAME, SENT_TOLD, SENT_WAITS, SENT_FAILED };
 struct ca_sent_one {
 	int64_t credential;
 	enum ca_sent_what what;
@@ -40,9 +40,9 @@ struct ca_sent_one {
 };
 typedef void ca_sent_fn(void *arg, const struct ca_sent_one *one);
 struct ca_sent {
-	size_t came, waits, failed, later; /* later: it is not their time yet */
+	size_t came, told, waits, failed, later; /* told: revocations; later: it is not their time yet */
 };
-/* The requests that wait for this CA, those whose time has come, or all (`now`).  fn may be NULL.  An
+/* The requests that wait for this CA and the revocations that it is to be told, those whose time has come, or all (`now`).  fn may be NULL.  An
  * error of its own is about the way there, which is kept and puts the next try off.  INRO_E_BUSY: somebody
  * else is at it.  Takes an operator. */
 MUST_CHECK enum inro_err ca_send(struct core *c, const char *name, bool now, ca_sent_fn *fn, void *arg,

@@ -48,7 +48,7 @@ struct status {
 MUST_CHECK enum inro_err status_of(struct core *c, int64_t ca, int64_t generation,
 				   struct bytes serial, struct status *ret);
 
-/* In a write transaction: something else is to be said of it. */
+/* In a write transaction: something else is to be said of it, also to its CA elsewhere. */
 MUST_CHECK enum inro_err status_changed(struct core *c, const struct credential *rec);
 /* Each change behind number *at, which becomes the last one's; *ret_all: they are not all there any
  * more, or the database is another one's copy: all that is kept may be wrong. */

@@ -1,8 +1,11 @@
 /* cmp_ask - see cmp_ask.h. */
 #include "backoffice/pki/cmp_ask.h"
+#include "backoffice/pki/ext.h"
 #include "base/der.h"
 
 const struct bytes cmp_oid_ca_certs = BYTES_LIT("\x2b\x06\x01\x05\x05\x07\x04\x11");
+
+static const struct bytes oid_reason = BYTES_LIT("\x55\x1d\x15");
 
 /* ---- written ---- */
 
@@ -34,6 +37,42 @@ void cmp_add_confirm(struct buf *b, const struct cmp_confirmation *c)
 	der_add_int(b, c->request);
 	if (c->rejected)
 		cmp_add_status(b, CMP_REJECTION, CMP_FAIL_NONE, "the certificate is not what was asked for");
+	der_end(b, one);
+	der_end(b, list);
+	der_end(b, body);
+}
+
+static void add_reason(struct buf *b, unsigned reason)
+{
+	const uint8_t value[] = { DER_ENUMERATED, 1, (uint8_t)reason };
+
+	ext_add_other(b, oid_reason, false, BYTES(value, sizeof value));
+}
+
+/* CertTemplate's fields are tagged implicitly, but for names (RFC 4211 5). */
+static void add_id(struct buf *b, struct bytes issuer, struct bytes serial)
+{
+	size_t template = der_begin(b, DER_SEQUENCE), number = der_begin(b, DER_CONTEXT | 1), name;
+
+	if (serial.n && serial.p[0] & 0x80)
+		buf_add_u8(b, 0);
+	buf_add(b, serial);
+	der_end(b, number);
+	name = der_begin(b, DER_EXPLICIT(3));
+	buf_add(b, issuer);
+	der_end(b, name);
+	der_end(b, template);
+}
+
+void cmp_add_revocation(struct buf *b, struct bytes issuer, struct bytes serial, unsigned reason)
+{
+	size_t body = der_begin(b, DER_EXPLICIT(CMP_RR)), list = der_begin(b, DER_SEQUENCE),
+	       one = der_begin(b, DER_SEQUENCE), details;
+
+	add_id(b, issuer, serial);
+	details = der_begin(b, DER_SEQUENCE);
+	add_reason(b, reason);
+	der_end(b, details);
 	der_end(b, one);
 	der_end(b, list);
 	der_end(b, body);
@@ -168,6 +207,24 @@ enum inro_err cmp_read_poll(struct bytes body, int64_t *ret_request, int64_t *re
 	if (!e)
 		e = der_take_int(&in, ret_request);
 	return e ? e : der_take_int(&in, ret_after);
+}
+
+/* What may follow the status (revCerts, crls) says nothing new. */
+enum inro_err cmp_read_revoked(struct bytes body, struct cmp_said *ret)
+{
+	struct cmp_said said = { 0 };
+	struct bytes in, list;
+	enum inro_err e = der_only(body, DER_SEQUENCE, &in);
+
+	if (!e)
+		e = der_take(&in, DER_SEQUENCE, &list);
+	if (!e)
+		e = take_said(&list, &said);
+	if (!e && list.n)
+		e = err_set(INRO_E_UNSUPPORTED, "more answers than questions");
+	if (!e)
+		*ret = said;
+	return e;
 }
 
 enum inro_err cmp_read_error(struct bytes body, struct cmp_said *ret)

@@ -12,6 +12,8 @@ void cmp_add_p10(struct buf *ret, struct bytes csr);
 void cmp_add_poll_again(struct buf *ret, int64_t request);
 /* As read by cmp_read_confirmation(); hash_alg is not looked at. */
 void cmp_add_confirm(struct buf *ret, const struct cmp_confirmation *c);
+/* rr of one certificate; reason as in a revocation list. */
+void cmp_add_revocation(struct buf *ret, struct bytes issuer, struct bytes serial, unsigned reason);
 /* genm with one type and nothing else. */
 void cmp_add_question(struct buf *ret, struct bytes oid);
 
@@ -32,6 +34,8 @@ struct cmp_came {
 MUST_CHECK enum inro_err cmp_read_answer(struct bytes body, struct cmp_came *ret);
 /* The only one; *ret_after in seconds. */
 MUST_CHECK enum inro_err cmp_read_poll(struct bytes body, int64_t *ret_request, int64_t *ret_after);
+/* rp with one status. */
+MUST_CHECK enum inro_err cmp_read_revoked(struct bytes body, struct cmp_said *ret);
 MUST_CHECK enum inro_err cmp_read_error(struct bytes body, struct cmp_said *ret);
 /* The next certificate of a CACertSeq's content. */
 MUST_CHECK enum inro_err cmp_next_cert(struct bytes *certs, struct bytes *ret);

@@ -198,7 +198,7 @@ static enum inro_err remove_place(struct rest *r, json_t **ret)
 
 static const struct rest_shape request = { "CARequestWaiting",
 					   FIELDS(OUT_COUNT("id"), OUT_TEXT("device"), OUT_TEXT("subject"),
-						  OUT_TIME("asked"), OUT_HAS("pem"), OUT_COUNT("tries"),
+						  OUT_HAS("what"), OUT_TIME("asked"), OUT_TEXT("pem"), OUT_COUNT("tries"),
 						  OUT_TIME("again"), OUT_TEXT("why")) };
 static const struct rest_shape taken = { "ListTaken",
 					 FIELDS(OUT_HAS("name"), OUT_COUNT("number"), OUT_COUNT("entries"),
@@ -246,7 +246,7 @@ const struct rest_row rest_other_rows[] = {
 		 IN_TEXT("proxy", "of HTTP; none when not said"),
 		 IN_NUMBER("timeout", 1, 600, "seconds of one request, 30 when not said"), IN_PROPOSAL),
 	  &rest_ca, connect_ca },
-	{ "GET", "/v1/cas/{ca}/requests", "ca requests", "Lists requests that a CA elsewhere has not answered",
+	{ "GET", "/v1/cas/{ca}/requests", "ca requests", "Lists requests that a CA elsewhere has not answered, and revocations that it was not told",
 	  ROLE_AUDITOR, REST_LIST, 0, NULL, &request, requests_of_ca },
 	{ "POST", "/v1/cas/{ca}/lists", "ca crl-import", "Takes in the list of a CA elsewhere", ROLE_OPERATOR,
 	  REST_BIG, 0, FIELDS(IN_BIG("crl", true, "its last complete list, PEM")), &taken, take_list },

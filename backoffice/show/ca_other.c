@@ -38,9 +38,10 @@ json_t *json_of_ca_changed_places(const char *ca, const struct ca_places *l)
 json_t *json_of_ca_order(const struct ca_order_view *v)
 {
 	struct bytes csr = blob_bytes(&v->rec.csr);
-	return json_pack("{s:I s:o s:o s:o s:o s:I s:o s:o}", "id", (json_int_t)v->rec.credential, "device",
-			 json_of_text(v->device_id), "subject", json_of_text(v->subject), "asked",
-			 json_of_time(v->rec.created_ms / 1000), "pem", json_of_pem(PEM_CSR, &csr, 1), "tries",
+	return json_pack("{s:I s:s s:o s:o s:o s:o s:I s:o s:o}", "id", (json_int_t)v->rec.credential, "what",
+			 csr.n ? "issue" : "revoke", "device", json_of_text(v->device_id), "subject",
+			 json_of_text(v->subject), "asked", json_of_time(v->rec.created_ms / 1000), "pem",
+			 csr.n ? json_of_pem(PEM_CSR, &csr, 1) : json_null(), "tries",
 			 (json_int_t)v->rec.tries, "again",
 			 v->rec.due_ms ? json_of_time(v->rec.due_ms / 1000) : json_null(), "why",
 			 json_of_text(v->rec.why));

@@ -30,6 +30,47 @@ fails plant "the CA refuses it"
 mv kept.psk ra.psk
 sends plant
 
+# What is revoked here is revoked there; what is held, people tell.
+there() { far cert list --json | jq -r ".[] | select(.subject == \"CN=$1\") | .state"; }
+waiting() { near ca requests plant --json; }
+must near cert hold "id:$id" >s.out
+grep -q "tell it" s.out || fail "a hold is told by itself: $(cat s.out)"
+[[ $(waiting | jq length) == 0 ]] || fail "$(waiting)"
+must near cert release "id:$id" >s.out
+must near cert revoke "id:$id" --reason keyCompromise >s.out
+! grep -q "tell it" s.out || fail "$(cat s.out)"
+waiting | jq -e '.[0] | .what == "revoke" and .pem == null and .tries == 0' >/dev/null || fail "$(waiting)"
+mkdir none
+must near ca requests plant --out-dir none >/dev/null
+[[ -z $(ls none) ]] || fail "a revocation is written as a request: $(ls none)"
+mv ra.psk kept.psk
+echo nonsense >ra.psk
+send plant && fail "told by another secret: $(cat s.out)"
+grep -q "the CA refuses it" s.err || fail "$(cat s.err)"
+waiting | jq -e '.[0] | .what == "revoke" and .tries == 1 and (.why | test("refuses"))' >/dev/null || fail "$(waiting)"
+[[ $(there d2) == active ]] || fail "$(far cert list)"
+mv kept.psk ra.psk
+order plant d3
+send plant || fail "$(cat s.out s.err)"
+said came 1
+said told 1
+[[ $(there d2) == revoked && $(waiting | jq length) == 0 ]] || fail "$(far cert list; waiting)"
+far cert show "id:$(far cert list --json | jq '.[] | select(.subject == "CN=d2") | .id')" --json | jq -e '.reason == "keyCompromise"' >/dev/null ||
+	fail "for another reason"
+# revoked there first; its number is one that begins with a set bit or not
+must far cert revoke "id:$(far cert list --json | jq '.[] | select(.subject == "CN=d3") | .id')" >/dev/null
+must near cert revoke "id:$id" >/dev/null
+send plant || fail "$(cat s.out s.err)"
+said told 1
+# on the CA's list already
+order plant d4
+sends plant
+must near cert revoke "id:$id" >/dev/null
+must far cert revoke "id:$(far cert list --json | jq '.[] | select(.subject == "CN=d4") | .id')" >/dev/null
+send plant || fail "$(cat s.out s.err)"
+near audit list --json >s.out
+grep -q certificate.told s.out || fail "no event tells it"
+
 # Killed between sending and storing: the same transaction, one certificate.
 for ((n = 0; n < 4; n++)); do
 	order plant "k$n"
@@ -147,6 +188,13 @@ order stock m2
 far_sign m2.csr stock leaf m2.pem
 mock -rsp_cert m2.pem -grant_implicitconf
 sends stock
+must near cert revoke "id:$id" >/dev/null
+mock -rsp_cert m2.pem -pkistatus 2 -statusstring "not on Sundays"
+send stock && fail "told who refuses: $(cat s.out)"
+grep -q "not on Sundays" s.err || fail "$(cat s.err)"
+mock -rsp_cert m2.pem -pkistatus 0
+send stock || fail "$(cat s.out s.err)"
+said told 1
 order stock m3
 mock -rsp_cert m2.pem -srv_secret pass:another
 fails stock "another secret|refuses it"

@@ -23,7 +23,7 @@ state() { near cert show "id:$1" --json | jq -r .state; }
 order() {
 	request "$2"
 	must near cert issue --ca "$1" --profile tls-client --csr "$2.csr" --out "$2.out" >/dev/null
-	id=$(near ca requests "$1" --json | jq -r "last(.[]).id")
+	id=$(near ca requests "$1" --json | jq -r 'last(.[] | select(.what == "issue")).id')
 }
 
 sends() {

@@ -321,6 +321,36 @@ static void test_answers_are_read(void **state)
 		assert_int_not_equal(cmp_read_answer(BYTES(body.p, n), &came), INRO_OK);
 }
 
+/* A server reads what is written here, and its answer is read here. */
+static void test_revocations_are_read(void **state)
+{
+	static const struct bytes issuer = BYTES_LIT("\x30\x00");
+	static const struct bytes serial = BYTES_LIT("\x80\x01");
+	static const struct bytes reason =
+		BYTES_LIT("\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x04");
+	SCOPED(buf) b = { 0 };
+	SCOPED(buf) a = { 0 };
+	struct bytes one, in, template, got_issuer, got_serial, body;
+	struct cmp_said said;
+
+	(void)state;
+	cmp_add_revocation(&b, issuer, serial, 4);
+	OK(cmp_only_one(in_tag(&b), &one));
+	OK(der_only(one, DER_SEQUENCE, &in));
+	OK(der_take(&in, DER_SEQUENCE, &template));
+	OK(crmf_read_id(template, &got_issuer, &got_serial));
+	assert_true(bytes_equal(got_issuer, issuer));
+	assert_true(bytes_equal(got_serial, serial));
+	assert_true(bytes_equal(in, reason));
+	cmp_add_revoked(&a, CMP_REJECTION, CMP_FAIL_CERT_REVOKED, "long ago");
+	body = in_tag(&a);
+	OK(cmp_read_revoked(body, &said));
+	assert_int_equal(said.fails, 1u << CMP_FAIL_CERT_REVOKED);
+	assert_true(bytes_is(said.text, "long ago"));
+	for (size_t n = 0; n < body.n; n++)
+		assert_int_not_equal(cmp_read_revoked(BYTES(body.p, n), &said), INRO_OK);
+}
+
 static void test_errors_and_polls_are_read(void **state)
 {
 	SCOPED(buf) error = { 0 };
@@ -374,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_changed_messages),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_answers_are_read),
+		cmocka_unit_test(test_revocations_are_read),
 		cmocka_unit_test(test_errors_and_polls_are_read),
 		cmocka_unit_test(test_confirmation_is_read),
 	};

@@ -10,6 +10,7 @@
 
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca/ca_above.h"
+#include "backoffice/core/ca/ca_end.h"
 #include "backoffice/core/connector.h"
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/issue.h"
@@ -244,6 +245,8 @@ static enum inro_err insert_arrived(struct core *c, struct arrival *a)
 		e = device_activate(c, a->rec.device);
 	if (e == INRO_OK)
 		e = request ? cred_replace(c, request, &a->rec) : cred_insert(c, &a->rec);
+	if (e == INRO_OK && request)
+		e = ca_order_drop(c, request);
 	if (e == INRO_E_EXISTS)
 		return err_set(e, "CA '%s' has another certificate with that serial", a->k->ca.name);
 	return e == INRO_OK ? tell_arrival(c, a) : e;

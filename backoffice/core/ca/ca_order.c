@@ -105,35 +105,76 @@ static enum inro_err fill_view(struct core *c, const struct credential *rec, str
 	return e == INRO_OK ? text_set(&v->device_id, d.device_id) : e;
 }
 
-enum inro_err ca_orders(struct core *c, const char *name, struct ca_orders *ret)
+static enum inro_err add_view(struct core *c, const struct credential *rec, struct ca_orders *l)
 {
-	SCOPED(ca) ca = { 0 };
-	SCOPED(ca_orders) l = { 0 };
-	struct store_cond conds[] = {
+	struct ca_order_view *more = realloc(l->items, (l->n + 1) * sizeof *more);
+	enum inro_err e;
+
+	if (!more)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a list of %zu", l->n + 1);
+	l->items = more;
+	more[l->n] = (struct ca_order_view) { 0 };
+	e = fill_view(c, rec, &more[l->n++]);
+	if (e == INRO_E_NOT_FOUND) { /* approved, and not sent yet */
+		l->n--;
+		e = INRO_OK;
+	}
+	return e;
+}
+
+static enum inro_err add_requests(struct core *c, const struct ca *ca, struct ca_orders *l)
+{
+	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = c->tenant },
 		{ .field = "state", .number = CRED_PENDING },
-		{ .field = "ca" },
+		{ .field = "ca", .number = ca->id },
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
 	void *rows = NULL;
 	size_t n = 0;
+	enum inro_err e = core_all(c, &credential_type, &q, &rows, &n);
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = add_view(c, (const struct credential *)rows + i, l);
+	list_free(&credential_type, rows, n);
+	return e;
+}
+
+static enum inro_err add_ends(struct core *c, const struct ca *ca, struct ca_orders *l)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "ca", .number = ca->id },
+		{ .field = "csr", .op = STORE_NONE },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	void *rows = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(c, &ca_order_type, &q, &rows, &n);
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		SCOPED(credential) rec = { 0 };
+
+		e = store_get(c->store, ((const struct ca_order *)rows + i)->credential, &rec);
+		if (e == INRO_OK)
+			e = add_view(c, &rec, l);
+	}
+	list_free(&ca_order_type, rows, n);
+	return e;
+}
+
+enum inro_err ca_orders(struct core *c, const char *name, struct ca_orders *ret)
+{
+	SCOPED(ca) ca = { 0 };
+	SCOPED(ca_orders) l = { 0 };
 	enum inro_err e = ca_load(c, name, &ca);
 
 	if (e == INRO_OK && !ca_connector_of(&ca))
 		e = err_set(INRO_E_STATE, "CA '%s' is here: its requests wait for nobody elsewhere", name);
-	conds[2].number = ca.id;
 	if (e == INRO_OK)
-		e = core_all(c, &credential_type, &q, &rows, &n);
-	if (e == INRO_OK && !(l.items = calloc(n ? n : 1, sizeof *l.items)))
-		e = err_set(INRO_E_NO_MEMORY, "no memory for a list of %zu", n);
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		e = fill_view(c, (const struct credential *)rows + i, &l.items[l.n++]);
-		if (e == INRO_E_NOT_FOUND) { /* approved, and not sent yet */
-			l.n--;
-			e = INRO_OK;
-		}
-	}
-	list_free(&credential_type, rows, n);
+		e = add_requests(c, &ca, &l);
+	if (e == INRO_OK)
+		e = add_ends(c, &ca, &l);
 	if (e != INRO_OK)
 		return e;
 	*ret = l;

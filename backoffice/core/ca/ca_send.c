@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backoffice/core/ca/ca_end.h"
 #include "backoffice/core/ca/ca_reach.h"
 #include "backoffice/core/authority.h"
 #include "backoffice/core/duty.h"
 #include "backoffice/core/lease.h"
+#include "backoffice/pki/cert.h"
 #include "base/clock.h"
 
 #define SECOND_MS INT64_C(1000)
@@ -169,14 +171,57 @@ static enum inro_err note(struct core *c, struct turn_of *t)
 	enum inro_err e = INRO_OK;
 
 	t->one.due_ms = t->order->due_ms;
-	if (t->one.what == SENT_CAME)
+	if (t->one.what == SENT_CAME || t->one.what == SENT_TOLD)
 		return e;
 	e = text_set(&t->order->why, t->one.words);
 	return e == INRO_OK ? core_write(c, note_order, t->order) : e;
 }
 
+/* ---- one revocation ---- */
+
+static enum inro_err told_work(struct core *c, void *arg)
+{
+	const struct turn_of *t = arg;
+	SCOPED(buf) detail = { 0 };
+	char name[24];
+	const struct audit_entry entry = { "certificate.told", "certificate", name, EVENT_DONE, &detail };
+	enum inro_err e = ca_order_drop(c, t->order->credential);
+
+	snprintf(name, sizeof name, "%lld", (long long)t->order->credential);
+	detail_text(&detail, "ca", t->s->ca.name);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
+}
+
+static enum inro_err tell_end(struct core *c, struct turn_of *t)
+{
+	SCOPED(credential) rec = { 0 };
+	SCOPED(cert) cert = { 0 };
+	enum inro_err e = core_by_id(c, &credential_type, t->order->credential, &rec);
+	struct ca_end what = { .reason = (unsigned)rec.reason };
+
+	if (e == INRO_OK)
+		e = cert_read(blob_bytes(&rec.cert), &cert);
+	what.issuer = cert.issuer;
+	what.serial = cert.serial;
+	return e == INRO_OK ? t->s->by->end(&t->s->reach, t->order, &what) : e;
+}
+
+static enum inro_err ask_there(struct core *c, struct turn_of *t, struct ca_answer *ret)
+{
+	return ca_order_ends(t->order) ? tell_end(c, t) : t->s->by->ask(&t->s->reach, t->order, ret);
+}
+
+static enum inro_err take_there(struct core *c, struct turn_of *t, const struct ca_answer *a)
+{
+	if (!ca_order_ends(t->order))
+		return take(c, t, buf_bytes(&a->cert));
+	t->one.what = SENT_TOLD;
+	return core_write(c, told_work, t);
+}
+
 static void count(struct sending *s, const struct ca_sent_one *one)
 {
+	s->done.told += one->what == SENT_TOLD;
 	s->done.came += one->what == SENT_CAME;
 	s->done.waits += one->what == SENT_WAITS;
 	s->done.failed += one->what == SENT_FAILED;
@@ -209,7 +254,7 @@ static enum inro_err send_one(struct core *c, struct sending *s, struct ca_order
 {
 	struct turn_of t = { .s = s, .order = order, .one = { .credential = order->credential } };
 	struct ca_answer a = { 0 };
-	enum inro_err e = s->by->ask(&s->reach, order, &a);
+	enum inro_err e = ask_there(c, &t, &a);
 
 	if (is_about_the_way(e)) {
 		ca_answer_clear(&a);
@@ -222,7 +267,7 @@ static enum inro_err send_one(struct core *c, struct sending *s, struct ca_order
 	} else if (a.waits) {
 		put_off_there(&t, a.wait);
 	} else {
-		e = take(c, &t, buf_bytes(&a.cert));
+		e = take_there(c, &t, &a);
 	}
 	if (e == INRO_OK)
 		e = note(c, &t);
@@ -255,13 +300,21 @@ static int by_due(const void *x, const void *y)
 	return (a->id > b->id) - (a->id < b->id);
 }
 
-/* It may have been rejected while others were sent. */
-static enum inro_err still_waits(struct core *c, const struct ca_order *order, bool *ret)
+static enum inro_err drop_work(struct core *c, void *arg)
+{
+	return ca_order_drop(c, ((const struct ca_order *)arg)->credential);
+}
+
+/* It may have been rejected while others were sent; the end of what has expired is of no use. */
+static enum inro_err still_waits(struct core *c, struct ca_order *order, bool *ret)
 {
 	SCOPED(credential) rec = { 0 };
 	enum inro_err e = core_by_id(c, &credential_type, order->credential, &rec);
 
-	*ret = e == INRO_OK && rec.state == CRED_PENDING;
+	*ret = e == INRO_OK &&
+	       (ca_order_ends(order) ? ca_end_is_wanted(&rec) : rec.state == CRED_PENDING);
+	if (e == INRO_OK && ca_order_ends(order) && !*ret)
+		e = core_write(c, drop_work, order);
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
@@ -315,7 +368,7 @@ static enum inro_err run(struct core *c, struct sending *s)
 	if (e == INRO_OK)
 		e = send_all(c, s);
 	/* Others got through. */
-	if (s->done.came || s->done.waits)
+	if (s->done.came || s->done.told || s->done.waits)
 		s->way.tries = 0;
 	return e == INRO_OK ? way_is_good(c, &s->way) : way_failed(c, &s->way, e);
 }

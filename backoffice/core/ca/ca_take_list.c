@@ -6,6 +6,7 @@
  * 2. An older list than the last one is refused.
  */
 #include "backoffice/core/authority.h"
+#include "backoffice/core/ca/ca_end.h"
 #include "backoffice/core/connector.h"
 #include "backoffice/core/move.h"
 #include "backoffice/pki/crl_read.h"
@@ -70,6 +71,8 @@ static enum inro_err follow(struct core *c, struct taking *t, const struct crl_e
 	if (may_follow(&rec, entry)) {
 		t->done.changed++;
 		e = cred_apply(c, &rec, &change);
+		if (e == INRO_OK) /* it knows */
+			e = ca_order_drop(c, rec.id);
 	}
 	t->found += rec.revoked_at && rec.not_after >= t->list.this_update;
 	return e;

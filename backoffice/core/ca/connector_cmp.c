@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backoffice/core/ca/ca_end.h"
 #include "backoffice/core/ca/cmp_talk.h"
 #include "backoffice/pki/csr.h"
 #include "base/clock.h"
@@ -233,22 +234,74 @@ static enum inro_err say_request(struct cmp_talk *t, const struct ca_order *orde
 	return cmp_talk_say(t, &body, !waits);
 }
 
+/* What was refused is over; what did not get through goes on. */
+static enum inro_err end_transaction(const struct cmp_talk *t, struct ca_order *order, enum inro_err e)
+{
+	enum inro_err again;
+
+	if (e != INRO_E_POLICY && e != INRO_E_SYNTAX)
+		return e;
+	if (!t->believed && order->tries < DOUBTS_MAX)
+		return e;
+	again = new_reference(order);
+	return again == INRO_OK ? e : again;
+}
+
 static enum inro_err cmp_one(struct ca_reach *r, struct ca_order *order, struct ca_answer *ret)
 {
 	SCOPED(cmp_talk) t = { 0 };
-	enum inro_err again, e = cmp_talk_open(r, &t);
+	enum inro_err e = cmp_talk_open(r, &t);
 
 	if (e == INRO_OK)
 		e = say_request(&t, order);
 	if (e == INRO_OK)
 		e = judge(&t, order, ret);
-	/* What was refused is over; what did not get through goes on. */
-	if (e != INRO_E_POLICY && e != INRO_E_SYNTAX)
+	return end_transaction(&t, order, e);
+}
+
+/* ---- a revocation (RFC 9483 4.2) ---- */
+
+static enum inro_err judge_end(const struct cmp_talk *t)
+{
+	struct cmp_said said;
+	enum inro_err e;
+
+	if (t->in.type != CMP_RP)
+		return err_set(INRO_E_POLICY, "the CA answers a revocation by another message (body %d)",
+			       (int)t->in.type);
+	e = cmp_read_revoked(t->in.body, &said);
+	if (e != INRO_OK || (said.status != CMP_REJECTION && said.status != CMP_WAITING))
 		return e;
-	if (!t.believed && order->tries < DOUBTS_MAX)
-		return e;
-	again = new_reference(order);
-	return again == INRO_OK ? e : again;
+	/* An answer that was lost, or somebody there was first. */
+	return said.fails & UINT32_C(1) << CMP_FAIL_CERT_REVOKED ? INRO_OK : cmp_talk_no(&said);
+}
+
+static enum inro_err cmp_end(struct ca_reach *r, struct ca_order *order, const struct ca_end *what)
+{
+	SCOPED(cmp_talk) t = { 0 };
+	SCOPED(buf) body = { 0 };
+	bool waits = false;
+	int64_t request = 0;
+	enum inro_err e = cmp_talk_open(r, &t);
+
+	if (e == INRO_OK)
+		e = recall(order, &t, &waits, &request);
+	cmp_add_revocation(&body, what->issuer, what->serial, what->reason);
+	if (e == INRO_OK)
+		e = cmp_talk_say(&t, &body, false);
+	if (e == INRO_OK)
+		e = judge_end(&t);
+	return end_transaction(&t, order, e);
+}
+
+/* The others are told by themselves. */
+static enum inro_err cmp_revoke(struct core *c, const struct ca *ca, const struct credential *rec,
+				bool *ret_by_hand)
+{
+	(void)c;
+	(void)ca;
+	*ret_by_hand = !ca_end_is_wanted(rec);
+	return INRO_OK;
 }
 
 /* ---- its certificates (RFC 9810 5.3.19.14) ---- */
@@ -303,10 +356,11 @@ const struct ca_connector ca_by_cmp = {
 	.name = "cmp",
 	.request = cmp_request,
 	.collect = ca_file_collect,
-	.revoke = ca_file_revoke,
+	.revoke = cmp_revoke,
 	.schemes = schemes,
 	.has_path = true,
 	.plain = true,
 	.cas = cmp_cas,
 	.ask = cmp_one,
+	.end = cmp_end,
 };

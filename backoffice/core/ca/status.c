@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backoffice/core/authority.h"
+#include "backoffice/core/ca/ca_end.h"
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
 #include "base/clock.h"
@@ -55,7 +56,9 @@ enum inro_err status_changed(struct core *c, const struct credential *rec)
 	if (rec->kind != CRED_CERTIFICATE || !rec->ca || !rec->serial.n)
 		return INRO_OK;
 	e = blob_set(&row.serial, blob_bytes(&rec->serial));
-	return e == INRO_OK ? store_insert(c->store, &row) : e;
+	if (e == INRO_OK)
+		e = store_insert(c->store, &row);
+	return e == INRO_OK ? ca_end_put(c, rec) : e;
 }
 
 static enum inro_err take_id(void *arg, void *record)
