@@ -3,8 +3,9 @@
  *
  * 1. The same request is sent in the same octets until there is an answer: a server that knows its
  *    requests (ours does) gives one certificate for them.
- * 2. Requests, renewals too, go by simpleenroll: simplereenroll is for who shows the certificate that
- *    is renewed, whose key is the device's.
+ * 2. A request for the certificate that shows who we are there, its subject and names, goes by
+ *    simplereenroll (RFC 7030 4.2.2); all others, renewals of devices too, by simpleenroll: the key of what
+ *    is renewed is the device's.
  * 3. EST revokes nothing: people tell.
  */
 #include "backoffice/core/ca/ca_reach.h"
@@ -39,12 +40,32 @@ static enum inro_err choose(const struct est_certs *came, struct bytes request, 
 	return buf_err(ret);
 }
 
+/* A way by account and password renews nothing of its own. */
+static enum inro_err renews_ours(const struct ca_reach *r, struct bytes request, bool *ret)
+{
+	SCOPED(cert) own = { 0 };
+	SCOPED(csr) csr = { 0 };
+	enum inro_err e;
+
+	*ret = false;
+	if (!r->way->cert.n)
+		return INRO_OK;
+	e = cert_read(blob_bytes(&r->way->cert), &own);
+	if (e == INRO_OK)
+		e = csr_read(request, &csr);
+	*ret = e == INRO_OK && bytes_equal(own.subject, csr.subject) &&
+	       bytes_equal(own.ext.sans, csr.ext.sans);
+	return e;
+}
+
 static enum inro_err est_one(struct ca_reach *r, struct ca_order *order, struct ca_answer *ret)
 {
 	struct est_asked a = { .label = text_or_empty(r->way->label),
 			       .csr = blob_bytes(&order->csr) };
-	enum inro_err e = est_enroll(&r->fetch, &r->who, &a);
+	enum inro_err e = renews_ours(r, a.csr, &a.again);
 
+	if (e == INRO_OK)
+		e = est_enroll(&r->fetch, &r->who, &a);
 	if (e == INRO_OK && !a.waits)
 		e = choose(&a.certs, a.csr, &ret->cert);
 	ret->waits = a.waits;
