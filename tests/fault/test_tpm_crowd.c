@@ -39,40 +39,16 @@
 #define MAY_FORK SCRATCH_BUSY_FORKS
 #endif
 
-static struct swtpm *tpm;
 static CK_SLOT_ID slot;
 static CK_SESSION_HANDLE s;
 static struct module_pair pair;
-
-static int on_a_swtpm(void **state)
-{
-	(void)state;
-	tpm = swtpm_start(SWTPM_UNIX);
-	return 0;
-}
-
-static int embedded(void **state)
-{
-	(void)state;
-	tpm = NULL;
-	return 0;
-}
-
-static int clean(void **state)
-{
-	(void)state;
-	if (tpm)
-		assert_int_equal(swtpm_left_behind(tpm), 0);
-	swtpm_free(tpm);
-	return 0;
-}
 
 /* A token with a key, and nothing of it open in this process. */
 static void prepare(void)
 {
 	module_load();
 	OK(p11->C_Initialize(NULL));
-	s = tpmtoken_start(tpm ? swtpm_tcti(tpm) : "libtpms:", &slot);
+	s = tpmtoken_start(tpmcase_tcti(), &slot);
 	pair = tpmtoken_pair(s);
 }
 
@@ -231,13 +207,13 @@ static void many_keys(void **state)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	OK(p11->C_Finalize(NULL));
-	if (tpm)
-		assert_int_equal(swtpm_count(tpm, SWTPM_TRANSIENT), 0);
+	if (tpmcase)
+		assert_int_equal(swtpm_count(tpmcase, SWTPM_TRANSIENT), 0);
 }
 
 #define BOTH(f)                                                                                    \
-	cmocka_unit_test_setup_teardown(f, on_a_swtpm, clean),                                     \
-		cmocka_unit_test_setup_teardown(f, embedded, clean)
+	cmocka_unit_test_setup_teardown(f, tpmcase_on_swtpm, tpmcase_end),                         \
+		cmocka_unit_test_setup_teardown(f, tpmcase_embedded, tpmcase_end)
 
 int main(void)
 {

@@ -30,32 +30,8 @@
 #define PIN_A USER_PIN
 #define PIN_B "second PIN"
 
-static struct swtpm *tpm;
 static CK_SLOT_ID slot;
 static const char *pin = PIN_A;
-
-static int on_a_swtpm(void **state)
-{
-	(void)state;
-	tpm = swtpm_start(SWTPM_UNIX);
-	return 0;
-}
-
-static int embedded(void **state)
-{
-	(void)state;
-	tpm = NULL;
-	return 0;
-}
-
-static int clean(void **state)
-{
-	(void)state;
-	if (tpm)
-		assert_int_equal(swtpm_left_behind(tpm), 0);
-	swtpm_free(tpm);
-	return 0;
-}
 
 /* ---- the child ---- */
 
@@ -92,7 +68,7 @@ static void change_pin(CK_SESSION_HANDLE mine)
 static void make_token(CK_SESSION_HANDLE mine)
 {
 	(void)mine;
-	tpmtoken_new(tpm ? swtpm_tcti(tpm) : "libtpms:");
+	tpmtoken_new(tpmcase_tcti());
 }
 
 static _Noreturn void again_and_again(int told, deed *what)
@@ -163,15 +139,15 @@ static void look(void)
 	OK(p11_admin->check(slot, module_text(pin), &found));
 	assert_int_equal(found.damaged, 0);
 	OK(p11->C_Finalize(NULL));
-	if (tpm)
-		assert_int_equal(swtpm_left_behind(tpm), 0);
+	if (tpmcase)
+		assert_int_equal(swtpm_left_behind(tpmcase), 0);
 }
 
 static void killed_in(deed *what, long us)
 {
 	module_load();
 	OK(p11->C_Initialize(NULL));
-	tpmtoken_pair(tpmtoken_start(tpm ? swtpm_tcti(tpm) : "libtpms:", &slot));
+	tpmtoken_pair(tpmtoken_start(tpmcase_tcti(), &slot));
 	OK(p11->C_Finalize(NULL));
 	pin = PIN_A;
 	for (long i = 0; i < ROUNDS; i++) {
@@ -240,13 +216,13 @@ static void making_a_token(void **state)
 	made = tpmtoken_files() - before;
 	assert_true(made > 1);
 	all_open(made);
-	indices = swtpm_count(tpm, SWTPM_NV);
+	indices = swtpm_count(tpmcase, SWTPM_NV);
 	assert_true(indices >= 2 * made && indices <= 2 * (made + ROUNDS));
 }
 
 #define BOTH(f)                                                                                    \
-	cmocka_unit_test_setup_teardown(f, on_a_swtpm, clean),                                     \
-		cmocka_unit_test_setup_teardown(f, embedded, clean)
+	cmocka_unit_test_setup_teardown(f, tpmcase_on_swtpm, tpmcase_end),                         \
+		cmocka_unit_test_setup_teardown(f, tpmcase_embedded, tpmcase_end)
 
 int main(void)
 {
@@ -255,7 +231,7 @@ int main(void)
 		BOTH(logging_in),
 		BOTH(generating),
 		BOTH(changing_the_pin),
-		cmocka_unit_test_setup_teardown(making_a_token, on_a_swtpm, clean),
+		cmocka_unit_test_setup_teardown(making_a_token, tpmcase_on_swtpm, tpmcase_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,22 +28,6 @@
 #define EACH	 40
 #define HEADER_N 48
 
-static char *in_home(const char *home, const char *name)
-{
-	static char path[600];
-
-	snprintf(path, sizeof path, "%s%s", home, name);
-	return path;
-}
-
-static uint64_t count_of(struct link *l)
-{
-	uint64_t n;
-
-	GOOD(turn_count(l, &n));
-	return n;
-}
-
 static bool installed = true;
 
 void *__real_dlopen(const char *name, int flags);
@@ -92,7 +76,7 @@ static void test_no_random_numbers(void **state)
 	assert_int_equal(turn_random(l), TURN_LINK_FAILED);
 	crypt_use(NULL);
 	assert_int_equal(turn_err, INRO_E_CRYPTO);
-	assert_int_not_equal(access(in_home(home, STATE), F_OK), 0);
+	assert_int_not_equal(access(turn_in_home(home, STATE), F_OK), 0);
 	GOOD(turn_random(l));
 	link_free(l);
 }
@@ -103,9 +87,9 @@ static void test_nothing_before_a_turn(void **state)
 	struct link *l = turn_embedded(home), *none = NULL;
 
 	(void)state;
-	assert_int_not_equal(access(in_home(home, "/tpm"), F_OK), 0);
+	assert_int_not_equal(access(turn_in_home(home, "/tpm"), F_OK), 0);
 	GOOD(turn_random(l));
-	assert_int_equal(access(in_home(home, STATE), F_OK), 0);
+	assert_int_equal(access(turn_in_home(home, STATE), F_OK), 0);
 	assert_true(l->kind->embedded && l->kind->managed);
 	link_free(l);
 	assert_int_equal(link_make(bytes_of("libtpms:x"), home, &none), INRO_E_CONFIG);
@@ -128,7 +112,7 @@ static void test_keeps(void **state)
 	l = turn_embedded(home);
 	GOOD(turn_read_words(l, words));
 	assert_string_equal(words, "12345678");
-	assert_int_equal(count_of(l), 1);
+	assert_int_equal(turn_counted(l), 1);
 	GOOD(turn_sign(l, TURN_KEPT));
 	/* what was transient is not there */
 	assert_int_not_equal(turn_sign(l, key), TPM2_RC_SUCCESS);
@@ -201,7 +185,7 @@ static void test_epochs(void **state)
 	assert_int_equal(scratch_child(increment, home), 0);
 	assert_int_not_equal(turn_sign(l, key), TPM2_RC_SUCCESS);
 	assert_true(turn_epoch > before);
-	assert_int_equal(count_of(l), 2);
+	assert_int_equal(turn_counted(l), 2);
 	link_free(l);
 	free(home);
 }
@@ -223,7 +207,7 @@ static void many_processes(const char *name, unsigned n)
 {
 	char *home = strdup(turn_home(name));
 	struct link *l = turn_with_counter(home);
-	uint64_t before = count_of(l);
+	uint64_t before = turn_counted(l);
 	int status, bad = 0;
 
 	for (unsigned i = 0; i < n; i++)
@@ -232,7 +216,7 @@ static void many_processes(const char *name, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		bad += wait(&status) < 0 || status != 0;
 	assert_int_equal(bad, 0);
-	assert_int_equal(count_of(l), before + n * EACH);
+	assert_int_equal(turn_counted(l), before + n * EACH);
 	link_free(l);
 	free(home);
 }
@@ -254,11 +238,11 @@ static void refuses(const char *home, struct bytes content, enum inro_err with)
 	SCOPED(buf) after = { 0 };
 	struct link *l = turn_embedded(home);
 
-	OK(file_write(in_home(home, STATE), 0600, content));
+	OK(file_write(turn_in_home(home, STATE), 0600, content));
 	assert_int_equal(turn_random(l), TURN_LINK_FAILED);
 	assert_int_equal(turn_err, with);
-	assert_non_null(strstr(err_detail(with), in_home(home, "/tpm")));
-	OK(file_read(in_home(home, STATE), 1 << 20, &after));
+	assert_non_null(strstr(err_detail(with), turn_in_home(home, "/tpm")));
+	OK(file_read(turn_in_home(home, STATE), 1 << 20, &after));
 	assert_true(bytes_equal(buf_bytes(&after), content));
 	link_free(l);
 }
@@ -270,7 +254,7 @@ static void test_damaged(void **state)
 	SCOPED(buf) good = { 0 };
 
 	(void)state;
-	OK(file_read(in_home(home, STATE), 1 << 20, &good));
+	OK(file_read(turn_in_home(home, STATE), 1 << 20, &good));
 	assert_true(good.n > HEADER_N);
 	refuses(home, BYTES_NONE, INRO_E_DAMAGED);
 	for (size_t n = 1; n < good.n; n += n < HEADER_N ? 1 : 97)
@@ -285,8 +269,8 @@ static void test_damaged(void **state)
 	/* one that has its TPM in memory does not go on with it either */
 	assert_int_equal(turn_random(l), TURN_LINK_FAILED);
 	assert_int_equal(turn_err, INRO_E_DAMAGED);
-	OK(file_write(in_home(home, STATE), 0600, buf_bytes(&good)));
-	assert_int_equal(count_of(l), 1);
+	OK(file_write(turn_in_home(home, STATE), 0600, buf_bytes(&good)));
+	assert_int_equal(turn_counted(l), 1);
 	link_free(l);
 	free(home);
 }
@@ -340,13 +324,13 @@ static void test_full_disk(void **state)
 	assert_int_equal(turn_increment(l), TURN_LINK_FAILED);
 	assert_int_equal(turn_err, INRO_E_FULL);
 	/* what needs no room goes on, from what is on disk */
-	assert_int_equal(count_of(l), 1);
+	assert_int_equal(turn_counted(l), 1);
 	assert_int_not_equal(turn_sign(l, key), TPM2_RC_SUCCESS);
 	limit_files(RLIM_INFINITY);
 	signal(SIGXFSZ, before);
 	GOOD(turn_increment(l));
-	assert_int_equal(count_of(l), 2);
-	assert_int_not_equal(access(in_home(home, "/tpm/state.new"), F_OK), 0);
+	assert_int_equal(turn_counted(l), 2);
+	assert_int_not_equal(access(turn_in_home(home, "/tpm/state.new"), F_OK), 0);
 	link_free(l);
 }
 
@@ -361,7 +345,7 @@ static void test_full_disk_at_first(void **state)
 	limit_files(100);
 	assert_int_equal(turn_random(l), TURN_LINK_FAILED);
 	assert_int_equal(turn_err, INRO_E_FULL);
-	assert_int_not_equal(access(in_home(home, STATE), F_OK), 0);
+	assert_int_not_equal(access(turn_in_home(home, STATE), F_OK), 0);
 	limit_files(RLIM_INFINITY);
 	signal(SIGXFSZ, before);
 	GOOD(turn_random(l));
@@ -376,8 +360,8 @@ static void test_two_homes(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 5; i++) {
-		assert_int_equal(count_of(a), 1 + i);
-		assert_int_equal(count_of(b), 1 + 2 * i);
+		assert_int_equal(turn_counted(a), 1 + i);
+		assert_int_equal(turn_counted(b), 1 + 2 * i);
 		GOOD(turn_increment(a));
 		GOOD(turn_increment(b));
 		GOOD(turn_increment(b));
@@ -388,7 +372,7 @@ static void test_two_homes(void **state)
 	link_end(a);
 	link_free(a);
 	GOOD(turn_increment(b));
-	assert_int_equal(count_of(b), 12);
+	assert_int_equal(turn_counted(b), 12);
 	link_free(b);
 }
 
@@ -419,7 +403,7 @@ static void test_two_homes_two_threads(void **state)
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(pthread_join(t[i], NULL), 0);
 		assert_int_equal(b[i].bad, 0);
-		assert_int_equal(count_of(b[i].l), 1 + EACH);
+		assert_int_equal(turn_counted(b[i].l), 1 + EACH);
 		link_free(b[i].l);
 	}
 }
@@ -469,7 +453,7 @@ static void test_folder_taken_away(void **state)
 	struct link *l = turn_with_counter(home);
 
 	(void)state;
-	assert_int_equal(nftw(in_home(home, "/tpm"), remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(nftw(turn_in_home(home, "/tpm"), remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 	assert_int_equal(scratch_child(use_keys, home), 0);
 	assert_int_not_equal(turn_increment(l), TPM2_RC_SUCCESS);
 	GOOD(turn_define_counter(l));

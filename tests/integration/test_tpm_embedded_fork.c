@@ -25,22 +25,6 @@
 #define ROUNDS	60
 #define FORKS	50
 
-static char *in_home(const char *home, const char *name)
-{
-	static char path[600];
-
-	snprintf(path, sizeof path, "%s%s", home, name);
-	return path;
-}
-
-static uint64_t count_of(struct link *l)
-{
-	uint64_t n;
-
-	GOOD(turn_count(l, &n));
-	return n;
-}
-
 struct victim {
 	_Atomic uint64_t told;
 	const char *home;
@@ -84,7 +68,7 @@ static void test_killed(void **state)
 	for (int i = 0; i < ROUNDS; i++) {
 		kill_one(v, 500 + (unsigned)random() % 30000);
 
-		uint64_t told = atomic_load(&v->told), n = count_of(l);
+		uint64_t told = atomic_load(&v->told), n = turn_counted(l);
 
 		assert_true(n == told || n == told + 1);
 		atomic_store(&v->told, n);
@@ -196,7 +180,7 @@ static void test_fork_while_busy(void **state)
 	b.end = true;
 	assert_int_equal(pthread_join(t, NULL), 0);
 	assert_int_equal(b.bad, 0);
-	assert_int_equal(count_of(b.l), 1 + 2 * FORKS + b.turns);
+	assert_int_equal(turn_counted(b.l), 1 + 2 * FORKS + b.turns);
 	link_free(b.l);
 	free(h.home);
 }
@@ -216,7 +200,7 @@ static int hold_turn(void *arg)
 
 static bool is_locked(const char *home)
 {
-	AUTO(close_fd) int fd = open(in_home(home, "/tpm/lock"), O_RDWR | O_CLOEXEC);
+	AUTO(close_fd) int fd = open(turn_in_home(home, "/tpm/lock"), O_RDWR | O_CLOEXEC);
 
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
 }

@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 #include <cmocka.h>
 
+#include "backoffice/core/audit.h"
 #include "base/clock.h"
 #include "base/cryptoki/client.h"
 #include "tests/lib/postgres.h"
@@ -146,6 +147,30 @@ void office_make_cas(struct core *c, const char *label)
 				  .parent = "root",
 				  .label = issuing };
 	OK(ca_create(c, &r, &two));
+}
+
+char office_db[40], office_label[32];
+
+int office_setup(void **state, const char *name)
+{
+	static unsigned n;
+
+	snprintf(office_label, sizeof office_label, "%s-%u", name, n++);
+	snprintf(office_db, sizeof office_db, "%s.db", office_label);
+	*state = office_open(office_db);
+	office_make_cas(*state, office_label);
+	return 0;
+}
+
+int office_teardown(void **state)
+{
+	struct audit_report r;
+
+	OK(audit_verify(*state, &r));
+	core_close(*state);
+	clock_set_test(0);
+	office_pin = OFFICE_PIN;
+	return 0;
 }
 
 EVP_PKEY *office_key(const char *type)

@@ -37,6 +37,13 @@ extern const char *office_pin;
 /* "root" and "issuing" under it, both keys in token "ca", under labels that start with `label`. */
 void office_make_cas(struct core *c, const char *label);
 
+/* The setup and teardown of a test with a back office of its own: *state is the core, on the
+ * database office_db, with the CAs above under labels that start with office_label ("NAME-0",
+ * "NAME-1", …). At the end the audit is verified, and the clock and the PIN are set right. */
+extern char office_db[40], office_label[32];
+int office_setup(void **state, const char *name);
+int office_teardown(void **state);
+
 /* Requests made by libcrypto. */
 EVP_PKEY *office_key(const char *type); /* "P-256", "rsa:2048" */
 /* A P-256 key for all tests of a program, beside the tokens: a group's setup and teardown. */
@@ -53,8 +60,8 @@ int office_verify(struct core *c, const char *ca, const struct blob *cert, struc
 
 /* Objects of a class in a token. */
 size_t office_count(const char *token, unsigned long class);
-/* Wrong PINs until the token's user is locked; the SO gives him OFFICE_PIN again.  Each in a process
- * of its own (scratch_child()): nobody may be logged in. */
+/* Wrong PINs until the token's user is locked; the SO gives him OFFICE_PIN again.  Each in a
+ * process of its own (scratch_child()): nobody may be logged in. */
 void office_lock(const char *token);
 void office_unlock(const char *token);
 /* A statement run on the database behind the back office's back. */

@@ -1,11 +1,13 @@
 /* token_keys - see token_keys.h. */
 #include "tests/lib/token_keys.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/provider.h>
 #include <openssl/store.h>
@@ -473,6 +475,50 @@ EVP_PKEY *token_keys_load(OSSL_LIB_CTX *libctx, const char *uri)
 	}
 	OSSL_STORE_close(store);
 	return pkey;
+}
+
+bool token_keys_sign(OSSL_LIB_CTX *libctx, EVP_PKEY *key)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	unsigned char sig[512];
+	size_t n = sizeof sig;
+	bool ok = EVP_DigestSignInit_ex(c, NULL, "SHA256", libctx, NULL, key, NULL) == 1 &&
+		  EVP_DigestSign(c, sig, &n, (const unsigned char *)"data", 4) == 1;
+
+	EVP_MD_CTX_free(c);
+	return ok;
+}
+
+bool token_keys_error_says(const char *words)
+{
+	const char *detail = "";
+	bool has;
+
+	ERR_peek_last_error_data(&detail, NULL);
+	has = strstr(detail, words);
+	if (!has)
+		fprintf(stderr, "'%s' does not say '%s'\n", detail, words);
+	ERR_clear_error();
+	return has;
+}
+
+struct tap *token_keys_tap(CK_FUNCTION_LIST **ret_functions)
+{
+	CK_C_GetFunctionList get = NULL;
+	char path[4096];
+	struct tap *tap;
+	void *tapped;
+
+	snprintf(path, sizeof path, "%s/tests/tap-p11.so", getenv("INRO_TEST_BUILD"));
+	need(setenv("INRO_TAPPED", getenv("INRO_MODULE"), 1) == 0 &&
+		     setenv("INRO_MODULE", path, 1) == 0,
+	     "no environment");
+	tapped = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	need(tapped, path);
+	tap = dlsym(tapped, "tap");
+	*(void **)&get = dlsym(tapped, "C_GetFunctionList");
+	need(tap && get && get(ret_functions) == CKR_OK, "no functions");
+	return tap;
 }
 
 CK_ULONG token_keys_tries_left(void)

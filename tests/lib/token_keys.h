@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 
 #include "base/cryptoki/client.h"
+#include "tests/lib/tap_p11.h"
 
 #define TOKEN_KEYS_PIN "123456"
 
@@ -52,6 +53,16 @@ void token_keys_libctx_free(OSSL_LIB_CTX *libctx);
 
 /* A private key by URI; NULL when the provider has none.  The store's end is a clean one. */
 EVP_PKEY *token_keys_load(OSSL_LIB_CTX *libctx, const char *uri);
+
+/* Whether the key, RSA or EC, signs a few bytes. */
+bool token_keys_sign(OSSL_LIB_CTX *libctx, EVP_PKEY *key);
+/* Whether the last error in libcrypto's queue has these words in its detail; else they are printed.
+ * The queue is emptied. */
+bool token_keys_error_says(const char *words);
+
+/* The module becomes tap-p11.so (tap_p11.h) before the one that it was, and is loaded: its knobs,
+ * and the functions as another user of it in this process has them.  After token_keys_make(). */
+struct tap *token_keys_tap(CK_FUNCTION_LIST **ret_functions);
 
 /* Wrong PINs that `line1` still takes. */
 CK_ULONG token_keys_tries_left(void);

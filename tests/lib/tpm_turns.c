@@ -47,6 +47,24 @@ struct link *turn_with_counter(const char *home)
 	exit(1);
 }
 
+const char *turn_in_home(const char *home, const char *name)
+{
+	static char path[600];
+
+	snprintf(path, sizeof path, "%s%s", home, name);
+	return path;
+}
+
+uint64_t turn_counted(struct link *l)
+{
+	uint64_t n;
+
+	if (turn_count(l, &n) == TPM2_RC_SUCCESS)
+		return n;
+	fprintf(stderr, "libtpms: no count: %s\n", err_detail(turn_err));
+	exit(1);
+}
+
 static void add_auths(struct buf *b, unsigned n, struct bytes password)
 {
 	if (n)

@@ -23,6 +23,10 @@ extern _Thread_local uint64_t turn_epoch; /* of the last turn */
 const char *turn_home(const char *name);
 struct link *turn_embedded(const char *home);
 struct link *turn_with_counter(const char *home);
+/* A file of the home; good until the next call. */
+const char *turn_in_home(const char *home, const char *name);
+/* The counter's value. */
+uint64_t turn_counted(struct link *l);
 
 /* One turn with one command: tag, code, handles, an empty password for `auths` of them, parameters.
  */

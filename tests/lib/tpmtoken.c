@@ -12,6 +12,36 @@
 #include "base/own.h"
 #include "tests/lib/scratch.h"
 
+struct swtpm *tpmcase;
+
+int tpmcase_on_swtpm(void **state)
+{
+	(void)state;
+	tpmcase = swtpm_start(SWTPM_UNIX);
+	return 0;
+}
+
+int tpmcase_embedded(void **state)
+{
+	(void)state;
+	tpmcase = NULL;
+	return 0;
+}
+
+int tpmcase_end(void **state)
+{
+	unsigned left = tpmcase ? swtpm_left_behind(tpmcase) : 0;
+
+	(void)state;
+	swtpm_free(tpmcase);
+	return left == 0 ? 0 : -1;
+}
+
+const char *tpmcase_tcti(void)
+{
+	return tpmcase ? swtpm_tcti(tpmcase) : "libtpms:";
+}
+
 CK_RV tpmtoken_try(const char *tcti, CK_SLOT_ID *ret_slot)
 {
 	static int n;

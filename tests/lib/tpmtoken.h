@@ -9,6 +9,14 @@
 #include "tests/lib/module.h"
 #include "tests/lib/swtpm.h"
 
+/* The setup and teardown of a test that is run on a swtpm of its own and on the embedded TPM alike;
+ * afterwards a swtpm holds nothing of ours. */
+extern struct swtpm *tpmcase; /* NULL: embedded */
+int tpmcase_on_swtpm(void **state);
+int tpmcase_embedded(void **state);
+int tpmcase_end(void **state);
+const char *tpmcase_tcti(void);
+
 /* Makes one with both PINs; what the module says to that. */
 CK_RV tpmtoken_try(const char *tcti, CK_SLOT_ID *ret_slot);
 CK_SLOT_ID tpmtoken_new(const char *tcti);

@@ -21,8 +21,6 @@
 
 static EVP_PKEY *ec, *weak;
 static struct buf csrs[N];
-static char db[40], label[32];
-
 static int group_setup(void **state)
 {
 	(void)state;
@@ -50,20 +48,7 @@ static int group_teardown(void **state)
 
 static int setup(void **state)
 {
-	static unsigned n;
-
-	snprintf(label, sizeof label, "bulk-%u", n++);
-	snprintf(db, sizeof db, "%s.db", label);
-	*state = office_open(db);
-	office_make_cas(*state, label);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	clock_set_test(0);
-	core_close(*state);
-	return 0;
+	return office_setup(state, "bulk");
 }
 
 static const struct bulk_order order = { .ca = "issuing", .profile = "tls-client" };
@@ -192,10 +177,12 @@ static void meanwhile(struct core *c, const char *state, enum inro_err told)
 		EVP_PKEY_free(key);
 		some[i] = (struct bulk_row) { .csr = buf_bytes(&asked[i]), .device = ids[i] };
 	}
-	office_sql(db, "CREATE TABLE commits (n INTEGER)");
-	office_trigger(db, "counts", "AFTER UPDATE ON audit_head", "INSERT INTO commits VALUES (1)");
-	snprintf(sql, sizeof sql, "UPDATE device SET state = '%s' WHERE device_id = 'dev-1'", state);
-	office_trigger(db, "meanwhile", "AFTER INSERT ON credential", sql);
+	office_sql(office_db, "CREATE TABLE commits (n INTEGER)");
+	office_trigger(office_db, "counts", "AFTER UPDATE ON audit_head",
+		       "INSERT INTO commits VALUES (1)");
+	snprintf(sql, sizeof sql, "UPDATE device SET state = '%s' WHERE device_id = 'dev-1'",
+		 state);
+	office_trigger(office_db, "meanwhile", "AFTER INSERT ON credential", sql);
 	OK(cred_bulk_open(c, &order, &bulk));
 	clock_set_test(clock_now() + 100);
 	OK(cred_bulk_issue(bulk, some, 3));
@@ -207,7 +194,7 @@ static void meanwhile(struct core *c, const char *state, enum inro_err told)
 	assert_int_equal(certs(c), 2);
 	assert_int_equal(events(c, "certificate.issue", EVENT_REFUSED), 1);
 	/* What is well, and what is not: one transaction each, however many rows there are. */
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM commits"), 2);
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM commits"), 2);
 	for (size_t i = 0; i < ARRAY_LEN(some); i++) {
 		bulk_row_clear(&some[i]);
 		buf_clear(&asked[i]);
@@ -324,10 +311,11 @@ static void test_a_ca_that_is_retired_meanwhile(void **state)
 	struct bulk_row one = { .csr = buf_bytes(&csrs[0]) };
 
 	OK(cred_bulk_open(c, &order, &bulk));
-	office_sql(db, "UPDATE ca SET state = 'retired' WHERE name = 'issuing'");
+	office_sql(office_db, "UPDATE ca SET state = 'retired' WHERE name = 'issuing'");
 	FAILS(INRO_E_STATE, cred_bulk_issue(bulk, &one, 1));
 	assert_int_equal(one.rec.id, 0);
-	office_sql(db, "UPDATE ca SET state = 'active', generation = 2 WHERE name = 'issuing'");
+	office_sql(office_db,
+		   "UPDATE ca SET state = 'active', generation = 2 WHERE name = 'issuing'");
 	FAILS(INRO_E_STATE, cred_bulk_issue(bulk, &one, 1));
 	bulk_row_clear(&one);
 	cred_bulk_close(bulk);
@@ -445,23 +433,23 @@ static void test_policies_of_groups(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_one_key_in_one_call, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_policies_of_groups, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_mixed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_twice_in_a_new_second, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_key_in_one_call, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_policies_of_groups, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_many, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_mixed, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_twice_in_a_new_second, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_a_device_that_is_disabled_meanwhile, setup,
-						teardown),
+						office_teardown),
 		cmocka_unit_test_setup_teardown(test_a_device_that_is_deleted_meanwhile, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_devices, setup, teardown),
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_devices, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_revoked_is_not_handed_out, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_orders, setup, teardown),
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_orders, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_a_ca_that_is_retired_meanwhile, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_a_request_id, setup, teardown),
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_a_request_id, setup, office_teardown),
 	};
 	int failed = cmocka_run_group_tests(tests, group_setup, group_teardown);
 

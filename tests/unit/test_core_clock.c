@@ -21,25 +21,10 @@
 #define HOUR	    3600
 #define YEAR	    (365 * 86400)
 
-static char db[40], label[32];
-
 static int setup(void **state)
 {
-	static unsigned n;
-
 	clock_set_test(T0);
-	snprintf(label, sizeof label, "clock-%u", n++);
-	snprintf(db, sizeof db, "%s.db", label);
-	*state = office_open(db);
-	office_make_cas(*state, label);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	core_close(*state);
-	clock_set_test(0);
-	return 0;
+	return office_setup(state, "clock");
 }
 
 static enum inro_err issue(struct core *c, struct cred *ret)
@@ -61,7 +46,8 @@ static enum inro_err list(struct core *c, struct crl_info *ret)
 
 static long long recorded(void)
 {
-	return office_ask(db, "SELECT count(*) + (SELECT sum(crl_number) FROM ca) FROM credential");
+	return office_ask(office_db,
+			  "SELECT count(*) + (SELECT sum(crl_number) FROM ca) FROM credential");
 }
 
 static void assert_nothing_issued(struct core *c)
@@ -138,14 +124,15 @@ static void test_was_ahead(void **state)
 	OK(issue_times(c, &t));
 	assert_true(t.last >= T0 + YEAR && t.clock < T0 + 2 * HOUR);
 	o.role = ROLE_OPERATOR;
-	lesser = office_open_as(db, o);
+	lesser = office_open_as(office_db, o);
 	FAILS(INRO_E_ACCESS, issue_time_accept(lesser, NULL, &t));
 	core_close(lesser);
 	assert_nothing_issued(c);
 	OK(issue_time_accept(c, "battery of the clock", &t));
 	OK(issue(c, &after));
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE action = 'clock.accept' "
-					"AND outcome = 'done'"),
+	assert_int_equal(office_ask(office_db,
+				    "SELECT count(*) FROM event WHERE action = 'clock.accept' "
+				    "AND outcome = 'done'"),
 			 1);
 	clock_set_test(T0 - HOUR);
 	assert_nothing_issued(c);
@@ -164,9 +151,9 @@ static void test_of_all_tenants(void **state)
 	OK(issue(c, &cred));
 	OK(tenant_add(c, "acme", &t));
 	o.tenant = "acme";
-	other = office_open_as(db, o);
+	other = office_open_as(office_db, o);
 	clock_set_test(T0 - HOUR);
-	snprintf(theirs, sizeof theirs, "%s-acme", label);
+	snprintf(theirs, sizeof theirs, "%s-acme", office_label);
 	const struct ca_request root = { .name = theirs, .token = "ca", .subject = "/CN=Acme" };
 	SCOPED(ca_view) view = { 0 };
 
@@ -175,7 +162,7 @@ static void test_of_all_tenants(void **state)
 	core_close(other);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, office_teardown)
 
 int main(void)
 {

@@ -22,7 +22,6 @@
 #define DAY	    86400
 
 static EVP_PKEY *ec, *rsa, *weak;
-static char db[40], label[32];
 
 static int group_setup(void **state)
 {
@@ -45,21 +44,7 @@ static int group_teardown(void **state)
 
 static int setup(void **state)
 {
-	static unsigned n;
-
-	snprintf(label, sizeof label, "issue-%u", n++);
-	snprintf(db, sizeof db, "%s.db", label);
-	*state = office_open(db);
-	office_make_cas(*state, label);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	core_close(*state);
-	clock_set_test(0);
-	office_pin = OFFICE_PIN;
-	return 0;
+	return office_setup(state, "issue");
 }
 
 static void add_device(struct core *c, const char *id)
@@ -85,10 +70,11 @@ static long long count(const char *what)
 	char sql[512];
 
 	snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", what);
-	return office_ask(db, sql);
+	return office_ask(office_db, sql);
 }
 
-/* A group's policy says of what type its devices' keys are; symmetric types say nothing of pairs. */
+/* A group's policy says of what type its devices' keys are; symmetric types say nothing of pairs.
+ */
 static void test_key_types_of_a_group(void **state)
 {
 	struct core *c = *state;
@@ -257,7 +243,7 @@ static void test_refused_requests(void **state)
 	SCOPED(buf) twin = { 0 };
 	SCOPED(ca_view) ca = { 0 };
 	const struct ca_request twin_ca = {
-		.name = "twin", .subject = "CN=Twin", .token = "ca", .label = label
+		.name = "twin", .subject = "CN=Twin", .token = "ca", .label = office_label
 	};
 	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
 
@@ -329,10 +315,10 @@ static void test_pins(void **state)
 	office_csr(ec, "x", &csr);
 	r.csr = buf_bytes(&csr);
 	o.ask_pin = NULL;
-	c = office_open_as(db, o);
+	c = office_open_as(office_db, o);
 	refused(c, &r, INRO_E_PIN_MISSING);
 	core_close(c);
-	c = office_open(db);
+	c = office_open(office_db);
 	*state = c;
 	office_pin = NULL;
 	refused(c, &r, INRO_E_PIN_MISSING);
@@ -353,10 +339,11 @@ static void test_a_missing_token(void **state)
 
 	office_csr(ec, "x", &csr);
 	r.csr = buf_bytes(&csr);
-	office_sql(db, "UPDATE ca SET key_uri = 'pkcs11:token=gone;object=x;type=private'");
+	office_sql(office_db, "UPDATE ca SET key_uri = 'pkcs11:token=gone;object=x;type=private'");
 	refused(*state, &r, INRO_E_NOT_FOUND);
 	/* Another CA's key: found, but not the one in the certificate. */
-	office_sql(db, "UPDATE ca SET key_uri = (SELECT key_uri FROM credential WHERE own_ca = 1)");
+	office_sql(office_db,
+		   "UPDATE ca SET key_uri = (SELECT key_uri FROM credential WHERE own_ca = 1)");
 	refused(*state, &r, INRO_E_CONFIG);
 }
 
@@ -512,10 +499,10 @@ static void test_a_ca_with_the_key_that_is_left(void **state)
 {
 	struct core *c = *state;
 	struct ca_request r = {
-		.name = "left", .subject = "CN=Left", .token = "ca", .label = label
+		.name = "left", .subject = "CN=Left", .token = "ca", .label = office_label
 	};
 	SCOPED(p11_uri) u = { 0 };
-	struct token_key_plan plan = { .label = label };
+	struct token_key_plan plan = { .label = office_label };
 	AUTO(token_close_ptr) struct token *t = NULL;
 	AUTO(token_key_free_ptr) struct token_key *k = NULL;
 	SCOPED(ca_view) v = { 0 };
@@ -622,26 +609,31 @@ static void test_retired_and_expired_ca(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_issue, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_key_types_of_a_group, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_rsa_and_japanese, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_names_of_a_certificate, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_refused_requests, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_refused_devices, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_pins, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_missing_token, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_issue, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_key_types_of_a_group, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_rsa_and_japanese, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_names_of_a_certificate, setup,
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_lists, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_refused_requests, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_refused_devices, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_pins, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_a_missing_token, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_a_key_reference_opens_nothing, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_days, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_cas, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_refused_cas, setup, teardown),
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_days, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_cas, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_refused_cas, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_a_ca_with_the_key_that_is_left, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_a_ca_on_a_key_that_is_there, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_ca_with_a_japanese_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_revoked_ca_issues_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_retired_and_expired_ca, setup, teardown),
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_a_ca_on_a_key_that_is_there, setup,
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_a_ca_with_a_japanese_name, setup,
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_revoked_ca_issues_nothing, setup,
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_retired_and_expired_ca, setup,
+						office_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

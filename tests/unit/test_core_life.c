@@ -22,28 +22,9 @@
 #define FAILS(e, x) assert_int_equal(x, e)
 #define DAY	    86400
 
-static char db[40], label[32];
-
 static int setup(void **state)
 {
-	static unsigned n;
-
-	snprintf(label, sizeof label, "life-%u", n++);
-	snprintf(db, sizeof db, "%s.db", label);
-	*state = office_open(db);
-	office_make_cas(*state, label);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct audit_report r;
-
-	OK(audit_verify(*state, &r));
-	core_close(*state);
-	clock_set_test(0);
-	office_pin = OFFICE_PIN;
-	return 0;
+	return office_setup(state, "life");
 }
 
 struct issued {
@@ -181,8 +162,9 @@ static void test_compromised_key_takes_all_along(void **state)
 	check_state(c, &held, CRED_REVOKED, "keyCompromise");
 	check_state(c, &third, CRED_REVOKED, "superseded");
 	check_state(c, &other, CRED_ACTIVE, NULL);
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM event "
-					"WHERE action = 'certificate.revoke' AND outcome = 'done'"),
+	assert_int_equal(office_ask(office_db,
+				    "SELECT count(*) FROM event "
+				    "WHERE action = 'certificate.revoke' AND outcome = 'done'"),
 			 4);
 	crl = fresh_crl(c, "issuing", 0, &info);
 	assert_int_equal(info.entries, 4);
@@ -210,10 +192,11 @@ static void test_compromised_key_of_a_ca_is_told(void **state)
 	issue(c, &i);
 	OK(ca_get(c, "issuing", &ca));
 	snprintf(sql, sizeof sql,
-		 "UPDATE credential SET key_hash = (SELECT key_hash FROM credential WHERE id = %lld) "
+		 "UPDATE credential SET key_hash = (SELECT key_hash FROM credential WHERE id = "
+		 "%lld) "
 		 "WHERE id = %lld",
 		 (long long)ca.credential, (long long)i.cred.rec.id);
-	office_sql(db, sql);
+	office_sql(office_db, sql);
 	OK(cred_revoke(c, i.ref, &why, &cred));
 	assert_int_equal(cred.kin_n, 1);
 	assert_int_equal(cred.kin[0].id, ca.credential);
@@ -301,8 +284,8 @@ static void test_renewal_of_another(void **state)
 	office_csr(office_ec, "y", &csr);
 	again.csr = buf_bytes(&csr);
 	FAILS(INRO_E_POLICY, cred_renew(c, ref, &again, &second));
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE subject = 'CN=y'"),
-			 0);
+	assert_int_equal(
+		office_ask(office_db, "SELECT count(*) FROM credential WHERE subject = 'CN=y'"), 0);
 	office_csr(office_ec, "x", &csr);
 	again.csr = buf_bytes(&csr);
 	OK(cred_renew(c, ref, &again, &second));
@@ -407,8 +390,8 @@ static void test_expiry(void **state)
 	OK(cred_move(c, dead.ref, VERB_RETIRE, NULL, &cred));
 	assert_int_equal(cred.state, CRED_RETIRED);
 	assert_null(cred.reason);
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM event "
-					"WHERE action = 'certificate.expire'"),
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM event "
+					       "WHERE action = 'certificate.expire'"),
 			 1);
 	/* RFC 5280 3.3: on one list past its end, then gone. */
 	X509_CRL_free(fresh_crl(c, "issuing", 0, &info));
@@ -439,7 +422,7 @@ static void test_crl_numbers_and_dates(void **state)
 		ASN1_INTEGER_free(number);
 		X509_CRL_free(crl);
 	}
-	again = office_open(db);
+	again = office_open(office_db);
 	X509_CRL_free(fresh_crl(again, "root", 30, &info));
 	assert_int_equal(info.number, 4);
 	assert_int_equal(info.next_update - info.this_update, 30 * DAY);
@@ -468,7 +451,7 @@ static void test_crl_that_is_not_signed(void **state)
 	size_t n;
 
 	X509_CRL_free(fresh_crl(c, "issuing", 0, &info));
-	at = office_ask(db, "SELECT crl_at FROM ca WHERE name = 'issuing'");
+	at = office_ask(office_db, "SELECT crl_at FROM ca WHERE name = 'issuing'");
 	OK(ca_get(c, "issuing", &v));
 	OK(p11_uri_parse(v.rec.key_uri, &u));
 	OK(token_open(&u, bytes_of(OFFICE_PIN), &t));
@@ -476,10 +459,12 @@ static void test_crl_that_is_not_signed(void **state)
 	clock_set_test(clock_now() + DAY);
 	assert_int_not_equal(ca_crl(c, "issuing", 0, &der, &info), INRO_OK);
 	assert_int_equal(der.n, 0);
-	assert_int_equal(office_ask(db, "SELECT crl_number FROM ca WHERE name = 'issuing'"), 2);
-	assert_int_equal(office_ask(db, "SELECT crl_at FROM ca WHERE name = 'issuing'"), at);
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE action = 'ca.crl' AND "
-					"outcome = 'done'"),
+	assert_int_equal(office_ask(office_db, "SELECT crl_number FROM ca WHERE name = 'issuing'"),
+			 2);
+	assert_int_equal(office_ask(office_db, "SELECT crl_at FROM ca WHERE name = 'issuing'"), at);
+	assert_int_equal(office_ask(office_db,
+				    "SELECT count(*) FROM event WHERE action = 'ca.crl' AND "
+				    "outcome = 'done'"),
 			 1);
 }
 
@@ -491,7 +476,7 @@ static void test_crl_without_pin(void **state)
 
 	(void)state;
 	office_pin = NULL;
-	c = office_open(db);
+	c = office_open(office_db);
 	FAILS(INRO_E_PIN_MISSING, ca_crl(c, "root", 0, &der, &info));
 	office_pin = OFFICE_PIN;
 	OK(ca_crl(c, "root", 0, &der, &info));
@@ -532,17 +517,17 @@ static void test_provision(void **state)
 	SCOPED(device) d = { 0 };
 	struct issued i;
 
-	add_device(c, label, NULL);
+	add_device(c, office_label, NULL);
 	office_asked = 0;
-	provision(c, label, &i);
+	provision(c, office_label, &i);
 	assert_true(office_asked <= 1); /* "ca" is open already */
 	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys + 1);
 	assert_int_equal(office_count("line", CKO_CERTIFICATE), certs + 1);
 	assert_int_equal(verdict(c, &i), X509_V_OK);
 	assert_non_null(strstr(i.cred.rec.key_uri, "token=line"));
-	assert_non_null(strstr(i.cred.rec.key_uri, label));
-	assert_string_equal(i.cred.device_id, label);
-	OK(device_get(c, label, &d));
+	assert_non_null(strstr(i.cred.rec.key_uri, office_label));
+	assert_string_equal(i.cred.device_id, office_label);
+	OK(device_get(c, office_label, &d));
 	assert_int_equal(d.state, DEVICE_ACTIVE);
 	cred_clear(&i.cred);
 }
@@ -552,14 +537,14 @@ static void not_provisioned(struct core *c, const struct provision_request *r, e
 {
 	size_t keys = office_count("line", CKO_PRIVATE_KEY);
 	size_t pubs = office_count("line", CKO_PUBLIC_KEY);
-	long long creds = office_ask(db, "SELECT count(*) FROM credential");
+	long long creds = office_ask(office_db, "SELECT count(*) FROM credential");
 	SCOPED(provision_result) out = { 0 };
 
 	FAILS(e, device_provision(c, r, &out));
 	assert_int_equal(out.n, steps);
 	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys);
 	assert_int_equal(office_count("line", CKO_PUBLIC_KEY), pubs);
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential"), creds);
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM credential"), creds);
 }
 
 static void test_provision_refused(void **state)
@@ -568,7 +553,7 @@ static void test_provision_refused(void **state)
 						.token = "line",
 						.ca = "issuing",
 						.profile = "tls-client",
-						.label = label };
+						.label = office_label };
 	const char *const names[] = { "DNS:bad name" };
 	struct provision_request r = good;
 	struct core *c = *state;
@@ -600,8 +585,8 @@ static void test_provision_refused(void **state)
 	r = good;
 	r.profile = "sub-ca";
 	not_provisioned(c, &r, INRO_E_POLICY, 0);
-	add_device(c, label, NULL);
-	provision(c, label, &i);
+	add_device(c, office_label, NULL);
+	provision(c, office_label, &i);
 	not_provisioned(c, &good, INRO_E_EXISTS, 0); /* the label is taken */
 	cred_clear(&i.cred);
 	OK(device_switch(c, "d", VERB_DISABLE, NULL, &d));
@@ -615,7 +600,7 @@ static void test_provision_names(void **state)
 					     .token = "line",
 					     .ca = "issuing",
 					     .profile = "tls-server",
-					     .label = label,
+					     .label = office_label,
 					     .key_type = "ec-p384" };
 	SCOPED(provision_result) out = { 0 };
 	struct core *c = *state;
@@ -654,13 +639,13 @@ static void make_line_key(const char *name, const char *type)
 static void test_provision_with_the_key_that_is_left(void **state)
 {
 	struct core *c = *state;
-	struct provision_request r = line_request(label);
+	struct provision_request r = line_request(office_label);
 	SCOPED(provision_result) out = { 0 };
 	SCOPED(provision_result) again = { 0 };
 	size_t keys;
 
-	add_device(c, label, NULL);
-	make_line_key(label, "ec-p256");
+	add_device(c, office_label, NULL);
+	make_line_key(office_label, "ec-p256");
 	keys = office_count("line", CKO_PRIVATE_KEY);
 	r.key_type = "ec-p384";
 	FAILS(INRO_E_EXISTS, device_provision(c, &r, &again));
@@ -680,7 +665,7 @@ static void test_provision_with_the_key_that_is_left(void **state)
 static void test_provision_with_the_certificate_that_is_left(void **state)
 {
 	struct core *c = *state;
-	struct provision_request r = line_request(label), other = line_request("other");
+	struct provision_request r = line_request(office_label), other = line_request("other");
 	SCOPED(provision_result) out = { 0 };
 	SCOPED(provision_result) again = { 0 };
 	SCOPED(provision_result) theirs = { 0 };
@@ -690,7 +675,7 @@ static void test_provision_with_the_certificate_that_is_left(void **state)
 	SCOPED(buf) der = { 0 };
 	size_t n;
 
-	add_device(c, label, NULL);
+	add_device(c, office_label, NULL);
 	add_device(c, "other", NULL);
 	OK(device_provision(c, &r, &out));
 	OK(p11_uri_parse(out.cert.rec.key_uri, &u));
@@ -698,7 +683,7 @@ static void test_provision_with_the_certificate_that_is_left(void **state)
 	OK(token_key_find(t, &u, &k));
 	OK(token_delete(t, token_key_id(k), TOKEN_CERTS, &n));
 	assert_int_equal(n, 1);
-	other.label = label;
+	other.label = office_label;
 	FAILS(INRO_E_EXISTS, device_provision(c, &other, &theirs)); /* another device's key */
 	r.profile = "mqtt-client";
 	FAILS(INRO_E_EXISTS, device_provision(c, &r, &again));
@@ -722,7 +707,7 @@ static void test_provision_checks_first(void **state)
 	SCOPED(provision_result) out = { 0 };
 
 	add_device(c, "d", NULL);
-	r.label = label;
+	r.label = office_label;
 	r.subject = "CN=another";
 	FAILS(INRO_E_POLICY, device_provision(c, &r, &out));
 	assert_int_equal(out.n, 0);
@@ -749,8 +734,8 @@ static void test_renew_with_the_same_key(void **state)
 	SCOPED(cred) none = { 0 };
 	struct issued i;
 
-	add_device(c, label, NULL);
-	provision(c, label, &i);
+	add_device(c, office_label, NULL);
+	provision(c, office_label, &i);
 	keys = office_count("line", CKO_PRIVATE_KEY);
 	certs = office_count("line", CKO_CERTIFICATE);
 	OK(cred_renew(c, i.ref, &same, &next));
@@ -759,7 +744,7 @@ static void test_renew_with_the_same_key(void **state)
 	assert_int_equal(next.rec.replaces, i.cred.rec.id);
 	assert_string_equal(next.rec.subject, i.cred.rec.subject);
 	assert_string_equal(next.rec.key_uri, i.cred.rec.key_uri);
-	assert_string_equal(next.device_id, label);
+	assert_string_equal(next.device_id, office_label);
 	assert_true(bytes_equal(blob_bytes(&next.rec.key_hash), blob_bytes(&i.cred.rec.key_hash)));
 	assert_int_equal(office_verify(c, "issuing", &next.rec.cert, BYTES_NONE), X509_V_OK);
 	OK(cred_get(c, i.ref, &old));
@@ -781,16 +766,16 @@ static void test_renew_with_a_new_key(void **state)
 	char ref[24], name[64];
 	struct issued i;
 
-	add_device(c, label, NULL);
-	provision(c, label, &i);
+	add_device(c, office_label, NULL);
+	provision(c, office_label, &i);
 	OK(cred_renew(c, i.ref, &fresh, &second));
-	snprintf(name, sizeof name, "object=%s.2;", label);
+	snprintf(name, sizeof name, "object=%s.2;", office_label);
 	assert_non_null(strstr(second.rec.key_uri, name));
 	assert_false(
 		bytes_equal(blob_bytes(&second.rec.key_hash), blob_bytes(&i.cred.rec.key_hash)));
 	snprintf(ref, sizeof ref, "id:%lld", (long long)second.rec.id);
 	OK(cred_renew(c, ref, &fresh, &third));
-	snprintf(name, sizeof name, "object=%s.3;", label);
+	snprintf(name, sizeof name, "object=%s.3;", office_label);
 	assert_non_null(strstr(third.rec.key_uri, name));
 	cred_clear(&i.cred);
 }
@@ -831,8 +816,8 @@ static void test_deleting_a_device_revokes(void **state)
 	struct issued i;
 	size_t n;
 
-	add_device(c, label, NULL);
-	provision(c, label, &i);
+	add_device(c, office_label, NULL);
+	provision(c, office_label, &i);
 	OK(cred_renew(c, i.ref, &same, &next));
 	{
 		char ref[24];
@@ -840,14 +825,15 @@ static void test_deleting_a_device_revokes(void **state)
 		snprintf(ref, sizeof ref, "id:%lld", (long long)next.rec.id);
 		OK(cred_move(c, ref, VERB_HOLD, NULL, &held));
 	}
-	OK(device_delete(c, label, "scrapped", &n));
+	OK(device_delete(c, office_label, "scrapped", &n));
 	assert_int_equal(n, 2); /* the superseded one and the one on hold */
 	assert_int_equal(verdict(c, &i), X509_V_ERR_CERT_REVOKED);
 	OK(cred_get(c, i.ref, &after));
 	assert_string_equal(after.reason, "cessationOfOperation");
-	assert_string_equal(after.device_id, label);
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE device IS NOT NULL "
-					"AND state <> 'revoked'"),
+	assert_string_equal(after.device_id, office_label);
+	assert_int_equal(office_ask(office_db,
+				    "SELECT count(*) FROM credential WHERE device IS NOT NULL "
+				    "AND state <> 'revoked'"),
 			 0);
 	cred_clear(&i.cred);
 }
@@ -879,32 +865,36 @@ static void test_csr(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_revoke, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_revoke, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_compromised_key_takes_all_along, setup,
-						teardown),
+						office_teardown),
 		cmocka_unit_test_setup_teardown(test_compromised_key_of_a_ca_is_told, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_reasons, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_renewal_of_another, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_hold_and_release, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_retire_and_archive, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_expiry, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_crl_numbers_and_dates, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_crl_that_is_not_signed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_crl_without_pin, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_provision, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_provision_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_provision_names, setup, teardown),
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_reasons, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_renewal_of_another, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_hold_and_release, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_retire_and_archive, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_expiry, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_crl_numbers_and_dates, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_crl_that_is_not_signed, setup,
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_crl_without_pin, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_provision, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_provision_refused, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_provision_names, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_provision_with_the_key_that_is_left, setup,
-						teardown),
+						office_teardown),
 		cmocka_unit_test_setup_teardown(test_provision_with_the_certificate_that_is_left,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(test_provision_checks_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_renew_with_the_same_key, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_renew_with_a_new_key, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_renew_by_request, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_deleting_a_device_revokes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_csr, setup, teardown),
+						setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_provision_checks_first, setup,
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_renew_with_the_same_key, setup,
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_renew_with_a_new_key, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_renew_by_request, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_deleting_a_device_revokes, setup,
+						office_teardown),
+		cmocka_unit_test_setup_teardown(test_csr, setup, office_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);

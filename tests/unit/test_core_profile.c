@@ -20,24 +20,9 @@
 #define OK(x)	    assert_int_equal(x, INRO_OK)
 #define FAILS(e, x) assert_int_equal(x, e)
 
-static char db[40];
-
 static int setup(void **state)
 {
-	static unsigned n;
-	char label[32];
-
-	snprintf(label, sizeof label, "profile-%u", n++);
-	snprintf(db, sizeof db, "%s.db", label);
-	*state = office_open(db);
-	office_make_cas(*state, label);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	core_close(*state);
-	return 0;
+	return office_setup(state, "profile");
 }
 
 /* A profile whose certificates are valid for so many days. */
@@ -152,14 +137,15 @@ static void test_refused(void **state)
 	assert_non_null(strstr(err_detail(INRO_E_CONFIG), "x.ini"));
 	OK(give(c, "pump", 7, PROFILE_NEW, NULL));
 	o.role = ROLE_OPERATOR;
-	other = office_open_as(db, o);
+	other = office_open_as(office_db, o);
 	FAILS(INRO_E_ACCESS, give(other, "valve", 7, PROFILE_NEW, NULL));
 	FAILS(INRO_E_ACCESS, give(other, "pump", 7, PROFILE_ANOTHER, NULL));
 	FAILS(INRO_E_ACCESS, profile_remove(other, "pump", NULL, &v));
 	core_close(other);
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM profile_version"), 1);
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE outcome = 'refused' AND "
-					"action LIKE 'profile.%'"),
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM profile_version"), 1);
+	assert_int_equal(office_ask(office_db,
+				    "SELECT count(*) FROM event WHERE outcome = 'refused' AND "
+				    "action LIKE 'profile.%'"),
 			 3);
 }
 
@@ -174,7 +160,7 @@ static void test_other_tenant(void **state)
 	OK(give(c, "pump", 7, PROFILE_NEW, NULL));
 	OK(tenant_add(c, "acme", &t));
 	o.tenant = "acme";
-	other = office_open_as(db, o);
+	other = office_open_as(office_db, o);
 	FAILS(INRO_E_NOT_FOUND, profile_load(other, "pump", &p));
 	assert_null(strstr(err_detail(INRO_E_NOT_FOUND), "there are pump"));
 	OK(give(other, "pump", 8, PROFILE_NEW, NULL));
@@ -200,8 +186,8 @@ static void test_changed_meanwhile(void **state)
 	FAILS(INRO_E_STATE, cred_bulk_issue(bulk, &row, 1));
 	assert_non_null(strstr(err_detail(INRO_E_STATE), "changed meanwhile"));
 	bulk_row_clear(&row);
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE profile = 'pump'"),
-			 0);
+	assert_int_equal(
+		office_ask(office_db, "SELECT count(*) FROM credential WHERE profile = 'pump'"), 0);
 }
 
 static void test_variables_of_the_record(void **state)
@@ -272,12 +258,12 @@ static enum inro_err issue_for(struct core *c, EVP_PKEY *key, const char *device
 static void assert_key_refused(struct core *c, const char *device, const char *says)
 {
 	SCOPED(cred) cred = { 0 };
-	long long before = office_ask(db, "SELECT count(*) FROM credential");
+	long long before = office_ask(office_db, "SELECT count(*) FROM credential");
 
 	FAILS(INRO_E_POLICY, issue_for(c, office_ec, device, "tls-client", &cred));
 	if (!strstr(err_detail(INRO_E_POLICY), says))
 		fail_msg("'%s' is not in '%s'", says, err_detail(INRO_E_POLICY));
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential"), before);
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM credential"), before);
 }
 
 static void test_key_of_another_device(void **state)
@@ -336,8 +322,8 @@ static void test_one_certificate_a_key(void **state)
 	with_csr.csr = buf_bytes(&csr);
 	snprintf(ref, sizeof ref, "id:%lld", (long long)cred.rec.id);
 	FAILS(INRO_E_POLICY, cred_renew(c, ref, &with_csr, &more));
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE profile = 'once'"),
-			 1);
+	assert_int_equal(
+		office_ask(office_db, "SELECT count(*) FROM credential WHERE profile = 'once'"), 1);
 	OK(issue_for(c, office_ec, NULL, "tls-client", &more));
 }
 
@@ -371,7 +357,7 @@ static void test_one_key_in_one_run(void **state)
 	bulk_row_clear(&rows[1]);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, office_teardown)
 
 /* ---- challenge passwords ---- */
 
@@ -506,7 +492,7 @@ static void test_challenge_without_pin(void **state)
 	challenge_profile(c, "wants", "required");
 	csr_with(office_ec, secret_bytes(&psk.value), &csr);
 	row.csr = buf_bytes(&csr);
-	other = office_open(db);
+	other = office_open(office_db);
 	OK(cred_bulk_open(other, &order, &bulk));
 	office_pin = NULL;
 	FAILS(INRO_E_TOKEN, cred_bulk_issue(bulk, &row, 1));

@@ -1,5 +1,5 @@
-/* test_core_status - what is to be said of certificates on line, who says it, and lists that are given
- * out. */
+/* test_core_status - what is to be said of certificates on line, who says it, and lists that are
+ * given out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,29 +24,10 @@
 #define DAY	    86400
 #define T0	    INT64_C(1800000000)
 
-static char db[40], label[32];
-
 static int setup(void **state)
 {
-	static unsigned n;
-
 	clock_set_test(T0);
-	snprintf(label, sizeof label, "status-%u", n++);
-	snprintf(db, sizeof db, "%s.db", label);
-	*state = office_open(db);
-	office_make_cas(*state, label);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct audit_report r;
-
-	OK(audit_verify(*state, &r));
-	core_close(*state);
-	clock_set_test(0);
-	office_pin = OFFICE_PIN;
-	return 0;
+	return office_setup(state, "status");
 }
 
 static void issue(struct core *c, struct cred *ret)
@@ -130,7 +111,7 @@ static size_t follow(struct core *c, int64_t *at, bool *all)
 
 static void test_changes(void **state)
 {
-	struct core *other = office_open(db);
+	struct core *other = office_open(office_db);
 	SCOPED(cred) a = { 0 };
 	SCOPED(cred) b = { 0 };
 	SCOPED(cred) out = { 0 };
@@ -238,7 +219,7 @@ static void test_signers(void **state)
 /* No token, no signer; and no refusal in the audit each time. */
 static void test_locked(void **state)
 {
-	struct core *c = office_open(db);
+	struct core *c = office_open(office_db);
 	SCOPED(status_issuers) l = { 0 };
 	struct event_list events = { 0 };
 	const struct audit_filter f = { .newest_first = true };
@@ -276,8 +257,10 @@ static void test_wrong_pin(void **state)
 static void test_settings(void **state)
 {
 	static const struct ca_ocsp wrong[] = {
-		{ .signs = "me" },	    { .id = "hash" },
-		{ .key_type = "aes-128" }, { .minutes = 366 * 24 * 60 + 1 },
+		{ .signs = "me" },
+		{ .id = "hash" },
+		{ .key_type = "aes-128" },
+		{ .minutes = 366 * 24 * 60 + 1 },
 	};
 	SCOPED(ca_view) v = { 0 };
 	SCOPED(ca_view) v2 = { 0 };
@@ -293,8 +276,8 @@ static void test_settings(void **state)
 	}
 	OK(ocsp_signers_renew(*state));
 	OK(ca_set_ocsp(*state, "issuing",
-		       &(struct ca_ocsp) { .minutes = 5, .id = "name", .token = "line",
-					   .key_type = "ed25519" },
+		       &(struct ca_ocsp) {
+			       .minutes = 5, .id = "name", .token = "line", .key_type = "ed25519" },
 		       &v));
 	assert_int_equal(v.policy.ocsp_minutes, 5);
 	OK(ocsp_signers_renew(*state));
@@ -392,8 +375,9 @@ static void assert_list(struct core *c, const struct crl_wish *w, int entries, s
 	crl = d2i_X509_CRL(NULL, &p, (long)der.n);
 	assert_non_null(crl);
 	assert_ptr_equal(p, der.p + der.n);
-	assert_int_equal(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)) > 0 ?
-				 sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)) : 0,
+	assert_int_equal(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)) > 0
+				 ? sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl))
+				 : 0,
 			 entries);
 	X509_CRL_free(crl);
 }
@@ -435,7 +419,9 @@ static void test_lists(void **state)
 
 static void test_shards_and_deltas(void **state)
 {
-	const struct ca_settings set = { .crl_days = 7, .overlap_hours = 24, .delta_hours = 12,
+	const struct ca_settings set = { .crl_days = 7,
+					 .overlap_hours = 24,
+					 .delta_hours = 12,
 					 .shards = 3,
 					 .crl_url = "http://x/${shard}.crl",
 					 .delta_url = "http://x/d${shard}.crl" };
@@ -468,15 +454,16 @@ static void test_tenants(void **state)
 	SCOPED(tenant) t = { 0 };
 	SCOPED(ca_view) v = { 0 };
 	SCOPED(status_issuers) l = { 0 };
-	const struct ca_request r = { .name = "theirs", .subject = "CN=Theirs", .token = "ca",
-				      .label = label };
+	const struct ca_request r = {
+		.name = "theirs", .subject = "CN=Theirs", .token = "ca", .label = office_label
+	};
 	struct core *theirs;
 	struct crl_out out;
 	int64_t wait;
 
 	OK(tenant_add(*state, "plant2", &t));
 	o.tenant = "plant2";
-	theirs = office_open_as(db, o);
+	theirs = office_open_as(office_db, o);
 	OK(ca_create(theirs, &r, &v));
 	OK(duty_tick(*state, DUTY_QUICK, NULL, &wait));
 	OK(status_issuers(*state, &l));
@@ -489,16 +476,17 @@ static void test_tenants(void **state)
 	core_close(theirs);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, office_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_status),	TEST(test_changes),
-		TEST(test_signers),	TEST(test_locked),	TEST(test_wrong_pin),
-		TEST(test_settings),	TEST(test_earlier_key),
-		TEST(test_revoked_signer), TEST(test_lists),
-		TEST(test_shards_and_deltas), TEST(test_tenants),
+		TEST(test_signers),	TEST(test_locked),
+		TEST(test_wrong_pin),	TEST(test_settings),
+		TEST(test_earlier_key), TEST(test_revoked_signer),
+		TEST(test_lists),	TEST(test_shards_and_deltas),
+		TEST(test_tenants),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);

@@ -15,7 +15,6 @@
 #include "base/cryptoki/reference.h"
 #include "tests/lib/chosen.h"
 #include "tests/lib/scratch.h"
-#include "tests/lib/tap_p11.h"
 #include "tests/lib/token_keys.h"
 
 #define PIN "?pin-value=" TOKEN_KEYS_PIN
@@ -49,28 +48,6 @@ static int tear_down(void **state)
 	return tap->open == 0 ? 0 : -1;
 }
 
-static bool signs(EVP_PKEY *key)
-{
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	unsigned char sig[72];
-	size_t n = sizeof sig;
-	bool ok = EVP_DigestSignInit_ex(c, NULL, "SHA256", libctx, NULL, key, NULL) == 1 &&
-		  EVP_DigestSign(c, sig, &n, (const unsigned char *)"data", 4) == 1;
-
-	EVP_MD_CTX_free(c);
-	return ok;
-}
-
-static void error_says(const char *words)
-{
-	const char *detail = "";
-
-	ERR_peek_last_error_data(&detail, NULL);
-	if (!strstr(detail, words))
-		fail_msg("'%s' does not say '%s'", detail, words);
-	ERR_clear_error();
-}
-
 /* The sessions are good: they are used on, and only the object is looked for again. */
 static void handle_lost(void **state)
 {
@@ -81,14 +58,14 @@ static void handle_lost(void **state)
 
 	(void)state;
 	assert_non_null(key);
-	assert_true(signs(key));
+	assert_true(token_keys_sign(libctx, key));
 	open = tap->open;
 	logins = tap->logins;
 	for (size_t i = 0; i < 30; i++) {
 		searches = tap->searches;
 		tap->sign_init = losses[i % ARRAY_LEN(losses)];
 		tap->sign_init_times = 1;
-		assert_true(signs(key));
+		assert_true(token_keys_sign(libctx, key));
 		assert_int_equal(tap->searches, searches + 1);
 		assert_int_equal(tap->open, open);
 	}
@@ -105,24 +82,24 @@ static void sessions_lost(void **state)
 
 	(void)state;
 	assert_non_null(key);
-	assert_true(signs(key));
+	assert_true(token_keys_sign(libctx, key));
 	open = tap->open;
 	for (size_t i = 0; i < 30; i++) {
 		tap->sign_init = losses[i % ARRAY_LEN(losses)];
 		tap->sign_init_times = 1;
-		assert_true(signs(key));
+		assert_true(token_keys_sign(libctx, key));
 		assert_int_equal(tap->open, open);
 	}
 	tap->sign_init_times = 2; /* one more try, not more */
-	assert_false(signs(key));
-	assert_true(signs(key));
+	assert_false(token_keys_sign(libctx, key));
+	assert_true(token_keys_sign(libctx, key));
 	EVP_PKEY_free(key);
 }
 
 static void *sign_many(void *key)
 {
 	for (int i = 0; i < 200; i++)
-		signs(key);
+		token_keys_sign(libctx, key);
 	return NULL;
 }
 
@@ -141,7 +118,7 @@ static void sessions_lost_beside_threads(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(t); i++)
 		assert_int_equal(pthread_join(t[i], NULL), 0);
 	tap->sign_init_every = 0;
-	assert_true(signs(key));
+	assert_true(token_keys_sign(libctx, key));
 	assert_in_range(tap->open, 2, 1 + ARRAY_LEN(t));
 	EVP_PKEY_free(key);
 }
@@ -178,7 +155,7 @@ static void *each_signs(void *key)
 	intptr_t failed = 0;
 
 	for (int i = 0; i < 15; i++)
-		failed += !signs(key);
+		failed += !token_keys_sign(libctx, key);
 	return (void *)failed;
 }
 
@@ -224,8 +201,8 @@ static void confirmed_at_each_use(void **state)
 	tap->always_authenticate = true;
 	key = token_keys_load(libctx, EC);
 	assert_non_null(key);
-	assert_true(signs(key));
-	assert_true(signs(key));
+	assert_true(token_keys_sign(libctx, key));
+	assert_true(token_keys_sign(libctx, key));
 	assert_int_equal(tap->context_logins, before + 2);
 	EVP_PKEY_free(key);
 }
@@ -241,16 +218,16 @@ static void refused_use_is_not_tried_again(void **state)
 	tap->context_login = CKR_PIN_INCORRECT;
 	key = token_keys_load(libctx, EC);
 	assert_non_null(key);
-	assert_false(signs(key));
-	error_says("wrong PIN for token 'line1'");
+	assert_false(token_keys_sign(libctx, key));
+	assert_true(token_keys_error_says("wrong PIN for token 'line1'"));
 	for (int i = 0; i < 5; i++) {
-		assert_false(signs(key));
-		error_says("refused this PIN before");
+		assert_false(token_keys_sign(libctx, key));
+		assert_true(token_keys_error_says("refused this PIN before"));
 	}
 	/* A new pool knows it as well. */
 	tap->sign_init = CKR_SESSION_CLOSED;
 	tap->sign_init_times = 1;
-	assert_false(signs(key));
+	assert_false(token_keys_sign(libctx, key));
 	assert_int_equal(tap->context_logins, before + 1);
 	EVP_PKEY_free(key);
 }
@@ -265,8 +242,8 @@ static void missing_pin_is_said(void **state)
 	key = token_keys_load(libctx, "pkcs11:token=line1;object=ec");
 	assert_int_equal(unsetenv("INRO_PIN"), 0);
 	assert_non_null(key);
-	assert_false(signs(key));
-	error_says("needs its PIN");
+	assert_false(token_keys_sign(libctx, key));
+	assert_true(token_keys_error_says("needs its PIN"));
 	EVP_PKEY_free(key);
 }
 
@@ -282,8 +259,8 @@ static void found_twice(void **state)
 	token_keys_add("twin", 7);
 	tap->sign_init = CKR_KEY_HANDLE_INVALID;
 	tap->sign_init_times = 1;
-	assert_false(signs(key));
-	error_says("another key of that label and id");
+	assert_false(token_keys_sign(libctx, key));
+	assert_true(token_keys_error_says("another key of that label and id"));
 	EVP_PKEY_free(key);
 }
 
@@ -321,7 +298,7 @@ static void reference_of_a_public_key(void **state)
 
 		assert_non_null(key);
 		assert_int_equal(EVP_PKEY_get_bits(key), 256);
-		assert_false(signs(key));
+		assert_false(token_keys_sign(libctx, key));
 		assert_int_equal(i2d_PrivateKey(key, NULL), -1);
 		EVP_PKEY_free(key);
 		ERR_clear_error();
@@ -332,9 +309,9 @@ static void reference_to_several(void **state)
 {
 	(void)state;
 	assert_null(referred("pkcs11:token=line1;type=public", EVP_PKEY_PUBLIC_KEY));
-	error_says("public keys match");
+	assert_true(token_keys_error_says("public keys match"));
 	assert_null(referred("pkcs11:token=line1;type=private" PIN, EVP_PKEY_KEYPAIR));
-	error_says("private keys match");
+	assert_true(token_keys_error_says("private keys match"));
 }
 
 /* As written by this version, by an older one without the serial, and for another token. */
@@ -345,11 +322,11 @@ static void reference_and_serial(void **state)
 
 	(void)state;
 	assert_non_null(key);
-	assert_true(signs(key));
+	assert_true(token_keys_sign(libctx, key));
 	EVP_PKEY_free(key);
 	assert_null(referred("pkcs11:serial=0000;token=line1;id=%01;object=ec;type=private" PIN,
 			     EVP_PKEY_KEYPAIR));
-	error_says("no token as the URI describes it");
+	assert_true(token_keys_error_says("no token as the URI describes it"));
 }
 
 static EVP_PKEY *make(const char *uri)
@@ -382,16 +359,16 @@ static void no_orphans(void **state)
 	tap->destroyed = 0;
 	tap->unreadable_once_made = true;
 	assert_null(make(uri));
-	error_says("making a key in a token");
+	assert_true(token_keys_error_says("making a key in a token"));
 	assert_int_equal(tap->pairs, 1);
 	assert_int_equal(tap->destroyed, 2);
 	tap->unreadable_once_made = false;
 	key = make(uri);
 	assert_non_null(key);
-	assert_true(signs(key));
+	assert_true(token_keys_sign(libctx, key));
 	EVP_PKEY_free(key);
 	assert_null(make(uri));
-	error_says("has a key of that label already");
+	assert_true(token_keys_error_says("has a key of that label already"));
 	assert_int_equal(tap->pairs, 2);
 	assert_int_equal(tap->destroyed, 2);
 }
@@ -415,21 +392,8 @@ int main(void)
 		TEST(reference_and_serial),
 		TEST(no_orphans),
 	};
-	char path[4096];
-	CK_C_GetFunctionList get = NULL;
-	void *module;
 
 	token_keys_make();
-	snprintf(path, sizeof path, "%s/tests/tap-p11.so", getenv("INRO_TEST_BUILD"));
-	if (setenv("INRO_TAPPED", getenv("INRO_MODULE"), 1) != 0 ||
-	    setenv("INRO_MODULE", path, 1) != 0)
-		return 1;
-	module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	*(void **)&tap = module ? dlsym(module, "tap") : NULL;
-	*(void **)&get = module ? dlsym(module, "C_GetFunctionList") : NULL;
-	if (!tap || get(&functions) != CKR_OK) {
-		fprintf(stderr, "%s\n", dlerror());
-		return 1;
-	}
+	tap = token_keys_tap(&functions);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,6 @@
 
 #include "base/own.h"
 #include "tests/lib/scratch.h"
-#include "tests/lib/tap_p11.h"
 #include "tests/lib/token_keys.h"
 
 #define PIN "?pin-value=" TOKEN_KEYS_PIN
@@ -26,18 +25,6 @@
 
 static struct tap *tap;
 static CK_FUNCTION_LIST *stranger; /* another user of the module in this process */
-
-static bool signs(EVP_PKEY *key)
-{
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	unsigned char sig[256];
-	size_t n = sizeof sig;
-	bool ok = EVP_DigestSignInit_ex(c, NULL, "SHA256", NULL, NULL, key, NULL) > 0 &&
-		  EVP_DigestSign(c, sig, &n, (const unsigned char *)"data", 4) > 0;
-
-	EVP_MD_CTX_free(c);
-	return ok;
-}
 
 static EVP_PKEY *make(OSSL_LIB_CTX *libctx, const char *uri)
 {
@@ -60,7 +47,7 @@ static EVP_PKEY *make(OSSL_LIB_CTX *libctx, const char *uri)
 static void *sign_some(void *arg)
 {
 	for (int i = 0; i < 20; i++)
-		if (!signs(arg))
+		if (!token_keys_sign(NULL, arg))
 			return arg;
 	return NULL;
 }
@@ -85,17 +72,17 @@ static void all_works(OSSL_LIB_CTX *libctx, EVP_PKEY *key)
 	char uri[128];
 	EVP_PKEY *another;
 
-	assert_true(signs(key));
+	assert_true(token_keys_sign(NULL, key));
 	four_threads_sign(key);
 	snprintf(uri, sizeof uri, "pkcs11:token=line1;object=odd-%d" PIN, ++made);
 	another = make(libctx, uri);
 	assert_non_null(another);
-	assert_true(signs(another));
-	assert_true(signs(key));
+	assert_true(token_keys_sign(NULL, another));
+	assert_true(token_keys_sign(NULL, key));
 	EVP_PKEY_free(another);
 	another = token_keys_load(libctx, uri);
 	assert_non_null(another);
-	assert_true(signs(another));
+	assert_true(token_keys_sign(NULL, another));
 	EVP_PKEY_free(another);
 }
 
@@ -184,8 +171,8 @@ static void fails_once(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		tap->sign_init = rows[i].rv;
 		tap->sign_init_times = 1;
-		assert_int_equal(signs(key), rows[i].again);
-		assert_true(signs(key));
+		assert_int_equal(token_keys_sign(NULL, key), rows[i].again);
+		assert_true(token_keys_sign(NULL, key));
 	}
 	EVP_PKEY_free(key);
 	token_keys_libctx_free(libctx);
@@ -200,7 +187,7 @@ static void finalised_by_a_stranger(void **state)
 	(void)state;
 	assert_non_null(key);
 	assert_int_equal(stranger->C_Finalize(NULL), CKR_OK);
-	assert_true(signs(key));
+	assert_true(token_keys_sign(NULL, key));
 	for (int i = 0; i < 5; i++) {
 		assert_int_equal(stranger->C_Finalize(NULL), CKR_OK);
 		four_threads_sign(key);
@@ -209,7 +196,7 @@ static void finalised_by_a_stranger(void **state)
 	EVP_PKEY_free(key);
 	key = token_keys_load(libctx, EC);
 	assert_non_null(key);
-	assert_true(signs(key));
+	assert_true(token_keys_sign(NULL, key));
 	EVP_PKEY_free(key);
 	token_keys_libctx_free(libctx);
 }
@@ -237,7 +224,7 @@ static void with_a_keypad(void **state)
 		key = token_keys_load(libctx, uris[i]);
 		assert_non_null(key);
 		assert_int_equal(tap->logins, 2);
-		assert_true(signs(key));
+		assert_true(token_keys_sign(NULL, key));
 		EVP_PKEY_free(key);
 		token_keys_libctx_free(libctx);
 	}
@@ -247,22 +234,9 @@ int main(void)
 {
 	struct CMUnitTest tests[ARRAY_LEN(oddities) + 3];
 	size_t n = 0;
-	CK_C_GetFunctionList get = NULL;
-	char path[4096];
-	void *module;
 
 	token_keys_make();
-	snprintf(path, sizeof path, "%s/tests/tap-p11.so", getenv("INRO_TEST_BUILD"));
-	if (setenv("INRO_TAPPED", getenv("INRO_MODULE"), 1) != 0 ||
-	    setenv("INRO_MODULE", path, 1) != 0)
-		return 1;
-	module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (!module)
-		return 1;
-	*(void **)&tap = dlsym(module, "tap");
-	*(void **)&get = dlsym(module, "C_GetFunctionList");
-	if (!tap || !get || get(&stranger) != CKR_OK)
-		return 1;
+	tap = token_keys_tap(&stranger);
 	for (; n < ARRAY_LEN(oddities); n++)
 		tests[n] = (struct CMUnitTest) { .name = oddities[n].name,
 						 .test_func = odd_but_works,

@@ -29,28 +29,6 @@ struct tss2_bytes {
 };
 static struct tss2_bytes open_file, locked_file; /* the same key, with and without AUTH */
 
-static bool signs(EVP_PKEY *key)
-{
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	unsigned char sig[72];
-	size_t n = sizeof sig;
-	bool ok = EVP_DigestSignInit_ex(c, NULL, "SHA256", libctx, NULL, key, NULL) == 1 &&
-		  EVP_DigestSign(c, sig, &n, (const unsigned char *)"data", 4) == 1;
-
-	EVP_MD_CTX_free(c);
-	return ok;
-}
-
-static void error_says(const char *words)
-{
-	const char *detail = "";
-
-	ERR_peek_last_error_data(&detail, NULL);
-	if (!strstr(detail, words))
-		fail_msg("'%s' does not say '%s'", detail, words);
-	ERR_clear_error();
-}
-
 static int passphrase(char *room, int size, int rwflag, void *asked)
 {
 	const char *answer = *(const char **)asked;
@@ -104,7 +82,7 @@ static void read_and_written_again(void **state)
 
 	(void)state;
 	assert_non_null(key);
-	assert_true(signs(key));
+	assert_true(token_keys_sign(libctx, key));
 	assert_int_equal(i2d_PrivateKey(key, &der), open_file.n);
 	assert_memory_equal(der, open_file.p, open_file.n);
 	OPENSSL_free(der);
@@ -134,12 +112,12 @@ static void nothing_stays(void **state)
 	}
 	assert_int_equal(loaded(), ARRAY_LEN(keys));
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		assert_true(signs(keys[i]));
+		assert_true(token_keys_sign(libctx, keys[i]));
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		EVP_PKEY *copy = EVP_PKEY_dup(keys[i]);
 
 		EVP_PKEY_free(keys[i]);
-		assert_true(signs(copy));
+		assert_true(token_keys_sign(libctx, copy));
 		EVP_PKEY_free(copy);
 	}
 	assert_int_equal(loaded(), 0);
@@ -153,10 +131,10 @@ static void sessions_lost(void **state)
 	(void)state;
 	assert_non_null(key);
 	for (int i = 0; i < 3; i++) {
-		assert_true(signs(key));
+		assert_true(token_keys_sign(libctx, key));
 		assert_int_equal(ck_module_functions(module)->C_CloseAllSessions(tpm_slot), CKR_OK);
 	}
-	assert_true(signs(key));
+	assert_true(token_keys_sign(libctx, key));
 	EVP_PKEY_free(key);
 }
 
@@ -165,7 +143,7 @@ static void *sign_many(void *key)
 	intptr_t failed = 0;
 
 	for (int i = 0; i < 5; i++)
-		failed += !signs(key);
+		failed += !token_keys_sign(libctx, key);
 	return (void *)failed;
 }
 
@@ -216,12 +194,15 @@ static void after_a_fork(void **state)
 	(void)state;
 	assert_non_null(key);
 	assert_non_null(locked);
-	assert_true(signs(key));
+	assert_true(token_keys_sign(libctx, key));
 	child = fork();
 	if (child == 0)
-		_exit(signs(key) && signs(locked) && signs(key) ? 0 : 1);
+		_exit(token_keys_sign(libctx, key) && token_keys_sign(libctx, locked) &&
+				      token_keys_sign(libctx, key)
+			      ? 0
+			      : 1);
 	assert_int_equal(child_status(child), 0);
-	assert_true(signs(key));
+	assert_true(token_keys_sign(libctx, key));
 	/* One that only gives the key up does not begin with the module for that. */
 	child = fork();
 	if (child == 0) {
@@ -229,7 +210,7 @@ static void after_a_fork(void **state)
 		_exit(0);
 	}
 	assert_int_equal(child_status(child), 0);
-	assert_true(signs(key));
+	assert_true(token_keys_sign(libctx, key));
 	EVP_PKEY_free(key);
 	EVP_PKEY_free(locked);
 }
@@ -240,15 +221,16 @@ static void authorisation(void **state)
 
 	(void)state;
 	assert_non_null(key);
-	assert_true(signs(key));
+	assert_true(token_keys_sign(libctx, key));
 	EVP_PKEY_free(key);
 	assert_null(load_with(locked_file.p, locked_file.n, NULL));
-	error_says("the TSS2 PRIVATE KEY has an authorisation value: give the setting tss2-auth");
+	assert_true(token_keys_error_says(
+		"the TSS2 PRIVATE KEY has an authorisation value: give the setting tss2-auth"));
 	assert_null(load_with(locked_file.p, locked_file.n, "wrong"));
-	error_says("its auth value is another one");
+	assert_true(token_keys_error_says("its auth value is another one"));
 	for (int i = 0; i < 5; i++) {
 		assert_null(load_with(locked_file.p, locked_file.n, "wrong"));
-		error_says("was refused before; it was not tried again");
+		assert_true(token_keys_error_says("was refused before; it was not tried again"));
 	}
 	key = load_with(locked_file.p, locked_file.n, AUTH);
 	assert_non_null(key);
@@ -263,7 +245,7 @@ static void damaged(void **state)
 	(void)state;
 	for (CK_ULONG n = 12; n < open_file.n; n += 7) {
 		assert_null(load_with(open_file.p, n, NULL));
-		error_says("TSS2 PRIVATE KEY");
+		assert_true(token_keys_error_says("TSS2 PRIVATE KEY"));
 	}
 	for (CK_ULONG i = 0; i < open_file.n; i += 5) {
 		EVP_PKEY *key;
@@ -289,11 +271,11 @@ static void sealed_and_policy(void **state)
 
 	(void)state;
 	assert_null(load_with(policy, sizeof policy, NULL));
-	error_says("used under a policy");
+	assert_true(token_keys_error_says("used under a policy"));
 	*(unsigned char *)memmem(other.p, 16, "\x67\x81\x05\x0a\x01\x03", 6) = 0x67;
 	((unsigned char *)memmem(other.p, 16, "\x67\x81\x05\x0a\x01\x03", 6))[5] = 5;
 	assert_null(load_with(other.p, other.n, NULL));
-	error_says("holds sealed data, which is no key");
+	assert_true(token_keys_error_says("holds sealed data, which is no key"));
 }
 
 /* As by another program, while ours has sessions open. */
@@ -316,8 +298,9 @@ static void ambiguity(void **state)
 	(void)state;
 	assert_int_equal(ck_module_admin(module)->create(&t, &slot), CKR_OK);
 	assert_null(load());
-	error_says("may be loaded into any of the tokens 'tpm1', 'tpm2': say which with the "
-		   "setting tss2-token");
+	assert_true(token_keys_error_says(
+		"may be loaded into any of the tokens 'tpm1', 'tpm2': say which with the "
+		"setting tss2-token"));
 	remove_token(slot);
 }
 
@@ -327,7 +310,8 @@ static void no_token(void **state)
 	(void)state;
 	remove_token(tpm_slot);
 	assert_null(load());
-	error_says("a TSS2 PRIVATE KEY needs a token in a TPM, and there is none");
+	assert_true(token_keys_error_says(
+		"a TSS2 PRIVATE KEY needs a token in a TPM, and there is none"));
 }
 
 static bool make_pair_in(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE *ret)
