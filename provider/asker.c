@@ -2,6 +2,7 @@
 #include "provider/asker.h"
 
 #include <dlfcn.h>
+#include <errno.h> /* program_invocation_short_name */
 #include <execinfo.h>
 #include <stddef.h>
 #include <string.h>
@@ -34,4 +35,9 @@ bool asker_is_libssl(void)
 		known[met++] = where.dli_fbase;
 	}
 	return false;
+}
+
+bool asker_is_openssl(void)
+{
+	return strcmp(program_invocation_short_name, "openssl") == 0;
 }

@@ -14,4 +14,7 @@
  * is one of libssl.  False where libssl is part of the program itself. */
 bool asker_is_libssl(void);
 
+/* The program is openssl(1), which reads, makes and lists whatever there is. */
+bool asker_is_openssl(void);
+
 #endif

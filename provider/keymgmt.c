@@ -245,9 +245,8 @@ static void *duplicate(const void *vkey, int selection)
 	return copy;
 }
 
-static const char *operation_name(const struct key_type *type, int operation)
+static const char *name_for_operation(const struct key_type *type, int operation)
 {
-	shown_begin(type);
 	switch (operation) {
 	case OSSL_OP_SIGNATURE:
 		return type->signature;
@@ -260,6 +259,16 @@ static const char *operation_name(const struct key_type *type, int operation)
 	default:
 		return NULL;
 	}
+}
+
+/* Where there is no such operation none is set up, and nothing would end what is begun. */
+static const char *operation_name(const struct key_type *type, int operation)
+{
+	const char *name = name_for_operation(type, operation);
+
+	if (name)
+		shown_begin(type);
+	return name;
 }
 
 /* The functions that are not told whose kind they speak of, and the table, for each kind. */

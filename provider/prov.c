@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 
+#include "provider/asker.h"
 #include "provider/gate.h"
 #include "provider/keygen.h"
 #include "provider/secret_key.h"
@@ -170,7 +171,8 @@ static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no
 		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(operations); i++)
 		if (operations[i].operation == operation)
-			return operations[i].of[era_of_libcrypto()];
+			return operations[i].of[era_of_libcrypto()] +
+			       (operation == OSSL_OP_DECODER && p->pem_alone);
 	return NULL;
 }
 
@@ -206,11 +208,18 @@ static const OSSL_DISPATCH dispatch[] = {
 	ENTRY_END,
 };
 
-static bool wants_pairs_alone(const struct prov *p)
+static bool is_set(const struct prov *p, const char *setting, const char *to)
 {
-	const char *said = core_setting(&p->core, SETTING_SECRET_KEYS);
+	const char *said = core_setting(&p->core, setting);
 
-	return said && strcmp(said, "no") == 0;
+	return said && strcmp(said, to) == 0;
+}
+
+/* Later releases keep what they found. */
+static bool wants_pem_alone(const struct prov *p)
+{
+	return is_set(p, SETTING_REFERENCES, "pem") && era_of_libcrypto() == ERA_30 &&
+	       !asker_is_openssl();
 }
 
 int prov_open(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
@@ -223,7 +232,8 @@ int prov_open(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSS
 		return 0;
 	}
 	shown_init(p);
-	p->pairs_alone = wants_pairs_alone(p);
+	p->pairs_alone = is_set(p, SETTING_SECRET_KEYS, "no");
+	p->pem_alone = wants_pem_alone(p);
 	*out = dispatch;
 	*ret = p;
 	return 1;

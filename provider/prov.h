@@ -22,6 +22,7 @@ struct prov {
 	struct below below;
 	struct shown shown;
 	bool pairs_alone; /* no algorithm by a secret key is offered */
+	bool pem_alone;	  /* no decoder of DER is */
 	_Atomic(struct ck_module *) module;
 	_Atomic(struct token *) tokens; /* every token met, newest first; only ever grows */
 };
@@ -35,6 +36,7 @@ struct prov {
 #define SETTING_KEYGEN	    "keygen"
 #define SETTING_KEY_KINDS   "key-kinds"
 #define SETTING_SECRET_KEYS "secret-keys"
+#define SETTING_REFERENCES  "references"
 #define SETTING_TSS2_TOKEN  "tss2-token"
 #define SETTING_TSS2_AUTH   "tss2-auth"
 
@@ -53,7 +55,8 @@ MUST_CHECK enum inro_err prov_module(struct prov *p, struct ck_module **ret);
 /* Closes its sessions and gives up its module, which is not called any more for p. */
 void prov_let_go(struct prov *p);
 
-/* The tables of each operation, in the file named for it. */
+/* The tables of each operation, in the file named for it.  The first row of the decoders is the one
+ * of DER. */
 extern const OSSL_ALGORITHM keymgmt_algorithms[], signature_algorithms[], store_algorithms[],
 	encoder_algorithms[], decoder_algorithms[];
 extern const OSSL_ALGORITHM asym_cipher_algorithms[], exchange_algorithms[], kem_algorithms[],

@@ -1,13 +1,13 @@
 /* shown - see shown.h. */
 #include "provider/shown.h"
 
-#include <errno.h> /* program_invocation_short_name */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
 
+#include "provider/asker.h"
 #include "provider/key.h"
 
 _Static_assert(SHOWN_KINDS == KEY_TYPE_x448 + 1, "the kinds of libcrypto 3.0 come first");
@@ -49,8 +49,7 @@ static bool is_wanted(const struct prov *p)
 /* openssl(1) makes keys in a token and lists what there is. */
 static bool asks_by_name(const struct prov *p)
 {
-	return core_setting(&p->core, SETTING_KEYGEN) ||
-	       strcmp(program_invocation_short_name, "openssl") == 0;
+	return core_setting(&p->core, SETTING_KEYGEN) || asker_is_openssl();
 }
 
 void shown_init(struct prov *p)

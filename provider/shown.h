@@ -8,7 +8,9 @@
  *
  * 1. A kind is shown to a thread while a key of it is handed on, and from the question which
  *    operation such a key has until the operation is set up: between the two libcrypto fetches the
- *    kind.  It is not kept in libcrypto's tables, so that nobody else meets it there.
+ *    kind.  It is not kept in libcrypto's tables, so that nobody else meets it there.  A program
+ *    that asks whether a key can sign and sets up nothing leaves it shown to its thread until the
+ *    next operation by a key of ours: to us that question looks like the others.
  * 2. Kinds that agree on secrets are shown to all while such an agreement is open, for libcrypto
  *    fetches the kind once more for the other side's key.
  * 3. Whoever was there before us stays the first of the name: a key is offered without showing its

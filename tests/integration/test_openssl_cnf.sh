@@ -60,6 +60,15 @@ for n in 2 3; do
 	must foreign env "OPENSSL_CONF=$T/etc/openssl.cnf" bash -eu commands >said
 done
 must openssl verify -CAfile etc/web.crt etc/web.crt
+# For all programs of a machine; openssl itself reads every reference.
+{
+	cat etc/openssl.cnf
+	block ini 2
+} >etc/all.cnf
+grep -q '^references = pem' etc/all.cnf || fail "another configuration: $(cat etc/all.cnf)"
+works "$T/etc/all.cnf"
+OPENSSL_CONF=$T/etc/all.cnf must foreign openssl pkey -in etc/web.pem -outform DER -out web.der
+OPENSSL_CONF=$T/etc/all.cnf must foreign openssl pkey -in web.der -noout
 # systemd's credential stands in for the setting.
 mkdir credentials
 cp etc/pin credentials/inro-pin

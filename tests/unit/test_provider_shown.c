@@ -179,6 +179,29 @@ static unsigned seen_elsewhere(void)
 	return n;
 }
 
+/* What a key can't do leaves nothing shown.  The question whether it signs does, to this thread
+ * until it signs; programs' plain names stay the others'. */
+static void asked_in_vain(void **state)
+{
+	EVP_PKEY *key = load(URI("ec"));
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_true(EVP_PKEY_encrypt_init(c) <= 0);
+		ERR_clear_error();
+		assert_seen(0);
+		assert_int_equal(EVP_PKEY_can_sign(key), 1);
+		assert_seen(1);
+		assert_default_is_first("EC");
+		assert_true(!hides() || seen_elsewhere() == 0);
+		must_sign(key);
+		assert_seen(0);
+	}
+	EVP_PKEY_CTX_free(c);
+	EVP_PKEY_free(key);
+}
+
 static int see_in_child(void *arg)
 {
 	(void)arg;
@@ -387,6 +410,69 @@ static void secret_keys(void **state)
 	}
 }
 
+static EVP_PKEY *read_der(BIO *der)
+{
+	unsigned char *p;
+	long n = BIO_get_mem_data(der, &p);
+	const unsigned char *at = p;
+	EVP_PKEY *key = d2i_AutoPrivateKey_ex(NULL, &at, n, libctx, NULL);
+
+	ERR_clear_error();
+	return key;
+}
+
+static EVP_PKEY *read_by_store(BIO *pem)
+{
+	char *text;
+	long n = BIO_get_mem_data(pem, &text);
+	EVP_PKEY *key = token_keys_load(libctx, scratch_file("reference.pem", text, (size_t)n));
+
+	ERR_clear_error();
+	return key;
+}
+
+static void is_read(EVP_PKEY *key, bool read)
+{
+	assert_int_equal(key != NULL, read);
+	if (key)
+		must_sign(key);
+	EVP_PKEY_free(key);
+}
+
+/* With references = pem a program that reads a PEM file gets its key as ever, and those that would
+ * need the decoder of DER an error. */
+static void references(void **state)
+{
+	static const struct {
+		const char *settings;
+		bool all;
+	} rows[] = {
+		{ PIN, true },
+		{ PIN "references = any", true },
+		{ PIN "references = pem", false },
+		{ PIN "references = pem\nkey-kinds = in-use\nsecret-keys = no", false },
+	};
+	EVP_PKEY *key = load(URI("ec"));
+	BIO *pem = reference(URI("ec")), *der = BIO_new(BIO_s_mem());
+
+	(void)state;
+	assert_int_equal(i2d_PrivateKey_bio(der, key), 1);
+	EVP_PKEY_free(key);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		OSSL_LIB_CTX *kept = libctx;
+
+		libctx = token_keys_libctx_configured(rows[i].settings);
+		is_read(read_reference(pem), true);
+		is_read(read_der(der), rows[i].all || !hides());
+		is_read(read_by_store(pem), rows[i].all || !hides());
+		is_read(token_keys_load(libctx, URI("rsa")), true);
+		token_keys_libctx_free(libctx);
+		libctx = kept;
+	}
+	BIO_free(pem);
+	BIO_free(der);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -395,6 +481,7 @@ int main(void)
 		TEST(nothing_is_seen), TEST(by_uri),	     TEST(by_reference),
 		TEST(agreements),      TEST(decryption),     TEST(by_many_threads),
 		TEST(by_setting),      TEST(loaded_by_hand), TEST(secret_keys),
+		TEST(asked_in_vain),   TEST(references),
 	};
 
 	token_keys_make();
