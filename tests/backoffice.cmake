@@ -52,6 +52,7 @@ inro_test(unit/test_core_eyes.c LINKS inro_testoffice)
 inro_test(unit/test_core_search.c LINKS inro_testoffice)
 inro_test(unit/test_core_login.c LINKS inro_testoffice)
 inro_test(unit/test_core_network.c LINKS inro_testoffice)
+inro_test(unit/test_core_attest.c LINKS inro_testoffice inro_evidence_maker)
 inro_test(unit/test_core_errand.c LINKS inro_testoffice)
 inro_test(unit/test_core_secrets.c LINKS inro_testoffice)
 inro_test(unit/test_core_symkey.c LINKS inro_testoffice PkgConfig::jansson)
@@ -113,6 +114,7 @@ foreach(name
 		core_marks
 		core_errand
 		core_network
+		core_attest
 		core_proposal
 		core_enrol
 		core_eyes
@@ -138,6 +140,7 @@ endforeach()
 # And with each write undone once before it is committed, as NAME_twice (lib/twice.c).
 foreach(name
 		core_approval
+		core_attest
 		core_audit
 		core_bulk
 		core_device
@@ -199,7 +202,7 @@ set_target_properties(print_rest PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_B
 inro_test(unit/test_rest_rows.c LINKS inro_rest PkgConfig::jansson)
 inro_test(unit/test_rest_commands.c LINKS inro_tools inro_rest PkgConfig::jansson)
 inro_fuzz(fuzz/fuzz_rest.c CORPUS fuzz/corpus/rest LINKS inro_rest PkgConfig::jansson)
-inro_script_test(integration/test_rest.sh TIMEOUT 300)
+inro_script_test(integration/test_rest.sh TIMEOUT 600)
 inro_script_test(integration/test_ocsp_page.sh TIMEOUT 120)
 inro_script_test(integration/test_serve_page.sh)
 inro_library(inro_load SOURCES bench/load.c LINKS inro_bench inro_base PkgConfig::ssl PkgConfig::crypto)

@@ -26,6 +26,8 @@ inro_test(unit/test_tpm_policy.c LINKS inro_swtpm inro_tpm_wire)
 # tpm/move
 inro_library(inro_evidence_maker SOURCES lib/evidence_maker.c LINKS inro_tpm_move inro_testlib)
 inro_test(unit/test_tpm_evidence.c LINKS inro_evidence_maker)
+inro_program(pretend_tpm SOURCES lib/pretend_tpm.c LINKS inro_evidence_maker)
+set_target_properties(pretend_tpm PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 inro_test(unit/test_tpm_file.c LINKS inro_tpm_move)
 inro_fuzz(fuzz/fuzz_tpm_file.c CORPUS fuzz/corpus/tpm_file LINKS inro_tpm_move)
 inro_fuzz(fuzz/fuzz_tpm_evidence.c CORPUS fuzz/corpus/tpm_evidence LINKS inro_tpm_move)

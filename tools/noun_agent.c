@@ -8,11 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backoffice/pki/alg.h"
 #include "base/file.h"
 #include "tools/agent/check.h"
 #include "tools/agent/round.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
+#include "tpm/move/evidence.h"
 
 #define WATCHER "inro-agent"
 
@@ -91,6 +93,40 @@ static enum inro_err agent_check_run(const struct call *c, json_t **ret)
 			 ret);
 }
 
+/* "ek:SHA256", as `inro device add --anchor` takes it. */
+static enum inro_err anchor_of(struct bytes evidence, struct buf *ret)
+{
+	SCOPED(buf) spki = { 0 };
+	uint8_t digest[PKI_DIGEST_MAX];
+	struct evidence v;
+	enum inro_err e = evidence_read(evidence, &v);
+
+	if (e == INRO_OK)
+		e = evidence_ek(&v, &spki);
+	if (e == INRO_OK)
+		e = pki_digest(PKI_SHA256, buf_bytes(&spki), digest);
+	buf_add_str(ret, "ek:");
+	buf_add_hex(ret, BYTES(digest, pki_hash_octets(PKI_SHA256)));
+	buf_add_u8(ret, '\n');
+	return e == INRO_OK ? buf_err(ret) : e;
+}
+
+static enum inro_err agent_anchor_run(const struct call *c, json_t **ret)
+{
+	SCOPED(agent_settings) s = { 0 };
+	SCOPED(buf) evidence = { 0 };
+	SCOPED(buf) text = { 0 };
+	enum inro_err e = read_settings(c, &s);
+
+	if (e == INRO_OK)
+		e = round_evidence(&s, &evidence);
+	if (e == INRO_OK)
+		e = anchor_of(buf_bytes(&evidence), &text);
+	return e == INRO_OK ?
+		       json_give(json_pack("{s:s#}", "text", (const char *)text.p, (int)text.n), ret) :
+		       e;
+}
+
 static enum inro_err agent_settings_run(const struct call *c, json_t **ret)
 {
 	SCOPED(buf) text = { 0 };
@@ -160,6 +196,12 @@ const struct cmd_verb agent_verbs[] = {
 	  .least = LEAST_NONE,
 	  .shape = SHOW_SAID,
 	  .said = "token {token} opens, and {server} answers: {found}" },
+	{ .name = "anchor",
+	  .summary = "Prints which TPM this device's token is in, as `inro device add --anchor` takes it",
+	  .opts = OPTS(OPT_CONFIG),
+	  .run = agent_anchor_run,
+	  .least = LEAST_NONE,
+	  .shape = SHOW_TEXT },
 	{ .name = "settings",
 	  .summary = "Prints every setting of the agent's file",
 	  .run = agent_settings_run,

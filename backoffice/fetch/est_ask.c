@@ -152,6 +152,11 @@ static bool may_do_later(long status)
 	       status == 429;
 }
 
+bool est_is_refusal(long status)
+{
+	return status >= 400 && !may_do_later(status);
+}
+
 static enum inro_err judge(struct est_asked *a, const struct fetch *f)
 {
 	a->retry_after = f->retry_after;
@@ -163,7 +168,7 @@ static enum inro_err judge(struct est_asked *a, const struct fetch *f)
 	}
 	if (f->status == 200 && is_certs(f))
 		return est_read(buf_bytes(&f->answer), &a->certs);
-	a->refused = f->status >= 400 && !may_do_later(f->status);
+	a->refused = est_is_refusal(f->status);
 	return no_answer(f->status == 401 || f->status == 403 ? INRO_E_ACCESS :
 			 f->status >= 500 || f->status == 429 ? INRO_E_BUSY :
 								INRO_E_POLICY,

@@ -38,4 +38,7 @@ struct est_asked {
 MUST_CHECK enum inro_err est_enroll(const struct fetch_way *way, const struct fetch_who *who,
 				    struct est_asked *a);
 
+/* Whether this status says no to what was asked, and not to who asks, to the moment or to the way. */
+bool est_is_refusal(long status);
+
 #endif

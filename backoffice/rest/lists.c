@@ -3,7 +3,7 @@
 
 const struct rest_row *const rest_lists[] = {
 	rest_device_rows, rest_cred_rows,   rest_secret_rows, rest_ca_rows, rest_other_rows, rest_check_rows,
-	rest_people_rows, rest_work_rows, rest_self_rows,   NULL,
+	rest_people_rows, rest_work_rows, rest_self_rows, rest_attest_rows, NULL,
 };
 
 const struct rest_shape rest_event = {

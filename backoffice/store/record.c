@@ -355,6 +355,13 @@ static const struct field reply_fields[] = {
 	F_INT(reply, status),  F_TEXT(reply, type),  F_BLOB(reply, body), F_INT(reply, created_ms),
 };
 
+static const struct field tpm_challenge_fields[] = {
+	F_INT(tpm_challenge, id),   F_INT(tpm_challenge, tenant), F_BLOB(tpm_challenge, nonce),
+	F_REF(tpm_challenge, device), F_BLOB(tpm_challenge, whose), F_TEXT(tpm_challenge, peer),
+	F_BLOB(tpm_challenge, ak),  F_BLOB(tpm_challenge, ek),	  F_BLOB(tpm_challenge, answer),
+	F_INT(tpm_challenge, until_ms),
+};
+
 static const struct field setting_fields[] = {
 	F_INT(setting, id),
 	F_INT(setting, tenant),
@@ -486,6 +493,7 @@ TYPE(job_result, "result of a job");
 TYPE(account, "account");
 TYPE(pass, "pass");
 TYPE(reply, "kept answer");
+TYPE(tpm_challenge, "challenge for a TPM");
 TYPE(setting, "setting");
 TYPE(tally, "count");
 TYPE(audit_mark, "signed audit head");
@@ -576,6 +584,7 @@ const struct record_type *const record_types[] = {
 	&account_type,
 	&pass_type,
 	&reply_type,
+	&tpm_challenge_type,
 	&setting_type,
 	&tally_type,
 	&event_type,
@@ -692,6 +701,7 @@ CLEAR(job_result)
 CLEAR(account)
 CLEAR(pass)
 CLEAR(reply)
+CLEAR(tpm_challenge)
 CLEAR(setting)
 CLEAR(tally)
 CLEAR(audit_mark)

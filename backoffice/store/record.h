@@ -393,6 +393,18 @@ struct reply {
 	int64_t created_ms;
 };
 
+/* What a TPM was asked to prove, until it has answered (core/attest.h). */
+struct tpm_challenge {
+	int64_t id, tenant;
+	struct blob nonce;  /* what it is called, and what the TPM has to sign */
+	int64_t device;	    /* 0: nobody's, to which no answer is right */
+	struct blob whose;  /* SHA-256 of what was asked by: a name and an endorsement key */
+	char *peer;	    /* where from */
+	struct blob ak, ek; /* Names of the keys */
+	struct blob answer; /* SHA-256 of the right one */
+	int64_t until_ms;
+};
+
 struct setting {
 	int64_t id, tenant;
 	char *name, *value;
@@ -492,6 +504,7 @@ void job_result_clear(struct job_result *r);
 void account_clear(struct account *r);
 void pass_clear(struct pass *r);
 void reply_clear(struct reply *r);
+void tpm_challenge_clear(struct tpm_challenge *r);
 void setting_clear(struct setting *r);
 void tally_clear(struct tally *r);
 void crl_scope_clear(struct crl_scope *r);
@@ -534,7 +547,7 @@ size_t record_columns(const struct record_type *t);
 
 extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
 	audit_head_type, device_group_type, ca_generation_type, ca_place_type, ca_order_type, ca_way_type, proposal_type, job_type,
-	job_error_type, job_part_type, job_result_type, account_type, pass_type, reply_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
+	job_error_type, job_part_type, job_result_type, account_type, pass_type, reply_type, tpm_challenge_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
 	profile_version_type, errand_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
 /* Read only: some columns of credential_type, and of crl_piece_type. */
 extern const struct record_type listed_type, listed_entry_type, key_use_type, crl_made_type;
@@ -566,6 +579,7 @@ extern const struct record_type *const record_types[];
 	struct account *: &account_type, \
 	struct pass *: &pass_type, \
 	struct reply *: &reply_type, \
+	struct tpm_challenge *: &tpm_challenge_type, \
 	struct setting *: &setting_type, \
 	struct tally *: &tally_type, \
 	struct crl_scope *: &crl_scope_type, \

@@ -394,6 +394,56 @@ wants 200 dev POST "$S/psk/rotate"
 header[dev]="Basic $(printf 'press-1:%s' "$(of .psk)" | base64 -w0)"
 wants 200 dev GET "$S"
 
+# ---- a device that has nothing but a TPM ----
+
+A=/v1/device/attest
+mkdir tpm other
+for f in tpm other; do
+	openssl genrsa -out $f/ek.pem 2048 2>/dev/null
+	for k in ak key; do openssl ecparam -genkey -name prime256v1 -noout -out $f/$k.pem; done
+	openssl req -new -key $f/key.pem -subj /CN=tpm-1 -out $f/csr.pem
+done
+pretend() { "$B/tests/pretend_tpm" "$@"; }
+challenge_for() { # TPM DEVICE: asks for a challenge
+	wants 200 '' POST $A/challenge "$(jq -nc --arg d "$2" --arg e "$(pretend "$1" evidence 00)" '{device:$d,evidence:$e}')"
+	is '(.nonce | length) == 64 and .seconds == 120'
+	nonce=$(of .nonce)
+	secret=$(pretend "$1" activate "$(of .challenge)")
+}
+answer_for() { # TPM DEVICE [FILTER]: the body of the answer
+	jq -nc --arg d "$2" --arg n "$nonce" --arg a "$secret" --arg e "$(pretend "$1" evidence "$nonce")" \
+		--rawfile c "$1/csr.pem" "{device:\$d,nonce:\$n,answer:\$a,evidence:\$e,csr:\$c,label:\"root.tls-client\"} ${3:-}"
+}
+ek=$(openssl pkey -in tpm/ek.pem -pubout -outform DER | sha256sum | cut -d' ' -f1)
+wants 201 bob POST /v1/devices "{\"id\":\"tpm-1\",\"no_psk\":true,\"anchor\":\"ek:$ek\",\"anchor_store\":\"hardware\"}"
+challenge_for tpm tpm-1
+done=$(answer_for tpm tpm-1)
+wants 201 '' POST $A/certificate "$done"
+is '.state == "active" and .device == "tpm-1" and .profile == "tls-client"'
+of .pem | openssl x509 -noout -pubkey | cmp - <(openssl pkey -in tpm/key.pem -pubout) || fail "for another key"
+wants 401 '' POST $A/certificate "$done" # once
+says 'wrong device, TPM or answer'
+jq 'del(.instance)' body >once
+for other in 'other tpm-1' 'tpm nobody' 'tpm plant/tpm-1'; do
+	read -r which device <<<"$other"
+	challenge_for "$which" "$device"
+	wants 401 '' POST $A/certificate "$(answer_for "$which" "$device")"
+	jq 'del(.instance)' body | cmp - once || fail "$other is refused otherwise: $(cat body)"
+done
+challenge_for tpm tpm-1
+wants 422 '' POST $A/certificate "$(answer_for tpm tpm-1 "+ {evidence: \"$(pretend tpm evidence 00)\"}")"
+says 'not an answer to this nonce'
+challenge_for tpm tpm-1
+cp other/csr.pem tpm/csr.pem
+wants 422 '' POST $A/certificate "$(answer_for tpm tpm-1)"
+says 'another key than the one that is claimed'
+wants 400 '' POST $A/challenge '{"device":"tpm-1","evidence":"xyz"}'
+wants 400 '' POST $A/challenge '{"device":"tpm-1","evidence":"00"}'
+wants 400 '' POST $A/challenge '{"device":"tpm-1"}'
+wants 400 '' POST $A/certificate '{"device":"tpm-1","nonce":"00"}'
+wants 200 bob GET '/v1/events?action=device.attest'
+is '[.items[].outcome] | sort == ["done","refused","refused","refused","refused","refused"]'
+
 # An id with a colon, which HTTP's Basic has no place for.
 wants 201 bob POST /v1/devices '{"id":"00:11:22:33:44:55"}'
 header[mac]="Basic $(printf '00%%3a11%%3A22%%3A33%%3A44%%3A55:%s' "$(of .psk)" | base64 -w0)"

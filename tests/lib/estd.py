@@ -6,7 +6,8 @@ for each request: good, wait (202), lost (issues and closes), foreign (a certifi
 from other.pem/other.key), otherkey (for another key), expired, html, redirect, error (500), refuse
 (400), big, slow, short.  DIR/log has one line a request: method, path, who.  A certificate is valid
 for the seconds in DIR/seconds.  DIR/self is what /v1/device/self has; DIR/secret and DIR/secret-get are
-what it says to requests for a symmetric key and for what is wrapped.  The same request gets the same certificate.
+what it says to requests for a symmetric key and for what is wrapped, DIR/challenge and DIR/attested to
+/v1/device/attest/challenge and /certificate.  The same request gets the same certificate.
 """
 import base64
 import hashlib
@@ -161,6 +162,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with open(path("answers"), "a") as f:
                 f.write(f"{self.path.split('/')[-1]} {body.decode()}\n")
             self.give(200, "application/json", b"{}")
+            return
+        if self.path.startswith("/v1/device/attest/"):
+            self.give(200, "application/json", text("challenge" if self.path.endswith("/challenge") else "attested").encode())
             return
         if self.path.startswith("/v1/device/self/secrets"):
             self.give(200, "application/json", text("secret-get" if self.path.endswith("/get") else "secret").encode())

@@ -7,6 +7,7 @@
 
 #include <openssl/ec.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "base/file.h"
@@ -120,17 +121,16 @@ static void public_of(const EVP_PKEY *key, TPM2B_PUBLIC *ret, TPMA_OBJECT attrib
 		ret->publicArea.parameters.eccDetail.kdf.scheme = TPM2_ALG_NULL;
 }
 
-void maker_new(struct maker *m)
+void maker_of(struct maker *m, EVP_PKEY *ek, EVP_PKEY *ak, EVP_PKEY *key)
 {
-	*m = (struct maker) { .magic = TPM2_GENERATED_VALUE,
+	*m = (struct maker) { .ek_key = ek,
+			      .ak_key = ak,
+			      .key_key = key,
+			      .magic = TPM2_GENERATED_VALUE,
 			      .type = TPM2_ST_ATTEST_CERTIFY,
-			      .chain = "ek.der",
 			      .nonce = "the nonce of a verifier",
 			      .nonce_n = 23 };
-	m->ek_key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
-	m->ak_key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
-	m->key_key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
-	must(m->ek_key && m->ak_key && m->key_key, "keys");
+	must(ek && ak && key, "keys");
 	public_of(m->ek_key, &m->ek, BORN | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT);
 	m->ek.publicArea.parameters.rsaDetail.symmetric = (TPMT_SYM_DEF_OBJECT) {
 		.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB
@@ -140,6 +140,13 @@ void maker_new(struct maker *m)
 		(TPMT_ECC_SCHEME) { .scheme = TPM2_ALG_ECDSA,
 				    .details.ecdsa.hashAlg = TPM2_ALG_SHA256 };
 	public_of(m->key_key, &m->key, BORN | TPMA_OBJECT_SIGN_ENCRYPT);
+}
+
+void maker_new(struct maker *m)
+{
+	maker_of(m, EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048),
+		 EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"));
+	m->chain = "ek.der";
 	make_certificates(m);
 }
 
@@ -240,4 +247,63 @@ void maker_make(const struct maker *m, struct buf *ret)
 						 buf_bytes(&chain) },
 			    ret) == INRO_OK,
 	     "evidence");
+}
+
+/* ---- TPM2_ActivateCredential (part 1, 24.4; annex B.10.4) ---- */
+
+static bool open_seed(const struct maker *m, struct bytes encrypted, uint8_t seed[static 256], size_t *n)
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(m->ek_key, NULL);
+	char *label = OPENSSL_strdup("IDENTITY");
+	bool good;
+
+	*n = 256;
+	must(c && label && EVP_PKEY_decrypt_init(c) == 1 &&
+		     EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_OAEP_PADDING) == 1 &&
+		     EVP_PKEY_CTX_set_rsa_oaep_md(c, EVP_sha256()) == 1 &&
+		     EVP_PKEY_CTX_set0_rsa_oaep_label(c, label, sizeof "IDENTITY") == 1,
+	     "OAEP");
+	good = EVP_PKEY_decrypt(c, seed, n, encrypted.p, encrypted.n) == 1;
+	EVP_PKEY_CTX_free(c);
+	return good;
+}
+
+static bool fits(struct bytes seed, struct bytes mac, struct bytes over, const TPM2B_NAME *name)
+{
+	const struct bytes parts[] = { over, BYTES(name->name, name->size) };
+	uint8_t key[32];
+	TPM2B_DIGEST want;
+
+	must(crypt_kdfa(TPM2_ALG_SHA256, seed, "INTEGRITY", BYTES_NONE, BYTES_NONE, 256, key) == INRO_OK &&
+		     crypt_hmac(TPM2_ALG_SHA256, BYTES(key, 32), parts, 2, &want) == INRO_OK,
+	     "an HMAC");
+	return bytes_equal(mac, BYTES(want.buffer, want.size));
+}
+
+bool maker_activate(const struct maker *m, struct bytes challenge, struct secret *ret)
+{
+	static const uint8_t iv[16];
+	struct bytes id = BYTES_NONE, encrypted = BYTES_NONE, mac = BYTES_NONE, cipher;
+	uint8_t seed[256], key[16], plain[128];
+	TPM2B_NAME name;
+	size_t n;
+
+	must(wire_read_2b(&challenge, 1024, &id) == INRO_OK &&
+		     wire_read_2b(&challenge, 1024, &encrypted) == INRO_OK && !challenge.n,
+	     "a challenge");
+	maker_ak_name(m, &name);
+	if (!open_seed(m, encrypted, seed, &n))
+		return false;
+	must(wire_read_2b(&id, 64, &mac) == INRO_OK && id.n <= sizeof plain, "an identity object");
+	if (!fits(BYTES(seed, n), mac, id, &name))
+		return false;
+	must(crypt_kdfa(TPM2_ALG_SHA256, BYTES(seed, n), "STORAGE", BYTES(name.name, name.size), BYTES_NONE,
+			128, key) == INRO_OK,
+	     "a key");
+	memcpy(plain, id.p, id.n);
+	must(crypt_cfb(BYTES(key, 16), BYTES(iv, 16), false, plain, id.n) == INRO_OK, "a secret");
+	cipher = BYTES(plain, id.n);
+	must(wire_read_2b(&cipher, sizeof plain, &id) == INRO_OK && !cipher.n && secret_copy(id, ret) == INRO_OK,
+	     "a secret");
+	return true;
 }

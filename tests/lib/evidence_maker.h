@@ -28,11 +28,16 @@ struct maker {
 /* Folder of the root's certificate. */
 const char *maker_roots(void);
 void maker_new(struct maker *m);
+/* The same of keys that there are, which it takes over, without a certificate. */
+void maker_of(struct maker *m, EVP_PKEY *ek, EVP_PKEY *ak, EVP_PKEY *key);
 void maker_free(struct maker *m);
 /* As evidence_read() takes it. */
 void maker_make(const struct maker *m, struct buf *ret);
 void maker_ak_name(const struct maker *m, TPM2B_NAME *ret);
 void maker_ek_name(const struct maker *m, TPM2B_NAME *ret);
+/* What TPM2_ActivateCredential gives for a challenge (TPM2B_ID_OBJECT, TPM2B_ENCRYPTED_SECRET); false
+ * where it is for another endorsement key or attestation key. */
+bool maker_activate(const struct maker *m, struct bytes challenge, struct secret *ret);
 /* Another certificate for the endorsement key: `how` is what follows `openssl x509 -new`. */
 void maker_certify(const char *name, const char *how);
 /* A CA below the root, NAME.der and NAME.pem, NAME.key: openssl's words for its key, and the

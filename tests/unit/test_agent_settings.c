@@ -85,6 +85,8 @@ static void refusals(void **state)
 		{ "server = http://office", "server begins with https://" },
 		{ "factory-cert = /c.pem", "go together" },
 		{ "after-expiry = factory", "names what is not given" },
+		{ "after-expiry = attestation", "names what is not given" },
+		{ "attestation = maybe", "not one of the words" },
 		{ "[other]\nx = y", "there is no section [other]" },
 	};
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "tools/agent/attest.h"
 #include "tools/agent/due.h"
 #include "tools/agent/est.h"
 #include "tools/agent/hook.h"
@@ -204,6 +205,18 @@ static enum inro_err drop(struct round *r, unsigned generation)
 
 /* ---- asking ---- */
 
+/* By what a first certificate is asked for; after one that has ended, as after-expiry says. */
+static int64_t first_way(const struct round *r)
+{
+	const struct agent_settings *s = r->s;
+
+	if (r->live.generation && s->after_expiry != AGENT_AFTER_STOP)
+		return s->after_expiry;
+	return s->attest       ? AGENT_AFTER_ATTEST :
+	       s->factory_cert ? AGENT_AFTER_FACTORY :
+				 AGENT_AFTER_PSK;
+}
+
 static enum inro_err who_asks(const struct round *r, bool again, struct secret *psk, char **cert,
 			      struct fetch_who *ret)
 {
@@ -215,7 +228,7 @@ static enum inro_err who_asks(const struct round *r, bool again, struct secret *
 		*ret = (struct fetch_who) { .cert = *cert, .key_uri = r->live.uri };
 		return *cert ? INRO_OK : agent_no_memory();
 	}
-	if (s->factory_cert && (!r->live.generation || s->after_expiry == AGENT_AFTER_FACTORY)) {
+	if (first_way(r) == AGENT_AFTER_FACTORY) {
 		*ret = (struct fetch_who) { .cert = s->factory_cert, .key_uri = s->factory_key };
 		return INRO_OK;
 	}
@@ -223,6 +236,23 @@ static enum inro_err who_asks(const struct round *r, bool again, struct secret *
 	if (e == INRO_OK)
 		*ret = (struct fetch_who) { .id = s->id, .psk = secret_bytes(psk) };
 	return e;
+}
+
+static enum inro_err ask_by_tpm(struct round *r, const char *uri, struct est_asked *a)
+{
+	enum inro_err e = need_token(r);
+
+	return e == INRO_OK ? attest_enroll(&r->way, r->s, r->token, uri, a) : e;
+}
+
+static enum inro_err ask_by_est(struct round *r, struct est_asked *a)
+{
+	AUTO(free_chars) char *cert = NULL;
+	SCOPED(secret) psk = { 0 };
+	struct fetch_who who = { 0 };
+	enum inro_err e = who_asks(r, a->again, &psk, &cert, &who);
+
+	return e == INRO_OK ? est_enroll(&r->way, &who, a) : e;
 }
 
 static enum inro_err install(struct round *r, unsigned generation, const struct est_asked *a,
@@ -254,21 +284,17 @@ static enum inro_err install(struct round *r, unsigned generation, const struct 
 static enum inro_err ask(struct round *r, unsigned generation, bool again)
 {
 	AUTO(free_chars) char *uri = NULL;
-	AUTO(free_chars) char *cert = NULL;
-	SCOPED(secret) psk = { 0 };
 	SCOPED(buf) csr = { 0 };
 	SCOPED(est_certs) cas = { 0 };
 	struct est_asked a = { .label = r->s->label, .again = again };
-	struct fetch_who who = { 0 };
+	bool by_tpm = !again && first_way(r) == AGENT_AFTER_ATTEST;
 	enum inro_err e = request_of(r, generation, again, &csr, &uri);
 
 	if (e == INRO_OK)
 		e = est_cacerts(&r->way, r->s->label, &cas);
-	if (e == INRO_OK)
-		e = who_asks(r, again, &psk, &cert, &who);
 	a.csr = buf_bytes(&csr);
 	if (e == INRO_OK)
-		e = est_enroll(&r->way, &who, &a);
+		e = by_tpm ? ask_by_tpm(r, uri, &a) : ask_by_est(r, &a);
 	take_date(r, a.date);
 	if (e == INRO_OK && a.waits)
 		r->wait = a.retry_after;
@@ -481,7 +507,7 @@ static enum inro_err do_due(struct round *r, const struct round_options *o)
 	if (r->expired && r->s->after_expiry == AGENT_AFTER_STOP)
 		return err_set(INRO_E_STATE,
 			       "the certificate has expired, and after-expiry says stop: give the "
-			       "device a new start with after-expiry = psk or factory");
+			       "device a new start with after-expiry = psk, factory or attestation");
 	e = ask(r, r->live.generation + 1,
 		r->live.generation && !r->expired && !wants(r, SELF_CLEAR));
 	if (e == INRO_OK && !r->wait)
@@ -562,19 +588,24 @@ static void set_outcome(struct round *r, enum inro_err e)
 					 "none";
 }
 
+static enum inro_err hold_folder(const struct agent_settings *s, int *ret_held)
+{
+	AUTO(free_chars) char *lock = file_join(s->dir, "lock");
+	enum inro_err e = lock ? file_make_dir(s->dir) : agent_no_memory();
+
+	if (e == INRO_OK)
+		e = file_lock(lock, LOCK_WAIT_MS, ret_held);
+	return e == INRO_E_BUSY ? err_set(e, "another round is at work in %s", s->dir) : e;
+}
+
 enum inro_err round_run(const struct agent_settings *s, const struct round_options *o,
 			int64_t *ret_wait)
 {
 	SCOPED(round) r = { .s = s };
-	AUTO(free_chars) char *lock = file_join(s->dir, "lock");
 	AUTO(close_fd) int held = -1;
-	enum inro_err e = lock ? file_make_dir(s->dir) : agent_no_memory();
+	enum inro_err e = hold_folder(s, &held);
 
 	*ret_wait = s->retry;
-	if (e == INRO_OK)
-		e = file_lock(lock, LOCK_WAIT_MS, &held);
-	if (e == INRO_E_BUSY)
-		return err_set(e, "another round is at work in %s", s->dir);
 	if (e != INRO_OK)
 		return e;
 	status_read(s, &r.status);
@@ -584,6 +615,26 @@ enum inro_err round_run(const struct agent_settings *s, const struct round_optio
 	if (status_write(s, &r.status) != INRO_OK && e == INRO_OK)
 		return err_context(INRO_E_IO, "the status can't be written: ");
 	return e == INRO_OK ? INRO_OK : err_set(e, "%s", r.status.error ? r.status.error : "");
+}
+
+/* The key that the first round asks with, when there is none yet. */
+enum inro_err round_evidence(const struct agent_settings *s, struct buf *ret)
+{
+	SCOPED(round) r = { .s = s };
+	SCOPED(buf) csr = { 0 };
+	AUTO(free_chars) char *uri = NULL;
+	AUTO(close_fd) int held = -1;
+	enum inro_err e = hold_folder(s, &held);
+
+	if (e == INRO_OK)
+		status_read(s, &r.status);
+	if (e == INRO_OK)
+		e = load_live(&r);
+	if (e == INRO_OK && !r.live.generation)
+		e = request_of(&r, 1, false, &csr, &uri);
+	if (e == INRO_OK)
+		e = need_token(&r);
+	return e == INRO_OK ? attest_key_of(r.token, uri ? uri : r.live.uri, bytes_of("which TPM"), ret) : e;
 }
 
 enum inro_err round_status(const struct agent_settings *s, json_t **ret)

@@ -22,6 +22,9 @@ struct round_options {
 MUST_CHECK enum inro_err round_run(const struct agent_settings *s, const struct round_options *o,
 				   int64_t *ret_wait);
 
+/* What the token's TPM says of the live key, or of the one that will be asked with first: which TPM it is. */
+MUST_CHECK enum inro_err round_evidence(const struct agent_settings *s, struct buf *ret);
+
 /* What the last round left: a new reference.  INRO_E_NOT_FOUND before the first one. */
 MUST_CHECK enum inro_err round_status(const struct agent_settings *s, json_t **ret);
 

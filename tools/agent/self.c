@@ -133,7 +133,7 @@ static enum inro_err refused(const struct fetch *f)
 	return e;
 }
 
-static enum inro_err read_answer(const struct fetch *f, json_t **ret)
+enum inro_err self_answer_of(const struct fetch *f, json_t **ret)
 {
 	if (f->status >= 500)
 		return err_set(INRO_E_BUSY, "the service answers %ld to %s", f->status, f->path);
@@ -158,7 +158,7 @@ enum inro_err self_post(const struct fetch_way *way, const struct fetch_who *who
 		return agent_no_memory();
 	snprintf(path, sizeof path, SELF_PATH "%s", below);
 	e = fetch_run(way, who, &f);
-	return e == INRO_OK ? read_answer(&f, ret) : e;
+	return e == INRO_OK ? self_answer_of(&f, ret) : e;
 }
 
 /* Cut where it is too long, between characters: it is for people. */

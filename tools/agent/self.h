@@ -39,6 +39,10 @@ MUST_CHECK enum inro_err self_ask(const struct fetch_way *way, const struct fetc
 /* The same of a document.  INRO_E_SYNTAX. */
 MUST_CHECK enum inro_err self_read(struct bytes json, struct bytes serial, struct self *ret);
 
+/* The document of an answer, the caller's, also where there is only one to come (202).  INRO_E_BUSY: not now.
+ * INRO_E_STATE: refused. */
+MUST_CHECK enum inro_err self_answer_of(const struct fetch *f, json_t **ret);
+
 /* POSTs `body`, which it takes over (NULL: no memory), to a path below /v1/device/self; what comes is
  * the caller's.  INRO_E_BUSY: not now.  INRO_E_STATE: refused. */
 MUST_CHECK enum inro_err self_post(const struct fetch_way *way, const struct fetch_who *who,

@@ -12,7 +12,8 @@
 #define DAY	86400
 #define AT(m)	offsetof(struct agent_settings, m)
 
-static const char *const after_words[] = { "stop", "psk", "factory", NULL };
+static const char *const after_words[] = { "stop", "psk", "factory", "attestation", NULL };
+static const char *const attest_words[] = { "no", "yes", NULL };
 static const char *const rekey_words[] = { "new", "same", NULL };
 static const char *const form_words[] = { "pem", "der", NULL };
 
@@ -31,6 +32,9 @@ const struct agent_rule agent_rules[] = {
 	  .help = "PEM file with a certificate that the service accepts for the first one; its key "
 		  "is factory-key" },
 	{ "factory-key", AGENT_TEXT, AT(factory_key), .help = "URI of that certificate's key" },
+	{ "attestation", AGENT_WORD, AT(attest), .otherwise = "no", .words = attest_words,
+	  .help = "whether the first certificate is had by what the token's TPM proves: the registry has its "
+		  "endorsement key, see `inro agent anchor`" },
 	{ "token", AGENT_TEXT, AT(token), .required = true,
 	  .help = "label of the token in which keys are made" },
 	{ "pin-source", AGENT_PATH, AT(pin_source), .required = true,
@@ -77,7 +81,7 @@ const struct agent_rule agent_rules[] = {
 		  "the certificate's time" },
 	{ "after-expiry", AGENT_WORD, AT(after_expiry), .otherwise = "stop", .words = after_words,
 	  .help = "what to do once the certificate has expired: stop, or ask for a first one again, "
-		  "by the pre-shared key or the factory certificate" },
+		  "by the pre-shared key, the factory certificate or attestation" },
 	{ "poll", AGENT_SECONDS, AT(poll), .otherwise = "15m", .min = 1, .max = 7LL * DAY,
 	  .help = "how often the service is asked for an operator's requests" },
 	{ "retry", AGENT_SECONDS, AT(retry), .otherwise = "30s", .min = 1, .max = 1LL * DAY,
@@ -279,13 +283,14 @@ static enum inro_err check_together(const struct agent_settings *s, const char *
 			       name);
 	if (!s->factory_cert != !s->factory_key)
 		return err_set(INRO_E_CONFIG, "%s: factory-cert and factory-key go together", name);
-	if (!s->psk_file && !factory)
+	if (!s->psk_file && !factory && !s->attest)
 		return err_set(INRO_E_CONFIG,
 			       "%s: for the first certificate it takes psk-file, or factory-cert and "
-			       "factory-key",
+			       "factory-key, or attestation = yes",
 			       name);
 	if ((s->after_expiry == AGENT_AFTER_PSK && !s->psk_file) ||
-	    (s->after_expiry == AGENT_AFTER_FACTORY && !factory))
+	    (s->after_expiry == AGENT_AFTER_FACTORY && !factory) ||
+	    (s->after_expiry == AGENT_AFTER_ATTEST && !s->attest))
 		return err_set(INRO_E_CONFIG, "%s: after-expiry names what is not given", name);
 	return INRO_OK;
 }

@@ -43,7 +43,8 @@ struct agent_many {
 };
 
 /* What a word means is its place in the rule's list. */
-enum agent_after { AGENT_AFTER_STOP, AGENT_AFTER_PSK, AGENT_AFTER_FACTORY };
+enum agent_after { AGENT_AFTER_STOP, AGENT_AFTER_PSK, AGENT_AFTER_FACTORY, AGENT_AFTER_ATTEST };
+enum agent_attest { AGENT_ATTEST_NO, AGENT_ATTEST_YES };
 enum agent_rekey { AGENT_REKEY_NEW, AGENT_REKEY_SAME };
 enum agent_form { AGENT_FORM_PEM, AGENT_FORM_DER };
 
@@ -56,7 +57,7 @@ struct agent_settings {
 	char *cert_file, *key_file, *ca_file;
 	struct agent_many sans, hooks, commands, secrets;
 	int64_t renew_before, renew_every, jitter, retry, retry_max, poll, timeout;
-	int64_t after_expiry, rekey, form; /* places of words */
+	int64_t after_expiry, rekey, form, attest; /* places of words */
 };
 
 /* NULL: AGENT_CONF.  INRO_E_CONFIG with file and line. */

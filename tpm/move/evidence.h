@@ -36,6 +36,8 @@ struct evidence_check {
 	 * evidence's. */
 	struct bytes ek_name;
 	int64_t now; /* for the certificates' validity, seconds */
+	/* It is known otherwise whose that EK is: no certificate is looked at, nor are roots and now. */
+	bool known_ek;
 	/* Keys that were brought into the TPM or may be moved to another are taken too: whoever
 	 * made them may have them elsewhere.  Else: INRO_E_POLICY. */
 	bool imported_too;
@@ -67,8 +69,11 @@ MUST_CHECK enum inro_err evidence_check(const struct evidence *e, const struct e
 MUST_CHECK enum inro_err evidence_names(const struct evidence *e, TPM2B_NAME *ret_ak,
 					TPM2B_NAME *ret_ek);
 
+/* The endorsement key, as SubjectPublicKeyInfo (DER), appended. */
+MUST_CHECK enum inro_err evidence_ek(const struct evidence *e, struct buf *ret_spki);
+
 /* A challenge for the TPM that claims this EK (its certificate checked as above) and this AK: only
- * it can give `secret` back.  Of `by`, roots and now are looked at.  ret_blob: TPM2B_ID_OBJECT and
+ * it can give `secret` back.  Of `by`, roots, now and known_ek are looked at.  ret_blob: TPM2B_ID_OBJECT and
  * TPM2B_ENCRYPTED_SECRET, one behind the other. */
 MUST_CHECK enum inro_err evidence_challenge(const struct evidence *e,
 					    const struct evidence_check *by,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/access/trying.h"
 #include "backoffice/core/authority.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/fleet.h"
@@ -125,8 +126,7 @@ static const char *source_of(const struct core *c)
 	return c->peer[0] ? c->peer : "an address that is not known";
 }
 
-/* From here on refusals are recorded as of the network, in the tenant that was named. */
-static enum inro_err begin_try(struct core *c, int64_t tenant)
+enum inro_err trying_begin(struct core *c, int64_t tenant)
 {
 	struct core_who nobody;
 	enum inro_err e = limit_check(source_of(c));
@@ -137,7 +137,7 @@ static enum inro_err begin_try(struct core *c, int64_t tenant)
 
 enum inro_err who_public(struct core *c, struct core_who *ret)
 {
-	enum inro_err e = begin_try(c, c->home);
+	enum inro_err e = trying_begin(c, c->home);
 
 	if (e == INRO_OK)
 		nobody_of(c, c->home, ret);
@@ -152,8 +152,7 @@ static bool is_his_fault(enum inro_err e)
 	       e == INRO_E_ACCESS || e == INRO_E_SYNTAX;
 }
 
-/* One answer for all of them.  The core is nobody's. */
-static enum inro_err end_try(struct core *c, enum inro_err e, const char *answer)
+enum inro_err trying_end(struct core *c, enum inro_err e, const char *answer)
 {
 	SCOPED(err_kept) kept = err_keep();
 
@@ -166,13 +165,22 @@ static enum inro_err end_try(struct core *c, enum inro_err e, const char *answer
 	return INRO_E_LOGIN;
 }
 
+enum inro_err trying_tell(struct core *c, enum inro_err e)
+{
+	SCOPED(err_kept) kept = err_keep();
+
+	core_nobody(c);
+	if (is_his_fault(e) || e == INRO_E_POLICY || e == INRO_E_SIGNATURE)
+		limit_wrong(source_of(c));
+	return e;
+}
+
 /* ---- devices ---- */
 
 static const char wrong_device[] = "wrong device id or key, or the device may not work here";
 
-/* "TENANT/ID", or an id of the tenant that the core was opened for. */
-static enum inro_err split_device(struct core *c, const char *named, int64_t *ret_tenant,
-				  const char **ret_id)
+enum inro_err trying_split(struct core *c, const char *named, int64_t *ret_tenant,
+			   const char **ret_id)
 {
 	const char *slash = strchr(named, '/');
 	char tenant[TENANT_ROOM];
@@ -187,13 +195,13 @@ static enum inro_err split_device(struct core *c, const char *named, int64_t *re
 	return tenant_id(c, tenant, ret_tenant);
 }
 
-static void who_is_device(const struct device *d, struct core_who *ret)
+void trying_is_device(const struct device *d, struct core_who *ret)
 {
 	*ret = (struct core_who) { .tenant = d->tenant, .role = ROLE_DEVICE, .device = d->id };
 	snprintf(ret->actor, sizeof ret->actor, DEVICE_ACTOR "%s", d->device_id);
 }
 
-static void hand_over_device(struct device *d, struct device *ret)
+void trying_hand_over(struct device *d, struct device *ret)
 {
 	if (!ret)
 		return;
@@ -217,11 +225,11 @@ static enum inro_err try_named(struct core *c, const char *named, const struct d
 {
 	int64_t tenant = 0;
 	const char *id = NULL;
-	enum inro_err e = split_device(c, named, &tenant, &id), begun;
+	enum inro_err e = trying_split(c, named, &tenant, &id), begun;
 
 	if (e != INRO_OK && e != INRO_E_NOT_FOUND)
 		return e;
-	begun = begin_try(c, e == INRO_OK ? tenant : TENANT_DEFAULT);
+	begun = trying_begin(c, e == INRO_OK ? tenant : TENANT_DEFAULT);
 	if (begun != INRO_OK)
 		return begun;
 	if (e != INRO_OK)
@@ -235,12 +243,12 @@ static enum inro_err named_device(struct core *c, const char *named, const struc
 {
 	SCOPED(device) d = { 0 };
 	struct core_who who;
-	enum inro_err e = end_try(c, try_named(c, text_or_empty(named), t, &d), wrong_device);
+	enum inro_err e = trying_end(c, try_named(c, text_or_empty(named), t, &d), wrong_device);
 
 	if (e != INRO_OK)
 		return e;
-	who_is_device(&d, &who);
-	hand_over_device(&d, ret_device);
+	trying_is_device(&d, &who);
+	trying_hand_over(&d, ret_device);
 	*ret = who;
 	return INRO_OK;
 }
@@ -278,11 +286,11 @@ static enum inro_err tried(struct core *c, const char *id, bool right)
 
 enum inro_err who_tried(struct core *c, const struct core_who *who, bool right)
 {
-	enum inro_err e = begin_try(c, who->tenant);
+	enum inro_err e = trying_begin(c, who->tenant);
 
 	if (e == INRO_OK)
 		e = tried(c, who->actor + strlen(DEVICE_ACTOR), right);
-	return end_try(c, e, wrong_device);
+	return trying_end(c, e, wrong_device);
 }
 
 /* ---- certificates ---- */
@@ -367,7 +375,7 @@ static enum inro_err holder_of(struct core *c, struct cert_try *t)
 		return account_by_cert(c, t);
 	e = device_by_cert(c, &t->rec, &t->device);
 	if (e == INRO_OK)
-		who_is_device(&t->device, &t->who);
+		trying_is_device(&t->device, &t->who);
 	return e;
 }
 
@@ -381,7 +389,7 @@ static enum inro_err try_cert(struct core *c, struct bytes der, struct cert_try 
 		e = find_cert(c, BYTES(t->print, 32), &t->rec);
 	if (e != INRO_OK && e != INRO_E_NOT_FOUND)
 		return e;
-	e = begin_try(c, t->rec.id ? t->rec.tenant : TENANT_DEFAULT);
+	e = trying_begin(c, t->rec.id ? t->rec.tenant : TENANT_DEFAULT);
 	if (e != INRO_OK)
 		return e;
 	e = holder_of(c, t);
@@ -394,11 +402,11 @@ enum inro_err who_by_certificate(struct core *c, struct bytes der, struct core_w
 				 struct device *ret_device)
 {
 	SCOPED(cert_try) t = { 0 };
-	enum inro_err e = end_try(c, try_cert(c, der, &t), wrong_cert);
+	enum inro_err e = trying_end(c, try_cert(c, der, &t), wrong_cert);
 
 	if (e != INRO_OK)
 		return e;
-	hand_over_device(&t.device, ret_device);
+	trying_hand_over(&t.device, ret_device);
 	*ret = t.who;
 	return INRO_OK;
 }
@@ -413,7 +421,7 @@ enum inro_err who_by_account(struct core *c, const char *name, struct bytes pass
 {
 	const char *slash = name ? strchr(name, '/') : NULL;
 	char tenant[TENANT_ROOM] = "";
-	enum inro_err e = begin_try(c, TENANT_DEFAULT);
+	enum inro_err e = trying_begin(c, TENANT_DEFAULT);
 
 	if (e == INRO_OK && slash && (size_t)(slash - name) >= sizeof tenant)
 		e = err_set(INRO_E_LOGIN, "%s", wrong_account);
@@ -422,7 +430,7 @@ enum inro_err who_by_account(struct core *c, const char *name, struct bytes pass
 	if (e == INRO_OK)
 		e = login_by_password(c, tenant[0] ? tenant : NULL, slash ? slash + 1 : name, password,
 				      ret);
-	return end_try(c, e, wrong_account);
+	return trying_end(c, e, wrong_account);
 }
 
 /* What the pass and its account give together. */
@@ -451,7 +459,7 @@ static enum inro_err try_pass(struct core *c, enum pass_kind kind, const char *t
 			      struct core_who *ret)
 {
 	SCOPED(pass) p = { 0 };
-	enum inro_err e = begin_try(c, TENANT_DEFAULT);
+	enum inro_err e = trying_begin(c, TENANT_DEFAULT);
 
 	if (e != INRO_OK)
 		return e;
@@ -467,7 +475,7 @@ static enum inro_err who_by_pass(struct core *c, enum pass_kind kind, const char
 				 struct core_who *ret)
 {
 	struct core_who who = { 0 };
-	enum inro_err e = end_try(c, try_pass(c, kind, text, &who), wrong_pass);
+	enum inro_err e = trying_end(c, try_pass(c, kind, text, &who), wrong_pass);
 
 	if (e == INRO_OK)
 		*ret = who;

@@ -1,0 +1,53 @@
+/*
+ * attest - a device that has nothing but its TPM is let in: the registry has the TPM's endorsement
+ * key as its trust anchor, and the TPM proves that it is that one and made the key that is to be
+ * certified.
+ *
+ *   e = attest_begin(c, "press-1", evidence, &challenge);	TPM2_MakeCredential
+ *   ...							the TPM: ActivateCredential, Certify
+ *   e = who_by_attestation(c, &answer, &who, NULL);		then as in network.h
+ *
+ * 1. A challenge is a row of the database: any server takes its answer, for ATTEST_SECONDS, and
+ * once.  The first answer ends it, right or wrong.
+ * 2. Who asks by a name that is nobody's, for a device that may not work, or with a TPM that is not
+ * the device's, gets a challenge as anybody does, and no answer to it is right.  The audit tells of
+ * it.
+ * 3. For one name and endorsement key there are ATTEST_EACH at a time, of which a new one ends the
+ * oldest; to one address ATTEST_PEER are given, and INRO_E_BUSY then.
+ * 4. Of the right answer only the SHA-256 is kept.
+ * 5. Which TPM it is the trust anchor says: no maker's certificate is looked at.
+ */
+#ifndef INRO_BACKOFFICE_CORE_ATTEST_H
+#define INRO_BACKOFFICE_CORE_ATTEST_H
+
+#include "backoffice/core/network.h"
+
+#define ATTEST_NONCE   32
+#define ATTEST_SECONDS 120
+#define ATTEST_EACH    8
+#define ATTEST_PEER    64
+
+struct attest_challenge {
+	uint8_t nonce[ATTEST_NONCE];
+	struct buf blob; /* TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET */
+};
+void attest_challenge_clear(struct attest_challenge *a);
+
+/* device: as who_by_device_psk().  evidence: of any key of the TPM, for any nonce; of it the
+ * endorsement key and the attestation key are looked at.  INRO_E_SYNTAX and INRO_E_POLICY are about
+ * these alone. */
+MUST_CHECK enum inro_err attest_begin(struct core *c, const char *device, struct bytes evidence,
+				      struct attest_challenge *ret);
+
+struct attest_answer {
+	const char *device;	    /* as it was asked for */
+	struct bytes nonce, secret; /* of the challenge; what the TPM found in it */
+	struct bytes evidence;	    /* of the key that is to be certified, for that nonce */
+	struct bytes csr;	    /* by that key, PEM or DER */
+};
+/* INRO_E_LOGIN: whatever is wrong with device, challenge or answer.  Else it is known which TPM it
+ * is, and the error tells what is wrong with the key or what is said of it. */
+MUST_CHECK enum inro_err who_by_attestation(struct core *c, const struct attest_answer *in,
+					    struct core_who *ret, struct device *ret_device);
+
+#endif

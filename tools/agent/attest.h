@@ -1,0 +1,23 @@
+/*
+ * attest - a first certificate by nothing but the TPM of the device's token: what the service
+ * challenges it with is answered in the TPM, and its word about the new key sent along.
+ *
+ * 1. Nothing here looks into what the TPM says: the token makes it, the service checks it.
+ * 2. What the TPM finds in a challenge is in no file.
+ */
+#ifndef INRO_TOOLS_AGENT_ATTEST_H
+#define INRO_TOOLS_AGENT_ATTEST_H
+
+#include "backoffice/fetch/est_ask.h"
+#include "backoffice/token/token.h"
+#include "tools/agent/settings.h"
+
+/* As est_enroll(), the first time, for the key with this URI, which made the request. */
+MUST_CHECK enum inro_err attest_enroll(const struct fetch_way *way, const struct agent_settings *s,
+				       struct token *t, const char *key_uri, struct est_asked *a);
+
+/* What the TPM says of that key, for this nonce. */
+MUST_CHECK enum inro_err attest_key_of(struct token *t, const char *key_uri, struct bytes nonce,
+				       struct buf *ret);
+
+#endif
