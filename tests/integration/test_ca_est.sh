@@ -71,12 +71,13 @@ must near ca connect second --est "$far_https" --label second.for-others --trust
 	--key 'pkcs11:token=office;object=ra' >/dev/null
 order second t1
 sends second
-# The certificate that shows who we are is renewed as such.
-must near key generate --token office --label ra2 --type ec-p256 >/dev/null
-must near csr create --key 'pkcs11:token=office;object=ra2' --subject CN=ra --out again.csr >/dev/null
+# The certificate that shows who we are is renewed as such, and is the one by which is asked from then on.
+old=$(far cert list --json | jq '.[] | select(.subject == "CN=ra") | .id')
+must near csr create --key 'pkcs11:token=office;object=ra' --subject CN=ra --out again.csr >/dev/null
 must near cert issue --ca second --profile tls-client --csr again.csr --out again.out >/dev/null
 sends second
 [[ $(grep -c /simplereenroll "$log") == 1 ]] || fail "not by simplereenroll: $(grep enroll "$log")"
+must far cert revoke "id:$old" >/dev/null
 order second t2
 server=$server_pid
 INRO_HOME=$T/near

@@ -7,6 +7,7 @@
 #include "backoffice/core/ca/way_secret.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/cert.h"
+#include "backoffice/pki/csr.h"
 #include "backoffice/pki/pem.h"
 #include "base/clock.h"
 #include "base/cryptoki/uri.h"
@@ -167,6 +168,23 @@ enum inro_err ca_reach_who(struct ca_reach *r)
 	if (e == INRO_OK && text_or_null(r->way->secret) && !r->secret.n)
 		e = err_set(INRO_E_CONFIG, "the password at %s is empty", way_secret_name(r->way));
 	r->who.psk = secret_bytes(&r->secret);
+	return e;
+}
+
+enum inro_err ca_reach_renews(const struct ca_way *way, struct bytes request, bool *ret)
+{
+	SCOPED(cert) own = { 0 };
+	SCOPED(csr) csr = { 0 };
+	enum inro_err e;
+
+	*ret = false;
+	if (!way->cert.n)
+		return INRO_OK;
+	e = cert_read(blob_bytes(&way->cert), &own);
+	if (e == INRO_OK)
+		e = csr_read(request, &csr);
+	*ret = e == INRO_OK && bytes_equal(own.subject, csr.subject) &&
+	       bytes_equal(own.ext.sans, csr.ext.sans);
 	return e;
 }
 

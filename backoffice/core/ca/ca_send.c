@@ -8,6 +8,7 @@
 #include "backoffice/core/duty.h"
 #include "backoffice/core/lease.h"
 #include "backoffice/pki/cert.h"
+#include "backoffice/pki/pem.h"
 #include "base/clock.h"
 
 #define SECOND_MS INT64_C(1000)
@@ -150,6 +151,79 @@ static void put_off_there(struct turn_of *t, int64_t wait)
 	keep_words(t, "waits for the CA's approval");
 }
 
+/* ---- the way's own certificate, renewed ---- */
+
+struct renewed {
+	struct ca_way *way;
+	struct blob cert; /* PEM */
+};
+
+static void renewed_clear(struct renewed *r)
+{
+	blob_clear(&r->cert);
+}
+
+static enum inro_err renew_work(struct core *c, void *arg)
+{
+	const struct renewed *r = arg;
+	SCOPED(ca_way) now = { 0 };
+	const struct audit_entry entry = { "ca.way", "ca", r->way->url, EVENT_DONE, NULL };
+	enum inro_err e = store_get(c->store, r->way->id, &now);
+
+	if (e == INRO_OK)
+		e = blob_set(&now.cert, blob_bytes(&r->cert));
+	if (e == INRO_OK)
+		e = store_update(c->store, &now);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
+}
+
+/* The new one in place of the first; those above it stay. */
+static enum inro_err put_first(struct bytes der, struct bytes pem, struct blob *ret)
+{
+	SCOPED(buf) text = { 0 };
+	SCOPED(buf) old = { 0 };
+	enum inro_err e = pem_next(&pem, PEM_CERT, &old);
+
+	pem_add(&text, PEM_CERT, der);
+	buf_add(&text, pem);
+	if (e == INRO_OK)
+		e = buf_err(&text);
+	return e == INRO_OK ? blob_set(ret, buf_bytes(&text)) : e;
+}
+
+static enum inro_err has_same_key(const struct ca_way *way, struct bytes der, bool *ret)
+{
+	SCOPED(cert) own = { 0 };
+	SCOPED(cert) fresh = { 0 };
+	enum inro_err e = cert_read(blob_bytes(&way->cert), &own);
+
+	if (e == INRO_OK)
+		e = cert_read(der, &fresh);
+	*ret = e == INRO_OK && bytes_equal(own.key.spki, fresh.key.spki);
+	return e;
+}
+
+/* For another key the way goes on with the old one: where that key is, nobody has said. */
+static enum inro_err renew_way(struct core *c, struct turn_of *t, struct bytes der)
+{
+	struct ca_way *way = &t->s->way;
+	SCOPED(renewed) r = { .way = way };
+	bool ours = false, same = false;
+	enum inro_err e = ca_reach_renews(way, blob_bytes(&t->order->csr), &ours);
+
+	if (e == INRO_OK && ours)
+		e = has_same_key(way, der, &same);
+	if (e != INRO_OK || !same)
+		return e;
+	e = put_first(der, blob_bytes(&way->cert), &r.cert);
+	if (e == INRO_OK)
+		e = core_write(c, renew_work, &r);
+	if (e == INRO_OK)
+		e = blob_set(&way->cert, blob_bytes(&r.cert));
+	t->s->reach.who.cert_pem = blob_bytes(&way->cert);
+	return e;
+}
+
 static enum inro_err take(struct core *c, struct turn_of *t, struct bytes der)
 {
 	enum inro_err e = ca_take(c, &t->s->ca, t->order->credential, der, taken, t);
@@ -158,7 +232,7 @@ static enum inro_err take(struct core *c, struct turn_of *t, struct bytes der)
 		return e;
 	if (t->taken == INRO_OK) {
 		t->one.what = SENT_CAME;
-		return e;
+		return renew_way(c, t, der);
 	}
 	/* The same question has the same answer; another one may cost there. */
 	failed(t);

@@ -40,29 +40,11 @@ static enum inro_err choose(const struct est_certs *came, struct bytes request, 
 	return buf_err(ret);
 }
 
-/* A way by account and password renews nothing of its own. */
-static enum inro_err renews_ours(const struct ca_reach *r, struct bytes request, bool *ret)
-{
-	SCOPED(cert) own = { 0 };
-	SCOPED(csr) csr = { 0 };
-	enum inro_err e;
-
-	*ret = false;
-	if (!r->way->cert.n)
-		return INRO_OK;
-	e = cert_read(blob_bytes(&r->way->cert), &own);
-	if (e == INRO_OK)
-		e = csr_read(request, &csr);
-	*ret = e == INRO_OK && bytes_equal(own.subject, csr.subject) &&
-	       bytes_equal(own.ext.sans, csr.ext.sans);
-	return e;
-}
-
 static enum inro_err est_one(struct ca_reach *r, struct ca_order *order, struct ca_answer *ret)
 {
 	struct est_asked a = { .label = text_or_empty(r->way->label),
 			       .csr = blob_bytes(&order->csr) };
-	enum inro_err e = renews_ours(r, a.csr, &a.again);
+	enum inro_err e = ca_reach_renews(r->way, a.csr, &a.again);
 
 	if (e == INRO_OK)
 		e = est_enroll(&r->fetch, &r->who, &a);
