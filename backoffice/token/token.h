@@ -117,6 +117,17 @@ MUST_CHECK enum inro_err token_secret_import(struct token *t, const struct token
 MUST_CHECK enum inro_err token_secret_unwrap(struct token_key *by,
 					     const struct token_secret_plan *plan,
 					     struct bytes wrapped, struct buf *ret_id);
+/* What AES key wrap (RFC 3394, or 5649 where the value is no whole blocks; envelope_aes_wrap())
+ * under a secret key of the token made.  As above; INRO_E_POLICY: that key may not unwrap. */
+struct token_secret_under {
+	struct bytes id; /* of the key above it */
+	struct bytes wrapped;
+	size_t octets; /* of the value */
+};
+MUST_CHECK enum inro_err token_secret_unwrap_under(struct token *t,
+						   const struct token_secret_under *under,
+						   const struct token_secret_plan *plan,
+						   struct buf *ret_id);
 /* Another label for the secret key of that id.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err token_secret_relabel(struct token *t, struct bytes id, const char *label);
 

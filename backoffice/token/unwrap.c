@@ -1,5 +1,6 @@
 /*
- * unwrap - secret keys that come wrapped to a pair of the token, and go into it in one call.
+ * unwrap - secret keys that come wrapped to a pair of the token, or under a secret key of it, and
+ * go into it in one call.
  *
  * 1. The value is known to the token alone: there is no step of it here.
  */
@@ -36,20 +37,6 @@ static void (*const ways[PKI_FAMILY__MAX])(struct way *w) = {
 	[PKI_RSA_KEYS] = by_rsa,
 };
 
-static enum inro_err unwrap(struct token_key *by, struct template *tpl, struct bytes wrapped,
-			    CK_OBJECT_HANDLE *ret)
-{
-	struct token *t = by->token;
-	struct way w;
-
-	ways[pki_key_type(by->pub.type)->family](&w);
-	return ck_err(t->module,
-		      t->f->C_UnwrapKey(t->session, &w.mech, by->handle,
-					(CK_BYTE *)(uintptr_t)wrapped.p, wrapped.n, tpl->a, tpl->n,
-					ret),
-		      "C_UnwrapKey");
-}
-
 static enum inro_err may_unwrap(struct token_key *by)
 {
 	bool may = false;
@@ -69,20 +56,27 @@ static enum inro_err may_unwrap(struct token_key *by)
 	return e;
 }
 
-enum inro_err token_secret_unwrap(struct token_key *by, const struct token_secret_plan *plan,
-				  struct bytes wrapped, struct buf *ret_id)
+/* By which object of the token, and how. */
+struct unwrapping {
+	CK_MECHANISM *mech;
+	CK_OBJECT_HANDLE by;
+	struct bytes wrapped;
+};
+
+static enum inro_err unwrap(struct token *t, const struct unwrapping *u,
+			    const struct token_secret_plan *plan, struct buf *ret_id)
 {
-	struct token *t = by->token;
 	struct template tpl = { 0 };
 	CK_OBJECT_HANDLE made;
-	enum inro_err e = may_unwrap(by);
+	enum inro_err e = token_secret_name(t, plan, ret_id);
 
-	if (!e)
-		e = token_secret_name(t, plan, ret_id);
 	if (e)
 		return e;
 	template_secret(&tpl, plan, buf_bytes(ret_id));
-	e = unwrap(by, &tpl, wrapped, &made);
+	e = ck_err(t->module,
+		   t->f->C_UnwrapKey(t->session, u->mech, u->by, (CK_BYTE *)(uintptr_t)u->wrapped.p,
+				     u->wrapped.n, tpl.a, tpl.n, &made),
+		   "C_UnwrapKey");
 	if (e)
 		return err_context(e, "a key for token '%s': ", t->info.label);
 	e = token_check_kept(t, made);
@@ -91,23 +85,66 @@ enum inro_err token_secret_unwrap(struct token_key *by, const struct token_secre
 	return e;
 }
 
-enum inro_err token_secret_relabel(struct token *t, struct bytes id, const char *label)
+enum inro_err token_secret_unwrap(struct token_key *by, const struct token_secret_plan *plan,
+				  struct bytes wrapped, struct buf *ret_id)
+{
+	struct way w;
+	const struct unwrapping u = { &w.mech, by->handle, wrapped };
+	enum inro_err e = may_unwrap(by);
+
+	if (e)
+		return e;
+	ways[pki_key_type(by->pub.type)->family](&w);
+	return unwrap(by->token, &u, plan, ret_id);
+}
+
+/* ---- under a key of the token's that is secret, too ---- */
+
+static enum inro_err find_one(struct token *t, struct bytes id, CK_OBJECT_HANDLE *ret)
 {
 	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
-	struct template tpl = { 0 };
 	CK_ULONG n = 0;
-	enum inro_err e = token_key_check_label(label);
+	enum inro_err e = token_ready(t);
 
-	if (!e)
-		e = token_ready(t);
 	if (!e)
 		e = token_find_id(t, CKO_SECRET_KEY, id, BYTES_NONE, &found, &n);
 	if (!e && n != 1)
 		e = err_set(n ? INRO_E_AMBIGUOUS : INRO_E_NOT_FOUND,
 			    "%lu secret keys of that id in token '%s'", n, t->info.label);
+	if (!e)
+		*ret = found[0];
+	return e;
+}
+
+/* RFC 3394 is for whole blocks of 8 octets, two at least; RFC 5649 for all others. */
+enum inro_err token_secret_unwrap_under(struct token *t, const struct token_secret_under *under,
+					const struct token_secret_plan *plan, struct buf *ret_id)
+{
+	bool whole = under->octets % 8 == 0 && under->octets >= 16, may = false;
+	CK_MECHANISM mech = { whole ? CKM_AES_KEY_WRAP : CKM_AES_KEY_WRAP_KWP, NULL, 0 };
+	struct unwrapping u = { .mech = &mech, .wrapped = under->wrapped };
+	enum inro_err e = find_one(t, under->id, &u.by);
+
+	if (!e)
+		e = ck_attr_bool(t->module, t->session, u.by, CKA_UNWRAP, &may);
+	if (!e && !may)
+		e = err_set(INRO_E_POLICY,
+			    "the key above it may not unwrap keys: it was made when none "
+			    "were under it");
+	return e ? e : unwrap(t, &u, plan, ret_id);
+}
+
+enum inro_err token_secret_relabel(struct token *t, struct bytes id, const char *label)
+{
+	struct template tpl = { 0 };
+	CK_OBJECT_HANDLE found;
+	enum inro_err e = token_key_check_label(label);
+
+	if (!e)
+		e = find_one(t, id, &found);
 	if (e)
 		return e;
 	template_add(&tpl, CKA_LABEL, bytes_of(label));
-	return ck_err(t->module, t->f->C_SetAttributeValue(t->session, found[0], tpl.a, tpl.n),
+	return ck_err(t->module, t->f->C_SetAttributeValue(t->session, found, tpl.a, tpl.n),
 		      "C_SetAttributeValue");
 }

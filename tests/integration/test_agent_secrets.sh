@@ -178,6 +178,43 @@ must agent once >/dev/null
 works auth
 [[ $before -gt 0 ]] || fail "no keys are listed"
 
+# ---- under another of the device's keys, by AES key wrap ----
+for bad in 'b=aes-256 under a' 'b=aes-256 under b' 'b=aes-256 under ' 'b=aes-256 under auth'; do
+	cp "$T/agent.conf" "$T/agent.good"
+	printf '%s\n' "secret = $bad" 'secret = a=aes-256' >>"$T/agent.conf"
+	refused 1 'no AES key of that name|no such type' inro agent once --config "$T/agent.conf"
+	mv "$T/agent.good" "$T/agent.conf"
+done
+cp "$T/agent.conf" "$T/agent.good"
+printf 'secret = %s\n' 'transport=aes-256' 'far=aes-256 under transport' 'auth2=hmac-256 under transport' \
+	'short=twine-80 under transport' >>"$T/agent.conf"
+wrapped_keys() { inro audit list --json | jq '[.[] | select(.action == "key.get" and (.detail | tostring | test("aes-kw")))] | length'; }
+must agent once >/dev/null
+works far
+works auth2
+[[ $(state_of "$(serial_of short)") == active ]] || fail "no key of another length came"
+# the one above them unwraps, and that's all
+inro key list --token dev --login --pin-source "$T/pin" --json >"$T/keys"
+mac INRO-CMAC transport >/dev/null 2>&1 && fail "the key above others makes MACs"
+jq -e '[.[] | select(.label == "far" or .label == "short" or .label == "transport") | .extractable] | any | not' "$T/keys" >/dev/null ||
+	fail "a key may leave the token: $(cat "$T/keys")"
+first=$(serial_of far)
+above=$(serial_of transport)
+must agent renew >/dev/null
+[[ $(serial_of far) != "$first" && $(serial_of transport) != "$above" && $(serial_of far.old) == "$first" ]] || fail "not renewed"
+works far
+[[ $(state_of "$(serial_of short)") == active ]] || fail "no key of another length came again"
+[[ $(wrapped_keys) == 6 ]] || fail "$(wrapped_keys) keys came by AES key wrap, not 6"
+# one that was there before can't unwrap
+sed -i 's/^secret = auth2=.*/& \nsecret = late=aes-256 under storage/' "$T/agent.conf"
+refused 1 "makes a 'storage' that can" inro agent once --config "$T/agent.conf"
+must agent renew >/dev/null
+works late
+must agent status >/dev/null
+cp "$T/agent.good" "$T/agent.conf"
+must agent renew >/dev/null
+works storage
+
 # ---- what goes wrong is told, and harms nothing else ----
 must inro key generate --token dev --pin-source "$T/pin" --label mine --type aes-256 >/dev/null
 echo 'secret = mine=aes-256' >>"$T/agent.conf"

@@ -1,6 +1,7 @@
 /* secrets - see secrets.h. */
 #include "tools/agent/secrets.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #define OWN	    "secrets.own"
 #define NEW	    ".new"
 #define OLD	    ".old"
+#define UNDER	    " under "
 #define WRAPPED_MAX 1024
 
 /* One that the service has for this device. */
@@ -35,6 +37,8 @@ struct wanted {
 	struct secrets_work *w;
 	struct wordlist *own; /* ids of the keys that the agent brought */
 	char name[AGENT_SECRET_MAX + 1];
+	char under[AGENT_SECRET_MAX + 1]; /* the one that it comes under; "": the pair */
+	bool wraps;			  /* others come under it, and it does nothing else */
 	const struct token_secret_kind *kind;
 	struct listed key; /* id 0: none */
 	bool here;	   /* it is in the token */
@@ -49,28 +53,63 @@ static void free_listing(struct token_entry **p)
 
 /* ---- what is asked for ---- */
 
+/* "NAME=TYPE" or "NAME=TYPE under NAME" */
 static enum inro_err read_wanted(const char *setting, struct wanted *ret)
 {
 	size_t n = strcspn(setting, "=");
+	const char *type = setting + n + 1, *under = strstr(type, UNDER);
+	char kind[32];
 
 	snprintf(ret->name, sizeof ret->name, "%.*s", (int)n, setting);
-	ret->kind = token_secret_kind_find(setting + n + 1);
+	snprintf(kind, sizeof kind, "%.*s", (int)(under ? under - type : (ptrdiff_t)strlen(type)),
+		 type);
+	snprintf(ret->under, sizeof ret->under, "%s", under ? under + strlen(UNDER) : "");
+	ret->kind = token_secret_kind_find(kind);
 	if (ret->kind)
 		return INRO_OK;
 	return err_set(INRO_E_CONFIG, "secret = %s: there is no such type; aes-256, hmac-256 …",
 		       setting);
 }
 
+/* It is there by the time that the one under it comes. */
+static enum inro_err check_under(const struct agent_settings *s, size_t i)
+{
+	struct wanted one = { 0 }, above = { 0 };
+	enum inro_err e = read_wanted(s->secrets.items[i], &one);
+
+	for (size_t j = 0; e == INRO_OK && *one.under && j < i; j++) {
+		e = read_wanted(s->secrets.items[j], &above);
+		if (e == INRO_OK && strcmp(above.name, one.under) == 0 &&
+		    above.kind->type == CKK_AES)
+			return INRO_OK;
+	}
+	if (e == INRO_OK && *one.under)
+		e = err_set(INRO_E_CONFIG,
+			    "secret = %s: no AES key of that name is asked for before it",
+			    s->secrets.items[i]);
+	return e;
+}
+
+static bool is_above_others(const struct agent_settings *s, const char *name)
+{
+	struct wanted one = { 0 };
+
+	for (size_t i = 0; i < s->secrets.n; i++)
+		if (read_wanted(s->secrets.items[i], &one) == INRO_OK &&
+		    strcmp(one.under, name) == 0)
+			return true;
+	return false;
+}
+
 enum inro_err secrets_check(const struct agent_settings *s)
 {
 	const struct pki_key_kind *pair;
-	struct wanted one = { 0 };
 	enum inro_err e = INRO_OK;
 
 	if (!s->secrets.n)
 		return INRO_OK;
 	for (size_t i = 0; e == INRO_OK && i < s->secrets.n; i++)
-		e = read_wanted(s->secrets.items[i], &one);
+		e = check_under(s, i);
 	if (e == INRO_OK)
 		e = pki_key_kind_find(s->key_type, &pair);
 	if (e == INRO_OK && !keys_unwrap(pair))
@@ -253,10 +292,39 @@ static enum inro_err read_wrapped(const json_t *doc, struct buf *ret)
 	return INRO_OK;
 }
 
-static enum inro_err ask_wrapped(struct wanted *x, struct buf *ret)
+static enum inro_err ask_wrapped(struct wanted *x, json_t *how, struct buf *ret)
 {
-	SCOPED(buf) cert = { 0 };
 	json_t *doc = NULL;
+	enum inro_err e = post(x, "get", how, &doc);
+
+	if (e == INRO_OK)
+		e = read_wrapped(doc, ret);
+	json_decref(doc);
+	return e;
+}
+
+/* What a key above others does is unwrap them: what could decrypt, too, would show their values. */
+static struct token_secret_plan plan_of(const struct wanted *x, const char *label)
+{
+	CK_KEY_TYPE type = x->kind->type;
+
+	return (struct token_secret_plan) {
+		.label = label,
+		.id = serial_of(x),
+		.type = type,
+		.wrap = x->wraps,
+		.crypt = x->kind->crypt && !x->wraps,
+		.mac = !x->wraps && (!x->kind->crypt || type == CKK_AES || type == CKK_INRO_TWINE),
+		.derive = type == CKK_GENERIC_SECRET,
+	};
+}
+
+static enum inro_err fetch_by_pair(struct wanted *x, const struct token_secret_plan *plan)
+{
+	AUTO(token_key_free_ptr) struct token_key *by = NULL;
+	SCOPED(buf) cert = { 0 };
+	SCOPED(buf) wrapped = { 0 };
+	SCOPED(buf) id = { 0 };
 	enum inro_err e;
 
 	buf_add_str(&cert, "serial:");
@@ -264,48 +332,73 @@ static enum inro_err ask_wrapped(struct wanted *x, struct buf *ret)
 	buf_add_u8(&cert, 0);
 	e = buf_err(&cert);
 	if (e == INRO_OK)
-		e = post(x, "get", json_pack("{s:s s:s}", "form", "pkcs11", "certificate", cert.p),
-			 &doc);
+		e = ask_wrapped(x, json_pack("{s:s s:s}", "form", "pkcs11", "certificate", cert.p),
+				&wrapped);
 	if (e == INRO_OK)
-		e = read_wrapped(doc, ret);
-	json_decref(doc);
-	return e;
-}
-
-static enum inro_err unwrap_key(struct wanted *x, struct bytes wrapped)
-{
-	AUTO(token_key_free_ptr) struct token_key *by = NULL;
-	char label[TOKEN_KEY_LABEL_MAX + 1];
-	const struct token_secret_plan plan = {
-		.label = label,
-		.id = serial_of(x),
-		.type = x->kind->type,
-		.crypt = x->kind->crypt,
-		.mac = !x->kind->crypt || x->kind->type == CKK_AES ||
-		       x->kind->type == CKK_INRO_TWINE,
-		.derive = x->kind->type == CKK_GENERIC_SECRET,
-	};
-	SCOPED(buf) id = { 0 };
-	enum inro_err e = keys_find(x->w->token, x->w->key_uri, &by);
-
-	snprintf(label, sizeof label, "%s" NEW, x->name);
+		e = keys_find(x->w->token, x->w->key_uri, &by);
 	if (e == INRO_OK)
-		e = token_secret_unwrap(by, &plan, wrapped, &id);
+		e = token_secret_unwrap(by, plan, buf_bytes(&wrapped), &id);
 	if (e == INRO_E_POLICY)
 		return err_context(e, "'inro agent renew' makes a pair that can: ");
 	return e;
 }
 
-static enum inro_err fetch_key(struct wanted *x)
+/* The one of that name that has its label by now; the service knows it by its id. */
+static enum inro_err find_above(const struct wanted *x, struct id_text *ret,
+				struct token_entry *one)
 {
+	AUTO(free_listing) struct token_entry *found = NULL;
+	struct wanted above = *x;
+	size_t n = 0;
+	enum inro_err e;
+
+	snprintf(above.name, sizeof above.name, "%s", x->under);
+	e = with_label(&above, "", &found, &n);
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		if (is_ours(x, &found[i])) {
+			*one = found[i];
+			*ret = id_text(one->id);
+			return INRO_OK;
+		}
+	if (e == INRO_OK)
+		e = err_set(INRO_E_NOT_FOUND, "'%s', which '%s' comes under, is not here", x->under,
+			    x->name);
+	return e;
+}
+
+static enum inro_err fetch_under(struct wanted *x, const struct token_secret_plan *plan)
+{
+	struct token_secret_under under = { .octets = x->kind->octets };
+	struct token_entry above;
+	struct id_text name;
 	SCOPED(buf) wrapped = { 0 };
-	enum inro_err e = drop_labelled(x, NEW);
+	SCOPED(buf) id = { 0 };
+	enum inro_err e = find_above(x, &name, &above);
 
 	if (e == INRO_OK)
-		e = ask_wrapped(x, &wrapped);
+		e = ask_wrapped(x, json_pack("{s:s s:s}", "form", "aes-kw", "under", name.hex),
+				&wrapped);
+	under.id = BYTES(above.id, SERIAL);
+	under.wrapped = buf_bytes(&wrapped);
+	if (e == INRO_OK)
+		e = token_secret_unwrap_under(x->w->token, &under, plan, &id);
+	if (e == INRO_E_POLICY)
+		return err_context(e, "'inro agent renew' makes a '%s' that can: ", x->under);
+	return e;
+}
+
+static enum inro_err fetch_key(struct wanted *x)
+{
+	char label[TOKEN_KEY_LABEL_MAX + 1];
+	const struct token_secret_plan plan = plan_of(x, label);
+	enum inro_err e = drop_labelled(x, NEW);
+
+	snprintf(label, sizeof label, "%s" NEW, x->name);
 	if (e == INRO_OK)
 		e = wordlist_add(x->own, id_text(x->key.serial).hex);
-	return e == INRO_OK ? unwrap_key(x, buf_bytes(&wrapped)) : e;
+	if (e != INRO_OK)
+		return e;
+	return *x->under ? fetch_under(x, &plan) : fetch_by_pair(x, &plan);
 }
 
 /* ---- commands behind it ---- */
@@ -508,6 +601,7 @@ static enum inro_err run_one(struct secrets_work *w, struct wordlist *own, const
 	struct wanted x = { .w = w, .own = own };
 	enum inro_err e = read_wanted(setting, &x);
 
+	x.wraps = is_above_others(w->s, x.name);
 	recall(&x);
 	if (e == INRO_OK)
 		e = have_it(&x);

@@ -1,8 +1,9 @@
 /*
  * secrets - the device's symmetric keys: had from the service, kept in the token, renewed.
  *
- * 1. A key comes wrapped to the device's certificate and is unwrapped into the token in one call; its
- *    value is in no file and not in this process.
+ * 1. A key comes wrapped to the device's certificate, or by AES key wrap under another of its keys
+ *    ("NAME=TYPE under NAME"), and is unwrapped into the token in one call; its value is in no file and not
+ *    in this process.
  * 2. In the token it has the label NAME and as id the service's serial.  What is there, and what the
  *    service lists, is all that is known: a round that was cut short anywhere is gone on with.
  * 3. A new key takes the label before the old one loses it, which is NAME.old from then on: who looks

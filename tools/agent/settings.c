@@ -68,7 +68,8 @@ const struct agent_rule agent_rules[] = {
 		  "more than once" },
 	{ "secret", AGENT_MANY, AT(secrets),
 	  .help = "NAME=TYPE: a symmetric key that the device has from the service, as "
-		  "storage=aes-256; NAME is its label in the token; may be given more than once" },
+		  "storage=aes-256; NAME is its label in the token; NAME=TYPE under NAME: it comes under "
+		  "that AES key; may be given more than once" },
 	{ "renew-before", AGENT_SECONDS, AT(renew_before), .otherwise = "0", .min = 0,
 	  .max = 3650LL * DAY,
 	  .help = "so long before its end a certificate or symmetric key is renewed; 0: as the group's "
