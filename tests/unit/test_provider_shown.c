@@ -7,6 +7,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -130,6 +131,17 @@ static EVP_PKEY *read_reference(BIO *from)
 	EVP_PKEY *key = PEM_read_bio_PrivateKey_ex(b, NULL, NULL, NULL, libctx, NULL);
 
 	BIO_free(b);
+	return key;
+}
+
+static EVP_PKEY *read_der(BIO *der)
+{
+	unsigned char *p;
+	long n = BIO_get_mem_data(der, &p);
+	const unsigned char *at = p;
+	EVP_PKEY *key = d2i_AutoPrivateKey_ex(NULL, &at, n, libctx, NULL);
+
+	ERR_clear_error();
 	return key;
 }
 
@@ -339,6 +351,76 @@ static void by_many_threads(void **state)
 	BIO_free(ref);
 }
 
+/* What threads read while libcrypto forgets again and again what it has found. */
+struct forgetful {
+	BIO *pem, *der, *file;
+	atomic_int readers;
+};
+
+static bool is_ours(const EVP_PKEY *key)
+{
+	return strcmp(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(key)), "inro") == 0;
+}
+
+static bool signs(EVP_PKEY *key, bool of_token)
+{
+	bool ok = key && (!of_token || is_ours(key));
+
+	if (ok)
+		must_sign(key);
+	EVP_PKEY_free(key);
+	return ok;
+}
+
+static void *read_all(void *vf)
+{
+	struct forgetful *f = vf;
+	bool ok = true;
+
+	for (int i = 0; ok && i < 10; i++)
+		ok = signs(read_reference(f->pem), true) && signs(read_der(f->der), true) &&
+		     signs(read_reference(f->file), false);
+	atomic_fetch_sub(&f->readers, 1);
+	return ok ? NULL : f;
+}
+
+/* A provider that has nothing: libcrypto 3.0 can't take leave of one with decoders while others
+ * list them. */
+static void forget_until_done(struct forgetful *f)
+{
+	while (atomic_load(&f->readers) > 0) {
+		OSSL_PROVIDER *p = OSSL_PROVIDER_load(libctx, "null");
+
+		assert_non_null(p);
+		OSSL_PROVIDER_unload(p);
+	}
+}
+
+static void by_threads_that_forget(void **state)
+{
+	EVP_PKEY *key = load(URI("ec")), *soft = EVP_PKEY_Q_keygen(libctx, NULL, "EC", "P-256");
+	struct forgetful f = { reference(URI("ec")), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()),
+			       3 };
+	pthread_t t[3];
+	void *bad = NULL;
+
+	(void)state;
+	assert_int_equal(i2d_PrivateKey_bio(f.der, key), 1);
+	assert_int_equal(PEM_write_bio_PrivateKey(f.file, soft, NULL, NULL, 0, NULL, NULL), 1);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_int_equal(pthread_create(&t[i], NULL, read_all, &f), 0);
+	forget_until_done(&f);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		assert_int_equal(pthread_join(t[i], &bad), 0);
+		assert_null(bad);
+	}
+	EVP_PKEY_free(soft);
+	EVP_PKEY_free(key);
+	BIO_free(f.pem);
+	BIO_free(f.der);
+	BIO_free(f.file);
+}
+
 /* What is said or not said so that programs can fetch kinds from us by name. */
 static void by_setting(void **state)
 {
@@ -410,17 +492,6 @@ static void secret_keys(void **state)
 	}
 }
 
-static EVP_PKEY *read_der(BIO *der)
-{
-	unsigned char *p;
-	long n = BIO_get_mem_data(der, &p);
-	const unsigned char *at = p;
-	EVP_PKEY *key = d2i_AutoPrivateKey_ex(NULL, &at, n, libctx, NULL);
-
-	ERR_clear_error();
-	return key;
-}
-
 static EVP_PKEY *read_by_store(BIO *pem)
 {
 	char *text;
@@ -481,7 +552,7 @@ int main(void)
 		TEST(nothing_is_seen), TEST(by_uri),	     TEST(by_reference),
 		TEST(agreements),      TEST(decryption),     TEST(by_many_threads),
 		TEST(by_setting),      TEST(loaded_by_hand), TEST(secret_keys),
-		TEST(asked_in_vain),   TEST(references),
+		TEST(asked_in_vain),   TEST(references),     TEST(by_threads_that_forget),
 	};
 
 	token_keys_make();
