@@ -38,7 +38,13 @@ enum cmp_body {
 	CMP_POLLREP = 26,
 };
 
-enum cmp_status { CMP_ACCEPTED = 0, CMP_REJECTION = 2, CMP_WAITING = 3 };
+enum cmp_status {
+	CMP_ACCEPTED = 0,
+	CMP_ACCEPTED_OTHERWISE = 1,
+	CMP_REJECTION = 2,
+	CMP_WAITING = 3,
+	CMP_REVOKED = 5, /* 4: it will be */
+};
 
 /* PKIFailureInfo's bits (RFC 9810 5.2.3). */
 enum cmp_fail {

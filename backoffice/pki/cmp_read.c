@@ -238,7 +238,7 @@ static enum inro_err read_rejected(struct bytes *in, struct cmp_confirmation *re
 	if (!e)
 		e = der_take_int(&info, &status);
 	/* grantedWithMods is an acceptance, too */
-	ret->rejected = !e && status != CMP_ACCEPTED && status != 1;
+	ret->rejected = !e && status != CMP_ACCEPTED && status != CMP_ACCEPTED_OTHERWISE;
 	return e;
 }
 

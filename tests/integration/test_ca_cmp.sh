@@ -70,6 +70,19 @@ must far cert revoke "id:$(far cert list --json | jq '.[] | select(.subject == "
 send plant || fail "$(cat s.out s.err)"
 near audit list --json >s.out
 grep -q certificate.told s.out || fail "no event tells it"
+# told once, whatever becomes of the record
+must near cert retire "id:$id" >/dev/null
+must near cert archive "id:$id" >/dev/null
+[[ $(waiting | jq length) == 0 ]] || fail "told again: $(waiting)"
+# on the list that came by other ways
+order plant d5
+sends plant
+must near cert revoke "id:$id" >/dev/null
+[[ $(waiting | jq length) == 1 ]] || fail "$(waiting)"
+must far cert revoke "id:$(far cert list --json | jq '.[] | select(.subject == "CN=d5") | .id')" >/dev/null
+must far ca crl issuing --out far.crl >/dev/null
+must near ca crl-import plant far.crl >/dev/null
+[[ $(waiting | jq length) == 0 ]] || fail "its own list is no answer: $(waiting)"
 
 # Killed between sending and storing: the same transaction, one certificate.
 for ((n = 0; n < 4; n++)); do
@@ -83,6 +96,18 @@ for ((n = 0; n < 4; n++)); do
 	[[ $(state "$id") == active ]] || fail "killed, and lost: $(near cert show "id:$id")"
 	[[ $(far cert list --json | jq "[.[] | select(.subject == \"CN=k$n\")] | length") == 1 ]] || fail "k$n has more than one certificate"
 done
+
+# Out of use, it makes no certificates, but what it made is revoked.
+ended=$id
+order plant r1
+must near ca retire plant >/dev/null
+must near cert revoke "id:$ended" >s.out
+! grep -q "tell it" s.out || fail "$(cat s.out)"
+send plant --due || fail "$(cat s.out s.err)"
+said told 1
+said came 0
+said later 1
+[[ $(there k3) == revoked && $(state "$id") == pending ]] || fail "$(far cert list; waiting)"
 
 # ---- signed by a certificate whose key is in a token; answers by who signs for the CA there ----
 
@@ -192,7 +217,12 @@ must near cert revoke "id:$id" >/dev/null
 mock -rsp_cert m2.pem -pkistatus 2 -statusstring "not on Sundays"
 send stock && fail "told who refuses: $(cat s.out)"
 grep -q "not on Sundays" s.err || fail "$(cat s.err)"
-mock -rsp_cert m2.pem -pkistatus 0
+for status in 4 6; do # announced, and what no revocation is answered by
+	mock -rsp_cert m2.pem -pkistatus "$status"
+	send stock && fail "told by status $status: $(cat s.out)"
+	grep -q "status $status" s.err || fail "$(cat s.err)"
+done
+mock -rsp_cert m2.pem -pkistatus 5
 send stock || fail "$(cat s.out s.err)"
 said told 1
 order stock m3

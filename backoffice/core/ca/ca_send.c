@@ -392,6 +392,12 @@ static enum inro_err still_waits(struct core *c, struct ca_order *order, bool *r
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
+/* What a CA that is out of use has signed may be revoked for years; certificates it makes no more. */
+static bool goes_by_itself(const struct ca *ca, const struct ca_order *order)
+{
+	return order->due_ms <= clock_now_ms() && (ca->state == CA_ACTIVE || ca_order_ends(order));
+}
+
 static enum inro_err send_all(struct core *c, struct sending *s)
 {
 	SCOPED(ca_orders) l = { 0 };
@@ -403,7 +409,7 @@ static enum inro_err send_all(struct core *c, struct sending *s)
 		struct ca_order *order = &l.items[i].rec;
 		bool waits = false;
 
-		if (!s->now && order->due_ms > clock_now_ms()) {
+		if (!s->now && !goes_by_itself(&s->ca, order)) {
 			s->done.later++;
 			continue;
 		}
@@ -508,18 +514,16 @@ enum inro_err ca_send(struct core *c, const char *name, bool now, ca_sent_fn *fn
 static enum inro_err is_due(struct core *c, const struct ca_way *way, struct ca *ca, bool *ret)
 {
 	SCOPED(ca_orders) l = { 0 };
-	int64_t now = clock_now_ms();
 	enum inro_err e = INRO_OK;
 
 	*ret = false;
-	if (way->due_ms > now)
+	if (way->due_ms > clock_now_ms())
 		return e;
 	e = store_get(c->store, way->ca, ca);
-	if (e != INRO_OK || ca->state != CA_ACTIVE)
-		return e;
-	e = ca_orders(c, ca->name, &l);
+	if (e == INRO_OK)
+		e = ca_orders(c, ca->name, &l);
 	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
-		*ret |= l.items[i].rec.due_ms <= now;
+		*ret |= goes_by_itself(ca, &l.items[i].rec);
 	return e;
 }
 

@@ -71,9 +71,9 @@ static enum inro_err follow(struct core *c, struct taking *t, const struct crl_e
 	if (may_follow(&rec, entry)) {
 		t->done.changed++;
 		e = cred_apply(c, &rec, &change);
-		if (e == INRO_OK) /* it knows */
-			e = ca_order_drop(c, rec.id);
 	}
+	if (e == INRO_OK && entry->reason != CRL_HOLD && rec.revoked_at) /* it knows */
+		e = ca_order_drop(c, rec.id);
 	t->found += rec.revoked_at && rec.not_after >= t->list.this_update;
 	return e;
 }

@@ -263,6 +263,7 @@ static enum inro_err cmp_one(struct ca_reach *r, struct ca_order *order, struct 
 
 static enum inro_err judge_end(const struct cmp_talk *t)
 {
+	static const int64_t done[] = { CMP_ACCEPTED, CMP_ACCEPTED_OTHERWISE, CMP_REVOKED };
 	struct cmp_said said;
 	enum inro_err e;
 
@@ -270,7 +271,10 @@ static enum inro_err judge_end(const struct cmp_talk *t)
 		return err_set(INRO_E_POLICY, "the CA answers a revocation by another message (body %d)",
 			       (int)t->in.type);
 	e = cmp_read_revoked(t->in.body, &said);
-	if (e != INRO_OK || (said.status != CMP_REJECTION && said.status != CMP_WAITING))
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(done); i++)
+		if (said.status == done[i])
+			return e;
+	if (e != INRO_OK)
 		return e;
 	/* An answer that was lost, or somebody there was first. */
 	return said.fails & UINT32_C(1) << CMP_FAIL_CERT_REVOKED ? INRO_OK : cmp_talk_no(&said);

@@ -143,7 +143,7 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 			       int64_t now)
 {
 	SCOPED(buf) detail = { 0 };
-	int64_t listed;
+	const int64_t listed = rec->revoked_at, reason = rec->reason;
 	/* A device may give up what is its own, and nothing more. */
 	enum role role = change->verb == VERB_REVOKE ? core_role_for(c, rec->device) : c->role;
 	int to;
@@ -157,7 +157,6 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 	rec->state = (enum cred_state)to;
 	if (e == INRO_OK)
 		e = count_state(c, rec, 1);
-	listed = rec->revoked_at;
 	if (effects[change->verb])
 		effects[change->verb](rec, change, now);
 	if (rec->revoked_at || listed)
@@ -168,7 +167,7 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 	describe(rec, change, &detail);
 	if (e == INRO_OK)
 		e = store_update_row(c->store, &credential_move_type, rec);
-	if (e == INRO_OK && (rec->revoked_at || listed))
+	if (e == INRO_OK && (rec->revoked_at != listed || rec->reason != reason))
 		e = status_changed(c, rec);
 	return e == INRO_OK ? record_move(c, rec, change, &detail) : e;
 }
