@@ -77,6 +77,13 @@ must near csr create --key 'pkcs11:token=office;object=ra' --subject CN=ra --out
 must near cert issue --ca second --profile tls-client --csr again.csr --out again.out >/dev/null
 sends second
 [[ $(grep -c /simplereenroll "$log") == 1 ]] || fail "not by simplereenroll: $(grep enroll "$log")"
+# Whose key is another renews nothing of ours, whatever it calls itself.
+must near key generate --token office --label other --type ec-p256 >/dev/null
+must near csr create --key 'pkcs11:token=office;object=other' --subject CN=ra --out other.csr >/dev/null
+must near cert issue --ca second --profile tls-client --csr other.csr --out other.out >/dev/null
+id=$(near ca requests second --json | jq -r 'last(.[] | select(.what == "issue")).id')
+sends second
+[[ $(grep -c /simplereenroll "$log") == 1 ]] || fail "by simplereenroll: $(grep enroll "$log")"
 must far cert revoke "id:$old" >/dev/null
 order second t2
 server=$server_pid

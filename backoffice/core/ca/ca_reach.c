@@ -183,8 +183,8 @@ enum inro_err ca_reach_renews(const struct ca_way *way, struct bytes request, bo
 	e = cert_read(blob_bytes(&way->cert), &own);
 	if (e == INRO_OK)
 		e = csr_read(request, &csr);
-	*ret = e == INRO_OK && bytes_equal(own.subject, csr.subject) &&
-	       bytes_equal(own.ext.sans, csr.ext.sans);
+	*ret = e == INRO_OK && bytes_equal(own.key.spki, csr.key.spki) &&
+	       bytes_equal(own.subject, csr.subject) && bytes_equal(own.ext.sans, csr.ext.sans);
 	return e;
 }
 

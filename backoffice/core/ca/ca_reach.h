@@ -28,7 +28,7 @@ MUST_CHECK enum inro_err ca_reach_who(struct ca_reach *r);
 MUST_CHECK enum inro_err ca_way_fill(struct core *c, const struct ca_connector *by,
 				     const struct ca_way_wish *w, struct ca_way *ret);
 
-/* Is the request for what the way's own certificate says?  Never of one by account and password. */
+/* Is the request for the key and for what the way's own certificate says?  Never of one by account and password. */
 MUST_CHECK enum inro_err ca_reach_renews(const struct ca_way *way, struct bytes request, bool *ret);
 
 /* Of what a server named: the one that certifies none of the others, DER, and those above it, from its

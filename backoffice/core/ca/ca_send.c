@@ -191,29 +191,14 @@ static enum inro_err put_first(struct bytes der, struct bytes pem, struct blob *
 	return e == INRO_OK ? blob_set(ret, buf_bytes(&text)) : e;
 }
 
-static enum inro_err has_same_key(const struct ca_way *way, struct bytes der, bool *ret)
-{
-	SCOPED(cert) own = { 0 };
-	SCOPED(cert) fresh = { 0 };
-	enum inro_err e = cert_read(blob_bytes(&way->cert), &own);
-
-	if (e == INRO_OK)
-		e = cert_read(der, &fresh);
-	*ret = e == INRO_OK && bytes_equal(own.key.spki, fresh.key.spki);
-	return e;
-}
-
-/* For another key the way goes on with the old one: where that key is, nobody has said. */
 static enum inro_err renew_way(struct core *c, struct turn_of *t, struct bytes der)
 {
 	struct ca_way *way = &t->s->way;
 	SCOPED(renewed) r = { .way = way };
-	bool ours = false, same = false;
+	bool ours = false;
 	enum inro_err e = ca_reach_renews(way, blob_bytes(&t->order->csr), &ours);
 
-	if (e == INRO_OK && ours)
-		e = has_same_key(way, der, &same);
-	if (e != INRO_OK || !same)
+	if (e != INRO_OK || !ours)
 		return e;
 	e = put_first(der, blob_bytes(&way->cert), &r.cert);
 	if (e == INRO_OK)

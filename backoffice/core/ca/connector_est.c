@@ -3,7 +3,7 @@
  *
  * 1. The same request is sent in the same octets until there is an answer: a server that knows its
  *    requests (ours does) gives one certificate for them.
- * 2. A request for the certificate that shows who we are there, its subject and names, goes by
+ * 2. A request for the certificate that shows who we are there, its key, subject and names, goes by
  *    simplereenroll (RFC 7030 4.2.2); all others, renewals of devices too, by simpleenroll: the key of what
  *    is renewed is the device's.
  * 3. EST revokes nothing: people tell.
