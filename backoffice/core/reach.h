@@ -29,6 +29,7 @@ struct ca_way_wish {
 	const char *key_uri;
 	const char *proxy;  /* NULL: none */
 	int64_t seconds;    /* 0: WAY_SECONDS */
+	bool from_afar;	    /* said over the network: by whom, counts */
 };
 
 enum ca_sent_what { SENT_CAME, SENT_TOLD, SENT_WAITS, SENT_FAILED };

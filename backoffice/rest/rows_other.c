@@ -98,7 +98,8 @@ static struct ca_way_wish way_given(const struct rest *r)
 				      .cert = bytes_given(r, "client_cert"),
 				      .key_uri = rest_text(r, "key"),
 				      .proxy = rest_text(r, "proxy"),
-				      .seconds = rest_number(r, "timeout", 0) };
+				      .seconds = rest_number(r, "timeout", 0),
+				      .from_afar = true };
 }
 
 static enum inro_err connect_ca(struct rest *r, json_t **ret)

@@ -601,6 +601,10 @@ done <<'END'
 {user:"dev-1",password:"x",trust:"x"} PEM file of CAs
 END
 wants 403 bob POST /v1/connected-cas "$(server '{user: "dev-1", password: "rarely-said-7531"}')"
+wants 403 plant/pat POST /v1/connected-cas "$(server '{user: "dev-1", password: "rarely-said-7531"}')"
+says "of the tenant 'default' only"
+wants 400 plant/default/alice POST /v1/connected-cas "$(server '{password: "x"}')"
+says 'who asks'
 wants 201 alice POST /v1/connected-cas "$(server '{user: "dev-1", password: "rarely-said-7531"}')"
 ! grep -q rarely-said-7531 home/*.db* "$log" || fail "the password is in the clear somewhere"
 

@@ -63,6 +63,23 @@ static enum inro_err hear(struct ca_reach *r, struct connecting *k)
 	return e;
 }
 
+/* Where the office's machines connect to is said by who runs them; an administrator of another tenant may
+ * be anybody, and what is refused at an address tells what is there. */
+static enum inro_err check_may_reach(struct core *c, const struct ca_way_wish *w)
+{
+	SCOPED(account) who = { 0 };
+	enum inro_err e = INRO_OK;
+
+	if (!w->from_afar || c->tenant == TENANT_DEFAULT)
+		return e;
+	if (c->account)
+		e = store_get(c->store, c->account, &who);
+	if (e == INRO_OK && who.tenant != TENANT_DEFAULT)
+		e = err_set(INRO_E_ACCESS, "a CA's server is named over the network by administrators of the "
+					   "tenant 'default' only");
+	return e;
+}
+
 static enum inro_err go_there(struct core *c, struct connecting *k)
 {
 	const struct ca_connector *by = ca_connector_of(&k->ca);
@@ -75,7 +92,9 @@ static enum inro_err go_there(struct core *c, struct connecting *k)
 			       by->name);
 	if (!k->in->way)
 		return INRO_OK;
-	e = ca_way_fill(c, by, k->in->way, &k->way);
+	e = check_may_reach(c, k->in->way);
+	if (e == INRO_OK)
+		e = ca_way_fill(c, by, k->in->way, &k->way);
 	k->way.tenant = c->tenant;
 	ca_reach_open(c, by, &k->way, &r);
 	return e == INRO_OK ? hear(&r, k) : e;
