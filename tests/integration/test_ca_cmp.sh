@@ -27,8 +27,17 @@ order plant d2
 mv ra.psk kept.psk
 echo nonsense >ra.psk
 fails plant "the CA refuses it"
-mv kept.psk ra.psk
+# Who asks is said anew, and it stays this CA by this protocol.
+refused 1 "there is a CA 'plant' already" near ca connect plant --est "$https" --trust root.pem "${by[@]}"
+refused 1 "there is a CA 'plant' already" near ca connect plant --cmp "$cmp/issuing.for-others" --cert root.pem --user ra --secret "file:$T/kept.psk"
+refused 1 "none of them" near ca connect plant --cmp "$cmp/second.for-others" --user ra --secret "file:$T/kept.psk"
+refused 1 "refuses it" near ca connect plant --cmp "$cmp/issuing.for-others" "${by[@]}"
+must near ca connect plant --cmp "$cmp/issuing.for-others" --user ra --secret "file:$T/kept.psk" >/dev/null
 sends plant
+near audit list --json >s.out
+grep -q ca.way s.out || fail "no event tells of the new way"
+mv kept.psk ra.psk
+must near ca connect plant --cmp "$cmp/issuing.for-others" --cert issuing.pem "${by[@]}" >/dev/null
 
 # What is revoked here is revoked there; what is held, people tell.
 there() { far cert list --json | jq -r ".[] | select(.subject == \"CN=$1\") | .state"; }

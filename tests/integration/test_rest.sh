@@ -606,6 +606,7 @@ says "of the tenant 'default' only"
 wants 400 plant/default/alice POST /v1/connected-cas "$(server '{password: "x"}')"
 says 'who asks'
 wants 201 alice POST /v1/connected-cas "$(server '{user: "dev-1", password: "rarely-said-7531"}')"
+wants 201 alice POST /v1/connected-cas "$(server '{user: "dev-1", password: "rarely-said-7531", timeout: 20}')"
 ! grep -q rarely-said-7531 home/*.db* "$log" || fail "the password is in the clear somewhere"
 
 # ---- accounts, passes, tenants, settings ----

@@ -4,7 +4,11 @@
 #include "backoffice/core/ca/ca_making.h"
 #include "backoffice/core/ca/ca_reach.h"
 #include "backoffice/core/connector.h"
+#include "backoffice/core/seal.h"
 #include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 struct connecting {
 	const struct ca_connection *in;
@@ -15,6 +19,8 @@ struct connecting {
 	struct ca_eyes eyes;
 	/* Over the network. */
 	struct ca_way way;
+	bool again;	/* the CA is on record: another way to it, in place of the one that there is */
+	char *seal_uri; /* by which key its password is sealed */
 	struct buf named, named_chain; /* what its server said it is */
 };
 
@@ -26,20 +32,45 @@ static void connecting_clear(struct connecting *k)
 	credential_clear(&k->rec);
 	ca_eyes_clear(&k->eyes);
 	ca_way_clear(&k->way);
+	free(k->seal_uri);
 	buf_clear(&k->named);
 	buf_clear(&k->named_chain);
 }
 
-static enum inro_err check_connection(struct core *c, const struct connecting *k)
+/* It stays the same CA, asked by the same protocol. */
+static enum inro_err check_again(const struct connecting *k, enum ca_kind kind)
 {
-	SCOPED(ca) other = { 0 };
+	SCOPED(cert) cert = { 0 };
+	struct bytes given = k->in->in.cert;
+	bool is = k->in->way && k->ca.kind == kind;
+	enum inro_err e = is && given.n ? cert_read(given, &cert) : INRO_OK;
+
+	if (e == INRO_OK && given.n)
+		is = is && bytes_equal(buf_bytes(&cert.der), blob_bytes(&k->ca.cert));
+	if (e == INRO_OK && !is)
+		e = err_set(INRO_E_EXISTS, "there is a CA '%s' already", k->in->name);
+	return e;
+}
+
+static enum inro_err check_connection(struct core *c, struct connecting *k)
+{
+	enum ca_kind kind = CA_FILE;
 	enum inro_err e = core_require(c, ROLE_ADMIN, "connect a CA of others");
 
 	if (e == INRO_OK)
-		e = ca_load(c, k->in->name, &other);
+		e = ca_connector_find(k->in->by ? k->in->by : "file", &kind);
 	if (e == INRO_OK)
-		return err_set(INRO_E_EXISTS, "there is a CA '%s' already", k->in->name);
+		e = ca_load(c, k->in->name, &k->ca);
+	k->again = e == INRO_OK;
+	if (k->again)
+		return check_again(k, kind);
+	k->ca.kind = kind;
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+static struct bytes known_cert(const struct connecting *k)
+{
+	return k->again ? blob_bytes(&k->ca.cert) : k->in->in.cert;
 }
 
 /* The CA that its server names; one that was given has to be among those. */
@@ -53,11 +84,11 @@ static enum inro_err hear(struct ca_reach *r, struct connecting *k)
 	if (by->plain && k->in->in.cert.n)
 		return INRO_OK; /* each answer is held to it */
 	e = by->cas(r, &named);
-	if (e == INRO_OK && !k->in->in.cert.n)
+	if (e == INRO_OK && !known_cert(k).n)
 		e = ca_reach_pick(&named, &k->named, &k->named_chain);
-	if (e == INRO_OK && k->in->in.cert.n)
-		e = cert_read(k->in->in.cert, &cert);
-	if (e == INRO_OK && k->in->in.cert.n)
+	if (e == INRO_OK && known_cert(k).n)
+		e = cert_read(known_cert(k), &cert);
+	if (e == INRO_OK && known_cert(k).n)
 		e = ca_reach_has(&named, buf_bytes(&cert.der));
 	est_certs_clear(&named);
 	return e;
@@ -93,6 +124,8 @@ static enum inro_err go_there(struct core *c, struct connecting *k)
 	if (!k->in->way)
 		return INRO_OK;
 	e = check_may_reach(c, k->in->way);
+	if (e == INRO_OK && k->in->way->password.n)
+		e = seal_key_uri(c, &k->seal_uri);
 	if (e == INRO_OK)
 		e = ca_way_fill(c, by, k->in->way, &k->way);
 	k->way.tenant = c->tenant;
@@ -107,16 +140,13 @@ static struct bytes said_or(struct bytes given, const struct buf *named)
 
 static enum inro_err read_connection(struct core *c, struct connecting *k)
 {
-	const char *by = k->in->by ? k->in->by : "file";
-	enum inro_err e = ca_connector_find(by, &k->ca.kind);
+	enum inro_err e = go_there(c, k);
 
 	if (e == INRO_OK)
-		e = go_there(c, k);
-	if (e == INRO_OK)
-		e = cert_read(said_or(k->in->in.cert, &k->named), &k->cert);
-	if (e == INRO_OK)
+		e = cert_read(said_or(known_cert(k), &k->named), &k->cert);
+	if (e == INRO_OK && !k->again)
 		e = ca_above_check(&k->cert, "the certificate");
-	if (e == INRO_OK)
+	if (e == INRO_OK && !k->again)
 		e = ca_above_find(c, &k->cert, said_or(k->in->in.chain, &k->named_chain), 0, &k->above);
 	return e == INRO_OK ? ca_own_fill(c, &k->cert, &k->rec) : e;
 }
@@ -152,7 +182,8 @@ static enum inro_err ask_for(struct core *c, struct connecting *k)
 static enum inro_err tell(struct core *c, const struct connecting *k)
 {
 	SCOPED(buf) detail = { 0 };
-	const struct audit_entry entry = { "ca.connect", "ca", k->in->name, EVENT_DONE, &detail };
+	const struct audit_entry entry = { k->again ? "ca.way" : "ca.connect", "ca", k->in->name, EVENT_DONE,
+					   &detail };
 
 	detail_text(&detail, "by", ca_connector_of(&k->ca)->name);
 	detail_text(&detail, "url", k->way.url);
@@ -162,9 +193,8 @@ static enum inro_err tell(struct core *c, const struct connecting *k)
 	return audit_append(c, &entry);
 }
 
-static enum inro_err connect_work(struct core *c, void *arg)
+static enum inro_err put_ca(struct core *c, struct connecting *k)
 {
-	struct connecting *k = arg;
 	enum inro_err e = ca_check_own_key(c, k->cert.key.spki);
 
 	k->ca.id = 0;
@@ -173,15 +203,44 @@ static enum inro_err connect_work(struct core *c, void *arg)
 		if (e == INRO_E_EXISTS)
 			e = err_set(e, "there is a CA '%s' already", k->in->name);
 	}
-	k->way.id = 0;
-	k->way.ca = k->ca.id;
-	if (e == INRO_OK && k->in->way)
-		e = store_insert(c->store, &k->way);
 	k->rec.own_ca = k->ca.id;
 	k->rec.ca = k->above.root ? k->ca.id : k->above.parent;
 	k->rec.ca_generation = k->above.parent ? k->above.parent_generation : 1;
-	if (e == INRO_OK)
-		e = ca_own_record(c, &k->rec);
+	return e == INRO_OK ? ca_own_record(c, &k->rec) : e;
+}
+
+/* Who sealed everything anew while the server was waited for did not see this one. */
+static enum inro_err check_seal(struct core *c, const struct connecting *k)
+{
+	AUTO(free_chars) char *now = NULL;
+	enum inro_err e = k->seal_uri ? seal_key_uri(c, &now) : INRO_OK;
+
+	if (e == INRO_OK && k->seal_uri && strcmp(text_or_empty(now), k->seal_uri) != 0)
+		e = err_set(INRO_E_BUSY, "another key seals since the password was sealed: once more");
+	return e;
+}
+
+static enum inro_err put_way(struct core *c, struct connecting *k)
+{
+	SCOPED(ca_way) old = { 0 };
+	enum inro_err e = check_seal(c, k);
+
+	if (e == INRO_OK && k->again)
+		e = ca_way_of(c, k->ca.id, &old);
+	k->way.id = old.id;
+	k->way.ca = k->ca.id;
+	if (e != INRO_OK)
+		return e;
+	return k->again ? store_update(c->store, &k->way) : store_insert(c->store, &k->way);
+}
+
+static enum inro_err connect_work(struct core *c, void *arg)
+{
+	struct connecting *k = arg;
+	enum inro_err e = k->again ? INRO_OK : put_ca(c, k);
+
+	if (e == INRO_OK && k->in->way)
+		e = put_way(c, k);
 	if (e == INRO_OK)
 		e = ca_eyes_done(c, &k->eyes, k->ca.id);
 	return e == INRO_OK ? tell(c, k) : e;
@@ -194,7 +253,7 @@ enum inro_err ca_connect(struct core *c, const struct ca_connection *in, struct 
 
 	if (e == INRO_OK)
 		e = read_connection(c, &k);
-	if (e == INRO_OK)
+	if (e == INRO_OK && !k.again)
 		e = fill_connected(c, &k);
 	if (e == INRO_OK)
 		e = ask_for(c, &k);

@@ -170,6 +170,9 @@ static enum inro_err renew_work(struct core *c, void *arg)
 	const struct audit_entry entry = { "ca.way", "ca", r->way->url, EVENT_DONE, NULL };
 	enum inro_err e = store_get(c->store, r->way->id, &now);
 
+	/* Somebody put another one there meanwhile. */
+	if (e == INRO_OK && !bytes_equal(blob_bytes(&now.cert), blob_bytes(&r->way->cert)))
+		return e;
 	if (e == INRO_OK)
 		e = blob_set(&now.cert, blob_bytes(&r->cert));
 	if (e == INRO_OK)
