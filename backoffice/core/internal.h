@@ -92,6 +92,7 @@ struct core {
 	struct ca_away *away; /* places of CAs' keys that did not work (ca_signer.h) */
 	struct transaction open;
 	bool changing; /* a work is being run in it */
+	bool viewing;  /* a read transaction is open (view.h) */
 	struct audit_tip tip_saved;
 	size_t tally_saved;
 	int64_t unmarked; /* events that this core wrote since its last mark */

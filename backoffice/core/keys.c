@@ -12,6 +12,7 @@
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/provision.h"
 #include "backoffice/core/refused.h"
+#include "backoffice/core/view.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/pem.h"
@@ -62,6 +63,7 @@ void ring_free(struct key_ring *r)
 
 static enum inro_err ring(struct core *c, struct key_ring **ret)
 {
+	core_view_end(c); /* whoever asks is about to use a token */
 	if (!c->ring)
 		c->ring = calloc(1, sizeof *c->ring);
 	if (!c->ring)

@@ -11,6 +11,7 @@
 void caller_clear(struct caller *c)
 {
 	device_clear(&c->device);
+	core_view_clear(&c->view);
 	if (c->core)
 		core_nobody(c->core);
 	*c = (struct caller) { 0 };
@@ -76,6 +77,8 @@ static enum inro_err enter(const struct http_call *call, const char *label, bool
 	bool shown = false;
 	enum inro_err e = core_peer(c->core, call->peer->address);
 
+	if (e == INRO_OK)
+		e = core_view(c->core, &c->view);
 	if (e == INRO_OK)
 		e = find_who(call, c, &who, &shown);
 	e = must ? must_be_known(call, shown, e) : may_be_anybody(c, shown, e, &who);

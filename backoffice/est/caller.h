@@ -4,10 +4,12 @@
 
 #include "backoffice/core/label.h"
 #include "backoffice/core/network.h"
+#include "backoffice/core/view.h"
 #include "backoffice/http/http.h"
 
 struct caller {
 	struct core *core;
+	struct core_view view; /* from its beginning on */
 	struct device device; /* id 0: not a device's request, or nobody's */
 	bool by_cert;
 	struct label label;

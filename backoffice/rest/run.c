@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "backoffice/core/reply.h"
+#include "backoffice/core/view.h"
 #include "backoffice/pki/alg.h"
 #include "backoffice/rest/engine.h"
 #include "backoffice/show/doc.h"
@@ -312,8 +313,11 @@ static enum inro_err do_once(struct rest *r, struct http_call *call)
 
 enum inro_err rest_begin(struct rest *r, const struct http_call *call)
 {
-	enum inro_err e = rest_who(r->core, call, &r->who);
+	SCOPED(core_view) view = { 0 };
+	enum inro_err e = core_view(r->core, &view);
 
+	if (e == INRO_OK)
+		e = rest_who(r->core, call, &r->who);
 	if (e == INRO_OK)
 		e = rest_admit(r);
 	return e == INRO_OK ? read_input(r, call) : e;

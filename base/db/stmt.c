@@ -323,7 +323,7 @@ enum inro_err db_begin_read(struct db *d)
 	if (e != INRO_OK)
 		return e;
 	/* BEGIN alone looks at nothing; the view is that of the first read. */
-	e = db_query_int(d, "SELECT count(*) FROM sqlite_schema", &ignored);
+	e = db_query_int(d, "PRAGMA user_version", &ignored);
 	if (e != INRO_OK)
 		db_rollback(d);
 	return e;

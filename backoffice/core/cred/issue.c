@@ -25,6 +25,7 @@
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/move.h"
 #include "backoffice/core/profile_store.h"
+#include "backoffice/core/view.h"
 #include "backoffice/pki/crmf.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
@@ -520,10 +521,18 @@ static enum inro_err record_work(struct core *c, void *arg)
 	return e == INRO_OK ? making_record(c, j) : e;
 }
 
+static enum inro_err plan(struct core *c, struct making *j)
+{
+	SCOPED(core_view) view = { 0 };
+	enum inro_err e = core_view(c, &view);
+
+	return e == INRO_OK ? making_plan(c, j) : e;
+}
+
 /* One certificate with one serial, recorded. */
 static enum inro_err try_serial(struct core *c, struct making *j)
 {
-	enum inro_err e = making_plan(c, j);
+	enum inro_err e = plan(c, j);
 
 	if (e == INRO_OK && j->in->agreed)
 		e = approval_check(j);
@@ -672,8 +681,11 @@ static enum inro_err issue_under(struct core *c, const struct cred_request *r, s
 	SCOPED(ca) ca = { 0 };
 	struct issuing i = { .request = r, .ca = &ca, .may_wait = true };
 	SCOPED(own) own = { 0 };
+	SCOPED(core_view) view = { 0 };
 	enum inro_err e = core_own(c, core_is_device(c, r->device), "issue a certificate", &own);
 
+	if (e == INRO_OK)
+		e = core_view(c, &view);
 	if (e == INRO_OK)
 		e = ca_load(c, r->ca, &ca);
 	return e == INRO_OK ? issue_shown(c, &i, ret) : e;

@@ -12,6 +12,7 @@
 #include "backoffice/core/db/change.h"
 #include "backoffice/core/login.h"
 #include "backoffice/core/reply.h"
+#include "backoffice/core/view.h"
 #include "base/clock.h"
 
 #define WRITE_TRIES 6
@@ -220,6 +221,7 @@ static enum inro_err write_change(struct core *c, struct change *m)
 	m->c = c;
 	if (c->changing)
 		return err_set(INRO_E_STATE, "a transaction is open already");
+	core_view_end(c);
 	if (c->writers)
 		writers_do(c->writers, m);
 	else
