@@ -9,6 +9,12 @@
 
 /* cred.c */
 MUST_CHECK enum inro_err cred_view(struct core *c, struct credential *rec, struct cred *ret);
+/* The same where it is known whose it is and who issued it (NULL: looked up). */
+struct cred_names {
+	const char *device, *ca;
+};
+MUST_CHECK enum inro_err cred_view_named(struct core *c, struct credential *rec,
+					 struct cred_names known, struct cred *ret);
 MUST_CHECK enum inro_err cred_load(struct core *c, const char *ref, struct credential *ret);
 
 /* cred_search.c: conditions for this kind, and for the filter's device and CA. */

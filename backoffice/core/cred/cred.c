@@ -35,13 +35,16 @@ void cred_clear(struct cred *c)
 	*c = (struct cred) { 0 };
 }
 
-static enum inro_err name_of_ca(struct core *c, int64_t id, char **ret)
+/* known: it was read before; NULL: it is looked up. */
+static enum inro_err name_of_ca(struct core *c, int64_t id, const char *known, char **ret)
 {
 	SCOPED(ca) ca = { 0 };
 	enum inro_err e;
 
 	if (!id)
 		return INRO_OK;
+	if (known)
+		return text_set(ret, known);
 	e = store_get(c->store, id, &ca);
 	if (e != INRO_OK)
 		return e;
@@ -50,13 +53,15 @@ static enum inro_err name_of_ca(struct core *c, int64_t id, char **ret)
 	return INRO_OK;
 }
 
-static enum inro_err name_of_device(struct core *c, int64_t id, char **ret)
+static enum inro_err name_of_device(struct core *c, int64_t id, const char *known, char **ret)
 {
 	SCOPED(device) d = { 0 };
 	enum inro_err e;
 
 	if (!id)
 		return INRO_OK;
+	if (known)
+		return text_set(ret, known);
 	e = store_get(c->store, id, &d);
 	if (e != INRO_OK)
 		return e;
@@ -65,15 +70,16 @@ static enum inro_err name_of_device(struct core *c, int64_t id, char **ret)
 	return INRO_OK;
 }
 
-enum inro_err cred_view(struct core *c, struct credential *rec, struct cred *ret)
+enum inro_err cred_view_named(struct core *c, struct credential *rec, struct cred_names known,
+			      struct cred *ret)
 {
 	struct cred v = { 0 };
-	enum inro_err e = name_of_device(c, rec->device, &v.device_id);
+	enum inro_err e = name_of_device(c, rec->device, known.device, &v.device_id);
 
 	if (e == INRO_OK)
-		e = name_of_ca(c, rec->ca, &v.ca_name);
+		e = name_of_ca(c, rec->ca, known.ca, &v.ca_name);
 	if (e == INRO_OK)
-		e = name_of_ca(c, rec->own_ca, &v.own_ca_name);
+		e = name_of_ca(c, rec->own_ca, NULL, &v.own_ca_name);
 	if (e != INRO_OK) {
 		cred_clear(&v);
 		return e;
@@ -85,6 +91,11 @@ enum inro_err cred_view(struct core *c, struct credential *rec, struct cred *ret
 	*ret = v;
 	v = (struct cred) { 0 };
 	return INRO_OK;
+}
+
+enum inro_err cred_view(struct core *c, struct credential *rec, struct cred *ret)
+{
+	return cred_view_named(c, rec, (struct cred_names) { 0 }, ret);
 }
 
 /* How a certificate may be named: tried in this order unless the reference says which. */

@@ -521,19 +521,15 @@ static enum inro_err record_work(struct core *c, void *arg)
 	return e == INRO_OK ? making_record(c, j) : e;
 }
 
-static enum inro_err plan(struct core *c, struct making *j)
+/* One certificate with one serial, recorded. */
+static enum inro_err try_serial(struct core *c, struct making *j)
 {
 	SCOPED(core_view) view = { 0 };
 	enum inro_err e = core_view(c, &view);
 
-	return e == INRO_OK ? making_plan(c, j) : e;
-}
-
-/* One certificate with one serial, recorded. */
-static enum inro_err try_serial(struct core *c, struct making *j)
-{
-	enum inro_err e = plan(c, j);
-
+	if (e == INRO_OK)
+		e = making_plan(c, j);
+	core_view_end(c); /* the key comes next */
 	if (e == INRO_OK && j->in->agreed)
 		e = approval_check(j);
 	if (e == INRO_OK)
@@ -668,10 +664,11 @@ enum inro_err issue_run(struct core *c, struct issuing *i)
 
 enum inro_err issue_shown(struct core *c, struct issuing *i, struct cred *ret)
 {
+	const struct cred_names known = { i->request->device, i->ca ? i->ca->name : NULL };
 	enum inro_err e = issue_run(c, i);
 
 	if (e == INRO_OK)
-		e = cred_view(c, &i->rec, ret);
+		e = cred_view_named(c, &i->rec, known, ret);
 	credential_clear(&i->rec);
 	return e;
 }
