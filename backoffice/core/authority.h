@@ -13,6 +13,9 @@ MUST_CHECK enum inro_err ca_check_name(const char *name);
 MUST_CHECK enum inro_err ca_load(struct core *c, const char *name, struct ca *ret);
 /* INRO_OK when it can issue at this time; INRO_E_STATE and why. */
 MUST_CHECK enum inro_err ca_usable(struct core *c, const struct ca *ca, int64_t now);
+/* The same, with what ca_chain_of() gives. */
+MUST_CHECK enum inro_err ca_usable_chain(struct core *c, const struct ca *ca, int64_t now,
+					 struct chain *ret);
 /* Certificates of a CA's key of that generation (0: the present one) and those above. */
 MUST_CHECK enum inro_err ca_chain_of(struct core *c, int64_t ca, int64_t generation,
 				     struct chain *ret);

@@ -98,8 +98,29 @@ static void step_up(const struct credential *own, int64_t *id, int64_t *generati
 	*generation = own->ca_generation;
 }
 
+/* What is above the highest CA that is ours. */
+static enum inro_err add_foreign(const struct ca *ca, struct chain *l)
+{
+	struct bytes rest = blob_bytes(&ca->chain), one;
+	enum inro_err e = INRO_OK;
+
+	while (e == INRO_OK && rest.n && l->n < CA_DEPTH_MAX) {
+		e = der_take_whole(&rest, DER_SEQUENCE, &one);
+		if (e == INRO_OK)
+			e = blob_set(&l->certs[l->n++], one);
+	}
+	return e;
+}
+
+static void add_cert(struct ca *ca, struct chain *l)
+{
+	l->certs[l->n++] = ca->cert;
+	ca->cert = (struct blob) { 0 };
+}
+
+/* l: gets the certificates on the way; NULL: they are not wanted. */
 static enum inro_err find_obstacle(struct core *c, const struct ca *start, int64_t now,
-				   struct obstacle *o)
+				   struct obstacle *o, struct chain *l)
 {
 	int64_t id = start->id, generation = start->generation;
 	enum inro_err e = INRO_OK;
@@ -114,23 +135,52 @@ static enum inro_err find_obstacle(struct core *c, const struct ca *start, int64
 			e = ca_own_credential(c, &o->ca, &own);
 		if (e == INRO_OK)
 			o->why = objection(&o->ca, &own, now);
+		if (e == INRO_OK && l)
+			add_cert(&o->ca, l);
 		step_up(&own, &id, &generation);
 	}
 	return e;
 }
 
-enum inro_err ca_usable(struct core *c, const struct ca *ca, int64_t now)
+static enum inro_err usable(struct core *c, const struct ca *ca, int64_t now, struct chain *l)
 {
 	struct obstacle o = { 0 };
-	enum inro_err e = find_obstacle(c, ca, now, &o);
+	enum inro_err e = find_obstacle(c, ca, now, &o, l);
 
 	if (e == INRO_OK && o.why && o.ca.id == ca->id)
 		e = err_set(INRO_E_STATE, "CA '%s' issues nothing: it %s", ca->name, o.why);
 	else if (e == INRO_OK && o.why)
 		e = err_set(INRO_E_STATE, "CA '%s' issues nothing: CA '%s' above it %s", ca->name,
 			    o.ca.name, o.why);
+	if (e == INRO_OK && l)
+		e = add_foreign(&o.ca, l);
 	ca_clear(&o.ca);
 	return e;
+}
+
+enum inro_err ca_usable(struct core *c, const struct ca *ca, int64_t now)
+{
+	return usable(c, ca, now, NULL);
+}
+
+static enum inro_err new_chain(struct chain *ret)
+{
+	ret->certs = calloc(CA_DEPTH_MAX, sizeof *ret->certs);
+	return ret->certs ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no memory for a chain");
+}
+
+enum inro_err ca_usable_chain(struct core *c, const struct ca *ca, int64_t now, struct chain *ret)
+{
+	SCOPED(chain) l = { 0 };
+	enum inro_err e = new_chain(&l);
+
+	if (e == INRO_OK)
+		e = usable(c, ca, now, &l);
+	if (e != INRO_OK)
+		return e;
+	*ret = l;
+	l = (struct chain) { 0 };
+	return INRO_OK;
 }
 
 void ca_view_clear(struct ca_view *v)
@@ -146,7 +196,7 @@ static enum inro_err view_obstacle(struct core *c, struct ca_view *v)
 {
 	struct obstacle o = { 0 };
 	SCOPED(buf) text = { 0 };
-	enum inro_err e = find_obstacle(c, &v->rec, clock_now(), &o);
+	enum inro_err e = find_obstacle(c, &v->rec, clock_now(), &o, NULL);
 
 	if (e == INRO_OK && o.why) {
 		buf_addf(&text, "%s %s", o.ca.id == v->rec.id ? "it" : o.ca.name, o.why);
@@ -238,20 +288,6 @@ void chain_clear(struct chain *l)
 	*l = (struct chain) { 0 };
 }
 
-/* What is above the highest CA that is ours. */
-static enum inro_err add_foreign(const struct ca *ca, struct chain *l)
-{
-	struct bytes rest = blob_bytes(&ca->chain), one;
-	enum inro_err e = INRO_OK;
-
-	while (e == INRO_OK && rest.n && l->n < CA_DEPTH_MAX) {
-		e = der_take_whole(&rest, DER_SEQUENCE, &one);
-		if (e == INRO_OK)
-			e = blob_set(&l->certs[l->n++], one);
-	}
-	return e;
-}
-
 static enum inro_err climb(struct core *c, int64_t id, int64_t generation, struct chain *l)
 {
 	SCOPED(ca) ca = { 0 };
@@ -266,25 +302,22 @@ static enum inro_err climb(struct core *c, int64_t id, int64_t generation, struc
 		if (e != INRO_OK)
 			break;
 		step_up(&own, &id, &generation);
-		l->certs[l->n++] = ca.cert;
-		ca.cert = (struct blob) { 0 };
+		add_cert(&ca, l);
 	}
 	return e == INRO_OK ? add_foreign(&ca, l) : e;
 }
 
 enum inro_err ca_chain_of(struct core *c, int64_t ca, int64_t generation, struct chain *ret)
 {
-	struct chain l = { .certs = calloc(CA_DEPTH_MAX, sizeof *l.certs) };
-	enum inro_err e;
+	SCOPED(chain) l = { 0 };
+	enum inro_err e = new_chain(&l);
 
-	if (!l.certs)
-		return err_set(INRO_E_NO_MEMORY, "no memory for a chain");
-	e = climb(c, ca, generation, &l);
-	if (e != INRO_OK) {
-		chain_clear(&l);
+	if (e == INRO_OK)
+		e = climb(c, ca, generation, &l);
+	if (e != INRO_OK)
 		return e;
-	}
 	*ret = l;
+	l = (struct chain) { 0 };
 	return INRO_OK;
 }
 

@@ -46,24 +46,25 @@ static enum inro_err add_limits(struct issue_desk *d, struct bytes der)
 }
 
 /* Name constraints of a CA that others certified are kept with it, as those of ours. */
-static enum inro_err read_limits(struct core *c, struct issue_desk *d)
+static enum inro_err read_limits(struct issue_desk *d, const struct chain *chain)
 {
-	SCOPED(chain) chain = { 0 };
-	enum inro_err e = ca_chain_of(c, d->ca->id, d->ca->generation, &chain);
+	enum inro_err e = INRO_OK;
 
-	for (size_t i = 0; e == INRO_OK && i < chain.n; i++)
-		e = add_limits(d, blob_bytes(&chain.certs[i]));
+	for (size_t i = 0; e == INRO_OK && i < chain->n; i++)
+		e = add_limits(d, blob_bytes(&chain->certs[i]));
 	return e == INRO_OK ? e : err_context(e, "the certificates above CA '%s'", d->ca->name);
 }
 
 enum inro_err desk_issuer(struct core *c, struct issue_desk *d)
 {
+	SCOPED(chain) chain = { 0 };
 	enum inro_err e;
 
 	if (!d->ca || d->issuer.der.n)
 		return INRO_OK;
-	e = d->answers ? INRO_OK : ca_usable(c, d->ca, clock_now());
+	e = d->answers ? ca_chain_of(c, d->ca->id, d->ca->generation, &chain)
+		       : ca_usable_chain(c, d->ca, clock_now(), &chain);
 	if (e == INRO_OK)
-		e = read_limits(c, d);
+		e = read_limits(d, &chain);
 	return e == INRO_OK ? cert_read(blob_bytes(&d->ca->cert), &d->issuer) : e;
 }
