@@ -3,7 +3,28 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum inro_err verdict_keep(struct verdict *v, enum inro_err e)
+{
+	verdict_clear(v);
+	v->e = e;
+	if (e != INRO_OK)
+		v->words = strdup(err_detail(e));
+	return e;
+}
+
+enum inro_err verdict_say(const struct verdict *v)
+{
+	return v->e == INRO_OK ? v->e : err_set(v->e, "%s", v->words ? v->words : err_name(v->e));
+}
+
+void verdict_clear(struct verdict *v)
+{
+	free(v->words);
+	*v = (struct verdict) { 0 };
+}
 
 void ahead_begin(struct ahead *a, ahead_fn *fn, void *arg, size_t n)
 {

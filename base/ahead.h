@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/err.h"
+
 #define AHEAD_THREADS 3
 #define AHEAD_MAX     512
 
@@ -30,6 +32,17 @@ struct ahead {
 	pthread_t threads[AHEAD_THREADS];
 	size_t threads_n;
 };
+
+/* What came of an item, with its words, which are a thread's own: for whoever waits for it. */
+struct verdict {
+	enum inro_err e;
+	char *words;
+};
+/* Keeps the error and what was said last, and gives it back. */
+enum inro_err verdict_keep(struct verdict *v, enum inro_err e);
+/* The same in the thread that calls. */
+MUST_CHECK enum inro_err verdict_say(const struct verdict *v);
+void verdict_clear(struct verdict *v);
 
 /* Of up to AHEAD_MAX items; none is worked on yet.  *a stays where it is. */
 void ahead_begin(struct ahead *a, ahead_fn *fn, void *arg, size_t n);

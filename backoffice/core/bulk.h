@@ -19,6 +19,10 @@
 struct bulk_order {
 	const char *ca, *profile;
 	unsigned days; /* 0: the profile's */
+	/* Before each row, since a token may take its time; what it returns ends the batch, and is no
+	 * refusal.  NULL: nothing. */
+	enum inro_err (*goes_on)(void *arg);
+	void *arg;
 };
 
 struct bulk_row {

@@ -2,7 +2,7 @@
 #ifndef INRO_BACKOFFICE_CORE_CA_GUARD_H
 #define INRO_BACKOFFICE_CORE_CA_GUARD_H
 
-#include "base/bytes.h"
+#include "backoffice/store/store.h"
 
 struct ca_guard {
 	const char *token, *serial; /* label and serial number */
@@ -15,6 +15,10 @@ struct ca_guarded {
 	char *name;    /* NULL: none needs it, or there is no back office */
 	size_t copies; /* of the key on record, besides what was asked about */
 };
+/* Each key of a CA, of any tenant, that is on record. */
+typedef enum inro_err ca_guard_fn(void *arg, const char *key_uri, int64_t ca, int64_t generation);
+MUST_CHECK enum inro_err ca_guard_each(struct store *store, ca_guard_fn *fn, void *arg);
+
 void ca_guarded_clear(struct ca_guarded *g);
 MUST_CHECK enum inro_err ca_guard(const struct ca_guard *g, struct ca_guarded *ret);
 

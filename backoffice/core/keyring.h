@@ -21,6 +21,9 @@ const char *core_key_name(const struct core *c, const struct token_key *key);
 /* A key's URI as it is recorded: what names the key, not how to open it (no pin-value, no
  * pin-source).  Appended with its NUL. */
 MUST_CHECK enum inro_err core_key_ref(const char *uri, struct buf *ret);
+/* Looks at the module that the recorded URI of a certificate's key names, before it is opened:
+ * INRO_E_POLICY when it is neither the core's nor one with a CA's key in it. */
+MUST_CHECK enum inro_err core_key_recorded(struct core *c, const char *uri);
 /* Deletes the pair and certificate that the URI names and looks for it again: INRO_OK when it is
  * gone, how many objects went.  INRO_E_POLICY and nothing is deleted when the key there has
  * another public key than this hash's (SHA-256 of the SubjectPublicKeyInfo). */

@@ -151,6 +151,15 @@ grep -q 403 s.err || fail "$(cat s.err)"
 send odd && fail "a refusal is no error"
 [[ $(state "$id") == active ]] || fail "held up by another one: $(near cert show "id:$id")"
 [[ $(state "$bad") == pending ]] || fail "an error has changed the request"
+# Alone it is put off by itself: the way there is open to what comes next.
+for n in 1 2 3; do
+	send odd && fail "a refusal is no error"
+done
+near ca requests odd --json | jq -e 'length == 1 and .[0].tries >= 5' >s.out || fail "$(near ca requests odd --json)"
+if command -v sqlite3 >/dev/null; then
+	late=$(sqlite3 "$T/near/backoffice.db" "SELECT count(*) FROM ca_way w JOIN ca ON ca.id = w.ca WHERE ca.name = 'odd' AND w.due_ms > $((($(date +%s) + 90) * 1000))")
+	[[ $late == 0 ]] || fail "a request that is not liked shuts the way for others"
+fi
 must near cert reject "$bad" --why "nobody likes it" >/dev/null
 mode good
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -148,6 +149,33 @@ static void test_one_processor(void **state)
 	assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
 }
 
+static void judge(void *arg, size_t i)
+{
+	struct verdict *v = arg;
+
+	verdict_keep(&v[i], i % 2 ? err_set(INRO_E_POLICY, "item %zu", i) : INRO_OK);
+}
+
+static void test_words(void **state)
+{
+	SCOPED(ahead) a;
+	struct verdict v[N] = { 0 };
+	char words[32];
+
+	(void)state;
+	ahead_begin(&a, judge, v, N);
+	ahead_run(&a);
+	for (size_t i = 0; i < N; i++) {
+		ahead_wait(&a, i);
+		(void)err_set(INRO_E_IO, "something else");
+		assert_int_equal(verdict_say(&v[i]), i % 2 ? INRO_E_POLICY : INRO_OK);
+		snprintf(words, sizeof words, "item %zu", i);
+		if (i % 2)
+			assert_string_equal(err_detail(INRO_E_POLICY), words);
+		verdict_clear(&v[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +183,7 @@ int main(void)
 		cmocka_unit_test(test_alone),
 		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_one_processor),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, warm_up, NULL);

@@ -430,12 +430,43 @@ static void test_policies_of_groups(void **state)
 	cred_bulk_close(bulk);
 }
 
+static enum inro_err until_third(void *arg)
+{
+	return ++*(int *)arg == 3 ? err_set(INRO_E_CANCELLED, "somebody ended it") : INRO_OK;
+}
+
+/* Whoever has it made may end it between two rows; nobody refused anything. */
+static void test_ended_in_the_middle(void **state)
+{
+	struct core *c = *state;
+	int asked = 0;
+	const struct bulk_order ends = { .ca = "issuing",
+					 .profile = "tls-client",
+					 .goes_on = until_third,
+					 .arg = &asked };
+	AUTO(cred_bulk_close_ptr) struct cred_bulk *bulk = NULL;
+
+	for (size_t i = 0; i < N; i++)
+		bulk_row_clear(&rows[i]);
+	for (size_t i = 0; i < N; i++)
+		rows[i] = (struct bulk_row) { .csr = buf_bytes(&csrs[i]) };
+	OK(cred_bulk_open(c, &ends, &bulk));
+	FAILS(INRO_E_CANCELLED, cred_bulk_issue(bulk, rows, N));
+	assert_int_equal(asked, 3);
+	assert_int_equal(certs(c), 0);
+	assert_int_equal(events(c, "certificate.issue", EVENT_REFUSED), 0);
+	OK(cred_bulk_issue(bulk, rows, N));
+	assert_int_equal(asked, 3 + N);
+	assert_done(c, 0, N, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_one_key_in_one_call, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_policies_of_groups, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_ended_in_the_middle, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_mixed, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_twice_in_a_new_second, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_a_device_that_is_disabled_meanwhile, setup,

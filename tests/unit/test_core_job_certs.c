@@ -16,6 +16,7 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/folder.h"
 #include "backoffice/core/job.h"
+#include "backoffice/core/profile_store.h"
 #include "backoffice/core/provision.h"
 #include "backoffice/core/tally.h"
 #include "base/clock.h"
@@ -296,6 +297,118 @@ static void test_rekey(void **state)
 	assert_int_equal(office_count("line", 3), keys + 4);
 }
 
+/* Two requests by one key, in one lot: the record can't know the first one yet. */
+static void test_rekey_one_key(void **state)
+{
+	struct core *c = *state;
+	const struct job_arg args[] = { { "where", "device.id^=d" }, { "csr-dir", folder("new") } };
+	EVP_PKEY *key;
+
+	EVP_PKEY_free(requests("in", 0, 2));
+	issues(c, 2, 0, 0);
+	key = requests("new", 0, 1);
+	for (int i = 0; i < 2; i++) {
+		SCOPED(buf) der = { 0 };
+		char cn[16], name[96];
+
+		snprintf(cn, sizeof cn, "d%d", i);
+		snprintf(name, sizeof name, "%s-new/%s.csr", db, cn);
+		office_csr(key, cn, &der);
+		scratch_file(name, der.p, der.n);
+	}
+	EVP_PKEY_free(key);
+	does(c, "rekey", args, ARRAY_LEN(args), 1, 0, 1);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM job_error WHERE why LIKE '%same key%'"), 1);
+	does(c, "rekey", args, ARRAY_LEN(args), 0, 0, 2);
+}
+
+static void give_profile(struct core *c, const char *name)
+{
+	SCOPED(profile_version) v = { 0 };
+	char text[256];
+
+	snprintf(text, sizeof text,
+		 "[profile]\nname = %s\n[validity]\nperiod = 7d\n[key]\ntypes = ec-p256\n[usage]\n"
+		 "key_usage = digitalSignature\n",
+		 name);
+	OK(profile_give(c, bytes_of(text), "test.ini", PROFILE_NEW, &v));
+}
+
+static void issue_by(struct core *c, const char *profile, const char *device)
+{
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) cred = { 0 };
+	EVP_PKEY *key = office_key("P-256");
+	struct cred_request r = { .ca = "issuing", .profile = profile, .device = device };
+
+	office_csr(key, device, &csr);
+	r.csr = buf_bytes(&csr);
+	OK(cred_issue(c, &r, &cred));
+	EVP_PKEY_free(key);
+}
+
+/* More profiles in one lot than are kept ready from one lot to the next. */
+static void test_rekey_many_profiles(void **state)
+{
+	struct core *c = *state;
+	const struct job_arg args[] = { { "where", "device.id^=d" }, { "csr-dir", folder("new") } };
+
+	for (int i = 0; i < 20; i++) {
+		char profile[16], device[16];
+
+		snprintf(profile, sizeof profile, "p%d", i);
+		snprintf(device, sizeof device, "d%d", i);
+		give_profile(c, profile);
+		if (i >= DEVICES)
+			add_device(c, device);
+		issue_by(c, profile, device);
+	}
+	EVP_PKEY_free(requests("new", 0, 20));
+	does(c, "rekey", args, ARRAY_LEN(args), 20, 0, 0);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential n JOIN credential o ON "
+					"n.replaces = o.id WHERE n.profile = o.profile AND "
+					"n.device = o.device AND n.ca = o.ca AND n.state = 'active'"),
+			 20);
+}
+
+/* Behind the URIs of the keys in the token as they are recorded. */
+static void name_module(const char *query)
+{
+	char sql[1400];
+
+	snprintf(sql, sizeof sql,
+		 "UPDATE credential SET key_uri = key_uri || '%s' WHERE state = 'active' AND own_ca IS "
+		 "NULL AND key_uri LIKE 'pkcs11:%%'",
+		 query);
+	office_sql(db, sql);
+}
+
+/* It may have been said over the network, before that was refused. */
+static void test_module_of_a_record(void **state)
+{
+	struct core *c = *state;
+	const struct job_arg mine = { "where", "device.id^=t" };
+	SCOPED(cred_found) f = { 0 };
+	SCOPED(cred) cred = { 0 };
+	const struct cred_search first = { .where = "kind=certificate device.id^=t" };
+	const struct cred_renewal plain = { .days = 1 };
+	char ref[32], query[1100];
+
+	name_module("?module-path=/nowhere/evil.so");
+	does(c, "renew", &mine, 1, 0, 0, 2);
+	assert_int_equal(
+		office_ask(db, "SELECT count(*) FROM job_error WHERE why LIKE '%/nowhere/evil.so%'"), 2);
+	OK(cred_search(c, &first, &f));
+	assert_int_equal(f.n, 2);
+	snprintf(ref, sizeof ref, "id:%lld", (long long)f.items[0].rec.id);
+	FAILS(INRO_E_POLICY, cred_renew(c, ref, &plain, &cred));
+	/* That of this installation it may name. */
+	office_sql(db, "UPDATE credential SET key_uri = replace(key_uri, '?module-path=/nowhere/evil.so', '')");
+	snprintf(query, sizeof query, "?module-path=%s", getenv("INRO_MODULE"));
+	name_module(query);
+	does(c, "renew", &mine, 1, 2, 0, 0);
+}
+
 static void test_renew_revoke_export(void **state)
 {
 	struct core *c = *state;
@@ -407,6 +520,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_issue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rekey, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rekey_one_key, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rekey_many_profiles, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_module_of_a_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renew_revoke_export, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retire, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_pin, setup, teardown),

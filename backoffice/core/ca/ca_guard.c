@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoffice/store/store.h"
 #include "base/cryptoki/uri.h"
 
 /* A place of a key that is on record. */
@@ -51,14 +50,12 @@ static enum inro_err is_hit(const struct ca_guard *in, const char *key_uri, bool
 	return e;
 }
 
-static enum inro_err add_spot(struct search *s, const char *key_uri, int64_t ca, int64_t generation)
+static enum inro_err add_spot(void *arg, const char *key_uri, int64_t ca, int64_t generation)
 {
+	struct search *s = arg;
 	struct spot spot = { ca, generation, false };
-	enum inro_err e;
+	enum inro_err e = is_hit(s->in, key_uri, &spot.hit);
 
-	if (!key_uri || !*key_uri)
-		return INRO_OK;
-	e = is_hit(s->in, key_uri, &spot.hit);
 	if (e == INRO_OK && s->n == s->cap) {
 		size_t cap = s->cap ? 2 * s->cap : 16;
 		struct spot *more = realloc(s->spots, cap * sizeof *more);
@@ -73,6 +70,17 @@ static enum inro_err add_spot(struct search *s, const char *key_uri, int64_t ca,
 	return e;
 }
 
+struct each_key {
+	ca_guard_fn *fn;
+	void *arg;
+};
+
+static enum inro_err tell_key(const struct each_key *each, const char *key_uri, int64_t ca,
+			      int64_t generation)
+{
+	return key_uri && *key_uri ? each->fn(each->arg, key_uri, ca, generation) : INRO_OK;
+}
+
 /* One that never had a certificate, and waits for none, needs no key. */
 static enum inro_err look_at_ca(void *arg, void *record)
 {
@@ -80,21 +88,32 @@ static enum inro_err look_at_ca(void *arg, void *record)
 
 	if (ca->state == CA_RETIRED && !ca->cert.n)
 		return INRO_OK;
-	return add_spot(arg, ca->key_uri, ca->id, ca->generation);
+	return tell_key(arg, ca->key_uri, ca->id, ca->generation);
 }
 
 static enum inro_err look_at_key(void *arg, void *record)
 {
 	const struct ca_generation *g = record;
 
-	return add_spot(arg, g->key_uri, g->ca, g->number);
+	return tell_key(arg, g->key_uri, g->ca, g->number);
 }
 
 static enum inro_err look_at_place(void *arg, void *record)
 {
 	const struct ca_place *p = record;
 
-	return add_spot(arg, p->key_uri, p->ca, p->generation);
+	return tell_key(arg, p->key_uri, p->ca, p->generation);
+}
+
+enum inro_err ca_guard_each(struct store *store, ca_guard_fn *fn, void *arg)
+{
+	const struct store_query all = { .n = 0 };
+	struct each_key each = { fn, arg };
+	enum inro_err e = store_each(store, &ca_type, &all, look_at_ca, &each);
+
+	if (e == INRO_OK)
+		e = store_each(store, &ca_generation_type, &all, look_at_key, &each);
+	return e == INRO_OK ? store_each(store, &ca_place_type, &all, look_at_place, &each) : e;
 }
 
 static size_t copies_of(const struct search *s, const struct spot *spot)
@@ -125,13 +144,8 @@ static enum inro_err choose(struct store *store, const struct search *s, struct 
 
 static enum inro_err look(struct store *store, struct search *s, struct ca_guarded *ret)
 {
-	const struct store_query all = { .n = 0 };
-	enum inro_err e = store_each(store, &ca_type, &all, look_at_ca, s);
+	enum inro_err e = ca_guard_each(store, add_spot, s);
 
-	if (e == INRO_OK)
-		e = store_each(store, &ca_generation_type, &all, look_at_key, s);
-	if (e == INRO_OK)
-		e = store_each(store, &ca_place_type, &all, look_at_place, s);
 	return e == INRO_OK ? choose(store, s, ret) : e;
 }
 

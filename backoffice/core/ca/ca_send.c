@@ -29,6 +29,8 @@ struct sending {
 	struct ca_reach reach;
 	const struct ca_connector *by;
 	bool now;
+	size_t waiting;	 /* requests in all */
+	bool by_request; /* what was wrong came as the answer to one of them */
 	char lease[48], holder[LEASE_HOLDER_MAX + 1];
 	bool held;
 	ca_sent_fn *fn;
@@ -312,6 +314,14 @@ static enum inro_err way_or_order(struct core *c, struct turn_of *t, enum inro_e
 	return e;
 }
 
+/* The server is there, or it would have been said before any request; who has no such word is asked by the
+ * request itself. */
+static bool is_by_request(const struct sending *s, enum inro_err e)
+{
+	return e == INRO_E_ACCESS || e == INRO_E_SIGNATURE ||
+	       (!s->by->plain && (e == INRO_E_BUSY || e == INRO_E_CONFIG));
+}
+
 static enum inro_err send_one(struct core *c, struct sending *s, struct ca_order *order)
 {
 	struct turn_of t = { .s = s, .order = order, .one = { .credential = order->credential } };
@@ -319,6 +329,7 @@ static enum inro_err send_one(struct core *c, struct sending *s, struct ca_order
 	enum inro_err e = ask_there(c, &t, &a);
 
 	if (is_about_the_way(e)) {
+		s->by_request = is_by_request(s, e);
 		ca_answer_clear(&a);
 		return way_or_order(c, &t, e);
 	}
@@ -391,6 +402,7 @@ static enum inro_err send_all(struct core *c, struct sending *s)
 	SCOPED(ca_orders) l = { 0 };
 	enum inro_err e = ca_orders(c, s->ca.name, &l);
 
+	s->waiting = l.n;
 	if (l.n)
 		qsort(l.items, l.n, sizeof *l.items, by_due);
 	for (size_t i = 0; e == INRO_OK && i < l.n && !duty_ends(c); i++) {
@@ -435,10 +447,14 @@ static enum inro_err run(struct core *c, struct sending *s)
 
 	if (e == INRO_OK)
 		e = send_all(c, s);
-	/* Others got through. */
-	if (s->done.came || s->done.told || s->done.waits)
+	if (e == INRO_OK)
+		return way_is_good(c, &s->way);
+	/* One that is not liked is put off by itself.  What comes after it is not to wait for hours. */
+	if (s->by_request && s->waiting == 1)
+		return e;
+	if (s->by_request || s->done.came || s->done.told || s->done.waits)
 		s->way.tries = 0;
-	return e == INRO_OK ? way_is_good(c, &s->way) : way_failed(c, &s->way, e);
+	return way_failed(c, &s->way, e);
 }
 
 static enum inro_err run_alone(struct core *c, struct sending *s)

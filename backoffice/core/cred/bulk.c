@@ -23,6 +23,9 @@ struct cred_bulk {
 	struct core *c;
 	char *ca_name, *profile;
 	unsigned days;
+	enum inro_err (*goes_on)(void *arg);
+	void *arg;
+	bool left; /* by goes_on() */
 	struct ca ca;
 	struct issue_desk desk;
 };
@@ -34,10 +37,8 @@ struct work {
 	struct issuing in;
 	struct making j;
 	char id[ID_CHARS];
-	/* What was found out about the request alone, and the words for it. */
-	enum inro_err read, verified;
+	struct verdict read, verified; /* what was found out about the request alone */
 	bool was_verified;
-	char *said;
 	bool made;	    /* signed, to be recorded */
 	enum inro_err fell; /* why it could not be recorded with the others */
 };
@@ -60,7 +61,8 @@ static void batch_clear(struct batch *b)
 {
 	ahead_clear(&b->ahead);
 	for (size_t i = 0; i < b->n; i++) {
-		free(b->works[i].said);
+		verdict_clear(&b->works[i].read);
+		verdict_clear(&b->works[i].verified);
 		making_clear(&b->works[i].j);
 		credential_clear(&b->works[i].in.rec);
 	}
@@ -99,6 +101,8 @@ static enum inro_err open_desk(struct cred_bulk *b, const struct bulk_order *o)
 	enum inro_err e = core_require(b->c, ROLE_OPERATOR, "issue a certificate");
 
 	b->days = o->days;
+	b->goes_on = o->goes_on;
+	b->arg = o->arg;
 	if (e == INRO_OK)
 		e = ca_load(b->c, o->ca, &b->ca);
 	if (e == INRO_OK)
@@ -180,18 +184,9 @@ static enum inro_err give_again(struct work *w)
 
 /* ---- the request alone, in any thread ---- */
 
-static enum inro_err keep_words(struct work *w, enum inro_err e)
-{
-	if (e != INRO_OK) {
-		free(w->said);
-		w->said = strdup(err_detail(e));
-	}
-	return e;
-}
-
 static void verify(struct work *w)
 {
-	w->verified = keep_words(w, making_verify(&w->j));
+	verdict_keep(&w->verified, making_verify(&w->j));
 	w->was_verified = true;
 }
 
@@ -203,14 +198,8 @@ static void read_one(void *arg, size_t item)
 
 	if (e == INRO_OK)
 		e = request_id(b->bulk, w);
-	w->read = keep_words(w, e);
-	if (e == INRO_OK && b->all_new)
+	if (verdict_keep(&w->read, e) == INRO_OK && b->all_new)
 		verify(w);
-}
-
-static enum inro_err say_again(const struct work *w, enum inro_err e)
-{
-	return e == INRO_OK ? e : err_set(e, "%s", w->said ? w->said : err_name(e));
 }
 
 /* ---- and with all others ---- */
@@ -227,7 +216,7 @@ static enum inro_err look_up(struct core *c, struct work *w)
 /* Everything before the CA's key is used.  `look`: it may have been issued before. */
 static enum inro_err prepare(struct cred_bulk *b, struct work *w, bool look)
 {
-	enum inro_err e = say_again(w, w->read);
+	enum inro_err e = verdict_say(&w->read);
 
 	if (e == INRO_OK)
 		e = making_device(b->c, &w->j);
@@ -237,7 +226,7 @@ static enum inro_err prepare(struct cred_bulk *b, struct work *w, bool look)
 		return e;
 	if (!w->was_verified)
 		verify(w);
-	e = say_again(w, w->verified);
+	e = verdict_say(&w->verified);
 	if (e == INRO_OK)
 		e = making_admit(&w->j);
 	if (e == INRO_OK)
@@ -327,18 +316,34 @@ static void look_ahead(struct batch *batch, size_t i)
 		ahead_run(&batch->ahead);
 }
 
+static enum inro_err go_on(struct cred_bulk *b)
+{
+	enum inro_err e = b->goes_on ? b->goes_on(b->arg) : INRO_OK;
+
+	b->left = e != INRO_OK;
+	return e;
+}
+
+static enum inro_err make_one(struct batch *batch, size_t i)
+{
+	enum inro_err e = go_on(batch->bulk);
+
+	if (e == INRO_OK)
+		e = decide(batch, i);
+	if (e == INRO_OK)
+		look_ahead(batch, i);
+	if (e == INRO_OK && batch->works[i].made)
+		e = making_sign(batch->bulk->c, &batch->works[i].j);
+	return e;
+}
+
 static enum inro_err make_all(struct batch *batch)
 {
 	enum inro_err e = desk_read_cas(batch->bulk->c, &batch->bulk->desk);
 
 	ahead_begin(&batch->ahead, read_one, batch, batch->n);
-	for (size_t i = 0; e == INRO_OK && i < batch->n; i++) {
-		e = decide(batch, i);
-		if (e == INRO_OK)
-			look_ahead(batch, i);
-		if (e == INRO_OK && batch->works[i].made)
-			e = making_sign(batch->bulk->c, &batch->works[i].j);
-	}
+	for (size_t i = 0; e == INRO_OK && i < batch->n; i++)
+		e = make_one(batch, i);
 	return e;
 }
 
@@ -520,6 +525,8 @@ enum inro_err cred_bulk_issue(struct cred_bulk *b, struct bulk_row *rows, size_t
 	for (size_t i = 0; i < n; i++)
 		work_open(b, &rows[i], &batch.works[i]);
 	e = make_all(&batch);
+	if (e != INRO_OK && b->left)
+		return e;
 	if (e == INRO_OK)
 		e = record(&batch);
 	if (e != INRO_OK)

@@ -55,7 +55,9 @@ static enum inro_err wipe_key(struct core *c, struct destroying *d)
 
 	if (e != INRO_OK || d->shared || !d->before.key_uri || !*d->before.key_uri)
 		return e;
-	e = core_key_wipe(c, d->before.key_uri, blob_bytes(&d->before.key_hash), &d->objects);
+	e = core_key_recorded(c, d->before.key_uri);
+	if (e == INRO_OK)
+		e = core_key_wipe(c, d->before.key_uri, blob_bytes(&d->before.key_hash), &d->objects);
 	return e == INRO_OK ? e : err_context(e, "nothing is recorded as destroyed");
 }
 

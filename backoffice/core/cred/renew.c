@@ -160,7 +160,9 @@ static enum inro_err get_key(struct core *c, struct renewal *r)
 			       "the key of certificate %lld is in no token known here; "
 			       "give a request (CSR) signed by it",
 			       (long long)r->old.id);
-	e = core_token(c, r->old.key_uri, &r->token);
+	e = core_key_recorded(c, r->old.key_uri);
+	if (e == INRO_OK)
+		e = core_token(c, r->old.key_uri, &r->token);
 	if (e == INRO_OK)
 		e = r->new_key ? make_key(c, r) : core_key(c, r->old.key_uri, &r->key);
 	if (e != INRO_OK)

@@ -3,6 +3,7 @@
 
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca_signer.h"
+#include "backoffice/core/keyring.h"
 #include "backoffice/pki/ext.h"
 #include "backoffice/token/token.h"
 #include "base/clock.h"
@@ -46,6 +47,8 @@ static enum inro_err use_delegate(struct core *c, const struct credential *rec, 
 {
 	enum inro_err e = cert_read(blob_bytes(&rec->cert), &s->cert);
 
+	if (e == INRO_OK)
+		e = core_key_recorded(c, rec->key_uri);
 	return e == INRO_OK ? ca_key_at(c, rec->key_uri, s->cert.key.spki, false, &s->key) : e;
 }
 

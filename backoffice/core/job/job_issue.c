@@ -106,9 +106,18 @@ static enum inro_err open_folders(struct job_run *r, struct bulking *b)
 	return e;
 }
 
+/* A token may take seconds for a signature: a lot is no step that the lease is sure to cover. */
+static enum inro_err goes_on(void *run)
+{
+	return job_goes_on(run);
+}
+
 static enum inro_err issue_open(struct job_run *r)
 {
-	struct bulk_order order = { .ca = job_arg(r, "ca"), .profile = job_arg(r, "profile") };
+	struct bulk_order order = { .ca = job_arg(r, "ca"),
+				    .profile = job_arg(r, "profile"),
+				    .goes_on = goes_on,
+				    .arg = r };
 	struct bulking *b = calloc(1, sizeof *b);
 	enum inro_err e;
 
@@ -222,9 +231,7 @@ static enum inro_err issue_ready(struct job_run *r)
 			rows[n] = b->rows[i];
 			at[n++] = i;
 		}
-	e = job_goes_on(r);
-	if (e == INRO_OK)
-		e = cred_bulk_issue(b->bulk, rows, n);
+	e = cred_bulk_issue(b->bulk, rows, n);
 	for (size_t i = 0; i < n; i++)
 		b->rows[at[i]] = rows[i];
 	for (size_t i = 0; e == INRO_OK && i < n; i++) {

@@ -6,7 +6,9 @@
  * is noted that it is wanted.
  * 2. Rows are told apart by request ids "job:JOB:CERTIFICATE", under which what was recorded last
  * and not handed out is found again.
- * 3. A key that was made and has no certificate yet is found by its label when the job goes on.
+ * 3. Requests are read and verified by threads of their own (base/ahead.h) while the caller's decides
+ *    about those before them and has them signed: what such a thread changes is its struct row's.
+ * 4. A key that was made and has no certificate yet is found by its label when the job goes on.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +23,10 @@
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/renewal.h"
 #include "backoffice/core/where.h"
+#include "base/ahead.h"
 #include "base/clock.h"
 
-#define DESKS_MAX 16
+#define DESKS_KEPT 16 /* beyond a lot */
 #define LOT_TOKEN 25 /* keys are made in a token before anything is recorded */
 
 /* A CA with a profile. */
@@ -43,16 +46,20 @@ struct row {
 	struct desk *desk;
 	char id[64];
 	bool wanted; /* no key at hand */
+	bool asks;   /* it has a request that is to be looked at */
+	struct verdict read;
 };
+_Static_assert(AHEAD_MAX >= BATCH_MAX, "a lot is read ahead");
 
 struct renewing {
 	struct job_found *found;
-	struct desk desks[DESKS_MAX];
+	struct desk *desks[DESKS_KEPT + BATCH_MAX]; /* rows of a lot refer to them */
 	size_t desks_n;
 	unsigned days;
 	int fd;
 	bool new_key;
 	struct row rows[BATCH_MAX];
+	struct ahead ahead;
 };
 
 static void row_clear(struct row *w)
@@ -61,20 +68,36 @@ static void row_clear(struct row *w)
 	credential_clear(&w->in.rec);
 	renewal_clear(&w->renewal);
 	buf_clear(&w->csr);
+	verdict_clear(&w->read);
 	*w = (struct row) { 0 };
 }
 
 static void clear_rows(struct renewing *x)
 {
+	ahead_clear(&x->ahead);
 	for (size_t i = 0; i < BATCH_MAX; i++)
 		row_clear(&x->rows[i]);
 }
 
-static void desk_clear(struct desk *d)
+static void desk_free(struct desk *d)
 {
+	if (!d)
+		return;
 	issue_desk_clear(&d->desk);
 	ca_clear(&d->ca);
 	free(d->profile);
+	free(d);
+}
+
+static void desk_free_ptr(struct desk **d)
+{
+	desk_free(*d);
+}
+
+static void free_desks(struct renewing *x)
+{
+	while (x->desks_n)
+		desk_free(x->desks[--x->desks_n]);
 }
 
 /* ---- desks ---- */
@@ -100,26 +123,23 @@ static enum inro_err open_desk(struct core *c, const struct credential *old, uns
 static enum inro_err desk_of(struct core *c, struct renewing *x, const struct credential *old,
 			     struct desk **ret)
 {
-	struct desk *d;
+	AUTO(desk_free_ptr) struct desk *d = NULL;
 	enum inro_err e;
 
 	for (size_t i = 0; i < x->desks_n; i++)
-		if (x->desks[i].ca.id == old->ca &&
-		    strcmp(x->desks[i].profile, old->profile) == 0) {
-			*ret = &x->desks[i];
+		if (x->desks[i]->ca.id == old->ca &&
+		    strcmp(x->desks[i]->profile, old->profile) == 0) {
+			*ret = x->desks[i];
 			return INRO_OK;
 		}
-	if (x->desks_n == DESKS_MAX)
-		desk_clear(&x->desks[--x->desks_n]);
-	d = &x->desks[x->desks_n];
-	*d = (struct desk) { 0 };
+	d = calloc(1, sizeof *d);
+	if (!d)
+		return err_set(INRO_E_NO_MEMORY, "no memory to renew certificates");
 	e = open_desk(c, old, x->days, d);
-	if (e != INRO_OK) {
-		desk_clear(d);
+	if (e != INRO_OK)
 		return e;
-	}
-	x->desks_n++;
-	*ret = d;
+	*ret = x->desks[x->desks_n++] = d;
+	d = NULL;
 	return INRO_OK;
 }
 
@@ -141,8 +161,10 @@ static enum inro_err find_source(struct job_run *r, struct row *w)
 		w->how.csr = buf_bytes(&w->csr);
 		return e;
 	}
-	e = w->renewal.old.key_uri ? core_token(r->c, w->renewal.old.key_uri, &token)
+	e = w->renewal.old.key_uri ? core_key_recorded(r->c, w->renewal.old.key_uri)
 				   : INRO_E_NOT_FOUND;
+	if (e == INRO_OK)
+		e = core_token(r->c, w->renewal.old.key_uri, &token);
 	w->wanted = is_absent(e);
 	return w->wanted ? INRO_OK : e;
 }
@@ -178,17 +200,40 @@ static void fill_row(struct job_run *r, struct row *w)
 	w->j.desk = &w->desk->desk;
 }
 
-static enum inro_err plan_row(struct job_run *r, struct row *w)
+/* The request alone, in any thread. */
+static void read_row(void *arg, size_t item)
 {
-	enum inro_err e = make_request(r, w);
+	struct row *w = &((struct renewing *)arg)->rows[item];
+	enum inro_err e = w->asks ? making_parse(&w->j) : INRO_OK;
 
-	if (e != INRO_OK)
-		return e;
-	fill_row(r, w);
-	e = making_read(r->c, &w->j);
+	if (w->asks && e == INRO_OK)
+		e = making_verify(&w->j);
+	verdict_keep(&w->read, e);
+}
+
+/* The record can't tell yet what is new in this lot itself. */
+static enum inro_err check_shared(const struct renewing *x, const struct row *w)
+{
+	for (const struct row *o = x->rows; o < w; o++)
+		if (o->asks && bytes_equal(making_key(&o->j), making_key(&w->j)) &&
+		    (!w->j.device.id || o->j.device.id != w->j.device.id))
+			return err_set(INRO_E_POLICY, "another request of this run has the same key");
+	return INRO_OK;
+}
+
+static enum inro_err make_row(struct job_run *r, struct row *w)
+{
+	enum inro_err e = verdict_say(&w->read);
+
 	if (e == INRO_OK)
-		e = making_prove(&w->j);
-	return e == INRO_OK ? making_plan(r->c, &w->j) : e;
+		e = making_device(r->c, &w->j);
+	if (e == INRO_OK)
+		e = check_shared(r->own, w);
+	if (e == INRO_OK)
+		e = making_admit(&w->j);
+	if (e == INRO_OK)
+		e = making_plan(r->c, &w->j);
+	return e == INRO_OK ? making_sign(r->c, &w->j) : e;
 }
 
 static enum inro_err open_row(struct job_run *r, size_t i, struct row *w)
@@ -215,23 +260,63 @@ static bool stops(enum inro_err e)
 	       !core_is_rows_fault(e);
 }
 
-static enum inro_err ready_row(struct job_run *r, size_t i)
+/* What is wrong with one row does not stop the others. */
+static enum inro_err row_done(struct job_run *r, size_t i, enum inro_err e)
+{
+	struct row *w = &((struct renewing *)r->own)->rows[i];
+
+	if (e == INRO_OK || stops(e))
+		return e;
+	w->asks = false;
+	w->renewal.fresh.keep = w->renewal.fresh.found;
+	r->results[i].skip = true;
+	return batch_result_bad(&r->results[i], e);
+}
+
+static enum inro_err ask_row(struct job_run *r, size_t i)
 {
 	struct renewing *x = r->own;
 	struct row *w = &x->rows[i];
 	enum inro_err e = open_row(r, i, w);
 
-	if (e == INRO_OK && !w->wanted)
-		e = desk_of(r->c, x, &w->renewal.old, &w->desk);
-	if (e == INRO_OK && !w->wanted)
-		e = plan_row(r, w);
-	if (e == INRO_OK)
-		return w->wanted ? INRO_OK : making_sign(r->c, &w->j);
-	if (stops(e))
+	if (e != INRO_OK || w->wanted)
 		return e;
-	w->renewal.fresh.keep = w->renewal.fresh.found;
-	r->results[i].skip = true;
-	return batch_result_bad(&r->results[i], e);
+	e = desk_of(r->c, x, &w->renewal.old, &w->desk);
+	if (e == INRO_OK)
+		e = make_request(r, w);
+	if (e == INRO_OK)
+		fill_row(r, w);
+	w->asks = e == INRO_OK;
+	return e;
+}
+
+static enum inro_err ask_rows(struct job_run *r)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < r->n; i++) {
+		e = job_goes_on(r);
+		if (e == INRO_OK)
+			e = row_done(r, i, ask_row(r, i));
+	}
+	return e;
+}
+
+static enum inro_err make_rows(struct job_run *r)
+{
+	struct renewing *x = r->own;
+	enum inro_err e = INRO_OK;
+
+	ahead_begin(&x->ahead, read_row, x, r->n);
+	ahead_run(&x->ahead);
+	for (size_t i = 0; e == INRO_OK && i < r->n; i++) {
+		ahead_wait(&x->ahead, i);
+		e = job_goes_on(r);
+		if (e == INRO_OK && x->rows[i].asks)
+			e = row_done(r, i, make_row(r, &x->rows[i]));
+	}
+	ahead_clear(&x->ahead);
+	return e;
 }
 
 static enum inro_err renew_ready(struct job_run *r)
@@ -240,13 +325,10 @@ static enum inro_err renew_ready(struct job_run *r)
 	enum inro_err e = INRO_OK;
 
 	for (size_t i = 0; e == INRO_OK && i < x->desks_n; i++)
-		e = desk_read_cas(r->c, &x->desks[i].desk);
-	for (size_t i = 0; e == INRO_OK && i < r->n; i++) {
-		e = job_goes_on(r);
-		if (e == INRO_OK)
-			e = ready_row(r, i);
-	}
-	return e;
+		e = desk_read_cas(r->c, &x->desks[i]->desk);
+	if (e == INRO_OK)
+		e = ask_rows(r);
+	return e == INRO_OK ? make_rows(r) : e;
 }
 
 /* ---- on record ---- */
@@ -279,7 +361,7 @@ static enum inro_err renew_begin(struct core *c, void *run)
 	enum inro_err e = INRO_OK;
 
 	for (size_t i = 0; e == INRO_OK && i < x->desks_n; i++)
-		e = desk_recheck(c, &x->desks[i].desk);
+		e = desk_recheck(c, &x->desks[i]->desk);
 	return e;
 }
 
@@ -343,8 +425,12 @@ static enum inro_err store_again(struct core *c, const struct credential *rec)
 {
 	struct token *token;
 	struct token_key *key;
-	enum inro_err e = rec->key_uri ? core_token(c, rec->key_uri, &token) : INRO_E_NOT_FOUND;
+	enum inro_err e = rec->key_uri ? core_key_recorded(c, rec->key_uri) : INRO_E_NOT_FOUND;
 
+	if (e == INRO_E_POLICY)
+		return INRO_OK;
+	if (e == INRO_OK)
+		e = core_token(c, rec->key_uri, &token);
 	if (e == INRO_OK)
 		e = core_key(c, rec->key_uri, &key);
 	if (e == INRO_OK)
@@ -434,6 +520,8 @@ static enum inro_err renew_next(struct job_run *r)
 	struct renewing *x = r->own;
 
 	clear_rows(x);
+	if (x->desks_n > DESKS_KEPT)
+		free_desks(x);
 	return job_search_next(r, x->found, job_arg(r, "csr-dir") ? BATCH_MAX : LOT_TOKEN);
 }
 
@@ -444,8 +532,7 @@ static void renew_close(struct job_run *r)
 	if (!x)
 		return;
 	clear_rows(x);
-	for (size_t i = 0; i < x->desks_n; i++)
-		desk_clear(&x->desks[i]);
+	free_desks(x);
 	job_found_close(x->found);
 	if (x->fd >= 0)
 		close(x->fd);
