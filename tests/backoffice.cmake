@@ -25,6 +25,7 @@ inro_test(store/test_store_faults.c LINKS inro_store inro_testlib inro_testpg LA
 target_include_directories(test_store_faults PRIVATE ${libpq_INCLUDE_DIRS})
 inro_test(store/test_store_contract.c LINKS inro_store inro_testlib inro_testpg LABELS store)
 inro_test(store/test_store_open.c LINKS inro_store inro_testlib LABELS store)
+inro_test(store/test_store_pack.c LINKS inro_store LABELS store)
 inro_library(inro_testoffice SOURCES lib/office.c lib/twice.c LINKS inro_testpg inro_testlib inro_core PkgConfig::cmocka)
 add_dependencies(inro_testoffice inro_pkcs11)
 target_link_options(inro_testoffice INTERFACE -Wl,--wrap=store_begin,--wrap=store_commit,--undefined=__wrap_store_commit)

@@ -114,6 +114,7 @@ const char *const event_outcome_names[EVENT_OUTCOME__MAX] = {
 #define F_REF(type, member)    F_PLAIN(type, FIELD_REF, member)
 #define F_TEXT(type, member)   F_PLAIN(type, FIELD_TEXT, member)
 #define F_SPARSE(type, member) F_PLAIN(type, FIELD_SPARSE, member)
+#define F_PACKED(type, member) F_PLAIN(type, FIELD_PACKED, member)
 #define F_BLOB(type, member)   F_PLAIN(type, FIELD_BLOB, member)
 #define F_NAME(type, member, table)                                                                \
 	{                                                                                          \
@@ -210,21 +211,15 @@ static const struct field credential_fields[] = {
 };
 
 static const struct field event_fields[] = {
-	F_INT(event, id),
-	F_INT(event, tenant),
-	F_INT(event, at_ms),
-	F_TEXT(event, actor),
-	F_TEXT(event, action),
-	F_TEXT(event, subject),
+	F_INT(event, id),	F_INT(event, tenant),
+	F_INT(event, at_ms),	F_TEXT(event, actor),
+	F_TEXT(event, action),	F_TEXT(event, subject),
 	F_NAME(event, outcome, event_outcome_names),
-	F_TEXT(event, detail),
-	F_BLOB(event, hash),
+	F_PACKED(event, detail), F_BLOB(event, hash),
 };
 
 static const struct field audit_head_fields[] = {
-	F_INT(audit_head, id),
-	F_INT(audit_head, count),
-	F_BLOB(audit_head, hash),
+	F_INT(audit_head, id), F_INT(audit_head, count), F_BLOB(audit_head, hash),
 };
 
 static const struct field device_group_fields[] = {
@@ -322,27 +317,19 @@ static const struct field job_error_fields[] = {
 };
 
 static const struct field account_fields[] = {
-	F_INT(account, id),
-	F_INT(account, tenant),
-	F_TEXT(account, name),
-	F_NAME(account, role, role_names),
+	F_INT(account, id),	F_INT(account, tenant),
+	F_TEXT(account, name),	F_NAME(account, role, role_names),
 	F_NAME(account, state, account_state_names),
-	F_BLOB(account, verifier),
-	F_INT(account, fails),
-	F_REF(account, locked_until),
-	F_REF(account, seen_ms),
-	F_INT(account, created_ms),
-	F_INT(account, updated_ms),
+	F_BLOB(account, verifier), F_INT(account, fails),
+	F_REF(account, locked_until), F_REF(account, seen_ms),
+	F_INT(account, created_ms), F_INT(account, updated_ms),
 };
 
 static const struct field pass_fields[] = {
-	F_INT(pass, id),
-	F_INT(pass, tenant),
+	F_INT(pass, id),	F_INT(pass, tenant),
 	F_NAME(pass, kind, pass_kind_names),
-	F_REF(pass, account),
-	F_TEXT(pass, name),
-	F_BLOB(pass, hash),
-	F_NAME(pass, role, role_names),
+	F_REF(pass, account),	F_TEXT(pass, name),
+	F_BLOB(pass, hash),	F_NAME(pass, role, role_names),
 	F_TEXT(pass, verbs),
 	F_REF(pass, until),
 	F_REF(pass, ended_ms),
@@ -363,10 +350,8 @@ static const struct field tpm_challenge_fields[] = {
 };
 
 static const struct field setting_fields[] = {
-	F_INT(setting, id),
-	F_INT(setting, tenant),
-	F_TEXT(setting, name),
-	F_TEXT(setting, value),
+	F_INT(setting, id),	F_INT(setting, tenant),
+	F_TEXT(setting, name),	F_TEXT(setting, value),
 };
 
 static const struct field tally_fields[] = {
@@ -659,7 +644,8 @@ void record_clear(const struct record_type *t, void *record)
 	for (size_t i = 0; i < t->n; i++) {
 		void *at = (char *)record + t->fields[i].offset;
 
-		if (t->fields[i].kind == FIELD_TEXT || t->fields[i].kind == FIELD_SPARSE)
+		if (t->fields[i].kind == FIELD_TEXT || t->fields[i].kind == FIELD_SPARSE ||
+		    t->fields[i].kind == FIELD_PACKED)
 			free(*(char **)at);
 		else if (t->fields[i].kind == FIELD_BLOB)
 			blob_clear(at);

@@ -523,6 +523,7 @@ enum field_kind {
 	FIELD_SPARSE, /* char *, NULL stored as NULL: a text that few rows have */
 	FIELD_BLOB,   /* struct blob, empty stored as NULL */
 	FIELD_NAME,   /* an enum, stored as its name */
+	FIELD_PACKED, /* char *, as FIELD_TEXT, stored packed (pack.h): for no condition and no order; one a type */
 	FIELD_LENT,   /* struct bytes of the store's, good while store_each() shows the row */
 };
 

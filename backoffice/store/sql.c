@@ -3,18 +3,20 @@
 
 #include <string.h>
 
+#include "backoffice/store/pack.h"
 #include "base/utf8.h"
 
 void sql_clear(struct sql *s)
 {
 	buf_clear(&s->text);
+	buf_clear(&s->packed);
 	*s = (struct sql) { .mark = s->mark };
 }
 
 static const enum sql_kind field_kinds[] = {
 	[FIELD_INT] = SQL_INT,	  [FIELD_REF] = SQL_INT,   [FIELD_TEXT] = SQL_TEXT,
 	[FIELD_BLOB] = SQL_BYTES, [FIELD_NAME] = SQL_TEXT, [FIELD_SPARSE] = SQL_TEXT,
-	[FIELD_LENT] = SQL_BYTES,
+	[FIELD_LENT] = SQL_BYTES, [FIELD_PACKED] = SQL_TEXT,
 };
 
 enum sql_kind sql_field_kind(const struct field *f)
@@ -46,7 +48,7 @@ static enum inro_err value_of(const struct field *f, const struct store_cond *c,
 			return err_set(INRO_E_ARG, "no %s has the number %lld", f->name,
 				       (long long)c->number);
 		*ret = value_text(f->names[c->number]);
-	} else if (f->kind == FIELD_TEXT) {
+	} else if (f->kind == FIELD_TEXT || f->kind == FIELD_PACKED) {
 		*ret = value_text(c->text);
 	} else if (f->kind == FIELD_SPARSE) {
 		*ret = c->text && *c->text ? value_text(c->text)
@@ -75,6 +77,7 @@ enum inro_err sql_field_value(const struct field *f, const void *r, struct sql_v
 		break;
 	case FIELD_TEXT:
 	case FIELD_SPARSE:
+	case FIELD_PACKED:
 		memcpy(&c.text, at, sizeof c.text);
 		break;
 	case FIELD_BLOB:
@@ -92,6 +95,14 @@ enum inro_err sql_field_value(const struct field *f, const void *r, struct sql_v
 	return value_of(f, &c, ret);
 }
 
+static enum inro_err load_packed(const char *packed, char **at)
+{
+	SCOPED(buf) text = { 0 };
+	enum inro_err e = unpack_text(text_or_empty(packed), &text);
+
+	return e == INRO_OK ? text_set(at, (const char *)text.p) : e;
+}
+
 enum inro_err sql_field_load(const struct field *f, const struct sql_value *v, void *r)
 {
 	void *at = (char *)r + f->offset;
@@ -107,6 +118,8 @@ enum inro_err sql_field_load(const struct field *f, const struct sql_value *v, v
 		return text_set(at, v->text);
 	case FIELD_BLOB:
 		return blob_set(at, v->bytes);
+	case FIELD_PACKED:
+		return load_packed(v->text, at);
 	case FIELD_LENT:
 		memcpy(at, &v->bytes, sizeof v->bytes);
 		return INRO_OK;
@@ -160,6 +173,18 @@ static void add_columns(struct sql *s, const struct record_type *t)
 	}
 }
 
+static enum inro_err add_field(struct sql *s, const struct field *f, const void *r)
+{
+	struct sql_value v;
+	enum inro_err e = sql_field_value(f, r, &v);
+
+	if (e == INRO_OK && f->kind == FIELD_PACKED) {
+		e = pack_text(v.text, &s->packed);
+		v.text = (const char *)s->packed.p;
+	}
+	return e == INRO_OK ? add_value(s, v) : e;
+}
+
 /* The one writer that there is may take the greatest id and one more. */
 static enum inro_err add_id(struct sql *s, const struct record_type *t, const void *r)
 {
@@ -181,7 +206,6 @@ static enum inro_err add_id(struct sql *s, const struct record_type *t, const vo
 
 static enum inro_err sql_insert(struct sql *s, const struct record_type *t, const void *r)
 {
-	struct sql_value v;
 	enum inro_err e;
 
 	say(s, "INSERT INTO ");
@@ -193,9 +217,7 @@ static enum inro_err sql_insert(struct sql *s, const struct record_type *t, cons
 	e = add_id(s, t, r);
 	for (size_t i = 1; i < t->n && e == INRO_OK; i++) {
 		say(s, ", ");
-		e = sql_field_value(&t->fields[i], r, &v);
-		if (e == INRO_OK)
-			e = add_value(s, v);
+		e = add_field(s, &t->fields[i], r);
 	}
 	say(s, s->gives_id ? ") ON CONFLICT DO NOTHING RETURNING id" : ")");
 	return finish(s, e);
@@ -213,9 +235,7 @@ static enum inro_err sql_update(struct sql *s, const struct record_type *t, cons
 		say(s, i > 1 ? ", " : "");
 		say(s, t->fields[i].name);
 		say(s, " = ");
-		e = sql_field_value(&t->fields[i], r, &v);
-		if (e == INRO_OK)
-			e = add_value(s, v);
+		e = add_field(s, &t->fields[i], r);
 	}
 	say(s, " WHERE id = ");
 	if (e == INRO_OK)
@@ -426,6 +446,8 @@ static enum inro_err add_cond(struct sql *s, const struct record_type *t,
 
 	if (!f)
 		return err_set(INRO_E_ARG, "a %s has no field '%s'", t->what, c->field);
+	if (f->kind == FIELD_PACKED)
+		return err_set(INRO_E_ARG, "'%s' can't be searched", f->name);
 	if (c->op == STORE_PREFIX)
 		return add_prefix(s, f, c);
 	if (c->op == STORE_IN)
@@ -577,8 +599,9 @@ enum inro_err sql_select(struct sql *s, const struct record_type *t, const struc
 	const struct field *f = q->order ? record_field(t, q->order) : NULL;
 	enum inro_err e;
 
-	if (q->order && !f)
-		return finish(s, err_set(INRO_E_ARG, "a %s has no field '%s'", t->what, q->order));
+	if (q->order && (!f || f->kind == FIELD_PACKED))
+		return finish(s, err_set(INRO_E_ARG, "a %s has no field '%s' to order by", t->what,
+				      q->order));
 	if (f == &t->fields[0])
 		f = NULL;
 	if (f && q->after && s->mark == '?')

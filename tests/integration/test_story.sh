@@ -177,8 +177,8 @@ if [[ ${INRO_TEST_DB:-} == postgres ]]; then
 	must crash_postgres
 	must inro db check
 	psql=$(find /usr/lib/postgresql -name psql | tail -n 1)
-	octet() { "$psql" -X -q -d "$INRO_DB" -c "UPDATE event SET detail = overlay(detail placing '$1' from 3 for 1) WHERE id = 7"; }
-	was=$("$psql" -X -q -A -t -d "$INRO_DB" -c "SELECT substr(detail, 3, 1) FROM event WHERE id = 7")
+	octet() { "$psql" -X -q -d "$INRO_DB" -c "UPDATE event SET actor = overlay(actor placing '$1' from 1 for 1) WHERE id = 7"; }
+	was=$("$psql" -X -q -A -t -d "$INRO_DB" -c "SELECT substr(actor, 1, 1) FROM event WHERE id = 7")
 	octet '#'
 	broken 7
 	octet "$was"

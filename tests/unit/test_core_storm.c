@@ -341,9 +341,9 @@ static void test_disturbed_issue(void **state)
 	c = office_open(db);
 	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential WHERE own_ca IS NULL"),
 			 CSRS);
-	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE action = "
-					"'certificate.issue' AND detail LIKE '%\"issuing\"%'"),
-			 CSRS);
+	/* and those of the two CAs */
+	assert_int_equal(
+		office_ask(db, "SELECT count(*) FROM event WHERE action = 'certificate.issue'"), CSRS + 2);
 	audit_is_whole(c);
 	core_close(c);
 	for (int i = 0; i < CSRS; i++)
