@@ -17,7 +17,7 @@ add_dependencies(test_fault_bytes inro_pkcs11)
 inro_library(inro_tpmtoken SOURCES lib/tpmproxy.c lib/tpmtoken.c LINKS inro_moduletest inro_swtpm PkgConfig::sqlite)
 target_link_libraries(inro_tpmtoken PUBLIC PkgConfig::cmocka)
 foreach(part answers count crowd full kill reset)
-	inro_test(fault/test_tpm_${part}.c LINKS inro_tpmtoken LABELS fault tpm TIMEOUT 300)
+	inro_test(fault/test_tpm_${part}.c LINKS inro_tpmtoken LABELS fault tpm)
 	add_dependencies(test_tpm_${part} inro_pkcs11)
 endforeach()
 if(NOT INRO_SANITIZE) # seventy thousand signatures
@@ -32,14 +32,14 @@ endif()
 # a program that forks in the middle of everything; the address sanitizer's allocator hangs there (lib/scratch.h), and
 # the thread sanitizer ends children that have threads
 if(NOT INRO_SANITIZE)
-	inro_test(fault/test_provider_forks.c LINKS inro_test_token PkgConfig::ssl LABELS fault TIMEOUT 300)
+	inro_test(fault/test_provider_forks.c LINKS inro_test_token PkgConfig::ssl LABELS fault)
 	add_dependencies(test_provider_forks inro_ossl inro_pkcs11)
 endif()
 
 # the server under clients that are slow, gone, hostile or too many
 inro_test(fault/test_serve_engine.c LINKS inro_httpd LABELS fault)
 inro_script_test(fault/test_serve_process.sh LABELS fault)
-inro_script_test(fault/test_serve_scale.sh LABELS fault TIMEOUT 300)
-inro_script_test(fault/test_serve_idle.sh LABELS fault TIMEOUT 300)
+inro_script_test(fault/test_serve_scale.sh LABELS fault)
+inro_script_test(fault/test_serve_idle.sh LABELS fault)
 inro_script_test(fault/test_serve_renewal.sh LABELS fault)
-inro_script_test(fault/test_serve_jobs.sh LABELS fault TIMEOUT 300)
+inro_script_test(fault/test_serve_jobs.sh LABELS fault)
