@@ -129,15 +129,30 @@ static bool is_certs(const struct fetch *f)
 	return strncasecmp(f->answer_type, type, sizeof type - 1) == 0;
 }
 
+static enum inro_err ask_cacerts(const struct fetch_way *way, char *path, struct fetch *f)
+{
+	if (!path)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	f->path = path;
+	return fetch_run(way, NULL, f);
+}
+
+enum inro_err est_date(const struct fetch_way *way, const char *label, int64_t *ret)
+{
+	AUTO(free_chars) char *path = est_path(label, "cacerts");
+	SCOPED(fetch) f = { 0 };
+	enum inro_err e = ask_cacerts(way, path, &f);
+
+	*ret = e == INRO_OK ? f.date : 0;
+	return e;
+}
+
 enum inro_err est_cacerts(const struct fetch_way *way, const char *label, struct est_certs *ret)
 {
 	AUTO(free_chars) char *path = est_path(label, "cacerts");
-	SCOPED(fetch) f = { .path = path };
-	enum inro_err e;
+	SCOPED(fetch) f = { 0 };
+	enum inro_err e = ask_cacerts(way, path, &f);
 
-	if (!path)
-		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
-	e = fetch_run(way, NULL, &f);
 	if (e != INRO_OK)
 		return e;
 	if (f.status != 200 || !is_certs(&f))

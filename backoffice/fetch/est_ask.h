@@ -25,6 +25,9 @@ MUST_CHECK enum inro_err est_read(struct bytes body, struct est_certs *ret);
 MUST_CHECK enum inro_err est_cacerts(const struct fetch_way *way, const char *label,
 				     struct est_certs *ret);
 
+/* What time it is there, by whatever it answers to that question; 0: it does not say. */
+MUST_CHECK enum inro_err est_date(const struct fetch_way *way, const char *label, int64_t *ret);
+
 struct est_asked {
 	const char *label; /* "": none */
 	bool again; /* with the certificate that is to be renewed */

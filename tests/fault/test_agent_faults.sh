@@ -38,15 +38,13 @@ fi
 good_pair
 
 # ---- the service away, then back ----
-kill "${pids[0]}"
-wait "${pids[0]}" 2>/dev/null || true
+kill "$est"
+wait "$est" 2>/dev/null || true
 refused 1 "can't be reached" inro agent renew --config "$T/agent.conf"
 must agent status --json >"$T/status"
 grep -q '"state": "valid"' "$T/status" || fail "the pair is not told as valid: $(cat "$T/status")"
-rm "$T/est/port"
-background "$T/est/out" /usr/bin/python3 "$S/tests/lib/estd.py" "$T/est" "$T/est/port"
-wait_for . "$T/est/port"
-sed -i "s|^server = .*|server = https://localhost:$(cat "$T/est/port")|" "$T/agent.conf"
+est_start
+sed -i "s|^server = .*|server = https://localhost:$port|" "$T/agent.conf"
 must agent renew >/dev/null
 good_pair
 
@@ -56,7 +54,8 @@ if [[ -z ${INRO_TEST_SANITIZE:-} ]]; then
 	good_pair
 	# ---- and one that is ahead, or was: nothing is due before its time, neither then nor when it is right again ----
 	fresh=$(readlink "$T/agent/live")
-	for clock in +50m +50m +0 +0; do
+	# also where the certificate, and the service's own, look expired
+	for clock in +50m +50m +0 +0 +2d +60d +0; do
 		NO_FAKE_STAT=1 must faketime -f "$clock" "$B/bin/inro" agent once --config "$T/agent.conf" >/dev/null
 		[[ $(readlink "$T/agent/live") == "$fresh" ]] || fail "renewed with the clock at $clock: $(cat "$T/agent/status.json")"
 		grep -q '"state":"valid"' "$T/agent/status.json" || fail "$(cat "$T/agent/status.json")"

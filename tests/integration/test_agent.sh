@@ -139,6 +139,40 @@ rm "$T/est/self"
 echo 3600 >"$T/est/seconds"
 good_pair
 
+# ---- the service's clock was wrong once: neither a time ahead nor one behind shuts the agent out ----
+heard() { # SECONDS: what it said last, as of now
+	local now
+	now=$(date +%s)
+	sed -i "s/\"heard\":[0-9]*,\"heard_at\":[0-9]*/\"heard\":$((now + $1)),\"heard_at\":$now/" "$T/agent/status.json"
+	has "\"heard\":$((now + $1))," "$T/agent/status.json" || fail "no time is kept: $(cat "$T/agent/status.json")"
+}
+before=$(readlink "$T/agent/live")
+must est_tls # of after the certificate of the device began
+est_again
+agent_conf 'after-expiry = stop'
+for wrong in 400000000 -400000000; do
+	heard "$wrong"
+	must agent once --json >"$T/once"
+	grep -q '"state": *"valid"' "$T/once" || fail "with a time off by $wrong: $(cat "$T/once")"
+	[[ $(readlink "$T/agent/live") == "$before" ]] || fail "renewed with a time off by $wrong"
+	told=$(sed 's/.*"heard":\([0-9]*\).*/\1/' "$T/agent/status.json")
+	((told > $(date +%s) - 200 && told < $(date +%s) + 200)) || fail "the wrong time stays: $(cat "$T/agent/status.json")"
+done
+# nor before there is a certificate
+cp -a "$T/agent" "$T/kept"
+rm -r "$T/agent"/gen-* "$T/agent/live"
+heard -400000000
+mode wait
+must agent once --json >"$T/once"
+grep -q '"state": *"waiting"' "$T/once" || fail "a first request with a wrong time: $(cat "$T/once")"
+heard 400000000
+must agent once >/dev/null
+mode good
+rm -r "$T/agent"
+mv "$T/kept" "$T/agent"
+must agent once >/dev/null
+good_pair
+
 # ---- expiry ----
 agent_conf 'after-expiry = stop'
 echo 12 >"$T/est/seconds"

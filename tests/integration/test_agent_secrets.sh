@@ -116,6 +116,33 @@ must agent once >/dev/null
 [[ -z $(serial_of storage.old) ]] || fail "the old key stays for ever"
 works storage
 
+# ---- no list of what the agent brought, as after an update from before there was one: its status says what is its own ----
+must inro secret renew "$(serial_of storage)" >/dev/null
+must agent once >/dev/null
+before=$(serial_of storage)
+rm "$T/agent/secrets.own"
+must inro secret renew "$before" >/dev/null
+must agent once >/dev/null
+[[ $(serial_of storage) != "$before" && $(serial_of storage.old) == "$before" ]] || fail "the agent disowns its keys"
+rm "$T/agent/secrets.own"
+jq '.secrets[].old_until = "2026-01-01T00:00:00Z"' "$T/agent/status.json" >"$T/status.new"
+cp "$T/status.new" "$T/agent/status.json"
+must agent once >/dev/null
+[[ -z $(serial_of storage.old) ]] || fail "the old key stays for ever after an update"
+# nor a status: what the service lists is noted before it is renewed there, and the round cut short
+cp "$T/agent.conf" "$T/usual.conf"
+conf
+must agent renew >/dev/null # a pair that can't unwrap
+before=$(serial_of storage)
+rm "$T/agent/secrets.own" "$T/agent/status.json"
+sed 's/^secret = .*=generic-256/&\nkey = same/' "$T/usual.conf" >"$T/agent.conf"
+refused 1 'may not unwrap' inro agent renew --config "$T/agent.conf"
+[[ $(state_of "$before") == superseded && $(serial_of storage) == "$before" ]] || fail "the renewal was not cut short"
+cp "$T/usual.conf" "$T/agent.conf"
+must agent renew >/dev/null
+[[ $(serial_of storage.old) == "$before" ]] || fail "a key that was listed is disowned"
+works storage
+
 # ---- an errand whose certificate waits for approval, as a first one does: the keys wait with it, and are renewed once ----
 policy='"key_days": 30, "overlap_days": 1, "renew_days": 5'
 must inro group update line1 --policy "{$policy, \"approve\": true}" >/dev/null

@@ -2,6 +2,8 @@
 # agent - what the tests of the device's agent share; sourced after shell.sh.
 #
 #   est_service          starts estd.py over $T/est with a CA of its own; $port
+#   est_tls              another TLS certificate of the service, which it has when it starts again
+#   est_again            ends it and starts it again, at another $port
 #   mode WORD            how it behaves from now on
 #   agent_conf [LINE..]  writes $T/agent.conf: the settings of a device dev-1 in token `dev`, and these
 #   agent VERB ...       inro agent VERB --config $T/agent.conf
@@ -12,22 +14,34 @@ est_ca() { # NAME CN
 		-subj "/CN=$2" -days 30 2>/dev/null
 }
 
+est_tls() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/est/tls.key" -out "$T/est/tls.pem" \
+		-subj "/CN=localhost" -addext "subjectAltName=DNS:localhost,IP:127.0.0.1" -days 30 2>/dev/null
+}
+
+est_start() {
+	rm -f "$T/est/port"
+	background "$T/est/out" /usr/bin/python3 "$S/tests/lib/estd.py" "$T/est" "$T/est/port"
+	est=$pid
+	wait_for . "$T/est/port"
+	port=$(cat "$T/est/port") || fail "the EST service did not start: $(cat "$T/est/out")"
+}
+
+est_again() {
+	kill "$est"
+	wait "$est" 2>/dev/null || true
+	est_start
+}
+
 est_service() {
-	local n
 	mkdir -p "$T/est"
 	must est_ca ca "Agent Test CA"
 	must est_ca other "Somebody Else"
-	must openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/est/tls.key" -out "$T/est/tls.pem" \
-		-subj "/CN=localhost" -addext "subjectAltName=DNS:localhost,IP:127.0.0.1" -days 30 2>/dev/null
+	must est_tls
 	printf 'dev-1:a pre-shared key' >"$T/est/psk"
 	printf 'a pre-shared key\n' >"$T/psk"
 	mode good
-	background "$T/est/out" /usr/bin/python3 "$S/tests/lib/estd.py" "$T/est" "$T/est/port"
-	for ((n = 0; n < 100; n++)); do
-		[[ -s $T/est/port ]] && break
-		sleep 0.1
-	done
-	port=$(cat "$T/est/port") || fail "the EST service did not start: $(cat "$T/est/out")"
+	est_start
 }
 
 mode() {

@@ -110,6 +110,41 @@ static void clocks(void **state)
 	assert_int_equal(due_believe(0, &k), k.heard);
 }
 
+/* One wrong date of the service, or a clock that jumped, shuts no way to a right one. */
+static void ways_out(void **state)
+{
+	const int64_t now = FROM + 500;
+	struct due_known k = { .least = FROM };
+	int64_t t[DUE_TIMES];
+
+	(void)state;
+	/* nothing heard: this clock, and what has been */
+	assert_int_equal(due_times(now, &k, t), 2);
+	assert_int_equal(t[0], now);
+	assert_int_equal(t[1], FROM);
+	/* no clock: what has been alone */
+	assert_int_equal(due_times(5, &k, t), 1);
+	assert_int_equal(t[0], FROM);
+	/* the service said a time far ahead, or far behind, once */
+	k = (struct due_known) { .least = FROM, .heard = FROM + 900 * DAY, .heard_at = FROM + 1 };
+	assert_int_equal(due_times(now, &k, t), 3);
+	assert_int_equal(t[0], k.heard);
+	assert_int_equal(t[1], now);
+	k = (struct due_known) { .least = FROM, .heard = FROM - 900 * DAY, .heard_at = FROM + 1 };
+	assert_int_equal(due_times(now, &k, t), 2);
+	assert_int_equal(t[0], FROM);
+	assert_int_equal(t[1], now);
+	/* this clock jumped ahead since */
+	k = (struct due_known) { .least = FROM, .heard = FROM + 7, .heard_at = FROM + 7 };
+	assert_int_equal(due_times(now + 900 * DAY, &k, t), 3);
+	assert_int_equal(t[0], now + 900 * DAY);
+	assert_int_equal(t[1], FROM + 7);
+	assert_int_equal(t[2], FROM);
+	/* what is heard next counts alone: neither of the wrong ones is a floor */
+	k.heard = k.heard_at = now;
+	assert_int_equal(due_believe(now, &k), now);
+}
+
 static void held_back(void **state)
 {
 	struct due_clock c = { .believed = FROM + 1000, .now = FROM + 1000, .since = FROM + 1000 };
@@ -136,7 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(renewal), cmocka_unit_test(jitter), cmocka_unit_test(odd_dates),
 		cmocka_unit_test(retries), cmocka_unit_test(clocks),
-		cmocka_unit_test(held_back),
+		cmocka_unit_test(held_back), cmocka_unit_test(ways_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

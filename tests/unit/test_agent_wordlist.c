@@ -49,6 +49,30 @@ static void kept(void **state)
 	assert_int_not_equal(access(scratch_path("w"), F_OK), 0);
 }
 
+static void put(void **state)
+{
+	SCOPED(wordlist) w = { 0 };
+
+	(void)state;
+	reopened(&w);
+	assert_true(wordlist_is_new(&w));
+	assert_int_equal(wordlist_put(&w, ""), INRO_OK);
+	assert_false(wordlist_is_new(&w));
+	reopened(&w);
+	assert_false(wordlist_is_new(&w));
+	assert_int_equal(wordlist_put(&w, "a bc"), INRO_OK);
+	reopened(&w);
+	assert_true(wordlist_has(&w, "a") && wordlist_has(&w, "bc"));
+	assert_int_equal(wordlist_put(&w, "d"), INRO_OK);
+	reopened(&w);
+	assert_string_equal(wordlist_text(&w), "d");
+	assert_int_equal(wordlist_drop(&w, "d"), INRO_OK);
+	reopened(&w);
+	assert_false(wordlist_is_new(&w));
+	assert_int_equal(wordlist_drop_all(&w), INRO_OK);
+	assert_true(wordlist_is_new(&w));
+}
+
 static void bounded(void **state)
 {
 	SCOPED(wordlist) w = { 0 };
@@ -68,7 +92,8 @@ static void bounded(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(kept), cmocka_unit_test(bounded) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(kept), cmocka_unit_test(put),
+					   cmocka_unit_test(bounded) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* due - see due.h. */
 #include "tools/agent/due.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define FNV_START 2166136261U
@@ -83,4 +84,23 @@ int64_t due_believe(int64_t now, const struct due_known *known)
 	if (known->heard && ahead > CLOCKS_DIFFER && now >= known->heard_at)
 		now -= ahead;
 	return now < least ? least : now;
+}
+
+static bool has(const int64_t *times, size_t n, int64_t t)
+{
+	for (size_t i = 0; i < n; i++)
+		if (times[i] == t)
+			return true;
+	return false;
+}
+
+size_t due_times(int64_t now, const struct due_known *known, int64_t ret[static DUE_TIMES])
+{
+	const int64_t all[DUE_TIMES] = { due_believe(now, known), now, known->heard, known->least };
+	size_t n = 0;
+
+	for (size_t i = 0; i < DUE_TIMES; i++)
+		if (all[i] >= known->least && !has(ret, n, all[i]))
+			ret[n++] = all[i];
+	return n;
 }

@@ -50,4 +50,9 @@ struct due_known {
  * was ahead of the service's and goes on from there is ahead by as much. */
 int64_t due_believe(int64_t now, const struct due_known *known);
 
+/* Every time of day that it may be, for want of a better one, none before `least`; first the one that
+ * is believed.  How many there are. */
+#define DUE_TIMES 4
+size_t due_times(int64_t now, const struct due_known *known, int64_t ret[static DUE_TIMES]);
+
 #endif

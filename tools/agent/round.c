@@ -100,15 +100,22 @@ static struct due_rules rules_of(const struct round *r)
 				    .jitter = s->jitter };
 }
 
-static void look_at_time(struct round *r)
+static struct due_known known_of(const struct round *r)
 {
 	const struct cert *c = &r->live.cert;
-	struct due_rules rules = rules_of(r);
-	const struct due_known known = {
+
+	return (struct due_known) {
 		.least = r->live.generation && c->not_before > NO_CLOCK ? c->not_before : NO_CLOCK,
 		.heard = r->status.heard,
 		.heard_at = r->status.heard_at,
 	};
+}
+
+static void look_at_time(struct round *r)
+{
+	const struct cert *c = &r->live.cert;
+	struct due_rules rules = rules_of(r);
+	const struct due_known known = known_of(r);
 	struct due_clock clock = { .now = clock_now(), .since = r->live.since };
 	int64_t from;
 
@@ -129,6 +136,25 @@ static void take_date(struct round *r, int64_t date)
 	r->status.heard = date;
 	r->status.heard_at = clock_now();
 	look_at_time(r);
+}
+
+/* Both clocks may be wrong, the service's once and this one's since: so it is asked as of each time that
+ * may be, and says no more than the time.  Who it is, is verified as of that one. */
+static bool hear(struct round *r)
+{
+	SCOPED(err_kept) kept = err_keep();
+	const struct due_known known = known_of(r);
+	int64_t times[DUE_TIMES], date = 0;
+	size_t n = due_times(clock_now(), &known, times);
+	enum inro_err e = INRO_E_SIGNATURE;
+
+	for (size_t i = 0; e == INRO_E_SIGNATURE && i < n; i++) {
+		r->way.believed = times[i];
+		e = est_date(&r->way, r->s->label, &date);
+	}
+	r->way.believed = r->believed;
+	take_date(r, date);
+	return date != 0;
 }
 
 /* ---- a request ---- */
@@ -352,6 +378,11 @@ static bool wants(const struct round *r, enum self_verb verb)
 }
 
 /* Nobody to ask with before the first certificate and after the last one. */
+static bool can_ask(const struct round *r)
+{
+	return r->live.generation && !r->expired;
+}
+
 static enum inro_err ask_self(struct round *r)
 {
 	AUTO(free_chars) char *cert = NULL;
@@ -359,7 +390,7 @@ static enum inro_err ask_self(struct round *r)
 	struct fetch_who who;
 	enum inro_err e;
 
-	if (!r->live.generation || r->expired)
+	if (!can_ask(r))
 		return INRO_OK;
 	/* before the provider logs in with the PIN file of an earlier day */
 	e = need_token(r);
@@ -374,6 +405,17 @@ static enum inro_err ask_self(struct round *r)
 	if (e == INRO_OK)
 		look_at_time(r);
 	return e;
+}
+
+/* A wrong time makes a certificate look expired, and a service like somebody else. */
+static enum inro_err ask_in_time(struct round *r)
+{
+	enum inro_err e;
+
+	if (!can_ask(r))
+		hear(r); /* or what comes next says why not */
+	e = ask_self(r);
+	return e == INRO_E_SIGNATURE && hear(r) ? ask_self(r) : e;
 }
 
 static char *status_text(const struct round *r)
@@ -530,7 +572,7 @@ static enum inro_err work(struct round *r, const struct round_options *o)
 				      .room = &r->keys };
 	e = after_new(r); /* of a round that was cut short */
 	if (e == INRO_OK)
-		e = ask_self(r);
+		e = ask_in_time(r);
 	if (e == INRO_OK)
 		e = do_due(r, o);
 	if (e == INRO_OK)

@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "tools/agent/hook.h"
 #include "tools/agent/keys.h"
+#include "tools/agent/seed.h"
 #include "tools/agent/self.h"
 #include "tools/agent/status.h"
 #include "tools/agent/wordlist.h"
@@ -465,9 +466,6 @@ static enum inro_err put_in_place(struct wanted *x)
 	size_t n = 0, live;
 	enum inro_err e = with_label(x, "", &found, &n);
 
-	/* the service forgets it one day */
-	if (e == INRO_OK)
-		e = wordlist_add(x->own, id_text(x->key.serial).hex);
 	if (e == INRO_OK)
 		e = live_among(x, found, n, &live);
 	if (e != INRO_OK || (live != SIZE_MAX && n == 1))
@@ -496,6 +494,9 @@ static enum inro_err renew_if_due(struct wanted *x)
 	enum inro_err e = look_for_it(x);
 
 	plan_renewal(x);
+	/* the service forgets it one day, and at once where it is renewed */
+	if (e == INRO_OK && x->here)
+		e = wordlist_add(x->own, id_text(x->key.serial).hex);
 	if (e != INRO_OK || !is_due(x))
 		return e;
 	e = renew(x);
@@ -622,6 +623,8 @@ enum inro_err secrets_run(struct secrets_work *w)
 	w->told = json_array();
 	if (first == INRO_OK)
 		first = wordlist_open(w->s->dir, OWN, &own);
+	if (first == INRO_OK)
+		first = seed_own(w->token, w->before, &own);
 	if (first != INRO_OK)
 		return first;
 	if (!w->listed)

@@ -10,7 +10,7 @@
  *    for NAME finds a key that works at every moment, for one of them two.
  * 4. NAME.old goes when the policy's overlap is over, or the next one takes its place.  A key that the
  *    agent did not put there is never deleted, whatever its label: the ids of those that it brought are in
- *    DIR/secrets.own before they are in the token.
+ *    DIR/secrets.own before they are in the token; those that the service lists, before they are renewed there.
  */
 #ifndef INRO_TOOLS_AGENT_SECRETS_H
 #define INRO_TOOLS_AGENT_SECRETS_H

@@ -1,7 +1,8 @@
 /*
  * status - what is known between rounds and what people are told: DIR/status.json.
  *
- * 1. Nothing hangs on it but waits and words: losing it costs nothing.
+ * 1. Nothing hangs on it but waits and words: losing it costs nothing.  Where the agent has no list of the
+ *    symmetric keys that it brought, what is told of them is where it begins (seed.h).
  */
 #ifndef INRO_TOOLS_AGENT_STATUS_H
 #define INRO_TOOLS_AGENT_STATUS_H

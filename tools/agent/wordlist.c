@@ -37,6 +37,11 @@ const char *wordlist_text(const struct wordlist *w)
 	return w->text.n ? (const char *)w->text.p : "";
 }
 
+bool wordlist_is_new(const struct wordlist *w)
+{
+	return w->text.n == 0;
+}
+
 /* NULL: it is not there. */
 static const char *find(const char *words, const char *word)
 {
@@ -88,6 +93,16 @@ enum inro_err wordlist_add(struct wordlist *w, const char *word)
 	while (*before && strlen(before) + strlen(word) + 2 > TEXT_MAX)
 		before = without_oldest(before);
 	buf_addf(&after, "%s%s%s", before, *before ? " " : "", word);
+	return replace(w, &after);
+}
+
+enum inro_err wordlist_put(struct wordlist *w, const char *words)
+{
+	struct buf after = { 0 };
+
+	while (strlen(words) >= TEXT_MAX)
+		words = without_oldest(words);
+	buf_add_str(&after, words);
 	return replace(w, &after);
 }
 

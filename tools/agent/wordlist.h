@@ -18,10 +18,14 @@ void wordlist_clear(struct wordlist *w);
 MUST_CHECK enum inro_err wordlist_open(const char *dir, const char *name, struct wordlist *ret);
 /* All of them, with a space between two; "": none. */
 const char *wordlist_text(const struct wordlist *w);
+/* Nobody has written it yet, not even empty. */
+bool wordlist_is_new(const struct wordlist *w);
 bool wordlist_has(const struct wordlist *w, const char *word);
 /* A word has no space in it. */
 MUST_CHECK enum inro_err wordlist_add(struct wordlist *w, const char *word);
 MUST_CHECK enum inro_err wordlist_drop(struct wordlist *w, const char *word);
+/* These, as wordlist_text has them, and no others, in one step. */
+MUST_CHECK enum inro_err wordlist_put(struct wordlist *w, const char *words);
 /* None are left, and no file. */
 MUST_CHECK enum inro_err wordlist_drop_all(struct wordlist *w);
 
