@@ -12,8 +12,10 @@
  * 2. Who asks by a name that is nobody's, for a device that may not work, or with a TPM that is not
  * the device's, gets a challenge as anybody does, and no answer to it is right.  The audit tells of
  * it.
- * 3. For one name and endorsement key there are ATTEST_EACH at a time, of which a new one ends the
- * oldest; to one address ATTEST_PEER are given, and INRO_E_BUSY then.
+ * 3. For one name and endorsement key, from one address, there are ATTEST_EACH at a time, of which a
+ * new one ends the oldest.  To one address ATTEST_PEER are given in that time, with those that were
+ * ended, without those that were answered; for one name and endorsement key ATTEST_ALL wait, from
+ * wherever.  INRO_E_BUSY then.
  * 4. Of the right answer only the SHA-256 is kept.
  * 5. Which TPM it is the trust anchor says: no maker's certificate is looked at.
  */
@@ -26,6 +28,7 @@
 #define ATTEST_SECONDS 120
 #define ATTEST_EACH    8
 #define ATTEST_PEER    64
+#define ATTEST_ALL     512
 
 struct attest_challenge {
 	uint8_t nonce[ATTEST_NONCE];

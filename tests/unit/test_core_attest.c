@@ -182,7 +182,7 @@ static void test_let_in(void **state)
 	assert_string_equal(d.device_id, "dev-1");
 	assert_int_equal(waiting(), 0);
 	assert_int_equal(events("device.challenge", "done", "ek"), 1);
-	assert_int_equal(events("device.attest", "done", "\"key\""), 1);
+	assert_int_equal(events("device.attest", "done", "resets"), 1);
 	assert_int_equal(c->role, ROLE_NOBODY);
 	/* by its full name, and a key of the other kind of request */
 	{
@@ -262,6 +262,12 @@ static void test_nobodys(void **state)
 		assert_int_equal(events("device.challenge", "refused", rows[i].why), before + 1);
 		not_let_in(c, &a, "nobody");
 	}
+	/* of a tenant that is there: by the id that is the device's there */
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE subject = 'device:plant/dev-1'"), 0);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE subject = 'device:nowhere/dev-1'"), 2);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE subject = 'device:dev-1' AND "
+					"action IN ('device.challenge', 'device.attest')"),
+			 2);
 }
 
 static void switch_device(enum verb verb)
@@ -538,10 +544,83 @@ static void test_each(void **state)
 		OK(begin_for(c, "dev-1", &other, &strange)); /* by who has no TPM of that device */
 	}
 	ask(c, "dev-1", &tpm, &last);
-	assert_int_equal(waiting(), 1 + ATTEST_EACH + ATTEST_EACH - 1);
+	/* with the one that was ended */
+	assert_int_equal(waiting(), 1 + ATTEST_EACH + 1 + ATTEST_EACH - 1);
 	not_let_in(c, &first, "has been answered");
 	OK(answer(c, &last));
 	OK(answer(c, &its));
+}
+
+/* Who knows the name and the endorsement key's public half ends none that another address has. */
+static void test_each_of_another_address(void **state)
+{
+	struct core *c = *state;
+	SCOPED(asked) a = { 0 };
+
+	ask(c, "dev-1", &tpm, &a);
+	OK(core_peer(c, "192.0.2.8"));
+	for (int i = 0; i < 2 * ATTEST_EACH; i++) {
+		SCOPED(attest_challenge) one = { 0 };
+
+		OK(begin_for(c, "dev-1", &tpm, &one));
+	}
+	OK(core_peer(c, HERE));
+	OK(answer(c, &a));
+}
+
+static void ask_from(struct core *c, int host)
+{
+	SCOPED(attest_challenge) ch = { 0 };
+	char from[16];
+
+	snprintf(from, sizeof from, "198.51.100.%d", host);
+	OK(core_peer(c, from));
+	for (int i = 0; i < ATTEST_EACH; i++) {
+		OK(begin_for(c, "dev-1", &tpm, &ch));
+		attest_challenge_clear(&ch);
+	}
+}
+
+static void test_of_many_addresses(void **state)
+{
+	struct core *c = *state;
+	SCOPED(attest_challenge) ch = { 0 };
+
+	for (int host = 0; host < ATTEST_ALL / ATTEST_EACH; host++)
+		ask_from(c, host);
+	OK(core_peer(c, HERE));
+	assert_int_equal(begin_for(c, "dev-1", &tpm, &ch), INRO_E_BUSY);
+	assert_int_equal(waiting(), ATTEST_ALL);
+	OK(begin_for(c, "dev-2", &other, &ch));
+}
+
+/* Those that were ended were given. */
+static void test_the_same_again(void **state)
+{
+	struct core *c = *state;
+	SCOPED(attest_challenge) ch = { 0 };
+
+	for (int i = 0; i < ATTEST_PEER; i++) {
+		OK(begin_for(c, "dev-1", &tpm, &ch));
+		attest_challenge_clear(&ch);
+	}
+	assert_int_equal(begin_for(c, "dev-1", &tpm, &ch), INRO_E_BUSY);
+	assert_int_equal(waiting(), ATTEST_PEER);
+	assert_int_equal(events("device.challenge", "done", "ek"), ATTEST_PEER);
+	office_sql(db, "UPDATE tpm_challenge SET until_ms = until_ms - 120000");
+	OK(begin_for(c, "dev-1", &tpm, &ch));
+	assert_int_equal(waiting(), 1);
+}
+
+/* Who is right is not held up by how many come from there. */
+static void test_answered_do_not_count(void **state)
+{
+	for (int i = 0; i < ATTEST_PEER + 1; i++) {
+		SCOPED(asked) a = { 0 };
+
+		ask(*state, "dev-1", &tpm, &a);
+		OK(answer(*state, &a));
+	}
 }
 
 static void test_of_one_address(void **state)
@@ -601,6 +680,10 @@ int main(void)
 		T(test_flipped),
 		T(test_limited),
 		T(test_each),
+		T(test_each_of_another_address),
+		T(test_of_many_addresses),
+		T(test_the_same_again),
+		T(test_answered_do_not_count),
 		T(test_of_one_address),
 		T(test_two_servers),
 	};

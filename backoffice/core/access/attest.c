@@ -66,6 +66,12 @@ static void asking_tpm_clear(struct asking_tpm *a)
 	tpm_challenge_clear(&a->row);
 }
 
+/* As the audit has it: as it was typed only where there is no such tenant. */
+static const char *subject_of(const struct asking_tpm *a)
+{
+	return a->id ? a->id : a->named;
+}
+
 static enum inro_err set_names(const struct evidence *v, struct tpm_challenge *row)
 {
 	TPM2B_NAME ak, ek;
@@ -139,29 +145,60 @@ static enum inro_err take_id(void *arg, void *record)
 	return INRO_OK;
 }
 
+/* No answer finds it any more.  The row stays for its time: it was given, and counts. */
+static enum inro_err end_challenge(struct core *c, int64_t id)
+{
+	SCOPED(tpm_challenge) row = { 0 };
+	uint8_t nobodys[ATTEST_NONCE];
+	enum inro_err e = store_get(c->store, id, &row);
+
+	if (e == INRO_OK)
+		e = random_fill(nobodys, sizeof nobodys);
+	if (e == INRO_OK)
+		e = blob_set(&row.nonce, BYTES(nobodys, sizeof nobodys));
+	if (e == INRO_OK)
+		e = blob_set(&row.whose, BYTES(nobodys, sizeof nobodys));
+	row.device = 0;
+	return e == INRO_OK ? store_update(c->store, &row) : e;
+}
+
+/* Only who asks from the same address loses one by it. */
 static enum inro_err make_room(struct core *c, const struct asking_tpm *a)
 {
-	const struct store_cond whose = { .field = "whose", .bytes = blob_bytes(&a->row.whose) };
-	const struct store_query q = { .conds = &whose, .n = 1, .limit = 1 };
-	struct store_cond oldest = { .field = "id" };
-	int64_t n = 0;
-	enum inro_err e = store_count(c->store, &tpm_challenge_type, &q, &n);
+	const struct store_cond conds[] = {
+		{ .field = "whose", .bytes = blob_bytes(&a->row.whose) },
+		{ .field = "peer", .text = c->peer },
+	};
+	const struct store_query all = { STORE_WHERE(conds) };
+	struct store_query first = all;
+	int64_t n = 0, oldest = 0;
+	enum inro_err e = store_count(c->store, &tpm_challenge_type, &all, &n);
 
 	if (e != INRO_OK || n < ATTEST_EACH)
 		return e;
-	e = store_each(c->store, &tpm_challenge_type, &q, take_id, &oldest.number);
-	return e == INRO_OK ? drop_challenges(c, &oldest) : e;
+	first.limit = 1;
+	e = store_each(c->store, &tpm_challenge_type, &first, take_id, &oldest);
+	return e == INRO_OK ? end_challenge(c, oldest) : e;
 }
 
-static enum inro_err is_full(struct core *c, bool *ret)
+static enum inro_err are_so_many(struct core *c, const struct store_cond *which, int64_t most,
+				 bool *ret)
 {
-	const struct store_cond peer = { .field = "peer", .text = c->peer };
-	const struct store_query q = { .conds = &peer, .n = 1 };
+	const struct store_query q = { .conds = which, .n = 1 };
 	int64_t n = 0;
 	enum inro_err e = store_count(c->store, &tpm_challenge_type, &q, &n);
 
-	*ret = n >= ATTEST_PEER;
+	*ret = n >= most;
 	return e;
+}
+
+static enum inro_err is_full(struct core *c, const struct asking_tpm *a, bool *ret)
+{
+	const struct store_cond peer = { .field = "peer", .text = c->peer };
+	const struct store_cond whose = { .field = "whose", .bytes = blob_bytes(&a->row.whose) };
+	enum inro_err e = are_so_many(c, &peer, ATTEST_PEER, ret);
+
+	return e == INRO_OK && !*ret ? are_so_many(c, &whose, ATTEST_ALL, ret) : e;
 }
 
 static enum inro_err find_device(struct core *c, struct asking_tpm *a)
@@ -184,7 +221,8 @@ static enum inro_err find_device(struct core *c, struct asking_tpm *a)
 static enum inro_err note_challenge(struct core *c, const struct asking_tpm *a, enum inro_err found)
 {
 	SCOPED(buf) detail = { 0 };
-	struct audit_entry entry = { "device.challenge", "device", a->named, EVENT_DONE, &detail };
+	struct audit_entry entry = { "device.challenge", "device", subject_of(a), EVENT_DONE,
+				     &detail };
 
 	if (found != INRO_OK) {
 		entry.outcome = EVENT_REFUSED;
@@ -225,7 +263,7 @@ static enum inro_err begin_attest(struct core *c, void *arg)
 	if (e == INRO_OK)
 		e = drop_challenges(c, &over);
 	if (e == INRO_OK)
-		e = is_full(c, &a->full);
+		e = is_full(c, a, &a->full);
 	return e == INRO_OK && !a->full ? insert_challenge(c, a, over.number) : e;
 }
 
@@ -246,12 +284,12 @@ static enum inro_err begin_named(struct core *c, struct bytes evidence, struct a
 	if (e == INRO_OK)
 		e = make_challenge(c, evidence, a, ret);
 	if (e != INRO_OK)
-		return audit_refused(c, "device.challenge", "device", a->named, e);
+		return audit_refused(c, "device.challenge", "device", subject_of(a), e);
 	e = text_set(&a->row.peer, c->peer);
 	if (e == INRO_OK)
 		e = core_write(c, begin_attest, a);
 	if (e == INRO_OK && a->full)
-		e = err_set(INRO_E_BUSY, "so many challenges wait for answers from there");
+		e = err_set(INRO_E_BUSY, "so many challenges were given there; wait two minutes");
 	return e;
 }
 
@@ -362,7 +400,7 @@ static enum inro_err try_answer(struct core *c, struct answered_tpm *a)
 		e = check_device(c, id, a);
 	if (e == INRO_OK || !(is_about_who(e) || e == INRO_E_LOGIN))
 		return e;
-	return audit_refused(c, "device.attest", "device", named, e);
+	return audit_refused(c, "device.attest", "device", split == INRO_OK ? id : named, e);
 }
 
 /* ---- the key ---- */
