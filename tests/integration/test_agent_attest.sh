@@ -51,7 +51,13 @@ refused 1 'answers 401' inro agent once --config "$T/agent.conf"
 # a key in software is nobody's word
 must "$B/bin/inro" token create soft --backend soft --pin-source "$T/pin" >/dev/null
 sed -i "s|^id = .*|id = dev-1|; s|^token = .*|token = soft|; s|^dir = .*|dir = $T/agent-soft|" "$T/agent.conf"
+refused 1 'takes a token in a TPM' inro agent anchor --config "$T/agent.conf"
 refused 1 'takes a token in a TPM' inro agent once --config "$T/agent.conf"
+[[ ! -e $T/agent-soft/gen-1 ]] || fail "a request that can't be attested is kept"
+must inro key list --token soft --login --pin-source "$T/pin" --json >"$T/keys"
+grep -q dev-1-1 "$T/keys" && fail "a key that can't be attested stays in its token: $(cat "$T/keys")"
+sed -i 's|^token = .*|token = dev|' "$T/agent.conf"
+[[ $(must agent anchor) == "$anchor" ]] || fail "another token does not do after one in software"
 
 # ---- its own TPM: the first certificate, and renewals by that ----
 conf 'attestation = yes' 'after-expiry = attestation'
@@ -116,3 +122,16 @@ done
 [[ ! -e $T/agent4/live ]] || fail "a certificate came of nothing"
 must inro key list --token dev --login --pin-source "$T/pin" --json >"$T/keys"
 [[ $(grep -o '"label": "dev-1-1"' "$T/keys" | sort -u | wc -l) == 1 ]] || fail "keys pile up: $(cat "$T/keys")"
+
+# ---- what the service lacks costs no key; what is wrong with the request does ----
+must curl -sk -H 'Content-Type: application/json' --data-binary "@$T/est/challenge.asked" \
+	"$first_https/v1/device/attest/challenge" >"$T/est/challenge"
+printf '{"error": "no"}' >"$T/est/attested"
+for status in 409 500 503 401; do
+	printf '%s' "$status" >"$T/est/attested.status"
+	refused 1 "$status" inro agent once --config "$T/agent.conf"
+	[[ -e $T/agent4/gen-1 ]] || fail "the request is gone after $status"
+done
+printf 422 >"$T/est/attested.status"
+refused 1 422 inro agent once --config "$T/agent.conf"
+[[ ! -e $T/agent4/gen-1 ]] || fail "a request that was refused is kept"

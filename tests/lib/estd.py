@@ -7,7 +7,8 @@ from other.pem/other.key), otherkey (for another key), expired, html, redirect, 
 (400), big, slow, short.  DIR/log has one line a request: method, path, who.  A certificate is valid
 for the seconds in DIR/seconds.  DIR/self is what /v1/device/self has; DIR/secret and DIR/secret-get are
 what it says to requests for a symmetric key and for what is wrapped, DIR/challenge and DIR/attested to
-/v1/device/attest/challenge and /certificate.  The same request gets the same certificate.
+/v1/device/attest/challenge and /certificate (with the status in attested.status; what was asked is in
+challenge.asked).  The same request gets the same certificate.
 """
 import base64
 import hashlib
@@ -164,7 +165,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.give(200, "application/json", b"{}")
             return
         if self.path.startswith("/v1/device/attest/"):
-            self.give(200, "application/json", text("challenge" if self.path.endswith("/challenge") else "attested").encode())
+            what = "challenge" if self.path.endswith("/challenge") else "attested"
+            with open(path(what + ".asked"), "wb") as f:
+                f.write(body)
+            self.give(int(text(what + ".status", "200")), "application/json", text(what).encode())
             return
         if self.path.startswith("/v1/device/self/secrets"):
             self.give(200, "application/json", text("secret-get" if self.path.endswith("/get") else "secret").encode())

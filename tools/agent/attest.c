@@ -15,8 +15,8 @@
 
 /* ---- the token ---- */
 
-enum inro_err attest_key_of(struct token *t, const char *key_uri, struct bytes nonce,
-			    struct buf *ret)
+static enum inro_err attest_key_of(struct token *t, const char *key_uri, struct bytes nonce,
+				   struct buf *ret)
 {
 	SCOPED(p11_uri) uri = { 0 };
 	struct token_entry *found = NULL;
@@ -33,6 +33,17 @@ enum inro_err attest_key_of(struct token *t, const char *key_uri, struct bytes n
 		e = token_key_attest(t, found, nonce, ret);
 	free(found);
 	return e == INRO_E_UNSUPPORTED ? err_context(e, "attestation takes a token in a TPM: ") : e;
+}
+
+/* For which nonce this is does not matter. */
+enum inro_err attest_which(struct token *t, const char *key_uri, struct buf *ret)
+{
+	return attest_key_of(t, key_uri, bytes_of("which TPM"), ret);
+}
+
+bool attest_never(enum inro_err e)
+{
+	return e == INRO_E_UNSUPPORTED || e == INRO_E_NOT_FOUND;
 }
 
 /* ---- the service ---- */
@@ -106,17 +117,13 @@ static enum inro_err take_challenge(const json_t *doc, struct talk *t)
 	return e == INRO_OK ? take_hex(doc, "nonce", &t->nonce) : e;
 }
 
-/* For which nonce the first word is does not matter: it says which TPM this is. */
 static enum inro_err ask_challenge(const struct fetch_way *way, const struct agent_settings *s,
-				   struct token *token, const char *key_uri, struct talk *t)
+				   struct bytes evidence, struct talk *t)
 {
 	SCOPED(fetch) f = { 0 };
-	SCOPED(buf) evidence = { 0 };
 	json_t *body = asking(s), *doc = NULL;
-	enum inro_err e = attest_key_of(token, key_uri, bytes_of("which TPM"), &evidence);
+	enum inro_err e = set_hex(body, "evidence", evidence);
 
-	if (e == INRO_OK)
-		e = set_hex(body, "evidence", buf_bytes(&evidence));
 	if (e == INRO_OK)
 		e = post(way, ATTEST_PATH "/challenge", body, &f, &doc);
 	if (e == INRO_OK)
@@ -170,6 +177,13 @@ static enum inro_err take_cert(const json_t *doc, struct est_asked *a)
 	return INRO_OK;
 }
 
+/* Others are about who asks, the way or the service: a key and a request cost more than another try,
+ * and 409 is what the service lacks. */
+static bool is_about_request(long status)
+{
+	return status == 400 || status == 413 || status == 422;
+}
+
 /* An answer to a challenge is never sent twice: what is wrong with it begins anew. */
 static enum inro_err send_answer(const struct fetch_way *way, const struct talk *t,
 				 struct est_asked *a)
@@ -179,7 +193,7 @@ static enum inro_err send_answer(const struct fetch_way *way, const struct talk 
 	enum inro_err e = post(way, ATTEST_PATH "/certificate", t->doc, &f, &doc);
 
 	a->date = f.date;
-	a->refused = est_is_refusal(f.status);
+	a->refused = is_about_request(f.status);
 	a->waits = e == INRO_OK && f.status == 202;
 	a->retry_after = f.retry_after > 0 ? f.retry_after : WAIT_USUAL;
 	if (e == INRO_OK && !a->waits)
@@ -192,8 +206,12 @@ enum inro_err attest_enroll(const struct fetch_way *way, const struct agent_sett
 			    struct token *token, const char *key_uri, struct est_asked *a)
 {
 	SCOPED(talk) t = { .secret.secret = true };
-	enum inro_err e = ask_challenge(way, s, token, key_uri, &t);
+	SCOPED(buf) evidence = { 0 };
+	enum inro_err e = attest_which(token, key_uri, &evidence);
 
+	a->refused = attest_never(e);
+	if (e == INRO_OK)
+		e = ask_challenge(way, s, buf_bytes(&evidence), &t);
 	if (e == INRO_OK)
 		e = answer_body(s, token, key_uri, a->csr, &t);
 	return e == INRO_OK ? send_answer(way, &t, a) : e;

@@ -16,8 +16,10 @@
 MUST_CHECK enum inro_err attest_enroll(const struct fetch_way *way, const struct agent_settings *s,
 				       struct token *t, const char *key_uri, struct est_asked *a);
 
-/* What the TPM says of that key, for this nonce. */
-MUST_CHECK enum inro_err attest_key_of(struct token *t, const char *key_uri, struct bytes nonce,
-				       struct buf *ret);
+/* What the TPM says of that key. */
+MUST_CHECK enum inro_err attest_which(struct token *t, const char *key_uri, struct buf *ret);
+
+/* Whether that error of attest_which() is of the key itself: it will never do. */
+bool attest_never(enum inro_err e);
 
 #endif

@@ -229,6 +229,16 @@ static enum inro_err drop(struct round *r, unsigned generation)
 	return e == INRO_OK || e == INRO_E_NOT_FOUND ? pair_drop(r->s, generation) : e;
 }
 
+/* It would not do another time either.  The error stays what it is; what can't be dropped the next
+ * round finds as it is. */
+static void give_up(struct round *r, unsigned generation)
+{
+	SCOPED(err_kept) kept = err_keep();
+
+	if (drop(r, generation) != INRO_OK)
+		err_reset();
+}
+
 /* ---- asking ---- */
 
 /* By what a first certificate is asked for; after one that has ended, as after-expiry says. */
@@ -327,13 +337,8 @@ static enum inro_err ask(struct round *r, unsigned generation, bool again)
 	else if (e == INRO_OK)
 		e = install(r, generation, &a, &cas, uri);
 	est_certs_clear(&a.certs);
-	if (a.refused) {
-		struct err_kept kept = err_keep();
-
-		if (drop(r, generation) != INRO_OK)
-			err_reset(); /* the next one finds it as it is */
-		err_kept_clear(&kept);
-	}
+	if (a.refused)
+		give_up(r, generation);
 	return e;
 }
 
@@ -676,7 +681,11 @@ enum inro_err round_evidence(const struct agent_settings *s, struct buf *ret)
 		e = request_of(&r, 1, false, &csr, &uri);
 	if (e == INRO_OK)
 		e = need_token(&r);
-	return e == INRO_OK ? attest_key_of(r.token, uri ? uri : r.live.uri, bytes_of("which TPM"), ret) : e;
+	if (e == INRO_OK)
+		e = attest_which(r.token, uri ? uri : r.live.uri, ret);
+	if (uri && s->attest && attest_never(e))
+		give_up(&r, 1);
+	return e;
 }
 
 enum inro_err round_status(const struct agent_settings *s, json_t **ret)
