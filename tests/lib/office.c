@@ -383,3 +383,19 @@ int office_drop_key(void **state)
 	EVP_PKEY_free(office_ec);
 	return 0;
 }
+
+size_t office_said(struct core *c, const char *words)
+{
+	struct page page = { .limit = 100 };
+	size_t n = 0;
+
+	do {
+		SCOPED(event_list) list = { 0 };
+
+		OK(audit_find(c, &(struct audit_filter) { 0 }, &page, &list));
+		for (size_t i = 0; i < list.n; i++)
+			n += list.items[i].detail && strstr(list.items[i].detail, words);
+		page.after = list.next;
+	} while (page.after);
+	return n;
+}

@@ -70,6 +70,9 @@ void office_sql(const char *db, const char *sql);
  * statement ends without ';'.  On both kinds of databases. */
 void office_trigger(const char *db, const char *name, const char *when, const char *sql);
 void office_trigger_drop(const char *db, const char *name);
+/* How many events say these words in their details, as who reads the audit sees them (a database has
+ * them packed, store/pack.h); c may read it. */
+size_t office_said(struct core *c, const char *words);
 /* A number from there. */
 long long office_ask(const char *db, const char *sql);
 
