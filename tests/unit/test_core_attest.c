@@ -571,7 +571,7 @@ static void test_each_of_another_address(void **state)
 static void ask_from(struct core *c, int host)
 {
 	SCOPED(attest_challenge) ch = { 0 };
-	char from[16];
+	char from[32];
 
 	snprintf(from, sizeof from, "198.51.100.%d", host);
 	OK(core_peer(c, from));
