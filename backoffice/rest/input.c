@@ -245,6 +245,20 @@ const char *rest_text(const struct rest *r, const char *name)
 	return json_string_value(json_object_get(r->in, name));
 }
 
+enum inro_err rest_hex(const struct rest *r, const char *name, struct buf *ret)
+{
+	struct bytes text = bytes_of(rest_text(r, name));
+	uint8_t *room = buf_extend(ret, text.n / 2 + 1);
+	size_t n = 0;
+
+	if (!room)
+		return buf_err(ret);
+	if (hex_decode(text, room, text.n / 2 + 1, &n) != INRO_OK)
+		return err_set(INRO_E_ARG, "the member '%s' is hex", name);
+	buf_truncate(ret, n);
+	return INRO_OK;
+}
+
 bool rest_given(const struct rest *r, const char *name)
 {
 	return json_object_get(r->in, name) != NULL;

@@ -96,6 +96,8 @@ struct rest {
 
 /* NULL when it is not given. */
 const char *rest_text(const struct rest *r, const char *name);
+/* Appends the octets that a member has in hex; INRO_E_ARG names one that is none. */
+MUST_CHECK enum inro_err rest_hex(const struct rest *r, const char *name, struct buf *ret);
 bool rest_given(const struct rest *r, const char *name);
 bool rest_true(const struct rest *r, const char *name);
 int64_t rest_number(const struct rest *r, const char *name, int64_t otherwise);

@@ -13,26 +13,11 @@
 #define EVIDENCE_MAX ((long)64 << 10) /* digits of hex */
 #define ANSWER_MAX   128
 
-/* Hex of the member; INRO_E_ARG names it. */
-static enum inro_err take_hex(const struct rest *r, const char *name, struct buf *ret)
-{
-	struct bytes text = bytes_of(rest_text(r, name));
-	uint8_t *room = buf_extend(ret, text.n / 2 + 1);
-	size_t n = 0;
-
-	if (!room)
-		return buf_err(ret);
-	if (hex_decode(text, room, text.n / 2 + 1, &n) != INRO_OK)
-		return err_set(INRO_E_ARG, "'%s' is hex", name);
-	buf_truncate(ret, n);
-	return INRO_OK;
-}
-
 static enum inro_err challenge_tpm(struct rest *r, json_t **ret)
 {
 	SCOPED(buf) evidence = { 0 };
 	SCOPED(attest_challenge) made = { 0 };
-	enum inro_err e = take_hex(r, "evidence", &evidence);
+	enum inro_err e = rest_hex(r, "evidence", &evidence);
 
 	if (e == INRO_OK)
 		e = attest_begin(r->core, rest_text(r, "device"), buf_bytes(&evidence), &made);
@@ -62,12 +47,12 @@ static enum inro_err enter_by_tpm(struct rest *r, struct shown *s)
 	struct core_who who;
 	struct attest_answer in = { .device = rest_text(r, "device"),
 				    .csr = bytes_of(rest_text(r, "csr")) };
-	enum inro_err e = take_hex(r, "nonce", &s->nonce);
+	enum inro_err e = rest_hex(r, "nonce", &s->nonce);
 
 	if (e == INRO_OK)
-		e = take_hex(r, "answer", &s->secret);
+		e = rest_hex(r, "answer", &s->secret);
 	if (e == INRO_OK)
-		e = take_hex(r, "evidence", &s->evidence);
+		e = rest_hex(r, "evidence", &s->evidence);
 	in.nonce = buf_bytes(&s->nonce);
 	in.secret = buf_bytes(&s->secret);
 	in.evidence = buf_bytes(&s->evidence);

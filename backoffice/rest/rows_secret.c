@@ -97,29 +97,14 @@ enum inro_err rest_get_key(struct rest *r, json_t **ret)
 	return e == INRO_OK ? give_delivered(&k, d.form, buf_bytes(&given), ret) : e;
 }
 
-/* Octets in hex, of a member. */
-static enum inro_err hex_member(const struct rest *r, const char *name, struct buf *ret)
-{
-	struct bytes text = bytes_of(rest_text(r, name));
-	uint8_t *room = buf_extend(ret, text.n / 2 + 1);
-	size_t n = 0;
-
-	if (!room)
-		return buf_err(ret);
-	if (hex_decode(text, room, text.n / 2 + 1, &n) != INRO_OK)
-		return err_set(INRO_E_ARG, "the member '%s' is hex", name);
-	buf_truncate(ret, n);
-	return INRO_OK;
-}
-
 static enum inro_err verify_mac(struct rest *r)
 {
 	SCOPED(buf) message = { 0 };
 	SCOPED(buf) mac = { 0 };
-	enum inro_err e = hex_member(r, "message", &message);
+	enum inro_err e = rest_hex(r, "message", &message);
 
 	if (e == INRO_OK)
-		e = hex_member(r, "mac", &mac);
+		e = rest_hex(r, "mac", &mac);
 	return e == INRO_OK ? symkey_verify_mac(r->core, r->args[0], buf_bytes(&message), buf_bytes(&mac))
 			    : e;
 }
@@ -127,7 +112,7 @@ static enum inro_err verify_mac(struct rest *r)
 static enum inro_err verify_value(struct rest *r)
 {
 	SCOPED(buf) value = { .secret = true };
-	enum inro_err e = hex_member(r, "key", &value);
+	enum inro_err e = rest_hex(r, "key", &value);
 
 	return e == INRO_OK ? symkey_verify(r->core, r->args[0], buf_bytes(&value)) : e;
 }
