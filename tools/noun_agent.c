@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "tools/agent/check.h"
 #include "tools/agent/round.h"
+#include "tools/agent/status.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tpm/move/evidence.h"
@@ -53,7 +54,7 @@ static enum inro_err do_round(const struct call *c, bool renew, json_t **ret)
 
 	if (e == INRO_OK)
 		e = round_run(&s, &o, &wait);
-	return e == INRO_OK ? round_status(&s, ret) : e;
+	return e == INRO_OK ? status_json(&s, ret) : e;
 }
 
 static enum inro_err agent_once_run(const struct call *c, json_t **ret)
@@ -75,7 +76,7 @@ static enum inro_err agent_status_run(const struct call *c, json_t **ret)
 	SCOPED(agent_settings) s = { 0 };
 	enum inro_err e = read_settings(c, &s);
 
-	return e == INRO_OK ? round_status(&s, ret) : e;
+	return e == INRO_OK ? status_json(&s, ret) : e;
 }
 
 static enum inro_err agent_check_run(const struct call *c, json_t **ret)

@@ -687,19 +687,3 @@ enum inro_err round_evidence(const struct agent_settings *s, struct buf *ret)
 		give_up(&r, 1);
 	return e;
 }
-
-enum inro_err round_status(const struct agent_settings *s, json_t **ret)
-{
-	AUTO(free_chars) char *path = status_path(s);
-	SCOPED(buf) text = { 0 };
-	enum inro_err e = path ? file_read_regular(path, (size_t)64 << 10, &text) :
-				 agent_no_memory();
-
-	if (e == INRO_E_NOT_FOUND)
-		return err_set(e, "the agent has not run yet in %s; start it with 'inro agent run'",
-			       s->dir);
-	if (e != INRO_OK)
-		return e;
-	*ret = json_loadb((const char *)text.p, text.n, 0, NULL);
-	return *ret ? INRO_OK : err_set(INRO_E_DAMAGED, "%s is no status", path);
-}

@@ -9,8 +9,6 @@
 #ifndef INRO_TOOLS_AGENT_ROUND_H
 #define INRO_TOOLS_AGENT_ROUND_H
 
-#include <jansson.h>
-
 #include "tools/agent/settings.h"
 
 struct round_options {
@@ -24,8 +22,5 @@ MUST_CHECK enum inro_err round_run(const struct agent_settings *s, const struct 
 
 /* What the token's TPM says of the live key, or of the one that will be asked with first: which TPM it is. */
 MUST_CHECK enum inro_err round_evidence(const struct agent_settings *s, struct buf *ret);
-
-/* What the last round left: a new reference.  INRO_E_NOT_FOUND before the first one. */
-MUST_CHECK enum inro_err round_status(const struct agent_settings *s, json_t **ret);
 
 #endif

@@ -115,3 +115,19 @@ enum inro_err status_write(const struct agent_settings *s, const struct status *
 		return err_set(INRO_E_NO_MEMORY, "no memory for the status");
 	return file_write(path, 0644, bytes_of(text));
 }
+
+enum inro_err status_json(const struct agent_settings *s, json_t **ret)
+{
+	AUTO(free_chars) char *path = status_path(s);
+	SCOPED(buf) text = { 0 };
+	enum inro_err e = path ? file_read_regular(path, STATUS_MAX, &text) :
+				 agent_no_memory();
+
+	if (e == INRO_E_NOT_FOUND)
+		return err_set(e, "the agent has not run yet in %s; start it with 'inro agent run'",
+			       s->dir);
+	if (e != INRO_OK)
+		return e;
+	*ret = json_loadb((const char *)text.p, text.n, 0, NULL);
+	return *ret ? INRO_OK : err_set(INRO_E_DAMAGED, "%s is no status", path);
+}

@@ -34,6 +34,8 @@ void status_read(const struct agent_settings *s, struct status *ret);
 MUST_CHECK enum inro_err status_write(const struct agent_settings *s, const struct status *st);
 /* As text; 0: null. */
 json_t *status_time(int64_t t);
+/* What the last round left: a new reference.  INRO_E_NOT_FOUND before the first one. */
+MUST_CHECK enum inro_err status_json(const struct agent_settings *s, json_t **ret);
 char *status_path(const struct agent_settings *s);
 
 #endif
