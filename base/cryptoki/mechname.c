@@ -1,5 +1,5 @@
 /*
- * mechname - numbers of Cryptoki as names, and mechanisms by name.
+ * mechname - numbers of Cryptoki as names.
  *
  * Every table is sorted by number and has each number once: the name the standard prefers today.
  */
@@ -8,7 +8,6 @@
 #include "base/cryptoki/mechtable.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/bytes.h"
 
@@ -308,29 +307,4 @@ const char *cryptoki_class_name(CK_OBJECT_CLASS class)
 const char *cryptoki_key_type_name(CK_KEY_TYPE type)
 {
 	return name_of(CRYPTOKI_KEY_TYPE, type);
-}
-
-static const struct cryptoki_name *find(struct cryptoki_names t, const char *name)
-{
-	static const char prefix[] = "CKM_";
-	size_t skip = strncmp(name, prefix, sizeof prefix - 1) == 0 ? 0 : sizeof prefix - 1;
-
-	for (size_t n = 0; n < t.n; n++)
-		if (strcmp(t.rows[n].name + skip, name) == 0)
-			return &t.rows[n];
-	return NULL;
-}
-
-enum inro_err cryptoki_mech_by_name(const char *name, CK_MECHANISM_TYPE *ret)
-{
-	const struct cryptoki_name *row = find(cryptoki_mechs, name);
-
-	if (!row)
-		row = find(cryptoki_former_mechs, name);
-	if (!row)
-		return err_set(INRO_E_MECHANISM,
-			       "PKCS#11 has no mechanism named '%.64s', give one like CKM_AES_GCM",
-			       name);
-	*ret = row->value;
-	return INRO_OK;
 }

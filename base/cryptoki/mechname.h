@@ -18,9 +18,6 @@ const char *cryptoki_class_name(CK_OBJECT_CLASS class);
 const char *cryptoki_key_type_name(CK_KEY_TYPE type);
 const char *cryptoki_rv_name(CK_RV rv);
 
-/* "CKM_AES_GCM" or "AES_GCM"; the names of older versions too.  INRO_E_MECHANISM: no such name. */
-MUST_CHECK enum inro_err cryptoki_mech_by_name(const char *name, CK_MECHANISM_TYPE *ret);
-
 enum cryptoki_kind {
 	CRYPTOKI_CLASS,
 	CRYPTOKI_KEY_TYPE,

@@ -1,8 +1,7 @@
 /*
- * mechtable - the mechanisms of PKCS#11 3.2 and the names they had before.
+ * mechtable - the mechanisms of PKCS#11 3.2 and ours.
  *
- * Both sorted by number; `cryptoki_mechs` has each number once, under the name the standard
- * prefers today.  An older name is found, but never printed.
+ * Sorted by number; each number once, under the name the standard prefers today.
  */
 #include "base/cryptoki/admin.h"
 #include "base/cryptoki/mechtable.h"
@@ -487,26 +486,6 @@ static const struct cryptoki_name mechs[] = {
 	ROW(CKM_INRO_TWINE_CMAC),
 	ROW(CKM_INRO_TWINE_CMAC_GENERAL),
 };
-
-static const struct cryptoki_name former[] = {
-	ROW(CKM_CAST5_KEY_GEN),
-	ROW(CKM_CAST5_ECB),
-	ROW(CKM_CAST5_CBC),
-	ROW(CKM_CAST5_MAC),
-	ROW(CKM_CAST5_MAC_GENERAL),
-	ROW(CKM_CAST5_CBC_PAD),
-	ROW(CKM_SHA3_256_KEY_DERIVE),
-	ROW(CKM_SHA3_224_KEY_DERIVE),
-	ROW(CKM_SHA3_384_KEY_DERIVE),
-	ROW(CKM_SHA3_512_KEY_DERIVE),
-	ROW(CKM_SHAKE_128_KEY_DERIVE),
-	ROW(CKM_SHAKE_256_KEY_DERIVE),
-	ROW(CKM_PBE_MD5_CAST5_CBC),
-	ROW(CKM_PBE_SHA1_CAST5_CBC),
-	ROW(CKM_ECDSA_KEY_PAIR_GEN),
-	ROW(CKM_DSA_PROBABLISTIC_PARAMETER_GEN),
-};
 /* clang-format on */
 
 const struct cryptoki_names cryptoki_mechs = { mechs, ARRAY_LEN(mechs) };
-const struct cryptoki_names cryptoki_former_mechs = { former, ARRAY_LEN(former) };

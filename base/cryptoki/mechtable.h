@@ -10,6 +10,5 @@ struct cryptoki_names {
 };
 
 extern const struct cryptoki_names cryptoki_mechs;
-extern const struct cryptoki_names cryptoki_former_mechs; /* "CKM_ECDSA_KEY_PAIR_GEN" */
 
 #endif

@@ -66,11 +66,6 @@ static const struct fault *fault_find(int rc)
 	return f ? f : &unknown_fault;
 }
 
-enum inro_err db_code(int rc)
-{
-	return fault_find(rc)->err;
-}
-
 enum inro_err db_fail(const struct db *d, int rc, const char *doing)
 {
 	SCOPED(fork_pass) pass = fork_pass_take();

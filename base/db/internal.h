@@ -29,9 +29,6 @@ MUST_CHECK enum inro_err db_visit_ready(struct db *d);
  * being done (a statement's text) goes to the debug log only.  SQLITE_OK is INRO_OK. */
 enum inro_err db_fail(const struct db *d, int rc, const char *doing);
 
-/* The code alone, by the table; SQLITE_OK, _ROW and _DONE are INRO_OK. */
-enum inro_err db_code(int rc);
-
 /* sqlite3_open_v2(), safe in a forked child. */
 int db_connect(const char *path, int flags, sqlite3 **ret);
 

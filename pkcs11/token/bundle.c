@@ -359,16 +359,3 @@ enum inro_err bundle_read(const char *from, const char *to, struct bytes passphr
 		unlink(to);
 	return e;
 }
-
-bool bundle_is(const char *path)
-{
-	uint8_t head[8] = { 0 };
-	FILE *f = fopen(path, "rbe");
-
-	if (!f)
-		return false;
-	bool is = fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, MAGIC, 8) == 0;
-
-	fclose(f);
-	return is;
-}

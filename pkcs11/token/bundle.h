@@ -22,7 +22,5 @@
 MUST_CHECK enum inro_err bundle_write(const char *from, const char *to, struct bytes passphrase);
 /* The reverse, into the new file `to`.  INRO_E_PIN_WRONG, INRO_E_DAMAGED; nothing is left then. */
 MUST_CHECK enum inro_err bundle_read(const char *from, const char *to, struct bytes passphrase);
-/* Whether a file begins as one; false when it can't be read. */
-bool bundle_is(const char *path);
 
 #endif

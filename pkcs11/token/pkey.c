@@ -319,19 +319,9 @@ CK_ULONG pkey_bits(const struct pkey *k)
 	return k->bits;
 }
 
-bool pkey_is_private(const struct pkey *k)
-{
-	return k->is_private;
-}
-
 size_t pkey_sig_len(const struct pkey *k)
 {
 	return k->sig_len;
-}
-
-unsigned pkey_strength(const struct pkey *k)
-{
-	return k->type->strength(k);
 }
 
 enum inro_err pkey_encapsulate(struct pkey *k, struct buf *ret_ciphertext,

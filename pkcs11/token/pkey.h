@@ -43,7 +43,6 @@ void pkey_unref_ptr(struct pkey **k); /* for AUTO() */
 
 enum key_kind pkey_kind(const struct pkey *k);
 CK_ULONG pkey_bits(const struct pkey *k); /* modulus, curve */
-bool pkey_is_private(const struct pkey *k);
 size_t pkey_sig_len(const struct pkey *k); /* every signature that this key makes has this length */
 
 /* What may be verified: that length; of ECDSA any even one up to it, because a program that does
@@ -93,9 +92,6 @@ MUST_CHECK enum inro_err pkey_encapsulate(struct pkey *k, struct buf *ret_cipher
 					  struct secret *ret_shared);
 MUST_CHECK enum inro_err pkey_decapsulate(struct pkey *k, struct bytes ciphertext,
 					  struct secret *ret_shared);
-
-/* Bits of security (SP 800-57 part 1 table 2): 112 for RSA-2048, 128 for P-256. */
-unsigned pkey_strength(const struct pkey *k);
 
 /* Kinds that this libcrypto has: ML-DSA and its like are there with 3.5. */
 bool pkey_kind_offered(enum key_kind kind);

@@ -136,16 +136,10 @@ void pkey_curve_measure(struct pkey *k, const struct key_parts *public)
 	k->sig_len = k->curve->sig;
 }
 
-unsigned pkey_curve_strength(const struct pkey *k)
-{
-	return k->curve->strength;
-}
-
 const struct pkey_type pkey_type_ec = {
 	.generate = ec_generate,
 	.from_parts = ec_from_parts,
 	.to_parts = ec_to_parts,
 	.measure = pkey_curve_measure,
-	.strength = pkey_curve_strength,
 	.sample = "EC",
 };

@@ -167,6 +167,5 @@ const struct pkey_type pkey_type_raw_curve = {
 	.from_parts = raw_from_parts,
 	.to_parts = raw_to_parts,
 	.measure = pkey_curve_measure,
-	.strength = pkey_curve_strength,
 	.sample = "X25519",
 };

@@ -137,11 +137,6 @@ static void pq_measure(struct pkey *k, const struct key_parts *public)
 	buf_clear(&k->public); /* in k->spki from now on */
 }
 
-static unsigned pq_strength(const struct pkey *k)
-{
-	return k->set->strength;
-}
-
 /* ---- ML-KEM ---- */
 
 static const struct use_spec kem = { .mech = CKM_ML_KEM };
@@ -211,7 +206,7 @@ static enum inro_err kem_decapsulate(struct pkey *k, struct bytes ciphertext,
 
 #define PQ(name)                                                                                   \
 	.generate = pq_generate, .from_parts = pq_from_parts, .to_parts = pq_to_parts,             \
-	.measure = pq_measure, .strength = pq_strength, .sample = (name)
+	.measure = pq_measure, .sample = (name)
 
 const struct pkey_type pkey_type_ml_dsa = { PQ("ML-DSA-44") };
 const struct pkey_type pkey_type_slh_dsa = { PQ("SLH-DSA-SHA2-128s") };

@@ -27,7 +27,6 @@ struct pkey_type {
 				  struct key_parts *ret);
 	/* k->sig_len and others, once the public half is known; `public` borrows from k->spki */
 	void (*measure)(struct pkey *k, const struct key_parts *public);
-	unsigned (*strength)(const struct pkey *k);
 	const char *sample; /* libcrypto's name of an algorithm of this kind, to see if it is there
 			     */
 	enum inro_err (*encapsulate)(struct pkey *k, struct buf *ret_ciphertext,
@@ -85,7 +84,6 @@ MUST_CHECK enum inro_err pkey_from_point(const struct pkey *like, struct bytes p
 /* ---- pkey_ec.c: for all curves ---- */
 
 void pkey_curve_measure(struct pkey *k, const struct key_parts *public);
-unsigned pkey_curve_strength(const struct pkey *k);
 
 /* ---- pkey_mech.c: what each mechanism is ---- */
 

@@ -112,17 +112,10 @@ static void rsa_measure(struct pkey *k, const struct key_parts *public)
 	k->sig_len = public->n.n;
 }
 
-/* SP 800-57 part 1, table 2. */
-static unsigned rsa_strength(const struct pkey *k)
-{
-	return k->bits >= 7680 ? 192 : k->bits >= 3072 ? 128 : 112;
-}
-
 const struct pkey_type pkey_type_rsa = {
 	.generate = rsa_generate,
 	.from_parts = rsa_from_parts,
 	.to_parts = rsa_to_parts,
 	.measure = rsa_measure,
-	.strength = rsa_strength,
 	.sample = "RSA",
 };

@@ -157,8 +157,6 @@ MUST_CHECK enum inro_err store_users(struct store *s, struct named_user **ret, s
 /* 0 for a family that has no row. */
 MUST_CHECK enum inro_err store_role(struct store *s, const uint8_t family[STORE_FAMILY],
 				    uint32_t *ret_bits);
-/* All of them; caller frees *ret. */
-MUST_CHECK enum inro_err store_roles_get(struct store *s, struct store_role **ret, size_t *ret_n);
 /* Whether a family has any of these bits. */
 MUST_CHECK enum inro_err store_roles_any(struct store *s, uint32_t bits, bool *ret);
 /* Adds role->bits unless the family has any of `forbid`, seen and written in one transaction; a
@@ -166,9 +164,6 @@ MUST_CHECK enum inro_err store_roles_any(struct store *s, uint32_t bits, bool *r
  * among them. */
 MUST_CHECK enum inro_err store_role_claim(struct store *s, const struct store_role *role,
 					  uint32_t forbid, uint32_t *ret_bits);
-/* Adds the bits to those that are there, for all n in one transaction; without a write when they
- * are all there. */
-MUST_CHECK enum inro_err store_roles_add(struct store *s, const struct store_role *roles, size_t n);
 
 /* All of them or none; sets row of each. */
 MUST_CHECK enum inro_err store_insert(struct store *s, struct record *const *records, size_t n);

@@ -184,36 +184,43 @@ static void one_from_the_future_is_refused(void **state)
 	OK(p11->C_Finalize(NULL));
 }
 
+static uint32_t claimed(struct store *s, const struct store_role *role, uint32_t forbid)
+{
+	uint32_t before = 99;
+
+	assert_int_equal(store_role_claim(s, role, forbid, &before), INRO_OK);
+	return before;
+}
+
 static void roles_are_added_and_never_taken(void **state)
 {
 	struct token_row row = { .serial = "0123456789abcdef", .backend = "soft" };
-	struct store_role two[] = { { .family = { 1 }, .bits = 1 },
-				    { .family = { 2 }, .bits = 2 } };
-	struct store_role more = { .family = { 1 }, .bits = 4 }, *all;
+	const struct store_role one = { .family = { 1 }, .bits = 1 };
+	const struct store_role two = { .family = { 2 }, .bits = 2 };
+	struct store_role more = { .family = { 1 }, .bits = 4 };
 	const char *path = scratch_path("roles.token");
 	struct store *s;
 	uint32_t bits = 9;
-	size_t n;
 
 	(void)state;
 	assert_int_equal(store_create(path, &row), INRO_OK);
 	assert_int_equal(store_open(path, true, &s), INRO_OK);
 	assert_int_equal(store_token(s, &row), INRO_OK);
-	assert_int_equal(store_role(s, two[0].family, &bits), INRO_OK);
+	assert_int_equal(store_role(s, one.family, &bits), INRO_OK);
 	assert_int_equal(bits, 0);
-	assert_int_equal(store_roles_add(s, two, 2), INRO_OK);
-	assert_int_equal(store_roles_add(s, &more, 1), INRO_OK);
-	assert_int_equal(store_role(s, two[0].family, &bits), INRO_OK);
+	assert_int_equal(claimed(s, &one, 0), 0);
+	assert_int_equal(claimed(s, &two, 0), 0);
+	assert_int_equal(claimed(s, &more, 0), 1);
+	more.bits = 8;
+	assert_int_equal(claimed(s, &more, 1), 5); /* forbidden: nothing is added */
+	assert_int_equal(store_role(s, one.family, &bits), INRO_OK);
 	assert_int_equal(bits, 5);
-	assert_int_equal(store_roles_get(s, &all, &n), INRO_OK);
-	assert_int_equal(n, 2);
-	assert_int_equal(all[1].bits, 2);
-	free(all);
+	assert_int_equal(store_role(s, two.family, &bits), INRO_OK);
+	assert_int_equal(bits, 2);
 	store_close(s);
 	assert_int_equal(store_open(path, false, &s), INRO_OK);
-	assert_int_equal(store_roles_add(s, &more, 1), INRO_OK); /* nothing to write */
-	more.bits = 8;
-	assert_int_equal(store_roles_add(s, &more, 1), INRO_E_TOKEN_WRITE_PROTECTED);
+	assert_int_equal(claimed(s, &one, 0), 5); /* nothing to write */
+	assert_int_equal(store_role_claim(s, &more, 0, &bits), INRO_E_TOKEN_WRITE_PROTECTED);
 	store_close(s);
 }
 

@@ -8,7 +8,6 @@
 #include "base/libcrypto/libcrypto.h"
 #include "tpm/wire/crypt.h"
 
-#define CRYPT_MAX_HASH 64
 /* The longest coordinate of a curve offered: P-521's. */
 #define CRYPT_MAX_FIELD 66
 /* An uncompressed point of that curve. */
