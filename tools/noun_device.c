@@ -133,8 +133,10 @@ static enum inro_err device_add_run(const struct call *c, json_t **ret)
 		e = device_add_with(core, call_arg(c, 0), &o.fields, keyed ? &psk : NULL, &d);
 	if (!e)
 		e = json_of_device(core, &d, ret);
-	if (!e && keyed)
+	if (!e && keyed) {
 		json_object_update_new(*ret, json_of_psk(&psk));
+		office_note_psk(&psk);
+	}
 	return e;
 }
 

@@ -2,6 +2,7 @@
 #include "backoffice/core/psk.h"
 
 #include "backoffice/pki/verifier.h"
+#include "tools/many.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/text.h"
@@ -35,6 +36,8 @@ static enum inro_err make_psk(const struct call *c, bool rotate, json_t **ret)
 			       call_number(c, "grace", 0), &p);
 	else if (!e)
 		e = psk_issue(core, call_arg(c, 0), secret_bytes(&given), &p);
+	if (!e)
+		office_note_psk(&p);
 	return e ? e : give_psk(c, &p, ret);
 }
 
@@ -124,6 +127,48 @@ static enum inro_err psk_release_run(const struct call *c, json_t **ret)
 	return e ? e : json_give(json_pack("{s:s}", "device", call_arg(c, 0)), ret);
 }
 
+/* ---- many ---- */
+
+static void add_psk(struct many *m, const char *device, const struct psk_new *p, bool made)
+{
+	json_t *doc = json_pack("{s:o s:b}", "device", json_of_text(device), "made", made);
+	json_object_update_new(doc, json_of_psk(p));
+	many_add(m, doc);
+	m->done++;
+}
+
+/* One that has a key already is told it again, so that a run that was cut off is simply repeated. */
+static enum inro_err hand_out_one(struct many *m, const char *device)
+{
+	SCOPED(psk_new) p = { 0 };
+	SCOPED(credential) now = { 0 };
+	enum inro_err e = psk_show(m->core, device, &now);
+	bool made = e == INRO_E_NOT_FOUND;
+	if (made)
+		e = psk_issue(m->core, device, BYTES_NONE, &p);
+	else if (!e)
+		e = psk_get(m->core, device, &p);
+	if (e)
+		many_failed(m, device, NULL, e);
+	else
+		add_psk(m, device, &p, made);
+	return many_ends(e) ? e : INRO_OK;
+}
+
+static enum inro_err psk_hand_out_run(const struct call *c, json_t **ret)
+{
+	AUTO(core_close_ptr) struct core *core = NULL;
+	struct many m = { .one = hand_out_one };
+	enum inro_err e = office_open(c, &core);
+	m.core = core;
+	if (!e)
+		e = many_run(&m, c);
+	if (!e)
+		e = json_give(json_pack("{s:I s:I s:s}", "keys", m.done, "failed", m.failed, "file", call_opt(c, "out")),
+			      ret);
+	return e;
+}
+
 /* ---- the rows ---- */
 
 #define ARG_DEVICE                                                                                 \
@@ -168,6 +213,28 @@ const struct cmd_verb psk_verbs[] = {
 	  .run = psk_get_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_TEXT },
+	{ .name = "hand-out",
+	  .summary = "Writes the pre-shared keys of many devices into a file; who has none gets one",
+	  .opts = OPTS({ .name = "devices",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .help = "of these devices, an id a line" },
+		       { .name = "where",
+			 .arg = "WORDS",
+			 .kind = OPT_TEXT,
+			 .help = "of the devices that this finds; see 'inro device list --help'" },
+		       { .name = "all", .kind = OPT_FLAG, .help = "of every device" },
+		       { .name = "out",
+			 .arg = "FILE",
+			 .kind = OPT_FILE,
+			 .required = true,
+			 .help = "the file, JSON lines; only its owner can read it" }),
+	  .shared = { pin_user_opts },
+	  .check = many_check,
+	  .run = psk_hand_out_run,
+	  .least = LEAST_OPERATOR,
+	  .shape = SHOW_SAID,
+	  .said = "{keys} pre-shared keys are in {file}; {failed} devices have none that can be told" },
 	{ .name = "show",
 	  .summary = "Says how a device's pre-shared key is kept, and how often it was wrong",
 	  .args = ARGS(ARG_DEVICE),

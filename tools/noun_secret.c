@@ -10,12 +10,12 @@
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/pem.h"
 #include "base/file.h"
+#include "tools/many.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/text.h"
 
 #define MESSAGE_MAX ((size_t)16 << 20)
-#define LIST_MAX    ((size_t)64 << 20)
 
 /* ---- issue, renew, list, show, moves ---- */
 
@@ -140,15 +140,12 @@ static enum inro_err check_bulk(const struct call *c)
 {
 	if (call_arg(c, 0))
 		return err_set(INRO_E_ARG, "a KEY, or --devices, --where or --all");
-	if (!call_has(c, "out"))
-		return err_set(INRO_E_ARG, "keys of many devices go to the file of --out");
-	return INRO_OK;
+	return many_check(c);
 }
 
 static enum inro_err secret_get_check(const struct call *c)
 {
 	const char *form = call_opt(c, "form");
-	int bulk = call_has(c, "devices") + call_has(c, "where") + call_has(c, "all");
 	if (!form)
 		return INRO_OK;
 	if (is_clear(c) && !call_has(c, "clear"))
@@ -156,9 +153,7 @@ static enum inro_err secret_get_check(const struct call *c)
 					   "on the way");
 	if (!strcmp(form, symkey_form_names[SYMKEY_AES_KW]) && !call_has(c, "under"))
 		return err_set(INRO_E_ARG, "aes-kw goes with --under KEY");
-	if (bulk > 1)
-		return err_set(INRO_E_ARG, "one of --devices, --where and --all");
-	if (bulk)
+	if (many_said(c))
 		return check_bulk(c);
 	return call_arg(c, 0) ? INRO_OK : err_set(INRO_E_ARG, "KEY is missing");
 }
@@ -224,115 +219,38 @@ static enum inro_err get_one(struct core *core, const struct call *c, json_t **r
 
 /* ---- get, of many ---- */
 
-struct harvest {
-	struct core *core;
-	struct symkey_delivery delivery;
-	struct buf lines; /* JSON lines */
-	json_int_t keys, failed;
-};
-
-static void add_line(struct harvest *h, json_t *doc)
-{
-	char *line = json_dumps(doc, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	if (line) {
-		buf_addf(&h->lines, "%s\n", line);
-		wipe(line, strlen(line));
-	} else {
-		h->lines.err = INRO_E_NO_MEMORY;
-	}
-	free(line);
-	json_decref(doc);
-}
-
-static void add_failure(struct harvest *h, const char *device, const char *ref, enum inro_err e)
-{
-	h->failed++;
-	add_line(h, json_pack("{s:o s:o s:s}", "device", json_of_text(device), "id",
-			      json_of_text(ref), "error", err_detail(e)));
-}
-
-/* What can't be given is told in its line; what can't be written ends it all. */
-static enum inro_err reap_device(struct harvest *h, const char *device)
+static enum inro_err give_all(struct many *m, const char *device)
 {
 	static const enum cred_state active = CRED_ACTIVE;
 	const struct symkey_search s = { .filter = { .device = device, .state = &active } };
 	SCOPED(symkey_found) l = { 0 };
-	enum inro_err e = symkey_search(h->core, &s, &l);
+	enum inro_err e = symkey_search(m->core, &s, &l);
 	if (e)
-		add_failure(h, device, NULL, e);
+		many_failed(m, device, NULL, e);
 	for (size_t i = 0; i < l.n; i++) {
 		char ref[24];
 		json_t *doc = NULL;
 		snprintf(ref, sizeof ref, "%lld", (long long)l.items[i].rec.id);
-		e = deliver(h->core, ref, &h->delivery, &doc);
+		e = deliver(m->core, ref, m->arg, &doc);
 		if (e)
-			add_failure(h, device, ref, e);
+			many_failed(m, device, ref, e);
 		else
-			add_line(h, doc);
-		h->keys += !e;
-		if (e == INRO_E_BUSY || e == INRO_E_FULL || e == INRO_E_PIN_MISSING)
+			many_add(m, doc);
+		m->done += !e;
+		if (many_ends(e))
 			return e;
 	}
-	return buf_err(&h->lines);
-}
-
-static enum inro_err reap_page(struct harvest *h, const struct device_search *s, char **ret_next)
-{
-	SCOPED(device_found) l = { 0 };
-	enum inro_err e = device_search(h->core, s, &l);
-	for (size_t i = 0; !e && i < l.n; i++)
-		e = reap_device(h, l.items[i].device_id);
-	if (!e) {
-		*ret_next = l.next;
-		l.next = NULL;
-	}
-	return e;
-}
-
-static enum inro_err reap_search(struct harvest *h, const char *where)
-{
-	struct device_search s = { .where = where };
-	char *at = NULL;
-	enum inro_err e;
-	do {
-		char *next = NULL;
-		s.after = at;
-		e = reap_page(h, &s, &next);
-		free(at);
-		at = next;
-	} while (!e && at);
-	free(at);
-	return e;
-}
-
-static enum inro_err reap_file(struct harvest *h, const char *path)
-{
-	SCOPED(buf) file = { 0 };
-	enum inro_err e = file_read(path, LIST_MAX, &file);
-	if (!e)
-		buf_add_u8(&file, 0);
-	if (!e)
-		e = buf_err(&file);
-	char *rest = (char *)file.p, *line;
-	while (!e && (line = strsep(&rest, "\n"))) {
-		line[strcspn(line, "\r")] = '\0';
-		if (*line)
-			e = reap_device(h, line);
-	}
-	return e;
+	return INRO_OK;
 }
 
 static enum inro_err get_many(struct core *core, const struct call *c, json_t **ret)
 {
-	struct harvest h = { .core = core, .delivery = delivery_of(c) };
-	const char *list = call_opt(c, "devices"), *out = call_opt(c, "out");
-	enum inro_err e = list ? reap_file(&h, list) : reap_search(&h, call_opt(c, "where"));
-	if (!e)
-		e = file_write(out, 0600, buf_bytes(&h.lines));
-	buf_clear(&h.lines);
+	const struct symkey_delivery delivery = delivery_of(c);
+	struct many m = { .core = core, .one = give_all, .arg = &delivery };
+	enum inro_err e = many_run(&m, c);
 	return e ? e
-		 : json_give(json_pack("{s:I s:I s:s s:s}", "keys", h.keys, "failed", h.failed,
-				       "file", out, "form", call_opt(c, "form")),
+		 : json_give(json_pack("{s:I s:I s:s s:s}", "keys", m.done, "failed", m.failed,
+				       "file", call_opt(c, "out"), "form", call_opt(c, "form")),
 			     ret);
 }
 

@@ -179,6 +179,7 @@ static enum inro_err serve_command(const struct call *c, json_t **ret)
 		e = fill(&g, &o);
 	if (!e)
 		asking.file = one(&g, "pin-source");
+	o.pin_known = asking.office.pin_known || asking.file || secure_getenv("CREDENTIALS_DIRECTORY");
 	if (!e)
 		e = serve_run(&o, &done);
 	return e ? e

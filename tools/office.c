@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "backoffice/core/ca_guard.h"
+#include "backoffice/core/psk.h"
 #include "backoffice/core/where.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/dn.h"
@@ -82,6 +83,7 @@ struct core_options office_options(const struct call *c)
 		.ask_password = ask_password,
 		.existing = c->verb->reads,
 		.ask_pin = signs ? ask_pin : NULL,
+		.pin_known = signs && pin_is_given(c, PIN_USER),
 		.ask_arg = (void *)(uintptr_t)c,
 	};
 }
@@ -194,3 +196,10 @@ enum inro_err office_time(const struct call *c, const char *option, int64_t *ret
 	return INRO_OK;
 }
 
+
+void office_note_psk(const struct psk_new *p)
+{
+	if (p->unsealed)
+		fprintf(stderr, "inro: note: only a hash of it is kept, as there is no key that seals secrets: it can't be told "
+				"again, and CMP can't use it; 'inro secret seal-key --token TOKEN' makes such a key\n");
+}

@@ -163,11 +163,22 @@ static enum inro_err ask(const struct pin_way *way, const char *token, bool fres
 	return INRO_OK;
 }
 
+static const char *file_of(const struct call *c, enum pin_kind kind)
+{
+	return kind == PIN_PASSWORD ? c->password_source : call_opt(c, ways[kind].option);
+}
+
+bool pin_is_given(const struct call *c, enum pin_kind kind)
+{
+	const char *value = getenv(ways[kind].environment);
+	return file_of(c, kind) || (value && value[0]);
+}
+
 enum inro_err pin_take(const struct call *c, enum pin_kind kind, const char *token, bool fresh,
 		       struct secret *ret)
 {
 	const struct pin_way *way = &ways[kind];
-	const char *path = kind == PIN_PASSWORD ? c->password_source : call_opt(c, way->option);
+	const char *path = file_of(c, kind);
 	if (path)
 		return file_read_secret(path, ret);
 	const char *value = getenv(way->environment);

@@ -29,4 +29,7 @@ extern const struct cmd_opt pin_user_opts[], pin_user_so_opts[], pin_so_opts[], 
 MUST_CHECK enum inro_err pin_take(const struct call *c, enum pin_kind kind, const char *token,
 				  bool fresh, struct secret *ret);
 
+/* Does pin_take() know it without asking a person? */
+bool pin_is_given(const struct call *c, enum pin_kind kind);
+
 #endif

@@ -35,6 +35,7 @@ struct core_options {
 	const char *tenant;   /* NULL: "default" */
 	enum role role;	      /* what this person may do; 0 is the auditor: read only */
 	core_pin_fn *ask_pin; /* NULL: every use of a private key fails with INRO_E_PIN_MISSING */
+	bool pin_known;	      /* it answers without asking a person */
 	void *ask_arg;
 };
 

@@ -86,6 +86,7 @@ struct core {
 	core_expect_fn *expect; /* core_expect() */
 	void *expect_arg;
 	core_pin_fn *ask_pin;
+	bool pin_known; /* as core_options */
 	void *ask_arg;
 	struct key_ring *ring;
 	int64_t untold_ca; /* one that nobody tells of revocations (ca/ca_end.h); 0: not looked yet */

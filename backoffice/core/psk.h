@@ -2,8 +2,8 @@
  * psk - the pre-shared key that goes with a device's id: made, verified, told, changed.
  *
  * 1. A device has one at a time; one that was rotated out may be good for a grace time.
- * 2. It is kept sealed (it can be told again) or as a scrypt hash only, as the policy says. Without
- *    a sealing key it is always the hash.
+ * 2. It is kept sealed (it can be told again) or as a scrypt hash only, as the policy says. Where there is no
+ *    sealing key, and none can be made by itself (seal_ready()), it is always the hash.
  * 3. A try is counted in the database before it is made.  After `tries` wrong ones in a row there
  *    is one further try each `lock_seconds`, until one is right or an operator releases it.
  * 4. Comparison takes a time that does not depend on how much is right.
@@ -22,6 +22,7 @@ struct psk_new {
 	struct credential rec;
 	struct secret value;
 	unsigned bits; /* of chance in it; 0: it was given */
+	bool unsealed; /* only a hash is kept, as there is no key that seals */
 };
 void psk_new_clear(struct psk_new *p);
 

@@ -6,6 +6,8 @@
  * 2. The associated data binds tenant, kind, device, algorithm and the credential's random serial:
  *    a sealed text that is moved to another row does not open there.
  * 3. Sealing and opening use the token: never inside a transaction.
+ * 4. Where an administrator has named none, the first secret that is to be sealed makes the key. It gives way to the
+ *    first one that is named.
  */
 #ifndef INRO_BACKOFFICE_CORE_SEAL_H
 #define INRO_BACKOFFICE_CORE_SEAL_H
@@ -24,7 +26,11 @@ struct seal_of {
 
 /* Is there a key that seals? */
 MUST_CHECK enum inro_err seal_is_set(struct core *c, bool *ret);
-/* INRO_E_CONFIG when there is no sealing key yet. */
+/* The same, for who is about to seal: where nobody has named a key, one is made in the token of a CA, if its PIN is at
+ * hand without asking a person (core_options.pin_known).  A PIN that is wrong there is an error; anything else that
+ * hinders it is just no key.  Not inside a transaction. */
+MUST_CHECK enum inro_err seal_ready(struct core *c, bool *ret);
+/* INRO_E_CONFIG when there is no sealing key. */
 MUST_CHECK enum inro_err seal_close(struct core *c, const struct seal_of *of, struct bytes plain,
 				    struct blob *ret);
 /* INRO_E_DAMAGED: not what was sealed for this credential. */
@@ -41,7 +47,7 @@ MUST_CHECK enum inro_err seal_random(struct core *c, size_t n, struct secret *re
 /* The URI of the key that seals, in memory of the caller's; NULL: none. */
 MUST_CHECK enum inro_err seal_key_uri(struct core *c, char **ret);
 /* The first sealing key: the one of that URI, or one made in that token.  Administrators only.
- * INRO_E_EXISTS when there is one already. */
+ * INRO_E_EXISTS when there is one already that somebody named. */
 struct seal_key_request {
 	const char *uri;   /* NULL: */
 	const char *token; /* make one here */

@@ -82,7 +82,9 @@ static enum inro_err h_get(struct http_call *call, void *arg)
 	char ca[256];
 	SCOPED(buf) der = { .max = OCSP_REQUEST_MAX };
 
-	if (!text || (size_t)(text - path) >= sizeof ca)
+	if (!text) /* somebody who looks whether there is anything */
+		return answer(call, arg, path, BYTES_NONE, true);
+	if ((size_t)(text - path) >= sizeof ca)
 		return err_set(INRO_E_NOT_FOUND, "by GET the request comes in the path, as base64");
 	memcpy(ca, path, (size_t)(text - path));
 	ca[text - path] = 0;

@@ -128,7 +128,7 @@ static const struct field fields[] = {
 	{ DOC("extensions", "ocsp_url", "URI with ${ca.name}", "", "where OCSP answers"),
 	  .kind = &kind_text, AT(ocsp_url) },
 	{ DOC("extensions", "issuer_url", "URI with ${ca.name}", "",
-	      "where the CA's certificate is"),
+	      "where the CA's certificate is; a server has it at `/ca/${ca.name}.cer`"),
 	  .kind = &kind_text, AT(issuer_url) },
 	{ DOC("extensions", "ocsp_nocheck", "yes or no", "no",
 	      "says that an OCSP signer's certificate is not itself checked (RFC 6960 4.2.2.2.1)"),

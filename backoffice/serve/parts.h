@@ -126,5 +126,6 @@ void background_round(struct serving *s, bool hangup);
 /* The routes of the server itself: /healthz, /metrics. */
 struct http_table own_routes(struct serving *s);
 struct http_table list_routes(struct serving *s);
+struct http_table cert_routes(struct serving *s);
 
 #endif

@@ -41,6 +41,7 @@ enum inro_err serving_core(struct serving *s, enum role role, struct core **ret)
 		.tenant = s->o->tenant,
 		.role = role,
 		.ask_pin = ask_pin,
+		.pin_known = s->o->pin_known,
 		.ask_arg = s,
 	};
 
@@ -169,6 +170,7 @@ static enum inro_err start_http(struct serving *s, const struct http_listen *lis
 	const struct http_table tables[] = {
 		own_routes(s),
 		list_routes(s),
+		cert_routes(s),
 		rest_table(),
 		{ responder_routes, responder_routes_n, s->responder },
 		{ est_routes, est_routes_n, &s->est },

@@ -33,6 +33,7 @@ struct serve_options {
 	struct http_limits limits;
 	const char *db, *tenant; /* as core_options */
 	core_pin_fn *ask_pin;	 /* called by one thread at a time */
+	bool pin_known;		 /* as core_options */
 	void *ask_arg;
 };
 

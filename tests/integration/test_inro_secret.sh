@@ -27,7 +27,7 @@ must inro token create office
 must inro ca create root --token office --type ec-p256 --subject "/CN=Root"
 must inro device add dev-ec --no-psk
 must inro device add dev-rsa --no-psk
-refused 1 "no key that seals" inro secret issue dev-ec --type aes-256
+INRO_PIN='' refused 1 "no key that seals" inro secret issue dev-ec --type aes-256
 must inro secret seal-key --token office
 certify() {
 	openssl req -new -newkey "$2" ${3:+-pkeyopt "$3"} -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$1" 2>/dev/null
@@ -152,3 +152,47 @@ cd howto
 awk '/^```sh/ { on = 1; next } /^```/ { on = 0 } on' "$S/docs/howto/symmetric-keys.md" >lines
 [[ $(grep -c . lines) -gt 25 ]] || fail "the page has few commands"
 PATH=$B/bin:$PATH bash -eu -o pipefail lines >out 2>&1 || fail "the page does not work: $(tail -n 5 out)"
+
+# ---- with the PIN at hand the first secret makes the key, in the token of the CA that issues; it gives way to what is named ----
+
+export INRO_HOME=$T/fresh
+must inro token create top
+must inro token create office
+must inro ca create root --token top --subject /CN=Root
+must inro ca create issuing --token office --parent root --subject /CN=Issuing
+key=$(inro device add dev-1 --json | value psk)
+[[ $(inro psk get dev-1) == "$key" ]] || fail "a pre-shared key that can't be told again"
+must inro secret issue dev-1 --type aes-256 --json >first.json
+before=$(raw "$(value id <first.json)")
+inro setting get seal.key --json >sealing
+has 'token=office' sealing || fail "sealed by $(cat sealing)"
+must inro secret seal-key --token top
+refused 1 "sealed by pkcs11:.*token=top.*reseal" inro secret seal-key --token office
+[[ $(raw "$(value id <first.json)") == "$before" && $(inro psk get dev-1) == "$key" ]] || fail "other secrets under the key that was named"
+has '"seal.key"' <(inro audit list --json) || fail "no event"
+
+# A wrong PIN is told and no key is kept as a hash in its place; without one at hand, and without a CA, it is a hash, which is told.
+export INRO_HOME=$T/second
+must inro token create office
+inro device add dev-0 2>note >/dev/null || fail "no device: $(cat note)"
+has 'only a hash' note || fail "not told: $(cat note)"
+must inro ca create root --token office --subject /CN=Root
+INRO_PIN=999999 refused 1 "PIN.*|seals secrets" inro device add dev-1
+refused 1 "no device" inro device show dev-1
+INRO_PIN='' inro device add dev-2 --json >hashed.json 2>note || fail "$(cat note)"
+[[ $(value psk_store <hashed.json) == hash ]] || fail "$(cat hashed.json)"
+must inro device add dev-3 --json >sealed.json
+[[ $(value psk_store <sealed.json) == sealed ]] || fail "$(cat sealed.json)"
+
+# Many at once: who has none gets one; a second run tells the same; a hash can't be told.
+must inro device add dev-4 --no-psk
+inro psk hand-out --all --out psks.jsonl --json >said || fail "$(cat said)"
+[[ $(value keys <said) == 2 && $(value failed <said) == 2 && $(stat -c %a psks.jsonl) == 600 ]] || fail "$(cat said psks.jsonl)"
+has '"device":"dev-3","made":false,.*"psk":"'"$(value psk <sealed.json)" psks.jsonl || fail "$(cat psks.jsonl)"
+has '"device":"dev-4","made":true,.*"psk":"'"$(inro psk get dev-4)" psks.jsonl || fail "$(cat psks.jsonl)"
+has '"device":"dev-2",.*"error":"only a hash' psks.jsonl || fail "$(cat psks.jsonl)"
+printf 'dev-4\r\nnobody\n' >list
+must inro psk hand-out --devices list --out some.jsonl
+cmp -s <(grep dev-4 psks.jsonl | sed 's/true/false/; s/,"psk_entropy_bits":[0-9]*//') <(grep dev-4 some.jsonl) || fail "another key: $(cat psks.jsonl some.jsonl)"
+has '"device":"nobody",.*"error"' some.jsonl || fail "$(cat some.jsonl)"
+refused 2 "one of --devices" inro psk hand-out --out psks.jsonl

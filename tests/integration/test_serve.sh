@@ -52,6 +52,17 @@ for none in none.crl root.pem root/delta.crl root/1.crl root/key9.crl root/x.crl
 	[[ $(status_of "$http/crl/$none") == 404 ]] || fail "there is a list $none"
 done
 
+# Certificates of CAs, where a certificate's address of its issuer leads to, without TLS too.
+curl -sS -D head -o root.cer "$http/ca/root.cer"
+cmp -s root.cer <(openssl x509 -in root.pem -outform DER) || fail "another certificate: $(cat head)"
+has -i '^content-type: application/pkix-cert' head || fail "the certificate's type: $(cat head)"
+[[ $(status_of "$https/ca/root/key1.cer") == 200 ]] || fail "no certificate of the first key"
+curl -sS "$http/ca/root.p7c" | openssl pkcs7 -inform DER -print_certs >out 2>&1
+has 'BEGIN CERTIFICATE' out || fail "no certificates: $(cat out)"
+for none in none.cer root.pem root .cer root/key2.cer root/key0.cer root/key.cer root/1.cer; do
+	[[ $(status_of "$http/ca/$none") == 404 ]] || fail "there is a certificate $none"
+done
+
 # Another start takes the same certificate; without the file there is another one at once.
 serial() {
 	foreign openssl s_client -connect "${https#https://}" </dev/null 2>/dev/null | openssl x509 -noout -serial

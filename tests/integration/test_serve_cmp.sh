@@ -9,7 +9,6 @@ cd "$T"
 
 make_office
 must inro ca create issuing --subject CN=issuing --token office --parent root >/dev/null
-must inro secret seal-key --token office >/dev/null
 must inro device add dev-1 --json >one.json
 must inro device add dev-2 --json >two.json
 psk=$(jq -r .psk one.json)

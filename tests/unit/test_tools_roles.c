@@ -163,6 +163,7 @@ static void put_more(struct line *l, const struct cmd_noun *n, const struct cmd_
 		{ "group", "update", { "--policy", "{}" } },
 		{ "secret", "reseal", { "--to", "x" } },
 		{ "secret", "get", { "--clear", NULL } },
+		{ "psk", "hand-out", { "--all", NULL } },
 		{ "secret", "seal-key", { "--key", "x" } },
 		{ "secret", "verify", { "--key-source", "given" } },
 		{ "ca", "set", { "--crl-days", "1" } },

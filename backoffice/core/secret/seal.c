@@ -4,6 +4,7 @@
  */
 #include "backoffice/core/seal.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,9 @@
 #include "backoffice/core/reach.h"
 #include "backoffice/core/setting.h"
 #include "base/clock.h"
+#include "base/log.h"
 
+#define UNNAMED	    SEAL_SETTING ".unnamed" /* the key that was made by itself, until somebody names one */
 #define HEAD	    "IS\1"
 #define HEAD_OCTETS 3
 #define KEYS_MAX    1000u
@@ -67,8 +70,11 @@ enum inro_err seal_is_set(struct core *c, bool *ret)
 
 static enum inro_err current(struct core *c, char **ret)
 {
-	enum inro_err e = seal_key_uri(c, ret);
+	bool ready;
+	enum inro_err e = seal_ready(c, &ready);
 
+	if (e == INRO_OK)
+		e = seal_key_uri(c, ret);
 	if (e == INRO_OK && !*ret)
 		return err_set(INRO_E_CONFIG, "there is no key that seals secrets; 'inro secret "
 					      "seal-key --token TOKEN' makes one");
@@ -173,9 +179,8 @@ enum inro_err seal_random(struct core *c, size_t n, struct secret *ret)
 
 /* ---- which key ---- */
 
-static enum inro_err make_key(struct core *c, const char *label_of_token, struct buf *ret_uri)
+static enum inro_err make_key(struct core *c, const char *token_uri, struct buf *ret_uri)
 {
-	SCOPED(buf) where = { 0 };
 	SCOPED(buf) id = { 0 };
 	SCOPED(p11_uri) u = { 0 };
 	uint8_t chance[4];
@@ -185,10 +190,8 @@ static enum inro_err make_key(struct core *c, const char *label_of_token, struct
 		.label = label, .type = CKK_AES, .crypt = true, .only = CKM_AES_GCM
 	};
 	struct token *token;
-	enum inro_err e = core_token_uri(label_of_token, &where);
+	enum inro_err e = core_token(c, token_uri, &token);
 
-	if (e == INRO_OK)
-		e = core_token(c, (const char *)where.p, &token);
 	if (e == INRO_OK)
 		e = random_fill(chance, sizeof chance);
 	if (e != INRO_OK)
@@ -217,12 +220,16 @@ static enum inro_err make_key(struct core *c, const char *label_of_token, struct
 static enum inro_err choose_key(struct core *c, const struct seal_key_request *r, char **ret)
 {
 	SCOPED(buf) uri = { 0 };
+	SCOPED(buf) where = { 0 };
 	struct token_secret *key;
-	enum inro_err e;
+	enum inro_err e = INRO_OK;
 
 	if (!r->uri == !r->token)
 		return err_set(INRO_E_ARG, "either a key or a token to make one in is named");
-	e = r->uri ? core_key_ref(r->uri, &uri) : make_key(c, r->token, &uri);
+	if (r->token)
+		e = core_token_uri(r->token, &where);
+	if (e == INRO_OK)
+		e = r->uri ? core_key_ref(r->uri, &uri) : make_key(c, (const char *)where.p, &uri);
 	if (e == INRO_OK) /* as it was given: it may say where the PIN is */
 		e = core_secret_key(c, r->uri ? r->uri : (const char *)uri.p, &key);
 	if (e == INRO_OK)
@@ -232,7 +239,8 @@ static enum inro_err choose_key(struct core *c, const struct seal_key_request *r
 
 struct key_set {
 	const char *uri;
-	bool first; /* there must be none yet */
+	bool first;   /* there must be none yet */
+	bool unnamed; /* nobody has named it */
 };
 
 static enum inro_err record_key(struct core *c, const char *uri, const char *before)
@@ -269,6 +277,8 @@ static enum inro_err set_work(struct core *c, void *arg)
 		e = setting_set(c, name, s->uri);
 	if (e == INRO_OK)
 		e = setting_set(c, SEAL_SETTING, s->uri);
+	if (e == INRO_OK)
+		e = setting_set(c, UNNAMED, s->unnamed ? s->uri : NULL);
 	return e == INRO_OK ? record_key(c, s->uri, before) : e;
 }
 
@@ -298,9 +308,101 @@ static enum inro_err set_key(struct core *c, const struct seal_key_request *r, b
 	return INRO_OK;
 }
 
-enum inro_err seal_key_set(struct core *c, const struct seal_key_request *r, char **ret)
+/* ---- none was named ---- */
+
+/* That of the CA in a token here that issues: one below another before a root, which may be kept apart; of these the
+ * newest. */
+static const struct ca *pick_ca(const struct ca *cas, size_t n)
 {
-	return set_key(c, r, true, ret);
+	const struct ca *best = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		SCOPED(p11_uri) u = { 0 };
+
+		if (!*text_or_empty(cas[i].key_uri) || p11_uri_parse(cas[i].key_uri, &u) != INRO_OK ||
+		    u.module_path || u.module_name)
+			continue;
+		if (!best || (cas[i].parent && !best->parent) ||
+		    (!cas[i].parent == !best->parent && cas[i].id > best->id))
+			best = &cas[i];
+	}
+	return best;
+}
+
+/* The token of such a CA, as a URI with its NUL; empty when there is none. */
+static enum inro_err token_of_ca(struct core *c, struct buf *ret_uri)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "state", .number = CA_ACTIVE },
+	};
+	const struct store_query q = { .conds = conds, .n = ARRAY_LEN(conds) };
+	SCOPED(p11_uri) key = { 0 };
+	struct p11_uri named = { 0 };
+	void *cas = NULL;
+	size_t n = 0;
+	const struct ca *ca;
+	enum inro_err e = core_all(c, &ca_type, &q, &cas, &n);
+
+	ca = e == INRO_OK ? pick_ca(cas, n) : NULL;
+	if (ca) {
+		e = p11_uri_parse(ca->key_uri, &key);
+		named.token = key.token; /* borrowed */
+		named.serial = key.serial;
+		p11_uri_print(&named, ret_uri);
+		buf_add_u8(ret_uri, 0);
+	}
+	list_free(&ca_type, cas, n);
+	return e == INRO_OK ? buf_err(ret_uri) : e;
+}
+
+static enum inro_err make_first(struct core *c)
+{
+	SCOPED(buf) where = { 0 };
+	SCOPED(buf) uri = { 0 };
+	struct key_set s = { .first = true, .unnamed = true };
+	struct token_secret *key;
+	enum inro_err e = token_of_ca(c, &where);
+
+	if (e != INRO_OK || !where.n)
+		return e;
+	e = make_key(c, (const char *)where.p, &uri);
+	if (e == INRO_OK)
+		e = core_secret_key(c, (const char *)uri.p, &key);
+	if (e == INRO_OK)
+		e = token_secret_check_seal(key);
+	s.uri = (const char *)uri.p;
+	if (e == INRO_OK)
+		e = core_write(c, set_work, &s);
+	return e == INRO_E_EXISTS ? INRO_OK : e; /* another program was faster */
+}
+
+static bool of_a_pin(enum inro_err e)
+{
+	return e == INRO_E_PIN_WRONG || e == INRO_E_PIN_LOCKED || e == INRO_E_PIN_MISSING;
+}
+
+enum inro_err seal_ready(struct core *c, bool *ret)
+{
+	static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER; /* one thread of a process makes it */
+	bool is = false;
+	enum inro_err e = seal_is_set(c, &is);
+
+	if (e != INRO_OK || is || !c->pin_known) {
+		*ret = is;
+		return e;
+	}
+	pthread_mutex_lock(&first);
+	e = seal_is_set(c, &is);
+	if (e == INRO_OK && !is)
+		e = make_first(c);
+	pthread_mutex_unlock(&first);
+	if (of_a_pin(e)) /* said, and not tried behind anybody's back until it is locked */
+		return err_context(e, "a key that seals secrets is made in the token of a CA ('inro secret seal-key' "
+				      "takes another token; the policy \"psk\": {\"store\": \"hash\"} needs none)");
+	if (e != INRO_OK)
+		log_debug("seal: no key by itself: %s", err_detail(e));
+	return seal_is_set(c, ret);
 }
 
 /* ---- sealed anew ---- */
@@ -464,5 +566,37 @@ enum inro_err seal_rotate(struct core *c, const struct seal_key_request *r,
 		return e;
 	*ret = report;
 	report = (struct reseal_report) { 0 };
+	return INRO_OK;
+}
+
+/* ---- the first one ---- */
+
+/* Does a key seal that was made by itself? */
+static enum inro_err is_unnamed(struct core *c, bool *ret)
+{
+	AUTO(free_chars) char *now = NULL;
+	AUTO(free_chars) char *unnamed = NULL;
+	enum inro_err e = seal_key_uri(c, &now);
+
+	if (e == INRO_OK)
+		e = setting_get(c, UNNAMED, &unnamed);
+	*ret = e == INRO_OK && now && unnamed && strcmp(now, unnamed) == 0;
+	return e;
+}
+
+/* What nobody named gives way to what somebody names. */
+enum inro_err seal_key_set(struct core *c, const struct seal_key_request *r, char **ret)
+{
+	SCOPED(reseal_report) report = { 0 };
+	bool unnamed;
+	enum inro_err e = is_unnamed(c, &unnamed);
+
+	if (e != INRO_OK || !unnamed)
+		return e != INRO_OK ? e : set_key(c, r, true, ret);
+	e = seal_rotate(c, r, &report);
+	if (e != INRO_OK)
+		return e;
+	*ret = report.uri;
+	report.uri = NULL;
 	return INRO_OK;
 }

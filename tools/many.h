@@ -1,0 +1,39 @@
+/*
+ * many - a command that is about many devices: a line of JSON for each of them in the file of --out, which only its
+ * owner reads.
+ *
+ * 1. What can't be done for one device is told in its line; the others are done.
+ * 2. The lines may be secrets: they are wiped from memory.
+ */
+#ifndef INRO_TOOLS_MANY_H
+#define INRO_TOOLS_MANY_H
+
+#include <jansson.h>
+
+#include "base/bytes.h"
+#include "tools/cmd.h"
+
+struct core;
+
+struct many {
+	struct core *core;
+	/* What is done for one; an error ends it all. */
+	enum inro_err (*one)(struct many *m, const char *device);
+	const void *arg;
+	struct buf lines;
+	json_int_t done, failed; /* `one` counts what was done */
+};
+
+/* How many of --devices, --where and --all there are. */
+int many_said(const struct call *c);
+/* One of them, and --out. */
+MUST_CHECK enum inro_err many_check(const struct call *c);
+void many_add(struct many *m, json_t *doc); /* takes it over */
+/* A line of what could not be done; counted.  ref: which of the device's; NULL: none. */
+void many_failed(struct many *m, const char *device, const char *ref, enum inro_err e);
+/* Does an error concern all that follow as well? */
+bool many_ends(enum inro_err e);
+/* All that the options name, and the file. */
+MUST_CHECK enum inro_err many_run(struct many *m, const struct call *c);
+
+#endif
