@@ -7,6 +7,7 @@
 #include "backoffice/core/ca.h"
 #include "backoffice/pki/bundle.h"
 #include "backoffice/pki/pem.h"
+#include "tools/cert_ref.h"
 #include "tools/nouns.h"
 #include "tools/pin.h"
 #include "tools/text.h"
@@ -177,12 +178,13 @@ enum inro_err cert_export_run(const struct call *c, json_t **ret)
 	SCOPED(secret) password = { 0 };
 	SCOPED(secret) pkcs8 = { 0 };
 	SCOPED(cred) cert = { 0 };
-	enum inro_err e = office_open(c, &core);
+	struct cert_ref ref = { 0 };
+	enum inro_err e = cert_ref_open(c, &core, &ref);
 
 	if (!e) /* by one who may have it */
 		e = take_password(c, &password);
 	if (!e)
-		e = cred_kept_key(core, call_arg(c, 0), call_number(c, "proposal", 0), &pkcs8,
+		e = cred_kept_key(core, ref.text, call_number(c, "proposal", 0), &pkcs8,
 				  &cert);
 	if (!e)
 		e = json_give(json_of_cred(&cert), ret);

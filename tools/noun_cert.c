@@ -12,6 +12,7 @@
 #include "tools/cert_bulk.h"
 #include "tools/cert_format.h"
 #include "tools/confirm.h"
+#include "tools/cert_ref.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/text.h"
@@ -152,9 +153,10 @@ static enum inro_err cert_show_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(cred) cert = { 0 };
-	enum inro_err e = office_open(c, &core);
+	struct cert_ref ref = { 0 };
+	enum inro_err e = cert_ref_open(c, &core, &ref);
 	if (!e)
-		e = cred_get(core, call_arg(c, 0), &cert);
+		e = cred_get(core, ref.text, &cert);
 	if (!e)
 		e = cert_give(c, core, &cert, ret);
 	return e ? e : add_asked(core, &cert, *ret);
@@ -167,9 +169,10 @@ static enum inro_err cert_approve_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(cred) cert = { 0 };
-	enum inro_err e = office_open(c, &core);
+	struct cert_ref ref = { 0 };
+	enum inro_err e = cert_ref_open(c, &core, &ref);
 	if (!e)
-		e = cred_approve(core, call_arg(c, 0), call_opt(c, "why"), &cert);
+		e = cred_approve(core, ref.text, call_opt(c, "why"), &cert);
 	if (!e)
 		e = cert_give(c, core, &cert, ret);
 	return e || cert.state != CRED_PENDING ? e : cert_give_order(core, &cert, *ret);
@@ -179,9 +182,10 @@ static enum inro_err cert_reject_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(cred) cert = { 0 };
-	enum inro_err e = office_open(c, &core);
+	struct cert_ref ref = { 0 };
+	enum inro_err e = cert_ref_open(c, &core, &ref);
 	if (!e)
-		e = cred_reject(core, call_arg(c, 0), call_opt(c, "why"), &cert);
+		e = cred_reject(core, ref.text, call_opt(c, "why"), &cert);
 	return e ? e : json_give(json_of_cred(&cert), ret);
 }
 
@@ -192,6 +196,7 @@ static enum inro_err cert_renew_run(const struct call *c, json_t **ret)
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(buf) csr = { 0 };
 	SCOPED(cred) cert = { 0 };
+	struct cert_ref ref = { 0 };
 	enum inro_err e = INRO_OK;
 	if (call_has(c, "csr"))
 		e = file_read(call_opt(c, "csr"), CSR_MAX, &csr);
@@ -201,18 +206,18 @@ static enum inro_err cert_renew_run(const struct call *c, json_t **ret)
 		.days = (unsigned)call_number(c, "days", 0),
 	};
 	if (!e)
-		e = office_open(c, &core);
+		e = cert_ref_open(c, &core, &ref);
 	if (!e)
-		e = cred_renew(core, call_arg(c, 0), &r, &cert);
+		e = cred_renew(core, ref.text, &r, &cert);
 	return e ? e : cert_give(c, core, &cert, ret);
 }
 
 /* A CA's own takes with it what it issued. */
-static enum inro_err ask_for_ca(const struct call *c, struct core *core)
+static enum inro_err ask_for_ca(const struct call *c, struct core *core, const struct cert_ref *ref)
 {
 	SCOPED(cred) cert = { 0 };
 	char what[200];
-	enum inro_err e = cred_get(core, call_arg(c, 0), &cert);
+	enum inro_err e = cred_get(core, ref->text, &cert);
 	if (e || !cert.own_ca_name)
 		return e;
 	snprintf(what, sizeof what,
@@ -225,16 +230,17 @@ static enum inro_err cert_revoke_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(cred) cert = { 0 };
+	struct cert_ref ref = { 0 };
 	struct cred_revocation r = { .reason = call_opt(c, "reason"), .why = call_opt(c, "why") };
 	int64_t invalid_ms = 0;
 	enum inro_err e = office_time(c, "invalid-at", &invalid_ms);
 	r.invalid_at = invalid_ms / 1000;
 	if (!e)
-		e = office_open(c, &core);
+		e = cert_ref_open(c, &core, &ref);
 	if (!e)
-		e = ask_for_ca(c, core);
+		e = ask_for_ca(c, core, &ref);
 	if (!e)
-		e = cred_revoke(core, call_arg(c, 0), &r, &cert);
+		e = cred_revoke(core, ref.text, &r, &cert);
 	return e ? e : json_give(json_of_revoked(&cert), ret);
 }
 
@@ -242,9 +248,10 @@ static enum inro_err move(const struct call *c, enum verb verb, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(cred) cert = { 0 };
-	enum inro_err e = office_open(c, &core);
+	struct cert_ref ref = { 0 };
+	enum inro_err e = cert_ref_open(c, &core, &ref);
 	if (!e)
-		e = cred_move(core, call_arg(c, 0), verb, call_opt(c, "why"), &cert);
+		e = cred_move(core, ref.text, verb, call_opt(c, "why"), &cert);
 	return e ? e : json_give(json_of_moved(&cert), ret);
 }
 
@@ -262,9 +269,10 @@ static enum inro_err cert_retire_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(cred) cert = { 0 };
-	enum inro_err e = office_open(c, &core);
+	struct cert_ref ref = { 0 };
+	enum inro_err e = cert_ref_open(c, &core, &ref);
 	if (!e)
-		e = cred_retire(core, call_arg(c, 0), call_opt(c, "cause"), call_opt(c, "why"),
+		e = cred_retire(core, ref.text, call_opt(c, "cause"), call_opt(c, "why"),
 				&cert);
 	return e ? e : json_give(json_of_moved(&cert), ret);
 }
@@ -273,13 +281,14 @@ static enum inro_err cert_destroy_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(cred) cert = { 0 };
+	struct cert_ref ref = { 0 };
 	SCOPED(buf) evidence = { 0 };
 	const char *path = call_opt(c, "evidence");
 	enum inro_err e = path ? file_check_target(path) : INRO_OK;
 	if (!e)
-		e = office_open(c, &core);
+		e = cert_ref_open(c, &core, &ref);
 	if (!e)
-		e = cred_destroy(core, call_arg(c, 0), call_opt(c, "why"), &evidence, &cert);
+		e = cred_destroy(core, ref.text, call_opt(c, "why"), &evidence, &cert);
 	if (!e)
 		e = json_give(json_of_cred(&cert), ret);
 	if (e)

@@ -119,6 +119,19 @@ static enum inro_err write_device(const struct call *c, device_write *write, jso
 	return e ? e : json_of_device(core, &d, ret);
 }
 
+/* The end of the sentence for people. */
+static enum inro_err tell_psk(const struct psk_new *psk, json_t *doc)
+{
+	SCOPED(buf) text = { .secret = true };
+	if (psk)
+		buf_add_str(&text, "; its pre-shared key, shown this once: ");
+	if (psk)
+		buf_add(&text, secret_bytes(&psk->value));
+	return buf_err(&text) || json_object_set_new(doc, "told", text_json(buf_bytes(&text)))
+		       ? INRO_E_NO_MEMORY
+		       : INRO_OK;
+}
+
 static enum inro_err device_add_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -137,6 +150,8 @@ static enum inro_err device_add_run(const struct call *c, json_t **ret)
 		json_object_update_new(*ret, json_of_psk(&psk));
 		office_note_psk(&psk);
 	}
+	if (!e && !c->json)
+		e = tell_psk(keyed ? &psk : NULL, *ret);
 	return e;
 }
 
@@ -413,7 +428,7 @@ const struct cmd_verb device_verbs[] = {
 	  .run = device_add_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
-	  .said = "device '{id}' is {state}; its pre-shared key, shown this once: {psk}" },
+	  .said = "device '{id}' is {state}{told}" },
 	{ .name = "list",
 	  .summary = "Lists devices",
 	  .opts = OPTS({ .name = "prefix",

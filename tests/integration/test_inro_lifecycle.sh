@@ -27,6 +27,19 @@ inro cert show "$serial" --format pkcs7 >chain.p7
 [[ $(openssl pkcs7 -in chain.p7 -print_certs | grep -c BEGIN) == 3 ]] || fail "PKCS#7"
 inro cert show "$serial" --format der | openssl x509 -inform DER -noout -subject | has press || fail "DER"
 
+# A file with the certificate names it, too.
+inro cert show "$serial" --format pem >press.pem
+openssl x509 -in press.pem -outform DER -out press.der
+for file in press.pem ./press.der chain.pem; do
+	[[ $(inro cert show "$file" --json | value serial) == "$serial" ]] || fail "not found by $file"
+done
+must inro cert hold press.pem
+must inro cert release "$PWD/press.der"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout /dev/null -subj /CN=other -out other.pem 2>/dev/null
+refused 1 "no certificate 'sha256:" inro cert revoke other.pem
+refused 1 "No such file|no such file|not found" inro cert revoke none.pem
+refused 1 "crl.*|certificate" inro cert revoke "$S/CHANGELOG.md"
+
 # ---- search, what is due ----
 
 [[ $(inro cert list --where 'device.group=line1 state=active' --json | grep -c '"serial"') == 1 ]] || fail "by group"

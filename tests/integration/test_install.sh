@@ -22,3 +22,13 @@ must "$D/usr/bin/inro" key generate --token moved --label k
 must foreign openssl pkey -provider-path "$D$providers" -provider inro -provider default -pubin \
 	-in 'pkcs11:token=moved;object=k;type=public' | has 'BEGIN PUBLIC KEY' ||
 	fail "the installed provider gives no key"
+
+# Each part alone, and all of them are everything.
+mkdir "$T/parts"
+for part in token provider command serve agent node-red; do
+	DESTDIR=$T/$part cmake --install "$B" --prefix /usr --component $part >"$T/log" 2>&1 || fail "$part: $(cat "$T/log")"
+	[[ -n $(find "$T/$part" -type f) ]] || fail "nothing is in the part $part"
+	cp -r "$T/$part/." "$T/parts/"
+done
+diff -r "$D" "$T/parts" >"$T/log" || fail "the parts are not everything: $(cat "$T/log")"
+[[ -s $T/agent/usr/bin/inro-agent && ! -e $T/agent/usr/bin/inro && ! -e $T/serve/usr/bin ]] || fail "a part has another one's files"
