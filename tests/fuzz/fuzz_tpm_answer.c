@@ -206,10 +206,11 @@ static void call_pcr_read(struct tpm *t)
 
 static void call_create_primary(struct tpm *t)
 {
+	const struct new_object what = { .template = &area, .auth = some };
 	uint32_t handle;
 	TPM2B_PUBLIC pub;
 
-	(void)!cmd_create_primary(t, TPM2_RH_OWNER, some, some, &area, &handle, &pub);
+	(void)!cmd_create_primary(t, TPM2_RH_OWNER, some, &what, &handle, &pub);
 }
 
 static void call_create(struct tpm *t)
@@ -285,9 +286,10 @@ static void call_sign(struct tpm *t)
 static void call_rsa_decrypt(struct tpm *t)
 {
 	static const TPMT_RSA_DECRYPT scheme = { .scheme = TPM2_ALG_RSAES };
+	const struct rsa_ciphertext what = { .octets = some, .scheme = &scheme };
 	SCOPED(secret) ret = { 0 };
 
-	(void)!cmd_rsa_decrypt(t, &key, some, some, &scheme, BYTES_NONE, &ret);
+	(void)!cmd_rsa_decrypt(t, &key, some, &what, &ret);
 }
 
 static void call_zgen(struct tpm *t)
@@ -311,11 +313,13 @@ static void call_hmac(struct tpm *t)
 
 static void call_cipher(struct tpm *t)
 {
-	struct cipher_step step = { .mode = TPM2_ALG_CBC, .in = some };
 	uint8_t out[32];
+	struct cipher_step step = {
+		.mode = TPM2_ALG_CBC, .in = some, .out = out, .cap = sizeof out
+	};
 	size_t n = 0;
 
-	if (cmd_encrypt_decrypt(t, &key, some, &step, out, sizeof out, &n) == INRO_OK)
+	if (cmd_encrypt_decrypt(t, &key, some, &step, &n) == INRO_OK)
 		FUZZ_REQUIRE(n <= sizeof out);
 }
 
@@ -374,17 +378,26 @@ static void call_nv_read_public(struct tpm *t)
 
 static void call_certify(struct tpm *t)
 {
+	const struct certify what = {
+		.object = &key, .object_auth = some, .by = &key, .by_auth = some, .nonce = some
+	};
 	SCOPED(buf) attest = { 0 };
 	TPMT_SIGNATURE sig;
 
-	(void)!cmd_certify(t, &key, some, &key, some, some, &attest, &sig);
+	(void)!cmd_certify(t, &what, &attest, &sig);
 }
 
 static void call_activate(struct tpm *t)
 {
+	const struct credential_blob what = { .object = &key,
+					      .object_auth = some,
+					      .ek = &key,
+					      .ek_policy = &by,
+					      .id_object = some,
+					      .secret = some };
 	SCOPED(secret) ret = { 0 };
 
-	(void)!cmd_activate_credential(t, &key, some, &key, &by, some, some, &ret);
+	(void)!cmd_activate_credential(t, &what, &ret);
 }
 
 static void call_root(struct tpm *t)

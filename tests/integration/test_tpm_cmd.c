@@ -214,20 +214,21 @@ static void test_rsa_decrypt(void **state)
 	SCOPED(secret) b = { 0 };
 	SCOPED(secret) c = { 0 };
 	uint8_t in[256];
+	const struct rsa_ciphertext by_pkcs1 = { .octets = BYTES(in, 256), .scheme = &pkcs1 };
+	const struct rsa_ciphertext by_oaep = { BYTES(in, 256), &oaep, oaep_label };
 	struct tpmkey k;
 
 	(void)state;
 	tpmkeys_make(tpm, &rsa, auth, BYTES_NONE, &k);
 	encrypt_to(&k, RSA_PKCS1_PADDING, plain, in);
-	OK(cmd_rsa_decrypt(tpm, &k.ref, auth, BYTES(in, 256), &pkcs1, BYTES_NONE, &a));
+	OK(cmd_rsa_decrypt(tpm, &k.ref, auth, &by_pkcs1, &a));
 	assert_true(secret_equal(secret_bytes(&a), plain));
 	encrypt_to(&k, RSA_PKCS1_OAEP_PADDING, plain, in);
-	OK(cmd_rsa_decrypt(tpm, &k.ref, auth, BYTES(in, 256), &oaep, oaep_label, &b));
+	OK(cmd_rsa_decrypt(tpm, &k.ref, auth, &by_oaep, &b));
 	assert_true(secret_equal(secret_bytes(&b), plain));
 	/* What is not for this key is the sender's fault, and the TPM is as well as before. */
-	assert_int_equal(cmd_rsa_decrypt(tpm, &k.ref, auth, BYTES(in, 256), &pkcs1, BYTES_NONE, &c),
-			 INRO_E_CIPHERTEXT);
-	OK(cmd_rsa_decrypt(tpm, &k.ref, auth, BYTES(in, 256), &oaep, oaep_label, &c));
+	assert_int_equal(cmd_rsa_decrypt(tpm, &k.ref, auth, &by_pkcs1, &c), INRO_E_CIPHERTEXT);
+	OK(cmd_rsa_decrypt(tpm, &k.ref, auth, &by_oaep, &c));
 	tpmkeys_drop(tpm, &k);
 }
 
@@ -308,27 +309,33 @@ static void cipher_with(const struct tpmkey *k, TPM2_ALG_ID mode, const char *na
 			struct bytes key)
 {
 	static const uint8_t in[1024] = "a long text that is to be hidden";
-	struct cipher_step step = { .mode = mode, .in = BYTES(in, 512), .iv = { 0xff, 0xff, 3 } };
-	const struct cipher_step start = step;
 	uint8_t got[1024], want[1024];
+	struct cipher_step step = { .mode = mode,
+				    .in = BYTES(in, 512),
+				    .iv = { 0xff, 0xff, 3 },
+				    .out = got,
+				    .cap = sizeof got };
+	const struct cipher_step start = step;
 	size_t n;
 
 	memset(step.iv + 15, 0xff, 1); /* CTR carries */
 	cipher(name, key, step.iv, BYTES(in, 1024), want);
-	OK(cmd_encrypt_decrypt(tpm, &k->ref, auth, &step, got, sizeof got, &n));
+	OK(cmd_encrypt_decrypt(tpm, &k->ref, auth, &step, &n));
 	assert_int_equal(n, 512);
 	step.in = BYTES(in + 512, 512);
-	OK(cmd_encrypt_decrypt(tpm, &k->ref, auth, &step, got + 512, 512, &n));
+	step.out = got + 512;
+	step.cap = 512;
+	OK(cmd_encrypt_decrypt(tpm, &k->ref, auth, &step, &n));
 	assert_memory_equal(got, want, 1024);
 	step = start;
 	memset(step.iv + 15, 0xff, 1);
 	step.decrypt = true;
 	step.in = BYTES(want, 1024);
-	OK(cmd_encrypt_decrypt(tpm, &k->ref, auth, &step, got, sizeof got, &n));
+	OK(cmd_encrypt_decrypt(tpm, &k->ref, auth, &step, &n));
 	assert_int_equal(n, 1024);
 	assert_memory_equal(got, in, 1024);
-	assert_int_equal(cmd_encrypt_decrypt(tpm, &k->ref, auth, &step, got, 1023, &n),
-			 INRO_E_TOO_SMALL);
+	step.cap = 1023;
+	assert_int_equal(cmd_encrypt_decrypt(tpm, &k->ref, auth, &step, &n), INRO_E_TOO_SMALL);
 }
 
 static void test_encrypt(void **state)
@@ -645,7 +652,12 @@ static void test_certify(void **state)
 	(void)state;
 	tpmkeys_make(tpm, &p256, auth, BYTES_NONE, &key);
 	tpmkeys_make(tpm, &restricted, BYTES_NONE, BYTES_NONE, &ak);
-	OK(cmd_certify(tpm, &key.ref, auth, &ak.ref, BYTES_NONE, nonce, &attest, &sig));
+	OK(cmd_certify(tpm,
+		       &(struct certify) { .object = &key.ref,
+					   .object_auth = auth,
+					   .by = &ak.ref,
+					   .nonce = nonce },
+		       &attest, &sig));
 	OK(crypt_verify(&ak.pub.publicArea, buf_bytes(&attest), &sig));
 	in = buf_bytes(&attest);
 	OK(wire_read_attest(&in, &said));
@@ -701,7 +713,14 @@ static void test_activate_credential(void **state)
 	OK(wire_read_2b(&in, in.n, &id));
 	OK(wire_read_2b(&in, in.n, &secret));
 	OK(root_ek_auth(tpm, &ek, &by));
-	OK(cmd_activate_credential(tpm, &k.ref, auth, &ek.ref, &by, id, secret, &got));
+	OK(cmd_activate_credential(tpm,
+				   &(struct credential_blob) { .object = &k.ref,
+							       .object_auth = auth,
+							       .ek = &ek.ref,
+							       .ek_policy = &by,
+							       .id_object = id,
+							       .secret = secret },
+				   &got));
 	session_end(tpm, by.policy);
 	assert_true(secret_equal(secret_bytes(&got), TEXT("a secret from afar")));
 	tpmkeys_drop(tpm, &k);

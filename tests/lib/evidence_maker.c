@@ -274,7 +274,8 @@ static bool fits(struct bytes seed, struct bytes mac, struct bytes over, const T
 	uint8_t key[32];
 	TPM2B_DIGEST want;
 
-	must(crypt_kdfa(TPM2_ALG_SHA256, seed, "INTEGRITY", BYTES_NONE, BYTES_NONE, 256, key) == INRO_OK &&
+	must(crypt_kdfa(&(struct crypt_kdf) { .hash = TPM2_ALG_SHA256, .secret = seed, .label = "INTEGRITY", .bits = 256 },
+			key) == INRO_OK &&
 		     crypt_hmac(TPM2_ALG_SHA256, BYTES(key, 32), parts, 2, &want) == INRO_OK,
 	     "an HMAC");
 	return bytes_equal(mac, BYTES(want.buffer, want.size));
@@ -297,8 +298,12 @@ bool maker_activate(const struct maker *m, struct bytes challenge, struct secret
 	must(wire_read_2b(&id, 64, &mac) == INRO_OK && id.n <= sizeof plain, "an identity object");
 	if (!fits(BYTES(seed, n), mac, id, &name))
 		return false;
-	must(crypt_kdfa(TPM2_ALG_SHA256, BYTES(seed, n), "STORAGE", BYTES(name.name, name.size), BYTES_NONE,
-			128, key) == INRO_OK,
+	must(crypt_kdfa(&(struct crypt_kdf) { .hash = TPM2_ALG_SHA256,
+					      .secret = BYTES(seed, n),
+					      .label = "STORAGE",
+					      .u = BYTES(name.name, name.size),
+					      .bits = 128 },
+			key) == INRO_OK,
 	     "a key");
 	memcpy(plain, id.p, id.n);
 	must(crypt_cfb(BYTES(key, 16), BYTES(iv, 16), false, plain, id.n) == INRO_OK, "a secret");

@@ -143,7 +143,10 @@ static void kdfa_is(size_t hash, size_t n)
 	};
 
 	judge_kdf("KBKDF", params, n, want);
-	assert_int_equal(crypt_kdfa(hashes[hash].id, key, "STORAGE", u, v, n * 8, out), INRO_OK);
+	assert_int_equal(crypt_kdfa(&(struct crypt_kdf) { hashes[hash].id, key, "STORAGE", u, v,
+							  n * 8 },
+				    out),
+			 INRO_OK);
 	assert_memory_equal(out, want, n);
 }
 
@@ -160,13 +163,18 @@ static void kdfe_is(size_t hash, size_t n)
 	};
 
 	judge_kdf("SSKDF", params, n, want);
-	assert_int_equal(crypt_kdfe(hashes[hash].id, key, "DUPLICATE", u, v, n * 8, out), INRO_OK);
+	assert_int_equal(crypt_kdfe(&(struct crypt_kdf) { hashes[hash].id, key, "DUPLICATE", u, v,
+							  n * 8 },
+				    out),
+			 INRO_OK);
 	assert_memory_equal(out, want, n);
 }
 
 static void test_kdf(void **state)
 {
 	static const size_t sizes[] = { 1, 16, 20, 31, 32, 33, 64, 65, 200 };
+	const struct crypt_kdf odd = { TPM2_ALG_SHA256, key, "X", u, v, 12 };
+	const struct crypt_kdf sm3 = { TPM2_ALG_SM3_256, key, "X", u, v, 16 };
 	uint8_t out[4];
 
 	(void)state;
@@ -175,8 +183,8 @@ static void test_kdf(void **state)
 			kdfa_is(i, sizes[k]);
 			kdfe_is(i, sizes[k]);
 		}
-	assert_int_equal(crypt_kdfa(TPM2_ALG_SHA256, key, "X", u, v, 12, out), INRO_E_ARG);
-	assert_int_equal(crypt_kdfe(TPM2_ALG_SM3_256, key, "X", u, v, 16, out), INRO_E_UNSUPPORTED);
+	assert_int_equal(crypt_kdfa(&odd, out), INRO_E_ARG);
+	assert_int_equal(crypt_kdfe(&sm3, out), INRO_E_UNSUPPORTED);
 }
 
 /* ---- contexts and threads ---- */

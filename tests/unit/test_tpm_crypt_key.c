@@ -220,8 +220,13 @@ static void opened_by_ecc(const struct pair *p, struct bytes encrypted, struct b
 	assert_int_equal(wire_read_2b(&encrypted, 66, &y), INRO_OK);
 	assert_int_equal(wire_end(encrypted), INRO_OK);
 	theirs = ec_public(p->curve, x, y);
-	assert_int_equal(crypt_kdfe(TPM2_ALG_SHA256, agreed(p->key, theirs, z), "DUPLICATE", x,
-				    BYTES(own->buffer, own->size), 256, out),
+	assert_int_equal(crypt_kdfe(&(struct crypt_kdf) { .hash = TPM2_ALG_SHA256,
+							  .secret = agreed(p->key, theirs, z),
+							  .label = "DUPLICATE",
+							  .u = x,
+							  .v = BYTES(own->buffer, own->size),
+							  .bits = 256 },
+				    out),
 			 INRO_OK);
 	assert_true(bytes_equal(BYTES(out, 32), seed));
 	EVP_PKEY_free(theirs);

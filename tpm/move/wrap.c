@@ -89,8 +89,11 @@ static enum inro_err add_integrity(const struct envelope *v, struct buf *b, size
 	SCOPED(buf) front = { 0 };
 	size_t n = crypt_hash_size(hash);
 	uint8_t *room;
-	enum inro_err e = crypt_kdfa(hash, secret_bytes(v->seed), "INTEGRITY", BYTES_NONE,
-				     BYTES_NONE, n * 8, key);
+	enum inro_err e = crypt_kdfa(&(struct crypt_kdf) { .hash = hash,
+							   .secret = secret_bytes(v->seed),
+							   .label = "INTEGRITY",
+							   .bits = n * 8 },
+				     key);
 
 	if (!e)
 		e = crypt_hmac(hash, BYTES(key, n), over, ARRAY_LEN(over), &mac);
@@ -117,8 +120,12 @@ static enum inro_err encrypt(const struct envelope *v, uint8_t *p, size_t n)
 	    (bits != 128 && bits != 256))
 		return err_set(INRO_E_UNSUPPORTED, "the parent is no storage key with AES-CFB: "
 						   "nothing can be wrapped for it");
-	e = crypt_kdfa(v->to->nameAlg, secret_bytes(v->seed), "STORAGE", of_name(v->name),
-		       BYTES_NONE, bits, key);
+	e = crypt_kdfa(&(struct crypt_kdf) { .hash = v->to->nameAlg,
+					     .secret = secret_bytes(v->seed),
+					     .label = "STORAGE",
+					     .u = of_name(v->name),
+					     .bits = bits },
+		       key);
 	if (!e)
 		e = crypt_cfb(BYTES(key, bits / 8), BYTES(iv, sizeof(iv)), true, p, n);
 	wipe(key, sizeof(key));

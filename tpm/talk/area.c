@@ -204,7 +204,13 @@ static enum inro_err crypt_first(const struct area_entry *a, bool encrypt, struc
 	if (e)
 		return e;
 	key_of(a, &k);
-	e = crypt_kdfa(TPM2_ALG_SHA256, BYTES(k.p, k.n), "CFB", newer, older, 256, both);
+	e = crypt_kdfa(&(struct crypt_kdf) { .hash = TPM2_ALG_SHA256,
+					     .secret = BYTES(k.p, k.n),
+					     .label = "CFB",
+					     .u = newer,
+					     .v = older,
+					     .bits = 8 * sizeof both },
+		       both);
 	if (!e && content.n)
 		e = crypt_cfb(BYTES(both, 16), BYTES(both + 16, 16), encrypt, b->p + at + 2,
 			      content.n);

@@ -27,15 +27,15 @@ MUST_CHECK enum inro_err cmd_pcr_read(struct tpm *t, const TPML_PCR_SELECTION *w
 				      TPM2B_DIGEST *ret_values_hash);
 
 /* --- objects --- */
-/* `hierarchy`: TPM2_RH_OWNER or TPM2_RH_ENDORSEMENT, with its auth. */
-MUST_CHECK enum inro_err cmd_create_primary(struct tpm *t, uint32_t hierarchy, struct bytes auth,
-					    struct bytes object_auth, const TPMT_PUBLIC *template,
-					    uint32_t *ret_handle, TPM2B_PUBLIC *ret_pub);
 struct new_object {
 	const TPMT_PUBLIC *template;
 	struct bytes auth; /* of the new object */
 	struct bytes data; /* sealed data or a value; empty when the TPM makes it */
 };
+/* `hierarchy`: TPM2_RH_OWNER or TPM2_RH_ENDORSEMENT, with its auth. */
+MUST_CHECK enum inro_err cmd_create_primary(struct tpm *t, uint32_t hierarchy, struct bytes auth,
+					    const struct new_object *what, uint32_t *ret_handle,
+					    TPM2B_PUBLIC *ret_pub);
 /* *ret is written over: it is empty. */
 MUST_CHECK enum inro_err cmd_create(struct tpm *t, const struct tpm_ref *parent,
 				    struct bytes parent_auth, const struct new_object *what,
@@ -87,9 +87,14 @@ MUST_CHECK enum inro_err cmd_unseal(struct tpm *t, const struct tpm_ref *object,
 MUST_CHECK enum inro_err cmd_sign(struct tpm *t, const struct tpm_ref *key, struct bytes auth,
 				  struct bytes digest, const TPMT_SIG_SCHEME *scheme,
 				  TPMT_SIGNATURE *ret);
+struct rsa_ciphertext {
+	struct bytes octets;
+	const TPMT_RSA_DECRYPT *scheme;
+	struct bytes label; /* OAEP's, with its NUL; may be empty */
+};
+/* INRO_E_CIPHERTEXT: it is not for this key. */
 MUST_CHECK enum inro_err cmd_rsa_decrypt(struct tpm *t, const struct tpm_ref *key,
-					 struct bytes auth, struct bytes in,
-					 const TPMT_RSA_DECRYPT *scheme, struct bytes label,
+					 struct bytes auth, const struct rsa_ciphertext *what,
 					 struct secret *ret);
 MUST_CHECK enum inro_err cmd_ecdh_zgen(struct tpm *t, const struct tpm_ref *key, struct bytes auth,
 				       const TPMS_ECC_POINT *peer, TPMS_ECC_POINT *ret);
@@ -109,10 +114,13 @@ struct cipher_step {
 	TPM2_ALG_ID mode; /* TPM2_ALG_CBC, CFB, CTR, ECB */
 	struct bytes in;  /* up to 1024 bytes */
 	uint8_t iv[16];	  /* in and out; not for ECB */
+	uint8_t *out;	  /* room for as many bytes as `in` has */
+	size_t cap;
 };
+/* INRO_E_TOO_SMALL. */
 MUST_CHECK enum inro_err cmd_encrypt_decrypt(struct tpm *t, const struct tpm_ref *key,
 					     struct bytes auth, struct cipher_step *step,
-					     uint8_t *out, size_t cap, size_t *ret_n);
+					     size_t *ret_n);
 
 /* --- policies: each extends the session's digest --- */
 MUST_CHECK enum inro_err cmd_policy_secret(struct tpm *t, const struct tpm_ref *entity,
@@ -142,14 +150,21 @@ MUST_CHECK enum inro_err cmd_nv_change_auth(struct tpm *t, const struct tpm_ref 
 					    const struct tpm_auth *by, struct bytes new_auth);
 
 /* --- attestation --- */
-MUST_CHECK enum inro_err cmd_certify(struct tpm *t, const struct tpm_ref *object,
-				     struct bytes object_auth, const struct tpm_ref *by,
-				     struct bytes by_auth, struct bytes nonce,
+struct certify {
+	const struct tpm_ref *object, *by; /* the key, and the attestation key that signs */
+	struct bytes object_auth, by_auth;
+	struct bytes nonce; /* qualifyingData */
+};
+/* Appends the TPMS_ATTEST to *ret_attest. */
+MUST_CHECK enum inro_err cmd_certify(struct tpm *t, const struct certify *what,
 				     struct buf *ret_attest, TPMT_SIGNATURE *ret_sig);
-MUST_CHECK enum inro_err cmd_activate_credential(struct tpm *t, const struct tpm_ref *object,
-						 struct bytes object_auth, const struct tpm_ref *ek,
-						 const struct tpm_auth *ek_policy,
-						 struct bytes id_object, struct bytes secret,
+struct credential_blob {
+	const struct tpm_ref *object, *ek; /* the key it was made about, and for */
+	struct bytes object_auth;
+	const struct tpm_auth *ek_policy;
+	struct bytes id_object, secret; /* what TPM2_MakeCredential gives, without their sizes */
+};
+MUST_CHECK enum inro_err cmd_activate_credential(struct tpm *t, const struct credential_blob *what,
 						 struct secret *ret);
 
 #endif

@@ -19,34 +19,31 @@ static enum inro_err read_certified(struct bytes in, struct buf *ret_attest,
 	return buf_err(ret_attest);
 }
 
-enum inro_err cmd_certify(struct tpm *t, const struct tpm_ref *object, struct bytes object_auth,
-			  const struct tpm_ref *by, struct bytes by_auth_value, struct bytes nonce,
-			  struct buf *ret_attest, TPMT_SIGNATURE *ret_sig)
+enum inro_err cmd_certify(struct tpm *t, const struct certify *what, struct buf *ret_attest,
+			  TPMT_SIGNATURE *ret_sig)
 {
 	struct tpm_command c = { .cc = TPM2_CC_Certify,
-				 .handles = { *object, *by },
-				 .auths = { by_auth(object_auth), by_auth(by_auth_value) } };
+				 .handles = { *what->object, *what->by },
+				 .auths = { by_auth(what->object_auth), by_auth(what->by_auth) } };
 	SCOPED(buf) params = { 0 };
 	SCOPED(buf) answer = { 0 };
 	enum inro_err e;
 
-	wire_add_2b(&params, nonce);
+	wire_add_2b(&params, what->nonce);
 	wire_add_sig_scheme(&params, &key_scheme);
 	e = cmd_send(t, &c, &params, NULL, &answer);
 	return e ? e : read_certified(buf_bytes(&answer), ret_attest, ret_sig);
 }
 
-enum inro_err cmd_activate_credential(struct tpm *t, const struct tpm_ref *object,
-				      struct bytes object_auth, const struct tpm_ref *ek,
-				      const struct tpm_auth *ek_policy, struct bytes id_object,
-				      struct bytes secret, struct secret *ret)
+enum inro_err cmd_activate_credential(struct tpm *t, const struct credential_blob *what,
+				      struct secret *ret)
 {
 	struct tpm_command c = { .cc = TPM2_CC_ActivateCredential,
-				 .handles = { *object, *ek },
-				 .auths = { by_auth(object_auth), *ek_policy } };
+				 .handles = { *what->object, *what->ek },
+				 .auths = { by_auth(what->object_auth), *what->ek_policy } };
 	SCOPED(buf) params = { 0 };
 
-	wire_add_2b(&params, id_object);
-	wire_add_2b(&params, secret);
+	wire_add_2b(&params, what->id_object);
+	wire_add_2b(&params, what->secret);
 	return cmd_ask_secret(t, &c, &params, sizeof(TPMU_HA), ret);
 }

@@ -42,20 +42,19 @@ static enum inro_err or_flush(struct tpm *t, enum inro_err e, uint32_t handle, u
 }
 
 enum inro_err cmd_create_primary(struct tpm *t, uint32_t hierarchy, struct bytes auth,
-				 struct bytes object_auth, const TPMT_PUBLIC *template,
-				 uint32_t *ret_handle, TPM2B_PUBLIC *ret_pub)
+				 const struct new_object *what, uint32_t *ret_handle,
+				 TPM2B_PUBLIC *ret_pub)
 {
 	struct tpm_command c = { .cc = TPM2_CC_CreatePrimary,
 				 .handles = { ref_of(hierarchy) },
 				 .auths = { by_auth(auth) },
 				 .secret_in = true };
-	struct new_object what = { .template = template, .auth = object_auth };
 	SCOPED(buf) params = { .secret = true };
 	SCOPED(buf) answer = { 0 };
 	uint32_t handle;
 	enum inro_err e;
 
-	add_new(&params, &what);
+	add_new(&params, what);
 	e = cmd_send(t, &c, &params, &handle, &answer);
 	if (e)
 		return e;

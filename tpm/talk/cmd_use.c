@@ -50,16 +50,15 @@ static enum inro_err bad_ciphertext(enum inro_err e)
 }
 
 enum inro_err cmd_rsa_decrypt(struct tpm *t, const struct tpm_ref *key, struct bytes auth,
-			      struct bytes in, const TPMT_RSA_DECRYPT *scheme, struct bytes label,
-			      struct secret *ret)
+			      const struct rsa_ciphertext *what, struct secret *ret)
 {
 	struct tpm_command c = on_key(TPM2_CC_RSA_Decrypt, key, auth);
 	SCOPED(buf) params = { 0 };
 	enum inro_err e;
 
-	wire_add_2b(&params, in);
-	wire_add_rsa_decrypt(&params, scheme);
-	wire_add_2b(&params, label);
+	wire_add_2b(&params, what->octets);
+	wire_add_rsa_decrypt(&params, what->scheme);
+	wire_add_2b(&params, what->label);
 	e = cmd_ask_secret(t, &c, &params, TPM2_MAX_RSA_KEY_BYTES, ret);
 	return e ? bad_ciphertext(e) : INRO_OK;
 }
@@ -165,11 +164,10 @@ static void add_step(struct buf *params, const struct cipher_step *step)
 	wire_add_2b(params, BYTES(step->iv, iv));
 }
 
-static enum inro_err take_step(struct bytes in, struct cipher_step *step, uint8_t *out, size_t cap,
-			       size_t *ret_n)
+static enum inro_err take_step(struct bytes in, struct cipher_step *step, size_t *ret_n)
 {
 	struct bytes data, iv;
-	enum inro_err e = wire_read_2b(&in, cap, &data);
+	enum inro_err e = wire_read_2b(&in, step->cap, &data);
 
 	if (!e)
 		e = wire_read_2b(&in, sizeof step->iv, &iv);
@@ -178,7 +176,7 @@ static enum inro_err take_step(struct bytes in, struct cipher_step *step, uint8_
 	if (e)
 		return e;
 	if (data.n)
-		memcpy(out, data.p, data.n);
+		memcpy(step->out, data.p, data.n);
 	if (iv.n)
 		memcpy(step->iv, iv.p, iv.n);
 	*ret_n = data.n;
@@ -186,16 +184,16 @@ static enum inro_err take_step(struct bytes in, struct cipher_step *step, uint8_
 }
 
 enum inro_err cmd_encrypt_decrypt(struct tpm *t, const struct tpm_ref *key, struct bytes auth,
-				  struct cipher_step *step, uint8_t *out, size_t cap, size_t *ret_n)
+				  struct cipher_step *step, size_t *ret_n)
 {
 	struct tpm_command c = secretly(on_key(TPM2_CC_EncryptDecrypt2, key, auth));
 	SCOPED(buf) params = { 0 };
 	SCOPED(buf) answer = { 0 };
 	enum inro_err e;
 
-	if (cap < step->in.n)
+	if (step->cap < step->in.n)
 		return err_set(INRO_E_TOO_SMALL, "the room is smaller than what is ciphered");
 	add_step(&params, step);
 	e = cmd_send(t, &c, &params, NULL, &answer);
-	return e ? e : take_step(buf_bytes(&answer), step, out, cap, ret_n);
+	return e ? e : take_step(buf_bytes(&answer), step, ret_n);
 }

@@ -139,12 +139,13 @@ static void keep_context(struct tpm *t)
 
 static enum inro_err create(struct tpm *t, uint32_t *ret_handle, TPM2B_PUBLIC *ret_pub)
 {
-	struct bytes owner = secret_bytes(&t->owner_auth), auth = secret_bytes(&t->root_auth);
+	struct bytes owner = secret_bytes(&t->owner_auth);
+	const struct new_object what = { .template = &srk, .auth = secret_bytes(&t->root_auth) };
 	enum inro_err e;
 
 	residents_room(t, 1, NULL);
 	do
-		e = cmd_create_primary(t, TPM2_RH_OWNER, owner, auth, &srk, ret_handle, ret_pub);
+		e = cmd_create_primary(t, TPM2_RH_OWNER, owner, &what, ret_handle, ret_pub);
 	while (e && residents_shrink(t, NULL));
 	e = tpm_auth_err(e, "owner-auth");
 	return e ? err_context(e, "making the storage root") : INRO_OK;

@@ -202,11 +202,12 @@ static enum inro_err persistent_ek(struct tpm *t, const struct ek_kind *k, struc
 static enum inro_err primary_ek(struct tpm *t, const struct ek_kind *k, struct ek *ret)
 {
 	struct bytes auth = secret_bytes(&t->endorsement_auth);
+	const struct new_object what = { .template = &k->template };
 	enum inro_err e;
 
 	do
-		e = cmd_create_primary(t, TPM2_RH_ENDORSEMENT, auth, BYTES_NONE, &k->template,
-				       &ret->ref.handle, &ret->pub);
+		e = cmd_create_primary(t, TPM2_RH_ENDORSEMENT, auth, &what, &ret->ref.handle,
+				       &ret->pub);
 	while (e && residents_shrink(t, NULL));
 	e = tpm_auth_err(e, "endorsement-auth");
 	if (e)

@@ -88,9 +88,15 @@ static enum inro_err take_answer(struct session *s, const struct start *how, str
 	if (!how->salt.n)
 		return INRO_OK;
 	e = secret_new(SESSION_DIGEST, &s->key);
-	return e ? e
-		 : crypt_kdfa(TPM2_ALG_SHA256, secret_bytes(&how->salt), "ATH", nonce, caller,
-			      8 * SESSION_DIGEST, s->key.p);
+	if (e)
+		return e;
+	return crypt_kdfa(&(struct crypt_kdf) { .hash = TPM2_ALG_SHA256,
+						.secret = secret_bytes(&how->salt),
+						.label = "ATH",
+						.u = nonce,
+						.v = caller,
+						.bits = 8 * SESSION_DIGEST },
+			  s->key.p);
 }
 
 static void add_params(struct buf *b, const struct start *how, struct bytes nonce)

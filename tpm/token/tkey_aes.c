@@ -14,7 +14,6 @@
 struct chunk {
 	struct bytes auth;
 	struct cipher_step step;
-	uint8_t *out;
 };
 
 /* Only what was done changes anything: it may be tried twice. */
@@ -23,7 +22,7 @@ static enum inro_err step_chunk(struct tpm *t, const struct tpm_ref *object, voi
 	struct chunk *c = arg;
 	struct cipher_step step = c->step;
 	size_t n = 0;
-	enum inro_err e = cmd_encrypt_decrypt(t, object, c->auth, &step, c->out, step.in.n, &n);
+	enum inro_err e = cmd_encrypt_decrypt(t, object, c->auth, &step, &n);
 
 	if (!e && n != step.in.n)
 		return err_set(INRO_E_TOKEN, "the TPM gave %zu bytes for %zu", n, step.in.n);
@@ -36,8 +35,11 @@ static enum inro_err step_chunk(struct tpm *t, const struct tpm_ref *object, voi
 static enum inro_err run_chunk(struct tkey_stream *s, struct bytes in, uint8_t *out)
 {
 	struct chunk c = { .auth = secret_bytes(&s->k->auth),
-			   .step = { .decrypt = s->decrypt, .mode = s->mode, .in = in },
-			   .out = out };
+			   .step = { .decrypt = s->decrypt,
+				     .mode = s->mode,
+				     .in = in,
+				     .out = out,
+				     .cap = in.n } };
 	enum inro_err e;
 
 	memcpy(c.step.iv, s->iv, sizeof s->iv);

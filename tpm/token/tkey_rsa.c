@@ -21,8 +21,8 @@
 static const TPMT_RSA_DECRYPT bare = { .scheme = TPM2_ALG_NULL };
 
 struct decrypting {
-	struct bytes auth, in, label;
-	const TPMT_RSA_DECRYPT *scheme;
+	struct bytes auth;
+	struct rsa_ciphertext in;
 	struct secret out;
 };
 
@@ -30,7 +30,7 @@ static enum inro_err step_decrypt(struct tpm *t, const struct tpm_ref *object, v
 {
 	struct decrypting *d = arg;
 
-	return cmd_rsa_decrypt(t, object, d->auth, d->in, d->scheme, d->label, &d->out);
+	return cmd_rsa_decrypt(t, object, d->auth, &d->in, &d->out);
 }
 
 static enum inro_err run_decrypt(struct tkey *k, struct decrypting *d)
@@ -48,7 +48,7 @@ static enum inro_err run_decrypt(struct tkey *k, struct decrypting *d)
 /* in to the private exponent, as long as the modulus. */
 static enum inro_err run_bare(struct tkey *k, struct bytes in, uint8_t *out)
 {
-	struct decrypting d = { .in = in, .scheme = &bare };
+	struct decrypting d = { .in = { .octets = in, .scheme = &bare } };
 	size_t n = pkey_sig_len(k->public);
 	enum inro_err e = run_decrypt(k, &d);
 
@@ -171,7 +171,7 @@ static enum inro_err open_oaep(struct tkey *k, const struct use_spec *spec, stru
 			       uint8_t *em, size_t *n)
 {
 	TPMT_RSA_DECRYPT scheme;
-	struct decrypting d = { .in = in, .label = spec->label, .scheme = &scheme };
+	struct decrypting d = { .in = { .octets = in, .scheme = &scheme, .label = spec->label } };
 	enum inro_err e;
 
 	if (does_oaep(k, spec, &scheme))

@@ -79,7 +79,12 @@ static enum inro_err certify_step(struct tpm *t, const struct tpm_ref *key, void
 	buf_reset(&a->signature);
 	if (e)
 		return e;
-	e = cmd_certify(t, key, a->auth, &ak, BYTES_NONE, a->nonce, &a->statement, &signature);
+	e = cmd_certify(t,
+			&(struct certify) { .object = key,
+					    .object_auth = a->auth,
+					    .by = &ak,
+					    .nonce = a->nonce },
+			&a->statement, &signature);
 	cmd_let_go(t, ak.handle);
 	if (e)
 		return e;
@@ -150,8 +155,13 @@ static enum inro_err activate(struct tpm *t, const struct ek *ek, struct answeri
 		return e;
 	e = root_ek_auth(t, ek, &auth);
 	if (!e) {
-		e = cmd_activate_credential(t, &ak.ref, BYTES_NONE, &ek->ref, &auth, a->id_object,
-					    a->encrypted, &a->answer);
+		e = cmd_activate_credential(t,
+					    &(struct credential_blob) { .object = &ak.ref,
+									.ek = &ek->ref,
+									.ek_policy = &auth,
+									.id_object = a->id_object,
+									.secret = a->encrypted },
+					    &a->answer);
 		ek_auth_end(t, &auth);
 	}
 	ak_end(t, &ak);

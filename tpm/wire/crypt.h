@@ -30,11 +30,17 @@ MUST_CHECK enum inro_err crypt_hash(TPM2_ALG_ID hash, const struct bytes *parts,
 				    TPM2B_DIGEST *ret);
 MUST_CHECK enum inro_err crypt_hmac(TPM2_ALG_ID hash, struct bytes key, const struct bytes *parts,
 				    size_t n, TPM2B_DIGEST *ret);
+/* What goes into KDFa and KDFe (part 1, 11.4.10.2 and 11.4.10.3). */
+struct crypt_kdf {
+	TPM2_ALG_ID hash;
+	struct bytes secret; /* KDFa's key; KDFe's z, the x-coordinate of the agreed point */
+	const char *label;
+	struct bytes u, v; /* contextU and contextV, partyUInfo and partyVInfo */
+	size_t bits;	   /* of output: a multiple of 8, at most 65536 */
+};
 /* bits / 8 bytes of out are filled. */
-MUST_CHECK enum inro_err crypt_kdfa(TPM2_ALG_ID hash, struct bytes key, const char *label,
-				    struct bytes u, struct bytes v, size_t bits, uint8_t *out);
-MUST_CHECK enum inro_err crypt_kdfe(TPM2_ALG_ID hash, struct bytes z, const char *label,
-				    struct bytes u, struct bytes v, size_t bits, uint8_t *out);
+MUST_CHECK enum inro_err crypt_kdfa(const struct crypt_kdf *what, uint8_t *out);
+MUST_CHECK enum inro_err crypt_kdfe(const struct crypt_kdf *what, uint8_t *out);
 /* AES-CFB128 in place; key 16 or 32 bytes, iv 16. */
 MUST_CHECK enum inro_err crypt_cfb(struct bytes key, struct bytes iv, bool encrypt, uint8_t *data,
 				   size_t n);

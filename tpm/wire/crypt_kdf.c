@@ -4,14 +4,8 @@
 #include "base/own.h"
 #include "tpm/wire/crypt_private.h"
 
-struct kdf {
-	TPM2_ALG_ID hash;
-	enum inro_err (*block)(const struct kdf *k, uint32_t counter, TPM2B_DIGEST *ret);
-	struct bytes secret; /* KDFa's key, KDFe's z */
-	const char *label;
-	struct bytes u, v;
-	size_t bits;
-};
+/* One hash's size of output. */
+typedef enum inro_err kdf_block(const struct crypt_kdf *k, uint32_t counter, TPM2B_DIGEST *ret);
 
 struct number {
 	uint8_t octets[4];
@@ -23,12 +17,12 @@ static struct number number_of(size_t x)
 				   (uint8_t)x } };
 }
 
-static struct bytes label_of(const struct kdf *k)
+static struct bytes label_of(const struct crypt_kdf *k)
 {
 	return BYTES(k->label, strlen(k->label) + 1); /* its NUL is part of it */
 }
 
-static enum inro_err block_a(const struct kdf *k, uint32_t counter, TPM2B_DIGEST *ret)
+static enum inro_err block_a(const struct crypt_kdf *k, uint32_t counter, TPM2B_DIGEST *ret)
 {
 	struct number i = number_of(counter), bits = number_of(k->bits);
 	struct bytes parts[] = { BYTES(i.octets, 4), label_of(k), k->u, k->v,
@@ -37,7 +31,7 @@ static enum inro_err block_a(const struct kdf *k, uint32_t counter, TPM2B_DIGEST
 	return crypt_hmac(k->hash, k->secret, parts, ARRAY_LEN(parts), ret);
 }
 
-static enum inro_err block_e(const struct kdf *k, uint32_t counter, TPM2B_DIGEST *ret)
+static enum inro_err block_e(const struct crypt_kdf *k, uint32_t counter, TPM2B_DIGEST *ret)
 {
 	struct number i = number_of(counter);
 	struct bytes parts[] = { BYTES(i.octets, 4), k->secret, label_of(k), k->u, k->v };
@@ -47,7 +41,7 @@ static enum inro_err block_e(const struct kdf *k, uint32_t counter, TPM2B_DIGEST
 
 #define MAX_BITS 65536
 
-static enum inro_err kdf_run(const struct kdf *k, uint8_t *out)
+static enum inro_err kdf_run(const struct crypt_kdf *k, kdf_block *block, uint8_t *out)
 {
 	TPM2B_DIGEST d = { 0 };
 	size_t left = k->bits / 8;
@@ -58,7 +52,7 @@ static enum inro_err kdf_run(const struct kdf *k, uint8_t *out)
 	for (uint32_t i = 1; !e && left; i++) {
 		size_t n;
 
-		e = k->block(k, i, &d);
+		e = block(k, i, &d);
 		n = e ? 0 : left < d.size ? left : d.size;
 		memcpy(out, d.buffer, n);
 		out += n;
@@ -68,28 +62,12 @@ static enum inro_err kdf_run(const struct kdf *k, uint8_t *out)
 	return e;
 }
 
-enum inro_err crypt_kdfa(TPM2_ALG_ID hash, struct bytes key, const char *label, struct bytes u,
-			 struct bytes v, size_t bits, uint8_t *out)
+enum inro_err crypt_kdfa(const struct crypt_kdf *what, uint8_t *out)
 {
-	return kdf_run(&(struct kdf) { .hash = hash,
-				       .block = block_a,
-				       .secret = key,
-				       .label = label,
-				       .u = u,
-				       .v = v,
-				       .bits = bits },
-		       out);
+	return kdf_run(what, block_a, out);
 }
 
-enum inro_err crypt_kdfe(TPM2_ALG_ID hash, struct bytes z, const char *label, struct bytes u,
-			 struct bytes v, size_t bits, uint8_t *out)
+enum inro_err crypt_kdfe(const struct crypt_kdf *what, uint8_t *out)
 {
-	return kdf_run(&(struct kdf) { .hash = hash,
-				       .block = block_e,
-				       .secret = z,
-				       .label = label,
-				       .u = u,
-				       .v = v,
-				       .bits = bits },
-		       out);
+	return kdf_run(what, block_e, out);
 }

@@ -100,8 +100,13 @@ static enum inro_err kdf_seed(const TPMT_PUBLIC *to, const char *label, const st
 
 	if (e)
 		return e;
-	return crypt_kdfe(to->nameAlg, secret_bytes(z), label, BYTES(ours->x.buffer, ours->x.size),
-			  BYTES(theirs->buffer, theirs->size), n * 8, ret->p);
+	return crypt_kdfe(&(struct crypt_kdf) { .hash = to->nameAlg,
+						.secret = secret_bytes(z),
+						.label = label,
+						.u = BYTES(ours->x.buffer, ours->x.size),
+						.v = BYTES(theirs->buffer, theirs->size),
+						.bits = n * 8 },
+			  ret->p);
 }
 
 /* TPM2B_ENCRYPTED_SECRET holds a TPMS_ECC_POINT, not a TPM2B of one. */
