@@ -177,7 +177,7 @@ CK_RV api_C_SignMessage(CK_SESSION_HANDLE session, void *param, CK_ULONG param_n
 
 	if (!e)
 		e = api_need(len, "pulSignatureLen");
-	return rv_of(e ? e : op_message_sign(at.session, BYTES(data, n), OUT(sig, len)));
+	return rv_of(e ? e : op_message_sign(at.session, false, BYTES(data, n), OUT(sig, len)));
 }
 
 CK_RV api_C_SignMessageBegin(CK_SESSION_HANDLE session, void *param, CK_ULONG param_n)
@@ -196,7 +196,7 @@ CK_RV api_C_SignMessageNext(CK_SESSION_HANDLE session, void *param, CK_ULONG par
 		return rv_of(e);
 	if (!len)
 		return rv_of(op_message_update(at.session, OP_MESSAGE_SIGN, BYTES(data, n)));
-	return rv_of(op_message_sign_last(at.session, BYTES(data, n), OUT(sig, len)));
+	return rv_of(op_message_sign(at.session, true, BYTES(data, n), OUT(sig, len)));
 }
 
 CK_RV api_C_MessageSignFinal(CK_SESSION_HANDLE session)
@@ -218,7 +218,8 @@ CK_RV api_C_VerifyMessage(CK_SESSION_HANDLE session, void *param, CK_ULONG param
 
 	if (!e)
 		e = api_need(sig, "pSignature");
-	return rv_of(e ? e : op_message_verify(at.session, BYTES(data, n), BYTES(sig, sig_n)));
+	return rv_of(e ? e
+		       : op_message_verify(at.session, false, BYTES(data, n), BYTES(sig, sig_n)));
 }
 
 CK_RV api_C_VerifyMessageBegin(CK_SESSION_HANDLE session, void *param, CK_ULONG param_n)
@@ -237,7 +238,7 @@ CK_RV api_C_VerifyMessageNext(CK_SESSION_HANDLE session, void *param, CK_ULONG p
 		return rv_of(e);
 	if (!sig)
 		return rv_of(op_message_update(at.session, OP_MESSAGE_VERIFY, BYTES(data, n)));
-	return rv_of(op_message_verify_last(at.session, BYTES(data, n), BYTES(sig, sig_n)));
+	return rv_of(op_message_verify(at.session, true, BYTES(data, n), BYTES(sig, sig_n)));
 }
 
 CK_RV api_C_MessageVerifyFinal(CK_SESSION_HANDLE session)

@@ -59,18 +59,18 @@ static enum inro_err check(struct op *op, struct bytes data, struct bytes sig)
 	return op_message_over(op, e);
 }
 
-enum inro_err op_message_sign(struct session *s, struct bytes data, struct op_out out)
+enum inro_err op_message_sign(struct session *s, bool parts, struct bytes data, struct op_out out)
 {
 	struct op *op;
-	enum inro_err e = op_message_get(s, OP_MESSAGE_SIGN, false, &op);
+	enum inro_err e = op_message_get(s, OP_MESSAGE_SIGN, parts, &op);
 
 	return e ? e : make(op, data, out);
 }
 
-enum inro_err op_message_verify(struct session *s, struct bytes data, struct bytes sig)
+enum inro_err op_message_verify(struct session *s, bool parts, struct bytes data, struct bytes sig)
 {
 	struct op *op;
-	enum inro_err e = op_message_get(s, OP_MESSAGE_VERIFY, false, &op);
+	enum inro_err e = op_message_get(s, OP_MESSAGE_VERIFY, parts, &op);
 
 	return e ? e : check(op, data, sig);
 }
@@ -99,22 +99,6 @@ enum inro_err op_message_update(struct session *s, enum op_slot slot, struct byt
 		return e;
 	e = op_feed(op, part);
 	return e ? op_message_over(op, e) : e;
-}
-
-enum inro_err op_message_sign_last(struct session *s, struct bytes part, struct op_out out)
-{
-	struct op *op;
-	enum inro_err e = op_message_get(s, OP_MESSAGE_SIGN, true, &op);
-
-	return e ? e : make(op, part, out);
-}
-
-enum inro_err op_message_verify_last(struct session *s, struct bytes part, struct bytes sig)
-{
-	struct op *op;
-	enum inro_err e = op_message_get(s, OP_MESSAGE_VERIFY, true, &op);
-
-	return e ? e : check(op, part, sig);
 }
 
 enum inro_err op_message_final(struct session *s, enum op_slot slot)

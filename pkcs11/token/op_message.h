@@ -29,16 +29,15 @@ MUST_CHECK enum inro_err op_message_crypt_next(struct session *s, enum op_slot s
 					       bool last);
 
 /* Signing and verifying: no mechanism has a parameter for each message. */
-MUST_CHECK enum inro_err op_message_sign(struct session *s, struct bytes data, struct op_out out);
-MUST_CHECK enum inro_err op_message_verify(struct session *s, struct bytes data, struct bytes sig);
-/* Begins one in parts. */
+/* Begins a message in parts, and takes one that is not the last. */
 MUST_CHECK enum inro_err op_message_begin(struct session *s, enum op_slot slot);
 MUST_CHECK enum inro_err op_message_update(struct session *s, enum op_slot slot, struct bytes part);
-/* The last part and the signature. */
-MUST_CHECK enum inro_err op_message_sign_last(struct session *s, struct bytes part,
-					      struct op_out out);
-MUST_CHECK enum inro_err op_message_verify_last(struct session *s, struct bytes part,
-						struct bytes sig);
+/* A whole message, or the last part (`parts`) of one that has begun: INRO_E_OP_NOT_INITIALIZED and
+ * INRO_E_OP_ACTIVE when it is the other. */
+MUST_CHECK enum inro_err op_message_sign(struct session *s, bool parts, struct bytes data,
+					 struct op_out out);
+MUST_CHECK enum inro_err op_message_verify(struct session *s, bool parts, struct bytes data,
+					   struct bytes sig);
 
 /* Ends it all: INRO_E_OP_NOT_INITIALIZED when there is nothing to end. */
 MUST_CHECK enum inro_err op_message_final(struct session *s, enum op_slot slot);

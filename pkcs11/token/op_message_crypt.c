@@ -220,6 +220,17 @@ static enum inro_err crypt_whole(struct op *op, struct use_spec *spec, const str
 					      : decrypt(op, spec, p, data, out);
 }
 
+/* The parameter of a message that begins, and what the backend is told of it. */
+static enum inro_err read_message(struct op *op, const struct message_in *in,
+				  struct mech_message *ret_param, struct use_spec *ret_spec)
+{
+	enum inro_err e = mech_message_read(op->use.mech, in->param, ret_param);
+
+	if (!e)
+		e = op_check_login(op);
+	return e ? e : prepare_spec(op, ret_param, in->ad, ret_spec);
+}
+
 enum inro_err op_message_crypt(struct session *s, enum op_slot slot, const struct message_in *in,
 			       struct op_out out)
 {
@@ -233,11 +244,7 @@ enum inro_err op_message_crypt(struct session *s, enum op_slot slot, const struc
 	/* without data there is no length to ask for: the tag is all */
 	if ((in->data.n > 0 || out.p) && op_answered(in->data.n, out, &e))
 		return e;
-	e = mech_message_read(op->use.mech, in->param, &p);
-	if (!e)
-		e = op_check_login(op);
-	if (!e)
-		e = prepare_spec(op, &p, in->ad, &spec);
+	e = read_message(op, in, &p, &spec);
 	if (!e)
 		e = crypt_whole(op, &spec, &p, in->data, out);
 	return op_message_over(op, e);
@@ -266,11 +273,7 @@ enum inro_err op_message_crypt_begin(struct session *s, enum op_slot slot,
 
 	if (e)
 		return e;
-	e = mech_message_read(op->use.mech, in->param, &p);
-	if (!e)
-		e = op_check_login(op);
-	if (!e)
-		e = prepare_spec(op, &p, in->ad, &spec);
+	e = read_message(op, in, &p, &spec);
 	if (!e)
 		e = keep_spec(op, &spec);
 	if (e)
