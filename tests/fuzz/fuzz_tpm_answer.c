@@ -323,7 +323,7 @@ static void call_cipher(struct tpm *t)
 		FUZZ_REQUIRE(n <= sizeof out);
 }
 
-static void policy_steps(struct tpm *t, struct session *s)
+static void policy_steps(struct tpm *t, struct tpm_session *s)
 {
 	static const TPML_DIGEST branches = { .count = 2,
 					      .digests = { { .size = 32 }, { .size = 32 } } };
@@ -339,7 +339,7 @@ static void policy_steps(struct tpm *t, struct session *s)
 
 static void call_policy(struct tpm *t)
 {
-	struct session *s;
+	struct tpm_session *s;
 
 	if (session_policy(t, &s))
 		return;

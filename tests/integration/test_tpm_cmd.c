@@ -494,7 +494,7 @@ static void test_duplicate_and_import(void **state)
 /* ---- policies ---- */
 
 /* What is sealed under the digest opens by a session that `satisfy` leads there. */
-static void unseal_by(const TPM2B_DIGEST *policy, void (*satisfy)(struct session *),
+static void unseal_by(const TPM2B_DIGEST *policy, void (*satisfy)(struct tpm_session *),
 		      struct bytes value)
 {
 	TPMT_PUBLIC sealed =
@@ -524,23 +524,23 @@ static const uint8_t owner_name[] = { 0x40, 0x00, 0x00, 0x01 };
 static TPML_PCR_SELECTION pcrs;
 static TPML_DIGEST branches;
 
-static void by_secret(struct session *s)
+static void by_secret(struct tpm_session *s)
 {
 	OK(cmd_policy_secret(tpm, &owner, BYTES_NONE, s));
 }
 
-static void by_secret_or(struct session *s)
+static void by_secret_or(struct tpm_session *s)
 {
 	by_secret(s);
 	OK(cmd_policy_or(tpm, s, &branches));
 }
 
-static void by_pcrs(struct session *s)
+static void by_pcrs(struct tpm_session *s)
 {
 	OK(cmd_policy_pcr(tpm, s, &pcrs));
 }
 
-static void by_auth_value(struct session *s)
+static void by_auth_value(struct tpm_session *s)
 {
 	OK(cmd_policy_auth_value(tpm, s));
 	OK(cmd_policy_command(tpm, s, TPM2_CC_Unseal));

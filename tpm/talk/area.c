@@ -20,7 +20,7 @@ static struct bytes trim(struct bytes value)
 	return value;
 }
 
-static struct area_entry *add_entry(struct area_plan *p, struct session *s, struct bytes value,
+static struct area_entry *add_entry(struct area_plan *p, struct tpm_session *s, struct bytes value,
 				    bool stays)
 {
 	struct area_entry *entry = &p->entries[p->n++];
@@ -41,7 +41,7 @@ static bool uses_main(const struct tpm *t, const struct area_plan *p)
 
 static enum inro_err add_policy(struct tpm *t, struct area_plan *p, const struct tpm_auth *a)
 {
-	struct session *s = a->policy;
+	struct tpm_session *s = a->policy;
 
 	if (!session_alive(t, s))
 		return err_set(INRO_E_IO, "the TPM lost a policy session");
@@ -60,7 +60,7 @@ static enum inro_err add_main(struct tpm *t, struct area_plan *p, struct bytes v
 
 static enum inro_err add_brief(struct tpm *t, struct area_plan *p, struct bytes value)
 {
-	struct session *s = &t->brief[p->n];
+	struct tpm_session *s = &t->brief[p->n];
 	enum inro_err e = session_brief(t, s);
 
 	if (!e)
@@ -437,7 +437,7 @@ enum inro_err area_open(const struct area_plan *p, struct buf *params)
 void area_done(struct tpm *t, struct area_plan *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
-		struct session *s = p->entries[i].session;
+		struct tpm_session *s = p->entries[i].session;
 
 		if (!s)
 			continue;
@@ -452,7 +452,7 @@ void area_done(struct tpm *t, struct area_plan *p)
 	}
 }
 
-static bool is_brief(const struct tpm *t, const struct session *s)
+static bool is_brief(const struct tpm *t, const struct tpm_session *s)
 {
 	return s >= t->brief && s < t->brief + MAX_SESSIONS;
 }
@@ -460,7 +460,7 @@ static bool is_brief(const struct tpm *t, const struct session *s)
 void area_failed(struct tpm *t, struct area_plan *p, bool distrust)
 {
 	for (size_t i = 0; i < p->n; i++) {
-		struct session *s = p->entries[i].session;
+		struct tpm_session *s = p->entries[i].session;
 
 		if (s)
 			s->proven = false;

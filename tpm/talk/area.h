@@ -14,7 +14,7 @@
 #include "tpm/talk/talk_private.h"
 
 struct area_entry {
-	struct session *session; /* NULL: a password */
+	struct tpm_session *session; /* NULL: a password */
 	bool policy;
 	struct bytes value; /* the password, or what is added to the session's key */
 	uint8_t attributes;

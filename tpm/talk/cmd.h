@@ -124,13 +124,13 @@ MUST_CHECK enum inro_err cmd_encrypt_decrypt(struct tpm *t, const struct tpm_ref
 
 /* --- policies: each extends the session's digest --- */
 MUST_CHECK enum inro_err cmd_policy_secret(struct tpm *t, const struct tpm_ref *entity,
-					   struct bytes auth, const struct session *s);
-MUST_CHECK enum inro_err cmd_policy_command(struct tpm *t, const struct session *s, TPM2_CC cc);
-MUST_CHECK enum inro_err cmd_policy_or(struct tpm *t, const struct session *s,
+					   struct bytes auth, const struct tpm_session *s);
+MUST_CHECK enum inro_err cmd_policy_command(struct tpm *t, const struct tpm_session *s, TPM2_CC cc);
+MUST_CHECK enum inro_err cmd_policy_or(struct tpm *t, const struct tpm_session *s,
 				       const TPML_DIGEST *branches);
-MUST_CHECK enum inro_err cmd_policy_pcr(struct tpm *t, const struct session *s,
+MUST_CHECK enum inro_err cmd_policy_pcr(struct tpm *t, const struct tpm_session *s,
 					const TPML_PCR_SELECTION *which);
-MUST_CHECK enum inro_err cmd_policy_auth_value(struct tpm *t, struct session *s);
+MUST_CHECK enum inro_err cmd_policy_auth_value(struct tpm *t, struct tpm_session *s);
 
 /* --- NV --- */
 MUST_CHECK enum inro_err cmd_nv_define(struct tpm *t, struct bytes owner_auth, struct bytes auth,

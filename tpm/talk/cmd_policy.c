@@ -4,7 +4,7 @@
 #include "tpm/talk/talk_private.h"
 
 /* A policy command that names its session alone. */
-static enum inro_err tell_session(struct tpm *t, TPM2_CC cc, const struct session *s,
+static enum inro_err tell_session(struct tpm *t, TPM2_CC cc, const struct tpm_session *s,
 				  const struct buf *params)
 {
 	struct tpm_command c = { .cc = cc, .handles = { ref_of(session_handle(s)) } };
@@ -24,7 +24,7 @@ static enum inro_err skip_secret_answer(struct bytes in)
 }
 
 enum inro_err cmd_policy_secret(struct tpm *t, const struct tpm_ref *entity, struct bytes auth,
-				const struct session *s)
+				const struct tpm_session *s)
 {
 	struct tpm_command c = { .cc = TPM2_CC_PolicySecret,
 				 .handles = { *entity, ref_of(session_handle(s)) },
@@ -41,7 +41,7 @@ enum inro_err cmd_policy_secret(struct tpm *t, const struct tpm_ref *entity, str
 	return e ? e : skip_secret_answer(buf_bytes(&answer));
 }
 
-enum inro_err cmd_policy_command(struct tpm *t, const struct session *s, TPM2_CC cc)
+enum inro_err cmd_policy_command(struct tpm *t, const struct tpm_session *s, TPM2_CC cc)
 {
 	SCOPED(buf) params = { 0 };
 
@@ -49,7 +49,7 @@ enum inro_err cmd_policy_command(struct tpm *t, const struct session *s, TPM2_CC
 	return tell_session(t, TPM2_CC_PolicyCommandCode, s, &params);
 }
 
-enum inro_err cmd_policy_or(struct tpm *t, const struct session *s, const TPML_DIGEST *branches)
+enum inro_err cmd_policy_or(struct tpm *t, const struct tpm_session *s, const TPML_DIGEST *branches)
 {
 	SCOPED(buf) params = { 0 };
 
@@ -57,7 +57,7 @@ enum inro_err cmd_policy_or(struct tpm *t, const struct session *s, const TPML_D
 	return tell_session(t, TPM2_CC_PolicyOR, s, &params);
 }
 
-enum inro_err cmd_policy_pcr(struct tpm *t, const struct session *s,
+enum inro_err cmd_policy_pcr(struct tpm *t, const struct tpm_session *s,
 			     const TPML_PCR_SELECTION *which)
 {
 	SCOPED(buf) params = { 0 };
@@ -67,7 +67,7 @@ enum inro_err cmd_policy_pcr(struct tpm *t, const struct session *s,
 	return tell_session(t, TPM2_CC_PolicyPCR, s, &params);
 }
 
-enum inro_err cmd_policy_auth_value(struct tpm *t, struct session *s)
+enum inro_err cmd_policy_auth_value(struct tpm *t, struct tpm_session *s)
 {
 	SCOPED(buf) params = { 0 };
 	enum inro_err e = tell_session(t, TPM2_CC_PolicyAuthValue, s, &params);

@@ -50,7 +50,7 @@ void root_ek_end(struct tpm *t, struct ek *ek);
  * is none. */
 MUST_CHECK enum inro_err root_ek_certificates(struct tpm *t, const struct ek *ek, struct buf *ret);
 /* A policy session that satisfies the EK's policy (PolicySecret of the endorsement hierarchy). */
-MUST_CHECK enum inro_err root_ek_session(struct tpm *t, struct session **ret);
+MUST_CHECK enum inro_err root_ek_session(struct tpm *t, struct tpm_session **ret);
 /* How the next command that uses the EK is authorised: by such a session, which ends with it, or by
  * the EK's empty auth where its template has userWithAuth (P-384, whose policy is of SHA-384).
  * After the command session_end(t, ret->policy), which is NULL for the latter. */

@@ -315,10 +315,10 @@ enum inro_err root_ek_certificates(struct tpm *t, const struct ek *ek, struct bu
 
 /* ---- authorisation ---- */
 
-enum inro_err root_ek_session(struct tpm *t, struct session **ret)
+enum inro_err root_ek_session(struct tpm *t, struct tpm_session **ret)
 {
 	const struct tpm_ref endorsement = { .handle = TPM2_RH_ENDORSEMENT };
-	struct session *s;
+	struct tpm_session *s;
 	enum inro_err e = session_policy(t, &s);
 
 	if (e)
@@ -335,7 +335,7 @@ enum inro_err root_ek_session(struct tpm *t, struct session **ret)
 
 enum inro_err root_ek_auth(struct tpm *t, const struct ek *ek, struct tpm_auth *ret)
 {
-	struct session *s;
+	struct tpm_session *s;
 	enum inro_err e;
 
 	*ret = (struct tpm_auth) { .by = BY_AUTH };

@@ -16,23 +16,23 @@ static const TPMT_SYM_DEF aes_cfb = { .algorithm = TPM2_ALG_AES,
 				      .keyBits.aes = 128,
 				      .mode.aes = TPM2_ALG_CFB };
 
-bool session_alive(const struct tpm *t, const struct session *s)
+bool session_alive(const struct tpm *t, const struct tpm_session *s)
 {
 	return s->handle && s->epoch == t->epoch;
 }
 
-uint32_t session_handle(const struct session *s)
+uint32_t session_handle(const struct tpm_session *s)
 {
 	return s->handle;
 }
 
-void session_forget(struct session *s)
+void session_forget(struct tpm_session *s)
 {
 	secret_clear(&s->key);
-	*s = (struct session) { 0 };
+	*s = (struct tpm_session) { 0 };
 }
 
-void session_flush(struct tpm *t, struct session *s)
+void session_flush(struct tpm *t, struct tpm_session *s)
 {
 	if (session_alive(t, s))
 		cmd_let_go(t, s->handle);
@@ -75,7 +75,8 @@ static enum inro_err add_salt(struct tpm *t, struct start *s)
 }
 
 /* The key comes of the salt and both nonces; without a salt there is none. */
-static enum inro_err take_answer(struct session *s, const struct start *how, struct bytes answer)
+static enum inro_err take_answer(struct tpm_session *s, const struct start *how,
+				 struct bytes answer)
 {
 	struct bytes nonce, caller = BYTES(s->nonce_caller, SESSION_DIGEST);
 	enum inro_err e = wire_read_2b(&answer, SESSION_DIGEST, &nonce);
@@ -108,7 +109,7 @@ static void add_params(struct buf *b, const struct start *how, struct bytes nonc
 	wire_add_u16(b, TPM2_ALG_SHA256);
 }
 
-static enum inro_err send_start(struct tpm *t, const struct start *how, struct session *s,
+static enum inro_err send_start(struct tpm *t, const struct start *how, struct tpm_session *s,
 				struct buf *answer)
 {
 	SCOPED(buf) params = { 0 };
@@ -128,7 +129,7 @@ static enum inro_err send_start(struct tpm *t, const struct start *how, struct s
 }
 
 /* `s` is empty, and stays so when it can't be started. */
-static enum inro_err session_start(struct tpm *t, TPM2_SE type, bool salted, struct session *s)
+static enum inro_err session_start(struct tpm *t, TPM2_SE type, bool salted, struct tpm_session *s)
 {
 	SCOPED(start) how = { .type = type, .salt_key = TPM2_RH_NULL };
 	SCOPED(buf) answer = { 0 };
@@ -154,7 +155,7 @@ static bool can_salt(const struct tpm *t)
 
 enum inro_err session_main(struct tpm *t)
 {
-	struct session *s = &t->main;
+	struct tpm_session *s = &t->main;
 
 	if (session_alive(t, s) && s->uses < SESSION_LIFE)
 		return INRO_OK;
@@ -167,15 +168,15 @@ enum inro_err session_ready(struct tpm *t)
 	return session_main(t);
 }
 
-enum inro_err session_brief(struct tpm *t, struct session *s)
+enum inro_err session_brief(struct tpm *t, struct tpm_session *s)
 {
 	session_flush(t, s);
 	return session_start(t, TPM2_SE_HMAC, can_salt(t), s);
 }
 
-enum inro_err session_policy(struct tpm *t, struct session **ret)
+enum inro_err session_policy(struct tpm *t, struct tpm_session **ret)
 {
-	struct session *s = calloc(1, sizeof *s);
+	struct tpm_session *s = calloc(1, sizeof *s);
 	enum inro_err e;
 
 	if (!s)
@@ -189,7 +190,7 @@ enum inro_err session_policy(struct tpm *t, struct session **ret)
 	return INRO_OK;
 }
 
-void session_end(struct tpm *t, struct session *s)
+void session_end(struct tpm *t, struct tpm_session *s)
 {
 	if (!s)
 		return;

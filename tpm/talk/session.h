@@ -21,8 +21,8 @@
  * key. */
 MUST_CHECK enum inro_err session_ready(struct tpm *t);
 /* A policy session; salted to the root unless the TPM is spoken to by passwords. */
-MUST_CHECK enum inro_err session_policy(struct tpm *t, struct session **ret);
-void session_end(struct tpm *t, struct session *s); /* flushes it if it is there still */
-uint32_t session_handle(const struct session *s);
+MUST_CHECK enum inro_err session_policy(struct tpm *t, struct tpm_session **ret);
+void session_end(struct tpm *t, struct tpm_session *s); /* flushes it if it is there still */
+uint32_t session_handle(const struct tpm_session *s);
 
 #endif

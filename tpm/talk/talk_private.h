@@ -22,7 +22,7 @@
 /* SHA-256: of nonces, HMACs and session keys. */
 #define SESSION_DIGEST 32
 
-struct session {
+struct tpm_session {
 	uint32_t handle; /* 0: there is none */
 	uint64_t epoch;	 /* in which it was made */
 	uint32_t uses;
@@ -67,8 +67,8 @@ struct tpm {
 	/* An authorisation of a transient object failed, and everything was made anew because of
 	 * it: the next failure is a real one. */
 	bool doubted;
-	struct session main;		    /* the salted one */
-	struct session brief[MAX_SESSIONS]; /* of one command */
+	struct tpm_session main;		    /* the salted one */
+	struct tpm_session brief[MAX_SESSIONS]; /* of one command */
 	struct buf out, in;
 
 	/* While roots.finding is set there is no storage root to which a session could be salted:
@@ -80,15 +80,15 @@ struct tpm {
 /* ---- session.c ---- */
 
 /* Whether it can be used in this turn. */
-bool session_alive(const struct tpm *t, const struct session *s);
+bool session_alive(const struct tpm *t, const struct tpm_session *s);
 /* The salted one, made when it isn't there or has been used up. */
 MUST_CHECK enum inro_err session_main(struct tpm *t);
 /* An HMAC session for one command, salted unless the root is just being found. */
-MUST_CHECK enum inro_err session_brief(struct tpm *t, struct session *s);
+MUST_CHECK enum inro_err session_brief(struct tpm *t, struct tpm_session *s);
 /* It has ended in the TPM: forgotten, its key wiped. */
-void session_forget(struct session *s);
+void session_forget(struct tpm_session *s);
 /* Flushed if it is there still, then forgotten; tpm_last_rc() stays as it is. */
-void session_flush(struct tpm *t, struct session *s);
+void session_flush(struct tpm *t, struct tpm_session *s);
 /* All but policy sessions, which are their makers'. */
 void session_flush_all(struct tpm *t);
 

@@ -25,7 +25,7 @@
 #include "tpm/wire/rc.h"
 
 struct tpm;
-struct session;
+struct tpm_session;
 
 /* How commands are authorised where both would do. */
 enum tpm_how {
@@ -88,7 +88,7 @@ struct tpm_auth {
 	enum tpm_by by;
 	struct bytes value;	/* BY_AUTH: the entity's authValue; BY_POLICY: when the policy has
 				   PolicyAuthValue.  At most AUTH_MAX bytes. */
-	struct session *policy; /* BY_POLICY */
+	struct tpm_session *policy; /* BY_POLICY */
 	bool last;		/* BY_POLICY: the session ends with this command */
 };
 

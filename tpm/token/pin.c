@@ -128,7 +128,7 @@ struct opening {
 	uint32_t rc; /* of what failed */
 };
 
-static enum inro_err add_pcrs(const struct opening *o, struct tpm *t, const struct session *s)
+static enum inro_err add_pcrs(const struct opening *o, struct tpm *t, const struct tpm_session *s)
 {
 	TPML_PCR_SELECTION which;
 	struct bytes words = bytes_of(o->at->words->pcr);
@@ -141,7 +141,7 @@ static enum inro_err add_pcrs(const struct opening *o, struct tpm *t, const stru
 }
 
 static enum inro_err open_by(struct opening *o, struct tpm *t, const struct tpm_ref *sealed,
-			     struct session *s)
+			     struct tpm_session *s)
 {
 	const struct tpm_ref index = index_of(o->record);
 	const struct tpm_auth by = { .by = BY_POLICY, .policy = s, .last = true };
@@ -159,7 +159,7 @@ static enum inro_err open_by(struct opening *o, struct tpm *t, const struct tpm_
 static enum inro_err open_step(struct tpm *t, const struct tpm_ref *sealed, void *arg)
 {
 	struct opening *o = arg;
-	struct session *s = NULL;
+	struct tpm_session *s = NULL;
 	struct words w = *o->at->words;
 	enum inro_err e = session_policy(t, &s);
 
@@ -346,10 +346,10 @@ enum inro_err pin_open(const struct pin_at *at, CK_USER_TYPE user, struct bytes 
 /* ---- changing ---- */
 
 enum inro_err pin_guard_session(struct tpm *t, const struct tpm_ref *guard, struct bytes auth,
-				TPM2_CC cc, struct session **ret)
+				TPM2_CC cc, struct tpm_session **ret)
 {
 	TPML_DIGEST branches;
-	struct session *s = NULL;
+	struct tpm_session *s = NULL;
 	enum inro_err e = pin_branches(guard->name, &branches);
 
 	if (!e)
@@ -374,7 +374,7 @@ enum inro_err pin_write_tries(struct tpm *t, const struct tpm_ref *guard, struct
 			      const struct tpm_ref *index)
 {
 	static const uint8_t tries[8] = { [7] = PIN_TRIES };
-	struct session *s = NULL;
+	struct tpm_session *s = NULL;
 	struct tpm_auth by = { .by = BY_POLICY, .last = true };
 	enum inro_err e = pin_guard_session(t, guard, auth, TPM2_CC_NV_Write, &s);
 
@@ -396,7 +396,7 @@ static enum inro_err change_auth(struct tpm *t, const struct tpm_ref *guard,
 				 const struct changing *c)
 {
 	const struct tpm_ref index = index_of(c->record);
-	struct session *s = NULL;
+	struct tpm_session *s = NULL;
 	struct tpm_auth by = { .by = BY_POLICY, .last = true };
 	enum inro_err e = pin_guard_session(t, guard, c->guard, TPM2_CC_NV_ChangeAuth, &s);
 

@@ -32,7 +32,7 @@ MUST_CHECK enum inro_err pin_branches(struct bytes guard_name, TPML_DIGEST *ret)
 
 /* Within a turn, the guard loaded. */
 MUST_CHECK enum inro_err pin_guard_session(struct tpm *t, const struct tpm_ref *guard,
-					   struct bytes auth, TPM2_CC cc, struct session **ret);
+					   struct bytes auth, TPM2_CC cc, struct tpm_session **ret);
 MUST_CHECK enum inro_err pin_write_tries(struct tpm *t, const struct tpm_ref *guard,
 					 struct bytes auth, const struct tpm_ref *index);
 

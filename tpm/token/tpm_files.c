@@ -170,7 +170,7 @@ static void leaving_clear(struct leaving *l)
 	duplicate_clear(&l->out);
 }
 
-static enum inro_err allow(struct tpm *t, struct session *s)
+static enum inro_err allow(struct tpm *t, struct tpm_session *s)
 {
 	enum inro_err e = cmd_policy_auth_value(t, s);
 

@@ -41,7 +41,7 @@ void free_pkey_ctx(EVP_PKEY_CTX **ctx)
 
 /* ---- curves ---- */
 
-static const struct curve curves[] = {
+static const struct tpm_curve curves[] = {
 	{ .id = TPM2_ECC_NIST_P224,
 	  .name = "secp224r1",
 	  .other = "P-224",
@@ -64,7 +64,7 @@ static const struct curve curves[] = {
 	  .bits = 521 },
 };
 
-enum inro_err crypt_curve(TPM2_ECC_CURVE id, const struct curve **ret)
+enum inro_err crypt_curve(TPM2_ECC_CURVE id, const struct tpm_curve **ret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(curves); i++)
 		if (curves[i].id == id) {
@@ -74,7 +74,7 @@ enum inro_err crypt_curve(TPM2_ECC_CURVE id, const struct curve **ret)
 	return err_set(INRO_E_UNSUPPORTED, "the TPM's curve 0x%04x is not offered here", id);
 }
 
-size_t crypt_curve_bytes(const struct curve *c)
+size_t crypt_curve_bytes(const struct tpm_curve *c)
 {
 	return (c->bits + 7u) / 8;
 }
@@ -133,7 +133,7 @@ static enum inro_err ecc_key(const TPMT_PUBLIC *pub, EVP_PKEY **ret)
 	const TPMS_ECC_POINT *p = &pub->unique.ecc;
 	uint8_t point[CRYPT_MAX_POINT] = { POINT_CONVERSION_UNCOMPRESSED };
 	char name[16];
-	const struct curve *c;
+	const struct tpm_curve *c;
 	size_t field;
 	enum inro_err e = crypt_curve(pub->parameters.eccDetail.curveID, &c);
 	OSSL_PARAM params[3];
@@ -187,7 +187,7 @@ static void add_rsa(struct buf *b, const TPMT_PUBLIC *pub)
 static void add_ecc(struct buf *b, const TPMT_PUBLIC *pub)
 {
 	uint8_t point[CRYPT_MAX_POINT] = { POINT_CONVERSION_UNCOMPRESSED };
-	const struct curve *c;
+	const struct tpm_curve *c;
 	size_t algorithm = der_begin(b, DER_SEQUENCE);
 
 	if (crypt_curve(pub->parameters.eccDetail.curveID, &c))
@@ -238,7 +238,7 @@ enum inro_err crypt_key_point(const EVP_PKEY *key, size_t field, TPMS_ECC_POINT 
 	return INRO_OK;
 }
 
-static const struct curve *curve_named(const char *name)
+static const struct tpm_curve *curve_named(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(curves); i++)
 		if (!strcmp(curves[i].name, name) || !strcmp(curves[i].other, name))
@@ -251,7 +251,7 @@ static enum inro_err public_of_ecc(const EVP_PKEY *key, TPMT_PUBLIC *ret)
 	TPMT_PUBLIC x = { .type = TPM2_ALG_ECC };
 	TPMS_ECC_PARMS *p = &x.parameters.eccDetail;
 	char name[64] = "";
-	const struct curve *c;
+	const struct tpm_curve *c;
 	enum inro_err e;
 
 	if (EVP_PKEY_get_group_name(key, name, sizeof name, NULL) <= 0)

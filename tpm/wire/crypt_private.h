@@ -19,7 +19,7 @@ EVP_PKEY_CTX *crypt_key_ctx(OSSL_LIB_CTX *lib, const char *algorithm);
 /* libcrypto's name of a hash; NULL for one that is not offered. */
 const char *crypt_hash_name(TPM2_ALG_ID hash);
 
-struct curve {
+struct tpm_curve {
 	TPM2_ECC_CURVE id;
 	const char *name;  /* libcrypto's */
 	const char *other; /* its other name there, which a key may tell; NULL when none */
@@ -27,8 +27,8 @@ struct curve {
 	struct bytes oid;
 };
 /* INRO_E_UNSUPPORTED */
-MUST_CHECK enum inro_err crypt_curve(TPM2_ECC_CURVE id, const struct curve **ret);
-size_t crypt_curve_bytes(const struct curve *c);
+MUST_CHECK enum inro_err crypt_curve(TPM2_ECC_CURVE id, const struct tpm_curve **ret);
+size_t crypt_curve_bytes(const struct tpm_curve *c);
 
 /* The key in a public area, of the context now in use.  A point that is not on its curve is
  * INRO_E_PUBLIC_KEY. */

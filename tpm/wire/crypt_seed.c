@@ -76,7 +76,7 @@ static enum inro_err derive(EVP_PKEY *ours, EVP_PKEY *theirs, size_t field, stru
 	return INRO_OK;
 }
 
-static enum inro_err make_key(const struct curve *c, EVP_PKEY **ret)
+static enum inro_err make_key(const struct tpm_curve *c, EVP_PKEY **ret)
 {
 	AUTO(free_pkey_ctx) EVP_PKEY_CTX *ctx = NULL;
 	OSSL_LIB_CTX *lib;
@@ -124,7 +124,7 @@ static enum inro_err seed_ecc(EVP_PKEY *key, const TPMT_PUBLIC *to, const char *
 	SCOPED(secret) z = { 0 };
 	SCOPED(secret) seed = { 0 };
 	TPMS_ECC_POINT point;
-	const struct curve *c;
+	const struct tpm_curve *c;
 	enum inro_err e = crypt_curve(to->parameters.eccDetail.curveID, &c);
 
 	if (!e)
