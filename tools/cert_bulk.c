@@ -4,7 +4,7 @@
  * 1. IN/NAME.csr (.pem, .der, .req, .p10, or no ending) becomes OUT/NAME.pem; two requests of one
  *    NAME are refused both.
  * 2. A certificate's file is complete or absent, and on disk when the command ends.  What a run
- * that was cut short has issued is written by the next one: requests are known again (bulk.h).
+ *    that was cut short has issued is written by the next one: requests are known again (bulk.h).
  * 3. OUT/errors has a line for each request that was refused: FILE, error and reason, with tabs
  *    between them.  There is no such file when none was.
  */

@@ -3,7 +3,7 @@
  *
  * 1. The answer is written only after everything else has succeeded.
  * 2. A refusal is one line on stderr: status 2 when the command line makes no sense, 3 when others
- * must approve it first, else 1.  With --json the line is a JSON object with the member "error".
+ *    must approve it first, else 1.  With --json the line is a JSON object with the member "error".
  */
 #include <locale.h>
 #include <signal.h>

@@ -3,8 +3,8 @@
  *
  * 1. An answer is found by its CA's key, by how that is named in the question, and by the serial.
  * 2. When it is full, what was asked for longest ago goes.
- * 3. cache_drop() takes away all answers about a certificate; what is put in after it by somebody who
- *    looked at the database before is refused (cache_put()).
+ * 3. cache_drop() takes away all answers about a certificate; what is put in after it by somebody
+ *    who looked at the database before is refused (cache_put()).
  * All functions may be called from any thread.
  */
 #ifndef INRO_BACKOFFICE_OCSP_CACHE_H

@@ -2,8 +2,8 @@
  * parts - operations in parts: one counted thing for every sort of key, here and in hardware.
  *
  * 1. What can be used as it comes is a stream of the key's own.  Everything else (a pair's input:
- * what is long is hashed by the core, so that only short inputs come here) is collected and used at
- * the end.
+ *    what is long is hashed by the core, so that only short inputs come here) is collected and used
+ *    at the end.
  * 2. Steps of one operation that come from several threads at once go one after the other.
  * 3. After an error, and after the end, everything is INRO_E_STATE.
  */

@@ -4,7 +4,7 @@
  * 1. Every sealed blob has its own key and nonce, derived from the master key and 32 random bytes:
  *    no number of blobs brings a nonce back.
  * 2. What a blob is (a private key, a secret key, data, ...) is part of that derivation: one never
- * opens as the other.
+ *    opens as the other.
  * 3. Any difference in the blob or in the associated data is INRO_E_DAMAGED, whatever it is.
  *
  * docs/key-hierarchy.md has the layout byte by byte.

@@ -2,7 +2,8 @@
  * soft - the backend's face: each function of backend.h in terms of auth, seal, anykey and parts.
  *
  * 1. The master key is there while the instance is unlocked.  Its memory is empty in a forked
- * child, so a byte that is never zero stands in front of it: a child never works with a zero key.
+ *    child, so a byte that is never zero stands in front of it: a child never works with a zero
+ *    key.
  * 2. The gate is held for reading while the master key is in use and for writing while it comes or
  *    goes.  Using a loaded key takes no gate.
  */

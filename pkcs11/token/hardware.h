@@ -2,7 +2,7 @@
  * hardware - what only keys in hardware can do: prove that they are in it, move by its own means.
  *
  * 1. A key that goes out so stays bound to hardware: what comes out is of use to no program, only
- * to that hardware.  It needs a login all the same, and a key that may be copied.
+ *    to that hardware.  It needs a login all the same, and a key that may be copied.
  * 2. INRO_E_UNSUPPORTED where the backend has nothing of the kind.
  * base/cryptoki/admin.h has the face; tpm/move/evidence.h and tpmfile.h the bytes.
  */

@@ -3,8 +3,7 @@
  *
  * 1. A token's file is NNNNNN.token; the number is its slot id, for ever.
  * 2. A file of that name is a whole token: it is made elsewhere, all of it in that one file and
- *    fsynced, then linked to its name,
- *    which only one of several makers gets.
+ *    fsynced, then linked to its name, which only one of several makers gets.
  * 3. Makers and removers hold `.lock`: what is half made when nobody holds it was left behind.
  * 4. NNNNNN.token-life-N is beside a token that was initialised anew N times: so that it is seen
  *    without opening it.

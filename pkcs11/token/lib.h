@@ -7,7 +7,7 @@
  *    its files are the parent's.
  * 3. A token is opened when it is used, never by listing slots.
  * 4. C_Finalize waits for the threads that are inside; what comes later finds no library.  The
- * memory of struct lib is kept for the next one, so that a late comer may look into it.
+ *    memory of struct lib is kept for the next one, so that a late comer may look into it.
  * 5. A slot's id is the number of its token's file, but for this: when another program has made a
  *    token in the slot that was shown as the empty one, C_InitToken's own goes to the next number,
  *    and until C_Finalize the two numbers are exchanged here, so that the caller finds in the slot

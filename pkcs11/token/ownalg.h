@@ -10,7 +10,7 @@
  * 1. The provider "inro-keys" of a context holds nothing of its own: the code and the state are the
  *    default provider's of that context, which stays loaded as long.
  * 2. Key managers have only the new name; signatures, ciphers, exchanges and KEMs both, because a
- * key manager may name them either way.
+ *    key manager may name them either way.
  */
 #ifndef INRO_PKCS11_TOKEN_OWNALG_H
 #define INRO_PKCS11_TOKEN_OWNALG_H

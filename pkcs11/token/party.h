@@ -4,8 +4,8 @@
  *
  * 1. What a key must be for a use is one row: attribute, classes, errors.
  * 2. Checks come in this order: the handle, class and type against the mechanism, the attribute
- * that permits the use, CKA_ALLOWED_MECHANISMS, the size, the roles of its family. Functions want
- * the token's lock held.
+ *    that permits the use, CKA_ALLOWED_MECHANISMS, the size, the roles of its family.
+ * Functions want the token's lock held.
  */
 #ifndef INRO_PKCS11_TOKEN_PARTY_H
 #define INRO_PKCS11_TOKEN_PARTY_H

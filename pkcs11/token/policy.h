@@ -7,7 +7,7 @@
  *
  * 1. A key that wraps sensitive ones is a mover: born with no use but wrapping and unwrapping, and
  *    none is ever added to it, by nobody.  That it can't decrypt is a fact of its whole life and of
- * all its copies (CKA_INRO_MOVER is in the seal), not of the moment in which somebody asks: an
+ *    all its copies (CKA_INRO_MOVER is in the seal), not of the moment in which somebody asks: an
  *    operation that has begun earlier or elsewhere can't exist.
  * 2. It was made here or is CKA_TRUSTED, and it can't leave itself: no twin of it comes in by
  *    another way.  A public key's private half is here and is held to the same.
@@ -20,9 +20,9 @@
  *    wrapped a sensitive key of one class unwraps into sensitive keys of that class only, and the
  *    reverse; a key that is not readable is wrapped by no family that has made readable ones.
  * 5. What comes of a sensitive key is sensitive, of one that is not extractable not extractable,
- * and is long enough that it can't be guessed piece by piece. PKCS#11 3.2 4.7 to 4.10, 5.18. Clulow
- * 2003; Delaune, Kremer, Steel 2008; Bortolozzo and others, CCS 2010; Bardou and others 2012.
- * docs/threat-model.md has the calls and their answers.
+ *    and is long enough that it can't be guessed piece by piece.
+ * PKCS#11 3.2 4.7 to 4.10, 5.18.  Clulow 2003; Delaune, Kremer, Steel 2008; Bortolozzo and others,
+ * CCS 2010; Bardou and others 2012.  docs/threat-model.md has the calls and their answers.
  */
 #ifndef INRO_PKCS11_TOKEN_POLICY_H
 #define INRO_PKCS11_TOKEN_POLICY_H

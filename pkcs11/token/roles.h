@@ -6,7 +6,8 @@
  * 2. Looking and adding are one transaction: of two processes that want roles which exclude each
  *    other, one gets its own.
  * 3. A family is what the backend says it is: copies, twins that were brought or unwrapped, and
- * both halves of a pair. Functions want the token's lock held.
+ *    both halves of a pair.
+ * Functions want the token's lock held.
  */
 #ifndef INRO_PKCS11_TOKEN_ROLES_H
 #define INRO_PKCS11_TOKEN_ROLES_H

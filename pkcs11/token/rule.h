@@ -3,8 +3,9 @@
  *
  * 1. A kind of object (class and key type) is a short list of rule lists, the common ones shared.
  * 2. rule_kinds.c has the tables, rule.c what is asked of them.  Nothing about an attribute is
- * decided anywhere else: kind, when it may be given, default, one-way rules, what is bound into the
- * seal, what is sealed. PKCS#11 3.2 chapter 4 (objects) and, for the parts of keys, chapter 6.
+ *    decided anywhere else: kind, when it may be given, default, one-way rules, what is bound into
+ *    the seal, what is sealed.
+ * PKCS#11 3.2 chapter 4 (objects) and, for the parts of keys, chapter 6.
  */
 #ifndef INRO_PKCS11_TOKEN_RULE_H
 #define INRO_PKCS11_TOKEN_RULE_H

@@ -7,7 +7,7 @@
  * 2. Its value lies in a struct secret.  A small pool of prepared contexts hangs on each key, taken
  *    and given back without a lock: a GCM message or an HMAC costs no fetch and no key schedule.
  * 3. In one step or in parts: struct skey_op is one operation in parts.  An AEAD is decrypted in
- * one step only, and nothing is written before its tag is checked.
+ *    one step only, and nothing is written before its tag is checked.
  * 4. Modes: FIPS 197, SP 800-38A (ECB CBC CFB OFB CTR), -38B (CMAC), -38C (CCM), -38D (GCM, GMAC),
  *    -38E (XTS), -38F (KW, KWP), RFC 8439 (ChaCha20-Poly1305), RFC 2104 (HMAC);
  *    PKCS#11 3.2 6.13 and following.  CKM_AES_CTS is CBC-CS1 of SP 800-38A's addendum.

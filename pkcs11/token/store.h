@@ -7,9 +7,9 @@
  * 3. Rows and uids are never used again.  An object's version rises with every change.
  * 4. No read stays open when a call returns.  One thread at a time, as struct db.
  * 5. Nothing is written by store_open() with `may_write` false, nor where the file or its folder
- * can't be written: every change then gives INRO_E_TOKEN_WRITE_PROTECTED.  An earlier version is
- * read as it is; it is brought to this one when it is opened for writing, in one transaction, after
- * it was copied to NAME.v1 (NAME is the file's, 1 the version) beside it.
+ *    can't be written: every change then gives INRO_E_TOKEN_WRITE_PROTECTED.  An earlier version is
+ *    read as it is; it is brought to this one when it is opened for writing, in one transaction,
+ *    after it was copied to NAME.v1 (NAME is the file's, 1 the version) beside it.
  * 6. A change is made only to the token that store_token() showed last: when another process has
  *    initialised it anew since, INRO_E_LOGIN; when it was removed, INRO_E_NO_TOKEN.
  * docs/store-format.md has the tables.

@@ -2,8 +2,8 @@
  * migrate - a whole token of SoftHSM's as a token of ours.
  *
  * 1. The new token is made and filled in a home of its own inside the real one, `.import-XXXXXX`,
- * and brought over by `restore` when it is whole: nobody ever sees a part of it, and a process that
- * is killed leaves only that folder, which the next import removes.
+ *    and brought over by `restore` when it is whole: nobody ever sees a part of it, and a process
+ *    that is killed leaves only that folder, which the next import removes.
  * 2. What the module refuses is found out there, so before anything is in the real home.
  * 3. It knows the token through Cryptoki and admin.h only.
  *

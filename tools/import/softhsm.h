@@ -14,7 +14,7 @@
  * PIN in 1500 + salt[7] rounds.
  *
  * 1. Whatever is in a file, the parser answers INRO_OK or INRO_E_DAMAGED and reads nothing behind
- * it.
+ *    it.
  * 2. Attributes borrow from the object's file; secrets are decrypted into secret memory only.
  */
 #ifndef INRO_TOOLS_IMPORT_SOFTHSM_H

@@ -4,7 +4,7 @@
  * 1. One stage at a time in a home: `.import.lock` is held for as long as it is there.
  * 2. What a killed program left there is removed by the next one that takes the lock.
  * 3. INRO_HOME names the stage from stage_begin() to stage_leave() or stage_clear(): no module may
- * be open over either of these.
+ *    be open over either of these.
  */
 #ifndef INRO_TOOLS_IMPORT_STAGE_H
 #define INRO_TOOLS_IMPORT_STAGE_H

@@ -2,17 +2,17 @@
  * embedded - libtpms as a link: one TPM a home, of which every process has a copy.
  *
  * 1. A turn is the lock on HOME/tpm/lock.  Nobody owns the TPM between turns; within one there is
- * no second owner, in this process or another.
+ *    no second owner, in this process or another.
  * 2. The state on disk is the TPM.  A copy in memory that was made from another state is thrown
- * away at the beginning of a turn and made anew, a new epoch; one that was made from this very
- * state goes on, with its sessions and objects, whoever else had turns meanwhile.
+ *    away at the beginning of a turn and made anew, a new epoch; one that was made from this very
+ *    state goes on, with its sessions and objects, whoever else had turns meanwhile.
  * 3. What a command changes in the permanent state, wanted (`durable`) or by the way (the count of
- * a PIN index after a wrong PIN or a right one), is on disk before its response is given.  The
- * clock alone changes nothing there, nor does TPM2_Startup.
+ *    a PIN index after a wrong PIN or a right one), is on disk before its response is given.  The
+ *    clock alone changes nothing there, nor does TPM2_Startup.
  * 4. When the disk doesn't take it the command has failed and the copy in memory is thrown away:
- * the memory is never ahead of the disk.
+ *    the memory is never ahead of the disk.
  * 5. One library, one TPM: a link whose turn comes after another's (another home in the same
- * process) throws that one's copy away.
+ *    process) throws that one's copy away.
  * 6. What is in volatile memory only (PCRs, orderly NV indices, what lasts until a reset) is each
  *    process's own, and gone with its epoch, as after a loss of power.
  * 7. There is no TPM2_Shutdown at the end.  It would be a write and a sync, would make every other

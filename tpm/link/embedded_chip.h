@@ -5,12 +5,12 @@
  * 2. It has one state, without locks: the caller makes sure that one thread is here at a time.
  * 3. What the TPM wants to keep over a loss of power is left in *ret_kept; nothing is on disk yet.
  *    What TPM2_Startup alone wants to keep (it counts its calls) is dropped: processes that only
- * use keys leave the state alone and need not know of each other.  The next thing that is kept has
- *    it.
+ *    use keys leave the state alone and need not know of each other.  The next thing that is kept
+ *    has it.
  * 4. libcrypto is used with the library context of crypt.h, inside fork_gate but for commands that
  *    may take long (the making of keys, self-tests).
  * 5. A forked child's copy begins with chip_forget(); it can then be switched on, also when a
- * thread of the parent was in the middle of a command.
+ *    thread of the parent was in the middle of a command.
  */
 #ifndef INRO_TPM_LINK_EMBEDDED_CHIP_H
 #define INRO_TPM_LINK_EMBEDDED_CHIP_H

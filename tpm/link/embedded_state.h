@@ -7,13 +7,13 @@
  * HOME/tpm/state.new   one that is being written; what a killed process leaves is written over
  *
  * 1. The state is whole and on disk, or the one before it is: temporary, fsync, rename, fsync of
- * the folder.  A kill or a loss of power at any moment leaves one that opens.
+ *    the folder.  A kill or a loss of power at any moment leaves one that opens.
  * 2. A damaged state is told and left as it is; it is never used and never replaced.
  * 3. Which state a process has in memory is known by the file itself: it holds it open, and sees
- * that it lost its name when another took its place.  There is no number beside it that could be
- * out of step after a kill, and a state that was put back from a backup is noticed as well.
+ *    that it lost its name when another took its place.  There is no number beside it that could be
+ *    out of step after a kill, and a state that was put back from a backup is noticed as well.
  * 4. A process that takes turn after turn stands in the queue every few milliseconds: others get
- * in.
+ *    in.
  * 5. Between lock and unlock the caller is the only one, of all processes of this machine.
  */
 #ifndef INRO_TPM_LINK_EMBEDDED_STATE_H

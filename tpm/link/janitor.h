@@ -5,7 +5,7 @@
  *    the word changes; it ends by itself when there is nothing to come back for.
  * 2. All signals are blocked in it: they are the application's.
  * 3. In a forked child there is none, and the lock may be anything: no function may be called
- * there.
+ *    there.
  */
 #ifndef INRO_TPM_LINK_JANITOR_H
 #define INRO_TPM_LINK_JANITOR_H

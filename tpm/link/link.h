@@ -10,7 +10,7 @@
  *
  * 1. Nothing is opened before the first turn: a link costs nothing until it is used.
  * 2. A turn is exclusive: against other threads by the caller (tpm_enter()), against other
- * processes by the link.  Between turns others may have had the TPM.
+ *    processes by the link.  Between turns others may have had the TPM.
  * 3. What was in the TPM's volatile memory (transient objects, sessions) is gone when *ret_epoch is
  *    another than at the last turn: the TPM was reset, another process had it, the connection is
  *    new.  Contexts saved before may still load; whether they do, the TPM says.

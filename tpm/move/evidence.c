@@ -1,12 +1,12 @@
 /*
  * evidence - is this key in a TPM?  Each step rests on the one before it:
  *
- * 1. A maker vouches that the endorsement key is that of a TPM of his (certificates), or who asks knows
- * it.
+ * 1. A maker vouches that the endorsement key is that of a TPM of his (certificates), or who asks
+ *    knows it.
  * 2. The attestation key lives beside that endorsement key: somebody has challenged it.
  * 3. The attestation key signs only what the TPM itself says (restricted).
  * 4. The TPM says that it holds a key of this Name; the Name is a hash of what the key is and may
- * do.
+ *    do.
  */
 #include "tpm/move/evidence.h"
 

@@ -5,7 +5,7 @@
  *    session.  One HMAC session can't be used twice in a command, so that a second authValue has a
  *    session of its own, for this command; an empty one goes as a password.
  * 2. What is to be encrypted is encrypted by the first entry that is an HMAC session.  When there
- * is none, the salted one is added without a handle.
+ *    is none, the salted one is added without a handle.
  * 3. While the storage root is being found nothing can be salted to it: see struct tpm.
  */
 #ifndef INRO_TPM_TALK_AREA_H

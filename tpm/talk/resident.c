@@ -2,9 +2,9 @@
  * resident - which of many objects are in the few places of a TPM.
  *
  * 1. tpm->residents.in holds those that are in the TPM in the epoch residents.epoch, used last
- * first; handle is 0 of all others.
+ *    first; handle is 0 of all others.
  * 2. A resident that is freed goes to a stack that needs no lock; the next turn flushes what is on
- * it. Until then it stays where it is.
+ *    it. Until then it stays where it is.
  * 3. Whoever frees a resident may do it in a forked child: there only its memory is given up, what
  *    is in the TPM is the parent's.
  */

@@ -2,9 +2,9 @@
  * root - the storage root (SRK), the endorsement key (EK) and what this TPM can do.
  *
  * 1. The storage root is an ECC P-256 key after the TCG template (TCG TPM v2.0 Provisioning
- * Guidance 7.5.1, "SRK" of the EK credential profile) with noDA, so that no power cut after a use
- * counts as a wrong try.  It is persistent at 0x81000001 (or where the token's words say) when the
- * owner allows, else a primary made when it is needed: the same key in both cases.
+ *    Guidance 7.5.1, "SRK" of the EK credential profile) with noDA, so that no power cut after a
+ *    use counts as a wrong try.  It is persistent at 0x81000001 (or where the token's words say)
+ *    when the owner allows, else a primary made when it is needed: the same key in both cases.
  * 2. A storage root that is there and is not of that template (somebody else's, with DA) is used as
  *    it is.
  * 3. The turn is held.

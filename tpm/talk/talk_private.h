@@ -4,7 +4,7 @@
  * 1. All of it is touched with the turn held, but for what is marked otherwise.
  * 2. Buffers and sessions are kept from command to command: a command allocates nothing.
  * 3. Whatever is held in the TPM remembers the epoch in which it was made; in another it is gone
- * and is not flushed.
+ *    and is not flushed.
  */
 #ifndef INRO_TPM_TALK_TALK_PRIVATE_H
 #define INRO_TPM_TALK_TALK_PRIVATE_H

@@ -3,9 +3,8 @@
  *
  * 1. Asked for by CKA_INRO_PLACE: that place or INRO_E_UNSUPPORTED.
  * 2. Else the TPM, when it can hold the key, the key is not extractable, and the TPM does
- * everything that its uses and CKA_ALLOWED_MECHANISMS can mean.  Secret keys of a session, and
- * derived and unwrapped ones, are sealed where keys
- *    may be: they are many and short-lived.
+ *    everything that its uses and CKA_ALLOWED_MECHANISMS can mean.  Secret keys of a session, and
+ *    derived and unwrapped ones, are sealed where keys may be: they are many and short-lived.
  * 3. Else sealed, unless the token has nothing but its TPM (`sealed=no`): INRO_E_UNSUPPORTED.
  */
 #ifndef INRO_TPM_TOKEN_PLACE_H

@@ -5,7 +5,7 @@
  * 1. Counted, never changed after it is made; any thread may use it.
  * 2. Each use is one command while the object is resident (resident.h).
  * 3. Every key has a random authValue of 32 bytes, noDA, userWithAuth; RSA keys have scheme NULL
- * and both sign and decrypt, so that raw, PKCS#1, PSS with any salt and OAEP with any hash work.
+ *    and both sign and decrypt, so that raw, PKCS#1, PSS with any salt and OAEP with any hash work.
  */
 #ifndef INRO_TPM_TOKEN_TKEY_H
 #define INRO_TPM_TOKEN_TKEY_H

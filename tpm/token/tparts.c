@@ -2,7 +2,7 @@
  * tparts - one operation in parts with a key in the TPM.
  *
  * 1. What a private key or a MAC works on is collected and done at the end; a cipher goes through
- * as it comes, as skey_parts.c does it: the same sizes at each step.
+ *    as it comes, as skey_parts.c does it: the same sizes at each step.
  * 2. `held` is the input that waits for its block to be full, and in padded decryption the last
  *    block.
  */

@@ -3,7 +3,7 @@
  * instance.
  *
  * 1. One master key, kept by the TPM, is the soft instance's: it seals the records, also those of
- * the TPM's keys, so that a row that was swapped or edited does not open.
+ *    the TPM's keys, so that a row that was swapped or edited does not open.
  * 2. Whose a key or an operation is, its number tells.
  */
 #include "tpm/token/tpm_backend.h"

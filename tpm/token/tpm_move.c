@@ -2,7 +2,7 @@
  * tpm_move - keys under keys, and keys from keys.
  *
  * 1. A key in the TPM is never wrapped, and wraps nothing.  What it unwraps or agrees on comes out
- * of the TPM and becomes a key in the soft instance.
+ *    of the TPM and becomes a key in the soft instance.
  * 2. Where such a key belongs into the TPM, it goes there from there.
  */
 #include "tpm/token/tpm_backend.h"

@@ -2,9 +2,9 @@
  * anchor - what proves that a device is itself, as SHA-256; see device.h.
  *
  * 1. A key is hashed as its SubjectPublicKeyInfo, whether it came alone or in a certificate: one
- * key, one hash.
+ *    key, one hash.
  * 2. What many devices have in common is refused: fillers of makers, and keys of the setting
- * "anchor.shared" (SHA-256 in hex, blanks between).
+ *    "anchor.shared" (SHA-256 in hex, blanks between).
  */
 #include <ctype.h>
 #include <stdlib.h>
