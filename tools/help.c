@@ -183,7 +183,7 @@ static enum inro_err help_run(const struct call *c, json_t **ret)
 
 const struct cmd_verb help_verbs[] = {
 	{ .name = "",
-	  .summary = "Says what the commands are",
+	  .summary = "Lists the commands, or describes one",
 	  .args = ARGS({ .name = "NOUN", .optional = true, .help = "about this noun" },
 		       { .name = "VERB", .optional = true, .help = "about this verb" },
 		       { .name = "WORD", .optional = true, .help = "a verb's second word" }),

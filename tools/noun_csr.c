@@ -28,7 +28,7 @@ static enum inro_err csr_create_run(const struct call *c, json_t **ret)
 
 const struct cmd_verb csr_verbs[] = {
 	{ .name = "create",
-	  .summary = "Makes a certificate request, signed by a key in a token",
+	  .summary = "Creates a certificate request, signed by a key in a token",
 	  .opts = OPTS({ .name = "key",
 			 .arg = "URI",
 			 .kind = OPT_TEXT,

@@ -117,7 +117,7 @@ static enum inro_err db_clock_run(const struct call *c, json_t **ret)
 
 const struct cmd_verb db_verbs[] = {
 	{ .name = "upgrade",
-	  .summary = "Makes the tables, or brings those of an earlier version up to date",
+	  .summary = "Creates the tables, or upgrades those of an earlier version",
 	  .run = db_upgrade_run,
 	  .least = LEAST_NONE,
 	  .shape = SHOW_SAID,
@@ -130,7 +130,7 @@ const struct cmd_verb db_verbs[] = {
 	  .shape = SHOW_SAID,
 	  .said = "all {rows} rows are well, and all {events} events as they were written" },
 	{ .name = "copy",
-	  .summary = "Copies everything to an empty database, of any kind, and compares",
+	  .summary = "Copies everything to an empty database of either kind, and compares",
 	  .opts = OPTS({ .name = "to",
 			 .arg = "URL",
 			 .kind = OPT_TEXT,
@@ -142,7 +142,7 @@ const struct cmd_verb db_verbs[] = {
 	  .shape = SHOW_SAID,
 	  .said = "{rows} rows were copied and compared, digest {digest}" },
 	{ .name = "backup",
-	  .summary = "Copies everything to a new file, while it is used",
+	  .summary = "Backs the database up to a new file, also while it is in use",
 	  .args = ARGS({ .name = "FILE", .help = "a database of its own, named sqlite:FILE" }),
 	  .run = db_backup_run,
 	  .least = LEAST_ADMIN,
@@ -150,9 +150,8 @@ const struct cmd_verb db_verbs[] = {
 	  .shape = SHOW_SAID,
 	  .said = "everything is in {file}; INRO_DB=sqlite:{file} uses it" },
 	{ .name = "clock",
-	  .summary = "Shows the clock beside the time of what was issued last, before which "
-		     "nothing is "
-		     "issued",
+	  .summary = "Shows the clock, and the time of the last certificate, before which nothing "
+		     "is issued",
 	  .opts = OPTS({ .name = "accept",
 			 .kind = OPT_FLAG,
 			 .help = "as an administrator, go on from the clock's time: the other one was "

@@ -91,7 +91,8 @@ static enum inro_err errand_cancel_run(const struct call *c, json_t **ret)
 
 const struct cmd_verb errand_verbs[] = {
 	{ .name = "send",
-	  .summary = "Asks devices to renew, run a command of theirs, tell their status, or begin anew",
+	  .summary = "Asks devices to renew, run one of their commands, report their status, or "
+		     "enrol anew",
 	  .args = ARGS({ .name = "WHAT", .help = "renew, run, status or clear" }),
 	  .opts = OPTS({ .name = "device", .arg = "ID", .kind = OPT_TEXT, .help = "this device" },
 		       { .name = "where",
@@ -108,7 +109,7 @@ const struct cmd_verb errand_verbs[] = {
 	  .shape = SHOW_SAID,
 	  .said = "{devices} devices are asked to {verb} when they come" },
 	{ .name = "list",
-	  .summary = "Lists what devices are asked to do, and what they answered",
+	  .summary = "Lists the errands of devices and their answers",
 	  .opts = OPTS({ .name = "device", .arg = "ID", .kind = OPT_TEXT, .help = "only this one's" },
 		       { .name = "open",
 			 .kind = OPT_FLAG,
@@ -122,7 +123,7 @@ const struct cmd_verb errand_verbs[] = {
 			     { "created", "SENT" }, { "ended", "ENDED" }, { "answer", "ANSWER" }),
 	  .empty = "no device is asked to do anything" },
 	{ .name = "cancel",
-	  .summary = "Takes back what no device has come for yet",
+	  .summary = "Withdraws an errand that no device has fetched yet",
 	  .args = ARGS({ .name = "ID", .help = "the errand's number; see 'inro errand list'" }),
 	  .run = errand_cancel_run,
 	  .least = LEAST_OPERATOR,

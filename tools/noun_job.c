@@ -270,7 +270,8 @@ static enum inro_err job_errors_run(const struct call *c, json_t **ret)
 
 const struct cmd_verb job_verbs[] = {
 	{ .name = "start",
-	  .summary = "Does something to many at once; a run that was cut short can be resumed",
+	  .summary = "Makes a change to many devices or credentials at once; an interrupted run "
+		     "can be resumed",
 	  .args = ARGS(
 		  { .name = "KIND",
 		    .help = "register, update, enable, disable, delete: devices; issue, renew, "
@@ -302,7 +303,7 @@ const struct cmd_verb job_verbs[] = {
 	  .shape = SHOW_SAID,
 	  .said = JOB_SAID },
 	{ .name = "resume",
-	  .summary = "Goes on with a job where it was cut off",
+	  .summary = "Resumes a job where it was interrupted",
 	  .args = ARGS(ARG_JOB),
 	  .opts = OPTS(OPT_ERRORS),
 	  .shared = { pin_user_opts },
@@ -327,7 +328,7 @@ const struct cmd_verb job_verbs[] = {
 			     { "actor", "BY" }, { "updated", "LAST" }),
 	  .empty = "there is no such job" },
 	{ .name = "show",
-	  .summary = "Shows a job and how far it is",
+	  .summary = "Shows a job and its progress",
 	  .args = ARGS(ARG_JOB),
 	  .run = job_show_run,
 	  .least = LEAST_AUDITOR,
@@ -341,7 +342,7 @@ const struct cmd_verb job_verbs[] = {
 			     { "created", "Created" }, { "started", "Started" },
 			     { "updated", "Last changed" }) },
 	{ .name = "cancel",
-	  .summary = "Ends a job before its end; what is done stays",
+	  .summary = "Cancels a job; what is done stays done",
 	  .args = ARGS(ARG_JOB),
 	  .opts = OPTS(OPT_WHY),
 	  .run = job_cancel_run,

@@ -85,7 +85,7 @@ static enum inro_err withdraw_run(const struct call *c, json_t **ret)
 
 const struct cmd_verb proposal_verbs[] = {
 	{ .name = "list",
-	  .summary = "Lists what was proposed",
+	  .summary = "Lists proposals",
 	  .opts = OPTS({ .name = "state",
 			 .arg = "STATE",
 			 .kind = OPT_CHOICE,
@@ -104,7 +104,7 @@ const struct cmd_verb proposal_verbs[] = {
 			     { "need", "NEEDS" }, { "created", "SINCE" }),
 	  .empty = "nothing is proposed" },
 	{ .name = "show",
-	  .summary = "Shows what is proposed and who said what about it",
+	  .summary = "Shows a proposal and the decisions on it",
 	  .args = ARGS(ARG_PROPOSAL),
 	  .run = proposal_show_run,
 	  .least = LEAST_AUDITOR,
@@ -114,8 +114,8 @@ const struct cmd_verb proposal_verbs[] = {
 			     { "subject", "Subject" }, { "body", "What" }, { "why", "Why" },
 			     { "asked_by", "Asked by" }, { "need", "Approvals needed" },
 			     { "decided", "Decided" }, { "created", "Since" }) },
-	PROPOSAL_STEP("approve", "Says yes to what somebody else proposed", approve_run),
-	PROPOSAL_STEP("reject", "Says no to what somebody else proposed", reject_run),
-	PROPOSAL_STEP("withdraw", "Takes a proposal back", withdraw_run),
+	PROPOSAL_STEP("approve", "Approves somebody else's proposal", approve_run),
+	PROPOSAL_STEP("reject", "Rejects somebody else's proposal", reject_run),
+	PROPOSAL_STEP("withdraw", "Withdraws one's own proposal", withdraw_run),
 	{ 0 },
 };

@@ -60,7 +60,7 @@ static enum inro_err setting_change_run(const struct call *c, json_t **ret)
 
 const struct cmd_verb setting_verbs[] = {
 	{ .name = "list",
-	  .summary = "Lists every setting and what holds",
+	  .summary = "Lists all settings and their values",
 	  .run = setting_list_run,
 	  .least = LEAST_AUDITOR,
 	  .reads = true,
@@ -78,7 +78,7 @@ const struct cmd_verb setting_verbs[] = {
 	  .columns = COLUMNS({ "name", "Name" }, { "value", "Value" }, { "set", "Set" },
 			     { "scope", "Of" }, { "values", "May be" }, { "what", "What" }) },
 	{ .name = "set",
-	  .summary = "Sets one",
+	  .summary = "Sets the value of a setting",
 	  .args = ARGS(ARG_SETTING, { .name = "VALUE", .help = "what it is to be" }),
 	  .opts = OPTS(OPT_PROPOSAL),
 	  .run = setting_change_run,
@@ -86,7 +86,7 @@ const struct cmd_verb setting_verbs[] = {
 	  .shape = SHOW_SAID,
 	  .said = "{name} is {value}" },
 	{ .name = "unset",
-	  .summary = "Lets hold again what holds without it",
+	  .summary = "Resets a setting to its default",
 	  .args = ARGS(ARG_SETTING),
 	  .opts = OPTS(OPT_PROPOSAL),
 	  .run = setting_change_run,

@@ -43,7 +43,7 @@ static enum inro_err tenant_show_run(const struct call *c, json_t **ret)
 
 const struct cmd_verb tenant_verbs[] = {
 	{ .name = "add",
-	  .summary = "Makes a tenant, who sees nothing of the others",
+	  .summary = "Creates a tenant, which sees nothing of the others",
 	  .args = ARGS({ .name = "NAME", .help = "1 to 64 of letters, digits and . _ -" }),
 	  .run = tenant_add_run,
 	  .least = LEAST_ADMIN,
