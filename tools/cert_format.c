@@ -19,7 +19,7 @@
 	  .help = "write it to this file; - is standard output" },                                 \
 	{                                                                                          \
 		.name = "format", .kind = OPT_CHOICE, .choices = WORDS("pem", "der", __VA_ARGS__), \
-		.help = "the thing itself, on standard output without --out; chain: with those "   \
+		.help = "the data itself, on standard output without --out; chain: with the CAs "  \
 			"above it, as PEM"                                                         \
 	}
 

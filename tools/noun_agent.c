@@ -146,7 +146,7 @@ static enum inro_err agent_settings_run(const struct call *c, json_t **ret)
 #define OPT_CONFIG                                                                                 \
 	{                                                                                          \
 		.name = "config", .arg = "FILE", .kind = OPT_FILE,                                 \
-		.help = "the agent's settings, /etc/inro/agent.conf when not said"                 \
+		.help = "the agent's settings; default: /etc/inro/agent.conf"                      \
 	}
 #define STATUS_COLUMNS                                                                             \
 	COLUMNS({ "id", "Id" }, { "state", "State" }, { "generation", "Generation" },              \
@@ -171,7 +171,7 @@ const struct cmd_verb agent_verbs[] = {
 				     .help = "renew, due or not" },
 		       { .name = "quiet",
 			 .kind = OPT_FLAG,
-			 .help = "show nothing of what was done; errors are told" }),
+			 .help = "don't show what was done, only errors" }),
 	  .run = agent_once_run,
 	  .least = LEAST_NONE,
 	  .shape = SHOW_RECORD,

@@ -212,8 +212,7 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 #define OPT_PATH_LEN                                                                               \
 	{                                                                                          \
 		.name = "path-len", .arg = "N", .kind = OPT_NUMBER,                                \
-		.help = "CAs that may be below it, one under the other; as the profile says when " \
-			"not given"                                                                \
+		.help = "levels of CAs that may be below it; default: the profile's"               \
 	}
 #define OPT_NO_SUB_CA                                                                              \
 	{                                                                                          \
@@ -224,13 +223,13 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 	  .arg = "NAMES",                                                                          \
 	  .kind = OPT_TEXT,                                                                        \
 	  .repeatable = true,                                                                      \
-	  .help = "only these may be certified below, of their kind: DNS:example.com, "            \
+	  .help = "names of a kind that alone may be certified below it: DNS:example.com, "        \
 		  "IP:10.0.0.0/8, email:, URI: or dirName:" },                                     \
 		{ .name = "exclude",                                                               \
 		  .arg = "NAMES",                                                                  \
 		  .kind = OPT_TEXT,                                                                \
 		  .repeatable = true,                                                              \
-		  .help = "these may not be certified below" }
+		  .help = "names that may not be certified below it" }
 #define OPT_GENERATION                                                                             \
 	{                                                                                          \
 		.name = "generation", .arg = "N", .kind = OPT_NUMBER,                              \
@@ -249,7 +248,7 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 const struct cmd_verb ca_verbs[] = {
 	{ .name = "create",
 	  .summary = "Creates a CA whose key is in a token",
-	  .args = ARGS({ .name = "NAME", .help = "how it will be called" }),
+	  .args = ARGS({ .name = "NAME", .help = "its name" }),
 	  .opts = OPTS({ .name = "subject",
 			 .arg = "DN",
 			 .kind = OPT_TEXT,
@@ -267,16 +266,16 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "label",
 			 .arg = "LABEL",
 			 .kind = OPT_TEXT,
-			 .help = "the new key's label; the CA's name when not said" },
+			 .help = "the new key's label; default: the CA's name" },
 		       { .name = "parent",
 			 .arg = "CA",
 			 .kind = OPT_TEXT,
-			 .help = "the CA above it; none: a root" },
+			 .help = "the CA above it; without it: a root" },
 		       { .name = "profile",
 			 .arg = "PROFILE",
 			 .kind = OPT_TEXT,
 			 .known = profile_builtin_at,
-			 .help = "root-ca or sub-ca when not said" },
+			 .help = "the profile; default: root-ca or sub-ca" },
 		       { .name = "external",
 			 .kind = OPT_FLAG,
 			 .help = "others certify it: see 'inro ca csr', 'inro ca activate'" },
@@ -316,14 +315,14 @@ const struct cmd_verb ca_verbs[] = {
 	{ .name = "crl",
 	  .summary = "Issues a new revocation list",
 	  .args = ARGS(ARG_CA),
-	  .opts = OPTS(OPT_DAYS("until the next one is due; as 'inro ca set' says when not given"),
+	  .opts = OPTS(OPT_DAYS("days until the next one is due; default: as 'inro ca set' says"),
 		       { .name = "delta",
 			 .kind = OPT_FLAG,
-			 .help = "only what has changed since the last complete list" },
+			 .help = "a delta: only what has changed since the last complete list" },
 		       { .name = "shard",
 			 .arg = "N",
 			 .kind = OPT_NUMBER,
-			 .help = "which one, of a CA whose lists are divided" },
+			 .help = "which list, of a CA whose lists are divided" },
 		       OPT_GENERATION,
 		       { .name = "all-shards",
 			 .kind = OPT_FLAG,
@@ -349,7 +348,7 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "label",
 			 .arg = "LABEL",
 			 .kind = OPT_TEXT,
-			 .help = "the new key's label; NAME.2 and so on when not said" },
+			 .help = "the new key's label; default: NAME.2 and so on" },
 		       { .name = "external",
 			 .kind = OPT_FLAG,
 			 .help = "others certify it: see 'inro ca csr', 'inro ca activate'" },
@@ -371,7 +370,7 @@ const struct cmd_verb ca_verbs[] = {
 	  .said = "CA '{name}' is {state} with key {generation}, until {not_after}" },
 	{ .name = "import",
 	  .summary = "Imports a CA from elsewhere, with the certificates it issued and revoked",
-	  .args = ARGS({ .name = "NAME", .help = "how it will be called" }),
+	  .args = ARGS({ .name = "NAME", .help = "its name" }),
 	  .opts = OPTS({ .name = "cert",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
@@ -385,8 +384,8 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "chain",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
-			 .help = "those above it, PEM, from its issuer up to a root; not needed "
-				 "when a CA here signed it" },
+			 .help = "the CAs above it, PEM, from its issuer up to a root; not "
+				 "needed when a CA here signed it" },
 		       { .name = "crl",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
@@ -404,7 +403,7 @@ const struct cmd_verb ca_verbs[] = {
 		  "are on record, {known} were; {passed_over} are not its" },
 	{ .name = "connect",
 	  .summary = "Records an external CA, which certifies requests from here",
-	  .args = ARGS({ .name = "NAME", .help = "how it will be called" }),
+	  .args = ARGS({ .name = "NAME", .help = "its name" }),
 	  .opts = ca_connect_opts,
 	  .shared = { pin_user_opts },
 	  .run = ca_connect_run,
@@ -472,7 +471,7 @@ const struct cmd_verb ca_verbs[] = {
 			 .help = "the token, when the key has the same id in it" },
 		       { .name = "first",
 			 .kind = OPT_FLAG,
-			 .help = "it is used in the first place from now on" },
+			 .help = "use this one first from now on" },
 		       OPT_GENERATION, OPT_PROPOSAL),
 	  .shared = { pin_user_opts },
 	  .check = ca_place_add_check,
@@ -500,7 +499,7 @@ const struct cmd_verb ca_verbs[] = {
 	  .args = ARGS(ARG_CA),
 	  .opts = OPTS({ .name = "test",
 			 .kind = OPT_FLAG,
-			 .help = "have each sign something, and say which can't" },
+			 .help = "have each key sign something, and report which can't" },
 		       OPT_GENERATION),
 	  .shared = { pin_user_opts },
 	  .run = ca_place_list_run,
@@ -539,8 +538,8 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "chain",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
-			 .help = "those above it, PEM, from its issuer up to a root; not needed "
-				 "when a CA here signed it" },
+			 .help = "the CAs above it, PEM, from its issuer up to a root; not "
+				 "needed when a CA here signed it" },
 		       OPT_PROPOSAL),
 	  .run = ca_activate_run,
 	  .least = LEAST_ADMIN,
@@ -558,7 +557,7 @@ const struct cmd_verb ca_verbs[] = {
 			 .arg = "PROFILE",
 			 .kind = OPT_TEXT,
 			 .known = profile_builtin_at,
-			 .help = "sub-ca when not said" },
+			 .help = "the profile; default: sub-ca" },
 		       OPT_PATH_LEN, OPT_NO_SUB_CA, OPTS_NAMES, OPT_PROPOSAL, OPT_VALID),
 	  .shared = { out_opts, pin_user_opts },
 	  .check = check_path_len,
@@ -580,7 +579,7 @@ const struct cmd_verb ca_verbs[] = {
 	  .opts = OPTS({ .name = "crl-days",
 			 .arg = "N",
 			 .kind = OPT_NUMBER,
-			 .help = "days until a list's next one is due; 7 at first" },
+			 .help = "days until the next list is due; default: 7" },
 		       { .name = "crl-overlap-hours",
 			 .arg = "N",
 			 .kind = OPT_NUMBER,
@@ -591,11 +590,11 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "delta-hours",
 			 .arg = "N",
 			 .kind = OPT_NUMBER,
-			 .help = "hours until a delta's next one is due; 24 at first" },
+			 .help = "hours until the next delta is due; default: 24" },
 		       { .name = "crl-shards",
 			 .arg = "N",
 			 .kind = OPT_NUMBER,
-			 .help = "into how many lists the certificates are divided" },
+			 .help = "the number of lists that the certificates are divided into" },
 		       { .name = "no-crl-shards",
 			 .kind = OPT_FLAG,
 			 .help = "one list of everything" },
@@ -619,17 +618,18 @@ const struct cmd_verb ca_verbs[] = {
 	  .opts = OPTS({ .name = "minutes",
 			 .arg = "N",
 			 .kind = OPT_NUMBER,
-			 .help = "that an answer is good; 60 at first" },
+			 .help = "minutes that an answer is valid; default: 60" },
 		       { .name = "signer",
 			 .arg = "WHO",
 			 .kind = OPT_CHOICE,
 			 .choices = WORDS("delegated", "ca", "off"),
-			 .help = "a key that the CA certifies for it (at first), the CA's own key, or "
-				 "nobody" },
+			 .help = "a key that the CA certifies for it (default), the CA's own "
+				 "key, or nobody" },
 		       { .name = "token",
 			 .arg = "LABEL",
 			 .kind = OPT_TEXT,
-			 .help = "the token of that key; at first the one that the CA's key is in" },
+			 .help = "the token of that key; default: the one that the CA's key is "
+				 "in" },
 		       { .name = "ca-token",
 			 .kind = OPT_FLAG,
 			 .help = "the one that the CA's key is in" },
@@ -637,12 +637,13 @@ const struct cmd_verb ca_verbs[] = {
 			 .arg = "TYPE",
 			 .kind = OPT_CHOICE,
 			 .choices = WORDS(SIGNING_KEY_TYPES),
-			 .help = "its type; at first as the CA's" },
+			 .help = "its type; default: that of the CA's key" },
 		       { .name = "id",
 			 .arg = "HOW",
 			 .kind = OPT_CHOICE,
 			 .choices = WORDS("key", "name"),
-			 .help = "an answer names it by the hash of its key (at first) or by its name" }),
+			 .help = "how an answer names its signer: by the hash of its key "
+				 "(default) or by its name" }),
 	  .check = ca_ocsp_check,
 	  .run = ca_ocsp_run,
 	  .least = LEAST_AUDITOR,

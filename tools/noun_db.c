@@ -154,8 +154,8 @@ const struct cmd_verb db_verbs[] = {
 		     "is issued",
 	  .opts = OPTS({ .name = "accept",
 			 .kind = OPT_FLAG,
-			 .help = "as an administrator, go on from the clock's time: the other one was "
-				 "wrong" },
+			 .help = "as an administrator, continue from the clock's time: the "
+				 "recorded one was wrong" },
 		       OPT_WHY),
 	  .run = db_clock_run,
 	  .least = LEAST_AUDITOR,

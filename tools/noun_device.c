@@ -369,7 +369,7 @@ static enum inro_err device_provision_run(const struct call *c, json_t **ret)
 		.name = field, .arg = "TEXT", .kind = OPT_TEXT, .help = text                       \
 	}
 #define DEVICE_FIELDS                                                                              \
-	OPTS(FIELD("name", "what people call it"), FIELD("ip", "its IP address"),                  \
+	OPTS(FIELD("name", "its name for people"), FIELD("ip", "its IP address"),                  \
 	     FIELD("mac", "its MAC address"), FIELD("hostname", "its host name"),                  \
 	     FIELD("os", "its operating system"), FIELD("serial", "its serial number"),            \
 	     { .name = "group",                                                                    \
@@ -380,7 +380,7 @@ static enum inro_err device_provision_run(const struct call *c, json_t **ret)
 	       .arg = "NAME=VALUE",                                                                \
 	       .kind = OPT_TEXT,                                                                   \
 	       .repeatable = true,                                                                 \
-	       .help = "further field; without a value it is taken away" },                        \
+	       .help = "additional field; without a value it is removed" },                        \
 	     { .name = "anchor",                                                                   \
 	       .arg = "WHAT",                                                                      \
 	       .kind = OPT_TEXT,                                                                   \
@@ -440,7 +440,7 @@ const struct cmd_verb device_verbs[] = {
 			 .kind = OPT_CHOICE,
 			 .choices = WORDS("registered", "active", "disabled", "deleted"),
 			 .help = "only in this state" },
-		       { .name = "all", .kind = OPT_FLAG, .help = "deleted ones too" },
+		       { .name = "all", .kind = OPT_FLAG, .help = "also deleted ones" },
 		       OPT_SEARCH("group=line1 state=active name^=pump", "id", "name", "host", "ip",
 				  "mac")),
 	  .run = device_list_run,
@@ -465,7 +465,7 @@ const struct cmd_verb device_verbs[] = {
 			 .arg = "WHAT",
 			 .kind = OPT_CHOICE,
 			 .choices = WORDS("state", "group"),
-			 .help = "by state, which is what is meant when not said, or by group" }),
+			 .help = "by state (default) or by group" }),
 	  .run = device_count_run,
 	  .least = LEAST_AUDITOR,
 	  .shape = SHOW_TABLE,
@@ -477,11 +477,11 @@ const struct cmd_verb device_verbs[] = {
 		  { .name = "FILE", .help = "its first row names the columns: id, name, ip ..." }),
 	  .opts = OPTS({ .name = "update",
 			 .kind = OPT_FLAG,
-			 .help = "change devices that are there with other values" },
+			 .help = "update devices that exist with other values" },
 		       { .name = "errors",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
-			 .help = "bad rows are told here; FILE.errors when not said" }),
+			 .help = "file for bad rows; default: FILE.errors" }),
 	  .run = device_import_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
@@ -493,12 +493,12 @@ const struct cmd_verb device_verbs[] = {
 			 .arg = "FORMAT",
 			 .kind = OPT_CHOICE,
 			 .choices = WORDS("csv", "jsonl"),
-			 .help = "csv when not said; jsonl: a JSON object a line" },
+			 .help = "csv (default), or jsonl: one JSON object per line" },
 		       { .name = "where",
 			 .arg = "CONDITIONS",
 			 .kind = OPT_TEXT,
 			 .help = "only those, as 'inro device list' takes it" },
-		       { .name = "all", .kind = OPT_FLAG, .help = "deleted ones too" }),
+		       { .name = "all", .kind = OPT_FLAG, .help = "also deleted ones" }),
 	  .run = device_export_run,
 	  .least = LEAST_AUDITOR,
 	  .shape = SHOW_SAID,
@@ -544,11 +544,11 @@ const struct cmd_verb device_verbs[] = {
 		       { .name = "label",
 			 .arg = "LABEL",
 			 .kind = OPT_TEXT,
-			 .help = "the key's label; the device's id when not said" },
+			 .help = "the key's label; default: the device's id" },
 		       { .name = "subject",
 			 .arg = "DN",
 			 .kind = OPT_TEXT,
-			 .help = "CN=ID when not said" },
+			 .help = "its subject; default: CN=ID" },
 		       OPT_SAN, OPT_VALID),
 	  .shared = { out_opts, pin_user_opts },
 	  .run = device_provision_run,

@@ -134,7 +134,7 @@ static enum inro_err check_group_update(const struct call *c)
 	{ .name = "policy",                                                                        \
 	  .arg = "JSON",                                                                           \
 	  .kind = OPT_TEXT,                                                                        \
-	  .help = "what holds in it, as in {\"renew_days\": 30}" },                                \
+	  .help = "its policy, as in {\"renew_days\": 30}" },                                      \
 	{                                                                                          \
 		.name = "policy-file", .arg = "FILE", .kind = OPT_FILE,                            \
 		.help = "the same from a file"                                                     \
@@ -180,7 +180,7 @@ const struct cmd_verb group_verbs[] = {
 	  .opts = OPTS({ .name = "path",
 			 .arg = "GROUP",
 			 .kind = OPT_TEXT,
-			 .help = "its new path; what is in it moves along" },
+			 .help = "its new path; what is in it moves with it" },
 		       OPT_POLICY),
 	  .check = check_group_update,
 	  .run = group_update_run,

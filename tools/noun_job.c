@@ -262,7 +262,7 @@ static enum inro_err job_errors_run(const struct call *c, json_t **ret)
 #define OPT_ERRORS                                                                                 \
 	{                                                                                          \
 		.name = "errors", .arg = "FILE", .kind = OPT_FILE,                                 \
-		.help = "rows that can't be done are told here; for --in, IN.errors when not said" \
+		.help = "file for the rows that can't be done; for --in, default: IN.errors"       \
 	}
 #define JOB_SAID                                                                                   \
 	"job {id} ({kind}) is {state}: {done} rows done{noted}, {same} were so already, {failed} " \
@@ -278,24 +278,25 @@ const struct cmd_verb job_verbs[] = {
 			    "rekey, revoke, retire, export: certificates" }),
 	  .opts = OPTS(
 		  OPT_OF(OPT_TEXT, "where", "CONDITIONS",
-			 "those that are like this, as in 'group=line1 state=active'"),
+			 "those that match, as in 'group=line1 state=active'"),
 		  OPT_OF(OPT_FILE, "in", "FILE",
 			 "a CSV file or, as NAME.jsonl, JSON lines; a device each row"),
 		  OPT_OF(OPT_DIR, "csr-dir", "FOLDER",
-			 "requests; for renew and rekey each is called as its device"),
+			 "folder of requests; for renew and rekey each file is named after its "
+			 "device"),
 		  OPT_OF(OPT_DIR, "out-dir", "FOLDER", "where certificates are written"),
 		  { .name = "devices",
 		    .kind = OPT_FLAG,
-		    .help = "for issue: each request is called as its device" },
-		  OPT_OF(OPT_TEXT, "ca", "CA", "for issue: by whom"),
-		  OPT_OF(OPT_TEXT, "profile", "PROFILE", "for issue: what kind"),
+		    .help = "for issue: each request's file is named after its device" },
+		  OPT_OF(OPT_TEXT, "ca", "CA", "for issue: the CA"),
+		  OPT_OF(OPT_TEXT, "profile", "PROFILE", "for issue: the profile"),
 		  { .name = "type",
 		    .arg = "TYPE",
 		    .kind = OPT_CHOICE,
 		    .choices = KEY_TYPES,
-		    .help = "for rekey: of keys made in tokens; as before when not said" },
+		    .help = "for rekey: kind of the keys made in tokens; default: as before" },
 		  OPT_VALID,
-		  OPT_REASON("for revoke: why, as the CRL will say"),
+		  OPT_REASON("for revoke: the reason in the CRL"),
 		  OPT_WHY, OPT_YES, OPT_ERRORS),
 	  .shared = { pin_user_opts },
 	  .run = job_start_run,

@@ -277,12 +277,12 @@ static enum inro_err key_generate_run(const struct call *c, json_t **ret)
 #define OPT_LABEL_MUST                                                                             \
 	{                                                                                          \
 		.name = "label", .arg = "LABEL", .kind = OPT_TEXT, .required = true,               \
-		.help = "how the key will be called"                                               \
+		.help = "the key's label"                                                          \
 	}
 #define OPT_ID                                                                                     \
 	{                                                                                          \
 		.name = "id", .arg = "HEX", .kind = OPT_HEX,                                       \
-		.help = "its CKA_ID; random when not said"                                         \
+		.help = "its CKA_ID; default: random"                                              \
 	}
 
 const struct cmd_verb key_verbs[] = {
@@ -348,11 +348,11 @@ const struct cmd_verb key_verbs[] = {
 		  { .name = "label",
 		    .arg = "LABEL",
 		    .kind = OPT_TEXT,
-		    .help = "how the key will be called; else as its certificate is" },
+		    .help = "the key's label; default: its certificate's" },
 		  { .name = "id",
 		    .arg = "HEX",
 		    .kind = OPT_HEX,
-		    .help = "its CKA_ID; SHA-1 of the public key when not said" },
+		    .help = "its CKA_ID; default: SHA-1 of the public key" },
 		  { .name = "in", .arg = "FILE", .kind = OPT_FILE, .help = "the same as FILE" },
 		  { .name = "p12", .arg = "FILE", .kind = OPT_FILE, .help = "the same as FILE" },
 		  { .name = "nss",
@@ -376,8 +376,8 @@ const struct cmd_verb key_verbs[] = {
 		    .kind = OPT_CHOICE,
 		    .choices = WORDS("sign", "decrypt", "derive", "wrap"),
 		    .repeatable = true,
-		    .help = "what the key may do, and the counterpart of it; when not said, what "
-			    "its kind is for, and of a private key: sign" },
+		    .help = "what the key may do, with the counterpart of each use; default: "
+			    "what its kind is for, of a private key: sign" },
 		  { .name = "extractable",
 		    .kind = OPT_FLAG,
 		    .help = "it may leave the token again, wrapped by another key" },

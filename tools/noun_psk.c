@@ -199,8 +199,8 @@ const struct cmd_verb psk_verbs[] = {
 	  .opts = OPTS(OPT_GIVEN, { .name = "grace",
 				    .arg = "SECONDS",
 				    .kind = OPT_NUMBER,
-				    .help = "how long the old one is still good; not at all when "
-					    "not said" }),
+				    .help = "seconds that the old one stays valid; default: "
+					    "none" }),
 	  .shared = { pin_user_opts, pin_psk_opts },
 	  .run = psk_rotate_run,
 	  .least = LEAST_OPERATOR,
@@ -219,7 +219,7 @@ const struct cmd_verb psk_verbs[] = {
 	  .opts = OPTS({ .name = "devices",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
-			 .help = "of these devices, an id a line" },
+			 .help = "of these devices, one id per line" },
 		       { .name = "where",
 			 .arg = "WORDS",
 			 .kind = OPT_TEXT,

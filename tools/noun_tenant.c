@@ -61,7 +61,7 @@ const struct cmd_verb tenant_verbs[] = {
 	  .summary = "Shows a tenant",
 	  .args = ARGS({ .name = "NAME",
 			 .optional = true,
-			 .help = "its name; the one at work when not said" }),
+			 .help = "its name; default: the tenant in use" }),
 	  .run = tenant_show_run,
 	  .least = LEAST_AUDITOR,
 	  .reads = true,

@@ -325,7 +325,7 @@ static enum inro_err token_restore_run(const struct call *c, json_t **ret)
 const struct cmd_verb token_verbs[] = {
 	{ .name = "create",
 	  .summary = "Creates a token, with its SO PIN and its PIN",
-	  .args = ARGS({ .name = "LABEL", .help = "how it will be called, up to 32 bytes" }),
+	  .args = ARGS({ .name = "LABEL", .help = "its label, up to 32 bytes" }),
 	  .opts = OPTS({ .name = "backend",
 			 .kind = OPT_CHOICE,
 			 .choices = WORDS("soft", "tpm"),
@@ -487,7 +487,7 @@ const struct cmd_verb token_verbs[] = {
 		       { .name = "all", .kind = OPT_FLAG, .help = "every one of them" },
 		       { .name = "skip-unsupported",
 			 .kind = OPT_FLAG,
-			 .help = "leave out what can't be taken, and say so" }),
+			 .help = "skip what can't be imported, and report it" }),
 	  .shared = { pin_user_so_opts },
 	  .run = token_import_run,
 	  .least = LEAST_NONE,

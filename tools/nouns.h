@@ -85,7 +85,7 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 #define OPT_KEY_TYPE_OF(types)                                                                     \
 	{                                                                                          \
 		.name = "type", .arg = "TYPE", .kind = OPT_CHOICE, .choices = types,               \
-		.help = "kind of key, ec-p256 when not said"                                       \
+		.help = "kind of key; default: ec-p256"                                            \
 	}
 #define OPT_KEY_TYPE OPT_KEY_TYPE_OF(KEY_TYPES)
 #define OPT_NONCE(what)                                                                            \
@@ -100,13 +100,13 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 #define OPT_AUTH                                                                                   \
 	{                                                                                          \
 		.name = "auth-source", .arg = "FILE", .kind = OPT_FILE,                            \
-		.help = "file with the key's authorisation value for the TPM; none when not said"  \
+		.help = "file with the key's authorisation value for the TPM; default: none"       \
 	}
 #define OPT_DAYS(what)                                                                             \
 	{                                                                                          \
 		.name = "days", .arg = "N", .kind = OPT_NUMBER, .help = what                       \
 	}
-#define OPT_VALID OPT_DAYS("how long it is valid; the profile's period when not given, which is the longest")
+#define OPT_VALID OPT_DAYS("days that it is valid; default, and at most: the profile's")
 #define OPT_CA                                                                                     \
 	{                                                                                          \
 		.name = "ca", .arg = "CA", .kind = OPT_TEXT, .required = true,                     \
@@ -116,7 +116,7 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 	{                                                                                          \
 		.name = "profile", .arg = "PROFILE", .kind = OPT_TEXT,                             \
 		.known = profile_builtin_at, .required = true,                                     \
-		.help = "what kind; see 'inro profile list'"                                       \
+		.help = "the profile; see 'inro profile list'"                                     \
 	}
 #define OPT_WHY                                                                                    \
 	{                                                                                          \
@@ -130,7 +130,7 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 #define OPT_SAN                                                                                    \
 	{                                                                                          \
 		.name = "san", .arg = "NAME", .kind = OPT_TEXT, .repeatable = true,                \
-		.help = "further name: DNS:host, IP:address, URI:uri or email:a@b"                 \
+		.help = "additional name: DNS:host, IP:address, URI:uri or email:a@b"              \
 	}
 /* Of a list that goes through office_search(): an example, and what it can be in the order of. */
 #define OPT_SEARCH(example, ...)                                                                   \
@@ -142,14 +142,14 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 		  .arg = "FIELD",                                                                  \
 		  .kind = OPT_CHOICE,                                                              \
 		  .choices = WORDS(__VA_ARGS__),                                                   \
-		  .help = "in this order" },                                                       \
+		  .help = "sort by this field" },                                                  \
 		{ .name = "limit",                                                                 \
 		  .arg = "N",                                                                      \
 		  .kind = OPT_NUMBER,                                                              \
-		  .help = "so many, and the cursor of what follows" },                             \
+		  .help = "at most so many, and the cursor to continue at" },                      \
 	{                                                                                          \
 		.name = "after", .arg = "CURSOR", .kind = OPT_TEXT,                                \
-		.help = "what follows this cursor"                                                 \
+		.help = "continue at this cursor"                                                  \
 	}
 #define OPT_LOGIN                                                                                  \
 	{                                                                                          \

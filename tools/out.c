@@ -27,7 +27,7 @@ const struct cmd_opt out_opts[] = {
 	{ .name = "format",
 	  .kind = OPT_CHOICE,
 	  .choices = formats,
-	  .help = "the thing itself as PEM or DER, on standard output without --out" },
+	  .help = "the data itself as PEM or DER, on standard output without --out" },
 	{ 0 },
 };
 
