@@ -41,13 +41,6 @@ struct device_filter {
 	bool with_deleted;
 };
 
-struct device_list {
-	struct device *items;
-	size_t n;
-	int64_t next;
-};
-void device_list_clear(struct device_list *l);
-
 /* INRO_E_EXISTS, INRO_E_ARG (which field and why). */
 MUST_CHECK enum inro_err device_add(struct core *c, const char *id, const struct device_fields *f,
 				    struct device *ret);
@@ -59,8 +52,6 @@ MUST_CHECK enum inro_err device_add_with(struct core *c, const char *id,
 					 struct device *ret);
 /* The one that is not deleted, else the one deleted last. */
 MUST_CHECK enum inro_err device_get(struct core *c, const char *id, struct device *ret);
-MUST_CHECK enum inro_err device_find(struct core *c, const struct device_filter *f,
-				     const struct page *page, struct device_list *ret);
 /* A search: what where.h says, and the words of device_filter beside it. */
 struct device_search {
 	const char *where; /* NULL: nothing */

@@ -194,10 +194,10 @@ static void test_states(void **state)
 
 static void test_an_id_again(void **state)
 {
-	const struct device_filter all = { .with_deleted = true };
+	const struct device_search all = { .filter.with_deleted = true };
 	struct core *c = *state;
 	SCOPED(device) d = { 0 };
-	SCOPED(device_list) l = { 0 };
+	SCOPED(device_found) l = { 0 };
 	size_t n;
 
 	add(c, "d");
@@ -206,18 +206,44 @@ static void test_an_id_again(void **state)
 	add(c, "d");
 	OK(device_get(c, "d", &d));
 	assert_int_equal(d.state, DEVICE_REGISTERED);
-	OK(device_find(c, &all, NULL, &l));
+	OK(device_search(c, &all, &l));
 	assert_int_equal(l.n, 2);
+}
+
+static size_t found(struct core *c, struct device_filter filter)
+{
+	SCOPED(device_found) l = { 0 };
+
+	OK(device_search(c, &(struct device_search) { .filter = filter }, &l));
+	assert_null(l.next);
+	return l.n;
+}
+
+static size_t walked(struct core *c, size_t limit)
+{
+	char *after = NULL;
+	size_t seen = 0;
+
+	do {
+		SCOPED(device_found) l = { 0 };
+
+		OK(device_search(c, &(struct device_search) { .after = after, .limit = limit }, &l));
+		assert_true(l.n <= limit);
+		seen += l.n;
+		free(after);
+		after = l.next;
+		l.next = NULL;
+	} while (after);
+	return seen;
 }
 
 static void test_lists(void **state)
 {
 	const enum device_state disabled = DEVICE_DISABLED;
-	struct device_filter f = { 0 };
-	struct page page = { .limit = 4 };
+	const struct device_search too_many = { .limit = PAGE_MAX + 1 };
 	struct core *c = *state;
 	SCOPED(device) d = { 0 };
-	size_t seen = 0;
+	SCOPED(device_found) l = { 0 };
 	char id[16];
 
 	for (int i = 0; i < 10; i++) {
@@ -225,30 +251,11 @@ static void test_lists(void **state)
 		add(c, id);
 	}
 	OK(device_switch(c, "a-1", VERB_DISABLE, NULL, &d));
-	do {
-		SCOPED(device_list) l = { 0 };
-
-		OK(device_find(c, NULL, &page, &l));
-		seen += l.n;
-		page.after = l.next;
-	} while (page.after);
-	assert_int_equal(seen, 10);
-	for (int i = 0; i < 3; i++) {
-		SCOPED(device_list) l = { 0 };
-
-		f = i == 0   ? (struct device_filter) { .id_prefix = "a-" }
-		    : i == 1 ? (struct device_filter) { .state = &disabled }
-			     : (struct device_filter) { .id_prefix = "%" };
-		OK(device_find(c, &f, NULL, &l));
-		assert_int_equal(l.n, i == 0 ? 5 : i == 1 ? 1 : 0);
-		assert_int_equal(l.next, 0);
-	}
-	page.limit = PAGE_MAX + 1;
-	{
-		SCOPED(device_list) l = { 0 };
-
-		FAILS(INRO_E_ARG, device_find(c, NULL, &page, &l));
-	}
+	assert_int_equal(walked(c, 4), 10);
+	assert_int_equal(found(c, (struct device_filter) { .id_prefix = "a-" }), 5);
+	assert_int_equal(found(c, (struct device_filter) { .state = &disabled }), 1);
+	assert_int_equal(found(c, (struct device_filter) { .id_prefix = "%" }), 0);
+	FAILS(INRO_E_ARG, device_search(c, &too_many, &l));
 }
 
 static void test_roles(void **state)

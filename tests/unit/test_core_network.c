@@ -600,10 +600,10 @@ static void test_limited(void **state)
 static void test_nobody(void **state)
 {
 	struct core *c = *state;
-	SCOPED(device_list) l = { 0 };
+	SCOPED(device_found) l = { 0 };
 	SCOPED(device) d = { 0 };
 
-	OK(device_find(c, &(struct device_filter) { 0 }, NULL, &l));
+	OK(device_search(c, &(struct device_search) { 0 }, &l));
 	assert_int_equal(l.n, 0);
 	assert_int_equal(device_get(c, "dev-1", &d), INRO_E_NOT_FOUND);
 	assert_int_equal(core_admit(c, ROLE_AUDITOR, "device list"), INRO_E_ACCESS);

@@ -1,42 +1,9 @@
-/* device_find - pages and searches of the registry; see device.h. */
+/* device_find - searches of the registry; see device.h. */
 #include <stdlib.h>
 
 #include "backoffice/core/device.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/where.h"
-
-void device_list_clear(struct device_list *l)
-{
-	list_free(&device_type, l->items, l->n);
-	*l = (struct device_list) { 0 };
-}
-
-enum inro_err device_find(struct core *c, const struct device_filter *f, const struct page *page,
-			  struct device_list *ret)
-{
-	struct store_cond conds[3] = { { .field = "tenant", .number = c->tenant } };
-	struct store_query q = { .conds = conds, .n = 1 };
-	struct device_list l = { 0 };
-	void *items = NULL;
-	enum inro_err e;
-
-	if (f && f->id_prefix)
-		conds[q.n++] = (struct store_cond) { .field = "device_id",
-						     .op = STORE_PREFIX,
-						     .text = f->id_prefix };
-	if (f && f->state)
-		conds[q.n++] = (struct store_cond) { .field = "state", .number = *f->state };
-	else if (!f || !f->with_deleted)
-		conds[q.n++] = (struct store_cond) { .field = "state",
-						     .op = STORE_NE,
-						     .number = DEVICE_DELETED };
-	e = core_page(c, &device_type, &q, page, &items, &l.n, &l.next);
-	if (e != INRO_OK)
-		return e;
-	l.items = items;
-	*ret = l;
-	return INRO_OK;
-}
 
 void device_found_clear(struct device_found *f)
 {
