@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "backoffice/pki/csr.h"
 #include "base/file.h"
@@ -16,6 +17,39 @@ enum inro_err keys_open(const struct agent_settings *s, struct token **ret)
 	if (e == INRO_OK)
 		e = file_read_secret(s->pin_source, &pin);
 	return e == INRO_OK ? token_open(&uri, secret_bytes(&pin), ret) : e;
+}
+
+/* When the file with the PIN was written, in nanoseconds; 0: it can't be told. */
+static int64_t pin_written(const struct agent_settings *s)
+{
+	struct stat st;
+
+	if (stat(s->pin_source, &st) != 0)
+		return 0;
+	return st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+}
+
+enum inro_err keys_need(struct keys_hold *h)
+{
+	int64_t written = pin_written(h->s);
+	enum inro_err e;
+
+	if (h->token)
+		return INRO_OK;
+	if (written && written == *h->refused_pin)
+		return err_set(INRO_E_PIN_WRONG,
+			       "the token refused the PIN in %s; it is not tried again before that "
+			       "file changes",
+			       h->s->pin_source);
+	e = keys_open(h->s, &h->token);
+	*h->refused_pin = e == INRO_E_PIN_WRONG ? written : 0;
+	return e;
+}
+
+void keys_hold_clear(struct keys_hold *h)
+{
+	token_close(h->token);
+	h->token = NULL;
 }
 
 static enum inro_err find_label(struct token *t, const char *label, struct token_key **ret)

@@ -8,6 +8,17 @@
 /* The token, with the PIN of pin-source. */
 MUST_CHECK enum inro_err keys_open(const struct agent_settings *s, struct token **ret);
 
+/* The token of one round, opened when something is needed of it. */
+struct keys_hold {
+	const struct agent_settings *s;
+	int64_t *refused_pin; /* status.h: asked and kept there */
+	struct token *token;  /* NULL: not opened yet */
+};
+void keys_hold_clear(struct keys_hold *h);
+/* Each wrong try counts in the token: a PIN that it refused is not tried again by itself, but
+ * INRO_E_PIN_WRONG until its file is another one. */
+MUST_CHECK enum inro_err keys_need(struct keys_hold *h);
+
 /* Whether keys of that kind unwrap others; where the device has symmetric keys, its pair may. */
 bool keys_unwrap(const struct pki_key_kind *kind);
 /* The pair of that generation: made, or found where a round was cut short. */

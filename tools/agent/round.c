@@ -4,11 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "backoffice/pki/dn.h"
-#include "backoffice/pki/san.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
@@ -18,6 +15,7 @@
 #include "tools/agent/hook.h"
 #include "tools/agent/keys.h"
 #include "tools/agent/pair.h"
+#include "tools/agent/request.h"
 #include "tools/agent/secrets.h"
 #include "tools/agent/self.h"
 #include "tools/agent/status.h"
@@ -35,49 +33,28 @@ struct round {
 	struct pair live; /* generation 0: none */
 	bool expired;
 	int64_t believed, renew_at, wait; /* wait 0: not decided */
-	struct token *token; /* opened when it is needed */
+	struct keys_hold hold;
 	struct self self;    /* what the service wants */
 	enum inro_err secrets; /* what having the symmetric keys came to */
 	char secrets_why[ERR_DETAIL_MAX];
 	int64_t secrets_wake; /* 0: nothing is to be done */
 };
 
+static void round_open(struct round *r, const struct agent_settings *s)
+{
+	r->s = s;
+	r->hold = (struct keys_hold) { .s = s, .refused_pin = &r->status.refused_pin };
+	status_read(s, &r->status);
+}
+
 static void round_clear(struct round *r)
 {
-	token_close(r->token);
+	keys_hold_clear(&r->hold);
 	keyroom_close(r->keys);
 	pair_clear(&r->live);
 	self_clear(&r->self);
 	status_clear(&r->status);
 	*r = (struct round) { 0 };
-}
-
-/* When the file with the PIN was written, in nanoseconds; 0: it can't be told. */
-static int64_t pin_written(const struct agent_settings *s)
-{
-	struct stat st;
-
-	if (stat(s->pin_source, &st) != 0)
-		return 0;
-	return st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
-}
-
-/* Each wrong try counts in the token: a PIN that it refused is not tried again by itself. */
-static enum inro_err need_token(struct round *r)
-{
-	int64_t written = pin_written(r->s);
-	enum inro_err e;
-
-	if (r->token)
-		return INRO_OK;
-	if (written && written == r->status.refused_pin)
-		return err_set(INRO_E_PIN_WRONG,
-			       "the token refused the PIN in %s; it is not tried again before that "
-			       "file changes",
-			       r->s->pin_source);
-	e = keys_open(r->s, &r->token);
-	r->status.refused_pin = e == INRO_E_PIN_WRONG ? written : 0;
-	return e;
 }
 
 /* ---- what there is ---- */
@@ -157,89 +134,12 @@ static bool hear(struct round *r)
 	return date != 0;
 }
 
-/* ---- a request ---- */
-
-static enum inro_err first_names(const struct agent_settings *s, struct buf *subject,
-				 struct buf *sans)
-{
-	SCOPED(buf) usual = { 0 };
-	enum inro_err e;
-
-	buf_addf(&usual, "/CN=%s", s->id);
-	buf_add_u8(&usual, 0);
-	e = buf_err(&usual);
-	if (e == INRO_OK)
-		e = dn_parse(s->subject ? s->subject : (const char *)usual.p, NULL, subject);
-	for (size_t i = 0; e == INRO_OK && i < s->sans.n; i++)
-		e = san_add(sans, s->sans.items[i]);
-	return e == INRO_OK ? buf_err(sans) : e;
-}
-
-/* A renewal asks for what the certificate has (RFC 7030 4.2.2). */
-static enum inro_err sign_request(const struct round *r, struct token_key *key, bool again,
-				  struct buf *ret)
-{
-	SCOPED(buf) subject = { 0 };
-	SCOPED(buf) sans = { 0 };
-	enum inro_err e;
-
-	if (again)
-		return keys_csr(key, r->live.cert.subject, r->live.cert.ext.sans, ret);
-	e = first_names(r->s, &subject, &sans);
-	return e == INRO_OK ? keys_csr(key, buf_bytes(&subject), buf_bytes(&sans), ret) : e;
-}
-
-static enum inro_err begin(struct round *r, unsigned generation, bool again, struct buf *csr,
-			   char **uri)
-{
-	AUTO(token_key_free_ptr) struct token_key *key = NULL;
-	enum inro_err e = need_token(r);
-
-	if (e == INRO_OK && again && r->s->rekey == AGENT_REKEY_SAME)
-		e = keys_find(r->token, r->live.uri, &key);
-	else if (e == INRO_OK)
-		e = keys_make(r->s, r->token, generation, &key);
-	if (e == INRO_OK)
-		e = keys_uri(r->s, key, uri);
-	if (e == INRO_OK)
-		e = sign_request(r, key, again, csr);
-	return e == INRO_OK ? pair_begin(r->s, generation, buf_bytes(csr), *uri) : e;
-}
-
-static enum inro_err request_of(struct round *r, unsigned generation, bool again, struct buf *csr,
-				char **uri)
-{
-	enum inro_err e = pair_request(r->s, generation, csr, uri);
-
-	return e == INRO_E_NOT_FOUND ? begin(r, generation, again, csr, uri) : e;
-}
-
-/* Key and files of a generation that is not, or no longer, the live one. */
-static enum inro_err drop(struct round *r, unsigned generation)
-{
-	AUTO(free_chars) char *uri = NULL;
-	SCOPED(buf) csr = { 0 };
-	enum inro_err e = pair_request(r->s, generation, &csr, &uri);
-	bool shared = uri && r->live.uri && strcmp(uri, r->live.uri) == 0;
-
-	if (e == INRO_OK && !shared)
-		e = need_token(r);
-	if (e == INRO_OK && !shared)
-		e = keys_drop(r->token, uri);
-	return e == INRO_OK || e == INRO_E_NOT_FOUND ? pair_drop(r->s, generation) : e;
-}
-
-/* It would not do another time either.  The error stays what it is; what can't be dropped the next
- * round finds as it is. */
-static void give_up(struct round *r, unsigned generation)
-{
-	SCOPED(err_kept) kept = err_keep();
-
-	if (drop(r, generation) != INRO_OK)
-		err_reset();
-}
-
 /* ---- asking ---- */
+
+static struct request_room room_of(struct round *r)
+{
+	return (struct request_room) { r->s, &r->hold, &r->live };
+}
 
 /* By what a first certificate is asked for; after one that has ended, as after-expiry says. */
 static int64_t first_way(const struct round *r)
@@ -276,9 +176,9 @@ static enum inro_err who_asks(const struct round *r, bool again, struct secret *
 
 static enum inro_err ask_by_tpm(struct round *r, const char *uri, struct est_asked *a)
 {
-	enum inro_err e = need_token(r);
+	enum inro_err e = keys_need(&r->hold);
 
-	return e == INRO_OK ? attest_enroll(&r->way, r->s, r->token, uri, a) : e;
+	return e == INRO_OK ? attest_enroll(&r->way, r->s, r->hold.token, uri, a) : e;
 }
 
 static enum inro_err ask_by_est(struct round *r, struct est_asked *a)
@@ -297,14 +197,14 @@ static enum inro_err install(struct round *r, unsigned generation, const struct 
 	AUTO(token_key_free_ptr) struct token_key *key = NULL;
 	struct est_pick pick;
 	struct pair_new fresh;
-	enum inro_err e = need_token(r);
+	enum inro_err e = keys_need(&r->hold);
 
 	if (e == INRO_OK)
-		e = keys_find(r->token, uri, &key);
+		e = keys_find(r->hold.token, uri, &key);
 	if (e == INRO_OK)
 		e = est_pick(&a->certs, cas, token_key_spki(key), r->believed, &pick);
 	if (e == INRO_OK)
-		e = token_cert_store(r->token, token_key_id(key), token_key_label(key), pick.leaf,
+		e = token_cert_store(r->hold.token, token_key_id(key), token_key_label(key), pick.leaf,
 				     true);
 	if (e != INRO_OK)
 		return e;
@@ -324,7 +224,8 @@ static enum inro_err ask(struct round *r, unsigned generation, bool again)
 	SCOPED(est_certs) cas = { 0 };
 	struct est_asked a = { .label = r->s->label, .again = again };
 	bool by_tpm = !again && first_way(r) == AGENT_AFTER_ATTEST;
-	enum inro_err e = request_of(r, generation, again, &csr, &uri);
+	const struct request_room q = room_of(r);
+	enum inro_err e = request_of(&q, generation, again, &csr, &uri);
 
 	if (e == INRO_OK)
 		e = est_cacerts(&r->way, r->s->label, &cas);
@@ -338,7 +239,7 @@ static enum inro_err ask(struct round *r, unsigned generation, bool again)
 		e = install(r, generation, &a, &cas, uri);
 	est_certs_clear(&a.certs);
 	if (a.refused)
-		give_up(r, generation);
+		request_give_up(&q, generation);
 	return e;
 }
 
@@ -347,6 +248,7 @@ static enum inro_err ask(struct round *r, unsigned generation, bool again)
 static enum inro_err after_new(struct round *r)
 {
 	unsigned live = r->live.generation;
+	const struct request_room q = room_of(r);
 	enum inro_err e = INRO_OK;
 
 	if (!live)
@@ -358,7 +260,7 @@ static enum inro_err after_new(struct round *r)
 	}
 	/* The one before stays: a program may still have it open. */
 	if (e == INRO_OK && live > 2)
-		e = drop(r, live - 2);
+		e = request_drop(&q, live - 2);
 	return e;
 }
 
@@ -398,7 +300,7 @@ static enum inro_err ask_self(struct round *r)
 	if (!can_ask(r))
 		return INRO_OK;
 	/* before the provider logs in with the PIN file of an earlier day */
-	e = need_token(r);
+	e = keys_need(&r->hold);
 	if (e == INRO_OK)
 		e = who_asks(r, true, &none, &cert, &who);
 	if (e == INRO_OK)
@@ -445,7 +347,7 @@ static enum inro_err run_secrets(struct round *r, const struct round_options *o,
 	struct secrets_work w = { .s = r->s,
 				  .way = &r->way,
 				  .who = who,
-				  .token = r->token,
+				  .token = r->hold.token,
 				  .key_uri = r->live.uri,
 				  .serial = r->live.cert.serial,
 				  .rules = rules_of(r),
@@ -487,7 +389,7 @@ static enum inro_err do_secrets(struct round *r, const struct round_options *o)
 
 	if (!r->s->secrets.n || !r->live.generation || r->expired)
 		return INRO_OK;
-	e = r->self.keys ? need_token(r) : ask_self(r); /* nobody could before the first one */
+	e = r->self.keys ? keys_need(&r->hold) : ask_self(r); /* nobody could before the first one */
 	if (e == INRO_OK)
 		e = who_asks(r, true, &none, &cert, &who);
 	if (e == INRO_OK)
@@ -648,14 +550,14 @@ static enum inro_err hold_folder(const struct agent_settings *s, int *ret_held)
 enum inro_err round_run(const struct agent_settings *s, const struct round_options *o,
 			int64_t *ret_wait)
 {
-	SCOPED(round) r = { .s = s };
+	SCOPED(round) r = { 0 };
 	AUTO(close_fd) int held = -1;
 	enum inro_err e = hold_folder(s, &held);
 
 	*ret_wait = s->retry;
 	if (e != INRO_OK)
 		return e;
-	status_read(s, &r.status);
+	round_open(&r, s);
 	e = work(&r, o);
 	set_outcome(&r, e);
 	*ret_wait = r.status.wait;
@@ -667,23 +569,24 @@ enum inro_err round_run(const struct agent_settings *s, const struct round_optio
 /* The key that the first round asks with, when there is none yet. */
 enum inro_err round_evidence(const struct agent_settings *s, struct buf *ret)
 {
-	SCOPED(round) r = { .s = s };
+	SCOPED(round) r = { 0 };
 	SCOPED(buf) csr = { 0 };
 	AUTO(free_chars) char *uri = NULL;
 	AUTO(close_fd) int held = -1;
 	enum inro_err e = hold_folder(s, &held);
 
-	if (e == INRO_OK)
-		status_read(s, &r.status);
-	if (e == INRO_OK)
-		e = load_live(&r);
+	if (e != INRO_OK)
+		return e;
+	round_open(&r, s);
+	e = load_live(&r);
+	const struct request_room q = room_of(&r);
 	if (e == INRO_OK && !r.live.generation)
-		e = request_of(&r, 1, false, &csr, &uri);
+		e = request_of(&q, 1, false, &csr, &uri);
 	if (e == INRO_OK)
-		e = need_token(&r);
+		e = keys_need(&r.hold);
 	if (e == INRO_OK)
-		e = attest_which(r.token, uri ? uri : r.live.uri, ret);
+		e = attest_which(r.hold.token, uri ? uri : r.live.uri, ret);
 	if (uri && s->attest && attest_never(e))
-		give_up(&r, 1);
+		request_give_up(&q, 1);
 	return e;
 }
