@@ -81,6 +81,7 @@ inro_test_properties(fuzz_pki_hostile "fuzz" 300)
 inro_test(unit/test_core_lease.c LINKS inro_testoffice)
 inro_test(unit/test_core_status.c LINKS inro_testoffice)
 inro_test(unit/test_core_life.c LINKS inro_testoffice)
+inro_test(unit/test_core_provision.c LINKS inro_testoffice)
 inro_script_test(integration/test_provision_killed.sh)
 inro_script_test(integration/test_ca_connect.sh)
 inro_script_test(integration/test_ca_cmp.sh)
@@ -125,6 +126,7 @@ foreach(name
 		core_bulk
 		core_lease
 		core_life
+		core_provision
 		core_status
 		core_faults
 		core_secrets
@@ -155,6 +157,7 @@ foreach(name
 		core_issue
 		core_lease
 		core_life
+		core_provision
 		core_login
 		core_marks
 		core_errand

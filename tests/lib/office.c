@@ -259,6 +259,32 @@ int office_verify(struct core *c, const char *ca, const struct blob *cert, struc
 	return result;
 }
 
+void office_issue_key(struct core *c, EVP_PKEY *key, struct office_issued *ret)
+{
+	SCOPED(buf) csr = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
+
+	office_csr(key, "x", &csr);
+	r.csr = buf_bytes(&csr);
+	*ret = (struct office_issued) { 0 };
+	OK(cred_issue(c, &r, &ret->cred));
+	snprintf(ret->ref, sizeof ret->ref, "id:%lld", (long long)ret->cred.rec.id);
+}
+
+void office_issue(struct core *c, struct office_issued *ret)
+{
+	office_issue_key(c, office_ec, ret);
+}
+
+int office_verdict(struct core *c, const struct office_issued *i)
+{
+	SCOPED(buf) crl = { 0 };
+	struct crl_info info;
+
+	OK(ca_crl(c, "issuing", 0, &crl, &info));
+	return office_verify(c, "issuing", &i->cred.rec.cert, buf_bytes(&crl));
+}
+
 static CK_SESSION_HANDLE open_session(const char *token)
 {
 	struct p11_uri uri = { .token = (char *)(uintptr_t)token };

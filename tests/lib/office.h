@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 #include "backoffice/core/ca.h"
-#include "backoffice/core/core.h"
+#include "backoffice/core/cred.h"
 
 #define OFFICE_PIN "123456"
 
@@ -57,6 +57,16 @@ X509 *office_x509(const struct blob *der);
 /* X509_V_OK or why libcrypto does not accept it: the chain of `ca`, at this clock's time, with this
  * CRL of the issuing CA (empty: no CRL check). */
 int office_verify(struct core *c, const char *ca, const struct blob *cert, struct bytes crl);
+
+/* A certificate of "issuing" by tls-client for CN=x, and the name by which it is told. */
+struct office_issued {
+	char ref[24];
+	struct cred cred;
+};
+void office_issue_key(struct core *c, EVP_PKEY *key, struct office_issued *ret);
+void office_issue(struct core *c, struct office_issued *ret); /* for office_ec */
+/* office_verify() of it with a fresh list of its CA. */
+int office_verdict(struct core *c, const struct office_issued *i);
 
 /* Objects of a class in a token. */
 size_t office_count(const char *token, unsigned long class);
