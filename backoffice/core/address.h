@@ -14,6 +14,9 @@ typedef bool address_form_fn(const char *s, char ret[static ADDRESS_MAX]);
 
 /* IPv4 with dots, IPv6 as inet_ntop() writes it. */
 bool address_ip(const char *s, char ret[static ADDRESS_MAX]);
+/* Where who has this address counts: a host of IPv6 has a /64 (RFC 6177) and as many addresses in it
+ * as it likes, so it is that, "2001:db8:0:1::/64"; else the address.  What is none stays as it is. */
+void address_network(const char *s, char ret[static ADDRESS_MAX]);
 /* Six pairs of hex digits, all with ':' or all with '-' between them. */
 bool address_mac(const char *s, char ret[static ADDRESS_MAX]);
 

@@ -82,6 +82,7 @@ struct core {
 	char *verbs;	 /* the commands that the pass is for; "": any */
 	int64_t home;	 /* the tenant it was opened for */
 	char peer[64];	 /* where a request comes from; "": not known */
+	char network[64]; /* as what that is counted (address_network()) */
 	int64_t reply, reply_ms; /* of the request that it works at (reply.h); 0: none */
 	core_expect_fn *expect; /* core_expect() */
 	void *expect_arg;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "backoffice/core/audit.h"
+#include "backoffice/core/address.h"
 #include "backoffice/core/device.h"
 #include "tests/lib/office.h"
 #include "tests/lib/scratch.h"
@@ -96,6 +97,30 @@ static void test_addresses(void **state)
 	SCOPED(device) after = { 0 };
 	OK(device_add(c, "dev-1", &good, &d));
 	OK(device_update(c, "dev-1", &none, &after));
+}
+
+/* What an address counts as (address.h). */
+static void test_networks(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "192.0.2.7", "192.0.2.7" },
+		{ "::ffff:192.0.2.7", "192.0.2.7" },
+		{ "2001:db8::7", "2001:db8::/64" },
+		{ "2001:DB8:0:1:2:3:4:5", "2001:db8:0:1::/64" },
+		{ "2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:1::/64" },
+		{ "::1", "::/64" },
+		{ "", "" },
+		{ "unix", "unix" },
+		{ "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", "ffff:ffff:ffff:ffff::/64" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char net[ADDRESS_MAX];
+
+		address_network(rows[i][0], net);
+		assert_string_equal(net, rows[i][1]);
+	}
 }
 
 static void test_ids(void **state)
@@ -313,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
+		cmocka_unit_test(test_networks),
 		cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_update_keeps_what_is_not_given, setup,

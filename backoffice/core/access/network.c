@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backoffice/core/access/trying.h"
+#include "backoffice/core/address.h"
 #include "backoffice/core/authority.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/fleet.h"
@@ -72,6 +73,7 @@ enum inro_err core_become(struct core *c, const struct core_who *who)
 enum inro_err core_peer(struct core *c, const char *address)
 {
 	snprintf(c->peer, sizeof c->peer, "%s", text_or_empty(address));
+	address_network(c->peer, c->network);
 	return core_check_text("an address", c->peer, sizeof c->peer);
 }
 
@@ -120,10 +122,10 @@ enum inro_err core_still_holds(struct core *c)
 
 /* ---- a try ---- */
 
-/* Where wrong tries are counted: an address, or all whose address is not known. */
+/* Where wrong tries are counted: an address or network, or all whose address is not known. */
 static const char *source_of(const struct core *c)
 {
-	return c->peer[0] ? c->peer : "an address that is not known";
+	return c->network[0] ? c->network : "an address that is not known";
 }
 
 enum inro_err trying_begin(struct core *c, int64_t tenant)

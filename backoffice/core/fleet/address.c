@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MAC_LENGTH 17
@@ -16,6 +18,23 @@ bool address_ip(const char *s, char ret[static ADDRESS_MAX])
 		if (inet_pton(families[i], s, bits) == 1)
 			return inet_ntop(families[i], bits, ret, ADDRESS_MAX) != NULL;
 	return false;
+}
+
+void address_network(const char *s, char ret[static ADDRESS_MAX])
+{
+	struct in6_addr bits;
+	char net[INET6_ADDRSTRLEN];
+
+	snprintf(ret, ADDRESS_MAX, "%s", s);
+	if (inet_pton(AF_INET6, s, &bits) != 1)
+		return;
+	if (IN6_IS_ADDR_V4MAPPED(&bits)) {
+		inet_ntop(AF_INET, bits.s6_addr + 12, ret, ADDRESS_MAX);
+		return;
+	}
+	memset(bits.s6_addr + 8, 0, 8);
+	if (inet_ntop(AF_INET6, &bits, net, sizeof net))
+		snprintf(ret, ADDRESS_MAX, "%s/64", net);
 }
 
 static bool is_mac(const char *s)
