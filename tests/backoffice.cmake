@@ -54,6 +54,7 @@ inro_test(unit/test_core_search.c LINKS inro_testoffice)
 inro_test(unit/test_core_login.c LINKS inro_testoffice)
 inro_test(unit/test_core_network.c LINKS inro_testoffice)
 inro_test(unit/test_core_attest.c LINKS inro_testoffice inro_evidence_maker)
+inro_test(unit/test_core_attested.c LINKS inro_testoffice)
 inro_test(unit/test_core_errand.c LINKS inro_testoffice)
 inro_test(unit/test_core_secrets.c LINKS inro_testoffice)
 inro_test(unit/test_core_symkey.c LINKS inro_testoffice PkgConfig::jansson)
@@ -118,6 +119,7 @@ foreach(name
 		core_errand
 		core_network
 		core_attest
+		core_attested
 		core_proposal
 		core_enrol
 		core_eyes
@@ -146,6 +148,7 @@ endforeach()
 foreach(name
 		core_approval
 		core_attest
+		core_attested
 		core_audit
 		core_bulk
 		core_device

@@ -60,14 +60,16 @@ struct cred_request {
 	const char *request_id;
 	int64_t proposal; /* of ca_certify() */
 	const unsigned *path_len; /* of a CA; NULL: the profile's, else the smaller one */
+	/* SHA-256 of the SubjectPublicKeyInfo that the device's TPM vouched for (attest.h); empty: none. */
+	struct bytes attested;
 	/* Of a CA: its name constraints, DER (limits_join()); empty: the request's, or the profile's. */
 	struct bytes constraints;
 };
 
 /* Where the profile or the policy of the device's group says that requests wait for approval, what
  * comes is the request, in state requested; who asks again by its request_id gets what it became.
- * INRO_E_SIGNATURE: no proof of possession.  INRO_E_POLICY: the profile forbids it.  INRO_E_STATE:
- * the CA can't issue, or the device may not have one. */
+ * INRO_E_SIGNATURE: no proof of possession.  INRO_E_POLICY: the profile forbids it.  INRO_E_ACCESS: the
+ * profile wants an attested key.  INRO_E_STATE: the CA can't issue, or the device may not have one. */
 MUST_CHECK enum inro_err cred_issue(struct core *c, const struct cred_request *r, struct cred *ret);
 
 /* By another than who asked: the certificate, exactly as it was asked for.  One that is approved
@@ -142,8 +144,9 @@ MUST_CHECK enum inro_err cred_get(struct core *c, const char *ref, struct cred *
 
 struct cred_renewal {
 	struct bytes csr; /* for a key that the back office can't reach; none: in the token */
-	bool crmf; /* as in a request, and the next */
+	bool crmf; /* as in a request, and the next two */
 	int64_t confirm_by;
+	struct bytes attested;
 	/* Who asks again by the same for the successor of the same certificate gets it again; NULL: none. */
 	const char *request_id;
 	bool new_key;	  /* makes another key in the same token */

@@ -6,7 +6,8 @@
  *    the profile allows.
  * 2. The same request again gets the same certificate, or what became of it: as long as that is good or
  *    waits, and for a day what was refused by a person.
- * 3. A renewal is authenticated by the certificate that it renews, and asks for what that one has.
+ * 3. A renewal is authenticated by the certificate that it renews, or by the device's TPM, and asks for
+ *    what that certificate has.
  */
 #ifndef INRO_BACKOFFICE_CORE_ENROL_H
 #define INRO_BACKOFFICE_CORE_ENROL_H
@@ -20,7 +21,8 @@ struct enrol {
 	struct bytes csr;	   /* DER or PEM */
 	bool crmf;		   /* it is a CertReqMsg (crmf.h) */
 	const char *transaction;   /* asked again by this, whatever became of it; NULL: by the request itself */
-	int64_t confirm_by;	   /* as of a cred_request */
+	int64_t confirm_by;	   /* as of a cred_request, and the next */
+	struct bytes attested;
 };
 
 /* Does what was asked for wait for a person? */

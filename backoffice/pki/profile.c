@@ -79,6 +79,9 @@ static const struct field fields[] = {
 	{ DOC("key", "blocklist", "a file's path", "",
 	      "fingerprints of keys that get no certificate, as below"),
 	  .kind = &kind_text, AT(blocklist) },
+	{ DOC("key", "attested", "yes or no", "no",
+	      "yes: only a key that the device's TPM vouches for gets a certificate, also by a renewal"),
+	  .kind = &kind_bool, AT(attested) },
 	{ DOC("subject", "allowed", SUBJECT_WORDS, "CN O OU L ST C serialNumber",
 	      "what the subject may have"),
 	  .kind = &kind_types, AT(subject_allowed) },
@@ -325,6 +328,11 @@ static bool source_holds(const struct profile *p)
 	return !p->subject_source || p->subject_default;
 }
 
+static bool attested_holds(const struct profile *p)
+{
+	return !p->attested || !p->ca;
+}
+
 static bool challenge_holds(const struct profile *p)
 {
 	return !p->challenge || !p->channel_binding;
@@ -451,6 +459,7 @@ static const struct {
 	{ rsa_holds, "[key] rsa_min is above rsa_max" },
 	{ subject_holds, "[subject] what is required is not allowed" },
 	{ bind_holds, "[subject] what is bound is not allowed" },
+	{ attested_holds, "[key] attested is for the keys of devices, not for those of CAs" },
 	{ challenge_holds, "[issuing] challenge and channel_binding are the same place in a request" },
 	{ source_holds, "[subject] source = profile needs a default" },
 	{ subject_default_holds, "[subject] default is not a name" },

@@ -60,6 +60,7 @@ struct profile {
 	unsigned hash;	  /* enum pki_hash; PKI_HASH_NONE: by the strength of the CA's key */
 	unsigned padding; /* of an RSA CA's signature; 0: PKCS#1 1.5, 1: PSS */
 	char *blocklist;  /* a file's path; NULL: none */
+	bool attested;	  /* only keys that a device's TPM vouches for, each time anew */
 	/* [subject] */
 	uint64_t subject_allowed, subject_required; /* bit: row of dn_type_at() */
 	char *subject_default;			    /* text with variables; NULL: none */

@@ -7,16 +7,12 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include <openssl/x509.h>
-
-#include "backoffice/core/attest.h"
-#include "backoffice/core/device.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/limit.h"
+#include "backoffice/core/setting.h"
 #include "backoffice/core/tenant.h"
 #include "backoffice/pki/alg.h"
-#include "tests/lib/evidence_maker.h"
-#include "tests/lib/office.h"
+#include "tests/lib/attesting.h"
 
 #define OK(x) assert_int_equal(x, INRO_OK)
 #define HERE  "192.0.2.7"
@@ -25,20 +21,6 @@ static const char wrong[] = "wrong device, TPM or answer, or the device may not 
 
 static char db[32];
 static struct maker tpm, other; /* of dev-1 and of dev-2 */
-
-static void register_tpm(struct core *c, const char *id, const struct maker *m)
-{
-	unsigned char *spki = NULL;
-	int n = i2d_PUBKEY(m->ek_key, &spki);
-	const struct device_anchor anchor = { .kind = ANCHOR_EK,
-					      .store = ANCHOR_HARDWARE,
-					      .value = BYTES(spki, (size_t)n) };
-	const struct device_fields f = { .anchor = &anchor };
-	SCOPED(device) d = { 0 };
-
-	OK(device_add(c, id, &f, &d));
-	OPENSSL_free(spki);
-}
 
 /* dev-1 and dev-2 with their TPMs, dev-3 with none. */
 static int setup(void **state)
@@ -97,61 +79,11 @@ static long long waiting(void)
 	return office_ask(db, "SELECT count(*) FROM tpm_challenge");
 }
 
-/* ---- a device that asks and answers ---- */
-
-struct asked {
-	struct attest_challenge challenge;
-	struct secret secret;
-	struct buf evidence, csr;
-	struct attest_answer answer;
-};
-
-static void asked_clear(struct asked *a)
-{
-	attest_challenge_clear(&a->challenge);
-	secret_clear(&a->secret);
-	buf_clear(&a->evidence);
-	buf_clear(&a->csr);
-}
-
-static enum inro_err begin_for(struct core *c, const char *device, const struct maker *m,
-			       struct attest_challenge *ret)
-{
-	SCOPED(buf) evidence = { 0 };
-
-	maker_make(m, &evidence);
-	return attest_begin(c, device, buf_bytes(&evidence), ret);
-}
-
-/* What the device then has to say: in `says` its TPM as it pretends to be. */
-static void prepare(struct asked *a, const char *device, const struct maker *m,
-		    const struct maker *says)
-{
-	struct maker now = *says;
-
-	assert_true(maker_activate(m, buf_bytes(&a->challenge.blob), &a->secret));
-	memcpy(now.nonce, a->challenge.nonce, ATTEST_NONCE);
-	now.nonce_n = ATTEST_NONCE;
-	maker_make(&now, &a->evidence);
-	office_csr(says->key_key, "dev-1", &a->csr);
-	a->answer = (struct attest_answer) { .device = device,
-					     .nonce = BYTES(a->challenge.nonce, ATTEST_NONCE),
-					     .secret = secret_bytes(&a->secret),
-					     .evidence = buf_bytes(&a->evidence),
-					     .csr = buf_bytes(&a->csr) };
-}
-
-static void ask(struct core *c, const char *device, const struct maker *m, struct asked *a)
-{
-	OK(begin_for(c, device, m, &a->challenge));
-	prepare(a, device, m, m);
-}
-
 static enum inro_err answer(struct core *c, const struct asked *a)
 {
-	struct core_who who;
+	SCOPED(attest_found) found = { 0 };
 
-	return who_by_attestation(c, &a->answer, &who, NULL);
+	return who_by_attestation(c, &a->answer, &found);
 }
 
 /* One answer for whatever is wrong with who asks. */
@@ -171,15 +103,14 @@ static void test_let_in(void **state)
 {
 	struct core *c = *state;
 	SCOPED(asked) a = { 0 };
-	SCOPED(device) d = { 0 };
-	struct core_who who;
+	SCOPED(attest_found) found = { 0 };
 
 	ask(c, "dev-1", &tpm, &a);
 	assert_int_equal(waiting(), 1);
-	OK(who_by_attestation(c, &a.answer, &who, &d));
-	assert_string_equal(who.actor, "device:dev-1");
-	assert_int_equal(who.role, ROLE_DEVICE);
-	assert_string_equal(d.device_id, "dev-1");
+	OK(who_by_attestation(c, &a.answer, &found));
+	assert_string_equal(found.who.actor, "device:dev-1");
+	assert_int_equal(found.who.role, ROLE_DEVICE);
+	assert_string_equal(found.device.device_id, "dev-1");
 	assert_int_equal(waiting(), 0);
 	assert_int_equal(events("device.challenge", "done", "ek"), 1);
 	assert_int_equal(events("device.attest", "done", "resets"), 1);
@@ -513,13 +444,13 @@ static void test_limited(void **state)
 	struct core *c = *state;
 	SCOPED(asked) a = { 0 };
 	struct attest_answer none = { .device = "dev-1" };
-	struct core_who who;
+	SCOPED(attest_found) found = { 0 };
 	enum inro_err e = INRO_E_LOGIN;
 
 	ask(c, "dev-1", &tpm, &a);
 	/* a little is paid off while they are made */
 	for (int i = 0; i < 4 * LIMIT_BURST && e == INRO_E_LOGIN; i++)
-		e = who_by_attestation(c, &none, &who, NULL);
+		e = who_by_attestation(c, &none, &found);
 	assert_int_equal(e, INRO_E_BUSY);
 	assert_int_equal(answer(c, &a), INRO_E_BUSY);
 	OK(core_peer(c, "192.0.2.8"));
@@ -647,6 +578,76 @@ static void test_of_one_address(void **state)
 	assert_int_equal(waiting(), 1);
 }
 
+static void come_from(struct core *c, int host, const char *net)
+{
+	char from[64];
+
+	snprintf(from, sizeof from, "%s%x", net, (unsigned)host + 1);
+	OK(core_peer(c, from));
+}
+
+/* A host of IPv6 has a network of addresses: they count as one, for challenges and for wrong tries. */
+static void test_of_a_network(void **state)
+{
+	struct core *c = *state;
+	const struct attest_answer none = { .device = "dev-1" };
+	SCOPED(attest_challenge) ch = { 0 };
+	SCOPED(attest_found) found = { 0 };
+	enum inro_err e = INRO_E_LOGIN;
+
+	for (int i = 0; i < ATTEST_PEER; i++) {
+		SCOPED(attest_challenge) one = { 0 };
+
+		come_from(c, i, "2001:db8:0:7:8000::");
+		OK(begin_for(c, "dev-1", &tpm, &one));
+	}
+	come_from(c, 0, "2001:db8:0:7::");
+	assert_int_equal(begin_for(c, "dev-1", &tpm, &ch), INRO_E_BUSY);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE actor = '2001:db8:0:7:8000::40'"), 1);
+	come_from(c, 0, "2001:db8:0:8::");
+	OK(begin_for(c, "dev-1", &tpm, &ch));
+	for (int i = 0; i < 4 * LIMIT_BURST && e == INRO_E_LOGIN; i++) {
+		come_from(c, i, "2001:db8:0:9::");
+		e = who_by_attestation(c, &none, &found);
+	}
+	assert_int_equal(e, INRO_E_BUSY);
+	assert_non_null(strstr(err_detail(e), "2001:db8:0:9::/64"));
+	come_from(c, 0, "2001:db8:0:a::");
+	assert_int_equal(who_by_attestation(c, &none, &found), INRO_E_LOGIN);
+}
+
+static void set_policy(const char *policy)
+{
+	struct core *admin = office_open(db);
+
+	OK(setting_change(admin, "policy", policy, 0));
+	core_close(admin);
+}
+
+/* Where the policy has no attestation, only the right TPM is told so; it counts as no wrong try. */
+static void test_not_wanted(void **state)
+{
+	struct core *c = *state;
+	SCOPED(asked) strange = { 0 };
+	SCOPED(asked) right = { 0 };
+
+	set_policy("{\"attestation\": false}");
+	for (int i = 0; i < 2 * LIMIT_BURST; i++) {
+		SCOPED(asked) a = { 0 };
+
+		ask(c, "dev-1", &tpm, &a);
+		assert_int_equal(answer(c, &a), INRO_E_ACCESS);
+		assert_non_null(strstr(err_detail(INRO_E_ACCESS), "\"attestation\": false"));
+		assert_int_equal(c->role, ROLE_NOBODY);
+	}
+	assert_int_equal(events("device.attest", "refused", "attestation"), 2 * LIMIT_BURST);
+	ask(c, "dev-1", &other, &strange);
+	not_let_in(c, &strange, "nobody");
+	set_policy(NULL);
+	ask(c, "dev-1", &tpm, &right);
+	OK(answer(c, &right));
+}
+
 /* One gives the challenge, the other takes its answer, the first does not take it again. */
 static void test_two_servers(void **state)
 {
@@ -685,6 +686,8 @@ int main(void)
 		T(test_the_same_again),
 		T(test_answered_do_not_count),
 		T(test_of_one_address),
+		T(test_of_a_network),
+		T(test_not_wanted),
 		T(test_two_servers),
 	};
 

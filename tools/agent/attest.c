@@ -91,7 +91,7 @@ static enum inro_err post(const struct fetch_way *way, const char *path, const j
 	return e == INRO_OK ? self_answer_of(f, ret) : e;
 }
 
-static json_t *asking(const struct agent_settings *s)
+static json_t *own_body(const struct agent_settings *s)
 {
 	return json_pack("{s:s}", "device", s->id);
 }
@@ -121,7 +121,7 @@ static enum inro_err ask_challenge(const struct fetch_way *way, const struct age
 				   struct bytes evidence, struct talk *t)
 {
 	SCOPED(fetch) f = { 0 };
-	json_t *body = asking(s), *doc = NULL;
+	json_t *body = own_body(s), *doc = NULL;
 	enum inro_err e = set_hex(body, "evidence", evidence);
 
 	if (e == INRO_OK)
@@ -133,35 +133,43 @@ static enum inro_err ask_challenge(const struct fetch_way *way, const struct age
 	return e;
 }
 
-static enum inro_err set_csr(json_t *body, struct bytes csr)
+static enum inro_err set_pem(json_t *body, const char *name, const char *label, struct bytes der)
 {
 	SCOPED(buf) pem = { 0 };
 
-	pem_add(&pem, PEM_CSR, csr);
+	pem_add(&pem, label, der);
 	return buf_err(&pem) == INRO_OK &&
-			       json_object_set_new(body, "csr",
+			       json_object_set_new(body, name,
 						   json_stringn((const char *)pem.p, pem.n)) == 0
 		       ? INRO_OK
 		       : agent_no_memory();
 }
 
-static enum inro_err answer_body(const struct agent_settings *s, struct token *token,
-				 const char *key_uri, struct bytes csr, struct talk *t)
+/* What the TPM says. */
+static enum inro_err set_proof(const struct attest_asking *g, struct talk *t)
 {
-	enum inro_err e = token_answer(token, buf_bytes(&t->challenge), &t->secret);
+	enum inro_err e = token_answer(g->token, buf_bytes(&t->challenge), &t->secret);
 
 	if (e == INRO_OK)
-		e = attest_key_of(token, key_uri, buf_bytes(&t->nonce), &t->evidence);
-	t->doc = asking(s);
+		e = attest_key_of(g->token, g->key_uri, buf_bytes(&t->nonce), &t->evidence);
 	if (e == INRO_OK)
 		e = set_hex(t->doc, "nonce", buf_bytes(&t->nonce));
 	if (e == INRO_OK)
 		e = set_hex(t->doc, "answer", buf_bytes(&t->secret));
+	return e == INRO_OK ? set_hex(t->doc, "evidence", buf_bytes(&t->evidence)) : e;
+}
+
+static enum inro_err answer_body(const struct attest_asking *g, struct bytes csr, struct talk *t)
+{
+	enum inro_err e;
+
+	t->doc = own_body(g->s);
+	e = set_proof(g, t);
 	if (e == INRO_OK)
-		e = set_hex(t->doc, "evidence", buf_bytes(&t->evidence));
-	if (e == INRO_OK)
-		e = set_csr(t->doc, csr);
-	if (e == INRO_OK && json_object_set_new(t->doc, "label", json_string(s->label)) != 0)
+		e = set_pem(t->doc, "csr", PEM_CSR, csr);
+	if (e == INRO_OK && g->renews.n)
+		e = set_pem(t->doc, "renews", PEM_CERT, g->renews);
+	if (e == INRO_OK && json_object_set_new(t->doc, "label", json_string(g->s->label)) != 0)
 		e = agent_no_memory();
 	return e;
 }
@@ -202,17 +210,17 @@ static enum inro_err send_answer(const struct fetch_way *way, const struct talk 
 	return e;
 }
 
-enum inro_err attest_enroll(const struct fetch_way *way, const struct agent_settings *s,
-			    struct token *token, const char *key_uri, struct est_asked *a)
+enum inro_err attest_enroll(const struct fetch_way *way, const struct attest_asking *asking,
+			    struct est_asked *a)
 {
 	SCOPED(talk) t = { .secret.secret = true };
 	SCOPED(buf) evidence = { 0 };
-	enum inro_err e = attest_which(token, key_uri, &evidence);
+	enum inro_err e = attest_which(asking->token, asking->key_uri, &evidence);
 
 	a->refused = attest_never(e);
 	if (e == INRO_OK)
-		e = ask_challenge(way, s, buf_bytes(&evidence), &t);
+		e = ask_challenge(way, asking->s, buf_bytes(&evidence), &t);
 	if (e == INRO_OK)
-		e = answer_body(s, token, key_uri, a->csr, &t);
+		e = answer_body(asking, a->csr, &t);
 	return e == INRO_OK ? send_answer(way, &t, a) : e;
 }

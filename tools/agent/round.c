@@ -174,11 +174,22 @@ static enum inro_err who_asks(const struct round *r, bool again, struct secret *
 	return e;
 }
 
+static bool goes_by_tpm(const struct round *r, bool again)
+{
+	return again ? r->s->attest == AGENT_ATTEST_ALWAYS : first_way(r) == AGENT_AFTER_ATTEST;
+}
+
 static enum inro_err ask_by_tpm(struct round *r, const char *uri, struct est_asked *a)
 {
 	enum inro_err e = keys_need(&r->hold);
+	const struct attest_asking asking = {
+		.s = r->s,
+		.token = r->hold.token,
+		.key_uri = uri,
+		.renews = a->again ? buf_bytes(&r->live.cert.der) : BYTES_NONE,
+	};
 
-	return e == INRO_OK ? attest_enroll(&r->way, r->s, r->hold.token, uri, a) : e;
+	return e == INRO_OK ? attest_enroll(&r->way, &asking, a) : e;
 }
 
 static enum inro_err ask_by_est(struct round *r, struct est_asked *a)
@@ -223,7 +234,6 @@ static enum inro_err ask(struct round *r, unsigned generation, bool again)
 	SCOPED(buf) csr = { 0 };
 	SCOPED(est_certs) cas = { 0 };
 	struct est_asked a = { .label = r->s->label, .again = again };
-	bool by_tpm = !again && first_way(r) == AGENT_AFTER_ATTEST;
 	const struct request_room q = room_of(r);
 	enum inro_err e = request_of(&q, generation, again, &csr, &uri);
 
@@ -231,7 +241,7 @@ static enum inro_err ask(struct round *r, unsigned generation, bool again)
 		e = est_cacerts(&r->way, r->s->label, &cas);
 	a.csr = buf_bytes(&csr);
 	if (e == INRO_OK)
-		e = by_tpm ? ask_by_tpm(r, uri, &a) : ask_by_est(r, &a);
+		e = goes_by_tpm(r, again) ? ask_by_tpm(r, uri, &a) : ask_by_est(r, &a);
 	take_date(r, a.date);
 	if (e == INRO_OK && a.waits)
 		r->wait = a.retry_after;

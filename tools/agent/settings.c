@@ -13,7 +13,7 @@
 #define AT(m)	offsetof(struct agent_settings, m)
 
 static const char *const after_words[] = { "stop", "psk", "factory", "attestation", NULL };
-static const char *const attest_words[] = { "no", "yes", NULL };
+static const char *const attest_words[] = { "no", "yes", "always", NULL };
 static const char *const rekey_words[] = { "new", "same", NULL };
 static const char *const form_words[] = { "pem", "der", NULL };
 
@@ -34,7 +34,8 @@ const struct agent_rule agent_rules[] = {
 	{ "factory-key", AGENT_TEXT, AT(factory_key), .help = "URI of that certificate's key" },
 	{ "attestation", AGENT_WORD, AT(attest), .otherwise = "no", .words = attest_words,
 	  .help = "whether the first certificate is had by what the token's TPM proves: the registry has its "
-		  "endorsement key, see `inro agent anchor`" },
+		  "endorsement key, see `inro agent anchor`; always: renewals, too, as a profile with "
+		  "attested = yes wants it" },
 	{ "token", AGENT_TEXT, AT(token), .required = true,
 	  .help = "label of the token in which keys are made" },
 	{ "pin-source", AGENT_PATH, AT(pin_source), .required = true,

@@ -44,7 +44,7 @@ struct agent_many {
 
 /* What a word means is its place in the rule's list. */
 enum agent_after { AGENT_AFTER_STOP, AGENT_AFTER_PSK, AGENT_AFTER_FACTORY, AGENT_AFTER_ATTEST };
-enum agent_attest { AGENT_ATTEST_NO, AGENT_ATTEST_YES };
+enum agent_attest { AGENT_ATTEST_NO, AGENT_ATTEST_YES, AGENT_ATTEST_ALWAYS };
 enum agent_rekey { AGENT_REKEY_NEW, AGENT_REKEY_SAME };
 enum agent_form { AGENT_FORM_PEM, AGENT_FORM_DER };
 

@@ -5,6 +5,7 @@
 
 #include "backoffice/core/access/trying.h"
 #include "backoffice/core/fleet.h"
+#include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/alg.h"
 #include "backoffice/pki/csr.h"
@@ -12,6 +13,7 @@
 #include "tpm/move/evidence.h"
 
 #define DIGEST 32
+_Static_assert(DIGEST == ATTEST_KEY, "both are SHA-256");
 
 static const char wrong_tpm[] = "wrong device, TPM or answer, or the device may not work here";
 
@@ -167,7 +169,7 @@ static enum inro_err make_room(struct core *c, const struct asking_tpm *a)
 {
 	const struct store_cond conds[] = {
 		{ .field = "whose", .bytes = blob_bytes(&a->row.whose) },
-		{ .field = "peer", .text = c->peer },
+		{ .field = "peer", .text = c->network },
 	};
 	const struct store_query all = { STORE_WHERE(conds) };
 	struct store_query first = all;
@@ -194,7 +196,7 @@ static enum inro_err are_so_many(struct core *c, const struct store_cond *which,
 
 static enum inro_err is_full(struct core *c, const struct asking_tpm *a, bool *ret)
 {
-	const struct store_cond peer = { .field = "peer", .text = c->peer };
+	const struct store_cond peer = { .field = "peer", .text = c->network };
 	const struct store_cond whose = { .field = "whose", .bytes = blob_bytes(&a->row.whose) };
 	enum inro_err e = are_so_many(c, &peer, ATTEST_PEER, ret);
 
@@ -285,7 +287,7 @@ static enum inro_err begin_named(struct core *c, struct bytes evidence, struct a
 		e = make_challenge(c, evidence, a, ret);
 	if (e != INRO_OK)
 		return audit_refused(c, "device.challenge", "device", subject_of(a), e);
-	e = text_set(&a->row.peer, c->peer);
+	e = text_set(&a->row.peer, c->network);
 	if (e == INRO_OK)
 		e = core_write(c, begin_attest, a);
 	if (e == INRO_OK && a->full)
@@ -427,49 +429,87 @@ static enum inro_err check_key(const struct answered_tpm *a, struct evidence_fou
 	return e;
 }
 
-struct attested {
+struct vouching {
 	const struct answered_tpm *a;
 	const struct evidence_found *found;
+	struct bytes key;
 };
 
 /* By what it is known afterwards that this key is in this TPM. */
-static enum inro_err note_attested(struct core *c, void *arg)
+static enum inro_err note_vouching(struct core *c, void *arg)
 {
-	const struct attested *x = arg;
+	const struct vouching *x = arg;
 	SCOPED(buf) detail = { 0 };
 	const struct audit_entry entry = { "device.attest", "device", x->a->device.device_id,
 					   EVENT_DONE, &detail };
-	uint8_t key[PKI_DIGEST_MAX];
-	enum inro_err e = pki_digest(PKI_SHA256, buf_bytes(&x->found->spki), key);
 
 	detail_hex(&detail, "ek", blob_bytes(&x->a->device.anchor));
 	detail_hex(&detail, "ak", name_bytes(&x->found->ak_name));
-	detail_hex(&detail, "key", BYTES(key, DIGEST));
+	detail_hex(&detail, "key", x->key);
 	detail_int(&detail, "resets", x->found->attest.clockInfo.resetCount);
-	return e == INRO_OK ? audit_append(c, &entry) : e;
+	return audit_append(c, &entry);
 }
 
-static enum inro_err attest_key(struct core *c, const struct answered_tpm *a)
+static enum inro_err vouch(struct core *c, const struct answered_tpm *a, uint8_t ret_key[static ATTEST_KEY])
 {
 	SCOPED(evidence_found) found = { 0 };
-	struct attested x = { a, &found };
+	uint8_t key[PKI_DIGEST_MAX];
+	struct vouching x = { a, &found, BYTES(key, ATTEST_KEY) };
 	enum inro_err e = check_key(a, &found);
 
+	if (e == INRO_OK)
+		e = pki_digest(PKI_SHA256, buf_bytes(&found.spki), key);
 	if (e != INRO_OK)
 		return audit_refused(c, "device.attest", "device", a->device.device_id, e);
-	return core_write(c, note_attested, &x);
+	memcpy(ret_key, key, ATTEST_KEY);
+	return core_write(c, note_vouching, &x);
+}
+
+/* ---- is it wanted here? ---- */
+
+static enum inro_err check_policy(struct core *c, const struct answered_tpm *a)
+{
+	SCOPED(policy) p = { 0 };
+	enum inro_err e = policy_of_device(c, &a->device, &p);
+
+	if (e == INRO_OK && !p.attestation)
+		e = err_set(INRO_E_ACCESS,
+			    "device '%s' gets no certificates by attestation: the policy of its group or tenant "
+			    "says \"attestation\": false; change that, or enrol it with a pre-shared key",
+			    a->device.device_id);
+	return e == INRO_OK ? e : audit_refused(c, "device.attest", "device", a->device.device_id, e);
+}
+
+/* Its TPM is the right one: this is no wrong try, and does not count as one. */
+static enum inro_err tell_policy(struct core *c, enum inro_err e)
+{
+	SCOPED(err_kept) kept = err_keep();
+
+	core_nobody(c);
+	return e;
+}
+
+void attest_found_clear(struct attest_found *f)
+{
+	device_clear(&f->device);
+	*f = (struct attest_found) { 0 };
 }
 
 enum inro_err who_by_attestation(struct core *c, const struct attest_answer *in,
-				 struct core_who *ret, struct device *ret_device)
+				 struct attest_found *ret)
 {
 	SCOPED(answered_tpm) a = { .in = in };
 	enum inro_err e = try_answer(c, &a);
 
-	e = e == INRO_OK ? trying_tell(c, attest_key(c, &a)) : trying_end(c, e, wrong_tpm);
+	if (e != INRO_OK)
+		return trying_end(c, e, wrong_tpm);
+	e = check_policy(c, &a);
+	if (e != INRO_OK)
+		return tell_policy(c, e);
+	e = trying_tell(c, vouch(c, &a, ret->key));
 	if (e != INRO_OK)
 		return e;
-	trying_is_device(&a.device, ret);
-	trying_hand_over(&a.device, ret_device);
+	trying_is_device(&a.device, &ret->who);
+	trying_hand_over(&a.device, &ret->device);
 	return INRO_OK;
 }

@@ -13,13 +13,12 @@
 #include <string.h>
 
 #include "backoffice/core/approval.h"
+#include "backoffice/core/attested.h"
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/challenge.h"
 #include "backoffice/core/connector.h"
 #include "backoffice/core/fleet.h"
-#include "backoffice/core/group.h"
-#include "backoffice/core/issue.h"
 #include "backoffice/core/issue_time.h"
 #include "backoffice/core/key_use.h"
 #include "backoffice/core/keyring.h"
@@ -340,6 +339,8 @@ enum inro_err making_plan(struct core *c, struct making *j)
 	if (e == INRO_OK)
 		e = check_key(c, j);
 	if (e == INRO_OK)
+		e = attested_check(j);
+	if (e == INRO_OK)
 		e = challenge_check(c, j);
 	buf_reset(&j->crl_url);
 	if (e == INRO_OK)
@@ -551,6 +552,8 @@ enum inro_err issue_foresee(struct core *c, struct issuing *i, const struct issu
 		e = making_device(c, &j);
 	if (e == INRO_OK && j.device.id)
 		e = device_may_have(&j.device);
+	if (e == INRO_OK)
+		e = attested_refuse(&desk.profile);
 	if (e == INRO_OK && !i->makes_ca)
 		e = approval_refuse(c, &desk, j.device.grp);
 	if (e == INRO_OK)

@@ -259,6 +259,7 @@ struct cred_request renewal_request(const struct renewal *r, const char *ca)
 		.request_id = r->in->request_id,
 		.crmf = r->in->crmf,
 		.confirm_by = r->in->confirm_by,
+		.attested = r->in->attested,
 	};
 }
 

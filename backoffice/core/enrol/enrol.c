@@ -149,6 +149,7 @@ static enum inro_err issue_as(struct core *c, const struct enrol *in, const char
 					.device = in->device->device_id,
 					.crmf = in->crmf,
 					.confirm_by = in->confirm_by,
+					.attested = in->attested,
 					.request_id = id };
 
 	snprintf(id, sizeof id, n ? "%s.%d" : "%s", base, n);
@@ -250,6 +251,7 @@ static enum inro_err renew_as(struct core *c, const struct enrol *in, const stru
 	const struct cred_renewal r = { .csr = in->csr,
 					.crmf = in->crmf,
 					.confirm_by = in->confirm_by,
+					.attested = in->attested,
 					.request_id = in->transaction ? in->transaction : id };
 
 	snprintf(ref, sizeof ref, "id:%lld", (long long)old->rec.id);

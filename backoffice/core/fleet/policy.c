@@ -14,6 +14,7 @@
 
 static const char builtin[] =
 	"{\"renew_days\":30,\"key_days\":365,\"overlap_days\":7,\"approve\":false,\"plain_keys\":false,"
+	"\"attestation\":true,"
 	"\"psk\":{\"length\":20,\"classes\":3,\"store\":\"sealed\",\"tries\":5,\"lock_seconds\":"
 	"900,"
 	"\"alphabet\":\"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789\"}}";
@@ -177,6 +178,7 @@ static const struct rule rules[] = {
 	{ "overlap_days", take_number, IN(overlap_days), 0, 36500, NULL },
 	{ "approve", take_bool, IN(approve), 0, 0, NULL },
 	{ "plain_keys", take_bool, IN(plain_keys), 0, 0, NULL },
+	{ "attestation", take_bool, IN(attestation), 0, 0, NULL },
 	{ "psk", take_object, 0, 0, 0, psk_rules },
 	{ 0 },
 };
