@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "backoffice/fetch/curl.h"
 #include "base/file.h"
@@ -244,6 +245,32 @@ static void note_answer(struct going *g)
 	f->retry_after = wait;
 }
 
+static bool time_of(const ASN1_TIME *t, int64_t *ret)
+{
+	struct tm tm;
+
+	if (!ASN1_TIME_to_tm(t, &tm))
+		return false;
+	*ret = timegm(&tm);
+	return true;
+}
+
+/* Whose certificate is not valid at the time that he says says a wrong one. */
+static bool may_be_now(const struct going *g, int64_t date)
+{
+	struct curl_tlssessioninfo *tls = NULL;
+	const X509 *cert = NULL;
+	int64_t from = 0, to = 0;
+
+	if (g->curl->curl_easy_getinfo(g->handle, CURLINFO_TLS_SSL_PTR, &tls) == CURLE_OK && tls &&
+	    tls->backend == CURLSSLBACKEND_OPENSSL && tls->internals)
+		cert = SSL_get0_peer_certificate(tls->internals);
+	if (!cert) /* not by TLS */
+		return true;
+	return time_of(X509_get0_notBefore(cert), &from) &&
+	       time_of(X509_get0_notAfter(cert), &to) && from <= date && date <= to;
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
 	static const char name[] = "Date:";
@@ -255,7 +282,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	    strncasecmp(p, name, sizeof name - 1) == 0) {
 		memcpy(line, p + sizeof name - 1, len - sizeof name + 1);
 		line[len - sizeof name + 1] = 0;
-		if (!clock_parse_http(line, &g->fetch->date))
+		if (!clock_parse_http(line, &g->fetch->date) || !may_be_now(g, g->fetch->date))
 			g->fetch->date = 0;
 	}
 	return len;

@@ -48,7 +48,7 @@ struct fetch {
 	long status;
 	char answer_type[128];
 	int64_t retry_after; /* seconds; 0: not said */
-	int64_t date;	     /* of the service; 0: not said */
+	int64_t date;	     /* of the service; 0: not said, or not of the time of its certificate */
 	struct buf answer;
 };
 void fetch_clear(struct fetch *f);

@@ -113,6 +113,14 @@ refused 1 PIN inro agent renew --config "$T/agent.conf"
 for ((n = 0; n < 12; n++)); do # more than the token's tries: none of them is one
 	refused 1 'not tried again' inro agent renew --config "$T/agent.conf"
 done
+# also a file of an image's, which says that it was written in 1970, until there is another
+touch -d @0 "$T/wrong"
+refused 1 PIN inro agent renew --config "$T/agent.conf"
+refused 1 'not tried again' inro agent renew --config "$T/agent.conf"
+cp "$T/pin" "$T/wrong.new"
+touch -d @0 "$T/wrong.new"
+mv "$T/wrong.new" "$T/wrong"
+must agent renew >/dev/null
 sed -i "s|^pin-source = .*|pin-source = $T/pin|" "$T/agent.conf"
 must agent renew >/dev/null
 good_pair

@@ -10,6 +10,7 @@ agent_conf "after-renewal = echo \$INRO_AGENT_GENERATION >>$T/hooks"
 
 # ---- settings ----
 must inro agent settings >"$T/settings"
+# shellcheck disable=SC2016 # the backquotes are the page's
 grep -q '^| `server` | text | must be given |' "$T/settings" || fail "settings are not shown"
 sed -n '/^| setting | value/,$p' "$S/docs/howto/agent.md" | diff - "$T/settings" || fail "docs/howto/agent.md has other settings"
 for line in 'colour = red' 'retry = soon' 'key = old' 'dir = here' 'cert-file = ../x'; do
@@ -80,8 +81,40 @@ echo 3 >"$T/hook.status"
 refused 1 'ended with status 3' inro agent renew --config "$T/agent.conf"
 good_pair
 refused 1 'ended with status 3' inro agent once --config "$T/agent.conf"
+# it is in the way of nothing else: neither of a renewal nor of what comes after it
+kept=$(readlink "$T/agent/live")
+refused 1 'ended with status 3' inro agent renew --config "$T/agent.conf"
+good_pair
+[[ $(readlink "$T/agent/live") != "$kept" ]] || fail "no renewal while a command fails"
+refused 1 'ended with status 3' inro agent renew --config "$T/agent.conf"
+refused 1 'ended with status 3' inro agent renew --config "$T/agent.conf"
 echo 0 >"$T/hook.status"
 must agent once >/dev/null
+[[ $(find "$T/agent" -maxdepth 1 -name 'gen-*' | wc -l) == 2 ]] || fail "generations stay: $(ls "$T/agent")"
+# a program that has SIGCHLD ignored may have started it
+deaf=(/usr/bin/python3 -c 'import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])')
+echo 4 >"$T/hook.status"
+refused 1 'ended with status 4' "${deaf[@]}" "$B/bin/inro" agent renew --config "$T/agent.conf"
+echo 0 >"$T/hook.status"
+must agent once >/dev/null
+# what it prints is not mixed with what the agent says
+agent_conf 'after-renewal = echo printed'
+must agent renew --json >"$T/once"
+/usr/bin/python3 -m json.tool "$T/once" >/dev/null || fail "no JSON: $(cat "$T/once")"
+has printed "$T/err" || fail "what a command prints is lost: $(cat "$T/err")"
+
+# ---- a service that can't say what it wants holds up no renewal that is due ----
+agent_conf 'renew-every = 1s'
+echo 500 >"$T/est/self.status"
+kept=$(readlink "$T/agent/live")
+sleep 1.1
+refused 1 'answers 500 to /v1/device/self' inro agent once --config "$T/agent.conf"
+good_pair
+[[ $(readlink "$T/agent/live") != "$kept" ]] || fail "not renewed while the service can't say what it wants"
+rm "$T/est/self.status"
+agent_conf
 
 # ---- what operators ask for: the policy's days, a renewal, commands by name, a status ----
 agent_conf "command = hello=echo said >>$T/ran" 'command = bad=exit 7'
@@ -158,6 +191,30 @@ for wrong in 400000000 -400000000; do
 	told=$(sed 's/.*"heard":\([0-9]*\).*/\1/' "$T/agent/status.json")
 	((told > $(date +%s) - 200 && told < $(date +%s) + 200)) || fail "the wrong time stays: $(cat "$T/agent/status.json")"
 done
+# a time that its TLS certificate is not valid at is none; of one that is, a device without a clock finds back also
+# once that certificate is another
+for wrong in 400000000 -400000000; do
+	echo "$wrong" >"$T/est/ahead"
+	must agent once >/dev/null
+	told=$(sed 's/.*"heard":\([0-9]*\).*/\1/' "$T/agent/status.json")
+	((told > $(date +%s) - 200 && told < $(date +%s) + 200)) || fail "a time off by $wrong is believed: $(cat "$T/agent/status.json")"
+done
+echo 1000000 >"$T/est/ahead"
+must agent once >/dev/null
+told=$(sed 's/.*"heard":\([0-9]*\).*/\1/' "$T/agent/status.json")
+((told > $(date +%s) + 999000)) || fail "the service's time is not heard: $(cat "$T/agent/status.json")"
+rm "$T/est/ahead"
+must est_tls
+est_again
+agent_conf 'after-expiry = stop'
+if [[ -z ${INRO_TEST_SANITIZE:-} ]]; then
+	must faketime '2016-01-01 00:00:00' "$B/bin/inro" agent once --config "$T/agent.conf" >/dev/null
+	told=$(sed 's/.*"heard":\([0-9]*\).*/\1/' "$T/agent/status.json")
+	((told < $(date +%s) + 200)) || fail "without a clock the wrong time stays: $(cat "$T/agent/status.json")"
+fi
+must agent once >/dev/null
+good_pair
+before=$(readlink "$T/agent/live")
 # nor before there is a certificate
 cp -a "$T/agent" "$T/kept"
 rm -r "$T/agent"/gen-* "$T/agent/live"
@@ -188,7 +245,7 @@ good_pair
 
 # ---- the part that waits ----
 agent_conf 'renew-every = 3s' 'poll = 1s'
-background "$T/agent.out" "$B/bin/inro" agent run --config "$T/agent.conf"
+background "$T/agent.out" "${deaf[@]}" "$B/bin/inro" agent run --config "$T/agent.conf"
 watcher=$pid
 ask() {
 	/usr/bin/python3 - "$T/agent.sock" "$1" <<-'P'
@@ -221,3 +278,9 @@ kill -9 "$watcher"
 wait "$watcher" || true
 flock "$T/agent/lock" true # a round that it had begun ends by itself
 good_pair
+# what is no socket is somebody's
+rm -f "$T/agent.sock"
+echo mine >"$T/agent.sock"
+refused 1 'is there and is none' inro agent run --config "$T/agent.conf"
+[[ $(cat "$T/agent.sock") == mine ]] || fail "a file made room for the socket"
+rm "$T/agent.sock"

@@ -5,10 +5,11 @@ DIR has ca.pem, ca.key (the CA), tls.pem, tls.key (its own), psk (ID:KEY) and `m
 for each request: good, wait (202), lost (issues and closes), foreign (a certificate of another CA,
 from other.pem/other.key), otherkey (for another key), expired, html, redirect, error (500), refuse
 (400), big, slow, short.  DIR/log has one line a request: method, path, who.  A certificate is valid
-for the seconds in DIR/seconds.  DIR/self is what /v1/device/self has; DIR/secret and DIR/secret-get are
+for the seconds in DIR/seconds.  DIR/self is what /v1/device/self has (with the status in self.status); DIR/secret and DIR/secret-get are
 what it says to requests for a symmetric key and for what is wrapped, DIR/challenge and DIR/attested to
 /v1/device/attest/challenge and /certificate (with the status in attested.status; what was asked is in
-challenge.asked).  The same request gets the same certificate.
+challenge.asked).  DIR/ahead is by how many seconds the time that it says is ahead.  The same request gets
+the same certificate.
 """
 import base64
 import hashlib
@@ -101,6 +102,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string(time.time() + int(text("ahead", "0")))
+
     def note(self):
         cert = self.connection.getpeercert()
         who = "nobody"
@@ -150,7 +154,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if self.path == "/v1/device/self":
             doc = text("self")
-            self.give(200 if doc else 404, "application/json", doc.encode())
+            self.give(int(text("self.status", "200" if doc else "404")), "application/json", doc.encode())
             return
         with open(path("ca.pem"), "rb") as f:
             self.give(200, "application/pkcs7-mime", certs_only([f.read()]))

@@ -41,11 +41,11 @@ static void become_command(const char *command, const struct hook_env *e)
 {
 	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-
 	setpgid(0, 0);
 	signal(SIGPIPE, SIG_DFL);
 	if (nothing >= 0)
 		dup2(nothing, STDIN_FILENO);
+	dup2(STDERR_FILENO, STDOUT_FILENO); /* what we say ourselves is there, as JSON perhaps */
 	(void)syscall(SYS_close_range, 3U, ~0U, 0U);
 	for (size_t i = 0; i < VARIABLES; i++)
 		putenv(e->items[i]);
@@ -57,7 +57,7 @@ static void become_command(const char *command, const struct hook_env *e)
 static int wait_for(pid_t child)
 {
 	int64_t end = clock_monotonic_ms() + HOOK_SECONDS * 1000;
-	int status;
+	int status = 0;
 
 	while (waitpid(child, &status, WNOHANG) == 0) {
 		if (clock_monotonic_ms() > end) {
@@ -72,9 +72,12 @@ static int wait_for(pid_t child)
 
 static enum inro_err run_one(const char *command, const struct hook_env *e)
 {
-	pid_t child = fork();
+	pid_t child;
 	int status;
 
+	/* Who started us may have had it ignored, and then nobody hears how a child ended. */
+	signal(SIGCHLD, SIG_DFL);
+	child = fork();
 	if (child < 0)
 		return err_set(INRO_E_NO_MEMORY, "no process for '%s': %s", command,
 			       strerror(errno));

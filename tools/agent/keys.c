@@ -19,14 +19,15 @@ enum inro_err keys_open(const struct agent_settings *s, struct token **ret)
 	return e == INRO_OK ? token_open(&uri, secret_bytes(&pin), ret) : e;
 }
 
-/* When the file with the PIN was written, in nanoseconds; 0: it can't be told. */
+/* When the file with the PIN came to be as it is, in nanoseconds; 0: it can't be told.  What it says of when
+ * it was written may have come with it, the same for one PIN as for the next (images, cp -p). */
 static int64_t pin_written(const struct agent_settings *s)
 {
 	struct stat st;
 
-	if (stat(s->pin_source, &st) != 0)
+	if (stat(s->pin_source, &st) != 0 || st.st_ctim.tv_sec <= 0)
 		return 0;
-	return st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+	return st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec;
 }
 
 enum inro_err keys_need(struct keys_hold *h)

@@ -25,6 +25,12 @@
 #define WAIT_LEAST   1
 #define NO_CLOCK     INT64_C(1763683200) /* 2025-11-21: no device is set to a day before */
 
+/* An error that keeps nothing else from being done, and is told at the end. */
+struct put_by {
+	enum inro_err code; /* INRO_OK: none */
+	char why[ERR_DETAIL_MAX];
+};
+
 struct round {
 	const struct agent_settings *s;
 	struct status status;
@@ -35,8 +41,8 @@ struct round {
 	int64_t believed, renew_at, wait; /* wait 0: not decided */
 	struct keys_hold hold;
 	struct self self;    /* what the service wants */
-	enum inro_err secrets; /* what having the symmetric keys came to */
-	char secrets_why[ERR_DETAIL_MAX];
+	struct put_by asked, secrets, commands; /* what the service wants; symmetric keys; after-renewal */
+	unsigned ran_for; /* generation whose commands this round has run */
 	int64_t secrets_wake; /* 0: nothing is to be done */
 };
 
@@ -45,6 +51,18 @@ static void round_open(struct round *r, const struct agent_settings *s)
 	r->s = s;
 	r->hold = (struct keys_hold) { .s = s, .refused_pin = &r->status.refused_pin };
 	status_read(s, &r->status);
+}
+
+static void put_by(struct put_by *p, enum inro_err e)
+{
+	p->code = e;
+	if (e != INRO_OK)
+		snprintf(p->why, sizeof p->why, "%s", err_detail(e));
+}
+
+static enum inro_err tell(const struct put_by *p)
+{
+	return p->code == INRO_OK ? INRO_OK : err_set(p->code, "%s", p->why);
 }
 
 static void round_clear(struct round *r)
@@ -255,23 +273,31 @@ static enum inro_err ask(struct round *r, unsigned generation, bool again)
 
 /* ---- a round ---- */
 
-static enum inro_err after_new(struct round *r)
+static enum inro_err finish(struct round *r, unsigned live)
 {
-	unsigned live = r->live.generation;
 	const struct request_room q = room_of(r);
 	enum inro_err e = INRO_OK;
 
-	if (!live)
-		return INRO_OK;
 	if (!pair_has(r->s, live, "done")) {
 		e = hook_run_all(r->s, live, "");
 		if (e == INRO_OK)
 			e = pair_mark_done(r->s, live);
 	}
 	/* The one before stays: a program may still have it open. */
-	if (e == INRO_OK && live > 2)
-		e = request_drop(&q, live - 2);
+	for (unsigned old = live; e == INRO_OK && old > 2 && pair_has(r->s, old - 2, ""); old--)
+		e = request_drop(&q, old - 2);
 	return e;
+}
+
+/* A command that fails is run again with the next round, and in nobody's way until then. */
+static void after_new(struct round *r)
+{
+	unsigned live = r->live.generation;
+
+	if (!live || live == r->ran_for)
+		return;
+	r->ran_for = live;
+	put_by(&r->commands, finish(r, live));
 }
 
 static enum inro_err reload(struct round *r)
@@ -324,7 +350,8 @@ static enum inro_err ask_self(struct round *r)
 	return e;
 }
 
-/* A wrong time makes a certificate look expired, and a service like somebody else. */
+/* A wrong time makes a certificate look expired, and a service like somebody else.  What is due by the
+ * device's own plan is not held up by a service that can't say what it wants. */
 static enum inro_err ask_in_time(struct round *r)
 {
 	enum inro_err e;
@@ -332,7 +359,12 @@ static enum inro_err ask_in_time(struct round *r)
 	if (!can_ask(r))
 		hear(r); /* or what comes next says why not */
 	e = ask_self(r);
-	return e == INRO_E_SIGNATURE && hear(r) ? ask_self(r) : e;
+	if (e == INRO_E_SIGNATURE && hear(r))
+		e = ask_self(r);
+	if (e != INRO_E_BUSY && e != INRO_E_SYNTAX)
+		return e;
+	put_by(&r->asked, e);
+	return INRO_OK;
 }
 
 static char *status_text(const struct round *r)
@@ -397,7 +429,7 @@ static enum inro_err do_secrets(struct round *r, const struct round_options *o)
 	struct fetch_who who;
 	enum inro_err e;
 
-	if (!r->s->secrets.n || !r->live.generation || r->expired)
+	if (!r->s->secrets.n || !r->live.generation || r->expired || r->asked.code != INRO_OK)
 		return INRO_OK;
 	e = r->self.keys ? keys_need(&r->hold) : ask_self(r); /* nobody could before the first one */
 	if (e == INRO_OK)
@@ -407,14 +439,6 @@ static enum inro_err do_secrets(struct round *r, const struct round_options *o)
 	return e;
 }
 
-/* An error is put by: what operators ask for is answered all the same. */
-static void try_secrets(struct round *r, const struct round_options *o)
-{
-	r->secrets = do_secrets(r, o);
-	if (r->secrets != INRO_OK)
-		snprintf(r->secrets_why, sizeof r->secrets_why, "%s", err_detail(r->secrets));
-}
-
 /* What was asked for has been done, or is done here. */
 static enum inro_err do_errand(struct round *r, const struct self_errand *e, char **said)
 {
@@ -422,8 +446,10 @@ static enum inro_err do_errand(struct round *r, const struct self_errand *e, cha
 		return hook_run_named(r->s, r->live.generation, e->name);
 	if (e->verb == SELF_STATUS)
 		*said = status_text(r);
-	if (e->verb == SELF_RENEW && r->secrets != INRO_OK)
-		return err_set(r->secrets, "%s", r->secrets_why);
+	if (e->verb == SELF_RENEW && r->secrets.code != INRO_OK)
+		return tell(&r->secrets);
+	if (e->verb == SELF_RENEW || e->verb == SELF_CLEAR)
+		return tell(&r->commands);
 	if (e->verb == SELF_UNKNOWN)
 		return err_set(INRO_E_UNSUPPORTED, "this agent does not know that");
 	return INRO_OK;
@@ -487,18 +513,21 @@ static enum inro_err work(struct round *r, const struct round_options *o)
 				      .timeout = r->s->timeout,
 				      .believed = r->believed,
 				      .room = &r->keys };
-	e = after_new(r); /* of a round that was cut short */
-	if (e == INRO_OK)
-		e = ask_in_time(r);
+	after_new(r); /* of a round that was cut short */
+	e = ask_in_time(r);
 	if (e == INRO_OK)
 		e = do_due(r, o);
 	if (e == INRO_OK)
-		e = after_new(r);
+		after_new(r);
 	if (e == INRO_OK)
-		try_secrets(r, o);
+		put_by(&r->secrets, do_secrets(r, o));
 	if (e == INRO_OK && !r->wait)
 		e = do_errands(r);
-	return e == INRO_OK && r->secrets != INRO_OK ? err_set(r->secrets, "%s", r->secrets_why) : e;
+	if (e == INRO_OK)
+		e = tell(&r->asked);
+	if (e == INRO_OK)
+		e = tell(&r->secrets);
+	return e == INRO_OK ? tell(&r->commands) : e;
 }
 
 static int64_t wait_after_failure(struct round *r)

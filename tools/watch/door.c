@@ -26,11 +26,12 @@ static enum inro_err make_folder(const char *path)
 	return *dir && access(dir, F_OK) != 0 ? file_make_dir(dir) : INRO_OK;
 }
 
-/* Is somebody there?  A socket that nobody listens on is one that was left. */
+/* Is somebody there, or too busy to answer?  A socket that nobody listens on is one that was left. */
 static bool is_answered(const struct sockaddr_un *a)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool there = fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof *a) == 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool there = fd >= 0 && (connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 ||
+				 errno == EAGAIN);
 
 	if (fd >= 0)
 		close(fd);
@@ -40,6 +41,7 @@ static bool is_answered(const struct sockaddr_un *a)
 static enum inro_err listen_at(const char *path, int *ret)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct stat st;
 	int fd;
 
 	if (strlen(path) >= sizeof a.sun_path)
@@ -48,6 +50,8 @@ static enum inro_err listen_at(const char *path, int *ret)
 	strcpy(a.sun_path, path);
 	if (is_answered(&a))
 		return err_set(INRO_E_BUSY, "an agent answers at %s already", path);
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return err_set(INRO_E_EXISTS, "socket: %s is there and is none; name another place", path);
 	(void)unlink(path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 && bind(fd, (const struct sockaddr *)&a, sizeof a) == 0 &&

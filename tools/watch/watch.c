@@ -60,6 +60,7 @@ static enum inro_err open_wakers(struct watch *w)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	signal(SIGCHLD, SIG_DFL); /* ignored by who started us, it would not come */
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return err_set(INRO_E_IO, "signals can't be set aside: %s", strerror(errno));
 	w->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
