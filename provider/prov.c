@@ -12,6 +12,7 @@
 #include "provider/asker.h"
 #include "provider/gate.h"
 #include "provider/keygen.h"
+#include "provider/refused.h"
 #include "provider/secret_key.h"
 
 /* Programs that look at errno before the error queue, as Python does, would tell of whatever system
@@ -80,6 +81,7 @@ static void teardown(void *vprov)
 	if (!mine)
 		return;
 	tokens_free(p);
+	refused_free(atomic_load(&p->refused));
 	below_clear(&p->below);
 	free(p);
 }

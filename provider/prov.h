@@ -25,6 +25,7 @@ struct prov {
 	bool pem_alone;	  /* no decoder of DER is */
 	_Atomic(struct ck_module *) module;
 	_Atomic(struct token *) tokens; /* every token met, newest first; only ever grows */
+	_Atomic(struct refused *) refused; /* what they refused; NULL: none was used yet */
 };
 
 #define PROV_PROPERTIES "provider=inro"

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "provider/gate.h"
+#include "provider/refused.h"
 
 #define WAIT_TURNS 10000 /* of 1 ms */
 
@@ -71,8 +72,6 @@ static void pool_drain(struct pool *p, struct ck_module *m)
 
 static void pool_free(struct pool *p)
 {
-	for (size_t i = 0; i < REFUSED__MAX; i++)
-		secret_clear(&p->refused[i]);
 	pthread_mutex_destroy(&p->login);
 	free(p);
 }
@@ -135,25 +134,6 @@ static enum inro_err find_slot(const struct token *t, struct ck_module *m, CK_SL
 	return not_among(m, t->about.label, found, n);
 }
 
-/* Another thread may be at its login.  The thread that held the lock at a fork is not in the child;
- * what it was doing is unknown then, and nothing is taken over. */
-static enum inro_err copy_refused(struct pool *from, struct pool *to)
-{
-	enum inro_err e = INRO_OK;
-
-	if (from->pid == getpid())
-		pthread_mutex_lock(&from->login);
-	else if (pthread_mutex_trylock(&from->login) != 0)
-		return INRO_OK;
-	for (size_t i = 0; !e && i < REFUSED__MAX; i++) {
-		if (from->refused[i].n)
-			e = secret_copy(secret_bytes(&from->refused[i]), &to->refused[i]);
-		secret_keep_on_fork(&to->refused[i]);
-	}
-	pthread_mutex_unlock(&from->login);
-	return e;
-}
-
 static enum inro_err open_anchor(struct pool *p, struct ck_module *m)
 {
 	CK_SESSION_HANDLE s;
@@ -164,7 +144,7 @@ static enum inro_err open_anchor(struct pool *p, struct ck_module *m)
 	return e;
 }
 
-static enum inro_err pool_new(const struct token *t, struct ck_module *m, struct pool *older,
+static enum inro_err pool_new(struct token *t, struct ck_module *m, struct pool *older,
 			      struct pool **ret)
 {
 	static atomic_uint_fast64_t epochs;
@@ -173,14 +153,14 @@ static enum inro_err pool_new(const struct token *t, struct ck_module *m, struct
 
 	if (!p)
 		return INRO_E_NO_MEMORY;
+	refused_begin(t->prov);
+	p->token = t;
 	p->generation = ck_module_generation(m);
 	p->epoch = ++epochs;
 	p->pid = getpid();
 	p->older = older;
 	pthread_mutex_init(&p->login, NULL);
 	e = find_slot(t, m, &p->slot);
-	if (!e && older)
-		e = copy_refused(older, p);
 	if (!e)
 		e = open_anchor(p, m);
 	if (e) {

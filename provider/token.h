@@ -8,7 +8,8 @@
  *    now and are never used again.
  * 3. Taking a session and giving it back is one atomic exchange each; no lock is in a sign's way.
  * 4. One session of a pool stays open and unused, so that the login lasts.
- * 5. A PIN that the token refused is not tried a second time, for a login or for a single use.
+ * 5. A PIN that the token refused is not tried a second time, for a login or for a single use, by
+ *    this process or those that it forks (refused.h).
  * 6. A forked child takes its PIN from where its parent did; where it can't, it has its parent's.
  */
 #ifndef INRO_PROVIDER_TOKEN_H
@@ -61,10 +62,10 @@ MUST_CHECK enum inro_err token_login(struct token *t, struct seat *s,
 MUST_CHECK enum inro_err token_confirm(struct token *t, struct seat *s,
 				       const struct pin_source *from);
 
-/* Whether the last file that the token did not take was this one, with this authorisation value
- * behind it: a TPM counts wrong ones. */
-bool token_refused_file(struct seat *s, struct bytes what);
-void token_note_refused_file(struct seat *s, struct bytes what);
+/* Whether the token did not take this file, with this authorisation value behind it: a TPM counts
+ * wrong ones. */
+bool token_refused_file(const struct seat *s, struct bytes what);
+void token_note_refused_file(const struct seat *s, struct bytes what);
 
 /* True when e says that the session, the login or the handle is gone: the operation is worth one
  * more try from its beginning, with the object looked for again.  The pool is given up only when

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "provider/refused.h"
+
 /* What was known may be over, with sessions that somebody else has closed: the session is asked. */
 static enum inro_err is_logged_in(const struct seat *s, bool *ret)
 {
@@ -17,44 +19,33 @@ static enum inro_err is_logged_in(const struct seat *s, bool *ret)
 	return INRO_OK;
 }
 
-/* With the pool's login lock held. */
-static bool was_refused(const struct pool *p, enum refused kind, struct bytes what)
+static struct refusal refusal_by(const struct token *t, enum refused_kind kind, struct bytes what)
 {
-	return p->refused[kind].n && secret_equal(secret_bytes(&p->refused[kind]), what);
+	return (struct refusal) { kind, t->about.serial, t->about.label, what };
 }
 
-static void note_refused(struct pool *p, enum refused kind, struct bytes what)
+bool token_refused_file(const struct seat *s, struct bytes what)
 {
-	secret_clear(&p->refused[kind]);
-	if (secret_copy(what, &p->refused[kind]) == INRO_OK)
-		secret_keep_on_fork(&p->refused[kind]);
+	const struct refusal r = refusal_by(s->pool->token, REFUSED_FILE, what);
+
+	return refused_has(s->pool->token->prov, &r);
 }
 
-bool token_refused_file(struct seat *s, struct bytes what)
+void token_note_refused_file(const struct seat *s, struct bytes what)
 {
-	bool yes;
+	const struct refusal r = refusal_by(s->pool->token, REFUSED_FILE, what);
 
-	pthread_mutex_lock(&s->pool->login);
-	yes = was_refused(s->pool, REFUSED_FILE, what);
-	pthread_mutex_unlock(&s->pool->login);
-	return yes;
-}
-
-void token_note_refused_file(struct seat *s, struct bytes what)
-{
-	pthread_mutex_lock(&s->pool->login);
-	note_refused(s->pool, REFUSED_FILE, what);
-	pthread_mutex_unlock(&s->pool->login);
+	refused_add(s->pool->token->prov, &r);
 }
 
 /* With the pool's login lock held. */
 static enum inro_err try_pin(const struct token *t, struct seat *s, CK_USER_TYPE user,
 			     const struct secret *pin)
 {
-	struct pool *p = s->pool;
+	const struct refusal it = refusal_by(t, REFUSED_PIN, secret_bytes(pin));
 	enum inro_err e;
 
-	if (was_refused(p, REFUSED_PIN, secret_bytes(pin)))
+	if (refused_has(t->prov, &it))
 		return err_set(
 			INRO_E_PIN_WRONG,
 			"token '%s' refused this PIN before; it was not tried again, so that "
@@ -62,7 +53,7 @@ static enum inro_err try_pin(const struct token *t, struct seat *s, CK_USER_TYPE
 			t->about.label);
 	e = ck_login(s->m, s->session, user, secret_bytes(pin));
 	if (e == INRO_E_PIN_WRONG)
-		note_refused(p, REFUSED_PIN, secret_bytes(pin));
+		refused_add(t->prov, &it);
 	return e;
 }
 

@@ -8,9 +8,8 @@
 
 #define POOL_SESSIONS 64
 
-enum refused { REFUSED_PIN, REFUSED_FILE, REFUSED__MAX };
-
 struct pool {
+	struct token *token;
 	uint64_t generation; /* of the module */
 	pid_t pid;
 	uint64_t epoch; /* of this pool */
@@ -19,8 +18,7 @@ struct pool {
 	atomic_ulong idle[POOL_SESSIONS]; /* CK_INVALID_HANDLE: an empty place */
 	atomic_bool untold;		  /* logged in, and the module's sessions do not tell so */
 	atomic_bool stale;
-	pthread_mutex_t login;		     /* held during C_Login and for what it guards */
-	struct secret refused[REFUSED__MAX]; /* under login: what was refused last of each kind */
+	pthread_mutex_t login;		  /* held during C_Login */
 	struct pool *older;
 };
 

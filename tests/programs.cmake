@@ -19,6 +19,7 @@ if(NOT INRO_SANITIZE)
 	inro_program_test(openssl)
 	inro_tpm_script_test(interop/test_program_openssl.sh TPM libtpms LABELS program)
 	inro_program_test(nginx)
+	inro_program_test(machine)
 	inro_tpm_script_test(interop/test_program_nginx.sh TPM libtpms LABELS program)
 endif()
 

@@ -7,6 +7,8 @@
  *    has the default provider alone: the ratio of CPU time, the two in turns.
  * 2. A key of a token, by its URI and by a reference in a PEM file, with few keys in the token and
  *    with many (KEYS, 10000 unless said).
+ * 3. Both with the settings that are installed for all programs of a machine, whose place
+ *    INRO_BENCH_SETTINGS takes, and with none.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,51 +70,70 @@ static void warm(OSSL_LIB_CTX *libctx)
 	EVP_PKEY_free(key);
 }
 
-static void file_cost(OSSL_LIB_CTX *with, OSSL_LIB_CTX *without, EVP_PKEY *key, const char *what,
-		      double seconds)
+/* The provider's configurations. */
+enum { MACHINE, BARE, CONFIGURATIONS };
+static const char *const configurations[] = { "for all programs of a machine", "without settings" };
+
+static void file_cost(OSSL_LIB_CTX *const with[CONFIGURATIONS], OSSL_LIB_CTX *without,
+		      EVP_PKEY *key, const char *what, double seconds)
 {
 	const char *file_path = scratch_path("file.pem");
-	struct load ours = { .libctx = with, .path = file_path };
 	struct load raw = { .libctx = without, .path = file_path };
-	struct bench_ratio r;
 
 	bench_need(key != NULL, "a key can't be made");
-	write_key(key, ours.path);
-	r = bench_in_turn((struct bench_side) { load_file, &ours },
-			  (struct bench_side) { load_file, &raw }, seconds);
-	printf("%-28s %8.1f us, without the provider %8.1f us: ratio %.3f (bar 1.08)\n", what,
-	       r.ours / 1e3, r.raw / 1e3, r.ratio);
+	write_key(key, file_path);
+	for (unsigned c = 0; c < CONFIGURATIONS; c++) {
+		struct load ours = { .libctx = with[c], .path = file_path };
+		struct bench_ratio r = bench_in_turn((struct bench_side) { load_file, &ours },
+						     (struct bench_side) { load_file, &raw },
+						     seconds);
+
+		printf("%-14s %-30s %8.1f us, without the provider %8.1f us: ratio %.3f (bar 1.08)\n",
+		       what, configurations[c], r.ours / 1e3, r.raw / 1e3, r.ratio);
+	}
 }
 
-static void token_cost(OSSL_LIB_CTX *libctx, int keys, double seconds)
+static double us_of(void (*run)(void *), struct load *l, double seconds)
 {
-	struct load by_uri = { .libctx = libctx,
-			       .uri = "pkcs11:token=line1;object=ec?pin-value=" TOKEN_KEYS_PIN };
-	struct load by_file = { .libctx = libctx, .path = scratch_path("reference.pem") };
-	struct bench_ratio uri, reference;
+	return bench_in_turn((struct bench_side) { run, l }, (struct bench_side) { NULL, NULL },
+			     seconds)
+		       .ours /
+	       1e3;
+}
 
-	write_key(token_keys_load(libctx, by_uri.uri), by_file.path);
+static void token_cost(OSSL_LIB_CTX *const with[CONFIGURATIONS], int keys, double seconds)
+{
+	struct load by_uri = { .libctx = with[0],
+			       .uri = "pkcs11:token=line1;object=ec?pin-value=" TOKEN_KEYS_PIN };
+	struct load by_file = { .path = scratch_path("reference.pem") };
+
+	write_key(token_keys_load(by_uri.libctx, by_uri.uri), by_file.path);
 	setenv("INRO_PIN", TOKEN_KEYS_PIN, 1);
-	uri = bench_in_turn((struct bench_side) { load_uri, &by_uri },
-			    (struct bench_side) { NULL, NULL }, seconds);
-	reference = bench_in_turn((struct bench_side) { load_file, &by_file },
-				  (struct bench_side) { NULL, NULL }, seconds);
-	printf("%6d keys in the token: by URI %6.1f us (bar 500), by PEM reference %6.1f us "
-	       "(bar 800)\n",
-	       keys, uri.ours / 1e3, reference.ours / 1e3);
+	for (unsigned c = 0; c < CONFIGURATIONS; c++) {
+		double uri, reference;
+
+		by_uri.libctx = by_file.libctx = with[c];
+		uri = us_of(load_uri, &by_uri, seconds);
+		reference = us_of(load_file, &by_file, seconds);
+		printf("%6d keys in the token, %-30s by URI %6.1f us (bar 500), by PEM reference "
+		       "%6.1f us (bar 800)\n",
+		       keys, configurations[c], uri, reference);
+	}
 }
 
 int main(int argc, char **argv)
 {
 	double seconds = argc > 1 ? atof(argv[1]) : 4;
 	int many = argc > 2 ? atoi(argv[2]) : 10000;
-	OSSL_LIB_CTX *with, *without;
+	OSSL_LIB_CTX *with[CONFIGURATIONS], *without;
 
 	bench_print_machine();
 	token_keys_make();
-	with = token_keys_libctx_configured(NULL);
+	with[MACHINE] = token_keys_libctx_configured(token_keys_machine_settings());
+	with[BARE] = token_keys_libctx_configured("");
 	without = token_keys_libctx("default", NULL);
-	warm(with);
+	for (unsigned c = 0; c < CONFIGURATIONS; c++)
+		warm(with[c]);
 	warm(without);
 	file_cost(with, without, EVP_PKEY_Q_keygen(without, NULL, "EC", "P-256"), "EC key file",
 		  seconds);
@@ -122,7 +143,8 @@ int main(int argc, char **argv)
 	token_cost(with, FEW, seconds);
 	token_keys_add_many(FEW, many);
 	token_cost(with, many, seconds);
-	token_keys_libctx_free(with);
+	for (unsigned c = 0; c < CONFIGURATIONS; c++)
+		token_keys_libctx_free(with[c]);
 	token_keys_libctx_free(without);
 	return 0;
 }

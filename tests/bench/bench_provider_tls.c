@@ -4,11 +4,12 @@
  *   INRO_TEST_BUILD=build/release build/check/tests/bench_provider_tls [ROUNDS [MILLISECONDS]]
  *
  * 1. Both ends are in this process, over a pair of BIOs; nothing waits.
- * 2. Three servers take turns, each in a context of its own: a key file and no provider but the
- *    default one, the same file with the provider active, and a key of a software token.  The
- *    clients' key is a file.
+ * 2. Servers take turns: a key file and no provider but the default one, and with the provider
+ *    active the same file and a key of a software token, both twice: with the settings that are
+ *    installed for all programs of a machine, and with none.  The clients' key is a file.
  * 3. Told is the median of the rounds' ratios to the first: of CPU time, and of handshakes a
  *    second, which means little while others use the machine.
+ * 4. INRO_BENCH_SETTINGS takes the place of the installed settings.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -22,7 +23,10 @@
 #define ROUNDS_MAX  256
 #define URI(label)  "pkcs11:token=line1;object=" label "?pin-value=" TOKEN_KEYS_PIN
 
-enum { RAW, ACTIVE, TOKEN, SERVERS };
+/* Configurations, and in each two servers; the first is alone. */
+enum { WITHOUT, MACHINE, BARE, CONTEXTS };
+enum { RAW, IN_FILE, IN_TOKEN, SERVERS = 5 };
+#define SERVER(context, where) (2 * ((context) - MACHINE) + (where))
 
 struct result {
 	double cpu[ROUNDS_MAX], rate[ROUNDS_MAX];
@@ -75,22 +79,37 @@ static double ratio(const double *of, const double *to, unsigned rounds)
 	return bench_median(r, rounds);
 }
 
+/* With the provider active in one of its two configurations. */
+static void tell_active(const char *settings, const struct result *raw,
+			const struct result *file, const struct result *token, unsigned rounds,
+			double bar)
+{
+	printf("  %s\n", settings);
+	printf("    key in a token    by CPU %.3f, by rate %.3f (bar %.2f)\n",
+	       ratio(raw->cpu, token->cpu, rounds), ratio(token->rate, raw->rate, rounds), bar);
+	printf("    key in a file     by CPU %+.1f %%, by rate %+.1f %% (bar +3 %%)\n",
+	       100 * ratio(file->cpu, raw->cpu, rounds) - 100,
+	       100 * ratio(raw->rate, file->rate, rounds) - 100);
+}
+
 static void tell(const char *key, unsigned threads, const struct result *results, unsigned rounds,
 		 double bar)
 {
-	const struct result *raw = &results[RAW], *active = &results[ACTIVE],
-			    *token = &results[TOKEN];
+	static const struct {
+		unsigned context;
+		const char *settings;
+	} rows[] = { { MACHINE, "as installed for all programs of a machine" },
+		     { BARE, "without settings" } };
 	double us[ROUNDS_MAX];
 
 	for (unsigned i = 0; i < rounds; i++)
-		us[i] = raw->cpu[i] / 1e3;
+		us[i] = results[RAW].cpu[i] / 1e3;
 	printf("%s, %u thread%s, libcrypto alone %.0f us of CPU\n", key, threads,
 	       threads > 1 ? "s" : "", bench_median(us, rounds));
-	printf("  key in a token    by CPU %.3f, by rate %.3f (bar %.2f)\n",
-	       ratio(raw->cpu, token->cpu, rounds), ratio(token->rate, raw->rate, rounds), bar);
-	printf("  key in a file     by CPU %+.1f %%, by rate %+.1f %% (bar +3 %%)\n",
-	       100 * ratio(active->cpu, raw->cpu, rounds) - 100,
-	       100 * ratio(raw->rate, active->rate, rounds) - 100);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		tell_active(rows[i].settings, &results[RAW],
+			    &results[SERVER(rows[i].context, IN_FILE)],
+			    &results[SERVER(rows[i].context, IN_TOKEN)], rounds, bar);
 }
 
 static void compare(const char *key, const struct tls_ends ends[SERVERS], unsigned rounds,
@@ -129,20 +148,30 @@ struct row {
 	double bar;
 };
 
-static void measure(const struct row *row, OSSL_LIB_CTX *with, OSSL_LIB_CTX *without,
+static struct tls_ends open_server(const char *name, OSSL_LIB_CTX *libctx, EVP_PKEY *key,
+				   const struct tls_ca *ca)
+{
+	struct tls_server server = { libctx, key, NULL, false };
+	struct tls_ends ends;
+
+	bench_need(key != NULL, name);
+	ends = tls_ends_new(&server, ca);
+	EVP_PKEY_free(key);
+	return ends;
+}
+
+static void measure(const struct row *row, OSSL_LIB_CTX *const libctx[CONTEXTS],
 		    const struct tls_ca *ca, unsigned rounds, unsigned ms)
 {
-	EVP_PKEY *keys[SERVERS] = { row->file, copy_in(with, row->file),
-				    token_keys_load(with, row->uri) };
 	struct tls_ends ends[SERVERS];
 
-	for (unsigned s = 0; s < SERVERS; s++) {
-		struct tls_server server = { s == RAW ? without : with, keys[s], NULL, false };
-
-		bench_need(keys[s] != NULL, row->name);
-		ends[s] = tls_ends_new(&server, ca);
-		EVP_PKEY_free(keys[s]);
+	for (unsigned c = MACHINE; c < CONTEXTS; c++) {
+		ends[SERVER(c, IN_FILE)] =
+			open_server(row->name, libctx[c], copy_in(libctx[c], row->file), ca);
+		ends[SERVER(c, IN_TOKEN)] =
+			open_server(row->name, libctx[c], token_keys_load(libctx[c], row->uri), ca);
 	}
+	ends[RAW] = open_server(row->name, libctx[WITHOUT], row->file, ca);
 	compare(row->name, ends, rounds, ms, row->bar);
 	for (unsigned s = 0; s < SERVERS; s++)
 		tls_ends_free(ends[s]);
@@ -152,25 +181,26 @@ int main(int argc, char **argv)
 {
 	unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 41;
 	unsigned ms = argc > 2 ? (unsigned)atoi(argv[2]) : 100;
-	OSSL_LIB_CTX *with, *without;
+	OSSL_LIB_CTX *libctx[CONTEXTS];
 	struct tls_ca ca = tls_ca_new();
 
 	bench_need(rounds > 0 && rounds <= ROUNDS_MAX, "1 to 256 rounds: this number of them");
 	token_keys_make();
-	with = token_keys_libctx_configured(NULL);
-	without = token_keys_libctx("default", NULL);
+	libctx[WITHOUT] = token_keys_libctx("default", NULL);
+	libctx[MACHINE] = token_keys_libctx_configured(token_keys_machine_settings());
+	libctx[BARE] = token_keys_libctx_configured("");
 	bench_print_machine();
 
 	const struct row rows[] = {
-		{ "EC P-256", URI("ec"), EVP_PKEY_Q_keygen(without, NULL, "EC", "P-256"), 0.96 },
-		{ "RSA-2048", URI("rsa"), EVP_PKEY_Q_keygen(without, NULL, "RSA", (size_t)2048),
+		{ "EC P-256", URI("ec"), EVP_PKEY_Q_keygen(libctx[WITHOUT], NULL, "EC", "P-256"), 0.96 },
+		{ "RSA-2048", URI("rsa"), EVP_PKEY_Q_keygen(libctx[WITHOUT], NULL, "RSA", (size_t)2048),
 		  0.97 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		measure(&rows[i], with, without, &ca, rounds, ms);
+		measure(&rows[i], libctx, &ca, rounds, ms);
 	tls_ca_free(ca);
-	token_keys_libctx_free(with);
-	token_keys_libctx_free(without);
+	for (unsigned c = 0; c < CONTEXTS; c++)
+		token_keys_libctx_free(libctx[c]);
 	return 0;
 }

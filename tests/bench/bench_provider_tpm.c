@@ -9,7 +9,9 @@
  * by CPU time, that of the swtpm with it.
  * 3. The server asks for no certificate, and the client is in a context without a TPM: with
  *    tpm2-openssl's provider a verification takes places of the TPM until it has none left.
- * 4. Where tpm2-openssl is not installed, ours alone is told.
+ * 4. Ours has the settings that are installed for all programs of a machine, whose place
+ *    INRO_BENCH_SETTINGS takes, and for the handshake none as well.
+ * 5. Where tpm2-openssl is not installed, ours alone is told.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,14 +106,28 @@ static bool open_theirs(struct side *s, const struct swtpm *tpm)
 	return true;
 }
 
-static void open_ours(struct side *s, const struct swtpm *tpm)
+static void open_ours(struct side *s, const char *settings)
 {
-	setenv("INRO_TEST_TPM", swtpm_tcti(tpm), 1);
-	token_keys_make();
-	s->server.libctx = token_keys_libctx_configured(NULL);
+	s->server.libctx = token_keys_libctx_configured(settings);
 	s->server.key = token_keys_load(s->server.libctx,
 					"pkcs11:token=line1;object=ec?pin-value=" TOKEN_KEYS_PIN);
 	bench_need(s->server.key != NULL, "a key of ours");
+}
+
+static void close_ours(struct side *s)
+{
+	tls_ends_free(s->ends);
+	EVP_PKEY_free(s->server.key);
+	token_keys_libctx_free(s->server.libctx);
+}
+
+static void set_clocks(struct side *ours, struct side *bare, struct side *theirs,
+		       const struct swtpm *our_tpm, const struct swtpm *their_tpm)
+{
+	bench_need(clock_getcpuclockid(swtpm_pid(our_tpm), &ours->tpm) == 0 &&
+			   clock_getcpuclockid(swtpm_pid(their_tpm), &theirs->tpm) == 0,
+		   "the clock of a swtpm");
+	bare->tpm = ours->tpm;
 }
 
 static void compare(const char *name, void (*what)(const struct side *), struct side *ours,
@@ -126,7 +142,7 @@ static void compare(const char *name, void (*what)(const struct side *), struct 
 		rates[r] = ours->rate[r] / theirs->rate[r];
 		cpus[r] = theirs->cpu[r] / ours->cpu[r];
 	}
-	printf("%-24s %7.1f a second, %6.0f us of CPU; tpm2-openssl's %7.1f, %6.0f us\n", name,
+	printf("%-42s %7.1f a second, %6.0f us of CPU; tpm2-openssl's %7.1f, %6.0f us\n", name,
 	       bench_median(ours->rate, rounds), bench_median(ours->cpu, rounds) / 1e3,
 	       bench_median(theirs->rate, rounds), bench_median(theirs->cpu, rounds) / 1e3);
 	printf("  ratio by rate %.2f, by CPU %.2f (bar 1.2)\n", bench_median(rates, rounds),
@@ -139,27 +155,30 @@ int main(int argc, char **argv)
 	unsigned ms = argc > 2 ? (unsigned)atoi(argv[2]) : 200;
 	struct swtpm *our_tpm = swtpm_start(SWTPM_UNIX), *their_tpm = swtpm_start(SWTPM_UNIX);
 	struct tls_ca ca = tls_ca_new();
-	static struct side ours = { .server.alone = true }, theirs = { .server.alone = true };
+	static struct side ours = { .server.alone = true }, bare = { .server.alone = true },
+			   theirs = { .server.alone = true };
 
 	bench_need(rounds > 0 && rounds <= ROUNDS_MAX, "1 to 256 rounds: this number of them");
-	open_ours(&ours, our_tpm);
+	setenv("INRO_TEST_TPM", swtpm_tcti(our_tpm), 1);
+	token_keys_make();
+	open_ours(&ours, token_keys_machine_settings());
+	open_ours(&bare, "");
 	if (!open_theirs(&theirs, their_tpm))
 		printf("tpm2-openssl is not installed\n");
-	bench_need(clock_getcpuclockid(swtpm_pid(our_tpm), &ours.tpm) == 0 &&
-			   clock_getcpuclockid(swtpm_pid(their_tpm), &theirs.tpm) == 0,
-		   "the clock of a swtpm");
+	set_clocks(&ours, &bare, &theirs, our_tpm, their_tpm);
 	bench_print_machine();
 	compare("ECDSA P-256", sign, &ours, &theirs, rounds, ms);
 	ours.ends = tls_ends_new(&ours.server, &ca);
+	bare.ends = tls_ends_new(&bare.server, &ca);
 	if (theirs.server.key)
 		theirs.ends = tls_ends_new(&theirs.server, &ca);
-	compare("TLS 1.3, EC server key", connect, &ours, &theirs, rounds, ms);
-	tls_ends_free(ours.ends);
+	compare("TLS 1.3, as for all programs of a machine", connect, &ours, &theirs, rounds, ms);
+	compare("TLS 1.3, without settings", connect, &bare, &theirs, rounds, ms);
 	tls_ends_free(theirs.ends);
-	EVP_PKEY_free(ours.server.key);
 	EVP_PKEY_free(theirs.server.key);
+	close_ours(&ours);
+	close_ours(&bare);
 	tls_ca_free(ca);
-	token_keys_libctx_free(ours.server.libctx);
 	swtpm_free(our_tpm);
 	swtpm_free(their_tpm);
 	return 0;

@@ -8,16 +8,21 @@ page=$S/docs/howto/openssl-cnf.md
 D=$T/dest
 DESTDIR=$D cmake --install "$B" --prefix /usr >"$T/log" 2>&1 || fail "$(cat "$T/log")"
 snippet=$D/usr/share/inro/openssl-inro.cnf
+machine=$D/usr/share/inro/openssl-inro-machine.cnf
 providers=$(pkg-config --variable=modulesdir libcrypto)
-[[ -s $snippet ]] || fail "no openssl-inro.cnf is installed"
+[[ -s $snippet && -s $machine ]] || fail "not both of openssl-inro.cnf and openssl-inro-machine.cnf are installed"
 grep -q "^module = $providers/inro.so\$" "$snippet" || fail "another path: $(cat "$snippet")"
-[[ $(grep -c '/share/inro/openssl-inro.cnf$' "$snippet") == 2 ]] || fail "it does not say where it is: $(cat "$snippet")"
-sed -i "s#= $providers/#= $D$providers/#" "$snippet"
+grep -q '^\.include /usr/.*share/inro/openssl-inro.cnf$' "$machine" || fail "it does not take in the other one: $(cat "$machine")"
+for f in "$snippet" "$machine"; do
+	has "include .*/share/inro/${f##*/}\$" <"$f" || fail "it does not say where it is: $(cat "$f")"
+done
+# The installation's own paths are in another folder here.
+sed -i "s#= $providers/#= $D$providers/#; s#^\.include .*#.include $snippet#" "$snippet" "$machine"
 
 # block LANGUAGE N: the N'th block of this language, with this test's folders.
 block() {
 	awk -v lang="\`\`\`$1" -v want="$2" '/^```/ { on = 0; if ($0 == lang && ++n == want) on = 1; next } on' "$page" |
-		sed -e "s#/usr/local/share/inro/openssl-inro.cnf#$snippet#" -e "s#/etc/inro#$T/etc#g" \
+		sed -e "s#/usr/local/share/inro/#${snippet%/*}/#" -e "s#/etc/inro#$T/etc#g" \
 			-e "s#/var/lib/inro#$T/home#g"
 }
 
@@ -41,18 +46,24 @@ works() {
 	OPENSSL_CONF=$1 must foreign openssl pkey -in 'pkcs11:object=web' -noout
 }
 
-# The installed file by itself has no settings.
-active "$snippet"
-OPENSSL_CONF=$snippet must foreign openssl pkey -in 'pkcs11:object=web;type=public' -pubin -noout
+# The installed files by themselves have no settings of a token.
+for f in "$snippet" "$machine"; do
+	active "$f"
+	OPENSSL_CONF=$f must foreign openssl pkey -in 'pkcs11:object=web;type=public' -pubin -noout
+done
 block ini 1 >etc/openssl.cnf
-works "$T/etc/openssl.cnf"
+block own 1 >etc/own.cnf
 {
 	cat /etc/ssl/openssl.cnf
 	block machine 1
-} >machine.cnf
-works "$T/machine.cnf"
+} >etc/machine.cnf
+grep -qx "\.include $machine" etc/openssl.cnf etc/machine.cnf || fail "a server has another file: $(cat etc/openssl.cnf)"
+grep -qx "\.include $snippet" etc/own.cnf || fail "who makes keys has another file: $(cat etc/own.cnf)"
+for name in openssl own machine; do
+	works "$T/etc/$name.cnf"
+done
 # What the machine's file said before is still there.
-OPENSSL_CONF=$T/machine.cnf must foreign openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+OPENSSL_CONF=$T/etc/machine.cnf must foreign openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
 	-keyout file.key -subj /CN=file -out file.csr
 grep -q 'PRIVATE KEY' file.key || fail "a software key is written as $(head -1 file.key)"
 for n in 2 3; do
@@ -60,15 +71,16 @@ for n in 2 3; do
 	must foreign env "OPENSSL_CONF=$T/etc/openssl.cnf" bash -eu commands >said
 done
 must openssl verify -CAfile etc/web.crt etc/web.crt
-# For all programs of a machine; openssl itself reads every reference.
-{
-	cat etc/openssl.cnf
-	block ini 2
-} >etc/all.cnf
-grep -q '^references = pem' etc/all.cnf || fail "another configuration: $(cat etc/all.cnf)"
-works "$T/etc/all.cnf"
-OPENSSL_CONF=$T/etc/all.cnf must foreign openssl pkey -in etc/web.pem -outform DER -out web.der
-OPENSSL_CONF=$T/etc/all.cnf must foreign openssl pkey -in web.der -noout
+
+# openssl itself reads every reference and makes keys in the token, whichever file is taken.
+for name in openssl own machine; do
+	OPENSSL_CONF=$T/etc/$name.cnf must foreign openssl pkey -in etc/web.pem -outform DER -out web.der
+	OPENSSL_CONF=$T/etc/$name.cnf must foreign openssl pkey -in web.der -noout
+	OPENSSL_CONF=$T/etc/$name.cnf must foreign openssl genpkey -propquery '?provider=inro' -algorithm EC -pkeyopt group:P-256 \
+		-pkeyopt "pkcs11_uri:pkcs11:token=line1;object=made-$name" -out made.pem
+	grep -q 'BEGIN PKCS#11 PROVIDER URI' made.pem || fail "$name.cnf: the new key is not in the token: $(cat made.pem)"
+done
+
 # systemd's credential stands in for the setting.
 mkdir credentials
 cp etc/pin credentials/inro-pin
@@ -143,6 +155,7 @@ for ((i = 0; i < 10; i++)); do
 done
 says "the PIN of token 'line1' is locked" -- 'pkcs11:object=web'
 seen+=("refused this PIN before") # one process's: test_provider_loss
+# shellcheck disable=SC2016 # the marks are the table's
 while read -r words; do
 	[[ " ${seen[*]} " == *" $words "* ]] || fail "nobody has tried '$words'"
 done < <(sed -n '/^| the line says/,$ s/^| `\([^`]*\)` |.*/\1/p' "$page")

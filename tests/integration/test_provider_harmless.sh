@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Active in openssl.cnf, first or last, preferred or not, and without any module: file keys work as ever.
+# Active in openssl.cnf, first or last, preferred or not, and without any module: file keys work as ever.  So they do with what
+# is installed for all programs of a machine, in a program that is not openssl by its name, which would get all kinds of keys.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 
 o() {
-	timeout 30 "${run[@]}" openssl "$@" >out 2>err || {
+	timeout "$patience" "${run[@]}" "$program" "$@" >out 2>err || {
 		cat out err >&2
-		fail "status $?, $order: openssl $*"
+		fail "status $?, $order $properties: $program $*"
 	}
 }
 run=()
@@ -17,6 +18,7 @@ configure() { # ORDER PROPERTIES
 	printf '%s = s\n' "${1% *}" "${1#* }"
 	printf '[s]\npkcs11-module-path = /nowhere.so\nactivate = 1\n[a]\n'
 	[[ -z $2 ]] || printf 'default_properties = %s\n' "$2"
+	[[ $program == openssl ]] || sed 's/^\[inro_provider\]$/[s]/; /^\.include /d' "$B/share/openssl-inro-machine.cnf"
 }
 
 keys() {
@@ -64,7 +66,7 @@ tls() {
 	local version key
 	for version in tls1_3 tls1_2; do
 		for key in r e; do
-			serve "${run[@]}" openssl s_server -accept 127.0.0.1:0 -key $key.key \
+			serve "${run[@]}" "$program" s_server -accept 127.0.0.1:0 -key $key.key \
 				-cert $key.crt -naccept 1 -www
 			o s_client -connect "127.0.0.1:$port" -$version -groups P-256:P-384 -CAfile $key.crt \
 				-verify_return_error </dev/null
@@ -76,14 +78,21 @@ tls() {
 cd "$T"
 echo data >data
 export OPENSSL_CONF=$T/cnf OPENSSL_MODULES=$B/lib
-for order in "default inro" "inro default"; do
-	for properties in "" "?provider=inro"; do
-		configure "$order" "$properties" >cnf
-		o list -providers
-		grep -q '^  inro' out || fail "the provider is not active: $(cat out)"
-		keys
-		uses
-		certificates
-		tls
+everything() {
+	for order in "default inro" "inro default"; do
+		for properties in "" "?provider=inro"; do
+			configure "$order" "$properties" >cnf
+			o list -providers
+			grep -q '^  inro' out || fail "the provider is not active: $(cat out)"
+			keys
+			uses
+			certificates
+			tls
+		done
 	done
-done
+}
+program=openssl
+everything
+ln -s "$(command -v openssl)" anybody
+program=$T/anybody
+everything

@@ -4,6 +4,7 @@
 # kernel may have no ESP; where there is no device for it the test ends at the IKE_SA.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 token=ipsec
+configuration=own.cnf
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need charon-systemd swanctl
 unshare -n ip link set lo up 2>/dev/null || skip "a network of its own needs root"

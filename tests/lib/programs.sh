@@ -3,7 +3,7 @@
 # the how-tos.
 #
 # A test sources lib/shell.sh, then this; it is then in $T, and there are
-#   etc/            what the how-tos call /etc/inro: openssl.cnf, pin (the PIN of the token), ca.crt, and by make_identity
+#   etc/            what the how-tos call /etc/inro: openssl.cnf, own.cnf, pin (the PIN of the token), ca.crt, and by make_identity
 #                   NAME.crt and NAME.pem, a reference to the key in the token
 #   ca.key          the CA's, a file
 #   $token          the token, `web` when the test has set no other name before
@@ -16,7 +16,7 @@
 #   run_howto FILE [LANG]       runs every ```sh (or ```LANG) block of docs/howto/FILE in one shell, after the same replacements; there
 #                   `certify REQUEST CERTIFICATE` is what somebody's CA does, and chown and adduser do nothing
 #   with_keys CMD ...           runs a program as the how-tos have it: OPENSSL_CONF and nothing else tells it of keys;
-#                               `with_keys background LOG CMD ...` starts one
+#                               `with_keys background LOG CMD ...` starts one; $configuration is openssl.cnf if not set before
 #   give_rights USER            the user that a daemon runs as may read etc/ and use the tokens; nothing without root
 #   without_rights USER CMD ... as that user
 #   fails_with STATUS 'REGEX' CMD ...   the program ends with this status, and says something like it
@@ -68,7 +68,7 @@ file_identity() {
 }
 
 with_keys() {
-	OPENSSL_CONF=$T/etc/openssl.cnf OPENSSL_MODULES=$B/lib "$@"
+	OPENSSL_CONF=$T/etc/${configuration:-openssl.cnf} OPENSSL_MODULES=$B/lib "$@"
 }
 
 replaced() {
@@ -101,22 +101,14 @@ run_howto() {
 cd "$T" || exit
 mkdir etc
 printf '%s\n' "$pin" >etc/pin
-# As docs/howto/openssl-cnf.md has it, but for the places of this build.
-cat >etc/openssl.cnf <<-CNF
-	openssl_conf = init
-	[init]
-	providers = providers
-	[providers]
-	default = default_provider
-	inro = inro_provider
-	[default_provider]
-	activate = 1
-	[inro_provider]
-	activate = 1
-	module = $B/lib/inro.so
-	pkcs11-module-path = $B/lib/inro-pkcs11.so
-	pin = file:$T/etc/pin
-CNF
+# As docs/howto/openssl-cnf.md has it, with what is installed for all programs of a machine, but for the places of this build.
+{
+	sed "s#^module = .*#module = $B/lib/inro.so#" "$B/share/openssl-inro.cnf"
+	grep -v '^\.include ' "$B/share/openssl-inro-machine.cnf"
+	printf '%s = %s\n' pkcs11-module-path "$B/lib/inro-pkcs11.so" pin "file:$T/etc/pin"
+} >etc/openssl.cnf
+# For programs that need more than those have.
+sed '/^key-kinds = /d; /^references = /d' etc/openssl.cnf >etc/own.cnf
 must openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out etc/ca.crt -days 2 -subj "/CN=ca" >/dev/null
 INRO_PIN=$pin INRO_SO_PIN=$so_pin must inro token create "$token" >/dev/null
 

@@ -426,17 +426,42 @@ OSSL_LIB_CTX *token_keys_libctx(const char *first, const char *second)
 	return libctx;
 }
 
+/* What follows the line of the section in the file. */
+static const char *read_machine_settings(void)
+{
+	static const char section[] = "\n[inro_provider]\n";
+	static char text[4096];
+	char path[4096];
+	const char *at;
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/share/openssl-inro-machine.cnf", getenv("INRO_TEST_BUILD"));
+	f = fopen(path, "r");
+	need(f, path);
+	text[fread(text, 1, sizeof text - 1, f)] = '\0';
+	fclose(f);
+	at = strstr(text, section);
+	need(at, "openssl-inro-machine.cnf has no settings");
+	return at + strlen(section);
+}
+
+const char *token_keys_machine_settings(void)
+{
+	const char *other = getenv("INRO_BENCH_SETTINGS");
+
+	return other ? other : read_machine_settings();
+}
+
 OSSL_LIB_CTX *token_keys_libctx_configured(const char *settings)
 {
 	OSSL_LIB_CTX *libctx = OSSL_LIB_CTX_new();
 	struct loaded *l = place_of(NULL);
-	const char *said = settings ? settings : getenv("INRO_BENCH_SETTINGS");
 	char text[8192];
 	int n = snprintf(text, sizeof text,
 			 "openssl_conf = init\n[init]\nproviders = providers\n[providers]\n"
 			 "default = standard\ninro = token\n[standard]\nactivate = 1\n[token]\n"
 			 "module = %s/lib/inro.so\nactivate = 1\n%s\n",
-			 getenv("INRO_TEST_BUILD"), said ? said : "");
+			 getenv("INRO_TEST_BUILD"), settings);
 
 	need(l != NULL, "too many contexts");
 	need(libctx && n > 0 && (size_t)n < sizeof text &&

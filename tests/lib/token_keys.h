@@ -46,8 +46,11 @@ void token_keys_import_secret(const char *label, CK_BYTE id, CK_KEY_TYPE type, s
 /* A context of its own with these providers, loaded in this order; NULL ends the list. */
 OSSL_LIB_CTX *token_keys_libctx(const char *first, const char *second);
 /* One whose configuration activates default and inro, with these settings in inro's section, as a
- * program's openssl.cnf does; NULL: with what INRO_BENCH_SETTINGS says. */
+ * program's openssl.cnf does. */
 OSSL_LIB_CTX *token_keys_libctx_configured(const char *settings);
+/* The settings that are installed for all programs of a machine, openssl-inro-machine.cnf; for
+ * benchmarks, in which INRO_BENCH_SETTINGS takes their place. */
+const char *token_keys_machine_settings(void);
 /* Its providers are unloaded first. */
 void token_keys_libctx_free(OSSL_LIB_CTX *libctx);
 

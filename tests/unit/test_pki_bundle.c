@@ -82,7 +82,7 @@ static void test_same_as_libcrypto(void **state)
 	for (size_t n = 0; n <= CERTS; n++) {
 		SCOPED(buf) ours = { 0 };
 		SCOPED(buf) theirs = { 0 };
-		struct bytes list[CERTS];
+		struct bytes list[CERTS] = { 0 };
 
 		for (size_t i = 0; i < n; i++)
 			list[i] = buf_bytes(&ders[i]);

@@ -127,6 +127,50 @@ static void a_refused_answer(void **state)
 	assert_int_equal(token_keys_tries_left(), tries);
 }
 
+/* Two keys with a wrong PIN each, again and again: each PIN costs one try. */
+static void refused_in_turns(void **state)
+{
+	static const char *const uris[] = { EC "?pin-value=wrong-1", EC "?pin-value=wrong-2",
+					    EC "?pin-value=wrong-3" };
+	CK_ULONG tries = token_keys_tries_left();
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		for (size_t k = 0; k < ARRAY_LEN(uris); k++) {
+			assert_null(load(uris[k]));
+			first_error_says(i ? "refused this PIN before" : "wrong PIN for token");
+		}
+	assert_int_equal(token_keys_tries_left(), tries - ARRAY_LEN(uris));
+}
+
+static int sign_in_child(void *vkey)
+{
+	return token_keys_sign(libctx, vkey) ? 0 : 1;
+}
+
+/* A daemon whose workers log in with a PIN that is not the token's any more: one try, not one for
+ * each worker, nor for each of those that come after them. */
+static void refused_to_children(void **state)
+{
+	const char *path = scratch_file("pin", TOKEN_KEYS_PIN "\n", strlen(TOKEN_KEYS_PIN) + 1);
+	CK_ULONG tries = token_keys_tries_left();
+	char uri[4300];
+	EVP_PKEY *key;
+
+	(void)state;
+	snprintf(uri, sizeof uri, EC "?pin-source=file:%s", path);
+	key = load(uri);
+	assert_non_null(key);
+	assert_int_equal(scratch_child(sign_in_child, key), 0);
+	scratch_file("pin", "wrong-4\n", 8);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(scratch_child(sign_in_child, key), 1);
+	assert_int_equal(token_keys_tries_left(), tries - 1);
+	scratch_file("pin", TOKEN_KEYS_PIN "\n", strlen(TOKEN_KEYS_PIN) + 1);
+	assert_int_equal(scratch_child(sign_in_child, key), 0);
+	EVP_PKEY_free(key);
+}
+
 static void no_answer(void **state)
 {
 	CK_ULONG tries = token_keys_tries_left();
@@ -237,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(asked_once_a_login),    TEST(not_asked_where_a_pin_is_given),
 		TEST(a_refused_answer),	     TEST(no_answer),
+		TEST(refused_in_turns),	     TEST(refused_to_children),
 		TEST(places_that_are_wrong), TEST(protected_path),
 	};
 

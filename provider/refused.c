@@ -1,0 +1,109 @@
+/* refused - see refused.h. */
+#include "provider/refused.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/secret.h"
+#include "provider/prov.h"
+
+#define WORDS 4 /* of a SHA-256 */
+
+/* A page that forked children share.  An entry that is being written is like no other. */
+struct refused {
+	uint8_t salt[32];
+	atomic_uint written;
+	struct {
+		_Atomic uint64_t words[WORDS];
+	} entries[REFUSED_MAX];
+};
+
+_Static_assert(sizeof(struct refused) <= 4096, "one page");
+
+static struct refused *refused_new(void)
+{
+	struct refused *r = mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (r == MAP_FAILED)
+		return NULL;
+	(void)madvise(r, sizeof *r, MADV_DONTDUMP);
+	if (random_fill(r->salt, sizeof r->salt) == INRO_OK)
+		return r;
+	refused_free(r);
+	return NULL;
+}
+
+void refused_free(struct refused *r)
+{
+	if (r)
+		(void)munmap(r, sizeof *r);
+}
+
+void refused_begin(struct prov *p)
+{
+	struct refused *r = atomic_load(&p->refused), *none = NULL;
+
+	if (r)
+		return;
+	r = refused_new();
+	if (r && !atomic_compare_exchange_strong(&p->refused, &none, r))
+		refused_free(r); /* another thread was first */
+}
+
+/* Each text with its end: no two refusals are the same bytes. */
+static bool digest(struct prov *p, const struct refused *r, const struct refusal *of,
+		   uint64_t ret[WORDS])
+{
+	SCOPED(buf) all = { .secret = true };
+	OSSL_LIB_CTX *libctx;
+
+	buf_add(&all, BYTES(r->salt, sizeof r->salt));
+	buf_add_u8(&all, (uint8_t)of->kind);
+	buf_add(&all, BYTES((const uint8_t *)of->serial, strlen(of->serial) + 1));
+	buf_add(&all, BYTES((const uint8_t *)of->label, strlen(of->label) + 1));
+	buf_add(&all, of->what);
+	return buf_err(&all) == INRO_OK && below_libctx(&p->below, &libctx) == INRO_OK &&
+	       EVP_Q_digest(libctx, "SHA256", NULL, all.p, all.n, (unsigned char *)ret, NULL) == 1;
+}
+
+static bool is_entry(struct refused *r, unsigned at, const uint64_t words[WORDS])
+{
+	bool same = true;
+
+	for (unsigned w = 0; w < WORDS; w++)
+		same = atomic_load(&r->entries[at].words[w]) == words[w] && same;
+	return same;
+}
+
+static bool has(struct refused *r, const uint64_t words[WORDS])
+{
+	unsigned n = atomic_load(&r->written);
+
+	for (unsigned i = 0; i < n && i < REFUSED_MAX; i++)
+		if (is_entry(r, i, words))
+			return true;
+	return false;
+}
+
+bool refused_has(struct prov *p, const struct refusal *of)
+{
+	struct refused *r = atomic_load(&p->refused);
+	uint64_t words[WORDS];
+
+	return r && atomic_load(&r->written) > 0 && digest(p, r, of, words) && has(r, words);
+}
+
+void refused_add(struct prov *p, const struct refusal *of)
+{
+	struct refused *r = atomic_load(&p->refused);
+	uint64_t words[WORDS];
+	unsigned at;
+
+	if (!r || !digest(p, r, of, words) || has(r, words))
+		return;
+	at = atomic_fetch_add(&r->written, 1) % REFUSED_MAX;
+	for (unsigned w = 0; w < WORDS; w++)
+		atomic_store(&r->entries[at].words[w], words[w]);
+}
