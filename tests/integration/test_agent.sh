@@ -278,6 +278,19 @@ kill -9 "$watcher"
 wait "$watcher" || true
 flock "$T/agent/lock" true # a round that it had begun ends by itself
 good_pair
+# a round that hangs is ended, and another one begun
+mkfifo "$T/pipe"
+agent_conf 'round-max = 1s' 'renew-every = 1s'
+sed -i "s|^pin-source = .*|pin-source = $T/pipe|" "$T/agent.conf"
+background "$T/agent.out" "$B/bin/inro" agent run --config "$T/agent.conf"
+watcher=$pid
+for ((n = 0; n < 300; n++)); do
+	[[ $(grep -c 'longer than round-max' "$T/agent.out") -lt 2 ]] || break
+	sleep 0.1
+done
+[[ $(grep -c 'longer than round-max' "$T/agent.out") -ge 2 ]] || fail "a round that hangs stays: $(cat "$T/agent.out")"
+kill "$watcher"
+wait "$watcher" || true
 # what is no socket is somebody's
 rm -f "$T/agent.sock"
 echo mine >"$T/agent.sock"

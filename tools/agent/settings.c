@@ -92,6 +92,9 @@ const struct agent_rule agent_rules[] = {
 	  .help = "the longest wait after failures" },
 	{ "timeout", AGENT_SECONDS, AT(timeout), .otherwise = "30s", .min = 1, .max = HOUR,
 	  .help = "how long one request may take" },
+	{ "round-max", AGENT_SECONDS, AT(round_max), .otherwise = "2h", .min = 1, .max = 7LL * DAY,
+	  .help = "a round that takes longer is ended, and the next one begins after `retry`: a TPM, a "
+		  "disk or a PIN's pipe that never answers is tried anew" },
 	{ "proxy", AGENT_TEXT, AT(proxy),
 	  .help = "proxy on the way to the service, as in http://proxy:3128; none when not given" },
 	{ "socket", AGENT_PATH, AT(socket), .otherwise = "/run/inro/agent.sock",

@@ -56,7 +56,7 @@ struct agent_settings {
 	char *subject, *dir, *socket;
 	char *cert_file, *key_file, *ca_file;
 	struct agent_many sans, hooks, commands, secrets;
-	int64_t renew_before, renew_every, jitter, retry, retry_max, poll, timeout;
+	int64_t renew_before, renew_every, jitter, retry, retry_max, poll, timeout, round_max;
 	int64_t after_expiry, rekey, form, attest; /* places of words */
 };
 

@@ -20,6 +20,7 @@
 #define LONGEST_DAYS 1
 #define DAY	     86400
 #define FAR_OFF	     (INT64_C(400) * 365 * DAY)
+#define END_SECONDS  60
 #define TURN_MS	     1000 /* how often guests are looked at that say nothing */
 
 struct watch {
@@ -120,8 +121,10 @@ static void start_round(struct watch *w)
 	}
 	e = worker_start(&w->s, w->renew, &w->worker);
 	w->renew = false;
-	if (e == INRO_OK)
+	if (e == INRO_OK) {
+		set_timer(w, w->s.round_max);
 		return;
+	}
 	w->worker = 0;
 	complain(e);
 	plan_next(w, false);
@@ -178,12 +181,25 @@ static bool fired(int fd)
 	return read(fd, &times, sizeof times) == (ssize_t)sizeof times;
 }
 
+/* What it held is free then, and what it had begun the next one takes up. */
+static void end_round(const struct watch *w)
+{
+	fprintf(stderr, "inro-agent: a round takes longer than round-max, %lld seconds, and is ended\n",
+		(long long)w->s.round_max);
+	kill(w->worker, SIGKILL);
+}
+
+/* The timer is that of the next round, or of the longest end of the one at work. */
 static void on_timers(struct watch *w)
 {
 	uint64_t times;
 
-	if (fired(w->timer))
-		start_round(w);
+	if (fired(w->timer)) {
+		if (w->worker)
+			end_round(w);
+		else
+			start_round(w);
+	}
 	if (read(w->clock_set, &times, sizeof times) < 0 && errno == ECANCELED) {
 		arm_clock_set(w);
 		start_round(w);
@@ -220,6 +236,22 @@ static void watch_clear(struct watch *w)
 	close_fd(&w->clock_set);
 }
 
+/* The round at work may end by itself, but the end is not put off by one that hangs. */
+static void end_well(struct watch *w)
+{
+	struct pollfd polls[] = { { .fd = w->signals, .events = POLLIN },
+				  { .fd = w->timer, .events = POLLIN } };
+
+	if (w->worker)
+		set_timer(w, w->s.round_max < END_SECONDS ? w->s.round_max : END_SECONDS);
+	while (w->worker) {
+		(void)poll(polls, ARRAY_LEN(polls), -1);
+		on_signals(w);
+		if (w->worker && fired(w->timer))
+			kill(w->worker, SIGKILL);
+	}
+}
+
 static void go_on(struct watch *w)
 {
 	tell("READY=1");
@@ -227,8 +259,7 @@ static void go_on(struct watch *w)
 	while (!w->ends)
 		turn(w);
 	tell("STOPPING=1");
-	if (w->worker)
-		waitpid(w->worker, NULL, 0);
+	end_well(w);
 }
 
 enum inro_err watch_run(const char *config)
