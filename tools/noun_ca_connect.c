@@ -201,31 +201,31 @@ static enum inro_err write_order(const char *folder, const struct ca_order_view 
 	return file_write(path, 0644, BYTES(json_string_value(pem), json_string_length(pem)));
 }
 
-static enum inro_err add_orders(const struct call *c, const struct ca_orders *l, json_t *list)
+static enum inro_err add_order(const char *folder, const struct ca_order_view *v, json_t *list)
+{
+	json_t *doc = json_of_ca_order(v);
+	enum inro_err e = doc && folder ? write_order(folder, v, doc) : INRO_OK;
+	json_array_append_new(list, doc);
+	return e;
+}
+
+static enum inro_err orders_page(struct core *core, const struct call *c, const struct page *page, json_t *list,
+				 int64_t *ret_next)
 {
 	const char *folder = call_opt(c, "out-dir");
-	enum inro_err e = INRO_OK;
-	if (folder && mkdir(folder, 0755) && errno != EEXIST)
-		return file_err(errno, folder);
-	for (size_t i = 0; !e && i < l->n; i++) {
-		json_t *doc = json_of_ca_order(&l->items[i]);
-		e = doc && folder ? write_order(folder, &l->items[i], doc) : INRO_OK;
-		json_array_append_new(list, doc);
-	}
+	SCOPED(ca_orders) l = { 0 };
+	enum inro_err e = ca_orders(core, call_arg(c, 0), page, &l);
+	if (!e && folder && mkdir(folder, 0755) && errno != EEXIST)
+		e = file_err(errno, folder);
+	for (size_t i = 0; !e && i < l.n; i++)
+		e = add_order(folder, &l.items[i], list);
+	*ret_next = l.next;
 	return e;
 }
 
 enum inro_err ca_requests_run(const struct call *c, json_t **ret)
 {
-	AUTO(core_close_ptr) struct core *core = NULL;
-	SCOPED(ca_orders) l = { 0 };
-	json_t *list = json_array();
-	enum inro_err e = office_open(c, &core);
-	if (!e)
-		e = ca_orders(core, call_arg(c, 0), &l);
-	if (!e)
-		e = add_orders(c, &l, list);
-	return json_give_or_drop(e, list, ret);
+	return office_list(c, orders_page, ret);
 }
 
 /* The request in place of the certificate that it waits for. */

@@ -132,9 +132,12 @@ struct ca_orders {
 		char *device_id, *subject; /* NULL: none */
 	} *items;
 	size_t n;
+	int64_t next; /* as in core.h */
 };
 void ca_orders_clear(struct ca_orders *l);
-MUST_CHECK enum inro_err ca_orders(struct core *c, const char *name, struct ca_orders *ret);
+/* In the order in which they were made. */
+MUST_CHECK enum inro_err ca_orders(struct core *c, const char *name, const struct page *page,
+				   struct ca_orders *ret);
 /* The request for which this credential waits.  INRO_E_NOT_FOUND: it waits for no CA elsewhere. */
 MUST_CHECK enum inro_err ca_order_of(struct core *c, int64_t credential, struct ca_order *ret);
 

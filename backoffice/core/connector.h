@@ -72,4 +72,7 @@ MUST_CHECK enum inro_err order_keep(struct core *c, struct making *j);
 MUST_CHECK enum inro_err ca_take(struct core *c, const struct ca *ca, int64_t request, struct bytes der,
 				 ca_collected_fn *fn, void *arg);
 
+/* In a write transaction: nothing waits for a CA elsewhere any more for this credential. */
+MUST_CHECK enum inro_err ca_order_drop(struct core *c, int64_t credential);
+
 #endif

@@ -120,12 +120,15 @@ static enum inro_err connect_ca(struct rest *r, json_t **ret)
 static enum inro_err requests_of_ca(struct rest *r, json_t **ret)
 {
 	SCOPED(ca_orders) l = { 0 };
+	struct page page;
 	json_t *items = json_array();
-	enum inro_err e = ca_orders(r->core, r->args[0], &l);
+	enum inro_err e = rest_page(r, &page);
 
+	if (e == INRO_OK)
+		e = ca_orders(r->core, r->args[0], &page, &l);
 	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
 		json_array_append_new(items, json_of_ca_order(&l.items[i]));
-	return rest_give_page(e, items, NULL, ret);
+	return rest_give_numbered(e, items, l.next, ret);
 }
 
 static enum inro_err take_list(struct rest *r, json_t **ret)
@@ -248,7 +251,7 @@ const struct rest_row rest_other_rows[] = {
 		 IN_NUMBER("timeout", 1, 600, "seconds of one request, 30 when not said"), IN_PROPOSAL),
 	  &rest_ca, connect_ca },
 	{ "GET", "/v1/cas/{ca}/requests", "ca requests", "Lists requests that a CA elsewhere has not answered, and revocations that it was not told",
-	  ROLE_AUDITOR, REST_LIST, 0, NULL, &request, requests_of_ca },
+	  ROLE_AUDITOR, REST_LIST, 0, FIELDS(IN_PAGE), &request, requests_of_ca },
 	{ "POST", "/v1/cas/{ca}/lists", "ca crl-import", "Takes in the list of a CA elsewhere", ROLE_OPERATOR,
 	  REST_BIG, 0, FIELDS(IN_BIG("crl", true, "its last complete list, PEM")), &taken, take_list },
 	{ "POST", "/v1/cas/{ca}/certificates", "cert import",

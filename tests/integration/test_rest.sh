@@ -569,7 +569,8 @@ wants 201 alice POST /v1/connected-cas "$(jq -nc --rawfile c far.pem '{name: "fa
 wants 409 alice POST /v1/connected-cas "$(jq -nc --rawfile c far.pem '{name: "far", cert: $c}')"
 call bob POST /v1/certificates "$(csr '{ca:"far",profile:"tls-client"}')"
 is '.state == "pending"'
-wants 200 carol GET /v1/cas/far/requests
+wants 200 carol GET '/v1/cas/far/requests?limit=1'
+is '(.items | length) == 1 and .next == null'
 of '.items[0].pem' >far.csr
 openssl x509 -req -in far.csr -CA far.pem -CAkey far.key -days 9 -out back.pem 2>/dev/null || fail "far does not sign: $(cat far.csr)"
 wants 200 bob POST /v1/cas/far/certificates "$(jq -nc --rawfile c back.pem '{certificates: $c}')"

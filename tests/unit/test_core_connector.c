@@ -151,7 +151,7 @@ static size_t waiting(void)
 {
 	SCOPED(ca_orders) l = { 0 };
 
-	OK(ca_orders(alice, "far", &l));
+	OK(ca_orders(alice, "far", NULL, &l));
 	return l.n;
 }
 
@@ -317,11 +317,56 @@ static void test_given_up(void **state)
 	FAILS(INRO_E_STATE, cred_approve(bob, ref, NULL, &gone));
 	OK(cred_reject(bob, ref, "not needed", &gone));
 	assert_int_equal(waiting(), 0);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM ca_order"), 0);
 	cred_clear(&cred);
 	ask(alice, "plain", NULL, &cred);
 	OK(device_delete(alice, "plain", NULL, &n));
 	assert_int_equal(waiting(), 0);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM ca_order"), 0);
 	assert_int_equal(bring(make_cert("plain", leaf, far_cert), false).error, INRO_E_NOT_FOUND);
+}
+
+/* Each of a key of its own. */
+static int64_t ask_anew(void)
+{
+	SCOPED(cred) cred = { 0 };
+	EVP_PKEY *kept = leaf;
+
+	leaf = office_key("P-256");
+	ask(alice, "plain", NULL, &cred);
+	EVP_PKEY_free(leaf);
+	leaf = kept;
+	return cred.rec.id;
+}
+
+static void test_pages(void **state)
+{
+	struct page page = { .limit = 2 };
+	SCOPED(ca_orders) l = { 0 };
+	SCOPED(cred) gone = { 0 };
+	int64_t ids[5];
+	char ref[24];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+		ids[i] = ask_anew();
+	snprintf(ref, sizeof ref, "id:%lld", (long long)ids[1]);
+	OK(cred_reject(bob, ref, NULL, &gone));
+	OK(ca_orders(alice, "far", &page, &l));
+	assert_int_equal(l.n, 2);
+	assert_int_equal(l.items[0].rec.credential, ids[0]);
+	assert_int_equal(l.items[1].rec.credential, ids[2]);
+	assert_int_not_equal(l.next, 0);
+	page.after = l.next;
+	ca_orders_clear(&l);
+	OK(ca_orders(alice, "far", &page, &l));
+	assert_int_equal(l.n, 2);
+	assert_int_equal(l.items[1].rec.credential, ids[4]);
+	assert_string_equal(l.items[1].device_id, "plain");
+	assert_int_equal(l.next, 0);
+	page = (struct page) { .limit = PAGE_MAX + 1 };
+	ca_orders_clear(&l);
+	FAILS(INRO_E_ARG, ca_orders(alice, "far", &page, &l));
 }
 
 int main(void)
@@ -333,6 +378,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unrequested, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_approval, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_given_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -18,7 +18,5 @@ bool ca_end_is_wanted(const struct credential *rec);
 
 /* In a write transaction, after the record was revoked; nothing to do where its CA is asked by nobody. */
 MUST_CHECK enum inro_err ca_end_put(struct core *c, const struct credential *rec);
-/* In a write transaction: nothing waits for a CA any more for this credential. */
-MUST_CHECK enum inro_err ca_order_drop(struct core *c, int64_t credential);
 
 #endif

@@ -3,8 +3,10 @@
 
 #include "backoffice/core/approval.h"
 #include "backoffice/core/authority.h"
+#include "backoffice/core/ca/ca_end.h"
 #include "backoffice/core/connector.h"
 #include "backoffice/core/move.h"
+#include "backoffice/core/view.h"
 #include "base/clock.h"
 
 struct ordering {
@@ -96,85 +98,78 @@ void ca_orders_clear(struct ca_orders *l)
 static enum inro_err fill_view(struct core *c, const struct credential *rec, struct ca_order_view *v)
 {
 	SCOPED(device) d = { 0 };
-	enum inro_err e = ca_order_of(c, rec->id, &v->rec);
+	enum inro_err e = text_set(&v->subject, rec->subject);
 
-	if (e == INRO_OK)
-		e = text_set(&v->subject, rec->subject);
 	if (e == INRO_OK && rec->device)
 		e = store_get(c->store, rec->device, &d);
 	return e == INRO_OK ? text_set(&v->device_id, d.device_id) : e;
 }
 
-static enum inro_err add_view(struct core *c, const struct credential *rec, struct ca_orders *l)
+/* What the order was is the list's then. */
+static enum inro_err add_view(struct core *c, struct ca_order *order, struct ca_orders *l)
 {
+	SCOPED(credential) rec = { 0 };
 	struct ca_order_view *more = realloc(l->items, (l->n + 1) * sizeof *more);
 	enum inro_err e;
 
 	if (!more)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a list of %zu", l->n + 1);
 	l->items = more;
-	more[l->n] = (struct ca_order_view) { 0 };
-	e = fill_view(c, rec, &more[l->n++]);
-	if (e == INRO_E_NOT_FOUND) { /* approved, and not sent yet */
-		l->n--;
-		e = INRO_OK;
-	}
-	return e;
+	e = store_get(c->store, order->credential, &rec);
+	if (e != INRO_OK || (!ca_order_ends(order) && rec.state != CRED_PENDING))
+		return e;
+	more[l->n] = (struct ca_order_view) { .rec = *order };
+	*order = (struct ca_order) { 0 };
+	return fill_view(c, &rec, &more[l->n++]);
 }
 
-static enum inro_err add_requests(struct core *c, const struct ca *ca, struct ca_orders *l)
+static enum inro_err add_page(struct core *c, const struct ca *ca, const struct page *page,
+			      struct ca_orders *l)
 {
 	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = c->tenant },
-		{ .field = "state", .number = CRED_PENDING },
 		{ .field = "ca", .number = ca->id },
 	};
-	const struct store_query q = { STORE_WHERE(conds) };
+	struct store_query q = { STORE_WHERE(conds) };
 	void *rows = NULL;
 	size_t n = 0;
-	enum inro_err e = core_all(c, &credential_type, &q, &rows, &n);
+	enum inro_err e = core_page(c, &ca_order_type, &q, page, &rows, &n, &l->next);
 
 	for (size_t i = 0; e == INRO_OK && i < n; i++)
-		e = add_view(c, (const struct credential *)rows + i, l);
-	list_free(&credential_type, rows, n);
-	return e;
-}
-
-static enum inro_err add_ends(struct core *c, const struct ca *ca, struct ca_orders *l)
-{
-	const struct store_cond conds[] = {
-		{ .field = "tenant", .number = c->tenant },
-		{ .field = "ca", .number = ca->id },
-		{ .field = "csr", .op = STORE_NONE },
-	};
-	const struct store_query q = { STORE_WHERE(conds) };
-	void *rows = NULL;
-	size_t n = 0;
-	enum inro_err e = core_all(c, &ca_order_type, &q, &rows, &n);
-
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		SCOPED(credential) rec = { 0 };
-
-		e = store_get(c->store, ((const struct ca_order *)rows + i)->credential, &rec);
-		if (e == INRO_OK)
-			e = add_view(c, &rec, l);
-	}
+		e = add_view(c, (struct ca_order *)rows + i, l);
 	list_free(&ca_order_type, rows, n);
 	return e;
 }
 
-enum inro_err ca_orders(struct core *c, const char *name, struct ca_orders *ret)
+/* What does not wait any more leaves no gap. */
+static enum inro_err add_pages(struct core *c, const struct ca *ca, const struct page *page,
+			       struct ca_orders *l)
+{
+	size_t wanted = page && page->limit ? page->limit : PAGE_MAX;
+	struct page at = { .after = page ? page->after : 0 };
+	enum inro_err e;
+
+	do {
+		at.limit = wanted - l->n;
+		e = add_page(c, ca, &at, l);
+		at.after = l->next;
+	} while (e == INRO_OK && l->next && l->n < wanted);
+	return e;
+}
+
+enum inro_err ca_orders(struct core *c, const char *name, const struct page *page, struct ca_orders *ret)
 {
 	SCOPED(ca) ca = { 0 };
 	SCOPED(ca_orders) l = { 0 };
-	enum inro_err e = ca_load(c, name, &ca);
+	SCOPED(core_view) view = { 0 };
+	enum inro_err e = core_view(c, &view);
 
+	if (e == INRO_OK)
+		e = ca_load(c, name, &ca);
 	if (e == INRO_OK && !ca_connector_of(&ca))
 		e = err_set(INRO_E_STATE, "CA '%s' is here: its requests wait for nobody elsewhere", name);
 	if (e == INRO_OK)
-		e = add_requests(c, &ca, &l);
-	if (e == INRO_OK)
-		e = add_ends(c, &ca, &l);
+		e = add_pages(c, &ca, page, &l);
 	if (e != INRO_OK)
 		return e;
 	*ret = l;

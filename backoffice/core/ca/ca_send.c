@@ -363,16 +363,6 @@ static enum inro_err goes_on(struct core *c, struct sending *s)
 	return e == INRO_OK ? duty_goes_on(c) : e;
 }
 
-static int by_due(const void *x, const void *y)
-{
-	const struct ca_order *a = &((const struct ca_order_view *)x)->rec;
-	const struct ca_order *b = &((const struct ca_order_view *)y)->rec;
-
-	if (a->due_ms != b->due_ms)
-		return a->due_ms < b->due_ms ? -1 : 1;
-	return (a->id > b->id) - (a->id < b->id);
-}
-
 static enum inro_err drop_work(struct core *c, void *arg)
 {
 	return ca_order_drop(c, ((const struct ca_order *)arg)->credential);
@@ -386,38 +376,92 @@ static enum inro_err still_waits(struct core *c, struct ca_order *order, bool *r
 
 	*ret = e == INRO_OK &&
 	       (ca_order_ends(order) ? ca_end_is_wanted(&rec) : rec.state == CRED_PENDING);
-	if (e == INRO_OK && ca_order_ends(order) && !*ret)
+	if (e == INRO_OK && !*ret)
 		e = core_write(c, drop_work, order);
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
-/* What a CA that is out of use has signed may be revoked for years; certificates it makes no more. */
-static bool goes_by_itself(const struct ca *ca, const struct ca_order *order)
+static enum inro_err send_numbered(struct core *c, struct sending *s, int64_t id)
 {
-	return order->due_ms <= clock_now_ms() && (ca->state == CA_ACTIVE || ca_order_ends(order));
+	SCOPED(ca_order) order = { 0 };
+	bool waits = false;
+	enum inro_err e = core_by_id(c, &ca_order_type, id, &order);
+
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	if (e == INRO_OK)
+		e = still_waits(c, &order, &waits);
+	return e == INRO_OK && waits ? send_one(c, s, &order) : e;
+}
+
+#define ORDER_CONDS 4
+
+/* Of all of a CA those whose time has come.  What a CA that is out of use has signed may be revoked for
+ * years; certificates it makes no more. */
+static size_t due_conds(const struct core *c, const struct ca *ca, struct store_cond conds[static ORDER_CONDS])
+{
+	size_t n = 0;
+
+	conds[n++] = (struct store_cond) { .field = "tenant", .number = c->tenant };
+	conds[n++] = (struct store_cond) { .field = "ca", .number = ca->id };
+	conds[n++] = (struct store_cond) { .field = "due_ms", .op = STORE_LE, .number = clock_now_ms() };
+	if (ca->state != CA_ACTIVE)
+		conds[n++] = (struct store_cond) { .field = "csr", .op = STORE_NONE };
+	return n;
+}
+
+/* What is sent, by the orders' numbers: there may be many, and each is read when it is its turn. */
+struct queue {
+	int64_t *ids;
+	size_t n, cap;
+};
+
+static void queue_clear(struct queue *q)
+{
+	free(q->ids);
+}
+
+static enum inro_err queue_add(void *arg, void *record)
+{
+	struct queue *q = arg;
+	size_t cap = q->cap ? 2 * q->cap : 64;
+	int64_t *more = q->n < q->cap ? q->ids : realloc(q->ids, cap * sizeof *more);
+
+	if (!more)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %zu requests", cap);
+	q->cap = q->n < q->cap ? q->cap : cap;
+	q->ids = more;
+	more[q->n++] = ((const struct ca_order *)record)->id;
+	return INRO_OK;
+}
+
+/* Those that have waited longest come first. */
+static enum inro_err read_queue(struct core *c, struct sending *s, struct queue *ret)
+{
+	struct store_cond conds[ORDER_CONDS];
+	const struct store_query all = { .conds = conds, .n = 2 };
+	struct store_query q = { .conds = conds, .n = due_conds(c, &s->ca, conds), .order = "due_ms" };
+	int64_t n = 0;
+	enum inro_err e = store_count(c->store, &ca_order_type, &all, &n);
+
+	if (s->now)
+		q.n = all.n;
+	if (e == INRO_OK)
+		e = store_each(c->store, &ca_order_type, &q, queue_add, ret);
+	s->waiting = (size_t)n;
+	s->done.later = s->waiting > ret->n ? s->waiting - ret->n : 0;
+	return e;
 }
 
 static enum inro_err send_all(struct core *c, struct sending *s)
 {
-	SCOPED(ca_orders) l = { 0 };
-	enum inro_err e = ca_orders(c, s->ca.name, &l);
+	SCOPED(queue) q = { 0 };
+	enum inro_err e = read_queue(c, s, &q);
 
-	s->waiting = l.n;
-	if (l.n)
-		qsort(l.items, l.n, sizeof *l.items, by_due);
-	for (size_t i = 0; e == INRO_OK && i < l.n && !duty_ends(c); i++) {
-		struct ca_order *order = &l.items[i].rec;
-		bool waits = false;
-
-		if (!s->now && !goes_by_itself(&s->ca, order)) {
-			s->done.later++;
-			continue;
-		}
+	for (size_t i = 0; e == INRO_OK && i < q.n && !duty_ends(c); i++) {
 		e = goes_on(c, s);
 		if (e == INRO_OK)
-			e = still_waits(c, order, &waits);
-		if (e == INRO_OK && waits)
-			e = send_one(c, s, order);
+			e = send_numbered(c, s, q.ids[i]);
 	}
 	return e;
 }
@@ -517,18 +561,21 @@ enum inro_err ca_send(struct core *c, const char *name, bool now, ca_sent_fn *fn
 /* Who has nothing to send is not asked for its certificates each time. */
 static enum inro_err is_due(struct core *c, const struct ca_way *way, struct ca *ca, bool *ret)
 {
-	SCOPED(ca_orders) l = { 0 };
-	enum inro_err e = INRO_OK;
+	SCOPED(ca_order) first = { 0 };
+	struct store_cond conds[ORDER_CONDS];
+	struct store_query q = { .conds = conds, .limit = 1 };
+	enum inro_err e;
 
 	*ret = false;
 	if (way->due_ms > clock_now_ms())
-		return e;
+		return INRO_OK;
 	e = store_get(c->store, way->ca, ca);
-	if (e == INRO_OK)
-		e = ca_orders(c, ca->name, &l);
-	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
-		*ret |= goes_by_itself(ca, &l.items[i].rec);
-	return e;
+	if (e != INRO_OK)
+		return e;
+	q.n = due_conds(c, ca, conds);
+	e = store_find(c->store, &q, &first);
+	*ret = e == INRO_OK;
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
 static enum inro_err send_due(struct core *c, const struct ca_way *way)

@@ -194,6 +194,8 @@ enum inro_err cred_apply(struct core *c, struct credential *rec, const struct ch
 		e = apply_one(c, rec, &expire, now);
 	if (e == INRO_OK)
 		e = apply_one(c, rec, change, now);
+	if (e == INRO_OK && change->verb == VERB_CANCEL)
+		e = ca_order_drop(c, rec->id);
 	if (e == INRO_OK && change->verb == VERB_REVOKE && rec->own_ca)
 		e = ca_revoked(c, rec);
 	return e;
