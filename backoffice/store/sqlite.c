@@ -3,6 +3,8 @@
  *
  * 1. A statement's text is kept by the store as long as the database is open, one copy of each:
  *    base/db keeps prepared statements by the address of their text.
+ * 2. Whoever writes has room for the pages that many random places in the indexes are in: with the
+ *    little that SQLite takes by itself they are read again for each commit.  Who only reads has not.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,6 +29,7 @@ struct sqlite_store {
 	struct store store;
 	struct db *db;
 	struct texts texts;
+	bool writes; /* it has written, and has room for that */
 };
 
 static struct sqlite_store *own(struct store *s)
@@ -123,10 +126,25 @@ static enum inro_err sqlite_open(const char *place, enum store_opening how, stru
 	return INRO_OK;
 }
 
+/* Memory for pages, and pages in the log before they are put into the file: what many commits change is
+ * put there once. */
+#define WRITER_ROOM "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000"
+
+static enum inro_err make_room(struct sqlite_store *q)
+{
+	enum inro_err e = q->writes ? INRO_OK : db_exec(q->db, WRITER_ROOM);
+
+	q->writes = true;
+	return e;
+}
+
 static enum inro_err sqlite_begin(struct store *s, enum store_access access)
 {
 	struct db *d = own(s)->db;
-	enum inro_err e = access == STORE_READ ? db_begin_read(d) : db_begin(d);
+	enum inro_err e = access == STORE_READ ? INRO_OK : make_room(own(s));
+
+	if (e == INRO_OK)
+		e = access == STORE_READ ? db_begin_read(d) : db_begin(d);
 
 	if (e != INRO_OK || access != STORE_LOAD)
 		return e;

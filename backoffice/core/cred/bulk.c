@@ -13,9 +13,11 @@
 #include "backoffice/core/authority.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/issuing.h"
+#include "backoffice/core/view.h"
 #include "base/ahead.h"
 #include "base/clock.h"
 
+#define DECIDED_AT_ONCE 16
 #define ID_DOMAIN "inro-request-1"
 #define ID_CHARS  65 /* hex of a SHA-256 and its NUL */
 
@@ -297,7 +299,6 @@ static enum inro_err decide(struct batch *batch, size_t i)
 	bool look = i == 0 || batch->works[i - 1].row->again;
 	enum inro_err e;
 
-	ahead_wait(&batch->ahead, i);
 	e = prepare_one(batch, w, look);
 	if (e != INRO_OK && !core_is_rows_fault(e))
 		return e;
@@ -324,26 +325,52 @@ static enum inro_err go_on(struct cred_bulk *b)
 	return e;
 }
 
-static enum inro_err make_one(struct batch *batch, size_t i)
+/* What is read for some rows goes into one transaction, which waits for no verification of theirs. */
+static enum inro_err decide_some(struct batch *batch, size_t from, size_t to)
 {
-	enum inro_err e = go_on(batch->bulk);
+	SCOPED(core_view) view = { 0 };
+	enum inro_err e;
 
-	if (e == INRO_OK)
+	for (size_t i = from; i < to; i++)
+		ahead_wait(&batch->ahead, i);
+	e = core_view(batch->bulk->c, &view);
+	for (size_t i = from; e == INRO_OK && i < to; i++) {
 		e = decide(batch, i);
-	if (e == INRO_OK)
-		look_ahead(batch, i);
-	if (e == INRO_OK && batch->works[i].made)
-		e = making_sign(batch->bulk->c, &batch->works[i].j);
+		if (e == INRO_OK)
+			look_ahead(batch, i);
+	}
 	return e;
 }
 
+static enum inro_err sign_one(struct batch *batch, size_t i)
+{
+	enum inro_err e = go_on(batch->bulk);
+
+	return e == INRO_OK && batch->works[i].made
+		       ? making_sign(batch->bulk->c, &batch->works[i].j)
+		       : e;
+}
+
+static enum inro_err make_some(struct batch *batch, size_t from, size_t to)
+{
+	enum inro_err e = decide_some(batch, from, to);
+
+	for (size_t i = from; e == INRO_OK && i < to; i++)
+		e = sign_one(batch, i);
+	return e;
+}
+
+/* One by one up to the first that is new: what is behind it is verified by others then. */
 static enum inro_err make_all(struct batch *batch)
 {
 	enum inro_err e = desk_read_cas(batch->bulk->c, &batch->bulk->desk);
 
 	ahead_begin(&batch->ahead, read_one, batch, batch->n);
-	for (size_t i = 0; e == INRO_OK && i < batch->n; i++)
-		e = make_one(batch, i);
+	for (size_t i = 0, to; e == INRO_OK && i < batch->n; i = to) {
+		to = i + (batch->all_new ? DECIDED_AT_ONCE : 1);
+		to = to < batch->n ? to : batch->n;
+		e = make_some(batch, i, to);
+	}
 	return e;
 }
 
