@@ -31,9 +31,6 @@ struct job_order {
 	size_t n;
 };
 
-/* What kinds there are; NULL behind the last. */
-const char *job_kind_name(size_t i);
-
 /* Records it.  A refusal is recorded too.  Nothing is done yet. */
 MUST_CHECK enum inro_err job_start(struct core *c, const struct job_order *o, struct job *ret);
 

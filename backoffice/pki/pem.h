@@ -10,7 +10,6 @@
 #define PEM_CSR		"CERTIFICATE REQUEST"
 #define PEM_CRL		"X509 CRL"
 #define PEM_PUBLIC_KEY	"PUBLIC KEY"
-#define PEM_PRIVATE_KEY "PRIVATE KEY"
 
 /* Appends the block. */
 void pem_add(struct buf *out, const char *label, struct bytes der);

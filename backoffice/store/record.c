@@ -541,15 +541,21 @@ static const struct field device_move_fields[] = {
 	F_INT(device, updated_ms),
 };
 
-#define PART_OF(type, words)                                                                       \
-	const struct record_type type##_move_type = { .table = #type,                              \
-						      .what = (words),                             \
-						      .size = sizeof(struct type),                 \
-						      .fields = type##_move_fields,                \
-						      .n = ARRAY_LEN(type##_move_fields) }
+static const struct field device_end_fields[] = {
+	F_INT(device, id),	       F_TEXT(device, name), F_NAME(device, state, device_state_names),
+	F_REF(device, deleted_ms), F_INT(device, updated_ms),
+};
 
-PART_OF(credential, "certificate");
-PART_OF(device, "device");
+#define PART_OF(type, part, words)                                                                 \
+	const struct record_type type##_##part##_type = { .table = #type,                          \
+							  .what = (words),                         \
+							  .size = sizeof(struct type),             \
+							  .fields = type##_##part##_fields,        \
+							  .n = ARRAY_LEN(type##_##part##_fields) }
+
+PART_OF(credential, move, "certificate");
+PART_OF(device, move, "device");
+PART_OF(device, end, "device");
 
 const struct record_type *const record_types[] = {
 	&tenant_type,

@@ -552,9 +552,9 @@ extern const struct record_type tenant_type, device_type, ca_type, credential_ty
 	profile_version_type, errand_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
 /* Read only: some columns of credential_type, and of crl_piece_type. */
 extern const struct record_type listed_type, listed_entry_type, key_use_type, crl_made_type;
-/* To update what a move changes, of a struct credential or device: an index of what stays is not
- * written anew then. */
-extern const struct record_type credential_move_type, device_move_type;
+/* To update what a move changes, of a struct credential or device, or a device's deletion: an index of
+ * what stays is not written anew then. */
+extern const struct record_type credential_move_type, device_move_type, device_end_type;
 /* Every type, in an order in which each row's references are there before it; NULL at the end. */
 extern const struct record_type *const record_types[];
 

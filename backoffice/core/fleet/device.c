@@ -469,8 +469,7 @@ static enum inro_err write_move(struct core *c, struct device *d, int to)
 	if (e == INRO_OK && to == DEVICE_DELETED)
 		e = rename_deleted(d);
 	if (e == INRO_OK)
-		e = to == DEVICE_DELETED ? store_update(c->store, d)
-					 : store_update_row(c->store, &device_move_type, d);
+		e = store_update_row(c->store, to == DEVICE_DELETED ? &device_end_type : &device_move_type, d);
 	return e == INRO_OK ? count(c, d, 1) : e;
 }
 
@@ -511,67 +510,57 @@ enum inro_err device_activate(struct core *c, int64_t id)
 	return e == INRO_OK && d.state == DEVICE_REGISTERED ? move(c, &d, &activate) : e;
 }
 
-/* What is destroyed, retired or archived is over without that. */
+/* What is destroyed, retired or archived is over without that, and so is what has expired. */
 static bool could_be_used(const struct credential *rec)
 {
 	int to;
 
-	if (rec->revoked_at && rec->state != CRED_SUSPENDED)
+	if (rec->not_after < clock_now() || (rec->revoked_at && rec->state != CRED_SUSPENDED))
 		return false;
 	return lifecycle_move(life_of_cred(rec->kind), (int)rec->state, VERB_REVOKE, ROLE_ADMIN,
 			      &to) == INRO_OK;
 }
 
-/* Everything of the device that could still be used; its certificates are counted. */
-static enum inro_err revoke_all(struct core *c, const struct device *d, struct step *s)
+/* Its certificates are counted. */
+static enum inro_err revoke_one(struct core *c, struct credential *rec, struct step *s)
 {
-	const struct store_cond conds[] = {
-		{ .field = "device", .number = d->id },
-		{ .field = "not_after", .op = STORE_GE, .number = clock_now() },
-	};
-	const struct store_query q = { STORE_WHERE(conds) };
 	const struct change change = { .verb = VERB_REVOKE,
 				       .reason = CRL_CESSATION,
 				       .why = "device deleted" };
-	struct credential *items;
-	void *list = NULL;
-	size_t n;
-	enum inro_err e = core_all(c, &credential_type, &q, &list, &n);
 
-	if (e != INRO_OK)
-		return e;
-	items = list;
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		if (!could_be_used(&items[i]))
-			continue;
-		e = cred_apply(c, &items[i], &change);
-		s->revoked += items[i].kind == CRED_CERTIFICATE;
-	}
-	list_free(&credential_type, list, n);
-	return e;
+	s->revoked += rec->kind == CRED_CERTIFICATE;
+	return cred_apply(c, rec, &change);
 }
 
-/* Nobody waits for its certificates any more. */
-static enum inro_err cancel_all(struct core *c, const struct device *d)
+/* Nobody waits for this certificate any more. */
+static enum inro_err cancel_one(struct core *c, struct credential *rec)
 {
-	static const int64_t waiting[] = { CRED_REQUESTED, CRED_PENDING };
-	const struct store_cond conds[] = {
-		{ .field = "device", .number = d->id },
-		{ .field = "state", .op = STORE_IN, .numbers = waiting, .n = ARRAY_LEN(waiting) },
-	};
-	const struct store_query q = { STORE_WHERE(conds) };
 	const struct change change = { .verb = VERB_CANCEL, .why = "device deleted" };
+	enum inro_err e = cred_apply(c, rec, &change);
+
+	return e == INRO_OK ? approval_drop(c, rec->id, change.why) : e;
+}
+
+static enum inro_err end_one(struct core *c, struct credential *rec, struct step *s)
+{
+	if (could_be_used(rec))
+		return revoke_one(c, rec, s);
+	if (rec->state == CRED_REQUESTED || rec->state == CRED_PENDING)
+		return cancel_one(c, rec);
+	return INRO_OK;
+}
+
+/* Everything of the device that could still be used, or become so. */
+static enum inro_err end_all(struct core *c, const struct device *d, struct step *s)
+{
+	const struct store_cond its = { .field = "device", .number = d->id };
+	const struct store_query q = { .conds = &its, .n = 1 };
 	void *list = NULL;
 	size_t n = 0;
 	enum inro_err e = core_all(c, &credential_type, &q, &list, &n);
 
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		struct credential *one = (struct credential *)list + i;
-
-		e = cred_apply(c, one, &change);
-		if (e == INRO_OK)
-			e = approval_drop(c, one->id, change.why);
-	}
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = end_one(c, (struct credential *)list + i, s);
 	list_free(&credential_type, list, n);
 	return e;
 }
@@ -581,9 +570,7 @@ static enum inro_err apply_step(struct core *c, struct device *d, struct step *s
 	enum inro_err e = move(c, d, s);
 
 	s->revoked = 0;
-	if (e == INRO_OK && s->verb == VERB_DELETE)
-		e = revoke_all(c, d, s);
-	return e == INRO_OK && s->verb == VERB_DELETE ? cancel_all(c, d) : e;
+	return e == INRO_OK && s->verb == VERB_DELETE ? end_all(c, d, s) : e;
 }
 
 static enum inro_err step_work(struct core *c, void *arg)

@@ -17,11 +17,6 @@ const struct job_kind *const job_kinds[] = {
 	&job_renew,    &job_rekey,  &job_revoke, &job_retire,  &job_export, NULL,
 };
 
-const char *job_kind_name(size_t i)
-{
-	return i < ARRAY_LEN(job_kinds) && job_kinds[i] ? job_kinds[i]->name : NULL;
-}
-
 static enum inro_err find_kind(const char *name, const struct job_kind **ret)
 {
 	SCOPED(buf) known = { 0 };
