@@ -136,7 +136,7 @@ void err_prefix(enum inro_err e, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The detail if one was recorded for this very code, else err_text(e). */
 const char *err_detail(enum inro_err e);
 
-void err_reset(void);
+void err_reset(void); /* forgets the detail: after a failure that was none for who called */
 
 #define ERR_DETAIL_MAX 512
 

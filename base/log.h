@@ -11,7 +11,9 @@
 
 #include "base/err.h"
 
+/* Whether lines are written at all: to save the work of making one. */
 bool log_on(void);
+/* From any thread; at most 1023 bytes of text, one line in one write.  errno may change. */
 void log_debug(const char *format, ...) PRINTF_LIKE(1, 2);
 
 #endif

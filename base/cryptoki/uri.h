@@ -49,12 +49,14 @@ MUST_CHECK enum inro_err p11_uri_copy(const struct p11_uri *u, struct p11_uri *r
 /* Appends the URI without pin-value; pin-source stays. */
 void p11_uri_print(const struct p11_uri *u, struct buf *out);
 
+/* Whether what the URI says of a library, slot or token is true of this one; it may say nothing
+ * (RFC 7512 2.5). */
 bool p11_uri_matches_library(const struct p11_uri *u, const CK_INFO *info);
 bool p11_uri_matches_slot(const struct p11_uri *u, CK_SLOT_ID slot, const CK_SLOT_INFO *info);
 bool p11_uri_matches_token(const struct p11_uri *u, const CK_TOKEN_INFO *info);
 
-/* Search template for class, id and label; values point into *u.  cap >= 3; *type_room holds the
- * class.  Returns how many were filled. */
+/* Search template for class, id and label: out has room for 3, its values point into *u and, for
+ * the class, to *class_room.  How many were filled. */
 CK_ULONG p11_uri_template(const struct p11_uri *u, CK_ATTRIBUTE *out, CK_OBJECT_CLASS *class_room);
 
 /* A token as people name it: "slot:N", "serial:HEX", else its label.  *u is empty before. */

@@ -1,4 +1,5 @@
-/* admin_parts - the vendor interface's functions that are not in admin.c. */
+/* admin_parts - the vendor interface's functions that are not in admin.c; base/cryptoki/admin.h is
+ * their contract. */
 #ifndef INRO_PKCS11_API_ADMIN_PARTS_H
 #define INRO_PKCS11_API_ADMIN_PARTS_H
 

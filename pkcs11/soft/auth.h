@@ -30,8 +30,12 @@ extern const struct auth_cost auth_cost_now;
 #define AUTH_R		8
 #define AUTH_P		1
 
+/* A record from which auth_open() makes `master` (AUTH_MASTER bytes) again, with this PIN, for this
+ * user of the token of this serial number alone.  INRO_E_PIN_FORMAT. */
 MUST_CHECK enum inro_err auth_make(CK_USER_TYPE user, struct bytes serial, struct bytes pin,
 				   struct bytes master, struct buf *ret_record);
+/* INRO_E_PIN_WRONG, also for a PIN that can't ever have been set, and for a record that was altered;
+ * INRO_E_DAMAGED for what can't be a record. */
 MUST_CHECK enum inro_err auth_open(CK_USER_TYPE user, struct bytes serial, struct bytes record,
 				   struct bytes pin, struct secret *ret_master);
 

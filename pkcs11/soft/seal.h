@@ -32,8 +32,10 @@ enum seal_kind {
 	SEAL_KIND__MAX
 };
 
+/* Appends the sealed blob.  `ad` is what it belongs to: bound, not contained.  INRO_E_TOO_BIG. */
 MUST_CHECK enum inro_err seal_close(struct bytes master, enum seal_kind kind, struct bytes plain,
 				    struct bytes ad, struct buf *ret_sealed);
+/* The same master key, kind and `ad` give the content back; else INRO_E_DAMAGED. */
 MUST_CHECK enum inro_err seal_open(struct bytes master, enum seal_kind kind, struct bytes sealed,
 				   struct bytes ad, struct secret *ret_plain);
 

@@ -8,6 +8,7 @@
 
 #include "tpm/link/wired.h"
 
+/* From any thread; `w` stays the caller's, who removes it before it is freed. */
 void roll_add(struct wired *w);
 void roll_remove(struct wired *w);
 

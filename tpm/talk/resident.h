@@ -23,6 +23,7 @@ MUST_CHECK enum inro_err resident_hold(struct tpm *t, struct blob *b, uint32_t h
 /* At any time, without the turn: it is flushed when somebody has the turn next. */
 void resident_free(struct resident *r);
 
+/* The object's two halves, and its Name; borrowed, as long as the resident. */
 const struct blob *resident_blob(const struct resident *r);
 struct bytes resident_name(const struct resident *r);
 

@@ -24,13 +24,21 @@ bool run_is_pin_try(const struct run *r);
 /* The i-th handle should be an object of ours, and could have become another's. */
 bool run_could_be_another(const struct run *r, size_t i);
 
-/* ---- of its response code ---- */
+/* ---- of its response code (part 2, 6.6); each answers for r->rc, none changes anything ---- */
 
+/* A session or a transient object that the command names is not in the TPM. */
 bool run_is_gone(const struct run *r);
+/* A volatile handle of ours is none at all: the response that gave it was altered. */
 bool run_handle_is_odd(const struct run *r);
+/* The authValue of an object that could have become another's was refused: perhaps the TPM was
+ * reset unseen. */
 bool run_is_doubtful(const struct run *r);
+/* An authorisation was refused: the value is wrong, or the session. */
 bool run_is_unauthorised(const struct run *r);
+/* The storage root that the session was salted to, without asking, may not be the TPM's. */
 bool run_root_is_doubtful(const struct run *r);
+/* The salted session was refused, which has not been proven to be good, and no failure was counted:
+ * another one may be taken. */
 bool run_is_stale(const struct run *r);
 
 #endif
