@@ -299,7 +299,7 @@ static int child_loads(void *arg)
 	EVP_PKEY *key = token_keys_load(asking, EC);
 
 	(void)arg;
-	alarm(60);
+	alarm(90);
 	return key && signs(asking, key) ? 0 : 1;
 }
 
@@ -346,7 +346,7 @@ static int a_strangers_program(void *arg)
 	EVP_PKEY *own;
 	bool ok;
 
-	alarm(60);
+	alarm(90);
 	libctx = token_keys_libctx("default", "inro"); /* whose file he may not read either */
 	if (setenv("INRO_HOME", home, 1) != 0)
 		return 1;

@@ -133,7 +133,7 @@ static int program(void)
 	struct der der;
 	EVP_PKEY *own;
 
-	alarm(60);
+	alarm(90);
 	renews(EVP_RSA_gen(2048));
 	renews(EVP_EC_gen("P-256"));
 	own = EVP_PKEY_Q_keygen(NULL, "provider=default", "EC", "P-256");

@@ -259,7 +259,7 @@ static void threads(void **state)
 static int child_signs(void *arg)
 {
 	(void)arg;
-	alarm(20); /* a child that hangs is found out */
+	alarm(90); /* a child that hangs is found out */
 	return signs(ec, ec_public, "SHA256") && signs(rsa, rsa_public, "SHA256") ? 0 : 1;
 }
 
@@ -275,7 +275,7 @@ static void forks(void **state)
 
 static int child_signs_with(void *key)
 {
-	alarm(20);
+	alarm(90);
 	return signs(key, ec_public, "SHA256") ? 0 : 1;
 }
 
@@ -340,7 +340,7 @@ static int child_signs_raw(void *arg)
 	unsigned char sig[72];
 	size_t n = sizeof sig;
 
-	alarm(20);
+	alarm(90);
 	return EVP_PKEY_sign(c, sig, &n, data, 32) > 0 ? 0 : 1;
 }
 
