@@ -199,7 +199,9 @@ enum inro_err office_time(const struct call *c, const char *option, int64_t *ret
 
 void office_note_psk(const struct psk_new *p)
 {
-	if (p->unsealed)
-		fprintf(stderr, "inro: note: only a hash of it is kept, as there is no key that seals secrets: it can't be told "
-				"again, and CMP can't use it; 'inro secret seal-key --token TOKEN' makes such a key\n");
+	if (*p->unsealed)
+		fprintf(stderr,
+			"inro: note: only a hash of it is kept, as no key seals secrets (%s): it can't be told again, and CMP "
+			"can't use it; 'inro secret seal-key --token TOKEN' makes such a key\n",
+			p->unsealed);
 }

@@ -9,6 +9,8 @@
 
 /* keys.c: both stay open until the core is closed; never inside a transaction. */
 MUST_CHECK enum inro_err core_token(struct core *c, const char *uri, struct token **ret);
+/* The same for what nobody asked for: as token_check_tries() before a PIN is tried. */
+MUST_CHECK enum inro_err core_token_gently(struct core *c, const char *uri, bool strictly, struct token **ret);
 MUST_CHECK enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret);
 MUST_CHECK enum inro_err core_secret_key(struct core *c, const char *uri,
 					 struct token_secret **ret);

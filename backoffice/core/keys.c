@@ -134,6 +134,15 @@ static enum inro_err ring_open(struct core *c, const struct p11_uri *uri, struct
 	return e;
 }
 
+static struct ring_token *ring_find(struct key_ring *r, const struct p11_uri *uri)
+{
+	struct ring_token *t = r->tokens;
+
+	while (t && !ring_match(t, uri))
+		t = t->next;
+	return t;
+}
+
 static enum inro_err ring_token(struct core *c, const struct p11_uri *uri, struct token **ret)
 {
 	struct key_ring *r;
@@ -142,11 +151,10 @@ static enum inro_err ring_token(struct core *c, const struct p11_uri *uri, struc
 
 	if (e != INRO_OK)
 		return e;
-	for (t = r->tokens; t; t = t->next) {
-		if (ring_match(t, uri)) {
-			*ret = t->token;
-			return INRO_OK;
-		}
+	t = ring_find(r, uri);
+	if (t) {
+		*ret = t->token;
+		return INRO_OK;
 	}
 	t = calloc(1, sizeof *t);
 	if (!t)
@@ -168,6 +176,19 @@ enum inro_err core_token(struct core *c, const char *uri, struct token **ret)
 	SCOPED(p11_uri) u = { 0 };
 	enum inro_err e = parse_uri(c, uri, &u);
 
+	return e == INRO_OK ? ring_token(c, &u, ret) : e;
+}
+
+enum inro_err core_token_gently(struct core *c, const char *uri, bool strictly, struct token **ret)
+{
+	SCOPED(p11_uri) u = { 0 };
+	struct key_ring *r;
+	enum inro_err e = parse_uri(c, uri, &u);
+
+	if (e == INRO_OK)
+		e = ring(c, &r);
+	if (e == INRO_OK && !ring_find(r, &u))
+		e = token_check_tries(&u, strictly);
 	return e == INRO_OK ? ring_token(c, &u, ret) : e;
 }
 

@@ -13,6 +13,7 @@
 
 #include "backoffice/core/core.h"
 #include "backoffice/core/policy.h"
+#include "backoffice/core/seal.h"
 #include "base/secret.h"
 
 #define PSK_MAX 128
@@ -22,7 +23,7 @@ struct psk_new {
 	struct credential rec;
 	struct secret value;
 	unsigned bits; /* of chance in it; 0: it was given */
-	bool unsealed; /* only a hash is kept, as there is no key that seals */
+	char unsealed[SEAL_WHY]; /* why only a hash is kept, where the policy wants it sealed; "": it is as the policy says */
 };
 void psk_new_clear(struct psk_new *p);
 

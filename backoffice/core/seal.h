@@ -26,10 +26,12 @@ struct seal_of {
 
 /* Is there a key that seals? */
 MUST_CHECK enum inro_err seal_is_set(struct core *c, bool *ret);
-/* The same, for who is about to seal: where nobody has named a key, one is made in the token of a CA, if its PIN is at
- * hand without asking a person (core_options.pin_known).  A PIN that is wrong there is an error; anything else that
- * hinders it is just no key.  Not inside a transaction. */
-MUST_CHECK enum inro_err seal_ready(struct core *c, bool *ret);
+/* Can something be sealed that may also be kept otherwise?  Where nobody has named a key, one is made in the token of a
+ * CA, if its PIN is at hand without asking a person (core_options.pin_known); false, and why, when that or its use fails.
+ * After a wrong PIN none is tried for it until the token had a right one.  Where somebody has named a key: true.  Not inside a
+ * transaction. */
+#define SEAL_WHY 200
+MUST_CHECK enum inro_err seal_ready(struct core *c, bool *ret, char why[static SEAL_WHY]);
 /* INRO_E_CONFIG when there is no sealing key. */
 MUST_CHECK enum inro_err seal_close(struct core *c, const struct seal_of *of, struct bytes plain,
 				    struct blob *ret);

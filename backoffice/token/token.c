@@ -124,6 +124,21 @@ static enum inro_err open_one(struct token *t, const struct p11_uri *uri, struct
 	return e ? e : open_session(t);
 }
 
+enum inro_err token_check_tries(const struct p11_uri *uri, bool strictly)
+{
+	const CK_FLAGS tried = CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED |
+			       (strictly ? CKF_USER_PIN_COUNT_LOW : 0);
+	AUTO(ck_module_close_ptr) struct ck_module *m = NULL;
+	struct ck_token t = { 0 };
+	enum inro_err e = ck_module_open(uri->module_path, &m);
+
+	if (!e)
+		e = ck_token_one(m, uri, &t);
+	if (!e && (t.info.flags & tried))
+		e = err_set(INRO_E_PIN_LOCKED, "wrong PINs were given to token '%s'; its next login with the right one ends that", t.label);
+	return e;
+}
+
 static enum inro_err token_new(const struct p11_uri *uri, bool with_login, struct bytes pin,
 			       struct token **ret)
 {

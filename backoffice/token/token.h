@@ -20,6 +20,9 @@ struct token;
  * no PIN pad) INRO_E_PIN_MISSING.  INRO_E_NOT_FOUND, INRO_E_AMBIGUOUS, INRO_E_PIN_WRONG … */
 MUST_CHECK enum inro_err token_open(const struct p11_uri *uri, struct bytes pin,
 				    struct token **ret);
+/* Nothing is tried.  INRO_E_PIN_LOCKED: the token is locked or would be by one more wrong PIN; `strictly`: or a wrong one
+ * was given since the last right one, as it also looks for the moment that somebody's login takes. */
+MUST_CHECK enum inro_err token_check_tries(const struct p11_uri *uri, bool strictly);
 /* The same without a login, for what is public: lists of keys' public halves and certificates. */
 MUST_CHECK enum inro_err token_open_public(const struct p11_uri *uri, struct token **ret);
 void token_close(struct token *t); /* NULL is fine; its keys are closed first by their owner */

@@ -145,7 +145,7 @@ enum inro_err psk_prepare(struct core *c, const struct policy *policy, const cha
 	enum inro_err e = INRO_OK;
 
 	if (!policy->psk.hashed)
-		e = seal_ready(c, &sealed);
+		e = seal_ready(c, &sealed, p.unsealed);
 	if (e == INRO_OK)
 		e = secret_begin(c, CRED_PSK, "psk", &p.rec);
 	if (e == INRO_OK)
@@ -154,7 +154,6 @@ enum inro_err psk_prepare(struct core *c, const struct policy *policy, const cha
 		e = secret_close(c, &p.rec, device, secret_bytes(&p.value));
 	else if (e == INRO_OK)
 		e = keep_hash(&p);
-	p.unsealed = !sealed && !policy->psk.hashed;
 	if (e != INRO_OK)
 		return e;
 	*ret = p;

@@ -17,6 +17,7 @@
 #include "base/log.h"
 
 #define UNNAMED	    SEAL_SETTING ".unnamed" /* the key that was made by itself, until somebody names one */
+#define REFUSED	    SEAL_SETTING ".refused" /* "yes": a PIN that nobody was asked for was wrong */
 #define HEAD	    "IS\1"
 #define HEAD_OCTETS 3
 #define KEYS_MAX    1000u
@@ -68,17 +69,20 @@ enum inro_err seal_is_set(struct core *c, bool *ret)
 	return e;
 }
 
+static enum inro_err make_by_itself(struct core *c);
+
 static enum inro_err current(struct core *c, char **ret)
 {
-	bool ready;
-	enum inro_err e = seal_ready(c, &ready);
+	enum inro_err e = seal_key_uri(c, ret);
 
-	if (e == INRO_OK)
-		e = seal_key_uri(c, ret);
-	if (e == INRO_OK && !*ret)
+	if (e != INRO_OK || *ret)
+		return e;
+	e = make_by_itself(c);
+	if (e != INRO_OK)
 		return err_set(INRO_E_CONFIG, "there is no key that seals secrets; 'inro secret "
-					      "seal-key --token TOKEN' makes one");
-	return e;
+					      "seal-key --token TOKEN' makes one (none is made by itself: %s)",
+			       err_detail(e));
+	return seal_key_uri(c, ret);
 }
 
 static void bind(const struct core *c, uint32_t number, const struct seal_of *of, struct buf *ret)
@@ -356,6 +360,31 @@ static enum inro_err token_of_ca(struct core *c, struct buf *ret_uri)
 	return e == INRO_OK ? buf_err(ret_uri) : e;
 }
 
+static enum inro_err refused_work(struct core *c, void *arg)
+{
+	return setting_set(c, REFUSED, arg);
+}
+
+/* A PIN that was wrong once is not tried by further commands, until the token had a right one. */
+static enum inro_err open_gently(struct core *c, const char *uri)
+{
+	AUTO(free_chars) char *refused = NULL;
+	struct token *token;
+	enum inro_err kept, e = setting_get(c, REFUSED, &refused);
+	bool was = e == INRO_OK && *text_or_empty(refused);
+
+	if (e == INRO_OK)
+		e = core_token_gently(c, uri, was, &token);
+	if ((e == INRO_OK && was) || (e == INRO_E_PIN_WRONG && !was)) {
+		SCOPED(err_kept) detail = err_keep();
+
+		kept = core_write(c, refused_work, was ? NULL : (void *)(uintptr_t)"yes");
+		if (kept != INRO_OK)
+			log_debug("seal: that a PIN was wrong is not on record");
+	}
+	return e;
+}
+
 static enum inro_err make_first(struct core *c)
 {
 	SCOPED(buf) where = { 0 };
@@ -364,9 +393,12 @@ static enum inro_err make_first(struct core *c)
 	struct token_secret *key;
 	enum inro_err e = token_of_ca(c, &where);
 
-	if (e != INRO_OK || !where.n)
-		return e;
-	e = make_key(c, (const char *)where.p, &uri);
+	if (e == INRO_OK && !where.n)
+		e = err_set(INRO_E_CONFIG, "there is no CA in a token");
+	if (e == INRO_OK)
+		e = open_gently(c, (const char *)where.p);
+	if (e == INRO_OK)
+		e = make_key(c, (const char *)where.p, &uri);
 	if (e == INRO_OK)
 		e = core_secret_key(c, (const char *)uri.p, &key);
 	if (e == INRO_OK)
@@ -377,32 +409,65 @@ static enum inro_err make_first(struct core *c)
 	return e == INRO_E_EXISTS ? INRO_OK : e; /* another program was faster */
 }
 
-static bool of_a_pin(enum inro_err e)
-{
-	return e == INRO_E_PIN_WRONG || e == INRO_E_PIN_LOCKED || e == INRO_E_PIN_MISSING;
-}
-
-enum inro_err seal_ready(struct core *c, bool *ret)
+/* Unless there is one; what hinders it is an error. */
+static enum inro_err make_by_itself(struct core *c)
 {
 	static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER; /* one thread of a process makes it */
 	bool is = false;
-	enum inro_err e = seal_is_set(c, &is);
+	enum inro_err e;
 
-	if (e != INRO_OK || is || !c->pin_known) {
-		*ret = is;
-		return e;
-	}
+	if (!c->pin_known)
+		return err_set(INRO_E_PIN_MISSING, "no PIN is at hand");
 	pthread_mutex_lock(&first);
 	e = seal_is_set(c, &is);
 	if (e == INRO_OK && !is)
 		e = make_first(c);
 	pthread_mutex_unlock(&first);
-	if (of_a_pin(e)) /* said, and not tried behind anybody's back until it is locked */
-		return err_context(e, "a key that seals secrets is made in the token of a CA ('inro secret seal-key' "
-				      "takes another token; the policy \"psk\": {\"store\": \"hash\"} needs none)");
+	return e;
+}
+
+/* Does a key seal that was made by itself? */
+static enum inro_err is_unnamed(struct core *c, bool *ret)
+{
+	AUTO(free_chars) char *now = NULL;
+	AUTO(free_chars) char *unnamed = NULL;
+	enum inro_err e = seal_key_uri(c, &now);
+
+	if (e == INRO_OK)
+		e = setting_get(c, UNNAMED, &unnamed);
+	*ret = e == INRO_OK && now && unnamed && strcmp(now, unnamed) == 0;
+	return e;
+}
+
+/* The token of the key that seals, without asking anybody. */
+static enum inro_err open_unasked(struct core *c)
+{
+	AUTO(free_chars) char *uri = NULL;
+	enum inro_err e;
+
+	if (!c->pin_known)
+		return err_set(INRO_E_PIN_MISSING, "no PIN is at hand");
+	e = seal_key_uri(c, &uri);
+	return e == INRO_OK ? open_gently(c, uri) : e;
+}
+
+enum inro_err seal_ready(struct core *c, bool *ret, char why[static SEAL_WHY])
+{
+	bool is = false, unnamed = false;
+	enum inro_err e = seal_is_set(c, &is);
+
+	*why = '\0';
+	if (e == INRO_OK)
+		e = is_unnamed(c, &unnamed);
+	if (e != INRO_OK || (is && !unnamed)) {
+		*ret = is;
+		return e;
+	}
+	e = is ? open_unasked(c) : make_by_itself(c);
 	if (e != INRO_OK)
-		log_debug("seal: no key by itself: %s", err_detail(e));
-	return seal_is_set(c, ret);
+		snprintf(why, SEAL_WHY, "%s", err_detail(e));
+	*ret = e == INRO_OK;
+	return INRO_OK;
 }
 
 /* ---- sealed anew ---- */
@@ -570,19 +635,6 @@ enum inro_err seal_rotate(struct core *c, const struct seal_key_request *r,
 }
 
 /* ---- the first one ---- */
-
-/* Does a key seal that was made by itself? */
-static enum inro_err is_unnamed(struct core *c, bool *ret)
-{
-	AUTO(free_chars) char *now = NULL;
-	AUTO(free_chars) char *unnamed = NULL;
-	enum inro_err e = seal_key_uri(c, &now);
-
-	if (e == INRO_OK)
-		e = setting_get(c, UNNAMED, &unnamed);
-	*ret = e == INRO_OK && now && unnamed && strcmp(now, unnamed) == 0;
-	return e;
-}
 
 /* What nobody named gives way to what somebody names. */
 enum inro_err seal_key_set(struct core *c, const struct seal_key_request *r, char **ret)
