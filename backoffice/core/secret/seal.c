@@ -259,6 +259,17 @@ static enum inro_err record_key(struct core *c, const char *uri, const char *bef
 	return audit_append(c, &with);
 }
 
+/* Whether somebody named the key; there is a row only where nobody did. */
+static enum inro_err mark_named(struct core *c, const struct key_set *s)
+{
+	AUTO(free_chars) char *unnamed = NULL;
+	enum inro_err e = setting_get(c, UNNAMED, &unnamed);
+
+	if (e != INRO_OK || (!s->unnamed && !unnamed))
+		return e;
+	return setting_set(c, UNNAMED, s->unnamed ? s->uri : NULL);
+}
+
 static enum inro_err set_work(struct core *c, void *arg)
 {
 	const struct key_set *s = arg;
@@ -282,7 +293,7 @@ static enum inro_err set_work(struct core *c, void *arg)
 	if (e == INRO_OK)
 		e = setting_set(c, SEAL_SETTING, s->uri);
 	if (e == INRO_OK)
-		e = setting_set(c, UNNAMED, s->unnamed ? s->uri : NULL);
+		e = mark_named(c, s);
 	return e == INRO_OK ? record_key(c, s->uri, before) : e;
 }
 
