@@ -523,22 +523,15 @@ const struct record_type key_use_type = { .table = "credential",
 					  .n = ARRAY_LEN(key_use_fields) };
 
 static const struct field credential_move_fields[] = {
-	F_INT(credential, id),
-	F_NAME(credential, state, cred_state_names),
-	F_REF(credential, revoked_at),
-	F_INT(credential, reason),
-	F_REF(credential, invalid_at),
-	F_BLOB(credential, secret),
-	F_REF(credential, grace_until),
-	F_SPARSE(credential, cause),
-	F_REF(credential, listed_at),
-	F_INT(credential, updated_ms),
+	F_INT(credential, id),		F_NAME(credential, state, cred_state_names),
+	F_REF(credential, revoked_at),	F_INT(credential, reason),
+	F_REF(credential, invalid_at),	F_BLOB(credential, secret),
+	F_REF(credential, grace_until), F_SPARSE(credential, cause),
+	F_REF(credential, listed_at),	F_INT(credential, updated_ms),
 };
 
 static const struct field device_move_fields[] = {
-	F_INT(device, id),
-	F_NAME(device, state, device_state_names),
-	F_INT(device, updated_ms),
+	F_INT(device, id), F_NAME(device, state, device_state_names), F_INT(device, updated_ms),
 };
 
 static const struct field device_end_fields[] = {
