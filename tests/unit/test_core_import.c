@@ -102,6 +102,34 @@ static void test_columns(void **state)
 	OK(tally_check(c));
 }
 
+static void test_other_words(void **state)
+{
+	static const char file[] = "デバイスID,デバイス名,IPアドレス,MACアドレス,ホスト名,OS名\n"
+				   "a,プレス,192.0.2.1,00-11-22-AA-44-55,h,Linux\n"
+				   "b,,,0011.22aa.4456,,\n"
+				   "c,,,001122AA4457,,\n";
+	static const char *const bad_macs[] = { "001122AA44",	     "001122AA445566", "00:11-22:aa:44:55",
+						"00:11:22:aa:44:5",  "0011.22aa44.56", "00:11:22:aa:44:55:",
+						"00112.2aa4.456",    ":00112233445",   "00 11 22 33 44 55" };
+	struct core *c = *state;
+	SCOPED(device) d = { 0 };
+
+	takes(c, file, 3, 0);
+	OK(device_get(c, "c", &d));
+	assert_string_equal(d.mac, "00:11:22:aa:44:57");
+	device_clear(&d);
+	OK(device_get(c, "b", &d));
+	assert_string_equal(d.mac, "00:11:22:aa:44:56");
+	for (size_t i = 0; i < ARRAY_LEN(bad_macs); i++) {
+		struct import_report r;
+		char row[80];
+
+		snprintf(row, sizeof row, "id,mac\nx,%s\n", bad_macs[i]);
+		OK(import(c, bytes_of(row), false, &r));
+		assert_int_equal(bad.n, 1);
+	}
+}
+
 static void test_updates(void **state)
 {
 	static const char was[] = "id,name,os\na,one,x\nb,two,x\n";
@@ -292,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_columns, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_updates, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAC_LENGTH 17
+#define MAC_DIGITS 12
 
 bool address_ip(const char *s, char ret[static ADDRESS_MAX])
 {
@@ -37,21 +37,27 @@ void address_network(const char *s, char ret[static ADDRESS_MAX])
 		snprintf(ret, ADDRESS_MAX, "%s/64", net);
 }
 
-static bool is_mac(const char *s)
+/* Where separators stand between its twelve digits, and which: after each two ':' or '-', after each four '.', or none. */
+static bool read_mac(const char *s, size_t every, char between, char ret[static ADDRESS_MAX])
 {
-	if (strlen(s) != MAC_LENGTH || (s[2] != ':' && s[2] != '-'))
-		return false;
-	for (size_t i = 0; i < MAC_LENGTH; i++)
-		if (i % 3 == 2 ? s[i] != s[2] : !isxdigit((unsigned char)s[i]))
+	size_t n = 0, digits = 0;
+
+	for (; digits < MAC_DIGITS && isxdigit((unsigned char)*s); s++) {
+		if (digits && digits % 2 == 0)
+			ret[n++] = ':';
+		ret[n++] = *s;
+		if (++digits < MAC_DIGITS && every && digits % every == 0 && *++s != between)
 			return false;
-	return true;
+	}
+	ret[n] = '\0';
+	return digits == MAC_DIGITS && !*s;
 }
 
 bool address_mac(const char *s, char ret[static ADDRESS_MAX])
 {
-	if (!is_mac(s))
+	if (!read_mac(s, 2, ':', ret) && !read_mac(s, 2, '-', ret) && !read_mac(s, 4, '.', ret) &&
+	    !read_mac(s, 0, 0, ret))
 		return false;
-	memcpy(ret, s, MAC_LENGTH + 1);
 	address_mac_lower(ret);
 	return true;
 }
