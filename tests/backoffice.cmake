@@ -98,6 +98,7 @@ inro_test(unit/test_core_faults.c LINKS inro_testoffice)
 target_link_options(test_core_faults PRIVATE -Wl,--wrap=getrandom)
 inro_test(unit/test_core_storm.c LINKS inro_testoffice)
 inro_test(unit/test_core_view.c LINKS inro_testoffice)
+inro_test(unit/test_core_steady.c LINKS inro_testoffice)
 inro_test(unit/test_core_writers.c LINKS inro_testoffice)
 target_link_options(test_core_writers PRIVATE -Wl,--wrap=audit_flush)
 inro_benchmark(bench/bench_issue.c LINKS inro_pki SMOKE 1)
@@ -137,6 +138,7 @@ foreach(name
 		core_storm
 		core_symkey
 		core_view
+		core_steady
 		core_writers
 		fault_jobs
 	)
@@ -173,6 +175,7 @@ foreach(name
 		core_connector
 		core_symkey
 		core_view
+		core_steady
 		core_writers
 	)
 	add_test(NAME test_${name}_twice COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_TWICE=1 $<TARGET_FILE:test_${name}>)

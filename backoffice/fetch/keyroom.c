@@ -20,6 +20,7 @@
 
 struct keyroom {
 	OSSL_LIB_CTX *lib;
+	OSSL_LIB_CTX *tls; /* without our provider, by libcrypto's own */
 	OSSL_PROVIDER *usual, *ours;
 	struct ck_module *held; /* NULL: none is installed, which a key in a file does not need */
 };
@@ -79,7 +80,8 @@ static enum inro_err load_providers(struct keyroom *r)
 
 	provider_folder(dir);
 	r->lib = OSSL_LIB_CTX_new();
-	if (!r->lib || OSSL_PROVIDER_set_default_search_path(r->lib, dir) != 1)
+	r->tls = OSSL_LIB_CTX_new();
+	if (!r->lib || !r->tls || OSSL_PROVIDER_set_default_search_path(r->lib, dir) != 1)
 		return keyroom_error(INRO_E_CRYPTO, "libcrypto gives no context");
 	r->usual = OSSL_PROVIDER_load(r->lib, "default");
 	r->ours = r->usual ? OSSL_PROVIDER_load(r->lib, PROVIDER) : NULL;
@@ -117,6 +119,7 @@ void keyroom_close(struct keyroom *r)
 	if (r->usual)
 		OSSL_PROVIDER_unload(r->usual);
 	OSSL_LIB_CTX_free(r->lib);
+	OSSL_LIB_CTX_free(r->tls);
 	ck_module_close(r->held);
 	free(r);
 }
@@ -130,6 +133,11 @@ void keyroom_close_ptr(struct keyroom **r)
 OSSL_LIB_CTX *keyroom_lib(const struct keyroom *r)
 {
 	return r->lib;
+}
+
+OSSL_LIB_CTX *keyroom_tls(const struct keyroom *r)
+{
+	return r->tls;
 }
 
 /* ---- a key ---- */

@@ -20,6 +20,9 @@ MUST_CHECK enum inro_err keyroom_open(struct keyroom **ret);
 void keyroom_close(struct keyroom *r); /* NULL is fine */
 void keyroom_close_ptr(struct keyroom **r);
 OSSL_LIB_CTX *keyroom_lib(const struct keyroom *r);
+/* Another one, for an SSL_CTX that uses such a key: our provider is not in it, so that reading the
+ * certificates of others costs what it costs without a token. */
+OSSL_LIB_CTX *keyroom_tls(const struct keyroom *r);
 
 /* Asked for a PIN or passphrase; `token` is a label, or words for what is to be opened. */
 typedef enum inro_err keyroom_pin_fn(void *arg, const char *token, struct secret *ret);

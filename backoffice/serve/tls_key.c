@@ -45,7 +45,7 @@ void tls_key_free(struct tls_key *k)
 
 enum inro_err tls_key_context(struct tls_key *k, struct bytes chain, bool client_certs, SSL_CTX **ret)
 {
-	OSSL_LIB_CTX *lib = keyroom_lib(k->room);
+	OSSL_LIB_CTX *lib = keyroom_tls(k->room);
 	SSL_CTX *ctx = SSL_CTX_new_ex(lib, NULL, TLS_server_method());
 	enum inro_err e = INRO_OK;
 

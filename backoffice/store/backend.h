@@ -37,11 +37,13 @@ struct store_ops {
 };
 
 /* The first member of every kind's own struct. */
+struct steady;
 struct store {
 	const struct store_ops *ops;
 	char *name;
 	bool open, writing; /* a transaction */
 	bool saved;	    /* a savepoint in it */
+	struct steady *steady; /* steady.h */
 };
 
 extern const struct store_ops sqlite_store_ops, postgres_store_ops;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backoffice/store/backend.h"
+#include "backoffice/store/steady.h"
 #include "base/file.h"
 #include "base/homedir.h"
 
@@ -59,9 +60,19 @@ static enum inro_err open_default(enum store_opening how, struct store **ret)
 
 enum inro_err store_open_as(const char *url, enum store_opening how, struct store **ret)
 {
+	struct store *s = NULL;
+	enum inro_err e;
+
 	if (!url)
 		url = secure_getenv("INRO_DB");
-	return url && *url ? open_url(url, how, ret) : open_default(how, ret);
+	e = url && *url ? open_url(url, how, &s) : open_default(how, &s);
+	if (e == INRO_OK)
+		e = steady_new(&s->steady);
+	if (e == INRO_OK)
+		*ret = s;
+	else
+		store_close(s);
+	return e;
 }
 
 enum inro_err store_open(const char *url, struct store **ret)
@@ -79,6 +90,7 @@ void store_close(struct store *s)
 	if (!s)
 		return;
 	store_rollback(s);
+	steady_free(s->steady);
 	free(s->name);
 	s->ops->close(s);
 }
@@ -99,6 +111,7 @@ enum inro_err store_begin(struct store *s, enum store_access access)
 		s->open = true;
 		s->saved = false;
 		s->writing = access != STORE_READ;
+		steady_begin(s, access);
 	}
 	return e;
 }
@@ -106,9 +119,17 @@ enum inro_err store_begin(struct store *s, enum store_access access)
 enum inro_err store_commit(struct store *s)
 {
 	bool writing;
+	enum inro_err e;
 
 	if (!s->open)
 		return err_set(INRO_E_STATE, "no transaction is open");
+	e = steady_commit(s);
+	if (e != INRO_OK) {
+		SCOPED(err_kept) kept = err_keep();
+
+		store_rollback(s);
+		return e;
+	}
 	writing = s->writing;
 	s->open = s->writing = false;
 	return s->ops->commit(s, writing);
@@ -169,6 +190,7 @@ enum inro_err store_insert_row(struct store *s, const struct record_type *t, voi
 	if (e != INRO_OK)
 		return e;
 	e = s->ops->insert(s, t, r, &id);
+	steady_written(s, t, r);
 	if (e == INRO_OK)
 		*id_of(t, r) = id;
 	return e;
@@ -179,8 +201,10 @@ enum inro_err store_update_row(struct store *s, const struct record_type *t, con
 	enum inro_err e = check_writing(s, t);
 	int64_t rows = 0;
 
-	if (e == INRO_OK)
+	if (e == INRO_OK) {
+		steady_written(s, t, r);
 		e = s->ops->update(s, t, r, &rows);
+	}
 	if (e == INRO_OK && rows != 1)
 		e = err_set(INRO_E_NOT_FOUND, "no such %s", t->what);
 	return e;
@@ -195,6 +219,7 @@ enum inro_err store_delete(struct store *s, const struct record_type *t,
 		return e;
 	if (q->n == 0)
 		return err_set(INRO_E_ARG, "all of a kind are not deleted at once");
+	steady_written(s, t, NULL);
 	return s->ops->erase(s, t, q, ret_rows);
 }
 
@@ -238,21 +263,20 @@ static enum inro_err take_one(void *arg, void *record)
 	return INRO_OK;
 }
 
-enum inro_err store_find_row(struct store *s, const struct record_type *t,
-			     const struct store_query *q, void *ret)
+static enum inro_err read_one(struct store *s, const struct record_type *t,
+			      const struct store_query *q, void *ret)
 {
 	struct one one = { .t = t };
-	struct store_query two = *q;
 	enum inro_err e;
 
 	one.room = calloc(1, t->size);
 	if (!one.room)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a %s", t->what);
-	if (two.limit == 0 || two.limit > 2)
-		two.limit = 2;
-	e = store_each(s, t, &two, take_one, &one);
+	e = store_each(s, t, q, take_one, &one);
+	if (e == INRO_OK && one.n < 2)
+		steady_keep(s, t, q, one.n ? one.room : NULL);
 	if (e == INRO_OK && one.n == 0)
-		e = err_set(INRO_E_NOT_FOUND, "no such %s", t->what);
+		e = INRO_E_NOT_FOUND;
 	if (e == INRO_OK && one.n > 1)
 		e = err_set(INRO_E_AMBIGUOUS, "more than one such %s", t->what);
 	if (e == INRO_OK)
@@ -261,6 +285,21 @@ enum inro_err store_find_row(struct store *s, const struct record_type *t,
 		record_clear(t, one.room);
 	free(one.room);
 	return e;
+}
+
+enum inro_err store_find_row(struct store *s, const struct record_type *t,
+			     const struct store_query *q, void *ret)
+{
+	struct store_query two = *q;
+	bool known = false;
+	enum inro_err e;
+
+	if (two.limit == 0 || two.limit > 2)
+		two.limit = 2;
+	e = steady_find(s, t, &two, ret, &known);
+	if (e == INRO_OK && !known)
+		e = read_one(s, t, &two, ret);
+	return e == INRO_E_NOT_FOUND ? err_set(e, "no such %s", t->what) : e;
 }
 
 enum inro_err store_get_row(struct store *s, const struct record_type *t, int64_t id, void *ret)

@@ -93,6 +93,14 @@ struct store_place {
 	struct bytes bytes;
 };
 
+/* Of store_find() and store_get(): whether a row may be one that was read before, under the stamp
+ * that a write of such rows renews (steady.h). */
+enum store_keeping {
+	STORE_AS_TYPE,	/* CAs, profiles, groups, settings and tenants may; others are read */
+	STORE_KEEP,	/* it is a CA's own certificate */
+	STORE_KEEP_NOT, /* it is never asked for in this way again */
+};
+
 struct store_query {
 	const struct store_cond *conds;
 	size_t n;      /* up to STORE_COND_MAX */
@@ -107,6 +115,7 @@ struct store_query {
 	/* In no order, all of them: what store_each() alone does, at half the cost, for types whose
 	 * shown fields are numbers and lent bytes. */
 	bool unordered;
+	enum store_keeping keep;
 };
 
 /* A query's conditions from an array, as in { STORE_WHERE(conds), .limit = 1 }. */

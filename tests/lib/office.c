@@ -363,6 +363,7 @@ long long office_ask(const char *db, const char *sql)
 void office_sql(const char *db, const char *sql)
 {
 	(void)office_ask(db, sql);
+	(void)office_ask(db, "UPDATE setting SET value = value || '.' WHERE name = 'stamp'");
 }
 
 void office_trigger(const char *db, const char *name, const char *when, const char *sql)

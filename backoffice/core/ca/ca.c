@@ -42,7 +42,7 @@ enum inro_err ca_own_credential(struct core *c, const struct ca *ca, struct cred
 		{ .field = "tenant", .number = c->tenant },
 		{ .field = "fingerprint" },
 	};
-	const struct store_query q = { STORE_WHERE(conds) };
+	const struct store_query q = { STORE_WHERE(conds), .keep = STORE_KEEP };
 	enum inro_err e;
 
 	if (!ca->cert.n)
