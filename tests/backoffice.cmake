@@ -99,6 +99,7 @@ target_link_options(test_core_faults PRIVATE -Wl,--wrap=getrandom)
 inro_test(unit/test_core_storm.c LINKS inro_testoffice)
 inro_test(unit/test_core_view.c LINKS inro_testoffice)
 inro_test(unit/test_core_steady.c LINKS inro_testoffice)
+inro_test(unit/test_core_newcomer.c LINKS inro_testoffice)
 inro_test(unit/test_core_writers.c LINKS inro_testoffice)
 target_link_options(test_core_writers PRIVATE -Wl,--wrap=audit_flush)
 inro_benchmark(bench/bench_issue.c LINKS inro_pki SMOKE 1)
@@ -139,6 +140,7 @@ foreach(name
 		core_symkey
 		core_view
 		core_steady
+		core_newcomer
 		core_writers
 		fault_jobs
 	)
@@ -176,6 +178,7 @@ foreach(name
 		core_symkey
 		core_view
 		core_steady
+		core_newcomer
 		core_writers
 	)
 	add_test(NAME test_${name}_twice COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_TWICE=1 $<TARGET_FILE:test_${name}>)

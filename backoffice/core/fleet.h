@@ -28,6 +28,15 @@ MUST_CHECK enum inro_err device_activate(struct core *c, int64_t id);
  * refusals. */
 MUST_CHECK enum inro_err device_add_inside(struct core *c, const char *id,
 					   const struct device_fields *f, struct device *ret);
+/* What device_add_with() does before its transaction: INRO_E_ARG for an id or a field that can't be,
+ * and the key that goes with it (NULL: none), as the group that it comes into wants it. */
+struct psk_new;
+MUST_CHECK enum inro_err device_add_prepare(struct core *c, const char *id,
+					    const struct device_fields *f, struct psk_new *psk);
+/* In its write transaction: with the key. */
+MUST_CHECK enum inro_err device_add_keyed(struct core *c, const char *id,
+					  const struct device_fields *f, struct psk_new *psk,
+					  struct device *ret);
 MUST_CHECK enum inro_err device_update_inside(struct core *c, const char *id,
 					      const struct device_fields *f, struct device *ret);
 MUST_CHECK enum inro_err device_move_loaded(struct core *c, struct device *d, enum verb verb,

@@ -13,6 +13,7 @@
 MUST_CHECK enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert);
 struct issuing;
 struct agreed;
+struct newcomer;
 typedef enum inro_err issuing_fn(struct core *c, struct issuing *i);
 struct issuing {
 	const struct cred_request *request;
@@ -33,6 +34,7 @@ struct issuing {
 	 * no more. */
 	bool answers;
 	const struct agreed *agreed; /* it did wait; NULL: it did not */
+	struct newcomer *newcomer; /* the device, which is registered with it; NULL: it is there */
 	bool taken;	       /* set by `before`: INRO_E_EXISTS is not about the serial */
 	struct credential rec; /* out */
 };

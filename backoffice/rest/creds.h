@@ -8,6 +8,9 @@
 
 extern const struct rest_shape rest_pem;
 
+struct newcomer;
+/* By the members id, csr, ca, profile, sans, days and key_uri. */
+MUST_CHECK enum inro_err rest_issue_newcomer(struct rest *r, struct newcomer *n, struct cred *ret);
 /* By the members csr, ca, profile, sans, days, key_uri and request_id. */
 MUST_CHECK enum inro_err rest_issue_for(struct rest *r, const char *device, json_t **ret);
 MUST_CHECK enum inro_err rest_renew(struct rest *r, const char *ref, json_t **ret);

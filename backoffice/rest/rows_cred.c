@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backoffice/core/cred.h"
+#include "backoffice/core/newcomer.h"
 #include "backoffice/pki/bundle.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/rest/creds.h"
@@ -38,11 +39,10 @@ enum inro_err rest_give_issued(struct rest *r, const struct cred *cert, json_t *
 	return json_give(json_of_cred(cert), ret);
 }
 
-enum inro_err rest_issue_for(struct rest *r, const char *device, json_t **ret)
+static struct cred_request wish(const struct rest *r, const char *device,
+				const char *sans[static REST_TEXTS_MAX])
 {
-	const char *sans[REST_TEXTS_MAX];
-	SCOPED(cred) cert = { 0 };
-	const struct cred_request in = {
+	return (struct cred_request) {
 		.csr = bytes_of(rest_text(r, "csr")),
 		.ca = rest_text(r, "ca"),
 		.profile = rest_text(r, "profile"),
@@ -53,6 +53,21 @@ enum inro_err rest_issue_for(struct rest *r, const char *device, json_t **ret)
 		.days = (unsigned)rest_number(r, "days", 0),
 		.request_id = rest_text(r, "request_id"),
 	};
+}
+
+enum inro_err rest_issue_newcomer(struct rest *r, struct newcomer *n, struct cred *ret)
+{
+	const char *sans[REST_TEXTS_MAX];
+	const struct cred_request in = wish(r, rest_text(r, "id"), sans);
+
+	return cred_issue_newcomer(r->core, &in, n, ret);
+}
+
+enum inro_err rest_issue_for(struct rest *r, const char *device, json_t **ret)
+{
+	const char *sans[REST_TEXTS_MAX];
+	SCOPED(cred) cert = { 0 };
+	const struct cred_request in = wish(r, device, sans);
 	enum inro_err e = cred_issue(r->core, &in, &cert);
 
 	return e == INRO_OK ? rest_give_issued(r, &cert, ret) : e;

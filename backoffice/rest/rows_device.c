@@ -7,7 +7,9 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/errand.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/newcomer.h"
 #include "backoffice/core/psk.h"
+#include "backoffice/rest/creds.h"
 #include "backoffice/rest/lists.h"
 #include "backoffice/show/doc.h"
 
@@ -84,19 +86,56 @@ static enum inro_err read_device(const struct rest *r, struct device_input *in)
 	return read_anchor(r, in);
 }
 
+/* Who may add devices by a pass must be let issue by it, too. */
+static enum inro_err add_certified(struct rest *r, const struct device_input *in, struct psk_new *psk,
+				   json_t **ret)
+{
+	SCOPED(newcomer) n = { .fields = &in->fields, .psk = psk };
+	SCOPED(cred) cert = { 0 };
+	enum inro_err e = core_admit(r->core, ROLE_OPERATOR, "cert issue");
+
+	if (e == INRO_OK)
+		e = rest_issue_newcomer(r, &n, &cert);
+	if (e == INRO_OK)
+		e = json_of_device(r->core, &n.made, ret);
+	if (e == INRO_OK)
+		json_object_set_new(*ret, "certificate", json_of_cred(&cert));
+	return e;
+}
+
+static enum inro_err add_bare(struct rest *r, const struct device_input *in, struct psk_new *psk,
+			      json_t **ret)
+{
+	SCOPED(device) d = { 0 };
+	enum inro_err e = device_add_with(r->core, rest_text(r, "id"), &in->fields, psk, &d);
+
+	return e == INRO_OK ? json_of_device(r->core, &d, ret) : e;
+}
+
+static enum inro_err check_certified(const struct rest *r)
+{
+	static const char *const others[] = { "ca", "profile", "sans", "days", "key_uri" };
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (rest_given(r, others[i]) && !rest_given(r, "csr"))
+			return err_set(INRO_E_ARG, "'%s' goes with 'csr'", others[i]);
+	if (rest_given(r, "csr") && !(rest_given(r, "ca") && rest_given(r, "profile")))
+		return err_set(INRO_E_ARG, "'csr' needs 'ca' and 'profile'");
+	return INRO_OK;
+}
+
 static enum inro_err add_device(struct rest *r, json_t **ret)
 {
 	SCOPED(device_input) in = { 0 };
-	SCOPED(device) d = { 0 };
 	SCOPED(psk_new) psk = { 0 };
 	bool keyed = !rest_true(r, "no_psk");
 	enum inro_err e = read_device(r, &in);
 
 	r->bare = !keyed;
 	if (e == INRO_OK)
-		e = device_add_with(r->core, rest_text(r, "id"), &in.fields, keyed ? &psk : NULL, &d);
+		e = check_certified(r);
 	if (e == INRO_OK)
-		e = json_of_device(r->core, &d, ret);
+		e = (rest_given(r, "csr") ? add_certified : add_bare)(r, &in, keyed ? &psk : NULL, ret);
 	if (e == INRO_OK && keyed)
 		json_object_update_new(*ret, json_of_psk(&psk));
 	return e;
@@ -372,7 +411,8 @@ static enum inro_err delete_group(struct rest *r, json_t **ret)
 	OUT_TEXT("psk_store"), OUT_TIME("psk_issued"), OUT_TEXT("psk"), OUT_NUMBER("psk_entropy_bits")
 
 static const struct rest_shape device = { "Device", FIELDS(DEVICE_OUT) };
-static const struct rest_shape new_device = { "NewDevice", FIELDS(DEVICE_OUT, PSK_OUT) };
+static const struct rest_shape new_device = { "NewDevice",
+					    FIELDS(DEVICE_OUT, PSK_OUT, OUT_OBJECT("certificate")) };
 static const struct rest_shape gone = { "DeletedDevice", FIELDS(OUT_HAS("id"), OUT_COUNT("revoked")) };
 static const struct rest_shape counted = { "Count", FIELDS(OUT_HAS("what"), OUT_COUNT("n")) };
 static const struct rest_shape psk = { "PresharedKey", FIELDS(PSK_OUT, OUT_HAS("device")) };
@@ -461,10 +501,17 @@ const struct rest_row rest_device_rows[] = {
 		 IN_BOOL("all", "deleted ones too"),
 		 IN_WORD("sort", "in this order", "id", "name", "host", "ip", "mac"), IN_PAGE),
 	  &device, list_devices },
-	{ "POST", "/v1/devices", "device add", "Registers a device, and gives it a pre-shared key",
+	{ "POST", "/v1/devices", "device add",
+	  "Registers a device, and gives it a pre-shared key; with a request (PKCS#10) a certificate, too, "
+	  "or neither",
 	  ROLE_OPERATOR, REST_SECRET, 201,
 	  FIELDS({ .name = "id", .kind = REST_TEXT, .required = true, .min = 1, .max = 64 }, DEVICE_IN,
-		 IN_BOOL("no_psk", "it gets no pre-shared key")),
+		 IN_BOOL("no_psk", "it gets no pre-shared key"),
+		 IN_PEM("csr", false, "PEM; what follows goes with it, and takes the right to issue"),
+		 IN_TEXT("ca", "who issues its certificate"), IN_TEXT("profile", "what kind"),
+		 { .name = "sans", .kind = REST_TEXTS, .help = "further names that it may ask for: DNS:host" },
+		 IN_KEY("key_uri", false, "where the key is, if known"),
+		 IN_NUMBER("days", 1, 36500, "how long it is valid; the profile's period is the longest")),
 	  &new_device, add_device },
 	{ "GET", "/v1/devices/{id}", "device show", "Shows a device", ROLE_AUDITOR, 0, 0, NULL, &device,
 	  show_device },

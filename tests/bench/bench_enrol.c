@@ -3,12 +3,12 @@
  * `inro serve` on a SQLite database, its CA's key in a software token, client and server on the same
  * processors.
  *
- *   build/check/tests/bench_enrol [SECONDS [CONNECTIONS]]
+ *   build/check/tests/bench_enrol [SECONDS [CONNECTIONS [WHAT]]]      WHAT: new, kept, rest; all when not said
  *
  * EST simpleenroll with a new connection each, both sides showing a certificate, in turns with a bare
  * TLS server that has the same certificate; the same on connections that stay; registering a device
- * and issuing for it by REST, in turns with both done in bulk in this process on a database beside
- * it; the server's memory after that, and how long one takes to its first answer.
+ * and issuing for it by REST, by two requests and by one, in turns with both done in bulk in this
+ * process on a database beside it; the server's memory after that, and how long one takes to its first answer.
  */
 #include <openssl/pem.h>
 #include <setjmp.h>
@@ -174,27 +174,50 @@ static void enrol_kept(void *arg, unsigned who, unsigned long n, struct buf *ret
 
 static char token[128];
 
+static void add_csr(struct buf *b, size_t i)
+{
+	buf_add_str(b, "\"ca\":\"issuing\",\"profile\":\"tls-client\",\"csr\":\""
+		       "-----BEGIN CERTIFICATE REQUEST-----\\n");
+	add_base64(b, buf_bytes(&stock.csrs[i]));
+	buf_add_str(b, "\\n-----END CERTIFICATE REQUEST-----\\n\"}");
+}
+
+static void add_json(struct buf *ret, const char *path, struct bytes body)
+{
+	char head[256];
+
+	snprintf(head, sizeof head, "Content-Type: application/json\r\nAuthorization: Bearer %s\r\n",
+		 token);
+	add_post(ret, path, head, body);
+}
+
 /* One request registers the device, the next issues for it. */
 static void register_and_issue(void *arg, unsigned who, unsigned long n, struct buf *ret)
 {
 	static _Thread_local size_t i;
 	SCOPED(buf) body = { 0 };
-	char head[256];
 
 	(void)arg;
 	(void)who;
-	snprintf(head, sizeof head, "Content-Type: application/json\r\nAuthorization: Bearer %s\r\n",
-		 token);
 	i = n % 2 ? i : take_one();
-	buf_addf(&body, n % 2 ? "{\"ca\":\"issuing\",\"profile\":\"tls-client\",\"device\":\"rest-%zu\",\"csr\":\""
-			      : "{\"no_psk\":true,\"id\":\"rest-%zu\"}",
-		 i);
-	if (n % 2) {
-		buf_add_str(&body, "-----BEGIN CERTIFICATE REQUEST-----\\n");
-		add_base64(&body, buf_bytes(&stock.csrs[i]));
-		buf_add_str(&body, "\\n-----END CERTIFICATE REQUEST-----\\n\"}");
-	}
-	add_post(ret, n % 2 ? "/v1/certificates" : "/v1/devices", head, buf_bytes(&body));
+	buf_addf(&body, n % 2 ? "{\"device\":\"rest-%zu\"," : "{\"no_psk\":true,\"id\":\"rest-%zu\"}", i);
+	if (n % 2)
+		add_csr(&body, i);
+	add_json(ret, n % 2 ? "/v1/certificates" : "/v1/devices", buf_bytes(&body));
+}
+
+/* One request does both. */
+static void register_with(void *arg, unsigned who, unsigned long n, struct buf *ret)
+{
+	size_t i = take_one();
+	SCOPED(buf) body = { 0 };
+
+	(void)arg;
+	(void)who;
+	(void)n;
+	buf_addf(&body, "{\"no_psk\":true,\"id\":\"rest-%zu\",", i);
+	add_csr(&body, i);
+	add_json(ret, "/v1/devices", buf_bytes(&body));
 }
 
 /* ---- the same in this process ---- */
@@ -420,29 +443,37 @@ static void measure_est_kept(SSL_CTX *ctx)
 	       r.rate, r.p50_ms, r.p99_ms, cpu);
 }
 
-static void measure_rest(SSL_CTX *ctx, struct core *aside)
+/* requests: that one device takes. */
+static void measure_rest(SSL_CTX *ctx, struct core *aside,
+			 void (*make)(void *, unsigned, unsigned long, struct buf *), unsigned requests)
 {
 	const struct bulk_order order = { .ca = "issuing", .profile = "tls-client" };
-	struct load rest = { .tls = ctx, .clients = clients, .make = register_and_issue,
+	struct load rest = { .tls = ctx, .clients = clients, .make = make,
 			     .status = 201, .port = server.tls, .seconds = seconds / EACH / 2 };
 	double ratios[EACH], ours[EACH], raw[EACH], cpu[EACH], bulk_cpu[EACH];
 	struct cred_bulk *b;
 
-	make_stock((size_t)(seconds * 6000) + 1000, "rest", SIZE_MAX);
 	need(cred_bulk_open(aside, &order, &b), "the CA");
 	for (int i = 0; i < EACH; i++) {
 		struct load_result a;
 
-		cpu[i] = 2 * run_load(&rest, &a);
-		ours[i] = a.rate / 2;
+		cpu[i] = requests * run_load(&rest, &a);
+		ours[i] = a.rate / requests;
 		raw[i] = bulk_rate(aside, b, seconds / EACH / 2, &bulk_cpu[i]);
 		ratios[i] = ours[i] / raw[i];
 	}
 	cred_bulk_close(b);
-	printf("REST, devices registered and issued for       %6.0f/s   in bulk  %6.0f/s   ratio %.2f "
+	printf("REST, devices with their certificates, by %u   %6.0f/s   in bulk  %6.0f/s   ratio %.2f "
 	       "(bar 0.7)   CPU %.0f us, in bulk %.0f\n",
-	       bench_median(ours, EACH), bench_median(raw, EACH), bench_median(ratios, EACH),
+	       requests, bench_median(ours, EACH), bench_median(raw, EACH), bench_median(ratios, EACH),
 	       bench_median(cpu, EACH), bench_median(bulk_cpu, EACH));
+}
+
+static void measure_rest_both(SSL_CTX *ctx, struct core *aside)
+{
+	make_stock((size_t)(seconds * 8000) + 1000, "rest", SIZE_MAX);
+	measure_rest(ctx, aside, register_and_issue, 2);
+	measure_rest(ctx, aside, register_with, 1);
 }
 
 /* ---- a back office with an account ---- */
@@ -478,6 +509,11 @@ static void make_token_for_rest(void)
 	bench_need(strncmp(token, "inro_token_", 11) == 0, "a token");
 }
 
+static bool is_wanted(const char *what, const char *name)
+{
+	return !what || strcmp(what, name) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct core *c, *aside;
@@ -485,7 +521,7 @@ int main(int argc, char **argv)
 
 	seconds = argc > 1 ? atof(argv[1]) : seconds;
 	clients = argc > 2 ? (unsigned)atoi(argv[2]) : clients;
-	bench_need(seconds > 0 && clients > 0 && clients <= DEVICES, "usage: bench_enrol [SECONDS [CONNECTIONS]]");
+	bench_need(seconds > 0 && clients > 0 && clients <= DEVICES, "usage: bench_enrol [SECONDS [CONNECTIONS [WHAT]]]");
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	office_tokens();
@@ -501,9 +537,12 @@ int main(int argc, char **argv)
 	make_token_for_rest();
 	start_server();
 	ctx = client_ctx();
-	measure_est_anew(ctx);
-	measure_est_kept(ctx);
-	measure_rest(bare_client, aside);
+	if (is_wanted(argc > 3 ? argv[3] : NULL, "new"))
+		measure_est_anew(ctx);
+	if (is_wanted(argc > 3 ? argv[3] : NULL, "kept"))
+		measure_est_kept(ctx);
+	if (is_wanted(argc > 3 ? argv[3] : NULL, "rest"))
+		measure_rest_both(bare_client, aside);
 	printf("the server: %.0f ms from its start to the first answer, %.1f MB at most (bars 1000, 128)\n",
 	       server.start_ms, server_peak_mb());
 	kill(server.pid, SIGTERM);

@@ -263,6 +263,30 @@ wants 201 bob POST /v1/certificates "$(csr '{ca:"root",profile:"tls-client",devi
 openssl verify -CAfile root.pem cert.pem >/dev/null || fail "the certificate does not verify"
 wants 422 bob POST /v1/certificates "$(csr '{ca:"root",profile:"tls-client",device:"press-2"}')"
 wants 404 bob POST /v1/certificates "$(csr '{ca:"none",profile:"tls-client"}')"
+# A device with its first certificate, or neither.
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key5 -subj /CN=press-5 -out csr5 2>/dev/null
+csr5() { jq -nc --rawfile csr csr5 "{id: \"press-5\", csr: \$csr} + $1"; }
+wants 404 bob POST /v1/devices "$(csr5 '{ca:"none",profile:"tls-client"}')"
+wants 400 bob POST /v1/devices "$(csr5 '{ca:"root",profile:"tls-client",sans:["DNS:no host"]}')"
+wants 400 bob POST /v1/devices "$(csr5 '{ca:"root"}')"
+says "'csr' needs 'ca' and 'profile'"
+wants 400 bob POST /v1/devices '{"id":"press-5","ca":"root"}'
+says "'ca' goes with 'csr'"
+wants 422 bob POST /v1/devices "$(csr '{id:"press-5",ca:"root",profile:"tls-client"}')" # another's key
+wants 403 carol POST /v1/devices "$(csr5 '{ca:"root",profile:"tls-client"}')"
+wants 404 bob GET /v1/devices/press-5
+more=(-H 'Idempotency-Key: both-5')
+wants 201 bob POST /v1/devices "$(csr5 '{ca:"root",profile:"tls-client",no_psk:true,name:"Fifth"}')"
+is '.state == "active" and .name == "Fifth" and .certificate.device == "press-5" and (has("psk") | not)'
+first=$(<body)
+wants 201 bob POST /v1/devices "$(csr5 '{ca:"root",profile:"tls-client",no_psk:true,name:"Fifth"}')"
+[[ $(<body) == "$first" ]] || fail "another answer: $(cat body)"
+more=()
+wants 409 bob POST /v1/devices "$(csr5 '{ca:"root",profile:"tls-client"}')"
+wants 200 bob GET '/v1/certificates?device=press-5'
+is '(.items | length) == 1'
+wants 200 carol GET /v1/devices/press-5/events
+is '[.items[].action] | sort | unique == ["device.activate","device.add"]'
 wants 400 bob POST /v1/certificates '{"csr":"no request","ca":"root","profile":"tls-client"}'
 C=/v1/certificates/id:$id
 wants 200 carol GET "$C"
@@ -635,6 +659,10 @@ wants 200 token GET /v1/devices/press-1
 wants 403 token GET /v1/certificates
 says 'is not for'
 wants 403 token POST /v1/tokens '{"name":"more"}'
+# May add devices, not issue: so not both at once.
+wants 403 token POST /v1/devices "$(jq -nc --rawfile csr csr5 '{id: "press-6", csr: $csr, ca: "root", profile: "tls-client"}')"
+says "not for 'cert issue'"
+wants 404 token GET /v1/devices/press-6
 wants 200 alice GET /v1/tokens
 is '[.items[] | select(.name == "ci")][0].commands == "device *"'
 wants 404 bob DELETE "/v1/tokens/$id"

@@ -1,8 +1,53 @@
-/* desk - what requests to one CA share of the policies of groups and of who issues; see issuing.h. */
+/* desk - what requests to one CA share: its profile, the policies of groups, who issues; see issuing.h. */
+#include <stdio.h>
+#include <string.h>
+
 #include "backoffice/core/authority.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/issuing.h"
+#include "backoffice/core/key_use.h"
+#include "backoffice/core/profile_store.h"
 #include "base/clock.h"
+
+#define DAYS_MAX 36525
+
+void issue_desk_clear(struct issue_desk *d)
+{
+	profile_clear(&d->profile);
+	blocklist_free(d->blocklist);
+	cert_clear(&d->issuer);
+	limits_clear(&d->limits);
+	list_free(&ca_type, d->cas, d->cas_n);
+	desk_forget_policies(d);
+	*d = (struct issue_desk) { 0 };
+}
+
+static enum inro_err load_profile(struct core *c, const struct issuing *in, struct issue_desk *d)
+{
+	const struct cred_request *r = in->request;
+	enum inro_err e;
+
+	if (!r->profile)
+		return err_set(INRO_E_ARG, "a certificate needs a profile; 'inro profile list' "
+					   "shows the ones there are");
+	if (r->days > DAYS_MAX)
+		return err_set(INRO_E_ARG, "%u days are more than %d", r->days, DAYS_MAX);
+	e = profile_load(c, r->profile, &d->profile);
+	if (e == INRO_OK)
+		d->wanted = vars_wanted(&d->profile);
+	if (e == INRO_OK && d->profile.blocklist)
+		e = blocklist_read(d->profile.blocklist, &d->blocklist);
+	if (e == INRO_OK && d->profile.ca != in->makes_ca)
+		e = err_set(INRO_E_POLICY, "profile '%s' is %sfor CAs", r->profile,
+			    d->profile.ca ? "" : "not ");
+	if (e == INRO_OK && d->profile.approve && in->makes_ca)
+		e = err_set(INRO_E_POLICY,
+			    "profile '%s' says 'approve = yes', and a CA doesn't wait by that: the "
+			    "setting four-eyes.ca has others approve it",
+			    r->profile);
+	return e;
+}
 
 static struct desk_policy *place_of(struct issue_desk *d, int64_t group)
 {
@@ -67,4 +112,48 @@ enum inro_err desk_issuer(struct core *c, struct issue_desk *d)
 	if (e == INRO_OK)
 		e = read_limits(d, &chain);
 	return e == INRO_OK ? cert_read(blob_bytes(&d->ca->cert), &d->issuer) : e;
+}
+
+enum inro_err desk_unlock(struct core *c, const struct issuing *in, struct issue_desk *d)
+{
+	enum inro_err e = desk_issuer(c, d);
+
+	d->signer.key = in->self;
+	return e == INRO_OK && d->ca ? ca_signer_open(c, d->ca, &d->issuer, &d->signer) : e;
+}
+
+enum inro_err desk_open(struct core *c, const struct issuing *in, struct issue_desk *ret)
+{
+	SCOPED(issue_desk) d = { .ca = in->ca, .answers = in->answers };
+	enum inro_err e = load_profile(c, in, &d);
+
+	if (e == INRO_OK)
+		e = issue_now(c, &d.now);
+	snprintf(d.generation, sizeof d.generation, "%lld",
+		 in->ca ? (long long)in->ca->generation : 1LL);
+
+	if (e != INRO_OK)
+		return e;
+	*ret = d;
+	d = (struct issue_desk) { 0 };
+	return INRO_OK;
+}
+
+enum inro_err desk_recheck(struct core *c, struct issue_desk *d)
+{
+	SCOPED(ca) now = { 0 };
+	int64_t newest = 0;
+	enum inro_err e = profile_recheck(c, &d->profile);
+
+	if (e == INRO_OK)
+		e = issue_now_keep(c, d->now);
+	if (e == INRO_OK && d->cas)
+		e = key_use_newest(c, &newest);
+	d->keys_stand = d->cas && newest == d->newest;
+	if (e != INRO_OK || !d->ca || d->answers)
+		return e;
+	e = store_get(c->store, d->ca->id, &now);
+	if (e == INRO_OK && now.generation != d->ca->generation)
+		e = err_set(INRO_E_STATE, "CA '%s' has another key by now; try again", now.name);
+	return e == INRO_OK ? ca_usable(c, &now, clock_now()) : e;
 }

@@ -23,6 +23,7 @@
 #include "backoffice/core/key_use.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/move.h"
+#include "backoffice/core/newcomer.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/view.h"
 #include "backoffice/pki/crmf.h"
@@ -31,19 +32,7 @@
 
 #define SERIAL_TRIES   3
 #define DAY_SECONDS    86400
-#define DAYS_MAX       36525
 #define REQUEST_ID_MAX 128
-
-void issue_desk_clear(struct issue_desk *d)
-{
-	profile_clear(&d->profile);
-	blocklist_free(d->blocklist);
-	cert_clear(&d->issuer);
-	limits_clear(&d->limits);
-	list_free(&ca_type, d->cas, d->cas_n);
-	desk_forget_policies(d);
-	*d = (struct issue_desk) { 0 };
-}
 
 void making_clear(struct making *j)
 {
@@ -55,32 +44,6 @@ void making_clear(struct making *j)
 	buf_clear(&j->der);
 	buf_clear(&j->key_ref);
 	buf_clear(&j->crl_url);
-}
-
-static enum inro_err load_profile(struct core *c, const struct issuing *in, struct issue_desk *d)
-{
-	const struct cred_request *r = in->request;
-	enum inro_err e;
-
-	if (!r->profile)
-		return err_set(INRO_E_ARG, "a certificate needs a profile; 'inro profile list' "
-					   "shows the ones there are");
-	if (r->days > DAYS_MAX)
-		return err_set(INRO_E_ARG, "%u days are more than %d", r->days, DAYS_MAX);
-	e = profile_load(c, r->profile, &d->profile);
-	if (e == INRO_OK)
-		d->wanted = vars_wanted(&d->profile);
-	if (e == INRO_OK && d->profile.blocklist)
-		e = blocklist_read(d->profile.blocklist, &d->blocklist);
-	if (e == INRO_OK && d->profile.ca != in->makes_ca)
-		e = err_set(INRO_E_POLICY, "profile '%s' is %sfor CAs", r->profile,
-			    d->profile.ca ? "" : "not ");
-	if (e == INRO_OK && d->profile.approve && in->makes_ca)
-		e = err_set(INRO_E_POLICY,
-			    "profile '%s' says 'approve = yes', and a CA doesn't wait by that: the "
-			    "setting four-eyes.ca has others approve it",
-			    r->profile);
-	return e;
 }
 
 /* A URI that is no URI is refused before anything is signed; what is kept of it opens nothing. */
@@ -95,6 +58,8 @@ enum inro_err making_device(struct core *c, struct making *j)
 {
 	const char *id = j->in->request->device;
 
+	if (j->in->newcomer)
+		return newcomer_draft(c, j);
 	return id ? device_load(c, id, &j->device) : INRO_OK;
 }
 
@@ -137,31 +102,6 @@ enum inro_err making_prove(const struct making *j)
 	enum inro_err e = making_verify(j);
 
 	return e == INRO_OK ? making_admit(j) : e;
-}
-
-enum inro_err desk_unlock(struct core *c, const struct issuing *in, struct issue_desk *d)
-{
-	enum inro_err e = desk_issuer(c, d);
-
-	d->signer.key = in->self;
-	return e == INRO_OK && d->ca ? ca_signer_open(c, d->ca, &d->issuer, &d->signer) : e;
-}
-
-enum inro_err desk_open(struct core *c, const struct issuing *in, struct issue_desk *ret)
-{
-	SCOPED(issue_desk) d = { .ca = in->ca, .answers = in->answers };
-	enum inro_err e = load_profile(c, in, &d);
-
-	if (e == INRO_OK)
-		e = issue_now(c, &d.now);
-	snprintf(d.generation, sizeof d.generation, "%lld",
-		 in->ca ? (long long)in->ca->generation : 1LL);
-
-	if (e != INRO_OK)
-		return e;
-	*ret = d;
-	d = (struct issue_desk) { 0 };
-	return INRO_OK;
 }
 
 /* The names that this device may ask for: its record's and those that the operator gives it. */
@@ -264,7 +204,7 @@ static enum inro_err refuse_ca_name(struct core *c, const struct making *j)
 		{ .field = "tenant", .number = c->tenant },
 		{ .field = "subject", .text = subject },
 	};
-	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .keep = STORE_KEEP_NOT };
 	enum inro_err e;
 
 	if (j->in->makes_ca)
@@ -480,31 +420,14 @@ static enum inro_err record_issue(struct core *c, const struct making *j)
 	return audit_append(c, &entry);
 }
 
-enum inro_err desk_recheck(struct core *c, struct issue_desk *d)
-{
-	SCOPED(ca) now = { 0 };
-	int64_t newest = 0;
-	enum inro_err e = profile_recheck(c, &d->profile);
-
-	if (e == INRO_OK)
-		e = issue_now_keep(c, d->now);
-	if (e == INRO_OK && d->cas)
-		e = key_use_newest(c, &newest);
-	d->keys_stand = d->cas && newest == d->newest;
-	if (e != INRO_OK || !d->ca || d->answers)
-		return e;
-	e = store_get(c->store, d->ca->id, &now);
-	if (e == INRO_OK && now.generation != d->ca->generation)
-		e = err_set(INRO_E_STATE, "CA '%s' has another key by now; try again", now.name);
-	return e == INRO_OK ? ca_usable(c, &now, clock_now()) : e;
-}
-
 enum inro_err making_record(struct core *c, struct making *j)
 {
 	struct issuing *i = j->in;
 	enum inro_err e = j->desk->keys_stand ? INRO_OK : check_key(c, j);
 
-	if (e == INRO_OK && j->device.id)
+	if (e == INRO_OK && i->newcomer)
+		e = newcomer_record(c, j);
+	else if (e == INRO_OK && j->device.id)
 		e = device_activate(c, j->device.id);
 	if (e == INRO_OK && i->before)
 		e = i->before(c, i);
@@ -646,6 +569,10 @@ static enum inro_err issue_or_keep(struct core *c, struct making *j)
 		return e;
 	if (wait)
 		return approval_keep(c, j);
+	if (elsewhere && j->in->newcomer)
+		return err_set(INRO_E_UNSUPPORTED, "CA '%s' is elsewhere and answers later: register the "
+						   "device by itself, then ask for its certificate",
+			       j->in->ca->name);
 	return elsewhere ? order_keep(c, j) : issue_anew(c, j);
 }
 

@@ -333,14 +333,21 @@ enum inro_err device_add_inside(struct core *c, const char *id, const struct dev
 	return e == INRO_OK ? written(c, "device.add", &d, ret) : e;
 }
 
+enum inro_err device_add_keyed(struct core *c, const char *id, const struct device_fields *f,
+			       struct psk_new *psk, struct device *ret)
+{
+	enum inro_err e;
+
+	device_clear(ret);
+	e = device_add_inside(c, id, f, ret);
+	return e == INRO_OK && psk ? psk_issue_in(c, ret, psk) : e;
+}
+
 static enum inro_err add_work(struct core *c, void *arg)
 {
 	struct add *a = arg;
-	enum inro_err e;
 
-	device_clear(a->out);
-	e = device_add_inside(c, a->id, a->fields, a->out);
-	return e == INRO_OK && a->psk ? psk_issue_in(c, a->out, a->psk) : e;
+	return device_add_keyed(c, a->id, a->fields, a->psk, a->out);
 }
 
 /* What a transaction made, handed over only when it was committed. */
@@ -378,20 +385,33 @@ static enum inro_err prepare_psk(struct core *c, const char *id, const struct de
 	return e == INRO_OK ? psk_prepare(c, &p, id, BYTES_NONE, ret) : e;
 }
 
+static enum inro_err check_new(const char *id, const struct device_fields *f)
+{
+	enum inro_err e = check_id(id);
+
+	return e == INRO_OK ? check_fields(f) : e;
+}
+
+enum inro_err device_add_prepare(struct core *c, const char *id, const struct device_fields *f,
+				 struct psk_new *psk)
+{
+	enum inro_err e = core_require(c, ROLE_OPERATOR, "add a device");
+
+	if (e == INRO_OK)
+		e = check_new(id, f);
+	return e == INRO_OK && psk ? prepare_psk(c, id, f, psk) : e;
+}
+
 enum inro_err device_add_with(struct core *c, const char *id, const struct device_fields *f,
 			      struct psk_new *psk, struct device *ret)
 {
 	struct device made = { 0 };
 	struct add a = { .id = id, .fields = f, .out = &made, .psk = psk };
-	enum inro_err e = check_id(id);
+	enum inro_err e = check_new(id, f);
 
-	if (e == INRO_OK)
-		e = check_fields(f);
 	if (e != INRO_OK)
 		return e;
-	e = core_require(c, ROLE_OPERATOR, "add a device");
-	if (e == INRO_OK && psk)
-		e = prepare_psk(c, id, f, psk);
+	e = device_add_prepare(c, id, f, psk);
 	if (e == INRO_OK)
 		e = run(c, add_work, &a, &made, ret);
 	return e == INRO_OK ? e : audit_refused(c, "device.add", "device", id, e);

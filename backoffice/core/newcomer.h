@@ -1,0 +1,32 @@
+/*
+ * newcomer - a device that is registered in the very transaction that records its first certificate:
+ * neither is there without the other.
+ */
+#ifndef INRO_BACKOFFICE_CORE_NEWCOMER_H
+#define INRO_BACKOFFICE_CORE_NEWCOMER_H
+
+#include "backoffice/core/cred.h"
+#include "backoffice/core/device.h"
+
+struct psk_new;
+struct newcomer {
+	const struct device_fields *fields;
+	struct psk_new *psk; /* made and recorded with it, empty before; NULL: none */
+	struct device made;  /* out */
+};
+void newcomer_clear(struct newcomer *n);
+
+/* r->device is its id, which nobody has; r has no request_id.  Takes the roles of both moves.  What
+ * would wait for approval, or for a CA elsewhere, is refused: INRO_E_STATE, INRO_E_UNSUPPORTED; else
+ * as device_add_with() and cred_issue(). */
+MUST_CHECK enum inro_err cred_issue_newcomer(struct core *c, const struct cred_request *r,
+					     struct newcomer *n, struct cred *ret);
+
+/* For issue.c.  The device as it will be, under an id that no row has. */
+struct making;
+MUST_CHECK enum inro_err newcomer_draft(struct core *c, struct making *j);
+/* In the write transaction, before the certificate is: the device, active, is there and the
+ * certificate its. */
+MUST_CHECK enum inro_err newcomer_record(struct core *c, struct making *j);
+
+#endif
