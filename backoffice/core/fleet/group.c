@@ -285,7 +285,8 @@ static enum inro_err group_delete_work(struct core *c, void *arg)
 	if (e == INRO_OK)
 		e = check_empty(c, &g);
 	g.deleted_ms = g.updated_ms = clock_now_ms();
-	buf_addf(&path, "%s.%lld", w->path, (long long)g.deleted_ms);
+	/* one of that name may have gone in the same millisecond */
+	buf_addf(&path, "%s.%lld.%lld", w->path, (long long)g.deleted_ms, (long long)g.id);
 	buf_add_u8(&path, 0);
 	if (e == INRO_OK)
 		e = buf_err(&path);
