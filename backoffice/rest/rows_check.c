@@ -52,10 +52,10 @@ static const struct rest_shape checked_profile = {
 
 const struct rest_row rest_check_rows[] = {
 	{ "POST", "/v1/checks/certificate", "cert lint",
-	  "Says which rules of RFC 5280 a certificate breaks, whoever issued it", ROLE_AUDITOR, 0, 0,
+	  "Lists the rules of RFC 5280 that a certificate breaks, whoever issued it", ROLE_AUDITOR, 0, 0,
 	  FIELDS(IN_PEM("cert", true, "PEM"), IN_PEM("issuer", false, "PEM; of a self-signed one none")),
 	  &checked_cert, check_cert },
-	{ "POST", "/v1/checks/profile", "profile check", "Says whether a profile could be taken in",
+	{ "POST", "/v1/checks/profile", "profile check", "Checks a profile without adding it",
 	  ROLE_AUDITOR, 0, 0, FIELDS(IN_PEM("text", true, "the profile, INI")), &checked_profile,
 	  check_profile },
 	{ 0 },
