@@ -26,6 +26,7 @@ target_include_directories(test_store_faults PRIVATE ${libpq_INCLUDE_DIRS})
 inro_test(store/test_store_contract.c LINKS inro_store inro_testlib inro_testpg LABELS store)
 inro_test(store/test_store_open.c LINKS inro_store inro_testlib LABELS store)
 inro_test(store/test_store_pack.c LINKS inro_store LABELS store)
+inro_test(store/test_store_delta.c LINKS inro_store LABELS store)
 inro_library(inro_testoffice SOURCES lib/office.c lib/twice.c LINKS inro_testpg inro_testlib inro_core PkgConfig::cmocka)
 add_dependencies(inro_testoffice inro_pkcs11)
 target_link_options(inro_testoffice INTERFACE -Wl,--wrap=store_begin,--wrap=store_commit,--undefined=__wrap_store_commit)
@@ -96,6 +97,7 @@ inro_script_test(integration/test_ca_import.sh)
 inro_script_test(integration/test_cas_page.sh)
 inro_test(unit/test_core_faults.c LINKS inro_testoffice)
 target_link_options(test_core_faults PRIVATE -Wl,--wrap=getrandom)
+inro_test(unit/test_core_older.c LINKS inro_testoffice)
 inro_test(unit/test_core_storm.c LINKS inro_testoffice)
 inro_test(unit/test_core_view.c LINKS inro_testoffice)
 inro_test(unit/test_core_steady.c LINKS inro_testoffice)
@@ -136,6 +138,7 @@ foreach(name
 		core_secrets
 		core_ca_signer
 		core_connector
+		core_older
 		core_storm
 		core_symkey
 		core_view
@@ -171,6 +174,7 @@ foreach(name
 		core_network
 		core_proposal
 		core_registry
+		core_older
 		core_secrets
 		core_status
 		core_ca_signer

@@ -45,6 +45,7 @@ struct audit_tip {
 struct transaction {
 	struct tallying tallying;
 	struct audit_tip tip;
+	struct cert_form form; /* the one that a certificate was stored by last (cred/form.c) */
 };
 
 /* When the audit's head is to be signed; a server knows it for a moment (audit_mark.c). */

@@ -31,6 +31,9 @@ struct change {
 	const char *cause; /* stays in the record; NULL: not said */
 	int64_t with;	   /* the certificate of the same key by which this one goes; 0: none */
 };
+/* In a write transaction, for a certificate that is to be written: of which form its DER is stored.  Those
+ * below do it. */
+MUST_CHECK enum inro_err cred_take_form(struct core *c, struct credential *rec);
 /* A new record, and its count: the only way in for a credential. */
 MUST_CHECK enum inro_err cred_insert(struct core *c, struct credential *rec);
 /* A pending record becomes this one, which gets its id. */

@@ -128,10 +128,16 @@ static void add_hex(struct buf *out, const char *text, size_t n)
 		add_group(out, held << (GROUP - bits));
 }
 
-/* Where something that may be packed begins. */
-static const char starts[] = "\"{,\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"
-			     "\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f";
-static const char *const controls = starts + 3;
+static bool is_control(char c)
+{
+	return (uint8_t)c < 0x20;
+}
+
+/* Where something that may be packed begins; also at the end. */
+static bool may_start(char c)
+{
+	return is_control(c) || c == '"' || c == '{' || c == ',';
+}
 
 /* How much of the text's front was packed.  `open`: a quote is before it. */
 static size_t pack_front(const char *text, bool open, struct buf *out)
@@ -156,18 +162,19 @@ static size_t pack_front(const char *text, bool open, struct buf *out)
 
 static size_t plain_length(const char *text)
 {
-	size_t n = strcspn(text, starts);
+	size_t n = 0;
 
+	while (!may_start(text[n]))
+		n++;
 	return n ? n : 1;
 }
 
 enum inro_err pack_text(const char *text, struct buf *ret)
 {
-	bool open = false, start = true;
+	bool open = false;
 
 	for (size_t n; *text; text += n) {
-		start = open || strchr(starts, *text);
-		n = start ? pack_front(text, open, ret) : 0;
+		n = open || may_start(*text) ? pack_front(text, open, ret) : 0;
 		if (!n) {
 			n = plain_length(text);
 			buf_add(ret, BYTES(text, n));
@@ -267,9 +274,12 @@ enum inro_err unpack_text(const char *packed, struct buf *ret)
 	enum inro_err e = INRO_OK;
 
 	while (e == INRO_OK && *packed) {
-		size_t n = strcspn(packed, controls);
+		size_t n = 0;
 
-		buf_add(ret, BYTES(packed, n));
+		while (!is_control(packed[n]))
+			n++;
+		if (n)
+			buf_add(ret, BYTES(packed, n));
 		packed += n;
 		if (*packed)
 			e = unpack_front(&packed, ret);

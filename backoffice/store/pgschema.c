@@ -14,12 +14,14 @@ extern const char *const store_sqlite_migrations[];
 extern const size_t store_sqlite_migrations_n;
 
 /* COLLATE "C": what is before what, and what begins with what, is the same as in SQLite.
- * Deferrable: a copy brings rows before those that they refer to. */
+ * Deferrable: a copy brings rows before those that they refer to.  What an index of SQLite's ends in
+ * by itself is told. */
 static const char *const words[][2] = {
 	{ "INTEGER", "BIGINT" },
 	{ "BLOB", "BYTEA" },
 	{ "TEXT", "TEXT COLLATE \"C\"" },
 	{ "(id)", "(id) DEFERRABLE INITIALLY IMMEDIATE" },
+	{ " /*, id*/", ", id" },
 };
 
 static bool in_word(char c)

@@ -4,108 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const device_state_names[DEVICE_STATE__MAX] = {
-	[DEVICE_REGISTERED] = "registered",
-	[DEVICE_ACTIVE] = "active",
-	[DEVICE_DISABLED] = "disabled",
-	[DEVICE_DELETED] = "deleted",
-};
-
-const char *const ca_state_names[CA_STATE__MAX] = {
-	[CA_ACTIVE] = "active",
-	[CA_REVOKED] = "revoked",
-	[CA_RETIRED] = "retired",
-	[CA_PENDING] = "pending",
-};
-
-const char *const anchor_kind_names[ANCHOR_KIND__MAX] = {
-	[ANCHOR_NONE] = "none",
-	[ANCHOR_KEY] = "public-key",
-	[ANCHOR_EK] = "ek",
-	[ANCHOR_SERIAL] = "serial",
-};
-
-const char *const anchor_store_names[ANCHOR_STORE__MAX] = {
-	[ANCHOR_UNKNOWN] = "unknown",
-	[ANCHOR_SOFTWARE] = "software",
-	[ANCHOR_HARDWARE] = "hardware",
-};
-
-const char *const ca_kind_names[CA_KIND__MAX] = {
-	[CA_LOCAL] = "local",
-	[CA_FILE] = "file",
-	[CA_EST] = "est",
-	[CA_CMP] = "cmp",
-};
-
-const char *const cred_kind_names[CRED_KIND__MAX] = {
-	[CRED_CERTIFICATE] = "certificate",
-	[CRED_KEY] = "key",
-	[CRED_PSK] = "psk",
-};
-
-const char *const proposal_state_names[PROPOSAL_STATE__MAX] = {
-	[PROPOSAL_OPEN] = "open",	    [PROPOSAL_APPROVED] = "approved",
-	[PROPOSAL_DONE] = "done",	    [PROPOSAL_REFUSED] = "refused",
-	[PROPOSAL_WITHDRAWN] = "withdrawn",
-};
-
-const char *const job_state_names[JOB_STATE__MAX] = {
-	[JOB_QUEUED] = "queued", [JOB_RUNNING] = "running",	[JOB_DONE] = "done",
-	[JOB_FAILED] = "failed", [JOB_CANCELLED] = "cancelled",
-};
-
-const char *const account_state_names[ACCOUNT_STATE__MAX] = {
-	[ACCOUNT_ACTIVE] = "active",
-	[ACCOUNT_DISABLED] = "disabled",
-	[ACCOUNT_DELETED] = "deleted",
-};
-
-const char *const role_names[ROLE__MAX] = {
-	[ROLE_AUDITOR] = "auditor",
-	[ROLE_OPERATOR] = "operator",
-	[ROLE_ADMIN] = "administrator",
-};
-
-const char *role_word(enum role role)
-{
-	static const char *const below[] = { [-ROLE_NOBODY] = "nobody", [-ROLE_DEVICE] = "a device" };
-
-	return role < 0 ? below[-role] : role_names[role];
-}
-
-const char *const errand_verb_names[ERRAND_VERB__MAX] = {
-	[ERRAND_RENEW] = "renew",
-	[ERRAND_RUN] = "run",
-	[ERRAND_STATUS] = "status",
-	[ERRAND_CLEAR] = "clear",
-};
-const char *const errand_state_names[ERRAND_STATE__MAX] = {
-	[ERRAND_OPEN] = "open",
-	[ERRAND_DONE] = "done",
-	[ERRAND_FAILED] = "failed",
-	[ERRAND_CANCELLED] = "cancelled",
-};
-const char *const pass_kind_names[PASS_KIND__MAX] = {
-	[PASS_SESSION] = "session",
-	[PASS_TOKEN] = "token",
-	[PASS_CERTIFICATE] = "certificate",
-	[PASS_KEY] = "key",
-};
-
-const char *const cred_state_names[CRED_STATE__MAX] = {
-	[CRED_REQUESTED] = "requested",	  [CRED_PENDING] = "pending",
-	[CRED_ACTIVE] = "active",	  [CRED_SUSPENDED] = "suspended",
-	[CRED_SUPERSEDED] = "superseded", [CRED_REVOKED] = "revoked",
-	[CRED_EXPIRED] = "expired",	  [CRED_RETIRED] = "retired",
-	[CRED_ARCHIVED] = "archived",	  [CRED_DESTROYED] = "destroyed",
-};
-
-const char *const event_outcome_names[EVENT_OUTCOME__MAX] = {
-	[EVENT_DONE] = "done",
-	[EVENT_REFUSED] = "refused",
-};
-
 #define F_PLAIN(type, k, member)                                                                   \
 	{                                                                                          \
 		.name = #member, .kind = (k), .offset = offsetof(struct type, member)              \
@@ -116,6 +14,13 @@ const char *const event_outcome_names[EVENT_OUTCOME__MAX] = {
 #define F_SPARSE(type, member) F_PLAIN(type, FIELD_SPARSE, member)
 #define F_PACKED(type, member) F_PLAIN(type, FIELD_PACKED, member)
 #define F_BLOB(type, member)   F_PLAIN(type, FIELD_BLOB, member)
+/* As its index in the migrations has it. */
+#define F_HASH(type, member)                                                                       \
+	{                                                                                          \
+		.name = #member, .kind = FIELD_BLOB, .offset = offsetof(struct type, member),      \
+		.head = "substr(" #member ", 1, 12)"                                               \
+	}
+_Static_assert(RECORD_HEAD == 12, "the words of F_HASH");
 #define F_NAME(type, member, table)                                                                \
 	{                                                                                          \
 		.name = #member, .kind = FIELD_NAME, .offset = offsetof(struct type, member),      \
@@ -184,9 +89,21 @@ static const struct field credential_fields[] = {
 	F_TEXT(credential, subject),
 	F_TEXT(credential, key_uri),
 	F_BLOB(credential, serial),
-	F_BLOB(credential, fingerprint),
-	F_BLOB(credential, key_hash),
-	F_BLOB(credential, cert),
+	F_HASH(credential, fingerprint),
+	F_HASH(credential, key_hash),
+	F_REF(credential, form),
+	{
+		.name = "form_body",
+		.kind = FIELD_MODEL,
+		.offset = offsetof(struct credential, form_body),
+		.from = "(SELECT cert_form.body FROM cert_form WHERE cert_form.id = credential.form)",
+	},
+	{
+		.name = "cert",
+		.kind = FIELD_LIKE,
+		.offset = offsetof(struct credential, cert),
+		.model = offsetof(struct credential, form_body),
+	},
 	F_INT(credential, not_before),
 	F_INT(credential, not_after),
 	F_REF(credential, replaces),
@@ -208,6 +125,14 @@ static const struct field credential_fields[] = {
 	F_REF(credential, confirm_by),
 	F_INT(credential, created_ms),
 	F_INT(credential, updated_ms),
+};
+
+static const struct field cert_form_fields[] = {
+	F_INT(cert_form, id),		F_INT(cert_form, tenant),
+	F_INT(cert_form, ca),		F_INT(cert_form, ca_generation),
+	F_TEXT(cert_form, profile),	F_INT(cert_form, profile_version),
+	F_TEXT(cert_form, algorithm),	F_BLOB(cert_form, body),
+	F_INT(cert_form, created_ms),
 };
 
 static const struct field event_fields[] = {
@@ -447,8 +372,8 @@ static const struct field crl_made_fields[] = {
 };
 
 static const struct field key_use_fields[] = {
-	F_INT(key_use, id),	      F_INT(key_use, tenant), F_BLOB(key_use, key_hash),
-	F_BLOB(key_use, fingerprint), F_REF(key_use, device), F_REF(key_use, own_ca),
+	F_INT(key_use, id),	      F_INT(key_use, tenant), F_HASH(key_use, key_hash),
+	F_HASH(key_use, fingerprint), F_REF(key_use, device), F_REF(key_use, own_ca),
 	F_REF(key_use, revoked_at),   F_INT(key_use, reason),
 };
 
@@ -463,6 +388,7 @@ TYPE(tenant, "tenant");
 TYPE(device, "device");
 TYPE(ca, "CA");
 TYPE(credential, "certificate");
+TYPE(cert_form, "form of certificates");
 TYPE(event, "audit event");
 TYPE(audit_head, "audit head");
 TYPE(device_group, "group");
@@ -557,6 +483,7 @@ const struct record_type *const record_types[] = {
 	&ca_type,
 	&ca_generation_type,
 	&ca_place_type,
+	&cert_form_type,
 	&credential_type,
 	&ca_order_type,
 	&ca_way_type,
@@ -638,6 +565,19 @@ int name_index(const char *const *names, size_t n, const char *name)
 	return -1;
 }
 
+bool field_is_blob(const struct field *f)
+{
+	return f->kind == FIELD_BLOB || f->kind == FIELD_MODEL || f->kind == FIELD_LIKE;
+}
+
+struct bytes field_model(const struct field *f, const void *record)
+{
+	struct blob model;
+
+	memcpy(&model, (const char *)record + f->model, sizeof model);
+	return blob_bytes(&model);
+}
+
 void record_clear(const struct record_type *t, void *record)
 {
 	for (size_t i = 0; i < t->n; i++) {
@@ -646,7 +586,7 @@ void record_clear(const struct record_type *t, void *record)
 		if (t->fields[i].kind == FIELD_TEXT || t->fields[i].kind == FIELD_SPARSE ||
 		    t->fields[i].kind == FIELD_PACKED)
 			free(*(char **)at);
-		else if (t->fields[i].kind == FIELD_BLOB)
+		else if (field_is_blob(&t->fields[i]))
 			blob_clear(at);
 	}
 	memset(record, 0, t->size);
@@ -675,6 +615,7 @@ CLEAR(event)
 CLEAR(audit_head)
 CLEAR(device_group)
 CLEAR(ca_generation)
+CLEAR(cert_form)
 CLEAR(ca_order)
 CLEAR(ca_way)
 CLEAR(ca_place)

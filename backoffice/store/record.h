@@ -231,7 +231,20 @@ struct credential {
 	int64_t listed_at; /* when it last came on a CRL, changed there or left it; 0: never */
 	int64_t wanted_at; /* since when its holder is to get another one; 0: not said */
 	int64_t confirm_by; /* its holder must have said by then that he has it; 0: he has, or need not */
+	int64_t form; /* of which `cert` is told (struct cert_form); 0: it stands as it is */
+	struct blob form_body; /* of that */
 	int64_t created_ms, updated_ms;
+};
+
+/* The first certificate of many that a CA's key signed by one profile: the others are stored as they differ
+ * from it.  It never changes and stays. */
+struct cert_form {
+	int64_t id, tenant, ca, ca_generation;
+	char *profile;
+	int64_t profile_version;
+	char *algorithm;
+	struct blob body;
+	int64_t created_ms;
 };
 
 /* A request that went to a CA elsewhere; its credential says what became of it. */
@@ -497,6 +510,7 @@ void ca_place_clear(struct ca_place *r);
 void ca_order_clear(struct ca_order *r);
 void ca_way_clear(struct ca_way *r);
 void proposal_clear(struct proposal *r);
+void cert_form_clear(struct cert_form *r);
 void job_clear(struct job *r);
 void job_error_clear(struct job_error *r);
 void job_part_clear(struct job_part *r);
@@ -524,8 +538,14 @@ enum field_kind {
 	FIELD_BLOB,   /* struct blob, empty stored as NULL */
 	FIELD_NAME,   /* an enum, stored as its name */
 	FIELD_PACKED, /* char *, as FIELD_TEXT, stored packed (pack.h): for no condition and no order; one a type */
+	FIELD_MODEL,  /* struct blob, what `from` gives: read with the row, never written */
+	FIELD_LIKE,   /* struct blob, stored as it differs from the FIELD_MODEL before it (delta.h): for no
+		       * condition and no order; one a type, that has no FIELD_PACKED */
 	FIELD_LENT,   /* struct bytes of the store's, good while store_each() shows the row */
 };
+
+/* So many octets of a hash tell it from all others there are; what is looked for is the whole of it. */
+#define RECORD_HEAD 12
 
 struct field {
 	const char *name;
@@ -533,7 +553,15 @@ struct field {
 	size_t offset;
 	const char *const *names; /* FIELD_NAME */
 	size_t names_n;
+	const char *head; /* of a FIELD_BLOB: SQL for its first RECORD_HEAD octets, which its index has */
+	const char *from; /* FIELD_MODEL: SQL */
+	size_t model;	  /* FIELD_LIKE: where its FIELD_MODEL is */
 };
+
+/* Whether it is a struct blob. */
+bool field_is_blob(const struct field *f);
+/* What a FIELD_LIKE of this record is told from. */
+struct bytes field_model(const struct field *f, const void *record);
 
 struct record_type {
 	const char *table;
@@ -546,7 +574,7 @@ struct record_type {
 /* How many columns a row is read as. */
 size_t record_columns(const struct record_type *t);
 
-extern const struct record_type tenant_type, device_type, ca_type, credential_type, event_type,
+extern const struct record_type cert_form_type, tenant_type, device_type, ca_type, credential_type, event_type,
 	audit_head_type, device_group_type, ca_generation_type, ca_place_type, ca_order_type, ca_way_type, proposal_type, job_type,
 	job_error_type, job_part_type, job_result_type, account_type, pass_type, reply_type, tpm_challenge_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
 	profile_version_type, errand_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
@@ -570,6 +598,7 @@ extern const struct record_type *const record_types[];
 	struct device_group *: &device_group_type, \
 	struct ca_generation *: &ca_generation_type, \
 	struct ca_place *: &ca_place_type, \
+	struct cert_form *: &cert_form_type, \
 	struct ca_order *: &ca_order_type, \
 	struct ca_way *: &ca_way_type, \
 	struct proposal *: &proposal_type, \

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "backoffice/store/delta.h"
 #include "backoffice/store/pack.h"
 #include "base/utf8.h"
 
@@ -17,6 +18,7 @@ static const enum sql_kind field_kinds[] = {
 	[FIELD_INT] = SQL_INT,	  [FIELD_REF] = SQL_INT,   [FIELD_TEXT] = SQL_TEXT,
 	[FIELD_BLOB] = SQL_BYTES, [FIELD_NAME] = SQL_TEXT, [FIELD_SPARSE] = SQL_TEXT,
 	[FIELD_LENT] = SQL_BYTES, [FIELD_PACKED] = SQL_TEXT,
+	[FIELD_MODEL] = SQL_BYTES, [FIELD_LIKE] = SQL_BYTES,
 };
 
 enum sql_kind sql_field_kind(const struct field *f)
@@ -81,6 +83,8 @@ enum inro_err sql_field_value(const struct field *f, const void *r, struct sql_v
 		memcpy(&c.text, at, sizeof c.text);
 		break;
 	case FIELD_BLOB:
+	case FIELD_MODEL:
+	case FIELD_LIKE:
 		memcpy(&blob, at, sizeof blob);
 		c.bytes = blob_bytes(&blob);
 		break;
@@ -93,45 +97,6 @@ enum inro_err sql_field_value(const struct field *f, const void *r, struct sql_v
 		break;
 	}
 	return value_of(f, &c, ret);
-}
-
-static enum inro_err load_packed(const char *packed, char **at)
-{
-	SCOPED(buf) text = { 0 };
-	enum inro_err e = unpack_text(text_or_empty(packed), &text);
-
-	return e == INRO_OK ? text_set(at, (const char *)text.p) : e;
-}
-
-enum inro_err sql_field_load(const struct field *f, const struct sql_value *v, void *r)
-{
-	void *at = (char *)r + f->offset;
-	int name;
-
-	switch (f->kind) {
-	case FIELD_INT:
-	case FIELD_REF:
-		memcpy(at, &v->number, sizeof v->number);
-		return INRO_OK;
-	case FIELD_TEXT:
-	case FIELD_SPARSE:
-		return text_set(at, v->text);
-	case FIELD_BLOB:
-		return blob_set(at, v->bytes);
-	case FIELD_PACKED:
-		return load_packed(v->text, at);
-	case FIELD_LENT:
-		memcpy(at, &v->bytes, sizeof v->bytes);
-		return INRO_OK;
-	case FIELD_NAME:
-		break;
-	}
-	name = name_index(f->names, f->names_n, v->text);
-	if (name < 0)
-		return err_set(INRO_E_DAMAGED, "the database has the unknown %s '%s'", f->name,
-			       v->text);
-	memcpy(at, &name, sizeof name);
-	return INRO_OK;
 }
 
 /* What an insert or update says between its values. */
@@ -165,12 +130,35 @@ static enum inro_err finish(struct sql *s, enum inro_err e)
 	return e == INRO_OK ? buf_err(&s->text) : e;
 }
 
-static void add_columns(struct sql *s, const struct record_type *t)
+/* To be read, or those that a row is written with. */
+static void add_columns(struct sql *s, const struct record_type *t, bool read)
 {
+	const char *join = "";
+
 	for (size_t i = 0; i < record_columns(t); i++) {
-		buf_add_str(&s->text, i ? ", " : "");
-		buf_add_str(&s->text, t->fields[i].name);
+		const struct field *f = &t->fields[i];
+
+		if (f->kind == FIELD_MODEL && !read)
+			continue;
+		buf_add_str(&s->text, join);
+		buf_add_str(&s->text, f->kind == FIELD_MODEL ? f->from : f->name);
+		join = ", ";
 	}
+}
+
+static enum inro_err pack_value(struct sql *s, const struct field *f, const void *r,
+				struct sql_value *v)
+{
+	enum inro_err e = INRO_OK;
+
+	if (f->kind == FIELD_PACKED) {
+		e = pack_text(v->text, &s->packed);
+		v->text = (const char *)s->packed.p;
+	} else if (f->kind == FIELD_LIKE && v->bytes.n) {
+		e = delta_tell(field_model(f, r), v->bytes, &s->packed);
+		v->bytes = buf_bytes(&s->packed);
+	}
+	return e;
 }
 
 static enum inro_err add_field(struct sql *s, const struct field *f, const void *r)
@@ -178,10 +166,8 @@ static enum inro_err add_field(struct sql *s, const struct field *f, const void 
 	struct sql_value v;
 	enum inro_err e = sql_field_value(f, r, &v);
 
-	if (e == INRO_OK && f->kind == FIELD_PACKED) {
-		e = pack_text(v.text, &s->packed);
-		v.text = (const char *)s->packed.p;
-	}
+	if (e == INRO_OK)
+		e = pack_value(s, f, r, &v);
 	return e == INRO_OK ? add_value(s, v) : e;
 }
 
@@ -212,10 +198,12 @@ static enum inro_err sql_insert(struct sql *s, const struct record_type *t, cons
 	say(s, t->table);
 	say(s, " (");
 	if (!s->known)
-		add_columns(s, t);
+		add_columns(s, t, false);
 	say(s, ") VALUES (");
 	e = add_id(s, t, r);
 	for (size_t i = 1; i < t->n && e == INRO_OK; i++) {
+		if (t->fields[i].kind == FIELD_MODEL)
+			continue;
 		say(s, ", ");
 		e = add_field(s, &t->fields[i], r);
 	}
@@ -232,6 +220,8 @@ static enum inro_err sql_update(struct sql *s, const struct record_type *t, cons
 	say(s, t->table);
 	say(s, " SET ");
 	for (size_t i = 1; i < t->n && e == INRO_OK; i++) {
+		if (t->fields[i].kind == FIELD_MODEL)
+			continue;
 		say(s, i > 1 ? ", " : "");
 		say(s, t->fields[i].name);
 		say(s, " = ");
@@ -357,13 +347,39 @@ static enum inro_err add_name(struct sql *s, const char *name)
 	return INRO_OK;
 }
 
+/* What the index has of it: the same bound on its head, but that others may have that too. */
+static enum inro_err add_head(struct sql *s, const struct field *f, enum store_op op,
+			      struct sql_value v)
+{
+	static const char *const looser[] = {
+		[STORE_EQ] = " = ",  [STORE_LT] = " <= ", [STORE_LE] = " <= ",
+		[STORE_GT] = " >= ", [STORE_GE] = " >= ",
+	};
+	enum inro_err e;
+
+	if (!f->head || v.kind != SQL_BYTES || (size_t)op >= ARRAY_LEN(looser) || !looser[op])
+		return INRO_OK;
+	if (v.bytes.n > RECORD_HEAD)
+		v.bytes.n = RECORD_HEAD;
+	buf_add_str(&s->text, f->head);
+	buf_add_str(&s->text, looser[op]);
+	e = add_value(s, v);
+	buf_add_str(&s->text, " AND ");
+	return e;
+}
+
 static enum inro_err add_bound(struct sql *s, const struct field *f, enum store_op op,
 			       struct sql_value v)
 {
+	enum inro_err e;
+
 	if (is_implied(s, f, op)) {
 		buf_add_str(&s->text, "1 = 1");
 		return INRO_OK;
 	}
+	e = add_head(s, f, op, v);
+	if (e != INRO_OK)
+		return e;
 	buf_add_str(&s->text, f->name);
 	buf_add_str(&s->text, comparisons[op]);
 	return f->kind == FIELD_NAME ? add_name(s, v.text) : add_value(s, v);
@@ -437,6 +453,12 @@ static bool hides_tenant(const struct sql *s, const struct record_type *t,
 	return (q->n == 1 && !q->order) || has_prefix_of_bytes(t, q);
 }
 
+/* Stored otherwise than it is shown, or not in this table. */
+static bool is_packed(const struct field *f)
+{
+	return f->kind == FIELD_PACKED || f->kind == FIELD_LIKE || f->kind == FIELD_MODEL;
+}
+
 static enum inro_err add_cond(struct sql *s, const struct record_type *t,
 			      const struct store_cond *c)
 {
@@ -446,7 +468,7 @@ static enum inro_err add_cond(struct sql *s, const struct record_type *t,
 
 	if (!f)
 		return err_set(INRO_E_ARG, "a %s has no field '%s'", t->what, c->field);
-	if (f->kind == FIELD_PACKED)
+	if (is_packed(f) && !(f->kind == FIELD_LIKE && (c->op == STORE_NONE || c->op == STORE_SOME)))
 		return err_set(INRO_E_ARG, "'%s' can't be searched", f->name);
 	if (c->op == STORE_PREFIX)
 		return add_prefix(s, f, c);
@@ -509,6 +531,7 @@ enum after { AFTER, AFTER_SAME, AFTER_OTHERS };
 static enum inro_err add_after(struct sql *s, const struct field *f, const struct store_query *q,
 			       enum after which)
 {
+	static const enum store_op ways[] = { STORE_GT, STORE_LT };
 	const char *than = q->backward ? "<" : ">";
 	const struct sql_value id = value_int(q->after);
 	struct sql_value v;
@@ -519,7 +542,10 @@ static enum inro_err add_after(struct sql *s, const struct field *f, const struc
 		return add_value(s, id);
 	}
 	e = place_value(f, q, &v);
-	buf_addf(&s->text, which == AFTER ? " AND (%s, id) %s (" : " AND %s %s ", f->name,
+	buf_add_str(&s->text, " AND ");
+	if (e == INRO_OK)
+		e = add_head(s, f, which == AFTER_SAME ? STORE_EQ : ways[q->backward], v);
+	buf_addf(&s->text, which == AFTER ? "(%s, id) %s (" : "%s %s ", f->name,
 		 which == AFTER_SAME ? "=" : than);
 	if (e == INRO_OK)
 		e = add_value(s, v);
@@ -536,6 +562,8 @@ static void add_order(struct sql *s, const struct field *f, const struct store_q
 	const char *way = q->backward ? " DESC" : "";
 
 	buf_add_str(&s->text, " ORDER BY ");
+	if (f && f->head)
+		buf_addf(&s->text, "%s%s, ", f->head, way);
 	if (f)
 		buf_addf(&s->text, "%s%s, ", f->name, way);
 	buf_addf(&s->text, "id%s", way);
@@ -568,7 +596,7 @@ static enum inro_err add_rows(struct sql *s, const struct record_type *t,
 	s->backward = q->backward;
 	s->same = which == AFTER_SAME;
 	buf_add_str(&s->text, "SELECT ");
-	add_columns(s, t);
+	add_columns(s, t, true);
 	buf_addf(&s->text, " FROM %s", t->table);
 	e = add_conds(s, t, q);
 	if (f && may_be_none(f))
@@ -599,7 +627,7 @@ enum inro_err sql_select(struct sql *s, const struct record_type *t, const struc
 	const struct field *f = q->order ? record_field(t, q->order) : NULL;
 	enum inro_err e;
 
-	if (q->order && (!f || f->kind == FIELD_PACKED))
+	if (q->order && (!f || is_packed(f)))
 		return finish(s, err_set(INRO_E_ARG, "a %s has no field '%s' to order by", t->what,
 				      q->order));
 	if (f == &t->fields[0])
@@ -614,7 +642,7 @@ enum inro_err sql_select(struct sql *s, const struct record_type *t, const struc
 enum inro_err sql_visit(struct sql *s, const struct record_type *t, const struct store_query *q)
 {
 	buf_add_str(&s->text, "SELECT each_row(");
-	add_columns(s, t);
+	add_columns(s, t, true);
 	buf_addf(&s->text, ") FROM %s", t->table);
 	return finish(s, add_conds(s, t, q));
 }

@@ -32,7 +32,7 @@ struct sql {
 	struct buf text;
 	struct sql_value values[SQL_VALUES_MAX];
 	size_t n;
-	struct buf packed; /* of the one FIELD_PACKED that a row may have */
+	struct buf packed; /* of the one FIELD_PACKED or FIELD_LIKE that a row may have */
 	char prefix_end[SQL_PREFIX_MAX + 4]; /* of the one STORE_PREFIX that a query may have */
 	bool has_prefix;
 	/* The order's field, when the page begins behind a place in it; and whether only rows of

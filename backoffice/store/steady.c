@@ -151,6 +151,8 @@ static enum inro_err copy_field(const struct field *f, const void *from, void *t
 		memcpy(&text, at, sizeof text);
 		return text_set((char **)(void *)into, text);
 	case FIELD_BLOB:
+	case FIELD_MODEL:
+	case FIELD_LIKE:
 		memcpy(&blob, at, sizeof blob);
 		return blob_set((struct blob *)(void *)into, blob_bytes(&blob));
 	case FIELD_LENT:

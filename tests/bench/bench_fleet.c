@@ -8,7 +8,7 @@
  * With a URL the fleet is made there, or used when it is there already.  A line a search: the
  * median, the 99th percentile and the greatest time of a page of 50 in milliseconds, by the clock
  * and, with the CPU time of this process, without the machine's other work (PostgreSQL's own is not
- * in it).  What the audit takes on disk is told by itself.  The last lines say what is to hold;
+ * in it).  What the disk has is all of it, the audit's events included.  The last lines say what is to hold;
  * with BENCH_STRICT set the program fails when it doesn't.  The reference is the same page by a
  * bare statement with its index, prepared once.
  */
@@ -507,8 +507,8 @@ static int judge(double opened, double mb)
 	good &= holds("the slowest search's p99", worst_page, 50, "ms");
 	good &= holds("the slowest lookup's p99", worst_lookup, 1, "ms");
 	good &= holds("greatest memory", peak_megabytes(), 128, "MiB");
-	if (devices >= 100000)
-		good &= holds("on disk, without the audit", mb, 2000 * share, "MB");
+	if (devices >= 20000) /* of few, tables and pages that are not full are much */
+		good &= holds("on disk", mb, 2000 * share, "MB");
 	return getenv("BENCH_STRICT") && !good;
 }
 
@@ -570,8 +570,10 @@ int main(int argc, char **argv)
 	bench_need(scratch_child(make, NULL) == 0, "making the fleet");
 	if (postgres)
 		office_sql(DB, "ANALYZE");
-	mb = megabytes() - audit_megabytes();
-	printf("%ld devices in %.1f MB, %.0f octets each, and %.1f MB of the audit's events\n",
-	       devices, mb, mb * 1e6 / (double)devices, audit_megabytes());
+	mb = megabytes();
+	printf("%ld devices in %.1f MB, %.0f octets each", devices, mb, mb * 1e6 / (double)devices);
+	if (argc <= 3)
+		printf(", %.1f MB of them the audit's events", audit_megabytes());
+	printf("\n");
 	return scratch_child(measure, &mb);
 }

@@ -24,12 +24,16 @@
 #define POINT	 64
 #define SEALED	 68 /* octets of a sealed AES-256 key */
 #define SERIAL	 16
-#define S_OF_SIG 31
+#define HALF	 31 /* octets of either number of a signature that may be any */
+#define KEY_ID	 20
+
+/* subjectKeyIdentifier, up to its octets. */
+static const uint8_t key_id_begins[] = { 0x06, 0x03, 0x55, 0x1d, 0x0e, 0x04, 0x16, 0x04, 0x14 };
 
 /* A certificate, and where in it is what each device has another of. */
 struct mould {
 	struct credential rec;
-	size_t serial, name, point, spki, spki_n;
+	size_t serial, name, point, spki, spki_n, key_id, r; /* r: of the signature */
 	struct ca ca;
 	int64_t groups[FLEET_GROUPS];
 };
@@ -40,6 +44,20 @@ static size_t place_of(const struct blob *der, struct bytes part)
 
 	bench_need(at != NULL, "finding a part of the certificate");
 	return (size_t)(at - der->p);
+}
+
+/* The signature is at the end: a sequence of two numbers. */
+static size_t place_of_r(const struct blob *der)
+{
+	for (size_t n = 68; n <= 72; n++) {
+		size_t at = der->n - n;
+		const uint8_t *p = der->p + at;
+
+		if (p[0] == 0x30 && p[1] == n - 2 && p[2] == 0x02 && p[4 + p[3]] == 0x02)
+			return at + 4 + p[3] - HALF;
+	}
+	bench_need(false, "finding the signature's numbers");
+	return 0;
 }
 
 static void make_mould(struct core *c, struct mould *m)
@@ -62,6 +80,9 @@ static void make_mould(struct core *c, struct mould *m)
 	m->spki = place_of(&m->rec.cert, BYTES(spki, (size_t)n));
 	m->spki_n = (size_t)n;
 	m->point = m->spki + m->spki_n - POINT;
+	m->key_id = place_of(&m->rec.cert, BYTES(key_id_begins, sizeof key_id_begins)) +
+		    sizeof key_id_begins;
+	m->r = place_of_r(&m->rec.cert);
 	OK(ca_load(c, "issuing", &m->ca));
 	cred_clear(&cred);
 	OPENSSL_free(spki);
@@ -159,7 +180,11 @@ static enum inro_err cast(const struct mould *m, const char *name, struct creden
 	if (e == INRO_OK)
 		e = random_fill(der + m->point, POINT);
 	if (e == INRO_OK)
-		e = random_fill(der + rec->cert.n - S_OF_SIG, S_OF_SIG);
+		e = random_fill(der + m->key_id, KEY_ID);
+	if (e == INRO_OK)
+		e = random_fill(der + m->r, HALF);
+	if (e == INRO_OK)
+		e = random_fill(der + rec->cert.n - HALF, HALF);
 	if (e == INRO_OK)
 		e = blob_set(&rec->serial, BYTES(der + m->serial, SERIAL));
 	if (e == INRO_OK)

@@ -660,6 +660,79 @@ static void test_none_and_some(void **state)
 	assert_int_equal(n, 1);
 }
 
+/* Hashes with the same beginning as far as an index has them: they are told apart, and in order. */
+static void test_hashes_alike(void **state)
+{
+	static const char *const hashes[] = { "the same twelve octets, c", "the same twelve octets, a",
+					      "the same twelve octets, b", "the same twel", "another" };
+	static const int64_t in_order[] = { 5, 4, 2, 3, 1 };
+	struct store *s = ((struct fixture *)*state)->s;
+	struct store_cond cond = { .field = "key_hash", .bytes = bytes_of(hashes[1]) };
+	struct store_query q = { .conds = &cond, .n = 1 };
+	SCOPED(credential) found = { 0 };
+	int64_t n;
+
+	OK(store_begin(s, STORE_WRITE));
+	for (size_t i = 0; i < ARRAY_LEN(hashes); i++) {
+		SCOPED(credential) c = { .tenant = 1 };
+
+		OK(blob_set(&c.key_hash, bytes_of(hashes[i])));
+		OK(store_insert(s, &c));
+	}
+	OK(store_commit(s));
+	OK(store_find(s, &q, &found));
+	assert_int_equal(found.id, 2);
+	cond = (struct store_cond) { .field = "key_hash", .op = STORE_PREFIX, .bytes = bytes_of("the same twelve") };
+	OK(store_count(s, &credential_type, &q, &n));
+	assert_int_equal(n, 3);
+	cond.op = STORE_GT;
+	cond.bytes = bytes_of(hashes[2]);
+	OK(store_count(s, &credential_type, &q, &n));
+	assert_int_equal(n, 1);
+	q = (struct store_query) { .order = "key_hash", .limit = 1 };
+	for (size_t i = 0; i < ARRAY_LEN(in_order); i++) {
+		credential_clear(&found);
+		OK(store_find(s, &q, &found));
+		assert_int_equal(found.id, in_order[i]);
+		q.after = found.id;
+		q.at.bytes = bytes_of(hashes[found.id - 1]);
+	}
+	credential_clear(&found);
+	FAILS(INRO_E_NOT_FOUND, store_find(s, &q, &found));
+}
+
+/* A certificate that is stored by a form comes back as it was, and as short as it is different. */
+static void test_certificate_by_form(void **state)
+{
+	static const char first[] = "0 a certificate that says much and then a name: device-1",
+			  second[] = "0 a certificate that says much and then a name: device-22";
+	struct store *s = ((struct fixture *)*state)->s;
+	struct cert_form form = { .tenant = 1, .ca_generation = 1 };
+	SCOPED(credential) c = { .tenant = 1 };
+	SCOPED(credential) again = { 0 };
+
+	OK(blob_set(&form.body, bytes_of(first)));
+	OK(store_begin(s, STORE_WRITE));
+	form.ca = add_ca(s, "x");
+	OK(store_insert(s, &form));
+	c.form = form.id;
+	c.form_body = form.body;
+	OK(blob_set(&c.cert, bytes_of(second)));
+	OK(store_insert(s, &c));
+	OK(store_commit(s));
+	OK(store_get(s, c.id, &again));
+	assert_true(bytes_equal(blob_bytes(&again.cert), bytes_of(second)));
+	assert_true(bytes_equal(blob_bytes(&again.form_body), bytes_of(first)));
+	OK(store_begin(s, STORE_WRITE));
+	again.state = CRED_REVOKED;
+	OK(store_update(s, &again));
+	OK(store_commit(s));
+	credential_clear(&again);
+	OK(store_get(s, c.id, &again));
+	assert_int_equal(again.state, CRED_REVOKED);
+	assert_true(bytes_equal(blob_bytes(&again.cert), bytes_of(second)));
+}
+
 static void test_bad_queries(void **state)
 {
 	struct store *s = ((struct fixture *)*state)->s;
@@ -667,12 +740,19 @@ static void test_bad_queries(void **state)
 	struct store_query q = { .conds = conds, .n = 1 };
 	SCOPED(device) d = { 0 };
 	char longest[300];
+	int64_t n;
 
 	FAILS(INRO_E_ARG, store_find(s, &q, &d));
 	conds[0] = (struct store_cond) { .field = "state", .number = DEVICE_STATE__MAX };
 	FAILS(INRO_E_ARG, store_find(s, &q, &d));
 	conds[0] = (struct store_cond) { .field = "id", .op = STORE_PREFIX };
 	FAILS(INRO_E_ARG, store_find(s, &q, &d));
+	conds[0] = (struct store_cond) { .field = "cert", .bytes = bytes_of("0") };
+	FAILS(INRO_E_ARG, store_count(s, &credential_type, &q, &n));
+	conds[0].op = STORE_SOME;
+	OK(store_count(s, &credential_type, &q, &n));
+	conds[0].field = "form_body";
+	FAILS(INRO_E_ARG, store_count(s, &credential_type, &q, &n));
 	memset(longest, 'x', sizeof longest);
 	longest[sizeof longest - 1] = 0;
 	conds[0] = (struct store_cond) { .field = "name", .op = STORE_PREFIX, .text = longest };
@@ -799,6 +879,8 @@ static const struct CMUnitTest contract[] = {
 	cmocka_unit_test_setup_teardown(test_delete, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_many_statements, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_none_and_some, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_hashes_alike, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_certificate_by_form, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_bad_queries, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_find_one, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_two_processes_lose_no_update, setup, teardown),

@@ -108,8 +108,10 @@ static enum inro_err count_state(struct core *c, const struct credential *rec, i
 
 enum inro_err cred_insert(struct core *c, struct credential *rec)
 {
-	enum inro_err e = store_insert(c->store, rec);
+	enum inro_err e = cred_take_form(c, rec);
 
+	if (e == INRO_OK)
+		e = store_insert(c->store, rec);
 	return e == INRO_OK ? count_state(c, rec, 1) : e;
 }
 
@@ -127,7 +129,9 @@ enum inro_err cred_replace(struct core *c, int64_t pending, struct credential *r
 	if (e != INRO_OK)
 		return e;
 	rec->id = pending;
-	e = store_update(c->store, rec);
+	e = cred_take_form(c, rec);
+	if (e == INRO_OK)
+		e = store_update(c->store, rec);
 	return e == INRO_OK ? count_state(c, rec, 1) : e;
 }
 

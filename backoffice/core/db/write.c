@@ -31,6 +31,7 @@ struct attempt {
 static void attempt_clear(struct attempt *a)
 {
 	free(a->open.tallying.items);
+	cert_form_clear(&a->open.form);
 	*a = (struct attempt) { 0 };
 }
 
@@ -141,6 +142,7 @@ static enum inro_err run(struct attempt *a)
 		return e;
 	a->open.tallying.n = 0;
 	a->open.tip = (struct audit_tip) { 0 };
+	cert_form_clear(&a->open.form);
 	for (struct change *m = a->first; e == INRO_OK && m; m = m->next)
 		e = one(a, m);
 	if (e == INRO_OK)
@@ -268,6 +270,7 @@ enum inro_err core_release(struct core *c)
 enum inro_err core_rollback_to(struct core *c)
 {
 	c->open.tip = c->tip_saved;
+	cert_form_clear(&c->open.form); /* it may be gone */
 	tally_back(c, c->tally_saved);
 	return store_rollback_to(c->store);
 }

@@ -101,7 +101,7 @@ static bool is_set(const struct field *f, const void *row)
 {
 	if (is_text(f))
 		return *text_of(f, row) != 0;
-	return f->kind == FIELD_BLOB ? blob_of(f, row).n != 0 : number_of(f, row) != 0;
+	return field_is_blob(f) ? blob_of(f, row).n != 0 : number_of(f, row) != 0;
 }
 
 static bool meets(const struct field *f, const struct store_cond *c, const void *row)
