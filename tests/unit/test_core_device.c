@@ -82,7 +82,7 @@ static void test_addresses(void **state)
 		{ .ip = "192.0.2.300" },	{ .ip = "192.0.2" },
 		{ .ip = "2001:db8::g" },	{ .ip = "host" },
 		{ .mac = "00:11:22:33:44" },	{ .mac = "00:11:22:33:44:5g" },
-		{ .mac = "00:11-22:33:44:55" }, { .mac = "001122334455" },
+		{ .mac = "00:11-22:33:44:55" }, { .mac = "00112233445" },
 	};
 	const struct device_fields good = { .ip = "192.0.2.7", .mac = "00:11:22:33:44:55" };
 	const struct device_fields none = { .ip = "", .mac = "" };
