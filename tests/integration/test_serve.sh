@@ -94,11 +94,11 @@ openssl req -x509 -key one.key -out new.crt -days 3 -subj /CN=new -addext subjec
 make_cert other
 cp other.crt one.crt # another key's: the old one stays
 wait_for 'another key' "$log"
-[[ $(foreign openssl s_client -connect "${https#https://}" </dev/null 2>/dev/null | openssl x509 -noout -subject) == 'subject=CN = one' ]] ||
+[[ $(foreign openssl s_client -connect "${https#https://}" </dev/null 2>/dev/null | openssl x509 -noout -subject -nameopt RFC2253) == 'subject=CN=one' ]] ||
 	fail "a wrong certificate is in use"
 mv new.crt one.crt
 wait_for 'another certificate is in use' "$log"
-[[ $(foreign openssl s_client -connect "${https#https://}" </dev/null 2>/dev/null | openssl x509 -noout -subject) == 'subject=CN = new' ]] ||
+[[ $(foreign openssl s_client -connect "${https#https://}" </dev/null 2>/dev/null | openssl x509 -noout -subject -nameopt RFC2253) == 'subject=CN=new' ]] ||
 	fail "the new certificate is not in use"
 stop_server
 

@@ -371,13 +371,16 @@ static struct module_pair make_pair(const struct family *f, CK_SESSION_HANDLE s,
 {
 	CK_MECHANISM m = { f->maker, NULL, 0 };
 	CK_ATTRIBUTE public[5] = { A_ULONG(CKA_MODULUS_BITS, size) }, private[6];
+	/* Out here: a literal's life ends with the branch that it stands in. */
+	const CK_ATTRIBUTE curve =
+		A_BYTES(CKA_EC_PARAMS, f->params[largest].p, f->params[largest].n);
+	const CK_ATTRIBUTE set = A_ULONG(CKA_PARAMETER_SET, f->sets[largest]);
 	struct module_pair p = { 0 };
 
 	if (f->params[0].p)
-	public[0] =
-		(CK_ATTRIBUTE)A_BYTES(CKA_EC_PARAMS, f->params[largest].p, f->params[largest].n);
+		public[0] = curve;
 	if (f->sets[0])
-	public[0] = (CK_ATTRIBUTE)A_ULONG(CKA_PARAMETER_SET, f->sets[largest]);
+		public[0] = set;
 	memcpy(public + 1, f->public, sizeof f->public);
 	memcpy(private, f->private, sizeof private);
 	OK(p11->C_GenerateKeyPair(s, &m, public, 1 + f->public_n, private, f->private_n, &p.public,
