@@ -201,7 +201,6 @@ static void test_another_process(void **state)
 static void test_profile_comes_and_goes(void **state)
 {
 	struct core *other = office_open(db);
-	SCOPED(profile_version) v = { 0 };
 	int64_t version;
 
 	(void)state;

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 
 #define DECIDED_AT_ONCE 16
+#define LOT_TRIES	5 /* for a database that goes away in the midst of what is read together */
 #define ID_DOMAIN "inro-request-1"
 #define ID_CHARS  65 /* hex of a SHA-256 and its NUL */
 
@@ -538,6 +539,47 @@ static void hand_out(struct batch *b)
 	}
 }
 
+/* ---- a lot ---- */
+
+/* As it was given. */
+static void row_anew(struct bulk_row *row)
+{
+	credential_clear(&row->rec);
+	free(row->why);
+	row->why = NULL;
+	row->error = INRO_OK;
+	row->again = false;
+}
+
+static enum inro_err batch_begin(struct batch *b, struct bulk_row *rows, size_t n)
+{
+	struct cred_bulk *bulk = b->bulk;
+
+	batch_clear(b);
+	*b = (struct batch) { .bulk = bulk, .works = calloc(n ? n : 1, sizeof *b->works) };
+	if (!b->works)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %zu requests", n);
+	b->n = n;
+	for (size_t i = 0; i < n; i++)
+		work_open(bulk, &rows[i], &b->works[i]);
+	return INRO_OK;
+}
+
+/* Nothing is recorded yet: who was disturbed in reading begins the lot anew. */
+static enum inro_err make_lot(struct batch *b, struct bulk_row *rows, size_t n)
+{
+	enum inro_err e = INRO_E_BUSY;
+
+	for (int tries = 0; e == INRO_E_BUSY && !b->bulk->left && tries < LOT_TRIES; tries++) {
+		for (size_t i = 0; tries && i < n; i++)
+			row_anew(&rows[i]);
+		e = batch_begin(b, rows, n);
+		if (e == INRO_OK)
+			e = make_all(b);
+	}
+	return e;
+}
+
 enum inro_err cred_bulk_issue(struct cred_bulk *b, struct bulk_row *rows, size_t n)
 {
 	SCOPED(batch) batch = { .bulk = b };
@@ -545,13 +587,8 @@ enum inro_err cred_bulk_issue(struct cred_bulk *b, struct bulk_row *rows, size_t
 
 	if (n > BULK_MAX)
 		return err_set(INRO_E_ARG, "%zu requests at once are more than %d", n, BULK_MAX);
-	batch.works = calloc(n ? n : 1, sizeof *batch.works);
-	if (!batch.works)
-		return err_set(INRO_E_NO_MEMORY, "no memory for %zu requests", n);
-	batch.n = n;
-	for (size_t i = 0; i < n; i++)
-		work_open(b, &rows[i], &batch.works[i]);
-	e = make_all(&batch);
+	b->left = false;
+	e = make_lot(&batch, rows, n);
 	if (e != INRO_OK && b->left)
 		return e;
 	if (e == INRO_OK)
