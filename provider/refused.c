@@ -101,7 +101,7 @@ void refused_add(struct prov *p, const struct refusal *of)
 	uint64_t words[WORDS];
 	unsigned at;
 
-	if (!r || !digest(p, r, of, words) || has(r, words))
+	if (!r || !of->what.n || !digest(p, r, of, words) || has(r, words))
 		return;
 	at = atomic_fetch_add(&r->written, 1) % REFUSED_MAX;
 	for (unsigned w = 0; w < WORDS; w++)

@@ -33,7 +33,8 @@ struct refusal {
 void refused_begin(struct prov *p);
 void refused_free(struct refused *r); /* NULL is fine */
 
-/* Any thread. */
+/* Any thread.  A PIN of no octets is one that is typed at the token itself: it is not remembered, as
+ * the next one that is typed may be another. */
 bool refused_has(struct prov *p, const struct refusal *of);
 void refused_add(struct prov *p, const struct refusal *of);
 
