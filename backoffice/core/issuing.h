@@ -34,8 +34,8 @@ struct issue_desk {
 	struct ca *cas; /* all of the tenant, when looked up before; NULL: asked for each */
 	size_t cas_n;
 	int64_t now;	  /* when it is issued: issue_now() */
-	int64_t newest;	  /* credential when `cas` was read */
-	bool keys_stand;  /* in the transaction: none is newer */
+	int64_t moment;	  /* when `cas` was read: key_use_moment() */
+	bool keys_stand;  /* in the transaction: it is that still */
 	unsigned verify_each; /* every so many new signatures one is verified; 0: every one */
 	unsigned signatures;  /* so far */
 	struct desk_policy {

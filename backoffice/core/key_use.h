@@ -27,8 +27,8 @@ MUST_CHECK enum inro_err key_use_trusted(struct core *c, struct bytes hash);
 /* INRO_E_POLICY says which certificate is in the way. */
 MUST_CHECK enum inro_err key_use_check(struct core *c, const struct key_claim *k);
 
-/* The id of the newest credential, 0: there is none.  While it stays the same, a check that was
- * made holds. */
-MUST_CHECK enum inro_err key_use_newest(struct core *c, int64_t *ret);
+/* How many events the audit has.  While that stays the same nothing on record has changed, and a check
+ * that was made holds. */
+MUST_CHECK enum inro_err key_use_moment(struct core *c, int64_t *ret);
 
 #endif

@@ -58,7 +58,7 @@ static size_t find_word(const char *text, size_t *ret_n)
 		size_t n;
 
 		if (words[i][0] != text[0] || words[i][1] != text[1] ||
-		    (words[i][2] && words[i][3] != text[3]))
+		    (words[i][2] && (!text[2] || words[i][3] != text[3])))
 			continue;
 		n = strlen(words[i]);
 		if (n > best_n && strncmp(words[i], text, n) == 0) {

@@ -145,7 +145,7 @@ struct device_group {
 	int64_t parent;	    /* 0: none */
 	char *path;	    /* names from the top, "plant/line1" */
 	char *policy;	    /* a JSON object; what it does not say, its parent's does */
-	int64_t deleted_ms; /* 0: it is not; a deleted one's path ends in that time */
+	int64_t deleted_ms; /* 0: it is not; a deleted one's path ends in that and its id */
 	int64_t created_ms, updated_ms;
 };
 

@@ -209,7 +209,7 @@ static enum inro_err look(struct store *s)
 	e = load_stamp(s, &row);
 	if (e != INRO_OK)
 		return e;
-	now = row.id ? text_or_empty(row.value) : "-";
+	now = text_or_empty(row.value); /* none yet: nothing would tell of a change */
 	k->looked = true;
 	k->off = !*now || strlen(now) >= STAMP_ROOM;
 	if (!k->off && strcmp(now, k->stamp) != 0) {

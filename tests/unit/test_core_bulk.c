@@ -460,6 +460,45 @@ static void test_ended_in_the_middle(void **state)
 	assert_done(c, 0, N, false);
 }
 
+static enum inro_err compromise(void *arg)
+{
+	const struct cred_revocation why = { .reason = "keyCompromise" };
+	struct core *other;
+	SCOPED(cred) gone = { 0 };
+
+	if (!*(const char *)arg)
+		return INRO_OK;
+	other = office_open(office_db);
+	OK(cred_revoke(other, arg, &why, &gone));
+	core_close(other);
+	*(char *)arg = '\0';
+	return INRO_OK;
+}
+
+/* A key that was good when that was decided, and is not when its certificate is recorded. */
+static void test_compromised_meanwhile(void **state)
+{
+	struct core *c = *state;
+	const struct cred_request r = { .ca = "issuing",
+					.profile = "tls-client",
+					.csr = buf_bytes(&csrs[1]) };
+	char ref[32];
+	const struct bulk_order o = {
+		.ca = "issuing", .profile = "tls-client", .goes_on = compromise, .arg = ref
+	};
+	AUTO(cred_bulk_close_ptr) struct cred_bulk *bulk = NULL;
+	SCOPED(cred) first = { 0 };
+
+	OK(cred_issue(c, &r, &first));
+	snprintf(ref, sizeof ref, "id:%lld", (long long)first.rec.id);
+	bulk_row_clear(&rows[0]);
+	rows[0] = (struct bulk_row) { .csr = buf_bytes(&csrs[1]) };
+	OK(cred_bulk_open(c, &o, &bulk));
+	OK(cred_bulk_issue(bulk, rows, 1));
+	FAILS(INRO_E_POLICY, rows[0].error);
+	assert_non_null(strstr(rows[0].why, "revoked"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -467,6 +506,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_policies_of_groups, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_ended_in_the_middle, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_compromised_meanwhile, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_mixed, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_twice_in_a_new_second, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_a_device_that_is_disabled_meanwhile, setup,

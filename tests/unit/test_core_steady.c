@@ -239,6 +239,25 @@ static void test_not_there(void **state)
 	core_close(other);
 }
 
+/* An older program's database: until there is a stamp nothing is kept. */
+static void test_no_stamp_yet(void **state)
+{
+	SCOPED(device_group) g = { 0 };
+	SCOPED(device_group) again = { 0 };
+	SCOPED(core_view) view = { 0 };
+
+	(void)state;
+	(void)office_ask(db, "DELETE FROM setting WHERE name = 'stamp'");
+	OK(core_view(c, &view));
+	OK(group_get(c, "line", &g));
+	core_view_end(c);
+	(void)office_ask(db, "UPDATE device_group SET policy = '{\"renew_days\":3}' WHERE path = 'line'");
+	OK(core_view(c, &view));
+	OK(group_get(c, "line", &again));
+	assert_string_not_equal(text_or_empty(g.policy), text_or_empty(again.policy));
+	core_view_end(c);
+}
+
 static enum inro_err change_and_fail(struct core *by, void *arg)
 {
 	SCOPED(device_group) g = { 0 };
@@ -348,6 +367,7 @@ int main(void)
 		T(test_another_process),
 		T(test_profile_comes_and_goes),
 		T(test_not_there),
+		T(test_no_stamp_yet),
 		T(test_undone),
 		T(test_stamp),
 		T(test_passes),

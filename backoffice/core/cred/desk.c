@@ -142,14 +142,14 @@ enum inro_err desk_open(struct core *c, const struct issuing *in, struct issue_d
 enum inro_err desk_recheck(struct core *c, struct issue_desk *d)
 {
 	SCOPED(ca) now = { 0 };
-	int64_t newest = 0;
+	int64_t moment = 0;
 	enum inro_err e = profile_recheck(c, &d->profile);
 
 	if (e == INRO_OK)
 		e = issue_now_keep(c, d->now);
 	if (e == INRO_OK && d->cas)
-		e = key_use_newest(c, &newest);
-	d->keys_stand = d->cas && newest == d->newest;
+		e = key_use_moment(c, &moment);
+	d->keys_stand = d->cas && e == INRO_OK && moment == d->moment;
 	if (e != INRO_OK || !d->ca || d->answers)
 		return e;
 	e = store_get(c->store, d->ca->id, &now);

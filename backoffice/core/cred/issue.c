@@ -232,7 +232,7 @@ enum inro_err desk_read_cas(struct core *c, struct issue_desk *d)
 	d->cas = items;
 	d->cas_n = n;
 	e = issue_now(c, &d->now);
-	return e == INRO_OK ? key_use_newest(c, &d->newest) : e;
+	return e == INRO_OK ? key_use_moment(c, &d->moment) : e;
 }
 
 struct bytes making_key(const struct making *j)

@@ -86,15 +86,11 @@ enum inro_err key_use_trusted(struct core *c, struct bytes hash)
 	return key_use_check(c, &claim);
 }
 
-enum inro_err key_use_newest(struct core *c, int64_t *ret)
+enum inro_err key_use_moment(struct core *c, int64_t *ret)
 {
-	const struct store_query q = { .limit = 1, .backward = true };
-	struct key_use newest = { 0 };
-	enum inro_err e = store_find_row(c->store, &key_use_type, &q, &newest);
+	SCOPED(audit_head) head = { 0 };
+	enum inro_err e = store_get(c->store, 1, &head);
 
-	if (e != INRO_OK && e != INRO_E_NOT_FOUND)
-		return e;
-	*ret = newest.id;
-	record_clear(&key_use_type, &newest);
-	return INRO_OK;
+	*ret = head.count;
+	return e;
 }
