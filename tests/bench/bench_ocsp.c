@@ -63,7 +63,7 @@ static void fill(void)
 			    "subject, key_uri, serial, fingerprint, cert, not_before, not_after, "
 			    "reason, fails, ca_generation, created_ms, updated_ms) SELECT 1, "
 			    "'certificate', 'active', ca.id, 'tls-client', 'CN=x', '', "
-			    "CAST(printf('%%016d', i) AS BLOB), CAST(printf('%%032d', i) AS BLOB), "
+			    "CAST(printf('%%016d', i) AS BLOB), CAST(printf('%%012d%%020d', i, 0) AS BLOB), "
 			    "zeroblob(400), 1700000000, 4000000000, 0, 0, 1, 0, 0 FROM n, ca WHERE "
 			    "ca.name = 'issuing'",
 			    certificates) > 0,

@@ -47,8 +47,10 @@ static EVP_PKEY *make(OSSL_LIB_CTX *libctx, const char *uri)
 static void *sign_some(void *arg)
 {
 	for (int i = 0; i < 20; i++)
-		if (!token_keys_sign(NULL, arg))
+		if (!token_keys_sign(NULL, arg)) {
+			ERR_print_errors_fp(stderr); /* a thread's own */
 			return arg;
+		}
 	return NULL;
 }
 
