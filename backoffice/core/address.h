@@ -15,7 +15,8 @@ typedef bool address_form_fn(const char *s, char ret[static ADDRESS_MAX]);
 /* IPv4 with dots, IPv6 as inet_ntop() writes it. */
 bool address_ip(const char *s, char ret[static ADDRESS_MAX]);
 /* Where who has this address counts: a host of IPv6 has a /64 (RFC 6177) and as many addresses in it
- * as it likes, so it is that, "2001:db8:0:1::/64"; else the address.  What is none stays as it is. */
+ * as it likes, so it is that, "2001:db8:0:1::/64"; an IPv4 address in it, mapped or by NAT64
+ * (64:ff9b::/96), is that one; else the address.  What is none stays as it is. */
 void address_network(const char *s, char ret[static ADDRESS_MAX]);
 /* Six pairs of hex digits, all with ':', all with '-' or with nothing between them, or as "0011.2233.4455". */
 bool address_mac(const char *s, char ret[static ADDRESS_MAX]);

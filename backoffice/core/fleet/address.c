@@ -20,6 +20,14 @@ bool address_ip(const char *s, char ret[static ADDRESS_MAX])
 	return false;
 }
 
+/* An IPv4 address in an IPv6 one: mapped, or by NAT64 (RFC 6052, 64:ff9b::/96). */
+static bool has_ipv4(const struct in6_addr *a)
+{
+	static const unsigned char nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
+
+	return IN6_IS_ADDR_V4MAPPED(a) || memcmp(a->s6_addr, nat64, sizeof nat64) == 0;
+}
+
 void address_network(const char *s, char ret[static ADDRESS_MAX])
 {
 	struct in6_addr bits;
@@ -28,7 +36,7 @@ void address_network(const char *s, char ret[static ADDRESS_MAX])
 	snprintf(ret, ADDRESS_MAX, "%s", s);
 	if (inet_pton(AF_INET6, s, &bits) != 1)
 		return;
-	if (IN6_IS_ADDR_V4MAPPED(&bits)) {
+	if (has_ipv4(&bits)) {
 		inet_ntop(AF_INET, bits.s6_addr + 12, ret, ADDRESS_MAX);
 		return;
 	}
