@@ -115,6 +115,8 @@ static void start_round(struct watch *w)
 {
 	enum inro_err e;
 
+	if (w->ends)
+		return;
 	if (w->worker) {
 		w->again = true;
 		return;
@@ -139,7 +141,7 @@ static void reap(struct watch *w)
 		return;
 	w->worker = 0;
 	plan_next(w, WIFEXITED(status) && WEXITSTATUS(status) < 2);
-	if (w->again && !w->ends) {
+	if (w->again) {
 		w->again = false;
 		start_round(w);
 	}
@@ -223,7 +225,7 @@ static void turn(struct watch *w)
 	wish = door_serve(&w->door, &w->s);
 	if (wish == DOOR_RENEW)
 		w->renew = true;
-	if (wish != DOOR_NOTHING && !w->ends)
+	if (wish != DOOR_NOTHING)
 		start_round(w);
 }
 
@@ -236,7 +238,8 @@ static void watch_clear(struct watch *w)
 	close_fd(&w->clock_set);
 }
 
-/* The round at work may end by itself, but the end is not put off by one that hangs. */
+/* The round at work may end by itself, but the end is not put off by one that hangs, nor by one that the kernel
+ * does not let go of. */
 static void end_well(struct watch *w)
 {
 	struct pollfd polls[] = { { .fd = w->signals, .events = POLLIN },
@@ -247,8 +250,10 @@ static void end_well(struct watch *w)
 	while (w->worker) {
 		(void)poll(polls, ARRAY_LEN(polls), -1);
 		on_signals(w);
-		if (w->worker && fired(w->timer))
+		if (w->worker && fired(w->timer)) {
 			kill(w->worker, SIGKILL);
+			return;
+		}
 	}
 }
 
