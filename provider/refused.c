@@ -1,18 +1,24 @@
 /* refused - see refused.h. */
 #include "provider/refused.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "base/secret.h"
 #include "provider/prov.h"
 
-#define WORDS 4 /* of a SHA-256 */
+#define WORDS	     4 /* of a SHA-256 */
+#define WAIT_SECONDS 10
 
 /* A page that forked children share.  An entry that is being written is like no other. */
 struct refused {
 	uint8_t salt[32];
+	pthread_mutex_t turn;
+	bool has_turns;
 	atomic_uint written;
 	struct {
 		_Atomic uint64_t words[WORDS];
@@ -20,6 +26,21 @@ struct refused {
 };
 
 _Static_assert(sizeof(struct refused) <= 4096, "one page");
+
+/* Robust: who ends in the midst of a try does not keep the others from theirs. */
+static bool make_turns(pthread_mutex_t *m)
+{
+	pthread_mutexattr_t a;
+	bool ok;
+
+	if (pthread_mutexattr_init(&a) != 0)
+		return false;
+	ok = pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED) == 0 &&
+	     pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST) == 0 &&
+	     pthread_mutex_init(m, &a) == 0;
+	(void)pthread_mutexattr_destroy(&a);
+	return ok;
+}
 
 static struct refused *refused_new(void)
 {
@@ -29,6 +50,8 @@ static struct refused *refused_new(void)
 	if (r == MAP_FAILED)
 		return NULL;
 	(void)madvise(r, sizeof *r, MADV_DONTDUMP);
+	(void)mlock(r, sizeof *r);
+	r->has_turns = make_turns(&r->turn);
 	if (random_fill(r->salt, sizeof r->salt) == INRO_OK)
 		return r;
 	refused_free(r);
@@ -106,4 +129,27 @@ void refused_add(struct prov *p, const struct refusal *of)
 	at = atomic_fetch_add(&r->written, 1) % REFUSED_MAX;
 	for (unsigned w = 0; w < WORDS; w++)
 		atomic_store(&r->entries[at].words[w], words[w]);
+}
+
+bool refused_turn(struct prov *p, const struct refusal *of)
+{
+	struct refused *r = atomic_load(&p->refused);
+	struct timespec until;
+	int rc;
+
+	if (!r || !r->has_turns || !of->what.n || clock_gettime(CLOCK_REALTIME, &until) != 0)
+		return false;
+	until.tv_sec += WAIT_SECONDS;
+	rc = pthread_mutex_timedlock(&r->turn, &until);
+	if (rc == EOWNERDEAD)
+		rc = pthread_mutex_consistent(&r->turn);
+	return rc == 0;
+}
+
+void refused_turn_over(struct prov *p, bool turn)
+{
+	struct refused *r = atomic_load(&p->refused);
+
+	if (r && turn)
+		(void)pthread_mutex_unlock(&r->turn);
 }

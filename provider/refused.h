@@ -2,7 +2,8 @@
  * refused - what tokens have refused, PINs and key files, so that nothing is tried a second time.
  *
  * 1. A process and all that it forks remember together: the workers of a daemon whose PIN is wrong
- *    cost the token one try, not one each.
+ *    cost the token one try, not one each, also when all of them try at the same moment: who is to
+ *    try takes a turn before it asks whether that was refused, and gives it back once it knows.
  * 2. What was refused is remembered, however many others were refused since; only after REFUSED_MAX
  *    of them the oldest is forgotten, which is more than a token takes.
  * 3. Kept are digests under a salt, in memory that no core dump has.
@@ -37,5 +38,10 @@ void refused_free(struct refused *r); /* NULL is fine */
  * the next one that is typed may be another. */
 bool refused_has(struct prov *p, const struct refusal *of);
 void refused_add(struct prov *p, const struct refusal *of);
+
+/* One at a time, of all threads and processes; to be given back by the thread that took it, with what
+ * came back.  false: there are none, or somebody has it for ten seconds by now; it goes on without. */
+bool refused_turn(struct prov *p, const struct refusal *of);
+void refused_turn_over(struct prov *p, bool turn);
 
 #endif

@@ -38,22 +38,32 @@ void token_note_refused_file(const struct seat *s, struct bytes what)
 	refused_add(s->pool->token->prov, &r);
 }
 
-/* With the pool's login lock held. */
-static enum inro_err try_pin(const struct token *t, struct seat *s, CK_USER_TYPE user,
-			     const struct secret *pin)
+static enum inro_err try_in_turn(const struct token *t, struct seat *s, CK_USER_TYPE user,
+				 const struct refusal *it)
 {
-	const struct refusal it = refusal_by(t, REFUSED_PIN, secret_bytes(pin));
 	enum inro_err e;
 
-	if (refused_has(t->prov, &it))
+	if (refused_has(t->prov, it))
 		return err_set(
 			INRO_E_PIN_WRONG,
 			"token '%s' refused this PIN before; it was not tried again, so that "
 			"the token does not lock: correct the PIN and start the program anew",
 			t->about.label);
-	e = ck_login(s->m, s->session, user, secret_bytes(pin));
+	e = ck_login(s->m, s->session, user, it->what);
 	if (e == INRO_E_PIN_WRONG)
-		refused_add(t->prov, &it);
+		refused_add(t->prov, it);
+	return e;
+}
+
+/* With the pool's login lock held. */
+static enum inro_err try_pin(const struct token *t, struct seat *s, CK_USER_TYPE user,
+			     const struct secret *pin)
+{
+	const struct refusal it = refusal_by(t, REFUSED_PIN, secret_bytes(pin));
+	bool turn = refused_turn(t->prov, &it);
+	enum inro_err e = try_in_turn(t, s, user, &it);
+
+	refused_turn_over(t->prov, turn);
 	return e;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -171,6 +172,59 @@ static void refused_to_children(void **state)
 	EVP_PKEY_free(key);
 }
 
+#define AT_ONCE 6
+
+struct start {
+	EVP_PKEY *key;
+	int gate[2];
+};
+
+/* All of them are let go by the end of the pipe that none has any more. */
+static int sign_when_let(void *varg)
+{
+	struct start *s = varg;
+	char end;
+
+	close(s->gate[1]);
+	return read(s->gate[0], &end, 1) == 0 ? sign_in_child(s->key) : 2;
+}
+
+static void begin_child(struct start *s, pid_t *ret)
+{
+	*ret = fork();
+	assert_true(*ret >= 0);
+	if (*ret == 0)
+		_exit(sign_when_let(s));
+}
+
+/* The workers are all at it at once: still one try. */
+static void refused_to_children_at_once(void **state)
+{
+	const char *path = scratch_file("pin", TOKEN_KEYS_PIN "\n", strlen(TOKEN_KEYS_PIN) + 1);
+	CK_ULONG tries = token_keys_tries_left();
+	struct start s;
+	pid_t pids[AT_ONCE];
+	char uri[4300];
+	int status;
+
+	(void)state;
+	snprintf(uri, sizeof uri, EC "?pin-source=file:%s", path);
+	s.key = load(uri);
+	assert_non_null(s.key);
+	scratch_file("pin", "wrong-5\n", 8);
+	assert_int_equal(pipe(s.gate), 0);
+	for (int i = 0; i < AT_ONCE; i++)
+		begin_child(&s, &pids[i]);
+	close(s.gate[0]);
+	close(s.gate[1]);
+	for (int i = 0; i < AT_ONCE; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	}
+	assert_int_equal(token_keys_tries_left(), tries - 1);
+	EVP_PKEY_free(s.key);
+}
+
 static void no_answer(void **state)
 {
 	CK_ULONG tries = token_keys_tries_left();
@@ -282,6 +336,7 @@ int main(void)
 		TEST(asked_once_a_login),    TEST(not_asked_where_a_pin_is_given),
 		TEST(a_refused_answer),	     TEST(no_answer),
 		TEST(refused_in_turns),	     TEST(refused_to_children),
+		TEST(refused_to_children_at_once),
 		TEST(places_that_are_wrong), TEST(protected_path),
 	};
 
