@@ -13,6 +13,7 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/enrol.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/job.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/provision.h"
 #include "backoffice/pki/alg.h"
@@ -158,23 +159,23 @@ static void test_no_other_way(void **state)
 		.device = "dev-1", .token = "line", .ca = "issuing", .profile = "bound"
 	};
 	struct cred_request r = { .ca = "issuing", .profile = "bound", .device = "dev-1" };
+	const struct job_arg args[] = { { "ca", "issuing" }, { "profile", "bound" } };
+	const struct job_order order_job = { "issue", args, ARRAY_LEN(args) };
 	size_t keys = office_count("line", CKO_PRIVATE_KEY);
 	AUTO(cred_bulk_close_ptr) struct cred_bulk *bulk = NULL;
-	struct bulk_row row = { .device = "dev-1" };
+	SCOPED(job) job = { 0 };
 	SCOPED(provision_result) out = { 0 };
 	SCOPED(secret) key = { 0 };
 	SCOPED(proof) p = { 0 };
 	SCOPED(cred) cred = { 0 };
 
 	prove(office_ec, &p);
-	r.csr = row.csr = buf_bytes(&p.csr);
+	r.csr = buf_bytes(&p.csr);
 	refused(cred_issue(c, &r, &cred));
 	r.device = NULL;
 	refused(cred_issue(c, &r, &cred));
-	OK(cred_bulk_open(c, &order, &bulk));
-	OK(cred_bulk_issue(bulk, &row, 1));
-	assert_int_equal(row.error, INRO_E_ACCESS);
-	bulk_row_clear(&row);
+	refused(cred_bulk_open(c, &order, &bulk));
+	refused(job_start(c, &order_job, &job));
 	r = (struct cred_request) { .ca = "issuing", .profile = "bound", .device = "dev-1" };
 	refused(cred_issue_central(c, &r, &(struct cred_central) { 0 }, &key, &cred));
 	refused(device_provision(c, &plan, &out));

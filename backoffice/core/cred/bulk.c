@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "backoffice/core/approval.h"
+#include "backoffice/core/attested.h"
 #include "backoffice/core/authority.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/issuing.h"
@@ -113,6 +114,8 @@ static enum inro_err open_desk(struct cred_bulk *b, const struct bulk_order *o)
 	if (e == INRO_OK)
 		e = desk_open(b->c, &in, &b->desk);
 	/* What the profile says holds for each of them, before the CA's PIN is asked for. */
+	if (e == INRO_OK)
+		e = attested_refuse(&b->desk.profile);
 	if (e == INRO_OK && b->desk.profile.approve)
 		e = approval_refuse(b->c, &b->desk, 0);
 	if (e == INRO_OK)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backoffice/core/approval.h"
+#include "backoffice/core/attested.h"
 #include "backoffice/core/authority.h"
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/folder.h"
@@ -39,6 +40,8 @@ static enum inro_err check_desk(const struct job_run *r, unsigned days)
 
 	if (e == INRO_OK)
 		e = desk_open(r->c, &in, &desk);
+	if (e == INRO_OK)
+		e = attested_refuse(&desk.profile);
 	return e == INRO_OK && desk.profile.approve ? approval_refuse(r->c, &desk, 0) : e;
 }
 
