@@ -33,11 +33,12 @@ psk=$(jq -r .psk one.json)
 
 # ---- every other way is refused, and told which one there is ----
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout soft.key -subj /CN=dev-1 -out soft.csr 2>/dev/null
+label=root.tpm-client
 est_ask() { # FUNCTION ARG ...: the status
 	local what=$1
 	shift
 	openssl req -in soft.csr -outform DER | base64 | status_of "$@" -H 'Content-Type: application/pkcs10' \
-		-H 'Content-Transfer-Encoding: base64' --data-binary @- "$https/.well-known/est/root.tpm-client/$what"
+		-H 'Content-Transfer-Encoding: base64' --data-binary @- "$https/.well-known/est/$label/$what"
 }
 told() { has 'attestation = always' "$T/body" || fail "$1 says: $(cat "$T/body")"; }
 [[ $(est_ask simpleenroll -u "dev-1:$psk") == 403 ]] || fail "EST: $(cat "$T/body")"
@@ -51,6 +52,21 @@ must inro device update dev-1 --anchor serial:x:17 >/dev/null
 refused 1 'answers 401' inro agent once --config "$T/agent.conf"
 must inro device update dev-1 --anchor "$anchor" --anchor-store hardware >/dev/null
 [[ $(inro cert list --json | jq '[.[] | select(.profile == "tpm-client")] | length') == 0 ]] || fail "a certificate by another way"
+
+# ---- nor by another profile, where the policy of the group names this one ----
+must inro group add tpm --policy '{"profile": "tpm-client"}' >/dev/null
+must inro device update dev-1 --group tpm >/dev/null
+label=root.tls-client
+for what in simpleenroll serverkeygen; do
+	[[ $(est_ask $what -u "dev-1:$psk") == 403 ]] || fail "EST $what by another profile: $(cat "$T/body")"
+	has "by profile 'tpm-client' alone" "$T/body" || fail "EST $what says: $(cat "$T/body")"
+done
+for what in cacerts csrattrs; do
+	[[ $(status_of -u "dev-1:$psk" "$https/.well-known/est/$label/$what") == 200 ]] || fail "no $what: $(cat "$T/body")"
+done
+! openssl cmp -cmd ir -server "${http#http://}" -path .well-known/cmp/p/root.tls-client -ref dev-1 -secret "pass:$psk" -newkey soft.key \
+	-subject /CN=dev-1 -certout soft.pem >"$T/body" 2>&1 || fail "a certificate by CMP and another profile"
+has "by profile 'tpm-client' alone" "$T/body" || fail "CMP says: $(cat "$T/body")"
 
 # ---- by the TPM: the first, and a successor with another key ----
 must agent once >/dev/null

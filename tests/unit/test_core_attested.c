@@ -242,6 +242,60 @@ static void test_approved(void **state)
 	core_close(other);
 }
 
+static void bound_alone(enum inro_err e)
+{
+	assert_int_equal(e, INRO_E_ACCESS);
+	assert_non_null(strstr(err_detail(e), "by profile 'bound' alone"));
+}
+
+/* A group whose policy names such a profile: its devices get nothing for other keys by another one's label. */
+static void test_no_other_label(void **state)
+{
+	struct core *c = *state;
+	SCOPED(device_group) g = { 0 };
+	SCOPED(proof) p = { 0 };
+	SCOPED(proof) next = { 0 };
+	SCOPED(cred) first = { 0 };
+	SCOPED(cred) second = { 0 };
+	SCOPED(enrol_given) given = { 0 };
+	SCOPED(device) moved = { 0 };
+	const struct device_fields in_line = { .group = "line" };
+	SCOPED(cred) third = { 0 };
+	SCOPED(proof) last = { 0 };
+	struct cred_renewal r = { 0 };
+	struct label tls, any;
+	struct enrol in;
+	char ref[24];
+
+	prove(office_ec, &p);
+	prove(office_ec, &next);
+	in = with(&p);
+	in.label = &tls;
+	in.attested = BYTES_NONE;
+	OK(label_for(c, "issuing.tls-client", &dev, &tls));
+	OK(enrol_issue(c, &in, &first)); /* no policy says otherwise yet */
+	OK(group_add(c, "line", "{\"profile\": \"bound\"}", &g));
+	OK(device_update(c, "dev-1", &in_line, &moved));
+	in.device = &moved;
+	in.csr = buf_bytes(&next.csr);
+	bound_alone(enrol_issue(c, &in, &second));
+	bound_alone(enrol_generate(c, &in, &given));
+	bound_alone(enrol_renew(c, &in, blob_bytes(&first.rec.cert), &second));
+	OK(label_for(c, "issuing", &moved, &any));
+	in.label = &any;
+	bound_alone(enrol_renew(c, &in, blob_bytes(&first.rec.cert), &second));
+	in.attested = BYTES(p.key, 31); /* what is no key's digest */
+	bound_alone(enrol_renew(c, &in, blob_bytes(&first.rec.cert), &second));
+	snprintf(ref, sizeof ref, "id:%lld", (long long)first.rec.id);
+	r.csr = in.csr;
+	OK(cred_renew(c, ref, &r, &second)); /* by an operator */
+	prove(office_ec, &last);
+	in = with(&last);
+	in.label = &any;
+	in.device = &moved;
+	OK(enrol_renew(c, &in, blob_bytes(&second.rec.cert), &third)); /* vouched for */
+}
+
 static void test_not_for_cas(void **state)
 {
 	static const char text[] = "[profile]\nname = bound-ca\n[validity]\nperiod = 9d\n[key]\ntypes = ec-p256\n"
@@ -258,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_first),	   T(test_renewed),  T(test_no_other_way), T(test_profile_that_changed),
 		T(test_approved), T(test_not_for_cas),
+		T(test_no_other_label),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);

@@ -67,6 +67,35 @@ enum inro_err asked_check(struct core *c, const struct device *d, const struct c
 	return e;
 }
 
+static enum inro_err is_bound(struct core *c, const char *profile)
+{
+	SCOPED(profile) p = { 0 };
+	enum inro_err e = profile_load(c, profile, &p);
+
+	if (e == INRO_OK && p.attested)
+		e = err_set(INRO_E_ACCESS,
+			    "devices of this group get certificates by profile '%s' alone: their keys are "
+			    "attested",
+			    profile);
+	return e;
+}
+
+enum inro_err asked_profile(struct core *c, const struct enrol *in, const struct csr *csr,
+			    const char *profile)
+{
+	SCOPED(policy) p = { 0 };
+	uint8_t key[PKI_DIGEST_MAX];
+	enum inro_err e = pki_digest(PKI_SHA256, csr->key.spki, key);
+
+	if (e == INRO_OK && bytes_equal(in->attested, BYTES(key, pki_hash_octets(PKI_SHA256))))
+		return INRO_OK;
+	if (e == INRO_OK)
+		e = policy_of_device(c, in->device, &p);
+	if (e != INRO_OK || !p.profile || strcmp(p.profile, text_or_empty(profile)) == 0)
+		return e;
+	return is_bound(c, p.profile);
+}
+
 enum inro_err asked_read(struct core *c, const struct enrol *in, struct csr *ret)
 {
 	SCOPED(csr) csr = { 0 };
@@ -74,6 +103,8 @@ enum inro_err asked_read(struct core *c, const struct enrol *in, struct csr *ret
 
 	if (e == INRO_OK)
 		e = asked_check(c, in->device, &csr);
+	if (e == INRO_OK)
+		e = asked_profile(c, in, &csr, in->label->profile);
 	if (e != INRO_OK)
 		return e;
 	*ret = csr;
@@ -268,6 +299,8 @@ enum inro_err enrol_renew(struct core *c, const struct enrol *in, struct bytes o
 
 	if (e == INRO_OK)
 		e = old_of(c, in, old_der, &old);
+	if (e == INRO_OK)
+		e = asked_profile(c, in, &csr, old.rec.profile);
 	if (e == INRO_OK)
 		e = same_names(&csr, &old);
 	if (e == INRO_OK)
