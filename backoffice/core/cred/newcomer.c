@@ -27,7 +27,7 @@ static enum inro_err is_new(struct core *c, const char *id)
 enum inro_err newcomer_draft(struct core *c, struct making *j)
 {
 	const char *id = j->in->request->device;
-	SCOPED(device) d = { .id = NOT_YET, .tenant = c->tenant, .state = DEVICE_REGISTERED };
+	SCOPED(device) d = { .tenant = c->tenant, .state = DEVICE_REGISTERED };
 	enum inro_err e = is_new(c, id);
 
 	if (e == INRO_OK)
@@ -36,6 +36,7 @@ enum inro_err newcomer_draft(struct core *c, struct making *j)
 		e = device_set_fields(c, &d, j->in->newcomer->fields);
 	if (e != INRO_OK)
 		return e;
+	d.id = NOT_YET; /* behind the fields: one with a number is asked for where it was, too */
 	device_clear(&j->device);
 	j->device = d;
 	d = (struct device) { 0 };
