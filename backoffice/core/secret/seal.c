@@ -285,8 +285,10 @@ static enum inro_err set_work(struct core *c, void *arg)
 			    before);
 	if (e == INRO_OK)
 		e = number_of(c, s->uri, &number, &fresh);
-	if (e != INRO_OK || (before && strcmp(before, s->uri) == 0))
+	if (e != INRO_OK)
 		return e;
+	if (before && strcmp(before, s->uri) == 0)
+		return mark_named(c, s);
 	number_name(number, name);
 	if (fresh)
 		e = setting_set(c, name, s->uri);
@@ -454,12 +456,15 @@ static enum inro_err is_unnamed(struct core *c, bool *ret)
 static enum inro_err open_unasked(struct core *c)
 {
 	AUTO(free_chars) char *uri = NULL;
+	struct token_secret *key;
 	enum inro_err e;
 
 	if (!c->pin_known)
 		return err_set(INRO_E_PIN_MISSING, "no PIN is at hand");
 	e = seal_key_uri(c, &uri);
-	return e == INRO_OK ? open_gently(c, uri) : e;
+	if (e == INRO_OK)
+		e = open_gently(c, uri);
+	return e == INRO_OK ? core_secret_key(c, uri, &key) : e;
 }
 
 enum inro_err seal_ready(struct core *c, bool *ret, char why[static SEAL_WHY])
