@@ -7,6 +7,7 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/where.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "tools/office.h"
 
 #define LIST_MAX ((size_t)64 << 20)
@@ -102,14 +103,26 @@ static enum inro_err do_file(struct many *m, const char *path)
 	return e;
 }
 
+/* Also what was done before an error ended the rest: it is on record, and may not be told again. */
+static enum inro_err write_lines(const struct many *m, const char *out, enum inro_err e)
+{
+	if (!e)
+		return file_write(out, 0600, buf_bytes(&m->lines));
+	if (m->done && !buf_err(&m->lines)) {
+		SCOPED(err_kept) kept = err_keep();
+		if (file_write(out, 0600, buf_bytes(&m->lines)))
+			log_debug("many: what was done is not in the file");
+	}
+	return e;
+}
+
 enum inro_err many_run(struct many *m, const struct call *c)
 {
 	const char *list = call_opt(c, "devices"), *out = call_opt(c, "out");
 	enum inro_err e = file_check_target(out);
 	if (!e)
 		e = list ? do_file(m, list) : do_search(m, call_opt(c, "where"));
-	if (!e)
-		e = file_write(out, 0600, buf_bytes(&m->lines));
+	e = write_lines(m, out, e);
 	buf_clear(&m->lines);
 	return e;
 }

@@ -1,6 +1,8 @@
 /* noun_psk - the pre-shared key that goes with a device's id. */
 #include "backoffice/core/psk.h"
 
+#include <sys/stat.h>
+
 #include "backoffice/pki/verifier.h"
 #include "tools/many.h"
 #include "tools/nouns.h"
@@ -155,6 +157,16 @@ static enum inro_err hand_out_one(struct many *m, const char *device)
 	return many_ends(e) ? e : INRO_OK;
 }
 
+/* Keys that are kept as a hash are in such a file only: none is written over. */
+static enum inro_err hand_out_check(const struct call *c)
+{
+	struct stat st;
+	enum inro_err e = many_check(c);
+	if (!e && stat(call_opt(c, "out"), &st) == 0 && S_ISREG(st.st_mode))
+		e = err_set(INRO_E_EXISTS, "there is a file '%s' already; name another, or move it away", call_opt(c, "out"));
+	return e;
+}
+
 static enum inro_err psk_hand_out_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -231,7 +243,7 @@ const struct cmd_verb psk_verbs[] = {
 			 .required = true,
 			 .help = "the file, JSON lines; only its owner can read it" }),
 	  .shared = { pin_user_opts },
-	  .check = many_check,
+	  .check = hand_out_check,
 	  .run = psk_hand_out_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,

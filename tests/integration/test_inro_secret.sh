@@ -203,6 +203,7 @@ for ((i = 1; i <= 41; i++)); do must inro device delete "wrong-$i" >/dev/null; d
 
 # Many at once: who has none gets one; a second run tells the same; a hash can't be told.
 must inro device add dev-4 --no-psk
+rm -f psks.jsonl
 inro psk hand-out --all --out psks.jsonl --json >said || fail "$(cat said)"
 [[ $(value keys <said) == 2 && $(value failed <said) == 2 && $(stat -c %a psks.jsonl) == 600 ]] || fail "$(cat said psks.jsonl)"
 has '"device":"dev-3","made":false,.*"psk":"'"$(value psk <sealed.json)" psks.jsonl || fail "$(cat psks.jsonl)"
@@ -213,3 +214,4 @@ must inro psk hand-out --devices list --out some.jsonl
 cmp -s <(grep dev-4 psks.jsonl | sed 's/true/false/; s/,"psk_entropy_bits":[0-9]*//') <(grep dev-4 some.jsonl) || fail "another key: $(cat psks.jsonl some.jsonl)"
 has '"device":"nobody",.*"error"' some.jsonl || fail "$(cat some.jsonl)"
 refused 2 "one of --devices" inro psk hand-out --out psks.jsonl
+[[ $(inro psk hand-out --all --out psks.jsonl 2>&1) == *"already; name another"* ]] || fail "a file with keys is written over"
