@@ -159,7 +159,7 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 #define ARG_CERT                                                                                   \
 	{                                                                                          \
 		.name = "CERT",                                                                    \
-		.help = "its serial, its id, 8 or more digits of its SHA-256 fingerprint, or a file with it"       \
+		.help = "its serial, its id, 8 or more digits of its SHA-256 fingerprint, or a file with it (./NAME)" \
 	}
 
 #endif

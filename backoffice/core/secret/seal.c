@@ -183,9 +183,9 @@ enum inro_err seal_random(struct core *c, size_t n, struct secret *ret)
 
 /* ---- which key ---- */
 
-static enum inro_err make_key(struct core *c, const char *token_uri, struct buf *ret_uri)
+static enum inro_err generate_key(struct core *c, const char *token_uri, struct buf *ret_id,
+				  struct buf *ret_uri)
 {
-	SCOPED(buf) id = { 0 };
 	SCOPED(p11_uri) u = { 0 };
 	uint8_t chance[4];
 	char label[32];
@@ -202,11 +202,11 @@ static enum inro_err make_key(struct core *c, const char *token_uri, struct buf 
 		return e;
 	snprintf(label, sizeof label, "seal-%02x%02x%02x%02x", chance[0], chance[1], chance[2],
 		 chance[3]);
-	e = token_secret_generate(token, &plan, token_secret_kind_find("aes-256"), &id);
+	e = token_secret_generate(token, &plan, token_secret_kind_find("aes-256"), ret_id);
 	if (e == INRO_E_ATTR_TYPE) { /* a module that can't bind a key to mechanisms */
 		plan.only = 0;
-		buf_clear(&id);
-		e = token_secret_generate(token, &plan, token_secret_kind_find("aes-256"), &id);
+		buf_clear(ret_id);
+		e = token_secret_generate(token, &plan, token_secret_kind_find("aes-256"), ret_id);
 	}
 	if (e == INRO_OK)
 		e = text_set(&u.token, token_label(token));
@@ -220,9 +220,38 @@ static enum inro_err make_key(struct core *c, const char *token_uri, struct buf 
 	return e == INRO_OK ? buf_err(ret_uri) : e;
 }
 
+/* What nothing is sealed by does not stay in its token. */
+static void drop_key(struct core *c, const char *token_uri, struct bytes id)
+{
+	SCOPED(err_kept) kept = err_keep();
+	struct token *token;
+	size_t gone;
+
+	if (id.n && (core_token(c, token_uri, &token) != INRO_OK ||
+		     token_delete(token, id, TOKEN_SECRETS, &gone) != INRO_OK))
+		log_debug("seal: an unused key stays in its token: %s", err_detail(INRO_E_TOKEN));
+}
+
+/* One that seals. */
+static enum inro_err make_key(struct core *c, const char *token_uri, struct buf *ret_id,
+			      struct buf *ret_uri)
+{
+	struct token_secret *key;
+	enum inro_err e = generate_key(c, token_uri, ret_id, ret_uri);
+
+	if (e == INRO_OK)
+		e = core_secret_key(c, (const char *)ret_uri->p, &key);
+	if (e == INRO_OK)
+		e = token_secret_check_seal(key);
+	if (e != INRO_OK)
+		drop_key(c, token_uri, buf_bytes(ret_id));
+	return e;
+}
+
 /* The URI as it is recorded, of a key that may seal. */
 static enum inro_err choose_key(struct core *c, const struct seal_key_request *r, char **ret)
 {
+	SCOPED(buf) id = { 0 };
 	SCOPED(buf) uri = { 0 };
 	SCOPED(buf) where = { 0 };
 	struct token_secret *key;
@@ -233,7 +262,8 @@ static enum inro_err choose_key(struct core *c, const struct seal_key_request *r
 	if (r->token)
 		e = core_token_uri(r->token, &where);
 	if (e == INRO_OK)
-		e = r->uri ? core_key_ref(r->uri, &uri) : make_key(c, (const char *)where.p, &uri);
+		e = r->uri ? core_key_ref(r->uri, &uri)
+			   : make_key(c, (const char *)where.p, &id, &uri);
 	if (e == INRO_OK) /* as it was given: it may say where the PIN is */
 		e = core_secret_key(c, r->uri ? r->uri : (const char *)uri.p, &key);
 	if (e == INRO_OK)
@@ -401,9 +431,9 @@ static enum inro_err open_gently(struct core *c, const char *uri)
 static enum inro_err make_first(struct core *c)
 {
 	SCOPED(buf) where = { 0 };
+	SCOPED(buf) id = { 0 };
 	SCOPED(buf) uri = { 0 };
 	struct key_set s = { .first = true, .unnamed = true };
-	struct token_secret *key;
 	enum inro_err e = token_of_ca(c, &where);
 
 	if (e == INRO_OK && !where.n)
@@ -411,14 +441,12 @@ static enum inro_err make_first(struct core *c)
 	if (e == INRO_OK)
 		e = open_gently(c, (const char *)where.p);
 	if (e == INRO_OK)
-		e = make_key(c, (const char *)where.p, &uri);
-	if (e == INRO_OK)
-		e = core_secret_key(c, (const char *)uri.p, &key);
-	if (e == INRO_OK)
-		e = token_secret_check_seal(key);
+		e = make_key(c, (const char *)where.p, &id, &uri);
 	s.uri = (const char *)uri.p;
 	if (e == INRO_OK)
 		e = core_write(c, set_work, &s);
+	if (e == INRO_E_EXISTS)
+		drop_key(c, (const char *)where.p, buf_bytes(&id));
 	return e == INRO_E_EXISTS ? INRO_OK : e; /* another program was faster */
 }
 
