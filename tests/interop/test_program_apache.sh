@@ -73,8 +73,7 @@ for mpm in prefork event; do
 	shows_key "$at" etc/www-rsa.crt -sigalgs rsa_pss_rsae_sha256
 	[[ $(get / --cert etc/file.crt --key etc/file.key) == page ]] || fail "no answer to a client with a certificate"
 	clients 4 25 gracefully_twice
-	victim=$(children "$master" | tail -1)
-	kill -9 "$victim"
+	until_true child_killed
 	until_true gone "$victim"
 	clients 2 5 true
 	for new in next www; do # there and back

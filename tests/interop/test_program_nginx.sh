@@ -81,8 +81,7 @@ no_crit
 
 # ---- a worker is killed: another one takes its place ----
 
-victim=$(children "$master" | tail -1)
-kill -9 "$victim"
+until_true child_killed
 wait_for "worker process $victim exited on signal 9" error.log
 sed -i '/exited on signal 9/d; /\[alert\]/d' error.log
 two_workers() {

@@ -42,6 +42,12 @@ children() {
 	tr ' ' '\n' <"/proc/$1/task/$1/children" | grep . || true
 }
 
+# One of before a reload may just have ended by itself.
+child_killed() {
+	victim=$(children "$master" | tail -1)
+	kill -9 "$victim" 2>/dev/null
+}
+
 ends() {
 	local workers status=0 p
 	workers=$(children "$2")
