@@ -355,8 +355,8 @@ static enum inro_err reseal_run(const struct call *c, json_t **ret)
 		e = seal_rotate(core, &to, &r);
 	if (!e && r.unread)
 		e = err_set(INRO_E_DAMAGED,
-			    "%lld secrets are sealed by the new key; %lld did not open and stay as "
-			    "they are, the first in record %lld",
+			    "%lld secrets are sealed by the new key; %lld did not open (damaged, or the key that "
+			    "sealed them is not there) and stay as they are, the first in record %lld",
 			    (long long)r.done, (long long)r.unread, (long long)r.first);
 	return e ? e
 		 : json_give(json_pack("{s:s s:I}", "uri", r.uri, "secrets", (json_int_t)r.done),

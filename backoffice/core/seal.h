@@ -35,9 +35,15 @@ MUST_CHECK enum inro_err seal_ready(struct core *c, bool *ret, char why[static S
 /* INRO_E_CONFIG when there is no sealing key. */
 MUST_CHECK enum inro_err seal_close(struct core *c, const struct seal_of *of, struct bytes plain,
 				    struct blob *ret);
-/* INRO_E_DAMAGED: not what was sealed for this credential. */
+/* INRO_E_DAMAGED: not what was sealed for this credential.  INRO_E_NOT_FOUND: its key is gone, or that key's token is
+ * not there. */
 MUST_CHECK enum inro_err seal_open(struct core *c, const struct seal_of *of, struct bytes sealed,
 				   struct secret *ret);
+/* Is a text that seal_open() gave this error for unread, where others may open all the same? */
+static inline bool seal_is_lost(enum inro_err e)
+{
+	return e == INRO_E_DAMAGED || e == INRO_E_NOT_FOUND;
+}
 /* Sealed again, under the key that seals now; *ret stays empty where it is. */
 MUST_CHECK enum inro_err seal_again(struct core *c, const struct seal_of *of, struct bytes sealed,
 				    struct blob *ret);

@@ -1,5 +1,6 @@
 /* test_core_secrets - what is sealed, bound, verified, counted and wiped; never a secret anywhere
  * else. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include "backoffice/core/audit.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/keyring.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/seal.h"
 #include "backoffice/core/setting.h"
@@ -208,6 +210,70 @@ static void test_reseal(void **state)
 			 3);
 }
 
+/* The secret keys in token "ca"; deletes them. */
+static size_t delete_seal_keys(struct core *c)
+{
+	struct token *token;
+	struct p11_uri all = { .type = P11_SECRET_KEY };
+	struct token_entry *list = NULL;
+	size_t n = 0, gone;
+
+	OK(core_token(c, "pkcs11:token=ca", &token));
+	OK(token_list(token, &all, &list, &n));
+	for (size_t i = 0; i < n; i++)
+		OK(token_delete(token, BYTES(list[i].id, list[i].id_n), TOKEN_SECRETS, &gone));
+	free(list);
+	return n;
+}
+
+/* What an old key sealed that is no more is lost; the rest is not held up by it. */
+static void test_reseal_without_old_key(void **state)
+{
+	struct core *c = *state;
+	const struct seal_key_request to = { .token = "line" };
+	SCOPED(reseal_report) r = { 0 };
+	SCOPED(psk_new) p = { 0 };
+
+	delete_seal_keys(c);
+	seal_by_new(c);
+	add(c, "dev");
+	OK(psk_issue(c, "dev", BYTES_NONE, &p));
+	core_close(c);
+	c = *state = office_open_as(db, office_options());
+	assert_int_equal(delete_seal_keys(c), 1);
+	OK(seal_rotate(c, &to, &r));
+	assert_int_equal(r.done, 0);
+	assert_int_equal(r.unread, 1);
+	assert_int_equal(r.first, 1);
+}
+
+static void *choose_seal_key(void *arg)
+{
+	struct core *c = arg;
+	const struct seal_key_request r = { .token = "ca" };
+	AUTO(free_chars) char *uri = NULL;
+
+	return (void *)(uintptr_t)seal_key_set(c, &r, &uri);
+}
+
+/* One is chosen; the key of the slower one does not stay behind. */
+static void test_two_choose(void **state)
+{
+	struct core *c = *state;
+	struct core *other = office_open_as(db, office_options());
+	pthread_t thread;
+	void *theirs;
+	enum inro_err ours;
+
+	delete_seal_keys(c);
+	assert_int_equal(pthread_create(&thread, NULL, choose_seal_key, other), 0);
+	ours = (enum inro_err)(uintptr_t)choose_seal_key(c);
+	assert_int_equal(pthread_join(thread, &theirs), 0);
+	core_close(other);
+	assert_int_equal(ours + (enum inro_err)(uintptr_t)theirs, INRO_OK + INRO_E_EXISTS);
+	assert_int_equal(delete_seal_keys(c), 1);
+}
+
 static void test_seal_key_is_fit(void **state)
 {
 	struct core *c = *state;
@@ -384,7 +450,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_no_seal_key), T(test_sealed),	      T(test_bound),  T(test_reseal),
+		T(test_no_seal_key), T(test_sealed),	      T(test_bound),  T(test_reseal), T(test_reseal_without_old_key), T(test_two_choose),
 		T(test_lock),	     T(test_seal_key_is_fit), T(test_rotate), T(test_policy),
 		T(test_device),	     T(test_verifier),     T(test_destroyed_leaves_nothing),
 	};

@@ -119,7 +119,7 @@ static enum inro_err reseal_one(struct core *c, const struct ca_way *way, struct
 
 	if (e == INRO_OK)
 		e = seal_again(c, &of, BYTES(sealed.p, sealed.n), &fresh);
-	if (e == INRO_E_DAMAGED) {
+	if (seal_is_lost(e)) {
 		report->unread++;
 		return INRO_OK;
 	}

@@ -111,7 +111,7 @@ static enum inro_err run_batch(struct core *c, struct batch *b, struct reseal_re
 		if (!seal_is(blob_bytes(&b->recs[i].secret)))
 			continue;
 		e = reseal_one(c, &b->recs[i], b->uri, &b->fresh[i]);
-		if (e != INRO_E_DAMAGED)
+		if (!seal_is_lost(e))
 			continue;
 		r->first = r->first ? r->first : b->recs[i].id;
 		r->unread++;

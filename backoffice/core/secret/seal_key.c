@@ -61,8 +61,32 @@ enum inro_err seal_is_set(struct core *c, bool *ret)
 
 /* ---- made or chosen ---- */
 
-static enum inro_err generate_key(struct core *c, const char *token_uri, struct buf *ret_id,
-				  struct buf *ret_uri)
+/* A key that is to seal. */
+struct chosen {
+	struct buf uri;	  /* as it is recorded, with its NUL */
+	struct buf token; /* where it was made, a URI with its NUL; empty: it was there */
+	struct buf id;	  /* CKA_ID of one that was made */
+};
+
+static void chosen_clear(struct chosen *k)
+{
+	buf_clear(&k->uri);
+	buf_clear(&k->token);
+	buf_clear(&k->id);
+}
+
+static const char *chosen_token(const struct chosen *k)
+{
+	return (const char *)k->token.p;
+}
+
+static const char *chosen_uri(const struct chosen *k)
+{
+	return (const char *)k->uri.p;
+}
+
+/* In k->token. */
+static enum inro_err generate_key(struct core *c, struct chosen *k)
 {
 	SCOPED(p11_uri) u = { 0 };
 	uint8_t chance[4];
@@ -72,7 +96,7 @@ static enum inro_err generate_key(struct core *c, const char *token_uri, struct 
 		.label = label, .type = CKK_AES, .crypt = true, .only = CKM_AES_GCM
 	};
 	struct token *token;
-	enum inro_err e = core_token(c, token_uri, &token);
+	enum inro_err e = core_token(c, chosen_token(k), &token);
 
 	if (e == INRO_OK)
 		e = random_fill(chance, sizeof chance);
@@ -80,11 +104,11 @@ static enum inro_err generate_key(struct core *c, const char *token_uri, struct 
 		return e;
 	snprintf(label, sizeof label, "seal-%02x%02x%02x%02x", chance[0], chance[1], chance[2],
 		 chance[3]);
-	e = token_secret_generate(token, &plan, token_secret_kind_find("aes-256"), ret_id);
+	e = token_secret_generate(token, &plan, token_secret_kind_find("aes-256"), &k->id);
 	if (e == INRO_E_ATTR_TYPE) { /* a module that can't bind a key to mechanisms */
 		plan.only = 0;
-		buf_clear(ret_id);
-		e = token_secret_generate(token, &plan, token_secret_kind_find("aes-256"), ret_id);
+		buf_clear(&k->id);
+		e = token_secret_generate(token, &plan, token_secret_kind_find("aes-256"), &k->id);
 	}
 	if (e == INRO_OK)
 		e = text_set(&u.token, token_label(token));
@@ -93,60 +117,59 @@ static enum inro_err generate_key(struct core *c, const char *token_uri, struct 
 	if (e == INRO_OK)
 		e = text_set(&u.object, label);
 	u.type = P11_SECRET_KEY;
-	p11_uri_print(&u, ret_uri);
-	buf_add_u8(ret_uri, 0);
-	return e == INRO_OK ? buf_err(ret_uri) : e;
+	p11_uri_print(&u, &k->uri);
+	buf_add_u8(&k->uri, 0);
+	return e == INRO_OK ? buf_err(&k->uri) : e;
 }
 
-/* What nothing is sealed by does not stay in its token. */
-static void drop_key(struct core *c, const char *token_uri, struct bytes id)
+/* What nothing is sealed by does not stay in its token; one that was not made here does. */
+static void drop_key(struct core *c, const struct chosen *k)
 {
 	SCOPED(err_kept) kept = err_keep();
 	struct token *token;
 	size_t gone;
+	enum inro_err e = INRO_OK;
 
-	if (id.n && (core_token(c, token_uri, &token) != INRO_OK ||
-		     token_delete(token, id, TOKEN_SECRETS, &gone) != INRO_OK))
-		log_debug("seal: an unused key stays in its token: %s", err_detail(INRO_E_TOKEN));
+	if (k->id.n)
+		e = core_token(c, chosen_token(k), &token);
+	if (e == INRO_OK && k->id.n)
+		e = token_delete(token, buf_bytes(&k->id), TOKEN_SECRETS, &gone);
+	if (e != INRO_OK)
+		log_debug("seal: an unused key stays in its token: %s", err_detail(e));
 }
 
-/* One that seals. */
-static enum inro_err make_key(struct core *c, const char *token_uri, struct buf *ret_id,
-			      struct buf *ret_uri)
+/* uri: as it was given, it may say where the PIN is. */
+static enum inro_err check_key(struct core *c, const char *uri)
 {
 	struct token_secret *key;
-	enum inro_err e = generate_key(c, token_uri, ret_id, ret_uri);
+	enum inro_err e = core_secret_key(c, uri, &key);
+
+	return e == INRO_OK ? token_secret_check_seal(key) : e;
+}
+
+/* One that seals, in k->token. */
+static enum inro_err make_key(struct core *c, struct chosen *k)
+{
+	enum inro_err e = generate_key(c, k);
 
 	if (e == INRO_OK)
-		e = core_secret_key(c, (const char *)ret_uri->p, &key);
-	if (e == INRO_OK)
-		e = token_secret_check_seal(key);
+		e = check_key(c, chosen_uri(k));
 	if (e != INRO_OK)
-		drop_key(c, token_uri, buf_bytes(ret_id));
+		drop_key(c, k);
 	return e;
 }
 
-/* The URI as it is recorded, of a key that may seal. */
-static enum inro_err choose_key(struct core *c, const struct seal_key_request *r, char **ret)
+/* One that seals. */
+static enum inro_err choose_key(struct core *c, const struct seal_key_request *r, struct chosen *ret)
 {
-	SCOPED(buf) id = { 0 };
-	SCOPED(buf) uri = { 0 };
-	SCOPED(buf) where = { 0 };
-	struct token_secret *key;
-	enum inro_err e = INRO_OK;
+	enum inro_err e;
 
 	if (!r->uri == !r->token)
 		return err_set(INRO_E_ARG, "either a key or a token to make one in is named");
-	if (r->token)
-		e = core_token_uri(r->token, &where);
-	if (e == INRO_OK)
-		e = r->uri ? core_key_ref(r->uri, &uri)
-			   : make_key(c, (const char *)where.p, &id, &uri);
-	if (e == INRO_OK) /* as it was given: it may say where the PIN is */
-		e = core_secret_key(c, r->uri ? r->uri : (const char *)uri.p, &key);
-	if (e == INRO_OK)
-		e = token_secret_check_seal(key);
-	return e == INRO_OK ? text_set(ret, (const char *)uri.p) : e;
+	e = r->token ? core_token_uri(r->token, &ret->token) : core_key_ref(r->uri, &ret->uri);
+	if (e != INRO_OK)
+		return e;
+	return r->token ? make_key(c, ret) : check_key(c, r->uri);
 }
 
 struct key_set {
@@ -178,6 +201,12 @@ static enum inro_err mark_named(struct core *c, const struct key_set *s)
 	return setting_set(c, UNNAMED, s->unnamed ? s->uri : NULL);
 }
 
+static enum inro_err has_one(const char *uri)
+{
+	return err_set(INRO_E_EXISTS,
+		       "secrets are sealed by %s already; 'inro secret reseal' changes that", uri);
+}
+
 static enum inro_err set_work(struct core *c, void *arg)
 {
 	const struct key_set *s = arg;
@@ -188,9 +217,7 @@ static enum inro_err set_work(struct core *c, void *arg)
 	enum inro_err e = seal_key_uri(c, &before);
 
 	if (e == INRO_OK && before && s->first)
-		e = err_set(INRO_E_EXISTS,
-			    "secrets are sealed by %s already; 'inro secret reseal' changes that",
-			    before);
+		e = has_one(before);
 	if (e == INRO_OK)
 		e = seal_number_of(c, s->uri, &number, &fresh);
 	if (e != INRO_OK)
@@ -207,10 +234,23 @@ static enum inro_err set_work(struct core *c, void *arg)
 	return e == INRO_OK ? record_key(c, s->uri, before) : e;
 }
 
+/* Recorded; when another program was faster, what was made goes.  After any other error it stays: what is recorded may
+ * not be known, as where a database is lost in its commit. */
+static enum inro_err set_chosen(struct core *c, const struct chosen *k, struct key_set *s)
+{
+	enum inro_err e;
+
+	s->uri = chosen_uri(k);
+	e = core_write(c, set_work, s);
+	if (e == INRO_E_EXISTS)
+		drop_key(c, k);
+	return e;
+}
+
 enum inro_err seal_key_choose(struct core *c, const struct seal_key_request *r, bool first,
 			     char **ret)
 {
-	AUTO(free_chars) char *uri = NULL;
+	SCOPED(chosen) key = { 0 };
 	AUTO(free_chars) char *before = NULL;
 	struct key_set s = { .first = first };
 	enum inro_err e = core_require(c, ROLE_ADMIN, "choose the key that seals secrets");
@@ -218,19 +258,14 @@ enum inro_err seal_key_choose(struct core *c, const struct seal_key_request *r, 
 	if (e == INRO_OK)
 		e = seal_key_uri(c, &before);
 	if (e == INRO_OK && first && before) /* before one is made for nothing */
-		e = err_set(INRO_E_EXISTS,
-			    "secrets are sealed by %s already; 'inro secret reseal' changes that",
-			    before);
+		e = has_one(before);
 	if (e == INRO_OK)
-		e = choose_key(c, r, &uri);
-	s.uri = uri;
+		e = choose_key(c, r, &key);
 	if (e == INRO_OK)
-		e = core_write(c, set_work, &s);
+		e = set_chosen(c, &key, &s);
 	if (e != INRO_OK)
 		return audit_refused(c, "seal.key", "setting", SEAL_SETTING, e);
-	*ret = uri;
-	uri = NULL;
-	return INRO_OK;
+	return text_set(ret, chosen_uri(&key));
 }
 
 /* ---- none was named ---- */
@@ -308,23 +343,18 @@ static enum inro_err open_gently(struct core *c, const char *uri)
 
 static enum inro_err make_first(struct core *c)
 {
-	SCOPED(buf) where = { 0 };
-	SCOPED(buf) id = { 0 };
-	SCOPED(buf) uri = { 0 };
+	SCOPED(chosen) key = { 0 };
 	struct key_set s = { .first = true, .unnamed = true };
-	enum inro_err e = token_of_ca(c, &where);
+	enum inro_err e = token_of_ca(c, &key.token);
 
-	if (e == INRO_OK && !where.n)
+	if (e == INRO_OK && !key.token.n)
 		e = err_set(INRO_E_CONFIG, "there is no CA in a token");
 	if (e == INRO_OK)
-		e = open_gently(c, (const char *)where.p);
+		e = open_gently(c, chosen_token(&key));
 	if (e == INRO_OK)
-		e = make_key(c, (const char *)where.p, &id, &uri);
-	s.uri = (const char *)uri.p;
+		e = make_key(c, &key);
 	if (e == INRO_OK)
-		e = core_write(c, set_work, &s);
-	if (e == INRO_E_EXISTS)
-		drop_key(c, (const char *)where.p, buf_bytes(&id));
+		e = set_chosen(c, &key, &s);
 	return e == INRO_E_EXISTS ? INRO_OK : e; /* another program was faster */
 }
 
