@@ -22,6 +22,9 @@
 MUST_CHECK enum inro_err keygen_tls_groups(struct prov *p, OSSL_CALLBACK *callback, void *arg,
 					   int *ret_ok);
 
+/* The rest is what each kind of key has of OSSL_FUNC_keymgmt_gen (provider-keymgmt(7)); a context is used by one thread
+ * at a time.  A wrong parameter is refused as it is given.  keygen_run() makes the key where it belongs, and leaves
+ * nothing behind when it fails; the key is the caller's. */
 void *keygen_init(struct prov *p, const struct key_type *type, int selection,
 		  const OSSL_PARAM params[]);
 int keygen_set_template(void *vgen, void *vkey);

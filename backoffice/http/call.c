@@ -80,14 +80,6 @@ const char *http_header(const struct http_call *c, const char *name)
 	return NULL;
 }
 
-const char *http_query(const struct http_call *c, const char *name)
-{
-	for (size_t i = 0; i < c->query->n; i++)
-		if (!strcmp(c->query->list[i].name, name))
-			return c->query->list[i].value;
-	return NULL;
-}
-
 bool http_unchanged(const struct http_call *c, const char *etag)
 {
 	const char *have = http_header(c, "If-None-Match");

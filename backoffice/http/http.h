@@ -101,13 +101,11 @@ struct http_call { /* valid until the handler returns */
 	void *worker; /* what worker_begin made for this thread; NULL in the connection's thread */
 	uint64_t id;  /* of this request, as in the log */
 	struct http_answer *answer;
-	const struct http_headers *query; /* use http_query() */
+	const struct http_headers *query; /* its parameters, decoded ('+' is a space), in their order */
 };
 
 /* The value of a header that came once; several of one name are joined by ", ".  NULL: none. */
 const char *http_header(const struct http_call *c, const char *name);
-/* A parameter of the query, decoded ('+' is a space); the first of that name.  NULL: none. */
-const char *http_query(const struct http_call *c, const char *name);
 /* Does If-None-Match name this entity tag (with its quotes)?  Then the answer is 304. */
 bool http_unchanged(const struct http_call *c, const char *etag);
 /* The same by If-Modified-Since, which counts only without If-None-Match. */

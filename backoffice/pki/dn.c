@@ -398,26 +398,6 @@ bool dn_is_empty(struct bytes der)
 	return der.n == 0 || (!dn_walk(der, &w) && w.names.n == 0);
 }
 
-enum inro_err dn_value(struct bytes der, const char *type, struct buf *ret)
-{
-	const struct dn_type *t = dn_type_find(bytes_of(type));
-	struct dn_walk w;
-	struct dn_part p;
-	bool more = true;
-	enum inro_err e = dn_walk(der, &w);
-
-	while (!e && more) {
-		e = dn_next(&w, &p, &more);
-		if (e || !more || !t || p.type != t)
-			continue;
-		buf_add(ret, p.value);
-		return buf_err(ret);
-	}
-	if (!e)
-		e = err_set(INRO_E_NOT_FOUND, "the name has no %s", type);
-	return e;
-}
-
 /* ---- DER to text ---- */
 
 static bool is_text(const struct dn_part *p)

@@ -76,7 +76,5 @@ MUST_CHECK enum inro_err dn_walk(struct bytes der, struct dn_walk *ret);
 MUST_CHECK enum inro_err dn_next(struct dn_walk *w, struct dn_part *ret, bool *ret_more);
 
 bool dn_is_empty(struct bytes der);
-/* The value of the first part of that type ("CN"), as UTF-8; INRO_E_NOT_FOUND.  Appended. */
-MUST_CHECK enum inro_err dn_value(struct bytes der, const char *type, struct buf *ret);
 
 #endif

@@ -11,11 +11,21 @@
 
 #include "tests/lib/httpd.h"
 
+static const char *query_of(const struct http_call *c, const char *name)
+{
+	for (size_t i = 0; i < c->query->n; i++)
+		if (!strcmp(c->query->list[i].name, name))
+			return c->query->list[i].value;
+	return NULL;
+}
+
 static enum inro_err h_hello(struct http_call *c, void *arg)
 {
+	const char *name = query_of(c, "name");
+
 	(void)arg;
 	c->answer->type = "text/plain";
-	buf_addf(&c->answer->body, "hello %s", http_query(c, "name") ? http_query(c, "name") : "you");
+	buf_addf(&c->answer->body, "hello %s", name ? name : "you");
 	return INRO_OK;
 }
 
@@ -80,7 +90,7 @@ static enum inro_err h_stream(struct http_call *c, void *arg)
 
 	(void)arg;
 	n->end = 10;
-	n->fails = http_query(c, "fail") != NULL;
+	n->fails = query_of(c, "fail") != NULL;
 	c->answer->type = "application/x-ndjson";
 	c->answer->stream.more = more;
 	c->answer->stream.end = end_counting;

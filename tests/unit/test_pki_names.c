@@ -226,10 +226,6 @@ static void test_foreign_names(void **state)
 	assert_int_equal(dn_check(BYTES(empty_set, sizeof empty_set)), INRO_E_SYNTAX);
 	for (size_t n = 0; n < sizeof multi; n++)
 		assert_int_not_equal(dn_check(BYTES(multi, n)), INRO_OK);
-	buf_reset(&text);
-	OK(dn_value(BYTES(multi, sizeof multi), "O", &text));
-	assert_true(bytes_is(buf_bytes(&text), "cd"));
-	assert_int_equal(dn_value(BYTES(multi, sizeof multi), "C", &text), INRO_E_NOT_FOUND);
 }
 
 /* ---- alternative names ---- */
