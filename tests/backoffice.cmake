@@ -56,6 +56,7 @@ inro_test(unit/test_core_eyes.c LINKS inro_testoffice)
 inro_test(unit/test_core_search.c LINKS inro_testoffice)
 inro_test(unit/test_core_login.c LINKS inro_testoffice)
 inro_test(unit/test_core_network.c LINKS inro_testoffice)
+inro_test(unit/test_core_reply.c LINKS inro_testoffice)
 inro_test(unit/test_core_attest.c LINKS inro_testoffice inro_evidence_maker)
 inro_test(unit/test_core_attested.c LINKS inro_testoffice)
 inro_test(unit/test_core_errand.c LINKS inro_testoffice)
@@ -124,6 +125,7 @@ foreach(name
 		core_marks
 		core_errand
 		core_network
+		core_reply
 		core_attest
 		core_attested
 		core_proposal
@@ -174,6 +176,7 @@ foreach(name
 		core_marks
 		core_errand
 		core_network
+		core_reply
 		core_proposal
 		core_registry
 		core_older
