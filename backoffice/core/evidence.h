@@ -16,13 +16,13 @@
 /* The URI of the key that signs, which is at hand now: before anything is gone.  NULL: none does. */
 MUST_CHECK enum inro_err evidence_signer(struct core *c, char **ret);
 
-struct evidence {
+struct destruction {
 	const char *kind; /* "certificate", "key" */
 	int64_t id;
 	const char *signer; /* NULL: none */
 };
 /* The document of a statement, appended, and its event. */
-MUST_CHECK enum inro_err evidence_give(struct core *c, const struct evidence *ev, const char *text,
+MUST_CHECK enum inro_err evidence_give(struct core *c, const struct destruction *ev, const char *text,
 				       struct buf *ret);
 
 /* Parts of a statement; new references. */

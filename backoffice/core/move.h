@@ -24,7 +24,7 @@ MUST_CHECK enum inro_err cred_where(struct core *c, enum cred_kind kind,
 				    const struct cred_filter *f, struct where *w);
 
 /* move.c; in a write transaction. */
-struct change {
+struct cred_change {
 	enum verb verb;
 	int64_t reason, invalid_at;
 	const char *why;
@@ -40,12 +40,12 @@ MUST_CHECK enum inro_err cred_insert(struct core *c, struct credential *rec);
 MUST_CHECK enum inro_err cred_replace(struct core *c, int64_t pending, struct credential *rec);
 /* The record as it was read in this transaction; grace_until may have been set. */
 MUST_CHECK enum inro_err cred_apply(struct core *c, struct credential *rec,
-				    const struct change *change);
+				    const struct cred_change *change);
 /* The same, and where it is a revocation for a compromised key, of all that have the key.  The
  * caller frees *ret. */
 struct cred_kin;
 MUST_CHECK enum inro_err cred_apply_key(struct core *c, struct credential *rec,
-					const struct change *change, struct cred_kin **ret,
+					const struct cred_change *change, struct cred_kin **ret,
 					size_t *ret_n);
 
 #endif

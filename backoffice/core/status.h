@@ -39,14 +39,14 @@ void status_issuers_clear(struct status_issuers *l);
 MUST_CHECK enum inro_err status_issuers(struct core *c, struct status_issuers *ret);
 
 enum status_kind { STATUS_UNKNOWN, STATUS_GOOD, STATUS_REVOKED };
-struct status {
+struct cred_status {
 	enum status_kind kind;
 	int64_t revoked_at, reason, invalid_at; /* of a revoked one, as in a struct credential */
 	int64_t not_after;			/* 0: not known */
 };
 /* Of the certificate of that serial that this key of the CA signed. */
 MUST_CHECK enum inro_err status_of(struct core *c, int64_t ca, int64_t generation,
-				   struct bytes serial, struct status *ret);
+				   struct bytes serial, struct cred_status *ret);
 
 /* In a write transaction: something else is to be said of it, also to its CA elsewhere. */
 MUST_CHECK enum inro_err status_changed(struct core *c, const struct credential *rec);

@@ -219,7 +219,7 @@ static const enum ocsp_status statuses[] = {
 };
 
 /* What has ended is known for as long as the CA is there (RFC 6960 4.4.4). */
-static struct ocsp_single single_of(const struct question *q, size_t i, const struct status *s)
+static struct ocsp_single single_of(const struct question *q, size_t i, const struct cred_status *s)
 {
 	return (struct ocsp_single) {
 		.cert_id = q->request.asked[i].whole,
@@ -237,7 +237,7 @@ static enum inro_err ask_database(struct question *q, struct ocsp_single *single
 
 	*ret_known = true;
 	for (size_t i = 0; e == INRO_OK && i < q->request.n; i++) {
-		struct status s = { .kind = STATUS_UNKNOWN };
+		struct cred_status s = { .kind = STATUS_UNKNOWN };
 		struct bytes serial = q->request.asked[i].serial;
 
 		if (serial.n && serial.n <= CERT_SERIAL_MAX)

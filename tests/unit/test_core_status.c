@@ -49,9 +49,9 @@ static const char *ref_of(const struct cred *cred)
 	return ref;
 }
 
-static struct status status_now(struct core *c, const struct cred *cred)
+static struct cred_status status_now(struct core *c, const struct cred *cred)
 {
-	struct status s;
+	struct cred_status s;
 
 	OK(status_of(c, cred->rec.ca, cred->rec.ca_generation, blob_bytes(&cred->rec.serial), &s));
 	return s;
@@ -66,7 +66,7 @@ static void test_status(void **state)
 	SCOPED(cred) moved = { 0 };
 	SCOPED(cred) released = { 0 };
 	SCOPED(cred) revoked = { 0 };
-	struct status s;
+	struct cred_status s;
 
 	issue(*state, &cred);
 	assert_int_equal(status_now(*state, &cred).kind, STATUS_GOOD);

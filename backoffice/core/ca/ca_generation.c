@@ -194,7 +194,7 @@ static enum inro_err take_next(struct ca *ca, const struct ca *next)
 
 enum inro_err ca_turn(struct core *c, struct ca *ca, struct ca_turn *t)
 {
-	const struct change supersede = { .verb = VERB_SUPERSEDE };
+	const struct cred_change supersede = { .verb = VERB_SUPERSEDE };
 	SCOPED(credential) old = { 0 };
 	enum inro_err e = ca_own_credential(c, ca, &old);
 

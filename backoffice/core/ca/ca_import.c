@@ -78,7 +78,7 @@ static enum inro_err insert_entry(struct core *c, const struct importing *i,
 
 static enum inro_err take_entry(struct core *c, struct importing *i, const struct crl_entry *entry)
 {
-	const struct change change = { .verb = entry->reason == CRL_HOLD ? VERB_HOLD : VERB_REVOKE,
+	const struct cred_change change = { .verb = entry->reason == CRL_HOLD ? VERB_HOLD : VERB_REVOKE,
 				       .reason = entry->reason,
 				       .invalid_at = entry->invalid_since };
 	SCOPED(credential) there = { 0 };

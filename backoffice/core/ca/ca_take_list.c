@@ -58,7 +58,7 @@ static enum inro_err follow(struct core *c, struct taking *t, const struct crl_e
 		{ .field = "serial", .bytes = entry->serial },
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
-	const struct change change = { .verb = entry->reason == CRL_HOLD ? VERB_HOLD : VERB_REVOKE,
+	const struct cred_change change = { .verb = entry->reason == CRL_HOLD ? VERB_HOLD : VERB_REVOKE,
 				       .reason = entry->reason,
 				       .invalid_at = entry->invalid_since,
 				       .why = "on the list of its CA" };

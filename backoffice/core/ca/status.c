@@ -17,10 +17,10 @@
 
 static enum inro_err take_listed(void *arg, void *record)
 {
-	struct status *s = arg;
+	struct cred_status *s = arg;
 	const struct listed *rec = record;
 
-	*s = (struct status) {
+	*s = (struct cred_status) {
 		.kind = rec->revoked_at ? STATUS_REVOKED : STATUS_GOOD,
 		.revoked_at = rec->revoked_at,
 		.reason = rec->reason,
@@ -31,7 +31,7 @@ static enum inro_err take_listed(void *arg, void *record)
 }
 
 enum inro_err status_of(struct core *c, int64_t ca, int64_t generation, struct bytes serial,
-			struct status *ret)
+			struct cred_status *ret)
 {
 	const struct store_cond conds[] = {
 		{ .field = "ca", .number = ca },
@@ -40,7 +40,7 @@ enum inro_err status_of(struct core *c, int64_t ca, int64_t generation, struct b
 	};
 	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
 
-	*ret = (struct status) { .kind = STATUS_UNKNOWN };
+	*ret = (struct cred_status) { .kind = STATUS_UNKNOWN };
 	return store_each(c->store, &listed_type, &q, take_listed, ret);
 }
 

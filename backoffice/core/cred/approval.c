@@ -251,7 +251,7 @@ static enum inro_err decide(struct core *c, struct deciding *d, enum verb verb)
 
 static enum inro_err approve_step(struct core *c, struct deciding *d)
 {
-	const struct change change = { .verb = VERB_APPROVE, .why = d->why };
+	const struct cred_change change = { .verb = VERB_APPROVE, .why = d->why };
 	enum inro_err e = INRO_OK;
 
 	if (d->rec.state == CRED_PENDING) /* approved before, and not issued */
@@ -267,7 +267,7 @@ static enum inro_err approve_step(struct core *c, struct deciding *d)
 
 static enum inro_err reject_step(struct core *c, struct deciding *d)
 {
-	const struct change change = { .verb = VERB_CANCEL, .why = d->why, .cause = d->why };
+	const struct cred_change change = { .verb = VERB_CANCEL, .why = d->why, .cause = d->why };
 	bool own = strcmp(text_or_empty(d->proposal.asked_by), c->actor) == 0;
 	enum proposal_state state = d->proposal.state;
 	enum inro_err e = INRO_OK;
@@ -282,7 +282,7 @@ static enum inro_err reject_step(struct core *c, struct deciding *d)
 /* What waits for a CA elsewhere, and for nobody's approval. */
 static enum inro_err decide_order(struct core *c, struct deciding *d)
 {
-	const struct change cancel = { .verb = VERB_CANCEL, .why = d->why, .cause = d->why };
+	const struct cred_change cancel = { .verb = VERB_CANCEL, .why = d->why, .cause = d->why };
 
 	if (d->verb == VERB_CANCEL)
 		return cred_apply(c, &d->rec, &cancel);

@@ -79,7 +79,7 @@ static enum inro_err may_destroy(struct core *c, const struct destroying *d)
 static enum inro_err destroy_work(struct core *c, void *arg)
 {
 	struct destroying *d = arg;
-	const struct change change = { .verb = VERB_DESTROY, .why = d->why };
+	const struct cred_change change = { .verb = VERB_DESTROY, .why = d->why };
 	SCOPED(credential) rec = { 0 };
 	enum inro_err e = store_get(c->store, d->before.id, &rec);
 
@@ -128,7 +128,7 @@ static char *statement_of(const struct core *c, const struct destroying *d)
 static enum inro_err tell(struct core *c, struct destroying *d, struct buf *ret)
 {
 	AUTO(free_chars) char *text = NULL;
-	const struct evidence ev = { "certificate", d->before.id, d->signer };
+	const struct destruction ev = { "certificate", d->before.id, d->signer };
 	enum inro_err e = store_get(c->store, d->before.id, &d->after);
 
 	if (e == INRO_OK && !(text = statement_of(c, d)))

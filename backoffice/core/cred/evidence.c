@@ -83,7 +83,7 @@ static enum inro_err write_document(struct core *c, const char *uri, const char 
 }
 
 struct noting {
-	const struct evidence *ev;
+	const struct destruction *ev;
 	uint8_t digest[PKI_DIGEST_MAX];
 };
 
@@ -100,7 +100,7 @@ static enum inro_err note_work(struct core *c, void *arg)
 	return audit_append(c, &entry);
 }
 
-enum inro_err evidence_give(struct core *c, const struct evidence *ev, const char *text,
+enum inro_err evidence_give(struct core *c, const struct destruction *ev, const char *text,
 			    struct buf *ret)
 {
 	struct noting n = { .ev = ev };

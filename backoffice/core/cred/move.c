@@ -22,7 +22,7 @@
 #include "base/clock.h"
 
 /* On the CRL since the first of hold and revocation. */
-static void put_on_crl(struct credential *rec, const struct change *change, int64_t now)
+static void put_on_crl(struct credential *rec, const struct cred_change *change, int64_t now)
 {
 	if (!rec->revoked_at)
 		rec->revoked_at = now;
@@ -30,21 +30,21 @@ static void put_on_crl(struct credential *rec, const struct change *change, int6
 	rec->invalid_at = change->invalid_at;
 }
 
-static void hold(struct credential *rec, const struct change *change, int64_t now)
+static void hold(struct credential *rec, const struct cred_change *change, int64_t now)
 {
 	(void)change;
 	rec->revoked_at = now;
 	rec->reason = CRL_HOLD;
 }
 
-static void release(struct credential *rec, const struct change *change, int64_t now)
+static void release(struct credential *rec, const struct cred_change *change, int64_t now)
 {
 	(void)change;
 	(void)now;
 	rec->revoked_at = rec->reason = rec->invalid_at = 0;
 }
 
-static void retire(struct credential *rec, const struct change *change, int64_t now)
+static void retire(struct credential *rec, const struct cred_change *change, int64_t now)
 {
 	(void)change;
 	if (!rec->revoked_at && rec->not_after >= now) {
@@ -54,14 +54,14 @@ static void retire(struct credential *rec, const struct change *change, int64_t 
 }
 
 /* Only the record of it stays. */
-static void destroy(struct credential *rec, const struct change *change, int64_t now)
+static void destroy(struct credential *rec, const struct cred_change *change, int64_t now)
 {
 	(void)change;
 	(void)now;
 	blob_clear(&rec->secret);
 }
 
-typedef void effect(struct credential *rec, const struct change *change, int64_t now);
+typedef void effect(struct credential *rec, const struct cred_change *change, int64_t now);
 /* Moves that are not here change the state alone. */
 static effect *const effects[VERB__MAX] = {
 	[VERB_REVOKE] = put_on_crl,
@@ -71,7 +71,7 @@ static effect *const effects[VERB__MAX] = {
 	[VERB_DESTROY] = destroy,
 };
 
-static void describe(const struct credential *rec, const struct change *change, struct buf *detail)
+static void describe(const struct credential *rec, const struct cred_change *change, struct buf *detail)
 {
 	detail_text(detail, "to", cred_state_names[rec->state]);
 	detail_text(detail, "subject", rec->subject);
@@ -89,7 +89,7 @@ static void describe(const struct credential *rec, const struct change *change, 
 }
 
 static enum inro_err record_move(struct core *c, const struct credential *rec,
-				 const struct change *change, struct buf *detail)
+				 const struct cred_change *change, struct buf *detail)
 {
 	char action[64], name[24];
 	const char *kind = cred_kind_names[rec->kind];
@@ -143,7 +143,7 @@ enum inro_err cred_count(struct core *c, enum cred_kind kind, enum cred_state st
 	return tally_get(c, name, ret);
 }
 
-static enum inro_err apply_one(struct core *c, struct credential *rec, const struct change *change,
+static enum inro_err apply_one(struct core *c, struct credential *rec, const struct cred_change *change,
 			       int64_t now)
 {
 	SCOPED(buf) detail = { 0 };
@@ -188,9 +188,9 @@ static enum inro_err touch_owner(struct core *c, const struct credential *rec)
 	return e == INRO_OK ? device_touch(c, &d) : e;
 }
 
-enum inro_err cred_apply(struct core *c, struct credential *rec, const struct change *change)
+enum inro_err cred_apply(struct core *c, struct credential *rec, const struct cred_change *change)
 {
-	const struct change expire = { .verb = VERB_EXPIRE };
+	const struct cred_change expire = { .verb = VERB_EXPIRE };
 	int64_t now = clock_now();
 	enum inro_err e = touch_owner(c, rec);
 
@@ -225,7 +225,7 @@ static enum inro_err find_kin(struct core *c, const struct credential *of, void 
 
 /* Whose they are doesn't matter: who may end one of them has said that the key is known. */
 static enum inro_err revoke_kin(struct core *c, struct credential *items, size_t n,
-				const struct change *change, struct cred_kin *ret)
+				const struct cred_change *change, struct cred_kin *ret)
 {
 	int64_t now = clock_now();
 	enum inro_err e = INRO_OK;
@@ -238,10 +238,10 @@ static enum inro_err revoke_kin(struct core *c, struct credential *items, size_t
 	return e;
 }
 
-enum inro_err cred_apply_key(struct core *c, struct credential *rec, const struct change *change,
+enum inro_err cred_apply_key(struct core *c, struct credential *rec, const struct cred_change *change,
 			     struct cred_kin **ret, size_t *ret_n)
 {
-	struct change with = *change;
+	struct cred_change with = *change;
 	struct cred_kin *kin;
 	void *items = NULL;
 	size_t n = 0;
@@ -269,7 +269,7 @@ enum inro_err cred_apply_key(struct core *c, struct credential *rec, const struc
 
 struct named_change {
 	const char *ref;
-	struct change change;
+	struct cred_change change;
 	struct credential rec;
 	struct cred_kin *kin;
 	size_t kin_n;
@@ -309,7 +309,7 @@ static enum inro_err tell_ca(struct core *c, const struct credential *rec, bool 
 	return by && rec->listed_at ? by->revoke(c, &ca, rec, ret) : e;
 }
 
-static enum inro_err change_named(struct core *c, const char *ref, const struct change *change,
+static enum inro_err change_named(struct core *c, const char *ref, const struct cred_change *change,
 				  struct cred *ret)
 {
 	struct named_change n = { .ref = ref, .change = *change };
@@ -352,7 +352,7 @@ static enum inro_err read_reason(const char *name, enum crl_reason *ret)
 enum inro_err cred_revoke(struct core *c, const char *ref, const struct cred_revocation *r,
 			  struct cred *ret)
 {
-	struct change change = { .verb = VERB_REVOKE };
+	struct cred_change change = { .verb = VERB_REVOKE };
 	enum crl_reason reason;
 	enum inro_err e = read_reason(r->reason, &reason);
 
@@ -369,7 +369,7 @@ enum inro_err cred_revoke(struct core *c, const char *ref, const struct cred_rev
 enum inro_err cred_move(struct core *c, const char *ref, enum verb verb, const char *why,
 			struct cred *ret)
 {
-	const struct change change = { .verb = verb, .why = why };
+	const struct cred_change change = { .verb = verb, .why = why };
 	enum inro_err e;
 
 	if (verb == VERB_HOLD || verb == VERB_RELEASE || verb == VERB_RETIRE ||
@@ -383,7 +383,7 @@ enum inro_err cred_move(struct core *c, const char *ref, enum verb verb, const c
 enum inro_err cred_retire(struct core *c, const char *ref, const char *cause, const char *why,
 			  struct cred *ret)
 {
-	const struct change change = { .verb = VERB_RETIRE, .why = why, .cause = cause };
+	const struct cred_change change = { .verb = VERB_RETIRE, .why = why, .cause = cause };
 
 	return change_named(c, ref, &change, ret);
 }

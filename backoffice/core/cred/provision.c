@@ -268,7 +268,7 @@ static enum inro_err certify(struct core *c, struct provisioning *p)
 
 static enum inro_err undo_work(struct core *c, void *arg)
 {
-	const struct change change = { .verb = VERB_REVOKE,
+	const struct cred_change change = { .verb = VERB_REVOKE,
 				       .reason = CRL_CESSATION,
 				       .why = "the token did not take the certificate" };
 	struct credential *rec = arg;

@@ -185,7 +185,7 @@ static enum inro_err get_csr(struct core *c, struct renewal *r)
 enum inro_err renewal_supersede(struct core *c, struct issuing *i)
 {
 	struct renewal *r = i->arg;
-	const struct change change = { .verb = VERB_SUPERSEDE };
+	const struct cred_change change = { .verb = VERB_SUPERSEDE };
 	SCOPED(credential) old = { 0 };
 	enum inro_err e = store_get(c->store, r->old.id, &old);
 

@@ -64,7 +64,7 @@ enum inro_err confirm_done(struct core *c, const struct cred *cred)
 static enum inro_err end_work(struct core *c, void *arg)
 {
 	const int64_t *id = arg;
-	const struct change change = { .verb = VERB_REVOKE,
+	const struct cred_change change = { .verb = VERB_REVOKE,
 				       .reason = CRL_CESSATION,
 				       .why = "its holder did not confirm it in time" };
 	SCOPED(credential) rec = { 0 };

@@ -544,7 +544,7 @@ static bool could_be_used(const struct credential *rec)
 /* Its certificates are counted. */
 static enum inro_err revoke_one(struct core *c, struct credential *rec, struct step *s)
 {
-	const struct change change = { .verb = VERB_REVOKE,
+	const struct cred_change change = { .verb = VERB_REVOKE,
 				       .reason = CRL_CESSATION,
 				       .why = "device deleted" };
 
@@ -555,7 +555,7 @@ static enum inro_err revoke_one(struct core *c, struct credential *rec, struct s
 /* Nobody waits for this certificate any more. */
 static enum inro_err cancel_one(struct core *c, struct credential *rec)
 {
-	const struct change change = { .verb = VERB_CANCEL, .why = "device deleted" };
+	const struct cred_change change = { .verb = VERB_CANCEL, .why = "device deleted" };
 	enum inro_err e = cred_apply(c, rec, &change);
 
 	return e == INRO_OK ? approval_drop(c, rec->id, change.why) : e;

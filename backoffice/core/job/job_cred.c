@@ -73,7 +73,7 @@ enum inro_err job_days(const struct job_run *r, unsigned *ret)
 struct ending {
 	const struct job_search *search;
 	struct job_found *found;
-	struct change change;
+	struct cred_change change;
 	enum cred_state to;
 	int64_t *also; /* what ended with rows of the lot */
 	size_t also_n, also_cap;

@@ -450,7 +450,7 @@ static enum inro_err delete_work(struct core *c, void *arg)
 {
 	static const enum cred_state states[] = { CRED_ACTIVE, CRED_SUPERSEDED, CRED_REVOKED };
 	struct removal *r = arg;
-	const struct change change = { .verb = VERB_DESTROY, .why = r->why };
+	const struct cred_change change = { .verb = VERB_DESTROY, .why = r->why };
 	SCOPED(device) d = { 0 };
 	enum inro_err e = device_get(c, r->device, &d);
 

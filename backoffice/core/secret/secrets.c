@@ -107,7 +107,7 @@ enum inro_err secret_record(struct core *c, const struct device *d, struct crede
 
 enum inro_err secret_supersede(struct core *c, struct credential *old, int64_t grace_until)
 {
-	const struct change change = { .verb = VERB_SUPERSEDE };
+	const struct cred_change change = { .verb = VERB_SUPERSEDE };
 
 	old->grace_until = grace_until;
 	return cred_apply(c, old, &change);

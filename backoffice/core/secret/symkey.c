@@ -522,7 +522,7 @@ enum inro_err symkey_verify_mac(struct core *c, const char *ref, struct bytes me
 
 struct moving {
 	const char *ref;
-	struct change change;
+	struct cred_change change;
 	struct credential rec;
 };
 
@@ -592,7 +592,7 @@ static enum inro_err tell_ending(struct core *c, struct ending *x, struct buf *r
 {
 	AUTO(free_chars) char *text = NULL;
 	SCOPED(credential) after = { 0 };
-	const struct evidence ev = { "key", x->before.id, x->signer };
+	const struct destruction ev = { "key", x->before.id, x->signer };
 	enum inro_err e = store_get(c->store, x->before.id, &after);
 
 	if (e == INRO_OK)
