@@ -55,11 +55,11 @@ static enum inro_err read_number(struct bytes *in, size_t n, uint64_t *ret)
 
 enum inro_err read_u8(struct bytes *in, uint8_t *ret)
 {
-	uint64_t v;
-	enum inro_err e = read_number(in, 1, &v);
+	struct bytes x;
+	enum inro_err e = read_bytes(in, 1, &x);
 
 	if (!e)
-		*ret = (uint8_t)v;
+		*ret = x.p[0];
 	return e;
 }
 
@@ -162,9 +162,21 @@ static bool grow(struct buf *b, size_t need)
 	return true;
 }
 
-uint8_t *buf_extend(struct buf *b, size_t n)
+static size_t limit(const struct buf *b)
 {
-	size_t max = b->max ? b->max : BUF_MAX;
+	return b->max ? b->max : BUF_MAX;
+}
+
+/* There is room for n octets as it is. */
+static bool fits(const struct buf *b, size_t n)
+{
+	return b->p && !b->err && n <= b->cap - b->n && b->n + n <= limit(b);
+}
+
+/* By itself: what is written octet by octet would pay for what it saves of registers. */
+__attribute__((noinline)) static uint8_t *extend_anew(struct buf *b, size_t n)
+{
+	size_t max = limit(b);
 
 	if (b->err)
 		return NULL;
@@ -180,6 +192,19 @@ uint8_t *buf_extend(struct buf *b, size_t n)
 	return b->p + b->n - n;
 }
 
+static inline uint8_t *extend(struct buf *b, size_t n)
+{
+	if (!fits(b, n))
+		return extend_anew(b, n);
+	b->n += n;
+	return b->p + b->n - n;
+}
+
+uint8_t *buf_extend(struct buf *b, size_t n)
+{
+	return extend(b, n);
+}
+
 uint8_t *buf_insert(struct buf *b, size_t at, size_t n)
 {
 	size_t tail = b->n - at;
@@ -192,7 +217,7 @@ uint8_t *buf_insert(struct buf *b, size_t at, size_t n)
 
 void buf_add(struct buf *b, struct bytes x)
 {
-	uint8_t *p = x.n ? buf_extend(b, x.n) : NULL;
+	uint8_t *p = x.n ? extend(b, x.n) : NULL;
 
 	if (p)
 		memcpy(p, x.p, x.n);
@@ -200,7 +225,7 @@ void buf_add(struct buf *b, struct bytes x)
 
 static void add_number(struct buf *b, size_t n, uint64_t x)
 {
-	uint8_t *p = buf_extend(b, n);
+	uint8_t *p = extend(b, n);
 
 	for (size_t i = n; p && i > 0; i--, x >>= 8)
 		p[i - 1] = (uint8_t)x;
@@ -208,7 +233,10 @@ static void add_number(struct buf *b, size_t n, uint64_t x)
 
 void buf_add_u8(struct buf *b, uint8_t x)
 {
-	add_number(b, 1, x);
+	uint8_t *p = extend(b, 1);
+
+	if (p)
+		*p = x;
 }
 
 void buf_add_u32(struct buf *b, uint32_t x)

@@ -3,78 +3,83 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define bad(why) err_set(INRO_E_SYNTAX, "not valid DER: %s", (why))
 
-/* X.690 10.1: the shortest form of a definite length. */
-static enum inro_err take_length(struct bytes *in, size_t *ret)
+/* X.690 10.1: the shortest form of a definite length; `at` is its first octet.  Here and below by
+ * pointers: everything that is read comes through. */
+static enum inro_err long_length(const uint8_t **at, const uint8_t *end, uint8_t first, size_t *ret)
 {
-	uint8_t first, octet;
-	size_t n = 0;
-	enum inro_err e = read_u8(in, &first);
+	size_t octets = first & 0x7f, n = 0;
 
-	if (e)
-		return bad("it ends within a length");
-	if (first < 0x80) {
-		*ret = first;
-		return INRO_OK;
-	}
 	if (first == 0x80)
 		return bad("an indefinite length");
-	if ((first & 0x7f) > 4)
+	if (octets > 4)
 		return bad("a length of more than four octets");
-	for (int i = first & 0x7f; i > 0; i--) {
-		e = read_u8(in, &octet);
-		if (e)
-			return bad("it ends within a length");
-		if (n == 0 && octet == 0)
-			return bad("a length with leading zeros");
-		n = n << 8 | octet;
-	}
+	if (octets > (size_t)(end - *at))
+		return bad("it ends within a length");
+	if (**at == 0)
+		return bad("a length with leading zeros");
+	for (size_t i = 0; i < octets; i++)
+		n = n << 8 | (*at)[i];
 	if (n < 0x80)
 		return bad("a long form for a short length");
+	*at += octets;
 	*ret = n;
 	return n >> 28 ? bad("a length beyond 2^28") : INRO_OK;
 }
 
-enum inro_err der_next(struct bytes *in, struct der *ret)
+static enum inro_err next(const struct bytes *in, struct der *ret)
 {
-	struct bytes rest = *in, value;
-	uint8_t tag;
+	const uint8_t *at = in->p, *end = in->n ? in->p + in->n : in->p;
 	size_t n;
-	enum inro_err e = read_u8(&rest, &tag);
+	enum inro_err e;
 
-	if (e)
+	if (at == end)
 		return bad("an element is missing");
-	if ((tag & 0x1f) == 0x1f)
+	ret->tag = *at++;
+	if ((ret->tag & 0x1f) == 0x1f)
 		return bad("a tag of more than one octet");
-	e = take_length(&rest, &n);
+	if (at == end)
+		return bad("it ends within a length");
+	n = *at++;
+	e = n < 0x80 ? INRO_OK : long_length(&at, end, (uint8_t)n, &n);
 	if (e)
 		return e;
-	e = read_bytes(&rest, n, &value);
-	if (e)
+	if (n > (size_t)(end - at))
 		return bad("an element is longer than what holds it");
-	ret->tag = tag;
-	ret->value = value;
-	ret->whole = BYTES(in->p, in->n - rest.n);
-	*in = rest;
+	ret->value = BYTES(at, n);
+	ret->whole = BYTES(in->p, (size_t)(at - in->p) + n);
+	return INRO_OK;
+}
+
+static void skip(struct bytes *in, const struct der *d)
+{
+	*in = BYTES(in->p + d->whole.n, in->n - d->whole.n);
+}
+
+enum inro_err der_next(struct bytes *in, struct der *ret)
+{
+	struct der d;
+	enum inro_err e = next(in, &d);
+
+	if (e)
+		return e;
+	*ret = d;
+	skip(in, &d);
 	return INRO_OK;
 }
 
 static enum inro_err take(struct bytes *in, uint8_t tag, struct der *ret)
 {
-	struct bytes rest = *in;
-	struct der d;
-	enum inro_err e = der_next(&rest, &d);
+	enum inro_err e = next(in, ret);
 
 	if (e)
 		return e;
-	if (d.tag != tag)
-		return err_set(INRO_E_SYNTAX, "not valid DER: tag %02x where %02x belongs", d.tag,
-			       tag);
-	*ret = d;
-	*in = rest;
+	if (ret->tag != tag)
+		return err_set(INRO_E_SYNTAX, "not valid DER: tag %02x where %02x belongs",
+			       ret->tag, tag);
+	skip(in, ret);
 	return INRO_OK;
 }
 
@@ -433,26 +438,40 @@ static int digits(const uint8_t *p, int n)
 	return v;
 }
 
-/* MMDDHHMMSSZ after the year; timegm() would quietly turn 31 April into 1 May. */
+static bool is_leap(int year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+static int days_of(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+
+	return month == 2 && is_leap(year) ? 29 : days[month - 1];
+}
+
+/* Days from 1970-01-01 to a day of the years 0 to 9999.  Years that begin in March have the day that
+ * not all have at their end. */
+static int64_t days_to(int year, int month, int day)
+{
+	int64_t y = year + 400 - (month <= 2); /* never below 0 */
+	int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+
+	return y * 365 + y / 4 - y / 100 + y / 400 + of_year - 719468 - 146097;
+}
+
+/* MMDDHHMMSSZ after the year.  No timegm(): it takes longer than all else in a certificate, and 31
+ * April for 1 May. */
 static enum inro_err parse_time(const uint8_t *p, int year, int64_t *ret)
 {
-	struct tm tm = { .tm_year = year - 1900,
-			 .tm_mon = digits(p, 2) - 1,
-			 .tm_mday = digits(p + 2, 2),
-			 .tm_hour = digits(p + 4, 2),
-			 .tm_min = digits(p + 6, 2),
-			 .tm_sec = digits(p + 8, 2) };
-	struct tm back = tm;
-	time_t t;
+	int month = digits(p, 2), day = digits(p + 2, 2), hour = digits(p + 4, 2);
+	int minute = digits(p + 6, 2), second = digits(p + 8, 2);
 
-	if (p[10] != 'Z' || year < 0 || tm.tm_mon < 0 || tm.tm_mday < 1 || tm.tm_hour < 0 ||
-	    tm.tm_min < 0 || tm.tm_sec < 0)
+	if (p[10] != 'Z' || year < 0 || month < 1 || day < 1 || hour < 0 || minute < 0 || second < 0)
 		return bad("a time");
-	t = timegm(&back);
-	if (back.tm_mon != tm.tm_mon || back.tm_mday != tm.tm_mday || back.tm_hour != tm.tm_hour ||
-	    back.tm_min != tm.tm_min || back.tm_sec != tm.tm_sec)
+	if (month > 12 || day > days_of(year, month) || hour > 23 || minute > 59 || second > 59)
 		return bad("a time that does not exist");
-	*ret = t;
+	*ret = ((days_to(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
 	return INRO_OK;
 }
 

@@ -1,8 +1,10 @@
 /* test_der - DER is read strictly and written in its one form (X.690 8 to 11, RFC 5280 4.1.2.5). */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "base/der.h"
@@ -330,6 +332,38 @@ static void test_times(void **state)
 	}
 }
 
+/* As the C library counts them, and what it would take for the next month's is no time. */
+static void day_is(int year, int month, int day)
+{
+	struct tm tm = { .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day,
+			 .tm_hour = 23, .tm_min = 59, .tm_sec = 58 };
+	struct tm back = tm;
+	time_t want = timegm(&back);
+	char text[64];
+	struct bytes in;
+	int64_t t = 0;
+
+	snprintf(text, sizeof text, "\x18\x0f%04d%02d%02d235958Z", year, month, day);
+	in = bytes_of(text);
+	if (back.tm_mday == day) {
+		OK(der_take_time(&in, &t));
+		assert_true(t == want);
+	} else {
+		assert_int_equal(der_take_time(&in, &t), INRO_E_SYNTAX);
+	}
+}
+
+static void test_every_month_of_every_year(void **state)
+{
+	(void)state;
+	for (int year = 0; year <= 9999; year++)
+		for (int month = 1; month <= 12; month++) {
+			day_is(year, month, 1);
+			for (int day = 28; day <= 31; day++)
+				day_is(year, month, day);
+		}
+}
+
 static const char *const bad_times[] = {
 	"\x17\x0d"
 	"261321010947Z", /* month 13 */
@@ -410,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_oids),
 		cmocka_unit_test(test_bad_oids),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_every_month_of_every_year),
 		cmocka_unit_test(test_bad_times),
 	};
 
