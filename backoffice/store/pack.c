@@ -1,6 +1,7 @@
 /* pack - see pack.h. */
 #include "backoffice/store/pack.h"
 
+#include <pthread.h>
 #include <string.h>
 
 enum {
@@ -20,7 +21,8 @@ static const uint8_t single[] = { 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08
 				  0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b,
 				  0x1c };
 
-/* Each begins with one of "{," and goes on with something else than a quote or brace of its own. */
+/* Each begins with one of "{," and goes on with something else than a quote or brace of its own.  The
+ * first two have less than four characters. */
 static const char *const words[] = {
 	"{}", "\"}", "{\"ca\":\"", "\",\"profile\":\"", "\",\"device\":\"", "\",\"algorithm\":\"",
 	"\",\"subject\":\"CN=", "\",\"serial\":\"", "\",\"sha256\":\"", "\",\"not_after\":",
@@ -46,26 +48,57 @@ _Static_assert(ARRAY_LEN(words) <= ARRAY_LEN(single) + 0x7f - FIRST_PLACE, "each
 
 /* ---- packing ---- */
 
+/* Words that may be at the front of a text, by its first and fourth characters; those of less than
+ * four are tried for each. */
+#define PLACES	  256
+#define SHORT	  2
+#define NO_WORD	  0xff
+static struct {
+	pthread_once_t once;
+	uint8_t first[PLACES], next[ARRAY_LEN(words)];
+} known = { .once = PTHREAD_ONCE_INIT };
+_Static_assert(ARRAY_LEN(words) < NO_WORD, "each word has a number");
+
+static size_t place_of(const char *text)
+{
+	return ((size_t)(uint8_t)text[0] ^ (size_t)(uint8_t)text[3] << 1) % PLACES;
+}
+
+static void know_words(void)
+{
+	memset(known.first, NO_WORD, sizeof known.first);
+	for (size_t i = SHORT; i < ARRAY_LEN(words); i++) {
+		uint8_t *first = &known.first[place_of(words[i])];
+
+		known.next[i] = *first;
+		*first = (uint8_t)i;
+	}
+}
+
+static void try_word(const char *text, size_t i, size_t *best, size_t *best_n)
+{
+	size_t n = strlen(words[i]);
+
+	if (n > *best_n && strncmp(words[i], text, n) == 0) {
+		*best = i;
+		*best_n = n;
+	}
+}
+
 /* The longest word at the front of the text; none: ARRAY_LEN(words). */
 static size_t find_word(const char *text, size_t *ret_n)
 {
 	size_t best = ARRAY_LEN(words), best_n = 0;
 
 	*ret_n = 0;
-	if (!strchr("\",}{", text[1]) || !text[1] || !strchr("\"{,", text[0]))
+	if (!text[1] || !strchr("\",}{", text[1]) || !strchr("\"{,", text[0]))
 		return best;
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		size_t n;
-
-		if (words[i][0] != text[0] || words[i][1] != text[1] ||
-		    (words[i][2] && (!text[2] || words[i][3] != text[3])))
-			continue;
-		n = strlen(words[i]);
-		if (n > best_n && strncmp(words[i], text, n) == 0) {
-			best = i;
-			best_n = n;
-		}
-	}
+	(void)pthread_once(&known.once, know_words);
+	for (size_t i = 0; i < SHORT; i++)
+		try_word(text, i, &best, &best_n);
+	if (text[2])
+		for (size_t i = known.first[place_of(text)]; i != NO_WORD; i = known.next[i])
+			try_word(text, i, &best, &best_n);
 	*ret_n = best_n;
 	return best;
 }
@@ -90,12 +123,21 @@ static unsigned hex_value(char c)
 	return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
 }
 
-static void add_group(struct buf *out, unsigned bits)
+/* Of what is written as hex: what it is packed to, each group of one octet or two. */
+#define GROUPS_MAX ((8 * HEX_MAX + GROUP - 1) / GROUP)
+struct groups {
+	uint8_t octets[2 * GROUPS_MAX];
+	size_t n;
+};
+
+static void add_group(struct groups *g, unsigned bits)
 {
-	if (bits)
-		buf_add_u8(out, (uint8_t)bits);
-	else
-		buf_add_str(out, ZERO);
+	if (bits) {
+		g->octets[g->n++] = (uint8_t)bits;
+		return;
+	}
+	memcpy(g->octets + g->n, ZERO, strlen(ZERO));
+	g->n += strlen(ZERO);
 }
 
 /* How many characters at the front are hex of so many octets that it is worth it. */
@@ -112,7 +154,9 @@ static size_t hex_length(const char *text)
 static void add_hex(struct buf *out, const char *text, size_t n)
 {
 	unsigned held = 0, bits = 0;
+	struct groups groups;
 
+	groups.n = 0;
 	buf_add_u8(out, PACK_HEX);
 	buf_add_u8(out, (uint8_t)(FIRST_PLACE + n / 2));
 	for (size_t i = 0; i < n; i++) {
@@ -121,11 +165,12 @@ static void add_hex(struct buf *out, const char *text, size_t n)
 		if (bits < GROUP)
 			continue;
 		bits -= GROUP;
-		add_group(out, held >> bits);
+		add_group(&groups, held >> bits);
 		held &= (1U << bits) - 1;
 	}
 	if (bits)
-		add_group(out, held << (GROUP - bits));
+		add_group(&groups, held << (GROUP - bits));
+	buf_add(out, BYTES(groups.octets, groups.n));
 }
 
 static bool is_control(char c)

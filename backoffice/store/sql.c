@@ -475,7 +475,8 @@ static enum inro_err add_cond(struct sql *s, const struct record_type *t,
 	if (c->op == STORE_IN)
 		return add_set(s, f, c);
 	if (c->op == STORE_NONE || c->op == STORE_SOME) {
-		buf_addf(&s->text, "%s IS %sNULL", f->name, c->op == STORE_SOME ? "NOT " : "");
+		buf_add_str(&s->text, f->name);
+		buf_add_str(&s->text, c->op == STORE_SOME ? " IS NOT NULL" : " IS NULL");
 		return INRO_OK;
 	}
 	e = value_of(f, c, &v);
@@ -566,7 +567,8 @@ static void add_order(struct sql *s, const struct field *f, const struct store_q
 		buf_addf(&s->text, "%s%s, ", f->head, way);
 	if (f)
 		buf_addf(&s->text, "%s%s, ", f->name, way);
-	buf_addf(&s->text, "id%s", way);
+	buf_add_str(&s->text, "id");
+	buf_add_str(&s->text, way);
 }
 
 static enum inro_err add_limit(struct sql *s, const struct store_query *q)
@@ -597,7 +599,8 @@ static enum inro_err add_rows(struct sql *s, const struct record_type *t,
 	s->same = which == AFTER_SAME;
 	buf_add_str(&s->text, "SELECT ");
 	add_columns(s, t, true);
-	buf_addf(&s->text, " FROM %s", t->table);
+	buf_add_str(&s->text, " FROM ");
+	buf_add_str(&s->text, t->table);
 	e = add_conds(s, t, q);
 	if (f && may_be_none(f))
 		buf_addf(&s->text, " AND %s IS NOT NULL", f->name);

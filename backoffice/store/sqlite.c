@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/db/db.h"
 #include "base/file.h"
+#include "base/forkgate.h"
 
 #define SQLITE_STORE_APPLICATION 0x496e7242 /* "InrB" */
 
@@ -243,6 +244,7 @@ static enum inro_err write_row(struct store *s, const struct record_type *t, con
 	struct text_kept *kept;
 	struct db_stmt *st;
 	enum inro_err e = sql_row(&sql, &own(s)->texts, t, r, how, &kept);
+	SCOPED(fork_pass) pass = fork_pass_take(); /* one for all that is bound */
 
 	if (e == INRO_OK)
 		e = prepare_kept(s, kept, &sql, &st);

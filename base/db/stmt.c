@@ -16,6 +16,7 @@ struct db_stmt {
 	const char *sql;
 	struct db_stmt *next;
 	int bind_rc; /* the first failure since it was handed out */
+	bool used;   /* bound or stepped since it was reset */
 };
 
 static size_t bucket_of(const char *sql)
@@ -57,7 +58,8 @@ static enum inro_err kept(struct db *d, const char *sql_literal, struct db_stmt 
 		s = s->next;
 	if (!s)
 		return stmt_new(d, sql_literal, ret);
-	db_reset(s);
+	if (s->used)
+		db_reset(s);
 	*ret = s;
 	return INRO_OK;
 }
@@ -89,6 +91,7 @@ void db_stmts_free(struct db *d)
 
 static void bound(struct db_stmt *s, int rc)
 {
+	s->used = true;
 	if (rc != SQLITE_OK && s->bind_rc == SQLITE_OK)
 		s->bind_rc = rc;
 }
@@ -120,6 +123,7 @@ enum inro_err db_step(struct db_stmt *s, bool *ret_row)
 	enum inro_err e = INRO_OK;
 	int rc = s->bind_rc;
 
+	s->used = true;
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(s->sqlite);
 	if (rc == SQLITE_ROW) {
@@ -198,6 +202,7 @@ enum inro_err db_visit(struct db_stmt *s, db_row_fn *fn, void *arg)
 	struct db_visit visit = { .fn = fn, .arg = arg };
 	int rc = s->bind_rc;
 
+	s->used = true;
 	s->db->visit = &visit;
 	while (rc == SQLITE_OK || rc == SQLITE_ROW)
 		rc = sqlite3_step(s->sqlite);
@@ -227,6 +232,7 @@ void db_reset(struct db_stmt *s)
 	sqlite3_reset(s->sqlite);
 	sqlite3_clear_bindings(s->sqlite);
 	s->bind_rc = SQLITE_OK;
+	s->used = false;
 }
 
 int64_t db_int(struct db_stmt *s, int column)
