@@ -22,7 +22,5 @@ MUST_CHECK enum inro_err ca_policy_url(const struct ca *ca, const char *url, uns
 /* The same policy for the CA's next key, with other addresses where they are not NULL.  INRO_E_ARG
  * when the new lists would be at the old ones' address. */
 MUST_CHECK enum inro_err ca_policy_roll(struct ca *ca, const char *crl_url, const char *delta_url);
-/* Where a new certificate of that serial finds its list; nothing when the policy has no URL. */
-MUST_CHECK enum inro_err ca_crl_url(const struct ca *ca, struct bytes serial, struct buf *ret);
 
 #endif

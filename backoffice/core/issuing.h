@@ -31,6 +31,8 @@ struct issue_desk {
 	struct cert issuer;	   /* empty for a root */
 	struct limits limits;	   /* name constraints of the issuer and of those above it */
 	struct ca_signer signer;   /* its key */
+	struct ca_policy lists;	   /* how its revocation lists are made: desk_lists() */
+	bool has_lists;
 	struct ca *cas; /* all of the tenant, when looked up before; NULL: asked for each */
 	size_t cas_n;
 	int64_t now;	  /* when it is issued: issue_now() */
@@ -76,6 +78,8 @@ MUST_CHECK enum inro_err desk_read_cas(struct core *c, struct issue_desk *d);
 MUST_CHECK enum inro_err desk_policy(struct core *c, struct issue_desk *d, int64_t group,
 				     const struct policy **ret);
 void desk_forget_policies(struct issue_desk *d);
+/* How the CA's revocation lists are made, read once; borrowed from *d.  There is a CA. */
+MUST_CHECK enum inro_err desk_lists(struct issue_desk *d, const struct ca_policy **ret);
 void issue_desk_clear(struct issue_desk *d);
 
 /* Reads the request. */

@@ -106,41 +106,89 @@ enum inro_err cert_read_tbs(struct bytes tbs, struct cert *ret)
 	return e;
 }
 
-static enum inro_err read_cert(struct cert *c)
+/* The three parts of a certificate. */
+struct parts {
+	struct bytes tbs, algorithm, signature;
+};
+
+static enum inro_err read_parts(struct bytes der, struct parts *p)
 {
-	struct bytes in, tbs, inner, outer;
-	enum inro_err e = der_only(buf_bytes(&c->der), DER_SEQUENCE, &in);
+	struct bytes in;
+	enum inro_err e = der_only(der, DER_SEQUENCE, &in);
 
 	if (!e)
-		e = der_take_whole(&in, DER_SEQUENCE, &tbs);
+		e = der_take_whole(&in, DER_SEQUENCE, &p->tbs);
 	if (!e)
-		e = der_take_whole(&in, DER_SEQUENCE, &outer);
+		e = der_take_whole(&in, DER_SEQUENCE, &p->algorithm);
 	if (!e)
-		e = der_take_bits(&in, &c->signature);
+		e = der_take_bits(&in, &p->signature);
 	if (!e && in.n)
 		e = err_set(INRO_E_SYNTAX, "something follows the signature");
+	return e;
+}
+
+static enum inro_err two_algorithms(void)
+{
+	return err_set(INRO_E_SYNTAX, "it names two signature algorithms");
+}
+
+static enum inro_err read_cert(struct cert *c)
+{
+	struct parts p;
+	struct bytes inner;
+	enum inro_err e = read_parts(buf_bytes(&c->der), &p);
+
 	if (!e)
-		e = read_tbs(tbs, c, &inner);
-	if (!e && !bytes_equal(inner, outer))
-		e = err_set(INRO_E_SYNTAX, "it names two signature algorithms");
+		e = read_tbs(p.tbs, c, &inner);
+	if (!e && !bytes_equal(inner, p.algorithm))
+		e = two_algorithms();
+	if (!e)
+		c->signature = p.signature;
+	return e;
+}
+
+static enum inro_err read_fingerprint(struct cert *c, struct bytes der)
+{
+	uint8_t digest[PKI_DIGEST_MAX];
+	enum inro_err e = pki_digest(PKI_SHA256, der, digest);
+
+	if (!e)
+		memcpy(c->fingerprint, digest, CERT_FINGERPRINT);
 	return e;
 }
 
 enum inro_err cert_read(struct bytes input, struct cert *ret)
 {
 	SCOPED(cert) c = { .ext = { .path_len = EXT_PATH_LEN_NONE } };
-	uint8_t digest[PKI_DIGEST_MAX];
 	enum inro_err e = pem_or_der(input, PEM_CERT, CERT_MAX, "certificate", &c.der);
 
 	if (!e)
 		e = read_cert(&c);
 	if (!e)
-		e = pki_digest(PKI_SHA256, buf_bytes(&c.der), digest);
+		e = read_fingerprint(&c, buf_bytes(&c.der));
 	if (e)
 		return err_context(e, "certificate");
-	memcpy(c.fingerprint, digest, CERT_FINGERPRINT);
 	*ret = c;
 	c = (struct cert) { 0 };
+	return INRO_OK;
+}
+
+enum inro_err cert_complete(struct cert *c, struct bytes der)
+{
+	struct parts p;
+	enum inro_err e = read_parts(der, &p);
+
+	if (!e && der.n > CERT_MAX)
+		e = err_set(INRO_E_TOO_BIG, "it is longer than %zu octets", CERT_MAX);
+	if (!e && !bytes_equal(p.tbs, c->tbs))
+		e = err_set(INRO_E_SYNTAX, "it is not what was to be signed");
+	if (!e && !bytes_equal(p.algorithm, c->sig->identifier))
+		e = two_algorithms();
+	if (!e)
+		e = read_fingerprint(c, der);
+	if (e)
+		return err_context(e, "certificate");
+	c->signature = p.signature;
 	return INRO_OK;
 }
 

@@ -31,6 +31,10 @@ struct cert {
 MUST_CHECK enum inro_err cert_read(struct bytes input, struct cert *ret);
 /* A TBSCertificate alone, borrowed: no signature, no fingerprint, der empty. */
 MUST_CHECK enum inro_err cert_read_tbs(struct bytes tbs, struct cert *ret);
+/* *c, which cert_read_tbs() read, gets signature and fingerprint of the certificate that was made of
+ * it, and borrows from both; der stays empty.  INRO_E_SYNTAX when that is not its TBSCertificate,
+ * the algorithm that is in it and a signature; INRO_E_TOO_BIG. */
+MUST_CHECK enum inro_err cert_complete(struct cert *c, struct bytes der);
 void cert_clear(struct cert *c);
 /* The certificate's signature by this key. INRO_E_SIGNATURE. */
 MUST_CHECK enum inro_err cert_verify(const struct cert *c, const struct pubkey *issuer);

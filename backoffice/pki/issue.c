@@ -601,10 +601,10 @@ static enum inro_err add_tbs(struct buf *b, const struct plan *pl)
 }
 
 /* What will be signed is read back from its bytes, not from our intentions. */
-static enum inro_err check_tbs(struct bytes tbs, const struct plan *pl)
+static enum inro_err check_tbs(const struct plan *pl, struct issued *out)
 {
-	struct cert c;
-	enum inro_err e = cert_read_tbs(tbs, &c);
+	enum inro_err e = cert_read_tbs(buf_bytes(&out->tbs), &out->read);
+	struct cert c = out->read;
 
 	if (e)
 		return err_context(e, "no certificate");
@@ -639,7 +639,7 @@ enum inro_err issue_tbs(const struct issue *in, struct issued *ret)
 	if (!e)
 		e = add_tbs(&out.tbs, &pl);
 	if (!e)
-		e = check_tbs(buf_bytes(&out.tbs), &pl);
+		e = check_tbs(&pl, &out);
 	if (e)
 		return e;
 	*ret = out;

@@ -4,7 +4,8 @@
  * 1. The certificate is spliced DER; nothing of libcrypto is involved (docs/adr/0007).
  * 2. Every rule is checked before there are bytes to sign: a refused certificate never costs a
  *    use of the CA's key.  A refusal is INRO_E_POLICY and says which rule of what.
- * 3. The order is issue_tbs(), a signature over issued.tbs by issued.sig, pki_signed().
+ * 3. The order is issue_tbs(), a signature over issued.tbs by issued.sig, pki_signed(), and
+ *    cert_complete() of issued.read.
  */
 #ifndef INRO_BACKOFFICE_PKI_ISSUE_H
 #define INRO_BACKOFFICE_PKI_ISSUE_H
@@ -36,6 +37,7 @@ struct issue {
 /* Owned by the caller: issued_clear(). */
 struct issued {
 	struct buf tbs;
+	struct cert read; /* what tbs says, read back from it; borrows from it */
 	const struct pki_sig *sig;
 	struct buf subject; /* Name, whole, as decided */
 	struct buf sans;    /* as decided */

@@ -175,10 +175,15 @@ void pubkey_name(const struct pubkey *k, char *out, size_t cap)
 {
 	const struct pki_key_type *t = pki_key_type(k->type);
 
-	if (k->type == PKI_RSA)
+	const char *name = t ? t->name : "unknown";
+	size_t n = strlen(name) < cap ? strlen(name) : cap - 1;
+
+	if (k->type == PKI_RSA) {
 		snprintf(out, cap, "rsa-%u", k->bits);
-	else
-		snprintf(out, cap, "%s", t ? t->name : "unknown");
+		return;
+	}
+	memcpy(out, name, n);
+	out[n] = 0;
 }
 
 /* ---- libcrypto verifies ---- */
@@ -268,7 +273,8 @@ static bool set_pss(EVP_PKEY_CTX *ctx)
 
 static enum inro_err verdict(bool good)
 {
-	ERR_clear_error();
+	if (ERR_peek_error()) /* to look costs a tenth of it */
+		ERR_clear_error();
 	return good ? INRO_OK : err_set(INRO_E_SIGNATURE, "the signature does not verify");
 }
 

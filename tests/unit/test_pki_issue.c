@@ -902,6 +902,49 @@ static void test_reading(void **state)
 	OK(read_copy(buf_bytes(&der), der.n));
 }
 
+static enum inro_err complete_copy(const struct cert *read, struct bytes der)
+{
+	struct cert c = *read;
+	enum inro_err e = cert_complete(&c, der);
+
+	return e ? e : cert_verify(&c, &issuing.cert.key);
+}
+
+/* Where only what is around the TBSCertificate is read, it is as when all is. */
+static void test_completing(void **state)
+{
+	SCOPED(wish) w = { 0 };
+	SCOPED(issued) issued = { 0 };
+	SCOPED(buf) signature = { 0 };
+	SCOPED(buf) der = { 0 };
+	SCOPED(cert) all = { 0 };
+	struct cert c;
+
+	(void)state;
+	wish_for(&w, "opcua-application", ec, &issuing, "CN=dev-1");
+	w.in.vars.device_id = "dev-1";
+	OK(issue_tbs(&w.in, &issued));
+	judge_sign(w.signer, issued.sig, buf_bytes(&issued.tbs), &signature);
+	OK(pki_signed(buf_bytes(&issued.tbs), issued.sig, buf_bytes(&signature), &der));
+	OK(cert_read(buf_bytes(&der), &all));
+	c = issued.read;
+	OK(cert_complete(&c, buf_bytes(&der)));
+	assert_memory_equal(c.fingerprint, all.fingerprint, CERT_FINGERPRINT);
+	assert_true(bytes_equal(c.signature, all.signature) && bytes_equal(c.serial, all.serial));
+	assert_true(bytes_equal(c.key.spki, all.key.spki) && c.sig == all.sig);
+	assert_true(c.not_before == all.not_before && c.not_after == all.not_after);
+	for (size_t n = 0; n < der.n; n++) {
+		assert_int_equal(complete_copy(&issued.read, BYTES(der.p, n)), INRO_E_SYNTAX);
+		der.p[n] ^= 0x41;
+		assert_int_not_equal(complete_copy(&issued.read, buf_bytes(&der)), INRO_OK);
+		der.p[n] ^= 0x41;
+	}
+	OK(complete_copy(&issued.read, buf_bytes(&der)));
+	assert_int_equal(cert_complete(&c, buf_bytes(&root.cert.der)), INRO_E_SYNTAX);
+	buf_add_u8(&der, 0);
+	assert_int_equal(cert_complete(&c, buf_bytes(&der)), INRO_E_SYNTAX);
+}
+
 /* What libcrypto makes without extensions, by version 1. */
 static void test_foreign_certificates(void **state)
 {
@@ -961,6 +1004,7 @@ int main(void)
 		cmocka_unit_test(test_issuer_that_is_none),
 		cmocka_unit_test(test_lint),
 		cmocka_unit_test(test_reading),
+		cmocka_unit_test(test_completing),
 		cmocka_unit_test(test_foreign_certificates),
 		cmocka_unit_test(test_serials),
 	};

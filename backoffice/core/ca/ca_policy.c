@@ -128,14 +128,6 @@ enum inro_err ca_policy_url(const struct ca *ca, const char *url, unsigned shard
 	return e == INRO_OK ? buf_err(ret) : e;
 }
 
-enum inro_err ca_crl_url(const struct ca *ca, struct bytes serial, struct buf *ret)
-{
-	SCOPED(ca_policy) p = { 0 };
-	enum inro_err e = ca_policy_read(ca, &p);
-
-	return e == INRO_OK ? ca_policy_url(ca, p.crl_url, ca_policy_shard(&p, serial), ret) : e;
-}
-
 /* ---- changing it ---- */
 
 static enum inro_err check_url(const struct ca *ca, const char *what, const char *url,

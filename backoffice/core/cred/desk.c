@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backoffice/core/authority.h"
+#include "backoffice/core/ca_policy.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/issue_time.h"
 #include "backoffice/core/issuing.h"
@@ -18,6 +19,7 @@ void issue_desk_clear(struct issue_desk *d)
 	blocklist_free(d->blocklist);
 	cert_clear(&d->issuer);
 	limits_clear(&d->limits);
+	ca_policy_clear(&d->lists);
 	list_free(&ca_type, d->cas, d->cas_n);
 	desk_forget_policies(d);
 	*d = (struct issue_desk) { 0 };
@@ -78,6 +80,15 @@ void desk_forget_policies(struct issue_desk *d)
 		policy_clear(&d->policies[i].policy);
 		d->policies[i] = (struct desk_policy) { 0 };
 	}
+}
+
+enum inro_err desk_lists(struct issue_desk *d, const struct ca_policy **ret)
+{
+	enum inro_err e = d->has_lists ? INRO_OK : ca_policy_read(d->ca, &d->lists);
+
+	d->has_lists = e == INRO_OK;
+	*ret = &d->lists;
+	return e;
 }
 
 static enum inro_err add_limits(struct issue_desk *d, struct bytes der)

@@ -270,6 +270,18 @@ static enum inro_err heed_group(struct core *c, const struct making *j)
 	return e;
 }
 
+/* Where it finds the revocation list that it would be on. */
+static enum inro_err fill_crl_url(struct making *j)
+{
+	const struct bytes serial = BYTES(j->serial, sizeof j->serial);
+	const struct ca_policy *lists;
+	enum inro_err e = desk_lists(j->desk, &lists);
+
+	return e == INRO_OK ? ca_policy_url(j->desk->ca, lists->crl_url,
+					    ca_policy_shard(lists, serial), &j->crl_url)
+			    : e;
+}
+
 enum inro_err making_plan(struct core *c, struct making *j)
 {
 	enum inro_err e = blocklist_check(j->desk->blocklist, &j->csr.key);
@@ -286,7 +298,7 @@ enum inro_err making_plan(struct core *c, struct making *j)
 	if (e == INRO_OK)
 		e = cert_serial(j->serial);
 	if (e == INRO_OK && j->in->ca)
-		e = ca_crl_url(j->in->ca, BYTES(j->serial, sizeof j->serial), &j->crl_url);
+		e = fill_crl_url(j);
 	if (e == INRO_OK)
 		e = make_tbs(c, j);
 	if (e == INRO_OK)
@@ -319,20 +331,29 @@ static enum inro_err fill_algorithms(struct credential *rec, const struct cert *
 	return e == INRO_OK ? text_set(&rec->signature, cert->sig->name) : e;
 }
 
-enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert)
+/* hash: of the key. */
+static enum inro_err fill_facts(struct credential *rec, const struct cert *cert, struct bytes hash,
+				struct bytes der)
 {
-	uint8_t hash[PKI_DIGEST_MAX];
-	enum inro_err e = pki_digest(PKI_SHA256, cert->key.spki, hash);
+	enum inro_err e = blob_set(&rec->key_hash, hash);
 
-	if (e == INRO_OK)
-		e = blob_set(&rec->key_hash, BYTES(hash, pki_hash_octets(PKI_SHA256)));
 	if (e == INRO_OK)
 		e = blob_set(&rec->fingerprint, BYTES(cert->fingerprint, CERT_FINGERPRINT));
 	if (e == INRO_OK)
 		e = blob_set(&rec->serial, cert->serial);
 	if (e == INRO_OK)
-		e = blob_set(&rec->cert, buf_bytes(&cert->der));
+		e = blob_set(&rec->cert, der);
 	return e == INRO_OK ? fill_algorithms(rec, cert) : e;
+}
+
+enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert)
+{
+	uint8_t hash[PKI_DIGEST_MAX];
+	enum inro_err e = pki_digest(PKI_SHA256, cert->key.spki, hash);
+
+	return e == INRO_OK ? fill_facts(rec, cert, BYTES(hash, pki_hash_octets(PKI_SHA256)),
+					 buf_bytes(&cert->der))
+			    : e;
 }
 
 enum inro_err making_fill_texts(struct making *j)
@@ -361,13 +382,23 @@ static enum inro_err check_signature(struct issue_desk *d, const struct cert *ce
 	return e == INRO_OK ? e : err_context(e, "the token's signature on a new certificate");
 }
 
+/* The request's key is in the certificate, octet for octet: it has the hash that was computed. */
+static enum inro_err check_same_key(const struct making *j, const struct cert *cert)
+{
+	return bytes_equal(cert->key.spki, j->csr.key.spki)
+		       ? INRO_OK
+		       : err_set(INRO_E_CRYPTO, "a new certificate has not the key of its request");
+}
+
 /* The record, from the certificate as it came out: what is stored is what anybody will read. */
 static enum inro_err fill_record(struct core *c, struct making *j)
 {
 	struct credential *rec = &j->in->rec;
-	SCOPED(cert) cert = { 0 };
-	enum inro_err e = cert_read(buf_bytes(&j->der), &cert);
+	struct cert cert = j->issued.read; /* borrows */
+	enum inro_err e = cert_complete(&cert, buf_bytes(&j->der));
 
+	if (e == INRO_OK)
+		e = check_same_key(j, &cert);
 	if (e == INRO_OK)
 		e = check_signature(j->desk, &cert);
 	if (e != INRO_OK)
@@ -383,7 +414,7 @@ static enum inro_err fill_record(struct core *c, struct making *j)
 	rec->not_after = cert.not_after;
 	rec->created_ms = rec->updated_ms = clock_now_ms();
 	rec->confirm_by = j->in->request->confirm_by;
-	e = cred_fill_hashes(rec, &cert);
+	e = fill_facts(rec, &cert, making_key(j), buf_bytes(&j->der));
 	return e == INRO_OK ? making_fill_texts(j) : e;
 }
 
