@@ -3,7 +3,7 @@
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/programs.sh"
 need mosquitto mosquitto_pub curl
-instead=(/usr/local/lib "$B/lib")
+instead=(/usr/lib/x86_64-linux-gnu/pkcs11 "$B/lib")
 howto openssl-engine.md cnf >etc/engine.cnf
 with_engine() {
 	OPENSSL_CONF=$T/etc/engine.cnf "$@"

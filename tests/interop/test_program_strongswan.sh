@@ -117,7 +117,7 @@ grep -q "loading '$T/moon/private/moon.pem' failed: parsing ANY private key fail
 # ---- the plugin pkcs11 finds the key ----
 
 command -v pki >/dev/null && [[ -e /usr/lib/ipsec/plugins/libstrongswan-pkcs11.so ]] || exit 0
-instead=(/usr/local/lib "$B/lib")
+instead=(/usr/lib/x86_64-linux-gnu/pkcs11 "$B/lib")
 howto strongswan.md strongswan >pki.conf
 echo 'pki { load = pkcs11 openssl pem pkcs1 pkcs8 x509 random sha1 sha2 }' >>pki.conf
 STRONGSWAN_CONF=$T/pki.conf timeout "$patience" pki --pub --keyid 0b0c --type priv --debug 1 </dev/null >/dev/null 2>said || true
