@@ -57,9 +57,19 @@ static enum inro_err do_round(const struct call *c, bool renew, json_t **ret)
 	return e == INRO_OK ? status_json(&s, ret) : e;
 }
 
+static enum inro_err note_end(const struct call *c, json_t **ret)
+{
+	SCOPED(agent_settings) s = { 0 };
+	enum inro_err e = read_settings(c, &s);
+
+	if (e == INRO_OK)
+		e = status_note_end(&s, call_opt(c, "ended"));
+	return e == INRO_OK ? status_json(&s, ret) : e;
+}
+
 static enum inro_err agent_once_run(const struct call *c, json_t **ret)
 {
-	enum inro_err e = do_round(c, call_has(c, "renew"), ret);
+	enum inro_err e = call_has(c, "ended") ? note_end(c, ret) : do_round(c, call_has(c, "renew"), ret);
 
 	if (e == INRO_OK && call_has(c, "quiet"))
 		json_object_set_new(*ret, "text", json_string(""));
@@ -169,6 +179,10 @@ const struct cmd_verb agent_verbs[] = {
 	  .opts = OPTS(OPT_CONFIG, { .name = "renew",
 				     .kind = OPT_FLAG,
 				     .help = "renew, due or not" },
+		       { .name = "ended",
+			 .arg = "WHY",
+			 .kind = OPT_TEXT,
+			 .help = "do nothing but note in the status that a round was ended, as inro-agent does" },
 		       { .name = "quiet",
 			 .kind = OPT_FLAG,
 			 .help = "don't show what was done, only errors" }),

@@ -11,6 +11,9 @@
 MUST_CHECK enum inro_err core_token(struct core *c, const char *uri, struct token **ret);
 /* The same for what nobody asked for: as token_check_tries() before a PIN is tried. */
 MUST_CHECK enum inro_err core_token_gently(struct core *c, const char *uri, bool strictly, struct token **ret);
+bool core_token_is_open(struct core *c, const char *uri); /* by this core */
+/* Does the token, which was given a wrong PIN just now, say so?  Not every module does. */
+bool core_token_tells_tries(struct core *c, const char *uri);
 MUST_CHECK enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret);
 MUST_CHECK enum inro_err core_secret_key(struct core *c, const char *uri,
 					 struct token_secret **ret);

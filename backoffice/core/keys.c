@@ -192,6 +192,22 @@ enum inro_err core_token_gently(struct core *c, const char *uri, bool strictly, 
 	return e == INRO_OK ? ring_token(c, &u, ret) : e;
 }
 
+bool core_token_is_open(struct core *c, const char *uri)
+{
+	SCOPED(p11_uri) u = { 0 };
+	struct key_ring *r;
+
+	return parse_uri(c, uri, &u) == INRO_OK && ring(c, &r) == INRO_OK && ring_find(r, &u);
+}
+
+bool core_token_tells_tries(struct core *c, const char *uri)
+{
+	SCOPED(err_kept) kept = err_keep();
+	SCOPED(p11_uri) u = { 0 };
+
+	return parse_uri(c, uri, &u) == INRO_OK && token_check_tries(&u, true) == INRO_E_PIN_LOCKED;
+}
+
 static enum inro_err open_key(struct core *c, struct ring_key *k, bool secret)
 {
 	SCOPED(p11_uri) u = { 0 };

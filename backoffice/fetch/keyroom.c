@@ -213,11 +213,20 @@ static X509 *next_cert(OSSL_LIB_CTX *lib, BIO *in)
 {
 	X509 *cert = X509_new_ex(lib, NULL);
 
+	ERR_clear_error();
 	if (cert && !PEM_read_bio_X509(in, &cert, NULL, NULL)) {
 		X509_free(cert);
 		cert = NULL;
 	}
 	return cert;
+}
+
+/* Was there no further one, rather than one that does not read? */
+static bool is_end(void)
+{
+	unsigned long why = ERR_peek_last_error();
+
+	return ERR_GET_LIB(why) == ERR_LIB_PEM && ERR_GET_REASON(why) == PEM_R_NO_START_LINE;
 }
 
 static bool use_chain(SSL_CTX *ctx, OSSL_LIB_CTX *lib, struct bytes chain)
@@ -232,6 +241,7 @@ static bool use_chain(SSL_CTX *ctx, OSSL_LIB_CTX *lib, struct bytes chain)
 			X509_free(cert);
 			good = false;
 		}
+	good = good && is_end();
 	BIO_free(in);
 	ERR_clear_error();
 	return good;
@@ -243,7 +253,7 @@ enum inro_err keyroom_use(SSL_CTX *ctx, OSSL_LIB_CTX *lib, struct bytes chain, E
 	char why[96];
 
 	if (!use_chain(ctx, lib, chain))
-		return err_set(INRO_E_CONFIG, "%s is no PEM", what);
+		return err_set(INRO_E_CONFIG, "%s, or one of those above it, is no PEM", what);
 	snprintf(why, sizeof why, "%s is for another key", what);
 	return SSL_CTX_use_PrivateKey(ctx, key) == 1 ? INRO_OK :
 							keyroom_error(INRO_E_CONFIG, why);

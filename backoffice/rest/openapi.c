@@ -175,7 +175,7 @@ static json_t *exported_answer(const struct rest_row *row)
 	return json_pack("{s:s s:o}", "description", "Lines, as the format is.", "content", content);
 }
 
-static json_t *good_answer(const struct rest_row *row)
+static json_t *what_is_given(const struct rest_row *row)
 {
 	json_t *content;
 
@@ -193,6 +193,16 @@ static json_t *good_answer(const struct rest_row *row)
 		json_object_update_new(content,
 				       content_of(LINES_TYPE, ref_to("schemas", row->out->name)));
 	return json_pack("{s:s s:o}", "description", "It is done.", "content", content);
+}
+
+static json_t *good_answer(const struct rest_row *row)
+{
+	json_t *answer = what_is_given(row);
+
+	if (rest_place(row))
+		json_object_set_new(answer, "headers",
+				    json_pack("{s:o}", "Location", ref_to("headers", "Location")));
+	return answer;
 }
 
 static json_t *answers_of(const struct rest_row *row)
@@ -271,11 +281,15 @@ static void add_row(const struct rest_row *row, json_t *paths, json_t *schemas)
 static json_t *components(json_t *schemas)
 {
 	return json_pack(
-		"{s:o s:{s:{s:s s:o} s:{s:s s:o}} s:{s:{s:s s:s} s:{s:s s:s} s:{s:s} s:{s:s s:s s:s}}}",
-		"schemas", schemas, "responses", "Problem", "description",
+		"{s:o s:{s:{s:s s:{s:s s:s}}} s:{s:{s:s s:o} s:{s:s s:{s:o} s:o}}"
+		" s:{s:{s:s s:s} s:{s:s s:s} s:{s:s} s:{s:s s:s s:s}}}",
+		"schemas", schemas, "headers", "Location", "description",
+		"Where what was made, or waits, is (RFC 9110 15.3.2).", "schema", "type", "string",
+		"format", "uri-reference", "responses", "Problem", "description",
 		"It was not done (RFC 9457).", "content",
 		content_of("application/problem+json", ref_to("schemas", "Problem")), "Waits",
-		"description", "It waits for others' approval.", "content",
+		"description", "It waits for others' approval.", "headers", "Location",
+		ref_to("headers", "Location"), "content",
 		content_of("application/json", json_pack("{s:s}", "type", "object")),
 		"securitySchemes", "password", "type", "http", "scheme", "basic", "token", "type",
 		"http", "scheme", "bearer", "certificate", "type", "mutualTLS", "key", "type", "apiKey",

@@ -87,7 +87,6 @@ struct rest {
 	const struct http_peer *peer;
 	struct bytes rows; /* of a row that takes some */
 	const char *rows_format; /* "csv" or "jsonl"; NULL: none were sent */
-	char location[64]; /* where what was made is; "": nowhere of its own */
 	struct core_who who;
 	int status; /* 0: the row's */
 	bool bare;  /* there is no secret in this answer of a row with REST_SECRET */
@@ -129,6 +128,12 @@ MUST_CHECK enum inro_err rest_who(struct core *c, const struct http_call *call,
 				  struct core_who *ret);
 /* The core works as r->who, and the row lets him. */
 MUST_CHECK enum inro_err rest_admit(struct rest *r);
+
+/* made.c: where what a request made is, {member} as its answer has it; NULL: it makes nothing. */
+const char *rest_place(const struct rest_row *row);
+/* Such a pattern with what the document has for each {member}, escaped; of {member...} '/' stays.  False: the
+ * document lacks one. */
+MUST_CHECK bool rest_made(const char *pattern, const json_t *doc, struct buf *ret);
 
 /* stream.c */
 http_handler rest_list_lines, rest_batch;

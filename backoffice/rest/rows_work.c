@@ -32,12 +32,6 @@ static enum inro_err list_jobs(struct rest *r, json_t **ret)
 /* Files of the server are nobody's over the network: no argument names one. */
 static const char *const job_args[] = { "where", "why", "ca", "profile", "days", "reason", "type" };
 
-static enum inro_err give_job(struct rest *r, const struct job *j, json_t **ret)
-{
-	snprintf(r->location, sizeof r->location, "/v1/jobs/%lld", (long long)j->id);
-	return json_give(json_of_job(j), ret);
-}
-
 /* Of the member `args`, or of the request itself, which is the query where rows are the body. */
 static enum inro_err take_args(const struct rest *r, struct job_arg args[static ARRAY_LEN(job_args)],
 			       size_t *ret_n)
@@ -73,7 +67,7 @@ static enum inro_err start_job(struct rest *r, json_t **ret)
 		e = err_set(INRO_E_ARG, "a job whose rows come later has the member 'wait'");
 	if (e == INRO_OK)
 		e = job_ask(r->core, &o, &sent, &j);
-	return e == INRO_OK ? give_job(r, &j, ret) : e;
+	return e == INRO_OK ? json_give(json_of_job(&j), ret) : e;
 }
 
 typedef enum inro_err job_work(struct rest *r, int64_t id, struct job *ret);
@@ -86,7 +80,7 @@ static enum inro_err with_job(struct rest *r, job_work *work, json_t **ret)
 
 	if (e == INRO_OK)
 		e = work(r, id, &j);
-	return e == INRO_OK ? give_job(r, &j, ret) : e;
+	return e == INRO_OK ? json_give(json_of_job(&j), ret) : e;
 }
 
 static enum inro_err get_work(struct rest *r, int64_t id, struct job *ret)

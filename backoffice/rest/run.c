@@ -152,6 +152,19 @@ static int status_for(const struct rest *r)
 	return r->row->out ? 200 : 204;
 }
 
+/* RFC 9110 15.3.2 */
+static void say_where(const struct rest *r, struct http_answer *a, const json_t *doc)
+{
+	SCOPED(buf) where = { 0 };
+	const char *place = a->status == 201 || a->status == 202 ? rest_place(r->row) : NULL;
+
+	if (!place || !doc || !rest_made(place, doc, &where))
+		return;
+	buf_add_u8(&where, 0);
+	if (!buf_err(&where))
+		http_answer_header(a, "Location", (const char *)where.p);
+}
+
 static enum inro_err give_answer(struct rest *r, struct http_call *call, json_t *doc)
 {
 	struct http_answer *a = call->answer;
@@ -160,8 +173,7 @@ static enum inro_err give_answer(struct rest *r, struct http_call *call, json_t 
 
 	a->status = status_for(r);
 	http_answer_header(a, "Cache-Control", "no-store");
-	if (r->location[0])
-		http_answer_header(a, "Location", r->location);
+	say_where(r, a, doc);
 	if (!doc || a->status == 204)
 		return INRO_OK;
 	a->type = JSON_TYPE;
@@ -244,7 +256,15 @@ static enum inro_err begin_once(struct rest *r, const struct http_call *call, co
 	return e == INRO_OK ? reply_begin(r->core, BYTES(whose, 32), BYTES(what, 32), ret) : e;
 }
 
-static enum inro_err give_again(struct http_call *call, const struct reply *kept)
+static void say_where_again(const struct rest *r, struct http_answer *a)
+{
+	json_t *doc = json_loadb((const char *)a->body.p, a->body.n, 0, NULL);
+
+	say_where(r, a, doc);
+	json_decref(doc);
+}
+
+static enum inro_err give_again(const struct rest *r, struct http_call *call, const struct reply *kept)
 {
 	struct http_answer *a = call->answer;
 
@@ -258,6 +278,8 @@ static enum inro_err give_again(struct http_call *call, const struct reply *kept
 	a->status = (int)kept->status;
 	a->type = kept->body.n ? JSON_TYPE : NULL;
 	buf_add(&a->body, blob_bytes(&kept->body));
+	if (!buf_err(&a->body))
+		say_where_again(r, a);
 	return buf_err(&a->body);
 }
 
@@ -302,7 +324,7 @@ static enum inro_err do_once(struct rest *r, struct http_call *call)
 	if (e != INRO_OK)
 		return e;
 	if (kept.status)
-		return give_again(call, &kept);
+		return give_again(r, call, &kept);
 	reply_bind(r->core, &kept);
 	e = do_row(r, call);
 	reply_bind(r->core, NULL);

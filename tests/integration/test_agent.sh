@@ -289,6 +289,30 @@ for ((n = 0; n < 300; n++)); do
 	sleep 0.1
 done
 [[ $(grep -c 'longer than round-max' "$T/agent.out") -ge 2 ]] || fail "a round that hangs stays: $(cat "$T/agent.out")"
+# and leaves a word, beside what there was; as does one that is killed
+says_of_end() { # WHAT
+	for ((n = 0; n < 100; n++)); do
+		! jq -e --arg w "$1" '(.error // "" | contains($w)) and .state == "valid" and .failures > 0 and .error_at' \
+			"$T/agent/status.json" >/dev/null || return 0
+		sleep 0.1
+	done
+	fail "the status does not say '$1': $(cat "$T/agent/status.json")"
+}
+says_of_end 'longer than round-max, 1 seconds'
+[[ $(ask status | jq -r .error) == *round-max* ]] || fail "the socket says: $(ask status)"
+kill "$watcher"
+wait "$watcher" || true
+agent_conf 'renew-every = 1s'
+sed -i "s|^pin-source = .*|pin-source = $T/pipe|" "$T/agent.conf"
+background "$T/agent.out" "$B/bin/inro" agent run --config "$T/agent.conf"
+watcher=$pid
+for ((n = 0; n < 100; n++)); do
+	round=$(cat "/proc/$watcher/task/$watcher/children")
+	[[ -z $round ]] || break
+	sleep 0.1
+done
+kill -9 "$round"
+says_of_end 'ended by signal 9'
 kill "$watcher"
 wait "$watcher" || true
 # what is no socket is somebody's

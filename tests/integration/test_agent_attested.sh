@@ -113,3 +113,11 @@ must inro setting unset policy >/dev/null
 must agent renew >/dev/null
 good_pair
 [[ $(readlink "$T/agent/live") == gen-6 ]] || fail "not renewed: $(readlink "$T/agent/live")"
+
+# ---- a successor is by the profile of the one before, whatever the label and the policy name now ----
+must inro device update dev-1 --group '' >/dev/null
+sed -i 's/^label = .*/label = root/' "$T/agent.conf"
+must agent renew >/dev/null
+good_pair
+[[ $(inro cert show "sha256:$(live -fingerprint -sha256 | sed 's/.*=//; s/://g')" --json | jq -r .profile) == tpm-client ]] ||
+	fail "another profile after a renewal"

@@ -200,6 +200,20 @@ INRO_PIN='' inro device add wrong-41 --json >wrong.json 2>note || fail "$(cat no
 must inro ca crl root --out root.crl
 [[ $(inro psk get dev-3) == "$(value psk <sealed.json)" ]] || fail "another key"
 for ((i = 1; i <= 41; i++)); do must inro device delete "wrong-$i" >/dev/null; done
+# A module whose token does not tell of wrong PINs: one try, and no other until somebody uses the key who asked for that.
+if [[ -e $B/tests/tap-p11.so ]]; then
+	quietly() { INRO_TAPPED=$B/lib/inro-pkcs11.so INRO_MODULE=$B/tests/tap-p11.so INRO_TAP_TELLS_NO_TRIES=1 "$@"; }
+	for ((i = 1; i <= 12; i++)); do
+		INRO_PIN=999999 quietly inro device add "quiet-$i" --json >wrong.json 2>note || fail "$(cat note)"
+		[[ $(value psk_store <wrong.json) == hash ]] || fail "$(cat wrong.json)"
+	done
+	quietly inro device add quiet-13 2>note >/dev/null || fail "$(cat note)"
+	has 'only a hash.*does not tell of a right one' note || fail "a PIN was tried after a wrong one: $(cat note)"
+	[[ $(quietly inro psk get dev-3) == "$(value psk <sealed.json)" ]] || fail "another key, or the token is locked"
+	quietly inro device add quiet-14 --json >wrong.json 2>note || fail "$(cat note)"
+	[[ $(value psk_store <wrong.json) == sealed ]] || fail "$(cat wrong.json note)"
+	for ((i = 1; i <= 14; i++)); do must inro device delete "quiet-$i" >/dev/null; done
+fi
 
 # Many at once: who has none gets one; a second run tells the same; a hash can't be told.
 must inro device add dev-4 --no-psk

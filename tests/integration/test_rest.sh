@@ -29,12 +29,13 @@ call() {
 	curl -sS --max-time 20 --cacert root.pem -o body -D head -w '%{http_code} %{content_type}\n' -X "$method" "${args[@]}" \
 		"${more[@]}" "$https$path" >said || fail "$method $path: curl $?"
 	read -r status type <said
+	location=$(sed -n 's/^[Ll]ocation: *\(.*\)\r/\1/p' head)
 	if [[ $status == 304 || ! -s body || $type == *ndjson ]]; then
-		jq -cs --arg m "$method" --arg p "$path" --arg t "$type" --argjson s "$status" \
-			'{method: $m, path: $p, status: $s, type: $t, body: .}' <body >>answers
+		jq -cs --arg m "$method" --arg p "$path" --arg t "$type" --argjson s "$status" --arg l "$location" \
+			'{method: $m, path: $p, status: $s, type: $t, location: $l, body: .}' <body >>answers
 	else
-		jq -c --arg m "$method" --arg p "$path" --arg t "$type" --argjson s "$status" \
-			'{method: $m, path: $p, status: $s, type: $t, body: .}' <body >>answers || fail "no JSON: $(cat body)"
+		jq -c --arg m "$method" --arg p "$path" --arg t "$type" --argjson s "$status" --arg l "$location" \
+			'{method: $m, path: $p, status: $s, type: $t, location: $l, body: .}' <body >>answers || fail "no JSON: $(cat body)"
 	fi
 }
 more=()
@@ -154,6 +155,17 @@ more=()
 wants 200 carol GET '/v1/devices?where=name%3DPress&sort=name'
 is '(.items | length) == 1'
 
+# What was made is where Location says.
+is_there() { # WHO: he finds it there
+	local there=$location
+	[[ -n $there ]] || fail "no Location: $(cat head)"
+	wants 200 "$1" GET "$there"
+}
+wants 201 bob POST /v1/devices '{"id":"x:1","no_psk":true}'
+[[ $location == /v1/devices/x%3A1 ]] || fail "Location: $location"
+is_there carol
+is '.id == "x:1"'
+
 # The same request again is not done again.
 more=(-H 'Idempotency-Key: add-1')
 wants 201 alice POST /v1/groups '{"path":"line1","policy":{"renew_days":30}}'
@@ -161,6 +173,7 @@ first=$(<body)
 wants 201 alice POST /v1/groups '{"path":"line1","policy":{"renew_days":30}}'
 [[ $(<body) == "$first" ]] || fail "another answer: $(cat body)"
 grep -qi '^idempotent-replayed: true' head || fail "it was done again"
+[[ $location == /v1/groups/line1 ]] || fail "Location of what was done before: $location"
 wants 422 alice POST /v1/groups '{"path":"line2"}'
 says 'used for another request'
 more=(-H 'Idempotency-Key: add-2')
@@ -195,7 +208,7 @@ wants 409 alice POST /v1/groups '{"path":"line1"}'
 # ---- groups ----
 
 wants 201 alice POST /v1/groups '{"path":"line1/cell"}'
-wants 200 carol GET /v1/groups/line1/cell
+is_there carol
 is '.holds.renew_days == 30'
 wants 200 alice PATCH /v1/groups/line1 '{"policy":{"renew_days":31}}'
 wants 200 carol GET '/v1/groups?under=line1'
@@ -260,6 +273,8 @@ of .pem >cert.pem
 id=$(of .id)
 wants 201 bob POST /v1/certificates "$(csr '{ca:"root",profile:"tls-client",device:"press-1",request_id:"r1"}')"
 [[ $(of .id) == "$id" ]] || fail "the same request gave another certificate"
+is_there carol
+is ".id == $id"
 openssl verify -CAfile root.pem cert.pem >/dev/null || fail "the certificate does not verify"
 wants 422 bob POST /v1/certificates "$(csr '{ca:"root",profile:"tls-client",device:"press-2"}')"
 wants 404 bob POST /v1/certificates "$(csr '{ca:"none",profile:"tls-client"}')"

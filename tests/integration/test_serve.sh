@@ -102,6 +102,36 @@ wait_for 'another certificate is in use' "$log"
 	fail "the new certificate is not in use"
 stop_server
 
+# ---- with those above it: a client knows the root alone ----
+
+make_cert top
+below() { # NAME ISSUER EXTENSION: NAME.crt, below ISSUER
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -subj "/CN=$1" 2>/dev/null |
+		openssl x509 -req -CA "$2.crt" -CAkey "$2.key" -days 2 -extfile <(echo "$3") -out "$1.crt" 2>/dev/null
+}
+sent() { # how many certificates the server shows
+	foreign openssl s_client -connect "${https#https://}" -showcerts </dev/null 2>/dev/null | grep -c BEGIN
+}
+below mid1 top basicConstraints=critical,CA:true
+below mid2 mid1 basicConstraints=critical,CA:true
+below leaf mid2 subjectAltName=DNS:localhost
+below mid3 top basicConstraints=critical,CA:true
+openssl req -new -key leaf.key -subj /CN=leaf3 |
+	openssl x509 -req -CA mid3.crt -CAkey mid3.key -days 2 -extfile <(echo subjectAltName=DNS:localhost) -out leaf3.crt 2>/dev/null
+cat leaf.crt mid2.crt mid1.crt >web.crt
+start_server --tls-key leaf.key --tls-cert web.crt
+[[ $(curl -sS --cacert top.crt "$https/healthz" | jq -r .status) == ok ]] || fail "no chain at the start"
+[[ $(sent) == 3 ]] || fail "$(sent) certificates are sent, not 3"
+cat leaf3.crt mid3.crt | head -n -3 >cut.crt
+mv cut.crt web.crt # the second one is cut short: the chain in use stays
+wait_for 'no PEM' "$log"
+[[ $(sent) == 3 ]] || fail "a damaged chain is in use"
+cat leaf3.crt mid3.crt >web.new
+mv web.new web.crt
+wait_for 'another certificate is in use' "$log"
+[[ $(sent) == 2 && $(curl -sS --cacert top.crt "$https/healthz" | jq -r .status) == ok ]] || fail "the new chain is not in use"
+stop_server
+
 # ---- what can't start says why, in a line ----
 
 refused 1 'nothing to listen at' inro serve
@@ -204,9 +234,10 @@ for ((i = 0; i < 100; i++)); do
 	sleep 0.1
 done
 ask /healthz >health
-jq -e '.status == "degraded" and .components == {database: "ok", "token:office": "ok", "token:side": "INRO_E_PIN_WRONG"}' health >/dev/null ||
+jq -e '.status == "degraded" and .components == {database: "ok", tokens: "1 of 2 do not work"}' health >/dev/null ||
 	fail "a PIN that is wrong is not told: $(cat health)"
 [[ $(status_of "$http/healthz") == 200 ]] || fail "a server that is degraded is out"
+! grep -q 'office\|side' "$T/body" || fail "anybody learns the names of tokens: $(cat "$T/body")"
 ask /metrics >metrics
 has '^inro_token_works{token="side"} 0' <metrics || fail "no metric of the token: $(cat metrics)"
 has '^inro_token_works{token="office"} 1' <metrics || fail "the other token does not work"

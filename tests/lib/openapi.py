@@ -145,6 +145,15 @@ def find(doc, method, path):
     fail("no operation for", method, path)
 
 
+def find_place(doc, where):
+    for method in ("get", "post", "delete"):
+        for m, pattern, _ in operations(doc):
+            like = re.sub(r"{[^}]*}", "[^/]+", re.sub(r"{[^}]*\.\.\.}", ".+", pattern))
+            if m == method and re.fullmatch(like, where):
+                return
+    fail("Location of no operation:", where)
+
+
 def answers(doc, log):
     done = set()
     for line in open(log):
@@ -165,6 +174,10 @@ def answers(doc, log):
                 error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(body))
                 if error:
                     fail(a["method"], a["path"], status, "answers otherwise:", error.json_path, error.message)
+        if a["location"]:
+            find_place(doc, a["location"])
+        if a["status"] == 201 and not a["location"] or a["location"] and "Location" not in answer.get("headers", {}):
+            fail(a["method"], a["path"], status, "has the Location", a["location"] or "of nothing")
         if a["status"] < 300:
             done.add((a["method"].lower(), pattern))
     left = {(m, p) for m, p, _ in operations(doc)} - done

@@ -2,7 +2,7 @@
  * tap_p11 - our own Cryptoki module with a tap in the line: it counts, and fails when told to.
  *
  * Built as tap-p11.so; the module behind it is the one INRO_TAPPED names.  A test reaches the knobs
- * by dlsym("tap").
+ * by dlsym("tap"); with INRO_TAP_TELLS_NO_TRIES in the environment the token never tells that a wrong PIN was given.
  */
 #ifndef INRO_TESTS_LIB_TAP_P11_H
 #define INRO_TESTS_LIB_TAP_P11_H

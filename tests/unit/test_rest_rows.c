@@ -57,6 +57,75 @@ static void check_row(const struct rest_row *row)
 	check_fields(row, row->out ? row->out->fields : NULL, true);
 }
 
+/* Is there a route of that path, whatever its parameters are called? */
+static bool is_a_place(const char *pattern)
+{
+	for (size_t l = 0; rest_lists[l]; l++)
+		for (const struct rest_row *row = rest_lists[l]; row->method; row++) {
+			const char *a = pattern, *b = row->pattern;
+
+			while (*a && (*a == *b || *b == '{'))
+				if (*b == '{')
+					a += strcspn(a, "/"), b += strcspn(b, "/");
+				else
+					a++, b++;
+			if (!*a && !*b)
+				return true;
+		}
+	return false;
+}
+
+static bool has_member(const struct rest_row *row, const char *name, size_t n)
+{
+	for (const struct rest_field *f = row->out->fields; f && f->name; f++)
+		if (strlen(f->name) == n && !memcmp(f->name, name, n))
+			return true;
+	return false;
+}
+
+static void check_made(const struct rest_row *row)
+{
+	const char *place = rest_place(row);
+
+	if (row->status == 201 && !place)
+		fail_msg("%s %s makes something that is nowhere", row->method, row->pattern);
+	if (!place)
+		return;
+	if (!is_a_place(place))
+		fail_msg("%s %s: no route is %s", row->method, row->pattern, place);
+	for (const char *open = place; (open = strchr(open, '{')); open++)
+		if (!has_member(row, open + 1, strcspn(open + 1, ".}")))
+			fail_msg("%s %s does not answer what %s takes", row->method, row->pattern, place);
+}
+
+static void test_made(void **state)
+{
+	static const struct {
+		const char *pattern, *doc, *where;
+	} rows[] = {
+		{ "/v1/devices/{id}", "{\"id\":\"a\"}", "/v1/devices/a" },
+		{ "/v1/devices/{id}/psk", "{\"id\":\"00:11 %/\\u00e9\"}", "/v1/devices/00%3A11%20%25%2F%C3%A9/psk" },
+		{ "/v1/groups/{path...}", "{\"path\":\"a/b c\"}", "/v1/groups/a/b%20c" },
+		{ "/v1/jobs/{id}", "{\"id\":7}", "/v1/jobs/7" },
+		{ "/v1/seal-key", "{}", "/v1/seal-key" },
+		{ "/v1/jobs/{id}", "{\"waits\":true}", NULL },
+		{ "/v1/jobs/{id}", "{\"id\":null}", NULL },
+	};
+
+	(void)state;
+	each_row(check_made);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		SCOPED(buf) where = { 0 };
+		json_t *doc = json_loads(rows[i].doc, 0, NULL);
+
+		assert_int_equal(rest_made(rows[i].pattern, doc, &where), rows[i].where != NULL);
+		buf_add_u8(&where, 0);
+		if (rows[i].where)
+			assert_string_equal(where.p, rows[i].where);
+		json_decref(doc);
+	}
+}
+
 static void test_rows(void **state)
 {
 	(void)state;
@@ -251,7 +320,7 @@ static void test_many_texts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),   cmocka_unit_test(test_document),
+		cmocka_unit_test(test_rows), cmocka_unit_test(test_made),   cmocka_unit_test(test_document),
 		cmocka_unit_test(test_page),   cmocka_unit_test(test_inputs),
 		cmocka_unit_test(test_cut),    cmocka_unit_test(test_many_texts),
 		cmocka_unit_test(test_key_members),

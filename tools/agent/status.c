@@ -103,17 +103,21 @@ static json_t *document(const struct agent_settings *s, const struct status *st)
 	return doc;
 }
 
-enum inro_err status_write(const struct agent_settings *s, const struct status *st)
+/* Takes the document over. */
+static enum inro_err write_document(const struct agent_settings *s, json_t *doc)
 {
 	AUTO(free_chars) char *path = status_path(s);
-	AUTO(free_chars) char *text = NULL;
-	json_t *doc = document(s, st);
+	AUTO(free_chars) char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
 
-	text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
 	json_decref(doc);
 	if (!path || !text)
 		return err_set(INRO_E_NO_MEMORY, "no memory for the status");
 	return file_write(path, 0644, bytes_of(text));
+}
+
+enum inro_err status_write(const struct agent_settings *s, const struct status *st)
+{
+	return write_document(s, document(s, st));
 }
 
 enum inro_err status_json(const struct agent_settings *s, json_t **ret)
@@ -130,4 +134,20 @@ enum inro_err status_json(const struct agent_settings *s, json_t **ret)
 		return e;
 	*ret = json_loadb((const char *)text.p, text.n, 0, NULL);
 	return *ret ? INRO_OK : err_set(INRO_E_DAMAGED, "%s is no status", path);
+}
+
+enum inro_err status_note_end(const struct agent_settings *s, const char *why)
+{
+	const struct status first = { .state = "none" };
+	json_t *doc = NULL;
+
+	if (status_json(s, &doc) != INRO_OK) {
+		err_reset();
+		doc = document(s, &first);
+	}
+	json_object_set_new(doc, "failures", json_integer(number(doc, "failures") + 1));
+	json_object_set_new(doc, "error", json_string(why));
+	json_object_set_new(doc, "error_at", status_time(clock_now()));
+	json_object_set_new(doc, "looked_at", status_time(clock_now()));
+	return write_document(s, doc);
 }

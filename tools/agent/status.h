@@ -32,6 +32,8 @@ void status_clear(struct status *s);
 /* An unreadable one is as none. */
 void status_read(const struct agent_settings *s, struct status *ret);
 MUST_CHECK enum inro_err status_write(const struct agent_settings *s, const struct status *st);
+/* Adds to what the last round left that one was ended, and why. */
+MUST_CHECK enum inro_err status_note_end(const struct agent_settings *s, const char *why);
 /* As text; 0: null. */
 json_t *status_time(int64_t t);
 /* What the last round left: a new reference.  INRO_E_NOT_FOUND before the first one. */

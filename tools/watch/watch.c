@@ -21,6 +21,7 @@
 #define DAY	     86400
 #define FAR_OFF	     (INT64_C(400) * 365 * DAY)
 #define END_SECONDS  60
+#define TELL_SECONDS 30
 #define TURN_MS	     1000 /* how often guests are looked at that say nothing */
 
 struct watch {
@@ -32,6 +33,8 @@ struct watch {
 	bool renew;   /* the next round renews */
 	bool again;   /* another round right after this one */
 	bool ends;
+	bool overdue; /* the round at work is ended because of round-max */
+	bool telling; /* the worker does no round, but puts into the status how the last one ended */
 	unsigned failures;
 };
 
@@ -121,8 +124,8 @@ static void start_round(struct watch *w)
 		w->again = true;
 		return;
 	}
-	e = worker_start(&w->s, w->renew, &w->worker);
-	w->renew = false;
+	e = worker_start(&w->s, &(struct worker_task) { .renew = w->renew }, &w->worker);
+	w->renew = w->overdue = false;
 	if (e == INRO_OK) {
 		set_timer(w, w->s.round_max);
 		return;
@@ -132,15 +135,42 @@ static void start_round(struct watch *w)
 	plan_next(w, false);
 }
 
+/* A round that was killed left no word. */
+static void start_telling(struct watch *w, int signal)
+{
+	char why[128];
+	enum inro_err e;
+
+	if (w->overdue)
+		snprintf(why, sizeof why, "a round took longer than round-max, %lld seconds, and was ended",
+			 (long long)w->s.round_max);
+	else
+		snprintf(why, sizeof why, "a round was ended by signal %d (%s)", signal, strsignal(signal));
+	e = worker_start(&w->s, &(struct worker_task) { .ended = why }, &w->worker);
+	w->telling = e == INRO_OK;
+	if (e == INRO_OK) {
+		set_timer(w, TELL_SECONDS);
+		return;
+	}
+	w->worker = 0;
+	complain(e);
+}
+
 /* 2: the round found its own call wrong and left no word. */
 static void reap(struct watch *w)
 {
+	bool told = w->telling;
 	int status;
 
 	if (!w->worker || waitpid(w->worker, &status, WNOHANG) != w->worker)
 		return;
 	w->worker = 0;
-	plan_next(w, WIFEXITED(status) && WEXITSTATUS(status) < 2);
+	w->telling = false;
+	if (WIFSIGNALED(status) && !told && !w->ends)
+		start_telling(w, WTERMSIG(status));
+	if (w->worker)
+		return;
+	plan_next(w, !told && WIFEXITED(status) && WEXITSTATUS(status) < 2);
 	if (w->again) {
 		w->again = false;
 		start_round(w);
@@ -184,10 +214,12 @@ static bool fired(int fd)
 }
 
 /* What it held is free then, and what it had begun the next one takes up. */
-static void end_round(const struct watch *w)
+static void end_round(struct watch *w)
 {
-	fprintf(stderr, "inro-agent: a round takes longer than round-max, %lld seconds, and is ended\n",
+	if (!w->telling)
+		fprintf(stderr, "inro-agent: a round takes longer than round-max, %lld seconds, and is ended\n",
 		(long long)w->s.round_max);
+	w->overdue = true;
 	kill(w->worker, SIGKILL);
 }
 

@@ -46,15 +46,17 @@ static int spawn_clean(const char *program, char *const argv[], pid_t *ret)
 	return rc;
 }
 
-enum inro_err worker_start(const struct agent_settings *s, bool renew, pid_t *ret)
+enum inro_err worker_start(const struct agent_settings *s, const struct worker_task *task, pid_t *ret)
 {
 	AUTO(free_chars) char *program = worker_program();
-	const char *argv[] = { PROGRAM, "agent", "once", "--config", s->file, "--quiet", NULL, NULL };
+	const char *argv[] = { PROGRAM, "agent", "once", "--config", s->file, "--quiet", NULL, NULL, NULL };
 	int rc;
 
 	if (!program)
 		return agent_no_memory();
-	if (renew)
+	if (task->ended)
+		argv[6] = "--ended", argv[7] = task->ended;
+	else if (task->renew)
 		argv[6] = "--renew";
 	rc = spawn_clean(program, (char *const *)(uintptr_t)argv, ret);
 	return rc ? err_set(INRO_E_CONFIG, "%s can't be started: %s", program, strerror(rc)) :

@@ -11,8 +11,13 @@
 
 #include "tools/agent/settings.h"
 
+struct worker_task {
+	bool renew;	   /* now, due or not */
+	const char *ended; /* no round: only the word that the one before was ended, and why; NULL: a round */
+};
+
 /* Starts it.  INRO_E_NO_MEMORY, INRO_E_CONFIG. */
-MUST_CHECK enum inro_err worker_start(const struct agent_settings *s, bool renew, pid_t *ret);
+MUST_CHECK enum inro_err worker_start(const struct agent_settings *s, const struct worker_task *task, pid_t *ret);
 
 /* Seconds that the last round wants to pass before the next; 0 when it left no word. */
 int64_t worker_wait(const struct agent_settings *s);

@@ -38,6 +38,7 @@ enum inro_err seal_close_by(struct core *c, const char *uri, const struct seal_o
 		e = core_secret_key(c, uri, &key);
 	if (e != INRO_OK)
 		return err_context(e, "the key that seals secrets");
+	seal_opened(c);
 	bind(c, number, of, &aad);
 	buf_add(&out, BYTES(HEAD, HEAD_OCTETS));
 	buf_add_u32(&out, number);
@@ -88,6 +89,7 @@ enum inro_err seal_open(struct core *c, const struct seal_of *of, struct bytes s
 		e = core_secret_key(c, uri, &key);
 	if (e != INRO_OK)
 		return err_context(e, "the key that a secret is sealed under");
+	seal_opened(c);
 	bind(c, number, of, &aad);
 	e = buf_err(&aad);
 	if (e == INRO_OK)

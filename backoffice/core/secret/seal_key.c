@@ -8,10 +8,15 @@
 #include "backoffice/core/seal.h"
 #include "backoffice/core/secret/seal_parts.h"
 #include "backoffice/core/setting.h"
+#include "base/file.h"
+#include "base/homedir.h"
 #include "base/log.h"
 
 #define UNNAMED	 SEAL_SETTING ".unnamed" /* the key that was made by itself, until somebody names one */
-#define REFUSED	 SEAL_SETTING ".refused" /* "yes": a PIN that nobody was asked for was wrong */
+#define REFUSED	 SEAL_SETTING ".refused" /* a PIN that nobody was asked for was wrong ... */
+#define TOLD	 "yes"			 /* ... and the token says itself whether a right one came since, */
+#define UNTOLD	 "untold"		 /* ... or it does not, and a use that somebody asked for has to come first */
+#define TURN_MS	 10000
 #define KEYS_MAX 1000u
 
 static void number_name(uint32_t number, char out[static 32])
@@ -265,6 +270,7 @@ enum inro_err seal_key_choose(struct core *c, const struct seal_key_request *r, 
 		e = set_chosen(c, &key, &s);
 	if (e != INRO_OK)
 		return audit_refused(c, "seal.key", "setting", SEAL_SETTING, e);
+	seal_opened(c);
 	return text_set(ret, chosen_uri(&key));
 }
 
@@ -321,24 +327,63 @@ static enum inro_err refused_work(struct core *c, void *arg)
 	return setting_set(c, REFUSED, arg);
 }
 
+static void note_refused(struct core *c, const char *how)
+{
+	SCOPED(err_kept) kept = err_keep();
+
+	if (core_write(c, refused_work, (void *)(uintptr_t)how) != INRO_OK)
+		log_debug("seal: whether a PIN was wrong is not on record");
+}
+
+/* The sealing key's token had its right PIN. */
+void seal_opened(struct core *c)
+{
+	SCOPED(err_kept) kept = err_keep();
+	AUTO(free_chars) char *refused = NULL;
+
+	if (setting_get(c, REFUSED, &refused) == INRO_OK && refused)
+		note_refused(c, NULL);
+}
+
+/* Programs of this machine look at what is on record, and try, one after the other; -1 stays: not to be had. */
+static void take_turn(int *ret_fd)
+{
+	SCOPED(err_kept) kept = err_keep();
+	AUTO(free_chars) char *home = NULL;
+	AUTO(free_chars) char *path = NULL;
+
+	if (homedir(true, &home) == INRO_OK && (path = file_join(home, "seal.lock")) != NULL &&
+	    file_lock(path, TURN_MS, ret_fd) != INRO_OK)
+		log_debug("seal: no turn: %s", err_detail(INRO_E_IO));
+}
+
+static enum inro_err try_gently(struct core *c, const char *uri, const char *refused)
+{
+	struct token *token;
+	enum inro_err e = core_token_gently(c, uri, *refused, &token);
+
+	if (e == INRO_OK && *refused)
+		note_refused(c, NULL);
+	if (e == INRO_E_PIN_WRONG && !*refused)
+		note_refused(c, core_token_tells_tries(c, uri) ? TOLD : UNTOLD);
+	return e;
+}
+
 /* A PIN that was wrong once is not tried by further commands, until the token had a right one. */
 static enum inro_err open_gently(struct core *c, const char *uri)
 {
 	AUTO(free_chars) char *refused = NULL;
-	struct token *token;
-	enum inro_err kept, e = setting_get(c, REFUSED, &refused);
-	bool was = e == INRO_OK && *text_or_empty(refused);
+	AUTO(close_fd) int turn = -1;
+	enum inro_err e;
 
-	if (e == INRO_OK)
-		e = core_token_gently(c, uri, was, &token);
-	if ((e == INRO_OK && was) || (e == INRO_E_PIN_WRONG && !was)) {
-		SCOPED(err_kept) detail = err_keep();
-
-		kept = core_write(c, refused_work, was ? NULL : (void *)(uintptr_t)"yes");
-		if (kept != INRO_OK)
-			log_debug("seal: that a PIN was wrong is not on record");
-	}
-	return e;
+	if (!core_token_is_open(c, uri))
+		take_turn(&turn);
+	e = setting_get(c, REFUSED, &refused);
+	if (e == INRO_OK && strcmp(text_or_empty(refused), UNTOLD) == 0 && !core_token_is_open(c, uri))
+		return err_set(INRO_E_PIN_LOCKED,
+			       "a wrong PIN was given before, and the token does not tell of a right one since: "
+			       "reading what it seals ('inro psk get'), or choosing the key, ends that");
+	return e == INRO_OK ? try_gently(c, uri, text_or_empty(refused)) : e;
 }
 
 static enum inro_err make_first(struct core *c)

@@ -14,6 +14,8 @@ MUST_CHECK enum inro_err seal_uri_of(struct core *c, uint32_t number, char **ret
 MUST_CHECK enum inro_err seal_current(struct core *c, char **ret);
 /* Was it made by itself? */
 MUST_CHECK enum inro_err seal_is_unnamed(struct core *c, bool *ret);
+/* The token of the key that seals was opened for somebody who asked: its PIN is not a wrong one any more. */
+void seal_opened(struct core *c);
 /* Another key seals from now on; `first`: INRO_E_EXISTS when there is one already. */
 MUST_CHECK enum inro_err seal_key_choose(struct core *c, const struct seal_key_request *r, bool first,
 					 char **ret);
