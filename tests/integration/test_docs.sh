@@ -2,6 +2,7 @@
 # What the documents say is so: the README's lines run, the man page and the completion script are
 # of this very table, the links lead somewhere, the scripts are clean.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+command -v python3 >/dev/null || skip "python3 is not installed"
 
 # ---- the README's lines, as they stand there ----
 
@@ -65,6 +66,9 @@ while read -r noun verb; do
 	inro "$noun" --help | has -E "^  $verb( |\$)" || fail "a document names 'inro $noun $verb', which is none"
 done < <(grep -rhoE "\\binro ($nouns) [a-z][a-z-]*" "$S/README.md" "$S/CHANGELOG.md" \
 	"$S/docs" --include='*.md' | awk '{ print $2, $3 }' | sort -u)
+
+# So is every option that a line has behind such a command, and every heading that a link goes to.
+python3 "$S/tests/docs/check_pages.py" "$S" "$T/tables" >"$T/out" || fail "the documents: $(cat "$T/out")"
 
 # Every test that the threat model names is one: a program of tests, or one of its functions.
 tests_n=0
