@@ -23,6 +23,9 @@ inro_script_test(integration/test_key_import.sh)
 
 # the device's agent
 inro_script_test(integration/test_agent.sh)
+if(INRO_HARDEN AND NOT INRO_SANITIZE AND NOT INRO_COVERAGE AND NOT CMAKE_CROSSCOMPILING)
+	inro_script_test(integration/test_agent_size.sh)
+endif()
 inro_test(unit/test_agent_settings.c LINKS inro_agent_settings)
 inro_test(unit/test_agent_due.c LINKS inro_agent)
 inro_test(unit/test_agent_wordlist.c LINKS inro_agent inro_testlib)
