@@ -9,6 +9,7 @@
 #define OID_ELEMENT(length, content) "\x06" length content
 
 #define OID_RSA "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" /* rsaEncryption, RFC 8017 appendix C */
+#define OID_RSA_PSS "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a" /* id-RSASSA-PSS, RFC 4055 1.2 */
 #define OID_EC	"\x2a\x86\x48\xce\x3d\x02\x01"	       /* id-ecPublicKey, RFC 5480 2.1.1 */
 
 /* Curves: RFC 5480 2.1.1.1, RFC 8410 3. */
@@ -17,6 +18,8 @@
 #define OID_P224	    OID_SECG("\x21")
 #define OID_P384	    OID_SECG("\x22")
 #define OID_P521	    OID_SECG("\x23")
+#define OID_K256	    OID_SECG("\x0a") /* SEC 2: secp256k1 */
+#define OID_BRAINPOOL(last) "\x2b\x24\x03\x03\x02\x08\x01\x01" last /* RFC 5639 4.1 */
 #define OID_CURVE8410(last) "\x2b\x65" last
 #define OID_X25519	    OID_CURVE8410("\x6e")
 #define OID_X448	    OID_CURVE8410("\x6f")
@@ -34,6 +37,7 @@
 #define OID_ML_KEM_512	OID_NIST("\x04\x01")
 #define OID_ML_KEM_768	OID_NIST("\x04\x02")
 #define OID_ML_KEM_1024 OID_NIST("\x04\x03")
+#define OID_SLH_DSA(last) OID_NIST("\x03" last) /* FIPS 205: RFC 9909 */
 #define OID_MD5		"\x2a\x86\x48\x86\xf7\x0d\x02\x05"
 
 #endif

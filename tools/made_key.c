@@ -39,7 +39,7 @@ json_t *key_json(const struct token *t, const struct token_key *k)
 	SCOPED(buf) uri = { 0 };
 	struct bytes spki = token_key_spki(k);
 	struct pubkey pub;
-	char type[16] = "unknown";
+	char type[PUBKEY_NAME_MAX] = "unknown";
 	if (!pubkey_read(spki, &pub))
 		pubkey_name(&pub, type, sizeof type);
 	token_key_uri(k, &uri);

@@ -203,7 +203,7 @@ static json_t *json_of_attributes(TPMA_OBJECT a)
 static json_t *json_of_key(const struct buf *spki)
 {
 	struct pubkey pub;
-	char type[16] = "secret";
+	char type[PUBKEY_NAME_MAX] = "secret";
 
 	if (spki->n && pubkey_read(buf_bytes(spki), &pub))
 		return json_null();

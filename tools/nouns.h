@@ -49,9 +49,18 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 #define OPTS(...)    ((const struct cmd_opt[]) { __VA_ARGS__, { 0 } })
 #define WORDS(...)   ((const char *const[]) { __VA_ARGS__, NULL })
 
+/* clang-format off */
 #define SIGNING_KEY_TYPES                                                                          \
-	"ec-p256", "ec-p384", "ec-p521", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519", "ed448",   \
-		"ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
+	"ec-p256", "ec-p384", "ec-p521", "ec-p224", "ec-secp256k1",                                \
+		"ec-brainpoolp224r1", "ec-brainpoolp256r1", "ec-brainpoolp320r1",                  \
+		"ec-brainpoolp384r1", "ec-brainpoolp512r1", "rsa-2048", "rsa-3072",                \
+		"rsa-4096", "rsa-pss-2048", "rsa-pss-3072", "rsa-pss-4096", "ed25519",             \
+		"ed448", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87", "slh-dsa-sha2-128s",               \
+		"slh-dsa-sha2-128f", "slh-dsa-sha2-192s", "slh-dsa-sha2-192f",                     \
+		"slh-dsa-sha2-256s", "slh-dsa-sha2-256f", "slh-dsa-shake-128s",                    \
+		"slh-dsa-shake-128f", "slh-dsa-shake-192s", "slh-dsa-shake-192f",                  \
+		"slh-dsa-shake-256s", "slh-dsa-shake-256f"
+/* clang-format on */
 #define KEY_TYPES WORDS(SIGNING_KEY_TYPES)
 #define ALL_KEY_TYPES                                                                              \
 	WORDS(SIGNING_KEY_TYPES, "x25519", "x448", "ml-kem-512", "ml-kem-768", "ml-kem-1024",      \

@@ -133,7 +133,7 @@ static enum inro_err add_key(struct buf *b, const struct csrattrs *wanted)
 		return e;
 	der_add_int(&bits, wanted->profile->rsa_min);
 	list = der_begin(b, DER_SEQUENCE);
-	if (wanted->key_types == 1u << PKI_RSA)
+	if (wanted->key_types == PKI_KEY_BIT(PKI_RSA))
 		add_control(b, "1.3.6.1.5.5.7.5.1.12", buf_bytes(&bits));
 	else
 		add_control(b, "1.3.6.1.5.5.7.5.1.11", buf_bytes(&alg));

@@ -222,15 +222,6 @@ enum inro_err turn_request(struct turn *t)
 
 /* ---- certConf ---- */
 
-static const struct {
-	struct bytes oid;
-	enum pki_hash hash;
-} hashes[] = {
-	{ BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x01"), PKI_SHA256 },
-	{ BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x02"), PKI_SHA384 },
-	{ BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x03"), PKI_SHA512 },
-};
-
 /* What is said, else that of the certificate's signature; SHA-512 where that has none. */
 static enum inro_err hash_of(struct turn *t, const struct cert *cert, struct bytes said,
 			     enum pki_hash *ret)
@@ -238,13 +229,10 @@ static enum inro_err hash_of(struct turn *t, const struct cert *cert, struct byt
 	*ret = cert->sig->hash == PKI_HASH_NONE ? PKI_SHA512 : cert->sig->hash;
 	if (!said.n)
 		return INRO_OK;
-	for (size_t i = 0; i < ARRAY_LEN(hashes); i++) {
-		if (!bytes_equal(hashes[i].oid, said))
-			continue;
-		*ret = hashes[i].hash;
+	*ret = pki_hash_of_oid(said);
+	if (*ret != PKI_HASH_NONE)
 		return INRO_OK;
-	}
-	return turn_refuse(t, CMP_FAIL_BAD_ALG, INRO_E_UNSUPPORTED, "a certificate is hashed by SHA-2");
+	return turn_refuse(t, CMP_FAIL_BAD_ALG, INRO_E_UNSUPPORTED, "a certificate is hashed by SHA-2 or SHA-3");
 }
 
 static enum inro_err check_hash(struct turn *t, const struct cred *cred,

@@ -145,7 +145,7 @@ enum inro_err blocklist_check(const struct blocklist *b, const struct pubkey *k)
 
 	if (!b)
 		return INRO_OK;
-	if (b->old.all.n && k->type == PKI_RSA) {
+	if (b->old.all.n && k->modulus.n) {
 		e = old_print(k, print);
 		if (!e && bsearch(print, b->old.all.p, b->old.all.n / OLD_OCTETS, OLD_OCTETS,
 				  compare_old))

@@ -3,6 +3,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <string.h>
 
@@ -16,13 +17,29 @@
 
 /* ---- the key ---- */
 
+/* EVP_PKEY_Q_keygen() knows no other name of RSA. */
+static EVP_PKEY *generate_pss(OSSL_LIB_CTX *libctx, unsigned bits)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, "RSA-PSS", NULL);
+	EVP_PKEY *key = NULL;
+
+	if (!ctx || EVP_PKEY_keygen_init(ctx) <= 0 ||
+	    EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits) <= 0 ||
+	    EVP_PKEY_generate(ctx, &key) <= 0)
+		key = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
 static EVP_PKEY *generate(const struct pki_key_kind *kind)
 {
 	const struct pki_key_type *t = pki_key_type(kind->type);
 	OSSL_LIB_CTX *ctx = crypt_libctx();
 
-	if (kind->type == PKI_RSA)
+	if (t->family == PKI_RSA_KEYS)
 		return EVP_PKEY_Q_keygen(ctx, NULL, "RSA", (size_t)kind->bits);
+	if (t->family == PKI_RSA_PSS_KEYS)
+		return generate_pss(ctx, kind->bits);
 	if (t->family == PKI_EC)
 		return EVP_PKEY_Q_keygen(ctx, NULL, "EC", t->group);
 	return EVP_PKEY_Q_keygen(ctx, NULL, t->group);
@@ -68,10 +85,13 @@ static enum inro_err sign(EVP_PKEY *key, const struct pki_sig *sig, struct bytes
 {
 	const char *md = sig->hash == PKI_HASH_NONE ? NULL : pki_hash_name(sig->hash);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *pctx = NULL;
 	size_t n = (size_t)EVP_PKEY_get_size(key);
 	uint8_t *to = buf_extend(ret, n);
 	bool done = ctx && to &&
-		    EVP_DigestSignInit_ex(ctx, NULL, md, crypt_libctx(), NULL, key, NULL) > 0 &&
+		    EVP_DigestSignInit_ex(ctx, &pctx, md, crypt_libctx(), NULL, key, NULL) > 0 &&
+		    (sig->scheme != PKI_SIGN_PSS ||
+		     EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) > 0) &&
 		    EVP_DigestSign(ctx, to, &n, message.p, message.n) > 0;
 
 	EVP_MD_CTX_free(ctx);

@@ -7,7 +7,7 @@
 #include "backoffice/pki/ext.h"
 #include "backoffice/pki/pubkey.h"
 
-#define CERT_MAX	 ((size_t)64 << 10)
+#define CERT_MAX	 ((size_t)96 << 10)
 #define CERT_SERIAL_MAX	 20
 #define CERT_FINGERPRINT 32
 /* 9999-12-31 23:59:59 UTC: no expiry (RFC 5280 4.1.2.5) */

@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/provider.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -12,7 +13,7 @@ static struct {
 	pthread_once_t once;
 	OSSL_LIB_CTX *libctx;
 	EVP_MD *md[PKI_HASH__MAX], *sha1;
-	EVP_PKEY *curve[PKI_KEY__MAX]; /* parameters alone */
+	_Atomic(EVP_PKEY *) curve[PKI_KEY__MAX]; /* parameters alone; made when first asked for */
 } shared = { .once = PTHREAD_ONCE_INIT };
 
 /* NULL for what is no EC curve, or one that libcrypto does not know. */
@@ -50,8 +51,6 @@ static void shared_open(void)
 	for (int h = PKI_HASH_NONE + 1; h < PKI_HASH__MAX; h++)
 		shared.md[h] = EVP_MD_fetch(ctx, pki_hash_name((enum pki_hash)h), NULL);
 	shared.sha1 = EVP_MD_fetch(ctx, "sha1", NULL);
-	for (int k = 0; k < PKI_KEY__MAX; k++)
-		shared.curve[k] = make_curve(ctx, (enum pki_key)k);
 	shared.libctx = ctx;
 }
 
@@ -73,7 +72,18 @@ const EVP_MD *crypt_sha1(void)
 
 EVP_PKEY *crypt_group(enum pki_key key)
 {
-	return crypt_libctx() && key < PKI_KEY__MAX ? shared.curve[key] : NULL;
+	EVP_PKEY *made, *first = NULL;
+
+	if (!crypt_libctx() || key >= PKI_KEY__MAX)
+		return NULL;
+	made = atomic_load(&shared.curve[key]);
+	if (made)
+		return made;
+	made = make_curve(shared.libctx, key);
+	if (!made || atomic_compare_exchange_strong(&shared.curve[key], &first, made))
+		return made;
+	EVP_PKEY_free(made); /* another thread was faster */
+	return first;
 }
 
 enum inro_err crypt_err(const char *what)

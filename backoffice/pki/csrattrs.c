@@ -92,9 +92,9 @@ enum inro_err csrattrs_name(const struct csrattrs *in, struct buf *ret)
 
 /* ---- the key ---- */
 
-static const struct pki_key_type *only_type(unsigned bits)
+static const struct pki_key_type *only_type(uint64_t bits)
 {
-	enum pki_key k = PKI_EC_P256;
+	enum pki_key k = PKI_KEY_NONE;
 
 	if (!bits || bits & (bits - 1))
 		return NULL;
@@ -110,7 +110,7 @@ static void add_algorithm(struct buf *b, const struct pki_key_type *t)
 	der_add(b, DER_OID, t->algorithm);
 	if (t->curve.n)
 		der_add(b, DER_OID, t->curve);
-	if (t->id == PKI_RSA)
+	if (t->null)
 		der_add(b, DER_NULL, BYTES_NONE);
 	der_end(b, seq);
 }
@@ -147,7 +147,7 @@ static void add_key(struct buf *b, const struct csrattrs *in)
 		return;
 	key = der_begin(b, TEMPLATE_KEY);
 	add_algorithm(b, t);
-	if (t->id == PKI_RSA)
+	if (!t->bits) /* RSA */
 		add_placeholder(b, in->profile->rsa_min);
 	der_end(b, key);
 }
@@ -165,7 +165,7 @@ static void add_old_key(struct buf *b, const struct csrattrs *in)
 	set = der_begin(b, DER_SET);
 	if (t->curve.n)
 		der_add(b, DER_OID, t->curve);
-	if (t->id == PKI_RSA)
+	if (!t->bits) /* RSA */
 		der_add_int(b, in->profile->rsa_min);
 	der_end(b, set);
 	der_end(b, seq);

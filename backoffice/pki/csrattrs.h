@@ -13,7 +13,7 @@
 struct csrattrs {
 	const struct profile *profile;
 	const struct dn_vars *vars; /* device_id NULL: who asks is not known, values are left open */
-	unsigned key_types;	    /* as profile.key_types, or fewer */
+	uint64_t key_types;	    /* as profile.key_types, or fewer */
 };
 
 /* CsrAttrs, DER; appended. */

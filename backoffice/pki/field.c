@@ -310,24 +310,70 @@ static void print_path(const struct field *f, const void *at, struct buf *out)
 		buf_addf(out, "%d", v);
 }
 
-unsigned field_key_find(struct bytes word)
+/* One word for types whose names begin alike: a line of a file has no room for all of them. */
+static const char *const key_groups[] = { "slh-dsa-*", "slh-dsa-sha2-*", "slh-dsa-shake-*",
+					  "ec-brainpool*" };
+
+static uint64_t key_group(const char *group)
+{
+	uint64_t bits = 0;
+
+	for (int k = PKI_KEY_NONE + 1; k < PKI_KEY__MAX; k++)
+		if (!strncmp(pki_key_type((enum pki_key)k)->name, group, strlen(group) - 1))
+			bits |= PKI_KEY_BIT(k);
+	return bits;
+}
+
+static uint64_t find_key(struct bytes word)
 {
 	for (int k = PKI_KEY_NONE + 1; k < PKI_KEY__MAX; k++)
 		if (pki_key_signs((enum pki_key)k) &&
 		    bytes_is(word, pki_key_type((enum pki_key)k)->name))
-			return 1u << k;
+			return PKI_KEY_BIT(k);
+	for (size_t i = 0; i < ARRAY_LEN(key_groups); i++)
+		if (bytes_is(word, key_groups[i]))
+			return key_group(key_groups[i]);
 	return 0;
 }
 
-void field_key_text(unsigned bits, struct buf *out)
+static bool parse_keys(const struct field *f, struct bytes value, void *at)
 {
+	struct bytes word;
+	uint64_t bits = 0;
+
+	(void)f;
+	while (text_word(&value, &word)) {
+		uint64_t bit = find_key(word);
+
+		if (!bit || bits & bit)
+			return false;
+		bits |= bit;
+	}
+	*(uint64_t *)at = bits;
+	return true;
+}
+
+static void print_keys(const struct field *f, const void *at, struct buf *out)
+{
+	uint64_t bits = *(const uint64_t *)at;
 	const char *blank = "";
 
-	for (int k = PKI_KEY_NONE + 1; k < PKI_KEY__MAX; k++)
-		if (bits >> k & 1) {
-			buf_addf(out, "%s%s", blank, pki_key_type((enum pki_key)k)->name);
-			blank = " ";
-		}
+	(void)f;
+	for (int k = PKI_KEY_NONE + 1; k < PKI_KEY__MAX; k++) {
+		uint64_t group = PKI_KEY_BIT(k);
+		const char *word = pki_key_type((enum pki_key)k)->name;
+
+		for (size_t i = ARRAY_LEN(key_groups); i-- > 0;)
+			if (key_group(key_groups[i]) & group && !(key_group(key_groups[i]) & ~bits)) {
+				group |= key_group(key_groups[i]);
+				word = key_groups[i];
+			}
+		if (!(bits & group))
+			continue;
+		buf_addf(out, "%s%s", blank, word);
+		blank = " ";
+		bits &= ~group;
+	}
 }
 
 const struct kind kind_text = { parse_text, print_text };
@@ -337,6 +383,7 @@ const struct kind kind_period = { parse_period, print_period };
 const struct kind kind_choice = { parse_choice, print_choice };
 const struct kind kind_bool = { parse_bool, print_bool };
 const struct kind kind_bits = { parse_bits, print_bits };
+const struct kind kind_keys = { parse_keys, print_keys };
 const struct kind kind_types = { parse_types, print_types };
 const struct kind kind_groups = { parse_groups, print_groups };
 const struct kind kind_path = { parse_path, print_path };

@@ -30,12 +30,10 @@ struct field {
 };
 
 extern const struct kind kind_text, kind_name, kind_number, kind_period, kind_choice, kind_bool,
-	kind_bits, kind_types, kind_groups, kind_path, kind_span, kind_exts;
+	kind_bits, kind_keys, kind_types, kind_groups, kind_path, kind_span, kind_exts;
 
-/* Words of bits and back, for fields of kind_bits: kinds of alternative names, types of keys. */
+/* Words of bits and back, for fields of kind_bits: kinds of alternative names. */
 unsigned field_san_find(struct bytes word);
 void field_san_bits_text(unsigned bits, struct buf *out);
-unsigned field_key_find(struct bytes word);
-void field_key_text(unsigned bits, struct buf *out);
 
 #endif

@@ -390,7 +390,7 @@ static enum inro_err decide_usage(struct plan *pl)
 	if (in->issuer && p->ca && in->issuer->ext.path_len == 0)
 		return err_set(INRO_E_POLICY, "the CA's path length leaves no room for a CA below");
 	pl->key_usage = p->key_usage;
-	if (in->key->type == PKI_RSA)
+	if (pki_key_type(in->key->type)->family == PKI_RSA_KEYS)
 		pl->key_usage |= p->key_usage_rsa;
 	else if (pki_key_type(in->key->type)->family == PKI_EC)
 		pl->key_usage |= p->key_usage_ec;

@@ -12,12 +12,6 @@
 static const struct bytes oid_package = BYTES_LIT("\x60\x86\x48\x01\x65\x02\x01\x02\x4e\x05"),
 			  oid_content = PKCS9("\x03"), oid_digest = PKCS9("\x04");
 
-static const struct bytes hash_oids[PKI_HASH__MAX] = {
-	[PKI_SHA256] = BYTES_LIT(OID_NIST_HASH("\x01")),
-	[PKI_SHA384] = BYTES_LIT(OID_NIST_HASH("\x02")),
-	[PKI_SHA512] = BYTES_LIT(OID_NIST_HASH("\x03")),
-};
-
 /* Keys that hash for themselves go with SHA-512 (RFC 8419 3, RFC 9882 3.3). */
 static enum pki_hash hash_of(const struct pki_sig *sig)
 {
@@ -28,7 +22,7 @@ static void add_hash(struct buf *b, enum pki_hash h)
 {
 	size_t seq = der_begin(b, DER_SEQUENCE);
 
-	der_add(b, DER_OID, hash_oids[h]);
+	der_add(b, DER_OID, pki_hash_oid(h));
 	der_end(b, seq);
 }
 

@@ -77,13 +77,16 @@ static bool path_len_holds(const struct cert *c, const struct cert *issuer)
 	return above > 0 && c->ext.path_len < above;
 }
 
-/* What a key of the family can't do (RFC 3279, 5480, 8410 5, 9881 5, 9935 5). */
+/* What a key of the family can't do (RFC 3279, 4055 1.2, 5480, 8410 5, 9881 5, 9909 6,
+ * 9935 5). */
 static const unsigned usage_wrong[PKI_FAMILY__MAX] = {
 	[PKI_EC] = USAGE_ENCIPHERING,
 	[PKI_RSA_KEYS] = USAGE_AGREEING,
+	[PKI_RSA_PSS_KEYS] = USAGE_ENCIPHERING | USAGE_AGREEING,
 	[PKI_EDWARDS] = USAGE_ENCIPHERING | USAGE_AGREEING,
 	[PKI_MONTGOMERY] = USAGE_ENCIPHERING | USAGE_SIGNING,
 	[PKI_ML_DSA] = USAGE_ENCIPHERING | USAGE_AGREEING,
+	[PKI_SLH_DSA] = USAGE_ENCIPHERING | USAGE_AGREEING,
 	[PKI_ML_KEM] = USAGE_AGREEING | USAGE_SIGNING,
 };
 
@@ -97,7 +100,9 @@ static bool usage_fits_key(const struct cert *c, const struct cert *issuer)
 
 static bool algorithm_fits_issuer(const struct cert *c, const struct cert *issuer)
 {
-	return pki_sig_fits(c->sig, (issuer ? issuer : c)->key.type);
+	const struct pubkey *by = &(issuer ? issuer : c)->key;
+
+	return pki_sig_fits(c->sig, by->type) && (!by->only || by->only == c->sig->hash);
 }
 
 static bool names_hold(const struct cert *c, const struct cert *issuer)

@@ -28,6 +28,11 @@ static const char *const hash_words[] = {
 	[PKI_SHA256] = "sha256",
 	[PKI_SHA384] = "sha384",
 	[PKI_SHA512] = "sha512",
+	[PKI_SHA224] = "sha224",
+	[PKI_SHA3_224] = "sha3-224",
+	[PKI_SHA3_256] = "sha3-256",
+	[PKI_SHA3_384] = "sha3-384",
+	[PKI_SHA3_512] = "sha3-512",
 };
 static const char *const source_words[] = { "request", "profile" };
 static const char *const challenge_words[] = {
@@ -62,15 +67,14 @@ static const struct field fields[] = {
 	      "what happens when it would end after its CA"),
 	  WORDS(beyond_words), AT(beyond_ca) },
 	{ DOC("key", "types",
-	      "words of: ec-p256 ec-p384 ec-p521 rsa ed25519 ed448 ml-dsa-44 ml-dsa-65 "
-	      "ml-dsa-87",
+	      "words as ec-p256, rsa, ed25519: those below",
 	      MUST_BE_GIVEN, "types of key that get a certificate"),
-	  .kind = &kind_bits, .find = field_key_find, .text = field_key_text, AT(key_types) },
+	  .kind = &kind_keys, AT(key_types) },
 	{ DOC("key", "rsa_min", "bits, 2048 to 16384", "2048", "the smallest RSA key"),
 	  .kind = &kind_number, AT(rsa_min), .min = 2048, .max = PUBKEY_RSA_MAX },
 	{ DOC("key", "rsa_max", "bits, 2048 to 16384", "4096", "the largest RSA key"),
 	  .kind = &kind_number, AT(rsa_max), .min = 2048, .max = PUBKEY_RSA_MAX },
-	{ DOC("key", "hash", "auto, sha256, sha384 or sha512", "auto",
+	{ DOC("key", "hash", "auto, sha224, sha256, sha384, sha512 or sha3-224 to sha3-512", "auto",
 	      "hash of the CA's signature; auto fits the strength of the CA's key"),
 	  WORDS(hash_words), AT(hash) },
 	{ DOC("key", "padding", "pkcs1 or pss", "pkcs1",
@@ -505,12 +509,12 @@ bool profile_mentions(const struct profile *p, const char *variable)
 
 enum inro_err profile_check_key(const struct profile *p, const struct pubkey *k)
 {
-	char name[24];
+	char name[PUBKEY_NAME_MAX];
 
 	pubkey_name(k, name, sizeof name);
 	if (!(p->key_types >> k->type & 1))
 		return err_set(INRO_E_POLICY, "profile %s allows no key of type %s", p->name, name);
-	if (k->type == PKI_RSA && (k->bits < p->rsa_min || k->bits > p->rsa_max))
+	if (k->modulus.n && (k->bits < p->rsa_min || k->bits > p->rsa_max))
 		return err_set(INRO_E_POLICY, "profile %s wants RSA keys of %u to %u bits, not %u",
 			       p->name, p->rsa_min, p->rsa_max, k->bits);
 	return INRO_OK;

@@ -55,7 +55,7 @@ struct profile {
 	unsigned backdate_minutes;
 	unsigned beyond_ca; /* enum profile_beyond */
 	/* [key] */
-	unsigned key_types; /* bit 1 << enum pki_key */
+	uint64_t key_types; /* PKI_KEY_BIT() */
 	unsigned rsa_min, rsa_max;
 	unsigned hash;	  /* enum pki_hash; PKI_HASH_NONE: by the strength of the CA's key */
 	unsigned padding; /* of an RSA CA's signature; 0: PKCS#1 1.5, 1: PSS */

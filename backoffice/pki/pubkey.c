@@ -47,8 +47,8 @@ static enum inro_err read_ec(struct bytes parameters, struct pubkey *k)
 	t = type_by_curve(oid);
 	if (!t)
 		return err_set(INRO_E_UNSUPPORTED,
-			       "an EC key on curve %s; P-256, P-384 and P-521 "
-			       "are taken",
+			       "an EC key on curve %s; P-224 to P-521, secp256k1 and "
+			       "brainpoolP224r1 to P512r1 are taken",
 			       der_oid_text(oid, text, sizeof text) ? "?" : text);
 	if (k->key_bits.n != 1 + 2 * (size_t)t->field_octets ||
 	    k->key_bits.p[0] != POINT_UNCOMPRESSED)
@@ -83,20 +83,11 @@ static enum inro_err check_rsa(const struct pubkey *k)
 	return INRO_OK;
 }
 
-/* RFC 3279 2.3.1: parameters are NULL, not left out. */
-static enum inro_err read_rsa(struct bytes parameters, struct pubkey *k)
+static enum inro_err read_numbers(struct pubkey *k)
 {
-	struct bytes seq, null;
-	enum inro_err e;
+	struct bytes seq;
+	enum inro_err e = der_only(k->key_bits, DER_SEQUENCE, &seq);
 
-	if (!parameters.n)
-		return err_set(INRO_E_SYNTAX, "an RSA key without the NULL that RFC 3279 2.3.1 "
-					      "wants for its parameters");
-	e = der_only(parameters, DER_NULL, &null);
-	if (!e && null.n)
-		e = err_set(INRO_E_SYNTAX, "a NULL that is not empty");
-	if (!e)
-		e = der_only(k->key_bits, DER_SEQUENCE, &seq);
 	if (!e)
 		e = der_take_unsigned(&seq, &k->modulus);
 	if (!e)
@@ -105,9 +96,37 @@ static enum inro_err read_rsa(struct bytes parameters, struct pubkey *k)
 		return e;
 	if (seq.n)
 		return err_set(INRO_E_SYNTAX, "something follows the exponent of an RSA key");
-	k->type = PKI_RSA;
 	k->bits = bit_length(k->modulus);
 	return check_rsa(k);
+}
+
+/* RFC 3279 2.3.1: parameters are NULL, not left out. */
+static enum inro_err read_rsa(struct bytes parameters, struct pubkey *k)
+{
+	struct bytes null;
+	enum inro_err e;
+
+	if (!parameters.n)
+		return err_set(INRO_E_SYNTAX, "an RSA key without the NULL that RFC 3279 2.3.1 "
+					      "wants for its parameters");
+	e = der_only(parameters, DER_NULL, &null);
+	if (!e && null.n)
+		e = err_set(INRO_E_SYNTAX, "a NULL that is not empty");
+	return e ? e : read_numbers(k);
+}
+
+/* RFC 4055 1.2: parameters are left out, or say what there may be. */
+static enum inro_err read_rsa_pss(struct bytes parameters, struct pubkey *k)
+{
+	size_t salt = 0;
+	enum inro_err e = parameters.n ? pki_pss_read(parameters, &k->only, &salt) : INRO_OK;
+
+	if (!e && salt > pki_hash_octets(k->only))
+		e = err_set(INRO_E_UNSUPPORTED,
+			    "an RSA-PSS key that wants a salt of %zu octets with %s; %zu or fewer "
+			    "are taken",
+			    salt, pki_hash_name(k->only), pki_hash_octets(k->only));
+	return e ? e : read_numbers(k);
 }
 
 /* RFC 8410 3, RFC 9881 4, RFC 9935 4: no parameters, the key's octets as they are. */
@@ -126,8 +145,9 @@ static enum inro_err read_raw(struct bytes parameters, struct pubkey *k)
 
 typedef enum inro_err read_key_fn(struct bytes parameters, struct pubkey *k);
 static read_key_fn *const readers[PKI_FAMILY__MAX] = {
-	[PKI_EC] = read_ec,	     [PKI_RSA_KEYS] = read_rsa, [PKI_EDWARDS] = read_raw,
-	[PKI_MONTGOMERY] = read_raw, [PKI_ML_DSA] = read_raw,	[PKI_ML_KEM] = read_raw,
+	[PKI_EC] = read_ec,	     [PKI_RSA_KEYS] = read_rsa, [PKI_RSA_PSS_KEYS] = read_rsa_pss,
+	[PKI_EDWARDS] = read_raw,    [PKI_MONTGOMERY] = read_raw, [PKI_ML_DSA] = read_raw,
+	[PKI_ML_KEM] = read_raw,     [PKI_SLH_DSA] = read_raw,
 };
 
 enum inro_err pubkey_read(struct bytes spki, struct pubkey *ret)
@@ -152,7 +172,7 @@ enum inro_err pubkey_read(struct bytes spki, struct pubkey *ret)
 	if (!t)
 		return err_set(INRO_E_UNSUPPORTED,
 			       "a public key of algorithm %s; RSA, EC, Edwards and Montgomery "
-			       "curves, ML-DSA and ML-KEM are taken",
+			       "curves, ML-DSA, SLH-DSA and ML-KEM are taken",
 			       der_oid_text(oid, text, sizeof text) ? "?" : text);
 	k.type = t->id;
 	e = readers[t->family](algorithm, &k);
@@ -178,8 +198,8 @@ void pubkey_name(const struct pubkey *k, char *out, size_t cap)
 	const char *name = t ? t->name : "unknown";
 	size_t n = strlen(name) < cap ? strlen(name) : cap - 1;
 
-	if (k->type == PKI_RSA) {
-		snprintf(out, cap, "rsa-%u", k->bits);
+	if (t && !t->bits) {
+		snprintf(out, cap, "%s-%u", name, k->bits);
 		return;
 	}
 	memcpy(out, name, n);
@@ -252,8 +272,9 @@ static EVP_PKEY *raw_pkey(const struct pubkey *k)
 typedef EVP_PKEY *make_pkey_fn(const struct pubkey *k);
 /* Of EC keys see below. */
 static make_pkey_fn *const makers[PKI_FAMILY__MAX] = {
-	[PKI_RSA_KEYS] = rsa_pkey, [PKI_EDWARDS] = raw_pkey, [PKI_MONTGOMERY] = raw_pkey,
-	[PKI_ML_DSA] = raw_pkey,   [PKI_ML_KEM] = raw_pkey,
+	[PKI_RSA_KEYS] = rsa_pkey, [PKI_RSA_PSS_KEYS] = rsa_pkey, [PKI_EDWARDS] = raw_pkey,
+	[PKI_MONTGOMERY] = raw_pkey, [PKI_ML_DSA] = raw_pkey,	  [PKI_ML_KEM] = raw_pkey,
+	[PKI_SLH_DSA] = raw_pkey,
 };
 
 static enum inro_err no_pkey(const struct pubkey *k)
@@ -265,10 +286,11 @@ static enum inro_err no_pkey(const struct pubkey *k)
 	return err_set(INRO_E_SYNTAX, "the public key is not a point of its curve or not a key");
 }
 
+/* The salt is as long as it is found to be: openssl makes the longest that there is room for. */
 static bool set_pss(EVP_PKEY_CTX *ctx)
 {
 	return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
-	       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) > 0;
+	       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_AUTO) > 0;
 }
 
 static enum inro_err verdict(bool good)
@@ -358,9 +380,12 @@ enum inro_err pubkey_verify(const struct pubkey *k, const struct pki_sig *sig, s
 	if (!pki_sig_fits(sig, k->type))
 		return err_set(INRO_E_KEY_TYPE, "signature algorithm %s does not fit the key",
 			       sig->name);
+	if (k->only && sig->hash != k->only)
+		return err_set(INRO_E_KEY_TYPE, "the RSA-PSS key is for %s alone, not for %s",
+			       pki_hash_name(k->only), sig->name);
 	if (sig->scheme == PKI_SIGN_ECDSA)
 		return verify_ecdsa(k, sig, message, signature);
-	pkey = makers[sig->family](k);
+	pkey = makers[pki_key_type(k->type)->family](k);
 	if (!pkey)
 		return no_pkey(k);
 	ctx = EVP_MD_CTX_new();

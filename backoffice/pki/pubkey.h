@@ -6,6 +6,8 @@
  *    sees them.  A point is uncompressed and of the curve's size.
  * 2. An RSA modulus has 1024 to 16384 bits and is odd; the exponent is odd, from 3 to 2^32 - 1.
  *    Whether such a key is good enough is the profile's business.
+ * 3. A key of id-RSASSA-PSS signs by PSS alone; its parameters, where it has some, bind it to one
+ *    hash, and ask for no longer salt than that hash has.
  */
 #ifndef INRO_BACKOFFICE_PKI_PUBKEY_H
 #define INRO_BACKOFFICE_PKI_PUBKEY_H
@@ -15,6 +17,7 @@
 #define PUBKEY_RSA_MIN	 1024u
 #define PUBKEY_RSA_MAX	 16384u
 #define PUBKEY_ID_OCTETS 20
+#define PUBKEY_NAME_MAX	 24 /* with its end */
 
 /* Borrows from the SPKI it was read from. */
 struct pubkey {
@@ -22,7 +25,8 @@ struct pubkey {
 	unsigned bits;
 	struct bytes spki;		/* whole DER */
 	struct bytes key_bits;		/* the BIT STRING's octets */
-	struct bytes modulus, exponent; /* RSA: magnitudes */
+	struct bytes modulus, exponent; /* RSA, also of id-RSASSA-PSS: magnitudes */
+	enum pki_hash only;		/* of id-RSASSA-PSS with parameters: its one hash */
 };
 
 /* Exactly one SubjectPublicKeyInfo.  INRO_E_SYNTAX, INRO_E_UNSUPPORTED, INRO_E_POLICY
@@ -32,7 +36,7 @@ MUST_CHECK enum inro_err pubkey_read(struct bytes spki, struct pubkey *ret);
 /* Key identifier: the leftmost 160 bits of SHA-256 of the key bits (RFC 7093 2, method 1). */
 MUST_CHECK enum inro_err pubkey_id(const struct pubkey *k, uint8_t ret[static PUBKEY_ID_OCTETS]);
 
-/* "ec-p256", "rsa-2048"; cap >= 16. */
+/* "ec-p256", "rsa-2048"; cap >= PUBKEY_NAME_MAX. */
 void pubkey_name(const struct pubkey *k, char *out, size_t cap);
 
 /* INRO_E_SIGNATURE when it does not verify; INRO_E_KEY_TYPE when key and algorithm don't fit.

@@ -19,7 +19,7 @@ static void ctx_free(BN_CTX **c)
 
 bool weak_exponent_holds(const struct pubkey *k)
 {
-	return k->type != PKI_RSA || k->exponent.n >= EXPONENT_MIN_OCTETS;
+	return !k->modulus.n || k->exponent.n >= EXPONENT_MIN_OCTETS;
 }
 
 /* ---- factors ---- */
@@ -53,9 +53,10 @@ bool weak_has_factor(unsigned prime)
 	return false;
 }
 
+/* NULL of a key that is not RSA. */
 static BIGNUM *modulus(const struct pubkey *k)
 {
-	return BN_bin2bn(k->modulus.p, (int)k->modulus.n, NULL);
+	return k->modulus.n ? BN_bin2bn(k->modulus.p, (int)k->modulus.n, NULL) : NULL;
 }
 
 /* BN_mod_word() takes half of this where a long has 32 bits. */
@@ -78,7 +79,7 @@ static uint64_t rest_of(const BIGNUM *n, uint64_t by)
 
 bool weak_factors_hold(const struct pubkey *k)
 {
-	AUTO(bn_free) BIGNUM *n = k->type == PKI_RSA ? modulus(k) : NULL;
+	AUTO(bn_free) BIGNUM *n = modulus(k);
 
 	for (size_t i = 0; n && i < ARRAY_LEN(products); i++)
 		if (gcd(products[i], rest_of(n, products[i])) != 1)
@@ -121,7 +122,7 @@ static unsigned power(unsigned base, unsigned exponent, unsigned prime)
  * one. */
 bool weak_roca_holds(const struct pubkey *k)
 {
-	AUTO(bn_free) BIGNUM *n = k->type == PKI_RSA ? modulus(k) : NULL;
+	AUTO(bn_free) BIGNUM *n = modulus(k);
 
 	for (size_t i = 0; n && i < ARRAY_LEN(roca); i++) {
 		unsigned rest = (unsigned)BN_mod_word(n, roca[i].prime);
@@ -197,7 +198,7 @@ static bool finds_primes(struct fermat *f, const BIGNUM *n)
 
 bool weak_close_holds(const struct pubkey *k)
 {
-	AUTO(bn_free) BIGNUM *n = k->type == PKI_RSA ? modulus(k) : NULL;
+	AUTO(bn_free) BIGNUM *n = modulus(k);
 	AUTO(ctx_free) BN_CTX *ctx = n ? BN_CTX_new() : NULL;
 	struct fermat f = { .ctx = ctx };
 	bool found;

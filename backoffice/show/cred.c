@@ -28,7 +28,7 @@ static void add_cert_facts(json_t *doc, const struct credential *rec)
 {
 	SCOPED(cert) cert = { 0 };
 	struct bytes der = blob_bytes(&rec->cert);
-	char key[16] = "";
+	char key[PUBKEY_NAME_MAX] = "";
 	if (!der.n || cert_read(der, &cert))
 		return;
 	pubkey_name(&cert.key, key, sizeof key);

@@ -73,6 +73,7 @@ static enum inro_err read_pkcs8(struct bytes in, EVP_PKEY **ret)
 struct parts {
 	struct secret value[PARTS_MAX];
 	size_t n;
+	struct pss_list pss;
 	struct buf curve, point; /* of an EC key */
 	struct template private_key, public_key;
 };
@@ -159,6 +160,13 @@ static enum inro_err add_ec(const EVP_PKEY *pkey, const struct pubkey *pub, stru
 	return p->curve.err ? p->curve.err : buf_err(&p->point);
 }
 
+static enum inro_err add_rsa_pss(const EVP_PKEY *pkey, const struct pubkey *pub, struct parts *p)
+{
+	token_pss_list(pub->only, &p->pss);
+	template_add(&p->private_key, CKA_ALLOWED_MECHANISMS, pss_list_bytes(&p->pss));
+	return add_rsa(pkey, pub, p);
+}
+
 /* RFC 8410: the private key is octets too. */
 static enum inro_err add_curve(const EVP_PKEY *pkey, const struct pubkey *pub, struct parts *p)
 {
@@ -186,6 +194,7 @@ static const struct {
 } families[PKI_FAMILY__MAX] = {
 	[PKI_EC] = { CKK_EC, add_ec },
 	[PKI_RSA_KEYS] = { CKK_RSA, add_rsa },
+	[PKI_RSA_PSS_KEYS] = { CKK_RSA, add_rsa_pss },
 	[PKI_EDWARDS] = { CKK_EC_EDWARDS, add_curve },
 	[PKI_MONTGOMERY] = { CKK_EC_MONTGOMERY, add_curve },
 };

@@ -96,4 +96,16 @@ MUST_CHECK enum inro_err token_key_adopt(struct token *t, const struct token_pai
 					 const struct token_key_plan *plan, struct bytes id,
 					 struct token_key **ret);
 
+/* CKA_ALLOWED_MECHANISMS of an RSA key that signs by PSS alone; `only`: by this hash. */
+struct pss_list {
+	CK_MECHANISM_TYPE mech[4];
+	size_t n;
+};
+void token_pss_list(enum pki_hash only, struct pss_list *ret);
+struct bytes pss_list_bytes(const struct pss_list *l);
+/* SubjectPublicKeyInfo of the pair of `private_key`, appended; `from`: the object of the two that
+ * knows it.  Of a key that signs by PSS alone it is one of id-RSASSA-PSS. */
+MUST_CHECK enum inro_err token_public_key(struct token *t, CK_OBJECT_HANDLE private_key,
+					  CK_OBJECT_HANDLE from, struct buf *ret);
+
 #endif

@@ -103,7 +103,7 @@ static enum inro_err key_new(struct token *t, CK_OBJECT_HANDLE private_key, CK_O
 	if (!e)
 		e = read_id(t, private_key, &k->id);
 	if (!e)
-		e = ck_public_key(t->module, t->session, from, &k->spki);
+		e = token_public_key(t, private_key, from, &k->spki);
 	if (!e)
 		e = pubkey_read(buf_bytes(&k->spki), &k->pub);
 	if (e)
@@ -307,12 +307,9 @@ static void shape_curve(const struct pki_key_kind *kind, struct shape *s, struct
 	template_add(t, CKA_EC_PARAMS, BYTES(s->oid, oid.n + 2));
 }
 
-/* FIPS 203 and 204 sets have the numbers 1, 2, 3 in PKCS#11 3.2, and follow each other here. */
 static void shape_set(const struct pki_key_kind *kind, struct shape *s, struct template *t)
 {
-	bool kem = pki_key_type(kind->type)->family == PKI_ML_KEM;
-
-	s->number = (CK_ULONG)kind->type - (kem ? PKI_ML_KEM_512 : PKI_ML_DSA_44) + 1;
+	s->number = pki_key_type(kind->type)->set;
 	template_add_ulong(t, CKA_PARAMETER_SET, &s->number);
 }
 
@@ -320,14 +317,26 @@ static const struct {
 	CK_MECHANISM_TYPE maker;
 	void (*shape)(const struct pki_key_kind *kind, struct shape *s, struct template *t);
 	CK_ATTRIBUTE_TYPE use, public_use; /* of keys that don't sign */
+	bool pss;			   /* bound to PSS, by CKA_ALLOWED_MECHANISMS */
 } families[PKI_FAMILY__MAX] = {
-	[PKI_EC] = { CKM_EC_KEY_PAIR_GEN, shape_curve, 0, 0 },
-	[PKI_RSA_KEYS] = { CKM_RSA_PKCS_KEY_PAIR_GEN, shape_rsa, 0, 0 },
-	[PKI_EDWARDS] = { CKM_EC_EDWARDS_KEY_PAIR_GEN, shape_curve, 0, 0 },
-	[PKI_MONTGOMERY] = { CKM_EC_MONTGOMERY_KEY_PAIR_GEN, shape_curve, CKA_DERIVE, 0 },
-	[PKI_ML_DSA] = { CKM_ML_DSA_KEY_PAIR_GEN, shape_set, 0, 0 },
-	[PKI_ML_KEM] = { CKM_ML_KEM_KEY_PAIR_GEN, shape_set, CKA_DECAPSULATE, CKA_ENCAPSULATE },
+	[PKI_EC] = { CKM_EC_KEY_PAIR_GEN, shape_curve, 0, 0, false },
+	[PKI_RSA_KEYS] = { CKM_RSA_PKCS_KEY_PAIR_GEN, shape_rsa, 0, 0, false },
+	[PKI_RSA_PSS_KEYS] = { CKM_RSA_PKCS_KEY_PAIR_GEN, shape_rsa, 0, 0, true },
+	[PKI_EDWARDS] = { CKM_EC_EDWARDS_KEY_PAIR_GEN, shape_curve, 0, 0, false },
+	[PKI_MONTGOMERY] = { CKM_EC_MONTGOMERY_KEY_PAIR_GEN, shape_curve, CKA_DERIVE, 0, false },
+	[PKI_ML_DSA] = { CKM_ML_DSA_KEY_PAIR_GEN, shape_set, 0, 0, false },
+	[PKI_SLH_DSA] = { CKM_SLH_DSA_KEY_PAIR_GEN, shape_set, 0, 0, false },
+	[PKI_ML_KEM] = { CKM_ML_KEM_KEY_PAIR_GEN, shape_set, CKA_DECAPSULATE, CKA_ENCAPSULATE, false },
 };
+
+static enum inro_err not_offered(const struct token *t, const struct pki_key_kind *kind)
+{
+	return err_set(INRO_E_MECHANISM, "keys of type %s are not offered by token '%s'%s", kind->name,
+		       t->info.label,
+		       pki_key_type(kind->type)->set
+			       ? "; with tokens of Inro they need OpenSSL 3.5 or later"
+			       : "");
+}
 
 static enum inro_err generate_pair(struct token *t, const struct token_key_plan *wish,
 				   struct bytes id, struct token_pair *ret)
@@ -336,7 +345,9 @@ static enum inro_err generate_pair(struct token *t, const struct token_key_plan 
 	enum pki_family family = pki_key_type(wish->kind->type)->family;
 	CK_MECHANISM mech = { families[family].maker, NULL, 0 };
 	struct token_key_plan plan = *wish;
+	struct pss_list pss;
 	struct shape shape;
+	enum inro_err e;
 
 	plan.no_sign |= !pki_key_signs(wish->kind->type);
 	plan.derive |= families[family].use == CKA_DERIVE;
@@ -344,15 +355,20 @@ static enum inro_err generate_pair(struct token *t, const struct token_key_plan 
 	template_wishes(&private_key, &plan);
 	template_public(&public_key, &plan, id);
 	families[family].shape(plan.kind, &shape, &public_key);
+	if (families[family].pss) {
+		token_pss_list(PKI_HASH_NONE, &pss);
+		template_add(&private_key, CKA_ALLOWED_MECHANISMS, pss_list_bytes(&pss));
+	}
 	if (families[family].public_use) {
 		template_add_bool(&private_key, families[family].use, true);
 		template_add_bool(&public_key, families[family].public_use, true);
 	}
-	return ck_err(t->module,
-		      t->f->C_GenerateKeyPair(t->session, &mech, public_key.a, public_key.n,
-					      private_key.a, private_key.n, &ret->public_key,
-					      &ret->private_key),
-		      "C_GenerateKeyPair");
+	e = ck_err(t->module,
+		   t->f->C_GenerateKeyPair(t->session, &mech, public_key.a, public_key.n,
+					   private_key.a, private_key.n, &ret->public_key,
+					   &ret->private_key),
+		   "C_GenerateKeyPair");
+	return e == INRO_E_MECHANISM ? not_offered(t, wish->kind) : e;
 }
 
 enum inro_err token_key_check_label(const char *label)

@@ -68,7 +68,7 @@ static void add_public(const struct found *o, struct token_entry *e)
 	SCOPED(buf) spki = { 0 };
 	struct pubkey k;
 
-	if (ck_public_key(o->t->module, o->t->session, o->handle, &spki) ||
+	if (token_public_key(o->t, o->handle, o->handle, &spki) ||
 	    pubkey_read(buf_bytes(&spki), &k))
 		return;
 	e->key = k.type;

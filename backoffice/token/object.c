@@ -93,12 +93,15 @@ static enum inro_err spki_of_class(struct token *t, CK_OBJECT_CLASS class, struc
 
 	if (!e && !n)
 		return INRO_E_NOT_FOUND;
-	return e ? e : ck_public_key(t->module, t->session, found[0], ret);
+	return e ? e : token_public_key(t, found[0], found[0], ret);
 }
 
 enum inro_err token_entry_spki(struct token *t, const struct token_entry *entry, struct buf *ret)
 {
-	static const CK_OBJECT_CLASS order[] = { CKO_PUBLIC_KEY, CKO_CERTIFICATE, CKO_PRIVATE_KEY };
+	static const CK_OBJECT_CLASS order[] = { CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_CERTIFICATE,
+						 CKO_PRIVATE_KEY };
+	/* Which RSA keys are for PSS alone, the private object knows. */
+	size_t first = entry->key == PKI_RSA_PSS ? 0 : 1;
 	size_t before = ret->n;
 	enum inro_err e = token_ready(t);
 
@@ -107,7 +110,7 @@ enum inro_err token_entry_spki(struct token *t, const struct token_entry *entry,
 			    entry->label);
 	if (e)
 		return e;
-	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+	for (size_t i = first; i < ARRAY_LEN(order); i++) {
 		if (spki_of_class(t, order[i], BYTES(entry->id, entry->id_n), ret) == INRO_OK)
 			return INRO_OK;
 		buf_truncate(ret, before);

@@ -8,12 +8,17 @@
 #include "base/cryptoki/hashes.h"
 #include "base/der.h"
 
-#define SIGNATURE_MAX 4700 /* ML-DSA-87 has 4627 */
+#define SIGNATURE_MAX 49856 /* SLH-DSA with a set of 256f */
 
 static const CK_MECHANISM_TYPE hashes[PKI_HASH__MAX] = {
 	[PKI_SHA256] = CKM_SHA256,
 	[PKI_SHA384] = CKM_SHA384,
 	[PKI_SHA512] = CKM_SHA512,
+	[PKI_SHA224] = CKM_SHA224,
+	[PKI_SHA3_224] = CKM_SHA3_224,
+	[PKI_SHA3_256] = CKM_SHA3_256,
+	[PKI_SHA3_384] = CKM_SHA3_384,
+	[PKI_SHA3_512] = CKM_SHA3_512,
 };
 
 /* What the token is asked to do. */
@@ -27,7 +32,7 @@ struct order {
 static const CK_MECHANISM_TYPE mechanisms[PKI_SCHEME__MAX] = {
 	[PKI_SIGN_ECDSA] = CKM_ECDSA,	   [PKI_SIGN_PKCS1] = CKM_RSA_PKCS,
 	[PKI_SIGN_PSS] = CKM_RSA_PKCS_PSS, [PKI_SIGN_EDDSA] = CKM_EDDSA,
-	[PKI_SIGN_ML_DSA] = CKM_ML_DSA,
+	[PKI_SIGN_ML_DSA] = CKM_ML_DSA,	   [PKI_SIGN_SLH_DSA] = CKM_SLH_DSA,
 };
 
 static enum inro_err prepare_digest(const struct token_key *k, const struct pki_sig *sig,
@@ -147,6 +152,12 @@ enum inro_err token_key_sign_hashed(struct token_key *k, const struct pki_sig *s
 
 	if (!pki_sig_fits(sig, k->pub.type))
 		return err_set(INRO_E_KEY_TYPE, "key '%s' can't sign by %s", k->label, sig->name);
+	if (k->pub.only && k->pub.only != sig->hash)
+		return err_set(INRO_E_KEY_TYPE,
+			       "key '%s' signs by RSA-PSS with %s alone, not by %s; a CA needs one "
+			       "that is bound to no hash, or to %s",
+			       k->label, pki_hash_name(k->pub.only), sig->name,
+			       pki_hash_name(pki_key_type(k->pub.type)->hash));
 	e = prepare(k, sig, message, &o);
 	if (e)
 		return e;

@@ -333,20 +333,25 @@ static void test_many(void **state)
 
 /* ---- tables ---- */
 
-/* A key of libcrypto's for each signature algorithm, by it made and verified. */
-static void check_signature(const struct pki_sig *s)
+static bool libcrypto_has(const char *algorithm)
 {
-	static const char *const of_family[PKI_FAMILY__MAX] = {
-		[PKI_EC] = "P-256",
-		[PKI_RSA_KEYS] = "rsa:2048",
-	};
-	EVP_PKEY *key = judge_key(s->key ? pki_key_type(s->key)->group : of_family[s->family]);
+	EVP_KEYMGMT *k = EVP_KEYMGMT_fetch(NULL, algorithm, NULL);
+
+	EVP_KEYMGMT_free(k);
+	return k;
+}
+
+/* By this key it is made and verified; by what does not fit the key it is not. */
+static void check_signature_by(const struct pki_sig *s, const char *type)
+{
+	EVP_PKEY *key = judge_key(type);
 	SCOPED(buf) spki = { 0 };
 	SCOPED(buf) signature = { 0 };
 	struct pubkey pub;
 
 	judge_spki(key, &spki);
 	OK(pubkey_read(buf_bytes(&spki), &pub));
+	assert_true(pki_sig_fits(s, pub.type));
 	judge_sign(key, s, bytes_of("text"), &signature);
 	OK(pubkey_verify(&pub, s, bytes_of("text"), buf_bytes(&signature)));
 	assert_int_equal(pubkey_verify(&pub, s, bytes_of("tex"), buf_bytes(&signature)),
@@ -357,6 +362,19 @@ static void check_signature(const struct pki_sig *s)
 						       buf_bytes(&signature)),
 					 INRO_E_KEY_TYPE);
 	EVP_PKEY_free(key);
+}
+
+/* A key of libcrypto's for each signature algorithm: of each curve, of RSA both. */
+static void check_signature(const struct pki_sig *s)
+{
+	for (int k = PKI_KEY_NONE + 1; k < PKI_KEY__MAX; k++) {
+		const struct pki_key_type *t = pki_key_type((enum pki_key)k);
+
+		if (!pki_sig_fits(s, t->id) || (t->octets && !libcrypto_has(t->group)))
+			continue;
+		check_signature_by(s, t->group ? t->group
+				   : k == PKI_RSA_PSS ? "rsa-pss:2048" : "rsa:2048");
+	}
 }
 
 /* What verified for one key says nothing of the next: by turns, after a wrong signature, after a

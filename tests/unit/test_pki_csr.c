@@ -28,7 +28,15 @@ static const struct {
 	{ "P-256", PKI_EC_P256, 256, "ec-p256" },
 	{ "P-384", PKI_EC_P384, 384, "ec-p384" },
 	{ "P-521", PKI_EC_P521, 521, "ec-p521" },
+	{ "P-224", PKI_EC_P224, 224, "ec-p224" },
+	{ "secp256k1", PKI_EC_K256, 256, "ec-secp256k1" },
+	{ "brainpoolP224r1", PKI_EC_BP224, 224, "ec-brainpoolp224r1" },
+	{ "brainpoolP256r1", PKI_EC_BP256, 256, "ec-brainpoolp256r1" },
+	{ "brainpoolP320r1", PKI_EC_BP320, 320, "ec-brainpoolp320r1" },
+	{ "brainpoolP384r1", PKI_EC_BP384, 384, "ec-brainpoolp384r1" },
+	{ "brainpoolP512r1", PKI_EC_BP512, 512, "ec-brainpoolp512r1" },
 	{ "rsa:2048", PKI_RSA, 2048, "rsa-2048" },
+	{ "rsa-pss:2048", PKI_RSA_PSS, 2048, "rsa-pss-2048" }, /* its salt is as long as there is room for */
 };
 
 static EVP_PKEY *ec; /* shared by the tests that need any key */
@@ -99,7 +107,7 @@ static void test_read(void **state)
 		SCOPED(buf) text = { 0 };
 		SCOPED(csr) c = { 0 };
 		SCOPED(csr) again = { 0 };
-		char name[24];
+		char name[PUBKEY_NAME_MAX];
 
 		libcrypto_csr(key, "DNS:a.example,IP:192.0.2.1,URI:urn:x:y,email:a@b.example",
 			      "critical,digitalSignature,keyAgreement,decipherOnly", &der);
@@ -377,9 +385,75 @@ static void test_explicit_parameters(void **state)
 	EVP_PKEY_free(key);
 }
 
+/* id-RSASSA-PSS bound to a hash: read with its bounds, refused where they are broken or make no sense. */
+static void test_bound_pss(void **state)
+{
+	static const struct {
+		const char *digest, *mask;
+		int salt;
+		enum pki_hash only;
+		enum inro_err e;
+	} rows[] = {
+		{ "SHA256", "SHA256", 32, PKI_SHA256, INRO_OK },
+		{ "SHA384", "SHA384", 20, PKI_SHA384, INRO_OK },
+		{ "SHA256", "SHA512", 32, PKI_HASH_NONE, INRO_E_UNSUPPORTED },
+		{ "SHA256", "SHA256", 33, PKI_HASH_NONE, INRO_E_UNSUPPORTED },
+		{ "SHA1", "SHA1", 20, PKI_HASH_NONE, INRO_E_UNSUPPORTED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+		EVP_PKEY *key = NULL;
+		SCOPED(buf) spki = { 0 };
+		SCOPED(buf) signature = { 0 };
+		const struct pki_sig *sig, *other;
+		struct pubkey k = { 0 };
+
+		assert_true(EVP_PKEY_keygen_init(ctx) > 0);
+		assert_true(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048) > 0);
+		assert_true(EVP_PKEY_CTX_set_rsa_pss_keygen_md_name(ctx, rows[i].digest, NULL) > 0);
+		assert_true(EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md_name(ctx, rows[i].mask) > 0);
+		assert_true(EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx, rows[i].salt) > 0);
+		assert_true(EVP_PKEY_generate(ctx, &key) > 0);
+		judge_spki(key, &spki);
+		assert_int_equal(pubkey_read(buf_bytes(&spki), &k), rows[i].e);
+		if (rows[i].e == INRO_OK) {
+			assert_int_equal(k.only, rows[i].only);
+			OK(pki_sig_for(PKI_RSA_PSS, rows[i].only, &sig));
+			judge_sign(key, sig, bytes_of("text"), &signature);
+			OK(pubkey_verify(&k, sig, bytes_of("text"), buf_bytes(&signature)));
+			OK(pki_sig_for(PKI_RSA_PSS, PKI_SHA512, &other));
+			assert_int_equal(pubkey_verify(&k, other, bytes_of("text"),
+						       buf_bytes(&signature)),
+					 INRO_E_KEY_TYPE);
+		}
+		EVP_PKEY_free(key);
+		EVP_PKEY_CTX_free(ctx);
+	}
+}
+
+/* No byte of the parameters of PSS can be left out or follow. */
+static void test_pss_parameters_cut(void **state)
+{
+	const struct pki_sig *sig, *found;
+	uint8_t id[128];
+
+	(void)state;
+	OK(pki_sig_for(PKI_RSA_PSS, PKI_SHA256, &sig));
+	memcpy(id, sig->identifier.p, sig->identifier.n);
+	for (size_t n = 0; n < sig->identifier.n; n++)
+		assert_int_not_equal(pki_sig_find(BYTES(id, n), &found), INRO_OK);
+	for (size_t i = 0; i + 1 < sig->identifier.n; i++) {
+		id[i] ^= 0x40;
+		assert_int_not_equal(pki_sig_find(BYTES(id, sig->identifier.n), &found), INRO_OK);
+		id[i] ^= 0x40;
+	}
+}
+
 static void test_other_keys(void **state)
 {
-	static const char *const groups[] = { "secp256k1", "brainpoolP256r1", "P-224" };
+	static const char *const groups[] = { "secp224k1", "brainpoolP256t1", "P-192" };
 	EVP_PKEY *ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	SCOPED(buf) der = { 0 };
 	X509_REQ *r = request(ed, NULL, NULL);
@@ -674,6 +748,8 @@ int main(void)
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_new_request_label),
 		cmocka_unit_test(test_pss_request),
+		cmocka_unit_test(test_bound_pss),
+		cmocka_unit_test(test_pss_parameters_cut),
 		cmocka_unit_test(test_challenge),
 		cmocka_unit_test(test_build),
 		cmocka_unit_test(test_build_bare),

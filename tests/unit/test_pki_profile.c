@@ -36,7 +36,7 @@ static void test_least(void **state)
 	assert_int_equal(p.seconds, 365 * 86400);
 	assert_int_equal(p.backdate_minutes, 5);
 	assert_int_equal(p.beyond_ca, PROFILE_BEYOND_CUT);
-	assert_int_equal(p.key_types, 1u << PKI_EC_P256 | 1u << PKI_RSA);
+	assert_int_equal(p.key_types, PKI_KEY_BIT(PKI_EC_P256) | PKI_KEY_BIT(PKI_RSA));
 	assert_int_equal(p.rsa_min, 2048);
 	assert_int_equal(p.hash, PKI_HASH_NONE);
 	assert_int_equal(p.path_len, EXT_PATH_LEN_NONE);

@@ -136,6 +136,12 @@ static void test_pin_from_the_uri(void **state)
 
 /* ---- keys ---- */
 
+/* SoftHSM 2.6 has no SHA-3, which PSS names in its parameters. */
+static bool module_hashes(const struct pki_sig *s)
+{
+	return strcmp(module_path, SOFTHSM) != 0 || s->scheme != PKI_SIGN_PSS || s->hash < PKI_SHA3_224;
+}
+
 static void assert_signs(struct token_key *k)
 {
 	struct pubkey pub;
@@ -150,6 +156,8 @@ static void assert_signs(struct token_key *k)
 					 INRO_E_KEY_TYPE);
 			continue;
 		}
+		if (!module_hashes(s))
+			continue;
 		OK(token_key_sign(k, s, bytes_of("message"), &signature));
 		OK(pubkey_verify(&pub, s, bytes_of("message"), buf_bytes(&signature)));
 	}
@@ -157,7 +165,7 @@ static void assert_signs(struct token_key *k)
 
 static bool is_slow(const struct pki_key_kind *kind)
 {
-	return kind->type == PKI_RSA && kind->bits > 2048;
+	return !pki_key_type(kind->type)->bits && kind->bits > 2048;
 }
 
 static bool libcrypto_has(const char *algorithm)
@@ -185,7 +193,7 @@ static bool module_has(const struct pki_key_kind *kind)
 
 	if (strcmp(module_path, SOFTHSM) != 0)
 		return true;
-	return family != PKI_MONTGOMERY && family != PKI_ML_DSA && family != PKI_ML_KEM &&
+	return family != PKI_MONTGOMERY && family != PKI_ML_DSA && family != PKI_ML_KEM && family != PKI_SLH_DSA &&
 	       (family != PKI_EDWARDS || !sanitizer || !strstr(sanitizer, "address"));
 }
 

@@ -118,7 +118,7 @@ enum inro_err approval_fill(struct core *c, struct making *j)
 {
 	struct credential *rec = &j->in->rec;
 	uint8_t hash[PKI_DIGEST_MAX];
-	char key[16];
+	char key[PUBKEY_NAME_MAX];
 	enum inro_err e = pki_digest(PKI_SHA256, j->csr.key.spki, hash);
 
 	*rec = (struct credential) { .tenant = c->tenant,

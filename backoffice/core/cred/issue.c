@@ -254,7 +254,7 @@ static enum inro_err check_key(struct core *c, const struct making *j)
 static enum inro_err heed_group(struct core *c, const struct making *j)
 {
 	const struct policy *p;
-	char type[24];
+	char type[PUBKEY_NAME_MAX];
 	enum inro_err e = INRO_OK;
 
 	if (!j->device.id)
@@ -323,7 +323,7 @@ static enum inro_err sign(struct core *c, struct making *j)
 /* What a search goes by. */
 static enum inro_err fill_algorithms(struct credential *rec, const struct cert *cert)
 {
-	char key[16];
+	char key[PUBKEY_NAME_MAX];
 	enum inro_err e;
 
 	pubkey_name(&cert->key, key, sizeof key);

@@ -134,7 +134,7 @@ static enum inro_err make_or_find(struct core *c, struct renewal *r, struct new_
 static enum inro_err make_key(struct core *c, struct renewal *r)
 {
 	SCOPED(p11_uri) uri = { 0 };
-	char type[16];
+	char type[PUBKEY_NAME_MAX];
 	struct new_key_plan plan = { .token_uri = r->old.key_uri };
 	const char *before;
 	enum inro_err e = p11_uri_parse(r->old.key_uri, &uri);

@@ -40,7 +40,7 @@ static bool is_or_unsaid(const char *said, const char *is)
 static enum inro_err compare(const struct credential *rec, const struct cert *cert,
 			     const char **ret_what)
 {
-	char algorithm[16];
+	char algorithm[PUBKEY_NAME_MAX];
 	bool subject = false, key = false;
 	enum inro_err e = subject_is(rec, cert, &subject);
 

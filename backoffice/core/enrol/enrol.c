@@ -312,18 +312,19 @@ enum inro_err enrol_renew(struct core *c, const struct enrol *in, struct bytes o
 
 /* ---- what is wanted ---- */
 
-static unsigned types_of(const struct profile *p, const struct policy *policy)
+static uint64_t types_of(const struct profile *p, const struct policy *policy)
 {
-	unsigned bits = 0;
+	uint64_t bits = 0;
+	unsigned size;
 
 	for (int k = PKI_KEY_NONE + 1; k < PKI_KEY__MAX; k++) {
 		const struct pki_key_type *t = pki_key_type((enum pki_key)k);
 		bool taken = policy_takes_type(policy, t->name, policy_type_is_pair);
 
-		for (size_t i = 0; !taken && k == PKI_RSA && i < policy->key_types.n; i++)
-			taken = strncmp(policy->key_types.items[i], "rsa-", 4) == 0;
+		for (size_t i = 0; !taken && !t->bits && i < policy->key_types.n; i++)
+			taken = pki_key_sized(policy->key_types.items[i], &size) == t->id;
 		if (taken && p->key_types >> k & 1)
-			bits |= 1u << k;
+			bits |= PKI_KEY_BIT(k);
 	}
 	return bits;
 }

@@ -172,7 +172,7 @@ static enum inro_err make(struct core *c, const struct enrol *in, const struct c
 {
 	struct asked_names names = { 0 };
 	SCOPED(buf) subject = { 0 };
-	char type[24];
+	char type[PUBKEY_NAME_MAX];
 	struct cred_central how = { .key_type = type, .only_asked = true };
 	struct cred_request r = { .ca = in->label->ca,
 				  .profile = in->label->profile,

@@ -118,17 +118,12 @@ static enum inro_err take_words(const struct rule *r, json_t *value, void *to)
 
 bool policy_type_is_pair(const char *type)
 {
-	static const char rsa[] = "rsa-";
 	const struct pki_key_kind *kind;
-	char *end;
-	unsigned long bits;
+	unsigned bits;
 
-	if (strncmp(type, rsa, strlen(rsa)) != 0)
+	if (pki_key_sized(type, &bits) == PKI_KEY_NONE)
 		return pki_key_kind_find(type, &kind) == INRO_OK;
-	type += strlen(rsa);
-	bits = strtoul(type, &end, 10);
-	return *type >= '1' && *type <= '9' && !*end && bits >= PUBKEY_RSA_MIN &&
-	       bits <= PUBKEY_RSA_MAX;
+	return bits >= PUBKEY_RSA_MIN && bits <= PUBKEY_RSA_MAX;
 }
 
 bool policy_type_is_symmetric(const char *type)

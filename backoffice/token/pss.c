@@ -1,0 +1,123 @@
+/*
+ * pss - RSA keys that sign by PSS alone.
+ *
+ * PKCS#11 has no key type for them: CKA_ALLOWED_MECHANISMS of the private key is what binds it, and
+ * its public key is told as one of id-RSASSA-PSS (RFC 4055 1.2), as the provider does.  Such a list
+ * says which hash, and no other length of salt.
+ */
+#include "backoffice/token/internal.h"
+
+#include <string.h>
+
+#include "base/der.h"
+
+/* CKM_RSA_PKCS_PSS signs what was hashed outside; beside it there is one mechanism a hash. */
+static const struct {
+	CK_MECHANISM_TYPE mech;
+	enum pki_hash hash;
+} rows[] = {
+	{ CKM_SHA256_RSA_PKCS_PSS, PKI_SHA256 },     { CKM_SHA384_RSA_PKCS_PSS, PKI_SHA384 },
+	{ CKM_SHA512_RSA_PKCS_PSS, PKI_SHA512 },     { CKM_SHA224_RSA_PKCS_PSS, PKI_SHA224 },
+	{ CKM_SHA3_224_RSA_PKCS_PSS, PKI_SHA3_224 }, { CKM_SHA3_256_RSA_PKCS_PSS, PKI_SHA3_256 },
+	{ CKM_SHA3_384_RSA_PKCS_PSS, PKI_SHA3_384 }, { CKM_SHA3_512_RSA_PKCS_PSS, PKI_SHA3_512 },
+};
+
+void token_pss_list(enum pki_hash only, struct pss_list *ret)
+{
+	/* Every token with PSS may be expected to know these. */
+	static const CK_MECHANISM_TYPE usual[] = { CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS,
+						   CKM_SHA384_RSA_PKCS_PSS,
+						   CKM_SHA512_RSA_PKCS_PSS };
+
+	memcpy(ret->mech, usual, sizeof usual);
+	ret->n = ARRAY_LEN(usual);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].hash == only) {
+			ret->mech[1] = rows[i].mech;
+			ret->n = 2;
+		}
+}
+
+struct bytes pss_list_bytes(const struct pss_list *l)
+{
+	return BYTES((const uint8_t *)l->mech, l->n * sizeof l->mech[0]);
+}
+
+/* Is the list one of PSS alone?  *ret: its one hash, or PKI_HASH_NONE. */
+static bool is_pss(struct bytes list, enum pki_hash *ret)
+{
+	CK_MECHANISM_TYPE mech;
+	unsigned hashes = 0;
+
+	*ret = PKI_HASH_NONE;
+	for (size_t at = 0; at + sizeof mech <= list.n; at += sizeof mech) {
+		size_t i = 0;
+
+		memcpy(&mech, list.p + at, sizeof mech);
+		while (i < ARRAY_LEN(rows) && rows[i].mech != mech)
+			i++;
+		if (i == ARRAY_LEN(rows) && mech != CKM_RSA_PKCS_PSS)
+			return false;
+		if (i < ARRAY_LEN(rows)) {
+			hashes++;
+			*ret = rows[i].hash;
+		}
+	}
+	*ret = hashes == 1 ? *ret : PKI_HASH_NONE;
+	return list.n >= sizeof mech;
+}
+
+/* AlgorithmIdentifier: the parameters bind it to one hash, with a salt as long as that. */
+static enum inro_err add_algorithm(struct buf *b, enum pki_hash only)
+{
+	const struct pki_sig *sig;
+	size_t seq;
+
+	if (only)
+		for (size_t i = 0; (sig = pki_sig_at(i)); i++)
+			if (sig->scheme == PKI_SIGN_PSS && sig->hash == only) {
+				buf_add(b, sig->identifier);
+				return buf_err(b);
+			}
+	seq = der_begin(b, DER_SEQUENCE);
+	der_add(b, DER_OID, pki_key_type(PKI_RSA_PSS)->algorithm);
+	der_end(b, seq);
+	return buf_err(b);
+}
+
+static enum inro_err rebuild(struct bytes rsa, enum pki_hash only, struct buf *ret)
+{
+	struct pubkey k;
+	size_t seq;
+	enum inro_err e = pubkey_read(rsa, &k);
+
+	if (e)
+		return e;
+	if (k.type != PKI_RSA) {
+		buf_add(ret, rsa);
+		return buf_err(ret);
+	}
+	seq = der_begin(ret, DER_SEQUENCE);
+	e = add_algorithm(ret, only);
+	der_add_bits(ret, k.key_bits);
+	der_end(ret, seq);
+	return e ? e : buf_err(ret);
+}
+
+enum inro_err token_public_key(struct token *t, CK_OBJECT_HANDLE private_key, CK_OBJECT_HANDLE from,
+			       struct buf *ret)
+{
+	SCOPED(buf) list = { 0 };
+	SCOPED(buf) spki = { 0 };
+	enum pki_hash only;
+	enum inro_err e = ck_public_key(t->module, t->session, from, &spki);
+
+	if (e)
+		return e;
+	if (ck_attr(t->module, t->session, private_key, CKA_ALLOWED_MECHANISMS, &list) == INRO_OK &&
+	    is_pss(buf_bytes(&list), &only))
+		return rebuild(buf_bytes(&spki), only, ret);
+	err_reset();
+	buf_add(ret, buf_bytes(&spki));
+	return buf_err(ret);
+}

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Every kind of key that signs as a CA's key in a token and as the key of a certificate, and every hash of a CA's
+# signature: OpenSSL verifies certificate and revocation list.
+. "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+cd "$T" || exit
+export INRO_PIN=123456 INRO_SO_PIN=87654321
+must inro token create line1 >/dev/null
+
+every='ec-p224 ec-p256 ec-p384 ec-p521 ec-secp256k1 ec-brainpool* rsa rsa-pss ed25519 ed448 ml-dsa-44 ml-dsa-65 ml-dsa-87 slh-dsa-*'
+{
+	printf '[profile]\nname = any-root\n[validity]\nperiod = 10y\n[key]\ntypes = %s\n' "$every"
+	printf '[subject]\nallowed = CN\n[usage]\nkey_usage = keyCertSign cRLSign\n[constraints]\nca = yes\n'
+} >any-root.ini
+leaf() {
+	printf '[profile]\nname = %s\n[validity]\nperiod = 1y\n[key]\ntypes = %s\n' "$1" "$every"
+	printf 'hash = %s\npadding = %s\n[subject]\nallowed = CN\n' "$2" "$3"
+	printf '[usage]\nkey_usage = digitalSignature\nkey_usage_rsa = keyEncipherment\nextended = clientAuth\n'
+}
+leaf any-leaf auto pkcs1 >any-leaf.ini
+must inro profile add any-root.ini >/dev/null
+must inro profile add any-leaf.ini >/dev/null
+must inro profile export any-leaf again.ini >/dev/null
+must cmp any-leaf.ini again.ini
+
+# $1: of the CA's; $2: profile; $3: the request.  Certificate and list are what OpenSSL takes.
+certified() {
+	must inro cert issue --ca "$1" --profile "$2" --csr "$3" --out leaf.pem >/dev/null
+	must openssl verify -CAfile "$1.pem" leaf.pem >/dev/null
+	must inro cert lint leaf.pem --issuer "$1.pem" >/dev/null
+}
+
+listed() {
+	must inro cert revoke "$(openssl x509 -in leaf.pem -noout -serial | cut -d= -f2)" --reason superseded >/dev/null
+	must inro ca crl "$1" --out list.pem >/dev/null
+	openssl crl -in list.pem -CAfile "$1.pem" -noout 2>&1 | has 'verify OK' || fail "$1: its list does not verify"
+	openssl verify -crl_check -CAfile "$1.pem" -CRLfile list.pem leaf.pem >said 2>&1 && fail "$1: revoked, and good"
+	has 'certificate revoked' said || fail "$1: its list does not revoke: $(cat said)"
+}
+
+# What this libcrypto lacks, and a token of it: refused by the token, with what it needs.
+offered() {
+	case $1 in
+	ml-dsa-* | slh-dsa-*) openssl list -public-key-algorithms | has -i -- "$1" ;;
+	esac
+}
+
+kinds=(ec-p224 ec-p256 ec-p384 ec-p521 ec-secp256k1 ec-brainpoolp224r1 ec-brainpoolp256r1 ec-brainpoolp320r1
+	ec-brainpoolp384r1 ec-brainpoolp512r1 rsa-2048 rsa-pss-2048 ed25519 ed448 ml-dsa-65 slh-dsa-sha2-128f
+	slh-dsa-shake-256f)
+for kind in "${kinds[@]}"; do
+	if ! offered "$kind"; then
+		refused 1 "$kind are not offered by token 'line1'; with tokens of Inro they need OpenSSL 3.5" \
+			inro ca create "$kind" --subject /CN=x --token line1 --type "$kind" --profile any-root
+		continue
+	fi
+	must inro key generate --token line1 --label "$kind" --type "$kind" >/dev/null
+	must inro csr create --key "pkcs11:token=line1;object=$kind;type=private" --subject "/CN=$kind" --out "$kind.csr" >/dev/null
+	must openssl req -in "$kind.csr" -verify -noout >/dev/null
+	must inro ca create "$kind" --subject "/CN=CA $kind" --token line1 --type "$kind" --label "ca-$kind" --profile any-root >/dev/null
+	must inro ca show "$kind" --out "$kind.pem" >/dev/null
+	must openssl verify -CAfile "$kind.pem" "$kind.pem" >/dev/null
+	certified "$kind" any-leaf "$kind.csr"
+	listed "$kind"
+done
+
+# A key that signs by PSS alone is one of id-RSASSA-PSS, gets no key usage but signing, and is looked for by its name.
+openssl x509 -in rsa-pss-2048.pem -noout -text | has 'Public Key Algorithm: rsassaPss' || fail 'no id-RSASSA-PSS'
+certified rsa-2048 any-leaf rsa-pss-2048.csr
+openssl x509 -in leaf.pem -noout -text | has 'Key Encipherment' && fail 'a key for PSS alone enciphers'
+[[ $(inro cert list --where key_type=rsa-pss-2048 | wc -l) -gt 1 ]] || fail 'not found by its type'
+
+# Requests that openssl made by itself: its salt is as long as there is room for, or as the key says.
+must openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.key 2>/dev/null
+must openssl req -new -key pss.key -subj /CN=pss -out pss.csr
+certified ec-p256 any-leaf pss.csr
+must openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_pss_keygen_md:sha384 \
+	-pkeyopt rsa_pss_keygen_mgf1_md:sha384 -pkeyopt rsa_pss_keygen_saltlen:48 -out bound.key 2>/dev/null
+must openssl req -new -key bound.key -sha384 -subj /CN=bound -out bound.csr
+certified ec-p256 any-leaf bound.csr
+must inro key import bound.key --token line1 --label bound >/dev/null
+must inro key show "pkcs11:token=line1;object=bound" --login >shown
+grep -qE '^Type +rsa-pss-2048$' shown || fail "the bound key is another: $(cat shown)"
+
+# The hashes.  OpenSSL has names for SHA-3 with ECDSA and RSA, and 3.0 verifies no certificate by them: it is
+# given what was signed, and the signature.
+signed_by() { # CA HASH [OPTION]...
+	local ca=$1 hash=$2 at
+	shift 2
+	at=$(openssl asn1parse -in leaf.pem | awk -F: '/BIT STRING/ { n = $1 } END { print n + 0 }')
+	must openssl asn1parse -in leaf.pem -strparse 4 -noout -out tbs.der
+	openssl asn1parse -in leaf.pem -strparse "$at" -noout -out signature >/dev/null 2>&1 || true # what is in it is no DER
+	must openssl x509 -in "$ca.pem" -noout -pubkey >ca.pub
+	must openssl dgst "-$hash" -verify ca.pub "$@" -signature signature tbs.der >/dev/null
+}
+
+for hash in sha224 sha256 sha384 sha512 sha3-224 sha3-256 sha3-384 sha3-512; do
+	leaf "any-$hash" "$hash" pkcs1 >hash.ini
+	must inro profile add hash.ini >/dev/null
+	for ca in ec-p256 rsa-2048 rsa-pss-2048; do
+		options=()
+		[[ $ca != rsa-pss-* ]] || options=(-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest)
+		must inro cert issue --ca "$ca" --profile "any-$hash" --csr ec-p384.csr --out leaf.pem >/dev/null
+		must inro cert lint leaf.pem --issuer "$ca.pem" >/dev/null
+		signed_by "$ca" "$hash" "${options[@]}"
+		[[ $hash == sha3-* ]] || must openssl verify -CAfile "$ca.pem" leaf.pem >/dev/null
+	done
+done
