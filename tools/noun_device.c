@@ -103,6 +103,22 @@ static enum inro_err fields_of(const struct call *c, struct device_options *o)
 	return e ? e : attrs_of(c, o);
 }
 
+/* The end of the sentence for people. */
+static enum inro_err tell_more(const struct psk_new *psk, json_t *doc)
+{
+	SCOPED(buf) text = { .secret = true };
+	const char *before = json_string_value(json_object_get(doc, "anchor_before"));
+	if (before)
+		buf_addf(&text, "; its trust anchor was that of device '%s', which is deleted", before);
+	if (psk)
+		buf_add_str(&text, "; its pre-shared key, shown this once: ");
+	if (psk)
+		buf_add(&text, secret_bytes(&psk->value));
+	return buf_err(&text) || json_object_set_new(doc, "told", text_json(buf_bytes(&text)))
+		       ? INRO_E_NO_MEMORY
+		       : INRO_OK;
+}
+
 typedef enum inro_err device_write(struct core *core, const char *id, const struct device_fields *f,
 				   struct device *ret);
 
@@ -116,20 +132,9 @@ static enum inro_err write_device(const struct call *c, device_write *write, jso
 		e = office_open(c, &core);
 	if (!e)
 		e = write(core, call_arg(c, 0), &o.fields, &d);
-	return e ? e : json_of_device(core, &d, ret);
-}
-
-/* The end of the sentence for people. */
-static enum inro_err tell_psk(const struct psk_new *psk, json_t *doc)
-{
-	SCOPED(buf) text = { .secret = true };
-	if (psk)
-		buf_add_str(&text, "; its pre-shared key, shown this once: ");
-	if (psk)
-		buf_add(&text, secret_bytes(&psk->value));
-	return buf_err(&text) || json_object_set_new(doc, "told", text_json(buf_bytes(&text)))
-		       ? INRO_E_NO_MEMORY
-		       : INRO_OK;
+	if (!e)
+		e = json_of_one_device(core, &d, ret);
+	return e || c->json ? e : tell_more(NULL, *ret);
 }
 
 static enum inro_err device_add_run(const struct call *c, json_t **ret)
@@ -145,13 +150,13 @@ static enum inro_err device_add_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = device_add_with(core, call_arg(c, 0), &o.fields, keyed ? &psk : NULL, &d);
 	if (!e)
-		e = json_of_device(core, &d, ret);
+		e = json_of_one_device(core, &d, ret);
 	if (!e && keyed) {
 		json_object_update_new(*ret, json_of_psk(&psk));
 		office_note_psk(&psk);
 	}
 	if (!e && !c->json)
-		e = tell_psk(keyed ? &psk : NULL, *ret);
+		e = tell_more(keyed ? &psk : NULL, *ret);
 	return e;
 }
 
@@ -263,7 +268,7 @@ static enum inro_err device_show_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = device_get(core, call_arg(c, 0), &d);
 	if (!e)
-		e = json_of_device(core, &d, &doc);
+		e = json_of_one_device(core, &d, &doc);
 	if (!e)
 		e = add_certificates(core, call_arg(c, 0), doc);
 	return json_give_or_drop(e, doc, ret);
@@ -403,7 +408,8 @@ static enum inro_err device_provision_run(const struct call *c, json_t **ret)
 	COLUMNS({ "id", "Id" }, { "name", "Name" }, { "state", "State" }, { "ip", "IP" },          \
 		{ "mac", "MAC" }, { "hostname", "Host name" }, { "os", "OS" },                     \
 		{ "group", "Group" }, { "serial", "Serial number" }, { "attrs", "Attributes" },    \
-		{ "anchor", "Trust anchor" }, { "anchor_store", "Kept in" },                       \
+		{ "anchor", "Trust anchor" }, { "anchor_before", "Was that of" },                  \
+		{ "anchor_store", "Kept in" },                                                     \
 		{ "created", "Registered" }, { "updated", "Changed" },                             \
 		{ "certificates", "Certificates" })
 #define DEVICE_MOVE(word, text, handler)                                                           \
@@ -485,7 +491,7 @@ const struct cmd_verb device_verbs[] = {
 	  .run = device_import_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
-	  .said = "{rows} rows: {added} devices are added, {updated} changed, {same} were there" },
+	  .said = "{rows} rows: {added} devices are added, {updated} changed, {same} were there{told}" },
 	{ .name = "export",
 	  .summary = "Exports devices to a file",
 	  .args = ARGS({ .name = "FILE", .help = "where to" }),
@@ -521,7 +527,7 @@ const struct cmd_verb device_verbs[] = {
 	  .run = device_update_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
-	  .said = "device '{id}' is changed" },
+	  .said = "device '{id}' is changed{told}" },
 	DEVICE_MOVE("enable", "Enables a disabled device again", device_enable_run),
 	DEVICE_MOVE("disable", "Disables a device: it gets no more certificates", device_disable_run),
 	{ .name = "delete",

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/json.h"
 #include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
@@ -16,7 +17,32 @@ struct bad_rows {
 	const char *path;
 	FILE *file;
 	bool failed;
+	json_t *again; /* devices with the trust anchor of a deleted one */
 };
+
+#define AGAIN_MAX 100
+
+static void tell_again(void *arg, int64_t line, const char *id, const char *before)
+{
+	struct bad_rows *b = arg;
+	if (json_array_size(b->again) < AGAIN_MAX)
+		json_array_append_new(b->again, json_pack("{s:I s:s s:s}", "line", (json_int_t)line, "id",
+							  id, "before", before));
+}
+
+/* The end of the sentence for people. */
+static void add_told(const struct import_report *r, const struct bad_rows *b, json_t *doc)
+{
+	const json_t *first = json_array_get(b->again, 0);
+	json_object_set_new(doc, "anchors_before", json_incref(b->again));
+	json_object_set_new(doc, "told",
+			    first ? json_sprintf("; %lld have the trust anchor of a deleted device, as '%s' has that of "
+						 "'%s' (--json lists them)",
+						 (long long)r->again,
+						 json_string_value(json_object_get(first, "id")),
+						 json_string_value(json_object_get(first, "before")))
+				  : json_string(""));
+}
 
 static void tell_bad_row(void *arg, int64_t line, const char *why)
 {
@@ -74,8 +100,10 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 	AUTO(core_close_ptr) struct core *core = NULL;
 	AUTO(free_chars) char *errors = NULL;
 	AUTO(close_file) FILE *from = fopen(call_arg(c, 0), "re");
-	struct bad_rows bad = { 0 };
-	struct import_options o = { .update = call_has(c, "update"), .format = import_format_of(call_arg(c, 0)), .bad = tell_bad_row, .arg = &bad };
+	AUTO(json_drop) json_t *again = json_array();
+	struct bad_rows bad = { .again = again };
+	struct import_options o = { .update = call_has(c, "update"), .format = import_format_of(call_arg(c, 0)), .bad = tell_bad_row,
+				    .again = tell_again, .arg = &bad };
 	struct import_report report = { 0 };
 	enum inro_err e, told;
 	if (!from)
@@ -90,7 +118,12 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 	told = end_bad_rows(&bad);
 	if (e || told)
 		return e ? e : told;
-	return json_give(report_json(&report), ret);
+	e = json_give(report_json(&report), ret);
+	if (!e)
+		add_told(&report, &bad, *ret);
+	if (!e && c->json)
+		json_object_del(*ret, "told");
+	return e;
 }
 
 enum inro_err device_export_run(const struct call *c, json_t **ret)

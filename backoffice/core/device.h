@@ -85,6 +85,9 @@ MUST_CHECK enum inro_err device_delete(struct core *c, const char *id, const cha
 #define ANCHOR_HASH 32
 MUST_CHECK enum inro_err device_anchor_parse(const char *text, uint8_t room[static ANCHOR_HASH],
 					     struct device_anchor *ret);
+/* The id of the deleted device that had its trust anchor last, under another id; the caller's (free()),
+ * NULL: there is none. */
+MUST_CHECK enum inro_err device_anchor_before(struct core *c, const struct device *d, char **ret);
 /* What device_anchor_parse() takes, appended; nothing when there is none. */
 void device_anchor_text(const struct device *d, struct buf *out);
 

@@ -46,6 +46,9 @@ MUST_CHECK enum inro_err device_set_fields(struct core *c, struct device *d,
 					   const struct device_fields *f);
 
 /* anchor.c */
+/* In a write transaction: gives the device this anchor, NULL: leaves the one that it has.  INRO_E_EXISTS: another live
+ * one has it; INRO_E_POLICY: it is none, or a deleted one of another id had it and the policy takes none such. */
+MUST_CHECK enum inro_err anchor_set(struct core *c, struct device *d, const struct device_anchor *a);
 MUST_CHECK enum inro_err anchor_digest(struct core *c, const struct device_anchor *a,
 				       struct blob *ret);
 /* attrs.c: the object as it is kept, of the caller's: what `was` (may be NULL) and what is given

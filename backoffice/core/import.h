@@ -1,10 +1,12 @@
 /*
  * import - devices from a CSV file or JSON lines, and into one.
  *
- * 1. The first row of CSV names the columns, in any order and case: id, name, IP, MAC, host, OS,
+ * 1. Fields of CSV are separated by commas, or by semicolons when the first row has more of those ("sep=;" before it says
+ * so, too). The first row names the columns, in any order and case: id, name, IP, MAC, host, OS,
  * group, serial, anchor, anchor_store, attrs, and csr where certificates are asked for ("Device ID", "MAC address" and the like are taken
  * too); state, created, updated and deleted are passed over.  Any other is refused.  An empty field
- * says nothing.  A JSON line is an object with members of these names; null says nothing, "" takes
+ * says nothing.  A first row with an IP or MAC address in its place is a device already: the columns are id, name, IP, MAC,
+ * host, OS then, and what is missing at the end of a row is empty.  A JSON line is an object with members of these names; null says nothing, "" takes
  * a field away.
  * 2. Rows are done BATCH_MAX (batch.h) in a transaction, each for itself: of a bad row nothing is
  * done, and it is told with its line.
@@ -60,20 +62,24 @@ enum import_format { IMPORT_CSV, IMPORT_JSON_LINES };
 /* By the file's name: .jsonl and .ndjson are JSON lines, others CSV. */
 enum import_format import_format_of(const char *path);
 
+struct import_place {
+	int64_t offset, line;
+};
+
 struct import_source {
 	struct csv csv; /* csv.from is the caller's */
 	enum import_format format;
 	struct import_header header;
+	struct import_place start; /* where the rows begin that are not "sep=;" */
+	bool bare; /* no row names the columns */
+	bool held; /* the first row was read, and can't be gone back to */
 };
-/* Reads what is before the first row. */
+/* Reads what is before the first row of devices. */
 MUST_CHECK enum inro_err import_open(struct import_source *s);
 /* The next row, bad ones too; at the end INRO_OK and s->csv.ended.  Fails when the file can't be
  * read on. */
 MUST_CHECK enum inro_err import_read(struct import_source *s, struct import_line *ret);
 /* The place behind the row that was read last, and back to it. */
-struct import_place {
-	int64_t offset, line;
-};
 struct import_place import_tell(const struct import_source *s);
 MUST_CHECK enum inro_err import_seek(struct import_source *s, struct import_place at);
 
@@ -91,11 +97,14 @@ struct import_options {
 	enum import_format format;
 	/* Called for each bad row, once; may be NULL. */
 	void (*bad)(void *arg, int64_t line, const char *why);
+	/* Called for each device that is added or changed with the trust anchor of a deleted one of another id; may be NULL. */
+	void (*again)(void *arg, int64_t line, const char *id, const char *before);
 	void *arg;
 };
 struct import_report {
 	int64_t rows;			     /* without the one that names the columns */
 	int64_t counts[IMPORT_OUTCOME__MAX]; /* what came of them */
+	int64_t again;			     /* how many have the trust anchor of a deleted device */
 };
 /* *ret is written on failure too: what was done until then. */
 MUST_CHECK enum inro_err import_devices(struct core *c, FILE *from, const struct import_options *o,

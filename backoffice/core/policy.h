@@ -2,7 +2,8 @@
  * policy - what a group says about the credentials of its devices, as one JSON object.
  *
  * {"ca": NAME, "profile": NAME, "key_types": [TYPE ...], "renew_days": N, "key_days": N,
- * "overlap_days": N, "approve": BOOL, "plain_keys": BOOL, "attestation": BOOL, "who": [ACCOUNT ...], "psk": {"length": N, "classes": N,
+ * "overlap_days": N, "approve": BOOL, "plain_keys": BOOL, "attestation": BOOL,
+ * "anchor_again": BOOL, "who": [ACCOUNT ...], "psk": {"length": N, "classes": N,
  * "alphabet": TEXT, "store": "sealed" | "hash", "tries": N, "lock_seconds": N}}
  *
  * 1. Every member is optional.  What a group does not say its parent says, then the setting
@@ -30,6 +31,7 @@ struct policy {
 	int64_t overlap_days;	       /* how long the old one stays beside the new one */
 	bool approve;		       /* a request waits for a person */
 	bool attestation; /* certificates are had by what a device's TPM proves (attest.h) */
+	bool anchor_again; /* a deleted device's trust anchor may come again under another id */
 	bool plain_keys; /* a key that is made here for a device may go to it under TLS alone */
 	struct {
 		int64_t length, classes; /* characters; of how many kinds at least */

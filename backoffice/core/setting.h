@@ -19,6 +19,7 @@ enum setting_kind {
 	SETTING_NUMBER,
 	SETTING_WORD,	/* one of `words` */
 	SETTING_POLICY, /* as a group's (policy.h) */
+	SETTING_HASHES, /* SHA-256 in hex, blanks between */
 	SETTING_KEPT,	/* by the program: `by` says how it is set */
 	SETTING_KIND__MAX
 };

@@ -97,7 +97,7 @@ static enum inro_err add_certified(struct rest *r, const struct device_input *in
 	if (e == INRO_OK)
 		e = rest_issue_newcomer(r, &n, &cert);
 	if (e == INRO_OK)
-		e = json_of_device(r->core, &n.made, ret);
+		e = json_of_one_device(r->core, &n.made, ret);
 	if (e == INRO_OK)
 		json_object_set_new(*ret, "certificate", json_of_cred(&cert));
 	return e;
@@ -109,7 +109,7 @@ static enum inro_err add_bare(struct rest *r, const struct device_input *in, str
 	SCOPED(device) d = { 0 };
 	enum inro_err e = device_add_with(r->core, rest_text(r, "id"), &in->fields, psk, &d);
 
-	return e == INRO_OK ? json_of_device(r->core, &d, ret) : e;
+	return e == INRO_OK ? json_of_one_device(r->core, &d, ret) : e;
 }
 
 static enum inro_err check_certified(const struct rest *r)
@@ -146,7 +146,7 @@ static enum inro_err show_device(struct rest *r, json_t **ret)
 	SCOPED(device) d = { 0 };
 	enum inro_err e = device_get(r->core, r->args[0], &d);
 
-	return e == INRO_OK ? json_of_device(r->core, &d, ret) : e;
+	return e == INRO_OK ? json_of_one_device(r->core, &d, ret) : e;
 }
 
 static enum inro_err update_device(struct rest *r, json_t **ret)
@@ -157,7 +157,7 @@ static enum inro_err update_device(struct rest *r, json_t **ret)
 
 	if (e == INRO_OK)
 		e = device_update(r->core, r->args[0], &in.fields, &d);
-	return e == INRO_OK ? json_of_device(r->core, &d, ret) : e;
+	return e == INRO_OK ? json_of_one_device(r->core, &d, ret) : e;
 }
 
 static enum inro_err switch_device(struct rest *r, enum verb verb, json_t **ret)
@@ -405,7 +405,7 @@ static enum inro_err delete_group(struct rest *r, json_t **ret)
 #define DEVICE_OUT                                                                                 \
 	OUT_HAS("id"), OUT_TEXT("name"), OUT_HAS("state"), OUT_TEXT("group"), OUT_TEXT("ip"),      \
 		OUT_TEXT("mac"), OUT_TEXT("hostname"), OUT_TEXT("os"), OUT_TEXT("serial"),         \
-		OUT_OBJECT("attrs"), OUT_TEXT("anchor"), OUT_HAS("anchor_kind"),                   \
+		OUT_OBJECT("attrs"), OUT_TEXT("anchor"), OUT_TEXT("anchor_before"), OUT_HAS("anchor_kind"),                   \
 		OUT_HAS("anchor_store"), OUT_TIME("created"), OUT_TIME("updated"), OUT_TIME("deleted")
 #define PSK_OUT                                                                                    \
 	OUT_TEXT("psk_store"), OUT_TIME("psk_issued"), OUT_TEXT("psk"), OUT_NUMBER("psk_entropy_bits")

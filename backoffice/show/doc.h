@@ -81,6 +81,8 @@ void arrivals_add(struct arrivals *a, const struct ca_collected *one, const char
 json_t *json_of_arrivals(const struct arrivals *a);
 
 MUST_CHECK enum inro_err json_of_device(struct core *core, const struct device *d, json_t **ret);
+/* The same with `anchor_before`: the id of the deleted device that had its trust anchor, or null. */
+MUST_CHECK enum inro_err json_of_one_device(struct core *core, const struct device *d, json_t **ret);
 json_t *json_of_group(const struct device_group *g);
 /* How many devices are in it alone, by state. */
 MUST_CHECK enum inro_err json_add_counts(struct core *core, const struct device_group *g,

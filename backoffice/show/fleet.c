@@ -43,6 +43,17 @@ enum inro_err json_of_device(struct core *core, const struct device *d, json_t *
 		ret);
 }
 
+enum inro_err json_of_one_device(struct core *core, const struct device *d, json_t **ret)
+{
+	AUTO(free_chars) char *before = NULL;
+	enum inro_err e = device_anchor_before(core, d, &before);
+	if (!e)
+		e = json_of_device(core, d, ret);
+	if (!e && json_object_set_new(*ret, "anchor_before", json_of_text(before)))
+		e = err_set(INRO_E_NO_MEMORY, "no memory for a document");
+	return e;
+}
+
 json_t *json_of_group(const struct device_group *g)
 {
 	return json_pack("{s:o s:o s:o s:o}", "path", json_of_text(g->path), "policy",

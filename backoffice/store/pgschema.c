@@ -8,7 +8,6 @@
 
 #include "base/own.h"
 
-#define APPLICATION "inro back office"
 
 extern const char *const store_sqlite_migrations[];
 extern const size_t store_sqlite_migrations_n;
@@ -92,8 +91,7 @@ static enum inro_err read_version(struct pg *g, size_t *ret)
 	char text[64], *end;
 	unsigned long v;
 	enum inro_err e = pg_ask(g,
-				 "SELECT version FROM inro_schema WHERE application = "
-				 "'" APPLICATION "'",
+				 PG_ASK_VERSION,
 				 text, sizeof text);
 
 	if (e != INRO_OK)
@@ -138,7 +136,7 @@ static enum inro_err note_version(struct pg *g, size_t version)
 	if (version == 1)
 		snprintf(sql, sizeof sql,
 			 "CREATE TABLE inro_schema (application TEXT NOT NULL, version BIGINT NOT "
-			 "NULL); " PG_COMMIT_TABLE "; INSERT INTO inro_schema VALUES ('" APPLICATION
+			 "NULL); " PG_COMMIT_TABLE "; INSERT INTO inro_schema VALUES ('" PG_APPLICATION
 			 "', 1)");
 	else
 		snprintf(sql, sizeof sql, "UPDATE inro_schema SET version = %zu", version);

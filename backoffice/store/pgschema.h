@@ -11,6 +11,9 @@
 
 #include "backoffice/store/pg.h"
 
+#define PG_APPLICATION "inro back office"
+/* How many migrations made what is there. */
+#define PG_ASK_VERSION "SELECT version FROM inro_schema WHERE application = '" PG_APPLICATION "'"
 /* One writer at a time: taken first in each write transaction, held until its end. */
 #define PG_TAKE_TURN "SELECT pg_advisory_xact_lock(1232957762, hashtext(current_schema()))"
 

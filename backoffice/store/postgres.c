@@ -83,9 +83,9 @@ static enum inro_err postgres_open(const char *place, enum store_opening how, st
 
 static const char *const begins[] = {
 	[STORE_READ] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 0",
-	[STORE_WRITE] = "BEGIN ISOLATION LEVEL READ COMMITTED; " PG_TAKE_TURN,
+	[STORE_WRITE] = "BEGIN ISOLATION LEVEL READ COMMITTED; " PG_TAKE_TURN "; " PG_ASK_VERSION,
 	[STORE_LOAD] = "BEGIN ISOLATION LEVEL READ COMMITTED; " PG_TAKE_TURN
-		       "; SET CONSTRAINTS ALL DEFERRED",
+		       "; SET CONSTRAINTS ALL DEFERRED; " PG_ASK_VERSION,
 };
 
 static void give_up(struct pg *g)
@@ -97,6 +97,15 @@ static void give_up(struct pg *g)
 		(void)!pg_script(g, "ROLLBACK");
 }
 
+/* In the same round: whether a later program has made the form another one since this one was opened. */
+static enum inro_err begin_writing(struct pg *g, const char *sql)
+{
+	char version[32];
+	enum inro_err e = pg_ask(g, sql, version, sizeof version);
+
+	return e == INRO_OK ? store_check_form(g->name, strtoll(version, NULL, 10)) : e;
+}
+
 /* A connection may have been lost since it was used last; nothing is lost with it then. */
 static enum inro_err postgres_begin(struct store *s, enum store_access access)
 {
@@ -106,7 +115,7 @@ static enum inro_err postgres_begin(struct store *s, enum store_access access)
 	for (int round = 0; round < 2; round++) {
 		e = pg_alive(&q->pg);
 		if (e == INRO_OK)
-			e = pg_script(&q->pg, begins[access]);
+			e = (access == STORE_READ ? pg_script : begin_writing)(&q->pg, begins[access]);
 		if (e == INRO_OK || !pg_is_lost(&q->pg))
 			break;
 	}

@@ -139,6 +139,25 @@ static enum inro_err make_room(struct sqlite_store *q)
 	return e;
 }
 
+/* This program may have been open for long, and a later one have made the form another one since: what is written would
+ * be of a form that is no more.  Looked at under the write lock; page 1 is at hand then. */
+static enum inro_err check_form(struct db *d)
+{
+	struct db_stmt *st;
+	bool row = false;
+	enum inro_err e = db_stmt(d, "PRAGMA user_version", &st);
+
+	if (e == INRO_OK)
+		e = db_step(st, &row);
+	if (e == INRO_OK) {
+		e = store_check_form("the database", row ? db_int(st, 0) : 0);
+		db_reset(st);
+	}
+	if (e != INRO_OK)
+		db_rollback(d);
+	return e;
+}
+
 static enum inro_err sqlite_begin(struct store *s, enum store_access access)
 {
 	struct db *d = own(s)->db;
@@ -146,7 +165,8 @@ static enum inro_err sqlite_begin(struct store *s, enum store_access access)
 
 	if (e == INRO_OK)
 		e = access == STORE_READ ? db_begin_read(d) : db_begin(d);
-
+	if (e == INRO_OK && access != STORE_READ)
+		e = check_form(d);
 	if (e != INRO_OK || access != STORE_LOAD)
 		return e;
 	e = db_exec(d, "PRAGMA defer_foreign_keys = ON");

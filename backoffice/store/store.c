@@ -100,6 +100,16 @@ const char *store_name(const struct store *s)
 	return s->name;
 }
 
+enum inro_err store_check_form(const char *name, int64_t version)
+{
+	if (version == (int64_t)store_sqlite_migrations_n)
+		return INRO_OK;
+	return err_set(INRO_E_VERSION,
+		       "%s has been brought to version %lld by another program, this one knows version %zu; start "
+		       "the later one in its place",
+		       name, (long long)version, store_sqlite_migrations_n);
+}
+
 enum inro_err store_begin(struct store *s, enum store_access access)
 {
 	enum inro_err e;

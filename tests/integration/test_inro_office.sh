@@ -260,6 +260,30 @@ grep -q "^6: device '00000000a1' is there" fleet.csv.errors || fail "$(cat fleet
 refused 1 "1 of 5 rows" inro device import fleet.csv --update --errors told
 [[ $(inro device show 00000000a1 --json | value name) == other ]] || fail "not updated by the file"
 refused 1 "nothing.csv" inro device import nothing.csv
+printf '\xef\xbb\xbf00000000d1;"ポンプ; 1";192.0.2.31;00:11:22:33:44:31;p31;Linux\r\n00000000d2;;;001122334432\r\n' >nec.csv
+[[ $(inro device import nec.csv --json | value added) == 2 ]] || fail "no device of a file without names of columns"
+[[ $(inro device show 00000000d1 --json | value name) == 'ポンプ; 1' ]] || fail "$(inro device show 00000000d1)"
+[[ $(inro device import <(cat nec.csv) --errors told --json | value same) == 2 ]] || fail "not by a pipe"
+must inro job start register --in nec.csv --json >job.json
+[[ $(value total <job.json) == 2 ]] || fail "the job has another number of rows: $(cat job.json)"
+printf '\xff\xfei\0d\0' >utf16.csv
+refused 1 "UTF-16" inro device import utf16.csv
+
+# ---- a device that was deleted comes again ----
+
+must inro device add sold --no-psk --anchor serial:Acme:4711 --json >sold.json
+[[ $(value anchor_before <sold.json) == null ]] || fail "$(cat sold.json)"
+must inro device delete sold
+must inro group add strict --policy '{"anchor_again":false}'
+refused 1 "was that of device 'sold'" inro device add resold --no-psk --anchor serial:Acme:4711 --group strict
+has "anchor was that of device 'sold', which is deleted" <(must inro device add resold --no-psk --anchor serial:Acme:4711) ||
+	fail "the anchor of a deleted device is not told"
+[[ $(inro device show resold --json | value anchor_before) == sold ]] || fail "not shown"
+must inro device delete resold
+printf 'id,anchor\nnext,serial:acme:4711\n' >again.csv
+must inro device import again.csv --json >again.json
+grep -q '"before": "resold"' again.json || fail "$(cat again.json)"
+
 must inro device export out.csv --where 'id^=00000000a'
 inro --tenant acme device import out.csv --json >/dev/null 2>&1 && fail "a group of another tenant was found"
 must inro --tenant acme group add plant

@@ -198,8 +198,11 @@ static void test_bad_files(void **state)
 {
 	static const char *const files[] = { "name,ip\nx,1\n",	 "id,colour\nx,red\n",
 					     "id,ID\nx,y\n",	 "\n\n",
-					     "\"id\nx\n",	 "id;name\nx;y\n",
-					     "\x89PNG\r\n\x1a\n" };
+					     "\"id\nx\n",	 "id;colour\nx;y\n",
+					     "\x89PNG\r\n\x1a\n", "d-1,pump\n",
+					     "d-1,pump,somewhere,,h,os\n", "identifier,label,address\nd-1,x,192.0.2.1\n",
+					     "d-1,pump,192.0.2.1,,h,os,more\n", "id,name;x,y\nx,y\n",
+					     "sep=;\n", "\xff\xfei\0d\0\n", "id\x01\n" };
 	struct core *c = *state;
 	struct import_report r;
 	int64_t n;
@@ -208,6 +211,53 @@ static void test_bad_files(void **state)
 		assert_int_not_equal(import(c, bytes_of(files[i]), false, &r), INRO_OK);
 	OK(tally_get(c, "device/registered", &n));
 	assert_int_equal(n, 0);
+}
+
+/* As spreadsheets write it where decimals have a comma. */
+static void test_semicolons(void **state)
+{
+	static const char file[] = "\xef\xbb\xbf"
+				   "ID;Name;IP;attrs\r\n"
+				   "s1;\"a;b, \"\"c\"\"\";192.0.2.1;\"{\"\"shift\"\":2}\"\r\n"
+				   "s2;x,y;;\r\n";
+	struct core *c = *state;
+	SCOPED(device) d = { 0 };
+
+	takes(c, file, 2, 0);
+	OK(device_get(c, "s1", &d));
+	assert_string_equal(d.name, "a;b, \"c\"");
+	device_clear(&d);
+	OK(device_get(c, "s2", &d));
+	assert_string_equal(d.name, "x,y");
+	takes(c, "sep=;\r\nid;name\r\ns3;one\r\n", 1, 0);
+	takes(c, "sep=,\nid,name\ns4,a;b;c\n", 1, 0);
+}
+
+/* No row names the columns: id, name, IP, MAC, host, OS. */
+static void test_no_names(void **state)
+{
+	static const char file[] = "\xef\xbb\xbf"
+				   "00000000c1,\"プレス, 1\",192.0.2.1,00-11-22-33-44-01,p1,Linux\r\n"
+				   "00000000c2,ポンプ\r\n"
+				   "00000000c3,,,001122334403\r\n";
+	struct core *c = *state;
+	struct import_report r;
+	SCOPED(device) d = { 0 };
+
+	takes(c, file, 3, 0);
+	takes(c, file, 0, 3);
+	OK(device_get(c, "00000000c1", &d));
+	assert_string_equal(d.name, "プレス, 1");
+	assert_string_equal(d.mac, "00:11:22:33:44:01");
+	assert_string_equal(d.os, "Linux");
+	takes(c, "id2;host;;00:11:22:33:44:05\nid3;;2001:db8::1\n", 2, 0);
+	/* a device that is called as a column, in front of an address */
+	takes(c, "name,os,192.0.2.9\n", 1, 0);
+	OK(import(c, bytes_of("d-8,x,192.0.2.8\nd 9,x,192.0.2.9\nd-10,a,192.0.2.10,,h,os,more\n"), false, &r));
+	assert_int_equal(r.counts[IMPORT_ADDED], 1);
+	assert_int_equal(r.counts[IMPORT_BAD], 2);
+	assert_int_equal(bad.line, 3);
+	assert_non_null(strstr(bad.why, "7 fields, not 6"));
 }
 
 /* More than one batch, with rows too long and NULs among them. */
@@ -324,6 +374,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_updates, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_semicolons, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_export, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_formulas, setup, teardown),

@@ -19,7 +19,10 @@
 #define FAILS(e, x) assert_int_equal(x, e)
 #define DB	    "older.db"
 
-/* From this version's tables to those of version 6; an index ends in the id on both kinds there. */
+/* From this version's indexes to those of version 7. */
+static const char *const to_7[] = { "DROP INDEX device_anchor_before", "DROP INDEX ca_order_by_due" };
+
+/* And to the tables of version 6; an index ends in the id on both kinds there. */
 static const char *const to_6[] = {
 	"DROP INDEX device_by_id", "DROP INDEX device_by_state", "DROP INDEX device_by_group",
 	"DROP INDEX device_by_name", "DROP INDEX device_by_hostname", "DROP INDEX device_by_mac",
@@ -122,10 +125,20 @@ static enum inro_err make_whole(struct core *core, void *arg)
 	return e;
 }
 
-static void set_version_6(void)
+static void set_version(int n)
 {
-	office_sql(DB, office_on_postgres() ? "UPDATE inro_schema SET version = 6"
-					    : "PRAGMA user_version = 6");
+	char sql[64];
+
+	snprintf(sql, sizeof sql,
+		 office_on_postgres() ? "UPDATE inro_schema SET version = %d" : "PRAGMA user_version = %d", n);
+	office_sql(DB, sql);
+}
+
+static void go_back(const char *const *steps, size_t n, int version)
+{
+	for (size_t i = 0; i < n; i++)
+		office_sql(DB, steps[i]);
+	set_version(version);
 }
 
 /* What of each row a search shows, in its order. */
@@ -206,9 +219,8 @@ static void test_every_answer_stays(void **state)
 	answers(&before);
 	core_close(c);
 
-	for (size_t i = 0; i < ARRAY_LEN(to_6); i++)
-		office_sql(DB, to_6[i]);
-	set_version_6();
+	go_back(to_7, ARRAY_LEN(to_7), 7);
+	go_back(to_6, ARRAY_LEN(to_6), 6);
 	c = office_open(DB);
 	answers(&after);
 	assert_int_equal(before.n, after.n);
@@ -233,6 +245,42 @@ static void test_it_goes_on(void **state)
 	assert_true(office_ask(DB, "SELECT max(length(cert)) FROM credential WHERE form IS NOT NULL") < 240);
 	assert_true(office_ask(DB, "SELECT min(length(cert)) FROM credential WHERE form IS NOT NULL") < 10);
 	OK(upkeep_check(c, &(struct upkeep) { 0 }, &(struct upkeep_report) { 0 }));
+}
+
+/* Only the last step. */
+static void test_from_7(void **state)
+{
+	SCOPED(buf) before = { 0 };
+	SCOPED(buf) after = { 0 };
+
+	(void)state;
+	answers(&before);
+	core_close(c);
+	go_back(to_7, ARRAY_LEN(to_7), 7);
+	c = office_open(DB);
+	answers(&after);
+	assert_int_equal(before.n, after.n);
+	assert_memory_equal(before.p, after.p, before.n);
+	office_sql(DB, "DROP INDEX device_anchor_before"); /* it is there, or this fails */
+	office_sql(DB, "CREATE INDEX device_anchor_before ON device (tenant, anchor) "
+		       "WHERE anchor IS NOT NULL AND state = 'deleted'");
+}
+
+/* A later program has made the form another one while this one had the database open. */
+static void test_under_a_later_one(void **state)
+{
+	SCOPED(device) d = { 0 };
+	SCOPED(device) there = { 0 };
+	long long n = office_ask(DB, "SELECT count(*) FROM device");
+
+	(void)state;
+	set_version((int)store_version() + 1);
+	FAILS(INRO_E_VERSION, device_add(c, "late", &(struct device_fields) { 0 }, &d));
+	assert_non_null(strstr(err_detail(INRO_E_VERSION), "start the later one"));
+	assert_int_equal(office_ask(DB, "SELECT count(*) FROM device"), n);
+	OK(device_get(c, "d-1", &there));
+	set_version((int)store_version());
+	add_device("late", NULL);
 }
 
 /* A form that is not what it was is seen at the first certificate that is stored by it. */
@@ -261,6 +309,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_answer_stays),
 		cmocka_unit_test(test_it_goes_on),
+		cmocka_unit_test(test_from_7),
+		cmocka_unit_test(test_under_a_later_one),
 		cmocka_unit_test(test_another_form),
 	};
 

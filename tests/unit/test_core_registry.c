@@ -11,6 +11,7 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/setting.h"
 #include "backoffice/core/tally.h"
 #include "backoffice/core/tenant.h"
 #include "backoffice/core/where.h"
@@ -332,6 +333,75 @@ static void test_anchors(void **state)
 	device_clear(&d);
 	OK(device_update(c, "second", &f, &d));
 	assert_int_equal(d.anchor.n, 0);
+}
+
+static void assert_before(struct core *c, const char *id, const char *before)
+{
+	SCOPED(device) d = { 0 };
+	char *found = NULL;
+
+	OK(device_get(c, id, &d));
+	OK(device_anchor_before(c, &d, &found));
+	assert_string_equal(text_or_empty(found), before);
+	free(found);
+}
+
+/* A device that was deleted comes again under another id: told, recorded, and refused where the policy says so. */
+static void test_anchor_again(void **state)
+{
+	struct device_anchor a = serial_anchor("Acme:SN-4711"), other = serial_anchor("Acme:SN-4712");
+	struct device_fields f = { .anchor = &a }, in_group = { .anchor = &a, .group = "strict" };
+	struct core *c = *state;
+	SCOPED(device_group) g = { 0 };
+	SCOPED(device) d = { 0 };
+	size_t n;
+
+	OK(group_add(c, "strict", "{\"anchor_again\":false}", &g));
+	add_device(c, "sold", &f);
+	assert_before(c, "sold", "");
+	OK(device_delete(c, "sold", NULL, &n));
+	add_device(c, "sold", &f); /* the same id again is no news */
+	assert_before(c, "sold", "");
+	OK(device_delete(c, "sold", NULL, &n));
+	FAILS(INRO_E_POLICY, device_add(c, "resold", &in_group, &d));
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "'sold'"));
+	assert_int_equal(office_said(c, "\"anchor_before\":\"sold\""), 0);
+	add_device(c, "resold", &f);
+	assert_before(c, "resold", "sold");
+	assert_int_equal(office_said(c, "\"anchor_before\":\"sold\""), 1);
+	/* what is there is not refused for a policy that came later, nor told again */
+	OK(device_update(c, "resold", &(struct device_fields) { .group = "strict" }, &d));
+	device_clear(&d);
+	OK(device_update(c, "resold", &f, &d));
+	device_clear(&d);
+	f.anchor = &other;
+	OK(device_update(c, "resold", &f, &d));
+	device_clear(&d);
+	assert_before(c, "resold", "");
+	f.anchor = &a;
+	FAILS(INRO_E_POLICY, device_update(c, "resold", &f, &d));
+}
+
+/* A key that many devices have. */
+static void test_shared_anchor(void **state)
+{
+	static const char hash[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+	struct core *c = *state;
+	struct device_anchor a;
+	struct device_fields f = { .anchor = &a };
+	SCOPED(device) d = { 0 };
+	uint8_t room[ANCHOR_HASH];
+	char text[80], two[140];
+
+	FAILS(INRO_E_ARG, setting_change(c, "anchor.shared", "0011", 0));
+	FAILS(INRO_E_ARG, setting_change(c, "anchor.shared", " ", 0));
+	snprintf(two, sizeof two, "%064d %s", 7, hash);
+	OK(setting_change(c, "anchor.shared", two, 0));
+	snprintf(text, sizeof text, "key:%s", hash);
+	OK(device_anchor_parse(text, room, &a));
+	FAILS(INRO_E_POLICY, device_add(c, "d-1", &f, &d));
+	OK(setting_change(c, "anchor.shared", NULL, 0));
+	add_device(c, "d-1", &f);
 }
 
 static void test_key_anchors(void **state)
@@ -773,6 +843,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deleted_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_anchors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_anchor_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shared_anchor, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_key_anchors, setup, teardown),
 		cmocka_unit_test(test_anchor_words),
 		cmocka_unit_test_setup_teardown(test_attrs, setup, teardown),

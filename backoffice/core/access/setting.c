@@ -20,6 +20,8 @@ static enum inro_err enough_others(struct core *c, const struct setting_rule *r,
 const struct setting_rule setting_rules[] = { /* by name */
 	{ .name = "accounts", WORD("password", "password", "os"), .whole = true, .guarded = true,
 	  .help = "os: the operating system's users are the accounts of that name, without a password" },
+	{ .name = "anchor.shared", .kind = SETTING_HASHES, .otherwise = "",
+	  .help = "keys that many devices have, by the SHA-256 of their SubjectPublicKeyInfo: no device's trust anchor" },
 	{ .name = "audit.every", NUMBER(1, 1000000, "1000"), .whole = true,
 	  .help = "events after which the audit's head is signed again" },
 	{ .name = "audit.key", KEPT("'inro audit sign --key'"), .whole = true,
@@ -107,6 +109,12 @@ static void policy_values(const struct setting_rule *r, struct buf *ret)
 	buf_add_str(ret, "a policy, as JSON");
 }
 
+static void hashes_values(const struct setting_rule *r, struct buf *ret)
+{
+	(void)r;
+	buf_add_str(ret, "SHA-256 in hex, blanks between");
+}
+
 static void kept_values(const struct setting_rule *r, struct buf *ret)
 {
 	buf_addf(ret, "set by %s", r->by);
@@ -119,6 +127,7 @@ void setting_values(const struct setting_rule *r, struct buf *ret)
 		[SETTING_NUMBER] = number_values,
 		[SETTING_WORD] = word_values,
 		[SETTING_POLICY] = policy_values,
+		[SETTING_HASHES] = hashes_values,
 		[SETTING_KEPT] = kept_values,
 	};
 
@@ -281,6 +290,23 @@ static enum inro_err take_policy(const struct setting_rule *r, const char *given
 	return policy_normal(given, ret);
 }
 
+static enum inro_err take_hashes(const struct setting_rule *r, const char *given, char **ret)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+	const char *at = given + strspn(given, " ");
+
+	if (!*at)
+		return not_one(r, given);
+	for (; *at; at += strspn(at, " ")) {
+		size_t n = strcspn(at, " ");
+
+		if (n != 64 || strspn(at, digits) != n)
+			return not_one(r, given);
+		at += n;
+	}
+	return text_set(ret, given);
+}
+
 static enum inro_err take_kept(const struct setting_rule *r, const char *given, char **ret)
 {
 	(void)given;
@@ -294,6 +320,7 @@ static enum inro_err take(const struct setting_rule *r, const char *given, char 
 		[SETTING_NUMBER] = take_number,
 		[SETTING_WORD] = take_word,
 		[SETTING_POLICY] = take_policy,
+		[SETTING_HASHES] = take_hashes,
 		[SETTING_KEPT] = take_kept,
 	};
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "backoffice/core/fleet.h"
+#include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/crypt.h"
@@ -186,6 +187,86 @@ enum inro_err anchor_digest(struct core *c, const struct device_anchor *a, struc
 	if (e == INRO_OK)
 		e = check_shared(c, BYTES(hash, ANCHOR_HASH));
 	return e == INRO_OK ? blob_set(ret, BYTES(hash, ANCHOR_HASH)) : e;
+}
+
+/* Another live device with this anchor is told by its id. */
+static enum inro_err check_alone(struct core *c, const struct device *d)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "anchor", .bytes = blob_bytes(&d->anchor) },
+		{ .field = "state", .op = STORE_NE, .number = DEVICE_DELETED },
+		{ .field = "id", .op = STORE_NE, .number = d->id },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
+	SCOPED(device) other = { 0 };
+	enum inro_err e = store_find(c->store, &q, &other);
+
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	if (e == INRO_OK)
+		return err_set(INRO_E_EXISTS, "device '%s' has this trust anchor already",
+			       other.device_id);
+	return e;
+}
+
+enum inro_err device_anchor_before(struct core *c, const struct device *d, char **ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "anchor", .bytes = blob_bytes(&d->anchor) },
+		{ .field = "state", .number = DEVICE_DELETED },
+		{ .field = "device_id", .op = STORE_NE, .text = d->device_id },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .backward = true };
+	SCOPED(device) before = { 0 };
+	enum inro_err e = d->anchor.n ? store_find(c->store, &q, &before) : INRO_E_NOT_FOUND;
+
+	*ret = NULL;
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	return e == INRO_OK ? text_set(ret, before.device_id) : e;
+}
+
+/* One that was sold or stolen comes again under another name. */
+static enum inro_err check_before(struct core *c, const struct device *d)
+{
+	AUTO(free_chars) char *before = NULL;
+	SCOPED(policy) p = { 0 };
+	enum inro_err e = device_anchor_before(c, d, &before);
+
+	if (e != INRO_OK || !before)
+		return e;
+	e = policy_of_device(c, d, &p);
+	if (e == INRO_OK && !p.anchor_again)
+		e = err_set(INRO_E_POLICY,
+			    "this trust anchor was that of device '%s', which is deleted, and the policy of the "
+			    "group or tenant says \"anchor_again\": false; register it under that id, or change the "
+			    "policy",
+			    before);
+	return e;
+}
+
+enum inro_err anchor_set(struct core *c, struct device *d, const struct device_anchor *a)
+{
+	SCOPED(blob) was = d->anchor;
+	enum inro_err e;
+
+	if (!a) {
+		was = (struct blob) { 0 };
+		return INRO_OK;
+	}
+	d->anchor = (struct blob) { 0 };
+	d->anchor_kind = a->kind;
+	d->anchor_store = a->kind == ANCHOR_NONE ? ANCHOR_UNKNOWN : a->store;
+	if (a->kind == ANCHOR_NONE)
+		return INRO_OK;
+	e = anchor_digest(c, a, &d->anchor);
+	if (e == INRO_OK)
+		e = check_alone(c, d);
+	if (e != INRO_OK || bytes_equal(blob_bytes(&was), blob_bytes(&d->anchor)))
+		return e;
+	return check_before(c, d);
 }
 
 static const struct anchor_word {

@@ -37,7 +37,7 @@ static enum inro_err read_line(struct csv *r, size_t *ret_n)
 }
 
 /* Unquotes in place; *at is behind the opening quote, then behind the closing one. */
-static enum inro_err take_quoted(char **at)
+static enum inro_err take_quoted(char **at, char separator)
 {
 	char *from = *at, *to = *at;
 
@@ -50,15 +50,16 @@ static enum inro_err take_quoted(char **at)
 		*to++ = *from;
 	}
 	*at = from + 1;
-	if (**at && **at != ',')
-		return err_set(INRO_E_SYNTAX, "behind a closing quote comes a comma");
+	if (**at && **at != separator)
+		return err_set(INRO_E_SYNTAX, "behind a closing quote comes a %s",
+			       separator == ';' ? "semicolon" : "comma");
 	*to = 0;
 	return INRO_OK;
 }
 
-static enum inro_err take_plain(char **at)
+static enum inro_err take_plain(char **at, char separator)
 {
-	size_t n = strcspn(*at, ",");
+	size_t n = strcspn(*at, (const char[]) { separator, 0 });
 
 	if (memchr(*at, '"', n))
 		return err_set(INRO_E_SYNTAX, "a quote is at the start of a field");
@@ -73,8 +74,22 @@ static bool is_formula(const char *value)
 	return *value && strchr("=+-@\t", *value);
 }
 
-static enum inro_err split(struct csv *r, char *at)
+char csv_separator(const char *line)
 {
+	size_t commas = 0, semicolons = 0;
+	bool quoted = false;
+
+	for (; *line; line++) {
+		quoted ^= *line == '"';
+		commas += !quoted && *line == ',';
+		semicolons += !quoted && *line == ';';
+	}
+	return semicolons > commas ? ';' : ',';
+}
+
+enum inro_err csv_split(struct csv *r)
+{
+	char separator = r->separator ? r->separator : ',', *at = r->text;
 	enum inro_err e = INRO_OK;
 	bool more = true;
 
@@ -84,10 +99,10 @@ static enum inro_err split(struct csv *r, char *at)
 		if (r->n == CSV_FIELDS_MAX)
 			return err_set(INRO_E_TOO_BIG, "a row has up to %d fields", CSV_FIELDS_MAX);
 		r->fields[r->n] = at += quoted;
-		e = quoted ? take_quoted(&at) : take_plain(&at);
+		e = (quoted ? take_quoted : take_plain)(&at, separator);
 		if (e != INRO_OK)
 			return e;
-		more = *at == ',';
+		more = *at == separator;
 		*at++ = 0;
 		if (*r->fields[r->n] == '\'' && is_formula(r->fields[r->n]))
 			r->fields[r->n]++;
@@ -117,7 +132,7 @@ enum inro_err csv_next(struct csv *r)
 {
 	enum inro_err e = csv_next_line(r);
 
-	return e == INRO_OK && !r->ended ? split(r, r->text) : e;
+	return e == INRO_OK && !r->ended ? csv_split(r) : e;
 }
 
 void csv_add(struct buf *out, const char *value, bool first)

@@ -111,42 +111,6 @@ static enum inro_err set_attrs(struct device *d, const char *more)
 	return INRO_OK;
 }
 
-/* Another live device with this anchor is told by its id. */
-static enum inro_err check_anchor(struct core *c, const struct device *d)
-{
-	const struct store_cond conds[] = {
-		{ .field = "tenant", .number = c->tenant },
-		{ .field = "anchor", .bytes = blob_bytes(&d->anchor) },
-		{ .field = "state", .op = STORE_NE, .number = DEVICE_DELETED },
-		{ .field = "id", .op = STORE_NE, .number = d->id },
-	};
-	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
-	SCOPED(device) other = { 0 };
-	enum inro_err e = d->anchor.n ? store_find(c->store, &q, &other) : INRO_E_NOT_FOUND;
-
-	if (e == INRO_E_NOT_FOUND)
-		return INRO_OK;
-	if (e == INRO_OK)
-		return err_set(INRO_E_EXISTS, "device '%s' has this trust anchor already",
-			       other.device_id);
-	return e;
-}
-
-static enum inro_err set_anchor(struct core *c, struct device *d, const struct device_anchor *a)
-{
-	enum inro_err e;
-
-	if (!a)
-		return INRO_OK;
-	blob_clear(&d->anchor);
-	d->anchor_kind = a->kind;
-	d->anchor_store = a->kind == ANCHOR_NONE ? ANCHOR_UNKNOWN : a->store;
-	if (a->kind == ANCHOR_NONE)
-		return INRO_OK;
-	e = anchor_digest(c, a, &d->anchor);
-	return e == INRO_OK ? check_anchor(c, d) : e;
-}
-
 enum inro_err device_set_fields(struct core *c, struct device *d, const struct device_fields *f)
 {
 	enum inro_err e = check_fields(f);
@@ -162,7 +126,7 @@ enum inro_err device_set_fields(struct core *c, struct device *d, const struct d
 	if (e != INRO_OK || !f)
 		return e;
 	e = set_attrs(d, f->attrs);
-	return e == INRO_OK ? set_anchor(c, d, f->anchor) : e;
+	return e == INRO_OK ? anchor_set(c, d, f->anchor) : e;
 }
 
 /* One device more or less of this state, in all and in its group. */
@@ -298,11 +262,16 @@ struct add {
 
 /* A record that was written becomes the caller's, with its event. */
 static enum inro_err written(struct core *c, const char *action, struct device *d,
-			     struct device *ret)
+			     const struct device_fields *f, struct device *ret)
 {
 	SCOPED(buf) detail = { 0 };
+	AUTO(free_chars) char *before = NULL;
 	enum inro_err e = describe(c, d, &detail);
 
+	if (e == INRO_OK && f && f->anchor)
+		e = device_anchor_before(c, d, &before);
+	if (before)
+		detail_text(&detail, "anchor_before", before);
 	if (e == INRO_OK)
 		e = record_event(c, action, d, &detail);
 	if (e != INRO_OK)
@@ -330,7 +299,7 @@ enum inro_err device_add_inside(struct core *c, const char *id, const struct dev
 		return err_set(e, "there is a device '%s' already", id);
 	if (e == INRO_OK)
 		e = count(c, &d, 1);
-	return e == INRO_OK ? written(c, "device.add", &d, ret) : e;
+	return e == INRO_OK ? written(c, "device.add", &d, f, ret) : e;
 }
 
 enum inro_err device_add_keyed(struct core *c, const char *id, const struct device_fields *f,
@@ -432,7 +401,7 @@ enum inro_err device_update_inside(struct core *c, const char *id, const struct 
 		e = store_update(c->store, &d);
 	if (e == INRO_OK)
 		e = count(c, &d, 1);
-	return e == INRO_OK ? written(c, "device.update", &d, ret) : e;
+	return e == INRO_OK ? written(c, "device.update", &d, f, ret) : e;
 }
 
 static enum inro_err update_work(struct core *c, void *arg)

@@ -117,15 +117,32 @@ struct importing {
 	struct import_line lines[BATCH_MAX];
 	enum import_outcome outcomes[BATCH_MAX];
 	struct batch_result results[BATCH_MAX];
+	char *before[BATCH_MAX]; /* the deleted device that had its trust anchor; mostly NULL */
 	size_t n;
 };
+
+/* A batch that is begun anew comes here again. */
+static enum inro_err tell_before(struct core *c, struct importing *im, size_t i)
+{
+	const char *const *values = im->lines[i].values;
+	SCOPED(device) d = { 0 };
+	enum inro_err e;
+
+	free(im->before[i]);
+	im->before[i] = NULL;
+	if (!values[IMPORT_ANCHOR] || im->outcomes[i] == IMPORT_SAME)
+		return INRO_OK;
+	e = device_load(c, values[IMPORT_ID], &d);
+	return e == INRO_OK ? device_anchor_before(c, &d, &im->before[i]) : e;
+}
 
 static enum inro_err batch_row(struct core *c, void *arg, size_t i)
 {
 	struct importing *im = arg;
+	enum inro_err e = import_row(c, &im->lines[i], im->o->update ? IMPORT_SET : IMPORT_ADD,
+				     &im->outcomes[i]);
 
-	return import_row(c, &im->lines[i], im->o->update ? IMPORT_SET : IMPORT_ADD,
-			  &im->outcomes[i]);
+	return e == INRO_OK ? tell_before(c, im, i) : e;
 }
 
 static enum inro_err read_batch(struct importing *im)
@@ -154,6 +171,11 @@ static void report_row(const struct importing *im, size_t i, struct import_repor
 	ret->counts[bad ? IMPORT_BAD : im->outcomes[i]]++;
 	if (bad && im->o->bad)
 		im->o->bad(im->o->arg, l->number, r->skip ? l->why : r->why);
+	if (bad || !im->before[i])
+		return;
+	ret->again++;
+	if (im->o->again)
+		im->o->again(im->o->arg, l->number, l->values[IMPORT_ID], im->before[i]);
 }
 
 static void end_batch(struct importing *im, struct import_report *ret)
@@ -163,6 +185,8 @@ static void end_batch(struct importing *im, struct import_report *ret)
 			report_row(im, i, ret);
 		import_line_clear(&im->lines[i]);
 		batch_result_clear(&im->results[i]);
+		free(im->before[i]);
+		im->before[i] = NULL;
 	}
 	im->n = 0;
 }

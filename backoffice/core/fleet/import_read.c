@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/address.h"
 #include "backoffice/core/import.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/json.h"
@@ -140,9 +141,9 @@ static enum inro_err csv_values(const struct import_source *s, struct values *v)
 {
 	const struct import_header *h = &s->header;
 
-	if (s->csv.n != h->n)
+	if (s->csv.n != h->n && !(s->bare && s->csv.n < h->n))
 		return err_set(INRO_E_SYNTAX, "the row has %zu fields, not %zu", s->csv.n, h->n);
-	for (size_t i = 0; i < h->n; i++)
+	for (size_t i = 0; i < s->csv.n; i++)
 		if (*s->csv.fields[i])
 			add_value(v, h->columns[i], s->csv.fields[i]);
 	return INRO_OK;
@@ -189,22 +190,95 @@ static const struct {
 	[IMPORT_JSON_LINES] = { csv_next_line, json_values },
 };
 
+static const enum import_column bare_columns[] = { IMPORT_ID,  IMPORT_NAME, IMPORT_IP,
+						   IMPORT_MAC, IMPORT_HOST, IMPORT_OS };
+
+/* A device, not the names of columns: no column is called like an address. */
+static bool is_bare(const struct csv *row)
+{
+	char room[ADDRESS_MAX];
+
+	return row->n <= ARRAY_LEN(bare_columns) &&
+	       ((row->n > 2 && address_ip(row->fields[2], room)) ||
+		(row->n > 3 && address_mac(row->fields[3], room)));
+}
+
+static bool names_some(const struct csv *row)
+{
+	enum import_column column;
+	bool some = false;
+
+	for (size_t i = 0; i < row->n; i++)
+		some = some || name_column(row->fields[i], &column) == INRO_OK;
+	err_reset();
+	return some;
+}
+
+/* The first row is read again as one of devices. */
+static enum inro_err begin_bare(struct import_source *s)
+{
+	s->bare = true;
+	s->header.n = ARRAY_LEN(bare_columns);
+	memcpy(s->header.columns, bare_columns, sizeof bare_columns);
+	s->held = fseeko(s->csv.from, s->start.offset, SEEK_SET) != 0;
+	if (!s->held)
+		s->csv.line = s->start.line;
+	return INRO_OK;
+}
+
+/* "sep=;" is how spreadsheets are told, and no row. */
+static enum inro_err first_line(struct import_source *s)
+{
+	enum inro_err e = csv_next_line(&s->csv);
+
+	if (!s->csv.ended && (!strncmp(s->csv.text, "\xff\xfe", 2) || !strncmp(s->csv.text, "\xfe\xff", 2)))
+		return err_set(INRO_E_SYNTAX, "the file is in UTF-16; save it as UTF-8");
+	if (e != INRO_OK || s->csv.ended)
+		return e;
+	if (strcmp(s->csv.text, "sep=;") != 0 && strcmp(s->csv.text, "sep=,") != 0) {
+		s->csv.separator = csv_separator(s->csv.text);
+		return INRO_OK;
+	}
+	s->csv.separator = s->csv.text[4];
+	s->start = import_tell(s);
+	return csv_next_line(&s->csv);
+}
+
 enum inro_err import_open(struct import_source *s)
 {
 	enum inro_err e;
 
 	if (s->format != IMPORT_CSV)
 		return INRO_OK;
-	e = csv_next(&s->csv);
+	e = first_line(s);
 	if (e == INRO_OK && s->csv.ended)
 		return err_set(INRO_E_SYNTAX, "the file is empty; its first row names the columns");
-	return e == INRO_OK ? import_header(&s->csv, &s->header) : e;
+	if (e == INRO_OK)
+		e = csv_split(&s->csv);
+	if (e != INRO_OK)
+		return err_context(e, "line %lld", (long long)s->csv.line);
+	if (is_bare(&s->csv))
+		return begin_bare(s);
+	if (!names_some(&s->csv))
+		return err_set(INRO_E_ARG,
+			       "the first row neither names columns (id, name, ip, mac, host, os, ...) nor is a device "
+			       "(id, name, IP, MAC, host, OS in this order, with one of the addresses at least); put a "
+			       "row with the names before it");
+	return import_header(&s->csv, &s->header);
+}
+
+static enum inro_err next_row(struct import_source *s)
+{
+	bool held = s->held;
+
+	s->held = false;
+	return held ? INRO_OK : formats[s->format].next(&s->csv);
 }
 
 enum inro_err import_read(struct import_source *s, struct import_line *ret)
 {
 	SCOPED(values) v = { 0 };
-	enum inro_err e = formats[s->format].next(&s->csv);
+	enum inro_err e = next_row(s);
 
 	if (s->csv.ended || s->csv.lost)
 		return e;

@@ -14,7 +14,7 @@
 
 static const char builtin[] =
 	"{\"renew_days\":30,\"key_days\":365,\"overlap_days\":7,\"approve\":false,\"plain_keys\":false,"
-	"\"attestation\":true,"
+	"\"attestation\":true,\"anchor_again\":true,"
 	"\"psk\":{\"length\":20,\"classes\":3,\"store\":\"sealed\",\"tries\":5,\"lock_seconds\":"
 	"900,"
 	"\"alphabet\":\"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789\"}}";
@@ -174,6 +174,7 @@ static const struct rule rules[] = {
 	{ "approve", take_bool, IN(approve), 0, 0, NULL },
 	{ "plain_keys", take_bool, IN(plain_keys), 0, 0, NULL },
 	{ "attestation", take_bool, IN(attestation), 0, 0, NULL },
+	{ "anchor_again", take_bool, IN(anchor_again), 0, 0, NULL },
 	{ "psk", take_object, 0, 0, 0, psk_rules },
 	{ 0 },
 };
