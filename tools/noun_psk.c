@@ -3,7 +3,6 @@
 
 #include <sys/stat.h>
 
-#include "backoffice/pki/verifier.h"
 #include "tools/many.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
@@ -139,6 +138,17 @@ static void add_psk(struct many *m, const char *device, const struct psk_new *p,
 	m->done++;
 }
 
+/* A key of which only a hash is recorded is nowhere else: it is on disk before that. */
+static enum inro_err keep_psk(void *arg, const char *device, const struct psk_new *p)
+{
+	json_t *doc;
+	if (!psk_is_hashed(p))
+		return INRO_OK;
+	doc = json_pack("{s:o s:b}", "device", json_of_text(device), "made", true);
+	json_object_update_new(doc, json_of_psk(p));
+	return many_keep(arg, doc);
+}
+
 /* One that has a key already is told it again, so that a run that was cut off is simply repeated. */
 static enum inro_err hand_out_one(struct many *m, const char *device)
 {
@@ -147,14 +157,14 @@ static enum inro_err hand_out_one(struct many *m, const char *device)
 	enum inro_err e = psk_show(m->core, device, &now);
 	bool made = e == INRO_E_NOT_FOUND;
 	if (made)
-		e = psk_issue(m->core, device, BYTES_NONE, &p);
+		e = psk_issue_kept(m->core, device, keep_psk, m, &p);
 	else if (!e)
 		e = psk_get(m->core, device, &p);
 	if (e)
 		many_failed(m, device, NULL, e);
 	else
 		add_psk(m, device, &p, made);
-	return many_ends(e) ? e : INRO_OK;
+	return many_ends(e) || m->stuck ? e : INRO_OK;
 }
 
 /* Keys that are kept as a hash are in such a file only: none is written over. */

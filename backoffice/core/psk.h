@@ -37,10 +37,17 @@ MUST_CHECK enum inro_err psk_issue_in(struct core *c, const struct device *d, st
 /* Whole steps; the key itself is in ret->value. */
 MUST_CHECK enum inro_err psk_issue(struct core *c, const char *device, struct bytes given,
 				   struct psk_new *ret);
+/* The same, and `keep` is given the new key before it is recorded: what it can't keep is not made.  When the record fails
+ * after that, no device has the key. */
+typedef enum inro_err psk_keep_fn(void *arg, const char *device, const struct psk_new *p);
+MUST_CHECK enum inro_err psk_issue_kept(struct core *c, const char *device, psk_keep_fn *keep, void *arg,
+					struct psk_new *ret);
 MUST_CHECK enum inro_err psk_rotate(struct core *c, const char *device, struct bytes given,
 				    int64_t grace_seconds, struct psk_new *ret);
 /* INRO_E_UNSUPPORTED: only a hash is kept. */
 MUST_CHECK enum inro_err psk_get(struct core *c, const char *device, struct psk_new *ret);
+/* Can it be told again?  Not when only a hash is kept. */
+bool psk_is_hashed(const struct psk_new *p);
 /* The record alone. */
 MUST_CHECK enum inro_err psk_show(struct core *c, const char *device, struct credential *ret);
 /* INRO_E_PIN_WRONG, INRO_E_PIN_LOCKED, INRO_E_STATE (the device is disabled or deleted). */

@@ -9,7 +9,6 @@
 #include "backoffice/pki/lint.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/san.h"
-#include "backoffice/pki/verifier.h"
 
 static json_t *json_of_sans(struct bytes sans)
 {
@@ -120,7 +119,7 @@ json_t *json_of_revoked(const struct cred *cert)
 
 json_t *json_of_psk(const struct psk_new *p)
 {
-	bool hashed = verifier_is(blob_bytes(&p->rec.secret));
+	bool hashed = psk_is_hashed(p);
 	json_t *doc = json_pack("{s:s s:o}", "psk_store", hashed ? "hash" : "sealed", "psk_issued",
 				json_of_time(p->rec.not_before));
 	if (doc && p->value.n)

@@ -180,7 +180,14 @@ struct psk_step {
 	int64_t grace_until;
 	struct psk_new made;
 	bool rotate;
+	psk_keep_fn *keep; /* NULL: nobody does, before the caller is told */
+	void *arg;
 };
+
+bool psk_is_hashed(const struct psk_new *p)
+{
+	return verifier_is(blob_bytes(&p->rec.secret));
+}
 
 static enum inro_err active(struct core *c, const struct device *d, struct credential *ret)
 {
@@ -224,6 +231,8 @@ static enum inro_err run_issue(struct core *c, struct psk_step *i, struct bytes 
 		e = policy_of_device(c, &d, &policy);
 	if (e == INRO_OK)
 		e = psk_prepare(c, &policy, d.device_id, given, &i->made);
+	if (e == INRO_OK && i->keep)
+		e = i->keep(i->arg, i->device, &i->made);
 	if (e == INRO_OK)
 		e = core_write(c, issue_work, i);
 	if (e != INRO_OK) {
@@ -240,6 +249,13 @@ enum inro_err psk_issue(struct core *c, const char *device, struct bytes given, 
 	struct psk_step i = { .device = device };
 
 	return run_issue(c, &i, given, ret);
+}
+
+enum inro_err psk_issue_kept(struct core *c, const char *device, psk_keep_fn *keep, void *arg, struct psk_new *ret)
+{
+	struct psk_step i = { .device = device, .keep = keep, .arg = arg };
+
+	return run_issue(c, &i, BYTES_NONE, ret);
 }
 
 enum inro_err psk_rotate(struct core *c, const char *device, struct bytes given,
