@@ -289,11 +289,17 @@ static void test_another_form(void **state)
 	struct upkeep_report r = { 0 };
 
 	(void)state;
+	office_sql(DB, "CREATE TABLE kept AS SELECT body FROM cert_form");
 	office_sql(DB, office_on_postgres()
 			       ? "UPDATE cert_form SET body = set_byte(body, 60, get_byte(body, 60) # 1)"
 			       : "UPDATE cert_form SET body = CAST(substr(body, 1, 60) || x'00' || substr(body, 62) "
 				 "AS BLOB)");
 	FAILS(INRO_E_DAMAGED, upkeep_check(c, &(struct upkeep) { 0 }, &r));
+	assert_non_null(strstr(err_detail(INRO_E_DAMAGED), "cert_form"));
+	assert_non_null(strstr(err_detail(INRO_E_DAMAGED), "certificates are stored as they differ from it"));
+	office_sql(DB, "UPDATE cert_form SET body = (SELECT body FROM kept)");
+	OK(upkeep_check(c, &(struct upkeep) { 0 }, &r));
+	office_sql(DB, "DROP TABLE kept");
 	core_close(c);
 }
 

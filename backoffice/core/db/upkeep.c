@@ -9,11 +9,57 @@
 #include "backoffice/core/internal.h"
 #include "backoffice/core/tally.h"
 #include "backoffice/core/db/transfer.h"
+#include "backoffice/pki/alg.h"
 #include "base/file.h"
 
 static void close_store(struct store **s)
 {
 	store_close(*s);
+}
+
+static enum inro_err form_damaged(struct core *c, const struct cert_form *f)
+{
+	const struct store_cond conds[] = { { .field = "form", .number = f->id } };
+	const struct store_query q = { STORE_WHERE(conds) };
+	int64_t n = 0;
+	enum inro_err e = store_count(c->store, &credential_type, &q, &n);
+
+	if (e != INRO_OK || n == 0)
+		return e;
+	return err_set(INRO_E_DAMAGED,
+		       "row %lld of cert_form (profile %s, key type %s) is not what it was, and %lld certificates are "
+		       "stored as they differ from it; put its body back: from a backup, or from a copy of the first of "
+		       "them (docs/backoffice-store.md, packed values)",
+		       (long long)f->id, f->profile, f->algorithm, (long long)n);
+}
+
+/* A form is the first certificate that was stored by it: the record of that one has its SHA-256. */
+static enum inro_err check_form(struct core *c, const struct cert_form *f)
+{
+	uint8_t hash[PKI_DIGEST_MAX];
+	enum inro_err e = pki_digest(PKI_SHA256, blob_bytes(&f->body), hash);
+	const struct store_cond conds[] = { { .field = "fingerprint",
+					      .bytes = BYTES(hash, pki_hash_octets(PKI_SHA256)) } };
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
+	SCOPED(credential) first = { 0 };
+
+	if (e == INRO_OK)
+		e = store_find(c->store, &q, &first);
+	return e == INRO_E_NOT_FOUND ? form_damaged(c, f) : e;
+}
+
+/* Before the certificates: the first one that can't be read would be all that is told. */
+static enum inro_err check_forms(struct core *c)
+{
+	const struct store_query all = { 0 };
+	void *forms = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(c, &cert_form_type, &all, &forms, &n);
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = check_form(c, (const struct cert_form *)forms + i);
+	list_free(&cert_form_type, forms, n);
+	return e;
 }
 
 static enum inro_err check_rows(struct core *c, const struct upkeep *how, struct upkeep_report *ret)
@@ -24,7 +70,9 @@ static enum inro_err check_rows(struct core *c, const struct upkeep *how, struct
 		e = store_begin(c->store, STORE_READ);
 	if (e != INRO_OK)
 		return e;
-	e = transfer_check(c->store, how, ret);
+	e = check_forms(c);
+	if (e == INRO_OK)
+		e = transfer_check(c->store, how, ret);
 	store_rollback(c->store);
 	return e;
 }
