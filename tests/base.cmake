@@ -6,6 +6,7 @@ foreach(test ahead bytes clock conf der err file forkgate homedir process secret
 	inro_test(unit/test_${test}.c LINKS inro_base inro_testlib)
 endforeach()
 inro_test(unit/test_db.c LINKS inro_db inro_testlib)
+inro_test(unit/test_db_look.c LINKS inro_db PkgConfig::sqlite inro_testlib)
 inro_test(unit/test_uri.c LINKS inro_cryptoki inro_testlib)
 inro_test(unit/test_cryptoki_header.c LINKS inro_cryptoki)
 inro_test(unit/test_mechname.c LINKS inro_names)

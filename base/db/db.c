@@ -284,6 +284,7 @@ static enum inro_err set_wal_once(struct db *d)
 			    "put it on a local disk",
 			    d->what, d->path);
 	db_reset(s);
+	d->logged = !e;
 	return e;
 }
 

@@ -95,7 +95,8 @@ MUST_CHECK enum inro_err db_visit(struct db_stmt *s, db_row_fn *fn, void *arg);
 
 int64_t db_last_id(struct db *d);
 int64_t db_changes(struct db *d); /* rows of the last INSERT, UPDATE, DELETE */
-/* Changes when another connection has written; costs a few microseconds. */
+/* Changes when another connection has written; costs a few microseconds after a write of anybody's,
+ * else some reads of memory that all connections share. */
 MUST_CHECK enum inro_err db_data_version(struct db *d, int64_t *ret);
 /* Everything that was committed is in the file itself, on disk, and its log is empty: then the file
  * alone is the whole.  INRO_E_BUSY while another connection reads or writes. */

@@ -7,6 +7,15 @@
 #include "base/db/db.h"
 
 #define DB_STMT_BUCKETS 64
+#define DB_INDEX_WORDS	24 /* two copies of 48 bytes */
+
+/* What look.c knows of other connections' commits. */
+struct db_look {
+	const uint32_t *index; /* the header of the log's index, shared; NULL: not seen yet */
+	bool known;	       /* `version` is of `header` */
+	uint32_t header[DB_INDEX_WORDS];
+	int64_t version;
+};
 
 struct db {
 	sqlite3 *sqlite;
@@ -17,8 +26,10 @@ struct db {
 	int64_t busy_since; /* clock_monotonic_ms() of the first wait for a lock */
 	int64_t version;
 	bool frozen;
-	bool torn; /* a transaction could not be rolled back yet */
+	bool logged; /* in WAL by our own connection */
+	bool torn;   /* a transaction could not be rolled back yet */
 	struct db_stmt *stmts[DB_STMT_BUCKETS];
+	struct db_look look;
 	struct db_visit *visit; /* the walk that is under way */
 };
 

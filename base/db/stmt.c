@@ -375,8 +375,3 @@ int64_t db_changes(struct db *d)
 {
 	return sqlite3_changes64(d->sqlite);
 }
-
-enum inro_err db_data_version(struct db *d, int64_t *ret)
-{
-	return d->frozen ? db_frozen_version(d, ret) : db_query_int(d, "PRAGMA data_version", ret);
-}
