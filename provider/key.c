@@ -11,6 +11,7 @@
 #include <openssl/x509.h>
 
 #include "provider/pss.h"
+#include "provider/signature.h"
 
 struct key *key_new(struct prov *p, const struct key_type *type)
 {
@@ -27,6 +28,7 @@ void key_free(struct key *k)
 {
 	if (!k)
 		return;
+	signature_models_free(k);
 	EVP_PKEY_free(k->pkey);
 	object_free(k->object);
 	free(k);

@@ -68,12 +68,17 @@ extern const struct key_type key_types[KEY_TYPE__MAX];
 /* What the parameter is called from 3.5 on. */
 #define KEY_SEED "seed"
 
+struct key_model; /* signature_model.c */
+#define KEY_MODELS 4
+
 struct key {
 	struct prov *prov;
 	const struct key_type *type;
 	EVP_PKEY *pkey;	       /* NULL: nothing in it yet */
 	int has;	       /* OSSL_KEYMGMT_SELECT_... */
 	struct object *object; /* NULL: a software key */
+	/* Signatures of a token key that are set up and copied for each use. */
+	_Atomic(struct key_model *) models[KEY_MODELS];
 };
 
 /* How a key travels from our store or decoder to our keymgmt: its address in an octet string. */

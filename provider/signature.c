@@ -101,46 +101,6 @@ static enum inro_err set_digest(struct signature *s, const char *name)
 	return INRO_OK;
 }
 
-static int start_model(const struct signature *s, EVP_PKEY_CTX *ctx)
-{
-	static int (*const starts[])(EVP_PKEY_CTX *) = {
-		[SIGNATURE_VERIFY] = EVP_PKEY_verify_init,
-		[SIGNATURE_SIGN] = EVP_PKEY_sign_init,
-		[SIGNATURE_RECOVER] = EVP_PKEY_verify_recover_init,
-	};
-	OSSL_PARAM params[2] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
-	char name[64];
-
-	if (starts[s->use](ctx) != 1)
-		return 0;
-	if (!s->md)
-		return 1;
-	OPENSSL_strlcpy(name, EVP_MD_get0_name(s->md), sizeof name);
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, 0);
-	return EVP_PKEY_CTX_set_params(ctx, params) == 1;
-}
-
-enum inro_err signature_model(struct signature *s, EVP_PKEY_CTX **ret)
-{
-	OSSL_LIB_CTX *libctx;
-	EVP_PKEY_CTX *ctx;
-	enum inro_err e = INRO_OK;
-
-	if (!s->model) {
-		e = below_libctx(&s->prov->below, &libctx);
-		if (e)
-			return e;
-		ctx = EVP_PKEY_CTX_new_from_pkey(libctx, s->key->pkey, NULL);
-		if (!ctx || !start_model(s, ctx)) {
-			EVP_PKEY_CTX_free(ctx);
-			return below_failed("setting up the signature");
-		}
-		s->model = ctx;
-	}
-	*ret = s->model;
-	return INRO_OK;
-}
-
 static int set_ctx_params(void *vsig, const OSSL_PARAM params[])
 {
 	struct signature *s = vsig;

@@ -6,7 +6,7 @@
  *    signature; for a software key all is.
  * 3. Settings (padding, salt, MGF1, names or numbers) are parsed by libcrypto's own signature
  *    operation on the public half, `model`; a token signature reads them back from it.  It is made
- *    when it is first needed: an ECDSA signature by a token needs none.
+ *    when it is first needed, from one that the key keeps: an ECDSA signature by a token needs none.
  */
 #ifndef INRO_PROVIDER_SIGNATURE_H
 #define INRO_PROVIDER_SIGNATURE_H
@@ -39,5 +39,7 @@ struct signature {
 extern const struct signature_type signature_rsa, signature_ecdsa;
 
 MUST_CHECK enum inro_err signature_model(struct signature *s, EVP_PKEY_CTX **ret);
+/* What the key keeps, at its end. */
+void signature_models_free(struct key *k);
 
 #endif

@@ -172,8 +172,11 @@ static void pss_settings(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		pss_with(&rows[i]);
+		/* what was set ended with the operation */
+		assert_true(signs(rsa, rsa_public, i % 2 ? "SHA256" : "SHA384"));
+	}
 }
 
 static size_t recovered(EVP_PKEY *key, int padding, const unsigned char s[256],
@@ -241,6 +244,62 @@ static void *sign_many(void *arg)
 		if (!signs(i % 8 ? ec : rsa, i % 8 ? ec_public : rsa_public, "SHA256"))
 			++*bad;
 	return NULL;
+}
+
+static bool pss_is_set(EVP_PKEY_CTX *k, int salt)
+{
+	return EVP_PKEY_CTX_set_rsa_padding(k, RSA_PKCS1_PSS_PADDING) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_pss_saltlen(k, salt) > 0;
+}
+
+static bool signs_pss(EVP_PKEY *key, int salt)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new(), *v = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *k = NULL;
+	unsigned char sig[256];
+	size_t n = sizeof sig;
+	bool ok = EVP_DigestSignInit_ex(c, &k, "SHA256", libctx, NULL, key, NULL) == 1 &&
+		  pss_is_set(k, salt) && EVP_DigestSign(c, sig, &n, data, sizeof data) == 1 &&
+		  EVP_DigestVerifyInit_ex(v, &k, "SHA256", libctx, NULL, rsa_public, NULL) == 1 &&
+		  pss_is_set(k, salt) && EVP_DigestVerify(v, sig, n, data, sizeof data) == 1;
+
+	EVP_MD_CTX_free(c);
+	EVP_MD_CTX_free(v);
+	return ok;
+}
+
+struct pss_signer {
+	EVP_PKEY *key;
+	int salt, bad;
+};
+
+static void *sign_many_pss(void *arg)
+{
+	struct pss_signer *s = arg;
+
+	for (int i = 0; i < 25; i++)
+		s->bad += !signs_pss(s->key, s->salt);
+	return NULL;
+}
+
+/* The first of them makes what the key keeps of a signature's settings; each has its own copy. */
+static void threads_with_settings(void **state)
+{
+	struct pss_signer s[4];
+	pthread_t t[4];
+	EVP_PKEY *fresh = token_keys_load(libctx, RSA_);
+
+	(void)state;
+	assert_non_null(fresh);
+	for (int i = 0; i < 4; i++) {
+		s[i] = (struct pss_signer) { .key = fresh, .salt = 8 * i };
+		assert_int_equal(pthread_create(&t[i], NULL, sign_many_pss, &s[i]), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+		assert_int_equal(s[i].bad, 0);
+	}
+	EVP_PKEY_free(fresh);
 }
 
 static void threads(void **state)
@@ -379,6 +438,7 @@ int main(void)
 		cmocka_unit_test(recovery),
 		cmocka_unit_test(wrong_lengths),
 		cmocka_unit_test(threads),
+		cmocka_unit_test(threads_with_settings),
 		cmocka_unit_test(forks),
 		cmocka_unit_test(forks_without_environment),
 #ifndef __SANITIZE_ADDRESS__ /* its allocator's locks are not released in a forked child */

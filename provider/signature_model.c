@@ -1,0 +1,125 @@
+/*
+ * signature_model - libcrypto's own signature operation on the public half (signature.h).
+ *
+ * Making one costs libcrypto more than all else that a token's signature takes beside the token
+ * itself.  So a key keeps what it was first asked for, as it was made, and each operation has a copy
+ * of it.  What is kept stays unchanged until the key's end: any number of threads copy it.
+ */
+#include "provider/signature.h"
+
+#include <stdlib.h>
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+
+struct key_model {
+	enum signature_use use;
+	EVP_MD *md; /* NULL: none was named */
+	EVP_PKEY_CTX *ctx;
+};
+
+static void model_drop(struct key_model *m)
+{
+	if (!m)
+		return;
+	EVP_PKEY_CTX_free(m->ctx);
+	EVP_MD_free(m->md);
+	free(m);
+}
+
+void signature_models_free(struct key *k)
+{
+	for (size_t i = 0; i < KEY_MODELS; i++)
+		model_drop(atomic_load(&k->models[i]));
+}
+
+static int start(const struct signature *s, EVP_PKEY_CTX *ctx)
+{
+	static int (*const starts[])(EVP_PKEY_CTX *) = {
+		[SIGNATURE_VERIFY] = EVP_PKEY_verify_init,
+		[SIGNATURE_SIGN] = EVP_PKEY_sign_init,
+		[SIGNATURE_RECOVER] = EVP_PKEY_verify_recover_init,
+	};
+	OSSL_PARAM params[2] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
+	char name[64];
+
+	if (starts[s->use](ctx) != 1)
+		return 0;
+	if (!s->md)
+		return 1;
+	OPENSSL_strlcpy(name, EVP_MD_get0_name(s->md), sizeof name);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, 0);
+	return EVP_PKEY_CTX_set_params(ctx, params) == 1;
+}
+
+static enum inro_err make(const struct signature *s, EVP_PKEY_CTX **ret)
+{
+	OSSL_LIB_CTX *libctx;
+	EVP_PKEY_CTX *ctx;
+	enum inro_err e = below_libctx(&s->prov->below, &libctx);
+
+	if (e)
+		return e;
+	ctx = EVP_PKEY_CTX_new_from_pkey(libctx, s->key->pkey, NULL);
+	if (!ctx || !start(s, ctx)) {
+		EVP_PKEY_CTX_free(ctx);
+		return below_failed("setting up the signature");
+	}
+	*ret = ctx;
+	return INRO_OK;
+}
+
+/* Digests are kept below: one name is one EVP_MD. */
+static const struct key_model *find(const struct signature *s)
+{
+	for (size_t i = 0; i < KEY_MODELS; i++) {
+		const struct key_model *m =
+			atomic_load_explicit(&s->key->models[i], memory_order_acquire);
+
+		if (m && m->use == s->use && m->md == s->md)
+			return m;
+	}
+	return NULL;
+}
+
+/* A copy of it for the next operation, where there is room and memory; no error if not. */
+static void keep(const struct signature *s, const EVP_PKEY_CTX *ctx)
+{
+	struct key_model *m = calloc(1, sizeof *m);
+
+	if (!m)
+		return;
+	m->use = s->use;
+	m->ctx = EVP_PKEY_CTX_dup(ctx);
+	if (s->md && EVP_MD_up_ref(s->md))
+		m->md = s->md;
+	for (size_t i = 0; m->ctx && m->md == s->md && i < KEY_MODELS; i++) {
+		struct key_model *none = NULL;
+
+		if (atomic_compare_exchange_strong(&s->key->models[i], &none, m))
+			return;
+	}
+	model_drop(m);
+}
+
+enum inro_err signature_model(struct signature *s, EVP_PKEY_CTX **ret)
+{
+	const struct key_model *kept;
+	enum inro_err e;
+
+	if (s->model) {
+		*ret = s->model;
+		return INRO_OK;
+	}
+	kept = find(s);
+	s->model = kept ? EVP_PKEY_CTX_dup(kept->ctx) : NULL;
+	if (!s->model) {
+		e = make(s, &s->model);
+		if (e)
+			return e;
+		if (!kept && s->key->object)
+			keep(s, s->model);
+	}
+	*ret = s->model;
+	return INRO_OK;
+}
