@@ -217,11 +217,21 @@ static bool is_set(const struct prov *p, const char *setting, const char *to)
 	return said && strcmp(said, to) == 0;
 }
 
-/* Later releases keep what they found. */
+/* What is left out for speed: later releases keep what they found, and openssl(1) has everything. */
+static bool may_leave_out(void)
+{
+	return era_of_libcrypto() == ERA_30 && !asker_is_openssl();
+}
+
 static bool wants_pem_alone(const struct prov *p)
 {
-	return is_set(p, SETTING_REFERENCES, "pem") && era_of_libcrypto() == ERA_30 &&
-	       !asker_is_openssl();
+	return is_set(p, SETTING_REFERENCES, "pem") && may_leave_out();
+}
+
+static bool wants_pairs_alone(const struct prov *p)
+{
+	return is_set(p, SETTING_SECRET_KEYS, "no") ||
+	       (is_set(p, SETTING_SECRET_KEYS, "openssl") && may_leave_out());
 }
 
 int prov_open(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
@@ -234,7 +244,7 @@ int prov_open(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSS
 		return 0;
 	}
 	shown_init(p);
-	p->pairs_alone = is_set(p, SETTING_SECRET_KEYS, "no");
+	p->pairs_alone = wants_pairs_alone(p);
 	p->pem_alone = wants_pem_alone(p);
 	*out = dispatch;
 	*ret = p;

@@ -72,8 +72,10 @@ for n in 2 3; do
 done
 must openssl verify -CAfile etc/web.crt etc/web.crt
 
-# openssl itself reads every reference and makes keys in the token, whichever file is taken.
+# openssl itself reads every reference, makes keys in the token and has its secret keys, whichever file is taken.
 for name in openssl own machine; do
+	OPENSSL_CONF=$T/etc/$name.cnf must foreign openssl list -mac-algorithms >macs
+	has INRO-HMAC <macs || fail "$name.cnf: no MACs by the token's keys: $(cat macs)"
 	OPENSSL_CONF=$T/etc/$name.cnf must foreign openssl pkey -in etc/web.pem -outform DER -out web.der
 	OPENSSL_CONF=$T/etc/$name.cnf must foreign openssl pkey -in web.der -noout
 	OPENSSL_CONF=$T/etc/$name.cnf must foreign openssl genpkey -propquery '?provider=inro' -algorithm EC -pkeyopt group:P-256 \

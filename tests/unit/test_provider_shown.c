@@ -460,7 +460,7 @@ static void loaded_by_hand(void **state)
 /* With or without algorithms by secret keys pairs do all they do, and the names are not ours. */
 static void secret_keys(void **state)
 {
-	static const struct {
+	const struct {
 		const char *settings;
 		bool there;
 	} rows[] = {
@@ -468,6 +468,7 @@ static void secret_keys(void **state)
 		{ PIN "secret-keys = yes", true },
 		{ PIN "secret-keys = no", false },
 		{ PIN "secret-keys = no\nkey-kinds = in-use", false },
+		{ PIN "secret-keys = openssl", !hides() },
 	};
 
 	(void)state;
