@@ -292,6 +292,42 @@ static void test_seal_key_is_fit(void **state)
 	core_close(operator);
 }
 
+struct verifying {
+	struct core *c;
+	struct bytes value;
+	size_t right;
+};
+
+static void *verify_often(void *arg)
+{
+	struct verifying *v = arg;
+
+	for (int i = 0; i < 4; i++)
+		v->right += psk_verify(v->c, "dev", v->value) == INRO_OK;
+	return NULL;
+}
+
+/* More at once than wrong ones are allowed. */
+static void test_many_right_at_once(void **state)
+{
+	struct core *c = *state;
+	SCOPED(psk_new) p = { 0 };
+	struct verifying each[8];
+	pthread_t threads[ARRAY_LEN(each)];
+
+	add(c, "dev");
+	OK(psk_issue(c, "dev", BYTES_NONE, &p));
+	for (size_t i = 0; i < ARRAY_LEN(each); i++)
+		each[i] = (struct verifying) { office_open_as(db, office_options()), secret_bytes(&p.value), 0 };
+	for (size_t i = 0; i < ARRAY_LEN(each); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, verify_often, &each[i]), 0);
+	for (size_t i = 0; i < ARRAY_LEN(each); i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(each[i].right, 4);
+		core_close(each[i].c);
+	}
+}
+
 static void test_lock(void **state)
 {
 	struct core *c = *state;
@@ -451,7 +487,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_no_seal_key), T(test_sealed),	      T(test_bound),  T(test_reseal), T(test_reseal_without_old_key), T(test_two_choose),
-		T(test_lock),	     T(test_seal_key_is_fit), T(test_rotate), T(test_policy),
+		T(test_lock),	     T(test_many_right_at_once), T(test_seal_key_is_fit), T(test_rotate), T(test_policy),
 		T(test_device),	     T(test_verifier),     T(test_destroyed_leaves_nothing),
 	};
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
@@ -13,7 +14,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define BITS_STRONG 112 /* NIST SP 800-131A: nobody guesses that */
+#define BITS_STRONG	112 /* NIST SP 800-131A: nobody guesses that */
+#define SETTLE_SECONDS	2
+#define SETTLE_MS	500 /* who waits may hold a worker of a server */
+#define SETTLE_STEP_MS	20
 
 void psk_new_clear(struct psk_new *p)
 {
@@ -309,6 +313,7 @@ struct attempt {
 	const char *device;
 	struct policy policy;
 	struct credential now, before; /* before: rotated out, with grace; id 0: none */
+	bool settles; /* locked just now: others may be on their way in */
 };
 
 static enum inro_err locked(const struct attempt *a, int64_t now)
@@ -347,14 +352,32 @@ static enum inro_err count_work(struct core *c, void *arg)
 	int64_t now = clock_now();
 	enum inro_err e = load_attempt(c, a);
 
-	if (e == INRO_OK && a->now.locked_until > now)
+	a->settles = false;
+	if (e == INRO_OK && a->now.locked_until > now) {
+		a->settles = now - (a->now.locked_until - a->policy.psk.lock_seconds) < SETTLE_SECONDS;
 		e = locked(a, now);
+	}
 	if (e != INRO_OK)
 		return e;
 	a->now.fails++;
 	if (a->now.fails >= a->policy.psk.tries)
 		a->now.locked_until = now + a->policy.psk.lock_seconds;
 	return store_update(c->store, &a->now);
+}
+
+/* Many tries with the right key at once look like many wrong ones until the first is through: a lock that is that
+ * young is looked at again. */
+static enum inro_err begin_attempt(struct core *c, struct attempt *a)
+{
+	const struct timespec step = { .tv_nsec = SETTLE_STEP_MS * 1000000L };
+	int64_t until = clock_monotonic_ms() + SETTLE_MS;
+	enum inro_err e = core_write(c, count_work, a);
+
+	while (e == INRO_E_PIN_LOCKED && a->settles && clock_monotonic_ms() < until) {
+		(void)nanosleep(&step, NULL);
+		e = core_write(c, count_work, a);
+	}
+	return e;
 }
 
 static enum inro_err uncount_work(struct core *c, void *arg)
@@ -425,7 +448,7 @@ static void attempt_clear(struct attempt *a)
 enum inro_err psk_open(struct core *c, const char *device, struct secret *ret)
 {
 	SCOPED(attempt) a = { .device = device };
-	enum inro_err e = core_write(c, count_work, &a);
+	enum inro_err e = begin_attempt(c, &a);
 
 	if (e == INRO_OK)
 		e = unjudged(c, &a, core_pin_fault(secret_value(c, &a.now, ret)));
@@ -448,7 +471,7 @@ enum inro_err psk_opened(struct core *c, const char *device)
 enum inro_err psk_verify(struct core *c, const char *device, struct bytes value)
 {
 	SCOPED(attempt) a = { .device = device };
-	enum inro_err e = core_write(c, count_work, &a);
+	enum inro_err e = begin_attempt(c, &a);
 
 	if (e == INRO_OK)
 		e = unjudged(c, &a, judge(c, &a, value));
