@@ -71,8 +71,10 @@ static enum inro_err agent_once_run(const struct call *c, json_t **ret)
 {
 	enum inro_err e = call_has(c, "ended") ? note_end(c, ret) : do_round(c, call_has(c, "renew"), ret);
 
-	if (e == INRO_OK && call_has(c, "quiet"))
-		json_object_set_new(*ret, "text", json_string(""));
+	if (e == INRO_OK && call_has(c, "quiet")) {
+		json_decref(*ret);
+		*ret = NULL;
+	}
 	return e;
 }
 

@@ -266,6 +266,7 @@ done
 good_pair
 ask status >"$T/said"
 grep -q '"state":"valid"' "$T/said" || fail "the socket says: $(cat "$T/said")"
+! grep -q '^Serial' "$T/agent.out" || fail "each round fills the log: $(cat "$T/agent.out")"
 [[ $(ask renew) == '{"started":true}' ]] || fail "renew was not taken"
 [[ $(ask "drop table") == *'say status'* ]] || fail "nonsense was taken"
 [[ $(cat "/proc/$watcher/comm") == inro-agent ]] || fail "it did not become the part that waits"
