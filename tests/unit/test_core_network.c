@@ -574,6 +574,7 @@ static void test_limited(void **state)
 	assert_in_range(n, LIMIT_BURST, LIMIT_BURST + 3);
 	assert_in_range(refusals("pass.login"), LIMIT_BURST, LIMIT_BURST + 3);
 	assert_int_equal(who_by_account(c, "alice", bytes_of(PASSWORD), &who), INRO_E_BUSY);
+	OK(who_public(c, &who)); /* revocation lists and CAs' certificates are not kept from anybody */
 	OK(core_peer(c, "2001:db8::1"));
 	OK(who_by_account(c, "alice", bytes_of(PASSWORD), &who));
 }
