@@ -106,6 +106,7 @@ inro_test(unit/test_core_older.c LINKS inro_testoffice)
 inro_test(unit/test_core_storm.c LINKS inro_testoffice)
 inro_test(unit/test_core_view.c LINKS inro_testoffice)
 inro_test(unit/test_core_steady.c LINKS inro_testoffice)
+inro_test(unit/test_core_memo.c LINKS inro_testoffice)
 inro_test(unit/test_core_newcomer.c LINKS inro_testoffice)
 inro_test(unit/test_core_writers.c LINKS inro_testoffice)
 target_link_options(test_core_writers PRIVATE -Wl,--wrap=audit_flush)
@@ -148,6 +149,7 @@ foreach(name
 		core_storm
 		core_symkey
 		core_view
+		core_memo
 		core_steady
 		core_newcomer
 		core_writers
@@ -188,6 +190,7 @@ foreach(name
 		core_connector
 		core_symkey
 		core_view
+		core_memo
 		core_steady
 		core_newcomer
 		core_writers

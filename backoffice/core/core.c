@@ -10,6 +10,7 @@
 
 #include "backoffice/core/internal.h"
 #include "backoffice/core/login.h"
+#include "backoffice/core/memo.h"
 #include "backoffice/core/pass.h"
 #include "backoffice/core/setting.h"
 
@@ -84,6 +85,7 @@ void core_close(struct core *c)
 		mark_if_due(c, true);
 	ring_free(c->ring);
 	ca_away_free(c->away);
+	memo_free(c->memo);
 	store_close(c->store);
 	free(c->actor);
 	free(c->module);

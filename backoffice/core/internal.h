@@ -15,6 +15,7 @@
 struct key_ring;
 struct duty_turn;
 struct ca_away;
+struct memo;
 
 /* Counts that the open transaction changes. */
 struct tallying {
@@ -92,6 +93,7 @@ struct core {
 	void *ask_arg;
 	struct key_ring *ring;
 	int64_t untold_ca; /* one that nobody tells of revocations (ca/ca_end.h); 0: not looked yet */
+	struct memo *memo; /* texts that were read (memo.h); NULL: none yet */
 	struct ca_away *away; /* places of CAs' keys that did not work (ca_signer.h) */
 	struct transaction open;
 	bool changing; /* a work is being run in it */

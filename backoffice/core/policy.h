@@ -41,6 +41,8 @@ struct policy {
 	} psk;
 };
 void policy_clear(struct policy *p);
+/* Into an empty one. */
+MUST_CHECK enum inro_err policy_copy(const struct policy *from, struct policy *to);
 
 /* What key_types can name: pairs, RSA ones of any size that is read; and symmetric keys. */
 bool policy_type_is_pair(const char *type);

@@ -315,6 +315,35 @@ void profile_clear(struct profile *p)
 	*p = (struct profile) { 0 };
 }
 
+/* The copy has what it was copied from until then. */
+static bool own_text(char **text)
+{
+	const char *from = *text;
+
+	*text = from ? strdup(from) : NULL;
+	return *text || !from;
+}
+
+enum inro_err profile_copy(const struct profile *from, struct profile *to)
+{
+	SCOPED(profile) p = *from;
+	bool good = true;
+
+	/* Each one, also behind one that failed: what is left is the other's. */
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		if (fields[i].kind == &kind_text || fields[i].kind == &kind_name)
+			good &= own_text((char **)(void *)((char *)&p + fields[i].offset));
+	for (size_t i = 0; i < p.exts.n; i++) {
+		good &= own_text(&p.exts.items[i].oid);
+		good &= own_text(&p.exts.items[i].value);
+	}
+	if (!good)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a profile");
+	*to = p;
+	p = (struct profile) { 0 };
+	return INRO_OK;
+}
+
 /* ---- consistency ---- */
 
 static bool subject_holds(const struct profile *p)

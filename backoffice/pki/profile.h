@@ -96,6 +96,8 @@ MUST_CHECK enum inro_err profile_read(struct bytes text, const char *where, stru
 /* Invariant 2, for one made in memory. */
 MUST_CHECK enum inro_err profile_check(const struct profile *p);
 void profile_clear(struct profile *p);
+/* Into an empty one. */
+MUST_CHECK enum inro_err profile_copy(const struct profile *from, struct profile *to);
 
 /* Names of the built-in ones in their order, NULL behind the last; their text, NULL if unknown. */
 const char *profile_builtin_at(size_t i);

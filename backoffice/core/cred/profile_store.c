@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backoffice/core/internal.h"
+#include "backoffice/core/memo.h"
 #include "base/clock.h"
 
 static enum inro_err find_now(struct core *c, const char *name, struct profile_version *ret)
@@ -36,26 +37,46 @@ static enum inro_err no_profile(struct core *c, const char *name)
 		       (int)known.n, (const char *)known.p);
 }
 
-static enum inro_err read_row(const struct profile_version *row, struct profile *ret)
+static enum inro_err copy_read(const void *from, void *to)
 {
-	enum inro_err e = profile_read(blob_bytes(&row->body), row->name, ret);
+	return profile_copy(from, to);
+}
 
+static void clear_read(void *p)
+{
+	profile_clear(p);
+}
+
+static const struct memo_kind read_before = { sizeof(struct profile), copy_read, clear_read };
+
+static enum inro_err read_text(struct core *c, struct bytes text, const char *name, int64_t version,
+			       struct profile *ret)
+{
+	bool known = false;
+	enum inro_err e = memo_find(c, &read_before, text, ret, &known);
+
+	if (e == INRO_OK && !known)
+		e = profile_read(text, name, ret);
 	if (e != INRO_OK)
 		return e;
-	ret->version = row->version;
+	if (!known)
+		memo_keep(c, &read_before, text, ret);
+	ret->version = version;
 	return INRO_OK;
 }
 
 enum inro_err profile_load(struct core *c, const char *name, struct profile *ret)
 {
 	SCOPED(profile_version) row = { 0 };
+	const char *builtin;
 	enum inro_err e = find_now(c, name, &row);
 
 	if (e == INRO_OK)
-		return read_row(&row, ret);
+		return read_text(c, blob_bytes(&row.body), row.name, row.version, ret);
 	if (e != INRO_E_NOT_FOUND)
 		return e;
-	return profile_builtin_text(name) ? profile_builtin(name, ret) : no_profile(c, name);
+	builtin = profile_builtin_text(name);
+	return builtin ? read_text(c, bytes_of(builtin), name, 0, ret) : no_profile(c, name);
 }
 
 enum inro_err profile_recheck(struct core *c, const struct profile *p)

@@ -7,6 +7,7 @@
 
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/memo.h"
 #include "base/clock.h"
 
 static enum inro_err check_path(const char *path)
@@ -389,13 +390,47 @@ static enum inro_err gather_layers(struct core *c, int64_t group, struct layers 
 	return e;
 }
 
+static enum inro_err copy_merged(const void *from, void *to)
+{
+	return policy_copy(from, to);
+}
+
+static void clear_merged(void *p)
+{
+	policy_clear(p);
+}
+
+static const struct memo_kind merged = { sizeof(struct policy), copy_merged, clear_merged };
+
+static enum inro_err merge_layers(struct core *c, const struct layers *l, struct policy *ret)
+{
+	SCOPED(buf) texts = { 0 };
+	SCOPED(policy) p = { 0 };
+	bool known = false;
+	enum inro_err e;
+
+	for (size_t i = 0; i < ARRAY_LEN(l->texts); i++)
+		buf_add_field(&texts, bytes_of(text_or_empty(l->texts[i])));
+	e = buf_err(&texts);
+	if (e == INRO_OK)
+		e = memo_find(c, &merged, buf_bytes(&texts), &p, &known);
+	if (e == INRO_OK && !known)
+		e = policy_merge((const char *const *)l->texts, ARRAY_LEN(l->texts), &p);
+	if (e != INRO_OK)
+		return e;
+	if (!known)
+		memo_keep(c, &merged, buf_bytes(&texts), &p);
+	*ret = p;
+	p = (struct policy) { 0 };
+	return INRO_OK;
+}
+
 enum inro_err policy_of_group(struct core *c, int64_t group, struct policy *ret)
 {
 	SCOPED(layers) l = { 0 };
 	enum inro_err e = gather_layers(c, group, &l);
 
-	return e == INRO_OK ? policy_merge((const char *const *)l.texts, ARRAY_LEN(l.texts), ret)
-			    : e;
+	return e == INRO_OK ? merge_layers(c, &l, ret) : e;
 }
 
 enum inro_err policy_text(struct core *c, int64_t group, char **ret)

@@ -227,6 +227,41 @@ void policy_clear(struct policy *p)
 	*p = (struct policy) { 0 };
 }
 
+static enum inro_err words_copy(const struct policy_words *from, struct policy_words *to)
+{
+	enum inro_err e = INRO_OK;
+
+	to->items = from->n ? calloc(from->n, sizeof *to->items) : NULL;
+	if (from->n && !to->items)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a policy");
+	for (; e == INRO_OK && to->n < from->n; to->n++)
+		e = text_set(&to->items[to->n], from->items[to->n]);
+	return e;
+}
+
+enum inro_err policy_copy(const struct policy *from, struct policy *to)
+{
+	SCOPED(policy) p = *from;
+	enum inro_err e;
+
+	p.ca = p.profile = p.psk.alphabet = NULL;
+	p.key_types = p.who = (struct policy_words) { 0 };
+	e = text_set(&p.ca, from->ca);
+	if (e == INRO_OK)
+		e = text_set(&p.profile, from->profile);
+	if (e == INRO_OK)
+		e = text_set(&p.psk.alphabet, from->psk.alphabet);
+	if (e == INRO_OK)
+		e = words_copy(&from->key_types, &p.key_types);
+	if (e == INRO_OK)
+		e = words_copy(&from->who, &p.who);
+	if (e != INRO_OK)
+		return e;
+	*to = p;
+	p = (struct policy) { 0 };
+	return INRO_OK;
+}
+
 static enum inro_err read_policy(const char *text, json_t **ret)
 {
 	AUTO(json_drop) json_t *object = NULL;
