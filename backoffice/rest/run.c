@@ -165,6 +165,11 @@ static void say_where(const struct rest *r, struct http_answer *a, const json_t 
 		http_answer_header(a, "Location", (const char *)where.p);
 }
 
+static bool has_secret(const struct rest *r)
+{
+	return r->row->flags & REST_SECRET && !r->bare;
+}
+
 static enum inro_err give_answer(struct rest *r, struct http_call *call, json_t *doc)
 {
 	struct http_answer *a = call->answer;
@@ -177,7 +182,7 @@ static enum inro_err give_answer(struct rest *r, struct http_call *call, json_t 
 	if (!doc || a->status == 204)
 		return INRO_OK;
 	a->type = JSON_TYPE;
-	a->body.secret = r->row->flags & REST_SECRET;
+	a->body.secret = has_secret(r);
 	e = dump(doc, &a->body);
 	if (e != INRO_OK || strcmp(call->method, "GET") != 0 || r->row->flags & REST_LIST)
 		return e;
@@ -288,10 +293,9 @@ static enum inro_err end_once(struct rest *r, const struct http_call *call, cons
 {
 	SCOPED(err_kept) kept = err_keep();
 	const struct http_answer *a = call->answer;
-	bool secret = r->row->flags & REST_SECRET && !r->bare;
 	enum inro_err e = done != INRO_OK ? reply_drop(r->core, of)
 					  : reply_end(r->core, of, a->status, a->type,
-						      secret ? BYTES_NONE : buf_bytes(&a->body));
+						      has_secret(r) ? BYTES_NONE : buf_bytes(&a->body));
 
 	/* What was done is done, also when nobody can know later. */
 	(void)e;
