@@ -31,6 +31,8 @@
 #define SLOWEST_PER_SECOND 4096 /* bytes of a body */
 #define INPUT_SLACK	 32768
 #define CONTINUE_LINE	 "HTTP/1.1 100 Continue\r\n\r\n"
+#define HEAD_ROOM	 512
+#define PIECE_MAX	 16384 /* a record of TLS */
 
 static void to_worker(struct conn *c);
 
@@ -157,6 +159,16 @@ static void put_piece(struct exchange *x, struct evbuffer *out)
 	buf_reset(&x->answer.body);
 }
 
+/* Head and body side by side: they go out by one write, in one record of TLS. */
+static void make_room(const struct exchange *x, struct evbuffer *out)
+{
+	const struct http_answer *a = &x->answer;
+	size_t n = HEAD_ROOM + a->headers.n + a->body.n;
+
+	if (!a->shared && !a->body.secret && n <= PIECE_MAX && evbuffer_expand(out, n) != 0)
+		return; /* in two, then */
+}
+
 /* All that there was is with the client. */
 static void on_drained(struct conn *c)
 {
@@ -177,8 +189,10 @@ static void answer(struct conn *c)
 		return;
 	}
 	x->close = x->close || c->loop->draining || c->eof;
-	if (!x->has_begun)
+	if (!x->has_begun) {
+		make_room(x, out);
 		exchange_put_head(x, out);
+	}
 	x->has_begun = true;
 	if (x->is_head)
 		x->last = true;

@@ -131,9 +131,10 @@ bool pool_add(struct pool *p, struct exchange *x)
 		*p->last = x;
 		p->last = &x->next;
 		p->waiting++;
-		pthread_cond_signal(&p->work);
 	}
 	pthread_mutex_unlock(&p->lock);
+	if (fits)
+		pthread_cond_signal(&p->work); /* who wakes up finds the lock free */
 	return fits;
 }
 

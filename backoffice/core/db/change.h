@@ -3,7 +3,7 @@
 #ifndef INRO_BACKOFFICE_CORE_DB_CHANGE_H
 #define INRO_BACKOFFICE_CORE_DB_CHANGE_H
 
-#include <pthread.h>
+#include <semaphore.h>
 
 #include "backoffice/core/internal.h"
 
@@ -18,7 +18,7 @@ struct change {
 	int64_t added;	     /* events */
 	/* writers.c */
 	struct change *next;
-	pthread_cond_t turn;
+	sem_t turn; /* told once: it is done, or it is the first and is to be */
 	bool done;
 };
 

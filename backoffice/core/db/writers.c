@@ -1,6 +1,14 @@
-/* writers - the queue; see writers.h. */
+/*
+ * writers - the queue; see writers.h.
+ *
+ * 1. While there are any, one of them leads: it does the work, then the first of those that came
+ * meanwhile is told to lead.  Who is told anything is told it once, outside of the lock: it does not
+ * wake up to wait for that.
+ */
 #include "backoffice/core/writers.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "backoffice/core/db/change.h"
@@ -11,7 +19,7 @@ struct writers {
 	pthread_mutex_t lock;
 	struct store *store; /* by whom they write */
 	struct change *first, **end; /* those that wait */
-	bool busy;		     /* some are being done */
+	bool busy;		     /* somebody leads */
 	struct writers_stats stats;
 };
 
@@ -62,44 +70,59 @@ static struct change *take(struct writers *w)
 }
 
 /* Whoever is told may be gone with his change at once. */
-static void tell(struct change *m)
+static void tell(struct change *m, struct change *but)
 {
 	while (m) {
 		struct change *next = m->next;
 
 		m->done = true;
-		pthread_cond_signal(&m->turn);
+		if (m != but)
+			sem_post(&m->turn);
 		m = next;
 	}
 }
 
-static void lead(struct writers *w)
+static void lead(struct writers *w, struct change *own)
 {
-	struct change *taken = take(w);
+	struct change *taken, *next;
 
-	w->busy = true;
+	pthread_mutex_lock(&w->lock);
+	taken = take(w);
 	pthread_mutex_unlock(&w->lock);
 	changes_do(taken, w->store);
 	pthread_mutex_lock(&w->lock);
-	w->busy = false;
-	tell(taken);
-	if (w->first)
-		pthread_cond_signal(&w->first->turn);
+	next = w->first;
+	w->busy = next != NULL;
+	pthread_mutex_unlock(&w->lock);
+	if (next)
+		sem_post(&next->turn);
+	tell(taken, own);
 }
 
-void writers_do(struct writers *w, struct change *m)
+/* Whether this one leads. */
+static bool line_up(struct writers *w, struct change *m)
 {
-	pthread_cond_init(&m->turn, NULL);
+	bool leads;
+
 	pthread_mutex_lock(&w->lock);
 	w->stats.waiting++;
 	*w->end = m;
 	w->end = &m->next;
-	while (!m->done && (w->busy || w->first != m))
-		pthread_cond_wait(&m->turn, &w->lock);
-	if (!m->done)
-		lead(w);
+	leads = !w->busy;
+	w->busy = true;
 	pthread_mutex_unlock(&w->lock);
-	pthread_cond_destroy(&m->turn);
+	return leads;
+}
+
+void writers_do(struct writers *w, struct change *m)
+{
+	sem_init(&m->turn, 0, 0);
+	if (!line_up(w, m))
+		while (sem_wait(&m->turn) != 0 && errno == EINTR)
+			;
+	if (!m->done)
+		lead(w, m);
+	sem_destroy(&m->turn);
 }
 
 void writers_stats(struct writers *w, struct writers_stats *ret)
