@@ -38,7 +38,7 @@ struct issue_desk {
 	int64_t now;	  /* when it is issued: issue_now() */
 	int64_t moment;	  /* when `cas` was read: key_use_moment() */
 	bool keys_stand;  /* in the transaction: it is that still */
-	unsigned verify_each; /* every so many new signatures one is verified; 0: every one */
+	unsigned verify_each; /* every so many new signatures one is verified; 0: as its key is trusted */
 	unsigned signatures;  /* so far */
 	struct desk_policy {
 		struct policy policy;

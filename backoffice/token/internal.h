@@ -24,6 +24,8 @@ struct token_key {
 	char *label;
 	struct buf id, spki;
 	struct pubkey pub; /* borrows from spki */
+	unsigned trusted;  /* signatures that need no look, in the session of `trusted_in` */
+	unsigned trusted_in;
 };
 
 /* Before each use: the session is alive in this process, or is opened anew. */

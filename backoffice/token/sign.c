@@ -191,3 +191,29 @@ enum inro_err token_key_csr(struct token_key *k, const struct csr_plan *plan, st
 		e = token_key_sign(k, sig, buf_bytes(&info), &signature);
 	return e == INRO_OK ? pki_signed(buf_bytes(&info), sig, buf_bytes(&signature), ret) : e;
 }
+
+static bool is_software(const struct token *t)
+{
+	static const char model[] = "Inro soft ";
+
+	return ck_module_admin(t->module) &&
+	       memcmp(t->info.info.model, model, sizeof model - 1) == 0;
+}
+
+bool token_key_verify(struct token_key *k)
+{
+	if (k->trusted_in != k->epoch)
+		k->trusted = 0;
+	if (!k->trusted)
+		return true;
+	k->trusted--;
+	return false;
+}
+
+void token_key_right(struct token_key *k)
+{
+	if (!is_software(k->token))
+		return;
+	k->trusted = TOKEN_VERIFY_EACH - 1;
+	k->trusted_in = k->epoch;
+}

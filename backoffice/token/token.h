@@ -183,6 +183,14 @@ MUST_CHECK enum inro_err token_key_check_kept(const struct token_key *k);
 /* "pkcs11:token=…;serial=…;object=…;id=…;type=private", appended. */
 void token_key_uri(const struct token_key *k, struct buf *ret);
 
+/* Whether the signature that it made last is to be verified by who uses it, before it goes anywhere:
+ * a token that signs wrongly is found so.  Each one is; but of a key of Inro's in software, signed by the
+ * libcrypto that would verify, the first in a session and every TOKEN_VERIFY_EACH-th, as long as each
+ * of these was found right (token_key_right()).  Asked once for each. */
+#define TOKEN_VERIFY_EACH 16
+bool token_key_verify(struct token_key *k);
+void token_key_right(struct token_key *k);
+
 /* Signs a message: hashed here where the scheme has a hash, signed in the token.  ECDSA comes out
  * as DER (RFC 3279 2.2.3), RSA as RFC 8017 has it.  Appended. */
 MUST_CHECK enum inro_err token_key_sign(struct token_key *k, const struct pki_sig *sig,

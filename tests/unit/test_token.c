@@ -602,6 +602,50 @@ static void test_fork(void **state)
 }
 
 /* Sessions that somebody else in the process has closed, or logged out. */
+static void sign_once(struct token_key *k)
+{
+	SCOPED(buf) signature = { 0 };
+	const struct pki_sig *sig;
+
+	OK(pki_sig_for(token_key_type(k), PKI_HASH_NONE, &sig));
+	OK(token_key_sign(k, sig, bytes_of("x"), &signature));
+}
+
+/* The first in a session and each 16th, and all until one is found right. */
+static void test_which_is_verified(void **state)
+{
+	struct token *t = opened("pkcs11:token=one");
+	struct token_key *k = made(t, "ec-p256", "looked-at");
+	struct ck_module *module;
+	struct ck_token info;
+	SCOPED(p11_uri) u = { 0 };
+	bool ours = strcmp(module_path, SOFTHSM) != 0; /* of another's each one is */
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		sign_once(k);
+		assert_true(token_key_verify(k));
+	}
+	for (int i = 0; i < 2 * TOKEN_VERIFY_EACH; i++) {
+		sign_once(k);
+		assert_int_equal(token_key_verify(k), !ours || i % TOKEN_VERIFY_EACH == 0);
+		if (i % TOKEN_VERIFY_EACH == 0)
+			token_key_right(k);
+	}
+	sign_once(k);
+	assert_true(token_key_verify(k));
+	token_key_right(k);
+	OK(ck_module_open(module_path, &module));
+	uri("pkcs11:token=one", &u);
+	OK(ck_token_one(module, &u, &info));
+	assert_int_equal(ck_module_functions(module)->C_CloseAllSessions(info.slot), CKR_OK);
+	ck_module_close(module);
+	sign_once(k);
+	assert_true(token_key_verify(k));
+	token_key_free(k);
+	token_close(t);
+}
+
 static void test_lost_session(void **state)
 {
 	struct token *t = opened("pkcs11:token=one");
@@ -775,6 +819,7 @@ int main(void)
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_lost_session),
+		cmocka_unit_test(test_which_is_verified),
 		cmocka_unit_test(test_finalised),
 		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_mac),

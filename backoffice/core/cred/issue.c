@@ -376,10 +376,14 @@ static enum inro_err check_signature(struct issue_desk *d, const struct cert *ce
 {
 	enum inro_err e;
 
-	if (d->verify_each && d->signatures++ % d->verify_each)
+	if (d->verify_each ? d->signatures++ % d->verify_each != 0
+			   : !token_key_verify(d->signer.key))
 		return INRO_OK;
 	e = cert_verify(cert, d->ca ? &d->issuer.key : &cert->key);
-	return e == INRO_OK ? e : err_context(e, "the token's signature on a new certificate");
+	if (e != INRO_OK)
+		return err_context(e, "the token's signature on a new certificate");
+	token_key_right(d->signer.key);
+	return INRO_OK;
 }
 
 /* The request's key is in the certificate, octet for octet: it has the hash that was computed. */
