@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backoffice/fetch/tls_lib.h"
 #include "base/cryptoki/client.h"
 #include "base/cryptoki/uri.h"
 
@@ -20,8 +21,8 @@
 
 struct keyroom {
 	OSSL_LIB_CTX *lib;
-	OSSL_LIB_CTX *tls; /* without our provider, by libcrypto's own */
-	OSSL_PROVIDER *usual, *ours;
+	OSSL_LIB_CTX *tls; /* without our provider, by libcrypto's own (tls_lib.h) */
+	OSSL_PROVIDER *usual, *ours, *for_tls;
 	struct ck_module *held; /* NULL: none is installed, which a key in a file does not need */
 };
 
@@ -80,7 +81,7 @@ static enum inro_err load_providers(struct keyroom *r)
 
 	provider_folder(dir);
 	r->lib = OSSL_LIB_CTX_new();
-	r->tls = OSSL_LIB_CTX_new();
+	r->tls = tls_lib_new(&r->for_tls);
 	if (!r->lib || !r->tls || OSSL_PROVIDER_set_default_search_path(r->lib, dir) != 1)
 		return keyroom_error(INRO_E_CRYPTO, "libcrypto gives no context");
 	r->usual = OSSL_PROVIDER_load(r->lib, "default");
@@ -118,6 +119,8 @@ void keyroom_close(struct keyroom *r)
 		OSSL_PROVIDER_unload(r->ours);
 	if (r->usual)
 		OSSL_PROVIDER_unload(r->usual);
+	if (r->for_tls)
+		OSSL_PROVIDER_unload(r->for_tls);
 	OSSL_LIB_CTX_free(r->lib);
 	OSSL_LIB_CTX_free(r->tls);
 	ck_module_close(r->held);
