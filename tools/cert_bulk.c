@@ -17,6 +17,7 @@
 
 #include "backoffice/core/bulk.h"
 #include "backoffice/core/folder.h"
+#include "base/ahead.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "tools/office.h"
@@ -102,6 +103,7 @@ struct lot {
 	const struct folder_request *from[BULK_MAX];
 	struct buf csrs[BULK_MAX];
 	size_t n;
+	size_t end; /* how far it goes in the folder */
 };
 
 /* The next requests that can be read, as many as go into one transaction. */
@@ -126,6 +128,7 @@ static enum inro_err fill_lot(struct folder *f, size_t *at, struct lot *lot)
 			.name = r->file,
 		};
 	}
+	lot->end = *at;
 	return INRO_OK;
 }
 
@@ -147,22 +150,47 @@ static enum inro_err hand_out(struct folder *f, struct lot *lot)
 
 static void lot_free(struct lot **lot)
 {
+	for (size_t i = 0; *lot && i < BULK_MAX; i++) {
+		bulk_row_clear(&(*lot)->rows[i]);
+		buf_clear(&(*lot)->csrs[i]);
+	}
 	free(*lot);
 }
 
+static enum inro_err run_lot(struct folder *f, struct cred_bulk *bulk, struct lot *lot,
+			     struct lot *next)
+{
+	enum inro_err e = cred_bulk_issue_ahead(bulk, (struct bulk_lot) { lot->rows, lot->n },
+						(struct bulk_lot) { next->rows, next->n });
+	enum inro_err given = hand_out(f, lot);
+	progress_at(&f->progress, lot->end);
+	return e ? e : given;
+}
+
+/* While one is issued and its certificates are written, the next is there to be read ahead.  What
+ * can't be read of that is told when this one is through. */
 static enum inro_err run_lots(struct folder *f, struct cred_bulk *bulk)
 {
 	AUTO(lot_free) struct lot *lot = calloc(1, sizeof *lot);
+	AUTO(lot_free) struct lot *next = calloc(1, sizeof *next);
 	size_t at = 0;
-	enum inro_err e = lot ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
-	while (!e && at < f->list.n) {
+	enum inro_err e = INRO_OK;
+	if (!lot || !next)
+		e = err_set(INRO_E_NO_MEMORY, "memory is short");
+	if (!e)
 		e = fill_lot(f, &at, lot);
-		if (!e)
-			e = cred_bulk_issue(bulk, lot->rows, lot->n);
-		enum inro_err given = hand_out(f, lot);
-		e = e ? e : given;
-		progress_at(&f->progress, at);
+	while (!e && lot->n) {
+		SCOPED(verdict) filled = { 0 };
+		struct lot *done = lot;
+		(void)verdict_keep(&filled, fill_lot(f, &at, next));
+		e = run_lot(f, bulk, lot, next);
+		e = e ? e : verdict_say(&filled);
+		lot = next;
+		next = done;
 	}
+	if (!e)
+		progress_at(&f->progress, at);
+	cred_bulk_forget(bulk);
 	return e;
 }
 

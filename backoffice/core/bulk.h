@@ -49,5 +49,17 @@ void cred_bulk_close_ptr(struct cred_bulk **b);
  * reason, and the next call will likely fail, too: only rows that are `again` have a certificate
  * then, and what was recorded of the others is handed out when it is asked for again. */
 MUST_CHECK enum inro_err cred_bulk_issue(struct cred_bulk *b, struct bulk_row *rows, size_t n);
+struct bulk_lot {
+	struct bulk_row *rows;
+	size_t n;
+};
+/* The same of `lot`; of `next`, which the next call will be given (n 0: that is not known), other
+ * threads, where there are processors, read and verify requests while this lot is recorded and up
+ * to the next call.  Its rows and what they point to stay as they are until then, until
+ * cred_bulk_forget() or until b is closed; nothing but time is lost when the next call is given
+ * something else. */
+MUST_CHECK enum inro_err cred_bulk_issue_ahead(struct cred_bulk *b, struct bulk_lot lot,
+					       struct bulk_lot next);
+void cred_bulk_forget(struct cred_bulk *b); /* what was read ahead */
 
 #endif

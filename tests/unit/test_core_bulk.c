@@ -430,6 +430,42 @@ static void test_policies_of_groups(void **state)
 	cred_bulk_close(bulk);
 }
 
+static struct bulk_lot rows_of(size_t from, size_t end)
+{
+	for (size_t i = from; i < end; i++) {
+		bulk_row_clear(&rows[i]);
+		rows[i] = (struct bulk_row) { .csr = buf_bytes(&csrs[i]) };
+	}
+	return (struct bulk_lot) { &rows[from], end - from };
+}
+
+/* What is read ahead is used when it is what comes, and nowhere else. */
+static void test_read_ahead(void **state)
+{
+	struct core *c = *state;
+	AUTO(cred_bulk_close_ptr) struct cred_bulk *bulk = NULL;
+	struct bulk_lot lots[] = { rows_of(0, 1), rows_of(1, 3), rows_of(3, 4), rows_of(4, 5) };
+
+	OK(cred_bulk_open(c, &order, &bulk));
+	OK(cred_bulk_issue_ahead(bulk, lots[0], lots[1]));
+	OK(cred_bulk_issue_ahead(bulk, lots[1], lots[2]));
+	assert_done(c, 0, 3, false);
+	/* Not what it was told. */
+	OK(cred_bulk_issue_ahead(bulk, rows_of(0, 2), lots[3]));
+	assert_done(c, 0, 2, true);
+	/* The same row, with another request in it, and one that is none. */
+	rows[4].csr = buf_bytes(&csrs[3]);
+	OK(cred_bulk_issue_ahead(bulk, lots[3], rows_of(3, 4)));
+	assert_done(c, 4, 5, false);
+	rows[3].csr.n--;
+	OK(cred_bulk_issue_ahead(bulk, lots[2], lots[3]));
+	FAILS(INRO_E_SYNTAX, rows[3].error);
+	cred_bulk_forget(bulk);
+	OK(cred_bulk_issue_ahead(bulk, rows_of(3, 4), rows_of(4, 5)));
+	assert_done(c, 3, 4, true);
+	assert_true(rows[3].rec.id > 0 && certs(c) == 4);
+}
+
 static enum inro_err until_third(void *arg)
 {
 	return ++*(int *)arg == 3 ? err_set(INRO_E_CANCELLED, "somebody ended it") : INRO_OK;
@@ -505,6 +541,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one_key_in_one_call, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_policies_of_groups, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_read_ahead, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_ended_in_the_middle, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_compromised_meanwhile, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_mixed, setup, office_teardown),

@@ -2,7 +2,9 @@
  * bulk - see bulk.h.
  *
  * 1. Requests are read and verified by threads of their own (base/ahead.h) while the caller's decides
- *    about those before them and has them signed: what such a thread changes is its struct work's.
+ *    about those before them and has them signed: what such a thread changes is its struct work's,
+ *    and what it reads of the desk beside that nobody changes.
+ * 2. Those of the next lot are while this one is recorded and handed out.
  */
 #include "backoffice/core/bulk.h"
 
@@ -32,6 +34,7 @@ struct cred_bulk {
 	bool left; /* by goes_on() */
 	struct ca ca;
 	struct issue_desk desk;
+	struct batch *next; /* begun while the one before it was issued; NULL: none */
 };
 
 /* A row at work. */
@@ -75,6 +78,14 @@ static void batch_clear(struct batch *b)
 	b->n = 0;
 }
 
+static void batch_free(struct batch **b)
+{
+	if (*b)
+		batch_clear(*b);
+	free(*b);
+	*b = NULL;
+}
+
 void bulk_row_clear(struct bulk_row *r)
 {
 	credential_clear(&r->rec);
@@ -86,6 +97,7 @@ void cred_bulk_close(struct cred_bulk *b)
 {
 	if (!b)
 		return;
+	batch_free(&b->next);
 	issue_desk_clear(&b->desk);
 	ca_clear(&b->ca);
 	free(b->ca_name);
@@ -369,7 +381,6 @@ static enum inro_err make_all(struct batch *batch)
 {
 	enum inro_err e = desk_read_cas(batch->bulk->c, &batch->bulk->desk);
 
-	ahead_begin(&batch->ahead, read_one, batch, batch->n);
 	for (size_t i = 0, to; e == INRO_OK && i < batch->n; i = to) {
 		to = i + (batch->all_new ? DECIDED_AT_ONCE : 1);
 		to = to < batch->n ? to : batch->n;
@@ -565,6 +576,7 @@ static enum inro_err batch_begin(struct batch *b, struct bulk_row *rows, size_t 
 	b->n = n;
 	for (size_t i = 0; i < n; i++)
 		work_open(bulk, &rows[i], &b->works[i]);
+	ahead_begin(&b->ahead, read_one, b, n);
 	return INRO_OK;
 }
 
@@ -576,28 +588,110 @@ static enum inro_err make_lot(struct batch *b, struct bulk_row *rows, size_t n)
 	for (int tries = 0; e == INRO_E_BUSY && !b->bulk->left && tries < LOT_TRIES; tries++) {
 		for (size_t i = 0; tries && i < n; i++)
 			row_anew(&rows[i]);
-		e = batch_begin(b, rows, n);
+		e = tries || !b->works ? batch_begin(b, rows, n) : INRO_OK;
 		if (e == INRO_OK)
 			e = make_all(b);
 	}
 	return e;
 }
 
-enum inro_err cred_bulk_issue(struct cred_bulk *b, struct bulk_row *rows, size_t n)
-{
-	SCOPED(batch) batch = { .bulk = b };
-	enum inro_err e;
+/* ---- the lot after it ---- */
 
-	if (n > BULK_MAX)
-		return err_set(INRO_E_ARG, "%zu requests at once are more than %d", n, BULK_MAX);
-	b->left = false;
-	e = make_lot(&batch, rows, n);
+static struct batch *batch_new(struct cred_bulk *b)
+{
+	struct batch *batch = calloc(1, sizeof *batch);
+
+	if (batch)
+		batch->bulk = b;
+	return batch;
+}
+
+static bool is_of(const struct work *w, const struct bulk_row *row)
+{
+	return w->row == row && w->request.csr.p == row->csr.p && w->request.csr.n == row->csr.n &&
+	       w->request.device == row->device;
+}
+
+static bool was_begun_for(const struct batch *b, const struct bulk_row *rows, size_t n)
+{
+	bool same = b && b->n == n;
+
+	for (size_t i = 0; same && i < n; i++)
+		same = is_of(&b->works[i], &rows[i]);
+	return same;
+}
+
+/* What was begun before it was asked for, if it is that, or an empty one. */
+static struct batch *batch_for(struct cred_bulk *b, const struct bulk_row *rows, size_t n)
+{
+	struct batch *next = b->next;
+
+	b->next = NULL;
+	if (was_begun_for(next, rows, n))
+		return next;
+	batch_free(&next);
+	return batch_new(b);
+}
+
+/* Where memory is short it is read when it is asked for. */
+static void begin_next(struct cred_bulk *b, struct bulk_lot lot)
+{
+	AUTO(batch_free) struct batch *next = lot.n && lot.n <= BULK_MAX ? batch_new(b) : NULL;
+
+	if (!next || batch_begin(next, lot.rows, lot.n) != INRO_OK)
+		return;
+	b->next = next;
+	next = NULL;
+}
+
+void cred_bulk_forget(struct cred_bulk *b)
+{
+	batch_free(&b->next);
+}
+
+/* This one is signed: what comes next is like it, as far as one can guess. */
+static void run_next(const struct batch *b)
+{
+	struct batch *next = b->bulk->next;
+
+	if (!next || !b->all_new || next->all_new)
+		return;
+	next->all_new = true;
+	ahead_run(&next->ahead);
+}
+
+static enum inro_err issue_lot(struct batch *batch, struct bulk_row *rows, size_t n)
+{
+	struct cred_bulk *b = batch->bulk;
+	enum inro_err e = make_lot(batch, rows, n);
+
 	if (e != INRO_OK && b->left)
 		return e;
-	if (e == INRO_OK)
-		e = record(&batch);
+	if (e == INRO_OK) {
+		run_next(batch);
+		e = record(batch);
+	}
 	if (e != INRO_OK)
 		return audit_refused(b->c, "certificate.issue", "ca", b->ca_name, e);
-	hand_out(&batch);
+	hand_out(batch);
 	return INRO_OK;
+}
+
+enum inro_err cred_bulk_issue_ahead(struct cred_bulk *b, struct bulk_lot lot, struct bulk_lot next)
+{
+	AUTO(batch_free) struct batch *batch = NULL;
+
+	if (lot.n > BULK_MAX)
+		return err_set(INRO_E_ARG, "%zu requests at once are more than %d", lot.n, BULK_MAX);
+	b->left = false;
+	batch = batch_for(b, lot.rows, lot.n);
+	if (!batch)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %zu requests", lot.n);
+	begin_next(b, next);
+	return issue_lot(batch, lot.rows, lot.n);
+}
+
+enum inro_err cred_bulk_issue(struct cred_bulk *b, struct bulk_row *rows, size_t n)
+{
+	return cred_bulk_issue_ahead(b, (struct bulk_lot) { rows, n }, (struct bulk_lot) { 0 });
 }
