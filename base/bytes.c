@@ -143,14 +143,17 @@ static uint8_t *room(size_t n, bool secret)
 	return secret_new(n, &s) == INRO_OK ? s.p : NULL;
 }
 
+#define LEAST  128
+#define COMMON 512 /* what outgrows the least is likely not through with it */
+
 /* realloc() would leave the old copy behind unwiped. */
 static bool grow(struct buf *b, size_t need)
 {
-	size_t cap = b->cap ? b->cap : 128;
+	size_t cap = b->cap ? b->cap : LEAST;
 	uint8_t *p;
 
 	while (cap < need)
-		cap *= 2;
+		cap = cap < COMMON ? COMMON : cap * 2;
 	p = room(cap, b->secret);
 	if (!p)
 		return false;
@@ -203,6 +206,12 @@ static inline uint8_t *extend(struct buf *b, size_t n)
 uint8_t *buf_extend(struct buf *b, size_t n)
 {
 	return extend(b, n);
+}
+
+void buf_reserve(struct buf *b, size_t n)
+{
+	if (extend(b, n))
+		b->n -= n;
 }
 
 uint8_t *buf_insert(struct buf *b, size_t at, size_t n)

@@ -72,6 +72,8 @@ void buf_addf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_add_hex(struct buf *b, struct bytes x); /* lower case */
 /* n bytes of room at the end, counted as written; NULL after a failure. */
 uint8_t *buf_extend(struct buf *b, size_t n);
+/* Makes room for n more bytes, which are then written without what is there being moved. */
+void buf_reserve(struct buf *b, size_t n);
 /* Opens n bytes of room at offset `at`. */
 uint8_t *buf_insert(struct buf *b, size_t at, size_t n);
 /* The content as a C string of the caller's (free()); b is left empty.  NULL after a failure. */

@@ -415,11 +415,15 @@ enum inro_err pki_digest_pulled(enum pki_hash h, bytes_pull *pull, void *arg,
 	return good || e ? e : crypt_err("computing a digest");
 }
 
+#define HEADS_MAX 16 /* tags and lengths of what is signed */
+
 enum inro_err pki_signed(struct bytes tbs, const struct pki_sig *sig, struct bytes signature,
 			 struct buf *ret)
 {
-	size_t mark = der_begin(ret, DER_SEQUENCE);
+	size_t mark;
 
+	buf_reserve(ret, tbs.n + sig->identifier.n + signature.n + HEADS_MAX);
+	mark = der_begin(ret, DER_SEQUENCE);
 	buf_add(ret, tbs);
 	buf_add(ret, sig->identifier);
 	der_add_bits(ret, signature);

@@ -125,6 +125,7 @@ static bool is_read_again(struct bytes model, struct bytes what, struct bytes to
 {
 	SCOPED(buf) again = { 0 };
 
+	buf_reserve(&again, what.n);
 	return delta_read(model, told, &again) == INRO_OK && bytes_equal(buf_bytes(&again), what);
 }
 

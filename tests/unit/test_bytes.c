@@ -11,6 +11,40 @@
 
 #define OK(x) assert_int_equal(x, INRO_OK)
 
+/* What was reserved is written in place, what is more moves it, and the bounds are the same. */
+static void test_reserving(void **state)
+{
+	SCOPED(buf) b = { 0 };
+	SCOPED(buf) small = { .max = 8 };
+	const uint8_t *at;
+
+	(void)state;
+	buf_add_str(&b, "head");
+	buf_reserve(&b, 5000);
+	assert_int_equal(b.n, 4);
+	at = b.p;
+	for (int i = 0; i < 5000; i++)
+		buf_add_u8(&b, (uint8_t)i);
+	assert_ptr_equal(b.p, at);
+	assert_int_equal(buf_err(&b), INRO_OK);
+	assert_memory_equal(b.p, "head\0\1\2", 7);
+	for (int i = 0; i < 5000; i++)
+		buf_add_u8(&b, 7);
+	assert_int_equal(b.n, 10004);
+	assert_int_equal(b.p[5003], (uint8_t)4999);
+	assert_int_equal(b.p[10003], 7);
+	buf_reserve(&small, 8);
+	assert_int_equal(buf_err(&small), INRO_OK);
+	for (int i = 0; i < 9; i++)
+		buf_add_u8(&small, 1);
+	assert_int_equal(small.n, 8);
+	assert_int_equal(buf_err(&small), INRO_E_TOO_BIG);
+	buf_reset(&small);
+	buf_reserve(&small, 9);
+	assert_int_equal(buf_err(&small), INRO_E_TOO_BIG);
+	assert_int_equal(small.n, 0);
+}
+
 static void test_compare(void **state)
 {
 	(void)state;
@@ -237,6 +271,7 @@ int main(void)
 		cmocka_unit_test(test_buf_bound),
 		cmocka_unit_test(test_take_str),
 		cmocka_unit_test(test_secret_buf),
+		cmocka_unit_test(test_reserving),
 		cmocka_unit_test(test_hex),
 	};
 

@@ -23,6 +23,7 @@
 #define DECIDED_AT_ONCE 16
 #define LOT_TRIES	5 /* for a database that goes away in the midst of what is read together */
 #define ID_DOMAIN "inro-request-1"
+#define ID_ROOM	  256 /* what there mostly is beside the request */
 #define ID_CHARS  65 /* hex of a SHA-256 and its NUL */
 
 struct cred_bulk {
@@ -168,6 +169,7 @@ static enum inro_err request_id(const struct cred_bulk *b, struct work *w)
 	uint8_t hash[PKI_DIGEST_MAX];
 	enum inro_err e;
 
+	buf_reserve(&all, w->j.csr.der.n + ID_ROOM);
 	buf_add_field(&all, bytes_of(ID_DOMAIN));
 	buf_add_field(&all, bytes_of(b->ca_name));
 	buf_add_field(&all, bytes_of(b->profile));
