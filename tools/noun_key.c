@@ -230,6 +230,8 @@ static enum inro_err generate_secret(const struct call *c, const struct token_se
 	enum inro_err e = INRO_OK;
 	if (call_has(c, "duplicable"))
 		e = err_set(INRO_E_ARG, "only key pairs are made duplicable");
+	if (!e && call_has(c, "usage"))
+		e = err_set(INRO_E_ARG, "what a secret key does is told by its kind; --usage is for key pairs");
 	if (!e)
 		e = plan_key(c, &n);
 	const struct token_secret_plan plan = {
@@ -246,6 +248,24 @@ static enum inro_err generate_secret(const struct call *c, const struct token_se
 	return e ? e : json_give(plain_json(n.token, kind->name, P11_SECRET_KEY, &n.plan), ret);
 }
 
+/* Where nothing is said the key does what its kind is for; else what is said, and nothing beside it. */
+static enum inro_err plan_uses(const struct call *c, struct token_key_plan *plan)
+{
+	enum pki_key type = plan->kind->type;
+
+	if (!call_has(c, "usage"))
+		return INRO_OK;
+	plan->no_sign = !key_source_may(c, "sign", "");
+	plan->decrypt = key_source_may(c, "decrypt", "");
+	plan->derive = key_source_may(c, "derive", "");
+	if (!pki_key_signs(type) || (plan->decrypt && type != PKI_RSA) ||
+	    (plan->derive && pki_key_type(type)->family != PKI_EC))
+		return err_set(INRO_E_ARG,
+			       "--usage: RSA keys sign or decrypt, EC keys sign or derive; a key of type %s does what "
+			       "its type is for", plan->kind->name);
+	return INRO_OK;
+}
+
 static enum inro_err key_generate_run(const struct call *c, json_t **ret)
 {
 	SCOPED(made_key) n = { 0 };
@@ -258,6 +278,8 @@ static enum inro_err key_generate_run(const struct call *c, json_t **ret)
 		e = plan_key(c, &n);
 	n.plan.place = place_of(call_opt(c, "place"));
 	n.plan.duplicable = call_has(c, "duplicable");
+	if (!e)
+		e = plan_uses(c, &n.plan);
 	if (!e)
 		e = token_key_generate(n.token, &n.plan, &n.key);
 	return e ? e : json_give(key_json(n.token, n.key), ret);
@@ -295,7 +317,13 @@ const struct cmd_verb key_verbs[] = {
 			 .help = "where the key is to be; else as the token does it" },
 		       { .name = "duplicable",
 			 .kind = OPT_FLAG,
-			 .help = "it may be moved to another TPM: see 'inro key export --to'" }),
+			 .help = "it may be moved to another TPM: see 'inro key export --to'" },
+		       { .name = "usage",
+			 .kind = OPT_CHOICE,
+			 .choices = WORDS("sign", "decrypt", "derive"),
+			 .repeatable = true,
+			 .help = "what the private key may do; default: sign (X25519, X448: derive). "
+				 "OPC UA's RSA keys want sign and decrypt" }),
 	  .shared = { pin_user_opts },
 	  .run = key_generate_run,
 	  .least = LEAST_NONE,

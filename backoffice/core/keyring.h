@@ -54,7 +54,12 @@ struct new_key {
 struct new_key_plan {
 	const char *token_uri, *label;
 	const struct pki_key_kind *kind;
+	bool decrypt, derive; /* as struct token_key_plan has them: new_key_uses() */
 };
+/* What the key of a certificate by this profile does beside signing: RSA decrypts where the certificate says
+ * dataEncipherment, EC agrees on secrets where it says keyAgreement. */
+struct profile;
+void new_key_uses(const struct profile *p, struct new_key_plan *plan);
 MUST_CHECK enum inro_err new_key_make(struct core *c, const struct new_key_plan *plan,
 				      struct new_key *ret);
 /* A type of key by its name; NULL: ec-p256. */

@@ -16,6 +16,7 @@
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/pem.h"
+#include "backoffice/pki/profile.h"
 #include "backoffice/pki/san.h"
 #include "base/log.h"
 
@@ -412,9 +413,19 @@ enum inro_err new_key_kind(const char *type, const struct pki_key_kind **ret)
 	return pki_key_kind_find(type ? type : "ec-p256", ret);
 }
 
+void new_key_uses(const struct profile *p, struct new_key_plan *plan)
+{
+	plan->decrypt = plan->kind->type == PKI_RSA && p->key_usage_rsa & USAGE_DATA_ENCIPHERMENT;
+	plan->derive = pki_key_type(plan->kind->type)->family == PKI_EC &&
+		       (p->key_usage | p->key_usage_ec) & USAGE_KEY_AGREEMENT;
+}
+
 enum inro_err new_key_make(struct core *c, const struct new_key_plan *plan, struct new_key *ret)
 {
-	const struct token_key_plan in = { .label = plan->label, .kind = plan->kind };
+	const struct token_key_plan in = { .label = plan->label,
+					   .kind = plan->kind,
+					   .decrypt = plan->decrypt,
+					   .derive = plan->derive };
 	struct new_key k = { 0 };
 	enum inro_err e = core_token(c, plan->token_uri, &k.token);
 

@@ -208,3 +208,15 @@ beginning:not_before = not_before - 1
 end:not_after = not_after + 86400
 key type:algorithm = 'rsa-2048'
 E
+
+# An OPC UA application's RSA key decrypts as its certificate says, also the one that follows it; any other signs alone.
+uses_of() { # LABEL
+	inro key show "pkcs11:token=line;object=$1" --login | sed -n 's/^Use  *//p'
+}
+must inro device add ua --hostname ua.example --no-psk
+must inro device provision ua --token line --ca issuing --profile opcua-application --type rsa-2048
+must inro device add other --no-psk
+must inro device provision other --token line --ca issuing --profile tls-client --type rsa-2048
+[[ $(uses_of ua) == 'sign, decrypt' && $(uses_of other) == sign ]] || fail "uses: $(uses_of ua), $(uses_of other)"
+must inro cert renew "$(inro cert list --device ua --json | value serial)" --new-key
+[[ $(uses_of ua.2) == 'sign, decrypt' ]] || fail "uses of the next key: $(uses_of ua.2)"

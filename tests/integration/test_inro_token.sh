@@ -25,6 +25,20 @@ for type in ec-p256 ec-p384 rsa-2048 rsa-3072; do
 	grep -q 'BEGIN PUBLIC KEY' key.json || fail "no public key: $(cat key.json)"
 done
 [[ $(inro key show 'pkcs11:token=line1;object=k-rsa-2048' --login | sed -n 's/^Use  *//p') == sign ]] || fail "a key may do more than sign"
+uses_of() { # LABEL
+	inro key show "pkcs11:token=line1;object=$1" --login | sed -n 's/^Use  *//p'
+}
+must inro key generate --token line1 --label ua --type rsa-2048 --usage sign --usage decrypt
+[[ $(uses_of ua) == 'sign, decrypt' ]] || fail "an RSA key to sign and decrypt is there to $(uses_of ua)"
+must inro key generate --token line1 --label agrees --usage derive
+[[ $(uses_of agrees) == derive ]] || fail "an EC key to derive is there to $(uses_of agrees)"
+refused 1 'RSA keys sign or decrypt' inro key generate --token line1 --label no --usage decrypt
+refused 1 'RSA keys sign or decrypt' inro key generate --token line1 --label no --type rsa-2048 --usage derive
+refused 1 'RSA keys sign or decrypt' inro key generate --token line1 --label no --type ed25519 --usage sign --usage derive
+refused 1 'does what its type' inro key generate --token line1 --label no --type x25519 --usage sign
+refused 1 'for key pairs' inro key generate --token line1 --label no --type aes-256 --usage decrypt
+must inro key delete 'pkcs11:token=line1;object=ua'
+must inro key delete 'pkcs11:token=line1;object=agrees'
 must inro key generate --token line1 --label with-id --id 0102A0
 [[ $(inro key show 'pkcs11:token=line1;id=%01%02%A0' --json | value id) == 0102a0 ]] || fail "the id is another"
 [[ $(inro key list --token line1 --json | grep -c '"label"') == 5 ]] || fail "not five keys: $(inro key list)"

@@ -35,7 +35,7 @@ static int group_setup(void **state)
 
 		OK(new_key_kind(NULL, &kind));
 		OK(new_key_make(
-			c, &((struct new_key_plan) { "pkcs11:token=line", labels[i], kind }), &k));
+			c, &((struct new_key_plan) { .token_uri = "pkcs11:token=line", .label = labels[i], .kind = kind }), &k));
 		k.keep = true;
 		new_key_clear(&k);
 		core_close(c);

@@ -182,10 +182,15 @@ static enum inro_err get_key(struct core *c, struct provisioning *p)
 {
 	struct new_key_plan plan = { .label = p->in->label ? p->in->label : p->in->device,
 				     .kind = p->kind };
+	SCOPED(profile) profile = { 0 };
 	SCOPED(buf) token = { 0 };
 	SCOPED(buf) text = { 0 };
 	enum inro_err e = core_token_uri(p->in->token, &token);
 
+	if (e == INRO_OK)
+		e = profile_load(c, text_or_empty(p->in->profile), &profile);
+	if (e == INRO_OK)
+		new_key_uses(&profile, &plan);
 	plan.token_uri = (const char *)token.p;
 	if (e == INRO_OK)
 		e = new_key_or_left(c, &plan, &p->fresh, &p->rec);

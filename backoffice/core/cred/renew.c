@@ -136,6 +136,7 @@ static enum inro_err make_key(struct core *c, struct renewal *r)
 	SCOPED(p11_uri) uri = { 0 };
 	char type[PUBKEY_NAME_MAX];
 	struct new_key_plan plan = { .token_uri = r->old.key_uri };
+	SCOPED(profile) profile = { 0 };
 	const char *before;
 	enum inro_err e = p11_uri_parse(r->old.key_uri, &uri);
 
@@ -143,8 +144,11 @@ static enum inro_err make_key(struct core *c, struct renewal *r)
 		return e;
 	pubkey_name(&r->cert.key, type, sizeof type);
 	e = new_key_kind(r->in->key_type ? r->in->key_type : type, &plan.kind);
+	if (e == INRO_OK)
+		e = profile_load(c, text_or_empty(r->old.profile), &profile);
 	if (e != INRO_OK)
 		return e;
+	new_key_uses(&profile, &plan);
 	before = uri.object ? uri.object : text_or_empty(r->device.device_id);
 	e = r->in->again ? make_or_find(c, r, plan, before) : make_next(c, r, plan, before);
 	r->key = r->fresh.key;
