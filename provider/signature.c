@@ -75,6 +75,7 @@ static void *dupctx(void *vsig)
 	*to = *from;
 	to->hash = NULL;
 	to->model = NULL;
+	to->copied = true;
 	if (copy_parts(from, to))
 		return to;
 	freectx(to);
@@ -138,7 +139,13 @@ static int get_ctx_params(void *vsig, OSSL_PARAM params[])
 	if (!s->key)
 		return 0;
 	e = signature_model(s, &model);
-	return e ? prov_raise(s->prov, e) : EVP_PKEY_CTX_get_params(model, params) == 1;
+	if (e)
+		return prov_raise(s->prov, e);
+	/* libcrypto 3.0 looks for it where it was copied from. */
+	if (s->copied && s->md && OSSL_PARAM_locate(params, OSSL_SIGNATURE_PARAM_ALGORITHM_ID) &&
+	    signature_set_digest(model, s->md) != 1)
+		return 0;
+	return EVP_PKEY_CTX_get_params(model, params) == 1;
 }
 
 static const OSSL_PARAM *rsa_ctx_params(void *vsig, void *vprov)

@@ -30,6 +30,7 @@ struct signature {
 	struct key *key; /* borrowed: it outlives the operation in the caller's EVP_PKEY_CTX */
 	enum signature_use use;
 	bool digesting;		  /* the digest is fixed from the start on */
+	bool copied;		  /* from another operation, which may have ended */
 	EVP_MD *md;		  /* NULL: the input is signed as it is */
 	const struct digest *row; /* of md; NULL: Cryptoki does not know it */
 	EVP_MD_CTX *hash;
@@ -39,6 +40,7 @@ struct signature {
 extern const struct signature_type signature_rsa, signature_ecdsa;
 
 MUST_CHECK enum inro_err signature_model(struct signature *s, EVP_PKEY_CTX **ret);
+int signature_set_digest(EVP_PKEY_CTX *model, const EVP_MD *md);
 /* What the key keeps, at its end. */
 void signature_models_free(struct key *k);
 

@@ -4,6 +4,9 @@
  * Making one costs libcrypto more than all else that a token's signature takes beside the token
  * itself.  So a key keeps what it was first asked for, as it was made, and each operation has a copy
  * of it.  What is kept stays unchanged until the key's end: any number of threads copy it.
+ *
+ * The one that was made is what is kept, and never a copy: in libcrypto 3.0 a copy's identifier of the
+ * algorithm lies in the one it was copied from.
  */
 #include "provider/signature.h"
 
@@ -40,16 +43,8 @@ static int start(const struct signature *s, EVP_PKEY_CTX *ctx)
 		[SIGNATURE_SIGN] = EVP_PKEY_sign_init,
 		[SIGNATURE_RECOVER] = EVP_PKEY_verify_recover_init,
 	};
-	OSSL_PARAM params[2] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
-	char name[64];
 
-	if (starts[s->use](ctx) != 1)
-		return 0;
-	if (!s->md)
-		return 1;
-	OPENSSL_strlcpy(name, EVP_MD_get0_name(s->md), sizeof name);
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, 0);
-	return EVP_PKEY_CTX_set_params(ctx, params) == 1;
+	return starts[s->use](ctx) == 1 && (!s->md || signature_set_digest(ctx, s->md) == 1);
 }
 
 static enum inro_err make(const struct signature *s, EVP_PKEY_CTX **ret)
@@ -82,44 +77,59 @@ static const struct key_model *find(const struct signature *s)
 	return NULL;
 }
 
-/* A copy of it for the next operation, where there is room and memory; no error if not. */
-static void keep(const struct signature *s, const EVP_PKEY_CTX *ctx)
+/* ctx is the key's from now on, where there is room for it. */
+static bool keep(const struct signature *s, EVP_PKEY_CTX *ctx)
 {
 	struct key_model *m = calloc(1, sizeof *m);
 
 	if (!m)
-		return;
+		return false;
 	m->use = s->use;
-	m->ctx = EVP_PKEY_CTX_dup(ctx);
 	if (s->md && EVP_MD_up_ref(s->md))
 		m->md = s->md;
-	for (size_t i = 0; m->ctx && m->md == s->md && i < KEY_MODELS; i++) {
+	for (size_t i = 0; m->md == s->md && i < KEY_MODELS; i++) {
 		struct key_model *none = NULL;
 
+		m->ctx = ctx;
 		if (atomic_compare_exchange_strong(&s->key->models[i], &none, m))
-			return;
+			return true;
 	}
+	m->ctx = NULL;
 	model_drop(m);
+	return false;
+}
+
+static enum inro_err make_or_copy(const struct signature *s, EVP_PKEY_CTX **ret)
+{
+	const struct key_model *kept = find(s);
+	EVP_PKEY_CTX *made = NULL;
+	enum inro_err e = kept ? INRO_OK : make(s, &made);
+
+	if (e)
+		return e;
+	if (made && !(s->key->object && keep(s, made))) {
+		*ret = made;
+		return INRO_OK;
+	}
+	*ret = EVP_PKEY_CTX_dup(made ? made : kept->ctx);
+	return *ret ? INRO_OK : below_failed("copying what is set up for a signature");
 }
 
 enum inro_err signature_model(struct signature *s, EVP_PKEY_CTX **ret)
 {
-	const struct key_model *kept;
-	enum inro_err e;
+	enum inro_err e = s->model ? INRO_OK : make_or_copy(s, &s->model);
 
-	if (s->model) {
+	if (!e)
 		*ret = s->model;
-		return INRO_OK;
-	}
-	kept = find(s);
-	s->model = kept ? EVP_PKEY_CTX_dup(kept->ctx) : NULL;
-	if (!s->model) {
-		e = make(s, &s->model);
-		if (e)
-			return e;
-		if (!kept && s->key->object)
-			keep(s, s->model);
-	}
-	*ret = s->model;
-	return INRO_OK;
+	return e;
+}
+
+int signature_set_digest(EVP_PKEY_CTX *model, const EVP_MD *md)
+{
+	OSSL_PARAM params[2] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
+	char name[64];
+
+	OPENSSL_strlcpy(name, EVP_MD_get0_name(md), sizeof name);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, 0);
+	return EVP_PKEY_CTX_set_params(model, params);
 }

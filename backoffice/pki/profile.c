@@ -536,6 +536,14 @@ bool profile_mentions(const struct profile *p, const char *variable)
 	return false;
 }
 
+/* By its type: of a key that is still to be made there are no numbers. */
+static bool is_rsa(const struct pubkey *k)
+{
+	enum pki_family family = pki_key_type(k->type)->family;
+
+	return family == PKI_RSA_KEYS || family == PKI_RSA_PSS_KEYS;
+}
+
 enum inro_err profile_check_key(const struct profile *p, const struct pubkey *k)
 {
 	char name[PUBKEY_NAME_MAX];
@@ -543,7 +551,7 @@ enum inro_err profile_check_key(const struct profile *p, const struct pubkey *k)
 	pubkey_name(k, name, sizeof name);
 	if (!(p->key_types >> k->type & 1))
 		return err_set(INRO_E_POLICY, "profile %s allows no key of type %s", p->name, name);
-	if (k->modulus.n && (k->bits < p->rsa_min || k->bits > p->rsa_max))
+	if (is_rsa(k) && (k->bits < p->rsa_min || k->bits > p->rsa_max))
 		return err_set(INRO_E_POLICY, "profile %s wants RSA keys of %u to %u bits, not %u",
 			       p->name, p->rsa_min, p->rsa_max, k->bits);
 	return INRO_OK;

@@ -120,6 +120,51 @@ static void streams_and_copies(void **state)
 	EVP_MD_CTX_free(v);
 }
 
+static bool identifier_is(EVP_MD_CTX *c, struct bytes want)
+{
+	unsigned char id[64];
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_SIGNATURE_PARAM_ALGORITHM_ID, id, sizeof id),
+		OSSL_PARAM_construct_end(),
+	};
+
+	return EVP_PKEY_CTX_get_params(EVP_MD_CTX_get_pkey_ctx(c), params) == 1 &&
+	       bytes_equal(BYTES(id, params[0].return_size), want);
+}
+
+/* The identifier of the algorithm, as X509_sign() asks for it: each time, and of a copy whose first is no more. */
+static void identifiers(void **state)
+{
+	static const unsigned char ecdsa_sha256[] = { 0x30, 0x0a, 6, 8, 0x2a, 0x86, 0x48,
+						      0xce, 0x3d, 4, 3, 2 };
+	static const unsigned char rsa_sha256[] = { 0x30, 0x0d, 6, 9,    0x2a, 0x86, 0x48, 0x86,
+						    0xf7, 0x0d, 1, 1, 0x0b, 5,	  0 };
+	const struct {
+		EVP_PKEY *key;
+		struct bytes id;
+	} rows[] = { { ec, BYTES(ecdsa_sha256, sizeof ecdsa_sha256) },
+		     { rsa, BYTES(rsa_sha256, sizeof rsa_sha256) } };
+
+	(void)state;
+	for (size_t i = 0; i < 4 * ARRAY_LEN(rows); i++) {
+		EVP_MD_CTX *c = EVP_MD_CTX_new(), *copy = EVP_MD_CTX_new();
+		EVP_PKEY *key = rows[i % ARRAY_LEN(rows)].key;
+		struct bytes want = rows[i % ARRAY_LEN(rows)].id;
+		void *taken[64];
+
+		assert_true(EVP_DigestSignInit_ex(c, NULL, "SHA256", libctx, NULL, key, NULL));
+		assert_true(identifier_is(c, want));
+		assert_true(EVP_MD_CTX_copy_ex(copy, c));
+		EVP_MD_CTX_free(c);
+		for (size_t k = 0; k < ARRAY_LEN(taken); k++)
+			taken[k] = memset(OPENSSL_malloc(16 + 16 * k), 0x5a, 16 + 16 * k);
+		assert_true(identifier_is(copy, want));
+		for (size_t k = 0; k < ARRAY_LEN(taken); k++)
+			OPENSSL_free(taken[k]);
+		EVP_MD_CTX_free(copy);
+	}
+}
+
 struct pss {
 	bool by_name; /* settings as text, else as numbers */
 	const char *salt_name;
@@ -434,6 +479,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(digests),
 		cmocka_unit_test(streams_and_copies),
+		cmocka_unit_test(identifiers),
 		cmocka_unit_test(pss_settings),
 		cmocka_unit_test(recovery),
 		cmocka_unit_test(wrong_lengths),
