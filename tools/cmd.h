@@ -45,7 +45,7 @@ struct cmd_arg {
 };
 
 enum shape {
-	SHOW_SAID,   /* one sentence, `said` with {key} filled in */
+	SHOW_SAID,   /* one sentence, `said` with {key} filled in; {key:one|many} is the word for its number */
 	SHOW_TABLE,  /* the document is an array, a row each, or has one in "items" and the cursor "next" */
 	SHOW_RECORD, /* the document is an object, a line each column */
 	SHOW_STEPS,  /* the document's "steps", a row each, and then the sentence */

@@ -199,7 +199,7 @@ const struct cmd_verb audit_verbs[] = {
 	  .least = LEAST_AUDITOR,
 	  .reads = true,
 	  .shape = SHOW_SAID,
-	  .said = "all {events} events are as they were written; {marks} signed heads, the last "
+	  .said = "all {events} events are as they were written; {marks} signed {marks:head|heads}, the last "
 		  "at event {signed_to}" },
 	{ .name = "sign",
 	  .summary = "Signs the audit log up to now with a key in a token",
@@ -231,7 +231,7 @@ const struct cmd_verb audit_verbs[] = {
 	  .run = audit_export_run,
 	  .least = LEAST_AUDITOR,
 	  .shape = SHOW_SAID,
-	  .said = "{events} events are in {file}" },
+	  .said = "{events} {events:event is|events are} in {file}" },
 	{ .name = "purge",
 	  .summary = "Moves old, signed events from the database into a file",
 	  .opts = OPTS({ .name = "before",

@@ -332,7 +332,7 @@ const struct cmd_verb ca_verbs[] = {
 	  .run = ca_crl_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_PEM,
-	  .said = "CRL {number} of CA '{ca}' with {entries} entries is in {file}" },
+	  .said = "CRL {number} of CA '{ca}' with {entries} {entries:entry|entries} is in {file}" },
 	{ .name = "rollover",
 	  .summary = "Gives a CA a new key under the same name (rollover)",
 	  .args = ARGS(ARG_CA),
@@ -399,8 +399,8 @@ const struct cmd_verb ca_verbs[] = {
 	  .run = ca_import_run,
 	  .least = LEAST_ADMIN,
 	  .shape = SHOW_SAID,
-	  .said = "CA '{name}' is {state}: {past} certificates and {entries} entries of its list "
-		  "are on record, {known} were; {passed_over} are not its" },
+	  .said = "CA '{name}' is {state}: {past} {past:certificate|certificates} and {entries} "
+		  "{entries:entry|entries} of its list are on record, {known} were; {passed_over} are not its" },
 	{ .name = "connect",
 	  .summary = "Records an external CA, which certifies requests from here",
 	  .args = ARGS({ .name = "NAME", .help = "its name" }),
@@ -436,16 +436,18 @@ const struct cmd_verb ca_verbs[] = {
 	  .run = ca_send_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
-	  .said = "CA '{name}': {came} certificates came, {told} revocations were taken, {waits} wait there, {failed} failed, {later} are "
-		  "not due" },
+	  .said = "CA '{name}': {came} {came:certificate|certificates} came, {told} "
+		  "{told:revocation was|revocations were} taken, {waits} {waits:waits|wait} there, "
+		  "{failed} failed, {later} {later:is|are} not due" },
 	{ .name = "crl-import",
 	  .summary = "Imports the revocation list of an external CA",
 	  .args = ARGS(ARG_CA, { .name = "FILE", .help = "its last complete list, PEM or DER" }),
 	  .run = ca_crl_import_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
-	  .said = "list {number} of CA '{name}': {changed} records changed, {foreign} entries are of "
-		  "certificates not on record; {unlisted} are revoked or held here and not on it" },
+	  .said = "list {number} of CA '{name}': {changed} {changed:record|records} changed, {foreign} "
+		  "{foreign:entry is|entries are} of certificates not on record; {unlisted} {unlisted:is|are} "
+		  "revoked or held here and not on it" },
 	{ .name = "keys",
 	  .summary = "Lists a CA's present and former keys, and until when revocation lists are "
 		     "made for each",

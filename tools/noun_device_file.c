@@ -83,8 +83,8 @@ static enum inro_err import_said(enum inro_err e, const struct import_report *r,
 		return INRO_OK;
 	return err_set(
 		INRO_E_SYNTAX,
-		"%lld of %lld rows are bad, see %s; %lld devices are added, %lld changed, %lld "
-		"were there",
+		"bad rows: %lld of %lld, see %s; devices added: %lld, changed: %lld, as they were: "
+		"%lld",
 		(long long)n[IMPORT_BAD], (long long)r->rows, errors, (long long)n[IMPORT_ADDED],
 		(long long)n[IMPORT_UPDATED], (long long)n[IMPORT_SAME]);
 }
@@ -102,8 +102,11 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 	AUTO(close_file) FILE *from = fopen(call_arg(c, 0), "re");
 	AUTO(json_drop) json_t *again = json_array();
 	struct bad_rows bad = { .again = again };
-	struct import_options o = { .update = call_has(c, "update"), .format = import_format_of(call_arg(c, 0)), .bad = tell_bad_row,
-				    .again = tell_again, .arg = &bad };
+	struct import_options o = { .update = call_has(c, "update"),
+				    .format = import_format_of(call_arg(c, 0)),
+				    .bad = tell_bad_row,
+				    .again = tell_again,
+				    .arg = &bad };
 	struct import_report report = { 0 };
 	enum inro_err e, told;
 	if (!from)

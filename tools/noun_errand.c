@@ -107,7 +107,7 @@ const struct cmd_verb errand_verbs[] = {
 	  .run = errand_send_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
-	  .said = "{devices} devices are asked to {verb} when they come" },
+	  .said = "{devices} {devices:device is|devices are} asked to {verb} when {devices:it comes|they come}" },
 	{ .name = "list",
 	  .summary = "Lists the errands of devices and their answers",
 	  .opts = OPTS({ .name = "device", .arg = "ID", .kind = OPT_TEXT, .help = "only this one's" },

@@ -151,15 +151,29 @@ static void show_record(const struct cmd_verb *v, json_t *doc, struct buf *out)
 	}
 }
 
-/* "token {label} is made", with each {key} filled in. */
+/* Of "{key:one|many}" the word for the number. */
+static void add_word(json_t *doc, const char *key, struct bytes words, struct buf *out)
+{
+	const char *bar = memchr(words.p, '|', words.n);
+	size_t one = bar ? (size_t)(bar - (const char *)words.p) : words.n;
+	bool many = bar && json_integer_value(json_object_get(doc, key)) != 1;
+
+	buf_add(out, many ? BYTES(bar + 1, words.n - one - 1) : BYTES(words.p, one));
+}
+
+/* "token {label} is made", with each {key} filled in, and {key:one|many} by its number. */
 static void show_said(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
 	const char *s = v->said;
 	for (const char *open; (open = strchr(s, '{')); s = strchr(open, '}') + 1) {
 		char key[32] = "";
+		size_t n = strcspn(open + 1, ":}"), all = strcspn(open + 1, "}");
 		buf_add(out, BYTES(s, (size_t)(open - s)));
-		snprintf(key, sizeof key, "%.*s", (int)strcspn(open + 1, "}"), open + 1);
-		add_value(json_object_get(doc, key), out);
+		snprintf(key, sizeof key, "%.*s", (int)n, open + 1);
+		if (n < all)
+			add_word(doc, key, BYTES(open + 2 + n, all - n - 1), out);
+		else
+			add_value(json_object_get(doc, key), out);
 	}
 	buf_addf(out, "%s\n", s);
 }

@@ -254,7 +254,7 @@ printf 'id,name,IP,MAC,host,OS,group\r\n00000000a1,"プレス, 1",192.0.2.1,00:1
 must inro device import fleet.csv
 inro device import fleet.csv --json | has '"same": 2' || fail "the same file again changes something"
 printf '00000000a3,,nowhere,,,,\n00000000a4,,,,,,\n00000000a1,other,,,,,\n' >>fleet.csv
-refused 1 "2 of 5 rows are bad, see fleet.csv.errors; 1 devices are added" inro device import fleet.csv
+refused 1 "bad rows: 2 of 5, see fleet.csv.errors; devices added: 1," inro device import fleet.csv
 grep -q '^4: the IP address is like ' fleet.csv.errors || fail "$(cat fleet.csv.errors)"
 grep -q "^6: device '00000000a1' is there" fleet.csv.errors || fail "$(cat fleet.csv.errors)"
 refused 1 "1 of 5 rows" inro device import fleet.csv --update --errors told
