@@ -85,8 +85,14 @@ endfunction()
 
 # inro_pack(target): a program that devices have on disk. Its tables of texts are relocated by a few kilobytes instead of
 # an eighth of the program (binutils 2.38 on x86; glibc 2.36 at run time).
-include(CheckLinkerFlag)
-check_linker_flag(C "-Wl,--fatal-warnings,-z,pack-relative-relocs" INRO_HAS_PACKED)
+if(NOT CMAKE_CROSSCOMPILING) # the C library of this machine must know of it, too
+	include(CheckCSourceRuns)
+	set(CMAKE_REQUIRED_FLAGS -fPIE)
+	set(CMAKE_REQUIRED_LINK_OPTIONS -pie -Wl,--fatal-warnings,-z,pack-relative-relocs)
+	check_c_source_runs("static int a; int *volatile p = &a; int main(void) { return *p; }" INRO_HAS_PACKED)
+	unset(CMAKE_REQUIRED_FLAGS)
+	unset(CMAKE_REQUIRED_LINK_OPTIONS)
+endif()
 function(inro_pack target)
 	if(INRO_HAS_PACKED AND INRO_HARDEN)
 		target_link_options(${target} PRIVATE -Wl,-z,pack-relative-relocs)

@@ -128,6 +128,21 @@ static int set_ctx_params(void *vsig, const OSSL_PARAM params[])
 	return EVP_PKEY_CTX_set_params(model, (OSSL_PARAM *)(uintptr_t)params) == 1;
 }
 
+/* libcrypto 3.0 looks for a copy's where it was copied from, until the digest is set, which may be its own choice. */
+static int identifier_anew(EVP_PKEY_CTX *model)
+{
+	char name[64] = "";
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, sizeof name),
+		OSSL_PARAM_construct_end(),
+	};
+
+	if (EVP_PKEY_CTX_get_params(model, params) != 1 || !*name)
+		return 1;
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, 0);
+	return EVP_PKEY_CTX_set_params(model, params);
+}
+
 static int get_ctx_params(void *vsig, OSSL_PARAM params[])
 {
 	struct signature *s = vsig;
@@ -141,9 +156,8 @@ static int get_ctx_params(void *vsig, OSSL_PARAM params[])
 	e = signature_model(s, &model);
 	if (e)
 		return prov_raise(s->prov, e);
-	/* libcrypto 3.0 looks for it where it was copied from. */
-	if (s->copied && s->md && OSSL_PARAM_locate(params, OSSL_SIGNATURE_PARAM_ALGORITHM_ID) &&
-	    signature_set_digest(model, s->md) != 1)
+	if (s->copied && OSSL_PARAM_locate(params, OSSL_SIGNATURE_PARAM_ALGORITHM_ID) &&
+	    identifier_anew(model) != 1)
 		return 0;
 	return EVP_PKEY_CTX_get_params(model, params) == 1;
 }

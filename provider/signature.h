@@ -40,7 +40,6 @@ struct signature {
 extern const struct signature_type signature_rsa, signature_ecdsa;
 
 MUST_CHECK enum inro_err signature_model(struct signature *s, EVP_PKEY_CTX **ret);
-int signature_set_digest(EVP_PKEY_CTX *model, const EVP_MD *md);
 /* What the key keeps, at its end. */
 void signature_models_free(struct key *k);
 

@@ -43,8 +43,16 @@ static int start(const struct signature *s, EVP_PKEY_CTX *ctx)
 		[SIGNATURE_SIGN] = EVP_PKEY_sign_init,
 		[SIGNATURE_RECOVER] = EVP_PKEY_verify_recover_init,
 	};
+	OSSL_PARAM params[2] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
+	char name[64];
 
-	return starts[s->use](ctx) == 1 && (!s->md || signature_set_digest(ctx, s->md) == 1);
+	if (starts[s->use](ctx) != 1)
+		return 0;
+	if (!s->md)
+		return 1;
+	OPENSSL_strlcpy(name, EVP_MD_get0_name(s->md), sizeof name);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, 0);
+	return EVP_PKEY_CTX_set_params(ctx, params) == 1;
 }
 
 static enum inro_err make(const struct signature *s, EVP_PKEY_CTX **ret)
@@ -122,14 +130,4 @@ enum inro_err signature_model(struct signature *s, EVP_PKEY_CTX **ret)
 	if (!e)
 		*ret = s->model;
 	return e;
-}
-
-int signature_set_digest(EVP_PKEY_CTX *model, const EVP_MD *md)
-{
-	OSSL_PARAM params[2] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
-	char name[64];
-
-	OPENSSL_strlcpy(name, EVP_MD_get0_name(md), sizeof name);
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, 0);
-	return EVP_PKEY_CTX_set_params(model, params);
 }

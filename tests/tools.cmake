@@ -24,7 +24,7 @@ inro_script_test(integration/test_key_import.sh)
 
 # the device's agent
 inro_script_test(integration/test_agent.sh)
-if(INRO_HARDEN AND NOT INRO_SANITIZE AND NOT INRO_COVERAGE AND NOT CMAKE_CROSSCOMPILING)
+if(INRO_HARDEN AND INRO_HAS_PACKED AND CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64" AND NOT INRO_SANITIZE AND NOT INRO_COVERAGE)
 	inro_script_test(integration/test_agent_size.sh)
 endif()
 inro_test(unit/test_agent_settings.c LINKS inro_agent_settings)

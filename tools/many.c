@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backoffice/core/device.h"
@@ -81,6 +82,10 @@ static enum inro_err sync_folder(const char *path)
 
 static enum inro_err open_part(struct many *m)
 {
+	struct stat st;
+	if (stat(m->out, &st) == 0 && !S_ISREG(st.st_mode))
+		return err_set(INRO_E_ARG,
+			       "keys of which only a hash is kept are kept in a file first; '%s' is none", m->out);
 	char *part = part_of(m->out);
 	if (!part)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
@@ -139,10 +144,15 @@ static enum inro_err close_part(struct many *m, bool written, enum inro_err e)
 	if (!m->part)
 		return e;
 	close(m->part_fd);
-	if (written)
+	if (written && !m->doubt)
 		unlink(m->part);
+	else if (e)
+		e = err_context(e, "the keys that were made, if any were, are in '%s'", m->part);
 	else
-		e = err_context(e, "the keys that were made are in '%s'", m->part);
+		e = err_set(INRO_E_IO,
+			    "whether each key is in force is not known, because the database failed; '%s' has all that "
+			    "were made",
+			    m->part);
 	free(m->part);
 	m->part = NULL;
 	return e;
@@ -154,6 +164,7 @@ void many_failed(struct many *m, const char *device, const char *ref, enum inro_
 				err_detail(e));
 	m->failed++;
 	note_failed(m, doc);
+	m->doubt |= m->part && e == INRO_E_IO;
 	many_add(m, doc);
 }
 

@@ -4,8 +4,9 @@
  *
  * 1. What can't be done for one device is told in its line; the others are done.
  * 2. The lines may be secrets: they are wiped from memory.
- * 3. What is nowhere else once it is made is kept first (many_keep()), durably, in the file OUT.part. It goes when OUT is
- *    there; a run that was killed leaves it, and what may not be in force of it is at most its last line.
+ * 3. What is nowhere else once it is made is kept first (many_keep()), durably, in the file OUT.part.  It goes when OUT
+ *    is there; a run that was killed, or that does not know whether a key is in force (INRO_E_IO), leaves it.  What is
+ *    not in force of it is its last line at most, or what a line with "error" follows.
  */
 #ifndef INRO_TOOLS_MANY_H
 #define INRO_TOOLS_MANY_H
@@ -26,6 +27,7 @@ struct many {
 	char *part;	 /* OUT.part, once something is kept in it */
 	int part_fd;
 	bool stuck; /* nothing more can be kept */
+	bool doubt; /* what was kept last may be in force: the database could not be asked */
 	struct buf lines;
 	json_int_t done, failed; /* `one` counts what was done */
 };

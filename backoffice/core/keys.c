@@ -415,7 +415,8 @@ enum inro_err new_key_kind(const char *type, const struct pki_key_kind **ret)
 
 void new_key_uses(const struct profile *p, struct new_key_plan *plan)
 {
-	plan->decrypt = plan->kind->type == PKI_RSA && p->key_usage_rsa & USAGE_DATA_ENCIPHERMENT;
+	plan->decrypt = plan->kind->type == PKI_RSA &&
+			(p->key_usage | p->key_usage_rsa) & USAGE_DATA_ENCIPHERMENT;
 	plan->derive = pki_key_type(plan->kind->type)->family == PKI_EC &&
 		       (p->key_usage | p->key_usage_ec) & USAGE_KEY_AGREEMENT;
 }

@@ -37,8 +37,8 @@ MUST_CHECK enum inro_err psk_issue_in(struct core *c, const struct device *d, st
 /* Whole steps; the key itself is in ret->value. */
 MUST_CHECK enum inro_err psk_issue(struct core *c, const char *device, struct bytes given,
 				   struct psk_new *ret);
-/* The same, and `keep` is given the new key before it is recorded: what it can't keep is not made.  When the record fails
- * after that, no device has the key. */
+/* The same, and `keep` is given the new key before it is recorded: what it can't keep is not made.  When the record
+ * fails after that, no device has the key; with INRO_E_IO that is not known. */
 typedef enum inro_err psk_keep_fn(void *arg, const char *device, const struct psk_new *p);
 MUST_CHECK enum inro_err psk_issue_kept(struct core *c, const char *device, psk_keep_fn *keep, void *arg,
 					struct psk_new *ret);

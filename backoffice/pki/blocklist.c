@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backoffice/pki/crypt.h"
+#include "base/der.h"
 #include "base/file.h"
 
 #define SHA1_OCTETS 20
@@ -138,6 +139,24 @@ static enum inro_err is_listed(const struct blocklist *b)
 	return err_set(INRO_E_POLICY, "the key is in %s, a list of keys that others know", b->path);
 }
 
+/* An RSA key that signs by PSS alone is in the list as what it is called without that. */
+static enum inro_err print_of(const struct pubkey *k, uint8_t ret[static PKI_DIGEST_MAX])
+{
+	SCOPED(buf) plain = { 0 };
+	size_t seq, id;
+
+	if (k->type != PKI_RSA_PSS)
+		return pki_digest(PKI_SHA256, k->spki, ret);
+	seq = der_begin(&plain, DER_SEQUENCE);
+	id = der_begin(&plain, DER_SEQUENCE);
+	der_add(&plain, DER_OID, pki_key_type(PKI_RSA)->algorithm);
+	der_add(&plain, DER_NULL, BYTES_NONE);
+	der_end(&plain, id);
+	der_add_bits(&plain, k->key_bits);
+	der_end(&plain, seq);
+	return buf_err(&plain) ? buf_err(&plain) : pki_digest(PKI_SHA256, buf_bytes(&plain), ret);
+}
+
 enum inro_err blocklist_check(const struct blocklist *b, const struct pubkey *k)
 {
 	uint8_t print[PKI_DIGEST_MAX];
@@ -152,7 +171,7 @@ enum inro_err blocklist_check(const struct blocklist *b, const struct pubkey *k)
 			return is_listed(b);
 	}
 	if (!e && b->spki.all.n)
-		e = pki_digest(PKI_SHA256, k->spki, print);
+		e = print_of(k, print);
 	if (!e && b->spki.all.n &&
 	    bsearch(print, b->spki.all.p, b->spki.all.n / SPKI_OCTETS, SPKI_OCTETS, compare_spki))
 		return is_listed(b);

@@ -65,6 +65,8 @@ static enum inro_err take_numbers(struct bytes seq, size_t *ret_salt)
 		e = der_take(&seq, PART(3), &part);
 		if (!e)
 			e = der_take_int(&part, &trailer);
+		if (!e && part.n)
+			e = err_set(INRO_E_SYNTAX, "something follows the trailer of RSASSA-PSS");
 	}
 	if (!e && seq.n)
 		e = err_set(INRO_E_SYNTAX, "something follows the parameters of RSASSA-PSS");

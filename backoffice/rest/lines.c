@@ -13,7 +13,7 @@
 #include "backoffice/show/doc.h"
 
 #define LOT	 50
-#define LINE_MAX_BYTES ((size_t)64 << 10)
+#define LINE_MAX_BYTES ((size_t)160 << 10)
 
 /* What is left of a long answer; each piece may be made by another worker. */
 struct lines {

@@ -35,6 +35,17 @@ struct bytes token_key_spki(const struct token_key *k)
 	return buf_bytes(&k->spki);
 }
 
+bool token_key_has(const struct token_key *k, struct bytes spki)
+{
+	SCOPED(err_kept) kept = err_keep();
+	struct pubkey other;
+
+	if (bytes_equal(buf_bytes(&k->spki), spki))
+		return true;
+	return k->pub.type == PKI_RSA_PSS && pubkey_read(spki, &other) == INRO_OK && other.modulus.n &&
+	       bytes_equal(other.key_bits, k->pub.key_bits);
+}
+
 struct bytes token_key_id(const struct token_key *k)
 {
 	return buf_bytes(&k->id);

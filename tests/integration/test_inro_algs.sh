@@ -81,6 +81,17 @@ must inro key import bound.key --token line1 --label bound >/dev/null
 must inro key show "pkcs11:token=line1;object=bound" --login >shown
 grep -qE '^Type +rsa-pss-2048$' shown || fail "the bound key is another: $(cat shown)"
 
+# A CA from elsewhere whose key has a salt that a token is not told of: the numbers of the key decide.
+must openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:3072 -pkeyopt rsa_pss_keygen_md:sha256 \
+	-pkeyopt rsa_pss_keygen_mgf1_md:sha256 -out short.key 2>/dev/null
+must openssl req -x509 -new -key short.key -sha256 -days 100 -subj /CN=short -out short.pem \
+	-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
+must inro key import short.key --token line1 --label short >/dev/null
+must inro ca import short --cert short.pem --key 'pkcs11:token=line1;object=short;type=private' >/dev/null
+certified short any-leaf pss.csr
+must inro key generate --token line1 --label other --type rsa-pss-3072 >/dev/null
+refused 1 'is not the one in the certificate' inro ca import other --cert short.pem --key 'pkcs11:token=line1;object=other;type=private'
+
 # The hashes.  OpenSSL has names for SHA-3 with ECDSA and RSA, and 3.0 verifies no certificate by them: it is
 # given what was signed, and the signature.
 signed_by() { # CA HASH [OPTION]...

@@ -33,14 +33,16 @@ must inro psk hand-out --all --out rest --json >said
 [[ ! -e rest.part ]] || fail "the file of a whole run is left"
 [[ $(lines rest) == 1500 ]] || fail "not a line for each device: $(lines rest)"
 grep -h '"psk":' keys1.part keys2.part keys3.part rest >all
+# In the order of the list: the devices of the runs that were killed, and the one that each was at.
 cut_short=$(cat keys1.part keys2.part keys3.part | wc -l)
-for ((i = 1; i <= cut_short + 3; i++)); do
+head -n $((cut_short + 3)) rest | sed 's/.*"device":"\([^"]*\)".*/\1/' >ids
+while read -r id <&3; do
 	good=
 	while read -r key; do
 		printf '%s\n' "$key" >key
-		inro psk verify "d$i" --psk-source key >/dev/null 2>&1 && good=yes
-	done < <(grep "\"device\":\"d$i\"," all | sed 's/.*"psk":"\([^"]*\)".*/\1/')
-	[[ $good ]] || fail "the key of d$i is nowhere"
-done
+		inro psk verify "$id" --psk-source key >/dev/null 2>&1 && good=yes
+	done < <(grep "\"device\":\"$id\"," all | sed 's/.*"psk":"\([^"]*\)".*/\1/')
+	[[ $good ]] || fail "the key of $id is nowhere"
+done 3<ids
 # a key more than devices in each file of a run that was killed, at most
 (($(lines all) <= 1503)) || fail "$(lines all) keys for 1500 devices"

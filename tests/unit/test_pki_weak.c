@@ -13,6 +13,7 @@
 #include "backoffice/pki/blocklist.h"
 #include "backoffice/pki/lint.h"
 #include "backoffice/pki/weak.h"
+#include "base/der.h"
 #include "base/file.h"
 #include "tests/lib/judge.h"
 #include "tests/lib/scratch.h"
@@ -239,11 +240,24 @@ static enum inro_err check(const char *text, const struct pubkey *k)
 	return e;
 }
 
+/* The same numbers as id-RSASSA-PSS. */
+static void as_pss(const struct pubkey *k, struct buf *ret)
+{
+	size_t seq = der_begin(ret, DER_SEQUENCE), id = der_begin(ret, DER_SEQUENCE);
+
+	der_add(ret, DER_OID, pki_key_type(PKI_RSA_PSS)->algorithm);
+	der_end(ret, id);
+	der_add_bits(ret, k->key_bits);
+	der_end(ret, seq);
+	OK(buf_err(ret));
+}
+
 static void test_lists(void **state)
 {
 	EVP_PKEY *made = judge_key("rsa:2048"), *ec = judge_key("P-256");
 	SCOPED(buf) spki = { 0 };
 	SCOPED(buf) ec_spki = { 0 };
+	SCOPED(buf) pss = { 0 };
 	SCOPED(buf) line = { 0 };
 	struct pubkey k, other;
 	uint8_t hash[EVP_MAX_MD_SIZE];
@@ -273,6 +287,15 @@ static void test_lists(void **state)
 	buf_add_u8(&line, 0);
 	FAILS(INRO_E_POLICY, check((char *)line.p, &other));
 	OK(check((char *)line.p, &k));
+	buf_reset(&line);
+	EVP_Digest(spki.p, spki.n, hash, NULL, EVP_sha256(), NULL);
+	buf_add_hex(&line, BYTES(hash, 32));
+	buf_add_u8(&line, 0);
+	as_pss(&k, &pss);
+	OK(pubkey_read(buf_bytes(&pss), &other));
+	assert_int_equal(other.type, PKI_RSA_PSS);
+	FAILS(INRO_E_POLICY, check((char *)line.p, &k));
+	FAILS(INRO_E_POLICY, check((char *)line.p, &other));
 	FAILS(INRO_E_SYNTAX, check("# a\nnonsense\n", &k));
 	assert_non_null(strstr(err_detail(INRO_E_SYNTAX), "line 2"));
 	FAILS(INRO_E_SYNTAX, check("00005890bc78bcbee3cg\n", &k));

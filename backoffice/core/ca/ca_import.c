@@ -263,7 +263,7 @@ static enum inro_err check_key(struct core *c, const struct importing *i)
 	if (!i->in->key_uri)
 		return err_set(INRO_E_ARG, "the CA's key is named by its URI");
 	e = core_key(c, i->in->key_uri, &key);
-	if (e == INRO_OK && !bytes_equal(token_key_spki(key), i->cert.key.spki))
+	if (e == INRO_OK && !token_key_has(key, i->cert.key.spki))
 		e = err_set(INRO_E_POLICY, "the key at %s is not the one in the certificate",
 			    i->in->key_uri);
 	return e;

@@ -144,7 +144,7 @@ enum inro_err ca_key_at(struct core *c, const char *uri, struct bytes spki, bool
 	struct token_key *key;
 	enum inro_err e = core_key(c, uri, &key);
 
-	if (e == INRO_OK && !bytes_equal(token_key_spki(key), spki))
+	if (e == INRO_OK && !token_key_has(key, spki))
 		e = err_set(INRO_E_CONFIG, "the key at %s is not the one in the CA's certificate",
 			    uri);
 	if (e == INRO_OK && prove)

@@ -35,7 +35,7 @@ static enum inro_err open_key(struct cmp_talk *t)
 
 	if (e == INRO_OK)
 		e = core_key(t->r->c, way->key_uri, &t->key);
-	if (e == INRO_OK && !bytes_equal(token_key_spki(t->key), t->own.key.spki))
+	if (e == INRO_OK && !token_key_has(t->key, t->own.key.spki))
 		e = err_set(INRO_E_CONFIG, "the key that signs is not that of its certificate");
 	return e == INRO_OK ? pki_sig_for(t->own.key.type, PKI_HASH_NONE, &t->sig) : e;
 }

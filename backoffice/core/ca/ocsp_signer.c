@@ -253,7 +253,7 @@ static enum inro_err sign_as_delegate(struct core *c, const struct status_signer
 
 	if (e != INRO_OK)
 		return e;
-	if (!bytes_equal(token_key_spki(key), who->spki))
+	if (!token_key_has(key, who->spki))
 		return err_set(INRO_E_CONFIG, "the key at %s is not the one that was certified",
 			       who->key_uri);
 	return token_key_sign(key, sig, tbs, ret);

@@ -220,7 +220,8 @@ enum inro_err device_anchor_before(struct core *c, const struct device *d, char 
 	};
 	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .backward = true };
 	SCOPED(device) before = { 0 };
-	enum inro_err e = d->anchor.n ? store_find(c->store, &q, &before) : INRO_E_NOT_FOUND;
+	bool had = d->anchor.n && d->state != DEVICE_DELETED; /* of a deleted one nobody knows which came first */
+	enum inro_err e = had ? store_find(c->store, &q, &before) : INRO_E_NOT_FOUND;
 
 	*ret = NULL;
 	if (e == INRO_E_NOT_FOUND)

@@ -62,20 +62,22 @@ bool job_has_rows(const struct job_run *r)
 	return job_arg(r, "in") || job_arg(r, "rows");
 }
 
-/* The first row is none of the rows.  What can't be read is told when the job runs. */
-static bool names_columns(FILE *f)
+/* Lines that are none of the rows: "sep=;", and what names the columns.  What can't be read is told when the job
+ * runs. */
+static int64_t lines_before(FILE *f)
 {
 	struct import_source *s = calloc(1, sizeof *s);
-	bool names = true;
+	int64_t n = 1;
 
 	rewind(f);
 	if (s) {
 		s->csv.from = f;
-		names = import_open(s) != INRO_OK || !s->bare;
+		if (import_open(s) == INRO_OK)
+			n = s->start.line + !s->bare;
 		err_reset();
 	}
 	free(s);
-	return names;
+	return n;
 }
 
 static enum inro_err plan_path(struct job_run *r)
@@ -88,8 +90,8 @@ static enum inro_err plan_path(struct job_run *r)
 	if (!f)
 		return file_err(errno, job_arg(r, "in"));
 	e = digest_file(f, &hex, &r->job.total);
-	if (e == INRO_OK && import_format_of(path) == IMPORT_CSV && r->job.total && names_columns(f))
-		r->job.total--;
+	if (e == INRO_OK && import_format_of(path) == IMPORT_CSV && r->job.total)
+		r->job.total -= lines_before(f);
 	if (e == INRO_OK)
 		e = job_arg_set(r, "in", path);
 	return e == INRO_OK ? job_arg_set(r, "sha256", (const char *)hex.p) : e;

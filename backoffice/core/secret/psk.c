@@ -354,7 +354,9 @@ static enum inro_err count_work(struct core *c, void *arg)
 
 	a->settles = false;
 	if (e == INRO_OK && a->now.locked_until > now) {
-		a->settles = now - (a->now.locked_until - a->policy.psk.lock_seconds) < SETTLE_SECONDS;
+		int64_t age = now - (a->now.locked_until - a->policy.psk.lock_seconds);
+
+		a->settles = age >= 0 && age < SETTLE_SECONDS;
 		e = locked(a, now);
 	}
 	if (e != INRO_OK)

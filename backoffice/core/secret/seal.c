@@ -31,14 +31,15 @@ enum inro_err seal_close_by(struct core *c, const char *uri, const struct seal_o
 	SCOPED(buf) out = { 0 };
 	struct token_secret *key;
 	uint32_t number;
-	bool fresh;
+	bool fresh, open = core_token_is_open(c, uri);
 	enum inro_err e = seal_number_of(c, uri, &number, &fresh);
 
 	if (e == INRO_OK)
 		e = core_secret_key(c, uri, &key);
 	if (e != INRO_OK)
 		return err_context(e, "the key that seals secrets");
-	seal_opened(c);
+	if (!open)
+		seal_opened(c);
 	bind(c, number, of, &aad);
 	buf_add(&out, BYTES(HEAD, HEAD_OCTETS));
 	buf_add_u32(&out, number);
@@ -79,17 +80,21 @@ enum inro_err seal_open(struct core *c, const struct seal_of *of, struct bytes s
 	SCOPED(buf) aad = { 0 };
 	struct token_secret *key;
 	uint32_t number;
+	bool open = false;
 	enum inro_err e = seal_read_head(&sealed, &number);
 
 	if (e == INRO_OK)
 		e = seal_uri_of(c, number, &uri);
 	if (e == INRO_OK && !uri)
 		e = err_set(INRO_E_DAMAGED, "the sealing key number %u is on no record", number);
-	if (e == INRO_OK)
+	if (e == INRO_OK) {
+		open = core_token_is_open(c, uri);
 		e = core_secret_key(c, uri, &key);
+	}
 	if (e != INRO_OK)
 		return err_context(e, "the key that a secret is sealed under");
-	seal_opened(c);
+	if (!open)
+		seal_opened(c);
 	bind(c, number, of, &aad);
 	e = buf_err(&aad);
 	if (e == INRO_OK)

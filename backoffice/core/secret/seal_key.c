@@ -335,7 +335,7 @@ static void note_refused(struct core *c, const char *how)
 		log_debug("seal: whether a PIN was wrong is not on record");
 }
 
-/* The sealing key's token had its right PIN. */
+/* The sealing key's token had its right PIN just now. */
 void seal_opened(struct core *c)
 {
 	SCOPED(err_kept) kept = err_keep();
@@ -359,10 +359,11 @@ static void take_turn(int *ret_fd)
 
 static enum inro_err try_gently(struct core *c, const char *uri, const char *refused)
 {
+	bool open = core_token_is_open(c, uri);
 	struct token *token;
 	enum inro_err e = core_token_gently(c, uri, *refused, &token);
 
-	if (e == INRO_OK && *refused)
+	if (e == INRO_OK && *refused && !open)
 		note_refused(c, NULL);
 	if (e == INRO_E_PIN_WRONG && !*refused)
 		note_refused(c, core_token_tells_tries(c, uri) ? TOLD : UNTOLD);
