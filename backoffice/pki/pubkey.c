@@ -181,6 +181,12 @@ enum inro_err pubkey_read(struct bytes spki, struct pubkey *ret)
 	return e;
 }
 
+bool pubkey_is_told(const struct pubkey *told, const struct pubkey *k)
+{
+	return bytes_equal(told->spki, k->spki) ||
+	       (told->type == PKI_RSA_PSS && k->modulus.n && bytes_equal(told->key_bits, k->key_bits));
+}
+
 enum inro_err pubkey_id(const struct pubkey *k, uint8_t ret[static PUBKEY_ID_OCTETS])
 {
 	uint8_t digest[PKI_DIGEST_MAX];

@@ -33,6 +33,10 @@ struct pubkey {
  * (a key that is no key: even modulus, exponent 1). */
 MUST_CHECK enum inro_err pubkey_read(struct bytes spki, struct pubkey *ret);
 
+/* Is a key, as a token tells of it, that of a certificate?  Of an RSA key that signs by PSS alone a token tells not all
+ * parameters, nor whether its certificate says rsaEncryption: there the numbers decide. */
+bool pubkey_is_told(const struct pubkey *told, const struct pubkey *k);
+
 /* Key identifier: the leftmost 160 bits of SHA-256 of the key bits (RFC 7093 2, method 1). */
 MUST_CHECK enum inro_err pubkey_id(const struct pubkey *k, uint8_t ret[static PUBKEY_ID_OCTETS]);
 

@@ -40,10 +40,8 @@ bool token_key_has(const struct token_key *k, struct bytes spki)
 	SCOPED(err_kept) kept = err_keep();
 	struct pubkey other;
 
-	if (bytes_equal(buf_bytes(&k->spki), spki))
-		return true;
-	return k->pub.type == PKI_RSA_PSS && pubkey_read(spki, &other) == INRO_OK && other.modulus.n &&
-	       bytes_equal(other.key_bits, k->pub.key_bits);
+	return bytes_equal(buf_bytes(&k->spki), spki) ||
+	       (pubkey_read(spki, &other) == INRO_OK && pubkey_is_told(&k->pub, &other));
 }
 
 struct bytes token_key_id(const struct token_key *k)

@@ -178,8 +178,7 @@ struct bytes token_key_id(const struct token_key *k);
 const char *token_key_label(const struct token_key *k);
 enum pki_key token_key_type(const struct token_key *k);
 bool token_key_is(const struct token_key *k, const struct pki_key_kind *kind);
-/* Is this its public half?  Of an RSA key that signs by PSS alone a token tells not all parameters, nor whether its
- * certificate says rsaEncryption: the numbers decide. */
+/* Is this its public half (pubkey_is_told())? */
 bool token_key_has(const struct token_key *k, struct bytes spki);
 /* INRO_E_TOKEN unless it is sensitive and not extractable. */
 MUST_CHECK enum inro_err token_key_check_kept(const struct token_key *k);

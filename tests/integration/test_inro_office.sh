@@ -257,7 +257,7 @@ printf '00000000a3,,nowhere,,,,\n00000000a4,,,,,,\n00000000a1,other,,,,,\n' >>fl
 refused 1 "bad rows: 2 of 5, see fleet.csv.errors; devices added: 1," inro device import fleet.csv
 grep -q '^4: the IP address is like ' fleet.csv.errors || fail "$(cat fleet.csv.errors)"
 grep -q "^6: device '00000000a1' is there" fleet.csv.errors || fail "$(cat fleet.csv.errors)"
-refused 1 "1 of 5 rows" inro device import fleet.csv --update --errors told
+refused 1 "bad rows: 1 of 5" inro device import fleet.csv --update --errors told
 [[ $(inro device show 00000000a1 --json | value name) == other ]] || fail "not updated by the file"
 refused 1 "nothing.csv" inro device import nothing.csv
 printf '\xef\xbb\xbf00000000d1;"ポンプ; 1";192.0.2.31;00:11:22:33:44:31;p31;Linux\r\n00000000d2;;;001122334432\r\n' >nec.csv

@@ -61,7 +61,7 @@ static enum inro_err check_key(const struct activation *a)
 	const struct blob *request = a->next.id ? &a->next.csr : &a->ca.csr;
 	enum inro_err e = csr_read(blob_bytes(request), &csr);
 
-	if (e == INRO_OK && !bytes_equal(csr.key.spki, a->cert.key.spki))
+	if (e == INRO_OK && !pubkey_is_told(&csr.key, &a->cert.key))
 		e = err_set(INRO_E_POLICY,
 			    "the certificate is for another key than that of CA '%s'", a->name);
 	if (e == INRO_OK)

@@ -313,7 +313,7 @@ static enum inro_err find_key(struct core *c, struct adding *a)
 		return err_set(INRO_E_POLICY, "%s", err_detail(e));
 	if (e != INRO_OK)
 		return e;
-	buf_add(&a->spki, token_key_spki(key));
+	buf_add(&a->spki, a->cert.key.spki);
 	token_key_uri(key, &a->uri);
 	buf_add_u8(&a->uri, 0);
 	return buf_err(&a->uri) != INRO_OK ? buf_err(&a->uri) : buf_err(&a->spki);
