@@ -139,14 +139,14 @@ list() {
 }
 list first.crl
 must inro ca crl-import far first.crl
-grep -q "0 records changed, 0 entries .*; 1 are revoked or held here and not on it" out || fail "$(cat out)"
+grep -q "0 records changed, 0 entries .*; 1 is revoked or held here and not on it" out || fail "$(cat out)"
 openssl ca -config ca.cnf -revoke "$b.pem" -crl_reason keyCompromise 2>/dev/null
 openssl ca -config ca.cnf -revoke "$a.pem" -crl_reason superseded 2>/dev/null
 openssl x509 -req -in d.csr -CA far.pem -CAkey far.key -out d.pem -days 30 >/dev/null 2>&1
 openssl ca -config ca.cnf -revoke d.pem 2>/dev/null
 list second.crl
 must inro ca crl-import far second.crl
-grep -q "1 records changed, 1 entries .*; 0 are revoked" out || fail "$(cat out)"
+grep -q "1 record changed, 1 entry .*; 0 are revoked" out || fail "$(cat out)"
 [[ $(state "id:$a") == revoked && $(inro cert show "id:$a" --json | value reason) == superseded ]] || fail "$(inro cert show "id:$a")"
 must inro ca crl-import far second.crl
 openssl ca -config ca.cnf -keyfile other.key -cert other.pem -gencrl -out other.crl 2>/dev/null
