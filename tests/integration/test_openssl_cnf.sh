@@ -12,9 +12,14 @@ machine=$D/usr/share/inro/openssl-inro-machine.cnf
 providers=$(pkg-config --variable=modulesdir libcrypto)
 [[ -s $snippet && -s $machine ]] || fail "not both of openssl-inro.cnf and openssl-inro-machine.cnf are installed"
 grep -q "^module = $providers/inro.so\$" "$snippet" || fail "another path: $(cat "$snippet")"
-grep -q '^\.include /usr/.*share/inro/openssl-inro.cnf$' "$machine" || fail "it does not take in the other one: $(cat "$machine")"
+# --prefix is another one than was configured: what names installed files by their paths follows it.
+grep -q '^\.include /usr/share/inro/openssl-inro.cnf$' "$machine" || fail "it does not take in the other one: $(cat "$machine")"
 for f in "$snippet" "$machine"; do
-	has "include .*/share/inro/${f##*/}\$" <"$f" || fail "it does not say where it is: $(cat "$f")"
+	has "include /usr/share/inro/${f##*/}\$" <"$f" || fail "it does not say where it is: $(cat "$f")"
+done
+for unit in inro-serve inro-agent; do
+	grep -q '^ExecStart=/usr/bin/inro ' "$D/usr/lib/systemd/system/$unit.service" ||
+		fail "$unit starts another program: $(cat "$D/usr/lib/systemd/system/$unit.service")"
 done
 # The installation's own paths are in another folder here.
 sed -i "s#= $providers/#= $D$providers/#; s#^\.include .*#.include $snippet#" "$snippet" "$machine"

@@ -1,0 +1,20 @@
+# inro_install_paths(file destination component): installs a text that names installed files by their whole paths.
+# `cmake --install --prefix` may say another prefix than the one that was configured: the paths in it then follow.
+function(inro_install_paths file destination component)
+	get_filename_component(name ${file} NAME)
+	install(FILES ${file} DESTINATION ${destination} COMPONENT ${component})
+	set(folder "\${CMAKE_INSTALL_PREFIX}/${destination}")
+	if(IS_ABSOLUTE ${destination})
+		set(folder ${destination})
+	endif()
+	set(edit "	set(inro_file \"\$ENV{DESTDIR}${folder}/${name}\")
+	file(READ \"\${inro_file}\" inro_text)\n")
+	foreach(dir BINDIR DATADIR)
+		if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_${dir}})
+			string(APPEND edit "	string(REPLACE \"${CMAKE_INSTALL_FULL_${dir}}/inro\"
+		\"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_${dir}}/inro\" inro_text \"\${inro_text}\")\n")
+		endif()
+	endforeach()
+	string(APPEND edit "	file(WRITE \"\${inro_file}\" \"\${inro_text}\")\n")
+	install(CODE "if(NOT CMAKE_INSTALL_PREFIX STREQUAL \"${CMAKE_INSTALL_PREFIX}\")\n${edit}endif()" COMPONENT ${component})
+endfunction()
