@@ -28,7 +28,8 @@ static enum inro_err read_ref(const char *arg, struct cert_ref *ref)
 	if (strpbrk(arg, "./"))
 		return of_file(arg, ref);
 	if (strlen(arg) >= sizeof ref->text)
-		return err_set(INRO_E_ARG, "no certificate is called '%.40s...'", arg);
+		return err_set(INRO_E_ARG, "'%.40s...' is too long for a certificate's id, serial or fingerprint",
+			       arg);
 	snprintf(ref->text, sizeof ref->text, "%s", arg);
 	return INRO_OK;
 }

@@ -10,7 +10,7 @@
 struct core;
 
 struct cert_ref {
-	char text[80]; /* as cred_get() takes it */
+	char text[112]; /* as cred_get() takes it: also a fingerprint as openssl writes it, with colons */
 };
 
 /* The first argument, and the back office.  What has a '.' or a '/' in it names a file (PEM or DER); of one with several

@@ -88,8 +88,8 @@ static enum inro_err load_providers(struct keyroom *r)
 	r->ours = r->usual ? OSSL_PROVIDER_load(r->lib, PROVIDER) : NULL;
 	if (!r->ours)
 		return keyroom_error(INRO_E_CONFIG, "the provider " PROVIDER_FILE
-						    " can't be loaded, which a TLS key needs; is it "
-						    "installed?");
+						    " can't be loaded, which a TLS key needs: is it "
+						    "installed, or named by OPENSSL_MODULES");
 	return INRO_OK;
 }
 
@@ -148,6 +148,8 @@ OSSL_LIB_CTX *keyroom_tls(const struct keyroom *r)
 struct asking {
 	const struct keyroom_pins *pins;
 	char token[64];
+	enum inro_err failed; /* what came of asking, which libcrypto forgets */
+	char why[256];
 };
 
 static int ask(char *room, int size, int writing, void *arg)
@@ -156,8 +158,13 @@ static int ask(char *room, int size, int writing, void *arg)
 	SCOPED(secret) pin = { 0 };
 
 	(void)writing;
-	if (a->pins->ask(a->pins->arg, a->token, &pin) != INRO_OK || pin.n >= (size_t)size)
+	a->failed = a->pins->ask(a->pins->arg, a->token, &pin);
+	if (a->failed == INRO_OK && pin.n >= (size_t)size)
+		a->failed = err_set(INRO_E_PIN_FORMAT, "a PIN has at most %d bytes", size - 1);
+	if (a->failed != INRO_OK) {
+		snprintf(a->why, sizeof a->why, "%s", err_detail(a->failed));
 		return -1;
+	}
 	memcpy(room, pin.p, pin.n);
 	return (int)pin.n;
 }
@@ -204,10 +211,10 @@ enum inro_err keyroom_key(const struct keyroom *r, const char *uri, const char *
 	OSSL_STORE_close(store);
 	UI_destroy_method(ui);
 	snprintf(why, sizeof why, "%s can't be opened", what);
-	if (!*ret)
+	if (!*ret && a.failed == INRO_OK)
 		return keyroom_error(INRO_E_CONFIG, why);
 	ERR_clear_error();
-	return INRO_OK;
+	return *ret ? INRO_OK : err_set(INRO_E_CONFIG, "%s: %s", why, a.why);
 }
 
 /* ---- with a certificate ---- */

@@ -179,6 +179,8 @@ struct http_options {
 
 /* The tables' rows must stay, and what the callbacks get. */
 MUST_CHECK enum inro_err http_server_start(const struct http_options *o, struct http_server **ret);
+/* INRO_E_ARG: it is not ADDRESS:PORT.  Nothing is looked up. */
+MUST_CHECK enum inro_err http_listen_check(const char *at);
 /* A socket that listens there, for http_listen.fd: for who gives up his rights before he starts. */
 MUST_CHECK enum inro_err http_listen_open(const char *at, int *ret_fd);
 /* The port of the i-th listener. */

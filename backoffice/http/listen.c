@@ -39,6 +39,14 @@ static enum inro_err split(const char *at, char *host, size_t cap, const char **
 	return INRO_OK;
 }
 
+enum inro_err http_listen_check(const char *at)
+{
+	char host[256];
+	const char *port;
+
+	return split(at, host, sizeof host, &port);
+}
+
 static int open_one(const struct addrinfo *a)
 {
 	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1, no = 0;

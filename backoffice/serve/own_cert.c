@@ -2,7 +2,8 @@
  * own_cert - the server's certificate: from a file that somebody renews, or from a CA of ours.
  *
  * 1. One that does not read, or is another key's, never takes the place of one that works.
- * 2. What our CA has made is kept in a file, so that a server that starts again needs no other one.
+ * 2. What our CA has made is kept in a file, so that a server that starts again needs no other one - unless it is
+ *    told of other names or another profile than that one has, or that one is no longer good.
  */
 #include <errno.h>
 #include <limits.h>
@@ -83,18 +84,34 @@ static enum inro_err write_chain(struct own_cert *c, struct core *core, const st
 	return e == INRO_OK ? file_write(c->file, 0644, buf_bytes(&text)) : e;
 }
 
+struct wish { /* what our CA is asked for */
+	const char *host; /* where no name is given */
+	const char *const *names;
+	size_t n;
+	const char *profile;
+};
+
+static void wish_of(const struct own_cert *c, struct wish *w)
+{
+	w->host = c->host;
+	w->names = c->o->n_names ? c->o->names : &w->host;
+	w->n = c->o->n_names ? c->o->n_names : 1;
+	w->profile = c->o->tls_profile ? c->o->tls_profile : "tls-server";
+}
+
 static enum inro_err issue(struct own_cert *c, struct core *core)
 {
-	const char *host = c->host;
-	const char *const *names = c->o->n_names ? c->o->names : &host;
-	size_t n = c->o->n_names ? c->o->n_names : 1;
+	struct wish w;
 	SCOPED(buf) csr = { 0 };
 	SCOPED(cred) made = { 0 };
-	enum inro_err e = tls_key_request(c->key, names, n, &csr);
+	enum inro_err e;
+
+	wish_of(c, &w);
+	e = tls_key_request(c->key, w.names, w.n, &csr);
 	const struct cred_request r = {
 		.csr = buf_bytes(&csr),
 		.ca = c->o->tls_ca,
-		.profile = c->o->tls_profile ? c->o->tls_profile : "tls-server",
+		.profile = w.profile,
 	};
 
 	if (e == INRO_OK)
@@ -116,9 +133,11 @@ static enum inro_err read_life(struct own_cert *c, struct bytes chain)
 	SCOPED(cert) cert = { 0 };
 	enum inro_err e = cert_read(chain, &cert);
 
-	if (e == INRO_OK)
-		c->due = own_cert_due(cert.not_before, cert.not_after);
-	return e;
+	if (e != INRO_OK)
+		return e;
+	c->due = own_cert_due(cert.not_before, cert.not_after);
+	memcpy(c->fingerprint, cert.fingerprint, sizeof c->fingerprint);
+	return INRO_OK;
 }
 
 static enum inro_err use_file(struct own_cert *c, SSL_CTX **ret)
@@ -135,6 +154,57 @@ static enum inro_err use_file(struct own_cert *c, SSL_CTX **ret)
 	return e == INRO_OK ? e : err_context(e, "%s", c->file);
 }
 
+/* Of the record of the certificate in the file; NULL: nothing speaks against it. */
+static const char *record_misfit(struct own_cert *c, struct core *core, const struct wish *w)
+{
+	SCOPED(buf) ref = { 0 };
+	SCOPED(cred) known = { 0 };
+	enum inro_err e;
+
+	buf_add_str(&ref, "sha256:");
+	buf_add_hex(&ref, BYTES(c->fingerprint, sizeof c->fingerprint));
+	buf_add_u8(&ref, 0);
+	e = buf_err(&ref);
+	if (e == INRO_OK)
+		e = cred_get(core, (const char *)ref.p, &known);
+	if (e == INRO_E_NOT_FOUND)
+		return "it is not in this database";
+	if (e != INRO_OK)
+		return NULL;
+	if (known.state != CRED_ACTIVE)
+		return "it is no longer active";
+	return known.rec.profile && strcmp(known.rec.profile, w->profile) != 0 ? "it is by another profile" : NULL;
+}
+
+/* Why the certificate in the file, which is in `ctx`, is not what is asked for; NULL: it is. */
+static const char *misfit(struct own_cert *c, struct core *core, const SSL_CTX *ctx)
+{
+	struct wish w;
+
+	wish_of(c, &w);
+	if (c->due <= clock_now())
+		return "it is due for renewal";
+	return tls_names_are(ctx, w.names, w.n) ? record_misfit(c, core, &w) : "it is for other names";
+}
+
+/* What our CA made before, where it still is what is asked for; else *ret is NULL. */
+static void use_kept(struct own_cert *c, struct core *core, SSL_CTX **ret)
+{
+	const char *why;
+
+	if (use_file(c, ret) != INRO_OK) {
+		err_reset();
+		return;
+	}
+	why = misfit(c, core, *ret);
+	err_reset();
+	if (!why)
+		return;
+	service_say("the kept certificate is replaced", "why", why);
+	SSL_CTX_free(*ret);
+	*ret = NULL;
+}
+
 enum inro_err own_cert_start(struct own_cert *c, struct core *core, SSL_CTX **ret)
 {
 	enum inro_err e = find_file(c);
@@ -143,11 +213,10 @@ enum inro_err own_cert_start(struct own_cert *c, struct core *core, SSL_CTX **re
 		strcpy(c->host, "localhost");
 	if (e != INRO_OK)
 		return e;
-	if (!c->o->tls_cert && (use_file(c, ret) != INRO_OK || c->due <= clock_now())) {
-		SSL_CTX_free(*ret);
-		*ret = NULL;
+	if (!c->o->tls_cert)
+		use_kept(c, core, ret);
+	if (!c->o->tls_cert && !*ret)
 		e = issue(c, core);
-	}
 	return e == INRO_OK && !*ret ? use_file(c, ret) : e;
 }
 

@@ -23,6 +23,8 @@ void tls_key_free(struct tls_key *k);
 /* With this certificate and chain, PEM.  INRO_E_CONFIG when it is not the key's. */
 MUST_CHECK enum inro_err tls_key_context(struct tls_key *k, struct bytes chain, bool client_certs,
 					 SSL_CTX **ret);
+/* Has the certificate of that context exactly these names, host names and addresses, in whatever order? */
+bool tls_names_are(const SSL_CTX *ctx, const char *const *names, size_t n);
 /* A request for these names, DER. */
 MUST_CHECK enum inro_err tls_key_request(struct tls_key *k, const char *const *names, size_t n,
 					 struct buf *ret);
@@ -35,6 +37,7 @@ struct own_cert {
 	char *file;	   /* of the certificate, also of one that our CA made */
 	int64_t file_mark; /* of the file that is in use */
 	int64_t due, next_look; /* when our CA makes another; monotonic, in ms */
+	uint8_t fingerprint[32]; /* SHA-256 of what our CA made */
 	char host[256];
 };
 void own_cert_clear(struct own_cert *c);

@@ -87,8 +87,10 @@ static enum inro_err gather(const struct serve_options *o, struct http_listen *l
 	if (e == INRO_OK && !*n)
 		e = err_set(INRO_E_ARG, "there is nothing to listen at: give --listen ADDRESS:PORT, or "
 					"--http ADDRESS:PORT for what needs no TLS");
-	for (size_t i = 0; i < *n; i++)
+	for (size_t i = 0; e == INRO_OK && i < *n; i++) {
 		*ret_tls = *ret_tls || list[i].tls;
+		e = list[i].at ? http_listen_check(list[i].at) : INRO_OK;
+	}
 	return e;
 }
 

@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "backoffice/fetch/keyroom.h"
 #include "backoffice/serve/parts.h"
@@ -63,14 +64,15 @@ enum inro_err tls_key_context(struct tls_key *k, struct bytes chain, bool client
 
 /* ---- a request for one ---- */
 
+static bool is_address(const char *name)
+{
+	return strspn(name, "0123456789.") == strlen(name) || strchr(name, ':');
+}
+
 static void san_text(struct buf *out, const char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		buf_addf(out, "%s%s%s", i ? "," : "",
-			 strspn(names[i], "0123456789.") == strlen(names[i]) || strchr(names[i], ':')
-				 ? "IP:"
-				 : "DNS:",
-			 names[i]);
+		buf_addf(out, "%s%s%s", i ? "," : "", is_address(names[i]) ? "IP:" : "DNS:", names[i]);
 	buf_add_u8(out, 0);
 }
 
@@ -120,4 +122,41 @@ enum inro_err tls_key_request(struct tls_key *k, const char *const *names, size_
 	       put_der(req, ret);
 	X509_REQ_free(req);
 	return good ? INRO_OK : keyroom_error(INRO_E_CRYPTO, "the TLS key can't sign a request");
+}
+
+/* ---- the names of one ---- */
+
+static bool is_name(const GENERAL_NAME *have, const char *name)
+{
+	ASN1_OCTET_STRING *ip = is_address(name) ? a2i_IPADDRESS(name) : NULL;
+	int type;
+	const ASN1_STRING *s = GENERAL_NAME_get0_value(have, &type);
+	bool same = false;
+
+	if (ip)
+		same = type == GEN_IPADD && ASN1_STRING_cmp(s, ip) == 0;
+	else if (type == GEN_DNS)
+		same = (size_t)ASN1_STRING_length(s) == strlen(name) &&
+		       strncasecmp((const char *)ASN1_STRING_get0_data(s), name, strlen(name)) == 0;
+	ASN1_OCTET_STRING_free(ip);
+	return same;
+}
+
+static bool is_among(const GENERAL_NAMES *have, const char *name)
+{
+	for (int i = 0; i < sk_GENERAL_NAME_num(have); i++)
+		if (is_name(sk_GENERAL_NAME_value(have, i), name))
+			return true;
+	return false;
+}
+
+bool tls_names_are(const SSL_CTX *ctx, const char *const *names, size_t n)
+{
+	GENERAL_NAMES *have = X509_get_ext_d2i(SSL_CTX_get0_certificate(ctx), NID_subject_alt_name, NULL, NULL);
+	bool good = have && sk_GENERAL_NAME_num(have) == (int)n;
+
+	for (size_t i = 0; good && i < n; i++)
+		good = is_among(have, names[i]);
+	GENERAL_NAMES_free(have);
+	return good;
 }

@@ -81,6 +81,42 @@ wait_for 'another certificate is in use' "$log"
 [[ $(inro cert list --json | jq '[.[] | select(.subject == "CN=localhost")] | length') == 2 ]] || fail "not two certificates"
 stop_server
 
+# Other names or another profile than the kept one has, or a kept one that is revoked: another one is made at the start.
+names() {
+	foreign openssl s_client -connect "${https#https://}" </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName
+}
+first=$(openssl x509 -in home/serve/root.pem -noout -serial)
+start_server --tls-name gate.example
+names | has 'DNS:gate.example' || fail "--tls-name has no effect on a server that was here before: $(names)"
+has 'it is for other names' "$log" || fail "it is not told why: $(cat "$log")"
+second=$(serial)
+stop_server
+[[ $second != "$first" ]] || fail "it is the certificate of before"
+start_server --tls-name gate.example
+[[ $(serial) == "$second" ]] || fail "the names are the same, and a new start needs a new certificate"
+stop_server
+must inro cert revoke "${second#serial=}" --reason superseded
+start_server --tls-name gate.example
+[[ $(serial) != "$second" ]] || fail "the server shows a revoked certificate"
+has 'no longer active' "$log" || fail "it is not told why: $(cat "$log")"
+third=$(serial)
+stop_server
+must inro profile show tls-server | sed 's/^name = .*/name = gate/' >gate.ini
+must inro profile add gate.ini
+start_server --tls-name gate.example --tls-profile gate
+[[ $(serial) != "$third" ]] || fail "--tls-profile has no effect on a server that was here before"
+stop_server
+
+# An address that is none, or a PIN's file that is missing, is told before a certificate is made.
+made=$(inro cert list --json | jq length)
+rm home/serve/root.pem
+! inro serve --listen 127.0.0.1 --tls-ca root --tls-key "$tls_key" 2>err || fail "it serves at no address"
+has 'is not ADDRESS:PORT' err || fail "it says: $(cat err)"
+[[ $(inro cert list --json | jq length) == "$made" ]] || fail "a certificate for a server that could not start"
+! (unset INRO_PIN; inro serve --listen 127.0.0.1:0 --tls-ca root --tls-key "$tls_key" --pin-source nowhere 2>err) ||
+	fail "it serves without its PIN"
+has 'nowhere: No such file' err || fail "the PIN's file is missing, and it says: $(cat err)"
+
 # ---- certificate in a file that changes; a key in a file ----
 
 make_cert() { # NAME

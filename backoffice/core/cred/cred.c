@@ -202,7 +202,7 @@ enum inro_err cred_load(struct core *c, const char *ref, struct credential *ret)
 	for (size_t i = 0; e == INRO_E_NOT_FOUND && i < ARRAY_LEN(finders); i++)
 		e = finders[i](c, &r, ret);
 	if (e == INRO_E_NOT_FOUND)
-		return err_set(e, "no certificate '%s'", ref);
+		return err_set(e, "no certificate '%s'; 'inro cert list' shows the ones there are", ref);
 	if (e == INRO_E_AMBIGUOUS)
 		return err_set(e, "'%s' names more than one certificate; give more of it", ref);
 	return e;
