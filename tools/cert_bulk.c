@@ -216,7 +216,7 @@ static json_t *result(const struct folder *f, int64_t ms)
 	SCOPED(buf) said = { 0 };
 	buf_addf(&said,
 		 "%zu certificates issued, %zu had been before, %zu requests refused; "
-		 "%.1f s, %.0f a second\n",
+		 "%.1f s, %.0f a second",
 		 f->issued, f->again, f->refused, seconds, rate);
 	return json_pack("{s:I s:I s:I s:f s:f s:s s:O s:o}", "issued", (json_int_t)f->issued,
 			 "again", (json_int_t)f->again, "refused", (json_int_t)f->refused,

@@ -6,6 +6,8 @@
 
 #include "tools/nouns.h"
 
+#define HELP_WIDTH 118
+
 void help_add_value(const struct cmd_opt *o, struct buf *out)
 {
 	if (o->kind != OPT_CHOICE || (o->arg && o->arg[0])) {
@@ -38,6 +40,27 @@ void help_add_usage(const struct cmd_noun *n, const struct cmd_verb *v, struct b
 	}
 }
 
+/* `what` from column `indent` on, in lines of up to HELP_WIDTH columns. */
+static void add_wrapped(struct buf *out, size_t indent, const char *what)
+{
+	size_t at = indent;
+
+	for (size_t n; *what; what += n) {
+		size_t blanks = strspn(what, " ");
+
+		n = blanks + strcspn(what + blanks, " ");
+		if (at > indent && at + n > HELP_WIDTH) {
+			buf_addf(out, "\n%*s", (int)indent, "");
+			at = indent;
+			what += blanks;
+			n -= blanks;
+		}
+		buf_add(out, BYTES(what, n));
+		at += n;
+	}
+	buf_add_u8(out, '\n');
+}
+
 /* "  name   what it is" with the second column at `indent`. */
 static void add_line(struct buf *out, struct bytes name, size_t indent, const char *what)
 {
@@ -50,7 +73,7 @@ static void add_line(struct buf *out, struct bytes name, size_t indent, const ch
 	}
 	for (; used < indent; used++)
 		buf_add_u8(out, ' ');
-	buf_addf(out, "%s\n", what);
+	add_wrapped(out, indent, what);
 }
 
 static void add_option_line(const struct cmd_opt *o, struct buf *out)

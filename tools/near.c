@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define NEAR_MAX 40
+#define PART_MIN 3
 
 static unsigned least(unsigned a, unsigned b, unsigned c)
 {
@@ -47,6 +48,9 @@ struct near near_to(const char *typed)
 void near_try(struct near *n, const char *known)
 {
 	unsigned d = near_distance(n->typed, known);
+
+	if (!n->part && strlen(n->typed) >= PART_MIN && strstr(known, n->typed))
+		n->part = known;
 	if (d >= n->distance || d >= strlen(known))
 		return;
 	n->distance = d;
@@ -57,7 +61,7 @@ const char *near_question(const struct near *n)
 {
 	static _Thread_local char room[NEAR_MAX + 32];
 	room[0] = '\0';
-	if (n->best)
-		snprintf(room, sizeof room, "; did you mean '%s'?", n->best);
+	if (n->best || n->part)
+		snprintf(room, sizeof room, "; did you mean '%s'?", n->best ? n->best : n->part);
 	return room;
 }

@@ -5,6 +5,7 @@
 struct near {
 	const char *typed;
 	const char *best; /* NULL: nothing is near enough */
+	const char *part; /* the first that has what was typed in it, which counts where nothing is near */
 	unsigned distance;
 };
 

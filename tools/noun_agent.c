@@ -163,7 +163,7 @@ static enum inro_err agent_settings_run(const struct call *c, json_t **ret)
 #define STATUS_COLUMNS                                                                             \
 	COLUMNS({ "id", "Id" }, { "state", "State" }, { "generation", "Generation" },              \
 		{ "subject", "Subject" }, { "serial", "Serial" }, { "not_before", "Valid from" },  \
-		{ "not_after", "Valid to" }, { "renew_at", "Renewed at" },                         \
+		{ "not_after", "Valid until" }, { "renew_at", "To be renewed" },                       \
 		{ "secrets", "Symmetric keys" },                                                   \
 		{ "looked_at", "Looked at" }, { "failures", "Failures" }, { "error", "Error" },    \
 		{ "dir", "Folder" })

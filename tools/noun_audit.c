@@ -55,6 +55,17 @@ static void show_progress(void *arg, int64_t done, int64_t total)
 	progress_at(p, (size_t)done);
 }
 
+static json_t *verified(const struct audit_report *r)
+{
+	if (!r->marks)
+		return json_sprintf("all %lld events are as they were written; none is signed yet, so who "
+				    "can write to the database could rewrite them all: see 'inro audit sign'",
+				    (long long)r->count);
+	return json_sprintf("all %lld events are as they were written; %lld signed %s, the last at event %lld",
+			    (long long)r->count, (long long)r->marks, r->marks == 1 ? "head" : "heads",
+			    (long long)r->marked);
+}
+
 static enum inro_err audit_verify_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -73,10 +84,10 @@ static enum inro_err audit_verify_run(const struct call *c, json_t **ret)
 	progress_end(&progress);
 	if (e)
 		return e;
-	return json_give(json_pack("{s:I s:b s:I s:I s:I}", "events", (json_int_t)report.count,
+	return json_give(json_pack("{s:I s:b s:I s:I s:I s:o}", "events", (json_int_t)report.count,
 				   "whole", true, "archived", (json_int_t)report.archived, "marks",
 				   (json_int_t)report.marks, "signed_to",
-				   (json_int_t)report.marked),
+				   (json_int_t)report.marked, "summary", verified(&report)),
 			 ret);
 }
 
@@ -198,9 +209,7 @@ const struct cmd_verb audit_verbs[] = {
 	  .run = audit_verify_run,
 	  .least = LEAST_AUDITOR,
 	  .reads = true,
-	  .shape = SHOW_SAID,
-	  .said = "all {events} events are as they were written; {marks} signed {marks:head|heads}, the last "
-		  "at event {signed_to}" },
+	  .shape = SHOW_PEM },
 	{ .name = "sign",
 	  .summary = "Signs the audit log up to now with a key in a token",
 	  .opts = OPTS({ .name = "key",

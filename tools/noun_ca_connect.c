@@ -241,10 +241,10 @@ enum inro_err cert_give_order(struct core *core, const struct cred *cert, json_t
 	buf_addf(&text, "request %lld waits for CA '%s': ", (long long)cert->rec.id, cert->ca_name);
 	if (ca_way_of(core, cert->rec.ca, &way))
 		buf_addf(&text, "bring it there, and what comes back is taken in by 'inro cert import --ca %s "
-				"FILE'\n",
+				"FILE'",
 			 cert->ca_name);
 	else
-		buf_addf(&text, "'inro ca send %s' asks now, 'inro serve' by itself\n", cert->ca_name);
+		buf_addf(&text, "'inro ca send %s' asks now, 'inro serve' by itself", cert->ca_name);
 	json_object_set_new(doc, "summary", text_json(buf_bytes(&text)));
 	json_object_set_new(doc, "pem", json_of_pem(PEM_CSR, &csr, 1));
 	return INRO_OK;

@@ -26,7 +26,7 @@ static enum inro_err waits(struct core *core, const struct cred *cert, json_t *d
 	enum inro_err e = cert_give_order(core, cert, doc);
 	if (e != INRO_E_NOT_FOUND)
 		return e;
-	buf_addf(&text, "request %lld is %s\n", (long long)cert->rec.id,
+	buf_addf(&text, "request %lld is %s", (long long)cert->rec.id,
 		 cred_state_names[cert->state]);
 	json_object_set_new(doc, "summary", text_json(buf_bytes(&text)));
 	return err_set(INRO_E_APPROVAL,
@@ -343,7 +343,8 @@ const struct cmd_verb cert_verbs[] = {
 		    .arg = "NAME",
 		    .kind = OPT_TEXT,
 		    .repeatable = true,
-		    .help = "a name the device may ask for beside its record's: DNS:..., IP:..." },
+		    .help = "with --device: a name that its request may have beside those of its record: "
+			    "DNS:..., IP:..." },
 		  OPT_OF(OPT_TEXT, "key", "URI", "where its key is, for the record"),
 		  { .name = "make-key",
 		    .kind = OPT_FLAG,
@@ -395,7 +396,7 @@ const struct cmd_verb cert_verbs[] = {
 			     { "ca", "CA" }, { "due", "DUE" }, { "not_after", "UNTIL" },
 			     { "serial", "SERIAL" }, { "subject", "SUBJECT" }),
 	  .rare = "due",
-	  .empty = "there is no such certificate" },
+	  .empty = "no certificate is found" },
 	{ .name = "count",
 	  .summary = "Counts the certificates in each state",
 	  .run = cert_count_run,

@@ -14,6 +14,8 @@
 #include "tools/cmd.h"
 #include "tools/near.h"
 
+#define CHOICES_MAX 300
+
 struct parser {
 	char *const *argv;
 	int argc, at;
@@ -137,6 +139,18 @@ static enum inro_err check_number(const struct cmd_opt *o, const char *value)
 		       value);
 }
 
+/* As many as an error has room for. */
+static void list_choices(const struct cmd_opt *o, struct buf *out)
+{
+	for (const char *const *k = o->choices; *k; k++) {
+		if (out->n + strlen(*k) > CHOICES_MAX) {
+			buf_add_str(out, ", ... (--help has all)");
+			return;
+		}
+		buf_addf(out, "%s%s", k == o->choices ? "" : ", ", *k);
+	}
+}
+
 static enum inro_err check_choice(const struct cmd_opt *o, const char *value)
 {
 	SCOPED(buf) all = { 0 };
@@ -145,10 +159,10 @@ static enum inro_err check_choice(const struct cmd_opt *o, const char *value)
 		if (!strcmp(*k, value))
 			return INRO_OK;
 		near_try(&n, *k);
-		buf_addf(&all, "%s%s", k == o->choices ? "" : ", ", *k);
 	}
+	list_choices(o, &all);
 	return err_set(INRO_E_ARG, "--%s can't be '%s'%s%s it is one of: %.*s", o->name, value,
-		       near_question(&n), n.best ? "" : ";", (int)all.n, (const char *)all.p);
+		       near_question(&n), n.best || n.part ? "" : ";", (int)all.n, (const char *)all.p);
 }
 
 static enum inro_err (*const checks[OPT__KINDS])(const struct cmd_opt *, const char *) = {

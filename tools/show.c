@@ -11,6 +11,8 @@
 
 #include "tools/text.h"
 
+#define REAL_DIGITS 6 /* of seconds and rates; what is counted is an integer */
+
 static void add_list(json_t *list, struct buf *out);
 static void add_members(json_t *object, struct buf *out);
 
@@ -139,14 +141,31 @@ static void show_table(const struct cmd_verb *v, json_t *doc, struct buf *out)
 
 /* ---- the other shapes ---- */
 
+/* Several objects are a line each. */
+static void add_lines(json_t *list, size_t indent, struct buf *out)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		if (i) {
+			buf_add_u8(out, '\n');
+			pad(out, indent);
+		}
+		add_value(json_array_get(list, i), out);
+	}
+}
+
 static void show_record(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
 	size_t width = 0;
 	for (const struct cmd_column *k = v->columns; k->key; k++)
 		width = strlen(k->heading) > width ? strlen(k->heading) : width;
 	for (const struct cmd_column *k = v->columns; k->key; k++) {
+		json_t *value = json_object_get(doc, k->key);
+
 		add_cell(out, bytes_of(k->heading), width, false);
-		add_value(json_object_get(doc, k->key), out);
+		if (json_is_object(json_array_get(value, 0)))
+			add_lines(value, width + 2, out);
+		else
+			add_value(value, out);
 		buf_add_u8(out, '\n');
 	}
 }
@@ -190,10 +209,21 @@ static void show_raw(json_t *doc, const char *key, struct buf *out)
 	buf_add(out, BYTES(json_string_value(v), json_string_length(v)));
 }
 
+static void show_summary(json_t *doc, struct buf *out)
+{
+	if (!json_object_get(doc, "summary"))
+		return;
+	show_raw(doc, "summary", out);
+	buf_add_u8(out, '\n');
+}
+
 static void show_pem(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
 	(void)v;
-	show_raw(doc, json_object_get(doc, "pem") ? "pem" : "summary", out);
+	if (json_object_get(doc, "pem"))
+		show_raw(doc, "pem", out);
+	else
+		show_summary(doc, out);
 }
 
 static void show_text(const struct cmd_verb *v, json_t *doc, struct buf *out)
@@ -209,7 +239,7 @@ static void (*const shapes[SHOW__SHAPES])(const struct cmd_verb *, json_t *, str
 
 static void show_json(json_t *doc, struct buf *out)
 {
-	AUTO(free_chars) char *text = json_dumps(doc, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	AUTO(free_chars) char *text = json_dumps(doc, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(REAL_DIGITS));
 	if (text)
 		buf_addf(out, "%s\n", text);
 	else
@@ -221,7 +251,7 @@ enum inro_err show_result(const struct call *c, json_t *doc, struct buf *out)
 	if (c->json)
 		show_json(doc, out);
 	else if (json_object_get(doc, "file") && json_object_get(doc, "summary"))
-		show_raw(doc, "summary", out);
+		show_summary(doc, out);
 	else if (json_object_get(doc, "file") && c->verb->said && c->verb->shape != SHOW_STEPS)
 		show_said(c->verb, doc, out);
 	else

@@ -187,7 +187,7 @@ static enum inro_err check_required(const struct profile *p, struct bytes names)
 			if (p->san_required.bits[i] >> k & 1)
 				buf_addf(&words, "%s%s", words.n ? " or " : "",
 					 san_kind_name((enum san_kind)k));
-		return err_set(INRO_E_POLICY, "profile %s wants an alternative name of kind %.*s",
+		return err_set(INRO_E_POLICY, "profile %s wants an alternative name of kind %.*s, which the request has not",
 			       p->name, (int)words.n, (const char *)words.p);
 	}
 	return INRO_OK;

@@ -200,7 +200,8 @@ static enum inro_err not_one(const struct token_list *l, const struct p11_uri *u
 	if (l->unreadable)
 		return err_set(INRO_E_NOT_FOUND, "there is no %s; %zu can't be read: %s", what,
 			       l->unreadable, l->trouble);
-	return err_set(INRO_E_NOT_FOUND, "there is no %s", what);
+	return err_set(INRO_E_NOT_FOUND, "there is no %s%s", what,
+		       u && u->token ? "; 'inro token list' shows the ones there are" : "");
 }
 
 enum inro_err ck_token_one(struct ck_module *m, const struct p11_uri *uri, struct ck_token *ret)

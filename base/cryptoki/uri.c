@@ -423,7 +423,7 @@ enum inro_err p11_uri_parse(const char *s, struct p11_uri *ret)
 	enum inro_err e;
 
 	if (!p11_uri_is(s))
-		return err_set(INRO_E_SYNTAX, "a PKCS#11 URI begins with '" SCHEME "'");
+		return err_set(INRO_E_SYNTAX, "a PKCS#11 URI begins with '" SCHEME "', as '" SCHEME "token=LABEL;object=LABEL' does");
 	rest = BYTES(s + strlen(SCHEME), strnlen(s, P11_URI_MAX + 1) - strlen(SCHEME));
 	if (rest.n > P11_URI_MAX - strlen(SCHEME))
 		return err_set(INRO_E_TOO_BIG, "a PKCS#11 URI of more than %d bytes", P11_URI_MAX);

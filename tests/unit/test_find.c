@@ -111,7 +111,7 @@ static void test_one_token(void **state)
 	assert_int_equal(one.slot, 77);
 	OK(p11_uri_parse("pkcs11:token=line9", &u));
 	assert_int_equal(ck_token_one(m, &u, &one), INRO_E_NOT_FOUND);
-	assert_string_equal(err_detail(INRO_E_NOT_FOUND), "there is no token labelled 'line9'");
+	assert_string_equal(err_detail(INRO_E_NOT_FOUND), "there is no token labelled 'line9'; 'inro token list' shows the ones there are");
 	p11_uri_clear(&u);
 	OK(p11_uri_parse("pkcs11:token=line1;serial=0002", &u));
 	assert_int_equal(ck_token_one(m, &u, &one), INRO_E_NOT_FOUND);

@@ -189,12 +189,36 @@ static void test_near(void **state)
 	near_try(&n, "show");
 	assert_null(n.best);
 	assert_string_equal(near_question(&n), "");
+
+	/* A part of a word counts, behind what is nearer. */
+	n = near_to("p256");
+	near_try(&n, "rsa-2048");
+	near_try(&n, "ec-p256");
+	near_try(&n, "ec-secp256k1");
+	assert_string_equal(near_question(&n), "; did you mean 'ec-p256'?");
+	near_try(&n, "p-256");
+	assert_string_equal(n.best, "p-256");
+	n = near_to("p2");
+	near_try(&n, "ec-p256");
+	assert_string_equal(near_question(&n), "");
+}
+
+/* A long list of choices ends with a whole word. */
+static void test_many_choices(void **state)
+{
+	struct call c;
+
+	(void)state;
+	assert_int_equal(PARSE(&c, "key", "generate", "--token", "a", "--label", "b", "--type", "p256"), INRO_E_ARG);
+	assert_non_null(strstr(err_detail(INRO_E_ARG), "did you mean 'ec-p256'? it is one of: ec-p256, ec-p384"));
+	assert_non_null(strstr(err_detail(INRO_E_ARG), ", ... (--help has all)"));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_many_choices),
 		cmocka_unit_test(test_options_anywhere),
 		cmocka_unit_test(test_dashes_end_options),
 		cmocka_unit_test(test_verbs_of_two_words),

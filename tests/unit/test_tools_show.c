@@ -114,6 +114,8 @@ static void test_record(void **state)
 		&record,
 		"{\"id\":\"x\",\"names\":[\"DNS:a\",\"DNS:b\"],\"list\":[{\"a\":1,\"b\":\"c\"}]}",
 		"Id     x\nNames  DNS:a, DNS:b\nOf     a=1 b=c\n");
+	assert_shown(&record, "{\"id\":\"x\",\"list\":[{\"a\":1},{\"a\":2}]}",
+		     "Id     x\nNames  -\nOf     a=1\n       a=2\n");
 }
 
 static void test_said(void **state)
@@ -149,6 +151,7 @@ static void test_pem_and_file(void **state)
 	const struct cmd_verb pem = { .name = "x", .shape = SHOW_PEM, .said = "in {file}" };
 	assert_shown(&pem, "{\"pem\":\"-----\\n\"}", "-----\n");
 	assert_shown(&pem, "{\"pem\":\"-----\\n\",\"file\":\"f\"}", "in f\n");
+	assert_shown(&pem, "{\"summary\":\"all is well\"}", "all is well\n");
 }
 
 static void test_json(void **state)
@@ -158,6 +161,8 @@ static void test_json(void **state)
 	json_t *back = json_loads(s, 0, NULL);
 	assert_int_equal(json_array_size(back), 1);
 	assert_int_equal(s[strlen(s) - 1], '\n');
+	AUTO(free_chars) char *real = shown(&table, true, "{\"seconds\":0.275}");
+	assert_non_null(strstr(real, "\"seconds\": 0.275\n"));
 	json_decref(back);
 }
 
