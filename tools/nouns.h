@@ -38,8 +38,9 @@ MUST_CHECK enum inro_err cert_give_order(struct core *core, const struct cred *c
 cmd_run ca_place_add_run, ca_place_remove_run, ca_place_list_run;
 MUST_CHECK enum inro_err ca_place_add_check(const struct call *c);
 MUST_CHECK enum inro_err ca_rollover_check(const struct call *c);
-cmd_run ca_ocsp_run;
+cmd_run ca_ocsp_run, ca_cmp_run;
 MUST_CHECK enum inro_err ca_ocsp_check(const struct call *c);
+MUST_CHECK enum inro_err ca_cmp_check(const struct call *c);
 MUST_CHECK enum inro_err ca_crl_check(const struct call *c);
 MUST_CHECK enum inro_err ca_set_check(const struct call *c);
 MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);

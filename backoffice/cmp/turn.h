@@ -29,6 +29,7 @@ struct turn {
 	struct device device;
 	struct label label;
 	struct signer signer; /* of answers to what was signed */
+	bool mute; /* there is nobody to sign the answer */
 	/* the answer */
 	enum cmp_fail fail;
 	struct buf body;

@@ -118,6 +118,17 @@ static const char *label_of(const struct turn *t)
 	return t->label_text ? t->label_text : t->options->label;
 }
 
+/* Without one the sender gets an answer that nobody signed. */
+static enum inro_err find_signer(struct turn *t)
+{
+	enum inro_err e = signer_of(t->core, t->label.ca, &t->signer);
+
+	t->mute = e != INRO_OK;
+	if (t->mute)
+		t->fail = CMP_FAIL_SYSTEM_UNAVAIL;
+	return e;
+}
+
 static enum inro_err enter(struct turn *t, const struct core_who *who)
 {
 	enum inro_err e = core_become(t->core, who);
@@ -130,9 +141,7 @@ static enum inro_err enter(struct turn *t, const struct core_who *who)
 	if (e == INRO_E_NOT_FOUND)
 		t->fail = CMP_FAIL_BAD_REQUEST;
 	/* Before anything is done that could not be answered. */
-	if (e == INRO_OK && !t->by_mac)
-		e = signer_of(t->core, t->label.ca, &t->signer);
-	return e;
+	return e == INRO_OK && !t->by_mac ? find_signer(t) : e;
 }
 
 enum inro_err turn_know(struct turn *t)

@@ -42,6 +42,8 @@ struct ca_policy {
 	char *ocsp_signs;	/* who does: "delegated", "ca", "off"; NULL: the first */
 	char *ocsp_id;		/* how he names himself: "key", "name"; NULL: the first */
 	char *ocsp_token, *ocsp_key_type; /* of his key; NULL: as the CA's */
+	/* Who signs messages (signer.h): the same words. */
+	char *cmp_signs, *cmp_token, *cmp_key_type;
 };
 void ca_policy_clear(struct ca_policy *p);
 

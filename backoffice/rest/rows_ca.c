@@ -4,6 +4,7 @@
 
 #include "backoffice/core/ca.h"
 #include "backoffice/core/profile_store.h"
+#include "backoffice/core/signer.h"
 #include "backoffice/core/status.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/profile.h"
@@ -245,6 +246,33 @@ static enum inro_err set_ca_ocsp(struct rest *r, json_t **ret)
 	return e == INRO_OK ? give_ca_ocsp(r, &v, ret) : e;
 }
 
+static enum inro_err give_ca_cmp(struct rest *r, const struct ca_view *v, json_t **ret)
+{
+	SCOPED(ca_messages) m = { 0 };
+	enum inro_err e = ca_messages(r->core, &v->rec, &m);
+
+	return e == INRO_OK ? json_give(json_of_ca_cmp(v, &m), ret) : e;
+}
+
+static enum inro_err show_ca_cmp(struct rest *r, json_t **ret)
+{
+	SCOPED(ca_view) v = { 0 };
+	enum inro_err e = ca_get(r->core, r->args[0], &v);
+
+	return e == INRO_OK ? give_ca_cmp(r, &v, ret) : e;
+}
+
+static enum inro_err set_ca_cmp(struct rest *r, json_t **ret)
+{
+	SCOPED(ca_view) v = { 0 };
+	const struct ca_cmp in = { .signs = rest_text(r, "signer"),
+				   .token = rest_text(r, "token"),
+				   .key_type = rest_text(r, "type") };
+	enum inro_err e = ca_set_cmp(r->core, r->args[0], &in, &v);
+
+	return e == INRO_OK ? give_ca_cmp(r, &v, ret) : e;
+}
+
 /* ---- profiles ---- */
 
 static json_t *profile_doc(const struct profile_version *v)
@@ -370,6 +398,10 @@ static const struct rest_shape ca_ocsp_out = {
 	"CAOCSP", FIELDS(OUT_HAS("name"), OUT_HAS("signer"), OUT_COUNT("minutes"), OUT_HAS("id"),
 			 OUT_TEXT("token"), OUT_TEXT("type"), OUT_ARRAY("keys"))
 };
+static const struct rest_shape ca_cmp_out = {
+	"CACMP", FIELDS(OUT_HAS("name"), OUT_HAS("signer"), OUT_TEXT("token"), OUT_TEXT("type"),
+			OUT_TEXT("key_uri"), OUT_TEXT("serial"), OUT_TIME("not_after"), OUT_BOOL("by_ca"))
+};
 static const struct rest_shape profile = { "Profile",
 					   FIELDS(OUT_HAS("name"), OUT_COUNT("version"), OUT_TEXT("actor"),
 						  OUT_TIME("created"), OUT_TIME("ended"), OUT_TEXT("text")) };
@@ -443,6 +475,15 @@ const struct rest_row rest_ca_rows[] = {
 		 IN_TEXT("token", "where his key is made; null: in the CA's"),
 		 IN_TEXT("type", "of that key; null: as the CA's")),
 	  &ca_ocsp_out, set_ca_ocsp },
+	{ "GET", "/v1/cas/{ca}/cmp", "ca cmp",
+	  "Shows who signs CMP messages, and keys made for devices, in a CA's name",
+	  ROLE_AUDITOR, 0, 0, NULL, &ca_cmp_out, show_ca_cmp },
+	{ "PATCH", "/v1/cas/{ca}/cmp", "ca cmp set",
+	  "Changes who signs CMP messages in a CA's name", ROLE_ADMIN, 0, 0,
+	  FIELDS(IN_WORD("signer", "a key of its own, the CA's, or nobody", "delegated", "ca", "off"),
+		 IN_TEXT("token", "where that key is made; null: in the CA's"),
+		 IN_TEXT("type", "of that key; null: as the CA's")),
+	  &ca_cmp_out, set_ca_cmp },
 	{ "GET", "/v1/profiles", "profile list", "Lists the kinds of certificates", ROLE_AUDITOR, REST_LIST,
 	  0, NULL, &profile, list_profiles },
 	{ "POST", "/v1/profiles", "profile add", "Adds a profile to the database", ROLE_ADMIN, 0, 201,

@@ -2,6 +2,7 @@
 #include "backoffice/show/doc.h"
 
 #include "backoffice/core/ca.h"
+#include "backoffice/core/signer.h"
 #include "backoffice/core/status.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/limits.h"
@@ -104,6 +105,19 @@ json_t *json_of_ca_ocsp(const struct ca_view *v, const struct status_issuers *l)
 			 or_first(p->ocsp_signs, "delegated"), "minutes", (int)p->ocsp_minutes, "id",
 			 or_first(p->ocsp_id, "key"), "token", json_of_text(p->ocsp_token), "type",
 			 json_of_text(p->ocsp_key_type), "keys", keys);
+}
+
+json_t *json_of_ca_cmp(const struct ca_view *v, const struct ca_messages *m)
+{
+	const struct ca_policy *p = &v->policy;
+	SCOPED(cert) cert = { 0 };
+	bool known = m->cert.n && cert_read(blob_bytes(&m->cert), &cert) == INRO_OK;
+
+	return json_pack("{s:s s:s s:o s:o s:o s:o s:o s:b}", "name", v->rec.name, "signer",
+			 or_first(p->cmp_signs, "delegated"), "token", json_of_text(p->cmp_token), "type",
+			 json_of_text(p->cmp_key_type), "key_uri", json_of_text(m->key_uri), "serial",
+			 known ? json_of_hex(cert.serial) : json_null(), "not_after",
+			 known ? json_of_time(cert.not_after) : json_null(), "by_ca", m->itself);
 }
 
 /* The two certificates by which the present key and the one before vouch for each other. */

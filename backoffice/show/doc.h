@@ -53,7 +53,9 @@ struct ca_view;
 json_t *json_of_ca(const struct ca_view *v);
 /* Who answers on line: its settings, and those of the list that are this CA's. */
 struct status_issuers;
+struct ca_messages;
 json_t *json_of_ca_ocsp(const struct ca_view *v, const struct status_issuers *l);
+json_t *json_of_ca_cmp(const struct ca_view *v, const struct ca_messages *m);
 struct ca_key_view;
 json_t *json_of_ca_key(const struct ca_key_view *v);
 /* By which a root's present key and the one before vouch for each other.  INRO_E_NOT_FOUND. */

@@ -356,6 +356,7 @@ static const struct field ocsp_signer_fields[] = {
 	F_INT(ocsp_signer, id),		F_INT(ocsp_signer, tenant),
 	F_INT(ocsp_signer, ca),		F_INT(ocsp_signer, generation),
 	F_INT(ocsp_signer, credential), F_INT(ocsp_signer, created_ms),
+	F_INT(ocsp_signer, purpose),
 };
 
 static const struct field crl_piece_fields[] = {

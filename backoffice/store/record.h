@@ -479,9 +479,10 @@ struct status_change {
 	int64_t at_ms;
 };
 
-/* A certificate that answers in the place of a CA's key. */
+/* A certificate whose key signs in the place of a CA's key. */
+enum signer_purpose { SIGNER_OCSP, SIGNER_MESSAGES, SIGNER__MAX };
 struct ocsp_signer {
-	int64_t id, tenant, ca, generation, credential, created_ms;
+	int64_t id, tenant, ca, generation, credential, created_ms, purpose;
 };
 
 /* A part of a revocation list that is given out, from seq 0 on. */

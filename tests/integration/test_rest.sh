@@ -520,6 +520,14 @@ wants 200 alice PATCH /v1/cas/issuing/ocsp '{"minutes":5,"id":"name","signer":"c
 is '.signer == "ca" and .minutes == 5 and .id == "name"'
 wants 200 alice PATCH /v1/cas/issuing/ocsp '{"signer":"delegated","token":null}'
 is '.signer == "delegated" and .minutes == 5 and .token == null'
+wants 200 carol GET /v1/cas/issuing/cmp
+is '.signer == "delegated" and .by_ca == false'
+wants 403 bob PATCH /v1/cas/issuing/cmp '{"signer":"off"}'
+wants 422 alice PATCH /v1/cas/issuing/cmp '{"signer":"ca"}'
+wants 200 alice PATCH /v1/cas/issuing/cmp '{"signer":"off"}'
+is '.signer == "off" and .key_uri == null'
+wants 200 alice PATCH /v1/cas/issuing/cmp '{"signer":"delegated","token":null}'
+is '.signer == "delegated" and .token == null'
 wants 200 carol GET /v1/cas/issuing/keys
 is '(.items | length) == 1'
 openssl ecparam -name prime256v1 -genkey -noout -out key3

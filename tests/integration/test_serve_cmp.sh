@@ -66,10 +66,28 @@ head -c 200000 /dev/zero >big.der
 # ---- by certificate: answers are signed by who signs for the CA ----
 
 sig=(-cert dev.pem -key dev.key -trusted root.pem)
-bad 'missing protection|systemFailure' -cmd cr "${at[@]}" "${sig[@]}" -newkey next.key -subject /CN=dev-1 -certout x.pem
+signer_of() { inro ca cmp "${1:-issuing}" --json | jq -r '.serial // empty'; }
+signs() { [[ -n $(signer_of "$1") ]]; }
+until_true signs issuing
+own=$(signer_of)
+[[ $(inro ca cmp issuing --json | jq -r .key_uri) == *token=office* ]] || fail "not in the CA's token: $(inro ca cmp issuing)"
+good -cmd cr "${at[@]}" "${sig[@]}" -newkey dev.key -subject /CN=dev-1 -certout cr1.pem
+good -cmd ir "${at[@]}" "${sig[@]}" -newkey dev.key -subject /CN=dev-1 -certout ir1.pem
+good -cmd p10cr "${at[@]}" "${sig[@]}" -csr dev.csr -certout p11.pem
+good -cmd genm "${at[@]}" "${sig[@]}" -infotype caCerts
+# By policy the CA's own key, which its certificate does not let; or nobody: the client is told what to do about it.
+! inro ca cmp issuing --signer ca >/dev/null 2>err || fail "a CA's key signs messages that nobody takes"
+grep -q digitalSignature err || fail "why not the CA's own key: $(cat err)"
+must inro ca cmp issuing --signer off >/dev/null
+bad 'systemUnavail.*inro ca cmp issuing --signer delegated' -cmd cr "${at[@]}" "${sig[@]}" -unprotected_errors -newkey next.key -subject /CN=dev-1 -certout x.pem
+must inro ca cmp issuing --signer delegated >/dev/null
+good -cmd cr "${at[@]}" "${sig[@]}" -newkey dev.key -subject /CN=dev-1 -certout cr2.pem
+[[ $(signer_of) == "$own" ]] || fail "another signer was made"
+# One that a person makes takes over.
 must inro key generate --token office --label ra --type ec-p256 >/dev/null
 must inro csr create --key 'pkcs11:token=office;object=ra;type=private' --subject CN=ra --out ra.csr >/dev/null
 must inro cert issue --ca issuing --profile ra-signer --csr ra.csr --key 'pkcs11:token=office;object=ra;type=private' --out ra.pem >/dev/null
+[[ $(signer_of) != "$own" ]] || fail "the signer that was made by hand does not sign"
 good -cmd cr "${at[@]}" "${sig[@]}" -newkey dev.key -subject /CN=dev-1 -certout cr2.pem
 good -cmd kur "${at[@]}" "${sig[@]}" -newkey next.key -certout kur.pem
 [[ $(openssl x509 -in kur.pem -noout -subject) == *'CN = dev-1' ]] || fail "an update has another subject"

@@ -13,6 +13,7 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/duty.h"
 #include "backoffice/core/refused.h"
+#include "backoffice/core/signer.h"
 #include "backoffice/core/status.h"
 #include "backoffice/core/tenant.h"
 #include "backoffice/pki/crl.h"
@@ -353,6 +354,129 @@ static void test_revoked_signer(void **state)
 	assert_signer(issuer(&with, "issuing", 1), EVP_PKEY_EC);
 }
 
+/* ---- who signs messages ---- */
+
+static void messages_of(struct core *c, const char *name, struct ca_messages *ret)
+{
+	SCOPED(ca_view) v = { 0 };
+
+	ca_messages_clear(ret);
+	OK(ca_get(c, name, &v));
+	OK(ca_messages(c, &v.rec, ret));
+}
+
+static void assert_signs(struct core *c, const char *name, int type)
+{
+	SCOPED(ca_messages) m = { 0 };
+	SCOPED(signer) s = { 0 };
+	SCOPED(buf) signature = { 0 };
+	X509 *x;
+
+	messages_of(c, name, &m);
+	assert_non_null(m.key_uri);
+	assert_false(m.itself);
+	x = office_x509(&m.cert);
+	assert_int_equal(EVP_PKEY_get_base_id(X509_get0_pubkey(x)), type);
+	assert_int_equal(X509_get_key_usage(x), KU_DIGITAL_SIGNATURE);
+	X509_free(x);
+	OK(signer_of(c, name, &s));
+	assert_int_equal(s.ca.id, 0);
+	OK(signer_sign(&s, s.sig, bytes_of("message"), &signature));
+	OK(pubkey_verify(&s.cert.key, s.sig, bytes_of("message"), buf_bytes(&signature)));
+}
+
+/* Without one it is told what to do; then there is one for each CA, renewed in time. */
+static void test_message_signers(void **state)
+{
+	SCOPED(ca_messages) m = { 0 };
+	SCOPED(ca_messages) later = { 0 };
+	SCOPED(signer) none = { 0 };
+	SCOPED(cert) cert = { 0 };
+	SCOPED(cred) out = { 0 };
+	SCOPED(buf) ref = { 0 };
+
+	FAILS(INRO_E_CONFIG, signer_of(*state, "issuing", &none));
+	assert_non_null(strstr(err_detail(INRO_E_CONFIG), "PIN"));
+	OK(message_signers_renew(*state));
+	assert_signs(*state, "issuing", EVP_PKEY_EC);
+	assert_signs(*state, "root", EVP_PKEY_EC);
+	messages_of(*state, "issuing", &m);
+	clock_set_test(T0 + 200 * DAY);
+	OK(message_signers_renew(*state));
+	messages_of(*state, "issuing", &later);
+	assert_true(bytes_equal(blob_bytes(&m.cert), blob_bytes(&later.cert)));
+	/* 397 days: a third is left after 265; the key stays */
+	clock_set_test(T0 + 270 * DAY);
+	OK(message_signers_renew(*state));
+	messages_of(*state, "issuing", &later);
+	assert_false(bytes_equal(blob_bytes(&m.cert), blob_bytes(&later.cert)));
+	assert_string_equal(m.key_uri, later.key_uri);
+	assert_signs(*state, "issuing", EVP_PKEY_EC);
+	/* It is no answer to OCSP, and one that is revoked signs no more. */
+	OK(cert_read(blob_bytes(&later.cert), &cert));
+	buf_add_str(&ref, "serial:");
+	buf_add_hex(&ref, cert.serial);
+	buf_add_u8(&ref, 0);
+	OK(cred_revoke(*state, (const char *)ref.p, &(struct cred_revocation) { .reason = "superseded" }, &out));
+	FAILS(INRO_E_CONFIG, signer_of(*state, "issuing", &none));
+	OK(message_signers_renew(*state));
+	assert_signs(*state, "issuing", EVP_PKEY_EC);
+}
+
+static void test_message_settings(void **state)
+{
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(ca_view) v2 = { 0 };
+	SCOPED(ca_view) v3 = { 0 };
+	SCOPED(ca_view) none = { 0 };
+	SCOPED(signer) nobody = { 0 };
+	SCOPED(ca_messages) m = { 0 };
+	SCOPED(status_issuers) l = { 0 };
+
+	OK(ocsp_signers_renew(*state));
+	OK(message_signers_renew(*state));
+	FAILS(INRO_E_ARG, ca_set_cmp(*state, "issuing", &(struct ca_cmp) { .signs = "me" }, &none));
+	FAILS(INRO_E_ARG, ca_set_cmp(*state, "issuing", &(struct ca_cmp) { .key_type = "x25519" }, &none));
+	/* A CA's key that may sign certificates and lists alone signs no messages. */
+	FAILS(INRO_E_POLICY, ca_set_cmp(*state, "issuing", &(struct ca_cmp) { .signs = "ca" }, &none));
+	OK(ca_set_cmp(*state, "issuing", &(struct ca_cmp) { .token = "line", .key_type = "ed25519" }, &v));
+	FAILS(INRO_E_CONFIG, signer_of(*state, "issuing", &nobody));
+	OK(message_signers_renew(*state));
+	assert_signs(*state, "issuing", EVP_PKEY_ED25519);
+	messages_of(*state, "issuing", &m);
+	assert_non_null(strstr(m.key_uri, "token=line"));
+	/* Who answers on line is somebody else. */
+	OK(status_issuers(*state, &l));
+	assert_signer(issuer(&l, "issuing", 1), EVP_PKEY_EC);
+	OK(ca_set_cmp(*state, "issuing", &(struct ca_cmp) { .signs = "off" }, &v2));
+	FAILS(INRO_E_CONFIG, signer_of(*state, "issuing", &nobody));
+	assert_non_null(strstr(err_detail(INRO_E_CONFIG), "--signer delegated"));
+	OK(ca_set_cmp(*state, "issuing", &(struct ca_cmp) { .signs = "delegated" }, &v3));
+	assert_signs(*state, "issuing", EVP_PKEY_ED25519);
+}
+
+/* A new key of the CA has a signer of its own; a token that is away costs no refusal. */
+static void test_message_keys(void **state)
+{
+	const struct ca_rollover roll = { .name = "issuing", .token = "ca", .label = "next" };
+	struct core *c = office_open(office_db);
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(ca_messages) m = { 0 };
+	SCOPED(signer) none = { 0 };
+
+	OK(message_signers_renew(*state));
+	OK(ca_rollover(*state, &roll, &v));
+	messages_of(*state, "issuing", &m);
+	assert_int_equal(m.cert.n, 0);
+	OK(message_signers_renew(*state));
+	assert_signs(*state, "issuing", EVP_PKEY_EC);
+	office_pin = NULL;
+	FAILS(INRO_E_PIN_MISSING, signer_of(c, "issuing", &none));
+	clock_set_test(T0 + 270 * DAY);
+	FAILS(INRO_E_PIN_MISSING, message_signers_renew(c));
+	core_close(c);
+}
+
 /* ---- lists ---- */
 
 static void read_out(struct core *c, const struct crl_out *l, struct buf *ret)
@@ -486,7 +610,8 @@ int main(void)
 		TEST(test_wrong_pin),	TEST(test_settings),
 		TEST(test_earlier_key), TEST(test_revoked_signer),
 		TEST(test_lists),	TEST(test_shards_and_deltas),
-		TEST(test_tenants),
+		TEST(test_tenants),	TEST(test_message_signers),
+		TEST(test_message_keys), TEST(test_message_settings),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);

@@ -6,10 +6,13 @@
 #include <string.h>
 
 #include "backoffice/core/authority.h"
+#include "backoffice/core/ca/delegate.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/json.h"
+#include "backoffice/core/signer.h"
 #include "backoffice/core/status.h"
 #include "backoffice/pki/dn.h"
+#include "backoffice/pki/ext.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
 
@@ -34,6 +37,9 @@ static const struct member {
 	{ "ocsp_id", offsetof(struct ca_policy, ocsp_id), 0, 0, 0 },
 	{ "ocsp_token", offsetof(struct ca_policy, ocsp_token), 0, 0, 0 },
 	{ "ocsp_key_type", offsetof(struct ca_policy, ocsp_key_type), 0, 0, 0 },
+	{ "cmp_signs", offsetof(struct ca_policy, cmp_signs), 0, 0, 0 },
+	{ "cmp_token", offsetof(struct ca_policy, cmp_token), 0, 0, 0 },
+	{ "cmp_key_type", offsetof(struct ca_policy, cmp_key_type), 0, 0, 0 },
 };
 
 void ca_policy_clear(struct ca_policy *p)
@@ -44,6 +50,9 @@ void ca_policy_clear(struct ca_policy *p)
 	free(p->ocsp_id);
 	free(p->ocsp_token);
 	free(p->ocsp_key_type);
+	free(p->cmp_signs);
+	free(p->cmp_token);
+	free(p->cmp_key_type);
 	*p = (struct ca_policy) { 0 };
 }
 
@@ -206,8 +215,9 @@ static enum inro_err write_policy(struct ca_policy *p, struct ca *ca)
 
 struct changing {
 	const char *name;
-	const struct ca_settings *in; /* one of the two */
+	const struct ca_settings *in; /* one of the three */
 	const struct ca_ocsp *ocsp;
+	const struct ca_cmp *cmp;
 };
 
 /* A number that was said takes the place of the one there; one out of bounds is told. */
@@ -291,7 +301,7 @@ static enum inro_err change_policy(struct core *c, struct ca *ca, const struct c
 	return e == INRO_OK ? write_policy(&p, ca) : e;
 }
 
-/* ---- who answers on line ---- */
+/* ---- who answers on line, and who signs messages ---- */
 
 const char *const ocsp_signs_names[] = { "delegated", "ca", "off", NULL };
 static const char *const ocsp_ids[] = { "key", "name", NULL };
@@ -314,20 +324,20 @@ static enum inro_err take_word(const char *what, const char *const *words, const
 }
 
 /* What it is made with must be such that it can sign; the token is looked at when it is used. */
-static enum inro_err take_key(const struct ca_ocsp *in, struct ca_policy *p)
+static enum inro_err take_key(const char *token, const char *key_type, char **at_token, char **at_type)
 {
 	const struct pki_key_kind *kind = NULL;
 	enum inro_err e = INRO_OK;
 
-	if (in->key_type && *in->key_type)
-		e = pki_key_kind_find(in->key_type, &kind);
+	if (key_type && *key_type)
+		e = pki_key_kind_find(key_type, &kind);
 	if (e == INRO_OK && kind && !pki_key_signs(kind->type))
 		e = err_set(INRO_E_ARG, "a key of type %s signs nothing", kind->name);
-	if (e == INRO_OK && in->key_type)
-		e = text_set(&p->ocsp_key_type, in->key_type);
+	if (e == INRO_OK && key_type)
+		e = text_set(at_type, key_type);
 	if (e == INRO_OK)
-		e = core_check_text("a token", in->token, 255);
-	return e == INRO_OK && in->token ? text_set(&p->ocsp_token, in->token) : e;
+		e = core_check_text("a token", token, 255);
+	return e == INRO_OK && token ? text_set(at_token, token) : e;
 }
 
 static enum inro_err take_ocsp(const struct ca_ocsp *in, struct ca_policy *p)
@@ -340,22 +350,59 @@ static enum inro_err take_ocsp(const struct ca_ocsp *in, struct ca_policy *p)
 		e = err_set(INRO_E_ARG, "an answer is good for 1 to %d minutes", OCSP_MINUTES_MAX);
 	if (e == INRO_OK && in->minutes)
 		p->ocsp_minutes = in->minutes;
-	return e == INRO_OK ? take_key(in, p) : e;
+	return e == INRO_OK ? take_key(in->token, in->key_type, &p->ocsp_token, &p->ocsp_key_type) : e;
 }
 
 static enum inro_err change_ocsp(struct core *c, struct ca *ca, const struct ca_ocsp *in)
 {
 	SCOPED(ca_policy) p = { 0 };
-	const struct store_cond mine = { .field = "ca", .number = ca->id };
-	const struct store_query q = { .conds = &mine, .n = 1 };
-	int64_t rows;
 	enum inro_err e = ca_policy_read(ca, &p);
 
 	if (e == INRO_OK)
 		e = take_ocsp(in, &p);
 	if (e == INRO_OK && (in->token || in->key_type))
-		e = store_delete(c->store, &ocsp_signer_type, &q, &rows);
+		e = delegate_drop(c, SIGNER_OCSP, ca->id);
 	return e == INRO_OK ? write_policy(&p, ca) : e;
+}
+
+/* Whoever checks a message looks whether the key may sign more than certificates and lists. */
+static enum inro_err check_signs_itself(const struct ca *ca, const struct ca_policy *p)
+{
+	SCOPED(cert) cert = { 0 };
+	enum inro_err e;
+
+	if (strcmp(text_or_empty(p->cmp_signs), "ca") != 0 || !ca->cert.n)
+		return INRO_OK;
+	e = cert_read(blob_bytes(&ca->cert), &cert);
+	if (e == INRO_OK && !(cert.ext.key_usage & USAGE_DIGITAL_SIGNATURE))
+		e = err_set(INRO_E_POLICY,
+			    "the certificate of CA '%s' has no digitalSignature: its key signs "
+			    "certificates and lists, and no client takes messages signed by it",
+			    ca->name);
+	return e;
+}
+
+static enum inro_err change_cmp(struct core *c, struct ca *ca, const struct ca_cmp *in)
+{
+	SCOPED(ca_policy) p = { 0 };
+	enum inro_err e = ca_policy_read(ca, &p);
+
+	if (e == INRO_OK)
+		e = take_word("who signs", ocsp_signs_names, in->signs, &p.cmp_signs);
+	if (e == INRO_OK)
+		e = take_key(in->token, in->key_type, &p.cmp_token, &p.cmp_key_type);
+	if (e == INRO_OK && in->signs)
+		e = check_signs_itself(ca, &p);
+	if (e == INRO_OK && (in->token || in->key_type))
+		e = delegate_drop(c, SIGNER_MESSAGES, ca->id);
+	return e == INRO_OK ? write_policy(&p, ca) : e;
+}
+
+static enum inro_err change(struct core *c, struct ca *ca, const struct changing *s)
+{
+	if (s->ocsp)
+		return change_ocsp(c, ca, s->ocsp);
+	return s->cmp ? change_cmp(c, ca, s->cmp) : change_policy(c, ca, s->in);
 }
 
 static enum inro_err set_work(struct core *c, void *arg)
@@ -367,7 +414,7 @@ static enum inro_err set_work(struct core *c, void *arg)
 	enum inro_err e = ca_load(c, s->name, &ca);
 
 	if (e == INRO_OK)
-		e = s->in ? change_policy(c, &ca, s->in) : change_ocsp(c, &ca, s->ocsp);
+		e = change(c, &ca, s);
 	if (e != INRO_OK)
 		return e;
 	ca.updated_ms = clock_now_ms();
@@ -396,4 +443,9 @@ enum inro_err ca_set_ocsp(struct core *c, const char *name, const struct ca_ocsp
 			  struct ca_view *ret)
 {
 	return set(c, &(struct changing) { .name = name, .ocsp = in }, ret);
+}
+
+enum inro_err ca_set_cmp(struct core *c, const char *name, const struct ca_cmp *in, struct ca_view *ret)
+{
+	return set(c, &(struct changing) { .name = name, .cmp = in }, ret);
 }

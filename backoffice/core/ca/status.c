@@ -6,6 +6,7 @@
 
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca/ca_end.h"
+#include "backoffice/core/ca/delegate.h"
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
 #include "base/clock.h"
@@ -162,32 +163,14 @@ void status_issuers_clear(struct status_issuers *l)
 	*l = (struct status_issuers) { 0 };
 }
 
-static enum inro_err find_signer(struct core *c, const struct status_issuer *i,
-				 struct ocsp_signer *row, struct credential *ret)
-{
-	const struct store_cond conds[] = {
-		{ .field = "ca", .number = i->ca },
-		{ .field = "generation", .number = i->generation },
-	};
-	const struct store_query q = { STORE_WHERE(conds), .backward = true, .limit = 1 };
-	enum inro_err e = store_find(c->store, &q, row);
-
-	if (e == INRO_OK)
-		e = store_get(c->store, row->credential, ret);
-	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
-}
-
-/* One who is revoked answers no more. */
 static enum inro_err add_signer(struct core *c, struct status_issuer *i)
 {
-	struct ocsp_signer row = { 0 };
 	SCOPED(credential) rec = { 0 };
-	enum inro_err e = find_signer(c, i, &row, &rec);
+	enum inro_err e = delegate_find(c, SIGNER_OCSP, i->ca, i->generation, &i->mark, &rec);
 
-	if (e != INRO_OK || !rec.id || rec.revoked_at || rec.not_after <= clock_now())
+	if (e != INRO_OK || !rec.id)
 		return e;
 	i->signer_until = rec.not_after;
-	i->mark = row.id;
 	e = text_set(&i->key_uri, rec.key_uri);
 	return e == INRO_OK ? blob_set(&i->signer, blob_bytes(&rec.cert)) : e;
 }

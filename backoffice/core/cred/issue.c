@@ -469,6 +469,8 @@ enum inro_err making_record(struct core *c, struct making *j)
 	i->rec.id = 0;
 	if (e == INRO_OK)
 		e = i->agreed ? approval_done(c, j) : cred_insert(c, &i->rec);
+	if (e == INRO_OK)
+		e = ca_delegate_recorded(c, i);
 	return e == INRO_OK ? record_issue(c, j) : e;
 }
 

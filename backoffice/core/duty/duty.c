@@ -13,6 +13,7 @@
 #include "backoffice/core/reach.h"
 #include "backoffice/core/reply.h"
 #include "backoffice/core/setting.h"
+#include "backoffice/core/signer.h"
 #include "backoffice/core/status.h"
 
 #define SECOND 1000
@@ -62,6 +63,7 @@ static enum inro_err do_jobs(struct core *c)
 
 const struct duty duties[] = {
 	{ "ocsp-signers", DUTY_QUICK, 5 * SECOND, 30 * SECOND, MINUTE, true, ocsp_signers_renew },
+	{ "message-signers", DUTY_QUICK, 5 * SECOND, 30 * SECOND, MINUTE, true, message_signers_renew },
 	{ "crl", DUTY_QUICK, 10 * SECOND, 30 * SECOND, 5 * MINUTE, true, crl_publish_due },
 	{ "confirm", DUTY_QUICK, 30 * SECOND, MINUTE, MINUTE, true, confirm_sweep },
 	{ "audit-mark", DUTY_QUICK, 30 * SECOND, MINUTE, MINUTE, false, sign_head },

@@ -1,12 +1,13 @@
 /* signer - see signer.h. */
 #include "backoffice/core/signer.h"
 
+#include <string.h>
+
 #include "backoffice/core/authority.h"
+#include "backoffice/core/ca_policy.h"
 #include "backoffice/core/ca_signer.h"
 #include "backoffice/core/keyring.h"
-#include "backoffice/pki/ext.h"
 #include "backoffice/token/token.h"
-#include "base/clock.h"
 
 void signer_clear(struct signer *s)
 {
@@ -26,46 +27,19 @@ enum inro_err signer_sign(void *signer, const struct pki_sig *sig, struct bytes 
 	return e;
 }
 
-static enum inro_err find_delegate(struct core *c, const struct ca *ca, struct credential *ret)
+static enum inro_err use_delegate(struct core *c, const char *key_uri, struct signer *s)
 {
-	const struct store_cond conds[] = {
-		{ .field = "tenant", .number = c->tenant },
-		{ .field = "kind", .number = CRED_CERTIFICATE },
-		{ .field = "state", .number = CRED_ACTIVE },
-		{ .field = "ca", .number = ca->id },
-		{ .field = "ca_generation", .number = ca->generation },
-		{ .field = "profile", .text = SIGNER_PROFILE },
-		{ .field = "not_after", .op = STORE_GT, .number = clock_now() },
-		{ .field = "key_uri", .op = STORE_NE, .text = "" },
-	};
-	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .backward = true };
+	enum inro_err e = core_key_recorded(c, key_uri);
 
-	return store_find(c->store, &q, ret);
-}
-
-static enum inro_err use_delegate(struct core *c, const struct credential *rec, struct signer *s)
-{
-	enum inro_err e = cert_read(blob_bytes(&rec->cert), &s->cert);
-
-	if (e == INRO_OK)
-		e = core_key_recorded(c, rec->key_uri);
-	return e == INRO_OK ? ca_key_at(c, rec->key_uri, s->cert.key.spki, false, &s->key) : e;
+	return e == INRO_OK ? ca_key_at(c, key_uri, s->cert.key.spki, false, &s->key) : e;
 }
 
 /* The signer takes the CA over. */
 static enum inro_err use_ca(struct core *c, struct ca *ca, struct signer *s)
 {
 	struct ca_signer own;
-	enum inro_err e = cert_read(blob_bytes(&ca->cert), &s->cert);
+	enum inro_err e = ca_signer_open(c, ca, &s->cert, &own);
 
-	if (e == INRO_OK && !(s->cert.ext.key_usage & USAGE_DIGITAL_SIGNATURE))
-		e = err_set(INRO_E_CONFIG,
-			    "CA '%s' has nobody who signs messages in its name: 'inro cert issue --ca "
-			    "%s --profile " SIGNER_PROFILE " --csr FILE --key URI' with the request of "
-			    "a key in a token",
-			    ca->name, ca->name);
-	if (e == INRO_OK)
-		e = ca_signer_open(c, ca, &s->cert, &own);
 	if (e != INRO_OK)
 		return e;
 	s->key = own.key;
@@ -74,20 +48,56 @@ static enum inro_err use_ca(struct core *c, struct ca *ca, struct signer *s)
 	return INRO_OK;
 }
 
+/* What its administrator has to do: a server makes one for each CA that is here, if it can. */
+static enum inro_err nobody(const struct ca *ca)
+{
+	SCOPED(ca_policy) p = { 0 };
+	enum inro_err e = ca_policy_read(ca, &p);
+
+	if (e != INRO_OK)
+		return e;
+	if (ca->kind != CA_LOCAL)
+		return err_set(INRO_E_CONFIG,
+			       "nobody signs messages for CA '%s', which is elsewhere: its administrator has "
+			       "to get a certificate of the profile " SIGNER_PROFILE " from there for a key in a "
+			       "token (inro cert issue)",
+			       ca->name);
+	if (p.cmp_signs && strcmp(p.cmp_signs, "delegated") != 0)
+		return err_set(INRO_E_CONFIG,
+			       "nobody signs messages for CA '%s' (%s): its administrator has to say 'inro "
+			       "ca cmp %s --signer delegated'",
+			       ca->name, p.cmp_signs, ca->name);
+	return err_set(INRO_E_CONFIG,
+		       "nobody signs messages for CA '%s' yet: a server makes the key within seconds where it "
+		       "has the PIN of the token that the CA's key is in; else its administrator has to give the "
+		       "server that PIN, or name another token ('inro ca cmp %s --token')",
+		       ca->name, ca->name);
+}
+
+static enum inro_err use(struct core *c, struct ca *ca, const struct ca_messages *who, struct signer *s)
+{
+	enum inro_err e;
+
+	if (!who->cert.n)
+		return nobody(ca);
+	e = cert_read(blob_bytes(&who->cert), &s->cert);
+	if (e != INRO_OK)
+		return e;
+	return who->itself ? use_ca(c, ca, s) : use_delegate(c, who->key_uri, s);
+}
+
 enum inro_err signer_of(struct core *c, const char *name, struct signer *ret)
 {
 	SCOPED(ca) ca = { 0 };
-	SCOPED(credential) rec = { 0 };
+	SCOPED(ca_messages) who = { 0 };
 	SCOPED(signer) s = { .core = c };
 	enum inro_err e = ca_load(c, name, &ca);
 
 	if (e != INRO_OK)
 		return e;
-	e = find_delegate(c, &ca, &rec);
+	e = ca_messages(c, &ca, &who);
 	if (e == INRO_OK)
-		e = use_delegate(c, &rec, &s);
-	else if (e == INRO_E_NOT_FOUND)
-		e = use_ca(c, &ca, &s);
+		e = use(c, &ca, &who, &s);
 	if (e == INRO_OK)
 		e = pki_sig_for(s.cert.key.type, PKI_HASH_NONE, &s.sig);
 	if (e != INRO_OK)

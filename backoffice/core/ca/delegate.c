@@ -1,0 +1,289 @@
+/* delegate - see delegate.h. */
+#include "backoffice/core/ca/delegate.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoffice/core/authority.h"
+#include "backoffice/core/ca_policy.h"
+#include "backoffice/core/ca_signer.h"
+#include "backoffice/core/issue.h"
+#include "backoffice/core/keyring.h"
+#include "backoffice/core/signer.h"
+#include "base/clock.h"
+#include "base/cryptoki/uri.h"
+#include "base/der.h"
+
+static const struct use {
+	const char *profile, *title, *label;
+	size_t token, key_type; /* of a struct ca_policy */
+	bool by_hand;		/* a certificate that a person had made for a key in a token counts, too */
+} uses[SIGNER__MAX] = {
+	[SIGNER_OCSP] = { "ocsp-signer", "OCSP of", "ocsp", offsetof(struct ca_policy, ocsp_token),
+			  offsetof(struct ca_policy, ocsp_key_type), false },
+	[SIGNER_MESSAGES] = { SIGNER_PROFILE, "CMP of", "cmp", offsetof(struct ca_policy, cmp_token),
+			      offsetof(struct ca_policy, cmp_key_type), true },
+};
+
+struct delegate {
+	const struct use *use;
+	struct ca ca; /* as it was with the key */
+	struct ca_policy policy;
+	struct new_key fresh;
+	struct buf token, subject, csr, uri;
+	const struct pki_key_kind *kind;
+	struct credential left; /* not looked at: a key may have many certificates here */
+};
+
+static void delegate_clear(struct delegate *s)
+{
+	ca_clear(&s->ca);
+	ca_policy_clear(&s->policy);
+	new_key_clear(&s->fresh);
+	buf_clear(&s->token);
+	buf_clear(&s->subject);
+	buf_clear(&s->csr);
+	buf_clear(&s->uri);
+	credential_clear(&s->left);
+}
+
+/* The token that a key is in, as a URI. */
+static enum inro_err token_of_key(const char *key_uri, struct buf *ret)
+{
+	SCOPED(p11_uri) u = { 0 };
+	enum inro_err e = p11_uri_parse(key_uri, &u);
+
+	if (e != INRO_OK)
+		return e;
+	free(u.object);
+	u.object = NULL;
+	u.has_id = false;
+	u.type = P11_ANY;
+	p11_uri_print(&u, ret);
+	buf_add_u8(ret, 0);
+	return buf_err(ret);
+}
+
+/* Of the CA's kind, so that whoever verifies its certificates can verify answers. */
+static enum inro_err kind_like(const struct cert *ca, const struct pki_key_kind **ret)
+{
+	const struct pki_key_kind *k;
+
+	for (size_t i = 0; (k = pki_key_kind_at(i)); i++)
+		if (k->type == ca->key.type) {
+			*ret = k; /* of RSA the smallest, which is the first */
+			return INRO_OK;
+		}
+	return err_set(INRO_E_UNSUPPORTED, "no key can be made of the CA's kind");
+}
+
+/* A text of the policy; NULL: as the CA has it. */
+static const char *said(const struct delegate *s, size_t offset)
+{
+	const char *text = *(char *const *)(const void *)((const char *)&s->policy + offset);
+
+	return text && *text ? text : NULL;
+}
+
+static enum inro_err decide_key(struct delegate *s, const struct cert *cert)
+{
+	const char *type = said(s, s->use->key_type), *token = said(s, s->use->token);
+	enum inro_err e = type ? pki_key_kind_find(type, &s->kind) : kind_like(cert, &s->kind);
+
+	if (e != INRO_OK)
+		return e;
+	return token ? core_token_uri(token, &s->token) : token_of_key(s->ca.key_uri, &s->token);
+}
+
+/* C, L, ST, O and OU: what a name constraint may ask for. */
+static bool is_place(struct bytes set)
+{
+	struct bytes in, ava, oid;
+
+	if (der_only(set, DER_SET, &in) || der_take(&in, DER_SEQUENCE, &ava) ||
+	    der_take(&ava, DER_OID, &oid))
+		return false;
+	return oid.n == 3 && oid.p[0] == 0x55 && oid.p[1] == 4 &&
+	       strchr("\x06\x07\x08\x0a\x0b", oid.p[2]) && oid.p[2];
+}
+
+/* Where the CA is, and its name there. */
+static enum inro_err make_subject(struct delegate *s, const struct cert *cert)
+{
+	SCOPED(buf) text = { 0 };
+	SCOPED(buf) own = { 0 };
+	size_t mark = der_begin(&s->subject, DER_SEQUENCE);
+	struct bytes sets, set, cn;
+	enum inro_err e = der_only(cert->subject, DER_SEQUENCE, &sets);
+
+	while (e == INRO_OK && sets.n) {
+		e = der_take_whole(&sets, DER_SET, &set);
+		if (e == INRO_OK && is_place(set))
+			buf_add(&s->subject, set);
+	}
+	buf_addf(&text, "CN=%s %.50s", s->use->title, s->ca.name);
+	buf_add_u8(&text, 0);
+	if (e == INRO_OK)
+		e = buf_err(&text);
+	if (e == INRO_OK)
+		e = dn_parse((const char *)text.p, NULL, &own);
+	if (e == INRO_OK)
+		e = der_only(buf_bytes(&own), DER_SEQUENCE, &cn);
+	if (e != INRO_OK)
+		return e;
+	buf_add(&s->subject, cn);
+	der_end(&s->subject, mark);
+	return buf_err(&s->subject);
+}
+
+static enum inro_err make_key(struct core *c, struct delegate *s)
+{
+	char label[TOKEN_KEY_LABEL_MAX + 1];
+	struct new_key_plan plan = { .label = label, .kind = s->kind };
+	struct key_csr in = { .subject = buf_bytes(&s->subject) };
+	enum inro_err e;
+
+	snprintf(label, sizeof label, "%s %.32s %lld %s", s->use->label, s->ca.name,
+		 (long long)s->ca.generation, s->kind->name);
+	plan.token_uri = (const char *)s->token.p;
+	e = new_key_or_left(c, &plan, &s->fresh, &s->left);
+	if (e != INRO_OK)
+		return e;
+	token_key_uri(s->fresh.key, &s->uri);
+	buf_add_u8(&s->uri, 0);
+	in.key = s->fresh.key;
+	e = buf_err(&s->uri);
+	return e == INRO_OK ? key_csr(&in, &s->csr) : e;
+}
+
+static enum inro_err certify(struct core *c, struct delegate *s)
+{
+	const struct cred_request request = { .csr = buf_bytes(&s->csr),
+					      .profile = s->use->profile,
+					      .key_uri = (const char *)s->uri.p };
+	struct issuing i = { .request = &request, .ca = &s->ca, .renews = true, .answers = true };
+	enum inro_err e = issue_run(c, &i);
+
+	credential_clear(&i.rec);
+	return e;
+}
+
+static enum inro_err appoint(struct core *c, struct delegate *s)
+{
+	SCOPED(cert) cert = { 0 };
+	struct ca_signer there;
+	enum inro_err e = cert_read(blob_bytes(&s->ca.cert), &cert);
+
+	/* Without the CA's key no other one is made. */
+	if (e == INRO_OK)
+		e = ca_signer_open(c, &s->ca, &cert, &there);
+	if (e == INRO_OK)
+		e = decide_key(s, &cert);
+	if (e == INRO_OK)
+		e = make_subject(s, &cert);
+	if (e == INRO_OK)
+		e = make_key(c, s);
+	if (e == INRO_OK)
+		e = certify(c, s);
+	s->fresh.keep = s->fresh.keep || e == INRO_OK;
+	return e;
+}
+
+enum inro_err delegate_make(struct core *c, enum signer_purpose purpose, int64_t ca, int64_t generation)
+{
+	SCOPED(delegate) s = { .use = &uses[purpose] };
+	enum inro_err e = store_get(c->store, ca, &s.ca);
+
+	if (e == INRO_OK && s.ca.tenant != c->tenant)
+		return INRO_OK;
+	/* As the settings are now, whichever key it is for. */
+	if (e == INRO_OK)
+		e = ca_policy_read(&s.ca, &s.policy);
+	if (e == INRO_OK)
+		e = ca_as_of(c, generation, &s.ca);
+	return e == INRO_OK ? appoint(c, &s) : e;
+}
+
+/* ---- on record ---- */
+
+enum inro_err ca_delegate_recorded(struct core *c, const struct issuing *i)
+{
+	const struct credential *rec = &i->rec;
+	enum inro_err e = INRO_OK;
+
+	for (int64_t u = 0; e == INRO_OK && u < SIGNER__MAX; u++) {
+		struct ocsp_signer row = { .tenant = rec->tenant,
+					   .ca = rec->ca,
+					   .generation = rec->ca_generation,
+					   .credential = rec->id,
+					   .purpose = u,
+					   .created_ms = rec->created_ms };
+
+		if ((i->answers || uses[u].by_hand) && rec->ca && *text_or_empty(rec->key_uri) &&
+		    strcmp(rec->profile, uses[u].profile) == 0)
+			e = store_insert(c->store, &row);
+	}
+	return e;
+}
+
+static enum inro_err find_newest(struct core *c, enum signer_purpose purpose, int64_t ca, int64_t generation,
+				 struct ocsp_signer *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "ca", .number = ca },
+		{ .field = "generation", .number = generation },
+		{ .field = "purpose", .number = purpose },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .backward = true, .limit = 1 };
+
+	return store_find(c->store, &q, ret);
+}
+
+enum inro_err delegate_find(struct core *c, enum signer_purpose purpose, int64_t ca, int64_t generation,
+			    int64_t *ret_id, struct credential *ret)
+{
+	struct ocsp_signer row = { 0 };
+	SCOPED(credential) rec = { 0 };
+	enum inro_err e = find_newest(c, purpose, ca, generation, &row);
+
+	if (e == INRO_OK)
+		e = store_get(c->store, row.credential, &rec);
+	if (e != INRO_OK)
+		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+	/* The one before may be of the same key: whoever was revoked has none in his place. */
+	if (rec.state != CRED_ACTIVE || rec.revoked_at || rec.not_after <= clock_now())
+		return INRO_OK;
+	*ret_id = row.id;
+	*ret = rec;
+	rec = (struct credential) { 0 };
+	return INRO_OK;
+}
+
+enum inro_err delegate_is_due(struct bytes ca, struct bytes signer, bool *ret)
+{
+	SCOPED(cert) above = { 0 };
+	SCOPED(cert) cert = { 0 };
+	enum inro_err e = cert_read(ca, &above);
+
+	*ret = !signer.n;
+	if (e == INRO_OK && signer.n)
+		e = cert_read(signer, &cert);
+	if (e == INRO_OK && signer.n)
+		*ret = cert.not_after < above.not_after &&
+		       cert.not_after - clock_now() < (cert.not_after - cert.not_before) / 3;
+	return e;
+}
+
+enum inro_err delegate_drop(struct core *c, enum signer_purpose purpose, int64_t ca)
+{
+	const struct store_cond conds[] = {
+		{ .field = "ca", .number = ca },
+		{ .field = "purpose", .number = purpose },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	int64_t rows;
+
+	return store_delete(c->store, &ocsp_signer_type, &q, &rows);
+}
