@@ -43,7 +43,7 @@ static enum inro_err fill_signer(const struct status_issuer *in, const struct ce
 	enum inro_err e = in->itself ? INRO_OK : cert_read(blob_bytes(&in->signer), &own);
 
 	if (e == INRO_OK)
-		e = pki_sig_for(signer->key.type, PKI_HASH_NONE, &i->sig);
+		e = pubkey_sig(&signer->key, PKI_HASH_NONE, &i->sig);
 	if (e == INRO_OK)
 		e = ocsp_add_responder(&i->responder, signer, in->by_name);
 	if (e == INRO_OK)

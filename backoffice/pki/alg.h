@@ -154,7 +154,8 @@ const struct pki_sig *pki_sig_at(size_t i);
  * salt of any length.  INRO_E_UNSUPPORTED names the OID. */
 MUST_CHECK enum inro_err pki_sig_find(struct bytes identifier, const struct pki_sig **ret);
 bool pki_sig_fits(const struct pki_sig *sig, enum pki_key key);
-/* How a key of this type signs; PKI_HASH_NONE picks the hash that fits the key's strength. */
+/* How a key of this type signs; PKI_HASH_NONE picks the hash that fits the key's strength.  Which of them a key
+ * signs by that may be bound to one: pubkey_sig(). */
 MUST_CHECK enum inro_err pki_sig_for(enum pki_key key, enum pki_hash hash,
 				     const struct pki_sig **ret);
 /* The same, with PSS in place of PKCS#1 1.5 where the key is an RSA one. */

@@ -124,7 +124,7 @@ static enum inro_err sig_of(struct bytes spki, const struct pki_sig **ret)
 	struct pubkey pub;
 	enum inro_err e = pubkey_read(spki, &pub);
 
-	return e == INRO_OK ? pki_sig_for(pub.type, PKI_HASH_NONE, ret) : e;
+	return e == INRO_OK ? pubkey_sig(&pub, PKI_HASH_NONE, ret) : e;
 }
 
 enum inro_err bundle_csr(struct bytes pkcs8, const struct csr_plan *plan, struct buf *ret)

@@ -398,7 +398,7 @@ enum inro_err crl_frame(struct crl *c, const struct crl_head *head)
 	if (!e)
 		e = flush(c);
 	if (!e)
-		e = pki_sig_for(ca->key.type, head->hash, &c->sig);
+		e = pubkey_sig(&ca->key, head->hash, &c->sig);
 	if (!e && key_id.n == 0) {
 		e = pubkey_id(&ca->key, id);
 		key_id = BYTES(id, sizeof id);
@@ -412,7 +412,7 @@ enum inro_err crl_frame(struct crl *c, const struct crl_head *head)
 enum inro_err crl_expect(struct crl *c, const struct crl_head *head)
 {
 	SCOPED(crl) guess = { .n = 1, .octets = MOSTLY };
-	enum inro_err e = pki_sig_for(head->issuer->key.type, head->hash, &guess.sig);
+	enum inro_err e = pubkey_sig(&head->issuer->key, head->hash, &guess.sig);
 
 	if (!e)
 		e = frame(&guess, head, BYTES_NONE);

@@ -403,10 +403,10 @@ static enum inro_err decide_usage(struct plan *pl)
 static enum inro_err decide_sig(struct plan *pl)
 {
 	const struct issue *in = pl->in;
-	enum pki_key signer = in->issuer ? in->issuer->key.type : in->key->type;
+	const struct pubkey *signer = in->issuer ? &in->issuer->key : in->key;
 
-	return in->profile->padding ? pki_sig_for_pss(signer, in->profile->hash, &pl->out->sig)
-				    : pki_sig_for(signer, in->profile->hash, &pl->out->sig);
+	return in->profile->padding ? pubkey_sig_pss(signer, in->profile->hash, &pl->out->sig)
+				    : pubkey_sig(signer, in->profile->hash, &pl->out->sig);
 }
 
 static enum inro_err decide_url(const struct issue *in, const char *given, const char *by_profile,

@@ -52,7 +52,7 @@ enum inro_err link_tbs(const struct link_plan *in, struct buf *ret, const struct
 	if (e == INRO_OK)
 		e = cert_check_ca(in->of);
 	if (e == INRO_OK)
-		e = pki_sig_for(in->issuer->key.type, PKI_HASH_NONE, &sig);
+		e = pubkey_sig(&in->issuer->key, PKI_HASH_NONE, &sig);
 	if (e == INRO_OK)
 		e = add_tbs(ret, in, sig);
 	if (e == INRO_OK)

@@ -187,6 +187,34 @@ bool pubkey_is_told(const struct pubkey *told, const struct pubkey *k)
 	       (told->type == PKI_RSA_PSS && k->modulus.n && bytes_equal(told->key_bits, k->key_bits));
 }
 
+/* The hash that it signs with, which is the only one it can. */
+static enum inro_err bound_hash(const struct pubkey *k, enum pki_hash *hash)
+{
+	if (!k->only || *hash == k->only)
+		return INRO_OK;
+	if (*hash != PKI_HASH_NONE)
+		return err_set(INRO_E_KEY_TYPE,
+			       "the RSA-PSS key signs with %s alone, not with %s; a profile says \"hash = auto\" for a CA "
+			       "that has such a key",
+			       pki_hash_name(k->only), pki_hash_name(*hash));
+	*hash = k->only;
+	return INRO_OK;
+}
+
+enum inro_err pubkey_sig(const struct pubkey *k, enum pki_hash hash, const struct pki_sig **ret)
+{
+	enum inro_err e = bound_hash(k, &hash);
+
+	return e ? e : pki_sig_for(k->type, hash, ret);
+}
+
+enum inro_err pubkey_sig_pss(const struct pubkey *k, enum pki_hash hash, const struct pki_sig **ret)
+{
+	enum inro_err e = bound_hash(k, &hash);
+
+	return e ? e : pki_sig_for_pss(k->type, hash, ret);
+}
+
 enum inro_err pubkey_id(const struct pubkey *k, uint8_t ret[static PUBKEY_ID_OCTETS])
 {
 	uint8_t digest[PKI_DIGEST_MAX];

@@ -37,6 +37,12 @@ MUST_CHECK enum inro_err pubkey_read(struct bytes spki, struct pubkey *ret);
  * parameters, nor whether its certificate says rsaEncryption: there the numbers decide. */
 bool pubkey_is_told(const struct pubkey *told, const struct pubkey *k);
 
+/* How a key signs; PKI_HASH_NONE picks the hash that it is bound to, or else the one that fits its strength.
+ * INRO_E_KEY_TYPE: it signs nothing, or by another hash alone. */
+MUST_CHECK enum inro_err pubkey_sig(const struct pubkey *k, enum pki_hash hash, const struct pki_sig **ret);
+/* The same, with PSS in place of PKCS#1 1.5 where the key is an RSA one. */
+MUST_CHECK enum inro_err pubkey_sig_pss(const struct pubkey *k, enum pki_hash hash, const struct pki_sig **ret);
+
 /* Key identifier: the leftmost 160 bits of SHA-256 of the key bits (RFC 7093 2, method 1). */
 MUST_CHECK enum inro_err pubkey_id(const struct pubkey *k, uint8_t ret[static PUBKEY_ID_OCTETS]);
 

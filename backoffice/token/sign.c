@@ -129,6 +129,11 @@ static enum inro_err sign_once(struct token_key *k, struct order *o, uint8_t *ou
 	return e;
 }
 
+enum inro_err token_key_sig(const struct token_key *k, const struct pki_sig **ret)
+{
+	return pubkey_sig(&k->pub, PKI_HASH_NONE, ret);
+}
+
 enum inro_err token_key_sign(struct token_key *k, const struct pki_sig *sig, struct bytes message,
 			     struct buf *ret)
 {
@@ -154,10 +159,9 @@ enum inro_err token_key_sign_hashed(struct token_key *k, const struct pki_sig *s
 		return err_set(INRO_E_KEY_TYPE, "key '%s' can't sign by %s", k->label, sig->name);
 	if (k->pub.only && k->pub.only != sig->hash)
 		return err_set(INRO_E_KEY_TYPE,
-			       "key '%s' signs by RSA-PSS with %s alone, not by %s; a CA needs one "
-			       "that is bound to no hash, or to %s",
-			       k->label, pki_hash_name(k->pub.only), sig->name,
-			       pki_hash_name(pki_key_type(k->pub.type)->hash));
+			       "key '%s' signs by RSA-PSS with %s alone, not by %s, as its certificate "
+			       "lets it; certify it as the key that it is",
+			       k->label, pki_hash_name(k->pub.only), sig->name);
 	e = prepare(k, sig, message, &o);
 	if (e)
 		return e;
@@ -182,7 +186,7 @@ enum inro_err token_key_csr(struct token_key *k, const struct csr_plan *plan, st
 	SCOPED(buf) info = { 0 };
 	SCOPED(buf) signature = { 0 };
 	const struct pki_sig *sig;
-	enum inro_err e = pki_sig_for(token_key_type(k), PKI_HASH_NONE, &sig);
+	enum inro_err e = token_key_sig(k, &sig);
 
 	whole.spki = token_key_spki(k);
 	if (e == INRO_OK)

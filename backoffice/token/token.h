@@ -193,6 +193,8 @@ void token_key_uri(const struct token_key *k, struct buf *ret);
 bool token_key_verify(struct token_key *k);
 void token_key_right(struct token_key *k);
 
+/* How it signs: with the hash that it is bound to, or that fits its strength (pubkey_sig()). */
+MUST_CHECK enum inro_err token_key_sig(const struct token_key *k, const struct pki_sig **ret);
 /* Signs a message: hashed here where the scheme has a hash, signed in the token.  ECDSA comes out
  * as DER (RFC 3279 2.2.3), RSA as RFC 8017 has it.  Appended. */
 MUST_CHECK enum inro_err token_key_sign(struct token_key *k, const struct pki_sig *sig,

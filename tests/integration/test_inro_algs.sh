@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Every kind of key that signs as a CA's key in a token and as the key of a certificate, and every hash of a CA's
-# signature: OpenSSL verifies certificate and revocation list.
+# signature: OpenSSL verifies certificate and revocation list, and all that a key bound to one hash signs.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
+. "$INRO_TEST_SOURCE/tests/lib/programs.sh"
+. "$INRO_TEST_SOURCE/tests/lib/serve.sh"
+need curl jq
 cd "$T" || exit
 export INRO_PIN=123456 INRO_SO_PIN=87654321
 must inro token create line1 >/dev/null
@@ -116,3 +119,54 @@ for hash in sha224 sha256 sha384 sha512 sha3-224 sha3-256 sha3-384 sha3-512; do
 		[[ $hash == sha3-* ]] || must openssl verify -CAfile "$ca.pem" leaf.pem >/dev/null
 	done
 done
+
+# ---- a CA whose key is bound to another hash: all that it signs is by that one ----
+
+# $1: file; the rest: prints what is signed as text
+by384() {
+	local file=$1
+	shift
+	"$@" >said 2>&1 || fail "$*: $(cat said)"
+	grep -A3 'Signature Algorithm: rsassaPss' said | has 'Hash Algorithm: *sha384' || fail "$file is not signed with SHA-384: $(cat said)"
+}
+must openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:3072 -pkeyopt rsa_pss_keygen_md:sha384 \
+	-pkeyopt rsa_pss_keygen_mgf1_md:sha384 -pkeyopt rsa_pss_keygen_saltlen:48 -out ca384.key 2>/dev/null
+must inro key import ca384.key --token line1 --label ca384 >/dev/null
+uri='pkcs11:token=line1;object=ca384;type=private'
+must openssl req -x509 -new -key ca384.key -sha384 -days 100 -subj /CN=ca384 -out ca384.pem \
+	-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,digitalSignature,keyCertSign,cRLSign
+must inro ca import ca384 --cert ca384.pem --key "$uri" >/dev/null
+certified ca384 any-leaf pss.csr
+by384 leaf.pem openssl x509 -in leaf.pem -noout -text
+listed ca384
+by384 list.pem openssl crl -in list.pem -noout -text
+must inro csr create --key "$uri" --subject /CN=next --out next.csr
+must openssl req -in next.csr -verify -noout
+by384 next.csr openssl req -in next.csr -noout -text
+refused 1 'signs with sha384 alone, not with sha256; a profile says "hash = auto"' \
+	inro cert issue --ca ca384 --profile any-sha256 --csr pss.csr --out leaf.pem
+must inro cert issue --ca ca384 --profile any-sha384 --csr pss.csr --out leaf.pem >/dev/null
+# An audit's mark.
+must inro audit sign --key "$uri" >/dev/null
+must inro audit verify >/dev/null
+
+make_office
+must inro ca ocsp ca384 --signer ca >/dev/null
+must inro device add dev-1 --json >one.json
+start_server --label ca384
+for ((i = 0; i < 100; i++)); do
+	openssl ocsp -issuer ca384.pem -cert leaf.pem -CAfile ca384.pem -url "$http/ocsp/ca384" -resp_text >said 2>&1 || true
+	! has 'leaf.pem: good' said || break
+	sleep 0.1
+done
+has 'Response verify OK' said || fail "the answer is not verified: $(cat said)"
+grep -A3 'Signature Algorithm: rsassaPss' said | head -4 | has 'Hash Algorithm: *sha384' || fail "not with SHA-384: $(cat said)"
+# CMP: the first answer is protected by the pre-shared key, the second by the CA's.
+at=(-server "${http#http://}" -path .well-known/cmp/p/ca384 -certout dev.pem)
+openssl ecparam -name prime256v1 -genkey -noout -out dev.key
+must openssl cmp -cmd ir "${at[@]}" -ref dev-1 -secret "pass:$(jq -r .psk one.json)" -newkey dev.key -subject /CN=dev-1 >said 2>&1
+openssl ecparam -name prime256v1 -genkey -noout -out next.key
+must openssl cmp -cmd kur "${at[@]/dev.pem/next.pem}" -cert dev.pem -key dev.key -newkey next.key -trusted ca384.pem -rspout answer.der >said 2>&1
+must openssl verify -CAfile ca384.pem next.pem >/dev/null
+openssl asn1parse -inform DER -in answer.der | grep -A6 rsassaPss | has sha384 || fail "the CA's answer is not protected with SHA-384"
+stop_server

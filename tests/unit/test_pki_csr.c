@@ -420,7 +420,12 @@ static void test_bound_pss(void **state)
 		assert_int_equal(pubkey_read(buf_bytes(&spki), &k), rows[i].e);
 		if (rows[i].e == INRO_OK) {
 			assert_int_equal(k.only, rows[i].only);
-			OK(pki_sig_for(PKI_RSA_PSS, rows[i].only, &sig));
+			OK(pubkey_sig(&k, PKI_HASH_NONE, &sig));
+			assert_int_equal(sig->hash, rows[i].only);
+			OK(pubkey_sig_pss(&k, rows[i].only, &other));
+			assert_ptr_equal(other, sig);
+			assert_int_equal(pubkey_sig(&k, PKI_SHA512, &other), INRO_E_KEY_TYPE);
+			assert_int_equal(pubkey_sig_pss(&k, PKI_SHA512, &other), INRO_E_KEY_TYPE);
 			judge_sign(key, sig, bytes_of("text"), &signature);
 			OK(pubkey_verify(&k, sig, bytes_of("text"), buf_bytes(&signature)));
 			OK(pki_sig_for(PKI_RSA_PSS, PKI_SHA512, &other));

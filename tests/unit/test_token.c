@@ -607,7 +607,7 @@ static void sign_once(struct token_key *k)
 	SCOPED(buf) signature = { 0 };
 	const struct pki_sig *sig;
 
-	OK(pki_sig_for(token_key_type(k), PKI_HASH_NONE, &sig));
+	OK(token_key_sig(k, &sig));
 	OK(token_key_sign(k, sig, bytes_of("x"), &signature));
 }
 

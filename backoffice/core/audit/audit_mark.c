@@ -57,7 +57,7 @@ static enum inro_err check_signature(const struct audit_mark *m, struct bytes be
 	if (e == INRO_OK)
 		e = pubkey_read(blob_bytes(&m->signer), &key);
 	if (e == INRO_OK)
-		e = pki_sig_for(key.type, PKI_HASH_NONE, &sig);
+		e = pubkey_sig(&key, PKI_HASH_NONE, &sig);
 	if (e == INRO_OK)
 		e = pubkey_verify(&key, sig, buf_bytes(&message), blob_bytes(&m->signature));
 	return e;
@@ -262,7 +262,7 @@ static enum inro_err sign_mark(struct signing *s, struct token_key *key)
 	if (e == INRO_OK)
 		e = buf_err(&message);
 	if (e == INRO_OK)
-		e = pki_sig_for(token_key_type(key), PKI_HASH_NONE, &sig);
+		e = token_key_sig(key, &sig);
 	if (e == INRO_OK)
 		e = token_key_sign(key, sig, buf_bytes(&message), &signature);
 	if (e == INRO_OK)

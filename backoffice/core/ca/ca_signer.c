@@ -123,7 +123,7 @@ static enum inro_err prove_key(struct token_key *key)
 	const struct pki_sig *sig;
 	struct pubkey pub;
 	uint8_t *random;
-	enum inro_err e = pki_sig_for(token_key_type(key), PKI_HASH_NONE, &sig);
+	enum inro_err e = token_key_sig(key, &sig);
 
 	buf_add_str(&text, PROOF_DOMAIN);
 	random = buf_extend(&text, PROOF_OCTETS);

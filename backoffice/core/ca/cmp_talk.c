@@ -37,7 +37,7 @@ static enum inro_err open_key(struct cmp_talk *t)
 		e = core_key(t->r->c, way->key_uri, &t->key);
 	if (e == INRO_OK && !token_key_has(t->key, t->own.key.spki))
 		e = err_set(INRO_E_CONFIG, "the key that signs is not that of its certificate");
-	return e == INRO_OK ? pki_sig_for(t->own.key.type, PKI_HASH_NONE, &t->sig) : e;
+	return e == INRO_OK ? pubkey_sig(&t->own.key, PKI_HASH_NONE, &t->sig) : e;
 }
 
 enum inro_err cmp_talk_open(struct ca_reach *r, struct cmp_talk *t)

@@ -46,7 +46,7 @@ static enum inro_err sign_statement(struct core *c, const char *uri, const char 
 	enum inro_err e = core_key(c, uri, &key);
 
 	if (e == INRO_OK)
-		e = pki_sig_for(token_key_type(key), PKI_HASH_NONE, &sig);
+		e = token_key_sig(key, &sig);
 	if (e == INRO_OK)
 		e = token_key_sign(key, sig, bytes_of(text), &signature);
 	if (e != INRO_OK)

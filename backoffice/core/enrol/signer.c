@@ -99,7 +99,7 @@ enum inro_err signer_of(struct core *c, const char *name, struct signer *ret)
 	if (e == INRO_OK)
 		e = use(c, &ca, &who, &s);
 	if (e == INRO_OK)
-		e = pki_sig_for(s.cert.key.type, PKI_HASH_NONE, &s.sig);
+		e = pubkey_sig(&s.cert.key, PKI_HASH_NONE, &s.sig);
 	if (e != INRO_OK)
 		return err_context(e, "a signature in the name of CA '%s'", name);
 	*ret = s;
