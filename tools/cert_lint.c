@@ -1,5 +1,6 @@
 /* cert_lint - 'inro cert lint': which rules a certificate breaks, whoever has issued it. */
 #include "backoffice/pki/cert.h"
+#include "backoffice/pki/pem.h"
 
 #include "base/file.h"
 #include "tools/nouns.h"
@@ -8,7 +9,7 @@
 static enum inro_err cert_lint_read(const char *path, struct cert *ret)
 {
 	SCOPED(buf) text = { 0 };
-	enum inro_err e = file_read(path, CERT_MAX, &text);
+	enum inro_err e = file_read(path, PEM_MAX(CERT_MAX), &text);
 	if (!e)
 		e = cert_read(buf_bytes(&text), ret);
 	return e ? err_context(e, "%s", path) : INRO_OK;

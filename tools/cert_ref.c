@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backoffice/pki/cert.h"
+#include "backoffice/pki/pem.h"
 #include "base/file.h"
 #include "tools/office.h"
 
@@ -13,7 +14,7 @@ static enum inro_err of_file(const char *path, struct cert_ref *ref)
 	SCOPED(buf) text = { 0 };
 	SCOPED(buf) hex = { 0 };
 	SCOPED(cert) cert = { 0 };
-	enum inro_err e = file_read(path, CERT_MAX, &text);
+	enum inro_err e = file_read(path, PEM_MAX(CERT_MAX), &text);
 	if (!e)
 		e = cert_read(buf_bytes(&text), &cert);
 	if (e)

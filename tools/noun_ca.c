@@ -164,7 +164,7 @@ static enum inro_err ca_activate_run(const struct call *c, json_t **ret)
 	SCOPED(buf) cert = { 0 };
 	SCOPED(buf) chain = { 0 };
 	struct ca_activation a = { 0 };
-	enum inro_err e = file_read(call_opt(c, "cert"), CERT_MAX, &cert);
+	enum inro_err e = file_read(call_opt(c, "cert"), PEM_MAX(CERT_MAX), &cert);
 	if (!e && call_has(c, "chain"))
 		e = file_read(call_opt(c, "chain"), CHAIN_MAX, &chain);
 	if (!e)
@@ -191,7 +191,7 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 		.days = (unsigned)call_number(c, "days", 0),
 		.proposal = call_number(c, "proposal", 0),
 	};
-	enum inro_err e = file_read(call_opt(c, "csr"), CSR_MAX, &csr);
+	enum inro_err e = file_read(call_opt(c, "csr"), PEM_MAX(CSR_MAX), &csr);
 	if (!e)
 		e = read_constraints(c, &constraints);
 	if (!e)

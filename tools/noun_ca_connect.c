@@ -113,7 +113,7 @@ enum inro_err ca_connect_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = check_connect(c, &way);
 	if (!e)
-		e = read_opt(c, "cert", CERT_MAX, &cert);
+		e = read_opt(c, "cert", PEM_MAX(CERT_MAX), &cert);
 	if (!e)
 		e = read_opt(c, "chain", CERT_SOURCE_MAX, &chain);
 	if (!e)

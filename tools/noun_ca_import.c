@@ -1,6 +1,7 @@
 /* noun_ca_import - a CA from elsewhere, with what it issued. */
 #include "backoffice/core/ca.h"
 #include "backoffice/pki/cert.h"
+#include "backoffice/pki/pem.h"
 #include "base/file.h"
 #include "tools/cert_source.h"
 #include "tools/nouns.h"
@@ -21,7 +22,7 @@ static void files_clear(struct files *f)
 
 static enum inro_err read_files(const struct call *c, struct files *f)
 {
-	enum inro_err e = file_read(call_opt(c, "cert"), CERT_MAX, &f->cert);
+	enum inro_err e = file_read(call_opt(c, "cert"), PEM_MAX(CERT_MAX), &f->cert);
 	if (!e && call_has(c, "chain"))
 		e = file_read(call_opt(c, "chain"), FILE_MAX, &f->chain);
 	if (!e && call_has(c, "crl"))

@@ -7,6 +7,7 @@
 
 #include "backoffice/core/where.h"
 #include "backoffice/pki/csr.h"
+#include "backoffice/pki/pem.h"
 #include "backoffice/pki/profile.h"
 #include "base/file.h"
 #include "tools/cert_bulk.h"
@@ -41,7 +42,7 @@ static enum inro_err issue_one(const struct call *c, json_t **ret)
 	SCOPED(buf) csr = { 0 };
 	SCOPED(cred) cert = { 0 };
 	const char *sans[CALL_MAX_OPTS];
-	enum inro_err e = file_read(call_opt(c, "csr"), CSR_MAX, &csr);
+	enum inro_err e = file_read(call_opt(c, "csr"), PEM_MAX(CSR_MAX), &csr);
 	if (!e)
 		e = office_open(c, &core);
 	struct cred_request r = {
@@ -199,7 +200,7 @@ static enum inro_err cert_renew_run(const struct call *c, json_t **ret)
 	struct cert_ref ref = { 0 };
 	enum inro_err e = INRO_OK;
 	if (call_has(c, "csr"))
-		e = file_read(call_opt(c, "csr"), CSR_MAX, &csr);
+		e = file_read(call_opt(c, "csr"), PEM_MAX(CSR_MAX), &csr);
 	struct cred_renewal r = {
 		.csr = buf_bytes(&csr),
 		.new_key = call_has(c, "new-key"),

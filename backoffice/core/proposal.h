@@ -12,7 +12,7 @@
 
 #include "backoffice/core/core.h"
 
-#define PROPOSAL_BODY_MAX 65536
+#define PROPOSAL_BODY_MAX ((size_t)256 << 10) /* room for the longest request as PEM, and its names */
 #define PROPOSAL_NEED_MAX 16
 
 /* NULL, empty: not given. */

@@ -10,6 +10,7 @@
 #include "backoffice/est/caller.h"
 #include "backoffice/pki/bundle.h"
 #include "backoffice/pki/csr.h"
+#include "backoffice/pki/pem.h"
 
 #define TYPE_CSR   "application/pkcs10"
 #define TYPE_CERTS "application/pkcs7-mime; smime-type=certs-only"
@@ -193,9 +194,9 @@ static enum inro_err serverkeygen(struct http_call *call, void *arg)
 	{ .method = "GET", .pattern = BASE name, .run = (fn) },                                    \
 	{ .method = "GET", .pattern = LABEL name, .run = (fn) }
 #define ASK(name, fn)                                                                              \
-	{ .method = "POST", .pattern = BASE name, .run = (fn), .body_max = EST_BODY_MAX,           \
+	{ .method = "POST", .pattern = BASE name, .run = (fn), .body_max = PEM_MAX(CSR_MAX),       \
 	  .type = TYPE_CSR },                                                                      \
-	{ .method = "POST", .pattern = LABEL name, .run = (fn), .body_max = EST_BODY_MAX,          \
+	{ .method = "POST", .pattern = LABEL name, .run = (fn), .body_max = PEM_MAX(CSR_MAX),      \
 	  .type = TYPE_CSR }
 
 const struct http_route est_routes[] = {

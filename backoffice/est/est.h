@@ -13,8 +13,6 @@
 
 #include "backoffice/http/http.h"
 
-#define EST_BODY_MAX ((size_t)96 << 10) /* base64 of the largest request */
-
 /* The worker of a call is a struct core. */
 struct est_options {
 	const char *label;    /* for paths without one; NULL: as the policy of the device's group says */

@@ -11,7 +11,7 @@
 
 #include "backoffice/pki/alg.h"
 
-#define CMP_MAX	      ((size_t)128 << 10) /* octets of a message */
+#define CMP_MAX	      ((size_t)256 << 10) /* octets of a message: request, protection and certificates of SLH-DSA */
 #define CMP_CERTS_MAX 16		  /* in extraCerts */
 #define CMP_ID_MAX    32		  /* octets of a transactionID */
 #define CMP_NONCE_MIN 16

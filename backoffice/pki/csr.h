@@ -10,7 +10,7 @@
 #include "backoffice/pki/ext.h"
 #include "backoffice/pki/pubkey.h"
 
-#define CSR_MAX ((size_t)96 << 10) /* octets of input, PEM or DER: room for what SLH-DSA signs */
+#define CSR_MAX ((size_t)96 << 10) /* octets of DER: room for what SLH-DSA signs; PEM_MAX(CSR_MAX) as PEM */
 
 struct csr {
 	struct buf der;	      /* owned; everything below borrows from it */

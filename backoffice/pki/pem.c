@@ -181,18 +181,24 @@ static enum inro_err no_more(struct bytes rest, const char *label, const char *w
 	return err_set(INRO_E_SYNTAX, "there is more than one %s in it; give one at a time", what);
 }
 
+static enum inro_err too_long(const char *what, size_t max)
+{
+	return err_set(INRO_E_TOO_BIG, "the %s is longer than %zu octets", what, max);
+}
+
 enum inro_err pem_or_der(struct bytes input, const char *label, size_t max, const char *what,
 			 struct buf *ret_der)
 {
 	struct bytes in = input;
-	bool request = !strcmp(label, PEM_CSR);
+	bool request = !strcmp(label, PEM_CSR), text = pem_is(input);
+	size_t before = ret_der->n;
 	enum inro_err e;
 
-	if (input.n > max)
-		return err_set(INRO_E_TOO_BIG, "the %s is longer than %zu octets", what, max);
+	if (input.n > (text ? PEM_MAX(max) : max))
+		return too_long(what, max);
 	if (input.n == 0)
 		return err_set(INRO_E_SYNTAX, "the %s is empty", what);
-	if (!pem_is(input)) {
+	if (!text) {
 		buf_add(ret_der, input);
 		return buf_err(ret_der);
 	}
@@ -202,6 +208,8 @@ enum inro_err pem_or_der(struct bytes input, const char *label, size_t max, cons
 		label = "NEW " PEM_CSR;
 		e = pem_next(&in, label, ret_der);
 	}
+	if (e == INRO_OK && ret_der->n - before > max)
+		return too_long(what, max);
 	if (e == INRO_OK && request)
 		return no_more(in, label, what);
 	if (e == INRO_E_NOT_FOUND)

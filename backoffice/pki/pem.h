@@ -31,7 +31,9 @@ MUST_CHECK enum inro_err pem_next(struct bytes *text, const char *label, struct 
 /* Looks like PEM: has "-----BEGIN " in it. */
 bool pem_is(struct bytes input);
 
-/* One object given as PEM or DER: the DER, with nothing behind it.  `what` is for error texts
+/* Octets that so much DER may have as PEM or Base64, with some words around it. */
+#define PEM_MAX(der) ((der) + (der) * 5 / 12)
+/* One object given as PEM or DER: the DER, up to `max` octets, with nothing behind it.  `what` is for error texts
  * ("certificate request").  "NEW CERTIFICATE REQUEST" counts as a request, of which there
  * must be one only.  Appends. */
 MUST_CHECK enum inro_err pem_or_der(struct bytes input, const char *label, size_t max,

@@ -28,7 +28,7 @@ enum rest_kind {
 };
 
 #define REST_TEXT_MAX  4096
-#define REST_PEM_MAX   ((long)136 << 10) /* CSR_MAX in Base64 */
+#define REST_PEM_MAX   ((long)136 << 10) /* PEM_MAX(CSR_MAX) */
 #define REST_TEXTS_MAX 64
 #define REST_BODY_MAX  ((size_t)256 << 10)
 #define REST_BATCH_MAX ((size_t)16 << 20)

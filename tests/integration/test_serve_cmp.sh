@@ -38,6 +38,8 @@ must openssl verify -CAfile root.pem -untrusted <(inro ca show issuing --json | 
 openssl req -new -key dev.key -subj /CN=dev-1 -out dev.csr
 good -cmd p10cr "${at[@]}" "${mac[@]}" -csr dev.csr -certout p10.pem
 good -cmd cr "${at[@]}" "${mac[@]}" -newkey dev.key -subject /CN=dev-1 -certout cr.pem -implicit_confirm
+long_request 92000 dev-1 dev.key -out long.csr # longer than one of SLH-DSA
+good -cmd p10cr "${at[@]}" "${mac[@]}" -csr long.csr -certout long.pem
 good -cmd ir -server "${http#http://}" -path .well-known/cmp "${mac[@]}" -newkey dev.key -subject /CN=dev-1 -certout unlabelled.pem
 bad 'badMessageCheck' -cmd ir "${at[@]}" -ref dev-1 -secret pass:wrong -unprotected_errors -newkey dev.key -subject /CN=dev-1 -certout x.pem
 bad 'badMessageCheck' -cmd ir "${at[@]}" -ref nobody -secret pass:wrong -unprotected_errors -newkey dev.key -subject /CN=dev-1 -certout x.pem
@@ -59,7 +61,7 @@ head -c 100 ir.der >short.der
 LC_ALL=C sed 's/dev-1/dev-2/g' ir.der >other.der
 [[ $(post other.der answer) == 200 ]] || fail "a changed message: $(cat answer)"
 grep -q "not that of a device" answer || fail "a changed message was believed"
-head -c 200000 /dev/zero >big.der
+head -c 270000 /dev/zero >big.der
 [[ $(post big.der answer) == 413 ]] || fail "an oversized message: $(cat answer)"
 [[ $(curl -sS -o answer -w '%{http_code}' -H 'Content-Type: text/plain' --data-binary @ir.der "$http/.well-known/cmp/p/issuing") == 415 ]] || fail "another type: $(cat answer)"
 

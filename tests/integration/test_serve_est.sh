@@ -112,6 +112,14 @@ grep -qi '^retry-after: 3' head || fail "not told when to come again: $(cat head
 id=$(inro cert list --state requested --json | jq -r '.[0].id')
 must inro cert approve "id:$id" >/dev/null
 enrol 200 issuing.slow/simpleenroll "${three[@]}" --data-binary @slow.p10
+# A request as long as one of SLH-DSA, and longer: it waits as any does.
+long_request 92000 press-3 slow.key -outform DER | openssl base64 >long.p10
+enrol 202 issuing.slow/simpleenroll "${three[@]}" --data-binary @long.p10
+must inro cert approve "id:$(inro cert list --state requested --json | jq -r '.[0].id')" >/dev/null
+enrol 200 issuing.slow/simpleenroll "${three[@]}" --data-binary @long.p10
+long_request 98400 press-3 slow.key -outform DER | openssl base64 >long.p10
+enrol 413 issuing.slow/simpleenroll "${three[@]}" --data-binary @long.p10
+has 'longer than 98304 octets' body || fail "another reason: $(cat body)"
 
 # ---- bound to the connection ----
 

@@ -7,6 +7,7 @@
 #                         $http and $https are its URLs, $server_pid its process, its log is in $T/serve.N.log ($log);
 #                         without --tls-key or --tls-cert among them it gets its certificate from the CA root
 #   stop_server [PID]     SIGTERM, and it must end well within 15 seconds
+#   long_request N NAME KEY ARG ...  `openssl req` of at least so many octets, for /CN=NAME
 #   ask PATH ARG ...      curl over TLS, its CA is root; the body on stdout
 #   status_of ARG ...     curl; the status alone
 
@@ -50,6 +51,17 @@ stop_server() {
 	! kill -0 "$p" 2>/dev/null || fail "the server does not end: $(cat "$log")"
 	wait "$p" || status=$?
 	[[ $status == 0 ]] || fail "the server ended with $status: $(cat "$log")"
+}
+
+long_request() {
+	local n=$1 name=$2 key=$3
+	shift 3
+	{
+		printf '[req]\ndistinguished_name=dn\nattributes=a\nprompt=no\n[dn]\nCN=%s\n[a]\nunstructuredName=' "$name"
+		head -c "$n" /dev/zero | tr '\0' a
+		echo
+	} >"$T/long.cnf"
+	openssl req -new -config "$T/long.cnf" -key "$key" "$@"
 }
 
 ask() {

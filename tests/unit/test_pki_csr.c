@@ -336,8 +336,18 @@ static void test_trailing(void **state)
 static void test_oversized(void **state)
 {
 	uint8_t *big = calloc(1, CSR_MAX + 1);
+	SCOPED(buf) text = { 0 };
 
 	(void)state;
+	pem_add(&text, PEM_CSR, BYTES(big, CSR_MAX));
+	assert_true(text.n > CSR_MAX && text.n <= PEM_MAX(CSR_MAX));
+	assert_int_equal(read_only(buf_bytes(&text)), INRO_E_SYNTAX); /* no longer than may be, and nonsense */
+	buf_reset(&text);
+	pem_add(&text, PEM_CSR, BYTES(big, CSR_MAX + 1));
+	assert_int_equal(read_only(buf_bytes(&text)), INRO_E_TOO_BIG);
+	for (size_t i = 0; i < CSR_MAX; i++)
+		buf_add_u8(&text, ' ');
+	assert_int_equal(read_only(buf_bytes(&text)), INRO_E_TOO_BIG);
 	assert_int_equal(read_only(BYTES(big, CSR_MAX + 1)), INRO_E_TOO_BIG);
 	assert_int_equal(read_only(BYTES(big, CSR_MAX)), INRO_E_SYNTAX);
 	assert_int_equal(read_only(BYTES_NONE), INRO_E_SYNTAX);

@@ -59,7 +59,7 @@ static enum inro_err check_plan(const struct proposal_plan *p)
 	if (e == INRO_OK)
 		e = core_check_text("the request's id", p->request_id, WHY_MAX);
 	if (e == INRO_OK && p->body.n > PROPOSAL_BODY_MAX)
-		e = err_set(INRO_E_TOO_BIG, "a proposal has up to %d bytes", PROPOSAL_BODY_MAX);
+		e = err_set(INRO_E_TOO_BIG, "a proposal has up to %zu bytes", PROPOSAL_BODY_MAX);
 	if (e == INRO_OK && (p->need < 1 || p->need > PROPOSAL_NEED_MAX))
 		e = err_set(INRO_E_ARG, "a proposal takes 1 to %d approvals, not %lld",
 			    PROPOSAL_NEED_MAX, (long long)p->need);

@@ -105,7 +105,7 @@ enum inro_err folder_read(const char *path, const struct folder_request *r, stru
 	if (r->twice)
 		return err_set(INRO_E_EXISTS, "another request's certificate is called %s.pem, too",
 			       r->stem);
-	return file ? file_read_regular(file, CSR_MAX, ret) : INRO_E_NO_MEMORY;
+	return file ? file_read_regular(file, PEM_MAX(CSR_MAX), ret) : INRO_E_NO_MEMORY;
 }
 
 enum inro_err folder_find(const char *path, const char *stem, struct buf *ret)
@@ -117,7 +117,7 @@ enum inro_err folder_find(const char *path, const char *stem, struct buf *ret)
 		int n = snprintf(file, sizeof file, "%s/%s%s", path, stem, endings[i]);
 
 		if (n > 0 && (size_t)n < sizeof file && access(file, F_OK) == 0)
-			e = file_read_regular(file, CSR_MAX, ret);
+			e = file_read_regular(file, PEM_MAX(CSR_MAX), ret);
 	}
 	return e == INRO_E_NOT_FOUND ? err_set(e, "there is no request '%s' in %s", stem, path) : e;
 }
