@@ -57,7 +57,7 @@ struct making {
 	struct issued issued;
 	bool challenged; /* its challenge password was found to be right */
 	uint8_t serial[CERT_SERIAL_OCTETS];
-	uint8_t key_hash[PKI_DIGEST_MAX]; /* SHA-256 of the key's SubjectPublicKeyInfo */
+	uint8_t key_hash[PKI_DIGEST_MAX]; /* pubkey_print() */
 	struct buf subject;		  /* as text, C string */
 	struct buf der, key_ref, crl_url; /* the latter two: C strings, empty: none */
 };

@@ -14,7 +14,7 @@
 #include "backoffice/core/core.h"
 
 struct key_claim {
-	struct bytes hash;	     /* SHA-256 of the SubjectPublicKeyInfo */
+	struct bytes hash;	     /* pubkey_print() */
 	const struct device *device; /* id 0: none */
 	bool for_ca;
 	bool only_once; /* rule 3 */

@@ -31,7 +31,7 @@ MUST_CHECK enum inro_err core_key_ref(const char *uri, struct buf *ret);
 MUST_CHECK enum inro_err core_key_recorded(struct core *c, const char *uri);
 /* Deletes the pair and certificate that the URI names and looks for it again: INRO_OK when it is
  * gone, how many objects went.  INRO_E_POLICY and nothing is deleted when the key there has
- * another public key than this hash's (SHA-256 of the SubjectPublicKeyInfo). */
+ * another public key than this hash's (pubkey_print()). */
 MUST_CHECK enum inro_err core_key_wipe(struct core *c, const char *uri, struct bytes hash,
 				       size_t *ret_objects);
 /* "pkcs11:token=LABEL" as a URI text, appended with its NUL. */
@@ -70,7 +70,7 @@ MUST_CHECK enum inro_err new_key_kind(const char *type, const struct pki_key_kin
  */
 MUST_CHECK enum inro_err new_key_or_left(struct core *c, const struct new_key_plan *plan,
 					 struct new_key *ret, struct credential *ret_rec);
-/* The newest certificate on record for this SHA-256 of a key.  INRO_E_NOT_FOUND. */
+/* The newest certificate on record for this pubkey_print() of a key.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err key_record(struct core *c, struct bytes hash, struct credential *ret);
 void new_key_clear(struct new_key *k);
 /* Puts the certificate beside its key. */

@@ -327,9 +327,9 @@ static void ring_forget(struct core *c, const char *uri)
 static enum inro_err check_hash(const struct token_key *key, struct bytes hash)
 {
 	uint8_t found[PKI_DIGEST_MAX];
-	enum inro_err e = pki_digest(PKI_SHA256, token_key_spki(key), found);
+	enum inro_err e = pubkey_print(token_key_public(key), found);
 
-	if (e == INRO_OK && !bytes_equal(BYTES(found, pki_hash_octets(PKI_SHA256)), hash))
+	if (e == INRO_OK && !bytes_equal(BYTES(found, PUBKEY_PRINT), hash))
 		e = err_set(INRO_E_POLICY, "the token has another key there, which stays");
 	return e;
 }
@@ -475,10 +475,10 @@ enum inro_err key_record(struct core *c, struct bytes hash, struct credential *r
 static enum inro_err record_of(struct core *c, const struct token_key *key, struct credential *ret)
 {
 	uint8_t hash[PKI_DIGEST_MAX];
-	enum inro_err e = pki_digest(PKI_SHA256, token_key_spki(key), hash);
+	enum inro_err e = pubkey_print(token_key_public(key), hash);
 
 	if (e == INRO_OK)
-		e = key_record(c, BYTES(hash, pki_hash_octets(PKI_SHA256)), ret);
+		e = key_record(c, BYTES(hash, PUBKEY_PRINT), ret);
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "backoffice/pki/crypt.h"
-#include "base/der.h"
 #include "base/file.h"
 
 #define SHA1_OCTETS 20
@@ -139,41 +138,38 @@ static enum inro_err is_listed(const struct blocklist *b)
 	return err_set(INRO_E_POLICY, "the key is in %s, a list of keys that others know", b->path);
 }
 
-/* An RSA key that signs by PSS alone is in the list as what it is called without that. */
-static enum inro_err print_of(const struct pubkey *k, uint8_t ret[static PKI_DIGEST_MAX])
+static bool has_print(const struct prints *l, const uint8_t *print, int (*compare)(const void *, const void *))
 {
-	SCOPED(buf) plain = { 0 };
-	size_t seq, id;
+	return bsearch(print, l->all.p, l->all.n / l->octets, l->octets, compare);
+}
 
-	if (k->type != PKI_RSA_PSS)
-		return pki_digest(PKI_SHA256, k->spki, ret);
-	seq = der_begin(&plain, DER_SEQUENCE);
-	id = der_begin(&plain, DER_SEQUENCE);
-	der_add(&plain, DER_OID, pki_key_type(PKI_RSA)->algorithm);
-	der_add(&plain, DER_NULL, BYTES_NONE);
-	der_end(&plain, id);
-	der_add_bits(&plain, k->key_bits);
-	der_end(&plain, seq);
-	return buf_err(&plain) ? buf_err(&plain) : pki_digest(PKI_SHA256, buf_bytes(&plain), ret);
+/* By what it is called as it came, or as any RSA key. */
+static enum inro_err find_spki(const struct blocklist *b, const struct pubkey *k, bool *ret)
+{
+	uint8_t print[PKI_DIGEST_MAX];
+	enum inro_err e = pubkey_print(k, print);
+
+	*ret = e == INRO_OK && has_print(&b->spki, print, compare_spki);
+	if (e != INRO_OK || *ret || k->type != PKI_RSA_PSS)
+		return e;
+	e = pki_digest(PKI_SHA256, k->spki, print);
+	*ret = e == INRO_OK && has_print(&b->spki, print, compare_spki);
+	return e;
 }
 
 enum inro_err blocklist_check(const struct blocklist *b, const struct pubkey *k)
 {
 	uint8_t print[PKI_DIGEST_MAX];
 	enum inro_err e = INRO_OK;
+	bool listed = false;
 
 	if (!b)
 		return INRO_OK;
 	if (b->old.all.n && k->modulus.n) {
 		e = old_print(k, print);
-		if (!e && bsearch(print, b->old.all.p, b->old.all.n / OLD_OCTETS, OLD_OCTETS,
-				  compare_old))
-			return is_listed(b);
+		listed = e == INRO_OK && has_print(&b->old, print, compare_old);
 	}
-	if (!e && b->spki.all.n)
-		e = print_of(k, print);
-	if (!e && b->spki.all.n &&
-	    bsearch(print, b->spki.all.p, b->spki.all.n / SPKI_OCTETS, SPKI_OCTETS, compare_spki))
-		return is_listed(b);
-	return e;
+	if (e == INRO_OK && !listed && b->spki.all.n)
+		e = find_spki(b, k, &listed);
+	return listed ? is_listed(b) : e;
 }

@@ -3,7 +3,8 @@
  *
  * A line is 20 hexadecimal digits, the last ones of the SHA-1 of "Modulus=HEX\n" as
  * 'openssl rsa -modulus' prints it (the files of Debian's openssl-blacklist are made of these), or
- * 64, the SHA-256 of a SubjectPublicKeyInfo of any kind.  Empty lines and those that begin with #
+ * 64, the SHA-256 of a SubjectPublicKeyInfo of any kind: of an RSA key as rsaEncryption, whatever it signs by, or as it
+ * came.  Empty lines and those that begin with #
  * say nothing.  Anything else is an error: a list that is only half read protects nobody.
  */
 #ifndef INRO_BACKOFFICE_PKI_BLOCKLIST_H

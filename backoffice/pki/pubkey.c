@@ -187,6 +187,30 @@ bool pubkey_is_told(const struct pubkey *told, const struct pubkey *k)
 	       (told->type == PKI_RSA_PSS && k->modulus.n && bytes_equal(told->key_bits, k->key_bits));
 }
 
+bool pubkey_same(const struct pubkey *a, const struct pubkey *b)
+{
+	return bytes_equal(a->spki, b->spki) ||
+	       (a->modulus.n && b->modulus.n && bytes_equal(a->key_bits, b->key_bits));
+}
+
+static enum inro_err print_plain(const struct pubkey *k, uint8_t ret[static PKI_DIGEST_MAX])
+{
+	SCOPED(buf) plain = { 0 };
+	size_t seq = der_begin(&plain, DER_SEQUENCE), id = der_begin(&plain, DER_SEQUENCE);
+
+	der_add(&plain, DER_OID, pki_key_type(PKI_RSA)->algorithm);
+	der_add(&plain, DER_NULL, BYTES_NONE);
+	der_end(&plain, id);
+	der_add_bits(&plain, k->key_bits);
+	der_end(&plain, seq);
+	return buf_err(&plain) ? buf_err(&plain) : pki_digest(PKI_SHA256, buf_bytes(&plain), ret);
+}
+
+enum inro_err pubkey_print(const struct pubkey *k, uint8_t ret[static PKI_DIGEST_MAX])
+{
+	return k->type == PKI_RSA_PSS ? print_plain(k, ret) : pki_digest(PKI_SHA256, k->spki, ret);
+}
+
 /* The hash that it signs with, which is the only one it can. */
 static enum inro_err bound_hash(const struct pubkey *k, enum pki_hash *hash)
 {

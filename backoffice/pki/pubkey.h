@@ -37,6 +37,12 @@ MUST_CHECK enum inro_err pubkey_read(struct bytes spki, struct pubkey *ret);
  * parameters, nor whether its certificate says rsaEncryption: there the numbers decide. */
 bool pubkey_is_told(const struct pubkey *told, const struct pubkey *k);
 
+/* What makes it another key: SHA-256 of the SubjectPublicKeyInfo, of an RSA key always that of rsaEncryption with its
+ * numbers.  What an RSA key may sign by (id-RSASSA-PSS, its parameters) makes it none. */
+#define PUBKEY_PRINT 32
+MUST_CHECK enum inro_err pubkey_print(const struct pubkey *k, uint8_t ret[static PKI_DIGEST_MAX]);
+bool pubkey_same(const struct pubkey *a, const struct pubkey *b); /* by that */
+
 /* How a key signs; PKI_HASH_NONE picks the hash that it is bound to, or else the one that fits its strength.
  * INRO_E_KEY_TYPE: it signs nothing, or by another hash alone. */
 MUST_CHECK enum inro_err pubkey_sig(const struct pubkey *k, enum pki_hash hash, const struct pki_sig **ret);

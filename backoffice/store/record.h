@@ -213,7 +213,7 @@ struct credential {
 	int64_t own_ca;	       /* the CA whose certificate this is; 0: an end entity's */
 	char *profile, *subject, *key_uri;
 	struct blob serial, fingerprint, key_hash,
-		cert; /* both hashes SHA-256; key_hash of the SPKI */
+		cert; /* both hashes SHA-256; key_hash is pubkey_print() */
 	int64_t not_before, not_after;
 	int64_t replaces;    /* the credential that this one took over from */
 	int64_t revoked_at;  /* on the CRL since; stays when it is retired */

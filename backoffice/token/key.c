@@ -35,6 +35,11 @@ struct bytes token_key_spki(const struct token_key *k)
 	return buf_bytes(&k->spki);
 }
 
+const struct pubkey *token_key_public(const struct token_key *k)
+{
+	return &k->pub;
+}
+
 bool token_key_has(const struct token_key *k, struct bytes spki)
 {
 	SCOPED(err_kept) kept = err_keep();

@@ -10,7 +10,7 @@
 #ifndef INRO_BACKOFFICE_TOKEN_TOKEN_H
 #define INRO_BACKOFFICE_TOKEN_TOKEN_H
 
-#include "backoffice/pki/alg.h"
+#include "backoffice/pki/pubkey.h"
 #include "base/cryptoki/client.h"
 
 struct token;
@@ -174,6 +174,7 @@ void token_key_free_ptr(struct token_key **k);
 
 /* Borrowed; as long as the key. */
 struct bytes token_key_spki(const struct token_key *k);
+const struct pubkey *token_key_public(const struct token_key *k);
 struct bytes token_key_id(const struct token_key *k);
 const char *token_key_label(const struct token_key *k);
 enum pki_key token_key_type(const struct token_key *k);

@@ -120,6 +120,53 @@ for hash in sha224 sha256 sha384 sha512 sha3-224 sha3-256 sha3-384 sha3-512; do
 	done
 done
 
+# ---- one RSA key in three forms is one key ----
+
+# $1: the form; the rest: lines of its AlgorithmIdentifier
+as_form() {
+	local form=$1
+	shift
+	{
+		printf 'asn1=SEQUENCE:p8\n[p8]\nv=INTEGER:0\na=SEQUENCE:a\nk=FORMAT:HEX,OCTETSTRING:%s\n[a]\n' "$(od -An -v -tx1 numbers.der | tr -d ' \n')"
+		printf '%s\n' "$@"
+	} >form.cnf
+	must openssl asn1parse -genconf form.cnf -noout -out form.der
+	must openssl pkey -inform DER -in form.der -out "$form.key"
+}
+must openssl pkey -in bound.key -outform DER -out bound.der
+must openssl asn1parse -inform DER -in bound.der -noout -out numbers.der \
+	-strparse "$(openssl asn1parse -inform DER -in bound.der | awk -F: '/OCTET STRING/ { print $1 + 0 }')"
+as_form plain oid=OID:rsaEncryption null=NULL
+as_form unbound oid=OID:rsassaPss
+for form in plain unbound; do
+	must openssl req -new -key $form.key -subj "/CN=$form" -out $form.csr
+done
+{
+	leaf once auto pkcs1
+	printf '[renewal]\nreuse_key = no\n'
+} >once.ini
+must inro profile add once.ini >/dev/null
+must inro device add one-a >/dev/null
+must inro device add one-b >/dev/null
+must inro cert issue --ca ec-p256 --profile any-leaf --device one-a --csr unbound.csr --out leaf.pem >/dev/null
+for form in plain unbound bound; do
+	pub=$(openssl pkey -in $form.key -pubout -outform DER | openssl dgst -sha256 -r | cut -d' ' -f1)
+	echo "$pub" >$form.known
+	refused 1 'the profile wants a new key for each certificate' inro cert issue --ca ec-p256 --profile once --device one-a --csr $form.csr --out no.pem
+	refused 1 "the key is that of device 'one-a'" inro cert issue --ca ec-p256 --profile any-leaf --device one-b --csr $form.csr --out no.pem
+	leaf "known-$form" auto pkcs1 | sed "s|^hash = |blocklist = $T/plain.known\n&|" >known.ini
+	must inro profile add known.ini >/dev/null
+	refused 1 'a list of keys that others know' inro cert issue --ca ec-p256 --profile "known-$form" --device one-a --csr $form.csr --out no.pem
+done
+must inro cert issue --ca ec-p256 --profile any-leaf --device one-a --csr bound.csr --out leaf.pem >/dev/null
+must inro cert list --where "key_sha256=$(<plain.known)" >said
+[[ $(grep -c one-a said) == 2 ]] || fail "the key is not found by its hash: $(cat said)"
+must inro cert revoke "$(openssl x509 -in leaf.pem -noout -serial | cut -d= -f2)" --reason keyCompromise >/dev/null
+for form in plain unbound bound; do
+	refused 1 'the key is compromised' inro cert issue --ca ec-p256 --profile any-leaf --device one-a --csr $form.csr --out no.pem
+done
+must inro db check >/dev/null
+
 # ---- a CA whose key is bound to another hash: all that it signs is by that one ----
 
 # $1: file; the rest: prints what is signed as text

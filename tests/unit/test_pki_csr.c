@@ -448,6 +448,63 @@ static void test_bound_pss(void **state)
 	}
 }
 
+/* SubjectPublicKeyInfo of these numbers, by this AlgorithmIdentifier. */
+static void with_algorithm(const struct pubkey *k, struct bytes algorithm, struct buf *ret)
+{
+	size_t seq = der_begin(ret, DER_SEQUENCE);
+
+	buf_add(ret, algorithm);
+	der_add_bits(ret, k->key_bits);
+	der_end(ret, seq);
+	OK(buf_err(ret));
+}
+
+/* An RSA key is the same one whatever it signs by; its hash is that of rsaEncryption. */
+static void check_form(const struct pubkey *rsa, struct bytes algorithm, enum pki_hash only)
+{
+	SCOPED(buf) form = { 0 };
+	uint8_t print[PKI_DIGEST_MAX], hash[PKI_DIGEST_MAX];
+	struct pubkey k;
+
+	with_algorithm(rsa, algorithm, &form);
+	OK(pubkey_read(buf_bytes(&form), &k));
+	assert_int_equal(k.type, PKI_RSA_PSS);
+	assert_int_equal(k.only, only);
+	OK(pki_digest(PKI_SHA256, rsa->spki, hash));
+	OK(pubkey_print(&k, print));
+	assert_memory_equal(print, hash, PUBKEY_PRINT);
+	OK(pubkey_print(rsa, print));
+	assert_memory_equal(print, hash, PUBKEY_PRINT);
+	assert_true(pubkey_same(&k, rsa) && pubkey_same(rsa, &k));
+}
+
+static void test_one_key(void **state)
+{
+	static const struct bytes pss = BYTES_LIT("\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a");
+	SCOPED(buf) one = { 0 };
+	SCOPED(buf) two = { 0 };
+	SCOPED(buf) three = { 0 };
+	EVP_PKEY *made[2] = { judge_key("rsa:2048"), judge_key("rsa:2048") };
+	const struct pki_sig *bound;
+	struct pubkey rsa, other, p256;
+
+	(void)state;
+	judge_spki(made[0], &one);
+	judge_spki(made[1], &two);
+	judge_spki(ec, &three);
+	OK(pubkey_read(buf_bytes(&one), &rsa));
+	OK(pubkey_read(buf_bytes(&two), &other));
+	OK(pubkey_read(buf_bytes(&three), &p256));
+	OK(pki_sig_for(PKI_RSA_PSS, PKI_SHA384, &bound));
+	check_form(&rsa, pss, PKI_HASH_NONE);
+	check_form(&rsa, bound->identifier, PKI_SHA384);
+	assert_true(pubkey_same(&p256, &p256));
+	assert_false(pubkey_same(&p256, &rsa));
+	assert_false(pubkey_same(&rsa, &other));
+	EVP_PKEY_free(made[0]);
+	EVP_PKEY_free(made[1]);
+}
+
 /* No byte of the parameters of PSS can be left out or follow. */
 static void test_pss_parameters_cut(void **state)
 {
@@ -764,6 +821,7 @@ int main(void)
 		cmocka_unit_test(test_new_request_label),
 		cmocka_unit_test(test_pss_request),
 		cmocka_unit_test(test_bound_pss),
+		cmocka_unit_test(test_one_key),
 		cmocka_unit_test(test_pss_parameters_cut),
 		cmocka_unit_test(test_challenge),
 		cmocka_unit_test(test_build),

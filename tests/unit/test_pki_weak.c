@@ -296,6 +296,11 @@ static void test_lists(void **state)
 	assert_int_equal(other.type, PKI_RSA_PSS);
 	FAILS(INRO_E_POLICY, check((char *)line.p, &k));
 	FAILS(INRO_E_POLICY, check((char *)line.p, &other));
+	buf_reset(&line); /* by the name that such a key has itself */
+	EVP_Digest(pss.p, pss.n, hash, NULL, EVP_sha256(), NULL);
+	buf_add_hex(&line, BYTES(hash, 32));
+	buf_add_u8(&line, 0);
+	FAILS(INRO_E_POLICY, check((char *)line.p, &other));
 	FAILS(INRO_E_SYNTAX, check("# a\nnonsense\n", &k));
 	assert_non_null(strstr(err_detail(INRO_E_SYNTAX), "line 2"));
 	FAILS(INRO_E_SYNTAX, check("00005890bc78bcbee3cg\n", &k));

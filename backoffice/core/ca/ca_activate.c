@@ -205,7 +205,7 @@ static enum inro_err activate_work(struct core *c, void *arg)
 	if (e == INRO_OK)
 		e = check_same(c, a, &ca);
 	if (e == INRO_OK)
-		e = ca_check_no_leaf(c, a->cert.key.spki);
+		e = ca_check_no_leaf(c, &a->cert.key);
 	if (e == INRO_OK)
 		e = take_in(c, a, &ca);
 	if (e == INRO_OK)

@@ -141,9 +141,9 @@ static enum inro_err find_request(struct core *c, struct arrival *a)
 	const struct store_query q = { STORE_WHERE(conds) };
 	void *rows = NULL;
 	size_t n = 0;
-	enum inro_err e = pki_digest(PKI_SHA256, a->cert.key.spki, hash);
+	enum inro_err e = pubkey_print(&a->cert.key, hash);
 
-	conds[1].bytes = BYTES(hash, pki_hash_octets(PKI_SHA256));
+	conds[1].bytes = BYTES(hash, PUBKEY_PRINT);
 	if (e == INRO_OK)
 		e = core_all(c, &credential_type, &q, &rows, &n);
 	if (e == INRO_OK && n)
@@ -159,7 +159,7 @@ static enum inro_err find_request(struct core *c, struct arrival *a)
 static enum inro_err find_expected(struct core *c, struct arrival *a)
 {
 	uint8_t hash[PKI_DIGEST_MAX];
-	enum inro_err e = pki_digest(PKI_SHA256, a->cert.key.spki, hash);
+	enum inro_err e = pubkey_print(&a->cert.key, hash);
 
 	if (e == INRO_OK)
 		e = core_by_id(c, &credential_type, a->k->request, &a->rec);
@@ -167,7 +167,7 @@ static enum inro_err find_expected(struct core *c, struct arrival *a)
 		e = err_set(INRO_E_STATE, "request %lld is %s by now", (long long)a->k->request,
 			    cred_state_names[a->rec.state]);
 	if (e == INRO_OK &&
-	    !bytes_equal(BYTES(hash, pki_hash_octets(PKI_SHA256)), blob_bytes(&a->rec.key_hash)))
+	    !bytes_equal(BYTES(hash, PUBKEY_PRINT), blob_bytes(&a->rec.key_hash)))
 		e = err_set(INRO_E_POLICY, "the certificate that came is for another key than that of request "
 					   "%lld",
 			    (long long)a->k->request);
@@ -188,9 +188,9 @@ static enum inro_err check_owner(struct core *c, const struct arrival *a)
 	SCOPED(device) device = { 0 };
 	uint8_t hash[PKI_DIGEST_MAX];
 	struct key_claim claim = { .device = &device };
-	enum inro_err e = pki_digest(PKI_SHA256, a->cert.key.spki, hash);
+	enum inro_err e = pubkey_print(&a->cert.key, hash);
 
-	claim.hash = BYTES(hash, pki_hash_octets(PKI_SHA256));
+	claim.hash = BYTES(hash, PUBKEY_PRINT);
 	if (e == INRO_OK && a->rec.device)
 		e = store_get(c->store, a->rec.device, &device);
 	if (e == INRO_OK && device.id)

@@ -195,7 +195,7 @@ static enum inro_err tell(struct core *c, const struct connecting *k)
 
 static enum inro_err put_ca(struct core *c, struct connecting *k)
 {
-	enum inro_err e = ca_check_own_key(c, k->cert.key.spki);
+	enum inro_err e = ca_check_own_key(c, &k->cert.key);
 
 	k->ca.id = 0;
 	if (e == INRO_OK) {

@@ -85,7 +85,7 @@ static enum inro_err record_ca(struct core *c, struct issuing *i)
 	struct ca_making *m = i->arg;
 	SCOPED(buf) detail = { 0 };
 	const struct audit_entry entry = { "ca.create", "ca", m->in->name, EVENT_DONE, &detail };
-	enum inro_err e = ca_check_own_key(c, token_key_spki(m->key));
+	enum inro_err e = ca_check_own_key(c, token_key_public(m->key));
 
 	if (e != INRO_OK) {
 		i->taken = true;
@@ -177,17 +177,17 @@ static enum inro_err another_has_it(void)
 }
 
 /* CAs that wait for their certificate, or for that of their next key. */
-static enum inro_err compare_request(const struct blob *request, struct bytes spki)
+static enum inro_err compare_request(const struct blob *request, const struct pubkey *key)
 {
 	SCOPED(csr) csr = { 0 };
 	enum inro_err e = request->n ? csr_read(blob_bytes(request), &csr) : INRO_OK;
 
-	if (e == INRO_OK && request->n && bytes_equal(csr.key.spki, spki))
+	if (e == INRO_OK && request->n && pubkey_same(&csr.key, key))
 		return another_has_it();
 	return e;
 }
 
-static enum inro_err check_pending_keys(struct core *c, struct bytes spki)
+static enum inro_err check_pending_keys(struct core *c, const struct pubkey *key)
 {
 	const struct store_cond pending = { .field = "state", .number = CA_PENDING };
 	const struct store_query q = { .conds = &pending, .n = 1 }, all = { .n = 0 };
@@ -196,17 +196,17 @@ static enum inro_err check_pending_keys(struct core *c, struct bytes spki)
 	enum inro_err e = core_all(c, &ca_type, &q, &cas, &n);
 
 	for (size_t i = 0; e == INRO_OK && i < n; i++)
-		e = compare_request(&((struct ca *)cas)[i].csr, spki);
+		e = compare_request(&((struct ca *)cas)[i].csr, key);
 	if (e == INRO_OK)
 		e = core_all(c, &ca_generation_type, &all, &next, &next_n);
 	for (size_t i = 0; e == INRO_OK && i < next_n; i++)
-		e = compare_request(&((struct ca_generation *)next)[i].csr, spki);
+		e = compare_request(&((struct ca_generation *)next)[i].csr, key);
 	list_free(&ca_type, cas, n);
 	list_free(&ca_generation_type, next, next_n);
 	return e;
 }
 
-static enum inro_err with_key(struct core *c, struct bytes spki, void **ret, size_t *ret_n)
+static enum inro_err with_key(struct core *c, const struct pubkey *key, void **ret, size_t *ret_n)
 {
 	uint8_t hash[PKI_DIGEST_MAX];
 	struct store_cond conds[] = {
@@ -214,9 +214,9 @@ static enum inro_err with_key(struct core *c, struct bytes spki, void **ret, siz
 		{ .field = "fingerprint", .op = STORE_SOME }, /* a request is no certificate */
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
-	enum inro_err e = pki_digest(PKI_SHA256, spki, hash);
+	enum inro_err e = pubkey_print(key, hash);
 
-	conds[0].bytes = BYTES(hash, pki_hash_octets(PKI_SHA256));
+	conds[0].bytes = BYTES(hash, PUBKEY_PRINT);
 	return e == INRO_OK ? core_all(c, &credential_type, &q, ret, ret_n) : e;
 }
 
@@ -237,11 +237,11 @@ static enum inro_err refuse_leaf(const struct core *c, const struct credential *
 
 /* Whoever has it could issue in the CA's name, and two CAs with one key could each be taken for the
  * other. */
-static enum inro_err check_owners(struct core *c, struct bytes spki, bool cas)
+static enum inro_err check_owners(struct core *c, const struct pubkey *key, bool cas)
 {
 	void *items = NULL;
 	size_t n = 0;
-	enum inro_err e = with_key(c, spki, &items, &n);
+	enum inro_err e = with_key(c, key, &items, &n);
 	const struct credential *rows = items;
 
 	for (size_t i = 0; e == INRO_OK && i < n; i++) {
@@ -254,16 +254,16 @@ static enum inro_err check_owners(struct core *c, struct bytes spki, bool cas)
 	return e;
 }
 
-enum inro_err ca_check_no_leaf(struct core *c, struct bytes spki)
+enum inro_err ca_check_no_leaf(struct core *c, const struct pubkey *key)
 {
-	return check_owners(c, spki, false);
+	return check_owners(c, key, false);
 }
 
-enum inro_err ca_check_own_key(struct core *c, struct bytes spki)
+enum inro_err ca_check_own_key(struct core *c, const struct pubkey *key)
 {
-	enum inro_err e = check_owners(c, spki, true);
+	enum inro_err e = check_owners(c, key, true);
 
-	return e == INRO_OK ? check_pending_keys(c, spki) : e;
+	return e == INRO_OK ? check_pending_keys(c, key) : e;
 }
 
 static enum inro_err name_key(struct ca_making *m)
@@ -279,7 +279,7 @@ enum inro_err ca_making_key(struct core *c, struct ca_making *m)
 		m->in->key_uri ? core_key(c, m->in->key_uri, &m->key) : make_key(c, m);
 
 	if (e == INRO_OK)
-		e = ca_check_own_key(c, token_key_spki(m->key));
+		e = ca_check_own_key(c, token_key_public(m->key));
 	return e == INRO_OK ? name_key(m) : e;
 }
 
@@ -332,7 +332,7 @@ static enum inro_err pending_work(struct core *c, void *arg)
 	enum inro_err e;
 
 	m->ca.id = 0;
-	e = ca_check_own_key(c, token_key_spki(m->key));
+	e = ca_check_own_key(c, token_key_public(m->key));
 	if (e == INRO_OK)
 		e = store_insert(c->store, &m->ca);
 	else

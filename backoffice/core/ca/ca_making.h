@@ -47,8 +47,8 @@ MUST_CHECK enum inro_err ca_detail_limits(struct buf *body, struct bytes constra
 MUST_CHECK enum inro_err ca_await(struct core *c, const char *name, const char *key_uri,
 				  struct bytes subject);
 /* INRO_E_EXISTS when anything but a CA has a certificate for this key. */
-MUST_CHECK enum inro_err ca_check_no_leaf(struct core *c, struct bytes spki);
+MUST_CHECK enum inro_err ca_check_no_leaf(struct core *c, const struct pubkey *key);
 /* The same, and when a CA has this key, or one that waits for its certificate. */
-MUST_CHECK enum inro_err ca_check_own_key(struct core *c, struct bytes spki);
+MUST_CHECK enum inro_err ca_check_own_key(struct core *c, const struct pubkey *key);
 
 #endif

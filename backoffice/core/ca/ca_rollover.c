@@ -230,7 +230,7 @@ static enum inro_err take_turn(struct core *c, struct issuing *i)
 	enum inro_err e = load_same(c, r, &ca);
 
 	if (e == INRO_OK)
-		e = ca_check_own_key(c, token_key_spki(r->m.key));
+		e = ca_check_own_key(c, token_key_public(r->m.key));
 	if (e == INRO_OK)
 		e = fill_from_record(r, &i->rec);
 	if (e == INRO_OK)
@@ -280,7 +280,7 @@ static enum inro_err wait_work(struct core *c, void *arg)
 	enum inro_err e = load_same(c, r, &ca);
 
 	if (e == INRO_OK)
-		e = ca_check_own_key(c, token_key_spki(r->m.key));
+		e = ca_check_own_key(c, token_key_public(r->m.key));
 	if (e == INRO_OK)
 		e = fill_waiting(c, r, &g);
 	if (e == INRO_OK)

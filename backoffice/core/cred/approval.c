@@ -119,7 +119,7 @@ enum inro_err approval_fill(struct core *c, struct making *j)
 	struct credential *rec = &j->in->rec;
 	uint8_t hash[PKI_DIGEST_MAX];
 	char key[PUBKEY_NAME_MAX];
-	enum inro_err e = pki_digest(PKI_SHA256, j->csr.key.spki, hash);
+	enum inro_err e = pubkey_print(&j->csr.key, hash);
 
 	*rec = (struct credential) { .tenant = c->tenant,
 				     .kind = CRED_CERTIFICATE,
@@ -132,7 +132,7 @@ enum inro_err approval_fill(struct core *c, struct making *j)
 	rec->created_ms = rec->updated_ms = clock_now_ms();
 	pubkey_name(&j->csr.key, key, sizeof key);
 	if (e == INRO_OK)
-		e = blob_set(&rec->key_hash, BYTES(hash, pki_hash_octets(PKI_SHA256)));
+		e = blob_set(&rec->key_hash, BYTES(hash, PUBKEY_PRINT));
 	if (e == INRO_OK)
 		e = text_set(&rec->algorithm, key);
 	return e == INRO_OK ? making_fill_texts(j) : e;

@@ -74,7 +74,7 @@ enum inro_err making_parse(struct making *j)
 
 	if (e == INRO_OK)
 		e = read_csr(j->in->request, &j->csr);
-	return e == INRO_OK ? pki_digest(PKI_SHA256, j->csr.key.spki, j->key_hash) : e;
+	return e == INRO_OK ? pubkey_print(&j->csr.key, j->key_hash) : e;
 }
 
 enum inro_err making_read(struct core *c, struct making *j)
@@ -237,7 +237,7 @@ enum inro_err desk_read_cas(struct core *c, struct issue_desk *d)
 
 struct bytes making_key(const struct making *j)
 {
-	return BYTES(j->key_hash, pki_hash_octets(PKI_SHA256));
+	return BYTES(j->key_hash, PUBKEY_PRINT);
 }
 
 static enum inro_err check_key(struct core *c, const struct making *j)
@@ -349,9 +349,9 @@ static enum inro_err fill_facts(struct credential *rec, const struct cert *cert,
 enum inro_err cred_fill_hashes(struct credential *rec, const struct cert *cert)
 {
 	uint8_t hash[PKI_DIGEST_MAX];
-	enum inro_err e = pki_digest(PKI_SHA256, cert->key.spki, hash);
+	enum inro_err e = pubkey_print(&cert->key, hash);
 
-	return e == INRO_OK ? fill_facts(rec, cert, BYTES(hash, pki_hash_octets(PKI_SHA256)),
+	return e == INRO_OK ? fill_facts(rec, cert, BYTES(hash, PUBKEY_PRINT),
 					 buf_bytes(&cert->der))
 			    : e;
 }

@@ -229,7 +229,7 @@ static enum inro_err check_csr(struct renewal *r)
 
 	if (e != INRO_OK)
 		return e;
-	r->same_key = bytes_equal(csr.key.spki, r->cert.key.spki);
+	r->same_key = pubkey_same(&csr.key, &r->cert.key);
 	if (!bytes_equal(csr.subject, r->cert.subject))
 		return err_set(INRO_E_POLICY,
 			       "the request's subject is not that of certificate %lld; issue a new "

@@ -23,11 +23,11 @@ static enum inro_err subject_is(const struct credential *rec, const struct cert 
 static enum inro_err key_is(const struct credential *rec, const struct cert *cert, bool *ret)
 {
 	uint8_t hash[PKI_DIGEST_MAX];
-	enum inro_err e = pki_digest(PKI_SHA256, cert->key.spki, hash);
+	enum inro_err e = pubkey_print(&cert->key, hash);
 
 	if (e == INRO_OK)
 		*ret = bytes_equal(blob_bytes(&rec->key_hash),
-				   BYTES(hash, pki_hash_octets(PKI_SHA256)));
+				   BYTES(hash, PUBKEY_PRINT));
 	return e;
 }
 

@@ -85,9 +85,9 @@ enum inro_err asked_profile(struct core *c, const struct enrol *in, const struct
 {
 	SCOPED(policy) p = { 0 };
 	uint8_t key[PKI_DIGEST_MAX];
-	enum inro_err e = pki_digest(PKI_SHA256, csr->key.spki, key);
+	enum inro_err e = pubkey_print(&csr->key, key);
 
-	if (e == INRO_OK && bytes_equal(in->attested, BYTES(key, pki_hash_octets(PKI_SHA256))))
+	if (e == INRO_OK && bytes_equal(in->attested, BYTES(key, PUBKEY_PRINT)))
 		return INRO_OK;
 	if (e == INRO_OK)
 		e = policy_of_device(c, in->device, &p);
