@@ -1,19 +1,23 @@
 # tests of backoffice
-inro_library(inro_judge SOURCES lib/judge.c LINKS inro_pki PkgConfig::cmocka)
+inro_library(inro_judge SOURCES lib/judge.c lib/wish.c LINKS inro_pki PkgConfig::cmocka)
 inro_test(unit/test_pki_names.c LINKS inro_judge)
 inro_test(unit/test_pki_limits.c LINKS inro_judge)
 inro_test(unit/test_pki_csr.c LINKS inro_judge)
+inro_test(unit/test_pki_rsa.c LINKS inro_judge)
 inro_test(unit/test_pki_cmp.c LINKS inro_judge)
 inro_test(unit/test_pki_csrattrs.c LINKS inro_pki)
 inro_test(unit/test_pki_bundle.c LINKS inro_pki)
 inro_test(unit/test_pki_issue.c LINKS inro_judge)
+inro_test(unit/test_pki_cert.c LINKS inro_judge)
 inro_test(unit/test_pki_profile.c LINKS inro_judge)
 inro_test(unit/test_pki_own.c LINKS inro_judge)
 inro_test(unit/test_pki_weak.c LINKS inro_judge inro_testlib)
 inro_test(unit/test_pki_crl.c LINKS inro_judge inro_testlib)
 inro_test(unit/test_pki_ocsp.c LINKS inro_judge)
-inro_test(unit/test_token.c LINKS inro_judge inro_testlib inro_backoffice_token)
-add_dependencies(test_token inro_pkcs11)
+inro_library(inro_testeach SOURCES lib/each.c LINKS inro_testlib inro_backoffice_token PkgConfig::cmocka)
+add_dependencies(inro_testeach inro_pkcs11)
+inro_test(unit/test_token.c LINKS inro_judge inro_testeach)
+inro_test(unit/test_token_held.c LINKS inro_judge inro_testeach)
 inro_test(unit/test_token_sets.c LINKS inro_pki inro_cryptoki)
 inro_fuzz(fuzz/fuzz_pki.c CORPUS fuzz/corpus/pki LINKS inro_pki)
 inro_fuzz(fuzz/fuzz_ocsp.c CORPUS fuzz/corpus/ocsp LINKS inro_pki PkgConfig::crypto)
@@ -30,7 +34,7 @@ inro_test(store/test_store_queries.c LINKS inro_teststores LABELS store)
 inro_test(store/test_store_open.c LINKS inro_store inro_testlib LABELS store)
 inro_test(store/test_store_pack.c LINKS inro_store LABELS store)
 inro_test(store/test_store_delta.c LINKS inro_store LABELS store)
-inro_library(inro_testoffice SOURCES lib/office.c lib/twice.c LINKS inro_testpg inro_testlib inro_core PkgConfig::cmocka)
+inro_library(inro_testoffice SOURCES lib/office.c lib/enrolling.c lib/keyed.c lib/twice.c LINKS inro_testpg inro_testlib inro_core PkgConfig::cmocka)
 add_dependencies(inro_testoffice inro_pkcs11)
 target_link_options(inro_testoffice INTERFACE -Wl,--wrap=store_begin,--wrap=store_commit,--undefined=__wrap_store_commit)
 inro_test(unit/test_lifecycle.c LINKS inro_core)
@@ -42,8 +46,11 @@ inro_test(unit/test_core_job_sent.c LINKS inro_testoffice)
 inro_test(fault/test_fault_jobs.c LINKS inro_testoffice TIMEOUT 900)
 inro_fuzz(fuzz/fuzz_csv.c CORPUS fuzz/corpus/csv LINKS inro_core)
 inro_test(unit/test_core_registry.c LINKS inro_testoffice)
+inro_test(unit/test_core_anchor.c LINKS inro_testoffice)
+inro_test(unit/test_core_where.c LINKS inro_testoffice)
 inro_test(unit/test_core_approval.c LINKS inro_testoffice)
 inro_test(unit/test_core_enrol.c LINKS inro_testoffice)
+inro_test(unit/test_core_made_key.c LINKS inro_testoffice)
 inro_library(inro_testask SOURCES lib/ask.c LINKS inro_http inro_testoffice)
 inro_test(unit/test_ocsp.c LINKS inro_ocsp inro_testoffice)
 inro_test(unit/test_est.c LINKS inro_est inro_testask)
@@ -62,7 +69,8 @@ inro_test(unit/test_core_attest.c LINKS inro_testoffice inro_evidence_maker)
 inro_test(unit/test_core_attested.c LINKS inro_testoffice)
 inro_test(unit/test_core_errand.c LINKS inro_testoffice)
 inro_test(unit/test_core_secrets.c LINKS inro_testoffice)
-inro_test(unit/test_core_symkey.c LINKS inro_testoffice PkgConfig::jansson)
+inro_test(unit/test_core_symkey.c LINKS inro_testoffice)
+inro_test(unit/test_core_wrap.c LINKS inro_testoffice PkgConfig::jansson)
 inro_script_test(integration/test_inro_profile.sh)
 inro_script_test(integration/test_inro_job.sh)
 inro_script_test(integration/test_inro_lifecycle.sh)
@@ -118,6 +126,8 @@ inro_benchmark(bench/bench_registry.c LINKS inro_core inro_testlib PkgConfig::sq
 foreach(name
 		core_device
 		core_registry
+		core_anchor
+		core_where
 		core_search
 		core_import
 		core_job
@@ -133,6 +143,7 @@ foreach(name
 		core_attested
 		core_proposal
 		core_enrol
+		core_made_key
 		core_eyes
 		core_login
 		core_issue
@@ -148,6 +159,7 @@ foreach(name
 		core_older
 		core_storm
 		core_symkey
+		core_wrap
 		core_view
 		core_memo
 		core_steady
@@ -183,12 +195,15 @@ foreach(name
 		core_reply
 		core_proposal
 		core_registry
+		core_anchor
+		core_where
 		core_older
 		core_secrets
 		core_status
 		core_ca_signer
 		core_connector
 		core_symkey
+		core_wrap
 		core_view
 		core_memo
 		core_steady

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "backoffice/core/audit.h"
+#include "backoffice/core/group.h"
 #include "base/clock.h"
 #include "base/cryptoki/client.h"
 #include "tests/lib/postgres.h"
@@ -425,4 +426,19 @@ size_t office_said(struct core *c, const char *words)
 		page.after = list.next;
 	} while (page.after);
 	return n;
+}
+
+void office_add_group(struct core *c, const char *path, const char *policy)
+{
+	SCOPED(device_group) g = { 0 };
+
+	OK(group_add(c, path, policy, &g));
+	assert_string_equal(g.path, path);
+}
+
+void office_add_device(struct core *c, const char *id, const struct device_fields *f)
+{
+	SCOPED(device) d = { 0 };
+
+	OK(device_add(c, id, f, &d));
 }

@@ -12,6 +12,7 @@
 
 #include "backoffice/core/ca.h"
 #include "backoffice/core/cred.h"
+#include "backoffice/core/device.h"
 
 #define OFFICE_PIN "123456"
 
@@ -45,6 +46,9 @@ int office_setup(void **state, const char *name);
 int office_teardown(void **state);
 
 /* Requests made by libcrypto. */
+void office_add_group(struct core *c, const char *path, const char *policy);
+void office_add_device(struct core *c, const char *id, const struct device_fields *f);
+
 EVP_PKEY *office_key(const char *type); /* "P-256", "rsa:2048" */
 /* A P-256 key for all tests of a program, beside the tokens: a group's setup and teardown. */
 extern EVP_PKEY *office_ec;

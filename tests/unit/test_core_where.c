@@ -1,0 +1,280 @@
+/* test_core_where - searches of devices: conditions, orders, cursors, pages. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "backoffice/core/device.h"
+#include "backoffice/core/internal.h"
+#include "backoffice/core/where.h"
+#include "tests/lib/office.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+
+static char db[32];
+
+static int setup(void **state)
+{
+	static unsigned n;
+
+	snprintf(db, sizeof db, "where-%u.db", n++);
+	*state = office_open(db);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	core_close(*state);
+	return 0;
+}
+
+static void fill(struct core *c)
+{
+	static const char *const groups[] = { NULL, "a", "a/b" };
+	char id[16], name[32], mac[18];
+
+	office_add_group(c, "a", NULL);
+	office_add_group(c, "a/b", NULL);
+	for (int i = 0; i < 60; i++) {
+		const struct device_fields f = { .group = groups[i % 3],
+						 .name = name,
+						 .mac = mac,
+						 .ip = i == 3	? "2001:DB8:0::A"
+						       : i == 4 ? "::FFFF:1.2.3.4"
+								: NULL,
+						 .os = i % 2 ? "Windows CE" : "Linux",
+						 .serial = i % 5 ? NULL : "17" };
+
+		snprintf(id, sizeof id, "dev-%02d", 59 - i);
+		snprintf(name, sizeof name, "%s %d", i < 30 ? "pump" : "プレス", i / 2);
+		snprintf(mac, sizeof mac, "00:11:22:33:44:%02x", i);
+		office_add_device(c, id, &f);
+	}
+}
+
+/* Pages of this size until there is no more; how many rows they had. */
+static size_t search(struct core *c, const char *where, const char *sort, size_t limit)
+{
+	struct device_search s = { .where = where, .sort = sort, .limit = limit };
+	AUTO(free_chars) char *cursor = NULL;
+	char last[256] = "";
+	size_t seen = 0;
+
+	do {
+		SCOPED(device_found) found = { 0 };
+
+		s.after = cursor;
+		OK(device_search(c, &s, &found));
+		assert_true(found.n <= limit);
+		seen += found.n;
+		for (size_t i = 0; i < found.n; i++) {
+			if (sort)
+				assert_true(strcmp(last, found.items[i].name) <= 0);
+			snprintf(last, sizeof last, "%s", found.items[i].name);
+		}
+		free(cursor);
+		cursor = found.next;
+		found.next = NULL;
+	} while (cursor);
+	return seen;
+}
+
+static const struct {
+	const char *where;
+	size_t n;
+} searches[] = {
+	{ "", 59 },
+	{ NULL, 59 },
+	{ "group=a", 20 },
+	{ "group=a/b", 19 },
+	{ "group^=a", 39 },
+	{ "group=", 20 },
+	{ "group!=", 39 },
+	{ "group!=a", 39 },
+	{ "group=a state=registered", 19 },
+	{ "group=a state=disabled", 1 },
+	{ "state=deleted", 1 },
+	{ "state!=disabled", 59 }, /* what names states has the deleted ones too */
+	{ "name^=pump", 30 },
+	{ "name^=プレ", 29 },
+	{ "  name^=pump   os=Linux ", 15 },
+	{ "os=\"Windows CE\"", 29 },
+	{ "os!=\"Windows CE\" name^=\"pump 1\"", 6 },
+	{ "id=dev-07", 1 },
+	{ "id>=dev-50", 10 },
+	{ "id<dev-50 mac^=00:11", 49 },
+	{ "mac=00:11:22:33:44:03", 1 },
+	{ "mac=00-11-22-33-44-0A", 1 },
+	{ "id<dev-50 mac^=00-11", 49 },
+	{ "ip=2001:0DB8:0:0::a", 1 },
+	{ "ip=::ffff:102:304", 1 },
+	{ "serial=17", 12 },
+	{ "serial=17 group=a", 4 },
+	{ "serial=", 47 },
+	{ "serial!=", 12 },
+	{ "created>=-1d", 59 },
+	{ "created<-1d", 0 },
+	{ "created<2w created>=2026-01-01", 59 },
+	{ "deleted>=-1d", 1 },
+	{ "anchor=none", 59 },
+	{ "name=\"'; DROP TABLE device; --\"", 0 },
+	{ "name^=%", 0 },
+};
+
+/* Bounds that no search by words has, but what is added in code may. */
+static void test_bounds(void **state)
+{
+	static const struct {
+		enum store_op op;
+		size_t n;
+	} bounds[] = { { STORE_LE, 11 }, { STORE_GT, 49 }, { STORE_LT, 10 }, { STORE_GE, 50 } };
+	struct core *c = *state;
+
+	fill(c);
+	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+		const struct store_cond cond = { .field = "device_id",
+						 .op = bounds[i].op,
+						 .text = "dev-10" };
+		const struct where_page page = { .limit = 100 };
+		SCOPED(where) w = { 0 };
+		AUTO(free_chars) char *next = NULL;
+		void *items = NULL;
+		size_t n = 0;
+
+		OK(where_parse(c, &where_devices, NULL, &w));
+		OK(where_add(&w, cond));
+		OK(where_find(c, &w, &page, &items, &n, &next));
+		assert_int_equal(n, bounds[i].n);
+		list_free(&device_type, items, n);
+	}
+}
+
+static void test_search(void **state)
+{
+	static const size_t limits[] = { 1, 7, 59, 60, 1000 };
+	struct core *c = *state;
+	SCOPED(device) d = { 0 };
+	size_t n;
+
+	fill(c);
+	OK(device_switch(c, "dev-58", VERB_DISABLE, NULL, &d)); /* in a */
+	OK(device_delete(c, "dev-00", NULL, &n));
+	for (size_t i = 0; i < ARRAY_LEN(searches); i++)
+		for (size_t k = 0; k < ARRAY_LEN(limits); k++) {
+			n = search(c, searches[i].where, NULL, limits[k]);
+			if (n != searches[i].n)
+				fail_msg("'%s' by %zu found %zu, not %zu", searches[i].where,
+					 limits[k], n, searches[i].n);
+		}
+	assert_int_equal(search(c, "os=Linux", "name", 4), 30);
+	assert_int_equal(search(c, "name^=pump group=a", "name", 3), 10);
+}
+
+static void test_bad_searches(void **state)
+{
+	static const struct {
+		const char *where, *says;
+	} bad[] = {
+		{ "colour=red", "host, os" },	  { "=x", "fields" },
+		{ "name", "behind 'name'" },	  { "name~x", "fields" },
+		{ "name>x", "behind 'name'" },	  { "state=alive", "registered, active" },
+		{ "state<active", "= and !=" },	  { "state^=active", "= and !=" },
+		{ "group<a", "=, != and ^=" },	  { "group=nobody", "nobody" },
+		{ "group^=nobody", "nobody" },	  { "group=a b", "" },
+		{ "created=1d", "< and >=" },	  { "created<1y", "2026" },
+		{ "created<2026-13-01", "2026" }, { "created<99999999999999999999d", "2026" },
+		{ "name=\"open", "quote" },	  { "name=\"a\"b", "quote" },
+		{ "name=\xff", "UTF-8" },
+	};
+	struct device_search s = { 0 };
+	struct core *c = *state;
+	SCOPED(device_found) found = { 0 };
+	char many[STORE_COND_MAX * 8 + 1] = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		enum inro_err e;
+
+		s.where = bad[i].where;
+		e = device_search(c, &s, &found);
+		assert_int_not_equal(e, INRO_OK);
+		if (i && !strstr(err_detail(e), bad[i].says))
+			fail_msg("'%s' is refused with '%s'", bad[i].where, err_detail(e));
+	}
+	for (int i = 0; i < STORE_COND_MAX; i++)
+		strcat(many, "name!=a ");
+	s.where = many;
+	FAILS(INRO_E_TOO_BIG, device_search(c, &s, &found));
+	s = (struct device_search) { .sort = "os" };
+	FAILS(INRO_E_ARG, device_search(c, &s, &found));
+	s = (struct device_search) { .limit = PAGE_MAX + 1 };
+	FAILS(INRO_E_ARG, device_search(c, &s, &found));
+}
+
+static void test_cursors(void **state)
+{
+	static const char *const bad[] = { "x", "00", "ff", "000000000000000000", "\xff" };
+	struct core *c = *state;
+	struct device_search s = { .limit = 3 };
+	SCOPED(device_found) first = { 0 };
+	SCOPED(device_found) other = { 0 };
+	char *huge = malloc(65537);
+
+	fill(c);
+	OK(device_search(c, &s, &first));
+	assert_int_equal(first.n, 3);
+	assert_non_null(first.next);
+	s.sort = "name"; /* a cursor of another order */
+	s.after = first.next;
+	FAILS(INRO_E_ARG, device_search(c, &s, &other));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		s.after = bad[i];
+		FAILS(INRO_E_ARG, device_search(c, &s, &other));
+	}
+	assert_non_null(huge);
+	memset(huge, '0', 65536);
+	huge[65536] = 0;
+	s.after = huge;
+	FAILS(INRO_E_ARG, device_search(c, &s, &other));
+	free(huge);
+}
+
+/* More rows than one page looks at, none of which is wanted. */
+static void test_short_pages(void **state)
+{
+	struct device_search s = { .where = "os=Solaris" };
+	struct core *c = *state;
+	SCOPED(device_found) found = { 0 };
+	char sql[400];
+
+	office_add_device(c, "d", &(struct device_fields) { .os = "Linux" });
+	for (int i = 0; i < 12; i++) {
+		snprintf(sql, sizeof sql,
+			 "INSERT INTO device (id, tenant, device_id, name, ip, mac, hostname, os, "
+			 "state, created_ms, updated_ms) SELECT id + (SELECT max(id) FROM device), "
+			 "tenant, device_id || '-%d', name, ip, mac, hostname, os, state, "
+			 "created_ms, updated_ms FROM device",
+			 i);
+		office_sql(db, sql);
+	}
+	OK(device_search(c, &s, &found));
+	assert_int_equal(found.n, 0);
+	assert_non_null(found.next);
+	assert_int_equal(search(c, "os=Solaris", NULL, 50), 0);
+	assert_int_equal(search(c, "os=Linux", NULL, 1000), 4096);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_search, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_searches, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cursors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_short_pages, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
