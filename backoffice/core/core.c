@@ -212,27 +212,26 @@ enum inro_err core_numbered(struct core *c, const struct record_type *t, const c
 }
 
 enum inro_err core_page(struct core *c, const struct record_type *t, struct store_query *q,
-			const struct page *page, void **ret, size_t *ret_n, int64_t *ret_next)
+			const struct page *page, struct core_rows *ret)
 {
 	size_t limit = page && page->limit ? page->limit : PAGE_MAX;
-	int64_t last;
+	struct core_rows rows = { 0 };
 	enum inro_err e;
 
 	if (limit > PAGE_MAX)
 		return err_set(INRO_E_ARG, "a page has up to %d entries, not %zu", PAGE_MAX, limit);
 	q->after = page ? page->after : 0;
 	q->limit = limit + 1; /* the one too many says that there are more */
-	e = core_all(c, t, q, ret, ret_n);
+	e = core_all(c, t, q, &rows.items, &rows.n);
 	if (e != INRO_OK)
 		return e;
-	*ret_next = 0;
-	if (*ret_n > limit) {
-		char *items = *ret;
+	if (rows.n > limit) {
+		char *items = rows.items;
 
 		record_clear(t, items + limit * t->size);
-		memcpy(&last, items + (limit - 1) * t->size + t->fields[0].offset, sizeof last);
-		*ret_next = last;
-		*ret_n = limit;
+		memcpy(&rows.next, items + (limit - 1) * t->size + t->fields[0].offset, sizeof rows.next);
+		rows.n = limit;
 	}
+	*ret = rows;
 	return INRO_OK;
 }

@@ -140,10 +140,15 @@ MUST_CHECK enum inro_err core_savepoint(struct core *c);
 MUST_CHECK enum inro_err core_release(struct core *c);
 MUST_CHECK enum inro_err core_rollback_to(struct core *c);
 
-/* A page of rows of one kind in an array of the caller's (list_free()); *ret_next as in core.h. */
-MUST_CHECK enum inro_err core_page(struct core *c, const struct record_type *t,
-				   struct store_query *q, const struct page *page, void **ret,
-				   size_t *ret_n, int64_t *ret_next);
+/* Rows of one kind, the caller's (list_free()); next as in core.h. */
+struct core_rows {
+	void *items;
+	size_t n;
+	int64_t next;
+};
+/* A page of them. */
+MUST_CHECK enum inro_err core_page(struct core *c, const struct record_type *t, struct store_query *q,
+				   const struct page *page, struct core_rows *ret);
 /* The tenant's row with this number.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err core_by_id(struct core *c, const struct record_type *t, int64_t id,
 				    void *ret);

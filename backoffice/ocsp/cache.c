@@ -198,8 +198,7 @@ static bool give(const struct entry *e, struct bytes certs, struct cache_answer 
 	return ocsp_whole(BYTES(e->octets, e->n), certs, ret_der) == INRO_OK;
 }
 
-bool cache_get(struct cache *c, const struct cache_key *k, int64_t mark, int64_t until,
-	       struct bytes certs, struct cache_answer *ret, struct buf *ret_der)
+bool cache_get(struct cache *c, const struct cache_wish *w, struct cache_answer *ret, struct buf *ret_der)
 {
 	struct place at;
 	struct part *p;
@@ -207,17 +206,17 @@ bool cache_get(struct cache *c, const struct cache_key *k, int64_t mark, int64_t
 	uint64_t hash;
 	bool good;
 
-	if (!place_of(k, &at))
+	if (!place_of(&w->key, &at))
 		return false;
 	hash = hash_place(c, &at);
 	p = part_of(c, hash);
 	pthread_mutex_lock(&p->lock);
 	e = *find(p, hash, &at);
-	good = e && e->mark == mark && e->next_update > until;
+	good = e && e->mark == w->mark && e->next_update > w->until;
 	if (good) {
 		unlink_age(p, e);
 		link_newest(p, e);
-		good = give(e, certs, ret, ret_der);
+		good = give(e, w->certs, ret, ret_der);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return good;

@@ -32,10 +32,14 @@ struct cache_answer {
 MUST_CHECK enum inro_err cache_new(size_t octets, struct cache **ret);
 void cache_free(struct cache *c); /* NULL is fine */
 
-/* The answer by who has this mark, appended to *ret as ocsp_whole() gives it with these certificates.
- * False: there is none that is good at `until`. */
-bool cache_get(struct cache *c, const struct cache_key *k, int64_t mark, int64_t until,
-	       struct bytes certs, struct cache_answer *ret, struct buf *ret_der);
+/* An answer by who has this mark, that is good at `until`. */
+struct cache_wish {
+	struct cache_key key;
+	int64_t mark, until;
+	struct bytes certs; /* to be sent with it */
+};
+/* Appended to *ret_der as ocsp_whole() gives it.  False: there is none. */
+bool cache_get(struct cache *c, const struct cache_wish *w, struct cache_answer *ret, struct buf *ret_der);
 
 /* What is the number of drops now: to be asked for before the database is. */
 uint64_t cache_drops(struct cache *c);

@@ -192,14 +192,13 @@ static void fill_reply(struct responder_reply *reply, const struct cache_answer 
 /* One that is there; `stale`: also in the last quarter of its time. */
 static bool take_kept(struct question *q, bool stale)
 {
-	struct cache_key k;
+	struct cache_wish w;
 	struct cache_answer a;
 
 	if (!may_be_kept(q))
 		return false;
-	k = key_of(q);
-	if (!cache_get(q->r->cache, &k, q->issuer->mark, q->now, buf_bytes(&q->issuer->certs), &a,
-		       &q->reply->body))
+	w = (struct cache_wish) { key_of(q), q->issuer->mark, q->now, buf_bytes(&q->issuer->certs) };
+	if (!cache_get(q->r->cache, &w, &a, &q->reply->body))
 		return false;
 	if (!stale && a.fresh_until <= q->now) {
 		buf_reset(&q->reply->body);

@@ -530,7 +530,7 @@ static bool has(struct cache *c, int64_t mark, uint32_t number, int64_t until)
 	struct cache_answer a;
 	SCOPED(buf) der = { 0 };
 
-	return cache_get(c, &(struct cache_key) { 1, 1, &id }, mark, until, BYTES_NONE, &a, &der);
+	return cache_get(c, &(struct cache_wish) { { 1, 1, &id }, mark, until, BYTES_NONE }, &a, &der);
 }
 
 static void put(struct cache *c, uint32_t number, uint64_t drops)

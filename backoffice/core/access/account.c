@@ -37,15 +37,12 @@ enum inro_err account_find(struct core *c, bool with_deleted, const struct page 
 		{ .field = "state", .op = STORE_NE, .number = ACCOUNT_DELETED },
 	};
 	struct store_query q = { .conds = conds, .n = with_deleted ? 1 : 2 };
-	struct account_list l = { 0 };
-	void *items = NULL;
-	enum inro_err e = core_page(c, &account_type, &q, page, &items, &l.n, &l.next);
+	struct core_rows rows = { 0 };
+	enum inro_err e = core_page(c, &account_type, &q, page, &rows);
 
-	if (e != INRO_OK)
-		return e;
-	l.items = items;
-	*ret = l;
-	return INRO_OK;
+	if (e == INRO_OK)
+		*ret = (struct account_list) { .items = rows.items, .n = rows.n, .next = rows.next };
+	return e;
 }
 
 /* ---- passwords ---- */

@@ -130,20 +130,17 @@ enum inro_err pass_find(struct core *c, bool with_ended, const struct page *page
 {
 	struct store_cond conds[3] = { { .field = "tenant", .number = c->tenant } };
 	struct store_query q = { .conds = conds, .n = 1 };
-	struct pass_list l = { 0 };
-	void *items = NULL;
+	struct core_rows rows = { 0 };
 	enum inro_err e;
 
 	if (!with_ended)
 		conds[q.n++] = (struct store_cond) { .field = "ended_ms", .op = STORE_NONE };
 	if (c->role < ROLE_ADMIN)
 		conds[q.n++] = (struct store_cond) { .field = "account", .number = c->account };
-	e = core_page(c, &pass_type, &q, page, &items, &l.n, &l.next);
-	if (e != INRO_OK)
-		return e;
-	l.items = items;
-	*ret = l;
-	return INRO_OK;
+	e = core_page(c, &pass_type, &q, page, &rows);
+	if (e == INRO_OK)
+		*ret = (struct pass_list) { .items = rows.items, .n = rows.n, .next = rows.next };
+	return e;
 }
 
 enum inro_err pass_account(struct core *c, const struct pass *p, char **ret)

@@ -230,20 +230,17 @@ enum inro_err proposal_find(struct core *c, const struct proposal_filter *f,
 {
 	struct store_cond conds[3] = { { .field = "tenant", .number = c->tenant } };
 	struct store_query q = { .conds = conds, .n = 1 };
-	struct proposal_list l = { 0 };
-	void *items = NULL;
+	struct core_rows rows = { 0 };
 	enum inro_err e;
 
 	if (f && f->action)
 		conds[q.n++] = (struct store_cond) { .field = "action", .text = f->action };
 	if (f && f->state)
 		conds[q.n++] = (struct store_cond) { .field = "state", .number = *f->state };
-	e = core_page(c, &proposal_type, &q, page, &items, &l.n, &l.next);
-	if (e != INRO_OK)
-		return e;
-	l.items = items;
-	*ret = l;
-	return INRO_OK;
+	e = core_page(c, &proposal_type, &q, page, &rows);
+	if (e == INRO_OK)
+		*ret = (struct proposal_list) { .items = rows.items, .n = rows.n, .next = rows.next };
+	return e;
 }
 
 static int64_t approvals(const json_t *list)

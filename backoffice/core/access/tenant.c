@@ -79,13 +79,10 @@ enum inro_err tenant_find(struct core *c, const struct page *page, struct tenant
 {
 	const struct store_cond mine = { .field = "id", .number = c->tenant };
 	struct store_query q = { .conds = &mine, .n = c->tenant == TENANT_DEFAULT ? 0 : 1 };
-	struct tenant_list l = { 0 };
-	void *items = NULL;
-	enum inro_err e = core_page(c, &tenant_type, &q, page, &items, &l.n, &l.next);
+	struct core_rows rows = { 0 };
+	enum inro_err e = core_page(c, &tenant_type, &q, page, &rows);
 
-	if (e != INRO_OK)
-		return e;
-	l.items = items;
-	*ret = l;
-	return INRO_OK;
+	if (e == INRO_OK)
+		*ret = (struct tenant_list) { .items = rows.items, .n = rows.n, .next = rows.next };
+	return e;
 }

@@ -189,18 +189,15 @@ enum inro_err audit_find(struct core *c, const struct audit_filter *f, const str
 {
 	struct store_cond conds[EVENT_CONDS];
 	struct store_query q = { .conds = conds };
-	struct event_list l = { 0 };
-	void *items = NULL;
+	struct core_rows rows = { 0 };
 	enum inro_err e;
 
 	q.n = event_conds(c, f, conds);
 	q.backward = f && f->newest_first;
-	e = core_page(c, &event_type, &q, page, &items, &l.n, &l.next);
-	if (e != INRO_OK)
-		return e;
-	l.items = items;
-	*ret = l;
-	return INRO_OK;
+	e = core_page(c, &event_type, &q, page, &rows);
+	if (e == INRO_OK)
+		*ret = (struct event_list) { .items = rows.items, .n = rows.n, .next = rows.next };
+	return e;
 }
 
 void event_found_clear(struct event_found *f)

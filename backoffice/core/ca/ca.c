@@ -266,15 +266,15 @@ enum inro_err ca_find(struct core *c, const struct page *page, struct ca_list *r
 	const struct store_cond cond = { .field = "tenant", .number = c->tenant };
 	struct store_query q = { .conds = &cond, .n = 1 };
 	SCOPED(ca_list) l = { 0 };
-	void *recs = NULL;
-	size_t n = 0;
-	enum inro_err e = core_page(c, &ca_type, &q, page, &recs, &n, &l.next);
+	struct core_rows rows = { 0 };
+	enum inro_err e = core_page(c, &ca_type, &q, page, &rows);
 
 	if (e == INRO_OK)
-		e = view_all(c, recs, n, &l);
-	list_free(&ca_type, recs, n);
+		e = view_all(c, rows.items, rows.n, &l);
+	list_free(&ca_type, rows.items, rows.n);
 	if (e != INRO_OK)
 		return e;
+	l.next = rows.next;
 	*ret = l;
 	l = (struct ca_list) { 0 };
 	return INRO_OK;

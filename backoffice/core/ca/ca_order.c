@@ -131,13 +131,13 @@ static enum inro_err add_page(struct core *c, const struct ca *ca, const struct 
 		{ .field = "ca", .number = ca->id },
 	};
 	struct store_query q = { STORE_WHERE(conds) };
-	void *rows = NULL;
-	size_t n = 0;
-	enum inro_err e = core_page(c, &ca_order_type, &q, page, &rows, &n, &l->next);
+	struct core_rows rows = { 0 };
+	enum inro_err e = core_page(c, &ca_order_type, &q, page, &rows);
 
-	for (size_t i = 0; e == INRO_OK && i < n; i++)
-		e = add_view(c, (struct ca_order *)rows + i, l);
-	list_free(&ca_order_type, rows, n);
+	l->next = rows.next;
+	for (size_t i = 0; e == INRO_OK && i < rows.n; i++)
+		e = add_view(c, (struct ca_order *)rows.items + i, l);
+	list_free(&ca_order_type, rows.items, rows.n);
 	return e;
 }
 

@@ -176,15 +176,12 @@ static enum inro_err find_page(struct core *c, const struct store_cond *conds, s
 			       const struct page *page, struct errand_list *ret)
 {
 	struct store_query q = { .conds = conds, .n = n };
-	struct errand_list l = { 0 };
-	void *items = NULL;
-	enum inro_err e = core_page(c, &errand_type, &q, page, &items, &l.n, &l.next);
+	struct core_rows rows = { 0 };
+	enum inro_err e = core_page(c, &errand_type, &q, page, &rows);
 
-	if (e != INRO_OK)
-		return e;
-	l.items = items;
-	*ret = l;
-	return INRO_OK;
+	if (e == INRO_OK)
+		*ret = (struct errand_list) { .items = rows.items, .n = rows.n, .next = rows.next };
+	return e;
 }
 
 enum inro_err errand_find(struct core *c, const char *device, bool only_open,

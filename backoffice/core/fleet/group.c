@@ -323,9 +323,8 @@ enum inro_err group_find(struct core *c, const char *under, const struct page *p
 		{ .field = "deleted_ms", .op = STORE_NONE },
 	};
 	struct store_query q = { .conds = conds, .n = 2 };
-	struct group_list l = { 0 };
+	struct core_rows rows = { 0 };
 	char prefix[GROUP_PATH_MAX + 2];
-	void *items = NULL;
 	enum inro_err e = under ? check_path(under) : INRO_OK;
 
 	if (e != INRO_OK)
@@ -339,12 +338,10 @@ enum inro_err group_find(struct core *c, const char *under, const struct page *p
 		conds[q.n++] =
 			(struct store_cond) { .field = "path", .op = STORE_PREFIX, .text = prefix };
 	}
-	e = core_page(c, &device_group_type, &q, page, &items, &l.n, &l.next);
-	if (e != INRO_OK)
-		return e;
-	l.items = items;
-	*ret = l;
-	return INRO_OK;
+	e = core_page(c, &device_group_type, &q, page, &rows);
+	if (e == INRO_OK)
+		*ret = (struct group_list) { .items = rows.items, .n = rows.n, .next = rows.next };
+	return e;
 }
 
 /* ---- what holds in a group ---- */

@@ -281,15 +281,12 @@ enum inro_err job_find(struct core *c, const enum job_state *state, const struct
 		{ .field = "state", .number = state ? *state : 0 },
 	};
 	struct store_query q = { .conds = conds, .n = state ? 2 : 1 };
-	struct job_list l = { 0 };
-	void *items = NULL;
-	enum inro_err e = core_page(c, &job_type, &q, page, &items, &l.n, &l.next);
+	struct core_rows rows = { 0 };
+	enum inro_err e = core_page(c, &job_type, &q, page, &rows);
 
-	if (e != INRO_OK)
-		return e;
-	l.items = items;
-	*ret = l;
-	return INRO_OK;
+	if (e == INRO_OK)
+		*ret = (struct job_list) { .items = rows.items, .n = rows.n, .next = rows.next };
+	return e;
 }
 
 void job_error_list_clear(struct job_error_list *l)
@@ -299,7 +296,7 @@ void job_error_list_clear(struct job_error_list *l)
 }
 
 enum inro_err job_lines(struct core *c, const struct record_type *t, int64_t id,
-			const struct page *page, void **ret, size_t *ret_n, int64_t *ret_next)
+			const struct page *page, struct core_rows *ret)
 {
 	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = c->tenant },
@@ -309,19 +306,17 @@ enum inro_err job_lines(struct core *c, const struct record_type *t, int64_t id,
 	SCOPED(job) j = { 0 };
 	enum inro_err e = job_get(c, id, &j);
 
-	return e == INRO_OK ? core_page(c, t, &q, page, ret, ret_n, ret_next) : e;
+	return e == INRO_OK ? core_page(c, t, &q, page, ret) : e;
 }
 
 enum inro_err job_errors(struct core *c, int64_t id, const struct page *page,
 			 struct job_error_list *ret)
 {
-	struct job_error_list l = { 0 };
-	void *items = NULL;
-	enum inro_err e = job_lines(c, &job_error_type, id, page, &items, &l.n, &l.next);
+	struct core_rows rows = { 0 };
+	enum inro_err e = job_lines(c, &job_error_type, id, page, &rows);
 
-	l.items = items;
 	if (e == INRO_OK)
-		*ret = l;
+		*ret = (struct job_error_list) { .items = rows.items, .n = rows.n, .next = rows.next };
 	return e;
 }
 

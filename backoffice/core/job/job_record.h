@@ -11,8 +11,7 @@ void job_run_clear(struct job_run *r);
 MUST_CHECK enum inro_err job_text_set(char **owned, const char *from);
 /* A page of rows of a table that has them by job. */
 MUST_CHECK enum inro_err job_lines(struct core *c, const struct record_type *t, int64_t id,
-				   const struct page *page, void **ret, size_t *ret_n,
-				   int64_t *ret_next);
+				   const struct page *page, struct core_rows *ret);
 /* Rows that are sent, counted in the record; in a write transaction. */
 MUST_CHECK enum inro_err job_rows_keep(struct core *c, struct job *j, struct bytes rows);
 /* Rows of a job that is over; the same. */

@@ -277,12 +277,10 @@ void job_result_list_clear(struct job_result_list *l)
 enum inro_err job_results(struct core *c, int64_t id, const struct page *page,
 			  struct job_result_list *ret)
 {
-	struct job_result_list l = { 0 };
-	void *items = NULL;
-	enum inro_err e = job_lines(c, &job_result_type, id, page, &items, &l.n, &l.next);
+	struct core_rows rows = { 0 };
+	enum inro_err e = job_lines(c, &job_result_type, id, page, &rows);
 
-	l.items = items;
 	if (e == INRO_OK)
-		*ret = l;
+		*ret = (struct job_result_list) { .items = rows.items, .n = rows.n, .next = rows.next };
 	return e;
 }
