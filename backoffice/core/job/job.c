@@ -47,7 +47,7 @@ enum inro_err job_arg_set(struct job_run *r, const char *name, const char *value
 
 enum inro_err job_row_add(struct job_run *r, const char *name)
 {
-	return job_text_set(&r->names[r->n++], name);
+	return job_text_set(&r->lot.names[r->lot.n++], name);
 }
 
 enum inro_err job_text_set(char **owned, const char *from)
@@ -67,7 +67,7 @@ enum inro_err job_text_set(char **owned, const char *from)
 
 void job_run_clear(struct job_run *r)
 {
-	job_lot_clear(r);
+	job_lot_clear(&r->lot);
 	job_clear(&r->job);
 	job_clear(&r->next);
 	json_decref(r->args);

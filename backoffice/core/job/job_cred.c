@@ -142,8 +142,8 @@ static enum inro_err ending_row(struct core *c, void *run, size_t i)
 	size_t kin_n = 0;
 	enum inro_err e = store_get(c->store, seen->id, &now);
 
-	r->same[i] = e == INRO_OK && now.state == v->to;
-	if (e == INRO_OK && !r->same[i])
+	r->lot.same[i] = e == INRO_OK && now.state == v->to;
+	if (e == INRO_OK && !r->lot.same[i])
 		e = cred_apply_key(c, &now, &v->change, &kin, &kin_n);
 	if (e == INRO_OK)
 		e = note_kin(v, kin, kin_n);
@@ -310,11 +310,11 @@ static enum inro_err export_after(struct job_run *r)
 	struct exporting *x = r->own;
 	enum inro_err e = INRO_OK;
 
-	for (size_t i = 0; x->fd < 0 && i < r->n; i++)
-		r->given[i] = ((struct credential *)job_found_record(x->found, i))->id;
+	for (size_t i = 0; x->fd < 0 && i < r->lot.n; i++)
+		r->lot.given[i] = ((struct credential *)job_found_record(x->found, i))->id;
 	if (x->fd < 0)
 		return INRO_OK;
-	for (size_t i = 0; e == INRO_OK && i < r->n; i++)
+	for (size_t i = 0; e == INRO_OK && i < r->lot.n; i++)
 		e = export_one(r->c, x->fd, job_found_record(x->found, i));
 	return e == INRO_OK ? folder_sync(x->fd, job_arg(r, "out-dir")) : e;
 }

@@ -39,7 +39,7 @@ static enum inro_err import_as(struct core *c, struct job_run *r, size_t i, enum
 	enum import_outcome outcome = IMPORT_SAME;
 	enum inro_err e = import_row(c, job_file_line(r->own, i), mode, &outcome);
 
-	r->same[i] = outcome == IMPORT_SAME;
+	r->lot.same[i] = outcome == IMPORT_SAME;
 	return e;
 }
 
@@ -135,8 +135,8 @@ static enum inro_err move_device(struct core *c, struct job_run *r, size_t i, en
 	size_t revoked;
 	enum inro_err e = device_of(c, r->own, i, &d);
 
-	r->same[i] = e == INRO_OK && d.state == there;
-	if (e != INRO_OK || r->same[i])
+	r->lot.same[i] = e == INRO_OK && d.state == there;
+	if (e != INRO_OK || r->lot.same[i])
 		return e;
 	return device_move_loaded(c, &d, verb, job_arg(r, "why"), &revoked);
 }

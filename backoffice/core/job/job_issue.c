@@ -155,13 +155,13 @@ static enum inro_err take_request(struct job_run *r, struct bulking *b, size_t i
 	if (unread != INRO_OK && !core_is_rows_fault(unread))
 		return unread;
 	if (unread != INRO_OK) {
-		r->results[i].skip = true;
-		return batch_result_bad(&r->results[i], unread);
+		r->lot.results[i].skip = true;
+		return batch_result_bad(&r->lot.results[i], unread);
 	}
 	b->rows[i] = (struct bulk_row) {
 		.csr = buf_bytes(&b->csrs[i]),
 		.device = job_arg(r, "devices") ? from->stem : NULL,
-		.name = r->names[i],
+		.name = r->lot.names[i],
 	};
 	return INRO_OK;
 }
@@ -182,17 +182,17 @@ static enum inro_err sent_request(const struct import_line *l, struct buf *ret)
 static enum inro_err take_sent(struct job_run *r, struct bulking *b, size_t i)
 {
 	const struct import_line *l = job_file_line(b->file, i);
-	enum inro_err e = r->results[i].skip ? INRO_OK : sent_request(l, &b->csrs[i]);
+	enum inro_err e = r->lot.results[i].skip ? INRO_OK : sent_request(l, &b->csrs[i]);
 
 	if (e != INRO_OK && !core_is_rows_fault(e))
 		return e;
 	if (e != INRO_OK) {
-		r->results[i].skip = true;
-		return batch_result_bad(&r->results[i], e);
+		r->lot.results[i].skip = true;
+		return batch_result_bad(&r->lot.results[i], e);
 	}
 	b->rows[i] = (struct bulk_row) { .csr = buf_bytes(&b->csrs[i]),
 					 .device = l->values[IMPORT_ID],
-					 .name = r->names[i] };
+					 .name = r->lot.names[i] };
 	return INRO_OK;
 }
 
@@ -200,7 +200,7 @@ static enum inro_err next_sent(struct job_run *r, struct bulking *b)
 {
 	enum inro_err e = job_file_next(r, b->file);
 
-	for (size_t i = 0; e == INRO_OK && i < r->n; i++)
+	for (size_t i = 0; e == INRO_OK && i < r->lot.n; i++)
 		e = take_sent(r, b, i);
 	return e;
 }
@@ -215,9 +215,9 @@ static enum inro_err issue_next(struct job_run *r)
 		return next_sent(r, b);
 	for (size_t i = 0; e == INRO_OK && i < BATCH_MAX && b->at < b->list.n; i++)
 		e = take_request(r, b, i);
-	r->ended = b->at == b->list.n;
-	if (e == INRO_OK && r->n)
-		e = place_of(b->from[r->n - 1], &r->cursor);
+	r->lot.ended = b->at == b->list.n;
+	if (e == INRO_OK && r->lot.n)
+		e = place_of(b->from[r->lot.n - 1], &r->lot.cursor);
 	return e;
 }
 
@@ -229,8 +229,8 @@ static enum inro_err issue_ready(struct job_run *r)
 	size_t at[BATCH_MAX], n = 0;
 	enum inro_err e;
 
-	for (size_t i = 0; i < r->n; i++)
-		if (!r->results[i].skip) {
+	for (size_t i = 0; i < r->lot.n; i++)
+		if (!r->lot.results[i].skip) {
 			rows[n] = b->rows[i];
 			at[n++] = i;
 		}
@@ -238,9 +238,9 @@ static enum inro_err issue_ready(struct job_run *r)
 	for (size_t i = 0; i < n; i++)
 		b->rows[at[i]] = rows[i];
 	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		r->same[at[i]] = rows[i].again;
-		r->results[at[i]].error = rows[i].error;
-		e = text_set(&r->results[at[i]].why, rows[i].why);
+		r->lot.same[at[i]] = rows[i].again;
+		r->lot.results[at[i]].error = rows[i].error;
+		e = text_set(&r->lot.results[at[i]].why, rows[i].why);
 	}
 	return e;
 }
@@ -250,10 +250,10 @@ static enum inro_err issue_after(struct job_run *r)
 	struct bulking *b = r->own;
 	enum inro_err e = INRO_OK;
 
-	for (size_t i = 0; e == INRO_OK && i < r->n; i++)
-		if (!r->results[i].error && b->file)
-			r->given[i] = b->rows[i].rec.id;
-		else if (!r->results[i].error)
+	for (size_t i = 0; e == INRO_OK && i < r->lot.n; i++)
+		if (!r->lot.results[i].error && b->file)
+			r->lot.given[i] = b->rows[i].rec.id;
+		else if (!r->lot.results[i].error)
 			e = folder_write(b->fd, b->from[i]->stem, blob_bytes(&b->rows[i].rec.cert));
 	return e == INRO_OK && !b->file ? folder_sync(b->fd, job_arg(r, "out-dir")) : e;
 }

@@ -17,6 +17,19 @@
 
 struct job_kind;
 
+/* Rows that are done together. */
+struct job_lot {
+	size_t n;
+	char *names[BATCH_MAX]; /* what is said of a bad row begins with it */
+	bool same[BATCH_MAX];	/* set by row(): nothing was to be done */
+	int64_t given[BATCH_MAX]; /* the same: the certificate that it gives out; 0: none */
+	bool wanted[BATCH_MAX]; /* the same: it is only noted that it is to be done elsewhere */
+	struct batch_result results[BATCH_MAX];
+	char *cursor; /* the place behind it */
+	bool ended;   /* there is nothing behind it; stays when the lot is cleared */
+};
+void job_lot_clear(struct job_lot *l);
+
 struct job_run {
 	struct core *c;
 	const struct job_kind *kind;
@@ -26,16 +39,7 @@ struct job_run {
 	void *own; /* the kind's */
 	const struct job_watch *watch; /* NULL: nobody looks */
 
-	/* The lot: rows that are done together. */
-	size_t n;
-	char *names[BATCH_MAX]; /* what is said of a bad row begins with it */
-	bool same[BATCH_MAX];	/* set by row(): nothing was to be done */
-	int64_t given[BATCH_MAX]; /* the same: the certificate that it gives out; 0: none */
-	bool wanted[BATCH_MAX]; /* the same: it is only noted that it is to be done elsewhere */
-	struct batch_result results[BATCH_MAX];
-	char *cursor; /* the place behind it */
-	bool ended;   /* there is nothing behind it; set before open() when all is done */
-
+	struct job_lot lot; /* that is done now; `ended` is set before open() when all is done */
 	struct job next; /* the record while it is being written */
 };
 
@@ -48,7 +52,7 @@ struct job_kind {
 	enum inro_err (*plan)(struct job_run *r);
 	/* Each time that it is run. */
 	enum inro_err (*open)(struct job_run *r);
-	/* The lot behind r->job.cursor: r->n rows, their names, r->cursor and r->ended.  The lot
+	/* The lot behind r->job.cursor: r->lot.n rows, their names, its cursor and `ended`.  The lot
 	 * before was cleared. */
 	enum inro_err (*next)(struct job_run *r);
 	enum inro_err (*ready)(struct job_run *r); /* outside the transaction; NULL: nothing */

@@ -28,7 +28,6 @@ bool job_is_given(const struct job *j, const char *name);
  * in the name of who is at work. */
 MUST_CHECK enum inro_err job_run_found(struct core *c, int64_t id, const struct job_watch *w,
 				       struct job *ret);
-void job_lot_clear(struct job_run *r);
 /* The state, in memory. */
 MUST_CHECK enum inro_err job_move(struct core *c, struct job *j, enum verb verb);
 /* Its event; in a write transaction. */

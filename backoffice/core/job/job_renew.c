@@ -269,8 +269,8 @@ static enum inro_err row_done(struct job_run *r, size_t i, enum inro_err e)
 		return e;
 	w->asks = false;
 	w->renewal.fresh.keep = w->renewal.fresh.found;
-	r->results[i].skip = true;
-	return batch_result_bad(&r->results[i], e);
+	r->lot.results[i].skip = true;
+	return batch_result_bad(&r->lot.results[i], e);
 }
 
 static enum inro_err ask_row(struct job_run *r, size_t i)
@@ -294,7 +294,7 @@ static enum inro_err ask_rows(struct job_run *r)
 {
 	enum inro_err e = INRO_OK;
 
-	for (size_t i = 0; e == INRO_OK && i < r->n; i++) {
+	for (size_t i = 0; e == INRO_OK && i < r->lot.n; i++) {
 		e = job_goes_on(r);
 		if (e == INRO_OK)
 			e = row_done(r, i, ask_row(r, i));
@@ -307,9 +307,9 @@ static enum inro_err make_rows(struct job_run *r)
 	struct renewing *x = r->own;
 	enum inro_err e = INRO_OK;
 
-	ahead_begin(&x->ahead, read_row, x, r->n);
+	ahead_begin(&x->ahead, read_row, x, r->lot.n);
 	ahead_run(&x->ahead);
-	for (size_t i = 0; e == INRO_OK && i < r->n; i++) {
+	for (size_t i = 0; e == INRO_OK && i < r->lot.n; i++) {
 		ahead_wait(&x->ahead, i);
 		e = job_goes_on(r);
 		if (e == INRO_OK && x->rows[i].asks)
@@ -373,11 +373,11 @@ static enum inro_err renew_row(struct core *c, void *run, size_t i)
 
 	enum inro_err e;
 
-	r->wanted[i] = false;
+	r->lot.wanted[i] = false;
 	if (w->wanted)
-		return note_wanted(c, w, &r->same[i], &r->wanted[i]);
+		return note_wanted(c, w, &r->lot.same[i], &r->lot.wanted[i]);
 	e = making_record(c, &w->j);
-	r->given[i] = e == INRO_OK && x->fd < 0 ? w->in.rec.id : 0;
+	r->lot.given[i] = e == INRO_OK && x->fd < 0 ? w->in.rec.id : 0;
 	return e;
 }
 
@@ -407,12 +407,12 @@ static enum inro_err renew_after(struct job_run *r)
 	struct renewing *x = r->own;
 	enum inro_err e = INRO_OK;
 
-	for (size_t i = 0; e == INRO_OK && i < r->n; i++) {
+	for (size_t i = 0; e == INRO_OK && i < r->lot.n; i++) {
 		struct row *w = &x->rows[i];
 
-		if (r->results[i].error)
+		if (r->lot.results[i].error)
 			w->renewal.fresh.keep = w->renewal.fresh.found;
-		if (r->results[i].error || w->wanted)
+		if (r->lot.results[i].error || w->wanted)
 			continue;
 		e = renewal_deliver(&w->renewal, &w->in.rec);
 		if (e == INRO_OK)

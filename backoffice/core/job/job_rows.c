@@ -156,7 +156,7 @@ enum inro_err job_file_open(struct job_run *r, struct job_file **ret)
 	e = (job_arg(r, "in") ? open_path : open_sent)(r, f);
 	if (e == INRO_OK)
 		e = import_open(&f->source);
-	return e == INRO_OK && !r->ended ? go_to_cursor(f, r->job.cursor) : e;
+	return e == INRO_OK && !r->lot.ended ? go_to_cursor(f, r->job.cursor) : e;
 }
 
 static void clear_lines(struct job_file *f)
@@ -179,7 +179,7 @@ void job_file_close(struct job_file *f)
 static enum inro_err take_line(struct job_run *r, struct job_file *f)
 {
 	const struct import_line *l = &f->lines[f->n - 1];
-	struct batch_result *result = &r->results[r->n];
+	struct batch_result *result = &r->lot.results[r->lot.n];
 	char name[32];
 	enum inro_err e;
 
@@ -206,10 +206,10 @@ enum inro_err job_file_next(struct job_run *r, struct job_file *f)
 		f->n++;
 		e = take_line(r, f);
 	}
-	r->ended = f->source.csv.ended;
+	r->lot.ended = f->source.csv.ended;
 	at = import_tell(&f->source);
 	snprintf(cursor, sizeof cursor, "%lld:%lld", (long long)at.offset, (long long)at.line);
-	return e == INRO_OK ? text_set(&r->cursor, cursor) : e;
+	return e == INRO_OK ? text_set(&r->lot.cursor, cursor) : e;
 }
 
 const struct import_line *job_file_line(const struct job_file *f, size_t i)
@@ -301,10 +301,10 @@ enum inro_err job_search_next(struct job_run *r, struct job_found *f, size_t mos
 	list_free(f->search->kind->type, f->items, f->n);
 	f->items = NULL;
 	f->n = 0;
-	e = where_find(r->c, &f->where, &page, &f->items, &f->n, &r->cursor);
+	e = where_find(r->c, &f->where, &page, &f->items, &f->n, &r->lot.cursor);
 	for (size_t i = 0; e == INRO_OK && i < f->n; i++)
 		e = job_row_add(r, f->search->name(job_found_record(f, i)));
-	r->ended = r->cursor == NULL;
+	r->lot.ended = r->lot.cursor == NULL;
 	return e;
 }
 

@@ -10,18 +10,18 @@
 #define LEASE_MS   120000
 #define AT_THE_END "." /* a place behind all rows; no kind has it */
 
-void job_lot_clear(struct job_run *r)
+void job_lot_clear(struct job_lot *l)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		free(r->names[i]);
-		r->names[i] = NULL;
-		r->same[i] = r->wanted[i] = false;
-		r->given[i] = 0;
-		batch_result_clear(&r->results[i]);
+	for (size_t i = 0; i < l->n; i++) {
+		free(l->names[i]);
+		l->names[i] = NULL;
+		l->same[i] = l->wanted[i] = false;
+		l->given[i] = 0;
+		batch_result_clear(&l->results[i]);
 	}
-	r->n = 0;
-	free(r->cursor);
-	r->cursor = NULL;
+	l->n = 0;
+	free(l->cursor);
+	l->cursor = NULL;
 }
 
 /* ---- the lease: who works at it (lease.h) ---- */
@@ -145,12 +145,12 @@ enum inro_err job_goes_on(struct job_run *r)
 static enum inro_err write_error(struct core *c, const struct job_run *r, size_t i)
 {
 	SCOPED(job_error) row = { .tenant = c->tenant, .job = r->job.id };
-	enum inro_err e = text_set(&row.name, r->names[i]);
+	enum inro_err e = text_set(&row.name, r->lot.names[i]);
 
 	if (e == INRO_OK)
-		e = text_set(&row.error, err_name(r->results[i].error));
+		e = text_set(&row.error, err_name(r->lot.results[i].error));
 	if (e == INRO_OK)
-		e = job_text_set(&row.why, r->results[i].why);
+		e = job_text_set(&row.why, r->lot.results[i].why);
 	return e == INRO_OK ? store_insert(c->store, &row) : e;
 }
 
@@ -158,8 +158,8 @@ static enum inro_err write_result(struct core *c, const struct job_run *r, size_
 {
 	SCOPED(job_result) row = { .tenant = c->tenant,
 				   .job = r->job.id,
-				   .credential = r->given[i] };
-	enum inro_err e = text_set(&row.name, r->names[i]);
+				   .credential = r->lot.given[i] };
+	enum inro_err e = text_set(&row.name, r->lot.names[i]);
 
 	return e == INRO_OK ? store_insert(c->store, &row) : e;
 }
@@ -168,16 +168,16 @@ static enum inro_err count_rows(struct core *c, struct job_run *r)
 {
 	enum inro_err e = INRO_OK;
 
-	for (size_t i = 0; e == INRO_OK && i < r->n; i++) {
-		bool bad = r->results[i].error != INRO_OK;
+	for (size_t i = 0; e == INRO_OK && i < r->lot.n; i++) {
+		bool bad = r->lot.results[i].error != INRO_OK;
 
 		r->next.failed += bad;
-		r->next.same += !bad && r->same[i];
-		r->next.done += !bad && !r->same[i];
-		r->next.wanted += !bad && r->wanted[i];
+		r->next.same += !bad && r->lot.same[i];
+		r->next.done += !bad && !r->lot.same[i];
+		r->next.wanted += !bad && r->lot.wanted[i];
 		if (bad)
 			e = write_error(c, r, i);
-		else if (r->given[i])
+		else if (r->lot.given[i])
 			e = write_result(c, r, i);
 	}
 	return e;
@@ -191,8 +191,8 @@ static enum inro_err advance(struct core *c, void *arg)
 
 	if (e == INRO_OK)
 		e = count_rows(c, r);
-	if (e == INRO_OK && (r->cursor || r->ended))
-		e = text_set(&r->next.cursor, r->ended ? AT_THE_END : r->cursor);
+	if (e == INRO_OK && (r->lot.cursor || r->lot.ended))
+		e = text_set(&r->next.cursor, r->lot.ended ? AT_THE_END : r->lot.cursor);
 	r->next.updated_ms = clock_now_ms();
 	r->next.lease_until_ms = r->next.updated_ms + LEASE_MS;
 	return e == INRO_OK ? store_update(c->store, &r->next) : e;
@@ -216,8 +216,8 @@ static enum inro_err write_lot(struct job_run *r)
 				 .row = r->kind->row,
 				 .end = r->kind->repeats ? still_ours : advance,
 				 .arg = r,
-				 .results = r->results,
-				 .n = r->n };
+				 .results = r->lot.results,
+				 .n = r->lot.n };
 	enum inro_err e = r->kind->row ? batch_write(r->c, &b) : INRO_OK;
 
 	if (e == INRO_OK && r->kind->after)
@@ -233,11 +233,11 @@ static enum inro_err do_lot(struct job_run *r)
 {
 	enum inro_err e;
 
-	job_lot_clear(r);
+	job_lot_clear(&r->lot);
 	e = r->kind->next(r);
-	if (e == INRO_OK && r->n && r->kind->ready)
+	if (e == INRO_OK && r->lot.n && r->kind->ready)
 		e = r->kind->ready(r);
-	return e == INRO_OK && (r->n || r->cursor) ? write_lot(r) : e;
+	return e == INRO_OK && (r->lot.n || r->lot.cursor) ? write_lot(r) : e;
 }
 
 /* ---- the end ---- */
@@ -340,9 +340,9 @@ static enum inro_err work(struct job_run *r, const struct job_watch *w)
 	bool left = false;
 	enum inro_err e;
 
-	r->ended = strcmp(text_or_empty(r->job.cursor), AT_THE_END) == 0;
+	r->lot.ended = strcmp(text_or_empty(r->job.cursor), AT_THE_END) == 0;
 	e = r->kind->open(r);
-	while (e == INRO_OK && !r->ended && !(left = ends(w))) {
+	while (e == INRO_OK && !r->lot.ended && !(left = ends(w))) {
 		e = do_lot(r);
 		if (e == INRO_OK && w && w->told)
 			w->told(w->arg, &r->job);
