@@ -12,6 +12,7 @@
 #include <openssl/x509.h>
 
 #include "backoffice/core/audit.h"
+#include "backoffice/core/batch.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/folder.h"
@@ -174,6 +175,45 @@ static void test_issue(void **state)
 		assert_true(written("out", stem));
 	}
 	assert_false(written("out", "junk"));
+}
+
+static bool ends_soon(void *arg)
+{
+	return --*(int *)arg < 0;
+}
+
+/* Three lots, with requests that are none in each; left behind the first, while the second was read. */
+static void test_issue_lots(void **state)
+{
+	struct core *c = *state;
+	const struct job_arg args[] = { { "csr-dir", folder("in") },
+					{ "out-dir", folder("out") },
+					{ "ca", "issuing" },
+					{ "profile", "tls-client" } };
+	const int rows = 2 * BATCH_MAX + 10;
+	int lots = 1;
+	const struct job_watch w = { .ends = ends_soon, .arg = &lots };
+	SCOPED(job) made = { 0 };
+	SCOPED(job) left = { 0 };
+	SCOPED(job) j = { 0 };
+	char name[96];
+
+	EVP_PKEY_free(requests("in", 1, rows - 3));
+	for (int i = 0; i < 4; i++) {
+		snprintf(name, sizeof name, "%s-in/d%d-pipe.csr", db, i * (rows / 10));
+		assert_int_equal(mkfifo(scratch_path(name), 0600), 0);
+	}
+	OK(job_start(c, &(const struct job_order) { "issue", args, ARRAY_LEN(args) }, &made));
+	OK(job_run(c, made.id, &w, &left));
+	assert_int_equal(left.state, JOB_RUNNING);
+	assert_int_equal(left.done + left.failed, BATCH_MAX);
+	OK(job_run(c, made.id, NULL, &j));
+	assert_int_equal(j.state, JOB_DONE);
+	assert_int_equal(j.done, rows - 4);
+	assert_int_equal(j.failed, 4);
+	assert_int_equal(j.same, 0);
+	assert_int_equal(active("true"), rows - 4 + 2);
+	assert_true(written("out", "d1") && written("out", "d999") && written("out", "d500"));
 }
 
 /* Two files with the same octets: one certificate, under both names, also of a job that was stopped
@@ -527,6 +567,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_retire, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_pin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_issue_lots, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_issue_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_issue_between_twins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_folder, setup, teardown),

@@ -9,6 +9,7 @@
 
 #include "backoffice/core/account.h"
 #include "backoffice/core/audit.h"
+#include "backoffice/core/batch.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/duty.h"
@@ -594,6 +595,45 @@ static void test_certs(void **state)
 	whole(c);
 }
 
+/* One lot is issued while the next is read: each certificate is that of its row's device. */
+static void test_certs_in_lots(void **state)
+{
+	struct core *c = *state;
+	const struct job_arg issue[] = { { "ca", "issuing" }, { "profile", "tls-client" } };
+	SCOPED(buf) devices = { 0 };
+	SCOPED(buf) text = { 0 };
+	SCOPED(job) j = { 0 };
+	struct job_sent s = { .format = "csv" };
+	const int rows = 2 * BATCH_MAX + 10;
+
+	office_make_cas(c, db);
+	buf_add_str(&devices, "id\n");
+	for (int i = 0; i < rows; i++) {
+		char id[16];
+
+		snprintf(id, sizeof id, "l%d", i);
+		buf_addf(&devices, "%s\n", id);
+		if (i % BATCH_MAX == 3)
+			buf_add_str(&text, "{\"id\":\"l0\",\"csr\":\"!\"}\n");
+		add_request(&text, id, true);
+	}
+	s.rows = buf_bytes(&devices);
+	OK(job_ask(c, &((struct job_order) { "register", NULL, 0 }), &s, &j));
+	OK(job_serve(c, NULL));
+	is_done(c, j.id, rows, 0, 0);
+	job_clear(&j);
+	s = (struct job_sent) { .format = "jsonl", .rows = buf_bytes(&text) };
+	OK(job_ask(c, &((struct job_order) { "issue", issue, 2 }), &s, &j));
+	OK(job_serve(c, NULL));
+	is_done(c, j.id, rows, 0, 3);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM credential c JOIN device d ON c.device = d.id "
+					"WHERE c.subject = 'CN=' || d.device_id"),
+			 rows);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM job_result r JOIN credential c ON r.credential = c.id"),
+			 rows);
+	whole(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -612,6 +652,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_certs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_certs_in_lots, setup, teardown),
 	};
 
 	office_tokens();

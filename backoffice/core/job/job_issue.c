@@ -1,5 +1,10 @@
-/* job_issue - a certificate for each request of a folder, or for each row that was sent, by bulk.h: to
- * issue again what was issued gives the same certificate. */
+/*
+ * job_issue - a certificate for each request of a folder, or for each row that was sent, by bulk.h: to
+ * issue again what was issued gives the same certificate.
+ *
+ * While a lot is issued the next one is there, for bulk.h to read ahead.  Of that nothing is on record:
+ * a job that is cut off reads it again.
+ */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +20,19 @@
 #include "backoffice/core/issuing.h"
 #include "backoffice/core/job/job_kinds.h"
 #include "backoffice/pki/pem.h"
+#include "base/ahead.h"
+
+/* The requests of a lot; those that can be read are bulk.h's, one behind the other. */
+struct requests {
+	struct job_lot lot; /* while it is the next one */
+	struct verdict filled;
+	const struct folder_request *from[BATCH_MAX];
+	struct buf csrs[BATCH_MAX];
+	char *devices[BATCH_MAX]; /* of those that were sent */
+	struct bulk_row rows[BATCH_MAX];
+	size_t at[BATCH_MAX]; /* where each of `rows` is in the lot */
+	size_t n;
+};
 
 struct bulking {
 	struct job_file *file; /* NULL: a folder's requests */
@@ -22,9 +40,8 @@ struct bulking {
 	size_t at; /* of the next lot */
 	int fd;
 	struct cred_bulk *bulk;
-	const struct folder_request *from[BATCH_MAX];
-	struct buf csrs[BATCH_MAX];
-	struct bulk_row rows[BATCH_MAX];
+	struct requests *now, *next;
+	bool begun; /* `next` was filled */
 };
 
 /* What no request could be issued for is refused before there is a job of it. */
@@ -128,41 +145,70 @@ static enum inro_err issue_open(struct job_run *r)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
 	b->fd = -1;
 	r->own = b;
+	b->now = calloc(1, sizeof *b->now);
+	b->next = calloc(1, sizeof *b->next);
+	if (!b->now || !b->next)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a job");
 	e = job_days(r, &order.days);
 	if (e == INRO_OK)
 		e = job_has_rows(r) ? job_file_open(r, &b->file) : open_folders(r, b);
 	return e == INRO_OK ? cred_bulk_open(r->c, &order, &b->bulk) : e;
 }
 
-static void clear_rows(struct bulking *b)
+/* ---- a lot's requests ---- */
+
+static void requests_clear(struct requests *q)
 {
 	for (size_t i = 0; i < BATCH_MAX; i++) {
-		bulk_row_clear(&b->rows[i]);
-		buf_clear(&b->csrs[i]);
+		bulk_row_clear(&q->rows[i]);
+		buf_clear(&q->csrs[i]);
+		free(q->devices[i]);
+		q->devices[i] = NULL;
 	}
+	job_lot_clear(&q->lot);
+	verdict_clear(&q->filled);
+	q->n = 0;
 }
 
-static enum inro_err take_request(struct job_run *r, struct bulking *b, size_t i)
+static void requests_free(struct requests *q)
 {
-	const struct folder_request *from = &b->list.items[b->at++];
-	enum inro_err e = job_row_add(r, from->file), unread;
+	if (q)
+		requests_clear(q);
+	free(q);
+}
 
-	b->from[i] = from;
-	if (e != INRO_OK)
-		return e;
-	unread = folder_read(job_arg(r, "csr-dir"), from, &b->csrs[i]);
-	/* Of a disk or a limit that is not about this one; the next would fare no better. */
-	if (unread != INRO_OK && !core_is_rows_fault(unread))
-		return unread;
-	if (unread != INRO_OK) {
-		r->lot.results[i].skip = true;
-		return batch_result_bad(&r->lot.results[i], unread);
-	}
-	b->rows[i] = (struct bulk_row) {
-		.csr = buf_bytes(&b->csrs[i]),
-		.device = job_arg(r, "devices") ? from->stem : NULL,
+static void add_ready(struct job_run *r, struct requests *q, size_t i, const char *device)
+{
+	q->at[q->n] = i;
+	q->rows[q->n++] = (struct bulk_row) {
+		.csr = buf_bytes(&q->csrs[i]),
+		.device = device,
 		.name = r->lot.names[i],
 	};
+}
+
+/* What is not about this one would be no better with the next: of a disk, or a limit. */
+static enum inro_err row_unread(struct job_run *r, size_t i, enum inro_err e)
+{
+	if (!core_is_rows_fault(e))
+		return e;
+	r->lot.results[i].skip = true;
+	return batch_result_bad(&r->lot.results[i], e);
+}
+
+static enum inro_err take_request(struct job_run *r, struct requests *q, size_t i)
+{
+	struct bulking *b = r->own;
+	const struct folder_request *from = &b->list.items[b->at++];
+	enum inro_err e = job_row_add(r, from->file);
+
+	q->from[i] = from;
+	if (e != INRO_OK)
+		return e;
+	e = folder_read(job_arg(r, "csr-dir"), from, &q->csrs[i]);
+	if (e != INRO_OK)
+		return row_unread(r, i, e);
+	add_ready(r, q, i, job_arg(r, "devices") ? from->stem : NULL);
 	return INRO_OK;
 }
 
@@ -179,68 +225,108 @@ static enum inro_err sent_request(const struct import_line *l, struct buf *ret)
 	return buf_err(ret);
 }
 
-static enum inro_err take_sent(struct job_run *r, struct bulking *b, size_t i)
+/* The file has room for the rows of one lot. */
+static enum inro_err take_sent(struct job_run *r, struct requests *q, size_t i)
 {
+	const struct bulking *b = r->own;
 	const struct import_line *l = job_file_line(b->file, i);
-	enum inro_err e = r->lot.results[i].skip ? INRO_OK : sent_request(l, &b->csrs[i]);
+	enum inro_err e;
 
-	if (e != INRO_OK && !core_is_rows_fault(e))
-		return e;
-	if (e != INRO_OK) {
-		r->lot.results[i].skip = true;
-		return batch_result_bad(&r->lot.results[i], e);
-	}
-	b->rows[i] = (struct bulk_row) { .csr = buf_bytes(&b->csrs[i]),
-					 .device = l->values[IMPORT_ID],
-					 .name = r->lot.names[i] };
+	if (r->lot.results[i].skip)
+		return INRO_OK;
+	e = sent_request(l, &q->csrs[i]);
+	if (e == INRO_OK)
+		e = text_set(&q->devices[i], l->values[IMPORT_ID]);
+	if (e != INRO_OK)
+		return row_unread(r, i, e);
+	add_ready(r, q, i, q->devices[i]);
 	return INRO_OK;
 }
 
-static enum inro_err next_sent(struct job_run *r, struct bulking *b)
+static enum inro_err fill_sent(struct job_run *r, struct requests *q)
 {
+	struct bulking *b = r->own;
 	enum inro_err e = job_file_next(r, b->file);
 
 	for (size_t i = 0; e == INRO_OK && i < r->lot.n; i++)
-		e = take_sent(r, b, i);
+		e = take_sent(r, q, i);
 	return e;
+}
+
+static enum inro_err fill_found(struct job_run *r, struct requests *q)
+{
+	struct bulking *b = r->own;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < BATCH_MAX && b->at < b->list.n; i++)
+		e = take_request(r, q, i);
+	r->lot.ended = b->at == b->list.n;
+	if (e == INRO_OK && r->lot.n)
+		e = place_of(q->from[r->lot.n - 1], &r->lot.cursor);
+	return e;
+}
+
+static enum inro_err fill(struct job_run *r, struct requests *q)
+{
+	const struct bulking *b = r->own;
+
+	requests_clear(q);
+	return (b->file ? fill_sent : fill_found)(r, q);
+}
+
+/* The lot behind this one.  What can't be read of it is told when it is its turn. */
+static void fill_next(struct job_run *r)
+{
+	struct bulking *b = r->own;
+	struct job_lot now = r->lot;
+	enum inro_err e;
+
+	r->lot = (struct job_lot) { 0 };
+	e = fill(r, b->next);
+	(void)verdict_keep(&b->next->filled, e);
+	b->next->lot = r->lot;
+	b->begun = true;
+	r->lot = now;
+}
+
+static enum inro_err take_begun(struct job_run *r)
+{
+	struct bulking *b = r->own;
+	struct requests *was = b->now;
+
+	b->now = b->next;
+	b->next = was;
+	b->begun = false;
+	r->lot = b->now->lot;
+	b->now->lot = (struct job_lot) { 0 };
+	return verdict_say(&b->now->filled);
 }
 
 static enum inro_err issue_next(struct job_run *r)
 {
 	struct bulking *b = r->own;
-	enum inro_err e = INRO_OK;
+	enum inro_err e = b->begun ? take_begun(r) : fill(r, b->now);
 
-	clear_rows(b);
-	if (b->file)
-		return next_sent(r, b);
-	for (size_t i = 0; e == INRO_OK && i < BATCH_MAX && b->at < b->list.n; i++)
-		e = take_request(r, b, i);
-	r->lot.ended = b->at == b->list.n;
-	if (e == INRO_OK && r->lot.n)
-		e = place_of(b->from[r->lot.n - 1], &r->lot.cursor);
+	if (e == INRO_OK && !r->lot.ended)
+		fill_next(r);
 	return e;
 }
 
-/* Those that could be read are issued in one call; where each is among them is told by `at`. */
+/* Those that could be read are issued in one call. */
 static enum inro_err issue_ready(struct job_run *r)
 {
 	struct bulking *b = r->own;
-	struct bulk_row rows[BATCH_MAX];
-	size_t at[BATCH_MAX], n = 0;
-	enum inro_err e;
+	struct requests *q = b->now;
+	enum inro_err e = cred_bulk_issue_ahead(
+		b->bulk, (struct bulk_lot) { q->rows, q->n },
+		(struct bulk_lot) { b->next->rows, b->begun ? b->next->n : 0 });
 
-	for (size_t i = 0; i < r->lot.n; i++)
-		if (!r->lot.results[i].skip) {
-			rows[n] = b->rows[i];
-			at[n++] = i;
-		}
-	e = cred_bulk_issue(b->bulk, rows, n);
-	for (size_t i = 0; i < n; i++)
-		b->rows[at[i]] = rows[i];
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		r->lot.same[at[i]] = rows[i].again;
-		r->lot.results[at[i]].error = rows[i].error;
-		e = text_set(&r->lot.results[at[i]].why, rows[i].why);
+	for (size_t i = 0; e == INRO_OK && i < q->n; i++) {
+		struct batch_result *result = &r->lot.results[q->at[i]];
+
+		r->lot.same[q->at[i]] = q->rows[i].again;
+		result->error = q->rows[i].error;
+		e = text_set(&result->why, q->rows[i].why);
 	}
 	return e;
 }
@@ -248,13 +334,19 @@ static enum inro_err issue_ready(struct job_run *r)
 static enum inro_err issue_after(struct job_run *r)
 {
 	struct bulking *b = r->own;
+	const struct requests *q = b->now;
 	enum inro_err e = INRO_OK;
 
-	for (size_t i = 0; e == INRO_OK && i < r->lot.n; i++)
-		if (!r->lot.results[i].error && b->file)
-			r->lot.given[i] = b->rows[i].rec.id;
-		else if (!r->lot.results[i].error)
-			e = folder_write(b->fd, b->from[i]->stem, blob_bytes(&b->rows[i].rec.cert));
+	for (size_t i = 0; e == INRO_OK && i < q->n; i++) {
+		const struct bulk_row *row = &q->rows[i];
+
+		if (row->error)
+			continue;
+		if (b->file)
+			r->lot.given[q->at[i]] = row->rec.id;
+		else
+			e = folder_write(b->fd, q->from[q->at[i]]->stem, blob_bytes(&row->rec.cert));
+	}
 	return e == INRO_OK && !b->file ? folder_sync(b->fd, job_arg(r, "out-dir")) : e;
 }
 
@@ -264,8 +356,9 @@ static void issue_close(struct job_run *r)
 
 	if (!b)
 		return;
-	clear_rows(b);
-	cred_bulk_close(b->bulk);
+	cred_bulk_close(b->bulk); /* who reads ahead is at the rows until then */
+	requests_free(b->now);
+	requests_free(b->next);
 	job_file_close(b->file);
 	folder_list_clear(&b->list);
 	if (b->fd >= 0)
