@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
+#include "tools/text.h"
 
 /* Bad rows, in a file that is made when there is one. */
 struct bad_rows {
@@ -44,15 +45,19 @@ static void add_told(const struct import_report *r, const struct bad_rows *b, js
 				  : json_string(""));
 }
 
+/* In UTF-8, whatever the file is in. */
 static void tell_bad_row(void *arg, int64_t line, const char *why)
 {
 	struct bad_rows *b = arg;
+	SCOPED(buf) text = { 0 };
+	text_add_safe(bytes_of(why), &text);
 	if (!b->file && !b->failed) {
 		int fd = open(b->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 		b->file = fd < 0 ? NULL : fdopen(fd, "w");
 		b->failed = !b->file;
 	}
-	if (b->file && fprintf(b->file, "%lld: %s\n", (long long)line, why) < 0)
+	if (b->file && (buf_err(&text) || fprintf(b->file, "%lld: %.*s\n", (long long)line,
+						  (int)text.n, (const char *)text.p) < 0))
 		b->failed = true;
 }
 
@@ -108,9 +113,13 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 				    .again = tell_again,
 				    .arg = &bad };
 	struct import_report report = { 0 };
-	enum inro_err e, told;
+	enum inro_err e = INRO_OK, told;
 	if (!from)
 		return file_err(errno, call_arg(c, 0));
+	if (call_has(c, "encoding"))
+		e = charset_named(call_opt(c, "encoding"), &o.charset);
+	if (e)
+		return e;
 	if (asprintf(&errors, "%s.errors", call_arg(c, 0)) < 0)
 		return err_set(INRO_E_NO_MEMORY, "memory is short");
 	bad.path = call_has(c, "errors") ? call_opt(c, "errors") : errors;

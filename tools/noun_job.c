@@ -19,7 +19,7 @@
 
 /* Handed to the job as they are; flags as "yes". */
 static const char *const handed[] = { "where",	 "in",	    "why",     "ca",	 "profile", "days",
-				      "csr-dir", "out-dir", "devices", "reason", "type" };
+				      "csr-dir", "out-dir", "devices", "reason", "type",   "encoding" };
 
 /* ---- at work ---- */
 
@@ -281,6 +281,7 @@ const struct cmd_verb job_verbs[] = {
 			 "those that match, as in 'group=line1 state=active'"),
 		  OPT_OF(OPT_FILE, "in", "FILE",
 			 "a CSV file or, as NAME.jsonl, JSON lines; a device each row"),
+		  OPT_ENCODING("for --in: "),
 		  OPT_OF(OPT_DIR, "csr-dir", "FOLDER",
 			 "folder of requests; for renew and rekey each file is named after its "
 			 "device"),

@@ -128,6 +128,12 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 		.known = profile_builtin_at, .required = true,                                     \
 		.help = "the profile; see 'inro profile list'"                                     \
 	}
+#define OPT_ENCODING(whose)                                                                        \
+	{                                                                                          \
+		.name = "encoding", .arg = "ENCODING", .kind = OPT_CHOICE,                         \
+		.choices = WORDS("utf-8", "shift_jis"),                                            \
+		.help = whose "the file's encoding; default: utf-8"                                \
+	}
 #define OPT_WHY                                                                                    \
 	{                                                                                          \
 		.name = "why", .arg = "TEXT", .kind = OPT_TEXT, .help = "reason, for the audit"    \

@@ -1,12 +1,12 @@
 /*
  * csv - rows of a CSV file (RFC 4180), bounded.
  *
- * 1. A row is a line: CRLF or LF, UTF-8, a byte order mark at the start is passed over, and so are
- * empty lines.  A quoted field may have separators and doubled quotes in it, but no end of line: no
+ * 1. A row is a line: CRLF or LF, UTF-8 or what `charset` says, and UTF-8 from here on; a byte order mark
+ * at the start is passed over, and so are empty lines.  A quoted field may have separators and doubled quotes in it, but no end of line: no
  * field of ours may.
  * 2. What a spreadsheet would take for a formula (=, +, -, @ or a tab at the start, also behind
  * apostrophes) is written with an apostrophe before it, and read without that one.
- * 3. A row that can't be read (too long, a NUL, a quote in the wrong place) is an error of its own;
+ * 3. A row that can't be read (too long, a NUL, another encoding, a quote in the wrong place) is an error of its own;
  * the next call goes on behind it.
  */
 #ifndef INRO_BACKOFFICE_CORE_CSV_H
@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 
+#include "backoffice/core/charset.h"
 #include "base/bytes.h"
 
 #define CSV_LINE_MAX   32768
@@ -24,6 +25,7 @@ struct csv {
 	int64_t line; /* of the row that was read last, from 1 */
 	bool ended;   /* there are no more rows */
 	bool lost;    /* the file itself can't be read on */
+	enum charset charset; /* of the file */
 	char separator; /* 0: a comma */
 	size_t n;
 	char *fields[CSV_FIELDS_MAX]; /* until the next call */

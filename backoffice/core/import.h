@@ -67,7 +67,7 @@ struct import_place {
 };
 
 struct import_source {
-	struct csv csv; /* csv.from is the caller's */
+	struct csv csv; /* csv.from and csv.charset are the caller's */
 	enum import_format format;
 	struct import_header header;
 	struct import_place start; /* where the rows begin that are not "sep=;" */
@@ -95,6 +95,7 @@ MUST_CHECK enum inro_err import_row(struct core *c, const struct import_line *l,
 struct import_options {
 	bool update;
 	enum import_format format;
+	enum charset charset;
 	/* Called for each bad row, once; may be NULL. */
 	void (*bad)(void *arg, int64_t line, const char *why);
 	/* Called for each device that is added or changed with the trust anchor of a deleted one of another id; may be NULL. */

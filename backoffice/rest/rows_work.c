@@ -30,7 +30,8 @@ static enum inro_err list_jobs(struct rest *r, json_t **ret)
 }
 
 /* Files of the server are nobody's over the network: no argument names one. */
-static const char *const job_args[] = { "where", "why", "ca", "profile", "days", "reason", "type" };
+static const char *const job_args[] = { "where", "why", "ca", "profile", "days", "reason", "type",
+				      "encoding" };
 
 /* Of the member `args`, or of the request itself, which is the query where rows are the body. */
 static enum inro_err take_args(const struct rest *r, struct job_arg args[static ARRAY_LEN(job_args)],
@@ -50,7 +51,7 @@ static enum inro_err take_args(const struct rest *r, struct job_arg args[static 
 	if (known == json_object_size(given))
 		return INRO_OK;
 	return err_set(INRO_E_ARG, "the member 'args' has texts for where, why, ca, profile, days, "
-				   "reason and type");
+				   "reason, type and encoding");
 }
 
 static enum inro_err start_job(struct rest *r, json_t **ret)
@@ -388,7 +389,8 @@ const struct rest_row rest_work_rows[] = {
 		 IN_TEXT("where", "those that are like this"), IN_WHY, IN_TEXT("ca", "for issue: by whom"),
 		 IN_TEXT("profile", "for issue: what kind"), IN_TEXT("days", "how long a certificate is valid"),
 		 IN_TEXT("reason", "for revoke: why, as the CRL will say"),
-		 IN_TEXT("type", "for rekey: of keys made in tokens")),
+		 IN_TEXT("type", "for rekey: of keys made in tokens"),
+		 IN_WORD("encoding", "of the rows; default: utf-8", "utf-8", "shift_jis")),
 	  &job, start_job },
 	{ "POST", "/v1/jobs/{id}/rows", "job send", "Sends more rows for a job that waits", ROLE_OPERATOR,
 	  REST_ROWS_ONLY, 0, NULL, &job, send_job },

@@ -33,7 +33,7 @@ static void again(const struct csv *first)
 	fclose(second.from);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void all_rows(const uint8_t *data, size_t size, enum charset charset)
 {
 	static struct csv r;
 	struct import_header header;
@@ -41,6 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int64_t line = 0;
 
 	memset(&r, 0, sizeof r);
+	r.charset = charset;
 	r.from = fmemopen(size ? (void *)(uintptr_t)data : &nothing, size ? size : 1, "r");
 	FUZZ_REQUIRE(r.from);
 	while (!r.ended && !r.lost) {
@@ -55,5 +56,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			FUZZ_REQUIRE(header.n == r.n);
 	}
 	fclose(r.from);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	for (int i = 0; i < CHARSET__MAX; i++)
+		all_rows(data, size, (enum charset)i);
 	return 0;
 }

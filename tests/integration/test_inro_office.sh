@@ -266,6 +266,18 @@ printf '\xef\xbb\xbf00000000d1;"ポンプ; 1";192.0.2.31;00:11:22:33:44:31;p31;L
 [[ $(inro device import <(cat nec.csv) --errors told --json | value same) == 2 ]] || fail "not by a pipe"
 must inro job start register --in nec.csv --json >job.json
 [[ $(value total <job.json) == 2 ]] || fail "the job has another number of rows: $(cat job.json)"
+iconv -f UTF-8 -t CP932 >sjis.csv <<'ROWS'
+デバイスID,デバイス名,IPアドレス
+00000000e1,プレス①号機,192.0.2.41
+00000000e2,ﾎﾟﾝﾌﾟ 表示,bad
+ROWS
+refused 1 "--encoding shift_jis" inro device import sjis.csv
+refused 1 "bad rows: 1 of 2" inro device import sjis.csv --encoding shift_jis
+[[ $(inro device show 00000000e1 --json | value name) == プレス①号機 ]] || fail "$(inro device show 00000000e1)"
+iconv -f UTF-8 -t UTF-8 sjis.csv.errors >/dev/null || fail "the errors are not in UTF-8"
+inro job start update --in sjis.csv --encoding shift_jis >said 2>&1 && fail "a bad row is none"
+has "1 were so already, 1 could not be" said || fail "$(cat said)"
+refused 1 "--encoding is for rows" inro job start enable --where '' --encoding shift_jis
 printf '\xff\xfei\0d\0' >utf16.csv
 refused 1 "UTF-16" inro device import utf16.csv
 

@@ -784,6 +784,15 @@ wants 200 carol GET "$J/errors"
 is '.items | length == 1 and .[0].row == "line 702"'
 wants 200 carol GET "$J/result"
 is '.items == []'
+iconv -f UTF-8 -t CP932 >sjis.csv <<<$'id,name\nj-kanji,プレス①表'
+wants 202 bob POST '/v1/jobs?kind=register&encoding=shift_jis' @sjis.csv
+J=/v1/jobs/$(of .id)
+job_ends "$J"
+is '.done == 1 and .args.encoding == "shift_jis"'
+wants 200 carol GET /v1/devices/j-kanji
+is '.name == "プレス①表"'
+wants 400 bob POST '/v1/jobs?kind=register&encoding=euc-jp' @sjis.csv
+wants 400 bob POST /v1/jobs '{"kind":"enable","args":{"where":"id^=m-","encoding":"shift_jis"}}'
 kind=application/x-ndjson
 wants 202 bob POST '/v1/jobs?kind=issue&ca=root&profile=tls-client&wait=true' ''
 J=/v1/jobs/$(of .id)

@@ -49,11 +49,12 @@ static void keep_bad(void *arg, int64_t line, const char *why)
 }
 
 static enum import_format format;
+static enum charset charset;
 
 static enum inro_err import(struct core *c, struct bytes text, bool update,
 			    struct import_report *ret)
 {
-	const struct import_options o = { .update = update, .format = format, .bad = keep_bad };
+	const struct import_options o = { .update = update, .format = format, .charset = charset, .bad = keep_bad };
 	FILE *f = fmemopen((void *)(uintptr_t)text.p, text.n, "r");
 	enum inro_err e;
 
@@ -260,6 +261,86 @@ static void test_no_names(void **state)
 	assert_non_null(strstr(bad.why, "7 fields, not 6"));
 }
 
+/* As Windows in Japan writes it: "-", katakana of half the width, NEC's circled one, IBM's kanji,
+ * and a character whose second octet is a backslash. */
+#define SJIS_HEAD  "\x83\x66\x83\x6f\x83\x43\x83\x58ID,\x83\x66\x83\x6f\x83\x43\x83\x58\x96\xbc,OS\x96\xbc\r\n"
+#define SJIS_PRESS "\x83\x76\x83\x8c\x83\x58\x87\x40"
+#define SJIS_NAMES "j1," SJIS_PRESS ",Linux\r\nj2,\xce\xdf\xdd\xcc\xdf,\x95\x5c\r\nj3,\xfb\xfc\x81\x60~,\r\n"
+
+static void is_called(struct core *c, const char *id, const char *name, const char *os)
+{
+	SCOPED(device) d = { 0 };
+
+	OK(device_get(c, id, &d));
+	assert_string_equal(d.name, name);
+	assert_string_equal(d.os ? d.os : "", os);
+}
+
+static void test_shift_jis(void **state)
+{
+	struct core *c = *state;
+	struct import_report r;
+
+	charset = CHARSET_SHIFT_JIS;
+	takes(c, SJIS_HEAD SJIS_NAMES, 3, 0);
+	takes(c, SJIS_HEAD SJIS_NAMES, 0, 3);
+	is_called(c, "j1", "プレス①", "Linux");
+	is_called(c, "j2", "ﾎﾟﾝﾌﾟ", "表");
+	is_called(c, "j3", "髙～~", "");
+	takes(c, "sep=;\r\nid;name;ip\r\nj4;" SJIS_PRESS ";192.0.2.4\r\n", 1, 0);
+	takes(c, "j5," SJIS_PRESS ",192.0.2.5\r\n", 1, 0);
+	is_called(c, "j5", "プレス①", "");
+	/* what is no Shift_JIS: a first octet without a second, one that no character has, UTF-8 */
+	OK(import(c, bytes_of("id,name\nk1,\x83\nk2,\xa0\nk3,\x83\x20\nk4,good\n"), false, &r));
+	assert_int_equal(r.counts[IMPORT_BAD], 3);
+	assert_non_null(strstr(bad.why, "not Shift_JIS; save"));
+	OK(import(c, bytes_of("id,name\nk5,プレス一\n"), false, &r));
+	assert_non_null(strstr(bad.why, "but UTF-8; leave"));
+	format = IMPORT_JSON_LINES;
+	takes(c, "{\"id\":\"j6\",\"name\":\"\x95\x5c\"}\n", 1, 0);
+	format = IMPORT_CSV;
+	is_called(c, "j6", "表", "");
+	charset = CHARSET_UTF8;
+}
+
+/* Katakana of half the width are an octet each, and three in UTF-8. */
+static void test_shift_jis_long(void **state)
+{
+	struct core *c = *state;
+	SCOPED(buf) text = { 0 };
+	struct import_report r;
+
+	buf_add_str(&text, "id,name\nlong,");
+	memset(buf_extend(&text, CSV_LINE_MAX / 2), 0xb1, CSV_LINE_MAX / 2);
+	buf_add_str(&text, "\nlast," SJIS_PRESS);
+	OK(buf_err(&text));
+	charset = CHARSET_SHIFT_JIS;
+	OK(import(c, buf_bytes(&text), false, &r));
+	charset = CHARSET_UTF8;
+	assert_int_equal(r.counts[IMPORT_BAD], 1);
+	assert_non_null(strstr(bad.why, "in UTF-8"));
+	is_called(c, "last", "プレス①", "");
+}
+
+/* Whoever doesn't know what the file is in is told what to say. */
+static void test_shift_jis_untold(void **state)
+{
+	struct core *c = *state;
+	enum charset is = CHARSET__MAX;
+	struct import_report r;
+
+	FAILS(INRO_E_SYNTAX, import(c, bytes_of(SJIS_HEAD SJIS_NAMES), false, &r));
+	assert_non_null(strstr(err_detail(INRO_E_SYNTAX), "--encoding shift_jis"));
+	OK(import(c, bytes_of("id,name,os\n" SJIS_NAMES "j9,\xff,\n"), false, &r));
+	assert_int_equal(r.counts[IMPORT_BAD], 4);
+	assert_non_null(strstr(bad.why, "save the file as UTF-8"));
+	OK(import(c, bytes_of("id,name,os\n" SJIS_NAMES), false, &r));
+	assert_non_null(strstr(bad.why, "--encoding shift_jis"));
+	OK(charset_named("Shift_JIS", &is));
+	assert_int_equal(is, CHARSET_SHIFT_JIS);
+	FAILS(INRO_E_ARG, charset_named("euc-jp", &is));
+}
+
 /* More than one batch, with rows too long and NULs among them. */
 static void test_hostile(void **state)
 {
@@ -376,6 +457,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_semicolons, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shift_jis, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shift_jis_long, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shift_jis_untold, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_export, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_formulas, setup, teardown),

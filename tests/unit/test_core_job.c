@@ -339,6 +339,43 @@ static void test_last_lot(void **state)
 	whole(c);
 }
 
+/* A file of Windows in Japan: also the second lot of one that was left is read as such. */
+static bool ends_soon(void *arg)
+{
+	return --*(int *)arg < 0;
+}
+
+static void test_shift_jis(void **state)
+{
+	struct core *c = *state;
+	struct job_arg args[] = { { "in", NULL }, { "encoding", "shift_jis" } };
+	const struct job_order o = { "register", args, ARRAY_LEN(args) };
+	int lots = 1;
+	const struct job_watch w = { .ends = ends_soon, .arg = &lots };
+	SCOPED(buf) text = { 0 };
+	SCOPED(job) made = { 0 };
+	SCOPED(job) left = { 0 };
+	SCOPED(job) j = { 0 };
+	SCOPED(device) d = { 0 };
+	int64_t id;
+
+	FAILS(INRO_E_ARG, start(c, "disable", "encoding", "shift_jis", &id));
+	buf_add_str(&text, "\x83\x66\x83\x6f\x83\x43\x83\x58ID,name\r\n");
+	for (int i = 0; i < ROWS; i++)
+		buf_addf(&text, "s%d,\x83\x76\x83\x8c\x83\x58 \x95\x5c %d\r\n", i, i);
+	OK(buf_err(&text));
+	args[0].value = scratch_file("sjis.csv", text.p, text.n);
+	OK(job_start(c, &o, &made));
+	assert_int_equal(made.total, ROWS);
+	OK(job_run(c, made.id, &w, &left));
+	assert_int_equal(left.done, 500);
+	OK(job_run(c, made.id, NULL, &j));
+	expect(&j, ROWS, 0, 0);
+	OK(device_get(c, "s1199", &d));
+	assert_string_equal(d.name, "プレス 表 1199");
+	whole(c);
+}
+
 static void test_other_file(void **state)
 {
 	struct core *c = *state;
@@ -453,6 +490,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_lease, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_lot, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shift_jis, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_settled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fits_no_more, setup, teardown),

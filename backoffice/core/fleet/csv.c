@@ -123,9 +123,9 @@ enum inro_err csv_next_line(struct csv *r)
 		return e;
 	if (strlen(r->text) != n)
 		return err_set(INRO_E_SYNTAX, "a row has a NUL in it");
-	if (r->line == 1 && strncmp(r->text, BOM, mark) == 0)
+	if (r->line == 1 && r->charset == CHARSET_UTF8 && strncmp(r->text, BOM, mark) == 0)
 		memmove(r->text, r->text + mark, n - mark + 1);
-	return INRO_OK;
+	return charset_line(r->charset, r->text, CSV_LINE_MAX);
 }
 
 enum inro_err csv_next(struct csv *r)

@@ -220,6 +220,7 @@ enum inro_err import_devices(struct core *c, FILE *from, const struct import_opt
 		return err_set(INRO_E_NO_MEMORY, "no memory to import");
 	im->o = o;
 	im->source.csv.from = from;
+	im->source.csv.charset = o->charset;
 	im->source.format = o->format;
 	e = run_batches(c, im, ret);
 	free(im);

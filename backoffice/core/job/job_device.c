@@ -78,9 +78,12 @@ static const struct job_search devices = { &where_devices, not_deleted, name_of_
 
 static enum inro_err move_plan(struct job_run *r)
 {
+	enum inro_err e;
+
 	if (!job_has_rows(r) == !job_arg(r, "where"))
 		return err_set(INRO_E_ARG, "give one of --where CONDITIONS and --in FILE");
-	return job_has_rows(r) ? job_file_plan(r) : job_search_plan(r, &devices);
+	e = job_file_plan(r);
+	return e == INRO_OK && !job_has_rows(r) ? job_search_plan(r, &devices) : e;
 }
 
 static enum inro_err move_open(struct job_run *r)
@@ -157,10 +160,10 @@ static enum inro_err delete_row(struct core *c, void *run, size_t i)
 }
 
 #define FROM_FILE                                                                                  \
-	.takes = { "in" }, .needs = { "in" }, .rows = true, .plan = file_plan, .open = file_open,                \
+	.takes = { "in", "encoding" }, .needs = { "in" }, .rows = true, .plan = file_plan, .open = file_open,                \
 	.next = file_next, .close = file_close
 #define MOVE                                                                                       \
-	.takes = { "where", "in", "why" }, .rows = true, .plan = move_plan, .open = move_open,                   \
+	.takes = { "where", "in", "encoding", "why" }, .rows = true, .plan = move_plan, .open = move_open,                   \
 	.next = move_next, .close = move_close
 
 const struct job_kind job_register = { .name = "register", FROM_FILE, .row = register_row };

@@ -85,6 +85,8 @@ static enum inro_err issue_plan(struct job_run *r)
 	enum inro_err e = job_days(r, &days);
 
 	if (e == INRO_OK)
+		e = job_file_plan(r);
+	if (e == INRO_OK)
 		e = check_desk(r, days);
 	return e == INRO_OK && !job_has_rows(r) ? plan_folders(r) : e;
 }
@@ -369,7 +371,7 @@ static void issue_close(struct job_run *r)
 
 const struct job_kind job_issue = {
 	.name = "issue",
-	.takes = { "csr-dir", "out-dir", "ca", "profile", "days", "devices" },
+	.takes = { "csr-dir", "out-dir", "ca", "profile", "days", "devices", "encoding" },
 	.needs = { "ca", "profile" },
 	.rows = true,
 	.plan = issue_plan,

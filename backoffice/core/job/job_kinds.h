@@ -75,12 +75,13 @@ MUST_CHECK enum inro_err job_goes_on(struct job_run *r);
 /* One row more in the lot. */
 MUST_CHECK enum inro_err job_row_add(struct job_run *r, const char *name);
 
-/* ---- rows of a file: arguments "in" and what is settled about it (job_rows.c) ---- */
+/* ---- rows of a file: arguments "in", "encoding" and what is settled about it (job_rows.c) ---- */
 
 struct import_line;
 bool job_has_rows(const struct job_run *r); /* of a file, or sent */
 /* Those that were sent, in the order in which they came; read with the run's core.  NULL: no memory. */
 FILE *job_rows_open(struct job_run *r);
+/* Also where there are none: then it has no "encoding". */
 MUST_CHECK enum inro_err job_file_plan(struct job_run *r);
 struct job_file;
 MUST_CHECK enum inro_err job_file_open(struct job_run *r, struct job_file **ret);

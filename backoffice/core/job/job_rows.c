@@ -64,7 +64,7 @@ bool job_has_rows(const struct job_run *r)
 
 /* Lines that are none of the rows: "sep=;", and what names the columns.  What can't be read is told when the job
  * runs. */
-static int64_t lines_before(FILE *f)
+static int64_t lines_before(FILE *f, enum charset charset)
 {
 	struct import_source *s = calloc(1, sizeof *s);
 	int64_t n = 1;
@@ -72,6 +72,7 @@ static int64_t lines_before(FILE *f)
 	rewind(f);
 	if (s) {
 		s->csv.from = f;
+		s->csv.charset = charset;
 		if (import_open(s) == INRO_OK)
 			n = s->start.line + !s->bare;
 		err_reset();
@@ -80,7 +81,17 @@ static int64_t lines_before(FILE *f)
 	return n;
 }
 
-static enum inro_err plan_path(struct job_run *r)
+static enum inro_err charset_of(const struct job_run *r, enum charset *ret)
+{
+	const char *name = job_arg(r, "encoding");
+
+	*ret = CHARSET_UTF8;
+	if (name && !job_has_rows(r))
+		return err_set(INRO_E_ARG, "--encoding is for rows of a file");
+	return name ? charset_named(name, ret) : INRO_OK;
+}
+
+static enum inro_err plan_path(struct job_run *r, enum charset charset)
 {
 	AUTO(free_chars) char *path = realpath(job_arg(r, "in"), NULL);
 	AUTO(close_stream) FILE *f = path ? fopen(path, "re") : NULL;
@@ -91,7 +102,7 @@ static enum inro_err plan_path(struct job_run *r)
 		return file_err(errno, job_arg(r, "in"));
 	e = digest_file(f, &hex, &r->job.total);
 	if (e == INRO_OK && import_format_of(path) == IMPORT_CSV && r->job.total)
-		r->job.total -= lines_before(f);
+		r->job.total -= lines_before(f, charset);
 	if (e == INRO_OK)
 		e = job_arg_set(r, "in", path);
 	return e == INRO_OK ? job_arg_set(r, "sha256", (const char *)hex.p) : e;
@@ -100,7 +111,10 @@ static enum inro_err plan_path(struct job_run *r)
 /* What is sent is counted when it is kept. */
 enum inro_err job_file_plan(struct job_run *r)
 {
-	return job_arg(r, "in") ? plan_path(r) : INRO_OK;
+	enum charset charset;
+	enum inro_err e = charset_of(r, &charset);
+
+	return e == INRO_OK && job_arg(r, "in") ? plan_path(r, charset) : e;
 }
 
 static enum inro_err check_file(const struct job_run *r, FILE *f)
@@ -153,7 +167,9 @@ enum inro_err job_file_open(struct job_run *r, struct job_file **ret)
 	*ret = f;
 	if (!f)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a file");
-	e = (job_arg(r, "in") ? open_path : open_sent)(r, f);
+	e = charset_of(r, &f->source.csv.charset);
+	if (e == INRO_OK)
+		e = (job_arg(r, "in") ? open_path : open_sent)(r, f);
 	if (e == INRO_OK)
 		e = import_open(&f->source);
 	return e == INRO_OK && !r->lot.ended ? go_to_cursor(f, r->job.cursor) : e;
