@@ -9,6 +9,7 @@
 
 #include "backoffice/core/json.h"
 #include "base/file.h"
+#include "tools/anchor_told.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/text.h"
@@ -21,28 +22,17 @@ struct bad_rows {
 	json_t *again; /* devices with the trust anchor of a deleted one */
 };
 
-#define AGAIN_MAX 100
-
 static void tell_again(void *arg, int64_t line, const char *id, const char *before)
 {
 	struct bad_rows *b = arg;
-	if (json_array_size(b->again) < AGAIN_MAX)
-		json_array_append_new(b->again, json_pack("{s:I s:s s:s}", "line", (json_int_t)line, "id",
-							  id, "before", before));
+	anchor_told_add(b->again, json_pack("{s:I s:s s:s}", "line", (json_int_t)line, "id", id, "before", before));
 }
 
 /* The end of the sentence for people. */
 static void add_told(const struct import_report *r, const struct bad_rows *b, json_t *doc)
 {
-	const json_t *first = json_array_get(b->again, 0);
 	json_object_set_new(doc, "anchors_before", json_incref(b->again));
-	json_object_set_new(doc, "told",
-			    first ? json_sprintf("; %lld have the trust anchor of a deleted device, as '%s' has that of "
-						 "'%s' (--json lists them)",
-						 (long long)r->again,
-						 json_string_value(json_object_get(first, "id")),
-						 json_string_value(json_object_get(first, "before")))
-				  : json_string(""));
+	json_object_set_new(doc, "told", anchor_told_words(r->again, b->again));
 }
 
 /* In UTF-8, whatever the file is in. */

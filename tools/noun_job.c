@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "tools/anchor_told.h"
 #include "tools/confirm.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
@@ -31,6 +32,7 @@ static size_t rows_of(const struct job *j)
 struct watching {
 	struct progress progress;
 	json_t *also; /* numbers */
+	json_t *again; /* devices with the trust anchor of a deleted one */
 };
 
 static void show_lot(void *arg, const struct job *j)
@@ -43,6 +45,13 @@ static void note_also(void *arg, int64_t credential)
 {
 	struct watching *w = arg;
 	json_array_append_new(w->also, json_integer(credential));
+}
+
+static void note_again(void *arg, const char *row, const char *id, const char *before)
+{
+	struct watching *w = arg;
+	anchor_told_add(w->again, json_pack("{s:o s:s s:s}", "row", json_of_text(row), "id", id, "before",
+					    before));
 }
 
 /* Where bad rows are told; NULL: they are only on record. */
@@ -91,7 +100,7 @@ static json_t *also_words(const json_t *also)
 	return text_json(buf_bytes(&text));
 }
 
-static json_t *summary(const struct job *j, size_t before, int64_t ms, json_t *also)
+static json_t *summary(const struct job *j, size_t before, int64_t ms, const struct watching *at)
 {
 	double seconds = (double)(ms ? ms : 1) / 1e3;
 	double rate = (double)(rows_of(j) - before) / seconds;
@@ -101,16 +110,18 @@ static json_t *summary(const struct job *j, size_t before, int64_t ms, json_t *a
 	json_object_set_new(doc, "seconds", json_real(seconds));
 	json_object_set_new(doc, "per_second", json_real(rate));
 	json_object_set_new(doc, "took", json_string(took));
-	json_object_set(doc, "also_revoked", also);
-	json_object_set_new(doc, "also", also_words(also));
+	json_object_set(doc, "also_revoked", at->also);
+	json_object_set_new(doc, "also", also_words(at->also));
+	json_object_set(doc, "anchors_before", at->again);
+	json_object_set_new(doc, "anchors", anchor_told_words(j->anchors_of_deleted, at->again));
 	return doc;
 }
 
 static enum inro_err do_job(const struct call *c, struct core *core, int64_t id, json_t **ret)
 {
 	SCOPED(job) j = { 0 };
-	struct watching at = { .also = json_array() };
-	const struct job_watch w = { .told = show_lot, .arg = &at, .also = note_also };
+	struct watching at = { .also = json_array(), .again = json_array() };
+	const struct job_watch w = { .told = show_lot, .arg = &at, .also = note_also, .again = note_again };
 	int64_t since = clock_monotonic_ms();
 	size_t before = 0;
 	enum inro_err e = job_get(core, id, &j);
@@ -123,8 +134,9 @@ static enum inro_err do_job(const struct call *c, struct core *core, int64_t id,
 		progress_end(&at.progress);
 	}
 	if (!e)
-		e = json_give(summary(&j, before, clock_monotonic_ms() - since, at.also), ret);
+		e = json_give(summary(&j, before, clock_monotonic_ms() - since, &at), ret);
 	json_decref(at.also);
+	json_decref(at.again);
 	return e ? e : tell_errors(c, core, &j);
 }
 
@@ -266,7 +278,7 @@ static enum inro_err job_errors_run(const struct call *c, json_t **ret)
 	}
 #define JOB_SAID                                                                                   \
 	"job {id} ({kind}) is {state}: {done} rows done{noted}, {same} were so already, {failed} " \
-	"could not be{left}{also}; {took}"
+	"could not be{left}{also}{anchors}; {took}"
 
 const struct cmd_verb job_verbs[] = {
 	{ .name = "start",
@@ -340,6 +352,7 @@ const struct cmd_verb job_verbs[] = {
 			     { "args", "What" }, { "total", "Rows" }, { "done", "Done" },
 			     { "wanted", "Of them wanted elsewhere" }, { "same", "So already" },
 			     { "failed", "Could not be done" }, { "passed", "Fitted no more" },
+			     { "anchors_of_deleted", "With a deleted device's trust anchor" },
 			     { "said", "Said" }, { "actor", "Started by" }, { "by", "Done by" },
 			     { "created", "Created" }, { "started", "Started" },
 			     { "updated", "Last changed" }) },

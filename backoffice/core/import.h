@@ -92,6 +92,11 @@ enum import_mode {
 MUST_CHECK enum inro_err import_row(struct core *c, const struct import_line *l,
 				    enum import_mode mode, enum import_outcome *ret);
 
+/* The deleted device of another id that had the trust anchor of a row which was added or changed; NULL: there is none.
+ * In the transaction of the row. */
+MUST_CHECK enum inro_err import_anchor_before(struct core *c, const struct import_line *l,
+					      enum import_outcome outcome, char **ret);
+
 struct import_options {
 	bool update;
 	enum import_format format;

@@ -57,6 +57,9 @@ struct job_watch {
 	void (*also)(void *arg, int64_t credential);
 	/* Asked between lots: true leaves the job, under way, for who comes next; NULL: false. */
 	bool (*ends)(void *arg);
+	/* Each row that was added or changed with the trust anchor of a deleted device of another id, once that
+	 * is recorded; NULL: nobody looks.  The job counts them. */
+	void (*again)(void *arg, const char *row, const char *id, const char *before);
 };
 /* Does it, or what is left of it, to the end.  INRO_E_BUSY: another process is at it;
  * INRO_E_CANCELLED: it was cancelled meanwhile.  *ret is written on failure too, as far as the job

@@ -338,7 +338,7 @@ static const struct rest_shape job = {
 		      OUT_COUNT("failed"), OUT_COUNT("passed"), OUT_TEXT("noted"), OUT_TEXT("left"),
 		      OUT_TEXT("said"), OUT_TEXT("actor"), OUT_TEXT("by"), OUT_TIME("created"),
 		      OUT_TIME("started"), OUT_TIME("updated"), OUT_NUMBER("per_minute"),
-		      OUT_NUMBER("seconds_left"), OUT_COUNT("bytes"))
+		      OUT_NUMBER("seconds_left"), OUT_COUNT("bytes"), OUT_COUNT("anchors_of_deleted"))
 };
 static const struct rest_shape job_result = { "JobResult",
 					      FIELDS(OUT_TEXT("row"), OUT_OBJECT("certificate")) };

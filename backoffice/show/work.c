@@ -39,7 +39,7 @@ json_t *json_of_job(const struct job *j)
 {
 	json_t *args = json_loads(text_or_empty(j->args), 0, NULL);
 	return json_pack(
-		"{s:I s:s s:s s:o s:I s:I s:I s:I s:I s:I s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o s:I}", "id",
+		"{s:I s:s s:s s:o s:I s:I s:I s:I s:I s:I s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o s:I s:I}", "id",
 		(json_int_t)j->id, "kind", j->kind, "state", job_state_names[j->state], "args",
 		args ? args : json_null(), "total", (json_int_t)j->total, "done",
 		(json_int_t)j->done, "wanted", (json_int_t)j->wanted, "same", (json_int_t)j->same,
@@ -48,7 +48,8 @@ json_t *json_of_job(const struct job *j)
 		json_of_text(j->actor), "by", json_of_text(j->lease_by), "created",
 		json_of_time(j->created_ms / 1000), "started", json_of_time(j->started_ms / 1000),
 		"updated", json_of_time(j->updated_ms / 1000), "per_minute", rate_json(j),
-		"seconds_left", seconds_left_json(j), "bytes", (json_int_t)j->bytes);
+		"seconds_left", seconds_left_json(j), "bytes", (json_int_t)j->bytes,
+		"anchors_of_deleted", (json_int_t)j->anchors_of_deleted);
 }
 
 json_t *json_of_proposal(const struct proposal *p)

@@ -218,6 +218,7 @@ static const struct field job_fields[] = {
 	F_TEXT(job, cursor),	F_INT(job, total),
 	F_INT(job, done),	F_INT(job, same),
 	F_INT(job, wanted),	F_INT(job, failed),
+	F_INT(job, anchors_of_deleted),
 	F_TEXT(job, said),
 	F_TEXT(job, lease_by),	F_INT(job, lease_until_ms),
 	F_INT(job, created_ms), F_INT(job, started_ms),

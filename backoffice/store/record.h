@@ -330,6 +330,7 @@ struct job {
 	char *cursor;		     /* how far it came, by its kind */
 	int64_t total, done, same, failed; /* rows; total 0: not known; same: nothing was to be done */
 	int64_t wanted; /* of `done`: only noted, for somebody else to do */
+	int64_t anchors_of_deleted; /* of `done`: with the trust anchor of a deleted device */
 	char *said;		     /* what came of it */
 	char *lease_by;		     /* who works at it, until then */
 	int64_t lease_until_ms, created_ms, started_ms, updated_ms;

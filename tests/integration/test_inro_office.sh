@@ -295,6 +295,17 @@ must inro device delete resold
 printf 'id,anchor\nnext,serial:acme:4711\n' >again.csv
 must inro device import again.csv --json >again.json
 grep -q '"before": "resold"' again.json || fail "$(cat again.json)"
+must inro device delete next
+printf 'id,anchor\nother-1,\nother-2,serial:acme:4711\nother-3,\n' >again.csv
+must inro job start register --in again.csv --json >again.json
+grep -q '"before": "next"' again.json || fail "$(cat again.json)"
+grep -q '"row": "line 3"' again.json || fail "$(cat again.json)"
+[[ $(value anchors_of_deleted <again.json) == 1 ]] || fail "$(cat again.json)"
+has "With a deleted device's trust anchor *1" <(inro job show "$(sed -n 's/^  "id": \([0-9]*\).*/\1/p' again.json)") || fail "not shown"
+must inro device delete other-2
+printf 'id,anchor\nother-1,serial:acme:4711\n' >again.csv
+has "; 1 have the trust anchor of a deleted device, as 'other-1' has that of 'other-2'" <(must inro job start update --in again.csv) ||
+	fail "a job doesn't tell the anchor of a deleted device"
 
 must inro device export out.csv --where 'id^=00000000a'
 inro --tenant acme device import out.csv --json >/dev/null 2>&1 && fail "a group of another tenant was found"

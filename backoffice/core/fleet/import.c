@@ -109,6 +109,19 @@ enum inro_err import_row(struct core *c, const struct import_line *l, enum impor
 	return device_add_inside(c, r.values[IMPORT_ID], &r.fields, &d);
 }
 
+enum inro_err import_anchor_before(struct core *c, const struct import_line *l,
+				   enum import_outcome outcome, char **ret)
+{
+	SCOPED(device) d = { 0 };
+	enum inro_err e;
+
+	*ret = NULL;
+	if (!l->values[IMPORT_ANCHOR] || outcome == IMPORT_SAME)
+		return INRO_OK;
+	e = device_load(c, l->values[IMPORT_ID], &d);
+	return e == INRO_OK ? device_anchor_before(c, &d, ret) : e;
+}
+
 /* ---- a file, in batches ---- */
 
 struct importing {
@@ -124,16 +137,9 @@ struct importing {
 /* A batch that is begun anew comes here again. */
 static enum inro_err tell_before(struct core *c, struct importing *im, size_t i)
 {
-	const char *const *values = im->lines[i].values;
-	SCOPED(device) d = { 0 };
-	enum inro_err e;
-
 	free(im->before[i]);
 	im->before[i] = NULL;
-	if (!values[IMPORT_ANCHOR] || im->outcomes[i] == IMPORT_SAME)
-		return INRO_OK;
-	e = device_load(c, values[IMPORT_ID], &d);
-	return e == INRO_OK ? device_anchor_before(c, &d, &im->before[i]) : e;
+	return import_anchor_before(c, &im->lines[i], im->outcomes[i], &im->before[i]);
 }
 
 static enum inro_err batch_row(struct core *c, void *arg, size_t i)

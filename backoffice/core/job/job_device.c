@@ -37,10 +37,24 @@ static void file_close(struct job_run *r)
 static enum inro_err import_as(struct core *c, struct job_run *r, size_t i, enum import_mode mode)
 {
 	enum import_outcome outcome = IMPORT_SAME;
-	enum inro_err e = import_row(c, job_file_line(r->own, i), mode, &outcome);
+	const struct import_line *l = job_file_line(r->own, i);
+	enum inro_err e = import_row(c, l, mode, &outcome);
 
 	r->lot.same[i] = outcome == IMPORT_SAME;
-	return e;
+	free(r->lot.before[i]);
+	r->lot.before[i] = NULL;
+	return e == INRO_OK ? import_anchor_before(c, l, outcome, &r->lot.before[i]) : e;
+}
+
+static enum inro_err tell_before(struct job_run *r)
+{
+	const struct job_watch *w = r->watch;
+
+	for (size_t i = 0; w && w->again && i < r->lot.n; i++)
+		if (r->lot.before[i] && !r->lot.results[i].error)
+			w->again(w->arg, r->lot.names[i], job_file_line(r->own, i)->values[IMPORT_ID],
+				 r->lot.before[i]);
+	return INRO_OK;
 }
 
 static enum inro_err register_row(struct core *c, void *run, size_t i)
@@ -161,7 +175,7 @@ static enum inro_err delete_row(struct core *c, void *run, size_t i)
 
 #define FROM_FILE                                                                                  \
 	.takes = { "in", "encoding" }, .needs = { "in" }, .rows = true, .plan = file_plan, .open = file_open,                \
-	.next = file_next, .close = file_close
+	.next = file_next, .after = tell_before, .close = file_close
 #define MOVE                                                                                       \
 	.takes = { "where", "in", "encoding", "why" }, .rows = true, .plan = move_plan, .open = move_open,                   \
 	.next = move_next, .close = move_close

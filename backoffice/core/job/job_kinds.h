@@ -24,6 +24,7 @@ struct job_lot {
 	bool same[BATCH_MAX];	/* set by row(): nothing was to be done */
 	int64_t given[BATCH_MAX]; /* the same: the certificate that it gives out; 0: none */
 	bool wanted[BATCH_MAX]; /* the same: it is only noted that it is to be done elsewhere */
+	char *before[BATCH_MAX]; /* the same: the deleted device that had its trust anchor; mostly NULL */
 	struct batch_result results[BATCH_MAX];
 	char *cursor; /* the place behind it */
 	bool ended;   /* there is nothing behind it; stays when the lot is cleared */

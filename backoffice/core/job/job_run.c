@@ -17,6 +17,8 @@ void job_lot_clear(struct job_lot *l)
 		l->names[i] = NULL;
 		l->same[i] = l->wanted[i] = false;
 		l->given[i] = 0;
+		free(l->before[i]);
+		l->before[i] = NULL;
 		batch_result_clear(&l->results[i]);
 	}
 	l->n = 0;
@@ -175,6 +177,7 @@ static enum inro_err count_rows(struct core *c, struct job_run *r)
 		r->next.same += !bad && r->lot.same[i];
 		r->next.done += !bad && !r->lot.same[i];
 		r->next.wanted += !bad && r->lot.wanted[i];
+		r->next.anchors_of_deleted += !bad && r->lot.before[i];
 		if (bad)
 			e = write_error(c, r, i);
 		else if (r->lot.given[i])
@@ -277,6 +280,8 @@ static enum inro_err end_with(struct core *c, struct job_run *r, enum verb verb,
 	detail_int(&detail, "wanted", j->wanted);
 	detail_int(&detail, "failed", j->failed);
 	detail_int(&detail, "passed", job_passed(j));
+	if (j->anchors_of_deleted)
+		detail_int(&detail, "anchors_of_deleted", j->anchors_of_deleted);
 	detail_text(&detail, "reason", why);
 	return e == INRO_OK
 		       ? job_event(c, j, verb == VERB_FINISH ? "job.finish" : "job.stop", &detail)
