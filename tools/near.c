@@ -41,7 +41,7 @@ unsigned near_distance(const char *a, const char *b)
 struct near near_to(const char *typed)
 {
 	size_t n = strlen(typed);
-	unsigned bound = n < 3 ? 1 : n < 6 ? 2 : 3;
+	unsigned bound = n <= 3 ? 1 : n < 6 ? 2 : 3;
 	return (struct near) { .typed = typed, .distance = bound + 1 };
 }
 

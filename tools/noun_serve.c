@@ -4,6 +4,8 @@
  * 1. Every option may also stand in [serve] of inro.conf, under the same name; the option wins.  Names
  *    that may be given more than once stand there once each, on lines of their own.
  */
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 
 #include "backoffice/serve/serve.h"
 #include "base/conf.h"
+#include "base/cryptoki/uri.h"
 #include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
@@ -164,9 +167,34 @@ static enum inro_err ask(void *arg, const char *token, struct secret *ret)
 	return a->office.ask_pin(a->office.ask_arg, token, ret);
 }
 
+/* The URI of the server's key with that file as its pin-source, which comes before INRO_PIN there, too; NULL: it has one,
+ * or needs none. */
+static enum inro_err key_with_pin(const char *file, const char *key, char **ret)
+{
+	SCOPED(p11_uri) u = { 0 };
+	SCOPED(buf) source = { 0 };
+	SCOPED(buf) text = { 0 };
+	char folder[PATH_MAX] = "";
+	enum inro_err e = INRO_OK;
+
+	if (!file || !key || !p11_uri_is(key))
+		return INRO_OK;
+	if (access(file, F_OK) != 0 || (file[0] != '/' && !getcwd(folder, sizeof folder)))
+		return file_err(errno, file);
+	e = p11_uri_parse(key, &u);
+	if (e || u.pin_source || u.has_pin_value)
+		return e;
+	buf_addf(&source, "file:%s%s%s", folder, *folder ? "/" : "", file);
+	u.pin_source = buf_take_str(&source);
+	p11_uri_print(&u, &text);
+	*ret = u.pin_source ? buf_take_str(&text) : NULL;
+	return *ret ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
+}
+
 static enum inro_err serve_command(const struct call *c, json_t **ret)
 {
 	AUTO(conf_free_ptr) struct conf *conf = NULL;
+	AUTO(free_chars) char *key = NULL;
 	struct given g = { .call = c };
 	struct asking asking = { .office = office_options(c) };
 	struct serve_options o = { .ask_pin = ask, .ask_arg = &asking };
@@ -179,6 +207,9 @@ static enum inro_err serve_command(const struct call *c, json_t **ret)
 		e = fill(&g, &o);
 	if (!e)
 		asking.file = one(&g, "pin-source");
+	if (!e)
+		e = key_with_pin(asking.file, o.tls_key, &key);
+	o.tls_key = key ? key : o.tls_key;
 	o.pin_known = asking.office.pin_known || asking.file || secure_getenv("CREDENTIALS_DIRECTORY");
 	if (!e)
 		e = serve_run(&o, &done);

@@ -426,7 +426,8 @@ const struct cmd_verb token_verbs[] = {
 	  .run = token_check_run,
 	  .least = LEAST_NONE,
 	  .shape = SHOW_SAID,
-	  .said = "token '{label}' is whole: {objects} objects read, {seals} seals opened" },
+	  .said = "token '{label}' is whole: {objects} {objects:object|objects} read, {seals} {seals:seal|seals} "
+		  "opened" },
 	{ .name = "backup",
 	  .summary = "Backs a token up to an encrypted file, also while it is in use",
 	  .args = ARGS(ARG_LABEL),

@@ -34,6 +34,14 @@ static const char *command_of(const struct call *c)
 	return room;
 }
 
+/* What ends a refusal before the next step: the near word's question, or a semicolon. */
+static const char *question(const struct near *n)
+{
+	const char *asked = near_question(n);
+
+	return *asked ? asked : ";";
+}
+
 static enum inro_err take_noun(struct parser *p, const char *word)
 {
 	struct call *c = &p->call;
@@ -45,7 +53,7 @@ static enum inro_err take_noun(struct parser *p, const char *word)
 	struct near n = near_to(word);
 	for (const struct cmd_noun *k = cmd_nouns; k->name; k++)
 		near_try(&n, k->name);
-	return err_set(INRO_E_ARG, "there is no '%s'%s; see 'inro help'", word, near_question(&n));
+	return err_set(INRO_E_ARG, "there is no '%s'%s see 'inro help'", word, question(&n));
 }
 
 static enum inro_err unknown_verb(const struct cmd_noun *noun, const char *word)
@@ -53,8 +61,8 @@ static enum inro_err unknown_verb(const struct cmd_noun *noun, const char *word)
 	struct near n = near_to(word);
 	for (const struct cmd_verb *v = noun->verbs; v->name; v++)
 		near_try(&n, v->name);
-	return err_set(INRO_E_ARG, "'inro %s' has no '%s'%s; see 'inro %s'", noun->name, word,
-		       near_question(&n), noun->name);
+	return err_set(INRO_E_ARG, "'inro %s' has no '%s'%s see 'inro %s'", noun->name, word, question(&n),
+		       noun->name);
 }
 
 /* Is `word` the whole of a verb's name, or, with `half`, the rest of it? */
@@ -161,8 +169,8 @@ static enum inro_err check_choice(const struct cmd_opt *o, const char *value)
 		near_try(&n, *k);
 	}
 	list_choices(o, &all);
-	return err_set(INRO_E_ARG, "--%s can't be '%s'%s%s it is one of: %.*s", o->name, value,
-		       near_question(&n), n.best || n.part ? "" : ";", (int)all.n, (const char *)all.p);
+	return err_set(INRO_E_ARG, "--%s can't be '%s'%s it is one of: %.*s", o->name, value, question(&n),
+		       (int)all.n, (const char *)all.p);
 }
 
 static enum inro_err (*const checks[OPT__KINDS])(const struct cmd_opt *, const char *) = {
@@ -181,12 +189,12 @@ static enum inro_err unknown_option(const struct parser *p, const char *name)
 		near_try(&n, o->name);
 	for (o = cmd_global_opts; o->name; o++)
 		near_try(&n, o->name);
-	char meant[64] = "";
-	if (n.best)
-		snprintf(meant, sizeof meant, "; did you mean '--%s'?", n.best);
+	const char *known = n.best ? n.best : n.part;
+	char meant[64] = ";";
+	if (known)
+		snprintf(meant, sizeof meant, "; did you mean '--%s'?", known);
 	const char *command = command_of(&p->call);
-	return err_set(INRO_E_ARG, "'%s' has no option '--%s'%s; see '%s --help'", command, name,
-		       meant, command);
+	return err_set(INRO_E_ARG, "'%s' has no option '--%s'%s see '%s --help'", command, name, meant, command);
 }
 
 static const struct cmd_opt *find_option(const struct parser *p, const char *name)

@@ -67,6 +67,15 @@ while read -r noun verb; do
 done < <(grep -rhoE "\\binro ($nouns) [a-z][a-z-]*" "$S/README.md" "$S/CHANGELOG.md" \
 	"$S/docs" --include='*.md' | awk '{ print $2, $3 }' | sort -u)
 
+# So is every one that an error names.
+for f in $(cd "$S" && find base backoffice tools provider pkcs11 tpm -name '*.c'); do
+	tr -d '\n\t' <"$S/$f" | sed 's/" *"//g' | { grep -oE "'inro ($nouns) [a-z][a-z-]*" || true; }
+done | awk '{ print $2, $3 }' | sort -u >"$T/named"
+(($(wc -l <"$T/named") > 50)) || fail "the errors name $(wc -l <"$T/named") commands, which are too few"
+while read -r noun verb; do
+	inro "$noun" --help | has -E "^  $verb( |\$)" || fail "an error names 'inro $noun $verb', which is none"
+done <"$T/named"
+
 # So is every option that a line has behind such a command, and every heading that a link goes to.
 python3 "$S/tests/docs/check_pages.py" "$S" "$T/tables" >"$T/out" || fail "the documents: $(cat "$T/out")"
 

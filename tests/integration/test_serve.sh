@@ -117,6 +117,12 @@ has 'is not ADDRESS:PORT' err || fail "it says: $(cat err)"
 	fail "it serves without its PIN"
 has 'nowhere: No such file' err || fail "the PIN's file is missing, and it says: $(cat err)"
 
+# --pin-source comes before INRO_PIN, for the server's own key as for all others.
+printf '%s\n' "$INRO_PIN" >good.pin
+INRO_PIN=000000 start_server --pin-source good.pin
+stop_server
+[[ $(inro token list --json | jq '.[] | select(.label == "office").tries_left') == 10 ]] || fail "a wrong PIN was tried"
+
 # ---- certificate in a file that changes; a key in a file ----
 
 make_cert() { # NAME

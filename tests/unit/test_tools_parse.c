@@ -198,6 +198,9 @@ static void test_near(void **state)
 	assert_string_equal(near_question(&n), "; did you mean 'ec-p256'?");
 	near_try(&n, "p-256");
 	assert_string_equal(n.best, "p-256");
+	n = near_to("foo"); /* of a short word not two letters of three */
+	near_try(&n, "job");
+	assert_null(n.best);
 	n = near_to("p2");
 	near_try(&n, "ec-p256");
 	assert_string_equal(near_question(&n), "");

@@ -53,7 +53,7 @@ enum inro_err chain_found(struct audit_report *r, int64_t id, const char *what)
 {
 	r->broken = id;
 	r->what = what;
-	return err_set(INRO_E_DAMAGED, "audit event %lld: %s", (long long)id, what);
+	return err_set(INRO_E_DAMAGED, "audit event %lld %s", (long long)id, what);
 }
 
 enum inro_err chain_step(struct chain_place *p, const struct event *ev, struct buf *work,

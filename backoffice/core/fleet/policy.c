@@ -137,8 +137,8 @@ static enum inro_err check_type(const struct rule *r, const char *type)
 		return INRO_OK;
 	return err_set(INRO_E_ARG,
 		       "the policy's \"%s\" has '%s', which is no type of key; there are ec-p256, "
-		       "rsa-3072, ed25519, aes-256 and the others that 'inro key create --help' and "
-		       "'inro secret create --help' list",
+		       "rsa-3072, ed25519, aes-256 and the others that 'inro key generate --help' and "
+		       "'inro secret issue --help' list",
 		       r->name, type);
 }
 
