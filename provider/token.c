@@ -102,8 +102,9 @@ static enum inro_err not_among(struct ck_module *m, const char *label, const str
 				       quote, what, quote, ck_module_path(m), found[i].slot,
 				       ck_rv_name(found[i].state), words_of(m, found[i].slot));
 	return err_set(INRO_E_NOT_FOUND,
-		       "no token %s%s%s in %s: compare with what pkcs11-tool -L shows", quote, what,
-		       quote, ck_module_path(m));
+		       "no token %s%s%s in %s: compare with what %s", quote, what, quote, ck_module_path(m),
+		       ck_module_admin(m) ? "'inro token list' shows: is INRO_HOME the same here?" :
+					    "pkcs11-tool -L shows");
 }
 
 static bool is_same(const struct ck_token *a, const struct ck_token *b)

@@ -5,6 +5,8 @@
 #define BEGIN "-----BEGIN "
 #define END   "-----END "
 #define DASH  "-----"
+#define SEQUENCE    0x30 /* with which requests and certificates begin */
+#define LABEL_SHOWN 40
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -186,6 +188,20 @@ static enum inro_err too_long(const char *what, size_t max)
 	return err_set(INRO_E_TOO_BIG, "the %s is longer than %zu octets", what, max);
 }
 
+/* What it says it is instead, as far as that can be shown. */
+static enum inro_err not_there(struct bytes input, const char *label, const char *what)
+{
+	struct bytes in = input, found;
+
+	skip(&in, find(in, BEGIN) + strlen(BEGIN));
+	found = BYTES(in.p, find(in, DASH));
+	for (size_t i = 0; i < found.n; i++)
+		if (i == LABEL_SHOWN || (found.p[i] != ' ' && !(found.p[i] >= 'A' && found.p[i] <= 'Z')))
+			found.n = 0;
+	return err_set(INRO_E_SYNTAX, "there is no %s in it: no PEM block '%s'%s%.*s%s", what, label,
+		       found.n ? ", but '" : "", (int)found.n, (const char *)found.p, found.n ? "'" : "");
+}
+
 enum inro_err pem_or_der(struct bytes input, const char *label, size_t max, const char *what,
 			 struct buf *ret_der)
 {
@@ -198,6 +214,8 @@ enum inro_err pem_or_der(struct bytes input, const char *label, size_t max, cons
 		return too_long(what, max);
 	if (input.n == 0)
 		return err_set(INRO_E_SYNTAX, "the %s is empty", what);
+	if (!text && (request || !strcmp(label, PEM_CERT)) && input.p[0] != SEQUENCE)
+		return err_set(INRO_E_SYNTAX, "this is neither PEM nor DER");
 	if (!text) {
 		buf_add(ret_der, input);
 		return buf_err(ret_der);
@@ -208,12 +226,9 @@ enum inro_err pem_or_der(struct bytes input, const char *label, size_t max, cons
 		label = "NEW " PEM_CSR;
 		e = pem_next(&in, label, ret_der);
 	}
+	if (e == INRO_E_NOT_FOUND)
+		return not_there(input, request ? PEM_CSR : label, what);
 	if (e == INRO_OK && ret_der->n - before > max)
 		return too_long(what, max);
-	if (e == INRO_OK && request)
-		return no_more(in, label, what);
-	if (e == INRO_E_NOT_FOUND)
-		return err_set(INRO_E_SYNTAX, "there is no %s in it: no PEM block '%s'", what,
-			       label);
-	return e;
+	return e == INRO_OK && request ? no_more(in, label, what) : e;
 }

@@ -146,6 +146,12 @@ static void test_new_request_label(void **state)
 	buf_reset(&pem);
 	pem_add(&pem, PEM_CERT, buf_bytes(&der));
 	assert_int_equal(csr_read(buf_bytes(&pem), &wrong), INRO_E_SYNTAX);
+	assert_non_null(strstr(err_detail(INRO_E_SYNTAX), "no PEM block 'CERTIFICATE REQUEST', but 'CERTIFICATE'"));
+	assert_int_equal(csr_read(bytes_of("-----BEGIN \033[1m-----"), &wrong), INRO_E_SYNTAX);
+	assert_null(strchr(err_detail(INRO_E_SYNTAX), '\033')); /* nothing of what strangers write */
+	assert_int_equal(csr_read(bytes_of("-----BEGIN "), &wrong), INRO_E_SYNTAX);
+	assert_int_equal(csr_read(bytes_of("a PIN, by mistake"), &wrong), INRO_E_SYNTAX);
+	assert_non_null(strstr(err_detail(INRO_E_SYNTAX), "neither PEM nor DER"));
 }
 
 static void test_pss_request(void **state)

@@ -64,6 +64,7 @@ static enum inro_err load_rules(struct core *c, const char *name, int64_t group,
 
 enum inro_err renewal_read(struct core *c, struct renewal *r)
 {
+	const enum cred_state state = cred_shown_state(&r->old, clock_now());
 	const struct renewal_rules *rules;
 	int to;
 	enum inro_err e = INRO_OK;
@@ -72,8 +73,10 @@ enum inro_err renewal_read(struct core *c, struct renewal *r)
 		e = err_set(INRO_E_UNSUPPORTED, "a CA's certificate is not renewed; 'inro ca "
 						"rollover' gives the CA another key");
 	if (e == INRO_OK)
-		e = lifecycle_move(LIFE_CERTIFICATE, (int)cred_shown_state(&r->old, clock_now()),
-				   VERB_SUPERSEDE, c->role, &to);
+		e = lifecycle_move(LIFE_CERTIFICATE, (int)state, VERB_SUPERSEDE, c->role, &to);
+	if (e == INRO_E_STATE && state == CRED_SUPERSEDED)
+		e = err_set(e, "certificate %lld was renewed already: renew the one that replaced it",
+			    (long long)r->old.id);
 	if (e == INRO_OK)
 		e = cert_read(blob_bytes(&r->old.cert), &r->cert);
 	if (e == INRO_OK && r->old.device)
