@@ -247,12 +247,14 @@ static enum inro_err bind_value(struct statement *st, size_t at, const struct sq
 	return INRO_OK;
 }
 
-static enum inro_err prepare_kept(struct store *s, struct text_kept *kept, const struct sql *sql,
-				  struct statement *ret)
+static enum inro_err prepare(struct store *s, const struct sql *sql, struct statement *ret)
 {
 	struct postgres_store *q = own(s);
-	enum inro_err e = INRO_OK;
+	struct text_kept *kept;
+	enum inro_err e = sql_text(sql, &q->texts, &kept);
 
+	if (e != INRO_OK)
+		return e;
 	snprintf(ret->name, sizeof ret->name, "inro_%zu", kept->number);
 	ret->n = (int)sql->n;
 	for (size_t i = 0; e == INRO_OK && i < sql->n; i++)
@@ -265,24 +267,6 @@ static enum inro_err prepare_kept(struct store *s, struct text_kept *kept, const
 	if (e == INRO_OK)
 		kept->mark = q->pg.number;
 	return e;
-}
-
-static enum inro_err prepare(struct store *s, const struct sql *sql, struct statement *ret)
-{
-	struct text_kept *kept;
-	enum inro_err e = texts_keep(&own(s)->texts, (const char *)sql->text.p, &kept);
-
-	return e == INRO_OK ? prepare_kept(s, kept, sql, ret) : e;
-}
-
-static enum inro_err prepare_row(struct store *s, const struct record_type *t, const void *r,
-				 struct sql *sql, struct statement *ret)
-{
-	struct text_kept *kept;
-	enum inro_err e = sql_row(sql, &own(s)->texts, t, r,
-				  sql->gives_id ? SQL_INSERT : SQL_UPDATE, &kept);
-
-	return e == INRO_OK ? prepare_kept(s, kept, sql, ret) : e;
 }
 
 static enum inro_err say_exists(enum inro_err e, const struct record_type *t)
@@ -311,12 +295,14 @@ static PGresult *execute(struct pg *g, const struct statement *st)
 static enum inro_err postgres_insert(struct store *s, const struct record_type *t, const void *r,
 				     int64_t *ret_id)
 {
-	SCOPED(sql) sql = { .mark = '$', .gives_id = true };
+	SCOPED(sql) sql;
 	struct pg *g = &own(s)->pg;
 	struct statement st;
 	PGresult *result;
-	enum inro_err e = prepare_row(s, t, r, &sql, &st);
+	enum inro_err e = sql_row(sql_start(&sql, '$'), t, r, SQL_INSERT);
 
+	if (e == INRO_OK)
+		e = prepare(s, &sql, &st);
 	if (e != INRO_OK)
 		return e;
 	result = execute(g, &st);
@@ -377,10 +363,12 @@ static enum inro_err run_guarded(struct pg *g, const struct statement *st, int64
 static enum inro_err postgres_update(struct store *s, const struct record_type *t, const void *r,
 				     int64_t *ret_rows)
 {
-	SCOPED(sql) sql = { .mark = '$' };
+	SCOPED(sql) sql;
 	struct statement st;
-	enum inro_err e = prepare_row(s, t, r, &sql, &st);
+	enum inro_err e = sql_row(sql_start(&sql, '$'), t, r, SQL_UPDATE);
 
+	if (e == INRO_OK)
+		e = prepare(s, &sql, &st);
 	if (e == INRO_OK)
 		e = say_exists(run_guarded(&own(s)->pg, &st, ret_rows), t);
 	return e;
@@ -389,9 +377,9 @@ static enum inro_err postgres_update(struct store *s, const struct record_type *
 static enum inro_err postgres_erase(struct store *s, const struct record_type *t,
 				    const struct store_query *q, int64_t *ret_rows)
 {
-	SCOPED(sql) sql = { .mark = '$' };
+	SCOPED(sql) sql;
 	struct statement st;
-	enum inro_err e = sql_delete(&sql, t, q);
+	enum inro_err e = sql_delete(sql_start(&sql, '$'), t, q);
 
 	if (e == INRO_OK)
 		e = prepare(s, &sql, &st);
@@ -488,9 +476,9 @@ static enum inro_err walk(struct store *s, const struct sql *sql, struct walk *w
 static enum inro_err postgres_each(struct store *s, const struct record_type *t,
 				   const struct store_query *q, store_row_fn *row, void *arg)
 {
-	SCOPED(sql) sql = { .mark = '$' };
+	SCOPED(sql) sql;
 	struct walk w = { .t = t, .row = row, .arg = arg };
-	enum inro_err e = sql_select(&sql, t, q);
+	enum inro_err e = sql_select(sql_start(&sql, '$'), t, q);
 
 	if (e != INRO_OK)
 		return e;
@@ -515,10 +503,10 @@ static enum inro_err postgres_count(struct store *s, const struct record_type *t
 	static const struct record_type one = {
 		.what = "count", .size = sizeof(int64_t), .fields = &number, .n = 1
 	};
-	SCOPED(sql) sql = { .mark = '$' };
+	SCOPED(sql) sql;
 	int64_t n = 0;
 	struct walk w = { .t = &one, .record = &n, .row = take_number, .arg = ret };
-	enum inro_err e = sql_count(&sql, t, q);
+	enum inro_err e = sql_count(sql_start(&sql, '$'), t, q);
 
 	return e == INRO_OK ? walk(s, &sql, &w) : e;
 }

@@ -7,11 +7,22 @@
 #include "backoffice/store/pack.h"
 #include "base/utf8.h"
 
+/* Its arrays are long, and what is not used of them is not written. */
+struct sql *sql_start(struct sql *s, char mark)
+{
+	s->mark = mark;
+	s->type = NULL;
+	s->pieces_n = s->n = 0;
+	s->packed = (struct buf) { 0 };
+	s->behind = NULL;
+	s->too_long = s->has_prefix = s->backward = s->same = false;
+	s->gives_id = mark == '$';
+	return s;
+}
+
 void sql_clear(struct sql *s)
 {
-	buf_clear(&s->text);
 	buf_clear(&s->packed);
-	*s = (struct sql) { .mark = s->mark };
 }
 
 static const enum sql_kind field_kinds[] = {
@@ -99,52 +110,37 @@ enum inro_err sql_field_value(const struct field *f, const void *r, struct sql_v
 	return value_of(f, &c, ret);
 }
 
-/* What an insert or update says between its values. */
-static void say(struct sql *s, const char *text)
+static void say(struct sql *s, const void *piece)
 {
-	if (!s->known)
-		buf_add_str(&s->text, text);
+	s->too_long = s->too_long || s->pieces_n == SQL_PIECES_MAX;
+	if (!s->too_long)
+		s->pieces[s->pieces_n++] = piece;
 }
 
-/* Appends a parameter mark and remembers its value.  Numbers of marks have two digits at most. */
-_Static_assert(SQL_VALUES_MAX < 100, "a mark's number");
+/* To be read, or those that a row is written with. */
+static void say_columns(struct sql *s, bool read)
+{
+	say(s, read ? (const void *)s->type : s->type->fields);
+}
+
+/* Appends a parameter mark and remembers its value. */
 static enum inro_err add_value(struct sql *s, struct sql_value v)
 {
 	if (s->n == SQL_VALUES_MAX)
 		return err_set(INRO_E_TOO_BIG, "a query has more than %d values", SQL_VALUES_MAX);
 	s->values[s->n++] = v;
-	if (s->known)
-		return INRO_OK;
-	buf_add_u8(&s->text, (uint8_t)s->mark);
-	if (s->n >= 10)
-		buf_add_u8(&s->text, (uint8_t)('0' + s->n / 10));
-	buf_add_u8(&s->text, (uint8_t)('0' + s->n % 10));
+	say(s, SQL_MARK);
 	return INRO_OK;
 }
 
-static enum inro_err finish(struct sql *s, enum inro_err e)
+static enum inro_err finish(const struct sql *s, enum inro_err e)
 {
-	if (s->known)
-		return e;
-	buf_add_u8(&s->text, 0);
-	return e == INRO_OK ? buf_err(&s->text) : e;
+	if (e == INRO_OK && s->too_long)
+		e = err_set(INRO_E_TOO_BIG, "a query has more than %d parts", SQL_PIECES_MAX);
+	return e;
 }
 
-/* To be read, or those that a row is written with. */
-static void add_columns(struct sql *s, const struct record_type *t, bool read)
-{
-	const char *join = "";
-
-	for (size_t i = 0; i < record_columns(t); i++) {
-		const struct field *f = &t->fields[i];
-
-		if (f->kind == FIELD_MODEL && !read)
-			continue;
-		buf_add_str(&s->text, join);
-		buf_add_str(&s->text, f->kind == FIELD_MODEL ? f->from : f->name);
-		join = ", ";
-	}
-}
+/* ---- rows that are written ---- */
 
 static enum inro_err pack_value(struct sql *s, const struct field *f, const void *r,
 				struct sql_value *v)
@@ -197,8 +193,7 @@ static enum inro_err sql_insert(struct sql *s, const struct record_type *t, cons
 	say(s, "INSERT INTO ");
 	say(s, t->table);
 	say(s, " (");
-	if (!s->known)
-		add_columns(s, t, false);
+	say_columns(s, false);
 	say(s, ") VALUES (");
 	e = add_id(s, t, r);
 	for (size_t i = 1; i < t->n && e == INRO_OK; i++) {
@@ -235,34 +230,13 @@ static enum inro_err sql_update(struct sql *s, const struct record_type *t, cons
 	return finish(s, e);
 }
 
-/* An insert has another text when the id is given: INSERTS_NUMBERED. */
-#define INSERTS_NUMBERED (SQL_UPDATE + 1)
-
-static unsigned row_text(const struct record_type *t, const void *r, enum sql_write how)
+enum inro_err sql_row(struct sql *s, const struct record_type *t, const void *r, enum sql_write how)
 {
-	int64_t id;
-
-	memcpy(&id, (const char *)r + t->fields[0].offset, sizeof id);
-	return how == SQL_INSERT && id ? INSERTS_NUMBERED : how;
+	s->type = t;
+	return how == SQL_INSERT ? sql_insert(s, t, r) : sql_update(s, t, r);
 }
 
-enum inro_err sql_row(struct sql *s, struct texts *texts, const struct record_type *t,
-		      const void *r, enum sql_write how, struct text_kept **ret)
-{
-	struct text_kept **place = texts_place(texts, t, row_text(t, r, how));
-	enum inro_err e;
-
-	s->known = place && *place;
-	e = how == SQL_INSERT ? sql_insert(s, t, r) : sql_update(s, t, r);
-	if (e == INRO_OK && s->known)
-		*ret = *place;
-	if (e != INRO_OK || s->known)
-		return e;
-	e = texts_keep(texts, (const char *)s->text.p, ret);
-	if (e == INRO_OK && place)
-		*place = *ret;
-	return e;
-}
+/* ---- conditions ---- */
 
 /* The octets of the last character of a text, of the last octet when it is none. */
 static size_t last_length(const char *p, size_t n, bool text)
@@ -341,9 +315,9 @@ static bool is_implied(const struct sql *s, const struct field *f, enum store_op
  * SQLite plans anew with each value that might decide about one. */
 static enum inro_err add_name(struct sql *s, const char *name)
 {
-	buf_add_u8(&s->text, '\'');
-	buf_add_str(&s->text, name);
-	buf_add_u8(&s->text, '\'');
+	say(s, "'");
+	say(s, name);
+	say(s, "'");
 	return INRO_OK;
 }
 
@@ -361,10 +335,10 @@ static enum inro_err add_head(struct sql *s, const struct field *f, enum store_o
 		return INRO_OK;
 	if (v.bytes.n > RECORD_HEAD)
 		v.bytes.n = RECORD_HEAD;
-	buf_add_str(&s->text, f->head);
-	buf_add_str(&s->text, looser[op]);
+	say(s, f->head);
+	say(s, looser[op]);
 	e = add_value(s, v);
-	buf_add_str(&s->text, " AND ");
+	say(s, " AND ");
 	return e;
 }
 
@@ -374,14 +348,14 @@ static enum inro_err add_bound(struct sql *s, const struct field *f, enum store_
 	enum inro_err e;
 
 	if (is_implied(s, f, op)) {
-		buf_add_str(&s->text, "1 = 1");
+		say(s, "1 = 1");
 		return INRO_OK;
 	}
 	e = add_head(s, f, op, v);
 	if (e != INRO_OK)
 		return e;
-	buf_add_str(&s->text, f->name);
-	buf_add_str(&s->text, comparisons[op]);
+	say(s, f->name);
+	say(s, comparisons[op]);
 	return f->kind == FIELD_NAME ? add_name(s, v.text) : add_value(s, v);
 }
 
@@ -401,7 +375,7 @@ static enum inro_err add_prefix(struct sql *s, const struct field *f, const stru
 	e = add_bound(s, f, STORE_GE, text ? value_text(c->text) : value_bytes(prefix));
 	if (e != INRO_OK || !prefix_end(s, prefix, text, &end))
 		return e;
-	buf_add_str(&s->text, " AND ");
+	say(s, " AND ");
 	return add_bound(s, f, STORE_LT, text ? value_text(s->prefix_end) : value_bytes(end));
 }
 
@@ -416,17 +390,18 @@ static enum inro_err add_set(struct sql *s, const struct field *f, const struct 
 		return err_set(INRO_E_ARG, "'%s' can't be one of %zu numbers", f->name, c->n);
 	while (room < c->n)
 		room *= 2;
-	buf_addf(&s->text, "%s IN (", f->name);
+	say(s, f->name);
+	say(s, " IN (");
 	for (size_t i = 0; e == INRO_OK && i < room; i++) {
 		size_t at = i < c->n ? i : c->n - 1;
 		struct sql_value v;
 
-		buf_add_str(&s->text, i ? ", " : "");
+		say(s, i ? ", " : "");
 		e = value_of(f, &(struct store_cond) { .number = c->numbers[at] }, &v);
 		if (e == INRO_OK)
 			e = add_value(s, v);
 	}
-	buf_add_str(&s->text, ")");
+	say(s, ")");
 	return e;
 }
 
@@ -475,8 +450,8 @@ static enum inro_err add_cond(struct sql *s, const struct record_type *t,
 	if (c->op == STORE_IN)
 		return add_set(s, f, c);
 	if (c->op == STORE_NONE || c->op == STORE_SOME) {
-		buf_add_str(&s->text, f->name);
-		buf_add_str(&s->text, c->op == STORE_SOME ? " IS NOT NULL" : " IS NULL");
+		say(s, f->name);
+		say(s, c->op == STORE_SOME ? " IS NOT NULL" : " IS NULL");
 		return INRO_OK;
 	}
 	e = value_of(f, c, &v);
@@ -492,16 +467,16 @@ static enum inro_err add_conds(struct sql *s, const struct record_type *t,
 	if (q->n > STORE_COND_MAX)
 		return err_set(INRO_E_TOO_BIG, "a query has more than %d conditions",
 			       STORE_COND_MAX);
-	buf_add_str(&s->text, hides_tenant(s, t, q) ? " WHERE ((+" : " WHERE ((");
+	say(s, hides_tenant(s, t, q) ? " WHERE ((+" : " WHERE ((");
 	for (size_t i = 0; i < q->n && e == INRO_OK; i++) {
 		bool other = q->conds[i].op == STORE_OR;
 
-		buf_add_str(&s->text, other ? ") OR (" : join);
+		say(s, other ? ") OR (" : join);
 		join = other ? "" : " AND ";
 		if (!other)
 			e = add_cond(s, t, &q->conds[i]);
 	}
-	buf_add_str(&s->text, q->n ? "))" : "1 = 1))");
+	say(s, q->n ? "))" : "1 = 1))");
 	return e;
 }
 
@@ -533,49 +508,61 @@ static enum inro_err add_after(struct sql *s, const struct field *f, const struc
 			       enum after which)
 {
 	static const enum store_op ways[] = { STORE_GT, STORE_LT };
-	const char *than = q->backward ? "<" : ">";
+	const char *than = q->backward ? " < " : " > ";
 	const struct sql_value id = value_int(q->after);
 	struct sql_value v;
 	enum inro_err e;
 
 	if (!f) {
-		buf_addf(&s->text, " AND id %s ", than);
+		say(s, " AND id");
+		say(s, than);
 		return add_value(s, id);
 	}
 	e = place_value(f, q, &v);
-	buf_add_str(&s->text, " AND ");
+	say(s, " AND ");
 	if (e == INRO_OK)
 		e = add_head(s, f, which == AFTER_SAME ? STORE_EQ : ways[q->backward], v);
-	buf_addf(&s->text, which == AFTER ? "(%s, id) %s (" : "%s %s ", f->name,
-		 which == AFTER_SAME ? "=" : than);
+	say(s, which == AFTER ? "(" : "");
+	say(s, f->name);
+	say(s, which == AFTER ? ", id)" : "");
+	say(s, which == AFTER_SAME ? " = " : than);
+	say(s, which == AFTER ? "(" : "");
 	if (e == INRO_OK)
 		e = add_value(s, v);
 	if (which == AFTER_OTHERS || e != INRO_OK)
 		return e;
-	buf_addf(&s->text, which == AFTER ? ", " : " AND id %s ", than);
+	say(s, which == AFTER ? ", " : " AND id");
+	say(s, which == AFTER ? "" : than);
 	e = add_value(s, id);
-	buf_add_str(&s->text, which == AFTER ? ")" : "");
+	say(s, which == AFTER ? ")" : "");
 	return e;
+}
+
+static void add_order_by(struct sql *s, const char *name, const char *way)
+{
+	say(s, name);
+	say(s, way);
+	say(s, ", ");
 }
 
 static void add_order(struct sql *s, const struct field *f, const struct store_query *q)
 {
 	const char *way = q->backward ? " DESC" : "";
 
-	buf_add_str(&s->text, " ORDER BY ");
+	say(s, " ORDER BY ");
 	if (f && f->head)
-		buf_addf(&s->text, "%s%s, ", f->head, way);
+		add_order_by(s, f->head, way);
 	if (f)
-		buf_addf(&s->text, "%s%s, ", f->name, way);
-	buf_add_str(&s->text, "id");
-	buf_add_str(&s->text, way);
+		add_order_by(s, f->name, way);
+	say(s, "id");
+	say(s, way);
 }
 
 static enum inro_err add_limit(struct sql *s, const struct store_query *q)
 {
 	if (!q->limit)
 		return INRO_OK;
-	buf_add_str(&s->text, " LIMIT ");
+	say(s, " LIMIT ");
 	return add_value(s, value_int((int64_t)q->limit));
 }
 
@@ -597,13 +584,16 @@ static enum inro_err add_rows(struct sql *s, const struct record_type *t,
 	s->behind = q->after && !has_alternatives(q) ? f : NULL;
 	s->backward = q->backward;
 	s->same = which == AFTER_SAME;
-	buf_add_str(&s->text, "SELECT ");
-	add_columns(s, t, true);
-	buf_add_str(&s->text, " FROM ");
-	buf_add_str(&s->text, t->table);
+	say(s, "SELECT ");
+	say_columns(s, true);
+	say(s, " FROM ");
+	say(s, t->table);
 	e = add_conds(s, t, q);
-	if (f && may_be_none(f))
-		buf_addf(&s->text, " AND %s IS NOT NULL", f->name);
+	if (f && may_be_none(f)) {
+		say(s, " AND ");
+		say(s, f->name);
+		say(s, " IS NOT NULL");
+	}
 	if (e == INRO_OK && q->after)
 		e = add_after(s, f, q, which);
 	if (!q->unordered)
@@ -616,12 +606,12 @@ static enum inro_err add_both(struct sql *s, const struct record_type *t,
 {
 	enum inro_err e;
 
-	buf_add_str(&s->text, "SELECT * FROM (");
+	say(s, "SELECT * FROM (");
 	e = add_rows(s, t, q, f, AFTER_SAME);
-	buf_add_str(&s->text, ") UNION ALL SELECT * FROM (");
+	say(s, ") UNION ALL SELECT * FROM (");
 	if (e == INRO_OK)
 		e = add_rows(s, t, q, f, AFTER_OTHERS);
-	buf_add_str(&s->text, ")");
+	say(s, ")");
 	return e == INRO_OK ? add_limit(s, q) : e;
 }
 
@@ -630,6 +620,7 @@ enum inro_err sql_select(struct sql *s, const struct record_type *t, const struc
 	const struct field *f = q->order ? record_field(t, q->order) : NULL;
 	enum inro_err e;
 
+	s->type = t;
 	if (q->order && (!f || is_packed(f)))
 		return finish(s, err_set(INRO_E_ARG, "a %s has no field '%s' to order by", t->what,
 				      q->order));
@@ -644,20 +635,26 @@ enum inro_err sql_select(struct sql *s, const struct record_type *t, const struc
 
 enum inro_err sql_visit(struct sql *s, const struct record_type *t, const struct store_query *q)
 {
-	buf_add_str(&s->text, "SELECT each_row(");
-	add_columns(s, t, true);
-	buf_addf(&s->text, ") FROM %s", t->table);
+	s->type = t;
+	say(s, "SELECT each_row(");
+	say_columns(s, true);
+	say(s, ") FROM ");
+	say(s, t->table);
 	return finish(s, add_conds(s, t, q));
 }
 
 enum inro_err sql_delete(struct sql *s, const struct record_type *t, const struct store_query *q)
 {
-	buf_addf(&s->text, "DELETE FROM %s", t->table);
+	s->type = t;
+	say(s, "DELETE FROM ");
+	say(s, t->table);
 	return finish(s, add_conds(s, t, q));
 }
 
 enum inro_err sql_count(struct sql *s, const struct record_type *t, const struct store_query *q)
 {
-	buf_addf(&s->text, "SELECT count(*) FROM %s", t->table);
+	s->type = t;
+	say(s, "SELECT count(*) FROM ");
+	say(s, t->table);
 	return finish(s, add_conds(s, t, q));
 }

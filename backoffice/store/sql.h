@@ -3,7 +3,9 @@
  *
  * 1. Names in a statement come from record.c alone, also those of states and kinds that rows are
  * compared with; every other value is a parameter.
- * 2. The same call with the same shape gives the same text, so that a store prepares it once.
+ * 2. The same call with the same shape gives the same pieces, and those the same text, so that a store
+ * prepares it once.  The text is written from the pieces when these have not been seen before: nothing but them
+ * goes into it.
  * 3. The text keeps to what SQLite and PostgreSQL both take; parameters are ?1 or $1 by `mark`.
  * Only a page behind a place in an order is asked for otherwise, each in the way that its index is
  * used to the end.
@@ -27,9 +29,17 @@ struct sql_value {
 #define SQL_VALUES_MAX 64
 #define SQL_PREFIX_MAX 255
 
+/* A piece of the text is a constant of this program, or stands for more: a type for its columns as they are
+ * read, a type's fields for those that a row is written with, SQL_MARK for the next parameter. */
+#define SQL_PIECES_MAX 512
+#define SQL_MARK       NULL
+
 struct sql {
 	char mark; /* '?' or '$' */
-	struct buf text;
+	const struct record_type *type;
+	const void *pieces[SQL_PIECES_MAX]; /* by their addresses, which last as long as the program */
+	size_t pieces_n;
+	bool too_long;
 	struct sql_value values[SQL_VALUES_MAX];
 	size_t n;
 	struct buf packed; /* of the one FIELD_PACKED or FIELD_LIKE that a row may have */
@@ -39,18 +49,17 @@ struct sql {
 	 * the very value there are asked for. */
 	const struct field *behind;
 	bool backward, same;
-	bool gives_id; /* an insert finds the id itself and returns it; no row when it EXISTS */
-	bool known;    /* sql_row()'s: the text is there already, only values are wanted */
+	bool gives_id; /* of '$': an insert finds the id itself and returns it; no row when it EXISTS */
 };
 
+/* Empty; returns s.  Before anything else of the struct is used. */
+struct sql *sql_start(struct sql *s, char mark);
 void sql_clear(struct sql *s);
 
-/* Each builds into an empty *s (only `mark` and `gives_id` set).  INRO_E_ARG names a condition that makes no
- * sense. */
-/* The text of either is the same for all rows of a type: it is written once and kept. */
+/* Each builds into *s as sql_start() left it.  INRO_E_ARG names a condition that makes no sense. */
 enum sql_write { SQL_INSERT, SQL_UPDATE };
-MUST_CHECK enum inro_err sql_row(struct sql *s, struct texts *texts, const struct record_type *t,
-				 const void *r, enum sql_write how, struct text_kept **ret);
+MUST_CHECK enum inro_err sql_row(struct sql *s, const struct record_type *t, const void *r,
+				 enum sql_write how);
 MUST_CHECK enum inro_err sql_select(struct sql *s, const struct record_type *t,
 				    const struct store_query *q);
 /* "SELECT each_row(fields) ..." of db_visit(). */
@@ -60,6 +69,9 @@ MUST_CHECK enum inro_err sql_delete(struct sql *s, const struct record_type *t,
 				    const struct store_query *q);
 MUST_CHECK enum inro_err sql_count(struct sql *s, const struct record_type *t,
 				   const struct store_query *q);
+
+/* The text of what was built. */
+MUST_CHECK enum inro_err sql_text(const struct sql *s, struct texts *texts, struct text_kept **ret);
 
 /* What a field of the record is as a value; INRO_E_ARG for an enum that is none. */
 MUST_CHECK enum inro_err sql_field_value(const struct field *f, const void *r,

@@ -224,22 +224,16 @@ static void bind_value(struct db_stmt *st, int at, const struct sql_value *v)
 }
 
 /* The statement with its values bound; it borrows them from *sql. */
-static enum inro_err prepare_kept(struct store *s, const struct text_kept *kept,
-				  const struct sql *sql, struct db_stmt **ret)
-{
-	enum inro_err e = db_stmt(own(s)->db, kept->text, ret);
-
-	for (size_t i = 0; e == INRO_OK && i < sql->n; i++)
-		bind_value(*ret, (int)i + 1, &sql->values[i]);
-	return e;
-}
-
 static enum inro_err prepare(struct store *s, const struct sql *sql, struct db_stmt **ret)
 {
 	struct text_kept *kept;
-	enum inro_err e = texts_keep(&own(s)->texts, (const char *)sql->text.p, &kept);
+	enum inro_err e = sql_text(sql, &own(s)->texts, &kept);
 
-	return e == INRO_OK ? prepare_kept(s, kept, sql, ret) : e;
+	if (e == INRO_OK)
+		e = db_stmt(own(s)->db, kept->text, ret);
+	for (size_t i = 0; e == INRO_OK && i < sql->n; i++)
+		bind_value(*ret, (int)i + 1, &sql->values[i]);
+	return e;
 }
 
 static enum inro_err run(struct store *s, const struct sql *sql)
@@ -260,14 +254,13 @@ static enum inro_err say_exists(enum inro_err e, const struct record_type *t)
 static enum inro_err write_row(struct store *s, const struct record_type *t, const void *r,
 			       enum sql_write how)
 {
-	SCOPED(sql) sql = { .mark = '?' };
-	struct text_kept *kept;
+	SCOPED(sql) sql;
 	struct db_stmt *st;
-	enum inro_err e = sql_row(&sql, &own(s)->texts, t, r, how, &kept);
+	enum inro_err e = sql_row(sql_start(&sql, '?'), t, r, how);
 	SCOPED(fork_pass) pass = fork_pass_take(); /* one for all that is bound */
 
 	if (e == INRO_OK)
-		e = prepare_kept(s, kept, &sql, &st);
+		e = prepare(s, &sql, &st);
 	return e == INRO_OK ? say_exists(db_run(st), t) : e;
 }
 
@@ -294,8 +287,8 @@ static enum inro_err sqlite_update(struct store *s, const struct record_type *t,
 static enum inro_err sqlite_erase(struct store *s, const struct record_type *t,
 				  const struct store_query *q, int64_t *ret_rows)
 {
-	SCOPED(sql) sql = { .mark = '?' };
-	enum inro_err e = sql_delete(&sql, t, q);
+	SCOPED(sql) sql;
+	enum inro_err e = sql_delete(sql_start(&sql, '?'), t, q);
 
 	if (e == INRO_OK)
 		e = run(s, &sql);
@@ -401,10 +394,10 @@ static enum inro_err walk_as(struct db_stmt *st, const struct store_query *q, st
 static enum inro_err sqlite_each(struct store *s, const struct record_type *t,
 				 const struct store_query *q, store_row_fn *row, void *arg)
 {
-	SCOPED(sql) sql = { .mark = '?' };
+	SCOPED(sql) sql;
 	struct tour tour = { t, record_columns(t), NULL, row, arg };
 	struct db_stmt *st;
-	enum inro_err e = q->unordered ? sql_visit(&sql, t, q) : sql_select(&sql, t, q);
+	enum inro_err e = (q->unordered ? sql_visit : sql_select)(sql_start(&sql, '?'), t, q);
 
 	if (e == INRO_OK)
 		e = prepare(s, &sql, &st);
@@ -421,10 +414,10 @@ static enum inro_err sqlite_each(struct store *s, const struct record_type *t,
 static enum inro_err sqlite_count(struct store *s, const struct record_type *t,
 				  const struct store_query *q, int64_t *ret)
 {
-	SCOPED(sql) sql = { .mark = '?' };
+	SCOPED(sql) sql;
 	struct db_stmt *st;
 	bool row = false;
-	enum inro_err e = sql_count(&sql, t, q);
+	enum inro_err e = sql_count(sql_start(&sql, '?'), t, q);
 
 	if (e == INRO_OK)
 		e = prepare(s, &sql, &st);

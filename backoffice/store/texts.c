@@ -6,22 +6,35 @@
 
 #define TEXTS_START 64
 
-/* FNV-1a: the texts are ours, nobody chooses them to collide. */
-static size_t hash_of(const char *text)
+/* Addresses of ours: nobody chooses them to collide.  The multiplier is 2^64 by the golden ratio. */
+static size_t hash_of(struct text_key key)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = key.n;
 
-	for (; *text; text++)
-		h = (h ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
-	return (size_t)(h ^ (h >> 32));
+	for (size_t i = 0; i < key.n; i++) {
+		h = (h ^ (uintptr_t)key.pieces[i]) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+	}
+	return (size_t)h;
+}
+
+static struct text_key key_of(const struct text_kept *kept)
+{
+	return (struct text_key) { kept->pieces, kept->pieces_n };
+}
+
+static bool is_of(const struct text_kept *kept, struct text_key key)
+{
+	return kept->pieces_n == key.n &&
+	       memcmp(kept->pieces, key.pieces, key.n * sizeof *key.pieces) == 0;
 }
 
 /* Where the text is, or where it would go. */
-static struct text_kept **place_of(struct text_kept **table, size_t size, const char *text)
+static struct text_kept **place_of(struct text_kept **table, size_t size, struct text_key key)
 {
-	size_t at = hash_of(text) & (size - 1);
+	size_t at = hash_of(key) & (size - 1);
 
-	while (table[at] && strcmp(table[at]->text, text) != 0)
+	while (table[at] && !is_of(table[at], key))
 		at = (at + 1) & (size - 1);
 	return &table[at];
 }
@@ -38,43 +51,36 @@ static enum inro_err grow(struct texts *t)
 		return err_set(INRO_E_NO_MEMORY, "no memory for statements");
 	for (size_t i = 0; i < t->size; i++)
 		if (t->table[i])
-			*place_of(table, size, t->table[i]->text) = t->table[i];
+			*place_of(table, size, key_of(t->table[i])) = t->table[i];
 	free(t->table);
 	t->table = table;
 	t->size = size;
 	return INRO_OK;
 }
 
-enum inro_err texts_keep(struct texts *t, const char *text, struct text_kept **ret)
+struct text_kept *texts_find(const struct texts *t, struct text_key key)
 {
+	return t->size ? *place_of(t->table, t->size, key) : NULL;
+}
+
+enum inro_err texts_keep(struct texts *t, struct text_key key, const char *text,
+			 struct text_kept **ret)
+{
+	size_t pieces = key.n * sizeof *key.pieces, n = strlen(text) + 1;
+	struct text_kept *one;
 	enum inro_err e = grow(t);
-	struct text_kept **at, *one;
-	size_t n = strlen(text) + 1;
 
 	if (e != INRO_OK)
 		return e;
-	at = place_of(t->table, t->size, text);
-	if (!*at) {
-		one = malloc(sizeof *one + n);
-		if (!one)
-			return err_set(INRO_E_NO_MEMORY, "no memory for a statement");
-		memcpy(one + 1, text, n);
-		*one = (struct text_kept) { .text = (char *)(one + 1), .number = t->n++ };
-		*at = one;
-	}
-	*ret = *at;
+	one = malloc(sizeof *one + pieces + n);
+	if (!one)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a statement");
+	*one = (struct text_kept) { .number = t->n++, .pieces_n = key.n };
+	memcpy(one->pieces, key.pieces, pieces);
+	one->text = memcpy((char *)one->pieces + pieces, text, n);
+	*place_of(t->table, t->size, key) = one;
+	*ret = one;
 	return INRO_OK;
-}
-
-struct text_kept **texts_place(struct texts *t, const void *whose, unsigned which)
-{
-	for (size_t i = 0; i < t->known_n; i++)
-		if (t->known[i].whose == whose && t->known[i].which == which)
-			return &t->known[i].kept;
-	if (t->known_n == TEXTS_KNOWN)
-		return NULL;
-	t->known[t->known_n] = (struct text_known) { .whose = whose, .which = which };
-	return &t->known[t->known_n++].kept;
 }
 
 void texts_clear(struct texts *t)
