@@ -596,7 +596,7 @@ static enum inro_err add_rows(struct sql *s, const struct record_type *t,
 	}
 	if (e == INRO_OK && q->after)
 		e = add_after(s, f, q, which);
-	if (!q->unordered)
+	if (!q->unordered && !q->any_first)
 		add_order(s, f, q);
 	return e == INRO_OK ? add_limit(s, q) : e;
 }

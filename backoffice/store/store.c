@@ -304,7 +304,8 @@ enum inro_err store_find_row(struct store *s, const struct record_type *t,
 	bool known = false;
 	enum inro_err e;
 
-	if (two.limit == 0 || two.limit > 2)
+	if (two.limit == 0 || two.limit > 2) {
+		two.any_first = !two.order && !two.after;
 		two.limit = 2;
 	e = steady_find(s, t, &two, ret, &known);
 	if (e == INRO_OK && !known)

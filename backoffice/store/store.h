@@ -115,6 +115,9 @@ struct store_query {
 	/* In no order, all of them: what store_each() alone does, at half the cost, for types whose
 	 * shown fields are numbers and lent bytes. */
 	bool unordered;
+	/* Whichever row comes first is right: one is enough, or there is one at most.  The database needs
+	 * not sort them then.  store_find() sets it where it is not told a limit. */
+	bool any_first;
 	enum store_keeping keep;
 };
 

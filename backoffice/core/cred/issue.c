@@ -204,7 +204,9 @@ static enum inro_err refuse_ca_name(struct core *c, const struct making *j)
 		{ .field = "tenant", .number = c->tenant },
 		{ .field = "subject", .text = subject },
 	};
-	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .keep = STORE_KEEP_NOT };
+	const struct store_query q = {
+		STORE_WHERE(conds), .limit = 1, .any_first = true, .keep = STORE_KEEP_NOT
+	};
 	enum inro_err e;
 
 	if (j->in->makes_ca)

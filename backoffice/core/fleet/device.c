@@ -187,7 +187,10 @@ static enum inro_err load(struct core *c, const char *id, bool live, struct devi
 		{ .field = "device_id", .text = id },
 		{ .field = "state", .op = live ? STORE_NE : STORE_EQ, .number = DEVICE_DELETED },
 	};
-	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .backward = true };
+	/* Of those that live there is one at most. */
+	const struct store_query q = {
+		STORE_WHERE(conds), .limit = 1, .backward = !live, .any_first = live
+	};
 	enum inro_err e = check_id(id);
 
 	if (e == INRO_OK)
