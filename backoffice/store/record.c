@@ -467,6 +467,19 @@ static const struct field device_end_fields[] = {
 	F_REF(device, deleted_ms), F_INT(device, updated_ms),
 };
 
+static const struct field credential_holder_fields[] = {
+	F_INT(credential, id),
+	F_INT(credential, tenant),
+	F_NAME(credential, kind, cred_kind_names),
+	F_NAME(credential, state, cred_state_names),
+	F_REF(credential, device),
+	F_REF(credential, ca),
+	F_REF(credential, own_ca),
+	F_INT(credential, not_after),
+	F_REF(credential, revoked_at),
+	F_HASH(credential, fingerprint),
+};
+
 #define PART_OF(type, part, words)                                                                 \
 	const struct record_type type##_##part##_type = { .table = #type,                          \
 							  .what = (words),                         \
@@ -475,6 +488,7 @@ static const struct field device_end_fields[] = {
 							  .n = ARRAY_LEN(type##_##part##_fields) }
 
 PART_OF(credential, move, "certificate");
+PART_OF(credential, holder, "certificate");
 PART_OF(device, move, "device");
 PART_OF(device, end, "device");
 

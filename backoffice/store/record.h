@@ -585,6 +585,8 @@ extern const struct record_type listed_type, listed_entry_type, key_use_type, cr
 /* To update what a move changes, of a struct credential or device, or a device's deletion: an index of
  * what stays is not written anew then. */
 extern const struct record_type credential_move_type, device_move_type, device_end_type;
+/* Read only: whose a certificate is and whether it is good, of a struct credential. */
+extern const struct record_type credential_holder_type;
 /* Every type, in an order in which each row's references are there before it; NULL at the end. */
 extern const struct record_type *const record_types[];
 

@@ -297,6 +297,7 @@ enum inro_err who_tried(struct core *c, const struct core_who *who, bool right)
 
 static const char wrong_cert[] = "the client certificate is none that lets anybody in here";
 
+/* What it is read for; the rest of the record stays empty. */
 static enum inro_err find_cert(struct core *c, struct bytes print, struct credential *ret)
 {
 	const struct store_cond conds[] = {
@@ -305,7 +306,7 @@ static enum inro_err find_cert(struct core *c, struct bytes print, struct creden
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
 
-	return store_find(c->store, &q, ret);
+	return store_find_row(c->store, &credential_holder_type, &q, ret);
 }
 
 /* Good now: also one that has a successor, until that is known to be in use (renewal.h). */
