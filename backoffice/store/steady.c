@@ -29,6 +29,7 @@ struct steady {
 	struct buf key;		/* of what is looked for */
 	struct place places[SETS][WAYS];
 	unsigned turn; /* whose place is taken next */
+	struct place device; /* the one that was read last in this transaction, if nothing was written since */
 };
 
 /* Whose rows are steady.  Of certificates those of CAs are. */
@@ -79,6 +80,7 @@ void steady_free(struct steady *k)
 	if (!k)
 		return;
 	forget(k);
+	place_clear(&k->device);
 	buf_clear(&k->key);
 	free(k);
 }
@@ -126,6 +128,12 @@ static struct place *place_of(struct steady *k, const struct record_type *t)
 		if (set[i].t == t && bytes_equal(buf_bytes(&set[i].key), buf_bytes(&k->key)))
 			return &set[i];
 	return NULL;
+}
+
+/* By its number: who asks is read when it is found out who it is, and again when it is decided what it gets. */
+static bool is_device(const struct record_type *t, const struct store_query *q)
+{
+	return t == &device_type && q->n == 1 && strcmp(q->conds[0].field, "id") == 0;
 }
 
 /* ---- copies ---- */
@@ -268,6 +276,12 @@ void steady_begin(struct store *s, enum store_access access)
 
 	k->looked = k->renew = false;
 	k->off = k->loads = access == STORE_LOAD;
+	place_clear(&k->device);
+}
+
+void steady_saved(struct store *s)
+{
+	place_clear(&s->steady->device);
 }
 
 static bool is_ca_row(const void *r)
@@ -279,8 +293,24 @@ void steady_written(struct store *s, const struct record_type *t, const void *r)
 {
 	struct steady *k = s->steady;
 
+	place_clear(&k->device);
 	if (!k->loads && (is_steady(t) || (is_credential(t) && is_ca_row(r))))
 		k->off = k->renew = true;
+}
+
+static enum inro_err give(const struct place *p, void *ret, bool *ret_known)
+{
+	*ret_known = true;
+	return p->record ? copy(p->t, p->record, ret) : INRO_E_NOT_FOUND;
+}
+
+static enum inro_err find_device(struct steady *k, const struct store_query *q, void *ret,
+				 bool *ret_known)
+{
+	if (!k->device.t || !write_key(&k->key, q) ||
+	    !bytes_equal(buf_bytes(&k->device.key), buf_bytes(&k->key)))
+		return INRO_OK;
+	return give(&k->device, ret, ret_known);
 }
 
 enum inro_err steady_find(struct store *s, const struct record_type *t, const struct store_query *q,
@@ -291,25 +321,26 @@ enum inro_err steady_find(struct store *s, const struct record_type *t, const st
 	enum inro_err e;
 
 	*ret_known = false;
+	if (s->open && is_device(t, q))
+		return find_device(k, q, ret, ret_known);
 	if (!s->open || k->off || !is_kept(t, q))
 		return INRO_OK;
 	e = look(s);
 	if (e != INRO_OK || k->off || !write_key(&k->key, q))
 		return e;
 	p = place_of(k, t);
-	if (!p)
-		return INRO_OK;
-	*ret_known = true;
-	return p->record ? copy(t, p->record, ret) : INRO_E_NOT_FOUND;
+	return p ? give(p, ret, ret_known) : INRO_OK;
 }
 
 void steady_keep(struct store *s, const struct record_type *t, const struct store_query *q,
 		 const void *record)
 {
 	struct steady *k = s->steady;
-	struct place made = { .t = t }, *set;
+	struct place made = { .t = t }, *at;
+	bool device = is_device(t, q);
 
-	if (!s->open || k->off || !k->looked || !is_kept(t, q) || !write_key(&k->key, q))
+	if (!s->open || (!device && (k->off || !k->looked || !is_kept(t, q))) ||
+	    !write_key(&k->key, q))
 		return;
 	made.record = record ? calloc(1, t->size) : NULL;
 	buf_add(&made.key, buf_bytes(&k->key));
@@ -321,7 +352,7 @@ void steady_keep(struct store *s, const struct record_type *t, const struct stor
 		err_reset(); /* what is not kept is read again */
 		return;
 	}
-	set = set_of(k) + k->turn++ % WAYS;
-	place_clear(set);
-	*set = made;
+	at = device ? &k->device : set_of(k) + k->turn++ % WAYS;
+	place_clear(at);
+	*at = made;
 }

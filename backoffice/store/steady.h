@@ -10,6 +10,8 @@
  * Outside of transactions, and after a steady row was written in this one, the database is asked.
  * 3. That a row is not there is kept, too.
  * 4. It is bounded, whatever is asked for; what is given out is the caller's copy.
+ * 5. A device is not steady: the one that was read last by its number is known to the end of its transaction,
+ * and no longer than until something is written in it or a savepoint begins or ends.
  */
 #ifndef INRO_BACKOFFICE_STORE_STEADY_H
 #define INRO_BACKOFFICE_STORE_STEADY_H
@@ -33,6 +35,8 @@ void steady_free(struct steady *k); /* NULL is fine */
 void steady_begin(struct store *s, enum store_access access);
 /* Something is written: r NULL: any of that type may be. */
 void steady_written(struct store *s, const struct record_type *t, const void *r);
+/* A savepoint begins or ends. */
+void steady_saved(struct store *s);
 /* It is about to be committed: writes the stamp, when that is due. */
 MUST_CHECK enum inro_err steady_commit(struct store *s);
 

@@ -161,6 +161,7 @@ static enum inro_err save(struct store *s, enum store_saving what)
 		return err_set(INRO_E_STATE, begins_it ? "no write transaction, or saved already"
 						       : "nothing was saved to go back to");
 	e = s->ops->save(s, what);
+	steady_saved(s);
 	s->saved = e == INRO_OK && begins_it;
 	return e;
 }
@@ -307,6 +308,7 @@ enum inro_err store_find_row(struct store *s, const struct record_type *t,
 	if (two.limit == 0 || two.limit > 2) {
 		two.any_first = !two.order && !two.after;
 		two.limit = 2;
+	}
 	e = steady_find(s, t, &two, ret, &known);
 	if (e == INRO_OK && !known)
 		e = read_one(s, t, &two, ret);

@@ -406,6 +406,98 @@ static void test_bad_queries(void **state)
 	FAILS(INRO_E_TOO_BIG, store_find(s, &q, &d));
 }
 
+static enum inro_err find_by(struct store *s, const char *field, const char *text, size_t limit,
+			     int64_t *ret)
+{
+	const struct store_cond by = { .field = field, .text = text };
+	const struct store_query q = { .conds = &by, .n = 1, .limit = limit, .any_first = limit != 0 };
+	SCOPED(device) d = { 0 };
+	enum inro_err e = store_find(s, &q, &d);
+
+	*ret = d.id;
+	return e;
+}
+
+/* The same words with other values, with other words between, and the same conditions in another order: each is
+ * asked for by the statement that is its own. */
+static void test_words_and_values(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	const struct store_cond ways[][2] = {
+		{ { .field = "name", .text = "b" }, { .field = "ip", .op = STORE_NE, .text = "b" } },
+		{ { .field = "ip", .text = "b" }, { .field = "name", .op = STORE_NE, .text = "b" } },
+		{ { .field = "name", .op = STORE_NE, .text = "b" }, { .field = "ip", .text = "b" } },
+		{ { .field = "ip", .op = STORE_NE, .text = "b" }, { .field = "name", .text = "b" } },
+	};
+	static const int64_t whose[] = { 1, 2, 2, 1 };
+
+	OK(store_begin(s, STORE_WRITE));
+	for (int i = 0; i < 2; i++) {
+		SCOPED(device) d = a_device(i ? "two" : "one");
+
+		OK(text_set(&d.name, i ? "a" : "b"));
+		OK(text_set(&d.ip, i ? "b" : "a"));
+		OK(store_insert(s, &d));
+	}
+	OK(store_commit(s));
+	for (size_t i = 0; i < 3 * ARRAY_LEN(ways); i++) {
+		const struct store_query q = { .conds = ways[i % ARRAY_LEN(ways)], .n = 2 };
+		SCOPED(device) found = { 0 };
+
+		OK(store_find(s, &q, &found));
+		assert_int_equal(found.id, whose[i % ARRAY_LEN(ways)]);
+		assert_int_equal(matches(s, q.conds, 2), 1);
+	}
+}
+
+/* In a transaction a device is asked for twice and read once, and what is written in between counts. */
+static void test_a_device_read_again(void **state)
+{
+	struct fixture *f = *state;
+	struct store *other = open_at(f);
+	SCOPED(device) d = { 0 };
+	int64_t id;
+
+	OK(store_begin(f->s, STORE_WRITE));
+	add_device(f->s, "a");
+	OK(store_get(f->s, 1, &d));
+	OK(text_set(&d.name, "first"));
+	OK(store_update(f->s, &d));
+	OK(find_by(f->s, "name", "first", 1, &id));
+	OK(store_savepoint(f->s));
+	OK(text_set(&d.name, "second"));
+	OK(store_update(f->s, &d));
+	device_clear(&d);
+	OK(store_get(f->s, 1, &d));
+	assert_string_equal(d.name, "second");
+	OK(store_rollback_to(f->s));
+	for (int i = 0; i < 2; i++) {
+		device_clear(&d);
+		OK(store_get(f->s, 1, &d));
+		assert_string_equal(d.name, "first");
+	}
+	OK(store_commit(f->s));
+	OK(store_begin(f->s, STORE_READ));
+	device_clear(&d);
+	OK(store_get(f->s, 1, &d));
+	OK(store_begin(other, STORE_WRITE));
+	OK(text_set(&d.name, "third"));
+	OK(store_update(other, &d));
+	OK(store_commit(other));
+	device_clear(&d);
+	OK(store_get(f->s, 1, &d));
+	assert_string_equal(d.name, "first"); /* one view */
+	FAILS(INRO_E_NOT_FOUND, find_by(f->s, "name", "third", 0, &id));
+	store_rollback(f->s);
+	OK(store_begin(f->s, STORE_READ));
+	device_clear(&d);
+	OK(store_get(f->s, 1, &d));
+	assert_string_equal(d.name, "third");
+	OK(find_by(f->s, "name", "third", 0, &id));
+	assert_int_equal(id, 1);
+	store_close(other);
+}
+
 static void test_find_one(void **state)
 {
 	struct store *s = ((struct fixture *)*state)->s;
@@ -420,6 +512,9 @@ static void test_find_one(void **state)
 	OK(store_commit(s));
 	FAILS(INRO_E_AMBIGUOUS, store_find(s, &all, &d));
 	assert_null(d.device_id);
+	OK(store_find(s, &any, &d)); /* either is right */
+	assert_non_null(d.device_id);
+	device_clear(&d);
 	OK(store_get(s, 2, &d));
 	assert_string_equal(d.device_id, "b");
 }
@@ -435,6 +530,8 @@ static const struct CMUnitTest queries[] = {
 	cmocka_unit_test_setup_teardown(test_none_and_some, stores_setup, stores_teardown),
 	cmocka_unit_test_setup_teardown(test_hashes_alike, stores_setup, stores_teardown),
 	cmocka_unit_test_setup_teardown(test_bad_queries, stores_setup, stores_teardown),
+	cmocka_unit_test_setup_teardown(test_words_and_values, stores_setup, stores_teardown),
+	cmocka_unit_test_setup_teardown(test_a_device_read_again, stores_setup, stores_teardown),
 	cmocka_unit_test_setup_teardown(test_find_one, stores_setup, stores_teardown),
 };
 
@@ -442,6 +539,3 @@ int main(void)
 {
 	return stores_run(queries, ARRAY_LEN(queries));
 }
-	OK(store_find(s, &any, &d)); /* either is right */
-	assert_non_null(d.device_id);
-	device_clear(&d);

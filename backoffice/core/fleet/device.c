@@ -201,9 +201,28 @@ static enum inro_err load(struct core *c, const char *id, bool live, struct devi
 	return e;
 }
 
+/* The device at work, by its number: in one transaction that is read once. */
+static enum inro_err load_self(struct core *c, const char *id, struct device *ret)
+{
+	SCOPED(device) d = { 0 };
+	enum inro_err e = core_is_device(c, id) ? store_get(c->store, c->device, &d)
+						: INRO_E_NOT_FOUND;
+
+	if (e == INRO_OK && (d.tenant != c->tenant || d.state == DEVICE_DELETED ||
+			     strcmp(d.device_id, id) != 0))
+		e = INRO_E_NOT_FOUND;
+	if (e != INRO_OK)
+		return e;
+	*ret = d;
+	d = (struct device) { 0 };
+	return INRO_OK;
+}
+
 enum inro_err device_load(struct core *c, const char *id, struct device *ret)
 {
-	return load(c, id, true, ret);
+	enum inro_err e = load_self(c, id, ret);
+
+	return e == INRO_E_NOT_FOUND ? load(c, id, true, ret) : e;
 }
 
 enum inro_err device_get(struct core *c, const char *id, struct device *ret)
