@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "base/own.h"
+#include "base/secret.h"
+
 #define BEGIN "-----BEGIN "
 #define END   "-----END "
 #define DASH  "-----"
@@ -10,14 +13,36 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static void add_quad(struct buf *out, const uint8_t *p, size_t n)
+/* One more than the value; 0: none of them. */
+static const uint8_t digits[256] = {
+	['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8,
+	['I'] = 9, ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+	['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+	['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+	['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+	['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+	['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+	['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
+
+#define LINE_ROOM (PEM_LINE / 3 * 4 + 1)
+
+static void put_quad(char *to, const uint8_t *p, size_t n)
 {
 	uint32_t x = (uint32_t)p[0] << 16 | (uint32_t)(n > 1 ? p[1] : 0) << 8 | (n > 2 ? p[2] : 0);
-	char quad[4];
 
 	for (size_t i = 0; i < 4; i++)
-		quad[i] = i <= n ? alphabet[x >> (18 - 6 * i) & 63] : '=';
-	buf_add(out, BYTES(quad, 4));
+		to[i] = i <= n ? alphabet[x >> (18 - 6 * i) & 63] : '=';
+}
+
+static size_t put_line(char *to, struct bytes der)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < der.n; i += 3, at += 4)
+		put_quad(to + at, der.p + i, der.n - i < 3 ? der.n - i : 3);
+	to[at++] = '\n';
+	return at;
 }
 
 void pem_add_begin(struct buf *out, const char *label)
@@ -27,11 +52,15 @@ void pem_add_begin(struct buf *out, const char *label)
 
 void pem_add_lines(struct buf *out, struct bytes der)
 {
-	for (size_t i = 0; i < der.n; i += 3) {
-		add_quad(out, der.p + i, der.n - i < 3 ? der.n - i : 3);
-		if (i % PEM_LINE == PEM_LINE - 3 || i + 3 >= der.n)
-			buf_add_u8(out, '\n');
+	char line[LINE_ROOM];
+
+	for (size_t i = 0; i < der.n; i += PEM_LINE) {
+		size_t n = der.n - i < PEM_LINE ? der.n - i : PEM_LINE;
+
+		buf_add(out, BYTES(line, put_line(line, BYTES(der.p + i, n))));
 	}
+	if (out->secret)
+		wipe(line, sizeof line);
 }
 
 void pem_add_end(struct buf *out, const char *label)
@@ -76,9 +105,7 @@ bool pem_is(struct bytes input)
 
 static int digit(uint8_t c)
 {
-	const char *at = c ? strchr(alphabet, c) : NULL;
-
-	return at ? (int)(at - alphabet) : -1;
+	return digits[c] - 1;
 }
 
 struct quad {
@@ -108,11 +135,33 @@ static bool body_char(struct quad *q, uint8_t c, struct buf *out)
 	return true;
 }
 
+/* Three octets of each four digits, as far as there are four side by side; how many characters these are. */
+static size_t whole_quads(struct bytes in, struct buf *out)
+{
+	size_t at = 0;
+
+	for (; in.n - at >= 4; at += 4) {
+		uint32_t x = 0;
+
+		for (size_t i = at; i < at + 4; i++) {
+			if (!digits[in.p[i]])
+				return at;
+			x = x << 6 | (digits[in.p[i]] - 1u);
+		}
+		buf_add(out, BYTES(((uint8_t[3]) { (uint8_t)(x >> 16), (uint8_t)(x >> 8), (uint8_t)x }), 3));
+	}
+	return at;
+}
+
 static bool decode(struct bytes body, struct buf *out)
 {
 	struct quad q = { 0 };
 
 	for (size_t i = 0; i < body.n; i++) {
+		if (q.n == 0)
+			i += whole_quads(BYTES(body.p + i, body.n - i), out);
+		if (i == body.n)
+			break;
 		if (q.n < 0 && !memchr("\r\n\t ", body.p[i], 4))
 			return false;
 		if (q.n >= 0 && !body_char(&q, body.p[i], out))
