@@ -8,6 +8,7 @@
 #include "backoffice/core/issue_time.h"
 #include "backoffice/core/issuing.h"
 #include "backoffice/core/key_use.h"
+#include "backoffice/core/memo.h"
 #include "backoffice/core/profile_store.h"
 #include "base/clock.h"
 
@@ -101,14 +102,57 @@ static enum inro_err add_limits(struct issue_desk *d, struct bytes der)
 		       : e;
 }
 
-/* Name constraints of a CA that others certified are kept with it, as those of ours. */
-static enum inro_err read_limits(struct issue_desk *d, const struct chain *chain)
+static enum inro_err read_each(struct issue_desk *d, const struct chain *chain)
 {
 	enum inro_err e = INRO_OK;
 
 	for (size_t i = 0; e == INRO_OK && i < chain->n; i++)
 		e = add_limits(d, blob_bytes(&chain->certs[i]));
 	return e == INRO_OK ? e : err_context(e, "the certificates above CA '%s'", d->ca->name);
+}
+
+/* That there are none. */
+struct no_limits {
+	char none;
+};
+
+static enum inro_err copy_none(const void *from, void *to)
+{
+	*(struct no_limits *)to = *(const struct no_limits *)from;
+	return INRO_OK;
+}
+
+static void clear_none(void *value)
+{
+	(void)value;
+}
+
+/* Chains that were read, and in which nothing constrains names. */
+static const struct memo_kind unlimited = { sizeof(struct no_limits), copy_none, clear_none };
+
+static enum inro_err add_chain(const struct chain *chain, struct buf *ret)
+{
+	for (size_t i = 0; i < chain->n; i++)
+		buf_add_field(ret, blob_bytes(&chain->certs[i]));
+	return buf_err(ret);
+}
+
+/* Name constraints of a CA that others certified are kept with it, as those of ours. */
+static enum inro_err read_limits(struct core *c, struct issue_desk *d, const struct chain *chain)
+{
+	SCOPED(buf) certs = { 0 };
+	struct no_limits none = { 0 };
+	bool known = false;
+	enum inro_err e = add_chain(chain, &certs);
+
+	if (e == INRO_OK)
+		e = memo_find(c, &unlimited, buf_bytes(&certs), &none, &known);
+	if (e != INRO_OK || known)
+		return e;
+	e = read_each(d, chain);
+	if (e == INRO_OK && !d->limits.n)
+		memo_keep(c, &unlimited, buf_bytes(&certs), &none);
+	return e;
 }
 
 enum inro_err desk_issuer(struct core *c, struct issue_desk *d)
@@ -121,7 +165,7 @@ enum inro_err desk_issuer(struct core *c, struct issue_desk *d)
 	e = d->answers ? ca_chain_of(c, d->ca->id, d->ca->generation, &chain)
 		       : ca_usable_chain(c, d->ca, clock_now(), &chain);
 	if (e == INRO_OK)
-		e = read_limits(d, &chain);
+		e = read_limits(c, d, &chain);
 	return e == INRO_OK ? cert_read(blob_bytes(&d->ca->cert), &d->issuer) : e;
 }
 
