@@ -3,6 +3,8 @@
  *
  * 1. Ours is a provider by name only: what it offers is the usual one's, of a library context below,
  * and is given that one's own context.  Both are the process's and stay.
+ * 2. Looking for the kinds of keys, libcrypto 3.0 goes through all that a context has ever found, also its
+ * ciphers: there are those that TLS has a use for.
  */
 #include "backoffice/fetch/tls_lib.h"
 
@@ -15,49 +17,80 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/own.h"
+
 #define NAME "for-tls"
+
+/* Words in the names of what TLS has no use for; a name ends with ':' when others follow.  Keys that
+ * don't sign, or not in TLS, are in no certificate that a connection is made with. */
+static const char *const no_signers[] = { "DH:", "X25519:", "X448:", "SM2:", NULL };
+/* Random numbers take ECB and CTR. */
+static const char *const no_suites[] = { "OFB",	 "CFB", "XTS", "SIV", "OCB",
+					 "WRAP", "CTS", "SM4", "-192", NULL };
+static const char *const no_keys[] = { "DHX:",	  "SM2:", "TLS1-PRF", "HKDF", "SCRYPT",
+				       "SIPHASH", "CMAC", "POLY1305", NULL };
+
+/* Operations that have less here. */
+static struct few {
+	int operation;
+	const char *properties[2]; /* that each has; NULL: any */
+	const char *const *without;
+	OSSL_ALGORITHM *list; /* the last has no name */
+} fewer[] = {
+	{ OSSL_OP_DECODER, { "input=der", "structure=SubjectPublicKeyInfo" }, no_signers, NULL },
+	{ OSSL_OP_CIPHER, { NULL }, no_suites, NULL },
+	{ OSSL_OP_KEYMGMT, { NULL }, no_keys, NULL },
+};
 
 static struct {
 	OSSL_LIB_CTX *lib;
 	OSSL_PROVIDER *usual;
-	OSSL_ALGORITHM *decoders; /* the few; the last has no name */
 } below;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static bool reads_keys_of_certs(const OSSL_ALGORITHM *a)
+static bool is_wanted(const struct few *f, const OSSL_ALGORITHM *a)
 {
-	return strstr(a->property_definition, "input=der") &&
-	       strstr(a->property_definition, "structure=SubjectPublicKeyInfo");
+	for (size_t i = 0; i < ARRAY_LEN(f->properties) && f->properties[i]; i++)
+		if (!strstr(a->property_definition, f->properties[i]))
+			return false;
+	for (const char *const *word = f->without; *word; word++)
+		if (strstr(a->algorithm_names, *word))
+			return false;
+	return true;
+}
+
+static void make_few(struct few *f)
+{
+	int no_cache = 0;
+	const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(below.usual, f->operation, &no_cache);
+	size_t n = 0, few = 0;
+
+	while (all && all[n].algorithm_names)
+		n++;
+	f->list = calloc(n + 1, sizeof *f->list);
+	for (size_t i = 0; f->list && i < n; i++)
+		if (is_wanted(f, &all[i]))
+			f->list[few++] = all[i];
 }
 
 static void make_below(void)
 {
-	OSSL_LIB_CTX *lib = OSSL_LIB_CTX_new();
-	OSSL_PROVIDER *usual = lib ? OSSL_PROVIDER_load(lib, "default") : NULL;
-	const OSSL_ALGORITHM *all = NULL;
-	size_t n = 0;
-	int no_cache = 0;
-
-	if (usual)
-		all = OSSL_PROVIDER_query_operation(usual, OSSL_OP_DECODER, &no_cache);
-	while (all && all[n].algorithm_names)
-		n++;
-	below.decoders = calloc(n + 1, sizeof *below.decoders);
-	for (size_t i = 0, few = 0; below.decoders && i < n; i++)
-		if (reads_keys_of_certs(&all[i]))
-			below.decoders[few++] = all[i];
-	below.lib = lib;
-	below.usual = usual;
+	below.lib = OSSL_LIB_CTX_new();
+	below.usual = below.lib ? OSSL_PROVIDER_load(below.lib, "default") : NULL;
+	for (size_t i = 0; below.usual && i < ARRAY_LEN(fewer); i++)
+		make_few(&fewer[i]);
 }
 
 static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
 {
 	(void)ctx;
-	if (operation != OSSL_OP_DECODER)
-		return OSSL_PROVIDER_query_operation(below.usual, operation, no_cache);
-	*no_cache = 0;
-	return below.decoders;
+	for (size_t i = 0; i < ARRAY_LEN(fewer); i++)
+		if (fewer[i].operation == operation) {
+			*no_cache = 0;
+			return fewer[i].list;
+		}
+	return OSSL_PROVIDER_query_operation(below.usual, operation, no_cache);
 }
 
 static int capabilities(void *ctx, const char *which, OSSL_CALLBACK *fn, void *arg)
@@ -82,12 +115,21 @@ static int begin(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *from,
 	return 1;
 }
 
+static bool is_ready(void)
+{
+	bool all = below.usual != NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(fewer); i++)
+		all = all && fewer[i].list;
+	return all;
+}
+
 OSSL_LIB_CTX *tls_lib_new(OSSL_PROVIDER **ret)
 {
 	OSSL_LIB_CTX *lib = OSSL_LIB_CTX_new();
 
 	pthread_once(&once, make_below);
-	if (lib && below.usual && below.decoders &&
+	if (lib && is_ready() &&
 	    OSSL_PROVIDER_add_builtin(lib, NAME, begin) == 1 &&
 	    (*ret = OSSL_PROVIDER_load(lib, NAME)))
 		return lib;

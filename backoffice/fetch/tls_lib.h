@@ -1,9 +1,10 @@
 /*
  * tls_lib - a library context for TLS: libcrypto's own provider, but of its decoders only those that
- * read the key of a certificate.  libcrypto 3.0 looks through all of them for each certificate that it
- * reads, and that is as much as a signature's verification.
+ * read the key of a certificate, and of its ciphers and kinds of keys those that TLS has a use for.
+ * libcrypto 3.0 looks through all of them for each certificate that it reads, and that is as much as a
+ * signature's verification.
  *
- * 1. What is not decoded is all as it is in any other context: algorithms, groups, kinds of keys.
+ * 1. What a connection can agree on is all as it is in any other context: suites, groups, signatures.
  */
 #ifndef INRO_BACKOFFICE_FETCH_TLS_LIB_H
 #define INRO_BACKOFFICE_FETCH_TLS_LIB_H

@@ -172,7 +172,7 @@ static void connects(const struct identity *server, const struct identity *clien
 
 static void test_handshakes(void **state)
 {
-	static const char *const groups[] = { "X25519", "P-256", "P-384", "P-521", "X448" };
+	static const char *const groups[] = { "X25519", "P-256", "P-384", "P-521", "X448", "ffdhe2048" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -184,11 +184,45 @@ static void test_handshakes(void **state)
 		connects(&identities[0], &identities[3], groups[i], TLS1_3_VERSION);
 }
 
+/* All suites that a context has, in their order. */
+static size_t suites_of(OSSL_LIB_CTX *of, const char *ret[], size_t max)
+{
+	SSL_CTX *ctx = SSL_CTX_new_ex(of, NULL, TLS_method());
+	STACK_OF(SSL_CIPHER) *list;
+	size_t n = 0;
+
+	assert_non_null(ctx);
+	SSL_CTX_set_security_level(ctx, 0);
+	assert_int_equal(SSL_CTX_set_cipher_list(ctx, "ALL:COMPLEMENTOFALL"), 1);
+	assert_int_equal(SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+						       "TLS_CHACHA20_POLY1305_SHA256:"
+						       "TLS_AES_128_CCM_SHA256:"
+						       "TLS_AES_128_CCM_8_SHA256"), 1);
+	list = SSL_CTX_get_ciphers(ctx);
+	for (; n < (size_t)sk_SSL_CIPHER_num(list) && n < max; n++)
+		ret[n] = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(list, (int)n)); /* static */
+	SSL_CTX_free(ctx);
+	return n;
+}
+
+static void test_suites(void **state)
+{
+	const char *here[512], *there[512];
+	size_t n = suites_of(lib, here, ARRAY_LEN(here));
+
+	(void)state;
+	assert_true(n > 5);
+	assert_int_equal(n, suites_of(NULL, there, ARRAY_LEN(there)));
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(here[i], there[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_handshakes),
+		cmocka_unit_test(test_suites),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
