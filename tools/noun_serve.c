@@ -77,6 +77,8 @@ static enum inro_err numbers(const struct given *g, struct serve_options *o)
 		{ "request-seconds", &o->limits.request_seconds },
 		{ "idle-seconds", &o->limits.idle_seconds },
 		{ "queue", &o->limits.queue },
+		{ "requests-per-peer", &o->limits.peer_rate },
+		{ "requests-per-account", &o->limits.account_rate },
 	};
 	enum inro_err e = INRO_OK;
 
@@ -282,6 +284,11 @@ const struct cmd_verb serve_verbs[] = {
 		       NUMBER("request-seconds", "seconds for a request to arrive; default: 20"),
 		       NUMBER("idle-seconds", "seconds between two requests; default: 60"),
 		       NUMBER("queue", "requests that may wait for a worker; default: 1024"),
+		       NUMBER("requests-per-peer",
+			      "requests a second from one address, on average of ten seconds, that need a "
+			      "worker; default: 2000"),
+		       NUMBER("requests-per-account",
+			      "the same of one account or device; default: 2000"),
 		       NUMBER("drain-seconds",
 			      "seconds for what has begun, when the server stops; default: 30"),
 		       NUMBER("retry-after",

@@ -104,6 +104,7 @@ static void refuse(struct turn *t, struct http_answer *answer, enum inro_err e)
 static enum inro_err handle(struct http_call *call, void *arg)
 {
 	SCOPED(turn) t = { .core = call->worker,
+			   .call = call,
 			   .options = arg,
 			   .label_text = call->n_args ? call->args[0] : NULL,
 			   .fail = CMP_FAIL_NONE };
@@ -115,7 +116,7 @@ static enum inro_err handle(struct http_call *call, void *arg)
 		return e;
 	e = work(&t);
 	if (e == INRO_E_BUSY && !t.known)
-		return e; /* too many tries from there: HTTP says when to come again */
+		return e; /* too many tries or requests from there: HTTP says when to come again */
 	if (e != INRO_OK)
 		refuse(&t, call->answer, e);
 	call->answer->type = TYPE;

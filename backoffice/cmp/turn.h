@@ -18,6 +18,7 @@
 
 struct turn {
 	struct core *core;
+	const struct http_call *call;
 	const struct cmp_options *options;
 	const char *label_text; /* NULL: the path had none */
 	struct cmp_message in;

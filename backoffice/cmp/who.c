@@ -131,7 +131,10 @@ static enum inro_err find_signer(struct turn *t)
 
 static enum inro_err enter(struct turn *t, const struct core_who *who)
 {
-	enum inro_err e = core_become(t->core, who);
+	enum inro_err e = http_account(t->call, who->account, who->device);
+
+	if (e == INRO_OK)
+		e = core_become(t->core, who);
 
 	if (e == INRO_OK && !t->device.id)
 		e = turn_refuse(t, CMP_FAIL_NOT_AUTHORIZED, INRO_E_ACCESS, "only a device enrols");

@@ -83,6 +83,8 @@ static enum inro_err enter(const struct http_call *call, const char *label, bool
 		e = find_who(call, c, &who, &shown);
 	e = must ? must_be_known(call, shown, e) : may_be_anybody(c, shown, e, &who);
 	if (e == INRO_OK)
+		e = http_account(call, who.account, who.device);
+	if (e == INRO_OK)
 		e = core_become(c->core, &who);
 	if (e == INRO_OK && must && !c->device.id)
 		e = err_set(INRO_E_ACCESS, "only a device enrols");

@@ -1,8 +1,10 @@
 /* answer - what goes back to a client: headers, problem documents, bodies that are shared. */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/http/engine.h"
 #include "backoffice/http/status.h"
 #include "backoffice/http/text.h"
 #include "backoffice/http/wire.h"
@@ -87,10 +89,23 @@ void http_fault(struct http_answer *a, enum inro_err e)
 	a->fault = buf_take_str(&fault);
 }
 
+void http_problem_slow(struct http_answer *a, const char *detail)
+{
+	char wait[16];
+
+	snprintf(wait, sizeof wait, "%u", a->wait);
+	http_answer_header(a, "Retry-After", wait);
+	http_problem(a, 429, detail);
+}
+
 void http_problem_of(struct http_answer *a, enum inro_err e)
 {
 	int status = http_status_of(e);
 
+	if (e == INRO_E_BUSY && a->wait) {
+		http_problem_slow(a, err_detail(e));
+		return;
+	}
 	if (status >= 500)
 		http_fault(a, e);
 	if (status == 503)

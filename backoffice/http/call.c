@@ -30,6 +30,7 @@ struct exchange *exchange_new(struct conn *c)
 		.peer = &c->peer->seen,
 		.id = x->answer.id,
 		.answer = &x->answer,
+		.accounts = &c->loop->server->accounts,
 	};
 	c->loop->server->stats.requests++;
 	return x;
@@ -94,6 +95,20 @@ bool http_not_modified(const struct http_call *c, int64_t last_modified)
 	if (http_header(c, "If-None-Match"))
 		return false;
 	return clock_parse_http(http_header(c, "If-Modified-Since"), &since) && since >= last_modified;
+}
+
+enum inro_err http_account(const struct http_call *call, int64_t account, int64_t device)
+{
+	const int64_t who[] = { account, device };
+	unsigned wait = 0;
+
+	if (call->accounts && (account || device))
+		wait = rate_take(call->accounts->rate, BYTES((const uint8_t *)who, sizeof who), now_us());
+	if (!wait)
+		return INRO_OK;
+	call->accounts->over++;
+	call->answer->wait = wait;
+	return err_set(INRO_E_BUSY, "this account sends more requests than one may here; wait");
 }
 
 static void run_handler(struct exchange *x, enum inro_err e)

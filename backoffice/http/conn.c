@@ -227,6 +227,24 @@ static void to_worker(struct conn *c)
 	refuse(c, 503, "too many requests wait already; try again", false);
 }
 
+/* What is answered here costs next to nothing; what a worker does is shared by all. */
+static bool is_too_fast(struct conn *c)
+{
+	struct http_server *s = c->loop->server;
+	uint8_t key[PEERS_KEY];
+	unsigned wait;
+
+	peers_key(&c->from, key);
+	wait = rate_take(s->peer_rate, BYTES(key, sizeof key), now_us());
+	if (!wait)
+		return false;
+	s->stats.peer_over++;
+	c->x->answer.wait = wait;
+	http_problem_slow(&c->x->answer, "this address sends more requests than one may here; wait");
+	answer(c);
+	return true;
+}
+
 static void dispatch(struct conn *c)
 {
 	struct exchange *x = c->x;
@@ -234,7 +252,7 @@ static void dispatch(struct conn *c)
 	x->call.body = buf_bytes(&x->body);
 	if (x->route->row->flags & HTTP_HERE && exchange_run_here(x) && !x->streams)
 		answer(c);
-	else
+	else if (!is_too_fast(c))
 		to_worker(c);
 }
 

@@ -22,6 +22,7 @@
 
 #include "backoffice/http/http.h"
 #include "backoffice/http/status.h"
+#include "base/rate.h"
 
 /* ---- counts ---- */
 
@@ -35,7 +36,7 @@ struct route_stats {
 
 struct server_stats {
 	_Atomic uint64_t connections, accepted, refused, handshakes_failed, timeouts, requests, queue_full,
-		log_lost;
+		peer_over, log_lost;
 };
 
 /* ---- peers: how many connections each has ---- */
@@ -46,6 +47,9 @@ void peers_free(struct peers *p);
 /* Counts one more; false when it has `max` already, or memory is short. */
 bool peers_enter(struct peers *p, const struct sockaddr_storage *from, unsigned max);
 void peers_leave(struct peers *p, const struct sockaddr_storage *from);
+/* What stands for the address in such counts. */
+#define PEERS_KEY 16
+void peers_key(const struct sockaddr_storage *from, uint8_t ret[static PEERS_KEY]);
 
 /* Who is at the other end; held by the connection and its exchanges, all in one loop. */
 struct peer {
@@ -58,6 +62,9 @@ struct peer *peer_new(const struct sockaddr_storage *from);
 void peer_learn_tls(struct peer *p, SSL *ssl); /* once its handshake is done */
 struct peer *peer_hold(struct peer *p);
 void peer_release(struct peer *p);
+
+/* 429, with the wait of the answer. */
+void http_problem_slow(struct http_answer *a, const char *detail);
 
 /* ---- exchanges ---- */
 
@@ -166,6 +173,13 @@ void conn_free_all(struct loop *l);
 
 /* ---- the whole ---- */
 
+#define RATE_BURST 10 /* seconds, of which so many may come at once */
+
+struct http_accounts {
+	struct rate *rate;
+	_Atomic uint64_t over;
+};
+
 struct http_server {
 	struct http_options o;
 	struct listener *listeners;
@@ -176,6 +190,8 @@ struct http_server {
 	size_t n_loops;
 	struct pool *pool;
 	struct peers *peers;
+	struct rate *peer_rate;
+	struct http_accounts accounts;
 	struct server_stats stats;
 	_Atomic uint64_t ids;
 	pthread_mutex_t tls_lock;

@@ -8,7 +8,8 @@
  *    or misspelt header, a body where none belongs) is refused with 400 and ends the connection.
  * 3. A handler runs in a worker thread; a row with HTTP_HERE runs in the thread of the connection,
  *    takes microseconds and does no I/O.  A client that goes away stops nothing that has begun.
- * 4. The queue before the workers is bounded: what does not fit is answered 503 with Retry-After.
+ * 4. The queue before the workers is bounded: what does not fit is answered 503 with Retry-After.  So is what one
+ *    address or account may send in a time: 429.
  * 5. Time is bounded from the first byte of a request to its last, not between two bytes.
  * 6. No header or status line can be injected: values with control characters are left out.
  */
@@ -73,6 +74,7 @@ struct http_answer {
 	} stream;
 	struct buf headers; /* by http_answer_header() */
 	/* The engine's. */
+	unsigned wait; /* seconds, said with a 429 */
 	uint64_t id;
 	char *fault; /* what the log is told */
 };
@@ -102,7 +104,12 @@ struct http_call { /* valid until the handler returns */
 	uint64_t id;  /* of this request, as in the log */
 	struct http_answer *answer;
 	const struct http_headers *query; /* its parameters, decoded ('+' is a space), in their order */
+	struct http_accounts *accounts; /* http_account()'s; NULL: they are not counted */
 };
+
+/* One request more of an account or a device, once it is known who asks; both 0: nobody's.  INRO_E_BUSY when there
+ * are too many: the handler returns it, and the answer is 429 with Retry-After. */
+enum inro_err http_account(const struct http_call *call, int64_t account, int64_t device);
 
 /* The value of a header that came once; several of one name are joined by ", ".  NULL: none. */
 const char *http_header(const struct http_call *c, const char *name);
@@ -156,6 +163,9 @@ struct http_limits { /* 0: what stands behind */
 	unsigned connections;	 /* 10000 in all, */
 	unsigned per_peer;	 /* 1000 from one address (IPv6: a /64) */
 	unsigned queue;		 /* requests that wait for a worker, 1024 */
+	/* Requests for workers a second, on average of ten seconds: 2000 from one address (as above, and as IPv4 by
+	 * NAT64), 2000 of one account or device; what is over it is answered 429.  1000000: as many as come. */
+	unsigned peer_rate, account_rate;
 };
 
 struct ssl_ctx_st;
@@ -206,6 +216,7 @@ struct http_stats {
 	uint64_t timeouts;
 	uint64_t requests;
 	uint64_t queued, queue_full; /* waiting now; answered 503 since the start */
+	uint64_t peer_over, account_over; /* answered 429 since the start */
 	uint64_t workers, workers_busy;
 };
 void http_server_stats(const struct http_server *s, struct http_stats *ret);

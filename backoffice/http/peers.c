@@ -1,7 +1,8 @@
 /*
  * peers - how many connections each address has.
  *
- * An IPv6 host has a /64 to itself: that is counted as one.
+ * An IPv6 host has a /64 to itself: that is counted as one.  An IPv4 address in an IPv6 one, mapped or by NAT64, is
+ * that IPv4 address.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,16 +45,26 @@ void peers_free(struct peers *p)
 	free(p);
 }
 
-static void key_of(const struct sockaddr_storage *from, uint8_t key[static 16])
+/* Mapped, or by NAT64 (RFC 6052, 64:ff9b::/96). */
+static bool has_ipv4(const struct in6_addr *a)
+{
+	static const uint8_t nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
+
+	return IN6_IS_ADDR_V4MAPPED(a) || memcmp(a->s6_addr, nat64, sizeof nat64) == 0;
+}
+
+void peers_key(const struct sockaddr_storage *from, uint8_t ret[static PEERS_KEY])
 {
 	const struct sockaddr_in6 *six = (const void *)from;
 	const struct sockaddr_in *four = (const void *)from;
 
-	memset(key, 0, 16);
-	if (from->ss_family == AF_INET6)
-		memcpy(key, &six->sin6_addr, IN6_IS_ADDR_V4MAPPED(&six->sin6_addr) ? 16 : 8);
-	else if (from->ss_family == AF_INET)
-		memcpy(key + 12, &four->sin_addr, 4);
+	memset(ret, 0, PEERS_KEY);
+	if (from->ss_family == AF_INET)
+		memcpy(ret + 12, &four->sin_addr, 4);
+	else if (from->ss_family == AF_INET6 && has_ipv4(&six->sin6_addr))
+		memcpy(ret + 12, six->sin6_addr.s6_addr + 12, 4);
+	else if (from->ss_family == AF_INET6)
+		memcpy(ret, &six->sin6_addr, 8);
 }
 
 /* FNV-1a; a peer can't choose its address at will. */
@@ -89,7 +100,7 @@ bool peers_enter(struct peers *p, const struct sockaddr_storage *from, unsigned 
 	uint8_t key[16];
 	bool fits;
 
-	key_of(from, key);
+	peers_key(from, key);
 	pthread_mutex_lock(&p->lock);
 	fits = enter(find(p, key), key, max);
 	pthread_mutex_unlock(&p->lock);
@@ -101,7 +112,7 @@ void peers_leave(struct peers *p, const struct sockaddr_storage *from)
 	struct peer_count **at, *gone = NULL;
 	uint8_t key[16];
 
-	key_of(from, key);
+	peers_key(from, key);
 	pthread_mutex_lock(&p->lock);
 	at = find(p, key);
 	if (*at && --(*at)->n == 0) {

@@ -22,6 +22,8 @@ static const struct http_limits usual = {
 	.connections = 10000,
 	.per_peer = 1000,
 	.queue = 1024,
+	.peer_rate = 2000,
+	.account_rate = 2000,
 };
 
 static unsigned or_usual(unsigned given, unsigned usually)
@@ -38,6 +40,8 @@ static void fill_limits(struct http_limits *l)
 	l->connections = or_usual(l->connections, usual.connections);
 	l->per_peer = or_usual(l->per_peer, usual.per_peer);
 	l->queue = or_usual(l->queue, usual.queue);
+	l->peer_rate = or_usual(l->peer_rate, usual.peer_rate);
+	l->account_rate = or_usual(l->account_rate, usual.account_rate);
 }
 
 static void fill_options(struct http_options *o)
@@ -171,6 +175,10 @@ enum inro_err http_server_start(const struct http_options *o, struct http_server
 	pthread_mutex_init(&s->tls_lock, NULL);
 	s->o = *o;
 	fill_options(&s->o);
+	s->peer_rate = rate_new(s->o.limits.peer_rate, RATE_BURST);
+	s->accounts.rate = rate_new(s->o.limits.account_rate, RATE_BURST);
+	if (!s->peer_rate || !s->accounts.rate)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a server");
 	raise_descriptors();
 	if (o->tls)
 		http_tls_swap(s, o->tls);
@@ -238,6 +246,8 @@ void http_server_stop(struct http_server *s)
 	free(s->loops);
 	free(s->routes);
 	peers_free(s->peers);
+	rate_free(s->peer_rate);
+	rate_free(s->accounts.rate);
 	SSL_CTX_free(s->tls);
 	pthread_mutex_destroy(&s->tls_lock);
 	free(s);

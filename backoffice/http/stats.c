@@ -38,6 +38,8 @@ void http_server_stats(const struct http_server *s, struct http_stats *ret)
 		.timeouts = s->stats.timeouts,
 		.requests = s->stats.requests,
 		.queue_full = s->stats.queue_full,
+		.peer_over = s->stats.peer_over,
+		.account_over = s->accounts.over,
 	};
 	pool_counts(s->pool, &ret->queued, &ret->workers_busy, &ret->workers);
 }
@@ -118,6 +120,10 @@ static void put_server(const struct http_server *s, struct buf *out)
 	put_one(out, "http_queue", "gauge", "Requests that wait for a worker.", n.queued);
 	put_one(out, "http_queue_full_total", "counter", "Requests refused for want of room.",
 		n.queue_full);
+	put_one(out, "http_peer_over_rate_total", "counter",
+		"Requests answered 429 because their address sent too many.", n.peer_over);
+	put_one(out, "http_account_over_rate_total", "counter",
+		"Requests answered 429 because their account or device sent too many.", n.account_over);
 	put_one(out, "http_workers", "gauge", "Worker threads.", n.workers);
 	put_one(out, "http_workers_busy", "gauge", "Worker threads at work.", n.workers_busy);
 	put_one(out, "http_log_lost_total", "counter", "Writes of log lines that failed.",

@@ -345,6 +345,8 @@ enum inro_err rest_begin(struct rest *r, const struct http_call *call)
 	if (e == INRO_OK)
 		e = rest_who(r->core, call, &r->who);
 	if (e == INRO_OK)
+		e = http_account(call, r->who.account, r->who.device);
+	if (e == INRO_OK)
 		e = rest_admit(r);
 	return e == INRO_OK ? read_input(r, call) : e;
 }

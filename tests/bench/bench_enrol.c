@@ -339,7 +339,8 @@ static void start_server(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		bench_need(freopen(log, "a", stderr) && freopen("/dev/null", "w", stdout), "a log");
 		execl(program, program, "serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
-		      "--tls-key", pem, "--tls-cert", pem, (char *)NULL);
+		      "--tls-key", pem, "--tls-cert", pem, "--requests-per-peer", "1000000",
+		      "--requests-per-account", "1000000", (char *)NULL);
 		_exit(127);
 	}
 	wait_for_ports(log);

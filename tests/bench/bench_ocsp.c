@@ -182,6 +182,7 @@ static void serve(int out)
 				  .n_tables = 1,
 				  .worker_begin = worker_begin,
 				  .worker_end = worker_end,
+				  .limits = { .peer_rate = 1000000 },
 				  .log_fd = -1 };
 	struct http_server *s = NULL;
 	unsigned port;

@@ -70,6 +70,7 @@ int main(int argc, char **argv)
 				  .tables = &table,
 				  .n_tables = 1,
 				  .tls = ctx,
+				  .limits = { .peer_rate = 1000000 },
 				  .log_fd = -1 };
 	struct http_server *s = NULL;
 	struct load l = { .clients = clients, .seconds = seconds }, bare;

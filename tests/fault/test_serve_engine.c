@@ -160,7 +160,7 @@ static void test_slow(void **state)
 	httpd_send(half, "POST /echo" HOST "Transfer-Encoding: chunked\r\n\r\n5\r\nab");
 	httpd_send(tls, "\x16\x03\x01\x02");
 	httpd_send(reader, GET("/endless"));
-	for (int i = 0; i < 14; i++) { /* a byte now and then is no sign of life */
+	for (int i = 0; i < 40; i++) { /* a byte now and then is no sign of life */
 		char byte = "GET /hello"[i % 10];
 
 		if (send(head, &byte, 1, MSG_NOSIGNAL) != 1)
@@ -326,6 +326,32 @@ static void test_per_peer(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close(fds[i]);
 	wait_until(is_deserted, &h, 5000);
+	answers(&h);
+	httpd_stop(&h);
+}
+
+/* So many of ten seconds at once, then 429; what needs no worker goes on. */
+static void test_peer_rate(void **state)
+{
+	struct httpd h;
+	size_t over = 0;
+
+	(void)state;
+	serve(&h, (struct http_options) { .limits = { .peer_rate = 1 } }, false);
+	for (int i = 0; i < 14; i++) {
+		char *answer = httpd_ask(h.plain, GET("/wait"));
+
+		if (httpd_status(answer) == 429) {
+			assert_non_null(strstr(answer, "\r\nRetry-After: "));
+			assert_non_null(strstr(answer, "application/problem+json"));
+			over++;
+		} else {
+			assert_int_equal(httpd_status(answer), 200);
+		}
+		free(answer);
+	}
+	assert_in_range(over, 1, 30); /* on a slow machine some are paid off meanwhile */
+	assert_int_equal(stats_of(&h).peer_over, over);
 	answers(&h);
 	httpd_stop(&h);
 }
@@ -510,7 +536,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slow),	cmocka_unit_test(test_no_reader),
 		cmocka_unit_test(test_gone),	cmocka_unit_test(test_half_closed),
-		cmocka_unit_test(test_queue),	cmocka_unit_test(test_per_peer),
+		cmocka_unit_test(test_queue),	cmocka_unit_test(test_per_peer), cmocka_unit_test(test_peer_rate),
 		cmocka_unit_test(test_idle),	cmocka_unit_test(test_no_descriptors),
 		cmocka_unit_test(test_drain),	cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_noise),

@@ -187,6 +187,35 @@ stop_server "$server_pid"
 start_server --retry-after 3
 est=$https/.well-known/est
 
+# ---- too many requests of one device, or from one address: 429, and others go on ----
+
+limit_server() {
+	stop_server "$server_pid"
+	start_server "$@"
+	est=$https/.well-known/est
+}
+# so_many URL ARG ...: of 60 requests on one connection, how many were too many
+so_many() {
+	local url=$1
+	shift
+	for _ in {1..60}; do
+		printf 'url = "%s"\noutput = "/dev/null"\n' "$url"
+	done | curl -sS --max-time 120 --cacert root.pem -K - -D head -w '%{http_code}\n' "$@" >codes
+	grep -c '^429' codes
+}
+limit_server --retry-after 3 --requests-per-account 1
+[[ $(so_many "$est/issuing/csrattrs" "${three[@]}") -gt 0 ]] || fail "a device asks as often as it likes: $(cat codes)"
+[[ $(head -10 codes | sort -u) == 200 ]] || fail "not ten at once: $(cat codes)"
+[[ $(so_many "$https/v1/device/self" "${three[@]}") -gt 0 ]] || fail "REST does not count the same device: $(cat codes)"
+has -i '^retry-after: [1-9]' head || fail "not told when to come again: $(cat head)"
+has -i '^content-type: application/problem+json' head || fail "no problem document: $(cat head)"
+[[ $(curl -sS --cacert root.pem -o body -w '%{http_code}' --user "press-2:$(cat press-2.psk)" "$est/issuing/csrattrs") == 200 ]] || fail "another device is held up: $(cat body)"
+ask /metrics | has '^inro_http_account_over_rate_total [1-9]' || fail "not counted: $(ask /metrics | grep over)"
+limit_server --retry-after 3 --requests-per-peer 1
+[[ $(so_many "$est/issuing/cacerts") -gt 0 ]] || fail "an address asks as often as it likes: $(cat codes)"
+[[ $(ask /healthz | jq -r .status) == ok ]] || fail "a load balancer takes the server away"
+limit_server --retry-after 3
+
 # ---- a disabled device, a CA that can't issue ----
 
 must inro device disable press-3 >/dev/null
