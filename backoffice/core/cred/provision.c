@@ -96,7 +96,10 @@ static enum inro_err subject(const struct provisioning *p, struct buf *ret)
 	return dn_parse(cn, NULL, ret);
 }
 
-/* Names that were asked for, else those of the record that the profile allows. */
+#define HOSTS (1u << SAN_DNS | 1u << SAN_IP)
+
+/* Names that were asked for and, where no host is among them, those of the record that the profile allows: the URI of
+ * an OPC UA application does not take its host's place. */
 static enum inro_err names(struct core *c, const struct provisioning *p, struct buf *sans)
 {
 	SCOPED(profile) profile = { 0 };
@@ -104,7 +107,7 @@ static enum inro_err names(struct core *c, const struct provisioning *p, struct 
 
 	for (size_t i = 0; e == INRO_OK && i < p->in->sans_n; i++)
 		e = san_add(sans, p->in->sans[i]);
-	if (e == INRO_OK && !p->in->sans_n)
+	if (e == INRO_OK && !(san_kinds(buf_bytes(sans)) & HOSTS))
 		e = device_names(&p->device, profile.san_allowed, sans);
 	return e;
 }
