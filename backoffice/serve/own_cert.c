@@ -136,6 +136,7 @@ static enum inro_err read_life(struct own_cert *c, struct bytes chain)
 	if (e != INRO_OK)
 		return e;
 	c->due = own_cert_due(cert.not_before, cert.not_after);
+	c->ends = cert.not_after;
 	memcpy(c->fingerprint, cert.fingerprint, sizeof c->fingerprint);
 	return INRO_OK;
 }
@@ -154,8 +155,8 @@ static enum inro_err use_file(struct own_cert *c, SSL_CTX **ret)
 	return e == INRO_OK ? e : err_context(e, "%s", c->file);
 }
 
-/* Of the record of the certificate in the file; NULL: nothing speaks against it. */
-static const char *record_misfit(struct own_cert *c, struct core *core, const struct wish *w)
+/* Why the certificate in the file is not what is asked for; NULL: it is.  *ret_serves: clients take it all the same. */
+static const char *record_misfit(struct own_cert *c, struct core *core, const struct wish *w, bool *ret_serves)
 {
 	SCOPED(buf) ref = { 0 };
 	SCOPED(cred) known = { 0 };
@@ -167,6 +168,7 @@ static const char *record_misfit(struct own_cert *c, struct core *core, const st
 	e = buf_err(&ref);
 	if (e == INRO_OK)
 		e = cred_get(core, (const char *)ref.p, &known);
+	*ret_serves = e != INRO_E_NOT_FOUND && (e != INRO_OK || known.state == CRED_ACTIVE);
 	if (e == INRO_E_NOT_FOUND)
 		return "it is not in this database";
 	if (e != INRO_OK)
@@ -176,33 +178,65 @@ static const char *record_misfit(struct own_cert *c, struct core *core, const st
 	return known.rec.profile && strcmp(known.rec.profile, w->profile) != 0 ? "it is by another profile" : NULL;
 }
 
-/* Why the certificate in the file, which is in `ctx`, is not what is asked for; NULL: it is. */
-static const char *misfit(struct own_cert *c, struct core *core, const SSL_CTX *ctx)
+/* The same of all of it; it is in `ctx`. */
+static const char *misfit(struct own_cert *c, struct core *core, const SSL_CTX *ctx, bool *ret_serves)
 {
 	struct wish w;
-
-	wish_of(c, &w);
-	if (c->due <= clock_now())
-		return "it is due for renewal";
-	return tls_names_are(ctx, w.names, w.n) ? record_misfit(c, core, &w) : "it is for other names";
-}
-
-/* What our CA made before, where it still is what is asked for; else *ret is NULL. */
-static void use_kept(struct own_cert *c, struct core *core, SSL_CTX **ret)
-{
 	const char *why;
 
-	if (use_file(c, ret) != INRO_OK) {
+	wish_of(c, &w);
+	why = record_misfit(c, core, &w, ret_serves);
+	*ret_serves = *ret_serves && clock_now() < c->ends;
+	if (c->due <= clock_now())
+		return "it is due for renewal";
+	return tls_names_are(ctx, w.names, w.n) ? why : "it is for other names";
+}
+
+/* What our CA made before: in *ret where it still is what is asked for; in *ret_spare where it serves as long as
+ * there is no other. */
+static void use_kept(struct own_cert *c, struct core *core, SSL_CTX **ret, SSL_CTX **ret_spare)
+{
+	SSL_CTX *kept = NULL;
+	const char *why;
+	bool serves;
+
+	if (use_file(c, &kept) != INRO_OK) {
 		err_reset();
 		return;
 	}
-	why = misfit(c, core, *ret);
+	why = misfit(c, core, kept, &serves);
 	err_reset();
-	if (!why)
+	if (why)
+		service_say("the kept certificate is replaced", "why", why);
+	*(why ? ret_spare : ret) = kept;
+	if (!why || serves)
 		return;
-	service_say("the kept certificate is replaced", "why", why);
-	SSL_CTX_free(*ret);
-	*ret = NULL;
+	SSL_CTX_free(kept);
+	*ret_spare = NULL;
+}
+
+/* What was asked for can't be had, now or later: who starts the server is told. */
+static bool is_mistake(enum inro_err e)
+{
+	return e == INRO_E_ARG || e == INRO_E_SYNTAX || e == INRO_E_NOT_FOUND || e == INRO_E_POLICY;
+}
+
+static enum inro_err start_own(struct own_cert *c, struct core *core, SSL_CTX **ret)
+{
+	SSL_CTX *spare = NULL;
+	enum inro_err e = INRO_OK;
+
+	use_kept(c, core, ret, &spare);
+	if (!*ret)
+		e = issue(c, core);
+	if (e != INRO_OK && !is_mistake(e) && spare) {
+		service_say("the kept certificate stays for now", "why", err_detail(e));
+		c->due = 0; /* own_cert_look() tries again */
+		*ret = spare;
+		return INRO_OK;
+	}
+	SSL_CTX_free(spare);
+	return e;
 }
 
 enum inro_err own_cert_start(struct own_cert *c, struct core *core, SSL_CTX **ret)
@@ -214,9 +248,7 @@ enum inro_err own_cert_start(struct own_cert *c, struct core *core, SSL_CTX **re
 	if (e != INRO_OK)
 		return e;
 	if (!c->o->tls_cert)
-		use_kept(c, core, ret);
-	if (!c->o->tls_cert && !*ret)
-		e = issue(c, core);
+		e = start_own(c, core, ret);
 	return e == INRO_OK && !*ret ? use_file(c, ret) : e;
 }
 

@@ -37,6 +37,7 @@ struct own_cert {
 	char *file;	   /* of the certificate, also of one that our CA made */
 	int64_t file_mark; /* of the file that is in use */
 	int64_t due, next_look; /* when our CA makes another; monotonic, in ms */
+	int64_t ends; /* when what our CA made is over */
 	uint8_t fingerprint[32]; /* SHA-256 of what our CA made */
 	char host[256];
 };

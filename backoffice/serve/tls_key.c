@@ -150,13 +150,30 @@ static bool is_among(const GENERAL_NAMES *have, const char *name)
 	return false;
 }
 
+/* A profile adds names of kinds that nobody asked for; of those that somebody asked for, it is these alone. */
+static bool is_asked(const GENERAL_NAME *have, const char *const *names, size_t n)
+{
+	int type;
+	bool kind = false;
+
+	GENERAL_NAME_get0_value(have, &type);
+	for (size_t i = 0; i < n; i++) {
+		if (is_name(have, names[i]))
+			return true;
+		kind = kind || type == (is_address(names[i]) ? GEN_IPADD : GEN_DNS);
+	}
+	return !kind;
+}
+
 bool tls_names_are(const SSL_CTX *ctx, const char *const *names, size_t n)
 {
 	GENERAL_NAMES *have = X509_get_ext_d2i(SSL_CTX_get0_certificate(ctx), NID_subject_alt_name, NULL, NULL);
-	bool good = have && sk_GENERAL_NAME_num(have) == (int)n;
+	bool good = have != NULL;
 
 	for (size_t i = 0; good && i < n; i++)
 		good = is_among(have, names[i]);
+	for (int i = 0; good && i < sk_GENERAL_NAME_num(have); i++)
+		good = is_asked(sk_GENERAL_NAME_value(have, i), names, n);
 	GENERAL_NAMES_free(have);
 	return good;
 }

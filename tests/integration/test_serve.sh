@@ -107,6 +107,24 @@ start_server --tls-name gate.example --tls-profile gate
 [[ $(serial) != "$third" ]] || fail "--tls-profile has no effect on a server that was here before"
 stop_server
 
+# A profile's own names are no other names; as long as another certificate can't be had, the one from before serves.
+sed 's/^name = .*/name = site/; /^\[san\]/,/^$/ s/^default = .*/default = URI:urn:site/' gate.ini >site.ini
+must inro profile add site.ini
+start_server --tls-name gate.example --tls-profile site
+fourth=$(serial)
+stop_server
+start_server --tls-name gate.example --tls-profile site
+[[ $(serial) == "$fourth" ]] || fail "another certificate at each start: $(cat "$log")"
+stop_server
+sed 's/^name = .*/name = slow/; s/^approve = .*/approve = yes/' site.ini >slow.ini
+must inro profile add slow.ini
+start_server --tls-name gate.example --tls-profile slow
+[[ $(serial) == "$fourth" ]] || fail "it is not the certificate of before"
+has 'stays for now' "$log" || fail "it is not told why: $(cat "$log")"
+stop_server
+! inro serve --listen 127.0.0.1:0 --tls-ca root --tls-key "$tls_key" --tls-profile none 2>err || fail "it serves without the profile"
+has "no profile is called 'none'" err || fail "$(cat err)"
+
 # An address that is none, or a PIN's file that is missing, is told before a certificate is made.
 made=$(inro cert list --json | jq length)
 rm home/serve/root.pem

@@ -123,7 +123,7 @@ static void test_profile(void **state)
 	OK(profile_load(c, "pump", &two));
 	profile_clear(&one);
 	print(&two, &again);
-	assert_string_equal(first.p, again.p);
+	assert_string_equal((const char *)first.p, (const char *)again.p);
 	OK(profile_load(c, "tls-client", &built));
 	assert_int_equal(built.version, 0);
 }

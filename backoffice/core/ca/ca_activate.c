@@ -55,6 +55,20 @@ static enum inro_err check_pending(struct core *c, const struct ca *ca, struct c
 	return e == INRO_OK ? e : err_context(e, "CA '%s'", ca->name);
 }
 
+/* By the certificate's key all is signed: does the token's do that? */
+static enum inro_err check_signs(const struct activation *a, const struct pubkey *told)
+{
+	const struct pki_sig *sig;
+	enum inro_err e = pubkey_sig(&a->cert.key, PKI_HASH_NONE, &sig);
+
+	if (e == INRO_OK && (!pki_sig_fits(sig, told->type) || (told->only && told->only != sig->hash)))
+		e = err_set(INRO_E_POLICY,
+			    "by its certificate the key of CA '%s' signs by %s, which it can't: have it certified as the "
+			    "key that its request names",
+			    a->name, sig->name);
+	return e;
+}
+
 static enum inro_err check_key(const struct activation *a)
 {
 	SCOPED(csr) csr = { 0 };
@@ -64,6 +78,8 @@ static enum inro_err check_key(const struct activation *a)
 	if (e == INRO_OK && !pubkey_is_told(&csr.key, &a->cert.key))
 		e = err_set(INRO_E_POLICY,
 			    "the certificate is for another key than that of CA '%s'", a->name);
+	if (e == INRO_OK)
+		e = check_signs(a, &csr.key);
 	if (e == INRO_OK)
 		e = ca_above_check(&a->cert, "the certificate");
 	return e;

@@ -116,21 +116,22 @@ static bool may_move(enum inro_err e)
 
 /* ---- one place ---- */
 
-static enum inro_err prove_key(struct token_key *key)
+/* By what the certificate lets it sign by: that is its work. */
+static enum inro_err prove_key(struct token_key *key, struct bytes spki)
 {
 	SCOPED(buf) text = { 0 };
 	SCOPED(buf) signature = { 0 };
 	const struct pki_sig *sig;
 	struct pubkey pub;
 	uint8_t *random;
-	enum inro_err e = token_key_sig(key, &sig);
+	enum inro_err e = pubkey_read(spki, &pub);
 
+	if (e == INRO_OK)
+		e = pubkey_sig(&pub, PKI_HASH_NONE, &sig);
 	buf_add_str(&text, PROOF_DOMAIN);
 	random = buf_extend(&text, PROOF_OCTETS);
 	if (e == INRO_OK)
 		e = random ? random_fill(random, PROOF_OCTETS) : buf_err(&text);
-	if (e == INRO_OK)
-		e = pubkey_read(token_key_spki(key), &pub);
 	if (e == INRO_OK)
 		e = token_key_sign(key, sig, buf_bytes(&text), &signature);
 	if (e == INRO_OK)
@@ -148,7 +149,7 @@ enum inro_err ca_key_at(struct core *c, const char *uri, struct bytes spki, bool
 		e = err_set(INRO_E_CONFIG, "the key at %s is not the one in the CA's certificate",
 			    uri);
 	if (e == INRO_OK && prove)
-		e = prove_key(key);
+		e = prove_key(key, spki);
 	if (e == INRO_OK)
 		*ret = key;
 	return e;

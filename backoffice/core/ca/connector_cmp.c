@@ -120,7 +120,7 @@ static enum inro_err check_cert(const struct cmp_talk *t, struct bytes der, stru
 
 	if (e == INRO_OK)
 		e = cert_read(der, ret);
-	if (e == INRO_OK && !bytes_equal(ret->key.spki, csr.key.spki))
+	if (e == INRO_OK && !pubkey_same(&ret->key, &csr.key))
 		e = err_set(INRO_E_POLICY, "the certificate that came is for another key than that of the "
 					   "request");
 	if (e == INRO_OK)

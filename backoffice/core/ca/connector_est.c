@@ -33,7 +33,7 @@ static enum inro_err choose(const struct est_certs *came, struct bytes request, 
 
 		if (cert_read(buf_bytes(&came->ders[i - 1]), &cert) != INRO_OK)
 			err_reset(); /* what lies beside ours is nothing to us */
-		else if (bytes_equal(cert.key.spki, csr.key.spki))
+		else if (pubkey_same(&cert.key, &csr.key))
 			best = i - 1;
 	}
 	buf_add(ret, buf_bytes(&came->ders[best]));

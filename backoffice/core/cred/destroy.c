@@ -13,6 +13,7 @@
 #include "backoffice/core/internal.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/move.h"
+#include "backoffice/pki/cert.h"
 #include "base/clock.h"
 
 struct destroying {
@@ -105,6 +106,19 @@ static json_t *token_part(const struct destroying *d)
 			 d->before.key_uri, "done", done, "objects", (json_int_t)d->objects);
 }
 
+/* As others compute it: of what is in the certificate (key_hash is the same for all forms of an RSA key). */
+static json_t *key_sha256(const struct credential *r)
+{
+	SCOPED(err_kept) kept = err_keep();
+	SCOPED(cert) cert = { 0 };
+	uint8_t hash[PKI_DIGEST_MAX];
+
+	if (cert_read(blob_bytes(&r->cert), &cert) != INRO_OK ||
+	    pki_digest(PKI_SHA256, cert.key.spki, hash) != INRO_OK)
+		return evidence_hex(blob_bytes(&r->key_hash));
+	return evidence_hex(BYTES(hash, pki_hash_octets(PKI_SHA256)));
+}
+
 static char *statement_of(const struct core *c, const struct destroying *d)
 {
 	const struct credential *r = &d->before;
@@ -117,7 +131,7 @@ static char *statement_of(const struct core *c, const struct destroying *d)
 			"certificate", "id", (json_int_t)r->id, "subject",
 			text_or_empty(r->subject), "serial", evidence_hex(blob_bytes(&r->serial)),
 			"sha256", evidence_hex(blob_bytes(&r->fingerprint)), "key_sha256",
-			evidence_hex(blob_bytes(&r->key_hash)), "things", token_part(d),
+			key_sha256(r), "things", token_part(d),
 			evidence_copy(&d->before, &d->after), "by", c->actor, "at", now, "why",
 			d->why);
 	text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
