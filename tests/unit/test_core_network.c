@@ -563,17 +563,29 @@ static void test_key(void **state)
 /* Many wrong ones from one address cost it its place, and nobody else. */
 static void test_limited(void **state)
 {
+	const struct pass_new in = { .kind = PASS_TOKEN, .name = "line", .role = ROLE_AUDITOR };
 	struct core *c = *state;
+	char text[PASS_TEXT_MAX];
 	struct core_who who;
 	enum inro_err e = INRO_E_LOGIN;
+	long long before;
 	int n;
 
+	become_account(c, "alice");
+	a_token(c, &in, text);
 	for (n = 0; n < 100 && e == INRO_E_LOGIN; n++)
 		e = who_by_session(c, "inro_session_0", &who);
 	assert_int_equal(e, INRO_E_BUSY);
 	assert_in_range(n, LIMIT_BURST, LIMIT_BURST + 3);
 	assert_in_range(refusals("pass.login"), LIMIT_BURST, LIMIT_BURST + 3);
 	assert_int_equal(who_by_account(c, "alice", bytes_of(PASSWORD), &who), INRO_E_BUSY);
+	/* What nobody guesses is looked at: it is another one's behind the same address. */
+	OK(who_by_api_token(c, text, &who));
+	assert_string_equal(who.actor, "alice");
+	before = refusals("pass.login") + refusals("certificate.login");
+	assert_int_equal(who_by_api_token(c, "inro_token_0", &who), INRO_E_BUSY);
+	assert_int_equal(who_by_certificate(c, bytes_of("no certificate"), &who, NULL), INRO_E_BUSY);
+	assert_int_equal(refusals("pass.login") + refusals("certificate.login"), before);
 	OK(who_public(c, &who)); /* revocation lists and CAs' certificates are not kept from anybody */
 	OK(core_peer(c, "2001:db8::1"));
 	OK(who_by_account(c, "alice", bytes_of(PASSWORD), &who));

@@ -137,6 +137,17 @@ enum inro_err trying_begin(struct core *c, int64_t tenant)
 	return e == INRO_OK ? core_become(c, &nobody) : e;
 }
 
+/* For what nobody guesses, the key of a certificate or a random text: the wrong tries of others behind an address do
+ * not keep out who has it.  *ret_full: they are used up there. */
+static enum inro_err unguessed_begin(struct core *c, int64_t tenant, bool *ret_full)
+{
+	struct core_who nobody;
+
+	*ret_full = limit_check(source_of(c)) != INRO_OK;
+	nobody_of(c, tenant, &nobody);
+	return core_become(c, &nobody);
+}
+
 /* Nothing is tried: the wrong tries of an address do not keep anybody behind it from what is public. */
 enum inro_err who_public(struct core *c, struct core_who *ret)
 {
@@ -150,6 +161,12 @@ static bool is_his_fault(enum inro_err e)
 	return e == INRO_E_LOGIN || e == INRO_E_PIN_WRONG || e == INRO_E_PIN_LOCKED ||
 	       e == INRO_E_NOT_FOUND || e == INRO_E_STATE || e == INRO_E_ARG ||
 	       e == INRO_E_ACCESS || e == INRO_E_SYNTAX;
+}
+
+/* What is wrong there is neither recorded nor counted any more. */
+static enum inro_err too_many(const struct core *c)
+{
+	return err_set(INRO_E_BUSY, "too many wrong tries from %s; wait a few seconds", source_of(c));
 }
 
 enum inro_err trying_end(struct core *c, enum inro_err e, const char *answer)
@@ -383,6 +400,7 @@ static enum inro_err holder_of(struct core *c, struct cert_try *t)
 static enum inro_err try_cert(struct core *c, struct bytes der, struct cert_try *t)
 {
 	char name[2 * 32 + 1];
+	bool full = false;
 	SCOPED(buf) hex = { 0 };
 	enum inro_err e = pki_digest(PKI_SHA256, der, t->print);
 
@@ -390,10 +408,12 @@ static enum inro_err try_cert(struct core *c, struct bytes der, struct cert_try 
 		e = find_cert(c, BYTES(t->print, 32), &t->rec);
 	if (e != INRO_OK && e != INRO_E_NOT_FOUND)
 		return e;
-	e = trying_begin(c, t->rec.id ? t->rec.tenant : TENANT_DEFAULT);
+	e = unguessed_begin(c, t->rec.id ? t->rec.tenant : TENANT_DEFAULT, &full);
 	if (e != INRO_OK)
 		return e;
 	e = holder_of(c, t);
+	if (full && is_his_fault(e))
+		return too_many(c);
 	buf_add_hex(&hex, BYTES(t->print, 32));
 	snprintf(name, sizeof name, "%.*s", (int)hex.n, (const char *)hex.p);
 	return is_his_fault(e) ? audit_refused(c, "certificate.login", "certificate", name, e) : e;
@@ -460,7 +480,8 @@ static enum inro_err try_pass(struct core *c, enum pass_kind kind, const char *t
 			      struct core_who *ret)
 {
 	SCOPED(pass) p = { 0 };
-	enum inro_err e = trying_begin(c, TENANT_DEFAULT);
+	bool full = false;
+	enum inro_err e = unguessed_begin(c, TENANT_DEFAULT, &full);
 
 	if (e != INRO_OK)
 		return e;
@@ -469,6 +490,8 @@ static enum inro_err try_pass(struct core *c, enum pass_kind kind, const char *t
 		e = by_pass(c, &p, ret);
 	if (!is_his_fault(e))
 		return e;
+	if (full)
+		return too_many(c);
 	return audit_refused(c, "pass.login", "pass", p.name ? p.name : pass_kind_names[kind], e);
 }
 
