@@ -142,15 +142,20 @@ static enum inro_err agent_anchor_run(const struct call *c, json_t **ret)
 
 static enum inro_err agent_settings_run(const struct call *c, json_t **ret)
 {
-	SCOPED(buf) text = { 0 };
-	enum inro_err e;
+	json_t *list = json_array();
+	enum inro_err e = INRO_OK;
 
 	(void)c;
-	agent_settings_print(&text);
-	e = buf_err(&text);
-	return e == INRO_OK ?
-		       json_give(json_pack("{s:s#}", "text", (const char *)text.p, (int)text.n), ret) :
-		       e;
+	for (const struct agent_rule *r = agent_rules; r->name && e == INRO_OK; r++) {
+		SCOPED(buf) takes = { 0 };
+
+		agent_setting_takes(r, &takes);
+		e = buf_err(&takes);
+		json_array_append_new(list, json_pack("{s:s s:s# s:b s:s? s:s}", "name", r->name, "takes",
+						      (const char *)takes.p, (int)takes.n, "required",
+						      r->required, "default", r->otherwise, "what", r->help));
+	}
+	return json_give_or_drop(e, list, ret);
 }
 
 /* ---- the rows ---- */
@@ -224,6 +229,9 @@ const struct cmd_verb agent_verbs[] = {
 	  .summary = "Prints every setting of the agent's file",
 	  .run = agent_settings_run,
 	  .least = LEAST_NONE,
-	  .shape = SHOW_TEXT },
+	  .shape = SHOW_TABLE,
+	  .columns = COLUMNS({ "name", "SETTING" }, { "takes", "TAKES" }, { "required", "REQUIRED" },
+			     { "default", "DEFAULT" }, { "what", "WHAT IT IS" }),
+	  .empty = "there is no setting" },
 	{ 0 },
 };

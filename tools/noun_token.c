@@ -347,7 +347,7 @@ const struct cmd_verb token_verbs[] = {
 			     { "certificates", "CERTIFICATES" }, { "tries_left", "PIN TRIES" },
 			     { "slot", "SLOT" }, { "problem", "PROBLEM" }),
 	  .rare = "problem",
-	  .empty = "there is no token yet; 'inro token create LABEL' makes one" },
+	  .empty = "there is no token yet; 'inro token create LABEL' makes one, --home or INRO_HOME says where" },
 	{ .name = "show",
 	  .summary = "Shows a token",
 	  .args = ARGS(ARG_LABEL),

@@ -170,7 +170,7 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 #define OPT_LOGIN                                                                                  \
 	{                                                                                          \
 		.name = "login", .kind = OPT_FLAG,                                                 \
-		.help = "log in, and show what needs the PIN too"                                  \
+		.help = "log in, and show what needs the PIN too, such as secret keys"             \
 	}
 #define ARG_CERT                                                                                   \
 	{                                                                                          \

@@ -9,10 +9,12 @@ agent_token
 agent_conf "after-renewal = echo \$INRO_AGENT_GENERATION >>$T/hooks"
 
 # ---- settings ----
-must inro agent settings >"$T/settings"
-# shellcheck disable=SC2016 # the backquotes are the page's
-grep -q '^| `server` | text | must be given |' "$T/settings" || fail "settings are not shown"
-sed -n '/^| setting | value/,$p' "$S/docs/howto/agent.md" | diff - "$T/settings" || fail "docs/howto/agent.md has other settings"
+must inro agent settings | has -E '^server +text +yes +- ' || fail "settings are not shown"
+inro agent settings --json | jq -r '.[] | "| \(.name) | \(.takes) | " +
+	"\(if .required then "must be given" else .default // "" end) | \(.what) |"' >"$T/settings"
+sed -n '/^| setting | value/,$p' "$S/docs/howto/agent.md" | sed 1,2d >"$T/page"
+[[ -s $T/page ]] || fail "docs/howto/agent.md has no settings"
+diff <(tr -d '`' <"$T/page") <(tr -d '`' <"$T/settings") || fail "docs/howto/agent.md has other settings"
 for line in 'colour = red' 'retry = soon' 'key = old' 'dir = here' 'cert-file = ../x'; do
 	agent_conf "$line"
 	refused 1 'agent\.conf' inro agent once --config "$T/agent.conf"

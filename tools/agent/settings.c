@@ -363,7 +363,7 @@ void agent_settings_clear(struct agent_settings *s)
 	*s = (struct agent_settings) { 0 };
 }
 
-static void print_values(const struct agent_rule *r, struct buf *out)
+void agent_setting_takes(const struct agent_rule *r, struct buf *out)
 {
 	static const char *const kinds[AGENT_KINDS] = { [AGENT_TEXT] = "text",
 							[AGENT_PATH] = "path",
@@ -373,19 +373,5 @@ static void print_values(const struct agent_rule *r, struct buf *out)
 	if (kinds[r->kind])
 		buf_add_str(out, kinds[r->kind]);
 	for (size_t i = 0; r->words && r->words[i]; i++)
-		buf_addf(out, "%s`%s`", i ? ", " : "", r->words[i]);
-}
-
-void agent_settings_print(struct buf *out)
-{
-	buf_add_str(out, "| setting | value | when not given | what it is |\n|---|---|---|---|\n");
-	for (const struct agent_rule *r = agent_rules; r->name; r++) {
-		buf_addf(out, "| `%s` | ", r->name);
-		print_values(r, out);
-		buf_addf(out, " | %s%s%s | %s |\n", r->otherwise ? "`" : "",
-			 r->otherwise ? r->otherwise :
-			 r->required  ? "must be given" :
-					"",
-			 r->otherwise ? "`" : "", r->help);
-	}
+		buf_addf(out, "%s%s", i ? ", " : "", r->words[i]);
 }

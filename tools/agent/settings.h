@@ -70,7 +70,7 @@ void agent_settings_clear(struct agent_settings *s);
 /* INRO_E_NO_MEMORY with words. */
 enum inro_err agent_no_memory(void);
 
-/* The table as Markdown rows. */
-void agent_settings_print(struct buf *out);
+/* What the setting takes: "text", "path", "time", or its words. */
+void agent_setting_takes(const struct agent_rule *r, struct buf *out);
 
 #endif
