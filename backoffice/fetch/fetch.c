@@ -224,6 +224,8 @@ static enum inro_err failed(const struct going *g, CURLcode c)
 			       "who answers at %s is not the service that %s vouches for (%s); is "
 			       "there a portal in between?",
 			       g->way->server, g->way->trust ? g->way->trust : "its CA's file", why);
+	if (c == CURLE_SSL_CACERT_BADFILE && g->way->trust)
+		return err_set(INRO_E_CONFIG, "%s can't be read, or has no certificate in it (PEM)", g->way->trust);
 	if (buf_err(&g->fetch->answer) == INRO_E_TOO_BIG)
 		return err_set(INRO_E_TOO_BIG, "the answer of %s is longer than %zu bytes",
 			       g->way->server, FETCH_MAX);

@@ -21,6 +21,8 @@ for line in 'colour = red' 'retry = soon' 'key = old' 'dir = here' 'cert-file = 
 done
 agent_conf "after-renewal = echo \$INRO_AGENT_GENERATION >>$T/hooks"
 refused 1 'has not run yet' inro agent status --config "$T/agent.conf"
+sed "s#^trust = .*#trust = $T/nowhere.pem#" "$T/agent.conf" >"$T/nowhere.conf"
+refused 1 "nowhere.pem can't be read" inro agent check --config "$T/nowhere.conf"
 must agent check >"$T/said"
 grep -q 'Agent Test CA' "$T/said" || fail "check says: $(cat "$T/said")"
 
