@@ -80,6 +80,7 @@ inro_test(unit/test_core_issue.c LINKS inro_testoffice)
 inro_test(unit/test_core_bulk.c LINKS inro_testoffice)
 inro_test(unit/test_core_ca_signer.c LINKS inro_testoffice)
 inro_test(unit/test_core_connector.c LINKS inro_testoffice)
+inro_test(unit/test_core_delegate.c LINKS inro_testoffice)
 inro_test(unit/test_core_profile.c LINKS inro_testoffice)
 inro_test(unit/test_core_clock.c LINKS inro_testoffice)
 inro_library(inro_hostile SOURCES lib/hostile.c LINKS inro_base PkgConfig::crypto)
@@ -156,6 +157,7 @@ foreach(name
 		core_secrets
 		core_ca_signer
 		core_connector
+		core_delegate
 		core_older
 		core_storm
 		core_symkey
@@ -202,6 +204,7 @@ foreach(name
 		core_status
 		core_ca_signer
 		core_connector
+		core_delegate
 		core_symkey
 		core_wrap
 		core_view

@@ -21,10 +21,9 @@ MUST_CHECK enum inro_err ca_chain_of(struct core *c, int64_t ca, int64_t generat
 				     struct chain *ret);
 /* In a write transaction: a CA goes with its present certificate, not with an earlier one. */
 MUST_CHECK enum inro_err ca_revoked(struct core *c, const struct credential *rec);
-/* ca/delegate.c, in the transaction that records a certificate: one whose key signs in the CA's place from now on is
- * noted. */
-struct issuing;
-MUST_CHECK enum inro_err ca_delegate_recorded(struct core *c, const struct issuing *i);
+/* ca/delegate.c, in the transaction that records a certificate, also one that a CA elsewhere sent: one whose key signs
+ * in the CA's place from now on is noted.  answers: a server had it made for that. */
+MUST_CHECK enum inro_err ca_delegate_recorded(struct core *c, const struct credential *rec, bool answers);
 /* The record of the CA's certificate; id 0 when it has none. */
 MUST_CHECK enum inro_err ca_own_credential(struct core *c, const struct ca *ca,
 					   struct credential *ret);

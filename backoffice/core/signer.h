@@ -7,6 +7,7 @@
  *    made takes over until a third of its time is left.
  * 2. The CA's own key does it where the CA's settings say so, and while there is no other one; in
  *    whichever of the CA's tokens works.  Its certificate must say that it may (digitalSignature).
+ * 3. For a CA elsewhere it is one that a person had that CA certify (cert issue), and no other one.
  */
 #ifndef INRO_BACKOFFICE_CORE_SIGNER_H
 #define INRO_BACKOFFICE_CORE_SIGNER_H
@@ -53,7 +54,8 @@ struct ca_cmp {
 	const char *token, *key_type; /* "": the CA's; both NULL: as they are */
 };
 /* Who signs from now on; one whose key or token is another is made anew.  INRO_E_POLICY: the CA's own key is to, and
- * its certificate does not let it. */
+ * its certificate does not let it.  INRO_E_STATE: the CA is elsewhere, where no server makes a key, and its own is not
+ * here. */
 MUST_CHECK enum inro_err ca_set_cmp(struct core *c, const char *name, const struct ca_cmp *in,
 				    struct ca_view *ret);
 

@@ -162,6 +162,19 @@ must inro --tenant plant device add dev-9 --no-psk >/dev/null
 bad 'badMessageCheck' -cmd ir "${at[@]}" -ref plant/dev-9 -secret pass:x -unprotected_errors -newkey dev.key -subject /CN=dev-9 -certout x.pem
 stop_server "$server_pid"
 
+# ---- where the key is that signs messages, when it is not the right one: in the log, and not for a device ----
+
+key=$(inro ca cmp issuing --json | jq -r .key_uri)
+must inro key delete "$key" >/dev/null
+must inro key generate --token office --label cmp --type ec-p256 >/dev/null
+start_server --label issuing --retry-after 1
+at=(-server "${http#http://}" -path .well-known/cmp/p/issuing)
+good -cmd ir "${at[@]}" "${mac[@]}" -newkey dev.key -subject /CN=dev-1 -certout last.pem
+bad 'systemUnavail' -cmd cr "${at[@]}" -cert last.pem -key dev.key -trusted root.pem -unprotected_errors -newkey dev.key -subject /CN=dev-1 -certout x.pem
+! grep -qi 'pkcs11:\|object=' cmp.out || fail "a device is told where the key is: $(cat cmp.out)"
+wait_for '"path":"/.well-known/cmp/p/issuing".*"error":"INRO_E_TOKEN: .*pkcs11:' "$log"
+stop_server "$server_pid"
+
 # ---- what is wrong with the server's PIN is in its log, by the request ----
 
 openssl req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout web.key -subj /CN=localhost -days 1 -out web.pem 2>/dev/null

@@ -245,6 +245,8 @@ static enum inro_err insert_arrived(struct core *c, struct arrival *a)
 		e = device_activate(c, a->rec.device);
 	if (e == INRO_OK)
 		e = request ? cred_replace(c, request, &a->rec) : cred_insert(c, &a->rec);
+	if (e == INRO_OK)
+		e = ca_delegate_recorded(c, &a->rec, false);
 	if (e == INRO_OK && request)
 		e = ca_order_drop(c, request);
 	if (e == INRO_E_EXISTS)

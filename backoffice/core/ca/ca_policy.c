@@ -7,6 +7,7 @@
 
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca/delegate.h"
+#include "backoffice/core/connector.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/json.h"
 #include "backoffice/core/signer.h"
@@ -371,7 +372,11 @@ static enum inro_err check_signs_itself(const struct ca *ca, const struct ca_pol
 	SCOPED(cert) cert = { 0 };
 	enum inro_err e;
 
-	if (strcmp(text_or_empty(p->cmp_signs), "ca") != 0 || !ca->cert.n)
+	if (strcmp(text_or_empty(p->cmp_signs), "ca") != 0)
+		return INRO_OK;
+	if (ca->kind != CA_LOCAL)
+		return ca_is_elsewhere(ca);
+	if (!ca->cert.n)
 		return INRO_OK;
 	e = cert_read(blob_bytes(&ca->cert), &cert);
 	if (e == INRO_OK && !(cert.ext.key_usage & USAGE_DIGITAL_SIGNATURE))
@@ -380,6 +385,17 @@ static enum inro_err check_signs_itself(const struct ca *ca, const struct ca_pol
 			    "certificates and lists, and no client takes messages signed by it",
 			    ca->name);
 	return e;
+}
+
+/* The one that a person had made would be gone, and no other one come. */
+static enum inro_err drop_messages(struct core *c, const struct ca *ca)
+{
+	if (ca->kind != CA_LOCAL)
+		return err_set(INRO_E_STATE,
+			       "CA '%s' is elsewhere: no server makes a key for it. Get a certificate of the "
+			       "profile " SIGNER_PROFILE " from there (inro cert issue)",
+			       ca->name);
+	return delegate_drop(c, SIGNER_MESSAGES, ca->id);
 }
 
 static enum inro_err change_cmp(struct core *c, struct ca *ca, const struct ca_cmp *in)
@@ -394,7 +410,7 @@ static enum inro_err change_cmp(struct core *c, struct ca *ca, const struct ca_c
 	if (e == INRO_OK && in->signs)
 		e = check_signs_itself(ca, &p);
 	if (e == INRO_OK && (in->token || in->key_type))
-		e = delegate_drop(c, SIGNER_MESSAGES, ca->id);
+		e = drop_messages(c, ca);
 	return e == INRO_OK ? write_policy(&p, ca) : e;
 }
 

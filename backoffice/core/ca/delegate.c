@@ -10,21 +10,25 @@
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/ca_signer.h"
 #include "backoffice/core/issue.h"
+#include "backoffice/core/key_use.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/signer.h"
 #include "base/clock.h"
 #include "base/cryptoki/uri.h"
 #include "base/der.h"
 
+#define LABEL_SIZE (TOKEN_KEY_LABEL_MAX + 1)
+
 static const struct use {
 	const char *profile, *title, *label;
 	size_t token, key_type; /* of a struct ca_policy */
 	bool by_hand;		/* a certificate that a person had made for a key in a token counts, too */
+	bool shared;		/* its first key has a label that says neither tenant nor CA */
 } uses[SIGNER__MAX] = {
 	[SIGNER_OCSP] = { "ocsp-signer", "OCSP of", "ocsp", offsetof(struct ca_policy, ocsp_token),
-			  offsetof(struct ca_policy, ocsp_key_type), false },
+			  offsetof(struct ca_policy, ocsp_key_type), false, true },
 	[SIGNER_MESSAGES] = { SIGNER_PROFILE, "CMP of", "cmp", offsetof(struct ca_policy, cmp_token),
-			      offsetof(struct ca_policy, cmp_key_type), true },
+			      offsetof(struct ca_policy, cmp_key_type), true, false },
 };
 
 struct delegate {
@@ -138,17 +142,78 @@ static enum inro_err make_subject(struct delegate *s, const struct cert *cert)
 	return buf_err(&s->subject);
 }
 
-static enum inro_err make_key(struct core *c, struct delegate *s)
+/* The CA's alone, also among those of other tenants, whose names may be the same. */
+static void label_own(const struct delegate *s, char ret[static LABEL_SIZE])
 {
-	char label[TOKEN_KEY_LABEL_MAX + 1];
-	struct new_key_plan plan = { .label = label, .kind = s->kind };
-	struct key_csr in = { .subject = buf_bytes(&s->subject) };
+	snprintf(ret, LABEL_SIZE, "%s %.16s %lld.%lld %s", s->use->label, s->ca.name,
+		 (long long)s->ca.id, (long long)s->ca.generation, s->kind->name);
+}
+
+/* As those who answer on line have it since before there were others: CAs of the same name in two tenants share
+ * a key. */
+static void label_shared(const struct delegate *s, char ret[static LABEL_SIZE])
+{
+	snprintf(ret, LABEL_SIZE, "%s %.32s %lld %s", s->use->label, s->ca.name,
+		 (long long)s->ca.generation, s->kind->name);
+}
+
+/* A key that was left there, and that a certificate was revoked for because it is compromised, gets no other one. */
+static enum inro_err look_at_left(struct core *c, const struct new_key *k, bool *ret_ended)
+{
+	uint8_t hash[PKI_DIGEST_MAX];
 	enum inro_err e;
 
-	snprintf(label, sizeof label, "%s %.32s %lld %s", s->use->label, s->ca.name,
-		 (long long)s->ca.generation, s->kind->name);
-	plan.token_uri = (const char *)s->token.p;
+	*ret_ended = false;
+	if (!k->found)
+		return INRO_OK;
+	e = pubkey_print(token_key_public(k->key), hash);
+	if (e == INRO_OK)
+		e = key_use_trusted(c, BYTES(hash, PUBKEY_PRINT));
+	*ret_ended = e == INRO_E_POLICY;
+	return *ret_ended ? INRO_OK : e;
+}
+
+static enum inro_err take_key(struct core *c, struct delegate *s, const char *label, bool *ret_ended)
+{
+	const struct new_key_plan plan = { .token_uri = (const char *)s->token.p,
+					   .label = label,
+					   .kind = s->kind };
+	enum inro_err e;
+
+	new_key_clear(&s->fresh);
+	credential_clear(&s->left);
 	e = new_key_or_left(c, &plan, &s->fresh, &s->left);
+	return e == INRO_OK ? look_at_left(c, &s->fresh, ret_ended) : e;
+}
+
+/* One that may be others' too stays, whatever became of it; the CA's own goes, and another one has its label. */
+static enum inro_err choose_key(struct core *c, struct delegate *s)
+{
+	char label[LABEL_SIZE];
+	bool ended = true;
+	enum inro_err e = INRO_OK;
+
+	if (s->use->shared) {
+		label_shared(s, label);
+		e = take_key(c, s, label, &ended);
+	}
+	label_own(s, label);
+	if (e == INRO_OK && ended)
+		e = take_key(c, s, label, &ended);
+	if (e != INRO_OK || !ended)
+		return e;
+	s->fresh.keep = false;
+	e = take_key(c, s, label, &ended);
+	if (e == INRO_OK && ended)
+		return err_set(INRO_E_TOKEN, "the compromised key '%s' can't be deleted from its token", label);
+	return e;
+}
+
+static enum inro_err make_key(struct core *c, struct delegate *s)
+{
+	struct key_csr in = { .subject = buf_bytes(&s->subject) };
+	enum inro_err e = choose_key(c, s);
+
 	if (e != INRO_OK)
 		return e;
 	token_key_uri(s->fresh.key, &s->uri);
@@ -208,9 +273,8 @@ enum inro_err delegate_make(struct core *c, enum signer_purpose purpose, int64_t
 
 /* ---- on record ---- */
 
-enum inro_err ca_delegate_recorded(struct core *c, const struct issuing *i)
+enum inro_err ca_delegate_recorded(struct core *c, const struct credential *rec, bool answers)
 {
-	const struct credential *rec = &i->rec;
 	enum inro_err e = INRO_OK;
 
 	for (int64_t u = 0; e == INRO_OK && u < SIGNER__MAX; u++) {
@@ -221,8 +285,8 @@ enum inro_err ca_delegate_recorded(struct core *c, const struct issuing *i)
 					   .purpose = u,
 					   .created_ms = rec->created_ms };
 
-		if ((i->answers || uses[u].by_hand) && rec->ca && *text_or_empty(rec->key_uri) &&
-		    strcmp(rec->profile, uses[u].profile) == 0)
+		if ((answers || uses[u].by_hand) && rec->ca && *text_or_empty(rec->key_uri) &&
+		    strcmp(text_or_empty(rec->profile), uses[u].profile) == 0)
 			e = store_insert(c->store, &row);
 	}
 	return e;

@@ -2,7 +2,8 @@
  * delegate - keys that sign in the place of a CA's key, by a certificate of it: OCSP answers, messages.
  *
  * 1. The key is made in the CA's token, or in the one that the CA's settings name, and stays; another
- *    certificate for it is made when a third of the time of the one before is left.
+ *    certificate for it is made when a third of the time of the one before is left.  A key that is
+ *    compromised gets none: another one takes its place.
  * 2. A token that is not open for this process costs nothing: there is no refusal to record.
  */
 #ifndef INRO_BACKOFFICE_CORE_CA_DELEGATE_H

@@ -32,10 +32,13 @@ static enum inro_err fill(struct ca_messages *m, const char *key_uri, const stru
 static enum inro_err by_itself(const struct ca *ca, struct ca_messages *m)
 {
 	SCOPED(cert) cert = { 0 };
-	enum inro_err e = ca->cert.n ? cert_read(blob_bytes(&ca->cert), &cert) : INRO_E_NOT_FOUND;
+	enum inro_err e;
 
+	if (ca->kind != CA_LOCAL || !ca->cert.n)
+		return INRO_OK; /* it has no key here */
+	e = cert_read(blob_bytes(&ca->cert), &cert);
 	if (e != INRO_OK || !(cert.ext.key_usage & USAGE_DIGITAL_SIGNATURE))
-		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+		return e;
 	m->itself = true;
 	return fill(m, ca->key_uri, &ca->cert);
 }

@@ -472,7 +472,7 @@ enum inro_err making_record(struct core *c, struct making *j)
 	if (e == INRO_OK)
 		e = i->agreed ? approval_done(c, j) : cred_insert(c, &i->rec);
 	if (e == INRO_OK)
-		e = ca_delegate_recorded(c, i);
+		e = ca_delegate_recorded(c, &i->rec, i->answers);
 	return e == INRO_OK ? record_issue(c, j) : e;
 }
 

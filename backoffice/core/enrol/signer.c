@@ -56,17 +56,17 @@ static enum inro_err nobody(const struct ca *ca)
 
 	if (e != INRO_OK)
 		return e;
+	if (p.cmp_signs && strcmp(p.cmp_signs, "delegated") != 0)
+		return err_set(INRO_E_CONFIG,
+			       "nobody signs messages for CA '%s' (%s): its administrator has to say 'inro "
+			       "ca cmp %s --signer delegated'",
+			       ca->name, p.cmp_signs, ca->name);
 	if (ca->kind != CA_LOCAL)
 		return err_set(INRO_E_CONFIG,
 			       "nobody signs messages for CA '%s', which is elsewhere: its administrator has "
 			       "to get a certificate of the profile " SIGNER_PROFILE " from there for a key in a "
 			       "token (inro cert issue)",
 			       ca->name);
-	if (p.cmp_signs && strcmp(p.cmp_signs, "delegated") != 0)
-		return err_set(INRO_E_CONFIG,
-			       "nobody signs messages for CA '%s' (%s): its administrator has to say 'inro "
-			       "ca cmp %s --signer delegated'",
-			       ca->name, p.cmp_signs, ca->name);
 	return err_set(INRO_E_CONFIG,
 		       "nobody signs messages for CA '%s' yet: a server makes the key within seconds where it "
 		       "has the PIN of the token that the CA's key is in; else its administrator has to give the "
@@ -81,9 +81,12 @@ static enum inro_err use(struct core *c, struct ca *ca, const struct ca_messages
 	if (!who->cert.n)
 		return nobody(ca);
 	e = cert_read(blob_bytes(&who->cert), &s->cert);
-	if (e != INRO_OK)
-		return e;
-	return who->itself ? use_ca(c, ca, s) : use_delegate(c, who->key_uri, s);
+	if (e == INRO_OK)
+		e = who->itself ? use_ca(c, ca, s) : use_delegate(c, who->key_uri, s);
+	/* INRO_E_CONFIG is nobody()'s alone, whose words go out to devices: these name keys and files. */
+	if (e == INRO_E_CONFIG)
+		return err_set(INRO_E_TOKEN, "%s", err_detail(e));
+	return e;
 }
 
 enum inro_err signer_of(struct core *c, const char *name, struct signer *ret)

@@ -1,0 +1,350 @@
+/* test_core_delegate - whose keys sign in the place of a CA's: of a CA elsewhere, of CAs with the same name, and after
+ * a compromise. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <openssl/x509v3.h>
+
+#include "backoffice/core/keyring.h"
+#include "backoffice/core/signer.h"
+#include "backoffice/core/status.h"
+#include "backoffice/core/tenant.h"
+#include "backoffice/pki/dn.h"
+#include "base/clock.h"
+#include "tests/lib/office.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+#define DAY	    86400
+#define T0	    INT64_C(1800000000)
+
+static int setup(void **state)
+{
+	clock_set_test(T0);
+	return office_setup(state, "delegate");
+}
+
+/* ---- who signs messages ---- */
+
+static void messages_of(struct core *c, const char *name, struct ca_messages *ret)
+{
+	SCOPED(ca_view) v = { 0 };
+
+	ca_messages_clear(ret);
+	OK(ca_get(c, name, &v));
+	OK(ca_messages(c, &v.rec, ret));
+}
+
+/* And the certificate by which it does. */
+static void assert_signs(struct core *c, const char *name, struct ca_messages *ret)
+{
+	SCOPED(signer) s = { 0 };
+	SCOPED(buf) signature = { 0 };
+
+	messages_of(c, name, ret);
+	assert_non_null(ret->key_uri);
+	OK(signer_of(c, name, &s));
+	assert_int_equal(s.ca.id, 0);
+	OK(signer_sign(&s, s.sig, bytes_of("message"), &signature));
+	OK(pubkey_verify(&s.cert.key, s.sig, bytes_of("message"), buf_bytes(&signature)));
+}
+
+static bool same_key(const struct blob *a, const struct blob *b)
+{
+	X509 *x = office_x509(a), *y = office_x509(b);
+	bool same = EVP_PKEY_eq(X509_get0_pubkey(x), X509_get0_pubkey(y)) == 1;
+
+	X509_free(x);
+	X509_free(y);
+	return same;
+}
+
+static void revoke(struct core *c, const struct blob *der, const char *reason)
+{
+	SCOPED(cert) cert = { 0 };
+	SCOPED(buf) ref = { 0 };
+	SCOPED(cred) out = { 0 };
+
+	OK(cert_read(blob_bytes(der), &cert));
+	buf_add_str(&ref, "serial:");
+	buf_add_hex(&ref, cert.serial);
+	buf_add_u8(&ref, 0);
+	OK(cred_revoke(c, (const char *)ref.p, &(struct cred_revocation) { .reason = reason }, &out));
+}
+
+/* ---- one that a person has made ---- */
+
+/* Asks the CA for a certificate by ra-signer for a key in token "line"; *ret_csr: the request. */
+static void ask(struct core *c, const char *ca, const char *label, struct buf *ret_csr)
+{
+	SCOPED(new_key) k = { 0 };
+	SCOPED(buf) uri = { 0 };
+	SCOPED(buf) name = { 0 };
+	SCOPED(cred) out = { 0 };
+	struct new_key_plan plan = { .token_uri = "pkcs11:token=line", .label = label };
+	struct key_csr in = { 0 };
+	struct cred_request r = { .ca = ca, .profile = SIGNER_PROFILE };
+
+	OK(new_key_kind(NULL, &plan.kind));
+	OK(new_key_make(c, &plan, &k));
+	k.keep = true;
+	token_key_uri(k.key, &uri);
+	buf_add_u8(&uri, 0);
+	OK(dn_parse("CN=signs", NULL, &name));
+	in.key = k.key;
+	in.subject = buf_bytes(&name);
+	OK(key_csr(&in, ret_csr));
+	r.csr = buf_bytes(ret_csr);
+	r.key_uri = (const char *)uri.p;
+	OK(cred_issue(c, &r, &out));
+}
+
+/* ---- a CA elsewhere ---- */
+
+static EVP_PKEY *far_key;
+static X509 *far_cert;
+
+static void add_ext(X509 *x, X509 *issuer, int nid, const char *value)
+{
+	X509V3_CTX ctx;
+	X509_EXTENSION *ext;
+
+	X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
+	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	assert_non_null(ext);
+	assert_true(X509_add_ext(x, ext, -1));
+	X509_EXTENSION_free(ext);
+}
+
+/* By far_key; issuer NULL: its own, which may sign messages, too. */
+static X509 *make_cert(const char *cn, EVP_PKEY *key, X509 *issuer)
+{
+	static long serial = 7;
+	X509 *x = X509_new();
+	X509_NAME *name = X509_get_subject_name(x);
+
+	X509_set_version(x, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), serial++);
+	assert_true(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0));
+	X509_set_issuer_name(x, issuer ? X509_get_subject_name(issuer) : name);
+	ASN1_TIME_set(X509_getm_notBefore(x), (time_t)(T0 - DAY));
+	ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(T0 + 300 * DAY));
+	X509_set_pubkey(x, key);
+	add_ext(x, issuer ? issuer : x, NID_basic_constraints, issuer ? "CA:FALSE" : "critical,CA:TRUE");
+	add_ext(x, issuer ? issuer : x, NID_subject_key_identifier, "hash");
+	add_ext(x, issuer ? issuer : x, NID_key_usage,
+		issuer ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign,digitalSignature");
+	assert_true(X509_sign(x, far_key, EVP_sha256()) > 0);
+	return x;
+}
+
+static void der_of(X509 *x, struct buf *ret)
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509(x, &der);
+
+	assert_true(n > 0);
+	buf_add(ret, BYTES(der, (size_t)n));
+	OK(buf_err(ret));
+	OPENSSL_free(der);
+}
+
+static void connect_far(struct core *c)
+{
+	struct ca_connection in = { .name = "far" };
+	SCOPED(buf) der = { 0 };
+	SCOPED(ca_view) v = { 0 };
+
+	der_of(far_cert, &der);
+	in.in.cert = buf_bytes(&der);
+	OK(ca_connect(c, &in, &v));
+}
+
+/* Once. */
+static enum inro_err pull(void *arg, struct bytes *ret)
+{
+	struct bytes *left = arg;
+
+	*ret = *left;
+	*left = BYTES_NONE;
+	return INRO_OK;
+}
+
+static void arrived(void *arg, const struct ca_collected *one)
+{
+	*(enum inro_err *)arg = one->error;
+}
+
+/* Its answer to a request, or what nobody asked for. */
+static void bring(struct core *c, struct bytes csr)
+{
+	SCOPED(buf) der = { 0 };
+	struct bytes left;
+	const struct ca_incoming in = { .files = pull, .arg = &left, .unrequested = true };
+	const unsigned char *p = csr.p;
+	X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)csr.n);
+	X509 *x = make_cert("signs", X509_REQ_get0_pubkey(req), far_cert);
+	enum inro_err e = INRO_E_STATE;
+
+	der_of(x, &der);
+	left = buf_bytes(&der);
+	OK(ca_collect(c, "far", &in, arrived, &e));
+	OK(e);
+	X509_free(x);
+	X509_REQ_free(req);
+}
+
+/* Its certificate says that its key may sign messages; it is not here.  Who asks for a signer's certificate as he is
+ * told has one who signs when it arrives. */
+static void test_elsewhere(void **state)
+{
+	SCOPED(ca_messages) m = { 0 };
+	SCOPED(ca_messages) still = { 0 };
+	SCOPED(signer) none = { 0 };
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(buf) stray = { 0 };
+	SCOPED(buf) csr = { 0 };
+
+	connect_far(*state);
+	office_csr(office_ec, "nobody", &stray);
+	bring(*state, buf_bytes(&stray));
+	FAILS(INRO_E_CONFIG, signer_of(*state, "far", &none));
+	assert_non_null(strstr(err_detail(INRO_E_CONFIG), "inro cert issue"));
+	FAILS(INRO_E_STATE, ca_set_cmp(*state, "far", &(struct ca_cmp) { .signs = "ca" }, &v));
+	ask(*state, "far", office_label, &csr);
+	FAILS(INRO_E_CONFIG, signer_of(*state, "far", &none));
+	bring(*state, buf_bytes(&csr));
+	assert_signs(*state, "far", &m);
+	assert_false(m.itself);
+	/* What a server would make anew stays: none does, for a CA elsewhere. */
+	FAILS(INRO_E_STATE, ca_set_cmp(*state, "far", &(struct ca_cmp) { .token = "" }, &v));
+	FAILS(INRO_E_STATE, ca_set_cmp(*state, "far", &(struct ca_cmp) { .key_type = "ed25519" }, &v));
+	OK(message_signers_renew(*state));
+	assert_signs(*state, "far", &still);
+	assert_true(same_key(&m.cert, &still.cert));
+}
+
+/* ---- whose key it is ---- */
+
+/* CAs of one name in two tenants and one token: a key that is compromised goes, and the other one is not touched. */
+static void test_two_tenants(void **state)
+{
+	struct core_options o = office_options();
+	char label[48];
+	const struct ca_request r = { .name = "issuing", .subject = "CN=Theirs", .token = "ca", .label = label };
+	struct core *theirs;
+	SCOPED(tenant) t = { 0 };
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(ca_messages) a = { 0 };
+	SCOPED(ca_messages) b = { 0 };
+	SCOPED(ca_messages) later = { 0 };
+	SCOPED(signer) none = { 0 };
+	size_t keys;
+
+	snprintf(label, sizeof label, "%s theirs", office_label);
+	OK(tenant_add(*state, "plant2", &t));
+	o.tenant = "plant2";
+	theirs = office_open_as(office_db, o);
+	OK(ca_create(theirs, &r, &v));
+	OK(message_signers_renew(*state));
+	OK(message_signers_renew(theirs));
+	assert_signs(*state, "issuing", &a);
+	assert_signs(theirs, "issuing", &b);
+	assert_false(same_key(&a.cert, &b.cert));
+	keys = office_count("ca", CKO_PRIVATE_KEY);
+	revoke(*state, &a.cert, "keyCompromise");
+	FAILS(INRO_E_CONFIG, signer_of(*state, "issuing", &none));
+	OK(message_signers_renew(*state));
+	assert_signs(*state, "issuing", &later);
+	assert_false(same_key(&a.cert, &later.cert));
+	assert_int_equal(office_count("ca", CKO_PRIVATE_KEY), keys);
+	OK(message_signers_renew(theirs));
+	assert_signs(theirs, "issuing", &later);
+	assert_true(same_key(&b.cert, &later.cert));
+	core_close(theirs);
+}
+
+static void answers_by(struct core *c, struct blob *ret)
+{
+	SCOPED(status_issuers) l = { 0 };
+
+	blob_clear(ret);
+	OK(status_issuers(c, &l));
+	for (size_t i = 0; i < l.n; i++)
+		if (strcmp(l.items[i].name, "issuing") == 0)
+			OK(blob_set(ret, blob_bytes(&l.items[i].signer)));
+}
+
+/* On line as well; the old key stays, which may be that of another tenant's CA. */
+static void test_compromised_on_line(void **state)
+{
+	SCOPED(blob) first = { 0 };
+	SCOPED(blob) second = { 0 };
+	SCOPED(blob) third = { 0 };
+	size_t keys;
+
+	OK(ocsp_signers_renew(*state));
+	answers_by(*state, &first);
+	keys = office_count("ca", CKO_PRIVATE_KEY);
+	revoke(*state, &first, "keyCompromise");
+	OK(ocsp_signers_renew(*state));
+	answers_by(*state, &second);
+	assert_false(same_key(&first, &second));
+	assert_int_equal(office_count("ca", CKO_PRIVATE_KEY), keys + 1);
+	revoke(*state, &second, "keyCompromise");
+	OK(ocsp_signers_renew(*state));
+	answers_by(*state, &third);
+	assert_false(same_key(&first, &third));
+	assert_false(same_key(&second, &third));
+	assert_int_equal(office_count("ca", CKO_PRIVATE_KEY), keys + 1);
+}
+
+/* ---- what is told ---- */
+
+/* Words for a device say what its administrator has to do, and not where keys are. */
+static void test_told(void **state)
+{
+	SCOPED(ca_messages) m = { 0 };
+	SCOPED(signer) none = { 0 };
+
+	OK(message_signers_renew(*state));
+	assert_signs(*state, "issuing", &m);
+	/* The key at the place on record is another one now. */
+	office_sql(office_db, "UPDATE credential SET key_uri = (SELECT key_uri FROM ca WHERE name = 'root') "
+			      "WHERE profile = 'ra-signer'");
+	FAILS(INRO_E_TOKEN, signer_of(*state, "issuing", &none));
+	assert_non_null(strstr(err_detail(INRO_E_TOKEN), "pkcs11:"));
+}
+
+static int group_setup(void **state)
+{
+	int failed = office_with_key(state);
+
+	far_key = office_key("P-256");
+	far_cert = make_cert("far", far_key, NULL);
+	return failed;
+}
+
+static int group_teardown(void **state)
+{
+	EVP_PKEY_free(far_key);
+	X509_free(far_cert);
+	return office_drop_key(state);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, office_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_elsewhere),
+		TEST(test_two_tenants),
+		TEST(test_compromised_on_line),
+		TEST(test_told),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
