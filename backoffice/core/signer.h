@@ -3,7 +3,7 @@
  * made for devices.
  *
  * 1. It is the newest certificate that the CA's present key issued by the profile ra-signer for a key in
- *    a token.  A server makes and renews one for each CA whose token it can open; one that a person had
+ *    a token, of those that have not expired; nobody while that one is revoked.  A server makes and renews one for each CA whose token it can open; one that a person had
  *    made takes over until a third of its time is left.
  * 2. The CA's own key does it where the CA's settings say so, and while there is no other one; in
  *    whichever of the CA's tokens works.  Its certificate must say that it may (digitalSignature).

@@ -1,5 +1,5 @@
-/* test_core_delegate - whose keys sign in the place of a CA's: of a CA elsewhere, of CAs with the same name, and after
- * a compromise. */
+/* test_core_delegate - whose keys sign in the place of a CA's: of a CA elsewhere, of CAs with the same name, after a
+ * compromise, and when something else was said while they were made. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +8,8 @@
 #include <cmocka.h>
 #include <openssl/x509v3.h>
 
+#include "backoffice/core/ca/delegate.h"
+#include "backoffice/core/duty.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/signer.h"
 #include "backoffice/core/status.h"
@@ -75,6 +77,14 @@ static void revoke(struct core *c, const struct blob *der, const char *reason)
 	OK(cred_revoke(c, (const char *)ref.p, &(struct cred_revocation) { .reason = reason }, &out));
 }
 
+static int64_t ca_id(struct core *c, const char *name)
+{
+	SCOPED(ca_view) v = { 0 };
+
+	OK(ca_get(c, name, &v));
+	return v.rec.id;
+}
+
 /* ---- one that a person has made ---- */
 
 /* Asks the CA for a certificate by ra-signer for a key in token "line"; *ret_csr: the request. */
@@ -120,7 +130,7 @@ static void add_ext(X509 *x, X509 *issuer, int nid, const char *value)
 }
 
 /* By far_key; issuer NULL: its own, which may sign messages, too. */
-static X509 *make_cert(const char *cn, EVP_PKEY *key, X509 *issuer)
+static X509 *make_cert(const char *cn, EVP_PKEY *key, X509 *issuer, int days)
 {
 	static long serial = 7;
 	X509 *x = X509_new();
@@ -131,7 +141,7 @@ static X509 *make_cert(const char *cn, EVP_PKEY *key, X509 *issuer)
 	assert_true(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0));
 	X509_set_issuer_name(x, issuer ? X509_get_subject_name(issuer) : name);
 	ASN1_TIME_set(X509_getm_notBefore(x), (time_t)(T0 - DAY));
-	ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(T0 + 300 * DAY));
+	ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(T0 + days * DAY));
 	X509_set_pubkey(x, key);
 	add_ext(x, issuer ? issuer : x, NID_basic_constraints, issuer ? "CA:FALSE" : "critical,CA:TRUE");
 	add_ext(x, issuer ? issuer : x, NID_subject_key_identifier, "hash");
@@ -179,14 +189,14 @@ static void arrived(void *arg, const struct ca_collected *one)
 }
 
 /* Its answer to a request, or what nobody asked for. */
-static void bring(struct core *c, struct bytes csr)
+static void bring(struct core *c, struct bytes csr, int days)
 {
 	SCOPED(buf) der = { 0 };
 	struct bytes left;
 	const struct ca_incoming in = { .files = pull, .arg = &left, .unrequested = true };
 	const unsigned char *p = csr.p;
 	X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)csr.n);
-	X509 *x = make_cert("signs", X509_REQ_get0_pubkey(req), far_cert);
+	X509 *x = make_cert("signs", X509_REQ_get0_pubkey(req), far_cert, days);
 	enum inro_err e = INRO_E_STATE;
 
 	der_of(x, &der);
@@ -210,13 +220,13 @@ static void test_elsewhere(void **state)
 
 	connect_far(*state);
 	office_csr(office_ec, "nobody", &stray);
-	bring(*state, buf_bytes(&stray));
+	bring(*state, buf_bytes(&stray), 300);
 	FAILS(INRO_E_CONFIG, signer_of(*state, "far", &none));
 	assert_non_null(strstr(err_detail(INRO_E_CONFIG), "inro cert issue"));
 	FAILS(INRO_E_STATE, ca_set_cmp(*state, "far", &(struct ca_cmp) { .signs = "ca" }, &v));
 	ask(*state, "far", office_label, &csr);
 	FAILS(INRO_E_CONFIG, signer_of(*state, "far", &none));
-	bring(*state, buf_bytes(&csr));
+	bring(*state, buf_bytes(&csr), 300);
 	assert_signs(*state, "far", &m);
 	assert_false(m.itself);
 	/* What a server would make anew stays: none does, for a CA elsewhere. */
@@ -225,6 +235,107 @@ static void test_elsewhere(void **state)
 	OK(message_signers_renew(*state));
 	assert_signs(*state, "far", &still);
 	assert_true(same_key(&m.cert, &still.cert));
+}
+
+/* One for a trial, which is over: the one before signs on.  One that is revoked has nobody in his place. */
+static void test_trial(void **state)
+{
+	char label[48];
+	SCOPED(ca_messages) first = { 0 };
+	SCOPED(ca_messages) trial = { 0 };
+	SCOPED(ca_messages) later = { 0 };
+	SCOPED(signer) none = { 0 };
+	SCOPED(buf) csr = { 0 };
+	SCOPED(buf) csr2 = { 0 };
+
+	connect_far(*state);
+	ask(*state, "far", office_label, &csr);
+	bring(*state, buf_bytes(&csr), 200);
+	assert_signs(*state, "far", &first);
+	snprintf(label, sizeof label, "%s trial", office_label);
+	ask(*state, "far", label, &csr2);
+	bring(*state, buf_bytes(&csr2), 30);
+	assert_signs(*state, "far", &trial);
+	assert_false(same_key(&first.cert, &trial.cert));
+	clock_set_test(T0 + 31 * DAY);
+	assert_signs(*state, "far", &later);
+	assert_true(same_key(&first.cert, &later.cert));
+	clock_set_test(T0 + 5 * DAY);
+	revoke(*state, &trial.cert, "superseded");
+	FAILS(INRO_E_CONFIG, signer_of(*state, "far", &none));
+	clock_set_test(T0 + 201 * DAY);
+	FAILS(INRO_E_CONFIG, signer_of(*state, "far", &none));
+}
+
+/* ---- while it is made ---- */
+
+static struct core *somebody; /* who does something while a PIN is looked for */
+static void (*does)(struct core *c);
+
+static enum inro_err ask_pin(void *arg, const char *token, struct secret *ret)
+{
+	(void)arg;
+	(void)token;
+	if (does)
+		does(somebody);
+	does = NULL;
+	return secret_copy(bytes_of(OFFICE_PIN), ret);
+}
+
+static void switch_off(struct core *c)
+{
+	SCOPED(ca_view) v = { 0 };
+
+	OK(ca_set_cmp(c, "issuing", &(struct ca_cmp) { .signs = "off" }, &v));
+}
+
+static void make_by_hand(struct core *c)
+{
+	SCOPED(buf) csr = { 0 };
+
+	ask(c, "issuing", office_label, &csr);
+}
+
+/* Whoever has said something else meanwhile is not overruled, and the new key goes. */
+static void test_meanwhile(void **state)
+{
+	void (*const cases[])(struct core *c) = { switch_off, make_by_hand };
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct core_options o = office_options();
+		struct core *c;
+		size_t keys = office_count("ca", CKO_PRIVATE_KEY);
+		SCOPED(ca_view) v = { 0 };
+
+		o.ask_pin = ask_pin;
+		c = office_open_as(office_db, o);
+		somebody = *state;
+		does = cases[i];
+		FAILS(INRO_E_STATE, delegate_make(c, SIGNER_MESSAGES, ca_id(c, "issuing"), 1));
+		assert_non_null(strstr(err_detail(INRO_E_STATE), "meanwhile"));
+		assert_null(does);
+		assert_int_equal(office_count("ca", CKO_PRIVATE_KEY), keys);
+		core_close(c);
+		OK(ca_set_cmp(*state, "issuing", &(struct ca_cmp) { .signs = "delegated" }, &v));
+	}
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM ocsp_signer"), 1);
+}
+
+/* A server whose turn another one has by now stops between two keys. */
+static void test_turn_is_over(void **state)
+{
+	static const char *const counts[] = {
+		"SELECT count(*) FROM ocsp_signer WHERE purpose = 0",
+		"SELECT count(*) FROM ocsp_signer WHERE purpose = 1",
+	};
+	int64_t wait;
+
+	office_trigger(office_db, "taken", "AFTER INSERT ON ocsp_signer",
+		       "UPDATE lease SET holder = 'another' WHERE name LIKE 'duty/%-signers'");
+	OK(duty_tick(*state, DUTY_QUICK, NULL, &wait));
+	office_trigger_drop(office_db, "taken");
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+		assert_int_equal(office_ask(office_db, counts[i]), 1);
 }
 
 /* ---- whose key it is ---- */
@@ -324,7 +435,7 @@ static int group_setup(void **state)
 	int failed = office_with_key(state);
 
 	far_key = office_key("P-256");
-	far_cert = make_cert("far", far_key, NULL);
+	far_cert = make_cert("far", far_key, NULL, 300);
 	return failed;
 }
 
@@ -341,6 +452,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_elsewhere),
+		TEST(test_trial),
+		TEST(test_meanwhile),
+		TEST(test_turn_is_over),
 		TEST(test_two_tenants),
 		TEST(test_compromised_on_line),
 		TEST(test_told),

@@ -39,6 +39,9 @@ struct delegate {
 	struct buf token, subject, csr, uri;
 	const struct pki_key_kind *kind;
 	struct credential left; /* not looked at: a key may have many certificates here */
+	/* What it is made by; when that has changed meanwhile, it is not wanted any more. */
+	char *settings;
+	int64_t newest;
 };
 
 static void delegate_clear(struct delegate *s)
@@ -51,6 +54,7 @@ static void delegate_clear(struct delegate *s)
 	buf_clear(&s->csr);
 	buf_clear(&s->uri);
 	credential_clear(&s->left);
+	free(s->settings);
 }
 
 /* The token that a key is in, as a URI. */
@@ -223,12 +227,53 @@ static enum inro_err make_key(struct core *c, struct delegate *s)
 	return e == INRO_OK ? key_csr(&in, &s->csr) : e;
 }
 
+static enum inro_err find_newest(struct core *c, const struct ocsp_signer *of, int64_t before, struct ocsp_signer *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "ca", .number = of->ca },
+		{ .field = "generation", .number = of->generation },
+		{ .field = "purpose", .number = of->purpose },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .backward = true, .after = before, .limit = 1 };
+
+	return store_find(c->store, &q, ret);
+}
+
+static enum inro_err newest_id(struct core *c, const struct delegate *s, int64_t generation, int64_t *ret)
+{
+	const struct ocsp_signer of = { .ca = s->ca.id, .generation = generation, .purpose = s->use - uses };
+	struct ocsp_signer row = { 0 };
+	enum inro_err e = find_newest(c, &of, 0, &row);
+
+	*ret = row.id;
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+/* In the transaction that records the certificate: making a key takes long, and who has said something else, or had
+ * one certified by hand, is not overruled. */
+static enum inro_err stands(struct core *c, struct issuing *i)
+{
+	const struct delegate *s = i->arg;
+	SCOPED(ca) now = { 0 };
+	int64_t newest = 0;
+	enum inro_err e = store_get(c->store, s->ca.id, &now);
+
+	if (e == INRO_OK)
+		e = newest_id(c, s, s->ca.generation, &newest);
+	if (e != INRO_OK)
+		return e;
+	if (newest == s->newest && strcmp(text_or_empty(now.settings), text_or_empty(s->settings)) == 0)
+		return INRO_OK;
+	return err_set(INRO_E_STATE, "the settings of CA '%s', or who signs, changed meanwhile", now.name);
+}
+
 static enum inro_err certify(struct core *c, struct delegate *s)
 {
 	const struct cred_request request = { .csr = buf_bytes(&s->csr),
 					      .profile = s->use->profile,
 					      .key_uri = (const char *)s->uri.p };
-	struct issuing i = { .request = &request, .ca = &s->ca, .renews = true, .answers = true };
+	struct issuing i = { .request = &request, .ca = &s->ca, .renews = true, .answers = true,
+			     .before = stands, .arg = s };
 	enum inro_err e = issue_run(c, &i);
 
 	credential_clear(&i.rec);
@@ -267,6 +312,10 @@ enum inro_err delegate_make(struct core *c, enum signer_purpose purpose, int64_t
 	if (e == INRO_OK)
 		e = ca_policy_read(&s.ca, &s.policy);
 	if (e == INRO_OK)
+		e = text_set(&s.settings, s.ca.settings);
+	if (e == INRO_OK)
+		e = newest_id(c, &s, generation, &s.newest);
+	if (e == INRO_OK)
 		e = ca_as_of(c, generation, &s.ca);
 	return e == INRO_OK ? appoint(c, &s) : e;
 }
@@ -292,32 +341,30 @@ enum inro_err ca_delegate_recorded(struct core *c, const struct credential *rec,
 	return e;
 }
 
-static enum inro_err find_newest(struct core *c, enum signer_purpose purpose, int64_t ca, int64_t generation,
-				 struct ocsp_signer *ret)
+static bool is_active(const struct credential *rec)
 {
-	const struct store_cond conds[] = {
-		{ .field = "ca", .number = ca },
-		{ .field = "generation", .number = generation },
-		{ .field = "purpose", .number = purpose },
-	};
-	const struct store_query q = { STORE_WHERE(conds), .backward = true, .limit = 1 };
-
-	return store_find(c->store, &q, ret);
+	return rec->state == CRED_ACTIVE && !rec->revoked_at;
 }
 
 enum inro_err delegate_find(struct core *c, enum signer_purpose purpose, int64_t ca, int64_t generation,
 			    int64_t *ret_id, struct credential *ret)
 {
+	const struct ocsp_signer of = { .ca = ca, .generation = generation, .purpose = purpose };
 	struct ocsp_signer row = { 0 };
 	SCOPED(credential) rec = { 0 };
-	enum inro_err e = find_newest(c, purpose, ca, generation, &row);
+	enum inro_err e;
 
-	if (e == INRO_OK)
-		e = store_get(c->store, row.credential, &rec);
+	/* One that was made by hand for a short time: when it is over, the one before goes on. */
+	do {
+		credential_clear(&rec);
+		e = find_newest(c, &of, row.id, &row);
+		if (e == INRO_OK)
+			e = store_get(c->store, row.credential, &rec);
+	} while (e == INRO_OK && is_active(&rec) && rec.not_after <= clock_now());
 	if (e != INRO_OK)
 		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 	/* The one before may be of the same key: whoever was revoked has none in his place. */
-	if (rec.state != CRED_ACTIVE || rec.revoked_at || rec.not_after <= clock_now())
+	if (!is_active(&rec))
 		return INRO_OK;
 	*ret_id = row.id;
 	*ret = rec;

@@ -13,12 +13,14 @@
 #include "backoffice/pki/cert.h"
 #include "backoffice/store/record.h"
 
-/* The newest one, and the number of its appointment, when it is good now; else they stay as they are. */
+/* The newest one that has not expired, and the number of its appointment, when it is good now; else they stay as they
+ * are. */
 MUST_CHECK enum inro_err delegate_find(struct core *c, enum signer_purpose purpose, int64_t ca,
 				       int64_t generation, int64_t *ret_id, struct credential *ret);
 /* Less than a third of its time is left, and there is more to be had; signer: DER, none: there is none. */
 MUST_CHECK enum inro_err delegate_is_due(struct bytes ca, struct bytes signer, bool *ret);
-/* Makes one for this key of the CA, as its settings are now.  Of another tenant's CA: nothing. */
+/* Makes one for this key of the CA, as its settings are now.  Of another tenant's CA: nothing.  INRO_E_STATE: somebody
+ * changed the settings, or who signs, while the key was made. */
 MUST_CHECK enum inro_err delegate_make(struct core *c, enum signer_purpose purpose, int64_t ca,
 				       int64_t generation);
 /* In a write transaction: the CA's delegates of this purpose are none any more. */

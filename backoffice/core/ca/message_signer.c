@@ -70,7 +70,7 @@ static bool may_have_one(const struct ca *ca, const struct ca_policy *p)
 	       !says(p, "off") && !says(p, "ca");
 }
 
-static enum inro_err renew_one(struct core *c, const struct ca *ca)
+static enum inro_err renew_one(struct core *c, const struct ca *ca, bool *ret_made)
 {
 	SCOPED(ca_policy) p = { 0 };
 	SCOPED(credential) rec = { 0 };
@@ -85,7 +85,8 @@ static enum inro_err renew_one(struct core *c, const struct ca *ca)
 		e = delegate_is_due(blob_bytes(&ca->cert), blob_bytes(&rec.cert), &due);
 	if (e == INRO_OK && due)
 		e = delegate_make(c, SIGNER_MESSAGES, ca->id, ca->generation);
-	return e == INRO_OK && due ? duty_goes_on(c) : e;
+	*ret_made = e == INRO_OK && due;
+	return e;
 }
 
 enum inro_err message_signers_renew(struct core *c)
@@ -101,10 +102,13 @@ enum inro_err message_signers_renew(struct core *c)
 
 	for (size_t i = 0; e == INRO_OK && i < n; i++) {
 		const struct ca *ca = &((const struct ca *)cas)[i];
-		enum inro_err one = renew_one(c, ca);
+		bool made = false;
+		enum inro_err one = renew_one(c, ca, &made);
 
 		if (one != INRO_OK && first == INRO_OK)
 			first = err_context(one, "who signs messages for CA '%s'", ca->name);
+		if (made)
+			e = duty_goes_on(c); /* or it is another server's by now */
 	}
 	list_free(&ca_type, cas, n);
 	return e == INRO_OK ? first : e;

@@ -6,7 +6,7 @@
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/status.h"
 
-static enum inro_err renew_one(struct core *c, const struct status_issuer *i)
+static enum inro_err renew_one(struct core *c, const struct status_issuer *i, bool *ret_made)
 {
 	bool due = false;
 	enum inro_err e = i->itself ? INRO_OK
@@ -15,7 +15,8 @@ static enum inro_err renew_one(struct core *c, const struct status_issuer *i)
 	if (e != INRO_OK || !due)
 		return e;
 	e = delegate_make(c, SIGNER_OCSP, i->ca, i->generation);
-	return e == INRO_OK ? duty_goes_on(c) : err_context(e, "who answers for CA '%s'", i->name);
+	*ret_made = e == INRO_OK;
+	return e == INRO_OK ? e : err_context(e, "who answers for CA '%s'", i->name);
 }
 
 enum inro_err ocsp_signers_renew(struct core *c)
@@ -24,10 +25,13 @@ enum inro_err ocsp_signers_renew(struct core *c)
 	enum inro_err e = status_issuers(c, &l), first = INRO_OK;
 
 	for (size_t i = 0; e == INRO_OK && i < l.n; i++) {
-		enum inro_err one = renew_one(c, &l.items[i]);
+		bool made = false;
+		enum inro_err one = renew_one(c, &l.items[i], &made);
 
 		if (one != INRO_OK && first == INRO_OK)
 			first = one;
+		if (made)
+			e = duty_goes_on(c); /* or it is another server's by now */
 	}
 	return e == INRO_OK ? first : e;
 }
