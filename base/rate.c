@@ -52,7 +52,8 @@ static uint64_t key_of(struct bytes who)
 /* His own place, or the one that was quiet longest. */
 static struct one *find(struct rate *r, uint64_t key)
 {
-	struct one *s = &r->all[(key >> 32) % (PLACES / WAYS) * WAYS], *oldest = s;
+	/* the low bits: in the high ones the last octets, in which neighbours differ, hardly count */
+	struct one *s = &r->all[key % (PLACES / WAYS) * WAYS], *oldest = s;
 
 	for (int i = 0; i < WAYS; i++) {
 		if (s[i].key == key)

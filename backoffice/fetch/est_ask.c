@@ -156,7 +156,7 @@ enum inro_err est_cacerts(const struct fetch_way *way, const char *label, struct
 	if (e != INRO_OK)
 		return e;
 	if (f.status != 200 || !is_certs(&f))
-		return no_answer(f.status >= 500 ? INRO_E_BUSY : INRO_E_CONFIG, &f);
+		return no_answer(f.status >= 500 || f.status == 429 ? INRO_E_BUSY : INRO_E_CONFIG, &f);
 	return est_read(buf_bytes(&f.answer), ret);
 }
 

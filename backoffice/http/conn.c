@@ -209,6 +209,7 @@ static void answer(struct conn *c)
 static void refuse(struct conn *c, int status, const char *why, bool close)
 {
 	c->x->close = c->x->close || close;
+	c->x->streams = false;
 	http_problem(&c->x->answer, status, why);
 	answer(c);
 }
@@ -239,6 +240,7 @@ static bool is_too_fast(struct conn *c)
 	if (!wait)
 		return false;
 	s->stats.peer_over++;
+	c->x->streams = false;
 	c->x->answer.wait = wait;
 	http_problem_slow(&c->x->answer, "this address sends more requests than one may here; wait");
 	answer(c);

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/homedir.h"
+#include "base/secret.h"
 
 #define CHAIN_MAX ((size_t)256 << 10)
 #define LOOK_MS	  2000
@@ -99,6 +100,21 @@ static void wish_of(const struct own_cert *c, struct wish *w)
 	w->profile = c->o->tls_profile ? c->o->tls_profile : "tls-server";
 }
 
+/* One that waits for approval is asked for again, and not anew. */
+static enum inro_err name_request(struct own_cert *c)
+{
+	uint8_t chance[(sizeof c->asked - 1) / 2];
+	SCOPED(buf) hex = { 0 };
+	enum inro_err e = *c->asked ? INRO_OK : random_fill(chance, sizeof chance);
+
+	if (e != INRO_OK || *c->asked)
+		return e;
+	buf_add_hex(&hex, BYTES(chance, sizeof chance));
+	if (buf_err(&hex) == INRO_OK)
+		memcpy(c->asked, hex.p, hex.n);
+	return buf_err(&hex);
+}
+
 static enum inro_err issue(struct own_cert *c, struct core *core)
 {
 	struct wish w;
@@ -108,10 +124,13 @@ static enum inro_err issue(struct own_cert *c, struct core *core)
 
 	wish_of(c, &w);
 	e = tls_key_request(c->key, w.names, w.n, &csr);
+	if (e == INRO_OK)
+		e = name_request(c);
 	const struct cred_request r = {
 		.csr = buf_bytes(&csr),
 		.ca = c->o->tls_ca,
 		.profile = w.profile,
+		.request_id = c->asked,
 	};
 
 	if (e == INRO_OK)
@@ -121,6 +140,8 @@ static enum inro_err issue(struct own_cert *c, struct core *core)
 			    (long long)made.rec.id);
 	if (e == INRO_OK)
 		e = write_chain(c, core, &made);
+	if (e == INRO_OK)
+		*c->asked = '\0';
 	if (e == INRO_OK)
 		service_say("certificate issued", "ca", c->o->tls_ca);
 	return e == INRO_OK ? e : err_context(e, "a certificate for the server");

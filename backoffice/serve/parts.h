@@ -36,9 +36,11 @@ struct own_cert {
 	struct tls_key *key;
 	char *file;	   /* of the certificate, also of one that our CA made */
 	int64_t file_mark; /* of the file that is in use */
-	int64_t due, next_look; /* when our CA makes another; monotonic, in ms */
+	int64_t due;	   /* when our CA makes another */
+	int64_t next_look; /* monotonic, in ms */
 	int64_t ends; /* when what our CA made is over */
 	uint8_t fingerprint[32]; /* SHA-256 of what our CA made */
+	char asked[33]; /* by which our CA was asked for another; empty: it was not */
 	char host[256];
 };
 void own_cert_clear(struct own_cert *c);

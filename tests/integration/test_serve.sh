@@ -121,6 +121,8 @@ must inro profile add slow.ini
 start_server --tls-name gate.example --tls-profile slow
 [[ $(serial) == "$fourth" ]] || fail "it is not the certificate of before"
 has 'stays for now' "$log" || fail "it is not told why: $(cat "$log")"
+sleep 3 # it looks again, and asks for the same
+[[ $(inro cert list --state requested --json | jq length) == 1 ]] || fail "it asks again and again: $(inro cert list --state requested)"
 stop_server
 ! inro serve --listen 127.0.0.1:0 --tls-ca root --tls-key "$tls_key" --tls-profile none 2>err || fail "it serves without the profile"
 has "no profile is called 'none'" err || fail "$(cat err)"

@@ -79,12 +79,29 @@ static void test_no_limit(void **state)
 	rate_free(r);
 }
 
+/* Addresses of one network have places of their own. */
+static void test_neighbours(void **state)
+{
+	struct rate *r = rate_new(1, 2);
+	uint8_t who[16] = { [12] = 192, [13] = 168, [14] = 1 };
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < 2 * 200 * 3; i++) {
+		who[15] = (uint8_t)(i / 3 % 200);
+		n += !rate_take(r, BYTES(who, sizeof who), 1000 * SECOND);
+	}
+	assert_int_equal(n, 400);
+	rate_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_wait),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_neighbours),
 		cmocka_unit_test(test_no_limit),
 	};
 

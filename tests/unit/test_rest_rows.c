@@ -121,7 +121,7 @@ static void test_made(void **state)
 		assert_int_equal(rest_made(rows[i].pattern, doc, &where), rows[i].where != NULL);
 		buf_add_u8(&where, 0);
 		if (rows[i].where)
-			assert_string_equal(where.p, rows[i].where);
+			assert_string_equal((const char *)where.p, rows[i].where);
 		json_decref(doc);
 	}
 }
