@@ -75,7 +75,7 @@ static const struct field fields[] = {
 	{ DOC("key", "rsa_max", "bits, 2048 to 16384", "4096", "the largest RSA key"),
 	  .kind = &kind_number, AT(rsa_max), .min = 2048, .max = PUBKEY_RSA_MAX },
 	{ DOC("key", "hash", "auto, sha224, sha256, sha384, sha512 or sha3-224 to sha3-512", "auto",
-	      "hash of the CA's signature; auto fits the strength of the CA's key"),
+	      "hash of the CA's signature; auto fits the CA's key"),
 	  WORDS(hash_words), AT(hash) },
 	{ DOC("key", "padding", "pkcs1 or pss", "pkcs1",
 	      "how an RSA key of the CA signs: PKCS#1 1.5, or PSS with the hash's salt"),
