@@ -245,6 +245,28 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 		{ "delta_url", "Deltas at" }, { "crl_shards", "CRL shards" },              \
 		{ "generation", "Key number" }, { "name_constraints", "Names below" })
 
+/* Who signs in a CA's place: for OCSP answers and for CMP messages. */
+#define OPTS_DELEGATE \
+	{ .name = "signer", \
+	   .arg = "WHO", \
+	   .kind = OPT_CHOICE, \
+	   .choices = WORDS("delegated", "ca", "off"), \
+	   .help = "a key that the CA certifies for it (default), the CA's own " \
+	  	 "key, or nobody" }, \
+	{ .name = "token", \
+	   .arg = "LABEL", \
+	   .kind = OPT_TEXT, \
+	   .help = "the token of that key; default: the one that the CA's key is " \
+	  	 "in" }, \
+	{ .name = "ca-token", \
+	   .kind = OPT_FLAG, \
+	   .help = "the one that the CA's key is in" }, \
+	{ .name = "type", \
+	   .arg = "TYPE", \
+	   .kind = OPT_CHOICE, \
+	   .choices = WORDS(SIGNING_KEY_TYPES), \
+	   .help = "its type; default: that of the CA's key" }
+
 const struct cmd_verb ca_verbs[] = {
 	{ .name = "create",
 	  .summary = "Creates a CA whose key is in a token",
@@ -621,25 +643,7 @@ const struct cmd_verb ca_verbs[] = {
 			 .arg = "N",
 			 .kind = OPT_NUMBER,
 			 .help = "minutes that an answer is valid; default: 60" },
-		       { .name = "signer",
-			 .arg = "WHO",
-			 .kind = OPT_CHOICE,
-			 .choices = WORDS("delegated", "ca", "off"),
-			 .help = "a key that the CA certifies for it (default), the CA's own "
-				 "key, or nobody" },
-		       { .name = "token",
-			 .arg = "LABEL",
-			 .kind = OPT_TEXT,
-			 .help = "the token of that key; default: the one that the CA's key is "
-				 "in" },
-		       { .name = "ca-token",
-			 .kind = OPT_FLAG,
-			 .help = "the one that the CA's key is in" },
-		       { .name = "type",
-			 .arg = "TYPE",
-			 .kind = OPT_CHOICE,
-			 .choices = WORDS(SIGNING_KEY_TYPES),
-			 .help = "its type; default: that of the CA's key" },
+		       OPTS_DELEGATE,
 		       { .name = "id",
 			 .arg = "HOW",
 			 .kind = OPT_CHOICE,
@@ -657,25 +661,7 @@ const struct cmd_verb ca_verbs[] = {
 	  .summary = "Shows or changes who signs CMP messages, and keys made for devices, in a CA's "
 		     "name",
 	  .args = ARGS(ARG_CA),
-	  .opts = OPTS({ .name = "signer",
-			 .arg = "WHO",
-			 .kind = OPT_CHOICE,
-			 .choices = WORDS("delegated", "ca", "off"),
-			 .help = "a key that the CA certifies for it (default), the CA's own "
-				 "key, or nobody" },
-		       { .name = "token",
-			 .arg = "LABEL",
-			 .kind = OPT_TEXT,
-			 .help = "the token of that key; default: the one that the CA's key is "
-				 "in" },
-		       { .name = "ca-token",
-			 .kind = OPT_FLAG,
-			 .help = "the one that the CA's key is in" },
-		       { .name = "type",
-			 .arg = "TYPE",
-			 .kind = OPT_CHOICE,
-			 .choices = WORDS(SIGNING_KEY_TYPES),
-			 .help = "its type; default: that of the CA's key" }),
+	  .opts = OPTS(OPTS_DELEGATE),
 	  .check = ca_cmp_check,
 	  .run = ca_cmp_run,
 	  .least = LEAST_AUDITOR,
