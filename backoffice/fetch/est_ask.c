@@ -156,15 +156,14 @@ enum inro_err est_cacerts(const struct fetch_way *way, const char *label, struct
 	if (e != INRO_OK)
 		return e;
 	if (f.status != 200 || !is_certs(&f))
-		return no_answer(f.status >= 500 || f.status == 429 ? INRO_E_BUSY : INRO_E_CONFIG, &f);
+		return no_answer(fetch_is_later(f.status) ? INRO_E_BUSY : INRO_E_CONFIG, &f);
 	return est_read(buf_bytes(&f.answer), ret);
 }
 
 /* In the way of a person, a proxy or the service's moment: the same request may do later. */
 static bool may_do_later(long status)
 {
-	return status >= 500 || status == 401 || status == 403 || status == 404 || status == 408 ||
-	       status == 429;
+	return fetch_is_later(status) || status == 401 || status == 403 || status == 404 || status == 408;
 }
 
 bool est_is_refusal(long status)
@@ -185,7 +184,7 @@ static enum inro_err judge(struct est_asked *a, const struct fetch *f)
 		return est_read(buf_bytes(&f->answer), &a->certs);
 	a->refused = est_is_refusal(f->status);
 	return no_answer(f->status == 401 || f->status == 403 ? INRO_E_ACCESS :
-			 f->status >= 500 || f->status == 429 ? INRO_E_BUSY :
+			 fetch_is_later(f->status) ? INRO_E_BUSY :
 								INRO_E_POLICY,
 			 f);
 }

@@ -52,6 +52,11 @@ struct fetch {
 	struct buf answer;
 };
 void fetch_clear(struct fetch *f);
+/* A status that says: not now.  The server is away, or has too much to do. */
+static inline bool fetch_is_later(long status)
+{
+	return status >= 500 || status == 429;
+}
 
 /* INRO_OK: there is an answer, whatever it says.  INRO_E_BUSY: the service is not there now.
  * INRO_E_SIGNATURE: somebody else is there. */

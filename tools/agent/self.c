@@ -103,12 +103,6 @@ enum inro_err self_read(struct bytes text, struct bytes serial, struct self *ret
 	return INRO_OK;
 }
 
-/* Not now: the service is away, or has too much to do. */
-static bool is_later(long status)
-{
-	return status >= 500 || status == 429;
-}
-
 enum inro_err self_ask(const struct fetch_way *way, const struct fetch_who *who,
 		       struct bytes serial, struct self *ret)
 {
@@ -118,7 +112,7 @@ enum inro_err self_ask(const struct fetch_way *way, const struct fetch_who *who,
 	self_clear(ret);
 	if (e != INRO_OK)
 		return e;
-	if (is_later(f.status))
+	if (fetch_is_later(f.status))
 		return err_set(INRO_E_BUSY, "the service answers %ld to %s", f.status, f.path);
 	if (f.status == 200 && strncmp(f.answer_type, "application/json", 16) == 0)
 		e = self_read(buf_bytes(&f.answer), serial, ret);
@@ -141,7 +135,7 @@ static enum inro_err refused(const struct fetch *f)
 
 enum inro_err self_answer_of(const struct fetch *f, json_t **ret)
 {
-	if (is_later(f->status))
+	if (fetch_is_later(f->status))
 		return err_set(INRO_E_BUSY, "the service answers %ld to %s", f->status, f->path);
 	if (f->status >= 300)
 		return refused(f);

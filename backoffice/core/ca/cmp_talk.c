@@ -305,7 +305,7 @@ static enum inro_err check(struct cmp_talk *t)
 
 static enum inro_err no_message(const struct fetch *f)
 {
-	return err_set(f->status >= 500 || f->status == 429 ? INRO_E_BUSY : INRO_E_CONFIG,
+	return err_set(fetch_is_later(f->status) ? INRO_E_BUSY : INRO_E_CONFIG,
 		       "the server answers %ld, and no CMP message", f->status);
 }
 
