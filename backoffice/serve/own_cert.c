@@ -228,7 +228,7 @@ static void use_kept(struct own_cert *c, struct core *core, SSL_CTX **ret, SSL_C
 	why = misfit(c, core, kept, &serves);
 	err_reset();
 	if (why)
-		service_say("the kept certificate is replaced", "why", why);
+		service_say("the kept certificate is not what is asked for", "why", why);
 	*(why ? ret_spare : ret) = kept;
 	if (!why || serves)
 		return;
@@ -251,7 +251,7 @@ static enum inro_err start_own(struct own_cert *c, struct core *core, SSL_CTX **
 	if (!*ret)
 		e = issue(c, core);
 	if (e != INRO_OK && !is_mistake(e) && spare) {
-		service_say("the kept certificate stays for now", "why", err_detail(e));
+		service_say("the certificate in use stays", "why", err_detail(e));
 		c->due = 0; /* own_cert_look() tries again */
 		*ret = spare;
 		return INRO_OK;

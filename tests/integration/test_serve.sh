@@ -120,7 +120,7 @@ sed 's/^name = .*/name = slow/; s/^approve = .*/approve = yes/' site.ini >slow.i
 must inro profile add slow.ini
 start_server --tls-name gate.example --tls-profile slow
 [[ $(serial) == "$fourth" ]] || fail "it is not the certificate of before"
-has 'stays for now' "$log" || fail "it is not told why: $(cat "$log")"
+has 'the certificate in use stays' "$log" || fail "it is not told why: $(cat "$log")"
 sleep 3 # it looks again, and asks for the same
 [[ $(inro cert list --state requested --json | jq length) == 1 ]] || fail "it asks again and again: $(inro cert list --state requested)"
 stop_server
