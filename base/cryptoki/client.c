@@ -5,8 +5,10 @@
  * 2. A module is never unloaded: its threads, atexit() and thread-local destructors may still run.
  * 3. `pid` is the process in which the module was initialised last.  It differs after a fork, and
  *    only then ck_module_enter() takes the lock.
- * 4. The lock names its holder, so that a child can tell a lock that its parent's thread held at
+ * 4. A lock names its holder, so that a child can tell a lock that its parent's thread held at
  *    the fork, and a thread a module that calls back into us while it is initialised.
+ * 5. Sessions are opened and closed one at a time: tpm2-pkcs11 gives two threads that open at once
+ *    the same session.
  */
 #include "base/cryptoki/internal.h"
 
@@ -40,17 +42,19 @@ struct ck_module {
 	bool ours; /* we initialised it, in `pid` */
 	_Atomic pid_t pid;
 	_Atomic uint64_t generation;
+	_Atomic uint64_t opening; /* who opens or closes a session */
 };
 
+/* Holders of locks: process << 32 | thread; 0: free. */
+static _Atomic uint64_t holder;
 static struct ck_module *modules;
-static _Atomic uint64_t holder; /* process << 32 | thread; 0: free */
 
-static enum inro_err modules_lock(void)
+static enum inro_err lock(_Atomic uint64_t *by)
 {
 	static const struct timespec nap = { .tv_nsec = 100000 };
 	uint64_t process = (uint64_t)process_id() << 32;
 	uint64_t me = process | (uint64_t)gettid();
-	uint64_t now = atomic_load(&holder);
+	uint64_t now = atomic_load(by);
 
 	for (;;) {
 		bool free_or_stale = now == 0 || (now ^ process) >> 32;
@@ -58,14 +62,19 @@ static enum inro_err modules_lock(void)
 		if (now == me)
 			return err_set(
 				INRO_E_STATE,
-				"a Cryptoki module asks for modules while it is being loaded");
-		if (free_or_stale && atomic_compare_exchange_strong(&holder, &now, me))
+				"a Cryptoki module asks for modules or sessions while it makes one");
+		if (free_or_stale && atomic_compare_exchange_strong(by, &now, me))
 			return INRO_OK;
 		if (!free_or_stale) {
 			nanosleep(&nap, NULL);
-			now = atomic_load(&holder);
+			now = atomic_load(by);
 		}
 	}
+}
+
+static enum inro_err modules_lock(void)
+{
+	return lock(&holder);
 }
 
 static void modules_unlock(void)
@@ -347,6 +356,16 @@ void ck_module_lost(struct ck_module *m, uint64_t generation)
 	if (atomic_load(&m->generation) == generation)
 		atomic_store(&m->pid, 0);
 	modules_unlock();
+}
+
+enum inro_err ck_sessions_lock(struct ck_module *m)
+{
+	return lock(&m->opening);
+}
+
+void ck_sessions_unlock(struct ck_module *m)
+{
+	atomic_store(&m->opening, 0);
 }
 
 uint64_t ck_module_generation(const struct ck_module *m)

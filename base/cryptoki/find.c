@@ -224,16 +224,23 @@ enum inro_err ck_session_open(struct ck_module *m, CK_SLOT_ID slot, bool write,
 {
 	CK_FLAGS flags = CKF_SERIAL_SESSION | (write ? CKF_RW_SESSION : 0);
 	enum inro_err e = ck_module_enter(m);
+	CK_RV rv;
 
+	if (e == INRO_OK)
+		e = ck_sessions_lock(m);
 	if (e != INRO_OK)
 		return e;
-	return ck_err(m, ck_module_functions(m)->C_OpenSession(slot, flags, NULL, NULL, ret),
-		      "C_OpenSession");
+	rv = ck_module_functions(m)->C_OpenSession(slot, flags, NULL, NULL, ret);
+	ck_sessions_unlock(m);
+	return ck_err(m, rv, "C_OpenSession");
 }
 
 void ck_session_close(struct ck_module *m, CK_SESSION_HANDLE session)
 {
+	if (ck_sessions_lock(m) != INRO_OK)
+		return;
 	(void)ck_module_functions(m)->C_CloseSession(session);
+	ck_sessions_unlock(m);
 }
 
 static enum inro_err find_some(struct ck_module *m, CK_SESSION_HANDLE session,

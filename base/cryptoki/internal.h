@@ -10,4 +10,8 @@ enum inro_err ck_rv_err(CK_RV rv);
 /* The table's n-th row, for its test; NULL behind the last. */
 const char *ck_rv_row(size_t n, CK_RV *ret_rv, enum inro_err *ret_err);
 
+/* Held while a session of the module is opened or closed. */
+MUST_CHECK enum inro_err ck_sessions_lock(struct ck_module *m);
+void ck_sessions_unlock(struct ck_module *m);
+
 #endif

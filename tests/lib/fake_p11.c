@@ -1,5 +1,6 @@
 #include "tests/lib/fake_p11.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -93,6 +94,17 @@ static CK_RV fake_get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 	return CKR_OK;
 }
 
+/* Long enough for another thread to come in. */
+static void sessions_change(void)
+{
+	int now = ++fake.sessions_at_work;
+
+	if (now > fake.sessions_at_once)
+		fake.sessions_at_once = now;
+	sched_yield();
+	--fake.sessions_at_work;
+}
+
 static CK_RV fake_open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify,
 			       CK_SESSION_HANDLE *session)
 {
@@ -100,6 +112,7 @@ static CK_RV fake_open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *applicatio
 	(void)notify;
 	if (!alive)
 		return CKR_CRYPTOKI_NOT_INITIALIZED;
+	sessions_change();
 	fake.session_flags = flags;
 	*session = slot + 100;
 	return CKR_OK;
@@ -108,6 +121,7 @@ static CK_RV fake_open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *applicatio
 static CK_RV fake_close_session(CK_SESSION_HANDLE session)
 {
 	(void)session;
+	sessions_change();
 	return CKR_OK;
 }
 

@@ -30,6 +30,7 @@ struct fake {
 	CK_ULONG tries_left;
 	const char *words; /* last_error() */
 	/* what it saw */
+	_Atomic int sessions_at_work, sessions_at_once; /* calls that open or close one: now, most */
 	int initialized, finalized, find_finals;
 	CK_FLAGS initialize_flags, session_flags;
 	CK_USER_TYPE user;

@@ -262,6 +262,37 @@ static void test_threads_and_forks(void **state)
 	assert_int_equal(f->initialized, f->finalized);
 }
 
+static void *sessions_many(void *arg)
+{
+	CK_SESSION_HANDLE session;
+
+	for (int i = 0; i < 2000; i++) {
+		if (ck_session_open(arg, 0, false, &session) != INRO_OK)
+			return arg;
+		ck_session_close(arg, session);
+	}
+	return NULL;
+}
+
+/* tpm2-pkcs11 gives two threads that open at once the same session. */
+static void test_sessions_one_at_a_time(void **state)
+{
+	struct ck_module *m = NULL;
+	struct fake *f = fake_open(FAKE_PLAIN, &m);
+	pthread_t t[4];
+	void *failed;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_int_equal(pthread_create(&t[i], NULL, sessions_many, m), 0);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		pthread_join(t[i], &failed);
+		assert_null(failed);
+	}
+	assert_int_equal(f->sessions_at_once, 1);
+	ck_module_close(m);
+}
+
 static void test_err(void **state)
 {
 	struct ck_module *m = NULL;
@@ -291,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_fork_and_failure),
 		cmocka_unit_test(test_threads_and_forks),
+		cmocka_unit_test(test_sessions_one_at_a_time),
 		cmocka_unit_test(test_err),
 	};
 
