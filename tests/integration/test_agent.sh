@@ -262,11 +262,8 @@ ask() {
 	P
 }
 first=$(readlink "$T/agent/live")
-for ((n = 0; n < 200; n++)); do
-	[[ $(readlink "$T/agent/live") != "$first" ]] && break
-	sleep 0.1
-done
-[[ $(readlink "$T/agent/live") != "$first" ]] || fail "it renewed nothing: $(cat "$T/agent.out")"
+has_renewed() { [[ $(readlink "$T/agent/live") != "$first" ]]; }
+within_time has_renewed || fail "it renewed nothing: $(cat "$T/agent.out")"
 good_pair
 ask status >"$T/said"
 grep -q '"state":"valid"' "$T/said" || fail "the socket says: $(cat "$T/said")"
@@ -289,19 +286,15 @@ agent_conf 'round-max = 1s' 'renew-every = 1s'
 sed -i "s|^pin-source = .*|pin-source = $T/pipe|" "$T/agent.conf"
 background "$T/agent.out" "$B/bin/inro" agent run --config "$T/agent.conf"
 watcher=$pid
-for ((n = 0; n < 300; n++)); do
-	[[ $(grep -c 'longer than round-max' "$T/agent.out") -lt 2 ]] || break
-	sleep 0.1
-done
-[[ $(grep -c 'longer than round-max' "$T/agent.out") -ge 2 ]] || fail "a round that hangs stays: $(cat "$T/agent.out")"
+ended_twice() { [[ $(grep -c 'longer than round-max' "$T/agent.out") -ge 2 ]]; }
+within_time ended_twice || fail "a round that hangs stays: $(cat "$T/agent.out")"
 # and leaves a word, beside what there was; as does one that is killed
 says_of_end() { # WHAT
-	for ((n = 0; n < 100; n++)); do
-		! jq -e --arg w "$1" '(.error // "" | contains($w)) and .state == "valid" and .failures > 0 and .error_at' \
-			"$T/agent/status.json" >/dev/null || return 0
-		sleep 0.1
-	done
-	fail "the status does not say '$1': $(cat "$T/agent/status.json")"
+	says() {
+		jq -e --arg w "$1" '(.error // "" | contains($w)) and .state == "valid" and .failures > 0 and .error_at' \
+			"$T/agent/status.json" >/dev/null
+	}
+	within_time says "$1" || fail "the status does not say '$1': $(cat "$T/agent/status.json")"
 }
 says_of_end 'longer than round-max, 1 seconds'
 [[ $(ask status | jq -r .error) == *round-max* ]] || fail "the socket says: $(ask status)"
@@ -311,11 +304,8 @@ agent_conf 'renew-every = 1s'
 sed -i "s|^pin-source = .*|pin-source = $T/pipe|" "$T/agent.conf"
 background "$T/agent.out" "$B/bin/inro" agent run --config "$T/agent.conf"
 watcher=$pid
-for ((n = 0; n < 100; n++)); do
-	round=$(cat "/proc/$watcher/task/$watcher/children")
-	[[ -z $round ]] || break
-	sleep 0.1
-done
+has_round() { round=$(cat "/proc/$watcher/task/$watcher/children") && [[ $round ]]; }
+until_true has_round
 kill -9 "$round"
 says_of_end 'ended by signal 9'
 kill "$watcher"

@@ -9,10 +9,7 @@ agent_token
 agent_conf "form = pem"
 must agent once >/dev/null
 background "$T/agent.out" "$B/bin/inro" agent run --config "$T/agent.conf"
-for ((n = 0; n < 100; n++)); do
-	[[ -S $T/agent.sock ]] && break
-	sleep 0.1
-done
+until_true test -S "$T/agent.sock"
 
 cat >"$T/flow.js" <<'J'
 "use strict";
@@ -53,9 +50,6 @@ function run(config, msg) {
 })().catch((e) => { console.error(e); process.exit(1); });
 J
 must node "$T/flow.js" "$S/tools/node-red-contrib-inro" "$T/agent.sock"
-for ((n = 0; n < 100; n++)); do
-	[[ $(readlink "$T/agent/live") == gen-2 ]] && break
-	sleep 0.1
-done
-[[ $(readlink "$T/agent/live") == gen-2 ]] || fail "renew by the node renewed nothing"
+is_renewed() { [[ $(readlink "$T/agent/live") == gen-2 ]]; }
+within_time is_renewed || fail "renew by the node renewed nothing"
 good_pair

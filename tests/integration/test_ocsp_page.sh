@@ -13,11 +13,11 @@ must inro cert issue --ca issuing --profile tls-client --csr leaf.csr --json >le
 jq -r .pem leaf.json >leaf.pem
 # shellcheck disable=SC2119 # without arguments
 start_server
-for ((i = 0; i < 200; i++)); do
+is_good() {
 	openssl ocsp -issuer issuing.pem -cert leaf.pem -url "$http/ocsp/issuing" -CAfile root.pem >out 2>&1 || true
-	! grep -q '^leaf.pem: good' out || break
-	sleep 0.1
-done
+	grep -q '^leaf.pem: good' out
+}
+until_true is_good
 
 sed -n '/^```sh$/,/^```$/p' "$INRO_TEST_SOURCE/docs/howto/ocsp.md" | grep -v '^```' | sed "s#http://127.0.0.1:8080#$http#" >commands
 [[ $(wc -l <commands) -ge 10 ]] || fail "the page has lost its commands"

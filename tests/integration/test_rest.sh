@@ -737,12 +737,11 @@ wants 201 alice POST /v1/cas "{\"name\":\"four-approve\",\"subject\":\"CN=Four\"
 # ---- bulk: jobs and batches ----
 
 job_ends() { # PATH: its end is waited for
-	for _ in {1..150}; do
+	has_ended() {
 		wants 200 carol GET "$1"
-		[[ $(of .state) != 'done' && $(of .state) != failed ]] || return 0
-		sleep 0.2
-	done
-	fail "the job does not end: $(cat body)"
+		[[ $(of .state) == @(done|failed) ]]
+	}
+	within_time has_ended "$1" || fail "the job does not end: $(cat body)"
 }
 wants 202 bob POST /v1/jobs '{"kind":"disable","args":{"where":"id^=m-","why":"bulk"}}'
 J=/v1/jobs/$(of .id)

@@ -33,10 +33,8 @@ foreign openssl s_client -connect "${https#https://}" -sess_in session </dev/nul
 grep -q '^Reused' out || fail "the session is not taken up again: $(cat out)"
 
 # Revocation lists are there without anybody asking, and are not sent twice.
-for ((i = 0; i < 100; i++)); do
-	[[ $(status_of "$http/crl/root.crl") != 200 ]] || break
-	sleep 0.1
-done
+has_list() { [[ $(status_of "$http/crl/root.crl") == 200 ]]; }
+until_true has_list
 curl -sS -D head -o root.crl "$http/crl/root.crl"
 openssl crl -inform DER -in root.crl -noout -CAfile root.pem 2>&1 | has '^verify OK' || fail "the list is not the CA's"
 grep -qi '^content-type: application/pkix-crl' head || fail "the list's type: $(cat head)"
@@ -291,10 +289,8 @@ must inro setting set audit.every 1 >/dev/null
 python3 -c 'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute("DELETE FROM lease"); d.commit()' home/backoffice.db
 start_server
 is_degraded() { [[ $(ask /healthz | jq -r .status) == degraded ]]; }
-for ((i = 0; i < 100; i++)); do
-	! is_degraded || ! ask /metrics | has '^inro_duty_failed{duty="audit-mark"} 1' || break
-	sleep 0.1
-done
+says_degraded() { is_degraded && ask /metrics | has '^inro_duty_failed{duty="audit-mark"} 1'; }
+within_time says_degraded || true # what is wrong is told below
 ask /healthz >health
 jq -e '.status == "degraded" and .components == {database: "ok", tokens: "1 of 2 do not work"}' health >/dev/null ||
 	fail "a PIN that is wrong is not told: $(cat health)"

@@ -119,12 +119,11 @@ slow() {
 	openssl cmp -cmd ir -server "${http#http://}" -path .well-known/cmp/p/issuing.slow "${mac[@]}" -newkey "$1" -subject /CN=dev-1 -certout "$2" -total_timeout 30 >poll.out 2>&1
 }
 waits() {
-	for ((i = 0; i < 100; i++)); do
+	something_waits() {
 		id=$(inro cert list --state requested --json | jq -r '.[0].id // empty')
-		[[ -z $id ]] || return 0
-		sleep 0.1
-	done
-	fail "nothing waits: $(cat poll.out)"
+		[[ $id ]]
+	}
+	within_time something_waits || fail "nothing waits: $(cat poll.out)"
 }
 openssl ecparam -name prime256v1 -genkey -noout -out slow.key
 slow slow.key slow.pem &

@@ -36,17 +36,11 @@ expect() { # STATE CA NAME ARG ...
 
 start_server
 # Who answers is made by the server itself, soon after it has started.
-for ca in root issuing rsa ed; do
-	for ((i = 0; i < 150; i++)); do
-		[[ $(inro ca ocsp $ca --json | jq -r '.keys[0].serial') == null ]] || break
-		sleep 0.1
-	done
-done
+has_signer() { [[ $(inro ca ocsp "$1" --json | jq -r '.keys[0].serial') != null ]]; }
+for ca in root issuing rsa ed; do until_true has_signer $ca; done
+is_asked() { [[ $(asked "$1" "$2" -no_nonce) == "$3" ]]; } # CA CERTIFICATE STATE
 for ca in issuing rsa ed; do
-	for ((i = 0; i < 60; i++)); do
-		[[ $(asked $ca $ca-1) != good ]] || break
-		sleep 0.1
-	done
+	within_time is_asked $ca $ca-1 good || true # expect tells
 	expect good $ca $ca-1
 	expect good $ca $ca-1 -no_nonce
 	expect good $ca $ca-1 -no_nonce -sha256
@@ -107,15 +101,14 @@ first=$server_pid
 first_http=$http
 start_server
 second_http=$http
-# seen STATE NAME: on both servers, a second after the command was done at the latest
+# seen STATE NAME: on both servers, within a second of the command; on a loaded machine now and then later
+late=0 in_time=0
 seen() {
-	local end=$((${EPOCHREALTIME/[.,]/} + 1000000)) url
+	local began=${EPOCHREALTIME/[.,]/} url
 	for url in "$first_http" "$second_http"; do
 		http=$url
-		until [[ $(asked issuing "$2" -no_nonce) == "$1" ]]; do
-			((${EPOCHREALTIME/[.,]/} < end)) || fail "after a second $2 is not $1 at $url: $(cat out)"
-			sleep 0.05
-		done
+		within_time is_asked issuing "$2" "$1" || fail "$2 is not $1 at $url: $(cat out)"
+		((${EPOCHREALTIME/[.,]/} - began < 1000000)) && in_time=$((in_time + 1)) || late=$((late + 1))
 	done
 }
 for http in "$first_http" "$second_http"; do
@@ -130,6 +123,7 @@ seen good issuing-2
 must inro cert revoke "id:$(jq -r .id issuing-1.json)" --reason affiliationChanged >/dev/null
 seen revoked issuing-1
 [[ $(grep -cE 'Reason: affiliationChanged|Revocation Time: ' out) == 2 ]] || fail "no reason or time: $(cat out)"
+((in_time > late)) || fail "$late of $((in_time + late)) changes took more than a second"
 
 # ---- a server that is killed is followed ----
 
@@ -141,35 +135,34 @@ must inro ca create late --subject CN=late --parent root --token office --type e
 inro ca show late --json | jq -r .pem >late.pem
 issue late late-1
 # The duty may still be the killed server's, for a minute.
-for ((i = 0; i < 800; i++)); do
-	[[ $(asked late late-1) != good ]] || break
-	sleep 0.1
-done
+patience=120 within_time is_asked late late-1 good || true
 expect good late late-1
 
 # ---- settings; a key that can't be used ----
 
 must inro ca ocsp ed --minutes 5 --id name >/dev/null
-for ((i = 0; i < 60; i++)); do
+names_responder() {
 	asked ed ed-1 -no_nonce -resp_text >/dev/null
-	! grep -q 'Responder Id: .*CN = OCSP of ed' out || break
-	sleep 0.1
-done
-grep -q 'Responder Id: .*CN = OCSP of ed' out || fail "the responder is not named: $(cat out)"
+	grep -q 'Responder Id: .*CN = OCSP of ed' out
+}
+within_time names_responder || fail "the responder is not named: $(cat out)"
 must inro ca ocsp ed --signer off >/dev/null
-for ((i = 0; i < 60; i++)); do
-	[[ $(asked ed ed-1) == good ]] || break
-	sleep 0.1
-done
-grep -q 'unauthorized' out || fail "it is answered though nobody is to: $(cat out)"
+is_unauthorized() {
+	asked ed ed-1 >/dev/null
+	grep -q 'unauthorized' out
+}
+within_time is_unauthorized || fail "it is answered though nobody is to: $(cat out)"
 # Its PIN is not the server's.
 INRO_PIN=654321 must inro token create vault >/dev/null
 INRO_PIN=654321 must inro ca create vaulted --subject CN=vaulted --token vault --type ec-p256 >/dev/null
 inro ca show vaulted --json | jq -r .pem >vaulted.pem
-sleep 3
-foreign openssl ocsp -issuer vaulted.pem -serial 1 -url "$http/ocsp/vaulted" >out 2>&1 || true
-grep -q 'trylater' out || fail "it is answered without the key: $(cat out)"
+is_put_off() {
+	foreign openssl ocsp -issuer vaulted.pem -serial 1 -url "$http/ocsp/vaulted" >out 2>&1 || true
+	grep -q 'trylater' out
+}
+within_time is_put_off || fail "it is answered without the key: $(cat out)"
 INRO_PIN=654321 must inro ca crl vaulted --out vaulted.crl >/dev/null # the token is not locked
 
+for _ in {1..10}; do expect revoked issuing issuing-1 -no_nonce; done # by one of its workers twice
 curl -sS "$http/metrics" | has '^inro_ocsp_answers_total{how="kept"} [1-9]' || fail "answers are not counted"
 stop_server

@@ -31,10 +31,8 @@ PATH=$B/bin:$PATH background "$log" bash -euo pipefail start
 server_pid=$pid
 wait_for '"url":"http://' "$log"
 openssl x509 -in home/serve/root.pem -noout -ext subjectAltName | has DNS:localhost || fail "the certificate is not where the page says"
-for ((i = 0; i < 100; i++)); do
-	[[ $(status_of "http://127.0.0.1:$plain/crl/root.crl") != 200 ]] || break
-	sleep 0.1
-done
+has_list() { [[ $(status_of "http://127.0.0.1:$plain/crl/root.crl") == 200 ]]; }
+until_true has_list
 page_block client >commands
 bash -euo pipefail commands >said 2>&1 || fail "the page's clients: $(cat said)"
 grep -q '"status":"ok"' said || fail "no health: $(cat said)"

@@ -22,19 +22,20 @@ make_office() {
 	must inro ca show root --json | jq -r .pem >"$T/root.pem"
 }
 
+is_gone() { ! kill -0 "$1" 2>/dev/null; }
+
+serves_or_is_gone() { grep -q '"url":"http://' "$log" || is_gone "$server_pid"; }
+
 start_server() {
-	local args=("$@") i
+	local args=("$@")
 	log=$T/serve.$((++servers)).log
 	: >"$log"
 	[[ " $* " == *' --tls-key '* ]] || args+=(--tls-key "$tls_key")
 	[[ " $* " == *' --tls-cert '* ]] || args+=(--tls-ca root --tls-name localhost --tls-name 127.0.0.1)
 	background "$log" "$B/bin/inro" serve --listen 127.0.0.1:0 --http 127.0.0.1:0 "${args[@]}"
 	server_pid=$pid
-	for ((i = 0; i < 200; i++)); do
-		! grep -q '"url":"http://' "$log" || break
-		kill -0 "$server_pid" 2>/dev/null || fail "the server does not start: $(cat "$log")"
-		sleep 0.05
-	done
+	until_true serves_or_is_gone
+	! is_gone "$server_pid" || fail "the server does not start: $(cat "$log")"
 	# shellcheck disable=SC2034 # for the tests
 	http=$(sed -n 's/.*"url":"\(http:[^"]*\)".*/\1/p' "$log")
 	https=$(sed -n 's/.*"url":"\(https:[^"]*\)".*/\1/p' "$log")
@@ -42,13 +43,9 @@ start_server() {
 }
 
 stop_server() {
-	local p=${1:-$server_pid} i status=0
+	local p=${1:-$server_pid} status=0
 	kill "$p"
-	for ((i = 0; i < 150; i++)); do
-		kill -0 "$p" 2>/dev/null || break
-		sleep 0.1
-	done
-	! kill -0 "$p" 2>/dev/null || fail "the server does not end: $(cat "$log")"
+	within_time is_gone "$p" || fail "the server does not end: $(cat "$log")"
 	wait "$p" || status=$?
 	[[ $status == 0 ]] || fail "the server ended with $status: $(cat "$log")"
 }
