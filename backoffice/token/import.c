@@ -313,6 +313,8 @@ static enum inro_err create(struct token *t, const struct token_key_plan *plan, 
 	template_private(&p.private_key, plan, id);
 	template_public(&p.public_key, plan, id);
 	e = families[family].add(pkey, &pub, &p);
+	if (p.pss.n)
+		token_pss_public(t, &p.pss, &p.public_key);
 	return e ? e : create_pair(t, &p, ret);
 }
 

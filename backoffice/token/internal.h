@@ -105,6 +105,9 @@ struct pss_list {
 };
 void token_pss_list(enum pki_hash only, struct pss_list *ret);
 struct bytes pss_list_bytes(const struct pss_list *l);
+/* The same for the public half, which then says without a login what the key is for; other modules may not take it
+ * there.  The list must live as long as the template. */
+void token_pss_public(const struct token *t, const struct pss_list *l, struct template *public_key);
 /* SubjectPublicKeyInfo of the pair of `private_key`, appended; `from`: the object of the two that
  * knows it.  Of a key that signs by PSS alone it is one of id-RSASSA-PSS. */
 MUST_CHECK enum inro_err token_public_key(struct token *t, CK_OBJECT_HANDLE private_key,

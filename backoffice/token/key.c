@@ -372,6 +372,7 @@ static enum inro_err generate_pair(struct token *t, const struct token_key_plan 
 	if (families[family].pss) {
 		token_pss_list(PKI_HASH_NONE, &pss);
 		template_add(&private_key, CKA_ALLOWED_MECHANISMS, pss_list_bytes(&pss));
+		token_pss_public(t, &pss, &public_key);
 	}
 	if (families[family].public_use) {
 		template_add_bool(&private_key, families[family].use, true);

@@ -206,6 +206,9 @@ static void merge(struct token_entry *into, const struct token_entry *e)
 		into->key = e->key;
 		into->bits = e->bits;
 	}
+	/* Where the private key is not seen its certificate may tell for what it is. */
+	if (into->key == PKI_RSA && e->key == PKI_RSA_PSS && !into->has_private)
+		into->key = PKI_RSA_PSS;
 }
 
 /* Objects of one key become one entry. */

@@ -43,6 +43,12 @@ struct bytes pss_list_bytes(const struct pss_list *l)
 	return BYTES((const uint8_t *)l->mech, l->n * sizeof l->mech[0]);
 }
 
+void token_pss_public(const struct token *t, const struct pss_list *l, struct template *public_key)
+{
+	if (ck_module_admin(t->module))
+		template_add(public_key, CKA_ALLOWED_MECHANISMS, pss_list_bytes(l));
+}
+
 /* Is the list one of PSS alone?  *ret: its one hash, or PKI_HASH_NONE. */
 static bool is_pss(struct bytes list, enum pki_hash *ret)
 {

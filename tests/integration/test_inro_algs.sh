@@ -83,6 +83,9 @@ certified ec-p256 any-leaf bound.csr
 must inro key import bound.key --token line1 --label bound >/dev/null
 must inro key show "pkcs11:token=line1;object=bound" --login >shown
 grep -qE '^Type +rsa-pss-2048$' shown || fail "the bound key is another: $(cat shown)"
+inro key show "pkcs11:token=line1;object=bound" | has -E '^Type +rsa-pss-2048$' || fail "another type without a login"
+inro key list | has -E ' ca-rsa-pss-2048 +rsa-pss-2048 ' || fail "another type without a login: $(inro key list)"
+inro key list | has -E ' ca-rsa-2048 +rsa-2048 ' || fail "another type without a login: $(inro key list)"
 
 # A CA from elsewhere whose key has a salt that a token is not told of: the numbers of the key decide.
 must openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:3072 -pkeyopt rsa_pss_keygen_md:sha256 \
