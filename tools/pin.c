@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "tools/text.h"
 
 #define OPT_PIN_USER                                                                               \
 	{                                                                                          \
@@ -76,25 +77,39 @@ static const struct pin_way {
 			       "account" },
 };
 
-static enum inro_err type_byte(uint8_t c, struct secret *line, size_t *n, bool *ret_done)
+static enum inro_err not_typed(const struct pin_way *way)
+{
+	return err_set(INRO_E_PIN_MISSING, "no %s was typed; nothing was done", way->what);
+}
+
+/* A character, of however many bytes of UTF-8. */
+static size_t without_last(const struct secret *line, size_t n)
+{
+	while (n > 0 && (line->p[n - 1] & 0xc0) == 0x80)
+		n--;
+	return n - (n > 0);
+}
+
+static enum inro_err type_byte(uint8_t c, const struct pin_way *way, struct secret *line, size_t *n,
+			       bool *ret_done)
 {
 	*ret_done = c == '\r' || c == '\n';
 	if (c == 3 || c == 4) /* ^C, ^D */
-		return err_set(INRO_E_PIN_MISSING, "no PIN was typed; nothing was done");
+		return not_typed(way);
 	if (*ret_done)
 		return INRO_OK;
 	if (c == 0x7f || c == 8)
-		*n -= *n > 0;
+		*n = without_last(line, *n);
 	else if (c == 0x15) /* ^U */
 		*n = 0;
 	else if (*n == line->n)
-		return err_set(INRO_E_PIN_FORMAT, "a PIN has at most %d bytes", SECRET_MAX_PIN);
+		return err_set(INRO_E_PIN_FORMAT, "a %s has at most %d bytes", way->what, SECRET_MAX_PIN);
 	else
 		line->p[(*n)++] = c;
 	return INRO_OK;
 }
 
-static enum inro_err read_line(int tty, struct secret *ret)
+static enum inro_err read_line(int tty, const struct pin_way *way, struct secret *ret)
 {
 	SCOPED(secret) line = { 0 };
 	size_t n = 0;
@@ -106,12 +121,12 @@ static enum inro_err read_line(int tty, struct secret *ret)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got == 1)
-			e = type_byte(c, &line, &n, &done);
+			e = type_byte(c, way, &line, &n, &done);
 		else
 			e = err_set(INRO_E_PIN_MISSING, "the terminal was closed");
 	}
 	if (!e && n == 0)
-		e = err_set(INRO_E_PIN_MISSING, "no PIN was typed; nothing was done");
+		e = not_typed(way);
 	if (e)
 		return e;
 	secret_shrink(&line, n);
@@ -120,7 +135,7 @@ static enum inro_err read_line(int tty, struct secret *ret)
 	return INRO_OK;
 }
 
-static enum inro_err prompt(int tty, const char *question, struct secret *ret)
+static enum inro_err prompt(int tty, const struct pin_way *way, struct bytes question, struct secret *ret)
 {
 	struct termios before;
 	if (tcgetattr(tty, &before) != 0)
@@ -131,8 +146,8 @@ static enum inro_err prompt(int tty, const char *question, struct secret *ret)
 	quiet.c_cc[VTIME] = 0;
 	if (tcsetattr(tty, TCSAFLUSH, &quiet) != 0)
 		return file_err(errno, "/dev/tty");
-	dprintf(tty, "%s: ", question);
-	enum inro_err e = read_line(tty, ret);
+	dprintf(tty, "%.*s: ", (int)question.n, (const char *)question.p);
+	enum inro_err e = read_line(tty, way, ret);
 	dprintf(tty, "\n");
 	(void)tcsetattr(tty, TCSAFLUSH, &before);
 	return e;
@@ -147,15 +162,21 @@ static enum inro_err ask(const struct pin_way *way, const char *token, bool fres
 			       "no %s for %s '%s' and no terminal to ask on; give --%s FILE or "
 			       "set %s",
 			       way->what, way->of, token, way->option, way->environment);
-	char question[128];
+	SCOPED(buf) question = { 0 };
 	SCOPED(secret) first = { 0 };
 	SCOPED(secret) again = { 0 };
-	snprintf(question, sizeof question, "%s of %s '%s'", way->what, way->of, token);
-	enum inro_err e = prompt(tty, question, &first);
+	/* A label may be anybody's: nothing of it steers the terminal. */
+	buf_addf(&question, "%s of %s '", way->what, way->of);
+	text_add_safe(bytes_of(token), &question);
+	buf_add_u8(&question, '\'');
+	enum inro_err e = buf_err(&question);
+	if (!e)
+		e = prompt(tty, way, buf_bytes(&question), &first);
 	if (!e && fresh)
-		e = prompt(tty, "the same again", &again);
+		e = prompt(tty, way, bytes_of("the same again"), &again);
 	if (!e && fresh && !secret_equal(secret_bytes(&first), secret_bytes(&again)))
-		e = err_set(INRO_E_PIN_FORMAT, "the two PINs differ; nothing was done");
+		e = err_set(INRO_E_PIN_FORMAT, "the two differ, the %s and what was typed again; nothing was done",
+			    way->what);
 	if (e)
 		return e;
 	*ret = first;
