@@ -75,8 +75,10 @@ static enum inro_err make_part(const char *part)
 static enum inro_err make_file(const char *path)
 {
 	AUTO(free_chars) char *part = NULL;
-	enum inro_err e;
+	enum inro_err e = file_check_target(path);
 
+	if (e != INRO_OK) /* told of the name that the caller knows */
+		return e;
 	if (asprintf(&part, "%s.%ld.part", path, (long)getpid()) < 0) {
 		part = NULL;
 		return err_set(INRO_E_NO_MEMORY, "no memory for a path");

@@ -62,6 +62,9 @@ must inro db backup "$T/kept.db"
 must inro --json db backup "$T/told.db" >told
 grep -q rows told && fail "a backup tells numbers that it does not count: $(cat told)"
 refused 1 "is there already" inro db backup "$T/kept.db"
+refused 1 "^inro: $T/nowhere/a.db: No such file or directory$" inro db backup "$T/nowhere/a.db"
+refused 1 "$T/nowhere/a.db: No such file or directory$" inro db backup --out "$T/nowhere/a.db"
+refused 1 "^inro: $T/nowhere/a.db: No such file or directory$" inro db copy --to "sqlite:$T/nowhere/a.db"
 INRO_DB=sqlite:$T/kept.db must inro db check
 
 # ---- PostgreSQL ----

@@ -13,8 +13,11 @@ enum inro_err outfile_open(const char *path, struct outfile *ret)
 {
 	SCOPED(outfile) o = { .path = strdup(path) };
 	SCOPED(buf) part = { 0 };
+	enum inro_err e = file_check_target(path);
 	int fd;
 
+	if (e != INRO_OK)
+		return e;
 	buf_addf(&part, "%s.part", path);
 	o.part = buf_take_str(&part);
 	if (!o.path || !o.part)

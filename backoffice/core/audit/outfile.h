@@ -16,6 +16,7 @@ struct outfile {
 	char *path, *part;
 };
 
+/* What is wrong with the folder is told of PATH, as the caller knows it. */
 MUST_CHECK enum inro_err outfile_open(const char *path, struct outfile *ret);
 MUST_CHECK enum inro_err outfile_add(struct outfile *o, struct bytes x);
 /* On disk, with its name.  fresh: INRO_E_EXISTS when there is a file of that name, else it is

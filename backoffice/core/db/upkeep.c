@@ -199,6 +199,8 @@ enum inro_err upkeep_backup(struct core *c, const char *path, const struct upkee
 	if (e == INRO_OK && access(path, F_OK) == 0)
 		e = err_set(INRO_E_EXISTS, "'%s' is there already", path);
 	if (e == INRO_OK)
+		e = file_check_target(path);
+	if (e == INRO_OK)
 		e = core_write(c, note_work, &b);
 	if (e == INRO_OK)
 		e = backup(c, path, how, ret);
