@@ -20,11 +20,12 @@ static const char *member(const json_t *item, const char *name)
 json_t *anchor_told_words(int64_t n, const json_t *list)
 {
 	const json_t *first = json_array_get(list, 0);
+	const char *verb = n == 1 ? "has" : "have";
 	if (!n)
 		return json_string("");
 	if (!first)
-		return json_sprintf("; %lld have the trust anchor of a deleted device", (long long)n);
-	return json_sprintf("; %lld have the trust anchor of a deleted device, as '%s' has that of '%s' "
+		return json_sprintf("; %lld %s the trust anchor of a deleted device", (long long)n, verb);
+	return json_sprintf("; %lld %s the trust anchor of a deleted device, as '%s' has that of '%s' "
 			    "(--json lists them)",
-			    (long long)n, member(first, "id"), member(first, "before"));
+			    (long long)n, verb, member(first, "id"), member(first, "before"));
 }

@@ -81,8 +81,8 @@ static enum inro_err tell_errors(const struct call *c, struct core *core, const 
 		e = job_errors_write(core, j->id, path);
 	if (e)
 		return e;
-	return err_set(INRO_E_POLICY, "%lld rows could not be done; %s says why",
-		       (long long)j->failed, path ? path : command);
+	return err_set(INRO_E_POLICY, "%lld %s could not be done; %s says why", (long long)j->failed,
+		       j->failed == 1 ? "row" : "rows", path ? path : command);
 }
 
 #define ALSO_SHOWN 20
@@ -277,7 +277,7 @@ static enum inro_err job_errors_run(const struct call *c, json_t **ret)
 		.help = "file for the rows that can't be done; for --in, default: IN.errors"       \
 	}
 #define JOB_SAID                                                                                   \
-	"job {id} ({kind}) is {state}: {done} rows done{noted}, {same} were so already, {failed} " \
+	"job {id} ({kind}) is {state}: {done} {done:row|rows} done{noted}, {same} {same:was|were} so already, {failed} " \
 	"could not be{left}{also}{anchors}; {took}"
 
 const struct cmd_verb job_verbs[] = {
@@ -340,7 +340,7 @@ const struct cmd_verb job_verbs[] = {
 			     { "total", "ROWS" }, { "done", "DONE" }, { "wanted", "WANTED" },
 			     { "same", "SAME" }, { "failed", "FAILED" }, { "passed", "PASSED" },
 			     { "actor", "BY" }, { "updated", "LAST" }),
-	  .empty = "there is no such job" },
+	  .empty = "no job is found; 'inro job start' makes one" },
 	{ .name = "show",
 	  .summary = "Shows a job and its progress",
 	  .args = ARGS(ARG_JOB),

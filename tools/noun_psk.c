@@ -1,8 +1,6 @@
 /* noun_psk - the pre-shared key that goes with a device's id. */
 #include "backoffice/core/psk.h"
 
-#include <sys/stat.h>
-
 #include "tools/many.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
@@ -170,11 +168,8 @@ static enum inro_err hand_out_one(struct many *m, const char *device)
 /* Keys that are kept as a hash are in such a file only: none is written over. */
 static enum inro_err hand_out_check(const struct call *c)
 {
-	struct stat st;
 	enum inro_err e = many_check(c);
-	if (!e && stat(call_opt(c, "out"), &st) == 0 && S_ISREG(st.st_mode))
-		e = err_set(INRO_E_EXISTS, "there is a file '%s' already; name another, or move it away", call_opt(c, "out"));
-	return e;
+	return e ? e : office_new_file(call_opt(c, "out"));
 }
 
 static enum inro_err psk_hand_out_run(const struct call *c, json_t **ret)
@@ -257,7 +252,7 @@ const struct cmd_verb psk_verbs[] = {
 	  .run = psk_hand_out_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,
-	  .said = "{keys} pre-shared keys are in {file}; {failed} devices have none that can be told" },
+	  .said = "{keys} pre-shared {keys:key is|keys are} in {file}; {failed} {failed:device has|devices have} none that can be told" },
 	{ .name = "show",
 	  .summary = "Shows how a device's pre-shared key is stored, and the count of wrong tries",
 	  .args = ARGS(ARG_DEVICE),

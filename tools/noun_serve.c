@@ -299,6 +299,6 @@ const struct cmd_verb serve_verbs[] = {
 	  .least = LEAST_NONE,
 	  .reads = true,
 	  .shape = SHOW_SAID,
-	  .said = "the server has ended after {requests} requests" },
+	  .said = "the server has ended after {requests} {requests:request|requests}" },
 	{ 0 },
 };

@@ -10,7 +10,7 @@ grep -qE '^job 1 \(register\) is done: 900 rows done, 0 were so already, 0 could
 printf '{"id": "d1", "name": "プレス"}\n{"id": "nobody"}\n{"id": "d2", "ip": "x"}\n' >more.jsonl
 ! inro job start update --in more.jsonl >said 2>err || fail "bad rows, and status 0"
 grep -q '2 rows could not be done; .*more.jsonl.errors says why' err || fail "$(cat err)"
-grep -q '1 rows done, 0 were so already, 2 could not be' said || fail "$(cat said)"
+grep -q '1 row done, 0 were so already, 2 could not be' said || fail "$(cat said)"
 [[ $(cut -f 1,2 more.jsonl.errors | tr '\t\n' ' ;') == 'line 2 INRO_E_NOT_FOUND;line 3 INRO_E_ARG;' ]] || fail "$(cat more.jsonl.errors)"
 [[ $(inro job errors 2 --json | grep -c '"reason"') == 2 ]] || fail "$(inro job errors 2)"
 inro device show d1 | has 'プレス' || fail "not updated"

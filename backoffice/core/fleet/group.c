@@ -271,8 +271,9 @@ static enum inro_err check_empty(struct core *c, const struct device_group *g)
 		devices += n;
 	}
 	if (e == INRO_OK && (groups || devices))
-		return err_set(INRO_E_STATE, "group '%s' has %lld devices and %zu groups in it",
-			       g->path, (long long)devices, groups);
+		return err_set(INRO_E_STATE, "group '%s' has %lld %s and %zu %s in it",
+			       g->path, (long long)devices, devices == 1 ? "device" : "devices", groups,
+			       groups == 1 ? "group" : "groups");
 	return e;
 }
 

@@ -318,9 +318,8 @@ static enum inro_err stop(struct job_run *r, enum inro_err e)
 		return told;
 	if (told == INRO_OK)
 		take_next(r);
-	return err_set(e, "%s; job %lld stopped after %lld rows, 'inro job resume %lld' goes on",
-		       why, (long long)r->job.id, (long long)job_rows(&r->job),
-		       (long long)r->job.id);
+	return err_set(e, "%s; job %lld stopped after %lld %s, 'inro job resume %lld' goes on", why, (long long)r->job.id,
+		       (long long)job_rows(&r->job), job_rows(&r->job) == 1 ? "row" : "rows", (long long)r->job.id);
 }
 
 /* Under way, and nobody's: whoever comes next goes on. */
