@@ -1,19 +1,9 @@
 /* cert_lint - 'inro cert lint': which rules a certificate breaks, whoever has issued it. */
 #include "backoffice/pki/cert.h"
-#include "backoffice/pki/pem.h"
 
-#include "base/file.h"
+#include "tools/cert_ref.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
-
-static enum inro_err cert_lint_read(const char *path, struct cert *ret)
-{
-	SCOPED(buf) text = { 0 };
-	enum inro_err e = file_read(path, PEM_MAX(CERT_MAX), &text);
-	if (!e)
-		e = cert_read(buf_bytes(&text), ret);
-	return e ? err_context(e, "%s", path) : INRO_OK;
-}
 
 /* Without the issuer's certificate only a self-signed one has rules between the two. */
 static const struct cert *cert_lint_issuer(const struct call *c, const struct cert *issuer)
@@ -25,9 +15,9 @@ enum inro_err cert_lint_run(const struct call *c, json_t **ret)
 {
 	SCOPED(cert) cert = { 0 };
 	SCOPED(cert) issuer = { 0 };
-	enum inro_err e = cert_lint_read(call_arg(c, 0), &cert);
+	enum inro_err e = cert_ref_read(call_arg(c, 0), &cert);
 	if (!e && call_has(c, "issuer"))
-		e = cert_lint_read(call_opt(c, "issuer"), &issuer);
+		e = cert_ref_read(call_opt(c, "issuer"), &issuer);
 	if (!e && !call_has(c, "issuer") && !cert.self_issued)
 		e = err_set(INRO_E_ARG,
 			    "%s is not self-signed: give its issuer's certificate by --issuer",

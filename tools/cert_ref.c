@@ -9,16 +9,23 @@
 #include "base/file.h"
 #include "tools/office.h"
 
-static enum inro_err of_file(const char *path, struct cert_ref *ref)
+enum inro_err cert_ref_read(const char *path, struct cert *ret)
 {
 	SCOPED(buf) text = { 0 };
+	enum inro_err e = file_read(path, PEM_MAX(CERT_MAX), &text);
+	if (e) /* which names the file */
+		return e;
+	e = cert_read(buf_bytes(&text), ret);
+	return e ? err_context(e, "%s", path) : INRO_OK;
+}
+
+static enum inro_err of_file(const char *path, struct cert_ref *ref)
+{
 	SCOPED(buf) hex = { 0 };
 	SCOPED(cert) cert = { 0 };
-	enum inro_err e = file_read(path, PEM_MAX(CERT_MAX), &text);
-	if (!e)
-		e = cert_read(buf_bytes(&text), &cert);
+	enum inro_err e = cert_ref_read(path, &cert);
 	if (e)
-		return err_context(e, "%s", path);
+		return e;
 	buf_add_hex(&hex, BYTES(cert.fingerprint, sizeof cert.fingerprint));
 	snprintf(ref->text, sizeof ref->text, "sha256:%.*s", (int)hex.n, (const char *)hex.p);
 	return buf_err(&hex);

@@ -16,5 +16,8 @@ struct cert_ref {
 /* The first argument, and the back office.  What has a '.' or a '/' in it names a file (PEM or DER); of one with several
  * certificates the first counts. */
 MUST_CHECK enum inro_err cert_ref_open(const struct call *c, struct core **ret, struct cert_ref *ref);
+/* A file's certificate, PEM or DER; of several the first. */
+struct cert;
+MUST_CHECK enum inro_err cert_ref_read(const char *path, struct cert *ret);
 
 #endif

@@ -219,7 +219,9 @@ enum inro_err key_source_secret(const char *path, bool hex, struct secret *ret)
 	SCOPED(buf) content = { .secret = true };
 	enum inro_err e = file_read(path, SECRET_KEY_MAX, &content);
 
-	if (!e && !content.n)
+	if (e) /* which names the file */
+		return e;
+	if (!content.n)
 		e = err_set(INRO_E_SYNTAX, "it is empty");
 	if (!e)
 		e = hex ? from_hex(&content, ret) : secret_copy(buf_bytes(&content), ret);

@@ -31,8 +31,9 @@ static enum inro_err read_cert(const char *path, struct buf *ret)
 {
 	SCOPED(buf) file = { 0 };
 	enum inro_err e = file_read(path, PEM_MAX(CERT_MAX), &file);
-	if (!e)
-		e = pem_or_der(buf_bytes(&file), PEM_CERT, CERT_MAX, "certificate", ret);
+	if (e) /* which names the file */
+		return e;
+	e = pem_or_der(buf_bytes(&file), PEM_CERT, CERT_MAX, "certificate", ret);
 	return e ? err_context(e, "%s", path) : e;
 }
 
