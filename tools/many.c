@@ -44,9 +44,9 @@ static enum inro_err check_part(const char *out)
 enum inro_err many_check(const struct call *c)
 {
 	if (many_said(c) != 1)
-		return err_set(INRO_E_ARG, "one of --devices, --where and --all");
+		return err_set(INRO_E_ARG, "give one of --devices, --where and --all");
 	if (!call_has(c, "out"))
-		return err_set(INRO_E_ARG, "keys of many devices go to the file of --out");
+		return err_set(INRO_E_ARG, "keys of many devices go to a file: give --out FILE");
 	return check_part(call_opt(c, "out"));
 }
 

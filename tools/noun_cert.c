@@ -82,11 +82,11 @@ static enum inro_err cert_issue_check(const struct call *c)
 static enum inro_err days_of(const char *text, unsigned *ret)
 {
 	char *end;
-	long n = strtol(text, &end, 10), days = *end == 'w' ? n * 7 : n;
+	long n = strtol(text, &end, 10);
 	bool unit = *end && strchr("dw", *end);
 	if (end == text || n < 1 || n > 36500 || end[unit])
 		return err_set(INRO_E_ARG, "--due takes days, as in 30d, not '%s'", text);
-	*ret = (unsigned)days;
+	*ret = (unsigned)(*end == 'w' ? n * 7 : n);
 	return INRO_OK;
 }
 
@@ -285,7 +285,7 @@ static enum inro_err cert_destroy_run(const struct call *c, json_t **ret)
 	struct cert_ref ref = { 0 };
 	SCOPED(buf) evidence = { 0 };
 	const char *path = call_opt(c, "evidence");
-	enum inro_err e = path ? file_check_target(path) : INRO_OK;
+	enum inro_err e = path ? office_new_file(path) : INRO_OK;
 	if (!e)
 		e = cert_ref_open(c, &core, &ref);
 	if (!e)

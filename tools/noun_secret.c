@@ -111,7 +111,7 @@ static enum inro_err secret_delete_run(const struct call *c, json_t **ret)
 	const char *path = call_opt(c, "evidence");
 	if (!path)
 		return secret_move_run(c, ret);
-	enum inro_err e = file_check_target(path);
+	enum inro_err e = office_new_file(path);
 	if (!e)
 		e = office_open(c, &core);
 	if (!e)
@@ -139,7 +139,7 @@ static bool is_clear(const struct call *c)
 static enum inro_err check_bulk(const struct call *c)
 {
 	if (call_arg(c, 0))
-		return err_set(INRO_E_ARG, "a KEY, or --devices, --where or --all");
+		return err_set(INRO_E_ARG, "give KEY, or one of --devices, --where and --all");
 	return many_check(c);
 }
 
@@ -355,7 +355,7 @@ static enum inro_err reseal_run(const struct call *c, json_t **ret)
 		e = seal_rotate(core, &to, &r);
 	if (!e && r.unread)
 		e = err_set(INRO_E_DAMAGED,
-			    "%lld secrets are sealed by the new key; %lld did not open (damaged, or the key that "
+			    "sealed by the new key: %lld; %lld did not open (damaged, or the key that "
 			    "sealed them is not there) and stay as they are, the first in record %lld",
 			    (long long)r.done, (long long)r.unread, (long long)r.first);
 	return e ? e
@@ -429,7 +429,7 @@ const struct cmd_verb secret_verbs[] = {
 	  .columns = COLUMNS({ "id", "ID" }, { "device", "DEVICE" }, { "type", "TYPE" },
 			     { "name", "NAME" }, { "state", "STATE" }, { "not_after", "UNTIL" },
 			     { "serial", "SERIAL" }),
-	  .empty = "there is no such key; 'inro secret issue DEVICE' makes one" },
+	  .empty = "no key is found; 'inro secret issue DEVICE' makes one" },
 	{ .name = "show",
 	  .summary = "Shows the record of a key, not the key itself",
 	  .args = ARGS(ARG_KEY),
@@ -556,6 +556,6 @@ const struct cmd_verb secret_verbs[] = {
 	  .run = reseal_run,
 	  .least = LEAST_ADMIN,
 	  .shape = SHOW_SAID,
-	  .said = "{secrets} secrets are sealed anew, by {uri}" },
+	  .said = "{secrets} {secrets:secret is|secrets are} sealed anew, by {uri}" },
 	{ 0 },
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "backoffice/core/ca_guard.h"
@@ -162,6 +163,14 @@ enum inro_err office_search(const struct call *c, office_found *add, json_t **re
 	if (!e && call_has(c, "limit"))
 		list = json_pack("{s:o s:s?}", "items", list, "next", next);
 	return json_give_or_drop(e, list, ret);
+}
+
+enum inro_err office_new_file(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		return err_set(INRO_E_EXISTS, "there is a file '%s' already; name another, or move it away", path);
+	return file_check_target(path);
 }
 
 enum inro_err office_evidence(const struct call *c, struct bytes evidence, json_t *doc)

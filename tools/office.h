@@ -29,9 +29,11 @@ struct where_page;
 typedef enum inro_err office_found(struct core *core, const struct call *c,
 				   const struct where_page *page, json_t *list, char **ret_next);
 /* What OPT_SEARCH of nouns.h asks for: every page as one array, or with --limit so many in "items"
- * with the cursor "next". */
+ * with the cursor "next" (SHOW_TABLE). */
 MUST_CHECK enum inro_err office_search(const struct call *c, office_found *add, json_t **ret);
 
+/* A file that must not take another's place: INRO_E_EXISTS when a file is there, else file_check_target()'s. */
+MUST_CHECK enum inro_err office_new_file(const char *path);
 /* The statement of a destruction: into the document, and to the file of --evidence. */
 MUST_CHECK enum inro_err office_evidence(const struct call *c, struct bytes evidence, json_t *doc);
 

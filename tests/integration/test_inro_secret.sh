@@ -103,6 +103,8 @@ must inro secret archive "$third"
 must inro secret get "$third" --form cms
 must inro key generate --token office --label audit --type ec-p256
 must inro audit sign --key 'pkcs11:token=office;object=audit'
+touch another
+refused 1 "there is a file 'another' already" inro secret delete "$third" --evidence another
 must inro secret delete "$third" --evidence statement.json --why "end of life"
 /usr/bin/python3 - <<'P' || fail "$(cat statement.json)"
 import json
@@ -127,7 +129,7 @@ must inro secret get --all --form cms --out all.jsonl
 [[ $(grep -c '"key":' all.jsonl) == 5 && $(stat -c %a all.jsonl) == 600 ]] || fail "$(cat all.jsonl)"
 must inro secret get --where 'id=dev-rsa state=active' --form jwe --out one.jsonl
 [[ $(wc -l <one.jsonl) == 1 ]] || fail "$(cat one.jsonl)"
-refused 2 "file of --out" inro secret get --all --form cms
+refused 2 "give --out FILE" inro secret get --all --form cms
 refused 2 "one of --devices" inro secret get --all --where id=dev-rsa --form cms --out one.jsonl
 
 must inro secret reseal --token office
