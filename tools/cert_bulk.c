@@ -215,9 +215,10 @@ static json_t *result(const struct folder *f, int64_t ms)
 	double seconds = (double)(ms ? ms : 1) / 1e3, rate = (double)f->issued / seconds;
 	SCOPED(buf) said = { 0 };
 	buf_addf(&said,
-		 "%zu certificates issued, %zu had been before, %zu requests refused; "
+		 "%zu %s issued, %zu had been before, %zu %s refused; "
 		 "%.1f s, %.0f a second",
-		 f->issued, f->again, f->refused, seconds, rate);
+		 f->issued, f->issued == 1 ? "certificate" : "certificates", f->again, f->refused,
+		 f->refused == 1 ? "request" : "requests", seconds, rate);
 	return json_pack("{s:I s:I s:I s:f s:f s:s s:O s:o}", "issued", (json_int_t)f->issued,
 			 "again", (json_int_t)f->again, "refused", (json_int_t)f->refused,
 			 "seconds", seconds, "per_second", rate, "folder", f->out, "errors",
@@ -233,9 +234,9 @@ static enum inro_err run_folder(const struct call *c, struct folder *f)
 					  .days = (unsigned)call_number(c, "days", 0) };
 	enum inro_err e = folder_list(f->in, &f->list);
 	if (!e)
-		e = open_out(f);
-	if (!e)
 		e = office_open(c, &core);
+	if (!e) /* who may not issue leaves what an earlier run has told */
+		e = open_out(f);
 	if (!e)
 		e = cred_bulk_open(core, &order, &bulk);
 	if (e)
@@ -263,7 +264,7 @@ enum inro_err cert_bulk_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = json_give(result(&f, clock_monotonic_ms() - since), ret);
 	if (!e && f.refused)
-		e = err_set(INRO_E_POLICY, "%zu of %zu requests were refused; %s/%s says why",
-			    f.refused, f.list.n, f.out, ERRORS_FILE);
+		e = err_set(INRO_E_POLICY, "%zu of %zu requests %s refused; %s/%s says why",
+			    f.refused, f.list.n, f.refused == 1 ? "was" : "were", f.out, ERRORS_FILE);
 	return e;
 }

@@ -43,7 +43,7 @@ const struct cmd_opt *cmd_option_named(const struct cmd_verb *v, const char *nam
 {
 	const struct cmd_opt *o;
 	for (size_t i = 0; (o = cmd_option(v, i)); i++)
-		if (!strcmp(o->name, name))
+		if (!strcmp(o->name, name) || (o->also && !strcmp(o->also, name)))
 			return o;
 	return NULL;
 }
@@ -55,9 +55,10 @@ const char *call_arg(const struct call *c, size_t i)
 
 const char *call_opt_nth(const struct call *c, const char *name, size_t n)
 {
-	assert(cmd_option_named(c->verb, name));
+	const struct cmd_opt *o = cmd_option_named(c->verb, name);
+	assert(o);
 	for (size_t i = 0; i < c->n_opts; i++)
-		if (!strcmp(c->opts[i].opt->name, name) && n-- == 0)
+		if (c->opts[i].opt == o && n-- == 0)
 			return c->opts[i].value;
 	return NULL;
 }

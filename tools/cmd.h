@@ -30,6 +30,7 @@ enum opt_kind {
 
 struct cmd_opt {
 	const char *name; /* without the dashes; NULL ends a list */
+	const char *also; /* another name for the same, or NULL */
 	const char *arg;  /* what help calls its argument */
 	enum opt_kind kind;
 	bool required, repeatable;
@@ -46,7 +47,9 @@ struct cmd_arg {
 
 enum shape {
 	SHOW_SAID,   /* one sentence, `said` with {key} filled in; {key:one|many} is the word for its number */
-	SHOW_TABLE,  /* the document is an array, a row each, or has one in "items" and the cursor "next" */
+	/* the document is an array, a row each, or has one in "items" and the cursor "next", which is told beside it:
+	 * programs get an array either way */
+	SHOW_TABLE,
 	SHOW_RECORD, /* the document is an object, a line each column */
 	SHOW_STEPS,  /* the document's "steps", a row each, and then the sentence */
 	SHOW_PEM,    /* the document's "pem" as it is; with --out, the sentence; or its "summary" */
@@ -105,6 +108,7 @@ const struct cmd_noun *cmd_find_noun(const char *name);
 bool cmd_is_bare(const struct cmd_noun *n); /* the noun is the whole command */
 /* The i-th option of a verb, own ones first, then shared ones; NULL behind the last. */
 const struct cmd_opt *cmd_option(const struct cmd_verb *v, size_t i);
+/* By either of its names. */
 const struct cmd_opt *cmd_option_named(const struct cmd_verb *v, const char *name);
 
 #define CMD_MAX_COLUMNS 16 /* of a table */

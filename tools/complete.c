@@ -21,11 +21,18 @@ static const char *value_word(const struct cmd_opt *o, size_t i)
 	return o->kind == OPT_CHOICE ? o->choices[i] : NULL;
 }
 
-static void add_value_case(const char *command, const struct cmd_opt *o, struct buf *out)
+static void add_global_words(struct buf *out)
+{
+	for (const struct cmd_opt *o = cmd_global_opts; o->name; o++)
+		buf_addf(out, "--%s ", o->name);
+	buf_add_str(out, "' ;;\n");
+}
+
+static void add_value_case(const char *command, const char *option, const struct cmd_opt *o, struct buf *out)
 {
 	if (o->kind == OPT_FLAG)
 		return;
-	buf_addf(out, "\t'%s --%s') words='", command, o->name);
+	buf_addf(out, "\t'%s --%s') words='", command, option);
 	const char *word;
 	for (size_t i = 0; (word = value_word(o, i)); i++)
 		buf_addf(out, "%s%s", i ? " " : "", word);
@@ -44,9 +51,12 @@ static void add_verb_cases(const struct cmd_noun *n, const struct cmd_verb *v, s
 	buf_addf(out, "\t'%s') words='", name);
 	for (size_t i = 0; (o = cmd_option(v, i)); i++)
 		buf_addf(out, "--%s ", o->name);
-	buf_add_str(out, "--json --home --help' ;;\n");
-	for (size_t i = 0; (o = cmd_option(v, i)); i++)
-		add_value_case(name, o, out);
+	add_global_words(out);
+	for (size_t i = 0; (o = cmd_option(v, i)); i++) {
+		add_value_case(name, o->name, o, out);
+		if (o->also)
+			add_value_case(name, o->also, o, out);
+	}
 }
 
 /* "pin change" and "pin unblock" begin with one word. */
@@ -90,7 +100,7 @@ static const char script_tail[] =
 	"words\n"
 	"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 	"\t\tw=${COMP_WORDS[i]}\n"
-	"\t\t[[ $w == --home ]] && { ((i++)); continue; }\n"
+	"\t\t[[ -n $(_inro_words \"$w\") && $w == -* ]] && { ((i++)); continue; }\n"
 	"\t\t[[ $w == -* ]] && continue\n"
 	"\t\tif [[ -z $command ]]; then command=$w\n"
 	"\t\telif [[ -n $(_inro_words \"$command $w\") ]]; then command+=\" $w\"\n"
@@ -98,17 +108,25 @@ static const char script_tail[] =
 	"\tdone\n"
 	"\tif [[ $prev == --* ]]; then\n"
 	"\t\twords=$(_inro_words \"$command $prev\")\n"
-	"\t\t[[ $prev == --home ]] && words=@dir\n"
+	"\t\t[[ -n $words ]] || words=$(_inro_words \"$prev\")\n"
 	"\tfi\n"
 	"\t[[ -n $words ]] || words=$(_inro_words \"$command\")\n"
 	"\tcase $words in\n"
 	"\t@none) COMPREPLY=() ;;\n"
+	"\t@*) compopt -o filenames 2>/dev/null ;;&\n"
 	"\t@file) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") ;;\n"
 	"\t@dir) mapfile -t COMPREPLY < <(compgen -d -- \"$cur\") ;;\n"
 	"\t*) mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\") ;;\n"
 	"\tesac\n"
 	"}\n"
-	"complete -o filenames -F _inro inro\n";
+	"complete -F _inro inro\n";
+
+/* They stand before the command, too: there the option's own word is what is asked by. */
+static void add_global_value(const struct cmd_opt *o, struct buf *out)
+{
+	if (o->kind != OPT_FLAG)
+		buf_addf(out, "\t'--%s') words='%s' ;;\n", o->name, value_words[o->kind]);
+}
 
 void help_add_bash(struct buf *out)
 {
@@ -116,7 +134,9 @@ void help_add_bash(struct buf *out)
 	buf_add_str(out, "\t'') words='");
 	for (const struct cmd_noun *n = cmd_nouns; n->name; n++)
 		buf_addf(out, "%s ", n->name);
-	buf_add_str(out, "--json --home --help --version' ;;\n");
+	add_global_words(out);
+	for (const struct cmd_opt *o = cmd_global_opts; o->name; o++)
+		add_global_value(o, out);
 	for (const struct cmd_noun *n = cmd_nouns; n->name; n++) {
 		add_noun_case(n, out);
 		for (const struct cmd_verb *v = n->verbs; v->name; v++)
@@ -132,7 +152,7 @@ static json_t *option_json(const struct cmd_opt *o)
 	json_t *choices = json_array();
 	for (size_t i = 0; o->kind == OPT_CHOICE && o->choices[i]; i++)
 		json_array_append_new(choices, json_string(o->choices[i]));
-	return json_pack("{s:s s:s? s:b s:b s:o s:s}", "name", o->name, "argument", o->arg,
+	return json_pack("{s:s s:s? s:s? s:b s:b s:o s:s}", "name", o->name, "also", o->also, "argument", o->arg,
 			 "required", o->required, "repeatable", o->repeatable, "choices", choices,
 			 "help", o->help);
 }

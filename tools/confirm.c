@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "tools/text.h"
@@ -29,4 +30,9 @@ enum inro_err confirm(const struct call *c, const char *what)
 	if (fgets(answer, sizeof answer, tty) && !strcmp(answer, "yes\n"))
 		return INRO_OK;
 	return err_set(INRO_E_CANCELLED, "that was not 'yes'; nothing was done");
+}
+
+enum inro_err confirm_person(const struct call *c, const char *what)
+{
+	return isatty(STDIN_FILENO) ? confirm(c, what) : INRO_OK;
 }

@@ -76,20 +76,26 @@ static void add_line(struct buf *out, struct bytes name, size_t indent, const ch
 	add_wrapped(out, indent, what);
 }
 
+void help_add_what(const struct cmd_opt *o, struct buf *out)
+{
+	buf_add_str(out, o->help);
+	if (o->also)
+		buf_addf(out, "; also --%s", o->also);
+}
+
 static void add_option_line(const struct cmd_opt *o, struct buf *out)
 {
 	SCOPED(buf) name = { 0 };
+	SCOPED(buf) what = { 0 };
 	help_add_option(o, &name);
+	help_add_what(o, &what);
 	if (o->kind == OPT_CHOICE && o->arg && o->arg[0]) {
-		SCOPED(buf) what = { 0 };
-		buf_addf(&what, "%s:", o->help);
+		buf_add_u8(&what, ':');
 		for (size_t i = 0; o->choices[i]; i++)
 			buf_addf(&what, " %s", o->choices[i]);
-		buf_add_u8(&what, '\0');
-		add_line(out, buf_bytes(&name), 28, what.err ? o->help : (const char *)what.p);
-		return;
 	}
-	add_line(out, buf_bytes(&name), 28, o->help);
+	buf_add_u8(&what, '\0');
+	add_line(out, buf_bytes(&name), 28, what.err ? o->help : (const char *)what.p);
 }
 
 static void add_globals(struct buf *out)
@@ -111,15 +117,26 @@ static void add_all(struct buf *out)
 			 "about one.\n");
 }
 
+static void add_verb_name(const struct cmd_verb *v, struct buf *out)
+{
+	buf_add_str(out, v->name);
+	for (const struct cmd_arg *a = v->args; a && a->name; a++)
+		buf_addf(out, a->optional ? " [%s]" : " %s", a->name);
+}
+
 static void add_noun(const struct cmd_noun *n, struct buf *out)
 {
+	size_t widest = 0;
 	buf_addf(out, "inro %s VERB ... - %s\n\n", n->name, n->summary);
 	for (const struct cmd_verb *v = n->verbs; v->name; v++) {
 		SCOPED(buf) name = { 0 };
-		buf_add_str(&name, v->name);
-		for (const struct cmd_arg *a = v->args; a && a->name; a++)
-			buf_addf(&name, a->optional ? " [%s]" : " %s", a->name);
-		add_line(out, buf_bytes(&name), 20, v->summary);
+		add_verb_name(v, &name);
+		widest = name.n > widest ? name.n : widest;
+	}
+	for (const struct cmd_verb *v = n->verbs; v->name; v++) {
+		SCOPED(buf) name = { 0 };
+		add_verb_name(v, &name);
+		add_line(out, buf_bytes(&name), widest + 4, v->summary);
 	}
 	buf_addf(out, "\n'inro %s VERB --help' says all about one.\n", n->name);
 }
@@ -160,28 +177,30 @@ static enum inro_err give_text(struct buf *text, json_t **ret)
 	return *ret ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
 }
 
-static const struct cmd_verb *verb_of_words(const struct cmd_noun *n, const struct call *c)
+/* The words are those of a command, and are read as one. */
+static enum inro_err words_of(const struct call *c, struct call *ret)
 {
-	char name[64];
-	const char *more = call_arg(c, 2);
-	snprintf(name, sizeof name, "%s%s%s", call_arg(c, 1), more ? " " : "", more ? more : "");
-	for (const struct cmd_verb *v = n->verbs; v->name; v++)
-		if (!strcmp(v->name, name))
-			return v;
-	return NULL;
+	char *words[CALL_MAX_ARGS + 1];
+	size_t n = 0;
+	for (; n < c->n_args; n++)
+		words[n] = (char *)(uintptr_t)c->args[n]; /* cmd_parse() only reads them */
+	words[n++] = (char *)(uintptr_t) "--help";
+	return cmd_parse((int)n, words, ret);
+}
+
+static enum inro_err help_check(const struct call *c)
+{
+	struct call about = { 0 };
+	return words_of(c, &about);
 }
 
 static enum inro_err help_words(const struct call *c, struct buf *out)
 {
-	const struct cmd_noun *n = NULL;
-	const struct cmd_verb *v = NULL;
-	if (call_arg(c, 0) && !(n = cmd_find_noun(call_arg(c, 0))))
-		return err_set(INRO_E_ARG, "there is no '%s'; see 'inro help'", call_arg(c, 0));
-	if (n && call_arg(c, 1) && !(v = verb_of_words(n, c)))
-		return err_set(INRO_E_ARG, "'inro %s' has no '%s'; see 'inro %s'", n->name,
-			       call_arg(c, 1), n->name);
-	help_add(n, v, out);
-	return INRO_OK;
+	struct call about = { 0 };
+	enum inro_err e = words_of(c, &about);
+	if (!e)
+		help_add(about.noun, about.verb, out);
+	return e;
 }
 
 static enum inro_err help_run(const struct call *c, json_t **ret)
@@ -219,6 +238,7 @@ const struct cmd_verb help_verbs[] = {
 		       { .name = "dump-tables",
 			 .kind = OPT_FLAG,
 			 .help = "the table of commands as JSON" }),
+	  .check = help_check,
 	  .run = help_run,
 	  .least = LEAST_NONE,
 	  .shape = SHOW_TEXT },

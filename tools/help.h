@@ -13,6 +13,8 @@ void help_add(const struct cmd_noun *n, const struct cmd_verb *v, struct buf *ou
 void help_add_usage(const struct cmd_noun *n, const struct cmd_verb *v, struct buf *out);
 /* "--backend soft", "--out FILE", "--json" */
 void help_add_option(const struct cmd_opt *o, struct buf *out);
+/* What it is for, and its other name. */
+void help_add_what(const struct cmd_opt *o, struct buf *out);
 /* "soft|tpm" for a choice, else what the row says. */
 void help_add_value(const struct cmd_opt *o, struct buf *out);
 

@@ -25,20 +25,22 @@ static void add_roff_buf(struct buf *text, struct buf *out)
 		add_roff(s, out);
 }
 
-static void add_item(struct buf *name, const char *what, struct buf *out)
+static void add_item(struct buf *name, struct buf *what, struct buf *out)
 {
 	buf_add_str(out, ".TP\n\\fB");
 	add_roff_buf(name, out);
 	buf_add_str(out, "\\fR\n");
-	add_roff(what, out);
+	add_roff_buf(what, out);
 	buf_add_u8(out, '\n');
 }
 
 static void add_option_item(const struct cmd_opt *o, struct buf *out)
 {
 	SCOPED(buf) name = { 0 };
+	SCOPED(buf) what = { 0 };
 	help_add_option(o, &name);
-	add_item(&name, o->help, out);
+	help_add_what(o, &what);
+	add_item(&name, &what, out);
 	if (o->kind != OPT_CHOICE || !o->arg || !o->arg[0])
 		return;
 	buf_add_str(out, "(");
@@ -61,8 +63,10 @@ static void add_command(const struct cmd_noun *n, const struct cmd_verb *v, stru
 	buf_add_str(out, ".\n");
 	for (const struct cmd_arg *a = v->args; a && a->name; a++) {
 		SCOPED(buf) name = { 0 };
+		SCOPED(buf) what = { 0 };
 		buf_add_str(&name, a->name);
-		add_item(&name, a->help, out);
+		buf_add_str(&what, a->help);
+		add_item(&name, &what, out);
 	}
 	const struct cmd_opt *o;
 	for (size_t i = 0; (o = cmd_option(v, i)); i++)
@@ -78,7 +82,8 @@ static const char head[] =
 	"OpenSSL,\n"
 	"and makes, certifies, renews and retires them.\n"
 	"Options may stand before or behind the arguments, as \\fB\\-\\-name value\\fR or\n"
-	"\\fB\\-\\-name=value\\fR; \\fB\\-\\-\\fR ends them.\n"
+	"\\fB\\-\\-name=value\\fR; \\fB\\-\\-\\fR ends them. \\fB\\-h\\fR is \\fB\\-\\-help\\fR, \\fB\\-y\\fR is\n"
+	"\\fB\\-\\-yes\\fR.\n"
 	"Keys are named by PKCS#11 URIs (RFC 7512), for example\n"
 	".BR pkcs11:token=line1;object=dev\\-0001;type=private .\n"
 	".SH OPTIONS\n";
@@ -90,11 +95,12 @@ static const char tail[] =
 	"prompt on the terminal. There is no option that takes a PIN itself.\n"
 	"An account's password comes from \\fB\\-\\-password\\-source\\fR, \\fBINRO_PASSWORD\\fR or a "
 	"prompt.\n"
-	"The passphrase of a backup is asked for in the same way (\\fBINRO_PASSPHRASE\\fR).\n"
+	"The passphrase of a backup or a key file (\\fBINRO_PASSPHRASE\\fR), a new password\n"
+	"(\\fBINRO_NEW_PASSWORD\\fR) and a pre\\-shared key (\\fBINRO_PSK\\fR) are asked for in the same way.\n"
 	".SH ENVIRONMENT\n"
 	".TP\n\\fBINRO_HOME\\fR\ntokens and the embedded database; /var/lib/inro for root,\n"
 	"$XDG_DATA_HOME/inro (~/.local/share/inro) otherwise\n"
-	".TP\n\\fBINRO_DB\\fR\nthe back office's database, sqlite:PATH;\n"
+	".TP\n\\fBINRO_DB\\fR\nthe back office's database, sqlite:PATH or postgresql://USER@HOST/DATABASE;\n"
 	"$INRO_HOME/backoffice.db when it is not set\n"
 	".TP\n\\fBINRO_TENANT\\fR\nwhose records in it they are; default when it is not set\n"
 	".TP\n\\fBINRO_AS\\fR, \\fBINRO_PASSWORD\\fR\nthe account of who is at work, and its "
@@ -112,7 +118,9 @@ static const char tail[] =
 	"proposed to others, who must approve it first. A refusal is\n"
 	"one line on standard error: what, why, and what to do. Nothing was changed then.\n"
 	".SH OUTPUT\n"
-	"Tables and sentences for people; with \\fB\\-\\-json\\fR one JSON document on standard output.\n"
+	"Tables and sentences for people; with \\fB\\-\\-json\\fR one JSON document on standard output:\n"
+	"of a list an array, of one thing an object. Where \\fB\\-\\-limit\\fR has left some of a list out,\n"
+	"the cursor for \\fB\\-\\-after\\fR is a line on standard error: {\"next\": \"...\"}.\n"
 	"A refusal is then a line of JSON on standard error: {\"error\": {\"code\": \"INRO_E_NOT_FOUND\",\n"
 	"\"message\": \"...\", \"status\": 1}}, also behind the document of what was done in part.\n"
 	".SH SEE ALSO\n"

@@ -125,15 +125,18 @@ static enum inro_err audit_sign_run(const struct call *c, json_t **ret)
 static enum inro_err audit_export_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
-	const char *word = call_opt(c, "format"), *path = call_opt(c, "to");
+	const char *word = call_opt(c, "format"), *path = out_file(c);
+	bool fresh = !call_has(c, "force");
 	int format = word ? name_index(audit_format_names, AUDIT_FORMAT__MAX, word) : AUDIT_JSONL;
 	struct audit_filter f;
 	int64_t n = 0;
 	enum inro_err e = filter_of(c, &f);
 	if (!e)
 		e = office_open(c, &core);
+	if (!e && fresh)
+		e = out_file_is_new(c);
 	if (!e)
-		e = audit_export(core, &f, (enum audit_format)format, path, &n);
+		e = audit_export(core, &f, (struct audit_target) { path, (enum audit_format)format, fresh }, &n);
 	return e ? e
 		 : json_give(json_pack("{s:I s:o}", "events", (json_int_t)n, "file",
 				       json_of_text(path)),
@@ -149,7 +152,7 @@ static enum inro_err audit_purge_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = office_open(c, &core);
 	if (!e)
-		e = audit_purge(core, before_ms, call_opt(c, "to"), &s);
+		e = audit_purge(core, before_ms, out_file(c), &s);
 	if (e)
 		return e;
 	return json_give(json_pack("{s:I s:I s:I s:o s:o}", "segment", (json_int_t)s.id, "first",
@@ -161,9 +164,10 @@ static enum inro_err audit_purge_run(const struct call *c, json_t **ret)
 
 /* ---- the rows ---- */
 
-#define OPT_TO(what)                                                                               \
+#define OPT_OUT_TO(what)                                                                           \
 	{                                                                                          \
-		.name = "to", .arg = "FILE", .kind = OPT_FILE, .required = true, .help = what      \
+		.name = "out", .also = "to", .arg = "FILE", .kind = OPT_FILE, .required = true,    \
+		.help = what                                                                       \
 	}
 
 static const struct cmd_opt filter_opts[] = {
@@ -235,8 +239,12 @@ const struct cmd_verb audit_verbs[] = {
 			 .kind = OPT_CHOICE,
 			 .choices = WORDS("jsonl", "cef"),
 			 .help = "JSON lines (default), or the Common Event Format" },
-		       OPT_TO("the file, which is replaced")),
+		       OPT_OUT_TO("the new file"),
+		       { .name = "force",
+			 .kind = OPT_FLAG,
+			 .help = "replace a file that is there" }),
 	  .shared = { filter_opts },
+	  .check = out_file_check,
 	  .run = audit_export_run,
 	  .least = LEAST_AUDITOR,
 	  .shape = SHOW_SAID,
@@ -248,7 +256,8 @@ const struct cmd_verb audit_verbs[] = {
 			 .kind = OPT_TEXT,
 			 .required = true,
 			 .help = "what is older than 2026-11-21 or 2026-11-21T01:09:47Z" },
-		       OPT_TO("the archive, a new file")),
+		       OPT_OUT_TO("the archive, a new file")),
+	  .check = out_file_check,
 	  .run = audit_purge_run,
 	  .least = LEAST_ADMIN,
 	  .shape = SHOW_SAID,

@@ -80,7 +80,7 @@ static enum inro_err db_copy_run(const struct call *c, json_t **ret)
 static enum inro_err backup_work(struct core *core, const struct call *c, const struct upkeep *how,
 				 struct upkeep_report *ret)
 {
-	return upkeep_backup(core, call_arg(c, 0), how, ret);
+	return upkeep_backup(core, out_file(c), how, ret);
 }
 
 static enum inro_err db_backup_run(const struct call *c, json_t **ret)
@@ -90,7 +90,7 @@ static enum inro_err db_backup_run(const struct call *c, json_t **ret)
 		return e;
 	/* A file's copy is not counted. */
 	json_object_clear(*ret);
-	json_object_set_new(*ret, "file", json_of_text(call_arg(c, 0)));
+	json_object_set_new(*ret, "file", json_of_text(out_file(c)));
 	return INRO_OK;
 }
 
@@ -143,7 +143,9 @@ const struct cmd_verb db_verbs[] = {
 	  .said = "{rows} rows were copied and compared, digest {digest}" },
 	{ .name = "backup",
 	  .summary = "Backs the database up to a new file, also while it is in use",
-	  .args = ARGS({ .name = "FILE", .help = "a database of its own, named sqlite:FILE" }),
+	  .args = ARGS({ .name = "FILE", .optional = true, .help = "a database of its own, named sqlite:FILE" }),
+	  .opts = OPTS(OPT_OUT_SAME),
+	  .check = out_file_check,
 	  .run = db_backup_run,
 	  .least = LEAST_ADMIN,
 	  .reads = true,

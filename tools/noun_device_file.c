@@ -73,7 +73,7 @@ static enum inro_err import_said(enum inro_err e, const struct import_report *r,
 {
 	const int64_t *n = r->counts;
 	if (e)
-		return err_context(e, "after %lld rows", (long long)r->rows);
+		return err_context(e, "after %lld %s", (long long)r->rows, r->rows == 1 ? "row" : "rows");
 	if (!n[IMPORT_BAD])
 		return INRO_OK;
 	return err_set(
@@ -128,28 +128,37 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 	return e;
 }
 
+static enum inro_err pull_rows(void *arg, struct bytes *ret)
+{
+	static uint8_t room[1 << 16];
+	size_t n = fread(room, 1, sizeof room, arg);
+	*ret = BYTES(room, n);
+	return ferror((FILE *)arg) ? file_err(errno, "a temporary file") : INRO_OK;
+}
+
+/* The file is complete, or as it was before: all rows are there before it is touched. */
 enum inro_err device_export_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
+	AUTO(close_file) FILE *rows_of = NULL;
+	const char *path = out_file(c);
 	const char *format = call_opt(c, "format");
 	struct device_search s = { .where = call_opt(c, "where"),
 				   .sort = "id",
 				   .filter.with_deleted = call_has(c, "all") };
 	int64_t rows = 0;
-	FILE *to;
-	enum inro_err e = office_open(c, &core);
-	if (e)
-		return e;
-	to = fopen(call_arg(c, 0), "we");
-	if (!to)
-		return file_err(errno, call_arg(c, 0));
-	e = export_devices(core, &s,
-			   format && !strcmp(format, "jsonl") ? EXPORT_JSON_LINES : EXPORT_CSV, to,
-			   &rows);
-	if (fclose(to) != 0 && !e)
-		e = file_err(errno, call_arg(c, 0));
-	return e ? e
-		 : json_give(json_pack("{s:I s:s}", "devices", (json_int_t)rows, "file",
-				       call_arg(c, 0)),
-			     ret);
+	enum inro_err e = file_check_target(path);
+	if (!e)
+		e = office_open(c, &core);
+	if (!e && !(rows_of = tmpfile()))
+		e = file_err(errno, "a temporary file");
+	if (!e)
+		e = export_devices(core, &s,
+				   format && !strcmp(format, "jsonl") ? EXPORT_JSON_LINES : EXPORT_CSV, rows_of,
+				   &rows);
+	if (!e && fseek(rows_of, 0, SEEK_SET) != 0) /* writes what is still in memory */
+		e = file_err(errno, "a temporary file");
+	if (!e)
+		e = file_write_pulled(path, 0644, pull_rows, rows_of);
+	return e ? e : json_give(json_pack("{s:I s:s}", "devices", (json_int_t)rows, "file", path), ret);
 }

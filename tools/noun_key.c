@@ -13,6 +13,7 @@
 #include "backoffice/pki/pubkey.h"
 #include "backoffice/token/token.h"
 #include "base/file.h"
+#include "tools/confirm.h"
 #include "tools/key_source.h"
 #include "tools/made_key.h"
 #include "tools/nouns.h"
@@ -192,9 +193,16 @@ static enum inro_err guard_key(const struct call *c, struct token *t, const stru
 					.id = BYTES(k->id, k->id_n),
 					.label = k->label };
 	if (what_of(type) != TOKEN_CERTS)
-		return office_guard(c, &guard, "force", ret);
+		return office_guard(c, &guard, "needed", ret);
 	*ret = strdup("");
 	return *ret ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
+}
+
+static enum inro_err ask_delete(const struct call *c, const struct token *t, const struct token_entry *k)
+{
+	char what[400];
+	snprintf(what, sizeof what, "that deletes '%s' of token '%s' for good", k->label, token_label(t));
+	return confirm_person(c, what);
 }
 
 static enum inro_err key_delete_run(const struct call *c, json_t **ret)
@@ -211,6 +219,8 @@ static enum inro_err key_delete_run(const struct call *c, json_t **ret)
 		e = one_entry(t, &uri, call_arg(c, 0), &k);
 	if (!e)
 		e = guard_key(c, t, &k, uri.type, &lost);
+	if (!e)
+		e = ask_delete(c, t, &k);
 	if (!e)
 		e = token_delete(t, BYTES(k.id, k.id_n), what_of(uri.type), &n);
 	return e ? e
@@ -356,9 +366,11 @@ const struct cmd_verb key_verbs[] = {
 	  .summary =
 		  "Deletes a key pair and its certificate, or the part that the URI's type names",
 	  .args = ARGS(ARG_URI),
-	  .opts = OPTS({ .name = "force",
+	  .opts = OPTS({ .name = "needed",
+			 .also = "force",
 			 .kind = OPT_FLAG,
-			 .help = "also a key that a CA needs" }),
+			 .help = "also a key that a CA needs" },
+		       OPT_YES),
 	  .shared = { pin_user_opts },
 	  .run = key_delete_run,
 	  .least = LEAST_NONE,

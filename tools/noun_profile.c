@@ -194,7 +194,7 @@ static enum inro_err profile_show_run(const struct call *c, json_t **ret)
 static enum inro_err profile_export_run(const struct call *c, json_t **ret)
 {
 	SCOPED(profile_version) row = { 0 };
-	const char *path = call_arg(c, 1);
+	const char *path = out_file(c);
 	json_t *doc;
 	enum inro_err e = named_text(c, &row);
 	if (!e)
@@ -347,8 +347,9 @@ const struct cmd_verb profile_verbs[] = {
 	  .empty = "it is built in and was never changed" },
 	{ .name = "export",
 	  .summary = "Writes a profile's text to a file, as it was given",
-	  .args = ARGS(ARG_PROFILE, { .name = "FILE", .help = "is made or replaced" }),
-	  .opts = OPTS(OPT_VERSION),
+	  .args = ARGS(ARG_PROFILE, { .name = "FILE", .optional = true, .help = "is made or replaced" }),
+	  .opts = OPTS(OPT_OUT_SAME, OPT_VERSION),
+	  .check = out_file_check,
 	  .run = profile_export_run,
 	  .least = LEAST_AUDITOR,
 	  .reads = true,

@@ -12,6 +12,7 @@
 
 #include "backoffice/core/ca_guard.h"
 #include "base/file.h"
+#include "tools/confirm.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/pin.h"
@@ -38,21 +39,6 @@ static enum inro_err check_create(const struct call *c)
 				   "without its label");
 }
 
-static enum inro_err check_free_label(struct token_place *p, const char *label)
-{
-	struct ck_token there;
-	struct p11_uri uri = { .token = (char *)(uintptr_t)label };
-	enum inro_err e = ck_token_one(p->module, &uri, &there);
-	if (e == INRO_E_NOT_FOUND)
-		return INRO_OK;
-	if (e == INRO_OK || e == INRO_E_AMBIGUOUS)
-		e = err_set(INRO_E_EXISTS,
-			    "there is a token '%s' already; take another label, or remove it with "
-			    "'inro token delete'",
-			    label);
-	return e;
-}
-
 static enum inro_err token_create_run(const struct call *c, json_t **ret)
 {
 	SCOPED(token_place) p = { 0 };
@@ -66,7 +52,7 @@ static enum inro_err token_create_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = token_place_admin(&p);
 	if (!e)
-		e = check_free_label(&p, label);
+		e = token_place_free_label(&p, label, "take another label");
 	if (!e)
 		e = take_both_pins(c, label, &so, &user);
 	if (e)
@@ -87,6 +73,18 @@ static enum inro_err token_create_run(const struct call *c, json_t **ret)
 			 ret);
 }
 
+/* What goes with it: a person is told, as far as the token tells. */
+static enum inro_err ask_delete(const struct call *c, const struct token_place *p)
+{
+	static struct inro_token_status s;
+	char what[160];
+	bool known = p->admin->status(p->token.slot, &s) == CKR_OK;
+	snprintf(what, sizeof what, known && s.private_keys ? "that removes token '%s' for good, with %lu private %s"
+							     : "that removes token '%s' for good, with every key in it",
+		 p->token.label, (unsigned long)s.private_keys, s.private_keys == 1 ? "key" : "keys");
+	return confirm_person(c, what);
+}
+
 static enum inro_err token_delete_run(const struct call *c, json_t **ret)
 {
 	SCOPED(token_place) p = { 0 };
@@ -100,6 +98,8 @@ static enum inro_err token_delete_run(const struct call *c, json_t **ret)
 		e = token_place_admin(&p);
 	if (!e)
 		e = office_guard(c, &guard, "needed", &lost);
+	if (!e)
+		e = ask_delete(c, &p);
 	if (!e && !force)
 		e = pin_take(c, PIN_SO, label, false, &so);
 	if (!e)
@@ -190,12 +190,6 @@ static enum inro_err token_show_run(const struct call *c, json_t **ret)
 
 /* ---- check ---- */
 
-static bool has_pin(const struct call *c)
-{
-	const char *value = getenv("INRO_PIN");
-	return call_opt(c, "pin-source") || (value && value[0]);
-}
-
 static enum inro_err token_check_run(const struct call *c, json_t **ret)
 {
 	SCOPED(token_place) p = { 0 };
@@ -204,7 +198,7 @@ static enum inro_err token_check_run(const struct call *c, json_t **ret)
 	enum inro_err e = token_place_open(call_arg(c, 0), &p);
 	if (!e)
 		e = token_place_admin(&p);
-	if (!e && has_pin(c))
+	if (!e && pin_is_given(c, PIN_USER))
 		e = pin_take(c, PIN_USER, p.token.label, false, &pin);
 	if (!e)
 		e = ck_err(p.module,
@@ -221,13 +215,6 @@ static enum inro_err token_check_run(const struct call *c, json_t **ret)
 }
 
 /* ---- backup, restore ---- */
-
-static enum inro_err check_backup(const struct call *c)
-{
-	if (strcmp(call_opt(c, "out"), "-") != 0)
-		return INRO_OK;
-	return err_set(INRO_E_ARG, "a token is saved in a new file, not on standard output");
-}
 
 static enum inro_err token_backup_run(const struct call *c, json_t **ret)
 {
@@ -364,7 +351,8 @@ const struct cmd_verb token_verbs[] = {
 				 "token any more" },
 		       { .name = "needed",
 			 .kind = OPT_FLAG,
-			 .help = "also when a CA needs a key in it" }),
+			 .help = "also when a CA needs a key in it" },
+		       OPT_YES),
 	  .shared = { pin_so_opts },
 	  .run = token_delete_run,
 	  .least = LEAST_NONE,
@@ -437,7 +425,7 @@ const struct cmd_verb token_verbs[] = {
 			 .required = true,
 			 .help = "the new file" }),
 	  .shared = { pin_pass_opts },
-	  .check = check_backup,
+	  .check = out_file_check,
 	  .run = token_backup_run,
 	  .least = LEAST_NONE,
 	  .shape = SHOW_SAID,
@@ -469,7 +457,7 @@ const struct cmd_verb token_verbs[] = {
 			 .kind = OPT_FILE,
 			 .required = true,
 			 .help = "the public area (TPM2B_PUBLIC, as tpm2-tools have it)" }),
-	  .check = token_root_check,
+	  .check = out_file_check,
 	  .run = token_root_run,
 	  .least = LEAST_NONE,
 	  .shape = SHOW_SAID,

@@ -2,13 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/cryptoki/client.h"
 #include "tools/import/migrate.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
+#include "tools/progress.h"
 #include "tools/text.h"
+#include "tools/token_place.h"
 
 static void pick_label(const char *label, struct softhsm_tokens *l, const struct softhsm_token **v,
 		       size_t *n)
@@ -37,24 +37,12 @@ static enum inro_err refuse_choice(const char *dir, const char *label, size_t n,
 		       (int)list.n, (const char *)list.p);
 }
 
-/* No PIN is asked for in vain. */
 static enum inro_err check_free(const char *label)
 {
-	AUTO(ck_module_close_ptr) struct ck_module *m = NULL;
-	struct p11_uri uri = { .token = (char *)(uintptr_t)label };
-	struct ck_token there;
-	enum inro_err e = ck_module_open(NULL, &m);
+	SCOPED(token_place) p = { 0 };
+	enum inro_err e = token_place_any(&p);
 
-	if (!e)
-		e = ck_token_one(m, &uri, &there);
-	if (e == INRO_E_NOT_FOUND)
-		return INRO_OK;
-	if (!e || e == INRO_E_AMBIGUOUS)
-		e = err_set(INRO_E_EXISTS,
-			    "there is a token '%s' already; remove it with 'inro token delete', or "
-			    "import into another --home",
-			    label);
-	return e;
+	return e ? e : token_place_free_label(&p, label, "import into another --home");
 }
 
 /* A line each, fit for a terminal. */
@@ -72,14 +60,12 @@ static void tell_refused(struct bytes lines)
 	}
 }
 
-/* Thousands of objects take a minute; nobody waits long for a few. */
-static void show_progress(size_t done, size_t all)
+/* Thousands of objects take a minute. */
+static void show_progress(void *arg, size_t done, size_t all)
 {
-	if (done % 10 == 0)
-		fprintf(stderr, "\r%zu of %zu objects", done, all);
-	if (done == all)
-		fprintf(stderr, "\r\033[K");
-	fflush(stderr);
+	struct progress *p = arg;
+	p->total = all;
+	progress_at(p, done);
 }
 
 static json_t *result_json(const struct softhsm_token *from, const struct migrate_result *r)
@@ -100,11 +86,13 @@ static enum inro_err import_one(const struct call *c, const struct softhsm_token
 	SCOPED(secret) user = { 0 };
 	SCOPED(secret) so = { 0 };
 	SCOPED(migrate_result) result = { 0 };
+	struct progress progress;
 	struct migrate_plan plan = {
 		.from = from,
 		.label = from->label,
 		.skip = call_has(c, "skip-unsupported"),
-		.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
+		.progress = show_progress,
+		.arg = &progress,
 	};
 	enum inro_err e = check_free(from->label);
 
@@ -116,7 +104,9 @@ static enum inro_err import_one(const struct call *c, const struct softhsm_token
 		return e;
 	plan.user_pin = secret_bytes(&user);
 	plan.so_pin = secret_bytes(&so);
+	progress_start(&progress, "objects", 0);
 	e = migrate_softhsm(&plan, &result);
+	progress_end(&progress);
 	tell_refused(buf_bytes(&result.why));
 	if (!e && json_array_append_new(list, result_json(from, &result)) != 0)
 		e = err_set(INRO_E_NO_MEMORY, "no memory for the answer");

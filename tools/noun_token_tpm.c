@@ -54,13 +54,6 @@ json_t *token_facts_json(const struct inro_admin *admin, CK_SLOT_ID slot)
 
 /* ---- root ---- */
 
-enum inro_err token_root_check(const struct call *c)
-{
-	if (strcmp(call_opt(c, "out"), "-") != 0)
-		return INRO_OK;
-	return err_set(INRO_E_ARG, "a storage root is no text: it is written to a file");
-}
-
 static enum inro_err write_root(struct token *t, const char *path, TPM2B_NAME *ret_name)
 {
 	SCOPED(buf) area = { 0 };

@@ -23,7 +23,6 @@ cmd_run token_user_add_run, token_user_delete_run, token_user_list_run;
 cmd_run token_import_run, token_root_run, token_rebuild_run;
 cmd_run key_import_run, key_export_run, key_attest_run, key_wrap_run;
 MUST_CHECK enum inro_err key_import_check(const struct call *c);
-MUST_CHECK enum inro_err token_root_check(const struct call *c);
 MUST_CHECK enum inro_err key_attest_check(const struct call *c);
 MUST_CHECK enum inro_err key_export_check(const struct call *c);
 MUST_CHECK enum inro_err key_wrap_check(const struct call *c);
@@ -106,6 +105,11 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 	{                                                                                          \
 		.name = "out", .arg = "FILE", .kind = OPT_FILE,                                    \
 		.help = "write it to this file; - is standard output"                              \
+	}
+/* Of rows that take FILE as an argument: the same as elsewhere (out_file()). */
+#define OPT_OUT_SAME                                                                               \
+	{                                                                                          \
+		.name = "out", .arg = "FILE", .kind = OPT_FILE, .help = "the same as FILE"         \
 	}
 #define OPT_AUTH                                                                                   \
 	{                                                                                          \

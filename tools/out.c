@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backoffice/pki/pem.h"
 #include "base/file.h"
@@ -39,6 +40,40 @@ static const char *out_path(const struct call *c)
 static bool is_stdout(const char *path)
 {
 	return !strcmp(path, "-") || !strcmp(path, "/dev/stdout");
+}
+
+static const char *file_arg(const struct call *c)
+{
+	const struct cmd_arg *a = c->verb->args;
+	for (size_t i = 0; a && a[i].name; i++)
+		if (!strcmp(a[i].name, "FILE"))
+			return call_arg(c, i);
+	return NULL;
+}
+
+const char *out_file(const struct call *c)
+{
+	return out_path(c) ? out_path(c) : file_arg(c);
+}
+
+enum inro_err out_file_check(const struct call *c)
+{
+	const char *path = out_file(c);
+	if (out_path(c) && file_arg(c))
+		return err_set(INRO_E_ARG, "FILE and --out FILE are the same: give one of them");
+	if (!path)
+		return err_set(INRO_E_ARG, "the file is missing: give --out FILE");
+	if (!strcmp(path, "-"))
+		return err_set(INRO_E_ARG, "that is written to a file, not to standard output");
+	return INRO_OK;
+}
+
+enum inro_err out_file_is_new(const struct call *c)
+{
+	const char *path = out_file(c);
+	if (access(path, F_OK) != 0)
+		return INRO_OK;
+	return err_set(INRO_E_EXISTS, "'%s' is there already; --force replaces it", path);
 }
 
 static enum inro_err check_out(const struct call *c)
@@ -72,6 +107,18 @@ static enum inro_err write_stdout(struct bytes text)
 		       strerror(errno));
 }
 
+/* Where the rest of a list begins; tables say it themselves. */
+static enum inro_err tell_next(const struct call *c, json_t *doc)
+{
+	json_t *next = json_object_get(doc, "next");
+	if (!c->json || c->verb->shape != SHOW_TABLE || !json_is_string(next))
+		return INRO_OK;
+	json_t *line = json_pack("{s:O}", "next", next);
+	bool said = line && json_dumpf(line, stderr, JSON_COMPACT) == 0 && fputc('\n', stderr) != EOF;
+	json_decref(line);
+	return said ? INRO_OK : err_set(INRO_E_IO, "standard error can't be written");
+}
+
 static const char *format_of(const struct call *c)
 {
 	return cmd_option_named(c->verb, "format") ? call_opt(c, "format") : NULL;
@@ -91,7 +138,7 @@ static enum inro_err add_object(const struct call *c, json_t *pem, struct buf *o
 /* To the file of --out, which the document then names. */
 static enum inro_err write_file(const struct call *c, const char *path, json_t *doc)
 {
-	SCOPED(buf) content = { 0 };
+	SCOPED(buf) content = { .secret = true };
 	enum inro_err e = add_object(c, json_object_get(doc, "pem"), &content);
 	if (!e)
 		e = file_write(path, json_is_true(json_object_get(doc, "private")) ? 0600 : 0644,
@@ -104,7 +151,7 @@ static enum inro_err write_file(const struct call *c, const char *path, json_t *
 
 static enum inro_err answer(const struct call *c, json_t *doc)
 {
-	SCOPED(buf) text = { 0 };
+	SCOPED(buf) text = { .secret = true };
 	json_t *pem = json_object_get(doc, "pem");
 	const char *path = out_path(c);
 	bool raw = format_of(c) || (path && is_stdout(path)) ||
@@ -118,7 +165,9 @@ static enum inro_err answer(const struct call *c, json_t *doc)
 		e = add_object(c, pem, &text);
 	else if (!e)
 		e = show_result(c, doc, &text);
-	return e ? e : write_stdout(buf_bytes(&text));
+	if (!e)
+		e = write_stdout(buf_bytes(&text));
+	return e ? e : tell_next(c, doc);
 }
 
 static enum inro_err say_help(const struct call *c)

@@ -2,7 +2,7 @@
  * parse - argv against the command table.
  *
  * 1. Words come in the order noun, verb, arguments; options may stand anywhere behind the words
- *    that make them known, as `--name value` or `--name=value`; `--` ends them.
+ *    that make them known, as `--name value` or `--name=value`; `--` ends them.  Two have a letter: -h, -y.
  * 2. Every refusal names what is refused, and the near word if there is one.
  */
 #include <ctype.h>
@@ -185,8 +185,11 @@ static enum inro_err unknown_option(const struct parser *p, const char *name)
 {
 	struct near n = near_to(name);
 	const struct cmd_opt *o;
-	for (size_t i = 0; p->call.verb && (o = cmd_option(p->call.verb, i)); i++)
+	for (size_t i = 0; p->call.verb && (o = cmd_option(p->call.verb, i)); i++) {
 		near_try(&n, o->name);
+		if (o->also)
+			near_try(&n, o->also);
+	}
 	for (o = cmd_global_opts; o->name; o++)
 		near_try(&n, o->name);
 	const char *known = n.best ? n.best : n.part;
@@ -283,6 +286,18 @@ static enum inro_err take_option(struct parser *p, const char *word)
 	return e ? e : keep_option(&p->call, o, value);
 }
 
+static const struct {
+	const char *letter, *word;
+} letters[] = { { "-h", "--help" }, { "-y", "--yes" } };
+
+static const char *spelled_out(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(letters); i++)
+		if (!strcmp(letters[i].letter, word))
+			return letters[i].word;
+	return word;
+}
+
 static enum inro_err take(struct parser *p)
 {
 	const char *word = p->argv[p->at++];
@@ -292,8 +307,7 @@ static enum inro_err take(struct parser *p)
 		p->only_words = true;
 		return INRO_OK;
 	}
-	if (!strcmp(word, "-h"))
-		word = "--help";
+	word = spelled_out(word);
 	if (word[1] != '-')
 		return err_set(INRO_E_ARG, "'%s': options begin with two dashes; see '%s --help'",
 			       word, command_of(&p->call));

@@ -7,7 +7,7 @@
 
 const struct conf_setting settings_table[] = {
 	{ "home", "INRO_HOME", "the folder of tokens and of the embedded database" },
-	{ "database", "INRO_DB", "the back office's database, sqlite:PATH" },
+	{ "database", "INRO_DB", "the back office's database, sqlite:PATH or postgresql://USER@HOST/DATABASE" },
 	{ "module", "INRO_MODULE", "another Cryptoki module in place of inro-pkcs11.so" },
 	{ 0 },
 };

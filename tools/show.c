@@ -237,19 +237,23 @@ static void (*const shapes[SHOW__SHAPES])(const struct cmd_verb *, json_t *, str
 	[SHOW_STEPS] = show_steps, [SHOW_PEM] = show_pem,     [SHOW_TEXT] = show_text,
 };
 
-static void show_json(json_t *doc, struct buf *out)
+/* A part of a list is an array like the whole; its cursor is told beside it (out.c). */
+static void show_json(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
-	AUTO(free_chars) char *text = json_dumps(doc, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(REAL_DIGITS));
-	if (text)
-		buf_addf(out, "%s\n", text);
-	else
+	json_t *items = v->shape == SHOW_TABLE ? json_object_get(doc, "items") : NULL;
+	AUTO(free_chars) char *text = json_dumps(items ? items : doc, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(REAL_DIGITS));
+	if (!text) {
 		out->err = INRO_E_NO_MEMORY;
+		return;
+	}
+	buf_addf(out, "%s\n", text);
+	wipe(text, strlen(text)); /* it may have a key in it */
 }
 
 enum inro_err show_result(const struct call *c, json_t *doc, struct buf *out)
 {
 	if (c->json)
-		show_json(doc, out);
+		show_json(c->verb, doc, out);
 	else if (json_object_get(doc, "file") && json_object_get(doc, "summary"))
 		show_summary(doc, out);
 	else if (json_object_get(doc, "file") && c->verb->said && c->verb->shape != SHOW_STEPS)

@@ -42,3 +42,16 @@ enum inro_err token_place_open(const char *name, struct token_place *p)
 		e = token_place_any(p);
 	return e ? e : ck_token_one(p->module, &uri, &p->token);
 }
+
+enum inro_err token_place_free_label(const struct token_place *p, const char *label, const char *instead)
+{
+	struct p11_uri uri = { .token = (char *)(uintptr_t)label };
+	struct ck_token there;
+	enum inro_err e = ck_token_one(p->module, &uri, &there);
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	if (!e || e == INRO_E_AMBIGUOUS)
+		e = err_set(INRO_E_EXISTS, "there is a token '%s' already; remove it with 'inro token delete', or %s", label,
+			    instead);
+	return e;
+}

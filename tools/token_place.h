@@ -17,6 +17,8 @@ void token_place_clear(struct token_place *p);
 MUST_CHECK enum inro_err token_place_any(struct token_place *p);
 /* The module and the one token of this name. */
 MUST_CHECK enum inro_err token_place_open(const char *name, struct token_place *p);
+/* INRO_E_EXISTS when a token has this label; `instead` ends what is said then.  No PIN is asked for in vain. */
+MUST_CHECK enum inro_err token_place_free_label(const struct token_place *p, const char *label, const char *instead);
 /* INRO_E_UNSUPPORTED unless the module has all of admin.h. */
 MUST_CHECK enum inro_err token_place_admin(const struct token_place *p);
 /* Borrowed. */

@@ -102,9 +102,14 @@ enum audit_format { AUDIT_JSONL, AUDIT_CEF, AUDIT_FORMAT__MAX };
 extern const char *const audit_format_names[AUDIT_FORMAT__MAX];
 /* One event as such a line, with its end; appended. */
 void audit_line(enum audit_format format, const struct event *ev, struct buf *out);
+struct audit_target {
+	const char *path;
+	enum audit_format format;
+	bool fresh; /* INRO_E_EXISTS when the file is there; else it is replaced */
+};
 /* The tenant's events that the filter lets through, a line each; *ret_n of them. */
-MUST_CHECK enum inro_err audit_export(struct core *c, const struct audit_filter *f,
-				      enum audit_format format, const char *path, int64_t *ret_n);
+MUST_CHECK enum inro_err audit_export(struct core *c, const struct audit_filter *f, struct audit_target to,
+				      int64_t *ret_n);
 
 /* Moves events from before this time into a new file: the whole chain is verified, then all up to
  * the last mark whose events are all older.  An administrator's of the tenant "default".

@@ -39,7 +39,7 @@ static enum inro_err compare_row(struct lib *l, CK_SLOT_ID slot, struct bytes la
 	token_lock(t);
 	e = token_open(t);
 	if (!e && bytes_equal(label, BYTES(t->row.label, t->row.label_n)))
-		e = err_set(INRO_E_EXISTS, "there is a token '%.*s' already: choose another label",
+		e = err_set(INRO_E_EXISTS, "there is a token '%.*s' already; remove it, or take another label or home",
 			    (int)label.n, (const char *)label.p);
 	else if (!e && bytes_is(serial, t->row.serial))
 		e = err_set(INRO_E_EXISTS, "the token with serial %s is there already",

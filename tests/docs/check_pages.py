@@ -60,7 +60,7 @@ def wrong_options(path, text, options):
 def main():
     tree, tables = sys.argv[1:]
     with open(tables, encoding="utf-8") as f:
-        options = {(noun["noun"], verb["verb"]): {o["name"] for o in verb["options"]}
+        options = {(noun["noun"], verb["verb"]): {o[key] for o in verb["options"] for key in ("name", "also")}
                    for noun in json.load(f) for verb in noun["verbs"]}
     texts = {}
     for path in pages(tree):

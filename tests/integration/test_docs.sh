@@ -53,6 +53,10 @@ completes() {
 }
 completes token inro to
 completes pin inro token p
+completes pin inro --tenant acme --as alice token p
+completes "--tenant" inro cert list --ten
+completes "$T/tables" inro --password-source "$T/tab"
+completes "$T/tables" inro audit export --to "$T/tab"
 completes "change unblock" inro token pin ''
 completes "--so --so-pin-source" inro token pin change --s
 completes keyCompromise inro --home "$T" cert revoke 1 --reason k

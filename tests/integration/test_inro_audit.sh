@@ -32,6 +32,11 @@ must inro ca create root --token office --subject "CN=Root"
 
 must inro audit export --to events.jsonl
 [[ $(wc -l <events.jsonl) == $(inro audit list --json | grep -c '"id"') ]] || fail "not all events"
+refused 1 "'events.jsonl' is there already; --force replaces it" inro audit export --out events.jsonl --action device.add
+[[ $(wc -l <events.jsonl) -gt 4 ]] || fail "written over all the same"
+must inro audit export --out events.jsonl --action device.add --force
+[[ $(wc -l <events.jsonl) == 4 ]] || fail "$(cat events.jsonl)"
+refused 1 '^inro: [^.]*nowhere/events: No such file' inro audit export --out nowhere/events
 must inro audit export --to events.cef --format cef --action device.add
 [[ $(grep -c '^CEF:0|Inro|Inro|.*|device.add|device.add done|3|rt=' events.cef) == 4 ]] || fail "$(cat events.cef)"
 must inro audit export --to none.jsonl --before 2020-02-29

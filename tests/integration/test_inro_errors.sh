@@ -31,6 +31,8 @@ unchanged() {
 
 unchanged 2 "did you mean 'token'" inro tokne list
 unchanged 2 "LABEL is missing" inro token create
+unchanged 2 "there is no 'foo'; see 'inro help'" inro help foo
+unchanged 2 "'inro token' has no 'foo'" inro help token foo
 unchanged 2 "did you mean '--label'" inro key generate --token line1 --labl k
 unchanged 2 "give either --key URI" inro ca create x --subject /CN=x
 unchanged 2 "one of: |did you mean" inro key generate --token line1 --label k --type ec-p255

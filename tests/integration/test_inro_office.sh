@@ -220,7 +220,7 @@ openssl pkey -in anchor.key -pubout -out anchor.pem
 must inro device update dev-g --anchor-key anchor.pem
 refused 1 "'dev-g'" inro device add dev-h --anchor-key anchor.pem
 inro group show plant/line1 --json | has '"renew_days": 21' || fail "the policy is not inherited"
-refused 1 "1 devices" inro group delete plant/line1
+refused 1 "1 device and 0 groups" inro group delete plant/line1
 must inro group update plant/line1 --path plant/line7
 [[ $(inro device show dev-g --json | value group) == plant/line7 ]] || fail "not moved along"
 must inro tenant add acme
@@ -236,12 +236,14 @@ for n in 1 2 3 4 5; do
 	must inro device add "pump-$n" --group plant --name "pump $n"
 done
 must inro device add other-1 --group plant
-inro device list --where 'group=plant state=registered name^=pump' --limit 3 --json >page
-[[ $(grep -c '"id": "pump' page) == 3 ]] || fail "$(cat page)"
-cursor=$(value next <page)
-inro device list --where 'group=plant state=registered name^=pump' --limit 3 --after "$cursor" --json >page
-[[ $(grep -c '"id": "pump' page) == 2 ]] || fail "$(cat page)"
-grep -q '"next": null' page || fail "there is more behind the last page: $(cat page)"
+# A page is an array as the whole list is; the cursor is beside it.
+inro device list --where 'group=plant state=registered name^=pump' --limit 3 --json >page 2>next
+[[ $(grep -c '^    "id": "pump' page) == 3 && $(sed -n 1p page) == '[' ]] || fail "$(cat page)"
+[[ $(cat next) =~ ^\{\"next\":\"([0-9a-f]+)\"\}$ ]] || fail "no cursor: $(cat next)"
+cursor=${BASH_REMATCH[1]}
+inro device list --where 'group=plant state=registered name^=pump' --limit 3 --after "$cursor" --json >page 2>next
+[[ $(grep -c '^    "id": "pump' page) == 2 ]] || fail "$(cat page)"
+[[ ! -s next ]] || fail "there is more behind the last page: $(cat next)"
 inro device list --sort name --limit 1 | has '^there are more: --after [0-9a-f]*$' || fail "no cursor for people"
 [[ $(inro device list --where 'group^=plant' --json | grep -c '"id"') == 7 ]] || fail "not those in the groups of a group"
 refused 1 "its fields are id, name" inro device list --where 'colour=red'
@@ -276,7 +278,7 @@ refused 1 "bad rows: 1 of 2" inro device import sjis.csv --encoding shift_jis
 [[ $(inro device show 00000000e1 --json | value name) == プレス①号機 ]] || fail "$(inro device show 00000000e1)"
 iconv -f UTF-8 -t UTF-8 sjis.csv.errors >/dev/null || fail "the errors are not in UTF-8"
 inro job start update --in sjis.csv --encoding shift_jis >said 2>&1 && fail "a bad row is none"
-has "1 were so already, 1 could not be" said || fail "$(cat said)"
+has "1 was so already, 1 could not be" said || fail "$(cat said)"
 refused 1 "--encoding is for rows" inro job start enable --where '' --encoding shift_jis
 printf '\xff\xfei\0d\0' >utf16.csv
 refused 1 "UTF-16" inro device import utf16.csv
@@ -304,12 +306,15 @@ grep -q '"row": "line 3"' again.json || fail "$(cat again.json)"
 has "With a deleted device's trust anchor *1" <(inro job show "$(sed -n 's/^  "id": \([0-9]*\).*/\1/p' again.json)") || fail "not shown"
 must inro device delete other-2
 printf 'id,anchor\nother-1,serial:acme:4711\n' >again.csv
-has "; 1 have the trust anchor of a deleted device, as 'other-1' has that of 'other-2'" <(must inro job start update --in again.csv) ||
+has "; 1 has the trust anchor of a deleted device, as 'other-1' has that of 'other-2'" <(must inro job start update --in again.csv) ||
 	fail "a job doesn't tell the anchor of a deleted device"
 
 must inro device export out.csv --where 'id^=00000000a'
 inro --tenant acme device import out.csv --json >/dev/null 2>&1 && fail "a group of another tenant was found"
 must inro --tenant acme group add plant
 [[ $(inro --tenant acme device import out.csv --json | value same) == 2 ]] || fail "what was exported is not what is imported"
-must inro device export out.jsonl --format jsonl
+cp out.csv kept.csv
+refused 1 "its fields are id, name" inro device export out.csv --where 'colour=red'
+cmp out.csv kept.csv || fail "a refused export has taken the file away"
+must inro device export --out out.jsonl --format jsonl
 grep -q '"id":"00000000a1"' out.jsonl || fail "not in the JSON lines"

@@ -54,6 +54,31 @@ fi
 seen 'differ'
 [[ $(inro token list --json | grep -c '"label"') == 1 ]] || fail "a token was made by half"
 
+# Backspace takes a whole character of UTF-8 away.
+must env INRO_PIN=hééé12 INRO_SO_PIN=87654321 "$B/bin/inro" token create accents
+accents=("$B/bin/inro" key generate --token accents --label)
+typed 'hé\xc3\xbc\x7féé12\n' -- "${accents[@]}" a || fail "backspace over two bytes: $(cat "$T/screen")"
+
+# ---- a person is asked before a token or a key is gone ----
+
+export INRO_SO_PIN=87654321
+if typed 'no\n' -- "$B/bin/inro" token delete line1; then
+	fail "deleted without a yes"
+fi
+seen "that removes token 'line1' for good, with 3 private keys; go on? Type yes: "
+if typed 'n\n' -- env INRO_PIN=123456 "$B/bin/inro" key delete 'pkcs11:token=line1;object=a'; then
+	fail "deleted without a yes"
+fi
+seen "that deletes 'a' of token 'line1' for good; go on?"
+typed 'yes\n' -- env INRO_PIN=123456 "$B/bin/inro" key delete 'pkcs11:token=line1;object=a' || fail "$(cat "$T/screen")"
+typed -- env INRO_PIN=123456 "$B/bin/inro" key delete 'pkcs11:token=line1;object=b' -y || fail "$(cat "$T/screen")"
+[[ $(inro key list --token line1 --json | grep -c '"label"') == 1 ]] || fail "$(inro key list)"
+must inro token delete accents </dev/null # a program is not asked
+typed 'yes\n' -- "$B/bin/inro" token delete line1 || fail "$(cat "$T/screen")"
+seen 'with 1 private key; go on?'
+[[ $(inro token list --json) == '[]' ]] || fail "$(inro token list)"
+unset INRO_SO_PIN
+
 # ---- asked before much is done ----
 
 must inro device add d1

@@ -21,6 +21,9 @@
 
 set -euo pipefail
 
+# Nobody is there to be asked, also where a person started the test.
+[[ ! -t 0 ]] || exec </dev/null
+
 B=${INRO_TEST_BUILD:?is set by ctest: the build folder}
 # shellcheck disable=SC2034 # for the tests
 S=${INRO_TEST_SOURCE:?is set by ctest: the source folder}

@@ -446,7 +446,7 @@ static void exported(struct core *c, enum audit_format format, const char *has)
 	SCOPED(buf) text = { 0 };
 	int64_t n = 0;
 
-	OK(audit_export(c, NULL, format, path, &n));
+	OK(audit_export(c, NULL, (struct audit_target) { path, format, false }, &n));
 	assert_int_equal(n, 11);
 	OK(file_read(path, 1 << 20, &text));
 	buf_add_u8(&text, 0);

@@ -58,6 +58,8 @@ static void check_words(const struct cmd_noun *n, const struct cmd_verb *v)
 	for (size_t i = 0; (o = cmd_option(v, i)); i++) {
 		assert_non_null(o->help);
 		assert_ptr_equal(cmd_option_named(v, o->name), o); /* once only */
+		if (o->also)
+			assert_ptr_equal(cmd_option_named(v, o->also), o);
 		assert_true(o->kind == OPT_FLAG || o->kind == OPT_CHOICE || o->arg);
 		assert_int_equal(o->choices != NULL, o->kind == OPT_CHOICE);
 		for (const struct cmd_opt *g = cmd_global_opts; g->name; g++)

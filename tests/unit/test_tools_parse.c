@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "tools/cmd.h"
 #include "tools/near.h"
+#include "tools/out.h"
 
 #define PARSE(call, ...)                                                                           \
 	parse((char *[]) { __VA_ARGS__ }, sizeof((char *[]) { __VA_ARGS__ }) / sizeof(char *), call)
@@ -119,6 +120,28 @@ static void test_number(void **state)
 	assert_int_equal(call_number(&c, "days", 7), 7);
 }
 
+/* One thing has one name everywhere, and those that it had still stand. */
+static void test_other_names(void **state)
+{
+	(void)state;
+	struct call c;
+	assert_int_equal(PARSE(&c, "audit", "export", "--to", "events"), INRO_OK);
+	assert_string_equal(call_opt(&c, "out"), "events");
+	assert_string_equal(call_opt(&c, "to"), "events");
+	assert_int_equal(PARSE(&c, "audit", "export", "--out=events"), INRO_OK);
+	assert_string_equal(out_file(&c), "events");
+	assert_int_equal(PARSE(&c, "db", "backup", "b.db"), INRO_OK);
+	assert_string_equal(out_file(&c), "b.db");
+	assert_int_equal(PARSE(&c, "db", "backup", "--out", "b.db"), INRO_OK);
+	assert_string_equal(out_file(&c), "b.db");
+	assert_int_equal(PARSE(&c, "profile", "export", "p", "p.ini"), INRO_OK);
+	assert_string_equal(out_file(&c), "p.ini");
+	assert_int_equal(PARSE(&c, "key", "delete", "pkcs11:", "--force"), INRO_OK);
+	assert_true(call_has(&c, "needed"));
+	assert_int_equal(PARSE(&c, "token", "delete", "t", "-y", "--needed"), INRO_OK);
+	assert_true(call_has(&c, "yes"));
+}
+
 static const struct refusal {
 	const char *says;
 	char *words[8];
@@ -145,6 +168,14 @@ static const struct refusal {
 	{ "it is one of: soft", { "token", "create", "x", "--backend", "hardware" } },
 	{ "--out needs a value", { "csr", "create", "--key=k", "--subject=s", "--out=" } },
 	{ "options begin with two dashes", { "token", "create", "x", "-q" } },
+	{ "has no option '--yes'", { "token", "create", "x", "-y" } },
+	{ "--out is given twice", { "audit", "export", "--to=a", "--out=b" } },
+	{ "--out FILE is missing", { "audit", "export" } },
+	{ "give one of them", { "db", "backup", "a", "--out=b" } },
+	{ "the file is missing", { "device", "export" } },
+	{ "not to standard output", { "profile", "export", "p", "-" } },
+	{ "there is no 'foo'", { "help", "foo" } },
+	{ "did you mean 'create'", { "help", "token", "craete" } },
 };
 
 static void test_refusals(void **state)
@@ -228,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_repeated),
 		cmocka_unit_test(test_help_needs_nothing),
 		cmocka_unit_test(test_number),
+		cmocka_unit_test(test_other_names),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_too_many_options),
 		cmocka_unit_test(test_near),

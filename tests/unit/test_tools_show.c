@@ -164,6 +164,11 @@ static void test_json(void **state)
 	AUTO(free_chars) char *real = shown(&table, true, "{\"seconds\":0.275}");
 	assert_non_null(strstr(real, "\"seconds\": 0.275\n"));
 	json_decref(back);
+	/* A page is an array like the whole. */
+	AUTO(free_chars) char *page = shown(&table, true, "{\"items\":[{\"id\":1},{\"id\":2}],\"next\":\"07\"}");
+	back = json_loads(page, 0, NULL);
+	assert_int_equal(json_array_size(back), 2);
+	json_decref(back);
 }
 
 int main(void)

@@ -180,8 +180,7 @@ static enum inro_err fill(struct migration *m)
 		if (e)
 			e = err_context(e, "%s of SoftHSM's token '%s'", names.v[i],
 					m->plan->from->label);
-		if (m->plan->progress)
-			m->plan->progress(i + 1, names.n);
+		m->plan->progress(m->plan->arg, i + 1, names.n);
 	}
 	if (!e && m->result->refused && !m->plan->skip)
 		e = err_set(INRO_E_UNSUPPORTED,

@@ -18,8 +18,9 @@ struct migrate_plan {
 	const struct softhsm_token *from;
 	const char *label; /* of the new token */
 	struct bytes user_pin, so_pin;
-	bool skip;				   /* leave out what is refused */
-	void (*progress)(size_t done, size_t all); /* after each object; NULL: nobody looks */
+	bool skip; /* leave out what is refused */
+	void (*progress)(void *arg, size_t done, size_t all); /* after each object */
+	void *arg;
 };
 
 enum migrate_class {

@@ -114,18 +114,17 @@ static enum inro_err export_row(void *arg, void *record)
 	return e == INRO_OK ? outfile_add(&x->out, buf_bytes(&x->line)) : e;
 }
 
-enum inro_err audit_export(struct core *c, const struct audit_filter *f, enum audit_format format,
-			   const char *path, int64_t *ret_n)
+enum inro_err audit_export(struct core *c, const struct audit_filter *f, struct audit_target to, int64_t *ret_n)
 {
 	struct store_cond conds[EVENT_CONDS];
 	const struct store_query q = { .n = event_conds(c, f, conds), .conds = conds };
-	SCOPED(exporting) x = { .format = format };
-	enum inro_err e = outfile_open(path, &x.out);
+	SCOPED(exporting) x = { .format = to.format };
+	enum inro_err e = outfile_open(to.path, &x.out);
 
 	if (e == INRO_OK)
 		e = store_each(c->store, &event_type, &q, export_row, &x);
 	if (e == INRO_OK)
-		e = outfile_keep(&x.out, false);
+		e = outfile_keep(&x.out, to.fresh);
 	if (e == INRO_OK)
 		*ret_n = x.n;
 	return e;
