@@ -91,5 +91,5 @@ seen "not 'yes'; nothing was done"
 [[ $(inro device list --json | grep -c '"id"') == 2 ]] || fail "deleted without a yes"
 typed 'yes\n' -- "${all[@]}" || fail "$(cat "$T/screen")"
 seen 'go on? Type yes: '
-must inro device list --all --json >left
-[[ $(grep -c '"state": "deleted"' left) == 2 ]] || fail "not deleted: $(cat left)"
+must inro device list --all --json >"$T/left"
+[[ $(grep -c '"state": "deleted"' "$T/left") == 2 ]] || fail "not deleted: $(cat "$T/left")"
