@@ -42,7 +42,14 @@ MUST_CHECK enum inro_err duty_tick(struct core *c, enum duty_lane lane,
 /* From a duty's function, between two steps: makes its lease longer.  INRO_E_BUSY: another one has
  * it by now, and this one stops. */
 MUST_CHECK enum inro_err duty_goes_on(struct core *c);
-/* The server that it is done for wants to end: between two steps it is left for the next one. */
-bool duty_ends(const struct core *c);
+/* Another server has it by now, or the one that it is done for wants to end: between two steps it is left. */
+bool duty_stops(const struct core *c);
+/* For each row, one after the other until the duty stops.  What is wrong with one is no other's trouble: the first of
+ * what went wrong is returned behind the last.  Also outside of a duty. */
+struct store_query;
+struct record_type;
+typedef enum inro_err duty_row_fn(struct core *c, const void *record);
+MUST_CHECK enum inro_err duty_each(struct core *c, const struct record_type *t, const struct store_query *q,
+				   duty_row_fn *fn);
 
 #endif

@@ -105,7 +105,7 @@ struct core {
 	struct mark_rules mark_rules;
 	bool marking;
 	struct mark_trouble mark_trouble;
-	const struct duty_turn *turn; /* what it does as a server's (duty.h); NULL: nothing */
+	struct duty_turn *turn; /* what it does as a server's (duty.h); NULL: nothing */
 };
 
 /* INRO_E_ACCESS when the one at work is less than `least`; `what` completes "to ... takes". */

@@ -102,10 +102,12 @@ static void test_time_ends_it(void **state)
 
 static void test_names(void **state)
 {
-	char holder[LEASE_HOLDER_MAX + 1], name[256];
+	char holder[LEASE_HOLDER_MAX + 1], another[LEASE_HOLDER_MAX + 1], name[256];
 	bool mine;
 
 	OK(lease_holder(holder));
+	OK(lease_holder(another)); /* of another thread, in the same millisecond */
+	assert_string_not_equal(holder, another);
 	assert_true(lease_holder_lives(holder));
 	assert_true(lease_holder_lives("another-machine/1/1"));
 	memset(name, 'x', sizeof name - 1);

@@ -541,6 +541,27 @@ static void test_lists(void **state)
 	FAILS(INRO_E_NOT_FOUND, crl_piece_read(*state, &first, 0, &der, &end));
 }
 
+/* A server whose turn another one has by now leaves the lists of the next CA to that one, and says why. */
+static void stopped(void *arg, const char *duty, enum inro_err e)
+{
+	if (strcmp(duty, "crl") == 0)
+		*(enum inro_err *)arg = e;
+}
+
+static void test_turn_is_over(void **state)
+{
+	enum inro_err crl = INRO_OK;
+	const struct duty_watch watch = { .told = stopped, .arg = &crl };
+	int64_t wait;
+
+	office_trigger(office_db, "taken", "AFTER INSERT ON crl_piece",
+		       "UPDATE lease SET holder = 'another' WHERE name = 'duty/crl'");
+	OK(duty_tick(*state, DUTY_QUICK, &watch, &wait));
+	office_trigger_drop(office_db, "taken");
+	assert_int_equal(crl, INRO_E_BUSY);
+	assert_int_equal(office_ask(office_db, "SELECT count(DISTINCT ca) FROM crl_piece"), 1);
+}
+
 static void test_shards_and_deltas(void **state)
 {
 	const struct ca_settings set = { .crl_days = 7,
@@ -609,7 +630,8 @@ int main(void)
 		TEST(test_signers),	TEST(test_locked),
 		TEST(test_wrong_pin),	TEST(test_settings),
 		TEST(test_earlier_key), TEST(test_revoked_signer),
-		TEST(test_lists),	TEST(test_shards_and_deltas),
+		TEST(test_lists),	TEST(test_turn_is_over),
+		TEST(test_shards_and_deltas),
 		TEST(test_tenants),	TEST(test_message_signers),
 		TEST(test_message_keys), TEST(test_message_settings),
 	};

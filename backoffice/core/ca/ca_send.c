@@ -56,9 +56,19 @@ static int64_t put_off(int64_t tries)
 
 /* ---- what came of it is kept ---- */
 
+/* The CA may take its time: somebody may have brought the certificate by hand or rejected the request meanwhile, and
+ * another one may have its number. */
 static enum inro_err note_order(struct core *c, void *arg)
 {
-	return store_update(c->store, (struct ca_order *)arg);
+	struct ca_order *order = arg;
+	SCOPED(ca_order) now = { 0 };
+	enum inro_err e = store_get(c->store, order->id, &now);
+
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
+	if (e != INRO_OK || now.credential != order->credential || ca_order_ends(&now) != ca_order_ends(order))
+		return e;
+	return store_update(c->store, order);
 }
 
 static enum inro_err note_way(struct core *c, void *arg)
@@ -458,7 +468,7 @@ static enum inro_err send_all(struct core *c, struct sending *s)
 	SCOPED(queue) q = { 0 };
 	enum inro_err e = read_queue(c, s, &q);
 
-	for (size_t i = 0; e == INRO_OK && i < q.n && !duty_ends(c); i++) {
+	for (size_t i = 0; e == INRO_OK && i < q.n && !duty_stops(c); i++) {
 		e = goes_on(c, s);
 		if (e == INRO_OK)
 			e = send_numbered(c, s, q.ids[i]);
@@ -578,7 +588,7 @@ static enum inro_err is_due(struct core *c, const struct ca_way *way, struct ca 
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
-static enum inro_err send_due(struct core *c, const struct ca_way *way)
+static enum inro_err send_due(struct core *c, const void *way)
 {
 	SCOPED(ca) ca = { 0 };
 	struct ca_sent done;
@@ -595,17 +605,6 @@ enum inro_err ca_send_due(struct core *c)
 {
 	const struct store_cond mine = { .field = "tenant", .number = c->tenant };
 	const struct store_query q = { .conds = &mine, .n = 1 };
-	void *rows = NULL;
-	size_t n = 0;
-	enum inro_err first = INRO_OK, e = core_all(c, &ca_way_type, &q, &rows, &n);
 
-	/* One server's absence is no other CA's trouble. */
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		enum inro_err one = send_due(c, (const struct ca_way *)rows + i);
-
-		if (first == INRO_OK)
-			first = one;
-	}
-	list_free(&ca_way_type, rows, n);
-	return e != INRO_OK ? e : first;
+	return duty_each(c, &ca_way_type, &q, send_due);
 }

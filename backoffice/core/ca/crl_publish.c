@@ -285,6 +285,11 @@ static enum inro_err publish_key(struct core *c, const struct ca *ca, void *arg)
 	return e == INRO_OK ? e : err_context(e, "the lists of CA '%s'", ca->name);
 }
 
+static enum inro_err publish_ca(struct core *c, const void *ca)
+{
+	return ca_each_key(c, ca, publish_key, NULL);
+}
+
 enum inro_err crl_publish_due(struct core *c)
 {
 	const struct store_cond mine[] = {
@@ -292,16 +297,6 @@ enum inro_err crl_publish_due(struct core *c)
 		{ .field = "kind", .number = CA_LOCAL }, /* another's lists are its own to make */
 	};
 	const struct store_query q = { STORE_WHERE(mine) };
-	void *cas = NULL;
-	size_t n = 0;
-	enum inro_err first = INRO_OK, e = core_all(c, &ca_type, &q, &cas, &n);
 
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		enum inro_err one = ca_each_key(c, &((struct ca *)cas)[i], publish_key, NULL);
-
-		if (one != INRO_OK && first == INRO_OK)
-			first = one;
-	}
-	list_free(&ca_type, cas, n);
-	return e == INRO_OK ? first : e;
+	return duty_each(c, &ca_type, &q, publish_ca);
 }

@@ -40,18 +40,19 @@ struct duty_turn {
 	const struct duty_watch *watch;
 	char lease[64];
 	char holder[LEASE_HOLDER_MAX + 1];
+	bool lost; /* it is another server's by now */
 };
 
-bool duty_ends(const struct core *c)
+bool duty_stops(const struct core *c)
 {
 	const struct duty_watch *w = c->turn ? c->turn->watch : NULL;
 
-	return w && w->ends && w->ends(w->arg);
+	return (c->turn && c->turn->lost) || (w && w->ends && w->ends(w->arg));
 }
 
 static bool server_ends(void *core)
 {
-	return duty_ends(core);
+	return duty_stops(core);
 }
 
 static enum inro_err do_jobs(struct core *c)
@@ -77,16 +78,49 @@ const struct duty duties[] = {
 
 enum inro_err duty_goes_on(struct core *c)
 {
-	const struct duty_turn *t = c->turn;
+	struct duty_turn *t = c->turn;
 	bool mine = true;
 	enum inro_err e;
 
 	if (!t || !t->duty->lease_ms)
 		return INRO_OK;
 	e = lease_take(c, t->lease, t->holder, t->duty->lease_ms, &mine);
-	if (e == INRO_OK && !mine)
+	t->lost = e == INRO_OK && !mine;
+	if (t->lost)
 		e = err_set(INRO_E_BUSY, "another server does '%s' by now", t->duty->name);
 	return e;
+}
+
+/* The first of what went wrong, with its words: more may go wrong behind it. */
+struct first {
+	enum inro_err error;
+	struct err_kept why;
+};
+
+static void note(struct first *f, enum inro_err e)
+{
+	if (e != INRO_OK && f->error == INRO_OK)
+		*f = (struct first) { e, err_keep() };
+}
+
+static enum inro_err say(struct first *f)
+{
+	if (f->error != INRO_OK)
+		err_kept_clear(&f->why);
+	return f->error;
+}
+
+enum inro_err duty_each(struct core *c, const struct record_type *t, const struct store_query *q, duty_row_fn *fn)
+{
+	void *rows = NULL;
+	size_t n = 0;
+	struct first first = { 0 };
+	enum inro_err e = core_all(c, t, q, &rows, &n);
+
+	for (size_t i = 0; e == INRO_OK && i < n && !duty_stops(c); i++)
+		note(&first, fn(c, (const char *)rows + i * t->size));
+	list_free(t, rows, n);
+	return e == INRO_OK ? say(&first) : e;
 }
 
 static enum inro_err in_each_tenant(struct core *c, const struct duty *d)
@@ -94,23 +128,23 @@ static enum inro_err in_each_tenant(struct core *c, const struct duty *d)
 	int64_t own = c->tenant;
 	void *rows = NULL;
 	size_t n = 0;
-	enum inro_err first = INRO_OK;
+	struct first first = { 0 };
 	enum inro_err e = core_all(c, &tenant_type, &(struct store_query) { 0 }, &rows, &n);
 
 	for (size_t i = 0; e == INRO_OK && i < n; i++) {
 		c->tenant = ((const struct tenant *)rows)[i].id;
 		e = d->run(c);
-		if (e != INRO_OK && first == INRO_OK)
-			first = err_context(e, "tenant '%s'", ((struct tenant *)rows)[i].name);
+		if (e != INRO_OK)
+			note(&first, err_context(e, "tenant '%s'", ((struct tenant *)rows)[i].name));
 		/* One tenant's token is no other's trouble. */
 		e = duty_goes_on(c);
 	}
 	c->tenant = own;
 	list_free(&tenant_type, rows, n);
-	return first != INRO_OK ? first : e;
+	return first.error != INRO_OK ? say(&first) : e;
 }
 
-static enum inro_err work(struct core *c, const struct duty_turn *t)
+static enum inro_err work(struct core *c, struct duty_turn *t)
 {
 	enum inro_err e;
 

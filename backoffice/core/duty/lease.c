@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +26,12 @@ static void host_name(char out[static HOST_CHARS + 1])
 
 enum inro_err lease_holder(char ret[static LEASE_HOLDER_MAX + 1])
 {
+	static atomic_uint calls; /* threads may ask in the same millisecond */
 	char host[HOST_CHARS + 1];
 
 	host_name(host);
-	snprintf(ret, LEASE_HOLDER_MAX + 1, "%s/%ld/%lld", host, (long)getpid(),
-		 (long long)clock_monotonic_ms());
+	snprintf(ret, LEASE_HOLDER_MAX + 1, "%s/%ld/%lld.%u", host, (long)getpid(),
+		 (long long)clock_monotonic_ms(), atomic_fetch_add(&calls, 1));
 	return core_check_text("this machine's name", ret, LEASE_HOLDER_MAX);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backoffice/core/duty.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/move.h"
 #include "backoffice/pki/crl.h"
@@ -81,6 +82,13 @@ static enum inro_err end_work(struct core *c, void *arg)
 	return cred_apply(c, &rec, &change);
 }
 
+static enum inro_err end_one(struct core *c, const void *record)
+{
+	int64_t id = ((const struct credential *)record)->id;
+
+	return core_write(c, end_work, &id);
+}
+
 enum inro_err confirm_sweep(struct core *c)
 {
 	const struct store_cond overdue[] = {
@@ -90,16 +98,6 @@ enum inro_err confirm_sweep(struct core *c)
 		{ .field = "tenant", .number = c->tenant },
 	};
 	const struct store_query q = { STORE_WHERE(overdue), .limit = SWEEP_MAX };
-	void *items = NULL;
-	size_t n = 0;
-	enum inro_err e = core_all(c, &credential_type, &q, &items, &n);
-	const struct credential *recs = items;
 
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		int64_t id = recs[i].id;
-
-		e = core_write(c, end_work, &id);
-	}
-	list_free(&credential_type, items, n);
-	return e;
+	return duty_each(c, &credential_type, &q, end_one);
 }

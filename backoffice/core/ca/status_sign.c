@@ -1,40 +1,8 @@
-/* ocsp_signer - those who answer in the place of a CA's key, and their signatures; see status.h. */
+/* status_sign - answers signed, by who answers in the place of a CA's key or by that key; see status.h. */
 #include "backoffice/core/authority.h"
-#include "backoffice/core/ca/delegate.h"
 #include "backoffice/core/ca_signer.h"
-#include "backoffice/core/duty.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/status.h"
-
-static enum inro_err renew_one(struct core *c, const struct status_issuer *i, bool *ret_made)
-{
-	bool due = false;
-	enum inro_err e = i->itself ? INRO_OK
-				    : delegate_is_due(blob_bytes(&i->cert), blob_bytes(&i->signer), &due);
-
-	if (e != INRO_OK || !due)
-		return e;
-	e = delegate_make(c, SIGNER_OCSP, i->ca, i->generation);
-	*ret_made = e == INRO_OK;
-	return e == INRO_OK ? e : err_context(e, "who answers for CA '%s'", i->name);
-}
-
-enum inro_err ocsp_signers_renew(struct core *c)
-{
-	SCOPED(status_issuers) l = { 0 };
-	enum inro_err e = status_issuers(c, &l), first = INRO_OK;
-
-	for (size_t i = 0; e == INRO_OK && i < l.n; i++) {
-		bool made = false;
-		enum inro_err one = renew_one(c, &l.items[i], &made);
-
-		if (one != INRO_OK && first == INRO_OK)
-			first = one;
-		if (made)
-			e = duty_goes_on(c); /* or it is another server's by now */
-	}
-	return e == INRO_OK ? first : e;
-}
 
 static enum inro_err sign_as_delegate(struct core *c, const struct status_signer *who,
 				      const struct pki_sig *sig, struct bytes tbs, struct buf *ret)
