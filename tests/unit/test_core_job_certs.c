@@ -278,6 +278,53 @@ static void test_issue_between_twins(void **state)
 	assert_int_equal(j.total, 3);
 }
 
+static void put_file(const char *name, struct bytes content)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s-in/%s", db, name);
+	scratch_file(path, content.p, content.n);
+}
+
+/* Names in the letters of another system: the job's place is a text of the database all the same, and found again. */
+static void test_issue_odd_names(void **state)
+{
+	struct core *c = *state;
+	static const char *const odd[] = { "\x83%41 \x83\x8c.csr", "\x84.csr" };
+	const struct job_arg args[] = { { "csr-dir", folder("in") },
+					{ "out-dir", folder("out") },
+					{ "ca", "issuing" },
+					{ "profile", "tls-client" } };
+	EVP_PKEY *key = office_key("P-256");
+	int lots = 1;
+	const struct job_watch w = { .ends = ends_soon, .arg = &lots };
+	SCOPED(job) made = { 0 };
+	SCOPED(job) left = { 0 };
+	SCOPED(job) j = { 0 };
+	SCOPED(buf) der = { 0 };
+
+	office_csr(key, "x", &der);
+	EVP_PKEY_free(key);
+	for (int i = 0; i < BATCH_MAX - 1; i++) {
+		char name[24];
+
+		snprintf(name, sizeof name, "a%03d.csr", i);
+		put_file(name, bytes_of("junk"));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++)
+		put_file(odd[i], buf_bytes(&der));
+	OK(job_start(c, &(const struct job_order) { "issue", args, ARRAY_LEN(args) }, &made));
+	OK(job_run(c, made.id, &w, &left));
+	assert_int_equal(left.done, 1);
+	for (const char *s = left.cursor; *s; s++)
+		assert_in_range(*s, '!', '~');
+	OK(job_run(c, made.id, NULL, &j));
+	assert_int_equal(j.state, JOB_DONE);
+	assert_int_equal(j.failed, BATCH_MAX - 1);
+	assert_int_equal(j.done + j.same, 2);
+	assert_true(written("out", "\x84"));
+}
+
 /* What two runs have under way in one folder is apart; what a killed one left goes. */
 static void test_one_folder(void **state)
 {
@@ -471,6 +518,41 @@ static void test_renew_revoke_export(void **state)
 	does(c, "export", out, ARRAY_LEN(out), 0, 0, 0);
 }
 
+static bool take_away(void *path)
+{
+	assert_int_equal(rmdir(path), 0);
+	return false;
+}
+
+/* What fails behind the record stops the job, which says so: it is not under way for good.  Who goes on writes what is
+ * missing. */
+static void test_out_dir_gone(void **state)
+{
+	struct core *c = *state;
+	const char *out = folder("renewed");
+	const struct job_arg args[] = { { "where", "device.id^=t" }, { "out-dir", out } };
+	const struct job_order o = { "renew", args, ARRAY_LEN(args) };
+	const struct job_watch watch = { .ends = take_away, .arg = (void *)(uintptr_t)out };
+	SCOPED(job) made = { 0 };
+	SCOPED(job) j = { 0 };
+	SCOPED(job) now = { 0 };
+	char stem[32];
+
+	OK(job_start(c, &o, &made));
+	assert_int_not_equal(job_run(c, made.id, &watch, &j), INRO_OK);
+	OK(job_get(c, made.id, &now));
+	assert_int_equal(now.state, JOB_FAILED);
+	assert_true(*text_or_empty(now.said));
+	assert_int_equal(now.done, 2);
+	folder("renewed");
+	job_clear(&j);
+	OK(job_run(c, made.id, NULL, &j));
+	assert_int_equal(j.state, JOB_DONE);
+	assert_int_equal(j.done, 2);
+	snprintf(stem, sizeof stem, "t0-%s", strchr(db, '-') + 1);
+	assert_true(written("renewed", stem));
+}
+
 /* Of a renewal with an overlap: retired when that is over, not before, and once. */
 static void test_retire(void **state)
 {
@@ -564,12 +646,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rekey_many_profiles, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_module_of_a_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renew_revoke_export, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_out_dir_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retire, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_pin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_issue_lots, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_issue_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_issue_between_twins, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_issue_odd_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_folder, setup, teardown),
 	};
 

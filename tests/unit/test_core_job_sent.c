@@ -105,7 +105,9 @@ static void test_rows(void **state)
 	assert_int_equal(j.bytes, text.n);
 	OK(job_serve(c, NULL)); /* it waits */
 	job_clear(&j);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE action = 'job.want'"), 0);
 	OK(job_want(c, id, &j));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE action = 'job.want'"), 1);
 	OK(job_serve(c, NULL));
 	is_done(c, id, 0, ROWS, 0);
 	whole(c);

@@ -5,7 +5,6 @@
  * While a lot is issued the next one is there, for bulk.h to read ahead.  Of that nothing is on record:
  * a job that is cut off reads it again.
  */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,29 +91,68 @@ static enum inro_err issue_plan(struct job_run *r)
 }
 
 /* The place of a request in the order of the list: STEM/FILE, for two files may have one stem. */
-static bool is_behind(const struct folder_request *r, const char *cursor)
+static bool is_behind(const struct folder_request *r, const char *stem, const char *file)
 {
-	size_t n = strcspn(cursor, "/");
-	AUTO(free_chars) char *stem = strndup(cursor, n);
-	int order = stem ? strcmp(r->stem, stem) : 1;
+	int order = strcmp(r->stem, stem);
 
-	return order > 0 || (order == 0 && cursor[n] && strcmp(r->file, cursor + n + 1) > 0);
+	return order > 0 || (order == 0 && strcmp(r->file, file) > 0);
+}
+
+/* Names of files are octets of any kind, and a database has UTF-8: what is not plain is %XX. */
+static void add_plain(struct buf *to, const char *name)
+{
+	for (const unsigned char *s = (const unsigned char *)name; *s; s++)
+		if (*s > ' ' && *s < 0x7f && *s != '%')
+			buf_add_u8(to, *s);
+		else
+			buf_addf(to, "%%%02x", *s);
+}
+
+static void read_plain(char *text)
+{
+	char *to = text;
+
+	for (const char *s = text; *s; s++) {
+		unsigned x;
+
+		if (*s == '%' && sscanf(s + 1, "%2x", &x) == 1 && x) {
+			*to++ = (char)x;
+			s += 2;
+		} else {
+			*to++ = *s;
+		}
+	}
+	*to = 0;
 }
 
 /* Behind the last request that is done. */
-static void go_on(struct bulking *b, const char *cursor)
+static enum inro_err go_on(struct bulking *b, const char *cursor)
 {
-	while (*text_or_empty(cursor) && b->at < b->list.n &&
-	       !is_behind(&b->list.items[b->at], cursor))
+	AUTO(free_chars) char *stem = NULL;
+	enum inro_err e = text_set(&stem, cursor);
+	char *file = stem ? strchr(stem, '/') : NULL;
+
+	if (e != INRO_OK || !file)
+		return e;
+	*file++ = 0;
+	read_plain(stem);
+	read_plain(file);
+	while (b->at < b->list.n && !is_behind(&b->list.items[b->at], stem, file))
 		b->at++;
+	return INRO_OK;
 }
 
 static enum inro_err place_of(const struct folder_request *r, char **ret)
 {
-	char cursor[2 * NAME_MAX + 2];
+	SCOPED(buf) cursor = { 0 };
+	enum inro_err e;
 
-	snprintf(cursor, sizeof cursor, "%s/%s", r->stem, r->file);
-	return text_set(ret, cursor);
+	add_plain(&cursor, r->stem);
+	buf_add_u8(&cursor, '/');
+	add_plain(&cursor, r->file);
+	buf_add_u8(&cursor, 0);
+	e = buf_err(&cursor);
+	return e == INRO_OK ? text_set(ret, (const char *)cursor.p) : e;
 }
 
 static enum inro_err open_folders(struct job_run *r, struct bulking *b)
@@ -123,9 +161,7 @@ static enum inro_err open_folders(struct job_run *r, struct bulking *b)
 
 	if (e == INRO_OK)
 		e = folder_open(job_arg(r, "out-dir"), &b->fd);
-	if (e == INRO_OK)
-		go_on(b, r->job.cursor);
-	return e;
+	return e == INRO_OK ? go_on(b, r->job.cursor) : e;
 }
 
 /* A token may take seconds for a signature: a lot is no step that the lease is sure to cover. */

@@ -223,10 +223,14 @@ static enum inro_err write_lot(struct job_run *r)
 				 .n = r->lot.n };
 	enum inro_err e = r->kind->row ? batch_write(r->c, &b) : INRO_OK;
 
+	/* The place is on record by now: what fails behind it stops the job there. */
+	if (e == INRO_OK && !r->kind->repeats)
+		take_next(r);
 	if (e == INRO_OK && r->kind->after)
 		e = r->kind->after(r);
-	if (e == INRO_OK && r->kind->repeats)
-		e = core_write(r->c, advance, r);
+	if (e != INRO_OK || !r->kind->repeats)
+		return e;
+	e = core_write(r->c, advance, r);
 	if (e == INRO_OK)
 		take_next(r);
 	return e;

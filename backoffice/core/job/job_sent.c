@@ -240,7 +240,9 @@ static enum inro_err want_work(struct core *c, void *arg)
 	j->account = c->account;
 	j->role = c->role;
 	e = text_set(&j->actor, c->actor);
-	return e == INRO_OK ? store_update(c->store, j) : e;
+	if (e == INRO_OK)
+		e = store_update(c->store, j);
+	return e == INRO_OK ? job_event(c, j, "job.want", NULL) : e;
 }
 
 static enum inro_err change(struct core *c, const char *action, core_work_fn *work, struct sending *x)
