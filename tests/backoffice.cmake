@@ -34,7 +34,7 @@ inro_test(store/test_store_queries.c LINKS inro_teststores LABELS store)
 inro_test(store/test_store_open.c LINKS inro_store inro_testlib LABELS store)
 inro_test(store/test_store_pack.c LINKS inro_store LABELS store)
 inro_test(store/test_store_delta.c LINKS inro_store LABELS store)
-inro_library(inro_testoffice SOURCES lib/office.c lib/enrolling.c lib/keyed.c lib/twice.c LINKS inro_testpg inro_testlib inro_core PkgConfig::cmocka)
+inro_library(inro_testoffice SOURCES lib/office.c lib/foreign.c lib/enrolling.c lib/keyed.c lib/twice.c LINKS inro_testpg inro_testlib inro_core PkgConfig::cmocka)
 add_dependencies(inro_testoffice inro_pkcs11)
 target_link_options(inro_testoffice INTERFACE -Wl,--wrap=store_begin,--wrap=store_commit,--undefined=__wrap_store_commit)
 inro_test(unit/test_lifecycle.c LINKS inro_core)
@@ -79,6 +79,7 @@ inro_script_test(integration/test_inro_secret.sh)
 inro_test(unit/test_core_issue.c LINKS inro_testoffice)
 inro_test(unit/test_core_bulk.c LINKS inro_testoffice)
 inro_test(unit/test_core_ca_signer.c LINKS inro_testoffice)
+inro_test(unit/test_core_ca.c LINKS inro_testoffice)
 inro_test(unit/test_core_connector.c LINKS inro_testoffice)
 inro_test(unit/test_core_delegate.c LINKS inro_testoffice)
 inro_test(unit/test_core_profile.c LINKS inro_testoffice)
@@ -155,6 +156,7 @@ foreach(name
 		core_status
 		core_faults
 		core_secrets
+		core_ca
 		core_ca_signer
 		core_connector
 		core_delegate
@@ -202,6 +204,7 @@ foreach(name
 		core_older
 		core_secrets
 		core_status
+		core_ca
 		core_ca_signer
 		core_connector
 		core_delegate

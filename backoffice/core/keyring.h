@@ -70,7 +70,7 @@ MUST_CHECK enum inro_err new_key_kind(const char *type, const struct pki_key_kin
  */
 MUST_CHECK enum inro_err new_key_or_left(struct core *c, const struct new_key_plan *plan,
 					 struct new_key *ret, struct credential *ret_rec);
-/* The newest certificate on record for this pubkey_print() of a key.  INRO_E_NOT_FOUND. */
+/* The newest certificate on record for this pubkey_print() of a key, of any tenant.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err key_record(struct core *c, struct bytes hash, struct credential *ret);
 void new_key_clear(struct new_key *k);
 /* Puts the certificate beside its key. */

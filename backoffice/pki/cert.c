@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "backoffice/pki/dn.h"
 #include "backoffice/pki/pem.h"
 #include "base/der.h"
 #include "base/secret.h"
@@ -212,6 +213,8 @@ enum inro_err cert_check_ca(const struct cert *c)
 	if (c->ext.has_key_usage && !(c->ext.key_usage & USAGE_KEY_CERT_SIGN))
 		return err_set(INRO_E_POLICY, "the CA's certificate does not allow its key to sign "
 					      "certificates");
+	if (dn_is_empty(c->subject)) /* RFC 5280 4.1.2.6 */
+		return err_set(INRO_E_POLICY, "the CA's certificate has no subject");
 	return INRO_OK;
 }
 

@@ -38,7 +38,7 @@ MUST_CHECK enum inro_err cert_complete(struct cert *c, struct bytes der);
 void cert_clear(struct cert *c);
 /* The certificate's signature by this key. INRO_E_SIGNATURE. */
 MUST_CHECK enum inro_err cert_verify(const struct cert *c, const struct pubkey *issuer);
-/* May this certificate be a CA: CA flag, and keyCertSign if it has a key usage.
+/* May this certificate be a CA: CA flag, keyCertSign if it has a key usage, and a subject.
  * INRO_E_POLICY with the reason. */
 MUST_CHECK enum inro_err cert_check_ca(const struct cert *c);
 

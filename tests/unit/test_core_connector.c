@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include <openssl/x509v3.h>
 
 #include "backoffice/core/ca.h"
 #include "backoffice/core/ca/secret_ref.h"
@@ -14,6 +13,7 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/group.h"
 #include "base/file.h"
+#include "tests/lib/foreign.h"
 #include "tests/lib/office.h"
 
 #define OK(x)	    assert_int_equal(x, INRO_OK)
@@ -21,74 +21,25 @@
 
 static char db[40];
 static struct core *alice, *bob;
-static EVP_PKEY *far_key, *leaf, *other;
-static X509 *far_cert;
-
-static void add_ext(X509 *x, X509 *issuer, int nid, const char *value)
-{
-	X509V3_CTX ctx;
-	X509_EXTENSION *ext;
-
-	X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
-	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-	assert_non_null(ext);
-	assert_true(X509_add_ext(x, ext, -1));
-	X509_EXTENSION_free(ext);
-}
-
-/* By the key of `far`; issuer NULL: its own. */
-static X509 *make_cert(const char *cn, EVP_PKEY *key, X509 *issuer)
-{
-	static long serial = 7;
-	X509 *x = X509_new();
-	X509_NAME *name = X509_get_subject_name(x);
-
-	X509_set_version(x, X509_VERSION_3);
-	ASN1_INTEGER_set(X509_get_serialNumber(x), serial++);
-	assert_true(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn,
-					       -1, -1, 0));
-	X509_set_issuer_name(x, issuer ? X509_get_subject_name(issuer) : name);
-	X509_gmtime_adj(X509_getm_notBefore(x), -60);
-	X509_gmtime_adj(X509_getm_notAfter(x), 86400);
-	X509_set_pubkey(x, key);
-	add_ext(x, issuer ? issuer : x, NID_basic_constraints,
-		issuer ? "CA:FALSE" : "critical,CA:TRUE");
-	add_ext(x, issuer ? issuer : x, NID_subject_key_identifier, "hash");
-	if (!issuer)
-		add_ext(x, x, NID_key_usage, "critical,keyCertSign,cRLSign");
-	assert_true(X509_sign(x, far_key, EVP_sha256()) > 0);
-	return x;
-}
-
-static void der_of(X509 *x, struct buf *ret)
-{
-	unsigned char *der = NULL;
-	int n = i2d_X509(x, &der);
-
-	assert_true(n > 0);
-	buf_add(ret, BYTES(der, (size_t)n));
-	OK(buf_err(ret));
-	OPENSSL_free(der);
-}
+static EVP_PKEY *leaf, *other;
+static struct foreign far;
 
 static int group_setup(void **state)
 {
 	(void)state;
 	office_tokens();
-	far_key = office_key("P-256");
 	leaf = office_key("P-256");
 	other = office_key("P-256");
-	far_cert = make_cert("far", far_key, NULL);
+	foreign_open(&far, "far", 1);
 	return 0;
 }
 
 static int group_teardown(void **state)
 {
 	(void)state;
-	EVP_PKEY_free(far_key);
 	EVP_PKEY_free(leaf);
 	EVP_PKEY_free(other);
-	X509_free(far_cert);
+	foreign_close(&far);
 	return 0;
 }
 
@@ -115,7 +66,7 @@ static int setup(void **state)
 	snprintf(db, sizeof db, "connector-%u.db", n++);
 	alice = as("alice", ROLE_ADMIN);
 	bob = as("bob", ROLE_OPERATOR);
-	der_of(far_cert, &der);
+	foreign_der(far.cert, &der);
 	in.in.cert = buf_bytes(&der);
 	OK(ca_connect(alice, &in, &v));
 	assert_int_equal(v.rec.kind, CA_FILE);
@@ -186,7 +137,7 @@ static struct ca_collected bring(X509 *x, bool unrequested)
 	struct feed f = { 0 };
 	const struct ca_incoming in = { .files = pull, .arg = &f, .unrequested = unrequested };
 
-	der_of(x, &f.der);
+	foreign_der(x, &f.der);
 	OK(ca_collect(bob, "far", &in, arrived, &f));
 	assert_int_equal(f.n, 1);
 	buf_clear(&f.der);
@@ -216,9 +167,9 @@ static void test_plain(void **state)
 	ask(alice, "plain", "one", &again);
 	assert_int_equal(again.rec.id, cred.rec.id);
 	assert_int_equal(waiting(), 1);
-	assert_int_equal(bring(make_cert("plain", other, far_cert), false).error, INRO_E_NOT_FOUND);
+	assert_int_equal(bring(foreign_certify(&far, "plain", other, 1), false).error, INRO_E_NOT_FOUND);
 	assert_int_equal(waiting(), 1);
-	OK(bring(make_cert("plain", leaf, far_cert), false).error);
+	OK(bring(foreign_certify(&far, "plain", leaf, 1), false).error);
 	assert_int_equal(state_of(cred.rec.id), CRED_ACTIVE);
 	assert_int_equal(waiting(), 0);
 	OK(device_get(alice, "plain", &d));
@@ -276,11 +227,11 @@ static void test_unrequested(void **state)
 	struct ca_collected one;
 
 	(void)state;
-	one = bring(make_cert("nobody", other, far_cert), true);
+	one = bring(foreign_certify(&far, "nobody", other, 1), true);
 	OK(one.error);
 	assert_true(one.unrequested);
 	/* The key of the CA itself is nobody else's. */
-	assert_int_equal(bring(make_cert("far too", far_key, far_cert), true).error, INRO_E_POLICY);
+	assert_int_equal(bring(foreign_certify(&far, "far too", far.key, 1), true).error, INRO_E_POLICY);
 }
 
 static void test_approval(void **state)
@@ -293,14 +244,14 @@ static void test_approval(void **state)
 	ask(alice, "slow", NULL, &cred);
 	assert_int_equal(cred.state, CRED_REQUESTED);
 	assert_int_equal(waiting(), 0);
-	assert_int_equal(bring(make_cert("slow", leaf, far_cert), false).error, INRO_E_NOT_FOUND);
+	assert_int_equal(bring(foreign_certify(&far, "slow", leaf, 1), false).error, INRO_E_NOT_FOUND);
 	snprintf(ref, sizeof ref, "id:%lld", (long long)cred.rec.id);
 	OK(cred_approve(bob, ref, NULL, &approved));
 	assert_int_equal(approved.state, CRED_PENDING);
 	assert_int_equal(approved.rec.id, cred.rec.id);
 	assert_int_equal(waiting(), 1);
 	assert_int_equal(office_ask(db, "SELECT count(*) FROM proposal WHERE state = 'done'"), 1);
-	OK(bring(make_cert("slow", leaf, far_cert), false).error);
+	OK(bring(foreign_certify(&far, "slow", leaf, 1), false).error);
 	assert_int_equal(state_of(cred.rec.id), CRED_ACTIVE);
 }
 
@@ -323,7 +274,7 @@ static void test_given_up(void **state)
 	OK(device_delete(alice, "plain", NULL, &n));
 	assert_int_equal(waiting(), 0);
 	assert_int_equal(office_ask(db, "SELECT count(*) FROM ca_order"), 0);
-	assert_int_equal(bring(make_cert("plain", leaf, far_cert), false).error, INRO_E_NOT_FOUND);
+	assert_int_equal(bring(foreign_certify(&far, "plain", leaf, 1), false).error, INRO_E_NOT_FOUND);
 }
 
 /* Each of a key of its own. */

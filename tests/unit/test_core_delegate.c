@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include <openssl/x509v3.h>
 
 #include "backoffice/core/ca/delegate.h"
 #include "backoffice/core/duty.h"
@@ -16,6 +15,7 @@
 #include "backoffice/core/tenant.h"
 #include "backoffice/pki/dn.h"
 #include "base/clock.h"
+#include "tests/lib/foreign.h"
 #include "tests/lib/office.h"
 
 #define OK(x)	    assert_int_equal(x, INRO_OK)
@@ -114,53 +114,7 @@ static void ask(struct core *c, const char *ca, const char *label, struct buf *r
 
 /* ---- a CA elsewhere ---- */
 
-static EVP_PKEY *far_key;
-static X509 *far_cert;
-
-static void add_ext(X509 *x, X509 *issuer, int nid, const char *value)
-{
-	X509V3_CTX ctx;
-	X509_EXTENSION *ext;
-
-	X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
-	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-	assert_non_null(ext);
-	assert_true(X509_add_ext(x, ext, -1));
-	X509_EXTENSION_free(ext);
-}
-
-/* By far_key; issuer NULL: its own, which may sign messages, too. */
-static X509 *make_cert(const char *cn, EVP_PKEY *key, X509 *issuer, int days)
-{
-	static long serial = 7;
-	X509 *x = X509_new();
-	X509_NAME *name = X509_get_subject_name(x);
-
-	X509_set_version(x, X509_VERSION_3);
-	ASN1_INTEGER_set(X509_get_serialNumber(x), serial++);
-	assert_true(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0));
-	X509_set_issuer_name(x, issuer ? X509_get_subject_name(issuer) : name);
-	ASN1_TIME_set(X509_getm_notBefore(x), (time_t)(T0 - DAY));
-	ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(T0 + days * DAY));
-	X509_set_pubkey(x, key);
-	add_ext(x, issuer ? issuer : x, NID_basic_constraints, issuer ? "CA:FALSE" : "critical,CA:TRUE");
-	add_ext(x, issuer ? issuer : x, NID_subject_key_identifier, "hash");
-	add_ext(x, issuer ? issuer : x, NID_key_usage,
-		issuer ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign,digitalSignature");
-	assert_true(X509_sign(x, far_key, EVP_sha256()) > 0);
-	return x;
-}
-
-static void der_of(X509 *x, struct buf *ret)
-{
-	unsigned char *der = NULL;
-	int n = i2d_X509(x, &der);
-
-	assert_true(n > 0);
-	buf_add(ret, BYTES(der, (size_t)n));
-	OK(buf_err(ret));
-	OPENSSL_free(der);
-}
+static struct foreign far;
 
 static void connect_far(struct core *c)
 {
@@ -168,7 +122,7 @@ static void connect_far(struct core *c)
 	SCOPED(buf) der = { 0 };
 	SCOPED(ca_view) v = { 0 };
 
-	der_of(far_cert, &der);
+	foreign_der(far.cert, &der);
 	in.in.cert = buf_bytes(&der);
 	OK(ca_connect(c, &in, &v));
 }
@@ -196,10 +150,10 @@ static void bring(struct core *c, struct bytes csr, int days)
 	const struct ca_incoming in = { .files = pull, .arg = &left, .unrequested = true };
 	const unsigned char *p = csr.p;
 	X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)csr.n);
-	X509 *x = make_cert("signs", X509_REQ_get0_pubkey(req), far_cert, days);
+	X509 *x = foreign_certify(&far, "signs", X509_REQ_get0_pubkey(req), days);
 	enum inro_err e = INRO_E_STATE;
 
-	der_of(x, &der);
+	foreign_der(x, &der);
 	left = buf_bytes(&der);
 	OK(ca_collect(c, "far", &in, arrived, &e));
 	OK(e);
@@ -434,15 +388,14 @@ static int group_setup(void **state)
 {
 	int failed = office_with_key(state);
 
-	far_key = office_key("P-256");
-	far_cert = make_cert("far", far_key, NULL, 300);
+	clock_set_test(T0);
+	foreign_open(&far, "far", 300);
 	return failed;
 }
 
 static int group_teardown(void **state)
 {
-	EVP_PKEY_free(far_key);
-	X509_free(far_cert);
+	foreign_close(&far);
 	return office_drop_key(state);
 }
 

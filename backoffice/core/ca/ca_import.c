@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include "backoffice/core/authority.h"
+#include "backoffice/core/ca/ca_follow.h"
 #include "backoffice/core/ca/ca_making.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/move.h"
-#include "backoffice/pki/crl_read.h"
 #include "base/clock.h"
 
 #define BATCH 500
@@ -78,15 +78,13 @@ static enum inro_err insert_entry(struct core *c, const struct importing *i,
 
 static enum inro_err take_entry(struct core *c, struct importing *i, const struct crl_entry *entry)
 {
-	const struct cred_change change = { .verb = entry->reason == CRL_HOLD ? VERB_HOLD : VERB_REVOKE,
-				       .reason = entry->reason,
-				       .invalid_at = entry->invalid_since };
 	SCOPED(credential) there = { 0 };
+	bool moved;
 	enum inro_err e = find_serial(c, i, entry->serial, &there);
 
 	if (e == INRO_E_NOT_FOUND)
 		return insert_entry(c, i, entry);
-	return e == INRO_OK && !there.revoked_at ? cred_apply(c, &there, &change) : e;
+	return e == INRO_OK ? ca_follow(c, &there, entry, &moved) : e;
 }
 
 static enum inro_err count_on(struct core *c, struct importing *i)
@@ -281,7 +279,7 @@ static enum inro_err import(struct core *c, struct importing *i)
 	if (e == INRO_OK && !there)
 		e = ca_await(c, i->in->name, i->in->key_uri, i->cert.subject);
 	if (e == INRO_OK && i->in->crl.n)
-		e = core_write(c, list_work, i);
+		e = core_write_alone(c, list_work, i);
 	if (e == INRO_OK && !there)
 		e = ca_activate_as(c, "ca.import", i->in->name, &i->in->in);
 	ca_clear(&i->ca);

@@ -272,6 +272,19 @@ static enum inro_err fill_waiting(struct core *c, struct rolling *r, struct ca_g
 	return e == INRO_OK ? blob_set(&g->csr, buf_bytes(&r->m.csr)) : e;
 }
 
+static enum inro_err check_none_waits(struct core *c, const struct ca *ca)
+{
+	SCOPED(ca_generation) next = { 0 };
+	enum inro_err e = ca_next_key(c, ca->id, &next);
+
+	if (e == INRO_OK)
+		return err_set(INRO_E_EXISTS,
+			       "the next key of CA '%s' waits for its certificate already; 'inro ca "
+			       "cancel' gives it up",
+			       ca->name);
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
 static enum inro_err wait_work(struct core *c, void *arg)
 {
 	struct rolling *r = arg;
@@ -280,16 +293,13 @@ static enum inro_err wait_work(struct core *c, void *arg)
 	enum inro_err e = load_same(c, r, &ca);
 
 	if (e == INRO_OK)
+		e = check_none_waits(c, &ca);
+	if (e == INRO_OK)
 		e = ca_check_own_key(c, token_key_public(r->m.key));
 	if (e == INRO_OK)
 		e = fill_waiting(c, r, &g);
 	if (e == INRO_OK)
 		e = store_insert(c->store, &g);
-	if (e == INRO_E_EXISTS)
-		return err_set(INRO_E_EXISTS,
-			       "the next key of CA '%s' waits for its certificate already; 'inro ca "
-			       "cancel' gives it up",
-			       ca.name);
 	if (e == INRO_OK)
 		e = ca_eyes_done(c, &r->m.eyes, ca.id);
 	return e == INRO_OK ? tell(c, r, g.key_uri) : e;
@@ -312,6 +322,8 @@ static enum inro_err roll(struct core *c, struct rolling *r)
 		e = compose(r);
 	if (e == INRO_OK)
 		e = fill_next(r);
+	if (e == INRO_OK && waits(r))
+		e = check_none_waits(c, &r->m.ca);
 	if (e == INRO_OK)
 		e = ask(c, r);
 	if (e == INRO_OK)
@@ -320,7 +332,8 @@ static enum inro_err roll(struct core *c, struct rolling *r)
 		e = ca_making_csr(&r->m);
 	if (e == INRO_OK)
 		e = waits(r) ? core_write(c, wait_work, r) : ca_making_certify(c, &r->m);
-	r->m.fresh.keep = e == INRO_OK;
+	/* One that was there already may be that of a certificate which is waited for. */
+	r->m.fresh.keep = r->m.fresh.found || e == INRO_OK;
 	return e;
 }
 

@@ -7,9 +7,9 @@
  */
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca/ca_end.h"
+#include "backoffice/core/ca/ca_follow.h"
 #include "backoffice/core/connector.h"
 #include "backoffice/core/move.h"
-#include "backoffice/pki/crl_read.h"
 #include "base/clock.h"
 
 struct taking {
@@ -51,6 +51,17 @@ static bool may_follow(const struct credential *rec, const struct crl_entry *ent
 	return state == CRED_ACTIVE || state == CRED_SUSPENDED || state == CRED_SUPERSEDED;
 }
 
+enum inro_err ca_follow(struct core *c, struct credential *rec, const struct crl_entry *entry, bool *ret_moved)
+{
+	const struct cred_change change = { .verb = entry->reason == CRL_HOLD ? VERB_HOLD : VERB_REVOKE,
+					    .reason = entry->reason,
+					    .invalid_at = entry->invalid_since,
+					    .why = "on the list of its CA" };
+
+	*ret_moved = may_follow(rec, entry);
+	return *ret_moved ? cred_apply(c, rec, &change) : INRO_OK;
+}
+
 static enum inro_err follow(struct core *c, struct taking *t, const struct crl_entry *entry)
 {
 	const struct store_cond conds[] = {
@@ -58,20 +69,15 @@ static enum inro_err follow(struct core *c, struct taking *t, const struct crl_e
 		{ .field = "serial", .bytes = entry->serial },
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
-	const struct cred_change change = { .verb = entry->reason == CRL_HOLD ? VERB_HOLD : VERB_REVOKE,
-				       .reason = entry->reason,
-				       .invalid_at = entry->invalid_since,
-				       .why = "on the list of its CA" };
 	SCOPED(credential) rec = { 0 };
+	bool moved = false;
 	enum inro_err e = store_find(c->store, &q, &rec);
 
 	t->done.foreign += e == INRO_E_NOT_FOUND;
 	if (e != INRO_OK)
 		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
-	if (may_follow(&rec, entry)) {
-		t->done.changed++;
-		e = cred_apply(c, &rec, &change);
-	}
+	e = ca_follow(c, &rec, entry, &moved);
+	t->done.changed += moved;
 	if (e == INRO_OK && entry->reason != CRL_HOLD && rec.revoked_at) /* it knows */
 		e = ca_order_drop(c, rec.id);
 	t->found += rec.revoked_at && rec.not_after >= t->list.this_update;

@@ -94,7 +94,7 @@ static void resealing_clear(struct resealing *r)
 	free(r->fresh);
 }
 
-/* What else became of the way meanwhile stays. */
+/* What else became of the way meanwhile stays; so does another password, which the present key has sealed. */
 static enum inro_err reseal_work(struct core *c, void *arg)
 {
 	const struct resealing *r = arg;
@@ -102,6 +102,8 @@ static enum inro_err reseal_work(struct core *c, void *arg)
 	const struct audit_entry entry = { "seal.reseal", "setting", SEAL_SETTING, EVENT_DONE, NULL };
 	enum inro_err e = store_get(c->store, r->way->id, &now);
 
+	if (e == INRO_OK && strcmp(text_or_empty(now.secret), text_or_empty(r->way->secret)) != 0)
+		return e;
 	if (e == INRO_OK)
 		e = text_set(&now.secret, r->fresh);
 	if (e == INRO_OK)

@@ -20,6 +20,7 @@ struct destroying {
 	const char *ref, *why;
 	struct credential before, after;
 	int64_t shared; /* another certificate of the same key; 0: none */
+	bool ours;	/* of this tenant, which may be told of it */
 	size_t objects; /* that went from the token */
 	char *signer;	/* URI of the audit's key; NULL: none */
 };
@@ -33,11 +34,10 @@ static void destroying_clear(struct destroying *d)
 
 /* ---- the key ---- */
 
-/* The newest other record of this key that is not destroyed. */
+/* The newest other record of this key that is not destroyed; also another tenant's, whose key it is as well. */
 static enum inro_err find_shared(struct core *c, struct destroying *d)
 {
 	const struct store_cond conds[] = {
-		{ .field = "tenant", .number = c->tenant },
 		{ .field = "key_hash", .bytes = blob_bytes(&d->before.key_hash) },
 		{ .field = "id", .op = STORE_NE, .number = d->before.id },
 		{ .field = "state", .op = STORE_NE, .number = CRED_DESTROYED },
@@ -47,6 +47,7 @@ static enum inro_err find_shared(struct core *c, struct destroying *d)
 	enum inro_err e = store_find(c->store, &q, &other);
 
 	d->shared = other.id;
+	d->ours = other.tenant == c->tenant;
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
@@ -97,6 +98,9 @@ static json_t *token_part(const struct destroying *d)
 	if (!d->before.key_uri || !*d->before.key_uri)
 		return json_pack("{s:s s:s}", "thing", "private key", "done",
 				 "none: it was never known here; only its holder can destroy it");
+	if (d->shared && !d->ours)
+		return json_pack("{s:s s:s s:s}", "thing", "private key in a token", "key", d->before.key_uri,
+				 "done", "none: another tenant's certificate has the same key");
 	if (d->shared)
 		return json_pack("{s:s s:s s:s s:I}", "thing", "private key in a token", "key",
 				 d->before.key_uri, "done",

@@ -72,6 +72,11 @@ enum inro_err renewal_read(struct core *c, struct renewal *r)
 	if (r->old.own_ca)
 		e = err_set(INRO_E_UNSUPPORTED, "a CA's certificate is not renewed; 'inro ca "
 						"rollover' gives the CA another key");
+	else if (!r->old.profile)
+		e = err_set(INRO_E_UNSUPPORTED,
+			    "certificate %lld came from elsewhere and has no profile to renew it by; issue a "
+			    "new one (inro cert issue)",
+			    (long long)r->old.id);
 	if (e == INRO_OK)
 		e = lifecycle_move(LIFE_CERTIFICATE, (int)state, VERB_SUPERSEDE, c->role, &to);
 	if (e == INRO_E_STATE && state == CRED_SUPERSEDED)

@@ -1,0 +1,13 @@
+/* ca_follow - our records after a list of their CA, made elsewhere or before the CA came here. */
+#ifndef INRO_BACKOFFICE_CORE_CA_FOLLOW_H
+#define INRO_BACKOFFICE_CORE_CA_FOLLOW_H
+
+#include "backoffice/core/internal.h"
+#include "backoffice/pki/crl_read.h"
+
+/* In a write transaction: revoked or held as the entry has it, also one on hold that is revoked by now.  What has
+ * ended, or is out of use, stays as it is; nothing is released. */
+MUST_CHECK enum inro_err ca_follow(struct core *c, struct credential *rec, const struct crl_entry *entry,
+				   bool *ret_moved);
+
+#endif

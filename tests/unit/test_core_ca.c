@@ -1,0 +1,461 @@
+/* test_core_ca - CAs: a next key that waits, one from elsewhere with its lists, keys that two tenants have, and what
+ * somebody else does while a CA elsewhere is asked. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <openssl/x509.h>
+
+#include "backoffice/core/ca.h"
+#include "backoffice/core/ca/way_secret.h"
+#include "backoffice/core/cred.h"
+#include "backoffice/core/keyring.h"
+#include "backoffice/core/provision.h"
+#include "backoffice/core/reach.h"
+#include "backoffice/core/seal.h"
+#include "backoffice/core/tenant.h"
+#include "backoffice/pki/crl.h"
+#include "backoffice/pki/dn.h"
+#include "backoffice/pki/pem.h"
+#include "base/clock.h"
+#include "tests/lib/foreign.h"
+#include "tests/lib/office.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+#define NOWHERE	    "http://127.0.0.1:1/pkix/" /* nobody listens */
+
+static struct foreign far;
+
+static int setup(void **state)
+{
+	return office_setup(state, "ca");
+}
+
+/* A key in token "line": its URI, and a request by it. */
+struct made {
+	struct buf uri, csr;
+};
+
+static void made_clear(struct made *m)
+{
+	buf_clear(&m->uri);
+	buf_clear(&m->csr);
+}
+
+static void make_key(struct core *c, struct made *m)
+{
+	SCOPED(new_key) k = { 0 };
+	SCOPED(buf) name = { 0 };
+	struct new_key_plan plan = { .token_uri = "pkcs11:token=line", .label = office_label };
+	struct key_csr in = { 0 };
+
+	OK(new_key_kind(NULL, &plan.kind));
+	OK(new_key_make(c, &plan, &k));
+	k.keep = true;
+	token_key_uri(k.key, &m->uri);
+	buf_add_u8(&m->uri, 0);
+	OK(dn_parse("CN=x", NULL, &name));
+	in.key = k.key;
+	in.subject = buf_bytes(&name);
+	OK(key_csr(&in, &m->csr));
+}
+
+/* ---- the next key ---- */
+
+static enum inro_err roll(struct core *c, const char *name, const char *label, bool external)
+{
+	const struct ca_rollover r = { .name = name, .token = "line", .label = label, .external = external };
+	SCOPED(ca_view) v = { 0 };
+
+	return ca_rollover(c, &r, &v);
+}
+
+/* Whoever asks for it a second time, or gives another CA a key of that label, is refused: the key whose certificate is
+ * waited for stays where it is. */
+static void test_next_key_waits(void **state)
+{
+	SCOPED(ca_view) v = { 0 };
+	size_t keys = office_count("line", CKO_PRIVATE_KEY);
+
+	OK(roll(*state, "issuing", office_label, true));
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys + 1);
+	FAILS(INRO_E_EXISTS, roll(*state, "issuing", office_label, true));
+	assert_non_null(strstr(err_detail(INRO_E_EXISTS), "inro ca cancel"));
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys + 1);
+	FAILS(INRO_E_EXISTS, roll(*state, "root", office_label, false));
+	assert_non_null(strstr(err_detail(INRO_E_EXISTS), "another CA has this key"));
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys + 1);
+	OK(ca_move(*state, "issuing", VERB_CANCEL, NULL, &v));
+	OK(roll(*state, "issuing", office_label, true));
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys + 1);
+}
+
+/* ---- one from elsewhere ---- */
+
+static void connect_file(struct core *c, const struct foreign *f, enum inro_err expected)
+{
+	struct ca_connection in = { .name = "far" };
+	SCOPED(buf) der = { 0 };
+	SCOPED(ca_view) v = { 0 };
+
+	foreign_der(f->cert, &der);
+	in.in.cert = buf_bytes(&der);
+	FAILS(expected, ca_connect(c, &in, &v));
+}
+
+/* What has no name can't be told from others that have none. */
+static void test_no_subject(void **state)
+{
+	struct foreign nameless;
+
+	foreign_open(&nameless, NULL, 300);
+	connect_file(*state, &nameless, INRO_E_POLICY);
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "no subject"));
+	foreign_close(&nameless);
+}
+
+static enum inro_err pull(void *arg, struct bytes *ret)
+{
+	struct bytes *left = arg;
+
+	*ret = *left;
+	*left = BYTES_NONE;
+	return INRO_OK;
+}
+
+static void keep_id(void *arg, const struct ca_collected *one)
+{
+	OK(one->error);
+	snprintf(arg, 24, "id:%lld", (long long)one->cred.rec.id);
+}
+
+/* A certificate that nobody asked for has no profile to renew it by. */
+static void test_no_profile(void **state)
+{
+	X509 *x = foreign_certify(&far, "x", office_ec, 30);
+	SCOPED(buf) der = { 0 };
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) out = { 0 };
+	struct bytes left;
+	const struct ca_incoming in = { .files = pull, .arg = &left, .unrequested = true };
+	struct cred_renewal r = { 0 };
+	char ref[24];
+
+	connect_file(*state, &far, INRO_OK);
+	foreign_der(x, &der);
+	left = buf_bytes(&der);
+	OK(ca_collect(*state, "far", &in, keep_id, ref));
+	office_csr(office_ec, "x", &csr);
+	r.csr = buf_bytes(&csr);
+	FAILS(INRO_E_UNSUPPORTED, cred_renew(*state, ref, &r, &out));
+	assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), "inro cert issue"));
+	X509_free(x);
+}
+
+/* Its key, in token "ca" under that label. */
+static void put_key(const struct foreign *f, char uri[static 96])
+{
+	PKCS8_PRIV_KEY_INFO *p8 = EVP_PKEY2PKCS8(f->key);
+	SCOPED(p11_uri) u = { 0 };
+	struct token_key_plan plan = { .label = office_label };
+	AUTO(token_close_ptr) struct token *t = NULL;
+	AUTO(token_key_free_ptr) struct token_key *k = NULL;
+	unsigned char *der = NULL;
+	int n = i2d_PKCS8_PRIV_KEY_INFO(p8, &der);
+
+	assert_true(n > 0);
+	OK(p11_uri_parse("pkcs11:token=line", &u));
+	OK(token_open(&u, bytes_of(OFFICE_PIN), &t));
+	OK(token_key_import(t, &plan, BYTES(der, (size_t)n), &k));
+	snprintf(uri, 96, "pkcs11:token=line;object=%s", office_label);
+	OPENSSL_free(der);
+	PKCS8_PRIV_KEY_INFO_free(p8);
+}
+
+static void import(struct core *c, const struct foreign *f, const char *uri, int number, const X509 *leaf, int reason)
+{
+	SCOPED(buf) cert = { 0 };
+	SCOPED(buf) list = { 0 };
+	struct ca_import in = { .name = "moved", .key_uri = uri };
+	struct ca_imported done = { 0 };
+	SCOPED(ca_view) v = { 0 };
+
+	foreign_der(f->cert, &cert);
+	foreign_list(f, number, X509_get0_serialNumber(leaf), reason, &list);
+	in.in.cert = buf_bytes(&cert);
+	in.crl = buf_bytes(&list);
+	OK(ca_import(c, &in, &done, &v));
+	assert_int_equal(done.listed, 1);
+}
+
+/* What was on hold with one list and is revoked for good with the next is so here. */
+static void test_lists_of_an_import(void **state)
+{
+	struct foreign moved;
+	X509 *leaf;
+	char uri[96];
+
+	foreign_open(&moved, "moved", 300);
+	leaf = foreign_certify(&moved, "x", office_ec, 30);
+	put_key(&moved, uri);
+	import(*state, &moved, uri, 1, leaf, CRL_HOLD);
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM credential WHERE state = 'suspended'"), 1);
+	import(*state, &moved, uri, 2, leaf, CRL_KEY_COMPROMISE);
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM credential WHERE state = 'revoked' AND "
+					       "reason = 1"),
+			 1);
+	/* again, with nothing to do */
+	import(*state, &moved, uri, 2, leaf, CRL_KEY_COMPROMISE);
+	X509_free(leaf);
+	foreign_close(&moved);
+}
+
+/* ---- two tenants ---- */
+
+static void issue_for(struct core *c, const struct made *m, char ref[static 24])
+{
+	const struct cred_request r = { .ca = "issuing",
+					.profile = "tls-client",
+					.csr = buf_bytes(&m->csr),
+					.key_uri = (const char *)m->uri.p };
+	SCOPED(cred) out = { 0 };
+
+	OK(cred_issue(c, &r, &out));
+	snprintf(ref, 24, "id:%lld", (long long)out.rec.id);
+}
+
+/* Another tenant, with a CA of the same name whose key has that label. */
+static struct core *open_plant2(struct core *c, char label[static 48])
+{
+	struct core_options o = office_options();
+	const struct ca_request r = { .name = "issuing", .subject = "CN=Theirs", .token = "ca", .label = label };
+	struct core *theirs;
+	SCOPED(tenant) t = { 0 };
+	SCOPED(ca_view) v = { 0 };
+
+	snprintf(label, 48, "%s theirs", office_label);
+	OK(tenant_add(c, "plant2", &t));
+	o.tenant = "plant2";
+	theirs = office_open_as(office_db, o);
+	OK(ca_create(theirs, &r, &v));
+	return theirs;
+}
+
+/* A key that a certificate of another tenant has, too, stays in the token both know; whose it is is not said. */
+static void test_shared_key(void **state)
+{
+	char label[48], ref[24], other[24];
+	struct core *theirs = open_plant2(*state, label);
+	SCOPED(made) m = { 0 };
+	SCOPED(cred) revoked = { 0 };
+	SCOPED(cred) retired = { 0 };
+	SCOPED(cred) gone = { 0 };
+	SCOPED(buf) evidence = { 0 };
+	size_t keys;
+
+	make_key(*state, &m);
+	issue_for(*state, &m, ref);
+	issue_for(theirs, &m, other);
+	keys = office_count("line", CKO_PRIVATE_KEY);
+	OK(cred_revoke(*state, ref, &(struct cred_revocation) { .reason = "superseded" }, &revoked));
+	OK(cred_retire(*state, ref, NULL, NULL, &retired));
+	OK(cred_destroy(*state, ref, NULL, &evidence, &gone));
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys);
+	buf_add_u8(&evidence, 0);
+	OK(buf_err(&evidence));
+	assert_non_null(strstr((const char *)evidence.p, "another tenant's"));
+	core_close(theirs);
+}
+
+static enum inro_err provision(struct core *c, const char *label)
+{
+	const struct provision_request p = {
+		.device = "dev-1", .token = "line", .ca = "issuing", .profile = "tls-client", .label = label
+	};
+	SCOPED(provision_result) r = { 0 };
+
+	return device_provision(c, &p, &r);
+}
+
+/* Devices of one id in two tenants and one token: the second does not get the key of the first. */
+static void test_key_of_another_tenant(void **state)
+{
+	char label[48];
+	struct core *theirs = open_plant2(*state, label);
+	SCOPED(device) d = { 0 };
+	SCOPED(device) d2 = { 0 };
+	size_t keys;
+
+	OK(device_add(*state, "dev-1", NULL, &d));
+	OK(device_add(theirs, "dev-1", NULL, &d2));
+	OK(provision(*state, office_label));
+	keys = office_count("line", CKO_PRIVATE_KEY);
+	FAILS(INRO_E_EXISTS, provision(theirs, office_label));
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys);
+	OK(provision(theirs, label));
+	core_close(theirs);
+}
+
+/* ---- meanwhile ---- */
+
+static struct core *somebody; /* who does something while the PIN of that token is looked for */
+static const char *of_token;
+static void (*does)(struct core *c);
+
+static enum inro_err ask_pin(void *arg, const char *token, struct secret *ret)
+{
+	void (*what)(struct core *c) = strcmp(token, of_token) == 0 ? does : NULL;
+
+	(void)arg;
+	if (what) {
+		does = NULL;
+		what(somebody);
+	}
+	return secret_copy(bytes_of(OFFICE_PIN), ret);
+}
+
+/* Who has opened no token yet. */
+static struct core *open_asking(struct core *other, const char *token, void (*what)(struct core *c))
+{
+	struct core_options o = office_options();
+
+	o.ask_pin = ask_pin;
+	somebody = other;
+	of_token = token;
+	does = what;
+	return office_open_as(office_db, o);
+}
+
+static void connect_way(struct core *c, struct ca_way_wish w)
+{
+	struct ca_connection in = { .name = "far", .by = "cmp", .way = &w };
+	SCOPED(buf) der = { 0 };
+	SCOPED(ca_view) v = { 0 };
+
+	w.url = NOWHERE;
+	foreign_der(far.cert, &der);
+	in.in.cert = buf_bytes(&der);
+	OK(ca_connect(c, &in, &v));
+}
+
+static void password(struct core *c, const char *text)
+{
+	connect_way(c, (struct ca_way_wish) { .account = "plant", .password = bytes_of(text) });
+}
+
+static void another_password(struct core *c)
+{
+	password(c, "another");
+}
+
+/* Who gives another password while all secrets are sealed anew is not overruled by the old one. */
+static void test_reseal_meanwhile(void **state)
+{
+	const struct seal_key_request first = { .token = "ca" }, then = { .token = "line" };
+	AUTO(free_chars) char *uri = NULL;
+	struct core *c;
+	SCOPED(reseal_report) r = { 0 };
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(ca_way) way = { 0 };
+	SCOPED(secret) now = { 0 };
+
+	OK(seal_key_set(*state, &first, &uri));
+	password(*state, "first");
+	c = open_asking(*state, "ca", another_password);
+	OK(seal_rotate(c, &then, &r));
+	assert_null(does);
+	OK(ca_get(c, "far", &v));
+	OK(ca_way_of(c, v.rec.id, &way));
+	OK(way_secret_read(c, &way, &now));
+	assert_true(bytes_is(secret_bytes(&now), "another"));
+	core_close(c);
+}
+
+static void ask_far(struct core *c, const char *cn)
+{
+	struct cred_request r = { .ca = "far", .profile = "tls-client" };
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) out = { 0 };
+
+	office_csr(office_ec, cn, &csr);
+	r.csr = buf_bytes(&csr);
+	OK(cred_issue(c, &r, &out));
+}
+
+static void give_up_and_ask(struct core *c)
+{
+	char ref[24];
+	SCOPED(cred) out = { 0 };
+
+	snprintf(ref, sizeof ref, "id:%lld", office_ask(office_db, "SELECT credential FROM ca_order"));
+	OK(cred_reject(c, ref, NULL, &out));
+	ask_far(c, "second");
+}
+
+/* A request that is given up while its CA is waited for does not come back, in the place of another one. */
+static void test_sent_meanwhile(void **state)
+{
+	struct core *c;
+	const unsigned char *p;
+	X509_REQ *req;
+	X509 *x;
+	SCOPED(made) m = { 0 };
+	SCOPED(buf) der = { 0 };
+	SCOPED(buf) pem = { 0 };
+	struct ca_sent done;
+
+	make_key(*state, &m);
+	p = m.csr.p;
+	req = d2i_X509_REQ(NULL, &p, (long)m.csr.n);
+	x = foreign_certify(&far, "office", X509_REQ_get0_pubkey(req), 30);
+	foreign_der(x, &der);
+	pem_add(&pem, PEM_CERT, buf_bytes(&der));
+	OK(buf_err(&pem));
+	connect_way(*state, (struct ca_way_wish) { .cert = buf_bytes(&pem), .key_uri = (const char *)m.uri.p });
+	ask_far(*state, "first");
+	c = open_asking(*state, "line", give_up_and_ask);
+	assert_int_not_equal(ca_send(c, "far", true, NULL, NULL, &done), INRO_OK);
+	assert_null(does);
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM ca_order"), 1);
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM ca_order WHERE credential = (SELECT max(id) "
+					       "FROM credential)"),
+			 1);
+	core_close(c);
+	X509_free(x);
+	X509_REQ_free(req);
+}
+
+static int group_setup(void **state)
+{
+	int failed = office_with_key(state);
+
+	foreign_open(&far, "far", 300);
+	return failed;
+}
+
+static int group_teardown(void **state)
+{
+	foreign_close(&far);
+	return office_drop_key(state);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, office_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_next_key_waits),
+		TEST(test_no_subject),
+		TEST(test_no_profile),
+		TEST(test_lists_of_an_import),
+		TEST(test_shared_key),
+		TEST(test_key_of_another_tenant),
+		TEST(test_reseal_meanwhile),
+		TEST(test_sent_meanwhile),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
