@@ -15,6 +15,9 @@
 #include "backoffice/core/cred.h"
 #include "backoffice/core/label.h"
 
+/* For so long what a person refused stays refused. */
+#define ENROL_REFUSED_MS (INT64_C(86400) * 1000)
+
 struct enrol {
 	const struct label *label; /* with a profile: label_for() */
 	const struct device *device;

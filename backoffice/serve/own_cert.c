@@ -14,17 +14,20 @@
 #include <unistd.h>
 
 #include "backoffice/core/ca.h"
+#include "backoffice/core/enrol.h"
 #include "backoffice/pki/cert.h"
+#include "backoffice/pki/csr.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/serve/parts.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/homedir.h"
-#include "base/secret.h"
 
 #define CHAIN_MAX ((size_t)256 << 10)
 #define LOOK_MS	  2000
 #define RETRY_SECONDS 60
+#define ASKED_MAX 64 /* in place of one certificate */
+#define ID_ROOM	  80
 
 int64_t own_cert_due(int64_t not_before, int64_t not_after)
 {
@@ -100,48 +103,97 @@ static void wish_of(const struct own_cert *c, struct wish *w)
 	w->profile = c->o->tls_profile ? c->o->tls_profile : "tls-server";
 }
 
-/* One that waits for approval is asked for again, and not anew. */
-static enum inro_err name_request(struct own_cert *c)
+/* By what it is asked for: for this key and these names in place of that certificate.  So one that waits for approval
+ * is asked for again and not anew, also by a server that starts again. */
+static enum inro_err request_id(const struct own_cert *c, const struct wish *w, struct bytes request,
+				char ret[static ID_ROOM])
 {
-	uint8_t chance[(sizeof c->asked - 1) / 2];
+	SCOPED(csr) csr = { 0 };
+	SCOPED(buf) all = { 0 };
 	SCOPED(buf) hex = { 0 };
-	enum inro_err e = *c->asked ? INRO_OK : random_fill(chance, sizeof chance);
+	uint8_t digest[PKI_DIGEST_MAX];
+	enum inro_err e = csr_read(request, &csr);
 
-	if (e != INRO_OK || *c->asked)
+	if (e != INRO_OK)
 		return e;
-	buf_add_hex(&hex, BYTES(chance, sizeof chance));
-	if (buf_err(&hex) == INRO_OK)
-		memcpy(c->asked, hex.p, hex.n);
-	return buf_err(&hex);
+	buf_add_field(&all, bytes_of(c->o->tls_ca));
+	buf_add_field(&all, bytes_of(w->profile));
+	buf_add_field(&all, csr.key.spki);
+	for (size_t i = 0; i < w->n; i++)
+		buf_add_field(&all, bytes_of(w->names[i]));
+	buf_add(&all, BYTES(c->fingerprint, sizeof c->fingerprint));
+	e = buf_err(&all);
+	if (e == INRO_OK)
+		e = pki_digest(PKI_SHA256, buf_bytes(&all), digest);
+	buf_add_hex(&hex, BYTES(digest, pki_hash_octets(PKI_SHA256)));
+	snprintf(ret, ID_ROOM, "serve-%.*s", (int)hex.n, (const char *)hex.p);
+	return e == INRO_OK ? buf_err(&hex) : e;
 }
 
-static enum inro_err issue(struct own_cert *c, struct core *core)
+static bool waits(const struct cred *cred)
+{
+	return cred->rec.state == CRED_REQUESTED || cred->rec.state == CRED_PENDING;
+}
+
+/* *ret_over: what came of it is of no use by now, and it is asked for anew. */
+static enum inro_err look_at(const struct cred *cred, bool *ret_over)
+{
+	long long id = (long long)cred->rec.id;
+
+	*ret_over = false;
+	if (waits(cred))
+		return err_set(INRO_E_STATE, "the request waits for approval ('inro cert approve %lld')", id);
+	*ret_over = cred->state != CRED_ACTIVE;
+	if (cred->rec.cert.n || clock_now_ms() - cred->rec.updated_ms >= ENROL_REFUSED_MS)
+		return INRO_OK;
+	*ret_over = false;
+	return err_set(INRO_E_STATE,
+		       "request %lld was rejected; another one is made after a day, or for another key, name or "
+		       "profile",
+		       id);
+}
+
+static enum inro_err ask_ca(struct own_cert *c, struct core *core, struct cred *ret)
 {
 	struct wish w;
 	SCOPED(buf) csr = { 0 };
-	SCOPED(cred) made = { 0 };
+	char base[ID_ROOM], id[ID_ROOM + 8];
 	enum inro_err e;
 
 	wish_of(c, &w);
 	e = tls_key_request(c->key, w.names, w.n, &csr);
 	if (e == INRO_OK)
-		e = name_request(c);
+		e = request_id(c, &w, buf_bytes(&csr), base);
 	const struct cred_request r = {
 		.csr = buf_bytes(&csr),
 		.ca = c->o->tls_ca,
 		.profile = w.profile,
-		.request_id = c->asked,
+		.request_id = id,
 	};
 
+	for (int n = 0; e == INRO_OK && n < ASKED_MAX; n++) {
+		bool over = false;
+
+		snprintf(id, sizeof id, n ? "%s.%d" : "%s", base, n);
+		cred_clear(ret);
+		e = cred_issue(core, &r, ret);
+		if (e == INRO_OK)
+			e = look_at(ret, &over);
+		if (e == INRO_OK && !over)
+			return e;
+	}
 	if (e == INRO_OK)
-		e = cred_issue(core, &r, &made);
-	if (e == INRO_OK && !made.rec.cert.n)
-		e = err_set(INRO_E_STATE, "the request waits for approval ('inro cert approve %lld')",
-			    (long long)made.rec.id);
+		e = err_set(INRO_E_STATE, "%d certificates in place of one are enough", ASKED_MAX);
+	return e;
+}
+
+static enum inro_err issue(struct own_cert *c, struct core *core)
+{
+	SCOPED(cred) made = { 0 };
+	enum inro_err e = ask_ca(c, core, &made);
+
 	if (e == INRO_OK)
 		e = write_chain(c, core, &made);
-	if (e == INRO_OK)
-		*c->asked = '\0';
 	if (e == INRO_OK)
 		service_say("certificate issued", "ca", c->o->tls_ca);
 	return e == INRO_OK ? e : err_context(e, "a certificate for the server");

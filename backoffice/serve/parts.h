@@ -40,7 +40,6 @@ struct own_cert {
 	int64_t next_look; /* monotonic, in ms */
 	int64_t ends; /* when what our CA made is over */
 	uint8_t fingerprint[32]; /* SHA-256 of what our CA made */
-	char asked[33]; /* by which our CA was asked for another; empty: it was not */
 	char host[256];
 };
 void own_cert_clear(struct own_cert *c);

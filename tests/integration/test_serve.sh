@@ -122,6 +122,15 @@ has 'the certificate in use stays' "$log" || fail "it is not told why: $(cat "$l
 sleep 3 # it looks again, and asks for the same
 [[ $(inro cert list --state requested --json | jq length) == 1 ]] || fail "it asks again and again: $(inro cert list --state requested)"
 stop_server
+start_server --tls-name gate.example --tls-profile slow
+[[ $(inro cert list --state requested --json | jq length) == 1 ]] || fail "a server that starts again asks once more: $(inro cert list --state requested)"
+stop_server
+must inro cert reject "id:$(inro cert list --state requested --json | jq -r '.[0].id')" --why "not now" >/dev/null
+start_server --tls-name gate.example --tls-profile slow
+has 'was rejected' "$log" || fail "it is not told that its request was rejected: $(cat "$log")"
+[[ $(serial) == "$fourth" ]] || fail "a server whose request was rejected does not go on with what it has"
+[[ $(inro cert list --state requested --json | jq length) == 0 ]] || fail "what was rejected is asked for anew at once"
+stop_server
 ! inro serve --listen 127.0.0.1:0 --tls-ca root --tls-key "$tls_key" --tls-profile none 2>err || fail "it serves without the profile"
 has "no profile is called 'none'" err || fail "$(cat err)"
 

@@ -19,7 +19,6 @@
 #include "base/clock.h"
 
 #define AGAIN_MAX   64 /* certificates of one key by one and the same request */
-#define REFUSED_MS  (INT64_C(86400) * 1000)
 #define REQUEST_ID  96
 
 /* ---- is it the device's own? ---- */
@@ -154,7 +153,7 @@ static enum again look_at(const struct cred *cred)
 		return AGAIN_GOOD;
 	if (cred->state == CRED_REVOKED)
 		return AGAIN_BAD;
-	if (was_refused(cred) && clock_now_ms() - cred->rec.updated_ms < REFUSED_MS)
+	if (was_refused(cred) && clock_now_ms() - cred->rec.updated_ms < ENROL_REFUSED_MS)
 		return AGAIN_BAD;
 	return AGAIN_OVER;
 }
