@@ -294,26 +294,33 @@ static void test_turn_is_over(void **state)
 
 /* ---- whose key it is ---- */
 
-/* CAs of one name in two tenants and one token: a key that is compromised goes, and the other one is not touched. */
-static void test_two_tenants(void **state)
+static struct core *open_plant2(struct core *c, char label[static 48])
 {
 	struct core_options o = office_options();
-	char label[48];
 	const struct ca_request r = { .name = "issuing", .subject = "CN=Theirs", .token = "ca", .label = label };
 	struct core *theirs;
 	SCOPED(tenant) t = { 0 };
 	SCOPED(ca_view) v = { 0 };
+
+	snprintf(label, 48, "%s theirs", office_label);
+	OK(tenant_add(c, "plant2", &t));
+	o.tenant = "plant2";
+	theirs = office_open_as(office_db, o);
+	OK(ca_create(theirs, &r, &v));
+	return theirs;
+}
+
+/* CAs of one name in two tenants and one token: a key that is compromised goes, and the other one is not touched. */
+static void test_two_tenants(void **state)
+{
+	char label[48];
+	struct core *theirs = open_plant2(*state, label);
 	SCOPED(ca_messages) a = { 0 };
 	SCOPED(ca_messages) b = { 0 };
 	SCOPED(ca_messages) later = { 0 };
 	SCOPED(signer) none = { 0 };
 	size_t keys;
 
-	snprintf(label, sizeof label, "%s theirs", office_label);
-	OK(tenant_add(*state, "plant2", &t));
-	o.tenant = "plant2";
-	theirs = office_open_as(office_db, o);
-	OK(ca_create(theirs, &r, &v));
 	OK(message_signers_renew(*state));
 	OK(message_signers_renew(theirs));
 	assert_signs(*state, "issuing", &a);
@@ -332,15 +339,37 @@ static void test_two_tenants(void **state)
 	core_close(theirs);
 }
 
-static void answers_by(struct core *c, struct blob *ret)
+static void answers_for(struct core *c, const char *tenant, struct blob *ret)
 {
 	SCOPED(status_issuers) l = { 0 };
 
 	blob_clear(ret);
 	OK(status_issuers(c, &l));
 	for (size_t i = 0; i < l.n; i++)
-		if (strcmp(l.items[i].name, "issuing") == 0)
+		if (strcmp(l.items[i].name, "issuing") == 0 && strcmp(l.items[i].tenant, tenant) == 0)
 			OK(blob_set(ret, blob_bytes(&l.items[i].signer)));
+}
+
+static void answers_by(struct core *c, struct blob *ret)
+{
+	answers_for(c, "default", ret);
+}
+
+/* On line too each tenant's CA has a key of its own: what one says of it is no word about the other's. */
+static void test_two_tenants_on_line(void **state)
+{
+	char label[48];
+	struct core *theirs = open_plant2(*state, label);
+	SCOPED(blob) ours = { 0 };
+	SCOPED(blob) other = { 0 };
+
+	OK(ocsp_signers_renew(*state));
+	OK(ocsp_signers_renew(theirs));
+	answers_for(*state, "default", &ours);
+	answers_for(*state, "plant2", &other);
+	assert_true(ours.n && other.n);
+	assert_false(same_key(&ours, &other));
+	core_close(theirs);
 }
 
 /* On line as well; the old key stays, which may be that of another tenant's CA. */
@@ -409,6 +438,7 @@ int main(void)
 		TEST(test_meanwhile),
 		TEST(test_turn_is_over),
 		TEST(test_two_tenants),
+		TEST(test_two_tenants_on_line),
 		TEST(test_compromised_on_line),
 		TEST(test_told),
 	};

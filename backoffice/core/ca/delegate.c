@@ -38,7 +38,7 @@ struct delegate {
 	struct new_key fresh;
 	struct buf token, subject, csr, uri;
 	const struct pki_key_kind *kind;
-	struct credential left; /* not looked at: a key may have many certificates here */
+	struct credential left; /* the newest of the key's certificates, which may be many */
 	/* What it is made by; when that has changed meanwhile, it is not wanted any more. */
 	char *settings;
 	int64_t newest;
@@ -153,8 +153,8 @@ static void label_own(const struct delegate *s, char ret[static LABEL_SIZE])
 		 (long long)s->ca.id, (long long)s->ca.generation, s->kind->name);
 }
 
-/* As those who answer on line have it since before there were others: CAs of the same name in two tenants share
- * a key. */
+/* As those who answer on line have it since before there were others: a CA of the same name in another tenant has the
+ * same one. */
 static void label_shared(const struct delegate *s, char ret[static LABEL_SIZE])
 {
 	snprintf(ret, LABEL_SIZE, "%s %.32s %lld %s", s->use->label, s->ca.name,
@@ -190,7 +190,8 @@ static enum inro_err take_key(struct core *c, struct delegate *s, const char *la
 	return e == INRO_OK ? look_at_left(c, &s->fresh, ret_ended) : e;
 }
 
-/* One that may be others' too stays, whatever became of it; the CA's own goes, and another one has its label. */
+/* One that may be others' too stays, whatever became of it, and another tenant's is not shared: each ends its own.  The
+ * CA's own goes, and another one has its label. */
 static enum inro_err choose_key(struct core *c, struct delegate *s)
 {
 	char label[LABEL_SIZE];
@@ -200,6 +201,7 @@ static enum inro_err choose_key(struct core *c, struct delegate *s)
 	if (s->use->shared) {
 		label_shared(s, label);
 		e = take_key(c, s, label, &ended);
+		ended = ended || (s->left.id && s->left.tenant != c->tenant);
 	}
 	label_own(s, label);
 	if (e == INRO_OK && ended)
