@@ -302,8 +302,17 @@ static const struct {
 	{ "1.2.840.10040.4.3", "dsa-with-SHA1" },
 };
 
-static enum inro_err refuse_sig(const char *oid)
+static enum inro_err unreadable(void)
 {
+	return err_set(INRO_E_SYNTAX, "a signature algorithm that can't be read");
+}
+
+static enum inro_err refuse_sig(struct bytes id)
+{
+	char oid[64];
+
+	if (der_oid_text(id, oid, sizeof oid) != INRO_OK)
+		return unreadable();
 	for (size_t i = 0; i < ARRAY_LEN(broken); i++)
 		if (!strcmp(broken[i].oid, oid))
 			return err_set(INRO_E_UNSUPPORTED,
@@ -324,11 +333,9 @@ enum inro_err pki_sig_find(struct bytes identifier, const struct pki_sig **ret)
 	struct bytes content, oid;
 	enum pki_hash pss = PKI_HASH_NONE;
 	size_t salt;
-	char text[64];
 
-	if (der_only(identifier, DER_SEQUENCE, &content) || der_take(&content, DER_OID, &oid) ||
-	    der_oid_text(oid, text, sizeof text))
-		return err_set(INRO_E_SYNTAX, "a signature algorithm that can't be read");
+	if (der_only(identifier, DER_SEQUENCE, &content) || der_take(&content, DER_OID, &oid))
+		return unreadable();
 	if (bytes_equal(oid, key_types[PKI_RSA_PSS].algorithm)) {
 		enum inro_err e = pki_pss_read(content, &pss, &salt);
 
@@ -340,7 +347,7 @@ enum inro_err pki_sig_find(struct bytes identifier, const struct pki_sig **ret)
 			*ret = &sigs[i];
 			return INRO_OK;
 		}
-	return refuse_sig(text);
+	return refuse_sig(oid);
 }
 
 /* `pss`: where a key may sign one way or the other. */
