@@ -11,6 +11,7 @@
 #include "backoffice/pki/bundle.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/pem.h"
+#include "base/ahead.h"
 
 #define TYPE_CSR   "application/pkcs10"
 #define TYPE_CERTS "application/pkcs7-mime; smime-type=certs-only"
@@ -37,35 +38,41 @@ static void asked_clear(struct asked *a)
 }
 
 /* RFC 7030 3.5, unless the profile has another use for it. */
-static enum inro_err check_binding(const struct http_call *call, const struct asked *a)
+static enum inro_err check_binding(const struct http_call *call, const struct asked *a,
+				   struct bytes challenge)
 {
 	const struct bytes bindings[] = { call->peer->tls_unique, call->peer->tls_exporter };
-	SCOPED(csr) csr = { 0 };
 	SCOPED(profile) p = { 0 };
-	enum inro_err e = csr_read(buf_bytes(&a->der), &csr);
+	enum inro_err e = profile_load(a->caller.core, a->caller.label.profile, &p);
 
-	if (e == INRO_OK)
-		e = profile_load(a->caller.core, a->caller.label.profile, &p);
-	if (e != INRO_OK || p.challenge || (!csr.challenge.n && !p.channel_binding))
+	if (e != INRO_OK || p.challenge || (!challenge.n && !p.channel_binding))
 		return e;
-	if (!csr.challenge.n)
+	if (!challenge.n)
 		return err_set(INRO_E_POLICY,
 			       "profile %s wants a challenge password that names this TLS connection",
 			       a->caller.label.profile);
-	if (body_binds(csr.challenge, bindings, ARRAY_LEN(bindings)))
+	if (body_binds(challenge, bindings, ARRAY_LEN(bindings)))
 		return INRO_OK;
 	return err_set(INRO_E_POLICY, "the challenge password names another TLS connection");
 }
 
+/* What is wrong with a request is said to whoever may ask. */
 static enum inro_err read_asked(const struct http_call *call, const struct est_options *o,
 				struct asked *a)
 {
-	enum inro_err e = caller_enter(call, o->label, &a->caller);
+	SCOPED(csr) csr = { 0 };
+	SCOPED(verdict) body = { 0 };
+	enum inro_err e = body_read(call->body, &a->der);
 
 	if (e == INRO_OK)
-		e = body_read(call->body, &a->der);
+		e = csr_read(buf_bytes(&a->der), &csr);
+	if (verdict_keep(&body, e) == INRO_OK && csr.challenge.n && !call->peer->bound)
+		return HTTP_BINDINGS;
+	e = caller_enter(call, o->label, &a->caller);
 	if (e == INRO_OK)
-		e = check_binding(call, a);
+		e = verdict_say(&body);
+	if (e == INRO_OK)
+		e = check_binding(call, a, csr.challenge);
 	a->enrol = (struct enrol) { .label = &a->caller.label,
 				    .device = &a->caller.device,
 				    .csr = buf_bytes(&a->der) };

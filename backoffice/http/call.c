@@ -113,8 +113,8 @@ enum inro_err http_account(const struct http_call *call, int64_t account, int64_
 
 static void run_handler(struct exchange *x, enum inro_err e)
 {
-	if (e == HTTP_LATER)
-		e = err_set(INRO_E_UNSUPPORTED, "a worker was told to do it later");
+	if (e == HTTP_LATER || e == HTTP_BINDINGS)
+		e = err_set(INRO_E_UNSUPPORTED, "a handler was called in vain");
 	if (e != INRO_OK)
 		http_problem_of(&x->answer, e);
 	else if (buf_err(&x->answer.body) || buf_err(&x->answer.headers))
@@ -138,11 +138,22 @@ static void run_stream(struct exchange *x, void *worker)
 		http_problem_of(a, e);
 }
 
+/* False: it asks for the bindings, which only the loop can learn. */
+static bool run_row(struct exchange *x)
+{
+	enum inro_err e = x->route->row->run(&x->call, x->route->arg);
+
+	x->unbound = e == HTTP_BINDINGS && !x->call.peer->bound;
+	if (!x->unbound)
+		run_handler(x, e);
+	return !x->unbound;
+}
+
 void exchange_run(struct exchange *x, void *worker)
 {
 	x->call.worker = worker;
-	if (!x->streams)
-		run_handler(x, x->route->row->run(&x->call, x->route->arg));
+	if (!x->streams && !run_row(x))
+		return;
 	if (x->streams && !x->is_head)
 		run_stream(x, worker);
 }

@@ -596,8 +596,13 @@ void conn_take_back(struct exchange *x)
 		cut(x);
 		return;
 	}
-	answer(c);
-	feed(c);
+	if (x->unbound) {
+		peer_learn_bindings(c->peer, c->ssl);
+		to_worker(c);
+	} else {
+		answer(c);
+		feed(c);
+	}
 	settle(c);
 }
 

@@ -60,6 +60,7 @@ struct peer {
 };
 struct peer *peer_new(const struct sockaddr_storage *from);
 void peer_learn_tls(struct peer *p, SSL *ssl); /* once its handshake is done */
+void peer_learn_bindings(struct peer *p, SSL *ssl); /* NULL: without TLS there are none */
 struct peer *peer_hold(struct peer *p);
 void peer_release(struct peer *p);
 
@@ -92,6 +93,7 @@ struct exchange {
 	int64_t began_us;
 	bool is_head, close, old; /* HEAD; the connection ends with the answer; HTTP/1.0 */
 	bool queued, cut; /* a worker has it or will; the client has gone */
+	bool unbound; /* its handler is called again, when the bindings are known */
 	bool has_begun, streams, last; /* the head of the answer is out; a piece of many; the last one */
 	enum inro_err stream_err;
 	uint64_t sent;

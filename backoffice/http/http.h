@@ -45,6 +45,7 @@ struct http_peer {
 	 * connection is asked for one.  The chain was NOT looked at: whether it is one of ours and
 	 * still good is for the handler (network.h). */
 	struct bytes cert;
+	bool bound; /* the bindings below are known: once a handler returned HTTP_BINDINGS */
 	struct bytes tls_unique;   /* RFC 5929, TLS 1.2; empty: none */
 	struct bytes tls_exporter; /* RFC 9266, 32 bytes; empty: none */
 };
@@ -124,6 +125,8 @@ typedef enum inro_err http_handler(struct http_call *call, void *arg);
 
 /* What a HTTP_HERE handler returns to be called again by a worker. */
 #define HTTP_LATER INRO_E__MAX
+/* What one in a worker returns, before it has changed anything, to be called again with peer->bound. */
+#define HTTP_BINDINGS (INRO_E__MAX + 1)
 
 enum http_flag {
 	HTTP_PLAIN = 1, /* may also come without TLS */

@@ -52,16 +52,23 @@ static void learn_cert(struct peer *p, SSL *ssl)
 }
 
 /* RFC 5929 3.1: the first Finished message, which is the server's in a resumed handshake. */
-static void learn_bindings(struct peer *p, SSL *ssl)
+static void learn_unique(struct peer *p, SSL *ssl)
 {
-	if (SSL_version(ssl) == TLS1_2_VERSION) {
-		size_t n = SSL_session_reused(ssl)
-				   ? SSL_get_finished(ssl, p->unique, sizeof p->unique)
-				   : SSL_get_peer_finished(ssl, p->unique, sizeof p->unique);
+	size_t n = SSL_session_reused(ssl) ? SSL_get_finished(ssl, p->unique, sizeof p->unique)
+					   : SSL_get_peer_finished(ssl, p->unique, sizeof p->unique);
 
-		if (n <= sizeof p->unique)
-			p->seen.tls_unique = BYTES(p->unique, n);
-	}
+	if (n <= sizeof p->unique)
+		p->seen.tls_unique = BYTES(p->unique, n);
+}
+
+/* Few ask for them, and to derive an exporter takes 64 000 instructions. */
+void peer_learn_bindings(struct peer *p, SSL *ssl)
+{
+	p->seen.bound = true;
+	if (!ssl)
+		return;
+	if (SSL_version(ssl) == TLS1_2_VERSION)
+		learn_unique(p, ssl);
 	if (SSL_export_keying_material(ssl, p->exporter, sizeof p->exporter, EXPORTER_LABEL,
 				       sizeof EXPORTER_LABEL - 1, (const uint8_t *)"", 0, 1) == 1)
 		p->seen.tls_exporter = BYTES(p->exporter, sizeof p->exporter);
@@ -71,5 +78,4 @@ void peer_learn_tls(struct peer *p, SSL *ssl)
 {
 	p->seen.tls = true;
 	learn_cert(p, ssl);
-	learn_bindings(p, ssl);
 }

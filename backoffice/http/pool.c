@@ -125,7 +125,7 @@ bool pool_add(struct pool *p, struct exchange *x)
 	bool fits;
 
 	pthread_mutex_lock(&p->lock);
-	fits = !p->stops && (x->streams || p->waiting < p->max);
+	fits = !p->stops && (x->streams || x->unbound || p->waiting < p->max);
 	if (fits) {
 		x->next = NULL;
 		*p->last = x;

@@ -52,6 +52,24 @@ static const struct http_route *find(const struct ask *in, char args[][PART_MAX]
 	return NULL;
 }
 
+/* As the server: the bindings of a connection are there when the handler has asked for them. */
+static enum inro_err run_bound(const struct http_route *r, struct http_call *call, void *arg,
+			       const struct http_peer *known)
+{
+	struct http_peer peer = *call->peer;
+	enum inro_err e;
+
+	peer.tls_unique = peer.tls_exporter = BYTES_NONE;
+	call->peer = &peer;
+	e = r->run(call, arg);
+	if (e != HTTP_BINDINGS)
+		return e;
+	peer.bound = true;
+	peer.tls_unique = known->tls_unique;
+	peer.tls_exporter = known->tls_exporter;
+	return r->run(call, arg);
+}
+
 int ask_run(const struct ask *in, struct http_answer *ret)
 {
 	char args[HTTP_ARGS_MAX][PART_MAX];
@@ -71,7 +89,7 @@ int ask_run(const struct ask *in, struct http_answer *ret)
 	if (in->authorization)
 		headers.list[headers.n++] =
 			(struct http_header) { "Authorization", in->authorization };
-	e = r->run(&call, r->arg ? r->arg : in->table->arg);
+	e = run_bound(r, &call, r->arg ? r->arg : in->table->arg, &in->peer);
 	if (e != INRO_OK)
 		http_problem_of(ret, e);
 	return ret->status;

@@ -18,6 +18,8 @@ static enum inro_err h_who(struct http_call *c, void *arg)
 	struct buf *out = &c->answer->body;
 
 	(void)arg;
+	if (!c->peer->bound)
+		return HTTP_BINDINGS;
 	c->answer->type = "text/plain";
 	buf_addf(out, "tls=%d cert=", c->peer->tls);
 	buf_add_hex(out, c->peer->cert);
