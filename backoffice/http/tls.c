@@ -4,7 +4,9 @@
  * 1. A ticket's key seals for an hour and opens for another one; it never leaves the process.  Two
  *    servers open no tickets of each other: their clients shake hands in full.
  * 2. Any certificate is taken from a client that has its key: who that is, is decided above.
- * 3. Who shows a certificate by TLS 1.3 gets no ticket: it would hold the certificate, and to put it
+ * 3. AES-128 comes first, with SHA-256: processors have instructions for it, and the dozens of hashes of a
+ *    handshake by SHA-384 take a tenth of its time.
+ * 4. Who shows a certificate by TLS 1.3 gets no ticket: it would hold the certificate, and to put it
  *    there libssl reads it a second time, which takes as long as its signature does.
  */
 #include <openssl/core_names.h>
@@ -23,6 +25,7 @@
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                               \
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                               \
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+#define CIPHERS13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
 struct ticket_key {
 	uint8_t name[16], aes[32], mac[32];
@@ -180,6 +183,7 @@ enum inro_err http_tls_prepare(SSL_CTX *ctx, bool certs)
 	}
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(ctx, CIPHERS12) != 1 ||
+	    SSL_CTX_set_ciphersuites(ctx, CIPHERS13) != 1 ||
 	    SSL_CTX_set_session_id_context(ctx, where, sizeof where - 1) != 1)
 		return err_set(INRO_E_CRYPTO, "libssl refuses the versions or ciphers of TLS");
 	return rotate_tickets(ctx);

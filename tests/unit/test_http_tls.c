@@ -260,6 +260,29 @@ static void test_swap(void **state)
 	X509_free(cert);
 }
 
+static void see_suite(const char *offered, const char *want)
+{
+	SCOPED(client) c = { 0 };
+
+	client_open(&c, TLS1_3_VERSION, false);
+	assert_int_equal(SSL_set_ciphersuites(c.ssl, offered), 1);
+	assert_int_equal(SSL_connect(c.ssl), 1);
+	assert_string_equal(SSL_get_cipher_name(c.ssl), want);
+}
+
+/* The server's choice, of what the client has. */
+static void test_suites(void **state)
+{
+	static const char sha384[] = "TLS_AES_256_GCM_SHA384", sha256[] = "TLS_AES_128_GCM_SHA256",
+			  chacha[] = "TLS_CHACHA20_POLY1305_SHA256";
+
+	(void)state;
+	see_suite("TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256", sha256);
+	see_suite(sha384, sha384);
+	see_suite("TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256", sha384);
+	see_suite("TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256", chacha);
+}
+
 /* Refused: an old version, another protocol; what is no TLS at all ends at once. */
 static void test_refused(void **state)
 {
@@ -293,7 +316,7 @@ int main(void)
 		cmocka_unit_test(test_peer), cmocka_unit_test(test_not_his_key),
 		cmocka_unit_test(test_big),  cmocka_unit_test(test_big_body),
 		cmocka_unit_test(test_ticket), cmocka_unit_test(test_swap),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_suites),	cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
