@@ -8,6 +8,8 @@
  */
 #include "backoffice/fetch/tls_lib.h"
 
+#include "backoffice/fetch/tls_curve.h"
+
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -19,11 +21,12 @@
 
 #include "base/own.h"
 
-#define NAME "for-tls"
+#define NAME   "for-tls"
+#define CURVES "EC"
 
-/* Words in the names of what TLS has no use for; a name ends with ':' when others follow.  Keys that
- * don't sign, or not in TLS, are in no certificate that a connection is made with. */
-static const char *const no_signers[] = { "DH:", "X25519:", "X448:", "SM2:", NULL };
+/* Words in the names of what TLS has no use for; a name ends with ':' when others follow, as those of decoders don't.
+ * Keys that don't sign, or not in TLS, are in no certificate that a connection is made with. */
+static const char *const no_signers[] = { "DH", "X25519", "X448", "SM2", NULL };
 /* Random numbers take ECB and CTR. */
 static const char *const no_suites[] = { "OFB",	 "CFB", "XTS", "SIV", "OCB",
 					 "WRAP", "CTS", "SM4", "-192", NULL };
@@ -74,6 +77,48 @@ static void make_few(struct few *f)
 			f->list[few++] = all[i];
 }
 
+static struct few *few_of(int operation)
+{
+	for (size_t i = 0; i < ARRAY_LEN(fewer); i++)
+		if (fewer[i].operation == operation)
+			return &fewer[i];
+	return NULL;
+}
+
+static OSSL_ALGORITHM *for_curves(struct few *f)
+{
+	size_t n = strlen(CURVES);
+
+	for (OSSL_ALGORITHM *a = f->list; a && a->algorithm_names; a++)
+		if (strncmp(a->algorithm_names, CURVES, n) == 0 && strchr(":", a->algorithm_names[n]))
+			return a;
+	return NULL;
+}
+
+static void make_curves(const OSSL_DISPATCH *core)
+{
+	OSSL_ALGORITHM *decoder = for_curves(few_of(OSSL_OP_DECODER));
+	const OSSL_ALGORITHM *keymgmt = for_curves(few_of(OSSL_OP_KEYMGMT));
+	void *provider = OSSL_PROVIDER_get0_provider_ctx(below.usual);
+
+	if (decoder && keymgmt)
+		decoder->implementation = tls_curve_decoder(&(struct tls_curve_from) {
+			core, decoder->implementation, keymgmt->implementation, provider });
+}
+
+/* With the first context: what libcrypto gives a provider is the same for each. */
+static void make_curves_once(const OSSL_DISPATCH *core)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static bool made;
+
+	pthread_mutex_lock(&lock);
+	if (!made)
+		make_curves(core);
+	made = true;
+	pthread_mutex_unlock(&lock);
+}
+
 static void make_below(void)
 {
 	below.lib = OSSL_LIB_CTX_new();
@@ -109,7 +154,7 @@ static int begin(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *from,
 	};
 
 	(void)handle;
-	(void)from;
+	make_curves_once(from);
 	*ret = ours;
 	*ret_ctx = OSSL_PROVIDER_get0_provider_ctx(below.usual);
 	return 1;

@@ -2,7 +2,7 @@
  * tls_lib - a library context for TLS: libcrypto's own provider, but of its decoders only those that
  * read the key of a certificate, and of its ciphers and kinds of keys those that TLS has a use for.
  * libcrypto 3.0 looks through all of them for each certificate that it reads, and that is as much as a
- * signature's verification.
+ * signature's verification.  Keys on the curves that most have are decoded by tls_curve.h.
  *
  * 1. What a connection can agree on is all as it is in any other context: suites, groups, signatures.
  */

@@ -1,6 +1,8 @@
 /* test_tls_lib - what is not decoded is all there: certificates of each kind of key, groups, both versions of TLS. */
 #include "backoffice/fetch/tls_lib.h"
 
+#include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
@@ -51,11 +53,11 @@ static EVP_PKEY *make_key(const struct kind *k)
 			 : EVP_PKEY_Q_keygen(NULL, NULL, k->type);
 }
 
-static void make_identity(const struct kind *k, struct identity *ret)
+static void make_cert(const struct kind *k, EVP_PKEY *key, struct identity *ret)
 {
 	X509_NAME *name;
 
-	ret->key = make_key(k);
+	ret->key = key;
 	ret->cert = X509_new();
 	assert_true(ret->key && ret->cert);
 	name = X509_get_subject_name(ret->cert);
@@ -66,6 +68,11 @@ static void make_identity(const struct kind *k, struct identity *ret)
 	X509_set_issuer_name(ret->cert, name);
 	assert_int_equal(X509_set_pubkey(ret->cert, ret->key), 1);
 	assert_true(X509_sign(ret->cert, ret->key, k->hashes ? EVP_sha256() : NULL) > 0);
+}
+
+static void make_identity(const struct kind *k, struct identity *ret)
+{
+	make_cert(k, make_key(k), ret);
 }
 
 static int setup(void **state)
@@ -105,6 +112,61 @@ static void test_read(void **state)
 		assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(read), identities[i].key), 1);
 		assert_int_equal(X509_verify(read, X509_get0_pubkey(read)), 1);
 		X509_free(read);
+		OPENSSL_free(der);
+	}
+}
+
+/* Its key, read by the context for TLS; NULL: there is none. */
+static EVP_PKEY *key_in(const uint8_t *der, int n)
+{
+	X509 *read = X509_new_ex(lib, NULL);
+	EVP_PKEY *key;
+
+	assert_non_null(d2i_X509(&read, &der, n));
+	key = X509_get0_pubkey(read);
+	if (key)
+		EVP_PKEY_up_ref(key);
+	X509_free(read);
+	ERR_clear_error();
+	return key;
+}
+
+/* The curves of the first three kinds: what is not on one is no key. */
+static void test_off_curve(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		const ASN1_BIT_STRING *point = X509_get0_pubkey_bitstr(identities[i].cert);
+		unsigned char *der = NULL, *at;
+		int n = i2d_X509(identities[i].cert, &der);
+
+		at = memmem(der, (size_t)n, point->data, (size_t)point->length);
+		assert_non_null(at);
+		at[point->length - 1] ^= 1;
+		assert_null(key_in(der, n));
+		OPENSSL_free(der);
+	}
+}
+
+static void test_compressed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct identity one;
+		unsigned char *der = NULL;
+		EVP_PKEY *key, *short_key = make_key(&kinds[i]);
+		int n;
+
+		assert_int_equal(EVP_PKEY_set_utf8_string_param(short_key,
+				 OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed"), 1);
+		make_cert(&kinds[i], short_key, &one);
+		n = i2d_X509(one.cert, &der);
+		key = key_in(der, n);
+		assert_non_null(key);
+		assert_int_equal(EVP_PKEY_eq(key, short_key), 1);
+		EVP_PKEY_free(key);
+		EVP_PKEY_free(short_key);
+		X509_free(one.cert);
 		OPENSSL_free(der);
 	}
 }
@@ -221,6 +283,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_off_curve),
+		cmocka_unit_test(test_compressed),
 		cmocka_unit_test(test_handshakes),
 		cmocka_unit_test(test_suites),
 	};
