@@ -38,6 +38,7 @@ inro_library(inro_testoffice SOURCES lib/office.c lib/foreign.c lib/enrolling.c 
 add_dependencies(inro_testoffice inro_pkcs11)
 target_link_options(inro_testoffice INTERFACE -Wl,--wrap=store_begin,--wrap=store_commit,--undefined=__wrap_store_commit)
 inro_test(unit/test_lifecycle.c LINKS inro_core)
+inro_test(unit/test_core_json.c LINKS inro_core PkgConfig::jansson)
 inro_test(unit/test_core_device.c LINKS inro_testoffice)
 inro_test(unit/test_core_import.c LINKS inro_testoffice)
 inro_test(unit/test_core_job.c LINKS inro_testoffice)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "backoffice/core/json.h"
 #include "backoffice/core/reply.h"
 #include "backoffice/core/view.h"
 #include "backoffice/pki/alg.h"
@@ -29,12 +30,7 @@ void rest_clear(struct rest *r)
 
 static enum inro_err dump(const json_t *doc, struct buf *ret)
 {
-	AUTO(free_chars) char *text = json_dumps(doc, JSON_COMPACT | JSON_PRESERVE_ORDER);
-
-	if (!text)
-		return err_set(INRO_E_NO_MEMORY, "no memory for an answer");
-	buf_add_str(ret, text);
-	wipe(text, strlen(text)); /* it may be what a device gets its key in */
+	buf_add_json(ret, doc);
 	return buf_err(ret);
 }
 

@@ -6,19 +6,38 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 
+/* The octets at the front that are characters. */
+static size_t good_length(struct bytes s)
+{
+	size_t at = 0, n = 1;
+	uint32_t c;
+
+	for (; at < s.n && n; at += n)
+		n = s.p[at] < 0x80 ? 1 : utf8_take(BYTES(s.p + at, s.n - at), &c);
+	return at;
+}
+
+static json_t *string_of(struct bytes s)
+{
+	return json_stringn_nocheck(s.n ? (const char *)s.p : "", s.n);
+}
+
 json_t *text_json(struct bytes s)
 {
 	SCOPED(buf) clean = { 0 };
-	while (s.n) {
-		uint32_t c = 0;
-		size_t n = utf8_take(s, &c);
-		buf_add(&clean, n ? BYTES(s.p, n) : bytes_of("\xef\xbf\xbd"));
-		n += n == 0;
+	size_t n = good_length(s);
+
+	if (n == s.n)
+		return string_of(s);
+	for (; s.n; n = good_length(s)) {
+		buf_add(&clean, BYTES(s.p, n));
 		s = BYTES(s.p + n, s.n - n);
+		if (s.n) {
+			buf_add_str(&clean, "\xef\xbf\xbd");
+			s = BYTES(s.p + 1, s.n - 1);
+		}
 	}
-	if (buf_err(&clean))
-		return NULL;
-	return json_stringn(clean.n ? (const char *)clean.p : "", clean.n);
+	return buf_err(&clean) ? NULL : string_of(buf_bytes(&clean));
 }
 
 enum inro_err json_give(json_t *doc, json_t **ret)
