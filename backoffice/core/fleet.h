@@ -23,6 +23,8 @@ MUST_CHECK enum inro_err device_may_have(const struct device *d);
 MUST_CHECK enum inro_err device_names(const struct device *d, unsigned kinds, struct buf *sans);
 /* In a write transaction: a registered device that gets its first credential is active. */
 MUST_CHECK enum inro_err device_activate(struct core *c, int64_t id);
+/* The same, of one that was read or written in this transaction. */
+MUST_CHECK enum inro_err device_activate_loaded(struct core *c, struct device *d);
 
 /* In a write transaction: the same as device_add(), device_update() and a move, without a record of
  * refusals. */

@@ -52,10 +52,9 @@ enum inro_err newcomer_record(struct core *c, struct making *j)
 	j->in->taken = true; /* INRO_E_EXISTS would be of the device */
 	e = device_add_keyed(c, id, n->fields, n->psk, &n->made);
 	if (e == INRO_OK)
-		e = device_activate(c, n->made.id);
+		e = device_activate_loaded(c, &n->made);
 	if (e != INRO_OK)
 		return e;
-	n->made.state = DEVICE_ACTIVE;
 	j->in->rec.device = n->made.id;
 	j->in->taken = false;
 	return INRO_OK;

@@ -508,17 +508,22 @@ static enum inro_err move(struct core *c, struct device *d, const struct step *s
 	return e == INRO_OK ? record_event(c, (const char *)action.p, d, &detail) : e;
 }
 
-enum inro_err device_activate(struct core *c, int64_t id)
+enum inro_err device_activate_loaded(struct core *c, struct device *d)
 {
 	const struct step activate = { .verb = VERB_ACTIVATE };
+	enum inro_err e = device_may_have(d);
+
+	if (e == INRO_OK)
+		e = device_touch(c, d);
+	return e == INRO_OK && d->state == DEVICE_REGISTERED ? move(c, d, &activate) : e;
+}
+
+enum inro_err device_activate(struct core *c, int64_t id)
+{
 	SCOPED(device) d = { 0 };
 	enum inro_err e = store_get(c->store, id, &d);
 
-	if (e == INRO_OK)
-		e = device_may_have(&d);
-	if (e == INRO_OK)
-		e = device_touch(c, &d);
-	return e == INRO_OK && d.state == DEVICE_REGISTERED ? move(c, &d, &activate) : e;
+	return e == INRO_OK ? device_activate_loaded(c, &d) : e;
 }
 
 /* What is destroyed, retired or archived is over without that, and so is what has expired. */
