@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define REAL_ROOM 64
-
 void json_drop(json_t **json)
 {
 	json_decref(*json);
@@ -40,124 +38,18 @@ enum inro_err json_object_write(const json_t *object, char **ret)
 	return INRO_OK;
 }
 
-/* ---- answers ---- */
-
-/* RFC 8259 7: what stands behind the backslash; 'u': in hex. */
-static char escape_of(uint8_t c)
+static int add_part(const char *text, size_t n, void *arg)
 {
-	static const char marks[] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r' };
+	struct buf *b = arg;
 
-	if (c == '"' || c == '\\')
-		return (char)c;
-	if (c >= ' ')
-		return 0;
-	return c < sizeof marks && marks[c] ? marks[c] : 'u';
-}
-
-static void add_escape(struct buf *b, uint8_t c)
-{
-	buf_add_u8(b, '\\');
-	buf_add_u8(b, (uint8_t)escape_of(c));
-	if (escape_of(c) == 'u')
-		buf_addf(b, "%04X", c);
-}
-
-static void add_text(struct buf *b, const char *text, size_t n)
-{
-	const uint8_t *p = (const uint8_t *)text, *end = p + n, *from = p;
-
-	buf_add_u8(b, '"');
-	for (; p < end; p++) {
-		if (!escape_of(*p))
-			continue;
-		buf_add(b, BYTES(from, (size_t)(p - from)));
-		add_escape(b, *p);
-		from = p + 1;
-	}
-	buf_add(b, BYTES(from, (size_t)(end - from)));
-	buf_add_u8(b, '"');
-}
-
-static void add_object(struct buf *b, const json_t *doc)
-{
-	json_t *object = (json_t *)(uintptr_t)doc; /* only walked through */
-	char before = '{';
-
-	if (!json_object_size(doc))
-		buf_add_u8(b, '{');
-	for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
-		const char *key = json_object_iter_key(at);
-
-		buf_add_u8(b, (uint8_t)before);
-		add_text(b, key, strlen(key));
-		buf_add_u8(b, ':');
-		buf_add_json(b, json_object_iter_value(at));
-		before = ',';
-	}
-	buf_add_u8(b, '}');
-}
-
-static void add_array(struct buf *b, const json_t *doc)
-{
-	buf_add_u8(b, '[');
-	for (size_t i = 0; i < json_array_size(doc); i++) {
-		if (i)
-			buf_add_u8(b, ',');
-		buf_add_json(b, json_array_get(doc, i));
-	}
-	buf_add_u8(b, ']');
-}
-
-static void add_string(struct buf *b, const json_t *doc)
-{
-	add_text(b, json_string_value(doc), json_string_length(doc));
-}
-
-static void add_integer(struct buf *b, const json_t *doc)
-{
-	buf_addf(b, "%lld", (long long)json_integer_value(doc));
-}
-
-/* Few have any. */
-static void add_real(struct buf *b, const json_t *doc)
-{
-	char text[REAL_ROOM];
-	size_t n = json_dumpb(doc, text, sizeof text, JSON_ENCODE_ANY);
-
-	if (n && n <= sizeof text)
-		buf_add(b, BYTES(text, n));
-	else if (!b->err)
-		b->err = err_set(INRO_E_ARG, "a number that JSON can't write");
-}
-
-static void add_true(struct buf *b, const json_t *doc)
-{
-	(void)doc;
-	buf_add_str(b, "true");
-}
-
-static void add_false(struct buf *b, const json_t *doc)
-{
-	(void)doc;
-	buf_add_str(b, "false");
-}
-
-static void add_null(struct buf *b, const json_t *doc)
-{
-	(void)doc;
-	buf_add_str(b, "null");
+	buf_add(b, BYTES(text, n));
+	return b->err ? -1 : 0;
 }
 
 void buf_add_json(struct buf *b, const json_t *doc)
 {
-	static void (*const add[])(struct buf *b, const json_t *doc) = {
-		[JSON_OBJECT] = add_object, [JSON_ARRAY] = add_array, [JSON_STRING] = add_string,
-		[JSON_INTEGER] = add_integer, [JSON_REAL] = add_real, [JSON_TRUE] = add_true,
-		[JSON_FALSE] = add_false,     [JSON_NULL] = add_null,
-	};
+	int failed = doc ? json_dump_callback(doc, add_part, b, JSON_COMPACT | JSON_ENCODE_ANY) : -1;
 
-	if (doc)
-		add[json_typeof(doc)](b, doc);
-	else if (!b->err)
+	if (failed && !b->err)
 		b->err = err_set(INRO_E_NO_MEMORY, "no memory for JSON");
 }

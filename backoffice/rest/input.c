@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "backoffice/core/core.h"
-#include "backoffice/core/json.h"
 #include "backoffice/rest/rows.h"
 #include "backoffice/show/doc.h"
 #include "base/clock.h"
@@ -190,11 +189,7 @@ enum inro_err rest_read(struct bytes text, json_t **ret)
 
 	if (is_deep(text))
 		return err_set(INRO_E_SYNTAX, "the JSON is nested deeper than %d levels", DEPTH_MAX);
-	in = json_plain(text);
-	if (!json_is_object(in)) {
-		json_decref(in);
-		in = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &at);
-	}
+	in = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &at);
 	if (!in)
 		return err_set(INRO_E_SYNTAX, "this is not JSON: line %d, column %d: %s", at.line,
 			       at.column, at.text);
