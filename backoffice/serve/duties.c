@@ -1,28 +1,55 @@
 /*
  * duties - the threads that do what one of the servers has to do (core/duty.h), a thread a lane.
  *
- * 1. The same failure is told once, until it is another one or over.
+ * 1. The same failure of a duty is told once, until it is another one or over.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "backoffice/serve/parts.h"
 
+/* Its own place, else a free one; NULL: all are taken. */
+static struct said_of *place_of(struct said *s, const char *duty)
+{
+	struct said_of *free = NULL;
+
+	for (size_t i = 0; i < SAID_MAX; i++) {
+		if (s->of[i].duty && strcmp(s->of[i].duty, duty) == 0)
+			return &s->of[i];
+		if (!s->of[i].duty && !free)
+			free = &s->of[i];
+	}
+	return free;
+}
+
+bool said_is_new(struct said *s, const char *duty, const char *why)
+{
+	struct said_of *at = place_of(s, duty);
+	bool known = at && at->duty;
+
+	if (!why && known)
+		at->duty = NULL;
+	if (!why || (known && strncmp(at->why, why, sizeof at->why - 1) == 0))
+		return false;
+	if (at) {
+		at->duty = duty;
+		snprintf(at->why, sizeof at->why, "%s", why);
+	}
+	return true;
+}
+
 static void told(void *arg, const char *duty, enum inro_err error)
 {
 	struct lane *l = arg;
-	SCOPED(buf) why = { 0 };
+	char why[400];
 
 	health_note_duty(&l->s->health, duty, error != INRO_OK);
-	if (error == INRO_OK)
+	if (!said_is_new(&l->said, duty, error == INRO_OK ? NULL : err_detail(error)))
 		return;
-	buf_addf(&why, "%s: %s", duty, err_detail(error));
-	buf_add_u8(&why, 0);
-	if (buf_err(&why) || strncmp(l->said, (const char *)why.p, sizeof l->said - 1) == 0)
-		return;
-	strncpy(l->said, (const char *)why.p, sizeof l->said - 1);
-	service_say("a duty failed", "why", l->said);
+	snprintf(why, sizeof why, "%s: %s", duty, err_detail(error));
+	service_say("a duty failed", "why", why);
 }
 
 /* False: the server ends. */
@@ -31,7 +58,7 @@ static bool sleep_for(struct lane *l, int64_t ms)
 	struct timespec until;
 	bool ends;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += ms / 1000;
 	until.tv_nsec += (long)(ms % 1000 * 1000000);
 	until.tv_sec += until.tv_nsec / 1000000000;
@@ -74,13 +101,21 @@ static void *run(void *arg)
 	struct lane *l = arg;
 	int64_t wait = 0;
 
-	do {
-		enum inro_err e = l->round(l->s, l, &wait);
-
-		if (e != INRO_OK)
-			told(l, l->round == follow_answers ? "answers" : "duties", e);
-	} while (sleep_for(l, wait));
+	do
+		told(l, l->name, l->round(l->s, l, &wait));
+	while (sleep_for(l, wait));
 	return NULL;
+}
+
+/* A clock that is set back holds up no duty. */
+static void init_wake(pthread_cond_t *wake)
+{
+	pthread_condattr_t how;
+
+	pthread_condattr_init(&how);
+	pthread_condattr_setclock(&how, CLOCK_MONOTONIC);
+	pthread_cond_init(wake, &how);
+	pthread_condattr_destroy(&how);
 }
 
 static enum inro_err start_lane(struct serving *s, struct lane *l)
@@ -89,7 +124,7 @@ static enum inro_err start_lane(struct serving *s, struct lane *l)
 
 	l->s = s;
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_cond_init(&l->wake, NULL);
+	init_wake(&l->wake);
 	if (e == INRO_OK && pthread_create(&l->thread, NULL, run, l) != 0)
 		e = err_set(INRO_E_NO_MEMORY, "a thread for duties can't be started");
 	l->runs = e == INRO_OK;
@@ -98,14 +133,17 @@ static enum inro_err start_lane(struct serving *s, struct lane *l)
 
 enum inro_err duties_start(struct serving *s)
 {
-	static lane_round *const others[] = { follow_answers, health_look };
+	static const struct lane others[] = { { .name = "answers", .round = follow_answers },
+					      { .name = "tokens", .round = health_look } };
 	enum inro_err e = INRO_OK;
 
 	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(s->lanes); i++) {
 		struct lane *l = &s->lanes[i];
 
-		l->round = i < DUTY_LANE__MAX ? do_duties : others[i - DUTY_LANE__MAX];
-		l->which = (enum duty_lane)i;
+		if (i < DUTY_LANE__MAX)
+			*l = (struct lane) { .name = "duties", .round = do_duties, .which = (enum duty_lane)i };
+		else
+			*l = others[i - DUTY_LANE__MAX];
 		e = start_lane(s, l);
 	}
 	return e;

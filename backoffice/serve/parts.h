@@ -73,8 +73,21 @@ void lists_free(struct lists *l);
  * one that looks for changed answers. */
 struct lane;
 typedef enum inro_err lane_round(struct serving *s, struct lane *l, int64_t *ret_wait_ms);
+
+/* The last failure of each duty that fails now (duties.c). */
+#define SAID_MAX 40
+struct said {
+	struct said_of {
+		const char *duty; /* of a table; NULL: a free place */
+		char why[256];
+	} of[SAID_MAX];
+};
+/* Is it news that this duty fails so?  why NULL: it was done, and the next failure is news again. */
+bool said_is_new(struct said *s, const char *duty, const char *why);
+
 struct lane {
 	struct serving *s;
+	const char *name; /* by which its own failures are told */
 	lane_round *round;
 	enum duty_lane which;
 	struct core *core;
@@ -82,7 +95,7 @@ struct lane {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool runs, ends;
-	char said[256]; /* the last failure */
+	struct said said;
 };
 
 /* ---- what works (health.c) ---- */
