@@ -78,25 +78,10 @@ static enum inro_err work(struct turn *t)
 	return e;
 }
 
-/* That there is nobody to sign is said as it is: an administrator may be asked for somebody. */
-static const char *text_of(const struct turn *t, bool ours, enum inro_err e)
+static void refuse(struct turn *t, enum inro_err e)
 {
-	if (t->mute && e != INRO_E_CONFIG)
-		return "the key that signs messages in the CA's name can't be used by the server now: its "
-		       "administrator finds the reason in the server's log, under this request";
-	return ours && !t->mute ? "the server failed" : err_detail(e);
-}
-
-/* What is wrong with us is in our log; the sender learns that it is not his fault. */
-static void refuse(struct turn *t, struct http_answer *answer, enum inro_err e)
-{
-	enum cmp_fail fail = turn_fail_of(t, e);
-	bool ours = t->mute || fail == CMP_FAIL_SYSTEM_FAILURE;
-
-	if (ours)
-		http_fault(answer, e);
 	buf_reset(&t->body);
-	cmp_add_error(&t->body, fail, text_of(t, ours, e));
+	cmp_add_error(&t->body, turn_fail_of(t, e), turn_text_of(t, e));
 }
 
 /* ---- the route ---- */
@@ -118,7 +103,7 @@ static enum inro_err handle(struct http_call *call, void *arg)
 	if (e == INRO_E_BUSY && !t.known)
 		return e; /* too many tries or requests from there: HTTP says when to come again */
 	if (e != INRO_OK)
-		refuse(&t, call->answer, e);
+		refuse(&t, e);
 	call->answer->type = TYPE;
 	return turn_reply(&t, &call->answer->body);
 }

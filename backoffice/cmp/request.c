@@ -82,7 +82,7 @@ static enum inro_err refused(struct turn *t, const struct kind *k, int64_t id, e
 				      .request = id,
 				      .status = CMP_REJECTION,
 				      .fail = turn_fail_of(t, e),
-				      .text = err_detail(e) };
+				      .text = turn_text_of(t, e) };
 
 	buf_reset(&t->body);
 	cmp_add_answer(&t->body, &a);

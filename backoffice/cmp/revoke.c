@@ -106,6 +106,6 @@ enum inro_err turn_revoke(struct turn *t)
 	if (e == INRO_OK)
 		cmp_add_revoked(&t->body, CMP_ACCEPTED, CMP_FAIL_NONE, NULL);
 	else
-		cmp_add_revoked(&t->body, CMP_REJECTION, turn_fail_of(t, e), err_detail(e));
+		cmp_add_revoked(&t->body, CMP_REJECTION, turn_fail_of(t, e), turn_text_of(t, e));
 	return buf_err(&t->body);
 }

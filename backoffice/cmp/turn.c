@@ -27,6 +27,9 @@ static const struct {
 	{ INRO_E_STATE, CMP_FAIL_BAD_REQUEST },
 	{ INRO_E_POLICY, CMP_FAIL_BAD_CERT_TEMPLATE },
 	{ INRO_E_KEY_TYPE, CMP_FAIL_BAD_ALG },
+	{ INRO_E_KEY_SIZE, CMP_FAIL_BAD_ALG },
+	{ INRO_E_CURVE, CMP_FAIL_BAD_ALG },
+	{ INRO_E_PUBLIC_KEY, CMP_FAIL_BAD_DATA_FORMAT },
 	{ INRO_E_SIGNATURE, CMP_FAIL_BAD_POP },
 	{ INRO_E_LOGIN, CMP_FAIL_BAD_MESSAGE_CHECK },
 	{ INRO_E_ACCESS, CMP_FAIL_NOT_AUTHORIZED },
@@ -42,4 +45,24 @@ enum cmp_fail turn_fail_of(const struct turn *t, enum inro_err e)
 		if (fails[i].e == e)
 			return fails[i].fail;
 	return CMP_FAIL_SYSTEM_FAILURE;
+}
+
+/* A step that said the bit itself said whose fault it is. */
+static bool is_ours(const struct turn *t, enum inro_err e)
+{
+	return t->mute || (t->fail == CMP_FAIL_NONE && http_status_of(e) >= 500);
+}
+
+/* That there is nobody to sign is said as it is: an administrator may be asked for somebody. */
+const char *turn_text_of(const struct turn *t, enum inro_err e)
+{
+	if (!is_ours(t, e))
+		return err_detail(e);
+	http_fault(t->call->answer, e);
+	if (t->mute)
+		return e == INRO_E_CONFIG ? err_detail(e) :
+					    "the key that signs messages in the CA's name can't be used by the "
+					    "server now: its administrator finds the reason in the server's log, "
+					    "under this request";
+	return http_status_of(e) == 503 ? "the server is busy or has no room; try again" : "the server failed";
 }

@@ -43,6 +43,9 @@ void turn_clear(struct turn *t);
 #define turn_refuse(t, bit, e, ...) ((t)->fail = (bit), err_set(e, __VA_ARGS__))
 /* The bit of an error; total. */
 enum cmp_fail turn_fail_of(const struct turn *t, enum inro_err e);
+/* What the sender is told of it.  What is wrong with us is in our log, under this request: he learns that it is not
+ * his fault. */
+const char *turn_text_of(const struct turn *t, enum inro_err e);
 
 /* who.c: believes the message or not. */
 MUST_CHECK enum inro_err turn_know(struct turn *t);
