@@ -1,13 +1,14 @@
 /*
  * who - whose a message is: its protection checked, its sender known.
  *
- * 1. A MAC is compared in a time that does not depend on how much of it is right; each try is counted
- *    (network.h).
+ * 1. A MAC is compared in a time that does not depend on how much of it is right, and made also for a name that
+ *    is nobody's; each try is counted (network.h).
  * 2. A signature is checked before anything is asked of the database.
  */
 #include <string.h>
 
 #include "backoffice/cmp/turn.h"
+#include "backoffice/core/psk.h"
 #include "backoffice/pki/cert.h"
 #include "base/secret.h"
 
@@ -34,7 +35,7 @@ static enum inro_err mac_is_right(struct turn *t, struct bytes secret, bool *ret
 	return e;
 }
 
-static enum inro_err key_of(struct turn *t, struct core_who *ret)
+static enum inro_err key_of(struct turn *t, struct core_who *ret, struct psk_good *ret_psk)
 {
 	char name[CMP_KID_MAX + 1];
 	struct bytes kid = t->in.sender_kid;
@@ -44,7 +45,7 @@ static enum inro_err key_of(struct turn *t, struct core_who *ret)
 		return unknown(t);
 	memcpy(name, kid.p, kid.n);
 	name[kid.n] = 0;
-	e = who_named(t->core, name, ret, &t->device, &t->psk);
+	e = who_named(t->core, name, ret, &t->device, ret_psk);
 	if (e == INRO_E_LOGIN)
 		return unknown(t);
 	if (e == INRO_E_UNSUPPORTED)
@@ -54,17 +55,48 @@ static enum inro_err key_of(struct turn *t, struct core_who *ret)
 	return e;
 }
 
+/* The one of them that made the MAC is the one that protects the answer. */
+static enum inro_err try_keys(struct turn *t, struct psk_good *known, bool *ret)
+{
+	struct secret *keys[] = { &known->now, &known->before };
+	enum inro_err e = INRO_OK;
+
+	*ret = false;
+	for (size_t i = 0; e == INRO_OK && !*ret && i < ARRAY_LEN(keys); i++) {
+		if (!keys[i]->n)
+			continue;
+		e = mac_is_right(t, secret_bytes(keys[i]), ret);
+		if (!*ret)
+			continue;
+		t->psk = *keys[i];
+		*keys[i] = (struct secret) { 0 };
+	}
+	return e;
+}
+
+/* How many rounds there are says who asks: a name that is nobody's is not to be told by its time. */
+static void try_nothing(struct turn *t)
+{
+	bool right = false;
+
+	if (mac_is_right(t, bytes_of("nobody's"), &right) != INRO_OK)
+		err_reset();
+}
+
 static enum inro_err know_by_mac(struct turn *t, struct core_who *ret)
 {
+	SCOPED(psk_good) known = { 0 };
 	bool right = false;
 	enum inro_err e = cmp_pbm_read(t->in.algorithm, &t->pbm);
 
 	if (e == INRO_E_UNSUPPORTED)
 		t->fail = CMP_FAIL_BAD_ALG;
 	if (e == INRO_OK)
-		e = key_of(t, ret);
+		e = key_of(t, ret, &known);
+	if (e == INRO_E_LOGIN)
+		try_nothing(t);
 	if (e == INRO_OK)
-		e = mac_is_right(t, secret_bytes(&t->psk), &right);
+		e = try_keys(t, &known, &right);
 	if (e == INRO_OK)
 		e = who_tried(t->core, ret, right);
 	return e == INRO_E_LOGIN ? unknown(t) : e;

@@ -40,6 +40,9 @@ struct core_who {
 
 /* The core works as him from here on; NULL: as core_nobody(). */
 MUST_CHECK enum inro_err core_become(struct core *c, const struct core_who *who);
+/* Has who is at work still what let him in: the account its role, the pass is good, the device not disabled?
+ * INRO_E_ACCESS.  Each write transaction looks by itself; what reads for long asks here. */
+MUST_CHECK enum inro_err core_holds(struct core *c);
 /* As nobody, of no tenant.  Never fails: whatever happens, the rights of who was at work are gone. */
 void core_nobody(struct core *c);
 /* Where the next ones come from: an address as text; NULL: not known.  A copy is made. */
@@ -54,12 +57,12 @@ MUST_CHECK enum inro_err who_public(struct core *c, struct core_who *ret);
  * ret_device (NULL: not wanted) is the record; the caller clears it. */
 MUST_CHECK enum inro_err who_by_device_psk(struct core *c, const char *device, struct bytes psk,
 					   struct core_who *ret, struct device *ret_device);
-/* For protocols that need the key itself to look at a message (PBM).  The key is in *ret_psk; a wrong
- * try is counted until who_tried() says that it was right, and nobody is let in before.
+/* For protocols that need the key itself to look at a message (PBM).  What he may know is in *ret_psk (psk.h); a
+ * wrong try is counted until who_tried() says that one of them was right, and nobody is let in before.
  * INRO_E_UNSUPPORTED: only a hash is kept. */
-struct secret;
+struct psk_good;
 MUST_CHECK enum inro_err who_named(struct core *c, const char *device, struct core_who *ret,
-				   struct device *ret_device, struct secret *ret_psk);
+				   struct device *ret_device, struct psk_good *ret_psk);
 /* right: what who_named() gave fitted; else it is recorded and counted, and INRO_E_LOGIN. */
 MUST_CHECK enum inro_err who_tried(struct core *c, const struct core_who *who, bool right);
 

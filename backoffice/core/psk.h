@@ -52,9 +52,14 @@ bool psk_is_hashed(const struct psk_new *p);
 MUST_CHECK enum inro_err psk_show(struct core *c, const char *device, struct credential *ret);
 /* INRO_E_PIN_WRONG, INRO_E_PIN_LOCKED, INRO_E_STATE (the device is disabled or deleted). */
 MUST_CHECK enum inro_err psk_verify(struct core *c, const char *device, struct bytes value);
-/* The value for a protocol that proves it in its own way; counted as a wrong try until psk_opened().
+/* What a device may know: its key, and the one before that, empty but for the time that a rotation leaves it. */
+struct psk_good {
+	struct secret now, before;
+};
+void psk_good_clear(struct psk_good *g);
+/* The values for a protocol that proves them in its own way; counted as a wrong try until psk_opened().
  * INRO_E_UNSUPPORTED: only a hash is kept. */
-MUST_CHECK enum inro_err psk_open(struct core *c, const char *device, struct secret *ret);
+MUST_CHECK enum inro_err psk_open(struct core *c, const char *device, struct psk_good *ret);
 MUST_CHECK enum inro_err psk_opened(struct core *c, const char *device);
 /* Wipes every one it has; how many. */
 MUST_CHECK enum inro_err psk_delete(struct core *c, const char *device, const char *why,

@@ -171,6 +171,8 @@ static void answer_clear(struct answer *a)
 	buf_clear(&a->der);
 }
 
+static char logged[200]; /* what the server's log tells of the last one; "": nothing */
+
 static void ask(const struct made *made, struct answer *ret)
 {
 	SCOPED(buf) der = { 0 };
@@ -185,6 +187,7 @@ static void ask(const struct made *made, struct answer *ret)
 				 &a),
 			 200);
 	assert_string_equal(a.type, "application/pkixcmp");
+	snprintf(logged, sizeof logged, "%s", a.fault ? a.fault : "");
 	buf_clear(&ret->der);
 	ret->der = a.body;
 	a.body = (struct buf) { 0 };
@@ -477,6 +480,52 @@ static void test_token_locked(void **state)
 	assert_true(cert_in(&ip).n > 0);
 }
 
+/* A step behind the door that fails for our sake: the device learns that, and the log why. */
+static void test_ca_token_locked(void **state)
+{
+	SCOPED(buf) body = { 0 };
+	SCOPED(answer) a = { 0 };
+
+	(void)state;
+	(void)value_of(IT "17", BYTES_NONE, IT "17", &a); /* opens the token of the pre-shared key */
+	assert_string_equal(logged, "");
+	ir_body(office_ec, "dev", &body);
+	office_pin = NULL;
+	refused(&(struct made) { .body = buf_bytes(&body) }, CMP_FAIL_SYSTEM_FAILURE);
+	assert_non_null(strstr(logged, "PIN"));
+	ask(&(struct made) { .body = buf_bytes(&body) }, &a);
+	assert_int_equal(a.m.type, CMP_IP);
+	assert_true(has(a.m.body, bytes_of("the server failed")));
+	assert_false(has(a.m.body, bytes_of("PIN")));
+}
+
+/* ---- a key that another one takes the place of ---- */
+
+#define NEXT_PSK "Another-0123456789-abcdef"
+#define GRACE	 3600
+
+static void test_rotated_key(void **state)
+{
+	SCOPED(answer) a = { 0 };
+	SCOPED(buf) body = { 0 };
+	SCOPED(psk_new) next = { 0 };
+	SCOPED(psk_new) now = { 0 };
+
+	(void)state;
+	OK(psk_rotate(boss, "dev", bytes_of(NEXT_PSK), GRACE, &next));
+	question(IT "17", BYTES_NONE, &body);
+	ask(&(struct made) { .body = buf_bytes(&body) }, &a);
+	assert_int_equal(a.m.type, CMP_GENP);
+	ask(&(struct made) { .body = buf_bytes(&body), .psk = NEXT_PSK }, &a);
+	assert_int_equal(a.m.type, CMP_GENP);
+	OK(psk_show(boss, "dev", &now.rec));
+	assert_int_equal(now.rec.fails, 0);
+	clock_set_test(NOW + 2 * GRACE);
+	refused(&(struct made) { .body = buf_bytes(&body) }, CMP_FAIL_BAD_MESSAGE_CHECK);
+	ask(&(struct made) { .body = buf_bytes(&body), .psk = NEXT_PSK }, &a);
+	assert_int_equal(a.m.type, CMP_GENP);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -492,6 +541,8 @@ int main(void)
 		T(test_lists_and_templates),
 		T(test_expired_ca),
 		T(test_token_locked),
+		T(test_ca_token_locked),
+		T(test_rotated_key),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);

@@ -222,14 +222,14 @@ static void test_device_locked(void **state)
 static void test_named(void **state)
 {
 	struct core *c = *state, *admin = office_open(db);
-	SCOPED(secret) psk = { 0 };
+	SCOPED(psk_good) psk = { 0 };
 	SCOPED(device) d = { 0 };
 	struct core_who who;
 
 	/* without a sealing key only a hash is kept */
 	assert_int_equal(who_named(c, "dev-1", &who, &d, &psk), INRO_E_UNSUPPORTED);
 	assert_int_equal(who_named(c, "dev-9", &who, &d, &psk), INRO_E_LOGIN);
-	assert_null(psk.p);
+	assert_null(psk.now.p);
 	core_close(admin);
 }
 

@@ -120,6 +120,13 @@ enum inro_err core_still_holds(struct core *c)
 	return err_set(INRO_E_ACCESS, "%s was disabled or deleted meanwhile", c->actor);
 }
 
+enum inro_err core_holds(struct core *c)
+{
+	enum inro_err e = login_holds(c);
+
+	return e == INRO_OK ? core_still_holds(c) : e;
+}
+
 /* ---- a try ---- */
 
 /* Where wrong tries are counted: an address or network, or all whose address is not known. */
@@ -229,7 +236,7 @@ void trying_hand_over(struct device *d, struct device *ret)
 /* What is tried with a device that was named: psk_verify() or psk_open(), which record refusals. */
 struct device_try {
 	struct bytes psk;
-	struct secret *open; /* NULL: verified */
+	struct psk_good *open; /* NULL: verified */
 };
 
 static enum inro_err try_psk(struct core *c, const char *id, const struct device_try *t)
@@ -279,16 +286,16 @@ enum inro_err who_by_device_psk(struct core *c, const char *device, struct bytes
 }
 
 enum inro_err who_named(struct core *c, const char *device, struct core_who *ret,
-			struct device *ret_device, struct secret *ret_psk)
+			struct device *ret_device, struct psk_good *ret_psk)
 {
-	SCOPED(secret) psk = { 0 };
+	SCOPED(psk_good) psk = { 0 };
 	const struct device_try t = { .open = &psk };
 	enum inro_err e = named_device(c, device, &t, ret, ret_device);
 
 	if (e != INRO_OK)
 		return e;
 	*ret_psk = psk;
-	psk = (struct secret) { 0 };
+	psk = (struct psk_good) { 0 };
 	return INRO_OK;
 }
 

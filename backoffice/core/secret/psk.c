@@ -447,14 +447,35 @@ static void attempt_clear(struct attempt *a)
 	policy_clear(&a->policy);
 }
 
-enum inro_err psk_open(struct core *c, const char *device, struct secret *ret)
+void psk_good_clear(struct psk_good *g)
+{
+	secret_clear(&g->now);
+	secret_clear(&g->before);
+}
+
+/* Of the one before a hash may be all that is kept, and then it proves nothing here. */
+static enum inro_err open_good(struct core *c, const struct attempt *a, struct psk_good *ret)
+{
+	enum inro_err e = core_pin_fault(secret_value(c, &a->now, &ret->now));
+
+	if (e != INRO_OK || !a->before.id || !seal_is(blob_bytes(&a->before.secret)))
+		return e;
+	return core_pin_fault(secret_value(c, &a->before, &ret->before));
+}
+
+enum inro_err psk_open(struct core *c, const char *device, struct psk_good *ret)
 {
 	SCOPED(attempt) a = { .device = device };
+	SCOPED(psk_good) good = { 0 };
 	enum inro_err e = begin_attempt(c, &a);
 
 	if (e == INRO_OK)
-		e = unjudged(c, &a, core_pin_fault(secret_value(c, &a.now, ret)));
-	return e == INRO_OK ? e : audit_refused(c, "psk.verify", "device", device, e);
+		e = unjudged(c, &a, open_good(c, &a, &good));
+	if (e != INRO_OK)
+		return audit_refused(c, "psk.verify", "device", device, e);
+	*ret = good;
+	good = (struct psk_good) { 0 };
+	return INRO_OK;
 }
 
 static enum inro_err opened_work(struct core *c, void *arg)
