@@ -161,6 +161,21 @@ must inro --tenant plant device add dev-9 --no-psk >/dev/null
 bad 'badMessageCheck' -cmd ir "${at[@]}" -ref plant/dev-9 -secret pass:x -unprotected_errors -newkey dev.key -subject /CN=dev-9 -certout x.pem
 stop_server "$server_pid"
 
+# ---- too many requests of one device: 429, and another one's are answered ----
+
+start_server --label issuing --retry-after 1 --requests-per-account 1
+at=(-server "${http#http://}" -path .well-known/cmp/p/issuing)
+good -cmd genm "${at[@]}" "${mac[@]}" -infotype caCerts -reqout genm.der
+for _ in {1..60}; do
+	printf 'url = "%s"\noutput = "/dev/null"\n' "$http/.well-known/cmp/p/issuing"
+done | curl -sS --max-time 120 -K - -D head -w '%{http_code}\n' -H 'Content-Type: application/pkixcmp' --data-binary @genm.der >codes
+[[ $(grep -c '^429' codes) -gt 0 ]] || fail "a device asks as often as it likes: $(cat codes)"
+[[ $(head -5 codes | sort -u) == 200 ]] || fail "not five at once: $(cat codes)"
+has -i '^retry-after: [1-9]' head || fail "not told when to come again: $(cat head)"
+has -i '^content-type: application/problem+json' head || fail "no problem document: $(cat head)"
+good -cmd genm "${at[@]}" -ref dev-2 -secret "pass:$(jq -r .psk two.json)" -infotype caCerts
+stop_server "$server_pid"
+
 # ---- where the key is that signs messages, when it is not the right one: in the log, and not for a device ----
 
 key=$(inro ca cmp issuing --json | jq -r .key_uri)
