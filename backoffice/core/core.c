@@ -211,27 +211,70 @@ enum inro_err core_numbered(struct core *c, const struct record_type *t, const c
 	return e;
 }
 
+/* What the row takes in memory, nearly. */
+static size_t octets_of(const struct record_type *t, const void *record)
+{
+	size_t n = t->size;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const void *at = (const char *)record + t->fields[i].offset;
+		enum field_kind kind = t->fields[i].kind;
+
+		if (field_is_blob(&t->fields[i]))
+			n += ((const struct blob *)at)->n;
+		else if (kind == FIELD_TEXT || kind == FIELD_SPARSE || kind == FIELD_PACKED)
+			n += strlen(text_or_empty(*(char *const *)at));
+	}
+	return n;
+}
+
+struct paging {
+	struct gather rows;
+	const struct record_type *type;
+	size_t limit, octets;
+	bool more;
+};
+
+static enum inro_err page_row(void *arg, void *record)
+{
+	struct paging *p = arg;
+
+	p->more = p->rows.n == p->limit || p->octets >= PAGE_OCTETS;
+	if (p->more)
+		return INRO_E_FULL;
+	p->octets += octets_of(p->type, record);
+	return gather_row(&p->rows, record);
+}
+
+static int64_t id_of(const struct record_type *t, const char *record)
+{
+	int64_t id;
+
+	memcpy(&id, record + t->fields[0].offset, sizeof id);
+	return id;
+}
+
 enum inro_err core_page(struct core *c, const struct record_type *t, struct store_query *q,
 			const struct page *page, struct core_rows *ret)
 {
-	size_t limit = page && page->limit ? page->limit : PAGE_MAX;
-	struct core_rows rows = { 0 };
+	struct paging p = { .rows.size = t->size,
+			    .type = t,
+			    .limit = page && page->limit ? page->limit : PAGE_MAX };
 	enum inro_err e;
 
-	if (limit > PAGE_MAX)
-		return err_set(INRO_E_ARG, "a page has up to %d entries, not %zu", PAGE_MAX, limit);
+	if (p.limit > PAGE_MAX)
+		return err_set(INRO_E_ARG, "a page has up to %d entries, not %zu", PAGE_MAX, p.limit);
 	q->after = page ? page->after : 0;
-	q->limit = limit + 1; /* the one too many says that there are more */
-	e = core_all(c, t, q, &rows.items, &rows.n);
-	if (e != INRO_OK)
+	q->limit = p.limit + 1; /* the one too many says that there are more */
+	e = store_each(c->store, t, q, page_row, &p);
+	if (e != INRO_OK && !p.more) {
+		list_free(t, p.rows.items, p.rows.n);
 		return e;
-	if (rows.n > limit) {
-		char *items = rows.items;
-
-		record_clear(t, items + limit * t->size);
-		memcpy(&rows.next, items + (limit - 1) * t->size + t->fields[0].offset, sizeof rows.next);
-		rows.n = limit;
 	}
-	*ret = rows;
+	*ret = (struct core_rows) {
+		.items = p.rows.items,
+		.n = p.rows.n,
+		.next = p.more ? id_of(t, p.rows.items + (p.rows.n - 1) * t->size) : 0,
+	};
 	return INRO_OK;
 }

@@ -54,8 +54,9 @@ MUST_CHECK enum inro_err core_admit(struct core *c, enum role least, const char 
 typedef enum inro_err core_expect_fn(struct core *c, void *arg);
 void core_expect(struct core *c, core_expect_fn *expect, void *arg);
 
-/* Which part of a list: the entries after this cursor, at most `limit` (0: PAGE_MAX). */
-#define PAGE_MAX 1000
+/* Which part of a list: the entries after this cursor, at most `limit` (0: PAGE_MAX); fewer where they are that long. */
+#define PAGE_MAX    1000
+#define PAGE_OCTETS ((size_t)4 << 20) /* with which a page ends */
 struct page {
 	int64_t after; /* 0: from the start */
 	size_t limit;

@@ -208,6 +208,37 @@ static void test_list(void **state)
 	core_close(c);
 }
 
+/* What they are about may be long: a page ends before it is more than a reader wants at once. */
+static void test_long_pages(void **state)
+{
+	static const uint8_t big[PROPOSAL_BODY_MAX] = { 'x' };
+	const size_t each = PAGE_OCTETS / sizeof big, all = each + 3;
+	struct core *c = as("alice", ROLE_OPERATOR);
+	struct page page = { 0 };
+	size_t n = 0, pages = 0;
+
+	(void)state;
+	for (size_t i = 0; i < all; i++) {
+		struct proposal_plan p = plan;
+		SCOPED(proposal) made = { 0 };
+
+		p.body = BYTES(big, sizeof big);
+		OK(proposal_open(c, &p, &made));
+	}
+	do {
+		SCOPED(proposal_list) l = { 0 };
+
+		OK(proposal_find(c, NULL, &page, &l));
+		assert_in_range(l.n, 1, each);
+		assert_true(l.items[0].id > page.after);
+		n += l.n;
+		page.after = l.next;
+	} while (++pages < all && page.after);
+	assert_int_equal(n, all);
+	assert_int_equal(pages, 2);
+	core_close(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +249,7 @@ int main(void)
 		cmocka_unit_test_setup(test_bounds, setup),
 		cmocka_unit_test_setup(test_other_tenant, setup),
 		cmocka_unit_test_setup(test_list, setup),
+		cmocka_unit_test_setup(test_long_pages, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
