@@ -1,4 +1,5 @@
 /* call - a request as its handler sees it, and the handler's turn. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -66,7 +67,7 @@ int exchange_address(struct exchange *x, const struct wire_head *h, const char *
 	*ret_why = "memory is short";
 	if (!x->room)
 		return 503;
-	*ret_why = "the path has an empty segment, or one that is . or ..";
+	*ret_why = "the path has a segment that is . or ..";
 	if (strcmp(path, "*") != 0 && !path_is_decent(path))
 		return 400;
 	*ret_why = "the query can't be decoded, or has too many parameters";
@@ -84,8 +85,10 @@ const char *http_header(const struct http_call *c, const char *name)
 bool http_unchanged(const struct http_call *c, const char *etag)
 {
 	const char *have = http_header(c, "If-None-Match");
+	char weak[128];
 
-	return have && (!strcmp(have, "*") || wire_list_has(have, etag));
+	snprintf(weak, sizeof weak, "W/%s", etag); /* so a proxy calls it that packs the content */
+	return have && (!strcmp(have, "*") || wire_list_has(have, etag) || wire_list_has(have, weak));
 }
 
 bool http_not_modified(const struct http_call *c, int64_t last_modified)

@@ -114,7 +114,8 @@ enum inro_err http_account(const struct http_call *call, int64_t account, int64_
 
 /* The value of a header that came once; several of one name are joined by ", ".  NULL: none. */
 const char *http_header(const struct http_call *c, const char *name);
-/* Does If-None-Match name this entity tag (with its quotes)?  Then the answer is 304. */
+/* Does If-None-Match name this entity tag (with its quotes), be it as a weak one (RFC 9110 13.1.2)?  Then the answer is
+ * 304. */
 bool http_unchanged(const struct http_call *c, const char *etag);
 /* The same by If-Modified-Since, which counts only without If-None-Match. */
 bool http_not_modified(const struct http_call *c, int64_t last_modified);

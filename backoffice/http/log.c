@@ -4,7 +4,10 @@
  * 1. No query, no header, no body: what may be secret is not in it.
  * 2. Lines are written together, some at a time, and never waited for: a reader that is too slow
  *    loses lines, not the server its time.
+ * 3. What is written at once is no longer than PIPE_BUF: a pipe takes all of it or none, and the lines of two threads
+ *    don't mix.
  */
+#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -14,7 +17,7 @@
 #include "base/clock.h"
 
 #define FLUSH_MS  50
-#define FLUSH_AT  3072 /* below PIPE_BUF: the lines of two threads don't mix */
+#define FLUSH_AT  3072
 #define LOG_PATH_MAX 512
 
 void log_flush(evutil_socket_t fd, short what, void *arg)
@@ -58,12 +61,20 @@ static void put_line(struct buf *out, const struct exchange *x, int64_t us)
 void log_request(struct exchange *x, int64_t us)
 {
 	struct loop *l = x->loop;
+	SCOPED(buf) line = { .max = PIPE_BUF };
 
 	if (l->server->o.log_fd < 0)
 		return;
+	put_line(&line, x, us);
+	if (buf_err(&line) != INRO_OK) {
+		l->server->stats.log_lost++;
+		return;
+	}
+	if (l->log.n + line.n > PIPE_BUF)
+		log_flush(-1, 0, l);
 	if (!l->log.n)
 		timer_start(l->flush, FLUSH_MS);
-	put_line(&l->log, x, us);
+	buf_add(&l->log, buf_bytes(&line));
 	if (l->log.n >= FLUSH_AT)
 		log_flush(-1, 0, l);
 }

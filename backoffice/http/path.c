@@ -79,7 +79,7 @@ bool path_is_decent(const char *path)
 	while (*path == '/') {
 		size_t n = strcspn(++path, "/");
 
-		if (is_dots(BYTES(path, n)) || (!n && path[n] == '/'))
+		if (is_dots(BYTES(path, n)))
 			return false;
 		path += n;
 	}

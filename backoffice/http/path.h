@@ -14,7 +14,8 @@
  * False: a wrong %, not UTF-8, a control character, or a '/' unless `slash`. */
 bool path_decode(struct bytes in, bool plus, bool slash, char *out);
 
-/* Is every segment a decent one?  No "//" inside, no ".", no "..", also when encoded. */
+/* Is every segment a decent one?  No ".", no "..", also when encoded.  An empty one fits no pattern but "{name...}":
+ * base64 has slashes side by side. */
 bool path_is_decent(const char *path);
 
 struct path_args {

@@ -1,4 +1,6 @@
 /* test_http - the HTTP engine as a client sees it: routes, bodies, answers, keep-alive, refusals. */
+#include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -175,6 +177,10 @@ static void test_routes(void **state)
 	expect("GET /later" HOST "\r\n", 200, "worker");
 	expect("GET /things/a%2Db/parts/%C3%A4" HOST "\r\n", 200, "[a-b][\xc3\xa4]");
 	expect("GET /rest/a/b%2Fc" HOST "\r\n", 200, "[a/b/c]");
+	expect("GET /rest/MEUw//8=" HOST "\r\n", 200, "[MEUw//8=]"); /* OCSP's base64 may be so */
+	expect("GET //hello" HOST "\r\n", 404, "application/problem+json");
+	expect("GET /things//parts/b" HOST "\r\n", 404, "application/problem+json");
+	expect("GET /things/a/../parts/b" HOST "\r\n", 400, "application/problem+json");
 	expect("HEAD /hello" HOST "Connection: close\r\n\r\n", 200, "Content-Length: 9");
 	expect("GET /nothing" HOST "\r\n", 404, "application/problem+json");
 	expect("PUT /things/a/parts/b" HOST "\r\n", 405, "Allow: GET, HEAD, DELETE\r\n");
@@ -235,7 +241,6 @@ static const struct {
 	{ "GET /hello HTTP/1.1\nHost: x\n\n", 400 },
 	{ "GET /../hello" HOST "\r\n", 400 },
 	{ "GET /%2e%2E/hello" HOST "\r\n", 400 },
-	{ "GET //hello" HOST "\r\n", 400 },
 	{ "GET /things/%00/parts/x" HOST "\r\n", 404 },
 	{ "GET /things/a%2fb/parts/x" HOST "\r\n", 404 },
 	{ "GET /things/%ff/parts/x" HOST "\r\n", 404 },
@@ -389,6 +394,83 @@ static void test_metrics(void **state)
 	assert_true(n.requests > 50 && n.timeouts >= 1 && n.workers == 2);
 }
 
+/* As a client got it, or as a proxy handed it on. */
+static void test_unchanged(void **state)
+{
+	static const struct {
+		const char *header;
+		bool same;
+	} cases[] = {
+		{ "\"a\"", true },   { "W/\"a\"", true },  { "\"b\", W/\"a\"", true },
+		{ "*", true },       { "\"b\"", false },   { "W/\"b\"", false },
+		{ "a", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct http_headers headers = { .list = { { "If-None-Match", cases[i].header } }, .n = 1 };
+
+		assert_int_equal(http_unchanged(&(struct http_call) { .headers = &headers }, "\"a\""),
+				 cases[i].same);
+	}
+}
+
+/* ---- the log ---- */
+
+/* Requests for nothing, sent ahead: some with a path that makes a long line, some with a short one; the answers. */
+static size_t ask_ahead(unsigned port, int longs, int shorts)
+{
+	static const char gone[] = "HTTP/1.1 404";
+	SCOPED(buf) text = { 0 };
+	int fd = httpd_connect(port);
+	size_t n = 0;
+	char *answers;
+
+	for (int i = 0; i < longs + shorts + 1; i++) {
+		buf_add_str(&text, "GET /");
+		for (int k = 0; k < 500 && (i < longs || i == longs + shorts); k++)
+			buf_add_u8(&text, '"');
+		buf_add_str(&text, i < longs + shorts ? HOST "\r\n" : HOST "Connection: close\r\n\r\n");
+	}
+	buf_add_u8(&text, 0);
+	assert_int_equal(buf_err(&text), INRO_OK);
+	httpd_send(fd, (const char *)text.p);
+	answers = httpd_read(fd, 5000);
+	close(fd);
+	for (const char *at = answers; (at = strstr(at, gone)); at++)
+		n++;
+	free(answers);
+	return n;
+}
+
+/* A reader of the log that takes its time holds up nobody, however long the lines are. */
+static void test_log(void **state)
+{
+	char lines[8192];
+	int ends[2];
+	struct httpd own;
+	struct http_options o = { .threads = 1, .workers = 1, .limits = { .header = 2048 } };
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+	assert_true(fcntl(ends[1], F_SETPIPE_SZ, PIPE_BUF) >= PIPE_BUF);
+	o.log_fd = ends[1];
+	httpd_start(&own, &table, &o, false);
+	for (int shorts = 0; shorts < 8; shorts++) {
+		size_t n = ask_ahead(own.plain, 2, shorts);
+
+		if (n != (size_t)shorts + 3) /* it hangs in there: end that, too */
+			close(ends[0]);
+		assert_int_equal(n, shorts + 3);
+		while (read(ends[0], lines, sizeof lines) > 0)
+			;
+	}
+	httpd_stop(&own);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,7 +478,8 @@ int main(void)
 		cmocka_unit_test(test_bodies),	   cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_long),   cmocka_unit_test(test_keep_alive),
 		cmocka_unit_test(test_streams),	   cmocka_unit_test(test_slow),
-		cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_metrics),	   cmocka_unit_test(test_unchanged),
+		cmocka_unit_test(test_log),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
