@@ -48,6 +48,7 @@ static struct few {
 static struct {
 	OSSL_LIB_CTX *lib;
 	OSSL_PROVIDER *usual;
+	bool named; /* ours is found there, where that is needed */
 } below;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -119,14 +120,6 @@ static void make_curves_once(const OSSL_DISPATCH *core)
 	pthread_mutex_unlock(&lock);
 }
 
-static void make_below(void)
-{
-	below.lib = OSSL_LIB_CTX_new();
-	below.usual = below.lib ? OSSL_PROVIDER_load(below.lib, "default") : NULL;
-	for (size_t i = 0; below.usual && i < ARRAY_LEN(fewer); i++)
-		make_few(&fewer[i]);
-}
-
 static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
 {
 	(void)ctx;
@@ -169,12 +162,31 @@ static bool is_ready(void)
 	return all;
 }
 
+/* The random numbers of libcrypto 3.5 take their cipher from the provider that they are of, by its name, and look for it
+ * in the usual one's context.  3.0 does without. */
+static bool is_found_below(void)
+{
+	if (OPENSSL_version_major() == 3 && OPENSSL_version_minor() < 4)
+		return true;
+	return OSSL_PROVIDER_add_builtin(below.lib, NAME, begin) == 1 &&
+	       OSSL_PROVIDER_load(below.lib, NAME) != NULL;
+}
+
+static void make_below(void)
+{
+	below.lib = OSSL_LIB_CTX_new();
+	below.usual = below.lib ? OSSL_PROVIDER_load(below.lib, "default") : NULL;
+	for (size_t i = 0; below.usual && i < ARRAY_LEN(fewer); i++)
+		make_few(&fewer[i]);
+	below.named = is_ready() && is_found_below();
+}
+
 OSSL_LIB_CTX *tls_lib_new(OSSL_PROVIDER **ret)
 {
 	OSSL_LIB_CTX *lib = OSSL_LIB_CTX_new();
 
 	pthread_once(&once, make_below);
-	if (lib && is_ready() &&
+	if (lib && below.named &&
 	    OSSL_PROVIDER_add_builtin(lib, NAME, begin) == 1 &&
 	    (*ret = OSSL_PROVIDER_load(lib, NAME)))
 		return lib;
