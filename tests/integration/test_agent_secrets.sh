@@ -72,6 +72,13 @@ for k in storage auth mix; do
 	works "$k"
 done
 [[ $(tail -1 "$T/hooks") == 'storage auth mix' ]] || fail "commands got: $(cat "$T/hooks")"
+# A round that comes to none of them forgets nothing of them.
+mv "$T/agent/secrets.own" "$T/own"
+mkdir "$T/agent/secrets.own"
+refused 1 . inro agent once --config "$T/agent.conf"
+must agent status --json | jq -e '[.secrets[].name] == ["storage", "auth", "mix"]' >/dev/null || fail "forgotten: $(agent status --json)"
+rmdir "$T/agent/secrets.own"
+mv "$T/own" "$T/agent/secrets.own"
 must inro key list --token dev --login --pin-source "$T/pin" --json >"$T/keys"
 jq -e '[.[] | select(.label == "storage" or .label == "auth" or .label == "mix") | .extractable] | any | not' "$T/keys" >/dev/null ||
 	fail "a key may leave the token: $(cat "$T/keys")"

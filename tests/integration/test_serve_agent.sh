@@ -11,7 +11,8 @@ make_office
 start_server
 printf '123456\n' >"$T/pin"
 must inro token create dev --pin-source "$T/pin" >/dev/null
-must inro device add dev-1 --json >"$T/device"
+must inro group add line1 --policy '{"renew_days": 3}' >/dev/null
+must inro device add dev-1 --group line1 --json >"$T/device"
 sed -n 's/.*"psk": *"\([^"]*\)".*/\1/p' "$T/device" >"$T/psk"
 [[ -s $T/psk ]] || fail "no pre-shared key was told: $(cat "$T/device")"
 agent_conf "form = pem"
@@ -20,6 +21,9 @@ sed -i "s|^server = .*|server = $https|; s|^trust = .*|trust = $T/root.pem|; s|^
 must agent check >/dev/null
 must agent once --json >"$T/once"
 good_pair
+# What its group says holds at once, and not from the second round on; the jitter is an hour at most.
+jq -e '((.not_after | fromdate) - (.renew_at | fromdate)) as $left | $left >= 3 * 86400 and $left <= 3 * 86400 + 3600' "$T/once" >/dev/null ||
+	fail "it is not to be renewed as its group says: $(cat "$T/once")"
 must inro cert list --device dev-1 >"$T/certs"
 grep -q active "$T/certs" || fail "the back office knows no active certificate: $(cat "$T/certs")"
 

@@ -41,6 +41,7 @@ struct round {
 	int64_t believed, renew_at, wait; /* wait 0: not decided */
 	struct keys_hold hold;
 	struct self self;    /* what the service wants */
+	bool told;	     /* it said so in this round */
 	struct put_by asked, secrets, commands; /* what the service wants; symmetric keys; after-renewal */
 	unsigned ran_for; /* generation whose commands this round has run */
 	int64_t secrets_wake; /* 0: nothing is to be done */
@@ -341,6 +342,7 @@ static enum inro_err ask_self(struct round *r)
 		e = who_asks(r, true, &none, &cert, &who);
 	if (e == INRO_OK)
 		e = self_ask(&r->way, &who, r->live.cert.serial, &r->self);
+	r->told = r->told || e == INRO_OK;
 	if (e == INRO_OK && r->self.renew_days)
 		r->status.policy_days = r->self.renew_days;
 	if (e == INRO_OK)
@@ -365,6 +367,13 @@ static enum inro_err ask_in_time(struct round *r)
 		return e;
 	put_by(&r->asked, e);
 	return INRO_OK;
+}
+
+/* Nobody could before the first one: what its group says holds from now on, and not from the next round. */
+static void ask_at_last(struct round *r)
+{
+	if (!r->told && r->asked.code == INRO_OK)
+		put_by(&r->asked, ask_self(r));
 }
 
 static char *status_text(const struct round *r)
@@ -431,7 +440,7 @@ static enum inro_err do_secrets(struct round *r, const struct round_options *o)
 
 	if (!r->s->secrets.n || !r->live.generation || r->expired || r->asked.code != INRO_OK)
 		return INRO_OK;
-	e = r->self.keys ? keys_need(&r->hold) : ask_self(r); /* nobody could before the first one */
+	e = keys_need(&r->hold);
 	if (e == INRO_OK)
 		e = who_asks(r, true, &none, &cert, &who);
 	if (e == INRO_OK)
@@ -517,8 +526,10 @@ static enum inro_err work(struct round *r, const struct round_options *o)
 	e = ask_in_time(r);
 	if (e == INRO_OK)
 		e = do_due(r, o);
-	if (e == INRO_OK)
+	if (e == INRO_OK) {
 		after_new(r);
+		ask_at_last(r);
+	}
 	if (e == INRO_OK)
 		put_by(&r->secrets, do_secrets(r, o));
 	if (e == INRO_OK && !r->wait)

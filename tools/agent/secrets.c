@@ -613,6 +613,14 @@ static enum inro_err run_one(struct secrets_work *w, struct wordlist *own, const
 	return e;
 }
 
+/* Nothing was looked at: what is known of them stays known, as how long an old one is kept. */
+static enum inro_err told_before(struct secrets_work *w, enum inro_err e)
+{
+	if (w->before && json_array_extend(w->told, (json_t *)(uintptr_t)w->before) != 0)
+		return agent_no_memory();
+	return e;
+}
+
 enum inro_err secrets_run(struct secrets_work *w)
 {
 	SCOPED(wordlist) own = { 0 };
@@ -625,10 +633,10 @@ enum inro_err secrets_run(struct secrets_work *w)
 		first = wordlist_open(w->s->dir, OWN, &own);
 	if (first == INRO_OK)
 		first = seed_own(w->token, w->before, &own);
+	if (first == INRO_OK && !w->listed)
+		first = err_set(INRO_E_UNSUPPORTED, "the service has no symmetric keys for devices");
 	if (first != INRO_OK)
-		return first;
-	if (!w->listed)
-		return err_set(INRO_E_UNSUPPORTED, "the service has no symmetric keys for devices");
+		return told_before(w, first);
 	for (size_t i = 0; i < w->s->secrets.n; i++) {
 		now = run_one(w, &own, w->s->secrets.items[i]);
 		if (now == INRO_OK || first != INRO_OK)
