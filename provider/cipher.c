@@ -50,7 +50,7 @@ static void *dupctx(void *vcipher)
 	to->aad = (struct buf) { 0 };
 	to->key = object_share(from->key);
 	buf_add(&to->aad, buf_bytes(&from->aad));
-	if (buf_err(&to->aad) == INRO_OK)
+	if (buf_err(&from->aad) == INRO_OK && buf_err(&to->aad) == INRO_OK)
 		return to;
 	freectx(to);
 	return NULL;

@@ -206,6 +206,8 @@ static enum inro_err check_ready(struct cipher *c)
 {
 	enum inro_err e = check_key(c);
 
+	if (!e)
+		e = buf_err(&c->aad); /* what did not fit is not left out */
 	if (!e && c->iv_state == CIPHER_IV_USED)
 		e = err_set(INRO_E_STATE, "the nonce was used for a message: set another");
 	if (!e && c->iv_state == CIPHER_IV_NONE && mode_of(c)->iv)

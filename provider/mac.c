@@ -72,7 +72,7 @@ static void *dupctx(void *vmac)
 	to->size = from->size;
 	to->key = object_share(from->key);
 	buf_add(&to->message, buf_bytes(&from->message));
-	if (buf_err(&to->message) == INRO_OK)
+	if (buf_err(&from->message) == INRO_OK && buf_err(&to->message) == INRO_OK)
 		return to;
 	freectx(to);
 	return NULL;
@@ -189,7 +189,9 @@ static int final(void *vmac, unsigned char *out, size_t *n, size_t room)
 
 	if (!m->key)
 		return 0;
-	e = object_sign(m->key, &mech, buf_bytes(&m->message), out, &done);
+	e = buf_err(&m->message); /* of a message that did not fit there is no part to authenticate */
+	if (!e)
+		e = object_sign(m->key, &mech, buf_bytes(&m->message), out, &done);
 	if (e)
 		return prov_raise(m->prov, e);
 	*n = done;

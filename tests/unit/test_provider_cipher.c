@@ -526,6 +526,26 @@ static void what_is_refused(void **state)
 	ERR_clear_error();
 }
 
+/* Who passes over that associated data did not fit seals nothing without it. */
+static void what_does_not_fit(void **state)
+{
+	EVP_CIPHER_CTX *c = begin_aead(&aeads[0], true, true, NULL), *copy = EVP_CIPHER_CTX_new();
+	unsigned char *much = calloc(1, BUF_MAX + 1), out[64];
+	int n;
+
+	(void)state;
+	assert_non_null(much);
+	assert_false(EVP_EncryptUpdate(c, NULL, &n, much, (int)BUF_MAX + 1));
+	assert_false(EVP_CIPHER_CTX_copy(copy, c));
+	assert_false(EVP_EncryptUpdate(c, out, &n, message, 50));
+	assert_true(EVP_EncryptInit_ex2(c, NULL, NULL, iv, NULL));
+	assert_true(EVP_EncryptUpdate(c, out, &n, message, 50));
+	EVP_CIPHER_CTX_free(copy);
+	EVP_CIPHER_CTX_free(c);
+	free(much);
+	ERR_clear_error();
+}
+
 /* Even where our provider is named first, the public names are libcrypto's own. */
 static void names_are_private(void **state)
 {
@@ -546,7 +566,8 @@ int main(void)
 		cmocka_unit_test(wrong_ends),	    cmocka_unit_test(sealed_messages),
 		cmocka_unit_test(touched_messages), cmocka_unit_test(one_piece_one_nonce),
 		cmocka_unit_test(made_nonce),	    cmocka_unit_test(threads),
-		cmocka_unit_test(what_is_refused),  cmocka_unit_test(names_are_private),
+		cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(what_does_not_fit),  cmocka_unit_test(names_are_private),
 	};
 
 	token_keys_make();
