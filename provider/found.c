@@ -6,8 +6,6 @@
 #include <openssl/err.h>
 #include <openssl/store.h>
 
-#define TOKENS_MAX 64
-
 #define WANT(kind) (1U << (kind))
 
 static const CK_OBJECT_CLASS classes[FOUND__MAX] = {
@@ -208,24 +206,54 @@ static enum inro_err too_many_tokens(struct token **tokens, size_t n)
 		buf_err(&names) ? "" : (const char *)names.p);
 }
 
-static enum inro_err too_many_keys(const struct found *f, const struct p11_uri *uri)
+/* Those that match: as many as are named. */
+#define NAMED_MAX 8
+
+/* One that can't be read is left out. */
+static void add_name(const struct token *t, struct seat *s, CK_OBJECT_HANDLE handle,
+		     enum p11_uri_type type, struct buf *names)
+{
+	SCOPED(p11_uri) name = { 0 };
+
+	if (object_name(t, s, handle, type, &name) != INRO_OK)
+		return;
+	buf_add_str(names, " ");
+	p11_uri_print(&name, names);
+}
+
+static enum inro_err name_one_of(struct buf *names, const char *at_least, size_t n, const char *what)
+{
+	buf_add_u8(names, 0);
+	return err_set(INRO_E_AMBIGUOUS, "%s%zu %s keys match; name one of:%s", at_least, n, what,
+		       buf_err(names) ? "" : (const char *)names->p);
+}
+
+struct naming {
+	const struct found_item *item;
+	enum p11_uri_type type;
+	struct buf *names;
+};
+
+static enum inro_err name_in(struct seat *s, void *arg)
+{
+	const struct naming *a = arg;
+
+	add_name(a->item->token, s, a->item->handle, a->type, a->names);
+	return INRO_OK;
+}
+
+static enum inro_err too_many_keys(const struct found *f)
 {
 	SCOPED(buf) names = { 0 };
+	bool private = f->items[0].kind == FOUND_PRIVATE;
+	enum inro_err e = INRO_OK;
 
-	if (f->items[0].kind != FOUND_PRIVATE)
-		return err_set(INRO_E_AMBIGUOUS,
-			       "%zu public keys match: say which with object=LABEL or id=%%HH",
-			       f->n);
-	for (size_t i = 0; i < f->n && i < 8; i++) {
-		struct key *k = NULL;
+	for (size_t i = 0; !e && i < f->n && i < NAMED_MAX; i++) {
+		struct naming a = { &f->items[i], private ? P11_PRIVATE : P11_PUBLIC, &names };
 
-		if (found_key(&f->items[i], uri, &k) == INRO_OK)
-			buf_addf(&names, " %s", object_reference(k->object));
-		key_free(k);
+		e = token_run(a.item->token, name_in, &a);
 	}
-	buf_add_u8(&names, 0);
-	return err_set(INRO_E_AMBIGUOUS, "%zu private keys match; name one of:%s", f->n,
-		       buf_err(&names) ? "" : (const char *)names.p);
+	return e ? e : name_one_of(&names, "", f->n, private ? "private" : "public");
 }
 
 /* A public key may be had from its private one, which only shows after a login.  It is handed on
@@ -294,8 +322,7 @@ static bool expects_one(const struct found_query *q)
 enum inro_err found_open(struct prov *p, const struct found_query *q, struct found *ret)
 {
 	SCOPED(found) f = { 0 };
-	struct token *tokens[TOKENS_MAX];
-	size_t n = 0;
+	SCOPED(token_choice) tokens = { 0 };
 	enum inro_err e;
 
 	/* What a module or a prompt leaves in libcrypto's queue is not for the program: it gets one
@@ -303,23 +330,23 @@ enum inro_err found_open(struct prov *p, const struct found_query *q, struct fou
 	ERR_set_mark();
 	e = check_type(q);
 	if (!e)
-		e = tokens_find(p, q->uri, tokens, TOKENS_MAX, &n);
+		e = tokens_find(p, q->uri, &tokens);
 	if (!e && q->print.value.n)
 		e = fingerprint_check(p, &q->print);
 	if (!e)
-		e = search(tokens, n, q, &f);
+		e = search(tokens.all, tokens.n, q, &f);
 	if (!e && q->print.value.n)
 		keep_by_print(q, &f);
 	ERR_pop_to_mark();
 	if (e)
 		return e;
 	if (expects_one(q) && f.n > 1)
-		return too_many_keys(&f, q->uri);
+		return too_many_keys(&f);
 	if (f.n == 0 && (q->expected || looks_for_some(q)))
 		return err_set(INRO_E_NOT_FOUND,
 			       "no such object in token '%s': openssl storeutl "
 			       "'pkcs11:token=...' lists what there is",
-			       token_label(tokens[0]));
+			       token_label(tokens.all[0]));
 	*ret = f;
 	f = (struct found) { 0 };
 	return INRO_OK;
@@ -375,34 +402,45 @@ struct secret_search {
 	struct object **ret;
 };
 
+static enum inro_err too_many_secret_keys(const struct token *t, struct seat *s,
+					  const CK_OBJECT_HANDLE *handles, CK_ULONG n)
+{
+	SCOPED(buf) names = { 0 };
+
+	for (CK_ULONG i = 0; i < n; i++)
+		add_name(t, s, handles[i], P11_SECRET_KEY, &names);
+	return name_one_of(&names, n < NAMED_MAX ? "" : "at least ", n, "secret");
+}
+
 static enum inro_err secret_key_in(struct seat *s, void *arg)
 {
 	const struct secret_search *a = arg;
 	struct pin_source from = { .uri = a->uri };
 	CK_ATTRIBUTE template[3];
 	CK_OBJECT_CLASS class;
-	CK_OBJECT_HANDLE handles[2];
+	CK_OBJECT_HANDLE handles[NAMED_MAX];
 	CK_ULONG n = p11_uri_template(a->uri, template, &class), found = 0;
 	enum inro_err e = token_login(a->token, s, &from);
 
 	if (!e)
-		e = ck_find(s->m, s->session, template, n, handles, 2, &found);
+		e = ck_find(s->m, s->session, template, n, handles, NAMED_MAX, &found);
 	if (e)
 		return e;
-	if (found != 1)
-		return err_set(found ? INRO_E_AMBIGUOUS : INRO_E_NOT_FOUND,
-			       "%s secret key of that name in token '%s': say which with "
-			       "object=LABEL or id=%%HH",
-			       found ? "more than one" : "no", token_label(a->token));
+	if (found > 1)
+		return too_many_secret_keys(a->token, s, handles, found);
+	if (found == 0)
+		return err_set(INRO_E_NOT_FOUND,
+			       "no secret key of that name in token '%s': compare with what 'inro "
+			       "key list' or pkcs11-tool -O shows",
+			       token_label(a->token));
 	return object_new(a->token, s, handles[0], a->uri, a->ret);
 }
 
 enum inro_err found_secret_key(struct prov *p, const char *text, struct object **ret)
 {
 	SCOPED(p11_uri) uri = { 0 };
-	struct token *tokens[TOKENS_MAX];
+	SCOPED(token_choice) tokens = { 0 };
 	struct secret_search a = { .uri = &uri, .ret = ret };
-	size_t n = 0;
 	enum inro_err e = p11_uri_parse(text, &uri);
 
 	if (e)
@@ -411,11 +449,11 @@ enum inro_err found_secret_key(struct prov *p, const char *text, struct object *
 		return err_set(INRO_E_ARG, "the URI names no secret key: leave type= out, or say "
 					   "type=secret-key");
 	uri.type = P11_SECRET_KEY;
-	e = tokens_find(p, &uri, tokens, TOKENS_MAX, &n);
-	if (!e && n > 1)
-		e = too_many_tokens(tokens, n);
+	e = tokens_find(p, &uri, &tokens);
+	if (!e && tokens.n > 1)
+		e = too_many_tokens(tokens.all, tokens.n);
 	if (e)
 		return e;
-	a.token = tokens[0];
+	a.token = tokens.all[0];
 	return token_run(a.token, secret_key_in, &a);
 }

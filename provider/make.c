@@ -245,18 +245,17 @@ static enum inro_err prepare(struct making *m)
 
 static enum inro_err choose_token(struct prov *p, struct making *m)
 {
-	struct token *found[2];
-	size_t n = 0;
-	enum inro_err e = tokens_find(p, m->spec->uri, found, ARRAY_LEN(found), &n);
+	SCOPED(token_choice) found = { 0 };
+	enum inro_err e = tokens_find(p, m->spec->uri, &found);
 
 	if (e)
 		return e;
-	if (n > 1)
+	if (found.n > 1)
 		return err_set(INRO_E_AMBIGUOUS,
 			       "the new key may go into token '%s' or '%s': say which with "
 			       "token=LABEL",
-			       token_label(found[0]), token_label(found[1]));
-	m->token = found[0];
+			       token_label(found.all[0]), token_label(found.all[1]));
+	m->token = found.all[0];
 	return INRO_OK;
 }
 

@@ -136,43 +136,63 @@ static enum inro_err read_attr(struct seat *s, CK_OBJECT_HANDLE handle, CK_ATTRI
 }
 
 /* The serial number tells two tokens of one label apart. */
-static enum inro_err name_token(struct object *o)
+static enum inro_err name_token(const struct token *t, struct p11_uri *name)
 {
-	const char *serial = token_serial(o->token);
+	const char *serial = token_serial(t);
 
-	o->name.token = strdup(token_label(o->token));
+	name->token = strdup(token_label(t));
 	if (*serial)
-		o->name.serial = strdup(serial);
-	return o->name.token && (!*serial || o->name.serial) ? INRO_OK : INRO_E_NO_MEMORY;
+		name->serial = strdup(serial);
+	return name->token && (!*serial || name->serial) ? INRO_OK : INRO_E_NO_MEMORY;
 }
 
-static enum inro_err read_name(struct object *o, struct seat *s, CK_OBJECT_HANDLE handle)
+static enum inro_err name_object(struct buf *label, struct bytes id, struct p11_uri *name)
+{
+	if (label->n) {
+		name->object = buf_take_str(label);
+		if (!name->object)
+			return INRO_E_NO_MEMORY;
+	}
+	if (!id.n)
+		return INRO_OK;
+	name->id = malloc(id.n);
+	if (!name->id)
+		return INRO_E_NO_MEMORY;
+	memcpy(name->id, id.p, id.n);
+	name->id_n = id.n;
+	name->has_id = true;
+	return INRO_OK;
+}
+
+enum inro_err object_name(const struct token *t, struct seat *s, CK_OBJECT_HANDLE handle,
+			  enum p11_uri_type type, struct p11_uri *ret)
 {
 	SCOPED(buf) label = { 0 };
 	SCOPED(buf) id = { 0 };
+	SCOPED(p11_uri) name = { .type = type };
 	enum inro_err e = read_attr(s, handle, CKA_LABEL, &label);
 
 	if (!e)
 		e = read_attr(s, handle, CKA_ID, &id);
 	if (!e)
-		e = ck_attr_bool(s->m, s->session, handle, CKA_ALWAYS_AUTHENTICATE, &o->ask_always);
+		e = name_token(t, &name);
 	if (!e)
-		e = name_token(o);
+		e = name_object(&label, buf_bytes(&id), &name);
 	if (e)
 		return e;
-	o->name.type = o->source.type == P11_SECRET_KEY ? P11_SECRET_KEY : P11_PRIVATE;
-	if (label.n)
-		o->name.object = buf_take_str(&label);
-	if (id.n) {
-		o->name.id = malloc(id.n);
-		o->name.id_n = id.n;
-		o->name.has_id = true;
-	}
-	if ((label.n && !o->name.object) || (id.n && !o->name.id))
-		return INRO_E_NO_MEMORY;
-	if (id.n)
-		memcpy(o->name.id, id.p, id.n);
+	*ret = name;
+	name = (struct p11_uri) { 0 };
 	return INRO_OK;
+}
+
+static enum inro_err read_name(struct object *o, struct seat *s, CK_OBJECT_HANDLE handle)
+{
+	bool secret = o->source.type == P11_SECRET_KEY;
+	enum inro_err e = object_name(o->token, s, handle, secret ? P11_SECRET_KEY : P11_PRIVATE,
+				      &o->name);
+
+	return e ? e
+		 : ck_attr_bool(s->m, s->session, handle, CKA_ALWAYS_AUTHENTICATE, &o->ask_always);
 }
 
 /* How long a secret key is need not be told. */

@@ -20,6 +20,10 @@ struct object;
 MUST_CHECK enum inro_err object_new(struct token *t, struct seat *s, CK_OBJECT_HANDLE handle,
 				    const struct p11_uri *uri, struct object **ret);
 
+/* What names just this object, of whatever type: token, label and id.  *ret is empty before. */
+MUST_CHECK enum inro_err object_name(const struct token *t, struct seat *s, CK_OBJECT_HANDLE handle,
+				     enum p11_uri_type type, struct p11_uri *ret);
+
 struct object_file {
 	struct bytes der, auth;
 	const struct p11_uri *source; /* where the token's PIN comes from */

@@ -499,46 +499,65 @@ static bool has_twin(const struct ck_token *found, size_t n, size_t of)
 	return same > 1;
 }
 
-static enum inro_err find_tokens(struct prov *p, const struct p11_uri *wanted, struct token **out,
-				 size_t max, size_t *ret_n)
+void token_choice_clear(struct token_choice *c)
+{
+	free(c->all);
+	*c = (struct token_choice) { 0 };
+}
+
+static enum inro_err meet(struct prov *p, const struct ck_token *found, size_t n,
+			  struct token_choice *good)
+{
+	enum inro_err e = INRO_OK;
+
+	good->all = calloc(n + 1, sizeof *good->all);
+	if (!good->all)
+		return INRO_E_NO_MEMORY;
+	for (size_t i = 0; !e && i < n; i++)
+		if (found[i].state == CKR_OK)
+			e = token_met(p, &found[i], has_twin(found, n, i), &good->all[good->n++]);
+	return e;
+}
+
+static enum inro_err find_tokens(struct prov *p, const struct p11_uri *wanted,
+				 struct token_choice *ret)
 {
 	AUTO(free_found) struct ck_token *found = NULL;
+	SCOPED(token_choice) good = { 0 };
 	struct ck_module *m;
-	size_t n = 0, good = 0;
+	size_t n = 0;
 	enum inro_err e = prov_module(p, &m);
 
 	if (!e)
 		e = list_tokens(m, wanted, &found, &n);
-	for (size_t i = 0; !e && i < n && good < max; i++)
-		if (found[i].state == CKR_OK)
-			e = token_met(p, &found[i], has_twin(found, n, i), &out[good++]);
+	if (!e)
+		e = meet(p, found, n, &good);
 	if (e)
 		return e;
-	if (good == 0)
+	if (good.n == 0)
 		return no_token(m, wanted);
-	*ret_n = good;
+	*ret = good;
+	good = (struct token_choice) { 0 };
 	return INRO_OK;
 }
 
-enum inro_err tokens_named(struct prov *p, const struct p11_uri *wanted, struct token **out,
-			   size_t max, size_t *ret_n)
+enum inro_err tokens_named(struct prov *p, const struct p11_uri *wanted, struct token_choice *ret)
 {
 	enum inro_err e = gate_enter();
 
 	if (e)
 		return e;
-	e = find_tokens(p, wanted, out, max, ret_n);
+	e = find_tokens(p, wanted, ret);
 	gate_leave();
 	return e;
 }
 
-enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct token **out, size_t max,
-			  size_t *ret_n)
+enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct token_choice *ret)
 {
 	SCOPED(p11_uri) wanted = { 0 };
 	enum inro_err e = with_setting(p, uri, &wanted);
 
-	return e ? e : tokens_named(p, &wanted, out, max, ret_n);
+	return e ? e : tokens_named(p, &wanted, ret);
 }
 
 void tokens_close(struct prov *p)

@@ -30,13 +30,20 @@ struct seat {
 	bool again;  /* token_run(): a step's wish for another try, whatever it failed with */
 };
 
-/* The tokens that a URI names, at most max of them, *ret_n in all.  The setting `token` stands in
- * for a URI that names none. */
-MUST_CHECK enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri, struct token **out,
-				     size_t max, size_t *ret_n);
+/* Those that may be meant; the tokens themselves are the provider's. */
+struct token_choice {
+	struct token **all;
+	size_t n;
+};
+void token_choice_clear(struct token_choice *c);
+
+/* The tokens that a URI names, at least one.  The setting `token` stands in for a URI that names
+ * none.  *ret is empty before. */
+MUST_CHECK enum inro_err tokens_find(struct prov *p, const struct p11_uri *uri,
+				     struct token_choice *ret);
 /* The same without that setting. */
-MUST_CHECK enum inro_err tokens_named(struct prov *p, const struct p11_uri *uri, struct token **out,
-				      size_t max, size_t *ret_n);
+MUST_CHECK enum inro_err tokens_named(struct prov *p, const struct p11_uri *uri,
+				      struct token_choice *ret);
 /* Closes the sessions that no thread is using. */
 void tokens_close(struct prov *p);
 /* No module is called: tokens_close() comes before. */

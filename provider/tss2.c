@@ -7,8 +7,6 @@
 
 #include "base/der.h"
 
-#define TOKENS_MAX 64
-
 /* 2.23.133.10.1, and what the last number says. */
 static const uint8_t family[] = { DER_OID, 6, 0x67, 0x81, 0x05, 0x0a, 0x01 };
 enum last_arc { LOADABLE = 3, IMPORTABLE = 4, SEALED = 5 };
@@ -241,17 +239,17 @@ static enum inro_err not_one_token(struct token **tokens, size_t n)
 
 static enum inro_err choose_token(struct prov *p, const struct p11_uri *wanted, struct token **ret)
 {
-	struct token *tokens[TOKENS_MAX];
-	size_t n = 0;
-	enum inro_err e = tokens_named(p, wanted, tokens, TOKENS_MAX, &n);
+	SCOPED(token_choice) tokens = { 0 };
+	size_t n;
+	enum inro_err e = tokens_named(p, wanted, &tokens);
 
 	if (e)
 		return err_context(e, "loading a " TSS2_PEM);
-	n = keep_those_in_tpm(tokens, n);
-	n = prefer_usual(p, tokens, n);
+	n = keep_those_in_tpm(tokens.all, tokens.n);
+	n = prefer_usual(p, tokens.all, n);
 	if (n != 1)
-		return not_one_token(tokens, n);
-	*ret = tokens[0];
+		return not_one_token(tokens.all, n);
+	*ret = tokens.all[0];
 	return INRO_OK;
 }
 

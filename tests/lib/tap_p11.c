@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,19 @@ struct tap tap;
 
 static CK_FUNCTION_LIST *real, list;
 static pthread_rwlock_t counting = PTHREAD_RWLOCK_INITIALIZER; /* alone: all are closed */
+
+#define FIRST_OF_CROWD 0x10000UL
+
+static CK_RV get_slot_list(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *n)
+{
+	CK_ULONG room = slots && *n > tap.crowd ? *n - tap.crowd : 0;
+	CK_RV rv = real->C_GetSlotList(present, slots ? slots + tap.crowd : NULL, &room);
+
+	for (CK_ULONG i = 0; slots && rv == CKR_OK && i < tap.crowd; i++)
+		slots[i] = FIRST_OF_CROWD + i;
+	*n = tap.crowd + room;
+	return rv;
+}
 
 static CK_RV open_counted(CK_SLOT_ID slot, CK_FLAGS flags, void *arg, CK_NOTIFY notify,
 			  CK_SESSION_HANDLE *ret)
@@ -31,6 +45,8 @@ static CK_RV open_counted(CK_SLOT_ID slot, CK_FLAGS flags, void *arg, CK_NOTIFY 
 static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *arg, CK_NOTIFY notify,
 			  CK_SESSION_HANDLE *ret)
 {
+	if (slot >= FIRST_OF_CROWD)
+		return CKR_TOKEN_NOT_PRESENT;
 	if (tap.most_sessions && tap.open >= tap.most_sessions)
 		return CKR_SESSION_COUNT;
 	return open_counted(slot, flags, arg, notify, ret);
@@ -118,10 +134,24 @@ static CK_RV destroy_object(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o)
 	return rv;
 }
 
+static CK_RV token_info_of_crowd(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+	char label[33];
+
+	memset(info, ' ', sizeof *info);
+	info->flags = CKF_TOKEN_INITIALIZED | CKF_LOGIN_REQUIRED;
+	snprintf(label, sizeof label, "%-32lx", slot);
+	memcpy(info->label, label, sizeof info->label);
+	return CKR_OK;
+}
+
 static CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
-	CK_RV rv = real->C_GetTokenInfo(slot, info);
+	CK_RV rv;
 
+	if (slot >= FIRST_OF_CROWD)
+		return token_info_of_crowd(slot, info);
+	rv = real->C_GetTokenInfo(slot, info);
 	if (rv == CKR_OK && tap.keypad)
 		info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
 	if (rv == CKR_OK && getenv("INRO_TAP_TELLS_NO_TRIES"))
@@ -183,6 +213,7 @@ EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret)
 		return CKR_GENERAL_ERROR;
 	list = *real;
 	list.C_Finalize = finalize;
+	list.C_GetSlotList = get_slot_list;
 	list.C_OpenSession = open_session;
 	list.C_CloseSession = close_session;
 	list.C_CloseAllSessions = close_all_sessions;

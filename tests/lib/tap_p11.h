@@ -21,6 +21,7 @@ struct tap {
 	bool always_authenticate;   /* every key asks for that */
 	bool unreadable_once_made;  /* after a key pair was made no attribute can be read */
 	int most_sessions;	    /* 0: as many as the real one */
+	CK_ULONG crowd;		    /* so many tokens of others come before the real ones */
 	bool logs_out;		    /* the whole token, when any session is closed */
 	bool no_public_key_info;    /* as modules of 2.40 */
 	bool bare_point;	    /* CKA_EC_POINT without its OCTET STRING */

@@ -264,6 +264,20 @@ static void found_twice(void **state)
 	EVP_PKEY_free(key);
 }
 
+/* However many tokens there are, the one that shows the key is found. */
+static void found_in_a_crowd(void **state)
+{
+	EVP_PKEY *key;
+
+	(void)state;
+	tap->crowd = 70;
+	key = token_keys_load(libctx, "pkcs11:object=ec" PIN);
+	tap->crowd = 0;
+	assert_non_null(key);
+	assert_true(token_keys_sign(libctx, key));
+	EVP_PKEY_free(key);
+}
+
 /* What a reference with this URI gives; NULL when it is refused. */
 static EVP_PKEY *referred(const char *uri, int selection)
 {
@@ -309,9 +323,9 @@ static void reference_to_several(void **state)
 {
 	(void)state;
 	assert_null(referred("pkcs11:token=line1;type=public", EVP_PKEY_PUBLIC_KEY));
-	assert_true(token_keys_error_says("public keys match"));
+	assert_true(token_keys_error_says("public keys match; name one of: pkcs11:"));
 	assert_null(referred("pkcs11:token=line1;type=private" PIN, EVP_PKEY_KEYPAIR));
-	assert_true(token_keys_error_says("private keys match"));
+	assert_true(token_keys_error_says("private keys match; name one of: pkcs11:"));
 }
 
 /* As written by this version, by an older one without the serial, and for another token. */
@@ -386,6 +400,7 @@ int main(void)
 		TEST(confirmed_at_each_use),
 		TEST(refused_use_is_not_tried_again),
 		TEST(missing_pin_is_said),
+		TEST(found_in_a_crowd),
 		TEST(found_twice),
 		TEST(reference_of_a_public_key),
 		TEST(reference_to_several),

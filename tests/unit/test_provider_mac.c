@@ -190,6 +190,41 @@ static void what_is_refused(void **state)
 	ERR_clear_error();
 }
 
+/* Who passes over that a part did not fit gets no MAC of the others. */
+static void what_does_not_fit(void **state)
+{
+	EVP_MAC_CTX *c = start(&rows[2], true), *copy;
+	unsigned char *much = calloc(1, BUF_MAX + 1), out[32];
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(much);
+	assert_true(EVP_MAC_update(c, data, sizeof data));
+	assert_false(EVP_MAC_update(c, much, BUF_MAX + 1));
+	assert_false(EVP_MAC_update(c, data, sizeof data));
+	copy = EVP_MAC_CTX_dup(c);
+	assert_null(copy);
+	assert_false(EVP_MAC_final(c, out, &n, sizeof out));
+	assert_true(EVP_MAC_init(c, NULL, 0, NULL));
+	assert_true(EVP_MAC_update(c, data, sizeof data));
+	assert_true(EVP_MAC_final(c, out, &n, sizeof out));
+	EVP_MAC_CTX_free(c);
+	free(much);
+	ERR_clear_error();
+}
+
+static void twins_are_named(void **state)
+{
+	EVP_MAC_CTX *c = context("INRO-HMAC");
+
+	(void)state;
+	assert_false(set_text(c, "pkcs11_uri", URI("twins")));
+	assert_true(token_keys_error_says("2 secret keys match; name one of: pkcs11:"));
+	assert_false(set_text(c, "pkcs11_uri", URI("twins")));
+	assert_true(token_keys_error_says("id=%24;object=twins;type=secret-key"));
+	EVP_MAC_CTX_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +232,8 @@ int main(void)
 		cmocka_unit_test(started_again),
 		cmocka_unit_test(names_are_private),
 		cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(what_does_not_fit),
+		cmocka_unit_test(twins_are_named),
 	};
 
 	token_keys_make();
