@@ -102,6 +102,21 @@ static enum inro_err set_digest(struct signature *s, const char *name)
 	return INRO_OK;
 }
 
+/* Where the program names none there may be one all the same: a key of RSA-PSS is bound to one, and
+ * PSS starts with SHA-1 (RFC 8017 A.2.3). */
+static enum inro_err take_model_digest(struct signature *s, EVP_PKEY_CTX *model)
+{
+	char name[64] = "";
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, sizeof name),
+		OSSL_PARAM_construct_end(),
+	};
+
+	if (s->md || EVP_PKEY_CTX_get_params(model, params) != 1 || !*name)
+		return INRO_OK;
+	return set_digest(s, name);
+}
+
 static int set_ctx_params(void *vsig, const OSSL_PARAM params[])
 {
 	struct signature *s = vsig;
@@ -125,7 +140,10 @@ static int set_ctx_params(void *vsig, const OSSL_PARAM params[])
 		e = signature_model(s, &model);
 	if (e)
 		return prov_raise(s->prov, e);
-	return EVP_PKEY_CTX_set_params(model, (OSSL_PARAM *)(uintptr_t)params) == 1;
+	if (EVP_PKEY_CTX_set_params(model, (OSSL_PARAM *)(uintptr_t)params) != 1)
+		return 0;
+	e = take_model_digest(s, model);
+	return e ? prov_raise(s->prov, e) : 1;
 }
 
 /* libcrypto 3.0 looks for a copy's where it was copied from, until the digest is set, which may be its own choice. */
@@ -198,19 +216,14 @@ static const OSSL_PARAM *ecdsa_ctx_params(void *vsig, void *vprov)
 /* A key of RSA-PSS starts with a padding of its own, and may be bound to a digest. */
 static int take_key_settings(struct signature *s)
 {
-	char name[64] = "";
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, sizeof name),
-		OSSL_PARAM_construct_end(),
-	};
 	EVP_PKEY_CTX *model;
 	enum inro_err e;
 
 	if (s->key->type != &key_types[KEY_TYPE_rsa_pss])
 		return 1;
 	e = signature_model(s, &model);
-	if (!e && !s->md && EVP_PKEY_CTX_get_params(model, params) == 1 && *name)
-		e = set_digest(s, name);
+	if (!e)
+		e = take_model_digest(s, model);
 	return e ? prov_raise(s->prov, e) : 1;
 }
 

@@ -224,6 +224,99 @@ static void pss_settings(void **state)
 	}
 }
 
+/* Settings of a digest's signature; without a digest it is the one that the padding brings. */
+struct padded {
+	int padding;
+	const char *digest, *mgf1;
+	size_t n; /* bytes of the digest */
+	bool padding_first;
+};
+
+static EVP_PKEY_CTX *padded_with(const struct padded *p, EVP_PKEY *key, int (*start)(EVP_PKEY_CTX *))
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL);
+
+	assert_int_equal(start(c), 1);
+	if (p->padding_first)
+		assert_true(EVP_PKEY_CTX_set_rsa_padding(c, p->padding) > 0);
+	if (p->digest)
+		assert_true(EVP_PKEY_CTX_set_signature_md(c, EVP_get_digestbyname(p->digest)) > 0);
+	assert_true(EVP_PKEY_CTX_set_rsa_padding(c, p->padding) > 0);
+	if (p->mgf1)
+		assert_true(EVP_PKEY_CTX_set_rsa_mgf1_md(c, EVP_get_digestbyname(p->mgf1)) > 0);
+	return c;
+}
+
+/* Ours signs without padding only by keys that say so. */
+static EVP_PKEY *unpadded_key(void)
+{
+	static CK_ULONG bits = 2048;
+	static CK_MECHANISM_TYPE mechs[] = { CKM_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_RSA_X_509 };
+	static const struct token_pair pair = {
+		"unpadded",	    0x31,
+		CKM_RSA_PKCS_KEY_PAIR_GEN, { CKA_MODULUS_BITS, &bits, sizeof bits },
+		CKA_SIGN,	    CKA_VERIFY,
+		{ CKA_ALLOWED_MECHANISMS, mechs, sizeof mechs },
+	};
+
+	if (!chosen_is_ours())
+		return EVP_PKEY_up_ref(rsa) ? rsa : NULL;
+	token_keys_add_pair(&pair);
+	return token_keys_load(libctx, "pkcs11:token=line1;object=unpadded?pin-value=" TOKEN_KEYS_PIN);
+}
+
+static void unpadded_is_refused(const struct padded *p)
+{
+	unsigned char digest[64] = { 0 }, sig[256];
+	size_t n = sizeof sig;
+	EVP_PKEY_CTX *c;
+
+	if (!chosen_is_ours())
+		return;
+	c = padded_with(p, rsa, EVP_PKEY_sign_init);
+	assert_int_not_equal(EVP_PKEY_sign(c, sig, &n, digest, p->n), 1);
+	assert_true(token_keys_error_says("not allowed to sign without padding"));
+	EVP_PKEY_CTX_free(c);
+}
+
+/* What libcrypto does with a key in a file, also where Cryptoki has no mechanism or number for it. */
+static void paddings(void **state)
+{
+	static const struct padded rows[] = {
+		{ RSA_PKCS1_PSS_PADDING, NULL, NULL, 20, false },
+		{ RSA_PKCS1_PSS_PADDING, "SHA256", NULL, 32, true },
+		{ RSA_PKCS1_PSS_PADDING, "SHA512-256", NULL, 32, false },
+		{ RSA_PKCS1_PSS_PADDING, "SHA256", "SHA512-224", 32, false },
+		{ RSA_PKCS1_PSS_PADDING, "RIPEMD160", NULL, 20, false },
+		{ RSA_X931_PADDING, "SHA1", NULL, 20, false },
+		{ RSA_X931_PADDING, "SHA256", NULL, 32, false },
+		{ RSA_X931_PADDING, "SHA512", NULL, 64, false },
+	};
+
+	EVP_PKEY *key = unpadded_key(), *public = key ? stranger(key) : NULL;
+
+	(void)state;
+	assert_non_null(public);
+	unpadded_is_refused(&rows[2]);
+	unpadded_is_refused(&rows[5]);
+	for (size_t i = 0; i < 4 * ARRAY_LEN(rows); i++) {
+		const struct padded *p = &rows[i % ARRAY_LEN(rows)];
+		EVP_PKEY_CTX *c = padded_with(p, key, EVP_PKEY_sign_init);
+		EVP_PKEY_CTX *v = padded_with(p, public, EVP_PKEY_verify_init);
+		unsigned char digest[64], sig[256];
+		size_t n = sizeof sig;
+
+		memset(digest, (int)i, sizeof digest);
+		assert_int_equal(EVP_PKEY_sign(c, sig, &n, digest, p->n), 1);
+		assert_int_equal(n, sizeof sig);
+		assert_int_equal(EVP_PKEY_verify(v, sig, n, digest, p->n), 1);
+		EVP_PKEY_CTX_free(c);
+		EVP_PKEY_CTX_free(v);
+	}
+	EVP_PKEY_free(public);
+	EVP_PKEY_free(key);
+}
+
 static size_t recovered(EVP_PKEY *key, int padding, const unsigned char s[256],
 			unsigned char out[256])
 {
@@ -484,6 +577,7 @@ int main(void)
 		cmocka_unit_test(streams_and_copies),
 		cmocka_unit_test(identifiers),
 		cmocka_unit_test(pss_settings),
+		cmocka_unit_test(paddings),
 		cmocka_unit_test(recovery),
 		cmocka_unit_test(wrong_lengths),
 		cmocka_unit_test(threads),
