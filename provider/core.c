@@ -73,19 +73,28 @@ void core_raise(const struct core *c, enum inro_err e, const char *file, int lin
 	vset(c, (uint32_t)e, "%s", err_detail(e));
 }
 
+#define PIECE 512
+
+/* Into the buffer itself: what is looked at may be the beginning of somebody's private key. */
+static size_t read_piece(const struct core *c, OSSL_CORE_BIO *in, size_t n, struct buf *ret)
+{
+	size_t before = ret->n, got = 0;
+	uint8_t *p = buf_extend(ret, n);
+
+	if (!p)
+		return 0;
+	if (!c->bio_read(in, p, n, &got))
+		got = 0;
+	buf_truncate(ret, before + got);
+	return got;
+}
+
 enum inro_err core_read(const struct core *c, OSSL_CORE_BIO *in, size_t max, struct buf *ret)
 {
-	uint8_t chunk[512];
-	size_t done = 0, got;
+	size_t got = 1;
 
-	while (done < max) {
-		size_t want = max - done < sizeof chunk ? max - done : sizeof chunk;
-
-		if (!c->bio_read(in, chunk, want, &got) || got == 0)
-			break;
-		buf_add(ret, BYTES(chunk, got));
-		done += got;
-	}
+	for (size_t done = 0; got > 0 && done < max; done += got)
+		got = read_piece(c, in, max - done < PIECE ? max - done : PIECE, ret);
 	return buf_err(ret);
 }
 

@@ -69,8 +69,10 @@ static enum inro_err open_reference(struct prov *p, struct bytes der,
 	};
 	enum inro_err e = reference_read(der, &text);
 
-	if (!e)
+	if (!e) {
 		e = p11_uri_parse(text, &uri);
+		wipe(text, strlen(text)); /* others write a PIN into their references */
+	}
 	if (e)
 		return e;
 	if (uri.type == P11_PUBLIC)
