@@ -36,7 +36,7 @@ struct keygen {
 	size_t salt;
 	bool has_salt;
 	char group[GROUP_MAX];
-	size_t bits;
+	size_t bits, primes;
 	struct buf exponent;
 };
 
@@ -168,6 +168,8 @@ static enum inro_err take(struct keygen *g, OSSL_PARAM *p, bool *ret_ours)
 		return take_exponent(g, p);
 	if (strcmp(p->key, OSSL_PKEY_PARAM_RSA_BITS) == 0 && !OSSL_PARAM_get_size_t(p, &g->bits))
 		return err_set(INRO_E_ARG, "the size of the key is no number");
+	if (strcmp(p->key, OSSL_PKEY_PARAM_RSA_PRIMES) == 0 && !OSSL_PARAM_get_size_t(p, &g->primes))
+		return err_set(INRO_E_ARG, "how many primes the key has is no number");
 	return g->type == &key_types[KEY_TYPE_rsa_pss] ? take_pss(g, p) : INRO_OK;
 }
 
@@ -311,6 +313,9 @@ static enum inro_err in_token(struct keygen *g, struct key **ret)
 	};
 	enum inro_err e = find_bound(g, &spec.bound);
 
+	if (!e && g->primes > 2)
+		e = err_set(INRO_E_UNSUPPORTED, "an RSA key in a token has two primes: make it without "
+						"rsa_keygen_primes");
 	if (!e && !g->has_uri)
 		e = p11_uri_parse(setting, &g->uri);
 	if (!e && !g->has_uri)

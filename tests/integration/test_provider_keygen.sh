@@ -110,6 +110,8 @@ refusals() {
 		-pkeyopt 'pkcs11_uri:pkcs11:object=new' -out no.pem
 	must_fail 'the curve of the new key is missing' ossl genpkey -algorithm EC \
 		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
+	must_fail 'has two primes' ossl genpkey -algorithm RSA -pkeyopt rsa_keygen_primes:3 \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=primes' -out no.pem
 	must_fail '' ossl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:16 \
 		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new' -out no.pem
 	must_fail 'needs its PIN' foreign env -u INRO_PIN openssl genpkey "${provider[@]}" -algorithm EC \
