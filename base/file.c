@@ -239,8 +239,22 @@ static enum inro_err write_all(int fd, const char *path, struct source from)
 	return fsync(fd) < 0 && errno != EINVAL ? file_err(errno, path) : INRO_OK;
 }
 
+/* What is new is ours. */
+static struct stat of_ours(mode_t mode)
+{
+	return (struct stat) { .st_mode = mode, .st_uid = (uid_t)-1, .st_gid = (gid_t)-1 };
+}
+
+/* Who may not give a file to another user may still give it to a group of his. */
+static int shape(int fd, const struct stat *like)
+{
+	if (fchown(fd, like->st_uid, like->st_gid) != 0)
+		(void)!fchown(fd, (uid_t)-1, like->st_gid);
+	return fchmod(fd, like->st_mode & 07777);
+}
+
 /* template ends in XXXXXX and becomes the name; errors name the file that is meant. */
-static enum inro_err write_temporary(const char *path, char *template, mode_t mode,
+static enum inro_err write_temporary(const char *path, char *template, const struct stat *like,
 				     struct source content)
 {
 	AUTO(close_fd) int fd = mkostemp(template, O_CLOEXEC);
@@ -248,7 +262,7 @@ static enum inro_err write_temporary(const char *path, char *template, mode_t mo
 
 	if (fd < 0)
 		return file_err(errno, path);
-	e = fchmod(fd, mode) < 0 ? file_err(errno, path) : write_all(fd, path, content);
+	e = shape(fd, like) < 0 ? file_err(errno, path) : write_all(fd, path, content);
 	if (e)
 		unlink(template);
 	return e;
@@ -270,7 +284,8 @@ static enum inro_err place(const char *temporary, const char *path, bool replace
 	return e;
 }
 
-static enum inro_err write_file(const char *path, mode_t mode, struct source content, bool replace)
+static enum inro_err write_file(const char *path, const struct stat *like, struct source content,
+				bool replace)
 {
 	AUTO(free_chars) char *temporary = NULL;
 	enum inro_err e;
@@ -279,7 +294,7 @@ static enum inro_err write_file(const char *path, mode_t mode, struct source con
 		temporary = NULL;
 		return INRO_E_NO_MEMORY;
 	}
-	e = write_temporary(path, temporary, mode, content);
+	e = write_temporary(path, temporary, like, content);
 	return e ? e : place(temporary, path, replace);
 }
 
@@ -291,25 +306,29 @@ static enum inro_err write_into(const char *path, struct source content)
 	return fd < 0 ? file_err(errno, path) : write_all(fd, path, content);
 }
 
-/* The file that a name leads to over links. */
-static enum inro_err write_over(const char *path, mode_t mode, struct source content)
+/* The file that a name leads to over links.  Those who could read it still can. */
+static enum inro_err write_over(const char *path, struct source content)
 {
 	AUTO(free_chars) char *file = realpath(path, NULL);
+	struct stat st;
 
-	return file ? write_file(file, mode, content, true) : file_err(errno, path);
+	if (!file || lstat(file, &st) != 0)
+		return file_err(errno, path);
+	return write_file(file, &st, content, true);
 }
 
 static enum inro_err write_there(const char *path, mode_t mode, struct source content)
 {
+	const struct stat new = of_ours(mode);
 	struct stat st;
 
 	if (stat(path, &st) != 0)
-		return errno == ENOENT ? write_file(path, mode, content, true)
+		return errno == ENOENT ? write_file(path, &new, content, true)
 				       : file_err(errno, path);
 	if (S_ISDIR(st.st_mode))
 		return file_err(EISDIR, path);
 	if (S_ISREG(st.st_mode))
-		return write_over(path, st.st_mode & 07777, content);
+		return write_over(path, content);
 	return write_into(path, content);
 }
 
@@ -328,7 +347,7 @@ static enum inro_err link_file(int fd, const char *temporary)
 	return err_set(INRO_E_UNSUPPORTED, "%s: %s", temporary, strerror(errno));
 }
 
-static enum inro_err name_file(int fd, const char *path, mode_t mode)
+static enum inro_err name_file(int fd, const char *path, const struct stat *like)
 {
 	AUTO(free_chars) char *temporary = NULL;
 	uint64_t chance; /* the folder may be other machines', too */
@@ -340,7 +359,7 @@ static enum inro_err name_file(int fd, const char *path, mode_t mode)
 		temporary = NULL;
 		return INRO_E_NO_MEMORY;
 	}
-	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
+	if (shape(fd, like) < 0 || fsync(fd) < 0)
 		return file_err(errno, path);
 	e = link_file(fd, temporary);
 	return e ? e : place(temporary, path, true);
@@ -349,7 +368,7 @@ static enum inro_err name_file(int fd, const char *path, mode_t mode)
 enum inro_err file_name_it(int fd, const char *path, mode_t mode)
 {
 	AUTO(free_chars) char *real = realpath(path, NULL);
-	struct stat st = { .st_mode = S_IFREG | mode };
+	struct stat st = of_ours(S_IFREG | mode);
 
 	if (!real && errno != ENOENT)
 		return file_err(errno, path);
@@ -357,7 +376,7 @@ enum inro_err file_name_it(int fd, const char *path, mode_t mode)
 		return file_err(errno, path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(INRO_E_UNSUPPORTED, "'%s' is no file", path);
-	return name_file(fd, real ? real : path, st.st_mode & 07777);
+	return name_file(fd, real ? real : path, &st);
 }
 
 enum inro_err file_write(const char *path, mode_t mode, struct bytes content)
@@ -384,7 +403,9 @@ enum inro_err file_check_target(const char *path)
 
 enum inro_err file_write_new(const char *path, mode_t mode, struct bytes content)
 {
-	return write_file(path, mode, (struct source) { pull_once, &content }, false);
+	const struct stat new = of_ours(mode);
+
+	return write_file(path, &new, (struct source) { pull_once, &content }, false);
 }
 
 void file_give_fd(int fd, int dir)

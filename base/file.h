@@ -20,7 +20,7 @@ MUST_CHECK enum inro_err file_read(const char *path, size_t max, struct buf *ret
 MUST_CHECK enum inro_err file_read_regular(const char *path, size_t max, struct buf *ret);
 /* One line of a file as a secret, without its line end; the file may be a pipe. */
 MUST_CHECK enum inro_err file_read_secret(const char *path, struct secret *ret);
-/* Links are followed; a file that is there keeps its mode; a device or a pipe is written into. */
+/* Links are followed; a file that is there keeps mode, owner and group (if we may); a device or a pipe is written into. */
 MUST_CHECK enum inro_err file_write(const char *path, mode_t mode, struct bytes content);
 /* The same of content that comes in pieces. */
 MUST_CHECK enum inro_err file_write_pulled(const char *path, mode_t mode, bytes_pull *pull,

@@ -73,6 +73,38 @@ static void test_write(void **state)
 	assert_non_null(strstr(err_detail(INRO_E_NOT_FOUND), "none/file"));
 }
 
+/* A program that reads it by its group goes on reading it after root has written it anew. */
+static void test_owner(void **state)
+{
+	const uid_t nobody = 65534;
+	char path[600];
+	struct stat st;
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	OK(file_make_dir(scratch_path("o")));
+	snprintf(path, sizeof path, "%s", scratch_path("o/file"));
+	OK(file_write(path, 0640, bytes_of("one")));
+	assert_int_equal(chown(path, nobody, nobody), 0);
+	OK(file_write(path, 0600, bytes_of("two")));
+	assert_content(path, "two");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, nobody);
+	assert_int_equal(st.st_gid, nobody);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	fd = open(scratch_path("o"), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	assert_int_equal(file_name_it(fd, path, 0600), INRO_OK);
+	close(fd);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, nobody);
+	assert_int_equal(st.st_gid, nobody);
+	OK(file_write(scratch_path("o/new"), 0600, BYTES_NONE));
+	assert_int_equal(stat(scratch_path("o/new"), &st), 0);
+	assert_int_equal(st.st_uid, 0);
+}
+
 static int write_pipe(void *arg)
 {
 	return file_write(arg, 0600, bytes_of("piped")) == INRO_OK ? 0 : 1;
@@ -393,6 +425,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_name_it),
 		cmocka_unit_test(test_failed_write_keeps_the_old),
