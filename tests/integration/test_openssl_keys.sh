@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# openssl pkey, rsa, ec, pkcs8 and pkcs12 with token keys, named by URI and by references in PEM and DER.
+# openssl storeutl, genpkey, pkey, rsa, ec, pkcs8 and pkcs12 with token keys, named by URI and by references in PEM and DER.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 . "$INRO_TEST_SOURCE/tests/lib/provider.sh"
 . "$INRO_TEST_SOURCE/tests/lib/commands.sh"
@@ -112,6 +112,22 @@ refusals() {
 	makes_nothing out "no such object in token 'line1'" ossl pkey -in "$(uri nope)" -out out
 }
 
+# The store shows the key, and one that genpkey makes is there.
+made_and_listed() {
+	local k=$1
+	local -A how=([ec]='EC -pkeyopt group:P-256' [rsa]='RSA -pkeyopt rsa_keygen_bits:2048' [ed25519]=ED25519)
+	must ossl storeutl -keys -noout "$(uri "$k")" >list
+	grep -qx 'Total found: 1' list || fail "storeutl -keys: $(cat list)"
+	# shellcheck disable=SC2086 # words
+	must ossl genpkey -algorithm ${how[$k]} -pkeyopt "pkcs11_uri:pkcs11:token=line1;object=made-$k" -out made.pem
+	grep -q 'BEGIN PKCS#11 PROVIDER URI' made.pem || fail "genpkey: $(cat made.pem)"
+	must ossl pkey -in made.pem -pubout -out made.pub
+	must ossl storeutl -noout "pkcs11:token=line1;object=made-$k" >list
+	grep -qE '^[0-9]+: Pkey' list || fail "storeutl: $(cat list)"
+	must ossl storeutl "pkcs11:token=line1;object=made-$k;type=public" >list
+	has -F -- "$(sed -n 2p made.pub)" list || fail "another public key: $(cat list)"
+}
+
 check_module() {
 	local k
 	keys_at_hand ec rsa ed25519
@@ -121,6 +137,7 @@ check_module() {
 		public_parts "$k"
 		old_commands "$k"
 		stays_inside "$k"
+		made_and_listed "$k"
 	done
 	refusals
 	# What is made in files stays there.
