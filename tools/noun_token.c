@@ -270,6 +270,16 @@ static enum inro_err restore_file(const struct call *c, struct token_place *p, C
 			  "restore");
 }
 
+/* A backup opens nothing on another TPM, nor when its token was deleted since. */
+static enum inro_err say_if_shut(const struct token_place *p)
+{
+	struct inro_check found;
+	enum inro_err e =
+		ck_err(p->module, p->admin->check(p->token.slot, inro_text_of(BYTES_NONE), &found),
+		       "check");
+	return e ? err_context(e, "token '%s' is back, but can't be used", p->token.label) : INRO_OK;
+}
+
 static enum inro_err token_restore_run(const struct call *c, json_t **ret)
 {
 	SCOPED(token_place) p = { 0 };
@@ -281,6 +291,8 @@ static enum inro_err token_restore_run(const struct call *c, json_t **ret)
 		e = restore_file(c, &p, &slot);
 	if (!e)
 		e = find_slot(&p, slot);
+	if (!e)
+		e = say_if_shut(&p);
 	return e ? e : json_give(token_json(&p, &p.token), ret);
 }
 

@@ -130,8 +130,8 @@ struct inro_admin {
 	/* As create; with `change_pin` the user must change the PIN before anything else. */
 	CK_RV(*create_first)
 	(const struct inro_new_token *t, CK_BBOOL change_pin, CK_SLOT_ID *ret_slot);
-	/* Removes a token without its SO PIN, when that is locked: CKR_FUNCTION_REJECTED when it is
-	 * not. */
+	/* Removes a token without its SO PIN, when that is locked or opens nothing any more:
+	 * CKR_FUNCTION_REJECTED when it would. */
 	CK_RV (*destroy_locked)(CK_SLOT_ID slot);
 	/* C_LoginUser, for those who have found a function list without it. */
 	CK_RV (*user_login)(CK_SESSION_HANDLE session, const struct inro_user *user);

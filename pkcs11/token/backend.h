@@ -261,8 +261,10 @@ struct backend_ops {
 	/* A record that nobody needs any more: what it has outside goes.  After the core's
 	 * transaction; needs no login. */
 	enum inro_err (*forget_pin)(struct backend *b, struct bytes auth);
-	/* Whether what a record has outside is there; without it no PIN opens the record. */
-	enum inro_err (*guard_is_there)(struct backend *b, struct bytes auth, bool *ret);
+	/* Whether the right PIN would open a record as things are now: INRO_E_TOKEN, with the
+	 * reason, when what it has outside is gone or another, or what it was bound to is not as it
+	 * was.  Needs no login, spends no try. */
+	enum inro_err (*guard_opens)(struct backend *b, struct bytes auth);
 	/* Where a loaded key is; NULL: PLACE_SOFT. */
 	enum key_place (*place)(struct backend *b, backend_key key);
 	/* Evidence by the hardware that the key is in it (tpm/move/evidence.h has the bytes). */

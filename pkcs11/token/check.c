@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "pkcs11/token/guards.h"
 #include "pkcs11/token/object.h"
 #include "pkcs11/token/people.h"
 
@@ -87,6 +88,8 @@ enum inro_err token_check(struct token *t, struct bytes pin, struct check_report
 		objects_drop_all(t);
 	if (!e && mine)
 		e = token_login(t, &(struct who) { .type = CKU_USER }, pin);
+	else if (!e && t->login == TOKEN_NOBODY)
+		e = guards_open(t, &(struct who) { .type = CKU_USER });
 	if (e)
 		return e;
 	e = read_all(t, t->login == CKU_USER, &r);

@@ -37,14 +37,18 @@ enum inro_err guards_drop(const struct backend_ops *ops, struct backend *b, stru
 	return first;
 }
 
-bool guards_are_gone(struct token *t, const struct who *who)
+enum inro_err guards_open(struct token *t, const struct who *who)
 {
 	SCOPED(auth_row) row = { 0 };
-	bool there = true;
+	enum inro_err e = t->ops->guard_opens ? store_auth(t->store, who, &row) : INRO_OK;
 
-	if (!t->ops->guard_is_there || store_auth(t->store, who, &row) || row.auth.n == 0)
-		return false;
-	return !t->ops->guard_is_there(t->backend, buf_bytes(&row.auth), &there) && !there;
+	if (!e && row.auth.n > 0)
+		e = t->ops->guard_opens(t->backend, buf_bytes(&row.auth));
+	if (e == INRO_E_TOKEN)
+		return e;
+	if (e)
+		err_reset();
+	return INRO_OK;
 }
 
 void guards_drop_row(const struct token_row *row)

@@ -16,8 +16,9 @@ MUST_CHECK enum inro_err guards_list(struct token *t, struct buf *ret);
 enum inro_err guards_drop(const struct backend_ops *ops, struct backend *b, struct bytes list);
 /* One record; none is fine.  The detail of an earlier error stays. */
 void guards_drop_one(const struct backend_ops *ops, struct backend *b, struct bytes auth);
-/* Whether what a person's record has outside is gone for sure, so that no PIN opens it any more. */
-bool guards_are_gone(struct token *t, const struct who *who);
+/* INRO_E_TOKEN, with the reason, when it is sure that no PIN opens a person's record (backend.h,
+ * guard_opens); what can't be known now is no error. */
+MUST_CHECK enum inro_err guards_open(struct token *t, const struct who *who);
 /* Those of a row that came to nothing. */
 void guards_drop_row(const struct token_row *row);
 

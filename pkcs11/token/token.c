@@ -460,17 +460,6 @@ enum inro_err token_destroy(struct token *t, struct bytes so_pin)
 	return e;
 }
 
-/* Its hardware is there and is not what the token was made with, or has given up its SO PIN (a
- * backup of a token that was removed): no PIN opens it any more. */
-static bool is_orphaned(struct token *t)
-{
-	SCOPED(buf) root = { 0 };
-
-	if (t->ops->tell && t->ops->tell(t->backend, FACT_ROOT, &root) == INRO_E_TOKEN)
-		return true;
-	return guards_are_gone(t, &(struct who) { .type = CKU_SO });
-}
-
 /* Whoever may do this could as well remove the file: it is his, and he can write it. */
 enum inro_err token_destroy_locked(struct token *t)
 {
@@ -478,7 +467,9 @@ enum inro_err token_destroy_locked(struct token *t)
 
 	if (!e)
 		e = token_refresh(t);
-	if (!e && t->row.tries_so > 0 && !is_orphaned(t))
+	/* nor is it needed where it opens nothing: the hardware is another, has given the PIN up (a
+	 * backup of a token that was removed), or is not in the state that it was bound to */
+	if (!e && t->row.tries_so > 0 && !guards_open(t, &(struct who) { .type = CKU_SO }))
 		e = err_set(INRO_E_POLICY, "the SO PIN of this token is not locked: remove it with "
 					   "that");
 	return e ? e : remove_token(t, &left);

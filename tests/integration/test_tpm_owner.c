@@ -403,6 +403,71 @@ static void another_root_is_not_tried(void **state)
 	DONE("tpm2_getcap properties-variable | grep -q 'LOCKOUT_COUNTER: 0x0$'");
 }
 
+static bool lose_the_index(struct tpmproxy_talk *t)
+{
+	if (t->cc != TPM2_CC_NV_DefineSpace)
+		return true;
+	t->n = 0;
+	return false;
+}
+
+/* The index is there, and nobody has heard of it. */
+static void an_index_whose_answer_was_lost(void **state)
+{
+	struct tpmproxy *proxy = tpmproxy_start(swtpm);
+	unsigned before = swtpm_count(swtpm, SWTPM_NV);
+	struct backend *b;
+	SCOPED(buf) record = { 0 };
+
+	(void)state;
+	point_at(tpmproxy_tcti(proxy));
+	b = open_it();
+	OK(ops->unlock(b, CKU_SO, buf_bytes(&so), SO_PIN));
+	tpmproxy_hooks(proxy, NULL, lose_the_index, NULL);
+	assert_int_equal(ops->set_pin(b, CKU_USER, PIN, &record), INRO_E_IO);
+	assert_int_equal(record.n, 0);
+	ops->close(b);
+	tpmproxy_free(proxy);
+	assert_int_equal(swtpm_count(swtpm, SWTPM_NV), before);
+}
+
+static void answer(struct tpmproxy_talk *t, uint32_t rc)
+{
+	const uint8_t refusal[] = { 0x80, 1, 0, 0, 0, 10, 0, 0, (uint8_t)(rc >> 8), (uint8_t)rc };
+
+	memcpy(t->response, refusal, sizeof refusal);
+	t->n = sizeof refusal;
+}
+
+static bool lose_the_session_then_fail(struct tpmproxy_talk *t)
+{
+	bool *lost = t->arg;
+
+	if (t->cc == TPM2_CC_PolicySecret) {
+		*lost = true;
+		answer(t, TPM2_RC_HANDLE + TPM2_RC_2);
+	} else if (*lost && t->cc == TPM2_CC_Load) {
+		answer(t, TPM2_RC_MEMORY);
+	}
+	return true;
+}
+
+/* The first attempt's answer says nothing about the index when the second one failed before. */
+static void what_failed_last_is_told(void **state)
+{
+	struct tpmproxy *proxy = tpmproxy_start(swtpm);
+	bool lost = false;
+
+	(void)state;
+	point_at(tpmproxy_tcti(proxy));
+	tpmproxy_hooks(proxy, NULL, lose_the_session_then_fail, &lost);
+	assert_int_equal(try(buf_bytes(&user), PIN), INRO_E_NO_MEMORY);
+	assert_true(lost);
+	tpmproxy_free(proxy);
+	point_at(swtpm_tcti(swtpm));
+	OK(try(buf_bytes(&user), PIN));
+}
+
 #define ON_A_TPM(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void)
@@ -417,6 +482,8 @@ int main(void)
 		ON_A_TPM(a_root_that_can_leave_is_none),
 		ON_A_TPM(passwords_do_not_pass_in_the_clear),
 		ON_A_TPM(another_root_is_not_tried),
+		ON_A_TPM(an_index_whose_answer_was_lost),
+		ON_A_TPM(what_failed_last_is_told),
 	};
 
 	setenv("INRO_HOME", scratch_dir(), 1);

@@ -140,6 +140,17 @@ static uint32_t index_of(const struct buf *record)
 	return index;
 }
 
+/* Whether the right PIN would open it, without trying one. */
+static bool opens(const struct kept *k, const struct buf *record)
+{
+	struct backend *b = open_kept(k);
+	enum inro_err e = ops->guard_opens(b, buf_bytes(record));
+
+	ops->close(b);
+	assert_true(!e || e == INRO_E_TOKEN);
+	return !e;
+}
+
 /* ---- locking ---- */
 
 static void test_ten_wrong_lock_this_token_alone(void **state)
@@ -290,7 +301,9 @@ static void test_pcrs(void **state)
 	(void)state;
 	make(&k, "0000000000000001", "pcr=sha256:16,23\n");
 	OK(try(&k, CKU_USER, PIN));
+	assert_true(opens(&k, &k.user) && opens(&k, &k.so));
 	shell("tpm2_pcrextend 16:sha256=%064d", 1);
+	assert_false(opens(&k, &k.user) || opens(&k, &k.so));
 	assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_TOKEN);
 	assert_non_null(strstr(err_detail(INRO_E_TOKEN), "sha256:16,23"));
 	assert_int_equal(try(&k, CKU_USER, WRONG), INRO_E_PIN_WRONG);
@@ -314,6 +327,8 @@ static void test_an_index_of_somebody_else(void **state)
 	index = index_of(&k.user);
 	shell("tpm2_nvreadpublic 0x%x | sed -n 's/.*policy: *//p' | xxd -r -p > %s", index, policy);
 	shell("tpm2_nvundefine -Q -C o 0x%x", index);
+	assert_false(opens(&k, &k.user));
+	assert_true(opens(&k, &k.so));
 	assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_TOKEN);
 	shell("tpm2_nvdefine -Q -C o 0x%x -s 8 -a 0x2040088 -L %s -p mine", index, policy);
 	assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_TOKEN);
@@ -334,6 +349,7 @@ static void test_a_cleared_tpm(void **state)
 	(void)state;
 	make(&k, "0000000000000001", "");
 	shell("tpm2_clear");
+	assert_false(opens(&k, &k.user));
 	assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_TOKEN);
 	assert_non_null(strstr(err_detail(INRO_E_TOKEN), "storage root"));
 	assert_int_equal(try(&k, CKU_SO, SO_PIN), INRO_E_TOKEN);

@@ -79,7 +79,8 @@ must inro token create gone
 export INRO_PASSPHRASE="a long passphrase"
 must inro token backup gone --out gone.backup
 must inro token delete gone
-must inro token restore gone.backup
+refused 1 "'gone' is back, but can't be used: .*index .* is gone" inro token restore gone.backup
+INRO_PIN='' refused 1 "index .* is gone" inro token check gone
 refused 1 "index .* is gone" inro key generate --token gone --label k
 refused 1 "index .* is gone" inro token delete gone
 must inro token delete gone --force
@@ -93,6 +94,14 @@ for _ in 1 2 3 4 5 6 7 8 9 10 11; do # not tried is not wrong
 	refused 1 "PCRs sha256:16" inro key generate --token measured --label x
 done
 inro token show measured | has '^PIN tries left  *10$' || fail "PINs that were not tried were counted: $(inro token show measured)"
+must inro token create updated --pcr sha256:16
+indices 4 "another token for these PCRs"
+refused 1 "not locked" inro token delete updated --force
+tpm2_pcrextend 16:sha256=0000000000000000000000000000000000000000000000000000000000000002
+refused 1 "PCRs sha256:16" inro token delete updated
+INRO_PIN='' refused 1 "PCRs sha256:16" inro token check updated
+must inro token delete updated --force
+indices 2 "a token whose PCRs changed for good"
 tpm2_pcrreset 16
 must inro key generate --token measured --label x
 

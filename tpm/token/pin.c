@@ -115,6 +115,72 @@ enum inro_err pin_is_there(const struct pin_at *at, struct bytes record, bool *r
 	return e ? e : look_at_index(at->tpm, &r, ret);
 }
 
+/* ---- whether a PIN would open it ---- */
+
+static enum inro_err pcrs_changed(const struct words *w)
+{
+	return err_set(INRO_E_TOKEN,
+		       "the PCRs %s are not as they were when this token was made: the machine was "
+		       "started with other software or settings; nothing was changed",
+		       w->pcr);
+}
+
+static enum inro_err parts_differ(void)
+{
+	return err_set(INRO_E_DAMAGED, "the parts of the PIN's record don't belong together");
+}
+
+struct bound {
+	const struct words *words;
+	const struct pin_record *record;
+	TPM2B_DIGEST policy; /* the sealed object's */
+	bool as_it_was;
+};
+
+static enum inro_err read_policy(struct bytes sealed, TPM2B_DIGEST *ret)
+{
+	TPM2B_PUBLIC pub;
+	enum inro_err e = wire_read_public(&sealed, &pub);
+
+	if (!e)
+		*ret = pub.publicArea.authPolicy;
+	return e;
+}
+
+static enum inro_err bound_step(struct tpm *t, void *arg)
+{
+	struct bound *b = arg;
+	TPM2B_DIGEST now;
+	enum inro_err e = pin_sealed_policy(t, b->words, b->record->name, &now);
+
+	if (!e)
+		b->as_it_was = bytes_equal(BYTES(now.buffer, now.size),
+					   BYTES(b->policy.buffer, b->policy.size));
+	return e;
+}
+
+enum inro_err pin_opens(const struct pin_at *at, struct bytes record)
+{
+	struct pin_record r;
+	struct bound b = { .words = at->words, .record = &r };
+	bool ours = false;
+	enum inro_err e = pin_record_index(record, &r);
+
+	if (!e)
+		e = words_check_root(at->words, at->tpm);
+	if (!e)
+		e = look_at_index(at->tpm, &r, &ours);
+	if (!e && !ours)
+		e = index_gone(&r);
+	if (!e)
+		e = read_policy(r.sealed_pub, &b.policy);
+	if (!e)
+		e = resident_turn(at->tpm, 0, bound_step, &b);
+	if (e || b.as_it_was)
+		return e;
+	return at->words->pcr[0] ? pcrs_changed(at->words) : parts_differ();
+}
+
 /* ---- opening ---- */
 
 enum stage { AT_LOAD, AT_PIN, AT_REST };
@@ -174,14 +240,6 @@ static enum inro_err open_step(struct tpm *t, const struct tpm_ref *sealed, void
 	return e;
 }
 
-static enum inro_err pcrs_changed(const struct words *w)
-{
-	return err_set(INRO_E_TOKEN,
-		       "the PCRs %s are not as they were when this token was made: the machine was "
-		       "started with other software or settings; nothing was changed",
-		       w->pcr);
-}
-
 static enum inro_err why_pin(const struct opening *o, enum inro_err e)
 {
 	bool ours = false, wrong = o->rc == TPM2_RC_BAD_AUTH || o->rc == TPM2_RC_AUTH_FAIL;
@@ -215,13 +273,14 @@ static enum inro_err why_rest(const struct opening *o, enum inro_err e)
 		return looked;
 	if (!ours)
 		return index_gone(o->record);
-	if (o->at->words->pcr[0])
-		return pcrs_changed(o->at->words);
-	return err_set(INRO_E_DAMAGED, "the parts of the PIN's record don't belong together");
+	return o->at->words->pcr[0] ? pcrs_changed(o->at->words) : parts_differ();
 }
 
+/* What failed after the TPM's answer, as a second attempt does, is told as it is. */
 static enum inro_err why(const struct opening *o, enum inro_err e)
 {
+	if (e != rc_err(o->rc))
+		return e;
 	if (o->stage == AT_PIN)
 		return why_pin(o, e);
 	if (o->stage == AT_REST)
@@ -345,8 +404,8 @@ enum inro_err pin_open(const struct pin_at *at, CK_USER_TYPE user, struct bytes 
 
 /* ---- changing ---- */
 
-enum inro_err pin_guard_session(struct tpm *t, const struct tpm_ref *guard, struct bytes auth,
-				TPM2_CC cc, struct tpm_session **ret)
+static enum inro_err guard_session(struct tpm *t, const struct tpm_ref *guard, struct bytes auth,
+				   TPM2_CC cc, struct tpm_session **ret)
 {
 	TPML_DIGEST branches;
 	struct tpm_session *s = NULL;
@@ -376,7 +435,7 @@ enum inro_err pin_write_tries(struct tpm *t, const struct tpm_ref *guard, struct
 	static const uint8_t tries[8] = { [7] = PIN_TRIES };
 	struct tpm_session *s = NULL;
 	struct tpm_auth by = { .by = BY_POLICY, .last = true };
-	enum inro_err e = pin_guard_session(t, guard, auth, TPM2_CC_NV_Write, &s);
+	enum inro_err e = guard_session(t, guard, auth, TPM2_CC_NV_Write, &s);
 
 	if (e)
 		return e;
@@ -398,7 +457,7 @@ static enum inro_err change_auth(struct tpm *t, const struct tpm_ref *guard,
 	const struct tpm_ref index = index_of(c->record);
 	struct tpm_session *s = NULL;
 	struct tpm_auth by = { .by = BY_POLICY, .last = true };
-	enum inro_err e = pin_guard_session(t, guard, c->guard, TPM2_CC_NV_ChangeAuth, &s);
+	enum inro_err e = guard_session(t, guard, c->guard, TPM2_CC_NV_ChangeAuth, &s);
 
 	if (e)
 		return e;

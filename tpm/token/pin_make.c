@@ -22,6 +22,7 @@ struct making {
 	TPMS_NV_PUBLIC index; /* attributes without WRITTEN */
 	TPM2B_NAME name;      /* written */
 	bool defined;
+	bool asked; /* it may be there, whatever was answered */
 	struct blob fresh; /* what a step has made */
 };
 
@@ -82,15 +83,28 @@ static enum inro_err make_guard(struct making *m)
 	return resident_new(m->at->tpm, &made, &m->guard);
 }
 
-static enum inro_err sealed_policy(struct tpm *t, const struct making *m, TPM2B_DIGEST *ret)
+static enum inro_err name_from(struct bytes in, TPM2B_NAME *ret)
 {
-	struct bytes words = bytes_of(m->at->words->pcr);
+	*ret = (TPM2B_NAME) { .size = (uint16_t)in.n };
+	if (in.n > sizeof ret->name)
+		return err_set(INRO_E_DAMAGED, "a Name of %zu bytes", in.n);
+	if (in.n)
+		memcpy(ret->name, in.p, in.n);
+	return INRO_OK;
+}
+
+enum inro_err pin_sealed_policy(struct tpm *t, const struct words *w, struct bytes index,
+				TPM2B_DIGEST *ret)
+{
+	struct bytes words = bytes_of(w->pcr);
 	TPML_PCR_SELECTION which;
 	TPM2B_DIGEST values;
-	enum inro_err e;
+	TPM2B_NAME name;
+	enum inro_err e = name_from(index, &name);
 
 	policy_start(ret);
-	e = policy_secret(ret, &m->name);
+	if (!e)
+		e = policy_secret(ret, &name);
 	if (e || words.n == 0)
 		return e;
 	e = policy_read_pcrs(words, &which);
@@ -105,7 +119,8 @@ static enum inro_err seal_step(struct tpm *t, void *arg)
 	TPM2B_DIGEST policy;
 	TPMT_PUBLIC pub;
 	struct new_object what = { .template = &pub, .data = buf_bytes(&m->content) };
-	enum inro_err e = sealed_policy(t, m, &policy);
+	enum inro_err e = pin_sealed_policy(t, m->at->words,
+					    BYTES(m->name.name, m->name.size), &policy);
 
 	if (e)
 		return e;
@@ -118,12 +133,9 @@ static enum inro_err seal_step(struct tpm *t, void *arg)
 enum inro_err pin_branches(struct bytes guard_name, TPML_DIGEST *ret)
 {
 	static const TPM2_CC commands[] = { TPM2_CC_NV_Write, TPM2_CC_NV_ChangeAuth };
-	TPM2B_NAME name = { .size = (uint16_t)guard_name.n };
-	enum inro_err e = INRO_OK;
+	TPM2B_NAME name;
+	enum inro_err e = name_from(guard_name, &name);
 
-	if (guard_name.n > sizeof name.name)
-		return err_set(INRO_E_DAMAGED, "a Name of %zu bytes", guard_name.n);
-	memcpy(name.name, guard_name.p, guard_name.n);
 	*ret = (TPML_DIGEST) { .count = ARRAY_LEN(commands) };
 	for (size_t i = 0; !e && i < ARRAY_LEN(commands); i++) {
 		policy_start(&ret->digests[i]);
@@ -170,6 +182,7 @@ static enum inro_err define_step(struct tpm *t, void *arg)
 		m->index.nvIndex = PIN_FIRST_INDEX + at % PIN_INDICES;
 		e = cmd_nv_define(t, secret_bytes(&m->owner), secret_bytes(&m->auth), &m->index);
 		m->defined = !e;
+		m->asked = !tpm_last_rc(); /* refused, or nobody knows */
 		if (!e || rc_plain(tpm_last_rc()) != TPM2_RC_NV_DEFINED)
 			return e ? not_defined(e) : INRO_OK;
 	}
@@ -192,11 +205,10 @@ static enum inro_err define(struct making *m)
 
 /* When it was written already and the answer was lost, the Name is the later one.  `ret` points
  * into `name`. */
-static enum inro_err index_now(struct tpm *t, const struct making *m, TPM2B_NAME *name,
-			       struct tpm_ref *ret)
+static enum inro_err index_now(struct tpm *t, const struct making *m, TPMS_NV_PUBLIC *pub,
+			       TPM2B_NAME *name, struct tpm_ref *ret)
 {
-	TPMS_NV_PUBLIC pub;
-	enum inro_err e = cmd_nv_read_public(t, m->index.nvIndex, &pub, name);
+	enum inro_err e = cmd_nv_read_public(t, m->index.nvIndex, pub, name);
 
 	if (!e)
 		*ret = (struct tpm_ref) { .handle = m->index.nvIndex,
@@ -207,21 +219,33 @@ static enum inro_err index_now(struct tpm *t, const struct making *m, TPM2B_NAME
 static enum inro_err write_step(struct tpm *t, const struct tpm_ref *guard, void *arg)
 {
 	const struct making *m = arg;
+	TPMS_NV_PUBLIC pub;
 	TPM2B_NAME name;
 	struct tpm_ref index;
-	enum inro_err e = index_now(t, m, &name, &index);
+	enum inro_err e = index_now(t, m, &pub, &name, &index);
 
 	return e ? e : pin_write_tries(t, guard, secret_bytes(&m->guard_auth), &index);
+}
+
+/* Its policy names a guard that is of this making alone. */
+static bool is_of(const struct making *m, const TPMS_NV_PUBLIC *pub)
+{
+	const TPM2B_DIGEST *a = &pub->authPolicy, *b = &m->index.authPolicy;
+
+	return bytes_equal(BYTES(a->buffer, a->size), BYTES(b->buffer, b->size));
 }
 
 static enum inro_err undo_step(struct tpm *t, void *arg)
 {
 	const struct making *m = arg;
+	TPMS_NV_PUBLIC pub;
 	TPM2B_NAME name;
 	struct tpm_ref index;
-	enum inro_err e = index_now(t, m, &name, &index);
+	enum inro_err e = index_now(t, m, &pub, &name, &index);
 
-	return e ? e : cmd_nv_undefine(t, secret_bytes(&m->owner), &index);
+	if (e || !is_of(m, &pub))
+		return e;
+	return cmd_nv_undefine(t, secret_bytes(&m->owner), &index);
 }
 
 /* What was wrong first is told. */
@@ -304,5 +328,5 @@ enum inro_err pin_make(const struct pin_at *at, CK_USER_TYPE user, struct bytes 
 
 	if (!e)
 		e = make(&m, pin, ret_record);
-	return e && m.defined ? undo(&m, e) : e;
+	return e && m.asked ? undo(&m, e) : e;
 }

@@ -27,12 +27,14 @@ static inline bool pin_index_can_be(uint32_t index)
 MUST_CHECK enum inro_err pin_check(CK_USER_TYPE user, struct bytes pin);
 MUST_CHECK enum inro_err pin_auth(const struct pin_at *at, CK_USER_TYPE user, struct bytes salt,
 				  struct bytes pin, struct secret *ret);
+/* What a sealed object wants of who opens it: the index of this Name, and the PCRs of the words as
+ * they are now.  Within a turn. */
+MUST_CHECK enum inro_err pin_sealed_policy(struct tpm *t, const struct words *w, struct bytes index,
+					   TPM2B_DIGEST *ret);
 /* The two branches of an index's policy. */
 MUST_CHECK enum inro_err pin_branches(struct bytes guard_name, TPML_DIGEST *ret);
 
 /* Within a turn, the guard loaded. */
-MUST_CHECK enum inro_err pin_guard_session(struct tpm *t, const struct tpm_ref *guard,
-					   struct bytes auth, TPM2_CC cc, struct tpm_session **ret);
 MUST_CHECK enum inro_err pin_write_tries(struct tpm *t, const struct tpm_ref *guard,
 					 struct bytes auth, const struct tpm_ref *index);
 

@@ -141,11 +141,11 @@ enum inro_err tpm_forget_pin(struct backend *b, struct bytes auth)
 	return pin_forget(&at, auth);
 }
 
-enum inro_err tpm_guard_is_there(struct backend *b, struct bytes auth, bool *ret)
+enum inro_err tpm_guard_opens(struct backend *b, struct bytes auth)
 {
 	const struct pin_at at = pin_at(b);
 
-	return pin_is_there(&at, auth, ret);
+	return pin_opens(&at, auth);
 }
 
 /* A PIN that is proved while somebody is logged in changes nothing. */

@@ -63,7 +63,7 @@ MUST_CHECK enum inro_err tpm_set_pin(struct backend *b, CK_USER_TYPE user, struc
 MUST_CHECK enum inro_err tpm_change_pin(struct backend *b, CK_USER_TYPE user, struct bytes old,
 					struct bytes pin, struct buf *ret_auth);
 MUST_CHECK enum inro_err tpm_forget_pin(struct backend *b, struct bytes auth);
-MUST_CHECK enum inro_err tpm_guard_is_there(struct backend *b, struct bytes auth, bool *ret);
+MUST_CHECK enum inro_err tpm_guard_opens(struct backend *b, struct bytes auth);
 MUST_CHECK enum inro_err tpm_unlock(struct backend *b, CK_USER_TYPE user, struct bytes auth,
 				    struct bytes pin);
 void tpm_lock(struct backend *b);

@@ -2,9 +2,9 @@
  * words - what a TPM token keeps about its TPM in its record: text, one "name=value" a line.
  *
  * Given when the token is made (`inro token create --backend tpm`): tcti, pcr, root, owner-auth,
- * root-auth, endorsement-auth (file:PATH or the word itself), session (hmac, password), sealed
- * (yes, no).  Found then and kept: root-name, root-public, caps, slots.  An auth that was given as
- * a word is kept in no record: it must come as file:PATH, which is read at each use.
+ * root-auth, endorsement-auth, session (hmac, password), sealed (yes, no).  Found then and kept:
+ * root-name, root-public, caps, slots, max-nv, maker, model, firmware.  An auth itself is kept in no
+ * record: it is given as file:/PATH, which is read at each use.
  */
 #ifndef INRO_TPM_TOKEN_WORDS_H
 #define INRO_TPM_TOKEN_WORDS_H
@@ -14,7 +14,7 @@
 struct words {
 	char tcti[256];
 	char pcr[128];
-	char owner_auth[256], root_auth[256], endorsement_auth[256]; /* file:PATH or "" */
+	char owner_auth[256], root_auth[256], endorsement_auth[256]; /* file:/PATH or "" */
 	uint32_t root;
 	TPM2B_NAME root_name;  /* size 0: not settled yet */
 	TPM2B_PUBLIC root_pub; /* of a persistent one, else size 0; root_name is its Name */
