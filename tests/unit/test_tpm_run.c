@@ -323,6 +323,38 @@ static void test_again(void **state)
 	assert_int_equal(tpm_epoch(tpm), epoch);
 }
 
+/* Who can't wait is not kept waiting by a TPM that puts things off either. */
+static void test_again_in_haste(void **state)
+{
+	const struct tpm_command c = ask();
+
+	(void)state;
+	tpm->link->haste_ms = 5;
+	for (int i = 0; i < STEPS; i++)
+		say_rc(TPM2_RC_RETRY);
+	assert_int_equal(run(&c), INRO_E_BUSY);
+	assert_true(fake.at < 6);
+}
+
+/* What a busy TPM or one that has failed does not answer is not what it lacks. */
+static void test_caps_of_a_busy_tpm(void **state)
+{
+	static const uint32_t codes[] = { TPM2_RC_RETRY, TPM2_RC_MEMORY, TPM2_RC_FAILURE };
+	struct caps caps;
+
+	(void)state;
+	tpm->link->haste_ms = 1;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		memset(&fake, 0, sizeof fake);
+		fake.begun = 1;
+		say_hex("80010000001300000000000000000600000000"); /* no properties */
+		for (int j = 1; j < STEPS; j++)
+			say_rc(codes[i]);
+		assert_int_equal(caps_read(tpm, &caps), rc_err(codes[i]));
+		assert_true(fake.at < 6);
+	}
+}
+
 static void test_not_started(void **state)
 {
 	const struct tpm_command c = ask();
@@ -795,6 +827,8 @@ int main(void)
 		T(test_unknown_command),
 		T(test_too_long),
 		T(test_again),
+		T(test_again_in_haste),
+		T(test_caps_of_a_busy_tpm),
 		T(test_not_started),
 		T(test_not_startable),
 		T(test_refused),

@@ -231,10 +231,11 @@ void wired_end(struct link *l)
 	if (w->connected &&
 	    (gives_way(w) || atomic_load(&link_no_threads) || !janitor_call(&w->janitor)))
 		let_go(w);
-	w->in_turn = false;
-	janitor_unlock(&w->janitor);
+	/* before the janitor may come in, who takes the same lock for his own turn */
 	if (w->ledger)
 		ledger_leave(w->ledger);
+	w->in_turn = false;
+	janitor_unlock(&w->janitor);
 }
 
 static enum inro_err within_turn(const struct wired *w, enum inro_err e)

@@ -39,7 +39,13 @@ static const struct {
 /* What TPM2_EncryptDecrypt2 must be there for. */
 #define CIPHERS (CAP_AES_128 | CAP_AES_256 | CAP_ECB | CAP_CBC | CAP_CFB | CAP_CTR)
 
-/* An answer that is no yes is a no, if there was an answer. */
+/* An answer that is no yes is a no, if there was one: not from a TPM that is busy or has failed, or
+ * the token would lack it for ever. */
+static bool is_no(uint32_t rc)
+{
+	return rc != TPM2_RC_SUCCESS && rc != TPM2_RC_FAILURE && !rc_is_warning(rc);
+}
+
 static enum inro_err test(struct tpm *t, struct bytes parms, bool *ret)
 {
 	SCOPED(buf) params = { 0 };
@@ -48,7 +54,7 @@ static enum inro_err test(struct tpm *t, struct bytes parms, bool *ret)
 	buf_add(&params, parms);
 	e = cmd_tell(t, &(struct tpm_command) { .cc = TPM2_CC_TestParms }, &params);
 	*ret = !e;
-	return e && tpm_last_rc() == TPM2_RC_SUCCESS ? e : INRO_OK;
+	return e && !is_no(tpm_last_rc()) ? e : INRO_OK;
 }
 
 static enum inro_err test_all(struct tpm *t, uint32_t *ret_can)

@@ -152,6 +152,8 @@ static void pause_ms(long ms)
 /* The same bytes again while the TPM asks for that: it has changed nothing, nonces included. */
 static enum inro_err talk(struct run *r, struct bytes *ret_rest)
 {
+	const int haste = r->t->link->haste_ms;
+	const long most = haste ? haste : AGAIN_MS;
 	enum inro_err e;
 
 	for (long pause = 1, all = 0;; all += pause, pause *= 2) {
@@ -159,7 +161,7 @@ static enum inro_err talk(struct run *r, struct bytes *ret_rest)
 		*ret_rest = buf_bytes(&r->t->in);
 		if (!e)
 			e = read_header(r, ret_rest);
-		if (e || !rc_is_again(r->rc) || all >= AGAIN_MS)
+		if (e || !rc_is_again(r->rc) || all >= most)
 			return e;
 		pause = pause < PAUSE_MS ? pause : PAUSE_MS;
 		pause_ms(pause);
