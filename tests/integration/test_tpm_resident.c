@@ -210,36 +210,7 @@ static void test_freed_are_flushed(void **state)
 	resident_free(NULL);
 }
 
-/* ---- made and held at once ---- */
-
-static enum inro_err make_held(struct tpm *t, void *arg)
-{
-	struct making m = { .template = signing_key() };
-	struct tpm_auth by = { .by = BY_AUTH };
-	const struct root *root;
-	uint32_t handle;
-	enum inro_err e = create(t, &m);
-
-	if (!e)
-		e = root_get(t, &root);
-	if (!e)
-		e = cmd_load(t, &root->ref, &by, &m.blob, &handle);
-	return e ? e : resident_hold(t, &m.blob, handle, arg);
-}
-
-static void test_hold(void **state)
-{
-	struct keys k;
-
-	(void)state;
-	for (int i = 0; i < 5; i++)
-		OK(resident_turn(tpm, 1, make_held, &k.r[i]));
-	assert_int_equal(sign_by(k.r[4]), 1);
-	assert_int_equal(sign_by(k.r[3]), 1);
-	assert_int_equal(sign_by(k.r[0]), 2); /* ContextLoad */
-	free_keys(&k, 5);
-	flush_freed();
-}
+/* ---- steps that bring more in ---- */
 
 static enum inro_err use_two_more(struct tpm *t, const struct tpm_ref *key, void *arg)
 {
@@ -496,7 +467,6 @@ int main(void)
 		cmocka_unit_test(test_the_last_used_stay),
 		cmocka_unit_test(test_a_hundred_keys),
 		cmocka_unit_test(test_freed_are_flushed),
-		cmocka_unit_test(test_hold),
 		cmocka_unit_test(test_room_for_more),
 		cmocka_unit_test(test_less_room_than_thought),
 		cmocka_unit_test(test_a_step_that_finds_no_room),

@@ -137,7 +137,7 @@ static enum inro_err set_up(void)
 	return INRO_OK;
 }
 
-enum inro_err chip_load(void)
+static enum inro_err load(void)
 {
 	void *library;
 	enum inro_err e;
@@ -343,7 +343,7 @@ static enum inro_err init(void)
 
 enum inro_err chip_on(struct bytes state, struct buf *ret_kept)
 {
-	enum inro_err e = chip_load();
+	enum inro_err e = load();
 
 	if (e)
 		return e;

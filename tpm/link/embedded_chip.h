@@ -17,11 +17,8 @@
 
 #include "base/bytes.h"
 
-/* INRO_E_CONFIG: libtpms is not installed. */
-MUST_CHECK enum inro_err chip_load(void);
-
 /* Switches it on with this state (none: a new TPM is made) and sends TPM2_Startup(CLEAR).
- * *ret_kept: of a new TPM, its first state. */
+ * *ret_kept: of a new TPM, its first state.  INRO_E_CONFIG: libtpms is not installed. */
 MUST_CHECK enum inro_err chip_on(struct bytes state, struct buf *ret_kept);
 /* As a loss of power. */
 void chip_off(void);

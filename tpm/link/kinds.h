@@ -23,10 +23,8 @@ MUST_CHECK enum inro_err link_check_response(struct bytes response);
 MUST_CHECK enum inro_err link_take_word(struct bytes *words, struct bytes *ret_name,
 					struct bytes *ret_value);
 
-/* The folder `home`/tpm, made when it is missing, with mode 0700; the caller frees it. */
-MUST_CHECK enum inro_err link_folder(const char *home, char **ret);
-/* A name for a file about the endpoint that these words name: the same for the same words.  The
- * caller frees it. */
+/* A name for a file about the endpoint that these words name, the same for the same words, in the
+ * folder `home`/tpm, which is made when it is missing (0700).  The caller frees it. */
 MUST_CHECK enum inro_err link_file(const char *home, struct bytes tcti, const char *ending,
 				   char **ret);
 

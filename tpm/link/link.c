@@ -163,7 +163,8 @@ enum inro_err link_take_word(struct bytes *words, struct bytes *ret_name, struct
 	return INRO_OK;
 }
 
-enum inro_err link_folder(const char *home, char **ret)
+/* The folder `home`/tpm, made when it is missing, with mode 0700. */
+static enum inro_err folder(const char *home, char **ret)
 {
 	AUTO(free_chars) char *dir = file_join(home, "tpm");
 	enum inro_err e = dir ? file_make_dir(dir) : INRO_E_NO_MEMORY;
@@ -191,7 +192,7 @@ enum inro_err link_file(const char *home, struct bytes tcti, const char *ending,
 {
 	AUTO(free_chars) char *dir = NULL;
 	SCOPED(buf) path = { 0 };
-	enum inro_err e = link_folder(home, &dir);
+	enum inro_err e = folder(home, &dir);
 
 	if (e)
 		return e;

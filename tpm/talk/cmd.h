@@ -19,7 +19,6 @@ void blob_clear(struct blob *b);
 
 /* --- the TPM itself --- */
 MUST_CHECK enum inro_err cmd_startup(struct tpm *t);
-MUST_CHECK enum inro_err cmd_shutdown(struct tpm *t);
 MUST_CHECK enum inro_err cmd_capability(struct tpm *t, TPM2_CAP cap, uint32_t property,
 					uint32_t count, TPMS_CAPABILITY_DATA *ret);
 MUST_CHECK enum inro_err cmd_random(struct tpm *t, uint8_t *out, size_t n);

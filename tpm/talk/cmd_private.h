@@ -29,7 +29,6 @@ MUST_CHECK enum inro_err cmd_ask(struct tpm *t, struct tpm_command *c, const str
 MUST_CHECK enum inro_err cmd_ask_secret(struct tpm *t, struct tpm_command *c,
 					const struct buf *params, size_t max, struct secret *ret);
 MUST_CHECK enum inro_err cmd_read_digest(struct bytes *in, TPM2B_DIGEST *ret);
-MUST_CHECK enum inro_err cmd_read_name(struct bytes *in, TPM2B_NAME *ret);
 /* A Name, which must be that of what it stands behind: who alters the one on the way alters
  * nothing. */
 MUST_CHECK enum inro_err cmd_read_name_of(struct bytes *in, const TPM2B_NAME *own, TPM2B_NAME *ret);

@@ -65,7 +65,7 @@ enum inro_err cmd_read_digest(struct bytes *in, TPM2B_DIGEST *ret)
 	return INRO_OK;
 }
 
-enum inro_err cmd_read_name(struct bytes *in, TPM2B_NAME *ret)
+static enum inro_err read_name(struct bytes *in, TPM2B_NAME *ret)
 {
 	struct bytes x;
 	enum inro_err e = wire_read_2b(in, sizeof ret->name, &x);
@@ -81,7 +81,7 @@ enum inro_err cmd_read_name(struct bytes *in, TPM2B_NAME *ret)
 enum inro_err cmd_read_name_of(struct bytes *in, const TPM2B_NAME *own, TPM2B_NAME *ret)
 {
 	TPM2B_NAME x;
-	enum inro_err e = cmd_read_name(in, &x);
+	enum inro_err e = read_name(in, &x);
 
 	if (e)
 		return e;

@@ -12,24 +12,14 @@ void blob_clear(struct blob *b)
 	buf_clear(&b->priv);
 }
 
-static enum inro_err with_su(struct tpm *t, TPM2_CC cc, TPM2_SU su)
-{
-	SCOPED(buf) params = { 0 };
-
-	wire_add_u16(&params, su);
-	return cmd_tell(t, &(struct tpm_command) { .cc = cc }, &params);
-}
-
 enum inro_err cmd_startup(struct tpm *t)
 {
-	enum inro_err e = with_su(t, TPM2_CC_Startup, TPM2_SU_CLEAR);
+	SCOPED(buf) params = { 0 };
+	enum inro_err e;
 
+	wire_add_u16(&params, TPM2_SU_CLEAR);
+	e = cmd_tell(t, &(struct tpm_command) { .cc = TPM2_CC_Startup }, &params);
 	return e && tpm_last_rc() == TPM2_RC_INITIALIZE ? INRO_OK : e;
-}
-
-enum inro_err cmd_shutdown(struct tpm *t)
-{
-	return with_su(t, TPM2_CC_Shutdown, TPM2_SU_CLEAR);
 }
 
 /* What was not asked for would be read as what was. */

@@ -15,7 +15,6 @@
 static const struct command_row rows[COMMANDS_SPAN] = {
 	/* the TPM itself */
 	ROW(Startup, 0, 0, 0),
-	ROW(Shutdown, 0, 0, CMD_DURABLE),
 	ROW(GetCapability, 0, 0, AGAIN),
 	ROW(GetRandom, 0, 0, AGAIN | CMD_SIZED_OUT),
 	ROW(PCR_Read, 0, 0, AGAIN),

@@ -302,24 +302,6 @@ static void room_for_step(struct tpm *t, size_t more, const struct resident *kee
 		root_let_go(t);
 }
 
-enum inro_err resident_hold(struct tpm *t, struct blob *b, uint32_t handle, struct resident **ret)
-{
-	struct resident *r = NULL;
-	enum inro_err e = resident_new(t, b, &r);
-
-	follow_epoch(t);
-	if (!e && t->residents.n == RESIDENT_SLOTS)
-		evict(t, RESIDENT_SLOTS - 1, true);
-	if (e) {
-		cmd_let_go(t, handle);
-		return e;
-	}
-	r->loads = 1;
-	settle(t, r, handle);
-	*ret = r;
-	return INRO_OK;
-}
-
 /* ---- turns ---- */
 
 struct work {

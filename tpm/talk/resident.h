@@ -17,9 +17,6 @@ struct resident;
 
 /* A child of the storage root; takes the blob over (also when it fails).  Nothing is sent. */
 MUST_CHECK enum inro_err resident_new(struct tpm *t, struct blob *b, struct resident **ret);
-/* The same, held already: the object is in the TPM as `handle`. */
-MUST_CHECK enum inro_err resident_hold(struct tpm *t, struct blob *b, uint32_t handle,
-				       struct resident **ret);
 /* At any time, without the turn: it is flushed when somebody has the turn next. */
 void resident_free(struct resident *r);
 

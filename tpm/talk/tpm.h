@@ -66,7 +66,7 @@ uint64_t tpm_epoch(const struct tpm *t);
 bool tpm_is_embedded(const struct tpm *t);
 
 /* Commands sent to this TPM by this process since it began, in all and of one kind: for the tests
- * that count them and for `inro token show`. */
+ * that count them. */
 uint64_t tpm_count(const struct tpm *t);
 uint64_t tpm_count_of(const struct tpm *t, TPM2_CC cc);
 /* Of the whole process, also of TPMs that are gone. */
