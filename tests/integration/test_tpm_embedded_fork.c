@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/own.h"
 #include "tests/lib/tpm_turns.h"
 #include "tests/lib/scratch.h"
@@ -229,6 +230,58 @@ static void test_waits_for_its_turn(void **state)
 	free(h.home);
 }
 
+/* A thread that has its turn until it is told. */
+struct keeper {
+	struct link *l;
+	atomic_bool in, out;
+};
+
+static void *keep_turn(void *arg)
+{
+	struct keeper *k = arg;
+	uint64_t epoch;
+
+	if (link_begin(k->l, &epoch) != INRO_OK)
+		return k;
+	atomic_store(&k->in, true);
+	while (!atomic_load(&k->out))
+		usleep(1000);
+	link_end(k->l);
+	return NULL;
+}
+
+/* Who is in haste waits as long as he has, also for another thread. */
+static void test_waits_for_a_thread_in_haste(void **state)
+{
+	char *home = strdup(turn_home("of a thread"));
+	struct keeper k = { .l = turn_embedded(home) };
+	struct link *l = turn_embedded(home);
+	int64_t took = 1000;
+	pthread_t thread;
+	void *failed;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, keep_turn, &k), 0);
+	while (!atomic_load(&k.in))
+		usleep(1000);
+	l->haste_ms = 50;
+	for (int i = 0; i < 5 && took >= 900; i++) { /* on a busy machine once is enough */
+		took = -clock_monotonic_ms();
+		assert_int_equal(turn_random(l), TURN_LINK_FAILED);
+		assert_int_equal(turn_err, INRO_E_BUSY);
+		took += clock_monotonic_ms();
+	}
+	assert_in_range(took, 49, 899);
+	atomic_store(&k.out, true);
+	assert_int_equal(pthread_join(thread, &failed), 0);
+	assert_null(failed);
+	l->haste_ms = 0;
+	GOOD(turn_random(l));
+	link_free(l);
+	link_free(k.l);
+	free(home);
+}
+
 static int fork_in_turn(void *arg)
 {
 	struct heir *h = arg;
@@ -275,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_guesses_are_counted),
 		cmocka_unit_test(test_fork_while_busy),
 		cmocka_unit_test(test_waits_for_its_turn),
+		cmocka_unit_test(test_waits_for_a_thread_in_haste),
 		cmocka_unit_test(test_child_holds_no_lock),
 	};
 

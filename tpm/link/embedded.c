@@ -87,25 +87,34 @@ static enum inro_err make(struct bytes rest, const char *home, struct link **ret
 	return INRO_OK;
 }
 
+static struct timespec in_ms(int ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000L;
+	if (t.tv_nsec >= 1000000000L)
+		t = (struct timespec) { .tv_sec = t.tv_sec + 1, .tv_nsec = t.tv_nsec - 1000000000L };
+	return t;
+}
+
 static enum inro_err enter(int wait_ms)
 {
 	struct timespec until;
-	int wait_s = wait_ms / 1000 + 1;
 	int err;
 
 	(void)pthread_once(&once, watch_fork);
 	if (pthread_mutex_trylock(&turn) == 0)
 		return INRO_OK;
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += wait_s;
+	until = in_ms(wait_ms);
 	err = pthread_mutex_timedlock(&turn, &until);
 	if (err == EDEADLK)
 		return err_set(INRO_E_STATE, "there is one embedded TPM a process: the turn of one "
 					     "home has to end before that of another begins");
 	if (err)
 		return err_set(INRO_E_BUSY,
-			       "another thread has had the embedded TPM for %d s; try again",
-			       wait_s);
+			       "another thread has the embedded TPM and keeps it; try again");
 	return INRO_OK;
 }
 

@@ -85,7 +85,7 @@ static enum inro_err open_locks(struct state *s)
 	return e ? e : open_file(s, QUEUE, &s->queue_fd);
 }
 
-static enum inro_err wait_for(const struct state *s, int fd, int64_t end, int timeout_ms)
+static enum inro_err wait_for(const struct state *s, int fd, int64_t end)
 {
 	struct timespec pause = { .tv_nsec = FIRST_PAUSE_NS };
 
@@ -94,9 +94,9 @@ static enum inro_err wait_for(const struct state *s, int fd, int64_t end, int ti
 			return failed(s, LOCK);
 		if (clock_monotonic_ms() >= end)
 			return err_set(INRO_E_BUSY,
-				       "%s: other processes have had the embedded TPM for %d s; "
-				       "try again",
-				       s->dir, timeout_ms / 1000);
+				       "%s: other processes have the embedded TPM and keep it; try "
+				       "again",
+				       s->dir);
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < LAST_PAUSE_NS)
 			pause.tv_nsec *= 2;
@@ -107,11 +107,11 @@ static enum inro_err wait_for(const struct state *s, int fd, int64_t end, int ti
 static enum inro_err stand_in_queue(struct state *s, int timeout_ms)
 {
 	int64_t end = clock_monotonic_ms() + timeout_ms;
-	enum inro_err e = wait_for(s, s->queue_fd, end, timeout_ms);
+	enum inro_err e = wait_for(s, s->queue_fd, end);
 
 	if (e)
 		return e;
-	e = wait_for(s, s->lock_fd, end, timeout_ms);
+	e = wait_for(s, s->lock_fd, end);
 	(void)flock(s->queue_fd, LOCK_UN);
 	s->queued_ms = clock_monotonic_ms();
 	return e;
