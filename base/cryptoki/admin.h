@@ -144,8 +144,8 @@ struct inro_admin {
 	CK_RV (*user_pin)(CK_SESSION_HANDLE session, const struct inro_user *user);
 	/* Every named user; in two steps as C_GetSlotList. */
 	CK_RV (*user_list)(CK_SLOT_ID slot, struct inro_user_status *list, CK_ULONG *count);
-	/* Reads everything in the token; opens what is sealed, too, when the user's PIN is given.
-	 * CKR_OK also when something is damaged: ret tells. */
+	/* Reads everything in the token; opens what is sealed, too, by the user's PIN.  CKR_OK also
+	 * when something is damaged: ret tells.  CKR_DEVICE_ERROR: no PIN of the user's opens it. */
 	CK_RV (*check)(CK_SLOT_ID slot, struct inro_text user_pin, struct inro_check *ret);
 	/* As backup and restore, the file encrypted under a passphrase; read back and checked
 	 * before it is said to be there. */
