@@ -22,9 +22,15 @@ static const struct rest_field *field_named(const struct rest_field *fields, con
 
 /* ---- kinds ---- */
 
-static enum inro_err not_like(const struct rest_field *f, const char *like)
+/* What is looked at, and how who asks calls it: the member of a body, the parameter of a query. */
+struct checking {
+	const struct rest_field *f;
+	const char *called;
+};
+
+static enum inro_err not_like(const struct checking *c, const char *like)
 {
-	return err_set(INRO_E_ARG, "the member '%s' is %s", f->name, like);
+	return err_set(INRO_E_ARG, "the %s '%s' is %s", c->called, c->f->name, like);
 }
 
 static int64_t max_of(const struct rest_field *f)
@@ -33,107 +39,109 @@ static int64_t max_of(const struct rest_field *f)
 }
 
 /* A module is loaded into the server, a file read by it, and PINs count wrong tries. */
-static enum inro_err check_key_uri(const struct rest_field *f, const char *text)
+static enum inro_err check_key_uri(const struct checking *c, const char *text)
 {
 	SCOPED(p11_uri) u = { 0 };
 	enum inro_err e = p11_uri_parse(text, &u);
 
 	if (e == INRO_OK && (u.module_path || u.module_name || u.pin_source || u.has_pin_value))
-		e = err_set(INRO_E_ARG,
-			    "the member '%s' names no module, file or PIN over the network", f->name);
+		e = err_set(INRO_E_ARG, "the %s '%s' names no module, file or PIN over the network", c->called,
+			    c->f->name);
 	return e;
 }
 
-static enum inro_err check_text(const struct rest_field *f, const json_t *v)
+static enum inro_err check_text(const struct checking *c, const json_t *v)
 {
+	const struct rest_field *f = c->f;
 	size_t n = json_string_length(v);
 
 	if (!json_is_string(v))
-		return not_like(f, "a text");
+		return not_like(c, "a text");
 	if (n > (size_t)max_of(f) || n < (size_t)f->min)
-		return err_set(INRO_E_ARG, "the member '%s' has %lld to %lld bytes, not %zu", f->name,
+		return err_set(INRO_E_ARG, "the %s '%s' has %lld to %lld bytes, not %zu", c->called, f->name,
 			       (long long)f->min, (long long)max_of(f), n);
-	return f->key_uri && n ? check_key_uri(f, json_string_value(v)) : INRO_OK;
+	return f->key_uri && n ? check_key_uri(c, json_string_value(v)) : INRO_OK;
 }
 
-static enum inro_err check_word(const struct rest_field *f, const json_t *v)
+static enum inro_err check_word(const struct checking *c, const json_t *v)
 {
 	SCOPED(buf) words = { 0 };
 	const char *given = json_string_value(v);
 
-	for (size_t i = 0; f->words[i]; i++) {
-		if (given && strcmp(f->words[i], given) == 0)
+	for (size_t i = 0; c->f->words[i]; i++) {
+		if (given && strcmp(c->f->words[i], given) == 0)
 			return INRO_OK;
-		buf_addf(&words, "%s%s", i ? ", " : "one of ", f->words[i]);
+		buf_addf(&words, "%s%s", i ? ", " : "one of ", c->f->words[i]);
 	}
 	buf_add_u8(&words, 0);
-	return not_like(f, buf_err(&words) == INRO_OK ? (const char *)words.p : "another word");
+	return not_like(c, buf_err(&words) == INRO_OK ? (const char *)words.p : "another word");
 }
 
-static enum inro_err check_number(const struct rest_field *f, const json_t *v)
+static enum inro_err check_number(const struct checking *c, const json_t *v)
 {
+	const struct rest_field *f = c->f;
+
 	if (json_is_integer(v) && json_integer_value(v) >= f->min && json_integer_value(v) <= f->max)
 		return INRO_OK;
-	return err_set(INRO_E_ARG, "the member '%s' is a whole number from %lld to %lld", f->name,
+	return err_set(INRO_E_ARG, "the %s '%s' is a whole number from %lld to %lld", c->called, f->name,
 		       (long long)f->min, (long long)f->max);
 }
 
-static enum inro_err check_bool(const struct rest_field *f, const json_t *v)
+static enum inro_err check_bool(const struct checking *c, const json_t *v)
 {
-	return json_is_boolean(v) ? INRO_OK : not_like(f, "true or false");
+	return json_is_boolean(v) ? INRO_OK : not_like(c, "true or false");
 }
 
-static enum inro_err check_time(const struct rest_field *f, const json_t *v)
+static enum inro_err check_time(const struct checking *c, const json_t *v)
 {
 	int64_t t;
 
 	return clock_parse(json_string_value(v), &t) ? INRO_OK
-						   : not_like(f, "a time, as 2026-11-21T01:09:47Z");
+						   : not_like(c, "a time, as 2026-11-21T01:09:47Z");
 }
 
-static enum inro_err check_texts(const struct rest_field *f, const json_t *v)
+static enum inro_err check_texts(const struct checking *c, const json_t *v)
 {
 	enum inro_err e = INRO_OK;
 
 	if (!json_is_array(v) || json_array_size(v) > REST_TEXTS_MAX)
-		return not_like(f, "an array of up to 64 texts");
+		return not_like(c, "an array of up to 64 texts");
 	for (size_t i = 0; e == INRO_OK && i < json_array_size(v); i++)
-		e = check_text(f, json_array_get(v, i));
+		e = check_text(c, json_array_get(v, i));
 	return e;
 }
 
-static enum inro_err check_object(const struct rest_field *f, const json_t *v)
+static enum inro_err check_object(const struct checking *c, const json_t *v)
 {
-	return json_is_object(v) ? INRO_OK : not_like(f, "an object");
+	return json_is_object(v) ? INRO_OK : not_like(c, "an object");
 }
 
-static enum inro_err check_kind(const struct rest_field *f, const json_t *v)
+static enum inro_err check_kind(const struct checking *c, const json_t *v)
 {
-	static enum inro_err (*const checks[REST_KIND__MAX])(const struct rest_field *,
-							     const json_t *) = {
+	static enum inro_err (*const checks[REST_KIND__MAX])(const struct checking *, const json_t *) = {
 		[REST_TEXT] = check_text,     [REST_WORD] = check_word,
 		[REST_NUMBER] = check_number, [REST_BOOL] = check_bool,
 		[REST_TIME] = check_time,     [REST_TEXTS] = check_texts,
 		[REST_OBJECT] = check_object,
 	};
 
-	return checks[f->kind](f, v);
+	return checks[c->f->kind](c, v);
 }
 
 /* ---- an input ---- */
 
-static enum inro_err unknown_member(const struct rest_field *fields, const char *name)
+static enum inro_err unknown(const struct rest_field *fields, const char *called, const char *name)
 {
 	SCOPED(buf) known = { 0 };
 
 	for (const struct rest_field *f = fields; f && f->name; f++)
 		buf_addf(&known, "%s%s", f == fields ? "; there are " : ", ", f->name);
 	buf_add_u8(&known, 0);
-	return err_set(INRO_E_ARG, "there is no member '%.64s' here%s", name,
+	return err_set(INRO_E_ARG, "there is no %s '%.64s' here%s", called, name,
 		       buf_err(&known) == INRO_OK ? (const char *)known.p : "");
 }
 
-enum inro_err rest_check(const struct rest_field *fields, json_t *in)
+enum inro_err rest_check(const struct rest_field *fields, json_t *in, const char *called)
 {
 	const char *name;
 	json_t *v;
@@ -141,22 +149,37 @@ enum inro_err rest_check(const struct rest_field *fields, json_t *in)
 	enum inro_err e = INRO_OK;
 
 	json_object_foreach_safe(in, next, name, v) {
-		const struct rest_field *f = field_named(fields, name);
+		const struct checking c = { field_named(fields, name), called };
 
-		if (!f)
-			return unknown_member(fields, name);
+		if (!c.f)
+			return unknown(fields, called, name);
 		if (json_is_null(v)) {
-			json_object_del(in, f->name);
+			json_object_del(in, c.f->name);
 			continue;
 		}
-		e = check_kind(f, v);
+		e = check_kind(&c, v);
 		if (e != INRO_OK)
 			return e;
 	}
 	for (const struct rest_field *f = fields; f && f->name; f++)
 		if (f->required && !json_object_get(in, f->name))
-			return err_set(INRO_E_ARG, "the member '%s' is missing", f->name);
+			return err_set(INRO_E_ARG, "the %s '%s' is missing", called, f->name);
 	return INRO_OK;
+}
+
+/* Of a change null takes a text away (RFC 7396), as "" does. */
+static void take_nulls_away(const struct rest_field *fields, json_t *in)
+{
+	for (const struct rest_field *f = fields; f && f->name; f++)
+		if (f->kind == REST_TEXT && json_is_null(json_object_get(in, f->name)))
+			json_object_set_new(in, f->name, json_string(""));
+}
+
+enum inro_err rest_check_row(const struct rest_row *row, json_t *in, const char *called)
+{
+	if (strcmp(row->method, "PATCH") == 0)
+		take_nulls_away(row->in, in);
+	return rest_check(row->in, in, called);
 }
 
 /* jansson goes down thousands of levels; nothing here has more than a few. */
@@ -320,7 +343,7 @@ enum inro_err rest_page(const struct rest *r, struct page *ret)
 	*ret = (struct page) { .after = json_integer_value(at),
 			       .limit = (size_t)rest_number(r, "limit", 0) };
 	json_decref(at);
-	return fits ? INRO_OK : err_set(INRO_E_ARG, "the member 'after' is no cursor of this list");
+	return fits ? INRO_OK : err_set(INRO_E_ARG, "'after' is no cursor of this list");
 }
 
 enum inro_err rest_give_page(enum inro_err e, json_t *items, const char *next, json_t **ret)

@@ -81,11 +81,14 @@ static void add_item(const json_t *item, struct buf *out)
 {
 	(json_is_string(item) ? add_made_line : add_line)(item, out);
 }
+
 static enum inro_err become_again(struct core *c, const struct lines *l)
 {
 	enum inro_err e = core_peer(c, l->address);
 
-	return e == INRO_OK ? core_become(c, &l->who) : e;
+	if (e == INRO_OK)
+		e = core_become(c, &l->who);
+	return e == INRO_OK ? core_holds(c) : e;
 }
 
 /* ---- a list ---- */
@@ -192,7 +195,7 @@ static const struct rest_field line_fields[] = {
 static enum inro_err run_line(struct rest *r, json_t *line, json_t **ret)
 {
 	const char *args[HTTP_ARGS_MAX] = { NULL };
-	enum inro_err e = rest_check(line_fields, line);
+	enum inro_err e = rest_check(line_fields, line, REST_MEMBER);
 
 	if (e != INRO_OK)
 		return e;
@@ -205,7 +208,7 @@ static enum inro_err run_line(struct rest *r, json_t *line, json_t **ret)
 	if (e == INRO_OK)
 		e = core_admit(r->core, r->row->least, r->row->command);
 	if (e == INRO_OK)
-		e = rest_check(r->row->in, r->in);
+		e = rest_check_row(r->row, r->in, REST_MEMBER);
 	return e == INRO_OK ? r->row->run(r, ret) : e;
 }
 
@@ -262,6 +265,7 @@ static enum inro_err more_answers(void *arg, void *worker, struct buf *ret, bool
 	bool left = true;
 	enum inro_err e = become_again(worker, l);
 
+	ret->secret = true; /* keys of devices are among them */
 	for (int i = 0; e == INRO_OK && i < LOT && (left = take_line(l, &text)); i++)
 		if (text.n)
 			do_line(l, worker, text, ret);

@@ -115,8 +115,13 @@ MUST_CHECK enum inro_err rest_give_page(enum inro_err e, json_t *items, const ch
 MUST_CHECK enum inro_err rest_give_numbered(enum inro_err e, json_t *items, int64_t next,
 					    json_t **ret);
 
-/* input.c: checks the input against the row's fields.  INRO_E_ARG with the member's name. */
-MUST_CHECK enum inro_err rest_check(const struct rest_field *fields, json_t *in);
+/* input.c: checks the input against these fields.  INRO_E_ARG with the name of what does not fit, which is `called` a
+ * member or a parameter. */
+#define REST_MEMBER    "member"
+#define REST_PARAMETER "parameter"
+MUST_CHECK enum inro_err rest_check(const struct rest_field *fields, json_t *in, const char *called);
+/* The same of a row, by what its method makes of a null. */
+MUST_CHECK enum inro_err rest_check_row(const struct rest_row *row, json_t *in, const char *called);
 /* One JSON object of these bytes, not deep.  INRO_E_SYNTAX. */
 MUST_CHECK enum inro_err rest_read(struct bytes text, json_t **ret);
 /* The query as such an object. */

@@ -148,8 +148,26 @@ STEP(release, VERB_RELEASE)
 STEP(revoke, VERB_REVOKE)
 STEP(retire, VERB_RETIRE)
 STEP(archive, VERB_ARCHIVE)
-STEP(destroy, VERB_DESTROY)
 #undef STEP
+
+static enum inro_err destroy_with_statement(struct rest *r, json_t **ret)
+{
+	SCOPED(symkey) k = { 0 };
+	SCOPED(buf) evidence = { 0 };
+	enum inro_err e = symkey_destroy(r->core, r->args[0], rest_text(r, "why"), &evidence, &k);
+
+	if (e == INRO_OK)
+		e = json_give(json_of_symkey(&k), ret);
+	if (e == INRO_OK)
+		json_object_set_new(*ret, "evidence",
+				    json_loadb((const char *)evidence.p, evidence.n, 0, NULL));
+	return e;
+}
+
+static enum inro_err destroy_key(struct rest *r, json_t **ret)
+{
+	return rest_true(r, "evidence") ? destroy_with_statement(r, ret) : move_key(r, VERB_DESTROY, ret);
+}
 
 /* ---- the key that seals ---- */
 
@@ -204,6 +222,8 @@ const struct rest_shape rest_symkey = { "Secret", FIELDS(KEY_OUT) };
 const struct rest_shape rest_told_key = { "ToldSecret",
 					  FIELDS(KEY_OUT, OUT_HAS("form"), OUT_HAS("key")) };
 
+static const struct rest_shape destroyed = { "DestroyedSecret", FIELDS(KEY_OUT, OUT_OBJECT("evidence")) };
+
 static const struct rest_shape seal_key = { "SealKey", FIELDS(OUT_TEXT("uri")) };
 static const struct rest_shape resealed = { "Resealed", FIELDS(OUT_TEXT("uri"), OUT_COUNT("secrets"),
 							       OUT_COUNT("unread")) };
@@ -247,8 +267,9 @@ const struct rest_row rest_secret_rows[] = {
 	MOVE(retire, "Retires a key that nothing uses any more"),
 	MOVE(archive, "Archives a retired key"),
 	{ "DELETE", KEYS "/{key}", "secret delete",
-	  "Destroys a key; its record stays", ROLE_OPERATOR, 0, 0, FIELDS(IN_WHY),
-	  &rest_symkey, destroy_key },
+	  "Destroys a key; its record stays", ROLE_OPERATOR, 0, 0,
+	  FIELDS(IN_WHY, IN_BOOL("evidence", "with a statement of what was wiped, signed by the audit's key if there is one")),
+	  &destroyed, destroy_key },
 	{ "GET", "/v1/seal-key", "secret seal-key",
 	  "Shows the key of a token that seals secrets", ROLE_ADMIN, 0,
 	  0, NULL, &seal_key, show_seal_key },

@@ -66,7 +66,7 @@ static enum inro_err current_etag(struct rest *r, char ret[static ETAG_ROOM])
 {
 	struct rest look = *r;
 	json_t *doc = NULL;
-	SCOPED(buf) text = { 0 };
+	SCOPED(buf) text = { .secret = true };
 	enum inro_err e;
 
 	look.row = reading_row(r->row);
@@ -113,20 +113,13 @@ static enum inro_err run_row(struct rest *r, const struct http_call *call, json_
 	return e;
 }
 
-/* Of a change null takes a text away (RFC 7396), as "" does. */
-static void take_nulls_away(const struct rest_field *fields, json_t *in)
-{
-	for (const struct rest_field *f = fields; f && f->name; f++)
-		if (f->kind == REST_TEXT && json_is_null(json_object_get(in, f->name)))
-			json_object_set_new(in, f->name, json_string(""));
-}
-
 static enum inro_err read_input(struct rest *r, const struct http_call *call)
 {
 	bool body = strcmp(call->method, "GET") != 0 && strcmp(call->method, "DELETE") != 0;
+	bool query = !body || r->rows_format;
 	enum inro_err e;
 
-	if (!body || r->rows_format)
+	if (query)
 		e = rest_query(call, r->row->in, &r->in);
 	else if (call->body.n && !(r->row->flags & REST_STREAM))
 		e = rest_read(call->body, &r->in);
@@ -134,9 +127,7 @@ static enum inro_err read_input(struct rest *r, const struct http_call *call)
 		e = json_give(json_object(), &r->in);
 	if (e != INRO_OK || r->row->flags & REST_STREAM)
 		return e; /* each line is looked at by itself */
-	if (strcmp(call->method, "PATCH") == 0)
-		take_nulls_away(r->row->in, r->in);
-	return rest_check(r->row->in, r->in);
+	return rest_check_row(r->row, r->in, query ? REST_PARAMETER : REST_MEMBER);
 }
 
 static int status_for(const struct rest *r)
@@ -385,10 +376,18 @@ static bool wants_lines(const struct http_call *call)
 	return accept && strcasecmp(accept, LINES_TYPE) == 0;
 }
 
+static enum inro_err run_stream(struct rest *r, struct http_call *call)
+{
+	if (http_header(call, "Idempotency-Key"))
+		return err_set(INRO_E_ARG, "an Idempotency-Key is for one request: of a batch it would be known of no "
+					   "line whether it was done; lines that issue have the member 'request_id'");
+	return rest_lines_in(r, call);
+}
+
 static enum inro_err run_begun(struct rest *r, struct http_call *call)
 {
 	if (r->row->flags & REST_STREAM)
-		return rest_lines_in(r, call);
+		return run_stream(r, call);
 	if (r->row->flags & REST_KEPT)
 		return rest_give_openapi(call);
 	if (r->row->flags & REST_EXPORT || (r->row->flags & REST_LIST && wants_lines(call)))

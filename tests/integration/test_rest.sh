@@ -400,7 +400,8 @@ wants 200 bob POST "$N/release"
 wants 200 bob POST "$N/revoke"
 wants 200 bob POST "$N/retire"
 wants 200 bob POST "$N/archive"
-wants 200 bob DELETE "$K?why=over"
+wants 200 bob DELETE "$K?why=over&evidence=true"
+is '.state == "destroyed" and .evidence != null'
 
 # ---- what a device asks for itself ----
 
@@ -835,13 +836,23 @@ cat >>lines <<'EOF'
 not JSON
 
 {"command":"device delete","args":["b-5"],"in":{"why":"over"}}
+{"command":"device update","args":["b-1"],"in":{"name":null}}
 EOF
 wants 200 bob POST /v1/batch @lines
-[[ $(jq -r .status <body | tr '\n' ' ') == '200 200 200 200 200 409 200 400 403 400 400 400 200 ' ]] || fail "batch: $(cat body)"
+[[ $(jq -r .status <body | tr '\n' ' ') == '200 200 200 200 200 409 200 400 403 400 400 400 200 200 ' ]] || fail "batch: $(cat body)"
 jq -se '.[0].answer.psk | length > 8' <body >/dev/null || fail "no pre-shared keys in bulk: $(head -1 body)"
 jq -se '.[12].line == 14' <body >/dev/null || fail "lines are not counted"
 wants 401 '' POST /v1/batch @lines
+more=(-H 'Idempotency-Key: again')
+wants 400 bob POST /v1/batch @lines
+more=()
 kind=
+wants 200 carol GET /v1/devices/b-1
+is '.name == null'
+wants 400 carol GET '/v1/devices?colour=red'
+is '.detail | contains("there is no parameter '"'colour'"' here")'
+wants 400 carol GET '/v1/devices?limit=many'
+is '.detail | contains("the parameter '"'limit'"' is a whole number")'
 wants 415 bob POST /v1/batch '{}'
 wants 200 carol GET /v1/devices/b-5
 is '.state == "deleted"'

@@ -277,7 +277,7 @@ static enum inro_err take(struct bytes text)
 	enum inro_err e = rest_read(text, &in);
 
 	if (e == INRO_OK)
-		e = rest_check(fields, in);
+		e = rest_check(fields, in, REST_MEMBER);
 	json_decref(in);
 	return e;
 }

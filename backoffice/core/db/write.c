@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "backoffice/core/db/change.h"
-#include "backoffice/core/login.h"
+#include "backoffice/core/network.h"
 #include "backoffice/core/reply.h"
 #include "backoffice/core/view.h"
 #include "base/clock.h"
@@ -61,10 +61,8 @@ static void give_back(struct lent *l)
 
 static enum inro_err work_as_it_is(struct core *c, const struct change *m)
 {
-	enum inro_err e = login_holds(c);
+	enum inro_err e = core_holds(c);
 
-	if (e == INRO_OK)
-		e = core_still_holds(c);
 	if (e == INRO_OK && c->expect)
 		e = c->expect(c, c->expect_arg);
 	if (e == INRO_OK && c->reply)
