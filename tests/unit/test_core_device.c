@@ -9,6 +9,7 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/address.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/upkeep.h"
 #include "tests/lib/office.h"
 #include "tests/lib/scratch.h"
 
@@ -306,6 +307,11 @@ static void test_roles(void **state)
 	FAILS(INRO_E_ACCESS, device_update(c, "\xff\n", NULL, &d));
 	assert_int_equal(
 		office_ask("roles.db", "SELECT count(*) FROM event WHERE subject = 'device:?'"), 1);
+	/* what is of the whole database as well, and not whereto: that may have a password */
+	FAILS(INRO_E_ACCESS, upkeep_copy(c, "sqlite:secret", &(struct upkeep) { 0 }, &(struct upkeep_report) { 0 }));
+	assert_int_equal(office_ask("roles.db", "SELECT count(*) FROM event WHERE action = 'db.copy' AND "
+						"subject = 'database:another'"),
+			 1);
 	core_close(c);
 }
 

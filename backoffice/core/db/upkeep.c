@@ -143,13 +143,13 @@ enum inro_err upkeep_copy(struct core *c, const char *url, const struct upkeep *
 			  struct upkeep_report *ret)
 {
 	AUTO(close_store) struct store *to = NULL;
+	const struct begun b = { "db.copy", "another" }; /* its URL may have a password */
 	enum inro_err e = core_require(c, ROLE_ADMIN, "copy the database");
 
-	if (e == INRO_OK)
-		e = store_open(url, &to);
-	if (e == INRO_OK)
-		e = copy_to(c, to, "db.copy", how, ret);
-	return e;
+	if (e != INRO_OK)
+		return refused(c, &b, e);
+	e = store_open(url, &to);
+	return e == INRO_OK ? copy_to(c, to, b.action, how, ret) : e;
 }
 
 static enum inro_err sqlite_url(const char *path, char **ret)
