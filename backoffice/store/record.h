@@ -482,7 +482,7 @@ struct status_change {
 
 /* A certificate whose key signs in the place of a CA's key. */
 enum signer_purpose { SIGNER_OCSP, SIGNER_MESSAGES, SIGNER__MAX };
-struct ocsp_signer {
+struct ca_delegate {
 	int64_t id, tenant, ca, generation, credential, created_ms, purpose;
 };
 
@@ -579,7 +579,7 @@ size_t record_columns(const struct record_type *t);
 extern const struct record_type cert_form_type, tenant_type, device_type, ca_type, credential_type, event_type,
 	audit_head_type, device_group_type, ca_generation_type, ca_place_type, ca_order_type, ca_way_type, proposal_type, job_type,
 	job_error_type, job_part_type, job_result_type, account_type, pass_type, reply_type, tpm_challenge_type, setting_type, tally_type, audit_mark_type, audit_segment_type, crl_scope_type,
-	profile_version_type, errand_type, lease_type, status_change_type, ocsp_signer_type, crl_piece_type;
+	profile_version_type, errand_type, lease_type, status_change_type, ca_delegate_type, crl_piece_type;
 /* Read only: some columns of credential_type, and of crl_piece_type. */
 extern const struct record_type listed_type, listed_entry_type, key_use_type, crl_made_type;
 /* To update what a move changes, of a struct credential or device, or a device's deletion: an index of
@@ -623,7 +623,7 @@ extern const struct record_type *const record_types[];
 	struct errand *: &errand_type, \
 	struct lease *: &lease_type, \
 	struct status_change *: &status_change_type, \
-	struct ocsp_signer *: &ocsp_signer_type, \
+	struct ca_delegate *: &ca_delegate_type, \
 	struct crl_piece *: &crl_piece_type)
 /* clang-format on */
 

@@ -229,7 +229,7 @@ static enum inro_err make_key(struct core *c, struct delegate *s)
 	return e == INRO_OK ? key_csr(&in, &s->csr) : e;
 }
 
-static enum inro_err find_newest(struct core *c, const struct ocsp_signer *of, int64_t before, struct ocsp_signer *ret)
+static enum inro_err find_newest(struct core *c, const struct ca_delegate *of, int64_t before, struct ca_delegate *ret)
 {
 	const struct store_cond conds[] = {
 		{ .field = "ca", .number = of->ca },
@@ -243,8 +243,8 @@ static enum inro_err find_newest(struct core *c, const struct ocsp_signer *of, i
 
 static enum inro_err newest_id(struct core *c, const struct delegate *s, int64_t generation, int64_t *ret)
 {
-	const struct ocsp_signer of = { .ca = s->ca.id, .generation = generation, .purpose = s->use - uses };
-	struct ocsp_signer row = { 0 };
+	const struct ca_delegate of = { .ca = s->ca.id, .generation = generation, .purpose = s->use - uses };
+	struct ca_delegate row = { 0 };
 	enum inro_err e = find_newest(c, &of, 0, &row);
 
 	*ret = row.id;
@@ -329,7 +329,7 @@ enum inro_err ca_delegate_recorded(struct core *c, const struct credential *rec,
 	enum inro_err e = INRO_OK;
 
 	for (int64_t u = 0; e == INRO_OK && u < SIGNER__MAX; u++) {
-		struct ocsp_signer row = { .tenant = rec->tenant,
+		struct ca_delegate row = { .tenant = rec->tenant,
 					   .ca = rec->ca,
 					   .generation = rec->ca_generation,
 					   .credential = rec->id,
@@ -351,8 +351,8 @@ static bool is_active(const struct credential *rec)
 enum inro_err delegate_find(struct core *c, enum signer_purpose purpose, int64_t ca, int64_t generation,
 			    int64_t *ret_id, struct credential *ret)
 {
-	const struct ocsp_signer of = { .ca = ca, .generation = generation, .purpose = purpose };
-	struct ocsp_signer row = { 0 };
+	const struct ca_delegate of = { .ca = ca, .generation = generation, .purpose = purpose };
+	struct ca_delegate row = { 0 };
 	SCOPED(credential) rec = { 0 };
 	enum inro_err e;
 
@@ -398,5 +398,5 @@ enum inro_err delegate_drop(struct core *c, enum signer_purpose purpose, int64_t
 	const struct store_query q = { STORE_WHERE(conds) };
 	int64_t rows;
 
-	return store_delete(c->store, &ocsp_signer_type, &q, &rows);
+	return store_delete(c->store, &ca_delegate_type, &q, &rows);
 }
