@@ -1,6 +1,7 @@
 /* derive - plan, make, keep. */
 #include "pkcs11/token/derive.h"
 
+#include "base/cryptoki/admin.h"
 #include "pkcs11/token/libctx.h"
 #include "pkcs11/token/party.h"
 #include "pkcs11/token/policy.h"
@@ -151,7 +152,11 @@ static enum inro_err plan_key(struct session *s, const struct object *base,
 		return e;
 	d->n++;
 	e = set_size(&d->shape, spec);
-	return e ? e : inherit(base, other, t, d->made[d->n - 1]);
+	if (!e)
+		e = inherit(base, other, t, d->made[d->n - 1]);
+	/* what the base's own template wished for may not be had */
+	spec->duplicable = attrs_bool(&d->made[d->n - 1]->attrs, CKA_INRO_DUPLICABLE, false);
+	return e;
 }
 
 static enum inro_err plan_more(struct session *s, const struct object *base, struct derivation *d)

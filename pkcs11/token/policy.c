@@ -27,6 +27,12 @@ bool policy_readable(const struct attrs *key)
 	return !is(key, CKA_SENSITIVE) && is(key, CKA_EXTRACTABLE);
 }
 
+/* A key that may go to whatever calls itself another TPM is as good as readable. */
+static bool is_open(const struct attrs *key)
+{
+	return !is(key, CKA_SENSITIVE) || is(key, CKA_INRO_DUPLICABLE);
+}
+
 static unsigned of_class(const struct attrs *key, unsigned secret, unsigned private)
 {
 	return class_of(key) == CKO_SECRET_KEY ? secret : private;
@@ -316,7 +322,7 @@ enum inro_err policy_wrap(const struct policy_wrapping *w, struct role_claim *re
 /* A key that is no mover never wraps a sensitive one, so what it makes needs no record. */
 void policy_unwrap(const struct policy_unwrapping *u, struct role_claim *ret)
 {
-	bool open = !is(u->made, CKA_SENSITIVE);
+	bool open = is_open(u->made);
 	unsigned role = of_class(u->made, ROLE_UNWRAPPED_SECRET, ROLE_UNWRAPPED_PRIVATE);
 
 	*ret = (struct role_claim) { .refusal = INRO_E_TEMPLATE_INCONSISTENT };
@@ -362,6 +368,8 @@ static enum inro_err inherit_flags(const struct attrs *base, struct template t, 
 		e = force(t, CKA_SENSITIVE, true, made);
 	if (!e && !is(base, CKA_EXTRACTABLE))
 		e = force(t, CKA_EXTRACTABLE, false, made);
+	if (!e && !policy_readable(base))
+		e = force(t, CKA_INRO_DUPLICABLE, false, made);
 	if (!e && is(base, CKA_WRAP_WITH_TRUSTED))
 		e = force(t, CKA_WRAP_WITH_TRUSTED, true, made);
 	return e;

@@ -21,6 +21,8 @@
  *    reverse; a key that is not readable is wrapped by no family that has made readable ones.
  * 5. What comes of a sensitive key is sensitive, of one that is not extractable not extractable,
  *    and is long enough that it can't be guessed piece by piece.
+ * 6. A key that may go to another TPM (CKA_INRO_DUPLICABLE) counts as one that is not sensitive
+ *    where it comes of another, by unwrapping or derivation: that TPM may be a program that tells.
  * PKCS#11 3.2 4.7 to 4.10, 5.18.  Clulow 2003; Delaune, Kremer, Steel 2008; Bortolozzo and others,
  * CCS 2010; Bardou and others 2012.  docs/threat-model.md has the calls and their answers.
  */
@@ -36,7 +38,7 @@ enum role {
 	ROLE_WRAPPED_SECRET = 1,  /* has wrapped a sensitive secret key */
 	ROLE_WRAPPED_PRIVATE = 2, /* ... private key */
 	ROLE_WRAPPED_BOUND = 4,	  /* ... one with CKA_WRAP_WITH_TRUSTED */
-	ROLE_UNWRAPPED_OPEN = 8,  /* has unwrapped into a key that is not sensitive */
+	ROLE_UNWRAPPED_OPEN = 8,  /* has unwrapped into a key that is not sensitive (or see 6) */
 	ROLE_UNWRAPPED_SECRET = 16,
 	ROLE_UNWRAPPED_PRIVATE = 32,
 	ROLE_LOOSE = 64, /* has wrapped or unwrapped what shows how it enciphers a chosen block */

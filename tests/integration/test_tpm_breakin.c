@@ -181,6 +181,39 @@ static void a_key_is_not_made_duplicable(void **state)
 	      give(p.private, (struct inro_text) { (char *)root, n }, out, &out_n));
 }
 
+/* What a sensitive key was wrapped as, or what comes of it, as a key that would be sent away. */
+static void no_sensitive_key_becomes_a_duplicable_one(void **state)
+{
+	CK_ATTRIBUTE leaves[] = { A_ULONG(CKA_CLASS, CKO_SECRET_KEY),
+				  A_ULONG(CKA_KEY_TYPE, CKK_SHA256_HMAC),
+				  A_ULONG(CKA_INRO_PLACE, CK_INRO_PLACE_TPM),
+				  A_BOOL(CKA_SIGN, CK_TRUE),
+				  A_ULONG(CKA_VALUE_LEN, 32),
+				  A_BOOL(CKA_INRO_DUPLICABLE, CK_TRUE) };
+	CK_HKDF_PARAMS p = { .bExpand = CK_TRUE,
+			     .prfHashMechanism = CKM_SHA256,
+			     .ulSaltType = CKF_HKDF_SALT_NULL };
+	CK_MECHANISM expand = { CKM_HKDF_DERIVE, &p, sizeof p };
+	CK_OBJECT_HANDLE by = moving_aes(s, M_MOVER, 32), key = moving_generic(s, M_TARGET, 32);
+	CK_OBJECT_HANDLE open = moving_generic(s, M_OPEN, 32);
+	CK_OBJECT_HANDLE other = moving_aes(s, M_MOVER, 32), ret;
+	struct blob b;
+
+	(void)state;
+	OK(moving_wrap(s, &moving_kwp, by, key, &b));
+	GIVES(CKR_TEMPLATE_INCONSISTENT,
+	      p11->C_UnwrapKey(s, &moving_kwp, by, b.p, b.n, leaves, 6, &ret));
+	OK(p11->C_UnwrapKey(s, &moving_kwp, by, b.p, b.n, leaves, 5, &ret));
+	/* the other way round: what has unwrapped such a key wraps no sensitive one */
+	OK(moving_wrap(s, &moving_kwp, other, open, &b));
+	OK(p11->C_UnwrapKey(s, &moving_kwp, other, b.p, b.n, leaves, 6, &ret));
+	assert_int_equal(module_bool(s, ret, CKA_INRO_DUPLICABLE), CK_TRUE);
+	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &moving_kwp, other, key, &b));
+	key = moving_generic(s, M_SENSITIVE | M_DERIVE, 32);
+	GIVES(CKR_TEMPLATE_INCONSISTENT, p11->C_DeriveKey(s, &expand, key, leaves, 6, &ret));
+	OK(p11->C_DeriveKey(s, &expand, key, leaves, 5, &ret));
+}
+
 /* ---- values ---- */
 
 static void no_call_shows_a_value(void **state)
@@ -243,6 +276,7 @@ int main(void)
 		cmocka_unit_test(a_key_that_signs_does_nothing_else_outside),
 		cmocka_unit_test(a_duplicable_key_guards_nothing),
 		cmocka_unit_test(a_key_is_not_made_duplicable),
+		cmocka_unit_test(no_sensitive_key_becomes_a_duplicable_one),
 		cmocka_unit_test(no_call_shows_a_value),
 		cmocka_unit_test(ten_guesses_though_the_file_is_put_back),
 	};

@@ -296,6 +296,29 @@ static void test_targets(void **state)
 			 INRO_E_KEY_NOT_WRAPPABLE);
 }
 
+/* What may go to another TPM is as good as readable. */
+static void test_duplicable(void **state)
+{
+	SCOPED(attrs) by = mover(32);
+	SCOPED(attrs) base = target(32);
+	SCOPED(attrs) made = target(32);
+	CK_BBOOL yes = CK_TRUE;
+	CK_ATTRIBUTE leaves = { CKA_INRO_DUPLICABLE, &yes, sizeof yes };
+	struct role_claim claim;
+
+	(void)state;
+	set_flag(&made, CKA_INRO_DUPLICABLE, true);
+	policy_unwrap(&(struct policy_unwrapping) { CKM_AES_KEY_WRAP, &by, &made }, &claim);
+	assert_int_equal(claim.forbid, ROLES_WRAPPED);
+	assert_int_equal(claim.add, ROLE_UNWRAPPED_SECRET | ROLE_UNWRAPPED_OPEN);
+	assert_int_equal(policy_inherit(&base, (struct template) { &leaves, 1 }, &made),
+			 INRO_E_TEMPLATE_INCONSISTENT);
+	assert_int_equal(policy_inherit(&base, (struct template) { 0 }, &made), INRO_OK);
+	assert_false(attrs_bool(&made, CKA_INRO_DUPLICABLE, true));
+	set_flag(&base, CKA_SENSITIVE, false);
+	assert_int_equal(policy_inherit(&base, (struct template) { &leaves, 1 }, &made), INRO_OK);
+}
+
 static struct role_claim unwrap(const struct attrs *by, CK_OBJECT_CLASS class, bool sensitive,
 				CK_MECHANISM_TYPE mech)
 {
@@ -441,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_public),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_unwrap),
+		cmocka_unit_test(test_duplicable),
 		cmocka_unit_test(test_bind),
 		cmocka_unit_test(test_inherit),
 		cmocka_unit_test(test_history),
