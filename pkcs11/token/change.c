@@ -23,6 +23,13 @@ static enum inro_err copy_key(struct object *from, struct object *to)
 	return e ? e : loaded_key_new(t, twin, atomic_load(&t->login_epoch), &to->key);
 }
 
+/* What has the officer's trust afterwards must have had it before: sealed anew or copied, a word
+ * that somebody has written into the file would become the token's own. */
+static enum inro_err check_trust(const struct object *from, const struct attrs *then)
+{
+	return attrs_bool(then, CKA_TRUSTED, false) ? object_check_trust(from) : INRO_OK;
+}
+
 static unsigned officer(const struct session *s)
 {
 	return s->token->login == CKU_SO ? RULE_OFFICER : 0;
@@ -47,6 +54,8 @@ static enum inro_err copy(struct session *s, CK_OBJECT_HANDLE handle, struct tem
 	/* Before the secret is touched: the copy may be one that this session can't keep. */
 	if (!e)
 		e = session_may_keep(s, *ret);
+	if (!e)
+		e = check_trust(from, &(*ret)->attrs);
 	if (!e && object_has_secret(from))
 		e = copy_key(from, *ret);
 	return e ? e : objects_keep(s, ret, 1);
@@ -78,6 +87,8 @@ static enum inro_err store_change(struct object *o, struct attrs *changed)
 
 	if (o->row && object_has_secret(o))
 		e = object_load(o, &key);
+	if (!e)
+		e = check_trust(o, changed);
 	if (e)
 		return e;
 	o->attrs = *changed;

@@ -521,7 +521,7 @@ static void start_again(const char *config)
 
 static void nobody_writes_trust_into_the_file(void **state)
 {
-	CK_OBJECT_HANDLE by = trusted_public(), key = moving_aes(s, M_TARGET | M_BOUND, 16);
+	CK_OBJECT_HANDLE by = trusted_public(), key = moving_aes(s, M_TARGET | M_BOUND, 16), copy;
 	CK_ATTRIBUTE like[] = { A_BOOL(CKA_TRUSTED, CK_TRUE), A_ULONG(CKA_CLASS, CKO_PUBLIC_KEY) };
 	struct blob b;
 
@@ -534,6 +534,27 @@ static void nobody_writes_trust_into_the_file(void **state)
 	key = moving_aes(s, M_TARGET | M_BOUND, 16);
 	MUST(module_find(s, like, ARRAY_LEN(like), &by) == 1);
 	GIVES(CKR_DEVICE_ERROR, moving_wrap(s, &oaep, by, key, &b));
+	/* nor does the token seal it for him: with another label, as a copy here or there */
+	GIVES(CKR_DEVICE_ERROR, module_set(s, by, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "mine")));
+	GIVES(CKR_DEVICE_ERROR, moving_copy(s, by, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "mine"), &copy));
+	GIVES(CKR_DEVICE_ERROR,
+	      moving_copy(s, by, (CK_ATTRIBUTE)A_BOOL(CKA_TOKEN, CK_FALSE), &copy));
+	GIVES(CKR_DEVICE_ERROR, moving_wrap(s, &oaep, by, key, &b));
+	OK(module_set(s, by, (CK_ATTRIBUTE)A_BOOL(CKA_TRUSTED, CK_FALSE)));
+	OK(moving_copy(s, by, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "mine"), &copy));
+	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &oaep, copy, key, &b));
+}
+
+static void a_trusted_key_may_be_renamed_and_copied(void **state)
+{
+	CK_OBJECT_HANDLE by = trusted_public(), key = moving_aes(s, M_TARGET | M_BOUND, 16), copy;
+	struct blob b;
+
+	(void)state;
+	OK(module_set(s, by, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "office")));
+	OK(moving_copy(s, by, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "copy"), &copy));
+	OK(moving_wrap(s, &oaep, by, key, &b));
+	OK(moving_wrap(s, &oaep, copy, key, &b));
 }
 
 /* ---- a token that can't be written to, and a strict one ---- */
@@ -742,6 +763,7 @@ int main(void)
 		CASE(trust_is_the_officers_word),
 		CASE(a_key_for_trusted_keys_stays_one_when_it_comes_back),
 		CASE(nobody_writes_trust_into_the_file),
+		CASE(a_trusted_key_may_be_renamed_and_copied),
 		CASE(what_can_not_be_recorded_is_not_done),
 		CASE(a_strict_token_refuses_at_creation),
 		CASE(derivations_that_cut_are_not_there),
