@@ -347,6 +347,7 @@ static enum inro_err read_again(struct object *o)
 	if (e)
 		return e;
 	forget_keys(o);
+	o->epoch = 0; /* until all of it is taken: half of it is never looked at */
 	return take_record(o, &r);
 }
 

@@ -610,6 +610,31 @@ static void an_unlinked_store_is_an_error(void **state)
 	assert_int_equal(info.flags & CKF_TOKEN_INITIALIZED, 0);
 }
 
+/* What was read of it before it went wrong is not taken for the whole, neither shown nor kept. */
+static void a_record_that_went_bad_is_never_half_there(void **state)
+{
+	CK_SLOT_ID bad;
+	CK_SESSION_HANDLE own = module_user(&bad);
+	CK_ATTRIBUTE data[] = { A_ULONG(CKA_CLASS, CKO_DATA), A_BOOL(CKA_TOKEN, CK_TRUE),
+				A_TEXT(CKA_APPLICATION, "app"), A_TEXT(CKA_VALUE, "value"),
+				A_BOOL(CKA_DESTROYABLE, CK_FALSE) };
+	CK_ATTRIBUTE value = { CKA_VALUE, NULL, 0 };
+	CK_OBJECT_HANDLE o = 0;
+
+	(void)state;
+	OK(p11->C_CreateObject(own, data, ARRAY_LEN(data), &o));
+	sql(module_token_file(bad), "UPDATE object SET version = version + 1,"
+				    " attrs = CAST(substr(attrs, 1, length(attrs) - 1) AS BLOB)");
+	wait_for_a_look();
+	for (int i = 0; i < 3; i++) {
+		GIVES(CKR_DEVICE_ERROR, p11->C_GetAttributeValue(own, o, &value, 1));
+		GIVES(CKR_DEVICE_ERROR,
+		      module_set(own, o, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "mended")));
+		GIVES(CKR_DEVICE_ERROR, p11->C_DestroyObject(own, o));
+	}
+	OK(p11->C_CloseSession(own));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -625,6 +650,7 @@ int main(void)
 		cmocka_unit_test(swapped_names_are_refused),
 		cmocka_unit_test(altered_and_cut_files_are_survived),
 		cmocka_unit_test(edited_while_it_is_in_use),
+		cmocka_unit_test(a_record_that_went_bad_is_never_half_there),
 		cmocka_unit_test(a_damaged_token_is_alone_with_it),
 	};
 
