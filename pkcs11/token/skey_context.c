@@ -164,6 +164,17 @@ static bool set_sizes(struct prepared_secret *p, const struct skey *k, size_t iv
 	return true;
 }
 
+/* Before 3.0.3 libcrypto says yes to an EVP_MAC_init() without a key and begins nothing: what
+ * follows would be the MAC of something else (openssl/openssl issue 17811). */
+#define STARTS_WITHOUT_KEY 0x30000030L
+
+static bool start_mac(struct prepared_secret *p, const struct skey *k)
+{
+	if (OpenSSL_version_num() >= STARTS_WITHOUT_KEY)
+		return EVP_MAC_init(p->mac, NULL, 0, NULL) == 1;
+	return EVP_MAC_init(p->mac, k->value.p, k->value.n, NULL) == 1;
+}
+
 enum inro_err prepared_start(struct prepared_secret *p, const struct skey *k,
 			     const struct use_spec *spec)
 {
@@ -171,7 +182,7 @@ enum inro_err prepared_start(struct prepared_secret *p, const struct skey *k,
 	bool done;
 
 	if (p->mac)
-		done = EVP_MAC_init(p->mac, NULL, 0, NULL) == 1;
+		done = start_mac(p, k);
 	else
 		done = set_sizes(p, k, iv.n, smech_tag(p->m, spec)) &&
 		       EVP_CipherInit_ex2(p->cipher, NULL, NULL, iv.p, p->encrypt, NULL) == 1 &&

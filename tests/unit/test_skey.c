@@ -13,6 +13,9 @@
 
 #include <string.h>
 
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
 #include "base/own.h"
 #include "pkcs11/token/skey.h"
 
@@ -829,6 +832,59 @@ static void test_wrong_uses(void **state)
 		INRO_E_DATA_LENGTH);
 }
 
+/* ---- libcrypto before 3.0.3 ---- */
+
+static bool is_old;
+
+int __real_EVP_MAC_init(EVP_MAC_CTX *ctx, const unsigned char *key, size_t n,
+			const OSSL_PARAM params[]);
+int __wrap_EVP_MAC_init(EVP_MAC_CTX *ctx, const unsigned char *key, size_t n,
+			const OSSL_PARAM params[]);
+unsigned long __real_OpenSSL_version_num(void);
+unsigned long __wrap_OpenSSL_version_num(void);
+
+int __wrap_EVP_MAC_init(EVP_MAC_CTX *ctx, const unsigned char *key, size_t n,
+			const OSSL_PARAM params[])
+{
+	return is_old && !key ? 1 : __real_EVP_MAC_init(ctx, key, n, params);
+}
+
+unsigned long __wrap_OpenSSL_version_num(void)
+{
+	return is_old ? 0x30000020UL : __real_OpenSSL_version_num();
+}
+
+/* There a context does not begin anew without its key. */
+static void test_macs_of_an_old_libcrypto(void **state)
+{
+	static const struct {
+		struct use_spec spec;
+		CK_KEY_TYPE type;
+	} cases[] = { { { .mech = CKM_SHA256_HMAC }, CKK_GENERIC_SECRET },
+		      { { .mech = CKM_AES_CMAC }, CKK_AES } };
+	static const uint8_t value[16] = { 1, 2, 3 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct key_spec type = { .kind = KEY_SECRET, .key_type = cases[i].type };
+		AUTO(skey_unref_ptr) struct skey *k = NULL;
+		uint8_t first[64], again[64];
+		size_t m;
+
+		is_old = true;
+		assert_int_equal(skey_new(&type, BYTES(value, sizeof value), &k), INRO_OK);
+		for (int j = 0; j < 3; j++) {
+			assert_int_equal(skey_use(k, USE_SIGN, &cases[i].spec, BYTES(value, 5),
+						  (struct room) { again, sizeof again }, &m),
+					 INRO_OK);
+			if (j == 0)
+				memcpy(first, again, m);
+			assert_memory_equal(first, again, m);
+		}
+		is_old = false;
+	}
+}
+
 /* CCM is keyed anew when its sizes change, and only then. */
 static void test_changing_sizes(void **state)
 {
@@ -940,6 +996,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_wrong_parameters),
 		cmocka_unit_test(test_wrong_uses),
+		cmocka_unit_test(test_macs_of_an_old_libcrypto),
 		cmocka_unit_test(test_changing_sizes),
 		cmocka_unit_test(test_mechanisms),
 		cmocka_unit_test(test_wrap),
