@@ -361,8 +361,12 @@ enum inro_err token_init_pin(struct token *t, const struct who *who, struct byte
 		e = record_of(t, who, &old);
 	if (!e)
 		e = make_record(t, who->type, buf_bytes(&old.auth), pin, &auth);
-	if (!e)
-		e = store_set_auth(t->store, who, buf_bytes(&auth), must_change);
+	if (e)
+		return e;
+	e = store_set_auth(t->store, who, buf_bytes(&auth), must_change);
+	/* what is changed, not made anew, goes on guarding the PIN that there was */
+	if (e && old.auth.n == 0)
+		guards_drop_one(t->ops, t->backend, buf_bytes(&auth));
 	if (e)
 		return e;
 	drop_replaced(t, buf_bytes(&old.auth), buf_bytes(&auth));

@@ -185,10 +185,12 @@ enum inro_err store_reset_tries(struct store *s, const struct who *who)
 
 static enum inro_err locked(const struct who *w)
 {
+	bool last = w->type == CKU_SO && w->name.n == 0; /* a named one gets his from the other */
+
 	return err_set(INRO_E_PIN_LOCKED, "the %s PIN is locked after %d wrong tries; %s",
 		       w->type == CKU_SO ? "security officer" : "user", STORE_TRIES_MAX,
-		       w->type == CKU_SO ? "only 'inro token delete --force' can remove the token"
-					 : "the security officer can set a new one");
+		       last ? "only 'inro token delete --force' can remove the token"
+			    : "the security officer can set a new one");
 }
 
 static enum inro_err take_try(struct store *s, const struct who *who, struct auth_row *row)
@@ -262,7 +264,12 @@ enum inro_err store_user_delete(struct store *s, struct bytes name)
 {
 	enum inro_err e = store_begin(s);
 
-	return e ? e : store_finish(s->db, delete_user(s, name));
+	if (e)
+		return e;
+	e = store_finish(s->db, delete_user(s, name));
+	if (!e)
+		store_fold(s);
+	return e;
 }
 
 static enum inro_err read_user(struct db_stmt *q, struct named_user *ret)

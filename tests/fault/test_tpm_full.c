@@ -196,6 +196,31 @@ static void no_index(void **state)
 	}
 }
 
+/* A first PIN that the TPM has taken and the token's file has not: the TPM gives it up again. */
+static void a_pin_that_is_not_kept(void **state)
+{
+	CK_SLOT_ID slot = tpmtoken_new(swtpm_tcti(tpm));
+	CK_SESSION_HANDLE s;
+	CK_UTF8CHAR label[32];
+	char file[512], away[520];
+	uint32_t indices;
+
+	(void)state;
+	memset(label, ' ', sizeof label);
+	OK(p11->C_InitToken(slot, module_pin(SO_PIN), strlen(SO_PIN), label));
+	s = module_open(slot, true);
+	OK(module_login(s, CKU_SO, SO_PIN));
+	indices = swtpm_count(tpm, SWTPM_NV);
+	snprintf(file, sizeof file, "%s", module_token_file(slot));
+	snprintf(away, sizeof away, "%s.away", file);
+	assert_int_equal(rename(file, away), 0);
+	GIVES(CKR_TOKEN_NOT_PRESENT, p11->C_InitPIN(s, module_pin(USER_PIN), strlen(USER_PIN)));
+	assert_int_equal(rename(away, file), 0);
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), indices);
+	OK(p11->C_InitPIN(s, module_pin(USER_PIN), strlen(USER_PIN)));
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), indices + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +230,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cleared_in_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_index, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_pin_that_is_not_kept, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,31 +176,65 @@ static bool file_has(const char *path, const void *what, size_t n)
 	return memmem(text, got, what, n) != NULL;
 }
 
+/* The first bytes of what a query finds in the token's file. */
+#define FOUND 64
+
+static void take_from(CK_SLOT_ID slot, const char *query, uint8_t found[FOUND])
+{
+	sqlite3_stmt *q;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(module_token_file(slot), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, query, -1, &q, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	assert_true(sqlite3_column_bytes(q, 0) >= FOUND);
+	memcpy(found, sqlite3_column_blob(q, 0), FOUND);
+	sqlite3_finalize(q);
+	sqlite3_close(db);
+}
+
+/* In the file, or in the log beside it. */
+static bool token_has(CK_SLOT_ID slot, const uint8_t found[FOUND])
+{
+	const char *path = module_token_file(slot);
+	char wal[520];
+
+	snprintf(wal, sizeof wal, "%s-wal", path);
+	return file_has(path, found, FOUND) || file_has(wal, found, FOUND);
+}
+
 static void initialising_anew_leaves_nothing(void **state)
 {
 	CK_SLOT_ID slot = token_with_key();
 	CK_UTF8CHAR label[32];
-	uint8_t sealed[64];
-	char path[512], wal[520];
-	sqlite3_stmt *q;
-	sqlite3 *db;
+	uint8_t sealed[FOUND];
 
 	(void)state;
-	snprintf(path, sizeof path, "%s", module_token_file(slot));
-	snprintf(wal, sizeof wal, "%s-wal", path);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(
-		sqlite3_prepare_v2(db, "SELECT sealed FROM object WHERE class = 3", -1, &q, NULL),
-		SQLITE_OK);
-	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
-	memcpy(sealed, sqlite3_column_blob(q, 0), sizeof sealed);
-	sqlite3_finalize(q);
-	sqlite3_close(db);
-	assert_true(file_has(path, sealed, sizeof sealed) || file_has(wal, sealed, sizeof sealed));
+	take_from(slot, "SELECT sealed FROM object WHERE class = 3", sealed);
+	assert_true(token_has(slot, sealed));
 	memset(label, ' ', sizeof label);
 	OK(p11->C_InitToken(slot, module_pin(SO_PIN), 8, label));
-	assert_false(file_has(path, sealed, sizeof sealed));
-	assert_false(file_has(wal, sealed, sizeof sealed));
+	assert_false(token_has(slot, sealed));
+}
+
+/* With his record and his PIN somebody who was removed would open all that there is. */
+static void who_is_removed_leaves_nothing(void **state)
+{
+	CK_SLOT_ID slot = module_token(NULL);
+	CK_SESSION_HANDLE s = module_open(slot, true);
+	struct inro_user ann = { .name = module_text("ann"),
+				 .type = CKU_USER,
+				 .pin = module_text("annas pin") };
+	uint8_t record[FOUND];
+
+	(void)state;
+	OK(module_login(s, CKU_SO, SO_PIN));
+	OK(p11_admin->user_add(s, &ann));
+	take_from(slot, "SELECT auth FROM users", record);
+	assert_true(token_has(slot, record));
+	OK(p11_admin->user_delete(s, ann.name));
+	assert_false(token_has(slot, record));
+	OK(p11->C_CloseSession(s));
 }
 
 /* ---- a locked officer ---- */
@@ -351,6 +385,7 @@ int main(void)
 		cmocka_unit_test(a_changed_backup_is_refused),
 		cmocka_unit_test(a_check_reads_everything),
 		cmocka_unit_test(initialising_anew_leaves_nothing),
+		cmocka_unit_test(who_is_removed_leaves_nothing),
 		cmocka_unit_test(a_locked_officer_is_no_dead_end),
 		cmocka_unit_test(keys_of_read_only_tokens_are_used),
 		cmocka_unit_test(another_user_may_read),

@@ -138,6 +138,29 @@ static void each_has_tries_of_his_own(void **state)
 	OK(p11->C_CloseSession(s));
 }
 
+/* What is said is what can be done: a named officer gets a new PIN from the other one. */
+static void a_locked_officer_is_told_what_to_do(void **state)
+{
+	CK_SLOT_ID slot;
+	CK_SESSION_HANDLE s = token_with_ann(&slot);
+	struct inro_user eve = person("eve", "eves pin");
+
+	(void)state;
+	eve.type = CKU_SO;
+	OK(module_login(s, CKU_SO, SO_PIN));
+	OK(p11_admin->user_add(s, &eve));
+	OK(p11->C_Logout(s));
+	for (int i = 0; i < TRIES; i++)
+		GIVES(CKR_PIN_INCORRECT, log_in_as(s, CKU_SO, "eve", "nope"));
+	GIVES(CKR_PIN_LOCKED, log_in_as(s, CKU_SO, "eve", "eves pin"));
+	assert_null(strstr(p11_admin->last_error(), "delete"));
+	OK(module_login(s, CKU_SO, SO_PIN));
+	OK(p11_admin->user_pin(s, &eve));
+	OK(p11->C_Logout(s));
+	OK(log_in_as(s, CKU_SO, "eve", "eves pin"));
+	OK(p11->C_CloseSession(s));
+}
+
 static int remove_ann(void *slot)
 {
 	OK(p11->C_Initialize(NULL));
@@ -376,6 +399,7 @@ int main(void)
 		cmocka_unit_test(named_users_use_the_same_keys),
 		cmocka_unit_test(named_officers_are_officers),
 		cmocka_unit_test(each_has_tries_of_his_own),
+		cmocka_unit_test(a_locked_officer_is_told_what_to_do),
 		cmocka_unit_test(who_is_removed_is_logged_out),
 		cmocka_unit_test(names_have_a_form),
 		cmocka_unit_test(a_first_pin_is_changed_first),
