@@ -370,17 +370,29 @@ enum inro_err op_after(struct op *op, enum inro_err e)
 
 /* ---- logins ---- */
 
+static struct op *waiting(const struct session *s)
+{
+	for (int i = 0; i < OP__MAX; i++) {
+		if (s->ops[i] && s->ops[i]->use.mech && s->ops[i]->waits)
+			return s->ops[i];
+	}
+	return NULL;
+}
+
+enum inro_err op_may_login(const struct session *s)
+{
+	return waiting(s) ? INRO_OK
+			  : err_set(INRO_E_OP_NOT_INITIALIZED,
+				    "no operation waits for its own login");
+}
+
 enum inro_err op_login(struct session *s, struct bytes pin)
 {
-	struct op *op = NULL;
-	enum inro_err e;
+	struct op *op = waiting(s);
+	enum inro_err e = op_may_login(s);
 
-	for (int i = 0; i < OP__MAX && !op; i++) {
-		if (s->ops[i] && s->ops[i]->use.mech && s->ops[i]->waits)
-			op = s->ops[i];
-	}
-	if (!op)
-		return err_set(INRO_E_OP_NOT_INITIALIZED, "no operation waits for its own login");
+	if (e)
+		return e;
 	token_lock(s->token);
 	e = token_prove_login(s->token, pin);
 	token_unlock(s->token);

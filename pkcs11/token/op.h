@@ -82,6 +82,8 @@ void op_cancel(struct session *s, CK_FLAGS flags);
 /* All of them, and what ended ones keep. */
 void op_clear_all(struct session *s);
 
+/* Whether one waits for a login of its own: INRO_E_OP_NOT_INITIALIZED. */
+MUST_CHECK enum inro_err op_may_login(const struct session *s);
 /* C_Login(CKU_CONTEXT_SPECIFIC): the PIN for the operation that waits for it.
  * INRO_E_OP_NOT_INITIALIZED when none does; errors of token_prove_pin(). */
 MUST_CHECK enum inro_err op_login(struct session *s, struct bytes pin);

@@ -211,13 +211,18 @@ static void note_login(struct token *t, const struct who *who, bool must_change)
 	atomic_store(&t->pin_expired, must_change);
 }
 
+enum inro_err token_may_login(struct token *t, const struct who *who)
+{
+	enum inro_err e = token_look(t, true);
+
+	return e ? e : may_log_in(t, who);
+}
+
 enum inro_err token_login(struct token *t, const struct who *who, struct bytes pin)
 {
 	bool must_change = false;
-	enum inro_err e = token_look(t, true);
+	enum inro_err e = token_may_login(t, who);
 
-	if (!e)
-		e = may_log_in(t, who);
 	if (e)
 		return e;
 	token_close_gate(t);

@@ -17,6 +17,8 @@
 /* No lock needed. */
 MUST_CHECK enum inro_err token_check_new_pin(struct bytes pin);
 
+/* Whether a login would be tried now, whatever the PIN. */
+MUST_CHECK enum inro_err token_may_login(struct token *t, const struct who *who);
 MUST_CHECK enum inro_err token_login(struct token *t, const struct who *who, struct bytes pin);
 MUST_CHECK enum inro_err token_logout(struct token *t);
 /* Who is logged in; the name is the token's. */

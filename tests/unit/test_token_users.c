@@ -351,6 +351,31 @@ static void a_program_asks_for_the_pin(void **state)
 	OK(p11->C_CloseSession(s));
 }
 
+/* Who would be refused whatever he says is not asked. */
+static void a_program_does_not_ask_for_nothing(void **state)
+{
+	char asks[600], asked[400];
+	CK_SLOT_ID slot = module_token(NULL);
+	CK_SESSION_HANDLE s;
+
+	(void)state;
+	snprintf(asked, sizeof asked, "%s", scratch_path("was.asked"));
+	snprintf(asks, sizeof asks, "#!/bin/sh\n>'%s'\necho 123456\n", asked);
+	use_helper(asks);
+	s = module_open(slot, false);
+	GIVES(CKR_USER_TYPE_INVALID, p11->C_Login(s, 77, NULL, 0));
+	GIVES(CKR_OPERATION_NOT_INITIALIZED, p11->C_Login(s, CKU_CONTEXT_SPECIFIC, NULL, 0));
+	GIVES(CKR_SESSION_READ_ONLY_EXISTS, p11->C_Login(s, CKU_SO, NULL, 0));
+	OK(module_login(s, CKU_USER, USER_PIN));
+	GIVES(CKR_USER_ALREADY_LOGGED_IN, p11->C_Login(s, CKU_USER, NULL, 0));
+	GIVES(CKR_USER_ANOTHER_ALREADY_LOGGED_IN, p11->C_Login(s, CKU_SO, NULL, 0));
+	assert_int_not_equal(access(asked, F_OK), 0);
+	OK(p11->C_Logout(s));
+	OK(p11->C_Login(s, CKU_USER, NULL, 0));
+	assert_int_equal(access(asked, F_OK), 0);
+	start_with("");
+}
+
 static void a_program_that_asks_can_fail(void **state)
 {
 	static const char *const scripts[] = {
@@ -406,6 +431,7 @@ int main(void)
 		cmocka_unit_test(the_officer_can_ask_for_a_change),
 		cmocka_unit_test(pins_have_a_form),
 		cmocka_unit_test(a_program_asks_for_the_pin),
+		cmocka_unit_test(a_program_does_not_ask_for_nothing),
 		cmocka_unit_test(a_program_that_asks_can_fail),
 		cmocka_unit_test(a_host_that_reaps_is_no_harm),
 	};
