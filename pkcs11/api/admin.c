@@ -240,22 +240,29 @@ static CK_RV admin_backup(CK_SLOT_ID slot, struct inro_text to)
 	return rv_of(e ? e : store_copy_to(at.token->store, path));
 }
 
-/* The copy, sealed as the token is, stands for a moment beside the file that it becomes. */
-static enum inro_err save(CK_SLOT_ID slot, const char *path, struct bytes passphrase)
+static enum inro_err copy_token(CK_SLOT_ID slot, const char *path)
 {
 	SCOPED(opened) at = { 0 };
-	AUTO(free_chars) char *copy = NULL;
 	enum inro_err e = api_open_token(slot, &at);
 
-	if (e)
-		return e;
+	return e ? e : store_copy_to(at.token->store, path);
+}
+
+/* The copy, sealed as the token is, stands for a moment beside the file that it becomes.  The token
+ * is free again while that is encrypted. */
+static enum inro_err save(CK_SLOT_ID slot, const char *path, struct bytes passphrase)
+{
+	AUTO(free_chars) char *copy = NULL;
+	enum inro_err e;
+
 	if (asprintf(&copy, "%s.%ld.copy", path, (long)getpid()) < 0) {
 		copy = NULL;
 		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
 	}
-	e = store_copy_to(at.token->store, copy);
-	if (!e)
-		e = bundle_write(copy, path, passphrase);
+	e = copy_token(slot, copy);
+	if (e)
+		return e;
+	e = bundle_write(copy, path, passphrase);
 	unlink(copy);
 	return e;
 }
