@@ -199,6 +199,12 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+void home_slots_sort(struct home_slots *s)
+{
+	if (s->n > 0)
+		qsort(s->ids, s->n, sizeof *s->ids, ascending);
+}
+
 /* The highest slot id of a removed token. */
 static enum inro_err last_removed(const char *dir, CK_SLOT_ID *ret)
 {
@@ -261,11 +267,9 @@ enum inro_err home_list(const char *home, struct home_slots *ret)
 		e = last_removed(dir, &last);
 	if (e)
 		return e;
-	if (s.n > 0) {
-		qsort(s.ids, s.n, sizeof *s.ids, ascending);
-		if (s.ids[s.n - 1] > last)
-			last = s.ids[s.n - 1];
-	}
+	home_slots_sort(&s);
+	if (s.n > 0 && s.ids[s.n - 1] > last)
+		last = s.ids[s.n - 1];
 	if (s.n_lives > 0)
 		sort_lives(&s);
 	s.empty = last + 1;

@@ -30,6 +30,8 @@ struct home_slots {
 
 void home_slots_clear(struct home_slots *s);
 MUST_CHECK enum inro_err home_slots_copy(const struct home_slots *s, struct home_slots *ret);
+/* Puts the tokens' numbers in order. */
+void home_slots_sort(struct home_slots *s);
 /* How often the i-th token was initialised anew. */
 unsigned home_life(const struct home_slots *s, size_t i);
 /* Lets everybody see that it was, once more. */

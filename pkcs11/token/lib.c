@@ -150,6 +150,38 @@ enum inro_err lib_stop(void)
 	return INRO_OK;
 }
 
+/* Both ways: the file of a slot, the slot of a file.  `lock` is held. */
+static CK_SLOT_ID counterpart(const struct lib *l, CK_SLOT_ID slot)
+{
+	CK_SLOT_ID other = slot;
+
+	for (size_t i = 0; i < l->n_exchanged; i++) {
+		if (l->exchanged[i].a == slot)
+			other = l->exchanged[i].b;
+		else if (l->exchanged[i].b == slot)
+			other = l->exchanged[i].a;
+	}
+	return other;
+}
+
+static CK_SLOT_ID other_number(struct lib *l, CK_SLOT_ID slot)
+{
+	CK_SLOT_ID other;
+
+	pthread_mutex_lock(&l->lock);
+	other = counterpart(l, slot);
+	pthread_mutex_unlock(&l->lock);
+	return other;
+}
+
+/* From the numbers of the files to those of the slots. */
+static void renumber(const struct lib *l, struct home_slots *s)
+{
+	for (size_t i = 0; i < s->n && l->n_exchanged > 0; i++)
+		s->ids[i] = counterpart(l, s->ids[i]);
+	home_slots_sort(s);
+}
+
 enum inro_err lib_slots(struct lib *l, struct home_slots *ret)
 {
 	enum inro_err e = watch_list(&l->watch, ret);
@@ -157,25 +189,10 @@ enum inro_err lib_slots(struct lib *l, struct home_slots *ret)
 	if (e)
 		return e;
 	pthread_mutex_lock(&l->lock);
+	renumber(l, ret);
 	l->shown_empty = ret->empty;
 	pthread_mutex_unlock(&l->lock);
 	return INRO_OK;
-}
-
-/* Both ways: the file of a slot, the slot of a file. */
-static CK_SLOT_ID other_number(struct lib *l, CK_SLOT_ID slot)
-{
-	CK_SLOT_ID other = slot;
-
-	pthread_mutex_lock(&l->lock);
-	for (size_t i = 0; i < l->n_exchanged; i++) {
-		if (l->exchanged[i].a == slot)
-			other = l->exchanged[i].b;
-		else if (l->exchanged[i].b == slot)
-			other = l->exchanged[i].a;
-	}
-	pthread_mutex_unlock(&l->lock);
-	return other;
 }
 
 enum inro_err lib_event(struct lib *l, bool wait, CK_SLOT_ID *ret)
@@ -328,6 +345,17 @@ void lib_end_removals(struct lib *l, const struct home_slots *slots)
 	}
 }
 
+/* Who has asked for the slot `file` before, when nothing was in it, gets what is there now. */
+static void move_other(struct lib *l, CK_SLOT_ID id, CK_SLOT_ID file)
+{
+	struct token *other = map_get(&l->tokens, file);
+
+	if (other) {
+		atomic_store(&other->slot, id);
+		atomic_store(&other->seen_at, 0);
+	}
+}
+
 /* The slot's number for that of the file that was made for it.  Neither was exchanged before: what
  * was shown as empty and what was free a moment ago had no token yet. */
 static enum inro_err exchange(struct lib *l, struct token *t, CK_SLOT_ID file)
@@ -340,6 +368,7 @@ static enum inro_err exchange(struct lib *l, struct token *t, CK_SLOT_ID file)
 	if (more) {
 		l->exchanged = more;
 		more[l->n_exchanged++] = (struct slot_pair) { .a = t->id, .b = file };
+		move_other(l, t->id, file);
 	} else {
 		e = err_set(INRO_E_NO_MEMORY, "no memory for a slot");
 	}

@@ -49,7 +49,8 @@ MUST_CHECK enum inro_err lib_stop(void);
 MUST_CHECK enum inro_err lib_get(struct lib **ret);
 void lib_leave(struct lib **l); /* for AUTO(); NULL is fine */
 
-/* Every slot: those with a token and the empty one at the end.  Caller frees (home_slots_clear). */
+/* Every slot: those with a token and the empty one at the end; `lives` goes by the numbers of their
+ * files.  Caller frees (home_slots_clear). */
 MUST_CHECK enum inro_err lib_slots(struct lib *l, struct home_slots *ret);
 /* The next slot that has changed: INRO_E_NO_EVENT when there is none, or waits for one;
  * INRO_E_NOT_INITIALIZED when C_Finalize comes meanwhile. */

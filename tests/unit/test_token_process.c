@@ -256,6 +256,65 @@ static int init_a_token(CK_SLOT_ID empty, int number, int go)
 	return 0;
 }
 
+static CK_SLOT_ID last_slot(void)
+{
+	CK_SLOT_ID list[256];
+	CK_ULONG n = ARRAY_LEN(list);
+
+	OK(p11->C_GetSlotList(CK_TRUE, list, &n));
+	return list[n - 1];
+}
+
+static bool is_listed(CK_SLOT_ID which)
+{
+	CK_SLOT_ID list[256];
+	CK_ULONG n = ARRAY_LEN(list), found = 0;
+
+	OK(p11->C_GetSlotList(CK_TRUE, list, &n));
+	for (CK_ULONG i = 0; i < n; i++)
+		found += list[i] == which;
+	return found > 0;
+}
+
+static int make_theirs(void *unused)
+{
+	(void)unused;
+	OK(p11->C_Initialize(NULL));
+	(void)module_token("theirs");
+	OK(p11->C_Finalize(NULL));
+	return 0;
+}
+
+static int destroy_theirs(void *which)
+{
+	OK(p11->C_Initialize(NULL));
+	OK(p11_admin->destroy(*(CK_SLOT_ID *)which, module_text(SO_PIN)));
+	OK(p11->C_Finalize(NULL));
+	return 0;
+}
+
+/* Also for who has looked into the next slot before, and when the other token is gone again. */
+static void exchanged_slots_stay_so(void **state)
+{
+	CK_UTF8CHAR label[33] = "ours                            ";
+	CK_SLOT_ID empty = last_slot(), next = empty + 1;
+
+	(void)state;
+	assert_int_equal(scratch_child(make_theirs, NULL), 0);
+	nanosleep(&(struct timespec) { .tv_nsec = 30000000 }, NULL);
+	assert_int_equal(module_info(next).flags & CKF_TOKEN_INITIALIZED, 0);
+	OK(p11->C_InitToken(empty, module_pin(SO_PIN), 8, label));
+	assert_memory_equal(module_info(empty).label, label, 32);
+	assert_memory_equal(module_info(next).label, "theirs ", 7);
+	assert_true(is_listed(empty) && is_listed(next));
+	assert_int_equal(scratch_child(destroy_theirs, &empty), 0);
+	nanosleep(&(struct timespec) { .tv_nsec = 60000000 }, NULL);
+	assert_true(is_listed(empty));
+	assert_false(is_listed(next));
+	assert_memory_equal(module_info(empty).label, label, 32);
+	OK(p11_admin->destroy(empty, module_text(SO_PIN)));
+}
+
 /* None initialises another's new token away, none is refused. */
 static void several_make_tokens_at_once(void **state)
 {
@@ -644,6 +703,7 @@ int main(void)
 		cmocka_unit_test(two_change_one_object),
 		cmocka_unit_test(an_unlinked_store_is_an_error),
 		cmocka_unit_test(several_make_tokens_at_once),
+		cmocka_unit_test(exchanged_slots_stay_so),
 		cmocka_unit_test(kills_lose_nothing_that_was_told),
 		cmocka_unit_test(edited_records_are_refused),
 		cmocka_unit_test(turned_flags_are_refused),
