@@ -59,9 +59,7 @@ static unsigned strength_ec(const struct attrs *key)
 {
 	const struct curve *curve;
 
-	if (curve_find(attrs_bytes(key, CKA_EC_PARAMS), &curve))
-		return 0;
-	return curve->bits >= 512 ? 256 : (unsigned)(curve->bits + 1) / 2; /* X25519: 128 */
+	return curve_find(attrs_bytes(key, CKA_EC_PARAMS), &curve) ? 0 : curve->strength;
 }
 
 static unsigned strength_value(const struct attrs *key)

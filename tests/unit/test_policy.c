@@ -242,11 +242,15 @@ static void test_curve_strength(void **state)
 {
 	static const uint8_t p256[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 };
 	static const uint8_t x25519[] = { 6, 3, 0x2b, 0x65, 0x6e };
+	/* SP 800-57: 256 to 383 bits are 128 */
+	static const uint8_t p320[] = { 6, 9, 0x2b, 0x24, 3, 3, 2, 8, 1, 1, 9 };
 	SCOPED(attrs) key = { 0 };
 
 	(void)state;
 	set_number(&key, CKA_KEY_TYPE, CKK_EC);
 	assert_int_equal(attrs_set(&key, CKA_EC_PARAMS, BYTES(p256, sizeof p256)), INRO_OK);
+	assert_int_equal(policy_strength(&key), 128);
+	assert_int_equal(attrs_set(&key, CKA_EC_PARAMS, BYTES(p320, sizeof p320)), INRO_OK);
 	assert_int_equal(policy_strength(&key), 128);
 	set_number(&key, CKA_KEY_TYPE, CKK_EC_MONTGOMERY);
 	assert_int_equal(attrs_set(&key, CKA_EC_PARAMS, BYTES(x25519, sizeof x25519)), INRO_OK);
