@@ -1,6 +1,6 @@
 /*
- * backend - where the secrets of one token live: the one interface that soft, tpm and keyd
- * implement and the token core uses.
+ * backend - where the secrets of one token live: the one interface that soft and tpm implement and
+ * the token core uses.
  *
  * A backend makes, seals, loads and uses keys.  It knows no sessions, objects, handles or
  * attributes; the core knows no secrets.

@@ -2,6 +2,7 @@
 #include "pkcs11/token/op_dual.h"
 
 #include "pkcs11/token/op_private.h"
+#include "pkcs11/token/policy.h"
 
 /* Both must be active; an error ends both. */
 struct pair {
@@ -65,8 +66,7 @@ enum inro_err op_dual_decrypt(struct session *s, enum op_slot first, struct byte
 
 static bool may_be_seen(const struct object *key)
 {
-	return key->kind->key == KEY_SECRET && !attrs_bool(&key->attrs, CKA_SENSITIVE, true) &&
-	       attrs_bool(&key->attrs, CKA_EXTRACTABLE, false);
+	return key->kind->key == KEY_SECRET && policy_readable(&key->attrs);
 }
 
 static enum inro_err reveal(struct session *s, CK_OBJECT_HANDLE handle, struct secret *ret)

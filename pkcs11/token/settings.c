@@ -142,12 +142,12 @@ static enum inro_err open_file(struct conf **ret)
 }
 
 /* What is replaced is never freed: somebody may be reading it.  So the same again is not kept, and
- * what is kept hangs on a chain.  C_Initialize runs once at a time. */
+ * what is kept hangs on a chain.  Several threads may be in C_Initialize. */
 struct kept {
 	struct settings s; /* first: settings_load() makes them as one */
 	struct kept *before;
 };
-static struct kept *latest;
+static _Atomic(struct kept *) latest;
 
 static void put_in_force(struct settings **s)
 {
@@ -155,8 +155,7 @@ static void put_in_force(struct settings **s)
 
 	if (same(*s, atomic_load(&in_force)))
 		return;
-	k->before = latest;
-	latest = k;
+	k->before = atomic_exchange(&latest, k);
 	atomic_store(&in_force, *s);
 	*s = NULL;
 }
