@@ -133,7 +133,7 @@ static void test_what_is_none(void **state)
 		"root=0x",
 		"root=0x810000011",
 		"root=0x0180494e",
-		"root=0x8100000g",
+		"root=0x8100000g",	 "root=0x8100000\x11",
 		"owner-auth=secret",
 		"owner-auth=file:relative",
 		"owner-auth=file:/",

@@ -95,7 +95,8 @@ static enum inro_err read_number(const struct word *w, struct bytes value, void 
 	if (value.n < 3 || value.n > 10 || memcmp(value.p, "0x", 2) != 0)
 		return bad(w, value, "a number is written as 0x and up to 8 hex digits");
 	for (size_t i = 2; i < value.n; i++) {
-		const char *at = value.p[i] ? strchr(digits, value.p[i] | 0x20) : NULL;
+		char c = (char)value.p[i];
+		const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c | 0x20 : c) : NULL;
 
 		if (!at)
 			return bad(w, value, "a number is written as 0x and up to 8 hex digits");

@@ -157,7 +157,8 @@ static int64_t settles_in(const struct account *who, int64_t lock_seconds)
 {
 	int64_t age = clock_now() - (who->locked_until - lock_seconds);
 
-	return age * 1000 < SETTLE_MS ? SETTLE_STEP : 0;
+	/* Before its time: the clock was set back, and nothing settles until it is there again. */
+	return age >= 0 && age * 1000 < SETTLE_MS ? SETTLE_STEP : 0;
 }
 
 static enum inro_err count_try(struct core *c, void *arg)
