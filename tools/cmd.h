@@ -24,6 +24,7 @@ enum opt_kind {
 	OPT_DIR,
 	OPT_HEX,
 	OPT_NUMBER, /* decimal, from 1 */
+	OPT_TIME,   /* 2026-11-21 or 2026-11-21T01:09:47Z, UTC */
 	OPT_CHOICE, /* one of `choices` */
 	OPT__KINDS
 };
@@ -42,6 +43,7 @@ struct cmd_opt {
 struct cmd_arg {
 	const char *name; /* NULL ends a list */
 	bool optional;
+	const char *number; /* the number of a record, "job's"; NULL: any text */
 	const char *help;
 };
 
@@ -138,12 +140,14 @@ const char *call_arg(const struct call *c, size_t i); /* NULL when not given */
 /* The option must be one of the verb's; NULL when not given. */
 const char *call_opt(const struct call *c, const char *name);
 const char *call_opt_nth(const struct call *c, const char *name, size_t n);
-/* The first argument as the number of a record; `what` completes "is no ... number".  INRO_E_ARG. */
-MUST_CHECK enum inro_err call_id(const struct call *c, const char *what, int64_t *ret);
+/* The first argument, which the row says is a number. */
+int64_t call_id(const struct call *c);
 /* Every value of a repeatable option, in order; how many. */
 size_t call_opts(const struct call *c, const char *name, const char *out[static CALL_MAX_OPTS]);
 bool call_has(const struct call *c, const char *name);
 /* An OPT_NUMBER, or `otherwise`. */
 long call_number(const struct call *c, const char *name, long otherwise);
+/* An OPT_TIME, in milliseconds; 0 when not given. */
+int64_t call_time(const struct call *c, const char *name);
 
 #endif

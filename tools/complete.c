@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const char *const value_words[OPT__KINDS] = {
-	[OPT_TEXT] = "@none", [OPT_HEX] = "@none", [OPT_NUMBER] = "@none",
+	[OPT_TEXT] = "@none", [OPT_HEX] = "@none", [OPT_NUMBER] = "@none", [OPT_TIME] = "@none",
 	[OPT_FILE] = "@file", [OPT_DIR] = "@dir",
 };
 

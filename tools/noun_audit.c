@@ -12,30 +12,29 @@
 #include "tools/office.h"
 #include "tools/progress.h"
 
-static enum inro_err filter_of(const struct call *c, struct audit_filter *ret)
+static struct audit_filter filter_of(const struct call *c)
 {
-	*ret = (struct audit_filter) {
+	return (struct audit_filter) {
 		.subject = call_opt(c, "subject"),
 		.actor = call_opt(c, "actor"),
 		.action = call_opt(c, "action"),
+		.from_ms = call_time(c, "from"),
+		.before_ms = call_time(c, "before"),
 	};
-	enum inro_err e = office_time(c, "from", &ret->from_ms);
-	return e ? e : office_time(c, "before", &ret->before_ms);
 }
 
 static enum inro_err event_page(struct core *core, const struct call *c,
 				const struct where_page *page, json_t *list, char **ret_next)
 {
-	struct audit_search s = {
+	const struct audit_search s = {
+		.filter = filter_of(c),
 		.where = call_opt(c, "where"),
 		.sort = page->sort,
 		.after = page->after,
 		.limit = page->limit,
 	};
 	SCOPED(event_found) l = { 0 };
-	enum inro_err e = filter_of(c, &s.filter);
-	if (!e)
-		e = audit_search(core, &s, &l);
+	enum inro_err e = audit_search(core, &s, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
 		json_array_append_new(list, json_of_event(&l.items[i], !c->json));
 	*ret_next = l.next;
@@ -128,11 +127,9 @@ static enum inro_err audit_export_run(const struct call *c, json_t **ret)
 	const char *word = call_opt(c, "format"), *path = out_file(c);
 	bool fresh = !call_has(c, "force");
 	int format = word ? name_index(audit_format_names, AUDIT_FORMAT__MAX, word) : AUDIT_JSONL;
-	struct audit_filter f;
+	const struct audit_filter f = filter_of(c);
 	int64_t n = 0;
-	enum inro_err e = filter_of(c, &f);
-	if (!e)
-		e = office_open(c, &core);
+	enum inro_err e = office_open(c, &core);
 	if (!e && fresh)
 		e = out_file_is_new(c);
 	if (!e)
@@ -147,12 +144,9 @@ static enum inro_err audit_purge_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(audit_segment) s = { 0 };
-	int64_t before_ms = 0;
-	enum inro_err e = office_time(c, "before", &before_ms);
+	enum inro_err e = office_open(c, &core);
 	if (!e)
-		e = office_open(c, &core);
-	if (!e)
-		e = audit_purge(core, before_ms, out_file(c), &s);
+		e = audit_purge(core, call_time(c, "before"), out_file(c), &s);
 	if (e)
 		return e;
 	return json_give(json_pack("{s:I s:I s:I s:o s:o}", "segment", (json_int_t)s.id, "first",
@@ -179,9 +173,9 @@ static const struct cmd_opt filter_opts[] = {
 	{ .name = "action", .arg = "WORD", .kind = OPT_TEXT, .help = "only this action" },
 	{ .name = "from",
 	  .arg = "TIME",
-	  .kind = OPT_TEXT,
+	  .kind = OPT_TIME,
 	  .help = "only from this time on: 2026-11-21 or 2026-11-21T01:09:47Z" },
-	{ .name = "before", .arg = "TIME", .kind = OPT_TEXT, .help = "only what is older" },
+	{ .name = "before", .arg = "TIME", .kind = OPT_TIME, .help = "only what is older" },
 	{ 0 },
 };
 
@@ -253,7 +247,7 @@ const struct cmd_verb audit_verbs[] = {
 	  .summary = "Moves old, signed events from the database into a file",
 	  .opts = OPTS({ .name = "before",
 			 .arg = "TIME",
-			 .kind = OPT_TEXT,
+			 .kind = OPT_TIME,
 			 .required = true,
 			 .help = "what is older than 2026-11-21 or 2026-11-21T01:09:47Z" },
 		       OPT_OUT_TO("the archive, a new file")),

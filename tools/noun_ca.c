@@ -428,6 +428,7 @@ const struct cmd_verb ca_verbs[] = {
 	  .args = ARGS({ .name = "NAME", .help = "its name" }),
 	  .opts = ca_connect_opts,
 	  .shared = { pin_user_opts },
+	  .check = ca_connect_check,
 	  .run = ca_connect_run,
 	  .least = LEAST_ADMIN,
 	  .shape = SHOW_SAID,

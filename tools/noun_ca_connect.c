@@ -83,14 +83,13 @@ static struct ca_way_wish way_of(const struct call *c)
 }
 
 /* A server, or somebody who carries. */
-static enum inro_err check_connect(const struct call *c, const struct ca_way_wish *w)
+enum inro_err ca_connect_check(const struct call *c)
 {
+	int ways = call_has(c, "by") + call_has(c, "est") + call_has(c, "cmp");
 	static const char *const of_server[] = { "label", "trust", "user", "secret", "client-cert",
 						 "key", "proxy", "timeout" };
-	if (w->url)
-		return call_has(c, "by") + call_has(c, "est") + call_has(c, "cmp") > 1
-			       ? err_set(INRO_E_ARG, "--by, --est and --cmp exclude each other")
-			       : INRO_OK;
+	if (call_has(c, "est") || call_has(c, "cmp"))
+		return ways > 1 ? err_set(INRO_E_ARG, "--by, --est and --cmp exclude each other") : INRO_OK;
 	for (size_t i = 0; i < ARRAY_LEN(of_server); i++)
 		if (call_has(c, of_server[i]))
 			return err_set(INRO_E_ARG, "--%s is of a server: give --est URL or --cmp URL", of_server[i]);
@@ -110,8 +109,6 @@ enum inro_err ca_connect_run(const struct call *c, json_t **ret)
 	struct ca_way_wish way = way_of(c);
 	struct ca_connection in = { .name = call_arg(c, 0), .by = call_opt(c, "by") };
 	enum inro_err e = office_open(c, &core);
-	if (!e)
-		e = check_connect(c, &way);
 	if (!e)
 		e = read_opt(c, "cert", PEM_MAX(CERT_MAX), &cert);
 	if (!e)

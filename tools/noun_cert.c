@@ -232,12 +232,10 @@ static enum inro_err cert_revoke_run(const struct call *c, json_t **ret)
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(cred) cert = { 0 };
 	struct cert_ref ref = { 0 };
-	struct cred_revocation r = { .reason = call_opt(c, "reason"), .why = call_opt(c, "why") };
-	int64_t invalid_ms = 0;
-	enum inro_err e = office_time(c, "invalid-at", &invalid_ms);
-	r.invalid_at = invalid_ms / 1000;
-	if (!e)
-		e = cert_ref_open(c, &core, &ref);
+	const struct cred_revocation r = { .reason = call_opt(c, "reason"),
+					   .why = call_opt(c, "why"),
+					   .invalid_at = call_time(c, "invalid-at") / 1000 };
+	enum inro_err e = cert_ref_open(c, &core, &ref);
 	if (!e)
 		e = ask_for_ca(c, core, &ref);
 	if (!e)
@@ -461,7 +459,7 @@ const struct cmd_verb cert_verbs[] = {
 	  .args = ARGS(ARG_CERT),
 	  .opts = OPTS(
 		  OPT_REASON("the reason in the CRL"),
-		  OPT_OF(OPT_TEXT, "invalid-at", "TIME",
+		  OPT_OF(OPT_TIME, "invalid-at", "TIME",
 			 "since when the key is not to be trusted: 2026-11-21 or "
 			 "2026-11-21T01:09:47Z"),
 		  OPT_WHY, OPT_YES),

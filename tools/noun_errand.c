@@ -74,14 +74,11 @@ static enum inro_err errand_cancel_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(errand) one = { 0 };
-	int64_t id = 0;
 	json_t *doc = NULL;
-	enum inro_err e = call_id(c, "errand's", &id);
+	enum inro_err e = office_open(c, &core);
 
 	if (e == INRO_OK)
-		e = office_open(c, &core);
-	if (e == INRO_OK)
-		e = errand_cancel(core, id, &one);
+		e = errand_cancel(core, call_id(c), &one);
 	if (e == INRO_OK)
 		e = json_of_errand(core, &one, &doc);
 	return json_give_or_drop(e, doc, ret);
@@ -124,7 +121,7 @@ const struct cmd_verb errand_verbs[] = {
 	  .empty = "no device is asked to do anything" },
 	{ .name = "cancel",
 	  .summary = "Withdraws an errand that no device has fetched yet",
-	  .args = ARGS({ .name = "ID", .help = "the errand's number; see 'inro errand list'" }),
+	  .args = ARGS({ .name = "ID", .number = "errand's", .help = "the errand's number; see 'inro errand list'" }),
 	  .run = errand_cancel_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,

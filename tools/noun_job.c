@@ -189,11 +189,8 @@ static enum inro_err job_start_run(const struct call *c, json_t **ret)
 static enum inro_err job_resume_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
-	int64_t id = 0;
-	enum inro_err e = call_id(c, "job's", &id);
-	if (!e)
-		e = office_open(c, &core);
-	return e ? e : do_job(c, core, id, ret);
+	enum inro_err e = office_open(c, &core);
+	return e ? e : do_job(c, core, call_id(c), ret);
 }
 
 /* ---- looked at ---- */
@@ -221,12 +218,9 @@ static enum inro_err job_show_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(job) j = { 0 };
-	int64_t id = 0;
-	enum inro_err e = call_id(c, "job's", &id);
+	enum inro_err e = office_open(c, &core);
 	if (!e)
-		e = office_open(c, &core);
-	if (!e)
-		e = job_get(core, id, &j);
+		e = job_get(core, call_id(c), &j);
 	return e ? e : json_give(json_of_job(&j), ret);
 }
 
@@ -234,12 +228,9 @@ static enum inro_err job_cancel_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(job) j = { 0 };
-	int64_t id = 0;
-	enum inro_err e = call_id(c, "job's", &id);
+	enum inro_err e = office_open(c, &core);
 	if (!e)
-		e = office_open(c, &core);
-	if (!e)
-		e = job_cancel(core, id, call_opt(c, "why"), &j);
+		e = job_cancel(core, call_id(c), call_opt(c, "why"), &j);
 	return e ? e : json_give(json_of_job(&j), ret);
 }
 
@@ -247,10 +238,7 @@ static enum inro_err error_page(struct core *core, const struct call *c, const s
 				json_t *list, int64_t *ret_next)
 {
 	SCOPED(job_error_list) l = { 0 };
-	int64_t id = 0;
-	enum inro_err e = call_id(c, "job's", &id);
-	if (!e)
-		e = job_errors(core, id, page, &l);
+	enum inro_err e = job_errors(core, call_id(c), page, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
 		json_array_append_new(list, json_pack("{s:o s:s s:o}", "row",
 						      json_of_text(l.items[i].name), "error",
@@ -269,7 +257,7 @@ static enum inro_err job_errors_run(const struct call *c, json_t **ret)
 
 #define ARG_JOB                                                                                    \
 	{                                                                                          \
-		.name = "JOB", .help = "its number"                                                \
+		.name = "JOB", .number = "job's", .help = "its number"                                                \
 	}
 #define OPT_ERRORS                                                                                 \
 	{                                                                                          \

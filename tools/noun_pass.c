@@ -92,11 +92,8 @@ enum inro_err user_token_revoke_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(pass) p = { 0 };
-	int64_t id = 0;
-	enum inro_err e = call_id(c, "pass's", &id);
+	enum inro_err e = office_open(c, &core);
 	if (!e)
-		e = office_open(c, &core);
-	if (!e)
-		e = pass_revoke(core, id, &p);
+		e = pass_revoke(core, call_id(c), &p);
 	return e ? e : json_of_pass(core, &p, ret);
 }

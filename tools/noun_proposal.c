@@ -32,12 +32,9 @@ static enum inro_err proposal_show_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(proposal) p = { 0 };
-	int64_t id = 0;
-	enum inro_err e = call_id(c, "proposal's", &id);
+	enum inro_err e = office_open(c, &core);
 	if (!e)
-		e = office_open(c, &core);
-	if (!e)
-		e = proposal_get(core, id, &p);
+		e = proposal_get(core, call_id(c), &p);
 	return e ? e : json_give(json_of_proposal(&p), ret);
 }
 
@@ -45,12 +42,9 @@ static enum inro_err decide_run(const struct call *c, enum verb verb, json_t **r
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	SCOPED(proposal) p = { 0 };
-	int64_t id = 0;
-	enum inro_err e = call_id(c, "proposal's", &id);
+	enum inro_err e = office_open(c, &core);
 	if (!e)
-		e = office_open(c, &core);
-	if (!e)
-		e = proposal_decide(core, id, verb, call_opt(c, "why"), &p);
+		e = proposal_decide(core, call_id(c), verb, call_opt(c, "why"), &p);
 	return e ? e : json_give(json_of_proposal(&p), ret);
 }
 
@@ -73,7 +67,7 @@ static enum inro_err withdraw_run(const struct call *c, json_t **ret)
 
 #define ARG_PROPOSAL                                                                               \
 	{                                                                                          \
-		.name = "ID", .help = "the proposal's number"                                      \
+		.name = "ID", .number = "proposal's", .help = "the proposal's number"                                      \
 	}
 #define PROPOSAL_STEP(word, does, function)                                                        \
 	{                                                                                          \

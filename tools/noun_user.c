@@ -254,7 +254,7 @@ const struct cmd_verb user_verbs[] = {
 	  .empty = "there is no token" },
 	{ .name = "token revoke",
 	  .summary = "Revokes a session, token, certificate or key",
-	  .args = ARGS({ .name = "ID", .help = "its number; see 'inro user token list'" }),
+	  .args = ARGS({ .name = "ID", .number = "token's", .help = "its number; see 'inro user token list'" }),
 	  .run = user_token_revoke_run,
 	  .least = LEAST_AUDITOR,
 	  .shape = SHOW_SAID,

@@ -29,6 +29,7 @@ MUST_CHECK enum inro_err key_wrap_check(const struct call *c);
 MUST_CHECK enum inro_err ca_crl_run(const struct call *c, json_t **ret);
 cmd_run ca_rollover_run, ca_import_run, ca_keys_run, ca_links_run, ca_csr_run;
 extern const struct cmd_opt ca_connect_opts[];
+MUST_CHECK enum inro_err ca_connect_check(const struct call *c);
 cmd_run ca_connect_run, ca_requests_run, ca_send_run, ca_crl_import_run, cert_import_run;
 struct core;
 struct cred;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "backoffice/core/ca_guard.h"
 #include "backoffice/core/psk.h"
@@ -14,7 +13,6 @@
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/san.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "tools/pin.h"
 #include "tools/text.h"
@@ -181,30 +179,6 @@ enum inro_err office_evidence(const struct call *c, struct bytes evidence, json_
 			    json_loadb((const char *)evidence.p, evidence.n, 0, NULL));
 	return e ? err_context(e, "it is destroyed, but --evidence is not written") : INRO_OK;
 }
-
-enum inro_err office_time(const struct call *c, const char *option, int64_t *ret_ms)
-{
-	const char *text = call_opt(c, option);
-	struct tm tm = { 0 };
-	const char *end;
-	char again[32];
-	*ret_ms = 0;
-	if (!text)
-		return INRO_OK;
-	end = strptime(text, strlen(text) > 10 ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d", &tm);
-	if (!end || *end)
-		return err_set(INRO_E_ARG,
-			       "--%s takes 2026-11-21 or 2026-11-21T01:09:47Z, not '%s'", option,
-			       text);
-	time_t t = timegm(&tm);
-	/* strptime() takes the 31st of any month. */
-	clock_format(t, again, sizeof again);
-	if (t <= 0 || strncmp(again, text, 10) != 0)
-		return err_set(INRO_E_ARG, "--%s: there is no day '%s'", option, text);
-	*ret_ms = (int64_t)t * 1000;
-	return INRO_OK;
-}
-
 
 void office_note_psk(const struct psk_new *p)
 {

@@ -37,9 +37,6 @@ MUST_CHECK enum inro_err office_new_file(const char *path);
 /* The statement of a destruction: into the document, and to the file of --evidence. */
 MUST_CHECK enum inro_err office_evidence(const struct call *c, struct bytes evidence, json_t *doc);
 
-/* An option that is "2026-11-21" or "2026-11-21T01:09:47Z", UTC; 0 when it is not given. */
-MUST_CHECK enum inro_err office_time(const struct call *c, const char *option, int64_t *ret_ms);
-
 /* On standard error, where a pre-shared key is kept in a lesser way than the policy wants. */
 struct psk_new;
 void office_note_psk(const struct psk_new *p);

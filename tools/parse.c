@@ -9,12 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "tools/cmd.h"
 #include "tools/near.h"
 
 #define CHOICES_MAX 300
+#define ID_DIGITS   18 /* of a record's number; more may not fit */
 
 struct parser {
 	char *const *argv;
@@ -94,6 +97,12 @@ static enum inro_err take_verb(struct parser *p, const char *word)
 	return unknown_verb(noun, both);
 }
 
+static bool is_id(const char *word)
+{
+	size_t n = strlen(word);
+	return n && n <= ID_DIGITS && strspn(word, "0123456789") == n && strspn(word, "0") < n;
+}
+
 static enum inro_err take_arg(struct parser *p, const char *word)
 {
 	struct call *c = &p->call;
@@ -103,6 +112,9 @@ static enum inro_err take_arg(struct parser *p, const char *word)
 	if (c->n_args >= known || c->n_args >= CALL_MAX_ARGS)
 		return err_set(INRO_E_ARG, "'%s' is one argument too many; see '%s --help'", word,
 			       command_of(c));
+	const char *whose = c->verb->args[c->n_args].number;
+	if (whose && !is_id(word))
+		return err_set(INRO_E_ARG, "'%s' is no %s number", word, whose);
 	c->args[c->n_args++] = word;
 	return INRO_OK;
 }
@@ -147,6 +159,29 @@ static enum inro_err check_number(const struct cmd_opt *o, const char *value)
 		       value);
 }
 
+/* Seconds, UTC. */
+static enum inro_err read_time(const char *name, const char *text, int64_t *ret)
+{
+	struct tm tm = { 0 };
+	char again[32];
+	const char *end = strptime(text, strlen(text) > 10 ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d", &tm);
+	if (!end || *end)
+		return err_set(INRO_E_ARG, "--%s takes 2026-11-21 or 2026-11-21T01:09:47Z, not '%s'", name, text);
+	time_t t = timegm(&tm);
+	/* strptime() takes the 31st of any month. */
+	clock_format(t, again, sizeof again);
+	if (t <= 0 || strncmp(again, text, 10) != 0)
+		return err_set(INRO_E_ARG, "--%s: there is no day '%s'", name, text);
+	*ret = (int64_t)t;
+	return INRO_OK;
+}
+
+static enum inro_err check_time(const struct cmd_opt *o, const char *value)
+{
+	int64_t seconds;
+	return read_time(o->name, value, &seconds);
+}
+
 /* As many as an error has room for. */
 static void list_choices(const struct cmd_opt *o, struct buf *out)
 {
@@ -176,7 +211,7 @@ static enum inro_err check_choice(const struct cmd_opt *o, const char *value)
 static enum inro_err (*const checks[OPT__KINDS])(const struct cmd_opt *, const char *) = {
 	[OPT_FLAG] = check_any,	     [OPT_TEXT] = check_any, [OPT_FILE] = check_given,
 	[OPT_DIR] = check_given,     [OPT_HEX] = check_hex,  [OPT_NUMBER] = check_number,
-	[OPT_CHOICE] = check_choice,
+	[OPT_CHOICE] = check_choice, [OPT_TIME] = check_time,
 };
 
 /* ---- options ---- */
@@ -350,14 +385,16 @@ enum inro_err cmd_parse(int argc, char *const *argv, struct call *ret)
 	return e;
 }
 
-enum inro_err call_id(const struct call *c, const char *what, int64_t *ret)
+int64_t call_id(const struct call *c)
 {
-	const char *text = call_arg(c, 0);
-	char *end;
-	long long id = strtoll(text, &end, 10);
+	return strtoll(call_arg(c, 0), NULL, 10);
+}
 
-	if (id <= 0 || *end)
-		return err_set(INRO_E_ARG, "'%s' is no %s number", text, what);
-	*ret = id;
-	return INRO_OK;
+int64_t call_time(const struct call *c, const char *name)
+{
+	const char *text = call_opt(c, name);
+	int64_t seconds = 0;
+	if (text && read_time(name, text, &seconds)) /* which the parser has checked */
+		return 0;
+	return seconds * 1000;
 }

@@ -15,8 +15,8 @@ INRO_HOME=$T/near
 must near token create office >/dev/null
 must near device add d1 >/dev/null
 
-refused 1 "give --est URL or" near ca connect plant --secret file:ra.psk --user ra
-refused 1 "give --est URL or" near ca connect plant --cert root.pem --user ra
+refused 2 "give --est URL or" near ca connect plant --secret file:ra.psk --user ra
+refused 2 "give --est URL or" near ca connect plant --cert root.pem --user ra
 refused 1 "by which|believed by" near ca connect plant --est "$far_https" --user ra --secret "file:$T/ra.psk"
 refused 1 "who asks" near ca connect plant --est "$far_https" --trust root.pem --user ra
 refused 1 "file:PATH, env:NAME" near ca connect plant --est "$far_https" --trust root.pem --user ra --secret hunter2

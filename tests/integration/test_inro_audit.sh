@@ -41,8 +41,8 @@ must inro audit export --to events.cef --format cef --action device.add
 [[ $(grep -c '^CEF:0|Inro|Inro|.*|device.add|device.add done|3|rt=' events.cef) == 4 ]] || fail "$(cat events.cef)"
 must inro audit export --to none.jsonl --before 2020-02-29
 [[ ! -s none.jsonl ]] || fail "events from before there were any"
-refused 1 "no day '2021-02-31'" inro audit list --before 2021-02-31
-refused 1 "takes 2026" inro audit list --from yesterday
+refused 2 "no day '2021-02-31'" inro audit list --before 2021-02-31
+refused 2 "takes 2026" inro audit list --from yesterday
 
 # ---- archives ----
 

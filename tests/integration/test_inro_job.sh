@@ -19,7 +19,7 @@ refused 1 "there are register" inro job start polish --where ''
 refused 1 "takes no --where" inro job start register --where ''
 refused 1 "give one of --where CONDITIONS and --in FILE" inro job start delete
 refused 1 "needs --in" inro job start update
-refused 1 "is no job's number" inro job show x
+refused 2 "is no job's number" inro job show x
 refused 1 "no job 99" inro job resume 99
 refused 1 "can't start a job that is done" inro job resume 1
 refused 1 "can't cancel a job that is done" inro job cancel 1

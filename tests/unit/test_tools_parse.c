@@ -118,6 +118,11 @@ static void test_number(void **state)
 	assert_int_equal(call_number(&c, "days", 7), 30);
 	assert_int_equal(PARSE(&c, "ca", "crl", "i"), INRO_OK);
 	assert_int_equal(call_number(&c, "days", 7), 7);
+	assert_int_equal(PARSE(&c, "job", "show", "123456789012345678"), INRO_OK);
+	assert_int_equal(call_id(&c), 123456789012345678);
+	assert_int_equal(PARSE(&c, "audit", "list", "--from", "1970-01-02T00:00:01Z"), INRO_OK);
+	assert_int_equal(call_time(&c, "from"), 86401000);
+	assert_int_equal(call_time(&c, "before"), 0);
 }
 
 /* One thing has one name everywhere, and those that it had still stand. */
@@ -175,6 +180,11 @@ static const struct refusal {
 	{ "the file is missing", { "device", "export" } },
 	{ "not to standard output", { "profile", "export", "p", "-" } },
 	{ "there is no 'foo'", { "help", "foo" } },
+	{ "--before: there is no day '2026-02-30'", { "audit", "list", "--before=2026-02-30" } },
+	{ "--invalid-at takes 2026", { "cert", "revoke", "1", "--invalid-at", "now" } },
+	{ "'x' is no job's number", { "job", "show", "x" } },
+	{ "is no proposal's number", { "proposal", "approve", "1234567890123456789" } },
+	{ "'0' is no token's number", { "user", "token", "revoke", "0" } },
 	{ "did you mean 'create'", { "help", "token", "craete" } },
 };
 

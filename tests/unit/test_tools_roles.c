@@ -122,7 +122,7 @@ static const char *value_of(const struct cmd_opt *o)
 {
 	const char *const values[OPT__KINDS] = {
 		[OPT_TEXT] = "x", [OPT_FILE] = file, [OPT_DIR] = folder,
-		[OPT_HEX] = "00", [OPT_NUMBER] = "1",
+		[OPT_HEX] = "00", [OPT_NUMBER] = "1", [OPT_TIME] = "2026-11-21",
 	};
 
 	if (!strcmp(o->name, "out")) /* some take no file that is there */
@@ -136,15 +136,14 @@ static const char *arg_of(const struct cmd_noun *n, const struct cmd_arg *a)
 	static const struct {
 		const char *noun, *arg, *value;
 	} known[] = {
-		{ "proposal", "ID", "1" },
-		{ "job", "JOB", "1" },
-		{ "errand", "ID", "1" },
 		{ "errand", "WHAT", "renew" },
 		{ "setting", "NAME", "audit.every" },
 		{ "setting", "VALUE", "7" },
 		{ "group", "POLICY", "{}" },
 	};
 
+	if (a->number)
+		return "1";
 	if (strstr(a->name, "FILE"))
 		return file;
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
@@ -161,6 +160,7 @@ static void put_more(struct line *l, const struct cmd_noun *n, const struct cmd_
 	} more[] = {
 		{ "cert", "issue", { "--csr", "given" } },
 		{ "ca", "create", { "--token", "x" } },
+		{ "ca", "connect", { "--cert", "given" } },
 		{ "device", "update", { "--name", "x" } },
 		{ "errand", "send", { "--device", "x" } },
 		{ "group", "update", { "--policy", "{}" } },
@@ -291,15 +291,16 @@ static void test_operator_is_refused(void **state)
 	each(LEAST_ADMIN, LEAST_ADMIN, ROLE_OPERATOR, refused_row);
 }
 
-/* What everybody may make for himself. */
-static bool makes_own(const struct cmd_noun *n, const struct cmd_verb *v)
+/* What everybody may make for himself, and end again. */
+static bool is_of_own(const struct cmd_noun *n, const struct cmd_verb *v)
 {
-	return strcmp(n->name, "user") == 0 && strcmp(v->name, "token add") == 0;
+	return strcmp(n->name, "user") == 0 &&
+	       (strcmp(v->name, "token add") == 0 || strcmp(v->name, "token revoke") == 0);
 }
 
 static void reading_row(const struct cmd_noun *n, const struct cmd_verb *v, enum role role)
 {
-	enum inro_err e = makes_own(n, v) ? run_row(n, v) : run_in_vain(n, v, role);
+	enum inro_err e = is_of_own(n, v) ? run_row(n, v) : run_in_vain(n, v, role);
 
 	if (e == INRO_E_ACCESS)
 		fail_msg("'inro %s %s' is refused to the %s: %s", n->name, v->name,
