@@ -2,13 +2,13 @@
 
 #include <string.h>
 
+#include "base/der.h"
 #include "base/own.h"
 #include "base/secret.h"
 
 #define BEGIN "-----BEGIN "
 #define END   "-----END "
 #define DASH  "-----"
-#define SEQUENCE    0x30 /* with which requests and certificates begin */
 #define LABEL_SHOWN 40
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -98,9 +98,18 @@ static bool take(struct bytes *in, const char *word)
 	return true;
 }
 
+/* What is one DER element to its last octet is that: a text in it, as somebody's name may be, that looks
+ * like PEM would else be taken for the object. */
+static bool is_der(struct bytes input)
+{
+	struct bytes content;
+
+	return input.n && input.p[0] == DER_SEQUENCE && der_only(input, DER_SEQUENCE, &content) == INRO_OK;
+}
+
 bool pem_is(struct bytes input)
 {
-	return find(input, BEGIN) < input.n;
+	return !is_der(input) && find(input, BEGIN) < input.n;
 }
 
 static int digit(uint8_t c)
@@ -263,7 +272,7 @@ enum inro_err pem_or_der(struct bytes input, const char *label, size_t max, cons
 		return too_long(what, max);
 	if (input.n == 0)
 		return err_set(INRO_E_SYNTAX, "the %s is empty", what);
-	if (!text && (request || !strcmp(label, PEM_CERT)) && input.p[0] != SEQUENCE)
+	if (!text && (request || !strcmp(label, PEM_CERT)) && input.p[0] != DER_SEQUENCE)
 		return err_set(INRO_E_SYNTAX, "this is neither PEM nor DER");
 	if (!text) {
 		buf_add(ret_der, input);

@@ -28,7 +28,7 @@ MUST_CHECK enum inro_err pem_base64(struct bytes text, struct buf *ret);
  * one.  Appends. */
 MUST_CHECK enum inro_err pem_next(struct bytes *text, const char *label, struct buf *ret_der);
 
-/* Looks like PEM: has "-----BEGIN " in it. */
+/* Looks like PEM: has "-----BEGIN " in it, and is not DER from its first octet to its last. */
 bool pem_is(struct bytes input);
 
 /* Octets that so much DER may have as PEM or Base64, with some words around it. */

@@ -9,6 +9,7 @@
 
 #include "backoffice/pki/lint.h"
 #include "backoffice/pki/pem.h"
+#include "base/der.h"
 #include "tests/lib/wish.h"
 
 #define OK(x) assert_int_equal(x, INRO_OK)
@@ -331,6 +332,31 @@ static void test_reading(void **state)
 	OK(read_copy(buf_bytes(&der), der.n));
 }
 
+/* A certificate that has another one's PEM in it, as a name or a text of an extension, is not that other one. */
+static void test_pem_inside(void **state)
+{
+	SCOPED(buf) pem = { 0 };
+	SCOPED(buf) outer = { 0 };
+	SCOPED(buf) read = { 0 };
+	SCOPED(cert) c = { 0 };
+	size_t mark = der_begin(&outer, DER_SEQUENCE);
+
+	(void)state;
+	pem_add(&pem, PEM_CERT, buf_bytes(&root.cert.der));
+	der_add(&outer, DER_UTF8_STRING, buf_bytes(&pem));
+	der_end(&outer, mark);
+	assert_true(pem_is(buf_bytes(&pem)));
+	assert_false(pem_is(buf_bytes(&outer)));
+	OK(pem_or_der(buf_bytes(&outer), PEM_CERT, CERT_MAX, "certificate", &read));
+	assert_true(bytes_equal(buf_bytes(&read), buf_bytes(&outer)));
+	assert_int_equal(cert_read(buf_bytes(&outer), &c), INRO_E_SYNTAX);
+	/* What begins like DER and is none may be text before a block. */
+	buf_reset(&outer);
+	buf_add_str(&outer, "0. the root\n");
+	buf_add(&outer, buf_bytes(&pem));
+	OK(cert_read(buf_bytes(&outer), &c));
+}
+
 static enum inro_err complete_copy(const struct cert *read, struct bytes der)
 {
 	struct cert c = *read;
@@ -416,6 +442,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lint),
 		cmocka_unit_test(test_reading),
+		cmocka_unit_test(test_pem_inside),
 		cmocka_unit_test(test_completing),
 		cmocka_unit_test(test_foreign_certificates),
 		cmocka_unit_test(test_serials),
