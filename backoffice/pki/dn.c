@@ -398,6 +398,52 @@ bool dn_is_empty(struct bytes der)
 	return der.n == 0 || (!dn_walk(der, &w) && w.names.n == 0);
 }
 
+/* ---- comparing ---- */
+
+bool dn_is_folded(const struct dn_part *p)
+{
+	return p->tag == DER_UTF8_STRING || p->tag == DER_PRINTABLE_STRING || p->tag == DER_IA5_STRING;
+}
+
+static bool same_text(struct bytes a, struct bytes b)
+{
+	int c = text_folded(&a, true), d = text_folded(&b, true);
+
+	while (c >= 0 && c == d) {
+		c = text_folded(&a, false);
+		d = text_folded(&b, false);
+	}
+	return c == d;
+}
+
+static bool same_part(const struct dn_part *a, const struct dn_part *b)
+{
+	if (a->joined != b->joined || !bytes_equal(a->oid, b->oid))
+		return false;
+	if (dn_is_folded(a) && dn_is_folded(b))
+		return same_text(a->value, b->value);
+	return a->tag == b->tag && bytes_equal(a->value, b->value);
+}
+
+bool dn_same(struct bytes a, struct bytes b)
+{
+	struct dn_walk x, y;
+	struct dn_part p, q;
+	bool more = true, others = true;
+
+	if (bytes_equal(a, b))
+		return true;
+	if (dn_walk(a, &x) || dn_walk(b, &y))
+		return false;
+	while (more && others) {
+		if (dn_next(&x, &p, &more) || dn_next(&y, &q, &others))
+			return false;
+		if (more && others && !same_part(&p, &q))
+			return false;
+	}
+	return more == others;
+}
+
 /* ---- DER to text ---- */
 
 static bool is_text(const struct dn_part *p)

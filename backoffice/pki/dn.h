@@ -76,5 +76,9 @@ MUST_CHECK enum inro_err dn_walk(struct bytes der, struct dn_walk *ret);
 MUST_CHECK enum inro_err dn_next(struct dn_walk *w, struct dn_part *ret, bool *ret_more);
 
 bool dn_is_empty(struct bytes der);
+/* One name, as RFC 5280 7.1 compares them: text_folded() values of the same types in the same order. */
+bool dn_same(struct bytes a, struct bytes b);
+/* Its value is one of the kinds of text that are folded to be compared. */
+bool dn_is_folded(const struct dn_part *p);
 
 #endif

@@ -137,7 +137,7 @@ static enum inro_err decide_subject(struct plan *pl)
 		  : dn_parse(p->subject_default ? p->subject_default : "", &in->vars, out);
 	if (e)
 		return err_context(e, "subject by profile %s", p->name);
-	if (in->issuer && !p->ca && bytes_equal(buf_bytes(out), in->issuer->subject))
+	if (in->issuer && !p->ca && dn_same(buf_bytes(out), in->issuer->subject))
 		return err_set(INRO_E_POLICY, "the subject is the CA's own name");
 	e = check_parts(p, buf_bytes(out));
 	return e ? e : check_bound(in, buf_bytes(out));

@@ -142,29 +142,10 @@ static enum fit fit_dir(const struct limit *l, struct bytes canon)
 
 /* ---- directory names as they are compared: letters of one case, one blank for many ---- */
 
-static bool is_blank(uint8_t c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 static void add_canon_text(struct buf *out, struct bytes v)
 {
-	while (v.n && is_blank(v.p[v.n - 1]))
-		v.n--;
-	for (size_t i = 0; i < v.n; i++) {
-		bool capital = v.p[i] >= 'A' && v.p[i] <= 'Z';
-
-		if (!is_blank(v.p[i]))
-			buf_add_u8(out, capital ? (uint8_t)(v.p[i] + ('a' - 'A')) : v.p[i]);
-		else if (out->n && !is_blank(v.p[i - 1]))
-			buf_add_u8(out, ' ');
-	}
-}
-
-static bool is_known_text(const struct dn_part *p)
-{
-	return p->tag == DER_UTF8_STRING || p->tag == DER_PRINTABLE_STRING ||
-	       p->tag == DER_IA5_STRING;
+	for (int c = text_folded(&v, true); c >= 0; c = text_folded(&v, false))
+		buf_add_u8(out, (uint8_t)c);
 }
 
 /* Each RDN begins with its kind, so that one of several attributes is no other's beginning. */
@@ -195,7 +176,7 @@ static enum inro_err add_canon(struct bytes name, struct buf *out, bool *ret_unc
 		e = dn_next(&w, &p, &more);
 		if (e || !more)
 			continue;
-		*ret_unclear |= !is_known_text(&p) || p.joined;
+		*ret_unclear |= !dn_is_folded(&p) || p.joined;
 		e = add_canon_part(out, &p);
 	}
 	return e ? e : buf_err(out);
@@ -409,6 +390,7 @@ enum inro_err limits_text(struct bytes value, struct buf *ret)
 /* A name as it is compared, and as it is told. */
 struct name {
 	uint8_t tag;
+	bool unclear; /* a directory name with letters of another kind */
 	struct bytes value;
 	const struct buf *text;
 };
@@ -441,7 +423,8 @@ static enum inro_err check_in(const struct limits_of *o, const struct name *n)
 
 		if (l->tag != n->tag)
 			continue;
-		fit = l->unclear ? FIT_UNCLEAR : k->fit(l, n->value);
+		/* Of a kind that is not compared here (otherName, registeredID) nothing is told. */
+		fit = l->unclear || n->unclear || !k ? FIT_UNCLEAR : k->fit(l, n->value);
 		if (fit == FIT_UNCLEAR || (l->excluded && fit == FIT_IN))
 			return refuse(o, l, n);
 		if (l->excluded)
@@ -485,7 +468,7 @@ static enum inro_err check_part(const struct limits *l, const struct dn_part *p,
 	bool email = p->type == dn_type_find(bytes_of("emailAddress"));
 	bool host = p->type == dn_type_find(bytes_of("CN")) && !has_dns && looks_like_host(p->value);
 	SCOPED(buf) text = { 0 };
-	const struct name n = { email ? LIMIT_EMAIL : LIMIT_DNS, p->value, &text };
+	const struct name n = { .tag = email ? LIMIT_EMAIL : LIMIT_DNS, .value = p->value, .text = &text };
 
 	if (!p->type || (!email && !host))
 		return INRO_OK;
@@ -526,6 +509,21 @@ static enum inro_err check_subject(const struct limits *l, struct bytes subject)
 	return e ? e : check_name(l, &n);
 }
 
+static enum inro_err check_san(const struct limits *l, const struct san *s)
+{
+	SCOPED(buf) text = { 0 };
+	SCOPED(buf) canon = { 0 };
+	struct name n = { .tag = s->whole.p[0], .value = s->value, .text = &text };
+	enum inro_err e = INRO_OK;
+
+	if (n.tag == LIMIT_DIR) {
+		e = add_canon(s->value, &canon, &n.unclear);
+		n.value = buf_bytes(&canon);
+	}
+	san_one_text(s, &text);
+	return e ? e : check_name(l, &n);
+}
+
 enum inro_err limits_check(const struct limits *l, struct bytes subject, struct bytes sans)
 {
 	bool has_dns = san_kinds(sans) >> SAN_DNS & 1;
@@ -539,16 +537,9 @@ enum inro_err limits_check(const struct limits *l, struct bytes subject, struct 
 		e = e ? e : check_parts(l, subject, has_dns);
 	}
 	while (!e && sans.n) {
-		SCOPED(buf) text = { 0 };
-		struct name n = { .text = &text };
-
 		e = san_next(&sans, &s);
-		if (e)
-			break;
-		san_one_text(&s, &text);
-		n.tag = s.whole.p[0];
-		n.value = s.value;
-		e = check_name(l, &n);
+		if (!e)
+			e = check_san(l, &s);
 	}
 	return e;
 }

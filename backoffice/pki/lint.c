@@ -47,7 +47,7 @@ static bool subject_holds(const struct cert *c, const struct cert *issuer)
 /* Or it would look self-issued, and its key identifier could be looked for in a CA's place. */
 static bool leaf_name_holds(const struct cert *c, const struct cert *issuer)
 {
-	return !issuer || c->ext.ca || !bytes_equal(c->subject, issuer->subject);
+	return !issuer || c->ext.ca || !dn_same(c->subject, issuer->subject);
 }
 
 static bool ca_subject_holds(const struct cert *c, const struct cert *issuer)

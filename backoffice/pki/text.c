@@ -53,6 +53,27 @@ bool text_same(struct bytes a, const char *b)
 	return a.n == strlen(b) && (a.n == 0 || !strncasecmp((const char *)a.p, b, a.n));
 }
 
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+int text_folded(struct bytes *rest, bool first)
+{
+	bool blank = false;
+	uint8_t c;
+
+	for (; rest->n && is_blank(rest->p[0]); blank = true)
+		*rest = BYTES(rest->p + 1, rest->n - 1);
+	if (!rest->n)
+		return -1;
+	if (blank && !first)
+		return ' ';
+	c = rest->p[0];
+	*rest = BYTES(rest->p + 1, rest->n - 1);
+	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
 bool text_word(struct bytes *rest, struct bytes *ret)
 {
 	size_t from = 0, to;

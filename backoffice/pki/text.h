@@ -14,6 +14,10 @@ bool text_is_digit(uint8_t c);
 /* ASCII letters of either case are the same. */
 bool text_same(struct bytes a, const char *b);
 
+/* The next octet of a text as names are compared (RFC 5280 7.1, as OpenSSL does it): ASCII letters small, one
+ * blank for many, none at the ends; taken off the front.  -1 at the end.  `first`: of the text. */
+int text_folded(struct bytes *rest, bool first);
+
 /* The next blank-separated word, taken off the front; false at the end. */
 bool text_word(struct bytes *rest, struct bytes *ret);
 

@@ -328,6 +328,7 @@ static void test_subject_rules(void **state)
 		{ "mqtt-client", "/CN=dev-2", "dev-1", "'dev-1' as CN" },
 		{ "opcua-application", "/CN=dev-2", "dev-1", "'dev-1' as CN" },
 		{ "tls-client", "/O=Example/CN=Issuing", NULL, "the CA's own name" },
+		{ "tls-client", "/O=EXAMPLE/CN=issuing", NULL, "the CA's own name" },
 		{ "mqtt-client", "/C=JP/CN=x", NULL, "allows no C " },
 	};
 

@@ -380,13 +380,70 @@ static void test_foreign_letters(void **state)
 	assert_int_equal(limits_check(&l, buf_bytes(&subject), BYTES_NONE), INRO_E_POLICY);
 }
 
+/* Names that Inro itself writes into no certificate, but others' CAs have: a kind without a rule here is
+ * neither permitted nor let past an exclusion, and a directory name is compared as a subject is. */
+static void test_foreign_names(void **state)
+{
+	static const struct {
+		const char *value, *san;
+		enum inro_err check;
+	} values[] = {
+		/* permitted: an otherName */
+		{ "3010a00e300ca00a06032a0304a0030c0141", "a00a06032a0304a0030c0141", INRO_E_POLICY },
+		{ "3010a00e300ca00a06032a0304a0030c0141", "8205612e636f6d", INRO_OK },
+		/* excluded: a registeredID */
+		{ "3007a105300388012a", "88012a", INRO_E_POLICY },
+		{ "3007a105300388012a", "a00a06032a0304a0030c0141", INRO_OK },
+		/* excluded: O=A; a directory name that is none */
+		{ "3014a1123010a40e300c310a3008060355040a0c0141", "a4020500", INRO_E_SYNTAX },
+	};
+	static const struct {
+		const char *permit, *exclude, *name;
+		enum inro_err check;
+	} dirs[] = {
+		{ "dirName:O=Good", "", "CN=x,O=GOOD", INRO_OK },
+		{ "dirName:O=Good", "", "CN=x,O=Other", INRO_E_POLICY },
+		{ "", "dirName:O=Bad", "CN=x,O=bAD", INRO_E_POLICY },
+		{ "", "dirName:O=Bad", "CN=x,O=Good", INRO_OK },
+		{ "DNS:a.com", "", "CN=x,O=Good", INRO_OK },
+	};
+	SCOPED(buf) subject = { 0 };
+
+	(void)state;
+	OK(dn_parse("CN=x", NULL, &subject));
+	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+		SCOPED(limits) l = { 0 };
+		uint8_t value[64], san[64];
+		size_t n, m;
+
+		OK(hex_decode(bytes_of(values[i].value), value, sizeof value, &n));
+		OK(hex_decode(bytes_of(values[i].san), san, sizeof san, &m));
+		OK(limits_read(&l, BYTES(value, n), buf_bytes(&subject)));
+		if (limits_check(&l, buf_bytes(&subject), BYTES(san, m)) != values[i].check)
+			fail_msg("%s of %s", values[i].san, values[i].value);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		SCOPED(limits) l = { 0 };
+		SCOPED(buf) value = { 0 };
+		SCOPED(buf) name = { 0 };
+		SCOPED(buf) san = { 0 };
+
+		make_value(dirs[i].permit, dirs[i].exclude, &value);
+		OK(dn_parse(dirs[i].name, NULL, &name));
+		der_add(&san, LIMIT_DIR, buf_bytes(&name));
+		OK(limits_read(&l, buf_bytes(&value), buf_bytes(&subject)));
+		if (limits_check(&l, BYTES_NONE, buf_bytes(&san)) != dirs[i].check)
+			fail_msg("%s by '%s' and '%s'", dirs[i].name, dirs[i].permit, dirs[i].exclude);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),	      cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_error_names_both), cmocka_unit_test(test_refused_texts),
 		cmocka_unit_test(test_text),	      cmocka_unit_test(test_foreign),
-		cmocka_unit_test(test_foreign_letters),
+		cmocka_unit_test(test_foreign_letters), cmocka_unit_test(test_foreign_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

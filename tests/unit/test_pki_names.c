@@ -280,6 +280,56 @@ static const struct {
 	{ ":x", NULL },
 };
 
+static bool libcrypto_says_same(struct bytes a, struct bytes b)
+{
+	const unsigned char *p = a.p, *q = b.p;
+	X509_NAME *x = d2i_X509_NAME(NULL, &p, (long)a.n), *y = d2i_X509_NAME(NULL, &q, (long)b.n);
+	bool same;
+
+	assert_non_null(x);
+	assert_non_null(y);
+	same = X509_NAME_cmp(x, y) == 0;
+	X509_NAME_free(x);
+	X509_NAME_free(y);
+	return same;
+}
+
+static void test_same_names(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} pairs[] = {
+		{ "/O=Example/CN=Root", "/O=Example/CN=Root", true },
+		{ "/O=Example/CN=Root", "/O=eXAMPLE/CN=ROOT", true },
+		{ "/O=An Example/CN=Root", "/O=an   example/CN=\\ Root\\ ", true },
+		{ "/CN=プレス", "/CN=プレス", true },
+		{ "/CN=É", "/CN=é", false },
+		{ "/O=Example/CN=Root", "/CN=Root/O=Example", false },
+		{ "/O=Example/CN=Root", "/O=Example", false },
+		{ "/O=Example", "/O=Example/CN=Root", false },
+		{ "/CN=Root", "/O=Root", false },
+		{ "/CN=Root", "/CN=Roots", false },
+		{ "/CN=An Example", "/CN=AnExample", false },
+		{ "/C=JP", "/C=jp", true },
+		{ "", "", true },
+		{ "", "/CN=Root", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		SCOPED(buf) a = { 0 };
+		SCOPED(buf) b = { 0 };
+
+		OK(dn_parse(pairs[i].a, NULL, &a));
+		OK(dn_parse(pairs[i].b, NULL, &b));
+		if (dn_same(buf_bytes(&a), buf_bytes(&b)) != pairs[i].same)
+			fail_msg("'%s' and '%s'", pairs[i].a, pairs[i].b);
+		assert_int_equal(libcrypto_says_same(buf_bytes(&a), buf_bytes(&b)), pairs[i].same);
+	}
+	assert_false(dn_same(BYTES("\x30\x01", 2), BYTES("\x30\x00", 2)));
+}
+
 static void test_sans(void **state)
 {
 	(void)state;
@@ -431,7 +481,7 @@ int main(void)
 		cmocka_unit_test(test_type_table),     cmocka_unit_test(test_foreign_names),
 		cmocka_unit_test(test_sans),	       cmocka_unit_test(test_san_list),
 		cmocka_unit_test(test_san_bounds),     cmocka_unit_test(test_pem),
-		cmocka_unit_test(test_broken_pem),
+		cmocka_unit_test(test_broken_pem),     cmocka_unit_test(test_same_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
