@@ -342,11 +342,33 @@ static enum inro_err add_head(struct sql *s, const struct field *f, enum store_o
 	return e;
 }
 
+static bool may_be_none(const struct field *f)
+{
+	return f->kind == FIELD_REF || f->kind == FIELD_SPARSE || sql_field_kind(f) == SQL_BYTES;
+}
+
+/* What is not there is other than any value; to a database it is neither that nor the same. */
+static enum inro_err add_other(struct sql *s, const struct field *f, struct sql_value v)
+{
+	enum inro_err e;
+
+	say(s, "(");
+	say(s, f->name);
+	say(s, comparisons[STORE_NE]);
+	e = add_value(s, v);
+	say(s, " OR ");
+	say(s, f->name);
+	say(s, " IS NULL)");
+	return e;
+}
+
 static enum inro_err add_bound(struct sql *s, const struct field *f, enum store_op op,
 			       struct sql_value v)
 {
 	enum inro_err e;
 
+	if (op == STORE_NE && may_be_none(f) && v.kind != SQL_NULL)
+		return add_other(s, f, v);
 	if (is_implied(s, f, op)) {
 		say(s, "1 = 1");
 		return INRO_OK;
@@ -478,11 +500,6 @@ static enum inro_err add_conds(struct sql *s, const struct record_type *t,
 	}
 	say(s, q->n ? "))" : "1 = 1))");
 	return e;
-}
-
-static bool may_be_none(const struct field *f)
-{
-	return f->kind == FIELD_REF || f->kind == FIELD_SPARSE || sql_field_kind(f) == SQL_BYTES;
 }
 
 /* The order's value in the row that was seen last. */

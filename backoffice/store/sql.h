@@ -9,6 +9,7 @@
  * 3. The text keeps to what SQLite and PostgreSQL both take; parameters are ?1 or $1 by `mark`.
  * Only a page behind a place in an order is asked for otherwise, each in the way that its index is
  * used to the end.
+ * 4. What has no value is other than any (STORE_NE), and neither less nor more.
  */
 #ifndef INRO_BACKOFFICE_STORE_SQL_H
 #define INRO_BACKOFFICE_STORE_SQL_H
@@ -27,7 +28,7 @@ struct sql_value {
 };
 
 #define SQL_VALUES_MAX 64
-#define SQL_PREFIX_MAX 255
+#define SQL_PREFIX_MAX 256 /* a group's path with the slash behind it */
 
 /* A piece of the text is a constant of this program, or stands for more: a type for its columns as they are
  * read, a type's fields for those that a row is written with, SQL_MARK for the next parameter. */

@@ -124,6 +124,12 @@ static void test_conditions(void **state)
 	const struct store_cond prefix[] = {
 		{ .field = "device_id", .op = STORE_PREFIX, .text = "a" }
 	};
+	/* None has any of these. */
+	const struct store_cond others[] = { { .field = "serial", .op = STORE_NE, .text = "17" },
+					     { .field = "grp", .op = STORE_NE, .number = 7 },
+					     { .field = "anchor", .op = STORE_NE, .bytes = bytes_of("x") },
+					     { .field = "id", .op = STORE_NE, .number = 1 } };
+	const struct store_cond less[] = { { .field = "serial", .op = STORE_LT, .text = "17" } };
 
 	OK(store_begin(s, STORE_WRITE));
 	add_device(s, "a1");
@@ -136,6 +142,8 @@ static void test_conditions(void **state)
 	assert_int_equal(matches(s, state_is, 2), 3);
 	assert_int_equal(matches(s, either, 4), 2);
 	assert_int_equal(matches(s, prefix, 1), 2);
+	assert_int_equal(matches(s, others, ARRAY_LEN(others)), 3);
+	assert_int_equal(matches(s, less, 1), 0);
 	assert_int_equal(matches(s, NULL, 0), 4);
 }
 
@@ -402,6 +410,8 @@ static void test_bad_queries(void **state)
 	longest[sizeof longest - 1] = 0;
 	conds[0] = (struct store_cond) { .field = "name", .op = STORE_PREFIX, .text = longest };
 	FAILS(INRO_E_TOO_BIG, store_find(s, &q, &d));
+	longest[256] = 0;
+	FAILS(INRO_E_NOT_FOUND, store_find(s, &q, &d));
 	q.n = STORE_COND_MAX + 1;
 	FAILS(INRO_E_TOO_BIG, store_find(s, &q, &d));
 }

@@ -134,6 +134,31 @@ static void test_deleting_groups(void **state)
 	FAILS(INRO_E_NOT_FOUND, group_delete(c, "a", &g));
 }
 
+/* What is beneath it is found by the path and one character more. */
+static void test_longest_group(void **state)
+{
+	struct core *c = *state;
+	char path[GROUP_PATH_MAX + 1], above[GROUP_PATH_MAX + 1];
+	const struct group_change moved = { .path = "a" };
+	SCOPED(device_group) g = { 0 };
+	SCOPED(group_list) l = { 0 };
+
+	memset(path, 'x', sizeof path);
+	path[GROUP_PATH_MAX] = 0;
+	for (size_t n = GROUP_NAME_MAX; n < GROUP_PATH_MAX; n += GROUP_NAME_MAX + 1) {
+		path[n] = '/';
+		snprintf(above, sizeof above, "%.*s", (int)n, path);
+		office_add_group(c, above, NULL);
+	}
+	office_add_group(c, path, NULL);
+	OK(group_find(c, path, NULL, &l));
+	assert_int_equal(l.n, 1);
+	OK(group_update(c, path, &moved, &g));
+	device_group_clear(&g);
+	office_add_group(c, path, NULL);
+	OK(group_delete(c, path, &g));
+}
+
 static void test_bad_policies(void **state)
 {
 	static const struct {
@@ -420,6 +445,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_groups, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_moving_groups, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deleting_groups, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_longest_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_policies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_policies_inherit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),

@@ -82,6 +82,20 @@ static size_t search(struct core *c, const char *where, const char *sort, size_t
 	return seen;
 }
 
+/* How many a search has by being counted in the database. */
+static size_t counted(struct core *c, const char *text)
+{
+	const struct store_cond live = { .field = "state", .op = STORE_NE, .number = DEVICE_DELETED };
+	SCOPED(where) w = { 0 };
+	int64_t n = 0;
+
+	OK(where_parse(c, &where_devices, text, &w));
+	if (!where_has(&w, "state") && !where_has(&w, "deleted_ms"))
+		OK(where_add(&w, live));
+	OK(where_count(c, &w, &n));
+	return (size_t)n;
+}
+
 static const struct {
 	const char *where;
 	size_t n;
@@ -115,6 +129,9 @@ static const struct {
 	{ "serial=17 group=a", 4 },
 	{ "serial=", 47 },
 	{ "serial!=", 12 },
+	{ "serial!=17", 47 },
+	{ "serial<2", 12 }, /* none is not the least */
+	{ "group!=a serial!=17", 31 },
 	{ "created>=-1d", 59 },
 	{ "created<-1d", 0 },
 	{ "created<2w created>=2026-01-01", 59 },
@@ -162,13 +179,17 @@ static void test_search(void **state)
 	fill(c);
 	OK(device_switch(c, "dev-58", VERB_DISABLE, NULL, &d)); /* in a */
 	OK(device_delete(c, "dev-00", NULL, &n));
-	for (size_t i = 0; i < ARRAY_LEN(searches); i++)
+	for (size_t i = 0; i < ARRAY_LEN(searches); i++) {
+		n = counted(c, searches[i].where);
+		if (n != searches[i].n)
+			fail_msg("'%s' counts %zu, not %zu", searches[i].where, n, searches[i].n);
 		for (size_t k = 0; k < ARRAY_LEN(limits); k++) {
 			n = search(c, searches[i].where, NULL, limits[k]);
 			if (n != searches[i].n)
 				fail_msg("'%s' by %zu found %zu, not %zu", searches[i].where,
 					 limits[k], n, searches[i].n);
 		}
+	}
 	assert_int_equal(search(c, "os=Linux", "name", 4), 30);
 	assert_int_equal(search(c, "name^=pump group=a", "name", 3), 10);
 }

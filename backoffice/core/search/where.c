@@ -87,13 +87,10 @@ static bool meets_text(const char *value, const struct store_cond *c)
 	return judge(c->op, strcmp(value, c->text));
 }
 
-static bool meets_number(const struct field *f, int64_t number, const struct store_cond *c)
+static bool meets_number(int64_t number, const struct store_cond *c)
 {
 	if (c->op == STORE_IN)
 		return is_one_of(number, c);
-	/* A time that is not set is neither before nor after another. */
-	if (f->kind == FIELD_REF && !number && c->op != STORE_NE)
-		return false;
 	return judge(c->op, number < c->number ? -1 : number > c->number);
 }
 
@@ -104,15 +101,24 @@ static bool is_set(const struct field *f, const void *row)
 	return field_is_blob(f) ? blob_of(f, row).n != 0 : number_of(f, row) != 0;
 }
 
+static bool may_be_none(const struct field *f)
+{
+	return f->kind == FIELD_REF || f->kind == FIELD_SPARSE || field_is_blob(f);
+}
+
+/* As the store decides it. */
 static bool meets(const struct field *f, const struct store_cond *c, const void *row)
 {
 	if (c->op == STORE_NONE || c->op == STORE_SOME)
 		return is_set(f, row) == (c->op == STORE_SOME);
+	/* What is not set is neither before nor after another, but other than it. */
+	if (may_be_none(f) && !is_set(f, row))
+		return c->op == STORE_NE;
 	if (is_text(f))
 		return meets_text(text_of(f, row), c);
 	if (f->kind == FIELD_BLOB)
 		return meets_bytes(blob_of(f, row), c);
-	return meets_number(f, number_of(f, row), c);
+	return meets_number(number_of(f, row), c);
 }
 
 /* All conditions on a row of that join; of NULL: on the row that is searched. */
