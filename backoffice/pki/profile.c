@@ -460,17 +460,46 @@ static bool nocheck_holds(const struct profile *p)
 	return !p->ocsp_nocheck || p->extended & EKU_OCSP_SIGNING;
 }
 
-/* RFC 5280 4.2.1.5, 4.2.1.10, 4.2.1.11: policy mappings, name and policy constraints. */
-static const char *const ca_only[] = { "2.5.29.33", "2.5.29.30", "2.5.29.36" };
+/* RFC 5280 4.2: what a CA's certificate alone has, and what must be critical or must not be. */
+enum critical { CRITICAL_OR_NOT, ALWAYS_CRITICAL, NEVER_CRITICAL };
+static const struct ext_rule {
+	const char *oid;
+	bool ca;
+	enum critical critical;
+} ext_rules[] = {
+	{ "2.5.29.33", true, CRITICAL_OR_NOT },		 /* 4.2.1.5: policy mappings */
+	{ "2.5.29.30", true, ALWAYS_CRITICAL },		 /* 4.2.1.10: name constraints */
+	{ "2.5.29.36", true, ALWAYS_CRITICAL },		 /* 4.2.1.11: policy constraints */
+	{ "2.5.29.54", true, ALWAYS_CRITICAL },		 /* 4.2.1.14: inhibit anyPolicy */
+	{ "2.5.29.9", false, NEVER_CRITICAL },		 /* 4.2.1.8: subject directory attributes */
+	{ "2.5.29.46", false, NEVER_CRITICAL },		 /* 4.2.1.15: freshest CRL */
+	{ "1.3.6.1.5.5.7.1.11", false, NEVER_CRITICAL }, /* 4.2.2.2: subject information access */
+};
+
+static enum inro_err check_rule(const struct profile *p, const struct profile_ext *x,
+				const struct ext_rule *r)
+{
+	bool critical = extval_is_critical(x->value);
+
+	if (strcmp(x->oid, r->oid) != 0)
+		return INRO_OK;
+	if (r->ca && !p->ca)
+		return err_set(INRO_E_CONFIG, "only a CA's certificate has it");
+	if (r->critical == ALWAYS_CRITICAL && !critical)
+		return err_set(INRO_E_CONFIG, "it must be critical (RFC 5280 4.2); write \"critical,\" before "
+					      "its value");
+	if (r->critical == NEVER_CRITICAL && critical)
+		return err_set(INRO_E_CONFIG, "it must not be critical (RFC 5280 4.2)");
+	return INRO_OK;
+}
 
 static enum inro_err check_ext(const struct profile *p, const struct profile_ext *x)
 {
 	SCOPED(buf) der = { 0 };
 	enum inro_err e = extval_add(&der, x->oid, x->value, &sample);
 
-	for (size_t i = 0; !e && !p->ca && i < ARRAY_LEN(ca_only); i++)
-		if (!strcmp(x->oid, ca_only[i]))
-			e = err_set(INRO_E_CONFIG, "only a CA's certificate has it");
+	for (size_t i = 0; !e && i < ARRAY_LEN(ext_rules); i++)
+		e = check_rule(p, x, &ext_rules[i]);
 	return e ? err_set(INRO_E_CONFIG, "[extensions] %.64s: %s", x->oid, err_detail(e))
 		 : INRO_OK;
 }

@@ -18,6 +18,8 @@
 
 #define HEAD "[profile]\nname = p\n[validity]\nperiod = 1y\n[key]\ntypes = ec-p256 rsa\n"
 
+#define CA_HEAD HEAD "[usage]\nkey_usage = keyCertSign\n[constraints]\nca = yes\n[extensions]\n"
+
 static enum inro_err read_text(const char *text)
 {
 	SCOPED(profile) p = { 0 };
@@ -172,6 +174,13 @@ static const struct {
 	{ HEAD "[extensions]\n2.5.29.17 = DER:3000\n", "Inro writes this one itself" },
 	{ HEAD "[extensions]\n2.5.29.20 = DER:020101\n", "Inro writes this one itself" },
 	{ HEAD "[extensions]\n2.5.29.36 = critical, DER:3003800100\n", "only a CA's" },
+	{ HEAD "[extensions]\n2.5.29.54 = critical, INTEGER:0\n", "only a CA's" },
+	{ CA_HEAD "2.5.29.30 = DER:3007a0053003820161\n", "must be critical" },
+	{ CA_HEAD "2.5.29.36 = DER:3003800100\n", "must be critical" },
+	{ CA_HEAD "2.5.29.54 = INTEGER:0\n", "must be critical" },
+	{ HEAD "[extensions]\n2.5.29.46 = critical, DER:3000\n", "must not be critical" },
+	{ HEAD "[extensions]\n2.5.29.9 = critical, DER:3000\n", "must not be critical" },
+	{ HEAD "[extensions]\n1.3.6.1.5.5.7.1.11 = critical, DER:3000\n", "must not be critical" },
 };
 
 static void test_refused(void **state)
