@@ -78,7 +78,7 @@ static enum inro_err unwrap(struct token *t, const struct unwrapping *u,
 				     u->wrapped.n, tpl.a, tpl.n, &made),
 		   "C_UnwrapKey");
 	if (e)
-		return err_context(e, "a key for token '%s': ", t->info.label);
+		return err_context(e, "a key for token '%s'", t->info.label);
 	e = token_check_kept(t, made);
 	if (e)
 		(void)t->f->C_DestroyObject(t->session, made);
@@ -89,11 +89,12 @@ enum inro_err token_secret_unwrap(struct token_key *by, const struct token_secre
 				  struct bytes wrapped, struct buf *ret_id)
 {
 	struct way w;
-	const struct unwrapping u = { &w.mech, by->handle, wrapped };
+	struct unwrapping u = { .mech = &w.mech, .wrapped = wrapped };
 	enum inro_err e = may_unwrap(by);
 
 	if (e)
 		return e;
+	u.by = by->handle; /* in the session that there is now */
 	ways[pki_key_type(by->pub.type)->family](&w);
 	return unwrap(by->token, &u, plan, ret_id);
 }

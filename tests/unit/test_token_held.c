@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/pki/envelope.h"
 #include "backoffice/pki/pem.h"
 #include "tests/lib/each.h"
-#include "tests/lib/judge.h"
+#include "tests/lib/wish.h"
 
 #define NOW INT64_C(1790000000)
 
@@ -191,6 +192,54 @@ static void test_certificates(void **state)
 	judge_ca_clear(&b);
 }
 
+/* ---- keys that come wrapped ---- */
+
+static void certify(struct token_key *k, struct buf *ret)
+{
+	struct judge_ca ca = { 0 };
+	SCOPED(wish) w = { 0 };
+	struct bytes spki = token_key_spki(k);
+	const unsigned char *at = spki.p;
+	EVP_PKEY *public = d2i_PUBKEY(NULL, &at, (long)spki.n);
+
+	assert_non_null(public);
+	judge_ca_make("P-256", "CN=CA", NULL, WISH_NOW - 1000, &ca);
+	wish_for(&w, "tls-client", public, &ca, "CN=x");
+	OK(wish_issue(&w, ret));
+	EVP_PKEY_free(public);
+	judge_ca_clear(&ca);
+}
+
+/* A key that unwraps is found again when its session was lost: the number that it had before is none now. */
+static void test_unwrapping_after_a_loss(void **state)
+{
+	const struct token_secret_plan plan = { .label = "wrapped", .type = CKK_AES, .crypt = true };
+	struct token_key_plan made = { .label = "unwraps", .unwrap = true };
+	struct token *t;
+	struct token_key *k;
+	SCOPED(buf) cert = { 0 };
+	SCOPED(buf) wrapped = { 0 };
+	SCOPED(buf) id = { 0 };
+	size_t n;
+
+	(void)state;
+	if (strcmp(each_module, EACH_SOFTHSM) == 0)
+		skip(); /* 2.6 has no such mechanism */
+	t = each_opened("pkcs11:token=one");
+	OK(pki_key_kind_find("ec-p256", &made.kind));
+	OK(token_key_generate(t, &made, &k));
+	certify(k, &cert);
+	OK(envelope_pkcs11(buf_bytes(&cert), bytes_of("0123456789abcdef"), &wrapped));
+	token_lose(t);
+	k->handle = CK_INVALID_HANDLE;
+	OK(token_secret_unwrap(k, &plan, buf_bytes(&wrapped), &id));
+	OK(token_delete(t, buf_bytes(&id), TOKEN_SECRETS, &n));
+	assert_int_equal(n, 1);
+	OK(token_delete(t, token_key_id(k), TOKEN_ALL, &n));
+	token_key_free(k);
+	token_close(t);
+}
+
 /* ---- lists ---- */
 
 static void test_list(void **state)
@@ -243,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_import_of_the_other_half),
 		cmocka_unit_test(test_refused_imports),
 		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_unwrapping_after_a_loss),
 		cmocka_unit_test(test_list),
 	};
 
