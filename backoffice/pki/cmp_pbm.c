@@ -139,24 +139,35 @@ void cmp_pbm_add(struct buf *b, const struct cmp_pbm *p)
 	der_end(b, seq);
 }
 
-/* The base key: the secret and the salt, hashed so many times. */
+static void md_ctx_free(EVP_MD_CTX **ctx)
+{
+	EVP_MD_CTX_free(*ctx);
+}
+
+/* The base key: the secret and the salt, hashed so many times.  By a context of its own, which is wiped when
+ * it goes: that of pki_digest() is for public data and stays. */
 static enum inro_err base_key(const struct cmp_pbm *p, struct bytes secret, struct secret *ret)
 {
 	SCOPED(buf) first = { .secret = true };
-	size_t n = pki_hash_octets(p->owf);
-	enum inro_err e = secret_new(PKI_DIGEST_MAX, ret);
+	AUTO(md_ctx_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	const EVP_MD *md = crypt_md(p->owf);
+	enum inro_err e = secret_new(pki_hash_octets(p->owf), ret);
+	struct bytes from;
+	bool good = ctx && md;
 
 	buf_add(&first, secret);
 	buf_add(&first, p->salt);
 	if (!e)
 		e = buf_err(&first);
-	if (!e)
-		e = pki_digest(p->owf, buf_bytes(&first), ret->p);
-	for (int64_t i = 1; !e && i < p->rounds; i++)
-		e = pki_digest(p->owf, BYTES(ret->p, n), ret->p);
-	if (!e)
-		secret_shrink(ret, n);
-	return e;
+	if (e)
+		return e;
+	from = buf_bytes(&first);
+	for (int64_t i = 0; good && i < p->rounds; i++) {
+		good = EVP_DigestInit_ex(ctx, md, NULL) && EVP_DigestUpdate(ctx, from.p, from.n) &&
+		       EVP_DigestFinal_ex(ctx, ret->p, NULL);
+		from = secret_bytes(ret);
+	}
+	return good ? INRO_OK : crypt_err("a password-based MAC");
 }
 
 enum inro_err cmp_pbm_mac(const struct cmp_pbm *p, struct bytes secret, struct bytes message,
