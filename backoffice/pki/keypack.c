@@ -12,7 +12,8 @@
 static const struct bytes oid_package = BYTES_LIT("\x60\x86\x48\x01\x65\x02\x01\x02\x4e\x05"),
 			  oid_content = PKCS9("\x03"), oid_digest = PKCS9("\x04");
 
-/* Keys that hash for themselves go with SHA-512 (RFC 8419 3, RFC 9882 3.3). */
+/* Keys that hash for themselves go with SHA-512 (RFC 8419 3.1, RFC 9882 3.3); so does Ed448, for which the former wants
+ * SHAKE256 (docs/limits.md). */
 static enum pki_hash hash_of(const struct pki_sig *sig)
 {
 	return sig->hash == PKI_HASH_NONE ? PKI_SHA512 : sig->hash;

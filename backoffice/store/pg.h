@@ -30,7 +30,7 @@ struct pg {
 	bool away; /* nobody was there when it was last tried */
 };
 
-/* Connects.  `url` is copied; *ret_name, the caller's, names the database. */
+/* Connects.  `url` is copied; g->name names the database, without what is secret in it. */
 MUST_CHECK enum inro_err pg_open(struct pg *g, const char *url);
 void pg_close(struct pg *g);
 
