@@ -118,7 +118,7 @@ static void test_deleting_groups(void **state)
 	FAILS(INRO_E_STATE, group_delete(c, "a", &g));
 	office_add_device(c, "d", &in);
 	FAILS(INRO_E_STATE, group_delete(c, "a/b", &g));
-	assert_non_null(strstr(err_detail(INRO_E_STATE), "1 devices"));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "1 device and"));
 	OK(device_delete(c, "d", NULL, &n));
 	OK(group_delete(c, "a/b", &g));
 	OK(device_get(c, "d", &d));
