@@ -16,7 +16,12 @@ struct tap tap;
 static CK_FUNCTION_LIST *real, list;
 static pthread_rwlock_t counting = PTHREAD_RWLOCK_INITIALIZER; /* alone: all are closed */
 
-#define FIRST_OF_CROWD 0x10000UL
+#define FIRST_OF_CROWD 0xf0000000UL /* SoftHSM's slots have numbers of 31 bits */
+
+static bool is_of_crowd(CK_SLOT_ID slot)
+{
+	return slot >= FIRST_OF_CROWD && slot - FIRST_OF_CROWD < tap.crowd;
+}
 
 static CK_RV get_slot_list(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *n)
 {
@@ -45,7 +50,7 @@ static CK_RV open_counted(CK_SLOT_ID slot, CK_FLAGS flags, void *arg, CK_NOTIFY 
 static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *arg, CK_NOTIFY notify,
 			  CK_SESSION_HANDLE *ret)
 {
-	if (slot >= FIRST_OF_CROWD)
+	if (is_of_crowd(slot))
 		return CKR_TOKEN_NOT_PRESENT;
 	if (tap.most_sessions && tap.open >= tap.most_sessions)
 		return CKR_SESSION_COUNT;
@@ -149,7 +154,7 @@ static CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
 	CK_RV rv;
 
-	if (slot >= FIRST_OF_CROWD)
+	if (is_of_crowd(slot))
 		return token_info_of_crowd(slot, info);
 	rv = real->C_GetTokenInfo(slot, info);
 	if (rv == CKR_OK && tap.keypad)
