@@ -268,19 +268,39 @@ static enum inro_err write_temporary(const char *path, char *template, const str
 	return e;
 }
 
-/* Gives the temporary its name; link() is how a name is taken only if it is free. */
+/* link() is how a name is taken only if it is free; FAT, on a memory stick, has no links. */
+static int take_name(const char *made, const char *path)
+{
+	if (link(made, path) == 0) {
+		(void)unlink(made);
+		return 0;
+	}
+	return errno == EPERM ? renameat2(AT_FDCWD, made, AT_FDCWD, path, RENAME_NOREPLACE) : -1;
+}
+
+enum inro_err file_take_name(const char *made, const char *path)
+{
+	enum inro_err e;
+
+	if (take_name(made, path) != 0)
+		return file_err(errno, path);
+	e = sync_parent(path);
+	if (e)
+		unlink(path); /* what is told to have failed is not there */
+	return e;
+}
+
+/* Gives the temporary its name. */
 static enum inro_err place(const char *temporary, const char *path, bool replace)
 {
-	int bad = replace ? rename(temporary, path) : link(temporary, path);
-	enum inro_err e = bad ? file_err(errno, path) : INRO_OK;
+	enum inro_err e;
 
-	if (bad || !replace)
+	if (!replace)
+		e = file_take_name(temporary, path);
+	else
+		e = rename(temporary, path) != 0 ? file_err(errno, path) : sync_parent(path);
+	if (e)
 		unlink(temporary);
-	if (!e)
-		e = sync_parent(path);
-	/* What is told to have failed is not there. */
-	if (e && !bad && !replace)
-		unlink(path);
 	return e;
 }
 

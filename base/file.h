@@ -28,6 +28,9 @@ MUST_CHECK enum inro_err file_write_pulled(const char *path, mode_t mode, bytes_
 /* What file_write() does, with a file that has no name yet (O_TMPFILE, in that folder) as content.
  * INRO_E_UNSUPPORTED: it can't have that one, and is as it was. */
 MUST_CHECK enum inro_err file_name_it(int fd, const char *path, mode_t mode);
+/* Gives a finished file its name in the same folder, for good; INRO_E_EXISTS when there is one of that name.  After a
+ * failure nothing has got that name, and `made` may still be there. */
+MUST_CHECK enum inro_err file_take_name(const char *made, const char *path);
 /* Could file_write() write there, as things are now? */
 MUST_CHECK enum inro_err file_check_target(const char *path);
 /* As file_write, but INRO_E_EXISTS when there is a file of that name. */

@@ -239,12 +239,10 @@ static enum inro_err device_count_run(const struct call *c, json_t **ret)
 	return json_give_or_drop(e, list, ret);
 }
 
-static enum inro_err add_certificates(struct core *core, const char *id, json_t *doc)
+static enum inro_err add_page(struct core *core, const struct cred_search *s, json_t *list, char **ret_next)
 {
 	SCOPED(cred_found) l = { 0 };
-	const struct cred_search s = { .filter.device = id };
-	json_t *list = json_array();
-	enum inro_err e = cred_search(core, &s, &l);
+	enum inro_err e = cred_search(core, s, &l);
 	for (size_t i = 0; !e && i < l.n; i++) {
 		const struct credential *r = &l.items[i].rec;
 		json_array_append_new(list, json_pack("{s:I s:s s:o s:o s:o s:o}", "id",
@@ -255,6 +253,25 @@ static enum inro_err add_certificates(struct core *core, const char *id, json_t 
 						      json_of_time(r->created_ms / 1000),
 						      "not_after", json_of_time(r->not_after)));
 	}
+	*ret_next = l.next;
+	l.next = NULL;
+	return e;
+}
+
+static enum inro_err add_certificates(struct core *core, const char *id, json_t *doc)
+{
+	struct cred_search s = { .filter.device = id };
+	json_t *list = json_array();
+	char *at = NULL;
+	enum inro_err e;
+	do {
+		char *next = NULL;
+		s.after = at;
+		e = add_page(core, &s, list, &next);
+		free(at);
+		at = next;
+	} while (!e && at);
+	free(at);
 	json_object_set_new(doc, "certificates", list);
 	return e;
 }

@@ -219,12 +219,11 @@ static enum inro_err get_one(struct core *core, const struct call *c, json_t **r
 
 /* ---- get, of many ---- */
 
-static enum inro_err give_all(struct many *m, const char *device)
+static enum inro_err give_page(struct many *m, const struct symkey_search *s, char **ret_next)
 {
-	static const enum cred_state active = CRED_ACTIVE;
-	const struct symkey_search s = { .filter = { .device = device, .state = &active } };
+	const char *device = s->filter.device;
 	SCOPED(symkey_found) l = { 0 };
-	enum inro_err e = symkey_search(m->core, &s, &l);
+	enum inro_err e = symkey_search(m->core, s, &l);
 	if (e)
 		many_failed(m, device, NULL, e);
 	for (size_t i = 0; i < l.n; i++) {
@@ -240,7 +239,26 @@ static enum inro_err give_all(struct many *m, const char *device)
 		if (many_ends(e))
 			return e;
 	}
+	*ret_next = l.next;
+	l.next = NULL;
 	return INRO_OK;
+}
+
+static enum inro_err give_all(struct many *m, const char *device)
+{
+	static const enum cred_state active = CRED_ACTIVE;
+	struct symkey_search s = { .filter = { .device = device, .state = &active } };
+	char *at = NULL;
+	enum inro_err e;
+	do {
+		char *next = NULL;
+		s.after = at;
+		e = give_page(m, &s, &next);
+		free(at);
+		at = next;
+	} while (!e && at);
+	free(at);
+	return e;
 }
 
 static enum inro_err get_many(struct core *core, const struct call *c, json_t **ret)

@@ -19,18 +19,6 @@ static enum inro_err sync_file(const char *path)
 	return INRO_OK;
 }
 
-static enum inro_err sync_folder_of(const char *path)
-{
-	AUTO(free_chars) char *dir = strdup(path);
-	char *slash;
-
-	if (!dir)
-		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
-	slash = strrchr(dir, '/'); /* a plain path always has one */
-	slash[slash == dir] = '\0';
-	return file_sync_dir(dir);
-}
-
 static enum inro_err vacuum_into(struct db *d, const char *path)
 {
 	struct db_stmt *s;
@@ -53,14 +41,9 @@ static enum inro_err copy_beside(struct db *d, const char *part, const char *pat
 	e = vacuum_into(d, part);
 	if (e == INRO_OK)
 		e = sync_file(part);
-	if (e == INRO_OK && link(part, path) != 0)
-		e = file_err(errno, path);
+	if (e == INRO_OK)
+		e = file_take_name(part, path);
 	unlink(part);
-	if (e != INRO_OK)
-		return e;
-	e = sync_folder_of(path);
-	if (e != INRO_OK)
-		unlink(path);
 	return e;
 }
 

@@ -302,25 +302,6 @@ static enum inro_err write_part(const char *from, const char *part, struct bytes
 	return e ? e : encrypt_all(c, pass);
 }
 
-/* Its own name only when it was read back; one that is there stays. */
-static enum inro_err name_it(const char *part, const char *to)
-{
-	AUTO(free_chars) char *dir = strdup(to);
-	char *slash = dir ? strrchr(dir, '/') : NULL;
-
-	if (!dir)
-		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
-	if (link(part, to) != 0)
-		return file_err(errno, to);
-	if (slash)
-		slash[slash == dir] = '\0';
-	enum inro_err e = file_sync_dir(slash ? dir : ".");
-
-	if (e)
-		unlink(to);
-	return e;
-}
-
 enum inro_err bundle_write(const char *from, const char *to, struct bytes passphrase)
 {
 	AUTO(free_chars) char *part = NULL;
@@ -338,7 +319,7 @@ enum inro_err bundle_write(const char *from, const char *to, struct bytes passph
 	if (!e)
 		e = read_back(part, passphrase);
 	if (!e)
-		e = name_it(part, to);
+		e = file_take_name(part, to); /* only now that it was read back; one that is there stays */
 	unlink(part);
 	return e;
 }

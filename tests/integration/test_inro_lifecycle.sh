@@ -95,7 +95,7 @@ mapfile -t pair < <(inro cert list --where 'state=active profile=tls-client' --j
 inro job start revoke --where "id=${pair[0]}" --reason keyCompromise >said || fail "not revoked"
 grep -q "1 row done, .*; with them those of the same keys: ${pair[1]}; " said || fail "$(cat said)"
 
-refused 1 "no day" inro cert revoke "$new" --invalid-at 2026-02-31
+refused 2 "no day" inro cert revoke "$new" --invalid-at 2026-02-31
 
 # ---- destroyed, with a statement that the audit's key signed ----
 

@@ -206,7 +206,7 @@ static void test_bad_searches(void **state)
 		{ "group<a", "=, != and ^=" },	  { "group=nobody", "nobody" },
 		{ "group^=nobody", "nobody" },	  { "group=a b", "" },
 		{ "created=1d", "< and >=" },	  { "created<1y", "2026" },
-		{ "created<2026-13-01", "2026" }, { "created<99999999999999999999d", "2026" },
+		{ "created<2026-02-31", "2026" }, { "created<2026-13-01", "2026" }, { "created<99999999999999999999d", "2026" },
 		{ "name=\"open", "quote" },	  { "name=\"a\"b", "quote" },
 		{ "name=\xff", "UTF-8" },
 	};

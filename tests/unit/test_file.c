@@ -190,6 +190,51 @@ static void test_name_it(void **state)
 	assert_int_equal(files_in(scratch_path("n")), 3);
 }
 
+static bool no_links; /* as on FAT */
+int __real_link(const char *from, const char *to);
+int __wrap_link(const char *from, const char *to);
+
+int __wrap_link(const char *from, const char *to)
+{
+	if (!no_links)
+		return __real_link(from, to);
+	errno = EPERM;
+	return -1;
+}
+
+static void take_names(void)
+{
+	char made[600], path[600];
+
+	snprintf(made, sizeof made, "%s", scratch_path("t/made"));
+	snprintf(path, sizeof path, "%s", scratch_path("t/name"));
+	OK(file_write(made, 0600, BYTES("one", 3)));
+	OK(file_take_name(made, path));
+	assert_content(path, "one");
+	assert_int_equal(access(made, F_OK), -1);
+	assert_int_equal(file_take_name(made, scratch_path("t/other")), INRO_E_NOT_FOUND);
+	OK(file_write(made, 0600, BYTES("two", 3)));
+	assert_int_equal(file_take_name(made, path), INRO_E_EXISTS);
+	assert_content(path, "one");
+	assert_int_equal(file_write_new(path, 0600, BYTES("two", 3)), INRO_E_EXISTS);
+	assert_int_equal(unlink(path), 0);
+	OK(file_write_new(path, 0600, BYTES("two", 3)));
+	assert_content(path, "two");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(made), 0);
+	assert_int_equal(files_in(scratch_path("t")), 0);
+}
+
+static void test_take_name(void **state)
+{
+	(void)state;
+	OK(file_make_dir(scratch_path("t")));
+	take_names();
+	no_links = true;
+	take_names();
+	no_links = false;
+}
+
 static int write_too_much(void *arg)
 {
 	struct rlimit small = { 1000, 1000 };
@@ -428,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_name_it),
+		cmocka_unit_test(test_take_name),
 		cmocka_unit_test(test_failed_write_keeps_the_old),
 		cmocka_unit_test(test_read_bound),
 		cmocka_unit_test(test_unreadable),

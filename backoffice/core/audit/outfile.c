@@ -68,9 +68,9 @@ enum inro_err outfile_keep(struct outfile *o, bool fresh)
 
 	if (e != INRO_OK)
 		return e;
-	if (fresh ? link(o->part, o->path) != 0 : rename(o->part, o->path) != 0)
-		return file_err(errno, o->path);
-	return sync_folder(o->path);
+	if (fresh)
+		return file_take_name(o->part, o->path);
+	return rename(o->part, o->path) != 0 ? file_err(errno, o->path) : sync_folder(o->path);
 }
 
 void outfile_clear(struct outfile *o)

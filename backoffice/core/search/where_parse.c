@@ -313,8 +313,10 @@ static bool date(const char *value, int64_t *ret)
 		const char *end = strptime(value, forms[i], &t);
 
 		if (end && !*end) {
+			int day = t.tm_mday;
+
 			*ret = timegm(&t);
-			return true;
+			return t.tm_mday == day; /* 31 February is none */
 		}
 	}
 	return false;
