@@ -318,3 +318,19 @@ refused 1 "its fields are id, name" inro device export out.csv --where 'colour=r
 cmp out.csv kept.csv || fail "a refused export has taken the file away"
 must inro device export --out out.jsonl --format jsonl
 grep -q '"id":"00000000a1"' out.jsonl || fail "not in the JSON lines"
+
+# ---- a device with more certificates than a page has ----
+one=$(office_sql "SELECT id FROM credential WHERE cert IS NOT NULL AND device IS NOT NULL LIMIT 1")
+of=$(office_sql "SELECT device_id FROM device WHERE id = (SELECT device FROM credential WHERE id = $one)")
+before=$(inro device show "$of" --json | grep -c '"serial"')
+{
+	echo "BEGIN; CREATE TEMP TABLE more AS SELECT * FROM credential WHERE id = $one;"
+	for ((i = 1; i <= 1001; i++)); do
+		echo "UPDATE more SET id = 1000000 + $i, fingerprint = randomblob(32), serial = randomblob(16), request_id = NULL;"
+		echo "INSERT INTO credential SELECT * FROM more;"
+	done
+	echo "COMMIT;"
+} >more.sql
+office_sql ".read more.sql"
+[[ $(inro device show "$of" --json | grep -c '"serial"') == $((before + 1001)) ]] ||
+	fail "of $((before + 1001)) certificates $(inro device show "$of" --json | grep -c '"serial"')"
