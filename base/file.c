@@ -409,15 +409,16 @@ enum inro_err file_check_target(const char *path)
 	AUTO(free_chars) char *real = realpath(path, NULL);
 	AUTO(free_chars) char *copy = strdup(real ? real : path);
 	struct stat st = { 0 };
+	bool there = stat(path, &st) == 0; /* a pipe behind /dev/fd has no real path */
 
 	if (!copy)
 		return INRO_E_NO_MEMORY;
-	if (real && stat(real, &st) != 0)
+	if (real && !there)
 		return file_err(errno, path);
 	if (S_ISDIR(st.st_mode))
 		return file_err(EISDIR, path);
-	if (real && !S_ISREG(st.st_mode))
-		return access(real, W_OK) != 0 ? file_err(errno, path) : INRO_OK;
+	if (there && !S_ISREG(st.st_mode))
+		return access(path, W_OK) != 0 ? file_err(errno, path) : INRO_OK;
 	return access(dirname(copy), W_OK | X_OK) != 0 ? file_err(errno, path) : INRO_OK;
 }
 

@@ -159,6 +159,6 @@ enum inro_err device_export_run(const struct call *c, json_t **ret)
 	if (!e && fseek(rows_of, 0, SEEK_SET) != 0) /* writes what is still in memory */
 		e = file_err(errno, "a temporary file");
 	if (!e)
-		e = file_write_pulled(path, 0644, pull_rows, rows_of);
+		e = file_write_pulled(path, 0600, pull_rows, rows_of);
 	return e ? e : json_give(json_pack("{s:I s:s}", "devices", (json_int_t)rows, "file", path), ret);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -110,6 +111,19 @@ static int write_pipe(void *arg)
 	return file_write(arg, 0600, bytes_of("piped")) == INRO_OK ? 0 : 1;
 }
 
+/* /dev/fd is nobody's to write in, and what it leads to is no path. */
+static int pipe_is_a_target(void *arg)
+{
+	char path[40];
+	int ends[2];
+
+	(void)arg;
+	if ((geteuid() == 0 && setuid(65534) != 0) || prctl(PR_SET_DUMPABLE, 1) != 0 || pipe(ends) != 0)
+		return 1;
+	snprintf(path, sizeof path, "/dev/fd/%d", ends[1]);
+	return file_check_target(path) == INRO_OK ? 0 : 2;
+}
+
 static void test_targets(void **state)
 {
 	char path[600], link[600];
@@ -131,6 +145,7 @@ static void test_targets(void **state)
 	assert_int_not_equal(file_write(scratch_path("to/folder"), 0600, BYTES_NONE), INRO_OK);
 	assert_int_equal(file_check_target(scratch_path("to/none/x")), INRO_E_NOT_FOUND);
 	OK(file_check_target(scratch_path("to/new")));
+	assert_int_equal(scratch_child(pipe_is_a_target, NULL), 0);
 	OK(file_write("/dev/null", 0600, bytes_of("gone")));
 	assert_int_equal(stat("/dev/null", &st), 0);
 	assert_true(S_ISCHR(st.st_mode));
