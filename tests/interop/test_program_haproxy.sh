@@ -81,8 +81,11 @@ nothing_left
 
 workers_may_not
 start
-! get / >client 2>&1 || fail "a worker without rights has used the key"
-wait_for "inro::the token's module failed" said
+refused_and_told() {
+	! get / >client 2>&1 || fail "a worker without rights has used the key"
+	grep -q "inro::the token's module failed" said
+}
+until_true refused_and_told
 workers_may
 [[ -z $(get /) ]] || fail "it is not well with rights"
 stop

@@ -517,13 +517,17 @@ bool token_keys_sign(OSSL_LIB_CTX *libctx, EVP_PKEY *key)
 bool token_keys_error_says(const char *words)
 {
 	const char *detail = "";
-	bool has;
+	char first[500] = "";
+	bool has = false;
 
-	ERR_peek_last_error_data(&detail, NULL);
-	has = strstr(detail, words);
+	/* libcrypto 3.5 has its own word last */
+	while (ERR_get_error_all(NULL, NULL, NULL, &detail, NULL)) {
+		has |= strstr(detail, words) != NULL;
+		if (!*first)
+			snprintf(first, sizeof first, "%s", detail);
+	}
 	if (!has)
-		fprintf(stderr, "'%s' does not say '%s'\n", detail, words);
-	ERR_clear_error();
+		fprintf(stderr, "'%s' does not say '%s'\n", first, words);
 	return has;
 }
 

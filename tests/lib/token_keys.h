@@ -59,7 +59,7 @@ EVP_PKEY *token_keys_load(OSSL_LIB_CTX *libctx, const char *uri);
 
 /* Whether the key, RSA or EC, signs a few bytes. */
 bool token_keys_sign(OSSL_LIB_CTX *libctx, EVP_PKEY *key);
-/* Whether the last error in libcrypto's queue has these words in its detail; else they are printed.
+/* Whether an error in libcrypto's queue has these words in its detail; else the first is printed.
  * The queue is emptied. */
 bool token_keys_error_says(const char *words);
 
