@@ -70,9 +70,13 @@ MUST_CHECK enum inro_err new_key_kind(const char *type, const struct pki_key_kin
  */
 MUST_CHECK enum inro_err new_key_or_left(struct core *c, const struct new_key_plan *plan,
 					 struct new_key *ret, struct credential *ret_rec);
-/* The newest certificate on record for this pubkey_print() of a key, of any tenant.  INRO_E_NOT_FOUND. */
+/* The newest certificate on record for this pubkey_print() of a key, of this tenant, or of another one and for a key
+ * in a token.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err key_record(struct core *c, struct bytes hash, struct credential *ret);
 void new_key_clear(struct new_key *k);
+/* "which certificate 17 is for": another tenant's number is not told. */
+#define KEY_OWNER_MAX 64
+const char *key_owner(const struct core *c, const struct credential *rec, char ret[static KEY_OWNER_MAX]);
 /* Puts the certificate beside its key. */
 MUST_CHECK enum inro_err key_store_cert(struct token *token, const struct token_key *key,
 					const struct credential *rec, bool replace);

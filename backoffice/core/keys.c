@@ -460,16 +460,53 @@ static enum inro_err find_left(struct core *c, const struct new_key_plan *plan, 
 	return e == INRO_OK ? token_key_check_kept(k->key) : e;
 }
 
-enum inro_err key_record(struct core *c, struct bytes hash, struct credential *ret)
+static enum inro_err newest_record(struct core *c, struct bytes hash, bool ours, struct credential *ret)
 {
-	/* Whoever's it is: tenants may use one token, and a key of the same label there is none that was left. */
 	const struct store_cond conds[] = {
 		{ .field = "key_hash", .bytes = hash },
 		{ .field = "fingerprint", .op = STORE_SOME }, /* no request that waits */
+		{ .field = "tenant", .op = ours ? STORE_EQ : STORE_NE, .number = c->tenant },
+		{ .field = "key_uri", .op = STORE_NE, .text = "" },
 	};
-	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .backward = true };
+	const struct store_query q = { .conds = conds,
+				       .n = ARRAY_LEN(conds) - (ours ? 1 : 0),
+				       .limit = 1,
+				       .backward = true };
+	enum inro_err e = store_find(c->store, &q, ret);
 
-	return store_find(c->store, &q, ret);
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+/* Whoever's it is: tenants may use one token, and a key of the same label there is none that was left.  Another
+ * tenant's is for a key in a token: to have a certificate for somebody's public key takes nothing. */
+enum inro_err key_record(struct core *c, struct bytes hash, struct credential *ret)
+{
+	SCOPED(credential) ours = { 0 };
+	SCOPED(credential) theirs = { 0 };
+	enum inro_err e = newest_record(c, hash, true, &ours);
+
+	if (e == INRO_OK)
+		e = newest_record(c, hash, false, &theirs);
+	if (e == INRO_OK && !ours.id && !theirs.id)
+		e = err_set(INRO_E_NOT_FOUND, "no certificate is on record for this key");
+	if (e != INRO_OK)
+		return e;
+	if (theirs.id > ours.id) {
+		*ret = theirs;
+		theirs = (struct credential) { 0 };
+	} else {
+		*ret = ours;
+		ours = (struct credential) { 0 };
+	}
+	return INRO_OK;
+}
+
+const char *key_owner(const struct core *c, const struct credential *rec, char ret[static KEY_OWNER_MAX])
+{
+	if (rec->tenant != c->tenant)
+		return "which another tenant's certificate is for";
+	snprintf(ret, KEY_OWNER_MAX, "which certificate %lld is for", (long long)rec->id);
+	return ret;
 }
 
 static enum inro_err record_of(struct core *c, const struct token_key *key, struct credential *ret)

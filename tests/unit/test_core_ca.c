@@ -215,16 +215,21 @@ static void test_lists_of_an_import(void **state)
 
 /* ---- two tenants ---- */
 
-static void issue_for(struct core *c, const struct made *m, char ref[static 24])
+static void issue_of(struct core *c, const struct made *m, const char *key_uri, char ref[static 24])
 {
 	const struct cred_request r = { .ca = "issuing",
 					.profile = "tls-client",
 					.csr = buf_bytes(&m->csr),
-					.key_uri = (const char *)m->uri.p };
+					.key_uri = key_uri };
 	SCOPED(cred) out = { 0 };
 
 	OK(cred_issue(c, &r, &out));
 	snprintf(ref, 24, "id:%lld", (long long)out.rec.id);
+}
+
+static void issue_for(struct core *c, const struct made *m, char ref[static 24])
+{
+	issue_of(c, m, (const char *)m->uri.p, ref);
 }
 
 /* Another tenant, with a CA of the same name whose key has that label. */
@@ -270,6 +275,29 @@ static void test_shared_key(void **state)
 	core_close(theirs);
 }
 
+/* To certify somebody's public key takes nothing: that keeps no key of his. */
+static void test_claimed_key(void **state)
+{
+	char label[48], ref[24], other[24];
+	struct core *theirs = open_plant2(*state, label);
+	SCOPED(made) m = { 0 };
+	SCOPED(cred) revoked = { 0 };
+	SCOPED(cred) retired = { 0 };
+	SCOPED(cred) gone = { 0 };
+	SCOPED(buf) evidence = { 0 };
+	size_t keys;
+
+	make_key(*state, &m);
+	issue_for(*state, &m, ref);
+	issue_of(theirs, &m, NULL, other);
+	keys = office_count("line", CKO_PRIVATE_KEY);
+	OK(cred_revoke(*state, ref, &(struct cred_revocation) { .reason = "superseded" }, &revoked));
+	OK(cred_retire(*state, ref, NULL, NULL, &retired));
+	OK(cred_destroy(*state, ref, NULL, &evidence, &gone));
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys - 1);
+	core_close(theirs);
+}
+
 static enum inro_err provision(struct core *c, const char *label)
 {
 	const struct provision_request p = {
@@ -294,6 +322,7 @@ static void test_key_of_another_tenant(void **state)
 	OK(provision(*state, office_label));
 	keys = office_count("line", CKO_PRIVATE_KEY);
 	FAILS(INRO_E_EXISTS, provision(theirs, office_label));
+	assert_non_null(strstr(err_detail(INRO_E_EXISTS), "another tenant's"));
 	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys);
 	OK(provision(theirs, label));
 	core_close(theirs);
@@ -452,6 +481,7 @@ int main(void)
 		TEST(test_no_profile),
 		TEST(test_lists_of_an_import),
 		TEST(test_shared_key),
+		TEST(test_claimed_key),
 		TEST(test_key_of_another_tenant),
 		TEST(test_reseal_meanwhile),
 		TEST(test_sent_meanwhile),

@@ -153,6 +153,7 @@ static enum inro_err make_key(struct core *c, struct ca_making *m)
 	struct new_key_plan plan = { .label = r->label ? r->label : r->name };
 	SCOPED(credential) rec = { 0 };
 	SCOPED(buf) token = { 0 };
+	char owner[KEY_OWNER_MAX];
 	enum inro_err e = new_key_kind(r->key_type, &plan.kind);
 
 	if (e == INRO_OK)
@@ -163,10 +164,8 @@ static enum inro_err make_key(struct core *c, struct ca_making *m)
 	if (e == INRO_OK)
 		e = new_key_or_left(c, &plan, &m->fresh, &rec);
 	if (e == INRO_OK && rec.id)
-		e = err_set(INRO_E_EXISTS,
-			    "token '%s' has a key with label '%.64s' already, which certificate "
-			    "%lld is for",
-			    r->token, plan.label, (long long)rec.id);
+		e = err_set(INRO_E_EXISTS, "token '%s' has a key with label '%.64s' already, %s", r->token,
+			    plan.label, key_owner(c, &rec, owner));
 	m->key = m->fresh.key;
 	return e;
 }

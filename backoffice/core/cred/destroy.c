@@ -34,20 +34,36 @@ static void destroying_clear(struct destroying *d)
 
 /* ---- the key ---- */
 
-/* The newest other record of this key that is not destroyed; also another tenant's, whose key it is as well. */
-static enum inro_err find_shared(struct core *c, struct destroying *d)
+/* Of another tenant only a certificate for a key in a token: to have one for somebody's public key takes nothing. */
+static enum inro_err find_other(struct core *c, struct destroying *d, bool ours)
 {
 	const struct store_cond conds[] = {
 		{ .field = "key_hash", .bytes = blob_bytes(&d->before.key_hash) },
 		{ .field = "id", .op = STORE_NE, .number = d->before.id },
 		{ .field = "state", .op = STORE_NE, .number = CRED_DESTROYED },
+		{ .field = "tenant", .op = ours ? STORE_EQ : STORE_NE, .number = c->tenant },
+		{ .field = "key_uri", .op = STORE_NE, .text = "" },
+		{ .field = "fingerprint", .op = STORE_SOME },
 	};
-	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .backward = true };
+	const struct store_query q = { .conds = conds,
+				       .n = ARRAY_LEN(conds) - (ours ? 2 : 0),
+				       .limit = 1,
+				       .backward = true };
 	SCOPED(credential) other = { 0 };
 	enum inro_err e = store_find(c->store, &q, &other);
 
 	d->shared = other.id;
-	d->ours = other.tenant == c->tenant;
+	d->ours = ours;
+	return e;
+}
+
+/* The newest other record of this key that is not destroyed; also another tenant's, whose key it is as well. */
+static enum inro_err find_shared(struct core *c, struct destroying *d)
+{
+	enum inro_err e = find_other(c, d, true);
+
+	if (e == INRO_E_NOT_FOUND)
+		e = find_other(c, d, false);
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 

@@ -162,6 +162,7 @@ static enum inro_err check(struct core *c, struct provisioning *p)
 static enum inro_err check_left(struct core *c, struct provisioning *p)
 {
 	const struct credential *rec = &p->rec;
+	char owner[KEY_OWNER_MAX];
 	SCOPED(buf) der = { 0 };
 	SCOPED(ca) ca = { 0 };
 	bool ours = rec->device == p->device.id &&
@@ -175,10 +176,8 @@ static enum inro_err check_left(struct core *c, struct provisioning *p)
 		return INRO_OK;
 	if (e != INRO_OK)
 		return e;
-	return err_set(INRO_E_EXISTS,
-		       "token '%s' has a key with label '%.64s' already, which certificate %lld "
-		       "is for",
-		       p->in->token, token_key_label(p->fresh.key), (long long)rec->id);
+	return err_set(INRO_E_EXISTS, "token '%s' has a key with label '%.64s' already, %s", p->in->token,
+		       token_key_label(p->fresh.key), key_owner(c, rec, owner));
 }
 
 static enum inro_err get_key(struct core *c, struct provisioning *p)
@@ -227,14 +226,14 @@ static enum inro_err still_free(struct core *c, struct issuing *i)
 {
 	struct provisioning *p = i->arg;
 	SCOPED(credential) other = { 0 };
+	char owner[KEY_OWNER_MAX];
 	enum inro_err e = key_record(c, blob_bytes(&i->rec.key_hash), &other);
 
 	if (e != INRO_OK)
 		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 	p->fresh.keep = true;
 	i->taken = true;
-	return err_set(INRO_E_EXISTS, "certificate %lld was issued for this key meanwhile",
-		       (long long)other.id);
+	return err_set(INRO_E_EXISTS, "this key is by now one %s", key_owner(c, &other, owner));
 }
 
 static void issued(struct provisioning *p, const char *note)

@@ -126,7 +126,7 @@ static enum inro_err make_or_find(struct core *c, struct renewal *r, struct new_
 				  const char *before)
 {
 	SCOPED(credential) rec = { 0 };
-	char label[256];
+	char label[256], owner[KEY_OWNER_MAX];
 	enum inro_err e;
 
 	snprintf(label, sizeof label, "%.*s.r%lld", (int)stem_of(before), before,
@@ -134,8 +134,7 @@ static enum inro_err make_or_find(struct core *c, struct renewal *r, struct new_
 	plan.label = label;
 	e = new_key_or_left(c, &plan, &r->fresh, &rec);
 	if (e == INRO_OK && rec.id)
-		e = err_set(INRO_E_EXISTS, "key '%s' is that of certificate %lld", label,
-			    (long long)rec.id);
+		e = err_set(INRO_E_EXISTS, "there is a key '%s' already, %s", label, key_owner(c, &rec, owner));
 	return e;
 }
 
