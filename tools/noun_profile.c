@@ -110,7 +110,7 @@ static json_t *listed_json(const struct profile *p)
 static enum inro_err add_listed(const struct profile_version *v, json_t *list)
 {
 	SCOPED(profile) p = { 0 };
-	enum inro_err e = profile_read(blob_bytes(&v->body), v->name, &p);
+	enum inro_err e = profile_read_record(blob_bytes(&v->body), v->name, &p);
 	if (e)
 		return e;
 	json_t *doc = listed_json(&p);
@@ -183,7 +183,7 @@ static enum inro_err profile_show_run(const struct call *c, json_t **ret)
 	json_t *doc;
 	enum inro_err e = named_text(c, &row);
 	if (!e)
-		e = profile_read(blob_bytes(&row.body), row.name, &p);
+		e = profile_read_record(blob_bytes(&row.body), row.name, &p);
 	if (e)
 		return e;
 	doc = profile_json(&p);

@@ -272,7 +272,7 @@ static enum inro_err set_initial(struct profile *p, uint64_t given, const char *
 	return e;
 }
 
-enum inro_err profile_read(struct bytes text, const char *where, struct profile *ret)
+static enum inro_err read_from(enum profile_from from, struct bytes text, const char *where, struct profile *ret)
 {
 	AUTO(conf_free_ptr) struct conf *c = NULL;
 	SCOPED(profile) p = { 0 };
@@ -288,7 +288,7 @@ enum inro_err profile_read(struct bytes text, const char *where, struct profile 
 	if (!e)
 		e = set_initial(&p, given, where);
 	if (!e) {
-		e = profile_check(&p);
+		e = profile_check(&p, from);
 		e = e ? err_context(e, "%s", where) : INRO_OK;
 	}
 	if (e)
@@ -296,6 +296,16 @@ enum inro_err profile_read(struct bytes text, const char *where, struct profile 
 	*ret = p;
 	p = (struct profile) { 0 };
 	return INRO_OK;
+}
+
+enum inro_err profile_read(struct bytes text, const char *where, struct profile *ret)
+{
+	return read_from(PROFILE_GIVEN, text, where, ret);
+}
+
+enum inro_err profile_read_record(struct bytes text, const char *where, struct profile *ret)
+{
+	return read_from(PROFILE_ON_RECORD, text, where, ret);
 }
 
 void profile_clear(struct profile *p)
@@ -460,31 +470,34 @@ static bool nocheck_holds(const struct profile *p)
 	return !p->ocsp_nocheck || p->extended & EKU_OCSP_SIGNING;
 }
 
-/* RFC 5280 4.2: what a CA's certificate alone has, and what must be critical or must not be. */
+/* RFC 5280 4.2: what a CA's certificate alone has, and what must be critical or must not be.  A profile on record from
+ * before there were all of these issues as it did: then only those that hold for it count. */
 enum critical { CRITICAL_OR_NOT, ALWAYS_CRITICAL, NEVER_CRITICAL };
 static const struct ext_rule {
 	const char *oid;
-	bool ca;
-	enum critical critical;
+	enum { ANYONES, CAS, CAS_IF_GIVEN } whose;
+	enum critical critical; /* where it is given */
 } ext_rules[] = {
-	{ "2.5.29.33", true, CRITICAL_OR_NOT },		 /* 4.2.1.5: policy mappings */
-	{ "2.5.29.30", true, ALWAYS_CRITICAL },		 /* 4.2.1.10: name constraints */
-	{ "2.5.29.36", true, ALWAYS_CRITICAL },		 /* 4.2.1.11: policy constraints */
-	{ "2.5.29.54", true, ALWAYS_CRITICAL },		 /* 4.2.1.14: inhibit anyPolicy */
-	{ "2.5.29.9", false, NEVER_CRITICAL },		 /* 4.2.1.8: subject directory attributes */
-	{ "2.5.29.46", false, NEVER_CRITICAL },		 /* 4.2.1.15: freshest CRL */
-	{ "1.3.6.1.5.5.7.1.11", false, NEVER_CRITICAL }, /* 4.2.2.2: subject information access */
+	{ "2.5.29.33", CAS, CRITICAL_OR_NOT },		   /* 4.2.1.5: policy mappings */
+	{ "2.5.29.30", CAS, ALWAYS_CRITICAL },		   /* 4.2.1.10: name constraints */
+	{ "2.5.29.36", CAS, ALWAYS_CRITICAL },		   /* 4.2.1.11: policy constraints */
+	{ "2.5.29.54", CAS_IF_GIVEN, ALWAYS_CRITICAL },	   /* 4.2.1.14: inhibit anyPolicy */
+	{ "2.5.29.9", ANYONES, NEVER_CRITICAL },	   /* 4.2.1.8: subject directory attributes */
+	{ "2.5.29.46", ANYONES, NEVER_CRITICAL },	   /* 4.2.1.15: freshest CRL */
+	{ "1.3.6.1.5.5.7.1.11", ANYONES, NEVER_CRITICAL }, /* 4.2.2.2: subject information access */
 };
 
 static enum inro_err check_rule(const struct profile *p, const struct profile_ext *x,
-				const struct ext_rule *r)
+				const struct ext_rule *r, enum profile_from from)
 {
 	bool critical = extval_is_critical(x->value);
 
 	if (strcmp(x->oid, r->oid) != 0)
 		return INRO_OK;
-	if (r->ca && !p->ca)
+	if (!p->ca && (r->whose == CAS || (r->whose == CAS_IF_GIVEN && from == PROFILE_GIVEN)))
 		return err_set(INRO_E_CONFIG, "only a CA's certificate has it");
+	if (from == PROFILE_ON_RECORD)
+		return INRO_OK;
 	if (r->critical == ALWAYS_CRITICAL && !critical)
 		return err_set(INRO_E_CONFIG, "it must be critical (RFC 5280 4.2); write \"critical,\" before "
 					      "its value");
@@ -493,23 +506,23 @@ static enum inro_err check_rule(const struct profile *p, const struct profile_ex
 	return INRO_OK;
 }
 
-static enum inro_err check_ext(const struct profile *p, const struct profile_ext *x)
+static enum inro_err check_ext(const struct profile *p, const struct profile_ext *x, enum profile_from from)
 {
 	SCOPED(buf) der = { 0 };
 	enum inro_err e = extval_add(&der, x->oid, x->value, &sample);
 
 	for (size_t i = 0; !e && i < ARRAY_LEN(ext_rules); i++)
-		e = check_rule(p, x, &ext_rules[i]);
+		e = check_rule(p, x, &ext_rules[i], from);
 	return e ? err_set(INRO_E_CONFIG, "[extensions] %.64s: %s", x->oid, err_detail(e))
 		 : INRO_OK;
 }
 
-static enum inro_err check_exts(const struct profile *p)
+static enum inro_err check_exts(const struct profile *p, enum profile_from from)
 {
 	enum inro_err e = INRO_OK;
 
 	for (size_t i = 0; i < p->exts.n && !e; i++)
-		e = check_ext(p, &p->exts.items[i]);
+		e = check_ext(p, &p->exts.items[i], from);
 	return e;
 }
 
@@ -534,12 +547,12 @@ static const struct {
 	{ nocheck_holds, "[extensions] ocsp_nocheck is for OCSPSigning" },
 };
 
-enum inro_err profile_check(const struct profile *p)
+enum inro_err profile_check(const struct profile *p, enum profile_from from)
 {
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
 		if (!checks[i].holds(p))
 			return err_set(INRO_E_CONFIG, "%s", checks[i].wrong);
-	return check_exts(p);
+	return check_exts(p, from);
 }
 
 bool profile_ext_at(const struct profile *p, size_t i, const char **ret_oid, const char **ret_value)

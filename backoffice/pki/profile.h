@@ -93,8 +93,11 @@ struct profile {
 
 /* Reads and checks.  `where` names the text in errors ("my.ini"). */
 MUST_CHECK enum inro_err profile_read(struct bytes text, const char *where, struct profile *ret);
+/* The same for a text that was taken earlier, by the rules that there may have been then. */
+MUST_CHECK enum inro_err profile_read_record(struct bytes text, const char *where, struct profile *ret);
+enum profile_from { PROFILE_GIVEN, PROFILE_ON_RECORD };
 /* Invariant 2, for one made in memory. */
-MUST_CHECK enum inro_err profile_check(const struct profile *p);
+MUST_CHECK enum inro_err profile_check(const struct profile *p, enum profile_from from);
 void profile_clear(struct profile *p);
 /* Into an empty one. */
 MUST_CHECK enum inro_err profile_copy(const struct profile *from, struct profile *to);

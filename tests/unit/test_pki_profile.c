@@ -194,6 +194,27 @@ static void test_refused(void **state)
 	}
 }
 
+/* By the rules of then: what was taken before some of these goes on. */
+static void test_on_record(void **state)
+{
+	static const struct {
+		const char *text;
+		enum inro_err code;
+	} rows[] = {
+		{ HEAD "[extensions]\n2.5.29.54 = critical, INTEGER:0\n", INRO_OK },
+		{ CA_HEAD "2.5.29.30 = DER:3007a0053003820161\n", INRO_OK },
+		{ HEAD "[extensions]\n2.5.29.9 = critical, DER:3000\n", INRO_OK },
+		{ HEAD "[extensions]\n2.5.29.36 = critical, DER:3003800100\n", INRO_E_CONFIG },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		SCOPED(profile) p = { 0 };
+
+		assert_int_equal(profile_read_record(bytes_of(rows[i].text), "p.ini", &p), rows[i].code);
+	}
+}
+
 static void test_too_many_extensions(void **state)
 {
 	SCOPED(buf) text = { 0 };
@@ -357,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_builtins),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_document),
+		cmocka_unit_test(test_on_record),
 		cmocka_unit_test(test_too_many_extensions),
 		cmocka_unit_test(test_types_documented),
 	};

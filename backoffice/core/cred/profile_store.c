@@ -56,7 +56,7 @@ static enum inro_err read_text(struct core *c, struct bytes text, const char *na
 	enum inro_err e = memo_find(c, &read_before, text, ret, &known);
 
 	if (e == INRO_OK && !known)
-		e = profile_read(text, name, ret);
+		e = profile_read_record(text, name, ret);
 	if (e != INRO_OK)
 		return e;
 	if (!known)
