@@ -228,10 +228,13 @@ static size_t octets_of(const struct record_type *t, const void *record)
 	return n;
 }
 
+#define PAGE_LOT 16
+
 struct paging {
 	struct gather rows;
 	const struct record_type *type;
 	size_t limit, octets;
+	size_t seen; /* rows of one lot */
 	bool more;
 };
 
@@ -239,6 +242,7 @@ static enum inro_err page_row(void *arg, void *record)
 {
 	struct paging *p = arg;
 
+	p->seen++;
 	p->more = p->rows.n == p->limit || p->octets >= PAGE_OCTETS;
 	if (p->more)
 		return INRO_E_FULL;
@@ -246,12 +250,31 @@ static enum inro_err page_row(void *arg, void *record)
 	return gather_row(&p->rows, record);
 }
 
-static int64_t id_of(const struct record_type *t, const char *record)
+static int64_t last_id(const struct paging *p)
 {
 	int64_t id;
 
-	memcpy(&id, record + t->fields[0].offset, sizeof id);
+	memcpy(&id, p->rows.items + (p->rows.n - 1) * p->type->size + p->type->fields[0].offset, sizeof id);
 	return id;
+}
+
+/* A database may send all that it is asked for, however little is taken: what may be long is asked for in lots.  The
+ * one row too many says that there are more. */
+static enum inro_err page_rows(struct core *c, struct store_query *q, struct paging *p)
+{
+	enum inro_err e = INRO_OK;
+	size_t lot = PAGE_LOT;
+
+	do {
+		size_t left = p->octets < PAGE_OCTETS ? p->limit + 1 - p->rows.n : 1;
+
+		p->seen = 0;
+		q->limit = lot < left ? lot : left;
+		q->after = p->rows.n ? last_id(p) : q->after;
+		e = store_each(c->store, p->type, q, page_row, p);
+		lot *= p->octets < PAGE_OCTETS / 4 ? 4 : 1;
+	} while (e == INRO_OK && p->seen == q->limit);
+	return e;
 }
 
 enum inro_err core_page(struct core *c, const struct record_type *t, struct store_query *q,
@@ -265,8 +288,7 @@ enum inro_err core_page(struct core *c, const struct record_type *t, struct stor
 	if (p.limit > PAGE_MAX)
 		return err_set(INRO_E_ARG, "a page has up to %d entries, not %zu", PAGE_MAX, p.limit);
 	q->after = page ? page->after : 0;
-	q->limit = p.limit + 1; /* the one too many says that there are more */
-	e = store_each(c->store, t, q, page_row, &p);
+	e = page_rows(c, q, &p);
 	if (e != INRO_OK && !p.more) {
 		list_free(t, p.rows.items, p.rows.n);
 		return e;
@@ -274,7 +296,7 @@ enum inro_err core_page(struct core *c, const struct record_type *t, struct stor
 	*ret = (struct core_rows) {
 		.items = p.rows.items,
 		.n = p.rows.n,
-		.next = p.more ? id_of(t, p.rows.items + (p.rows.n - 1) * t->size) : 0,
+		.next = p.more ? last_id(&p) : 0,
 	};
 	return INRO_OK;
 }
