@@ -87,6 +87,7 @@ const char *way_secret_name(const struct ca_way *way)
 struct resealing {
 	const struct ca_way *way;
 	char *fresh;
+	bool other; /* another password by now */
 };
 
 static void resealing_clear(struct resealing *r)
@@ -94,15 +95,16 @@ static void resealing_clear(struct resealing *r)
 	free(r->fresh);
 }
 
-/* What else became of the way meanwhile stays; so does another password, which the present key has sealed. */
+/* What else became of the way meanwhile stays; so does another password, whichever key has sealed it. */
 static enum inro_err reseal_work(struct core *c, void *arg)
 {
-	const struct resealing *r = arg;
+	struct resealing *r = arg;
 	SCOPED(ca_way) now = { 0 };
 	const struct audit_entry entry = { "seal.reseal", "setting", SEAL_SETTING, EVENT_DONE, NULL };
 	enum inro_err e = store_get(c->store, r->way->id, &now);
 
-	if (e == INRO_OK && strcmp(text_or_empty(now.secret), text_or_empty(r->way->secret)) != 0)
+	r->other = e == INRO_OK && strcmp(text_or_empty(now.secret), text_or_empty(r->way->secret)) != 0;
+	if (r->other)
 		return e;
 	if (e == INRO_OK)
 		e = text_set(&now.secret, r->fresh);
@@ -111,7 +113,7 @@ static enum inro_err reseal_work(struct core *c, void *arg)
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
-static enum inro_err reseal_one(struct core *c, const struct ca_way *way, struct reseal_report *report)
+static enum inro_err reseal_one(struct core *c, const struct ca_way *way, struct reseal_report *report, bool *ret_other)
 {
 	const struct seal_of of = bound_to(way);
 	struct sealed_octets sealed = { 0 };
@@ -130,8 +132,22 @@ static enum inro_err reseal_one(struct core *c, const struct ca_way *way, struct
 	e = keep_sealed(blob_bytes(&fresh), &r.fresh);
 	if (e == INRO_OK)
 		e = core_write(c, reseal_work, &r);
-	report->done += e == INRO_OK;
+	report->done += e == INRO_OK && !r.other;
+	*ret_other = e == INRO_OK && r.other;
 	return e;
+}
+
+/* Who gave another password meanwhile may have begun before there was the new key: it is looked at once more. */
+static enum inro_err reseal_way(struct core *c, const struct ca_way *way, struct reseal_report *report)
+{
+	SCOPED(ca_way) now = { 0 };
+	bool other = false;
+	enum inro_err e = is_sealed(way) ? reseal_one(c, way, report, &other) : INRO_OK;
+
+	if (e != INRO_OK || !other)
+		return e;
+	e = store_get(c->store, way->id, &now);
+	return e == INRO_OK && is_sealed(&now) ? reseal_one(c, &now, report, &other) : e;
 }
 
 enum inro_err ca_ways_reseal(struct core *c, struct reseal_report *report)
@@ -142,12 +158,8 @@ enum inro_err ca_ways_reseal(struct core *c, struct reseal_report *report)
 	size_t n = 0;
 	enum inro_err e = core_all(c, &ca_way_type, &q, &rows, &n);
 
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		const struct ca_way *way = (const struct ca_way *)rows + i;
-
-		if (is_sealed(way))
-			e = reseal_one(c, way, report);
-	}
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = reseal_way(c, (const struct ca_way *)rows + i, report);
 	list_free(&ca_way_type, rows, n);
 	return e;
 }
