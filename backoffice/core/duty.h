@@ -44,7 +44,8 @@ MUST_CHECK enum inro_err duty_tick(struct core *c, enum duty_lane lane,
 MUST_CHECK enum inro_err duty_goes_on(struct core *c);
 /* Another server has it by now, or the one that it is done for wants to end: between two steps it is left. */
 bool duty_stops(const struct core *c);
-/* For each row, one after the other until the duty stops.  What is wrong with one is no other's trouble: the first of
+/* For each row, one after the other until the duty stops; its lease is made longer now and then (a function that takes
+ * long for one row does so itself).  What is wrong with one is no other's trouble: the first of
  * what went wrong is returned behind the last.  Also outside of a duty. */
 struct store_query;
 struct record_type;

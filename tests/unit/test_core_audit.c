@@ -176,10 +176,42 @@ static void test_listing(void **state)
 	}
 }
 
+/* Pages of more rows than are asked for at one time, of all sizes. */
+static void test_long_pages(void **state)
+{
+	static const size_t limits[] = { 15, 16, 17, 79, 80, 81, 100, 0 };
+	const size_t all = 100;
+	char id[16];
+
+	for (size_t i = EVENTS; i < all; i++) {
+		SCOPED(device) d = { 0 };
+
+		snprintf(id, sizeof id, "more-%zu", i);
+		OK(device_add(*state, id, NULL, &d));
+	}
+	for (size_t i = 0; i < 2 * ARRAY_LEN(limits); i++) {
+		const struct audit_filter f = { .newest_first = i % 2 };
+		struct page page = { .limit = limits[i / 2] };
+		size_t n = 0;
+
+		do {
+			SCOPED(event_list) l = { 0 };
+
+			OK(audit_find(*state, &f, &page, &l));
+			for (size_t k = 0; k < l.n; k++, n++)
+				assert_int_equal(l.items[k].id, i % 2 ? all - n : n + 1);
+			assert_true(l.n == page.limit || !l.next);
+			page.after = l.next;
+		} while (page.after);
+		assert_int_equal(n, all);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_pages, setup, teardown),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test_setup_teardown(test_tampering, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_events_behind_a_wrong_head, setup,

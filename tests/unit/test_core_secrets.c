@@ -175,6 +175,28 @@ static void test_bound(void **state)
 	FAILS(INRO_E_DAMAGED, psk_get(c, "a", &got));
 }
 
+/* The present one is good, whatever became of the one before. */
+static void test_damaged_before(void **state)
+{
+	struct core *c = *state;
+	SCOPED(psk_new) first = { 0 };
+	SCOPED(psk_new) second = { 0 };
+	SCOPED(psk_good) both = { 0 };
+	SCOPED(psk_good) one = { 0 };
+
+	add(c, "dev");
+	seal_by_new(c);
+	OK(psk_issue(c, "dev", BYTES_NONE, &first));
+	OK(psk_rotate(c, "dev", BYTES_NONE, 3600, &second));
+	OK(psk_open(c, "dev", &both));
+	assert_true(secret_equal(secret_bytes(&both.before), secret_bytes(&first.value)));
+	office_sql(db, "UPDATE credential SET secret = substr(secret, 1, 24) || "
+		       "substr(secret, 1, 8) || substr(secret, 33) WHERE state = 'superseded'");
+	OK(psk_open(c, "dev", &one));
+	assert_true(secret_equal(secret_bytes(&one.now), secret_bytes(&second.value)));
+	assert_int_equal(secret_bytes(&one.before).n, 0);
+}
+
 static void test_reseal(void **state)
 {
 	struct core *c = *state;
@@ -491,7 +513,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_no_seal_key), T(test_sealed),	      T(test_bound),  T(test_reseal), T(test_reseal_without_old_key), T(test_two_choose),
+		T(test_no_seal_key), T(test_sealed),	      T(test_bound),  T(test_damaged_before), T(test_reseal), T(test_reseal_without_old_key), T(test_two_choose),
 		T(test_lock),	     T(test_many_right_at_once), T(test_seal_key_is_fit), T(test_rotate), T(test_policy),
 		T(test_device),	     T(test_verifier),     T(test_destroyed_leaves_nothing),
 	};

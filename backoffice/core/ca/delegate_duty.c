@@ -22,6 +22,7 @@ static const struct rule {
 struct renewing {
 	enum signer_purpose purpose;
 	enum inro_err first; /* of what went wrong: one key's is no other one's trouble */
+	struct err_kept why; /* its words */
 };
 
 static enum inro_err renew_key(struct core *c, const struct ca *ca, enum signer_purpose purpose)
@@ -47,8 +48,10 @@ static enum inro_err renew_one(struct core *c, const struct ca *ca, void *arg)
 	struct renewing *r = arg;
 	enum inro_err e = duty_stops(c) ? INRO_OK : renew_key(c, ca, r->purpose);
 
-	if (r->first == INRO_OK)
+	if (e != INRO_OK && r->first == INRO_OK) {
 		r->first = e;
+		r->why = err_keep();
+	}
 	return INRO_OK;
 }
 
@@ -74,7 +77,10 @@ static enum inro_err renew_ca(struct core *c, const struct ca *ca, enum signer_p
 		else if (ca->state != CA_REVOKED)
 			e = renew_one(c, ca, &r);
 	}
-	e = e == INRO_OK ? r.first : e;
+	if (e == INRO_OK && r.first != INRO_OK) {
+		err_kept_clear(&r.why);
+		e = r.first;
+	}
 	return e == INRO_OK ? e : err_context(e, "%s CA '%s'", rule->what, ca->name);
 }
 

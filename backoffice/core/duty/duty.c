@@ -91,6 +91,8 @@ enum inro_err duty_goes_on(struct core *c)
 	return e;
 }
 
+#define GO_ON_ROWS 100 /* of which each takes little; what takes long asks itself */
+
 /* The first of what went wrong, with its words: more may go wrong behind it. */
 struct first {
 	enum inro_err error;
@@ -117,8 +119,11 @@ enum inro_err duty_each(struct core *c, const struct record_type *t, const struc
 	struct first first = { 0 };
 	enum inro_err e = core_all(c, t, q, &rows, &n);
 
-	for (size_t i = 0; e == INRO_OK && i < n && !duty_stops(c); i++)
+	for (size_t i = 0; e == INRO_OK && i < n && !duty_stops(c); i++) {
 		note(&first, fn(c, (const char *)rows + i * t->size));
+		if (i % GO_ON_ROWS == GO_ON_ROWS - 1)
+			e = duty_goes_on(c);
+	}
 	list_free(t, rows, n);
 	return e == INRO_OK ? say(&first) : e;
 }

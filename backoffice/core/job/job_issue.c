@@ -5,6 +5,7 @@
  * While a lot is issued the next one is there, for bulk.h to read ahead.  Of that nothing is on record:
  * a job that is cut off reads it again.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +116,8 @@ static void read_plain(char *text)
 	for (const char *s = text; *s; s++) {
 		unsigned x;
 
-		if (*s == '%' && sscanf(s + 1, "%2x", &x) == 1 && x) {
+		if (*s == '%' && isxdigit((unsigned char)s[1]) && isxdigit((unsigned char)s[2]) &&
+		    sscanf(s + 1, "%2x", &x) == 1 && x) {
 			*to++ = (char)x;
 			s += 2;
 		} else {

@@ -460,7 +460,14 @@ static enum inro_err open_good(struct core *c, const struct attempt *a, struct p
 
 	if (e != INRO_OK || !a->before.id || !seal_is(blob_bytes(&a->before.secret)))
 		return e;
-	return core_pin_fault(secret_value(c, &a->before, &ret->before));
+	e = secret_value(c, &a->before, &ret->before);
+	if (e == INRO_OK || e == INRO_E_NO_MEMORY)
+		return e;
+	/* The present one is good whatever became of what sealed the other. */
+	log_debug("psk: the key before the present one of device '%s' does not open: %s", a->device, err_detail(e));
+	secret_clear(&ret->before);
+	err_reset();
+	return INRO_OK;
 }
 
 enum inro_err psk_open(struct core *c, const char *device, struct psk_good *ret)
