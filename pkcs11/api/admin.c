@@ -28,11 +28,11 @@ static enum inro_err lock_home(const struct lib *l, int *ret_fd)
 }
 
 /* What is no token any more has no label; any other failure to read one may hide the label. */
-static enum inro_err compare_row(struct lib *l, CK_SLOT_ID slot, struct bytes label,
+static enum inro_err compare_row(struct lib *l, CK_SLOT_ID file, struct bytes label,
 				 struct bytes serial)
 {
 	struct token *t;
-	enum inro_err e = lib_token(l, slot, &t);
+	enum inro_err e = lib_token(l, lib_slot_of(l, file), &t);
 
 	if (e)
 		return e == INRO_E_SLOT ? INRO_OK : e;
@@ -52,21 +52,21 @@ static enum inro_err compare_row(struct lib *l, CK_SLOT_ID slot, struct bytes la
 
 static enum inro_err check_unique(struct lib *l, struct bytes label, struct bytes serial)
 {
-	SCOPED(home_slots) slots = { 0 };
-	enum inro_err e = home_list(l->home, &slots);
+	SCOPED(home_slots) files = { 0 };
+	enum inro_err e = home_list(l->home, &files);
 
-	for (size_t i = 0; i < slots.n && !e; i++)
-		e = compare_row(l, slots.ids[i], label, serial);
+	for (size_t i = 0; i < files.n && !e; i++)
+		e = compare_row(l, files.ids[i], label, serial);
 	return e;
 }
 
 static enum inro_err end_removals(struct lib *l)
 {
-	SCOPED(home_slots) slots = { 0 };
-	enum inro_err e = home_list(l->home, &slots);
+	SCOPED(home_slots) files = { 0 };
+	enum inro_err e = home_list(l->home, &files);
 
 	if (!e)
-		lib_end_removals(l, &slots);
+		lib_end_removals(l, &files);
 	return e;
 }
 
@@ -110,7 +110,7 @@ static enum inro_err create(struct lib *l, const struct inro_new_token *t, bool 
 	if (e)
 		return e;
 	lib_note_made(l, slot);
-	*ret_slot = slot;
+	*ret_slot = lib_slot_of(l, slot);
 	return e;
 }
 
@@ -260,9 +260,9 @@ static enum inro_err save(CK_SLOT_ID slot, const char *path, struct bytes passph
 		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
 	}
 	e = copy_token(slot, copy);
-	if (e)
-		return e;
-	e = bundle_write(copy, path, passphrase);
+	if (!e)
+		e = bundle_write(copy, path, passphrase);
+	/* also one that was there before: left by one that was killed and had this number */
 	unlink(copy);
 	return e;
 }
@@ -333,7 +333,7 @@ static enum inro_err restore(const struct restoring *what, CK_SLOT_ID *ret_slot)
 	if (e)
 		return e;
 	lib_note_made(what->lib, slot);
-	*ret_slot = slot;
+	*ret_slot = lib_slot_of(what->lib, slot);
 	return INRO_OK;
 }
 

@@ -174,6 +174,11 @@ static CK_SLOT_ID other_number(struct lib *l, CK_SLOT_ID slot)
 	return other;
 }
 
+CK_SLOT_ID lib_slot_of(struct lib *l, CK_SLOT_ID file)
+{
+	return other_number(l, file);
+}
+
 /* From the numbers of the files to those of the slots. */
 static void renumber(const struct lib *l, struct home_slots *s)
 {
@@ -331,12 +336,12 @@ static enum inro_err make_in_place(struct token *t, const struct token_spec *spe
 	return e ? e : token_make(t->home, spec, &slot);
 }
 
-void lib_end_removals(struct lib *l, const struct home_slots *slots)
+void lib_end_removals(struct lib *l, const struct home_slots *files)
 {
-	for (size_t i = 0; i < slots->n; i++) {
+	for (size_t i = 0; i < files->n; i++) {
 		struct token *t;
 
-		if (lib_token(l, slots->ids[i], &t))
+		if (lib_token(l, lib_slot_of(l, files->ids[i]), &t))
 			continue;
 		token_lock(t);
 		if (open_now(t) == INRO_E_NO_TOKEN && end_removal(t))
@@ -345,20 +350,24 @@ void lib_end_removals(struct lib *l, const struct home_slots *slots)
 	}
 }
 
-/* Who has asked for the slot `file` before, when nothing was in it, gets what is there now. */
-static void move_other(struct lib *l, CK_SLOT_ID id, CK_SLOT_ID file)
+/* Who has asked for the slot of that file before gets what is there now; what he has open since a
+ * moment ago is closed, but not under his sessions.  Nobody holds the locks of two tokens. */
+static void move_other(struct token *other, CK_SLOT_ID id)
 {
-	struct token *other = map_get(&l->tokens, file);
-
-	if (other) {
+	token_lock(other);
+	if (other->sessions == 0) {
+		token_close(other);
 		atomic_store(&other->slot, id);
 		atomic_store(&other->seen_at, 0);
 	}
+	token_unlock(other);
 }
 
 /* The slot's number for that of the file that was made for it.  Neither was exchanged before: what
- * was shown as empty and what was free a moment ago had no token yet. */
-static enum inro_err exchange(struct lib *l, struct token *t, CK_SLOT_ID file)
+ * was shown as empty and what was free a moment ago had no token yet.  *ret_other: who is to be
+ * moved (move_other()), or NULL. */
+static enum inro_err exchange(struct lib *l, struct token *t, CK_SLOT_ID file,
+			      struct token **ret_other)
 {
 	enum inro_err e = INRO_OK;
 
@@ -368,7 +377,7 @@ static enum inro_err exchange(struct lib *l, struct token *t, CK_SLOT_ID file)
 	if (more) {
 		l->exchanged = more;
 		more[l->n_exchanged++] = (struct slot_pair) { .a = t->id, .b = file };
-		move_other(l, t->id, file);
+		*ret_other = map_get(&l->tokens, file);
 	} else {
 		e = err_set(INRO_E_NO_MEMORY, "no memory for a slot");
 	}
@@ -384,6 +393,7 @@ static enum inro_err exchange(struct lib *l, struct token *t, CK_SLOT_ID file)
 /* Another program was faster: ours goes beside its own. */
 static enum inro_err make_beside(struct lib *l, struct token *t, const struct token_spec *spec)
 {
+	struct token *other = NULL;
 	CK_SLOT_ID file = 0;
 	enum inro_err e;
 
@@ -393,8 +403,10 @@ static enum inro_err make_beside(struct lib *l, struct token *t, const struct to
 	else
 		e = token_make(l->home, spec, &file);
 	if (!e)
-		e = exchange(l, t, file);
+		e = exchange(l, t, file, &other);
 	token_unlock(t);
+	if (other)
+		move_other(other, t->id);
 	return e;
 }
 

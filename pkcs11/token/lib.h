@@ -62,9 +62,12 @@ void lib_note_made(struct lib *l, CK_SLOT_ID slot);
 /* Whether there is a token in it. */
 bool lib_is_empty(struct lib *l, CK_SLOT_ID slot);
 
-/* Brings to an end the removal of tokens that were emptied and still have a file: for one who holds
- * the home's lock. */
-void lib_end_removals(struct lib *l, const struct home_slots *slots);
+/* The slot in which the token of a file is (5. above). */
+CK_SLOT_ID lib_slot_of(struct lib *l, CK_SLOT_ID file);
+
+/* Brings to an end the removal of tokens that were emptied and still have a file (home_list()): for
+ * one who holds the home's lock. */
+void lib_end_removals(struct lib *l, const struct home_slots *files);
 /* C_InitToken (PKCS#11 3.0 5.5.7): a new token in the empty slot, or this one anew. */
 MUST_CHECK enum inro_err lib_init_token(struct lib *l, CK_SLOT_ID slot,
 					const struct token_spec *spec);

@@ -56,6 +56,23 @@ static CK_SLOT_ID token_with_key(void)
 	return slot;
 }
 
+/* What one that was killed has left beside it, and this one has its number. */
+static void a_copy_left_behind_blocks_nothing(void **state)
+{
+	CK_SLOT_ID slot = module_token(NULL);
+	char name[64], path[512];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s", scratch_path("again.bak"));
+	snprintf(name, sizeof name, "again.bak.%ld.copy", (long)getpid());
+	scratch_file(name, "x", 1);
+	(void)save(slot, path, PASS);
+	assert_int_equal(access(scratch_path(name), F_OK), -1);
+	(void)unlink(path);
+	OK(save(slot, path, PASS));
+	OK(p11_admin->destroy(slot, module_text(SO_PIN)));
+}
+
 static void saved_while_in_use_and_brought_back(void **state)
 {
 	CK_SLOT_ID slot, back = 0;
@@ -428,6 +445,7 @@ static void a_read_only_disk_will_do(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_copy_left_behind_blocks_nothing),
 		cmocka_unit_test(saved_while_in_use_and_brought_back),
 		cmocka_unit_test(a_token_that_is_saved_goes_on),
 		cmocka_unit_test(a_backup_tells_nothing),

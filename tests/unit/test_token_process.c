@@ -297,7 +297,10 @@ static int destroy_theirs(void *which)
 static void exchanged_slots_stay_so(void **state)
 {
 	CK_UTF8CHAR label[33] = "ours                            ";
-	CK_SLOT_ID empty = last_slot(), next = empty + 1;
+	CK_SLOT_ID empty = last_slot(), next = empty + 1, made = 0;
+	const struct inro_new_token same = { .label = module_text("ours"),
+					     .so_pin = module_text(SO_PIN),
+					     .user_pin = module_text(USER_PIN) };
 
 	(void)state;
 	assert_int_equal(scratch_child(make_theirs, NULL), 0);
@@ -312,6 +315,8 @@ static void exchanged_slots_stay_so(void **state)
 	assert_true(is_listed(empty));
 	assert_false(is_listed(next));
 	assert_memory_equal(module_info(empty).label, label, 32);
+	/* its label is taken, whatever number its file has */
+	GIVES(CKR_ACTION_PROHIBITED, p11_admin->create(&same, &made));
 	OK(p11_admin->destroy(empty, module_text(SO_PIN)));
 }
 
