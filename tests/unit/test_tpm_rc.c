@@ -277,18 +277,6 @@ static void test_again(void **state)
 	assert_false(rc_is_again(0));
 }
 
-static void test_warning(void **state)
-{
-	(void)state;
-	assert_true(rc_is_warning(TPM2_RC_RETRY));
-	assert_true(rc_is_warning(TPM2_RC_LOCKOUT));
-	assert_true(rc_is_warning(TPM2_RC_OBJECT_MEMORY));
-	assert_true(rc_is_warning(TSS2_RESMGR_TPM_RC_LAYER + TPM2_RC_NV_RATE));
-	assert_false(rc_is_warning(TPM2_RC_FAILURE));
-	assert_false(rc_is_warning(TPM2_RC_BAD_AUTH + TPM2_RC_S + TPM2_RC_1));
-	assert_false(rc_is_warning(0));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,7 +284,6 @@ int main(void)
 		cmocka_unit_test(test_guises), cmocka_unit_test(test_meaning),
 		cmocka_unit_test(test_text),   cmocka_unit_test(test_success),
 		cmocka_unit_test(test_set),    cmocka_unit_test(test_again),
-		cmocka_unit_test(test_warning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,7 +141,10 @@ static void say_hex(const char *hex)
 
 static void say_rc(uint32_t rc)
 {
-	uint8_t p[10] = { 0x80, 0x01, 0, 0, 0, 10, 0, 0, (uint8_t)(rc >> 8), (uint8_t)rc };
+	uint8_t p[10] = { 0x80, 0x01, 0, 0, 0, 10 };
+
+	for (int i = 0; i < 4; i++)
+		p[6 + i] = (uint8_t)(rc >> (24 - 8 * i));
 
 	say(p, sizeof p);
 }
@@ -339,7 +342,16 @@ static void test_again_in_haste(void **state)
 /* What a busy TPM or one that has failed does not answer is not what it lacks. */
 static void test_caps_of_a_busy_tpm(void **state)
 {
-	static const uint32_t codes[] = { TPM2_RC_RETRY, TPM2_RC_MEMORY, TPM2_RC_FAILURE };
+	static const uint32_t codes[] = {
+		TPM2_RC_RETRY,
+		TPM2_RC_MEMORY,
+		TPM2_RC_FAILURE,
+		TPM2_RC_UPGRADE,
+		TPM2_RC_REBOOT,
+		TPM2_RC_NEEDS_TEST,
+		TPM2_RC_VER1 + 0x7e, /* no TPM's that is known */
+		TSS2_RESMGR_RC_LAYER + TSS2_BASE_RC_GENERAL_FAILURE,
+	};
 	struct caps caps;
 
 	(void)state;

@@ -39,11 +39,12 @@ static const struct {
 /* What TPM2_EncryptDecrypt2 must be there for. */
 #define CIPHERS (CAP_AES_128 | CAP_AES_256 | CAP_ECB | CAP_CBC | CAP_CFB | CAP_CTR)
 
-/* An answer that is no yes is a no, if there was one: not from a TPM that is busy or has failed, or
- * the token would lack it for ever. */
+/* Only what is said of the parameters or of the command is a no.  What a TPM says that is busy, has
+ * failed or wants to be tested is none, nor is what a resource manager says: the token would lack it
+ * for ever. */
 static bool is_no(uint32_t rc)
 {
-	return rc != TPM2_RC_SUCCESS && rc != TPM2_RC_FAILURE && !rc_is_warning(rc);
+	return (rc_plain(rc) & TPM2_RC_FMT1) != 0 || rc_err(rc) == INRO_E_UNSUPPORTED;
 }
 
 static enum inro_err test(struct tpm *t, struct bytes parms, bool *ret)

@@ -153,10 +153,3 @@ bool rc_is_again(uint32_t rc)
 
 	return plain == TPM2_RC_RETRY || plain == TPM2_RC_YIELDED || plain == TPM2_RC_TESTING;
 }
-
-bool rc_is_warning(uint32_t rc)
-{
-	uint32_t plain = rc_plain(rc);
-
-	return !(plain & FORMAT_ONE) && (plain & TPM2_RC_WARN) == TPM2_RC_WARN;
-}

@@ -26,7 +26,5 @@ enum inro_err rc_set(uint32_t rc, const char *what);
 
 /* The TPM may do it when asked again: RETRY, YIELDED, TESTING. */
 bool rc_is_again(uint32_t rc);
-/* A warning: the TPM can't do it now, which says nothing of another time (part 2, 6.6.3). */
-bool rc_is_warning(uint32_t rc);
 
 #endif
