@@ -263,7 +263,8 @@ struct backend_ops {
 	enum inro_err (*forget_pin)(struct backend *b, struct bytes auth);
 	/* Whether the right PIN would open a record as things are now: INRO_E_TOKEN, with the
 	 * reason, when what it has outside is gone or another, or what it was bound to is not as it
-	 * was.  Needs no login, spends no try. */
+	 * was: never when it only can't be known now.  INRO_E_DAMAGED for what can't be a record.
+	 * Needs no login, spends no try. */
 	enum inro_err (*guard_opens)(struct backend *b, struct bytes auth);
 	/* Where a loaded key is; NULL: PLACE_SOFT. */
 	enum key_place (*place)(struct backend *b, backend_key key);

@@ -12,7 +12,8 @@ struct check_report {
 /* Every page of the file, every object, and every seal when `pin` is not empty and nobody but the
  * user is logged in; a login that was not there before is not there after.  The token's lock
  * held.  INRO_E_DAMAGED when the file itself is; what is wrong with single objects is in the
- * report.  INRO_E_TOKEN when it is sure that no user's PIN opens it (guards_open()). */
+ * report.  INRO_E_TOKEN when it is sure that no user's PIN opens it, INRO_E_DAMAGED when the
+ * record of his PIN is no record (guards_open()). */
 MUST_CHECK enum inro_err token_check(struct token *t, struct bytes pin, struct check_report *ret);
 /* Whether what this row describes can be opened by the user's PIN here, where its hardware may be
  * another: as backend_ops.unlock().  Needs no token. */

@@ -42,10 +42,11 @@ enum inro_err guards_open(struct token *t, const struct who *who)
 	SCOPED(auth_row) row = { 0 };
 	enum inro_err e = t->ops->guard_opens ? store_auth(t->store, who, &row) : INRO_OK;
 
-	if (!e && row.auth.n > 0)
+	if (!e && row.auth.n > 0) {
 		e = t->ops->guard_opens(t->backend, buf_bytes(&row.auth));
-	if (e == INRO_E_TOKEN)
-		return e;
+		if (e == INRO_E_TOKEN || e == INRO_E_DAMAGED)
+			return e;
+	}
 	if (e)
 		err_reset();
 	return INRO_OK;

@@ -17,7 +17,8 @@ enum inro_err guards_drop(const struct backend_ops *ops, struct backend *b, stru
 /* One record; none is fine.  The detail of an earlier error stays. */
 void guards_drop_one(const struct backend_ops *ops, struct backend *b, struct bytes auth);
 /* INRO_E_TOKEN, with the reason, when it is sure that no PIN opens a person's record (backend.h,
- * guard_opens); what can't be known now is no error. */
+ * guard_opens); INRO_E_DAMAGED for a record that can't be one; what can't be known now is no error.
+ */
 MUST_CHECK enum inro_err guards_open(struct token *t, const struct who *who);
 /* Those of a row that came to nothing. */
 void guards_drop_row(const struct token_row *row);

@@ -469,7 +469,8 @@ enum inro_err token_destroy_locked(struct token *t)
 		e = token_refresh(t);
 	/* nor is it needed where it opens nothing: the hardware is another, has given the PIN up (a
 	 * backup of a token that was removed), or is not in the state that it was bound to */
-	if (!e && t->row.tries_so > 0 && !guards_open(t, &(struct who) { .type = CKU_SO }))
+	if (!e && t->row.tries_so > 0 &&
+	    guards_open(t, &(struct who) { .type = CKU_SO }) != INRO_E_TOKEN)
 		e = err_set(INRO_E_POLICY, "the SO PIN of this token is not locked: remove it with "
 					   "that");
 	return e ? e : remove_token(t, &left);

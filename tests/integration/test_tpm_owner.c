@@ -125,6 +125,59 @@ static struct pin_record parts(const struct buf *record)
 	"tpm2_flushcontext -t"
 #define POLICY "tpm2_startauthsession --policy-session -S s.ctx && "
 
+/* ---- a TPM that has failed ---- */
+
+struct failing {
+	uint32_t cc, rc;
+};
+
+static bool fail_it(struct tpmproxy_talk *t)
+{
+	const struct failing *f = t->arg;
+	const uint8_t says[] = {
+		0x80, 0x01, 0, 0, 0, 10, 0, 0, (uint8_t)(f->rc >> 8), (uint8_t)f->rc
+	};
+
+	if (t->cc == f->cc) {
+		memcpy(t->response, says, sizeof says);
+		t->n = sizeof says;
+	}
+	return true;
+}
+
+static enum inro_err opens(struct bytes record)
+{
+	struct backend *b = open_it();
+	enum inro_err e = ops->guard_opens(b, record);
+
+	ops->close(b);
+	return e;
+}
+
+/* INRO_E_TOKEN would let the token be removed without a PIN. */
+static void what_a_failed_tpm_says_is_not_sure(void **state)
+{
+	static struct failing failing;
+	const uint32_t ccs[] = { 0x169, 0x173 }; /* TPM2_NV_ReadPublic, TPM2_ReadPublic */
+	const uint32_t rcs[] = { 0x101, 0x130, 0x153, 0x17e };
+	struct tpmproxy *proxy = tpmproxy_start(swtpm);
+
+	(void)state;
+	point_at(tpmproxy_tcti(proxy));
+	OK(opens(buf_bytes(&user)));
+	for (size_t i = 0; i < ARRAY_LEN(ccs) * ARRAY_LEN(rcs); i++) {
+		failing.cc = ccs[i / ARRAY_LEN(rcs)];
+		failing.rc = rcs[i % ARRAY_LEN(rcs)];
+		tpmproxy_hooks(proxy, NULL, fail_it, &failing);
+		assert_int_equal(opens(buf_bytes(&user)), INRO_E_IO);
+		tpmproxy_reset(proxy);
+	}
+	OK(opens(buf_bytes(&user)));
+	assert_int_equal(opens(BYTES(user.p, user.n - 1)), INRO_E_DAMAGED);
+	point_at(swtpm_tcti(swtpm));
+	tpmproxy_free(proxy);
+}
+
 /* ---- the owner ---- */
 
 static void the_sealed_object_opens_to_nobody(void **state)
@@ -473,6 +526,7 @@ static void what_failed_last_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		ON_A_TPM(what_a_failed_tpm_says_is_not_sure),
 		ON_A_TPM(the_sealed_object_opens_to_nobody),
 		ON_A_TPM(the_guard_lets_nobody_pass),
 		ON_A_TPM(no_session_is_bound_to_the_index),

@@ -105,6 +105,18 @@ indices 2 "a token whose PCRs changed for good"
 tpm2_pcrreset 16
 must inro key generate --token measured --label x
 
+# ---- the record of a PIN that is none ----
+
+if command -v sqlite3 >/dev/null; then
+	file=$(inro token show measured | sed -n 's/^File *//p')
+	auths=$(sqlite3 "$file" "SELECT 'auth_so = ' || quote(auth_so) || ', auth_user = ' || quote(auth_user) FROM token")
+	sqlite3 "$file" "UPDATE token SET auth_so = substr(auth_so, 1, 40), auth_user = substr(auth_user, 1, 40)" || fail "sqlite3 $file"
+	INRO_PIN='' refused 1 "can't be the record of a PIN" inro token check measured
+	refused 1 "not locked" inro token delete measured --force
+	sqlite3 "$file" "UPDATE token SET $auths" || fail "sqlite3 $file"
+	INRO_PIN='' must inro token check measured
+fi
+
 # ---- an owner who cleared the TPM: told, nothing destroyed ----
 
 refused 1 "not locked" inro token delete measured --force

@@ -159,6 +159,21 @@ static enum inro_err bound_step(struct tpm *t, void *arg)
 	return e;
 }
 
+/* INRO_E_TOKEN is for what was seen to be gone or another; a TPM that has failed, or what stands
+ * before it, says that too. */
+static enum inro_err unsure(enum inro_err e)
+{
+	return e == INRO_E_TOKEN ? INRO_E_IO : e;
+}
+
+static enum inro_err check_root(const struct pin_at *at)
+{
+	enum inro_err e = words_check_root(at->words, at->tpm);
+
+	return e == rc_err(tpm_last_rc()) ? unsure(e) : e;
+}
+
+/* The index first: who answers that is a TPM that works. */
 enum inro_err pin_opens(const struct pin_at *at, struct bytes record)
 {
 	struct pin_record r;
@@ -167,15 +182,15 @@ enum inro_err pin_opens(const struct pin_at *at, struct bytes record)
 	enum inro_err e = pin_record_index(record, &r);
 
 	if (!e)
-		e = words_check_root(at->words, at->tpm);
+		e = unsure(look_at_index(at->tpm, &r, &ours));
 	if (!e)
-		e = look_at_index(at->tpm, &r, &ours);
+		e = check_root(at);
 	if (!e && !ours)
 		e = index_gone(&r);
 	if (!e)
 		e = read_policy(r.sealed_pub, &b.policy);
 	if (!e)
-		e = resident_turn(at->tpm, 0, bound_step, &b);
+		e = unsure(resident_turn(at->tpm, 0, bound_step, &b));
 	if (e || b.as_it_was)
 		return e;
 	return at->words->pcr[0] ? pcrs_changed(at->words) : parts_differ();
