@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "pkcs11/token/settings.h"
+
 CK_RV api_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify,
 			CK_SESSION_HANDLE *session)
 {
@@ -102,7 +104,7 @@ static enum inro_err log_in_by(CK_SESSION_HANDLE session, const struct who *who,
 	SCOPED(entered) at = { 0 };
 	enum inro_err e = spoken_name(who, name);
 
-	if (!e && !given.p && given.n == 0)
+	if (!e && !given.p && given.n == 0 && settings_get()->pin_helper)
 		e = may_log_in(session, who);
 	if (!e)
 		e = api_pin_take(session, "login", name, given, &pin);
