@@ -369,8 +369,8 @@ enum inro_err token_init_pin(struct token *t, const struct who *who, struct byte
 	if (e)
 		return e;
 	e = store_set_auth(t->store, who, buf_bytes(&auth), must_change);
-	/* what is changed, not made anew, goes on guarding the PIN that there was: the record is the
-	 * same then */
+	/* what is changed, not made anew, goes on guarding the PIN that there was: its record is
+	 * the same */
 	if (e && !bytes_equal(buf_bytes(&old.auth), buf_bytes(&auth)))
 		guards_drop_one(t->ops, t->backend, buf_bytes(&auth));
 	if (e)

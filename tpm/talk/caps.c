@@ -40,7 +40,7 @@ static const struct {
 #define CIPHERS (CAP_AES_128 | CAP_AES_256 | CAP_ECB | CAP_CBC | CAP_CFB | CAP_CTR)
 
 /* Only what is said of the parameters or of the command is a no.  What a TPM says that is busy, has
- * failed or wants to be tested is none, nor is what a resource manager says: the token would lack it
+ * failed or wants to be tested is none, nor what a resource manager says: the token would lack it
  * for ever. */
 static bool is_no(uint32_t rc)
 {

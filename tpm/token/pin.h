@@ -53,8 +53,8 @@ MUST_CHECK enum inro_err pin_change(const struct pin_at *at, CK_USER_TYPE user, 
 				    struct bytes pin, const struct pin_opened *by);
 /* Whether the index of a record is there and ours. */
 MUST_CHECK enum inro_err pin_is_there(const struct pin_at *at, struct bytes record, bool *ret);
-/* Whether the right PIN would open it now; no try is spent.  INRO_E_TOKEN as of pin_open(), when that
- * is sure: what a TPM says that has failed is INRO_E_IO. */
+/* Whether the right PIN would open it now; no try is spent.  INRO_E_TOKEN as of pin_open(), when
+ * that is sure: what a TPM says that has failed is INRO_E_IO. */
 MUST_CHECK enum inro_err pin_opens(const struct pin_at *at, struct bytes record);
 /* The index goes; needs the owner's auth.  One that is gone already is fine. */
 MUST_CHECK enum inro_err pin_forget(const struct pin_at *at, struct bytes record);
