@@ -302,14 +302,7 @@ static enum inro_err take_slot(const char *dir, const char *made, CK_SLOT_ID slo
 		return err_set(INRO_E_FULL, "no slot is left in %s", dir);
 	enum inro_err e = path_in(dir, slot, &path);
 
-	if (e)
-		return e;
-	if (link(made, path) != 0)
-		return file_err(errno, path);
-	e = file_sync_dir(dir);
-	if (e)
-		unlink(path); /* what is told to have failed is not there */
-	return e;
+	return e ? e : file_take_name(made, path);
 }
 
 static enum inro_err take_next_slot(const char *home, const char *dir, const char *made,

@@ -12,7 +12,9 @@
 #include <cmocka.h>
 
 #include "backoffice/core/audit.h"
+#include "backoffice/core/ca.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/tenant.h"
 #include "base/clock.h"
 #include "base/cryptoki/client.h"
 #include "tests/lib/postgres.h"
@@ -121,6 +123,22 @@ struct core *office_open_as(const char *db, struct core_options o)
 	OK(core_open(&o, &c));
 	assert_non_null(c);
 	return c;
+}
+
+struct core *office_open_plant2(struct core *c, char label[static 48])
+{
+	struct core_options o = office_options();
+	const struct ca_request r = { .name = "issuing", .subject = "CN=Theirs", .token = "ca", .label = label };
+	struct core *theirs;
+	SCOPED(tenant) t = { 0 };
+	SCOPED(ca_view) v = { 0 };
+
+	snprintf(label, 48, "%s theirs", office_label);
+	OK(tenant_add(c, "plant2", &t));
+	o.tenant = "plant2";
+	theirs = office_open_as(office_db, o);
+	OK(ca_create(theirs, &r, &v));
+	return theirs;
 }
 
 struct core *office_open(const char *db)

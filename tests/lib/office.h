@@ -29,6 +29,8 @@ bool office_on_postgres(void);
 struct core *office_open(const char *db);
 /* The same with other options; o->db is set from `db` unless it is given. */
 struct core *office_open_as(const char *db, struct core_options o);
+/* Tenant plant2 of office_db, made, with a CA "issuing" too: its key has that label in token "ca". */
+struct core *office_open_plant2(struct core *c, char label[static 48]);
 /* The options of office_open(). */
 struct core_options office_options(void);
 /* How often a PIN was asked for; what the next askings answer (NULL: none). */

@@ -294,27 +294,11 @@ static void test_turn_is_over(void **state)
 
 /* ---- whose key it is ---- */
 
-static struct core *open_plant2(struct core *c, char label[static 48])
-{
-	struct core_options o = office_options();
-	const struct ca_request r = { .name = "issuing", .subject = "CN=Theirs", .token = "ca", .label = label };
-	struct core *theirs;
-	SCOPED(tenant) t = { 0 };
-	SCOPED(ca_view) v = { 0 };
-
-	snprintf(label, 48, "%s theirs", office_label);
-	OK(tenant_add(c, "plant2", &t));
-	o.tenant = "plant2";
-	theirs = office_open_as(office_db, o);
-	OK(ca_create(theirs, &r, &v));
-	return theirs;
-}
-
 /* CAs of one name in two tenants and one token: a key that is compromised goes, and the other one is not touched. */
 static void test_two_tenants(void **state)
 {
 	char label[48];
-	struct core *theirs = open_plant2(*state, label);
+	struct core *theirs = office_open_plant2(*state, label);
 	SCOPED(ca_messages) a = { 0 };
 	SCOPED(ca_messages) b = { 0 };
 	SCOPED(ca_messages) later = { 0 };
@@ -359,7 +343,7 @@ static void answers_by(struct core *c, struct blob *ret)
 static void test_two_tenants_on_line(void **state)
 {
 	char label[48];
-	struct core *theirs = open_plant2(*state, label);
+	struct core *theirs = office_open_plant2(*state, label);
 	SCOPED(blob) ours = { 0 };
 	SCOPED(blob) other = { 0 };
 
