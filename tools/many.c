@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "tools/office.h"
+#include "tools/pages.h"
 
 #define LIST_MAX ((size_t)64 << 20)
 
@@ -179,10 +180,18 @@ static enum inro_err do_one(struct many *m, const char *device)
 	return e ? e : buf_err(&m->lines);
 }
 
-static enum inro_err do_page(struct many *m, const struct device_search *s, char **ret_next)
+struct searching {
+	struct many *many;
+	const char *where;
+};
+
+static enum inro_err do_page(void *arg, const char *after, char **ret_next)
 {
+	const struct searching *in = arg;
+	struct many *m = in->many;
+	const struct device_search s = { .where = in->where, .after = after };
 	SCOPED(device_found) l = { 0 };
-	enum inro_err e = device_search(m->core, s, &l);
+	enum inro_err e = device_search(m->core, &s, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
 		e = do_one(m, l.items[i].device_id);
 	if (!e) {
@@ -194,18 +203,7 @@ static enum inro_err do_page(struct many *m, const struct device_search *s, char
 
 static enum inro_err do_search(struct many *m, const char *where)
 {
-	struct device_search s = { .where = where };
-	char *at = NULL;
-	enum inro_err e;
-	do {
-		char *next = NULL;
-		s.after = at;
-		e = do_page(m, &s, &next);
-		free(at);
-		at = next;
-	} while (!e && at);
-	free(at);
-	return e;
+	return pages_each(do_page, &(struct searching) { m, where });
 }
 
 static enum inro_err do_file(struct many *m, const char *path)

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
+#include "tools/pages.h"
 #include "tools/text.h"
 
 /* What the options give, with what they borrow from. */
@@ -239,13 +240,21 @@ static enum inro_err device_count_run(const struct call *c, json_t **ret)
 	return json_give_or_drop(e, list, ret);
 }
 
-static enum inro_err add_page(struct core *core, const struct cred_search *s, json_t *list, char **ret_next)
+struct certificates {
+	struct core *core;
+	const char *device;
+	json_t *list;
+};
+
+static enum inro_err add_page(void *arg, const char *after, char **ret_next)
 {
+	const struct certificates *of = arg;
+	const struct cred_search s = { .filter.device = of->device, .after = after };
 	SCOPED(cred_found) l = { 0 };
-	enum inro_err e = cred_search(core, s, &l);
+	enum inro_err e = cred_search(of->core, &s, &l);
 	for (size_t i = 0; !e && i < l.n; i++) {
 		const struct credential *r = &l.items[i].rec;
-		json_array_append_new(list, json_pack("{s:I s:s s:o s:o s:o s:o}", "id",
+		json_array_append_new(of->list, json_pack("{s:I s:s s:o s:o s:o s:o}", "id",
 						      (json_int_t)r->id, "state",
 						      cred_state_names[l.items[i].state], "serial",
 						      json_of_hex(blob_bytes(&r->serial)),
@@ -260,19 +269,9 @@ static enum inro_err add_page(struct core *core, const struct cred_search *s, js
 
 static enum inro_err add_certificates(struct core *core, const char *id, json_t *doc)
 {
-	struct cred_search s = { .filter.device = id };
-	json_t *list = json_array();
-	char *at = NULL;
-	enum inro_err e;
-	do {
-		char *next = NULL;
-		s.after = at;
-		e = add_page(core, &s, list, &next);
-		free(at);
-		at = next;
-	} while (!e && at);
-	free(at);
-	json_object_set_new(doc, "certificates", list);
+	struct certificates of = { core, id, json_array() };
+	enum inro_err e = pages_each(add_page, &of);
+	json_object_set_new(doc, "certificates", of.list);
 	return e;
 }
 

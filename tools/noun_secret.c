@@ -13,6 +13,7 @@
 #include "tools/many.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
+#include "tools/pages.h"
 #include "tools/text.h"
 
 #define MESSAGE_MAX ((size_t)16 << 20)
@@ -219,11 +220,20 @@ static enum inro_err get_one(struct core *core, const struct call *c, json_t **r
 
 /* ---- get, of many ---- */
 
-static enum inro_err give_page(struct many *m, const struct symkey_search *s, char **ret_next)
+struct giving {
+	struct many *many;
+	const char *device;
+};
+
+static enum inro_err give_page(void *arg, const char *after, char **ret_next)
 {
-	const char *device = s->filter.device;
+	static const enum cred_state active = CRED_ACTIVE;
+	const struct giving *to = arg;
+	struct many *m = to->many;
+	const char *device = to->device;
+	const struct symkey_search s = { .filter = { .device = device, .state = &active }, .after = after };
 	SCOPED(symkey_found) l = { 0 };
-	enum inro_err e = symkey_search(m->core, s, &l);
+	enum inro_err e = symkey_search(m->core, &s, &l);
 	if (e)
 		many_failed(m, device, NULL, e);
 	for (size_t i = 0; i < l.n; i++) {
@@ -246,19 +256,7 @@ static enum inro_err give_page(struct many *m, const struct symkey_search *s, ch
 
 static enum inro_err give_all(struct many *m, const char *device)
 {
-	static const enum cred_state active = CRED_ACTIVE;
-	struct symkey_search s = { .filter = { .device = device, .state = &active } };
-	char *at = NULL;
-	enum inro_err e;
-	do {
-		char *next = NULL;
-		s.after = at;
-		e = give_page(m, &s, &next);
-		free(at);
-		at = next;
-	} while (!e && at);
-	free(at);
-	return e;
+	return pages_each(give_page, &(struct giving) { m, device });
 }
 
 static enum inro_err get_many(struct core *core, const struct call *c, json_t **ret)
