@@ -13,6 +13,7 @@
 #include "base/secret.h"
 
 #define APPLICATION_ID 0x496e726f /* "Inro" */
+#define OPEN_TRIES     10
 
 static const char *const migrations[] = {
 	"CREATE TABLE token ("
@@ -258,12 +259,29 @@ static enum inro_err connect_to(struct store *s)
 
 static void note_place(struct store *s)
 {
-	struct stat st;
+	struct stat st = { 0 };
 
-	if (stat(s->path, &st) == 0) {
-		s->device = st.st_dev;
-		s->inode = st.st_ino;
+	if (stat(s->path, &st) != 0)
+		st = (struct stat) { 0 };
+	s->device = st.st_dev;
+	s->inode = st.st_ino;
+}
+
+/* What was opened between two looks that found the same file is that file; one that came or was
+ * replaced between them would be taken for a removed one at every change. */
+static enum inro_err connect_in_place(struct store *s, bool may_write)
+{
+	for (int i = 0; i < OPEN_TRIES; i++) {
+		note_place(s);
+		s->read_only = s->inode != 0 && (!may_write || !can_write(s->path));
+		enum inro_err e = connect_to(s);
+
+		if (e || is_in_place(s))
+			return e;
+		db_close(s->db);
+		s->db = NULL;
 	}
+	return err_set(INRO_E_NO_TOKEN, STORE_REMOVED);
 }
 
 enum inro_err store_open(const char *path, bool may_write, struct store **ret)
@@ -276,9 +294,7 @@ enum inro_err store_open(const char *path, bool may_write, struct store **ret)
 		free(s);
 		return err_set(INRO_E_NO_MEMORY, "no memory to open %s", path);
 	}
-	note_place(s);
-	s->read_only = s->inode != 0 && (!may_write || !can_write(path));
-	enum inro_err e = connect_to(s);
+	enum inro_err e = connect_in_place(s, may_write);
 
 	if (e) {
 		store_close(s);

@@ -11,11 +11,13 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 
 #include "base/file.h"
 #include "pkcs11/token/home.h"
+#include "pkcs11/token/store_internal.h"
 #include "tests/lib/scratch.h"
 
 #define SERIAL "0123456789abcdef"
@@ -82,10 +84,23 @@ static int failing_allocate(int fd, off_t at, off_t n)
 	return fails(2) ? ENOSPC : posix_fallocate(fd, at, n);
 }
 
+/* The file that takes the place of another at the moment at which that is opened. */
+static const char *arriving, *place;
+
+static int open_after_arrival(const char *path, int flags, int mode)
+{
+	if (arriving && strcmp(path, place) == 0) {
+		assert_int_equal(rename(arriving, place), 0);
+		arriving = NULL;
+	}
+	return open(path, flags, mode);
+}
+
 static const struct {
 	const char *names[2];
 	sqlite3_syscall_ptr instead;
 } fakes[] = {
+	{ { "open", "open" }, (sqlite3_syscall_ptr)open_after_arrival },
 	{ { "pwrite", "pwrite64" }, (sqlite3_syscall_ptr)failing_write },
 	{ { "ftruncate", "ftruncate" }, (sqlite3_syscall_ptr)failing_truncate },
 	{ { "fallocate", "fallocate" }, (sqlite3_syscall_ptr)failing_allocate },
@@ -266,6 +281,77 @@ static void a_makers_file_is_not_swept(void **state)
 	close(ready[1]);
 }
 
+/* ---- a file that comes or is replaced while it is opened ---- */
+
+static void check_writable(struct store *s)
+{
+	struct token_row row = { 0 };
+
+	assert_int_equal(store_token(s, &row), INRO_OK);
+	assert_int_equal(store_begin(s), INRO_OK);
+	assert_int_equal(store_finish(s->db, INRO_OK), INRO_OK);
+	token_row_clear(&row);
+	store_close(s);
+}
+
+static char *made_file(const char *name)
+{
+	char *path = strdup(scratch_path(name));
+
+	assert_int_equal(fill(path, NULL), INRO_OK);
+	return path;
+}
+
+static void one_that_is_replaced_meanwhile_is_no_removed_one(void **state)
+{
+	char *before = made_file("opened"), *after = made_file("restored");
+	struct store *s;
+
+	(void)state;
+	place = before;
+	arriving = after;
+	assert_int_equal(store_open(before, true, &s), INRO_OK);
+	assert_null(arriving);
+	check_writable(s);
+	unlink(before);
+	free(before);
+	free(after);
+}
+
+#define ARRIVALS 300
+
+static void *arrive(void *arg)
+{
+	const char *const *names = arg;
+
+	return link(names[0], names[1]) == 0 ? arg : NULL;
+}
+
+static void one_that_comes_meanwhile_is_no_removed_one(void **state)
+{
+	char *whole = made_file("whole");
+	const char *names[2] = { whole, scratch_path("coming") };
+
+	(void)state;
+	for (int i = 0; i < ARRIVALS; i++) {
+		enum inro_err e = INRO_E_NOT_FOUND;
+		struct store *s;
+		pthread_t maker;
+		void *linked;
+
+		assert_int_equal(pthread_create(&maker, NULL, arrive, (void *)(uintptr_t)names), 0);
+		while (e == INRO_E_NOT_FOUND)
+			e = store_open(names[1], true, &s);
+		assert_int_equal(pthread_join(maker, &linked), 0);
+		assert_non_null(linked);
+		assert_int_equal(e, INRO_OK);
+		check_writable(s);
+		assert_int_equal(unlink(names[1]), 0);
+	}
+	unlink(whole);
+	free(whole);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +359,8 @@ int main(void)
 		cmocka_unit_test(a_log_is_not_left_behind),
 		cmocka_unit_test(leftovers_are_swept),
 		cmocka_unit_test(a_makers_file_is_not_swept),
+		cmocka_unit_test(one_that_is_replaced_meanwhile_is_no_removed_one),
+		cmocka_unit_test(one_that_comes_meanwhile_is_no_removed_one),
 	};
 
 	return cmocka_run_group_tests(tests, set_fakes, NULL);
