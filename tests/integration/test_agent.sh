@@ -38,8 +38,10 @@ must agent once >/dev/null # nothing is due
 [[ $(grep -c simpleenroll "$T/est/log") == 1 ]] || fail "asked again though nothing is due"
 
 # ---- a renewal, by the certificate ----
+resolved=$(readlink -f "$T/agent/live")
 must agent renew >/dev/null
 good_pair
+good_pair "$resolved" # a program that resolved the link before has its pair, key and all, until the renewal after
 [[ $(readlink "$T/agent/live") == gen-2 ]] || fail "no second generation"
 grep -q '^POST /.well-known/est/issuing/simplereenroll certificate dev-1$' "$T/est/log" || fail "not by the certificate"
 must agent renew >/dev/null

@@ -66,9 +66,10 @@ agent() {
 	inro agent "$verb" --config "$T/agent.conf" "$@"
 }
 
-good_pair() {
-	local live=$T/agent/live gen
-	gen=$(readlink "$live") || fail "there is no live pair"
+good_pair() { # [FOLDER]: the live pair, or that of a generation
+	local live gen
+	live=$(readlink -f "${1:-$T/agent/live}") && [[ -d $live ]] || fail "there is no live pair"
+	gen=${live##*/}
 	openssl x509 -in "$live/clcert.pem" -noout -pubkey >"$T/pair.cert" || fail "$gen: no certificate"
 	foreign openssl pkey -provider-path "$B/lib" -provider inro -provider default -in "$live/ckey.pem" -pubout \
 		>"$T/pair.key" || fail "$gen: the key reference can't be read"
