@@ -28,6 +28,7 @@
 #include "base/clock.h"
 
 #define LINGER_MS	 2000
+#define FIRST_MS	 2000 /* that a new connection has for its request when the server ends */
 #define SLOWEST_PER_SECOND 4096 /* bytes of a body */
 #define INPUT_SLACK	 32768
 #define CONTINUE_LINE	 "HTTP/1.1 100 Continue\r\n\r\n"
@@ -64,7 +65,7 @@ static void go_idle(struct conn *c)
 {
 	c->state = CONN_IDLE;
 	c->scanned = 0;
-	set_timer(c, (int64_t)c->loop->server->o.limits.idle_seconds * 1000);
+	set_timer(c, c->loop->draining ? FIRST_MS : (int64_t)c->loop->server->o.limits.idle_seconds * 1000);
 }
 
 /* Says that nothing more comes, and gives the client time to read it. */
@@ -91,6 +92,7 @@ static void finish(struct conn *c)
 	stats_count(c->loop->server, x->route, x->answer.status, us);
 	log_request(x, us);
 	c->x = NULL;
+	c->used = true;
 	exchange_free(x);
 	if (close)
 		linger(c);
@@ -606,13 +608,23 @@ void conn_take_back(struct exchange *x)
 	settle(c);
 }
 
+/* A client may lose a connection that it has used between two requests, and asks by another one.  Whose connection is
+ * new has asked for nothing in vain yet: it ends its handshake, and has a moment for its request. */
+static void drain_one(struct conn *c)
+{
+	if (c->state != CONN_IDLE || evbuffer_get_length(input_of(c)))
+		return;
+	if (c->used)
+		conn_free(c);
+	else
+		set_timer(c, FIRST_MS);
+}
+
 void conn_drain_all(struct loop *l)
 {
 	for (struct conn *c = l->conns, *next; c; c = next) {
 		next = c->next;
-		if (c->state == CONN_HANDSHAKE ||
-		    (c->state == CONN_IDLE && !evbuffer_get_length(input_of(c))))
-			conn_free(c);
+		drain_one(c);
 	}
 }
 

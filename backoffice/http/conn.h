@@ -38,7 +38,7 @@ struct conn {
 	size_t scanned;
 	int64_t began_ms; /* of the request that is read */
 	struct body body;
-	bool eof;
+	bool eof, used; /* used: a request was answered */
 };
 
 /* 0: more must come; 1: it is whole; else the status with which it is refused, and why. */

@@ -200,8 +200,8 @@ MUST_CHECK enum inro_err http_listen_open(const char *at, int *ret_fd);
 /* The port of the i-th listener. */
 unsigned http_server_port(const struct http_server *s, size_t i);
 /* New connections are refused; at a socket that was inherited they wait for who has it next.  Idle ones
- * are closed, what has begun is finished.  Returns when all is done or after so many seconds.  How many
- * connections were left. */
+ * are closed, what has begun is finished, also a handshake and the request behind it.  Returns when all is done or
+ * after so many seconds.  How many connections were left. */
 size_t http_server_drain(struct http_server *s, unsigned seconds);
 /* Ends every connection and thread; NULL is fine. */
 void http_server_stop(struct http_server *s);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -458,12 +459,14 @@ static void test_drain(void **state)
 	pthread_t thread;
 	void *left = h.server;
 	int busy, idle;
-	char *answer;
+	char *answer, some[1000];
 
 	(void)state;
 	serve(&h, (struct http_options) { 0 }, false);
 	busy = httpd_connect(h.plain);
 	idle = httpd_connect(h.plain);
+	httpd_send(idle, GET("/hello"));
+	assert_true(recv(idle, some, sizeof some, 0) > 0);
 	pthread_mutex_lock(&gate);
 	httpd_send(busy, GET("/wait") GET("/wait"));
 	usleep(50000);
@@ -479,6 +482,71 @@ static void test_drain(void **state)
 	pthread_join(thread, &left);
 	assert_null(left);
 	close(busy), close(idle);
+	httpd_stop(&h);
+}
+
+/* ---- the end, with a connection that is new ---- */
+
+static bool one_is_in(const struct httpd *h)
+{
+	return stats_of(h).connections == 1;
+}
+
+/* The client's half of a handshake, and a request behind it. */
+static bool ask_by_tls(int fd, char *ret, int cap)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(ctx);
+	bool good;
+	int n;
+
+	good = SSL_set_fd(ssl, fd) == 1 && SSL_connect(ssl) == 1 &&
+	       SSL_write(ssl, GET("/hello"), sizeof(GET("/hello")) - 1) > 0;
+	n = good ? SSL_read(ssl, ret, cap - 1) : 0;
+	ret[n > 0 ? n : 0] = 0;
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	return n > 0;
+}
+
+static void test_drain_handshake(void **state)
+{
+	char answer[1000] = "";
+	struct httpd h;
+	pthread_t thread;
+	void *left = h.server;
+	int fd;
+
+	(void)state;
+	serve(&h, (struct http_options) { 0 }, true);
+	fd = httpd_connect(h.tls);
+	wait_until(one_is_in, &h, 5000);
+	assert_int_equal(pthread_create(&thread, NULL, drain, &h), 0);
+	wait_until(refuses, &h, 5000);
+	usleep(50000); /* both threads of the server know */
+	assert_true(ask_by_tls(fd, answer, sizeof answer));
+	assert_int_equal(httpd_status(answer), 200);
+	assert_non_null(strstr(answer, "Connection: close\r\n"));
+	pthread_join(thread, &left);
+	assert_null(left);
+	close(fd);
+	httpd_stop(&h);
+}
+
+/* One that never asks holds up nobody for long; nor does one that is used. */
+static void test_drain_silent(void **state)
+{
+	int64_t before = clock_monotonic_ms();
+	struct httpd h;
+	int fd;
+
+	(void)state;
+	serve(&h, (struct http_options) { .limits.idle_seconds = 60 }, false);
+	fd = httpd_connect(h.plain);
+	wait_until(one_is_in, &h, 5000);
+	assert_int_equal(http_server_drain(h.server, 30), 0);
+	assert_true(clock_monotonic_ms() - before < 20000);
+	close(fd);
 	httpd_stop(&h);
 }
 
@@ -538,7 +606,8 @@ int main(void)
 		cmocka_unit_test(test_gone),	cmocka_unit_test(test_half_closed),
 		cmocka_unit_test(test_queue),	cmocka_unit_test(test_per_peer), cmocka_unit_test(test_peer_rate),
 		cmocka_unit_test(test_idle),	cmocka_unit_test(test_no_descriptors),
-		cmocka_unit_test(test_drain),	cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_drain),	cmocka_unit_test(test_drain_handshake),
+		cmocka_unit_test(test_drain_silent), cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_noise),
 	};
 
