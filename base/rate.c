@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/keyed.h"
+
 #define PLACES 8192
 #define WAYS   8 /* places that one may have */
 
@@ -39,20 +41,9 @@ void rate_free(struct rate *r)
 	free(r);
 }
 
-/* FNV-1a. */
-static uint64_t key_of(struct bytes who)
-{
-	uint64_t h = UINT64_C(14695981039346656037);
-
-	for (size_t i = 0; i < who.n; i++)
-		h = (h ^ who.p[i]) * UINT64_C(1099511628211);
-	return h;
-}
-
 /* His own place, or the one that was quiet longest. */
 static struct one *find(struct rate *r, uint64_t key)
 {
-	/* the low bits: in the high ones the last octets, in which neighbours differ, hardly count */
 	struct one *s = &r->all[key % (PLACES / WAYS) * WAYS], *oldest = s;
 
 	for (int i = 0; i < WAYS; i++) {
@@ -67,7 +58,7 @@ static struct one *find(struct rate *r, uint64_t key)
 
 unsigned rate_take(struct rate *r, struct bytes who, int64_t now_us)
 {
-	uint64_t key = key_of(who);
+	uint64_t key = keyed_hash(who);
 	int64_t wait;
 	struct one *s;
 

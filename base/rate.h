@@ -2,7 +2,7 @@
  * rate - how often each of many may do something: so many times a second on average, and a burst before that.
  *
  * 1. The table has a fixed size (128 KiB): who is forgotten first is who has been quiet longest.  Whoever is
- *    forgotten has a whole burst again.
+ *    forgotten has a whole burst again.  Who shares a place with whom nobody outside can tell (keyed.h).
  * 2. Any thread may call.
  */
 #ifndef INRO_BASE_RATE_H

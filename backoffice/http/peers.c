@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backoffice/http/engine.h"
+#include "base/keyed.h"
 
 #define PEERS_BUCKETS 4096
 
@@ -67,15 +68,10 @@ void peers_key(const struct sockaddr_storage *from, uint8_t ret[static PEERS_KEY
 		memcpy(ret, &six->sin6_addr, 8);
 }
 
-/* FNV-1a; a peer can't choose its address at will. */
 static struct peer_count **find(struct peers *p, const uint8_t key[static 16])
 {
-	uint32_t h = 2166136261u;
-	struct peer_count **at;
+	struct peer_count **at = &p->bucket[keyed_hash(BYTES(key, PEERS_KEY)) % PEERS_BUCKETS];
 
-	for (size_t i = 0; i < 16; i++)
-		h = (h ^ key[i]) * 16777619u;
-	at = &p->bucket[h % PEERS_BUCKETS];
 	while (*at && memcmp((*at)->key, key, 16) != 0)
 		at = &(*at)->next;
 	return at;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/keyed.h"
 
 #define PLACES 1024
 #define WAYS   4 /* places that one source may have */
@@ -20,13 +21,9 @@ struct source {
 static struct source sources[PLACES];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static uint32_t place_of(const char *from)
+static size_t place_of(const char *from)
 {
-	uint32_t h = 2166136261u; /* FNV-1a */
-
-	for (; *from; from++)
-		h = (h ^ (unsigned char)*from) * 16777619u;
-	return h % (PLACES / WAYS) * WAYS;
+	return keyed_hash(bytes_of(from)) % (PLACES / WAYS) * WAYS;
 }
 
 /* The source's own place; else the one that was quiet longest, when it is to be taken. */
