@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
+
 static void clear_issuer(struct issuer *i)
 {
 	free(i->name);
@@ -11,6 +13,7 @@ static void clear_issuer(struct issuer *i)
 	blob_clear(&i->spki);
 	buf_clear(&i->responder);
 	buf_clear(&i->certs);
+	*i = (struct issuer) { 0 };
 }
 
 struct book *book_hold(struct book *b)
@@ -34,7 +37,7 @@ void book_release_ptr(struct book **b)
 	book_release(*b);
 }
 
-/* Nobody has a certificate yet, or his is no longer good. */
+/* The key's URI comes last: without it nobody answers. */
 static enum inro_err fill_signer(const struct status_issuer *in, const struct cert *ca,
 				 struct issuer *i)
 {
@@ -52,6 +55,16 @@ static enum inro_err fill_signer(const struct status_issuer *in, const struct ce
 	if (e == INRO_OK)
 		e = buf_err(&i->certs);
 	return e == INRO_OK ? text_set(&i->key_uri, in->key_uri) : e;
+}
+
+/* What one CA's record has is no reason to leave the others without an answer. */
+static enum inro_err pass_over(const struct status_issuer *in, const char *what, enum inro_err e)
+{
+	if (e == INRO_OK || e == INRO_E_NO_MEMORY)
+		return e;
+	log_debug("OCSP: %s of CA '%s' is passed over: %s", what, text_or_empty(in->name), err_detail(e));
+	err_reset();
+	return INRO_OK;
 }
 
 static enum inro_err fill_issuer(const struct status_issuer *in, struct issuer *i)
@@ -73,7 +86,9 @@ static enum inro_err fill_issuer(const struct status_issuer *in, struct issuer *
 		e = text_set(&i->name, in->name);
 	if (e == INRO_OK)
 		e = text_set(&i->tenant, in->tenant);
-	return e == INRO_OK && in->key_uri ? fill_signer(in, &ca, i) : e;
+	if (e == INRO_OK && in->key_uri)
+		e = pass_over(in, "who answers", fill_signer(in, &ca, i));
+	return e;
 }
 
 static void stay_paused(const struct book *before, struct issuer *i)
@@ -93,9 +108,17 @@ static enum inro_err fill(const struct status_issuers *l, const struct book *bef
 	b->items = calloc(l->n ? l->n : 1, sizeof *b->items);
 	if (!b->items)
 		return err_set(INRO_E_NO_MEMORY, "no memory for %zu keys of CAs", l->n);
-	for (; e == INRO_OK && b->n < l->n; b->n++) {
-		e = fill_issuer(&l->items[b->n], &b->items[b->n]);
-		stay_paused(before, &b->items[b->n]);
+	for (size_t i = 0; e == INRO_OK && i < l->n; i++) {
+		struct issuer *at = &b->items[b->n];
+
+		e = fill_issuer(&l->items[i], at);
+		if (e == INRO_OK) {
+			stay_paused(before, at);
+			b->n++;
+			continue;
+		}
+		clear_issuer(at);
+		e = pass_over(&l->items[i], "the key", e);
 	}
 	return e;
 }

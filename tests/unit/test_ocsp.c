@@ -11,6 +11,7 @@
 
 #include "backoffice/core/device.h"
 #include "backoffice/core/duty.h"
+#include "backoffice/core/internal.h"
 #include "backoffice/core/status.h"
 #include "backoffice/core/tenant.h"
 #include "backoffice/ocsp/cache.h"
@@ -578,6 +579,56 @@ static void test_cache(void **state)
 	cache_free(c);
 }
 
+/* ---- a CA whose record is damaged ---- */
+
+struct damage {
+	bool settings; /* else its certificate */
+};
+
+static enum inro_err damage_work(struct core *c, void *arg)
+{
+	const struct damage *d = arg;
+	const struct store_cond root = { .field = "name", .text = "root" };
+	const struct store_query q = { .conds = &root, .n = 1 };
+	SCOPED(ca) ca = { 0 };
+
+	OK(store_find(c->store, &q, &ca));
+	if (d->settings)
+		OK(text_set(&ca.settings, "{"));
+	else
+		OK(blob_set(&ca.cert, BYTES((const uint8_t *)"none", 4)));
+	return store_update(c->store, &ca);
+}
+
+/* The one is not answered for, the others are, as before. */
+static void one_is_damaged(struct room *s, bool settings)
+{
+	struct damage d = { .settings = settings };
+	const struct responder_options o = { 0 };
+	SCOPED(cred) cred = { 0 };
+	struct asking a;
+
+	issue(s->c, &cred);
+	a = about(s, &cred);
+	OK(core_write(s->c, damage_work, &d));
+	responder_free(s->r);
+	s->r = NULL;
+	OK(responder_new(&o, s->watcher, &s->r));
+	assert_int_equal(ask(s, s->c, "issuing", &a), V_OCSP_CERTSTATUS_GOOD);
+	a.ca = &s->chain[1];
+	assert_int_equal(refused(s, "root", &a), OCSP_RESPONSE_STATUS_UNAUTHORIZED);
+}
+
+static void test_damaged_cert(void **state)
+{
+	one_is_damaged(*state, false);
+}
+
+static void test_damaged_settings(void **state)
+{
+	one_is_damaged(*state, true);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -585,6 +636,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_kept),   TEST(test_dropped),	   TEST(test_unknown), TEST(test_time),
 		TEST(test_locked), TEST(test_places),	   TEST(test_several), TEST(test_no_question),
+		TEST(test_damaged_cert), TEST(test_damaged_settings),
 		TEST(test_kinds),  TEST(test_itself),	   cmocka_unit_test(test_cache),
 	};
 

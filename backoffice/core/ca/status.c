@@ -10,6 +10,7 @@
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #define KEPT_MS	   (INT64_C(3600) * 1000) /* changes; everybody has seen them after seconds */
 #define FOLLOW_MAX 5000			  /* at a time */
@@ -227,6 +228,11 @@ static enum inro_err add_ca(struct core *c, const struct ca *ca, struct status_i
 	struct adding a = { &p, l };
 	enum inro_err e = ca_policy_read(ca, &p);
 
+	if (e != INRO_OK && e != INRO_E_NO_MEMORY) {
+		log_debug("OCSP: nobody answers for CA '%s', whose settings do not read: %s", ca->name, err_detail(e));
+		err_reset();
+		return INRO_OK; /* the others are answered for */
+	}
 	if (e != INRO_OK || strcmp(text_or_empty(p.ocsp_signs), "off") == 0)
 		return e;
 	return ca_each_key(c, ca, add_issuer, &a);
