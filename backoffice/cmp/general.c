@@ -14,7 +14,7 @@
 
 #define IT(last) BYTES_LIT("\x2b\x06\x01\x05\x05\x07\x04" last) /* id-it */
 #define ASKED_MAX 8
-#define LISTS_MAX ((size_t)4 << 20) /* octets */
+#define LISTS_MAX ((size_t)4 << 20) /* octets of all in a message; no more is ever read */
 
 /* Answers one; `value` is what was sent with it. */
 typedef enum inro_err info_fn(struct turn *t, struct bytes value, struct buf *ret);
@@ -184,13 +184,16 @@ static enum inro_err add_list(struct turn *t, unsigned shard, struct buf *ret)
 	struct crl_out out;
 	enum inro_err e = crl_newest(t->core, &w, &out);
 
+	if (e == INRO_E_NOT_FOUND)
+		return INRO_OK;
 	if (e == INRO_OK)
 		e = crl_published(t->core, &w, &out, ret);
-	if (e == INRO_OK && ret->n > LISTS_MAX)
-		e = turn_refuse(t, CMP_FAIL_SYSTEM_UNAVAIL, INRO_E_TOO_BIG,
-				"the lists are too long for a message: get them from where the "
-				"certificates say");
-	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+	if (e == INRO_E_NOT_FOUND) /* a part of a list is none */
+		return turn_refuse(t, CMP_FAIL_SYSTEM_UNAVAIL, INRO_E_BUSY, "newer lists come out just now; ask again");
+	if (e == INRO_E_TOO_BIG)
+		return turn_refuse(t, CMP_FAIL_SYSTEM_UNAVAIL, e,
+				   "the lists are too long for a message: get them from where the certificates say");
+	return e;
 }
 
 static enum inro_err newest_list(struct turn *t, struct buf *ret)
@@ -208,7 +211,7 @@ static enum inro_err newest_list(struct turn *t, struct buf *ret)
 /* All that the CA has published last, whichever were named: a part of it is no use without the rest. */
 static enum inro_err crls(struct turn *t, struct bytes value, struct buf *ret)
 {
-	SCOPED(buf) der = { 0 };
+	SCOPED(buf) der = { .max = t->body.n < LISTS_MAX ? LISTS_MAX - t->body.n : 1 };
 	enum inro_err e = newest_list(t, &der);
 
 	(void)value;

@@ -222,7 +222,10 @@ enum inro_err turn_request(struct turn *t)
 
 /* ---- certConf ---- */
 
-/* What is said, else that of the certificate's signature; SHA-512 where that has none. */
+static const struct bytes oid_shake256 = BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x0c");
+
+/* What is said, else that of the certificate's signature; of Ed25519, and where there is none, SHA-512 (RFC 9481
+ * 3.3). */
 static enum inro_err hash_of(struct turn *t, const struct cert *cert, struct bytes said,
 			     enum pki_hash *ret)
 {
@@ -235,19 +238,39 @@ static enum inro_err hash_of(struct turn *t, const struct cert *cert, struct byt
 	return turn_refuse(t, CMP_FAIL_BAD_ALG, INRO_E_UNSUPPORTED, "a certificate is hashed by SHA-2 or SHA-3");
 }
 
+/* What goes with Ed448: 64 octets of SHAKE256 (RFC 9481 3.3); libcrypto 3.0 and 3.1 send the first 32 of them. */
+static bool is_shaken(const struct cert *cert, const struct cmp_confirmation *c)
+{
+	return cert->sig->key == PKI_ED448 && (!c->hash_alg.n || bytes_equal(c->hash_alg, oid_shake256)) &&
+	       (c->hash.n == 64 || c->hash.n == 32);
+}
+
+static enum inro_err digest_of(struct turn *t, struct bytes der, const struct cert *cert,
+			       const struct cmp_confirmation *c, uint8_t digest[static PKI_DIGEST_MAX], size_t *ret_n)
+{
+	enum pki_hash hash = PKI_HASH_NONE;
+	enum inro_err e;
+
+	if (is_shaken(cert, c)) {
+		*ret_n = c->hash.n;
+		return pki_shake256(der, digest, PKI_DIGEST_MAX);
+	}
+	e = hash_of(t, cert, c->hash_alg, &hash);
+	*ret_n = pki_hash_octets(hash);
+	return e == INRO_OK ? pki_digest(hash, der, digest) : e;
+}
+
 static enum inro_err check_hash(struct turn *t, const struct cred *cred,
 				const struct cmp_confirmation *c)
 {
 	SCOPED(cert) cert = { 0 };
 	uint8_t digest[PKI_DIGEST_MAX];
-	enum pki_hash hash = PKI_HASH_NONE;
+	size_t n = 0;
 	enum inro_err e = cert_read(blob_bytes(&cred->rec.cert), &cert);
 
 	if (e == INRO_OK)
-		e = hash_of(t, &cert, c->hash_alg, &hash);
-	if (e == INRO_OK)
-		e = pki_digest(hash, blob_bytes(&cred->rec.cert), digest);
-	if (e == INRO_OK && !secret_equal(BYTES(digest, pki_hash_octets(hash)), c->hash))
+		e = digest_of(t, blob_bytes(&cred->rec.cert), &cert, c, digest, &n);
+	if (e == INRO_OK && !secret_equal(BYTES(digest, n), c->hash))
 		e = turn_refuse(t, CMP_FAIL_BAD_CERT_ID, INRO_E_ARG,
 				"the hash is not that of the transaction's certificate");
 	return e;

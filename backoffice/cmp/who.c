@@ -15,7 +15,8 @@
 static enum inro_err unknown(struct turn *t)
 {
 	return turn_refuse(t, CMP_FAIL_BAD_MESSAGE_CHECK, INRO_E_LOGIN,
-			   "the message's protection is not that of a device that is known here");
+			   "the message's protection is not that of a device that is known here (a pre-shared key "
+			   "of which only a hash is kept protects none: use a certificate, or EST)");
 }
 
 /* ---- under a pre-shared key ---- */
@@ -52,13 +53,7 @@ static enum inro_err key_of(struct turn *t, struct core_who *ret, struct psk_goo
 	memcpy(name, kid.p, kid.n);
 	name[kid.n] = 0;
 	e = who_named(t->core, name, ret, &t->device, ret_psk);
-	if (e == INRO_E_LOGIN)
-		return unknown(t);
-	if (e == INRO_E_UNSUPPORTED)
-		return turn_refuse(t, CMP_FAIL_BAD_MESSAGE_CHECK, e,
-				   "of this device's pre-shared key only a hash is kept (policy psk.store): it "
-				   "can't check a MAC; use a certificate, or EST");
-	return e;
+	return e == INRO_E_LOGIN ? unknown(t) : e;
 }
 
 /* The one of them that made the MAC is the one that protects the answer. */

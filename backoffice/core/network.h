@@ -58,8 +58,8 @@ MUST_CHECK enum inro_err who_public(struct core *c, struct core_who *ret);
 MUST_CHECK enum inro_err who_by_device_psk(struct core *c, const char *device, struct bytes psk,
 					   struct core_who *ret, struct device *ret_device);
 /* For protocols that need the key itself to look at a message (PBM).  What he may know is in *ret_psk (psk.h); a
- * wrong try is counted until who_tried() says that one of them was right, and nobody is let in before.
- * INRO_E_UNSUPPORTED: only a hash is kept. */
+ * wrong try is counted until who_tried() says that one of them was right, and nobody is let in before.  Where only a
+ * hash is kept that is INRO_E_LOGIN, too: it would tell that there is such a device. */
 struct psk_good;
 MUST_CHECK enum inro_err who_named(struct core *c, const char *device, struct core_who *ret,
 				   struct device *ret_device, struct psk_good *ret_psk);

@@ -422,6 +422,18 @@ enum inro_err pki_digest_pulled(enum pki_hash h, bytes_pull *pull, void *arg,
 	return good || e ? e : crypt_err("computing a digest");
 }
 
+enum inro_err pki_shake256(struct bytes data, uint8_t *ret, size_t n)
+{
+	EVP_MD *md = EVP_MD_fetch(crypt_libctx(), "SHAKE256", NULL);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool good = md && ctx && EVP_DigestInit_ex2(ctx, md, NULL) && EVP_DigestUpdate(ctx, data.p, data.n) &&
+		    EVP_DigestFinalXOF(ctx, ret, n);
+
+	EVP_MD_CTX_free(ctx);
+	EVP_MD_free(md);
+	return good ? INRO_OK : crypt_err("computing a digest");
+}
+
 #define HEADS_MAX 16 /* tags and lengths of what is signed */
 
 enum inro_err pki_signed(struct bytes tbs, const struct pki_sig *sig, struct bytes signature,

@@ -172,6 +172,8 @@ MUST_CHECK enum inro_err pki_digest(enum pki_hash h, struct bytes data,
 				    uint8_t ret[static PKI_DIGEST_MAX]);
 MUST_CHECK enum inro_err pki_digest_pulled(enum pki_hash h, bytes_pull *pull, void *arg,
 					   uint8_t ret[static PKI_DIGEST_MAX]);
+/* n octets of SHAKE256 (FIPS 202), which goes with Ed448. */
+MUST_CHECK enum inro_err pki_shake256(struct bytes data, uint8_t *ret, size_t n);
 
 /* SEQUENCE { tbs, algorithm, signature BIT STRING }: a certificate, CRL or request made whole
  * (RFC 5280 4.1.1, RFC 2986 4.2).  Appended. */

@@ -13,6 +13,7 @@
 #include "backoffice/cmp/cmp_routes.h"
 #include "backoffice/core/confirm.h"
 #include "backoffice/core/crl.h"
+#include "backoffice/core/internal.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/seal.h"
@@ -70,7 +71,7 @@ static int teardown(void **state)
 /* ---- messages ---- */
 
 struct made { /* of a message; what is not said is as a good client has it */
-	const char *id, *nonce, *psk, *kid;
+	const char *id, *nonce, *psk, *kid, *path;
 	struct bytes recip_nonce, body;
 	int64_t time, version;
 	bool implicit;
@@ -141,22 +142,29 @@ static void ir_body(EVP_PKEY *key, const char *cn, struct buf *ret)
 	OSSL_CRMF_MSG_free(crm);
 }
 
-/* certConf's body for this certificate. */
-static void confirm_body(struct bytes cert, struct buf *ret)
+/* certConf's body with this hash. */
+static void confirm_hash(struct bytes hash, struct buf *ret)
 {
-	uint8_t digest[PKI_DIGEST_MAX];
 	size_t body, list, one;
 
-	OK(pki_digest(PKI_SHA256, cert, digest));
 	buf_reset(ret);
 	body = der_begin(ret, DER_EXPLICIT(CMP_CERTCONF));
 	list = der_begin(ret, DER_SEQUENCE);
 	one = der_begin(ret, DER_SEQUENCE);
-	der_add(ret, DER_OCTET_STRING, BYTES(digest, 32));
+	der_add(ret, DER_OCTET_STRING, hash);
 	der_add_int(ret, 0);
 	der_end(ret, one);
 	der_end(ret, list);
 	der_end(ret, body);
+}
+
+/* For this certificate, whose signature has SHA-256. */
+static void confirm_body(struct bytes cert, struct buf *ret)
+{
+	uint8_t digest[PKI_DIGEST_MAX];
+
+	OK(pki_digest(PKI_SHA256, cert, digest));
+	confirm_hash(BYTES(digest, 32), ret);
 }
 
 /* ---- asking ---- */
@@ -181,7 +189,7 @@ static void ask(const struct made *made, struct answer *ret)
 	message(made, &der);
 	assert_int_equal(ask_run(&(struct ask) { .table = &table,
 						 .method = "POST",
-						 .path = "/.well-known/cmp/p/issuing",
+						 .path = made->path ? made->path : "/.well-known/cmp/p/issuing",
 						 .body = buf_bytes(&der),
 						 .core = worker },
 				 &a),
@@ -280,6 +288,56 @@ static void test_wrong_confirmation(void **state)
 	confirm_body(bytes_of("no certificate"), &conf);
 	refused(&(struct made) { .body = buf_bytes(&conf), .recip_nonce = ip.m.sender_nonce },
 		CMP_FAIL_BAD_CERT_ID);
+}
+
+/* Signed by a key that hashes for itself: the hash that goes with Ed25519 is SHA-512, with Ed448 SHAKE256. */
+static void confirmed_under(const char *key_type, const char *path, const EVP_MD *md, size_t n)
+{
+	SCOPED(ca_view) ca = { 0 };
+	SCOPED(buf) body = { 0 };
+	SCOPED(buf) conf = { 0 };
+	SCOPED(answer) ip = { 0 };
+	SCOPED(answer) done = { 0 };
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t digest[64];
+	char key[60];
+
+	snprintf(key, sizeof key, "%.40s-%s", db, key_type);
+	OK(ca_create(boss, &(struct ca_request) { .name = key_type, .subject = "CN=Edwards", .token = "ca",
+						  .key_type = key_type, .label = key }, &ca));
+	ir_body(office_ec, "dev", &body);
+	ask(&(struct made) { .body = buf_bytes(&body), .path = path, .id = key_type }, &ip);
+	assert_true(EVP_DigestInit_ex(ctx, md, NULL) && EVP_DigestUpdate(ctx, cert_in(&ip).p, cert_in(&ip).n));
+	if (md == EVP_shake256())
+		assert_true(EVP_DigestFinalXOF(ctx, digest, n));
+	else
+		assert_true(EVP_DigestFinal_ex(ctx, digest, NULL));
+	EVP_MD_CTX_free(ctx);
+	digest[n - 1] ^= 1;
+	confirm_hash(BYTES(digest, n), &conf);
+	refused(&(struct made) { .body = buf_bytes(&conf), .path = path, .id = key_type,
+				 .recip_nonce = ip.m.sender_nonce },
+		CMP_FAIL_BAD_CERT_ID);
+	digest[n - 1] ^= 1;
+	confirm_hash(BYTES(digest, n), &conf);
+	ask(&(struct made) { .body = buf_bytes(&conf), .path = path, .id = key_type,
+			     .recip_nonce = ip.m.sender_nonce },
+	    &done);
+	assert_int_equal(done.m.type, CMP_PKICONF);
+}
+
+static void test_confirmed_edwards(void **state)
+{
+	(void)state;
+	confirmed_under("ed25519", "/.well-known/cmp/p/ed25519", EVP_sha512(), 64);
+	confirmed_under("ed448", "/.well-known/cmp/p/ed448", EVP_shake256(), 64);
+}
+
+/* As libcrypto 3.0 sends it, which takes SHAKE256 to have 32 octets. */
+static void test_confirmed_short(void **state)
+{
+	(void)state;
+	confirmed_under("ed448", "/.well-known/cmp/p/ed448", EVP_shake256(), 32);
 }
 
 /* An empty list of confirmations rejects what came: it is revoked. */
@@ -453,6 +511,44 @@ static void test_lists_and_templates(void **state)
 	assert_int_equal(value_of("1.2.3.4", BYTES_NONE, "1.2.3.4", &a).n, 0);
 }
 
+/* What is left of a list: a first piece of so many octets, and nothing behind it. */
+static enum inro_err cut_list(struct core *c, void *arg)
+{
+	const struct store_cond first = { .field = "seq" };
+	const struct store_query q = { .conds = &first, .n = 1 };
+	const struct buf *body = arg;
+	SCOPED(crl_piece) piece = { 0 };
+
+	OK(store_find(c->store, &q, &piece));
+	OK(blob_set(&piece.body, buf_bytes(body)));
+	piece.ended = 0;
+	return store_update(c->store, &piece);
+}
+
+/* What is longer than a message may be is not read to its end; what goes while it is read is not given in part. */
+static void test_lists_in_part(void **state)
+{
+	static const size_t octets[] = { 1000, (size_t)5 << 20 };
+	static const char *const why[] = { "ask again", "too long" };
+	const struct crl_wish w = { .ca = "issuing" };
+	struct crl_info info;
+	SCOPED(buf) body = { 0 };
+
+	(void)state;
+	OK(crl_publish(boss, &w, &info));
+	question(IT "22", BYTES_NONE, &body);
+	for (size_t i = 0; i < ARRAY_LEN(octets); i++) {
+		SCOPED(answer) a = { 0 };
+		SCOPED(buf) part = { 0 };
+
+		memset(buf_extend(&part, octets[i]), 0x30, octets[i]);
+		OK(core_write(boss, cut_list, &part));
+		ask(&(struct made) { .body = buf_bytes(&body) }, &a);
+		assert_int_equal(a.m.type, CMP_ERROR);
+		assert_true(has(a.m.body, bytes_of(why[i])));
+	}
+}
+
 /* ---- ours to blame ---- */
 
 static void test_expired_ca(void **state)
@@ -531,7 +627,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_transaction),
-		T(test_wrong_confirmation),
+		T(test_lists_in_part),
+		T(test_wrong_confirmation), T(test_confirmed_edwards), T(test_confirmed_short),
 		T(test_rejected_by_its_holder),
 		T(test_number_in_use),
 		T(test_headers),

@@ -226,10 +226,20 @@ static void test_named(void **state)
 	SCOPED(device) d = { 0 };
 	struct core_who who;
 
-	/* without a sealing key only a hash is kept */
-	assert_int_equal(who_named(c, "dev-1", &who, &d, &psk), INRO_E_UNSUPPORTED);
+	char known[200];
+
+	/* Without a sealing key only a hash is kept.  That there is such a device is not told by that. */
+	assert_int_equal(who_named(c, "dev-1", &who, &d, &psk), INRO_E_LOGIN);
+	snprintf(known, sizeof known, "%s", err_detail(INRO_E_LOGIN));
 	assert_int_equal(who_named(c, "dev-9", &who, &d, &psk), INRO_E_LOGIN);
+	assert_string_equal(known, err_detail(INRO_E_LOGIN));
 	assert_null(psk.now.p);
+	assert_int_equal(refusals("psk.verify"), 2);
+	/* nor is it tried more often than any other */
+	for (int i = 0; i < LIMIT_BURST; i++)
+		assert_true(who_named(c, "dev-1", &who, &d, &psk) != INRO_OK);
+	assert_int_equal(who_named(c, "dev-1", &who, &d, &psk), INRO_E_BUSY);
+	limit_forget();
 	core_close(admin);
 }
 

@@ -241,7 +241,13 @@ struct device_try {
 
 static enum inro_err try_psk(struct core *c, const char *id, const struct device_try *t)
 {
-	return t->open ? psk_open(c, id, t->open) : psk_verify(c, id, t->psk);
+	enum inro_err e;
+
+	if (!t->open)
+		return psk_verify(c, id, t->psk);
+	e = psk_open(c, id, t->open);
+	/* That there is only a hash is the office's to know: it is recorded, and counts as any wrong try. */
+	return e == INRO_E_UNSUPPORTED ? INRO_E_STATE : e;
 }
 
 static enum inro_err try_named(struct core *c, const char *named, const struct device_try *t,
