@@ -163,9 +163,9 @@ static enum inro_err simplereenroll(struct http_call *call, void *arg)
 	SCOPED(cred) cred = { 0 };
 	enum inro_err e = read_asked(call, arg, &a);
 
+	/* He is known, and may not by that (RFC 9110 15.5.4): a 401 would ask for the key that he has shown. */
 	if (e == INRO_OK && !a.caller.by_cert)
-		e = err_set(INRO_E_LOGIN, "the certificate that is to be renewed is needed as client "
-					  "certificate");
+		e = err_set(INRO_E_ACCESS, "the certificate that is to be renewed is needed as client certificate");
 	if (e == INRO_OK)
 		e = enrol_renew(a.caller.core, &a.enrol, call->peer->cert, &cred);
 	return e == INRO_OK ? answer_cred(call, arg, &cred) : e;

@@ -93,7 +93,7 @@ done
 # ---- renewed by the certificate itself, and by no other ----
 
 mine=(--cert three.crt --key other.key)
-enrol 401 issuing/simplereenroll "${three[@]}" --data-binary @three.p10
+enrol 403 issuing/simplereenroll "${three[@]}" --data-binary @three.p10 # known, but not by a certificate
 enrol 422 issuing/simplereenroll "${mine[@]}" --data-binary @one.p10
 must inro cert revoke "sha256:$(openssl x509 -in three.crt -noout -fingerprint -sha256 | sed 's/.*=//; s/://g')" --reason superseded >/dev/null
 enrol 401 issuing/simplereenroll "${mine[@]}" --data-binary @three.p10

@@ -451,8 +451,10 @@ static void test_renewal(void **state)
 	enrolled(office_ec, &cert);
 	csr_text(key, "dev", &body);
 	csr_text(key, "plain", &foreign);
+	/* who is known by his key alone is not asked for it again; who is not known is */
 	assert_int_equal(try_post(EST "issuing/simplereenroll", basic, &body, (struct http_peer) { 0 }),
-			 401);
+			 403);
+	assert_int_equal(try_post(EST "issuing/simplereenroll", NULL, &body, (struct http_peer) { 0 }), 401);
 	assert_int_equal(try_post(EST "issuing/simplereenroll", NULL, &foreign, with_cert(&cert)), 422);
 	assert_int_equal(try_post(EST "root/simplereenroll", NULL, &body, with_cert(&cert)), 422);
 	assert_int_equal(post(EST "issuing/simplereenroll", NULL, buf_bytes(&body), with_cert(&cert), &a),
