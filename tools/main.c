@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/json.h"
 #include "tools/cmd.h"
 #include "tools/out.h"
 #include "tools/settings.h"
@@ -54,6 +55,7 @@ int main(int argc, char **argv)
 	/* Widths of characters are those of UTF-8, whatever the terminal's locale says. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	signal(SIGPIPE, SIG_IGN);
+	json_wipes();
 	enum inro_err e = cmd_parse(argc - 1, argv + 1, &call);
 	if (e)
 		return refuse(e, STATUS_USAGE, json);

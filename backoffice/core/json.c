@@ -1,7 +1,24 @@
 /* json - see json.h. */
 #include "backoffice/core/json.h"
 
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/secret.h"
+
+static void free_wiped(void *p)
+{
+	if (p)
+		wipe(p, malloc_usable_size(p));
+	free(p);
+}
+
+/* Memory stays malloc()'s: free() takes what json_dumps() gives. */
+void json_wipes(void)
+{
+	json_set_alloc_funcs(malloc, free_wiped);
+}
 
 void json_drop(json_t **json)
 {

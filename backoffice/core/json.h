@@ -6,6 +6,9 @@
 
 #include "base/bytes.h"
 
+/* What jansson frees is wiped from then on, as keys and passwords go through it.  When a program starts, before it has
+ * other threads; again is fine. */
+void json_wipes(void);
 /* For AUTO(). */
 void json_drop(json_t **json);
 /* One object of at most max bytes, no name twice.  INRO_E_SYNTAX says where, INRO_E_TOO_BIG. */

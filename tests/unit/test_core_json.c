@@ -7,8 +7,44 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <malloc.h>
 
 #include "backoffice/core/json.h"
+
+#define SECRET "Secret-0123456789-abcdef"
+
+/* Blocks that json.c gives up for jansson, and those of them that have the secret still. */
+static bool watches;
+static size_t given_up, unwiped;
+
+void __real_free(void *p);
+void __wrap_free(void *p);
+void __wrap_free(void *p)
+{
+	size_t n = p && watches ? malloc_usable_size(p) : 0;
+
+	given_up += n != 0;
+	unwiped += n && memmem(p, n, SECRET, sizeof SECRET - 1);
+	__real_free(p);
+}
+
+static void test_wiped(void **state)
+{
+	static const char text[] = "{\"psk\": \"" SECRET "\", \"keys\": [\"" SECRET "\"]}";
+	json_t *doc;
+
+	(void)state;
+	json_wipes();
+	watches = true;
+	doc = json_loads(text, 0, NULL);
+	assert_non_null(doc);
+	assert_int_equal(json_object_set_new(doc, SECRET, json_sprintf("%s and more", SECRET)), 0);
+	assert_int_equal(json_object_del(doc, "psk"), 0);
+	json_decref(doc);
+	watches = false;
+	assert_true(given_up > 8);
+	assert_int_equal(unwiped, 0);
+}
 
 static void same(const json_t *doc)
 {
@@ -69,7 +105,7 @@ static void test_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_wiped), cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_octets),
 		cmocka_unit_test(test_none),
 	};
