@@ -2,9 +2,10 @@
  * body - what comes behind a head: so many bytes, or chunks (RFC 9112 7.1).
  *
  * 1. No more is ever kept than the route takes.
- * 2. Trailers are read over.
+ * 2. Trailers are looked at, and read over.
  */
 #include <event2/buffer.h>
+#include <string.h>
 
 #include "backoffice/http/conn.h"
 #include "backoffice/http/wire.h"
@@ -91,6 +92,14 @@ static int on_data_end(struct body *b, struct evbuffer *in, struct buf *out, con
 	return BODY_GO_ON;
 }
 
+/* NAME: VALUE, though nobody reads it: who takes a bare LF for an end would see another request behind it. */
+static bool is_field(struct bytes line)
+{
+	const uint8_t *colon = memchr(line.p, ':', line.n);
+
+	return colon && wire_is_token(BYTES(line.p, (size_t)(colon - line.p))) && wire_is_value(line);
+}
+
 static int on_trailer(struct body *b, struct evbuffer *in, struct buf *out, const char **why)
 {
 	struct bytes line;
@@ -102,6 +111,8 @@ static int on_trailer(struct body *b, struct evbuffer *in, struct buf *out, cons
 	if (e != BODY_GO_ON)
 		return e;
 	end = line.n == 0;
+	if (!end && !is_field(line))
+		return refuse(400, "a trailer is not NAME: VALUE on one line", why);
 	b->trailer += n;
 	evbuffer_drain(in, n);
 	if (b->trailer > TRAILERS_MAX)

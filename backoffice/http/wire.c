@@ -132,6 +132,15 @@ static char *take_line(struct reading *r, size_t *ret_n)
 	return line;
 }
 
+/* A query is no path, whatever slashes it has: who stands before us may let the one through and not the other. */
+static bool set_behind_host(struct wire_head *h, const char *host)
+{
+	const char *path = host + strcspn(host, "/?");
+
+	h->target = *path ? path : "/";
+	return path > host && *path != '?';
+}
+
 /* An absolute form becomes an origin form (RFC 9112 3.2.2). */
 static bool set_target(struct wire_head *h, char *target)
 {
@@ -141,11 +150,8 @@ static bool set_target(struct wire_head *h, char *target)
 		if (*p <= ' ' || *p >= 0x7f || *p == '#')
 			return false;
 	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
-		if (!strncasecmp(target, schemes[i], strlen(schemes[i]))) {
-			target = strchr(target + strlen(schemes[i]), '/');
-			h->target = target ? target : "/";
-			return true;
-		}
+		if (!strncasecmp(target, schemes[i], strlen(schemes[i])))
+			return set_behind_host(h, target + strlen(schemes[i]));
 	h->target = target;
 	return target[0] == '/' || (!strcmp(target, "*") && !strcmp(h->method, "OPTIONS"));
 }

@@ -173,6 +173,8 @@ static void test_routes(void **state)
 	expect("GET /hello" HOST "\r\n", 200, "hello you");
 	expect("GET /hello?name=a%20b+c" HOST "\r\n", 200, "hello a b c");
 	expect("GET http://x/hello" HOST "\r\n", 200, "hello you");
+	expect("GET http://x?/hello" HOST "\r\n", 400, "path");
+	expect("GET http:///hello" HOST "\r\n", 400, "path");
 	expect("\r\nGET /hello" HOST "\r\n", 200, "hello you");
 	expect("GET /later" HOST "\r\n", 200, "worker");
 	expect("GET /things/a%2Db/parts/%C3%A4" HOST "\r\n", 200, "[a-b][\xc3\xa4]");
@@ -257,6 +259,8 @@ static const struct {
 	{ "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400 },
 	{ "POST /echo" HOST "Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n", 400 },
 	{ "POST /echo" HOST "Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400 },
+	{ "POST /echo" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\nGET /hello HTTP/1.1\r\n\r\n", 400 },
+	{ "POST /echo" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\nT v\r\n\r\n", 400 },
 	{ "POST /echo" HOST "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", 400 },
 	{ "POST /echo" HOST "Expect: magic\r\n\r\n", 417 },
 	{ "HEAD /hello" HOST "Content-Length: 3\r\n\r\nabc", 413 },
