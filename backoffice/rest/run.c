@@ -369,6 +369,26 @@ static bool fits_type(struct rest *r, const struct http_call *call)
 	return !call->body.n || is_of_type(call, JSON_TYPE);
 }
 
+static bool is_own_origin(const struct http_call *call, const char *origin)
+{
+	const char *host = http_header(call, "Host"), *at = strstr(origin, "://");
+
+	return host && at && strcasecmp(at + 3, host) == 0;
+}
+
+/* A browser shows its certificate, and the password that it was told once, for pages of anybody, and sends what has no
+ * body without asking first.  It says whose page that is; programs say nothing. */
+static bool is_of_foreign_page(const struct http_call *call)
+{
+	const char *site = http_header(call, "Sec-Fetch-Site"), *origin = http_header(call, "Origin");
+
+	if (strcmp(call->method, "GET") == 0)
+		return false;
+	if (site)
+		return strcasecmp(site, "same-origin") != 0 && strcasecmp(site, "none") != 0;
+	return origin && !is_own_origin(call, origin);
+}
+
 static bool wants_lines(const struct http_call *call)
 {
 	const char *accept = http_header(call, "Accept");
@@ -402,8 +422,14 @@ enum inro_err rest_handle(struct http_call *call, void *arg)
 								.args = call->args,
 								.peer = call->peer };
 	bool fits = fits_type(&r, call), rows = r.row->flags & REST_ROWS_ONLY;
-	enum inro_err e = fits || rows ? rest_begin(&r, call) : INRO_OK;
+	enum inro_err e;
 
+	if (is_of_foreign_page(call)) {
+		http_problem(call->answer, 403, "a page of another site sent this: what changes something is not taken "
+						"from there");
+		return INRO_OK;
+	}
+	e = fits || rows ? rest_begin(&r, call) : INRO_OK;
 	if (!fits && e == INRO_OK) {
 		http_problem(call->answer, 415,
 			     rows ? "the body is " CSV_TYPE " or " LINES_TYPE : "the body is " JSON_TYPE);

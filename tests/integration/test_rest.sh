@@ -76,6 +76,19 @@ wants 401 '' GET /v1/devices
 wants 401 '' POST /v1/sessions '{"name":"alice","password":"wrong"}'
 says 'wrong name or password'
 
+# A browser with a password or a certificate sends them for pages of anybody, too.
+for foreign in 'Sec-Fetch-Site: cross-site' 'Sec-Fetch-Site: same-site' 'Origin: https://elsewhere.example' 'Origin: null'; do
+	more=(-H "$foreign")
+	wants 403 basic POST /v1/devices/nobody/disable
+	says 'another site'
+	wants 200 basic GET /v1/whoami
+done
+for own in 'Sec-Fetch-Site: same-origin' "Origin: $https" 'Sec-Fetch-Site: none'; do
+	more=(-H "$own")
+	wants 404 basic POST /v1/devices/nobody/disable
+done
+more=()
+
 # ---- the document ----
 
 wants 200 '' GET /v1/openapi.json
