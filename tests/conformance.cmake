@@ -1,5 +1,5 @@
 # The module against PKCS#11 3.2, chapter by chapter; docs/conformance.md says which clause is tested where.
-inro_library(inro_anymech SOURCES lib/anymech.c LINKS inro_moduletest)
+inro_library(inro_anymech SOURCES lib/anymech.c lib/walked.c LINKS inro_moduletest)
 foreach(chapter general keys mech objects ops sessions)
 	inro_test(unit/test_conformance_${chapter}.c LINKS inro_anymech inro_moduletest LABELS conformance
 		TIMEOUT 900)

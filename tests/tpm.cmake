@@ -46,7 +46,8 @@ inro_benchmark(bench/bench_tpm_sign.c LINKS inro_tpm_token inro_swtpm inro_testl
 
 # tpm/talk; inro_tpmkeys: tests/lib/tpmkeys.h and tpmtap.h
 inro_library(inro_tpmkeys SOURCES lib/tpmkeys.c lib/tpmtap.c LINKS inro_swtpm inro_tpm_talk PkgConfig::cmocka)
-inro_test(unit/test_tpm_run.c LINKS inro_tpm_talk inro_testlib)
+inro_library(inro_tpmsays SOURCES lib/tpmsays.c LINKS inro_tpm_talk PkgConfig::cmocka)
+inro_test(unit/test_tpm_run.c LINKS inro_tpmsays inro_testlib)
 inro_test(unit/test_tpm_turn.c LINKS inro_tpm_talk)
 inro_test(integration/test_tpm_talk.c LINKS inro_tpmkeys)
 inro_test(integration/test_tpm_cmd.c LINKS inro_tpmkeys)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -155,6 +156,11 @@ CK_SESSION_HANDLE module_user(CK_SLOT_ID *ret_slot)
 	if (ret_slot)
 		*ret_slot = slot;
 	return s;
+}
+
+void module_wait_for_a_look(void)
+{
+	nanosleep(&(struct timespec) { .tv_nsec = 20000000 }, NULL);
 }
 
 struct module_pair module_ec(CK_SESSION_HANDLE s, bool in_token, bool open)

@@ -54,6 +54,8 @@ CK_SESSION_HANDLE module_open(CK_SLOT_ID slot, bool rw);
 CK_RV module_login(CK_SESSION_HANDLE s, CK_USER_TYPE user, const char *pin);
 /* A read-write session of a new token with the user logged in. */
 CK_SESSION_HANDLE module_user(CK_SLOT_ID *ret_slot);
+/* Until the module looks again for what others have changed. */
+void module_wait_for_a_look(void);
 
 #define A_BYTES(t, p, n)                                                                           \
 	{                                                                                          \

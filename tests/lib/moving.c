@@ -1,9 +1,15 @@
 #include "tests/lib/moving.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/own.h"
+#include "tests/lib/scratch.h"
 
+static CK_RSA_PKCS_OAEP_PARAMS oaep_params = { .hashAlg = CKM_SHA256,
+					       .mgf = CKG_MGF1_SHA256,
+					       .source = CKZ_DATA_SPECIFIED };
+CK_MECHANISM moving_oaep = { CKM_RSA_PKCS_OAEP, &oaep_params, sizeof oaep_params };
 CK_MECHANISM moving_kw = { CKM_AES_KEY_WRAP, NULL, 0 };
 CK_MECHANISM moving_kwp = { CKM_AES_KEY_WRAP_KWP, NULL, 0 };
 
@@ -135,6 +141,34 @@ struct module_pair moving_rsa(CK_SESSION_HANDLE s, unsigned also)
 	OK(p11->C_GenerateKeyPair(s, &m, public, ARRAY_LEN(public), private, ARRAY_LEN(private),
 				  &pair.public, &pair.private));
 	return pair;
+}
+
+CK_OBJECT_HANDLE moving_mover(CK_SESSION_HANDLE s)
+{
+	CK_OBJECT_HANDLE by = 0;
+	CK_ATTRIBUTE like[] = { A_BOOL(CKA_TOKEN, CK_TRUE), A_BOOL(CKA_UNWRAP, CK_TRUE) };
+
+	MUST(module_find(s, like, ARRAY_LEN(like), &by) == 1);
+	return by;
+}
+
+CK_RV moving_bring_public(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE like, CK_OBJECT_HANDLE *ret)
+{
+	CK_BYTE modulus[512], exponent[8];
+	CK_ULONG n = module_bytes(s, like, CKA_MODULUS, modulus, sizeof modulus);
+	CK_ULONG e = module_bytes(s, like, CKA_PUBLIC_EXPONENT, exponent, sizeof exponent);
+	CK_ATTRIBUTE t[] = { A_ULONG(CKA_CLASS, CKO_PUBLIC_KEY), A_ULONG(CKA_KEY_TYPE, CKK_RSA),
+			     A_BYTES(CKA_MODULUS, modulus, n),
+			     A_BYTES(CKA_PUBLIC_EXPONENT, exponent, e), A_BOOL(CKA_WRAP, CK_TRUE) };
+
+	return p11->C_CreateObject(s, t, ARRAY_LEN(t), ret);
+}
+
+void moving_start_again(const char *config)
+{
+	OK(p11->C_Finalize(NULL));
+	setenv("INRO_CONFIG", scratch_file("inro.conf", config, strlen(config)), 1);
+	OK(p11->C_Initialize(NULL));
 }
 
 struct ck_functions_3_2 *moving_3_2(void)

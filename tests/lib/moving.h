@@ -60,10 +60,17 @@ CK_RV moving_copy(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE a, CK_OB
 /* An RSA pair of 3072 bits: the public half wraps, the private half unwraps and has `also`. */
 struct module_pair moving_rsa(CK_SESSION_HANDLE s, unsigned also);
 
+/* The token's one key that unwraps. */
+CK_OBJECT_HANDLE moving_mover(CK_SESSION_HANDLE s);
+/* The public half of an RSA key once more, as one that was brought: it wraps. */
+CK_RV moving_bring_public(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE like, CK_OBJECT_HANDLE *ret);
+/* The module ends and begins anew, with this configuration. */
+void moving_start_again(const char *config);
+
 /* The 3.2 list. */
 struct ck_functions_3_2;
 struct ck_functions_3_2 *moving_3_2(void);
 
-extern CK_MECHANISM moving_kw, moving_kwp;
+extern CK_MECHANISM moving_kw, moving_kwp, moving_oaep;
 
 #endif

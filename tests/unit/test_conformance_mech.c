@@ -6,14 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/own.h"
-#include "tests/lib/anymech.h"
+#include "tests/lib/walked.h"
 
 #define MOST 256
-#define ROOM 50000 /* a signature of SLH-DSA-256f has 49 856 */
 
 static CK_SLOT_ID slot;
 static CK_SESSION_HANDLE s;
@@ -29,39 +25,9 @@ static int setup(void **state)
 	return p11->C_GetMechanismList(slot, list, &n_list) != CKR_OK;
 }
 
-/* ---- one mechanism with one key ---- */
+static struct walked now, *const w = &now;
 
-static struct walked {
-	const struct any_mech *r;
-	CK_MECHANISM_INFO info;
-	struct module_pair key;
-	CK_MECHANISM m;
-	CK_BYTE in[1024];
-	CK_ULONG n;
-} w;
-
-static void must(CK_RV want, CK_RV got, const char *what, int line)
-{
-	if (got != want) {
-		print_error("%s with 0x%lx (key of %s size): 0x%lx, not 0x%lx: %s\n", what,
-			    w.r->type, w.key.public == w.key.private ? "a" : "a pair's", got, want,
-			    p11_admin->last_error());
-		_fail(__FILE__, line);
-	}
-}
-
-/* As MUST(), and says of which. */
-#define HOLDS(condition)                                                                           \
-	((condition) ? (void)0                                                                     \
-		     : (print_error("with 0x%lx: ", w.r->type),                                    \
-			module_fail(#condition, __FILE__, __LINE__)))
-#define WANT(rv, call) must((rv), (call), #call, __LINE__)
-#define GOOD(call)     WANT(CKR_OK, call)
-
-typedef CK_RV init_fn(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE);
-typedef CK_RV once_fn(CK_SESSION_HANDLE, CK_BYTE *, CK_ULONG, CK_BYTE *, CK_ULONG *);
-typedef CK_RV update_fn(CK_SESSION_HANDLE, CK_BYTE *, CK_ULONG);
-typedef CK_RV final_fn(CK_SESSION_HANDLE, CK_BYTE *, CK_ULONG *);
+/* ---- each flag ---- */
 
 static CK_RV digest_init(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_OBJECT_HANDLE key)
 {
@@ -69,260 +35,111 @@ static CK_RV digest_init(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_OBJECT_H
 	return p11->C_DigestInit(session, m);
 }
 
-/* What makes something of bytes. */
-struct way {
-	init_fn *init;
-	once_fn *once;
-	update_fn *update; /* without output */
-	once_fn *step;	   /* with output */
-	final_fn *final;
-	CK_OBJECT_HANDLE key;
-};
-
-struct made {
-	CK_BYTE p[ROOM];
-	CK_ULONG n;
-};
-
-static void nothing_behind(const CK_BYTE *p, CK_ULONG n, CK_ULONG room)
-{
-	for (CK_ULONG i = n; i < room; i++)
-		HOLDS(p[i] == 0x5a);
-}
-
-/* 5.2: asked for with NULL, refused when too small, given when there is just enough room and when
- * there is more; neither of the first two ends the operation. */
-static void whole(const struct way *y, CK_BYTE *in, CK_ULONG n, struct made *ret)
-{
-	CK_ULONG asked = 0, len;
-
-	GOOD(y->init(s, &w.m, y->key));
-	WANT(CKR_OPERATION_ACTIVE, y->init(s, &w.m, y->key));
-	GOOD(y->once(s, in, n, NULL, &asked));
-	HOLDS(asked < ROOM - 1);
-	ret->n = asked + 1;
-	memset(ret->p, 0x5a, ROOM);
-	GOOD(y->once(s, in, n, ret->p, &ret->n));
-	HOLDS(ret->n <= asked);
-	nothing_behind(ret->p, asked, ROOM);
-	len = ROOM;
-	WANT(CKR_OPERATION_NOT_INITIALIZED, y->once(s, in, n, ret->p, &len));
-	GOOD(y->init(s, &w.m, y->key));
-	if (ret->n > 0) {
-		CK_BYTE none;
-
-		len = 0;
-		WANT(CKR_BUFFER_TOO_SMALL, y->once(s, in, n, &none, &len));
-		HOLDS(len >= ret->n && len <= asked);
-		len = ret->n - 1;
-		WANT(CKR_BUFFER_TOO_SMALL, y->once(s, in, n, ret->p, &len));
-		HOLDS(len >= ret->n && len <= asked);
-	}
-	len = ret->n;
-	GOOD(y->once(s, in, n, ret->p, &len));
-	HOLDS(len == ret->n);
-}
-
-static CK_ULONG piece_of(CK_ULONG done, CK_ULONG n)
-{
-	static const CK_ULONG pieces[] = { 1, 0, 30, 17, 9999 };
-	static unsigned at;
-	CK_ULONG piece = pieces[at++ % ARRAY_LEN(pieces)];
-
-	return done == 0 ? 1 : piece < n - done ? piece : n - done;
-}
-
-static void feed(const struct way *y, CK_BYTE *in, CK_ULONG n, struct made *ret)
-{
-	ret->n = 0;
-	for (CK_ULONG done = 0, piece; done < n; done += piece) {
-		CK_ULONG asked = 0, len = ROOM - ret->n;
-
-		piece = piece_of(done, n);
-		if (y->update) {
-			GOOD(y->update(s, in + done, piece));
-			continue;
-		}
-		GOOD(y->step(s, in + done, piece, NULL, &asked));
-		GOOD(y->step(s, in + done, piece, ret->p + ret->n, &len));
-		HOLDS(len <= asked);
-		ret->n += len;
-	}
-}
-
-static void in_parts(const struct way *y, CK_BYTE *in, CK_ULONG n, struct made *ret)
-{
-	CK_ULONG asked = 0, len;
-
-	GOOD(y->init(s, &w.m, y->key));
-	feed(y, in, n, ret);
-	GOOD(y->final(s, NULL, &asked));
-	GOOD(y->final(s, NULL, &asked)); /* still there */
-	if (asked > 0 && y->update) {
-		len = asked - 1;
-		WANT(CKR_BUFFER_TOO_SMALL, y->final(s, ret->p, &len));
-		HOLDS(len == asked);
-	}
-	len = ROOM - ret->n;
-	GOOD(y->final(s, ret->p + ret->n, &len));
-	HOLDS(len <= asked);
-	ret->n += len;
-	len = ROOM;
-	WANT(CKR_OPERATION_NOT_INITIALIZED, y->final(s, ret->p, &len));
-}
-
-/* 5.2: one step or parts. */
-static void never_mixed(const struct way *y, CK_BYTE *in, CK_ULONG n)
-{
-	struct made out;
-	CK_ULONG len = ROOM;
-
-	GOOD(y->init(s, &w.m, y->key));
-	if (y->update)
-		GOOD(y->update(s, in, 1));
-	else
-		GOOD(y->step(s, in, 1, out.p, &len));
-	len = ROOM;
-	WANT(CKR_OPERATION_ACTIVE, y->once(s, in, n, out.p, &len));
-	WANT(CKR_OPERATION_NOT_INITIALIZED, y->once(s, in, n, out.p, &len));
-}
-
-static void takes_no_parts(const struct way *y, CK_BYTE *in)
-{
-	struct made out;
-	CK_ULONG len = ROOM;
-
-	GOOD(y->init(s, &w.m, y->key));
-	WANT(CKR_FUNCTION_NOT_SUPPORTED,
-	     y->update ? y->update(s, in, 1) : y->step(s, in, 1, out.p, &len));
-	WANT(CKR_OPERATION_NOT_INITIALIZED,
-	     y->update ? y->update(s, in, 1) : y->step(s, in, 1, out.p, &len));
-}
-
-static void both_ways(const struct way *y, CK_BYTE *in, CK_ULONG n, struct made *ret, bool same)
-{
-	struct made parts;
-
-	if (w.r->one_part) {
-		takes_no_parts(y, in);
-	} else {
-		in_parts(y, in, n, &parts);
-		never_mixed(y, in, n);
-	}
-	whole(y, in, n, ret);
-	if (!w.r->one_part && same) {
-		HOLDS(parts.n == ret->n);
-		assert_memory_equal(parts.p, ret->p, ret->n);
-	}
-}
-
-/* ---- each flag ---- */
-
 static void digest(void)
 {
-	struct way y = { digest_init, p11->C_Digest,	  p11->C_DigestUpdate,
+	struct walked_way y = { digest_init, p11->C_Digest,	  p11->C_DigestUpdate,
 			 NULL,	      p11->C_DigestFinal, 0 };
-	struct made out;
+	struct walked_made out;
 
-	both_ways(&y, w.in, w.n, &out, true);
-	HOLDS(out.n == anymech_hash_n(w.r->hash));
-	whole(&y, NULL, 0, &out);
-	HOLDS(out.n == anymech_hash_n(w.r->hash));
+	walked_both_ways(w, &y, w->in, w->n, &out, true);
+	HOLDS(out.n == anymech_hash_n(w->r->hash));
+	walked_whole(w, &y, NULL, 0, &out);
+	HOLDS(out.n == anymech_hash_n(w->r->hash));
 }
 
 static bool takes_nothing(void)
 {
-	return w.r->input == IN_ANY;
+	return w->r->input == IN_ANY;
 }
 
-static void verify(CK_BYTE *in, CK_ULONG n, struct made *sig)
+static void verify(CK_BYTE *in, CK_ULONG n, struct walked_made *sig)
 {
-	GOOD(p11->C_VerifyInit(s, &w.m, w.key.public));
+	GOOD(p11->C_VerifyInit(s, &w->m, w->key.public));
 	GOOD(p11->C_Verify(s, in, n, sig->p, sig->n));
 	WANT(CKR_OPERATION_NOT_INITIALIZED, p11->C_Verify(s, in, n, sig->p, sig->n));
-	GOOD(p11->C_VerifyInit(s, &w.m, w.key.public));
+	GOOD(p11->C_VerifyInit(s, &w->m, w->key.public));
 	WANT(CKR_SIGNATURE_LEN_RANGE, p11->C_Verify(s, in, n, sig->p, sig->n + 1));
 	sig->p[sig->n / 2] ^= 1;
-	GOOD(p11->C_VerifyInit(s, &w.m, w.key.public));
+	GOOD(p11->C_VerifyInit(s, &w->m, w->key.public));
 	WANT(CKR_SIGNATURE_INVALID, p11->C_Verify(s, in, n, sig->p, sig->n));
 	sig->p[sig->n / 2] ^= 1;
-	GOOD(p11_32->C_VerifySignatureInit(s, &w.m, w.key.public, sig->p, sig->n));
+	GOOD(p11_32->C_VerifySignatureInit(s, &w->m, w->key.public, sig->p, sig->n));
 	GOOD(p11_32->C_VerifySignature(s, in, n));
-	if (w.r->one_part)
+	if (w->r->one_part)
 		return;
-	GOOD(p11->C_VerifyInit(s, &w.m, w.key.public));
+	GOOD(p11->C_VerifyInit(s, &w->m, w->key.public));
 	GOOD(p11->C_VerifyUpdate(s, in, n / 2));
 	GOOD(p11->C_VerifyUpdate(s, in + n / 2, n - n / 2));
 	GOOD(p11->C_VerifyFinal(s, sig->p, sig->n));
-	GOOD(p11_32->C_VerifySignatureInit(s, &w.m, w.key.public, sig->p, sig->n));
+	GOOD(p11_32->C_VerifySignatureInit(s, &w->m, w->key.public, sig->p, sig->n));
 	GOOD(p11_32->C_VerifySignatureUpdate(s, in, n));
 	GOOD(p11_32->C_VerifySignatureFinal(s));
 }
 
 static void sign(void)
 {
-	struct way y = { p11->C_SignInit,  p11->C_Sign,	 p11->C_SignUpdate, NULL,
-			 p11->C_SignFinal, w.key.private };
+	struct walked_way y = { p11->C_SignInit,  p11->C_Sign,	 p11->C_SignUpdate, NULL,
+			 p11->C_SignFinal, w->key.private };
 	static CK_BYTE nothing[1];
-	struct made sig;
+	struct walked_made sig;
 
-	both_ways(&y, w.in, w.n, &sig, false);
+	walked_both_ways(w, &y, w->in, w->n, &sig, false);
 	HOLDS(sig.n > 0);
-	verify(w.in, w.n, &sig);
+	verify(w->in, w->n, &sig);
 	if (takes_nothing()) {
-		whole(&y, NULL, 0, &sig);
+		walked_whole(w, &y, NULL, 0, &sig);
 		verify(nothing, 0, &sig);
 	}
 }
 
 static void recover(void)
 {
-	struct way y = { .init = p11->C_SignRecoverInit,
+	struct walked_way y = { .init = p11->C_SignRecoverInit,
 			 .once = p11->C_SignRecover,
-			 .key = w.key.private };
-	struct way back = { .init = p11->C_VerifyRecoverInit,
+			 .key = w->key.private };
+	struct walked_way back = { .init = p11->C_VerifyRecoverInit,
 			    .once = p11->C_VerifyRecover,
-			    .key = w.key.public };
-	struct made sig, data;
+			    .key = w->key.public };
+	struct walked_made sig, data;
 
-	whole(&y, w.in, w.n, &sig);
-	whole(&back, sig.p, sig.n, &data);
-	HOLDS(data.n == w.n);
-	assert_memory_equal(data.p, w.in, w.n);
+	walked_whole(w, &y, w->in, w->n, &sig);
+	walked_whole(w, &back, sig.p, sig.n, &data);
+	HOLDS(data.n == w->n);
+	assert_memory_equal(data.p, w->in, w->n);
 }
 
 static void crypt_of(CK_ULONG n)
 {
-	struct way y = { p11->C_EncryptInit,   p11->C_Encrypt,	    NULL,
-			 p11->C_EncryptUpdate, p11->C_EncryptFinal, w.key.public };
-	struct way back = { p11->C_DecryptInit,	  p11->C_Decrypt,      NULL,
-			    p11->C_DecryptUpdate, p11->C_DecryptFinal, w.key.private };
-	struct made secret, plain;
+	struct walked_way y = { p11->C_EncryptInit,   p11->C_Encrypt,	    NULL,
+			 p11->C_EncryptUpdate, p11->C_EncryptFinal, w->key.public };
+	struct walked_way back = { p11->C_DecryptInit,	  p11->C_Decrypt,      NULL,
+			    p11->C_DecryptUpdate, p11->C_DecryptFinal, w->key.private };
+	struct walked_made secret, plain;
 
-	w.m = anymech_mechanism(w.r, s, n, 0);
+	w->m = anymech_mechanism(w->r, s, n, 0);
 	if (n > 1)
-		both_ways(&y, w.in, n, &secret, w.r->key != ANY_RSA);
+		walked_both_ways(w, &y, w->in, n, &secret, w->r->key != ANY_RSA);
 	else
-		whole(&y, n ? w.in : NULL, n, &secret);
+		walked_whole(w, &y, n ? w->in : NULL, n, &secret);
 	if (secret.n > 1)
-		both_ways(&back, secret.p, secret.n, &plain, true);
+		walked_both_ways(w, &back, secret.p, secret.n, &plain, true);
 	else
-		whole(&back, secret.p, secret.n, &plain);
+		walked_whole(w, &back, secret.p, secret.n, &plain);
 	HOLDS(plain.n == n);
-	assert_memory_equal(plain.p, w.in, n);
+	assert_memory_equal(plain.p, w->in, n);
 }
 
 static void crypt(void)
 {
-	crypt_of(w.n);
-	if (w.r->input == IN_ANY || w.r->input == IN_EXACTLY_N) {
+	crypt_of(w->n);
+	if (w->r->input == IN_ANY || w->r->input == IN_EXACTLY_N) {
 		crypt_of(0);
 		crypt_of(1);
 		crypt_of(16);
 	}
-	if (w.r->input == IN_BLOCKS)
+	if (w->r->input == IN_BLOCKS)
 		crypt_of(0);
-	if (w.r->input == IN_16_UP)
+	if (w->r->input == IN_16_UP)
 		crypt_of(16);
 }
 
@@ -334,16 +151,16 @@ static void wrap(void)
 	struct blob b;
 	CK_RV rv;
 
-	w.m = anymech_mechanism(w.r, s, 32, 0);
-	GOOD(p11->C_WrapKey(s, &w.m, w.key.public, target, NULL, &asked));
+	w->m = anymech_mechanism(w->r, s, 32, 0);
+	GOOD(p11->C_WrapKey(s, &w->m, w->key.public, target, NULL, &asked));
 	b.n = 1;
-	WANT(CKR_BUFFER_TOO_SMALL, p11->C_WrapKey(s, &w.m, w.key.public, target, b.p, &b.n));
+	WANT(CKR_BUFFER_TOO_SMALL, p11->C_WrapKey(s, &w->m, w->key.public, target, b.p, &b.n));
 	HOLDS(b.n == asked);
-	GOOD(p11->C_WrapKey(s, &w.m, w.key.public, target, b.p, &b.n));
+	GOOD(p11->C_WrapKey(s, &w->m, w->key.public, target, b.p, &b.n));
 	HOLDS(b.n <= asked);
 	len = b.n - 1;
-	WANT(CKR_BUFFER_TOO_SMALL, p11->C_WrapKey(s, &w.m, w.key.public, target, b.p, &len));
-	GOOD(moving_unwrap(s, &w.m, w.key.private, &b, M_OPEN, CKK_GENERIC_SECRET, &back));
+	WANT(CKR_BUFFER_TOO_SMALL, p11->C_WrapKey(s, &w->m, w->key.public, target, b.p, &len));
+	GOOD(moving_unwrap(s, &w->m, w->key.private, &b, M_OPEN, CKK_GENERIC_SECRET, &back));
 	HOLDS(moving_value(s, target, before, sizeof before, &rv) == 32);
 	HOLDS(moving_value(s, back, after, sizeof after, &rv) == 32);
 	assert_memory_equal(before, after, 32);
@@ -352,28 +169,28 @@ static void wrap(void)
 
 static void derive(void)
 {
-	CK_OBJECT_HANDLE other = w.key.public, a = 0, b = 0;
+	CK_OBJECT_HANDLE other = w->key.public, a = 0, b = 0;
 	CK_BYTE one[64], two[64];
 	CK_ULONG n = 32;
 	CK_RV rv;
 
-	if (w.r->param == PAR_OTHER_KEY || w.r->param == PAR_STRING) {
+	if (w->r->param == PAR_OTHER_KEY || w->r->param == PAR_STRING) {
 		n = 0; /* as long as both together; what comes out is the largest */
-		if (module_ulong(s, other, CKA_VALUE_LEN) == w.info.ulMaxKeySize)
-			w.key.private =
-				moving_generic(s, M_OPEN | M_DERIVE, w.info.ulMaxKeySize - 16);
+		if (module_ulong(s, other, CKA_VALUE_LEN) == w->info.ulMaxKeySize)
+			w->key.private =
+				moving_generic(s, M_OPEN | M_DERIVE, w->info.ulMaxKeySize - 16);
 		other = moving_generic(s, M_OPEN | M_DERIVE, 16);
 	}
-	w.m = anymech_mechanism(w.r, s, 0, other);
-	if (w.r->type == CKM_HKDF_DATA) {
+	w->m = anymech_mechanism(w->r, s, 0, other);
+	if (w->r->type == CKM_HKDF_DATA) {
 		CK_ATTRIBUTE t[] = { A_ULONG(CKA_CLASS, CKO_DATA), A_ULONG(CKA_VALUE_LEN, 32) };
 
-		GOOD(p11->C_DeriveKey(s, &w.m, w.key.private, t, 2, &a));
-		GOOD(p11->C_DeriveKey(s, &w.m, w.key.private, t, 2, &b));
+		GOOD(p11->C_DeriveKey(s, &w->m, w->key.private, t, 2, &a));
+		GOOD(p11->C_DeriveKey(s, &w->m, w->key.private, t, 2, &b));
 		n = 32;
 	} else {
-		GOOD(moving_derive(s, &w.m, w.key.private, M_OPEN, CKK_GENERIC_SECRET, n, &a));
-		GOOD(moving_derive(s, &w.m, w.key.private, M_OPEN, CKK_GENERIC_SECRET, n, &b));
+		GOOD(moving_derive(s, &w->m, w->key.private, M_OPEN, CKK_GENERIC_SECRET, n, &a));
+		GOOD(moving_derive(s, &w->m, w->key.private, M_OPEN, CKK_GENERIC_SECRET, n, &b));
 		n = module_ulong(s, a, CKA_VALUE_LEN);
 		HOLDS(!module_bool(s, a, CKA_LOCAL));
 	}
@@ -386,21 +203,21 @@ static void derive(void)
 
 static void generate(void)
 {
-	CK_OBJECT_HANDLE key = w.key.private;
+	CK_OBJECT_HANDLE key = w->key.private;
 
-	if (w.r->type == CKM_PKCS5_PBKD2) {
+	if (w->r->type == CKM_PKCS5_PBKD2) {
 		CK_ATTRIBUTE t[] = { A_ULONG(CKA_KEY_TYPE, CKK_GENERIC_SECRET),
 				     A_ULONG(CKA_VALUE_LEN, 32) };
 
-		GOOD(p11->C_GenerateKey(s, &w.m, t, 2, &key));
+		GOOD(p11->C_GenerateKey(s, &w->m, t, 2, &key));
 		return;
 	}
-	HOLDS(module_ulong(s, key, CKA_KEY_GEN_MECHANISM) == w.r->type);
+	HOLDS(module_ulong(s, key, CKA_KEY_GEN_MECHANISM) == w->r->type);
 	HOLDS(module_bool(s, key, CKA_LOCAL));
-	if (w.info.flags & CKF_GENERATE)
+	if (w->info.flags & CKF_GENERATE)
 		HOLDS(module_ulong(s, key, CKA_VALUE_LEN) > 0);
 	else
-		HOLDS(module_ulong(s, w.key.public, CKA_KEY_GEN_MECHANISM) == w.r->type);
+		HOLDS(module_ulong(s, w->key.public, CKA_KEY_GEN_MECHANISM) == w->r->type);
 }
 
 static void encapsulate(void)
@@ -410,16 +227,16 @@ static void encapsulate(void)
 	CK_ULONG t_n = 2 + moving_template(M_OPEN, t + 2), asked = 0;
 	CK_OBJECT_HANDLE a = 0, b = 0;
 	CK_BYTE one[64], two[64];
-	struct made c;
+	struct walked_made c;
 	CK_RV rv;
 
-	GOOD(p11_32->C_EncapsulateKey(s, &w.m, w.key.public, t, t_n, NULL, &asked, &a));
+	GOOD(p11_32->C_EncapsulateKey(s, &w->m, w->key.public, t, t_n, NULL, &asked, &a));
 	c.n = asked - 1;
 	WANT(CKR_BUFFER_TOO_SMALL,
-	     p11_32->C_EncapsulateKey(s, &w.m, w.key.public, t, t_n, c.p, &c.n, &a));
+	     p11_32->C_EncapsulateKey(s, &w->m, w->key.public, t, t_n, c.p, &c.n, &a));
 	HOLDS(c.n == asked);
-	GOOD(p11_32->C_EncapsulateKey(s, &w.m, w.key.public, t, t_n, c.p, &c.n, &a));
-	GOOD(p11_32->C_DecapsulateKey(s, &w.m, w.key.private, t, t_n, c.p, c.n, &b));
+	GOOD(p11_32->C_EncapsulateKey(s, &w->m, w->key.public, t, t_n, c.p, &c.n, &a));
+	GOOD(p11_32->C_DecapsulateKey(s, &w->m, w->key.private, t, t_n, c.p, c.n, &b));
 	HOLDS(moving_value(s, a, one, sizeof one, &rv) == 32);
 	HOLDS(moving_value(s, b, two, sizeof two, &rv) == 32);
 	assert_memory_equal(one, two, 32);
@@ -439,9 +256,9 @@ static CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS poly_message = { nonce, 12, tag }
 static CK_MECHANISM message_param(CK_ULONG n)
 {
 	ccm_message.ulDataLen = n;
-	if (w.r->type == CKM_AES_GCM)
+	if (w->r->type == CKM_AES_GCM)
 		return (CK_MECHANISM) { 0, &gcm_message, sizeof gcm_message };
-	if (w.r->type == CKM_AES_CCM)
+	if (w->r->type == CKM_AES_CCM)
 		return (CK_MECHANISM) { 0, &ccm_message, sizeof ccm_message };
 	return (CK_MECHANISM) { 0, &poly_message, sizeof poly_message };
 }
@@ -450,29 +267,29 @@ static void message_round(CK_ULONG n, bool parts)
 {
 	CK_MECHANISM q = message_param(n);
 	void *p = q.pParameter;
-	CK_ULONG p_n = q.ulParameterLen, len = ROOM, more;
-	struct made secret, plain;
+	CK_ULONG p_n = q.ulParameterLen, len = WALKED_ROOM, more;
+	struct walked_made secret, plain;
 	CK_BYTE ad[] = "with it";
 
 	if (!parts) {
-		GOOD(p11_3->C_EncryptMessage(s, p, p_n, ad, 7, w.in, n, NULL, &len));
+		GOOD(p11_3->C_EncryptMessage(s, p, p_n, ad, 7, w->in, n, NULL, &len));
 		HOLDS(len == n);
-		GOOD(p11_3->C_EncryptMessage(s, p, p_n, ad, 7, w.in, n, secret.p, &len));
+		GOOD(p11_3->C_EncryptMessage(s, p, p_n, ad, 7, w->in, n, secret.p, &len));
 	} else {
 		GOOD(p11_3->C_EncryptMessageBegin(s, p, p_n, ad, 7));
-		GOOD(p11_3->C_EncryptMessageNext(s, p, p_n, w.in, n / 2, secret.p, &len, 0));
-		more = ROOM - len;
-		GOOD(p11_3->C_EncryptMessageNext(s, p, p_n, w.in + n / 2, n - n / 2, secret.p + len,
-						 &more, CKF_END_OF_MESSAGE));
+		GOOD(p11_3->C_EncryptMessageNext(s, p, p_n, w->in, n / 2, secret.p, &len, 0));
+		more = WALKED_ROOM - len;
+		GOOD(p11_3->C_EncryptMessageNext(s, p, p_n, w->in + n / 2, n - n / 2,
+						 secret.p + len, &more, CKF_END_OF_MESSAGE));
 		len += more;
 	}
 	HOLDS(len == n);
 	secret.n = len;
-	len = ROOM;
+	len = WALKED_ROOM;
 	GOOD(p11_3->C_DecryptMessage(s, p, p_n, ad, 7, secret.p, n, plain.p, &len));
 	HOLDS(len == n);
-	assert_memory_equal(plain.p, w.in, n);
-	len = ROOM;
+	assert_memory_equal(plain.p, w->in, n);
+	len = WALKED_ROOM;
 	ad[0] ^= 1;
 	WANT(CKR_AEAD_DECRYPT_FAILED,
 	     p11_3->C_DecryptMessage(s, p, p_n, ad, 7, secret.p, n, plain.p, &len));
@@ -480,16 +297,16 @@ static void message_round(CK_ULONG n, bool parts)
 
 static void message_crypt(void)
 {
-	CK_MECHANISM with = message_param(0), bare = { w.r->type, NULL, 0 };
+	CK_MECHANISM with = message_param(0), bare = { w->r->type, NULL, 0 };
 
-	with.mechanism = w.r->type;
-	GOOD(p11_3->C_MessageEncryptInit(s, &with, w.key.public));
-	GOOD(p11_3->C_MessageDecryptInit(s, &bare, w.key.private));
+	with.mechanism = w->r->type;
+	GOOD(p11_3->C_MessageEncryptInit(s, &with, w->key.public));
+	GOOD(p11_3->C_MessageDecryptInit(s, &bare, w->key.private));
 	for (CK_ULONG n = 0; n < 3; n++) { /* one begun, many messages */
 		nonce[0]++;
 		message_round(n * 20, false);
 		nonce[0]++;
-		if (w.info.flags & CKF_MULTI_MESSAGE)
+		if (w->info.flags & CKF_MULTI_MESSAGE)
 			message_round(n * 20, true);
 	}
 	GOOD(p11_3->C_MessageEncryptFinal(s));
@@ -498,31 +315,31 @@ static void message_crypt(void)
 	WANT(CKR_OPERATION_NOT_INITIALIZED, p11_3->C_MessageDecryptFinal(s));
 }
 
-static void message_parts(struct made *sig)
+static void message_parts(struct walked_made *sig)
 {
-	sig->n = ROOM;
+	sig->n = WALKED_ROOM;
 	GOOD(p11_3->C_SignMessageBegin(s, NULL, 0));
-	GOOD(p11_3->C_SignMessageNext(s, NULL, 0, w.in, 5, NULL, NULL));
-	GOOD(p11_3->C_SignMessageNext(s, NULL, 0, w.in + 5, w.n - 5, sig->p, &sig->n));
+	GOOD(p11_3->C_SignMessageNext(s, NULL, 0, w->in, 5, NULL, NULL));
+	GOOD(p11_3->C_SignMessageNext(s, NULL, 0, w->in + 5, w->n - 5, sig->p, &sig->n));
 	GOOD(p11_3->C_VerifyMessageBegin(s, NULL, 0));
-	GOOD(p11_3->C_VerifyMessageNext(s, NULL, 0, w.in, w.n - 1, NULL, 0));
-	GOOD(p11_3->C_VerifyMessageNext(s, NULL, 0, w.in + w.n - 1, 1, sig->p, sig->n));
+	GOOD(p11_3->C_VerifyMessageNext(s, NULL, 0, w->in, w->n - 1, NULL, 0));
+	GOOD(p11_3->C_VerifyMessageNext(s, NULL, 0, w->in + w->n - 1, 1, sig->p, sig->n));
 }
 
 static void message_sign(void)
 {
-	struct made sig;
+	struct walked_made sig;
 
-	GOOD(p11_3->C_MessageSignInit(s, &w.m, w.key.private));
-	GOOD(p11_3->C_MessageVerifyInit(s, &w.m, w.key.public));
+	GOOD(p11_3->C_MessageSignInit(s, &w->m, w->key.private));
+	GOOD(p11_3->C_MessageVerifyInit(s, &w->m, w->key.public));
 	for (int i = 0; i < 2; i++) {
-		GOOD(p11_3->C_SignMessage(s, NULL, 0, w.in, w.n, NULL, &sig.n));
-		GOOD(p11_3->C_SignMessage(s, NULL, 0, w.in, w.n, sig.p, &sig.n));
-		GOOD(p11_3->C_VerifyMessage(s, NULL, 0, w.in, w.n, sig.p, sig.n));
+		GOOD(p11_3->C_SignMessage(s, NULL, 0, w->in, w->n, NULL, &sig.n));
+		GOOD(p11_3->C_SignMessage(s, NULL, 0, w->in, w->n, sig.p, &sig.n));
+		GOOD(p11_3->C_VerifyMessage(s, NULL, 0, w->in, w->n, sig.p, sig.n));
 		sig.p[sig.n / 2] ^= 1;
 		WANT(CKR_SIGNATURE_INVALID,
-		     p11_3->C_VerifyMessage(s, NULL, 0, w.in, w.n, sig.p, sig.n));
-		if (w.info.flags & CKF_MULTI_MESSAGE)
+		     p11_3->C_VerifyMessage(s, NULL, 0, w->in, w->n, sig.p, sig.n));
+		if (w->info.flags & CKF_MULTI_MESSAGE)
 			message_parts(&sig);
 	}
 	GOOD(p11_3->C_MessageSignFinal(s));
@@ -532,7 +349,7 @@ static void message_sign(void)
 /* ---- what the flags don't say ---- */
 
 #define GETTER(list, name)                                                                         \
-	static init_fn *get_##name(void)                                                           \
+	static walked_init_fn *get_##name(void)                                                    \
 	{                                                                                          \
 		return list->name;                                                                 \
 	}
@@ -547,14 +364,14 @@ GETTER(p11_3, C_MessageDecryptInit)
 GETTER(p11_3, C_MessageSignInit)
 GETTER(p11_3, C_MessageVerifyInit)
 
-static init_fn *get_digest(void)
+static walked_init_fn *get_digest(void)
 {
 	return digest_init;
 }
 
 static const struct {
 	CK_FLAGS flag;
-	init_fn *(*init)(void);
+	walked_init_fn *(*init)(void);
 } refusals[] = {
 	{ CKF_ENCRYPT, get_C_EncryptInit },
 	{ CKF_DECRYPT, get_C_DecryptInit },
@@ -572,30 +389,30 @@ static const struct {
 static void refused(CK_FLAGS flags)
 {
 	CK_ATTRIBUTE t[] = { A_ULONG(CKA_VALUE_LEN, 32) };
-	CK_OBJECT_HANDLE a = w.key.public, b = w.key.private, o = 0;
-	struct made out = { .n = ROOM };
+	CK_OBJECT_HANDLE a = w->key.public, b = w->key.private, o = 0;
+	struct walked_made out = { .n = WALKED_ROOM };
 
 	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
 		if (!(flags & refusals[i].flag))
-			WANT(CKR_MECHANISM_INVALID, refusals[i].init()(s, &w.m, a));
+			WANT(CKR_MECHANISM_INVALID, refusals[i].init()(s, &w->m, a));
 	}
 	if (!(flags & CKF_WRAP))
-		WANT(CKR_MECHANISM_INVALID, p11->C_WrapKey(s, &w.m, a, b, out.p, &out.n));
+		WANT(CKR_MECHANISM_INVALID, p11->C_WrapKey(s, &w->m, a, b, out.p, &out.n));
 	if (!(flags & CKF_UNWRAP))
-		WANT(CKR_MECHANISM_INVALID, p11->C_UnwrapKey(s, &w.m, b, out.p, 40, t, 1, &o));
+		WANT(CKR_MECHANISM_INVALID, p11->C_UnwrapKey(s, &w->m, b, out.p, 40, t, 1, &o));
 	if (!(flags & CKF_DERIVE))
-		WANT(CKR_MECHANISM_INVALID, p11->C_DeriveKey(s, &w.m, b, t, 1, &o));
+		WANT(CKR_MECHANISM_INVALID, p11->C_DeriveKey(s, &w->m, b, t, 1, &o));
 	if (!(flags & CKF_GENERATE))
-		WANT(CKR_MECHANISM_INVALID, p11->C_GenerateKey(s, &w.m, t, 1, &o));
-	if (!(flags & CKF_GENERATE_KEY_PAIR) && w.r->type != CKM_EDDSA) /* GnuTLS asks so */
+		WANT(CKR_MECHANISM_INVALID, p11->C_GenerateKey(s, &w->m, t, 1, &o));
+	if (!(flags & CKF_GENERATE_KEY_PAIR) && w->r->type != CKM_EDDSA) /* GnuTLS asks so */
 		WANT(CKR_MECHANISM_INVALID,
-		     p11->C_GenerateKeyPair(s, &w.m, NULL, 0, NULL, 0, &o, &o));
+		     p11->C_GenerateKeyPair(s, &w->m, NULL, 0, NULL, 0, &o, &o));
 	if (!(flags & CKF_ENCAPSULATE))
 		WANT(CKR_MECHANISM_INVALID,
-		     p11_32->C_EncapsulateKey(s, &w.m, a, t, 1, out.p, &out.n, &o));
+		     p11_32->C_EncapsulateKey(s, &w->m, a, t, 1, out.p, &out.n, &o));
 	if (!(flags & CKF_DECAPSULATE))
 		WANT(CKR_MECHANISM_INVALID,
-		     p11_32->C_DecapsulateKey(s, &w.m, b, t, 1, out.p, 32, &o));
+		     p11_32->C_DecapsulateKey(s, &w->m, b, t, 1, out.p, 32, &o));
 }
 
 /* ---- all of them ---- */
@@ -623,14 +440,14 @@ static const struct {
 
 static void prepare(const struct any_mech *r, bool largest)
 {
-	w = (struct walked) { .r = r };
-	OK(p11->C_GetMechanismInfo(slot, r->type, &w.info));
+	*w = (struct walked) { .s = s, .r = r };
+	OK(p11->C_GetMechanismInfo(slot, r->type, &w->info));
 	if (r->key != ANY_NONE)
-		w.key = anymech_key(r, s, &w.info, largest);
-	w.n = anymech_input(r, s, w.key);
-	for (CK_ULONG i = 0; i < w.n; i++)
-		w.in[i] = (CK_BYTE)i; /* as a number less than any modulus */
-	w.m = anymech_mechanism(r, s, w.n, w.key.public);
+		w->key = anymech_key(r, s, &w->info, largest);
+	w->n = anymech_input(r, s, w->key);
+	for (CK_ULONG i = 0; i < w->n; i++)
+		w->in[i] = (CK_BYTE)i; /* as a number less than any modulus */
+	w->m = anymech_mechanism(r, s, w->n, w->key.public);
 }
 
 static void walk(const struct any_mech *r, bool largest)
@@ -640,15 +457,15 @@ static void walk(const struct any_mech *r, bool largest)
 	prepare(r, largest);
 	for (size_t i = 0; i < ARRAY_LEN(works); i++) {
 		known |= works[i].flags;
-		if (!(w.info.flags & works[i].flags))
+		if (!(w->info.flags & works[i].flags))
 			continue;
-		MUST((w.info.flags & works[i].flags) == works[i].flags); /* no half of a pair */
-		w.m = anymech_mechanism(r, s, w.n, w.key.public);
+		MUST((w->info.flags & works[i].flags) == works[i].flags); /* no half of a pair */
+		w->m = anymech_mechanism(r, s, w->n, w->key.public);
 		works[i].fn();
 	}
-	MUST((w.info.flags & ~known) == 0);
-	w.m = anymech_mechanism(r, s, w.n, w.key.public);
-	refused(w.info.flags);
+	MUST((w->info.flags & ~known) == 0);
+	w->m = anymech_mechanism(r, s, w->n, w->key.public);
+	refused(w->info.flags);
 }
 
 static void walk_all(enum any_key from, enum any_key to)
@@ -692,7 +509,7 @@ static void every_mechanism_of_curves(void **state)
 static void every_mechanism_after_quantum(void **state)
 {
 	(void)state;
-	if (p11->C_GetMechanismInfo(slot, CKM_ML_DSA, &w.info) == CKR_MECHANISM_INVALID)
+	if (p11->C_GetMechanismInfo(slot, CKM_ML_DSA, &w->info) == CKR_MECHANISM_INVALID)
 		skip();
 	walk_all(ANY_ML_DSA, ANY_ML_KEM);
 }

@@ -12,18 +12,8 @@
 #include "base/own.h"
 #include "pkcs11/token/store.h"
 #include "tests/lib/module.h"
+#include "tests/lib/raw_sql.h"
 #include "tests/lib/scratch.h"
-
-static void run_sql(const char *path, const char *sql)
-{
-	sqlite3 *db;
-	char *said = NULL;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, &said) != SQLITE_OK)
-		fail_msg("%s: %s", path, said);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
 
 static int number(const char *path, const char *sql)
 {
@@ -74,7 +64,7 @@ static CK_SLOT_ID old_token(const char **path)
 	*path = module_token_file(slot);
 	snprintf(name, sizeof name, "old-%d.token", ++n);
 	snprintf(sql, sizeof sql, "ATTACH '%s' AS now; %s DETACH now", *path, downgrade);
-	run_sql(scratch_path(name), sql);
+	raw_sql(scratch_path(name), sql);
 	assert_int_equal(rename(scratch_path(name), *path), 0);
 	return slot;
 }
@@ -174,7 +164,7 @@ static void one_from_the_future_is_refused(void **state)
 	struct store *store;
 
 	(void)state;
-	run_sql(path, "PRAGMA user_version = 3");
+	raw_sql(path, "PRAGMA user_version = 3");
 	assert_int_equal(store_open(path, true, &store), INRO_E_VERSION);
 	assert_int_equal(store_open(path, false, &store), INRO_E_VERSION);
 	OK(p11->C_Initialize(NULL));

@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include <dirent.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "tests/lib/module.h"
+#include "tests/lib/raw_sql.h"
 #include "tests/lib/scratch.h"
 
 static struct inro_new_token plan(const char *label)
@@ -133,15 +133,6 @@ static void a_token_is_removed_with_its_pin_only(void **state)
 	assert_true(next > slot);
 }
 
-static void sql(CK_SLOT_ID slot, const char *text)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(module_token_file(slot), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
-
 /* A remover that was killed half way: the file without its token is one that is gone. */
 static void half_removed_is_removed(void **state)
 {
@@ -151,8 +142,8 @@ static void half_removed_is_removed(void **state)
 	CK_SESSION_HANDLE s;
 
 	(void)state;
-	sql(slot, "DELETE FROM object; DELETE FROM token");
-	sql(slot2, "DELETE FROM object; DELETE FROM token");
+	raw_sql(module_token_file(slot), "DELETE FROM object; DELETE FROM token");
+	raw_sql(module_token_file(slot2), "DELETE FROM object; DELETE FROM token");
 	OK(p11->C_GetTokenInfo(slot, &info));
 	assert_int_equal(info.flags & CKF_TOKEN_INITIALIZED, 0);
 	GIVES(CKR_TOKEN_NOT_PRESENT, p11->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &s));

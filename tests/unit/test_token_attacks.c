@@ -7,14 +7,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include <sqlite3.h>
 
 #include "base/own.h"
-#include "tests/lib/scratch.h"
 #include "tests/lib/moving.h"
 
 static CK_SLOT_ID slot;
@@ -172,23 +169,6 @@ static void a_key_from_a_password_wraps_nothing_sensitive(void **state)
 	GIVES(CKR_KEY_NOT_WRAPPABLE, wrap(by, key, &b));
 }
 
-static CK_RV bring_public(CK_OBJECT_HANDLE like, CK_OBJECT_HANDLE *ret)
-{
-	CK_BYTE modulus[512], exponent[8];
-	CK_ULONG n = module_bytes(s, like, CKA_MODULUS, modulus, sizeof modulus);
-	CK_ULONG e = module_bytes(s, like, CKA_PUBLIC_EXPONENT, exponent, sizeof exponent);
-	CK_ATTRIBUTE t[] = { A_ULONG(CKA_CLASS, CKO_PUBLIC_KEY), A_ULONG(CKA_KEY_TYPE, CKK_RSA),
-			     A_BYTES(CKA_MODULUS, modulus, n),
-			     A_BYTES(CKA_PUBLIC_EXPONENT, exponent, e), A_BOOL(CKA_WRAP, CK_TRUE) };
-
-	return p11->C_CreateObject(s, t, ARRAY_LEN(t), ret);
-}
-
-static CK_RSA_PKCS_OAEP_PARAMS oaep_params = { .hashAlg = CKM_SHA256,
-					       .mgf = CKG_MGF1_SHA256,
-					       .source = CKZ_DATA_SPECIFIED };
-static CK_MECHANISM oaep = { CKM_RSA_PKCS_OAEP, &oaep_params, sizeof oaep_params };
-
 static void a_public_key_wraps_sensitive_ones_only_if_its_other_half_is_safe_here(void **state)
 {
 	CK_OBJECT_HANDLE key = moving_aes(s, M_TARGET, 16), brought;
@@ -197,13 +177,13 @@ static void a_public_key_wraps_sensitive_ones_only_if_its_other_half_is_safe_her
 	struct blob b;
 
 	(void)state;
-	OK(moving_wrap(s, &oaep, good.public, key, &b));
+	OK(moving_wrap(s, &moving_oaep, good.public, key, &b));
 	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &pkcs1, good.public, key, &b));
-	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &oaep, decrypts.public, key, &b));
-	OK(bring_public(good.public, &brought));
-	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &oaep, brought, key, &b));
+	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &moving_oaep, decrypts.public, key, &b));
+	OK(moving_bring_public(s, good.public, &brought));
+	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &moving_oaep, brought, key, &b));
 	OK(p11->C_DestroyObject(s, good.private));
-	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &oaep, good.public, key, &b));
+	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &moving_oaep, good.public, key, &b));
 }
 
 static void a_weaker_key_guards_no_stronger_one(void **state)
@@ -214,7 +194,7 @@ static void a_weaker_key_guards_no_stronger_one(void **state)
 
 	(void)state;
 	GIVES(CKR_WRAPPING_KEY_SIZE_RANGE, wrap(by, key, &b));
-	GIVES(CKR_WRAPPING_KEY_SIZE_RANGE, moving_wrap(s, &oaep, rsa.public, key, &b));
+	GIVES(CKR_WRAPPING_KEY_SIZE_RANGE, moving_wrap(s, &moving_oaep, rsa.public, key, &b));
 }
 
 /* What can leave has a twin elsewhere that may do anything. */
@@ -273,15 +253,6 @@ static void another_session_sees_the_roles(void **state)
 	      moving_unwrap(other, &moving_kwp, by, &b, M_OPEN, CKK_AES, &back));
 }
 
-static CK_OBJECT_HANDLE the_mover(CK_SESSION_HANDLE in)
-{
-	CK_OBJECT_HANDLE by = 0;
-	CK_ATTRIBUTE like[] = { A_BOOL(CKA_TOKEN, CK_TRUE), A_BOOL(CKA_UNWRAP, CK_TRUE) };
-
-	MUST(module_find(in, like, ARRAY_LEN(like), &by) == 1);
-	return by;
-}
-
 static void a_second_process_sees_the_roles(void **state)
 {
 	CK_OBJECT_HANDLE key = moving_aes(s, M_TARGET, 32), back;
@@ -298,7 +269,7 @@ static void a_second_process_sees_the_roles(void **state)
 		OK(p11->C_Initialize(NULL));
 		s = module_open(slot, true);
 		OK(module_login(s, CKU_USER, USER_PIN));
-		GIVES(CKR_TEMPLATE_INCONSISTENT, unwrap(the_mover(s), &b, M_OPEN, &back));
+		GIVES(CKR_TEMPLATE_INCONSISTENT, unwrap(moving_mover(s), &b, M_OPEN, &back));
 		_exit(0);
 	}
 	MUST(waitpid(child, &status, 0) == child && WIFEXITED(status));
@@ -318,8 +289,8 @@ static void roles_outlive_the_library(void **state)
 	OK(p11->C_Initialize(NULL));
 	s = module_open(slot, true);
 	OK(module_login(s, CKU_USER, USER_PIN));
-	GIVES(CKR_TEMPLATE_INCONSISTENT, unwrap(the_mover(s), &b, M_OPEN, &back));
-	OK(unwrap(the_mover(s), &b, M_SENSITIVE, &back));
+	GIVES(CKR_TEMPLATE_INCONSISTENT, unwrap(moving_mover(s), &b, M_OPEN, &back));
+	OK(unwrap(moving_mover(s), &b, M_SENSITIVE, &back));
 }
 
 static void a_key_that_made_readable_ones_wraps_nothing_sensitive(void **state)
@@ -437,126 +408,6 @@ static void the_nonce_for_a_sensitive_key_is_the_tokens(void **state)
 	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &m, by, open, &b));
 }
 
-/* ---- what the security officer said ---- */
-
-static void trust_is_the_officers_word(void **state)
-{
-	CK_OBJECT_HANDLE by = moving_aes(s, M_MOVER, 32);
-	CK_OBJECT_HANDLE key = moving_aes(s, M_TARGET | M_BOUND, 32), ret;
-	CK_ATTRIBUTE trusted = A_BOOL(CKA_TRUSTED, CK_TRUE);
-	CK_ATTRIBUTE t[] = { A_ULONG(CKA_CLASS, CKO_SECRET_KEY), A_ULONG(CKA_KEY_TYPE, CKK_AES),
-			     A_BYTES(CKA_VALUE, known, sizeof known), trusted };
-	struct blob b;
-
-	(void)state;
-	GIVES(CKR_KEY_NOT_WRAPPABLE, wrap(by, key, &b));
-	GIVES(CKR_ATTRIBUTE_READ_ONLY, module_set(s, by, trusted));
-	GIVES(CKR_ATTRIBUTE_READ_ONLY, moving_copy(s, by, trusted, &ret));
-	GIVES(CKR_ATTRIBUTE_READ_ONLY, p11->C_CreateObject(s, t, ARRAY_LEN(t), &ret));
-	GIVES(CKR_ATTRIBUTE_READ_ONLY,
-	      module_set(s, key, (CK_ATTRIBUTE)A_BOOL(CKA_WRAP_WITH_TRUSTED, CK_FALSE)));
-}
-
-/* What the officer can see he can trust: the key is not CKA_PRIVATE. */
-static CK_OBJECT_HANDLE trusted_mover(void)
-{
-	moving_aes(s, M_MOVER | M_TOKEN | M_PUBLIC, 32);
-	OK(p11->C_Logout(s));
-	OK(module_login(s, CKU_SO, SO_PIN));
-	OK(module_set(s, the_mover(s), (CK_ATTRIBUTE)A_BOOL(CKA_TRUSTED, CK_TRUE)));
-	OK(p11->C_Logout(s));
-	OK(module_login(s, CKU_USER, USER_PIN));
-	return the_mover(s);
-}
-
-static void a_key_for_trusted_keys_stays_one_when_it_comes_back(void **state)
-{
-	CK_OBJECT_HANDLE by = trusted_mover(), key = moving_aes(s, M_TARGET | M_BOUND, 32), back;
-	CK_ATTRIBUTE t[] = { A_ULONG(CKA_CLASS, CKO_SECRET_KEY), A_ULONG(CKA_KEY_TYPE, CKK_AES),
-			     A_BOOL(CKA_SENSITIVE, CK_TRUE), A_BOOL(CKA_EXTRACTABLE, CK_TRUE),
-			     A_BOOL(CKA_WRAP_WITH_TRUSTED, CK_FALSE) };
-	struct blob b;
-
-	(void)state;
-	OK(wrap(by, key, &b));
-	GIVES(CKR_TEMPLATE_INCONSISTENT,
-	      p11->C_UnwrapKey(s, &moving_kwp, by, b.p, b.n, t, ARRAY_LEN(t), &back));
-	OK(p11->C_UnwrapKey(s, &moving_kwp, by, b.p, b.n, t, ARRAY_LEN(t) - 1, &back));
-	MUST(module_bool(s, back, CKA_WRAP_WITH_TRUSTED));
-	GIVES(CKR_KEY_NOT_WRAPPABLE, wrap(moving_aes(s, M_MOVER, 32), back, &b));
-}
-
-/* A public key from elsewhere, on the officer's word. */
-static CK_OBJECT_HANDLE trusted_public(void)
-{
-	struct module_pair pair = moving_rsa(s, 0);
-	CK_OBJECT_HANDLE brought, kept;
-
-	OK(bring_public(pair.public, &brought));
-	OK(moving_copy(s, brought, (CK_ATTRIBUTE)A_BOOL(CKA_TOKEN, CK_TRUE), &kept));
-	OK(p11->C_DestroyObject(s, pair.private));
-	OK(p11->C_Logout(s));
-	OK(module_login(s, CKU_SO, SO_PIN));
-	OK(module_set(s, kept, (CK_ATTRIBUTE)A_BOOL(CKA_TRUSTED, CK_TRUE)));
-	OK(p11->C_Logout(s));
-	OK(module_login(s, CKU_USER, USER_PIN));
-	return kept;
-}
-
-static void edit(const char *sql)
-{
-	sqlite3 *db;
-
-	MUST(sqlite3_open(module_token_file(slot), &db) == SQLITE_OK);
-	MUST(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
-	MUST(sqlite3_close(db) == SQLITE_OK);
-}
-
-static void start_again(const char *config)
-{
-	OK(p11->C_Finalize(NULL));
-	setenv("INRO_CONFIG", scratch_file("inro.conf", config, strlen(config)), 1);
-	OK(p11->C_Initialize(NULL));
-}
-
-static void nobody_writes_trust_into_the_file(void **state)
-{
-	CK_OBJECT_HANDLE by = trusted_public(), key = moving_aes(s, M_TARGET | M_BOUND, 16), copy;
-	CK_ATTRIBUTE like[] = { A_BOOL(CKA_TRUSTED, CK_TRUE), A_ULONG(CKA_CLASS, CKO_PUBLIC_KEY) };
-	struct blob b;
-
-	(void)state;
-	OK(moving_wrap(s, &oaep, by, key, &b));
-	edit("UPDATE object SET version = version + 1 WHERE class = 2");
-	start_again("");
-	s = module_open(slot, true);
-	OK(module_login(s, CKU_USER, USER_PIN));
-	key = moving_aes(s, M_TARGET | M_BOUND, 16);
-	MUST(module_find(s, like, ARRAY_LEN(like), &by) == 1);
-	GIVES(CKR_DEVICE_ERROR, moving_wrap(s, &oaep, by, key, &b));
-	/* nor does the token seal it for him: with another label, as a copy here or there */
-	GIVES(CKR_DEVICE_ERROR, module_set(s, by, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "mine")));
-	GIVES(CKR_DEVICE_ERROR, moving_copy(s, by, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "mine"), &copy));
-	GIVES(CKR_DEVICE_ERROR,
-	      moving_copy(s, by, (CK_ATTRIBUTE)A_BOOL(CKA_TOKEN, CK_FALSE), &copy));
-	GIVES(CKR_DEVICE_ERROR, moving_wrap(s, &oaep, by, key, &b));
-	OK(module_set(s, by, (CK_ATTRIBUTE)A_BOOL(CKA_TRUSTED, CK_FALSE)));
-	OK(moving_copy(s, by, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "mine"), &copy));
-	GIVES(CKR_KEY_NOT_WRAPPABLE, moving_wrap(s, &oaep, copy, key, &b));
-}
-
-static void a_trusted_key_may_be_renamed_and_copied(void **state)
-{
-	CK_OBJECT_HANDLE by = trusted_public(), key = moving_aes(s, M_TARGET | M_BOUND, 16), copy;
-	struct blob b;
-
-	(void)state;
-	OK(module_set(s, by, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "office")));
-	OK(moving_copy(s, by, (CK_ATTRIBUTE)A_TEXT(CKA_LABEL, "copy"), &copy));
-	OK(moving_wrap(s, &oaep, by, key, &b));
-	OK(moving_wrap(s, &oaep, copy, key, &b));
-}
-
 /* ---- a token that can't be written to, and a strict one ---- */
 
 static void what_can_not_be_recorded_is_not_done(void **state)
@@ -566,16 +417,16 @@ static void what_can_not_be_recorded_is_not_done(void **state)
 
 	(void)state;
 	moving_aes(s, M_MOVER | M_TOKEN, 32);
-	start_again("[token]\nread-only = yes\n");
+	moving_start_again("[token]\nread-only = yes\n");
 	s = module_open(slot, false);
 	OK(module_login(s, CKU_USER, USER_PIN));
-	by = the_mover(s);
+	by = moving_mover(s);
 	key = moving_aes(s, M_TARGET, 32);
 	open = moving_aes(s, M_OPEN, 32);
 	GIVES(CKR_TOKEN_WRITE_PROTECTED, wrap(by, key, &b));
 	OK(wrap(by, open, &b));
 	GIVES(CKR_TOKEN_WRITE_PROTECTED, unwrap(by, &b, M_OPEN, &back));
-	start_again("");
+	moving_start_again("");
 }
 
 static void a_strict_token_refuses_at_creation(void **state)
@@ -587,7 +438,7 @@ static void a_strict_token_refuses_at_creation(void **state)
 	struct blob b;
 
 	(void)state;
-	start_again("[token]\npolicy = strict\n");
+	moving_start_again("[token]\npolicy = strict\n");
 	s = module_user(&slot);
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
 		CK_ATTRIBUTE t[MOVING_MAX] = { A_ULONG(CKA_VALUE_LEN, 32) };
@@ -605,7 +456,7 @@ static void a_strict_token_refuses_at_creation(void **state)
 	OK(unwrap(by, &b, M_TARGET | M_DECRYPT, &key));
 	GIVES(CKR_TEMPLATE_INCONSISTENT, unwrap(by, &b, M_MOVER, &copy));
 	GIVES(CKR_TEMPLATE_INCONSISTENT, unwrap(by, &b, M_OPEN, &copy));
-	start_again("");
+	moving_start_again("");
 }
 
 /* ---- derivations that slice, xor and join ---- */
@@ -760,10 +611,6 @@ int main(void)
 		CASE(a_secret_key_comes_back_as_no_private_one),
 		CASE(a_mechanism_that_authenticates_nothing_wraps_nothing_sensitive),
 		CASE(the_nonce_for_a_sensitive_key_is_the_tokens),
-		CASE(trust_is_the_officers_word),
-		CASE(a_key_for_trusted_keys_stays_one_when_it_comes_back),
-		CASE(nobody_writes_trust_into_the_file),
-		CASE(a_trusted_key_may_be_renamed_and_copied),
 		CASE(what_can_not_be_recorded_is_not_done),
 		CASE(a_strict_token_refuses_at_creation),
 		CASE(derivations_that_cut_are_not_there),

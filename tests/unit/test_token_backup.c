@@ -19,6 +19,7 @@
 
 #include "base/own.h"
 #include "tests/lib/module.h"
+#include "tests/lib/raw_sql.h"
 #include "tests/lib/scratch.h"
 
 #define PASS "correct horse"
@@ -196,15 +197,6 @@ static void a_changed_backup_is_refused(void **state)
 
 /* ---- check ---- */
 
-static void edit(CK_SLOT_ID slot, const char *sql)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(module_token_file(slot), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
-
 static void a_check_reads_everything(void **state)
 {
 	CK_SLOT_ID slot = token_with_key();
@@ -219,11 +211,12 @@ static void a_check_reads_everything(void **state)
 	assert_int_equal(c.sealed, 1);
 	assert_int_equal(c.damaged, 0);
 	GIVES(CKR_PIN_INCORRECT, p11_admin->check(slot, module_text("000000"), &c));
-	edit(slot, "UPDATE object SET label = x'41' WHERE class = 3"); /* bound to the seal */
+	raw_sql(module_token_file(slot),
+		"UPDATE object SET label = x'41' WHERE class = 3"); /* bound to the seal */
 	OK(p11_admin->check(slot, module_text(USER_PIN), &c));
 	assert_int_equal(c.damaged, 1);
 	assert_non_null(strstr(c.first, "object "));
-	edit(slot, "UPDATE object SET attrs = x'00'");
+	raw_sql(module_token_file(slot), "UPDATE object SET attrs = x'00'");
 	OK(p11_admin->check(slot, (struct inro_text) { 0 }, &c));
 	assert_int_equal(c.damaged, 1); /* the public one: the other is not seen without a PIN */
 }

@@ -6,201 +6,22 @@
 #include <cmocka.h>
 
 #include "tests/lib/scratch.h"
-#include "tpm/link/kinds.h"
+#include "tests/lib/tpmsays.h"
 #include "tpm/talk/cmd.h"
 #include "tpm/talk/commands.h"
 #include "tpm/talk/talk_private.h"
 
 #define OK(x) assert_int_equal(x, INRO_OK)
 
-/* ---- the link ---- */
-
-#define STEPS 16
-
-static struct {
-	struct {
-		enum inro_err e;
-		uint8_t p[256];
-		size_t n;
-	} says[STEPS];
-	size_t says_n, at; /* what is said next */
-	uint8_t sent[STEPS][256];
-	size_t sent_n[STEPS], sent_all;
-	bool durable[STEPS];
-	bool down; /* the next turn connects anew */
-	unsigned begun;
-	char ledger[256]; /* what was told to it */
-} fake;
-
-static enum inro_err fake_make(struct bytes rest, const char *home, struct link **ret);
-
-static void fake_free(struct link *l)
-{
-	free(l);
-}
-
-static enum inro_err fake_begin(struct link *l)
-{
-	if (fake.down)
-		atomic_fetch_add(&l->epoch, 1);
-	fake.down = false;
-	fake.begun++;
-	return INRO_OK;
-}
-
-static void fake_end(struct link *l)
-{
-	(void)l;
-	fake.begun--;
-}
-
-static enum inro_err fake_talk(struct link *l, struct bytes command, bool durable, struct buf *ret)
-{
-	size_t i = fake.at;
-
-	(void)l;
-	assert_true(fake.begun == 1 && !fake.down);
-	assert_true(i < fake.says_n && command.n <= sizeof fake.sent[0]);
-	fake.at++;
-	memcpy(fake.sent[i], command.p, command.n);
-	fake.sent_n[i] = command.n;
-	fake.durable[i] = durable;
-	buf_add(ret, BYTES(fake.says[i].p, fake.says[i].n));
-	fake.down = fake.says[i].e == INRO_E_IO || link_check_response(buf_bytes(ret));
-	return fake.says[i].e;
-}
-
-static void note(const char *what, uint32_t handle)
-{
-	size_t n = strlen(fake.ledger);
-
-	snprintf(fake.ledger + n, sizeof fake.ledger - n, "%s %x;", what, handle);
-}
-
-static enum inro_err fake_will_hold(struct link *l)
-{
-	(void)l;
-	note("will", 0);
-	return INRO_OK;
-}
-
-static void fake_hold(struct link *l, uint32_t handle)
-{
-	(void)l;
-	note("hold", handle);
-}
-
-static void fake_drop(struct link *l, uint32_t handle)
-{
-	(void)l;
-	note("drop", handle);
-}
-
-static const struct link_kind inside = {
-	.scheme = "fake",
-	.embedded = true,
-	.make = fake_make,
-	.free = fake_free,
-	.begin = fake_begin,
-	.end = fake_end,
-	.talk = fake_talk,
-	.will_hold = fake_will_hold,
-	.hold = fake_hold,
-	.drop = fake_drop,
-};
-static struct link_kind outside; /* the same, not embedded */
-
-static enum inro_err fake_make(struct bytes rest, const char *home, struct link **ret)
-{
-	struct link *l = calloc(1, sizeof *l);
-
-	(void)rest, (void)home;
-	assert_non_null(l);
-	link_init(l, link_extra);
-	*ret = l;
-	return INRO_OK;
-}
-
-/* ---- what it says ---- */
-
-static void say(const void *p, size_t n)
-{
-	assert_true(fake.says_n < STEPS && n <= sizeof fake.says[0].p);
-	memcpy(fake.says[fake.says_n].p, p, n);
-	fake.says[fake.says_n++].n = n;
-}
-
-static void say_hex(const char *hex)
-{
-	uint8_t p[256];
-	size_t n;
-
-	OK(hex_decode(bytes_of(hex), p, sizeof p, &n));
-	say(p, n);
-}
-
-static void say_rc(uint32_t rc)
-{
-	uint8_t p[10] = { 0x80, 0x01, 0, 0, 0, 10 };
-
-	for (int i = 0; i < 4; i++)
-		p[6 + i] = (uint8_t)(rc >> (24 - 8 * i));
-
-	say(p, sizeof p);
-}
-
-static void say_nothing(void)
-{
-	fake.says[fake.says_n++].e = INRO_E_IO;
-}
-
-static uint32_t sent_cc(size_t i)
-{
-	struct bytes in = BYTES(fake.sent[i] + 6, 4);
-	uint32_t cc = 0;
-
-	assert_true(i < fake.at);
-	OK(read_u32(&in, &cc));
-	return cc;
-}
-
-static void assert_sent(size_t i, const char *hex)
-{
-	uint8_t p[256];
-	size_t n;
-
-	OK(hex_decode(bytes_of(hex), p, sizeof p, &n));
-	assert_true(i < fake.at);
-	assert_int_equal(fake.sent_n[i], n);
-	assert_memory_equal(fake.sent[i], p, n);
-}
-
-static void assert_all_said(void)
-{
-	assert_int_equal(fake.at, fake.says_n);
-}
-
 /* ---- one TPM, in a turn, that is spoken to by passwords ---- */
 
 static struct tpm *tpm;
 static uint64_t epoch;
 
-static struct tpm_words words(void)
-{
-	return (struct tpm_words) { .tcti = bytes_of("fake:"),
-				    .home = "/nowhere",
-				    .how = TPM_BY_PASSWORD };
-}
-
 static int begin(void **state)
 {
-	struct tpm_words w = words();
-
 	(void)state;
-	memset(&fake, 0, sizeof fake);
-	link_extra = &inside;
-	OK(tpm_get(&w, &tpm));
-	OK(tpm_enter(tpm));
+	tpm = tpmsays_begin();
 	epoch = tpm_epoch(tpm);
 	return 0;
 }
@@ -208,9 +29,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	tpm_leave(tpm);
-	tpm_unref(tpm);
-	assert_int_equal(fake.begun, 0);
+	tpmsays_end(tpm);
 	return 0;
 }
 
@@ -277,11 +96,11 @@ static void test_plain(void **state)
 	SCOPED(buf) got = { 0 };
 
 	(void)state;
-	say_hex(ANSWER);
+	tpmsays_hex(ANSWER);
 	OK(tpm_run(tpm, &c, NULL, &got));
-	assert_sent(0, ASK);
+	tpmsays_assert_sent(0, ASK);
 	assert_true(bytes_equal(buf_bytes(&got), BYTES("\xde\xad\xbe\xef", 4)));
-	assert_false(fake.durable[0]);
+	assert_false(tpmsays_link.durable[0]);
 	assert_int_equal(tpm_last_rc(), 0);
 	assert_int_equal(tpm_count(tpm), 1);
 	assert_int_equal(tpm_count_of(tpm, TPM2_CC_GetCapability), 1);
@@ -295,7 +114,7 @@ static void test_unknown_command(void **state)
 
 	(void)state;
 	assert_int_equal(run(&c), INRO_E_ARG);
-	assert_int_equal(fake.at, 0);
+	assert_int_equal(tpmsays_link.at, 0);
 }
 
 static void test_too_long(void **state)
@@ -306,7 +125,7 @@ static void test_too_long(void **state)
 
 	(void)state;
 	assert_int_equal(run(&c), INRO_E_TOO_BIG);
-	assert_int_equal(fake.at, 0);
+	assert_int_equal(tpmsays_link.at, 0);
 }
 
 static void test_again(void **state)
@@ -314,14 +133,14 @@ static void test_again(void **state)
 	const struct tpm_command c = ask();
 
 	(void)state;
-	say_rc(TPM2_RC_RETRY);
-	say_rc(TPM2_RC_YIELDED);
-	say_rc(TPM2_RC_TESTING);
-	say_hex(ANSWER);
+	tpmsays_rc(TPM2_RC_RETRY);
+	tpmsays_rc(TPM2_RC_YIELDED);
+	tpmsays_rc(TPM2_RC_TESTING);
+	tpmsays_hex(ANSWER);
 	OK(run(&c));
-	assert_all_said();
+	tpmsays_assert_all();
 	for (size_t i = 0; i < 4; i++)
-		assert_sent(i, ASK);
+		tpmsays_assert_sent(i, ASK);
 	assert_int_equal(tpm_count(tpm), 4);
 	assert_int_equal(tpm_epoch(tpm), epoch);
 }
@@ -333,10 +152,10 @@ static void test_again_in_haste(void **state)
 
 	(void)state;
 	tpm->link->haste_ms = 5;
-	for (int i = 0; i < STEPS; i++)
-		say_rc(TPM2_RC_RETRY);
+	for (int i = 0; i < TPMSAYS_STEPS; i++)
+		tpmsays_rc(TPM2_RC_RETRY);
 	assert_int_equal(run(&c), INRO_E_BUSY);
-	assert_true(fake.at < 6);
+	assert_true(tpmsays_link.at < 6);
 }
 
 /* What a busy TPM or one that has failed does not answer is not what it lacks. */
@@ -357,13 +176,13 @@ static void test_caps_of_a_busy_tpm(void **state)
 	(void)state;
 	tpm->link->haste_ms = 1;
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
-		memset(&fake, 0, sizeof fake);
-		fake.begun = 1;
-		say_hex("80010000001300000000000000000600000000"); /* no properties */
-		for (int j = 1; j < STEPS; j++)
-			say_rc(codes[i]);
+		memset(&tpmsays_link, 0, sizeof tpmsays_link);
+		tpmsays_link.begun = 1;
+		tpmsays_hex("80010000001300000000000000000600000000"); /* no properties */
+		for (int j = 1; j < TPMSAYS_STEPS; j++)
+			tpmsays_rc(codes[i]);
 		assert_int_equal(caps_read(tpm, &caps), rc_err(codes[i]));
-		assert_true(fake.at < 6);
+		assert_true(tpmsays_link.at < 6);
 	}
 }
 
@@ -372,13 +191,13 @@ static void test_not_started(void **state)
 	const struct tpm_command c = ask();
 
 	(void)state;
-	say_rc(TPM2_RC_INITIALIZE);
-	say_rc(TPM2_RC_SUCCESS);
-	say_hex(ANSWER);
+	tpmsays_rc(TPM2_RC_INITIALIZE);
+	tpmsays_rc(TPM2_RC_SUCCESS);
+	tpmsays_hex(ANSWER);
 	OK(run(&c));
-	assert_all_said();
-	assert_sent(1, "80010000000c000001440000");
-	assert_sent(2, ASK);
+	tpmsays_assert_all();
+	tpmsays_assert_sent(1, "80010000000c000001440000");
+	tpmsays_assert_sent(2, ASK);
 	assert_int_equal(tpm_epoch(tpm), epoch + 1);
 }
 
@@ -387,10 +206,10 @@ static void test_not_startable(void **state)
 	const struct tpm_command c = ask();
 
 	(void)state;
-	say_rc(TPM2_RC_INITIALIZE);
-	say_rc(TPM2_RC_FAILURE);
+	tpmsays_rc(TPM2_RC_INITIALIZE);
+	tpmsays_rc(TPM2_RC_FAILURE);
 	assert_int_equal(run(&c), rc_err(TPM2_RC_FAILURE));
-	assert_all_said();
+	tpmsays_assert_all();
 	assert_non_null(strstr(err_detail(rc_err(TPM2_RC_FAILURE)), "was not started"));
 }
 
@@ -399,11 +218,11 @@ static void test_refused(void **state)
 	const struct tpm_command c = ask();
 
 	(void)state;
-	say_rc(TPM2_RC_VALUE + TPM2_RC_P + TPM2_RC_1);
+	tpmsays_rc(TPM2_RC_VALUE + TPM2_RC_P + TPM2_RC_1);
 	assert_int_equal(run(&c), rc_err(TPM2_RC_VALUE));
 	assert_int_equal(tpm_last_rc(), TPM2_RC_VALUE + TPM2_RC_P + TPM2_RC_1);
 	assert_non_null(strstr(err_detail(rc_err(TPM2_RC_VALUE)), "TPM2_GetCapability: "));
-	say_hex(ANSWER);
+	tpmsays_hex(ANSWER);
 	OK(run(&c));
 	assert_int_equal(tpm_last_rc(), 0);
 }
@@ -420,12 +239,12 @@ static void test_bad_header(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		say_hex(bad[i]);
+		tpmsays_hex(bad[i]);
 		assert_int_equal(run(&c), INRO_E_TOKEN);
 	}
-	assert_all_said();
+	tpmsays_assert_all();
 	/* A TPM 1.2 has a tag of its own for errors: what it says is told. */
-	say_hex("00c40000000a0000001e");
+	tpmsays_hex("00c40000000a0000001e");
 	assert_int_equal(run(&c), rc_err(TPM2_RC_BAD_TAG));
 	assert_int_equal(tpm_last_rc(), TPM2_RC_BAD_TAG);
 }
@@ -440,12 +259,12 @@ static void test_bad_size(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		memset(&fake, 0, sizeof fake);
-		fake.begun = 1;
-		say_hex(bad[i]);
-		say_hex(ANSWER);
+		memset(&tpmsays_link, 0, sizeof tpmsays_link);
+		tpmsays_link.begun = 1;
+		tpmsays_hex(bad[i]);
+		tpmsays_hex(ANSWER);
 		OK(run(&c));
-		assert_all_said();
+		tpmsays_assert_all();
 	}
 }
 
@@ -455,9 +274,9 @@ static void test_password(void **state)
 	SCOPED(buf) got = { 0 };
 
 	(void)state;
-	say_hex("80020000001700000000000000040002abcd0000010000");
+	tpmsays_hex("80020000001700000000000000040002abcd0000010000");
 	OK(tpm_run(tpm, &c, NULL, &got));
-	assert_sent(0, "80020000001f0000015e80000001"
+	tpmsays_assert_sent(0, "80020000001f0000015e80000001"
 		       "0000000d40000009000001000470617373");
 	assert_true(bytes_equal(buf_bytes(&got), BYTES("\0\2\xab\xcd", 4)));
 }
@@ -469,10 +288,10 @@ static void test_password_trimmed(void **state)
 
 	(void)state;
 	c.auths[0].value = BYTES("a\0b\0\0", 5);
-	say_hex(DONE);
+	tpmsays_hex(DONE);
 	OK(run(&c));
-	assert_sent(0, "80020000001e0000013b018000010000000c400000090000010003610062");
-	assert_true(fake.durable[0]);
+	tpmsays_assert_sent(0, "80020000001e0000013b018000010000000c400000090000010003610062");
+	assert_true(tpmsays_link.durable[0]);
 }
 
 static void test_bad_area(void **state)
@@ -496,10 +315,10 @@ static void test_bad_area(void **state)
 
 		OK(hex_decode(bytes_of(bad[i]), p, sizeof p, &n));
 		p[5] = (uint8_t)n;
-		say(p, n);
+		tpmsays(p, n);
 		assert_int_equal(run(&c), INRO_E_TOKEN);
 	}
-	assert_all_said();
+	tpmsays_assert_all();
 }
 
 static void test_no_auth(void **state)
@@ -514,7 +333,7 @@ static void test_no_auth(void **state)
 	assert_int_equal(run(&c), INRO_E_ARG);
 	c.auths[0] = (struct tpm_auth) { .by = BY_AUTH, .value = BYTES(zeros, sizeof zeros) };
 	assert_int_equal(run(&c), INRO_E_ARG);
-	assert_int_equal(fake.at, 0);
+	assert_int_equal(tpmsays_link.at, 0);
 }
 
 /* ---- what was lost ---- */
@@ -527,12 +346,12 @@ static void test_lost_object(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rcs); i++) {
-		say_rc(rcs[i]);
+		tpmsays_rc(rcs[i]);
 		assert_int_equal(run(&c), INRO_E_IO);
 		assert_int_equal(tpm_epoch(tpm), epoch + 1 + i);
 		assert_int_equal(tpm_last_rc(), rcs[i]);
 	}
-	assert_all_said();
+	tpmsays_assert_all();
 }
 
 /* What is not there and never was in the TPM's memory. */
@@ -543,16 +362,16 @@ static void test_missing(void **state)
 	const struct tpm_command object = on(TPM2_CC_Sign, TRANSIENT, "x");
 
 	(void)state;
-	say_rc(TPM2_RC_HANDLE + TPM2_RC_1);
+	tpmsays_rc(TPM2_RC_HANDLE + TPM2_RC_1);
 	assert_int_equal(run(&persistent), rc_err(TPM2_RC_HANDLE));
-	say_rc(TPM2_RC_HANDLE + TPM2_RC_1);
+	tpmsays_rc(TPM2_RC_HANDLE + TPM2_RC_1);
 	assert_int_equal(run(&index), rc_err(TPM2_RC_HANDLE));
-	say_rc(TPM2_RC_HANDLE + TPM2_RC_P + TPM2_RC_1); /* a parameter */
+	tpmsays_rc(TPM2_RC_HANDLE + TPM2_RC_P + TPM2_RC_1); /* a parameter */
 	assert_int_equal(run(&object), rc_err(TPM2_RC_HANDLE));
-	say_rc(TPM2_RC_HANDLE + TPM2_RC_2); /* it has one */
+	tpmsays_rc(TPM2_RC_HANDLE + TPM2_RC_2); /* it has one */
 	assert_int_equal(run(&object), rc_err(TPM2_RC_HANDLE));
 	assert_int_equal(tpm_epoch(tpm), epoch);
-	assert_all_said();
+	tpmsays_assert_all();
 }
 
 static void test_wrong_auth(void **state)
@@ -561,14 +380,14 @@ static void test_wrong_auth(void **state)
 	const enum inro_err wrong = rc_err(TPM2_RC_BAD_AUTH);
 
 	(void)state;
-	say_rc(TPM2_RC_BAD_AUTH + TPM2_RC_S + TPM2_RC_1);
+	tpmsays_rc(TPM2_RC_BAD_AUTH + TPM2_RC_S + TPM2_RC_1);
 	assert_int_equal(run(&c), INRO_E_IO); /* perhaps the handle is another's */
 	assert_int_equal(tpm_epoch(tpm), epoch + 1);
-	say_rc(TPM2_RC_BAD_AUTH + TPM2_RC_S + TPM2_RC_1);
+	tpmsays_rc(TPM2_RC_BAD_AUTH + TPM2_RC_S + TPM2_RC_1);
 	assert_int_equal(run(&c), wrong); /* no */
 	assert_int_equal(tpm_epoch(tpm), epoch + 1);
 	assert_int_equal(tpm_last_rc(), TPM2_RC_BAD_AUTH + TPM2_RC_S + TPM2_RC_1);
-	assert_all_said();
+	tpmsays_assert_all();
 }
 
 static void test_wrong_pin(void **state)
@@ -577,11 +396,11 @@ static void test_wrong_pin(void **state)
 
 	(void)state;
 	c.handles[1].handle = 0x03000000;
-	say_rc(TPM2_RC_BAD_AUTH + TPM2_RC_S + TPM2_RC_1);
+	tpmsays_rc(TPM2_RC_BAD_AUTH + TPM2_RC_S + TPM2_RC_1);
 	assert_int_equal(run(&c), rc_err(TPM2_RC_BAD_AUTH));
 	assert_int_equal(tpm_epoch(tpm), epoch);
-	assert_true(fake.durable[0]); /* it counts */
-	assert_all_said();
+	assert_true(tpmsays_link.durable[0]); /* it counts */
+	tpmsays_assert_all();
 }
 
 /* ---- the connection ---- */
@@ -591,10 +410,10 @@ static void test_connection(void **state)
 	const struct tpm_command c = ask();
 
 	(void)state;
-	say_nothing();
-	say_hex(ANSWER);
+	tpmsays_nothing();
+	tpmsays_hex(ANSWER);
 	OK(run(&c));
-	assert_all_said();
+	tpmsays_assert_all();
 	assert_int_equal(tpm_epoch(tpm), epoch + 1);
 }
 
@@ -604,9 +423,9 @@ static void test_connection_lost_for_good(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
-		say_nothing();
+		tpmsays_nothing();
 	assert_int_equal(run(&c), INRO_E_IO);
-	assert_all_said();
+	tpmsays_assert_all();
 }
 
 /* The key is gone with the connection: who brought it there does it again. */
@@ -615,9 +434,9 @@ static void test_connection_and_key(void **state)
 	const struct tpm_command c = on(TPM2_CC_Sign, TRANSIENT, "x");
 
 	(void)state;
-	say_nothing();
+	tpmsays_nothing();
 	assert_int_equal(run(&c), INRO_E_IO);
-	assert_all_said();
+	tpmsays_assert_all();
 	assert_int_equal(tpm_epoch(tpm), epoch + 1);
 }
 
@@ -625,18 +444,18 @@ static void once_only(struct tpm_command c)
 {
 	const struct tpm_command other = ask();
 
-	memset(&fake, 0, sizeof fake);
-	fake.begun = 1;
+	memset(&tpmsays_link, 0, sizeof tpmsays_link);
+	tpmsays_link.begun = 1;
 	epoch = tpm_epoch(tpm);
-	say_nothing();
+	tpmsays_nothing();
 	assert_int_equal(run(&c), INRO_E_IO);
 	assert_int_equal(run(&other), INRO_E_IO);
-	assert_all_said();
+	tpmsays_assert_all();
 	assert_int_equal(tpm_epoch(tpm), epoch);
 	tpm_leave(tpm);
 	OK(tpm_enter(tpm));
 	assert_int_equal(tpm_epoch(tpm), epoch + 1);
-	say_hex(ANSWER);
+	tpmsays_hex(ANSWER);
 	OK(run(&other));
 }
 
@@ -659,8 +478,8 @@ static void test_not_twice(void **state)
 
 static void assert_ledger(const char *expected)
 {
-	assert_string_equal(fake.ledger, expected);
-	fake.ledger[0] = 0;
+	assert_string_equal(tpmsays_link.ledger, expected);
+	tpmsays_link.ledger[0] = 0;
 }
 
 static void test_ledger(void **state)
@@ -670,23 +489,23 @@ static void test_ledger(void **state)
 	uint32_t handle = 0;
 
 	(void)state;
-	say_hex(LOADED);
+	tpmsays_hex(LOADED);
 	OK(tpm_run(tpm, &load, &handle, NULL));
 	assert_int_equal(handle, 0x80000002);
 	assert_ledger("will 0;hold 80000002;");
-	say_rc(TPM2_RC_OBJECT_MEMORY);
+	tpmsays_rc(TPM2_RC_OBJECT_MEMORY);
 	assert_int_not_equal(run(&load), INRO_OK);
 	assert_ledger("will 0;hold 0;");
-	say_hex("80020000001300000000000000000000010000");
+	tpmsays_hex("80020000001300000000000000000000010000");
 	OK(run(&complete));
 	assert_ledger("drop 80000002;");
-	say_rc(TPM2_RC_SUCCESS);
+	tpmsays_rc(TPM2_RC_SUCCESS);
 	OK(cmd_flush(tpm, 0x80000003));
 	assert_ledger("drop 80000003;");
-	say_rc(TPM2_RC_HANDLE + TPM2_RC_P + TPM2_RC_1);
+	tpmsays_rc(TPM2_RC_HANDLE + TPM2_RC_P + TPM2_RC_1);
 	assert_int_not_equal(cmd_flush(tpm, 0x80000004), INRO_OK);
 	assert_ledger("drop 80000004;");
-	assert_all_said();
+	tpmsays_assert_all();
 }
 
 /* The object is there, though what came with its handle is not to be believed. */
@@ -695,35 +514,35 @@ static void test_ledger_of_bad_answer(void **state)
 	const struct tpm_command load = on(TPM2_CC_Load, 0x81000001, "");
 
 	(void)state;
-	say_hex("80020000001a0000000080000002000000020000000001000155");
-	say_rc(TPM2_RC_SUCCESS);
+	tpmsays_hex("80020000001a0000000080000002000000020000000001000155");
+	tpmsays_rc(TPM2_RC_SUCCESS);
 	assert_int_equal(run(&load), INRO_E_TOKEN);
-	assert_sent(1, "80010000000e0000016580000002");
+	tpmsays_assert_sent(1, "80010000000e0000016580000002");
 	assert_ledger("will 0;hold 80000002;drop 80000002;hold 0;");
 	/* Not a handle of anything that can be flushed: it stays pending. */
-	say_hex("80020000001900000000810000020000000200000000010000");
+	tpmsays_hex("80020000001900000000810000020000000200000000010000");
 	assert_int_equal(run(&load), INRO_E_TOKEN);
-	assert_all_said();
+	tpmsays_assert_all();
 }
 
 /* What can't be flushed because the TPM forgot everything needs no flushing. */
 static void test_flush_when_lost(void **state)
 {
 	(void)state;
-	say_nothing();
+	tpmsays_nothing();
 	OK(cmd_flush(tpm, 0x80000002));
-	say_rc(TPM2_RC_INITIALIZE);
-	say_rc(TPM2_RC_SUCCESS);
+	tpmsays_rc(TPM2_RC_INITIALIZE);
+	tpmsays_rc(TPM2_RC_SUCCESS);
 	OK(cmd_flush(tpm, 0x80000002));
-	assert_all_said();
-	assert_int_equal(sent_cc(0), TPM2_CC_FlushContext);
+	tpmsays_assert_all();
+	assert_int_equal(tpmsays_cc(0), TPM2_CC_FlushContext);
 }
 
 /* ---- who has it ---- */
 
 static void test_shared(void **state)
 {
-	struct tpm_words w = words();
+	struct tpm_words w = tpmsays_words();
 	struct tpm *other = NULL;
 
 	(void)state;
@@ -739,13 +558,13 @@ static void test_shared(void **state)
 
 static void test_other_words(void **state)
 {
-	struct tpm_words w = words();
+	struct tpm_words w = tpmsays_words();
 	struct tpm *other = NULL;
 
 	(void)state;
 	w.root = 0x81000002;
 	assert_int_equal(tpm_get(&w, &other), INRO_E_CONFIG);
-	w = words();
+	w = tpmsays_words();
 	w.how = TPM_BY_HMAC;
 	assert_int_equal(tpm_get(&w, &other), INRO_E_CONFIG);
 	w.tcti = bytes_of("nothing:");
@@ -756,7 +575,7 @@ static void test_other_words(void **state)
 /* Somebody brings what was not known; nobody brings another. */
 static void test_auths_are_brought(void **state)
 {
-	struct tpm_words w = words();
+	struct tpm_words w = tpmsays_words();
 	struct tpm *other = NULL;
 
 	(void)state;
@@ -783,11 +602,13 @@ static void test_auths_are_brought(void **state)
 
 static void test_passwords_travel(void **state)
 {
-	struct tpm_words w = words();
+	struct tpm_words w = tpmsays_words();
 	struct tpm *other = NULL;
 
 	(void)state;
-	outside = inside;
+	static struct link_kind outside; /* the same, not embedded */
+
+	outside = tpmsays_kind;
 	outside.embedded = false;
 	link_extra = &outside;
 	w.home = "/outside";
@@ -802,7 +623,7 @@ static void test_passwords_travel(void **state)
 /* In a child: the parent's is of no use, another one can be had, and letting go harms nobody. */
 static int in_child(void *arg)
 {
-	struct tpm_words w = words();
+	struct tpm_words w = tpmsays_words();
 	struct tpm *own = NULL;
 
 	(void)arg;
@@ -810,7 +631,7 @@ static int in_child(void *arg)
 		return 1;
 	if (tpm_get(&w, &own) || own == tpm)
 		return 2;
-	fake.begun = 0;
+	tpmsays_link.begun = 0;
 	if (tpm_enter(own))
 		return 3;
 	tpm_leave(own);
@@ -825,7 +646,7 @@ static void test_fork(void **state)
 
 	(void)state;
 	assert_int_equal(scratch_child(in_child, NULL), 0);
-	say_hex(ANSWER);
+	tpmsays_hex(ANSWER);
 	OK(run(&c));
 }
 
