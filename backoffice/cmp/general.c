@@ -220,6 +220,20 @@ static enum inro_err crls(struct turn *t, struct bytes value, struct buf *ret)
 	return e == INRO_OK ? buf_err(ret) : e;
 }
 
+/* RFC 9810 5.3.19.6: the one list; nothing when there is none yet. */
+static enum inro_err current_crl(struct turn *t, struct bytes value, struct buf *ret)
+{
+	SCOPED(ca_view) v = { 0 };
+	enum inro_err e = ca_get(t->core, t->label.ca, &v);
+
+	(void)value;
+	if (e == INRO_OK && v.policy.shards)
+		return turn_refuse(t, CMP_FAIL_BAD_REQUEST, INRO_E_UNSUPPORTED,
+				   "this CA has no one list: ask for crlStatusList, or get the list "
+				   "that the certificate names");
+	return e == INRO_OK ? add_list(t, 0, ret) : e;
+}
+
 /* ---- by their type ---- */
 
 static const struct info {
@@ -231,7 +245,7 @@ static const struct info {
 	{ IT("\x12"), IT("\x12"), root_update },      /* as RFC 4210 clients ask */
 	{ IT("\x13"), IT("\x13"), request_template }, /* certReqTemplate */
 	{ IT("\x16"), IT("\x17"), crls },	      /* crlStatusList, crls */
-	{ IT("\x06"), IT("\x06"), crls },	      /* currentCRL */
+	{ IT("\x06"), IT("\x06"), current_crl },      /* currentCRL */
 };
 
 static void add_info(struct buf *b, struct bytes oid, struct bytes value)

@@ -147,6 +147,16 @@ inro ca show issuing --json | jq -r .pem | openssl x509 -outform DER -out issuin
 grep -qF "$(hex issuing.der)" <(hex genp.der) || fail "the CA's certificate is not in the answer"
 good -cmd genm "${at[@]}" "${mac[@]}" -infotype certReqTemplate -rspout genp.der
 LC_ALL=C grep -q 'dev-1' genp.der || fail "the template does not name the device"
+# One list is a list (RFC 9810 5.3.19.6), as OpenSSL reads it.
+gives_the_list() {
+	curl -sS --fail "$http/crl/issuing.crl" -o current.crl 2>said || return 1
+	good -cmd genm "${at[@]}" "${mac[@]}" -infotype currentCRL -rspout genp.der
+	has -F "$(hex current.crl)" <(hex genp.der)
+}
+until_true gives_the_list
+must inro ca create many --subject CN=many --token office --parent root >/dev/null
+must inro ca set many --crl-shards 2 --crl-url "$http/crl/many/\${shard}.crl" >/dev/null
+bad 'badRequest.*crlStatusList' -cmd genm "${at[@]/issuing/many}" "${mac[@]}" -infotype currentCRL
 
 # ---- who may not ----
 
