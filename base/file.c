@@ -385,6 +385,31 @@ static enum inro_err name_file(int fd, const char *path, const struct stat *like
 	return e ? e : place(temporary, path, true);
 }
 
+/* The folder of a file that is there or can be made. */
+static FILE *spool_beside(const char *path)
+{
+	AUTO(free_chars) char *real = realpath(path, NULL);
+	AUTO(free_chars) char *copy = strdup(real ? real : path);
+	struct stat st;
+	FILE *f;
+	int fd;
+
+	if (!copy || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+		return NULL;
+	fd = open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	f = fd < 0 ? NULL : fdopen(fd, "w+");
+	if (fd >= 0 && !f)
+		close(fd);
+	return f;
+}
+
+FILE *file_spool(const char *path)
+{
+	FILE *f = path ? spool_beside(path) : NULL;
+
+	return f ? f : tmpfile();
+}
+
 enum inro_err file_name_it(int fd, const char *path, mode_t mode)
 {
 	AUTO(free_chars) char *real = realpath(path, NULL);

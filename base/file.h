@@ -7,6 +7,7 @@
 #ifndef INRO_BASE_FILE_H
 #define INRO_BASE_FILE_H
 
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "base/bytes.h"
@@ -25,6 +26,10 @@ MUST_CHECK enum inro_err file_write(const char *path, mode_t mode, struct bytes 
 /* The same of content that comes in pieces. */
 MUST_CHECK enum inro_err file_write_pulled(const char *path, mode_t mode, bytes_pull *pull,
 					   void *arg);
+/* A file without a name for what is to become that file: in its folder, so that file_name_it() has
+ * only to name it, and what is large or nobody else's business is not in /tmp.  It is there where the
+ * folder can't have one, or `path` is NULL, a pipe or a device.  NULL, with errno. */
+FILE *file_spool(const char *path);
 /* What file_write() does, with a file that has no name yet (O_TMPFILE, in that folder) as content.
  * INRO_E_UNSUPPORTED: it can't have that one, and is as it was. */
 MUST_CHECK enum inro_err file_name_it(int fd, const char *path, mode_t mode);

@@ -136,6 +136,17 @@ static enum inro_err pull_rows(void *arg, struct bytes *ret)
 	return ferror((FILE *)arg) ? file_err(errno, "a temporary file") : INRO_OK;
 }
 
+/* What was written gets the file's name; what can't be named (a pipe) is written into. */
+static enum inro_err save_rows(FILE *rows_of, const char *path)
+{
+	enum inro_err e = fflush(rows_of) == 0 ? file_name_it(fileno(rows_of), path, 0600)
+					       : file_err(errno, path);
+	if (e != INRO_E_UNSUPPORTED)
+		return e;
+	rewind(rows_of);
+	return file_write_pulled(path, 0600, pull_rows, rows_of);
+}
+
 /* The file is complete, or as it was before: all rows are there before it is touched. */
 enum inro_err device_export_run(const struct call *c, json_t **ret)
 {
@@ -150,15 +161,13 @@ enum inro_err device_export_run(const struct call *c, json_t **ret)
 	enum inro_err e = file_check_target(path);
 	if (!e)
 		e = office_open(c, &core);
-	if (!e && !(rows_of = tmpfile()))
-		e = file_err(errno, "a temporary file");
+	if (!e && !(rows_of = file_spool(path)))
+		e = file_err(errno, path);
 	if (!e)
 		e = export_devices(core, &s,
 				   format && !strcmp(format, "jsonl") ? EXPORT_JSON_LINES : EXPORT_CSV, rows_of,
 				   &rows);
-	if (!e && fseek(rows_of, 0, SEEK_SET) != 0) /* writes what is still in memory */
-		e = file_err(errno, "a temporary file");
 	if (!e)
-		e = file_write_pulled(path, 0600, pull_rows, rows_of);
+		e = save_rows(rows_of, path);
 	return e ? e : json_give(json_pack("{s:I s:s}", "devices", (json_int_t)rows, "file", path), ret);
 }

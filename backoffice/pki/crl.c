@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -73,27 +72,12 @@ static enum inro_err spool_err(const char *what)
 		       strerror(errno));
 }
 
-/* In that file's folder, where the kernel can do it; NULL when not. */
-static FILE *file_beside(const char *path)
-{
-	AUTO(free_chars) char *real = realpath(path, NULL);
-	AUTO(free_chars) char *copy = strdup(real ? real : path);
-	int fd = copy ? open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "w+");
-
-	if (fd >= 0 && !f)
-		close(fd);
-	return f;
-}
-
 enum inro_err crl_begin(struct crl *c, const char *beside)
 {
 	*c = (struct crl) { .room = malloc(PIECE) };
 	if (!c->room)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a list");
-	c->entries = beside ? file_beside(beside) : NULL;
-	if (!c->entries)
-		c->entries = tmpfile();
+	c->entries = file_spool(beside);
 	return c->entries ? INRO_OK : spool_err("making");
 }
 

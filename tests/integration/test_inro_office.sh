@@ -317,6 +317,8 @@ cp out.csv kept.csv
 refused 1 "its fields are id, name" inro device export out.csv --where 'colour=red'
 cmp out.csv kept.csv || fail "a refused export has taken the file away"
 must inro device export --out out.jsonl --format jsonl
+[[ $(stat -c %a out.jsonl) == 600 ]] || fail "what was exported is everybody's to read"
+inro device export --out /dev/fd/3 --where 'id^=00000000a' 3>&1 >/dev/null | diff out.csv - || fail "not the same into a pipe"
 grep -q '"id":"00000000a1"' out.jsonl || fail "not in the JSON lines"
 
 # ---- a device with more certificates than a page has ----

@@ -177,6 +177,40 @@ static void name_it(const char *content, const char *path, enum inro_err want)
 	close(fd);
 }
 
+/* Where it has only to be named; else where it can be made. */
+static dev_t device_of_spool(const char *path)
+{
+	FILE *f = file_spool(path);
+	struct stat st;
+
+	assert_non_null(f);
+	assert_int_equal(fstat(fileno(f), &st), 0);
+	assert_int_equal(st.st_nlink, 0);
+	assert_true(fputs("spooled", f) >= 0 && fflush(f) == 0);
+	if (path && strstr(path, "/spool"))
+		OK(file_name_it(fileno(f), path, 0600));
+	fclose(f);
+	return st.st_dev;
+}
+
+static void test_spool(void **state)
+{
+	const char *shm = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	char path[64];
+	struct stat there, temporary;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/spool.%d", shm, (int)getpid());
+	assert_int_equal(stat(shm, &there), 0);
+	assert_int_equal(stat("/tmp", &temporary), 0);
+	assert_int_equal(device_of_spool(path), there.st_dev);
+	assert_content(path, "spooled");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(device_of_spool("/dev/null"), temporary.st_dev);
+	assert_int_equal(device_of_spool("/none/x"), temporary.st_dev);
+	assert_int_equal(device_of_spool(NULL), temporary.st_dev);
+}
+
 /* A file that gets its name late does what a written one does. */
 static void test_name_it(void **state)
 {
@@ -494,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_read_regular),
 		cmocka_unit_test(test_read_secret),
+		cmocka_unit_test(test_spool),
 		cmocka_unit_test(test_make_dir),
 		cmocka_unit_test(test_lock),
 		cmocka_unit_test(test_give),
