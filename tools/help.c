@@ -61,6 +61,40 @@ static void add_wrapped(struct buf *out, size_t indent, const char *what)
 	buf_add_u8(out, '\n');
 }
 
+/* Octets up to the blank before the next option: what is in brackets, or an option with its value. */
+static size_t usage_piece(struct bytes rest)
+{
+	size_t n = 0;
+	int depth = 0;
+
+	for (; n < rest.n; n++) {
+		if (rest.p[n] == ' ' && depth == 0 && n + 1 < rest.n && strchr("[-", rest.p[n + 1]))
+			break;
+		depth += (rest.p[n] == '[') - (rest.p[n] == ']');
+	}
+	return n;
+}
+
+static void add_usage(struct buf *out, size_t indent, struct bytes usage)
+{
+	size_t at = indent;
+
+	for (size_t n; usage.n; usage = BYTES(usage.p + n, usage.n - n)) {
+		if (usage.p[0] == ' ')
+			usage = BYTES(usage.p + 1, usage.n - 1);
+		n = usage_piece(usage);
+		if (at > indent && at + 1 + n > HELP_WIDTH) {
+			buf_addf(out, "\n%*s", (int)indent, "");
+			at = indent;
+		} else if (at > indent) {
+			buf_add_u8(out, ' ');
+			at++;
+		}
+		buf_add(out, BYTES(usage.p, n));
+		at += n;
+	}
+}
+
 /* "  name   what it is" with the second column at `indent`. */
 static void add_line(struct buf *out, struct bytes name, size_t indent, const char *what)
 {
@@ -143,8 +177,10 @@ static void add_noun(const struct cmd_noun *n, struct buf *out)
 
 static void add_verb(const struct cmd_noun *n, const struct cmd_verb *v, struct buf *out)
 {
+	SCOPED(buf) usage = { 0 };
+	help_add_usage(n, v, &usage);
 	buf_add_str(out, "usage: ");
-	help_add_usage(n, v, out);
+	add_usage(out, strlen("usage: "), buf_bytes(&usage));
 	buf_addf(out, "\n\n%s.\n", v->summary);
 	if (v->args && v->args->name)
 		buf_add_u8(out, '\n');

@@ -111,3 +111,12 @@ enum inro_err one_entry(struct token *t, const struct p11_uri *uri, const char *
 		*ret = entries[0];
 	return e;
 }
+
+enum inro_err one_seen(const struct call *c, struct token *t, const struct p11_uri *uri, struct token_entry *ret)
+{
+	enum inro_err e = one_entry(t, uri, call_arg(c, 0), ret);
+	if (e != INRO_E_NOT_FOUND || call_has(c, "login"))
+		return e;
+	return err_set(e, "nothing in token '%s' is named by %s; with --login private and secret keys are seen too",
+		       token_label(t), call_arg(c, 0));
+}

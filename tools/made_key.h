@@ -33,6 +33,10 @@ MUST_CHECK enum inro_err open_for_list(const struct call *c, const struct p11_ur
 /* The one entry that a URI names; `text` is the URI as it was given. */
 MUST_CHECK enum inro_err one_entry(struct token *t, const struct p11_uri *uri, const char *text,
 				   struct token_entry *ret);
+/* The same of the URI that is the first argument, after open_for_list(): who has not logged in is told what that
+ * hides. */
+MUST_CHECK enum inro_err one_seen(const struct call *c, struct token *t, const struct p11_uri *uri,
+				  struct token_entry *ret);
 void free_entries(struct token_entry **p); /* for AUTO() */
 
 #endif

@@ -116,7 +116,8 @@ static enum inro_err put_chain(struct core *core, const struct call *c, json_t *
 	enum inro_err e = ca_chain(core, call_arg(c, 0), (unsigned)call_number(c, "generation", 0),
 				   &chain);
 	size_t n = call_has(c, "chain") ? chain.n : 1;
-	if (!e && json_object_set_new(doc, "pem", chain_pem(&chain, n)) != 0)
+	if (!e && (json_object_set_new(doc, "pem", chain_pem(&chain, n)) != 0 ||
+		   json_object_set_new(doc, "certificates", json_integer((json_int_t)n)) != 0))
 		e = err_set(INRO_E_NO_MEMORY, "memory is short");
 	return e;
 }
@@ -134,6 +135,8 @@ static enum inro_err ca_show_run(const struct call *c, json_t **ret)
 		e = json_give(json_of_ca(&v), &doc);
 	if (!e && (call_has(c, "chain") || call_has(c, "generation")))
 		e = put_chain(core, c, doc);
+	else if (!e && call_has(c, "out"))
+		json_object_set_new(doc, "certificates", json_integer(1));
 	return json_give_or_drop(e, doc, ret);
 }
 
@@ -333,7 +336,8 @@ const struct cmd_verb ca_verbs[] = {
 	  .shape = SHOW_RECORD,
 	  .raw = "chain",
 	  .columns = CA_COLUMNS,
-	  .said = "the certificate of CA '{name}' is in {file}" },
+	  .said = "the {certificates:certificate|certificates up to the root} of CA '{name}' "
+		  "{certificates:is|are} in {file}" },
 	{ .name = "crl",
 	  .summary = "Issues a new revocation list",
 	  .args = ARGS(ARG_CA),

@@ -170,7 +170,7 @@ static enum inro_err key_show_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = open_for_list(c, &uri, &t);
 	if (!e)
-		e = one_entry(t, &uri, call_arg(c, 0), &k);
+		e = one_seen(c, t, &uri, &k);
 	return e ? e : json_give(entry_json(t, &k), ret);
 }
 

@@ -297,7 +297,7 @@ enum inro_err key_export_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = open_for_list(c, &uri, &t);
 	if (!e)
-		e = one_entry(t, &uri, call_arg(c, 0), &k);
+		e = one_seen(c, t, &uri, &k);
 	if (!e)
 		e = token_entry_spki(t, &k, &spki);
 	if (e)

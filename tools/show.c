@@ -199,8 +199,14 @@ static void show_said(const struct cmd_verb *v, json_t *doc, struct buf *out)
 
 static void show_steps(const struct cmd_verb *v, json_t *doc, struct buf *out)
 {
+	json_t *file = json_object_get(doc, "file");
 	add_rows(v, json_object_get(doc, "steps"), false, out);
 	show_said(v, doc, out);
+	if (file) {
+		buf_add_str(out, "it is in ");
+		add_value(file, out);
+		buf_add_u8(out, '\n');
+	}
 }
 
 static void show_raw(json_t *doc, const char *key, struct buf *out)

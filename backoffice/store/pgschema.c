@@ -179,7 +179,9 @@ enum inro_err pg_schema(struct pg *g, bool make)
 	enum inro_err e = identify(g, &version);
 
 	if (e == INRO_OK && version == 0 && !make)
-		return err_set(INRO_E_NOT_FOUND, "%s has no back office in it yet", g->name);
+		return err_set(INRO_E_NOT_FOUND, "%s has no back office in it yet; is INRO_DB right? The first "
+			       "change makes one",
+			       g->name);
 	if (e == INRO_OK && version < store_sqlite_migrations_n)
 		e = migrate(g);
 	return e;

@@ -41,6 +41,7 @@ while read -r command; do
 	# shellcheck disable=SC2086 # a noun and a verb
 	must inro help $command >"$T/help"
 	grep -q "^usage: inro $command" "$T/help" || fail "'inro help $command' has no usage"
+	! has '.\{121\}' "$T/help" || fail "'inro help $command' is wider than a screen: $(cat "$T/help")"
 done < <(sed -n 's/^\.SS //p' "$B/share/inro.1")
 
 # completes WANT WORD ...: what bash would offer for the last word.

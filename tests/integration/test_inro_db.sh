@@ -75,7 +75,7 @@ if start_postgres office bare; then
 	must inro db copy --to "${pg_urls[0]}" >copied
 	grep -qE "^[0-9]+ rows were copied and compared" copied || fail "$(cat copied)"
 	refused 1 "is not empty" inro db copy --to "${pg_urls[0]}"
-	INRO_DB=${pg_urls[1]} refused 1 "has no back office in it yet" inro device list
+	INRO_DB=${pg_urls[1]} refused 1 "has no back office in it yet; is INRO_DB right" inro device list
 	export INRO_DB=${pg_urls[0]}
 	answers after
 	cmp before after || fail "PostgreSQL gives other answers"

@@ -25,6 +25,7 @@ for type in ec-p256 ec-p384 rsa-2048 rsa-3072; do
 	grep -q 'BEGIN PUBLIC KEY' key.json || fail "no public key: $(cat key.json)"
 done
 [[ $(inro key show 'pkcs11:token=line1;object=k-rsa-2048' --login | sed -n 's/^Use  *//p') == sign ]] || fail "a key may do more than sign"
+refused 1 'with --login private' inro key show 'pkcs11:token=line1;object=k-rsa-2048;type=private'
 uses_of() { # LABEL
 	inro key show "pkcs11:token=line1;object=$1" --login | sed -n 's/^Use  *//p'
 }

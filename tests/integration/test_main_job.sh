@@ -28,11 +28,14 @@ for spec in client-rsa:rsa-2048:tls-client server-ec:ec-p256:tls-server server-r
 	IFS=: read -r id type profile <<<"$spec"
 	must inro device add "$id" --hostname localhost
 	must inro device provision "$id" --token line1 --ca issuing --profile "$profile" --type "$type" \
-		--san DNS:localhost --out "$id.pem"
+		--san DNS:localhost --out "$id.pem" >said
+	has "^it is in $id.pem$" said || fail "where the certificate is, is not said: $(cat said)"
 done
-must inro ca show root --out root.pem
+must inro ca show root --out root.pem >said
+has "^the certificate of CA 'root' is in root.pem$" said || fail "a CA's certificate: $(cat said)"
 must inro ca show issuing --out issuing.pem
-must inro ca show issuing --chain --out chain.pem
+must inro ca show issuing --chain --out chain.pem >said
+has "^the certificates up to the root of CA 'issuing' are in chain.pem$" said || fail "a CA's chain: $(cat said)"
 [[ $(grep -c BEGIN chain.pem) == 2 ]] || fail "the chain is not two certificates"
 
 # ---- the provider's store, and a CSR by openssl ----
