@@ -276,6 +276,16 @@ static void test_transaction(void **state)
 	assert_int_equal(cred.rec.confirm_by, 0);
 }
 
+static void test_trusted_profile(void **state)
+{
+	SCOPED(buf) body = { 0 };
+
+	(void)state;
+	ir_body(office_ec, "dev", &body);
+	refused(&(struct made) { .body = buf_bytes(&body), .path = "/.well-known/cmp/p/issuing.ocsp-signer" },
+		CMP_FAIL_NOT_AUTHORIZED);
+}
+
 static void test_wrong_confirmation(void **state)
 {
 	SCOPED(buf) body = { 0 };
@@ -628,7 +638,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_transaction),
 		T(test_lists_in_part),
-		T(test_wrong_confirmation), T(test_confirmed_edwards), T(test_confirmed_short),
+		T(test_trusted_profile), T(test_wrong_confirmation), T(test_confirmed_edwards), T(test_confirmed_short),
 		T(test_rejected_by_its_holder),
 		T(test_number_in_use),
 		T(test_headers),

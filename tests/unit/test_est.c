@@ -437,6 +437,32 @@ static void test_channel_binding(void **state)
 	assert_int_equal(try_post(EST "issuing/simpleenroll", basic, &body, peer), 422);
 }
 
+/* A device that asks gets nothing by which it would speak for the CA, or for more than itself. */
+static void test_trusted_profiles(void **state)
+{
+	static const char *const profiles[] = { "ocsp-signer", "ra-signer", "code-signing" };
+	static const char slow[] = "[profile]\nname = slow-signer\n[validity]\nperiod = 30d\n[key]\ntypes = ec-p256\n"
+				   "[usage]\nkey_usage = digitalSignature\nextended = codeSigning\n"
+				   "[issuing]\napprove = yes\n";
+	SCOPED(profile_version) v = { 0 };
+	SCOPED(buf) body = { 0 };
+	SCOPED(buf) keyless = { 0 };
+	char path[80], plain[200];
+
+	(void)state;
+	csr_text(office_ec, "dev", &body);
+	csr_text(office_ec, "plain", &keyless);
+	credentials("plain", "Secret-abcdef-0123456789", plain, sizeof plain);
+	for (size_t i = 0; i < ARRAY_LEN(profiles); i++) {
+		snprintf(path, sizeof path, EST "issuing.%s/simpleenroll", profiles[i]);
+		assert_int_equal(try_post(path, basic, &body, (struct http_peer) { 0 }), 403);
+		snprintf(path, sizeof path, EST "issuing.%s/serverkeygen", profiles[i]);
+		assert_int_equal(try_post(path, plain, &keyless, (struct http_peer) { 0 }), 403);
+	}
+	OK(profile_give(boss, bytes_of(slow), "slow.ini", PROFILE_NEW, &v));
+	assert_int_equal(try_post(EST "issuing.slow-signer/simpleenroll", basic, &body, (struct http_peer) { 0 }), 202);
+}
+
 /* ---- renewal ---- */
 
 static void test_renewal(void **state)
@@ -540,7 +566,7 @@ int main(void)
 		T(test_wrong_possession),
 		T(test_approval),
 		T(test_channel_binding),
-		T(test_renewal),
+		T(test_renewal), T(test_trusted_profiles),
 		T(test_key_in_the_clear),
 		T(test_token_locked),
 		T(test_expired_ca),
