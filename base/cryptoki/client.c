@@ -4,11 +4,16 @@
  * 1. A module is known by its dlopen() handle: two names of one file are one module.
  * 2. A module is never unloaded: its threads, atexit() and thread-local destructors may still run.
  * 3. `pid` is the process in which the module was initialised last.  It differs after a fork, and
- *    only then ck_module_enter() takes the lock.
+ *    only then ck_module_enter() takes a lock.
  * 4. A lock names its holder, so that a child can tell a lock that its parent's thread held at
  *    the fork, and a thread a module that calls back into us while it is initialised.
- * 5. Sessions are opened and closed one at a time: tpm2-pkcs11 gives two threads that open at once
- *    the same session.
+ * 5. The list of modules has a lock under which no module is called.  Each module has two more: one
+ *    for its C_Initialize and C_Finalize, so that a module that does not return keeps nobody from
+ *    the others, and one for its sessions, which are opened and closed one at a time: tpm2-pkcs11
+ *    gives two threads that open at once the same session.  Nobody waits for these for ever: a
+ *    module may be waiting for a thread that asks for it.
+ * 6. A module is forgotten only by who has its first lock, and when it has no users; who waits for
+ *    that lock is one.
  */
 #include "base/cryptoki/internal.h"
 
@@ -42,12 +47,15 @@ struct ck_module {
 	bool ours; /* we initialised it, in `pid` */
 	_Atomic pid_t pid;
 	_Atomic uint64_t generation;
-	_Atomic uint64_t opening; /* who opens or closes a session */
+	_Atomic uint64_t starting; /* who initialises or finalises it */
+	_Atomic uint64_t opening;  /* who opens or closes a session */
 };
 
 /* Holders of locks: process << 32 | thread; 0: free. */
 static _Atomic uint64_t holder;
 static struct ck_module *modules;
+
+#define LOCK_TURNS 600000 /* of 0.1 ms */
 
 static enum inro_err lock(_Atomic uint64_t *by)
 {
@@ -56,7 +64,7 @@ static enum inro_err lock(_Atomic uint64_t *by)
 	uint64_t me = process | (uint64_t)gettid();
 	uint64_t now = atomic_load(by);
 
-	for (;;) {
+	for (int turn = 0; turn < LOCK_TURNS; turn++) {
 		bool free_or_stale = now == 0 || (now ^ process) >> 32;
 
 		if (now == me)
@@ -70,16 +78,13 @@ static enum inro_err lock(_Atomic uint64_t *by)
 			now = atomic_load(by);
 		}
 	}
+	return err_set(INRO_E_BUSY, "a Cryptoki module has not come back for a minute from "
+				    "another thread's call");
 }
 
-static enum inro_err modules_lock(void)
+static void unlock(_Atomic uint64_t *by)
 {
-	return lock(&holder);
-}
-
-static void modules_unlock(void)
-{
-	atomic_store(&holder, 0);
+	atomic_store(by, 0);
 }
 
 /* The file that this code is part of, a program or a shared library. */
@@ -203,7 +208,7 @@ static const struct inro_admin *find_admin(const struct ck_module *m)
 	return found->pFunctionList;
 }
 
-/* Under the lock.  A module that a fork left initialised in the child says ALREADY, as one does
+/* Under its lock.  A module that a fork left initialised in the child says ALREADY, as one does
  * that another library of this process has initialised: both work. */
 static enum inro_err initialise(struct ck_module *m)
 {
@@ -254,40 +259,71 @@ static enum inro_err module_new(void *handle, char **path, struct ck_module **re
 	m->path = *path;
 	*path = NULL;
 	e = load_symbols(m);
-	if (e == INRO_OK)
-		e = initialise(m);
 	if (e != INRO_OK) {
 		module_free(m);
 		return e;
 	}
-	m->next = modules;
-	modules = m;
 	*ret = m;
 	return INRO_OK;
 }
 
-static enum inro_err share_or_load(void *handle, char **path, struct ck_module **ret)
+/* One more user of what is there; NULL: nothing is. */
+static enum inro_err share_loaded(void *handle, struct ck_module **ret)
 {
-	struct ck_module *m = find_loaded(handle);
-	enum inro_err e = INRO_OK;
+	enum inro_err e = lock(&holder);
 
-	if (!m) {
-		e = module_new(handle, path, &m);
-	} else {
-		dlclose(handle);
-		if (m->pid != process_id())
-			e = initialise(m);
-	}
 	if (e != INRO_OK)
 		return e;
-	m->users++;
-	*ret = m;
+	*ret = find_loaded(handle);
+	if (*ret)
+		(*ret)->users++;
+	unlock(&holder);
 	return INRO_OK;
+}
+
+/* Takes m; of two that are one module, the one that was there stays. */
+static enum inro_err share_new(struct ck_module *m, struct ck_module **ret)
+{
+	struct ck_module *there;
+	enum inro_err e = lock(&holder);
+
+	if (e != INRO_OK) {
+		module_free(m);
+		return e;
+	}
+	there = find_loaded(m->handle);
+	if (!there) {
+		m->next = modules;
+		modules = m;
+	}
+	*ret = there ? there : m;
+	(*ret)->users++;
+	unlock(&holder);
+	if (there)
+		module_free(m);
+	return INRO_OK;
+}
+
+/* Takes the handle and the path's text.  A module that is there is not asked for its functions again:
+ * p11-kit's proxy makes new ones each time. */
+static enum inro_err share_or_load(void *handle, char **path, struct ck_module **ret)
+{
+	struct ck_module *m = NULL;
+	enum inro_err e = share_loaded(handle, &m);
+
+	if (e != INRO_OK || m) {
+		dlclose(handle);
+		*ret = m;
+		return e;
+	}
+	e = module_new(handle, path, &m);
+	return e != INRO_OK ? e : share_new(m, ret);
 }
 
 enum inro_err ck_module_open(const char *path, struct ck_module **ret)
 {
 	AUTO(free_chars) char *name = path && *path ? given_path(path) : default_path();
+	struct ck_module *m;
 	void *handle;
 	enum inro_err e;
 
@@ -296,36 +332,89 @@ enum inro_err ck_module_open(const char *path, struct ck_module **ret)
 	handle = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!handle)
 		return err_set(INRO_E_CONFIG, "can't load the Cryptoki module: %s", dlerror());
-	e = modules_lock();
-	if (e != INRO_OK) {
-		dlclose(handle);
+	e = share_or_load(handle, &name, &m);
+	if (e != INRO_OK)
 		return e;
-	}
-	e = share_or_load(handle, &name, ret);
-	modules_unlock();
+	e = ck_module_enter(m);
+	if (e != INRO_OK)
+		ck_module_close(m);
+	else
+		*ret = m;
 	return e;
 }
 
-static void forget(struct ck_module *m)
+static void take_out(const struct ck_module *m)
 {
 	struct ck_module **at = &modules;
 
 	while (*at != m)
 		at = &(*at)->next;
 	*at = m->next;
+}
+
+/* Whether that was its last user.  Who comes now finds it uninitialised, and waits. */
+static bool give_up(struct ck_module *m, bool *ret_finalise)
+{
+	bool last;
+
+	*ret_finalise = false;
+	if (lock(&holder) != INRO_OK)
+		return false;
+	last = --m->users == 0;
 	/* What a parent initialised is not a child's to finalise. */
-	if (m->ours && m->pid == process_id())
+	*ret_finalise = last && m->ours && m->pid == process_id();
+	if (last) {
+		m->ours = false;
+		atomic_store(&m->pid, 0);
+	}
+	unlock(&holder);
+	return last;
+}
+
+/* With its lock, which is given back. */
+static void forget_unless_wanted(struct ck_module *m)
+{
+	bool listed = lock(&holder) == INRO_OK, wanted = !listed || m->users > 0;
+
+	if (!wanted)
+		take_out(m);
+	unlock(&m->starting);
+	if (listed)
+		unlock(&holder);
+	if (!wanted)
+		module_free(m);
+}
+
+static void close_started(struct ck_module *m)
+{
+	bool finalise;
+
+	if (!give_up(m, &finalise)) {
+		unlock(&m->starting);
+		return;
+	}
+	if (finalise)
 		(void)m->functions->C_Finalize(NULL);
-	module_free(m);
+	forget_unless_wanted(m);
+}
+
+/* Somebody else is in the module's C_Initialize or C_Finalize, and sees to the rest. */
+static void step_back(struct ck_module *m)
+{
+	if (lock(&holder) != INRO_OK)
+		return;
+	m->users--;
+	unlock(&holder);
 }
 
 void ck_module_close(struct ck_module *m)
 {
-	if (!m || modules_lock() != INRO_OK)
+	if (!m)
 		return;
-	if (--m->users == 0)
-		forget(m);
-	modules_unlock();
+	if (lock(&m->starting) == INRO_OK)
+		close_started(m);
+	else
+		step_back(m);
 }
 
 void ck_module_close_ptr(struct ck_module **m)
@@ -340,22 +429,22 @@ enum inro_err ck_module_enter(struct ck_module *m)
 
 	if (atomic_load(&m->pid) == process_id())
 		return INRO_OK;
-	e = modules_lock();
+	e = lock(&m->starting);
 	if (e != INRO_OK)
 		return e;
 	if (m->pid != process_id())
 		e = initialise(m);
-	modules_unlock();
+	unlock(&m->starting);
 	return e;
 }
 
 void ck_module_lost(struct ck_module *m, uint64_t generation)
 {
-	if (modules_lock() != INRO_OK)
+	if (lock(&m->starting) != INRO_OK)
 		return;
 	if (atomic_load(&m->generation) == generation)
 		atomic_store(&m->pid, 0);
-	modules_unlock();
+	unlock(&m->starting);
 }
 
 enum inro_err ck_sessions_lock(struct ck_module *m)
@@ -365,7 +454,7 @@ enum inro_err ck_sessions_lock(struct ck_module *m)
 
 void ck_sessions_unlock(struct ck_module *m)
 {
-	atomic_store(&m->opening, 0);
+	unlock(&m->opening);
 }
 
 uint64_t ck_module_generation(const struct ck_module *m)

@@ -7,8 +7,9 @@
  *    user with CKF_OS_LOCKING_OK, and finalised by the last only if we initialised it.
  * 2. After a fork the child's first ck_module_enter() initialises it anew; ck_module_generation()
  *    then differs and every session and object handle of before is dead.
- * 3. No lock of ours is held while a module function runs, but for C_Initialize and C_Finalize, or
- *    while a PIN is asked.
+ * 3. No lock of ours is held while a module function runs or a PIN is asked, but for one of that
+ *    module alone while it is initialised or finalised, and one while it opens or closes a session.
+ *    After a minute others that wait for these get INRO_E_BUSY.
  * 4. A module is never unloaded.
  * All functions may be called from any thread.
  */

@@ -22,6 +22,8 @@ static void pad(CK_UTF8CHAR *field, size_t n, const char *text)
 
 static CK_RV fake_initialize(void *args)
 {
+	if (fake.in_initialize)
+		fake.in_initialize();
 	if (fake.initialize)
 		return fake.initialize;
 	if (alive)

@@ -29,6 +29,7 @@ struct fake {
 	CK_ULONG find_batch; /* how many handles C_FindObjects gives at once; 0: all */
 	CK_ULONG tries_left;
 	const char *words; /* last_error() */
+	void (*in_initialize)(void); /* called there, if not NULL */
 	/* what it saw */
 	_Atomic int sessions_at_work, sessions_at_once; /* calls that open or close one: now, most */
 	int initialized, finalized, find_finals;

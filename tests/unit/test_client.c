@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -293,6 +294,91 @@ static void test_sessions_one_at_a_time(void **state)
 	ck_module_close(m);
 }
 
+/* ---- modules that take their time to start, or ask for modules meanwhile ---- */
+
+static bool hurry; /* nobody naps */
+
+int __real_nanosleep(const struct timespec *nap, struct timespec *left);
+int __wrap_nanosleep(const struct timespec *nap, struct timespec *left);
+
+int __wrap_nanosleep(const struct timespec *nap, struct timespec *left)
+{
+	return hurry ? 0 : __real_nanosleep(nap, left);
+}
+
+static enum inro_err asked; /* what came of a question from within C_Initialize */
+
+static void *open_it(void *file)
+{
+	struct ck_module *m = NULL;
+
+	asked = ck_module_open(fake_path(file), &m);
+	ck_module_close(m);
+	return NULL;
+}
+
+static void in_another_thread(void *file)
+{
+	pthread_t t;
+
+	assert_int_equal(pthread_create(&t, NULL, open_it, file), 0);
+	assert_int_equal(pthread_join(t, NULL), 0);
+}
+
+static void ask_for_another(void)
+{
+	char file[] = FAKE_OURS;
+
+	in_another_thread(file);
+}
+
+static void ask_for_itself(void)
+{
+	char file[] = FAKE_PLAIN;
+
+	open_it(file);
+}
+
+static void ask_for_itself_by_a_thread(void)
+{
+	char file[] = FAKE_PLAIN;
+
+	in_another_thread(file);
+}
+
+/* One that does not come back keeps nobody from the others; who asks for it is told in the end,
+ * which lets it come back where it waits for him. */
+static void test_asked_while_it_starts(void **state)
+{
+	static const struct {
+		void (*ask)(void);
+		enum inro_err gives;
+	} rows[] = {
+		{ ask_for_another, INRO_OK },
+		{ ask_for_itself, INRO_E_STATE },
+		{ ask_for_itself_by_a_thread, INRO_E_BUSY },
+	};
+
+	(void)state;
+	fake_reset(FAKE_OURS);
+	alarm(120);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fake *f = fake_reset(FAKE_PLAIN);
+		struct ck_module *m = NULL;
+
+		hurry = true;
+		f->in_initialize = rows[i].ask;
+		OK(ck_module_open(fake_path(FAKE_PLAIN), &m));
+		hurry = false;
+		assert_int_equal(asked, rows[i].gives);
+		assert_int_equal(f->initialized, 1);
+		f->in_initialize = NULL;
+		ck_module_close(m);
+		assert_int_equal(f->finalized, 1);
+	}
+	alarm(0);
+}
+
 static void test_err(void **state)
 {
 	struct ck_module *m = NULL;
@@ -323,6 +409,7 @@ int main(void)
 		cmocka_unit_test(test_fork_and_failure),
 		cmocka_unit_test(test_threads_and_forks),
 		cmocka_unit_test(test_sessions_one_at_a_time),
+		cmocka_unit_test(test_asked_while_it_starts),
 		cmocka_unit_test(test_err),
 	};
 
