@@ -12,7 +12,7 @@
 #define WAIT_TURNS 200 /* of 1 ms */
 
 static _Atomic uint64_t inside; /* process << 32 | how many of it */
-static _Thread_local unsigned depth;
+static _Thread_local uint64_t depth; /* process << 32 | how often this thread is */
 static atomic_bool shut, let_go;
 static _Atomic(struct prov *) watched[WATCHED];
 
@@ -21,9 +21,10 @@ static uint64_t this_process(void)
 	return (uint64_t)process_id() << 32;
 }
 
-static bool of_this_process(uint64_t count)
+/* What was counted before a fork is not counted here, not even of the thread that forked. */
+static uint32_t counted(uint64_t count)
 {
-	return (count ^ this_process()) >> 32 == 0;
+	return (count ^ this_process()) >> 32 == 0 ? (uint32_t)count : 0;
 }
 
 enum inro_err gate_enter(void)
@@ -31,9 +32,9 @@ enum inro_err gate_enter(void)
 	uint64_t now = atomic_load(&inside), next;
 
 	do {
-		next = of_this_process(now) ? now + 1 : this_process() + 1;
+		next = this_process() | (counted(now) + 1);
 	} while (!atomic_compare_exchange_weak(&inside, &now, next));
-	depth++;
+	depth = this_process() | (counted(depth) + 1);
 	if (!atomic_load(&shut))
 		return INRO_OK;
 	gate_leave();
@@ -45,23 +46,21 @@ void gate_leave(void)
 {
 	uint64_t now = atomic_load(&inside);
 
+	if (counted(depth) == 0)
+		return; /* it came in before a fork, and another thread may be inside by now */
 	depth--;
-	/* What was counted before a fork is not counted here. */
-	while (of_this_process(now) && (uint32_t)now > 0 &&
-	       !atomic_compare_exchange_weak(&inside, &now, now - 1))
+	while (counted(now) > 0 && !atomic_compare_exchange_weak(&inside, &now, now - 1))
 		;
 }
 
 bool gate_is_open(void)
 {
-	return depth == 0 && !atomic_load(&shut);
+	return counted(depth) == 0 && !atomic_load(&shut);
 }
 
 static bool is_empty(void)
 {
-	uint64_t now = atomic_load(&inside);
-
-	return !of_this_process(now) || (uint32_t)now == 0;
+	return counted(atomic_load(&inside)) == 0;
 }
 
 static bool wait_until_empty(void)

@@ -1,5 +1,6 @@
 # tests of provider
 inro_test(unit/test_provider_tables.c LINKS inro_provider)
+inro_test(unit/test_provider_gate.c LINKS inro_provider inro_testlib)
 inro_library(inro_test_token SOURCES lib/token_keys.c lib/chosen.c LINKS inro_cryptoki inro_testlib inro_swtpm PkgConfig::crypto)
 foreach(part keys sign kinds crypt renew mac cipher skey life tss2 pin shown)
 	inro_test(unit/test_provider_${part}.c LINKS inro_test_token PkgConfig::crypto)
