@@ -142,7 +142,9 @@ static enum inro_err open_anchor(struct pool *p, struct ck_module *m)
 
 	if (!e)
 		atomic_store(&p->anchor, s);
-	return e;
+	/* All of them may be with threads that are about to leave another pool, or with one that
+	 * makes this pool as well: the first session that is given back keeps the login. */
+	return e == INRO_E_SESSION_COUNT ? INRO_OK : e;
 }
 
 static enum inro_err pool_new(struct token *t, struct ck_module *m, struct pool *older,
@@ -221,9 +223,25 @@ static bool put_idle(struct pool *p, CK_SESSION_HANDLE s)
 	return false;
 }
 
-/* A token that has no more sessions: with what others give back, or the one that is kept open.
- * One that may write needs all the others' room. */
-static enum inro_err wait_for_session(struct seat *s, bool write)
+/* Of a token that has no more sessions: one that others give back, or the one that is kept open.  One
+ * that may write needs all the others' room. */
+static enum inro_err session_of_others(struct seat *s, bool write)
+{
+	if (write) {
+		pool_drain(s->pool, s->m);
+		atomic_store(&s->pool->untold, false);
+		return ck_session_open(s->m, s->pool->slot, true, &s->session);
+	}
+	s->session = take_idle(s->pool);
+	if (s->session == CK_INVALID_HANDLE)
+		s->session = atomic_exchange(&s->pool->anchor, CK_INVALID_HANDLE);
+	return s->session != CK_INVALID_HANDLE
+		       ? INRO_OK
+		       : ck_session_open(s->m, s->pool->slot, false, &s->session);
+}
+
+/* Where the pool is given up meanwhile, its sessions come back to the one after it. */
+static enum inro_err wait_for_session(struct token *t, struct seat *s, bool write)
 {
 	static const struct timespec nap = { .tv_nsec = 1000000 };
 	enum inro_err e = INRO_E_SESSION_COUNT;
@@ -231,19 +249,10 @@ static enum inro_err wait_for_session(struct seat *s, bool write)
 	for (int i = 0; e == INRO_E_SESSION_COUNT && i < WAIT_TURNS; i++) {
 		if (i > 0)
 			nanosleep(&nap, NULL);
-		if (write) {
-			pool_drain(s->pool, s->m);
-			atomic_store(&s->pool->untold, false);
-			e = ck_session_open(s->m, s->pool->slot, true, &s->session);
-			continue;
-		}
-		s->session = take_idle(s->pool);
-		if (s->session == CK_INVALID_HANDLE)
-			s->session = atomic_exchange(&s->pool->anchor, CK_INVALID_HANDLE);
-		if (s->session == CK_INVALID_HANDLE)
-			e = ck_session_open(s->m, s->pool->slot, false, &s->session);
-		else
-			e = INRO_OK;
+		s->generation = ck_module_generation(s->m);
+		e = pool_of(t, s->m, &s->pool);
+		if (!e)
+			e = session_of_others(s, write);
 	}
 	return e;
 }
@@ -303,7 +312,7 @@ static enum inro_err try_seat(struct token *t, bool write, struct seat *s)
 	if (s->session != CK_INVALID_HANDLE)
 		return INRO_OK;
 	e = ck_session_open(s->m, s->pool->slot, write, &s->session);
-	return e == INRO_E_SESSION_COUNT ? wait_for_session(s, write) : e;
+	return e == INRO_E_SESSION_COUNT ? wait_for_session(t, s, write) : e;
 }
 
 static enum inro_err take_seat(struct token *t, bool write, struct seat *ret)

@@ -153,6 +153,25 @@ static int set_right(void **state)
 	return 0;
 }
 
+/* Who makes sessions anew finds that another thread has the only one. */
+static void loses_its_one_session(void **state)
+{
+	OSSL_LIB_CTX *libctx = token_keys_libctx("default", "inro");
+	EVP_PKEY *key;
+
+	(void)state;
+	one_session();
+	key = token_keys_load(libctx, EC);
+	assert_non_null(key);
+	for (int i = 0; i < 20; i++) {
+		tap->sign_init = CKR_SESSION_CLOSED;
+		tap->sign_init_times = 1;
+		four_threads_sign(key);
+	}
+	EVP_PKEY_free(key);
+	token_keys_libctx_free(libctx);
+}
+
 /* Errors that come once, and what a second try makes of them. */
 static void fails_once(void **state)
 {
@@ -237,7 +256,7 @@ static void with_a_keypad(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(oddities) + 3];
+	struct CMUnitTest tests[ARRAY_LEN(oddities) + 4];
 	size_t n = 0;
 
 	token_keys_make();
@@ -247,6 +266,7 @@ int main(void)
 						 .test_func = odd_but_works,
 						 .teardown_func = set_right,
 						 .initial_state = (void *)(uintptr_t)&oddities[n] };
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test_teardown(loses_its_one_session, set_right);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test_teardown(fails_once, set_right);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test_teardown(with_a_keypad, set_right);
 	tests[n++] =
