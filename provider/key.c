@@ -80,11 +80,11 @@ static enum inro_err read_public(struct key *k, struct seat *s, CK_OBJECT_HANDLE
 	return INRO_OK;
 }
 
-static enum inro_err be_private(struct key *k, struct seat *s, CK_OBJECT_HANDLE handle)
+/* Either half may say so: of a public object it is all there is to know it by. */
+static enum inro_err bind_as_told(struct key *k, struct seat *s, CK_OBJECT_HANDLE handle)
 {
 	const struct digest *digest = NULL;
 
-	k->has |= OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
 	if (k->type == &key_types[KEY_TYPE_rsa] && pss_is_bound(s, handle, &digest))
 		return pss_bind(k, digest);
 	return INRO_OK;
@@ -99,8 +99,10 @@ enum inro_err key_of_object(struct prov *p, struct seat *s, CK_OBJECT_HANDLE han
 	if (!k)
 		return INRO_E_NO_MEMORY;
 	e = read_public(k, s, handle);
+	if (!e)
+		e = bind_as_told(k, s, handle);
 	if (!e && o)
-		e = be_private(k, s, handle);
+		k->has |= OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
 	if (e) {
 		key_free(k);
 		return e;

@@ -93,7 +93,7 @@ struct making {
 	CK_ULONG curve_n, bits, set;
 	CK_MECHANISM_TYPE allowed[PSS_MECHS];
 	CK_ULONG allowed_n; /* 0: any */
-	CK_OBJECT_HANDLE public, private;
+	CK_OBJECT_HANDLE public, private, secret;
 };
 
 static const struct maker *maker_of(const struct key_type *type)
@@ -161,6 +161,8 @@ static void fill_public(struct template *t, const struct making *m)
 		add(t, CKA_PARAMETER_SET, &m->set, sizeof m->set);
 	if (m->maker->mech != CKM_RSA_PKCS_KEY_PAIR_GEN)
 		return;
+	if (m->allowed_n && ck_module_admin(m->seat.m)) /* others' need not take it there */
+		add(t, CKA_ALLOWED_MECHANISMS, m->allowed, m->allowed_n * sizeof *m->allowed);
 	add(t, CKA_MODULUS_BITS, &m->bits, sizeof m->bits);
 	add(t, CKA_PUBLIC_EXPONENT, e.p, e.n);
 }
@@ -259,31 +261,52 @@ static enum inro_err choose_token(struct prov *p, struct making *m)
 	return INRO_OK;
 }
 
+/* How many of a class have the value, two at most, less the one that was just made. */
+static enum inro_err count_others(const struct making *m, CK_OBJECT_CLASS class, bool made,
+				  CK_ATTRIBUTE_TYPE type, struct bytes value, CK_ULONG *ret)
+{
+	CK_ATTRIBUTE wanted[] = {
+		{ CKA_CLASS, &class, sizeof class },
+		{ type, (void *)(uintptr_t)value.p, value.n },
+	};
+	CK_OBJECT_HANDLE found[2];
+	CK_ULONG n = 0;
+	enum inro_err e = ck_find(m->seat.m, m->seat.session, wanted, ARRAY_LEN(wanted), found,
+				  ARRAY_LEN(found), &n);
+
+	*ret = n > 0 && made ? n - 1 : n;
+	return e;
+}
+
 /* With a login only, for private keys show themselves then. */
 static enum inro_err refuse_taken(const struct making *m, CK_ATTRIBUTE_TYPE type,
 				  struct bytes value)
 {
-	static const CK_OBJECT_CLASS classes[] = { CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
-						   CKO_SECRET_KEY };
-	CK_OBJECT_HANDLE found;
+	const struct {
+		CK_OBJECT_CLASS class;
+		CK_OBJECT_HANDLE made;
+	} kinds[] = { { CKO_PRIVATE_KEY, m->private },
+		      { CKO_PUBLIC_KEY, m->public },
+		      { CKO_SECRET_KEY, m->secret } };
 	CK_ULONG n = 0;
 	enum inro_err e = INRO_OK;
 
-	for (size_t i = 0; !e && !n && i < ARRAY_LEN(classes); i++) {
-		CK_OBJECT_CLASS class = classes[i];
-		CK_ATTRIBUTE wanted[] = {
-			{ CKA_CLASS, &class, sizeof class },
-			{ type, (void *)(uintptr_t)value.p, value.n },
-		};
-
-		e = ck_find(m->seat.m, m->seat.session, wanted, ARRAY_LEN(wanted), &found, 1, &n);
-	}
+	for (size_t i = 0; !e && !n && i < ARRAY_LEN(kinds); i++)
+		e = count_others(m, kinds[i].class, kinds[i].made != CK_INVALID_HANDLE, type, value,
+				 &n);
 	if (!e && n)
 		e = err_set(INRO_E_EXISTS,
 			    "token '%s' has a key of that %s already ('%s'): take another, or "
 			    "delete it first",
 			    token_label(m->token), type == CKA_ID ? "id" : "label", m->label);
 	return e;
+}
+
+static enum inro_err refuse_names_taken(const struct making *m)
+{
+	enum inro_err e = refuse_taken(m, CKA_LABEL, bytes_of(m->label));
+
+	return !e && m->spec->uri->has_id ? refuse_taken(m, CKA_ID, m->id) : e;
 }
 
 static enum inro_err generate(struct making *m)
@@ -299,13 +322,15 @@ static enum inro_err generate(struct making *m)
 	return ck_err(m->seat.m, rv, "C_GenerateKeyPair");
 }
 
-static void delete_pair(struct making *m)
+static void delete_made(struct making *m)
 {
 	SCOPED(err_kept) kept = err_keep();
+	const CK_OBJECT_HANDLE made[] = { m->private, m->public, m->secret };
 
 	(void)kept;
-	m->seat.f->C_DestroyObject(m->seat.session, m->private);
-	m->seat.f->C_DestroyObject(m->seat.session, m->public);
+	for (size_t i = 0; i < ARRAY_LEN(made); i++)
+		if (made[i] != CK_INVALID_HANDLE)
+			m->seat.f->C_DestroyObject(m->seat.session, made[i]);
 }
 
 static enum inro_err take_key(struct making *m, struct key **ret)
@@ -319,7 +344,7 @@ static enum inro_err take_key(struct making *m, struct key **ret)
 			    token_label(m->token), m->spec->type->name);
 	}
 	if (e)
-		delete_pair(m);
+		delete_made(m);
 	else
 		*ret = k;
 	return e;
@@ -330,10 +355,17 @@ static enum inro_err log_in(struct making *m)
 	struct pin_source from = { .uri = m->spec->uri };
 	enum inro_err e = token_login(m->token, &m->seat, &from);
 
-	if (!e)
-		e = refuse_taken(m, CKA_LABEL, bytes_of(m->label));
-	if (!e && m->spec->uri->has_id)
-		e = refuse_taken(m, CKA_ID, m->id);
+	return e ? e : refuse_names_taken(m);
+}
+
+/* Another program may have looked and made one of that name as we did.  Who looks last sees both,
+ * so at most one of the keys stays, and none is ever one of two. */
+static enum inro_err look_again(struct making *m)
+{
+	enum inro_err e = refuse_names_taken(m);
+
+	if (e)
+		delete_made(m);
 	return e;
 }
 
@@ -343,6 +375,8 @@ static enum inro_err make_in(struct making *m, struct key **ret)
 
 	if (!e)
 		e = generate(m);
+	if (!e)
+		e = look_again(m);
 	return e ? e : take_key(m, ret);
 }
 
@@ -382,20 +416,21 @@ static enum inro_err make_secret_in(struct making *m, const struct make_secret *
 	struct template secret = { 0 };
 	CK_MECHANISM mech = { what->mech, NULL, 0 };
 	CK_ULONG size = what->size;
-	CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
 	enum inro_err e = log_in(m);
 	CK_RV rv;
 
 	if (e)
 		return e;
 	fill_secret(&secret, m, what, &size);
-	rv = m->seat.f->C_GenerateKey(m->seat.session, &mech, secret.a, secret.n, &made);
+	rv = m->seat.f->C_GenerateKey(m->seat.session, &mech, secret.a, secret.n, &m->secret);
 	e = ck_err(m->seat.m, rv, "C_GenerateKey");
+	if (!e)
+		e = look_again(m);
 	if (e)
 		return e;
-	e = object_new(m->token, &m->seat, made, what->uri, ret);
+	e = object_new(m->token, &m->seat, m->secret, what->uri, ret);
 	if (e)
-		m->seat.f->C_DestroyObject(m->seat.session, made);
+		delete_made(m);
 	return e;
 }
 

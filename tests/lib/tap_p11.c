@@ -124,9 +124,13 @@ static CK_RV generate_key_pair(CK_SESSION_HANDLE s, CK_MECHANISM *mech, CK_ATTRI
 {
 	CK_RV rv = real->C_GenerateKeyPair(s, mech, public, public_n, private, private_n,
 					   ret_public, ret_private);
+	CK_OBJECT_HANDLE twin[2];
 
 	if (rv == CKR_OK)
 		tap.pairs++;
+	if (rv == CKR_OK && tap.has_twins)
+		rv = real->C_GenerateKeyPair(s, mech, public, public_n, private, private_n,
+					     &twin[0], &twin[1]);
 	return rv;
 }
 

@@ -19,6 +19,7 @@ struct tap {
 	atomic_int sign_init_every; /* ... or for each so many'th; 0: never */
 	CK_RV context_login;	    /* what a login for a single use gives */
 	bool always_authenticate;   /* every key asks for that */
+	bool has_twins;		    /* whoever makes a pair: another program makes one like it */
 	bool unreadable_once_made;  /* after a key pair was made no attribute can be read */
 	int most_sessions;	    /* 0: as many as the real one */
 	CK_ULONG crowd;		    /* so many tokens of others come before the real ones */

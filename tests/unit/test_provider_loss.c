@@ -34,7 +34,7 @@ static int set_up(void **state)
 	tap->sign_init_every = 0;
 	tap->context_login = CKR_OK;
 	tap->always_authenticate = false;
-	tap->unreadable_once_made = false;
+	tap->unreadable_once_made = tap->has_twins = false;
 	libctx = token_keys_libctx("default", "inro");
 	return 0;
 }
@@ -387,6 +387,27 @@ static void no_orphans(void **state)
 	assert_int_equal(tap->destroyed, 2);
 }
 
+/* Two programs look whether a name is free, and then both make a key of it: ours gives way. */
+static void made_by_another_meanwhile(void **state)
+{
+	const char *uri = "pkcs11:token=line1;object=wanted-by-two" PIN;
+	EVP_PKEY *key;
+
+	(void)state;
+	tap->pairs = 0;
+	tap->destroyed = 0;
+	tap->has_twins = true;
+	assert_null(make(uri));
+	tap->has_twins = false;
+	assert_true(token_keys_error_says("has a key of that label already"));
+	assert_int_equal(tap->pairs, 1);
+	assert_int_equal(tap->destroyed, 2);
+	key = token_keys_load(libctx, uri);
+	assert_non_null(key);
+	assert_true(token_keys_sign(libctx, key));
+	EVP_PKEY_free(key);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -406,6 +427,7 @@ int main(void)
 		TEST(reference_to_several),
 		TEST(reference_and_serial),
 		TEST(no_orphans),
+		TEST(made_by_another_meanwhile),
 	};
 
 	token_keys_make();
