@@ -1,10 +1,13 @@
 /* core - see core.h. */
 #include "provider/core.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
+#include <openssl/bio.h>
 #include <openssl/params.h>
 
 /* Where each upcall goes in struct core. */
@@ -19,6 +22,7 @@ static const struct slot {
 	{ OSSL_FUNC_BIO_READ_EX, offsetof(struct core, bio_read) },
 	{ OSSL_FUNC_BIO_WRITE_EX, offsetof(struct core, bio_write) },
 	{ OSSL_FUNC_BIO_GETS, offsetof(struct core, bio_gets) },
+	{ OSSL_FUNC_BIO_CTRL, offsetof(struct core, bio_ctrl) },
 };
 
 static void take_upcall(struct core *c, const OSSL_DISPATCH *d)
@@ -113,6 +117,19 @@ enum inro_err core_write(const struct core *c, OSSL_CORE_BIO *out, struct bytes 
 		b = BYTES(b.p + done, b.n - done);
 	}
 	return INRO_OK;
+}
+
+/* The file itself is flushed, not the BIO: a filter before it (base64, a cipher) would take that for
+ * the end of its input. */
+enum inro_err core_flush(const struct core *c, OSSL_CORE_BIO *out)
+{
+	FILE *file = NULL;
+
+	if (!c->bio_ctrl || c->bio_ctrl(out, BIO_C_GET_FILE_PTR, 0, &file) <= 0 || !file)
+		return INRO_OK;
+	if (fflush(file) == 0)
+		return INRO_OK;
+	return err_set(INRO_E_IO, "the file can't be written: %s", strerror(errno));
 }
 
 /* Programs that show only the reason, as mosquitto and PostgreSQL do, show no detail: these say

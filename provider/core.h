@@ -23,6 +23,7 @@ struct core {
 	OSSL_FUNC_BIO_read_ex_fn *bio_read;
 	OSSL_FUNC_BIO_write_ex_fn *bio_write;
 	OSSL_FUNC_BIO_gets_fn *bio_gets;
+	OSSL_FUNC_BIO_ctrl_fn *bio_ctrl; /* may be NULL */
 };
 
 /* Takes the upcalls we need; false when the core lacks one. */
@@ -41,6 +42,9 @@ MUST_CHECK enum inro_err core_read(const struct core *c, OSSL_CORE_BIO *in, size
 /* One line with its end; false at the end of the input. */
 bool core_line(const struct core *c, OSSL_CORE_BIO *in, char *line, size_t cap);
 MUST_CHECK enum inro_err core_write(const struct core *c, OSSL_CORE_BIO *out, struct bytes b);
+/* What was written to a file has left this process, as far as the core tells the file: libcrypto
+ * and openssl(1) don't look whether closing it does that. */
+MUST_CHECK enum inro_err core_flush(const struct core *c, OSSL_CORE_BIO *out);
 
 /* What the reasons are called; ends with an empty row. */
 const OSSL_ITEM *core_reasons(void);

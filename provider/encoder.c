@@ -173,12 +173,17 @@ static int encode_software(const struct writer *w, const struct key *k, int sele
 	return ok;
 }
 
-static int pass_on(const struct prov *p, OSSL_CORE_BIO *to, BIO *from)
+/* A key that was just made is in its token, whatever becomes of the file. */
+static int pass_on(const struct prov *p, OSSL_CORE_BIO *to, BIO *from, const struct key *k)
 {
 	char *text = NULL;
 	long n = BIO_get_mem_data(from, &text);
 	enum inro_err e = core_write(&p->core, to, BYTES(text, (size_t)n));
 
+	if (!e)
+		e = core_flush(&p->core, to);
+	if (e && k->object)
+		e = err_context(e, "the reference to %s", object_reference(k->object));
 	return e ? prov_raise(p, e) : 1;
 }
 
@@ -203,7 +208,7 @@ static int encode(void *vwriter, OSSL_CORE_BIO *to, const void *vkey, const OSSL
 	if (e)
 		ok = prov_raise(w->prov, e);
 	if (ok)
-		ok = pass_on(w->prov, to, out);
+		ok = pass_on(w->prov, to, out, k);
 	BIO_free(out);
 	return ok;
 }

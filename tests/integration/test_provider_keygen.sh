@@ -76,6 +76,11 @@ bound_pss() {
 	grep -q 'Hash Algorithm: SHA2-256' "$T/out" || fail "not bound to SHA-256: $(cat "$T/out")"
 	grep -q 'Minimum Salt Length: 32' "$T/out" || fail "another salt: $(cat "$T/out")"
 	must_fail '' ossl req -new -key bound.pem -subj /CN=bound -sha384 -out no.csr
+	# Our token's public object says so too.
+	if [[ $module_name == inro ]]; then
+		must ossl pkey -pubin -in 'pkcs11:token=line1;object=bound;type=public' -pubout -out bound.pub3
+		must cmp bound.pub bound.pub3
+	fi
 }
 
 # Kinds that this token, or this libcrypto, may lack.
@@ -128,16 +133,18 @@ refusals() {
 	[[ $before == "$after" ]] || fail "left behind: $(diff <(echo "$before") <(echo "$after"))"
 }
 
-# A file that can't be opened: OpenSSL 3.0 opens it first, and nothing is made; 3.5 makes the key first.  A full disk, of
-# which the command says nothing: the key is there under its name, from which the file can be written at any time.
+# A file that can't be opened: OpenSSL 3.0 opens it first, and nothing is made; 3.5 makes the key first.  A full disk: the
+# key is there under its name, which is said, and from which the file can be written at any time.
 unwritten() {
 	local before
 	before=$(objects)
 	ossl genpkey -algorithm EC -pkeyopt group:P-256 -pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=unopened' \
 		-out no/such/folder/lost.pem 2>/dev/null || true
 	[[ $(openssl version) != 'OpenSSL 3.0.'* || $before == "$(objects)" ]] || fail "a key without a file: $(cat "$T/objects")"
-	ossl genpkey -algorithm EC -pkeyopt group:P-256 -pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=lost' \
-		-out /dev/full 2>/dev/null || true
+	must_fail 'the reference to pkcs11:.*object=lost.*: the file can.t be written: No space left' \
+		ossl genpkey -algorithm EC -pkeyopt group:P-256 -pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=lost' \
+		-out /dev/full
+	must_fail 'No space left' ossl pkey -in "$(uri lost)" -out /dev/full
 	[[ $(objects | grep -cx lost) == 2 ]] || fail "no whole pair is left: $(cat "$T/objects")"
 	must ossl pkey -in "$(uri lost)" -out lost.pem
 	signs_by_reference lost
