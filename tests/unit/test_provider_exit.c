@@ -275,9 +275,12 @@ static int be(const char *name)
 static void ends(void **state)
 {
 	const struct way *w = *state;
-	pid_t child = fork();
+	pid_t child;
 	int status = 0;
 
+	if (w->run == in_a_child_that_signs)
+		NEEDS("fork-signs");
+	child = fork();
 	if (child == 0) {
 		alarm(90); /* of a loaded machine; a process that hangs hangs longer */
 		/* Keys that are kept are what some of the ways are about. */
