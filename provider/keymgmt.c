@@ -166,6 +166,10 @@ static int export(void *vkey, int selection, OSSL_CALLBACK *callback, void *arg)
 		return 0;
 	if (!k->object)
 		return EVP_PKEY_export(k->pkey, selection, callback, arg);
+	/* Of parameters that a kind does not have, libcrypto makes a key with nothing in it, which its
+	 * own encoders of text then read. */
+	if (!(selection & OSSL_KEYMGMT_SELECT_KEYPAIR) && !k->type->has_group)
+		return 0;
 	if (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY)
 		return prov_raise(k->prov, err_set(INRO_E_KEY_UNEXTRACTABLE,
 						   "the private part of %s stays in its token",

@@ -113,11 +113,10 @@ static int set_ctx_params(void *vmac, const OSSL_PARAM params[])
 	if (!params)
 		return 1;
 	digest = m->by_hash ? OSSL_PARAM_locate_const(params, OSSL_MAC_PARAM_DIGEST) : NULL;
-	if (digest) {
-		if (!OSSL_PARAM_get_utf8_string_ptr(digest, &text))
-			return 0;
+	if (digest && OSSL_PARAM_get_utf8_string_ptr(digest, &text) && text)
 		e = set_digest(m, text);
-	}
+	else if (digest)
+		e = err_set(INRO_E_ARG, "the name of the digest is no text");
 	if (!e)
 		e = secret_key_set(m->prov, params, &m->key);
 	return e ? prov_raise(m->prov, e) : 1;

@@ -2,7 +2,7 @@
 inro_test(unit/test_provider_tables.c LINKS inro_provider)
 inro_test(unit/test_provider_gate.c LINKS inro_provider inro_testlib)
 inro_library(inro_test_token SOURCES lib/token_keys.c lib/chosen.c LINKS inro_cryptoki inro_testlib inro_swtpm PkgConfig::crypto)
-foreach(part keys sign kinds crypt renew mac cipher skey life tss2 pin shown)
+foreach(part keys sign kinds crypt renew mac cipher skey life tss2 pin shown hostile)
 	inro_test(unit/test_provider_${part}.c LINKS inro_test_token PkgConfig::crypto)
 	add_dependencies(test_provider_${part} inro_ossl)
 endforeach()
