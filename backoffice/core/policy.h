@@ -1,8 +1,8 @@
 /*
  * policy - what a group says about the credentials of its devices, as one JSON object.
  *
- * {"ca": NAME, "profile": NAME, "key_types": [TYPE ...], "renew_days": N, "key_days": N,
- * "overlap_days": N, "approve": BOOL, "plain_keys": BOOL, "attestation": BOOL,
+ * {"ca": NAME, "profile": NAME, "profiles": [NAME ...], "key_types": [TYPE ...], "renew_days": N,
+ * "key_days": N, "overlap_days": N, "approve": BOOL, "plain_keys": BOOL, "attestation": BOOL,
  * "anchor_again": BOOL, "who": [ACCOUNT ...], "psk": {"length": N, "classes": N,
  * "alphabet": TEXT, "store": "sealed" | "hash", "tries": N, "lock_seconds": N}}
  *
@@ -24,6 +24,7 @@ struct policy_words {
 
 struct policy {
 	char *ca, *profile;	       /* NULL: not said */
+	struct policy_words profiles;  /* by which there are certificates, beside `profile`; none: any */
 	struct policy_words key_types; /* none: any that the profile takes */
 	struct policy_words who;       /* none: any account that may */
 	int64_t renew_days;	       /* before its end a certificate is due */
@@ -51,6 +52,10 @@ bool policy_type_is_symmetric(const char *type);
  * types only leaves pairs open, and the other way round. */
 bool policy_takes_type(const struct policy *p, const char *type,
 		       bool (*of_kind)(const char *type));
+/* Whether it names this profile, as `profile` or in `profiles`. */
+bool policy_names_profile(const struct policy *p, const char *profile);
+/* Whether `profiles` says nothing, or it names this one. */
+bool policy_takes_profile(const struct policy *p, const char *profile);
 /* Whether `who` says nothing or names this account. */
 bool policy_takes_account(const struct policy *p, const char *account);
 

@@ -79,6 +79,10 @@ cmp -s body first || fail "the same request got another certificate"
 openssl base64 -d -in first | openssl pkcs7 -inform DER -print_certs -out three.crt
 enrol 404 nobody/simpleenroll "${three[@]}" --data-binary @three.p10
 enrol 404 issuing.nothing/simpleenroll "${three[@]}" --data-binary @three.p10
+for p in ocsp-signer ra-signer code-signing; do
+	enrol 403 "issuing.$p/simpleenroll" "${three[@]}" --data-binary @three.p10
+	has "profile '$p' is for what is believed of more than the device" body || fail "another reason: $(cat body)"
+done
 enrol 404 simpleenroll "${three[@]}" --data-binary @three.p10 # neither the server nor the group has a label
 curl_est 405 issuing/simpleenroll
 curl_est 415 issuing/simpleenroll "${three[@]}" -H 'Content-Type: text/plain' --data-binary @three.p10

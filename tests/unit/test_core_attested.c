@@ -14,6 +14,7 @@
 #include "backoffice/core/enrol.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/job.h"
+#include "backoffice/core/network.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/provision.h"
 #include "backoffice/pki/alg.h"
@@ -248,6 +249,24 @@ static void bound_alone(enum inro_err e)
 	assert_non_null(strstr(err_detail(e), "by profile 'bound' alone"));
 }
 
+/* As POST /v1/device/self/certificates asks, by the device. */
+static void plain_alone(struct bytes csr)
+{
+	const struct cred_request r = {
+		.csr = csr, .ca = "issuing", .profile = "tls-client", .device = "dev-1"
+	};
+	const struct core_who me = { .tenant = dev.tenant,
+				     .actor = "device:dev-1",
+				     .role = ROLE_DEVICE,
+				     .device = dev.id };
+	struct core *net = office_open(office_db);
+	SCOPED(cred) cred = { 0 };
+
+	OK(core_become(net, &me));
+	bound_alone(cred_issue(net, &r, &cred));
+	core_close(net);
+}
+
 /* A group whose policy names such a profile: its devices get nothing for other keys by another one's label. */
 static void test_no_other_label(void **state)
 {
@@ -281,6 +300,7 @@ static void test_no_other_label(void **state)
 	bound_alone(enrol_issue(c, &in, &second));
 	bound_alone(enrol_generate(c, &in, &given));
 	bound_alone(enrol_renew(c, &in, blob_bytes(&first.rec.cert), &second));
+	plain_alone(in.csr);
 	OK(label_for(c, "issuing", &moved, &any));
 	in.label = &any;
 	bound_alone(enrol_renew(c, &in, blob_bytes(&first.rec.cert), &second));

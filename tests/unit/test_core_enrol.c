@@ -11,6 +11,8 @@
 
 #include "backoffice/core/confirm.h"
 #include "backoffice/core/enrol.h"
+#include "backoffice/core/group.h"
+#include "backoffice/core/network.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/pki/crl.h"
 #include "base/clock.h"
@@ -165,6 +167,78 @@ static void test_another_devices_name(void **state)
 	buf_truncate(&csr, csr.n - 1);
 	in = enrolling_of(&who, dev, &csr);
 	FAILS(INRO_E_SYNTAX, enrol_issue(c, &in, &cred));
+}
+
+/* ---- what a device gets by itself ---- */
+
+/* The core works as "dev" from here on. */
+static void become_dev(void)
+{
+	const struct core_who me = { .tenant = dev->tenant,
+				     .actor = "device:dev",
+				     .role = ROLE_DEVICE,
+				     .device = dev->id };
+
+	OK(core_become(c, &me));
+}
+
+/* What binds no name is no way to another device's, and a renewal goes on by the profile that was. */
+static void test_names_without_bind(void **state)
+{
+	static const char loose[] = "[profile]\nname = loose\n[validity]\nperiod = 9d\n[key]\ntypes = ec-p256\n";
+	struct cred_request r = { .ca = "issuing", .profile = "loose", .device = "dev" };
+	SCOPED(profile_version) v = { 0 };
+	EVP_PKEY *key = office_key("P-256");
+	SCOPED(buf) csr = { 0 };
+	SCOPED(buf) next = { 0 };
+	SCOPED(cred) old = { 0 };
+	SCOPED(cred) new = { 0 };
+	struct label signer;
+	struct enrol in;
+
+	(void)state;
+	OK(profile_give(c, bytes_of(loose), "loose.ini", PROFILE_NEW, &v));
+	OK(label_for(c, "issuing.ocsp-signer", dev, &signer));
+	enrolling_request(office_ec, "CN", "other", NULL, BYTES_NONE, &csr);
+	enrolling_request(key, "CN", "thing", NULL, BYTES_NONE, &next);
+	EVP_PKEY_free(key);
+	become_dev();
+	r.csr = buf_bytes(&csr);
+	FAILS(INRO_E_POLICY, cred_issue(c, &r, &old));
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "for device 'other'"));
+	enrolling_request(office_ec, "CN", "thing", NULL, BYTES_NONE, &csr);
+	r.csr = buf_bytes(&csr);
+	OK(cred_issue(c, &r, &old));
+	in = enrolling_of(&who, dev, &next);
+	in.label = &signer;
+	OK(enrol_renew(c, &in, blob_bytes(&old.rec.cert), &new));
+	assert_string_equal(new.rec.profile, "loose");
+}
+
+/* A list of profiles is for whoever asks; the first one is the usual one. */
+static void test_profiles_of_a_group(void **state)
+{
+	const struct cred_request r = { .ca = "issuing", .profile = "tls-server", .device = "dev" };
+	struct cred_request asked = r;
+	SCOPED(device_group) g = { 0 };
+	SCOPED(device) moved = { 0 };
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) cred = { 0 };
+	struct label l;
+
+	(void)state;
+	enrolling_request(office_ec, "CN", "dev", NULL, BYTES_NONE, &csr);
+	asked.csr = buf_bytes(&csr);
+	OK(group_add(c, "listed", "{\"profiles\": [\"mqtt-client\", \"tls-client\"]}", &g));
+	OK(device_update(c, "dev", &(struct device_fields) { .group = "listed" }, &moved));
+	OK(label_for(c, "issuing", &moved, &l));
+	assert_string_equal(l.profile, "mqtt-client");
+	FAILS(INRO_E_POLICY, cred_issue(c, &asked, &cred));
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "has no profile 'tls-server'"));
+	become_dev();
+	FAILS(INRO_E_POLICY, cred_issue(c, &asked, &cred));
+	asked.profile = "tls-client";
+	OK(cred_issue(c, &asked, &cred));
 }
 
 /* Whoever asks again by a request that waits learns that; by one that was refused, that, for a day. */
@@ -379,6 +453,8 @@ int main(void)
 		T(test_the_same_request_again),
 		T(test_a_revoked_one_is_not_given_again),
 		T(test_another_devices_name),
+		T(test_names_without_bind),
+		T(test_profiles_of_a_group),
 		T(test_waiting),
 		T(test_confirmed_in_time_or_not),
 		T(test_expired_unconfirmed),

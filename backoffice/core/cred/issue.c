@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "backoffice/core/approval.h"
+#include "backoffice/core/asks.h"
 #include "backoffice/core/attested.h"
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca_policy.h"
@@ -252,7 +253,7 @@ static enum inro_err check_key(struct core *c, const struct making *j)
 	return key_use_check(c, &claim);
 }
 
-/* What the device's group says: who may work on it, and of what type its keys are. */
+/* What the device's group says: who may work on it, its types of keys and profiles, what it gets by itself. */
 static enum inro_err heed_group(struct core *c, const struct making *j)
 {
 	const struct policy *p;
@@ -269,7 +270,11 @@ static enum inro_err heed_group(struct core *c, const struct making *j)
 		e = err_set(INRO_E_POLICY,
 			    "the policy of the group of device '%s' has no %s keys",
 			    j->device.device_id, type);
-	return e;
+	if (e == INRO_OK && !policy_takes_profile(p, j->desk->profile.name))
+		e = err_set(INRO_E_POLICY,
+			    "the policy of the group of device '%s' has no profile '%s' among its profiles",
+			    j->device.device_id, j->desk->profile.name);
+	return e == INRO_OK ? asks_check(c, j, p) : e;
 }
 
 /* Where it finds the revocation list that it would be on. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/asks.h"
 #include "backoffice/core/audit.h"
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
@@ -23,64 +24,8 @@
 
 /* ---- is it the device's own? ---- */
 
-/* Of the tenant, and not deleted. */
-static enum inro_err is_other(struct core *c, const struct device *d, struct bytes value)
-{
-	char name[DEVICE_ID_MAX + 1];
-	SCOPED(device) other = { 0 };
-	enum inro_err e;
-
-	if (!value.n || value.n > DEVICE_ID_MAX || memchr(value.p, 0, value.n) ||
-	    bytes_is(value, d->device_id))
-		return INRO_OK;
-	snprintf(name, sizeof name, "%.*s", (int)value.n, (const char *)value.p);
-	e = device_load(c, name, &other);
-	if (e == INRO_OK)
-		return err_set(INRO_E_POLICY, "the request is for device '%s', and '%s' sends it", name,
-			       d->device_id);
-	return e == INRO_E_NOT_FOUND || e == INRO_E_ARG ? INRO_OK : e;
-}
-
-static bool may_name(const struct dn_type *t)
-{
-	static const char *const types[] = { "CN", "serialNumber", "UID" };
-
-	for (size_t i = 0; i < ARRAY_LEN(types); i++)
-		if (t && strcmp(t->name, types[i]) == 0)
-			return true;
-	return false;
-}
-
-enum inro_err asked_check(struct core *c, const struct device *d, const struct csr *csr)
-{
-	struct dn_walk w;
-	struct dn_part part;
-	bool more = true;
-	enum inro_err e = dn_walk(csr->subject, &w);
-
-	while (e == INRO_OK && more) {
-		e = dn_next(&w, &part, &more);
-		if (e == INRO_OK && more && may_name(part.type))
-			e = is_other(c, d, part.value);
-	}
-	return e;
-}
-
-static enum inro_err is_bound(struct core *c, const char *profile)
-{
-	SCOPED(profile) p = { 0 };
-	enum inro_err e = profile_load(c, profile, &p);
-
-	if (e == INRO_OK && p.attested)
-		e = err_set(INRO_E_ACCESS,
-			    "devices of this group get certificates by profile '%s' alone: their keys are "
-			    "attested",
-			    profile);
-	return e;
-}
-
-enum inro_err asked_profile(struct core *c, const struct enrol *in, const struct csr *csr,
-			    const char *profile)
+static enum inro_err asked_profile(struct core *c, const struct enrol *in, const struct csr *csr,
+				   const char *profile)
 {
 	SCOPED(policy) p = { 0 };
 	uint8_t key[PKI_DIGEST_MAX];
@@ -90,9 +35,7 @@ enum inro_err asked_profile(struct core *c, const struct enrol *in, const struct
 		return INRO_OK;
 	if (e == INRO_OK)
 		e = policy_of_device(c, in->device, &p);
-	if (e != INRO_OK || !p.profile || strcmp(p.profile, text_or_empty(profile)) == 0)
-		return e;
-	return is_bound(c, p.profile);
+	return e == INRO_OK ? asks_unattested(c, &p, text_or_empty(profile)) : e;
 }
 
 enum inro_err asked_read(struct core *c, const struct enrol *in, struct csr *ret)
@@ -101,7 +44,7 @@ enum inro_err asked_read(struct core *c, const struct enrol *in, struct csr *ret
 	enum inro_err e = in->crmf ? crmf_read(in->csr, &csr) : csr_read(in->csr, &csr);
 
 	if (e == INRO_OK)
-		e = asked_check(c, in->device, &csr);
+		e = asks_subject(c, in->device, &csr);
 	if (e == INRO_OK)
 		e = asked_profile(c, in, &csr, in->label->profile);
 	if (e != INRO_OK)

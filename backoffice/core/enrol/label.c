@@ -74,6 +74,14 @@ static enum inro_err by_policy(struct core *c, const struct device *d, struct po
 	return policy_of_device(c, d ? d : &nobody, ret);
 }
 
+/* Of who names none. */
+static const char *usual_profile(const struct policy *p)
+{
+	if (p->profile)
+		return p->profile;
+	return p->profiles.n ? p->profiles.items[0] : PROFILE_DEFAULT;
+}
+
 enum inro_err label_for(struct core *c, const char *text, const struct device *d, struct label *ret)
 {
 	SCOPED(policy) p = { 0 };
@@ -85,7 +93,7 @@ enum inro_err label_for(struct core *c, const char *text, const struct device *d
 	if (e == INRO_OK)
 		e = label_parse(c, text, &l);
 	if (e == INRO_OK && !*l.profile)
-		snprintf(l.profile, sizeof l.profile, "%s", p.profile ? p.profile : PROFILE_DEFAULT);
+		snprintf(l.profile, sizeof l.profile, "%s", usual_profile(&p));
 	if (e == INRO_OK)
 		*ret = l;
 	return e;

@@ -166,6 +166,7 @@ static const struct rule psk_rules[] = {
 static const struct rule rules[] = {
 	{ "ca", take_text, IN(ca), 1, WORD_MAX, NULL },
 	{ "profile", take_text, IN(profile), 1, WORD_MAX, NULL },
+	{ "profiles", take_words, IN(profiles), 0, 0, NULL },
 	{ "key_types", take_types, IN(key_types), 0, 0, NULL },
 	{ "who", take_words, IN(who), 0, 0, NULL },
 	{ "renew_days", take_number, IN(renew_days), 0, 36500, NULL },
@@ -222,6 +223,7 @@ void policy_clear(struct policy *p)
 	free(p->ca);
 	free(p->profile);
 	free(p->psk.alphabet);
+	words_clear(&p->profiles);
 	words_clear(&p->key_types);
 	words_clear(&p->who);
 	*p = (struct policy) { 0 };
@@ -245,12 +247,14 @@ enum inro_err policy_copy(const struct policy *from, struct policy *to)
 	enum inro_err e;
 
 	p.ca = p.profile = p.psk.alphabet = NULL;
-	p.key_types = p.who = (struct policy_words) { 0 };
+	p.profiles = p.key_types = p.who = (struct policy_words) { 0 };
 	e = text_set(&p.ca, from->ca);
 	if (e == INRO_OK)
 		e = text_set(&p.profile, from->profile);
 	if (e == INRO_OK)
 		e = text_set(&p.psk.alphabet, from->psk.alphabet);
+	if (e == INRO_OK)
+		e = words_copy(&from->profiles, &p.profiles);
 	if (e == INRO_OK)
 		e = words_copy(&from->key_types, &p.key_types);
 	if (e == INRO_OK)
@@ -346,10 +350,25 @@ bool policy_takes_type(const struct policy *p, const char *type, bool (*of_kind)
 	return none;
 }
 
+static bool words_have(const struct policy_words *w, const char *word)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (strcmp(w->items[i], word) == 0)
+			return true;
+	return false;
+}
+
+bool policy_names_profile(const struct policy *p, const char *profile)
+{
+	return (p->profile && strcmp(p->profile, profile) == 0) || words_have(&p->profiles, profile);
+}
+
+bool policy_takes_profile(const struct policy *p, const char *profile)
+{
+	return p->profiles.n == 0 || policy_names_profile(p, profile);
+}
+
 bool policy_takes_account(const struct policy *p, const char *account)
 {
-	for (size_t i = 0; i < p->who.n; i++)
-		if (strcmp(p->who.items[i], account) == 0)
-			return true;
-	return p->who.n == 0;
+	return p->who.n == 0 || words_have(&p->who, account);
 }

@@ -1,0 +1,20 @@
+/*
+ * asks - what a device gets that asks for itself, by whatever way it comes (EST, CMP, REST, attestation).
+ *
+ * 1. No subject has another device's id as its name, also where the profile binds none.
+ * 2. Where the policy of its group names a profile that wants attested keys, it gets none by a profile that
+ *    this does not name for a key that its TPM did not vouch for in this request.
+ */
+#ifndef INRO_BACKOFFICE_CORE_ASKS_H
+#define INRO_BACKOFFICE_CORE_ASKS_H
+
+#include "backoffice/core/issuing.h"
+
+/* The first.  INRO_E_POLICY. */
+MUST_CHECK enum inro_err asks_subject(struct core *c, const struct device *d, const struct csr *csr);
+/* The second, for a key that nobody vouched for.  INRO_E_ACCESS. */
+MUST_CHECK enum inro_err asks_unattested(struct core *c, const struct policy *p, const char *profile);
+/* Both where a device is at work; `p`: the policy of its group. */
+MUST_CHECK enum inro_err asks_check(struct core *c, const struct making *j, const struct policy *p);
+
+#endif
