@@ -56,6 +56,9 @@ MUST_CHECK enum inro_err anchor_digest(struct core *c, const struct device_ancho
 /* attrs.c: the object as it is kept, of the caller's: what `was` (may be NULL) and what is given
  * make together. */
 MUST_CHECK enum inro_err attrs_merge(const char *was, const char *given, char **ret);
+/* The value of one of a record's attributes (NULL: it has none) as text, numbers and yes and no as in JSON, with a NUL
+ * behind it; appended, and nothing when there is none of that name. */
+MUST_CHECK enum inro_err attrs_value(const char *attrs, const char *name, struct buf *ret);
 
 /* group.c: the group with this id, deleted ones too. */
 MUST_CHECK enum inro_err group_by_id(struct core *c, int64_t id, struct device_group *ret);

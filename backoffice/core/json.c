@@ -70,3 +70,16 @@ void buf_add_json(struct buf *b, const json_t *doc)
 	if (failed && !b->err)
 		b->err = err_set(INRO_E_NO_MEMORY, "no memory for JSON");
 }
+
+void buf_add_json_text(struct buf *b, const json_t *value)
+{
+	char *text;
+
+	if (json_is_string(value)) {
+		buf_add_str(b, json_string_value(value));
+		return;
+	}
+	text = json_dumps(value, JSON_ENCODE_ANY);
+	buf_add_str(b, text ? text : "");
+	free(text);
+}

@@ -19,5 +19,7 @@ MUST_CHECK enum inro_err json_object_write(const json_t *object, char **ret);
 /* Compact, and written once: nothing of it stays in memory elsewhere, which json_dumps() can't say.  NULL, a document
  * for which memory was short, is the buffer's failure. */
 void buf_add_json(struct buf *b, const json_t *doc);
+/* A text as it is, anything else as JSON. */
+void buf_add_json_text(struct buf *b, const json_t *value);
 
 #endif

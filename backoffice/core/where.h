@@ -40,6 +40,7 @@ enum where_value {
 	WHERE_REASON,
 	WHERE_MS,
 	WHERE_SECONDS,
+	WHERE_ATTR, /* NAME.ATTRIBUTE: one of a device's free fields, as text */
 	WHERE_VALUE__MAX
 };
 
@@ -96,6 +97,7 @@ struct where {
 	const struct where_kind *kind;
 	struct store_cond conds[STORE_COND_MAX];
 	const struct where_join *of[STORE_COND_MAX]; /* whose condition it is; NULL: the row's */
+	const char *attr[STORE_COND_MAX]; /* which attribute it is about; NULL: it is about a field */
 	size_t n;
 	char *text;		       /* what the values borrow from */
 	int64_t numbers[STORE_IN_MAX]; /* a group and those in it */

@@ -285,6 +285,7 @@ static void test_devices_by_their_credentials(void **state)
 	finds_devices("cert.state=revoked", "d-4"); /* active ones when nothing is said */
 	finds_devices("cert.ca=issuing", "d-0 d-1 d-2 d-3");
 	finds_devices("key.key_type=aes-128", "");
+	finds_devices("attr.line=3 cert.ca=issuing", "");
 }
 
 static void test_refused(void **state)

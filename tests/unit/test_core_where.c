@@ -287,12 +287,52 @@ static void test_short_pages(void **state)
 	assert_int_equal(search(c, "os=Linux", NULL, 1000), 4096);
 }
 
+/* By what an owner calls his own: texts, numbers, true and false. */
+static void test_attributes(void **state)
+{
+	static const char *const attrs[] = { "{\"line\":\"B12\",\"hot\":true}", "{\"line\":7}",
+					     "{\"line\":\"B1\"}", NULL };
+	static const struct {
+		const char *where;
+		int64_t n;
+	} asked[] = {
+		{ "attr.line=B12", 1 },	  { "attr.line^=B1", 2 },  { "attr.line=7", 1 },
+		{ "attr.hot=true", 1 },	  { "attr.line!=B12", 3 }, { "attr.line=", 1 },
+		{ "attr.line!=", 3 },	  { "attr.lin=B12", 0 },   { "attr.line=b12", 0 },
+		{ "attr.a.b=c", 0 },	  { "attr.line^=B attr.hot=true", 1 },
+		{ "name=d0 attr.line=B12", 1 },
+	};
+	static const char *const bad[] = { "attr=B12", "attr.=B12", "attr.line<8", "attr.line", "attrs=x" };
+	struct core *c = *state;
+	char name[4];
+
+	for (size_t i = 0; i < ARRAY_LEN(attrs); i++) {
+		snprintf(name, sizeof name, "d%zu", i);
+		office_add_device(c, name, &(struct device_fields) { .name = name, .attrs = attrs[i] });
+	}
+	for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+		SCOPED(where) w = { 0 };
+		int64_t n = -1;
+
+		OK(where_parse(c, &where_devices, asked[i].where, &w));
+		OK(where_count(c, &w, &n));
+		if (n != asked[i].n || (int64_t)search(c, asked[i].where, NULL, 2) != n)
+			fail_msg("'%s' finds %lld", asked[i].where, (long long)n);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		SCOPED(where) w = { 0 };
+
+		FAILS(INRO_E_ARG, where_parse(c, &where_devices, bad[i], &w));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_search, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_searches, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_attributes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cursors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_short_pages, setup, teardown),
 	};

@@ -42,15 +42,8 @@ static void add_text(struct buf *b, const char *text)
 
 static void add_value(struct buf *b, const json_t *value)
 {
-	char *text;
-
-	if (json_is_string(value)) {
-		add_text(b, json_string_value(value));
-		return;
-	}
-	text = json_dumps(value, JSON_ENCODE_ANY);
-	add_text(b, text ? text : "");
-	free(text);
+	buf_add_json_text(b, value);
+	buf_add_u8(b, 0);
 }
 
 /* All texts first: the buffer may move while it grows. */

@@ -66,3 +66,20 @@ enum inro_err attrs_merge(const char *was, const char *given, char **ret)
 		e = set_member(all, json_object_iter_key(at), json_object_iter_value(at));
 	return e == INRO_OK ? write_attrs(all, ret) : e;
 }
+
+enum inro_err attrs_value(const char *attrs, const char *name, struct buf *ret)
+{
+	AUTO(json_drop) json_t *all = NULL;
+	const json_t *value = NULL;
+	enum inro_err e = INRO_OK;
+
+	if (attrs && *attrs)
+		e = json_object_read("the attributes on record", attrs, DEVICE_ATTRS_MAX, &all);
+	if (e == INRO_OK)
+		value = json_object_get(all, name);
+	if (!value)
+		return e;
+	buf_add_json_text(ret, value);
+	buf_add_u8(ret, 0);
+	return buf_err(ret);
+}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
 
 /* ---- does a row meet the conditions? ---- */
@@ -121,6 +122,29 @@ static bool meets(const struct field *f, const struct store_cond *c, const void 
 	return meets_number(number_of(f, row), c);
 }
 
+/* What can't be read meets nothing. */
+static bool meets_attr(const struct field *f, const char *name, const struct store_cond *c,
+		       const void *row)
+{
+	SCOPED(buf) value = { 0 };
+	bool set;
+
+	if (attrs_value(text_of(f, row), name, &value) != INRO_OK)
+		return false;
+	set = value.n > 1;
+	if (c->op == STORE_NONE || c->op == STORE_SOME)
+		return set == (c->op == STORE_SOME);
+	return set ? meets_text((const char *)value.p, c) : c->op == STORE_NE;
+}
+
+static bool meets_one(const struct where *w, size_t i, const struct record_type *t, const void *row)
+{
+	const struct store_cond *c = &w->conds[i];
+	const struct field *f = record_field(t, c->field);
+
+	return w->attr[i] ? meets_attr(f, w->attr[i], c, row) : meets(f, c, row);
+}
+
 /* All conditions on a row of that join; of NULL: on the row that is searched. */
 static bool meets_all(const struct where *w, const struct where_join *of, const void *row)
 {
@@ -130,8 +154,7 @@ static bool meets_all(const struct where *w, const struct where_join *of, const 
 	if (k->seen && !w->as_recorded)
 		row = k->seen(row, &room);
 	for (size_t i = 0; i < w->n; i++)
-		if (w->of[i] == of &&
-		    !meets(record_field(k->type, w->conds[i].field), &w->conds[i], row))
+		if (w->of[i] == of && !meets_one(w, i, k->type, row))
 			return false;
 	return true;
 }
@@ -494,6 +517,15 @@ enum inro_err where_find(struct core *c, const struct where *w, const struct whe
 
 /* ---- how many ---- */
 
+/* Which no store compares. */
+static bool has_attrs(const struct where *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->attr[i])
+			return true;
+	return false;
+}
+
 static enum inro_err count_stored(struct core *c, const struct where *w, int64_t *ret)
 {
 	struct store_cond conds[STORE_COND_MAX];
@@ -530,7 +562,7 @@ enum inro_err where_count(struct core *c, const struct where *w, int64_t *ret)
 	int64_t n = 0;
 	enum inro_err e;
 
-	if (!w->kind->seen && !next_join(w, NULL))
+	if (!w->kind->seen && !next_join(w, NULL) && !has_attrs(w))
 		return count_stored(c, w, ret);
 	do
 		e = count_page(c, w, &page, &cursor, &n);

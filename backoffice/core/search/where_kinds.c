@@ -20,6 +20,7 @@ static const struct where_field device_fields[] = {
 	{ "group", "grp", WHERE_GROUP },
 	{ "anchor", "anchor_kind", WHERE_NAME },
 	{ "anchor_store", "anchor_store", WHERE_NAME },
+	{ "attr", "attrs", WHERE_ATTR },
 	{ "created", "created_ms", WHERE_MS },
 	{ "updated", "updated_ms", WHERE_MS },
 	{ "deleted", "deleted_ms", WHERE_MS },

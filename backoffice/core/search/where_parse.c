@@ -42,19 +42,21 @@ bool where_has(const struct where *w, const char *field)
 	return has(w, NULL, field);
 }
 
-static enum inro_err add(struct where *w, const struct where_join *of, struct store_cond cond)
+static enum inro_err add_cond(struct where *w, const struct where_join *of, const char *attr,
+			      struct store_cond cond)
 {
 	if (w->n == ARRAY_LEN(w->conds) - 1) /* the tenant's is one too */
 		return err_set(INRO_E_TOO_BIG, "a search has up to %zu conditions",
 			       ARRAY_LEN(w->conds) - 1);
 	w->of[w->n] = of;
+	w->attr[w->n] = attr;
 	w->conds[w->n++] = cond;
 	return INRO_OK;
 }
 
 enum inro_err where_add(struct where *w, struct store_cond cond)
 {
-	return add(w, NULL, cond);
+	return add_cond(w, NULL, NULL, cond);
 }
 
 /* One condition on its way in. */
@@ -64,6 +66,7 @@ struct taking {
 	const struct where_kind *kind; /* whose field it is */
 	const struct where_join *of;
 	char *value; /* in the search's text: may be changed in place */
+	const char *attr; /* NULL: a field */
 	struct store_cond cond;
 };
 
@@ -246,7 +249,7 @@ static enum inro_err take_reason(struct taking *t)
 	if (e == INRO_OK && !is_equal_op(t))
 		e = err_set(INRO_E_ARG, "a reason is compared by = and != only");
 	t->cond.number = reason;
-	return e == INRO_OK ? add(t->w, t->of, listed) : e;
+	return e == INRO_OK ? add_cond(t->w, t->of, NULL, listed) : e;
 }
 
 /* A group with all that is in it. */
@@ -349,13 +352,33 @@ static enum inro_err take_seconds(struct taking *t)
 	return take_time(t, 1);
 }
 
+static enum inro_err take_attr(struct taking *t)
+{
+	t->cond.text = t->value;
+	if (take_none(t))
+		return INRO_OK;
+	if (!is_equal_op(t) && t->cond.op != STORE_PREFIX)
+		return err_set(INRO_E_ARG, "an attribute is compared by =, != and ^= only");
+	return core_check_text("a value to look for", t->value, 255);
+}
+
 static enum inro_err (*const takers[WHERE_VALUE__MAX])(struct taking *t) = {
 	[WHERE_TEXT] = take_text,	[WHERE_IP] = take_ip,	      [WHERE_MAC] = take_mac,
 	[WHERE_HEX] = take_hex,		[WHERE_NUMBER] = take_number, [WHERE_NAME] = take_name,
 	[WHERE_STATE] = take_state,	[WHERE_GROUP] = take_group,   [WHERE_DEVICE] = take_device,
 	[WHERE_CA] = take_ca,		[WHERE_REASON] = take_reason, [WHERE_MS] = take_ms,
 	[WHERE_SECONDS] = take_seconds,
+	[WHERE_ATTR] = take_attr,
 };
+
+static bool is_field(const struct where_field *f, const char *name, size_t n)
+{
+	size_t word = strlen(f->name);
+
+	if (strncmp(f->name, name, n < word ? n : word) != 0)
+		return false;
+	return f->value == WHERE_ATTR ? n > word + 1 && name[word] == '.' : n == word;
+}
 
 static enum inro_err find_field(const struct where_kind *kind, const char *name, size_t n,
 				const struct where_field **ret)
@@ -363,11 +386,12 @@ static enum inro_err find_field(const struct where_kind *kind, const char *name,
 	SCOPED(buf) known = { 0 };
 
 	for (const struct where_field *f = kind->fields; f->name; f++) {
-		if (strlen(f->name) == n && strncmp(f->name, name, n) == 0) {
+		if (is_field(f, name, n)) {
 			*ret = f;
 			return INRO_OK;
 		}
-		buf_addf(&known, "%s%s", known.n ? ", " : "", f->name);
+		buf_addf(&known, "%s%s%s", known.n ? ", " : "", f->name,
+			 f->value == WHERE_ATTR ? ".NAME" : "");
 	}
 	for (const struct where_join *j = kind->joins; j && j->name; j++)
 		buf_addf(&known, ", %s.FIELD", j->name);
@@ -411,6 +435,7 @@ static enum inro_err next_cond(struct core *c, struct where *w, char **at)
 	size_t n = strcspn(*at, "=!^<> "), op = 0;
 	const struct where_field *f = NULL;
 	struct taking t = { .c = c, .w = w, .of = take_join(w->kind, at, &n) };
+	char *name = *at;
 	enum inro_err e;
 
 	t.kind = t.of ? t.of->kind : w->kind;
@@ -424,10 +449,12 @@ static enum inro_err next_cond(struct core *c, struct where *w, char **at)
 	t.cond.field = f->field;
 	t.cond.op = ops[op].op;
 	*at += n + strlen(ops[op].text);
+	name[n] = 0; /* the operator was read */
+	t.attr = f->value == WHERE_ATTR ? name + strlen(f->name) + 1 : NULL;
 	e = next_value(at, &t.value);
 	if (e == INRO_OK)
 		e = takers[f->value](&t);
-	return e == INRO_OK ? add(w, t.of, t.cond) : e;
+	return e == INRO_OK ? add_cond(w, t.of, t.attr, t.cond) : e;
 }
 
 /* What a join is about, as far as it was not said: certificates that are active. */
@@ -441,7 +468,7 @@ static enum inro_err complete(struct where *w)
 
 		for (size_t k = 0; e == INRO_OK && j && k < j->also_n; k++)
 			if (!has(w, j, j->also[k].field))
-				e = add(w, j, j->also[k]);
+				e = add_cond(w, j, NULL, j->also[k]);
 	}
 	return e;
 }
