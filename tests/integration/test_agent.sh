@@ -25,6 +25,11 @@ sed "s#^trust = .*#trust = $T/nowhere.pem#" "$T/agent.conf" >"$T/nowhere.conf"
 refused 1 "nowhere.pem can't be read" inro agent check --config "$T/nowhere.conf"
 must agent check >"$T/said"
 grep -q 'Agent Test CA' "$T/said" || fail "check says: $(cat "$T/said")"
+# Without the provider the first certificate would come, and nothing after it.
+mkdir "$T/alone"
+cp "$B/bin/inro" "$T/alone/inro"
+refused 1 "provider inro.so can't be loaded" env INRO_MODULE="$B/lib/inro-pkcs11.so" OPENSSL_MODULES="$T/alone" \
+	"$T/alone/inro" agent check --config "$T/agent.conf"
 
 # ---- the first certificate, by the pre-shared key ----
 must agent once --json >"$T/once"

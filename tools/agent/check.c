@@ -1,6 +1,7 @@
 /* check - see check.h. */
 #include "tools/agent/check.h"
 
+#include "backoffice/fetch/keyroom.h"
 #include "backoffice/pki/dn.h"
 #include "base/clock.h"
 #include "tools/agent/est.h"
@@ -13,6 +14,14 @@ static enum inro_err try_token(const struct agent_settings *s)
 	enum inro_err e = keys_open(s, &t);
 
 	return e;
+}
+
+/* By which the certificate's key will renew, and ask for errands: with the first certificate it would be too late. */
+static enum inro_err try_provider(void)
+{
+	AUTO(keyroom_close_ptr) struct keyroom *room = NULL;
+
+	return keyroom_open(&room);
 }
 
 static enum inro_err tell(const struct est_certs *cas, struct buf *ret)
@@ -38,6 +47,8 @@ enum inro_err agent_check(const struct agent_settings *s, struct buf *ret)
 
 	if (e == INRO_OK)
 		e = try_token(s);
+	if (e == INRO_OK)
+		e = try_provider();
 	if (e == INRO_OK)
 		e = est_cacerts(&way, s->label, &cas);
 	return e == INRO_OK ? tell(&cas, ret) : e;
