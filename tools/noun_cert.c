@@ -383,8 +383,8 @@ const struct cmd_verb cert_verbs[] = {
 				     "revoked", "expired", "retired", "archived", "destroyed"),
 		    .help = "only in this state" },
 		  OPT_OF(OPT_TEXT, "due", "DAYS",
-			 "only what ends within so many days, as in 30d, or should have been "
-			 "renewed by now"),
+			 "only what ends within so many days, as in 30d (DUE says: expires), should have been renewed by "
+			 "now (overdue), or both"),
 		  OPT_SEARCH("key_type=rsa-1024 device.group=line1", "id", "expires")),
 	  .check = cert_list_check,
 	  .run = cert_list_run,

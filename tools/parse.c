@@ -56,6 +56,7 @@ static enum inro_err take_noun(struct parser *p, const char *word)
 	struct near n = near_to(word);
 	for (const struct cmd_noun *k = cmd_nouns; k->name; k++)
 		near_try(&n, k->name);
+	near_try(&n, "--version"); /* a verb of many other programs */
 	return err_set(INRO_E_ARG, "there is no '%s'%s see 'inro help'", word, question(&n));
 }
 

@@ -152,6 +152,7 @@ static const struct refusal {
 	char *words[8];
 } refusals[] = {
 	{ "did you mean 'token'", { "tokne" } },
+	{ "did you mean '--version'", { "version" } },
 	{ "there is no 'frobnicate'", { "frobnicate" } },
 	{ "did you mean 'create'", { "token", "craete", "x" } },
 	{ "did you mean 'pin change'", { "token", "pin", "chnage" } },
