@@ -21,6 +21,7 @@
 #include <pthread.h>
 
 #include "base/own.h"
+#include "tests/lib/chosen.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/token_keys.h"
 
@@ -150,24 +151,38 @@ static int get_of_mac(void *c, OSSL_PARAM params[])
 	return EVP_MAC_CTX_get_params(c, params);
 }
 
+/* By a key of the token, or where that has none by none; either way, at each stage. */
 static void odd_parameters_of_ciphers(void **state)
 {
-	static const char *const names[] = { "INRO-AES-256-GCM", "INRO-AES-128-CCM",
-					     "INRO-AES-128-CBC", "INRO-AES-192-CTR" };
+	static const char *const names[] = { "INRO-AES-256-GCM", "INRO-AES-256-CCM",
+					     "INRO-AES-256-CBC", "INRO-AES-256-CTR" };
+	char uri[] = "pkcs11:token=line1;object=hostile" PIN;
+	const OSSL_PARAM key[] = { OSSL_PARAM_construct_utf8_string("pkcs11_uri", uri, 0),
+				   OSSL_PARAM_construct_end() };
+	bool has_key = chosen_can("secret-keys");
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		EVP_CIPHER *cipher = EVP_CIPHER_fetch(libctx, names[i], NULL);
+	if (has_key)
+		token_keys_import_secret("hostile", 0x71, CKK_AES, BYTES(bytes, 32));
+	for (size_t i = 0; i < 2 * ARRAY_LEN(names); i++) {
+		EVP_CIPHER *cipher = EVP_CIPHER_fetch(libctx, names[i / 2], NULL);
 		EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new(), *copy = EVP_CIPHER_CTX_new();
 		int n = 0;
 
 		assert_non_null(cipher);
-		assert_false(EVP_EncryptInit_ex2(c, cipher, bytes, bytes, NULL));
+		if (has_key)
+			assert_true(EVP_CipherInit_ex2(c, cipher, NULL, bytes, i % 2, key));
+		else
+			assert_false(EVP_EncryptInit_ex2(c, cipher, bytes, bytes, NULL));
 		each_oddity(EVP_CIPHER_CTX_settable_params(c), set_of_cipher, c);
 		each_oddity(EVP_CIPHER_CTX_gettable_params(c), get_of_cipher, c);
 		(void)EVP_CIPHER_CTX_copy(copy, c);
-		(void)EVP_EncryptUpdate(copy, bytes, &n, MESSAGE, MESSAGE_N);
-		(void)EVP_EncryptFinal_ex(copy, bytes, &n);
+		(void)EVP_CipherUpdate(copy, bytes, &n, MESSAGE, MESSAGE_N);
+		each_oddity(EVP_CIPHER_CTX_settable_params(copy), set_of_cipher, copy);
+		(void)EVP_CIPHER_CTX_copy(c, copy);
+		(void)EVP_CipherFinal_ex(copy, bytes, &n);
+		each_oddity(EVP_CIPHER_CTX_gettable_params(copy), get_of_cipher, copy);
+		(void)EVP_CipherFinal_ex(c, bytes, &n);
 		EVP_CIPHER_CTX_free(c);
 		EVP_CIPHER_CTX_free(copy);
 		EVP_CIPHER_free(cipher);
