@@ -289,6 +289,8 @@ void buf_addf(struct buf *b, const char *format, ...)
 		b->n += (size_t)n;
 	else if (n >= 0)
 		p = buf_extend(b, (size_t)n + 1); /* vsnprintf writes a NUL */
+	else if (!b->err)
+		b->err = err_set(INRO_E_TOO_BIG, "a text that can't be written");
 	if (p) {
 		vsnprintf((char *)p, (size_t)n + 1, format, again);
 		b->n--;

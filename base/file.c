@@ -52,7 +52,8 @@ char *file_join(const char *dir, const char *name)
 
 static enum inro_err open_read(const char *path, int *ret_fd)
 {
-	int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+					: open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return file_err(errno, path);
@@ -245,12 +246,26 @@ static struct stat of_ours(mode_t mode)
 	return (struct stat) { .st_mode = mode, .st_uid = (uid_t)-1, .st_gid = (gid_t)-1 };
 }
 
+/* A file of our own whose mode we may not set is where none is kept: on FAT, which has that of its
+ * mount. */
+static int set_mode(int fd, mode_t mode)
+{
+	struct stat st;
+
+	if (fchmod(fd, mode) == 0)
+		return 0;
+	if (errno == EPERM && fstat(fd, &st) == 0 && st.st_uid == geteuid())
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
 /* Who may not give a file to another user may still give it to a group of his. */
 static int shape(int fd, const struct stat *like)
 {
 	if (fchown(fd, like->st_uid, like->st_gid) != 0)
 		(void)!fchown(fd, (uid_t)-1, like->st_gid);
-	return fchmod(fd, like->st_mode & 07777);
+	return set_mode(fd, like->st_mode & 07777);
 }
 
 /* template ends in XXXXXX and becomes the name; errors name the file that is meant. */
@@ -334,6 +349,8 @@ static enum inro_err write_over(const char *path, struct source content)
 
 	if (!file || lstat(file, &st) != 0)
 		return file_err(errno, path);
+	if (!S_ISREG(st.st_mode)) /* another has put something there since it was looked at */
+		return err_set(INRO_E_IO, "%s: is another file than a moment ago", path);
 	return write_file(file, &st, content, true);
 }
 

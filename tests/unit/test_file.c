@@ -251,6 +251,59 @@ int __wrap_link(const char *from, const char *to)
 	return -1;
 }
 
+static bool no_modes;
+int __real_fchmod(int fd, mode_t mode);
+int __wrap_fchmod(int fd, mode_t mode);
+
+int __wrap_fchmod(int fd, mode_t mode)
+{
+	if (!no_modes)
+		return __real_fchmod(fd, mode);
+	errno = EPERM;
+	return -1;
+}
+
+/* On FAT a file is written all the same, with the mode that it has there. */
+static void test_no_modes(void **state)
+{
+	const char *path = scratch_path("no-mode");
+
+	(void)state;
+	no_modes = true;
+	OK(file_write(path, 0640, BYTES("one", 3)));
+	OK(file_write(path, 0640, BYTES("two", 3)));
+	no_modes = false;
+	assert_content(path, "two");
+}
+
+static const char *then_a_link; /* what realpath() gives becomes one as soon as it is given */
+char *__real_realpath(const char *path, char *room);
+char *__wrap_realpath(const char *path, char *room);
+
+char *__wrap_realpath(const char *path, char *room)
+{
+	char *real = __real_realpath(path, room);
+
+	if (real && then_a_link) {
+		unlink(real);
+		assert_int_equal(symlink(then_a_link, real), 0);
+	}
+	return real;
+}
+
+/* What another puts in a file's place in the middle of it gives it nothing of its own. */
+static void test_exchanged(void **state)
+{
+	const char *path = scratch_path("exchanged");
+
+	(void)state;
+	OK(file_write(path, 0600, BYTES("one", 3)));
+	then_a_link = "/dev/null";
+	assert_int_equal(file_write(path, 0600, BYTES("secret", 6)), INRO_E_IO);
+	then_a_link = NULL;
+	assert_int_equal(unlink(path), 0);
+}
+
 static void take_names(void)
 {
 	char made[600], path[600];
@@ -526,6 +579,8 @@ int main(void)
 		cmocka_unit_test(test_failed_write_keeps_the_old),
 		cmocka_unit_test(test_read_bound),
 		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_no_modes),
+		cmocka_unit_test(test_exchanged),
 		cmocka_unit_test(test_read_regular),
 		cmocka_unit_test(test_read_secret),
 		cmocka_unit_test(test_spool),
