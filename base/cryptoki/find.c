@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS_MAX 65536UL
+#define SLOTS_MAX   65536UL
+#define LIST_TRIES  100	    /* while tokens are made */
+#define OBJECTS_MAX 4194304 /* more than any token has */
 
 struct token_list {
 	struct ck_token *items;
@@ -24,6 +26,7 @@ static enum inro_err slots_once(struct ck_module *m, CK_SLOT_ID **slots, CK_ULON
 	CK_FUNCTION_LIST *f = ck_module_functions(m);
 	enum inro_err e = ck_err(m, f->C_GetSlotList(CK_TRUE, NULL, n), "C_GetSlotList");
 	CK_SLOT_ID *room;
+	CK_ULONG most;
 
 	if (e != INRO_OK)
 		return e;
@@ -33,7 +36,11 @@ static enum inro_err slots_once(struct ck_module *m, CK_SLOT_ID **slots, CK_ULON
 	if (!room)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a list of slots");
 	*slots = room;
+	most = *n;
 	*ret_rv = f->C_GetSlotList(CK_TRUE, room, n);
+	if (*ret_rv == CKR_OK && *n > most)
+		return err_set(INRO_E_TOKEN, "'%s' lists more slots than there is room for",
+			       ck_module_path(m));
 	return *ret_rv == CKR_BUFFER_TOO_SMALL ? INRO_OK : ck_err(m, *ret_rv, "C_GetSlotList");
 }
 
@@ -47,12 +54,13 @@ static enum inro_err slot_list(struct ck_module *m, CK_SLOT_ID **ret, CK_ULONG *
 {
 	AUTO(free_slots) CK_SLOT_ID *slots = NULL;
 	CK_ULONG n = 0;
-	CK_RV rv = CKR_OK;
-	enum inro_err e;
+	CK_RV rv = CKR_BUFFER_TOO_SMALL;
+	enum inro_err e = INRO_OK;
 
-	do {
+	for (int i = 0; e == INRO_OK && rv == CKR_BUFFER_TOO_SMALL && i < LIST_TRIES; i++)
 		e = slots_once(m, &slots, &n, &rv);
-	} while (e == INRO_OK && rv == CKR_BUFFER_TOO_SMALL);
+	if (e == INRO_OK)
+		e = ck_err(m, rv, "C_GetSlotList");
 	if (e != INRO_OK)
 		return e;
 	*ret = slots;
@@ -291,7 +299,11 @@ static enum inro_err find_growing(struct ck_module *m, CK_SESSION_HANDLE session
 			return buf_err(found);
 		e = find_some(m, session, room, step, &got);
 		buf_truncate(found, before + got * sizeof(CK_OBJECT_HANDLE));
-	} while (e == INRO_OK && got == step);
+	} while (e == INRO_OK && got == step &&
+		 found->n / sizeof(CK_OBJECT_HANDLE) < OBJECTS_MAX);
+	if (e == INRO_OK && got == step)
+		e = err_set(INRO_E_TOO_BIG, "'%s' finds more objects than a token has",
+			    ck_module_path(m));
 	return e;
 }
 

@@ -62,8 +62,9 @@ static CK_RV fake_get_slot_list(CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *n)
 	if (!list)
 		return CKR_OK;
 	fake.slots_at_first = 0;
-	if (room < fake.slots)
+	if (room < fake.slots || fake.never_room)
 		return CKR_BUFFER_TOO_SMALL;
+	*n += fake.slots_more;
 	for (CK_ULONG i = 0; i < fake.slots; i++)
 		list[i] = i;
 	return CKR_OK;
@@ -182,8 +183,8 @@ static CK_RV fake_find(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *out, CK_ULON
 		return fake.find;
 	if (fake.find_batch && max > fake.find_batch)
 		max = fake.find_batch;
-	for (*n = 0; *n < max && next_found < n_found; (*n)++)
-		out[*n] = found[next_found++];
+	for (*n = 0; *n < max && (next_found < n_found || fake.endless); (*n)++)
+		out[*n] = fake.endless ? 1 : found[next_found++];
 	return CKR_OK;
 }
 

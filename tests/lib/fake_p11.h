@@ -7,6 +7,8 @@
 #ifndef INRO_TESTS_LIB_FAKE_P11_H
 #define INRO_TESTS_LIB_FAKE_P11_H
 
+#include <stdbool.h>
+
 #include "base/cryptoki/admin.h"
 
 #define FAKE_SLOTS   4
@@ -25,6 +27,8 @@ struct fake {
 	const char *serials[FAKE_SLOTS];
 	CK_ULONG slots;
 	CK_ULONG slots_at_first; /* what the first call for the number of slots says, if not 0 */
+	CK_ULONG slots_more;	 /* it always lists so many more than there is room for */
+	bool never_room, endless; /* a list of slots never fits; more objects are always found */
 	struct fake_object objects[FAKE_OBJECTS];
 	CK_ULONG find_batch; /* how many handles C_FindObjects gives at once; 0: all */
 	CK_ULONG tries_left;

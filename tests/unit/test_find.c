@@ -66,6 +66,29 @@ static void test_tokens(void **state)
 	assert_int_equal(count(m, NULL, true), 0);
 }
 
+/* Lists that never fit, that are longer than their room, that have no end. */
+static void test_endless(void **state)
+{
+	AUTO(ck_module_close_ptr) struct ck_module *m = NULL;
+	struct fake *f = fake_open(FAKE_PLAIN, &m);
+	struct ck_token *tokens = NULL;
+	CK_OBJECT_HANDLE *all = NULL;
+	CK_ULONG found;
+	size_t n;
+
+	(void)state;
+	two_lines(f);
+	alarm(60);
+	f->never_room = true;
+	assert_int_equal(ck_tokens(m, NULL, false, &tokens, &n), INRO_E_TOO_SMALL);
+	f->never_room = false;
+	f->slots_more = 100000;
+	assert_int_equal(ck_tokens(m, NULL, false, &tokens, &n), INRO_E_TOKEN);
+	f->endless = true;
+	assert_int_equal(ck_find_all(m, 100, NULL, 0, &all, &found), INRO_E_TOO_BIG);
+	alarm(0);
+}
+
 static void test_unreadable_token(void **state)
 {
 	AUTO(ck_module_close_ptr) struct ck_module *m = NULL;
@@ -181,7 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tokens),	  cmocka_unit_test(test_unreadable_token),
 		cmocka_unit_test(test_one_token), cmocka_unit_test(test_session),
-		cmocka_unit_test(test_objects),
+		cmocka_unit_test(test_objects),	  cmocka_unit_test(test_endless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
