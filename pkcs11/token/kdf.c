@@ -432,6 +432,22 @@ static const struct {
 	{ CKD_SHA3_512_KDF_SP800, CKM_SHA3_512, true },
 };
 
+static size_t x963_row(CK_ULONG kdf)
+{
+	size_t row = 0;
+
+	while (row < ARRAY_LEN(x963_kdfs) && x963_kdfs[row].kdf != kdf)
+		row++;
+	return row;
+}
+
+CK_MECHANISM_TYPE kdf_x963_digest(CK_ULONG kdf)
+{
+	size_t row = x963_row(kdf);
+
+	return row < ARRAY_LEN(x963_kdfs) ? x963_kdfs[row].digest : 0;
+}
+
 static bool hash_three(EVP_MD_CTX *ctx, const EVP_MD *md, const struct bytes x[3], uint8_t *out)
 {
 	bool fine = EVP_DigestInit_ex2(ctx, md, NULL) == 1;
@@ -480,15 +496,13 @@ enum inro_err kdf_x963(const struct use_spec *spec, struct bytes z, struct secre
 	const EVP_MD *md;
 	EVP_MD_CTX *ctx;
 	bool done;
-	size_t row = 0;
+	size_t row = x963_row(spec->kdf);
 	enum inro_err e;
 
 	if (ret->n == 0 || ret->n > MAX_OUTPUT)
 		return err_set(INRO_E_KEY_SIZE, "%zu bytes are no key", ret->n);
 	if (spec->kdf == CKD_NULL)
 		return trailing(z, ret);
-	while (row < ARRAY_LEN(x963_kdfs) && x963_kdfs[row].kdf != spec->kdf)
-		row++;
 	if (row == ARRAY_LEN(x963_kdfs) || (spec->digest && spec->digest != x963_kdfs[row].digest))
 		return err_set(INRO_E_MECHANISM_PARAM, "KDF 0x%lx is not offered here", spec->kdf);
 	e = libctx_md(x963_kdfs[row].digest, &md);

@@ -44,6 +44,8 @@ const CK_MECHANISM_TYPE *kdf_mechanisms(void);
 
 /* X9.63 over an agreed secret: spec->kdf (CKD_...), spec->digest, spec->ad as SharedInfo;
  * CKD_NULL gives the trailing bytes of z (6.3.20), INRO_E_KEY_SIZE when there are not as many. */
+/* Its hash; 0: no such KDF. */
+CK_MECHANISM_TYPE kdf_x963_digest(CK_ULONG kdf);
 MUST_CHECK enum inro_err kdf_x963(const struct use_spec *spec, struct bytes z, struct secret *ret);
 
 #endif

@@ -13,26 +13,6 @@
 #define MAX_ROUNDS   ((CK_ULONG)100000000)
 #define MAX_PASSWORD ((CK_ULONG)4096)
 
-/* CKD_: X9.63 with each hash (6.3.18). */
-static const struct {
-	CK_ULONG kdf;
-	CK_MECHANISM_TYPE digest;
-} kdfs[] = {
-	{ CKD_SHA1_KDF, CKM_SHA_1 },
-	{ CKD_SHA224_KDF, CKM_SHA224 },
-	{ CKD_SHA256_KDF, CKM_SHA256 },
-	{ CKD_SHA384_KDF, CKM_SHA384 },
-	{ CKD_SHA512_KDF, CKM_SHA512 },
-	{ CKD_SHA3_224_KDF, CKM_SHA3_224 },
-	{ CKD_SHA3_256_KDF, CKM_SHA3_256 },
-	{ CKD_SHA3_384_KDF, CKM_SHA3_384 },
-	{ CKD_SHA3_512_KDF, CKM_SHA3_512 },
-	{ CKD_BLAKE2B_160_KDF, CKM_BLAKE2B_160 },
-	{ CKD_BLAKE2B_256_KDF, CKM_BLAKE2B_256 },
-	{ CKD_BLAKE2B_384_KDF, CKM_BLAKE2B_384 },
-	{ CKD_BLAKE2B_512_KDF, CKM_BLAKE2B_512 },
-};
-
 static const struct {
 	CK_ULONG prf;
 	CK_MECHANISM_TYPE digest;
@@ -60,11 +40,9 @@ static const struct {
 
 CK_MECHANISM_TYPE mech_kdf_digest(CK_ULONG kdf)
 {
-	for (size_t i = 0; i < ARRAY_LEN(kdfs); i++) {
-		if (kdfs[i].kdf == kdf && libctx_md_size(kdfs[i].digest) != 0)
-			return kdfs[i].digest;
-	}
-	return 0;
+	CK_MECHANISM_TYPE digest = kdf_x963_digest(kdf);
+
+	return digest != 0 && libctx_md_size(digest) != 0 ? digest : 0;
 }
 
 /* ---- key agreement and wrapping ---- */

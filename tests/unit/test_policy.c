@@ -448,6 +448,8 @@ static void test_strict(void **state)
 	assert_int_equal(policy_strict(&open), INRO_E_TEMPLATE_INCONSISTENT);
 	set_flag(&open, CKA_SENSITIVE, true);
 	assert_int_equal(policy_strict(&open), INRO_OK);
+	set_flag(&open, CKA_INRO_DUPLICABLE, true);
+	assert_int_equal(policy_strict(&open), INRO_E_TEMPLATE_INCONSISTENT);
 	set_flag(&brought, CKA_LOCAL, false);
 	assert_int_equal(policy_strict(&brought), INRO_E_TEMPLATE_INCONSISTENT);
 	set_flag(&brought, CKA_TRUSTED, true);

@@ -331,6 +331,12 @@ static void the_kdf_hashes_what_was_agreed(void **state)
 	OK(p11->C_Digest(s, in, sizeof in, want, &n));
 	OK(agree(a.private, b.public, CKD_SHA256_KDF, 32, &key));
 	must_be(key, want, 32);
+	memmove(in + 4, in, 32); /* SP 800-56C: H(00000001 || Z) */
+	memcpy(in, "\0\0\0\1", 4);
+	OK(p11->C_DigestInit(s, &sha));
+	OK(p11->C_Digest(s, in, sizeof in, want, &n));
+	OK(agree(a.private, b.public, CKD_SHA256_KDF_SP800, 32, &key));
+	must_be(key, want, 32);
 }
 
 static void a_point_of_another_group_is_refused(void **state)
