@@ -5,7 +5,7 @@
 #include <tss2/tss2_tpm2_types.h>
 
 #define TRIES	    50
-#define PAUSE_NS    20000000
+#define PAUSE_MS    20
 #define HEADER_SIZE 10
 
 static bool is_busy(uint32_t rc)
@@ -38,10 +38,11 @@ static enum inro_err run(const struct raw *tpm, const struct buf *command, struc
 			 uint32_t *ret_rc, struct bytes *ret)
 {
 	enum inro_err e = buf_err(command);
+	const int most = tpm->haste_ms ? 1 + tpm->haste_ms / PAUSE_MS : TRIES;
 
-	for (int tries = 0; !e && tries < TRIES; tries++) {
+	for (int tries = 0; !e && tries < most; tries++) {
 		if (tries)
-			nanosleep(&(struct timespec) { .tv_nsec = PAUSE_NS }, NULL);
+			nanosleep(&(struct timespec) { .tv_nsec = PAUSE_MS * 1000000L }, NULL);
 		e = tpm->talk(tpm->of, buf_bytes(command), response);
 		*ret = buf_bytes(response);
 		e = e ? e : read_header(ret, ret_rc);

@@ -12,6 +12,7 @@
 struct raw {
 	enum inro_err (*talk)(void *of, struct bytes command, struct buf *ret_response);
 	void *of;
+	int haste_ms; /* how long a TPM that wants to be asked again is asked; 0: a second */
 };
 
 /* What distinguishes one life of a TPM's volatile memory from the next (Part 1, 36.6). */

@@ -57,6 +57,15 @@ static struct raw raw_of(struct wired *w, int patience_ms)
 	return (struct raw) { .talk = exchange_raw, .of = w };
 }
 
+/* Of the one whose turn it is. */
+static struct raw raw_now(struct wired *w, int patience_ms)
+{
+	struct raw tpm = raw_of(w, patience_ms);
+
+	tpm.haste_ms = w->link.haste_ms;
+	return tpm;
+}
+
 /* The connection's end in peace; only between turns or at the end of one. */
 static void let_go(struct wired *w)
 {
@@ -150,7 +159,7 @@ static enum inro_err open_bare(struct wired *w, int64_t deadline)
 	if (!e) {
 		int64_t left = deadline - clock_monotonic_ms();
 
-		tpm = raw_of(w, w->link.haste_ms ? patience(w) : left > 0 ? (int)left : 0);
+		tpm = raw_now(w, w->link.haste_ms ? patience(w) : left > 0 ? (int)left : 0);
 		e = held_attach(ledger_held(w->ledger), &tpm);
 	}
 	if (!e)
@@ -240,14 +249,17 @@ void wired_end(struct link *l)
 
 static enum inro_err within_turn(const struct wired *w, enum inro_err e)
 {
-	return e == INRO_E_BUSY ? gone(w, "no answer to a command within five minutes") : e;
+	if (e != INRO_E_BUSY)
+		return e;
+	return gone(w, w->link.haste_ms ? "no answer to a command in time"
+					: "no answer to a command within five minutes");
 }
 
 enum inro_err wired_talk(struct link *l, struct bytes command, bool durable,
 			 struct buf *ret_response)
 {
 	struct wired *w = wired_of(l);
-	struct raw tpm = raw_of(w, patience(w));
+	struct raw tpm = raw_now(w, patience(w));
 
 	(void)durable; /* a TPM of its own sees to that */
 	return within_turn(w, tpm.talk(tpm.of, command, ret_response));
@@ -256,7 +268,7 @@ enum inro_err wired_talk(struct link *l, struct bytes command, bool durable,
 void wired_lost(struct link *l)
 {
 	struct wired *w = wired_of(l);
-	struct raw tpm = raw_of(w, patience(w));
+	struct raw tpm = raw_now(w, patience(w));
 	SCOPED(err_kept) kept = err_keep(); /* the next command says what fails here */
 
 	if (!w->ledger)
@@ -269,7 +281,7 @@ void wired_lost(struct link *l)
 enum inro_err wired_will_hold(struct link *l)
 {
 	struct wired *w = wired_of(l);
-	struct raw tpm = raw_of(w, patience(w));
+	struct raw tpm = raw_now(w, patience(w));
 
 	if (!w->ledger)
 		return INRO_OK;
