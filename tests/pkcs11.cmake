@@ -37,6 +37,7 @@ inro_test(unit/test_policy.c LINKS inro_token inro_tpm_token inro_soft inro_toke
 target_sources(test_policy PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 
 inro_test(unit/test_token_home.c LINKS inro_testlib inro_token inro_db PkgConfig::sqlite)
+target_link_options(test_token_home PRIVATE -Wl,--wrap=readdir)
 
 # The module as programs meet it: loaded by its path.
 inro_library(inro_moduletest SOURCES lib/module.c lib/victim.c lib/moving.c LINKS inro_testlib inro_base PkgConfig::p11kit PkgConfig::cmocka)

@@ -246,12 +246,12 @@ static enum inro_err read_names(const char *dir, struct home_slots *s)
 
 	if (!d)
 		return errno == ENOENT ? INRO_OK : home_err(errno, dir);
-	while (!e && (entry = readdir(d)) != NULL) {
+	for (errno = 0; !e && (entry = readdir(d)) != NULL; errno = 0) {
 		CK_SLOT_ID slot = slot_of_name(entry->d_name);
 
 		e = slot != 0 ? add_slot(s, slot) : add_life(s, entry->d_name);
 	}
-	return e;
+	return e || errno == 0 ? e : home_err(errno, dir); /* half a folder is none */
 }
 
 enum inro_err home_list(const char *home, struct home_slots *ret)

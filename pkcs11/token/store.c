@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,14 @@ static enum inro_err check_version(const char *path, int64_t version)
 	return e;
 }
 
+static enum inro_err sync_folder(const char *name)
+{
+	AUTO(free_chars) char *dir = strdup(name);
+
+	return dir ? file_sync_dir(dirname(dir)) : INRO_E_NO_MEMORY;
+}
+
+/* Its name is on disk before anything is changed. */
 static enum inro_err copy_old(struct db *d, int64_t version, const char *part, const char *name)
 {
 	enum inro_err e = db_copy_to(d, part);
@@ -214,6 +223,8 @@ static enum inro_err copy_old(struct db *d, int64_t version, const char *part, c
 		e = file_err(errno, name);
 	if (e)
 		unlink(part);
+	else
+		e = sync_folder(name);
 	return e == INRO_E_STATE ? INRO_OK : e;
 }
 

@@ -106,6 +106,18 @@ static const struct {
 	{ { "fallocate", "fallocate" }, (sqlite3_syscall_ptr)failing_allocate },
 };
 
+static bool half; /* the folder can't be read to its end */
+struct dirent *__real_readdir(DIR *d);
+struct dirent *__wrap_readdir(DIR *d);
+
+struct dirent *__wrap_readdir(DIR *d)
+{
+	if (!half)
+		return __real_readdir(d);
+	errno = EIO;
+	return NULL;
+}
+
 static int set_fakes(void **state)
 {
 	sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
@@ -185,6 +197,21 @@ static enum inro_err fill_log_only(const char *path, const void *arg)
 				  NULL, NULL);
 	sqlite3_close(db);
 	return rc ? INRO_E_IO : INRO_OK;
+}
+
+/* Tokens that can't be seen are not gone, nor is one's number free. */
+static void half_a_folder_is_none(void **state)
+{
+	SCOPED(home_slots) slots = { 0 };
+	CK_SLOT_ID slot;
+
+	(void)state;
+	assert_int_equal(make(&slot), INRO_OK);
+	half = true;
+	assert_int_equal(home_list(scratch_dir(), &slots), INRO_E_IO);
+	assert_int_equal(make(&slot), INRO_E_IO);
+	half = false;
+	assert_int_equal(home_list(scratch_dir(), &slots), INRO_OK);
 }
 
 static void a_log_is_not_left_behind(void **state)
@@ -356,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_told_is_there),
+		cmocka_unit_test(half_a_folder_is_none),
 		cmocka_unit_test(a_log_is_not_left_behind),
 		cmocka_unit_test(leftovers_are_swept),
 		cmocka_unit_test(a_makers_file_is_not_swept),
