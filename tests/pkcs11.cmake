@@ -36,6 +36,10 @@ endforeach()
 inro_test(unit/test_policy.c LINKS inro_token inro_tpm_token inro_soft inro_token)
 target_sources(test_policy PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 
+inro_test(unit/test_token_slots.c LINKS inro_testlib inro_token inro_tpm_token inro_soft inro_token)
+target_sources(test_token_slots PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
+target_link_options(test_token_slots PRIVATE -Wl,--wrap=watch_list,--wrap=token_make)
+
 inro_test(unit/test_token_home.c LINKS inro_testlib inro_token inro_db PkgConfig::sqlite)
 target_link_options(test_token_home PRIVATE -Wl,--wrap=readdir)
 

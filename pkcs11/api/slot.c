@@ -249,15 +249,25 @@ static bool has_token(CK_SLOT_ID slot)
 	return !lib_get(&l) && !lib_is_empty(l, slot);
 }
 
+/* Nobody is asked for a PIN that would not be tried. */
+static enum inro_err may_init_token(CK_SLOT_ID slot)
+{
+	AUTO(lib_leave) struct lib *l = NULL;
+	enum inro_err e = lib_get(&l);
+
+	return e ? e : lib_may_init_token(l, slot);
+}
+
 static enum inro_err init_token(CK_SLOT_ID slot, struct bytes given, const unsigned char *label)
 {
 	SCOPED(api_pin) pin = { 0 };
 	AUTO(lib_leave) struct lib *l = NULL;
 	char name[LABEL_SIZE + 1];
-	enum inro_err e;
+	enum inro_err e = may_init_token(slot);
 
 	spoken_label(label, name);
-	e = api_pin_of(name, has_token(slot) ? "login" : "new", "so", given, &pin);
+	if (!e)
+		e = api_pin_of(name, has_token(slot) ? "login" : "new", "so", given, &pin);
 	if (!e)
 		e = lib_get(&l);
 	struct token_spec spec = { .label = BYTES(label, LABEL_SIZE), .so_pin = pin.pin };

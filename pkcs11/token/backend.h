@@ -261,6 +261,17 @@ struct backend_ops {
 	/* A record that nobody needs any more: what it has outside goes.  After the core's
 	 * transaction; needs no login. */
 	enum inro_err (*forget_pin)(struct backend *b, struct bytes auth);
+	/* A record that set_pin() or change_pin() gave is stored.  Before that what it has outside
+	 * may be nobody's, when the process is killed: the backend keeps note of it. */
+	void (*kept)(struct bytes auth);
+	/* The same of a record that is about to go: forget_pin() follows, or kept() when it stays.
+	 */
+	enum inro_err (*leaving)(struct backend *b, struct bytes auth);
+	/* Whether there are such notes of processes that are no more.  They are this instance's
+	 * from then on, until drop_strays() gives up what none of `records` has outside: fields,
+	 * of all tokens of the home, read in between. */
+	bool (*has_strays)(struct backend *b);
+	enum inro_err (*drop_strays)(struct backend *b, struct bytes records);
 	/* Whether the right PIN would open a record as things are now: INRO_E_TOKEN, with the
 	 * reason, when what it has outside is gone or another, or what it was bound to is not as it
 	 * was: never when it only can't be known now.  INRO_E_DAMAGED for what can't be a record.

@@ -16,6 +16,15 @@ MUST_CHECK enum inro_err guards_list(struct token *t, struct buf *ret);
 enum inro_err guards_drop(const struct backend_ops *ops, struct backend *b, struct bytes list);
 /* One record; none is fine.  The detail of an earlier error stays. */
 void guards_drop_one(const struct backend_ops *ops, struct backend *b, struct bytes auth);
+/* Records that are in the store now, or that stay there after all: a row's, a list, one. */
+void guards_keep_row(const struct backend_ops *ops, const struct token_row *row);
+void guards_keep_list(const struct backend_ops *ops, struct bytes list);
+void guards_keep_one(const struct backend_ops *ops, struct bytes auth);
+/* Before the records of a list go: so that guards_drop() is made up for when nobody comes to it. */
+MUST_CHECK enum inro_err guards_leave(const struct backend_ops *ops, struct backend *b,
+				      struct bytes list);
+/* Makes up for what processes that were killed have left behind. */
+void guards_sweep(const char *home, const struct backend_ops *ops, struct backend *b);
 /* INRO_E_TOKEN, with the reason, when it is sure that no PIN opens a person's record (backend.h,
  * guard_opens); INRO_E_DAMAGED for a record that can't be one; what can't be known now is no error.
  */

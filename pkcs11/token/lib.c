@@ -187,17 +187,46 @@ static void renumber(const struct lib *l, struct home_slots *s)
 	home_slots_sort(s);
 }
 
+static unsigned made_so_far(struct lib *l)
+{
+	pthread_mutex_lock(&l->lock);
+	unsigned made = l->made;
+
+	pthread_mutex_unlock(&l->lock);
+	return made;
+}
+
+/* False for a list that is older than a token that was made here: the slot that it has as empty
+ * would be shown as empty again, or another's number.  `empty` needs no renumbering otherwise: it
+ * is above the numbers of all files that there ever were. */
+static bool show(struct lib *l, unsigned made, struct home_slots *s)
+{
+	pthread_mutex_lock(&l->lock);
+	bool current = l->made == made;
+
+	if (current) {
+		renumber(l, s);
+		l->shown_empty = s->empty;
+	}
+	pthread_mutex_unlock(&l->lock);
+	return current;
+}
+
 enum inro_err lib_slots(struct lib *l, struct home_slots *ret)
 {
-	enum inro_err e = watch_list(&l->watch, ret);
+	for (;;) {
+		SCOPED(home_slots) s = { 0 };
+		unsigned made = made_so_far(l);
+		enum inro_err e = watch_list(&l->watch, &s);
 
-	if (e)
-		return e;
-	pthread_mutex_lock(&l->lock);
-	renumber(l, ret);
-	l->shown_empty = ret->empty;
-	pthread_mutex_unlock(&l->lock);
-	return INRO_OK;
+		if (e)
+			return e;
+		if (show(l, made, &s)) {
+			*ret = s;
+			s = (struct home_slots) { 0 };
+			return INRO_OK;
+		}
+	}
 }
 
 enum inro_err lib_event(struct lib *l, bool wait, CK_SLOT_ID *ret)
@@ -305,6 +334,7 @@ void lib_note_made(struct lib *l, CK_SLOT_ID slot)
 	pthread_mutex_lock(&l->lock);
 	if (l->shown_empty == slot)
 		l->shown_empty = 0;
+	l->made++;
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -355,11 +385,7 @@ void lib_end_removals(struct lib *l, const struct home_slots *files)
 static void move_other(struct token *other, CK_SLOT_ID id)
 {
 	token_lock(other);
-	if (other->sessions == 0) {
-		token_close(other);
-		atomic_store(&other->slot, id);
-		atomic_store(&other->seen_at, 0);
-	}
+	token_move(other, id);
 	token_unlock(other);
 }
 
@@ -410,6 +436,58 @@ static enum inro_err make_beside(struct lib *l, struct token *t, const struct to
 	return e;
 }
 
+enum inro_err lib_may_init_token(struct lib *l, CK_SLOT_ID slot)
+{
+	struct token *t;
+	enum inro_err e = lib_token(l, slot, &t);
+
+	if (!e && settings_get()->read_only)
+		e = err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the settings say read-only");
+	if (e || meant_empty(l, slot))
+		return e;
+	token_lock(t);
+	e = open_now(t);
+	if (!e)
+		e = token_may_reset(t);
+	token_unlock(t);
+	return e == INRO_E_NO_TOKEN ? INRO_OK : e;
+}
+
+/* *ret_row: of a token that is there; false when there was none, and this one is made. */
+static enum inro_err begin_again(struct token *t, const struct token_spec *spec,
+				 struct token_row *ret_row, bool *ret_there)
+{
+	enum inro_err e;
+
+	token_lock(t);
+	e = open_now(t);
+	*ret_there = e != INRO_E_NO_TOKEN;
+	if (!e)
+		e = token_reset_begin(t, spec, ret_row);
+	else if (e == INRO_E_NO_TOKEN)
+		e = make_in_place(t, spec);
+	token_unlock(t);
+	return e;
+}
+
+static enum inro_err make_again(struct lib *l, struct token *t, const struct token_spec *spec)
+{
+	SCOPED(token_row) was = { 0 };
+	SCOPED(token_row) row = { 0 };
+	bool there = true;
+	enum inro_err e = begin_again(t, spec, &was, &there);
+
+	if (e || !there)
+		return e;
+	e = token_reset_prepare(l->home, spec, &was, &row);
+	if (e)
+		return e;
+	token_lock(t);
+	e = token_reset(t, &row);
+	token_unlock(t);
+	return e;
+}
+
 enum inro_err lib_init_token(struct lib *l, CK_SLOT_ID slot, const struct token_spec *spec)
 {
 	struct token *t;
@@ -424,14 +502,7 @@ enum inro_err lib_init_token(struct lib *l, CK_SLOT_ID slot, const struct token_
 		lib_note_made(l, slot);
 		return e;
 	}
-	token_lock(t);
-	e = open_now(t);
-	if (!e)
-		e = token_reset(t, spec);
-	else if (e == INRO_E_NO_TOKEN)
-		e = make_in_place(t, spec);
-	token_unlock(t);
-	return e;
+	return make_again(l, t, spec);
 }
 
 enum inro_err lib_enter_expired(CK_SESSION_HANDLE handle, struct entered *ret)

@@ -41,6 +41,7 @@ struct lib {
 	} * exchanged; /* under `lock` */
 	size_t n_exchanged;
 	CK_SLOT_ID shown_empty; /* the slot that was last said to be empty */
+	unsigned made;		/* how often that has become untrue here */
 };
 
 MUST_CHECK enum inro_err lib_start(void);
@@ -68,6 +69,8 @@ CK_SLOT_ID lib_slot_of(struct lib *l, CK_SLOT_ID file);
 /* Brings to an end the removal of tokens that were emptied and still have a file (home_list()): for
  * one who holds the home's lock. */
 void lib_end_removals(struct lib *l, const struct home_slots *files);
+/* Whether lib_init_token() would come to try a PIN, or to take a new one. */
+MUST_CHECK enum inro_err lib_may_init_token(struct lib *l, CK_SLOT_ID slot);
 /* C_InitToken (PKCS#11 3.0 5.5.7): a new token in the empty slot, or this one anew. */
 MUST_CHECK enum inro_err lib_init_token(struct lib *l, CK_SLOT_ID slot,
 					const struct token_spec *spec);

@@ -2,6 +2,7 @@
 #include "pkcs11/token/people.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -102,18 +103,65 @@ static enum inro_err take_try(struct token *t, const struct who *who, int *lock,
 	return e;
 }
 
+/* One person's; there are no more of them than people whom the store knows. */
+struct wrong_here {
+	CK_USER_TYPE type;
+	uint8_t name[STORE_MAX_USER];
+	size_t name_n;
+	unsigned n;
+};
+
+static struct wrong_here *find_here(const struct token *t, const struct who *who)
+{
+	for (size_t i = 0; i < t->n_wrong_here; i++) {
+		struct wrong_here *w = &t->wrong_here[i];
+
+		if (w->type == who->type && bytes_equal(BYTES(w->name, w->name_n), who->name))
+			return w;
+	}
+	return NULL;
+}
+
+static struct wrong_here *person_here(struct token *t, const struct who *who)
+{
+	struct wrong_here *w = find_here(t, who);
+
+	if (w)
+		return w;
+	w = realloc(t->wrong_here, (t->n_wrong_here + 1) * sizeof *w);
+	if (!w)
+		return NULL;
+	t->wrong_here = w;
+	w += t->n_wrong_here++;
+	*w = (struct wrong_here) { .type = who->type, .name_n = who->name.n };
+	if (who->name.n > 0)
+		memcpy(w->name, who->name.p, who->name.n);
+	return w;
+}
+
 /* Where nothing can be written this process counts for itself. */
 static enum inro_err take_try_here(struct token *t, const struct who *who, struct auth_row *row)
 {
 	enum inro_err e = store_take_try(t->store, who, row);
+	struct wrong_here *w = e ? NULL : person_here(t, who);
 
 	if (e)
 		return e;
-	row->tries -= 1 + (int64_t)t->wrong_here[who->type];
+	if (!w)
+		return err_set(INRO_E_NO_MEMORY, "no memory to count a try");
+	row->tries -= 1 + (int64_t)w->n;
 	if (row->tries < 0)
 		return err_set(INRO_E_PIN_LOCKED, "too many wrong PINs from this program");
-	t->wrong_here[who->type]++;
+	w->n++;
 	return INRO_OK;
+}
+
+static void give_back_here(struct token *t, const struct who *who, bool all)
+{
+	struct wrong_here *w = find_here(t, who);
+
+	if (w && w->n > 0)
+		w->n = all ? 0 : w->n - 1;
 }
 
 static enum inro_err give_back(struct token *t, const struct who *who)
@@ -121,7 +169,7 @@ static enum inro_err give_back(struct token *t, const struct who *who)
 	enum inro_err e = INRO_OK;
 
 	if (store_is_read_only(t->store))
-		t->wrong_here[who->type] = 0;
+		give_back_here(t, who, true);
 	else
 		e = store_reset_tries(t->store, who);
 	if (!e && !store_is_read_only(t->store))
@@ -137,7 +185,7 @@ static enum inro_err untried(struct token *t, const struct who *who, int64_t lef
 	enum inro_err kept = INRO_OK;
 
 	if (store_is_read_only(t->store))
-		t->wrong_here[who->type]--;
+		give_back_here(t, who, false);
 	else
 		kept = store_give_try(t->store, who);
 	if (!kept)
@@ -375,6 +423,7 @@ enum inro_err token_init_pin(struct token *t, const struct who *who, struct byte
 		guards_drop_one(t->ops, t->backend, buf_bytes(&auth));
 	if (e)
 		return e;
+	guards_keep_one(t->ops, buf_bytes(&auth));
 	drop_replaced(t, buf_bytes(&old.auth), buf_bytes(&auth));
 	token_changed(t);
 	return INRO_OK;
@@ -411,7 +460,10 @@ enum inro_err token_user_add(struct token *t, const struct who *who, struct byte
 	if (e)
 		return e;
 	e = store_user_add(t->store, who, buf_bytes(&auth), must_change);
-	return e ? drop_made(t, buf_bytes(&auth), e) : INRO_OK;
+	if (e)
+		return drop_made(t, buf_bytes(&auth), e);
+	guards_keep_one(t->ops, buf_bytes(&auth));
+	return INRO_OK;
 }
 
 /* Of either type. */
@@ -471,7 +523,9 @@ enum inro_err token_set_pin(struct token *t, struct bytes old_pin, struct bytes 
 	t->ops->close(b);
 	if (!e)
 		e = store_change_auth(t->store, &who, buf_bytes(&proved.auth), buf_bytes(&auth));
-	if (!e)
-		token_changed(t);
-	return e;
+	if (e)
+		return e;
+	guards_keep_one(t->ops, buf_bytes(&auth));
+	token_changed(t);
+	return INRO_OK;
 }

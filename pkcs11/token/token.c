@@ -45,6 +45,7 @@ void token_free(struct token *t)
 	if (!t)
 		return;
 	token_close(t);
+	free(t->wrong_here);
 	pthread_rwlock_destroy(&t->gate);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -146,11 +147,28 @@ static enum inro_err may_read(const char *path)
 		       : INRO_OK;
 }
 
+static void follow(struct token *t)
+{
+	if (t->moves_to == 0 || t->sessions > 0)
+		return;
+	token_close(t);
+	atomic_store(&t->slot, t->moves_to);
+	atomic_store(&t->seen_at, 0);
+	t->moves_to = 0;
+}
+
+void token_move(struct token *t, CK_SLOT_ID file)
+{
+	t->moves_to = file;
+	follow(t);
+}
+
 enum inro_err token_open(struct token *t)
 {
 	AUTO(free_chars) char *path = NULL;
 	enum inro_err e;
 
+	follow(t);
 	if (t->backend && t->sessions == 0 && !token_is_there(t))
 		token_close(t); /* its file was taken away */
 	if (t->backend)
@@ -275,8 +293,8 @@ static enum inro_err set_pins(const struct backend_ops *ops, struct backend *b,
 }
 
 /* A fresh root secret and the records of who may open it. */
-static enum inro_err make_auth(const struct backend_ops *ops, const struct token_spec *spec,
-			       struct token_row *row)
+static enum inro_err make_auth(const char *home, const struct backend_ops *ops,
+			       const struct token_spec *spec, struct token_row *row)
 {
 	struct backend *b;
 	enum inro_err e = ops->open(buf_bytes(&row->config), bytes_of(row->serial), &b);
@@ -286,6 +304,8 @@ static enum inro_err make_auth(const struct backend_ops *ops, const struct token
 	e = ops->init(b);
 	if (!e)
 		e = take_words(ops, b, row);
+	if (!e)
+		guards_sweep(home, ops, b);
 	if (!e)
 		e = set_pins(ops, b, spec, row);
 	ops->close(b);
@@ -314,7 +334,7 @@ static enum inro_err set_label(struct token_row *row, struct bytes label)
 	return INRO_OK;
 }
 
-static enum inro_err new_row(const struct token_spec *spec, const char *serial,
+static enum inro_err new_row(const char *home, const struct token_spec *spec, const char *serial,
 			     struct token_row *row)
 {
 	const struct backend_ops *ops =
@@ -338,7 +358,7 @@ static enum inro_err new_row(const struct token_spec *spec, const char *serial,
 	row->policy = settings_get()->strict ? POLICY_STRICT : POLICY_DEFAULT;
 	buf_add(&row->config, spec->config);
 	e = buf_err(&row->config);
-	return e ? e : make_auth(ops, spec, row);
+	return e ? e : make_auth(home, ops, spec, row);
 }
 
 /* Told to be made when it was read back. */
@@ -370,11 +390,14 @@ enum inro_err token_make(const char *home, const struct token_spec *spec, CK_SLO
 	if (e)
 		return e;
 	snprintf(serial, sizeof serial, "%016llx", (unsigned long long)unique);
-	e = new_row(spec, serial, &row);
+	e = new_row(home, spec, serial, &row);
 	if (e)
 		return e;
 	e = home_make(home, fill_new, &row, slot);
-	return e ? drop_made(&row, e) : INRO_OK;
+	if (e)
+		return drop_made(&row, e);
+	guards_keep_row(backend_find(bytes_of(row.backend)), &row);
+	return INRO_OK;
 }
 
 /* In place of the old one, whose PINs have nothing outside any more. */
@@ -384,34 +407,80 @@ static enum inro_err replace_row(struct token *t, const struct token_row *row)
 	enum inro_err e = guards_list(t, &old);
 
 	if (!e)
+		e = guards_leave(t->ops, t->backend, buf_bytes(&old));
+	if (!e)
 		e = store_token_reset(t->store, row);
-	if (e)
+	if (e) {
+		guards_keep_list(t->ops, buf_bytes(&old));
 		return drop_made(row, e);
+	}
+	guards_keep_row(t->ops, row);
 	guards_drop(t->ops, t->backend, buf_bytes(&old));
 	return INRO_OK;
 }
 
-enum inro_err token_reset(struct token *t, const struct token_spec *spec)
+enum inro_err token_may_reset(const struct token *t)
 {
-	SCOPED(token_row) row = { 0 };
-	struct token_spec same = *spec;
-	enum inro_err e;
-
 	if (t->sessions > 0)
 		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
-	e = token_prove_pin(t, &(struct who) { .type = CKU_SO }, spec->so_pin);
+	if (store_is_read_only(t->store))
+		return err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the token can only be read here");
+	return INRO_OK;
+}
+
+enum inro_err token_reset_begin(struct token *t, const struct token_spec *spec,
+				struct token_row *ret)
+{
+	enum inro_err e = token_may_reset(t);
+
+	if (!e)
+		e = token_prove_pin(t, &(struct who) { .type = CKU_SO }, spec->so_pin);
 	if (e)
 		return e;
-	same.backend = bytes_of(t->row.backend);
-	same.config = buf_bytes(&t->row.config);
-	e = new_row(&same, t->row.serial, &row);
-	row.generation = t->row.generation + 1;
+	memcpy(ret->serial, t->row.serial, sizeof ret->serial);
+	memcpy(ret->backend, t->row.backend, sizeof ret->backend);
+	ret->generation = t->row.generation;
+	buf_add(&ret->config, buf_bytes(&t->row.config));
+	return buf_err(&ret->config);
+}
+
+enum inro_err token_reset_prepare(const char *home, const struct token_spec *spec,
+				  const struct token_row *was, struct token_row *ret)
+{
+	struct token_spec same = *spec;
+
+	same.backend = bytes_of(was->backend);
+	same.config = buf_bytes(&was->config);
+	enum inro_err e = new_row(home, &same, was->serial, ret);
+
+	ret->generation = was->generation + 1;
+	return e;
+}
+
+static enum inro_err still_may_reset(struct token *t, const struct token_row *row)
+{
+	enum inro_err e = token_refresh(t);
+
 	if (!e)
-		e = replace_row(t, &row);
+		e = token_may_reset(t);
+	if (!e && t->row.generation != row->generation - 1)
+		e = err_set(INRO_E_BUSY, "another has initialised the token at the same time");
+	return e;
+}
+
+enum inro_err token_reset(struct token *t, const struct token_row *row)
+{
+	enum inro_err e = token_open(t);
+
+	if (!e)
+		e = still_may_reset(t, row);
+	if (e)
+		return drop_made(row, e);
+	e = replace_row(t, row);
 	if (e)
 		return e;
 	home_forget_old(t->home, t->slot);
-	home_note_life(t->home, t->slot, (unsigned)row.generation);
+	home_note_life(t->home, t->slot, (unsigned)row->generation);
 	token_close(t);
 	return INRO_OK;
 }
@@ -425,31 +494,27 @@ static enum inro_err remove_token(struct token *t, enum inro_err *ret_left)
 	enum inro_err e = guards_list(t, &guards);
 
 	if (!e)
+		e = guards_leave(t->ops, t->backend, buf_bytes(&guards));
+	if (!e)
 		e = home_remove(t->home, t->slot);
-	if (e)
+	if (e) {
+		guards_keep_list(t->ops, buf_bytes(&guards));
 		return e;
+	}
 	if (store_empty(t->store))
 		log_debug("a removed token keeps its rows for those who have it open");
 	*ret_left = guards_drop(t->ops, t->backend, buf_bytes(&guards));
 	SCOPED(err_kept) kept = err_keep();
+	guards_sweep(t->home, t->ops, t->backend);
 	token_close(t);
 	home_sweep(t->home);
 	atomic_store(&t->seen_at, 0);
 	return INRO_OK;
 }
 
-static enum inro_err may_remove(const struct token *t)
-{
-	if (t->sessions > 0)
-		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
-	if (store_is_read_only(t->store))
-		return err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the token can only be read here");
-	return INRO_OK;
-}
-
 enum inro_err token_destroy(struct token *t, struct bytes so_pin)
 {
-	enum inro_err left = INRO_OK, e = may_remove(t);
+	enum inro_err left = INRO_OK, e = token_may_reset(t);
 
 	if (!e)
 		e = token_prove_pin(t, &(struct who) { .type = CKU_SO }, so_pin);
@@ -463,7 +528,7 @@ enum inro_err token_destroy(struct token *t, struct bytes so_pin)
 /* Whoever may do this could as well remove the file: it is his, and he can write it. */
 enum inro_err token_destroy_locked(struct token *t)
 {
-	enum inro_err left, e = may_remove(t);
+	enum inro_err left, e = token_may_reset(t);
 
 	if (!e)
 		e = token_refresh(t);

@@ -34,6 +34,7 @@
 struct token {
 	CK_SLOT_ID id;		 /* the slot as this process calls it (lib.h, 5) */
 	_Atomic CK_SLOT_ID slot; /* the number of its file */
+	CK_SLOT_ID moves_to;	 /* the one it will have, once its sessions are closed; 0: the same */
 	const char *home;	 /* the library's */
 	atomic_uint *resting;	 /* the library's: how many rest open */
 	bool rests;		 /* this is one of them */
@@ -49,7 +50,8 @@ struct token {
 	uint8_t login_name[STORE_MAX_USER]; /* of a named user */
 	size_t login_name_n;		    /* 0: the one without a name */
 	atomic_bool pin_expired;	    /* who is logged in must change his PIN first */
-	unsigned wrong_here[2];		    /* by type: wrong PINs where none can be counted */
+	struct wrong_here *wrong_here;	    /* people.c: wrong PINs where none can be counted */
+	size_t n_wrong_here;
 	_Atomic uint64_t login_epoch;
 
 	int64_t change_count; /* the store's, when it was last looked at */
@@ -96,14 +98,24 @@ MUST_CHECK enum inro_err token_make(const char *home, const struct token_spec *s
 MUST_CHECK enum inro_err token_open(struct token *t);
 /* Only without sessions. */
 void token_close(struct token *t);
+/* Another file is its own: at once, or when it is opened next without sessions. */
+void token_move(struct token *t, CK_SLOT_ID file);
 /* Takes in what other processes have changed: at once, or if the last look is a few milliseconds
  * old. */
 MUST_CHECK enum inro_err token_look(struct token *t, bool at_once);
 /* The same at once, and the token's own row as it is in the store: tries left. */
 MUST_CHECK enum inro_err token_refresh(struct token *t);
 
-/* C_InitToken on a token that is there: the SO PIN given, everything in it goes. */
-MUST_CHECK enum inro_err token_reset(struct token *t, const struct token_spec *spec);
+/* C_InitToken on a token that is there: the SO PIN given, everything in it goes.  In three steps,
+ * since making its new secrets takes long: the second wants no lock, so that others do not wait.
+ * Whether the SO PIN would be tried; that it is right, and what the token is; what it becomes; that
+ * it becomes that, or what was made for it is given up. */
+MUST_CHECK enum inro_err token_may_reset(const struct token *t);
+MUST_CHECK enum inro_err token_reset_begin(struct token *t, const struct token_spec *spec,
+					   struct token_row *ret);
+MUST_CHECK enum inro_err token_reset_prepare(const char *home, const struct token_spec *spec,
+					     const struct token_row *was, struct token_row *ret);
+MUST_CHECK enum inro_err token_reset(struct token *t, const struct token_row *row);
 /* Removes the token, its SO PIN given.  What it has outside and could not be given up (guards.h) is
  * an error that says so: the token is gone all the same. */
 MUST_CHECK enum inro_err token_destroy(struct token *t, struct bytes so_pin);

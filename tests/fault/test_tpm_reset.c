@@ -11,12 +11,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "tests/lib/tpmproxy.h"
 #include "tests/lib/tpmtoken.h"
 
-#define CUTS 10
+#define CUTS	 10
+#define LABEL_32 "a label of thirty-two characters"
 
 static struct swtpm *tpm;
 static struct tpmproxy *proxy;
@@ -311,13 +313,48 @@ static void lockout(void **state)
 	assert_true(tpmtoken_lockout(tpm) >= 2);
 }
 
+/* ---- others, while a token is made anew ---- */
+
+static bool asks_about_it(struct tpmproxy_talk *t)
+{
+	bool *asked = t->arg;
+
+	if (t->cc == 0x12a && !*asked) { /* TPM2_NV_DefineSpace */
+		*asked = true;
+		MUST(module_info(slot).flags & CKF_TOKEN_INITIALIZED);
+	}
+	return true;
+}
+
+/* They do not wait for the TPM; here that would be for ever.  Who opens a session meanwhile keeps
+ * his token. */
+static void made_anew(void **state)
+{
+	bool asked = false;
+	uint32_t before;
+
+	(void)state;
+	OK(p11->C_CloseSession(s));
+	before = swtpm_count(tpm, SWTPM_NV);
+	alarm(60);
+	tpmproxy_hooks(proxy, asks_about_it, NULL, &asked);
+	OK(p11->C_InitToken(slot, module_pin(SO_PIN), strlen(SO_PIN), module_pin(LABEL_32)));
+	tpmproxy_reset(proxy);
+	alarm(0);
+	assert_true(asked);
+	s = module_open(slot, true);
+	OK(module_login(s, CKU_SO, SO_PIN));
+	OK(p11->C_InitPIN(s, module_pin(USER_PIN), strlen(USER_PIN)));
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_a_signature),   cmocka_unit_test(in_a_login),
 		cmocka_unit_test(in_a_generation),  cmocka_unit_test(in_a_change_of_pin),
 		cmocka_unit_test(gone_for_a_while), cmocka_unit_test(power_cuts),
-		cmocka_unit_test(lockout),
+		cmocka_unit_test(lockout),	    cmocka_unit_test(made_anew),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -145,6 +145,19 @@ static bool fail_it(struct tpmproxy_talk *t)
 	return true;
 }
 
+/* An answer that says that all is well, and nothing else. */
+static bool shorten_it(struct tpmproxy_talk *t)
+{
+	const struct failing *f = t->arg;
+	const uint8_t says[] = { 0x80, 0x01, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0 };
+
+	if (t->cc == f->cc) {
+		memcpy(t->response, says, sizeof says);
+		t->n = sizeof says;
+	}
+	return true;
+}
+
 static enum inro_err opens(struct bytes record)
 {
 	struct backend *b = open_it();
@@ -170,6 +183,15 @@ static void what_a_failed_tpm_says_is_not_sure(void **state)
 		failing.rc = rcs[i % ARRAY_LEN(rcs)];
 		tpmproxy_hooks(proxy, NULL, fail_it, &failing);
 		assert_int_equal(opens(buf_bytes(&user)), INRO_E_IO);
+		tpmproxy_reset(proxy);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(ccs); i++) {
+		failing.cc = ccs[i];
+		enum inro_err e;
+
+		tpmproxy_hooks(proxy, NULL, shorten_it, &failing);
+		e = opens(buf_bytes(&user));
+		assert_true(e == INRO_E_IO || e == INRO_E_SYNTAX);
 		tpmproxy_reset(proxy);
 	}
 	OK(opens(buf_bytes(&user)));

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/own.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/swtpm.h"
@@ -414,6 +416,84 @@ static void test_a_full_nv(void **state)
 	assert_int_equal(swtpm_left_behind(swtpm), 0);
 }
 
+/* ---- whose maker was killed ---- */
+
+/* Makes both records, leaves the SO's in a file, and ends before anybody kept them. */
+static int make_and_end(void *arg)
+{
+	struct kept *k = arg;
+
+	make(k, "0000000000000002", "");
+	(void)scratch_file("so record", k->so.p, k->so.n);
+	_exit(0);
+}
+
+/* What is left of it with these records in the home. */
+static void drop_strays(const struct kept *by, struct bytes records, uint32_t left)
+{
+	struct backend *b = open_kept(by);
+
+	assert_true(ops->has_strays(b));
+	OK(ops->drop_strays(b, records));
+	assert_false(ops->has_strays(b));
+	ops->close(b);
+	assert_int_equal(NV_COUNT, left);
+}
+
+/* What a record names stays, and what is another home's or not kept yet; a live maker's notes are
+ * not had by others. */
+static void test_what_a_killed_one_has_made(void **state)
+{
+	SCOPED(kept) k = { 0 };
+	SCOPED(kept) other = { 0 };
+	SCOPED(buf) so = { 0 };
+	SCOPED(buf) records = { 0 };
+	struct backend *b;
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	assert_int_equal(scratch_child(make_and_end, &other), 0);
+	assert_int_equal(NV_COUNT, 4);
+	setenv("INRO_HOME", scratch_path("another home"), 1);
+	b = open_kept(&k);
+	assert_false(ops->has_strays(b));
+	ops->close(b);
+	setenv("INRO_HOME", scratch_dir(), 1);
+	OK(file_read(scratch_path("so record"), 4096, &so));
+	buf_add_field(&records, buf_bytes(&so));
+	drop_strays(&k, buf_bytes(&records), 3);
+	assert_int_equal(scratch_child(make_and_end, &other), 0);
+	drop_strays(&k, BYTES_NONE, 3);
+	OK(try(&k, CKU_USER, PIN));
+	OK(try(&k, CKU_SO, SO_PIN));
+	forget(&k);
+	assert_int_equal(NV_COUNT, 1);
+}
+
+static int note_and_end(void *arg)
+{
+	struct kept *k = arg;
+	struct backend *b = open_kept(k);
+	enum inro_err e = ops->leaving(b, buf_bytes(&k->user));
+
+	_exit((int)e);
+}
+
+/* A record goes, and its one is killed before the index went. */
+static void test_what_a_killed_one_was_to_remove(void **state)
+{
+	SCOPED(kept) k = { 0 };
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	ops->kept(buf_bytes(&k.so));
+	ops->kept(buf_bytes(&k.user));
+	assert_int_equal(scratch_child(note_and_end, &k), 0);
+	drop_strays(&k, BYTES_NONE, 1);
+	OK(try(&k, CKU_SO, SO_PIN));
+	forget(&k);
+}
+
 /* ---- all of them ---- */
 
 static int start(void **state)
@@ -448,6 +528,8 @@ int main(void)
 		WITH_A_TPM(test_a_cleared_tpm),
 		WITH_A_TPM(test_an_owner_with_a_password),
 		WITH_A_TPM(test_a_full_nv),
+		WITH_A_TPM(test_what_a_killed_one_has_made),
+		WITH_A_TPM(test_what_a_killed_one_was_to_remove),
 	};
 
 	setenv("INRO_HOME", scratch_dir(), 1);

@@ -18,7 +18,8 @@
 #include "tests/lib/module.h"
 #include "tests/lib/scratch.h"
 
-#define TRIES 10
+#define TRIES	 10
+#define LABEL_32 "a label of thirty-two characters"
 
 static CK_RV log_in_as(CK_SESSION_HANDLE s, CK_USER_TYPE type, const char *name, const char *pin)
 {
@@ -114,6 +115,27 @@ static void named_officers_are_officers(void **state)
 	assert_string_equal(list[1].name, "eve");
 	assert_int_equal(list[1].type, CKU_SO);
 	OK(p11->C_CloseSession(s));
+}
+
+static void start_with(const char *settings);
+
+/* Where nothing can be counted on disk one's right PIN gives another no more tries. */
+static void each_has_tries_of_his_own_to_read(void **state)
+{
+	CK_SLOT_ID slot;
+	CK_SESSION_HANDLE s = token_with_ann(&slot);
+
+	(void)state;
+	start_with("[token]\nread-only = yes\n");
+	s = module_open(slot, false);
+	for (int i = 0; i < TRIES; i++) {
+		GIVES(CKR_PIN_INCORRECT, log_in_as(s, CKU_USER, "ann", "nope"));
+		OK(module_login(s, CKU_USER, USER_PIN));
+		OK(p11->C_Logout(s));
+	}
+	GIVES(CKR_PIN_LOCKED, log_in_as(s, CKU_USER, "ann", "annas pin"));
+	OK(module_login(s, CKU_USER, USER_PIN));
+	start_with("");
 }
 
 static void each_has_tries_of_his_own(void **state)
@@ -369,6 +391,7 @@ static void a_program_does_not_ask_for_nothing(void **state)
 	OK(module_login(s, CKU_USER, USER_PIN));
 	GIVES(CKR_USER_ALREADY_LOGGED_IN, p11->C_Login(s, CKU_USER, NULL, 0));
 	GIVES(CKR_USER_ANOTHER_ALREADY_LOGGED_IN, p11->C_Login(s, CKU_SO, NULL, 0));
+	GIVES(CKR_SESSION_EXISTS, p11->C_InitToken(slot, NULL, 0, module_pin(LABEL_32)));
 	assert_int_not_equal(access(asked, F_OK), 0);
 	OK(p11->C_Logout(s));
 	OK(p11->C_Login(s, CKU_USER, NULL, 0));
@@ -424,6 +447,7 @@ int main(void)
 		cmocka_unit_test(named_users_use_the_same_keys),
 		cmocka_unit_test(named_officers_are_officers),
 		cmocka_unit_test(each_has_tries_of_his_own),
+		cmocka_unit_test(each_has_tries_of_his_own_to_read),
 		cmocka_unit_test(a_locked_officer_is_told_what_to_do),
 		cmocka_unit_test(who_is_removed_is_logged_out),
 		cmocka_unit_test(names_have_a_form),

@@ -30,6 +30,7 @@ struct roots {
 	bool seen;	    /* it was looked at or proved once */
 	bool proved;	    /* ... in this epoch; false: it is taken to be the expected one */
 	bool doubted;	    /* what was expected was not there: it is looked at from now on */
+	bool another;	    /* the last look found one there that it is not */
 	bool finding;	    /* right now: commands must do without a session salted to it */
 	uint64_t epoch;	    /* when it was looked at, or taken, last */
 	struct buf context; /* of a primary: loads it again */

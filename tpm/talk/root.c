@@ -71,6 +71,7 @@ static enum inro_err accept(struct tpm *t, uint32_t handle, bool persistent,
 {
 	struct roots *r = &t->roots;
 
+	r->another = true;
 	if (r->seen && !same_name(name, &r->root.pub_name))
 		return err_set(INRO_E_TOKEN, "the storage root of this TPM is not the one that it "
 					     "was: the TPM was cleared or exchanged");
@@ -78,6 +79,7 @@ static enum inro_err accept(struct tpm *t, uint32_t handle, bool persistent,
 		return root_is_another();
 	take(t, handle, persistent, pub, name);
 	r->seen = r->proved = true;
+	r->another = false;
 	return INRO_OK;
 }
 
@@ -229,8 +231,14 @@ enum inro_err root_get(struct tpm *t, const struct root **ret)
 	return INRO_OK;
 }
 
+bool root_was_another(const struct tpm *t)
+{
+	return t->roots.another;
+}
+
 enum inro_err root_check(struct tpm *t, const struct root **ret)
 {
+	t->roots.another = false;
 	enum inro_err e = root_get(t, ret);
 
 	return e || !root_is_assumed(t) ? e : find_now(t, ret);

@@ -31,6 +31,8 @@ MUST_CHECK enum inro_err root_get(struct tpm *t, const struct root **ret);
 MUST_CHECK enum inro_err root_check(struct tpm *t, const struct root **ret);
 /* The error of a token whose root is not there. */
 MUST_CHECK enum inro_err root_is_another(void);
+/* Within a turn, after root_check(): whether that is what it has seen. */
+bool root_was_another(const struct tpm *t);
 /* For a new token: the same, and made persistent when the owner allows it. */
 MUST_CHECK enum inro_err root_settle(struct tpm *t, const struct root **ret);
 

@@ -166,11 +166,31 @@ static enum inro_err unsure(enum inro_err e)
 	return e == INRO_E_TOKEN ? INRO_E_IO : e;
 }
 
+struct rooted {
+	struct words words;
+	bool another; /* that was seen */
+};
+
+static enum inro_err root_step(struct tpm *t, void *arg)
+{
+	struct rooted *r = arg;
+	const struct root *found = NULL;
+	enum inro_err e = root_check(t, &found);
+
+	r->another = e && root_was_another(t);
+	if (e)
+		return e;
+	e = words_root_step(t, &r->words);
+	r->another = e == INRO_E_TOKEN;
+	return e;
+}
+
 static enum inro_err check_root(const struct pin_at *at)
 {
-	enum inro_err e = words_check_root(at->words, at->tpm);
+	struct rooted r = { .words = *at->words };
+	enum inro_err e = resident_turn(at->tpm, 0, root_step, &r);
 
-	return e == rc_err(tpm_last_rc()) ? unsure(e) : e;
+	return r.another ? e : unsure(e);
 }
 
 /* The index first: who answers that is a TPM that works. */
@@ -565,8 +585,7 @@ static enum inro_err forget_step(struct tpm *t, void *arg)
 	return tpm_auth_err(e, "owner-auth");
 }
 
-/* An index of that number that is another's stays. */
-enum inro_err pin_forget(const struct pin_at *at, struct bytes record)
+static enum inro_err forget(const struct pin_at *at, struct bytes record)
 {
 	SCOPED(secret) owner = { 0 };
 	struct pin_record r;
@@ -585,4 +604,13 @@ enum inro_err pin_forget(const struct pin_at *at, struct bytes record)
 		return e;
 	f.owner = secret_bytes(&owner);
 	return resident_turn(at->tpm, 0, forget_step, &f);
+}
+
+/* An index of that number that is another's stays. */
+enum inro_err pin_forget(const struct pin_at *at, struct bytes record)
+{
+	enum inro_err e = forget(at, record);
+
+	pin_settled(record, !e);
+	return e;
 }

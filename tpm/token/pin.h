@@ -17,6 +17,7 @@
 
 #include "base/cryptoki/cryptoki.h"
 #include "tpm/talk/resident.h"
+#include "tpm/token/pin_note.h"
 #include "tpm/token/words.h"
 
 #define PIN_TRIES 10
@@ -56,6 +57,15 @@ MUST_CHECK enum inro_err pin_is_there(const struct pin_at *at, struct bytes reco
 /* Whether the right PIN would open it now; no try is spent.  INRO_E_TOKEN as of pin_open(), when
  * that is sure: what a TPM says that has failed is INRO_E_IO. */
 MUST_CHECK enum inro_err pin_opens(const struct pin_at *at, struct bytes record);
+/* What pin_make() has made is in its token's store: until then a note says that it may belong to
+ * nobody.  `settled` false: it could not be kept and is still there. */
+void pin_settled(struct bytes record, bool settled);
+/* Such a note of one that is about to go: pin_settled() and pin_forget() end it. */
+MUST_CHECK enum inro_err pin_leaving(const struct pin_at *at, struct bytes record);
+/* Removes what the notes tell of and no record names: fields, of all tokens of this home, read
+ * after pin_note_strays(). */
+MUST_CHECK enum inro_err pin_drop_strays(const struct pin_at *at, struct stray *list,
+					 struct bytes records);
 /* The index goes; needs the owner's auth.  One that is gone already is fine. */
 MUST_CHECK enum inro_err pin_forget(const struct pin_at *at, struct bytes record);
 

@@ -148,14 +148,10 @@ enum inro_err pin_branches(struct bytes guard_name, TPML_DIGEST *ret)
 
 static enum inro_err describe(struct making *m)
 {
-	TPML_DIGEST branches;
-	enum inro_err e = pin_branches(resident_name(m->guard), &branches);
-
 	m->index = (TPMS_NV_PUBLIC) { .nameAlg = TPM2_ALG_SHA256,
 				      .attributes = PIN_INDEX_ATTRS,
 				      .dataSize = PIN_INDEX_SIZE };
-	policy_start(&m->index.authPolicy);
-	return e ? e : policy_or(&m->index.authPolicy, &branches);
+	return pin_policy(resident_name(m->guard), &m->index.authPolicy);
 }
 
 static enum inro_err not_defined(enum inro_err e)
@@ -194,6 +190,8 @@ static enum inro_err define(struct making *m)
 	TPMS_NV_PUBLIC written;
 	enum inro_err e = describe(m);
 
+	if (!e)
+		e = pin_note_begin(bytes_of(m->at->words->tcti), &m->index.authPolicy);
 	if (!e)
 		e = resident_turn(m->at->tpm, 0, define_step, m);
 	if (e)
@@ -252,9 +250,11 @@ static enum inro_err undo_step(struct tpm *t, void *arg)
 static enum inro_err undo(struct making *m, enum inro_err e)
 {
 	SCOPED(err_kept) kept = err_keep();
+	enum inro_err left = m->asked ? resident_turn(m->at->tpm, 0, undo_step, m) : INRO_OK;
 
-	if (resident_turn(m->at->tpm, 0, undo_step, m))
-		log_debug("index 0x%08x stays in the TPM", m->index.nvIndex);
+	if (left)
+		log_debug("index 0x%08x stays in the TPM for now", m->index.nvIndex);
+	pin_note_end(&m->index.authPolicy, !left);
 	return e;
 }
 
@@ -328,5 +328,5 @@ enum inro_err pin_make(const struct pin_at *at, CK_USER_TYPE user, struct bytes 
 
 	if (!e)
 		e = make(&m, pin, ret_record);
-	return e && m.asked ? undo(&m, e) : e;
+	return e ? undo(&m, e) : INRO_OK;
 }

@@ -2,6 +2,7 @@
 #ifndef INRO_TPM_TOKEN_PIN_PRIVATE_H
 #define INRO_TPM_TOKEN_PIN_PRIVATE_H
 
+#include "tpm/token/pin_note.h"
 #include "tpm/token/pin_record.h"
 #include "tpm/wire/policy.h"
 
@@ -33,6 +34,9 @@ MUST_CHECK enum inro_err pin_sealed_policy(struct tpm *t, const struct words *w,
 					   TPM2B_DIGEST *ret);
 /* The two branches of an index's policy. */
 MUST_CHECK enum inro_err pin_branches(struct bytes guard_name, TPML_DIGEST *ret);
+
+/* Both together: the policy itself. */
+MUST_CHECK enum inro_err pin_policy(struct bytes guard_name, TPM2B_DIGEST *ret);
 
 /* Within a turn, the guard loaded. */
 MUST_CHECK enum inro_err pin_write_tries(struct tpm *t, const struct tpm_ref *guard,

@@ -38,6 +38,7 @@ static void tpm_close(struct backend *b)
 	backend_soft.close(b->soft);
 	pin_opened_clear(&b->opened);
 	resident_free(b->sealed);
+	stray_free(b->strays);
 	tpm_unref(b->tpm);
 	buf_clear(&b->serial);
 	free(b->mechanisms);
@@ -418,6 +419,10 @@ const struct backend_ops backend_tpm = {
 	.ready = tpm_ready,
 	.change_pin = tpm_change_pin,
 	.forget_pin = tpm_forget_pin,
+	.kept = tpm_kept,
+	.leaving = tpm_leaving,
+	.has_strays = tpm_has_strays,
+	.drop_strays = tpm_drop_strays,
 	.guard_opens = tpm_guard_opens,
 	.place = tpm_place,
 	.tell = tpm_tell,

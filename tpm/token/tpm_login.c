@@ -141,6 +141,35 @@ enum inro_err tpm_forget_pin(struct backend *b, struct bytes auth)
 	return pin_forget(&at, auth);
 }
 
+void tpm_kept(struct bytes auth)
+{
+	pin_settled(auth, true);
+}
+
+enum inro_err tpm_leaving(struct backend *b, struct bytes auth)
+{
+	const struct pin_at at = pin_at(b);
+
+	return pin_leaving(&at, auth);
+}
+
+bool tpm_has_strays(struct backend *b)
+{
+	stray_free(b->strays);
+	b->strays = pin_note_strays(bytes_of(b->words.tcti));
+	return b->strays != NULL;
+}
+
+enum inro_err tpm_drop_strays(struct backend *b, struct bytes records)
+{
+	const struct pin_at at = pin_at(b);
+	enum inro_err e = pin_drop_strays(&at, b->strays, records);
+
+	stray_free(b->strays);
+	b->strays = NULL;
+	return e;
+}
+
 enum inro_err tpm_guard_opens(struct backend *b, struct bytes auth)
 {
 	const struct pin_at at = pin_at(b);

@@ -15,6 +15,7 @@ struct backend {
 	struct backend *soft;	       /* an instance of that backend, under the master key */
 	struct pin_opened opened;      /* by who is logged in */
 	struct resident *sealed;       /* the object with the master key, as it was left */
+	struct stray *strays;	       /* what tpm_has_strays() has found, until they are dropped */
 	CK_MECHANISM_TYPE *mechanisms; /* of a token that has nothing but its TPM; else NULL */
 	pthread_rwlock_t gate; /* for writing while it is locked: nothing is held meanwhile */
 	struct table keys;     /* struct tkey */
@@ -63,6 +64,10 @@ MUST_CHECK enum inro_err tpm_set_pin(struct backend *b, CK_USER_TYPE user, struc
 MUST_CHECK enum inro_err tpm_change_pin(struct backend *b, CK_USER_TYPE user, struct bytes old,
 					struct bytes pin, struct buf *ret_auth);
 MUST_CHECK enum inro_err tpm_forget_pin(struct backend *b, struct bytes auth);
+void tpm_kept(struct bytes auth);
+MUST_CHECK enum inro_err tpm_leaving(struct backend *b, struct bytes auth);
+bool tpm_has_strays(struct backend *b);
+MUST_CHECK enum inro_err tpm_drop_strays(struct backend *b, struct bytes records);
 MUST_CHECK enum inro_err tpm_guard_opens(struct backend *b, struct bytes auth);
 MUST_CHECK enum inro_err tpm_unlock(struct backend *b, CK_USER_TYPE user, struct bytes auth,
 				    struct bytes pin);
