@@ -16,7 +16,6 @@
 #include "backoffice/core/pass.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/setting.h"
-#include "backoffice/pki/verifier.h"
 #include "base/clock.h"
 #include "tests/lib/office.h"
 
@@ -201,47 +200,6 @@ static void test_device_disabled(void **state)
 	assert_int_equal(psk_rotate(c, "dev-1", BYTES_NONE, 0, &psk), INRO_E_ACCESS);
 	assert_int_equal(who_by_device_psk(c, "dev-1", bytes_of(key_of_dev), &who, NULL),
 			 INRO_E_LOGIN);
-	core_close(admin);
-}
-
-/* How often a hash was worked out, which is what takes the time of a try. */
-static size_t hashed;
-
-enum inro_err __real_verifier_make(struct bytes value, unsigned cost, struct buf *ret);
-enum inro_err __wrap_verifier_make(struct bytes value, unsigned cost, struct buf *ret);
-enum inro_err __wrap_verifier_make(struct bytes value, unsigned cost, struct buf *ret)
-{
-	hashed++;
-	return __real_verifier_make(value, cost, ret);
-}
-
-enum inro_err __real_verifier_check(struct bytes stored, struct bytes value);
-enum inro_err __wrap_verifier_check(struct bytes stored, struct bytes value);
-enum inro_err __wrap_verifier_check(struct bytes stored, struct bytes value)
-{
-	hashed++;
-	return __real_verifier_check(stored, value);
-}
-
-static size_t hashed_for(struct core *c, const char *device)
-{
-	struct core_who who;
-
-	hashed = 0;
-	assert_int_equal(who_by_device_psk(c, device, bytes_of("wrong"), &who, NULL), INRO_E_LOGIN);
-	return hashed;
-}
-
-/* A device that is not there, is disabled or has a locked key is refused with as much work as one with a wrong key. */
-static void test_same_work(void **state)
-{
-	struct core *c = *state, *admin = office_open(db);
-	SCOPED(device) d = { 0 };
-
-	assert_int_equal(hashed_for(c, "dev-1"), 1);
-	assert_int_equal(hashed_for(c, "dev-9"), 1);
-	OK(device_switch(admin, "dev-1", VERB_DISABLE, NULL, &d));
-	assert_int_equal(hashed_for(c, "dev-1"), 1);
 	core_close(admin);
 }
 
@@ -690,7 +648,7 @@ int main(void)
 		CAS(test_device_may),
 		CAS(test_device_gives_up),
 		CAS(test_device_disabled),
-		T(test_same_work), T(test_device_locked),
+		T(test_device_locked),
 		T(test_named),
 		CAS(test_certificate),
 		CAS(test_certificate_of_disabled),

@@ -127,6 +127,47 @@ static void test_no_seal_key(void **state)
 	assert_nowhere(secret_bytes(&p.value));
 }
 
+/* How often a hash was worked out, which is what takes the time of a try. */
+static size_t hashed;
+
+enum inro_err __real_verifier_make(struct bytes value, unsigned cost, struct buf *ret);
+enum inro_err __wrap_verifier_make(struct bytes value, unsigned cost, struct buf *ret);
+enum inro_err __wrap_verifier_make(struct bytes value, unsigned cost, struct buf *ret)
+{
+	hashed++;
+	return __real_verifier_make(value, cost, ret);
+}
+
+enum inro_err __real_verifier_check(struct bytes stored, struct bytes value);
+enum inro_err __wrap_verifier_check(struct bytes stored, struct bytes value);
+enum inro_err __wrap_verifier_check(struct bytes stored, struct bytes value)
+{
+	hashed++;
+	return __real_verifier_check(stored, value);
+}
+
+static size_t hashed_for(struct core *c, const char *device, enum inro_err as)
+{
+	hashed = 0;
+	FAILS(as, psk_verify(c, device, bytes_of("wrong")));
+	return hashed;
+}
+
+/* A device that is not there, is disabled or has a locked key is refused with as much work as one with a wrong key. */
+static void test_same_work(void **state)
+{
+	struct core *c = *state;
+	SCOPED(device) d = { 0 };
+	SCOPED(psk_new) p = { 0 };
+
+	add(c, "dev");
+	OK(psk_issue(c, "dev", BYTES_NONE, &p));
+	assert_int_equal(hashed_for(c, "dev", INRO_E_PIN_WRONG), 1);
+	assert_int_equal(hashed_for(c, "nobody", INRO_E_NOT_FOUND), 1);
+	OK(device_switch(c, "dev", VERB_DISABLE, NULL, &d));
+	assert_int_equal(hashed_for(c, "dev", INRO_E_STATE), 1);
+}
+
 static void test_sealed(void **state)
 {
 	struct core *c = *state;
@@ -513,7 +554,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_no_seal_key), T(test_sealed),	      T(test_bound),  T(test_damaged_before), T(test_reseal), T(test_reseal_without_old_key), T(test_two_choose),
+		T(test_no_seal_key), T(test_same_work), T(test_sealed),	      T(test_bound),  T(test_damaged_before), T(test_reseal), T(test_reseal_without_old_key), T(test_two_choose),
 		T(test_lock),	     T(test_many_right_at_once), T(test_seal_key_is_fit), T(test_rotate), T(test_policy),
 		T(test_device),	     T(test_verifier),     T(test_destroyed_leaves_nothing),
 	};
