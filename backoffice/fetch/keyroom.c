@@ -75,6 +75,21 @@ static void provider_folder(char out[static PATH_MAX])
 	}
 }
 
+/* The first error says what the loader of libraries said, the last only the provider's name. */
+static enum inro_err not_loaded(void)
+{
+	const char *why = NULL;
+	int flags = 0;
+
+	ERR_peek_error_data(&why, &flags);
+	err_record(INRO_E_CONFIG,
+		   "the provider " PROVIDER_FILE " can't be loaded, which a TLS key needs: is it installed, "
+		   "or named by OPENSSL_MODULES: %s",
+		   why && *why ? why : "libcrypto does not say why");
+	ERR_clear_error();
+	return INRO_E_CONFIG;
+}
+
 static enum inro_err load_providers(struct keyroom *r)
 {
 	char dir[PATH_MAX];
@@ -85,12 +100,11 @@ static enum inro_err load_providers(struct keyroom *r)
 	if (!r->lib || !r->tls || OSSL_PROVIDER_set_default_search_path(r->lib, dir) != 1)
 		return keyroom_error(INRO_E_CRYPTO, "libcrypto gives no context");
 	r->usual = OSSL_PROVIDER_load(r->lib, "default");
-	r->ours = r->usual ? OSSL_PROVIDER_load(r->lib, PROVIDER) : NULL;
-	if (!r->ours)
-		return keyroom_error(INRO_E_CONFIG, "the provider " PROVIDER_FILE
-						    " can't be loaded, which a TLS key needs: is it "
-						    "installed, or named by OPENSSL_MODULES");
-	return INRO_OK;
+	if (!r->usual)
+		return keyroom_error(INRO_E_CRYPTO, "libcrypto gives no provider");
+	ERR_clear_error();
+	r->ours = OSSL_PROVIDER_load(r->lib, PROVIDER);
+	return r->ours ? INRO_OK : not_loaded();
 }
 
 enum inro_err keyroom_open(struct keyroom **ret)
@@ -265,6 +279,9 @@ enum inro_err keyroom_use(SSL_CTX *ctx, OSSL_LIB_CTX *lib, struct bytes chain, E
 	if (!use_chain(ctx, lib, chain))
 		return err_set(INRO_E_CONFIG, "%s, or one of those above it, is no PEM", what);
 	snprintf(why, sizeof why, "%s is for another key", what);
-	return SSL_CTX_use_PrivateKey(ctx, key) == 1 ? INRO_OK :
-							keyroom_error(INRO_E_CONFIG, why);
+	/* libssl takes a key of another kind than the certificate's, and then has neither. */
+	return X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) == 1 &&
+			       SSL_CTX_use_PrivateKey(ctx, key) == 1 ?
+		       INRO_OK :
+		       keyroom_error(INRO_E_CONFIG, why);
 }

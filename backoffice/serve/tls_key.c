@@ -89,9 +89,18 @@ static bool add_sans(X509_REQ *req, const char *sans)
 	return good;
 }
 
-static const EVP_MD *digest_for(EVP_PKEY *pkey)
+/* By what the key itself names: Ed25519 and ML-DSA take no digest, an RSA-PSS key may be bound to one. */
+static bool sign_request(struct tls_key *k, X509_REQ *req)
 {
-	return EVP_PKEY_is_a(pkey, "ED25519") || EVP_PKEY_is_a(pkey, "ED448") ? NULL : EVP_sha256();
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	char md[64] = "";
+	bool good = ctx && EVP_PKEY_get_default_digest_name(k->pkey, md, sizeof md) > 0 &&
+		    EVP_DigestSignInit_ex(ctx, NULL, strcmp(md, SN_undef) == 0 ? NULL : md,
+					  keyroom_lib(k->room), NULL, k->pkey, NULL) > 0 &&
+		    X509_REQ_sign_ctx(req, ctx) > 0;
+
+	EVP_MD_CTX_free(ctx);
+	return good;
 }
 
 static bool fill_request(struct tls_key *k, X509_REQ *req, const char *name, const char *sans)
@@ -99,8 +108,7 @@ static bool fill_request(struct tls_key *k, X509_REQ *req, const char *name, con
 	X509_NAME *dn = X509_REQ_get_subject_name(req);
 
 	return X509_NAME_add_entry_by_txt(dn, "CN", MBSTRING_UTF8, (const void *)name, -1, -1, 0) == 1 &&
-	       X509_REQ_set_pubkey(req, k->pkey) == 1 && add_sans(req, sans) &&
-	       X509_REQ_sign(req, k->pkey, digest_for(k->pkey)) > 0;
+	       X509_REQ_set_pubkey(req, k->pkey) == 1 && add_sans(req, sans) && sign_request(k, req);
 }
 
 static bool put_der(const X509_REQ *req, struct buf *ret)

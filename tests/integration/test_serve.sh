@@ -134,6 +134,27 @@ stop_server
 ! inro serve --listen 127.0.0.1:0 --tls-ca root --tls-key "$tls_key" --tls-profile none 2>err || fail "it serves without the profile"
 has "no profile is called 'none'" err || fail "$(cat err)"
 
+# Another kind of key than the certificate's is another key.  A request is signed by the digest that its key names: one
+# that it is bound to, or none.
+sed 's/^name = .*/name = bound/; s/^types = .*/types = rsa-pss ed448/' gate.ini >bound.ini
+must inro profile add bound.ini
+must openssl genpkey -algorithm ED448 -out ed.key
+must openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_pss_keygen_md:sha384 \
+	-pkeyopt rsa_pss_keygen_mgf1_md:sha384 -pkeyopt rsa_pss_keygen_saltlen:48 -out bound.key
+refused 1 'the TLS certificate is for another key' inro serve --listen 127.0.0.1:0 --tls-cert home/serve/root.pem --tls-key "$T/ed.key"
+for key in ed bound; do
+	start_server --tls-key "$T/$key.key" --tls-profile bound
+	[[ $(openssl x509 -in home/serve/root.pem -noout -pubkey) == "$(openssl pkey -in $key.key -pubout)" ]] || fail "not for $key.key"
+	stop_server
+done
+
+# A provider that can't be loaded: what is wrong with it is told, and not only which one it is.
+mkdir -p broken/bin broken/lib
+cp "$B/bin/inro" broken/bin/
+echo none >broken/lib/inro.so
+refused 1 'inro.so can.t be loaded.*broken/lib/inro.so.*file too short' env "INRO_MODULE=$B/lib/inro-pkcs11.so" \
+	broken/bin/inro serve --listen 127.0.0.1:0 --tls-ca root --tls-key "$tls_key"
+
 # An address that is none, or a PIN's file that is missing, is told before a certificate is made.
 made=$(inro cert list --json | jq length)
 rm home/serve/root.pem
@@ -250,7 +271,7 @@ if [[ $(id -u) == 0 ]]; then
 	chown -R nobody home credentials
 	CREDENTIALS_DIRECTORY=$T/credentials start_server --user nobody
 	[[ $(ask /healthz | jq -r .status) == ok ]] || fail "no health as nobody"
-	[[ $(ps -o user= -p "$server_pid") == nobody ]] || fail "the server is not nobody's"
+	[[ $(stat -c %U "/proc/$server_pid") == nobody ]] || fail "the server is not nobody's"
 	[[ $(sed -n 's/^CapEff:\t*//p' "/proc/$server_pid/status") == 0000000000000000 ]] || fail "it has capabilities"
 	stop_server
 	chown -R root home
