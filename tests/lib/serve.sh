@@ -5,7 +5,7 @@
 #   make_office           a token "office" (PIN in $INRO_PIN), in it the CA "root" and the server's key "tls"; root.pem
 #   start_server ARG ...  `inro serve` with TLS and without at ports of its own, and these arguments;
 #                         $http and $https are its URLs, $server_pid its process, its log is in $T/serve.N.log ($log);
-#                         without --tls-key or --tls-cert among them it gets its certificate from the CA root
+#                         without --tls-cert or --tls-ca among them it gets its certificate from the CA root
 #   stop_server [PID]     SIGTERM, and it must end well within 15 seconds
 #   long_request N NAME KEY ARG ...  `openssl req` of at least so many octets, for /CN=NAME
 #   ask PATH ARG ...      curl over TLS, its CA is root; the body on stdout
@@ -31,7 +31,7 @@ start_server() {
 	log=$T/serve.$((++servers)).log
 	: >"$log"
 	[[ " $* " == *' --tls-key '* ]] || args+=(--tls-key "$tls_key")
-	[[ " $* " == *' --tls-cert '* ]] || args+=(--tls-ca root --tls-name localhost --tls-name 127.0.0.1)
+	[[ " $* " == *' --tls-c'[ea]* ]] || args+=(--tls-ca root --tls-name localhost --tls-name 127.0.0.1)
 	background "$log" "$B/bin/inro" serve --listen 127.0.0.1:0 --http 127.0.0.1:0 "${args[@]}"
 	server_pid=$pid
 	until_true serves_or_is_gone
