@@ -52,7 +52,7 @@ refused 1 'answers 401' inro agent once --config "$T/agent.conf"
 # a key in software is nobody's word
 must "$B/bin/inro" token create soft --backend soft --pin-source "$T/pin" >/dev/null
 sed -i "s|^id = .*|id = dev-1|; s|^token = .*|token = soft|; s|^dir = .*|dir = $T/agent-soft|" "$T/agent.conf"
-refused 1 'takes a token in a TPM' inro agent anchor --config "$T/agent.conf"
+refused 1 'takes a token in a TPM: this token' inro agent anchor --config "$T/agent.conf"
 refused 1 'takes a token in a TPM' inro agent once --config "$T/agent.conf"
 [[ ! -e $T/agent-soft/gen-1 ]] || fail "a request that can't be attested is kept"
 must inro key list --token soft --login --pin-source "$T/pin" --json >"$T/keys"

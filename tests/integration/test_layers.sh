@@ -18,3 +18,7 @@ if bash "$S/tests/lib/layers.sh" "$rules" "$T/tree" >"$T/found"; then
 	fail "forbidden includes were not seen"
 fi
 [[ $(wc -l <"$T/found") == 3 ]] || fail "not three findings: $(cat "$T/found")"
+
+# err_context() writes the colon itself.
+! grep -rnE --include='*.c' 'err_context\([^;]*: "[,)]' "$S"/{base,pkcs11,tpm,provider,backoffice,tools} >"$T/found" ||
+	fail "two colons in an error: $(cat "$T/found")"

@@ -32,7 +32,7 @@ static enum inro_err attest_key_of(struct token *t, const char *key_uri, struct 
 	if (e == INRO_OK)
 		e = token_key_attest(t, found, nonce, ret);
 	free(found);
-	return e == INRO_E_UNSUPPORTED ? err_context(e, "attestation takes a token in a TPM: ") : e;
+	return e == INRO_E_UNSUPPORTED ? err_context(e, "attestation takes a token in a TPM") : e;
 }
 
 /* For which nonce this is does not matter. */

@@ -131,7 +131,7 @@ enum inro_err pair_load(const struct agent_settings *s, unsigned generation, str
 	if (e == INRO_OK)
 		e = read_uri(s, generation, &p.uri);
 	if (e != INRO_OK)
-		return err_context(e, "generation %u: ", generation);
+		return err_context(e, "generation %u", generation);
 	p.since = came_at(s, generation, p.cert.not_before);
 	*ret = p;
 	p = (struct pair) { 0 };

@@ -612,7 +612,7 @@ enum inro_err round_run(const struct agent_settings *s, const struct round_optio
 	set_outcome(&r, e);
 	*ret_wait = r.status.wait;
 	if (status_write(s, &r.status) != INRO_OK && e == INRO_OK)
-		return err_context(INRO_E_IO, "the status can't be written: ");
+		return err_context(INRO_E_IO, "the status can't be written");
 	return e == INRO_OK ? INRO_OK : err_set(e, "%s", r.status.error ? r.status.error : "");
 }
 

@@ -340,7 +340,7 @@ static enum inro_err fetch_by_pair(struct wanted *x, const struct token_secret_p
 	if (e == INRO_OK)
 		e = token_secret_unwrap(by, plan, buf_bytes(&wrapped), &id);
 	if (e == INRO_E_POLICY)
-		return err_context(e, "'inro agent renew' makes a pair that can: ");
+		return err_context(e, "'inro agent renew' makes a pair that can");
 	return e;
 }
 
@@ -384,7 +384,7 @@ static enum inro_err fetch_under(struct wanted *x, const struct token_secret_pla
 	if (e == INRO_OK)
 		e = token_secret_unwrap_under(x->w->token, &under, plan, &id);
 	if (e == INRO_E_POLICY)
-		return err_context(e, "'inro agent renew' makes a '%s' that can: ", x->under);
+		return err_context(e, "'inro agent renew' makes a '%s' that can", x->under);
 	return e;
 }
 
