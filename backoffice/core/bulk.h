@@ -6,7 +6,8 @@
  *    profile and device, and gets one certificate, also when a run was cut short.
  * 3. A certificate leaves only after the transaction that recorded it.
  * 4. Of the signatures that the CA's token makes the first and every BULK_VERIFY_EACH-th are
- *    verified before they are recorded; cred_issue() verifies as token_key_verify() says.
+ *    verified before they are recorded, also by cred_issue_newcomers(); cred_issue() verifies as
+ *    token_key_verify() says.
  */
 #ifndef INRO_BACKOFFICE_CORE_BULK_H
 #define INRO_BACKOFFICE_CORE_BULK_H

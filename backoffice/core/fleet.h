@@ -39,6 +39,9 @@ MUST_CHECK enum inro_err device_add_prepare(struct core *c, const char *id,
 MUST_CHECK enum inro_err device_add_keyed(struct core *c, const char *id,
 					  const struct device_fields *f, struct psk_new *psk,
 					  struct device *ret);
+/* The same of one that gets its first credential in the same transaction: it is registered and active. */
+MUST_CHECK enum inro_err device_add_active(struct core *c, const char *id, const struct device_fields *f,
+					   struct psk_new *psk, struct device *ret);
 MUST_CHECK enum inro_err device_update_inside(struct core *c, const char *id,
 					      const struct device_fields *f, struct device *ret);
 MUST_CHECK enum inro_err device_move_loaded(struct core *c, struct device *d, enum verb verb,

@@ -22,6 +22,26 @@ void newcomer_clear(struct newcomer *n);
 MUST_CHECK enum inro_err cred_issue_newcomer(struct core *c, const struct cred_request *r,
 					     struct newcomer *n, struct cred *ret);
 
+/* One of many. */
+struct newcomer_row {
+	struct cred_request request; /* csr none: it is registered without a certificate */
+	struct newcomer newcomer;
+	bool skip; /* it stays undone */
+	/* out */
+	bool done; /* it is on record, with its certificate */
+	struct cred cert;
+};
+void newcomer_row_clear(struct newcomer_row *row);
+
+#define NEWCOMERS_MAX 500
+/* The same for many, up to NEWCOMERS_MAX, in one transaction, as far as nothing speaks against them.  All
+ * want a certificate, of one CA by one profile for the same number of days, or none does.  Of a row that
+ * is not done nothing is on record, not even a refusal: one by one, by cred_issue_newcomer() or
+ * device_add_with() with a psk_new that is empty again, it is done or is told why not. */
+void cred_issue_newcomers(struct core *c, struct newcomer_row *rows, size_t n);
+
+/* INRO_E_EXISTS: somebody has that id. */
+MUST_CHECK enum inro_err newcomer_is_new(struct core *c, const char *id);
 /* For issue.c.  The device as it will be, under an id that no row has. */
 struct making;
 MUST_CHECK enum inro_err newcomer_draft(struct core *c, struct making *j);

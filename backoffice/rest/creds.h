@@ -9,6 +9,9 @@
 extern const struct rest_shape rest_pem;
 
 struct newcomer;
+/* What the members csr, ca, profile, sans, days, key_uri and request_id ask for; borrows from r and sans. */
+struct cred_request rest_wish(const struct rest *r, const char *device,
+			      const char *sans[static REST_TEXTS_MAX]);
 /* By the members id, csr, ca, profile, sans, days and key_uri. */
 MUST_CHECK enum inro_err rest_issue_newcomer(struct rest *r, struct newcomer *n, struct cred *ret);
 /* By the members csr, ca, profile, sans, days, key_uri and request_id. */

@@ -5,15 +5,19 @@
  *    is looked at again for each piece: what he lost meanwhile he has lost.
  * 2. An export is such a list whose items are lines already.
  * 3. A line that can't be done stands alone: it is answered with its error, and the next one follows.
+ * 4. Lines that follow each other and join (struct rest_together) wait until one comes that does not, and
+ *    share a commit.  They are answered behind it, in order.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/json.h"
 #include "backoffice/rest/engine.h"
 #include "backoffice/show/doc.h"
 
 #define LOT	 50
 #define LINE_MAX_BYTES ((size_t)160 << 10)
+#define JOINED_MAX_BYTES ((size_t)512 << 10) /* of lines that wait for each other */
 
 /* What is left of a long answer; each piece may be made by another worker. */
 struct lines {
@@ -60,15 +64,8 @@ static enum inro_err lines_new(struct rest *r, const struct http_call *call, str
 
 static void add_line(const json_t *doc, struct buf *out)
 {
-	char *text = doc ? json_dumps(doc, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
-
-	if (text) {
-		buf_addf(out, "%s\n", text);
-		wipe(text, strlen(text));
-	} else {
-		out->err = INRO_E_NO_MEMORY;
-	}
-	free(text);
+	buf_add_json(out, doc);
+	buf_add_u8(out, '\n');
 }
 
 static void add_made_line(const json_t *text, struct buf *out)
@@ -192,24 +189,73 @@ static const struct rest_field line_fields[] = {
 	{ 0 },
 };
 
-static enum inro_err run_line(struct rest *r, json_t *line, json_t **ret)
+/* A line at work. */
+struct doing {
+	struct rest r;
+	const char *args[HTTP_ARGS_MAX];
+	const struct rest_together *together; /* NULL: it is done alone */
+	int64_t number;
+	json_t *line;
+};
+
+static void doing_clear(struct doing *d)
 {
-	const char *args[HTTP_ARGS_MAX] = { NULL };
-	enum inro_err e = rest_check(line_fields, line, REST_MEMBER);
+	json_decref(d->r.in);
+	json_decref(d->line);
+	*d = (struct doing) { 0 };
+}
+
+/* Lines that are done together. */
+struct joined {
+	struct doing lines[LOT + 1]; /* behind them the one that comes next */
+	size_t n, bytes;
+};
+
+static void joined_clear(struct joined *j)
+{
+	for (size_t i = 0; i < ARRAY_LEN(j->lines); i++)
+		doing_clear(&j->lines[i]);
+	j->n = j->bytes = 0;
+}
+
+static const struct rest_together *together_of(const struct rest_row *row)
+{
+	static const struct rest_together *const all[] = { &rest_devices_together };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (strcmp(all[i]->command, row->command) == 0)
+			return all[i];
+	return NULL;
+}
+
+static enum inro_err read_line(struct doing *d)
+{
+	struct rest *r = &d->r;
+	enum inro_err e = rest_check(line_fields, d->line, REST_MEMBER);
 
 	if (e != INRO_OK)
 		return e;
-	r->row = rest_row_of(json_string_value(json_object_get(line, "command")));
+	r->row = rest_row_of(json_string_value(json_object_get(d->line, "command")));
 	if (!r->row || r->row->flags & (REST_OPEN | REST_STREAM | REST_SELF | REST_EXPORT))
 		return err_set(INRO_E_ARG, "the member 'command' is one of the API's, as 'device add'");
-	r->args = args;
-	e = line_args(r->row, json_object_get(line, "args"), args);
-	r->in = json_object_get(line, "in") ? json_incref(json_object_get(line, "in")) : json_object();
+	d->together = together_of(r->row);
+	e = line_args(r->row, json_object_get(d->line, "args"), d->args);
+	r->in = json_object_get(d->line, "in") ? json_incref(json_object_get(d->line, "in")) : json_object();
 	if (e == INRO_OK)
 		e = core_admit(r->core, r->row->least, r->row->command);
-	if (e == INRO_OK)
-		e = rest_check_row(r->row, r->in, REST_MEMBER);
-	return e == INRO_OK ? r->row->run(r, ret) : e;
+	return e == INRO_OK ? rest_check_row(r->row, r->in, REST_MEMBER) : e;
+}
+
+static enum inro_err open_line(const struct lines *l, struct core *core, struct bytes text,
+			       struct doing *ret)
+{
+	enum inro_err e;
+
+	*ret = (struct doing) { .r = { .core = core, .who = l->who }, .number = l->line };
+	if (text.n > LINE_MAX_BYTES)
+		return err_set(INRO_E_TOO_BIG, "a line has up to %zu bytes", LINE_MAX_BYTES);
+	e = rest_read(text, &ret->line);
+	return e == INRO_OK ? read_line(ret) : e;
 }
 
 static void answer_line(int64_t number, enum inro_err e, json_t *doc, struct buf *out)
@@ -226,22 +272,78 @@ static void answer_line(int64_t number, enum inro_err e, json_t *doc, struct buf
 	json_decref(line);
 }
 
-static void do_line(struct lines *l, struct core *core, struct bytes text, struct buf *out)
+static void do_alone(struct doing *d, struct buf *out)
 {
-	struct rest r = { .core = core, .who = l->who };
-	json_t *line = NULL, *doc = NULL;
-	enum inro_err e = INRO_OK;
+	json_t *doc = NULL;
+	enum inro_err e;
 
-	if (text.n > LINE_MAX_BYTES)
-		e = err_set(INRO_E_TOO_BIG, "a line has up to %zu bytes", LINE_MAX_BYTES);
-	else
-		e = rest_read(text, &line);
-	if (e == INRO_OK)
-		e = run_line(&r, line, &doc);
-	answer_line(l->line, e, doc, out);
-	json_decref(r.in);
-	json_decref(line);
+	d->r.args = d->args;
+	e = d->r.row->run(&d->r, &doc);
+	answer_line(d->number, e, doc, out);
 	json_decref(doc);
+}
+
+static void answer_joint(struct doing *d, struct rest_joint *joint, struct buf *out)
+{
+	if (!joint->done) {
+		do_alone(d, out);
+		return;
+	}
+	if (joint->error != INRO_OK)
+		err_kept_clear(&joint->why);
+	answer_line(d->number, joint->error, joint->doc, out);
+}
+
+static void do_joined(struct joined *j, struct core *core, struct buf *out)
+{
+	struct rest_joint joints[LOT] = { 0 };
+
+	for (size_t i = 0; i < j->n; i++)
+		joints[i].r = &j->lines[i].r;
+	if (j->n > 1)
+		j->lines[0].together->run(core, joints, j->n);
+	for (size_t i = 0; i < j->n; i++) {
+		answer_joint(&j->lines[i], &joints[i], out);
+		json_decref(joints[i].doc);
+		doing_clear(&j->lines[i]);
+	}
+	j->n = j->bytes = 0;
+}
+
+static bool joins(const struct joined *j, const struct doing *d)
+{
+	const struct doing *before = j->n ? &j->lines[j->n - 1] : NULL;
+
+	return before && before->together == d->together && d->together->joins(&before->r, &d->r);
+}
+
+/* Behind those that wait, or when they are done. */
+static void do_line(const struct lines *l, struct joined *j, struct bytes text, struct core *core,
+		    struct buf *out)
+{
+	struct doing *d = &j->lines[j->n];
+	enum inro_err e = open_line(l, core, text, d);
+	bool waits = e == INRO_OK && d->together;
+	struct doing next = *d;
+
+	if (!waits || !joins(j, d) || j->bytes + text.n > JOINED_MAX_BYTES) {
+		SCOPED(err_kept) kept = err_keep();
+
+		*d = (struct doing) { 0 };
+		do_joined(j, core, out);
+		j->lines[0] = next;
+	}
+	d = &j->lines[j->n];
+	if (waits) {
+		j->n++;
+		j->bytes += text.n;
+		return;
+	}
+	if (e == INRO_OK)
+		do_alone(d, out);
+	else
+		answer_line(d->number, e, NULL, out);
+	doing_clear(d);
 }
 
 /* false: there is none any more. */
@@ -261,6 +363,7 @@ static bool take_line(struct lines *l, struct bytes *ret)
 static enum inro_err more_answers(void *arg, void *worker, struct buf *ret, bool *ret_end)
 {
 	struct lines *l = arg;
+	SCOPED(joined) j = { 0 };
 	struct bytes text;
 	bool left = true;
 	enum inro_err e = become_again(worker, l);
@@ -268,7 +371,8 @@ static enum inro_err more_answers(void *arg, void *worker, struct buf *ret, bool
 	ret->secret = true; /* keys of devices are among them */
 	for (int i = 0; e == INRO_OK && i < LOT && (left = take_line(l, &text)); i++)
 		if (text.n)
-			do_line(l, worker, text, ret);
+			do_line(l, &j, text, worker, ret);
+	do_joined(&j, worker, ret);
 	*ret_end = !left;
 	core_nobody(worker);
 	return e == INRO_OK ? buf_err(ret) : e;

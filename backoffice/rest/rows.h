@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "backoffice/core/network.h"
+#include "base/err.h"
 #include "backoffice/http/http.h"
 
 enum rest_kind {
@@ -92,6 +93,23 @@ struct rest {
 	bool bare;  /* there is no secret in this answer of a row with REST_SECRET */
 	bool stale; /* it was changed since the caller looked */
 };
+
+/* One of several lines of a batch that are done together. */
+struct rest_joint {
+	struct rest *r; /* its input was checked, its command admitted */
+	/* out */
+	bool done; /* it is done or refused for good; else nothing has come of it, and it is done alone */
+	enum inro_err error;
+	struct err_kept why; /* of the error */
+	json_t *doc;
+};
+/* How lines of one command that follow each other are done with one commit. */
+struct rest_together {
+	const char *command;
+	bool (*joins)(const struct rest *a, const struct rest *b); /* b, which comes after a */
+	void (*run)(struct core *c, struct rest_joint *joints, size_t n);
+};
+extern const struct rest_together rest_devices_together; /* rows_device.c */
 
 /* NULL when it is not given. */
 const char *rest_text(const struct rest *r, const char *name);

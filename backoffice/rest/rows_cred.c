@@ -39,8 +39,8 @@ enum inro_err rest_give_issued(struct rest *r, const struct cred *cert, json_t *
 	return json_give(json_of_cred(cert), ret);
 }
 
-static struct cred_request wish(const struct rest *r, const char *device,
-				const char *sans[static REST_TEXTS_MAX])
+struct cred_request rest_wish(const struct rest *r, const char *device,
+			      const char *sans[static REST_TEXTS_MAX])
 {
 	return (struct cred_request) {
 		.csr = bytes_of(rest_text(r, "csr")),
@@ -58,7 +58,7 @@ static struct cred_request wish(const struct rest *r, const char *device,
 enum inro_err rest_issue_newcomer(struct rest *r, struct newcomer *n, struct cred *ret)
 {
 	const char *sans[REST_TEXTS_MAX];
-	const struct cred_request in = wish(r, rest_text(r, "id"), sans);
+	const struct cred_request in = rest_wish(r, rest_text(r, "id"), sans);
 
 	return cred_issue_newcomer(r->core, &in, n, ret);
 }
@@ -67,7 +67,7 @@ enum inro_err rest_issue_for(struct rest *r, const char *device, json_t **ret)
 {
 	const char *sans[REST_TEXTS_MAX];
 	SCOPED(cred) cert = { 0 };
-	const struct cred_request in = wish(r, device, sans);
+	const struct cred_request in = rest_wish(r, device, sans);
 	enum inro_err e = cred_issue(r->core, &in, &cert);
 
 	return e == INRO_OK ? rest_give_issued(r, &cert, ret) : e;

@@ -9,6 +9,7 @@
 #include "backoffice/core/group.h"
 #include "backoffice/core/newcomer.h"
 #include "backoffice/core/psk.h"
+#include "backoffice/core/view.h"
 #include "backoffice/rest/creds.h"
 #include "backoffice/rest/lists.h"
 #include "backoffice/show/doc.h"
@@ -140,6 +141,114 @@ static enum inro_err add_device(struct rest *r, json_t **ret)
 		json_object_update_new(*ret, json_of_psk(&psk));
 	return e;
 }
+
+/* ---- several at once ---- */
+
+struct adding {
+	struct device_input in;
+	struct psk_new psk;
+	const char *sans[REST_TEXTS_MAX];
+};
+
+static void addings_free(struct adding *a, struct newcomer_row *rows, size_t n)
+{
+	for (size_t i = 0; a && i < n; i++) {
+		device_input_clear(&a[i].in);
+		psk_new_clear(&a[i].psk);
+	}
+	for (size_t i = 0; rows && i < n; i++)
+		newcomer_row_clear(&rows[i]);
+	free(a);
+	free(rows);
+}
+
+static bool is_same(const struct rest *a, const struct rest *b, const char *member)
+{
+	return json_equal(json_object_get(a->in, member), json_object_get(b->in, member)) ||
+	       !(rest_given(a, member) || rest_given(b, member));
+}
+
+/* Of one CA by one profile; or none has a certificate. */
+static bool joins_device(const struct rest *a, const struct rest *b)
+{
+	return rest_given(a, "csr") == rest_given(b, "csr") && is_same(a, b, "ca") &&
+	       is_same(a, b, "profile") && is_same(a, b, "days");
+}
+
+static enum inro_err read_row(struct rest *r, struct adding *a, struct newcomer_row *row)
+{
+	enum inro_err e = read_device(r, &a->in);
+
+	if (e == INRO_OK)
+		e = check_certified(r);
+	row->request = (struct cred_request) { .device = rest_text(r, "id") };
+	if (rest_given(r, "csr"))
+		row->request = rest_wish(r, row->request.device, a->sans);
+	row->newcomer = (struct newcomer) { .fields = &a->in.fields,
+					    .psk = rest_true(r, "no_psk") ? NULL : &a->psk };
+	return e;
+}
+
+static void joint_ends(struct rest_joint *j, enum inro_err e)
+{
+	j->done = true;
+	j->error = e;
+	if (e != INRO_OK)
+		j->why = err_keep();
+}
+
+/* A refusal of the right to issue is on record with this; all others come when the line is done alone. */
+static void begin_row(struct rest_joint *j, struct adding *a, struct newcomer_row *row)
+{
+	enum inro_err e = rest_given(j->r, "csr") ? core_admit(j->r->core, ROLE_OPERATOR, "cert issue")
+						  : INRO_OK;
+
+	if (e != INRO_OK)
+		joint_ends(j, e);
+	row->skip = read_row(j->r, a, row) != INRO_OK || e != INRO_OK;
+}
+
+static enum inro_err describe_row(struct rest *r, struct adding *a, const struct newcomer_row *row,
+				  json_t **ret)
+{
+	enum inro_err e = json_of_one_device(r->core, &row->newcomer.made, ret);
+
+	if (e == INRO_OK && row->request.csr.n)
+		json_object_set_new(*ret, "certificate", json_of_cred(&row->cert));
+	if (e == INRO_OK && row->newcomer.psk)
+		json_object_update_new(*ret, json_of_psk(&a->psk));
+	return e;
+}
+
+static void give_rows(struct core *c, struct adding *a, struct newcomer_row *rows,
+		      struct rest_joint *joints, size_t n)
+{
+	SCOPED(core_view) view = { 0 };
+	enum inro_err seen = core_view(c, &view);
+
+	for (size_t i = 0; i < n; i++) {
+		struct rest_joint *j = &joints[i];
+
+		if (rows[i].done)
+			joint_ends(j, seen == INRO_OK ? describe_row(j->r, &a[i], &rows[i], &j->doc) : seen);
+	}
+}
+
+static void add_devices(struct core *c, struct rest_joint *joints, size_t n)
+{
+	struct adding *a = calloc(n, sizeof *a);
+	struct newcomer_row *rows = calloc(n, sizeof *rows);
+
+	for (size_t i = 0; a && rows && i < n; i++)
+		begin_row(&joints[i], &a[i], &rows[i]);
+	if (a && rows) {
+		cred_issue_newcomers(c, rows, n);
+		give_rows(c, a, rows, joints, n);
+	}
+	addings_free(a, rows, n);
+}
+
+const struct rest_together rest_devices_together = { "device add", joins_device, add_devices };
 
 static enum inro_err show_device(struct rest *r, json_t **ret)
 {

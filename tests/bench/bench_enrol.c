@@ -3,12 +3,12 @@
  * `inro serve` on a SQLite database, its CA's key in a software token, client and server on the same
  * processors.
  *
- *   build/check/tests/bench_enrol [SECONDS [CONNECTIONS [WHAT]]]      WHAT: new, kept, rest; all when not said
+ *   build/check/tests/bench_enrol [SECONDS [CONNECTIONS [WHAT]]]      WHAT: new, kept, rest, batch; all when not said
  *
  * EST simpleenroll with a new connection each, both sides showing a certificate, in turns with a bare
  * TLS server that has the same certificate; the same on connections that stay; registering a device
- * and issuing for it by REST, by two requests and by one, in turns with both done in bulk in this
- * process on a database beside it; the server's memory after that, and how long one takes to its first answer.
+ * and issuing for it by REST, by two requests, by one, and by lines of a batch, in turns with both done
+ * in bulk in this process on a database beside it; the server's memory after that, and how long one takes to its first answer.
  */
 #include <openssl/pem.h>
 #include <setjmp.h>
@@ -36,6 +36,7 @@
 #define EACH	3  /* turns of a ratio */
 #define DEVICES 64
 #define BULK	100
+#define BATCH	100 /* lines of one request */
 #define ANSWER	"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 static void need(enum inro_err e, const char *what)
@@ -59,8 +60,10 @@ static struct {
 
 static struct {
 	struct buf *csrs;
-	size_t n;
-	atomic_size_t at; /* the next that nobody has sent */
+	size_t n, of; /* the i-th is of the name PREFIX-(i % of) */
+	const char *prefix;
+	atomic_size_t at;   /* the next that nobody has sent */
+	atomic_size_t late; /* made when it was to be sent: the stock was too small for this machine */
 } stock;
 
 static void make_device(struct core *c, size_t i)
@@ -81,6 +84,16 @@ static void make_device(struct core *c, size_t i)
 	devices[i].cert = office_x509(&cert.rec.cert);
 }
 
+static void make_request(size_t i, struct buf *ret)
+{
+	EVP_PKEY *key = office_key("P-256");
+	char cn[32];
+
+	snprintf(cn, sizeof cn, "%s-%zu", stock.prefix, i % stock.of);
+	office_csr(key, cn, ret);
+	EVP_PKEY_free(key);
+}
+
 /* The n-th request is for device n modulo `of` of such names. */
 static void make_stock(size_t n, const char *prefix, size_t of)
 {
@@ -90,23 +103,35 @@ static void make_stock(size_t n, const char *prefix, size_t of)
 	stock.csrs = calloc(n, sizeof *stock.csrs);
 	bench_need(stock.csrs != NULL, "memory");
 	stock.n = n;
-	stock.at = 0;
-	for (size_t i = 0; i < n; i++) {
-		EVP_PKEY *key = office_key("P-256");
-		char cn[32];
-
-		snprintf(cn, sizeof cn, "%s-%zu", prefix, i % of);
-		office_csr(key, cn, &stock.csrs[i]);
-		EVP_PKEY_free(key);
-	}
+	stock.of = of;
+	stock.prefix = prefix;
+	stock.at = stock.late = 0;
+	for (size_t i = 0; i < n; i++)
+		make_request(i, &stock.csrs[i]);
 }
 
 static size_t take_one(void)
 {
-	size_t i = atomic_fetch_add(&stock.at, 1);
+	return atomic_fetch_add(&stock.at, 1);
+}
 
-	bench_need(i < stock.n, "requests made beforehand: there are too few");
-	return i;
+/* Borrowed from the stock, or from *own. */
+static struct bytes request_of(size_t i, struct buf *own)
+{
+	if (i < stock.n)
+		return buf_bytes(&stock.csrs[i]);
+	atomic_fetch_add(&stock.late, 1);
+	buf_reset(own);
+	make_request(i, own);
+	return buf_bytes(own);
+}
+
+static void tell_late(void)
+{
+	if (stock.late)
+		printf("%zu of these requests were made while they were sent, which takes from the rates\n",
+		       (size_t)stock.late);
+	stock.late = 0;
 }
 
 static void add_base64(struct buf *b, struct bytes der)
@@ -142,8 +167,9 @@ static int show_cert(SSL *ssl, X509 **cert, EVP_PKEY **key)
 static void add_enrolment(struct buf *ret, size_t i)
 {
 	SCOPED(buf) body = { 0 };
+	SCOPED(buf) own = { 0 };
 
-	add_base64(&body, buf_bytes(&stock.csrs[i]));
+	add_base64(&body, request_of(i, &own));
 	add_post(ret, "/.well-known/est/issuing/simpleenroll", "Content-Type: application/pkcs10\r\n",
 		 buf_bytes(&body));
 }
@@ -166,7 +192,6 @@ static void enrol_kept(void *arg, unsigned who, unsigned long n, struct buf *ret
 
 	(void)arg;
 	me = who;
-	bench_need(i < stock.n, "requests made beforehand: there are too few");
 	add_enrolment(ret, i);
 }
 
@@ -176,19 +201,26 @@ static char token[128];
 
 static void add_csr(struct buf *b, size_t i)
 {
+	SCOPED(buf) own = { 0 };
+
 	buf_add_str(b, "\"ca\":\"issuing\",\"profile\":\"tls-client\",\"csr\":\""
 		       "-----BEGIN CERTIFICATE REQUEST-----\\n");
-	add_base64(b, buf_bytes(&stock.csrs[i]));
+	add_base64(b, request_of(i, &own));
 	buf_add_str(b, "\\n-----END CERTIFICATE REQUEST-----\\n\"}");
+}
+
+static void add_typed(struct buf *ret, const char *path, const char *type, struct bytes body)
+{
+	char head[256];
+
+	snprintf(head, sizeof head, "Content-Type: application/%s\r\nAuthorization: Bearer %s\r\n", type,
+		 token);
+	add_post(ret, path, head, body);
 }
 
 static void add_json(struct buf *ret, const char *path, struct bytes body)
 {
-	char head[256];
-
-	snprintf(head, sizeof head, "Content-Type: application/json\r\nAuthorization: Bearer %s\r\n",
-		 token);
-	add_post(ret, path, head, body);
+	add_typed(ret, path, "json", body);
 }
 
 /* One request registers the device, the next issues for it. */
@@ -220,6 +252,33 @@ static void register_with(void *arg, unsigned who, unsigned long n, struct buf *
 	add_json(ret, "/v1/devices", buf_bytes(&body));
 }
 
+/* One request does both for BATCH devices. */
+static void register_batch(void *arg, unsigned who, unsigned long n, struct buf *ret)
+{
+	SCOPED(buf) body = { 0 };
+
+	(void)arg;
+	(void)who;
+	(void)n;
+	for (int k = 0; k < BATCH; k++) {
+		size_t i = take_one();
+
+		buf_addf(&body, "{\"command\":\"device add\",\"in\":{\"no_psk\":true,\"id\":\"rest-%zu\",", i);
+		add_csr(&body, i);
+		buf_add_str(&body, "}\n");
+	}
+	add_typed(ret, "/v1/batch", "x-ndjson", buf_bytes(&body));
+}
+
+static bool all_done(const char *answer)
+{
+	size_t n = 0;
+
+	for (const char *at = answer; (at = strstr(at, "\"status\":200,")); at++)
+		n++;
+	return n == BATCH;
+}
+
 /* ---- the same in this process ---- */
 
 static void import(struct core *c, size_t n)
@@ -242,6 +301,7 @@ static void import(struct core *c, size_t n)
 static void bulk(struct core *c, struct cred_bulk *b)
 {
 	static struct bulk_row rows[BULK];
+	static struct buf own[BULK];
 	static char ids[BULK][32];
 
 	import(c, BULK);
@@ -249,7 +309,7 @@ static void bulk(struct core *c, struct cred_bulk *b)
 		size_t i = take_one();
 
 		snprintf(ids[k], sizeof ids[k], "rest-%zu", i);
-		rows[k] = (struct bulk_row) { .csr = buf_bytes(&stock.csrs[i]), .device = ids[k] };
+		rows[k] = (struct bulk_row) { .csr = request_of(i, &own[k]), .device = ids[k] };
 	}
 	need(cred_bulk_issue(b, rows, BULK), "issuing");
 	for (size_t k = 0; k < BULK; k++) {
@@ -428,6 +488,7 @@ static void measure_est_anew(SSL_CTX *ctx)
 	       "(bar 0.8)   CPU %.0f us\n",
 	       bench_median(ours, EACH), bench_median(raw, EACH), bench_median(ratios, EACH),
 	       bench_median(cpu, EACH));
+	tell_late();
 }
 
 static void measure_est_kept(SSL_CTX *ctx)
@@ -442,15 +503,31 @@ static void measure_est_kept(SSL_CTX *ctx)
 	printf("EST, connections that stay                    %6.0f/s   p50 %.1f ms   p99 %.1f ms "
 	       "(bar 2000/s)   CPU %.0f us\n",
 	       r.rate, r.p50_ms, r.p99_ms, cpu);
+	tell_late();
 }
 
-/* requests: that one device takes. */
-static void measure_rest(SSL_CTX *ctx, struct core *aside,
-			 void (*make)(void *, unsigned, unsigned long, struct buf *), unsigned requests)
+static bool is_wanted(const char *what, const char *name)
+{
+	return !what || strcmp(what, name) == 0;
+}
+
+struct rest_way {
+	const char *name;
+	void (*make)(void *arg, unsigned who, unsigned long n, struct buf *ret);
+	double devices; /* of one request */
+	int status;
+	bool (*good)(const char *answer);
+};
+
+static const struct rest_way by_two = { "by 2 requests", register_and_issue, 0.5, 201, NULL };
+static const struct rest_way by_one = { "by 1 request", register_with, 1, 201, NULL };
+static const struct rest_way by_lines = { "by lines of a batch", register_batch, BATCH, 200, all_done };
+
+static void measure_rest(SSL_CTX *ctx, struct core *aside, const struct rest_way *way)
 {
 	const struct bulk_order order = { .ca = "issuing", .profile = "tls-client" };
-	struct load rest = { .tls = ctx, .clients = clients, .make = make,
-			     .status = 201, .port = server.tls, .seconds = seconds / EACH / 2 };
+	struct load rest = { .tls = ctx, .clients = clients, .make = way->make, .good = way->good,
+			     .status = way->status, .port = server.tls, .seconds = seconds / EACH / 2 };
 	double ratios[EACH], ours[EACH], raw[EACH], cpu[EACH], bulk_cpu[EACH];
 	struct cred_bulk *b;
 
@@ -458,23 +535,32 @@ static void measure_rest(SSL_CTX *ctx, struct core *aside,
 	for (int i = 0; i < EACH; i++) {
 		struct load_result a;
 
-		cpu[i] = requests * run_load(&rest, &a);
-		ours[i] = a.rate / requests;
+		cpu[i] = run_load(&rest, &a) / way->devices;
+		ours[i] = a.rate * way->devices;
 		raw[i] = bulk_rate(aside, b, seconds / EACH / 2, &bulk_cpu[i]);
 		ratios[i] = ours[i] / raw[i];
 	}
 	cred_bulk_close(b);
-	printf("REST, devices with their certificates, by %u   %6.0f/s   in bulk  %6.0f/s   ratio %.2f "
+	printf("REST, devices with certificates, %-19s  %6.0f/s   in bulk  %6.0f/s   ratio %.2f "
 	       "(bar 0.7)   CPU %.0f us, in bulk %.0f\n",
-	       requests, bench_median(ours, EACH), bench_median(raw, EACH), bench_median(ratios, EACH),
+	       way->name, bench_median(ours, EACH), bench_median(raw, EACH), bench_median(ratios, EACH),
 	       bench_median(cpu, EACH), bench_median(bulk_cpu, EACH));
+	tell_late();
 }
 
-static void measure_rest_both(SSL_CTX *ctx, struct core *aside)
+static void measure_rest_all(SSL_CTX *ctx, struct core *aside, const char *what)
 {
-	make_stock((size_t)(seconds * 8000) + 1000, "rest", SIZE_MAX);
-	measure_rest(ctx, aside, register_and_issue, 2);
-	measure_rest(ctx, aside, register_with, 1);
+	bool batch = is_wanted(what, "batch"), each = is_wanted(what, "rest");
+
+	if (!batch && !each)
+		return;
+	make_stock((size_t)(seconds * ((batch ? 5500 : 0) + (each ? 9000 : 0))) + 1000, "rest", SIZE_MAX);
+	if (each) {
+		measure_rest(ctx, aside, &by_two);
+		measure_rest(ctx, aside, &by_one);
+	}
+	if (batch)
+		measure_rest(ctx, aside, &by_lines);
 }
 
 /* ---- a back office with an account ---- */
@@ -510,11 +596,6 @@ static void make_token_for_rest(void)
 	bench_need(strncmp(token, "inro_token_", 11) == 0, "a token");
 }
 
-static bool is_wanted(const char *what, const char *name)
-{
-	return !what || strcmp(what, name) == 0;
-}
-
 int main(int argc, char **argv)
 {
 	struct core *c, *aside;
@@ -542,8 +623,7 @@ int main(int argc, char **argv)
 		measure_est_anew(ctx);
 	if (is_wanted(argc > 3 ? argv[3] : NULL, "kept"))
 		measure_est_kept(ctx);
-	if (is_wanted(argc > 3 ? argv[3] : NULL, "rest"))
-		measure_rest_both(bare_client, aside);
+	measure_rest_all(bare_client, aside, argc > 3 ? argv[3] : NULL);
 	printf("the server: %.0f ms from its start to the first answer, %.1f MB at most (bars 1000, 128)\n",
 	       server.start_ms, server_peak_mb());
 	kill(server.pid, SIGTERM);

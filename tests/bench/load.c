@@ -16,7 +16,7 @@
 
 #include "tests/bench/bench.h"
 
-#define ANSWER_MAX  65536
+#define ANSWER_MAX  ((size_t)512 << 10)
 #define SAMPLES_MAX 400000
 
 struct client {
@@ -71,15 +71,26 @@ static void put(struct client *c, struct bytes request)
 	bench_need(n == (ssize_t)request.n, "request");
 }
 
-/* Bytes of a whole answer; 0: more must come. */
+/* A header among those that end at `end`; its value. */
+static const char *header(const char *answer, const char *end, const char *name)
+{
+	const char *at = strcasestr(answer, name);
+
+	return at && at < end ? at + strlen(name) : NULL;
+}
+
+/* Bytes of a whole answer; 0: more must come.  What follows the head in chunks ends with an empty one. */
 static size_t whole(const char *answer, size_t n)
 {
+	static const char last[] = "\r\n0\r\n\r\n";
 	const char *end = memmem(answer, n, "\r\n\r\n", 4);
-	const char *length = end ? strcasestr(answer, "\r\nContent-Length: ") : NULL;
-	size_t need = end ? (size_t)(end + 4 - answer) : 0;
+	const char *length = end ? header(answer, end, "\r\nContent-Length: ") : NULL;
+	size_t need = end ? (size_t)(end + 4 - answer) : 0, tail = sizeof last - 1;
 
-	if (length && length < end)
-		need += strtoul(length + 18, NULL, 10);
+	if (end && header(answer, end, "\r\nTransfer-Encoding: chunked"))
+		return n >= need + tail - 2 && memcmp(answer + n - tail, last, tail) == 0 ? n : 0;
+	if (length)
+		need += strtoul(length, NULL, 10);
 	return end && n >= need ? need : 0;
 }
 
@@ -100,6 +111,7 @@ static void take(struct client *c)
 		fprintf(stderr, "%s\n", c->answer);
 		bench_need(false, "another status");
 	}
+	bench_need(!c->load->good || c->load->good(c->answer), "an answer that is good");
 }
 
 static void one(struct client *c)

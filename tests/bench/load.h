@@ -2,7 +2,7 @@
  * load - many clients of one server: so many connections at once, one request after the other on each.
  *
  * 1. A client is a thread that waits for its answer; what is measured is what they have got.
- * 2. An answer with another status than the wanted one ends the program.
+ * 2. An answer with another status than the wanted one, or that is not good, ends the program.
  */
 #ifndef INRO_TESTS_BENCH_LOAD_H
 #define INRO_TESTS_BENCH_LOAD_H
@@ -21,6 +21,7 @@ struct load {
 	void (*make)(void *arg, unsigned who, unsigned long n, struct buf *ret);
 	void *arg;
 	int status;	    /* 0: 200 */
+	bool (*good)(const char *answer); /* NULL: an answer of that status is */
 	double seconds;
 };
 

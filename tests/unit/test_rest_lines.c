@@ -6,9 +6,12 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <jansson.h>
+
 #include "backoffice/core/account.h"
 #include "backoffice/core/network.h"
 #include "backoffice/core/pass.h"
+#include "backoffice/pki/pem.h"
 #include "backoffice/rest/rest.h"
 #include "tests/lib/ask.h"
 #include "tests/lib/office.h"
@@ -21,9 +24,9 @@ static struct core *boss, *worker;
 static char db[40], bearer[PASS_TEXT_MAX + 16];
 static int64_t token;
 
-static void add_token(void)
+static void add_token(const char *name, const char *verbs)
 {
-	const struct pass_new in = { .kind = PASS_TOKEN, .name = "ci", .role = ROLE_OPERATOR };
+	const struct pass_new in = { .kind = PASS_TOKEN, .name = name, .role = ROLE_OPERATOR, .verbs = verbs };
 	SCOPED(secret) value = { 0 };
 	SCOPED(pass) p = { 0 };
 
@@ -47,7 +50,7 @@ static int setup(void **state)
 	OK(who_by_account(boss, "alice", bytes_of(PASSWORD), &who));
 	OK(core_become(boss, &who));
 	OK(core_become(worker, NULL));
-	add_token();
+	add_token("ci", NULL);
 	return 0;
 }
 
@@ -59,24 +62,31 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A batch of so many lines that only read; the answer is the caller's, with its stream. */
-static void begin(struct http_answer *ret)
+/* The answer is the caller's, with its stream. */
+static void begin_with(const struct buf *lines, struct http_answer *ret)
 {
 	struct http_table table = rest_table();
-	SCOPED(buf) body = { 0 };
 
-	for (int i = 0; i < LINES; i++)
-		buf_add_str(&body, "{\"command\":\"ca list\"}\n");
-	OK(buf_err(&body));
+	OK(buf_err(lines));
 	assert_int_equal(ask_run(&(struct ask) { .table = &table,
 						 .method = "POST",
 						 .path = "/v1/batch",
 						 .authorization = bearer,
-						 .body = buf_bytes(&body),
+						 .body = buf_bytes(lines),
 						 .core = worker },
 				 ret),
 			 200);
 	assert_non_null(ret->stream.more);
+}
+
+/* A batch of so many lines that only read. */
+static void begin(struct http_answer *ret)
+{
+	SCOPED(buf) lines = { 0 };
+
+	for (int i = 0; i < LINES; i++)
+		buf_add_str(&lines, "{\"command\":\"ca list\"}\n");
+	begin_with(&lines, ret);
 }
 
 static void end(struct http_answer *a)
@@ -133,13 +143,161 @@ static void test_revoked_meanwhile(void **state)
 	end(&a);
 }
 
+/* ---- devices with their certificates ---- */
+
+static void add_csr(struct buf *b, EVP_PKEY *key, const char *id)
+{
+	EVP_PKEY *own = key ? NULL : office_key("P-256");
+	SCOPED(buf) der = { 0 };
+	SCOPED(buf) pem = { 0 };
+	json_t *text;
+	char *quoted;
+
+	office_csr(key ? key : own, id, &der);
+	EVP_PKEY_free(own);
+	pem_add(&pem, "CERTIFICATE REQUEST", buf_bytes(&der));
+	text = json_stringn((const char *)pem.p, pem.n);
+	quoted = json_dumps(text, JSON_ENCODE_ANY);
+	buf_addf(b, ",\"csr\":%s,\"ca\":\"issuing\",\"profile\":\"tls-client\"", quoted);
+	free(quoted);
+	json_decref(text);
+}
+
+/* What a line asks for, and what it gets. */
+struct wanted {
+	const char *id, *more;
+	bool certified, shared; /* shared: its key is the first one's */
+	int status;
+};
+static const struct wanted wanted[] = {
+	{ "r-1", ",\"no_psk\":true", true, true, 200 },
+	{ "r-2", "", true, false, 200 },
+	{ "r-1", "", true, false, 409 },			/* the id is the first one's */
+	{ "r-3", "", true, true, 422 },				/* the key is */
+	{ "r-4", ",\"csr\":\"none\",\"ca\":\"issuing\"", false, false, 400 },
+	{ "r-5", ",\"days\":5", true, false, 200 },
+	{ "r-6", ",\"days\":5,\"group\":\"none\"", true, false, 404 },
+	{ "r-7", "", false, false, 200 },
+	{ "r-8", ",\"no_psk\":true", false, false, 200 },
+	{ "r-9", ",\"no_psk\":true", true, false, 200 },
+	{ "r-10", ",\"no_psk\":true", true, false, 200 },
+};
+
+static void add_wanted(struct buf *lines, const struct wanted *w)
+{
+	buf_addf(lines, "{\"command\":\"device add\",\"in\":{\"id\":\"%s\"%s", w->id, w->more);
+	if (w->certified)
+		add_csr(lines, w->shared ? office_ec : NULL, w->id);
+	buf_add_str(lines, "}}\n");
+}
+
+/* The answers, an array that is the caller's. */
+static json_t *answers_to(const struct buf *lines)
+{
+	struct http_answer a;
+	SCOPED(buf) all = { 0 };
+	json_t *ret = json_array();
+	bool last = false;
+
+	begin_with(lines, &a);
+	while (!last) {
+		SCOPED(buf) piece = { 0 };
+
+		OK(a.stream.more(a.stream.arg, worker, &piece, &last));
+		buf_add(&all, buf_bytes(&piece));
+	}
+	end(&a);
+	for (size_t at = 0; at < all.n;) {
+		const uint8_t *from = all.p + at, *till = memchr(from, '\n', all.n - at);
+
+		assert_non_null(till);
+		json_array_append_new(ret, json_loadb((const char *)from, (size_t)(till - from), 0, NULL));
+		at += (size_t)(till - from) + 1;
+	}
+	return ret;
+}
+
+static void check_answer(const json_t *line, const struct wanted *w, json_int_t number)
+{
+	const json_t *answer = json_object_get(line, "answer");
+	const char *of = json_string_value(json_object_get(json_object_get(answer, "certificate"), "device"));
+
+	assert_int_equal(json_integer_value(json_object_get(line, "line")), number);
+	assert_int_equal(json_integer_value(json_object_get(line, "status")), w->status);
+	if (w->status != 200) {
+		assert_non_null(json_object_get(line, "detail"));
+		return;
+	}
+	assert_string_equal(json_string_value(json_object_get(answer, "id")), w->id);
+	assert_int_equal(json_object_get(answer, "psk") != NULL, !strstr(w->more, "no_psk"));
+	if (w->certified)
+		assert_string_equal(of, w->id);
+	else
+		assert_null(of);
+}
+
+static long long events(const char *what)
+{
+	char sql[160];
+
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM event WHERE %s", what);
+	return office_ask(db, sql);
+}
+
+static void test_devices(void **state)
+{
+	SCOPED(buf) lines = { 0 };
+	json_t *answers;
+	long long done;
+
+	(void)state;
+	office_make_cas(boss, db);
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+		add_wanted(&lines, &wanted[i]);
+	buf_add_str(&lines, "{\"command\":\"device show\",\"args\":[\"r-10\"]}\n");
+	done = events("action = 'device.add' AND outcome = 'done'");
+	answers = answers_to(&lines);
+	assert_int_equal(json_array_size(answers), ARRAY_LEN(wanted) + 1);
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+		check_answer(json_array_get(answers, i), &wanted[i], (json_int_t)i + 1);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(answers, ARRAY_LEN(wanted)), "status")), 200);
+	json_decref(answers);
+	assert_int_equal(events("action = 'device.add' AND outcome = 'done'"), done + 7);
+}
+
+/* A token that may add devices and not issue: each line is told, each refusal is on record once. */
+static void test_half_allowed(void **state)
+{
+	SCOPED(buf) lines = { 0 };
+	const struct wanted w = { .id = "h-1", .more = "", .certified = true, .status = 403 };
+	const struct wanted bare = { .id = "h-2", .more = "", .status = 200 };
+	json_t *answers;
+	long long refused;
+
+	(void)state;
+	office_make_cas(boss, db);
+	add_token("adds", "batch, device add");
+	for (int i = 0; i < 3; i++)
+		add_wanted(&lines, &w);
+	add_wanted(&lines, &bare);
+	refused = events("action = 'command'");
+	answers = answers_to(&lines);
+	for (size_t i = 0; i < 3; i++)
+		check_answer(json_array_get(answers, i), &w, (json_int_t)i + 1);
+	check_answer(json_array_get(answers, 3), &bare, 4);
+	json_decref(answers);
+	assert_int_equal(events("action = 'command'"), refused + 3);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_all),
 		T(test_revoked_meanwhile),
+		T(test_devices),
+		T(test_half_allowed),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);
 }

@@ -14,7 +14,7 @@ void newcomer_clear(struct newcomer *n)
 	device_clear(&n->made);
 }
 
-static enum inro_err is_new(struct core *c, const char *id)
+enum inro_err newcomer_is_new(struct core *c, const char *id)
 {
 	SCOPED(device) there = { 0 };
 	enum inro_err e = device_load(c, id, &there);
@@ -28,7 +28,7 @@ enum inro_err newcomer_draft(struct core *c, struct making *j)
 {
 	const char *id = j->in->request->device;
 	SCOPED(device) d = { .tenant = c->tenant, .state = DEVICE_REGISTERED };
-	enum inro_err e = is_new(c, id);
+	enum inro_err e = newcomer_is_new(c, id);
 
 	if (e == INRO_OK)
 		e = text_set(&d.device_id, id);
@@ -50,9 +50,7 @@ enum inro_err newcomer_record(struct core *c, struct making *j)
 	enum inro_err e;
 
 	j->in->taken = true; /* INRO_E_EXISTS would be of the device */
-	e = device_add_keyed(c, id, n->fields, n->psk, &n->made);
-	if (e == INRO_OK)
-		e = device_activate_loaded(c, &n->made);
+	e = device_add_active(c, id, n->fields, n->psk, &n->made);
 	if (e != INRO_OK)
 		return e;
 	j->in->rec.device = n->made.id;

@@ -303,10 +303,10 @@ static enum inro_err written(struct core *c, const char *action, struct device *
 	return INRO_OK;
 }
 
-enum inro_err device_add_inside(struct core *c, const char *id, const struct device_fields *f,
-				struct device *ret)
+static enum inro_err add_as(struct core *c, const char *id, const struct device_fields *f,
+			    enum device_state state, struct device *ret)
 {
-	SCOPED(device) d = { .tenant = c->tenant, .state = DEVICE_REGISTERED };
+	SCOPED(device) d = { .tenant = c->tenant, .state = state };
 	enum inro_err e = check_id(id);
 
 	d.created_ms = d.updated_ms = clock_now_ms();
@@ -322,6 +322,12 @@ enum inro_err device_add_inside(struct core *c, const char *id, const struct dev
 	if (e == INRO_OK)
 		e = count(c, &d, 1);
 	return e == INRO_OK ? written(c, "device.add", &d, f, ret) : e;
+}
+
+enum inro_err device_add_inside(struct core *c, const char *id, const struct device_fields *f,
+				struct device *ret)
+{
+	return add_as(c, id, f, DEVICE_REGISTERED, ret);
 }
 
 enum inro_err device_add_keyed(struct core *c, const char *id, const struct device_fields *f,
@@ -484,38 +490,64 @@ static enum inro_err write_move(struct core *c, struct device *d, int to)
 	return e == INRO_OK ? count(c, d, 1) : e;
 }
 
-/* The move of a loaded device, with its event. */
-static enum inro_err move(struct core *c, struct device *d, const struct step *s)
+static enum inro_err record_move(struct core *c, const struct device *d, const struct step *s,
+				 enum device_state from, int to)
 {
 	SCOPED(buf) detail = { 0 };
 	SCOPED(buf) action = { 0 };
+	enum inro_err e;
+
+	buf_addf(&action, "device.%s", verb_names[s->verb]);
+	buf_add_u8(&action, 0);
+	detail_text(&detail, "from", device_state_names[from]);
+	detail_text(&detail, "to", device_state_names[to]);
+	detail_text(&detail, "why", s->why);
+	e = buf_err(&action);
+	return e == INRO_OK ? record_event(c, (const char *)action.p, d, &detail) : e;
+}
+
+/* The move of a loaded device, with its event. */
+static enum inro_err move(struct core *c, struct device *d, const struct step *s)
+{
+	const enum device_state from = d->state;
 	int to;
-	enum inro_err e = lifecycle_move(LIFE_DEVICE, (int)d->state, s->verb, c->role, &to);
+	enum inro_err e = lifecycle_move(LIFE_DEVICE, (int)from, s->verb, c->role, &to);
 
 	if (e != INRO_OK)
 		return err_context(e, "device '%s'", d->device_id);
 	e = device_touch(c, d);
-	if (e != INRO_OK)
-		return e;
-	buf_addf(&action, "device.%s", verb_names[s->verb]);
-	buf_add_u8(&action, 0);
-	detail_text(&detail, "from", device_state_names[d->state]);
-	detail_text(&detail, "to", device_state_names[to]);
-	detail_text(&detail, "why", s->why);
-	e = buf_err(&action);
 	if (e == INRO_OK)
 		e = write_move(c, d, to);
-	return e == INRO_OK ? record_event(c, (const char *)action.p, d, &detail) : e;
+	return e == INRO_OK ? record_move(c, d, s, from, to) : e;
 }
+
+static const struct step activate = { .verb = VERB_ACTIVATE };
 
 enum inro_err device_activate_loaded(struct core *c, struct device *d)
 {
-	const struct step activate = { .verb = VERB_ACTIVATE };
 	enum inro_err e = device_may_have(d);
 
+	if (e != INRO_OK)
+		return e;
+	return d->state == DEVICE_REGISTERED ? move(c, d, &activate) : device_touch(c, d);
+}
+
+/* The row is written once, as it will be; its events are those of both moves. */
+enum inro_err device_add_active(struct core *c, const char *id, const struct device_fields *f,
+				struct psk_new *psk, struct device *ret)
+{
+	const enum device_state from = DEVICE_REGISTERED;
+	int to;
+	enum inro_err e = lifecycle_move(LIFE_DEVICE, (int)from, VERB_ACTIVATE, c->role, &to);
+
+	device_clear(ret);
 	if (e == INRO_OK)
-		e = device_touch(c, d);
-	return e == INRO_OK && d->state == DEVICE_REGISTERED ? move(c, d, &activate) : e;
+		e = add_as(c, id, f, (enum device_state)to, ret);
+	if (e == INRO_OK && psk)
+		e = psk_issue_in(c, ret, psk);
+	if (e == INRO_OK)
+		e = device_touch(c, ret);
+	return e == INRO_OK ? record_move(c, ret, &activate, from, to) : e;
 }
 
 enum inro_err device_activate(struct core *c, int64_t id)
