@@ -141,7 +141,7 @@ static enum inro_err list_tokens(struct ck_module *m, const struct p11_uri *u, b
 				 struct token_list *l)
 {
 	AUTO(free_slots) CK_SLOT_ID *slots = NULL;
-	CK_ULONG n;
+	CK_ULONG n = 0;
 	bool fits = false;
 	enum inro_err e = ck_module_enter(m);
 
