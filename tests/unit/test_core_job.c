@@ -13,6 +13,7 @@
 #include "backoffice/core/group.h"
 #include "backoffice/core/job.h"
 #include "backoffice/core/tally.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "tests/lib/office.h"
 #include "tests/lib/scratch.h"
@@ -314,6 +315,29 @@ static void test_lost_lease(void **state)
 	whole(c);
 }
 
+/* A server whose clock is wrong takes no work from another, where a database has a clock of its own. */
+static void test_clock_of_the_database(void **state)
+{
+	struct core *c = *state;
+	int lots = 0;
+	const struct job_watch w = { .told = steal, .arg = &lots };
+	SCOPED(job) j = { 0 };
+	int64_t id;
+
+	if (!office_on_postgres())
+		skip();
+	OK(start(c, "register", "in", devices_file("c.csv", 0, ROWS, "x"), &id));
+	clock_set_test(clock_now() - 86400); /* its lease is as long as any */
+	FAILS(INRO_E_STATE, job_run(c, id, &w, &j));
+	clock_set_test(clock_now() + 2 * 86400);
+	job_clear(&j);
+	FAILS(INRO_E_BUSY, job_run(c, id, NULL, &j));
+	clock_set_test(0);
+	office_sql(db, "UPDATE job SET lease_until_ms = 1");
+	OK(job_run(c, id, NULL, &j));
+	expect(&j, ROWS, 0, 0);
+}
+
 /* Killed between its last lot and its end: nothing is done or counted again. */
 static void test_last_lot(void **state)
 {
@@ -489,6 +513,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_lease, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clock_of_the_database, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_lot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shift_jis, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_file, setup, teardown),

@@ -245,7 +245,7 @@ static void test_goes_on(void **state)
 	assert_int_equal(office_ask(db, "SELECT lease_until_ms FROM job"), r.job.lease_until_ms);
 	OK(job_cancel(c, id, NULL, &j));
 	OK(job_goes_on(&r)); /* it was looked at just now */
-	r.job.lease_until_ms = 1;
+	r.look_ms = 0;
 	FAILS(INRO_E_CANCELLED, job_goes_on(&r));
 	job_run_clear(&r);
 	whole(c);

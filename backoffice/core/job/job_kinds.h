@@ -42,6 +42,7 @@ struct job_run {
 
 	struct job_lot lot; /* that is done now; `ended` is set before open() when all is done */
 	struct job next; /* the record while it is being written */
+	int64_t look_ms; /* clock_monotonic_ms(): when the lease is to be made longer */
 };
 
 struct job_kind {

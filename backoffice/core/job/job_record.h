@@ -16,8 +16,8 @@ MUST_CHECK enum inro_err job_lines(struct core *c, const struct record_type *t, 
 MUST_CHECK enum inro_err job_rows_keep(struct core *c, struct job *j, struct bytes rows);
 /* Rows of a job that is over; the same. */
 MUST_CHECK enum inro_err job_rows_drop(struct core *c, const struct job *j);
-/* Who has it may be there still. */
-bool job_is_at_work(const struct job *j);
+/* Who has it may be there still.  As leases (lease.h) by the clock that all who share the database have. */
+MUST_CHECK enum inro_err job_at_work(struct core *c, const struct job *j, bool *ret);
 /* A server is asked for it, or somebody left it. */
 bool job_is_wanted(const struct job *j);
 /* It is done with files of a machine. */

@@ -29,21 +29,48 @@ void job_lot_clear(struct job_lot *l)
 /* ---- the lease: who works at it (lease.h) ---- */
 
 /* Whoever has it may be gone: then a process of this machine has no process by its number. */
-bool job_is_at_work(const struct job *j)
+enum inro_err job_at_work(struct core *c, const struct job *j, bool *ret)
 {
 	const char *by = text_or_empty(j->lease_by);
+	int64_t now = 0;
+	enum inro_err e;
 
-	return *by && j->lease_until_ms > clock_now_ms() && lease_holder_lives(by);
+	*ret = false;
+	if (!*by || !lease_holder_lives(by))
+		return INRO_OK;
+	e = store_now(c->store, &now);
+	*ret = e == INRO_OK && j->lease_until_ms > now;
+	return e;
+}
+
+static enum inro_err lease_from_now(struct core *c, struct job *j)
+{
+	int64_t now = 0;
+	enum inro_err e = store_now(c->store, &now);
+
+	if (e == INRO_OK)
+		j->lease_until_ms = now + LEASE_MS;
+	return e;
+}
+
+/* By a clock that nobody sets. */
+static void look_later(struct job_run *r)
+{
+	r->look_ms = clock_monotonic_ms() + LEASE_MS / 3;
 }
 
 static enum inro_err take_free(struct core *c, struct job *j)
 {
 	SCOPED(buf) detail = { 0 };
+	bool at_work = false;
 	enum inro_err e;
 
 	if (j->state != JOB_RUNNING)
 		return INRO_OK;
-	if (job_is_at_work(j))
+	e = job_at_work(c, j, &at_work);
+	if (e != INRO_OK)
+		return e;
+	if (at_work)
 		return err_set(INRO_E_BUSY, "job %lld is being done by %s", (long long)j->id,
 			       j->lease_by);
 	detail_text(&detail, "reason", "whoever did it is gone");
@@ -93,7 +120,8 @@ static enum inro_err take_work(struct core *c, void *arg)
 		e = text_set(&j->lease_by, t->mine);
 	if (e == INRO_OK)
 		e = text_set(&j->said, NULL);
-	j->lease_until_ms = clock_now_ms() + LEASE_MS;
+	if (e == INRO_OK)
+		e = lease_from_now(c, j);
 	if (!j->started_ms)
 		j->started_ms = j->updated_ms;
 	if (e == INRO_OK)
@@ -126,7 +154,8 @@ static enum inro_err prolong(struct core *c, void *arg)
 	struct job_run *r = arg;
 	enum inro_err e = reload(c, r);
 
-	r->next.lease_until_ms = clock_now_ms() + LEASE_MS;
+	if (e == INRO_OK)
+		e = lease_from_now(c, &r->next);
 	return e == INRO_OK ? store_update(c->store, &r->next) : e;
 }
 
@@ -134,11 +163,13 @@ enum inro_err job_goes_on(struct job_run *r)
 {
 	enum inro_err e;
 
-	if (r->job.lease_until_ms - clock_now_ms() > LEASE_MS / 3 * 2)
+	if (clock_monotonic_ms() < r->look_ms)
 		return INRO_OK;
 	e = core_write(r->c, prolong, r);
-	if (e == INRO_OK)
-		r->job.lease_until_ms = r->next.lease_until_ms;
+	if (e != INRO_OK)
+		return e;
+	r->job.lease_until_ms = r->next.lease_until_ms;
+	look_later(r);
 	return e;
 }
 
@@ -197,7 +228,8 @@ static enum inro_err advance(struct core *c, void *arg)
 	if (e == INRO_OK && (r->lot.cursor || r->lot.ended))
 		e = text_set(&r->next.cursor, r->lot.ended ? AT_THE_END : r->lot.cursor);
 	r->next.updated_ms = clock_now_ms();
-	r->next.lease_until_ms = r->next.updated_ms + LEASE_MS;
+	if (e == INRO_OK)
+		e = lease_from_now(c, &r->next);
 	return e == INRO_OK ? store_update(c->store, &r->next) : e;
 }
 
@@ -211,6 +243,7 @@ static void take_next(struct job_run *r)
 	job_clear(&r->job);
 	r->job = r->next;
 	r->next = (struct job) { 0 };
+	look_later(r);
 }
 
 static enum inro_err write_lot(struct job_run *r)
@@ -398,6 +431,7 @@ static enum inro_err take_and_run(struct core *c, struct taking t, const struct 
 		e = core_require(c, ROLE_OPERATOR, "do a job");
 	if (e == INRO_OK)
 		e = core_write(c, take_work, &t);
+	look_later(r);
 	if (t.found && (e == INRO_E_STATE || e == INRO_E_BUSY))
 		return e;
 	if (e != INRO_OK)

@@ -40,11 +40,13 @@ static enum inro_err aside_work(struct core *c, void *arg)
 	const struct aside *x = arg;
 	SCOPED(job) j = { 0 };
 	SCOPED(buf) detail = { 0 };
+	bool at_work = false;
 	enum inro_err e = job_get(c, x->id, &j);
 
 	if (e != INRO_OK || !job_is_wanted(&j))
 		return e;
-	if (job_is_at_work(&j) && strcmp(j.lease_by, x->by) != 0)
+	e = job_at_work(c, &j, &at_work);
+	if (e != INRO_OK || (at_work && strcmp(j.lease_by, x->by) != 0))
 		return e;
 	j.served = 0;
 	j.lease_until_ms = 0;
@@ -112,13 +114,15 @@ static enum inro_err find_wanted(struct core *c, void **ret, size_t *ret_n)
 static enum inro_err serve_next(struct core *c, int64_t id, const struct job_watch *w)
 {
 	SCOPED(job) now = { 0 };
+	bool at_work = false;
 	enum inro_err e = store_get(c->store, id, &now);
 
 	if (e != INRO_OK)
 		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
-	if (!job_is_wanted(&now) || job_is_at_work(&now) || job_has_paths(&now))
+	if (!job_is_wanted(&now) || job_has_paths(&now))
 		return INRO_OK;
-	return serve_one(c, &now, w);
+	e = job_at_work(c, &now, &at_work);
+	return e == INRO_OK && !at_work ? serve_one(c, &now, w) : e;
 }
 
 enum inro_err job_serve(struct core *c, const struct job_watch *w)
