@@ -20,6 +20,7 @@ struct issuing {
 	const struct ca *ca;	/* who issues; rec.ca is set from it */
 	struct token_key *self; /* of a root: signs its own certificate; ca is NULL then */
 	const char *ca_name;	/* for ${ca.name}; NULL: ca's */
+	int64_t ca_generation;	/* for ${ca.generation} of a root; others: ca's */
 	struct bytes granted;	/* names that a device may have beside its record's */
 	bool makes_ca;		/* the profile must be one for CAs, or must not */
 	/* Runs once it is signed and rec is filled, before the transaction; may be NULL. */

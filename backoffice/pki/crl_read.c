@@ -163,6 +163,8 @@ enum inro_err crl_verify(const struct crl_facts *f, const struct cert *issuer)
 
 	if (!bytes_equal(f->issuer, issuer->subject))
 		e = err_set(INRO_E_SIGNATURE, "it is another CA's");
+	if (!e && issuer->ext.has_key_usage && !(issuer->ext.key_usage & USAGE_CRL_SIGN)) /* RFC 5280 6.3.3 (f) */
+		e = err_set(INRO_E_POLICY, "the CA's certificate does not allow its key to sign lists (cRLSign)");
 	if (!e)
 		e = pubkey_verify(&issuer->key, f->sig, f->tbs, f->signature);
 	return e ? err_context(e, "revocation list") : INRO_OK;

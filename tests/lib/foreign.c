@@ -43,11 +43,16 @@ static X509 *begin_cert(const char *cn, EVP_PKEY *key, const X509 *issuer, int d
 
 void foreign_open(struct foreign *f, const char *cn, int days)
 {
+	foreign_open_for(f, cn, days, "critical,keyCertSign,cRLSign,digitalSignature");
+}
+
+void foreign_open_for(struct foreign *f, const char *cn, int days, const char *usage)
+{
 	f->key = office_key("P-256");
 	f->cert = begin_cert(cn, f->key, NULL, days);
 	add_ext(f->cert, f->cert, NID_basic_constraints, "critical,CA:TRUE");
 	add_ext(f->cert, f->cert, NID_subject_key_identifier, "hash");
-	add_ext(f->cert, f->cert, NID_key_usage, "critical,keyCertSign,cRLSign,digitalSignature");
+	add_ext(f->cert, f->cert, NID_key_usage, usage);
 	assert_true(X509_sign(f->cert, f->key, EVP_sha256()) > 0);
 }
 
@@ -99,6 +104,12 @@ static X509_REVOKED *entry_of(const ASN1_INTEGER *serial, int reason)
 
 void foreign_list(const struct foreign *f, int number, const ASN1_INTEGER *serial, int reason, struct buf *ret)
 {
+	foreign_list_times(f, number, serial, reason, 1, ret);
+}
+
+void foreign_list_times(const struct foreign *f, int number, const ASN1_INTEGER *serial, int reason, int times,
+			struct buf *ret)
+{
 	X509_CRL *list = X509_CRL_new();
 	ASN1_TIME *now = ASN1_TIME_set(NULL, (time_t)clock_now());
 	ASN1_TIME *next = ASN1_TIME_set(NULL, (time_t)(clock_now() + DAY));
@@ -115,7 +126,8 @@ void foreign_list(const struct foreign *f, int number, const ASN1_INTEGER *seria
 	assert_true(X509_CRL_set1_nextUpdate(list, next));
 	assert_true(X509_CRL_add1_ext_i2d(list, NID_authority_key_identifier, by, 0, 0));
 	assert_true(X509_CRL_add1_ext_i2d(list, NID_crl_number, n, 0, 0));
-	assert_true(X509_CRL_add0_revoked(list, entry_of(serial, reason)));
+	for (int i = 0; i < times; i++)
+		assert_true(X509_CRL_add0_revoked(list, entry_of(serial, reason)));
 	assert_true(X509_CRL_sign(list, f->key, EVP_sha256()) > 0);
 	octets = i2d_X509_CRL(list, &der);
 	assert_true(octets > 0);

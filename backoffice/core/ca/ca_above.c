@@ -111,6 +111,21 @@ static enum inro_err try_parent(struct core *c, struct search *s, const struct c
 	return e == INRO_OK ? ca_usable(c, ca, clock_now()) : e;
 }
 
+/* What an earlier key of it signed stays valid. */
+static enum inro_err try_key(struct core *c, const struct ca *ca, void *arg)
+{
+	struct search *s = arg;
+
+	return s->found->parent ? INRO_OK : try_parent(c, s, ca);
+}
+
+static enum inro_err try_ca(struct core *c, struct search *s, const struct ca *ca)
+{
+	enum inro_err e = try_parent(c, s, ca);
+
+	return e == INRO_OK && !s->found->parent ? ca_each_key(c, ca, try_key, s) : e;
+}
+
 static enum inro_err find_parent(struct core *c, struct search *s)
 {
 	const struct store_cond cond = { .field = "tenant", .number = c->tenant };
@@ -120,7 +135,7 @@ static enum inro_err find_parent(struct core *c, struct search *s)
 	enum inro_err e = core_all(c, &ca_type, &q, &rows, &n);
 
 	for (size_t i = 0; e == INRO_OK && !s->found->parent && i < n; i++)
-		e = try_parent(c, s, (const struct ca *)rows + i);
+		e = try_ca(c, s, (const struct ca *)rows + i);
 	list_free(&ca_type, rows, n);
 	return e;
 }

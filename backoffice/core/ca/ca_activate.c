@@ -69,10 +69,15 @@ static enum inro_err check_signs(const struct activation *a, const struct pubkey
 	return e;
 }
 
+static const struct blob *request_of(const struct ca *ca, const struct ca_generation *next)
+{
+	return next->id ? &next->csr : &ca->csr;
+}
+
 static enum inro_err check_key(const struct activation *a)
 {
 	SCOPED(csr) csr = { 0 };
-	const struct blob *request = a->next.id ? &a->next.csr : &a->ca.csr;
+	const struct blob *request = request_of(&a->ca, &a->next);
 	enum inro_err e = csr_read(blob_bytes(request), &csr);
 
 	if (e == INRO_OK && !pubkey_is_told(&csr.key, &a->cert.key))
@@ -193,7 +198,9 @@ static enum inro_err check_same(struct core *c, const struct activation *a, cons
 	SCOPED(ca_generation) now = { 0 };
 	enum inro_err e = check_pending(c, ca, &now);
 
-	if (e == INRO_OK && now.id != a->next.id)
+	/* Not by its number alone: SQLite gives that of a row that is gone again. */
+	if (e == INRO_OK && (now.id != a->next.id || ca->id != a->ca.id ||
+			     !bytes_equal(blob_bytes(request_of(ca, &now)), blob_bytes(request_of(&a->ca, &a->next)))))
 		e = err_set(INRO_E_STATE, "CA '%s' waits for another certificate meanwhile",
 			    ca->name);
 	return e;

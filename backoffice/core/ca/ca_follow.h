@@ -6,7 +6,8 @@
 #include "backoffice/pki/crl_read.h"
 
 /* In a write transaction: revoked or held as the entry has it, also one on hold that is revoked by now.  What has
- * ended, or is out of use, stays as it is; nothing is released. */
+ * ended, or is out of use, stays as it is; nothing is released.  A key that is known to others ends for all that have
+ * it (cred_apply_key()). */
 MUST_CHECK enum inro_err ca_follow(struct core *c, struct credential *rec, const struct crl_entry *entry,
 				   bool *ret_moved);
 

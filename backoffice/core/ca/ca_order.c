@@ -116,6 +116,8 @@ static enum inro_err add_view(struct core *c, struct ca_order *order, struct ca_
 		return err_set(INRO_E_NO_MEMORY, "no memory for a list of %zu", l->n + 1);
 	l->items = more;
 	e = store_get(c->store, order->credential, &rec);
+	if (e == INRO_E_NOT_FOUND) /* one that is gone hides no others */
+		return INRO_OK;
 	if (e != INRO_OK || (!ca_order_ends(order) && rec.state != CRED_PENDING))
 		return e;
 	more[l->n] = (struct ca_order_view) { .rec = *order };

@@ -4,7 +4,11 @@
  * 1. A record is revoked or held by it, never released: what we revoked or hold, and the list does
  *    not have, is counted, for that CA is yet to be told.
  * 2. An older list than the last one is refused.
+ * 3. An entry that is there twice counts once.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca/ca_end.h"
 #include "backoffice/core/ca/ca_follow.h"
@@ -16,12 +20,15 @@ struct taking {
 	const char *name;
 	struct crl_facts list;
 	struct ca_list_taken done;
-	int64_t ca, found; /* found: of those that are revoked or held here and on the list */
+	int64_t ca;
+	struct bytes *serials; /* of the list, in order; borrowed */
+	size_t n;
 };
 
 static void taking_clear(struct taking *t)
 {
 	crl_facts_clear(&t->list);
+	free(t->serials);
 }
 
 static enum inro_err check_list(struct core *c, struct taking *t, struct bytes input)
@@ -58,8 +65,15 @@ enum inro_err ca_follow(struct core *c, struct credential *rec, const struct crl
 					    .invalid_at = entry->invalid_since,
 					    .why = "on the list of its CA" };
 
+	struct cred_kin *kin = NULL;
+	size_t n = 0;
+	enum inro_err e = INRO_OK;
+
 	*ret_moved = may_follow(rec, entry);
-	return *ret_moved ? cred_apply(c, rec, &change) : INRO_OK;
+	if (*ret_moved)
+		e = cred_apply_key(c, rec, &change, &kin, &n);
+	free(kin);
+	return e;
 }
 
 static enum inro_err follow(struct core *c, struct taking *t, const struct crl_entry *entry)
@@ -80,14 +94,44 @@ static enum inro_err follow(struct core *c, struct taking *t, const struct crl_e
 	t->done.changed += moved;
 	if (e == INRO_OK && entry->reason != CRL_HOLD && rec.revoked_at) /* it knows */
 		e = ca_order_drop(c, rec.id);
-	t->found += rec.revoked_at && rec.not_after >= t->list.this_update;
+	return e;
+}
+
+static int in_order(const void *a, const void *b)
+{
+	const struct bytes *x = a, *y = b;
+
+	if (x->n != y->n)
+		return x->n < y->n ? -1 : 1;
+	return memcmp(x->p, y->p, x->n);
+}
+
+/* The entries can be read: they were. */
+static enum inro_err sort_serials(struct taking *t)
+{
+	struct bytes entries = t->list.entries;
+	struct crl_entry entry;
+	enum inro_err e = INRO_OK;
+
+	free(t->serials);
+	t->n = 0;
+	t->serials = calloc((size_t)t->done.entries + 1, sizeof *t->serials);
+	if (!t->serials)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %lld entries", (long long)t->done.entries);
+	while (e == INRO_OK && entries.n && t->n < (size_t)t->done.entries) {
+		e = crl_next(&entries, &entry);
+		t->serials[t->n++] = entry.serial;
+	}
+	qsort(t->serials, t->n, sizeof *t->serials, in_order);
 	return e;
 }
 
 static enum inro_err count_one(void *arg, void *record)
 {
-	(void)record;
-	++*(int64_t *)arg;
+	struct taking *t = arg;
+	const struct listed *rec = record;
+
+	t->done.unlisted += !bsearch(&rec->serial, t->serials, t->n, sizeof rec->serial, in_order);
 	return INRO_OK;
 }
 
@@ -100,11 +144,9 @@ static enum inro_err count_unlisted(struct core *c, struct taking *t)
 		{ .field = "not_after", .op = STORE_GE, .number = t->list.this_update },
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
-	int64_t n = 0;
-	enum inro_err e = store_each(c->store, &listed_type, &q, count_one, &n);
+	enum inro_err e = sort_serials(t);
 
-	t->done.unlisted = n > t->found ? n - t->found : 0;
-	return e;
+	return e == INRO_OK ? store_each(c->store, &listed_type, &q, count_one, t) : e;
 }
 
 static enum inro_err finish(struct core *c, struct taking *t, struct ca *ca)
@@ -132,7 +174,6 @@ static enum inro_err take_work(struct core *c, void *arg)
 	enum inro_err e = ca_load(c, t->name, &ca);
 
 	t->done = (struct ca_list_taken) { .number = t->list.number };
-	t->found = 0;
 	t->ca = ca.id;
 	if (e == INRO_OK && t->list.this_update < ca.crl_at)
 		e = err_set(INRO_E_STATE, "the list is older than the last one of CA '%s'", t->name);

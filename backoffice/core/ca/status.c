@@ -167,10 +167,12 @@ void status_issuers_clear(struct status_issuers *l)
 static enum inro_err add_signer(struct core *c, struct status_issuer *i)
 {
 	SCOPED(credential) rec = { 0 };
-	enum inro_err e = delegate_find(c, SIGNER_OCSP, i->ca, i->generation, &i->mark, &rec);
+	int64_t row;
+	enum inro_err e = delegate_find(c, SIGNER_OCSP, i->ca, i->generation, &row, &rec);
 
 	if (e != INRO_OK || !rec.id)
 		return e;
+	i->mark = rec.id; /* the row's own number may have been another's before: SQLite gives it again */
 	i->signer_until = rec.not_after;
 	e = text_set(&i->key_uri, rec.key_uri);
 	return e == INRO_OK ? blob_set(&i->signer, blob_bytes(&rec.cert)) : e;

@@ -185,7 +185,7 @@ enum inro_err desk_open(struct core *c, const struct issuing *in, struct issue_d
 	if (e == INRO_OK)
 		e = issue_now(c, &d.now);
 	snprintf(d.generation, sizeof d.generation, "%lld",
-		 in->ca ? (long long)in->ca->generation : 1LL);
+		 (long long)(in->ca ? in->ca->generation : in->ca_generation));
 
 	if (e != INRO_OK)
 		return e;
