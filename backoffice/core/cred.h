@@ -164,7 +164,8 @@ MUST_CHECK enum inro_err cred_renew(struct core *c, const char *ref, const struc
  * superseded cessationOfOperation privilegeWithdrawn aACompromise.  certificateHold is cred_move()
  * with VERB_HOLD, removeFromCRL with VERB_RELEASE.  A CA's certificate takes the CA with it.
  * By keyCompromise and cACompromise every other certificate of the key that could be used goes in
- * the same transaction, whoever's it is; a CA's is only told (cred.kin). */
+ * the same transaction, whoever's it is; a CA's is only told (cred.kin).  A device ends its own alone: for
+ * others that have the key the audit has a refusal each. */
 struct cred_revocation {
 	const char *reason; /* NULL: unspecified */
 	int64_t invalid_at; /* since when the key must be distrusted; 0: not said */

@@ -6,7 +6,9 @@
  * 2. A key that a certificate was revoked for because it is compromised gets none, and that of a
  *    CA none for anything but a CA.
  * 3. A profile with reuse_key = no gives each key one certificate.
- * Only keys of the tenant are known: another tenant's do not exist here.
+ * 4. Where a key is says one tenant: the URI of a key in a token that another tenant's certificate has is
+ *    refused.  It would keep that tenant from destroying its key, and its certificate would make room beside it.
+ * Only keys of the tenant are known otherwise: another tenant's do not exist here.
  */
 #ifndef INRO_BACKOFFICE_CORE_KEY_USE_H
 #define INRO_BACKOFFICE_CORE_KEY_USE_H
@@ -18,6 +20,7 @@ struct key_claim {
 	const struct device *device; /* id 0: none */
 	bool for_ca;
 	bool only_once; /* rule 3 */
+	bool placed;	/* rule 4: it comes with a URI */
 };
 
 /* Does a revocation for this reason say that the key is known to others? */

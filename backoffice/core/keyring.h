@@ -29,6 +29,9 @@ MUST_CHECK enum inro_err core_key_ref(const char *uri, struct buf *ret);
 /* Looks at the module that the recorded URI of a certificate's key names, before it is opened:
  * INRO_E_POLICY when it is neither the core's nor one with a CA's key in it. */
 MUST_CHECK enum inro_err core_key_recorded(struct core *c, const char *uri);
+/* Is it the key of this hash (pubkey_print())?  What was recorded as a key's URI may name another one: it was said by
+ * people, and tokens change.  INRO_E_POLICY. */
+MUST_CHECK enum inro_err key_check_hash(const struct token_key *key, struct bytes hash);
 /* Deletes the pair and certificate that the URI names and looks for it again: INRO_OK when it is
  * gone, how many objects went.  INRO_E_POLICY and nothing is deleted when the key there has
  * another public key than this hash's (pubkey_print()). */
@@ -77,7 +80,7 @@ void new_key_clear(struct new_key *k);
 /* "which certificate 17 is for": another tenant's number is not told. */
 #define KEY_OWNER_MAX 64
 const char *key_owner(const struct core *c, const struct credential *rec, char ret[static KEY_OWNER_MAX]);
-/* Puts the certificate beside its key. */
+/* Puts the certificate beside its key; as key_check_hash() when it is another's. */
 MUST_CHECK enum inro_err key_store_cert(struct token *token, const struct token_key *key,
 					const struct credential *rec, bool replace);
 

@@ -323,8 +323,7 @@ static void ring_forget(struct core *c, const char *uri)
 	}
 }
 
-/* What was recorded as a key's URI may name another one: it was said by people, and tokens change. */
-static enum inro_err check_hash(const struct token_key *key, struct bytes hash)
+enum inro_err key_check_hash(const struct token_key *key, struct bytes hash)
 {
 	uint8_t found[PKI_DIGEST_MAX];
 	enum inro_err e = pubkey_print(token_key_public(key), found);
@@ -343,7 +342,7 @@ static enum inro_err wipe_found(struct token *token, const struct p11_uri *u, st
 
 	*ret_objects = 0;
 	if (e == INRO_OK)
-		e = check_hash(key, hash);
+		e = key_check_hash(key, hash);
 	if (e == INRO_OK)
 		e = token_delete(token, token_key_id(key), TOKEN_ALL, ret_objects);
 	if (e != INRO_OK)
@@ -553,8 +552,11 @@ void new_key_clear(struct new_key *k)
 enum inro_err key_store_cert(struct token *token, const struct token_key *key,
 			     const struct credential *rec, bool replace)
 {
-	return token_cert_store(token, token_key_id(key), token_key_label(key),
-				blob_bytes(&rec->cert), replace);
+	enum inro_err e = key_check_hash(key, blob_bytes(&rec->key_hash));
+
+	return e == INRO_OK ? token_cert_store(token, token_key_id(key), token_key_label(key),
+					       blob_bytes(&rec->cert), replace)
+			    : e;
 }
 
 static enum inro_err csr_names(const struct csr_request *r, struct buf *subject, struct buf *sans)

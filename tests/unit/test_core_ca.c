@@ -12,6 +12,7 @@
 #include "backoffice/core/ca/way_secret.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/keyring.h"
+#include "backoffice/core/profile_store.h"
 #include "backoffice/core/provision.h"
 #include "backoffice/core/reach.h"
 #include "backoffice/core/seal.h"
@@ -93,6 +94,51 @@ static void test_next_key_waits(void **state)
 	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys + 1);
 }
 
+/* What the earlier key of a CA of ours signed is known as that CA's: it was asked for before, and comes after. */
+static void test_below_an_earlier_key(void **state)
+{
+	const struct ca_request plant = {
+		.name = "plant", .subject = "CN=Plant", .token = "line", .label = "plant", .external = true
+	};
+	struct cred_request r = { .ca = "root", .profile = "sub-ca" };
+	struct ca_activation in = { 0 };
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(cred) made = { 0 };
+	SCOPED(ca_view) done = { 0 };
+
+	OK(ca_create(*state, &plant, &v));
+	r.csr = blob_bytes(&v.rec.csr);
+	OK(ca_certify(*state, &r, &made));
+	OK(roll(*state, "root", office_label, false));
+	in.cert = blob_bytes(&made.rec.cert);
+	OK(ca_activate(*state, "plant", &in, &done));
+	assert_string_equal(done.parent_name, "root");
+	assert_int_equal(office_ask(office_db, "SELECT ca_generation FROM credential, ca WHERE own_ca = ca.id AND name = "
+					       "'plant'"),
+			 1);
+}
+
+/* A root's own certificate has the number of its key. */
+static void test_number_of_a_root(void **state)
+{
+	static const char text[] = "[profile]\nname = numbered\n[validity]\nperiod = 1y\n[key]\ntypes = ec-p256\n"
+				   "[extensions]\n1.3.6.1.4.1.99999.1 = UTF8:${ca.name}-${ca.generation}.\n"
+				   "[usage]\nkey_usage = keyCertSign cRLSign\n[constraints]\nca = yes\n";
+	const struct ca_request r = {
+		.name = "own", .subject = "CN=Own", .token = "line", .label = "own", .profile = "numbered"
+	};
+	SCOPED(profile_version) p = { 0 };
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(ca_view) next = { 0 };
+
+	OK(profile_give(*state, bytes_of(text), "numbered.ini", PROFILE_NEW, &p));
+	OK(ca_create(*state, &r, &v));
+	assert_non_null(memmem(v.rec.cert.p, v.rec.cert.n, "own-1.", 6));
+	OK(roll(*state, "own", office_label, false));
+	OK(ca_get(*state, "own", &next));
+	assert_non_null(memmem(next.rec.cert.p, next.rec.cert.n, "own-2.", 6));
+}
+
 /* ---- one from elsewhere ---- */
 
 static void connect_file(struct core *c, const struct foreign *f, enum inro_err expected)
@@ -153,6 +199,63 @@ static void test_no_profile(void **state)
 	FAILS(INRO_E_UNSUPPORTED, cred_renew(*state, ref, &r, &out));
 	assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), "inro cert issue"));
 	X509_free(x);
+}
+
+static void collect(struct core *c, X509 *x, char ref[static 24])
+{
+	SCOPED(buf) der = { 0 };
+	struct bytes left;
+	const struct ca_incoming in = { .files = pull, .arg = &left, .unrequested = true };
+
+	foreign_der(x, &der);
+	left = buf_bytes(&der);
+	OK(ca_collect(c, "far", &in, keep_id, ref));
+}
+
+/* An entry that is there twice hides none that is missing; a compromised key ends for our own certificates, too. */
+static void test_taken_list(void **state)
+{
+	const struct cred_revocation why = { .reason = "superseded" };
+	EVP_PKEY *key = office_key("P-256");
+	X509 *listed = foreign_certify(&far, "x", office_ec, 30), *missing = foreign_certify(&far, "y", key, 30);
+	SCOPED(buf) list = { 0 };
+	SCOPED(cred) out = { 0 };
+	struct ca_list_taken t = { 0 };
+	struct office_issued ours;
+	char ref[24];
+
+	connect_file(*state, &far, INRO_OK);
+	collect(*state, listed, ref);
+	collect(*state, missing, ref);
+	OK(cred_revoke(*state, ref, &why, &out));
+	office_issue(*state, &ours);
+	foreign_list_times(&far, 3, X509_get0_serialNumber(listed), CRL_KEY_COMPROMISE, 2, &list);
+	OK(ca_take_list(*state, "far", buf_bytes(&list), &t));
+	assert_int_equal(t.entries, 2);
+	assert_int_equal(t.changed, 1);
+	assert_int_equal(t.unlisted, 1);
+	cred_clear(&out);
+	OK(cred_get(*state, ours.ref, &out));
+	assert_int_equal(out.state, CRED_REVOKED);
+	cred_clear(&ours.cred);
+	X509_free(listed);
+	X509_free(missing);
+	EVP_PKEY_free(key);
+}
+
+/* RFC 5280 6.3.3 (f) */
+static void test_signs_no_lists(void **state)
+{
+	struct foreign mute;
+	SCOPED(buf) list = { 0 };
+	struct ca_list_taken t = { 0 };
+
+	foreign_open_for(&mute, "far", 300, "critical,keyCertSign");
+	connect_file(*state, &mute, INRO_OK);
+	foreign_list(&mute, 1, X509_get0_serialNumber(mute.cert), CRL_SUPERSEDED, &list);
+	FAILS(INRO_E_POLICY, ca_take_list(*state, "far", buf_bytes(&list), &t));
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "cRLSign"));
+	foreign_close(&mute);
 }
 
 /* Its key, in token "ca" under that label. */
@@ -232,7 +335,18 @@ static void issue_for(struct core *c, const struct made *m, char ref[static 24])
 	issue_of(c, m, (const char *)m->uri.p, ref);
 }
 
-/* A certificate of ours and one of another tenant have one key, which he says to be at that place, if he does.  Ours
+/* As it was recorded before one tenant alone could say where a key is. */
+static void put_there(const char *ref, const char *like)
+{
+	char sql[160];
+
+	snprintf(sql, sizeof sql,
+		 "UPDATE credential SET key_uri = (SELECT key_uri FROM credential WHERE id = %s) WHERE id = %s", like + 3,
+		 ref + 3);
+	office_sql(office_db, sql);
+}
+
+/* A certificate of ours and one of another tenant have one key, which is at that place by his record, too, if so.  Ours
  * is destroyed: *ret_kept, whether the key is still there. */
 static void destroy_shared(struct core *c, bool placed, struct buf *ret_evidence, bool *ret_kept)
 {
@@ -246,7 +360,9 @@ static void destroy_shared(struct core *c, bool placed, struct buf *ret_evidence
 
 	make_key(c, &m);
 	issue_for(c, &m, ref);
-	issue_of(theirs, &m, placed ? (const char *)m.uri.p : NULL, other);
+	issue_of(theirs, &m, NULL, other);
+	if (placed)
+		put_there(other, ref);
 	keys = office_count("line", CKO_PRIVATE_KEY);
 	OK(cred_revoke(c, ref, &(struct cred_revocation) { .reason = "superseded" }, &revoked));
 	OK(cred_retire(c, ref, NULL, NULL, &retired));
@@ -278,6 +394,83 @@ static void test_claimed_key(void **state)
 
 	destroy_shared(*state, false, &evidence, &kept);
 	assert_false(kept);
+}
+
+/* The key of another tenant is at no place by one's own record: that would keep it from being destroyed. */
+static void test_claimed_place(void **state)
+{
+	char label[48], ref[24], other[24];
+	struct core *theirs = office_open_plant2(*state, label);
+	SCOPED(made) m = { 0 };
+	SCOPED(cred) out = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
+
+	make_key(*state, &m);
+	issue_for(*state, &m, ref);
+	r.csr = buf_bytes(&m.csr);
+	r.key_uri = (const char *)m.uri.p;
+	FAILS(INRO_E_POLICY, cred_issue(theirs, &r, &out));
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "leave its URI out"));
+	issue_of(theirs, &m, NULL, other);
+	issue_for(*state, &m, ref); /* whose place it is may say it again */
+	put_there(other, ref);
+	issue_for(*state, &m, ref); /* also where both have said it before */
+	core_close(theirs);
+}
+
+/* Nor does a URI that names another's key make that one sign, or put a certificate beside it. */
+static void test_wrong_place(void **state)
+{
+	const struct cred_renewal how = { 0 };
+	char label[48], ref[24];
+	struct core *theirs = office_open_plant2(*state, label);
+	SCOPED(made) m = { 0 };
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) out = { 0 };
+	SCOPED(cred) next = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client" };
+	size_t certs;
+
+	make_key(*state, &m);
+	issue_for(*state, &m, ref);
+	office_csr(office_ec, "x", &csr);
+	r.csr = buf_bytes(&csr);
+	r.key_uri = (const char *)m.uri.p;
+	OK(cred_issue(theirs, &r, &out));
+	snprintf(ref, sizeof ref, "id:%lld", (long long)out.rec.id);
+	certs = office_count("line", CKO_CERTIFICATE);
+	FAILS(INRO_E_POLICY, cred_renew(theirs, ref, &how, &next));
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "another key there"));
+	assert_int_equal(office_count("line", CKO_CERTIFICATE), certs);
+	core_close(theirs);
+}
+
+/* Who has seen a CA's request can certify its key: that hinders no CA of another tenant. */
+static void test_key_of_a_ca(void **state)
+{
+	char label[48], other[24];
+	struct core *theirs = office_open_plant2(*state, label);
+	SCOPED(made) m = { 0 };
+	SCOPED(ca_view) v = { 0 };
+	struct ca_request r = { .name = "mine", .subject = "CN=Mine" };
+
+	make_key(*state, &m);
+	issue_of(theirs, &m, NULL, other);
+	r.key_uri = (const char *)m.uri.p;
+	OK(ca_create(*state, &r, &v));
+	core_close(theirs);
+}
+
+/* A CA elsewhere is one tenant's, and another one is told so. */
+static void test_connected_by_another(void **state)
+{
+	char label[48];
+	struct core *theirs = office_open_plant2(*state, label);
+
+	connect_file(*state, &far, INRO_OK);
+	connect_file(theirs, &far, INRO_E_EXISTS);
+	assert_non_null(strstr(err_detail(INRO_E_EXISTS), "another tenant has this CA"));
+	core_close(theirs);
 }
 
 static enum inro_err provision(struct core *c, const char *label)
@@ -459,11 +652,19 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_next_key_waits),
+		TEST(test_below_an_earlier_key),
+		TEST(test_number_of_a_root),
 		TEST(test_no_subject),
 		TEST(test_no_profile),
+		TEST(test_taken_list),
+		TEST(test_signs_no_lists),
 		TEST(test_lists_of_an_import),
 		TEST(test_shared_key),
 		TEST(test_claimed_key),
+		TEST(test_claimed_place),
+		TEST(test_wrong_place),
+		TEST(test_key_of_a_ca),
+		TEST(test_connected_by_another),
 		TEST(test_key_of_another_tenant),
 		TEST(test_reseal_meanwhile),
 		TEST(test_sent_meanwhile),

@@ -185,6 +185,35 @@ static void test_device_gives_up(void **state)
 	assert_int_equal(out.state, CRED_REVOKED);
 }
 
+/* What it says of a key ends what is its own; for a certificate of others the audit has a refusal. */
+static void test_device_and_others_key(void **state)
+{
+	const struct cred_revocation r = { .reason = "keyCompromise" };
+	struct core *c = *state, *admin = office_open(db);
+	SCOPED(cred) own = { 0 };
+	SCOPED(cred) another = { 0 };
+	SCOPED(cred) theirs = { 0 };
+	SCOPED(cred) out = { 0 };
+	char ref[32];
+
+	OK(issue_for(admin, NULL, &theirs));
+	become_device(c);
+	OK(issue_for(c, "dev-1", &own));
+	OK(issue_for(c, "dev-1", &another));
+	snprintf(ref, sizeof ref, "id:%lld", (long long)own.rec.id);
+	OK(cred_revoke(c, ref, &r, &out));
+	assert_int_equal(out.kin_n, 1);
+	assert_int_equal(out.kin[0].id, another.rec.id);
+	snprintf(ref, sizeof ref, "id:%lld", (long long)theirs.rec.id);
+	cred_clear(&out);
+	OK(cred_get(admin, ref, &out));
+	assert_int_equal(out.state, CRED_ACTIVE);
+	assert_int_equal(refusals("certificate.revoke"), 0);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM event WHERE outcome = 'refused' AND "
+					"action = 'certificate.revoke'"), 1);
+	core_close(admin);
+}
+
 /* What was taken from it counts at once. */
 static void test_device_disabled(void **state)
 {
@@ -647,6 +676,7 @@ int main(void)
 		T(test_device_psk),
 		CAS(test_device_may),
 		CAS(test_device_gives_up),
+		CAS(test_device_and_others_key),
 		CAS(test_device_disabled),
 		T(test_device_locked),
 		T(test_named),

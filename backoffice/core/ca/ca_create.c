@@ -129,6 +129,7 @@ static struct issuing making_issue(struct ca_making *m, struct cred_request *req
 		.ca = root ? NULL : &m->parent,
 		.self = root ? m->key : NULL,
 		.ca_name = r->name,
+		.ca_generation = m->ca.generation + 1, /* a first one, or the next */
 		.makes_ca = true,
 		.after_sign = m->after_sign,
 		.before = m->record,
@@ -175,6 +176,14 @@ static enum inro_err another_has_it(void)
 	return err_set(INRO_E_EXISTS, "another CA has this key, or will have");
 }
 
+static enum inro_err whose_it_is(const struct core *c, const struct credential *rec)
+{
+	if (rec->tenant == c->tenant)
+		return another_has_it();
+	return err_set(INRO_E_EXISTS,
+		       "another tenant has this CA, or another with its key: a database has each in one tenant");
+}
+
 /* CAs that wait for their certificate, or for that of their next key. */
 static enum inro_err compare_request(const struct blob *request, const struct pubkey *key)
 {
@@ -219,15 +228,20 @@ static enum inro_err with_key(struct core *c, const struct pubkey *key, void **r
 	return e == INRO_OK ? core_all(c, &credential_type, &q, ret, ret_n) : e;
 }
 
-/* That of a CA elsewhere, which one of ours certified, is no other's: it may be this very CA. */
+/* That of a CA elsewhere, which one of ours certified, is no other's: it may be this very CA.  Of another tenant's
+ * only a certificate for a key in a token counts: who has seen the CA's request can have one for its key. */
 static enum inro_err refuse_leaf(const struct core *c, const struct credential *rec)
 {
 	SCOPED(cert) cert = { 0 };
-	enum inro_err e = rec->cert.n ? cert_read(blob_bytes(&rec->cert), &cert) : INRO_OK;
+	bool ours = rec->tenant == c->tenant;
+	enum inro_err e = INRO_OK;
 
+	if (!ours && !*text_or_empty(rec->key_uri))
+		return e;
+	e = rec->cert.n ? cert_read(blob_bytes(&rec->cert), &cert) : INRO_OK;
 	if (e != INRO_OK || cert.ext.ca)
 		return e;
-	if (rec->tenant != c->tenant)
+	if (!ours)
 		return err_set(INRO_E_EXISTS, "a certificate that is no CA's is for this key");
 	return err_set(INRO_E_EXISTS,
 		       "certificate %lld, which is no CA's, is for this key: a CA has one of its own",
@@ -247,7 +261,7 @@ static enum inro_err check_owners(struct core *c, const struct pubkey *key, bool
 		if (!rows[i].own_ca)
 			e = refuse_leaf(c, &rows[i]);
 		else if (cas)
-			e = another_has_it();
+			e = whose_it_is(c, &rows[i]);
 	}
 	list_free(&credential_type, items, n);
 	return e;

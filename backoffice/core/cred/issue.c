@@ -47,7 +47,8 @@ void making_clear(struct making *j)
 	buf_clear(&j->crl_url);
 }
 
-/* A URI that is no URI is refused before anything is signed; what is kept of it opens nothing. */
+/* A URI that is no URI is refused before anything is signed; what is kept of it opens nothing, and is held against the
+ * key wherever it is followed (key_check_hash()). */
 static enum inro_err load_key_ref(struct making *j)
 {
 	const char *uri = j->in->request->key_uri;
@@ -191,7 +192,7 @@ static enum inro_err is_ca_name(const struct ca *ca)
 static enum inro_err compare_cas(const struct issue_desk *d, const char *subject)
 {
 	for (size_t i = 0; i < d->cas_n; i++)
-		if (strcmp(d->cas[i].subject, subject) == 0)
+		if (strcmp(text_or_empty(d->cas[i].subject), subject) == 0)
 			return is_ca_name(&d->cas[i]);
 	return INRO_OK;
 }
@@ -210,7 +211,7 @@ static enum inro_err refuse_ca_name(struct core *c, const struct making *j)
 	};
 	enum inro_err e;
 
-	if (j->in->makes_ca)
+	if (j->in->makes_ca || !*subject) /* a CA has one */
 		return INRO_OK;
 	if (j->desk->cas)
 		return compare_cas(j->desk, subject);
@@ -248,7 +249,8 @@ static enum inro_err check_key(struct core *c, const struct making *j)
 	const struct key_claim claim = { .hash = making_key(j),
 					 .device = &j->device,
 					 .for_ca = j->in->makes_ca,
-					 .only_once = !j->desk->profile.reuse_key };
+					 .only_once = !j->desk->profile.reuse_key,
+					 .placed = j->key_ref.n };
 
 	return key_use_check(c, &claim);
 }

@@ -58,6 +58,37 @@ static enum inro_err check_row(struct core *c, const struct key_claim *k, const 
 	return INRO_OK;
 }
 
+/* Has a certificate of this tenant, or one of others, a URI of the key? */
+static enum inro_err find_place(struct core *c, struct bytes hash, bool ours, bool *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "key_hash", .bytes = hash },
+		{ .field = "tenant", .op = ours ? STORE_EQ : STORE_NE, .number = c->tenant },
+		{ .field = "key_uri", .op = STORE_NE, .text = "" },
+		{ .field = "fingerprint", .op = STORE_SOME },
+		{ .field = "state", .op = STORE_NE, .number = CRED_DESTROYED },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
+	SCOPED(credential) rec = { 0 };
+	enum inro_err e = store_find(c->store, &q, &rec);
+
+	*ret = e == INRO_OK;
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+/* What both have from before stays. */
+static enum inro_err check_place(struct core *c, const struct key_claim *k)
+{
+	bool theirs = false, ours = false;
+	enum inro_err e = k->placed ? find_place(c, k->hash, false, &theirs) : INRO_OK;
+
+	if (e == INRO_OK && theirs)
+		e = find_place(c, k->hash, true, &ours);
+	if (e == INRO_OK && theirs && !ours)
+		e = err_set(INRO_E_POLICY, "the key is one in a token by another tenant's record: leave its URI out");
+	return e;
+}
+
 enum inro_err key_use_check(struct core *c, const struct key_claim *k)
 {
 	const struct store_cond conds[] = {
@@ -74,7 +105,7 @@ enum inro_err key_use_check(struct core *c, const struct key_claim *k)
 	for (size_t i = 0; e == INRO_OK && i < n; i++)
 		e = check_row(c, k, &rows[i]);
 	list_free(&key_use_type, items, n);
-	return e;
+	return e == INRO_OK ? check_place(c, k) : e;
 }
 
 /* As for a CA's certificate without a device: nothing but a compromise is in its way. */

@@ -223,16 +223,35 @@ static enum inro_err find_kin(struct core *c, const struct credential *of, void 
 	return core_all(c, &credential_type, &q, ret, ret_n);
 }
 
-/* Whose they are doesn't matter: who may end one of them has said that the key is known. */
+/* A device has no word in what is not its own: an operator who reads of it has. */
+static enum inro_err leave_kin(struct core *c, const struct credential *rec, const struct cred_change *change)
+{
+	char name[24];
+	SCOPED(buf) detail = { 0 };
+	const struct audit_entry entry = { "certificate.revoke", cred_kind_names[rec->kind], name, EVENT_REFUSED, &detail };
+
+	snprintf(name, sizeof name, "%lld", (long long)rec->id);
+	detail_text(&detail, "reason", crl_reason_name((unsigned)change->reason));
+	detail_int(&detail, "with", change->with);
+	detail_text(&detail, "why", "a device says so of a key that this certificate has, too, which is not the device's");
+	return audit_append(c, &entry);
+}
+
+/* Whose they are doesn't matter to an operator: who may end one of them has said that the key is known. */
 static enum inro_err revoke_kin(struct core *c, struct credential *items, size_t n,
-				const struct cred_change *change, struct cred_kin *ret)
+				const struct cred_change *change, struct cred_kin *ret, size_t *ret_n)
 {
 	int64_t now = clock_now();
 	enum inro_err e = INRO_OK;
 
+	*ret_n = 0;
 	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		ret[i] = (struct cred_kin) { items[i].id, !items[i].own_ca };
-		if (ret[i].revoked)
+		if (core_role_for(c, items[i].device) < ROLE_OPERATOR) {
+			e = leave_kin(c, &items[i], change);
+			continue;
+		}
+		ret[*ret_n] = (struct cred_kin) { items[i].id, !items[i].own_ca };
+		if (ret[(*ret_n)++].revoked)
 			e = apply_one(c, &items[i], change, now);
 	}
 	return e;
@@ -244,7 +263,7 @@ enum inro_err cred_apply_key(struct core *c, struct credential *rec, const struc
 	struct cred_change with = *change;
 	struct cred_kin *kin;
 	void *items = NULL;
-	size_t n = 0;
+	size_t n = 0, kin_n = 0;
 	enum inro_err e = cred_apply(c, rec, change);
 
 	if (e != INRO_OK || change->verb != VERB_REVOKE || rec->kind != CRED_CERTIFICATE ||
@@ -256,14 +275,14 @@ enum inro_err cred_apply_key(struct core *c, struct credential *rec, const struc
 	if (e == INRO_OK && !kin)
 		e = err_set(INRO_E_NO_MEMORY, "no memory for the certificates of a key");
 	if (e == INRO_OK)
-		e = revoke_kin(c, items, n, &with, kin);
+		e = revoke_kin(c, items, n, &with, kin, &kin_n);
 	list_free(&credential_type, items, n);
 	if (e != INRO_OK) {
 		free(kin);
 		return e;
 	}
 	*ret = kin;
-	*ret_n = n;
+	*ret_n = kin_n;
 	return INRO_OK;
 }
 

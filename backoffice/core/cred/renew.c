@@ -162,6 +162,14 @@ static enum inro_err make_key(struct core *c, struct renewal *r)
 	return e;
 }
 
+/* What was said to be its place may be another key's. */
+static enum inro_err key_of_record(const struct renewal *r)
+{
+	enum inro_err e = key_check_hash(r->key, blob_bytes(&r->old.key_hash));
+
+	return e == INRO_OK ? e : err_context(e, "the key of certificate %lld", (long long)r->old.id);
+}
+
 static enum inro_err get_key(struct core *c, struct renewal *r)
 {
 	enum inro_err e;
@@ -176,6 +184,8 @@ static enum inro_err get_key(struct core *c, struct renewal *r)
 		e = core_token(c, r->old.key_uri, &r->token);
 	if (e == INRO_OK)
 		e = r->new_key ? make_key(c, r) : core_key(c, r->old.key_uri, &r->key);
+	if (e == INRO_OK && !r->new_key)
+		e = key_of_record(r);
 	if (e != INRO_OK)
 		return e;
 	token_key_uri(r->key, &r->uri);
