@@ -7,6 +7,7 @@
  *    little that SQLite takes by itself they are read again for each commit.  Who only reads has not.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "base/db/db.h"
 #include "base/file.h"
 #include "base/forkgate.h"
+#include "base/secret.h"
 
 #define SQLITE_STORE_APPLICATION 0x496e7242 /* "InrB" */
 
@@ -70,6 +72,19 @@ static enum inro_err make_part(const char *part)
 	return e;
 }
 
+/* A number of its own: threads, and containers that share the folder, have one process id. */
+static enum inro_err name_part(const char *path, char **ret)
+{
+	uint64_t n;
+	enum inro_err e = random_fill((uint8_t *)&n, sizeof n);
+
+	if (e == INRO_OK && asprintf(ret, "%s.%016" PRIx64 ".part", path, n) < 0) {
+		*ret = NULL;
+		e = err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	}
+	return e;
+}
+
 /* Made under another name and then given its own: an empty file of that name is never one that is
  * just being made, but one that lost what it had.  Who comes second uses what is there. */
 static enum inro_err make_file(const char *path)
@@ -79,16 +94,14 @@ static enum inro_err make_file(const char *path)
 
 	if (e != INRO_OK) /* told of the name that the caller knows */
 		return e;
-	if (asprintf(&part, "%s.%ld.part", path, (long)getpid()) < 0) {
-		part = NULL;
-		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
-	}
-	unlink(part); /* left by one that was killed */
-	e = make_part(part);
-	if (e == INRO_OK && link(part, path) != 0 && errno != EEXIST)
-		e = file_err(errno, path);
-	unlink(part);
-	return e;
+	e = name_part(path, &part);
+	if (e == INRO_OK)
+		e = make_part(part);
+	if (e == INRO_OK)
+		e = file_take_name(part, path);
+	if (part)
+		unlink(part);
+	return e == INRO_E_EXISTS ? INRO_OK : e;
 }
 
 static enum inro_err open_file(const char *path, enum store_opening how, struct db **ret)

@@ -91,10 +91,11 @@ static enum inro_err take_newer(struct token *t, CK_OBJECT_HANDLE handle, struct
 	SCOPED(cert) c = { 0 };
 	enum inro_err e = ck_attr(t->module, t->session, handle, CKA_VALUE, &der);
 
-	if (!e)
-		e = cert_read(buf_bytes(&der), &c);
 	if (e)
 		return e;
+	e = cert_read(buf_bytes(&der), &c);
+	if (e) /* anybody may put one there that can't be read: it hides no other */
+		return e == INRO_E_NO_MEMORY ? e : INRO_OK;
 	if (!best->der.n || c.not_before >= best->not_before) {
 		cert_clear(best);
 		*best = c;

@@ -1,4 +1,5 @@
 /* test_store_open - finding the database, and refusing what is not one. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -61,6 +62,35 @@ static void test_default_places(void **state)
 	store_close(s);
 	unsetenv("INRO_DB");
 	store_close(NULL);
+}
+
+static void *open_it(void *url)
+{
+	struct store *s = NULL;
+	enum inro_err e = store_open(url, &s);
+
+	store_close(s);
+	return e == INRO_OK ? NULL : url;
+}
+
+/* Threads that open what is not there yet make it once, and nobody takes away what another is making. */
+static void test_made_by_many(void **state)
+{
+	char url[4096], name[32];
+	pthread_t t[8];
+	void *failed;
+
+	(void)state;
+	for (int round = 0; round < 4; round++) {
+		snprintf(name, sizeof name, "many-%d.db", round);
+		url_of(name, url, sizeof url);
+		for (size_t i = 0; i < ARRAY_LEN(t); i++)
+			assert_int_equal(pthread_create(&t[i], NULL, open_it, url), 0);
+		for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+			assert_int_equal(pthread_join(t[i], &failed), 0);
+			assert_null(failed);
+		}
+	}
 }
 
 static void test_not_a_database(void **state)
@@ -215,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_default_places),
+		cmocka_unit_test(test_made_by_many),
 		cmocka_unit_test(test_not_a_database),
 		cmocka_unit_test(test_foreign_and_newer),
 		cmocka_unit_test(test_damaged),

@@ -62,6 +62,9 @@ static void test_anchors(void **state)
 		a = serial_anchor(bad[i]);
 		assert_int_not_equal(device_add(c, "second", &f, &d), INRO_OK);
 	}
+	a = (struct device_anchor) { .kind = ANCHOR_KEY, .value = bytes_of("0nonsense") };
+	FAILS(INRO_E_SYNTAX, device_add(c, "second", &f, &d));
+	assert_non_null(strstr(err_detail(INRO_E_SYNTAX), "neither a public key nor a certificate"));
 	OK(device_delete(c, "first", NULL, &n));
 	a = serial_anchor("Acme:SN-0017");
 	office_add_device(c, "second", &f);

@@ -127,10 +127,17 @@ static enum inro_err hash_public(struct bytes value, uint8_t ret[static PKI_DIGE
 static enum inro_err hash_key(struct bytes value, uint8_t ret[static PKI_DIGEST_MAX])
 {
 	SCOPED(cert) cert = { 0 };
+	char why[ERR_DETAIL_MAX];
+	enum inro_err e = value.n <= CERT_MAX ? cert_read(value, &cert) : INRO_E_TOO_BIG, e2;
 
-	if (value.n <= CERT_MAX && cert_read(value, &cert) == INRO_OK)
+	if (e == INRO_OK)
 		return pki_digest(PKI_SHA256, cert.key.spki, ret);
-	return hash_public(value, ret);
+	snprintf(why, sizeof why, "%s", e == INRO_E_TOO_BIG ? "too long" : err_detail(e));
+	e2 = hash_public(value, ret);
+	if (e2 != INRO_E_SYNTAX)
+		return e2;
+	/* Which of the two it was meant to be nobody knows. */
+	return err_set(e2, "neither a public key nor a certificate that can be read (%s)", why);
 }
 
 static enum inro_err (*const hashers[ANCHOR_KIND__MAX])(struct bytes, uint8_t *) = {
