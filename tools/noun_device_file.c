@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backoffice/core/json.h"
 #include "base/file.h"
@@ -120,6 +121,8 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 	told = end_bad_rows(&bad);
 	if (e || told)
 		return e ? e : told;
+	if (!call_has(c, "errors")) /* that of an earlier import would be taken for this one's */
+		(void)unlink(errors);
 	e = json_give(report_json(&report), ret);
 	if (!e)
 		add_told(&report, &bad, *ret);

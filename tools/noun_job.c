@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -74,9 +75,12 @@ static enum inro_err tell_errors(const struct call *c, struct core *core, const 
 	char command[48];
 	enum inro_err e = INRO_OK;
 	snprintf(command, sizeof command, "'inro job errors %lld'", (long long)j->id);
-	if (!j->failed)
-		return INRO_OK;
 	e = errors_path(c, j, &path);
+	/* That of an earlier job would be taken for this one's. */
+	if (!e && !j->failed && path && !call_has(c, "errors"))
+		(void)unlink(path);
+	if (!e && !j->failed)
+		return INRO_OK;
 	if (!e && path)
 		e = job_errors_write(core, j->id, path);
 	if (e)

@@ -1,4 +1,5 @@
 /* rows_self - what a device asks for itself: who it is, its certificates, keys and pre-shared key. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "backoffice/core/cred.h"
@@ -50,28 +51,47 @@ static json_t *own_cert_doc(const struct cred *c)
 	return doc;
 }
 
+/* A page may be short, and those that are in use on the next one. */
 static enum inro_err add_certs(struct rest *r, json_t *doc)
 {
 	static const enum cred_state active = CRED_ACTIVE;
-	const struct cred_search s = { .filter = { .device = own_id(r), .state = &active } };
-	SCOPED(cred_found) l = { 0 };
+	struct cred_search s = { .filter = { .device = own_id(r), .state = &active } };
+	AUTO(free_chars) char *at = NULL;
 	json_t *items = json_array();
-	enum inro_err e = cred_search(r->core, &s, &l);
+	enum inro_err e;
 
-	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
-		json_array_append_new(items, own_cert_doc(&l.items[i]));
+	do {
+		SCOPED(cred_found) l = { 0 };
+
+		s.after = at;
+		e = cred_search(r->core, &s, &l);
+		for (size_t i = 0; e == INRO_OK && i < l.n; i++)
+			json_array_append_new(items, own_cert_doc(&l.items[i]));
+		free(at);
+		at = l.next;
+		l.next = NULL;
+	} while (e == INRO_OK && at);
 	json_object_set_new(doc, "certificates", items);
 	return e;
 }
 
 static enum inro_err add_keys_in(struct rest *r, enum cred_state state, json_t *items)
 {
-	const struct symkey_search s = { .filter = { .device = own_id(r), .state = &state } };
-	SCOPED(symkey_found) l = { 0 };
-	enum inro_err e = symkey_search(r->core, &s, &l);
+	struct symkey_search s = { .filter = { .device = own_id(r), .state = &state } };
+	AUTO(free_chars) char *at = NULL;
+	enum inro_err e;
 
-	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
-		json_array_append_new(items, json_of_symkey(&l.items[i]));
+	do {
+		SCOPED(symkey_found) l = { 0 };
+
+		s.after = at;
+		e = symkey_search(r->core, &s, &l);
+		for (size_t i = 0; e == INRO_OK && i < l.n; i++)
+			json_array_append_new(items, json_of_symkey(&l.items[i]));
+		free(at);
+		at = l.next;
+		l.next = NULL;
+	} while (e == INRO_OK && at);
 	return e;
 }
 

@@ -4,6 +4,7 @@
 
 cd "$T"
 { echo 'id,name,ip'; for i in {1..900}; do echo "d$i,device $i,192.0.2.1"; done; } >in.csv
+echo 'of another day' >in.csv.errors
 must inro job start register --in in.csv >said
 grep -qE '^job 1 \(register\) is done: 900 rows done, 0 were so already, 0 could not be; [0-9.]+ s, [0-9]+ a second$' said || fail "$(cat said)"
 [[ ! -e in.csv.errors ]] || fail "errors of nothing"

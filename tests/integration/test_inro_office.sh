@@ -263,7 +263,9 @@ refused 1 "bad rows: 1 of 5" inro device import fleet.csv --update --errors told
 [[ $(inro device show 00000000a1 --json | value name) == other ]] || fail "not updated by the file"
 refused 1 "nothing.csv" inro device import nothing.csv
 printf '\xef\xbb\xbf00000000d1;"ポンプ; 1";192.0.2.31;00:11:22:33:44:31;p31;Linux\r\n00000000d2;;;001122334432\r\n' >nec.csv
+echo 'of another day' >nec.csv.errors
 [[ $(inro device import nec.csv --json | value added) == 2 ]] || fail "no device of a file without names of columns"
+[[ ! -e nec.csv.errors ]] || fail "errors of nothing: $(cat nec.csv.errors)"
 [[ $(inro device show 00000000d1 --json | value name) == 'ポンプ; 1' ]] || fail "$(inro device show 00000000d1)"
 [[ $(inro device import <(cat nec.csv) --errors told --json | value same) == 2 ]] || fail "not by a pipe"
 must inro job start register --in nec.csv --json >job.json

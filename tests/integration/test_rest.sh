@@ -314,7 +314,7 @@ wants 409 bob POST /v1/devices "$(csr5 '{ca:"root",profile:"tls-client"}')"
 wants 200 bob GET '/v1/certificates?device=press-5'
 is '(.items | length) == 1'
 wants 200 carol GET /v1/devices/press-5/events
-is '[.items[].action] | sort | unique == ["device.activate","device.add"]'
+is '[.items[].action] | sort | unique == ["certificate.issue","device.activate","device.add"]'
 wants 400 bob POST /v1/certificates '{"csr":"no request","ca":"root","profile":"tls-client"}'
 C=/v1/certificates/id:$id
 wants 200 carol GET "$C"
