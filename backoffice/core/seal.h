@@ -47,6 +47,9 @@ static inline bool seal_is_lost(enum inro_err e)
 /* Sealed again, under the key that seals now; *ret stays empty where it is. */
 MUST_CHECK enum inro_err seal_again(struct core *c, const struct seal_of *of, struct bytes sealed,
 				    struct blob *ret);
+/* In the transaction that records it: is a text of seal_close() by the key that seals now?  INRO_E_BUSY: another one
+ * does since; who seals everything anew may be past its place by then, and the old key be destroyed. */
+MUST_CHECK enum inro_err seal_recheck(struct core *c, struct bytes sealed);
 /* Is it a text of seal_close()? */
 bool seal_is(struct bytes stored);
 /* n random octets of the token that holds the sealing key. */

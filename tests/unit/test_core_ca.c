@@ -14,6 +14,7 @@
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/provision.h"
+#include "backoffice/core/psk.h"
 #include "backoffice/core/reach.h"
 #include "backoffice/core/seal.h"
 #include "backoffice/core/tenant.h"
@@ -178,29 +179,6 @@ static void keep_id(void *arg, const struct ca_collected *one)
 	snprintf(arg, 24, "id:%lld", (long long)one->cred.rec.id);
 }
 
-/* A certificate that nobody asked for has no profile to renew it by. */
-static void test_no_profile(void **state)
-{
-	X509 *x = foreign_certify(&far, "x", office_ec, 30);
-	SCOPED(buf) der = { 0 };
-	SCOPED(buf) csr = { 0 };
-	SCOPED(cred) out = { 0 };
-	struct bytes left;
-	const struct ca_incoming in = { .files = pull, .arg = &left, .unrequested = true };
-	struct cred_renewal r = { 0 };
-	char ref[24];
-
-	connect_file(*state, &far, INRO_OK);
-	foreign_der(x, &der);
-	left = buf_bytes(&der);
-	OK(ca_collect(*state, "far", &in, keep_id, ref));
-	office_csr(office_ec, "x", &csr);
-	r.csr = buf_bytes(&csr);
-	FAILS(INRO_E_UNSUPPORTED, cred_renew(*state, ref, &r, &out));
-	assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), "inro cert issue"));
-	X509_free(x);
-}
-
 static void collect(struct core *c, X509 *x, char ref[static 24])
 {
 	SCOPED(buf) der = { 0 };
@@ -210,6 +188,24 @@ static void collect(struct core *c, X509 *x, char ref[static 24])
 	foreign_der(x, &der);
 	left = buf_bytes(&der);
 	OK(ca_collect(c, "far", &in, keep_id, ref));
+}
+
+/* A certificate that nobody asked for has no profile to renew it by. */
+static void test_no_profile(void **state)
+{
+	X509 *x = foreign_certify(&far, "x", office_ec, 30);
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) out = { 0 };
+	struct cred_renewal r = { 0 };
+	char ref[24];
+
+	connect_file(*state, &far, INRO_OK);
+	collect(*state, x, ref);
+	office_csr(office_ec, "x", &csr);
+	r.csr = buf_bytes(&csr);
+	FAILS(INRO_E_UNSUPPORTED, cred_renew(*state, ref, &r, &out));
+	assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), "inro cert issue"));
+	X509_free(x);
 }
 
 /* An entry that is there twice hides none that is missing; a compromised key ends for our own certificates, too. */
@@ -578,6 +574,33 @@ static void test_reseal_meanwhile(void **state)
 	core_close(c);
 }
 
+static void seal_by_another(struct core *c)
+{
+	const struct seal_key_request then = { .token = "line" };
+	SCOPED(reseal_report) r = { 0 };
+
+	OK(seal_rotate(c, &then, &r));
+}
+
+/* What was sealed by the old key, and is recorded when all was sealed anew, would be lost with that key. */
+static void test_sealed_before(void **state)
+{
+	static const char given[] = "a7Kq9mX2pL4wR8tV6yBn3cD5";
+	const struct seal_key_request first = { .token = "ca" };
+	AUTO(free_chars) char *uri = NULL;
+	struct core *c;
+	SCOPED(device) d = { 0 };
+	SCOPED(psk_new) psk = { 0 };
+
+	OK(seal_key_set(*state, &first, &uri));
+	OK(device_add(*state, "dev-1", NULL, &d));
+	c = open_asking(*state, "ca", seal_by_another);
+	FAILS(INRO_E_BUSY, psk_issue(c, "dev-1", bytes_of(given), &psk));
+	assert_null(does);
+	OK(psk_issue(c, "dev-1", bytes_of(given), &psk));
+	core_close(c);
+}
+
 static void ask_far(struct core *c, const char *cn)
 {
 	struct cred_request r = { .ca = "far", .profile = "tls-client" };
@@ -667,6 +690,7 @@ int main(void)
 		TEST(test_connected_by_another),
 		TEST(test_key_of_another_tenant),
 		TEST(test_reseal_meanwhile),
+		TEST(test_sealed_before),
 		TEST(test_sent_meanwhile),
 	};
 

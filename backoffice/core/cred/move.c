@@ -16,6 +16,7 @@
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/key_use.h"
+#include "backoffice/core/seal.h"
 #include "backoffice/core/status.h"
 #include "backoffice/core/move.h"
 #include "backoffice/pki/crl.h"
@@ -110,6 +111,8 @@ enum inro_err cred_insert(struct core *c, struct credential *rec)
 {
 	enum inro_err e = cred_take_form(c, rec);
 
+	if (e == INRO_OK && seal_is(blob_bytes(&rec->secret)))
+		e = seal_recheck(c, blob_bytes(&rec->secret));
 	if (e == INRO_OK)
 		e = store_insert(c->store, rec);
 	return e == INRO_OK ? count_state(c, rec, 1) : e;
@@ -130,6 +133,8 @@ enum inro_err cred_replace(struct core *c, int64_t pending, struct credential *r
 		return e;
 	rec->id = pending;
 	e = cred_take_form(c, rec);
+	if (e == INRO_OK && seal_is(blob_bytes(&rec->secret)))
+		e = seal_recheck(c, blob_bytes(&rec->secret));
 	if (e == INRO_OK)
 		e = store_update(c->store, rec);
 	return e == INRO_OK ? count_state(c, rec, 1) : e;

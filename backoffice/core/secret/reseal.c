@@ -32,6 +32,19 @@ static enum inro_err is_by(struct core *c, const char *uri, struct bytes sealed,
 	return e;
 }
 
+enum inro_err seal_recheck(struct core *c, struct bytes sealed)
+{
+	AUTO(free_chars) char *uri = NULL;
+	bool is = false;
+	enum inro_err e = seal_key_uri(c, &uri);
+
+	if (e == INRO_OK && uri)
+		e = is_by(c, uri, sealed, &is);
+	if (e == INRO_OK && !is)
+		e = err_set(INRO_E_BUSY, "another key seals since the secret was sealed: once more");
+	return e;
+}
+
 static enum inro_err again_by(struct core *c, const char *uri, const struct seal_of *of,
 			      struct bytes sealed, struct blob *ret)
 {
