@@ -167,7 +167,7 @@ static enum inro_err check_left(struct core *c, struct provisioning *p)
 	SCOPED(ca) ca = { 0 };
 	bool ours = rec->device == p->device.id &&
 		    cred_shown_state(rec, clock_now()) == CRED_ACTIVE &&
-		    strcmp(rec->profile, p->in->profile) == 0;
+		    strcmp(text_or_empty(rec->profile), p->in->profile) == 0;
 	enum inro_err e = ca_load(c, p->in->ca, &ca);
 
 	if (e == INRO_OK && ours && rec->ca == ca.id)

@@ -427,15 +427,14 @@ static enum inro_err store_again(struct core *c, const struct credential *rec)
 	struct token_key *key;
 	enum inro_err e = rec->key_uri ? core_key_recorded(c, rec->key_uri) : INRO_E_NOT_FOUND;
 
-	if (e == INRO_E_POLICY)
-		return INRO_OK;
 	if (e == INRO_OK)
 		e = core_token(c, rec->key_uri, &token);
 	if (e == INRO_OK)
 		e = core_key(c, rec->key_uri, &key);
 	if (e == INRO_OK)
 		e = key_store_cert(token, key, rec, true);
-	return is_absent(e) ? INRO_OK : e;
+	/* INRO_E_POLICY: its URI names a module that is none of ours, or another key. */
+	return is_absent(e) || e == INRO_E_POLICY ? INRO_OK : e;
 }
 
 /* What the last lot of a run that was cut short recorded, and perhaps did not hand out. */
