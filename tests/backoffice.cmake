@@ -116,6 +116,8 @@ inro_script_test(integration/test_ca_import.sh)
 inro_script_test(integration/test_cas_page.sh)
 inro_test(unit/test_core_faults.c LINKS inro_testoffice)
 target_link_options(test_core_faults PRIVATE -Wl,--wrap=getrandom)
+inro_test(unit/test_core_unsure.c LINKS inro_testoffice)
+target_link_options(test_core_unsure PRIVATE -Wl,--wrap=core_write)
 inro_test(unit/test_core_older.c LINKS inro_testoffice)
 inro_test(unit/test_core_storm.c LINKS inro_testoffice)
 inro_test(unit/test_core_view.c LINKS inro_testoffice)
@@ -173,6 +175,7 @@ foreach(name
 		core_steady
 		core_newcomer
 		core_writers
+		core_unsure
 		fault_jobs
 	)
 	add_test(NAME test_${name}_postgres COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_DB=postgres $<TARGET_FILE:test_${name}>)
@@ -219,6 +222,7 @@ foreach(name
 		core_steady
 		core_newcomer
 		core_writers
+		core_unsure
 	)
 	add_test(NAME test_${name}_twice COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_TWICE=1 $<TARGET_FILE:test_${name}>)
 	inro_test_properties(test_${name}_twice "store" 300)

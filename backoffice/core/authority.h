@@ -39,6 +39,9 @@ MUST_CHECK enum inro_err ca_as_of(struct core *c, int64_t generation, struct ca 
  * lists are made with, and answers.  Without those that have no certificate, or one that is over. */
 typedef enum inro_err ca_key_fn(struct core *c, const struct ca *ca, void *arg);
 MUST_CHECK enum inro_err ca_each_key(struct core *c, const struct ca *ca, ca_key_fn *fn, void *arg);
+/* In a write transaction, of a certificate that was issued before it came on record: an earlier key signs lists as long
+ * as that is valid. */
+MUST_CHECK enum inro_err ca_key_needed(struct core *c, const struct credential *rec);
 /* The key that waits for its certificate.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err ca_next_key(struct core *c, int64_t ca, struct ca_generation *ret);
 /* In a write transaction: it is waited for no longer. */

@@ -76,6 +76,9 @@ MUST_CHECK enum inro_err new_key_or_left(struct core *c, const struct new_key_pl
 /* The newest certificate on record for this pubkey_print() of a key, of this tenant, or of another one and for a key
  * in a token.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err key_record(struct core *c, struct bytes hash, struct credential *ret);
+/* After a failure: where nobody knows whether it is on record (INRO_E_IO, a commit without an answer) it stays, or what
+ * is on record would have no key; what is done next finds it. */
+void new_key_unsure(struct new_key *k, enum inro_err e);
 void new_key_clear(struct new_key *k);
 /* "which certificate 17 is for": another tenant's number is not told. */
 #define KEY_OWNER_MAX 64

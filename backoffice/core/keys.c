@@ -536,6 +536,11 @@ enum inro_err new_key_or_left(struct core *c, const struct new_key_plan *plan, s
 	return INRO_OK;
 }
 
+void new_key_unsure(struct new_key *k, enum inro_err e)
+{
+	k->keep = k->keep || e == INRO_E_IO;
+}
+
 void new_key_clear(struct new_key *k)
 {
 	size_t n;

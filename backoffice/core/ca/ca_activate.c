@@ -161,8 +161,10 @@ enum inro_err ca_own_record(struct core *c, struct credential *rec)
 	enum inro_err e = store_find(c->store, &q, &there);
 
 	rec->id = 0;
-	if (e == INRO_E_NOT_FOUND)
-		return cred_insert(c, rec);
+	if (e == INRO_E_NOT_FOUND) {
+		e = cred_insert(c, rec);
+		return e == INRO_OK ? ca_key_needed(c, rec) : e;
+	}
 	if (e == INRO_OK && (there.own_ca || there.device || there.state != CRED_ACTIVE))
 		e = err_set(INRO_E_STATE, "certificate %lld is another's, or not active",
 			    (long long)there.id);

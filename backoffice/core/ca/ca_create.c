@@ -489,6 +489,7 @@ static enum inro_err create(struct core *c, const struct ca_request *r, struct c
 		e = ca_making_csr(&m);
 	if (e == INRO_OK)
 		e = r->external ? await(c, &m) : ca_making_certify(c, &m);
+	new_key_unsure(&m.fresh, e);
 	if (e != INRO_OK)
 		return e;
 	m.fresh.keep = true;

@@ -102,6 +102,21 @@ enum inro_err ca_each_key(struct core *c, const struct ca *ca, ca_key_fn *fn, vo
 	return e;
 }
 
+enum inro_err ca_key_needed(struct core *c, const struct credential *rec)
+{
+	SCOPED(ca_generation) g = { 0 };
+	int64_t until;
+	enum inro_err e = rec->ca ? load(c, rec->ca, rec->ca_generation, &g) : INRO_E_NOT_FOUND;
+
+	if (e != INRO_OK)
+		return e == INRO_E_NOT_FOUND ? INRO_OK : e; /* the present key */
+	until = rec->not_after < g.not_after ? rec->not_after : g.not_after;
+	if (!g.cert.n || until <= g.needed_until)
+		return INRO_OK;
+	g.needed_until = until;
+	return store_update(c->store, &g);
+}
+
 enum inro_err ca_next_key(struct core *c, int64_t ca, struct ca_generation *ret)
 {
 	const struct store_cond conds[] = {

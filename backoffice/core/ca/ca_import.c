@@ -73,7 +73,9 @@ static enum inro_err insert_entry(struct core *c, const struct importing *i,
 	enum inro_err e = blob_set(&rec.serial, entry->serial);
 
 	rec.created_ms = rec.updated_ms = clock_now_ms();
-	return e == INRO_OK ? cred_insert(c, &rec) : e;
+	if (e == INRO_OK)
+		e = cred_insert(c, &rec);
+	return e == INRO_OK ? ca_key_needed(c, &rec) : e;
 }
 
 static enum inro_err take_entry(struct core *c, struct importing *i, const struct crl_entry *entry)
@@ -147,7 +149,8 @@ static enum inro_err record_past(struct core *c, struct importing *i, struct byt
 	e = ca_fill_cert(c, &cert, &rec);
 	if (e != INRO_OK)
 		return e;
-	return there ? store_update(c->store, &rec) : cred_insert(c, &rec);
+	e = there ? store_update(c->store, &rec) : cred_insert(c, &rec);
+	return e == INRO_OK ? ca_key_needed(c, &rec) : e;
 }
 
 static enum inro_err past_work(struct core *c, void *arg)

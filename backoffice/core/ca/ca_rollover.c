@@ -334,6 +334,7 @@ static enum inro_err roll(struct core *c, struct rolling *r)
 		e = waits(r) ? core_write(c, wait_work, r) : ca_making_certify(c, &r->m);
 	/* One that was there already may be that of a certificate which is waited for. */
 	r->m.fresh.keep = r->m.fresh.found || e == INRO_OK;
+	new_key_unsure(&r->m.fresh, e);
 	return e;
 }
 

@@ -300,6 +300,7 @@ static enum inro_err appoint(struct core *c, struct delegate *s)
 	if (e == INRO_OK)
 		e = certify(c, s);
 	s->fresh.keep = s->fresh.keep || e == INRO_OK;
+	new_key_unsure(&s->fresh, e);
 	return e;
 }
 

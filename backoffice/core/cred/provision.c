@@ -310,6 +310,7 @@ static enum inro_err run(struct core *c, struct provisioning *p)
 		e = get_key(c, p);
 	if (e == INRO_OK)
 		e = certify(c, p);
+	new_key_unsure(&p->fresh, e);
 	if (e == INRO_OK)
 		e = store(c, p);
 	return e == INRO_OK ? cred_view(c, &p->rec, &p->out->cert) : e;

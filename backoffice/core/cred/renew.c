@@ -340,6 +340,7 @@ static enum inro_err renew_anew(struct core *c, struct renewal *r, struct creden
 		e = renewal_csr(c, r);
 	if (e == INRO_OK)
 		e = certify(c, r, ret);
+	new_key_unsure(&r->fresh, e);
 	return e == INRO_OK ? renewal_deliver(r, ret) : e;
 }
 

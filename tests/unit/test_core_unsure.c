@@ -1,0 +1,130 @@
+/* test_core_unsure - a commit whose answer is lost: what may be on record has its key; and lists of an earlier key, for
+ * what comes on record later. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "backoffice/core/ca.h"
+#include "backoffice/core/cred.h"
+#include "backoffice/core/internal.h"
+#include "backoffice/core/provision.h"
+#include "base/clock.h"
+#include "base/cryptoki/cryptoki.h"
+#include "tests/lib/office.h"
+
+#define OK(x)	    assert_int_equal(x, INRO_OK)
+#define FAILS(e, x) assert_int_equal(x, e)
+
+enum inro_err __real_core_write(struct core *c, core_work_fn *work, void *arg);
+enum inro_err __wrap_core_write(struct core *c, core_work_fn *work, void *arg);
+
+static bool lost; /* the answer to the next one, which is done */
+
+enum inro_err __wrap_core_write(struct core *c, core_work_fn *work, void *arg)
+{
+	enum inro_err e = __real_core_write(c, work, arg);
+
+	if (e != INRO_OK || !lost)
+		return e;
+	lost = false;
+	return err_set(INRO_E_IO, "the connection was lost while it was being committed");
+}
+
+static int setup(void **state)
+{
+	return office_setup(state, "unsure");
+}
+
+static void assert_works(struct core *c, const char *ca, size_t keys)
+{
+	SCOPED(buf) der = { 0 };
+	struct crl_info info;
+
+	assert_false(lost);
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys);
+	OK(ca_crl(c, ca, 0, &der, &info));
+}
+
+static void test_ca(void **state)
+{
+	const struct ca_request r = { .name = "new", .subject = "CN=New", .token = "line", .label = office_label };
+	const struct ca_rollover next = { .name = "new", .token = "line" };
+	size_t keys = office_count("line", CKO_PRIVATE_KEY);
+	SCOPED(ca_view) v = { 0 };
+
+	lost = true;
+	FAILS(INRO_E_IO, ca_create(*state, &r, &v));
+	assert_works(*state, "new", keys + 1);
+	lost = true;
+	FAILS(INRO_E_IO, ca_rollover(*state, &next, &v));
+	assert_works(*state, "new", keys + 2);
+	assert_int_equal(office_ask(office_db, "SELECT max(generation) FROM ca"), 2);
+}
+
+static void test_device(void **state)
+{
+	const struct provision_request p = {
+		.device = "dev-1", .token = "line", .ca = "issuing", .profile = "tls-client", .label = office_label
+	};
+	const struct cred_renewal how = { .new_key = true };
+	size_t keys = office_count("line", CKO_PRIVATE_KEY);
+	SCOPED(device) d = { 0 };
+	SCOPED(provision_result) cut = { 0 };
+	SCOPED(provision_result) done = { 0 };
+	SCOPED(cred) out = { 0 };
+	char ref[32];
+
+	OK(device_add(*state, "dev-1", NULL, &d));
+	lost = true;
+	FAILS(INRO_E_IO, device_provision(*state, &p, &cut));
+	OK(device_provision(*state, &p, &done)); /* goes on from there */
+	assert_works(*state, "issuing", keys + 1);
+	snprintf(ref, sizeof ref, "id:%lld", (long long)done.cert.rec.id);
+	lost = true;
+	FAILS(INRO_E_IO, cred_renew(*state, ref, &how, &out));
+	assert_works(*state, "issuing", keys + 2);
+}
+
+/* A CA that an earlier key of ours certified, on record long after. */
+static void test_comes_later(void **state)
+{
+	const struct ca_request plant = {
+		.name = "plant", .subject = "CN=Plant", .token = "line", .label = office_label, .external = true
+	};
+	const struct ca_rollover next = { .name = "root", .token = "line" };
+	struct cred_request r = { .ca = "root", .profile = "sub-ca" };
+	struct ca_activation in = { 0 };
+	char sql[160];
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(ca_view) rolled = { 0 };
+	SCOPED(ca_view) done = { 0 };
+	SCOPED(cred) made = { 0 };
+
+	OK(ca_create(*state, &plant, &v));
+	r.csr = blob_bytes(&v.rec.csr);
+	OK(ca_certify(*state, &r, &made));
+	OK(ca_rollover(*state, &next, &rolled));
+	snprintf(sql, sizeof sql, "UPDATE credential SET fingerprint = NULL WHERE id = %lld", (long long)made.rec.id);
+	office_sql(office_db, sql);
+	snprintf(sql, sizeof sql, "UPDATE credential SET serial = key_hash WHERE id = %lld", (long long)made.rec.id);
+	office_sql(office_db, sql);
+	snprintf(sql, sizeof sql, "UPDATE ca_generation SET needed_until = %lld", (long long)clock_now() + 100);
+	office_sql(office_db, sql);
+	in.cert = blob_bytes(&made.rec.cert);
+	OK(ca_activate(*state, "plant", &in, &done));
+	assert_int_equal(office_ask(office_db, "SELECT needed_until FROM ca_generation"), made.rec.not_after);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_ca, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_device, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_comes_later, setup, office_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);
+}
