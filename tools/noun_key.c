@@ -232,18 +232,17 @@ static enum inro_err key_delete_run(const struct call *c, json_t **ret)
 
 /* ---- generate ---- */
 
+static const char *type_of(const struct call *c)
+{
+	return call_has(c, "type") ? call_opt(c, "type") : "ec-p256";
+}
+
 static enum inro_err generate_secret(const struct call *c, const struct token_secret_kind *kind,
 				     json_t **ret)
 {
 	SCOPED(made_key) n = { 0 };
 	SCOPED(buf) id = { 0 };
-	enum inro_err e = INRO_OK;
-	if (call_has(c, "duplicable"))
-		e = err_set(INRO_E_ARG, "only key pairs are made duplicable");
-	if (!e && call_has(c, "usage"))
-		e = err_set(INRO_E_ARG, "what a secret key does is told by its kind; --usage is for key pairs");
-	if (!e)
-		e = plan_key(c, &n);
+	enum inro_err e = plan_key(c, &n);
 	const struct token_secret_plan plan = {
 		.label = n.plan.label,
 		.id = n.plan.id,
@@ -259,37 +258,49 @@ static enum inro_err generate_secret(const struct call *c, const struct token_se
 }
 
 /* Where nothing is said the key does what its kind is for; else what is said, and nothing beside it. */
-static enum inro_err plan_uses(const struct call *c, struct token_key_plan *plan)
+static void plan_uses(const struct call *c, struct token_key_plan *plan)
 {
-	enum pki_key type = plan->kind->type;
-
 	if (!call_has(c, "usage"))
-		return INRO_OK;
+		return;
 	plan->no_sign = !key_source_may(c, "sign", "");
 	plan->decrypt = key_source_may(c, "decrypt", "");
 	plan->derive = key_source_may(c, "derive", "");
-	if (!pki_key_signs(type) || (plan->decrypt && type != PKI_RSA) ||
-	    (plan->derive && pki_key_type(type)->family != PKI_EC))
-		return err_set(INRO_E_ARG,
-			       "--usage: RSA keys sign or decrypt, EC keys sign or derive; a key of type %s does what "
-			       "its type is for", plan->kind->name);
-	return INRO_OK;
+}
+
+/* Before a PIN is asked for. */
+static enum inro_err key_generate_check(const struct call *c)
+{
+	bool secret = token_secret_kind_find(type_of(c)) != NULL;
+	const struct pki_key_kind *kind;
+	struct token_key_plan plan = { 0 };
+	if (secret && call_has(c, "duplicable"))
+		return err_set(INRO_E_ARG, "only key pairs are made duplicable");
+	if (secret && call_has(c, "usage"))
+		return err_set(INRO_E_ARG, "what a secret key does is told by its kind; --usage is for key pairs");
+	if (!call_has(c, "usage"))
+		return INRO_OK;
+	enum inro_err e = pki_key_kind_find(type_of(c), &kind);
+	plan_uses(c, &plan);
+	if (!e && (!pki_key_signs(kind->type) || (plan.decrypt && kind->type != PKI_RSA) ||
+		   (plan.derive && pki_key_type(kind->type)->family != PKI_EC)))
+		e = err_set(INRO_E_ARG,
+			    "--usage: RSA keys sign or decrypt, EC keys sign or derive; a key of type %s does what "
+			    "its type is for", kind->name);
+	return e;
 }
 
 static enum inro_err key_generate_run(const struct call *c, json_t **ret)
 {
 	SCOPED(made_key) n = { 0 };
-	const char *type = call_opt(c, "type");
-	const struct token_secret_kind *secret = type ? token_secret_kind_find(type) : NULL;
+	const struct token_secret_kind *secret = token_secret_kind_find(type_of(c));
 	if (secret)
 		return generate_secret(c, secret, ret);
-	enum inro_err e = pki_key_kind_find(type ? type : "ec-p256", &n.plan.kind);
+	enum inro_err e = pki_key_kind_find(type_of(c), &n.plan.kind);
 	if (!e)
 		e = plan_key(c, &n);
 	n.plan.place = place_of(call_opt(c, "place"));
 	n.plan.duplicable = call_has(c, "duplicable");
-	if (!e)
-		e = plan_uses(c, &n.plan);
+	plan_uses(c, &n.plan);
 	if (!e)
 		e = token_key_generate(n.token, &n.plan, &n.key);
 	return e ? e : json_give(key_json(n.token, n.key), ret);
@@ -335,6 +346,7 @@ const struct cmd_verb key_verbs[] = {
 			 .help = "what the private key may do; default: sign (X25519, X448: derive). "
 				 "OPC UA's RSA keys want sign and decrypt" }),
 	  .shared = { pin_user_opts },
+	  .check = key_generate_check,
 	  .run = key_generate_run,
 	  .least = LEAST_NONE,
 	  .shape = SHOW_SAID,

@@ -53,5 +53,5 @@ generic-256 -
 KINDS
 
 refused 1 'sign' inro csr create --key 'pkcs11:token=line1;object=x25519;type=private' --subject /CN=x --out x.csr
-refused 1 'duplicable' inro key generate --token line1 --label d --type aes-128 --duplicable
+refused 2 'duplicable' inro key generate --token line1 --label d --type aes-128 --duplicable
 refused 2 'aes-257' inro key generate --token line1 --label d --type aes-257

@@ -33,11 +33,11 @@ must inro key generate --token line1 --label ua --type rsa-2048 --usage sign --u
 [[ $(uses_of ua) == 'sign, decrypt' ]] || fail "an RSA key to sign and decrypt is there to $(uses_of ua)"
 must inro key generate --token line1 --label agrees --usage derive
 [[ $(uses_of agrees) == derive ]] || fail "an EC key to derive is there to $(uses_of agrees)"
-refused 1 'RSA keys sign or decrypt' inro key generate --token line1 --label no --usage decrypt
-refused 1 'RSA keys sign or decrypt' inro key generate --token line1 --label no --type rsa-2048 --usage derive
-refused 1 'RSA keys sign or decrypt' inro key generate --token line1 --label no --type ed25519 --usage sign --usage derive
-refused 1 'does what its type' inro key generate --token line1 --label no --type x25519 --usage sign
-refused 1 'for key pairs' inro key generate --token line1 --label no --type aes-256 --usage decrypt
+refused 2 'RSA keys sign or decrypt' inro key generate --token line1 --label no --usage decrypt
+refused 2 'RSA keys sign or decrypt' inro key generate --token line1 --label no --type rsa-2048 --usage derive
+refused 2 'RSA keys sign or decrypt' inro key generate --token line1 --label no --type ed25519 --usage sign --usage derive
+refused 2 'does what its type' inro key generate --token line1 --label no --type x25519 --usage sign
+refused 2 'for key pairs' inro key generate --token line1 --label no --type aes-256 --usage decrypt
 must inro key delete 'pkcs11:token=line1;object=ua'
 must inro key delete 'pkcs11:token=line1;object=agrees'
 must inro key generate --token line1 --label with-id --id 0102A0

@@ -68,7 +68,8 @@ agent() {
 
 good_pair() { # [FOLDER]: the live pair, or that of a generation
 	local live gen
-	live=$(readlink -f "${1:-$T/agent/live}") && [[ -d $live ]] || fail "there is no live pair"
+	live=$(readlink -f "${1:-$T/agent/live}")
+	[[ -d $live ]] || fail "there is no live pair"
 	gen=${live##*/}
 	openssl x509 -in "$live/clcert.pem" -noout -pubkey >"$T/pair.cert" || fail "$gen: no certificate"
 	foreign openssl pkey -provider-path "$B/lib" -provider inro -provider default -in "$live/ckey.pem" -pubout \

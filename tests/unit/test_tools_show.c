@@ -142,7 +142,7 @@ static void test_steps(void **state)
 	assert_shown(&steps,
 		     "{\"x\":1,\"file\":\"f\",\"steps\":[{\"step\":\"key\",\"result\":\"a\"},"
 		     "{\"step\":\"request\",\"result\":\"b\"}]}",
-		     "key      a\nrequest  b\ndone with 1\n");
+		     "key      a\nrequest  b\ndone with 1\nit is in f\n");
 }
 
 static void test_pem_and_file(void **state)
