@@ -115,6 +115,30 @@ static int drop_token(void **state)
 	return 0;
 }
 
+struct key_spec secret_spec(CK_KEY_TYPE type, size_t n)
+{
+	return (struct key_spec) { .kind = KEY_SECRET, .key_type = type, .n = n };
+}
+
+backend_key import_secret(struct key_spec spec, struct bytes value)
+{
+	SCOPED(buf) none = { 0 };
+	backend_key key = 0;
+
+	assert_int_equal(ops->import(token, &spec, value, &key, &none), INRO_OK);
+	assert_int_equal(none.n, 0);
+	return key;
+}
+
+void assert_value(backend_key key, struct bytes value)
+{
+	SCOPED(secret) plain = { 0 };
+
+	assert_int_equal(ops->reveal(token, key, &plain), INRO_OK);
+	assert_int_equal(plain.n, value.n);
+	assert_memory_equal(plain.p, value.p, value.n);
+}
+
 enum inro_err sign(struct backend *b, backend_key key, CK_MECHANISM_TYPE mech, size_t cap,
 		   size_t *ret_n)
 {

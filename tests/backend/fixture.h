@@ -54,6 +54,12 @@ backend_key load(struct backend *b, size_t i);
 /* A pair of that kind that libcrypto makes: its plain form and public half. */
 void make_pair(size_t i, struct secret *ret_pkcs8, struct buf *ret_spki);
 
+/* A secret key of n bytes; 0: as many as its value has. */
+struct key_spec secret_spec(CK_KEY_TYPE type, size_t n);
+/* In `token`. */
+backend_key import_secret(struct key_spec spec, struct bytes value);
+void assert_value(backend_key key, struct bytes value);
+
 /* MESSAGE, into a buffer of cap bytes that is thrown away. */
 enum inro_err sign(struct backend *b, backend_key key, CK_MECHANISM_TYPE mech, size_t cap,
 		   size_t *ret_n);

@@ -9,28 +9,9 @@
 
 static const uint8_t value[48] = "a value of a secret key, known to the test only";
 
-static struct key_spec secret_spec(CK_KEY_TYPE type, size_t n)
-{
-	return (struct key_spec) { .kind = KEY_SECRET, .key_type = type, .n = n };
-}
-
 static backend_key import(CK_KEY_TYPE type, struct bytes plain)
 {
-	const struct key_spec spec = secret_spec(type, 0);
-	SCOPED(buf) none = { 0 };
-	backend_key key = 0;
-
-	assert_int_equal(ops->import(token, &spec, plain, &key, &none), INRO_OK);
-	return key;
-}
-
-static void assert_value(backend_key key, struct bytes want)
-{
-	SCOPED(secret) plain = { 0 };
-
-	assert_int_equal(ops->reveal(token, key, &plain), INRO_OK);
-	assert_int_equal(plain.n, want.n);
-	assert_memory_equal(plain.p, want.p, want.n);
+	return import_secret(secret_spec(type, 0), plain);
 }
 
 static backend_key generate(const struct key_spec *spec, struct buf *public)
