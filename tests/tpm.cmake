@@ -45,13 +45,14 @@ endforeach()
 pkg_check_modules(tss2sys REQUIRED IMPORTED_TARGET tss2-sys tss2-mu tss2-tcti-swtpm)
 inro_benchmark(bench/bench_tpm_sign.c LINKS inro_tpm_token inro_swtpm inro_testlib PkgConfig::tss2sys ${CMAKE_DL_LIBS} SMOKE 0)
 
-# tpm/talk; inro_tpmkeys: tests/lib/tpmkeys.h and tpmtap.h
-inro_library(inro_tpmkeys SOURCES lib/tpmkeys.c lib/tpmtap.c LINKS inro_swtpm inro_tpm_talk PkgConfig::cmocka)
+# tpm/talk; inro_tpmkeys: tests/lib/tpmkeys.h, tpmplace.h and tpmtap.h
+inro_library(inro_tpmkeys SOURCES lib/tpmkeys.c lib/tpmplace.c lib/tpmtap.c LINKS inro_swtpm inro_tpm_talk PkgConfig::cmocka)
 inro_library(inro_tpmsays SOURCES lib/tpmsays.c LINKS inro_tpm_talk PkgConfig::cmocka)
 inro_test(unit/test_tpm_run.c LINKS inro_tpmsays inro_testlib)
 inro_test(unit/test_tpm_turn.c LINKS inro_tpm_talk)
 inro_test(integration/test_tpm_talk.c LINKS inro_tpmkeys)
 inro_test(integration/test_tpm_cmd.c LINKS inro_tpmkeys)
+inro_test(integration/test_tpm_cmd_objects.c LINKS inro_tpmkeys)
 inro_test(integration/test_tpm_resident.c LINKS inro_tpmkeys)
 inro_test(integration/test_tpm_root.c LINKS inro_tpmkeys)
 inro_fuzz(fuzz/fuzz_tpm_answer.c CORPUS fuzz/corpus/tpm_answer LINKS inro_tpm_talk)

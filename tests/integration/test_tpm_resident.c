@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/scratch.h"
-#include "tests/lib/tpmkeys.h"
+#include "tests/lib/tpmplace.h"
 
 #define OK(x) assert_int_equal(x, INRO_OK)
 
@@ -17,32 +17,12 @@
 
 static const struct bytes auth = BYTES_LIT("an auth of a key");
 static const struct bytes message = BYTES_LIT("what is to be signed");
-static struct swtpm *swtpm;
-static struct tpm *tpm;
 static TPM2B_DIGEST digest;
 
 static int begin(void **state)
 {
-	const struct root *root;
-
-	(void)state;
 	OK(crypt_hash(TPM2_ALG_SHA256, &message, 1, &digest));
-	swtpm = swtpm_start(SWTPM_UNIX);
-	tpm = tpmkeys_open(swtpm);
-	OK(tpm_enter(tpm));
-	OK(root_settle(tpm, &root));
-	tpm_leave(tpm);
-	return 0;
-}
-
-/* Whatever was done, nothing of it stays in the TPM. */
-static int end(void **state)
-{
-	(void)state;
-	tpm_unref(tpm);
-	assert_int_equal(swtpm_left_behind(swtpm), 0);
-	swtpm_free(swtpm);
-	return 0;
+	return tpmplace_begin(state);
 }
 
 static TPMT_PUBLIC signing_key(void)
@@ -477,5 +457,5 @@ int main(void)
 		cmocka_unit_test(test_damaged_blob),
 	};
 
-	return cmocka_run_group_tests(tests, begin, end);
+	return cmocka_run_group_tests(tests, begin, tpmplace_end);
 }
