@@ -88,7 +88,7 @@ inro_test(unit/test_core_connector.c LINKS inro_testoffice)
 inro_test(unit/test_core_delegate.c LINKS inro_testoffice)
 inro_test(unit/test_core_profile.c LINKS inro_testoffice)
 inro_test(unit/test_core_clock.c LINKS inro_testoffice)
-inro_library(inro_hostile SOURCES lib/hostile.c LINKS inro_base PkgConfig::crypto)
+inro_library(inro_hostile SOURCES lib/hostile.c lib/hostile_keys.c lib/csr_parts.c LINKS inro_base PkgConfig::crypto)
 inro_test(unit/test_core_hostile.c LINKS inro_testoffice inro_hostile)
 # The same requests, through the fuzzer's target.
 inro_program(make_hostile SOURCES lib/make_hostile.c LINKS inro_hostile inro_base)

@@ -3,18 +3,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/evp.h>
-#include <openssl/param_build.h>
-#include <openssl/pem.h>
-#include <openssl/rsa.h>
-#include <openssl/x509.h>
 
 #include "base/der.h"
+#include "tests/lib/csr_parts.h"
+#include "tests/lib/hostile_keys.h"
 
 const char hostile_profile[] =
 	"[profile]\nname = open\n[validity]\nperiod = 1d\n[key]\n"
@@ -22,191 +16,67 @@ const char hostile_profile[] =
 	"allowed = CN O OU L ST C serialNumber UID emailAddress DC title\n"
 	"[san]\nallowed = DNS IP URI email\nwildcard = yes\n";
 
-#define TEXT_MAX 4096
-
-static void must(bool good, const char *what)
-{
-	if (good)
-		return;
-	fprintf(stderr, "hostile: %s\n", what);
-	abort();
-}
-
-/* ---- a request of parts ---- */
-
-struct parts {
-	struct buf version, subject, spki, attributes; /* whole elements */
-	struct buf identifier, signature;	       /* empty: made */
-	EVP_PKEY *signer;
-};
-
-static void add_all(struct buf *to, const struct buf *from)
-{
-	buf_add(to, buf_bytes(from));
-}
-
-static void add_hex(struct buf *to, const char *hex)
-{
-	static uint8_t octets[TEXT_MAX];
-	size_t n;
-
-	must(hex_decode(bytes_of(hex), octets, sizeof octets, &n) == INRO_OK, "hex");
-	buf_add(to, BYTES(octets, n));
-}
-
-static EVP_PKEY *usual_key(void)
-{
-	static EVP_PKEY *key;
-
-	if (!key)
-		key = EVP_EC_gen("P-256");
-	must(key != NULL, "a key");
-	return key;
-}
-
-static void add_spki(struct buf *to, EVP_PKEY *key)
-{
-	unsigned char *der = NULL;
-	int n = i2d_PUBKEY(key, &der);
-
-	must(n > 0, "a public key");
-	buf_add(to, BYTES(der, (size_t)n));
-	OPENSSL_free(der);
-}
-
-/* One RDN of one attribute, with a value of any kind. */
-static void add_rdn(struct buf *to, const char *oid_hex, uint8_t tag, struct bytes value)
-{
-	size_t set = der_begin(to, DER_SET), seq = der_begin(to, DER_SEQUENCE);
-	SCOPED(buf) oid = { 0 };
-
-	add_hex(&oid, oid_hex);
-	der_add(to, DER_OID, buf_bytes(&oid));
-	der_add(to, tag, value);
-	der_end(to, seq);
-	der_end(to, set);
-}
-
-#define OID_CN "550403"
-
-static void parts_open(struct parts *p)
-{
-	size_t name;
-
-	*p = (struct parts) { .signer = usual_key() };
-	der_add_int(&p->version, 0);
-	name = der_begin(&p->subject, DER_SEQUENCE);
-	add_rdn(&p->subject, OID_CN, DER_UTF8_STRING, bytes_of("hostile"));
-	der_end(&p->subject, name);
-	add_spki(&p->spki, p->signer);
-	der_add(&p->attributes, DER_CONTEXT_CONSTRUCTED, BYTES_NONE);
-}
-
-static void sign(struct parts *p, struct bytes info)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	unsigned char room[4096];
-	size_t n = sizeof room;
-	bool ed = EVP_PKEY_get_id(p->signer) == EVP_PKEY_ED25519;
-
-	must(EVP_DigestSignInit(ctx, NULL, ed ? NULL : EVP_sha256(), NULL, p->signer) == 1 &&
-		     EVP_DigestSign(ctx, room, &n, info.p, info.n) == 1,
-	     "a signature");
-	buf_add(&p->signature, BYTES(room, n));
-	EVP_MD_CTX_free(ctx);
-}
-
-static void parts_close(struct parts *p, struct buf *ret)
-{
-	SCOPED(buf) info = { 0 };
-	size_t mark = der_begin(&info, DER_SEQUENCE), whole;
-
-	add_all(&info, &p->version);
-	add_all(&info, &p->subject);
-	add_all(&info, &p->spki);
-	add_all(&info, &p->attributes);
-	der_end(&info, mark);
-	if (!p->signature.n && p->signer)
-		sign(p, buf_bytes(&info));
-	if (!p->identifier.n)
-		add_hex(&p->identifier, EVP_PKEY_get_id(p->signer) == EVP_PKEY_RSA
-						? "300d06092a864886f70d01010b0500"
-						: "300a06082a8648ce3d040302");
-	whole = der_begin(ret, DER_SEQUENCE);
-	add_all(ret, &info);
-	add_all(ret, &p->identifier);
-	der_add_bits(ret, buf_bytes(&p->signature));
-	der_end(ret, whole);
-	must(!buf_err(ret), "memory");
-	buf_clear(&p->version);
-	buf_clear(&p->subject);
-	buf_clear(&p->spki);
-	buf_clear(&p->attributes);
-	buf_clear(&p->identifier);
-	buf_clear(&p->signature);
-}
-
 /* ---- names ---- */
 
 /* A CN of kind `number`; its octets are `text`, with \0 as the character 0x01 would be no use: a
  * '|' stands for NUL. */
 static void make_cn(const struct hostile *h, struct buf *ret)
 {
-	struct parts p;
+	struct csr_parts p;
 	SCOPED(buf) value = { 0 };
 	size_t name;
 
-	parts_open(&p);
+	csr_parts_open(&p);
 	for (const char *c = h->text; *c; c++)
 		buf_add_u8(&value, *c == '|' ? 0 : (uint8_t)*c);
 	buf_reset(&p.subject);
 	name = der_begin(&p.subject, DER_SEQUENCE);
-	add_rdn(&p.subject, OID_CN, (uint8_t)h->number, buf_bytes(&value));
+	csr_add_rdn(&p.subject, CSR_OID_CN, (uint8_t)h->number, buf_bytes(&value));
 	der_end(&p.subject, name);
-	parts_close(&p, ret);
+	csr_parts_close(&p, ret);
 }
 
 /* A CN of `number` letters. */
 static void make_long_cn(const struct hostile *h, struct buf *ret)
 {
-	struct parts p;
+	struct csr_parts p;
 	SCOPED(buf) value = { 0 };
 	size_t name;
 
-	parts_open(&p);
+	csr_parts_open(&p);
 	for (int i = 0; i < h->number; i++)
 		buf_add_str(&value, h->text);
 	buf_reset(&p.subject);
 	name = der_begin(&p.subject, DER_SEQUENCE);
-	add_rdn(&p.subject, OID_CN, DER_UTF8_STRING, buf_bytes(&value));
+	csr_add_rdn(&p.subject, CSR_OID_CN, DER_UTF8_STRING, buf_bytes(&value));
 	der_end(&p.subject, name);
-	parts_close(&p, ret);
+	csr_parts_close(&p, ret);
 }
 
 /* `number` RDNs of that type. */
 static void make_rdns(const struct hostile *h, struct buf *ret)
 {
-	struct parts p;
+	struct csr_parts p;
 	size_t name;
 
-	parts_open(&p);
+	csr_parts_open(&p);
 	buf_reset(&p.subject);
 	name = der_begin(&p.subject, DER_SEQUENCE);
 	for (int i = 0; i < h->number; i++)
-		add_rdn(&p.subject, h->text, DER_PRINTABLE_STRING, bytes_of("DEU"));
+		csr_add_rdn(&p.subject, h->text, DER_PRINTABLE_STRING, bytes_of("DEU"));
 	der_end(&p.subject, name);
-	parts_close(&p, ret);
+	csr_parts_close(&p, ret);
 }
 
 /* The subject's octets as they are. */
 static void make_subject(const struct hostile *h, struct buf *ret)
 {
-	struct parts p;
+	struct csr_parts p;
 
-	parts_open(&p);
+	csr_parts_open(&p);
 	buf_reset(&p.subject);
-	add_hex(&p.subject, h->text);
-	parts_close(&p, ret);
+	csr_add_hex(&p.subject, h->text);
+	csr_parts_close(&p, ret);
 }
 
 /* ---- extensions ---- */
@@ -221,7 +91,7 @@ static void add_extensions(struct buf *to, struct bytes list, int times)
 	for (int i = 0; i < times; i++) {
 		size_t seq = der_begin(to, DER_SEQUENCE), set;
 
-		add_hex(to, EXTENSION_REQUEST);
+		csr_add_hex(to, EXTENSION_REQUEST);
 		set = der_begin(to, DER_SET);
 		der_add(to, DER_SEQUENCE, list);
 		der_end(to, set);
@@ -234,7 +104,7 @@ static void add_san_ext(struct buf *to, struct bytes names)
 {
 	size_t seq = der_begin(to, DER_SEQUENCE), octets;
 
-	add_hex(to, "0603551d11");
+	csr_add_hex(to, "0603551d11");
 	octets = der_begin(to, DER_OCTET_STRING);
 	der_add(to, DER_SEQUENCE, names);
 	der_end(to, octets);
@@ -243,12 +113,12 @@ static void add_san_ext(struct buf *to, struct bytes names)
 
 static void make_with_extensions(struct bytes list, int times, struct buf *ret)
 {
-	struct parts p;
+	struct csr_parts p;
 
-	parts_open(&p);
+	csr_parts_open(&p);
 	buf_reset(&p.attributes);
 	add_extensions(&p.attributes, list, times);
-	parts_close(&p, ret);
+	csr_parts_close(&p, ret);
 }
 
 /* GeneralNames' content in hexadecimal digits. */
@@ -257,7 +127,7 @@ static void make_san(const struct hostile *h, struct buf *ret)
 	SCOPED(buf) names = { 0 };
 	SCOPED(buf) list = { 0 };
 
-	add_hex(&names, h->text);
+	csr_add_hex(&names, h->text);
 	add_san_ext(&list, buf_bytes(&names));
 	make_with_extensions(buf_bytes(&list), 1, ret);
 }
@@ -282,7 +152,7 @@ static void make_extensions(const struct hostile *h, struct buf *ret)
 {
 	SCOPED(buf) list = { 0 };
 
-	add_hex(&list, h->text);
+	csr_add_hex(&list, h->text);
 	make_with_extensions(buf_bytes(&list), h->number ? h->number : 1, ret);
 }
 
@@ -305,12 +175,12 @@ static void make_many_extensions(const struct hostile *h, struct buf *ret)
 /* The attributes' octets as they are. */
 static void make_attributes(const struct hostile *h, struct buf *ret)
 {
-	struct parts p;
+	struct csr_parts p;
 
-	parts_open(&p);
+	csr_parts_open(&p);
 	buf_reset(&p.attributes);
-	add_hex(&p.attributes, h->text);
-	parts_close(&p, ret);
+	csr_add_hex(&p.attributes, h->text);
+	csr_parts_close(&p, ret);
 }
 
 /* An attribute whose value is `number` SEQUENCEs deep. */
@@ -318,274 +188,26 @@ static void make_deep(const struct hostile *h, struct buf *ret)
 {
 	SCOPED(buf) deep = { 0 };
 	size_t *marks = calloc((size_t)h->number, sizeof *marks);
-	struct parts p;
+	struct csr_parts p;
 	size_t list, seq, set;
 
-	must(marks != NULL, "memory");
+	csr_must(marks != NULL, "memory");
 	for (int i = 0; i < h->number; i++)
 		marks[i] = der_begin(&deep, DER_SEQUENCE);
 	for (int i = h->number; i-- > 0;)
 		der_end(&deep, marks[i]);
-	parts_open(&p);
+	csr_parts_open(&p);
 	buf_reset(&p.attributes);
 	list = der_begin(&p.attributes, DER_CONTEXT_CONSTRUCTED);
 	seq = der_begin(&p.attributes, DER_SEQUENCE);
-	add_hex(&p.attributes, h->text);
+	csr_add_hex(&p.attributes, h->text);
 	set = der_begin(&p.attributes, DER_SET);
-	add_all(&p.attributes, &deep);
+	buf_add(&p.attributes, buf_bytes(&deep));
 	der_end(&p.attributes, set);
 	der_end(&p.attributes, seq);
 	der_end(&p.attributes, list);
-	parts_close(&p, ret);
+	csr_parts_close(&p, ret);
 	free(marks);
-}
-
-/* ---- keys ---- */
-
-static void make_for(EVP_PKEY *key, struct buf *ret)
-{
-	struct parts p;
-
-	must(key != NULL, "a key");
-	parts_open(&p);
-	buf_reset(&p.spki);
-	add_spki(&p.spki, key);
-	p.signer = key;
-	parts_close(&p, ret);
-	EVP_PKEY_free(key);
-}
-
-/* A curve by name, its parameters spelt out. */
-static void make_explicit(const struct hostile *h, struct buf *ret)
-{
-	EVP_PKEY *key = EVP_EC_gen(h->text);
-
-	must(key && EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING,
-						   OSSL_PKEY_EC_ENCODING_EXPLICIT) == 1,
-	     "explicit parameters");
-	make_for(key, ret);
-}
-
-static void make_curve(const struct hostile *h, struct buf *ret)
-{
-	make_for(EVP_EC_gen(h->text), ret);
-}
-
-static void make_compressed(const struct hostile *h, struct buf *ret)
-{
-	EVP_PKEY *key = EVP_EC_gen(h->text);
-
-	must(key && EVP_PKEY_set_utf8_string_param(
-			    key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
-			    OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_COMPRESSED) == 1,
-	     "a compressed point");
-	make_for(key, ret);
-}
-
-/* The SubjectPublicKeyInfo's octets as they are, with a signature by another key. */
-static void make_spki(const struct hostile *h, struct buf *ret)
-{
-	struct parts p;
-
-	parts_open(&p);
-	buf_reset(&p.spki);
-	add_hex(&p.spki, h->text);
-	parts_close(&p, ret);
-}
-
-/* An RSA key of a modulus and an exponent that may be none. */
-static void add_rsa_spki(struct buf *to, const BIGNUM *n, const BIGNUM *e)
-{
-	const BIGNUM *const numbers[] = { n, e };
-	SCOPED(buf) key = { 0 };
-	size_t seq = der_begin(&key, DER_SEQUENCE), spki;
-
-	for (size_t i = 0; i < 2; i++) {
-		static uint8_t octets[4096];
-
-		der_add_unsigned(&key, BYTES(octets, (size_t)BN_bn2bin(numbers[i], octets)));
-	}
-	der_end(&key, seq);
-	spki = der_begin(to, DER_SEQUENCE);
-	add_hex(to, "300d06092a864886f70d0101010500");
-	der_add_bits(to, buf_bytes(&key));
-	der_end(to, spki);
-}
-
-/* A modulus of `number` bits, odd or not, and the exponent in hexadecimal digits; no signature
- * can hold. */
-static void make_rsa_numbers(const struct hostile *h, struct buf *ret)
-{
-	BIGNUM *n = BN_new(), *e = NULL;
-	struct parts p;
-
-	must(BN_rand(n, abs(h->number), 0, h->number > 0) && BN_hex2bn(&e, h->text), "numbers");
-	if (h->number < 0)
-		BN_clear_bit(n, 0);
-	parts_open(&p);
-	buf_reset(&p.spki);
-	add_rsa_spki(&p.spki, n, e);
-	add_hex(&p.identifier, "300d06092a864886f70d01010b0500");
-	parts_close(&p, ret);
-	BN_free(n);
-	BN_free(e);
-}
-
-/* A key of these primes that signs. */
-static EVP_PKEY *rsa_of(const BIGNUM *p, const BIGNUM *q)
-{
-	BN_CTX *ctx = BN_CTX_new();
-	BIGNUM *n = BN_new(), *d = BN_new(), *e = BN_new(), *p1 = BN_dup(p), *q1 = BN_dup(q);
-	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
-	EVP_PKEY_CTX *kctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-	EVP_PKEY *key = NULL;
-	OSSL_PARAM *params;
-
-	BN_set_word(e, 65537);
-	BN_mul(n, p, q, ctx);
-	BN_sub_word(p1, 1);
-	BN_sub_word(q1, 1);
-	BN_mul(p1, p1, q1, ctx);
-	must(BN_mod_inverse(d, e, p1, ctx) != NULL, "an exponent");
-	OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n);
-	OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, e);
-	OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_D, d);
-	params = OSSL_PARAM_BLD_to_param(bld);
-	must(EVP_PKEY_fromdata_init(kctx) == 1 &&
-		     EVP_PKEY_fromdata(kctx, &key, EVP_PKEY_KEYPAIR, params) == 1,
-	     "a key of two primes");
-	OSSL_PARAM_free(params);
-	OSSL_PARAM_BLD_free(bld);
-	EVP_PKEY_CTX_free(kctx);
-	BN_free(n);
-	BN_free(d);
-	BN_free(e);
-	BN_free(p1);
-	BN_free(q1);
-	BN_CTX_free(ctx);
-	return key;
-}
-
-static bool fits(const BIGNUM *p, BN_CTX *ctx)
-{
-	return BN_mod_word(p, 65537) != 1 && BN_check_prime(p, ctx, NULL) == 1;
-}
-
-/* The first prime from p on. */
-static void next_prime(BIGNUM *p, BN_CTX *ctx)
-{
-	BN_set_bit(p, 0);
-	while (!fits(p, ctx))
-		BN_add_word(p, 2);
-}
-
-/* Two primes next to each other. */
-static void make_close(const struct hostile *h, struct buf *ret)
-{
-	BN_CTX *ctx = BN_CTX_new();
-	BIGNUM *p = BN_new(), *q;
-
-	BN_rand(p, h->number, 1, 1);
-	next_prime(p, ctx);
-	q = BN_dup(p);
-	BN_add_word(q, 1000);
-	next_prime(q, ctx);
-	make_for(rsa_of(p, q), ret);
-	BN_free(p);
-	BN_free(q);
-	BN_CTX_free(ctx);
-}
-
-/* 751 times a prime. */
-static void make_factor(const struct hostile *h, struct buf *ret)
-{
-	BN_CTX *ctx = BN_CTX_new();
-	BIGNUM *p = BN_new(), *q = BN_new();
-
-	BN_rand(p, h->number, 1, 1);
-	next_prime(p, ctx);
-	BN_set_word(q, 751);
-	make_for(rsa_of(p, q), ret);
-	BN_free(p);
-	BN_free(q);
-	BN_CTX_free(ctx);
-}
-
-/* k * M + (65537^a mod M), for the product M of the primes to 167. */
-static void roca_prime(BIGNUM *p, int bits, BN_CTX *ctx)
-{
-	BIGNUM *m = BN_new(), *base = BN_new(), *a = BN_new(), *x = BN_new();
-
-	BN_one(m);
-	for (unsigned n = 2; n <= 167; n++) {
-		unsigned q = 2;
-
-		while (n % q)
-			q++;
-		if (q == n)
-			BN_mul_word(m, n);
-	}
-	BN_set_word(base, 65537);
-	do {
-		BN_rand(a, 60, 0, 0);
-		BN_mod_exp(x, base, a, m, ctx);
-		BN_rand(p, bits - BN_num_bits(m), 1, 0);
-		BN_mul(p, p, m, ctx);
-		BN_add(p, p, x);
-	} while (!fits(p, ctx));
-	BN_free(m);
-	BN_free(base);
-	BN_free(a);
-	BN_free(x);
-}
-
-static void make_roca(const struct hostile *h, struct buf *ret)
-{
-	BN_CTX *ctx = BN_CTX_new();
-	BIGNUM *p = BN_new(), *q = BN_new();
-
-	roca_prime(p, h->number + 1, ctx);
-	roca_prime(q, h->number + 1, ctx);
-	make_for(rsa_of(p, q), ret);
-	BN_free(p);
-	BN_free(q);
-	BN_CTX_free(ctx);
-}
-
-static void make_rsa(const struct hostile *h, struct buf *ret)
-{
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-	BIGNUM *e = NULL;
-	EVP_PKEY *key = NULL;
-
-	BN_hex2bn(&e, h->text);
-	must(EVP_PKEY_keygen_init(ctx) == 1 &&
-		     EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, h->number) == 1 &&
-		     EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, e) == 1 &&
-		     EVP_PKEY_keygen(ctx, &key) == 1,
-	     "an RSA key");
-	EVP_PKEY_CTX_free(ctx);
-	BN_free(e);
-	make_for(key, ret);
-}
-
-/* The identity as a key: R the identity and S zero are a signature of anything. */
-static void make_identity(const struct hostile *h, struct buf *ret)
-{
-	uint8_t point[32] = { 1 }, signature[64] = { 1 };
-	struct parts p;
-	size_t spki;
-
-	(void)h;
-	parts_open(&p);
-	buf_reset(&p.spki);
-	spki = der_begin(&p.spki, DER_SEQUENCE);
-	add_hex(&p.spki, "300506032b6570");
-	der_add_bits(&p.spki, BYTES(point, sizeof point));
-	der_end(&p.spki, spki);
-	add_hex(&p.identifier, "300506032b6570");
-	buf_add(&p.signature, BYTES(signature, sizeof signature));
-	parts_close(&p, ret);
 }
 
 /* ---- signatures ---- */
@@ -593,53 +215,53 @@ static void make_identity(const struct hostile *h, struct buf *ret)
 /* The algorithm's octets as they are. */
 static void make_identifier(const struct hostile *h, struct buf *ret)
 {
-	struct parts p;
+	struct csr_parts p;
 
-	parts_open(&p);
-	add_hex(&p.identifier, h->text);
-	parts_close(&p, ret);
+	csr_parts_open(&p);
+	csr_add_hex(&p.identifier, h->text);
+	csr_parts_close(&p, ret);
 }
 
 static void make_by_another(const struct hostile *h, struct buf *ret)
 {
-	struct parts p;
+	struct csr_parts p;
 
 	(void)h;
-	parts_open(&p);
+	csr_parts_open(&p);
 	p.signer = EVP_EC_gen("P-256");
-	must(p.signer != NULL, "a key");
-	parts_close(&p, ret);
+	csr_must(p.signer != NULL, "a key");
+	csr_parts_close(&p, ret);
 	EVP_PKEY_free(p.signer);
 }
 
 static void make_signature(const struct hostile *h, struct buf *ret)
 {
-	struct parts p;
+	struct csr_parts p;
 
-	parts_open(&p);
-	add_hex(&p.signature, h->text);
-	parts_close(&p, ret);
+	csr_parts_open(&p);
+	csr_add_hex(&p.signature, h->text);
+	csr_parts_close(&p, ret);
 }
 
 /* ---- the whole ---- */
 
 static void make_good(const struct hostile *h, struct buf *ret)
 {
-	struct parts p;
+	struct csr_parts p;
 
 	(void)h;
-	parts_open(&p);
-	parts_close(&p, ret);
+	csr_parts_open(&p);
+	csr_parts_close(&p, ret);
 }
 
 static void make_version(const struct hostile *h, struct buf *ret)
 {
-	struct parts p;
+	struct csr_parts p;
 
-	parts_open(&p);
+	csr_parts_open(&p);
 	buf_reset(&p.version);
 	der_add_int(&p.version, h->number);
-	parts_close(&p, ret);
+	csr_parts_close(&p, ret);
 }
 
 static void make_cut(const struct hostile *h, struct buf *ret)
@@ -656,7 +278,7 @@ static void make_followed(const struct hostile *h, struct buf *ret)
 
 static void make_bytes(const struct hostile *h, struct buf *ret)
 {
-	add_hex(ret, h->text);
+	csr_add_hex(ret, h->text);
 }
 
 static void make_text(const struct hostile *h, struct buf *ret)
@@ -710,7 +332,7 @@ static const struct hostile rows[] = {
 	{ "cn-japanese-65", TOO_BIG, "65 characters", make_long_cn, "印", 65 },
 	{ "cn-japanese-64", INRO_OK, "", make_long_cn, "印", 64 },
 	{ "country-of-three", TOO_BIG, "3 characters", make_rdns, "550406", 1 },
-	{ "cn-twice", NOT_WANTED, "", make_rdns, OID_CN, 2 },
+	{ "cn-twice", NOT_WANTED, "", make_rdns, CSR_OID_CN, 2 },
 	{ "rdns-40", TOO_BIG, "", make_rdns, "55040b", 40 },
 	{ "rdns-200", TOO_BIG, "", make_rdns, "55040b", 200 },
 	{ "unknown-attribute", NOT_KNOWN, "", make_rdns, "2a0304", 1 },
@@ -768,39 +390,39 @@ static const struct hostile rows[] = {
 	{ "challenge-of-none", BAD_SYNTAX, "", make_attributes,
 	  "a00f300d06092a864886f70d0109073100", 0 },
 
-	{ "explicit-p521", NOT_KNOWN, "", make_explicit, "P-521", 0 },
-	{ "explicit-p256", NOT_KNOWN, "", make_explicit, "P-256", 0 },
-	{ "secp256k1", NOT_WANTED, "ec-secp256k1", make_curve, "secp256k1", 0 },
-	{ "secp112r1", NOT_KNOWN, "", make_curve, "secp112r1", 0 },
-	{ "brainpool", NOT_WANTED, "ec-brainpoolp256r1", make_curve, "brainpoolP256r1", 0 },
-	{ "compressed", BAD_SYNTAX, "", make_compressed, "P-256", 0 },
-	{ "point-off-curve", BAD_SYNTAX, "", make_spki, P256_SPKI "04" ZEROS_32 ZEROS_32, 0 },
-	{ "point-infinity", BAD_SYNTAX, "", make_spki,
+	{ "explicit-p521", NOT_KNOWN, "", hostile_explicit, "P-521", 0 },
+	{ "explicit-p256", NOT_KNOWN, "", hostile_explicit, "P-256", 0 },
+	{ "secp256k1", NOT_WANTED, "ec-secp256k1", hostile_curve, "secp256k1", 0 },
+	{ "secp112r1", NOT_KNOWN, "", hostile_curve, "secp112r1", 0 },
+	{ "brainpool", NOT_WANTED, "ec-brainpoolp256r1", hostile_curve, "brainpoolP256r1", 0 },
+	{ "compressed", BAD_SYNTAX, "", hostile_compressed, "P-256", 0 },
+	{ "point-off-curve", BAD_SYNTAX, "", hostile_spki, P256_SPKI "04" ZEROS_32 ZEROS_32, 0 },
+	{ "point-infinity", BAD_SYNTAX, "", hostile_spki,
 	  "3019301306072a8648ce3d020106082a8648ce3d03010703020000", 0 },
-	{ "curve-missing", BAD_SYNTAX, "", make_spki, "300f300906072a8648ce3d020103020000", 0 },
-	{ "ed25519-identity", NOT_WANTED, "ed25519-order", make_identity, NULL, 0 },
-	{ "ed25519-short", BAD_SYNTAX, "", make_spki, "300a300506032b657003010001", 0 },
-	{ "x25519", NOT_WANTED, "", make_spki, "302a300506032b656e032100" ZEROS_32, 0 },
-	{ "dsa", NOT_KNOWN, "", make_spki,
+	{ "curve-missing", BAD_SYNTAX, "", hostile_spki, "300f300906072a8648ce3d020103020000", 0 },
+	{ "ed25519-identity", NOT_WANTED, "ed25519-order", hostile_identity, NULL, 0 },
+	{ "ed25519-short", BAD_SYNTAX, "", hostile_spki, "300a300506032b657003010001", 0 },
+	{ "x25519", NOT_WANTED, "", hostile_spki, "302a300506032b656e032100" ZEROS_32, 0 },
+	{ "dsa", NOT_KNOWN, "", hostile_spki,
 	  "3013300906072a8648ce380401030600020301"
 	  "0001",
 	  0 },
-	{ "bits-unused", BAD_SYNTAX, "", make_spki, "300a300506032b657003010701", 0 },
-	{ "rsa-e-1", NOT_WANTED, "", make_rsa_numbers, "01", 2048 },
-	{ "rsa-e-2", NOT_WANTED, "", make_rsa_numbers, "02", 2048 },
-	{ "rsa-e-even", NOT_WANTED, "", make_rsa_numbers, "010000", 2048 },
-	{ "rsa-e-huge", NOT_WANTED, "", make_rsa_numbers, "0200000001", 2048 },
-	{ "rsa-e-3", NOT_WANTED, "rsa-exponent", make_rsa, "03", 2048 },
-	{ "rsa-even", NOT_WANTED, "", make_rsa_numbers, "010001", -2048 },
-	{ "rsa-512", NOT_WANTED, "", make_rsa_numbers, "010001", 512 },
-	{ "rsa-1024", NOT_WANTED, "2048 to 4096 bits", make_rsa, "010001", 1024 },
-	{ "rsa-16384", NOT_WANTED, "2048 to 4096 bits", make_rsa_numbers, "010001", 16384 },
-	{ "rsa-16385", NOT_WANTED, "", make_rsa_numbers, "010001", 16385 },
-	{ "rsa-32000", NOT_WANTED, "", make_rsa_numbers, "010001", 32000 },
-	{ "rsa-factor", NOT_WANTED, "rsa-factors", make_factor, NULL, 2048 },
-	{ "rsa-close", NOT_WANTED, "rsa-close-primes", make_close, NULL, 1024 },
-	{ "rsa-roca", NOT_WANTED, "rsa-roca", make_roca, NULL, 1024 },
-	{ "rsa-zero", NOT_WANTED, "", make_spki,
+	{ "bits-unused", BAD_SYNTAX, "", hostile_spki, "300a300506032b657003010701", 0 },
+	{ "rsa-e-1", NOT_WANTED, "", hostile_rsa_numbers, "01", 2048 },
+	{ "rsa-e-2", NOT_WANTED, "", hostile_rsa_numbers, "02", 2048 },
+	{ "rsa-e-even", NOT_WANTED, "", hostile_rsa_numbers, "010000", 2048 },
+	{ "rsa-e-huge", NOT_WANTED, "", hostile_rsa_numbers, "0200000001", 2048 },
+	{ "rsa-e-3", NOT_WANTED, "rsa-exponent", hostile_rsa, "03", 2048 },
+	{ "rsa-even", NOT_WANTED, "", hostile_rsa_numbers, "010001", -2048 },
+	{ "rsa-512", NOT_WANTED, "", hostile_rsa_numbers, "010001", 512 },
+	{ "rsa-1024", NOT_WANTED, "2048 to 4096 bits", hostile_rsa, "010001", 1024 },
+	{ "rsa-16384", NOT_WANTED, "2048 to 4096 bits", hostile_rsa_numbers, "010001", 16384 },
+	{ "rsa-16385", NOT_WANTED, "", hostile_rsa_numbers, "010001", 16385 },
+	{ "rsa-32000", NOT_WANTED, "", hostile_rsa_numbers, "010001", 32000 },
+	{ "rsa-factor", NOT_WANTED, "rsa-factors", hostile_factor, NULL, 2048 },
+	{ "rsa-close", NOT_WANTED, "rsa-close-primes", hostile_close, NULL, 1024 },
+	{ "rsa-roca", NOT_WANTED, "rsa-roca", hostile_roca, NULL, 1024 },
+	{ "rsa-zero", NOT_WANTED, "", hostile_spki,
 	  "301c300d06092a864886f70d0101010500030b00300802010002030100"
 	  "01",
 	  0 },
