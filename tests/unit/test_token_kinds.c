@@ -5,10 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/own.h"
 #include "tests/lib/module.h"
@@ -541,60 +538,6 @@ static void trust_is_the_officers(void **state)
 	OK(p11->C_CloseSession(user));
 }
 
-/* ---- a logout while a key is made ---- */
-
-struct making {
-	CK_SESSION_HANDLE session;
-	atomic_int state; /* 0: not begun, 1: begun, 2: done */
-	CK_RV rv;
-	CK_OBJECT_HANDLE a, b;
-};
-
-static void *make_slowly(void *arg)
-{
-	struct making *m = arg;
-	CK_MECHANISM rsa = { CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0 };
-	CK_ATTRIBUTE bits[] = { A_ULONG(CKA_MODULUS_BITS, 4096) };
-
-	atomic_store(&m->state, 1);
-	m->rv = p11->C_GenerateKeyPair(m->session, &rsa, bits, 1, NULL, 0, &m->a, &m->b);
-	atomic_store(&m->state, 2);
-	return NULL;
-}
-
-/* It does not wait for the making, and the key that comes too late is none.  The making may be
- * faster than the logout: then the key was there, and the logout took it. */
-static void a_logout_does_not_wait_for_a_key(void **state)
-{
-	CK_SLOT_ID mine = module_token(NULL);
-	struct making m = { .session = module_open(mine, true) };
-	CK_SESSION_HANDLE other = module_open(mine, true);
-	int late = 0;
-
-	(void)state;
-	for (int i = 0; i < 5 && !late; i++) {
-		pthread_t thread;
-
-		OK(module_login(other, CKU_USER, USER_PIN));
-		atomic_store(&m.state, 0);
-		assert_int_equal(pthread_create(&thread, NULL, make_slowly, &m), 0);
-		while (atomic_load(&m.state) == 0)
-			nanosleep(&(struct timespec) { .tv_nsec = 1000000 }, NULL);
-		nanosleep(&(struct timespec) { .tv_nsec = 5000000 }, NULL);
-		OK(p11->C_Logout(other));
-		late = atomic_load(&m.state) == 1;
-		OK(module_login(other, CKU_USER, USER_PIN)); /* of a later time: no help */
-		assert_int_equal(pthread_join(thread, NULL), 0);
-		assert_true(m.rv == CKR_OK || m.rv == CKR_USER_NOT_LOGGED_IN);
-		late = late && m.rv != CKR_OK;
-		if (m.rv == CKR_OK)
-			GIVES(CKR_OBJECT_HANDLE_INVALID, p11->C_DestroyObject(other, m.b));
-		OK(p11->C_Logout(other));
-	}
-	assert_true(late);
-	OK(p11->C_CloseAllSessions(mine));
-}
-
 /* ---- another process reads what was kept ---- */
 
 static CK_ULONG kept;
@@ -694,7 +637,6 @@ int main(void)
 		cmocka_unit_test(profiles_and_mechanisms_are_objects),
 		cmocka_unit_test(trust_certificates_by_url_and_domain_parameters),
 		cmocka_unit_test(trust_is_the_officers),
-		cmocka_unit_test(a_logout_does_not_wait_for_a_key),
 		cmocka_unit_test(another_process_reads_the_same),
 	};
 

@@ -1,4 +1,4 @@
-/* Threads in the module: many in one token at once, and a C_Finalize among them. */
+/* Threads in the module: many in one token at once, a C_Finalize among them, a logout while a key is made. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -243,6 +243,58 @@ static void the_end_comes_while_all_are_inside(void **state)
 	assert_int_equal(atomic_load(&wrong), 0);
 }
 
+struct making {
+	CK_SESSION_HANDLE session;
+	atomic_int state; /* 0: not begun, 1: begun, 2: done */
+	CK_RV rv;
+	CK_OBJECT_HANDLE a, b;
+};
+
+static void *make_slowly(void *arg)
+{
+	struct making *m = arg;
+	CK_MECHANISM rsa = { CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0 };
+	CK_ATTRIBUTE bits[] = { A_ULONG(CKA_MODULUS_BITS, 4096) };
+
+	atomic_store(&m->state, 1);
+	m->rv = p11->C_GenerateKeyPair(m->session, &rsa, bits, 1, NULL, 0, &m->a, &m->b);
+	atomic_store(&m->state, 2);
+	return NULL;
+}
+
+/* It does not wait for the making, and the key that comes too late is none.  The making may be
+ * faster than the logout: then the key was there, and the logout took it. */
+static void a_logout_does_not_wait_for_a_key(void **state)
+{
+	CK_SLOT_ID mine = module_token(NULL);
+	struct making m = { .session = module_open(mine, true) };
+	CK_SESSION_HANDLE other = module_open(mine, true);
+	int late = 0;
+
+	(void)state;
+	for (int i = 0; i < 5 && !late; i++) {
+		pthread_t thread;
+
+		OK(module_login(other, CKU_USER, USER_PIN));
+		atomic_store(&m.state, 0);
+		assert_int_equal(pthread_create(&thread, NULL, make_slowly, &m), 0);
+		while (atomic_load(&m.state) == 0)
+			nanosleep(&(struct timespec) { .tv_nsec = 1000000 }, NULL);
+		nanosleep(&(struct timespec) { .tv_nsec = 5000000 }, NULL);
+		OK(p11->C_Logout(other));
+		late = atomic_load(&m.state) == 1;
+		OK(module_login(other, CKU_USER, USER_PIN)); /* of a later time: no help */
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_true(m.rv == CKR_OK || m.rv == CKR_USER_NOT_LOGGED_IN);
+		late = late && m.rv != CKR_OK;
+		if (m.rv == CKR_OK)
+			GIVES(CKR_OBJECT_HANDLE_INVALID, p11->C_DestroyObject(other, m.b));
+		OK(p11->C_Logout(other));
+	}
+	assert_true(late);
+	OK(p11->C_CloseAllSessions(mine));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +302,7 @@ int main(void)
 		cmocka_unit_test(with_logins_that_come_and_go),
 		cmocka_unit_test(one_session_for_all),
 		cmocka_unit_test(the_end_comes_while_all_are_inside),
+		cmocka_unit_test(a_logout_does_not_wait_for_a_key),
 	};
 
 	return cmocka_run_group_tests_name("token threads", tests, module_setup, module_teardown);
