@@ -74,6 +74,18 @@ X509 *foreign_certify(const struct foreign *f, const char *cn, EVP_PKEY *key, in
 	return x;
 }
 
+X509 *foreign_answer(const struct foreign *f, const char *cn, struct bytes csr, int days)
+{
+	const unsigned char *p = csr.p;
+	X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)csr.n);
+	X509 *x;
+
+	assert_non_null(req);
+	x = foreign_certify(f, cn, X509_REQ_get0_pubkey(req), days);
+	X509_REQ_free(req);
+	return x;
+}
+
 void foreign_der(X509 *x, struct buf *ret)
 {
 	unsigned char *der = NULL;
@@ -139,4 +151,53 @@ void foreign_list_times(const struct foreign *f, int number, const ASN1_INTEGER 
 	ASN1_TIME_free(now);
 	ASN1_TIME_free(next);
 	X509_CRL_free(list);
+}
+
+enum inro_err foreign_connect(const struct foreign *f, struct core *c, struct ca_connection in, struct ca_view *ret)
+{
+	SCOPED(buf) der = { 0 };
+	SCOPED(ca_view) unread = { 0 };
+
+	foreign_der(f->cert, &der);
+	in.in.cert = buf_bytes(&der);
+	return ca_connect(c, &in, ret ? ret : &unread);
+}
+
+struct bringing {
+	struct bytes left;
+	struct foreign_brought came;
+	size_t n;
+};
+
+/* Once. */
+static enum inro_err pull(void *arg, struct bytes *ret)
+{
+	struct bringing *b = arg;
+
+	*ret = b->left;
+	b->left = BYTES_NONE;
+	return INRO_OK;
+}
+
+static void arrived(void *arg, const struct ca_collected *one)
+{
+	struct bringing *b = arg;
+
+	b->came = (struct foreign_brought) { .error = one->error,
+					     .unrequested = one->unrequested,
+					     .credential = one->error ? 0 : one->cred.rec.id };
+	b->n++;
+}
+
+struct foreign_brought foreign_bring(struct core *c, const char *ca, X509 *x, bool unrequested)
+{
+	SCOPED(buf) der = { 0 };
+	struct bringing b = { 0 };
+	const struct ca_incoming in = { .files = pull, .arg = &b, .unrequested = unrequested };
+
+	foreign_der(x, &der);
+	b.left = buf_bytes(&der);
+	assert_int_equal(ca_collect(c, ca, &in, arrived, &b), INRO_OK);
+	assert_int_equal(b.n, 1);
+	return b.came;
 }

@@ -1,5 +1,6 @@
 /*
- * foreign - a CA of others, by libcrypto alone: its certificate, those that it makes, its lists.
+ * foreign - a CA of others, by libcrypto alone: its certificate, those that it makes, its lists; and how a back
+ * office comes to have them.
  *
  * Everything fails the running test when it does not work.
  */
@@ -8,6 +9,7 @@
 
 #include <openssl/x509.h>
 
+#include "backoffice/core/ca.h"
 #include "base/bytes.h"
 
 struct foreign {
@@ -21,6 +23,8 @@ void foreign_open_for(struct foreign *f, const char *cn, int days, const char *u
 void foreign_close(struct foreign *f);
 /* A certificate of it for a device's key; the caller frees. */
 X509 *foreign_certify(const struct foreign *f, const char *cn, EVP_PKEY *key, int days);
+/* The same for who asks by a request, DER. */
+X509 *foreign_answer(const struct foreign *f, const char *cn, struct bytes csr, int days);
 /* A complete list with one entry, of this serial number, for this reason of RFC 5280, DER. */
 void foreign_list(const struct foreign *f, int number, const ASN1_INTEGER *serial, int reason, struct buf *ret);
 /* The same with that entry so many times. */
@@ -28,5 +32,15 @@ void foreign_list_times(const struct foreign *f, int number, const ASN1_INTEGER 
 			struct buf *ret);
 /* Appended. */
 void foreign_der(X509 *x, struct buf *ret);
+
+/* It becomes a CA elsewhere of this back office; `in` says how, but for its certificate.  ret may be NULL. */
+enum inro_err foreign_connect(const struct foreign *f, struct core *c, struct ca_connection in, struct ca_view *ret);
+/* A certificate is brought to the back office as one of the CA of that name. */
+struct foreign_brought {
+	enum inro_err error;
+	bool unrequested;
+	int64_t credential;
+};
+struct foreign_brought foreign_bring(struct core *c, const char *ca, X509 *x, bool unrequested);
 
 #endif

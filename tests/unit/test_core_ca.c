@@ -144,13 +144,7 @@ static void test_number_of_a_root(void **state)
 
 static void connect_file(struct core *c, const struct foreign *f, enum inro_err expected)
 {
-	struct ca_connection in = { .name = "far" };
-	SCOPED(buf) der = { 0 };
-	SCOPED(ca_view) v = { 0 };
-
-	foreign_der(f->cert, &der);
-	in.in.cert = buf_bytes(&der);
-	FAILS(expected, ca_connect(c, &in, &v));
+	FAILS(expected, foreign_connect(f, c, (struct ca_connection) { .name = "far" }, NULL));
 }
 
 /* What has no name can't be told from others that have none. */
@@ -164,30 +158,12 @@ static void test_no_subject(void **state)
 	foreign_close(&nameless);
 }
 
-static enum inro_err pull(void *arg, struct bytes *ret)
-{
-	struct bytes *left = arg;
-
-	*ret = *left;
-	*left = BYTES_NONE;
-	return INRO_OK;
-}
-
-static void keep_id(void *arg, const struct ca_collected *one)
-{
-	OK(one->error);
-	snprintf(arg, 24, "id:%lld", (long long)one->cred.rec.id);
-}
-
 static void collect(struct core *c, X509 *x, char ref[static 24])
 {
-	SCOPED(buf) der = { 0 };
-	struct bytes left;
-	const struct ca_incoming in = { .files = pull, .arg = &left, .unrequested = true };
+	const struct foreign_brought b = foreign_bring(c, "far", x, true);
 
-	foreign_der(x, &der);
-	left = buf_bytes(&der);
-	OK(ca_collect(c, "far", &in, keep_id, ref));
+	OK(b.error);
+	snprintf(ref, 24, "id:%lld", (long long)b.credential);
 }
 
 /* A certificate that nobody asked for has no profile to renew it by. */
@@ -531,14 +507,8 @@ static struct core *open_asking(struct core *other, const char *token, void (*wh
 
 static void connect_way(struct core *c, struct ca_way_wish w)
 {
-	struct ca_connection in = { .name = "far", .by = "cmp", .way = &w };
-	SCOPED(buf) der = { 0 };
-	SCOPED(ca_view) v = { 0 };
-
 	w.url = NOWHERE;
-	foreign_der(far.cert, &der);
-	in.in.cert = buf_bytes(&der);
-	OK(ca_connect(c, &in, &v));
+	OK(foreign_connect(&far, c, (struct ca_connection) { .name = "far", .by = "cmp", .way = &w }, NULL));
 }
 
 static void password(struct core *c, const char *text)
@@ -626,8 +596,6 @@ static void give_up_and_ask(struct core *c)
 static void test_sent_meanwhile(void **state)
 {
 	struct core *c;
-	const unsigned char *p;
-	X509_REQ *req;
 	X509 *x;
 	SCOPED(made) m = { 0 };
 	SCOPED(buf) der = { 0 };
@@ -635,9 +603,7 @@ static void test_sent_meanwhile(void **state)
 	struct ca_sent done;
 
 	make_key(*state, &m);
-	p = m.csr.p;
-	req = d2i_X509_REQ(NULL, &p, (long)m.csr.n);
-	x = foreign_certify(&far, "office", X509_REQ_get0_pubkey(req), 30);
+	x = foreign_answer(&far, "office", buf_bytes(&m.csr), 30);
 	foreign_der(x, &der);
 	pem_add(&pem, PEM_CERT, buf_bytes(&der));
 	OK(buf_err(&pem));
@@ -652,7 +618,6 @@ static void test_sent_meanwhile(void **state)
 			 1);
 	core_close(c);
 	X509_free(x);
-	X509_REQ_free(req);
 }
 
 static int group_setup(void **state)

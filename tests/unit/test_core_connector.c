@@ -55,8 +55,6 @@ static struct core *as(const char *who, enum role role)
 static int setup(void **state)
 {
 	static unsigned n;
-	struct ca_connection in = { .name = "far" };
-	SCOPED(buf) der = { 0 };
 	SCOPED(ca_view) v = { 0 };
 	SCOPED(device_group) g = { 0 };
 	SCOPED(device) d = { 0 };
@@ -66,9 +64,7 @@ static int setup(void **state)
 	snprintf(db, sizeof db, "connector-%u.db", n++);
 	alice = as("alice", ROLE_ADMIN);
 	bob = as("bob", ROLE_OPERATOR);
-	foreign_der(far.cert, &der);
-	in.in.cert = buf_bytes(&der);
-	OK(ca_connect(alice, &in, &v));
+	OK(foreign_connect(&far, alice, (struct ca_connection) { .name = "far" }, &v));
 	assert_int_equal(v.rec.kind, CA_FILE);
 	assert_null(v.why_not);
 	OK(group_add(alice, "careful", "{\"approve\": true}", &g));
@@ -106,43 +102,13 @@ static size_t waiting(void)
 	return l.n;
 }
 
-struct feed {
-	struct buf der;
-	bool given, unrequested;
-	struct ca_collected last;
-	size_t n;
-};
-
-static enum inro_err pull(void *arg, struct bytes *ret)
-{
-	struct feed *f = arg;
-
-	*ret = f->given ? BYTES_NONE : buf_bytes(&f->der);
-	f->given = true;
-	return INRO_OK;
-}
-
-static void arrived(void *arg, const struct ca_collected *one)
-{
-	struct feed *f = arg;
-
-	f->last = *one;
-	f->last.cred = (struct cred) { 0 };
-	f->n++;
-}
-
 /* The answer to one certificate. */
-static struct ca_collected bring(X509 *x, bool unrequested)
+static struct foreign_brought bring(X509 *x, bool unrequested)
 {
-	struct feed f = { 0 };
-	const struct ca_incoming in = { .files = pull, .arg = &f, .unrequested = unrequested };
+	const struct foreign_brought b = foreign_bring(bob, "far", x, unrequested);
 
-	foreign_der(x, &f.der);
-	OK(ca_collect(bob, "far", &in, arrived, &f));
-	assert_int_equal(f.n, 1);
-	buf_clear(&f.der);
 	X509_free(x);
-	return f.last;
+	return b;
 }
 
 static enum cred_state state_of(int64_t id)
@@ -224,7 +190,7 @@ static void test_secret_refs(void **state)
 
 static void test_unrequested(void **state)
 {
-	struct ca_collected one;
+	struct foreign_brought one;
 
 	(void)state;
 	one = bring(foreign_certify(&far, "nobody", other, 1), true);

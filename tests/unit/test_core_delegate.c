@@ -118,47 +118,16 @@ static struct foreign far;
 
 static void connect_far(struct core *c)
 {
-	struct ca_connection in = { .name = "far" };
-	SCOPED(buf) der = { 0 };
-	SCOPED(ca_view) v = { 0 };
-
-	foreign_der(far.cert, &der);
-	in.in.cert = buf_bytes(&der);
-	OK(ca_connect(c, &in, &v));
-}
-
-/* Once. */
-static enum inro_err pull(void *arg, struct bytes *ret)
-{
-	struct bytes *left = arg;
-
-	*ret = *left;
-	*left = BYTES_NONE;
-	return INRO_OK;
-}
-
-static void arrived(void *arg, const struct ca_collected *one)
-{
-	*(enum inro_err *)arg = one->error;
+	OK(foreign_connect(&far, c, (struct ca_connection) { .name = "far" }, NULL));
 }
 
 /* Its answer to a request, or what nobody asked for. */
 static void bring(struct core *c, struct bytes csr, int days)
 {
-	SCOPED(buf) der = { 0 };
-	struct bytes left;
-	const struct ca_incoming in = { .files = pull, .arg = &left, .unrequested = true };
-	const unsigned char *p = csr.p;
-	X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)csr.n);
-	X509 *x = foreign_certify(&far, "signs", X509_REQ_get0_pubkey(req), days);
-	enum inro_err e = INRO_E_STATE;
+	X509 *x = foreign_answer(&far, "signs", csr, days);
 
-	foreign_der(x, &der);
-	left = buf_bytes(&der);
-	OK(ca_collect(c, "far", &in, arrived, &e));
-	OK(e);
+	OK(foreign_bring(c, "far", x, true).error);
 	X509_free(x);
-	X509_REQ_free(req);
 }
 
 /* Its certificate says that its key may sign messages; it is not here.  Who asks for a signer's certificate as he is
