@@ -20,6 +20,12 @@ enum inro_err libcrypto_alive(void)
 				: INRO_OK;
 }
 
+void libcrypto_before_end(void (*run)(void))
+{
+	if (OPENSSL_atexit(run) != 1)
+		log_debug("libcrypto runs no handler for us at its end");
+}
+
 struct libcrypto_errors libcrypto_errors_keep(void)
 {
 	return (struct libcrypto_errors) { .marked = ERR_set_mark() };

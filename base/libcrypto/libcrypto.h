@@ -17,6 +17,10 @@ bool libcrypto_gone(void);
 /* The same as an error: INRO_E_CRYPTO once it is gone. */
 MUST_CHECK enum inro_err libcrypto_alive(void);
 
+/* Has it run when OPENSSL_cleanup() begins, in that thread, before anything that others use is freed;
+ * libcrypto is gone by then.  For code that is never unloaded. */
+void libcrypto_before_end(void (*run)(void));
+
 /* KEEP_LIBCRYPTO_ERRORS(); at the head of a function takes off the thread's error queue, on every
  * way out, what was raised within. */
 struct libcrypto_errors {

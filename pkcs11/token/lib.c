@@ -8,12 +8,15 @@
 #include "base/homedir.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "pkcs11/token/ending.h"
 #include "pkcs11/token/settings.h"
 
 #define WAIT_NS 200000
 
 static _Atomic(struct lib *) the_lib;
 static _Atomic(struct lib *) spare; /* the one before, for the next */
+static atomic_uint stopping;	    /* threads that are in lib_stop() */
+static _Thread_local unsigned mine; /* how often this thread is inside, or stopping */
 
 static void empty(struct lib *l)
 {
@@ -54,6 +57,49 @@ static struct lib *take_spare(struct lib *inherited)
 	return fresh;
 }
 
+/* A thread comes and goes by one door, so that threads don't count in one place. */
+static unsigned my_door(void)
+{
+	static atomic_uint next;
+	static _Thread_local unsigned door; /* 0: none yet */
+
+	if (door == 0)
+		door = 1 + atomic_fetch_add(&next, 1) % LIB_DOORS;
+	return door - 1;
+}
+
+static atomic_uint *inside(struct lib *l)
+{
+	return &l->inside[my_door()].n;
+}
+
+static void come_in(struct lib *l)
+{
+	mine++;
+	atomic_fetch_add(inside(l), 1);
+}
+
+static void go_out(struct lib *l)
+{
+	atomic_fetch_sub(inside(l), 1);
+	mine--;
+}
+
+/* Who waits for a slot's event uses nothing that libcrypto frees.  It is counted after those
+ * inside, of whom it is one. */
+static bool nobody_else_inside(void)
+{
+	const struct lib *l = atomic_load(&the_lib);
+	unsigned n = atomic_load(&stopping), idle = mine;
+
+	if (l && l->pid == process_id()) {
+		for (size_t i = 0; i < LIB_DOORS; i++)
+			n += atomic_load(&l->inside[i].n);
+		idle += atomic_load(&l->pausing);
+	}
+	return n <= idle;
+}
+
 enum inro_err lib_start(void)
 {
 	struct lib *old = atomic_load(&the_lib);
@@ -80,45 +126,52 @@ enum inro_err lib_start(void)
 	if (e) {
 		empty(l);
 		atomic_store(&spare, l);
+		return e;
 	}
-	return e;
+	ending_watch(nobody_else_inside);
+	return INRO_OK;
 }
 
-/* A thread comes and goes by one door, so that threads don't count in one place. */
-static unsigned my_door(void)
+/* NULL: there is none in this process.  False: it is to be asked for again. */
+static bool try_get(struct lib **ret)
 {
-	static atomic_uint next;
-	static _Thread_local unsigned door; /* 0: none yet */
+	struct lib *l = atomic_load(&the_lib);
 
-	if (door == 0)
-		door = 1 + atomic_fetch_add(&next, 1) % LIB_DOORS;
-	return door - 1;
-}
+	*ret = NULL;
+	if (!l || l->pid != process_id())
+		return true;
+	come_in(l);
+	bool keeps = ending_keeps();
 
-static atomic_uint *inside(struct lib *l)
-{
-	return &l->inside[my_door()].n;
+	if (!keeps && atomic_load(&the_lib) == l) {
+		*ret = l;
+		return true;
+	}
+	go_out(l);
+	if (keeps)
+		ending_keep();
+	return !keeps;
 }
 
 enum inro_err lib_get(struct lib **ret)
 {
-	struct lib *l = atomic_load(&the_lib);
+	struct lib *l = NULL;
 
-	if (l && l->pid == process_id()) {
-		atomic_fetch_add(inside(l), 1);
-		if (atomic_load(&the_lib) == l) {
-			*ret = l;
-			return INRO_OK;
-		}
-		atomic_fetch_sub(inside(l), 1);
-	}
-	return err_set(INRO_E_NOT_INITIALIZED, "C_Initialize was not called in this process");
+	while (!try_get(&l))
+		continue;
+	if (!l)
+		return err_set(INRO_E_NOT_INITIALIZED,
+			       "C_Initialize was not called in this process");
+	*ret = l;
+	return INRO_OK;
 }
 
 void lib_leave(struct lib **l)
 {
-	if (*l)
-		atomic_fetch_sub(inside(*l), 1);
+	if (*l) {
+		go_out(*l);
+		ending_keep();
+	}
 	*l = NULL;
 }
 
@@ -130,24 +183,34 @@ static void wait_for_all_out(struct lib *l)
 			nanosleep(&(struct timespec) { .tv_nsec = WAIT_NS }, NULL);
 }
 
-enum inro_err lib_stop(void)
+static enum inro_err stop(struct lib *l)
 {
-	struct lib *l = NULL;
-	struct lib *expected;
-	enum inro_err e = lib_get(&l);
+	struct lib *expected = l;
+	bool first = atomic_compare_exchange_strong(&the_lib, &expected, NULL);
 
-	if (e)
-		return e;
-	expected = l;
-	bool mine = atomic_compare_exchange_strong(&the_lib, &expected, NULL);
-
-	atomic_fetch_sub(inside(l), 1);
-	if (!mine)
+	go_out(l);
+	if (!first)
 		return err_set(INRO_E_NOT_INITIALIZED, "C_Finalize is called by another thread");
 	wait_for_all_out(l);
 	empty(l);
 	atomic_store(&spare, l);
 	return INRO_OK;
+}
+
+enum inro_err lib_stop(void)
+{
+	struct lib *l = NULL;
+	enum inro_err e = lib_get(&l);
+
+	if (e)
+		return e;
+	mine++;
+	atomic_fetch_add(&stopping, 1);
+	e = stop(l);
+	atomic_fetch_sub(&stopping, 1);
+	mine--;
+	ending_keep();
+	return e;
 }
 
 /* Both ways: the file of a slot, the slot of a file.  `lock` is held. */
@@ -229,6 +292,15 @@ enum inro_err lib_slots(struct lib *l, struct home_slots *ret)
 	}
 }
 
+/* libcrypto's end does not wait for who is in there. */
+static void pause_outside(struct lib *l, int notifications)
+{
+	atomic_fetch_add(&l->pausing, 1);
+	watch_pause(notifications);
+	ending_keep();
+	atomic_fetch_sub(&l->pausing, 1);
+}
+
 enum inro_err lib_event(struct lib *l, bool wait, CK_SLOT_ID *ret)
 {
 	AUTO(close_fd) int notifications = wait ? watch_open(&l->watch) : -1;
@@ -238,7 +310,7 @@ enum inro_err lib_event(struct lib *l, bool wait, CK_SLOT_ID *ret)
 	while (e == INRO_E_NO_EVENT && wait) {
 		if (atomic_load(&the_lib) != l)
 			return err_set(INRO_E_NOT_INITIALIZED, "C_Finalize was called meanwhile");
-		watch_pause(notifications);
+		pause_outside(l, notifications);
 		if (notifications < 0) /* the folder may be there now */
 			notifications = watch_open(&l->watch);
 		e = watch_take(&l->watch, &file);

@@ -12,6 +12,8 @@
  *    token in the slot that was shown as the empty one, C_InitToken's own goes to the next number,
  *    and until C_Finalize the two numbers are exchanged here, so that the caller finds in the slot
  *    what it has put there.
+ * 6. libcrypto does not end beside threads that are inside (ending.h): lib_get(), lib_leave() and
+ *    lib_stop() keep the caller until it has.
  */
 #ifndef INRO_PKCS11_TOKEN_LIB_H
 #define INRO_PKCS11_TOKEN_LIB_H
@@ -28,6 +30,7 @@ struct lib {
 		atomic_uint n;
 		char apart[60]; /* no two in one cache line */
 	} inside[LIB_DOORS];	/* who has it by lib_get(), by thread */
+	atomic_uint pausing;	/* of those: waits for a slot's event */
 	struct lib *before;	/* an inherited one */
 	char *home;
 	struct sessions sessions;

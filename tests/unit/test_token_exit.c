@@ -94,6 +94,8 @@ static void unloaded_without_finalize(void)
 	MUST(dlclose(module_handle()) == 0);
 }
 
+static pthread_t another;
+
 static void *sign_for_ever(void *unused)
 {
 	uint8_t sig[64];
@@ -106,11 +108,39 @@ static void *sign_for_ever(void *unused)
 
 static void a_thread_is_signing(void)
 {
-	pthread_t t;
-
 	start();
-	MUST(pthread_create(&t, NULL, sign_for_ever, NULL) == 0);
+	MUST(pthread_create(&another, NULL, sign_for_ever, NULL) == 0);
 	usleep(20000);
+}
+
+static void join_another(void)
+{
+	pthread_join(another, NULL);
+}
+
+/* Handlers run backwards: this one after libcrypto's. */
+static void a_thread_is_joined(void)
+{
+	atexit(join_another);
+	a_thread_is_signing();
+}
+
+static void *wait_for_event(void *unused)
+{
+	CK_SLOT_ID slot;
+
+	p11->C_WaitForSlotEvent(0, &slot, NULL);
+	return unused;
+}
+
+/* Nobody waits for who waits himself. */
+static void a_thread_is_waiting(void)
+{
+	alarm(0);
+	start();
+	MUST(pthread_create(&another, NULL, wait_for_event, NULL) == 0);
+	usleep(20000);
+	alarm(1);
 }
 
 static const struct {
@@ -127,6 +157,8 @@ static const struct {
 	{ "unloaded", unloaded, false },
 	{ "unloaded without C_Finalize", unloaded_without_finalize, false },
 	{ "while a thread is signing", a_thread_is_signing, true },
+	{ "a signing thread joined after libcrypto's end", a_thread_is_joined, true },
+	{ "while a thread waits for a slot's event", a_thread_is_waiting, true },
 };
 
 static int status_of(const char *ending, bool busy)
