@@ -28,16 +28,17 @@ struct newcomer_row {
 	struct newcomer newcomer;
 	bool skip; /* it stays undone */
 	/* out */
-	bool done; /* it is on record, with its certificate */
-	struct cred cert;
+	bool done;   /* it is on record, with its certificate */
+	bool unsure; /* the answer to the commit was lost: whether it is on record is not known, so do it not again */
+	struct cred cert; /* empty where memory was lacking to describe it */
 };
 void newcomer_row_clear(struct newcomer_row *row);
 
 #define NEWCOMERS_MAX 500
 /* The same for many, up to NEWCOMERS_MAX, in one transaction, as far as nothing speaks against them.  All
  * want a certificate, of one CA by one profile for the same number of days, or none does.  Of a row that
- * is not done nothing is on record, not even a refusal: one by one, by cred_issue_newcomer() or
- * device_add_with() with a psk_new that is empty again, it is done or is told why not. */
+ * is neither done nor unsure nothing is on record, not even a refusal: one by one, by cred_issue_newcomer()
+ * or device_add_with() with a psk_new that is empty again, it is done or is told why not. */
 void cred_issue_newcomers(struct core *c, struct newcomer_row *rows, size_t n);
 
 /* INRO_E_EXISTS: somebody has that id. */

@@ -213,6 +213,8 @@ static enum inro_err describe_row(struct rest *r, struct adding *a, const struct
 {
 	enum inro_err e = json_of_one_device(r->core, &row->newcomer.made, ret);
 
+	if (e == INRO_OK && row->request.csr.n && !row->cert.rec.id)
+		e = err_set(INRO_E_NO_MEMORY, "no memory for a certificate that is on record");
 	if (e == INRO_OK && row->request.csr.n)
 		json_object_set_new(*ret, "certificate", json_of_cred(&row->cert));
 	if (e == INRO_OK && row->newcomer.psk)
@@ -231,6 +233,8 @@ static void give_rows(struct core *c, struct adding *a, struct newcomer_row *row
 
 		if (rows[i].done)
 			joint_ends(j, seen == INRO_OK ? describe_row(j->r, &a[i], &rows[i], &j->doc) : seen);
+		else if (rows[i].unsure)
+			joint_ends(j, err_set(INRO_E_IO, "it may be on record: look before you do it again"));
 	}
 }
 
@@ -617,7 +621,8 @@ const struct rest_row rest_device_rows[] = {
 	  ROLE_OPERATOR, REST_SECRET, 201,
 	  FIELDS({ .name = "id", .kind = REST_TEXT, .required = true, .min = 1, .max = 64 }, DEVICE_IN,
 		 IN_BOOL("no_psk", "it gets no pre-shared key"),
-		 IN_PEM("csr", false, "PEM; what follows goes with it, and takes the right to issue"),
+		 { .name = "csr", .kind = REST_TEXT, .min = 1, .max = REST_PEM_MAX,
+		   .help = "PEM; what follows goes with it, and takes the right to issue" },
 		 IN_TEXT("ca", "who issues its certificate"), IN_TEXT("profile", "what kind"),
 		 { .name = "sans", .kind = REST_TEXTS, .help = "further names that it may ask for: DNS:host" },
 		 IN_KEY("key_uri", false, "where the key is, if known"),

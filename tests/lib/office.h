@@ -16,6 +16,9 @@
 
 #define OFFICE_PIN "123456"
 
+/* How many transactions that write this program has committed. */
+extern atomic_uint office_commits;
+
 /* Home and module by environment; tokens "ca" and "line".  Once a program, before any other. */
 void office_tokens(void);
 

@@ -322,13 +322,68 @@ static void test_many_twins(void **state)
 	OK(tally_check(*state));
 }
 
+enum inro_err __real_core_write_alone(struct core *c, core_work_fn *work, void *arg);
+enum inro_err __wrap_core_write_alone(struct core *c, core_work_fn *work, void *arg);
+
+static bool lost; /* the answer to the next one, which is done */
+
+enum inro_err __wrap_core_write_alone(struct core *c, core_work_fn *work, void *arg)
+{
+	enum inro_err e = __real_core_write_alone(c, work, arg);
+
+	if (e != INRO_OK || !lost)
+		return e;
+	lost = false;
+	return err_set(INRO_E_IO, "the connection was lost while it was being committed");
+}
+
+/* Where nobody knows whether the commit was, that is said of all it was for, and of no others. */
+static void test_many_unsure(void **state)
+{
+	SCOPED(many) m = { 0 };
+
+	office_add_device(*state, "m-1", NULL);
+	make_many(&m);
+	lost = true;
+	cred_issue_newcomers(*state, m.rows, MANY);
+	assert_false(lost);
+	assert_int_equal(done(&m), 0);
+	assert_int_equal(count("device"), MANY);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(m.rows[i].unsure, i != 1);
+	newcomer_row_clear(&m.rows[0]);
+	assert_false(m.rows[0].unsure);
+}
+
+/* What failed before the commit can be tried again. */
+static enum inro_err fail_there(struct core *c, void *arg)
+{
+	(void)c;
+	(void)arg;
+	return err_set(INRO_E_IO, "a read failed");
+}
+
+static void test_many_not_begun(void **state)
+{
+	SCOPED(many) m = { 0 };
+
+	make_many(&m);
+	core_expect(*state, fail_there, NULL);
+	cred_issue_newcomers(*state, m.rows, MANY);
+	core_expect(*state, NULL, NULL);
+	assert_int_equal(done(&m), 0);
+	assert_int_equal(count("device"), 0);
+	for (size_t i = 0; i < MANY; i++)
+		assert_false(m.rows[i].unsure);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, office_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_both), T(test_neither), T(test_undone), T(test_roles),
 					    T(test_many), T(test_many_bare), T(test_many_some), T(test_many_undone),
-					    T(test_many_twins) };
+					    T(test_many_twins), T(test_many_unsure), T(test_many_not_begun) };
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);
 }

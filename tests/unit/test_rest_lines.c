@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "backoffice/core/account.h"
+#include "backoffice/core/move.h"
 #include "backoffice/core/network.h"
 #include "backoffice/core/pass.h"
 #include "backoffice/pki/pem.h"
@@ -169,12 +170,15 @@ struct wanted {
 	bool certified, shared; /* shared: its key is the first one's */
 	int status;
 };
+#define EMPTY_CSR ",\"csr\":\"\",\"ca\":\"issuing\",\"profile\":\"tls-client\""
 static const struct wanted wanted[] = {
 	{ "r-1", ",\"no_psk\":true", true, true, 200 },
 	{ "r-2", "", true, false, 200 },
 	{ "r-1", "", true, false, 409 },			/* the id is the first one's */
 	{ "r-3", "", true, true, 422 },				/* the key is */
 	{ "r-4", ",\"csr\":\"none\",\"ca\":\"issuing\"", false, false, 400 },
+	{ "e-1", EMPTY_CSR, false, false, 400 },
+	{ "e-2", EMPTY_CSR, false, false, 400 },
 	{ "r-5", ",\"days\":5", true, false, 200 },
 	{ "r-6", ",\"days\":5,\"group\":\"none\"", true, false, 404 },
 	{ "r-7", "", false, false, 200 },
@@ -191,6 +195,8 @@ static void add_wanted(struct buf *lines, const struct wanted *w)
 	buf_add_str(lines, "}}\n");
 }
 
+static unsigned commits; /* that the last ones took */
+
 /* The answers, an array that is the caller's. */
 static json_t *answers_to(const struct buf *lines)
 {
@@ -200,12 +206,14 @@ static json_t *answers_to(const struct buf *lines)
 	bool last = false;
 
 	begin_with(lines, &a);
+	commits = office_commits;
 	while (!last) {
 		SCOPED(buf) piece = { 0 };
 
 		OK(a.stream.more(a.stream.arg, worker, &piece, &last));
 		buf_add(&all, buf_bytes(&piece));
 	}
+	commits = office_commits - commits;
 	end(&a);
 	for (size_t at = 0; at < all.n;) {
 		const uint8_t *from = all.p + at, *till = memchr(from, '\n', all.n - at);
@@ -289,6 +297,95 @@ static void test_half_allowed(void **state)
 	assert_int_equal(events("action = 'command'"), refused + 3);
 }
 
+/* ---- together ---- */
+
+#define TOGETHER 5
+
+enum inro_err __real_core_write_alone(struct core *c, core_work_fn *work, void *arg);
+enum inro_err __wrap_core_write_alone(struct core *c, core_work_fn *work, void *arg);
+enum inro_err __real_cred_view_named(struct core *c, struct credential *rec, struct cred_names known, struct cred *ret);
+enum inro_err __wrap_cred_view_named(struct core *c, struct credential *rec, struct cred_names known, struct cred *ret);
+
+static bool lost;    /* the answer to the next commit of many, which is done */
+static bool unshown; /* no certificate is described */
+
+enum inro_err __wrap_core_write_alone(struct core *c, core_work_fn *work, void *arg)
+{
+	enum inro_err e = __real_core_write_alone(c, work, arg);
+
+	if (e != INRO_OK || !lost)
+		return e;
+	lost = false;
+	return err_set(INRO_E_IO, "the connection was lost while it was being committed");
+}
+
+enum inro_err __wrap_cred_view_named(struct core *c, struct credential *rec, struct cred_names known, struct cred *ret)
+{
+	if (unshown)
+		return err_set(INRO_E_NO_MEMORY, "no memory");
+	return __real_cred_view_named(c, rec, known, ret);
+}
+
+/* Devices PREFIX-0 and so on, each answered with this status. */
+static void add_together(const char *prefix, bool certified, int status)
+{
+	SCOPED(buf) lines = { 0 };
+	char ids[TOGETHER][16];
+	struct wanted w = { .more = ",\"no_psk\":true", .certified = certified, .status = status };
+	json_t *answers;
+
+	for (int i = 0; i < TOGETHER; i++) {
+		snprintf(ids[i], sizeof ids[i], "%s-%d", prefix, i);
+		w.id = ids[i];
+		add_wanted(&lines, &w);
+	}
+	answers = answers_to(&lines);
+	assert_int_equal(json_array_size(answers), TOGETHER);
+	for (int i = 0; i < TOGETHER; i++) {
+		w.id = ids[i];
+		check_answer(json_array_get(answers, (size_t)i), &w, i + 1);
+	}
+	json_decref(answers);
+}
+
+static void test_one_commit(void **state)
+{
+	(void)state;
+	office_make_cas(boss, db);
+	add_together("bare", false, 200);
+	assert_int_equal(commits, 1);
+	add_together("cert", true, 200);
+	assert_int_equal(commits, 1);
+}
+
+/* Where the answer to the commit is lost none is done again: "there is such a device already" would be its own. */
+static void test_unsure(void **state)
+{
+	long long before = events("outcome = 'refused'");
+
+	(void)state;
+	office_make_cas(boss, db);
+	lost = true;
+	add_together("bare", false, 500);
+	assert_false(lost);
+	lost = true;
+	add_together("cert", true, 500);
+	assert_false(lost);
+	assert_int_equal(events("action = 'device.add' AND outcome = 'done'"), 2 * TOGETHER);
+	assert_int_equal(events("outcome = 'refused'"), before);
+}
+
+/* A certificate that can't be told of is no empty one. */
+static void test_unshown(void **state)
+{
+	(void)state;
+	office_make_cas(boss, db);
+	unshown = true;
+	add_together("cert", true, 500);
+	unshown = false;
+	assert_int_equal(commits, 1);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -297,6 +394,9 @@ int main(void)
 		T(test_revoked_meanwhile),
 		T(test_devices),
 		T(test_half_allowed),
+		T(test_one_commit),
+		T(test_unsure),
+		T(test_unshown),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);

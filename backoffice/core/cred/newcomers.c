@@ -5,6 +5,7 @@
  *    by itself; when the transaction fails all are.  So what is refused, and what is said and recorded of
  *    it, is decided in one place.
  * 2. Nothing of a row is handed out before the commit.
+ * 3. Where nobody knows whether that was, nothing is tried again: what is there by now would be refused.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct arrivals {
 	struct arrival *items;
 	size_t n;
 	bool certified;
+	bool recorded; /* all of them, in the last run: what failed after that is the commit */
 	struct ca ca;
 	struct issue_desk desk;
 };
@@ -50,7 +52,7 @@ void newcomer_row_clear(struct newcomer_row *row)
 {
 	newcomer_clear(&row->newcomer);
 	cred_clear(&row->cert);
-	row->done = false;
+	row->done = row->unsure = false;
 }
 
 /* ---- each by itself ---- */
@@ -185,6 +187,7 @@ static enum inro_err record_all(struct core *c, void *arg)
 	for (size_t i = 0; e == INRO_OK && i < a->n; i++)
 		if (a->items[i].ready)
 			e = record_one(c, a, &a->items[i]);
+	a->recorded = e == INRO_OK;
 	return e;
 }
 
@@ -197,12 +200,23 @@ static enum inro_err hand_out(struct core *c, struct arrivals *a, struct arrival
 	return a->certified ? cred_view_named(c, &x->in.rec, known, &x->row->cert) : INRO_OK;
 }
 
+static enum inro_err leave_unsure(struct core *c, struct arrivals *a, struct arrival *x)
+{
+	(void)c;
+	(void)a;
+	x->row->unsure = true;
+	return INRO_OK;
+}
+
 void cred_issue_newcomers(struct core *c, struct newcomer_row *rows, size_t n)
 {
 	SCOPED(arrivals) a = { 0 };
 	bool left = begin(&a, rows, n) == INRO_OK && each(c, &a, prepare_one) &&
 		    (a.certified ? make_certified(c, &a) : each_shown(c, &a, look_one));
+	enum inro_err e = left ? core_write_alone(c, record_all, &a) : INRO_E_ARG;
 
-	if (left && core_write_alone(c, record_all, &a) == INRO_OK)
+	if (e == INRO_OK)
 		(void)each(c, &a, hand_out);
+	else if (e == INRO_E_IO && a.recorded)
+		(void)each(c, &a, leave_unsure);
 }
