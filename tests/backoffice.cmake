@@ -84,6 +84,7 @@ inro_test(unit/test_core_issue.c LINKS inro_testoffice)
 inro_test(unit/test_core_bulk.c LINKS inro_testoffice)
 inro_test(unit/test_core_ca_signer.c LINKS inro_testoffice)
 inro_test(unit/test_core_ca.c LINKS inro_testoffice)
+inro_test(unit/test_core_claimed.c LINKS inro_testoffice)
 inro_test(unit/test_core_connector.c LINKS inro_testoffice)
 inro_test(unit/test_core_delegate.c LINKS inro_testoffice)
 inro_test(unit/test_core_profile.c LINKS inro_testoffice)
@@ -165,6 +166,7 @@ foreach(name
 		core_secrets
 		core_ca
 		core_ca_signer
+		core_claimed
 		core_connector
 		core_delegate
 		core_older
@@ -214,6 +216,7 @@ foreach(name
 		core_status
 		core_ca
 		core_ca_signer
+		core_claimed
 		core_connector
 		core_delegate
 		core_symkey

@@ -249,8 +249,8 @@ static enum inro_err refuse_leaf(const struct core *c, const struct credential *
 }
 
 /* Whoever has it could issue in the CA's name, and two CAs with one key could each be taken for the
- * other. */
-static enum inro_err check_owners(struct core *c, const struct pubkey *key, bool cas)
+ * other.  `whole`: CAs count, too, and what other tenants have. */
+static enum inro_err check_owners(struct core *c, const struct pubkey *key, bool whole)
 {
 	void *items = NULL;
 	size_t n = 0;
@@ -258,9 +258,11 @@ static enum inro_err check_owners(struct core *c, const struct pubkey *key, bool
 	const struct credential *rows = items;
 
 	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		if (!whole && rows[i].tenant != c->tenant)
+			continue;
 		if (!rows[i].own_ca)
 			e = refuse_leaf(c, &rows[i]);
-		else if (cas)
+		else if (whole)
 			e = whose_it_is(c, &rows[i]);
 	}
 	list_free(&credential_type, items, n);

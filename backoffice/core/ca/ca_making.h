@@ -46,9 +46,11 @@ MUST_CHECK enum inro_err ca_detail_limits(struct buf *body, struct bytes constra
 /* A pending CA of this name whose key is there, or one that is pending with this key already. */
 MUST_CHECK enum inro_err ca_await(struct core *c, const char *name, const char *key_uri,
 				  struct bytes subject);
-/* INRO_E_EXISTS when anything but a CA has a certificate for this key. */
+/* INRO_E_EXISTS when anything but a CA has a certificate of this tenant for this key.  For a key that is a CA's already:
+ * what others say of it since, who have seen its request, takes it from nobody. */
 MUST_CHECK enum inro_err ca_check_no_leaf(struct core *c, const struct pubkey *key);
-/* The same, and when a CA has this key, or one that waits for its certificate. */
+/* For a key that a CA is to have.  The same also of other tenants, where their records say that it is in a token, and when
+ * a CA has this key, or one that waits for its certificate. */
 MUST_CHECK enum inro_err ca_check_own_key(struct core *c, const struct pubkey *key);
 
 #endif
