@@ -52,6 +52,9 @@ bool psk_is_hashed(const struct psk_new *p);
 MUST_CHECK enum inro_err psk_show(struct core *c, const char *device, struct credential *ret);
 /* INRO_E_PIN_WRONG, INRO_E_PIN_LOCKED, INRO_E_STATE (the device is disabled or deleted). */
 MUST_CHECK enum inro_err psk_verify(struct core *c, const char *device, struct bytes value);
+/* Returns e, after as much work as there is with a wrong value, by the policy for devices in no group of the tenant at
+ * work: for what is refused before psk_verify() could look, so that the time does not tell. */
+MUST_CHECK enum inro_err psk_refuse_slowly(struct core *c, struct bytes value, enum inro_err e);
 /* What a device may know: its key, and the one before that, empty but for the time that a rotation leaves it. */
 struct psk_good {
 	struct secret now, before;

@@ -11,6 +11,8 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/keyring.h"
+#include "backoffice/core/limit.h"
+#include "backoffice/core/network.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/seal.h"
 #include "backoffice/core/setting.h"
@@ -166,6 +168,23 @@ static void test_same_work(void **state)
 	assert_int_equal(hashed_for(c, "nobody", INRO_E_NOT_FOUND), 1);
 	OK(device_switch(c, "dev", VERB_DISABLE, NULL, &d));
 	assert_int_equal(hashed_for(c, "dev", INRO_E_STATE), 1);
+}
+
+/* Nor does the time tell names of tenants. */
+static void test_same_work_for_tenants(void **state)
+{
+	static const char *const named[] = {
+		"default/nobody", "nowhere/nobody", "nowhere/",
+		"a-tenant-whose-name-is-so-long-that-no-field-of-any-table-has-as-much-room-as-it-would-need/dev",
+	};
+	struct core_who who;
+
+	limit_forget();
+	for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+		hashed = 0;
+		FAILS(INRO_E_LOGIN, who_by_device_psk(*state, named[i], bytes_of("wrong"), &who, NULL));
+		assert_int_equal(hashed, 1);
+	}
 }
 
 static void test_sealed(void **state)
@@ -554,7 +573,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_no_seal_key), T(test_same_work), T(test_sealed),	      T(test_bound),  T(test_damaged_before), T(test_reseal), T(test_reseal_without_old_key), T(test_two_choose),
+		T(test_no_seal_key), T(test_same_work), T(test_same_work_for_tenants), T(test_sealed),	      T(test_bound),  T(test_damaged_before), T(test_reseal), T(test_reseal_without_old_key), T(test_two_choose),
 		T(test_lock),	     T(test_many_right_at_once), T(test_seal_key_is_fit), T(test_rotate), T(test_policy),
 		T(test_device),	     T(test_verifier),     T(test_destroyed_leaves_nothing),
 	};

@@ -262,6 +262,8 @@ static enum inro_err try_named(struct core *c, const char *named, const struct d
 	begun = trying_begin(c, e == INRO_OK ? tenant : TENANT_DEFAULT);
 	if (begun != INRO_OK)
 		return begun;
+	if (e != INRO_OK && !t->open) /* nor are names of tenants told by the time */
+		e = psk_refuse_slowly(c, t->psk, e);
 	if (e != INRO_OK)
 		return audit_refused(c, "psk.verify", "device", named, e);
 	e = try_psk(c, id, t);

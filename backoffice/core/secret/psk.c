@@ -500,7 +500,7 @@ enum inro_err psk_opened(struct core *c, const char *device)
 
 /* To look at a hash takes milliseconds: where nothing was looked at, as the device is not there, or its key is locked,
  * one is made of what was sent, or the time would tell. */
-static enum inro_err take_as_long(struct core *c, struct bytes value, enum inro_err e)
+enum inro_err psk_refuse_slowly(struct core *c, struct bytes value, enum inro_err e)
 {
 	static const struct device nobody = { 0 };
 	SCOPED(err_kept) kept = err_keep();
@@ -526,7 +526,7 @@ enum inro_err psk_verify(struct core *c, const char *device, struct bytes value)
 	if (e == INRO_OK)
 		e = unjudged(c, &a, judge(c, &a, value));
 	else
-		e = take_as_long(c, value, e);
+		e = psk_refuse_slowly(c, value, e);
 	return e == INRO_OK ? e : audit_refused(c, "psk.verify", "device", device, e);
 }
 
