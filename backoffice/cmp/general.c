@@ -208,10 +208,16 @@ static enum inro_err newest_list(struct turn *t, struct buf *ret)
 	return e;
 }
 
+/* What is left of it for the next list; one octet bounds as well as none, which would be no bound. */
+static size_t room_of(const struct turn *t)
+{
+	return t->body.n < LISTS_MAX ? LISTS_MAX - t->body.n : 1;
+}
+
 /* All that the CA has published last, whichever were named: a part of it is no use without the rest. */
 static enum inro_err crls(struct turn *t, struct bytes value, struct buf *ret)
 {
-	SCOPED(buf) der = { .max = t->body.n < LISTS_MAX ? LISTS_MAX - t->body.n : 1 };
+	SCOPED(buf) der = { .max = room_of(t) };
 	enum inro_err e = newest_list(t, &der);
 
 	(void)value;
@@ -231,6 +237,7 @@ static enum inro_err current_crl(struct turn *t, struct bytes value, struct buf 
 		return turn_refuse(t, CMP_FAIL_BAD_REQUEST, INRO_E_UNSUPPORTED,
 				   "this CA has no one list: ask for crlStatusList, or get the list "
 				   "that the certificate names");
+	ret->max = room_of(t);
 	return e == INRO_OK ? add_list(t, 0, ret) : e;
 }
 
