@@ -23,6 +23,7 @@ enum opt_kind {
 	OPT_FILE, /* a path, for completion */
 	OPT_DIR,
 	OPT_HEX,
+	OPT_URI,    /* a PKCS#11 URI */
 	OPT_NUMBER, /* decimal, from 1 */
 	OPT_TIME,   /* 2026-11-21 or 2026-11-21T01:09:47Z, UTC */
 	OPT_CHOICE, /* one of `choices` */
@@ -44,6 +45,7 @@ struct cmd_arg {
 	const char *name; /* NULL ends a list */
 	bool optional;
 	const char *number; /* the number of a record, "job's"; NULL: any text */
+	bool uri;	    /* a PKCS#11 URI */
 	const char *help;
 };
 

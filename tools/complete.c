@@ -11,6 +11,7 @@
 
 static const char *const value_words[OPT__KINDS] = {
 	[OPT_TEXT] = "@none", [OPT_HEX] = "@none", [OPT_NUMBER] = "@none", [OPT_TIME] = "@none",
+	[OPT_URI] = "@none",
 	[OPT_FILE] = "@file", [OPT_DIR] = "@dir",
 };
 

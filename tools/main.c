@@ -2,7 +2,7 @@
  * main - the program inro: one command line, one answer, one exit status.
  *
  * 1. The answer is written only after everything else has succeeded.
- * 2. A refusal is one line on stderr: status 2 when the command line alone makes no sense (a row's
+ * 2. A refusal is one line on stderr: status 2 when the command line alone makes no sense (parse.c, a row's
  *    `check`), 3 when others must approve it first, else 1: also INRO_E_ARG of who has looked into a
  *    file, the database or a token, or of a module that found its environment wrong.  With --json the line is a JSON object with the member "error".
  */

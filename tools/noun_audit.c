@@ -212,7 +212,7 @@ const struct cmd_verb audit_verbs[] = {
 	  .summary = "Signs the audit log up to now with a key in a token",
 	  .opts = OPTS({ .name = "key",
 			 .arg = "URI",
-			 .kind = OPT_TEXT,
+			 .kind = OPT_URI,
 			 .help = "the key that signs from now on; default: the one before" },
 		       { .name = "receipt",
 			 .arg = "FILE",

@@ -31,7 +31,7 @@ const struct cmd_verb csr_verbs[] = {
 	  .summary = "Creates a certificate request, signed by a key in a token",
 	  .opts = OPTS({ .name = "key",
 			 .arg = "URI",
-			 .kind = OPT_TEXT,
+			 .kind = OPT_URI,
 			 .required = true,
 			 .help = "the key" },
 		       { .name = "subject",

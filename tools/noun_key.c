@@ -310,7 +310,7 @@ static enum inro_err key_generate_run(const struct call *c, json_t **ret)
 
 #define ARG_URI                                                                                    \
 	{                                                                                          \
-		.name = "URI", .help = "pkcs11:token=...;object=... or ;id=..."                    \
+		.name = "URI", .uri = true, .help = "pkcs11:token=...;object=... or ;id=..."       \
 	}
 #define KEY_COLUMNS                                                                                \
 	COLUMNS({ "label", "Label" }, { "token", "Token" }, { "type", "Type" }, { "id", "Id" },    \

@@ -27,6 +27,12 @@ static const char *file_of(const struct call *c)
 	return path;
 }
 
+/* Whatever is in the file: there is no certificate in it that could have one. */
+static bool has_no_name(const struct call *c)
+{
+	return call_has(c, "secret") || call_has(c, "wrapped");
+}
+
 enum inro_err key_import_check(const struct call *c)
 {
 	size_t n = call_has(c, "nss") + (size_t)call_has(c, "wrapped");
@@ -49,6 +55,8 @@ enum inro_err key_import_check(const struct call *c)
 		return err_set(INRO_E_ARG, "--hex says how a --secret is written");
 	if (call_has(c, "nss") != call_has(c, "nickname"))
 		return err_set(INRO_E_ARG, "--nss DIR and --nickname NAME go together");
+	if (has_no_name(c) && !call_has(c, "label"))
+		return err_set(INRO_E_ARG, "the key has no name of its own; give --label");
 	return INRO_OK;
 }
 
@@ -246,8 +254,6 @@ static enum inro_err import_secret(const struct call *c, json_t **ret)
 	};
 	enum inro_err e = key_source_secret(file_of(c), call_has(c, "hex"), &value);
 
-	if (!e && !call_has(c, "label"))
-		e = err_set(INRO_E_ARG, "the key has no name of its own; give --label");
 	if (!e)
 		e = plan_key(c, &n);
 	plan.label = n.plan.label;

@@ -317,8 +317,6 @@ enum inro_err key_import_wrapped(const struct call *c, json_t **ret)
 	SCOPED(made_key) n = { 0 };
 	enum inro_err e = read_wrapped(c, &w);
 
-	if (!e && !call_has(c, "label"))
-		e = err_set(INRO_E_ARG, "the key has no name of its own; give --label");
 	if (!e)
 		e = plan_key(c, &n);
 	if (e)

@@ -552,7 +552,7 @@ const struct cmd_verb secret_verbs[] = {
 	  .summary = "Shows, or sets once, the key of a token that seals secrets",
 	  .opts = OPTS(OPT_MAKE_IN, { .name = "key",
 				      .arg = "URI",
-				      .kind = OPT_TEXT,
+				      .kind = OPT_URI,
 				      .help = "an AES-256 key that can't leave its token" }),
 	  .shared = { pin_user_opts },
 	  .check = seal_key_check,
@@ -564,7 +564,7 @@ const struct cmd_verb secret_verbs[] = {
 	  .summary = "Seals every secret anew with another key",
 	  .opts = OPTS(OPT_MAKE_IN, { .name = "to",
 				      .arg = "URI",
-				      .kind = OPT_TEXT,
+				      .kind = OPT_URI,
 				      .help = "the other key, an AES-256 key that can't leave its "
 					      "token" }),
 	  .shared = { pin_user_opts },

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/cryptoki/uri.h"
 #include "tools/cmd.h"
 #include "tools/near.h"
 
@@ -104,6 +105,23 @@ static bool is_id(const char *word)
 	return n && n <= ID_DIGITS && strspn(word, "0123456789") == n && strspn(word, "0") < n;
 }
 
+static enum inro_err check_uri(const char *text)
+{
+	SCOPED(p11_uri) uri = { 0 };
+	enum inro_err e = p11_uri_parse(text, &uri);
+
+	if (e && e != INRO_E_NO_MEMORY)
+		return err_set(INRO_E_ARG, "%s", err_detail(e));
+	return e;
+}
+
+static enum inro_err check_arg(const struct cmd_arg *a, const char *word)
+{
+	if (a->number && !is_id(word))
+		return err_set(INRO_E_ARG, "'%s' is no %s number", word, a->number);
+	return a->uri ? check_uri(word) : INRO_OK;
+}
+
 static enum inro_err take_arg(struct parser *p, const char *word)
 {
 	struct call *c = &p->call;
@@ -113,11 +131,10 @@ static enum inro_err take_arg(struct parser *p, const char *word)
 	if (c->n_args >= known || c->n_args >= CALL_MAX_ARGS)
 		return err_set(INRO_E_ARG, "'%s' is one argument too many; see '%s --help'", word,
 			       command_of(c));
-	const char *whose = c->verb->args[c->n_args].number;
-	if (whose && !is_id(word))
-		return err_set(INRO_E_ARG, "'%s' is no %s number", word, whose);
-	c->args[c->n_args++] = word;
-	return INRO_OK;
+	enum inro_err e = check_arg(&c->verb->args[c->n_args], word);
+	if (!e)
+		c->args[c->n_args++] = word;
+	return e;
 }
 
 static enum inro_err take_word(struct parser *p, const char *word)
@@ -183,6 +200,13 @@ static enum inro_err check_time(const struct cmd_opt *o, const char *value)
 	return read_time(o->name, value, &seconds);
 }
 
+static enum inro_err check_key(const struct cmd_opt *o, const char *value)
+{
+	enum inro_err e = check_uri(value);
+
+	return e ? err_context(e, "--%s", o->name) : INRO_OK;
+}
+
 /* As many as an error has room for. */
 static void list_choices(const struct cmd_opt *o, struct buf *out)
 {
@@ -213,6 +237,7 @@ static enum inro_err (*const checks[OPT__KINDS])(const struct cmd_opt *, const c
 	[OPT_FLAG] = check_any,	     [OPT_TEXT] = check_any, [OPT_FILE] = check_given,
 	[OPT_DIR] = check_given,     [OPT_HEX] = check_hex,  [OPT_NUMBER] = check_number,
 	[OPT_CHOICE] = check_choice, [OPT_TIME] = check_time,
+	[OPT_URI] = check_key,
 };
 
 /* ---- options ---- */

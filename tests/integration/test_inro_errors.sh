@@ -74,7 +74,16 @@ unchanged 1 "nowhere" inro token show nowhere
 unchanged 1 "line1.*already|already.*line1" inro token create line1
 unchanged 1 "already|exists" inro key generate --token line1 --label right-again
 unchanged 1 "none-such" inro key show 'pkcs11:token=line1;object=none-such'
-unchanged 1 "." inro key show 'pkcs11:token=line1;token=line1'
+unchanged 2 "given twice" inro key show 'pkcs11:token=line1;token=line1'
+for verb in show delete export "export --tss2"; do
+	# shellcheck disable=SC2086 # a verb and its option
+	unchanged 2 "begins with 'pkcs11:'" inro key $verb right-again
+done
+unchanged 2 "begins with 'pkcs11:'" inro key attest right-again --nonce 0001020304050607
+unchanged 2 "^inro: --key: .*begins with 'pkcs11:'" inro csr create --key right-again --subject /CN=x
+unchanged 2 "^inro: --key: .*begins with 'pkcs11:'" inro ca create x --key right-again --subject /CN=x
+unchanged 2 "give --label" inro key import nowhere --token line1 --secret aes
+unchanged 2 "give --label" inro key import --wrapped nowhere --token line1
 unchanged 1 "1 to 32" inro token create "a-label-that-is-longer-than-thirty-two-bytes"
 
 # ---- requests ----

@@ -83,7 +83,7 @@ static void test_repeated(void **state)
 	(void)state;
 	struct call c;
 	const char *sans[CALL_MAX_OPTS];
-	assert_int_equal(PARSE(&c, "csr", "create", "--key", "k", "--subject", "s", "--san",
+	assert_int_equal(PARSE(&c, "csr", "create", "--key", "pkcs11:object=k", "--subject", "s", "--san",
 			       "DNS:a", "--san=DNS:b"),
 			 INRO_OK);
 	assert_int_equal(call_opts(&c, "san", sans), 2);
@@ -164,6 +164,10 @@ static const struct refusal {
 	{ "'y' is one argument too many", { "token", "create", "x", "y" } },
 	{ "--ca CA is missing", { "cert", "issue", "--profile", "p", "--csr", "f" } },
 	{ "--name needs its TEXT", { "device", "add", "d", "--name" } },
+	{ "a PKCS#11 URI begins with 'pkcs11:'", { "key", "show", "k" } },
+	{ "'object' is given twice", { "key", "delete", "pkcs11:object=a;object=b" } },
+	{ "--key: a PKCS#11 URI begins", { "csr", "create", "--key", "k", "--subject", "s" } },
+	{ "give --label", { "key", "import", "f", "--token", "t", "--secret", "aes" } },
 	{ "--name is given twice", { "device", "add", "d", "--name", "a", "--name=b" } },
 	{ "--all takes no value", { "device", "list", "--all=yes" } },
 	{ "--days takes a number", { "ca", "crl", "i", "--days", "-1" } },
@@ -172,7 +176,7 @@ static const struct refusal {
 	  { "key", "generate", "--token=t", "--label=l", "--id", "abc" } },
 	{ "did you mean 'keyCompromise'", { "cert", "revoke", "1", "--reason", "keycompromise" } },
 	{ "it is one of: soft", { "token", "create", "x", "--backend", "hardware" } },
-	{ "--out needs a value", { "csr", "create", "--key=k", "--subject=s", "--out=" } },
+	{ "--out needs a value", { "csr", "create", "--key=pkcs11:object=k", "--subject=s", "--out=" } },
 	{ "options begin with two dashes", { "token", "create", "x", "-q" } },
 	{ "has no option '--yes'", { "token", "create", "x", "-y" } },
 	{ "--out is given twice", { "audit", "export", "--to=a", "--out=b" } },
@@ -208,7 +212,7 @@ static void test_refusals(void **state)
 static void test_too_many_options(void **state)
 {
 	(void)state;
-	static char *words[CALL_MAX_OPTS + 8] = { "csr", "create", "--key=k", "--subject=s" };
+	static char *words[CALL_MAX_OPTS + 8] = { "csr", "create", "--key=pkcs11:object=k", "--subject=s" };
 	struct call c;
 	for (size_t i = 4; i < ARRAY_LEN(words); i++)
 		words[i] = "--san=DNS:a";

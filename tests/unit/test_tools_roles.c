@@ -123,6 +123,7 @@ static const char *value_of(const struct cmd_opt *o)
 	const char *const values[OPT__KINDS] = {
 		[OPT_TEXT] = "x", [OPT_FILE] = file, [OPT_DIR] = folder,
 		[OPT_HEX] = "00", [OPT_NUMBER] = "1", [OPT_TIME] = "2026-11-21",
+		[OPT_URI] = "pkcs11:token=t;object=o",
 	};
 
 	if (!strcmp(o->name, "out")) /* some take no file that is there */
@@ -144,6 +145,8 @@ static const char *arg_of(const struct cmd_noun *n, const struct cmd_arg *a)
 
 	if (a->number)
 		return "1";
+	if (a->uri)
+		return "pkcs11:token=t;object=o";
 	if (strstr(a->name, "FILE"))
 		return file;
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
@@ -164,10 +167,10 @@ static void put_more(struct line *l, const struct cmd_noun *n, const struct cmd_
 		{ "device", "update", { "--name", "x" } },
 		{ "errand", "send", { "--device", "x" } },
 		{ "group", "update", { "--policy", "{}" } },
-		{ "secret", "reseal", { "--to", "x" } },
+		{ "secret", "reseal", { "--to", "pkcs11:token=t;object=o" } },
 		{ "secret", "get", { "--clear", NULL } },
 		{ "psk", "hand-out", { "--all", NULL } },
-		{ "secret", "seal-key", { "--key", "x" } },
+		{ "secret", "seal-key", { "--key", "pkcs11:token=t;object=o" } },
 		{ "secret", "verify", { "--key-source", "given" } },
 		{ "ca", "set", { "--crl-days", "1" } },
 		{ "ca", "rollover", { "--token", "x" } },
