@@ -129,7 +129,12 @@ static enum inro_err check_signature(struct turn *t)
 	if (e == INRO_OK && t->in.sender_kid.n && cert.ext.ski.n &&
 	    !bytes_equal(t->in.sender_kid, cert.ext.ski))
 		e = INRO_E_SIGNATURE;
-	return e == INRO_E_NO_MEMORY || e == INRO_OK ? e : unknown(t);
+	if (e != INRO_OK)
+		return e == INRO_E_NO_MEMORY ? e : unknown(t);
+	if (!cert_may_sign(&cert))
+		return turn_refuse(t, CMP_FAIL_SIGNER_NOT_TRUSTED, INRO_E_LOGIN,
+				   "the signer's certificate has no digitalSignature in its key usage");
+	return INRO_OK;
 }
 
 static enum inro_err know_by_signature(struct turn *t, struct core_who *ret)

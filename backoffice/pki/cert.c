@@ -206,6 +206,11 @@ enum inro_err cert_verify(const struct cert *c, const struct pubkey *issuer)
 	return e ? err_context(e, "certificate") : INRO_OK;
 }
 
+bool cert_may_sign(const struct cert *c)
+{
+	return !c->ext.has_key_usage || c->ext.key_usage & USAGE_DIGITAL_SIGNATURE;
+}
+
 enum inro_err cert_check_ca(const struct cert *c)
 {
 	if (!c->ext.has_constraints || !c->ext.ca)

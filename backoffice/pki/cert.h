@@ -38,6 +38,8 @@ MUST_CHECK enum inro_err cert_complete(struct cert *c, struct bytes der);
 void cert_clear(struct cert *c);
 /* The certificate's signature by this key. INRO_E_SIGNATURE. */
 MUST_CHECK enum inro_err cert_verify(const struct cert *c, const struct pubkey *issuer);
+/* May its key sign messages: digitalSignature, if it has a key usage (RFC 5280 4.2.1.3). */
+bool cert_may_sign(const struct cert *c);
 /* May this certificate be a CA: CA flag, keyCertSign if it has a key usage, and a subject.
  * INRO_E_POLICY with the reason. */
 MUST_CHECK enum inro_err cert_check_ca(const struct cert *c);

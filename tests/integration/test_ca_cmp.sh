@@ -146,12 +146,13 @@ far_root stock
 far_root stranger
 cp "$T/ra.psk" stock.psk
 printf 'a shared secret' >stock.psk
+shared=(-srv_ref stock -srv_secret pass:"a shared secret")
 mock() { # ARGUMENT ...: `openssl cmp` as a server with what it answers, at $port
 	[[ -z ${mock_pid:-} ]] || {
 		kill "$mock_pid" 2>/dev/null
 		wait "$mock_pid" 2>/dev/null || true
 	}
-	background mock.out openssl cmp -port "$port" -srv_ref stock -srv_secret pass:"a shared secret" -config '' "$@"
+	background mock.out openssl cmp -port "$port" "${shared[@]}" -config '' "$@"
 	mock_pid=$pid
 	until_true nc_port
 }
@@ -237,6 +238,23 @@ said told 1
 order stock m3
 mock -rsp_cert m2.pem -srv_secret pass:another
 fails stock "another secret|refuses it"
+
+# Answers that are signed: by a certificate that signs messages, or by none that is believed.
+printf '%s\n' '[agrees]' 'keyUsage = critical,keyAgreement' '[signs]' 'keyUsage = critical,digitalSignature' >>ca.cnf
+request speaker
+by=(--client-cert ra.pem --key 'pkcs11:token=office;object=ra')
+far_root spoken
+for use in agrees signs; do far_sign speaker.csr spoken $use $use.pem; done
+cat agrees.pem signs.pem >speakers.pem
+near ca connect spoken --cmp "http://127.0.0.1:$port/pkix/" --cert spoken.pem --trust speakers.pem "${by[@]}" >s.out || fail "not connected"
+order spoken m4
+far_sign m4.csr spoken leaf m4.pem
+shared=(-srv_trusted root.pem -srv_untrusted second.pem)
+signed_mock() { mock -srv_cert "$1.pem" -srv_key speaker.key -rsp_cert m4.pem -grant_implicitconf; }
+signed_mock agrees
+fails spoken "without digitalSignature"
+signed_mock signs
+sends spoken
 
 must near audit verify >/dev/null
 must near db check >/dev/null

@@ -103,6 +103,11 @@ good -cmd rr "${at[@]}" -cert kur.pem -key next.key -trusted root.pem -oldcert k
 [[ $(state_of kur.pem) == revoked ]] || fail "it was not revoked"
 bad 'certRevoked' -cmd rr "${at[@]}" "${mac[@]}" -oldcert kur.pem -revreason 4
 bad 'signerNotTrusted|missing protection' -cmd cr "${at[@]}" -cert kur.pem -key next.key -trusted root.pem -unprotected_errors -newkey dev.key -subject /CN=dev-1 -certout x.pem
+# What signs no messages says that it does not, and is not believed.
+printf '%s\n' '[profile]' 'name = agrees' '[validity]' 'period = 30d' '[key]' 'types = ec-p256' '[usage]' 'key_usage_ec = keyAgreement' >agrees.ini
+must inro profile add agrees.ini >/dev/null
+good -cmd ir -server "${http#http://}" -path .well-known/cmp/p/issuing.agrees "${mac[@]}" -newkey dev.key -subject /CN=dev-1 -certout agrees.pem
+bad 'signerNotTrusted.*digitalSignature' -cmd cr "${at[@]}" -cert agrees.pem -key dev.key -trusted root.pem -unprotected_errors -newkey next.key -subject /CN=dev-1 -certout x.pem
 
 # ---- the how-to ----
 

@@ -231,6 +231,8 @@ static enum inro_err check_signer(const struct cmp_talk *t, const struct cert *s
 
 	if (now < signer->not_before || now > signer->not_after)
 		return not_protected("who signed it has a certificate that is not valid now");
+	if (!cert_may_sign(signer))
+		return not_protected("who signed it has a certificate without digitalSignature in its key usage");
 	if ((t->ca.der.n && may_speak_for(signer, &t->ca)) || is_named(t, signer))
 		return INRO_OK;
 	return not_protected("who signed it is neither the CA, nor one that it certified to sign messages, "
