@@ -374,7 +374,7 @@ const struct rest_shape rest_ca = {
 		     OUT_TEXT("profile"), OUT_TIME("not_before"), OUT_TIME("not_after"),
 		     OUT_TEXT("key_uri"), OUT_BOOL("issues"), OUT_TEXT("why_not"),
 		     OUT_NUMBER("crl_number"), OUT_TIME("crl_at"), OUT_NUMBER("certificate"),
-		     OUT_TEXT("pem"), OUT_TEXT("name_constraints"), OUT_TIME("crl_due"),
+		     OUT_TEXT("pem"), OUT_TEXT("serial"), OUT_TEXT("fingerprint"), OUT_TEXT("name_constraints"), OUT_TIME("crl_due"),
 		     OUT_NUMBER("crl_days"), OUT_NUMBER("crl_overlap_hours"), OUT_NUMBER("delta_hours"),
 		     OUT_NUMBER("crl_shards"), OUT_TEXT("crl_url"), OUT_TEXT("delta_url"),
 		     OUT_NUMBER("generation"), OUT_NUMBER("entries"), OUT_NUMBER("past"), OUT_NUMBER("known"),

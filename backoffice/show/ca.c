@@ -10,16 +10,26 @@
 
 #define DAY_SECONDS 86400
 
-/* Of its certificate; one that is no text is none. */
-static json_t *limits_json(const struct ca_view *v)
+/* One that is no text is none. */
+static json_t *limits_json(const struct cert *cert)
 {
-	SCOPED(cert) cert = { 0 };
 	SCOPED(buf) text = { 0 };
-	if (!v->rec.cert.n || cert_read(blob_bytes(&v->rec.cert), &cert) || !cert.ext.limits.n)
+	if (!cert->ext.limits.n)
 		return json_null();
-	if (limits_text(cert.ext.limits, &text))
+	if (limits_text(cert->ext.limits, &text))
 		return json_string("not readable");
 	return json_stringn((const char *)text.p, text.n);
+}
+
+/* What its certificate says, with which people compare it elsewhere. */
+static void add_cert(json_t *doc, const struct ca_view *v)
+{
+	SCOPED(cert) cert = { 0 };
+	bool known = v->rec.cert.n && cert_read(blob_bytes(&v->rec.cert), &cert) == INRO_OK;
+	json_object_set_new(doc, "serial", known ? json_of_hex(cert.serial) : json_null());
+	json_object_set_new(doc, "fingerprint",
+			    known ? json_of_hex(BYTES(cert.fingerprint, sizeof cert.fingerprint)) : json_null());
+	json_object_set_new(doc, "name_constraints", known ? limits_json(&cert) : json_null());
 }
 
 static void add_policy(json_t *doc, const struct ca_view *v)
@@ -52,7 +62,7 @@ json_t *json_of_ca(const struct ca_view *v)
 		v->credential ? json_integer(v->credential) : json_null(), "pem",
 		der.n ? json_of_pem(PEM_CERT, &der, 1) : json_null());
 	if (doc)
-		json_object_set_new(doc, "name_constraints", limits_json(v));
+		add_cert(doc, v);
 	if (doc)
 		add_policy(doc, v);
 	return doc;

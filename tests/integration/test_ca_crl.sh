@@ -23,6 +23,13 @@ signed() {
 must inro token create ca
 must inro ca create root --token ca --subject "/O=Example/CN=Root"
 inro ca show root --out root.pem >/dev/null
+# What people compare it by.
+print=$(openssl x509 -in root.pem -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr 'A-F' 'a-f')
+number=$(openssl x509 -in root.pem -noout -serial | sed 's/.*=//' | tr 'A-F' 'a-f')
+[[ $(inro ca show root --json | value fingerprint) == "$print" && $(inro ca show root --json | value serial) == "$number" ]] ||
+	fail "another certificate than $number, $print: $(inro ca show root --json)"
+[[ $(inro ca show root | sed -n 's/^SHA-256  *//p') == "$print" && $(inro ca show root | sed -n 's/^Serial  *//p') == "$number" ]] ||
+	fail "not for people: $(inro ca show root)"
 
 # ---- deltas ----
 
@@ -61,6 +68,9 @@ must inro ca crl root --delta --format der --out delta.der
 openssl crl -inform DER -in delta.der -CAfile root.pem -noout >out 2>&1 || fail "$(cat out)"
 refused 2 "nothing to change" inro ca set root
 refused 1 "crl_days is a number" inro ca set root --crl-days 9999
+for which in crl-url delta-url; do
+	refused 1 "there is no value here for .\{ca.nix\}" inro ca set root --$which 'http://crl.example/${ca.nix}.crl'
+done
 refused 1 "not divided" inro ca crl root --shard 1
 
 # ---- shards ----
