@@ -526,6 +526,34 @@ static enum inro_err check_exts(const struct profile *p, enum profile_from from)
 	return e;
 }
 
+/* Whose variable nobody has, or which is no URI, no certificate could be issued with. */
+static enum inro_err check_url(const char *key, const char *url)
+{
+	SCOPED(buf) text = { 0 };
+	SCOPED(buf) name = { 0 };
+	enum inro_err e = url && *url ? dn_expand(bytes_of(url), &sample, &text) : INRO_OK;
+
+	if (!e && text.n)
+		e = san_add_value(&name, SAN_URI, buf_bytes(&text));
+	if (e && e != INRO_E_NO_MEMORY)
+		return err_set(INRO_E_CONFIG, "[extensions] %s: %s", key, err_detail(e));
+	return e;
+}
+
+/* One on record from before this was looked at issues where it can: to what has no issuer, or below a CA that says
+ * itself where its lists are. */
+static enum inro_err check_urls(const struct profile *p, enum profile_from from)
+{
+	const struct {
+		const char *key, *url;
+	} urls[] = { { "crl_url", p->crl_url }, { "ocsp_url", p->ocsp_url }, { "issuer_url", p->issuer_url } };
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; !e && from == PROFILE_GIVEN && i < ARRAY_LEN(urls); i++)
+		e = check_url(urls[i].key, urls[i].url);
+	return e;
+}
+
 static const struct {
 	bool (*holds)(const struct profile *p);
 	const char *wrong;
@@ -552,7 +580,8 @@ enum inro_err profile_check(const struct profile *p, enum profile_from from)
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
 		if (!checks[i].holds(p))
 			return err_set(INRO_E_CONFIG, "%s", checks[i].wrong);
-	return check_exts(p, from);
+	enum inro_err e = check_urls(p, from);
+	return e ? e : check_exts(p, from);
 }
 
 bool profile_ext_at(const struct profile *p, size_t i, const char **ret_oid, const char **ret_value)

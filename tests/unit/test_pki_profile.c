@@ -147,6 +147,10 @@ static const struct {
 	{ HEAD "[constraints]\npath_len = 1\n", "path_len is for a CA" },
 	{ HEAD "[constraints]\npath_len = 256\n", "path_len = 256" },
 	{ HEAD "[extensions]\nocsp_nocheck = yes\n", "OCSPSigning" },
+	{ HEAD "[extensions]\ncrl_url = http://x/${ca.nix}\n", "crl_url: there is no value here for ${ca.nix}" },
+	{ HEAD "[extensions]\ncrl_url = http://x/${ca.name}-${shard}\n", "crl_url: there is no value here for ${shard}" },
+	{ HEAD "[extensions]\nocsp_url = http://x/${ca.name\n", "ocsp_url: there is no value" },
+	{ HEAD "[extensions]\nissuer_url = not a uri\n", "issuer_url: " },
 	{ HEAD "[key]\npadding = oaep\n", "not pkcs1 or pss" },
 	{ HEAD "[renewal]\noverlap = forever\n", "overlap = forever" },
 	{ HEAD "[renewal]\noverlap = 0d\n", "overlap = 0d" },
@@ -204,6 +208,7 @@ static void test_on_record(void **state)
 		{ HEAD "[extensions]\n2.5.29.54 = critical, INTEGER:0\n", INRO_OK },
 		{ CA_HEAD "2.5.29.30 = DER:3007a0053003820161\n", INRO_OK },
 		{ HEAD "[extensions]\n2.5.29.9 = critical, DER:3000\n", INRO_OK },
+		{ HEAD "[extensions]\ncrl_url = http://x/${ca.nix}\n", INRO_OK },
 		{ HEAD "[extensions]\n2.5.29.36 = critical, DER:3003800100\n", INRO_E_CONFIG },
 	};
 
