@@ -276,3 +276,4 @@ inro_library(inro_load SOURCES bench/load.c LINKS inro_bench inro_base PkgConfig
 inro_benchmark(bench/bench_serve.c LINKS inro_load inro_http SMOKE 0.05 2)
 inro_benchmark(bench/bench_enrol.c LINKS inro_load inro_testoffice SMOKE 0.3 2)
 add_dependencies(bench_enrol inro inro_pkcs11)
+inro_script_test(integration/test_bench_enrol.sh)

@@ -10,6 +10,7 @@
  * and issuing for it by REST, by two requests, by one, and by lines of a batch, in turns with both done
  * in bulk in this process on a database beside it; the server's memory after that, and how long one takes to its first answer.
  */
+#include <errno.h>
 #include <openssl/pem.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -37,6 +38,7 @@
 #define DEVICES 64
 #define BULK	100
 #define BATCH	100 /* lines of one request */
+#define LAST_WORDS 2000 /* octets of them */
 #define ANSWER	"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 static void need(enum inro_err e, const char *what)
@@ -332,7 +334,8 @@ static double bulk_rate(struct core *c, struct cred_bulk *b, double seconds, dou
 /* ---- the server ---- */
 
 static struct {
-	pid_t pid;
+	pid_t pid; /* 0: it does not run */
+	char log[4096];
 	unsigned plain, tls;
 	double start_ms;
 } server;
@@ -344,6 +347,25 @@ static int take_any(int good, X509_STORE_CTX *x)
 	(void)good;
 	(void)x;
 	return 1;
+}
+
+/* Whatever this program ends for: why the server is not there, or does not answer, it says itself. */
+static void tell_last_words(void)
+{
+	char words[LAST_WORDS + 1];
+	FILE *f = server.pid ? fopen(server.log, "re") : NULL;
+	size_t n;
+
+	if (!f)
+		return;
+	if (fseek(f, -LAST_WORDS, SEEK_END) != 0)
+		rewind(f);
+	n = fread(words, 1, LAST_WORDS, f);
+	fclose(f);
+	while (n && words[n - 1] == '\n')
+		n--;
+	words[n] = '\0';
+	fprintf(stderr, "the server's last words: %s\n", n ? words : "none");
 }
 
 /* The certificate of both, in a file for ours. */
@@ -369,14 +391,14 @@ static unsigned port_after(const char *log, const char *scheme)
 	return colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
 }
 
-static void wait_for_ports(const char *log)
+static void wait_for_ports(void)
 {
 	for (int i = 0; !server.plain || !server.tls; i++) {
 		SCOPED(buf) text = { 0 };
 
 		bench_need(i < 60000 && waitpid(server.pid, NULL, WNOHANG) == 0, "the server");
 		usleep(1000);
-		need(file_read(log, 65536, &text), "its log");
+		need(file_read(server.log, 65536, &text), "its log");
 		buf_add_u8(&text, 0);
 		server.plain = port_after((const char *)text.p, "\"http://");
 		server.tls = port_after((const char *)text.p, "\"https://");
@@ -385,7 +407,7 @@ static void wait_for_ports(const char *log)
 
 static void start_server(void)
 {
-	char program[4096], pem[4096], log[4096];
+	char program[4096], pem[4096];
 	struct load first = { .clients = 1,
 			      .request = bytes_of("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") };
 	struct load_result r;
@@ -393,17 +415,20 @@ static void start_server(void)
 
 	snprintf(program, sizeof program, "%s/bin/inro", getenv("INRO_TEST_BUILD"));
 	snprintf(pem, sizeof pem, "%s", scratch_path("tls.pem"));
-	snprintf(log, sizeof log, "%s", scratch_file("serve.log", "", 0));
+	snprintf(server.log, sizeof server.log, "%s", scratch_file("serve.log", "", 0));
+	atexit(tell_last_words);
 	server.pid = fork();
 	if (server.pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		bench_need(freopen(log, "a", stderr) && freopen("/dev/null", "w", stdout), "a log");
+		bench_need(freopen(server.log, "a", stderr) && freopen("/dev/null", "w", stdout), "a log");
 		execl(program, program, "serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
 		      "--tls-key", pem, "--tls-cert", pem, "--requests-per-peer", "1000000",
 		      "--requests-per-account", "1000000", (char *)NULL);
+		fprintf(stderr, "%s: %s\n", program, strerror(errno));
+		fflush(stderr);
 		_exit(127);
 	}
-	wait_for_ports(log);
+	wait_for_ports();
 	first.port = server.plain;
 	load_run(&first, &r);
 	server.start_ms = (now_s() - from) * 1000;
@@ -628,6 +653,7 @@ int main(int argc, char **argv)
 	       server.start_ms, server_peak_mb());
 	kill(server.pid, SIGTERM);
 	waitpid(server.pid, NULL, 0);
+	server.pid = 0;
 	core_close(aside);
 	SSL_CTX_free(ctx);
 	SSL_CTX_free(bare_client);
