@@ -7,7 +7,7 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/internal.h"
 
-/* device.c */
+/* device.c, device_move.c */
 MUST_CHECK enum inro_err device_load(struct core *c, const char *id, struct device *ret);
 /* Whoever changes a device or tells its secrets: INRO_E_ACCESS when the policy of its group names who
  * may, and the one at work is none of them.  Administrators always may. */
