@@ -14,6 +14,7 @@ inro_test(integration/test_tpm_link_tabrmd.c LINKS inro_tpm_link inro_swtpm)
 target_sources(test_tpm_link_tabrmd PRIVATE lib/tpm_raw.c)
 inro_test(unit/test_tpm_link.c LINKS inro_tpm_link inro_testlib)
 inro_test(unit/test_tpm_raw.c LINKS inro_tpm_link)
+target_link_options(test_tpm_raw PRIVATE -Wl,--wrap=nanosleep)
 # tpm/wire
 pkg_check_modules(tss2mu REQUIRED IMPORTED_TARGET tss2-mu)
 inro_test(unit/test_tpm_wire.c LINKS inro_tpm_wire PkgConfig::tss2mu)

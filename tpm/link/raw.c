@@ -4,7 +4,7 @@
 #include <time.h>
 #include <tss2/tss2_tpm2_types.h>
 
-#define TRIES	    50
+#define TRIES	    500 /* ten seconds, as for the commands of a turn (talk/run.c) */
 #define PAUSE_MS    20
 #define HEADER_SIZE 10
 
@@ -33,7 +33,8 @@ static void add_command(struct buf *b, uint32_t cc, size_t params)
 	buf_add_u32(b, cc);
 }
 
-/* *ret: what follows the header, borrowed from *response. */
+/* *ret: what follows the header, borrowed from *response.  A TPM that goes on putting it off has not
+ * answered: what it holds is not known. */
 static enum inro_err run(const struct raw *tpm, const struct buf *command, struct buf *response,
 			 uint32_t *ret_rc, struct bytes *ret)
 {
@@ -47,9 +48,11 @@ static enum inro_err run(const struct raw *tpm, const struct buf *command, struc
 		*ret = buf_bytes(response);
 		e = e ? e : read_header(ret, ret_rc);
 		if (e || !is_busy(*ret_rc))
-			break;
+			return e;
 	}
-	return e;
+	if (e)
+		return e;
+	return err_set(INRO_E_IO, "the TPM puts off what it is asked: try again later");
 }
 
 static enum inro_err read_clock(struct bytes in, struct raw_clock *ret)

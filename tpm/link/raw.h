@@ -1,7 +1,8 @@
 /*
  * raw - the few commands that a link sends on its own account, without sessions (TPM 2.0 Part 3).
  *
- * A TPM that is busy (TPM_RC_RETRY, YIELDED, TESTING) is asked again for a moment.
+ * A TPM that is busy (TPM_RC_RETRY, YIELDED, TESTING) is asked again for a moment; INRO_E_IO when it
+ * still is then.
  */
 #ifndef INRO_TPM_LINK_RAW_H
 #define INRO_TPM_LINK_RAW_H
@@ -12,7 +13,7 @@
 struct raw {
 	enum inro_err (*talk)(void *of, struct bytes command, struct buf *ret_response);
 	void *of;
-	int haste_ms; /* how long a TPM that wants to be asked again is asked; 0: a second */
+	int haste_ms; /* how long a TPM that wants to be asked again is asked; 0: ten seconds */
 };
 
 /* What distinguishes one life of a TPM's volatile memory from the next (Part 1, 36.6). */

@@ -12,6 +12,7 @@
 #define TURN_MS	   60000
 #define COMMAND_MS 300000 /* an RSA key may take a small TPM minutes */
 #define PARTING_MS 2000
+#define PUT_OFF_MS 1000 /* at parting: how long a TPM that wants to be asked again is */
 #define HURRIED	   6 /* times as long as for a turn: what a command takes */
 
 static struct wired *wired_of(struct link *l)
@@ -73,6 +74,7 @@ static void let_go(struct wired *w)
 	struct raw tpm = raw_of(w, PARTING_MS);
 	SCOPED(err_kept) kept = err_keep();
 
+	tpm.haste_ms = PUT_OFF_MS;
 	if (turn && ledger_is_ours(w->ledger) && held_flush(ledger_held(w->ledger), &tpm))
 		err_reset(); /* what could not be flushed stays listed */
 	cut(w);
