@@ -478,18 +478,38 @@ static enum inro_err record_of_name(struct token *t, struct bytes name, struct a
 	return store_auth(t->store, &who, ret);
 }
 
+/* The record goes, and what it has outside: a list of one. */
+static enum inro_err delete_user(struct token *t, struct bytes name, struct bytes guards)
+{
+	enum inro_err e = guards_leave(t->ops, t->backend, guards);
+
+	if (!e)
+		e = store_user_delete(t->store, name);
+	if (e) {
+		guards_keep_list(t->ops, guards);
+		return e;
+	}
+	SCOPED(err_kept) kept = err_keep();
+
+	(void)guards_drop(t->ops, t->backend, guards);
+	return INRO_OK;
+}
+
 enum inro_err token_user_delete(struct token *t, struct bytes name)
 {
 	SCOPED(auth_row) old = { 0 };
+	SCOPED(buf) guards = { 0 };
 	enum inro_err e = need_officer(t);
 
 	if (!e)
 		e = record_of_name(t, name, &old);
+	buf_add_field(&guards, buf_bytes(&old.auth));
 	if (!e)
-		e = store_user_delete(t->store, name);
+		e = buf_err(&guards);
+	if (!e)
+		e = delete_user(t, name, buf_bytes(&guards));
 	if (e)
 		return e;
-	guards_drop_one(t->ops, t->backend, buf_bytes(&old.auth));
 	token_changed(t);
 	return INRO_OK;
 }

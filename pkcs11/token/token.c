@@ -457,14 +457,21 @@ enum inro_err token_reset_prepare(const char *home, const struct token_spec *spe
 	return e;
 }
 
+/* The slot may hold another token's file by now, as often initialised as that one. */
+static bool is_that_one(const struct token *t, const struct token_row *row)
+{
+	return strcmp(t->row.serial, row->serial) == 0 && t->row.generation == row->generation - 1;
+}
+
 static enum inro_err still_may_reset(struct token *t, const struct token_row *row)
 {
 	enum inro_err e = token_refresh(t);
 
 	if (!e)
 		e = token_may_reset(t);
-	if (!e && t->row.generation != row->generation - 1)
-		e = err_set(INRO_E_BUSY, "another has initialised the token at the same time");
+	if (!e && !is_that_one(t, row))
+		e = err_set(INRO_E_BUSY, "another has initialised or replaced the token at the "
+				     "same time: look which one it is, and try again");
 	return e;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "tests/lib/scratch.h"
 #include "tests/lib/tpmproxy.h"
 #include "tests/lib/tpmtoken.h"
 
@@ -326,6 +327,15 @@ static bool asks_about_it(struct tpmproxy_talk *t)
 	return true;
 }
 
+static CK_SESSION_HANDLE theirs;
+
+static bool opens_it(struct tpmproxy_talk *t)
+{
+	if (t->cc == 0x12a && !theirs)
+		theirs = module_open(slot, true);
+	return true;
+}
+
 /* They do not wait for the TPM; here that would be for ever.  Who opens a session meanwhile keeps
  * his token. */
 static void made_anew(void **state)
@@ -348,6 +358,101 @@ static void made_anew(void **state)
 	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before);
 }
 
+static void opened_meanwhile(void **state)
+{
+	uint32_t before = swtpm_count(tpm, SWTPM_NV);
+
+	(void)state;
+	OK(p11->C_CloseSession(s));
+	tpmproxy_hooks(proxy, opens_it, NULL, NULL);
+	GIVES(CKR_SESSION_EXISTS, p11->C_InitToken(slot, module_pin(SO_PIN), strlen(SO_PIN),
+						   module_pin(LABEL_32)));
+	tpmproxy_reset(proxy);
+	s = theirs;
+	OK(module_login(s, CKU_USER, USER_PIN));
+	OK(p11->C_Logout(s));
+	OK(module_login(s, CKU_SO, SO_PIN));
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before);
+}
+
+/* ---- another token's file in the slot, while it is made anew ---- */
+
+static struct {
+	CK_SLOT_ID one, other;
+	bool done;
+} files;
+
+/* SQLite leaves the log of a file that was moved. */
+static void remove_beside(const char *file)
+{
+	static const char *const beside[] = { "-wal", "-shm" };
+
+	for (size_t i = 0; i < ARRAY_LEN(beside); i++) {
+		char name[512];
+
+		snprintf(name, sizeof name, "%s%s", file, beside[i]);
+		unlink(name);
+	}
+}
+
+static bool exchanges_it(struct tpmproxy_talk *t)
+{
+	char one[400];
+
+	if (t->cc != 0x12a || files.done)
+		return true;
+	files.done = true;
+	snprintf(one, sizeof one, "%s", module_token_file(files.one));
+	MUST(rename(one, scratch_path("aside")) == 0);
+	usleep(10000); /* what is there is looked at that seldom */
+	MUST(p11->C_OpenSession(files.one, CKF_SERIAL_SESSION, NULL, NULL, &theirs) != CKR_OK);
+	remove_beside(one);
+	MUST(rename(module_token_file(files.other), one) == 0);
+	return true;
+}
+
+/* Whoever puts it there: it is neither the token whose SO PIN was given nor its secrets'. */
+static void exchanged_meanwhile(void **state)
+{
+	(void)state;
+	files.other = tpmtoken_new(tpmproxy_tcti(proxy));
+	files.one = tpmtoken_new(tpmproxy_tcti(proxy));
+	tpmtoken_again();
+	tpmproxy_hooks(proxy, exchanges_it, NULL, NULL);
+	GIVES(CKR_DEVICE_ERROR, p11->C_InitToken(files.one, module_pin(SO_PIN), strlen(SO_PIN),
+						 module_pin(LABEL_32)));
+	tpmproxy_reset(proxy);
+	MUST(files.done);
+	s = tpmtoken_user(files.one);
+}
+
+/* ---- a named user's index ---- */
+
+static bool is_not_asked(struct tpmproxy_talk *t)
+{
+	return t->cc != 0x122; /* TPM2_NV_UndefineSpace */
+}
+
+/* One that could not be removed with its user goes when the next token is made. */
+static void a_deleted_user(void **state)
+{
+	const struct inro_user ann = { .name = module_text("ann"),
+				       .type = CKU_USER,
+				       .pin = module_text("the PIN of ann") };
+	uint32_t before = swtpm_count(tpm, SWTPM_NV);
+
+	(void)state;
+	OK(p11_admin->user_add(s, &ann));
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 1);
+	tpmproxy_hooks(proxy, is_not_asked, NULL, NULL);
+	OK(p11_admin->user_delete(s, ann.name));
+	tpmproxy_reset(proxy);
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 1);
+	tpmtoken_new(tpmproxy_tcti(proxy));
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 2);
+	GIVES(CKR_ARGUMENTS_BAD, p11_admin->user_delete(s, ann.name));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +460,8 @@ int main(void)
 		cmocka_unit_test(in_a_generation),  cmocka_unit_test(in_a_change_of_pin),
 		cmocka_unit_test(gone_for_a_while), cmocka_unit_test(power_cuts),
 		cmocka_unit_test(lockout),	    cmocka_unit_test(made_anew),
+		cmocka_unit_test(opened_meanwhile), cmocka_unit_test(a_deleted_user),
+		cmocka_unit_test(exchanged_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
