@@ -271,15 +271,22 @@ static struct module_pair agreeing(CK_MECHANISM_TYPE gen, const CK_BYTE *params,
 	return p;
 }
 
+/* p: what goes with the peer's point. */
+static CK_RV agree_by(CK_OBJECT_HANDLE private, CK_OBJECT_HANDLE peer, CK_ECDH1_DERIVE_PARAMS p,
+		      CK_ULONG n, CK_OBJECT_HANDLE *ret)
+{
+	CK_BYTE point[256];
+	CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
+
+	p.pPublicData = point;
+	p.ulPublicDataLen = module_bytes(s, peer, CKA_EC_POINT, point, sizeof point);
+	return moving_derive(s, &m, private, M_OPEN, CKK_GENERIC_SECRET, n, ret);
+}
+
 static CK_RV agree(CK_OBJECT_HANDLE private, CK_OBJECT_HANDLE peer, CK_ULONG how, CK_ULONG n,
 		   CK_OBJECT_HANDLE *ret)
 {
-	CK_BYTE point[256];
-	CK_ECDH1_DERIVE_PARAMS p = { .kdf = how, .pPublicData = point };
-	CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
-
-	p.ulPublicDataLen = module_bytes(s, peer, CKA_EC_POINT, point, sizeof point);
-	return moving_derive(s, &m, private, M_OPEN, CKK_GENERIC_SECRET, n, ret);
+	return agree_by(private, peer, (CK_ECDH1_DERIVE_PARAMS) { .kdf = how }, n, ret);
 }
 
 static const CK_BYTE x25519[] = { 0x13, 10, 'c', 'u', 'r', 'v', 'e', '2', '5', '5', '1', '9' };
@@ -337,6 +344,34 @@ static void the_kdf_hashes_what_was_agreed(void **state)
 	OK(p11->C_Digest(s, in, sizeof in, want, &n));
 	OK(agree(a.private, b.public, CKD_SHA256_KDF_SP800, 32, &key));
 	must_be(key, want, 32);
+}
+
+/* SP 800-56C: H(00000001 || Z || SharedInfo) || H(00000002 || Z || SharedInfo), cut. */
+static void the_kdf_goes_on_and_takes_what_both_know(void **state)
+{
+	struct module_pair a = agreeing(CKM_EC_KEY_PAIR_GEN, module_p256, sizeof module_p256);
+	struct module_pair b = agreeing(CKM_EC_KEY_PAIR_GEN, module_p256, sizeof module_p256);
+	CK_BYTE in[4 + 32 + sizeof fixed] = { 0 }, want[64];
+	CK_ECDH1_DERIVE_PARAMS p = { .kdf = CKD_SHA256_KDF_SP800,
+				     .ulSharedDataLen = sizeof fixed,
+				     .pSharedData = fixed };
+	CK_MECHANISM sha = { CKM_SHA256, NULL, 0 };
+	CK_OBJECT_HANDLE z, key;
+	CK_RV rv;
+
+	(void)state;
+	OK(agree(a.private, b.public, CKD_NULL, 0, &z));
+	MUST(moving_value(s, z, in + 4, 32, &rv) == 32);
+	memcpy(in + 36, fixed, sizeof fixed);
+	for (CK_BYTE i = 0; i < 2; i++) {
+		CK_ULONG n = 32;
+
+		in[3] = (CK_BYTE)(i + 1);
+		OK(p11->C_DigestInit(s, &sha));
+		OK(p11->C_Digest(s, in, sizeof in, want + 32 * i, &n));
+	}
+	OK(agree_by(a.private, b.public, p, 48, &key));
+	must_be(key, want, 48);
 }
 
 static void a_point_of_another_group_is_refused(void **state)
@@ -541,6 +576,7 @@ int main(void)
 		CASE(joined_keys_are_as_sensitive_as_either),
 		CASE(both_sides_agree),
 		CASE(the_kdf_hashes_what_was_agreed),
+		CASE(the_kdf_goes_on_and_takes_what_both_know),
 		CASE(a_point_of_another_group_is_refused),
 		CASE(derive_template_is_kept),
 		CASE(each_argument_has_its_code),
