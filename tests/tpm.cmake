@@ -86,7 +86,7 @@ if(NOT INRO_SANITIZE)
 endif()
 
 # break-ins
-inro_test(integration/test_tpm_breakin.c LINKS inro_tpmtoken inro_tpm_move)
+inro_test(integration/test_tpm_breakin.c LINKS inro_tpmtoken inro_tpm_move inro_rawsql)
 add_dependencies(test_tpm_breakin inro_pkcs11)
 inro_test(integration/test_tpm_owner.c LINKS inro_tpm_token inro_tpmtoken)
 inro_test(integration/test_tpm_memory.c LINKS inro_tpm_token inro_swtpm inro_trace)

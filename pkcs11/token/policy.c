@@ -446,12 +446,17 @@ enum inro_err policy_strict(const struct attrs *key)
 		return err_set(INRO_E_TEMPLATE_INCONSISTENT,
 			       "on a strict token private and secret keys are sensitive or not "
 			       "extractable");
-	if (is(key, CKA_INRO_DUPLICABLE))
-		return err_set(INRO_E_TEMPLATE_INCONSISTENT,
-			       "on a strict token no key can be moved to another TPM");
 	if (is(key, CKA_WRAP) && attrs_has(key, CKA_LOCAL) && !is(key, CKA_LOCAL) &&
 	    !is(key, CKA_TRUSTED))
 		return err_set(INRO_E_TEMPLATE_INCONSISTENT,
 			       "on a strict token a key that came from outside does not wrap");
 	return INRO_OK;
+}
+
+enum inro_err policy_strict_new(const struct attrs *key)
+{
+	if (is(key, CKA_INRO_DUPLICABLE))
+		return err_set(INRO_E_TEMPLATE_INCONSISTENT,
+			       "on a strict token no key can be moved to another TPM");
+	return policy_strict(key);
 }

@@ -111,5 +111,8 @@ MUST_CHECK enum inro_err policy_set_born(struct attrs *key);
 /* `policy = strict`: refuses to let a key be that the rules above would disarm when it is used.
  * INRO_E_TEMPLATE_INCONSISTENT. */
 MUST_CHECK enum inro_err policy_strict(const struct attrs *key);
+/* The same of a key that comes to be, copies too, which may not be one that can go to another TPM:
+ * no change makes a key that, and one that is there from before stays as it is. */
+MUST_CHECK enum inro_err policy_strict_new(const struct attrs *key);
 
 #endif

@@ -42,9 +42,14 @@ enum inro_err session_may_write(const struct session *s, bool token_object, bool
 	return INRO_OK;
 }
 
+static bool is_strict(const struct session *s)
+{
+	return s->token->row.policy == POLICY_STRICT;
+}
+
 enum inro_err session_may_be(const struct session *s, const struct attrs *attrs)
 {
-	return s->token->row.policy == POLICY_STRICT ? policy_strict(attrs) : INRO_OK;
+	return is_strict(s) ? policy_strict(attrs) : INRO_OK;
 }
 
 enum inro_err session_may_keep(const struct session *s, const struct object *o)
@@ -53,7 +58,7 @@ enum inro_err session_may_keep(const struct session *s, const struct object *o)
 					    attrs_bool(&o->attrs, CKA_PRIVATE, false) ||
 						    object_has_secret(o));
 
-	return e ? e : session_may_be(s, &o->attrs);
+	return e || !is_strict(s) ? e : policy_strict_new(&o->attrs);
 }
 
 static void session_free(struct session *s)

@@ -60,7 +60,7 @@ MUST_CHECK enum inro_err session_close_all(struct sessions *all, const struct to
 bool session_is_rw(const struct session *s);
 /* The token's lock held. */
 CK_STATE session_state(const struct session *s);
-/* Whether the token's policy lets an object be so: INRO_E_TEMPLATE_INCONSISTENT.  The token's lock
+/* Whether the token's policy lets an object become so: INRO_E_TEMPLATE_INCONSISTENT.  The token's lock
  * held. */
 MUST_CHECK enum inro_err session_may_be(const struct session *s, const struct attrs *attrs);
 /* The same for a new object; private keys are the user's whatever CKA_PRIVATE says. */

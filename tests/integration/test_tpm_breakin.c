@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "tests/lib/moving.h"
+#include "tests/lib/raw_sql.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/tpmtoken.h"
 #include "tpm/move/tpmfile.h"
@@ -181,6 +182,32 @@ static void a_key_is_not_made_duplicable(void **state)
 	      give(p.private, (struct inro_text) { (char *)root, n }, out, &out_n));
 }
 
+/* One that was made before the token refused them can be renamed, and there is no second one. */
+static void a_strict_token_keeps_a_duplicable_key(void **state)
+{
+	CK_ATTRIBUTE leaves[] = { A_BOOL(CKA_SIGN, CK_TRUE),
+				  A_BOOL(CKA_TOKEN, CK_TRUE),
+				  A_BYTES(CKA_ID, "from before", 11),
+				  A_BOOL(CKA_INRO_DUPLICABLE, CK_TRUE) };
+	CK_ATTRIBUTE find[] = { A_ULONG(CKA_CLASS, CKO_PRIVATE_KEY), leaves[2] };
+	CK_ATTRIBUTE label = A_BYTES(CKA_LABEL, "another", 7);
+	CK_OBJECT_HANDLE key, copy;
+
+	(void)state;
+	in_tpm(CKM_EC_KEY_PAIR_GEN, leaves, 4);
+	OK(p11->C_Finalize(NULL));
+	raw_sql(module_token_file(slot), "UPDATE token SET policy = 1");
+	OK(p11->C_Initialize(NULL));
+	s = tpmtoken_user(slot);
+	MUST(module_find(s, find, 2, &key) == 1);
+	OK(module_set(s, key, label));
+	GIVES(CKR_TEMPLATE_INCONSISTENT, moving_copy(s, key, label, &copy));
+	OK(p11->C_Finalize(NULL));
+	raw_sql(module_token_file(slot), "UPDATE token SET policy = 0");
+	OK(p11->C_Initialize(NULL));
+	s = tpmtoken_user(slot);
+}
+
 /* What a sensitive key was wrapped as, or what comes of it, as a key that would be sent away. */
 static void no_sensitive_key_becomes_a_duplicable_one(void **state)
 {
@@ -276,6 +303,7 @@ int main(void)
 		cmocka_unit_test(a_key_that_signs_does_nothing_else_outside),
 		cmocka_unit_test(a_duplicable_key_guards_nothing),
 		cmocka_unit_test(a_key_is_not_made_duplicable),
+		cmocka_unit_test(a_strict_token_keeps_a_duplicable_key),
 		cmocka_unit_test(no_sensitive_key_becomes_a_duplicable_one),
 		cmocka_unit_test(no_call_shows_a_value),
 		cmocka_unit_test(ten_guesses_though_the_file_is_put_back),

@@ -448,8 +448,11 @@ static void test_strict(void **state)
 	assert_int_equal(policy_strict(&open), INRO_E_TEMPLATE_INCONSISTENT);
 	set_flag(&open, CKA_SENSITIVE, true);
 	assert_int_equal(policy_strict(&open), INRO_OK);
+	assert_int_equal(policy_strict_new(&open), INRO_OK);
 	set_flag(&open, CKA_INRO_DUPLICABLE, true);
-	assert_int_equal(policy_strict(&open), INRO_E_TEMPLATE_INCONSISTENT);
+	assert_int_equal(policy_strict_new(&open), INRO_E_TEMPLATE_INCONSISTENT);
+	assert_int_equal(policy_strict(&open), INRO_OK); /* it may be there */
+	assert_int_equal(policy_strict_new(&good), INRO_E_TEMPLATE_INCONSISTENT);
 	set_flag(&brought, CKA_LOCAL, false);
 	assert_int_equal(policy_strict(&brought), INRO_E_TEMPLATE_INCONSISTENT);
 	set_flag(&brought, CKA_TRUSTED, true);
