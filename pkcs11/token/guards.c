@@ -1,5 +1,8 @@
 #include "pkcs11/token/guards.h"
 
+#include <string.h>
+
+#include "base/homedir.h"
 #include "base/log.h"
 #include "base/own.h"
 
@@ -97,13 +100,22 @@ static enum inro_err all_records(const char *home, struct buf *ret)
 	return e;
 }
 
+/* Backends keep their notes where INRO_HOME is now, which a program may have set since
+ * C_Initialize: what is noted there is recorded there. */
+static bool is_the_home(const char *home)
+{
+	AUTO(free_chars) char *now = NULL;
+
+	return !homedir(false, &now) && strcmp(now, home) == 0;
+}
+
 void guards_sweep(const char *home, const struct backend_ops *ops, struct backend *b)
 {
 	SCOPED(buf) records = { 0 };
 	SCOPED(err_kept) kept = err_keep();
 	enum inro_err e;
 
-	if (!ops->has_strays || !ops->has_strays(b))
+	if (!ops->has_strays || !is_the_home(home) || !ops->has_strays(b))
 		return;
 	e = all_records(home, &records);
 	if (!e)

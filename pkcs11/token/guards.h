@@ -23,7 +23,8 @@ void guards_keep_one(const struct backend_ops *ops, struct bytes auth);
 /* Before the records of a list go: so that guards_drop() is made up for when nobody comes to it. */
 MUST_CHECK enum inro_err guards_leave(const struct backend_ops *ops, struct backend *b,
 				      struct bytes list);
-/* Makes up for what processes that were killed have left behind. */
+/* Makes up for what processes that were killed have left behind; only in the home that is in force
+ * now. */
 void guards_sweep(const char *home, const struct backend_ops *ops, struct backend *b);
 /* INRO_E_TOKEN, with the reason, when it is sure that no PIN opens a person's record (backend.h,
  * guard_opens); INRO_E_DAMAGED for a record that can't be one; what can't be known now is no error.

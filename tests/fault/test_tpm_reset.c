@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -433,24 +434,51 @@ static bool is_not_asked(struct tpmproxy_talk *t)
 	return t->cc != 0x122; /* TPM2_NV_UndefineSpace */
 }
 
+/* Adds a user and deletes him while his index can't be removed. */
+static void leave_one(struct inro_user who)
+{
+	uint32_t before = swtpm_count(tpm, SWTPM_NV);
+
+	who.type = CKU_USER;
+	who.pin = module_text("a PIN of his own");
+	OK(p11_admin->user_add(s, &who));
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 1);
+	tpmproxy_hooks(proxy, is_not_asked, NULL, NULL);
+	OK(p11_admin->user_delete(s, who.name));
+	tpmproxy_reset(proxy);
+	GIVES(CKR_ARGUMENTS_BAD, p11_admin->user_delete(s, who.name));
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 1);
+}
+
 /* One that could not be removed with its user goes when the next token is made. */
 static void a_deleted_user(void **state)
 {
-	const struct inro_user ann = { .name = module_text("ann"),
-				       .type = CKU_USER,
-				       .pin = module_text("the PIN of ann") };
 	uint32_t before = swtpm_count(tpm, SWTPM_NV);
 
 	(void)state;
-	OK(p11_admin->user_add(s, &ann));
-	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 1);
-	tpmproxy_hooks(proxy, is_not_asked, NULL, NULL);
-	OK(p11_admin->user_delete(s, ann.name));
-	tpmproxy_reset(proxy);
-	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 1);
+	leave_one((struct inro_user) { .name = module_text("ann") });
 	tpmtoken_new(tpmproxy_tcti(proxy));
 	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 2);
-	GIVES(CKR_ARGUMENTS_BAD, p11_admin->user_delete(s, ann.name));
+}
+
+/* Whoever makes tokens in a home that is not INRO_HOME any more can't tell what is nobody's. */
+static void a_home_that_was_left(void **state)
+{
+	char home[400];
+	uint32_t before = swtpm_count(tpm, SWTPM_NV);
+
+	(void)state;
+	snprintf(home, sizeof home, "%s", getenv("INRO_HOME"));
+	leave_one((struct inro_user) { .name = module_text("bob") });
+	OK(p11->C_Finalize(NULL));
+	setenv("INRO_HOME", scratch_path("another home"), 1);
+	OK(p11->C_Initialize(NULL));
+	setenv("INRO_HOME", home, 1);
+	tpmtoken_new(tpmproxy_tcti(proxy));
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 3);
+	tpmtoken_again();
+	tpmtoken_new(tpmproxy_tcti(proxy));
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 4);
 }
 
 int main(void)
@@ -461,7 +489,7 @@ int main(void)
 		cmocka_unit_test(gone_for_a_while), cmocka_unit_test(power_cuts),
 		cmocka_unit_test(lockout),	    cmocka_unit_test(made_anew),
 		cmocka_unit_test(opened_meanwhile), cmocka_unit_test(a_deleted_user),
-		cmocka_unit_test(exchanged_meanwhile),
+		cmocka_unit_test(a_home_that_was_left), cmocka_unit_test(exchanged_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

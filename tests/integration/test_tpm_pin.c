@@ -470,6 +470,24 @@ static void test_what_a_killed_one_has_made(void **state)
 	assert_int_equal(NV_COUNT, 1);
 }
 
+/* In a copy of the home nobody has locked the notes of those who live. */
+static void test_a_copy_of_the_notes(void **state)
+{
+	SCOPED(kept) k = { 0 };
+	struct backend *b;
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	shell("mkdir '%s/copy' && cp -R '%s/tpm' '%s/copy/'", scratch_dir(), scratch_dir(),
+	      scratch_dir());
+	setenv("INRO_HOME", scratch_path("copy"), 1);
+	b = open_kept(&k);
+	assert_false(ops->has_strays(b));
+	ops->close(b);
+	setenv("INRO_HOME", scratch_dir(), 1);
+	forget(&k);
+}
+
 static int note_and_end(void *arg)
 {
 	struct kept *k = arg;
@@ -530,6 +548,7 @@ int main(void)
 		WITH_A_TPM(test_a_full_nv),
 		WITH_A_TPM(test_what_a_killed_one_has_made),
 		WITH_A_TPM(test_what_a_killed_one_was_to_remove),
+		WITH_A_TPM(test_a_copy_of_the_notes),
 	};
 
 	setenv("INRO_HOME", scratch_dir(), 1);

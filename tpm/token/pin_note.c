@@ -114,10 +114,14 @@ static struct stray *stray_new(const char *dir, const char *name)
 static enum inro_err write_note(const struct stray *s, struct bytes tcti)
 {
 	SCOPED(buf) text = { 0 };
+	struct stat st;
 	enum inro_err e;
 
+	if (fstat(s->fd, &st) != 0)
+		return file_err(errno, s->path);
 	buf_add_field(&text, tcti);
 	buf_add_field(&text, BYTES(s->policy.buffer, s->policy.size));
+	buf_add_u64(&text, st.st_ino);
 	e = buf_err(&text);
 	if (e)
 		return e;
@@ -199,23 +203,37 @@ void pin_note_end(const TPM2B_DIGEST *policy, bool settled)
 
 /* ---- reading ---- */
 
+struct note {
+	struct bytes tcti, policy;
+	uint64_t file;
+};
+
+static bool is_whole(struct bytes in, struct note *ret)
+{
+	return !read_field(&in, &ret->tcti) && !read_field(&in, &ret->policy) &&
+	       !read_u64(&in, &ret->file) && in.n == 0 && ret->policy.n > 0 &&
+	       ret->policy.n <= sizeof(TPMU_HA);
+}
+
+/* A copy (of the whole home, say) nobody has locked, though its maker may live, and what is made of
+ * it is recorded where the copy is not. */
 static bool read_note(struct stray *s, struct bytes tcti)
 {
 	uint8_t room[MAX_NOTE];
 	ssize_t n = pread(s->fd, room, sizeof room, 0);
-	struct bytes in = BYTES(room, n > 0 ? (size_t)n : 0), to, policy;
+	struct note note;
+	struct stat st;
 
-	if (read_field(&in, &to) || read_field(&in, &policy) || in.n > 0 ||
-	    policy.n > sizeof s->policy.buffer || policy.n == 0) {
-		struct stat st;
-
-		if (fstat(s->fd, &st) == 0 && time(NULL) - st.st_mtime > HALF_AFTER)
+	if (fstat(s->fd, &st) != 0)
+		return false;
+	if (!is_whole(BYTES(room, n > 0 ? (size_t)n : 0), &note)) {
+		if (time(NULL) - st.st_mtime > HALF_AFTER)
 			stray_settle(s);
 		return false;
 	}
-	s->policy.size = (uint16_t)policy.n;
-	memcpy(s->policy.buffer, policy.p, policy.n);
-	return bytes_equal(to, tcti);
+	s->policy.size = (uint16_t)note.policy.n;
+	memcpy(s->policy.buffer, note.policy.p, note.policy.n);
+	return note.file == st.st_ino && bytes_equal(note.tcti, tcti);
 }
 
 /* The name is looked at again: who had the lock may have settled it. */
