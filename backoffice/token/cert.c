@@ -42,21 +42,48 @@ static enum inro_err create(struct token *t, struct bytes id, const char *label,
 		      "C_CreateObject");
 }
 
-enum inro_err token_cert_add(struct token *t, const struct token_cert *c, CK_OBJECT_HANDLE *ret)
+/* *ret is the one that is there, or the new one. */
+static enum inro_err find_or_create(struct token *t, const struct token_cert *c, bool *ret_made,
+				    CK_OBJECT_HANDLE *ret)
 {
 	SCOPED(cert) read = { 0 };
 	SCOPED(handles) same = { 0 };
 	enum inro_err e = token_ready(t);
 
-	*ret = CK_INVALID_HANDLE;
+	*ret_made = false;
 	if (!e)
 		e = cert_read(c->der, &read);
 	if (!e)
 		e = token_find_id(t, CKO_CERTIFICATE, c->id, buf_bytes(&read.der), &same.p,
 				  &same.n);
-	if (e || same.n)
+	if (e)
 		return e;
-	return create(t, c->id, c->label, &read, ret);
+	if (same.n) {
+		*ret = same.p[0];
+		return INRO_OK;
+	}
+	e = create(t, c->id, c->label, &read, ret);
+	*ret_made = !e;
+	return e;
+}
+
+enum inro_err token_cert_add(struct token *t, const struct token_cert *c, CK_OBJECT_HANDLE *ret)
+{
+	CK_OBJECT_HANDLE there = CK_INVALID_HANDLE;
+	bool made;
+	enum inro_err e = find_or_create(t, c, &made, &there);
+
+	*ret = made ? there : CK_INVALID_HANDLE;
+	return e;
+}
+
+/* What anybody may have put there so that it stays (CKA_DESTROYABLE), or has taken away meanwhile, is in nobody's
+ * way. */
+static enum inro_err destroy(struct token *t, CK_OBJECT_HANDLE handle)
+{
+	enum inro_err e = ck_err(t->module, t->f->C_DestroyObject(t->session, handle), "C_DestroyObject");
+
+	return e == INRO_E_ACTION_PROHIBITED || e == INRO_E_OBJECT_HANDLE ? INRO_OK : e;
 }
 
 static enum inro_err destroy_others(struct token *t, struct bytes id, CK_OBJECT_HANDLE but)
@@ -66,25 +93,29 @@ static enum inro_err destroy_others(struct token *t, struct bytes id, CK_OBJECT_
 
 	for (CK_ULONG i = 0; i < all.n && !e; i++)
 		if (all.p[i] != but)
-			e = ck_err(t->module, t->f->C_DestroyObject(t->session, all.p[i]),
-				   "C_DestroyObject");
+			e = destroy(t, all.p[i]);
 	return e;
 }
 
-/* The new one is there before the old ones go. */
+/* The new one is there before the old ones go; those that an earlier run left there, when it is there already. */
 enum inro_err token_cert_store(struct token *t, struct bytes id, const char *label,
 			       struct bytes der, bool replace)
 {
 	const struct token_cert c = { .id = id, .label = label, .der = der };
-	CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
-	enum inro_err e = token_cert_add(t, &c, &made);
+	CK_OBJECT_HANDLE there;
+	bool made;
+	enum inro_err e = find_or_create(t, &c, &made, &there);
 
-	if (e || !replace || made == CK_INVALID_HANDLE)
-		return e;
-	return destroy_others(t, id, made);
+	return e || !replace ? e : destroy_others(t, id, there);
 }
 
-/* *best is replaced when this one begins later. */
+/* Anybody may put one there that has no value, or too much of it, and take it away again. */
+static bool has_none(enum inro_err e)
+{
+	return e == INRO_E_NOT_FOUND || e == INRO_E_TOO_BIG || e == INRO_E_OBJECT_HANDLE;
+}
+
+/* *best is replaced when this one begins later.  One that can't be read hides no other. */
 static enum inro_err take_newer(struct token *t, CK_OBJECT_HANDLE handle, struct cert *best)
 {
 	SCOPED(buf) der = { 0 };
@@ -92,9 +123,9 @@ static enum inro_err take_newer(struct token *t, CK_OBJECT_HANDLE handle, struct
 	enum inro_err e = ck_attr(t->module, t->session, handle, CKA_VALUE, &der);
 
 	if (e)
-		return e;
+		return has_none(e) ? INRO_OK : e;
 	e = cert_read(buf_bytes(&der), &c);
-	if (e) /* anybody may put one there that can't be read: it hides no other */
+	if (e)
 		return e == INRO_E_NO_MEMORY ? e : INRO_OK;
 	if (!best->der.n || c.not_before >= best->not_before) {
 		cert_clear(best);

@@ -212,10 +212,10 @@ MUST_CHECK enum inro_err token_key_csr(struct token_key *k, const struct csr_pla
 				       struct buf *ret);
 
 /* Stores a certificate under the key's id and label.  The same certificate again is fine; another
- * one of that id stays beside it unless `replace`. */
+ * one of that id stays beside it unless `replace`, and then one that may not be destroyed. */
 MUST_CHECK enum inro_err token_cert_store(struct token *t, struct bytes id, const char *label,
 					  struct bytes der, bool replace);
-/* The certificate of that id, DER, appended; the newest when there are more.
+/* The certificate of that id, DER, appended; the newest when there are more.  What can't be read is none.
  * INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err token_cert_find(struct token *t, struct bytes id, struct buf *ret_der);
 

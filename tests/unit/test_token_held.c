@@ -192,6 +192,95 @@ static void test_certificates(void **state)
 	judge_ca_clear(&b);
 }
 
+/* What anybody may put beside a key, where a token takes it; SoftHSM may keep also what it refuses. */
+static void put_odd(struct token *t, struct bytes id, struct bytes value, bool stays)
+{
+	static const CK_OBJECT_CLASS class = CKO_CERTIFICATE;
+	static const CK_ULONG type = CKC_X_509;
+	struct template tpl = { 0 };
+	CK_OBJECT_HANDLE made;
+
+	template_add_ulong(&tpl, CKA_CLASS, &class);
+	template_add_ulong(&tpl, CKA_CERTIFICATE_TYPE, &type);
+	template_add_bool(&tpl, CKA_TOKEN, true);
+	template_add_bool(&tpl, CKA_PRIVATE, false);
+	template_add(&tpl, CKA_ID, id);
+	template_add(&tpl, CKA_SUBJECT, BYTES("\x30\x00", 2));
+	if (value.n)
+		template_add(&tpl, CKA_VALUE, value);
+	else
+		template_add(&tpl, CKA_URL, bytes_of("http://nowhere.example/"));
+	if (!value.n) {
+		template_add(&tpl, CKA_HASH_OF_SUBJECT_PUBLIC_KEY, bytes_of("01234567890123456789"));
+		template_add(&tpl, CKA_HASH_OF_ISSUER_PUBLIC_KEY, bytes_of("01234567890123456789"));
+	}
+	if (stays)
+		template_add_bool(&tpl, CKA_DESTROYABLE, false);
+	(void)t->f->C_CreateObject(t->session, tpl.a, tpl.n, &made);
+}
+
+static size_t certs_of(struct token *t, struct bytes id)
+{
+	CK_OBJECT_HANDLE *found = NULL;
+	CK_ULONG n = 0;
+
+	OK(token_find_id(t, CKO_CERTIFICATE, id, BYTES_NONE, &found, &n));
+	free(found);
+	return n;
+}
+
+static void found_is(struct token *t, struct bytes id, const struct judge_ca *a)
+{
+	SCOPED(buf) der = { 0 };
+
+	OK(token_cert_find(t, id, &der));
+	assert_true(bytes_equal(buf_bytes(&der), buf_bytes(&a->cert.der)));
+}
+
+#define HUGE_VALUE ((17 << 20) + 1) /* more than is read of an attribute */
+
+/* What can't be read hides no certificate; one that is there already takes the place of the others all the same, but
+ * for what nobody may destroy. */
+static void test_odd_certificates(void **state)
+{
+	struct token *t = each_opened("pkcs11:token=two");
+	struct token_key *k = each_made(t, "ec-p256", "with others");
+	struct bytes id = token_key_id(k);
+	uint8_t *huge = calloc(1, HUGE_VALUE);
+	struct judge_ca a = { 0 }, b = { 0 };
+	SCOPED(buf) der = { 0 };
+	size_t odd, stay, n;
+
+	(void)state;
+	judge_ca_make("P-256", "CN=A", NULL, NOW, &a);
+	judge_ca_make("P-256", "CN=B", NULL, NOW + 1000, &b);
+	put_odd(t, id, BYTES_NONE, false);
+	put_odd(t, id, bytes_of("nonsense"), false);
+	put_odd(t, id, BYTES(huge, HUGE_VALUE), false);
+	odd = certs_of(t, id);
+	assert_int_not_equal(odd, 0);
+	assert_int_equal(token_cert_find(t, id, &der), INRO_E_NOT_FOUND);
+	OK(token_cert_store(t, id, "with others", buf_bytes(&b.cert.der), false));
+	OK(token_cert_store(t, id, "with others", buf_bytes(&a.cert.der), false));
+	found_is(t, id, &b);
+	assert_int_equal(certs_of(t, id), odd + 2);
+	/* As by a run that ended before the others went. */
+	OK(token_cert_store(t, id, "with others", buf_bytes(&a.cert.der), true));
+	assert_int_equal(certs_of(t, id), 1);
+	found_is(t, id, &a);
+	put_odd(t, id, BYTES_NONE, true);
+	stay = certs_of(t, id) - 1;
+	OK(token_cert_store(t, id, "with others", buf_bytes(&b.cert.der), true));
+	assert_int_equal(certs_of(t, id), 1 + stay);
+	found_is(t, id, &b);
+	OK(token_delete(t, id, TOKEN_KEYS, &n));
+	token_key_free(k);
+	token_close(t);
+	judge_ca_clear(&a);
+	judge_ca_clear(&b);
+	free(huge);
+}
+
 /* ---- keys that come wrapped ---- */
 
 static void certify(struct token_key *k, struct buf *ret)
@@ -292,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_import_of_the_other_half),
 		cmocka_unit_test(test_refused_imports),
 		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_odd_certificates),
 		cmocka_unit_test(test_unwrapping_after_a_loss),
 		cmocka_unit_test(test_list),
 	};
