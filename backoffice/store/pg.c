@@ -126,10 +126,10 @@ enum inro_err pg_ask(struct pg *g, const char *sql, char *out, size_t cap)
 {
 	PGresult *r = g->conn ? g->pq->PQexec(g->conn, sql) : NULL;
 	bool there = r && g->pq->PQntuples(r) > 0 && !g->pq->PQgetisnull(r, 0, 0);
-	bool whole = snprintf(out, cap, "%s", there ? g->pq->PQgetvalue(r, 0, 0) : "") < (int)cap;
+	int n = snprintf(out, cap, "%s", there ? g->pq->PQgetvalue(r, 0, 0) : "");
 	enum inro_err e = pg_result(g, r);
 
-	if (e == INRO_OK && !whole)
+	if (e == INRO_OK && (n < 0 || (size_t)n >= cap))
 		e = err_set(INRO_E_TOO_BIG, "%s: an answer of more than %zu bytes", g->name, cap - 1);
 	return e;
 }

@@ -43,7 +43,8 @@ MUST_CHECK enum inro_err pg_set_patience(struct pg *g, int ms);
 
 /* Statements without parameters, separated by semicolons. */
 MUST_CHECK enum inro_err pg_script(struct pg *g, const char *sql);
-/* The same; the first column of the last one's first row, "" when there is none, as text. */
+/* The same; the first column of the last one's first row, "" when there is none, as text.  INRO_E_TOO_BIG
+ * when that does not fit: half an answer is none. */
 MUST_CHECK enum inro_err pg_ask(struct pg *g, const char *sql, char *out, size_t cap);
 /* What went wrong, from a result or, without one, the connection; clears the result.  INRO_OK when
  * nothing did. */

@@ -408,6 +408,29 @@ static void test_not_ours(void **state)
 	refused(postgres_url("ascii"), INRO_E_CONFIG, "createdb -E UTF8");
 }
 
+/* Half a version, or half a list of what is damaged, would be taken for a whole one. */
+static void test_long_answer(void **state)
+{
+	struct pg g = { 0 };
+	char out[8];
+
+	(void)state;
+	OK(pg_open(&g, postgres_url("asked")));
+	OK(pg_ask(&g, "SELECT 1; SELECT '1234567'", out, sizeof out));
+	assert_string_equal(out, "1234567");
+	FAILS(INRO_E_TOO_BIG, pg_ask(&g, "SELECT '12345678'", out, sizeof out));
+	says(INRO_E_TOO_BIG, "more than 7 bytes");
+	assert_string_equal(out, "1234567");
+	OK(pg_ask(&g, "SELECT NULL", out, sizeof out));
+	assert_string_equal(out, "");
+	FAILS(INRO_E_DAMAGED, pg_ask(&g, "SELECT '12345678' FROM nowhere", out, sizeof out));
+	/* Also where it is not read: not the version of a program that is not this one. */
+	store_close(open_url(postgres_url("longer")));
+	postgres_sql("longer", "ALTER TABLE inro_schema ALTER version TYPE TEXT USING version || repeat(' ', 100)");
+	refused(postgres_url("longer"), INRO_E_TOO_BIG, "an answer of more than 63 bytes");
+	pg_close(&g);
+}
+
 static void test_who_may_not(void **state)
 {
 	char url[600];
@@ -530,6 +553,7 @@ int main(void)
 		cmocka_unit_test(test_answer_to_a_commit_lost),
 		cmocka_unit_test(test_not_ours),
 		cmocka_unit_test(test_who_may_not),
+		cmocka_unit_test(test_long_answer),
 		cmocka_unit_test(test_upgrade),
 		cmocka_unit_test(test_text_that_is_none),
 	};
