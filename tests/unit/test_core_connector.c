@@ -286,6 +286,33 @@ static void test_pages(void **state)
 	FAILS(INRO_E_ARG, ca_orders(alice, "far", &page, &l));
 }
 
+/* A request whose record is gone, as by a backup that was put together from two, hides no others. */
+static void test_gone(void **state)
+{
+	struct page page = { .limit = 1 };
+	SCOPED(ca_orders) l = { 0 };
+	int64_t ids[3];
+	char sql[96];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+		ids[i] = ask_anew();
+	if (office_on_postgres())
+		office_sql(db, "ALTER TABLE ca_order DROP CONSTRAINT ca_order_credential_fkey");
+	snprintf(sql, sizeof sql, "DELETE FROM credential WHERE id = %lld", (long long)ids[0]);
+	office_sql(db, sql);
+	assert_int_equal(waiting(), 2);
+	OK(ca_orders(alice, "far", &page, &l));
+	assert_int_equal(l.n, 1);
+	assert_int_equal(l.items[0].rec.credential, ids[1]);
+	page.after = l.next;
+	ca_orders_clear(&l);
+	OK(ca_orders(alice, "far", &page, &l));
+	assert_int_equal(l.n, 1);
+	assert_int_equal(l.items[0].rec.credential, ids[2]);
+	assert_int_equal(l.next, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +323,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_approval, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_given_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -1,5 +1,5 @@
-/* test_core_unsure - a commit whose answer is lost: what may be on record has its key; and lists of an earlier key, for
- * what comes on record later. */
+/* test_core_unsure - a commit whose answer is lost: what may be on record has its key; lists of an earlier key, for
+ * what comes on record later; and what another does between the checks and the transaction. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,10 +23,19 @@ enum inro_err __wrap_core_write(struct core *c, core_work_fn *work, void *arg);
 
 static bool lost; /* the answer to the next one, which is done */
 
+/* What somebody else does just before the next one. */
+static void (*meanwhile)(struct core *other);
+static struct core *somebody;
+
 enum inro_err __wrap_core_write(struct core *c, core_work_fn *work, void *arg)
 {
-	enum inro_err e = __real_core_write(c, work, arg);
+	void (*first)(struct core *other) = meanwhile;
+	enum inro_err e;
 
+	meanwhile = NULL;
+	if (first)
+		first(somebody);
+	e = __real_core_write(c, work, arg);
 	if (e != INRO_OK || !lost)
 		return e;
 	lost = false;
@@ -118,12 +127,106 @@ static void test_comes_later(void **state)
 	assert_int_equal(office_ask(office_db, "SELECT needed_until FROM ca_generation"), made.rec.not_after);
 }
 
+static enum inro_err activate_while(struct core *c, const char *name, const struct blob *csr,
+				    void (*what)(struct core *other))
+{
+	const struct cred_request r = { .ca = "root", .profile = "sub-ca", .csr = blob_bytes(csr) };
+	SCOPED(cred) made = { 0 };
+	SCOPED(ca_view) done = { 0 };
+	struct ca_activation in = { 0 };
+	enum inro_err e;
+
+	OK(ca_certify(c, &r, &made));
+	in.cert = blob_bytes(&made.rec.cert);
+	somebody = office_open(office_db);
+	meanwhile = what;
+	e = ca_activate(c, name, &in, &done);
+	assert_null(meanwhile);
+	core_close(somebody);
+	return e;
+}
+
+static void create_plant(struct core *c, const char *suffix, struct ca_view *ret)
+{
+	char label[64];
+	const struct ca_request r = {
+		.name = "plant", .subject = "CN=Plant", .token = "line", .label = label, .external = true
+	};
+
+	snprintf(label, sizeof label, "%s-%s", office_label, suffix);
+	OK(ca_create(c, &r, ret));
+}
+
+static void roll_plant(struct core *c, const char *suffix)
+{
+	char label[64];
+	const struct ca_rollover r = { .name = "plant", .token = "line", .label = label, .external = true };
+	SCOPED(ca_view) v = { 0 };
+
+	snprintf(label, sizeof label, "%s-%s", office_label, suffix);
+	OK(ca_rollover(c, &r, &v));
+}
+
+/* The row may get the number of the one that is gone. */
+static void plant_anew(struct core *c)
+{
+	SCOPED(ca_view) v = { 0 };
+
+	office_sql(office_db, "DELETE FROM ca WHERE name = 'plant'");
+	create_plant(c, "again", &v);
+}
+
+static void next_anew(struct core *c)
+{
+	SCOPED(ca_view) v = { 0 };
+
+	OK(ca_move(c, "plant", VERB_CANCEL, NULL, &v));
+	roll_plant(c, "next-again");
+}
+
+static void next_request(struct core *c, struct blob *ret)
+{
+	SCOPED(ca_keys) keys = { 0 };
+
+	OK(ca_keys(c, "plant", &keys));
+	for (size_t i = 0; i < keys.n; i++)
+		if (keys.items[i].rec.csr.n && !keys.items[i].rec.cert.n)
+			OK(blob_set(ret, blob_bytes(&keys.items[i].rec.csr)));
+	assert_int_not_equal(ret->n, 0);
+}
+
+/* The certificate of a key that was given up meanwhile is not recorded for the one that waits now. */
+static void test_activated_meanwhile(void **state)
+{
+	struct core *c = *state;
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(ca_view) now = { 0 };
+	SCOPED(blob) csr = { 0 };
+
+	create_plant(c, "first", &v);
+	FAILS(INRO_E_STATE, activate_while(c, "plant", &v.rec.csr, plant_anew));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "waits for another certificate meanwhile"));
+	OK(ca_get(c, "plant", &now));
+	assert_int_equal(now.rec.state, CA_PENDING);
+	OK(activate_while(c, "plant", &now.rec.csr, NULL));
+	roll_plant(c, "next");
+	next_request(c, &csr);
+	FAILS(INRO_E_STATE, activate_while(c, "plant", &csr, next_anew));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "waits for another certificate meanwhile"));
+	assert_int_equal(office_ask(office_db, "SELECT max(generation) FROM ca"), 1);
+	blob_clear(&csr);
+	next_request(c, &csr);
+	OK(activate_while(c, "plant", &csr, NULL));
+	assert_int_equal(office_ask(office_db, "SELECT max(generation) FROM ca"), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ca, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_device, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_comes_later, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_activated_meanwhile, setup, office_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);
