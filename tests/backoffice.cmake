@@ -45,6 +45,7 @@ inro_test(unit/test_core_import.c LINKS inro_testoffice)
 inro_test(unit/test_core_job.c LINKS inro_testoffice)
 inro_test(unit/test_core_job_certs.c LINKS inro_testoffice)
 inro_test(unit/test_core_job_sent.c LINKS inro_testoffice)
+inro_test(unit/test_core_job_again.c LINKS inro_testoffice)
 inro_test(fault/test_fault_jobs.c LINKS inro_testoffice TIMEOUT 900)
 inro_fuzz(fuzz/fuzz_csv.c CORPUS fuzz/corpus/csv LINKS inro_core)
 inro_test(unit/test_core_registry.c LINKS inro_testoffice)
@@ -144,6 +145,7 @@ foreach(name
 		core_approval
 		core_job_certs
 		core_job_sent
+		core_job_again
 		core_audit
 		core_marks
 		core_errand
@@ -198,6 +200,7 @@ foreach(name
 		core_job
 		core_job_certs
 		core_job_sent
+		core_job_again
 		core_issue
 		core_lease
 		core_life
@@ -267,6 +270,7 @@ set_target_properties(print_rest PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_B
 inro_test(unit/test_rest_rows.c LINKS inro_rest PkgConfig::jansson)
 inro_test(unit/test_rest_lines.c LINKS inro_rest inro_testask)
 target_link_options(test_rest_lines PRIVATE -Wl,--wrap=core_write_alone,--wrap=cred_view_named)
+inro_test(unit/test_rest_self.c LINKS inro_rest inro_testask)
 inro_test(unit/test_rest_commands.c LINKS inro_tools inro_rest PkgConfig::jansson)
 inro_fuzz(fuzz/fuzz_rest.c CORPUS fuzz/corpus/rest LINKS inro_rest PkgConfig::jansson)
 inro_script_test(integration/test_rest.sh TIMEOUT 600)

@@ -56,7 +56,7 @@ struct cred_request {
 	size_t sans_n;		 /* up to CRED_REQUEST_SANS */
 	const char *key_uri; /* where the key is, if known */
 	unsigned days;	     /* 0: the profile's */
-	/* Who asks again by the same gets the same certificate again; NULL: none. */
+	/* Who asks again by the same gets the same certificate again; NULL: none.  "job:NUMBER:…" are those of jobs. */
 	const char *request_id;
 	int64_t proposal; /* of ca_certify() */
 	const unsigned *path_len; /* of a CA; NULL: the profile's, else the smaller one */

@@ -550,8 +550,19 @@ static enum inro_err find_request(struct core *c, const char *id, struct credent
 static bool is_same(const struct making *j, struct bytes key, const struct credential *rec)
 {
 	return rec->kind == CRED_CERTIFICATE && rec->ca == (j->desk->ca ? j->desk->ca->id : 0) &&
-	       rec->device == j->device.id && strcmp(rec->profile, j->desk->profile.name) == 0 &&
+	       rec->device == j->device.id && strcmp(text_or_empty(rec->profile), j->desk->profile.name) == 0 &&
 	       bytes_equal(key, blob_bytes(&rec->key_hash));
+}
+
+/* "job:JOB:CERTIFICATE" is the id of a row of a job (job_renew.c): who had it before could keep that row from its
+ * certificate, and have others handed out by the job. */
+static enum inro_err check_id(const char *id)
+{
+	enum inro_err e = core_check_text("a request id", id, REQUEST_ID_MAX);
+
+	if (e == INRO_OK && strncmp(id, "job:", 4) == 0 && id[4 + strspn(id + 4, "0123456789")] == ':')
+		e = err_set(INRO_E_ARG, "request ids like '%s' are those of jobs: choose another", id);
+	return e;
 }
 
 enum inro_err making_again(struct core *c, struct making *j)
@@ -562,7 +573,7 @@ enum inro_err making_again(struct core *c, struct making *j)
 
 	if (!id)
 		return INRO_E_NOT_FOUND;
-	e = core_check_text("a request id", id, REQUEST_ID_MAX);
+	e = check_id(id);
 	if (e == INRO_OK)
 		e = find_request(c, id, &rec);
 	if (e != INRO_OK)

@@ -421,26 +421,50 @@ static enum inro_err renew_after(struct job_run *r)
 	return e == INRO_OK ? sync_out(r) : e;
 }
 
+static enum inro_err find_again(struct core *c, const char *key_uri, struct token **ret, struct token_key **ret_key)
+{
+	enum inro_err e = key_uri ? core_key_recorded(c, key_uri) : INRO_E_NOT_FOUND;
+
+	if (e == INRO_OK)
+		e = core_token(c, key_uri, ret);
+	return e == INRO_OK ? core_key(c, key_uri, ret_key) : e;
+}
+
+/* Its URI may have been said by others: of a module that is none of ours (INRO_E_POLICY), of several keys, of none that
+ * is a key here. */
+static bool is_nowhere(enum inro_err e)
+{
+	return is_absent(e) || e == INRO_E_POLICY || e == INRO_E_AMBIGUOUS || e == INRO_E_SYNTAX ||
+	       e == INRO_E_UNSUPPORTED || e == INRO_E_ARG;
+}
+
 static enum inro_err store_again(struct core *c, const struct credential *rec)
 {
 	struct token *token;
 	struct token_key *key;
-	enum inro_err e = rec->key_uri ? core_key_recorded(c, rec->key_uri) : INRO_E_NOT_FOUND;
+	enum inro_err e = find_again(c, rec->key_uri, &token, &key);
 
-	if (e == INRO_OK)
-		e = core_token(c, rec->key_uri, &token);
-	if (e == INRO_OK)
-		e = core_key(c, rec->key_uri, &key);
-	if (e == INRO_OK)
-		e = key_store_cert(token, key, rec, true);
-	/* INRO_E_POLICY: its URI names a module that is none of ours, or another key. */
-	return is_absent(e) || e == INRO_E_POLICY ? INRO_OK : e;
+	if (e != INRO_OK)
+		return is_nowhere(e) ? INRO_OK : e;
+	e = key_store_cert(token, key, rec, true);
+	return e == INRO_E_POLICY ? INRO_OK : e; /* of another key */
+}
+
+/* What was renewed or ended since would take the place of what came after it. */
+static enum inro_err give_again(struct job_run *r, const struct credential *rec)
+{
+	const struct renewing *x = r->own;
+	enum inro_err e;
+
+	if (cred_shown_state(rec, clock_now()) != CRED_ACTIVE)
+		return INRO_OK;
+	e = store_again(r->c, rec);
+	return e == INRO_OK ? write_cert(r->c, x->fd, rec) : e;
 }
 
 /* What the last lot of a run that was cut short recorded, and perhaps did not hand out. */
 static enum inro_err hand_out_again(struct job_run *r)
 {
-	struct renewing *x = r->own;
 	char prefix[40];
 	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = r->c->tenant },
@@ -453,13 +477,8 @@ static enum inro_err hand_out_again(struct job_run *r)
 
 	snprintf(prefix, sizeof prefix, "job:%lld:", (long long)r->job.id);
 	e = core_all(r->c, &credential_type, &q, &items, &n);
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		const struct credential *rec = (struct credential *)items + i;
-
-		e = store_again(r->c, rec);
-		if (e == INRO_OK)
-			e = write_cert(r->c, x->fd, rec);
-	}
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = give_again(r, (struct credential *)items + i);
 	list_free(&credential_type, items, n);
 	return e == INRO_OK ? sync_out(r) : e;
 }
