@@ -84,9 +84,19 @@ void http_fault(struct http_answer *a, enum inro_err e)
 {
 	SCOPED(buf) fault = { 0 };
 
+	if (a->fault)
+		return;
 	buf_addf(&fault, "%s: %s", err_name(e), err_detail(e));
-	free(a->fault);
 	a->fault = buf_take_str(&fault);
+}
+
+const char *http_words_of(enum inro_err e)
+{
+	int status = http_status_of(e);
+
+	return status == 500 ? "the server could not do this; its log says why"
+	       : status == 503 ? "the server is busy or has no room; try again"
+			       : err_detail(e);
 }
 
 void http_problem_slow(struct http_answer *a, const char *detail)
@@ -110,8 +120,5 @@ void http_problem_of(struct http_answer *a, enum inro_err e)
 		http_fault(a, e);
 	if (status == 503)
 		http_answer_header(a, "Retry-After", RETRY_AFTER);
-	http_problem(a, status,
-		     status == 500 ? "the server could not do this; its log says why"
-		     : status == 503 ? "the server is busy or has no room; try again"
-				     : err_detail(e));
+	http_problem(a, status, http_words_of(e));
 }

@@ -8,6 +8,7 @@
  * 4. Lines that follow each other and join (struct rest_together) wait until one comes that does not, and
  *    share a commit.  They are answered behind it, in order.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct lines {
 	struct core_who who;
 	json_t *in;	 /* of a list */
 	struct buf body; /* of a batch */
+	struct http_answer *answer; /* to it; outlives this */
 	size_t at;
 	int64_t line;
 	char *args[HTTP_ARGS_MAX];
@@ -196,6 +198,7 @@ struct doing {
 	const struct rest_together *together; /* NULL: it is done alone */
 	int64_t number;
 	json_t *line;
+	struct http_answer *answer; /* whose log tells what the client is not told */
 };
 
 static void doing_clear(struct doing *d)
@@ -251,23 +254,26 @@ static enum inro_err open_line(const struct lines *l, struct core *core, struct 
 {
 	enum inro_err e;
 
-	*ret = (struct doing) { .r = { .core = core, .who = l->who }, .number = l->line };
+	*ret = (struct doing) { .r = { .core = core, .who = l->who }, .number = l->line, .answer = l->answer };
 	if (text.n > LINE_MAX_BYTES)
 		return err_set(INRO_E_TOO_BIG, "a line has up to %zu bytes", LINE_MAX_BYTES);
 	e = rest_read(text, &ret->line);
 	return e == INRO_OK ? read_line(ret) : e;
 }
 
-static void answer_line(int64_t number, enum inro_err e, json_t *doc, struct buf *out)
+static void answer_line(const struct doing *d, enum inro_err e, json_t *doc, struct buf *out)
 {
+	json_int_t number = d->number;
+	int status = http_status_of(e);
 	json_t *line;
 
 	if (e == INRO_OK)
-		line = json_pack("{s:I s:i s:O?}", "line", (json_int_t)number, "status", 200, "answer", doc);
+		line = json_pack("{s:I s:i s:O?}", "line", number, "status", 200, "answer", doc);
 	else
-		line = json_pack("{s:I s:i s:s}", "line", (json_int_t)number, "status",
-				 http_status_of(e), "detail",
-				 http_status_of(e) < 500 ? err_detail(e) : "an error of the server");
+		line = json_pack("{s:I s:i s:s}", "line", number, "status", status, "detail",
+				 http_words_of(e));
+	if (e != INRO_OK && status >= 500)
+		http_fault(d->answer, err_context(e, "line %" PRId64, d->number));
 	add_line(line, out);
 	json_decref(line);
 }
@@ -279,7 +285,7 @@ static void do_alone(struct doing *d, struct buf *out)
 
 	d->r.args = d->args;
 	e = d->r.row->run(&d->r, &doc);
-	answer_line(d->number, e, doc, out);
+	answer_line(d, e, doc, out);
 	json_decref(doc);
 }
 
@@ -291,7 +297,7 @@ static void answer_joint(struct doing *d, struct rest_joint *joint, struct buf *
 	}
 	if (joint->error != INRO_OK)
 		err_kept_clear(&joint->why);
-	answer_line(d->number, joint->error, joint->doc, out);
+	answer_line(d, joint->error, joint->doc, out);
 }
 
 static void do_joined(struct joined *j, struct core *core, struct buf *out)
@@ -342,7 +348,7 @@ static void do_line(const struct lines *l, struct joined *j, struct bytes text, 
 	if (e == INRO_OK)
 		do_alone(d, out);
 	else
-		answer_line(d->number, e, NULL, out);
+		answer_line(d, e, NULL, out);
 	doing_clear(d);
 }
 
@@ -393,6 +399,7 @@ enum inro_err rest_lines_in(struct rest *r, struct http_call *call)
 		return e;
 	}
 	call->answer->type = LINES_TYPE;
+	l->answer = call->answer;
 	call->answer->stream.more = more_answers;
 	call->answer->stream.end = lines_free;
 	call->answer->stream.arg = l;

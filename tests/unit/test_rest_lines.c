@@ -197,6 +197,8 @@ static void add_wanted(struct buf *lines, const struct wanted *w)
 
 static unsigned commits; /* that the last ones took */
 
+static char logged[512]; /* what the log is told of the latest batch; "": nothing */
+
 /* The answers, an array that is the caller's. */
 static json_t *answers_to(const struct buf *lines)
 {
@@ -214,6 +216,7 @@ static json_t *answers_to(const struct buf *lines)
 		buf_add(&all, buf_bytes(&piece));
 	}
 	commits = office_commits - commits;
+	snprintf(logged, sizeof logged, "%s", a.fault ? a.fault : "");
 	end(&a);
 	for (size_t at = 0; at < all.n;) {
 		const uint8_t *from = all.p + at, *till = memchr(from, '\n', all.n - at);
@@ -354,6 +357,7 @@ static void test_one_commit(void **state)
 	office_make_cas(boss, db);
 	add_together("bare", false, 200);
 	assert_int_equal(commits, 1);
+	assert_string_equal(logged, "");
 	add_together("cert", true, 200);
 	assert_int_equal(commits, 1);
 }
@@ -368,6 +372,8 @@ static void test_unsure(void **state)
 	lost = true;
 	add_together("bare", false, 500);
 	assert_false(lost);
+	assert_non_null(strstr(logged, "line 1: "));
+	assert_non_null(strstr(logged, "look before you do it again"));
 	lost = true;
 	add_together("cert", true, 500);
 	assert_false(lost);
