@@ -86,7 +86,8 @@ MUST_CHECK enum inro_err token_run(struct token *t, token_step *step, void *arg)
 
 /* A number that no other pool of this process has: handles are good within one pool. */
 uint64_t seat_epoch(const struct seat *s);
-/* The session that lasts as long as the pool: objects made in it do so, too. */
+/* The session that lasts as long as the pool: objects made in it do so, too.  CK_INVALID_HANDLE where
+ * the token has too few sessions. */
 CK_SESSION_HANDLE seat_anchor(const struct seat *s);
 CK_SLOT_ID seat_slot(const struct seat *s);
 

@@ -111,6 +111,7 @@ static enum inro_err take(struct seat *s, const struct file *f, const struct inr
 			  CK_OBJECT_HANDLE *ret, CK_RV *ret_rv)
 {
 	const struct inro_admin *admin = admin_of(s);
+	CK_SESSION_HANDLE anchor = seat_anchor(s);
 	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
 	CK_KEY_TYPE type = kinds[f->kind].type;
 	CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
@@ -123,7 +124,10 @@ static enum inro_err take(struct seat *s, const struct file *f, const struct inr
 
 	if (!admin)
 		return err_set(INRO_E_UNSUPPORTED, "%s takes no " TSS2_PEM, ck_module_path(s->m));
-	*ret_rv = admin->take(seat_anchor(s), w, template, ARRAY_LEN(template), ret);
+	if (anchor == CK_INVALID_HANDLE)
+		return err_set(INRO_E_SESSION_COUNT, "too many sessions: the " TSS2_PEM " needs "
+						     "one that stays open");
+	*ret_rv = admin->take(anchor, w, template, ARRAY_LEN(template), ret);
 	return ck_err(s->m, *ret_rv, "take");
 }
 

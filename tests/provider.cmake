@@ -6,6 +6,7 @@ foreach(part keys sign kinds crypt renew mac cipher skey life tss2 pin shown hos
 	inro_test(unit/test_provider_${part}.c LINKS inro_test_token PkgConfig::crypto)
 	add_dependencies(test_provider_${part} inro_ossl)
 endforeach()
+target_link_libraries(test_provider_tss2 PRIVATE inro_provider)
 inro_tpm_test(test_provider_cipher)
 foreach(part keys sign kinds crypt renew mac cipher hostile)
 	inro_foreign_test(test_provider_${part} softhsm)

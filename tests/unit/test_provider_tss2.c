@@ -13,6 +13,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "provider/token_private.h"
 #include "provider/tss2.h"
 #include "tests/lib/token_keys.h"
 
@@ -278,6 +279,20 @@ static void sealed_and_policy(void **state)
 	assert_true(token_keys_error_says("holds sealed data, which is no key"));
 }
 
+/* Of a token with few sessions another thread may have the one that would keep the key. */
+static void without_an_anchor(void **state)
+{
+	struct pool pool = { .slot = tpm_slot };
+	struct seat seat = { .m = module, .f = ck_module_functions(module), .pool = &pool };
+	CK_OBJECT_HANDLE key;
+
+	(void)state;
+	assert_int_equal(tss2_load(&seat, (struct bytes) { open_file.p, open_file.n },
+				   (struct bytes) { 0 }, &key),
+			 INRO_E_SESSION_COUNT);
+	assert_non_null(strstr(err_detail(INRO_E_SESSION_COUNT), "too many sessions"));
+}
+
 /* As by another program, while ours has sessions open. */
 static void remove_token(CK_SLOT_ID slot)
 {
@@ -365,6 +380,7 @@ int main(void)
 		cmocka_unit_test(authorisation),
 		cmocka_unit_test(damaged),
 		cmocka_unit_test(sealed_and_policy),
+		cmocka_unit_test(without_an_anchor),
 		cmocka_unit_test(ambiguity),
 		cmocka_unit_test(no_token),
 	};
