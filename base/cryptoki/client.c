@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -55,16 +56,37 @@ struct ck_module {
 static _Atomic uint64_t holder;
 static struct ck_module *modules;
 
-#define LOCK_TURNS 600000 /* of 0.1 ms */
+#define LOCK_MS	   60000
+#define SHORT_NAPS 100
+
+/* A nap takes longer than it is asked for, and on a busy machine much longer: the clock counts. */
+struct patience {
+	int naps;
+	int64_t until;
+};
+
+static bool wait_a_little(struct patience *p)
+{
+	static const struct timespec naps[] = { { .tv_nsec = 100000 }, { .tv_nsec = 1000000 } };
+	int64_t now = clock_monotonic_ms();
+
+	if (p->naps == 0)
+		p->until = now + LOCK_MS;
+	if (now >= p->until)
+		return false;
+	nanosleep(&naps[p->naps >= SHORT_NAPS], NULL);
+	p->naps++;
+	return true;
+}
 
 static enum inro_err lock(_Atomic uint64_t *by)
 {
-	static const struct timespec nap = { .tv_nsec = 100000 };
+	struct patience patience = { 0 };
 	uint64_t process = (uint64_t)process_id() << 32;
 	uint64_t me = process | (uint64_t)gettid();
 	uint64_t now = atomic_load(by);
 
-	for (int turn = 0; turn < LOCK_TURNS; turn++) {
+	for (;;) {
 		bool free_or_stale = now == 0 || (now ^ process) >> 32;
 
 		if (now == me)
@@ -73,13 +95,13 @@ static enum inro_err lock(_Atomic uint64_t *by)
 				"a Cryptoki module asks for modules or sessions while it makes one");
 		if (free_or_stale && atomic_compare_exchange_strong(by, &now, me))
 			return INRO_OK;
-		if (!free_or_stale) {
-			nanosleep(&nap, NULL);
-			now = atomic_load(by);
-		}
+		if (free_or_stale)
+			continue;
+		if (!wait_a_little(&patience))
+			return err_set(INRO_E_BUSY, "a Cryptoki module has not come back for a "
+						    "minute from another thread's call");
+		now = atomic_load(by);
 	}
-	return err_set(INRO_E_BUSY, "a Cryptoki module has not come back for a minute from "
-				    "another thread's call");
 }
 
 static void unlock(_Atomic uint64_t *by)
@@ -320,6 +342,15 @@ static enum inro_err share_or_load(void *handle, char **path, struct ck_module *
 	return e != INRO_OK ? e : share_new(m, ret);
 }
 
+/* Somebody else is in the module's C_Initialize or C_Finalize, and sees to the rest. */
+static void step_back(struct ck_module *m)
+{
+	if (lock(&holder) != INRO_OK)
+		return;
+	m->users--;
+	unlock(&holder);
+}
+
 enum inro_err ck_module_open(const char *path, struct ck_module **ret)
 {
 	AUTO(free_chars) char *name = path && *path ? given_path(path) : default_path();
@@ -336,10 +367,12 @@ enum inro_err ck_module_open(const char *path, struct ck_module **ret)
 	if (e != INRO_OK)
 		return e;
 	e = ck_module_enter(m);
-	if (e != INRO_OK)
-		ck_module_close(m);
-	else
+	if (e == INRO_OK)
 		*ret = m;
+	else if (e == INRO_E_BUSY) /* to close it would be to wait as long again */
+		step_back(m);
+	else
+		ck_module_close(m);
 	return e;
 }
 
@@ -396,15 +429,6 @@ static void close_started(struct ck_module *m)
 	if (finalise)
 		(void)m->functions->C_Finalize(NULL);
 	forget_unless_wanted(m);
-}
-
-/* Somebody else is in the module's C_Initialize or C_Finalize, and sees to the rest. */
-static void step_back(struct ck_module *m)
-{
-	if (lock(&holder) != INRO_OK)
-		return;
-	m->users--;
-	unlock(&holder);
 }
 
 void ck_module_close(struct ck_module *m)

@@ -61,7 +61,8 @@ MUST_CHECK enum inro_err ck_tokens(struct ck_module *m, const struct p11_uri *ur
 MUST_CHECK enum inro_err ck_token_one(struct ck_module *m, const struct p11_uri *uri,
 				      struct ck_token *ret);
 
-/* Any thread may open and close sessions; the module sees one such call at a time. */
+/* Any thread may open and close sessions; the module sees one such call at a time.  Only one that has
+ * not come back for a minute is closed beside: nobody else would. */
 MUST_CHECK enum inro_err ck_session_open(struct ck_module *m, CK_SLOT_ID slot, bool write,
 					 CK_SESSION_HANDLE *ret);
 void ck_session_close(struct ck_module *m, CK_SESSION_HANDLE session);

@@ -245,10 +245,13 @@ enum inro_err ck_session_open(struct ck_module *m, CK_SLOT_ID slot, bool write,
 
 void ck_session_close(struct ck_module *m, CK_SESSION_HANDLE session)
 {
-	if (ck_sessions_lock(m) != INRO_OK)
-		return;
+	enum inro_err e = ck_sessions_lock(m);
+
+	if (e == INRO_E_STATE)
+		return; /* within the module's own call */
 	(void)ck_module_functions(m)->C_CloseSession(session);
-	ck_sessions_unlock(m);
+	if (e == INRO_OK)
+		ck_sessions_unlock(m);
 }
 
 static enum inro_err find_some(struct ck_module *m, CK_SESSION_HANDLE session,

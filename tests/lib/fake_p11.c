@@ -116,6 +116,8 @@ static CK_RV fake_open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *applicatio
 	if (!alive)
 		return CKR_CRYPTOKI_NOT_INITIALIZED;
 	sessions_change();
+	if (fake.in_open)
+		fake.in_open();
 	fake.session_flags = flags;
 	*session = slot + 100;
 	return CKR_OK;
@@ -125,6 +127,7 @@ static CK_RV fake_close_session(CK_SESSION_HANDLE session)
 {
 	(void)session;
 	sessions_change();
+	fake.closed++;
 	return CKR_OK;
 }
 

@@ -33,10 +33,10 @@ struct fake {
 	CK_ULONG find_batch; /* how many handles C_FindObjects gives at once; 0: all */
 	CK_ULONG tries_left;
 	const char *words; /* last_error() */
-	void (*in_initialize)(void); /* called there, if not NULL */
+	void (*in_initialize)(void), (*in_open)(void); /* called there, if not NULL */
 	/* what it saw */
 	_Atomic int sessions_at_work, sessions_at_once; /* calls that open or close one: now, most */
-	int initialized, finalized, find_finals;
+	int initialized, finalized, find_finals, closed;
 	CK_FLAGS initialize_flags, session_flags;
 	CK_USER_TYPE user;
 	char pin[64];

@@ -296,14 +296,26 @@ static void test_sessions_one_at_a_time(void **state)
 
 /* ---- modules that take their time to start, or ask for modules meanwhile ---- */
 
-static bool hurry; /* nobody naps */
+static bool hurry; /* nobody naps, and the clock goes on */
+static _Atomic int64_t napped_ns;
+
+int64_t __real_clock_monotonic_ms(void);
+int64_t __wrap_clock_monotonic_ms(void);
+
+int64_t __wrap_clock_monotonic_ms(void)
+{
+	return __real_clock_monotonic_ms() + napped_ns / 1000000;
+}
 
 int __real_nanosleep(const struct timespec *nap, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *nap, struct timespec *left);
 
 int __wrap_nanosleep(const struct timespec *nap, struct timespec *left)
 {
-	return hurry ? 0 : __real_nanosleep(nap, left);
+	if (!hurry)
+		return __real_nanosleep(nap, left);
+	napped_ns += nap->tv_nsec;
+	return 0;
 }
 
 static enum inro_err asked; /* what came of a question from within C_Initialize */
@@ -353,10 +365,11 @@ static void test_asked_while_it_starts(void **state)
 	static const struct {
 		void (*ask)(void);
 		enum inro_err gives;
+		int most_seconds;
 	} rows[] = {
-		{ ask_for_another, INRO_OK },
-		{ ask_for_itself, INRO_E_STATE },
-		{ ask_for_itself_by_a_thread, INRO_E_BUSY },
+		{ ask_for_another, INRO_OK, 0 },
+		{ ask_for_itself, INRO_E_STATE, 0 },
+		{ ask_for_itself_by_a_thread, INRO_E_BUSY, 60 },
 	};
 
 	(void)state;
@@ -367,16 +380,62 @@ static void test_asked_while_it_starts(void **state)
 		struct ck_module *m = NULL;
 
 		hurry = true;
+		napped_ns = 0;
 		f->in_initialize = rows[i].ask;
 		OK(ck_module_open(fake_path(FAKE_PLAIN), &m));
 		hurry = false;
 		assert_int_equal(asked, rows[i].gives);
+		assert_in_range(napped_ns / 1000000000, 0, rows[i].most_seconds);
 		assert_int_equal(f->initialized, 1);
 		f->in_initialize = NULL;
 		ck_module_close(m);
 		assert_int_equal(f->finalized, 1);
 	}
 	alarm(0);
+}
+
+static struct ck_module *opening;
+
+static void *close_one(void *unused)
+{
+	ck_session_close(opening, 100);
+	return unused;
+}
+
+static void close_by_a_thread(void)
+{
+	pthread_t t;
+
+	assert_int_equal(pthread_create(&t, NULL, close_one, NULL), 0);
+	assert_int_equal(pthread_join(t, NULL), 0);
+}
+
+static void close_by_itself(void)
+{
+	close_one(NULL);
+}
+
+/* A session that is given back while the module does not come back is not lost for that. */
+static void test_closed_while_one_opens(void **state)
+{
+	CK_SESSION_HANDLE s;
+	struct fake *f = fake_open(FAKE_PLAIN, &opening);
+
+	(void)state;
+	alarm(120);
+	hurry = true;
+	f->in_open = close_by_a_thread;
+	OK(ck_session_open(opening, 0, false, &s));
+	assert_int_equal(f->closed, 1);
+	f->in_open = close_by_itself;
+	OK(ck_session_open(opening, 0, false, &s));
+	assert_int_equal(f->closed, 1);
+	hurry = false;
+	f->in_open = NULL;
+	ck_session_close(opening, s);
+	assert_int_equal(f->closed, 2);
+	alarm(0);
+	ck_module_close(opening);
 }
 
 static void test_err(void **state)
@@ -410,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_threads_and_forks),
 		cmocka_unit_test(test_sessions_one_at_a_time),
 		cmocka_unit_test(test_asked_while_it_starts),
+		cmocka_unit_test(test_closed_while_one_opens),
 		cmocka_unit_test(test_err),
 	};
 
