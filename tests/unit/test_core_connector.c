@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "tests/lib/foreign.h"
 #include "tests/lib/office.h"
+#include "tests/lib/scratch.h"
 
 #define OK(x)	    assert_int_equal(x, INRO_OK)
 #define FAILS(e, x) assert_int_equal(x, e)
@@ -182,8 +183,8 @@ static void test_secret_refs(void **state)
 	setenv("CONNECTOR_PASSWORD", "of the environment", 1);
 	OK(secret_ref_read("env:CONNECTOR_PASSWORD", &s));
 	assert_true(bytes_is(secret_bytes(&s), "of the environment"));
-	OK(file_write("pw", 0600, bytes_of("of a file\nand no more\n")));
-	setenv("CREDENTIALS_DIRECTORY", ".", 1);
+	OK(file_write(scratch_path("pw"), 0600, bytes_of("of a file\nand no more\n")));
+	setenv("CREDENTIALS_DIRECTORY", scratch_dir(), 1);
 	OK(secret_ref_read("credential:pw", &t));
 	assert_true(bytes_is(secret_bytes(&t), "of a file"));
 }

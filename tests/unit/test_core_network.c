@@ -251,8 +251,8 @@ static void test_named(void **state)
 	struct core *c = *state, *admin = office_open(db);
 	SCOPED(psk_good) psk = { 0 };
 	SCOPED(device) d = { 0 };
+	enum inro_err e = INRO_E_LOGIN;
 	struct core_who who;
-
 	char known[200];
 
 	/* Without a sealing key only a hash is kept.  That there is such a device is not told by that. */
@@ -262,10 +262,10 @@ static void test_named(void **state)
 	assert_string_equal(known, err_detail(INRO_E_LOGIN));
 	assert_null(psk.now.p);
 	assert_int_equal(refusals("psk.verify"), 2);
-	/* nor is it tried more often than any other */
-	for (int i = 0; i < LIMIT_BURST; i++)
-		assert_true(who_named(c, "dev-1", &who, &d, &psk) != INRO_OK);
-	assert_int_equal(who_named(c, "dev-1", &who, &d, &psk), INRO_E_BUSY);
+	/* nor is it tried more often than any other; a little is paid off meanwhile */
+	for (int i = 0; i < 4 * LIMIT_BURST && e == INRO_E_LOGIN; i++)
+		e = who_named(c, "dev-1", &who, &d, &psk);
+	assert_int_equal(e, INRO_E_BUSY);
 	limit_forget();
 	core_close(admin);
 }
