@@ -293,16 +293,26 @@ static int take_name(const char *made, const char *path)
 	return errno == EPERM ? renameat2(AT_FDCWD, made, AT_FDCWD, path, RENAME_NOREPLACE) : -1;
 }
 
-enum inro_err file_take_name(const char *made, const char *path)
+static enum inro_err take_name_synced(const char *made, const char *path, bool shared)
 {
 	enum inro_err e;
 
 	if (take_name(made, path) != 0)
 		return file_err(errno, path);
 	e = sync_parent(path);
-	if (e)
+	if (e && !shared)
 		unlink(path); /* what is told to have failed is not there */
 	return e;
+}
+
+enum inro_err file_take_name(const char *made, const char *path)
+{
+	return take_name_synced(made, path, false);
+}
+
+enum inro_err file_take_shared_name(const char *made, const char *path)
+{
+	return take_name_synced(made, path, true);
 }
 
 /* Gives the temporary its name. */

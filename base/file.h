@@ -36,6 +36,8 @@ MUST_CHECK enum inro_err file_name_it(int fd, const char *path, mode_t mode);
 /* Gives a finished file its name in the same folder, for good; INRO_E_EXISTS when there is one of that name.  After a
  * failure nothing has got that name, and `made` may still be there. */
 MUST_CHECK enum inro_err file_take_name(const char *made, const char *path);
+/* The same of what others use as soon as it has the name: it keeps that when only the folder could not be synced. */
+MUST_CHECK enum inro_err file_take_shared_name(const char *made, const char *path);
 /* Could file_write() write there, as things are now? */
 MUST_CHECK enum inro_err file_check_target(const char *path);
 /* As file_write, but INRO_E_EXISTS when there is a file of that name. */

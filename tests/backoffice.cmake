@@ -32,6 +32,7 @@ inro_library(inro_teststores SOURCES lib/stores.c LINKS inro_testpg inro_testlib
 inro_test(store/test_store_contract.c LINKS inro_teststores LABELS store)
 inro_test(store/test_store_queries.c LINKS inro_teststores LABELS store)
 inro_test(store/test_store_open.c LINKS inro_store inro_testlib LABELS store)
+target_link_options(test_store_open PRIVATE -Wl,--wrap=fsync)
 inro_test(store/test_store_pack.c LINKS inro_store LABELS store)
 inro_test(store/test_store_delta.c LINKS inro_store LABELS store)
 inro_library(inro_testoffice SOURCES lib/office.c lib/foreign.c lib/enrolling.c lib/keyed.c lib/twice.c LINKS inro_testpg inro_testlib inro_core PkgConfig::cmocka)

@@ -86,7 +86,8 @@ static enum inro_err name_part(const char *path, char **ret)
 }
 
 /* Made under another name and then given its own: an empty file of that name is never one that is
- * just being made, but one that lost what it had.  Who comes second uses what is there. */
+ * just being made, but one that lost what it had.  Who comes second uses what is there, and may have
+ * something on record in it already when its folder can't be synced. */
 static enum inro_err make_file(const char *path)
 {
 	AUTO(free_chars) char *part = NULL;
@@ -98,7 +99,7 @@ static enum inro_err make_file(const char *path)
 	if (e == INRO_OK)
 		e = make_part(part);
 	if (e == INRO_OK)
-		e = file_take_name(part, path);
+		e = file_take_shared_name(part, path);
 	if (part)
 		unlink(part);
 	return e == INRO_E_EXISTS ? INRO_OK : e;

@@ -1,4 +1,5 @@
 /* test_store_open - finding the database, and refusing what is not one. */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -91,6 +92,56 @@ static void test_made_by_many(void **state)
 			assert_null(failed);
 		}
 	}
+}
+
+static const char *used_then; /* another uses that one as soon as it is there, and its folder can't be synced */
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+static void use_it(const char *url)
+{
+	char name[] = "said", value[] = "kept";
+	struct setting in = { .tenant = 1, .name = name, .value = value };
+	struct store *s;
+
+	OK(store_open_as(url, STORE_EXISTING, &s));
+	OK(store_begin(s, STORE_WRITE));
+	OK(store_insert(s, &in));
+	OK(store_commit(s));
+	store_close(s);
+}
+
+int __wrap_fsync(int fd)
+{
+	const char *url = used_then;
+	struct stat st;
+
+	if (!url || fstat(fd, &st) != 0 || !S_ISDIR(st.st_mode))
+		return __real_fsync(fd);
+	used_then = NULL;
+	use_it(url);
+	errno = EIO;
+	return -1;
+}
+
+/* Who makes it is told; what another was told to be recorded stays. */
+static void test_used_at_once(void **state)
+{
+	const struct store_cond conds[] = { { .field = "name", .text = "said" } };
+	const struct store_query q = { STORE_WHERE(conds) };
+	SCOPED(setting) out = { 0 };
+	struct store *s = NULL;
+	char url[4200];
+
+	(void)state;
+	url_of("at-once.db", url, sizeof url);
+	used_then = url;
+	assert_int_equal(store_open(url, &s), INRO_E_IO);
+	assert_null(used_then);
+	OK(store_open_as(url, STORE_EXISTING, &s));
+	OK(store_find(s, &q, &out));
+	assert_string_equal(out.value, "kept");
+	store_close(s);
 }
 
 static void test_not_a_database(void **state)
@@ -246,6 +297,7 @@ int main(void)
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_default_places),
 		cmocka_unit_test(test_made_by_many),
+		cmocka_unit_test(test_used_at_once),
 		cmocka_unit_test(test_not_a_database),
 		cmocka_unit_test(test_foreign_and_newer),
 		cmocka_unit_test(test_damaged),
