@@ -1,7 +1,8 @@
 /*
  * asks - what a device gets that asks for itself, by whatever way it comes (EST, CMP, REST, attestation).
  *
- * 1. No subject has another device's id as its name, also where the profile binds none.
+ * 1. No subject has another device's id as its name, also where the profile binds none: letter by letter,
+ *    blanks at the ends aside, of those that are registered by then.
  * 2. Where the policy of its group names a profile that wants attested keys, it gets none by a profile that
  *    this does not name for a key that its TPM did not vouch for in this request.
  */

@@ -186,6 +186,7 @@ static void become_dev(void)
 static void test_names_without_bind(void **state)
 {
 	static const char loose[] = "[profile]\nname = loose\n[validity]\nperiod = 9d\n[key]\ntypes = ec-p256\n";
+	static const char *const blank[] = { " other", "other ", "  other  " };
 	struct cred_request r = { .ca = "issuing", .profile = "loose", .device = "dev" };
 	SCOPED(profile_version) v = { 0 };
 	EVP_PKEY *key = office_key("P-256");
@@ -206,6 +207,12 @@ static void test_names_without_bind(void **state)
 	r.csr = buf_bytes(&csr);
 	FAILS(INRO_E_POLICY, cred_issue(c, &r, &old));
 	assert_non_null(strstr(err_detail(INRO_E_POLICY), "for device 'other'"));
+	for (size_t i = 0; i < ARRAY_LEN(blank); i++) {
+		enrolling_request(office_ec, "CN", blank[i], NULL, BYTES_NONE, &csr);
+		r.csr = buf_bytes(&csr);
+		FAILS(INRO_E_POLICY, cred_issue(c, &r, &old));
+		assert_non_null(strstr(err_detail(INRO_E_POLICY), "for device 'other'"));
+	}
 	enrolling_request(office_ec, "CN", "thing", NULL, BYTES_NONE, &csr);
 	r.csr = buf_bytes(&csr);
 	OK(cred_issue(c, &r, &old));

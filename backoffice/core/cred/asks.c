@@ -9,9 +9,20 @@
 #include "backoffice/core/profile_store.h"
 #include "backoffice/pki/dn.h"
 
-/* Of the tenant, and not deleted. */
-static enum inro_err is_other(struct core *c, const struct device *d, struct bytes value)
+/* Who compares names passes over blanks at the ends (RFC 5280 7.1). */
+static struct bytes trimmed(struct bytes v)
 {
+	while (v.n && v.p[0] == ' ')
+		v = BYTES(v.p + 1, v.n - 1);
+	while (v.n && v.p[v.n - 1] == ' ')
+		v.n--;
+	return v;
+}
+
+/* Of the tenant, and not deleted; letter by letter, as ids are. */
+static enum inro_err is_other(struct core *c, const struct device *d, struct bytes said)
+{
+	const struct bytes value = trimmed(said);
 	char name[DEVICE_ID_MAX + 1];
 	SCOPED(device) other = { 0 };
 	enum inro_err e;
