@@ -297,7 +297,7 @@ static enum inro_err device_history_run(const struct call *c, json_t **ret)
 	json_t *list = json_array();
 	enum inro_err e = office_open(c, &core);
 	if (!e)
-		e = audit_of_device(core, call_arg(c, 0), &l);
+		e = audit_of_device(core, call_arg(c, 0), NULL, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
 		json_array_append_new(list, json_of_event(&l.items[i], !c->json));
 	return json_give_or_drop(e, list, ret);

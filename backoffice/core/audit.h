@@ -73,10 +73,12 @@ struct audit_check {
 	const char *receipt; /* a file of audit_sign(); NULL: none */
 };
 
-/* All that is on record of a device's life, the oldest first: its own events, those of devices that
- * had its id before, of their certificates and keys.  Events that audit_purge() moved are told by
- * one "audit.purge" for each file that may have some. */
-MUST_CHECK enum inro_err audit_of_device(struct core *c, const char *id, struct event_list *ret);
+/* What is on record of a device's life, the oldest first: its own events, those of devices that had
+ * its id before, of their certificates and keys.  Events that audit_purge() moved are told by one
+ * "audit.purge" for each file that may have some, with the number of the last event there.  NULL for
+ * the page: all of it at once. */
+MUST_CHECK enum inro_err audit_of_device(struct core *c, const char *id, const struct page *page,
+					 struct event_list *ret);
 
 /* Reads the whole chain, of all tenants, and its marks.  INRO_E_DAMAGED when it is broken; *ret is
  * written then too. */

@@ -308,20 +308,13 @@ static enum inro_err device_events(struct rest *r, json_t **ret)
 	SCOPED(event_list) l = { 0 };
 	struct page page;
 	json_t *items = json_array();
-	int64_t next = 0;
 	enum inro_err e = rest_page(r, &page);
-	size_t limit = page.limit && page.limit < PAGE_MAX ? page.limit : PAGE_MAX;
 
 	if (e == INRO_OK)
-		e = audit_of_device(r->core, r->args[0], &l);
-	for (size_t i = 0; e == INRO_OK && !next && i < l.n; i++) {
-		if (l.items[i].id <= page.after)
-			continue;
+		e = audit_of_device(r->core, r->args[0], &page, &l);
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
 		json_array_append_new(items, json_of_event(&l.items[i], true));
-		if (json_array_size(items) == limit && i + 1 < l.n)
-			next = l.items[i].id;
-	}
-	return rest_give_numbered(e, items, next, ret);
+	return rest_give_numbered(e, items, l.next, ret);
 }
 
 static enum inro_err count_in_groups(struct rest *r, json_t **ret)

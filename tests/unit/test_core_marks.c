@@ -375,6 +375,92 @@ static void test_archives(void **state)
 	free((void *)(uintptr_t)files[1]);
 }
 
+/* Page by page it is what it is as a whole. */
+static void same_in_pages(struct core *c, const char *id, size_t limit)
+{
+	SCOPED(event_list) all = { 0 };
+	struct page page = { .limit = limit };
+
+	OK(audit_of_device(c, id, NULL, &all));
+	assert_int_equal(all.next, 0);
+	for (size_t at = 0; at < all.n; at += limit) {
+		SCOPED(event_list) l = { 0 };
+		size_t left = all.n - at;
+
+		OK(audit_of_device(c, id, &page, &l));
+		assert_int_equal(l.n, left < limit ? left : limit);
+		for (size_t i = 0; i < l.n; i++) {
+			assert_int_equal(l.items[i].id, all.items[at + i].id);
+			assert_string_equal(l.items[i].action, all.items[at + i].action);
+		}
+		assert_int_equal(l.next, left > limit ? l.items[l.n - 1].id : 0);
+		page.after = l.next;
+	}
+}
+
+static void same_in_all_pages(struct core *c, size_t n)
+{
+	SCOPED(event_list) all = { 0 };
+
+	OK(audit_of_device(c, "paged", NULL, &all));
+	assert_int_equal(all.n, n);
+	for (size_t i = 1; i < n; i++)
+		assert_true(all.items[i - 1].id < all.items[i].id);
+	for (size_t limit = 1; limit <= n + 1; limit++)
+		same_in_pages(c, "paged", limit);
+}
+
+/* Of the device and of certificates, in turns: six events. */
+static void live(struct core *c, const struct cred_request *r)
+{
+	char ref[32];
+
+	for (int i = 0; i < 2; i++) {
+		SCOPED(cred) cert = { 0 };
+		SCOPED(cred) gone = { 0 };
+		SCOPED(device) d = { 0 };
+
+		OK(cred_issue(c, r, &cert));
+		OK(device_update(c, r->device, &(struct device_fields) { .os = i ? "b" : "a" }, &d));
+		snprintf(ref, sizeof ref, "id:%lld", (long long)cert.rec.id);
+		OK(cred_revoke(c, ref, &(struct cred_revocation) { .reason = "superseded" }, &gone));
+	}
+}
+
+static void archive(struct core *c, const char *name)
+{
+	SCOPED(audit_segment) s = { 0 };
+
+	sign(c, NULL, NULL);
+	OK(audit_purge(c, clock_now_ms() + 1000, scratch_path(name), &s));
+}
+
+static void test_history_in_pages(void **state)
+{
+	const struct page too_many = { .limit = PAGE_MAX + 1 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client", .device = "paged" };
+	SCOPED(event_list) none = { 0 };
+	SCOPED(device) d = { 0 };
+	SCOPED(buf) csr = { 0 };
+	struct core *c = *state;
+	EVP_PKEY *key = office_key("P-256");
+
+	office_make_cas(c, "paged");
+	office_csr(key, "paged", &csr);
+	r.csr = buf_bytes(&csr);
+	OK(device_add(c, "paged", NULL, &d));
+	live(c, &r);
+	same_in_all_pages(c, 8); /* with "device.add" and that it became active */
+	archive(c, "paged-1.archive");
+	live(c, &r);
+	same_in_all_pages(c, 7); /* the first of them tells of the archive */
+	archive(c, "paged-2.archive");
+	live(c, &r);
+	same_in_all_pages(c, 8);
+	assert_int_equal(audit_of_device(c, "paged", &too_many, &none), INRO_E_ARG);
+	EVP_PKEY_free(key);
+}
+
 static void test_segment_columns(void **state)
 {
 	static const char *const changes[] = {
@@ -517,6 +603,7 @@ int main(void)
 		T(test_receipt_finds_what_was_set_back),
 		T(test_signed_at_the_end),
 		T(test_archives),
+		T(test_history_in_pages),
 		T(test_segment_columns),
 		T(test_who_may_archive),
 		T(test_parts_of_a_transaction),

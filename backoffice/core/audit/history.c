@@ -11,7 +11,12 @@ struct history {
 	struct event *items;
 	size_t n, cap;
 	int64_t since_ms; /* the first device of that id is from then */
+	int64_t after;	  /* events behind this one, */
+	size_t limit;	  /* so many of them, the first; 0: all */
 };
+
+/* Of so many pages what is not in this one is let go. */
+#define PAGES_HELD 4
 
 static void history_clear(struct history *h)
 {
@@ -34,13 +39,29 @@ static enum inro_err make_room(struct history *h, size_t more)
 	return INRO_OK;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* In order, and no more than are wanted. */
+static void cut(struct history *h)
+{
+	if (h->n)
+		qsort(h->items, h->n, sizeof *h->items, by_id);
+	while (h->limit && h->n > h->limit)
+		record_clear(&event_type, &h->items[--h->n]);
+}
+
 static enum inro_err add_subject(struct history *h, const char *subject)
 {
 	const struct store_cond conds[] = {
 		{ .field = "tenant", .number = h->c->tenant },
 		{ .field = "subject", .text = subject },
 	};
-	const struct store_query q = { STORE_WHERE(conds) };
+	const struct store_query q = { STORE_WHERE(conds), .after = h->after, .limit = h->limit };
 	struct event *found;
 	void *items = NULL;
 	size_t n = 0;
@@ -54,6 +75,8 @@ static enum inro_err add_subject(struct history *h, const char *subject)
 		found[i] = (struct event) { 0 };
 	}
 	list_free(&event_type, items, n);
+	if (h->limit && h->n >= PAGES_HELD * h->limit)
+		cut(h);
 	return e;
 }
 
@@ -132,8 +155,9 @@ static enum inro_err add_segments(struct history *h)
 {
 	const struct store_cond conds[] = {
 		{ .field = "at_ms", .op = STORE_GE, .number = h->since_ms },
+		{ .field = "last", .op = STORE_GT, .number = h->after },
 	};
-	const struct store_query q = { STORE_WHERE(conds) };
+	const struct store_query q = { STORE_WHERE(conds), .limit = h->limit };
 	void *items = NULL;
 	size_t n = 0;
 	enum inro_err e = core_all(h->c, &audit_segment_type, &q, &items, &n);
@@ -144,33 +168,50 @@ static enum inro_err add_segments(struct history *h)
 	return e;
 }
 
-static int by_id(const void *a, const void *b)
+/* One more than a page has tells whether there is a next one. */
+static void give_page(struct history *h, struct event_list *ret)
 {
-	const struct event *x = a, *y = b;
+	bool more;
 
-	return (x->id > y->id) - (x->id < y->id);
+	cut(h);
+	more = h->limit && h->n == h->limit;
+	if (more)
+		record_clear(&event_type, &h->items[--h->n]);
+	*ret = (struct event_list) { .items = h->items, .n = h->n };
+	if (more)
+		ret->next = h->items[h->n - 1].id;
+	*h = (struct history) { 0 };
 }
 
-enum inro_err audit_of_device(struct core *c, const char *id, struct event_list *ret)
+static enum inro_err take_page(struct history *h, const struct page *page)
+{
+	size_t limit = page->limit ? page->limit : PAGE_MAX;
+
+	if (limit > PAGE_MAX)
+		return err_set(INRO_E_ARG, "a page has up to %d entries, not %zu", PAGE_MAX, limit);
+	h->after = page->after;
+	h->limit = limit + 1;
+	return INRO_OK;
+}
+
+enum inro_err audit_of_device(struct core *c, const char *id, const struct page *page,
+			      struct event_list *ret)
 {
 	SCOPED(history) h = { .c = c };
 	SCOPED(buf) subject = { 0 };
-	enum inro_err e;
+	enum inro_err e = page ? take_page(&h, page) : INRO_OK;
 
 	buf_addf(&subject, "device:%s", id);
 	buf_add_u8(&subject, 0);
-	e = buf_err(&subject);
+	if (e == INRO_OK)
+		e = buf_err(&subject);
 	if (e == INRO_OK)
 		e = add_subject(&h, (const char *)subject.p);
 	if (e == INRO_OK)
 		e = add_devices(&h, id);
 	if (e == INRO_OK && h.since_ms)
 		e = add_segments(&h);
-	if (e != INRO_OK)
-		return e;
-	if (h.n)
-		qsort(h.items, h.n, sizeof *h.items, by_id);
-	*ret = (struct event_list) { .items = h.items, .n = h.n };
-	h = (struct history) { 0 };
-	return INRO_OK;
+	if (e == INRO_OK)
+		give_page(&h, ret);
+	return e;
 }
