@@ -11,6 +11,7 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/profile_store.h"
 #include "backoffice/token/token.h"
 #include "base/clock.h"
 #include "base/cryptoki/cryptoki.h"
@@ -607,9 +608,63 @@ static void test_retired_and_expired_ca(void **state)
 	FAILS(INRO_E_ARG, ca_move(c, "root", VERB_REVOKE, NULL, &v));
 }
 
+static void nameless_csr(struct buf *ret)
+{
+	X509_REQ *req = X509_REQ_new();
+	unsigned char *der = NULL;
+	int n;
+
+	assert_int_equal(X509_REQ_set_pubkey(req, ec), 1);
+	assert_true(X509_REQ_sign(req, ec, EVP_sha256()) > 0);
+	n = i2d_X509_REQ(req, &der);
+	assert_true(n > 0);
+	buf_add(ret, BYTES(der, (size_t)n));
+	OPENSSL_free(der);
+	X509_REQ_free(req);
+}
+
+/* Whose names are alternative ones alone: all that is done with a certificate is done with it. */
+static void test_no_subject(void **state)
+{
+	static const char nameless[] = "[profile]\nname = nameless\n[validity]\nperiod = 7d\n[key]\ntypes = ec-p256\n"
+				       "[subject]\nrequired =\n[san]\nallowed = DNS\ndefault = DNS:${device.id}.example\n"
+				       "[usage]\nkey_usage = digitalSignature\n";
+	const struct cred_revocation why = { .reason = "superseded" };
+	const struct cred_search mine = { .where = "kind=certificate device=d" };
+	struct core *c = *state;
+	struct cred_request r = { .ca = "issuing", .profile = "nameless", .device = "d", .request_id = "one" };
+	struct cred_renewal next = { 0 };
+	SCOPED(profile_version) v = { 0 };
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) first = { 0 };
+	SCOPED(cred) same = { 0 };
+	SCOPED(cred) second = { 0 };
+	SCOPED(cred) gone = { 0 };
+	SCOPED(cred_found) f = { 0 };
+	char ref[24];
+
+	OK(profile_give(c, bytes_of(nameless), "nameless.ini", PROFILE_NEW, &v));
+	add_device(c, "d");
+	nameless_csr(&csr);
+	r.csr = next.csr = buf_bytes(&csr);
+	OK(cred_issue(c, &r, &first));
+	assert_null(first.rec.subject);
+	assert_int_equal(office_verify(c, "issuing", &first.rec.cert, BYTES_NONE), X509_V_OK);
+	OK(cred_issue(c, &r, &same));
+	assert_int_equal(same.rec.id, first.rec.id);
+	snprintf(ref, sizeof ref, "id:%lld", (long long)first.rec.id);
+	OK(cred_renew(c, ref, &next, &second));
+	assert_null(second.rec.subject);
+	OK(cred_search(c, &mine, &f));
+	assert_int_equal(f.n, 2);
+	OK(cred_revoke(c, ref, &why, &gone));
+	assert_int_equal(gone.state, CRED_REVOKED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_no_subject, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_issue, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_key_types_of_a_group, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_rsa_and_japanese, setup, office_teardown),
