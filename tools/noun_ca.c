@@ -57,6 +57,12 @@ static enum inro_err ca_create_run(const struct call *c, json_t **ret)
 	SCOPED(ca_view) v = { 0 };
 	SCOPED(buf) constraints = { 0 };
 	unsigned path_len;
+	const struct ca_settings lists = { CA_AS_IT_IS,
+					   CA_AS_IT_IS,
+					   CA_AS_IT_IS,
+					   call_number(c, "crl-shards", CA_AS_IT_IS),
+					   call_opt(c, "crl-url"),
+					   call_opt(c, "delta-url") };
 	struct ca_request r = {
 		.name = call_arg(c, 0),
 		.path_len = path_len_of(c, &path_len),
@@ -69,6 +75,7 @@ static enum inro_err ca_create_run(const struct call *c, json_t **ret)
 		.label = call_opt(c, "label"),
 		.days = (unsigned)call_number(c, "days", 0),
 		.external = call_has(c, "external"),
+		.lists = &lists,
 		.proposal = call_number(c, "proposal", 0),
 	};
 	enum inro_err e = read_constraints(c, &constraints);
@@ -250,6 +257,20 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 		{ "generation", "Key number" }, { "name_constraints", "Names below" })
 
 /* Who signs in a CA's place: for OCSP answers and for CMP messages. */
+#define OPTS_LISTS \
+	{ .name = "crl-shards", \
+	   .arg = "N", \
+	   .kind = OPT_NUMBER, \
+	   .help = "the number of lists that the certificates are divided into" }, \
+	{ .name = "crl-url", \
+	   .arg = "URL", \
+	   .kind = OPT_TEXT, \
+	   .help = "where the list is, for new certificates; with ${shard}, " \
+		   "${ca.name}; \"\": as the profile says" }, \
+	{ .name = "delta-url", \
+	   .arg = "URL", \
+	   .kind = OPT_TEXT, \
+	   .help = "where the deltas are, for complete lists; \"\": none" }
 #define OPTS_DELEGATE \
 	{ .name = "signer", \
 	   .arg = "WHO", \
@@ -305,7 +326,7 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "external",
 			 .kind = OPT_FLAG,
 			 .help = "others certify it: see 'inro ca csr', 'inro ca activate'" },
-		       OPT_PATH_LEN, OPT_NO_SUB_CA, OPTS_NAMES, OPT_PROPOSAL,
+		       OPTS_LISTS, OPT_PATH_LEN, OPT_NO_SUB_CA, OPTS_NAMES, OPT_PROPOSAL,
 		       OPT_VALID),
 	  .shared = { pin_user_opts },
 	  .check = check_create,
@@ -621,22 +642,10 @@ const struct cmd_verb ca_verbs[] = {
 			 .arg = "N",
 			 .kind = OPT_NUMBER,
 			 .help = "hours until the next delta is due; default: 24" },
-		       { .name = "crl-shards",
-			 .arg = "N",
-			 .kind = OPT_NUMBER,
-			 .help = "the number of lists that the certificates are divided into" },
 		       { .name = "no-crl-shards",
 			 .kind = OPT_FLAG,
 			 .help = "one list of everything" },
-		       { .name = "crl-url",
-			 .arg = "URL",
-			 .kind = OPT_TEXT,
-			 .help = "where the list is, for new certificates; with ${shard}, "
-				 "${ca.name}; \"\": as the profile says" },
-		       { .name = "delta-url",
-			 .arg = "URL",
-			 .kind = OPT_TEXT,
-			 .help = "where the deltas are, for complete lists; \"\": none" }),
+		       OPTS_LISTS),
 	  .check = ca_set_check,
 	  .run = ca_set_run,
 	  .least = LEAST_ADMIN,

@@ -12,6 +12,14 @@
 
 #include "backoffice/core/cred.h"
 
+/* How its lists are to be made (ca_policy.h).  CA_AS_IT_IS and NULL leave what is there; a URL "" takes
+ * it away. */
+#define CA_AS_IT_IS (-1)
+struct ca_settings {
+	int64_t crl_days, overlap_hours, delta_hours, shards;
+	const char *crl_url, *delta_url;
+};
+
 struct ca_request {
 	const char *name;    /* 1 to 64 of [A-Za-z0-9._-] */
 	const char *subject; /* "/O=Example/CN=Root" or "CN=Root,O=Example" */
@@ -26,6 +34,7 @@ struct ca_request {
 	/* Others certify it: the CA is pending, with a request, until ca_activate().  No parent,
 	 * profile or days then. */
 	bool external;
+	const struct ca_settings *lists; /* NULL: as usual */
 	int64_t proposal; /* by which others approved it; 0: none */
 };
 
@@ -231,13 +240,7 @@ MUST_CHECK enum inro_err ca_place_remove(struct core *c, const char *name, unsig
 MUST_CHECK enum inro_err ca_move(struct core *c, const char *name, enum verb verb, const char *why,
 				 struct ca_view *ret);
 
-/* How its lists are made (ca_policy.h).  CA_AS_IT_IS and NULL leave what is there; a URL "" takes it
- * away.  INRO_E_STATE: other shards than those that certificates name already. */
-#define CA_AS_IT_IS (-1)
-struct ca_settings {
-	int64_t crl_days, overlap_hours, delta_hours, shards;
-	const char *crl_url, *delta_url;
-};
+/* INRO_E_STATE: other shards than those that certificates name already. */
 MUST_CHECK enum inro_err ca_set(struct core *c, const char *name, const struct ca_settings *in,
 				struct ca_view *ret);
 

@@ -19,6 +19,9 @@ unsigned ca_policy_shard(const struct ca_policy *p, struct bytes serial);
 /* A URL of the policy for a shard, appended with its NUL; url NULL: nothing. */
 MUST_CHECK enum inro_err ca_policy_url(const struct ca *ca, const char *url, unsigned shard,
 				       struct buf *ret);
+/* The policy of a CA that is to be made, whose name and generation are set; where nothing is said it
+ * gets none. */
+MUST_CHECK enum inro_err ca_policy_begin(struct ca *ca, const struct ca_settings *in);
 /* The same policy for the CA's next key, with other addresses where they are not NULL.  INRO_E_ARG
  * when the new lists would be at the old ones' address. */
 MUST_CHECK enum inro_err ca_policy_roll(struct ca *ca, const char *crl_url, const char *delta_url);

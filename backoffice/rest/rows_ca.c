@@ -44,11 +44,24 @@ static enum inro_err read_constraints(const struct rest *r, struct buf *ret)
 	return ca_read_constraints(permit, permit_n, exclude, exclude_n, ret);
 }
 
+static struct ca_settings lists_wanted(const struct rest *r)
+{
+	return (struct ca_settings) {
+		.crl_days = rest_number(r, "crl_days", CA_AS_IT_IS),
+		.overlap_hours = rest_number(r, "crl_overlap_hours", CA_AS_IT_IS),
+		.delta_hours = rest_number(r, "delta_hours", CA_AS_IT_IS),
+		.shards = rest_number(r, "crl_shards", CA_AS_IT_IS),
+		.crl_url = rest_text(r, "crl_url"),
+		.delta_url = rest_text(r, "delta_url"),
+	};
+}
+
 static enum inro_err create_ca(struct rest *r, json_t **ret)
 {
 	SCOPED(ca_view) v = { 0 };
 	SCOPED(buf) constraints = { 0 };
 	unsigned path_len;
+	const struct ca_settings lists = lists_wanted(r);
 	struct ca_request in = {
 		.name = rest_text(r, "name"),
 		.subject = rest_text(r, "subject"),
@@ -61,6 +74,7 @@ static enum inro_err create_ca(struct rest *r, json_t **ret)
 		.path_len = path_len_of(r, &path_len),
 		.days = (unsigned)rest_number(r, "days", 0),
 		.external = rest_true(r, "external"),
+		.lists = &lists,
 		.proposal = rest_number(r, "proposal", 0),
 	};
 	enum inro_err e = read_constraints(r, &constraints);
@@ -93,14 +107,7 @@ static enum inro_err ca_chain_pem(struct rest *r, json_t **ret)
 static enum inro_err set_ca(struct rest *r, json_t **ret)
 {
 	SCOPED(ca_view) v = { 0 };
-	const struct ca_settings in = {
-		.crl_days = rest_number(r, "crl_days", CA_AS_IT_IS),
-		.overlap_hours = rest_number(r, "crl_overlap_hours", CA_AS_IT_IS),
-		.delta_hours = rest_number(r, "delta_hours", CA_AS_IT_IS),
-		.shards = rest_number(r, "crl_shards", CA_AS_IT_IS),
-		.crl_url = rest_text(r, "crl_url"),
-		.delta_url = rest_text(r, "delta_url"),
-	};
+	const struct ca_settings in = lists_wanted(r);
 	enum inro_err e = ca_set(r->core, r->args[0], &in, &v);
 
 	return e == INRO_OK ? json_give(json_of_ca(&v), ret) : e;
@@ -417,6 +424,7 @@ static const struct rest_shape profile = { "Profile",
 	  .help = "only these names may be certified below, as DNS:example.com" },                 \
 		{ .name = "exclude", .kind = REST_TEXTS, .help = "these may not" },                \
 		IN_NUMBER("path_len", 0, 255, "CAs that may be below, one under the other")
+#define IN_SHARDS IN_NUMBER("crl_shards", 0, 4096, "parts of a list; 0: one list of everything")
 #define URLS                                                                                       \
 	IN_TEXT("crl_url", "of its lists, in certificates"), IN_TEXT("delta_url", "of deltas, in lists")
 
@@ -426,7 +434,8 @@ const struct rest_row rest_ca_rows[] = {
 	{ "POST", "/v1/cas", "ca create", "Creates a CA whose key is in a token", ROLE_ADMIN, 0, 201,
 	  FIELDS(IN_MUST("name", "how it will be called"), IN_MUST("subject", "as CN=Root,O=Example"),
 		 IN_TEXT("parent", "the CA above it; none: a root"),
-		 IN_TEXT("profile", "root-ca or sub-ca when not said"), NEW_KEY, NAMES, IN_PROPOSAL),
+		 IN_TEXT("profile", "root-ca or sub-ca when not said"), NEW_KEY, NAMES, IN_SHARDS, URLS,
+		 IN_PROPOSAL),
 	  &rest_ca, create_ca },
 	{ "GET", "/v1/cas/{ca}", "ca show", "Shows a CA, with its certificate", ROLE_AUDITOR, 0, 0, NULL,
 	  &rest_ca, show_ca },
@@ -437,7 +446,7 @@ const struct rest_row rest_ca_rows[] = {
 	  FIELDS(IN_NUMBER("crl_days", 1, 3650, "until the next list is due"),
 		 IN_NUMBER("crl_overlap_hours", 0, 8760, "that a list is valid beyond that"),
 		 IN_NUMBER("delta_hours", 1, 8760, "the same of a delta"),
-		 IN_NUMBER("crl_shards", 0, 4096, "parts of a list; 0: one list of everything"), URLS),
+		 IN_SHARDS, URLS),
 	  &rest_ca, set_ca },
 	{ "POST", "/v1/cas/{ca}/retire", "ca retire", "Retires a CA: it issues no more", ROLE_ADMIN, 0, 0,
 	  FIELDS(IN_WHY), &rest_ca, retire_ca },

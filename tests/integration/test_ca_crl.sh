@@ -75,7 +75,10 @@ refused 1 "not divided" inro ca crl root --shard 1
 
 # ---- shards ----
 
-must inro ca create many --token ca --subject "/O=Example/CN=Many"
+refused 1 'needs .*shard' inro ca create many --token ca --subject "/O=Example/CN=Many" --crl-shards 4 --crl-url http://crl.example/all.crl
+must inro ca create many --token ca --subject "/O=Example/CN=Many" --crl-shards 4 --crl-url 'http://crl.example/${shard}.crl'
+[[ $(inro ca show many --json | jq -r .crl_shards) == 4 ]] || fail "a CA is made without the shards that were asked for"
+must inro ca set many --no-crl-shards --crl-url ''
 inro ca show many --out many.pem >/dev/null
 refused 1 "address of the lists" inro ca set many --crl-shards 3
 refused 1 'needs .*shard' inro ca set many --crl-shards 3 --crl-url http://crl.example/all.crl

@@ -508,6 +508,7 @@ is '.id == "00:11:22:33:44:55"'
 wants 201 alice POST /v1/cas '{"name":"issuing","subject":"CN=Issuing","parent":"root","token":"office"}'
 is '.issues and .parent == "root"'
 wants 400 alice POST /v1/cas '{"name":"x","subject":"CN=X"}'
+wants 400 alice POST /v1/cas '{"name":"x","subject":"CN=X","token":"office","crl_shards":2}'
 wants 403 bob POST /v1/cas '{"name":"x","subject":"CN=X","token":"office"}'
 wants 200 carol GET /v1/cas
 is '[.items[].name] == ["root", "issuing"]'
@@ -520,6 +521,8 @@ of .pem | openssl crl -noout -text | has 'Key Compromise' || fail "the list lack
 wants 200 alice POST /v1/cas/issuing/rollover '{"token":"office","label":"issuing2","crl_url":"http://pki.example/issuing2.crl"}'
 wants 404 carol GET /v1/cas/issuing/links
 wants 201 alice POST /v1/cas '{"name":"top","subject":"CN=Top","token":"office"}'
+wants 201 alice POST /v1/cas '{"name":"wide","subject":"CN=Wide","token":"office","crl_shards":2,"crl_url":"http://pki.example/${shard}"}'
+is '.crl_shards == 2'
 wants 200 alice POST /v1/cas/top/rollover '{"token":"office","label":"top2"}'
 wants 200 carol GET /v1/cas/top/links
 is '.generation == 2'

@@ -140,6 +140,36 @@ static void test_number_of_a_root(void **state)
 	assert_non_null(memmem(next.rec.cert.p, next.rec.cert.n, "own-2.", 6));
 }
 
+/* How its lists are made can be said with the CA: with a wrong word nothing is made. */
+static void test_lists_from_the_start(void **state)
+{
+	static const char url[] = "http://crl.example/${ca.name}-${shard}.crl";
+	struct ca_settings lists = { CA_AS_IT_IS, CA_AS_IT_IS, CA_AS_IT_IS, 3, NULL, NULL };
+	struct ca_request r = { .name = "big", .subject = "CN=Big", .token = "line", .label = "big", .lists = &lists };
+	SCOPED(ca_view) none = { 0 };
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(ca_view) waits = { 0 };
+	size_t keys = office_count("line", CKO_PRIVATE_KEY);
+
+	assert_int_equal(ca_create(*state, &r, &none), INRO_E_ARG);
+	lists.crl_url = "http://crl.example/all.crl";
+	assert_int_equal(ca_create(*state, &r, &none), INRO_E_ARG);
+	lists.shards = 100000;
+	lists.crl_url = url;
+	assert_int_equal(ca_create(*state, &r, &none), INRO_E_ARG);
+	assert_int_equal(ca_get(*state, "big", &none), INRO_E_NOT_FOUND);
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys);
+	lists.shards = 3;
+	OK(ca_create(*state, &r, &v));
+	assert_int_equal(v.policy.shards, 3);
+	assert_string_equal(v.policy.crl_url, url);
+	assert_int_equal(v.policy.crl_days, 7);
+	r.name = r.label = "far-big";
+	r.external = true;
+	OK(ca_create(*state, &r, &waits));
+	assert_int_equal(waits.policy.shards, 3);
+}
+
 /* ---- one from elsewhere ---- */
 
 static void connect_file(struct core *c, const struct foreign *f, enum inro_err expected)
@@ -642,6 +672,7 @@ int main(void)
 		TEST(test_next_key_waits),
 		TEST(test_below_an_earlier_key),
 		TEST(test_number_of_a_root),
+		TEST(test_lists_from_the_start),
 		TEST(test_no_subject),
 		TEST(test_no_profile),
 		TEST(test_taken_list),

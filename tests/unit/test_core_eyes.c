@@ -295,6 +295,16 @@ static enum inro_err make_root(struct core *c, const char *subject, int64_t prop
 	return ca_create(c, &r, &v);
 }
 
+static enum inro_err make_divided(struct core *c, int64_t proposal)
+{
+	const struct ca_settings lists = { CA_AS_IT_IS, CA_AS_IT_IS, CA_AS_IT_IS, 2, "http://x/${shard}", NULL };
+	const struct ca_request r = { .name = "root", .subject = "/CN=Root", .token = "ca",
+				      .label = db, .lists = &lists, .proposal = proposal };
+	SCOPED(ca_view) v = { 0 };
+
+	return ca_create(c, &r, &v);
+}
+
 static enum inro_err roll(struct core *c, int64_t proposal)
 {
 	const struct ca_rollover r = { .name = "root", .token = "ca", .proposal = proposal };
@@ -319,6 +329,7 @@ static void test_cas(void **state)
 	assert_int_equal(make_root(c, "/CN=Root", id), INRO_E_STATE);
 	OK(approve("bob", id));
 	assert_int_not_equal(make_root(c, "/CN=Another", id), INRO_OK);
+	assert_int_not_equal(make_divided(c, id), INRO_OK);
 	assert_int_equal(office_ask(db, "SELECT count(*) FROM ca"), 0);
 	OK(make_root(c, "/CN=Root", id));
 	assert_int_equal(roll(c, 0), INRO_E_APPROVAL);

@@ -1,6 +1,7 @@
 /* ca_create - CAs made, with the key that is there or a new one; see ca.h and ca_making.h. */
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca/ca_making.h"
+#include "backoffice/core/ca_policy.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/keyring.h"
 
@@ -33,6 +34,17 @@ enum inro_err ca_making_check(const struct ca_request *r)
 	return INRO_OK;
 }
 
+/* Before a key is made for it. */
+static enum inro_err set_lists(struct ca_making *m)
+{
+	SCOPED(ca) first = { .generation = 1 }; /* m->ca has no key yet, and so no number */
+	enum inro_err e = text_set(&first.name, m->in->name);
+
+	if (e == INRO_OK && m->in->lists)
+		e = ca_policy_begin(&first, m->in->lists);
+	return e == INRO_OK ? text_set(&m->ca.settings, first.settings) : e;
+}
+
 static enum inro_err check_request(struct core *c, struct ca_making *m)
 {
 	const struct ca_request *r = m->in;
@@ -44,6 +56,8 @@ static enum inro_err check_request(struct core *c, struct ca_making *m)
 	if (!r->subject || !*r->subject)
 		return err_set(INRO_E_ARG, "a CA needs a subject");
 	e = ca_making_check(r);
+	if (e == INRO_OK)
+		e = set_lists(m);
 	if (e != INRO_OK)
 		return e;
 	e = ca_load(c, r->name, &other);
@@ -402,6 +416,12 @@ enum inro_err ca_making_propose(struct ca_making *m)
 		detail_int(body, "path_len", *r->path_len);
 	if (r->external)
 		detail_int(body, "external", 1);
+	if (r->lists && r->lists->shards != CA_AS_IT_IS)
+		detail_int(body, "crl_shards", r->lists->shards);
+	if (r->lists) {
+		detail_text(body, "crl_url", r->lists->crl_url);
+		detail_text(body, "delta_url", r->lists->delta_url);
+	}
 	if (m->constraints.n)
 		e = ca_detail_limits(body, buf_bytes(&m->constraints));
 	m->eyes.proposal = r->proposal;

@@ -284,6 +284,35 @@ enum inro_err ca_policy_roll(struct ca *ca, const char *crl_url, const char *del
 	return e == INRO_OK && (ca->settings || crl_url || delta_url) ? write_policy(&p, ca) : e;
 }
 
+static enum inro_err take_settings(const struct ca *ca, const struct ca_settings *in, struct ca_policy *p)
+{
+	enum inro_err e = take_numbers(in, p);
+
+	if (e == INRO_OK)
+		e = take_urls(in, p);
+	return e == INRO_OK ? check_policy(ca, p) : e;
+}
+
+static bool says_nothing(const struct ca_settings *in)
+{
+	return in->crl_days == CA_AS_IT_IS && in->overlap_hours == CA_AS_IT_IS &&
+	       in->delta_hours == CA_AS_IT_IS && in->shards == CA_AS_IT_IS && !in->crl_url &&
+	       !in->delta_url;
+}
+
+enum inro_err ca_policy_begin(struct ca *ca, const struct ca_settings *in)
+{
+	SCOPED(ca_policy) p = { 0 };
+	enum inro_err e;
+
+	if (says_nothing(in))
+		return INRO_OK;
+	e = ca_policy_read(ca, &p);
+	if (e == INRO_OK)
+		e = take_settings(ca, in, &p);
+	return e == INRO_OK ? write_policy(&p, ca) : e;
+}
+
 static enum inro_err change_policy(struct core *c, struct ca *ca, const struct ca_settings *in)
 {
 	SCOPED(ca_policy) p = { 0 };
@@ -292,11 +321,7 @@ static enum inro_err change_policy(struct core *c, struct ca *ca, const struct c
 
 	shards = p.shards;
 	if (e == INRO_OK)
-		e = take_numbers(in, &p);
-	if (e == INRO_OK)
-		e = take_urls(in, &p);
-	if (e == INRO_OK)
-		e = check_policy(ca, &p);
+		e = take_settings(ca, in, &p);
 	if (e == INRO_OK && p.shards != shards)
 		e = check_unused(c, ca);
 	return e == INRO_OK ? write_policy(&p, ca) : e;
