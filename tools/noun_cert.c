@@ -344,7 +344,7 @@ const struct cmd_verb cert_verbs[] = {
 		    .repeatable = true,
 		    .help = "with --device: a name that its request may have beside those of its record: "
 			    "DNS:..., IP:..." },
-		  OPT_OF(OPT_TEXT, "key", "URI", "where its key is, for the record"),
+		  OPT_OF(OPT_URI, "key", "URI", "where its key is, for the record"),
 		  { .name = "make-key",
 		    .kind = OPT_FLAG,
 		    .help = "make the key here, for --format p12; only where that is safe" },

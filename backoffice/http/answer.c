@@ -10,6 +10,7 @@
 #include "backoffice/http/wire.h"
 
 #define RETRY_AFTER "2"
+#define FAULTS_MAX  1024 /* octets, before the last one: a line of the log has PIPE_BUF */
 
 struct http_shared {
 	atomic_size_t refs;
@@ -84,9 +85,12 @@ void http_fault(struct http_answer *a, enum inro_err e)
 {
 	SCOPED(buf) fault = { 0 };
 
-	if (a->fault)
+	if (a->fault && strlen(a->fault) > FAULTS_MAX)
 		return;
+	if (a->fault)
+		buf_addf(&fault, "%s; ", a->fault);
 	buf_addf(&fault, "%s: %s", err_name(e), err_detail(e));
+	free(a->fault);
 	a->fault = buf_take_str(&fault);
 }
 

@@ -88,7 +88,7 @@ void http_problem(struct http_answer *a, int status, const char *detail);
 /* The same with the status of the error, as when a handler returns it; err_detail() where a client may
  * see it.  The table is total. */
 void http_problem_of(struct http_answer *a, enum inro_err e);
-/* The log of this request tells the error, the first of several: for protocols that answer 200 to what
+/* The log of this request tells the error, and the first of many: for protocols that answer 200 to what
  * went wrong here. */
 void http_fault(struct http_answer *a, enum inro_err e);
 /* What a client is told of an error: its detail where the client may see it. */

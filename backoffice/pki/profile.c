@@ -526,15 +526,23 @@ static enum inro_err check_exts(const struct profile *p, enum profile_from from)
 	return e;
 }
 
-/* Whose variable nobody has, or which is no URI, no certificate could be issued with. */
-static enum inro_err check_url(const char *key, const char *url)
+static enum inro_err try_url(const char *url, const struct dn_vars *vars)
 {
 	SCOPED(buf) text = { 0 };
 	SCOPED(buf) name = { 0 };
-	enum inro_err e = url && *url ? dn_expand(bytes_of(url), &sample, &text) : INRO_OK;
+	enum inro_err e = dn_expand(bytes_of(url), vars, &text);
 
-	if (!e && text.n)
-		e = san_add_value(&name, SAN_URI, buf_bytes(&text));
+	return !e && text.n ? san_add_value(&name, SAN_URI, buf_bytes(&text)) : e;
+}
+
+/* Whose variable nobody has, or which is no URI, no certificate could be issued with.  An attribute may be the
+ * whole address. */
+static enum inro_err check_url(const char *key, const char *url)
+{
+	enum inro_err e = url && *url ? INRO_E_SYNTAX : INRO_OK;
+
+	for (size_t i = 0; e && e != INRO_E_NO_MEMORY && i < ARRAY_LEN(samples); i++)
+		e = try_url(url, &samples[i]);
 	if (e && e != INRO_E_NO_MEMORY)
 		return err_set(INRO_E_CONFIG, "[extensions] %s: %s", key, err_detail(e));
 	return e;

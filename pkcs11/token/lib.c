@@ -15,7 +15,7 @@
 
 static _Atomic(struct lib *) the_lib;
 static _Atomic(struct lib *) spare; /* the one before, for the next */
-static atomic_uint stopping;	    /* threads that are in lib_stop() */
+static _Atomic uint64_t stopping;   /* process << 32 | threads of it that are in lib_stop() */
 static _Thread_local unsigned mine; /* how often this thread is inside, or stopping */
 
 static void empty(struct lib *l)
@@ -85,12 +85,34 @@ static void go_out(struct lib *l)
 	mine--;
 }
 
+/* A child may have been forked while another thread of its parent was stopping. */
+static unsigned stopping_here(uint64_t s)
+{
+	return s >> 32 == (uint32_t)process_id() ? (unsigned)(uint32_t)s : 0;
+}
+
+static void begin_to_stop(void)
+{
+	uint64_t was = atomic_load(&stopping);
+
+	mine++;
+	while (!atomic_compare_exchange_weak(&stopping, &was,
+					     (uint64_t)process_id() << 32 | (stopping_here(was) + 1)))
+		continue;
+}
+
+static void end_to_stop(void)
+{
+	atomic_fetch_sub(&stopping, 1);
+	mine--;
+}
+
 /* Who waits for a slot's event uses nothing that libcrypto frees.  It is counted after those
  * inside, of whom it is one. */
 static bool nobody_else_inside(void)
 {
 	const struct lib *l = atomic_load(&the_lib);
-	unsigned n = atomic_load(&stopping), idle = mine;
+	unsigned n = stopping_here(atomic_load(&stopping)), idle = mine;
 
 	if (l && l->pid == process_id()) {
 		for (size_t i = 0; i < LIB_DOORS; i++)
@@ -204,11 +226,9 @@ enum inro_err lib_stop(void)
 
 	if (e)
 		return e;
-	mine++;
-	atomic_fetch_add(&stopping, 1);
+	begin_to_stop();
 	e = stop(l);
-	atomic_fetch_sub(&stopping, 1);
-	mine--;
+	end_to_stop();
 	ending_keep();
 	return e;
 }
@@ -297,7 +317,8 @@ static void pause_outside(struct lib *l, int notifications)
 {
 	atomic_fetch_add(&l->pausing, 1);
 	watch_pause(notifications);
-	ending_keep();
+	while (ending_keeps() && atomic_load(&the_lib) == l) /* C_Finalize waits for this one */
+		nanosleep(&(struct timespec) { .tv_nsec = WAIT_NS }, NULL);
 	atomic_fetch_sub(&l->pausing, 1);
 }
 
@@ -308,9 +329,9 @@ enum inro_err lib_event(struct lib *l, bool wait, CK_SLOT_ID *ret)
 	enum inro_err e = watch_take(&l->watch, &file);
 
 	while (e == INRO_E_NO_EVENT && wait) {
+		pause_outside(l, notifications);
 		if (atomic_load(&the_lib) != l)
 			return err_set(INRO_E_NOT_INITIALIZED, "C_Finalize was called meanwhile");
-		pause_outside(l, notifications);
 		if (notifications < 0) /* the folder may be there now */
 			notifications = watch_open(&l->watch);
 		e = watch_take(&l->watch, &file);

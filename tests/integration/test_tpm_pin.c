@@ -488,6 +488,33 @@ static void test_a_copy_of_the_notes(void **state)
 	forget(&k);
 }
 
+/* A snapshot of the home's disk has the inodes of the home; where it is mounted is another place.  As a
+ * home that is renamed behind who was killed, which is told from it by nothing. */
+static void test_a_snapshot_of_the_notes(void **state)
+{
+	SCOPED(kept) k = { 0 };
+	SCOPED(kept) other = { 0 };
+	struct backend *b;
+
+	(void)state;
+	make(&k, "0000000000000001", "");
+	assert_int_equal(scratch_child(make_and_end, &other), 0);
+	shell("mv '%s/tpm' '%s/tpm-was' && mkdir -p '%s/snapshot' && mv '%s/tpm-was' '%s/snapshot/tpm'", scratch_dir(),
+	      scratch_dir(), scratch_dir(), scratch_dir(), scratch_dir());
+	setenv("INRO_HOME", scratch_path("snapshot"), 1);
+	b = open_kept(&k);
+	assert_false(ops->has_strays(b));
+	ops->close(b);
+	setenv("INRO_HOME", scratch_dir(), 1);
+	shell("mv '%s/snapshot/tpm' '%s/tpm'", scratch_dir(), scratch_dir());
+	b = open_kept(&k);
+	assert_true(ops->has_strays(b));
+	ops->close(b);
+	drop_strays(&k, BYTES_NONE, 2);
+	OK(try(&k, CKU_USER, PIN));
+	forget(&k);
+}
+
 static int note_and_end(void *arg)
 {
 	struct kept *k = arg;
@@ -549,6 +576,7 @@ int main(void)
 		WITH_A_TPM(test_what_a_killed_one_has_made),
 		WITH_A_TPM(test_what_a_killed_one_was_to_remove),
 		WITH_A_TPM(test_a_copy_of_the_notes),
+		WITH_A_TPM(test_a_snapshot_of_the_notes),
 	};
 
 	setenv("INRO_HOME", scratch_dir(), 1);

@@ -214,6 +214,49 @@ static void test_hands_out_nothing_old(void **state)
 	assert_true(bytes_equal(buf_bytes(&der), blob_bytes(&t0.rec.cert)));
 }
 
+static char held[32];
+
+static void hold_t0(struct core *c)
+{
+	SCOPED(cred) t0 = { 0 };
+	SCOPED(cred) out = { 0 };
+
+	present(c, 0, &t0);
+	snprintf(held, sizeof held, "id:%lld", (long long)t0.rec.id);
+	OK(cred_move(c, held, VERB_HOLD, NULL, &out));
+}
+
+/* What is held may be released, and nobody would hand it out then. */
+static void test_hands_out_what_is_held(void **state)
+{
+	struct core *c = *state;
+	SCOPED(cred) out = { 0 };
+
+	hand_out_after(c, hold_t0);
+	assert_true(handed_out(0));
+	assert_true(handed_out(1));
+	OK(cred_move(c, held, VERB_RELEASE, NULL, &out));
+}
+
+/* What is on record under such an id from before is given again. */
+static void test_id_from_before(void **state)
+{
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client", .request_id = "one" };
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) first = { 0 };
+	SCOPED(cred) again = { 0 };
+	EVP_PKEY *key = office_key("P-256");
+
+	office_csr(key, "x", &csr);
+	r.csr = buf_bytes(&csr);
+	OK(cred_issue(*state, &r, &first));
+	office_sql(db, "UPDATE credential SET request_id = 'job:7:pump' WHERE request_id = 'one'");
+	r.request_id = "job:7:pump";
+	OK(cred_issue(*state, &r, &again));
+	assert_int_equal(again.rec.id, first.rec.id);
+	EVP_PKEY_free(key);
+}
+
 /* Who could have the ids of a job's rows before it comes to them would keep others from their certificates. */
 static void test_ids_of_jobs(void **state)
 {
@@ -245,6 +288,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hands_out_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hands_out_nothing_old, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ids_of_jobs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hands_out_what_is_held, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_id_from_before, setup, teardown),
 	};
 
 	office_tokens();

@@ -373,6 +373,8 @@ static void test_unsure(void **state)
 	add_together("bare", false, 500);
 	assert_false(lost);
 	assert_non_null(strstr(logged, "line 1: "));
+	assert_non_null(strstr(logged, "; "));
+	assert_non_null(strstr(logged, "line 2: "));
 	assert_non_null(strstr(logged, "look before you do it again"));
 	lost = true;
 	add_together("cert", true, 500);

@@ -12,6 +12,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,29 +137,38 @@ static void *wait_for_event(void *unused)
 /* Nobody waits for who waits himself. */
 static void a_thread_is_waiting(void)
 {
-	alarm(0);
+	alarm(60);
 	start();
 	MUST(pthread_create(&another, NULL, wait_for_event, NULL) == 0);
 	usleep(20000);
 	alarm(1);
 }
 
+/* Nor does C_Finalize, which makes him come back, behind libcrypto's end. */
+static void finalized_beside_a_waiter(void)
+{
+	atexit(finalize_at_exit);
+	a_thread_is_waiting();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 	bool busy; /* what is in use then is nobody's leak */
+	bool timed; /* within a second, which a busy machine may take for itself */
 } endings[] = {
-	{ "without C_Finalize", without_finalize, false },
-	{ "after C_Finalize", with_finalize, false },
-	{ "C_Finalize after libcrypto's end", finalize_after_libcrypto, false },
-	{ "C_Finalize before libcrypto's end", finalize_before_libcrypto, false },
-	{ "OPENSSL_cleanup, then C_Finalize", libcrypto_ended_by_hand, false },
-	{ "C_Sign after OPENSSL_cleanup", used_after_libcrypto, false },
-	{ "unloaded", unloaded, false },
-	{ "unloaded without C_Finalize", unloaded_without_finalize, false },
-	{ "while a thread is signing", a_thread_is_signing, true },
-	{ "a signing thread joined after libcrypto's end", a_thread_is_joined, true },
-	{ "while a thread waits for a slot's event", a_thread_is_waiting, true },
+	{ "without C_Finalize", without_finalize, false, false },
+	{ "after C_Finalize", with_finalize, false, false },
+	{ "C_Finalize after libcrypto's end", finalize_after_libcrypto, false, false },
+	{ "C_Finalize before libcrypto's end", finalize_before_libcrypto, false, false },
+	{ "OPENSSL_cleanup, then C_Finalize", libcrypto_ended_by_hand, false, false },
+	{ "C_Sign after OPENSSL_cleanup", used_after_libcrypto, false, false },
+	{ "unloaded", unloaded, false, false },
+	{ "unloaded without C_Finalize", unloaded_without_finalize, false, false },
+	{ "while a thread is signing", a_thread_is_signing, true, false },
+	{ "a signing thread joined after libcrypto's end", a_thread_is_joined, true, false },
+	{ "while a thread waits for a slot's event", a_thread_is_waiting, true, true },
+	{ "C_Finalize after that", finalized_beside_a_waiter, true, true },
 };
 
 static int status_of(const char *ending, bool busy)
@@ -186,6 +196,8 @@ static void every_ending(void **state)
 		snprintf(number, sizeof number, "%zu", i);
 		int status = status_of(number, endings[i].busy);
 
+		for (int again = 0; again < 3 && endings[i].timed && status == 256 + SIGALRM; again++)
+			status = status_of(number, endings[i].busy);
 		if (status != MINE)
 			fail_msg("%s: status %d, not %d", endings[i].name, status, MINE);
 	}

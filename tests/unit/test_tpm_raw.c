@@ -85,12 +85,48 @@ static void test_the_ledger_stays(void **state)
 	assert_int_equal(atomic_load(&h.others_known), 0);
 }
 
+/* TPM_RC_SUCCESS for the first `kindness` commands. */
+static unsigned kindness;
+
+static enum inro_err put_off_later(void *of, struct bytes command, struct buf *ret_response)
+{
+	static const uint8_t good[] = { 0x80, 1, 0, 0, 0, 10, 0, 0, 0, 0 };
+
+	if (asked >= kindness)
+		return put_off(of, command, ret_response);
+	asked++;
+	buf_reset(ret_response);
+	buf_add(ret_response, BYTES(good, sizeof good));
+	return buf_err(ret_response);
+}
+
+/* What is flushed leaves the list at once: others may be given its number before we come again. */
+static void test_flushed_in_part(void **state)
+{
+	static struct held h = { .clock_known = 1 };
+	const struct raw tpm = { .talk = put_off_later, .haste_ms = 10 };
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		held_add(&h, 0x80000000 + i);
+	asked = 0;
+	kindness = 2;
+	assert_int_equal(held_flush(&h, &tpm), INRO_E_IO);
+	assert_int_equal(atomic_load(&h.n), 1);
+	assert_int_equal(h.handles[0], 0x80000000);
+	asked = 0;
+	assert_int_equal(held_flush(&h, &tpm), INRO_OK);
+	assert_int_equal(asked, 1);
+	assert_int_equal(atomic_load(&h.n), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put_off),
 		cmocka_unit_test(test_nothing_is_told),
 		cmocka_unit_test(test_the_ledger_stays),
+		cmocka_unit_test(test_flushed_in_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

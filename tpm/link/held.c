@@ -76,8 +76,12 @@ enum inro_err held_flush(struct held *h, const struct raw *tpm)
 
 	if (atomic_load(&h->pending) && atomic_load(&h->others_known))
 		e = flush_unlisted(h, tpm);
-	for (size_t i = 0; !e && i < count(h); i++)
-		e = raw_flush(tpm, h->handles[i]);
+	/* Of a list that is flushed in part the rest stays: others may be given the same numbers. */
+	for (size_t n = count(h); !e && n > 0; n--) {
+		e = raw_flush(tpm, h->handles[n - 1]);
+		if (!e)
+			atomic_store(&h->n, (uint32_t)n - 1);
+	}
 	if (!e)
 		forget(h);
 	return e;

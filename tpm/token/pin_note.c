@@ -18,7 +18,7 @@
 #include "base/secret.h"
 
 #define FRONT	   "pin-"
-#define MAX_NOTE   1024
+#define MAX_NOTE   8192 /* a path is in it */
 #define HALF_AFTER 60 /* seconds after which a note that is not whole is nobody's */
 
 /* Of this process. */
@@ -111,17 +111,19 @@ static struct stray *stray_new(const char *dir, const char *name)
 
 /* ---- writing ---- */
 
-static enum inro_err write_note(const struct stray *s, struct bytes tcti)
+static enum inro_err write_note(const struct stray *s, struct bytes tcti, const char *dir)
 {
+	AUTO(free_chars) char *place = realpath(dir, NULL);
 	SCOPED(buf) text = { 0 };
 	struct stat st;
 	enum inro_err e;
 
-	if (fstat(s->fd, &st) != 0)
+	if (!place || fstat(s->fd, &st) != 0)
 		return file_err(errno, s->path);
 	buf_add_field(&text, tcti);
 	buf_add_field(&text, BYTES(s->policy.buffer, s->policy.size));
 	buf_add_u64(&text, st.st_ino);
+	buf_add_field(&text, bytes_of(place));
 	e = buf_err(&text);
 	if (e)
 		return e;
@@ -139,7 +141,7 @@ static enum inro_err make_file(struct stray *s, struct bytes tcti, const char *d
 	if (s->fd < 0 || flock(s->fd, LOCK_EX) < 0)
 		return file_err(errno, s->path);
 	file_give(s->path);
-	e = write_note(s, tcti);
+	e = write_note(s, tcti, dir);
 	return e ? e : file_sync_dir(dir);
 }
 
@@ -206,18 +208,19 @@ void pin_note_end(const TPM2B_DIGEST *policy, bool settled)
 struct note {
 	struct bytes tcti, policy;
 	uint64_t file;
+	struct bytes place;
 };
 
 static bool is_whole(struct bytes in, struct note *ret)
 {
 	return !read_field(&in, &ret->tcti) && !read_field(&in, &ret->policy) &&
-	       !read_u64(&in, &ret->file) && in.n == 0 && ret->policy.n > 0 &&
-	       ret->policy.n <= sizeof(TPMU_HA);
+	       !read_u64(&in, &ret->file) && !read_field(&in, &ret->place) && in.n == 0 &&
+	       ret->policy.n > 0 && ret->policy.n <= sizeof(TPMU_HA);
 }
 
-/* A copy (of the whole home, say) nobody has locked, though its maker may live, and what is made of
- * it is recorded where the copy is not. */
-static bool read_note(struct stray *s, struct bytes tcti)
+/* A copy (of the whole home, say, or in a snapshot of its disk) nobody has locked, though its maker
+ * may live, and what is made of it is recorded where the copy is not. */
+static bool read_note(struct stray *s, struct bytes tcti, const char *place)
 {
 	uint8_t room[MAX_NOTE];
 	ssize_t n = pread(s->fd, room, sizeof room, 0);
@@ -233,7 +236,8 @@ static bool read_note(struct stray *s, struct bytes tcti)
 	}
 	s->policy.size = (uint16_t)note.policy.n;
 	memcpy(s->policy.buffer, note.policy.p, note.policy.n);
-	return note.file == st.st_ino && bytes_equal(note.tcti, tcti);
+	return note.file == st.st_ino && bytes_equal(note.place, bytes_of(place)) &&
+	       bytes_equal(note.tcti, tcti);
 }
 
 /* The name is looked at again: who had the lock may have settled it. */
@@ -253,7 +257,7 @@ static void look_at(const char *dir, const char *name, struct bytes tcti, struct
 	if (strncmp(name, FRONT, strlen(FRONT)) != 0)
 		return;
 	s = stray_new(dir, name);
-	if (!s || !claim(s) || !read_note(s, tcti))
+	if (!s || !claim(s) || !read_note(s, tcti, dir))
 		return;
 	s->next = *list;
 	*list = s;
@@ -266,10 +270,11 @@ struct stray *pin_note_strays(struct bytes tcti)
 	SCOPED(err_kept) kept = err_keep();
 	struct stray *list = NULL;
 	const struct dirent *entry;
-	DIR *d = folder(false, &dir) ? NULL : opendir(dir);
+	AUTO(free_chars) char *place = folder(false, &dir) ? NULL : realpath(dir, NULL);
+	DIR *d = place ? opendir(place) : NULL;
 
 	while (d && (entry = readdir(d)) != NULL)
-		look_at(dir, entry->d_name, tcti, &list);
+		look_at(place, entry->d_name, tcti, &list);
 	if (d)
 		closedir(d);
 	return list;

@@ -2,7 +2,8 @@
  * pin_note - on file, before it is in the TPM: the index of a PIN whose record is nowhere yet.
  *
  * 1. A note is a file in INRO_HOME/tpm with the words of the TPM, the policy that the index will
- *    have, which names a guard of this making alone, and the file's own inode: a copy is no note.
+ *    have, which names a guard of this making alone, and the file's own inode and folder: a copy
+ *    is no note.
  *    It goes when the record is in its token's store, or the index is gone.
  * 2. Its maker keeps it locked.  What nobody has locked is of one who was killed, or who could not
  *    remove what he had made.

@@ -5,6 +5,7 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/audit/audit_chain.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/view.h"
 
 struct history {
 	struct core *c;
@@ -199,12 +200,15 @@ enum inro_err audit_of_device(struct core *c, const char *id, const struct page 
 {
 	SCOPED(history) h = { .c = c };
 	SCOPED(buf) subject = { 0 };
+	SCOPED(core_view) view = { 0 }; /* what comes between two reads could be behind the cursor */
 	enum inro_err e = page ? take_page(&h, page) : INRO_OK;
 
 	buf_addf(&subject, "device:%s", id);
 	buf_add_u8(&subject, 0);
 	if (e == INRO_OK)
 		e = buf_err(&subject);
+	if (e == INRO_OK)
+		e = core_view(c, &view);
 	if (e == INRO_OK)
 		e = add_subject(&h, (const char *)subject.p);
 	if (e == INRO_OK)

@@ -556,13 +556,9 @@ static bool is_same(const struct making *j, struct bytes key, const struct crede
 
 /* "job:JOB:CERTIFICATE" is the id of a row of a job (job_renew.c): who had it before could keep that row from its
  * certificate, and have others handed out by the job. */
-static enum inro_err check_id(const char *id)
+static bool is_of_job(const char *id)
 {
-	enum inro_err e = core_check_text("a request id", id, REQUEST_ID_MAX);
-
-	if (e == INRO_OK && strncmp(id, "job:", 4) == 0 && id[4 + strspn(id + 4, "0123456789")] == ':')
-		e = err_set(INRO_E_ARG, "request ids like '%s' are those of jobs: choose another", id);
-	return e;
+	return strncmp(id, "job:", 4) == 0 && id[4 + strspn(id + 4, "0123456789")] == ':';
 }
 
 enum inro_err making_again(struct core *c, struct making *j)
@@ -573,9 +569,11 @@ enum inro_err making_again(struct core *c, struct making *j)
 
 	if (!id)
 		return INRO_E_NOT_FOUND;
-	e = check_id(id);
+	e = core_check_text("a request id", id, REQUEST_ID_MAX);
 	if (e == INRO_OK)
 		e = find_request(c, id, &rec);
+	if (e == INRO_E_NOT_FOUND && is_of_job(id))
+		return err_set(INRO_E_ARG, "request ids like '%s' are those of jobs: choose another", id);
 	if (e != INRO_OK)
 		return e;
 	if (!is_same(j, making_key(j), &rec))

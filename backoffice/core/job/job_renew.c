@@ -454,9 +454,10 @@ static enum inro_err store_again(struct core *c, const struct credential *rec)
 static enum inro_err give_again(struct job_run *r, const struct credential *rec)
 {
 	const struct renewing *x = r->own;
+	enum cred_state state = cred_shown_state(rec, clock_now());
 	enum inro_err e;
 
-	if (cred_shown_state(rec, clock_now()) != CRED_ACTIVE)
+	if (state != CRED_ACTIVE && state != CRED_SUSPENDED) /* a hold may be released */
 		return INRO_OK;
 	e = store_again(r->c, rec);
 	return e == INRO_OK ? write_cert(r->c, x->fd, rec) : e;
