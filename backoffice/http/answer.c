@@ -10,7 +10,7 @@
 #include "backoffice/http/wire.h"
 
 #define RETRY_AFTER "2"
-#define FAULTS_MAX  1024 /* octets, before the last one: a line of the log has PIPE_BUF */
+#define FAULTS_MAX  256 /* octets, before the last one: a line of the log has PIPE_BUF */
 
 struct http_shared {
 	atomic_size_t refs;
@@ -90,8 +90,12 @@ void http_fault(struct http_answer *a, enum inro_err e)
 	if (a->fault)
 		buf_addf(&fault, "%s; ", a->fault);
 	buf_addf(&fault, "%s: %s", err_name(e), err_detail(e));
+	char *all = buf_take_str(&fault);
+
+	if (!all)
+		return;
 	free(a->fault);
-	a->fault = buf_take_str(&fault);
+	a->fault = all;
 }
 
 const char *http_words_of(enum inro_err e)

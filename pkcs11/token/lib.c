@@ -112,13 +112,15 @@ static void end_to_stop(void)
 static bool nobody_else_inside(void)
 {
 	const struct lib *l = atomic_load(&the_lib);
-	unsigned n = stopping_here(atomic_load(&stopping)), idle = mine;
+	unsigned n = 0, idle = mine;
 
 	if (l && l->pid == process_id()) {
 		for (size_t i = 0; i < LIB_DOORS; i++)
 			n += atomic_load(&l->inside[i].n);
 		idle += atomic_load(&l->pausing);
 	}
+	/* Behind the doors: who stops is counted here before he leaves there. */
+	n += stopping_here(atomic_load(&stopping));
 	return n <= idle;
 }
 

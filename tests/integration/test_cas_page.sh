@@ -6,7 +6,6 @@
 must inro token create ca
 must inro ca create root --token ca --subject "/O=Example/CN=Root"
 must inro ca create issuing --token ca --parent root --subject "/O=Example/CN=Issuing"
-must inro ca create big --token ca --parent root --subject "/O=Example/CN=Big"
 far_root company
 request pump
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out twice.key 2>/dev/null

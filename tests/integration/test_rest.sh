@@ -509,6 +509,7 @@ wants 201 alice POST /v1/cas '{"name":"issuing","subject":"CN=Issuing","parent":
 is '.issues and .parent == "root"'
 wants 400 alice POST /v1/cas '{"name":"x","subject":"CN=X"}'
 wants 400 alice POST /v1/cas '{"name":"x","subject":"CN=X","token":"office","crl_shards":2}'
+is '.detail | test("address of the lists")'
 wants 403 bob POST /v1/cas '{"name":"x","subject":"CN=X","token":"office"}'
 wants 200 carol GET /v1/cas
 is '[.items[].name] == ["root", "issuing"]'

@@ -144,6 +144,7 @@ static void test_number_of_a_root(void **state)
 static void test_lists_from_the_start(void **state)
 {
 	static const char url[] = "http://crl.example/${ca.name}-${shard}.crl";
+	static char far_away[9000];
 	struct ca_settings lists = { CA_AS_IT_IS, CA_AS_IT_IS, CA_AS_IT_IS, 3, NULL, NULL };
 	struct ca_request r = { .name = "big", .subject = "CN=Big", .token = "line", .label = "big", .lists = &lists };
 	SCOPED(ca_view) none = { 0 };
@@ -157,9 +158,14 @@ static void test_lists_from_the_start(void **state)
 	lists.shards = 100000;
 	lists.crl_url = url;
 	assert_int_equal(ca_create(*state, &r, &none), INRO_E_ARG);
+	memset(far_away, 'a', sizeof far_away - 1);
+	memcpy(far_away, "http://${shard}/", 16);
+	lists.shards = 3;
+	lists.crl_url = far_away;
+	assert_int_equal(ca_create(*state, &r, &none), INRO_E_TOO_BIG);
+	lists.crl_url = url;
 	assert_int_equal(ca_get(*state, "big", &none), INRO_E_NOT_FOUND);
 	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys);
-	lists.shards = 3;
 	OK(ca_create(*state, &r, &v));
 	assert_int_equal(v.policy.shards, 3);
 	assert_string_equal(v.policy.crl_url, url);

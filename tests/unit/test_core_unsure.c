@@ -42,6 +42,18 @@ enum inro_err __wrap_core_write(struct core *c, core_work_fn *work, void *arg)
 	return err_set(INRO_E_IO, "the connection was lost while it was being committed");
 }
 
+enum inro_err __real_ca_load(struct core *c, const char *name, struct ca *ret);
+enum inro_err __wrap_ca_load(struct core *c, const char *name, struct ca *ret);
+
+static int busy_at; /* which one from now on finds the database away; 0: none */
+
+enum inro_err __wrap_ca_load(struct core *c, const char *name, struct ca *ret)
+{
+	if (busy_at && --busy_at == 0)
+		return err_set(INRO_E_BUSY, "the database is away");
+	return __real_ca_load(c, name, ret);
+}
+
 static int setup(void **state)
 {
 	return office_setup(state, "unsure");
@@ -220,6 +232,28 @@ static void test_activated_meanwhile(void **state)
 	assert_int_equal(office_ask(office_db, "SELECT max(generation) FROM ca"), 2);
 }
 
+/* A database that goes while a list gets its number: the work is done again, by the key that it was begun with. */
+static void test_away_for_a_moment(void **state)
+{
+	struct core *c = *state;
+	int begun;
+
+	for (begun = 1; begun < 20; begun++) {
+		SCOPED(buf) der = { 0 };
+		struct crl_info info;
+		enum inro_err e;
+
+		busy_at = begun;
+		e = ca_crl(c, "issuing", 0, &der, &info);
+		if (e != INRO_OK)
+			assert_int_equal(e, INRO_E_BUSY); /* outside a transaction nothing is tried again */
+		if (busy_at)
+			break;
+	}
+	busy_at = 0;
+	assert_in_range(begun, 3, 19);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +261,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_device, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_comes_later, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_activated_meanwhile, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_away_for_a_moment, setup, office_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);

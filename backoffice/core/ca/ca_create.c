@@ -119,6 +119,7 @@ static enum inro_err record_ca(struct core *c, struct issuing *i)
 	detail_text(&detail, "subject", m->ca.subject);
 	detail_text(&detail, "parent", m->parent.name);
 	detail_text(&detail, "key", m->ca.key_uri);
+	detail_text(&detail, "settings", m->ca.settings);
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
@@ -397,6 +398,23 @@ static enum inro_err await(struct core *c, struct ca_making *m)
 	return e == INRO_OK ? core_write(c, pending_work, m) : e;
 }
 
+static void propose_lists(struct buf *body, const struct ca_settings *in)
+{
+	const struct {
+		const char *name;
+		int64_t n;
+	} numbers[] = { { "crl_days", in->crl_days },
+			{ "crl_overlap_hours", in->overlap_hours },
+			{ "delta_hours", in->delta_hours },
+			{ "crl_shards", in->shards } };
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		if (numbers[i].n != CA_AS_IT_IS)
+			detail_int(body, numbers[i].name, numbers[i].n);
+	detail_text(body, "crl_url", in->crl_url);
+	detail_text(body, "delta_url", in->delta_url);
+}
+
 enum inro_err ca_making_propose(struct ca_making *m)
 {
 	const struct ca_request *r = m->in;
@@ -416,12 +434,8 @@ enum inro_err ca_making_propose(struct ca_making *m)
 		detail_int(body, "path_len", *r->path_len);
 	if (r->external)
 		detail_int(body, "external", 1);
-	if (r->lists && r->lists->shards != CA_AS_IT_IS)
-		detail_int(body, "crl_shards", r->lists->shards);
-	if (r->lists) {
-		detail_text(body, "crl_url", r->lists->crl_url);
-		detail_text(body, "delta_url", r->lists->delta_url);
-	}
+	if (r->lists)
+		propose_lists(body, r->lists);
 	if (m->constraints.n)
 		e = ca_detail_limits(body, buf_bytes(&m->constraints));
 	m->eyes.proposal = r->proposal;

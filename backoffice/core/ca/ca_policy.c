@@ -211,6 +211,9 @@ static enum inro_err write_policy(struct ca_policy *p, struct ca *ca)
 		e = put_member(doc, &members[i], p);
 	if (e == INRO_OK)
 		e = json_object_write(doc, &text);
+	if (e == INRO_OK && strlen(text) > SETTINGS_MAX)
+		e = err_set(INRO_E_TOO_BIG, "a CA's settings have up to %d bytes: its addresses are too long",
+			    SETTINGS_MAX);
 	return e == INRO_OK ? text_set(&ca->settings, text) : e;
 }
 

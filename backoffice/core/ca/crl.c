@@ -236,14 +236,21 @@ static enum inro_err take_numbers(struct core *c, struct listing *l, struct ca *
 	return store_update(c->store, ca);
 }
 
-/* The CA as it was with the key that signs. */
+/* The CA as it was with the key that signs.  What is there stays when this one can't be read: it is
+ * compared with the next. */
 static enum inro_err load_signer(struct core *c, struct listing *l)
 {
-	enum inro_err e;
+	SCOPED(ca) signer = { 0 };
+	enum inro_err e = ca_load(c, l->in->ca, &signer);
 
+	if (e == INRO_OK)
+		e = ca_as_of(c, (int64_t)l->in->generation, &signer);
+	if (e != INRO_OK)
+		return e;
 	ca_clear(&l->ca);
-	e = ca_load(c, l->in->ca, &l->ca);
-	return e == INRO_OK ? ca_as_of(c, (int64_t)l->in->generation, &l->ca) : e;
+	l->ca = signer;
+	signer = (struct ca) { 0 };
+	return INRO_OK;
 }
 
 static enum inro_err number_work(struct core *c, void *arg)
