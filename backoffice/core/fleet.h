@@ -9,6 +9,9 @@
 
 /* device.c, device_move.c */
 MUST_CHECK enum inro_err device_load(struct core *c, const char *id, struct device *ret);
+/* One that lives and is not the one with this number, whose id is the name but for the case of letters (A to Z): two
+ * look-ups in indexes, however many there are.  INRO_E_NOT_FOUND; INRO_E_ARG for what can be nobody's id. */
+MUST_CHECK enum inro_err device_called(struct core *c, const char *name, int64_t but, struct device *ret);
 /* Whoever changes a device or tells its secrets: INRO_E_ACCESS when the policy of its group names who
  * may, and the one at work is none of them.  Administrators always may. */
 MUST_CHECK enum inro_err device_touch(struct core *c, const struct device *d);

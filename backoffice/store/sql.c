@@ -401,6 +401,20 @@ static enum inro_err add_prefix(struct sql *s, const struct field *f, const stru
 	return add_bound(s, f, STORE_LT, text ? value_text(s->prefix_end) : value_bytes(end));
 }
 
+/* Said as in the index of those with capitals alone; `lower` folds A to Z in both kinds of database (COLLATE "C"). */
+static enum inro_err add_small(struct sql *s, const struct field *f, const struct store_cond *c)
+{
+	if (f->kind != FIELD_TEXT)
+		return err_set(INRO_E_ARG, "'%s' can't be searched in small letters", f->name);
+	say(s, f->name);
+	say(s, " <> lower(");
+	say(s, f->name);
+	say(s, ") AND lower(");
+	say(s, f->name);
+	say(s, ") = ");
+	return add_value(s, value_text(c->text));
+}
+
 /* The last one is said again up to a power of two, so that there are few texts to prepare. */
 static enum inro_err add_set(struct sql *s, const struct field *f, const struct store_cond *c)
 {
@@ -471,6 +485,8 @@ static enum inro_err add_cond(struct sql *s, const struct record_type *t,
 		return add_prefix(s, f, c);
 	if (c->op == STORE_IN)
 		return add_set(s, f, c);
+	if (c->op == STORE_SMALL)
+		return add_small(s, f, c);
 	if (c->op == STORE_NONE || c->op == STORE_SOME) {
 		say(s, f->name);
 		say(s, c->op == STORE_SOME ? " IS NOT NULL" : " IS NULL");

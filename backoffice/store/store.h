@@ -65,6 +65,7 @@ enum store_op {
 	STORE_GE,
 	STORE_IN,     /* one of `numbers` */
 	STORE_PREFIX, /* text or bytes that begin with the value */
+	STORE_SMALL,  /* a device's id with capitals that is the value when they are small; A to Z alone */
 	STORE_NONE,   /* a reference, time or blob that is not set */
 	STORE_SOME,   /* one that is set */
 	STORE_OR,     /* what follows is an alternative to all before */

@@ -22,6 +22,7 @@
 #include "backoffice/core/audit.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/where.h"
 #include "tests/bench/bench.h"
@@ -318,6 +319,17 @@ static void by_device_id(struct core *c, size_t i)
 	OK(device_get(c, id, &d));
 }
 
+/* Nobody's but for the case: both indexes are looked into. */
+static void by_other_case(struct core *c, size_t i)
+{
+	SCOPED(device) d = { 0 };
+	char id[32];
+
+	(void)i;
+	snprintf(id, sizeof id, "DEV-%08ld", devices + any_device());
+	bench_need(device_called(c, id, 0, &d) == INRO_E_NOT_FOUND, "an id that nobody has");
+}
+
 static void by_device_serial(struct core *c, size_t i)
 {
 	SCOPED(device_found) found = { 0 };
@@ -371,6 +383,7 @@ static const struct lookup {
 	void (*one)(struct core *c, size_t i);
 } lookups[] = {
 	{ "device", "one by id", by_device_id },
+	{ "device", "none by id in other letter case", by_other_case },
 	{ "device", "one by serial number", by_device_serial },
 	{ "certificate", "one by number", by_number },
 	{ "certificate", "one by serial number", by_serial },

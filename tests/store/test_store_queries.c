@@ -147,6 +147,33 @@ static void test_conditions(void **state)
 	assert_int_equal(matches(s, NULL, 0), 4);
 }
 
+/* Those with capitals alone; by A to Z in both kinds of database. */
+static void test_small_letters(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	struct store_cond small = { .field = "device_id", .op = STORE_SMALL, .text = "press-1" };
+	const struct store_query q = { .conds = &small, .n = 1 };
+	SCOPED(device) d = { 0 };
+
+	OK(store_begin(s, STORE_WRITE));
+	add_device(s, "press-1");
+	add_device(s, "Press-1");
+	add_device(s, "PRESS-1");
+	add_device(s, "PRESS-2");
+	add_device(s, "pr\xc3\x84ss-1");
+	OK(store_commit(s));
+	assert_int_equal(matches(s, &small, 1), 2);
+	small.text = "press-2";
+	OK(store_find(s, &q, &d));
+	assert_string_equal(d.device_id, "PRESS-2");
+	small.text = "PRESS-1";
+	assert_int_equal(matches(s, &small, 1), 0);
+	small.text = "pr\xc3\xa4ss-1";
+	assert_int_equal(matches(s, &small, 1), 0);
+	small.field = "state";
+	FAILS(INRO_E_ARG, store_find(s, &q, &d));
+}
+
 static int64_t count_states(struct store *s, const int64_t *states, size_t n)
 {
 	const struct store_cond in = {
@@ -533,6 +560,7 @@ static const struct CMUnitTest queries[] = {
 	cmocka_unit_test_setup_teardown(test_pages, stores_setup, stores_teardown),
 	cmocka_unit_test_setup_teardown(test_without_order, stores_setup, stores_teardown),
 	cmocka_unit_test_setup_teardown(test_conditions, stores_setup, stores_teardown),
+	cmocka_unit_test_setup_teardown(test_small_letters, stores_setup, stores_teardown),
 	cmocka_unit_test_setup_teardown(test_ranges_and_sets, stores_setup, stores_teardown),
 	cmocka_unit_test_setup_teardown(test_order_by_a_field, stores_setup, stores_teardown),
 	cmocka_unit_test_setup_teardown(test_order_of_a_part, stores_setup, stores_teardown),

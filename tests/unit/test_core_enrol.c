@@ -11,6 +11,7 @@
 
 #include "backoffice/core/confirm.h"
 #include "backoffice/core/enrol.h"
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/network.h"
 #include "backoffice/core/profile_store.h"
@@ -185,6 +186,10 @@ static void become_dev(void)
 /* What binds no name is no way to another device's, and a renewal goes on by the profile that was. */
 static void test_names_without_bind(void **state)
 {
+	static const char *const cases[][2] = { /* as it is said, whose it is */
+		{ "OTHER", "other" },	  { "oTHEr", "other" },	    { " Other ", "other" },
+		{ "press-7", "Press-7" }, { "PRESS-7", "Press-7" }, { "Press-7", "Press-7" },
+	};
 	static const char loose[] = "[profile]\nname = loose\n[validity]\nperiod = 9d\n[key]\ntypes = ec-p256\n";
 	static const char *const blank[] = { " other", "other ", "  other  " };
 	struct cred_request r = { .ca = "issuing", .profile = "loose", .device = "dev" };
@@ -194,11 +199,13 @@ static void test_names_without_bind(void **state)
 	SCOPED(buf) next = { 0 };
 	SCOPED(cred) old = { 0 };
 	SCOPED(cred) new = { 0 };
+	SCOPED(device) press = { 0 };
 	struct label signer;
 	struct enrol in;
 
 	(void)state;
 	OK(profile_give(c, bytes_of(loose), "loose.ini", PROFILE_NEW, &v));
+	OK(device_add(c, "Press-7", &(struct device_fields) { 0 }, &press));
 	OK(label_for(c, "issuing.ocsp-signer", dev, &signer));
 	enrolling_request(office_ec, "CN", "other", NULL, BYTES_NONE, &csr);
 	enrolling_request(key, "CN", "thing", NULL, BYTES_NONE, &next);
@@ -213,6 +220,15 @@ static void test_names_without_bind(void **state)
 		FAILS(INRO_E_POLICY, cred_issue(c, &r, &old));
 		assert_non_null(strstr(err_detail(INRO_E_POLICY), "for device 'other'"));
 	}
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char said[40];
+
+		snprintf(said, sizeof said, "for device '%s'", cases[i][1]);
+		enrolling_request(office_ec, "CN", cases[i][0], NULL, BYTES_NONE, &csr);
+		r.csr = buf_bytes(&csr);
+		FAILS(INRO_E_POLICY, cred_issue(c, &r, &old));
+		assert_non_null(strstr(err_detail(INRO_E_POLICY), said));
+	}
 	enrolling_request(office_ec, "CN", "thing", NULL, BYTES_NONE, &csr);
 	r.csr = buf_bytes(&csr);
 	OK(cred_issue(c, &r, &old));
@@ -220,6 +236,118 @@ static void test_names_without_bind(void **state)
 	in.label = &signer;
 	OK(enrol_renew(c, &in, blob_bytes(&old.rec.cert), &new));
 	assert_string_equal(new.rec.profile, "loose");
+}
+
+/* Its own id in other case, or one that is free again, is no other's. */
+static void test_case_of_its_own(void **state)
+{
+	static const char loose[] = "[profile]\nname = loose\n[validity]\nperiod = 9d\n[key]\ntypes = ec-p256\n";
+	static const char *const names[] = { "DEV", "Dev", "gone", "GONE", "Gone" };
+	struct cred_request r = { .ca = "issuing", .profile = "loose", .device = "dev" };
+	SCOPED(profile_version) v = { 0 };
+	SCOPED(device) gone = { 0 };
+	SCOPED(device) d = { 0 };
+	size_t revoked;
+
+	(void)state;
+	OK(profile_give(c, bytes_of(loose), "loose.ini", PROFILE_NEW, &v));
+	OK(device_add(c, "Gone", &(struct device_fields) { 0 }, &gone));
+	OK(device_delete(c, "Gone", NULL, &revoked));
+	FAILS(INRO_E_NOT_FOUND, device_called(c, "DEV", dev->id, &d));
+	OK(device_called(c, "DEV", 0, &d));
+	assert_int_equal(d.id, dev->id);
+	become_dev();
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		SCOPED(buf) csr = { 0 };
+		SCOPED(cred) cred = { 0 };
+
+		enrolling_request(office_ec, "CN", names[i], NULL, BYTES_NONE, &csr);
+		r.csr = buf_bytes(&csr);
+		OK(cred_issue(c, &r, &cred));
+	}
+}
+
+static void give_signing(const char *extended, enum profile_giving how)
+{
+	SCOPED(profile_version) v = { 0 };
+	char text[300];
+
+	snprintf(text, sizeof text,
+		 "[profile]\nname = signing\n[validity]\nperiod = 9d\n[key]\ntypes = ec-p256\n[usage]\nkey_usage = "
+		 "digitalSignature\nextended = %s\n",
+		 extended);
+	OK(profile_give(c, bytes_of(text), "signing.ini", how, &v));
+}
+
+/* With a key of its own. */
+static void first_signing(struct core *by, struct cred *ret)
+{
+	struct cred_request r = { .ca = "issuing", .profile = "signing", .device = "dev" };
+	EVP_PKEY *key = office_key("P-256");
+	SCOPED(buf) csr = { 0 };
+
+	enrolling_request(key, "CN", "dev", NULL, BYTES_NONE, &csr);
+	EVP_PKEY_free(key);
+	r.csr = buf_bytes(&csr);
+	OK(cred_issue(by, &r, ret));
+}
+
+/* *cred becomes its successor. */
+static enum inro_err renew_signing(struct core *by, struct cred *cred)
+{
+	EVP_PKEY *key = office_key("P-256");
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) new = { 0 };
+	struct cred_renewal r = { 0 };
+	char ref[32];
+	enum inro_err e;
+
+	enrolling_request(key, "CN", "dev", NULL, BYTES_NONE, &csr);
+	EVP_PKEY_free(key);
+	r.csr = buf_bytes(&csr);
+	snprintf(ref, sizeof ref, "id:%lld", (long long)cred->rec.id);
+	e = cred_renew(by, ref, &r, &new);
+	if (e != INRO_OK)
+		return e;
+	cred_clear(cred);
+	*cred = new;
+	new = (struct cred) { 0 };
+	return INRO_OK;
+}
+
+/* What a device got for the asking, when it could, ends; what a person gave it renews as often as it has to, as long
+ * as it is known who gave it. */
+static void test_trusted_is_renewed_as_it_was_given(void **state)
+{
+	SCOPED(cred) got = { 0 };
+	SCOPED(cred) given = { 0 };
+	struct core *boss;
+	char db[48], sql[100];
+
+	(void)state;
+	snprintf(db, sizeof db, "%s.db", who.name);
+	boss = office_open(db);
+	give_signing("clientAuth", PROFILE_NEW);
+	first_signing(boss, &given);
+	become_dev();
+	first_signing(c, &got);
+	OK(renew_signing(c, &got));
+	core_close(c);
+	c = who.c = boss;
+	give_signing("clientAuth codeSigning", PROFILE_ANOTHER);
+	boss = office_open(db);
+	become_dev();
+	FAILS(INRO_E_ACCESS, renew_signing(c, &got));
+	assert_non_null(strstr(err_detail(INRO_E_ACCESS), "an operator renews it"));
+	OK(renew_signing(c, &given));
+	OK(renew_signing(c, &given));
+	OK(renew_signing(boss, &got));
+	OK(renew_signing(c, &got));
+	snprintf(sql, sizeof sql, "DELETE FROM event WHERE subject = 'certificate:%lld'", (long long)got.rec.id);
+	office_sql(db, sql);
+	FAILS(INRO_E_ACCESS, renew_signing(c, &got));
+	assert_non_null(strstr(err_detail(INRO_E_ACCESS), "no longer in the audit"));
+	core_close(boss);
 }
 
 /* A list of profiles is for whoever asks; the first one is the usual one. */
@@ -461,6 +589,8 @@ int main(void)
 		T(test_a_revoked_one_is_not_given_again),
 		T(test_another_devices_name),
 		T(test_names_without_bind),
+		T(test_case_of_its_own),
+		T(test_trusted_is_renewed_as_it_was_given),
 		T(test_profiles_of_a_group),
 		T(test_waiting),
 		T(test_confirmed_in_time_or_not),

@@ -599,21 +599,6 @@ static enum inro_err issue_anew(struct core *c, struct making *j)
 	return e;
 }
 
-/* What others believe of more than its holder, as a CA's answers and its messages, or code. */
-#define EKU_TRUSTED (EKU_OCSP_SIGNING | EKU_CMC_CA | EKU_CMC_RA | EKU_CM_KGA | EKU_CODE_SIGNING | EKU_TIME_STAMPING)
-
-/* A person gives that: a device that only had to ask would speak for its CA. */
-static enum inro_err check_asker(const struct core *c, const struct making *j)
-{
-	if (!c->device || !(j->desk->profile.extended & EKU_TRUSTED))
-		return INRO_OK;
-	return err_set(INRO_E_ACCESS,
-		       "profile '%s' is for what is believed of more than the device: no device gets a first "
-		       "certificate by it for the asking; an operator issues it, or approves it where the profile "
-		       "says approve = yes",
-		       j->desk->profile.name);
-}
-
 /* A first certificate, and no CA's: does it wait for a person? */
 static enum inro_err must_wait(struct core *c, struct making *j, bool *ret)
 {
@@ -621,10 +606,12 @@ static enum inro_err must_wait(struct core *c, struct making *j, bool *ret)
 	enum inro_err e;
 
 	*ret = false;
-	if (i->makes_ca || i->renews || i->agreed)
+	if (i->makes_ca || i->agreed)
 		return INRO_OK;
+	if (i->renews)
+		return asks_trusted(c, &j->desk->profile, i->renewed);
 	e = i->may_wait ? approval_needed(c, j->desk, j->device.grp, ret) : approval_refuse(c, j->desk, j->device.grp);
-	return e == INRO_OK && !*ret ? check_asker(c, j) : e;
+	return e == INRO_OK && !*ret ? asks_trusted(c, &j->desk->profile, 0) : e;
 }
 
 /* It was not issued before. */

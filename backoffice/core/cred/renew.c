@@ -292,6 +292,7 @@ static enum inro_err certify(struct core *c, struct renewal *r, struct credentia
 			     .ca = &ca,
 			     .granted = r->cert.ext.sans,
 			     .renews = true,
+			     .renewed = r->old.id,
 			     .before = renewal_supersede,
 			     .arg = r };
 	enum inro_err e = store_get(c->store, r->old.ca, &ca);

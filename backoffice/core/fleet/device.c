@@ -229,6 +229,36 @@ enum inro_err device_get(struct core *c, const char *id, struct device *ret)
 	return e == INRO_E_NOT_FOUND ? load(c, id, false, ret) : e;
 }
 
+/* The capitals of either are small; as the database's lower() with the ids that have any. */
+static void in_small(const char *id, char ret[static DEVICE_ID_MAX + 1])
+{
+	size_t n = 0;
+
+	for (; id[n] && n < DEVICE_ID_MAX; n++)
+		ret[n] = id[n] >= 'A' && id[n] <= 'Z' ? (char)(id[n] - 'A' + 'a') : id[n];
+	ret[n] = 0;
+}
+
+enum inro_err device_called(struct core *c, const char *name, int64_t but, struct device *ret)
+{
+	char small[DEVICE_ID_MAX + 1];
+	struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "device_id", .text = small },
+		{ .field = "state", .op = STORE_NE, .number = DEVICE_DELETED },
+		{ .field = "id", .op = STORE_NE, .number = but },
+	};
+	const struct store_query q = { STORE_WHERE(conds), .limit = 1, .any_first = true };
+	enum inro_err e = check_id(name);
+
+	if (e != INRO_OK)
+		return e;
+	in_small(name, small);
+	e = store_find(c->store, &q, ret);
+	conds[1].op = STORE_SMALL;
+	return e == INRO_E_NOT_FOUND ? store_find(c->store, &q, ret) : e;
+}
+
 enum inro_err device_names(const struct device *d, unsigned kinds, struct buf *sans)
 {
 	const struct {

@@ -194,6 +194,7 @@ static void fill_row(struct job_run *r, struct row *w)
 				   .ca = &w->desk->ca,
 				   .granted = w->renewal.cert.ext.sans,
 				   .renews = true,
+				   .renewed = w->renewal.old.id,
 				   .before = renewal_supersede,
 				   .arg = &w->renewal };
 	w->j.in = &w->in;
