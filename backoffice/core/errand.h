@@ -33,7 +33,9 @@ void errand_list_clear(struct errand_list *l);
 /* device NULL: of all; a device at work asks for its own. */
 MUST_CHECK enum inro_err errand_find(struct core *c, const char *device, bool only_open,
 				     const struct page *page, struct errand_list *ret);
-/* Those that are open for the device at work. */
+#define ERRANDS_OWN_MAX 64
+/* The oldest of those that are open for the device at work, up to ERRANDS_OWN_MAX: the others follow when these are
+ * ended.  next tells whether there are any. */
 MUST_CHECK enum inro_err errand_own(struct core *c, struct errand_list *ret);
 /* The id of its device; the caller's (free()). */
 MUST_CHECK enum inro_err errand_device(struct core *c, const struct errand *e, char **ret);

@@ -140,6 +140,36 @@ static void ended_by_its_device(void **state)
 	assert_int_equal(errand_add(c, "dev-1", ERRAND_RENEW, NULL, &e), INRO_E_ACCESS);
 }
 
+/* What waits is handed out in parts: the oldest first, the others when those are ended. */
+static void many_open(void **state)
+{
+	struct core *c = *state;
+	SCOPED(errand_list) first = { 0 };
+	SCOPED(errand_list) then = { 0 };
+	struct errand e = { 0 };
+	char name[16];
+	int64_t oldest = 0;
+
+	for (int i = 0; i <= ERRANDS_OWN_MAX; i++) {
+		int64_t id;
+
+		snprintf(name, sizeof name, "run-%d", i);
+		id = send_one(c, "dev-1", ERRAND_RUN, name);
+		oldest = i ? oldest : id;
+	}
+	be_device(c, "dev-1");
+	OK(errand_own(c, &first));
+	assert_int_equal(first.n, ERRANDS_OWN_MAX);
+	assert_int_equal(first.items[0].id, oldest);
+	assert_int_not_equal(first.next, 0);
+	OK(errand_end(c, oldest, true, "", &e));
+	errand_clear(&e);
+	OK(errand_own(c, &then));
+	assert_int_equal(then.n, ERRANDS_OWN_MAX);
+	assert_int_not_equal(then.items[0].id, oldest);
+	assert_int_equal(then.next, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +177,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(by_search, setup, teardown),
 		cmocka_unit_test_setup_teardown(ended_by_its_device, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_open, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -461,6 +461,37 @@ static void test_history_in_pages(void **state)
 	EVP_PKEY_free(key);
 }
 
+/* A device that had more than is in memory at once; and an id that many had. */
+static void test_history_of_much(void **state)
+{
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client", .device = "much" };
+	EVP_PKEY *key = office_key("P-256");
+	struct core *c = *state;
+	SCOPED(event_list) all = { 0 };
+	SCOPED(buf) csr = { 0 };
+	size_t revoked;
+
+	office_make_cas(c, "much");
+	for (int i = 0; i < 70; i++) {
+		SCOPED(device) d = { 0 };
+
+		OK(device_add(c, "much", NULL, &d));
+		if (i < 69)
+			OK(device_delete(c, "much", NULL, &revoked));
+	}
+	office_csr(key, "much", &csr);
+	EVP_PKEY_free(key);
+	r.csr = buf_bytes(&csr);
+	for (int i = 0; i < 70; i++) {
+		SCOPED(cred) cert = { 0 };
+
+		OK(cred_issue(c, &r, &cert));
+	}
+	OK(audit_of_device(c, "much", NULL, &all));
+	assert_int_equal(all.n, 70 + 69 + 70 + 1); /* it became active */
+	same_in_pages(c, "much", 50);
+}
+
 static void test_segment_columns(void **state)
 {
 	static const char *const changes[] = {
@@ -604,6 +635,7 @@ int main(void)
 		T(test_signed_at_the_end),
 		T(test_archives),
 		T(test_history_in_pages),
+		T(test_history_of_much),
 		T(test_segment_columns),
 		T(test_who_may_archive),
 		T(test_parts_of_a_transaction),

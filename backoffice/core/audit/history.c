@@ -1,6 +1,7 @@
 /* history - what happened to a device and all that it had; see audit.h. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backoffice/core/audit.h"
 #include "backoffice/core/audit/audit_chain.h"
@@ -81,9 +82,37 @@ static enum inro_err add_subject(struct history *h, const char *subject)
 	return e;
 }
 
-/* Of certificates and symmetric keys; pre-shared keys' events are the device's. */
-static enum inro_err add_cred(struct history *h, const struct credential *rec)
+typedef enum inro_err history_row_fn(struct history *h, const void *row);
+
+/* However many a device had, so many are in memory. */
+#define ROWS_AT_ONCE 64
+
+static enum inro_err each_row(struct history *h, const struct record_type *t, struct store_query *q, history_row_fn *fn)
 {
+	enum inro_err e = INRO_OK;
+	size_t n = ROWS_AT_ONCE;
+
+	q->limit = ROWS_AT_ONCE;
+	while (e == INRO_OK && n == ROWS_AT_ONCE) {
+		void *items = NULL;
+
+		n = 0;
+		e = core_all(h->c, t, q, &items, &n);
+		for (size_t i = 0; e == INRO_OK && i < n; i++) {
+			const char *row = (const char *)items + i * t->size;
+
+			memcpy(&q->after, row, sizeof q->after); /* its id */
+			e = fn(h, row);
+		}
+		list_free(t, items, n);
+	}
+	return e;
+}
+
+/* Of certificates and symmetric keys; pre-shared keys' events are the device's. */
+static enum inro_err add_cred(struct history *h, const void *row)
+{
+	const struct credential *rec = row;
 	static const char *const kinds[CRED_KIND__MAX] = {
 		[CRED_CERTIFICATE] = "certificate", [CRED_KEY] = "key"
 	};
@@ -95,18 +124,15 @@ static enum inro_err add_cred(struct history *h, const struct credential *rec)
 	return add_subject(h, subject);
 }
 
-static enum inro_err add_creds(struct history *h, const struct device *d)
+static enum inro_err add_creds(struct history *h, const void *row)
 {
+	const struct device *d = row;
 	const struct store_cond conds[] = { { .field = "device", .number = d->id } };
-	const struct store_query q = { STORE_WHERE(conds) };
-	void *items = NULL;
-	size_t n = 0;
-	enum inro_err e = core_all(h->c, &credential_type, &q, &items, &n);
+	struct store_query q = { STORE_WHERE(conds) };
 
-	for (size_t i = 0; e == INRO_OK && i < n; i++)
-		e = add_cred(h, (struct credential *)items + i);
-	list_free(&credential_type, items, n);
-	return e;
+	if (!h->since_ms)
+		h->since_ms = d->created_ms;
+	return each_row(h, &credential_type, &q, add_cred);
 }
 
 /* The one that is there, and deleted ones that were called so. */
@@ -116,16 +142,9 @@ static enum inro_err add_devices(struct history *h, const char *id)
 		{ .field = "tenant", .number = h->c->tenant },
 		{ .field = "device_id", .text = id },
 	};
-	const struct store_query q = { STORE_WHERE(conds) };
-	void *items = NULL;
-	size_t n = 0;
-	enum inro_err e = core_all(h->c, &device_type, &q, &items, &n);
+	struct store_query q = { STORE_WHERE(conds) };
 
-	h->since_ms = n ? ((struct device *)items)->created_ms : 0;
-	for (size_t i = 0; e == INRO_OK && i < n; i++)
-		e = add_creds(h, (struct device *)items + i);
-	list_free(&device_type, items, n);
-	return e;
+	return each_row(h, &device_type, &q, add_creds);
 }
 
 /* In the place of the last event that is in the file. */

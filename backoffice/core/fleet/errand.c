@@ -209,7 +209,7 @@ enum inro_err errand_own(struct core *c, struct errand_list *ret)
 		{ .field = "state", .number = ERRAND_OPEN },
 	};
 
-	return find_page(c, conds, ARRAY_LEN(conds), NULL, ret);
+	return find_page(c, conds, ARRAY_LEN(conds), &(struct page) { .limit = ERRANDS_OWN_MAX }, ret);
 }
 
 enum inro_err errand_device(struct core *c, const struct errand *e, char **ret)
