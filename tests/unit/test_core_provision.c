@@ -235,6 +235,40 @@ static void test_provision_with_the_certificate_that_is_left(void **state)
 	assert_true(bytes_equal(buf_bytes(&der), blob_bytes(&out.cert.rec.cert)));
 }
 
+/* The same, while the token has a certificate for another key under that id. */
+static void test_provision_beside_a_strangers_certificate(void **state)
+{
+	struct core *c = *state;
+	struct provision_request r = line_request(office_label);
+	struct cred_request strangers = { .ca = "issuing", .profile = "tls-client" };
+	SCOPED(provision_result) out = { 0 };
+	SCOPED(provision_result) again = { 0 };
+	SCOPED(provision_result) more = { 0 };
+	SCOPED(p11_uri) u = { 0 };
+	AUTO(token_close_ptr) struct token *t = NULL;
+	AUTO(token_key_free_ptr) struct token_key *k = NULL;
+	SCOPED(cred) stranger = { 0 };
+	SCOPED(buf) csr = { 0 };
+	size_t n;
+
+	add_device(c, office_label, NULL);
+	office_csr(office_ec, "stranger", &csr);
+	strangers.csr = buf_bytes(&csr);
+	OK(cred_issue(c, &strangers, &stranger));
+	OK(device_provision(c, &r, &out));
+	OK(p11_uri_parse(out.cert.rec.key_uri, &u));
+	OK(token_open(&u, bytes_of(OFFICE_PIN), &t));
+	OK(token_key_find(t, &u, &k));
+	OK(token_delete(t, token_key_id(k), TOKEN_CERTS, &n));
+	OK(token_cert_store(t, token_key_id(k), "stranger", blob_bytes(&stranger.rec.cert), false));
+	OK(device_provision(c, &r, &again));
+	assert_int_equal(again.cert.rec.id, out.cert.rec.id);
+	OK(token_delete(t, token_key_id(k), TOKEN_CERTS, &n));
+	assert_int_equal(n, 2);
+	OK(token_cert_store(t, token_key_id(k), "own", blob_bytes(&out.cert.rec.cert), false));
+	FAILS(INRO_E_EXISTS, device_provision(c, &r, &more));
+}
+
 /* What can be known to fail costs no key. */
 static void test_provision_checks_first(void **state)
 {
@@ -445,6 +479,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_provision_with_the_key_that_is_left, setup,
 						office_teardown),
 		cmocka_unit_test_setup_teardown(test_provision_with_the_certificate_that_is_left,
+						setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_provision_beside_a_strangers_certificate,
 						setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_provision_checks_first, setup,
 						office_teardown),

@@ -157,24 +157,37 @@ static enum inro_err check(struct core *c, struct provisioning *p)
 	return e == INRO_OK ? foresee(c, p) : e;
 }
 
+/* Has the token a certificate for this very key?  Keys of others may have its id, and certificates with that. */
+static enum inro_err has_cert(const struct provisioning *p, bool *ret)
+{
+	SCOPED(buf) der = { 0 };
+	SCOPED(cert) cert = { 0 };
+	enum inro_err e = token_cert_find(p->fresh.token, token_key_id(p->fresh.key), &der);
+
+	*ret = false;
+	if (e != INRO_OK)
+		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+	e = cert_read(buf_bytes(&der), &cert);
+	*ret = e == INRO_OK && token_key_has(p->fresh.key, cert.key.spki);
+	return e;
+}
+
 /* A certificate on record for the key that was there: this device's own, which only the token
  * lacks, is what a run that was cut short left. */
 static enum inro_err check_left(struct core *c, struct provisioning *p)
 {
 	const struct credential *rec = &p->rec;
 	char owner[KEY_OWNER_MAX];
-	SCOPED(buf) der = { 0 };
 	SCOPED(ca) ca = { 0 };
+	bool has = true;
 	bool ours = rec->device == p->device.id &&
 		    cred_shown_state(rec, clock_now()) == CRED_ACTIVE &&
 		    strcmp(text_or_empty(rec->profile), p->in->profile) == 0;
 	enum inro_err e = ca_load(c, p->in->ca, &ca);
 
 	if (e == INRO_OK && ours && rec->ca == ca.id)
-		e = token_cert_find(p->fresh.token, token_key_id(p->fresh.key), &der);
-	if (e == INRO_E_NOT_FOUND)
-		return INRO_OK;
-	if (e != INRO_OK)
+		e = has_cert(p, &has);
+	if (e != INRO_OK || !has)
 		return e;
 	return err_set(INRO_E_EXISTS, "token '%s' has a key with label '%.64s' already, %s", p->in->token,
 		       token_key_label(p->fresh.key), key_owner(c, rec, owner));
