@@ -12,6 +12,8 @@
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/reach.h"
+#include "backoffice/pki/pem.h"
 #include "base/file.h"
 #include "tests/lib/foreign.h"
 #include "tests/lib/office.h"
@@ -314,6 +316,35 @@ static void test_gone(void **state)
 	assert_int_equal(l.next, 0);
 }
 
+/* A certificate that may not sign messages is told before anything is on record, by who gives it. */
+static void test_client_certificate(void **state)
+{
+	struct ca_way_wish w = { .url = "http://127.0.0.1:1/cmp",
+				 .key_uri = "pkcs11:token=office;object=ra;type=private" };
+	const struct ca_connection in = { .name = "near", .by = "cmp", .way = &w };
+	struct foreign there, cannot;
+	SCOPED(buf) der = { 0 };
+	SCOPED(buf) pem = { 0 };
+
+	(void)state;
+	foreign_open(&there, "there", 30);
+	foreign_open_for(&cannot, "cannot", 30, "critical,keyAgreement");
+	foreign_der(cannot.cert, &der);
+	pem_add(&pem, PEM_CERT, buf_bytes(&der));
+	w.cert = buf_bytes(&pem);
+	FAILS(INRO_E_POLICY, foreign_connect(&there, alice, in, NULL));
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "no digitalSignature in its key usage"));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM ca WHERE name = 'near'"), 0);
+	buf_reset(&der);
+	buf_reset(&pem);
+	foreign_der(far.cert, &der);
+	pem_add(&pem, PEM_CERT, buf_bytes(&der));
+	w.cert = buf_bytes(&pem);
+	OK(foreign_connect(&there, alice, in, NULL));
+	foreign_close(&there);
+	foreign_close(&cannot);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +356,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_given_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_client_certificate, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

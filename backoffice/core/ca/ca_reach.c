@@ -85,6 +85,19 @@ static enum inro_err check_who(const struct ca_way_wish *w)
 	return by_key ? check_key(w) : INRO_OK;
 }
 
+/* What CMP's messages are signed by: who gets them refuses a key that may not sign messages. */
+static enum inro_err check_signs(const struct ca_connector *by, const struct ca_way_wish *w)
+{
+	SCOPED(cert) cert = { 0 };
+	enum inro_err e = by->plain && w->cert.n ? cert_read(w->cert, &cert) : INRO_OK;
+
+	if (e == INRO_OK && cert.der.n && !cert_may_sign(&cert))
+		e = err_set(INRO_E_POLICY, "the certificate that signs the messages has no digitalSignature in its key "
+					   "usage, and no CA takes messages signed by its key: give another one, or an "
+					   "account and its password");
+	return e;
+}
+
 static enum inro_err check_wish(const struct ca_connector *by, const struct ca_way_wish *w)
 {
 	enum inro_err e = check_urls(by, w);
@@ -95,6 +108,8 @@ static enum inro_err check_wish(const struct ca_connector *by, const struct ca_w
 		e = core_check_text("the account", w->account, 255);
 	if (e == INRO_OK)
 		e = check_who(w);
+	if (e == INRO_OK)
+		e = check_signs(by, w);
 	if (e == INRO_OK && (w->trust.n || !by->plain) &&
 	    (w->trust.n > WAY_TRUST_MAX || !pem_is(w->trust)))
 		e = err_set(INRO_E_ARG, "whom the server is believed by is a PEM file of CAs");
