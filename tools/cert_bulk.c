@@ -219,9 +219,9 @@ static json_t *result(const struct folder *f, int64_t ms)
 		 "%.1f s, %.0f a second",
 		 f->issued, f->issued == 1 ? "certificate" : "certificates", f->again, f->refused,
 		 f->refused == 1 ? "request" : "requests", seconds, rate);
-	return json_pack("{s:I s:I s:I s:f s:f s:s s:O s:o}", "issued", (json_int_t)f->issued,
+	return json_pack("{s:I s:I s:I s:f s:f s:o s:O s:o}", "issued", (json_int_t)f->issued,
 			 "again", (json_int_t)f->again, "refused", (json_int_t)f->refused,
-			 "seconds", seconds, "per_second", rate, "folder", f->out, "errors",
+			 "seconds", seconds, "per_second", rate, "folder", json_of_text(f->out), "errors",
 			 f->errors, "summary", text_json(buf_bytes(&said)));
 }
 

@@ -105,8 +105,10 @@ enum inro_err one_entry(struct token *t, const struct p11_uri *uri, const char *
 			    "list --token %s'",
 			    token_label(t), text, token_label(t));
 	if (!e && n > 1)
-		e = err_set(INRO_E_AMBIGUOUS, "%zu keys are named by %s; add an id or a label", n,
-			    text);
+		e = err_set(INRO_E_AMBIGUOUS, "%zu keys are named by %s; %s", n, text,
+			    uri->object && uri->has_id
+				    ? "give each an id of its own first, as by pkcs11-tool --set-id"
+				    : "add an id or a label");
 	if (!e)
 		*ret = entries[0];
 	return e;

@@ -194,7 +194,7 @@ static enum inro_err write_order(const char *folder, const struct ca_order_view 
 	AUTO(free_chars) char *path = file_join(folder, name);
 	if (!path || !pem)
 		return err_set(INRO_E_NO_MEMORY, "memory is short");
-	json_object_set_new(doc, "file", json_string(path));
+	json_object_set_new(doc, "file", json_of_text(path));
 	return file_write(path, 0644, BYTES(json_string_value(pem), json_string_length(pem)));
 }
 

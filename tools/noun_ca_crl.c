@@ -113,7 +113,7 @@ static enum inro_err give_list(const struct call *c, const struct crl_wish *w, s
 	if (!e)
 		e = path ? write_list(c, path, list) : put_pem(list, doc);
 	if (!e && path)
-		json_object_set_new(doc, "file", json_string(path));
+		json_object_set_new(doc, "file", json_of_text(path));
 	return json_give_or_drop(e, doc, ret);
 }
 
@@ -189,9 +189,9 @@ static enum inro_err make_shards(struct core *core, const struct call *c, struct
 		return e;
 	}
 	last = json_array_get(lists, shards - 1);
-	return json_give(json_pack("{s:s s:O s:I s:s s:o}", "ca", w->ca, "number",
+	return json_give(json_pack("{s:s s:O s:I s:o s:o}", "ca", w->ca, "number",
 				   json_object_get(last, "number"), "entries", sum_entries(lists),
-				   "file", call_opt(c, "out"), "lists", lists),
+				   "file", json_of_text(call_opt(c, "out")), "lists", lists),
 			 ret);
 }
 

@@ -172,5 +172,5 @@ enum inro_err device_export_run(const struct call *c, json_t **ret)
 				   &rows);
 	if (!e)
 		e = save_rows(rows_of, path);
-	return e ? e : json_give(json_pack("{s:I s:s}", "devices", (json_int_t)rows, "file", path), ret);
+	return e ? e : json_give(json_pack("{s:I s:o}", "devices", (json_int_t)rows, "file", json_of_text(path)), ret);
 }

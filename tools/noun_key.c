@@ -176,12 +176,15 @@ static enum inro_err key_show_run(const struct call *c, json_t **ret)
 
 /* ---- delete ---- */
 
-/* A URI with a type means that part only; without one, the pair and its certificate. */
-static enum token_what what_of(enum p11_uri_type type)
+/* A URI with a type means that part only; without one, the pair and its certificate.  A secret key may have the id of
+ * a pair. */
+static enum token_what what_of(const struct token_entry *k, enum p11_uri_type type)
 {
+	if (k->type == P11_SECRET_KEY)
+		return TOKEN_SECRETS;
 	if (type == P11_CERT)
 		return TOKEN_CERTS;
-	return type == P11_ANY ? TOKEN_ALL : TOKEN_KEYS;
+	return type == P11_ANY ? TOKEN_PAIR_AND_CERTS : TOKEN_PAIR;
 }
 
 /* A certificate alone is no loss. */
@@ -192,7 +195,7 @@ static enum inro_err guard_key(const struct call *c, struct token *t, const stru
 					.serial = token_serial(t),
 					.id = BYTES(k->id, k->id_n),
 					.label = k->label };
-	if (what_of(type) != TOKEN_CERTS)
+	if (what_of(k, type) != TOKEN_CERTS)
 		return office_guard(c, &guard, "needed", ret);
 	*ret = strdup("");
 	return *ret ? INRO_OK : err_set(INRO_E_NO_MEMORY, "memory is short");
@@ -222,7 +225,7 @@ static enum inro_err key_delete_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = ask_delete(c, t, &k);
 	if (!e)
-		e = token_delete(t, BYTES(k.id, k.id_n), what_of(uri.type), &n);
+		e = token_entry_delete(t, &k, what_of(&k, uri.type), &n);
 	return e ? e
 		 : json_give(json_pack("{s:o s:o s:I s:s}", "label", text_json(bytes_of(k.label)),
 				       "id", json_of_hex(BYTES(k.id, k.id_n)), "objects",

@@ -201,7 +201,7 @@ static enum inro_err profile_export_run(const struct call *c, json_t **ret)
 		e = file_write(path, 0644, blob_bytes(&row.body));
 	if (e)
 		return e;
-	doc = json_pack("{s:o s:s}", "name", json_of_text(row.name), "file", path);
+	doc = json_pack("{s:o s:o}", "name", json_of_text(row.name), "file", json_of_text(path));
 	add_origin(doc, &row);
 	return json_give(doc, ret);
 }
@@ -231,8 +231,8 @@ static enum inro_err profile_check_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = profile_read(buf_bytes(&text), path, &p);
 	return e ? e
-		 : json_give(json_pack("{s:o s:s s:b}", "name", json_of_text(p.name), "checked",
-				       path, "valid", true),
+		 : json_give(json_pack("{s:o s:o s:b}", "name", json_of_text(p.name), "checked",
+				       json_of_text(path), "valid", true),
 			     ret);
 }
 

@@ -181,7 +181,8 @@ static enum inro_err psk_hand_out_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = many_run(&m, c);
 	if (!e)
-		e = json_give(json_pack("{s:I s:I s:s}", "keys", m.done, "failed", m.failed, "file", call_opt(c, "out")),
+		e = json_give(json_pack("{s:I s:I s:o}", "keys", m.done, "failed", m.failed, "file",
+					json_of_text(call_opt(c, "out"))),
 			      ret);
 	return e;
 }

@@ -265,8 +265,8 @@ static enum inro_err get_many(struct core *core, const struct call *c, json_t **
 	struct many m = { .core = core, .one = give_all, .arg = &delivery };
 	enum inro_err e = many_run(&m, c);
 	return e ? e
-		 : json_give(json_pack("{s:I s:I s:s s:s}", "keys", m.done, "failed", m.failed,
-				       "file", call_opt(c, "out"), "form", call_opt(c, "form")),
+		 : json_give(json_pack("{s:I s:I s:o s:s}", "keys", m.done, "failed", m.failed,
+				       "file", json_of_text(call_opt(c, "out")), "form", call_opt(c, "form")),
 			     ret);
 }
 

@@ -68,7 +68,7 @@ static enum inro_err token_create_run(const struct call *c, json_t **ret)
 	e = ck_err(p.module, p.admin->create_first(&t, call_has(c, "expire"), &slot), "create");
 	if (e)
 		return err_context(e, "token '%s'", label);
-	return json_give(json_pack("{s:s s:s s:I}", "label", label, "backend",
+	return json_give(json_pack("{s:o s:s s:I}", "label", json_of_text(label), "backend",
 				   backend ? backend : "soft", "slot", (json_int_t)slot),
 			 ret);
 }
@@ -107,7 +107,7 @@ static enum inro_err token_delete_run(const struct call *c, json_t **ret)
 			   force ? p.admin->destroy_locked(p.token.slot)
 				 : p.admin->destroy(p.token.slot, inro_text_of(secret_bytes(&so))),
 			   "destroy");
-	return e ? e : json_give(json_pack("{s:s s:s}", "label", label, "lost", lost), ret);
+	return e ? e : json_give(json_pack("{s:o s:s}", "label", json_of_text(label), "lost", lost), ret);
 }
 
 /* ---- list, show ---- */
@@ -232,8 +232,8 @@ static enum inro_err token_backup_run(const struct call *c, json_t **ret)
 					 inro_text_of(secret_bytes(&pass))),
 			   "backup");
 	return e ? e
-		 : json_give(json_pack("{s:o s:s}", "label", text_json(bytes_of(p.token.label)),
-				       "file", path),
+		 : json_give(json_pack("{s:o s:o}", "label", text_json(bytes_of(p.token.label)),
+				       "file", json_of_text(path)),
 			     ret);
 }
 

@@ -82,9 +82,10 @@ enum inro_err token_root_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = write_root(t, path, &name);
 	return e ? e
-		 : json_give(json_pack("{s:o s:o s:s}", "label",
+		 : json_give(json_pack("{s:o s:o s:o}", "label",
 				       text_json(bytes_of(token_label(t))), "name",
-				       json_of_hex(BYTES(name.name, name.size)), "file", path),
+				       json_of_hex(BYTES(name.name, name.size)), "file",
+				       json_of_text(path)),
 			     ret);
 }
 

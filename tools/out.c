@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "backoffice/pki/pem.h"
+#include "backoffice/show/doc.h"
 #include "base/file.h"
 #include "tools/help.h"
 #include "tools/show.h"
@@ -145,7 +146,7 @@ static enum inro_err write_file(const struct call *c, const char *path, json_t *
 			       buf_bytes(&content));
 	if (e)
 		return err_context(e, "it is done, but --out is not written");
-	json_object_set_new(doc, "file", json_string(path));
+	json_object_set_new(doc, "file", json_of_text(path));
 	return INRO_OK;
 }
 

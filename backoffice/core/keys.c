@@ -344,7 +344,7 @@ static enum inro_err wipe_found(struct token *token, const struct p11_uri *u, st
 	if (e == INRO_OK)
 		e = key_check_hash(key, hash);
 	if (e == INRO_OK)
-		e = token_delete(token, token_key_id(key), TOKEN_ALL, ret_objects);
+		e = token_delete(token, token_key_id(key), TOKEN_PAIR_AND_CERTS, ret_objects);
 	if (e != INRO_OK)
 		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 	e = token_key_find(token, u, &left);
@@ -547,7 +547,7 @@ void new_key_clear(struct new_key *k)
 
 	/* A key that can't be deleted now is only a key: nothing was certified for it. */
 	if (k->key && !k->keep &&
-	    token_delete(k->token, token_key_id(k->key), TOKEN_ALL, &n) != INRO_OK)
+	    token_delete(k->token, token_key_id(k->key), TOKEN_PAIR_AND_CERTS, &n) != INRO_OK)
 		log_debug("the unused key '%s' stays in token '%s'", token_key_label(k->key),
 			  token_label(k->token));
 	token_key_free(k->key);

@@ -105,7 +105,7 @@ static enum inro_err find_key(struct token *t, const struct token_entry *entry,
 		e = err_set(INRO_E_ARG, "'%s' has no id, so its objects can't be told from others",
 			    entry->label);
 	if (!e)
-		e = token_find_id(t, class, BYTES(entry->id, entry->id_n), BYTES_NONE, &found, &n);
+		e = token_find_entry(t, class, entry, &found, &n);
 	if (!e && n != 1)
 		e = err_set(n ? INRO_E_AMBIGUOUS : INRO_E_NOT_FOUND,
 			    "token '%s' has %lu keys with the id of '%s'", t->info.label, n,

@@ -58,6 +58,9 @@ MUST_CHECK enum inro_err token_key_ready(struct token_key *k);
 /* Every object of that class with that id (and, if not empty, value).  Caller frees *ret. */
 MUST_CHECK enum inro_err token_find_id(struct token *t, CK_OBJECT_CLASS class, struct bytes id,
 				       struct bytes value, CK_OBJECT_HANDLE **ret, CK_ULONG *ret_n);
+/* Those of an entry: by its id, and by its label where that finds any. */
+MUST_CHECK enum inro_err token_find_entry(struct token *t, CK_OBJECT_CLASS class, const struct token_entry *e,
+					  CK_OBJECT_HANDLE **ret, CK_ULONG *ret_n);
 void free_handles(CK_OBJECT_HANDLE **p); /* for AUTO() */
 
 /* INRO_E_EXISTS when a private key has that id, or that label and that matters. */

@@ -194,7 +194,9 @@ static int by_identity(const void *x, const void *y)
 	const struct token_entry *a = x, *b = y;
 	int c = compare_identity(a, b);
 
-	return c ? c : rank(a->type) - rank(b->type);
+	if (!c)
+		c = rank(a->type) - rank(b->type);
+	return c ? c : strcmp(a->label, b->label);
 }
 
 static void merge(struct token_entry *into, const struct token_entry *e)
@@ -211,16 +213,58 @@ static void merge(struct token_entry *into, const struct token_entry *e)
 		into->key = PKI_RSA_PSS;
 }
 
+static bool is_rsa(const struct token_entry *e)
+{
+	return e->key == PKI_RSA || e->key == PKI_RSA_PSS;
+}
+
+/* As far as both tell of it. */
+static bool same_kind(const struct token_entry *a, const struct token_entry *b)
+{
+	return !a->bits || !b->bits ||
+	       (a->bits == b->bits && (a->key == b->key || (is_rsa(a) && is_rsa(b))));
+}
+
+/* Programs give keys an id that another has: a private key is never one with another one, nor is a public key.  A
+ * certificate may be older than the key that its id names. */
+static bool may_be_of(const struct token_entry *e, const struct token_entry *key)
+{
+	if (e->type == P11_CERT)
+		return true;
+	return !(e->has_private && key->has_private) && !(e->has_public && key->has_public) && same_kind(e, key);
+}
+
+/* The key of these that an object is of; where its id leaves that open, its label tells. */
+static struct token_entry *key_of(struct token_entry *keys, size_t n, const struct token_entry *e)
+{
+	struct token_entry *first = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!may_be_of(e, &keys[i]))
+			continue;
+		if (strcmp(keys[i].label, e->label) == 0)
+			return &keys[i];
+		if (!first)
+			first = &keys[i];
+	}
+	return first;
+}
+
 /* Objects of one key become one entry. */
 static void merge_all(struct entries *l)
 {
-	size_t n = 0;
+	size_t n = 0, group = 0;
 
 	if (l->n)
 		qsort(l->items, l->n, sizeof *l->items, by_identity);
 	for (size_t i = 0; i < l->n; i++) {
-		if (n && compare_identity(&l->items[n - 1], &l->items[i]) == 0)
-			merge(&l->items[n - 1], &l->items[i]);
+		struct token_entry *key;
+
+		if (n && compare_identity(&l->items[n - 1], &l->items[i]) != 0)
+			group = n;
+		key = key_of(&l->items[group], n - group, &l->items[i]);
+		if (key)
+			merge(key, &l->items[i]);
 		else
 			l->items[n++] = l->items[i];
 	}

@@ -31,24 +31,59 @@ void free_handles(CK_OBJECT_HANDLE **p)
 	free(*p);
 }
 
-enum inro_err token_find_id(struct token *t, CK_OBJECT_CLASS class, struct bytes id,
-			    struct bytes value, CK_OBJECT_HANDLE **ret, CK_ULONG *ret_n)
+static enum inro_err find_with(struct token *t, CK_OBJECT_CLASS class, struct bytes id, CK_ATTRIBUTE_TYPE type,
+			       struct bytes value, CK_OBJECT_HANDLE **ret, CK_ULONG *ret_n)
 {
 	struct template tpl = { 0 };
 
 	template_add_ulong(&tpl, CKA_CLASS, &class);
 	template_add(&tpl, CKA_ID, id);
 	if (value.n)
-		template_add(&tpl, CKA_VALUE, value);
+		template_add(&tpl, type, value);
 	return ck_find_all(t->module, t->session, tpl.a, tpl.n, ret, ret_n);
 }
 
+enum inro_err token_find_id(struct token *t, CK_OBJECT_CLASS class, struct bytes id,
+			    struct bytes value, CK_OBJECT_HANDLE **ret, CK_ULONG *ret_n)
+{
+	return find_with(t, class, id, CKA_VALUE, value, ret, ret_n);
+}
+
+static enum inro_err find_named(struct token *t, CK_OBJECT_CLASS class, struct bytes id,
+				const char *label, CK_OBJECT_HANDLE **ret, CK_ULONG *ret_n)
+{
+	return find_with(t, class, id, CKA_LABEL, bytes_of(label), ret, ret_n);
+}
+
+/* Other programs give many keys one id: there the label tells whose an object is.  Where a key is alone with its id,
+ * the others of its objects may have labels of their own. */
+enum inro_err token_find_entry(struct token *t, CK_OBJECT_CLASS class, const struct token_entry *e,
+			       CK_OBJECT_HANDLE **ret, CK_ULONG *ret_n)
+{
+	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
+	struct bytes id = BYTES(e->id, e->id_n);
+	CK_ULONG n = 0;
+	enum inro_err err = find_named(t, class, id, e->label, &found, &n);
+
+	if (!err && !n) {
+		free_handles(&found);
+		found = NULL;
+		err = find_named(t, class, id, "", &found, &n);
+	}
+	if (err)
+		return err;
+	*ret = found;
+	*ret_n = n;
+	found = NULL;
+	return INRO_OK;
+}
+
 static enum inro_err delete_class(struct token *t, CK_OBJECT_CLASS class, struct bytes id,
-				  size_t *n)
+				  const char *label, size_t *n)
 {
 	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
 	CK_ULONG found_n = 0;
-	enum inro_err e = token_find_id(t, class, id, BYTES_NONE, &found, &found_n);
+	enum inro_err e = find_named(t, class, id, label, &found, &found_n);
 
 	for (CK_ULONG i = 0; i < found_n && !e; i++) {
 		e = ck_err(t->module, t->f->C_DestroyObject(t->session, found[i]),
@@ -62,34 +97,86 @@ static enum inro_err delete_class(struct token *t, CK_OBJECT_CLASS class, struct
 static const struct {
 	CK_OBJECT_CLASS class;
 	unsigned what;
+	bool is_key; /* which is nowhere else */
 } classes[] = {
-	{ CKO_PRIVATE_KEY, TOKEN_KEYS },
-	{ CKO_SECRET_KEY, TOKEN_KEYS | TOKEN_SECRETS },
-	{ CKO_PUBLIC_KEY, TOKEN_KEYS },
-	{ CKO_CERTIFICATE, TOKEN_CERTS },
+	{ CKO_PRIVATE_KEY, TOKEN_PAIR, true },
+	{ CKO_SECRET_KEY, TOKEN_SECRETS, true },
+	{ CKO_PUBLIC_KEY, TOKEN_PAIR, false },
+	{ CKO_CERTIFICATE, TOKEN_CERTS, false },
 };
 
-enum inro_err token_delete(struct token *t, struct bytes id, enum token_what what, size_t *ret_n)
+static enum inro_err ambiguous(const struct token *t, struct bytes id, const char *label, CK_ULONG n)
+{
+	SCOPED(buf) hex = { 0 };
+
+	buf_add_hex(&hex, id);
+	buf_add_u8(&hex, 0);
+	if (buf_err(&hex))
+		return hex.err;
+	if (!*label)
+		return err_set(INRO_E_AMBIGUOUS, "token '%s' has %lu keys with id %s", t->info.label, n,
+			       (const char *)hex.p);
+	return err_set(INRO_E_AMBIGUOUS,
+		       "token '%s' has %lu keys with id %s and label '%s': give each an id of its own first, as by "
+		       "pkcs11-tool --set-id",
+		       t->info.label, n, (const char *)hex.p, label);
+}
+
+/* Nobody who names one key loses another. */
+static enum inro_err is_one_key(struct token *t, struct bytes id, const char *label, enum token_what what)
+{
+	CK_ULONG all = 0;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; i < ARRAY_LEN(classes) && !e; i++) {
+		AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
+		CK_ULONG n = 0;
+
+		if (!classes[i].is_key || !(classes[i].what & what))
+			continue;
+		e = find_named(t, classes[i].class, id, label, &found, &n);
+		all += n;
+	}
+	return !e && all > 1 ? ambiguous(t, id, label, all) : e;
+}
+
+static enum inro_err delete_named(struct token *t, struct bytes id, const char *label, enum token_what what,
+				  size_t *ret_n)
 {
 	size_t n = 0;
 	enum inro_err e = token_ready(t);
 
 	if (!id.n)
 		return err_set(INRO_E_ARG, "what is to be deleted is named by its id");
+	if (!e)
+		e = is_one_key(t, id, label, what);
 	for (size_t i = 0; i < ARRAY_LEN(classes) && !e; i++)
 		if (classes[i].what & what)
-			e = delete_class(t, classes[i].class, id, &n);
+			e = delete_class(t, classes[i].class, id, label, &n);
 	if (!e)
 		*ret_n = n;
 	return e;
 }
 
-static enum inro_err spki_of_class(struct token *t, CK_OBJECT_CLASS class, struct bytes id,
+enum inro_err token_delete(struct token *t, struct bytes id, enum token_what what, size_t *ret_n)
+{
+	return delete_named(t, id, "", what, ret_n);
+}
+
+enum inro_err token_entry_delete(struct token *t, const struct token_entry *entry, enum token_what what, size_t *ret_n)
+{
+	struct bytes id = BYTES(entry->id, entry->id_n);
+	enum inro_err e = delete_named(t, id, "", what, ret_n);
+
+	return e == INRO_E_AMBIGUOUS && *entry->label ? delete_named(t, id, entry->label, what, ret_n) : e;
+}
+
+static enum inro_err spki_of_class(struct token *t, CK_OBJECT_CLASS class, const struct token_entry *entry,
 				   struct buf *ret)
 {
 	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
 	CK_ULONG n = 0;
-	enum inro_err e = token_find_id(t, class, id, BYTES_NONE, &found, &n);
+	enum inro_err e = token_find_entry(t, class, entry, &found, &n);
 
 	if (!e && !n)
 		return INRO_E_NOT_FOUND;
@@ -111,7 +198,7 @@ enum inro_err token_entry_spki(struct token *t, const struct token_entry *entry,
 	if (e)
 		return e;
 	for (size_t i = first; i < ARRAY_LEN(order); i++) {
-		if (spki_of_class(t, order[i], BYTES(entry->id, entry->id_n), ret) == INRO_OK)
+		if (spki_of_class(t, order[i], entry, ret) == INRO_OK)
 			return INRO_OK;
 		buf_truncate(ret, before);
 	}

@@ -219,10 +219,17 @@ MUST_CHECK enum inro_err token_cert_store(struct token *t, struct bytes id, cons
  * INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err token_cert_find(struct token *t, struct bytes id, struct buf *ret_der);
 
-/* TOKEN_SECRETS: of the keys only the secret ones. */
-enum token_what { TOKEN_KEYS = 1, TOKEN_CERTS = 2, TOKEN_ALL = 3, TOKEN_SECRETS = 4 };
+enum token_what {
+	TOKEN_PAIR = 1,
+	TOKEN_CERTS = 2,
+	TOKEN_PAIR_AND_CERTS = TOKEN_PAIR | TOKEN_CERTS,
+	TOKEN_SECRETS = 4,
+	TOKEN_KEYS = TOKEN_PAIR | TOKEN_SECRETS,
+	TOKEN_ALL = TOKEN_KEYS | TOKEN_CERTS,
+};
 
-/* Deletes what has this id; how many objects went.  Nothing there is no error. */
+/* Deletes what has this id; how many objects went.  Nothing there is no error.  INRO_E_AMBIGUOUS: that would be more
+ * than one private or secret key; nothing is deleted. */
 MUST_CHECK enum inro_err token_delete(struct token *t, struct bytes id, enum token_what what,
 				      size_t *ret_n);
 
@@ -240,8 +247,12 @@ struct token_entry {
 	CK_ULONG place; /* CK_INRO_PLACE_...; 0: the token does not tell */
 };
 
+/* The same of an entry: where other keys have its id too, what has its label besides. */
+MUST_CHECK enum inro_err token_entry_delete(struct token *t, const struct token_entry *e, enum token_what what,
+					    size_t *ret_n);
+
 /* Pairs and certificates that the URI's object, id and type match, by label, then id; a pair with
- * its certificate is one entry.  Caller frees *ret. */
+ * its certificate is one entry, and keys that share an id are one each.  Caller frees *ret. */
 MUST_CHECK enum inro_err token_list(struct token *t, const struct p11_uri *uri,
 				    struct token_entry **ret, size_t *ret_n);
 /* Its public key, from whichever of its objects has it: SubjectPublicKeyInfo, appended. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "pkcs11/token/bundle.h"
 #include "pkcs11/token/check.h"
 
@@ -72,11 +73,17 @@ static enum inro_err end_removals(struct lib *l)
 
 static enum inro_err check_label(struct bytes label)
 {
+	uint32_t c = 0;
+
 	if (label.n == 0 || label.n > STORE_MAX_LABEL)
 		return err_set(INRO_E_ARG, "a token's label has 1 to %d bytes", STORE_MAX_LABEL);
-	for (size_t i = 0; i < label.n; i++)
-		if (label.p[i] < 0x20 || label.p[i] == 0x7f)
+	for (size_t at = 0, n; at < label.n; at += n) {
+		n = utf8_take(BYTES(label.p + at, label.n - at), &c);
+		if (n == 0)
+			return err_set(INRO_E_ARG, "a token's label is text in UTF-8");
+		if (c < 0x20 || c == 0x7f)
 			return err_set(INRO_E_ARG, "a token's label has no control characters");
+	}
 	return label.p[label.n - 1] == ' '
 		       ? err_set(INRO_E_ARG, "a token's label does not end with a blank")
 		       : INRO_OK;

@@ -41,10 +41,30 @@ unchanged 2 "from 1 to" inro ca create x --token ca --subject /CN=x --days 0
 unchanged 1 "1 to 64 bytes" inro key generate --token line1 --label "$(printf 'x%.0s' {1..65})"
 unchanged 1 "control characters" inro key generate --token line1 --label $'two\nlines'
 unchanged 1 "UTF-8" inro key generate --token line1 --label $'\xff'
+unchanged 1 "label is text in UTF-8" inro token create $'l\xff'
 unchanged 1 "IP address is like.*300" inro device add dev-9 --ip 192.0.2.300
 unchanged 1 "IP address is like" inro device update dev-0001 --ip 2001:db8::g
 unchanged 1 "MAC address is like" inro device add dev-9 --mac 00:11:22:33:44
 unchanged 1 "MAC address is like" inro device add dev-9 --mac 00:11-22:33:44:55
+
+# ---- files whose names are no UTF-8 ----
+
+odd=$'n\xfc\xff'
+mkdir odd
+printf 'a long passphrase\n' >passphrase
+# what is written there is not shown as well, and is told of
+written() {
+	must "$@" >out.txt
+	[[ $(wc -l <out.txt) == 1 ]] || fail "not one line is said by: $*: $(cat out.txt)"
+	[[ -s odd/$odd ]] || fail "nothing was written by: $*"
+	rm "odd/$odd"
+}
+written inro ca show issuing --out "odd/$odd"
+written inro ca crl issuing --out "odd/$odd"
+written inro device export "odd/$odd"
+written inro token backup line1 --out "odd/$odd" --passphrase-source passphrase
+written inro psk hand-out --where 'id=dev-0001' --out "odd/$odd"
+written inro db backup "odd/$odd"
 
 # ---- for programs ----
 

@@ -46,6 +46,13 @@ must inro key generate --token line1 --label with-id --id 0102A0
 [[ $(inro key list | grep -c '^line1') == 5 ]] || fail "not five keys in all tokens: $(inro key list)"
 must inro key list --token line1 --login >/dev/null
 must inro key delete 'pkcs11:token=line1;object=with-id'
+# a secret key that has a pair's id goes alone, and so does the pair
+must inro key generate --token line1 --label pair --id 0a0b
+must inro key generate --token line1 --label secret --type aes-256 --id 0a0b
+must inro key delete 'pkcs11:token=line1;object=secret;type=secret-key' | has "(1 object)" || fail "more than the secret key is deleted"
+must inro key generate --token line1 --label secret --type aes-256 --id 0a0b
+must inro key delete 'pkcs11:token=line1;object=pair' | has "(2 objects)" || fail "not the pair alone is deleted"
+must inro key delete 'pkcs11:token=line1;object=secret' | has "(1 object)" || fail "the secret key is gone"
 [[ $(inro key list --token line1 --json | grep -c '"label"') == 4 ]] || fail "the key is still there"
 
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out plain.pem 2>/dev/null

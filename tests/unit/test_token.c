@@ -197,6 +197,124 @@ static void test_twins(void **state)
 	token_close(t);
 }
 
+/* As pkcs11-tool leaves them: nobody has looked whether the id was taken. */
+static void give_id(struct token *t, struct bytes from, const char *to)
+{
+	static const CK_OBJECT_CLASS classes[] = { CKO_PRIVATE_KEY, CKO_PUBLIC_KEY };
+	CK_ATTRIBUTE a = { CKA_ID, (void *)(uintptr_t)to, strlen(to) };
+
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
+		CK_ULONG n = 0;
+
+		OK(token_find_id(t, classes[i], from, BYTES_NONE, &found, &n));
+		assert_int_equal(n, 1);
+		assert_int_equal(t->f->C_SetAttributeValue(t->session, found[0], &a, 1), CKR_OK);
+	}
+}
+
+static size_t count(struct token *t, const char *text)
+{
+	SCOPED(p11_uri) u = { 0 };
+	struct token_entry *list = NULL;
+	size_t n = 0;
+
+	each_uri(text, &u);
+	OK(token_list(t, &u, &list, &n));
+	free(list);
+	return n;
+}
+
+/* Keys that share an id are shown one by one, and each is deleted alone. */
+static void test_one_id(void **state)
+{
+	static const char *const labels[] = { "first", "second", "third" };
+	const struct token_secret_kind *aes = token_secret_kind_find("aes-256");
+	const struct token_secret_plan plan = {
+		.label = "secret", .id = bytes_of("same"), .type = aes->type, .crypt = true
+	};
+	struct token *t = each_opened("pkcs11:token=one");
+	struct token_key *k[3];
+	struct token_entry e;
+	SCOPED(buf) id = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		k[i] = each_made(t, i == 2 ? "rsa-2048" : "ec-p256", labels[i]);
+		give_id(t, token_key_id(k[i]), "same");
+	}
+	OK(token_secret_generate(t, &plan, aes, &id));
+	assert_int_equal(count(t, "pkcs11:id=same"), 4);
+	assert_int_equal(count(t, "pkcs11:id=same;type=private"), 3);
+	for (size_t i = 0; i < 3; i++) {
+		SCOPED(buf) spki = { 0 };
+		char uri[64];
+
+		snprintf(uri, sizeof uri, "pkcs11:object=%s;id=same", labels[i]);
+		e = each_entry(t, uri);
+		assert_true(e.has_private && e.has_public);
+		OK(token_entry_spki(t, &e, &spki));
+		assert_true(bytes_equal(buf_bytes(&spki), token_key_spki(k[i])));
+	}
+	assert_int_equal(token_delete(t, bytes_of("same"), TOKEN_ALL, &n), INRO_E_AMBIGUOUS);
+	assert_int_equal(token_delete(t, bytes_of("same"), TOKEN_PAIR, &n), INRO_E_AMBIGUOUS);
+	assert_int_equal(count(t, "pkcs11:id=same"), 4);
+	e = each_entry(t, "pkcs11:object=secret;type=secret-key");
+	OK(token_entry_delete(t, &e, TOKEN_SECRETS, &n));
+	assert_int_equal(n, 1);
+	e = each_entry(t, "pkcs11:object=second");
+	OK(token_entry_delete(t, &e, TOKEN_PAIR_AND_CERTS, &n));
+	assert_int_equal(n, 2);
+	e = each_entry(t, "pkcs11:object=first");
+	OK(token_entry_delete(t, &e, TOKEN_PAIR_AND_CERTS, &n));
+	assert_int_equal(n, 2);
+	OK(token_delete(t, bytes_of("same"), TOKEN_ALL, &n));
+	assert_int_equal(n, 2);
+	for (size_t i = 0; i < 3; i++)
+		token_key_free(k[i]);
+	token_close(t);
+}
+
+static void destroy_all(struct token *t, CK_OBJECT_CLASS class, const char *id)
+{
+	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
+	CK_ULONG n = 0;
+
+	OK(token_find_id(t, class, bytes_of(id), BYTES_NONE, &found, &n));
+	for (CK_ULONG i = 0; i < n; i++)
+		assert_int_equal(t->f->C_DestroyObject(t->session, found[i]), CKR_OK);
+}
+
+/* Two pairs that only their numbers tell apart: none is deleted in place of the other. */
+static void test_one_id_and_label(void **state)
+{
+	struct token *t = each_opened("pkcs11:token=one");
+	struct token_key *k = each_made(t, "ec-p256", "both"), *other = NULL;
+	struct token_key_plan plan = { .label = "both", .may_exist = true };
+	struct token_entry *list = NULL;
+	SCOPED(p11_uri) u = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	OK(pki_key_kind_find("ec-p256", &plan.kind));
+	OK(token_key_generate(t, &plan, &other));
+	give_id(t, token_key_id(k), "same");
+	give_id(t, token_key_id(other), "same");
+	each_uri("pkcs11:object=both", &u);
+	OK(token_list(t, &u, &list, &n));
+	assert_int_equal(n, 2);
+	assert_int_equal(token_entry_delete(t, list, TOKEN_PAIR_AND_CERTS, &n), INRO_E_AMBIGUOUS);
+	assert_non_null(strstr(err_detail(INRO_E_AMBIGUOUS), "2 keys with id 73616d65 and label 'both'"));
+	assert_int_equal(count(t, "pkcs11:object=both;type=private"), 2);
+	free(list);
+	destroy_all(t, CKO_PRIVATE_KEY, "same");
+	destroy_all(t, CKO_PUBLIC_KEY, "same");
+	token_key_free(k);
+	token_key_free(other);
+	token_close(t);
+}
+
 static void test_least_use(void **state)
 {
 	struct token *t = each_opened("pkcs11:token=one");
@@ -439,6 +557,8 @@ int main(void)
 		cmocka_unit_test(test_generate_and_sign),
 		cmocka_unit_test(test_generate_secret),
 		cmocka_unit_test(test_twins),
+		cmocka_unit_test(test_one_id),
+		cmocka_unit_test(test_one_id_and_label),
 		cmocka_unit_test(test_least_use),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_lost_session),

@@ -130,7 +130,7 @@ enum inro_err keys_drop(struct token *t, const char *uri)
 
 	if (e == INRO_E_NOT_FOUND)
 		return INRO_OK;
-	return e == INRO_OK ? token_delete(t, token_key_id(k), TOKEN_ALL, &n) : e;
+	return e == INRO_OK ? token_delete(t, token_key_id(k), TOKEN_PAIR_AND_CERTS, &n) : e;
 }
 
 enum inro_err keys_csr(struct token_key *k, struct bytes subject, struct bytes sans,
