@@ -1,15 +1,37 @@
 /* homedir - see homedir.h. */
 #include "base/homedir.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include "base/conf.h"
 #include "base/file.h"
 #include "base/inherit.h"
+#include "base/process.h"
 
 static struct inherit parents;
+static _Atomic(const char *) held;
+static _Atomic pid_t held_by;
+
+void homedir_hold(const char *name)
+{
+	atomic_store(&held_by, process_id());
+	atomic_store(&held, name);
+}
+
+/* Another one may be held by now. */
+void homedir_release(const char *name)
+{
+	(void)atomic_compare_exchange_strong(&held, &name, NULL);
+}
+
+static const char *held_here(void)
+{
+	return atomic_load(&held_by) == process_id() ? atomic_load(&held) : NULL;
+}
 
 static const char *env(const char *name)
 {
@@ -60,8 +82,10 @@ static enum inro_err by_settings(char **ret)
 
 static enum inro_err name_of_home(char **ret)
 {
-	const char *dir = env("INRO_HOME");
+	const char *dir = held_here();
 
+	if (!dir)
+		dir = env("INRO_HOME");
 	if (!dir)
 		dir = inherited(&parents);
 	return dir ? taken(strdup(dir), ret) : by_settings(ret);

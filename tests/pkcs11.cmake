@@ -42,7 +42,7 @@ target_sources(test_token_slots PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 target_link_options(test_token_slots PRIVATE -Wl,--wrap=watch_list,--wrap=token_make)
 
 inro_test(unit/test_token_home.c LINKS inro_testlib inro_token inro_db PkgConfig::sqlite)
-target_link_options(test_token_home PRIVATE -Wl,--wrap=readdir)
+target_link_options(test_token_home PRIVATE -Wl,--wrap=readdir,--wrap=fsync)
 
 # The module as programs meet it: loaded by its path.
 inro_library(inro_moduletest SOURCES lib/module.c lib/victim.c lib/moving.c LINKS inro_testlib inro_base PkgConfig::p11kit PkgConfig::cmocka)

@@ -100,8 +100,7 @@ static enum inro_err all_records(const char *home, struct buf *ret)
 	return e;
 }
 
-/* Backends keep their notes where INRO_HOME is now, which a program may have set since
- * C_Initialize: what is noted there is recorded there. */
+/* Backends keep their notes in the home of the process: what is noted there is recorded there. */
 static bool is_the_home(const char *home)
 {
 	AUTO(free_chars) char *now = NULL;

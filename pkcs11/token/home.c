@@ -293,7 +293,14 @@ static enum inro_err check_alone(const char *made)
 		       : INRO_OK;
 }
 
-/* Gives the finished file its name; only one maker gets it. */
+/* A file that got its name has no other any more. */
+static bool is_named(const char *made)
+{
+	return access(made, F_OK) != 0 && errno == ENOENT;
+}
+
+/* Gives the finished file its name; only one maker gets it.  From then on any program may log in
+ * there and make keys: it keeps the name when only the folder can't be synced. */
 static enum inro_err take_slot(const char *dir, const char *made, CK_SLOT_ID slot)
 {
 	AUTO(free_chars) char *path = NULL;
@@ -302,7 +309,12 @@ static enum inro_err take_slot(const char *dir, const char *made, CK_SLOT_ID slo
 		return err_set(INRO_E_FULL, "no slot is left in %s", dir);
 	enum inro_err e = path_in(dir, slot, &path);
 
-	return e ? e : file_take_name(made, path);
+	if (!e)
+		e = file_take_shared_name(made, path);
+	return e && is_named(made)
+		       ? err_context(e, "the token is there, in slot %lu, but may not outlast a power cut",
+				     slot)
+		       : e;
 }
 
 static enum inro_err take_next_slot(const char *home, const char *dir, const char *made,

@@ -50,7 +50,8 @@ MUST_CHECK enum inro_err home_path(const char *home, CK_SLOT_ID slot, char **ret
 typedef enum inro_err home_fill(const char *path, const void *arg);
 
 /* Makes a token.  In the slot *slot when that is not 0: INRO_E_EXISTS when another program was
- * faster; else in the next free one, given back in *slot. */
+ * faster; else in the next free one, given back in *slot.  Where only the folder could not be synced the
+ * token is there all the same, in *slot: others may be using it. */
 MUST_CHECK enum inro_err home_make(const char *home, home_fill *fill, const void *arg,
 				   CK_SLOT_ID *slot);
 /* Takes a token's file out of the folder.  Whoever has it open keeps it until he closes it; what

@@ -152,6 +152,7 @@ enum inro_err lib_start(void)
 		atomic_store(&spare, l);
 		return e;
 	}
+	homedir_hold(l->home);
 	ending_watch(nobody_else_inside);
 	return INRO_OK;
 }
@@ -216,6 +217,7 @@ static enum inro_err stop(struct lib *l)
 	if (!first)
 		return err_set(INRO_E_NOT_INITIALIZED, "C_Finalize is called by another thread");
 	wait_for_all_out(l);
+	homedir_release(l->home);
 	empty(l);
 	atomic_store(&spare, l);
 	return INRO_OK;

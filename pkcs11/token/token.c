@@ -361,16 +361,12 @@ static enum inro_err new_row(const char *home, const struct token_spec *spec, co
 	return e ? e : make_auth(home, ops, spec, row);
 }
 
-/* Told to be made when it was read back. */
-static enum inro_err fill_new(const char *path, const void *row)
+static enum inro_err read_back(const char *path, bool write, const struct token_row *made)
 {
-	const struct token_row *made = row;
 	SCOPED(token_row) found = { 0 };
 	struct store *s;
-	enum inro_err e = store_create(path, made);
+	enum inro_err e = store_open(path, write, &s);
 
-	if (!e)
-		e = store_open(path, true, &s);
 	if (e)
 		return e;
 	e = store_token(s, &found);
@@ -378,6 +374,25 @@ static enum inro_err fill_new(const char *path, const void *row)
 	if (!e && strcmp(found.serial, made->serial) != 0)
 		e = err_set(INRO_E_IO, "%s: what was written does not come back", path);
 	return e;
+}
+
+/* Told to be made when it was read back. */
+static enum inro_err fill_new(const char *path, const void *row)
+{
+	enum inro_err e = store_create(path, row);
+
+	return e ? e : read_back(path, true, row);
+}
+
+/* A token that could not be made for sure is there all the same when only its folder could not be
+ * synced: what its PINs have outside stays noted, and stays. */
+static bool is_made(const char *home, CK_SLOT_ID slot, const struct token_row *row)
+{
+	SCOPED(err_kept) kept = err_keep();
+	AUTO(free_chars) char *path = NULL;
+
+	return home_has(home, slot) && !home_path(home, slot, &path) &&
+	       !read_back(path, false, row);
 }
 
 enum inro_err token_make(const char *home, const struct token_spec *spec, CK_SLOT_ID *slot)
@@ -395,7 +410,7 @@ enum inro_err token_make(const char *home, const struct token_spec *spec, CK_SLO
 		return e;
 	e = home_make(home, fill_new, &row, slot);
 	if (e)
-		return drop_made(&row, e);
+		return is_made(home, *slot, &row) ? e : drop_made(&row, e);
 	guards_keep_row(backend_find(bytes_of(row.backend)), &row);
 	return INRO_OK;
 }

@@ -9,9 +9,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -481,6 +484,62 @@ static void a_home_that_was_left(void **state)
 	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 4);
 }
 
+/* INRO_HOME of the moment is not the home of who has called C_Initialize: what is noted goes with what
+ * is recorded. */
+static void a_home_that_is_set_later(void **state)
+{
+	char home[400];
+	uint32_t before = swtpm_count(tpm, SWTPM_NV);
+
+	(void)state;
+	snprintf(home, sizeof home, "%s", getenv("INRO_HOME"));
+	tpmtoken_again();
+	s = module_open(slot, true);
+	OK(module_login(s, CKU_SO, SO_PIN));
+	setenv("INRO_HOME", scratch_path("a later home"), 1);
+	leave_one((struct inro_user) { .name = module_text("eve") });
+	setenv("INRO_HOME", home, 1);
+	tpmtoken_new(tpmproxy_tcti(proxy));
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 2);
+}
+
+/* ---- a folder that can't be synced ---- */
+
+static unsigned files_then; /* of tokens; 0: all is synced */
+
+/* Takes the C library's place in the module. */
+__attribute__((visibility("default"))) int fsync(int fd)
+{
+	struct stat st;
+
+	if (files_then == 0 || fstat(fd, &st) != 0 || !S_ISDIR(st.st_mode) ||
+	    tpmtoken_files() == files_then)
+		return (int)syscall(SYS_fsync, fd);
+	files_then = 0;
+	errno = EIO;
+	return -1;
+}
+
+/* What is there may be in use by another program already: its PINs stay, too. */
+static void a_folder_that_cannot_be_synced(void **state)
+{
+	CK_SLOT_ID all[64], made = 0;
+	CK_ULONG n = ARRAY_LEN(all);
+	uint32_t before = swtpm_count(tpm, SWTPM_NV);
+
+	(void)state;
+	files_then = tpmtoken_files();
+	GIVES(CKR_DEVICE_ERROR, tpmtoken_try(tpmproxy_tcti(proxy), &made));
+	assert_int_equal(files_then, 0);
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 2);
+	OK(p11->C_GetSlotList(CK_TRUE, all, &n));
+	OK(p11->C_CloseSession(tpmtoken_user(all[n - 2]))); /* the last is empty */
+	tpmtoken_again();
+	tpmtoken_new(tpmproxy_tcti(proxy));
+	assert_int_equal(swtpm_count(tpm, SWTPM_NV), before + 4);
+	s = tpmtoken_user(slot);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -489,7 +548,9 @@ int main(void)
 		cmocka_unit_test(gone_for_a_while), cmocka_unit_test(power_cuts),
 		cmocka_unit_test(lockout),	    cmocka_unit_test(made_anew),
 		cmocka_unit_test(opened_meanwhile), cmocka_unit_test(a_deleted_user),
-		cmocka_unit_test(a_home_that_was_left), cmocka_unit_test(exchanged_meanwhile),
+		cmocka_unit_test(a_home_that_was_left), cmocka_unit_test(a_home_that_is_set_later),
+		cmocka_unit_test(a_folder_that_cannot_be_synced),
+		cmocka_unit_test(exchanged_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

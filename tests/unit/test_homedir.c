@@ -112,6 +112,22 @@ static void children(void **state)
 	OK(scratch_child(as_worker, three));
 }
 
+/* A library that was begun in one goes on there, whatever its program sets; its children are free. */
+static void held(void **state)
+{
+	char one[] = "/one", two[] = "/two";
+
+	(void)state;
+	homedir_hold(one);
+	setenv("INRO_HOME", two, 1);
+	OK(home_is(one));
+	OK(scratch_child(as_other, two));
+	homedir_release(two); /* not the one that is held */
+	OK(home_is(one));
+	homedir_release(one);
+	OK(home_is(two));
+}
+
 static int settings_are(void *path)
 {
 	AUTO(conf_free_ptr) struct conf *c = NULL;
@@ -152,6 +168,7 @@ int main(void)
 		cmocka_unit_test_setup(environment, set_up),
 		cmocka_unit_test_setup(settings, set_up),
 		cmocka_unit_test_setup(children, set_up),
+		cmocka_unit_test_setup(held, set_up),
 		cmocka_unit_test_setup(settings_of_children, set_up),
 		cmocka_unit_test(notes),
 	};

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -118,6 +119,37 @@ struct dirent *__wrap_readdir(DIR *d)
 	return NULL;
 }
 
+/* Another logs in there as soon as it has its name, and then its folder can't be synced. */
+static CK_SLOT_ID used_then; /* 0: as ever */
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+static void use_it(CK_SLOT_ID made)
+{
+	const struct who user = { .type = CKU_USER };
+	char *path = NULL;
+	struct store *s = NULL;
+
+	assert_int_equal(home_path(scratch_dir(), made, &path), INRO_OK);
+	assert_int_equal(store_open(path, true, &s), INRO_OK);
+	assert_int_equal(store_set_auth(s, &user, bytes_of("his"), false), INRO_OK);
+	store_close(s);
+	free(path);
+}
+
+int __wrap_fsync(int fd)
+{
+	CK_SLOT_ID made = used_then;
+	struct stat st;
+
+	if (made == 0 || fstat(fd, &st) != 0 || !S_ISDIR(st.st_mode) || !home_has(scratch_dir(), made))
+		return __real_fsync(fd);
+	used_then = 0;
+	use_it(made);
+	errno = EIO;
+	return -1;
+}
+
 static int set_fakes(void **state)
 {
 	sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
@@ -225,6 +257,33 @@ static void a_log_is_not_left_behind(void **state)
 	assert_int_equal(home_make(scratch_dir(), fill_log_only, NULL, &slot), INRO_E_IO);
 	assert_int_equal(home_list(scratch_dir(), &after), INRO_OK);
 	assert_int_equal(after.n, before.n);
+	assert_int_equal(things_made(), 0);
+}
+
+/* Its maker is told; what another has made there stays. */
+static void one_that_is_used_at_once_stays(void **state)
+{
+	const struct who user = { .type = CKU_USER };
+	SCOPED(auth_row) row = { 0 };
+	SCOPED(home_slots) before = { 0 };
+	char *path = NULL;
+	struct store *s = NULL;
+	CK_SLOT_ID slot;
+
+	(void)state;
+	assert_int_equal(home_list(scratch_dir(), &before), INRO_OK);
+	used_then = before.empty;
+	assert_int_equal(make(&slot), INRO_E_IO);
+	assert_non_null(strstr(err_detail(INRO_E_IO), "the token is there, in slot"));
+	assert_int_equal(used_then, 0);
+	assert_int_equal(slot, before.empty);
+	check_whole(slot);
+	assert_int_equal(home_path(scratch_dir(), slot, &path), INRO_OK);
+	assert_int_equal(store_open(path, true, &s), INRO_OK);
+	assert_int_equal(store_auth(s, &user, &row), INRO_OK);
+	assert_true(bytes_is(buf_bytes(&row.auth), "his"));
+	store_close(s);
+	free(path);
 	assert_int_equal(things_made(), 0);
 }
 
@@ -385,6 +444,7 @@ int main(void)
 		cmocka_unit_test(what_is_told_is_there),
 		cmocka_unit_test(half_a_folder_is_none),
 		cmocka_unit_test(a_log_is_not_left_behind),
+		cmocka_unit_test(one_that_is_used_at_once_stays),
 		cmocka_unit_test(leftovers_are_swept),
 		cmocka_unit_test(a_makers_file_is_not_swept),
 		cmocka_unit_test(one_that_is_replaced_meanwhile_is_no_removed_one),
