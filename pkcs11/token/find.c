@@ -217,19 +217,30 @@ static bool matches(struct object *o, struct template t)
 	return true;
 }
 
-static enum inro_err consider(struct finding *f, const struct store_hit *hit)
+static enum inro_err compare(struct finding *f, const struct store_hit *hit, bool *ret_same)
 {
 	struct object *o;
 	enum inro_err e = objects_of_hit(f->session->token, hit, &o);
 
-	if (!e && f->compare)
+	if (!e)
 		e = object_read(o);
+	if (!e)
+		*ret_same = matches(o, f->t);
+	return e;
+}
+
+static enum inro_err consider(struct finding *f, const struct store_hit *hit)
+{
+	CK_OBJECT_HANDLE handle = 0;
+	bool same = true;
+	enum inro_err e = f->compare ? compare(f, hit, &same) : INRO_OK;
+
+	if (!e && same)
+		e = objects_handle_of_hit(f->session->token, hit, &handle);
 	/* A damaged or just removed object is no reason not to find the others. */
 	if (e == INRO_E_OBJECT_HANDLE || e == INRO_E_DAMAGED)
 		return INRO_OK;
-	if (e || (f->compare && !matches(o, f->t)))
-		return e;
-	return add(f, o->handle);
+	return e || !same ? e : add(f, handle);
 }
 
 static enum inro_err search_store(struct finding *f)
@@ -254,14 +265,14 @@ static int ascending(const void *a, const void *b)
 /* The session objects of every session of this process: handles are the application's. */
 static enum inro_err search_sessions(struct finding *f)
 {
-	const struct map *all = &f->session->token->by_handle;
+	const struct token *t = f->session->token;
 	size_t at = 0, before = f->n;
 	struct object *o;
 	enum inro_err e = INRO_OK;
 
-	if (f->session->token->session_objects == 0)
+	if (t->session_objects == 0)
 		return INRO_OK;
-	while (!e && (o = map_next(all, &at)) != NULL) {
+	while (!e && (o = objects_next(t, &at)) != NULL) {
 		if (!o->row && !o->own && object_visible(o) && matches(o, f->t))
 			e = add(f, o->handle);
 	}

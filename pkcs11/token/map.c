@@ -73,6 +73,11 @@ enum inro_err map_put(struct map *m, uint64_t key, void *value)
 	return INRO_OK;
 }
 
+void map_set(struct map *m, uint64_t key, void *value)
+{
+	m->e[place_of(m, key)].value = value;
+}
+
 /* Moves what follows back into the gap as far as probing needs it. */
 static void close_gap(struct map *m, size_t gap)
 {

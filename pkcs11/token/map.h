@@ -30,6 +30,8 @@ void *map_get(const struct map *m, uint64_t key);
 MUST_CHECK enum inro_err map_reserve(struct map *m, size_t n);
 /* Adds or replaces; key != 0. */
 MUST_CHECK enum inro_err map_put(struct map *m, uint64_t key, void *value);
+/* Replaces the value of a key that is in it. */
+void map_set(struct map *m, uint64_t key, void *value);
 void map_remove(struct map *m, uint64_t key);
 /* The next value from *at (begin with 0), NULL at the end.  Nothing may be put or removed between
  * the calls. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pkcs11/token/cold.h"
 #include "pkcs11/token/record.h"
 #include "pkcs11/token/template.h"
 
@@ -124,29 +125,64 @@ void object_drop(struct object *o)
 	object_unref(o);
 }
 
-/* Collected first: the map must not change under its own walk. */
-static void drop_where(struct token *t, bool (*want)(const struct object *, CK_ULONG), CK_ULONG arg)
+struct object *objects_next(const struct token *t, size_t *at)
 {
-	struct object **list = calloc(t->by_handle.n + 1, sizeof *list);
-	size_t at = 0, n = 0;
 	struct object *o;
+
+	while ((o = map_next(&t->by_handle, at)) != NULL && cold_is(o))
+		continue;
+	return o;
+}
+
+struct chosen {
+	bool (*want)(const struct object *, CK_ULONG);
+	CK_ULONG arg;
+	bool (*want_cold)(struct cold); /* NULL: none */
+};
+
+static bool is_chosen(const struct chosen *c, const void *entry)
+{
+	if (cold_is(entry))
+		return c->want_cold && c->want_cold(cold_of(entry));
+	return c->want(entry, c->arg);
+}
+
+static void drop_entry(struct token *t, void *entry)
+{
+	uint64_t row;
+
+	if (!cold_is(entry)) {
+		object_drop(entry);
+		return;
+	}
+	row = (uint64_t)cold_of(entry).row;
+	map_remove(&t->by_handle, cold_handle(map_get(&t->by_row, row)));
+	map_remove(&t->by_row, row);
+}
+
+/* Collected first: the map must not change under its own walk. */
+static void drop_where(struct token *t, const struct chosen *c)
+{
+	void **list = calloc(t->by_handle.n + 1, sizeof *list);
+	size_t at = 0, n = 0;
+	void *entry;
 
 	if (!list) {
 		/* Without memory for a list: one at a time, from the start each time. */
-		while ((o = map_next(&t->by_handle, &at)) != NULL) {
-			if (!want(o, arg))
+		while ((entry = map_next(&t->by_handle, &at)) != NULL) {
+			if (!is_chosen(c, entry))
 				continue;
-			object_drop(o);
+			drop_entry(t, entry);
 			at = 0;
 		}
 		return;
 	}
-	while ((o = map_next(&t->by_handle, &at)) != NULL) {
-		if (want(o, arg))
-			list[n++] = o;
+	while ((entry = map_next(&t->by_handle, &at)) != NULL) {
+		if (is_chosen(c, entry))
+			list[n++] = entry;
 	}
 	while (n > 0)
-		object_drop(list[--n]);
+		drop_entry(t, list[--n]);
 	free(list);
 }
 
@@ -166,6 +202,11 @@ static bool is_private(const struct object *o, CK_ULONG arg)
 	return o->private || object_has_secret(o);
 }
 
+static bool is_private_cold(struct cold c)
+{
+	return c.private || c.secret;
+}
+
 static bool is_owned_by(const struct object *o, CK_ULONG session)
 {
 	return o->owner == session;
@@ -178,15 +219,21 @@ static bool is_any(const struct object *o, CK_ULONG arg)
 	return true;
 }
 
+static bool is_any_cold(struct cold c)
+{
+	(void)c;
+	return true;
+}
+
 void objects_drop_private(struct token *t)
 {
-	drop_where(t, is_private, 0);
+	drop_where(t, &(struct chosen) { is_private, 0, is_private_cold });
 }
 
 void objects_drop_session(struct token *t, CK_SESSION_HANDLE session)
 {
 	if (t->session_objects > 0)
-		drop_where(t, is_owned_by, session);
+		drop_where(t, &(struct chosen) { is_owned_by, session, NULL });
 }
 
 void objects_drop_all(struct token *t)
@@ -194,33 +241,134 @@ void objects_drop_all(struct token *t)
 	free(t->own);
 	t->own = NULL;
 	t->own_n = 0;
-	drop_where(t, is_any, 0);
+	drop_where(t, &(struct chosen) { is_any, 0, is_any_cold });
 	map_clear(&t->by_handle);
 	map_clear(&t->by_row);
 }
 
+/* One of the store that is not in memory, with what is known of it before it is read. */
+static enum inro_err object_of(struct token *t, const struct store_hit *hit, struct object **ret)
+{
+	enum inro_err e = object_new(t, NULL, ret);
+
+	if (e)
+		return e;
+	(*ret)->row = hit->row;
+	(*ret)->class = hit->class;
+	(*ret)->private = hit->private;
+	return INRO_OK;
+}
+
+static enum inro_err add_new(struct token *t, const struct store_hit *hit, struct object **ret)
+{
+	struct object *o;
+	enum inro_err e = object_of(t, hit, &o);
+
+	if (e)
+		return e;
+	e = objects_add(o);
+	object_unref(o);
+	if (!e)
+		*ret = o;
+	return e;
+}
+
+/* In place of its cold entries. */
+static enum inro_err wake(struct token *t, CK_OBJECT_HANDLE handle, const struct store_hit *hit,
+			  struct object **ret)
+{
+	struct object *o;
+	enum inro_err e = object_of(t, hit, &o);
+
+	if (e)
+		return e;
+	o->handle = handle;
+	map_set(&t->by_handle, handle, o);
+	map_set(&t->by_row, (uint64_t)hit->row, o);
+	*ret = o; /* the reference is the maps' */
+	return INRO_OK;
+}
+
+/* Without a number it would be taken for a session's, and never be read: such a one is nobody's. */
+static enum inro_err check_row(const struct store_hit *hit)
+{
+	if (hit->row > 0)
+		return INRO_OK;
+	return err_set(INRO_E_DAMAGED, "a record has the number %lld", (long long)hit->row);
+}
+
 enum inro_err objects_of_hit(struct token *t, const struct store_hit *hit, struct object **ret)
 {
-	struct object *o = map_get(&t->by_row, (uint64_t)hit->row);
+	enum inro_err e = check_row(hit);
+	void *entry = e ? NULL : map_get(&t->by_row, (uint64_t)hit->row);
+
+	if (e)
+		return e;
+	if (!entry)
+		return add_new(t, hit, ret);
+	if (cold_is(entry))
+		return wake(t, cold_handle(entry), hit, ret);
+	*ret = entry;
+	return INRO_OK;
+}
+
+static void *cold_entry_of(const struct store_hit *hit)
+{
+	return cold_entry((struct cold) { .row = hit->row,
+					  .private = hit->private,
+					  .secret = object_class_has_secret(hit->class) });
+}
+
+/* A handle for one that nobody has looked at yet. */
+static enum inro_err add_cold(struct token *t, const struct store_hit *hit, CK_OBJECT_HANDLE *ret)
+{
+	CK_OBJECT_HANDLE handle = atomic_fetch_add(&last_handle, 1) + 1;
+	struct object *o;
 	enum inro_err e;
 
-	/* such a one is nobody's: it would be taken for a session's, and never be read */
-	if (hit->row <= 0)
-		return err_set(INRO_E_DAMAGED, "a record has the number %lld", (long long)hit->row);
-	if (!o) {
-		e = object_new(t, NULL, &o);
-		if (e)
-			return e;
-		o->row = hit->row;
-		o->class = hit->class;
-		o->private = hit->private;
-		e = objects_add(o);
-		object_unref(o);
-		if (e)
-			return e;
+	if (!cold_fits(hit->row, handle)) {
+		e = add_new(t, hit, &o);
+		if (!e)
+			*ret = o->handle;
+		return e;
 	}
-	*ret = o;
+	e = map_put(&t->by_handle, handle, cold_entry_of(hit));
+	if (e)
+		return e;
+	e = map_put(&t->by_row, (uint64_t)hit->row, cold_handle_entry(handle));
+	if (e)
+		map_remove(&t->by_handle, handle);
+	else
+		*ret = handle;
+	return e;
+}
+
+enum inro_err objects_handle_of_hit(struct token *t, const struct store_hit *hit,
+				    CK_OBJECT_HANDLE *ret)
+{
+	enum inro_err e = check_row(hit);
+	void *entry = e ? NULL : map_get(&t->by_row, (uint64_t)hit->row);
+
+	if (e)
+		return e;
+	if (!entry)
+		return add_cold(t, hit, ret);
+	*ret = cold_is(entry) ? cold_handle(entry) : ((const struct object *)entry)->handle;
 	return INRO_OK;
+}
+
+/* Its class is known when it is read: whether it is that of a secret is known now. */
+static enum inro_err wake_handle(struct token *t, CK_OBJECT_HANDLE handle, const void *entry,
+				 struct object **ret)
+{
+	struct cold c = cold_of(entry);
+
+	return wake(t, handle,
+		    &(struct store_hit) { .row = c.row,
+					  .class = c.secret ? CKO_SECRET_KEY :
+							      CK_UNAVAILABLE_INFORMATION,
+					  .private = c.private },
+		    ret);
 }
 
 enum inro_err objects_get(struct token *t, CK_OBJECT_HANDLE handle, struct object **ret)
@@ -228,6 +376,8 @@ enum inro_err objects_get(struct token *t, CK_OBJECT_HANDLE handle, struct objec
 	enum inro_err e = token_look(t, false);
 	struct object *o = map_get(&t->by_handle, handle);
 
+	if (!e && o && cold_is(o))
+		e = wake_handle(t, handle, o, &o);
 	if (e)
 		return e;
 	if (!o || !object_visible(o))
@@ -331,10 +481,19 @@ static void forget_keys(struct object *o)
 
 void object_cool(struct object *o)
 {
+	struct token *t = o->token;
+
 	warm_leave(o);
 	forget_keys(o);
 	attrs_clear(&o->attrs);
 	o->epoch = 0;
+	/* One that somebody else holds stays, as do its handle's entries. */
+	if (atomic_load(&o->refs) > 1 || !cold_fits(o->row, o->handle))
+		return;
+	map_set(&t->by_handle, o->handle,
+		cold_entry((struct cold) { o->row, o->private, object_has_secret(o) }));
+	map_set(&t->by_row, (uint64_t)o->row, cold_handle_entry(o->handle));
+	object_unref(o);
 }
 
 static enum inro_err read_again(struct object *o)

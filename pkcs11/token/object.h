@@ -8,7 +8,9 @@
  * 3. Handles of private objects die at logout.
  * 4. Attributes in memory are complete: columns, what was sealed, and the parts of the public key.
  *    Parts of private keys and values of secret ones are never among them.
- * 5. References keep an object's memory alive; the token's maps hold one.
+ * 5. References keep an object's memory alive; the token's maps hold one.  A pointer that is borrowed
+ *    is good until WARM_MAX others were read (warm.h): who may read as many holds a reference, and
+ *    reads the object again.
  * Functions want the token's lock held unless they say otherwise.
  */
 #ifndef INRO_PKCS11_TOKEN_OBJECT_H
@@ -72,14 +74,20 @@ bool loaded_key_is_live(const struct loaded_key *k);
 
 /* Puts it among the token's objects with a handle. */
 MUST_CHECK enum inro_err objects_add(struct object *o);
-/* The handle of a row that was found. */
+/* The handle of a row that was found; what it is of need not be in memory. */
+MUST_CHECK enum inro_err objects_handle_of_hit(struct token *t, const struct store_hit *hit,
+					       CK_OBJECT_HANDLE *ret);
+/* Those in memory, from *at (begin with 0), NULL at the end; among them all session objects. */
+struct object *objects_next(const struct token *t, size_t *at);
+/* What was found, read or not.  Borrowed. */
 MUST_CHECK enum inro_err objects_of_hit(struct token *t, const struct store_hit *hit,
 					struct object **ret);
 /* INRO_E_OBJECT_HANDLE for what is not there or not to be seen.  Borrowed. */
 MUST_CHECK enum inro_err objects_get(struct token *t, CK_OBJECT_HANDLE handle, struct object **ret);
 /* Reads it if that was not done yet, or again if it has changed. */
 MUST_CHECK enum inro_err object_read(struct object *o);
-/* Lets go of what was read of a token object and of its loaded key. */
+/* Lets go of what was read of a token object and of its loaded key, and of the object if nobody holds
+ * it: its handle goes on (cold.h). */
 void object_cool(struct object *o);
 bool object_visible(const struct object *o);
 /* Its handle dies. */

@@ -112,10 +112,19 @@ enum inro_err party_target(struct token *t, CK_OBJECT_HANDLE handle, struct obje
 
 /* ---- the private half ---- */
 
+/* Held and copied: there may be more keys of one public half than are kept in memory. */
 struct halves {
-	struct bytes spki;
+	struct buf spki;
 	struct object *best;
+	bool made_here; /* the best one */
 };
+
+static void halves_clear(struct halves *h)
+{
+	buf_clear(&h->spki);
+	object_unref(h->best);
+	*h = (struct halves) { 0 };
+}
 
 static bool made_here(const struct object *o)
 {
@@ -125,10 +134,12 @@ static bool made_here(const struct object *o)
 static void consider(struct halves *h, struct object *o)
 {
 	if (o->class != CKO_PRIVATE_KEY || !object_visible(o) ||
-	    !bytes_equal(attrs_bytes(&o->attrs, CKA_PUBLIC_KEY_INFO), h->spki))
+	    !bytes_equal(attrs_bytes(&o->attrs, CKA_PUBLIC_KEY_INFO), buf_bytes(&h->spki)) ||
+	    (h->best && (h->made_here || !made_here(o))))
 		return;
-	if (!h->best || (made_here(o) && !made_here(h->best)))
-		h->best = o;
+	object_unref(h->best);
+	h->best = object_ref(o);
+	h->made_here = made_here(o);
 }
 
 static void consider_session_keys(struct token *t, struct halves *h)
@@ -136,7 +147,7 @@ static void consider_session_keys(struct token *t, struct halves *h)
 	size_t at = 0;
 	struct object *o;
 
-	while (t->session_objects > 0 && (o = map_next(&t->by_handle, &at)) != NULL) {
+	while (t->session_objects > 0 && (o = objects_next(t, &at)) != NULL) {
 		if (!o->row)
 			consider(h, o);
 	}
@@ -169,7 +180,7 @@ static enum inro_err consider_token_keys(struct token *t, struct halves *h)
 				 .public_hash = BYTES(hash, sizeof hash) };
 	struct store_hit *hits = NULL;
 	size_t n = 0;
-	enum inro_err e = record_hash_spki(h->spki, hash);
+	enum inro_err e = record_hash_spki(buf_bytes(&h->spki), hash);
 
 	if (!e)
 		e = store_find(t->store, &q, &hits, &n);
@@ -181,7 +192,8 @@ static enum inro_err consider_token_keys(struct token *t, struct halves *h)
 
 enum inro_err party_half(struct object *public, struct object **ret)
 {
-	struct halves h = { .spki = attrs_bytes(&public->attrs, CKA_PUBLIC_KEY_INFO) };
+	AUTO(object_unref_ptr) struct object *held = object_ref(public);
+	SCOPED(halves) h = { 0 };
 	struct loaded_key *key;
 	enum inro_err e;
 
@@ -189,8 +201,16 @@ enum inro_err party_half(struct object *public, struct object **ret)
 		*ret = NULL;
 		return INRO_OK;
 	}
+	buf_add(&h.spki, attrs_bytes(&public->attrs, CKA_PUBLIC_KEY_INFO));
+	e = buf_err(&h.spki);
+	if (e)
+		return e;
 	consider_session_keys(public->token, &h);
 	e = consider_token_keys(public->token, &h);
+	if (!e)
+		e = object_read(held);
+	if (!e && h.best)
+		e = object_read(h.best);
 	/* What its record says counts only when its seal was seen to be whole. */
 	if (!e && h.best)
 		e = object_key(h.best, &key);

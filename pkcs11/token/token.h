@@ -64,7 +64,7 @@ struct token {
 	bool any_wrapped;
 	uint64_t roles_stamp, roles_claimed; /* claimed: how often by this process */
 
-	struct map by_handle, by_row; /* struct object */
+	struct map by_handle, by_row; /* struct object, or cold.h */
 	struct warm warm;
 	size_t session_objects; /* of those */
 	struct object **own;	/* builtin.h; borrowed from by_handle; NULL: not made yet */

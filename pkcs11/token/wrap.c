@@ -98,10 +98,10 @@ static enum inro_err plan(struct token *t, const struct wrap_request *what, stru
 	struct loaded_key *loaded = NULL;
 	enum inro_err e = party_find(t, what->by, USE_WRAP, w->use.mech, &by);
 
+	if (!e && by->class == CKO_PUBLIC_KEY) /* which may read any number of keys */
+		e = party_half(by, &half);
 	if (!e)
 		e = party_target(t, what->key, &key);
-	if (!e && by->class == CKO_PUBLIC_KEY)
-		e = party_half(by, &half);
 	if (!e)
 		e = object_check_trust(by);
 	if (!e)

@@ -6,7 +6,7 @@
 
 #include "base/own.h"
 #include "pkcs11/token/warm.h"
-#include "tests/lib/module.h"
+#include "tests/lib/moving.h"
 
 #define KEYS (WARM_MAX + 40)
 
@@ -82,12 +82,34 @@ static void a_cold_key_is_changed(void **state)
 	GIVES(CKR_OBJECT_HANDLE_INVALID, p11->C_DestroyObject(session, pairs[1].private));
 }
 
+/* The private half of a wrapping key is looked for among more keys than are kept warm. */
+static void a_half_among_many(void **state)
+{
+	struct module_pair rsa = moving_rsa(session, 0);
+	CK_OBJECT_HANDLE public, first = 0, copy = 0, back;
+	CK_OBJECT_HANDLE key = moving_aes(session, M_TOKEN | M_TARGET, 16);
+	CK_ATTRIBUTE token = A_BOOL(CKA_TOKEN, CK_TRUE);
+	struct blob blob;
+
+	(void)state;
+	OK(moving_copy(session, rsa.public, token, &public));
+	OK(moving_copy(session, rsa.private, token, &first));
+	for (size_t i = 0; i < KEYS; i++)
+		OK(moving_copy(session, rsa.private, token, &copy));
+	OK(p11->C_DestroyObject(session, rsa.private));
+	OK(moving_wrap(session, &moving_oaep, public, key, &blob));
+	OK(moving_unwrap(session, &moving_oaep, first, &blob, M_TARGET, CKK_AES, &back));
+	OK(moving_wrap(session, &moving_oaep, public, key, &blob));
+	OK(moving_unwrap(session, &moving_oaep, copy, &blob, M_TARGET, CKK_AES, &back));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_goes_on),
 		cmocka_unit_test(an_operation_ends_with_its_key),
 		cmocka_unit_test(a_cold_key_is_changed),
+		cmocka_unit_test(a_half_among_many),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, module_teardown);
