@@ -52,22 +52,29 @@ static bool pool_is_ours(const struct pool *p, struct ck_module *m)
 	return p->pid == getpid() && p->generation == ck_module_generation(m);
 }
 
-static void close_at(struct ck_module *m, atomic_ulong *place)
+static size_t take_from(atomic_ulong *place, CK_SESSION_HANDLE *ret)
 {
-	CK_SESSION_HANDLE s = atomic_exchange(place, CK_INVALID_HANDLE);
+	*ret = atomic_exchange(place, CK_INVALID_HANDLE);
+	return *ret != CK_INVALID_HANDLE;
+}
 
-	if (s != CK_INVALID_HANDLE)
-		ck_session_close(m, s);
+/* Takes out what no thread is using. */
+static size_t pool_empty(struct pool *p, CK_SESSION_HANDLE ret[POOL_SESSIONS + 1])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < POOL_SESSIONS; i++)
+		n += take_from(&p->idle[i], &ret[n]);
+	return n + take_from(&p->anchor, &ret[n]);
 }
 
 /* Closes what no thread is using; any thread, and more than once. */
 static void pool_drain(struct pool *p, struct ck_module *m)
 {
-	if (!pool_is_ours(p, m))
-		return;
-	for (size_t i = 0; i < POOL_SESSIONS; i++)
-		close_at(m, &p->idle[i]);
-	close_at(m, &p->anchor);
+	CK_SESSION_HANDLE list[POOL_SESSIONS + 1];
+
+	if (pool_is_ours(p, m))
+		ck_sessions_close_by(m, p->epoch, list, pool_empty(p, list));
 }
 
 static void pool_free(struct pool *p)
@@ -138,7 +145,7 @@ static enum inro_err find_slot(const struct token *t, struct ck_module *m, CK_SL
 static enum inro_err open_anchor(struct pool *p, struct ck_module *m)
 {
 	CK_SESSION_HANDLE s;
-	enum inro_err e = ck_session_open(m, p->slot, false, &s);
+	enum inro_err e = ck_session_open_by(m, p->epoch, p->slot, false, &s);
 
 	if (!e)
 		atomic_store(&p->anchor, s);
@@ -223,6 +230,11 @@ static bool put_idle(struct pool *p, CK_SESSION_HANDLE s)
 	return false;
 }
 
+static enum inro_err seat_open(struct seat *s, bool write)
+{
+	return ck_session_open_by(s->m, s->pool->epoch, s->pool->slot, write, &s->session);
+}
+
 /* Of a token that has no more sessions: one that others give back, or the one that is kept open.  One
  * that may write needs all the others' room. */
 static enum inro_err session_of_others(struct seat *s, bool write)
@@ -230,14 +242,14 @@ static enum inro_err session_of_others(struct seat *s, bool write)
 	if (write) {
 		pool_drain(s->pool, s->m);
 		atomic_store(&s->pool->untold, false);
-		return ck_session_open(s->m, s->pool->slot, true, &s->session);
+		return seat_open(s, true);
 	}
 	s->session = take_idle(s->pool);
 	if (s->session == CK_INVALID_HANDLE)
 		s->session = atomic_exchange(&s->pool->anchor, CK_INVALID_HANDLE);
 	return s->session != CK_INVALID_HANDLE
 		       ? INRO_OK
-		       : ck_session_open(s->m, s->pool->slot, false, &s->session);
+		       : seat_open(s, false);
 }
 
 /* Where the pool is given up meanwhile, its sessions come back to the one after it. */
@@ -266,14 +278,23 @@ static bool anchor_is_lost(const struct seat *s)
 	return anchor != CK_INVALID_HANDLE && s->f->C_GetSessionInfo(anchor, &info) != CKR_OK;
 }
 
-static void give_up(struct seat *s, bool sessions)
+/* A module that was finalised has none of its sessions any more: who initialises it meanwhile may
+ * have one of the same number. */
+static void give_up(struct seat *s, bool sessions, bool finalised)
 {
+	CK_SESSION_HANDLE gone[POOL_SESSIONS + 1];
+
 	/* Without a login private objects have no valid handles: it is looked at anew. */
 	atomic_store(&s->pool->untold, false);
 	if (!sessions && !anchor_is_lost(s))
 		return;
 	atomic_store(&s->pool->stale, true);
-	pool_drain(s->pool, s->m);
+	if (!finalised) {
+		pool_drain(s->pool, s->m);
+		return;
+	}
+	(void)pool_empty(s->pool, gone);
+	s->session = CK_INVALID_HANDLE;
 }
 
 bool token_lost(struct seat *s, enum inro_err e)
@@ -293,7 +314,7 @@ bool token_lost(struct seat *s, enum inro_err e)
 		if (e == INRO_E_NOT_INITIALIZED)
 			ck_module_lost(s->m, s->generation);
 		if (s->pool)
-			give_up(s, lost[i].sessions);
+			give_up(s, lost[i].sessions, e == INRO_E_NOT_INITIALIZED);
 		return true;
 	}
 	return false;
@@ -311,7 +332,7 @@ static enum inro_err try_seat(struct token *t, bool write, struct seat *s)
 	s->session = write ? CK_INVALID_HANDLE : take_idle(s->pool);
 	if (s->session != CK_INVALID_HANDLE)
 		return INRO_OK;
-	e = ck_session_open(s->m, s->pool->slot, write, &s->session);
+	e = seat_open(s, write);
 	return e == INRO_E_SESSION_COUNT ? wait_for_session(t, s, write) : e;
 }
 
@@ -378,7 +399,7 @@ static void leave_seat(struct seat *s, bool well)
 	if (session == CK_INVALID_HANDLE || !pool_is_ours(s->pool, s->m))
 		return;
 	if (!well || !put_idle(s->pool, session)) {
-		ck_session_close(s->m, session);
+		ck_sessions_close_by(s->m, s->pool->epoch, &session, 1);
 		/* It may have been the last one, which the login ends with. */
 		if (atomic_load(&s->pool->anchor) == CK_INVALID_HANDLE)
 			atomic_store(&s->pool->untold, false);

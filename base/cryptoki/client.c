@@ -50,6 +50,7 @@ struct ck_module {
 	_Atomic uint64_t generation;
 	_Atomic uint64_t starting; /* who initialises or finalises it */
 	_Atomic uint64_t opening;  /* who opens or closes a session */
+	struct given given[GIVEN_MAX];
 };
 
 /* Holders of locks: process << 32 | thread; 0: free. */
@@ -479,6 +480,11 @@ enum inro_err ck_sessions_lock(struct ck_module *m)
 void ck_sessions_unlock(struct ck_module *m)
 {
 	unlock(&m->opening);
+}
+
+struct given *ck_module_given(struct ck_module *m)
+{
+	return m->given;
 }
 
 uint64_t ck_module_generation(const struct ck_module *m)

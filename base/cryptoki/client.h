@@ -66,6 +66,12 @@ MUST_CHECK enum inro_err ck_token_one(struct ck_module *m, const struct p11_uri 
 MUST_CHECK enum inro_err ck_session_open(struct ck_module *m, CK_SLOT_ID slot, bool write,
 					 CK_SESSION_HANDLE *ret);
 void ck_session_close(struct ck_module *m, CK_SESSION_HANDLE session);
+/* The same for who opens several and may lose them unseen: `by` is a number that nobody else has, not
+ * 0.  A session whose number the module has given to another of this process since is not closed: it
+ * was gone before.  The module is waited for once, not for each. */
+MUST_CHECK enum inro_err ck_session_open_by(struct ck_module *m, uint64_t by, CK_SLOT_ID slot,
+					    bool write, CK_SESSION_HANDLE *ret);
+void ck_sessions_close_by(struct ck_module *m, uint64_t by, const CK_SESSION_HANDLE *list, size_t n);
 /* CKU_USER, CKU_SO or CKU_CONTEXT_SPECIFIC; already logged in as that user is fine.  After a wrong
  * PIN the detail says how many tries are left, as far as the module tells. */
 MUST_CHECK enum inro_err ck_login(struct ck_module *m, CK_SESSION_HANDLE session, CK_USER_TYPE user,

@@ -1,4 +1,4 @@
-/* find - tokens, sessions, logins and objects of a module. */
+/* find - tokens and objects of a module. */
 #include "base/cryptoki/internal.h"
 
 #include <stdlib.h>
@@ -225,33 +225,6 @@ enum inro_err ck_token_one(struct ck_module *m, const struct p11_uri *uri, struc
 		return err_set(ck_rv_err(l.items[0].state), "%s", l.trouble);
 	*ret = l.items[0];
 	return INRO_OK;
-}
-
-enum inro_err ck_session_open(struct ck_module *m, CK_SLOT_ID slot, bool write,
-			      CK_SESSION_HANDLE *ret)
-{
-	CK_FLAGS flags = CKF_SERIAL_SESSION | (write ? CKF_RW_SESSION : 0);
-	enum inro_err e = ck_module_enter(m);
-	CK_RV rv;
-
-	if (e == INRO_OK)
-		e = ck_sessions_lock(m);
-	if (e != INRO_OK)
-		return e;
-	rv = ck_module_functions(m)->C_OpenSession(slot, flags, NULL, NULL, ret);
-	ck_sessions_unlock(m);
-	return ck_err(m, rv, "C_OpenSession");
-}
-
-void ck_session_close(struct ck_module *m, CK_SESSION_HANDLE session)
-{
-	enum inro_err e = ck_sessions_lock(m);
-
-	if (e == INRO_E_STATE)
-		return; /* within the module's own call */
-	(void)ck_module_functions(m)->C_CloseSession(session);
-	if (e == INRO_OK)
-		ck_sessions_unlock(m);
 }
 
 static enum inro_err find_some(struct ck_module *m, CK_SESSION_HANDLE session,

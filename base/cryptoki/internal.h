@@ -14,4 +14,14 @@ const char *ck_rv_row(size_t n, CK_RV *ret_rv, enum inro_err *ret_err);
 MUST_CHECK enum inro_err ck_sessions_lock(struct ck_module *m);
 void ck_sessions_unlock(struct ck_module *m);
 
+/* Whose a session is that was opened; under that lock.  GIVEN_MAX places, so that a fork finds them
+ * whole; more than that many are closed by whoever has their number. */
+#define GIVEN_MAX 512
+struct given {
+	CK_SESSION_HANDLE session;
+	uint64_t by; /* 0: a free place */
+	uint64_t generation;
+};
+struct given *ck_module_given(struct ck_module *m);
+
 #endif

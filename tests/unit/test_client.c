@@ -438,6 +438,68 @@ static void test_closed_while_one_opens(void **state)
 	ck_module_close(opening);
 }
 
+/* A module that gives a number again: who had it lost it, and closes nothing of who has it now. */
+static void test_a_number_given_again(void **state)
+{
+	CK_SESSION_HANDLE first, again;
+	struct fake *f = fake_open(FAKE_PLAIN, &opening);
+
+	(void)state;
+	OK(ck_session_open_by(opening, 1, 0, false, &first));
+	OK(ck_session_open_by(opening, 2, 0, false, &again));
+	assert_int_equal(first, again);
+	ck_sessions_close_by(opening, 1, &first, 1);
+	assert_int_equal(f->closed, 0);
+	ck_sessions_close_by(opening, 2, &again, 1);
+	assert_int_equal(f->closed, 1);
+	OK(ck_session_open_by(opening, 1, 0, false, &first));
+	OK(ck_session_open(opening, 0, false, &again));
+	ck_sessions_close_by(opening, 1, &first, 1);
+	assert_int_equal(f->closed, 1);
+	ck_session_close(opening, again);
+	assert_int_equal(f->closed, 2);
+	ck_module_close(opening);
+}
+
+static void *close_many(void *unused)
+{
+	CK_SESSION_HANDLE list[65];
+
+	for (size_t i = 0; i < ARRAY_LEN(list); i++)
+		list[i] = 200 + i;
+	ck_sessions_close_by(opening, 1, list, ARRAY_LEN(list));
+	return unused;
+}
+
+static void close_many_by_a_thread(void)
+{
+	pthread_t t;
+
+	assert_int_equal(pthread_create(&t, NULL, close_many, NULL), 0);
+	assert_int_equal(pthread_join(t, NULL), 0);
+}
+
+/* However many there are, a module that does not come back is waited for once. */
+static void test_many_closed_while_one_opens(void **state)
+{
+	CK_SESSION_HANDLE s;
+	struct fake *f = fake_open(FAKE_PLAIN, &opening);
+
+	(void)state;
+	alarm(120);
+	napped_ns = 0;
+	hurry = true;
+	f->in_open = close_many_by_a_thread;
+	OK(ck_session_open(opening, 0, false, &s));
+	hurry = false;
+	f->in_open = NULL;
+	assert_int_equal(f->closed, 65);
+	assert_in_range(napped_ns / 1000000000, 50, 70);
+	ck_session_close(opening, s);
+	alarm(0);
+	ck_module_close(opening);
+}
+
 static void test_err(void **state)
 {
 	struct ck_module *m = NULL;
@@ -470,6 +532,8 @@ int main(void)
 		cmocka_unit_test(test_sessions_one_at_a_time),
 		cmocka_unit_test(test_asked_while_it_starts),
 		cmocka_unit_test(test_closed_while_one_opens),
+		cmocka_unit_test(test_a_number_given_again),
+		cmocka_unit_test(test_many_closed_while_one_opens),
 		cmocka_unit_test(test_err),
 	};
 
