@@ -65,6 +65,22 @@ static void change_pin(CK_SESSION_HANDLE mine)
 	pin = other;
 }
 
+static void come_and_go(CK_SESSION_HANDLE mine)
+{
+	static bool officer;
+	const struct inro_user ann = { .name = module_text("ann"),
+				       .type = CKU_USER,
+				       .pin = module_text("a PIN of her own") };
+
+	if (!officer) {
+		OK(p11->C_Logout(mine));
+		OK(module_login(mine, CKU_SO, SO_PIN));
+		officer = true;
+	}
+	if (p11_admin->user_add(mine, &ann) != CKR_OK) /* of who was killed before */
+		OK(p11_admin->user_delete(mine, ann.name));
+}
+
 static void make_token(CK_SESSION_HANDLE mine)
 {
 	(void)mine;
@@ -181,6 +197,20 @@ static void changing_the_pin(void **state)
 	killed_in(change_pin, 20000);
 }
 
+/* An index for each who is on record, when somebody has made a token since. */
+static void users(void **state)
+{
+	CK_ULONG there = 0;
+
+	(void)state;
+	killed_in(come_and_go, 60000);
+	OK(p11->C_Initialize(NULL));
+	tpmtoken_new(tpmcase_tcti());
+	OK(p11_admin->user_list(slot, NULL, &there));
+	OK(p11->C_Finalize(NULL));
+	assert_int_equal(swtpm_count(tpmcase, SWTPM_NV), 4 + there);
+}
+
 /* ---- a token that was not finished ---- */
 
 /* Every token that can be seen is whole. */
@@ -240,6 +270,7 @@ int main(void)
 		BOTH(logging_in),
 		BOTH(generating),
 		BOTH(changing_the_pin),
+		cmocka_unit_test_setup_teardown(users, tpmcase_on_swtpm, tpmcase_end),
 		cmocka_unit_test_setup_teardown(making_a_token, tpmcase_on_swtpm, tpmcase_end),
 	};
 
