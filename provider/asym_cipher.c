@@ -33,7 +33,7 @@ static int encrypt(void *vctx, unsigned char *out, size_t *n, size_t room, const
 	struct model *m = vctx;
 
 	*n = room;
-	return m->ctx && EVP_PKEY_encrypt(m->ctx, out, n, in, in_n) == 1;
+	return m->ctx ? EVP_PKEY_encrypt(m->ctx, out, n, in, in_n) : 0;
 }
 
 /* What the program has set. */
@@ -197,10 +197,10 @@ static enum inro_err decrypt_by_token(struct model *m, struct bytes in, uint8_t 
 	if (e)
 		return e;
 	p = padding_of(set.padding);
-	if (!p)
+	least = p && p->least ? p->least : j.size;
+	if (out && !p)
 		return err_set(INRO_E_UNSUPPORTED,
 			       "token keys decrypt with PKCS#1 v1.5, OAEP or no padding");
-	least = p->least ? p->least : j.size;
 	if (out && room < least)
 		return err_set(INRO_E_TOO_SMALL, "a decryption needs room for %zu bytes", least);
 	j.n = room;
@@ -221,7 +221,7 @@ static int decrypt(void *vctx, unsigned char *out, size_t *n, size_t room, const
 		return 0;
 	if (!model_is_token(m)) {
 		*n = room;
-		return EVP_PKEY_decrypt(m->ctx, out, n, in, in_n) == 1;
+		return EVP_PKEY_decrypt(m->ctx, out, n, in, in_n);
 	}
 	e = decrypt_by_token(m, BYTES(in, in_n), out, room, n);
 	return e ? prov_raise(m->prov, e) : 1;

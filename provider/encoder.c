@@ -6,7 +6,7 @@
  * 2. As PKCS#8 DER, plain or encrypted, of which PKCS#12 is made, there is none: refused with the
  *    reason.  In PEM a cipher that is asked for changes nothing: there is nothing to encrypt.
  * 3. A software key (key.h) is written by the context below, as it would be without us.
- * 4. Public keys are not written here: every other provider's encoder takes them by export.
+ * 4. Public keys are not written here but as text: every other provider's encoder takes them by export.
  */
 #include "provider/key.h"
 
@@ -32,7 +32,7 @@ struct writer {
 
 struct form {
 	const char *output, *structure;
-	enum inro_err (*write)(const struct key *k, BIO *out);
+	enum inro_err (*write)(const struct key *k, int selection, BIO *out);
 };
 
 static enum inro_err written(int ok)
@@ -53,33 +53,41 @@ static enum inro_err take_content(const struct key *k, struct buf *ret_der, cons
 	return buf_err(ret_der);
 }
 
-static enum inro_err write_der(const struct key *k, BIO *out)
+static enum inro_err write_der(const struct key *k, int selection, BIO *out)
 {
 	SCOPED(buf) der = { 0 };
 	const char *pem;
 	enum inro_err e = take_content(k, &der, &pem);
 
+	(void)selection;
 	return e ? e : written(BIO_write(out, der.p, (int)der.n) == (int)der.n);
 }
 
-static enum inro_err write_pem(const struct key *k, BIO *out)
+static enum inro_err write_pem(const struct key *k, int selection, BIO *out)
 {
 	SCOPED(buf) der = { 0 };
 	const char *pem;
 	enum inro_err e = take_content(k, &der, &pem);
 
+	(void)selection;
 	return e ? e : written(PEM_write_bio(out, pem, "", der.p, (long)der.n) > 0);
 }
 
-static enum inro_err write_text(const struct key *k, BIO *out)
+/* As libcrypto's own: the most that is asked for. */
+static enum inro_err write_text(const struct key *k, int selection, BIO *out)
 {
+	if (!(selection & OSSL_KEYMGMT_SELECT_KEYPAIR))
+		return written(EVP_PKEY_print_params(out, k->pkey, 0, NULL));
+	if (!(selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY))
+		return written(EVP_PKEY_print_public(out, k->pkey, 0, NULL));
 	if (BIO_printf(out, "Private-Key in a token: %s\n", object_reference(k->object)) <= 0)
 		return written(0);
 	return written(EVP_PKEY_print_public(out, k->pkey, 0, NULL));
 }
 
-static enum inro_err write_nothing(const struct key *k, BIO *out)
+static enum inro_err write_nothing(const struct key *k, int selection, BIO *out)
 {
+	(void)selection;
 	(void)out;
 	return err_set(
 		INRO_E_KEY_UNEXTRACTABLE,
@@ -125,10 +133,17 @@ static void writer_free(void *vwriter)
 	free(vwriter);
 }
 
-static int does_selection(void *vprov, int selection)
+static int private_alone(void *vprov, int selection)
 {
 	(void)vprov;
 	return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
+}
+
+static int every_selection(void *vprov, int selection)
+{
+	(void)vprov;
+	(void)selection;
+	return 1;
 }
 
 static const OSSL_PARAM *settable_ctx_params(void *vprov)
@@ -202,7 +217,7 @@ static int encode(void *vwriter, OSSL_CORE_BIO *to, const void *vkey, const OSSL
 	if (!out)
 		return prov_raise(w->prov, INRO_E_NO_MEMORY);
 	if (k->object)
-		e = w->form->write(k, out);
+		e = w->form->write(k, selection, out);
 	else
 		ok = encode_software(w, k, selection, out, ask, ask_arg);
 	if (e)
@@ -213,23 +228,23 @@ static int encode(void *vwriter, OSSL_CORE_BIO *to, const void *vkey, const OSSL
 	return ok;
 }
 
-#define ENCODER(newctx)                                                                            \
+#define ENCODER(newctx, does)                                                                           \
 	{                                                                                          \
 		ENTRY(OSSL_FUNC_ENCODER_NEWCTX, newctx),                                           \
 			ENTRY(OSSL_FUNC_ENCODER_FREECTX, writer_free),                             \
-			ENTRY(OSSL_FUNC_ENCODER_DOES_SELECTION, does_selection),                   \
+			ENTRY(OSSL_FUNC_ENCODER_DOES_SELECTION, does),                   \
 			ENTRY(OSSL_FUNC_ENCODER_SETTABLE_CTX_PARAMS, settable_ctx_params),         \
 			ENTRY(OSSL_FUNC_ENCODER_SET_CTX_PARAMS, set_ctx_params),                   \
 			ENTRY(OSSL_FUNC_ENCODER_ENCODE, encode), ENTRY_END                         \
 	}
 
-static const OSSL_DISPATCH pem_functions[] = ENCODER(new_pem);
-static const OSSL_DISPATCH pem_own_functions[] = ENCODER(new_pem_own);
-static const OSSL_DISPATCH pem_locked_functions[] = ENCODER(new_pem_locked);
-static const OSSL_DISPATCH der_functions[] = ENCODER(new_der);
-static const OSSL_DISPATCH pkcs8_functions[] = ENCODER(new_pkcs8);
-static const OSSL_DISPATCH pkcs8_locked_functions[] = ENCODER(new_pkcs8_locked);
-static const OSSL_DISPATCH text_functions[] = ENCODER(new_text);
+static const OSSL_DISPATCH pem_functions[] = ENCODER(new_pem, private_alone);
+static const OSSL_DISPATCH pem_own_functions[] = ENCODER(new_pem_own, private_alone);
+static const OSSL_DISPATCH pem_locked_functions[] = ENCODER(new_pem_locked, private_alone);
+static const OSSL_DISPATCH der_functions[] = ENCODER(new_der, private_alone);
+static const OSSL_DISPATCH pkcs8_functions[] = ENCODER(new_pkcs8, private_alone);
+static const OSSL_DISPATCH pkcs8_locked_functions[] = ENCODER(new_pkcs8_locked, private_alone);
+static const OSSL_DISPATCH text_functions[] = ENCODER(new_text, every_selection);
 
 #define AS(form) PROV_PROPERTIES ",output=" form
 #define ROWS(kind, name, aliases)                                                                  \

@@ -243,11 +243,11 @@ static enum inro_err derive_by_token(const struct exchange *x, uint8_t *out, siz
 	struct settings set;
 	enum inro_err e;
 
-	if (!x->peer)
-		return err_set(INRO_E_STATE, "the other side's key was not given");
 	e = read_settings(x, &set);
 	if (e)
 		return e;
+	if (!x->peer && (out || !*set.kdf)) /* the length after a KDF is what was set */
+		return err_set(INRO_E_STATE, "the other side's key was not given");
 	return (*set.kdf ? derive_key : derive_raw)(x, &set, out, room, n);
 }
 
@@ -260,13 +260,29 @@ static int derive(void *vctx, unsigned char *out, size_t *n, size_t room)
 		return 0;
 	if (!model_is_token(&x->model)) {
 		*n = room;
-		return EVP_PKEY_derive(x->model.ctx, out, n) == 1;
+		return EVP_PKEY_derive(x->model.ctx, out, n);
 	}
 	e = derive_by_token(x, out, room, n);
 	return e ? prov_raise(x->model.prov, e) : 1;
 }
 
-static const OSSL_PARAM *ctx_params(void *vctx, void *vprov)
+static const OSSL_PARAM *gettable_ctx_params(void *vctx, void *vprov)
+{
+	static const OSSL_PARAM table[] = {
+		OSSL_PARAM_int(OSSL_EXCHANGE_PARAM_EC_ECDH_COFACTOR_MODE, NULL),
+		OSSL_PARAM_utf8_string(OSSL_EXCHANGE_PARAM_KDF_TYPE, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_EXCHANGE_PARAM_KDF_DIGEST, NULL, 0),
+		OSSL_PARAM_size_t(OSSL_EXCHANGE_PARAM_KDF_OUTLEN, NULL),
+		OSSL_PARAM_DEFN(OSSL_EXCHANGE_PARAM_KDF_UKM, OSSL_PARAM_OCTET_PTR, NULL, 0),
+		OSSL_PARAM_END,
+	};
+
+	(void)vctx;
+	(void)vprov;
+	return table;
+}
+
+static const OSSL_PARAM *settable_ctx_params(void *vctx, void *vprov)
 {
 	static const OSSL_PARAM table[] = {
 		OSSL_PARAM_int(OSSL_EXCHANGE_PARAM_EC_ECDH_COFACTOR_MODE, NULL),
@@ -283,21 +299,24 @@ static const OSSL_PARAM *ctx_params(void *vctx, void *vprov)
 	return table;
 }
 
-static const OSSL_DISPATCH functions[] = {
-	ENTRY(OSSL_FUNC_KEYEXCH_NEWCTX, newctx),
-	ENTRY(OSSL_FUNC_KEYEXCH_FREECTX, freectx),
-	ENTRY(OSSL_FUNC_KEYEXCH_DUPCTX, dupctx),
-	ENTRY(OSSL_FUNC_KEYEXCH_INIT, init),
-	ENTRY(OSSL_FUNC_KEYEXCH_SET_PEER, set_peer),
-	ENTRY(OSSL_FUNC_KEYEXCH_DERIVE, derive),
+#define EXCHANGE                                                                                   \
+	ENTRY(OSSL_FUNC_KEYEXCH_NEWCTX, newctx), ENTRY(OSSL_FUNC_KEYEXCH_FREECTX, freectx),        \
+		ENTRY(OSSL_FUNC_KEYEXCH_DUPCTX, dupctx), ENTRY(OSSL_FUNC_KEYEXCH_INIT, init),      \
+		ENTRY(OSSL_FUNC_KEYEXCH_SET_PEER, set_peer), ENTRY(OSSL_FUNC_KEYEXCH_DERIVE, derive)
+
+static const OSSL_DISPATCH ecdh_functions[] = {
+	EXCHANGE,
 	ENTRY(OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS, model_set),
-	ENTRY(OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS, ctx_params),
+	ENTRY(OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS, settable_ctx_params),
 	ENTRY(OSSL_FUNC_KEYEXCH_GET_CTX_PARAMS, model_get),
-	ENTRY(OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS, ctx_params),
+	ENTRY(OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS, gettable_ctx_params),
 	ENTRY_END,
 };
+/* A program that sets something for X25519 or X448 is told that there is nothing to set. */
+static const OSSL_DISPATCH xdh_functions[] = { EXCHANGE, ENTRY_END };
 
 const OSSL_ALGORITHM exchange_algorithms[] = {
-	{ "INRO-ECDH", PROV_PROPERTIES, functions, "ECDH, X25519 and X448 by a token" },
+	{ "INRO-ECDH", PROV_PROPERTIES, ecdh_functions, "ECDH by a token" },
+	{ "INRO-XDH", PROV_PROPERTIES, xdh_functions, "X25519 and X448 by a token" },
 	{ NULL, NULL, NULL, NULL },
 };

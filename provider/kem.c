@@ -34,7 +34,7 @@ static int encapsulate(void *vctx, unsigned char *out, size_t *n, unsigned char 
 {
 	struct model *m = vctx;
 
-	return m->ctx && EVP_PKEY_encapsulate(m->ctx, out, n, secret, secret_n) == 1;
+	return m->ctx ? EVP_PKEY_encapsulate(m->ctx, out, n, secret, secret_n) : 0;
 }
 
 /* An opening: what goes in, and the room for the secret, whose length is known. */
@@ -103,7 +103,7 @@ static int decapsulate(void *vctx, unsigned char *out, size_t *n, const unsigned
 	if (!m->ctx)
 		return 0;
 	if (!model_is_token(m))
-		return EVP_PKEY_decapsulate(m->ctx, out, n, in, in_n) == 1;
+		return EVP_PKEY_decapsulate(m->ctx, out, n, in, in_n);
 	e = decapsulate_by_token(m, BYTES(in, in_n), out, n);
 	return e ? prov_raise(m->prov, e) : 1;
 }

@@ -23,8 +23,6 @@ struct key_type {
 	const char *signature, *exchange, *cipher, *kem;
 	const OSSL_PARAM *public_params; /* what a token key exports */
 	const OSSL_PARAM *all_params;	 /* what a software key imports and exports */
-	const OSSL_PARAM *gettable;
-	const OSSL_PARAM *settable;
 };
 
 /* Every kind: what its functions are called here, its name, and the other names and the OID that

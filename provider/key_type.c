@@ -15,12 +15,6 @@
 #define EC_PUBLIC                                                                                  \
 	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),                               \
 	OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0)
-#define SIZES                                                                                      \
-	OSSL_PARAM_int(OSSL_PKEY_PARAM_BITS, NULL),                                                \
-	OSSL_PARAM_int(OSSL_PKEY_PARAM_SECURITY_BITS, NULL),                                       \
-	OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, NULL),                                            \
-	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_DEFAULT_DIGEST, NULL, 0),                           \
-	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_MANDATORY_DIGEST, NULL, 0)
 #define RSA_PRIVATE                                                                                \
 	OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_D, NULL, 0),                                             \
 	OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_FACTOR1, NULL, 0),                                       \
@@ -37,41 +31,20 @@
 #define EC_PRIVATE                                                                                 \
 	OSSL_PARAM_BN(OSSL_PKEY_PARAM_PRIV_KEY, NULL, 0),                                          \
 	OSSL_PARAM_int(OSSL_PKEY_PARAM_USE_COFACTOR_ECDH, NULL)
-#define EC_POINT                                                                                   \
-	OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0),                      \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_PUB_X, NULL, 0),                                          \
-	OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_PUB_Y, NULL, 0)
 #define STRING_PUBLIC OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0)
 #define STRING_PRIVATE OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, NULL, 0)
 #define STRING_SEED OSSL_PARAM_octet_string(KEY_SEED, NULL, 0)
-#define STRING_ENCODED OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0)
 /* clang-format on */
 
 static const OSSL_PARAM rsa_public[] = { RSA_PUBLIC, OSSL_PARAM_END };
 static const OSSL_PARAM rsa_all[] = { RSA_PUBLIC, RSA_PRIVATE, OSSL_PARAM_END };
-static const OSSL_PARAM rsa_gettable[] = { SIZES, RSA_PUBLIC, RSA_PRIVATE, OSSL_PARAM_END };
 static const OSSL_PARAM pss_public[] = { RSA_PUBLIC, PSS_BOUNDS, OSSL_PARAM_END };
 static const OSSL_PARAM pss_all[] = { RSA_PUBLIC, RSA_PRIVATE, PSS_BOUNDS, OSSL_PARAM_END };
 static const OSSL_PARAM ec_public[] = { EC_PUBLIC, OSSL_PARAM_END };
 static const OSSL_PARAM ec_all[] = { EC_PUBLIC, EC_PRIVATE, OSSL_PARAM_END };
-static const OSSL_PARAM ec_gettable[] = { SIZES, EC_PUBLIC, EC_PRIVATE, EC_POINT, OSSL_PARAM_END };
-static const OSSL_PARAM ec_settable[] = {
-	OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0),
-	OSSL_PARAM_int(OSSL_PKEY_PARAM_USE_COFACTOR_ECDH, NULL),
-	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_ENCODING, NULL, 0),
-	OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, NULL, 0),
-	OSSL_PARAM_int(OSSL_PKEY_PARAM_EC_INCLUDE_PUBLIC, NULL),
-	OSSL_PARAM_END,
-};
 static const OSSL_PARAM string_public[] = { STRING_PUBLIC, OSSL_PARAM_END };
 static const OSSL_PARAM string_all[] = { STRING_PUBLIC, STRING_PRIVATE, OSSL_PARAM_END };
-static const OSSL_PARAM string_gettable[] = { SIZES, STRING_PUBLIC, STRING_PRIVATE, STRING_ENCODED,
-					      OSSL_PARAM_END };
-static const OSSL_PARAM string_settable[] = { STRING_ENCODED, OSSL_PARAM_END };
 static const OSSL_PARAM seed_all[] = { STRING_PUBLIC, STRING_PRIVATE, STRING_SEED, OSSL_PARAM_END };
-static const OSSL_PARAM seed_gettable[] = { SIZES,	 STRING_PUBLIC,	 STRING_PRIVATE,
-					    STRING_SEED, STRING_ENCODED, OSSL_PARAM_END };
-static const OSSL_PARAM nothing[] = { OSSL_PARAM_END };
 
 /* A key whose halves are strings of bytes: the kinds after RSA and EC. */
 #define STRINGS(kind_name, kind_type)                                                              \
@@ -81,29 +54,24 @@ static const OSSL_PARAM nothing[] = { OSSL_PARAM_END };
 #define EDWARDS(name)                                                                              \
 	{                                                                                          \
 		STRINGS(name, CKK_EC_EDWARDS), .signature = "INRO-EDDSA",                          \
-					       .all_params = string_all,                           \
-					       .gettable = string_gettable, .settable = nothing    \
+					       .all_params = string_all                            \
 	}
 #define MONTGOMERY(name)                                                                           \
 	{                                                                                          \
 		STRINGS(name, CKK_EC_MONTGOMERY),                                                  \
-			.exchange = "INRO-ECDH", .kem = (name), .all_params = string_all,          \
-			.gettable = string_gettable, .settable = string_settable                   \
+			.exchange = "INRO-XDH", .kem = (name), .all_params = string_all           \
 	}
 #define ML_DSA(name)                                                                               \
 	{                                                                                          \
-		STRINGS(name, CKK_ML_DSA), .signature = "INRO-ML-DSA", .all_params = seed_all,     \
-					   .gettable = seed_gettable, .settable = nothing          \
+		STRINGS(name, CKK_ML_DSA), .signature = "INRO-ML-DSA", .all_params = seed_all      \
 	}
 #define ML_KEM(name)                                                                               \
 	{                                                                                          \
-		STRINGS(name, CKK_ML_KEM), .kem = "INRO-ML-KEM", .all_params = seed_all,           \
-					   .gettable = seed_gettable, .settable = string_settable  \
+		STRINGS(name, CKK_ML_KEM), .kem = "INRO-ML-KEM", .all_params = seed_all            \
 	}
 #define SLH_DSA(name)                                                                              \
 	{                                                                                          \
-		STRINGS(name, CKK_SLH_DSA), .signature = "INRO-SLH-DSA", .all_params = seed_all,   \
-					    .gettable = seed_gettable, .settable = nothing         \
+		STRINGS(name, CKK_SLH_DSA), .signature = "INRO-SLH-DSA", .all_params = seed_all    \
 	}
 
 const struct key_type key_types[KEY_TYPE__MAX] = {
@@ -115,18 +83,15 @@ const struct key_type key_types[KEY_TYPE__MAX] = {
 			   .cipher = "INRO-RSA",
 			   .kem = "INRO-RSA",
 			   .public_params = rsa_public,
-			   .all_params = rsa_all,
-			   .gettable = rsa_gettable,
-			   .settable = nothing },
+			   .all_params = rsa_all },
 	[KEY_TYPE_rsa_pss] = { .name = "RSA-PSS",
 			       .type = CKK_RSA,
 			       .public_part = OSSL_PKEY_PARAM_RSA_N,
 			       .private_part = OSSL_PKEY_PARAM_RSA_D,
 			       .signature = "INRO-RSA",
+			       .cipher = "INRO-RSA", /* refused when it is set up, as libcrypto does */
 			       .public_params = pss_public,
-			       .all_params = pss_all,
-			       .gettable = rsa_gettable,
-			       .settable = nothing },
+			       .all_params = pss_all },
 	[KEY_TYPE_ec] = { .name = "EC",
 			  .type = CKK_EC,
 			  .has_group = true,
@@ -135,9 +100,7 @@ const struct key_type key_types[KEY_TYPE__MAX] = {
 			  .signature = "INRO-ECDSA",
 			  .exchange = "INRO-ECDH",
 			  .public_params = ec_public,
-			  .all_params = ec_all,
-			  .gettable = ec_gettable,
-			  .settable = ec_settable },
+			  .all_params = ec_all },
 	[KEY_TYPE_ed25519] = EDWARDS("ED25519"),
 	[KEY_TYPE_ed448] = EDWARDS("ED448"),
 	[KEY_TYPE_x25519] = MONTGOMERY("X25519"),

@@ -136,11 +136,23 @@ static int import(void *vkey, int selection, const OSSL_PARAM params[])
 /* More than any kind has. */
 #define PUBLIC_PARAMS 8
 
+/* How a program wants points to be written, where it is not the usual way. */
+static const OSSL_PARAM *format_asked_for(const OSSL_PARAM all[])
+{
+	const OSSL_PARAM *p = OSSL_PARAM_locate_const(all, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT);
+	const char *format = NULL;
+
+	if (!p || !OSSL_PARAM_get_utf8_string_ptr(p, &format) || !format)
+		return NULL;
+	return strcmp(format, OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED) == 0 ? NULL : p;
+}
+
 /* The parameters that a public key of this kind consists of, and no others: a group by its name
  * only, so that nobody writes an explicit curve. */
 static int export_public(const struct key *k, OSSL_CALLBACK *callback, void *arg)
 {
 	OSSL_PARAM *all = NULL, chosen[PUBLIC_PARAMS];
+	const OSSL_PARAM *format;
 	size_t n = 0;
 	int ok;
 
@@ -152,6 +164,9 @@ static int export_public(const struct key *k, OSSL_CALLBACK *callback, void *arg
 		if (found)
 			chosen[n++] = *found;
 	}
+	format = format_asked_for(all);
+	if (format)
+		chosen[n++] = *format;
 	chosen[n] = OSSL_PARAM_construct_end();
 	ok = callback(chosen, arg);
 	OSSL_PARAM_free(all);
@@ -169,6 +184,9 @@ static int export(void *vkey, int selection, OSSL_CALLBACK *callback, void *arg)
 	/* Of parameters that a kind does not have, libcrypto makes a key with nothing in it, which its
 	 * own encoders of text then read. */
 	if (!(selection & OSSL_KEYMGMT_SELECT_KEYPAIR) && !k->type->has_group)
+		return 0;
+	/* A point without its curve is nothing, to libcrypto either. */
+	if (!(selection & OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS) && k->type->has_group)
 		return 0;
 	if (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY)
 		return prov_raise(k->prov, err_set(INRO_E_KEY_UNEXTRACTABLE,
@@ -189,8 +207,30 @@ static int get_params(void *vkey, OSSL_PARAM params[])
 	return is_empty(k) || EVP_PKEY_get_params(k->pkey, params) == 1;
 }
 
-/* The public half of a token key is shared and stays as the token has it; how it is to be written
- * is no matter for a key that is exported by the name of its group. */
+/* The public half of a token key is shared with its duplicates: what is set is set in a copy of its own.  The point
+ * stays as the token has it, and the curve is written by its name (export_public). */
+static int set_of_token(struct key *k, const OSSL_PARAM params[])
+{
+	const OSSL_PARAM *encoding = OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_EC_ENCODING);
+	const char *name = NULL;
+	EVP_PKEY *copy;
+
+	if (OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY))
+		return prov_raise(k->prov, err_set(INRO_E_STATE, "the public half of a token's key can't be changed"));
+	if (k->type->has_group && encoding && OSSL_PARAM_get_utf8_string_ptr(encoding, &name) && name &&
+	    strcmp(name, OSSL_PKEY_EC_ENCODING_EXPLICIT) == 0)
+		return prov_raise(k->prov, err_set(INRO_E_UNSUPPORTED,
+						   "the curve of a token's key is written by its name, not by its parameters"));
+	copy = EVP_PKEY_dup(k->pkey);
+	if (!copy || EVP_PKEY_set_params(copy, (OSSL_PARAM *)(uintptr_t)params) != 1) {
+		EVP_PKEY_free(copy);
+		return 0;
+	}
+	EVP_PKEY_free(k->pkey);
+	k->pkey = copy;
+	return 1;
+}
+
 static int set_params(void *vkey, const OSSL_PARAM params[])
 {
 	struct key *k = vkey;
@@ -200,7 +240,7 @@ static int set_params(void *vkey, const OSSL_PARAM params[])
 	if (is_empty(k))
 		return 0;
 	if (k->object)
-		return !OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY);
+		return set_of_token(k, params);
 	if (EVP_PKEY_set_params(k->pkey, (OSSL_PARAM *)(uintptr_t)params) != 1)
 		return 0;
 	if (OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY))
@@ -275,6 +315,19 @@ static const char *operation_name(const struct key_type *type, int operation)
 	return name;
 }
 
+/* What libcrypto's own keys of the kind have: its table, which is there as long as libcrypto is. */
+static const OSSL_PARAM *params_below(struct prov *p, const struct key_type *type,
+				      const OSSL_PARAM *(*list)(const EVP_KEYMGMT *))
+{
+	static const OSSL_PARAM none[] = { OSSL_PARAM_END };
+	OSSL_LIB_CTX *libctx;
+	EVP_KEYMGMT *kind = below_libctx(&p->below, &libctx) ? NULL : EVP_KEYMGMT_fetch(libctx, type->name, NULL);
+	const OSSL_PARAM *found = kind ? list(kind) : NULL;
+
+	EVP_KEYMGMT_free(kind);
+	return found ? found : none;
+}
+
 /* The functions that are not told whose kind they speak of, and the table, for each kind. */
 #define KEYMGMT(kind, name, aliases)                                                               \
 	static void *kind##_new(void *vprov)                                                       \
@@ -287,13 +340,13 @@ static const char *operation_name(const struct key_type *type, int operation)
 	}                                                                                          \
 	static const OSSL_PARAM *kind##_gettable(void *vprov)                                      \
 	{                                                                                          \
-		(void)vprov;                                                                       \
-		return key_types[KEY_TYPE_##kind].gettable;                                        \
+		return params_below(vprov, &key_types[KEY_TYPE_##kind],                            \
+				    EVP_KEYMGMT_gettable_params);                                  \
 	}                                                                                          \
 	static const OSSL_PARAM *kind##_settable(void *vprov)                                      \
 	{                                                                                          \
-		(void)vprov;                                                                       \
-		return key_types[KEY_TYPE_##kind].settable;                                        \
+		return params_below(vprov, &key_types[KEY_TYPE_##kind],                            \
+				    EVP_KEYMGMT_settable_params);                                  \
 	}                                                                                          \
 	static const char *kind##_operation_name(int operation)                                    \
 	{                                                                                          \

@@ -23,6 +23,8 @@ static enum inro_err to_der(struct bytes raw, uint8_t *out, size_t *n)
 	return INRO_OK;
 }
 
+static const struct bytes bytes_of_zero = { (const uint8_t[]) { 0 }, 1 };
+
 static enum inro_err sign(struct signature *s, struct bytes input, uint8_t *out, size_t *n)
 {
 	CK_MECHANISM mech = { .mechanism = CKM_ECDSA };
@@ -35,6 +37,8 @@ static enum inro_err sign(struct signature *s, struct bytes input, uint8_t *out,
 	 * shorter than a digest has one of whole bytes. */
 	if (input.n > order)
 		input.n = order;
+	if (input.n == 0) /* the number 0, which a token takes in one byte and not in none */
+		input = bytes_of_zero;
 	e = object_sign(s->key->object, &mech, input, raw, &raw_n);
 	if (e)
 		return e;

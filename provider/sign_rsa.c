@@ -226,8 +226,11 @@ static enum inro_err sign_raw(struct signature *s, const struct settings *set, s
 			      uint8_t *out, size_t *n)
 {
 	CK_MECHANISM mech = { .mechanism = CKM_RSA_X_509 };
+	size_t size = (size_t)EVP_PKEY_get_size(s->key->pkey);
 
 	(void)set;
+	if (input.n != size) /* a token would take fewer, and zeros before them */
+		return err_set(INRO_E_DATA_LENGTH, "without padding %zu bytes are signed, not %zu", size, input.n);
 	return object_sign(s->key->object, &mech, input, out, n);
 }
 

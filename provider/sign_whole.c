@@ -323,7 +323,7 @@ static const OSSL_PARAM *gettable_ctx_params(void *vwhole, void *vprov)
 /* ---- the operation ---- */
 
 /* libcrypto's own operation on the key below. */
-static enum inro_err make_model(struct whole *w, bool signing)
+static enum inro_err make_model(struct whole *w, bool signing, const OSSL_PARAM params[])
 {
 	int (*init)(EVP_MD_CTX *, EVP_PKEY_CTX **, const char *, OSSL_LIB_CTX *, const char *,
 		    EVP_PKEY *, const OSSL_PARAM *) =
@@ -337,12 +337,12 @@ static enum inro_err make_model(struct whole *w, bool signing)
 	if (!w->model)
 		return INRO_E_NO_MEMORY;
 	w->settings = NULL;
-	if (init(w->model, &w->settings, NULL, libctx, NULL, w->key->pkey, NULL) != 1)
+	if (init(w->model, &w->settings, NULL, libctx, NULL, w->key->pkey, params) != 1)
 		return below_failed("setting up the signature");
 	return INRO_OK;
 }
 
-static enum inro_err start(struct whole *w, struct key *key, bool signing)
+static enum inro_err start(struct whole *w, struct key *key, bool signing, const OSSL_PARAM params[])
 {
 	if (!key)
 		key = w->key;
@@ -353,14 +353,16 @@ static enum inro_err start(struct whole *w, struct key *key, bool signing)
 					       "type=private");
 	EVP_MD_CTX_free(w->model);
 	*w = (struct whole) { .prov = w->prov, .type = w->type, .key = key };
-	return signing && key->object ? INRO_OK : make_model(w, signing);
+	if (!signing || !key->object)
+		return make_model(w, signing, params);
+	return params ? set_for_token(w, params) : INRO_OK;
 }
 
 static int init(struct whole *w, struct key *key, bool signing, const OSSL_PARAM params[])
 {
-	enum inro_err e = start(w, key, signing);
+	enum inro_err e = start(w, key, signing, params);
 
-	return e ? prov_raise(w->prov, e) : set_ctx_params(w, params);
+	return e ? prov_raise(w->prov, e) : 1;
 }
 
 static int digest_init(struct whole *w, const char *digest, struct key *key, bool signing,
@@ -434,7 +436,7 @@ static int verify(void *vwhole, const unsigned char *sig, size_t n, const unsign
 {
 	struct whole *w = vwhole;
 
-	return w->model && EVP_DigestVerify(w->model, sig, n, message, message_n) == 1;
+	return w->model ? EVP_DigestVerify(w->model, sig, n, message, message_n) : 0;
 }
 
 #define WHOLE(kind)                                                                                \

@@ -82,23 +82,30 @@ static void *dupctx(void *vsig)
 	return NULL;
 }
 
+static enum inro_err may_set_digest(const struct signature *s, const char *name)
+{
+	if (strlen(name) >= sizeof s->md_name)
+		return err_set(INRO_E_ARG, "the digest's name is too long");
+	if (s->digesting && !(s->md && EVP_MD_is_a(s->md, name)))
+		return err_set(INRO_E_STATE, "the digest is set and can't be changed to %s now", name);
+	return INRO_OK;
+}
+
 static enum inro_err set_digest(struct signature *s, const char *name)
 {
 	EVP_MD *md;
 	const struct digest *row;
-	enum inro_err e;
+	enum inro_err e = may_set_digest(s, name);
 
-	if (s->md && EVP_MD_is_a(s->md, name))
-		return INRO_OK;
-	if (s->digesting)
-		return err_set(INRO_E_STATE, "the digest is set and can't be changed to %s now",
-			       name);
+	if (e || s->digesting)
+		return e;
 	e = below_digest(&s->prov->below, name, &md, &row);
 	if (e)
 		return e;
 	EVP_MD_free(s->md);
 	s->md = md;
 	s->row = row;
+	OPENSSL_strlcpy(s->md_name, name, sizeof s->md_name);
 	return INRO_OK;
 }
 
@@ -117,32 +124,38 @@ static enum inro_err take_model_digest(struct signature *s, EVP_PKEY_CTX *model)
 	return set_digest(s, name);
 }
 
+/* The model has the last word: what it refuses changes nothing here. */
+static enum inro_err set_all(struct signature *s, const char *digest, const OSSL_PARAM params[])
+{
+	EVP_PKEY_CTX *model;
+	enum inro_err e = digest ? may_set_digest(s, digest) : INRO_OK;
+
+	if (!e && (s->type->has_settings || s->model)) {
+		e = signature_model(s, &model);
+		if (!e && EVP_PKEY_CTX_set_params(model, (OSSL_PARAM *)(uintptr_t)params) != 1)
+			e = below_failed("setting up the signature");
+		if (!e && !digest)
+			e = take_model_digest(s, model);
+	}
+	return e || !digest ? e : set_digest(s, digest);
+}
+
+/* No parameters are some, too: by them a key of RSA-PSS gets its digest. */
 static int set_ctx_params(void *vsig, const OSSL_PARAM params[])
 {
 	struct signature *s = vsig;
 	const OSSL_PARAM *p;
 	const char *name = NULL;
-	EVP_PKEY_CTX *model;
-	enum inro_err e = INRO_OK;
+	enum inro_err e;
 
-	if (!params || !params->key)
+	if (!params)
 		return 1;
 	if (!s->key)
 		return 0;
 	p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST);
-	if (p && !OSSL_PARAM_get_utf8_string_ptr(p, &name))
+	if (p && (!OSSL_PARAM_get_utf8_string_ptr(p, &name) || !name))
 		return 0;
-	if (name && *name)
-		e = set_digest(s, name);
-	if (!e && !s->type->has_settings && !s->model)
-		return 1;
-	if (!e)
-		e = signature_model(s, &model);
-	if (e)
-		return prov_raise(s->prov, e);
-	if (EVP_PKEY_CTX_set_params(model, (OSSL_PARAM *)(uintptr_t)params) != 1)
-		return 0;
-	e = take_model_digest(s, model);
+	e = set_all(s, name, params);
 	return e ? prov_raise(s->prov, e) : 1;
 }
 
@@ -180,15 +193,37 @@ static int get_ctx_params(void *vsig, OSSL_PARAM params[])
 	return EVP_PKEY_CTX_get_params(model, params) == 1;
 }
 
-static const OSSL_PARAM *rsa_ctx_params(void *vsig, void *vprov)
+/* clang-format off */
+#define DIGEST		 OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0), \
+			 OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PROPERTIES, NULL, 0),
+#define RSA_SETTINGS	 OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, NULL, 0), \
+			 OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, NULL, 0), \
+			 OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_PROPERTIES, NULL, 0), \
+			 OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL, 0),
+#define ECDSA_SETTINGS	 OSSL_PARAM_size_t(OSSL_SIGNATURE_PARAM_DIGEST_SIZE, NULL),
+/* clang-format on */
+
+/* What may be set at all, and what while data is digested already: the digest may not. */
+#define SETTABLE(kind, settings)                                                                   \
+	static const OSSL_PARAM *kind##_settable(void *vsig, void *vprov)                          \
+	{                                                                                          \
+		static const OSSL_PARAM all[] = { DIGEST settings OSSL_PARAM_END };              \
+		static const OSSL_PARAM fixed[] = { settings OSSL_PARAM_END };                     \
+		const struct signature *s = vsig;                                                  \
+                                                                                                   \
+		(void)vprov;                                                                       \
+		return s && s->digesting ? fixed : all;                                            \
+	}
+SETTABLE(rsa, RSA_SETTINGS)
+SETTABLE(ecdsa, ECDSA_SETTINGS)
+
+static const OSSL_PARAM *rsa_gettable(void *vsig, void *vprov)
 {
 	static const OSSL_PARAM table[] = {
 		OSSL_PARAM_octet_string(OSSL_SIGNATURE_PARAM_ALGORITHM_ID, NULL, 0),
-		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0),
-		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PROPERTIES, NULL, 0),
 		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, NULL, 0),
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0),
 		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, NULL, 0),
-		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_PROPERTIES, NULL, 0),
 		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL, 0),
 		OSSL_PARAM_END,
 	};
@@ -198,13 +233,12 @@ static const OSSL_PARAM *rsa_ctx_params(void *vsig, void *vprov)
 	return table;
 }
 
-static const OSSL_PARAM *ecdsa_ctx_params(void *vsig, void *vprov)
+static const OSSL_PARAM *ecdsa_gettable(void *vsig, void *vprov)
 {
 	static const OSSL_PARAM table[] = {
 		OSSL_PARAM_octet_string(OSSL_SIGNATURE_PARAM_ALGORITHM_ID, NULL, 0),
-		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0),
-		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PROPERTIES, NULL, 0),
 		OSSL_PARAM_size_t(OSSL_SIGNATURE_PARAM_DIGEST_SIZE, NULL),
+		OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0),
 		OSSL_PARAM_END,
 	};
 
@@ -213,13 +247,14 @@ static const OSSL_PARAM *ecdsa_ctx_params(void *vsig, void *vprov)
 	return table;
 }
 
-/* A key of RSA-PSS starts with a padding of its own, and may be bound to a digest. */
+/* A key of RSA-PSS starts with a padding of its own, and may be bound to a digest.  One that we have no row of may be
+ * none for signatures. */
 static int take_key_settings(struct signature *s)
 {
 	EVP_PKEY_CTX *model;
 	enum inro_err e;
 
-	if (s->key->type != &key_types[KEY_TYPE_rsa_pss])
+	if (s->key->type != &key_types[KEY_TYPE_rsa_pss] && !(s->md && !s->row))
 		return 1;
 	e = signature_model(s, &model);
 	if (!e)
@@ -306,7 +341,8 @@ static int verify(void *vsig, const unsigned char *sig, size_t n, const unsigned
 	EVP_PKEY_CTX *model;
 	enum inro_err e = signature_model(s, &model);
 
-	return e ? prov_raise(s->prov, e) : EVP_PKEY_verify(model, sig, n, input, input_n) == 1;
+	/* below 0: it is no signature at all */
+	return e ? prov_raise(s->prov, e) : EVP_PKEY_verify(model, sig, n, input, input_n);
 }
 
 static int verify_recover(void *vsig, unsigned char *out, size_t *n, size_t room,
@@ -319,7 +355,7 @@ static int verify_recover(void *vsig, unsigned char *out, size_t *n, size_t room
 	if (e)
 		return prov_raise(s->prov, e);
 	*n = room;
-	return EVP_PKEY_verify_recover(model, out, n, sig, sig_n) == 1;
+	return EVP_PKEY_verify_recover(model, out, n, sig, sig_n);
 }
 
 static int digest_init(struct signature *s, const char *name, struct key *key,
@@ -328,7 +364,7 @@ static int digest_init(struct signature *s, const char *name, struct key *key,
 	enum inro_err e = INRO_OK;
 
 	s->digesting = false;
-	if (name && *name)
+	if (name && *name && !(s->md && EVP_MD_is_a(s->md, name))) /* else it keeps the name that it has */
 		e = set_digest(s, name);
 	if (e)
 		return prov_raise(s->prov, e);
@@ -376,8 +412,9 @@ static int digest_verify_final(void *vsig, const unsigned char *sig, size_t n)
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned digest_n = 0;
 
-	return s->hash && EVP_DigestFinal_ex(s->hash, digest, &digest_n) &&
-	       verify(s, sig, n, digest, digest_n);
+	if (!s->hash || !EVP_DigestFinal_ex(s->hash, digest, &digest_n))
+		return 0;
+	return verify(s, sig, n, digest, digest_n);
 }
 
 #define RECOVER                                                                                    \
@@ -399,9 +436,9 @@ static int digest_verify_final(void *vsig, const unsigned char *sig, size_t n)
 		ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE, digest_update),                    \
 		ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, digest_verify_final),               \
 		ENTRY(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, set_ctx_params),                         \
-		ENTRY(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, kind##_ctx_params),                 \
+		ENTRY(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, kind##_settable),                   \
 		ENTRY(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, get_ctx_params),                         \
-		ENTRY(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, kind##_ctx_params), ENTRY_END
+		ENTRY(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, kind##_gettable), ENTRY_END
 
 static const OSSL_DISPATCH rsa_functions[] = { RECOVER, SIGNATURE(rsa) };
 static const OSSL_DISPATCH ecdsa_functions[] = { SIGNATURE(ecdsa) };

@@ -22,6 +22,8 @@ struct signature_type {
 	enum inro_err (*sign)(struct signature *s, struct bytes input, uint8_t *out, size_t *n);
 };
 
+#define SIGNATURE_NAME 50 /* libcrypto's own limit */
+
 enum signature_use { SIGNATURE_VERIFY, SIGNATURE_SIGN, SIGNATURE_RECOVER };
 
 struct signature {
@@ -32,6 +34,7 @@ struct signature {
 	bool digesting;		  /* the digest is fixed from the start on */
 	bool copied;		  /* from another operation, which may have ended */
 	EVP_MD *md;		  /* NULL: the input is signed as it is */
+	char md_name[SIGNATURE_NAME]; /* what the program calls it, and is told again */
 	const struct digest *row; /* of md; NULL: Cryptoki does not know it */
 	EVP_MD_CTX *hash;
 	EVP_PKEY_CTX *model;

@@ -11,13 +11,14 @@
 #include "provider/signature.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
 struct key_model {
 	enum signature_use use;
-	EVP_MD *md; /* NULL: none was named */
+	char md_name[SIGNATURE_NAME]; /* empty: none was named */
 	EVP_PKEY_CTX *ctx;
 };
 
@@ -26,7 +27,6 @@ static void model_drop(struct key_model *m)
 	if (!m)
 		return;
 	EVP_PKEY_CTX_free(m->ctx);
-	EVP_MD_free(m->md);
 	free(m);
 }
 
@@ -44,13 +44,13 @@ static int start(const struct signature *s, EVP_PKEY_CTX *ctx)
 		[SIGNATURE_RECOVER] = EVP_PKEY_verify_recover_init,
 	};
 	OSSL_PARAM params[2] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
-	char name[64];
+	char name[SIGNATURE_NAME];
 
 	if (starts[s->use](ctx) != 1)
 		return 0;
 	if (!s->md)
 		return 1;
-	OPENSSL_strlcpy(name, EVP_MD_get0_name(s->md), sizeof name);
+	OPENSSL_strlcpy(name, s->md_name, sizeof name);
 	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, 0);
 	return EVP_PKEY_CTX_set_params(ctx, params) == 1;
 }
@@ -72,14 +72,14 @@ static enum inro_err make(const struct signature *s, EVP_PKEY_CTX **ret)
 	return INRO_OK;
 }
 
-/* Digests are kept below: one name is one EVP_MD. */
+/* What was set up by another name of the digest would answer with that one. */
 static const struct key_model *find(const struct signature *s)
 {
 	for (size_t i = 0; i < KEY_MODELS; i++) {
 		const struct key_model *m =
 			atomic_load_explicit(&s->key->models[i], memory_order_acquire);
 
-		if (m && m->use == s->use && m->md == s->md)
+		if (m && m->use == s->use && strcmp(m->md_name, s->md_name) == 0)
 			return m;
 	}
 	return NULL;
@@ -93,12 +93,11 @@ static bool keep(const struct signature *s, EVP_PKEY_CTX *ctx)
 	if (!m)
 		return false;
 	m->use = s->use;
-	if (s->md && EVP_MD_up_ref(s->md))
-		m->md = s->md;
-	for (size_t i = 0; m->md == s->md && i < KEY_MODELS; i++) {
+	m->ctx = ctx;
+	memcpy(m->md_name, s->md_name, sizeof m->md_name);
+	for (size_t i = 0; i < KEY_MODELS; i++) {
 		struct key_model *none = NULL;
 
-		m->ctx = ctx;
 		if (atomic_compare_exchange_strong(&s->key->models[i], &none, m))
 			return true;
 	}

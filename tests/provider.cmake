@@ -2,6 +2,9 @@
 inro_test(unit/test_provider_tables.c LINKS inro_provider)
 inro_test(unit/test_provider_gate.c LINKS inro_provider inro_testlib)
 inro_library(inro_test_token SOURCES lib/token_keys.c lib/chosen.c LINKS inro_cryptoki inro_testlib inro_swtpm PkgConfig::crypto)
+inro_library(inro_test_alike
+	SOURCES lib/alike.c lib/alike_keys.c lib/alike_ctx.c lib/alike_use.c lib/alike_md.c lib/alike_key.c lib/alike_doc.c
+	LINKS inro_test_token PkgConfig::crypto ssl)
 foreach(part keys sign kinds crypt renew mac cipher skey life tss2 pin shown hostile)
 	inro_test(unit/test_provider_${part}.c LINKS inro_test_token PkgConfig::crypto)
 	add_dependencies(test_provider_${part} inro_ossl)
@@ -28,6 +31,12 @@ inro_foreign_test(test_provider_exit softhsm tpm2-pkcs11)
 inro_test(unit/test_provider_odd.c LINKS inro_test_token PkgConfig::crypto)
 add_dependencies(test_provider_odd inro_ossl inro_tap_p11)
 inro_foreign_test(test_provider_odd softhsm tpm2-pkcs11)
+# The same key in a file and in a token, with each of the installed configurations.
+inro_test(unit/test_provider_alike.c LINKS inro_test_alike PkgConfig::crypto)
+add_dependencies(test_provider_alike inro_ossl)
+add_test(NAME test_provider_alike_machine COMMAND test_provider_alike machine 1001)
+set_tests_properties(test_provider_alike_machine PROPERTIES SKIP_RETURN_CODE 77)
+inro_test_properties(test_provider_alike_machine "" "")
 inro_module_script_test(integration/test_provider_store.sh)
 inro_module_script_test(integration/test_provider_keygen.sh TIMEOUT 600)
 # The everyday commands, a script a family; under a sanitizer those that come to every part of the provider.

@@ -157,7 +157,7 @@ static void put_number(struct parts *p, CK_ATTRIBUTE_TYPE type, EVP_PKEY *key, c
 	BN_free(number);
 }
 
-static void put_rsa(struct parts *p, EVP_PKEY *key)
+static void put_rsa_numbers(struct parts *p, EVP_PKEY *key)
 {
 	static const struct {
 		CK_ATTRIBUTE_TYPE type;
@@ -172,11 +172,17 @@ static void put_rsa(struct parts *p, EVP_PKEY *key)
 		{ CKA_EXPONENT_2, OSSL_PKEY_PARAM_RSA_EXPONENT2 },
 		{ CKA_COEFFICIENT, OSSL_PKEY_PARAM_RSA_COEFFICIENT1 },
 	};
-	CK_MECHANISM_TYPE allowed[] = { CKM_RSA_PKCS, CKM_RSA_PKCS_OAEP, CKM_RSA_X_509 };
-	CK_BBOOL yes = CK_TRUE;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		put_number(p, rows[i].type, key, rows[i].name);
+}
+
+static void put_rsa(struct parts *p, EVP_PKEY *key)
+{
+	CK_MECHANISM_TYPE allowed[] = { CKM_RSA_PKCS, CKM_RSA_PKCS_OAEP, CKM_RSA_X_509 };
+	CK_BBOOL yes = CK_TRUE;
+
+	put_rsa_numbers(p, key);
 	put(p, CKA_DECRYPT, &yes, 1);
 	put(p, CKA_ALLOWED_MECHANISMS, allowed, sizeof allowed);
 }
@@ -265,6 +271,64 @@ void token_keys_import(const char *label, CK_BYTE id, EVP_PKEY *key)
 	finish_import(p);
 	if (!is_rsa && !chosen_can("lone-ec"))
 		import_public_ec(label, id, key);
+}
+
+/* Ed25519 and the like: the kind's own OID stands for the curve. */
+static void put_string_key(struct parts *p, EVP_PKEY *key)
+{
+	unsigned char der[64], *at = der, value[64];
+	size_t n = sizeof value;
+	int curve = i2d_ASN1_OBJECT(OBJ_nid2obj(EVP_PKEY_get_base_id(key)), &at);
+
+	need(curve > 0 && EVP_PKEY_get_raw_private_key(key, value, &n) == 1, "no value");
+	put(p, CKA_EC_PARAMS, der, (size_t)curve);
+	put(p, CKA_VALUE, value, n);
+	OPENSSL_cleanse(value, sizeof value);
+}
+
+static void put_ec_value(struct parts *p, EVP_PKEY *key)
+{
+	put_curve(p, key);
+	put_number(p, CKA_VALUE, key, OSSL_PKEY_PARAM_PRIV_KEY);
+}
+
+/* What keys of a kind are made of, and what they are for. */
+static const struct import_kind {
+	const char *name;
+	CK_KEY_TYPE type;
+	void (*put)(struct parts *p, EVP_PKEY *key);
+	CK_ATTRIBUTE_TYPE uses[2];
+} import_kinds[] = {
+	{ "RSA", CKK_RSA, put_rsa_numbers, { CKA_SIGN, CKA_DECRYPT } },
+	{ "RSA-PSS", CKK_RSA, put_rsa_numbers, { CKA_SIGN } },
+	{ "EC", CKK_EC, put_ec_value, { CKA_SIGN, CKA_DERIVE } },
+	{ "ED25519", CKK_EC_EDWARDS, put_string_key, { CKA_SIGN } },
+	{ "ED448", CKK_EC_EDWARDS, put_string_key, { CKA_SIGN } },
+	{ "X25519", CKK_EC_MONTGOMERY, put_string_key, { CKA_DERIVE } },
+	{ "X448", CKK_EC_MONTGOMERY, put_string_key, { CKA_DERIVE } },
+};
+
+static const struct import_kind *kind_of(const EVP_PKEY *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(import_kinds); i++)
+		if (EVP_PKEY_is_a(key, import_kinds[i].name))
+			return &import_kinds[i];
+	need(false, "a key of no kind");
+	return NULL;
+}
+
+void token_keys_import_whole(const struct token_import *import)
+{
+	const struct import_kind *kind = kind_of(import->key);
+	struct parts *p = start_import(import->label, import->id, CKO_PRIVATE_KEY, kind->type);
+	CK_BBOOL yes = CK_TRUE;
+
+	kind->put(p, import->key);
+	for (size_t i = 0; i < ARRAY_LEN(kind->uses) && kind->uses[i]; i++)
+		put(p, kind->uses[i], &yes, 1);
+	if (import->mechs_n)
+		put(p, CKA_ALLOWED_MECHANISMS, import->mechs, import->mechs_n * sizeof *import->mechs);
+	finish_import(p);
 }
 
 void token_keys_import_secret(const char *label, CK_BYTE id, CK_KEY_TYPE type, struct bytes value)

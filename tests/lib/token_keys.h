@@ -40,6 +40,17 @@ void token_keys_add_many(int from, int to);
  * the module does not find it by itself. */
 void token_keys_import(const char *label, CK_BYTE id, EVP_PKEY *key);
 
+/* The whole of a key of any kind that libcrypto 3.0 has, to sign, decrypt and derive with; by these mechanisms alone
+ * where there are any. */
+struct token_import {
+	const char *label;
+	CK_BYTE id;
+	EVP_PKEY *key;
+	const CK_MECHANISM_TYPE *mechs;
+	size_t mechs_n;
+};
+void token_keys_import_whole(const struct token_import *import);
+
 /* A secret key of this value, to make MACs with; one of AES encrypts and decrypts as well. */
 void token_keys_import_secret(const char *label, CK_BYTE id, CK_KEY_TYPE type, struct bytes value);
 

@@ -179,7 +179,6 @@ static void key_rows(void **state)
 		assert_null(OSSL_PARAM_locate_const(t->public_params, t->private_part));
 		assert_non_null(OSSL_PARAM_locate_const(t->all_params, t->public_part));
 		assert_non_null(OSSL_PARAM_locate_const(t->all_params, t->private_part));
-		assert_non_null(OSSL_PARAM_locate_const(t->gettable, t->public_part));
 		assert_true(t->signature || t->exchange || t->kem || t->cipher);
 		/* No default fetch may find our signatures. */
 		assert_true(!t->signature || strncmp(t->signature, "INRO-", 5) == 0);
