@@ -65,18 +65,30 @@ static json_t *verified(const struct audit_report *r)
 			    (long long)r->marked);
 }
 
+static enum inro_err read_receipt(const struct call *c, struct buf *ret)
+{
+	const char *path = call_opt(c, "receipt");
+	enum inro_err e = path ? file_read(path, AUDIT_RECEIPT_MAX, ret) : INRO_OK;
+	if (!e && path && !ret->n)
+		e = err_set(INRO_E_SYNTAX, "%s: that is no receipt of 'inro audit sign'", path);
+	return e;
+}
+
 static enum inro_err audit_verify_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	struct progress progress;
 	const char *archives[CALL_MAX_OPTS];
+	SCOPED(buf) receipt = { 0 };
 	struct audit_check k = { .progress = show_progress,
 				 .arg = &progress,
 				 .archives = archives,
-				 .archives_n = call_opts(c, "archive", archives),
-				 .receipt = call_opt(c, "receipt") };
+				 .archives_n = call_opts(c, "archive", archives) };
 	struct audit_report report = { 0 };
-	enum inro_err e = office_open(c, &core);
+	enum inro_err e = read_receipt(c, &receipt);
+	k.receipt = buf_bytes(&receipt);
+	if (!e)
+		e = office_open(c, &core);
 	progress_start(&progress, "events", 0);
 	if (!e)
 		e = audit_verify_with(core, &k, &report);

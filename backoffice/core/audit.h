@@ -70,8 +70,9 @@ struct audit_check {
 	void *arg;
 	const char *const *archives; /* files, in order; none: archived events are not looked at */
 	size_t archives_n;
-	const char *receipt; /* a file of audit_sign(); NULL: none */
+	struct bytes receipt; /* the text of one of audit_sign(); empty: none */
 };
+#define AUDIT_RECEIPT_MAX 65536
 
 /* What is on record of a device's life, the oldest first: its own events, those of devices that had
  * its id before, of their certificates and keys.  Events that audit_purge() moved are told by one

@@ -8,6 +8,16 @@
 
 extern const struct rest_shape rest_pem;
 
+/* What a certificate's record says, but for its number. */
+#define REST_CERT_OUT                                                                              \
+	OUT_HAS("state"), OUT_TEXT("serial"), OUT_TEXT("subject"), OUT_TEXT("ca"), OUT_TEXT("profile"), \
+		OUT_TEXT("device"), OUT_TIME("not_before"), OUT_TIME("not_after"),                 \
+		OUT_TEXT("key_uri"), OUT_TEXT("fingerprint"), OUT_TIME("revoked_at"),              \
+		OUT_TEXT("reason"), OUT_TEXT("is_ca"), OUT_NUMBER("profile_version"),              \
+		OUT_NUMBER("replaces"), OUT_TEXT("request_id"), OUT_TIME("good_until"),            \
+		OUT_TEXT("cause"), OUT_TIME("invalid_at"), OUT_TIME("created"), OUT_TEXT("issuer"), \
+		OUT_TEXT("key_type"), OUT_TEXT("signature"), OUT_TEXTS("names"), OUT_TEXT("pem")
+
 struct newcomer;
 /* What the members csr, ca, profile, sans, days, key_uri and request_id ask for; borrows from r and sans. */
 struct cred_request rest_wish(const struct rest *r, const char *device,

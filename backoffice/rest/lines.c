@@ -150,15 +150,6 @@ enum inro_err rest_lines_out(struct rest *r, struct http_call *call)
 
 /* ---- a batch ---- */
 
-const struct rest_row *rest_row_of(const char *command)
-{
-	for (size_t l = 0; command && rest_lists[l]; l++)
-		for (const struct rest_row *row = rest_lists[l]; row->method; row++)
-			if (strcmp(row->command, command) == 0)
-				return row;
-	return NULL;
-}
-
 static size_t count_args(const char *pattern)
 {
 	size_t n = 0;

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoffice/rest/engine.h"
+#include "backoffice/rest/openapi.h"
 #include "backoffice/rest/rest.h"
 #include "backoffice/show/doc.h"
 
-#define ROUTES_MAX 256
+#define ROUTES_MAX   256
+#define TIME_PATTERN "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 
 /* ---- the engine's routes ---- */
 
@@ -17,7 +18,7 @@ static struct http_route routes[ROUTES_MAX];
 static size_t n_routes;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static bool has_body(const struct rest_row *row)
+bool openapi_has_body(const struct rest_row *row)
 {
 	return strcmp(row->method, "GET") != 0 && strcmp(row->method, "DELETE") != 0;
 }
@@ -31,7 +32,7 @@ static struct http_route route_of(const struct rest_row *row)
 				    .run = rest_handle,
 				    .arg = (void *)(uintptr_t)row };
 
-	if (has_body(row)) {
+	if (openapi_has_body(row)) {
 		route.body_max = big ? REST_BATCH_MAX : REST_BODY_MAX;
 		route.type = lines ? LINES_TYPE : NULL; /* run.c: it may have none */
 	}
@@ -69,6 +70,11 @@ static json_t *words_json(const char *const *words)
 	return list;
 }
 
+json_t *openapi_ref(const char *kind, const char *name)
+{
+	return json_pack("{s:o}", "$ref", json_sprintf("#/components/%s/%s", kind, name));
+}
+
 static void add_bounds(const struct rest_field *f, json_t *schema)
 {
 	if (f->kind == REST_NUMBER) {
@@ -80,36 +86,73 @@ static void add_bounds(const struct rest_field *f, json_t *schema)
 		json_object_set_new(schema, "maxLength", json_integer(f->max ? f->max : REST_TEXT_MAX));
 	}
 	if (f->kind == REST_TEXTS) {
-		json_object_set_new(schema, "items", json_pack("{s:s}", "type", "string"));
+		json_object_set_new(schema, "items", json_pack("{s:s s:i}", "type", "string", "maxLength",
+							       (int)(f->max ? f->max : REST_TEXT_MAX)));
 		json_object_set_new(schema, "maxItems", json_integer(REST_TEXTS_MAX));
 	}
+	if (f->kind == REST_TIME)
+		json_object_set_new(schema, "pattern", json_string(TIME_PATTERN));
 }
 
-static json_t *field_schema(const struct rest_field *f, bool answer)
+static void add_items(const struct rest_field *f, json_t *schema)
+{
+	if (f->kind == REST_ARRAY && f->of)
+		json_object_set_new(schema, "items", openapi_ref("schemas", f->of->name));
+	else if (f->items)
+		json_object_set_new(schema, "items", json_pack("{s:s}", "type", f->items));
+}
+
+/* An answer's object of a shape of its own. */
+static json_t *shaped(const struct rest_field *f)
+{
+	json_t *ref = openapi_ref("schemas", f->of->name);
+
+	return f->required ? ref : json_pack("{s:[o,{s:s}]}", "anyOf", ref, "type", "null");
+}
+
+/* Of a member that need not be there; of a body null is the same as to leave it out. */
+static void allow_null(json_t *schema, const char *type)
+{
+	json_t *words = json_object_get(schema, "enum");
+
+	json_object_set_new(schema, "type", json_pack("[s,s]", type, "null"));
+	if (words)
+		json_array_append_new(words, json_null());
+}
+
+enum place { IN_BODY, IN_QUERY, IN_ANSWER };
+
+static json_t *field_schema(const struct rest_field *f, enum place where)
 {
 	json_t *schema = json_object();
 
-	if (answer && !f->required && types[f->kind])
-		json_object_set_new(schema, "type", json_pack("[s,s]", types[f->kind], "null"));
-	else if (types[f->kind])
+	if (f->kind == REST_OBJECT && f->of) {
+		json_decref(schema);
+		return shaped(f);
+	}
+	if (types[f->kind])
 		json_object_set_new(schema, "type", json_string(types[f->kind]));
 	if (f->words)
 		json_object_set_new(schema, "enum", words_json(f->words));
+	if (where != IN_QUERY && !f->required && types[f->kind])
+		allow_null(schema, types[f->kind]);
 	if (f->kind == REST_TIME)
 		json_object_set_new(schema, "format", json_string("date-time"));
-	if (!answer)
+	if (where == IN_ANSWER)
+		add_items(f, schema);
+	else
 		add_bounds(f, schema);
 	if (f->help)
 		json_object_set_new(schema, "description", json_string(f->help));
 	return schema;
 }
 
-static json_t *object_schema(const struct rest_field *fields, bool answer)
+static json_t *object_schema(const struct rest_field *fields, enum place where)
 {
 	json_t *properties = json_object(), *required = json_array();
 
 	for (const struct rest_field *f = fields; f && f->name; f++) {
-		json_object_set_new(properties, f->name, field_schema(f, answer));
+		json_object_set_new(properties, f->name, field_schema(f, where));
 		if (f->required)
 			json_array_append_new(required, json_string(f->name));
 	}
@@ -117,12 +160,7 @@ static json_t *object_schema(const struct rest_field *fields, bool answer)
 			 required, "additionalProperties", 0);
 }
 
-static json_t *ref_to(const char *kind, const char *name)
-{
-	return json_pack("{s:o}", "$ref", json_sprintf("#/components/%s/%s", kind, name));
-}
-
-static json_t *content_of(const char *type, json_t *schema)
+json_t *openapi_content(const char *type, json_t *schema)
 {
 	return json_pack("{s:{s:o}}", type, "schema", schema);
 }
@@ -152,90 +190,39 @@ static void add_path_args(const char *pattern, json_t *list)
 
 static void add_query_args(const struct rest_row *row, json_t *list)
 {
-	bool query = !has_body(row) || row->flags & (REST_ROWS | REST_ROWS_ONLY);
+	bool query = !openapi_has_body(row) || row->flags & (REST_ROWS | REST_ROWS_ONLY);
 
 	for (const struct rest_field *f = row->in; f && f->name && query; f++)
 		json_array_append_new(list, json_pack("{s:s s:s s:b s:o}", "name", f->name, "in",
-						      "query", "required", f->required && !has_body(row), "schema",
-						      field_schema(f, false)));
-}
-
-static json_t *page_schema(const struct rest_row *row)
-{
-	return json_pack("{s:s s:{s:{s:s s:o} s:{s:[s,s]}} s:[s,s]}", "type", "object", "properties",
-			 "items", "type", "array", "items", ref_to("schemas", row->out->name), "next",
-			 "type", "string", "null", "required", "items", "next");
-}
-
-static json_t *exported_answer(const struct rest_row *row)
-{
-	json_t *content = content_of(LINES_TYPE, ref_to("schemas", row->out->name));
-
-	json_object_update_new(content, content_of(TEXT_TYPE, json_pack("{s:s}", "type", "string")));
-	return json_pack("{s:s s:o}", "description", "Lines, as the format is.", "content", content);
-}
-
-static json_t *what_is_given(const struct rest_row *row)
-{
-	json_t *content;
-
-	if (!row->out)
-		return json_pack("{s:s}", "description", "It is done.");
-	if (row->flags & REST_STREAM)
-		return json_pack("{s:s s:o}", "description", "A line for each line.", "content",
-				 content_of(LINES_TYPE, ref_to("schemas", row->out->name)));
-	if (row->flags & REST_EXPORT)
-		return exported_answer(row);
-	content = content_of("application/json", row->flags & REST_LIST
-							 ? page_schema(row)
-							 : ref_to("schemas", row->out->name));
-	if (row->flags & REST_LIST)
-		json_object_update_new(content,
-				       content_of(LINES_TYPE, ref_to("schemas", row->out->name)));
-	return json_pack("{s:s s:o}", "description", "It is done.", "content", content);
-}
-
-static json_t *good_answer(const struct rest_row *row)
-{
-	json_t *answer = what_is_given(row);
-
-	if (rest_place(row))
-		json_object_set_new(answer, "headers",
-				    json_pack("{s:o}", "Location", ref_to("headers", "Location")));
-	return answer;
-}
-
-static json_t *answers_of(const struct rest_row *row)
-{
-	json_t *answers = json_object();
-	char status[8];
-
-	snprintf(status, sizeof status, "%d", row->status ? row->status : row->out ? 200 : 204);
-	json_object_set_new(answers, status, good_answer(row));
-	if (has_body(row) && row->status != 202 && !(row->flags & (REST_OPEN | REST_STREAM)))
-		json_object_set_new(answers, "202", ref_to("responses", "Waits"));
-	json_object_set_new(answers, "default", ref_to("responses", "Problem"));
-	return answers;
+						      "query", "required", f->required && !openapi_has_body(row), "schema",
+						      field_schema(f, IN_QUERY)));
 }
 
 static void add_rows_content(const struct rest_row *row, json_t *content)
 {
 	if (!(row->flags & (REST_ROWS | REST_ROWS_ONLY)))
 		return;
-	json_object_update_new(content, content_of(CSV_TYPE, json_pack("{s:s}", "type", "string")));
-	json_object_update_new(content, content_of(LINES_TYPE, json_pack("{s:s}", "type", "object")));
+	json_object_update_new(content, openapi_content(CSV_TYPE, json_pack("{s:s}", "type", "string")));
+	json_object_update_new(content, openapi_content(LINES_TYPE, json_pack("{s:s}", "type", "object")));
+}
+
+static bool needs_some(const struct rest_field *in)
+{
+	for (; in && in->name; in++)
+		if (in->required)
+			return true;
+	return false;
 }
 
 static json_t *body_of(const struct rest_row *row)
 {
 	bool lines = row->flags & REST_STREAM, only = row->flags & REST_ROWS_ONLY;
 	json_t *content = only ? json_object()
-			       : content_of(lines ? LINES_TYPE : "application/json",
-					    object_schema(row->in, false));
+			       : openapi_content(lines ? LINES_TYPE : "application/json",
+					    object_schema(row->in, IN_BODY));
 
 	add_rows_content(row, content);
-	return json_pack("{s:o s:b}", "content", content, "required",
-			 only || (row->in && row->in->required));
+	return json_pack("{s:o s:b}", "content", content, "required", only || needs_some(row->in));
 }
 
 static const char *role_of_row(const struct rest_row *row)
@@ -251,14 +238,26 @@ static json_t *operation(const struct rest_row *row)
 
 	add_path_args(row->pattern, args);
 	add_query_args(row, args);
-	op = json_pack("{s:o s:s s:s s:o s:o}", "operationId", operation_id(row->command), "summary",
-		       row->summary, "x-least-role", role_of_row(row), "parameters", args, "responses",
-		       answers_of(row));
-	if (has_body(row) && (row->in || row->flags & REST_ROWS_ONLY))
+	openapi_add_headers(row, args);
+	op = json_pack("{s:o s:s s:s s:s s:o s:o}", "operationId", operation_id(row->command), "summary",
+		       row->summary, "x-command", row->command, "x-least-role", role_of_row(row), "parameters",
+		       args, "responses", openapi_answers(row));
+	if (openapi_has_body(row) && (row->in || row->flags & REST_ROWS_ONLY))
 		json_object_set_new(op, "requestBody", body_of(row));
 	if (row->flags & REST_OPEN)
 		json_object_set_new(op, "security", json_array());
 	return op;
+}
+
+/* With those that its members are made of. */
+static void add_shape(const struct rest_shape *shape, json_t *schemas)
+{
+	if (json_object_get(schemas, shape->name))
+		return;
+	json_object_set_new(schemas, shape->name, object_schema(shape->fields, IN_ANSWER));
+	for (const struct rest_field *f = shape->fields; f->name; f++)
+		if (f->of)
+			add_shape(f->of, schemas);
 }
 
 static void add_row(const struct rest_row *row, json_t *paths, json_t *schemas)
@@ -274,48 +273,41 @@ static void add_row(const struct rest_row *row, json_t *paths, json_t *schemas)
 		path = json_object_get(paths, row->pattern);
 	}
 	json_object_set_new(path, method, operation(row));
-	if (row->out && !json_object_get(schemas, row->out->name))
-		json_object_set_new(schemas, row->out->name, object_schema(row->out->fields, true));
+	if (row->out)
+		add_shape(row->out, schemas);
 }
 
 static json_t *components(json_t *schemas)
 {
-	return json_pack(
-		"{s:o s:{s:{s:s s:{s:s s:s}}} s:{s:{s:s s:o} s:{s:s s:{s:o} s:o}}"
-		" s:{s:{s:s s:s} s:{s:s s:s} s:{s:s} s:{s:s s:s s:s}}}",
-		"schemas", schemas, "headers", "Location", "description",
-		"Where what was made, or waits, is (RFC 9110 15.3.2).", "schema", "type", "string",
-		"format", "uri-reference", "responses", "Problem", "description",
-		"It was not done (RFC 9457).", "content",
-		content_of("application/problem+json", ref_to("schemas", "Problem")), "Waits",
-		"description", "It waits for others' approval.", "headers", "Location",
-		ref_to("headers", "Location"), "content",
-		content_of("application/json", json_pack("{s:s}", "type", "object")),
-		"securitySchemes", "password", "type", "http", "scheme", "basic", "token", "type",
-		"http", "scheme", "bearer", "certificate", "type", "mutualTLS", "key", "type", "apiKey",
-		"in", "header", "name", "Api-Key");
+	return json_pack("{s:o s:o s:o s:{s:{s:s s:s} s:{s:s s:s} s:{s:s} s:{s:s s:s s:s}}}", "schemas",
+			 schemas, "headers", openapi_headers(), "responses", openapi_responses(),
+			 "securitySchemes", "password", "type", "http", "scheme", "basic", "token",
+			 "type", "http", "scheme", "bearer", "certificate", "type", "mutualTLS", "key",
+			 "type", "apiKey", "in", "header", "name", "Api-Key");
 }
 
-static const struct rest_field problem_fields[] = {
-	OUT_HAS("type"), OUT_HAS("title"), OUT_COUNT("status"), OUT_TEXT("detail"), OUT_TEXT("instance"), { 0 },
+static const struct rest_shape waiting = { "Waiting", FIELDS(OUT_BOOL("waits"), OUT_HAS("detail")) };
+static const struct rest_shape problem = {
+	"Problem", FIELDS(OUT_HAS("type"), OUT_HAS("title"), OUT_COUNT("status"), OUT_HAS("detail"),
+			  OUT_HAS("instance"))
 };
 
 static json_t *document(void)
 {
 	json_t *paths = json_object(), *schemas = json_object();
-	json_t *problem = object_schema(problem_fields, true);
 
-	json_object_set_new(problem, "additionalProperties", json_true());
-	json_object_set_new(problem, "required", json_pack("[s]", "status"));
-	json_object_set_new(schemas, "Problem", problem);
+	add_shape(&waiting, schemas);
+	add_shape(&problem, schemas);
+	json_object_set_new(json_object_get(schemas, "Problem"), "additionalProperties", json_true());
 	for (size_t l = 0; rest_lists[l]; l++)
 		for (const struct rest_row *row = rest_lists[l]; row->method; row++)
 			add_row(row, paths, schemas);
-	return json_pack("{s:s s:{s:s s:s s:s} s:[{s:s}] s:o s:o s:[{s:[]},{s:[]},{s:[]}]}", "openapi",
+	return json_pack("{s:s s:{s:s s:s s:s s:s} s:[{s:s}] s:o s:o s:[{s:[]},{s:[]},{s:[]}]}", "openapi",
 			 "3.1.0", "info", "title", "Inro", "version", INRO_VERSION, "summary",
-			 "Keys, certificates and devices", "servers", "url", "/", "paths", paths,
-			 "components", components(schemas), "security", "password", "token",
-			 "certificate");
+			 "Keys, certificates and devices", "description",
+			 "A text's length counts in bytes of UTF-8. No text has the character U+0000.", "servers",
+			 "url", "/", "paths", paths, "components", components(schemas), "security",
+			 "password", "token", "certificate");
 }
 
 void rest_openapi(struct buf *out)

@@ -34,6 +34,8 @@ enum rest_kind {
 #define REST_BODY_MAX  ((size_t)256 << 10)
 #define REST_BATCH_MAX ((size_t)16 << 20)
 
+struct rest_shape;
+
 struct rest_field {
 	const char *name; /* NULL ends a list */
 	enum rest_kind kind;
@@ -42,6 +44,8 @@ struct rest_field {
 	const char *const *words; /* NULL at the end */
 	const char *help;
 	bool key_uri; /* a key's URI that will be opened: names no module, file or PIN */
+	const struct rest_shape *of; /* of an answer's object, or of each in its array; NULL: any */
+	const char *items; /* of an answer's array: the JSON type of each; NULL: any, or `of` */
 };
 
 /* What an answer is made of. */
@@ -61,6 +65,7 @@ enum rest_flag {
 	REST_ROWS_ONLY = 128, /* nothing but rows */
 	REST_KEPT = 512, /* the document of all this, which is always the same */
 	REST_BIG = 256, /* its body may be as long as a batch */
+	REST_WAITS = 1024, /* what it makes may wait for approval or a CA elsewhere: 202 */
 };
 
 struct rest;
@@ -152,6 +157,9 @@ MUST_CHECK enum inro_err rest_who(struct core *c, const struct http_call *call,
 /* The core works as r->who, and the row lets him. */
 MUST_CHECK enum inro_err rest_admit(struct rest *r);
 
+/* What If-Match and ETag are about: the GET of one thing at the same path.  NULL: there is none. */
+const struct rest_row *rest_reading_row(const struct rest_row *of);
+
 /* made.c: where what a request made is, {member} as its answer has it; NULL: it makes nothing. */
 const char *rest_place(const struct rest_row *row);
 /* Such a pattern with what the document has for each {member}, escaped; of {member...} '/' stays.  False: the
@@ -160,7 +168,7 @@ MUST_CHECK bool rest_made(const char *pattern, const json_t *doc, struct buf *re
 
 /* stream.c */
 http_handler rest_list_lines, rest_batch;
-/* The row of this command; NULL. */
+/* The row of this command, or of the operationId that is made from it; NULL. */
 const struct rest_row *rest_row_of(const char *command);
 
 #define FIELDS(...) ((const struct rest_field[]) { __VA_ARGS__, { 0 } })
@@ -190,6 +198,10 @@ const struct rest_row *rest_row_of(const char *command);
 #define OUT_TIME(n)   { .name = n, .kind = REST_TIME }
 #define OUT_OBJECT(n) { .name = n, .kind = REST_OBJECT }
 #define OUT_ARRAY(n)  { .name = n, .kind = REST_ARRAY }
+#define OUT_A(n, s)	{ .name = n, .kind = REST_OBJECT, .of = &(s) }
+#define OUT_LIST(n, s)	{ .name = n, .kind = REST_ARRAY, .of = &(s) }
+#define OUT_TEXTS(n)	{ .name = n, .kind = REST_ARRAY, .items = "string" }
+#define OUT_NUMBERS(n)	{ .name = n, .kind = REST_ARRAY, .items = "integer" }
 #define OUT_ANY(n)    { .name = n, .kind = REST_ANY }
 
 #endif

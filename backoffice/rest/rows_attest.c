@@ -117,7 +117,7 @@ const struct rest_row rest_attest_rows[] = {
 	  &tpm_challenge_shape, challenge_tpm },
 	{ "POST", ATTEST "/certificate", "self attest",
 	  "Issues a device's certificate for a key that its TPM made, its first one or a successor", ROLE_OPERATOR,
-	  REST_OPEN, 201,
+	  REST_OPEN | REST_WAITS, 201,
 	  FIELDS(IN_DEVICE, IN_HEX("nonce", ANSWER_MAX, "of the challenge; hex"),
 		 IN_HEX("answer", ANSWER_MAX, "what the TPM found in the challenge; hex"),
 		 IN_HEX("evidence", EVIDENCE_MAX, "of the request's key, for that nonce; hex"),

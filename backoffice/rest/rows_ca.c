@@ -6,6 +6,7 @@
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/signer.h"
 #include "backoffice/core/status.h"
+#include "backoffice/pki/crl.h"
 #include "backoffice/pki/pem.h"
 #include "backoffice/pki/profile.h"
 #include "backoffice/rest/creds.h"
@@ -194,24 +195,43 @@ static enum inro_err list_ca_keys(struct rest *r, json_t **ret)
 	return rest_give_page(e, items, NULL, ret);
 }
 
-static enum inro_err make_crl(struct rest *r, json_t **ret)
+static json_t *number_or_null(int64_t n)
+{
+	return n ? json_integer((json_int_t)n) : json_null();
+}
+
+static enum inro_err give_list(const struct crl_wish *w, const struct crl_info *info, struct crl *list,
+			       json_t **ret)
 {
 	SCOPED(buf) der = { 0 };
 	SCOPED(buf) pem = { 0 };
-	struct crl_info info = { 0 };
-	enum inro_err e =
-		ca_crl(r->core, r->args[0], (unsigned)rest_number(r, "days", 0), &der, &info);
+	enum inro_err e = crl_whole(list, &der);
 
 	pem_add(&pem, PEM_CRL, buf_bytes(&der));
 	if (e == INRO_OK)
 		e = buf_err(&pem);
 	if (e != INRO_OK)
 		return e;
-	return json_give(json_pack("{s:I s:o s:o s:I s:o}", "number", (json_int_t)info.number,
-				   "this_update", json_of_time(info.this_update), "next_update",
-				   json_of_time(info.next_update), "entries", (json_int_t)info.entries,
-				   "pem", text_json(buf_bytes(&pem))),
+	return json_give(json_pack("{s:s s:I s:o s:o s:o s:o s:I s:o}", "ca", w->ca, "number",
+				   (json_int_t)info->number, "base", number_or_null(info->base), "shard",
+				   number_or_null(w->shard), "this_update", json_of_time(info->this_update),
+				   "next_update", json_of_time(info->next_update), "entries",
+				   (json_int_t)info->entries, "pem", text_json(buf_bytes(&pem))),
 			 ret);
+}
+
+static enum inro_err make_crl(struct rest *r, json_t **ret)
+{
+	const struct crl_wish w = { .ca = r->args[0],
+				    .days = (unsigned)rest_number(r, "days", 0),
+				    .shard = (unsigned)rest_number(r, "shard", 0),
+				    .delta = rest_true(r, "delta"),
+				    .generation = (unsigned)rest_number(r, "generation", 0) };
+	SCOPED(crl) list = { 0 };
+	struct crl_info info = { 0 };
+	enum inro_err e = ca_crl_list(r->core, &w, &list, &info);
+
+	return e == INRO_OK ? give_list(&w, &info, &list, ret) : e;
 }
 
 static enum inro_err ca_links(struct rest *r, json_t **ret)
@@ -392,8 +412,8 @@ static const struct rest_shape ca_key = {
 			OUT_TIME("not_before"), OUT_TIME("not_after"), OUT_NUMBER("crl_number"),
 			OUT_TIME("crl_at"), OUT_TIME("crl_next"), OUT_TIME("lists_until"), OUT_TEXT("pem"))
 };
-static const struct rest_shape crl = { "CRL", FIELDS(OUT_COUNT("number"), OUT_TIME("this_update"),
-						     OUT_TIME("next_update"), OUT_COUNT("entries"),
+static const struct rest_shape crl = { "CRL", FIELDS(OUT_HAS("ca"), OUT_COUNT("number"), OUT_NUMBER("base"), OUT_NUMBER("shard"),
+						     OUT_TIME("this_update"), OUT_TIME("next_update"), OUT_COUNT("entries"),
 						     OUT_HAS("pem")) };
 static const struct rest_shape ca_links_out = {
 	"CALinks", FIELDS(OUT_HAS("name"), OUT_COUNT("generation"), OUT_HAS("new_with_old"),
@@ -401,9 +421,12 @@ static const struct rest_shape ca_links_out = {
 };
 static const struct rest_shape ca_request_out = { "CARequest", FIELDS(OUT_HAS("name"), OUT_HAS("state"),
 								      OUT_HAS("pem")) };
+static const struct rest_shape answering = {
+	"OCSPKey", FIELDS(OUT_COUNT("generation"), OUT_TEXT("key_uri"), OUT_TEXT("serial"), OUT_TIME("not_after"))
+};
 static const struct rest_shape ca_ocsp_out = {
 	"CAOCSP", FIELDS(OUT_HAS("name"), OUT_HAS("signer"), OUT_COUNT("minutes"), OUT_HAS("id"),
-			 OUT_TEXT("token"), OUT_TEXT("type"), OUT_ARRAY("keys"))
+			 OUT_TEXT("token"), OUT_TEXT("type"), OUT_LIST("keys", answering))
 };
 static const struct rest_shape ca_cmp_out = {
 	"CACMP", FIELDS(OUT_HAS("name"), OUT_HAS("signer"), OUT_TEXT("token"), OUT_TEXT("type"),
@@ -467,7 +490,11 @@ const struct rest_row rest_ca_rows[] = {
 	{ "GET", "/v1/cas/{ca}/keys", "ca keys", "Lists a CA's former, present and next keys",
 	  ROLE_AUDITOR, REST_LIST, 0, NULL, &ca_key, list_ca_keys },
 	{ "POST", "/v1/cas/{ca}/crl", "ca crl", "Issues a new revocation list", ROLE_OPERATOR, 0, 0,
-	  FIELDS(IN_NUMBER("days", 1, 3650, "until the next one is due")), &crl, make_crl },
+	  FIELDS(IN_NUMBER("days", 1, 3650, "until the next one is due"),
+		 IN_BOOL("delta", "only what has changed since the last complete list"),
+		 IN_NUMBER("shard", 1, 4096, "this part, where a CA's list is divided"),
+		 IN_NUMBER("generation", 1, 100000, "of an earlier key, and what that one signed")),
+	  &crl, make_crl },
 	{ "GET", "/v1/cas/{ca}/links", "ca links",
 	  "Gives the link certificates between a root's old and new key", ROLE_AUDITOR, 0, 0,
 	  NULL, &ca_links_out, ca_links },

@@ -44,8 +44,10 @@ static enum inro_err check_profile(struct rest *r, json_t **ret)
 			 ret);
 }
 
+static const struct rest_shape broken_rule = { "BrokenRule",
+					       FIELDS(OUT_HAS("rule"), OUT_HAS("from"), OUT_HAS("wrong")) };
 static const struct rest_shape checked_cert = { "CheckedCertificate",
-						FIELDS(OUT_BOOL("valid"), OUT_ARRAY("broken")) };
+						FIELDS(OUT_BOOL("valid"), OUT_LIST("broken", broken_rule)) };
 static const struct rest_shape checked_profile = {
 	"CheckedProfile", FIELDS(OUT_BOOL("valid"), OUT_TEXT("name"), OUT_TEXT("wrong"))
 };

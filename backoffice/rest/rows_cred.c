@@ -271,23 +271,16 @@ static enum inro_err count_certs(struct rest *r, json_t **ret)
 
 /* ---- the rows ---- */
 
-#define CERT_OUT                                                                                   \
-	OUT_COUNT("id"), OUT_HAS("state"), OUT_TEXT("serial"), OUT_TEXT("subject"), OUT_TEXT("ca"), \
-		OUT_TEXT("profile"), OUT_TEXT("device"), OUT_TIME("not_before"),                   \
-		OUT_TIME("not_after"), OUT_TEXT("key_uri"), OUT_TEXT("fingerprint"),               \
-		OUT_TIME("revoked_at"), OUT_TEXT("reason"), OUT_TEXT("is_ca"),                     \
-		OUT_NUMBER("profile_version"), OUT_NUMBER("replaces"), OUT_TEXT("request_id"),     \
-		OUT_TIME("good_until"), OUT_TEXT("cause"), OUT_TIME("invalid_at"),                 \
-		OUT_TIME("created"), OUT_TEXT("issuer"), OUT_TEXT("key_type"),                     \
-		OUT_TEXT("signature"), OUT_ARRAY("names"), OUT_TEXT("pem")
+#define CERT_OUT OUT_COUNT("id"), REST_CERT_OUT
 
 const struct rest_shape rest_certificate = {
-	"Certificate", FIELDS(CERT_OUT, OUT_OBJECT("request"), OUT_TEXT("due"), OUT_OBJECT("evidence"))
+	"Certificate", FIELDS(CERT_OUT, OUT_OBJECT("request"), OUT_TEXT("due"), OUT_OBJECT("evidence"),
+			      OUT_TIME("wanted"))
 };
 static const struct rest_shape with_key = { "CertificateWithKey", FIELDS(CERT_OUT, OUT_HAS("key")) };
 static const struct rest_shape revoked = {
 	"RevokedCertificate",
-	FIELDS(CERT_OUT, OUT_ARRAY("also_revoked"), OUT_ARRAY("same_key_ca"), OUT_TEXT("same_key"))
+	FIELDS(CERT_OUT, OUT_NUMBERS("also_revoked"), OUT_NUMBERS("same_key_ca"), OUT_TEXT("same_key"))
 };
 const struct rest_shape rest_pem = { "Pem", FIELDS(OUT_HAS("pem")) };
 static const struct rest_shape counted = { "Count", FIELDS(OUT_HAS("what"), OUT_COUNT("n")) };
@@ -308,7 +301,8 @@ const struct rest_row rest_cred_rows[] = {
 		 IN_NUMBER("due_days", 1, 36500, "what is due for something within so many days"),
 		 IN_WORD("sort", "in this order", "id", "expires"), IN_PAGE),
 	  &rest_certificate, list_certs },
-	{ "POST", CERTS, "cert issue", "Issues a certificate for a request (PKCS#10)", ROLE_OPERATOR, 0, 201,
+	{ "POST", CERTS, "cert issue", "Issues a certificate for a request (PKCS#10)", ROLE_OPERATOR,
+	  REST_WAITS, 201,
 	  FIELDS(IN_PEM("csr", true, "PEM"), IN_MUST("ca", "who issues it"), IN_MUST("profile", "what kind"),
 		 IN_TEXT("device", "whose it is"),
 		 { .name = "sans", .kind = REST_TEXTS, .help = "further names that it may ask for: DNS:host" },
@@ -332,7 +326,7 @@ const struct rest_row rest_cred_rows[] = {
 	{ "POST", CERTS "/{cert}/key", "cert key", "Exports the stored key of a certificate",
 	  ROLE_OPERATOR, REST_SECRET, 0, FIELDS(IN_PROPOSAL), &with_key, kept_key },
 	{ "POST", CERTS "/{cert}/renew", "cert renew", "Issues the successor of a certificate",
-	  ROLE_OPERATOR, 0, 201,
+	  ROLE_OPERATOR, REST_WAITS, 201,
 	  FIELDS(IN_PEM("csr", false, "PEM, for a key that the back office can't reach"),
 		 IN_BOOL("new_key", "another key in the same token"), IN_TEXT("type", "of that key"),
 		 IN_NUMBER("days", 1, 36500, "how long it is valid")),

@@ -519,7 +519,7 @@ static enum inro_err delete_group(struct rest *r, json_t **ret)
 
 static const struct rest_shape device = { "Device", FIELDS(DEVICE_OUT) };
 static const struct rest_shape new_device = { "NewDevice",
-					    FIELDS(DEVICE_OUT, PSK_OUT, OUT_OBJECT("certificate")) };
+					    FIELDS(DEVICE_OUT, PSK_OUT, OUT_A("certificate", rest_certificate)) };
 static const struct rest_shape gone = { "DeletedDevice", FIELDS(OUT_HAS("id"), OUT_COUNT("revoked")) };
 static const struct rest_shape counted = { "Count", FIELDS(OUT_HAS("what"), OUT_COUNT("n")) };
 static const struct rest_shape psk = { "PresharedKey", FIELDS(PSK_OUT, OUT_HAS("device")) };

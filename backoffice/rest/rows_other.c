@@ -3,6 +3,7 @@
 
 #include "backoffice/core/reach.h"
 #include "backoffice/pki/pem.h"
+#include "backoffice/rest/creds.h"
 #include "backoffice/rest/lists.h"
 #include "backoffice/show/doc.h"
 
@@ -208,14 +209,18 @@ static const struct rest_shape taken = { "ListTaken",
 					 FIELDS(OUT_HAS("name"), OUT_COUNT("number"), OUT_COUNT("entries"),
 						OUT_COUNT("changed"), OUT_COUNT("foreign"),
 						OUT_COUNT("unlisted")) };
+static const struct rest_shape arrival = {
+	"Arrival", FIELDS(OUT_NUMBER("id"), REST_CERT_OUT, OUT_TEXT("error"), OUT_TEXT("why"), OUT_TEXT("file"),
+			  OUT_BOOL("known"), OUT_BOOL("unrequested"), OUT_TEXT("warnings"))
+};
 static const struct rest_shape arrivals = {
 	"Arrivals", FIELDS(OUT_COUNT("taken"), OUT_COUNT("known"), OUT_COUNT("refused"),
-			   OUT_COUNT("unrequested"), OUT_COUNT("warned"), OUT_ARRAY("certificates"))
+			   OUT_COUNT("unrequested"), OUT_COUNT("warned"), OUT_LIST("certificates", arrival))
 };
 static const struct rest_shape place = { "KeyPlace", FIELDS(OUT_COUNT("place"), OUT_HAS("key_uri"),
 							    OUT_TEXT("works"), OUT_TEXT("why")) };
 static const struct rest_shape places = { "KeyPlaces", FIELDS(OUT_HAS("name"), OUT_COUNT("copies"),
-							      OUT_ARRAY("keys")) };
+							      OUT_LIST("keys", place)) };
 
 #define IN_BIG(n, must, h)                                                                         \
 	{ .name = n, .kind = REST_TEXT, .required = must, .max = (long)REST_BATCH_MAX, .help = h }

@@ -5,6 +5,8 @@
 #include "backoffice/core/pass.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/core/tenant.h"
+#include "backoffice/pki/cert.h"
+#include "backoffice/pki/pem.h"
 #include "backoffice/rest/lists.h"
 #include "backoffice/show/doc.h"
 
@@ -207,22 +209,37 @@ static enum inro_err list_passes(struct rest *r, json_t **ret)
 	return rest_give_numbered(e, items, l.next, ret);
 }
 
+/* The member `certificate`, which goes with that kind, as DER. */
+static enum inro_err read_certificate(const struct rest *r, int kind, struct buf *ret)
+{
+	const char *pem = rest_text(r, "certificate");
+
+	if ((kind == PASS_CERTIFICATE) != (pem != NULL))
+		return err_set(INRO_E_ARG, "the member 'certificate' goes with the kind 'certificate'");
+	return pem ? pem_or_der(bytes_of(pem), PEM_CERT, CERT_MAX, "certificate", ret) : INRO_OK;
+}
+
 static enum inro_err add_pass(struct rest *r, json_t **ret)
 {
 	SCOPED(secret) value = { 0 };
+	SCOPED(buf) cert = { 0 };
 	SCOPED(pass) p = { 0 };
 	int kind = rest_word(r, "kind", pass_kind_names, PASS_KIND__MAX);
-	const struct pass_new in = { .kind = kind < 0 ? PASS_TOKEN : (enum pass_kind)kind,
+	struct pass_new in = { .kind = kind < 0 ? PASS_TOKEN : (enum pass_kind)kind,
 				     .name = rest_text(r, "name"),
 				     .account = rest_text(r, "account"),
 				     .role = role_given(r, ROLE_AUDITOR),
 				     .verbs = rest_text(r, "commands"),
 				     .days = (unsigned)rest_number(r, "days", 0) };
-	enum inro_err e = pass_add(r->core, &in, &value, &p);
+	enum inro_err e = read_certificate(r, kind, &cert);
 
+	in.cert = buf_bytes(&cert);
+	if (e == INRO_OK)
+		e = pass_add(r->core, &in, &value, &p);
 	if (e == INRO_OK)
 		e = give_pass(r, &p, ret);
-	if (e == INRO_OK)
+	r->bare = !value.n;
+	if (e == INRO_OK && value.n)
 		json_object_set_new(*ret, "token", text_json(secret_bytes(&value)));
 	return e;
 }
@@ -319,7 +336,7 @@ static const struct rest_shape account = {
 			  OUT_TIME("created"))
 };
 static const struct rest_shape pass = { "Pass", FIELDS(PASS_OUT) };
-static const struct rest_shape new_pass = { "NewPass", FIELDS(PASS_OUT, OUT_HAS("token")) };
+static const struct rest_shape new_pass = { "NewPass", FIELDS(PASS_OUT, OUT_TEXT("token")) };
 static const struct rest_shape tenant = { "Tenant", FIELDS(OUT_HAS("name"), OUT_TIME("created")) };
 static const struct rest_shape setting = {
 	"Setting", FIELDS(OUT_HAS("name"), OUT_TEXT("value"), OUT_BOOL("set"), OUT_HAS("scope"),
@@ -374,9 +391,10 @@ const struct rest_row rest_people_rows[] = {
 	{ "GET", "/v1/tokens", "user token list", "Lists sessions, tokens, certificates and keys",
 	  ROLE_AUDITOR, REST_LIST, 0, FIELDS(IN_BOOL("all", "ended ones too"), IN_PAGE), &pass,
 	  list_passes },
-	{ "POST", "/v1/tokens", "user token add", "Creates an API token, or a key of the first stage",
+	{ "POST", "/v1/tokens", "user token add", "Creates an API token or a key of the first stage, or lets a client certificate in",
 	  ROLE_AUDITOR, REST_SECRET, 201,
-	  FIELDS(IN_MUST("name", "what it is called"), IN_WORD("kind", "token when not said", "token", "key"),
+	  FIELDS(IN_MUST("name", "what it is called"), IN_WORD("kind", "token when not said", "token", "key", "certificate"),
+		 IN_PEM("certificate", false, "of that kind: the client's, PEM; no token is given out"),
 		 IN_TEXT("account", "another's, by an administrator"),
 		 IN_WORD("role", "at most; auditor when not said", ROLES),
 		 { .name = "commands", .kind = REST_TEXT, .max = 511,

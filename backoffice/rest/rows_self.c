@@ -224,13 +224,18 @@ static enum inro_err get_own_key(struct rest *r, json_t **ret)
 
 /* ---- the rows ---- */
 
+static const struct rest_shape own_policy = {
+	"OwnPolicy", FIELDS(OUT_COUNT("renew_days"), OUT_COUNT("key_days"), OUT_COUNT("overlap_days"),
+			    OUT_TEXT("profile"), OUT_TEXT("ca"))
+};
 static const struct rest_shape self = {
 	"Self", FIELDS(OUT_HAS("id"), OUT_TEXT("name"), OUT_HAS("state"), OUT_TEXT("group"), OUT_TEXT("ip"),
 		       OUT_TEXT("mac"), OUT_TEXT("hostname"), OUT_TEXT("os"), OUT_TEXT("serial"),
 		       OUT_OBJECT("attrs"), OUT_TEXT("anchor"), OUT_HAS("anchor_kind"),
 		       OUT_HAS("anchor_store"), OUT_TIME("created"), OUT_TIME("updated"),
-		       OUT_TIME("deleted"), OUT_OBJECT("policy"), OUT_ARRAY("certificates"),
-		       OUT_ARRAY("secrets"), OUT_ARRAY("errands"))
+		       OUT_TIME("deleted"), OUT_A("policy", own_policy),
+		       OUT_LIST("certificates", rest_certificate), OUT_LIST("secrets", rest_symkey),
+		       OUT_LIST("errands", rest_errand))
 };
 static const struct rest_shape own_psk = { "OwnPresharedKey",
 					   FIELDS(OUT_TEXT("psk_store"), OUT_TIME("psk_issued"),
@@ -243,13 +248,13 @@ const struct rest_row rest_self_rows[] = {
 	{ "GET", SELF, "self show", "Shows a device its record and the policy in force for it",
 	  ROLE_OPERATOR, REST_SELF, 0, NULL, &self, show_self },
 	{ "POST", SELF "/certificates", "self issue", "Issues a certificate for a device's request",
-	  ROLE_OPERATOR, REST_SELF, 201,
+	  ROLE_OPERATOR, REST_SELF | REST_WAITS, 201,
 	  FIELDS(IN_PEM("csr", true, "PEM"), IN_MUST("ca", "who issues it"), IN_MUST("profile", "what kind"),
 		 IN_NUMBER("days", 1, 36500, "how long it is valid"),
 		 IN_TEXT("request_id", "who asks again by it gets this one again")),
 	  &rest_certificate, issue_own },
 	{ "POST", SELF "/certificates/{cert}/renew", "self renew",
-	  "Issues the successor of a device's certificate", ROLE_OPERATOR, REST_SELF, 201,
+	  "Issues the successor of a device's certificate", ROLE_OPERATOR, REST_SELF | REST_WAITS, 201,
 	  FIELDS(IN_PEM("csr", true, "PEM"), IN_NUMBER("days", 1, 36500, "how long it is valid")),
 	  &rest_certificate, renew_own },
 	{ "POST", SELF "/certificates/{cert}/revoke", "self revoke", "Revokes a device's own certificate",

@@ -7,6 +7,7 @@
 #include "backoffice/core/cred.h"
 #include "backoffice/core/job.h"
 #include "backoffice/core/proposal.h"
+#include "backoffice/rest/creds.h"
 #include "backoffice/rest/lists.h"
 #include "backoffice/rest/rest.h"
 #include "backoffice/show/doc.h"
@@ -292,8 +293,10 @@ static enum inro_err export_events(struct rest *r, json_t **ret)
 
 static enum inro_err verify_audit(struct rest *r, json_t **ret)
 {
+	AUTO(free_chars) char *receipt = json_dumps(json_object_get(r->in, "receipt"), JSON_COMPACT);
+	const struct audit_check k = { .receipt = bytes_of(text_or_empty(receipt)) };
 	struct audit_report report = { 0 };
-	enum inro_err e = audit_verify(r->core, &report);
+	enum inro_err e = audit_verify_with(r->core, &k, &report);
 
 	if (e != INRO_OK && e != INRO_E_DAMAGED)
 		return e;
@@ -310,7 +313,7 @@ static enum inro_err sign_audit(struct rest *r, json_t **ret)
 {
 	SCOPED(audit_mark) m = { 0 };
 	SCOPED(buf) receipt = { 0 };
-	enum inro_err e = audit_sign(r->core, NULL, &m, &receipt);
+	enum inro_err e = audit_sign(r->core, rest_text(r, "key"), &m, &receipt);
 
 	if (e != INRO_OK)
 		return e;
@@ -341,12 +344,15 @@ static const struct rest_shape job = {
 		      OUT_NUMBER("seconds_left"), OUT_COUNT("bytes"), OUT_COUNT("anchors_of_deleted"))
 };
 static const struct rest_shape job_result = { "JobResult",
-					      FIELDS(OUT_TEXT("row"), OUT_OBJECT("certificate")) };
+					      FIELDS(OUT_TEXT("row"), OUT_A("certificate", rest_certificate)) };
 static const struct rest_shape job_error = { "JobError", FIELDS(OUT_TEXT("row"), OUT_TEXT("error"),
 								OUT_TEXT("reason")) };
+static const struct rest_shape decision = {
+	"Decision", FIELDS(OUT_HAS("by"), OUT_HAS("said"), OUT_COUNT("at"), OUT_TEXT("why"))
+};
 static const struct rest_shape proposal = {
 	"Proposal", FIELDS(OUT_COUNT("id"), OUT_HAS("action"), OUT_HAS("subject"), OUT_HAS("state"),
-			   OUT_COUNT("need"), OUT_TEXT("asked_by"), OUT_ARRAY("decided"), OUT_TEXT("why"),
+			   OUT_COUNT("need"), OUT_TEXT("asked_by"), OUT_LIST("decided", decision), OUT_TEXT("why"),
 			   OUT_ANY("body"), OUT_TIME("created"), OUT_TIME("updated"))
 };
 static const struct rest_shape exported = {
@@ -430,8 +436,12 @@ const struct rest_row rest_work_rows[] = {
 		 WHICH_EVENTS),
 	  &exported, export_events },
 	{ "POST", "/v1/audit/verify", "audit verify", "Verifies that no event was changed or removed",
-	  ROLE_AUDITOR, 0, 0, NULL, &report, verify_audit },
-	{ "POST", "/v1/audit/sign", "audit sign", "Signs the head of the audit", ROLE_OPERATOR, 0, 0, NULL,
+	  ROLE_AUDITOR, 0, 0,
+	  FIELDS({ .name = "receipt", .kind = REST_OBJECT,
+		   .help = "of `audit sign`, kept elsewhere: was the database set back?" }),
+	  &report, verify_audit },
+	{ "POST", "/v1/audit/sign", "audit sign", "Signs the head of the audit", ROLE_OPERATOR, 0, 0,
+	  FIELDS(IN_KEY("key", false, "the URI of the key that signs from now on, by an administrator")),
 	  &mark, sign_audit },
 	{ "POST", "/v1/batch", "batch",
 	  "Carries out many requests, one line of JSON each", ROLE_AUDITOR, REST_STREAM,

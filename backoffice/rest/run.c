@@ -48,15 +48,6 @@ enum inro_err rest_etag(struct bytes body, char ret[static ETAG_ROOM])
 	return e;
 }
 
-static const struct rest_row *reading_row(const struct rest_row *of)
-{
-	for (size_t l = 0; rest_lists[l]; l++)
-		for (const struct rest_row *row = rest_lists[l]; row->method; row++)
-			if (strcmp(row->method, "GET") == 0 && strcmp(row->pattern, of->pattern) == 0)
-				return row;
-	return NULL;
-}
-
 struct match {
 	struct rest *r;
 	const char *wanted;
@@ -69,9 +60,7 @@ static enum inro_err current_etag(struct rest *r, char ret[static ETAG_ROOM])
 	SCOPED(buf) text = { .secret = true };
 	enum inro_err e;
 
-	look.row = reading_row(r->row);
-	if (!look.row)
-		return err_set(INRO_E_ARG, "If-Match is for what has a GET of its own");
+	look.row = rest_reading_row(r->row);
 	look.in = json_object();
 	e = look.row->run(&look, &doc);
 	if (e == INRO_OK)
@@ -119,6 +108,9 @@ static enum inro_err read_input(struct rest *r, const struct http_call *call)
 	bool query = !body || r->rows_format;
 	enum inro_err e;
 
+	if (!query && call->query && call->query->n)
+		return err_set(INRO_E_ARG, "there is no parameter '%.64s' here: what this takes is in its body",
+			       call->query->list[0].name);
 	if (query)
 		e = rest_query(call, r->row->in, &r->in);
 	else if (call->body.n && !(r->row->flags & REST_STREAM))
@@ -404,6 +396,16 @@ static enum inro_err run_stream(struct rest *r, struct http_call *call)
 	return rest_lines_in(r, call);
 }
 
+/* What can't be compared is not changed regardless. */
+static enum inro_err check_match(const struct rest *r, const struct http_call *call)
+{
+	bool changes = strcmp(r->row->method, "GET") != 0;
+
+	if (!changes || !http_header(call, "If-Match") || rest_reading_row(r->row))
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "If-Match is for what has a GET of its own");
+}
+
 static enum inro_err run_begun(struct rest *r, struct http_call *call)
 {
 	if (r->row->flags & REST_STREAM)
@@ -435,6 +437,8 @@ enum inro_err rest_handle(struct http_call *call, void *arg)
 			     rows ? "the body is " CSV_TYPE " or " LINES_TYPE : "the body is " JSON_TYPE);
 		return INRO_OK;
 	}
+	if (e == INRO_OK)
+		e = check_match(&r, call);
 	if (e == INRO_OK)
 		e = run_begun(&r, call);
 	if (e == INRO_E_LOGIN)

@@ -131,7 +131,23 @@ wants 404 plant/pat DELETE /v1/devices/press-1
 is '.detail | test("recorded") | not'
 more=(-H 'If-Match: *')
 wants 200 bob PATCH /v1/devices/press-1 '{"os":"Other"}'
+match='If-Match is for what has a GET of its own'
+wants 400 bob POST /v1/devices '{"id":"matched"}'
+says "$match"
+wants 400 bob POST /v1/devices/press-1/enable
+says "$match"
+kind=application/x-ndjson
+wants 400 bob POST /v1/batch '{"command":"device add","in":{"id":"matched"}}'
+says "$match"
+kind=
 more=()
+wants 404 carol GET /v1/devices/matched
+# What stands in the query is not passed over in silence.
+wants 400 bob POST '/v1/devices?no_psk=true' '{"id":"asked"}'
+says "no parameter 'no_psk' here: what this takes is in its body"
+wants 400 bob POST '/v1/devices/press-1/disable?why=lost'
+wants 400 bob PATCH '/v1/devices/press-1?os=None' '{}'
+wants 404 carol GET /v1/devices/asked
 wants 404 carol GET /v1/devices/none
 wants 404 plant/pat GET /v1/devices/press-1
 wants 404 plant/pat DELETE /v1/devices/press-1
@@ -519,14 +535,27 @@ wants 200 alice PATCH /v1/cas/issuing '{"crl_days":3,"crl_url":"http://pki.examp
 is '.crl_days == 3'
 wants 200 bob POST /v1/cas/root/crl
 of .pem | openssl crl -noout -text | has 'Key Compromise' || fail "the list lacks what was revoked"
+is '.ca == "root" and .base == null and .shard == null'
+base=$(of .number)
+wants 200 bob POST /v1/cas/root/crl '{"delta":true}'
+is ".base == $base"
+of .pem | openssl crl -noout -text | has 'Delta CRL Indicator' || fail "no delta: $(cat body)"
+wants 403 carol POST /v1/cas/root/crl '{"delta":true}'
+call bob POST /v1/cas/root/crl '{"shard":1}'
+[[ $status == 4?? ]] || fail "a shard of what is not divided: $(cat body)"
 wants 200 alice POST /v1/cas/issuing/rollover '{"token":"office","label":"issuing2","crl_url":"http://pki.example/issuing2.crl"}'
 wants 404 carol GET /v1/cas/issuing/links
 wants 201 alice POST /v1/cas '{"name":"top","subject":"CN=Top","token":"office"}'
 wants 201 alice POST /v1/cas '{"name":"wide","subject":"CN=Wide","token":"office","crl_shards":2,"crl_url":"http://pki.example/${shard}"}'
 is '.crl_shards == 2'
+wants 200 bob POST /v1/cas/wide/crl '{"shard":2}'
+is '.ca == "wide" and .shard == 2'
 wants 200 alice POST /v1/cas/top/rollover '{"token":"office","label":"top2"}'
 wants 200 carol GET /v1/cas/top/links
 is '.generation == 2'
+wants 200 bob POST /v1/cas/top/crl '{"generation":1}'
+wants 404 bob POST /v1/cas/top/crl '{"generation":9}'
+wants 200 carol GET /v1/cas/top/links
 of .new_with_old >new_with_old.pem
 inro --json ca links top | jq -r .new_with_old | cmp - new_with_old.pem || fail "other links than the command's"
 wants 200 carol GET '/v1/cas/top/chain?format=pkcs7'
@@ -706,6 +735,20 @@ says "not for 'cert issue'"
 wants 404 token GET /v1/devices/press-6
 wants 200 alice GET /v1/tokens
 is '[.items[] | select(.name == "ci")][0].commands == "device *"'
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout laptop.key -subj /CN=laptop -out laptop.pem 2>/dev/null
+laptop() { jq -nc --rawfile c laptop.pem "{name: \"laptop\", certificate: \$c} + $1"; }
+wants 400 alice POST /v1/tokens "$(laptop '{}')"
+says "goes with the kind 'certificate'"
+wants 400 alice POST /v1/tokens '{"name":"laptop","kind":"certificate"}'
+wants 400 alice POST /v1/tokens "$(laptop '{kind:"certificate",certificate:"none"}')"
+more=(-H 'Idempotency-Key: laptop')
+wants 201 alice POST /v1/tokens "$(laptop '{kind:"certificate",role:"operator"}')"
+is '.kind == "certificate" and (has("token") | not)'
+wants 201 alice POST /v1/tokens "$(laptop '{kind:"certificate",role:"operator"}')"
+more=(--cert laptop.pem --key laptop.key)
+wants 200 '' GET /v1/whoami
+is '.actor == "alice" and .role == "operator"'
+more=()
 wants 404 bob DELETE "/v1/tokens/$id"
 wants 204 alice DELETE "/v1/tokens/$id"
 wants 401 token GET /v1/devices/press-1
@@ -854,9 +897,11 @@ not JSON
 
 {"command":"device delete","args":["b-5"],"in":{"why":"over"}}
 {"command":"device update","args":["b-1"],"in":{"name":null}}
+{"command":"psk-show","args":["b-1"]}
+{"command":"secret-seal-key"}
 EOF
 wants 200 bob POST /v1/batch @lines
-[[ $(jq -r .status <body | tr '\n' ' ') == '200 200 200 200 200 409 200 400 403 400 400 400 200 200 ' ]] || fail "batch: $(cat body)"
+[[ $(jq -r .status <body | tr '\n' ' ') == '200 200 200 200 200 409 200 400 403 400 400 400 200 200 200 403 ' ]] || fail "batch: $(cat body)"
 jq -se '.[0].answer.psk | length > 8' <body >/dev/null || fail "no pre-shared keys in bulk: $(head -1 body)"
 jq -se '.[12].line == 14' <body >/dev/null || fail "lines are not counted"
 wants 401 '' POST /v1/batch @lines
@@ -882,10 +927,20 @@ wants 404 bob DELETE /v1/devices/press-2
 
 must inro key generate --token office --label audit --type ec-p256 >/dev/null
 wants 409 bob POST /v1/audit/sign
-must inro audit sign --key 'pkcs11:token=office;object=audit;type=private' >/dev/null
+signs='{"key":"pkcs11:token=office;object=audit;type=private"}'
+wants 403 bob POST /v1/audit/sign "$signs"
+no_key alice POST /v1/audit/sign '{key: $u}'
+wants 200 alice POST /v1/audit/sign "$signs"
 wants 200 bob POST /v1/audit/sign
+receipt=$(jq -c '{receipt}' body)
 wants 200 carol POST /v1/audit/verify
 is '.whole and .marks > 1'
+wants 200 carol POST /v1/audit/verify "$receipt"
+is .whole
+wants 422 carol POST /v1/audit/verify "$(jq -c '.receipt.event += 1' <<<"$receipt")"
+says "the receipt's own signature is wrong"
+wants 400 carol POST /v1/audit/verify '{"receipt":{}}'
+says 'no receipt'
 wants 200 carol GET '/v1/events?action=psk.get&limit=5'
 is '.items[0].actor == "bob"'
 wants 200 carol GET '/v1/events?subject=device:press-1&from=2020-01-01T00:00:00Z&sort=at'

@@ -162,7 +162,7 @@ def answers(doc, log):
             continue
         pattern, op = find(doc, a["method"], a["path"])
         status = str(a["status"])
-        answer = op["responses"].get(status) or op["responses"]["default"]
+        answer = op["responses"].get(status) or fail(a["method"], a["path"], status, "is not documented")
         while "$ref" in answer:
             answer = doc["components"]["responses"][answer["$ref"].split("/")[-1]]
         kinds = answer.get("content", {})

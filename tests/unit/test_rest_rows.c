@@ -57,6 +57,34 @@ static void check_row(const struct rest_row *row)
 	check_fields(row, row->out ? row->out->fields : NULL, true);
 }
 
+/* A list has no ETag: If-Match is for one thing. */
+static void test_read_by(void **state)
+{
+	static const char *const by[][2] = {
+		{ "device update", "device show" }, { "secret delete", "secret show" }, { "psk issue", "psk get" },
+		{ "device add", NULL },		    { "ca key remove", NULL },		{ "device enable", NULL },
+		{ "profile set", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(by); i++)
+		assert_ptr_equal(rest_reading_row(rest_row_of(by[i][0])), rest_row_of(by[i][1]));
+}
+
+/* By the operationId, too; both are one command's. */
+static void test_called(void **state)
+{
+	(void)state;
+	assert_ptr_equal(rest_row_of("secret-seal-key-set"), rest_row_of("secret seal-key set"));
+	assert_ptr_equal(rest_row_of("ca crl import"), rest_row_of("ca crl-import"));
+	assert_non_null(rest_row_of("ca-crl-import"));
+	assert_null(rest_row_of("ca_crl_import"));
+	assert_null(rest_row_of("secret"));
+	assert_null(rest_row_of("secret "));
+	assert_null(rest_row_of(""));
+	assert_null(rest_row_of(NULL));
+}
+
 /* Is there a route of that path, whatever its parameters are called? */
 static bool is_a_place(const char *pattern)
 {
@@ -323,7 +351,8 @@ int main(void)
 		cmocka_unit_test(test_rows), cmocka_unit_test(test_made),   cmocka_unit_test(test_document),
 		cmocka_unit_test(test_page),   cmocka_unit_test(test_inputs),
 		cmocka_unit_test(test_cut),    cmocka_unit_test(test_many_texts),
-		cmocka_unit_test(test_key_members),
+		cmocka_unit_test(test_key_members), cmocka_unit_test(test_read_by),
+		cmocka_unit_test(test_called),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -237,7 +237,7 @@ static enum inro_err verify_all(struct core *c, struct verifying *v)
 		e = chain_walk(c, &walk);
 	if (e == INRO_OK)
 		e = check_end(c, v, &walk.at);
-	if (e == INRO_OK && v->k && v->k->receipt)
+	if (e == INRO_OK && v->k && v->k->receipt.n)
 		e = mark_check_receipt(c, v->k->receipt, v->report);
 	v->report->marks = (int64_t)v->marks.n;
 	v->report->marked = v->marks.n ? v->marks.items[v->marks.n - 1].event : 0;

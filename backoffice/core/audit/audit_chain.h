@@ -65,7 +65,7 @@ void mark_list_clear(struct mark_list *l);
 MUST_CHECK enum inro_err mark_check_all(struct core *c, struct mark_list *ret,
 					struct audit_report *r);
 /* A receipt against the marks of the database. */
-MUST_CHECK enum inro_err mark_check_receipt(struct core *c, const char *path,
+MUST_CHECK enum inro_err mark_check_receipt(struct core *c, struct bytes text,
 					    struct audit_report *r);
 
 /* ---- archives: audit_archive.c ---- */

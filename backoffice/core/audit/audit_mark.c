@@ -23,7 +23,6 @@
 #define MARK_DOMAIN    "inro-audit-mark-1"
 #define MINUTE_MS      INT64_C(60000)
 #define RULES_MS       1000
-#define RECEIPT_MAX    65536
 #define RECEIPT_FORMAT 1
 
 static void mark_message(const struct audit_mark *m, struct bytes before, struct buf *ret)
@@ -531,7 +530,7 @@ static enum inro_err hand_over(struct signing *s, struct audit_mark *ret, struct
 static enum inro_err get_hex(const json_t *doc, const char *name, struct blob *ret)
 {
 	const char *text = json_string_value(json_object_get(doc, name));
-	uint8_t room[RECEIPT_MAX / 2];
+	uint8_t room[AUDIT_RECEIPT_MAX / 2];
 	size_t n = 0;
 	enum inro_err e;
 
@@ -563,34 +562,32 @@ static enum inro_err read_receipt_doc(const json_t *doc, struct audit_mark *m, s
 	return e;
 }
 
-static enum inro_err read_receipt(const char *path, struct audit_mark *ret)
+static enum inro_err read_receipt(struct bytes text, struct audit_mark *ret)
 {
-	SCOPED(buf) text = { 0 };
 	SCOPED(audit_mark) m = { 0 };
 	struct blob before = { 0 };
-	json_t *doc = NULL;
-	enum inro_err e = file_read(path, RECEIPT_MAX, &text);
+	json_t *doc = text.n <= AUDIT_RECEIPT_MAX ? json_loadb((const char *)text.p, text.n, 0, NULL) : NULL;
+	enum inro_err e;
 
-	if (e == INRO_OK && !(doc = json_loadb((const char *)text.p, text.n, 0, NULL)))
-		e = err_set(INRO_E_SYNTAX, "that is no receipt of 'inro audit sign'");
-	if (e == INRO_OK)
-		e = read_receipt_doc(doc, &m, &before);
+	if (!doc)
+		return err_set(INRO_E_SYNTAX, "that is no receipt of 'inro audit sign'");
+	e = read_receipt_doc(doc, &m, &before);
 	if (e == INRO_OK && check_signature(&m, blob_bytes(&before)) != INRO_OK)
 		e = err_set(INRO_E_SIGNATURE, "the receipt's own signature is wrong");
 	json_decref(doc);
 	blob_clear(&before);
 	if (e != INRO_OK)
-		return err_context(e, "%s", path);
+		return err_context(e, "the receipt");
 	*ret = m;
 	m = (struct audit_mark) { 0 };
 	return INRO_OK;
 }
 
-enum inro_err mark_check_receipt(struct core *c, const char *path, struct audit_report *r)
+enum inro_err mark_check_receipt(struct core *c, struct bytes text, struct audit_report *r)
 {
 	SCOPED(audit_mark) given = { 0 };
 	SCOPED(audit_mark) kept = { 0 };
-	enum inro_err e = read_receipt(path, &given);
+	enum inro_err e = read_receipt(text, &given);
 
 	if (e != INRO_OK)
 		return e;
