@@ -187,6 +187,16 @@ static enum inro_err wishes_of(const struct object *o, struct template from, str
 
 /* ---- the object ---- */
 
+/* 3.2 4.9: only a private object asks for a login each time. */
+static enum inro_err check_each_login(const struct attrs *attrs)
+{
+	if (attrs_bool(attrs, CKA_ALWAYS_AUTHENTICATE, false) &&
+	    !attrs_bool(attrs, CKA_PRIVATE, false))
+		return err_set(INRO_E_TEMPLATE_INCONSISTENT,
+			       "CKA_ALWAYS_AUTHENTICATE is for keys that are CKA_PRIVATE");
+	return INRO_OK;
+}
+
 static enum inro_err make(struct session *s, const struct draft *what, struct template t,
 			  struct object **ret, struct key_spec *ret_spec)
 {
@@ -199,6 +209,8 @@ static enum inro_err make(struct session *s, const struct draft *what, struct te
 		e = object_new(s->token, kind, &o);
 	if (!e)
 		e = template_apply(t, kind, what->use | officer, &o->attrs);
+	if (!e)
+		e = check_each_login(&o->attrs);
 	if (!e)
 		e = session_may_keep(s, o);
 	if (!e)

@@ -196,15 +196,18 @@ bool object_has_secret(const struct object *o)
 	return object_class_has_secret(o->class);
 }
 
-static bool is_private(const struct object *o, CK_ULONG arg)
+/* Handles of what all may see stay (3.2 5.6.10).  A session's key is gone with what the backend had of
+ * it; the token's is loaded again. */
+static bool ends_with_login(const struct object *o, CK_ULONG arg)
 {
 	(void)arg;
-	return o->private || object_has_secret(o);
+	return o->private || (object_has_secret(o) && !o->row);
 }
 
-static bool is_private_cold(struct cold c)
+/* They are the token's, all of them. */
+static bool ends_with_login_cold(struct cold c)
 {
-	return c.private || c.secret;
+	return c.private;
 }
 
 static bool is_owned_by(const struct object *o, CK_ULONG session)
@@ -227,7 +230,7 @@ static bool is_any_cold(struct cold c)
 
 void objects_drop_private(struct token *t)
 {
-	drop_where(t, &(struct chosen) { is_private, 0, is_private_cold });
+	drop_where(t, &(struct chosen) { ends_with_login, 0, ends_with_login_cold });
 }
 
 void objects_drop_session(struct token *t, CK_SESSION_HANDLE session)

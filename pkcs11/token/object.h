@@ -5,7 +5,8 @@
  * 2. An object is read from the store when it is first looked into, again when another process has
  *    changed it, and again after many others were (warm.h); it is gone here as soon as it is seen
  *    to be gone there.
- * 3. Handles of private objects die at logout.
+ * 3. Handles of private objects die at logout, and session objects with a secret in them, private or
+ *    not: what the backend had of them went with the login.
  * 4. Attributes in memory are complete: columns, what was sealed, and the parts of the public key.
  *    Parts of private keys and values of secret ones are never among them.
  * 5. References keep an object's memory alive; the token's maps hold one.  A pointer that is borrowed

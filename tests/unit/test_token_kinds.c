@@ -427,10 +427,12 @@ static void a_private_key_may_ask_for_the_pin_each_time(void **state)
 {
 	CK_MECHANISM m = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
 	CK_ATTRIBUTE pub[] = { A_BYTES(CKA_EC_PARAMS, module_p256, sizeof module_p256) };
-	CK_ATTRIBUTE priv[] = { A_BOOL(CKA_ALWAYS_AUTHENTICATE, CK_TRUE) };
+	CK_ATTRIBUTE priv[] = { A_BOOL(CKA_ALWAYS_AUTHENTICATE, CK_TRUE),
+				A_BOOL(CKA_PRIVATE, CK_FALSE) };
 	CK_OBJECT_HANDLE a, b;
 
 	(void)state;
+	GIVES(CKR_TEMPLATE_INCONSISTENT, p11->C_GenerateKeyPair(s, &m, pub, 1, priv, 2, &a, &b));
 	OK(p11->C_GenerateKeyPair(s, &m, pub, 1, priv, 1, &a, &b));
 	assert_true(module_bool(s, b, CKA_ALWAYS_AUTHENTICATE));
 	GIVES(CKR_ATTRIBUTE_READ_ONLY,

@@ -534,7 +534,7 @@ static void the_officer_makes_and_uses_no_private_key(void **state)
 	CK_MECHANISM m = { .mechanism = CKM_EC_KEY_PAIR_GEN };
 	CK_ATTRIBUTE public[] = { A_BYTES(CKA_EC_PARAMS, module_p256, sizeof module_p256) };
 	CK_ATTRIBUTE private[] = { A_BOOL(CKA_PRIVATE, CK_FALSE), A_BOOL(CKA_TOKEN, CK_TRUE) };
-	CK_OBJECT_HANDLE a, b;
+	CK_OBJECT_HANDLE a, b, same = 0;
 	uint8_t sig[64];
 
 	(void)state;
@@ -547,9 +547,13 @@ static void the_officer_makes_and_uses_no_private_key(void **state)
 	GIVES(CKR_USER_NOT_LOGGED_IN, p11->C_GenerateKeyPair(u, &m, public, 1, private, 2, &a, &b));
 	CK_ATTRIBUTE any[] = { A_ULONG(CKA_CLASS, CKO_PRIVATE_KEY) };
 
-	assert_int_equal(module_find(u, any, 1, &b), 1); /* CKA_PRIVATE false: all see it */
+	assert_int_equal(module_find(u, any, 1, &same), 1); /* CKA_PRIVATE false: all see it */
+	assert_true(same == b); /* a logout ends the handles of private objects only */
 	GIVES(CKR_USER_NOT_LOGGED_IN, module_sign(u, b, sig));
 	GIVES(CKR_USER_NOT_LOGGED_IN, p11->C_CopyObject(u, b, NULL, 0, &a));
+	OK(p11->C_Logout(u));
+	OK(module_login(u, CKU_USER, USER_PIN));
+	OK(module_sign(u, b, sig));
 	OK(p11->C_CloseSession(u));
 }
 
