@@ -141,6 +141,7 @@ void model_open_session(int token, bool rw, CK_SESSION_HANDLE h)
 	for (size_t i = 0; i < SESSIONS; i++) {
 		if (world.sessions[i].open)
 			continue;
+		message_walks_forget(i);
 		world.sessions[i] =
 			(struct session) { .open = true, .h = h, .token = token, .rw = rw };
 		return;
@@ -206,6 +207,7 @@ void model_logout(struct token *t)
 	if (t->login == NOBODY)
 		return;
 	lose_operations(t);
+	message_walks_logout((int)(t - world.tokens));
 	lose_objects(t);
 	t->login = NOBODY;
 }

@@ -30,6 +30,7 @@ static const struct {
 	{ op_calls, &op_calls_n },
 	{ key_calls, &key_calls_n },
 	{ dual_calls, &dual_calls_n },
+	{ message_calls, &message_calls_n },
 };
 
 /* ---- one call ---- */
