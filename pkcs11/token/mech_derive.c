@@ -386,6 +386,13 @@ enum inro_err mech_par_feedback(struct bytes param, enum key_use use, struct mec
 			  u);
 }
 
+/* What is in secret memory while it is in use: never in `small`. */
+static enum inro_err secret_room(struct mech_use *u, size_t n)
+{
+	u->big.secret = true;
+	return mech_room_big(u, n);
+}
+
 /* ---- concatenation ---- */
 
 enum inro_err mech_par_other_key(struct bytes param, enum key_use use, struct mech_use *u)
@@ -404,7 +411,7 @@ enum inro_err mech_par_string(struct bytes param, enum key_use use, struct mech_
 	if (!e)
 		e = mech_bytes(p.pData, p.ulLen, 1, MECH_MAX_FIELD, &data);
 	if (!e)
-		e = mech_room(u, data.n);
+		e = secret_room(u, data.n); /* half of a key, often */
 	if (!e)
 		u->spec.label = mech_keep(u, data);
 	return e;
@@ -480,8 +487,7 @@ enum inro_err mech_par_pbkd2(struct bytes param, enum key_use use, struct mech_u
 		e = mech_bytes(p.pPassword, n, 0, MAX_PASSWORD, &password);
 	if (e)
 		return e;
-	u->big.secret = true;
-	e = mech_room_big(u, salt.n + password.n);
+	e = secret_room(u, salt.n + password.n);
 	if (e)
 		return e;
 	u->spec.rounds = p.iterations;

@@ -167,6 +167,7 @@ static enum inro_err raw_input(struct op *op, struct bytes in, struct use_spec *
 	if (!e)
 		e = pkey_raw_form(&op->use.spec, BYTES(hash, n), ret_spec, room);
 	*ret_in = buf_bytes(room);
+	wipe(hash, sizeof hash);
 	return e;
 }
 
@@ -176,13 +177,14 @@ static enum inro_err make_hash(struct op *op, struct room out, size_t *ret_n)
 	size_t n = 0;
 	enum inro_err e = end_hash(op, hash, &n);
 
-	if (e)
-		return e;
-	if (n > out.cap)
-		return err_set(INRO_E_TOO_SMALL, "the hash has %zu bytes", n);
-	memcpy(out.p, hash, n);
-	*ret_n = n;
-	return INRO_OK;
+	if (!e && n > out.cap)
+		e = err_set(INRO_E_TOO_SMALL, "the hash has %zu bytes", n);
+	if (!e) {
+		memcpy(out.p, hash, n);
+		*ret_n = n;
+	}
+	wipe(hash, sizeof hash); /* a key to its caller, perhaps */
+	return e;
 }
 
 /* In one step too: a hashed mechanism's input is fed first. */

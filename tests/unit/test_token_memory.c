@@ -139,6 +139,128 @@ static void the_end_leaves_nothing(void **state)
 	OK(p11->C_Initialize(NULL));
 }
 
+/* What a derivation mixes in may be as secret as the key. */
+static void what_is_mixed_in_is_nowhere(void **state)
+{
+	static const CK_MECHANISM_TYPE types[] = { CKM_CONCATENATE_BASE_AND_DATA,
+						   CKM_CONCATENATE_DATA_AND_BASE };
+	struct trace t;
+	CK_OBJECT_HANDLE base, made;
+
+	(void)state;
+	s = module_user(&slot);
+	base = moving_generic(s, M_DERIVE, 32);
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		uint8_t data[TRACE_PART];
+		CK_KEY_DERIVATION_STRING_DATA p = { data, sizeof data };
+		CK_MECHANISM m = { types[i], &p, sizeof p };
+
+		OK(p11->C_GenerateRandom(s, data, sizeof data));
+		trace_keep(&t, "what was mixed in", data);
+		OK(moving_derive(s, &m, base, M_SIGN, CKK_GENERIC_SECRET, 0, &made));
+		wipe(data, sizeof data);
+		OK(p11->C_DestroyObject(s, made));
+		nothing_is_left(&t, 1, "after the derivation");
+	}
+}
+
+/* A digest may be a key to its caller. */
+static void a_digest_is_nowhere(void **state)
+{
+	CK_MECHANISM m = { CKM_SHA256, NULL, 0 };
+	uint8_t text[TRACE_PART], hash[32];
+	CK_ULONG n = sizeof hash;
+	struct trace t;
+
+	(void)state;
+	s = module_user(&slot);
+	OK(p11->C_GenerateRandom(s, text, sizeof text));
+	OK(p11->C_DigestInit(s, &m));
+	OK(p11->C_Digest(s, text, sizeof text, hash, &n));
+	trace_keep(&t, "a digest", hash);
+	wipe(hash, sizeof hash);
+	nothing_is_left(&t, 1, "after it was made");
+}
+
+static void destroyed_leaves_nothing(CK_OBJECT_HANDLE key, const char *name)
+{
+	struct trace t;
+
+	remember_part(&t, name, key, CKA_VALUE);
+	OK(p11->C_DestroyObject(s, key));
+	nothing_is_left(&t, 1, "after it was destroyed");
+}
+
+static void a_key_that_came_of_others_leaves_nothing(void **state)
+{
+	CK_HKDF_PARAMS hkdf = { .bExtract = CK_TRUE,
+				.bExpand = CK_TRUE,
+				.prfHashMechanism = CKM_SHA256,
+				.ulSaltType = CKF_HKDF_SALT_NULL };
+	CK_MECHANISM by_hkdf = { CKM_HKDF_DERIVE, &hkdf, sizeof hkdf };
+	CK_OBJECT_HANDLE base, mover, key;
+	struct blob b;
+
+	(void)state;
+	s = module_user(&slot);
+	base = moving_generic(s, M_DERIVE | M_OPEN, 32);
+	mover = moving_aes(s, M_MOVER, 32);
+	OK(moving_derive(s, &by_hkdf, base, M_OPEN | M_SIGN, CKK_GENERIC_SECRET, 32, &key));
+	OK(moving_wrap(s, &moving_kwp, mover, key, &b));
+	destroyed_leaves_nothing(key, "a derived key");
+	OK(moving_unwrap(s, &moving_kwp, mover, &b, M_OPEN | M_SIGN, CKK_GENERIC_SECRET, &key));
+	sign(key, CKM_SHA256_HMAC);
+	destroyed_leaves_nothing(key, "an unwrapped key");
+}
+
+/* In one piece or two, into and out of ciphertext; ended in each case. */
+static void there_and_back(CK_OBJECT_HANDLE key, CK_MECHANISM *m, uint8_t *text, CK_ULONG n, bool parts)
+{
+	CK_BYTE sealed[TRACE_PART * 4], back[TRACE_PART * 4];
+	CK_ULONG sealed_n = sizeof sealed, part_n = sizeof back, last_n;
+
+	OK(p11->C_EncryptInit(s, m, key));
+	OK(p11->C_Encrypt(s, text, n, sealed, &sealed_n));
+	OK(p11->C_DecryptInit(s, m, key));
+	if (parts) {
+		OK(p11->C_DecryptUpdate(s, sealed, sealed_n, back, &part_n));
+		last_n = sizeof back - part_n;
+		OK(p11->C_DecryptFinal(s, back + part_n, &last_n));
+		part_n += last_n;
+	} else {
+		part_n = n; /* no more room than is needed */
+		OK(p11->C_Decrypt(s, sealed, sealed_n, back, &part_n));
+	}
+	assert_int_equal(part_n, n);
+	assert_memory_equal(back, text, n);
+	wipe(back, sizeof back);
+}
+
+static void a_message_is_nowhere(void **state)
+{
+	CK_BYTE iv[16] = { 7 };
+	CK_GCM_PARAMS gcm = { .pIv = iv, .ulIvLen = 12, .ulTagBits = 128 };
+	CK_AES_CTR_PARAMS ctr = { .ulCounterBits = 128 };
+	CK_MECHANISM ways[] = { { CKM_AES_CBC_PAD, iv, sizeof iv },
+				{ CKM_AES_GCM, &gcm, sizeof gcm },
+				{ CKM_AES_CTR, &ctr, sizeof ctr } };
+	CK_OBJECT_HANDLE key;
+	struct trace t;
+
+	(void)state;
+	s = module_user(&slot);
+	key = moving_aes(s, M_ENCRYPT | M_DECRYPT, 32);
+	for (size_t i = 0; i < 2 * ARRAY_LEN(ways); i++) {
+		uint8_t text[2 * TRACE_PART];
+
+		OK(p11->C_GenerateRandom(s, text, sizeof text));
+		trace_keep(&t, "a message", text);
+		there_and_back(key, &ways[i / 2], text, sizeof text, i % 2);
+		wipe(text, sizeof text);
+		nothing_is_left(&t, 1, i % 2 ? "in parts" : "in one piece");
+	}
+}
+
 /* Made here, so that it is in no constant. */
 static void make_pin(uint8_t pin[TRACE_PART], uint8_t first)
 {
@@ -173,6 +295,10 @@ int main(void)
 		cmocka_unit_test(a_logout_leaves_nothing),
 		cmocka_unit_test(a_key_that_is_destroyed_leaves_nothing),
 		cmocka_unit_test(the_end_leaves_nothing),
+		cmocka_unit_test(what_is_mixed_in_is_nowhere),
+		cmocka_unit_test(a_digest_is_nowhere),
+		cmocka_unit_test(a_key_that_came_of_others_leaves_nothing),
+		cmocka_unit_test(a_message_is_nowhere),
 		cmocka_unit_test(a_pin_is_nowhere),
 	};
 	const char *sanitizer = getenv("INRO_TEST_SANITIZE");
