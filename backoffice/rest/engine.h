@@ -17,6 +17,9 @@ http_handler rest_handle;
 /* Who it is, whether he may, and what he gave. */
 MUST_CHECK enum inro_err rest_begin(struct rest *r, const struct http_call *call);
 
+/* The error as who asked is told it: what the back office lacks (a setting, a PIN) is a state, which he may know. */
+enum inro_err rest_told(enum inro_err e);
+
 /* An entity tag of an answer. */
 MUST_CHECK enum inro_err rest_etag(struct bytes body, char ret[static ETAG_ROOM]);
 /* openapi.c: the document, which is made once for all who ask. */

@@ -252,8 +252,9 @@ static enum inro_err open_line(const struct lines *l, struct core *core, struct 
 	return e == INRO_OK ? read_line(ret) : e;
 }
 
-static void answer_line(const struct doing *d, enum inro_err e, json_t *doc, struct buf *out)
+static void answer_line(const struct doing *d, enum inro_err done, json_t *doc, struct buf *out)
 {
+	enum inro_err e = rest_told(done);
 	json_int_t number = d->number;
 	int status = http_status_of(e);
 	json_t *line;

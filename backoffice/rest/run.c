@@ -87,6 +87,13 @@ static enum inro_err still_matches(struct core *c, void *arg)
 
 /* ---- the work ---- */
 
+enum inro_err rest_told(enum inro_err e)
+{
+	if (e != INRO_E_CONFIG && e != INRO_E_PIN_MISSING)
+		return e;
+	return err_set(INRO_E_STATE, "%.400s", err_detail(e));
+}
+
 static enum inro_err run_row(struct rest *r, const struct http_call *call, json_t **ret)
 {
 	struct match m = { .r = r, .wanted = http_header(call, "If-Match") };
@@ -96,10 +103,7 @@ static enum inro_err run_row(struct rest *r, const struct http_call *call, json_
 		core_expect(r->core, still_matches, &m);
 	e = r->row->run(r, ret);
 	core_expect(r->core, NULL, NULL);
-	/* What is lacking is the back office's, and somebody who may ask this may know it. */
-	if (e == INRO_E_CONFIG || e == INRO_E_PIN_MISSING)
-		return err_set(INRO_E_STATE, "%.400s", err_detail(e));
-	return e;
+	return rest_told(e);
 }
 
 static enum inro_err read_input(struct rest *r, const struct http_call *call)

@@ -899,9 +899,10 @@ not JSON
 {"command":"device update","args":["b-1"],"in":{"name":null}}
 {"command":"psk-show","args":["b-1"]}
 {"command":"secret-seal-key"}
+{"command":"audit sign"}
 EOF
 wants 200 bob POST /v1/batch @lines
-[[ $(jq -r .status <body | tr '\n' ' ') == '200 200 200 200 200 409 200 400 403 400 400 400 200 200 200 403 ' ]] || fail "batch: $(cat body)"
+[[ $(jq -r .status <body | tr '\n' ' ') == '200 200 200 200 200 409 200 400 403 400 400 400 200 200 200 403 409 ' ]] || fail "batch: $(cat body)"
 jq -se '.[0].answer.psk | length > 8' <body >/dev/null || fail "no pre-shared keys in bulk: $(head -1 body)"
 jq -se '.[12].line == 14' <body >/dev/null || fail "lines are not counted"
 wants 401 '' POST /v1/batch @lines

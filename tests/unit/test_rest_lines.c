@@ -300,6 +300,22 @@ static void test_half_allowed(void **state)
 	assert_int_equal(events("action = 'command'"), refused + 3);
 }
 
+/* What the back office lacks is told as to one request: it is no failure of the server. */
+static void test_lacking(void **state)
+{
+	SCOPED(buf) lines = { 0 };
+	json_t *answers;
+	const json_t *line;
+
+	(void)state;
+	buf_add_str(&lines, "{\"command\":\"audit sign\"}\n");
+	answers = answers_to(&lines);
+	line = json_array_get(answers, 0);
+	assert_int_equal(json_integer_value(json_object_get(line, "status")), 409);
+	assert_non_null(strstr(json_string_value(json_object_get(line, "detail")), "no key signs the audit yet"));
+	json_decref(answers);
+}
+
 /* ---- together ---- */
 
 #define TOGETHER 5
@@ -402,6 +418,7 @@ int main(void)
 		T(test_revoked_meanwhile),
 		T(test_devices),
 		T(test_half_allowed),
+		T(test_lacking),
 		T(test_one_commit),
 		T(test_unsure),
 		T(test_unshown),
