@@ -30,6 +30,7 @@ inro_test(store/test_store_faults.c LINKS inro_store inro_testlib inro_testpg LA
 target_include_directories(test_store_faults PRIVATE ${libpq_INCLUDE_DIRS})
 inro_library(inro_teststores SOURCES lib/stores.c LINKS inro_testpg inro_testlib inro_store PkgConfig::cmocka)
 inro_test(store/test_store_contract.c LINKS inro_teststores LABELS store)
+inro_test(store/test_store_deferred.c LINKS inro_teststores LABELS store)
 inro_test(store/test_store_queries.c LINKS inro_teststores LABELS store)
 inro_test(store/test_store_open.c LINKS inro_store inro_testlib LABELS store)
 target_link_options(test_store_open PRIVATE -Wl,--wrap=fsync)

@@ -20,6 +20,7 @@ struct store_ops {
 	enum inro_err (*commit)(struct store *s, bool writing);
 	void (*rollback)(struct store *s);
 	enum inro_err (*save)(struct store *s, enum store_saving what);
+	enum inro_err (*settle)(struct store *s); /* NULL: nothing is ever deferred */
 	enum inro_err (*insert)(struct store *s, const struct record_type *t, const void *r,
 				int64_t *ret_id);
 	enum inro_err (*update)(struct store *s, const struct record_type *t, const void *r,
@@ -47,6 +48,7 @@ struct store {
 	char *name;
 	bool open, writing; /* a transaction */
 	bool saved;	    /* a savepoint in it */
+	bool defers;	    /* store_defer() */
 	struct steady *steady; /* steady.h */
 };
 

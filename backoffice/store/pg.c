@@ -189,7 +189,7 @@ static bool finish_connecting(struct pg *g)
 	return true;
 }
 
-static void drop(struct pg *g)
+void pg_drop(struct pg *g)
 {
 	if (g->conn)
 		g->pq->PQfinish(g->conn);
@@ -230,7 +230,7 @@ static enum inro_err connect_once(struct pg *g)
 	};
 	enum inro_err e;
 
-	drop(g);
+	pg_drop(g);
 	g->conn = g->pq->PQconnectStartParams(keys, values, 1);
 	if (!g->conn)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a connection");
@@ -247,7 +247,7 @@ static enum inro_err connect_once(struct pg *g)
 	g->number++;
 	e = set_up(g);
 	if (e != INRO_OK)
-		drop(g);
+		pg_drop(g);
 	return e;
 }
 
@@ -350,7 +350,7 @@ void pg_close(struct pg *g)
 	if (g->conn && g->owner != getpid())
 		close(g->pq->PQsocket(g->conn));
 	else
-		drop(g);
+		pg_drop(g);
 	g->conn = NULL;
 	secret_clear(&g->url);
 	free(g->name);

@@ -38,6 +38,8 @@ void pg_close(struct pg *g);
  * being restarted, as long as for a lock, but only the first time that it is in vain. */
 MUST_CHECK enum inro_err pg_alive(struct pg *g);
 bool pg_is_lost(const struct pg *g);
+/* It is lost from now on. */
+void pg_drop(struct pg *g);
 /* How long this and every wait for a lock may take. */
 MUST_CHECK enum inro_err pg_set_patience(struct pg *g, int ms);
 

@@ -9,6 +9,8 @@
  * place taken is no error to the server, other changes run in a subtransaction of their own.
  * 4. A commit whose answer was lost is asked for by the transaction's number, once the server is
  * back.
+ * 5. After store_defer() changes wait for no answer (pgqueue.h) and stand in no subtransaction; ids go on from that
+ * of the table's first new row, since nobody else writes.
  */
 #include <endian.h>
 #include <stdio.h>
@@ -17,14 +19,25 @@
 #include <unistd.h>
 
 #include "backoffice/store/backend.h"
-#include "backoffice/store/pg.h"
+#include "backoffice/store/pgqueue.h"
 #include "backoffice/store/pgschema.h"
 #include "backoffice/store/sql.h"
 #include "backoffice/store/texts.h"
 
+#define TABLES_MAX 16
+
+/* The greatest id in a table, while changes are deferred. */
+struct last_id {
+	const char *table;
+	int64_t id;
+};
+
 struct postgres_store {
 	struct store store;
 	struct pg pg;
+	struct pg_queue queue;
+	struct last_id last[TABLES_MAX];
+	size_t last_n;
 	struct texts texts;
 	char client[17]; /* whose row in inro_commit is ours; "" before the first commit */
 	int64_t commits; /* the last one's number */
@@ -88,13 +101,28 @@ static const char *const begins[] = {
 		       "; SET CONSTRAINTS ALL DEFERRED; " PG_ASK_VERSION,
 };
 
-static void give_up(struct pg *g)
+static void give_up(struct postgres_store *q)
 {
 	SCOPED(err_kept) kept = err_keep();
+	struct pg *g = &q->pg;
 
-	if (!pg_is_lost(g) && g->owner == getpid() &&
-	    g->pq->PQtransactionStatus(g->conn) != PQTRANS_IDLE)
+	if (g->owner != getpid())
+		return;
+	pg_queue_drop(&q->queue, g);
+	if (!pg_is_lost(g) && g->pq->PQtransactionStatus(g->conn) != PQTRANS_IDLE)
 		(void)!pg_script(g, "ROLLBACK");
+}
+
+/* Before anything that is asked outside of the queue. */
+static enum inro_err settle(struct postgres_store *q)
+{
+	return pg_queue_settle(&q->queue, &q->pg);
+}
+
+static enum inro_err postgres_settle(struct store *s)
+{
+	own(s)->last_n = 0;
+	return settle(own(s));
 }
 
 /* In the same round: whether a later program has made the form another one since this one was opened. */
@@ -120,13 +148,14 @@ static enum inro_err postgres_begin(struct store *s, enum store_access access)
 			break;
 	}
 	if (e != INRO_OK)
-		give_up(&q->pg);
+		give_up(q);
 	return e;
 }
 
 static void postgres_rollback(struct store *s)
 {
-	give_up(&own(s)->pg);
+	own(s)->last_n = 0;
+	give_up(own(s));
 }
 
 static enum inro_err name_client(struct postgres_store *q)
@@ -169,7 +198,7 @@ static enum inro_err ask_outcome(struct postgres_store *q)
 		 begins[STORE_WRITE], q->client);
 	if (e == INRO_OK)
 		e = pg_ask(&q->pg, sql, is, sizeof is);
-	give_up(&q->pg);
+	give_up(q);
 	if (e != INRO_OK)
 		return err_set(INRO_E_IO,
 			       "%s: the connection was lost while it was being committed, and the "
@@ -198,10 +227,12 @@ static enum inro_err commit_writing(struct postgres_store *q)
 static enum inro_err postgres_commit(struct store *s, bool writing)
 {
 	struct postgres_store *q = own(s);
-	enum inro_err e = writing ? commit_writing(q) : pg_script(&q->pg, "COMMIT");
+	enum inro_err e = settle(q);
 
+	if (e == INRO_OK)
+		e = writing ? commit_writing(q) : pg_script(&q->pg, "COMMIT");
 	if (e != INRO_OK)
-		give_up(&q->pg);
+		give_up(q);
 	return e;
 }
 
@@ -218,36 +249,7 @@ static enum inro_err postgres_save(struct store *s, enum store_saving what)
 
 /* ---- statements ---- */
 
-/* A statement and its values as libpq takes them; borrows from the struct sql. */
-struct statement {
-	char name[24];
-	int n;
-	uint64_t numbers[SQL_VALUES_MAX];
-	const char *values[SQL_VALUES_MAX];
-	int lengths[SQL_VALUES_MAX], formats[SQL_VALUES_MAX];
-};
-
-static enum inro_err bind_value(struct statement *st, size_t at, const struct sql_value *v)
-{
-	struct bytes b = BYTES_NONE;
-
-	st->numbers[at] = htobe64((uint64_t)v->number);
-	if (v->kind == SQL_INT)
-		b = BYTES(&st->numbers[at], sizeof st->numbers[at]);
-	else if (v->kind == SQL_TEXT)
-		b = bytes_of(v->text);
-	else if (v->kind == SQL_BYTES)
-		b = v->bytes;
-	if (b.n > BUF_MAX)
-		return err_set(INRO_E_TOO_BIG, "a value of %zu bytes is too long", b.n);
-	/* A null pointer would make it NULL, and an empty value is not a missing one. */
-	st->values[at] = v->kind == SQL_NULL ? NULL : b.n ? (const char *)b.p : "";
-	st->lengths[at] = (int)b.n;
-	st->formats[at] = 1;
-	return INRO_OK;
-}
-
-static enum inro_err prepare(struct store *s, const struct sql *sql, struct statement *ret)
+static enum inro_err prepare(struct store *s, const struct sql *sql, struct pg_statement *ret)
 {
 	struct postgres_store *q = own(s);
 	struct text_kept *kept;
@@ -258,21 +260,17 @@ static enum inro_err prepare(struct store *s, const struct sql *sql, struct stat
 	snprintf(ret->name, sizeof ret->name, "inro_%zu", kept->number);
 	ret->n = (int)sql->n;
 	for (size_t i = 0; e == INRO_OK && i < sql->n; i++)
-		e = bind_value(ret, i, &sql->values[i]);
+		e = pg_bind(ret, i, &sql->values[i]);
 	if (e != INRO_OK || kept->mark == q->pg.number)
 		return e;
-	if (!q->pg.conn)
-		return pg_result(&q->pg, NULL);
+	e = settle(q);
+	if (e == INRO_OK && !q->pg.conn)
+		e = pg_result(&q->pg, NULL);
+	if (e != INRO_OK)
+		return e;
 	e = pg_result(&q->pg, q->pg.pq->PQprepare(q->pg.conn, ret->name, kept->text, 0, NULL));
 	if (e == INRO_OK)
 		kept->mark = q->pg.number;
-	return e;
-}
-
-static enum inro_err say_exists(enum inro_err e, const struct record_type *t)
-{
-	if (e == INRO_E_EXISTS)
-		return err_set(e, "there is such a %s already", t->what);
 	return e;
 }
 
@@ -286,33 +284,101 @@ static int64_t number_at(const struct pg *g, const PGresult *r, int row, int col
 	return (int64_t)be64toh(n);
 }
 
-static PGresult *execute(struct pg *g, const struct statement *st)
+static PGresult *execute(struct pg *g, const struct pg_statement *st)
 {
 	return g->pq->PQexecPrepared(g->conn, st->name, st->n, st->values, st->lengths, st->formats,
 				     1);
 }
 
-static enum inro_err postgres_insert(struct store *s, const struct record_type *t, const void *r,
-				     int64_t *ret_id)
+static enum inro_err insert_now(struct store *s, const struct record_type *t, const void *r, int64_t *ret_id)
 {
 	SCOPED(sql) sql;
 	struct pg *g = &own(s)->pg;
-	struct statement st;
+	struct pg_statement st;
 	PGresult *result;
 	enum inro_err e = sql_row(sql_start(&sql, '$'), t, r, SQL_INSERT);
 
 	if (e == INRO_OK)
 		e = prepare(s, &sql, &st);
+	if (e == INRO_OK)
+		e = settle(own(s));
 	if (e != INRO_OK)
 		return e;
 	result = execute(g, &st);
 	*ret_id = result && g->pq->PQntuples(result) == 1 ? number_at(g, result, 0, 0) : 0;
 	e = pg_result(g, result);
-	return say_exists(e == INRO_OK && *ret_id == 0 ? INRO_E_EXISTS : e, t);
+	return pg_say_exists(e == INRO_OK && *ret_id == 0 ? INRO_E_EXISTS : e, t);
 }
 
+/* ---- deferred ---- */
+
+static struct last_id *last_id(struct postgres_store *q, const char *table)
+{
+	for (size_t i = 0; i < q->last_n; i++)
+		if (strcmp(q->last[i].table, table) == 0)
+			return &q->last[i];
+	return NULL;
+}
+
+/* A row came in. */
+static void note_id(struct postgres_store *q, const char *table, int64_t id, bool is_greatest)
+{
+	struct last_id *last = last_id(q, table);
+
+	if (last)
+		last->id = id > last->id ? id : last->id;
+	else if (is_greatest && q->last_n < TABLES_MAX)
+		q->last[q->last_n++] = (struct last_id) { table, id };
+}
+
+/* The record's own or the one that it gets; 0: the database has to be asked. */
+static int64_t id_for(struct postgres_store *q, const struct record_type *t, const void *r)
+{
+	const struct last_id *last = last_id(q, t->table);
+	int64_t id;
+
+	memcpy(&id, (const char *)r + t->fields[0].offset, sizeof id);
+	return id || !last ? id : last->id + 1;
+}
+
+static enum inro_err write_later(struct store *s, const struct record_type *t, const void *r, enum sql_write how,
+				 int64_t id)
+{
+	SCOPED(sql) sql;
+	struct postgres_store *q = own(s);
+	struct pg_statement st;
+	enum inro_err e;
+
+	sql_start(&sql, '$');
+	sql.gives_id = false;
+	sql.id = id;
+	e = sql_row(&sql, t, r, how);
+	if (e == INRO_OK)
+		e = prepare(s, &sql, &st);
+	return e == INRO_OK ? pg_queue_add(&q->queue, &q->pg, &st, t) : e;
+}
+
+static enum inro_err postgres_insert(struct store *s, const struct record_type *t, const void *r, int64_t *ret_id)
+{
+	struct postgres_store *q = own(s);
+	int64_t id = s->defers ? id_for(q, t, r) : 0;
+	enum inro_err e;
+
+	if (!id)
+		e = insert_now(s, t, r, ret_id);
+	else
+		e = write_later(s, t, r, SQL_INSERT, id);
+	if (e == INRO_OK && id)
+		*ret_id = id;
+	if (e == INRO_OK && s->defers)
+		note_id(q, t->table, *ret_id, !id);
+	return e;
+}
+
+/* ---- one that may fail ---- */
+
 /* The three are sent at once and answered at once. */
-static bool send_guarded(struct pg *g, const struct statement *st)
+static bool send_guarded(struct pg *g, const struct pg_statement *st)
 {
 	const struct pq *pq = g->pq;
 
@@ -344,7 +410,7 @@ static enum inro_err answers(struct pg *g, int64_t *ret_rows)
 	return first == INRO_OK && !synced ? pg_result(g, NULL) : first;
 }
 
-static enum inro_err run_guarded(struct pg *g, const struct statement *st, int64_t *ret_rows)
+static enum inro_err run_guarded(struct pg *g, const struct pg_statement *st, int64_t *ret_rows)
 {
 	enum inro_err e;
 
@@ -360,31 +426,42 @@ static enum inro_err run_guarded(struct pg *g, const struct statement *st, int64
 	return e;
 }
 
-static enum inro_err postgres_update(struct store *s, const struct record_type *t, const void *r,
-				     int64_t *ret_rows)
+static enum inro_err update_now(struct store *s, const struct record_type *t, const void *r, int64_t *ret_rows)
 {
 	SCOPED(sql) sql;
-	struct statement st;
+	struct pg_statement st;
 	enum inro_err e = sql_row(sql_start(&sql, '$'), t, r, SQL_UPDATE);
 
 	if (e == INRO_OK)
 		e = prepare(s, &sql, &st);
 	if (e == INRO_OK)
-		e = say_exists(run_guarded(&own(s)->pg, &st, ret_rows), t);
+		e = pg_say_exists(run_guarded(&own(s)->pg, &st, ret_rows), t);
 	return e;
+}
+
+static enum inro_err postgres_update(struct store *s, const struct record_type *t, const void *r,
+				     int64_t *ret_rows)
+{
+	if (!s->defers)
+		return update_now(s, t, r, ret_rows);
+	*ret_rows = 1; /* else it is told later */
+	return write_later(s, t, r, SQL_UPDATE, 0);
 }
 
 static enum inro_err postgres_erase(struct store *s, const struct record_type *t,
 				    const struct store_query *q, int64_t *ret_rows)
 {
 	SCOPED(sql) sql;
-	struct statement st;
+	struct pg_statement st;
 	enum inro_err e = sql_delete(sql_start(&sql, '$'), t, q);
 
 	if (e == INRO_OK)
 		e = prepare(s, &sql, &st);
 	if (e == INRO_OK)
-		e = run_guarded(&own(s)->pg, &st, ret_rows);
+		e = postgres_settle(s); /* the greatest id may go */
+	if (e != INRO_OK)
+		return e;
+	e = run_guarded(&own(s)->pg, &st, ret_rows);
 	if (e == INRO_E_STATE)
 		e = err_set(e, "a %s that something else refers to is not deleted", t->what);
 	return e;
@@ -392,16 +469,16 @@ static enum inro_err postgres_erase(struct store *s, const struct record_type *t
 
 /* ---- reading ---- */
 
-static struct sql_value column(const struct pg *g, const PGresult *r, const struct field *f, int at)
+static struct sql_value column(const struct pg *g, const PGresult *r, int row, const struct field *f, int at)
 {
 	struct sql_value v = { .kind = sql_field_kind(f) };
 
 	if (v.kind == SQL_INT)
-		v.number = number_at(g, r, 0, at);
+		v.number = number_at(g, r, row, at);
 	else if (v.kind == SQL_TEXT)
-		v.text = g->pq->PQgetvalue(r, 0, at);
+		v.text = g->pq->PQgetvalue(r, row, at);
 	else
-		v.bytes = BYTES(g->pq->PQgetvalue(r, 0, at), (size_t)g->pq->PQgetlength(r, 0, at));
+		v.bytes = BYTES(g->pq->PQgetvalue(r, row, at), (size_t)g->pq->PQgetlength(r, row, at));
 	return v;
 }
 
@@ -413,19 +490,30 @@ struct walk {
 	bool began; /* a row was handed out */
 };
 
-static enum inro_err take_row(const struct pg *g, const PGresult *r, struct walk *w)
+static enum inro_err take_row(const struct pg *g, const PGresult *r, int row, struct walk *w)
 {
 	enum inro_err e = INRO_OK;
 
 	w->began = true;
 	for (size_t i = 0; e == INRO_OK && i < record_columns(w->t); i++) {
-		struct sql_value v = column(g, r, &w->t->fields[i], (int)i);
+		struct sql_value v = column(g, r, row, &w->t->fields[i], (int)i);
 
 		e = sql_field_load(&w->t->fields[i], &v, w->record);
 	}
 	if (e == INRO_OK)
 		e = w->row(w->arg, w->record);
 	record_clear(w->t, w->record);
+	return e;
+}
+
+/* One, and none at the end of all; or all, where libpq would not hand them out one by one. */
+static enum inro_err take_some(const struct pg *g, const PGresult *r, struct walk *w)
+{
+	int n = g->pq->PQntuples(r);
+	enum inro_err e = INRO_OK;
+
+	for (int i = 0; e == INRO_OK && i < n; i++)
+		e = take_row(g, r, i, w);
 	return e;
 }
 
@@ -436,8 +524,8 @@ static enum inro_err take_rows(struct pg *g, struct walk *w)
 	PGresult *r;
 
 	while ((r = g->pq->PQgetResult(g->conn))) {
-		if (e == INRO_OK && g->pq->PQresultStatus(r) == PGRES_SINGLE_TUPLE)
-			e = take_row(g, r, w);
+		if (e == INRO_OK)
+			e = take_some(g, r, w);
 		if (e == INRO_OK)
 			e = pg_result(g, r);
 		else
@@ -446,16 +534,30 @@ static enum inro_err take_rows(struct pg *g, struct walk *w)
 	return e;
 }
 
+/* Behind the changes that wait for their answers. */
+static enum inro_err walk_behind(struct postgres_store *q, const struct pg_statement *st, struct walk *w)
+{
+	enum inro_err e = pg_queue_ask(&q->queue, &q->pg, st);
+
+	if (e != INRO_OK)
+		return e;
+	e = take_rows(&q->pg, w);
+	pg_queue_asked(&q->queue, &q->pg);
+	return e;
+}
+
 static enum inro_err walk_once(struct store *s, const struct sql *sql, struct walk *w)
 {
 	struct pg *g = &own(s)->pg;
-	struct statement st;
+	struct pg_statement st;
 	enum inro_err e = s->open ? INRO_OK : pg_alive(g);
 
 	if (e == INRO_OK)
 		e = prepare(s, sql, &st);
 	if (e != INRO_OK)
 		return e;
+	if (own(s)->queue.piped)
+		return walk_behind(own(s), &st, w);
 	if (!g->pq->PQsendQueryPrepared(g->conn, st.name, st.n, st.values, st.lengths, st.formats,
 					1))
 		return pg_result(g, NULL);
@@ -525,7 +627,7 @@ static const char references_sql[] =
 static enum inro_err postgres_now(struct store *s, int64_t *ret_ms)
 {
 	char ms[32];
-	enum inro_err e = s->open ? INRO_OK : pg_alive(&own(s)->pg);
+	enum inro_err e = s->open ? settle(own(s)) : pg_alive(&own(s)->pg);
 
 	if (e == INRO_OK)
 		e = pg_ask(&own(s)->pg,
@@ -540,7 +642,7 @@ static enum inro_err postgres_check(struct store *s)
 {
 	struct pg *g = &own(s)->pg;
 	char sql[16384], found[128];
-	enum inro_err e = s->open ? INRO_OK : pg_alive(g);
+	enum inro_err e = s->open ? settle(own(s)) : pg_alive(g);
 
 	if (e == INRO_OK)
 		e = pg_ask(g, references_sql, sql, sizeof sql);
@@ -555,7 +657,9 @@ static enum inro_err postgres_check(struct store *s)
 
 static enum inro_err postgres_patience(struct store *s, int ms)
 {
-	return pg_set_patience(&own(s)->pg, ms);
+	enum inro_err e = settle(own(s));
+
+	return e == INRO_OK ? pg_set_patience(&own(s)->pg, ms) : e;
 }
 
 static enum inro_err postgres_backup(struct store *s, const char *path)
@@ -571,6 +675,7 @@ const struct store_ops postgres_store_ops = {
 	.commit = postgres_commit,
 	.rollback = postgres_rollback,
 	.save = postgres_save,
+	.settle = postgres_settle,
 	.insert = postgres_insert,
 	.update = postgres_update,
 	.erase = postgres_erase,

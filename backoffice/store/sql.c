@@ -17,6 +17,7 @@ struct sql *sql_start(struct sql *s, char mark)
 	s->behind = NULL;
 	s->too_long = s->has_prefix = s->backward = s->same = false;
 	s->gives_id = mark == '$';
+	s->id = 0;
 	return s;
 }
 
@@ -175,6 +176,8 @@ static enum inro_err add_id(struct sql *s, const struct record_type *t, const vo
 
 	if (e != INRO_OK)
 		return e;
+	if (v.number == 0)
+		v.number = s->id;
 	if (v.number == 0 && s->gives_id) {
 		say(s, "(SELECT coalesce(max(id), 0) + 1 FROM ");
 		say(s, t->table);

@@ -51,6 +51,7 @@ struct sql {
 	const struct field *behind;
 	bool backward, same;
 	bool gives_id; /* of '$': an insert finds the id itself and returns it; no row when it EXISTS */
+	int64_t id;    /* of a row that has none yet; 0: the database gives it */
 };
 
 /* Empty; returns s.  Before anything else of the struct is used. */

@@ -119,7 +119,7 @@ enum inro_err store_begin(struct store *s, enum store_access access)
 	e = s->ops->begin(s, access);
 	if (e == INRO_OK) {
 		s->open = true;
-		s->saved = false;
+		s->saved = s->defers = false;
 		s->writing = access != STORE_READ;
 		steady_begin(s, access);
 	}
@@ -133,7 +133,9 @@ enum inro_err store_commit(struct store *s)
 
 	if (!s->open)
 		return err_set(INRO_E_STATE, "no transaction is open");
-	e = steady_commit(s);
+	e = store_settle(s);
+	if (e == INRO_OK)
+		e = steady_commit(s);
 	if (e != INRO_OK) {
 		SCOPED(err_kept) kept = err_keep();
 
@@ -160,7 +162,9 @@ static enum inro_err save(struct store *s, enum store_saving what)
 	if (!s->writing || s->saved == begins_it)
 		return err_set(INRO_E_STATE, begins_it ? "no write transaction, or saved already"
 						       : "nothing was saved to go back to");
-	e = s->ops->save(s, what);
+	e = store_settle(s);
+	if (e == INRO_OK)
+		e = s->ops->save(s, what);
 	steady_saved(s);
 	s->saved = e == INRO_OK && begins_it;
 	return e;
@@ -179,6 +183,19 @@ enum inro_err store_release(struct store *s)
 enum inro_err store_rollback_to(struct store *s)
 {
 	return save(s, SAVE_BACK);
+}
+
+void store_defer(struct store *s)
+{
+	s->defers = s->writing && !s->saved && s->ops->settle;
+}
+
+enum inro_err store_settle(struct store *s)
+{
+	bool deferred = s->defers;
+
+	s->defers = false;
+	return deferred ? s->ops->settle(s) : INRO_OK;
 }
 
 static enum inro_err check_writing(const struct store *s, const struct record_type *t)

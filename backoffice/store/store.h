@@ -56,6 +56,14 @@ MUST_CHECK enum inro_err store_savepoint(struct store *s);
 MUST_CHECK enum inro_err store_release(struct store *s);
 MUST_CHECK enum inro_err store_rollback_to(struct store *s);
 
+/* For many rows at once: from here on a change of this write transaction is taken at its word.  That it fails may be
+ * told by any later call in the transaction, as the same error and in the same words, and is by store_settle(),
+ * store_savepoint() or store_commit(); the transaction can only be rolled back then.  So this is for who undoes all of
+ * it, whichever row it was.  Not inside of a savepoint. */
+void store_defer(struct store *s);
+/* Ends that: INRO_OK when everything before was done. */
+MUST_CHECK enum inro_err store_settle(struct store *s);
+
 enum store_op {
 	STORE_EQ,
 	STORE_NE,

@@ -410,6 +410,7 @@ static enum inro_err record_all(struct core *c, void *arg)
 	struct batch *b = arg;
 	enum inro_err e = desk_recheck(c, &b->bulk->desk);
 
+	store_defer(c->store);
 	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
 		struct work *w = &b->works[i];
 
@@ -418,7 +419,7 @@ static enum inro_err record_all(struct core *c, void *arg)
 		else if (w->row->error)
 			e = record_refusal(c, w);
 	}
-	return e;
+	return e == INRO_OK ? store_settle(c->store) : e;
 }
 
 /* The reason is this row, and not the database. */

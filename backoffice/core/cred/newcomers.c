@@ -184,9 +184,12 @@ static enum inro_err record_all(struct core *c, void *arg)
 	struct arrivals *a = arg;
 	enum inro_err e = a->certified ? desk_recheck(c, &a->desk) : INRO_OK;
 
+	store_defer(c->store);
 	for (size_t i = 0; e == INRO_OK && i < a->n; i++)
 		if (a->items[i].ready)
 			e = record_one(c, a, &a->items[i]);
+	if (e == INRO_OK)
+		e = store_settle(c->store);
 	a->recorded = e == INRO_OK;
 	return e;
 }

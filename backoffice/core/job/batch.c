@@ -53,14 +53,28 @@ static enum inro_err one_row(struct core *c, struct round *p, size_t i)
 	return e;
 }
 
+/* A row that fails only now does it anew, and each by itself. */
+static enum inro_err settle(struct core *c, struct round *p)
+{
+	enum inro_err e = store_settle(c->store);
+
+	if (core_is_rows_fault(e))
+		p->fault = e;
+	return e;
+}
+
 static enum inro_err round_work(struct core *c, void *arg)
 {
 	struct round *p = arg;
 	enum inro_err e = p->b->begin ? p->b->begin(c, p->b->arg) : INRO_OK;
 
 	p->fault = INRO_OK;
+	if (!p->each)
+		store_defer(c->store);
 	for (size_t i = 0; e == INRO_OK && i < p->b->n; i++)
 		e = one_row(c, p, i);
+	if (e == INRO_OK)
+		e = settle(c, p);
 	return e == INRO_OK && p->b->end ? p->b->end(c, p->b->arg) : e;
 }
 
