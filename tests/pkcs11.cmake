@@ -124,7 +124,7 @@ inro_module_test(exit PkgConfig::crypto)
 # random walks beside a model of the standard; what it takes of libcrypto is its own answer
 inro_library(inro_model SOURCES model/model.c model/say.c model/template.c model/oracle.c model/walk_sessions.c
 	model/walk_objects.c model/walk_search.c model/walk_begin.c model/walk_ops.c model/walk_keys.c model/walk_dual.c
-	model/walk_message.c LINKS inro_moduletest inro_names PkgConfig::crypto)
+	model/walk_message.c model/walk_state.c LINKS inro_moduletest inro_names PkgConfig::crypto)
 inro_test(unit/test_model.c LINKS inro_model TIMEOUT 900)
 add_dependencies(test_model inro_pkcs11)
 inro_tpm_test(test_model)

@@ -214,6 +214,7 @@ void model_logout(struct token *t)
 
 void model_restart(void)
 {
+	state_walks_begin(); /* a state that was saved is this life's */
 	for (size_t i = 0; i < SESSIONS; i++)
 		if (world.sessions[i].open)
 			model_close_session(&world.sessions[i]);

@@ -308,9 +308,9 @@ struct call {
 	void (*make)(void);
 };
 extern const struct call session_calls[], object_calls[], search_calls[], begin_calls[], op_calls[],
-	key_calls[], dual_calls[], message_calls[];
+	key_calls[], dual_calls[], message_calls[], state_calls[];
 extern const size_t session_calls_n, object_calls_n, search_calls_n, begin_calls_n, op_calls_n,
-	key_calls_n, dual_calls_n, message_calls_n;
+	key_calls_n, dual_calls_n, message_calls_n, state_calls_n;
 
 /* What the session may not have is among the answers. */
 void object_may_keep(const struct session *s, const struct object *o, struct answers *a);
@@ -325,6 +325,10 @@ void key_walks_begin(void);
 /* The place of a session is taken anew; the user of a token has logged out. */
 void message_walks_forget(size_t session);
 void message_walks_logout(int token);
+/* How many of a session's are so. */
+size_t message_walks_count(const struct session *s, enum op_state state);
+/* Nothing is put aside yet. */
+void state_walks_begin(void);
 
 /* Handles of what became visible or has them anew. */
 void search_anew(void);

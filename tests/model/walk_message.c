@@ -40,6 +40,11 @@ void message_walks_logout(int token)
 			all[i / M__MAX][i % M__MAX].state = OP_LOST;
 }
 
+size_t message_walks_count(const struct session *s, enum op_state state)
+{
+	return (size_t)(of(s, M_ENCRYPT)->state == state) + (of(s, M_DECRYPT)->state == state);
+}
+
 static const struct row {
 	const char *name;
 	unsigned permits;

@@ -31,6 +31,7 @@ static const struct {
 	{ key_calls, &key_calls_n },
 	{ dual_calls, &dual_calls_n },
 	{ message_calls, &message_calls_n },
+	{ state_calls, &state_calls_n },
 };
 
 /* ---- one call ---- */
@@ -97,6 +98,7 @@ static void begin_anew(void)
 	}
 	clear_materials();
 	key_walks_begin();
+	state_walks_begin();
 	memset(world.sessions, 0, sizeof world.sessions);
 	memset(world.objects, 0, sizeof world.objects);
 	world.dead_sessions_n = world.dead_objects_n = 0;
