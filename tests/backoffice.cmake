@@ -72,6 +72,7 @@ inro_test(unit/test_core_login.c LINKS inro_testoffice)
 inro_test(unit/test_core_network.c LINKS inro_testoffice)
 target_sources(test_core_network PRIVATE lib/still.c)
 target_link_options(test_core_network PRIVATE -Wl,--wrap=clock_monotonic_ms)
+inro_test(unit/test_core_unnamed.c LINKS inro_testoffice)
 inro_test(unit/test_core_reply.c LINKS inro_testoffice)
 inro_test(unit/test_core_attest.c LINKS inro_testoffice inro_evidence_maker)
 inro_test(unit/test_core_attested.c LINKS inro_testoffice)
@@ -185,6 +186,7 @@ foreach(name
 		core_newcomer
 		core_writers
 		core_unsure
+		core_unnamed
 		fault_jobs
 	)
 	add_test(NAME test_${name}_postgres COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_DB=postgres $<TARGET_FILE:test_${name}>)
@@ -234,6 +236,7 @@ foreach(name
 		core_newcomer
 		core_writers
 		core_unsure
+		core_unnamed
 	)
 	add_test(NAME test_${name}_twice COMMAND ${CMAKE_COMMAND} -E env INRO_TEST_TWICE=1 $<TARGET_FILE:test_${name}>)
 	inro_test_properties(test_${name}_twice "store" 300)

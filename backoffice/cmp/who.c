@@ -9,6 +9,7 @@
 
 #include "backoffice/cmp/turn.h"
 #include "backoffice/core/psk.h"
+#include "backoffice/core/unnamed.h"
 #include "backoffice/pki/cert.h"
 #include "base/secret.h"
 
@@ -49,7 +50,7 @@ static enum inro_err key_of(struct turn *t, struct core_who *ret, struct psk_goo
 	enum inro_err e;
 
 	if (!is_name(kid))
-		return unknown(t);
+		return unnamed_refused(t->core, unknown(t));
 	memcpy(name, kid.p, kid.n);
 	name[kid.n] = 0;
 	e = who_named(t->core, name, ret, &t->device, ret_psk);
@@ -141,6 +142,8 @@ static enum inro_err know_by_signature(struct turn *t, struct core_who *ret)
 {
 	enum inro_err e = check_signature(t);
 
+	if (e == INRO_E_LOGIN)
+		return unnamed_refused(t->core, e);
 	if (e == INRO_OK)
 		e = who_by_certificate(t->core, t->in.certs[0], ret, &t->device);
 	if (e == INRO_E_LOGIN && t->fail == CMP_FAIL_NONE)
@@ -191,8 +194,8 @@ enum inro_err turn_know(struct turn *t)
 	enum inro_err e;
 
 	if (!t->in.algorithm.n)
-		return turn_refuse(t, CMP_FAIL_BAD_MESSAGE_CHECK, INRO_E_LOGIN,
-				   "a message without protection");
+		return unnamed_refused(t->core, turn_refuse(t, CMP_FAIL_BAD_MESSAGE_CHECK, INRO_E_LOGIN,
+							    "a message without protection"));
 	t->by_mac = cmp_is_pbm(t->in.algorithm);
 	e = t->by_mac ? know_by_mac(t, &who) : know_by_signature(t, &who);
 	return e == INRO_OK ? enter(t, &who) : e;

@@ -6,6 +6,7 @@
 
 #include "backoffice/core/basic.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/unnamed.h"
 #include "backoffice/est/body.h"
 
 void caller_clear(struct caller *c)
@@ -17,7 +18,8 @@ void caller_clear(struct caller *c)
 	*c = (struct caller) { 0 };
 }
 
-static enum inro_err by_basic(const char *authorization, struct caller *c, struct core_who *ret)
+/* *ret_shown: false when what is there can't be read. */
+static enum inro_err by_basic(const char *authorization, struct caller *c, struct core_who *ret, bool *ret_shown)
 {
 	static const char scheme[] = "Basic ";
 	SCOPED(basic) b = { 0 };
@@ -25,6 +27,7 @@ static enum inro_err by_basic(const char *authorization, struct caller *c, struc
 	if (strncasecmp(authorization, scheme, sizeof scheme - 1) != 0 ||
 	    basic_read(authorization + sizeof scheme - 1, &b) != INRO_OK)
 		return err_set(INRO_E_LOGIN, "credentials that are not HTTP Basic");
+	*ret_shown = true;
 	basic_decode_id(&b);
 	return who_by_device_psk(c->core, b.name, b.password, ret, &c->device);
 }
@@ -35,14 +38,11 @@ static enum inro_err find_who(const struct http_call *call, struct caller *c, st
 {
 	const char *authorization = http_header(call, "Authorization");
 
-	*ret_shown = true;
 	c->by_cert = call->peer->cert.n != 0;
+	*ret_shown = c->by_cert;
 	if (c->by_cert)
 		return who_by_certificate(c->core, call->peer->cert, ret, &c->device);
-	if (authorization)
-		return by_basic(authorization, c, ret);
-	*ret_shown = false;
-	return INRO_OK;
+	return authorization ? by_basic(authorization, c, ret, ret_shown) : INRO_OK;
 }
 
 static const char *label_of(const struct http_call *call, const char *otherwise)
@@ -50,11 +50,13 @@ static const char *label_of(const struct http_call *call, const char *otherwise)
 	return call->n_args ? call->args[0] : otherwise;
 }
 
-static enum inro_err must_be_known(const struct http_call *call, bool shown, enum inro_err e)
+static enum inro_err must_be_known(const struct http_call *call, struct core *c, bool shown, enum inro_err e)
 {
 	if (e == INRO_OK && !shown)
 		e = err_set(INRO_E_LOGIN, "a client certificate, or a device's id and pre-shared key, "
 					  "is needed");
+	if (e == INRO_E_LOGIN && !shown)
+		e = unnamed_refused(c, e);
 	if (e == INRO_E_LOGIN)
 		http_answer_header(call->answer, "WWW-Authenticate",
 				   "Basic realm=\"inro\", charset=\"UTF-8\"");
@@ -81,7 +83,7 @@ static enum inro_err enter(const struct http_call *call, const char *label, bool
 		e = core_view(c->core, &c->view);
 	if (e == INRO_OK)
 		e = find_who(call, c, &who, &shown);
-	e = must ? must_be_known(call, shown, e) : may_be_anybody(c, shown, e, &who);
+	e = must ? must_be_known(call, c->core, shown, e) : may_be_anybody(c, shown, e, &who);
 	if (e == INRO_OK)
 		e = http_account(call, who.account, who.device);
 	if (e == INRO_OK)

@@ -9,6 +9,7 @@
 
 #include "backoffice/core/basic.h"
 #include "backoffice/core/setting.h"
+#include "backoffice/core/unnamed.h"
 #include "backoffice/rest/rows.h"
 
 static bool for_devices(const struct http_call *call)
@@ -22,7 +23,7 @@ static enum inro_err by_basic(struct core *c, const struct http_call *call, cons
 	SCOPED(basic) b = { 0 };
 
 	if (basic_read(value, &b) != INRO_OK)
-		return err_set(INRO_E_LOGIN, "the header Authorization can't be read");
+		return unnamed_refused(c, err_set(INRO_E_LOGIN, "the header Authorization can't be read"));
 	if (!for_devices(call))
 		return who_by_account(c, b.name, b.password, ret);
 	basic_decode_id(&b);
@@ -52,7 +53,7 @@ static enum inro_err by_header(struct core *c, const struct http_call *call, con
 		if (strncasecmp(value, schemes[i].scheme, n) == 0)
 			return schemes[i].by(c, call, value + n + strspn(value + n, " "), ret);
 	}
-	return err_set(INRO_E_LOGIN, "the header Authorization is Basic or Bearer");
+	return unnamed_refused(c, err_set(INRO_E_LOGIN, "the header Authorization is Basic or Bearer"));
 }
 
 /* The first of two stages, where the settings ask for it. */
@@ -90,8 +91,8 @@ enum inro_err rest_admit(struct rest *r)
 	if (r->row->flags & REST_OPEN)
 		return INRO_OK;
 	if (r->who.role == ROLE_NOBODY)
-		return err_set(INRO_E_LOGIN, "say who you are: the header Authorization, or a client "
-					     "certificate");
+		return unnamed_refused(r->core, err_set(INRO_E_LOGIN, "say who you are: the header Authorization, or a "
+								      "client certificate"));
 	e = core_become(r->core, &r->who);
 	if (e != INRO_OK)
 		return e;

@@ -2,12 +2,14 @@
  * duties - the threads that do what one of the servers has to do (core/duty.h), a thread a lane.
  *
  * 1. The same failure of a duty is told once, until it is another one or over.
+ * 2. They end behind the last request: what is counted of requests is told then.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "backoffice/core/unnamed.h"
 #include "backoffice/serve/parts.h"
 
 /* Its own place, else a free one; NULL: all are taken. */
@@ -96,6 +98,13 @@ static enum inro_err follow_answers(struct serving *s, struct lane *l, int64_t *
 	return responder_watch(s->responder, l->core);
 }
 
+static enum inro_err tell_unnamed(struct serving *s, struct lane *l, int64_t *ret_wait_ms)
+{
+	(void)s;
+	*ret_wait_ms = UNNAMED_MS;
+	return unnamed_tell(l->core);
+}
+
 static void *run(void *arg)
 {
 	struct lane *l = arg;
@@ -104,6 +113,8 @@ static void *run(void *arg)
 	do
 		told(l, l->name, l->round(l->s, l, &wait));
 	while (sleep_for(l, wait));
+	if (l->at_end)
+		told(l, l->name, l->round(l->s, l, &wait));
 	return NULL;
 }
 
@@ -134,7 +145,8 @@ static enum inro_err start_lane(struct serving *s, struct lane *l)
 enum inro_err duties_start(struct serving *s)
 {
 	static const struct lane others[] = { { .name = "answers", .round = follow_answers },
-					      { .name = "tokens", .round = health_look } };
+					      { .name = "tokens", .round = health_look },
+					      { .name = "refusals", .round = tell_unnamed, .at_end = true } };
 	enum inro_err e = INRO_OK;
 
 	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(s->lanes); i++) {

@@ -89,6 +89,7 @@ struct lane {
 	struct serving *s;
 	const char *name; /* by which its own failures are told */
 	lane_round *round;
+	bool at_end; /* once more when the server ends */
 	enum duty_lane which;
 	struct core *core;
 	pthread_t thread;
@@ -129,7 +130,7 @@ struct serving {
 	struct lists *lists;
 	struct responder *responder;
 	struct health health;
-	struct lane lanes[DUTY_LANE__MAX + 2];
+	struct lane lanes[DUTY_LANE__MAX + 3];
 };
 
 MUST_CHECK enum inro_err duties_start(struct serving *s);

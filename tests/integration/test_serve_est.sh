@@ -230,3 +230,8 @@ openssl ecparam -name prime256v1 -genkey -noout -out late.key
 p10 late.key press-3 >late.p10
 enrol 409 issuing/simpleenroll "${three[@]}" --data-binary @late.p10
 stop_server "$server_pid"
+
+# who did not say whom he is from is accounted for, when the server ends at the latest
+must inro audit list --action request.login --json >unnamed.json
+[[ $(jq '[.[].detail.count] | add' unnamed.json) == 1 ]] || fail "requests without a name: $(cat unnamed.json)"
+[[ $(jq -r '.[0].detail.from' unnamed.json) == '127.0.0.1 1' ]] || fail "from where: $(cat unnamed.json)"
