@@ -254,21 +254,34 @@ void postgres_crash(void)
 	postgres_start();
 }
 
+/* Each question to the server is a process: what was made is asked for once. */
+static void make_database(const char *name)
+{
+	static char made[64][64];
+	static size_t n;
+	char out[64], sql[256];
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(made[i], name) == 0)
+			return;
+	snprintf(sql, sizeof sql,
+		 "SELECT 'CREATE DATABASE %s' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '%s') \\gexec\n",
+		 name, name);
+	if (ask("postgres", sql, out, sizeof out) != 0)
+		die(sql);
+	if (n < sizeof made / sizeof *made && strlen(name) < sizeof *made)
+		snprintf(made[n++], sizeof *made, "%s", name);
+}
+
 const char *postgres_url(const char *name)
 {
 	static char rooms[8][256];
 	static unsigned next;
 	char *url = rooms[next++ % 8];
-	char out[64], sql[160];
 
 	if (!*dir)
 		make();
-	snprintf(sql, sizeof sql, "SELECT 1 FROM pg_database WHERE datname = '%s'", name);
-	if (ask("postgres", sql, out, sizeof out) != 0)
-		die("psql");
-	snprintf(sql, sizeof sql, "CREATE DATABASE %s", name);
-	if (!*out && ask("postgres", sql, out, sizeof out) != 0)
-		die(sql);
+	make_database(name);
 	snprintf(url, sizeof rooms[0], "postgresql://inro@/%s?host=%s", name, dir);
 	return url;
 }
