@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backoffice/core/bulk.h"
@@ -60,6 +61,16 @@ enum inro_err cert_bulk_check(const struct call *c)
 		return err_set(INRO_E_ARG, "--device, --san, --key, --request-id, --out and "
 					   "--format are for one request");
 	return INRO_OK;
+}
+
+/* Certificates beside the requests would be read as requests the next time. */
+static enum inro_err apart(const struct folder *f)
+{
+	struct stat in, out;
+	if (stat(f->in, &in) != 0 || stat(f->out, &out) != 0 || in.st_dev != out.st_dev || in.st_ino != out.st_ino)
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "--csr-dir and --out-dir are the same folder: give one of its own for the "
+				   "certificates");
 }
 
 static enum inro_err open_out(struct folder *f)
@@ -232,7 +243,9 @@ static enum inro_err run_folder(const struct call *c, struct folder *f)
 	const struct bulk_order order = { .ca = call_opt(c, "ca"),
 					  .profile = call_opt(c, "profile"),
 					  .days = (unsigned)call_number(c, "days", 0) };
-	enum inro_err e = folder_list(f->in, &f->list);
+	enum inro_err e = apart(f);
+	if (!e)
+		e = folder_list(f->in, &f->list);
 	if (!e)
 		e = office_open(c, &core);
 	if (!e) /* who may not issue leaves what an earlier run has told */

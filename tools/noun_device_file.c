@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backoffice/core/json.h"
@@ -70,9 +71,11 @@ static json_t *report_json(const struct import_report *r)
 			 (json_int_t)r->counts[IMPORT_BAD]);
 }
 
-static enum inro_err import_said(enum inro_err e, const struct import_report *r, const char *errors)
+static enum inro_err import_said(enum inro_err e, const struct import_report *r, const char *file, const char *errors)
 {
 	const int64_t *n = r->counts;
+	if (e && !r->rows)
+		return err_context(e, "%s", file);
 	if (e)
 		return err_context(e, "after %lld %s", (long long)r->rows, r->rows == 1 ? "row" : "rows");
 	if (!n[IMPORT_BAD])
@@ -105,8 +108,11 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 				    .arg = &bad };
 	struct import_report report = { 0 };
 	enum inro_err e = INRO_OK, told;
+	struct stat st;
 	if (!from)
 		return file_err(errno, call_arg(c, 0));
+	if (fstat(fileno(from), &st) == 0 && S_ISDIR(st.st_mode))
+		return file_err(EISDIR, call_arg(c, 0));
 	if (call_has(c, "encoding"))
 		e = charset_named(call_opt(c, "encoding"), &o.charset);
 	if (e)
@@ -117,7 +123,7 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 	e = office_open(c, &core);
 	if (!e)
 		e = import_devices(core, from, &o, &report);
-	e = import_said(e, &report, bad.path);
+	e = import_said(e, &report, call_arg(c, 0), bad.path);
 	told = end_bad_rows(&bad);
 	if (e || told)
 		return e ? e : told;

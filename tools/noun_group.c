@@ -149,7 +149,7 @@ const struct cmd_verb group_verbs[] = {
 	  .run = group_add_run,
 	  .least = LEAST_ADMIN,
 	  .shape = SHOW_SAID,
-	  .said = "group '{path}' is there" },
+	  .said = "group '{path}' is made" },
 	{ .name = "list",
 	  .summary = "Lists groups and the number of devices in each",
 	  .opts = OPTS({ .name = "under",

@@ -118,7 +118,9 @@ static void add_status(const struct token_place *p, const struct ck_token *t, js
 	if (!p->admin || p->admin->status(t->slot, &s) != CKR_OK)
 		return;
 	json_object_set_new(doc, "backend", json_string(s.backend));
-	json_object_set_new(doc, "tries_left", json_integer((json_int_t)s.tries_left_user));
+	json_object_set_new(doc, "tries_left",
+			    t->info.flags & CKF_USER_PIN_INITIALIZED ? json_integer((json_int_t)s.tries_left_user)
+								     : json_null());
 	json_object_set_new(doc, "so_tries_left", json_integer((json_int_t)s.tries_left_so));
 	json_object_set_new(doc, "tries_max", json_integer((json_int_t)s.tries_max));
 	json_object_set_new(doc, "keys", json_integer((json_int_t)s.private_keys));

@@ -150,7 +150,7 @@ const struct cmd_verb user_verbs[] = {
 	  .run = user_add_run,
 	  .least = LEAST_ADMIN,
 	  .shape = SHOW_SAID,
-	  .said = "account '{name}' ({role}) is there" },
+	  .said = "account '{name}' ({role}) is made" },
 	{ .name = "list",
 	  .summary = "Lists accounts",
 	  .opts = OPTS({ .name = "all", .kind = OPT_FLAG, .help = "also deleted ones" }),

@@ -8,6 +8,7 @@
 #include "tools/out.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,10 +101,20 @@ static enum inro_err pem_to_der(struct bytes pem, struct buf *ret)
 	return e;
 }
 
-static enum inro_err write_stdout(struct bytes text)
+/* What only shows something ends as other programs do when their reader, `head` for one, has seen enough. */
+static bool only_shows(const struct call *c)
+{
+	return c->help || c->version || !c->verb || c->verb->reads || c->verb->shape == SHOW_TABLE;
+}
+
+static enum inro_err write_stdout(const struct call *c, struct bytes text)
 {
 	if (fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0)
 		return INRO_OK;
+	if (errno == EPIPE && only_shows(c)) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
 	return err_set(INRO_E_IO, "it is done, but standard output can't be written: %s",
 		       strerror(errno));
 }
@@ -167,7 +178,7 @@ static enum inro_err answer(const struct call *c, json_t *doc)
 	else if (!e)
 		e = show_result(c, doc, &text);
 	if (!e)
-		e = write_stdout(buf_bytes(&text));
+		e = write_stdout(c, buf_bytes(&text));
 	return e ? e : tell_next(c, doc);
 }
 
@@ -179,7 +190,7 @@ static enum inro_err say_help(const struct call *c)
 	else
 		help_add(c->noun, c->verb, &text);
 	enum inro_err e = buf_err(&text);
-	return e ? e : write_stdout(buf_bytes(&text));
+	return e ? e : write_stdout(c, buf_bytes(&text));
 }
 
 enum inro_err out_run(const struct call *c)

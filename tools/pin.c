@@ -200,8 +200,12 @@ enum inro_err pin_take(const struct call *c, enum pin_kind kind, const char *tok
 {
 	const struct pin_way *way = &ways[kind];
 	const char *path = file_of(c, kind);
-	if (path)
-		return file_read_secret(path, ret);
+	if (path) {
+		enum inro_err e = file_read_secret(path, ret);
+		if (e || ret->n)
+			return e;
+		return err_set(INRO_E_PIN_MISSING, "%s: its first line is empty; it is to be the %s", path, way->what);
+	}
 	const char *value = getenv(way->environment);
 	if (value && value[0])
 		return secret_copy(bytes_of(value), ret);

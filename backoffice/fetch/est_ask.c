@@ -98,14 +98,30 @@ enum inro_err est_read(struct bytes body, struct est_certs *ret)
 	return INRO_OK;
 }
 
-/* What a person may read of an answer that is none: its first line. */
+/* Of application/problem+json (RFC 9457) the detail, as far as it has no escapes; of all else, all. */
+static struct bytes told_words(struct bytes answer)
+{
+	static const char mark[] = "\"detail\":\"";
+	const uint8_t *at = NULL, *end = NULL;
+
+	if (answer.n && answer.p[0] == '{')
+		at = memmem(answer.p, answer.n, mark, sizeof mark - 1);
+	if (at) {
+		at += sizeof mark - 1;
+		end = memchr(at, '"', answer.n - (size_t)(at - answer.p));
+	}
+	return end && end > at && end[-1] != '\\' ? BYTES(at, (size_t)(end - at)) : answer;
+}
+
+/* What a person may read of an answer that is none. */
 static enum inro_err no_answer(enum inro_err e, const struct fetch *f)
 {
-	char words[160];
+	struct bytes told = told_words(buf_bytes(&f->answer));
+	char words[320];
 	size_t n = 0;
 
-	for (; n < f->answer.n && n < sizeof words - 1; n++) {
-		uint8_t x = f->answer.p[n];
+	for (; n < told.n && n < sizeof words - 1; n++) {
+		uint8_t x = told.p[n];
 
 		words[n] = x >= 0x20 && x < 0x7f ? (char)x : ' ';
 	}

@@ -29,16 +29,18 @@ struct keyroom {
 enum inro_err keyroom_error(enum inro_err code, const char *what)
 {
 	unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
-	const char *data = NULL;
+	const char *data = NULL, *reason = ERR_reason_error_string(last);
 	char why[160];
 	int flags = 0;
 
 	ERR_peek_last_error_data(&data, &flags);
 	ERR_error_string_n(last ? last : first, why, sizeof why);
-	if (data && flags & ERR_TXT_STRING && *data)
-		err_record(code, "%s: %s", what, data);
+	if (!data || !(flags & ERR_TXT_STRING) || !*data)
+		err_record(code, "%s: %s", what, reason ? reason : why);
+	else if (ERR_SYSTEM_ERROR(last)) /* the data is what was tried */
+		err_record(code, "%s: %s: %s", what, data, strerror(ERR_GET_REASON(last)));
 	else
-		err_record(code, "%s: %s", what, why);
+		err_record(code, "%s: %s", what, data);
 	ERR_clear_error();
 	return code;
 }

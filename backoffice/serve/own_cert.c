@@ -220,11 +220,12 @@ static enum inro_err use_file(struct own_cert *c, SSL_CTX **ret)
 	int64_t mark = mark_of(c->file);
 	enum inro_err e = file_read(c->file, CHAIN_MAX, &chain);
 
-	if (e == INRO_OK)
-		e = tls_key_context(c->key, buf_bytes(&chain), c->o->client_certs, ret);
+	c->file_mark = mark;
+	if (e != INRO_OK) /* which names the file */
+		return e;
+	e = tls_key_context(c->key, buf_bytes(&chain), c->o->client_certs, ret);
 	if (e == INRO_OK && !c->o->tls_cert)
 		e = read_life(c, buf_bytes(&chain));
-	c->file_mark = mark;
 	return e == INRO_OK ? e : err_context(e, "%s", c->file);
 }
 

@@ -237,15 +237,18 @@ static enum inro_err initialise(struct ck_module *m)
 {
 	CK_C_INITIALIZE_ARGS args = { .flags = CKF_OS_LOCKING_OK };
 	CK_RV rv = m->functions->C_Initialize(&args);
-	enum inro_err e =
-		rv == CKR_CRYPTOKI_ALREADY_INITIALIZED ? INRO_OK : ck_err(m, rv, "C_Initialize");
+	bool failed = rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED;
+
+	enum inro_err e;
+
+	m->admin = find_admin(m); /* it says why, too */
+	e = failed ? ck_err(m, rv, "C_Initialize") : INRO_OK;
 
 	if (rv == CKR_CANT_LOCK)
 		return err_set(INRO_E_CONFIG, "'%s' can't be used by several threads", m->path);
 	if (e != INRO_OK)
 		return err_context(e, "'%s'", m->path);
 	m->ours = rv == CKR_OK;
-	m->admin = find_admin(m);
 	atomic_fetch_add(&m->generation, 1);
 	atomic_store(&m->pid, process_id());
 	return INRO_OK;

@@ -201,10 +201,11 @@ static enum inro_err not_one(const struct token_list *l, const struct p11_uri *u
 	if (l->n > 1)
 		return err_set(INRO_E_AMBIGUOUS,
 			       "there is more than one %s: '%s' (slot:%lu, serial:%s), '%s' "
-			       "(slot:%lu, serial:%s)%s; name it by slot or serial",
+			       "(slot:%lu, serial:%s)%s; name %s",
 			       what, l->items[0].label, l->items[0].slot, l->items[0].serial,
 			       l->items[1].label, l->items[1].slot, l->items[1].serial,
-			       l->n > 2 ? ", ..." : "");
+			       l->n > 2 ? ", ..." : "",
+			       u && u->token ? "it by slot or serial" : "one: the URI's token=LABEL says which");
 	if (l->unreadable)
 		return err_set(INRO_E_NOT_FOUND, "there is no %s; %zu can't be read: %s", what,
 			       l->unreadable, l->trouble);

@@ -77,7 +77,8 @@ enum inro_err store_auth(struct store *s, const struct who *who, struct auth_row
 	}
 	db_reset(q);
 	if (!e && ret->auth.n == 0)
-		return err_set(INRO_E_PIN_MISSING, "no user PIN is set yet on this token");
+		return err_set(INRO_E_PIN_MISSING, "no user PIN is set yet on this token: its SO sets one, as by "
+			       "'inro token pin unblock'");
 	return e;
 }
 

@@ -57,6 +57,10 @@ refused 1 'no such type' inro agent check --config "$T/agent.conf"
 conf 'secret = a=aes-256' 'key-type = ed25519'
 refused 1 'RSA or EC' inro agent check --config "$T/agent.conf"
 
+conf
+sed -i 's/^label = .*/label = nobody/' "$T/agent.conf"
+refused 1 "answers 404 to [^ ]*: no CA 'nobody'\$" inro agent check --config "$T/agent.conf"
+
 # ---- a pair that was made when no keys were asked for can't unwrap; a renewal makes one that can ----
 conf
 must agent once >/dev/null

@@ -66,6 +66,23 @@ written inro token backup line1 --out "odd/$odd" --passphrase-source passphrase
 written inro psk hand-out --where 'id=dev-0001' --out "odd/$odd"
 written inro db backup "odd/$odd"
 
+# ---- words that say where, and what to do ----
+
+: >none
+unchanged 1 "none: its first line is empty; it is to be the PIN" inro key generate --token line1 --label k --pin-source none
+unchanged 1 "'ca' .*, 'line1' .*: the URI's token=LABEL says which" inro key show pkcs11:object=k
+unchanged 1 "^inro: odd: Is a directory" inro device import odd
+unchanged 1 "^inro: none: the file is empty" inro device import none
+unchanged 1 "same folder" inro cert issue --ca issuing --profile tls-client --csr-dir odd --out-dir ./odd/
+# who looks at the front of a list only is told nothing
+{
+	sleep 0.3
+	status=0
+	"$B/bin/inro" ca list 2>err || status=$?
+	echo "$status" >status
+} | true
+[[ $(<status) == 141 && ! -s err ]] || fail "a list that nobody reads to its end: $(cat status err)"
+
 # ---- for programs ----
 
 unchanged 1 '^\{"error":\{"code":"INRO_E_NOT_FOUND","message":"[^"]*nobody[^"]*","status":1\}\}$' inro device show nobody --json
@@ -196,6 +213,8 @@ unchanged_by_settings() {
 	unset INRO_CONFIG
 }
 unchanged_by_settings 1 "no setting 'hme'" inro token list
+set_to '[token]' 'policy = loose' # the module's own setting
+unchanged_by_settings 1 "inro.conf, line 2: 'policy' can't be 'loose'" inro token list
 set_to '[station]' 'home = x'
 unchanged_by_settings 1 'no section \[station\]' inro token list
 set_to 'nonsense'

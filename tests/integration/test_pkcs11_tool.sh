@@ -14,6 +14,8 @@ user() {
 
 must p11 --list-slots | has 'uninitialized' || fail "no empty slot is shown"
 must p11 --init-token --slot 1 --label t1 --so-pin 87654321
+INRO_PIN=123456 refused 1 "no user PIN is set yet.*'inro token pin unblock'" inro key generate --token t1 --label k
+inro token show t1 | has '^PIN tries left  *-$' || fail "tries of a PIN that is not set: $(inro token show t1)"
 must p11 --init-pin --token-label t1 --so-pin 87654321 --pin 123456
 must p11 --list-slots >slots
 [[ $(grep -c '^Slot' slots) == 2 ]] || fail "not two slots: $(cat slots)"

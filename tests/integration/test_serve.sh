@@ -227,9 +227,10 @@ stop_server
 refused 1 'nothing to listen at' inro serve
 refused 1 'needs a key' inro serve --listen 127.0.0.1:0
 refused 1 'needs a certificate' inro serve --listen 127.0.0.1:0 --tls-key "$tls_key"
-refused 1 'for another key' inro serve --listen 127.0.0.1:0 --tls-key "$tls_key" --tls-cert other.crt
+refused 1 'for another key: key values mismatch$' inro serve --listen 127.0.0.1:0 --tls-key "$tls_key" --tls-cert other.crt
 refused 1 'TLS key can.t be opened' inro serve --listen 127.0.0.1:0 --tls-key 'pkcs11:token=office;object=none' --tls-cert one.crt
-refused 1 'nothing.crt' inro serve --listen 127.0.0.1:0 --tls-key one.key --tls-cert nothing.crt
+refused 1 '^inro: nothing.crt: No such file' inro serve --listen 127.0.0.1:0 --tls-key one.key --tls-cert nothing.crt
+refused 1 'nothing.key.*: No such file' inro serve --listen 127.0.0.1:0 --tls-key nothing.key --tls-cert one.crt
 refused 1 'ADDRESS:PORT' inro serve --http 8080
 refused 1 'no address|ADDRESS' inro serve --http 'not an address:1'
 refused 1 'nocer|is called' inro serve --listen 127.0.0.1:0 --tls-key one.key --tls-ca nocer
