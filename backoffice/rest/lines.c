@@ -4,7 +4,8 @@
  * 1. A list is read page by page as the client takes it; a batch is done LOT lines at a time.  Who asked
  *    is looked at again for each piece: what he lost meanwhile he has lost.
  * 2. An export is such a list whose items are lines already.
- * 3. A line that can't be done stands alone: it is answered with its error, and the next one follows.
+ * 3. A line that can't be done stands alone: it is answered with its error, and the next one follows.  An
+ *    empty one is none: it is counted, and makes no round.
  * 4. Lines that follow each other and join (struct rest_together) wait until one comes that does not, and
  *    share a commit.  They are answered behind it, in order.
  */
@@ -347,10 +348,11 @@ static void do_line(const struct lines *l, struct joined *j, struct bytes text, 
 /* false: there is none any more. */
 static bool take_line(struct lines *l, struct bytes *ret)
 {
-	const uint8_t *from = l->body.p + l->at, *end;
+	const uint8_t *from, *end;
 
 	if (l->at >= l->body.n)
 		return false;
+	from = l->body.p + l->at;
 	end = memchr(from, '\n', l->body.n - l->at);
 	*ret = BYTES(from, end ? (size_t)(end - from) : l->body.n - l->at);
 	l->at += ret->n + 1;
@@ -367,7 +369,7 @@ static enum inro_err more_answers(void *arg, void *worker, struct buf *ret, bool
 	enum inro_err e = become_again(worker, l);
 
 	ret->secret = true; /* keys of devices are among them */
-	for (int i = 0; e == INRO_OK && i < LOT && (left = take_line(l, &text)); i++)
+	for (int i = 0; e == INRO_OK && i < LOT && (left = take_line(l, &text)); i += text.n != 0)
 		if (text.n)
 			do_line(l, &j, text, worker, ret);
 	do_joined(&j, worker, ret);

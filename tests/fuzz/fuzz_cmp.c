@@ -1,10 +1,10 @@
 /*
  * fuzz_cmp - a CMP message and what is in it: header, certificate request, confirmation, questions, MAC
- * parameters.  What is taken lies inside what was read.
+ * parameters, and what another CA answers.  What is taken lies inside what was read.
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "backoffice/pki/cmp.h"
+#include "backoffice/pki/cmp_ask.h"
 #include "backoffice/pki/crmf.h"
 
 static void inside(struct bytes part, struct bytes whole)
@@ -27,6 +27,32 @@ static void try_request(struct bytes der)
 		(void)!csr_verify(&csr);
 }
 
+static void try_certs(struct bytes list)
+{
+	struct bytes one, rest = list;
+
+	while (rest.n && cmp_next_cert(&rest, &one) == INRO_OK)
+		inside(one, list);
+}
+
+static void try_answer(struct bytes body)
+{
+	struct cmp_came came;
+	struct cmp_said said;
+	int64_t request, after;
+
+	if (cmp_read_answer(body, &came) == INRO_OK) {
+		inside(came.cert, body);
+		inside(came.said.text, body);
+		FUZZ_REQUIRE(came.said.fails >> CMP_FAIL__MAX == 0);
+	}
+	if (cmp_read_revoked(body, &said) == INRO_OK)
+		inside(said.text, body);
+	if (cmp_read_error(body, &said) == INRO_OK)
+		inside(said.text, body);
+	(void)!cmp_read_poll(body, &request, &after);
+}
+
 static void try_body(const struct cmp_message *m)
 {
 	struct cmp_confirmation c;
@@ -37,8 +63,11 @@ static void try_body(const struct cmp_message *m)
 		if (cmp_read_confirmation(one, &c) == INRO_OK)
 			inside(c.hash, m->body);
 	}
-	while (infos.n && cmp_next_info(&infos, &oid, &value) == INRO_OK)
+	while (infos.n && cmp_next_info(&infos, &oid, &value) == INRO_OK) {
 		inside(value, m->body);
+		try_certs(value);
+	}
+	try_answer(m->body);
 }
 
 static void try_mac(const struct cmp_message *m)

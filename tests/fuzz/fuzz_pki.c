@@ -37,6 +37,21 @@ static void show(struct bytes name, const struct ext_facts *f)
 	eku_text(f->eku, &text);
 }
 
+/* One that was read has a name, a fingerprint, and an algorithm that its owner signs by, if any. */
+static void look_at_key(const struct pubkey *k)
+{
+	uint8_t print[PKI_DIGEST_MAX], id[PUBKEY_ID_OCTETS];
+	const struct pki_sig *sig = NULL;
+	char name[64] = "";
+
+	pubkey_name(k, name, sizeof name);
+	FUZZ_REQUIRE(*name);
+	FUZZ_REQUIRE(pubkey_print(k, print) == INRO_OK && pubkey_same(k, k));
+	FUZZ_REQUIRE(pubkey_id(k, id) == INRO_OK);
+	if (pubkey_sig(k, PKI_HASH_NONE, &sig) == INRO_OK)
+		FUZZ_REQUIRE(sig);
+}
+
 static void try_request(struct bytes in)
 {
 	SCOPED(csr) c = { 0 };
@@ -47,6 +62,7 @@ static void try_request(struct bytes in)
 	inside(c.key.key_bits, &c.der);
 	inside(c.ext.sans, &c.der);
 	inside(c.challenge, &c.der);
+	look_at_key(&c.key);
 	show(c.subject, &c.ext);
 	(void)!csr_verify(&c);
 }
@@ -61,6 +77,7 @@ static void try_certificate(struct bytes in)
 	inside(c.serial, &c.der);
 	inside(c.ext.ski, &c.der);
 	inside(c.ext.aki, &c.der);
+	look_at_key(&c.key);
 	show(c.subject, &c.ext);
 	show(c.issuer, &c.ext);
 	(void)!lint(&c, NULL);

@@ -1,8 +1,10 @@
-/* fuzz_uri - what parses prints, and what is printed parses to the same and prints the same. */
+/* fuzz_uri - what parses prints, and what is printed parses to the same and prints the same; references to keys, which
+ * hold one. */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
 
+#include "base/cryptoki/reference.h"
 #include "base/cryptoki/uri.h"
 
 static void print(const struct p11_uri *u, struct buf *out)
@@ -41,6 +43,19 @@ static void parse_again(struct buf *first)
 	FUZZ_REQUIRE(bytes_equal(buf_bytes(first), buf_bytes(&second)));
 }
 
+/* Any program that reads a key from a file reads these by the provider. */
+static void try_reference(struct bytes in)
+{
+	SCOPED(buf) again = { 0 };
+	AUTO(free_chars) char *text = NULL;
+
+	if (reference_read(in, &text) != INRO_OK)
+		return;
+	FUZZ_REQUIRE(reference_is(in));
+	reference_write(text, &again);
+	FUZZ_REQUIRE(bytes_equal(buf_bytes(&again), in));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	SCOPED(p11_uri) u = { 0 };
@@ -52,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CK_OBJECT_CLASS class;
 
 	FUZZ_REQUIRE(text);
+	try_reference(BYTES(data, size));
 	if (p11_uri_parse(text, &u) != INRO_OK)
 		return 0;
 	FUZZ_REQUIRE(p11_uri_copy(&u, &copy) == INRO_OK);

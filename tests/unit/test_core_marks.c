@@ -374,6 +374,27 @@ static void test_archives(void **state)
 	free((void *)(uintptr_t)files[1]);
 }
 
+/* Whatever a head says: where it begins is compared with the record, and is no number to count from before that. */
+static void test_archive_from_nowhere(void **state)
+{
+	static const char *const firsts[] = { "-9223372036854775808", "0", "9223372036854775807" };
+	struct core *c = *state;
+	const char *files[] = { strdup(scratch_path("nowhere.archive")) };
+	const struct audit_check k = { .archives = files, .archives_n = 1 };
+
+	purge(c, files[0], 7);
+	for (size_t i = 0; i < ARRAY_LEN(firsts); i++) {
+		struct audit_report r = { 0 };
+		char head[120];
+
+		snprintf(head, sizeof head, "{\"inro_audit_archive\": 1, \"first\": %s, \"before\": \"\"}\n", firsts[i]);
+		OK(file_write(files[0], 0600, bytes_of(head)));
+		assert_int_equal(audit_verify_with(c, &k, &r), INRO_E_DAMAGED);
+		assert_int_equal(r.broken, 1);
+	}
+	free((void *)(uintptr_t)files[0]);
+}
+
 /* Page by page it is what it is as a whole. */
 static void same_in_pages(struct core *c, const char *id, size_t limit)
 {
@@ -633,6 +654,7 @@ int main(void)
 		T(test_receipt_finds_what_was_set_back),
 		T(test_signed_at_the_end),
 		T(test_archives),
+		T(test_archive_from_nowhere),
 		T(test_history_in_pages),
 		T(test_history_of_much),
 		T(test_segment_columns),

@@ -144,6 +144,32 @@ static void test_revoked_meanwhile(void **state)
 	end(&a);
 }
 
+/* A batch of them has no more rounds, each of which reads the database, than the commands in it make. */
+static void test_empty_lines(void **state)
+{
+	SCOPED(buf) lines = { 0 };
+	SCOPED(buf) piece = { 0 };
+	SCOPED(buf) rest = { 0 };
+	struct http_answer a;
+	bool last = false;
+
+	(void)state;
+	for (int i = 0; i < 10000; i++)
+		buf_add_u8(&lines, '\n');
+	buf_add_str(&lines, "{\"command\":\"ca list\"}\n\n\n");
+	begin_with(&lines, &a);
+	OK(a.stream.more(a.stream.arg, worker, &piece, &last));
+	assert_true(last);
+	assert_int_equal(lines_in(&piece), 1);
+	assert_non_null(memmem(piece.p, piece.n, "\"line\":10001,", 13));
+	end(&a);
+	buf_reset(&lines);
+	begin_with(&lines, &a); /* nothing at all */
+	OK(a.stream.more(a.stream.arg, worker, &rest, &last));
+	assert_true(last && rest.n == 0);
+	end(&a);
+}
+
 /* ---- devices with their certificates ---- */
 
 static void add_csr(struct buf *b, EVP_PKEY *key, const char *id)
@@ -416,6 +442,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_all),
 		T(test_revoked_meanwhile),
+		T(test_empty_lines),
 		T(test_devices),
 		T(test_half_allowed),
 		T(test_lacking),

@@ -97,7 +97,7 @@ static enum inro_err archive_open(const char *path, struct archive *a)
 		e = read_hash(head, "before", &before);
 	a->first = json_integer_value(json_object_get(head, "first"));
 	if (e == INRO_OK &&
-	    (json_integer_value(json_object_get(head, "inro_audit_archive")) != ARCHIVE_FORMAT ||
+	    (json_integer_value(json_object_get(head, "inro_audit_archive")) != ARCHIVE_FORMAT || a->first < 1 ||
 	     !chain_place_set(&a->at, a->first - 1, &before)))
 		e = err_set(INRO_E_DAMAGED, "%s is no archive of an audit", path);
 	json_decref(head);
