@@ -124,13 +124,19 @@ static enum inro_err take_model_digest(struct signature *s, EVP_PKEY_CTX *model)
 	return set_digest(s, name);
 }
 
+/* We have no row of it: libcrypto knows whether signatures are made of it. */
+static bool is_strange(const char *digest)
+{
+	return digest && !digest_named(digest);
+}
+
 /* The model has the last word: what it refuses changes nothing here. */
 static enum inro_err set_all(struct signature *s, const char *digest, const OSSL_PARAM params[])
 {
 	EVP_PKEY_CTX *model;
 	enum inro_err e = digest ? may_set_digest(s, digest) : INRO_OK;
 
-	if (!e && (s->type->has_settings || s->model)) {
+	if (!e && (s->type->has_settings || s->model || is_strange(digest))) {
 		e = signature_model(s, &model);
 		if (!e && EVP_PKEY_CTX_set_params(model, (OSSL_PARAM *)(uintptr_t)params) != 1)
 			e = below_failed("setting up the signature");

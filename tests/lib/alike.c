@@ -163,8 +163,11 @@ static char *run_on(struct alike_side *s, const struct alike_step *step, struct 
 
 static const struct alike_meant *is_meant(const struct alike_meant *m, const char *file, const char *token)
 {
+	int of = OpenSSL_version_num() < 0x30100000UL ? 30 : 31;
+
 	for (; m->call; m++)
-		if (fnmatch(m->call, file, FNM_EXTMATCH) == 0 && fnmatch(m->token, token, FNM_EXTMATCH) == 0)
+		if ((m->of == 0 || m->of == of) && fnmatch(m->call, file, FNM_EXTMATCH) == 0 &&
+		    fnmatch(m->token, token, FNM_EXTMATCH) == 0)
 			return m;
 	return NULL;
 }

@@ -85,6 +85,7 @@ struct alike_meant {
 	const char *call;	  /* fnmatch() of the whole text that the file's side wrote */
 	const char *token;	  /* and of the token's */
 	bool goes_on;		  /* the sides are in the same state afterwards */
+	int of;			  /* 30: with libcrypto 3.0; 31: with later ones; 0: any */
 	const char *why;
 };
 

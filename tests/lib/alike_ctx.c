@@ -72,13 +72,23 @@ static int recover_init(EVP_PKEY_CTX *ctx)
 	return EVP_PKEY_verify_recover_init(ctx);
 }
 
+/* DHKEM of other kinds is not offered by a token. */
+static bool has_rsasve(EVP_PKEY_CTX *ctx)
+{
+	return EVP_PKEY_CTX_is_a(ctx, "RSA") || EVP_PKEY_CTX_is_a(ctx, "RSA-PSS");
+}
+
 static int kem_init(EVP_PKEY_CTX *ctx)
 {
+	if (!has_rsasve(ctx))
+		return -1;
 	return EVP_PKEY_encapsulate_init(ctx, NULL) == 1 ? EVP_PKEY_CTX_set_kem_op(ctx, "RSASVE") : 0;
 }
 
 static int unkem_init(EVP_PKEY_CTX *ctx)
 {
+	if (!has_rsasve(ctx))
+		return -1;
 	return EVP_PKEY_decapsulate_init(ctx, NULL) == 1 ? EVP_PKEY_CTX_set_kem_op(ctx, "RSASVE") : 0;
 }
 

@@ -216,12 +216,18 @@ static void verify(struct alike_side *s, struct alike_rng *r)
 		alike_gives(s, EVP_DigestVerifyFinal(m->ctx, sig->p, sig->n));
 }
 
+/* libcrypto 3.5 crashes where one or the other was used already. */
+static bool may_be_copied(const struct alike_md *m)
+{
+	return OpenSSL_version_num() < 0x30100000UL || !EVP_MD_CTX_get_pkey_ctx(m->ctx);
+}
+
 static void copy(struct alike_side *s, struct alike_rng *r)
 {
 	struct alike_md *from = pick(s, r), *to = pick(s, r);
 	int ret;
 
-	if (from == to)
+	if (from == to || !may_be_copied(from) || !may_be_copied(to))
 		return;
 	ret = EVP_MD_CTX_copy_ex(to->ctx, from->ctx);
 	alike_gives(s, ret);
