@@ -13,11 +13,13 @@
 #include "base/process.h"
 
 static struct inherit parents;
-static _Atomic(const char *) held;
+static _Atomic(const char *) held;  /* whose hold it is: not looked into, as it may be gone */
+static _Atomic(const char *) bound; /* a note's text, which stays */
 static _Atomic pid_t held_by;
 
 void homedir_hold(const char *name)
 {
+	atomic_store(&bound, inherit_text(&parents, name));
 	atomic_store(&held_by, process_id());
 	atomic_store(&held, name);
 }
@@ -30,7 +32,7 @@ void homedir_release(const char *name)
 
 static const char *held_here(void)
 {
-	return atomic_load(&held_by) == process_id() ? atomic_load(&held) : NULL;
+	return atomic_load(&held_by) == process_id() && atomic_load(&held) ? atomic_load(&bound) : NULL;
 }
 
 static const char *env(const char *name)

@@ -15,8 +15,8 @@
 /* Made if it is missing and `make`.  Caller frees. */
 MUST_CHECK enum inro_err homedir(bool make, char **ret);
 
-/* It is this one for the process, whatever the environment comes to say, until homedir_release() of the
- * same text, which is borrowed.  A forked child is bound to nothing.  Any thread. */
+/* It is this one, which homedir() gave, for the process, whatever the environment comes to say, until
+ * homedir_release() of the same text.  A forked child is bound to nothing.  Any thread. */
 void homedir_hold(const char *name);
 void homedir_release(const char *name);
 

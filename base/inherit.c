@@ -20,6 +20,15 @@ const char *inherited(const struct inherit *i)
 	return n && n->process != process_id() ? n->text : NULL;
 }
 
+const char *inherit_text(const struct inherit *i, const char *text)
+{
+	const struct inherit_note *n = atomic_load(&i->latest);
+
+	while (n && strcmp(n->text, text) != 0)
+		n = n->before;
+	return n ? n->text : NULL;
+}
+
 enum inro_err inherit_leave(struct inherit *i, const char *text)
 {
 	struct inherit_note *last = atomic_load(&i->latest), *n;

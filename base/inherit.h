@@ -23,6 +23,8 @@ struct inherit {
 
 /* NULL: this process made the latest note itself, or there is none.  Any thread. */
 const char *inherited(const struct inherit *i);
+/* The text of a note that says the same; NULL: there is none. */
+const char *inherit_text(const struct inherit *i, const char *text);
 MUST_CHECK enum inro_err inherit_leave(struct inherit *i, const char *text);
 
 #endif

@@ -99,6 +99,14 @@ function(inro_pack target)
 	endif()
 endfunction()
 
+# inro_without_unwinding(): nothing of this folder and those in it is unwound as it runs. Its tables of frames would be a
+# tenth of the program that devices have on disk; debuggers have their own.
+function(inro_without_unwinding)
+	if(INRO_HARDEN AND NOT INRO_SANITIZE AND NOT INRO_COVERAGE AND NOT INRO_FUZZ)
+		add_compile_options(-fno-asynchronous-unwind-tables -fno-unwind-tables)
+	endif()
+endfunction()
+
 # inro_program(name SOURCES a.c ... LINKS lib ...)
 function(inro_program name)
 	cmake_parse_arguments(A "" "" "SOURCES;LINKS" ${ARGN})

@@ -67,7 +67,7 @@ extern const struct key_type key_types[KEY_TYPE__MAX];
 #define KEY_SEED "seed"
 
 struct key_model; /* signature_model.c */
-#define KEY_MODELS 4
+#define KEY_MODELS 12 /* one digest may go by two names in one handshake */
 
 struct key {
 	struct prov *prov;

@@ -130,12 +130,25 @@ static bool is_strange(const char *digest)
 	return digest && !digest_named(digest);
 }
 
+/* Of libcrypto 3.2 and later: a token chooses the number of a signature itself. */
+static enum inro_err may_set_nonce(const struct signature *s, const OSSL_PARAM params[])
+{
+	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, "nonce-type");
+	unsigned type = 0;
+
+	if (!p || !s->key->object || (OSSL_PARAM_get_uint(p, &type) && type == 0))
+		return INRO_OK;
+	return err_set(INRO_E_UNSUPPORTED, "a token signs by random numbers: no other nonce-type is offered");
+}
+
 /* The model has the last word: what it refuses changes nothing here. */
 static enum inro_err set_all(struct signature *s, const char *digest, const OSSL_PARAM params[])
 {
 	EVP_PKEY_CTX *model;
-	enum inro_err e = digest ? may_set_digest(s, digest) : INRO_OK;
+	enum inro_err e = may_set_nonce(s, params);
 
+	if (!e && digest)
+		e = may_set_digest(s, digest);
 	if (!e && (s->type->has_settings || s->model || is_strange(digest))) {
 		e = signature_model(s, &model);
 		if (!e && EVP_PKEY_CTX_set_params(model, (OSSL_PARAM *)(uintptr_t)params) != 1)

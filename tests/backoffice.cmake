@@ -285,7 +285,7 @@ inro_fuzz(fuzz/fuzz_rest.c CORPUS fuzz/corpus/rest LINKS inro_rest PkgConfig::ja
 inro_fuzz(fuzz/fuzz_api.c CORPUS fuzz/corpus/api LINKS inro_rest inro_testlib PkgConfig::jansson)
 target_link_options(fuzz_api PRIVATE -Wl,--wrap=rest_who,--wrap=store_commit,--wrap=fetch_run)
 inro_script_test(integration/test_rest.sh TIMEOUT 600)
-inro_script_test(integration/test_rest_hostile.sh TIMEOUT 300)
+inro_script_test(integration/test_rest_hostile.sh TIMEOUT 900)
 inro_script_test(integration/test_ocsp_page.sh)
 inro_script_test(integration/test_serve_page.sh)
 inro_library(inro_load SOURCES bench/load.c LINKS inro_bench inro_base PkgConfig::ssl PkgConfig::crypto)

@@ -17,6 +17,8 @@
 MUST_CHECK enum inro_err asks_subject(struct core *c, const struct device *d, const struct csr *csr);
 /* The second, for a key that nobody vouched for.  INRO_E_ACCESS. */
 MUST_CHECK enum inro_err asks_unattested(struct core *c, const struct policy *p, const char *profile);
+/* One that the third is about. */
+bool asks_is_trusted(const struct profile *p);
 /* The third; renewed: the certificate that it takes over from, 0: none.  INRO_E_ACCESS. */
 MUST_CHECK enum inro_err asks_trusted(struct core *c, const struct profile *p, int64_t renewed);
 /* The first and the second where a device is at work; `p`: the policy of its group. */

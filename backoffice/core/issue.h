@@ -32,6 +32,7 @@ struct issuing {
 	bool may_wait; /* in the place of a certificate, a request may come of it (approval.h) */
 	bool renews;   /* of one that was approved: waits for nobody */
 	int64_t renewed; /* which one it takes over from; 0: none of a device's */
+	bool given;	 /* set here: a person gave that, or one before it (asks_trusted()) */
 	/* It answers for the CA (status.h): as lists, by an earlier key too, and when the CA issues
 	 * no more. */
 	bool answers;

@@ -31,9 +31,11 @@ struct pass_new {
 	const char *verbs;    /* NULL: any; as in pass_verbs_allow() */
 	unsigned days;	      /* 0: no end */
 	struct bytes cert;    /* of a PASS_CERTIFICATE: DER */
+	bool unproved;	      /* who asks has not shown that he has its key */
 };
 /* *ret_value: what is given out, this once; empty of a certificate.  INRO_E_EXISTS: the certificate
- * has one. */
+ * has one.  INRO_E_ACCESS: a certificate is public, and whoever bound another's to his account would
+ * have what its holder sends; unproved only an administrator of tenant 'default' binds one. */
 MUST_CHECK enum inro_err pass_add(struct core *c, const struct pass_new *in,
 				  struct secret *ret_value, struct pass *ret);
 

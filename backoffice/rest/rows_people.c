@@ -234,6 +234,7 @@ static enum inro_err add_pass(struct rest *r, json_t **ret)
 	enum inro_err e = read_certificate(r, kind, &cert);
 
 	in.cert = buf_bytes(&cert);
+	in.unproved = in.cert.n && !(r->peer && bytes_equal(r->peer->cert, in.cert));
 	if (e == INRO_OK)
 		e = pass_add(r->core, &in, &value, &p);
 	if (e == INRO_OK)

@@ -190,6 +190,11 @@ void store_defer(struct store *s)
 	s->defers = s->writing && !s->saved && s->ops->settle;
 }
 
+bool store_defers(const struct store *s)
+{
+	return s->defers;
+}
+
 enum inro_err store_settle(struct store *s)
 {
 	bool deferred = s->defers;

@@ -61,6 +61,7 @@ MUST_CHECK enum inro_err store_rollback_to(struct store *s);
  * store_savepoint() or store_commit(); the transaction can only be rolled back then.  So this is for who undoes all of
  * it, whichever row it was.  Not inside of a savepoint. */
 void store_defer(struct store *s);
+bool store_defers(const struct store *s);
 /* Ends that: INRO_OK when everything before was done. */
 MUST_CHECK enum inro_err store_settle(struct store *s);
 

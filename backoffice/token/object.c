@@ -113,13 +113,11 @@ static enum inro_err ambiguous(const struct token *t, struct bytes id, const cha
 	buf_add_u8(&hex, 0);
 	if (buf_err(&hex))
 		return hex.err;
-	if (!*label)
-		return err_set(INRO_E_AMBIGUOUS, "token '%s' has %lu keys with id %s", t->info.label, n,
-			       (const char *)hex.p);
 	return err_set(INRO_E_AMBIGUOUS,
-		       "token '%s' has %lu keys with id %s and label '%s': give each an id of its own first, as by "
+		       "token '%s' has %lu keys with id %s%s%s%s: give each an id of its own first, as by "
 		       "pkcs11-tool --set-id",
-		       t->info.label, n, (const char *)hex.p, label);
+		       t->info.label, n, (const char *)hex.p, *label ? " and label '" : "", label,
+		       *label ? "'" : "");
 }
 
 /* Nobody who names one key loses another. */
@@ -163,11 +161,25 @@ enum inro_err token_delete(struct token *t, struct bytes id, enum token_what wha
 	return delete_named(t, id, "", what, ret_n);
 }
 
+/* Of two public keys with one id one is another key's, whose private half may be anywhere. */
+static enum inro_err has_one_public(struct token *t, struct bytes id, enum token_what what)
+{
+	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
+	CK_ULONG n = 0;
+	enum inro_err e = token_ready(t);
+
+	if (!e && id.n && (what & TOKEN_PAIR))
+		e = find_named(t, CKO_PUBLIC_KEY, id, "", &found, &n);
+	return !e && n > 1 ? ambiguous(t, id, "", n) : e;
+}
+
 enum inro_err token_entry_delete(struct token *t, const struct token_entry *entry, enum token_what what, size_t *ret_n)
 {
 	struct bytes id = BYTES(entry->id, entry->id_n);
-	enum inro_err e = delete_named(t, id, "", what, ret_n);
+	enum inro_err e = has_one_public(t, id, what);
 
+	if (!e)
+		e = delete_named(t, id, "", what, ret_n);
 	return e == INRO_E_AMBIGUOUS && *entry->label ? delete_named(t, id, entry->label, what, ret_n) : e;
 }
 

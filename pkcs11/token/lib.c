@@ -145,14 +145,17 @@ enum inro_err lib_start(void)
 	if (!e)
 		watch_init(&l->watch, l->home);
 
+	come_in(l); /* who finalises it waits until its home is held */
 	if (!e && !atomic_compare_exchange_strong(&the_lib, &old, l))
 		e = err_set(INRO_E_ALREADY_INITIALIZED, "C_Initialize is called by another thread");
 	if (e) {
+		go_out(l);
 		empty(l);
 		atomic_store(&spare, l);
 		return e;
 	}
 	homedir_hold(l->home);
+	go_out(l);
 	ending_watch(nobody_else_inside);
 	return INRO_OK;
 }

@@ -166,6 +166,10 @@ static enum inro_err consider_hits(struct token *t, const struct store_hit *hits
 			e = object_read(o);
 		if (!e)
 			consider(h, o);
+		if (e == INRO_E_OBJECT_HANDLE) { /* just removed by another process */
+			err_reset();
+			e = INRO_OK;
+		}
 	}
 	return e;
 }

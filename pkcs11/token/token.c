@@ -372,7 +372,7 @@ static enum inro_err read_back(const char *path, bool write, const struct token_
 	e = store_token(s, &found);
 	store_close(s);
 	if (!e && strcmp(found.serial, made->serial) != 0)
-		e = err_set(INRO_E_IO, "%s: what was written does not come back", path);
+		e = err_set(INRO_E_DAMAGED, "%s: what was written does not come back", path);
 	return e;
 }
 
@@ -391,8 +391,9 @@ static bool is_made(const char *home, CK_SLOT_ID slot, const struct token_row *r
 	SCOPED(err_kept) kept = err_keep();
 	AUTO(free_chars) char *path = NULL;
 
+	/* One that can't be read just now may be it: what is left over is swept later. */
 	return home_has(home, slot) && !home_path(home, slot, &path) &&
-	       !read_back(path, false, row);
+	       read_back(path, false, row) != INRO_E_DAMAGED;
 }
 
 enum inro_err token_make(const char *home, const struct token_spec *spec, CK_SLOT_ID *slot)

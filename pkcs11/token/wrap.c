@@ -95,11 +95,18 @@ static enum inro_err take_public(struct object *by, struct object *half, struct 
 static enum inro_err plan(struct token *t, const struct wrap_request *what, struct wrapping *w)
 {
 	struct object *by = NULL, *half = NULL, *key = NULL;
+	/* The look for the target may find that the login is over, which ends them. */
+	AUTO(object_unref_ptr) struct object *by_held = NULL;
+	AUTO(object_unref_ptr) struct object *half_held = NULL;
 	struct loaded_key *loaded = NULL;
 	enum inro_err e = party_find(t, what->by, USE_WRAP, w->use.mech, &by);
 
+	if (!e)
+		by_held = object_ref(by);
 	if (!e && by->class == CKO_PUBLIC_KEY) /* which may read any number of keys */
 		e = party_half(by, &half);
+	if (!e && half)
+		half_held = object_ref(half);
 	if (!e)
 		e = party_target(t, what->key, &key);
 	if (!e)

@@ -188,7 +188,7 @@ ask_slow
 grep -q "request $slow waits" asked || fail "asked again it is another request: $(cat asked)"
 refused 1 "nobody decides" inro cert approve "id:$slow"
 mkdir many && cp slow.csr many
-refused 1 "wait for approval" inro cert issue --ca issuing --profile slow --csr-dir many --out-dir many
+refused 1 "wait for approval" inro cert issue --ca issuing --profile slow --csr-dir many --out-dir signed
 INRO_AS=bob must inro cert approve "id:$slow"
 [[ $(inro cert show "id:$slow" --json | value state) == active ]] || fail "approved, and not active"
 must inro db check

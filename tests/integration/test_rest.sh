@@ -741,6 +741,13 @@ wants 400 alice POST /v1/tokens "$(laptop '{}')"
 says "goes with the kind 'certificate'"
 wants 400 alice POST /v1/tokens '{"name":"laptop","kind":"certificate"}'
 wants 400 alice POST /v1/tokens "$(laptop '{kind:"certificate",certificate:"none"}')"
+# Whoever has read it has not its key.
+wants 403 bob POST /v1/tokens "$(laptop '{kind:"certificate",role:"auditor"}')"
+says 'shows that he has its key'
+more=(--cert laptop.pem --key laptop.key)
+wants 201 bob POST /v1/tokens "$(laptop '{kind:"certificate",role:"auditor"}')"
+more=()
+wants 204 alice DELETE "/v1/tokens/$(jq .id body)"
 more=(-H 'Idempotency-Key: laptop')
 wants 201 alice POST /v1/tokens "$(laptop '{kind:"certificate",role:"operator"}')"
 is '.kind == "certificate" and (has("token") | not)'

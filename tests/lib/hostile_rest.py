@@ -127,6 +127,8 @@ class Tester:
 
     def must(self, who, method, target, value=None):
         a = self.plain(who, method, target, value)
+        if a.status == 401 and self.login.pop(who, None):  # a request has ended its session
+            a = self.plain(who, method, target, value)
         if a.status >= 300:
             sys.exit(f"{method} {target} {value}: {a.status} {a.body}")
         return a.json() if a.body else None
@@ -235,6 +237,8 @@ class Tester:
         if self.rng.random() < 0.55:
             self.rng.choice(list(rest_made.mutations(w)))(self.rng, w)
         w.settle()
+        if op.id == "job-start" and re.search(rb'"where": *" *"', w.body or b""):
+            w.body = w.body.replace(b'"where"', b'"why"')  # that is all there is, also what this test lives on
         return w
 
     def send(self, w):
@@ -378,12 +382,13 @@ class Tester:
 
     def run(self, seconds):
         begin, eyes = time.monotonic(), False
-        end = begin + seconds
-        while time.monotonic() < end:
+        end, rounds = begin + seconds, 0
+        while rounds < 2 or time.monotonic() < end:
             self.rng.shuffle(self.ops)
             for op in self.ops:
-                if time.monotonic() < end:
+                if rounds < 2 or time.monotonic() < end:
                     self.one(op)
+            rounds += 1
             self.learn()
             if not eyes and time.monotonic() > begin + seconds * 0.6:  # from here on CAs take four
                 eyes = self.plain("alice", "PUT", "/v1/settings/four-eyes.ca", {"value": "1"}).status == 200

@@ -323,12 +323,14 @@ static void test_trusted_is_renewed_as_it_was_given(void **state)
 	SCOPED(cred) given = { 0 };
 	struct core *boss;
 	char db[48], sql[100];
+	int64_t operators;
 
 	(void)state;
 	snprintf(db, sizeof db, "%s.db", who.name);
 	boss = office_open(db);
 	give_signing("clientAuth", PROFILE_NEW);
 	first_signing(boss, &given);
+	operators = given.rec.id;
 	become_dev();
 	first_signing(c, &got);
 	OK(renew_signing(c, &got));
@@ -340,6 +342,10 @@ static void test_trusted_is_renewed_as_it_was_given(void **state)
 	FAILS(INRO_E_ACCESS, renew_signing(c, &got));
 	assert_non_null(strstr(err_detail(INRO_E_ACCESS), "an operator renews it"));
 	OK(renew_signing(c, &given));
+	OK(renew_signing(c, &given));
+	/* Which the renewals say, too: one is enough that is still in the audit. */
+	snprintf(sql, sizeof sql, "DELETE FROM event WHERE subject = 'certificate:%lld'", (long long)operators);
+	office_sql(db, sql);
 	OK(renew_signing(c, &given));
 	OK(renew_signing(boss, &got));
 	OK(renew_signing(c, &got));

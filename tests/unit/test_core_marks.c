@@ -10,6 +10,7 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/setting.h"
+#include "backoffice/core/tenant.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "tests/lib/office.h"
@@ -109,11 +110,18 @@ static void test_signed(void **state)
 {
 	struct core *c = *state;
 	SCOPED(audit_mark) m = { 0 };
-	struct core *operator=
+	SCOPED(tenant) t = { 0 };
+	struct core *plant, *operator=
 		office_open_as(db, (struct core_options) { .actor = "op", .role = ROLE_OPERATOR });
 
 	whole(c, NULL, 10, 2);
 	assert_int_equal(audit_sign(operator, KEY_B, &m, NULL), INRO_E_ACCESS);
+	/* Nor does an administrator of one of the tenants. */
+	OK(tenant_add(c, "plant", &t));
+	plant = office_open_as(db, (struct core_options) { .actor = "pat", .role = ROLE_ADMIN, .tenant = "plant" });
+	assert_int_equal(audit_sign(plant, KEY_B, &m, NULL), INRO_E_ACCESS);
+	assert_non_null(strstr(err_detail(INRO_E_ACCESS), "tenant 'default' says which key"));
+	core_close(plant);
 	core_close(operator);
 }
 

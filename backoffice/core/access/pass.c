@@ -283,12 +283,24 @@ static enum inro_err fill_pass(const struct core *c, const struct pass_new *in, 
 	return e == INRO_OK ? text_set(&p->verbs, in->verbs) : e;
 }
 
+/* Of all tenants together no two have one certificate. */
+static enum inro_err check_proved(const struct core *c, const struct pass_new *in)
+{
+	if (!in->unproved || (c->role == ROLE_ADMIN && c->tenant == TENANT_DEFAULT))
+		return INRO_OK;
+	return err_set(INRO_E_ACCESS,
+		       "who binds a client certificate shows that he has its key: over a connection that shows it, "
+		       "and not in a batch");
+}
+
 static enum inro_err make_pass(struct core *c, const struct pass_new *in, struct secret *value,
 			       struct pass *p)
 {
 	SCOPED(account) holder = { 0 };
 	enum inro_err e = came_himself(c);
 
+	if (e == INRO_OK)
+		e = check_proved(c, in);
 	if (e == INRO_OK)
 		e = load_holder(c, in, &holder);
 	if (e == INRO_OK)

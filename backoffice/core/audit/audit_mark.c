@@ -328,6 +328,9 @@ static enum inro_err start_signing(struct core *c, const char *uri, struct buf *
 	if (e == INRO_OK)
 		e = core_require(c, s->new_uri ? ROLE_ADMIN : ROLE_OPERATOR,
 				 s->new_uri ? "say which key signs the audit" : "sign the audit");
+	if (e == INRO_OK && s->new_uri && c->tenant != TENANT_DEFAULT)
+		e = err_set(INRO_E_ACCESS,
+			    "the audit is that of all tenants: tenant 'default' says which key signs it");
 	return e;
 }
 

@@ -86,7 +86,8 @@ enum inro_err asks_unattested(struct core *c, const struct policy *p, const char
 
 enum giver { GIVER_UNKNOWN, GIVER_DEVICE, GIVER_PERSON };
 
-/* Who gave a certificate, by the audit: what was approved has its proposal there. */
+/* Who gave a certificate, by the audit: what was approved has its proposal there, what renews one that a person gave
+ * says so. */
 static enum inro_err giver_of(struct core *c, int64_t id, enum giver *ret)
 {
 	char subject[48];
@@ -106,13 +107,14 @@ static enum inro_err giver_of(struct core *c, int64_t id, enum giver *ret)
 	if (e != INRO_OK)
 		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 	*ret = strncmp(text_or_empty(ev.actor), "device:", 7) != 0 ||
-			       strstr(text_or_empty(ev.detail), "\"proposal\":")
+			       strstr(text_or_empty(ev.detail), "\"proposal\":") ||
+			       strstr(text_or_empty(ev.detail), "\"given\":")
 		       ? GIVER_PERSON
 		       : GIVER_DEVICE;
 	return INRO_OK;
 }
 
-/* Down to the first of those that were renewed one by the other. */
+/* Down to the first of those that were renewed one by the other before renewals said who gave them. */
 static enum inro_err find_giver(struct core *c, int64_t id, enum giver *ret)
 {
 	enum inro_err e = giver_of(c, id, ret);
@@ -130,13 +132,18 @@ static enum inro_err find_giver(struct core *c, int64_t id, enum giver *ret)
 	return e;
 }
 
+bool asks_is_trusted(const struct profile *p)
+{
+	return (p->extended & EKU_TRUSTED) != 0;
+}
+
 /* A person gives that: a device that only had to ask would speak for its CA. */
 enum inro_err asks_trusted(struct core *c, const struct profile *p, int64_t renewed)
 {
 	enum giver giver = GIVER_DEVICE;
 	enum inro_err e;
 
-	if (!c->device || !(p->extended & EKU_TRUSTED))
+	if (!c->device || !asks_is_trusted(p))
 		return INRO_OK;
 	if (!renewed)
 		return err_set(INRO_E_ACCESS,

@@ -461,6 +461,8 @@ static enum inro_err record_issue(struct core *c, const struct making *j)
 	detail_text(&detail, "key", j->in->key_made);
 	if (j->in->agreed)
 		detail_int(&detail, "proposal", j->in->agreed->proposal->id);
+	if (j->in->given)
+		detail_int(&detail, "given", 1);
 	return audit_append(c, &entry);
 }
 
@@ -608,8 +610,11 @@ static enum inro_err must_wait(struct core *c, struct making *j, bool *ret)
 	*ret = false;
 	if (i->makes_ca || i->agreed)
 		return INRO_OK;
-	if (i->renews)
-		return asks_trusted(c, &j->desk->profile, i->renewed);
+	if (i->renews) {
+		e = asks_trusted(c, &j->desk->profile, i->renewed);
+		j->in->given = e == INRO_OK && c->device && asks_is_trusted(&j->desk->profile);
+		return e;
+	}
 	e = i->may_wait ? approval_needed(c, j->desk, j->device.grp, ret) : approval_refuse(c, j->desk, j->device.grp);
 	return e == INRO_OK && !*ret ? asks_trusted(c, &j->desk->profile, 0) : e;
 }
