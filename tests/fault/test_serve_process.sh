@@ -36,14 +36,14 @@ stop_server "$server_pid"
 # ---- few descriptors: connections are refused, those that are open go on, and others again later ----
 
 ( # the limit is the server's alone
-	ulimit -n 64
+	ulimit -n 96
 	exec "$B/bin/inro" serve --http 127.0.0.1:0 2>few.log
 ) &
 few=$!
 pids+=("$few")
 wait_for '"url":"http://' few.log
 port=$(sed -n 's/.*"url":"http:[^"]*:\([0-9]*\)".*/\1/p' few.log)
-for ((i = 0; i < 80; i++)); do
+for ((i = 0; i < 120; i++)); do
 	exec {fd}<>"/dev/tcp/127.0.0.1/$port"
 	open[i]=$fd
 done
