@@ -94,11 +94,20 @@ static void close_file(FILE **f)
 		fclose(*f);
 }
 
+static enum inro_err open_rows(const char *path, FILE **ret)
+{
+	struct stat st;
+	*ret = fopen(path, "re");
+	if (!*ret)
+		return file_err(errno, path);
+	return fstat(fileno(*ret), &st) == 0 && S_ISDIR(st.st_mode) ? file_err(EISDIR, path) : INRO_OK;
+}
+
 enum inro_err device_import_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	AUTO(free_chars) char *errors = NULL;
-	AUTO(close_file) FILE *from = fopen(call_arg(c, 0), "re");
+	AUTO(close_file) FILE *from = NULL;
 	AUTO(json_drop) json_t *again = json_array();
 	struct bad_rows bad = { .again = again };
 	struct import_options o = { .update = call_has(c, "update"),
@@ -107,13 +116,8 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 				    .again = tell_again,
 				    .arg = &bad };
 	struct import_report report = { 0 };
-	enum inro_err e = INRO_OK, told;
-	struct stat st;
-	if (!from)
-		return file_err(errno, call_arg(c, 0));
-	if (fstat(fileno(from), &st) == 0 && S_ISDIR(st.st_mode))
-		return file_err(EISDIR, call_arg(c, 0));
-	if (call_has(c, "encoding"))
+	enum inro_err e = open_rows(call_arg(c, 0), &from), told;
+	if (!e && call_has(c, "encoding"))
 		e = charset_named(call_opt(c, "encoding"), &o.charset);
 	if (e)
 		return e;

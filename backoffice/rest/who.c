@@ -62,11 +62,7 @@ static enum inro_err first_stage(struct core *c, const struct http_call *call)
 	int64_t stages = 1;
 	enum inro_err e = setting_number(c, "network.stages", &stages);
 
-	if (e != INRO_OK || stages <= 1)
-		return e;
-	if (!http_header(call, "Api-Key"))
-		return unnamed_refused(c, err_set(INRO_E_LOGIN, "this pass lets nobody in, or does no longer"));
-	return who_has_key(c, http_header(call, "Api-Key"));
+	return e == INRO_OK && stages > 1 ? who_has_key(c, http_header(call, "Api-Key")) : e;
 }
 
 enum inro_err rest_who(struct core *c, const struct http_call *call, struct core_who *ret)

@@ -238,7 +238,6 @@ static enum inro_err initialise(struct ck_module *m)
 	CK_C_INITIALIZE_ARGS args = { .flags = CKF_OS_LOCKING_OK };
 	CK_RV rv = m->functions->C_Initialize(&args);
 	bool failed = rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED;
-
 	enum inro_err e;
 
 	m->admin = find_admin(m); /* it says why, too */

@@ -7,13 +7,7 @@
 cd "$T"
 for p in curl jq openssl; do command -v $p >/dev/null || skip "$p is not installed"; done
 make_office
-export INRO_NEW_PASSWORD='correct horse battery'
-must inro tenant add plant >/dev/null
-must inro user add alice --role administrator >/dev/null
-export INRO_AS=alice INRO_PASSWORD='correct horse battery'
-must inro user add bob --role operator >/dev/null
-must inro user add carol --role auditor >/dev/null
-must inro --tenant plant --as default/alice user add pat --role administrator >/dev/null
+make_people
 must inro profile show tls-client >/dev/null
 python3 -c 'import jsonschema' 2>/dev/null || skip "python3-jsonschema is not installed"
 openapi() { python3 "$INRO_TEST_SOURCE/tests/lib/openapi.py" "$@" || fail "openapi.py $*"; }
@@ -778,7 +772,10 @@ is '.set == false'
 wants 201 alice POST /v1/tokens '{"name":"gate","kind":"key"}'
 key=$(of .token)
 wants 200 alice PUT /v1/settings/network.stages '{"value":"2"}'
+passes() { inro audit list --where 'action=pass.login' --json | jq length; }
+before=$(passes)
 wants 401 alice GET /v1/whoami
+[[ $(passes) == "$before" ]] || fail "a request without a key is an event of its own"
 wants 401 '' POST /v1/sessions "{\"name\":\"alice\",\"password\":\"$INRO_PASSWORD\"}"
 more=(-H "Api-Key: $key")
 wants 200 alice GET /v1/whoami

@@ -7,13 +7,7 @@ cd "$T"
 for p in jq openssl; do command -v $p >/dev/null || skip "$p is not installed"; done
 python3 -c 'import jsonschema' 2>/dev/null || skip "python3-jsonschema is not installed"
 make_office
-export INRO_NEW_PASSWORD='correct horse battery'
-must inro tenant add plant >/dev/null
-must inro user add alice --role administrator >/dev/null
-export INRO_AS=alice INRO_PASSWORD='correct horse battery'
-must inro user add bob --role operator >/dev/null
-must inro user add carol --role auditor >/dev/null
-must inro --tenant plant --as default/alice user add pat --role administrator >/dev/null
+make_people
 start_server
 
 status=0

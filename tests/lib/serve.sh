@@ -3,6 +3,8 @@
 #
 # A test sources lib/shell.sh, then this.
 #   make_office           a token "office" (PIN in $INRO_PIN), in it the CA "root" and the server's key "tls"; root.pem
+#   make_people           the accounts alice (administrator, at work from then on), bob (operator) and carol (auditor), and
+#                         pat, administrator of the tenant plant; their password is $INRO_PASSWORD
 #   start_server ARG ...  `inro serve` with TLS and without at ports of its own, and these arguments;
 #                         $http and $https are its URLs, $server_pid its process, its log is in $T/serve.N.log ($log);
 #                         without --tls-cert or --tls-ca among them it gets its certificate from the CA root
@@ -20,6 +22,16 @@ make_office() {
 	must inro ca create root --subject CN=root --token office --type ec-p256 >/dev/null
 	must inro key generate --token office --label tls --type ec-p256 >/dev/null
 	must inro ca show root --json | jq -r .pem >"$T/root.pem"
+}
+
+make_people() {
+	export INRO_NEW_PASSWORD='correct horse battery'
+	must inro tenant add plant >/dev/null
+	must inro user add alice --role administrator >/dev/null
+	export INRO_AS=alice INRO_PASSWORD=$INRO_NEW_PASSWORD
+	must inro user add bob --role operator >/dev/null
+	must inro user add carol --role auditor >/dev/null
+	must inro --tenant plant --as default/alice user add pat --role administrator >/dev/null
 }
 
 is_gone() { ! kill -0 "$1" 2>/dev/null; }

@@ -128,6 +128,23 @@ static void held(void **state)
 	OK(home_is(two));
 }
 
+/* Who looks for the home beside the one who ends it never reads what that one frees. */
+static void held_by_nobody_any_more(void **state)
+{
+	char *name = NULL;
+
+	(void)state;
+	setenv("INRO_HOME", "/one", 1);
+	OK(homedir(false, &name));
+	homedir_hold(name);
+	setenv("INRO_HOME", "/two", 1);
+	memset(name, 'x', strlen(name));
+	OK(home_is((char[]) { "/one" }));
+	homedir_release(name);
+	OK(home_is((char[]) { "/two" }));
+	free(name);
+}
+
 static int settings_are(void *path)
 {
 	AUTO(conf_free_ptr) struct conf *c = NULL;
@@ -169,6 +186,7 @@ int main(void)
 		cmocka_unit_test_setup(settings, set_up),
 		cmocka_unit_test_setup(children, set_up),
 		cmocka_unit_test_setup(held, set_up),
+		cmocka_unit_test_setup(held_by_nobody_any_more, set_up),
 		cmocka_unit_test_setup(settings_of_children, set_up),
 		cmocka_unit_test(notes),
 	};

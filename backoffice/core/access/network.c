@@ -15,6 +15,7 @@
 #include "backoffice/core/login.h"
 #include "backoffice/core/pass.h"
 #include "backoffice/core/psk.h"
+#include "backoffice/core/unnamed.h"
 #include "backoffice/pki/alg.h"
 #include "base/clock.h"
 
@@ -535,5 +536,7 @@ enum inro_err who_has_key(struct core *c, const char *key)
 {
 	struct core_who nobody;
 
+	if (!key)
+		return unnamed_refused(c, err_set(INRO_E_LOGIN, "%s", wrong_pass));
 	return who_by_pass(c, PASS_KEY, key, &nobody);
 }

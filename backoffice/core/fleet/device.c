@@ -1,6 +1,7 @@
 /* device - the registry; see device.h. */
 #include "backoffice/core/device.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,16 +230,6 @@ enum inro_err device_get(struct core *c, const char *id, struct device *ret)
 	return e == INRO_E_NOT_FOUND ? load(c, id, false, ret) : e;
 }
 
-/* The capitals of either are small; as the database's lower() with the ids that have any. */
-static void in_small(const char *id, char ret[static DEVICE_ID_MAX + 1])
-{
-	size_t n = 0;
-
-	for (; id[n] && n < DEVICE_ID_MAX; n++)
-		ret[n] = id[n] >= 'A' && id[n] <= 'Z' ? (char)(id[n] - 'A' + 'a') : id[n];
-	ret[n] = 0;
-}
-
 enum inro_err device_called(struct core *c, const char *name, int64_t but, struct device *ret)
 {
 	char small[DEVICE_ID_MAX + 1];
@@ -253,7 +244,9 @@ enum inro_err device_called(struct core *c, const char *name, int64_t but, struc
 
 	if (e != INRO_OK)
 		return e;
-	in_small(name, small);
+	/* A to Z alone, as the database's lower() with the ids that have any. */
+	snprintf(small, sizeof small, "%s", name);
+	address_lower(small);
 	e = store_find(c->store, &q, ret);
 	conds[1].op = STORE_SMALL;
 	return e == INRO_E_NOT_FOUND ? store_find(c->store, &q, ret) : e;
