@@ -67,6 +67,7 @@ inro_benchmark(bench/bench_provider_load.c LINKS inro_test_token PkgConfig::cryp
 add_dependencies(bench_provider_load inro_ossl inro_pkcs11)
 inro_benchmark(bench/bench_provider.c LINKS inro_test_token PkgConfig::crypto SMOKE 0)
 add_dependencies(bench_provider inro_ossl inro_pkcs11)
+inro_script_test(integration/test_bench_build.sh)
 
 # they call the command as well
 inro_test(unit/test_provider_threads.c LINKS inro_test_token PkgConfig::crypto)

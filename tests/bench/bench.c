@@ -1,12 +1,43 @@
 /* bench - clocks, medians, turns. */
 #include "tests/bench/bench.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define TURN_NS	  2000000
 #define TURNS_MAX 4096
+
+/* The build that this program is from: BUILD of BUILD/tests/bench_x. */
+static void build_of_this(char ret_build[static PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", ret_build, PATH_MAX - 1);
+
+	bench_need(n > 0, "/proc/self/exe");
+	ret_build[n] = 0;
+	for (int up = 0; up < 2; up++) {
+		char *slash = strrchr(ret_build, '/');
+
+		bench_need(slash != NULL, "the folder of this program");
+		*slash = 0;
+	}
+}
+
+/* Started by hand, a benchmark measures its own build or the one that is named, from wherever it is
+ * started: libcrypto and our provider open modules by full paths only. */
+__attribute__((constructor)) static void find_build(void)
+{
+	const char *named = getenv("INRO_TEST_BUILD");
+	char build[PATH_MAX];
+
+	if (!named)
+		build_of_this(build);
+	else
+		bench_need(realpath(named, build) != NULL, "the folder of INRO_TEST_BUILD");
+	bench_need(setenv("INRO_TEST_BUILD", build, 1) == 0, "setenv");
+}
 
 uint64_t bench_ns(clockid_t clock)
 {
