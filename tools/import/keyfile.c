@@ -1,41 +1,49 @@
-/* keyfile - libcrypto's store over a file in memory. */
+/*
+ * keyfile - object by object: libcrypto's store would try any number of rounds of a passphrase before it says a
+ * word, and tries what is no key for one.
+ */
 #include "tools/import/keyfile.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/provider.h>
-#include <openssl/store.h>
-#include <openssl/ui.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "backoffice/pki/crypt.h"
+#include "backoffice/pki/pem.h"
 #include "tools/import/keyfile_parts.h"
+#include "tools/import/rounds.h"
 
 /* ---- the library context ---- */
 
-struct crypto {
-	OSSL_LIB_CTX *ctx;
-	OSSL_PROVIDER *usual, *legacy;
-};
-
-static void crypto_clear(struct crypto *c)
-{
-	if (c->legacy)
-		OSSL_PROVIDER_unload(c->legacy);
-	if (c->usual)
-		OSSL_PROVIDER_unload(c->usual);
-	OSSL_LIB_CTX_free(c->ctx);
-}
+static OSSL_LIB_CTX *libctx;
 
 /* PKCS#12 files of older programs are under RC2; without the provider these alone are not read. */
-static enum inro_err crypto_open(struct crypto *c)
+static void libctx_make(void)
 {
-	c->ctx = OSSL_LIB_CTX_new();
-	c->usual = c->ctx ? OSSL_PROVIDER_load(c->ctx, "default") : NULL;
-	c->legacy = c->usual ? OSSL_PROVIDER_load(c->ctx, "legacy") : NULL;
+	OSSL_LIB_CTX *made = OSSL_LIB_CTX_new();
+
+	if (made && OSSL_PROVIDER_load(made, "default")) {
+		(void)OSSL_PROVIDER_load(made, "legacy");
+		libctx = made;
+	} else {
+		OSSL_LIB_CTX_free(made);
+	}
 	ERR_clear_error();
-	return c->usual ? INRO_OK : crypt_err("preparing to read a key file");
+}
+
+/* Kept for the next file: it costs more than reading one. */
+static enum inro_err libctx_get(OSSL_LIB_CTX **ret)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, libctx_make);
+	*ret = libctx;
+	return libctx ? INRO_OK : crypt_err("preparing to read a key file");
 }
 
 /* ---- the passphrase ---- */
@@ -170,81 +178,202 @@ enum inro_err keyfile_add_cert(X509 *x, const char *name, struct keyfile *f)
 	return e;
 }
 
-static enum inro_err add_key(OSSL_STORE_INFO *info, struct keyfile *f)
-{
-	return keyfile_add_key(OSSL_STORE_INFO_get0_PKEY(info), f);
-}
+/* ---- one object in DER ---- */
 
-static enum inro_err add_cert(OSSL_STORE_INFO *info, struct keyfile *f)
-{
-	return keyfile_add_cert(OSSL_STORE_INFO_get0_CERT(info), NULL, f);
-}
-
-static const struct {
-	int type;
-	enum inro_err (*add)(OSSL_STORE_INFO *info, struct keyfile *f);
-} kinds[] = {
-	{ OSSL_STORE_INFO_PKEY, add_key },
-	{ OSSL_STORE_INFO_CERT, add_cert },
+struct reader {
+	OSSL_LIB_CTX *ctx;
+	struct asked *asked;
+	struct keyfile *f;
 };
 
-static enum inro_err add(OSSL_STORE_INFO *info, struct keyfile *f)
+static enum inro_err undecryptable(void)
 {
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (OSSL_STORE_INFO_get_type(info) == kinds[i].type)
-			return kinds[i].add(info, f);
-	return INRO_OK; /* parameters, public keys, CRLs */
+	ERR_clear_error();
+	return err_set(INRO_E_PIN_WRONG, "it can't be decrypted: the passphrase is another, or its "
+					 "cipher is too old");
 }
 
-/* ---- the store ---- */
-
-static enum inro_err store_err(const struct asked *a)
+static enum inro_err unknown(void)
 {
-	enum inro_err e = a->e;
-
-	if (!e && a->done)
-		e = err_set(INRO_E_PIN_WRONG,
-			    "it can't be decrypted: the passphrase is another, or "
-			    "its cipher is too old");
-	if (!e)
-		e = err_set(INRO_E_SYNTAX, "it is neither a private key (PKCS#8, PKCS#1, SEC1) nor "
-					   "PKCS#12 nor a certificate, in PEM or DER");
 	ERR_clear_error();
+	return err_set(INRO_E_SYNTAX, "it is neither a private key (PKCS#8, PKCS#1, SEC1) nor "
+				      "PKCS#12 nor a certificate, in PEM or DER");
+}
+
+static enum inro_err take_key(EVP_PKEY *pkey, struct keyfile *f)
+{
+	enum inro_err e = pkey ? keyfile_add_key(pkey, f) : unknown();
+
+	EVP_PKEY_free(pkey);
 	return e;
 }
 
-static enum inro_err load_all(OSSL_STORE_CTX *store, const struct asked *a, struct keyfile *f)
+static enum inro_err decrypt(const struct reader *r, const X509_SIG *sig)
+{
+	const struct secret *pass = &r->asked->passphrase;
+	PKCS8_PRIV_KEY_INFO *info = NULL;
+	const X509_ALGOR *algorithm = NULL;
+	enum inro_err e;
+
+	X509_SIG_get0(sig, &algorithm, NULL);
+	e = rounds_spend(algorithm, &r->f->rounds);
+	if (!e)
+		e = asked_take(r->asked);
+	if (e)
+		return e;
+	info = PKCS8_decrypt_ex(sig, pass->n ? (const char *)pass->p : "", (int)pass->n, r->ctx,
+				NULL);
+	e = info ? take_key(EVP_PKCS82PKEY_ex(info, r->ctx, NULL), r->f) : undecryptable();
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return e;
+}
+
+static struct bytes behind(struct bytes in, const unsigned char *at)
+{
+	return BYTES(at, in.n - (size_t)(at - in.p));
+}
+
+/* The readers take one object off the front of *in; *ret_mine if it is theirs. */
+static enum inro_err read_encrypted(const struct reader *r, struct bytes *in, bool *ret_mine)
+{
+	const unsigned char *at = in->p;
+	X509_SIG *sig = d2i_X509_SIG(NULL, &at, (long)in->n);
+	enum inro_err e = INRO_OK;
+
+	*ret_mine = sig != NULL;
+	if (sig) {
+		*in = behind(*in, at);
+		e = decrypt(r, sig);
+	}
+	X509_SIG_free(sig);
+	return e;
+}
+
+static enum inro_err read_cert(const struct reader *r, struct bytes *in, bool *ret_mine)
+{
+	const unsigned char *at = in->p;
+	X509 *x = X509_new_ex(r->ctx, NULL);
+	enum inro_err e = INRO_OK;
+
+	*ret_mine = x && d2i_X509(&x, &at, (long)in->n) != NULL; /* else it is freed */
+	if (*ret_mine) {
+		*in = behind(*in, at);
+		e = keyfile_add_cert(x, NULL, r->f);
+	}
+	X509_free(x);
+	return e;
+}
+
+static enum inro_err read_key(const struct reader *r, struct bytes *in, bool *ret_mine)
+{
+	const unsigned char *at = in->p;
+	EVP_PKEY *pkey = d2i_AutoPrivateKey_ex(NULL, &at, (long)in->n, r->ctx, NULL);
+
+	*ret_mine = pkey != NULL;
+	if (!pkey)
+		return INRO_OK;
+	*in = behind(*in, at);
+	return take_key(pkey, r->f);
+}
+
+static enum inro_err read_p12(const struct reader *r, struct bytes *in, bool *ret_mine)
+{
+	enum inro_err e = keyfile_read_p12(*in, r->ctx, r->asked, r->f, ret_mine);
+
+	if (*ret_mine)
+		*in = BYTES_NONE;
+	return e;
+}
+
+static enum inro_err read_object(const struct reader *r, struct bytes *in)
+{
+	static enum inro_err (*const readers[])(const struct reader *r, struct bytes *in,
+						bool *ret_mine) = { read_p12, read_encrypted,
+								    read_cert, read_key };
+	bool mine = false;
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; i < ARRAY_LEN(readers) && !e && !mine; i++)
+		e = readers[i](r, in, &mine);
+	ERR_clear_error();
+	return e || mine ? e : unknown();
+}
+
+/* ---- a file of them ---- */
+
+static enum inro_err read_der(const struct reader *r, struct bytes in)
 {
 	enum inro_err e = INRO_OK;
 
-	while (!e && !OSSL_STORE_eof(store)) {
-		OSSL_STORE_INFO *info = OSSL_STORE_load(store);
-
-		if (info)
-			e = add(info, f);
-		else if (!OSSL_STORE_eof(store) || OSSL_STORE_error(store))
-			e = store_err(a);
-		OSSL_STORE_INFO_free(info);
-	}
-	if (!e && !f->pkcs8.n && !f->n)
-		e = store_err(a);
+	while (!e && in.n)
+		e = read_object(r, &in);
 	return e;
 }
 
-static enum inro_err read_store(struct bytes content, OSSL_LIB_CTX *ctx, struct asked *a,
-				struct keyfile *f)
+struct pem {
+	char *label, *header;
+	unsigned char *data;
+	long n;
+};
+
+static void pem_wipe(struct pem *p)
+{
+	OPENSSL_free(p->label);
+	OPENSSL_free(p->header);
+	OPENSSL_clear_free(p->data, p->n > 0 ? (size_t)p->n : 0);
+	*p = (struct pem) { 0 };
+}
+
+/* Parameters, public keys, requests and CRLs beside a key are passed over. */
+static bool is_wanted(const char *label)
+{
+	static const char *const ends[] = { "PRIVATE KEY", "CERTIFICATE", "PKCS12" };
+	size_t n = strlen(label);
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		if (n >= strlen(ends[i]) && strcmp(label + n - strlen(ends[i]), ends[i]) == 0)
+			return true;
+	return false;
+}
+
+/* RFC 1421, as old keys are encrypted: one round of MD5. */
+static enum inro_err pem_decrypt(const struct reader *r, struct pem *p)
+{
+	EVP_CIPHER_INFO cipher;
+
+	if (PEM_get_EVP_CIPHER_INFO(p->header, &cipher) == 1 &&
+	    PEM_do_header(&cipher, p->data, &p->n, give_passphrase, r->asked) == 1)
+		return INRO_OK;
+	ERR_clear_error();
+	return r->asked->e ? r->asked->e : undecryptable();
+}
+
+/* What is behind the object in its block is libcrypto's own (the trust in a certificate). */
+static enum inro_err read_block(const struct reader *r, struct pem *p)
+{
+	struct bytes in;
+	enum inro_err e = INRO_OK;
+
+	if (!is_wanted(p->label))
+		return INRO_OK;
+	if (p->header[0])
+		e = pem_decrypt(r, p);
+	in = BYTES(p->data, (size_t)p->n);
+	return e ? e : read_object(r, &in);
+}
+
+static enum inro_err read_pem(const struct reader *r, struct bytes content)
 {
 	BIO *bio = BIO_new_mem_buf(content.p, (int)content.n);
-	UI_METHOD *ui = UI_UTIL_wrap_read_pem_callback(give_passphrase, 0);
-	OSSL_STORE_CTX *store = NULL;
-	enum inro_err e;
+	struct pem p = { 0 };
+	enum inro_err e = bio ? INRO_OK : crypt_err("opening a key file");
 
-	if (bio && ui)
-		store = OSSL_STORE_attach(bio, "file", ctx, NULL, ui, a, NULL, NULL, NULL);
-	e = store ? load_all(store, a, f) : crypt_err("opening a key file");
-	if (store)
-		(void)OSSL_STORE_close(store);
-	UI_destroy_method(ui);
+	while (!e && PEM_read_bio(bio, &p.label, &p.header, &p.data, &p.n) == 1) {
+		e = read_block(r, &p);
+		pem_wipe(&p);
+	}
+	if (!e && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		e = unknown();
 	BIO_free(bio);
 	ERR_clear_error();
 	return e;
@@ -268,19 +397,18 @@ static void sort_certs(struct keyfile *f)
 
 enum inro_err keyfile_read(struct bytes content, keyfile_ask *ask, void *arg, struct keyfile *ret)
 {
-	SCOPED(crypto) crypto = { 0 };
 	SCOPED(asked) asked = { .ask = ask, .arg = arg };
-	bool done = false;
+	struct reader r = { .asked = &asked, .f = ret };
 	enum inro_err e;
 
 	if (!content.n || content.n > KEYFILE_MAX)
 		return err_set(INRO_E_TOO_BIG, "it has %zu octets; 1 to %zu are taken", content.n,
 			       KEYFILE_MAX);
-	e = crypto_open(&crypto);
+	e = libctx_get(&r.ctx);
 	if (!e)
-		e = keyfile_read_p12(content, crypto.ctx, &asked, ret, &done);
-	if (!e && !done)
-		e = read_store(content, crypto.ctx, &asked, ret);
+		e = pem_is(content) ? read_pem(&r, content) : read_der(&r, content);
+	if (!e && !ret->pkcs8.n && !ret->n)
+		e = unknown();
 	sort_certs(ret);
 	return e;
 }

@@ -26,6 +26,7 @@ struct keyfile {
 	uint8_t id[KEYFILE_ID_OCTETS];		  /* of the key: SHA-1 of its public key's bits */
 	struct keyfile_cert certs[KEYFILE_CERTS]; /* the key's own first */
 	size_t n;
+	uint64_t rounds; /* that its passphrase was or would have been worth: at most ROUNDS_MAX */
 };
 
 void keyfile_clear(struct keyfile *f);
@@ -35,7 +36,8 @@ typedef enum inro_err keyfile_ask(void *arg, struct secret *ret);
 
 /* Appends what is in `content` to *ret, which may have been read into before; each certificate
  * once. INRO_E_SYNTAX: nothing in it can be read; INRO_E_PIN_WRONG: the passphrase is another;
- * INRO_E_AMBIGUOUS: a second key. */
+ * INRO_E_AMBIGUOUS: a second key; INRO_E_TOO_BIG: also, a passphrase would take too long to try
+ * (rounds.h), told before it is asked for. */
 MUST_CHECK enum inro_err keyfile_read(struct bytes content, keyfile_ask *ask, void *arg,
 				      struct keyfile *ret);
 

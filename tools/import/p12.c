@@ -7,7 +7,9 @@
 
 #include "backoffice/pki/crypt.h"
 #include "tools/import/keyfile_parts.h"
+#include "tools/import/rounds.h"
 
+#define MAC_TRIES 3 /* an empty passphrase, none, the one that is asked for */
 #define DEPTH_MAX 4 /* of bags in bags */
 
 struct p12 {
@@ -41,10 +43,17 @@ static enum inro_err add_key_bag(const struct p12 *p, PKCS12_SAFEBAG *bag, int d
 
 static enum inro_err add_shrouded(const struct p12 *p, PKCS12_SAFEBAG *bag, int depth)
 {
-	PKCS8_PRIV_KEY_INFO *info = PKCS12_decrypt_skey_ex(bag, p->pass, p->pass_n, p->ctx, NULL);
-	enum inro_err e = add_p8(p, info);
+	PKCS8_PRIV_KEY_INFO *info = NULL;
+	const X509_ALGOR *algorithm = NULL;
+	enum inro_err e;
 
 	(void)depth;
+	X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(bag), &algorithm, NULL);
+	e = rounds_spend(algorithm, &p->f->rounds);
+	if (e)
+		return e;
+	info = PKCS12_decrypt_skey_ex(bag, p->pass, p->pass_n, p->ctx, NULL);
+	e = add_p8(p, info);
 	PKCS8_PRIV_KEY_INFO_free(info);
 	return e;
 }
@@ -103,18 +112,33 @@ static enum inro_err add_bags(const struct p12 *p, const STACK_OF(PKCS12_SAFEBAG
 	return e;
 }
 
+static enum inro_err unpack_encrypted(const struct p12 *p, PKCS7 *safe,
+				      STACK_OF(PKCS12_SAFEBAG) * *ret)
+{
+	const PKCS7_ENCRYPT *in = safe->d.encrypted;
+	enum inro_err e = INRO_OK;
+
+	if (in && in->enc_data && in->enc_data->algorithm)
+		e = rounds_spend(in->enc_data->algorithm, &p->f->rounds);
+	if (!e)
+		*ret = PKCS12_unpack_p7encdata(safe, p->pass, p->pass_n);
+	return e;
+}
+
 static enum inro_err add_safe(const struct p12 *p, PKCS7 *safe)
 {
 	STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
-	enum inro_err e;
+	enum inro_err e = INRO_OK;
 
 	if (PKCS7_type_is_data(safe))
 		bags = PKCS12_unpack_p7data(safe);
 	else if (PKCS7_type_is_encrypted(safe))
-		bags = PKCS12_unpack_p7encdata(safe, p->pass, p->pass_n);
+		e = unpack_encrypted(p, safe, &bags);
 	else
 		return err_set(INRO_E_UNSUPPORTED,
 			       "a part of the PKCS#12 file is under a public key");
+	if (e)
+		return e;
 	e = bags ? add_bags(p, bags, 0) : unreadable();
 	sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
 	return e;
@@ -143,10 +167,29 @@ static bool opens_empty(PKCS12 *file, struct p12 *p)
 	return PKCS12_mac_present(file) && PKCS12_verify_mac(file, NULL, 0);
 }
 
+/* RFC 7292 §4, and PBMAC1 in its place (RFC 9579). */
+static enum inro_err spend_mac(const PKCS12 *file, struct keyfile *f)
+{
+	const X509_ALGOR *algorithm = NULL;
+	const ASN1_INTEGER *count = NULL;
+	enum inro_err e = INRO_OK;
+
+	if (!PKCS12_mac_present(file))
+		return INRO_OK;
+	PKCS12_get0_mac(NULL, &algorithm, NULL, &count, file);
+	if (count)
+		e = rounds_spend_count(count, MAC_TRIES, &f->rounds);
+	for (int i = 0; i < MAC_TRIES && !e && algorithm; i++)
+		e = rounds_spend(algorithm, &f->rounds);
+	return e;
+}
+
 static enum inro_err find_passphrase(PKCS12 *file, struct asked *a, struct p12 *p)
 {
-	enum inro_err e;
+	enum inro_err e = spend_mac(file, p->f);
 
+	if (e)
+		return e;
 	if (opens_empty(file, p))
 		return INRO_OK;
 	e = asked_take(a);
