@@ -77,7 +77,7 @@ struct audit_check {
 /* What is on record of a device's life, the oldest first: its own events, those of devices that had
  * its id before, of their certificates and keys.  Events that audit_purge() moved are told by one
  * "audit.purge" for each file that may have some, with the number of the last event there.  NULL for
- * the page: all of it at once. */
+ * the page: all of it at once.  INRO_E_NOT_FOUND when there never was a device of that id. */
 MUST_CHECK enum inro_err audit_of_device(struct core *c, const char *id, const struct page *page,
 					 struct event_list *ret);
 

@@ -5,6 +5,7 @@
 
 #include "backoffice/core/audit.h"
 #include "backoffice/core/audit/audit_chain.h"
+#include "backoffice/core/device.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/view.h"
 
@@ -218,6 +219,7 @@ enum inro_err audit_of_device(struct core *c, const char *id, const struct page 
 			      struct event_list *ret)
 {
 	SCOPED(history) h = { .c = c };
+	SCOPED(device) latest = { 0 };
 	SCOPED(buf) subject = { 0 };
 	SCOPED(core_view) view = { 0 }; /* what comes between two reads could be behind the cursor */
 	enum inro_err e = page ? take_page(&h, page) : INRO_OK;
@@ -228,6 +230,8 @@ enum inro_err audit_of_device(struct core *c, const char *id, const struct page 
 		e = buf_err(&subject);
 	if (e == INRO_OK)
 		e = core_view(c, &view);
+	if (e == INRO_OK)
+		e = device_get(c, id, &latest);
 	if (e == INRO_OK)
 		e = add_subject(&h, (const char *)subject.p);
 	if (e == INRO_OK)
