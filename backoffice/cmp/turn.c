@@ -56,8 +56,10 @@ static bool is_ours(const struct turn *t, enum inro_err e)
 /* That there is nobody to sign is said as it is: an administrator may be asked for somebody. */
 const char *turn_text_of(const struct turn *t, enum inro_err e)
 {
-	if (!is_ours(t, e))
+	if (!is_ours(t, e)) {
+		http_refused(t->call->answer, err_detail(e));
 		return err_detail(e);
+	}
 	http_fault(t->call->answer, e);
 	if (t->mute)
 		return e == INRO_E_CONFIG ? err_detail(e) :

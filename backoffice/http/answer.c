@@ -67,8 +67,16 @@ static void answer_drop(struct http_answer *a)
 	a->stream.end = NULL;
 }
 
+void http_refused(struct http_answer *a, const char *why)
+{
+	free(a->refusal);
+	a->refusal = strdup(why); /* NULL: the status has to do */
+}
+
 void http_problem(struct http_answer *a, int status, const char *detail)
 {
+	if (detail && status < 500)
+		http_refused(a, detail);
 	answer_drop(a);
 	a->status = status;
 	a->type = "application/problem+json";

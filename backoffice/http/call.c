@@ -45,6 +45,7 @@ void exchange_free(struct exchange *x)
 	buf_clear(&x->answer.body);
 	buf_clear(&x->answer.headers);
 	free(x->answer.fault);
+	free(x->answer.refusal);
 	buf_clear(&x->body);
 	peer_release(x->peer);
 	if (x->head) /* it may have had a password */

@@ -77,13 +77,14 @@ struct http_answer {
 	/* The engine's. */
 	unsigned wait; /* seconds, said with a 429 */
 	uint64_t id;
-	char *fault; /* what the log is told */
+	char *fault;   /* what the log is told of what went wrong here, */
+	char *refusal; /* and why what was asked was refused */
 };
 
 /* Adds a header.  A name that is no token, or a value with control characters, is left out. */
 void http_answer_header(struct http_answer *a, const char *name, const char *value);
 /* Replaces what is in the answer by a problem document (RFC 9457), application/problem+json.  Headers
- * stay; detail may be NULL. */
+ * stay; detail may be NULL.  The log of this request has the detail of a 4xx, too. */
 void http_problem(struct http_answer *a, int status, const char *detail);
 /* The same with the status of the error, as when a handler returns it; err_detail() where a client may
  * see it.  The table is total. */
@@ -91,6 +92,8 @@ void http_problem_of(struct http_answer *a, enum inro_err e);
 /* The log of this request tells the error, and the first of many: for protocols that answer 200 to what
  * went wrong here. */
 void http_fault(struct http_answer *a, enum inro_err e);
+/* It tells why this was refused: for protocols that answer 200 to that, too.  The last one counts. */
+void http_refused(struct http_answer *a, const char *why);
 /* What a client is told of an error: its detail where the client may see it. */
 const char *http_words_of(enum inro_err e);
 int http_status_of(enum inro_err e);

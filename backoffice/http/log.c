@@ -33,6 +33,14 @@ void log_flush(evutil_socket_t fd, short what, void *arg)
 	buf_reset(&l->log);
 }
 
+static void put_text(struct buf *out, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	buf_addf(out, ",\"%s\":", name);
+	text_add_json(out, bytes_of(text));
+}
+
 static void put_line(struct buf *out, const struct exchange *x, int64_t us)
 {
 	const struct http_call *c = &x->call;
@@ -51,10 +59,8 @@ static void put_line(struct buf *out, const struct exchange *x, int64_t us)
 		buf_add_str(out, ",\"cut\":true");
 	if (x->stream_err)
 		buf_addf(out, ",\"broken\":\"%s\"", err_name(x->stream_err));
-	if (x->answer.fault) {
-		buf_add_str(out, ",\"error\":");
-		text_add_json(out, bytes_of(x->answer.fault));
-	}
+	put_text(out, "error", x->answer.fault);
+	put_text(out, "refused", x->answer.refusal);
 	buf_add_str(out, "}\n");
 }
 

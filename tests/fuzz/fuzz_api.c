@@ -167,6 +167,7 @@ static int run(const struct http_route *r, struct http_call *call)
 	buf_clear(&a.headers);
 	http_shared_release(a.shared);
 	free(a.fault);
+	free(a.refusal);
 	return status;
 }
 

@@ -44,6 +44,7 @@ good -cmd ir -server "${http#http://}" -path .well-known/cmp "${mac[@]}" -newkey
 bad 'badMessageCheck' -cmd ir "${at[@]}" -ref dev-1 -secret pass:wrong -unprotected_errors -newkey dev.key -subject /CN=dev-1 -certout x.pem
 bad 'badMessageCheck' -cmd ir "${at[@]}" -ref nobody -secret pass:wrong -unprotected_errors -newkey dev.key -subject /CN=dev-1 -certout x.pem
 bad "badCertTemplate.*is for device 'dev-2'" -cmd ir "${at[@]}" "${mac[@]}" -newkey dev.key -subject /CN=dev-2 -certout x.pem
+wait_for "\"path\":\"/.well-known/cmp/p/issuing\",\"status\":200,.*\"refused\":\".*is for device 'dev-2'" "$log"
 bad 'badRequest|CA' -cmd ir -server "${http#http://}" -path .well-known/cmp/p/nobody "${mac[@]}" -newkey dev.key -subject /CN=dev-1 -certout x.pem
 bad 'badCertTemplate' -cmd ir "${at[@]}" "${mac[@]}" -newkey dev.key -subject /CN=dev-1/O=x/DC=y -certout x.pem
 

@@ -66,7 +66,10 @@ openssl ecparam -name prime256v1 -genkey -noout -out other.key
 p10 other.key press-3 >three.p10
 enrol 401 issuing/simpleenroll --data-binary @three.p10
 grep -qi '^www-authenticate: basic' head || fail "not told how to log in: $(cat head)"
+wait_for '"path":"/.well-known/est/issuing/simpleenroll","status":401,.*"refused":"a client certificate, or a device' "$log"
 enrol 401 issuing/simpleenroll --user press-3:wrong --data-binary @three.p10
+wait_for '"status":401,.*"refused":"wrong ' "$log"
+! has '"status":401,.*"error"' "$log" || fail "a refusal is no error of the server: $(cat "$log")"
 enrol 401 issuing/simpleenroll --user plant/press-3:wrong --data-binary @three.p10
 p10 other.key press-1 >one.p10
 enrol 422 issuing/simpleenroll "${three[@]}" --data-binary @one.p10

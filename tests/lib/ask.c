@@ -100,6 +100,7 @@ void ask_clear(struct http_answer *a)
 	buf_clear(&a->body);
 	buf_clear(&a->headers);
 	free(a->fault);
+	free(a->refusal);
 	*a = (struct http_answer) { 0 };
 }
 

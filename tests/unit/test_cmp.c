@@ -179,7 +179,8 @@ static void answer_clear(struct answer *a)
 	buf_clear(&a->der);
 }
 
-static char logged[200]; /* what the server's log tells of the last one; "": nothing */
+/* What the server's log tells of the last one: what went wrong there, why it was refused; "": nothing. */
+static char logged[200], reason[200];
 
 static void ask(const struct made *made, struct answer *ret)
 {
@@ -196,6 +197,7 @@ static void ask(const struct made *made, struct answer *ret)
 			 200);
 	assert_string_equal(a.type, "application/pkixcmp");
 	snprintf(logged, sizeof logged, "%s", a.fault ? a.fault : "");
+	snprintf(reason, sizeof reason, "%s", a.refusal ? a.refusal : "");
 	buf_clear(&ret->der);
 	ret->der = a.body;
 	a.body = (struct buf) { 0 };
@@ -215,6 +217,10 @@ static void refused(const struct made *made, enum cmp_fail fail)
 	cmp_add_status(&with, CMP_REJECTION, CMP_FAIL_NONE, NULL);
 	/* The bit string is what the one has and the other has not. */
 	assert_non_null(memmem(a.m.body.p, a.m.body.n, want.p + with.n, want.n - with.n));
+	/* One of the two is in the log; what the device is told is told there, too. */
+	assert_true(!*reason != !*logged);
+	if (*reason)
+		assert_non_null(memmem(a.m.body.p, a.m.body.n, reason, strlen(reason)));
 }
 
 static struct bytes cert_in(const struct answer *a)
