@@ -11,7 +11,7 @@
 #include "backoffice/core/issuing.h"
 
 /* As the profile wants it; once for each request.  Outside of a transaction.  INRO_E_POLICY: it is
- * missing; INRO_E_PIN_WRONG, INRO_E_PIN_LOCKED. */
+ * missing or wrong; INRO_E_ACCESS: the key is locked. */
 MUST_CHECK enum inro_err challenge_check(struct core *c, struct making *j);
 
 #endif

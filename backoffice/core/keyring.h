@@ -17,7 +17,7 @@ bool core_token_tells_tries(struct core *c, const char *uri);
 MUST_CHECK enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret);
 MUST_CHECK enum inro_err core_secret_key(struct core *c, const char *uri,
 					 struct token_secret **ret);
-/* What is wrong with a PIN of ours is no word about the one who asks: INRO_E_TOKEN. */
+/* What is wrong with a PIN or login of ours is no word about the one who asks: INRO_E_TOKEN. */
 enum inro_err core_pin_fault(enum inro_err e);
 /* The key when its token is open already: nobody is asked.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err core_key_at_hand(struct core *c, const char *uri, struct token_key **ret);

@@ -100,7 +100,7 @@ static enum inro_err parse_uri(struct core *c, const char *text, struct p11_uri 
 
 enum inro_err core_pin_fault(enum inro_err e)
 {
-	if (e != INRO_E_PIN_WRONG && e != INRO_E_PIN_LOCKED && e != INRO_E_PIN_MISSING)
+	if (e != INRO_E_PIN_WRONG && e != INRO_E_PIN_LOCKED && e != INRO_E_PIN_MISSING && e != INRO_E_LOGIN)
 		return e;
 	return err_set(INRO_E_TOKEN, "%s", err_detail(e));
 }

@@ -106,10 +106,26 @@ void http_fault(struct http_answer *a, enum inro_err e)
 	a->fault = all;
 }
 
+/* Of what is ours: what an administrator has to do, and nothing of where. */
+static const char *const told[INRO_E__MAX] = {
+#define LOG "; its log says which, under this request"
+	[INRO_E_PIN_WRONG] = "one of the server's tokens has another PIN than the server was given: its administrator gives it "
+			     "the right one ('inro serve --pin-source') and starts it again" LOG,
+	[INRO_E_PIN_LOCKED] = "one of the server's tokens is locked, or would be by another wrong PIN: its administrator "
+			      "unblocks it ('inro token pin unblock'), or logs in once with the right PIN" LOG,
+	[INRO_E_PIN_EXPIRED] = "the PIN of one of the server's tokens must be changed: its administrator does it "
+			       "('inro token pin change')" LOG,
+	[INRO_E_TOKEN] = "one of the server's tokens does not work: its administrator finds which, and why, in the server's "
+			 "log, under this request",
+#undef LOG
+};
+
 const char *http_words_of(enum inro_err e)
 {
 	int status = http_status_of(e);
 
+	if (status == 500 && (unsigned)e < INRO_E__MAX && told[e])
+		return told[e];
 	return status == 500 ? "the server could not do this; its log says why"
 	       : status == 503 ? "the server is busy or has no room; try again"
 			       : err_detail(e);

@@ -58,7 +58,7 @@ const char *status_phrase(int code)
 	return statuses[status_index(code)].phrase;
 }
 
-/* What is not named here is 500: ours, and told to the log alone. */
+/* What is not named here is 500: ours, and told to the log alone.  PINs are those of the server's own tokens. */
 static const short status_of[INRO_E__MAX] = {
 	[INRO_E_ARG] = 400,	    [INRO_E_SYNTAX] = 400,	[INRO_E_TOO_BIG] = 413,
 	[INRO_E_TOO_SMALL] = 400,   [INRO_E_NOT_FOUND] = 404,	[INRO_E_AMBIGUOUS] = 409,
@@ -66,9 +66,8 @@ static const short status_of[INRO_E__MAX] = {
 	[INRO_E_POLICY] = 422,	    [INRO_E_SIGNATURE] = 422,	[INRO_E_ACCESS] = 403,
 	[INRO_E_FULL] = 503,	    [INRO_E_BUSY] = 503,	[INRO_E_LOGIN] = 401,
 	[INRO_E_APPROVAL] = 202,    [INRO_E_PUBLIC_KEY] = 422,	[INRO_E_KEY_SIZE] = 422,
-	[INRO_E_KEY_TYPE] = 422,    [INRO_E_CURVE] = 422,	[INRO_E_PIN_WRONG] = 401,
-	[INRO_E_PIN_LOCKED] = 403,  [INRO_E_PIN_EXPIRED] = 403, [INRO_E_PIN_WEAK] = 422,
-	[INRO_E_PIN_FORMAT] = 422,  [INRO_E_PIN_INVALID] = 422, [INRO_E_CANCELLED] = 409,
+	[INRO_E_KEY_TYPE] = 422,    [INRO_E_CURVE] = 422,	[INRO_E_PIN_WEAK] = 422,
+	[INRO_E_PIN_FORMAT] = 422,  [INRO_E_CANCELLED] = 409,
 };
 
 int http_status_of(enum inro_err e)

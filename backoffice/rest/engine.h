@@ -17,8 +17,9 @@ http_handler rest_handle;
 /* Who it is, whether he may, and what he gave. */
 MUST_CHECK enum inro_err rest_begin(struct rest *r, const struct http_call *call);
 
-/* The error as who asked is told it: what the back office lacks (a setting, a PIN) is a state, which he may know. */
-enum inro_err rest_told(enum inro_err e);
+/* The error as who asked is told it: what the back office lacks (a setting, a PIN) is a state, which he may know; that
+ * a token wants a login is not about his own.  NULL: no row. */
+enum inro_err rest_told(const struct rest_row *row, enum inro_err e);
 
 /* An entity tag of an answer. */
 MUST_CHECK enum inro_err rest_etag(struct bytes body, char ret[static ETAG_ROOM]);

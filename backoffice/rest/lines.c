@@ -255,7 +255,7 @@ static enum inro_err open_line(const struct lines *l, struct core *core, struct 
 
 static void answer_line(const struct doing *d, enum inro_err done, json_t *doc, struct buf *out)
 {
-	enum inro_err e = rest_told(done);
+	enum inro_err e = rest_told(d->r.row, done);
 	json_int_t number = d->number;
 	int status = http_status_of(e);
 	json_t *line;

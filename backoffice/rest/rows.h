@@ -65,6 +65,7 @@ enum rest_flag {
 	REST_ROWS_ONLY = 128, /* nothing but rows */
 	REST_KEPT = 512, /* the document of all this, which is always the same */
 	REST_BIG = 256, /* its body may be as long as a batch */
+	REST_PROVES = 2048, /* proves who one is by its input: INRO_E_LOGIN is about the caller, not about a token of ours */
 	REST_WAITS = 1024, /* what it makes may wait for approval or a CA elsewhere: 202 */
 };
 

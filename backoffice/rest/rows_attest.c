@@ -111,13 +111,14 @@ static const struct rest_shape tpm_challenge_shape = {
 
 const struct rest_row rest_attest_rows[] = {
 	{ "POST", ATTEST "/challenge", "self challenge",
-	  "Gives a challenge that only a device's TPM can answer", ROLE_OPERATOR, REST_OPEN, 0,
+	  "Gives a challenge that only a device's TPM can answer", ROLE_OPERATOR,
+	  REST_OPEN | REST_PROVES, 0,
 	  FIELDS(IN_DEVICE, IN_HEX("evidence", EVIDENCE_MAX,
 				   "of any key of that TPM, as `CKA_INRO_EVIDENCE`; hex")),
 	  &tpm_challenge_shape, challenge_tpm },
 	{ "POST", ATTEST "/certificate", "self attest",
 	  "Issues a device's certificate for a key that its TPM made, its first one or a successor", ROLE_OPERATOR,
-	  REST_OPEN | REST_WAITS, 201,
+	  REST_OPEN | REST_PROVES | REST_WAITS, 201,
 	  FIELDS(IN_DEVICE, IN_HEX("nonce", ANSWER_MAX, "of the challenge; hex"),
 		 IN_HEX("answer", ANSWER_MAX, "what the TPM found in the challenge; hex"),
 		 IN_HEX("evidence", EVIDENCE_MAX, "of the request's key, for that nonce; hex"),

@@ -397,6 +397,8 @@ static enum inro_err verify_psk(struct rest *r, json_t **ret)
 {
 	enum inro_err e = psk_verify(r->core, r->args[0], bytes_of(rest_text(r, "psk")));
 
+	if (e == INRO_E_PIN_LOCKED)
+		return err_set(INRO_E_ACCESS, "%.400s", err_detail(e));
 	if (e != INRO_OK && e != INRO_E_PIN_WRONG)
 		return e;
 	return json_give(json_pack("{s:s s:b}", "id", r->args[0], "verified", e == INRO_OK), ret);

@@ -353,7 +353,8 @@ static const struct rest_shape setting = {
 
 const struct rest_row rest_people_rows[] = {
 	{ "POST", "/v1/sessions", "user login", "Begins a session with a password", ROLE_AUDITOR,
-	  REST_OPEN | REST_SECRET, 201, FIELDS(IN_NAME, NEW_PASSWORD(true)), &session, begin_session },
+	  REST_OPEN | REST_PROVES | REST_SECRET, 201, FIELDS(IN_NAME, NEW_PASSWORD(true)), &session,
+	  begin_session },
 	{ "DELETE", "/v1/sessions/current", "user leave", "Ends the session of this request",
 	  ROLE_AUDITOR, 0, 0, NULL, NULL, end_session },
 	{ "DELETE", "/v1/sessions", "user logout", "Ends every session of an account", ROLE_AUDITOR, 0, 0,
@@ -385,7 +386,7 @@ const struct rest_row rest_people_rows[] = {
 	{ "POST", "/v1/users/{name}/release", "user release",
 	  "Resets the count of wrong tries, and so unlocks", ROLE_ADMIN, 0, 0, NULL,
 	  &account, release_user },
-	{ "POST", "/v1/password", "user own-passwd", "Sets one's own password", ROLE_AUDITOR, 0, 0,
+	{ "POST", "/v1/password", "user own-passwd", "Sets one's own password", ROLE_AUDITOR, REST_PROVES, 0,
 	  FIELDS(IN_NAME, { .name = "old_password", .kind = REST_TEXT, .required = true, .max = 255 },
 		 NEW_PASSWORD(true)),
 	  &account, own_password },

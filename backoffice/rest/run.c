@@ -87,8 +87,10 @@ static enum inro_err still_matches(struct core *c, void *arg)
 
 /* ---- the work ---- */
 
-enum inro_err rest_told(enum inro_err e)
+enum inro_err rest_told(const struct rest_row *row, enum inro_err e)
 {
+	if (e == INRO_E_LOGIN && !(row && row->flags & REST_PROVES))
+		return err_set(INRO_E_TOKEN, "%.400s", err_detail(e));
 	if (e != INRO_E_CONFIG && e != INRO_E_PIN_MISSING)
 		return e;
 	return err_set(INRO_E_STATE, "%.400s", err_detail(e));
@@ -103,7 +105,7 @@ static enum inro_err run_row(struct rest *r, const struct http_call *call, json_
 		core_expect(r->core, still_matches, &m);
 	e = r->row->run(r, ret);
 	core_expect(r->core, NULL, NULL);
-	return rest_told(e);
+	return rest_told(r->row, e);
 }
 
 static enum inro_err read_input(struct rest *r, const struct http_call *call)

@@ -12,13 +12,18 @@ static bool wants_login(const struct token *t)
 static enum inro_err login(struct token *t)
 {
 	CK_FLAGS flags = t->info.info.flags;
+	enum inro_err e;
 
 	if (!wants_login(t))
 		return INRO_OK;
 	if (!t->pin.n && !(flags & CKF_PROTECTED_AUTHENTICATION_PATH))
 		return err_set(INRO_E_PIN_MISSING, "the PIN of token '%s' is needed",
 			       t->info.label);
-	return ck_login(t->module, t->session, CKU_USER, secret_bytes(&t->pin));
+	e = ck_login(t->module, t->session, CKU_USER, secret_bytes(&t->pin));
+	/* Modules that look at its form first: it is another one all the same. */
+	if (e == INRO_E_PIN_FORMAT || e == INRO_E_PIN_INVALID)
+		e = err_set(INRO_E_PIN_WRONG, "%.400s", err_detail(e));
+	return e;
 }
 
 static enum inro_err open_session(struct token *t)

@@ -1051,3 +1051,18 @@ openapi answers doc answers
 ! grep -q "$INRO_PASSWORD" "$log" || fail "a password is in the log"
 ! grep -q 'inro_session_[0-9a-f]' "$log" || fail "a session is in the log"
 stop_server
+
+# ---- a PIN of the server's own is no word about the caller ----
+
+openssl req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout web.key -subj /CN=localhost \
+	-addext subjectAltName=DNS:localhost -days 1 -out web.pem 2>/dev/null
+cat web.pem >>root.pem
+INRO_PIN=000000 start_server --tls-key web.key --tls-cert web.pem
+for _ in 1 2 3; do
+	wants 500 bob POST /v1/cas/root/crl '{}'
+	says "inro serve --pin-source"
+	! grep -qi '^www-authenticate' head || fail "he is told to log in: $(cat head)"
+	! grep -q office body || fail "clients are told which token: $(cat body)"
+done
+wait_for '"path":"/v1/cas/root/crl","status":500,.*"error":"INRO_E_PIN_WRONG: .*office' "$log"
+stop_server

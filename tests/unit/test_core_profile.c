@@ -429,14 +429,14 @@ static void test_challenge(void **state)
 	device_key = office_ec;
 	OK(ask(c, "asks", "d1", BYTES_NONE));
 	OK(ask(c, "asks", "d1", right));
-	FAILS(INRO_E_PIN_WRONG, ask(c, "asks", "d1", wrong));
+	FAILS(INRO_E_POLICY, ask(c, "asks", "d1", wrong));
 	OK(ask(c, "wants", "d1", right));
 	FAILS(INRO_E_POLICY, ask(c, "wants", "d1", BYTES_NONE));
 	FAILS(INRO_E_POLICY, ask(c, "wants", NULL, right));
-	FAILS(INRO_E_PIN_WRONG, ask(c, "wants", "d1", wrong));
+	FAILS(INRO_E_POLICY, ask(c, "wants", "d1", wrong));
 	for (int i = 0; i < 4; i++)
-		FAILS(INRO_E_PIN_WRONG, ask(c, "wants", "d1", wrong));
-	FAILS(INRO_E_PIN_LOCKED, ask(c, "wants", "d1", right));
+		FAILS(INRO_E_POLICY, ask(c, "wants", "d1", wrong));
+	FAILS(INRO_E_ACCESS, ask(c, "wants", "d1", right));
 	FAILS(INRO_E_PIN_LOCKED, psk_verify(c, "d1", right));
 	OK(psk_release(c, "d1"));
 	OK(ask(c, "wants", "d1", right));
@@ -463,7 +463,7 @@ static void test_challenge_in_bulk(void **state)
 		rows[i] = (struct bulk_row) { .csr = buf_bytes(&csrs[i]), .device = "d1" };
 	OK(cred_bulk_open(c, &order, &bulk));
 	OK(cred_bulk_issue(bulk, rows, 3));
-	assert_int_equal(rows[0].error, INRO_E_PIN_WRONG);
+	assert_int_equal(rows[0].error, INRO_E_POLICY);
 	assert_int_equal(rows[1].error, INRO_E_POLICY);
 	assert_int_equal(rows[2].error, INRO_OK);
 	cred_bulk_close(bulk);

@@ -93,7 +93,7 @@ static int status_of(const struct rest_row *row, const char *of)
 	enum inro_err e = rest_check_row(row, r.in, REST_MEMBER);
 
 	if (e == INRO_OK)
-		e = rest_told(row->run(&r, &doc));
+		e = rest_told(row, row->run(&r, &doc));
 	json_decref(doc);
 	json_decref(r.in);
 	return http_status_of(e);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "backoffice/rest/engine.h"
 #include "backoffice/rest/rest.h"
 #include "backoffice/rest/rows.h"
 #include "base/file.h"
@@ -218,6 +219,24 @@ static void test_document(void **state)
 	json_decref(doc);
 }
 
+/* 401 is about who asks: no error of a token of ours is. */
+static void test_told(void **state)
+{
+	const struct rest_row *crl = rest_row_of("ca crl"), *password = rest_row_of("user own-passwd");
+
+	(void)state;
+	for (int e = INRO_OK + 1; e < INRO_E__MAX; e++)
+		if (http_status_of(rest_told(crl, (enum inro_err)e)) == 401)
+			fail_msg("%s is 401", err_name((enum inro_err)e));
+	assert_int_equal(http_status_of(rest_told(password, INRO_E_LOGIN)), 401);
+	assert_int_equal(rest_told(crl, INRO_E_LOGIN), INRO_E_TOKEN);
+	assert_int_equal(rest_told(NULL, INRO_E_LOGIN), INRO_E_TOKEN);
+	assert_int_equal(http_status_of(INRO_E_PIN_WRONG), 500);
+	assert_int_equal(http_status_of(INRO_E_PIN_LOCKED), 500);
+	assert_non_null(strstr(http_words_of(INRO_E_PIN_WRONG), "inro serve --pin-source"));
+	assert_non_null(strstr(http_words_of(INRO_E_PIN_LOCKED), "inro token pin unblock"));
+}
+
 static void test_page(void **state)
 {
 	SCOPED(buf) doc = { 0 };
@@ -352,7 +371,7 @@ int main(void)
 		cmocka_unit_test(test_page),   cmocka_unit_test(test_inputs),
 		cmocka_unit_test(test_cut),    cmocka_unit_test(test_many_texts),
 		cmocka_unit_test(test_key_members), cmocka_unit_test(test_read_by),
-		cmocka_unit_test(test_called),
+		cmocka_unit_test(test_called), cmocka_unit_test(test_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,6 +33,11 @@ static enum inro_err compare(struct core *c, struct making *j)
 	if (e == INRO_OK)
 		e = psk_verify(c, j->device.device_id, j->csr.challenge);
 	j->challenged = e == INRO_OK;
+	/* The device's, and not a token's. */
+	if (e == INRO_E_PIN_WRONG)
+		e = err_set(INRO_E_POLICY, "%.400s", err_detail(e));
+	if (e == INRO_E_PIN_LOCKED)
+		e = err_set(INRO_E_ACCESS, "%.400s", err_detail(e));
 	return e == INRO_OK ? e : err_context(e, "the request's challenge password");
 }
 
