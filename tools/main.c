@@ -14,6 +14,7 @@
 
 #include "backoffice/core/json.h"
 #include "tools/cmd.h"
+#include "tools/interrupt.h"
 #include "tools/out.h"
 #include "tools/settings.h"
 #include "tools/text.h"
@@ -68,5 +69,8 @@ int main(int argc, char **argv)
 		e = out_run(&call);
 	if (!e)
 		return STATUS_DONE;
-	return refuse(e, e == INRO_E_APPROVAL ? STATUS_WAITS : STATUS_NOT_DONE, json);
+	int status = refuse(e, e == INRO_E_APPROVAL ? STATUS_WAITS : STATUS_NOT_DONE, json);
+	if (e == INRO_E_CANCELLED)
+		interrupt_obey();
+	return status;
 }

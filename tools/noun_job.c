@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "tools/anchor_told.h"
 #include "tools/confirm.h"
+#include "tools/interrupt.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 #include "tools/progress.h"
@@ -121,11 +122,44 @@ static json_t *summary(const struct job *j, size_t before, int64_t ms, const str
 	return doc;
 }
 
+static bool is_interrupted(void *arg)
+{
+	(void)arg;
+	return interrupt_came();
+}
+
+/* Between two lots: it is under way, and nobody's. */
+static enum inro_err resumable(const struct job *j)
+{
+	if (j->state != JOB_RUNNING)
+		return INRO_OK;
+	return err_set(INRO_E_CANCELLED, "interrupted; job %lld stopped after %lld %s, 'inro job resume %lld' goes on",
+		       (long long)j->id, (long long)job_rows(j), job_rows(j) == 1 ? "row" : "rows", (long long)j->id);
+}
+
+static enum inro_err run_job(const struct call *c, struct core *core, int64_t id, const struct job_watch *w,
+			     struct job *ret)
+{
+	char words[128];
+	enum inro_err e;
+	snprintf(words, sizeof words,
+		 c->json ? "{\"error\":{\"code\":\"INRO_E_CANCELLED\",\"message\":\"interrupted; 'inro job resume "
+			   "%lld' goes on\",\"status\":1}}\n"
+			 : "inro: interrupted; 'inro job resume %lld' goes on\n",
+		 (long long)id);
+	interrupt_begin(words);
+	e = job_run(core, id, w, ret);
+	interrupt_end();
+	return e ? e : resumable(ret);
+}
+
 static enum inro_err do_job(const struct call *c, struct core *core, int64_t id, json_t **ret)
 {
 	SCOPED(job) j = { 0 };
 	struct watching at = { .also = json_array(), .again = json_array() };
-	const struct job_watch w = { .told = show_lot, .arg = &at, .also = note_also, .again = note_again };
+	const struct job_watch w = {
+		.told = show_lot, .arg = &at, .ends = is_interrupted, .also = note_also, .again = note_again
+	};
 	int64_t since = clock_monotonic_ms();
 	size_t before = 0;
 	enum inro_err e = job_get(core, id, &j);
@@ -134,7 +168,7 @@ static enum inro_err do_job(const struct call *c, struct core *core, int64_t id,
 		progress_start(&at.progress, "rows", (size_t)j.total);
 		progress_from(&at.progress, before);
 		job_clear(&j);
-		e = job_run(core, id, &w, &j);
+		e = run_job(c, core, id, &w, &j);
 		progress_end(&at.progress);
 	}
 	if (!e)

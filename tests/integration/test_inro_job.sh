@@ -2,6 +2,7 @@
 # Jobs by the command: what is said, what is refused, bad rows in a file, killed and resumed.
 . "${INRO_TEST_SOURCE:?is set by ctest}/tests/lib/shell.sh" || exit 1
 
+command -v jq >/dev/null || skip "jq is not installed"
 cd "$T"
 { echo 'id,name,ip'; for i in {1..900}; do echo "d$i,device $i,192.0.2.1"; done; } >in.csv
 echo 'of another day' >in.csv.errors
@@ -48,3 +49,19 @@ must inro job list >all_jobs
 ! grep -qE 'queued|running|failed' all_jobs || fail "$(cat all_jobs)"
 must inro audit verify
 must inro db check
+
+# ^C stops behind the rows that are under way, says how to go on, and ends the program as ^C does.
+{ echo 'id'; seq -f 'many-%.0f' 1 20000; } >many.csv
+last=$(inro job list --json | jq '[.[].id] | max')
+is_under_way() { inro job list --state running --json | jq -e --argjson last "$last" 'any(.[]; .id > $last and .done > 0)' >/dev/null; }
+status=0
+env --default-signal=INT "$B/bin/inro" job start register --in many.csv >said 2>err &
+pid=$!
+until_true is_under_way
+kill -INT "$pid"
+wait "$pid" || status=$?
+[[ $status == 130 ]] || fail "^C ends a job with $status: $(cat said err)"
+job=$(sed -nE "s/^inro: interrupted; job ([0-9]+) stopped after [0-9]+ rows, 'inro job resume \1' goes on$/\1/p" err)
+[[ -n $job && $(wc -l <err) == 1 && ! -s said ]] || fail "it does not say how to go on: $(cat said err)"
+must inro job resume "$job" >said
+grep -q "^job $job (register) is done: 20000 rows done" said || fail "$(cat said)"
