@@ -11,6 +11,7 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/setting.h"
 #include "backoffice/core/tally.h"
 #include "backoffice/core/tenant.h"
 #include "tests/lib/office.h"
@@ -208,6 +209,39 @@ static void test_bad_policies(void **state)
 	FAILS(INRO_E_NOT_FOUND, group_get(c, "g", &g));
 }
 
+/* A name that is none is seen when the policy is given, not by the first device that asks. */
+static void test_policies_name(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} bad[] = {
+		{ "{\"ca\":\"isuing\"}", "no CA 'isuing'" },
+		{ "{\"ca\":\"is/uing\"}", "\"ca\"" },
+		{ "{\"ca\":\"issuing\",\"profile\":\"tls-clint\"}", "'tls-clint'" },
+		{ "{\"profiles\":[\"tls-client\",\"mqtt-clint\"]}", "'mqtt-clint'" },
+	};
+	static const char good[] = "{\"ca\":\"issuing\",\"profile\":\"tls-client\",\"profiles\":[\"mqtt-client\"]}";
+	struct core *c = *state;
+	SCOPED(device_group) g = { 0 };
+
+	office_make_cas(c, "named");
+	office_add_group(c, "a", good);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		const struct group_change change = { .policy = bad[i].text };
+
+		FAILS(INRO_E_ARG, group_add(c, "b", bad[i].text, &g));
+		assert_non_null(strstr(err_detail(INRO_E_ARG), bad[i].says));
+		FAILS(INRO_E_ARG, group_update(c, "a", &change, &g));
+		assert_non_null(strstr(err_detail(INRO_E_ARG), bad[i].says));
+		FAILS(INRO_E_ARG, setting_change(c, "policy", bad[i].text, 0));
+		assert_non_null(strstr(err_detail(INRO_E_ARG), bad[i].says));
+	}
+	FAILS(INRO_E_NOT_FOUND, group_get(c, "b", &g));
+	OK(group_get(c, "a", &g));
+	assert_non_null(strstr(g.policy, "mqtt-client"));
+	OK(setting_change(c, "policy", good, 0));
+}
+
 static void test_policies_inherit(void **state)
 {
 	const struct device_fields in = { .group = "a/b" };
@@ -216,6 +250,7 @@ static void test_policies_inherit(void **state)
 	SCOPED(policy) none = { 0 };
 	SCOPED(device) d = { 0 };
 
+	office_make_cas(c, "inherit");
 	office_add_group(c, "a",
 		  "{\"renew_days\":5,\"ca\":\"issuing\",\"psk\":{\"length\":12,\"tries\":3}}");
 	office_add_group(c, "a/b",
@@ -447,6 +482,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_deleting_groups, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_longest_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_policies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_policies_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_policies_inherit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deleted_names, setup, teardown),
@@ -456,5 +492,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_who_may, setup, teardown),
 	};
 
+	office_tokens();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

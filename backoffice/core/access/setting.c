@@ -16,6 +16,7 @@
 #define KEPT(how) .kind = SETTING_KEPT, .otherwise = "", .by = (how)
 
 static enum inro_err enough_others(struct core *c, const struct setting_rule *r, const char *value);
+static enum inro_err names_there(struct core *c, const struct setting_rule *r, const char *value);
 
 const struct setting_rule setting_rules[] = { /* by name */
 	{ .name = "accounts", WORD("password", "password", "os"), .whole = true, .guarded = true,
@@ -53,7 +54,7 @@ const struct setting_rule setting_rules[] = { /* by name */
 	  .help = "seconds for which an account is locked" },
 	{ .name = "password.tries", NUMBER(1, 1000, "5"), .whole = true,
 	  .help = "wrong passwords in a row that lock an account" },
-	{ .name = "policy", .kind = SETTING_POLICY, .otherwise = "{}",
+	{ .name = "policy", .kind = SETTING_POLICY, .otherwise = "{}", .check = names_there,
 	  .help = "what holds in every group that does not say otherwise" },
 	{ .name = "seal.key", KEPT("'inro secret seal-key'"),
 	  .help = "the key that seals what is secret" },
@@ -370,6 +371,12 @@ static enum inro_err enough_others(struct core *c, const struct setting_rule *r,
 			    "accounts of operators and administrators beside one's own",
 			    r->name, (long long)wanted, (long long)others);
 	return e;
+}
+
+static enum inro_err names_there(struct core *c, const struct setting_rule *r, const char *value)
+{
+	(void)r;
+	return policy_check_names(c, value);
 }
 
 static enum inro_err may_change(struct core *c, const struct setting_step *s)

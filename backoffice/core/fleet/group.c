@@ -134,6 +134,8 @@ static enum inro_err group_run(struct core *c, const char *action, core_work_fn 
 		return e;
 	w->change.policy = policy;
 	e = core_require(c, ROLE_ADMIN, "change groups");
+	if (e == INRO_OK && policy)
+		e = policy_check_names(c, policy);
 	if (e == INRO_OK)
 		e = core_write(c, work, w);
 	if (e != INRO_OK) {

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/authority.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/json.h"
+#include "backoffice/core/profile_store.h"
 #include "backoffice/pki/pubkey.h"
 #include "backoffice/token/token.h"
 
@@ -286,6 +288,53 @@ enum inro_err policy_normal(const char *text, char **ret)
 	enum inro_err e = read_policy(text, &object);
 
 	return e == INRO_OK ? json_object_write(object, ret) : e;
+}
+
+/* ---- what it names ---- */
+
+static enum inro_err has_ca(struct core *c, const char *name)
+{
+	SCOPED(ca) ca = { 0 };
+
+	return ca_load(c, name, &ca);
+}
+
+static enum inro_err has_profile(struct core *c, const char *name)
+{
+	SCOPED(profile) p = { 0 };
+
+	return profile_load(c, name, &p);
+}
+
+static const struct {
+	const char *member; /* a text, or a list of them */
+	enum inro_err (*has)(struct core *c, const char *name);
+} named[] = { { "ca", has_ca }, { "profile", has_profile }, { "profiles", has_profile } };
+
+/* That it is not there is wrong of the policy. */
+static enum inro_err check_named(struct core *c, size_t at, const json_t *name)
+{
+	enum inro_err e = named[at].has(c, json_string_value(name));
+
+	if (e != INRO_E_NOT_FOUND && e != INRO_E_ARG)
+		return e;
+	return err_set(INRO_E_ARG, "the policy's \"%s\": %.400s", named[at].member, err_detail(e));
+}
+
+enum inro_err policy_check_names(struct core *c, const char *text)
+{
+	AUTO(json_drop) json_t *object = NULL;
+	enum inro_err e = read_policy(text, &object);
+
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(named); i++) {
+		const json_t *value = json_object_get(object, named[i].member);
+
+		if (json_is_string(value))
+			e = check_named(c, i, value);
+		for (size_t k = 0; e == INRO_OK && k < json_array_size(value); k++)
+			e = check_named(c, i, json_array_get(value, k));
+	}
+	return e;
 }
 
 static enum inro_err lay_over(json_t *under, const char *text)
