@@ -227,9 +227,6 @@ static int decrypt(void *vctx, unsigned char *out, size_t *n, size_t room, const
 	return e ? prov_raise(m->prov, e) : 1;
 }
 
-/* From 3.2 on; the token rejects implicitly whatever is set. */
-#define IMPLICIT_REJECTION "implicit-rejection"
-
 static const OSSL_PARAM *gettable_ctx_params(void *vctx, void *vprov)
 {
 	static const OSSL_PARAM table[] = {
@@ -239,15 +236,14 @@ static const OSSL_PARAM *gettable_ctx_params(void *vctx, void *vprov)
 		OSSL_PARAM_octet_ptr(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, NULL, 0),
 		OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION, NULL),
 		OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION, NULL),
-		OSSL_PARAM_uint(IMPLICIT_REJECTION, NULL),
 		OSSL_PARAM_END,
 	};
 
-	(void)vctx;
 	(void)vprov;
-	return table;
+	return model_gettable(vctx, table);
 }
 
+/* implicit-rejection, from 3.2 on, changes nothing: a token rejects implicitly whatever is set. */
 static const OSSL_PARAM *settable_ctx_params(void *vctx, void *vprov)
 {
 	static const OSSL_PARAM table[] = {
@@ -259,13 +255,11 @@ static const OSSL_PARAM *settable_ctx_params(void *vctx, void *vprov)
 		OSSL_PARAM_octet_string(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, NULL, 0),
 		OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION, NULL),
 		OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION, NULL),
-		OSSL_PARAM_uint(IMPLICIT_REJECTION, NULL),
 		OSSL_PARAM_END,
 	};
 
-	(void)vctx;
 	(void)vprov;
-	return table;
+	return model_settable(vctx, table);
 }
 
 static const OSSL_DISPATCH functions[] = {

@@ -5,6 +5,7 @@
  *    here, so that it does not depend on what the token has.
  * 2. Settings and the check of the peer's key are libcrypto's own, on the public half (model.h).
  */
+#include "provider/agree.h"
 #include "provider/model.h"
 
 #include <stdlib.h>
@@ -62,9 +63,10 @@ static void *dupctx(void *vctx)
 static int init(void *vctx, void *vkey, const OSSL_PARAM params[])
 {
 	struct exchange *x = vctx;
+	int ok = model_start(&x->model, vkey, true, EVP_PKEY_derive_init_ex, params);
 
-	if (!model_start(&x->model, vkey, true, EVP_PKEY_derive_init_ex, params))
-		return 0;
+	if (ok != 1)
+		return ok;
 	EVP_PKEY_free(x->peer);
 	x->peer = NULL;
 	return 1;
@@ -123,34 +125,16 @@ static enum inro_err read_settings(const struct exchange *x, struct settings *re
 	return INRO_OK;
 }
 
-/* Of curves whose cofactor is 1 both mechanisms are the same, and every token has the plain one. */
-static CK_MECHANISM_TYPE mechanism(const struct exchange *x, const struct settings *set)
-{
-	BIGNUM *cofactor = NULL;
-	bool plain = set->cofactor != 1 ||
-		     !EVP_PKEY_get_bn_param(x->model.key->pkey, OSSL_PKEY_PARAM_EC_COFACTOR,
-					    &cofactor) ||
-		     BN_is_one(cofactor);
-
-	BN_free(cofactor);
-	return plain ? CKM_ECDH1_DERIVE : CKM_ECDH1_COFACTOR_DERIVE;
-}
-
 static enum inro_err raw_secret(const struct exchange *x, const struct settings *set,
 				struct secret *ret)
 {
-	unsigned char *point = NULL;
-	CK_ECDH1_DERIVE_PARAMS params = { .kdf = CKD_NULL };
-	CK_MECHANISM mech = { mechanism(x, set), &params, sizeof params };
-	enum inro_err e;
+	const struct agree a = {
+		.object = x->model.key->object,
+		.key = x->model.key->pkey,
+		.cofactor = set->cofactor == 1,
+	};
 
-	params.ulPublicDataLen = EVP_PKEY_get1_encoded_public_key(x->peer, &point);
-	if (params.ulPublicDataLen == 0)
-		return below_failed("reading the other side's key");
-	params.pPublicData = point;
-	e = object_derive(x->model.key->object, &mech, ret);
-	OPENSSL_free(point);
-	return e;
+	return agree_by_token(&a, x->peer, ret);
 }
 
 /* The length of the secret without a KDF: of a field element (RFC 5480, RFC 7748). */
@@ -277,9 +261,8 @@ static const OSSL_PARAM *gettable_ctx_params(void *vctx, void *vprov)
 		OSSL_PARAM_END,
 	};
 
-	(void)vctx;
 	(void)vprov;
-	return table;
+	return model_gettable(vctx, table);
 }
 
 static const OSSL_PARAM *settable_ctx_params(void *vctx, void *vprov)
@@ -294,9 +277,14 @@ static const OSSL_PARAM *settable_ctx_params(void *vctx, void *vprov)
 		OSSL_PARAM_END,
 	};
 
-	(void)vctx;
 	(void)vprov;
-	return table;
+	return model_settable(vctx, table);
+}
+
+static const OSSL_PARAM *xdh_gettable(void *vctx, void *vprov)
+{
+	(void)vprov;
+	return model_gettable(vctx, NULL);
 }
 
 #define EXCHANGE                                                                                   \
@@ -312,8 +300,13 @@ static const OSSL_DISPATCH ecdh_functions[] = {
 	ENTRY(OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS, gettable_ctx_params),
 	ENTRY_END,
 };
-/* A program that sets something for X25519 or X448 is told that there is nothing to set. */
-static const OSSL_DISPATCH xdh_functions[] = { EXCHANGE, ENTRY_END };
+/* A program that sets something for X25519 or X448 is told that there is nothing to set; it may ask, from 3.4 on. */
+static const OSSL_DISPATCH xdh_functions[] = {
+	EXCHANGE,
+	ENTRY(OSSL_FUNC_KEYEXCH_GET_CTX_PARAMS, model_get),
+	ENTRY(OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS, xdh_gettable),
+	ENTRY_END,
+};
 
 const OSSL_ALGORITHM exchange_algorithms[] = {
 	{ "INRO-ECDH", PROV_PROPERTIES, ecdh_functions, "ECDH by a token" },

@@ -21,6 +21,7 @@ struct key_type {
 	const char *public_part, *private_part; /* parameters that tell what a key has */
 	/* Names of the operations, private ones where they are ours; NULL: the kind has none. */
 	const char *signature, *exchange, *cipher, *kem;
+	unsigned long kem_since; /* the version of libcrypto that has this KEM first; 0: any has */
 	const OSSL_PARAM *public_params; /* what a token key exports */
 	const OSSL_PARAM *all_params;	 /* what a software key imports and exports */
 };

@@ -56,10 +56,11 @@ static const OSSL_PARAM seed_all[] = { STRING_PUBLIC, STRING_PRIVATE, STRING_SEE
 		STRINGS(name, CKK_EC_EDWARDS), .signature = "INRO-EDDSA",                          \
 					       .all_params = string_all                            \
 	}
+#define DHKEM .kem = "INRO-DHKEM", .kem_since = 0x30200000UL
 #define MONTGOMERY(name)                                                                           \
 	{                                                                                          \
 		STRINGS(name, CKK_EC_MONTGOMERY),                                                  \
-			.exchange = "INRO-XDH", .kem = (name), .all_params = string_all           \
+			.exchange = "INRO-XDH", DHKEM, .all_params = string_all                    \
 	}
 #define ML_DSA(name)                                                                               \
 	{                                                                                          \
@@ -90,6 +91,7 @@ const struct key_type key_types[KEY_TYPE__MAX] = {
 			       .private_part = OSSL_PKEY_PARAM_RSA_D,
 			       .signature = "INRO-RSA",
 			       .cipher = "INRO-RSA", /* refused when it is set up, as libcrypto does */
+			       .kem = "INRO-RSA",    /* and so is that */
 			       .public_params = pss_public,
 			       .all_params = pss_all },
 	[KEY_TYPE_ec] = { .name = "EC",
@@ -99,6 +101,7 @@ const struct key_type key_types[KEY_TYPE__MAX] = {
 			  .private_part = OSSL_PKEY_PARAM_PRIV_KEY,
 			  .signature = "INRO-ECDSA",
 			  .exchange = "INRO-ECDH",
+			  DHKEM,
 			  .public_params = ec_public,
 			  .all_params = ec_all },
 	[KEY_TYPE_ed25519] = EDWARDS("ED25519"),

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/params.h>
 
 static void free_key(void *vkey)
@@ -299,7 +300,7 @@ static const char *name_for_operation(const struct key_type *type, int operation
 	case OSSL_OP_ASYM_CIPHER:
 		return type->cipher;
 	case OSSL_OP_KEM:
-		return type->kem;
+		return OpenSSL_version_num() >= type->kem_since ? type->kem : NULL;
 	default:
 		return NULL;
 	}

@@ -29,6 +29,7 @@ int model_start(struct model *m, struct key *key, bool private, model_init *init
 	OSSL_LIB_CTX *libctx;
 	EVP_PKEY_CTX *ctx;
 	enum inro_err e;
+	int ok;
 
 	if (!key)
 		key = m->key;
@@ -42,9 +43,11 @@ int model_start(struct model *m, struct key *key, bool private, model_init *init
 	if (e)
 		return prov_raise(m->prov, e);
 	ctx = EVP_PKEY_CTX_new_from_pkey(libctx, key->pkey, NULL);
-	if (!ctx || init(ctx, params) != 1) {
+	ok = ctx ? init(ctx, params) : 0;
+	if (ok != 1) {
 		EVP_PKEY_CTX_free(ctx);
-		return prov_raise(m->prov, below_failed("setting up the operation"));
+		prov_raise(m->prov, below_failed("setting up the operation"));
+		return ok < 0 ? ok : 0;
 	}
 	EVP_PKEY_CTX_free(m->ctx);
 	m->ctx = ctx;
@@ -95,6 +98,16 @@ int model_get(void *vmodel, OSSL_PARAM params[])
 	if (!params || !params->key)
 		return 1;
 	return m->ctx && EVP_PKEY_CTX_get_params(m->ctx, params) == 1;
+}
+
+const OSSL_PARAM *model_settable(const struct model *m, const OSSL_PARAM otherwise[])
+{
+	return m && m->ctx ? EVP_PKEY_CTX_settable_params(m->ctx) : otherwise;
+}
+
+const OSSL_PARAM *model_gettable(const struct model *m, const OSSL_PARAM otherwise[])
+{
+	return m && m->ctx ? EVP_PKEY_CTX_gettable_params(m->ctx) : otherwise;
 }
 
 bool model_is_token(const struct model *m)

@@ -19,7 +19,8 @@ struct model {
 typedef int model_init(EVP_PKEY_CTX *ctx, const OSSL_PARAM params[]);
 
 /* Starts anew with this key, or with the one of before when it is NULL; raises what is wrong.
- * `private`: the operation is one of the private half. */
+ * `private`: the operation is one of the private half.  1, or what libcrypto's own operation says then: 0, or -2 where a
+ * key of this kind has no such operation. */
 int model_start(struct model *m, struct key *key, bool private, model_init *init,
 		const OSSL_PARAM params[]);
 void model_clear(struct model *m);
@@ -32,6 +33,10 @@ void model_free(void *vmodel);
 void *model_dup(void *vmodel);
 int model_set(void *vmodel, const OSSL_PARAM params[]);
 int model_get(void *vmodel, OSSL_PARAM params[]);
+
+/* What may be set, or asked, as libcrypto's own operation has it in this version; this list, where none is set up. */
+const OSSL_PARAM *model_settable(const struct model *m, const OSSL_PARAM otherwise[]);
+const OSSL_PARAM *model_gettable(const struct model *m, const OSSL_PARAM otherwise[]);
 
 /* The private half is in a token. */
 bool model_is_token(const struct model *m);

@@ -121,8 +121,8 @@ static int get_params(void *vprov, OSSL_PARAM params[])
 	return !p || OSSL_PARAM_set_int(p, 1);
 }
 
-/* The tables change with 3.1 and with 3.5. */
-enum era { ERA_30, ERA_31, ERA_35, ERA__MAX };
+/* The tables change with these versions. */
+enum era { ERA_30, ERA_31, ERA_32, ERA_35, ERA__MAX };
 
 static enum era era_of_libcrypto(void)
 {
@@ -130,13 +130,15 @@ static enum era era_of_libcrypto(void)
 
 	if (version >= 0x30500000UL)
 		return ERA_35;
+	if (version >= 0x30200000UL)
+		return ERA_32;
 	return version >= 0x30100000UL ? ERA_31 : ERA_30;
 }
 
 /* One table until 3.4, and one from 3.5 on. */
 #define UNTIL_35(old, later)                                                                       \
 	{                                                                                          \
-		(old), (old), (later)                                                              \
+		(old), (old), (old), (later)                                                       \
 	}
 
 static bool is_by_secret_key(int operation)
@@ -156,14 +158,16 @@ static const OSSL_ALGORITHM *query_operation(void *vprov, int operation, int *no
 		{ OSSL_OP_SIGNATURE, UNTIL_35(signature_algorithms, signature_algorithms_35) },
 		{ OSSL_OP_ASYM_CIPHER, UNTIL_35(asym_cipher_algorithms, asym_cipher_algorithms) },
 		{ OSSL_OP_KEYEXCH, UNTIL_35(exchange_algorithms, exchange_algorithms) },
-		{ OSSL_OP_KEM, UNTIL_35(kem_algorithms, kem_algorithms_35) },
+		{ OSSL_OP_KEM,
+		  { kem_algorithms, kem_algorithms, kem_algorithms_32, kem_algorithms_35 } },
 		{ OSSL_OP_MAC, UNTIL_35(mac_algorithms, mac_algorithms) },
 		{ OSSL_OP_CIPHER, UNTIL_35(cipher_algorithms, cipher_algorithms) },
 		{ OSSL_OP_SKEYMGMT, UNTIL_35(NULL, skeymgmt_algorithms_35) },
 		{ OSSL_OP_STORE, UNTIL_35(store_algorithms, store_algorithms) },
 		{ OSSL_OP_ENCODER, UNTIL_35(encoder_algorithms, encoder_algorithms_35) },
 		{ OSSL_OP_DECODER,
-		  { decoder_algorithms_30, decoder_algorithms, decoder_algorithms } },
+		  { decoder_algorithms_30, decoder_algorithms, decoder_algorithms,
+		    decoder_algorithms } },
 	};
 
 	*no_cache = 0;

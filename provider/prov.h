@@ -64,6 +64,8 @@ extern const OSSL_ALGORITHM asym_cipher_algorithms[], exchange_algorithms[], kem
 	mac_algorithms[], cipher_algorithms[];
 /* The same for libcrypto 3.0 alone. */
 extern const OSSL_ALGORITHM decoder_algorithms_30[];
+/* The same for libcrypto 3.2 and later, which has DHKEM. */
+extern const OSSL_ALGORITHM kem_algorithms_32[];
 /* The same for libcrypto 3.5 and later, which has post-quantum keys. */
 extern const OSSL_ALGORITHM keymgmt_algorithms_35[], signature_algorithms_35[],
 	encoder_algorithms_35[], skeymgmt_algorithms_35[], kem_algorithms_35[];

@@ -63,6 +63,42 @@ agreement() {
 	must_fail '' ossl pkeyutl -derive -inkey "$src" -peerkey peer.pub -out ours
 }
 
+# KEY SOURCE OPERATION: encapsulated to its public half, by libcrypto's provider and by ours, opened by the token.
+encapsulation() {
+	local key=$1 src=$2 op=$3 by
+	for by in openssl ossl; do
+		must "$by" pkeyutl -encap -kemop "$op" -pubin -inkey "$key.pub" -out box -secret sent
+		must ossl pkeyutl -decap -kemop "$op" -inkey "$src" -in box -secret got
+		must cmp sent got
+	done
+	head -c 30 box >short
+	must_fail 'are no ciphertext for this key' ossl pkeyutl -decap -kemop "$op" -inkey "$src" -in short -secret no
+}
+
+encapsulations() {
+	openssl pkeyutl -help 2>help || true
+	if ! has -F -- -encap help; then
+		echo "$(openssl version) has no pkeyutl -encap"
+		return 0
+	fi
+	# Our token has to be told that a key may do without padding.
+	if [[ $module_name == inro ]]; then
+		make_key line1 rsa:2048 raw 05 --usage-decrypt --allowed-mechanisms RSA-X-509
+		must ossl pkey -in "$(uri raw)" -pubout -out raw.pub
+		encapsulation raw "$(uri raw)" RSASVE
+		must openssl pkeyutl -encap -kemop RSASVE -pubin -inkey rsa.pub -out box -secret sent
+		must_fail 'not among those allowed for the key' ossl pkeyutl -decap -kemop RSASVE -inkey rsa.pem -in box -secret no
+	elif [[ $module_name == softhsm ]]; then
+		encapsulation rsa "$(uri rsa)" RSASVE
+	fi
+	! can ecdh || encapsulation p256 "$(uri p256)" DHKEM
+	! can ecdh || encapsulation p384 p384.pem DHKEM
+	if can ecdh; then
+		must openssl pkeyutl -encap -kemop DHKEM -pubin -inkey signs.pub -out box -secret sent
+		must_fail 'key .*object=signs' ossl pkeyutl -decap -kemop DHKEM -inkey signs.pem -in box -secret no
+	fi
+}
+
 check_module() {
 	local k src
 	make_token line1
@@ -85,6 +121,7 @@ check_module() {
 		agreement p256 P-256 "$(uri p256)"
 		agreement p384 P-384 p384.pem
 	fi
+	encapsulations
 	must_fail 'key .*object=signs' ossl pkeyutl -derive -inkey "$(uri signs)" -peerkey p256.pub -out ours
 }
 

@@ -72,24 +72,29 @@ static int recover_init(EVP_PKEY_CTX *ctx)
 	return EVP_PKEY_verify_recover_init(ctx);
 }
 
-/* DHKEM of other kinds is not offered by a token. */
-static bool has_rsasve(EVP_PKEY_CTX *ctx)
+/* What it is set up for is chosen mostly: libcrypto 3.0 has nothing to choose for keys that are not RSA's. */
+static int choose_kem(EVP_PKEY_CTX *ctx)
 {
-	return EVP_PKEY_CTX_is_a(ctx, "RSA") || EVP_PKEY_CTX_is_a(ctx, "RSA-PSS");
+	return EVP_PKEY_CTX_set_kem_op(ctx, EVP_PKEY_CTX_is_a(ctx, "RSA") ? "RSASVE" : "DHKEM");
 }
 
 static int kem_init(EVP_PKEY_CTX *ctx)
 {
-	if (!has_rsasve(ctx))
-		return -1;
-	return EVP_PKEY_encapsulate_init(ctx, NULL) == 1 ? EVP_PKEY_CTX_set_kem_op(ctx, "RSASVE") : 0;
+	int ok = EVP_PKEY_encapsulate_init(ctx, NULL);
+
+	return ok == 1 ? choose_kem(ctx) : ok;
 }
 
 static int unkem_init(EVP_PKEY_CTX *ctx)
 {
-	if (!has_rsasve(ctx))
-		return -1;
-	return EVP_PKEY_decapsulate_init(ctx, NULL) == 1 ? EVP_PKEY_CTX_set_kem_op(ctx, "RSASVE") : 0;
+	int ok = EVP_PKEY_decapsulate_init(ctx, NULL);
+
+	return ok == 1 ? choose_kem(ctx) : ok;
+}
+
+static int unchosen_init(EVP_PKEY_CTX *ctx)
+{
+	return EVP_PKEY_decapsulate_init(ctx, NULL);
 }
 
 static const struct setup {
@@ -103,8 +108,9 @@ static const struct setup {
 	{ "encrypt_init", EVP_PKEY_encrypt_init, "RSA" },
 	{ "decrypt_init", EVP_PKEY_decrypt_init, "RSA" },
 	{ "derive_init", EVP_PKEY_derive_init, "EC X25519 X448" },
-	{ "encapsulate_init", kem_init, "RSA" },
-	{ "decapsulate_init", unkem_init, "RSA" },
+	{ "encapsulate_init", kem_init, "RSA EC X25519 X448" },
+	{ "decapsulate_init", unkem_init, "RSA EC X25519 X448" },
+	{ "decapsulate_init, of no kind", unchosen_init, "RSA EC X25519 X448" },
 };
 
 static const struct setup *pick_setup(size_t key, struct alike_rng *r)
@@ -151,6 +157,24 @@ static void set_up_with(struct alike_side *s, struct alike_rng *r)
 	alike_gives(s, inits[i](c->ctx, params));
 }
 
+/* The authenticated modes, which libcrypto has from 3.2 on: the sender's key is another one, or the recipient's. */
+static void set_up_authenticated(struct alike_side *s, struct alike_rng *r)
+{
+	struct alike_ctx *c = pick(s, r);
+	EVP_PKEY *const senders[] = { s->all->peers[c->key], s->all->publics[c->key], s->keys[c->key],
+				      s->all->peers[alike_below(r, ALIKE_KEYS)] };
+	size_t which = alike_below(r, ARRAY_LEN(senders));
+	bool opens = alike_chance(r, 50);
+
+	alike_say(s, "auth_%s_init, %zu", opens ? "decapsulate" : "encapsulate", which);
+#if OPENSSL_VERSION_NUMBER >= 0x30200000L
+	alike_gives(s, (opens ? EVP_PKEY_auth_decapsulate_init : EVP_PKEY_auth_encapsulate_init)(c->ctx, senders[which],
+												   NULL));
+#else
+	alike_say(s, " is not there %d\n", senders[which] != NULL);
+#endif
+}
+
 /* ---- settings by name ---- */
 
 static const char *const digests[] = { "sha256", "SHA384", "sha512", "SHA1", "md5", "sha3-256", "bogus", "", NULL };
@@ -161,6 +185,13 @@ static const char *const labels[] = { "00", "abcd", "", "zz", "616263", NULL };
 static const char *const modes[] = { "0", "1", "-1", "2", "bogus", NULL };
 static const char *const sizes[] = { "1", "16", "32", "100", "0", "bogus", NULL };
 static const char *const kdfs[] = { "X963KDF", "", "HKDF", "bogus", NULL };
+
+static const char *const kems[] = { "DHKEM", "RSASVE", "dhkem", "bogus", "", NULL };
+static const char *const seeds[] = {
+	"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f3031323334353637"
+	"38393a3b3c3d3e3f4041",
+	"0001", "", "zz", NULL
+};
 
 static const struct by_name {
 	const char *name;
@@ -174,6 +205,8 @@ static const struct by_name {
 	{ "rsa_oaep_md", digests },
 	{ "rsa_oaep_label", labels },
 	{ "digest", digests },
+	{ "operation", kems },
+	{ "hexikme", seeds },
 	{ "ecdh_cofactor_mode", modes },
 	{ "ecdh_kdf_md", digests },
 	{ "kdf-type", kdfs },
@@ -203,6 +236,8 @@ static bool is_for(const struct by_name *b, size_t key)
 {
 	bool kdf = strstr(b->name, "kdf") || strstr(b->name, "ecdh");
 
+	if (strcmp(b->name, "operation") == 0 || strcmp(b->name, "hexikme") == 0)
+		return true;
 	if (strncmp(alike_keys[key].type, "RSA", 3) == 0)
 		return !kdf;
 	return kdf || strcmp(b->name, "digest") == 0;
@@ -533,6 +568,7 @@ const struct alike_step alike_ctx_steps[] = {
 	{ "ctx-dup", 10, copy },
 	{ "ctx-init", 30, set_up },
 	{ "ctx-init-ex", 12, set_up_with },
+	{ "ctx-init-auth", 6, set_up_authenticated },
 	{ "ctx-ctrl", 30, set_by_name },
 	{ "ctx-set", 25, set_by_function },
 	{ "ctx-params", 8, set_by_params },

@@ -329,11 +329,11 @@ static void derive(struct alike_side *s, struct alike_rng *r, struct alike_ctx *
 static void encapsulate(struct alike_side *s, struct alike_rng *r, struct alike_ctx *c)
 {
 	uint8_t *out = alike_room();
-	size_t n = 512, secret_n = 512;
 	bool sizes = alike_chance(r, 30);
+	size_t n = alike_chance(r, 85) ? 512 : alike_below(r, 300), secret_n = alike_chance(r, 85) ? 512 : alike_below(r, 300);
 	int ret;
 
-	alike_say(s, "encapsulate%s", sizes ? ", sizes" : "");
+	alike_say(s, "encapsulate%s, room %zu %zu", sizes ? ", sizes" : "", n, secret_n);
 	ret = EVP_PKEY_encapsulate(c->ctx, sizes ? NULL : out, &n, sizes ? NULL : out + 512, &secret_n);
 	alike_gives(s, ret);
 	if (ret == 1)
@@ -353,6 +353,8 @@ static void decapsulate(struct alike_side *s, struct alike_rng *r, struct alike_
 		in.n = size_of(s, c->key);
 		alike_fill(r, in.p, in.n);
 		in.p[0] = 0;
+	} else if (alike_chance(r, 10)) {
+		in.p[in.n - 1] ^= 1;
 	}
 	alike_say(s, "decapsulate %zu bytes, room %zd", in.n, (ssize_t)room);
 	ret = EVP_PKEY_decapsulate(c->ctx, room == SIZE_MAX ? NULL : out, &n, in.p, in.n);
