@@ -5,7 +5,9 @@
  *    can the program be asked for a PIN.
  *    A URI that can't be read is told of then, too: of a failure to open libcrypto says first that
  *    there is no such file.
- * 2. After a failure the end is reached: a program that loads until then does not ask for ever.
+ * 2. After a failure to search the end is reached: a program that loads until then does not ask for ever.
+ * 3. The end is not told of before the next load where the last one failed: libcrypto takes a failure at the end for the
+ *    end, and OSSL_STORE_error() would know of none.
  */
 #include "provider/found.h"
 
@@ -29,6 +31,7 @@ struct loader {
 	char digest[64];
 	struct buf fingerprint;
 	bool searched, failed;
+	bool refused; /* the last load failed */
 	struct found found;
 	size_t next;
 };
@@ -184,10 +187,8 @@ static int load_key(const struct loader *l, const struct found_item *item, OSSL_
 	return key_deliver(k, callback, arg);
 }
 
-static int load(void *vloader, OSSL_CALLBACK *callback, void *arg, OSSL_PASSPHRASE_CALLBACK *ask,
-		void *ask_arg)
+static enum inro_err search(struct loader *l, OSSL_PASSPHRASE_CALLBACK *ask, void *ask_arg)
 {
-	struct loader *l = vloader;
 	struct found_query q = {
 		.uri = &l->uri,
 		.expected = l->expected,
@@ -198,7 +199,6 @@ static int load(void *vloader, OSSL_CALLBACK *callback, void *arg, OSSL_PASSPHRA
 		.certs_only = l->certs_only,
 		.print = { l->digest, buf_bytes(&l->fingerprint) },
 	};
-	const struct found_item *item;
 	enum inro_err e = l->unreadable.code;
 
 	if (e)
@@ -207,21 +207,44 @@ static int load(void *vloader, OSSL_CALLBACK *callback, void *arg, OSSL_PASSPHRA
 		e = found_open(l->prov, &q, &l->found);
 	l->searched = true;
 	l->failed = e != INRO_OK;
-	if (e)
-		return prov_raise(l->prov, e);
-	if (l->next >= l->found.n)
-		return 0;
-	item = &l->found.items[l->next++];
+	return e;
+}
+
+static bool is_over(const struct loader *l)
+{
+	return l->failed || (l->searched && l->next >= l->found.n);
+}
+
+static int load_next(struct loader *l, OSSL_CALLBACK *callback, void *arg)
+{
+	const struct found_item *item = &l->found.items[l->next++];
+
 	if (item->kind == FOUND_CERT)
 		return load_cert(item, l->prov, callback, arg);
 	return load_key(l, item, callback, arg);
+}
+
+static int load(void *vloader, OSSL_CALLBACK *callback, void *arg, OSSL_PASSPHRASE_CALLBACK *ask,
+		void *ask_arg)
+{
+	struct loader *l = vloader;
+	enum inro_err e;
+
+	l->refused = false;
+	if (is_over(l))
+		return 0;
+	e = search(l, ask, ask_arg);
+	if (!e && is_over(l)) /* an empty token */
+		return 0;
+	l->refused = e ? !prov_raise(l->prov, e) : !load_next(l, callback, arg);
+	return !l->refused;
 }
 
 static int eof(void *vloader)
 {
 	const struct loader *l = vloader;
 
-	return l->failed || (l->searched && l->next >= l->found.n);
+	return is_over(l) && !l->refused;
 }
 
 static int close_loader(void *vloader)

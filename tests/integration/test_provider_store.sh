@@ -36,11 +36,23 @@ pin_sources() {
 	export INRO_PIN=$pin
 }
 
-# storeutl's status does not tell.
+# What is named and isn't there is an error, for storeutl as well.
 finds_nothing() { # URI...
-	ossl storeutl "$@" >list 2>&1 || true
-	grep -qE '^Total found: 0$|no such object' list || fail "neither found nor missed: $(cat list)"
-	! grep -qE '^[0-9]+: ' list || fail "found: $* ($(cat list))"
+	must_fail 'no such object' ossl storeutl "$@"
+	! grep -qE '^[0-9]+: ' "$T/said" || fail "found: $* ($(cat "$T/said"))"
+}
+
+# The status of a program that lists what a store has.
+tells_by_status() {
+	must_fail "no token 'nope'" ossl storeutl -noout 'pkcs11:token=nope'
+	must_fail "unknown attribute 'tken'" ossl storeutl -noout 'pkcs11:tken=line1'
+	finds_nothing -noout 'pkcs11:token=line1;object=nope'
+	must_fail '2 private keys match' ossl storeutl -noout -keys 'pkcs11:token=line1'
+	(
+		unset INRO_PIN
+		must_fail "token 'line1' needs its PIN" ossl storeutl -noout 'pkcs11:token=line1'
+	)
+	[[ $(grep -c 'inro:' "$T/said") == 1 ]] || fail "told more than once: $(cat "$T/said")"
 }
 
 # By what a certificate says, and by label.
@@ -126,6 +138,7 @@ check_module() {
 	count 1 Pkey -keys 'pkcs11:token=line1;object=rsa'
 	# Certificates and public keys need no PIN.
 	(unset INRO_PIN && count 1 Certificate 'pkcs11:token=line1;type=cert' && count 0 Pkey 'pkcs11:token=line1;type=cert')
+	tells_by_status
 	pin_sources
 	named_badly
 	[[ $module_name != inro ]] || damaged_token

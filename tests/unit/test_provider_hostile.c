@@ -391,6 +391,7 @@ static unsigned all_found(const char *uri, int expect, OSSL_STORE_SEARCH *search
 	for (int turn = 0; turn < 1000 && !OSSL_STORE_eof(c); turn++) {
 		OSSL_STORE_INFO *info = OSSL_STORE_load(c);
 
+		assert_true(info || OSSL_STORE_error(c) || OSSL_STORE_eof(c));
 		n += info != NULL;
 		OSSL_STORE_INFO_free(info);
 	}
@@ -398,6 +399,18 @@ static unsigned all_found(const char *uri, int expect, OSSL_STORE_SEARCH *search
 	OSSL_STORE_close(c);
 	ERR_clear_error();
 	return n;
+}
+
+/* OSSL_STORE_error() says so, and the end comes at the next load, which says nothing more. */
+static bool fails_once(const char *uri)
+{
+	OSSL_STORE_CTX *c = OSSL_STORE_open_ex(uri, libctx, NULL, NULL, NULL, NULL, NULL, NULL);
+	bool once = !OSSL_STORE_load(c) && OSSL_STORE_error(c) && ERR_peek_error() && !OSSL_STORE_eof(c);
+
+	ERR_clear_error();
+	once = once && !OSSL_STORE_load(c) && !ERR_peek_error() && OSSL_STORE_eof(c);
+	OSSL_STORE_close(c);
+	return once;
 }
 
 static void each_search(void **state)
@@ -429,6 +442,9 @@ static void each_search(void **state)
 			for (size_t i = 0; i < ARRAY_LEN(searches); i++)
 				(void)all_found(uris[u], expect, searches[i]);
 	assert_int_equal(all_found(EC, OSSL_STORE_INFO_PKEY, NULL), 1);
+	assert_true(fails_once("pkcs11:token=line1;object=none" PIN));
+	assert_true(fails_once("pkcs11:token=none"));
+	assert_true(fails_once("pkcs11:object=%"));
 	for (size_t i = 0; i < ARRAY_LEN(searches); i++)
 		OSSL_STORE_SEARCH_free(searches[i]);
 	X509_NAME_free(name);
