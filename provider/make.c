@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <openssl/ec.h>
 #include <openssl/objects.h>
@@ -111,16 +112,23 @@ bool make_is_identity(const struct key_type *type)
 	return m && (m->uses & USE_SIGN);
 }
 
+static enum inro_err check_name(const struct p11_uri *uri)
+{
+	if (!uri->object || !*uri->object)
+		return err_set(INRO_E_ARG, "the URI of a new key must name it: add object=LABEL");
+	if (uri->has_id && !uri->id_n)
+		return err_set(INRO_E_ARG, "the id in the URI of a new key is empty: leave it out for a random one");
+	return INRO_OK;
+}
+
 enum inro_err make_check_uri(const struct p11_uri *uri, bool from_setting)
 {
 	if (uri->type != P11_ANY && uri->type != P11_PRIVATE)
 		return err_set(INRO_E_ARG, "the URI of a new key is of another type than private");
-	if (!uri->object && !from_setting)
-		return err_set(INRO_E_ARG, "the URI of a new key must name it: add object=LABEL");
 	if (uri->has_id && from_setting)
 		return err_set(INRO_E_ARG, "the setting keygen has an id: each key made gets one "
 					   "of its own");
-	return INRO_OK;
+	return from_setting ? INRO_OK : check_name(uri);
 }
 
 static void add(struct template *t, CK_ATTRIBUTE_TYPE type, const void *value, size_t n)
@@ -178,6 +186,21 @@ static void fill_private(struct template *t, const struct making *m)
 		add(t, CKA_ALLOWED_MECHANISMS, m->allowed, m->allowed_n * sizeof *m->allowed);
 }
 
+/* As libcrypto knows them: whatever case its letters are in, unless it is NIST's name. */
+static int curve_named(const char *name)
+{
+	EC_builtin_curve all[128];
+	size_t n = EC_get_builtin_curves(all, ARRAY_LEN(all));
+	int nid = EC_curve_nist2nid(name);
+
+	if (nid == NID_undef)
+		nid = OBJ_txt2nid(name);
+	for (size_t i = 0; nid == NID_undef && i < n && i < ARRAY_LEN(all); i++)
+		if (strcasecmp(OBJ_nid2sn(all[i].nid), name) == 0)
+			nid = all[i].nid;
+	return nid;
+}
+
 static enum inro_err find_curve(struct making *m)
 {
 	const char *name = m->maker->fixed ? m->maker->fixed : m->spec->group;
@@ -188,9 +211,7 @@ static enum inro_err find_curve(struct making *m)
 	if (!name)
 		return err_set(INRO_E_ARG, "the curve of the new key is missing: "
 					   "-pkeyopt ec_paramgen_curve:P-256");
-	nid = EC_curve_nist2nid(name);
-	if (nid == NID_undef)
-		nid = OBJ_txt2nid(name);
+	nid = curve_named(name);
 	n = nid == NID_undef ? 0 : i2d_ASN1_OBJECT(OBJ_nid2obj(nid), &m->curve);
 	if (n <= 0)
 		return err_set(INRO_E_CURVE, "no curve is called '%s'", name);
@@ -210,7 +231,7 @@ static enum inro_err name_it(struct making *m)
 	m->id = BYTES(m->random_id, sizeof m->random_id);
 	if (uri->has_id)
 		m->id = BYTES(uri->id, uri->id_n);
-	buf_add_str(&label, uri->object ? uri->object : m->spec->type->name);
+	buf_add_str(&label, uri->object && *uri->object ? uri->object : m->spec->type->name);
 	if (m->spec->from_setting) {
 		buf_add_str(&label, "-");
 		buf_add_hex(&label, BYTES(m->random_id, 8));
@@ -439,9 +460,7 @@ static enum inro_err check_secret_uri(const struct p11_uri *uri)
 	if (uri->type != P11_ANY && uri->type != P11_SECRET_KEY)
 		return err_set(INRO_E_ARG,
 			       "the URI of a new secret key is of another type than secret-key");
-	if (!uri->object)
-		return err_set(INRO_E_ARG, "the URI of a new key must name it: add object=LABEL");
-	return INRO_OK;
+	return check_name(uri);
 }
 
 enum inro_err make_secret_key(struct prov *p, const struct make_secret *what, struct object **ret)

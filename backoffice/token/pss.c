@@ -49,11 +49,13 @@ void token_pss_public(const struct token *t, const struct pss_list *l, struct te
 		template_add(public_key, CKA_ALLOWED_MECHANISMS, pss_list_bytes(l));
 }
 
-/* Is the list one of PSS alone?  *ret: its one hash, or PKI_HASH_NONE. */
+/* Is the list one of PSS alone?  *ret: its one hash, or PKI_HASH_NONE.  SHA-1 may be among others, as in keys that
+ * OpenSSL makes; a key that is bound to it is none that is used here. */
 static bool is_pss(struct bytes list, enum pki_hash *ret)
 {
 	CK_MECHANISM_TYPE mech;
 	unsigned hashes = 0;
+	bool sha1 = false;
 
 	*ret = PKI_HASH_NONE;
 	for (size_t at = 0; at + sizeof mech <= list.n; at += sizeof mech) {
@@ -62,15 +64,17 @@ static bool is_pss(struct bytes list, enum pki_hash *ret)
 		memcpy(&mech, list.p + at, sizeof mech);
 		while (i < ARRAY_LEN(rows) && rows[i].mech != mech)
 			i++;
-		if (i == ARRAY_LEN(rows) && mech != CKM_RSA_PKCS_PSS)
-			return false;
 		if (i < ARRAY_LEN(rows)) {
 			hashes++;
 			*ret = rows[i].hash;
+		} else if (mech == CKM_SHA1_RSA_PKCS_PSS) {
+			sha1 = true;
+		} else if (mech != CKM_RSA_PKCS_PSS) {
+			return false;
 		}
 	}
-	*ret = hashes == 1 ? *ret : PKI_HASH_NONE;
-	return list.n >= sizeof mech;
+	*ret = hashes == 1 && !sha1 ? *ret : PKI_HASH_NONE;
+	return list.n >= sizeof mech && (hashes || !sha1);
 }
 
 /* AlgorithmIdentifier: the parameters bind it to one hash, with a salt as long as that. */

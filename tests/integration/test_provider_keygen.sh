@@ -37,7 +37,7 @@ kinds() {
 	signs ec
 	must ossl req -new -x509 -key ec.pem -subj /CN=ec -out ec.crt
 	must openssl verify -CAfile ec.crt ec.crt
-	made ec384 EC group:secp384r1
+	made ec384 EC group:SECP384R1 # libcrypto does not mind
 	signs ec384
 	made rsa RSA rsa_keygen_bits:2048
 	signs rsa
@@ -83,6 +83,15 @@ bound_pss() {
 	fi
 }
 
+# To the command it is a key of PSS, as it is to OpenSSL.
+known_to_inro() {
+	must inro key show "$(uri "$1")" --login >shown
+	grep -qE '^Type +rsa-pss-2048$' shown || fail "another kind: $(cat shown)"
+	must inro csr create --key "$(uri "$1")" --subject /CN=x --out x.csr
+	must openssl req -in x.csr -verify -noout
+	openssl req -in x.csr -pubkey -noout | cmp - "$1.pub" || fail "another public key in the request"
+}
+
 # Kinds that this token, or this libcrypto, may lack.
 more_kinds() {
 	if can eddsa; then
@@ -93,6 +102,7 @@ more_kinds() {
 	if can rsa-pss; then
 		made pss RSA-PSS rsa_keygen_bits:2048
 		signs pss
+		[[ $module_name != inro ]] || known_to_inro pss
 		bound_pss
 	fi
 }
@@ -107,6 +117,10 @@ refusals() {
 		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new;id=%0a%0b' -out no.pem
 	must_fail 'must name it: add object=LABEL' ossl genpkey -algorithm EC -pkeyopt group:P-256 \
 		-pkeyopt 'pkcs11_uri:pkcs11:token=line1' -out no.pem
+	must_fail 'must name it: add object=LABEL' ossl genpkey -algorithm EC -pkeyopt group:P-256 \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=' -out no.pem
+	must_fail 'id in the URI of a new key is empty' ossl genpkey -algorithm EC -pkeyopt group:P-256 \
+		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new;id=' -out no.pem
 	must_fail 'of another type than private' ossl genpkey -algorithm EC -pkeyopt group:P-256 \
 		-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=new;type=cert' -out no.pem
 	must_fail "no token 'nope'" ossl genpkey -algorithm EC -pkeyopt group:P-256 \
