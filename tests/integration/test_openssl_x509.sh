@@ -44,6 +44,23 @@ certificates() {
 	grep -q "Signature Algorithm: ${algorithms[$k]}" text || fail "signed otherwise: $(cat text)"
 }
 
+# A certificate in the token, beside its key, wherever a command takes a certificate by URI.
+certificate_in_token() {
+	local k=$1 cert="pkcs11:token=line1;object=$1;type=cert"
+	must openssl x509 -in "$k.crt" -outform DER -out "$k.der"
+	must p11 --token-label line1 --login --pin "$pin" --write-object "$k.der" --type cert --label "$k" >/dev/null
+	must ossl x509 -in "$cert" -out back.crt
+	judged x509 -in back.crt -outform DER | cmp - "$k.der" || fail "another certificate is in the token"
+	must ossl x509 -req -in leaf.csr -CA "$cert" -CAkey "$(uri "$k")" -days 7 -out leaf.crt
+	verified -CAfile "$k.crt" leaf.crt
+	# One name for both: each command takes what it needs.
+	must ossl x509 -req -in leaf.csr -CA "pkcs11:token=line1;object=$k" -CAkey "pkcs11:token=line1;object=$k" -out leaf.crt
+	verified -CAfile "$k.crt" leaf.crt
+	must ossl verify -CAstore "$cert" leaf.crt >/dev/null
+	(unset INRO_PIN && must ossl verify -CAstore 'pkcs11:token=line1;type=cert' leaf.crt >/dev/null)
+	makes_nothing out 'do(es)? not match|mismatch' ossl x509 -req -in leaf.csr -CA "$cert" -CAkey leaf.key -out out
+}
+
 options() {
 	must ossl req -new -key rsa.pem -subj /CN=pss -sha384 -sigopt rsa_padding_mode:pss \
 		-sigopt rsa_pss_saltlen:-1 -out pss.csr
@@ -113,6 +130,7 @@ check_module() {
 	for k in "${kinds[@]}"; do
 		requests "$k"
 		certificates "$k"
+		certificate_in_token "$k"
 		[[ $k == ed25519 ]] || netscape "$k"
 		[[ $k == ed25519 ]] || management "$k"
 	done
