@@ -80,6 +80,7 @@ static enum inro_err work(struct turn *t)
 
 static void refuse(struct turn *t, enum inro_err e)
 {
+	e = turn_told(t, e);
 	buf_reset(&t->body);
 	cmp_add_error(&t->body, turn_fail_of(t, e), turn_text_of(t, e));
 }

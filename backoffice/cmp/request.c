@@ -76,8 +76,9 @@ static struct bytes root_of(const struct turn *t, const struct chain *chain)
 	return t->by_mac && chain->n ? blob_bytes(&chain->certs[chain->n - 1]) : BYTES_NONE;
 }
 
-static enum inro_err refused(struct turn *t, const struct kind *k, int64_t id, enum inro_err e)
+static enum inro_err refused(struct turn *t, const struct kind *k, int64_t id, enum inro_err why)
 {
+	enum inro_err e = turn_told(t, why);
 	const struct cmp_answer a = { .type = k->answers,
 				      .request = id,
 				      .status = CMP_REJECTION,
@@ -181,10 +182,10 @@ static enum inro_err run(struct turn *t, const struct kind *k, struct enrol *in,
 	if (e == INRO_OK)
 		e = is_free(t, k);
 	if (e == INRO_OK && k->asks != CMP_KUR)
-		return enrol_issue(t->core, in, ret);
+		return turn_by_core(t, enrol_issue(t->core, in, ret));
 	if (e == INRO_OK)
 		e = check_update(t, &facts);
-	return e == INRO_OK ? enrol_renew(t->core, in, t->in.certs[0], ret) : e;
+	return e == INRO_OK ? turn_by_core(t, enrol_renew(t->core, in, t->in.certs[0], ret)) : e;
 }
 
 static const struct kind *kind_of(enum cmp_body type)
@@ -286,7 +287,7 @@ static enum inro_err reject(struct turn *t, const struct cred *cred)
 	if (!is_good(cred))
 		return INRO_OK;
 	snprintf(ref, sizeof ref, "id:%lld", (long long)cred->rec.id);
-	return cred_revoke(t->core, ref, &r, &gone);
+	return turn_by_core(t, cred_revoke(t->core, ref, &r, &gone));
 }
 
 /* An empty list rejects all (RFC 9810 5.3.18). */

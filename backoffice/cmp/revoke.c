@@ -93,7 +93,7 @@ static enum inro_err end(struct turn *t, const struct wish *w)
 				"certificates are revoked here for good: no hold, and no release");
 	if (e == INRO_OK && cred.state == CRED_REVOKED)
 		e = turn_refuse(t, CMP_FAIL_CERT_REVOKED, INRO_E_STATE, "it is revoked already");
-	return e == INRO_OK ? cred_revoke(t->core, (const char *)ref.p, &r, &gone) : e;
+	return e == INRO_OK ? turn_by_core(t, cred_revoke(t->core, (const char *)ref.p, &r, &gone)) : e;
 }
 
 enum inro_err turn_revoke(struct turn *t)
@@ -103,6 +103,8 @@ enum inro_err turn_revoke(struct turn *t)
 
 	if (e == INRO_OK)
 		e = end(t, &w);
+	if (e != INRO_OK)
+		e = turn_told(t, e);
 	if (e == INRO_OK)
 		cmp_add_revoked(&t->body, CMP_ACCEPTED, CMP_FAIL_NONE, NULL);
 	else

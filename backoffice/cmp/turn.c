@@ -1,6 +1,8 @@
 /* turn - see turn.h. */
 #include "backoffice/cmp/turn.h"
 
+#include "backoffice/core/audit.h"
+
 void turn_clear(struct turn *t)
 {
 	secret_clear(&t->psk);
@@ -10,6 +12,32 @@ void turn_clear(struct turn *t)
 	if (t->core)
 		core_nobody(t->core);
 	*t = (struct turn) { .fail = CMP_FAIL_NONE };
+}
+
+static const struct {
+	enum cmp_body type;
+	const char *action;
+} actions[] = {
+	{ CMP_IR, "certificate.issue" },    { CMP_CR, "certificate.issue" },
+	{ CMP_P10CR, "certificate.issue" }, { CMP_KUR, "certificate.renew" },
+	{ CMP_RR, "certificate.revoke" },   { CMP_CERTCONF, "certificate.confirm" },
+};
+
+enum inro_err turn_by_core(struct turn *t, enum inro_err e)
+{
+	t->told = e != INRO_OK;
+	return e;
+}
+
+enum inro_err turn_told(struct turn *t, enum inro_err e)
+{
+	for (size_t i = 0; t->known && !t->mute && !t->told && i < ARRAY_LEN(actions); i++) {
+		if (actions[i].type != t->in.type)
+			continue;
+		t->told = true;
+		return audit_refused(t->core, actions[i].action, "device", t->device.device_id, e);
+	}
+	return e;
 }
 
 /* What is not here is ours, not the sender's. */

@@ -31,6 +31,7 @@ struct turn {
 	struct label label;
 	struct signer signer; /* of answers to what was signed */
 	bool mute; /* there is nobody to sign the answer */
+	bool told; /* why it is refused is in the audit */
 	/* the answer */
 	enum cmp_fail fail;
 	struct buf body;
@@ -41,6 +42,10 @@ void turn_clear(struct turn *t);
 
 /* err_set() and the bit for it. */
 #define turn_refuse(t, bit, e, ...) ((t)->fail = (bit), err_set(e, __VA_ARGS__))
+/* What came of the core, which records itself what it refuses. */
+enum inro_err turn_by_core(struct turn *t, enum inro_err e);
+/* Records a refusal that is in no record yet, where the sender is known and asked for a change; returns e as it is. */
+enum inro_err turn_told(struct turn *t, enum inro_err e);
 /* The bit of an error; total. */
 enum cmp_fail turn_fail_of(const struct turn *t, enum inro_err e);
 /* What the sender is told of it.  What is wrong with us is in our log, under this request: he learns that it is not

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backoffice/cmp/turn.h"
+#include "backoffice/core/audit.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/unnamed.h"
 #include "backoffice/pki/cert.h"
@@ -178,7 +179,8 @@ static enum inro_err enter(struct turn *t, const struct core_who *who)
 		e = core_become(t->core, who);
 
 	if (e == INRO_OK && !t->device.id)
-		e = turn_refuse(t, CMP_FAIL_NOT_AUTHORIZED, INRO_E_ACCESS, "only a device enrols");
+		e = audit_refused(t->core, "certificate.issue", "user", who->actor,
+				  turn_refuse(t, CMP_FAIL_NOT_AUTHORIZED, INRO_E_ACCESS, "only a device enrols"));
 	t->known = e == INRO_OK;
 	if (e == INRO_OK)
 		e = label_for(t->core, label_of(t), &t->device, &t->label);

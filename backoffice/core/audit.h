@@ -36,6 +36,12 @@ struct event_list {
 };
 void event_list_clear(struct event_list *l);
 
+/* Records that something was refused, in a transaction of its own, and returns e with its detail
+ * unchanged.  INRO_E_BUSY, INRO_E_NO_MEMORY and INRO_E_FULL are not recorded.  For the core itself, and for what a
+ * protocol refuses before it asks the core. */
+enum inro_err audit_refused(struct core *c, const char *action, const char *kind, const char *name,
+			    enum inro_err e);
+
 MUST_CHECK enum inro_err audit_find(struct core *c, const struct audit_filter *f,
 				    const struct page *page, struct event_list *ret);
 

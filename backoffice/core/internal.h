@@ -8,6 +8,7 @@
 #ifndef INRO_BACKOFFICE_CORE_INTERNAL_H
 #define INRO_BACKOFFICE_CORE_INTERNAL_H
 
+#include "backoffice/core/audit.h"
 #include "backoffice/core/network.h"
 #include "backoffice/core/tally.h"
 #include "backoffice/store/store.h"
@@ -193,10 +194,6 @@ MUST_CHECK enum inro_err audit_flush(struct core *c);
 /* After a commit, and when the core is closed: signs the head when enough happened and the key is
  * at hand.  Failing is no error: the next one does it. */
 void mark_if_due(struct core *c, bool closing);
-/* Records that something was refused, in a transaction of its own, and returns e with its detail
- * unchanged.  INRO_E_BUSY, INRO_E_NO_MEMORY and INRO_E_FULL are not recorded. */
-enum inro_err audit_refused(struct core *c, const char *action, const char *kind, const char *name,
-			    enum inro_err e);
 
 /* keys.c: closes what keyring.h opened. */
 void ring_free(struct key_ring *r);

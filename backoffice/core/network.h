@@ -13,8 +13,9 @@
  *    INRO_E_LOGIN.  The refusal is recorded, with what it was.
  * 3. Wrong tries are counted twice: in the database for the account or the pre-shared key (account.h,
  *    psk.h), and in this process for the address they come from; from there INRO_E_BUSY comes
- *    before anything is looked at, and is not recorded.  What nobody guesses (a certificate, a session, a
- *    token) lets its holder in all the same; a wrong one is INRO_E_BUSY there.
+ *    before anything is looked at, and is recorded with others of its kind (unnamed.h).  What nobody
+ *    guesses (a certificate, a session, a token) lets its holder in all the same; a wrong one is
+ *    INRO_E_BUSY there.
  * 4. A device may work for itself alone: see core_own() in internal.h.  What somebody may is looked
  *    at again in every write transaction: the device is not disabled, the account has its role, the
  *    pass was not revoked.

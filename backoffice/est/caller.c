@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "backoffice/core/audit.h"
 #include "backoffice/core/basic.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/unnamed.h"
@@ -16,6 +17,11 @@ void caller_clear(struct caller *c)
 	if (c->core)
 		core_nobody(c->core);
 	*c = (struct caller) { 0 };
+}
+
+enum inro_err caller_refused(struct caller *c, const char *action, enum inro_err e)
+{
+	return audit_refused(c->core, action, "device", c->device.device_id, e);
 }
 
 /* *ret_shown: false when what is there can't be read. */
@@ -72,7 +78,22 @@ static enum inro_err may_be_anybody(struct caller *c, bool shown, enum inro_err 
 	return e == INRO_OK || e == INRO_E_LOGIN ? who_public(c->core, ret) : e;
 }
 
-static enum inro_err enter(const struct http_call *call, const char *label, bool must,
+static enum inro_err must_be_device(struct caller *c, const struct core_who *who, const char *action)
+{
+	if (c->device.id)
+		return INRO_OK;
+	return audit_refused(c->core, action, "user", who->actor, err_set(INRO_E_ACCESS, "only a device enrols"));
+}
+
+static enum inro_err find_label(const struct http_call *call, const char *label, const char *action,
+				struct caller *c)
+{
+	enum inro_err e = label_for(c->core, label_of(call, label), c->device.id ? &c->device : NULL, &c->label);
+
+	return e == INRO_OK || !action ? e : caller_refused(c, action, e);
+}
+
+static enum inro_err enter(const struct http_call *call, const char *label, const char *action,
 			   struct caller *c)
 {
 	struct core_who who = { 0 };
@@ -83,23 +104,21 @@ static enum inro_err enter(const struct http_call *call, const char *label, bool
 		e = core_view(c->core, &c->view);
 	if (e == INRO_OK)
 		e = find_who(call, c, &who, &shown);
-	e = must ? must_be_known(call, c->core, shown, e) : may_be_anybody(c, shown, e, &who);
+	e = action ? must_be_known(call, c->core, shown, e) : may_be_anybody(c, shown, e, &who);
 	if (e == INRO_OK)
 		e = http_account(call, who.account, who.device);
 	if (e == INRO_OK)
 		e = core_become(c->core, &who);
-	if (e == INRO_OK && must && !c->device.id)
-		e = err_set(INRO_E_ACCESS, "only a device enrols");
-	return e == INRO_OK ? label_for(c->core, label_of(call, label),
-					c->device.id ? &c->device : NULL, &c->label)
-			    : e;
+	if (e == INRO_OK && action)
+		e = must_be_device(c, &who, action);
+	return e == INRO_OK ? find_label(call, label, action, c) : e;
 }
 
-static enum inro_err run(const struct http_call *call, const char *label, bool must,
+static enum inro_err run(const struct http_call *call, const char *label, const char *action,
 			 struct caller *ret)
 {
 	SCOPED(caller) c = { .core = call->worker };
-	enum inro_err e = enter(call, label, must, &c);
+	enum inro_err e = enter(call, label, action, &c);
 
 	if (e != INRO_OK)
 		return e;
@@ -108,12 +127,13 @@ static enum inro_err run(const struct http_call *call, const char *label, bool m
 	return INRO_OK;
 }
 
-enum inro_err caller_enter(const struct http_call *call, const char *label, struct caller *ret)
+enum inro_err caller_enter(const struct http_call *call, const char *label, const char *action,
+			   struct caller *ret)
 {
-	return run(call, label, true, ret);
+	return run(call, label, action, ret);
 }
 
 enum inro_err caller_any(const struct http_call *call, const char *label, struct caller *ret)
 {
-	return run(call, label, false, ret);
+	return run(call, label, NULL, ret);
 }

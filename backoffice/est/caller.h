@@ -17,11 +17,13 @@ struct caller {
 void caller_clear(struct caller *c); /* the core is nobody's again */
 
 /* A device, by certificate or Basic, and the label for it.  INRO_E_LOGIN, with the challenge in the
- * answer, when it is nobody or no device. */
+ * answer, when it is nobody.  Who is known and is refused is recorded as `action` ("certificate.issue"). */
 MUST_CHECK enum inro_err caller_enter(const struct http_call *call, const char *default_label,
-				      struct caller *ret);
+				      const char *action, struct caller *ret);
 /* The same, or nobody where nothing was shown. */
 MUST_CHECK enum inro_err caller_any(const struct http_call *call, const char *default_label,
 				    struct caller *ret);
+/* Records what is refused before the core is asked for it; returns e as it is. */
+MUST_CHECK enum inro_err caller_refused(struct caller *c, const char *action, enum inro_err e);
 
 #endif

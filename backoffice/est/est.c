@@ -21,10 +21,13 @@
 #define TYPE_BOTH  "multipart/mixed; boundary=" BODY_BOUNDARY
 
 #define RETRY_AFTER 60
+#define ISSUE	    "certificate.issue"
+#define RENEW	    "certificate.renew"
 
 /* ---- what every request has ---- */
 
 struct asked {
+	const char *action; /* what the audit calls it when it is refused */
 	struct caller caller;
 	struct buf der;
 	struct enrol enrol;
@@ -68,15 +71,18 @@ static enum inro_err read_asked(const struct http_call *call, const struct est_o
 		e = csr_read(buf_bytes(&a->der), &csr);
 	if (verdict_keep(&body, e) == INRO_OK && csr.challenge.n && !call->peer->bound)
 		return HTTP_BINDINGS;
-	e = caller_enter(call, o->label, &a->caller);
-	if (e == INRO_OK)
-		e = verdict_say(&body);
+	e = caller_enter(call, o->label, a->action, &a->caller);
+	if (e != INRO_OK)
+		return e;
+	e = verdict_say(&body);
 	if (e == INRO_OK)
 		e = check_binding(call, a, csr.challenge);
+	if (e != INRO_OK)
+		return caller_refused(&a->caller, a->action, e);
 	a->enrol = (struct enrol) { .label = &a->caller.label,
 				    .device = &a->caller.device,
 				    .csr = buf_bytes(&a->der) };
-	return e;
+	return INRO_OK;
 }
 
 /* ---- what goes out ---- */
@@ -148,7 +154,7 @@ static enum inro_err csr_attributes(struct http_call *call, void *arg)
 
 static enum inro_err simpleenroll(struct http_call *call, void *arg)
 {
-	SCOPED(asked) a = { 0 };
+	SCOPED(asked) a = { .action = ISSUE };
 	SCOPED(cred) cred = { 0 };
 	enum inro_err e = read_asked(call, arg, &a);
 
@@ -159,13 +165,15 @@ static enum inro_err simpleenroll(struct http_call *call, void *arg)
 
 static enum inro_err simplereenroll(struct http_call *call, void *arg)
 {
-	SCOPED(asked) a = { 0 };
+	SCOPED(asked) a = { .action = RENEW };
 	SCOPED(cred) cred = { 0 };
 	enum inro_err e = read_asked(call, arg, &a);
 
 	/* He is known, and may not by that (RFC 9110 15.5.4): a 401 would ask for the key that he has shown. */
 	if (e == INRO_OK && !a.caller.by_cert)
-		e = err_set(INRO_E_ACCESS, "the certificate that is to be renewed is needed as client certificate");
+		e = caller_refused(&a.caller, RENEW,
+				   err_set(INRO_E_ACCESS, "the certificate that is to be renewed is needed as client "
+							  "certificate"));
 	if (e == INRO_OK)
 		e = enrol_renew(a.caller.core, &a.enrol, call->peer->cert, &cred);
 	return e == INRO_OK ? answer_cred(call, arg, &cred) : e;
@@ -173,7 +181,7 @@ static enum inro_err simplereenroll(struct http_call *call, void *arg)
 
 static enum inro_err serverkeygen(struct http_call *call, void *arg)
 {
-	SCOPED(asked) a = { 0 };
+	SCOPED(asked) a = { .action = ISSUE };
 	SCOPED(enrol_given) given = { 0 };
 	SCOPED(buf) p7 = { 0 };
 	struct buf *body = &call->answer->body;

@@ -157,6 +157,8 @@ MUST_CHECK enum inro_err rest_who(struct core *c, const struct http_call *call,
 				  struct core_who *ret);
 /* The core works as r->who, and the row lets him. */
 MUST_CHECK enum inro_err rest_admit(struct rest *r);
+/* Records what is refused before the core is asked for it; returns e as it is. */
+MUST_CHECK enum inro_err rest_refused(struct rest *r, enum inro_err e);
 
 /* What If-Match and ETag are about: the GET of one thing at the same path.  NULL: there is none. */
 const struct rest_row *rest_reading_row(const struct rest_row *of);

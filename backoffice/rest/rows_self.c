@@ -20,11 +20,11 @@ static const char *own_id(const struct rest *r)
 }
 
 /* INRO_E_NOT_FOUND for what is another's: it is not told that it is there. */
-static enum inro_err is_own(const struct rest *r, int64_t device)
+static enum inro_err is_own(struct rest *r, int64_t device)
 {
 	if (device == r->who.device)
 		return INRO_OK;
-	return err_set(INRO_E_NOT_FOUND, "this device has no '%s'", r->args[0]);
+	return rest_refused(r, err_set(INRO_E_NOT_FOUND, "this device has no '%s'", r->args[0]));
 }
 
 static enum inro_err add_policy(struct rest *r, const struct device *d, json_t *doc)

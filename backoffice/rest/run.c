@@ -11,6 +11,7 @@
 
 #include "backoffice/core/json.h"
 #include "backoffice/core/reply.h"
+#include "backoffice/core/unnamed.h"
 #include "backoffice/core/view.h"
 #include "backoffice/pki/alg.h"
 #include "backoffice/rest/engine.h"
@@ -387,6 +388,16 @@ static bool is_of_foreign_page(const struct http_call *call)
 	return origin && !is_own_origin(call, origin);
 }
 
+/* Whom it is from does not matter, and is not looked at. */
+static enum inro_err refuse_page(struct rest *r, struct http_call *call)
+{
+	enum inro_err e = core_peer(r->core, call->peer->address);
+
+	http_problem(call->answer, 403, "a page of another site sent this: what changes something is not taken from "
+					"there");
+	return e == INRO_OK ? unnamed_refused(r->core, INRO_OK) : e;
+}
+
 static bool wants_lines(const struct http_call *call)
 {
 	const char *accept = http_header(call, "Accept");
@@ -432,11 +443,8 @@ enum inro_err rest_handle(struct http_call *call, void *arg)
 	bool fits = fits_type(&r, call), rows = r.row->flags & REST_ROWS_ONLY;
 	enum inro_err e;
 
-	if (is_of_foreign_page(call)) {
-		http_problem(call->answer, 403, "a page of another site sent this: what changes something is not taken "
-						"from there");
-		return INRO_OK;
-	}
+	if (is_of_foreign_page(call))
+		return refuse_page(&r, call);
 	e = fits || rows ? rest_begin(&r, call) : INRO_OK;
 	if (!fits && e == INRO_OK) {
 		http_problem(call->answer, 415,

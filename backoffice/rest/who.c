@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "backoffice/core/audit.h"
 #include "backoffice/core/basic.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/core/unnamed.h"
@@ -83,6 +84,11 @@ enum inro_err rest_who(struct core *c, const struct http_call *call, struct core
 	return INRO_OK;
 }
 
+enum inro_err rest_refused(struct rest *r, enum inro_err e)
+{
+	return audit_refused(r->core, "command", "command", r->row->command, e);
+}
+
 enum inro_err rest_admit(struct rest *r)
 {
 	bool self = r->row->flags & REST_SELF;
@@ -97,6 +103,6 @@ enum inro_err rest_admit(struct rest *r)
 	if (e != INRO_OK)
 		return e;
 	if (self && r->who.role != ROLE_DEVICE)
-		return err_set(INRO_E_ACCESS, "%s is for devices, each for itself", r->row->pattern);
+		return rest_refused(r, err_set(INRO_E_ACCESS, "%s is for devices, each for itself", r->row->pattern));
 	return self ? INRO_OK : core_admit(r->core, r->row->least, r->row->command);
 }

@@ -432,6 +432,8 @@ S=/v1/device/self
 wants 200 dev GET "$S"
 is '.id == "press-1" and .policy.renew_days == 31 and (.certificates | length) == 1'
 wants 403 alice GET "$S"
+wants 200 carol GET '/v1/events?action=command&actor=alice'
+is '.items | map(select(.outcome == "refused" and .subject == "command:self show")) | length == 1'
 wants 401 dev GET /v1/devices
 wants 201 dev POST "$S/certificates" "$(csr '{ca:"root",profile:"tls-client"}')"
 own=$S/certificates/id:$(of .id)
@@ -446,6 +448,8 @@ more=()
 wants 201 dev POST "$own/renew" "$(csr '{}')"
 own=$S/certificates/id:$(of .id)
 wants 404 dev POST "$S/certificates/${made##*/}/revoke"
+wants 200 carol GET '/v1/events?action=command&actor=device:press-1'
+is '.items | map(select(.outcome == "refused" and .subject == "command:self revoke")) | length == 1'
 wants 200 dev POST "$own/revoke" '{"reason":"cessationOfOperation"}'
 wants 201 dev POST "$S/secrets" '{"type":"aes-128"}'
 own=$S/secrets/$(of .id)
@@ -775,6 +779,7 @@ wants 200 alice PUT /v1/settings/network.stages '{"value":"2"}'
 passes() { inro audit list --where 'action=pass.login' --json | jq length; }
 before=$(passes)
 wants 401 alice GET /v1/whoami
+says 'header Api-Key'
 [[ $(passes) == "$before" ]] || fail "a request without a key is an event of its own"
 wants 401 '' POST /v1/sessions "{\"name\":\"alice\",\"password\":\"$INRO_PASSWORD\"}"
 more=(-H "Api-Key: $key")

@@ -223,6 +223,18 @@ limit_server --retry-after 3 --requests-per-peer 1
 [[ $(ask /healthz | jq -r .status) == ok ]] || fail "a load balancer takes the server away"
 limit_server --retry-after 3
 
+# ---- who is known and is refused is told one by one, who is not looked at together ----
+
+make_people
+openssl req -new -key other.key -subj /CN=alice -out alice.csr
+must inro cert issue --ca issuing --profile tls-client --csr alice.csr --out alice.crt >/dev/null
+must inro user token add desk --certificate alice.crt >/dev/null
+enrol 403 issuing/simpleenroll --cert alice.crt --key other.key --data-binary @three.p10
+must inro audit list --action certificate.issue --json |
+	jq -e 'map(select(.outcome == "refused" and .actor == "alice" and .detail.reason == "only a device enrols")) | length == 1' >/dev/null ||
+	fail "no event: $(inro audit list --action certificate.issue)"
+[[ $(status_of -H 'Sec-Fetch-Site: cross-site' -X POST "$https/v1/devices/press-3/disable") == 403 ]] || fail "a page of another site: $(cat body)"
+
 # ---- a disabled device, a CA that can't issue ----
 
 must inro device disable press-3 >/dev/null
@@ -236,5 +248,5 @@ stop_server "$server_pid"
 
 # who did not say whom he is from is accounted for, when the server ends at the latest
 must inro audit list --action request.login --json >unnamed.json
-[[ $(jq '[.[].detail.count] | add' unnamed.json) == 1 ]] || fail "requests without a name: $(cat unnamed.json)"
+[[ $(jq '[.[].detail.count] | add' unnamed.json) == 2 ]] || fail "requests without a name: $(cat unnamed.json)"
 [[ $(jq -r '.[0].detail.from' unnamed.json) == '127.0.0.1 1' ]] || fail "from where: $(cat unnamed.json)"

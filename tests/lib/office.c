@@ -430,7 +430,9 @@ int office_drop_key(void **state)
 	return 0;
 }
 
-size_t office_said(struct core *c, const char *words)
+typedef bool event_is_fn(const struct event *e, const char *words);
+
+static size_t count_events(struct core *c, event_is_fn *is, const char *words)
 {
 	struct page page = { .limit = 100 };
 	size_t n = 0;
@@ -440,10 +442,31 @@ size_t office_said(struct core *c, const char *words)
 
 		OK(audit_find(c, &(struct audit_filter) { 0 }, &page, &list));
 		for (size_t i = 0; i < list.n; i++)
-			n += list.items[i].detail && strstr(list.items[i].detail, words);
+			n += is(&list.items[i], words);
 		page.after = list.next;
 	} while (page.after);
 	return n;
+}
+
+static bool says(const struct event *e, const char *words)
+{
+	return e->detail && strstr(e->detail, words);
+}
+
+static bool is_refusal(const struct event *e, const char *words)
+{
+	(void)words;
+	return e->outcome == EVENT_REFUSED;
+}
+
+size_t office_said(struct core *c, const char *words)
+{
+	return count_events(c, says, words);
+}
+
+size_t office_refusals(struct core *c)
+{
+	return count_events(c, is_refusal, NULL);
 }
 
 void office_add_group(struct core *c, const char *path, const char *policy)

@@ -92,6 +92,8 @@ void office_trigger_drop(const char *db, const char *name);
 /* How many events say these words in their details, as who reads the audit sees them (a database has
  * them packed, store/pack.h); c may read it. */
 size_t office_said(struct core *c, const char *words);
+/* How many events tell of a refusal. */
+size_t office_refusals(struct core *c);
 /* A number from there. */
 long long office_ask(const char *db, const char *sql);
 

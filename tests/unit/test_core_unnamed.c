@@ -125,9 +125,31 @@ static void test_told_later(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* What is not looked at any more, because so much was wrong from there, is counted with them. */
+static void test_too_many_tries(void **state)
+{
+	struct core *c = *state;
+	struct core_who who;
+	SCOPED(buf) b = { 0 };
+	char want[32];
+	int busy = 0;
+
+	OK(core_peer(c, "198.51.100.1"));
+	for (int i = 0; i < 60; i++)
+		busy += who_by_api_token(c, "inro_token_none", &who) == INRO_E_BUSY;
+	assert_in_range(busy, 1, 59);
+	assert_int_equal(who_by_account(c, "nobody", bytes_of("x"), &who), INRO_E_BUSY);
+	OK(core_become(c, &(struct core_who) { .tenant = TENANT_DEFAULT, .role = ROLE_ADMIN, .actor = "server" }));
+	OK(unnamed_tell(c));
+	told(c, &b);
+	snprintf(want, sizeof want, "198.51.100.1 %d", busy + 1);
+	assert_true(says(&b, want));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(test_one_event), T(test_many_addresses), T(test_told_later) };
+	const struct CMUnitTest tests[] = { T(test_one_event), T(test_many_addresses), T(test_told_later),
+					    T(test_too_many_tries) };
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);
 }

@@ -107,13 +107,16 @@ static int drop(struct http_answer *a, int status)
 	return status;
 }
 
-/* The status alone. */
+/* The status alone.  Of who is known each refusal is an event, and nothing else is one. */
 static int try_post(const char *path, const char *authorization, const struct buf *body,
 		    struct http_peer peer)
 {
 	struct http_answer a;
+	size_t before = office_refusals(boss);
 	int status = post(path, authorization, buf_bytes(body), peer, &a);
 
+	if (status != 401)
+		assert_int_equal(office_refusals(boss), before + (status >= 400));
 	return drop(&a, status);
 }
 

@@ -142,7 +142,7 @@ enum inro_err trying_begin(struct core *c, int64_t tenant)
 	enum inro_err e = limit_check(source_of(c));
 
 	nobody_of(c, tenant, &nobody);
-	return e == INRO_OK ? core_become(c, &nobody) : e;
+	return e == INRO_OK ? core_become(c, &nobody) : unnamed_refused(c, e);
 }
 
 /* For what nobody guesses, the key of a certificate or a random text: the wrong tries of others behind an address do
@@ -171,10 +171,10 @@ static bool is_his_fault(enum inro_err e)
 	       e == INRO_E_ACCESS || e == INRO_E_SYNTAX;
 }
 
-/* What is wrong there is neither recorded nor counted any more. */
-static enum inro_err too_many(const struct core *c)
+/* What is wrong there is recorded and counted with all others of there. */
+static enum inro_err too_many(struct core *c)
 {
-	return err_set(INRO_E_BUSY, "too many wrong tries from %s; wait a few seconds", source_of(c));
+	return unnamed_refused(c, err_set(INRO_E_BUSY, "too many wrong tries from %s; wait a few seconds", source_of(c)));
 }
 
 enum inro_err trying_end(struct core *c, enum inro_err e, const char *answer)
@@ -537,6 +537,6 @@ enum inro_err who_has_key(struct core *c, const char *key)
 	struct core_who nobody;
 
 	if (!key)
-		return unnamed_refused(c, err_set(INRO_E_LOGIN, "%s", wrong_pass));
+		return unnamed_refused(c, err_set(INRO_E_LOGIN, "there are two stages here: the header Api-Key is needed, too"));
 	return who_by_pass(c, PASS_KEY, key, &nobody);
 }

@@ -129,6 +129,11 @@ static enum inro_err issue_as(struct core *c, const struct enrol *in, const char
 	return cred_issue(c, &r, ret);
 }
 
+static enum inro_err refused(struct core *c, const struct enrol *in, enum inro_err e)
+{
+	return audit_refused(c, "certificate.issue", "device", in->device->device_id, e);
+}
+
 static enum inro_err issue_or_again(struct core *c, const struct enrol *in, const char *id,
 				    struct cred *ret)
 {
@@ -138,7 +143,7 @@ static enum inro_err issue_or_again(struct core *c, const struct enrol *in, cons
 		enum again again = e == INRO_OK ? look_at(&cred) : AGAIN_BAD;
 
 		if (e == INRO_OK && again == AGAIN_BAD)
-			e = is_bad(&cred);
+			return refused(c, in, is_bad(&cred));
 		if (e != INRO_OK)
 			return e;
 		if (again == AGAIN_OVER)
@@ -147,9 +152,9 @@ static enum inro_err issue_or_again(struct core *c, const struct enrol *in, cons
 		cred = (struct cred) { 0 };
 		return INRO_OK;
 	}
-	return err_set(INRO_E_POLICY, "%d certificates by one and the same request are enough: "
-				      "make another one",
-		       AGAIN_MAX);
+	return refused(c, in, err_set(INRO_E_POLICY, "%d certificates by one and the same request are enough: make "
+						     "another one",
+				      AGAIN_MAX));
 }
 
 enum inro_err enrol_issue(struct core *c, const struct enrol *in, struct cred *ret)
@@ -161,7 +166,7 @@ enum inro_err enrol_issue(struct core *c, const struct enrol *in, struct cred *r
 	if (e == INRO_OK && !in->transaction)
 		e = request_id(in, &csr, id);
 	if (e != INRO_OK)
-		return audit_refused(c, "certificate.issue", "device", in->device->device_id, e);
+		return refused(c, in, e);
 	if (in->transaction)
 		return core_pin_fault(issue_as(c, in, in->transaction, 0, ret));
 	return core_pin_fault(issue_or_again(c, in, id, ret));
