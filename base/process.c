@@ -5,8 +5,10 @@
  */
 #include "base/process.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -47,4 +49,20 @@ pid_t process_id(void)
 	pid_t id = page ? atomic_load_explicit(page, memory_order_relaxed) : 0;
 
 	return id ? id : look(page);
+}
+
+char *process_program(void)
+{
+	static const char gone[] = " (deleted)"; /* what the kernel says behind the path */
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+	char *end;
+
+	if (n <= 0)
+		return NULL;
+	path[n] = '\0';
+	end = path + n - (sizeof gone - 1);
+	if (end > path && strcmp(end, gone) == 0 && access(path, F_OK) != 0)
+		*end = '\0';
+	return strdup(path);
 }

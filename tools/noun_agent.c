@@ -10,6 +10,7 @@
 
 #include "backoffice/pki/alg.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "tools/agent/check.h"
 #include "tools/agent/round.h"
 #include "tools/agent/status.h"
@@ -27,7 +28,7 @@ static enum inro_err read_settings(const struct call *c, struct agent_settings *
 static enum inro_err agent_run_run(const struct call *c, json_t **ret)
 {
 	SCOPED(agent_settings) s = { 0 };
-	AUTO(free_chars) char *self = realpath("/proc/self/exe", NULL);
+	AUTO(free_chars) char *self = process_program();
 	AUTO(free_chars) char *program = NULL;
 	char *slash = self ? strrchr(self, '/') : NULL;
 	enum inro_err e = read_settings(c, &s);

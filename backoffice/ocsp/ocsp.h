@@ -41,6 +41,7 @@ struct responder_reply {
 	bool keeps;	 /* a cache in between may keep it; the rest is about that */
 	char etag[36];	 /* with its quotes */
 	int64_t this_update, next_update, fresh_until;
+	enum inro_err fault; /* why none could be made just now, with its detail; the next ones wait for a while */
 };
 void responder_reply_clear(struct responder_reply *r);
 /* core NULL: only what takes no database and no token.  INRO_E_BUSY: it takes them; every other

@@ -348,7 +348,8 @@ static enum inro_err answer_for(struct question *q)
 	if (is_ready(q)) {
 		if (!q->c)
 			return INRO_E_BUSY;
-		if (make(q) == INRO_OK)
+		q->reply->fault = make(q);
+		if (q->reply->fault == INRO_OK)
 			return INRO_OK;
 		buf_reset(&q->reply->body);
 	}

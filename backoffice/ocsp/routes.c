@@ -48,6 +48,8 @@ static enum inro_err answer(struct http_call *call, struct responder *r, const c
 		return HTTP_LATER;
 	if (e != INRO_OK)
 		return e;
+	if (reply.fault != INRO_OK)
+		http_fault(call->answer, reply.fault);
 	if (by_get)
 		tell_caches(call, &reply);
 	if (by_get && reply.keeps && http_unchanged(call, reply.etag)) {

@@ -118,7 +118,7 @@ static char *own_file(void)
 
 	if (!dladdr1((const void *)&modules, &info, (void **)&map, RTLD_DL_LINKMAP) || !map)
 		return NULL;
-	return realpath(*map->l_name ? map->l_name : "/proc/self/exe", NULL);
+	return *map->l_name ? realpath(map->l_name, NULL) : process_program();
 }
 
 /* Cuts the last part off a path. */

@@ -256,7 +256,9 @@ good_pair
 
 # ---- the part that waits ----
 agent_conf 'renew-every = 3s' 'poll = 1s'
-background "$T/agent.out" "${deaf[@]}" "$B/bin/inro" agent run --config "$T/agent.conf"
+mkdir "$T/inst"
+cp -r "$B/bin" "$B/lib" "$T/inst/"
+background "$T/agent.out" "${deaf[@]}" "$T/inst/bin/inro" agent run --config "$T/agent.conf"
 watcher=$pid
 ask() {
 	/usr/bin/python3 - "$T/agent.sock" "$1" <<-'P'
@@ -277,6 +279,13 @@ grep -q '"state":"valid"' "$T/said" || fail "the socket says: $(cat "$T/said")"
 ! grep -q '^Serial' "$T/agent.out" || fail "each round fills the log: $(cat "$T/agent.out")"
 [[ $(ask renew) == '{"started":true}' ]] || fail "renew was not taken"
 [[ $(ask "drop table") == *'say status'* ]] || fail "nonsense was taken"
+# other programs take the place of these, as when a package is updated: it goes on with them
+for p in inro inro-agent; do
+	cp "$B/bin/$p" "$T/inst/bin/$p.new"
+	mv "$T/inst/bin/$p.new" "$T/inst/bin/$p"
+done
+first=$(readlink "$T/agent/live")
+within_time has_renewed || fail "after an update of its programs it renews nothing: $(cat "$T/agent.out")"
 [[ $(cat "/proc/$watcher/comm") == inro-agent ]] || fail "it did not become the part that waits"
 grep -q libcrypto "/proc/$watcher/maps" && fail "the part that waits has libcrypto in it"
 if [[ ${INRO_TEST_SANITIZE:-} == "" ]]; then

@@ -171,6 +171,23 @@ INRO_PIN=000000 start_server --pin-source good.pin
 stop_server
 [[ $(inro token list --json | jq '.[] | select(.label == "office").tries_left') == 10 ]] || fail "a wrong PIN was tried"
 
+# ---- another program takes the place of the one that runs, as when a package is updated: it finds its modules still ----
+
+mkdir inst
+cp -r "$B/bin" "$B/lib" inst/
+B=$T/inst start_server --workers 2
+rm inst/bin/inro
+openssl x509 -in home/serve/root.pem -out served.pem
+is_good() {
+	openssl ocsp -issuer root.pem -cert served.pem -CAfile root.pem -no_nonce -url "$http/ocsp/root" 2>&1 | has '^served.pem: good'
+}
+within_time is_good || fail "without its program's file the server can't use its tokens: $(tail -5 "$log")"
+for _ in 1 2 3 4 5 6 7 8; do # either worker
+	openssl ocsp -issuer root.pem -serial 0x4711 -CAfile root.pem -url "$http/ocsp/root" 2>&1 | has '^0x4711: unknown' ||
+		fail "a worker can't use its tokens: $(tail -5 "$log")"
+done
+stop_server
+
 # ---- certificate in a file that changes; a key in a file ----
 
 make_cert() { # NAME

@@ -166,3 +166,13 @@ INRO_PIN=654321 must inro ca crl vaulted --out vaulted.crl >/dev/null # the toke
 for _ in {1..10}; do expect revoked issuing issuing-1 -no_nonce; done # by one of its workers twice
 curl -sS "$http/metrics" | has '^inro_ocsp_answers_total{how="kept"} [1-9]' || fail "answers are not counted"
 stop_server
+
+# ---- the key that answers is gone: who asks is told to come later, and the log why ----
+
+key=$(inro ca ocsp rsa --json | jq -r '.keys[0].key_uri')
+must inro key delete "$key" >/dev/null
+start_server
+foreign openssl ocsp -issuer rsa.pem -serial 1 -url "$http/ocsp/rsa" >out 2>&1 || true
+has trylater out || fail "it is answered without the key: $(cat out)"
+wait_for '"path":"/ocsp/rsa".*"error":"INRO_E_' "$log"
+stop_server

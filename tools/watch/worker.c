@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/process.h"
 
 #define PROGRAM	   "inro"
 #define STATUS_MAX ((size_t)64 << 10)
@@ -17,7 +18,7 @@ extern char **environ;
 
 char *worker_program(void)
 {
-	char *self = realpath("/proc/self/exe", NULL);
+	char *self = process_program();
 	char *slash = self ? strrchr(self, '/') : NULL;
 	char *path = NULL;
 
