@@ -11,6 +11,8 @@
 #define CONF_MAX_SIZE  ((size_t)1 << 20)
 #define CONF_MAX_ITEMS 4096
 #define SECTION_MAX    50 /* inih keeps 49 bytes of a name; the line has two brackets */
+#define KEY_MAX	       (INI_MAX_LINE - 3) /* what inih keeps of a line; of a value that is longer we keep the rest */
+#define CONF_LINE_MAX  4096
 
 struct conf_item {
 	char *section, *key, *value;
@@ -78,6 +80,7 @@ static enum inro_err add_one(struct conf *c, int line, const char *section, cons
 struct parsing {
 	struct conf *conf;
 	const char *rest; /* of the text */
+	struct bytes now; /* the line that was read last, without its end */
 	int line;	  /* the one that was read last */
 	enum inro_err e;  /* the first failure that is not about a line's form */
 };
@@ -90,13 +93,48 @@ static char *read_line(char *out, int cap, void *user)
 
 	if (*p->rest == '\0' || cap < 2)
 		return NULL;
+	p->now = BYTES((const uint8_t *)p->rest, n);
 	n += p->rest[n] == '\n';
-	n = n < (size_t)cap ? n : (size_t)cap - 1;
-	memcpy(out, p->rest, n);
-	out[n] = '\0';
 	p->rest += n;
+	n = n < (size_t)cap ? n : (size_t)cap - 1;
+	memcpy(out, p->now.p, n);
+	out[n] = '\0';
+	if (n == (size_t)cap - 1)
+		out[n - 1] = '\n'; /* it ends for inih where its room does */
 	p->line++;
 	return out;
+}
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* The value as inih would read it, if it took lines of any length: behind the first '=' or ':', without blanks around it
+ * and without what begins with " ;". */
+static struct bytes whole_value(struct bytes line)
+{
+	size_t at = 0, end;
+
+	while (at < line.n && line.p[at] != '=' && line.p[at] != ':')
+		at++;
+	at += at < line.n;
+	while (at < line.n && is_blank(line.p[at]))
+		at++;
+	for (end = at; end < line.n && !(line.p[end] == ';' && is_blank(line.p[end - 1])); end++)
+		;
+	while (end > at && is_blank(line.p[end - 1]))
+		end--;
+	return BYTES(line.p + at, end - at);
+}
+
+static enum inro_err add_long(struct parsing *p, const char *section, const char *key)
+{
+	SCOPED(buf) text = { 0 };
+
+	buf_add(&text, whole_value(p->now));
+	buf_add_u8(&text, 0);
+	return buf_err(&text) ? buf_err(&text) : add_one(p->conf, p->line, section, key, (const char *)text.p);
 }
 
 /* inih's handler: nonzero is success */
@@ -104,7 +142,9 @@ static int add_item(void *user, const char *section, const char *key, const char
 {
 	struct parsing *p = user;
 
-	if (!p->e)
+	if (!p->e && p->now.n > KEY_MAX)
+		p->e = add_long(p, section, key);
+	else if (!p->e)
 		p->e = add_one(p->conf, p->line, section, key, value ? value : "");
 	return p->e == INRO_OK;
 }
@@ -135,20 +175,26 @@ static struct bytes take_line(struct bytes *text)
 	return line;
 }
 
+/* Has it its separator where inih sees it? */
+static bool is_long_value(struct bytes line)
+{
+	return line.n <= KEY_MAX || memchr(line.p, '=', KEY_MAX - 1) || memchr(line.p, ':', KEY_MAX - 1);
+}
+
 /* inih cuts long lines and section names without a word, and takes an indented line for more of
  * the value above it. */
 static enum inro_err tidy(struct bytes text, const char *name, struct buf *ret)
 {
 	for (int n = 1; text.n; n++) {
 		struct bytes line = take_line(&text);
-		size_t max = line.n && line.p[0] == '[' ? SECTION_MAX : INI_MAX_LINE - 3;
+		size_t max = line.n && line.p[0] == '[' ? SECTION_MAX : is_long_value(line) ? CONF_LINE_MAX : KEY_MAX;
 
 		if (line.n && memchr(line.p, 0, line.n))
 			return err_set(INRO_E_CONFIG, "%s, line %d: has a NUL byte in it", name, n);
 		if (line.n > max && line.p[0] != '#' && line.p[0] != ';')
 			return err_set(INRO_E_CONFIG, "%s, line %d: longer than %zu bytes", name, n,
 				       max);
-		buf_add(ret, line.n > max ? BYTES(line.p, max) : line);
+		buf_add(ret, line.n > KEY_MAX && (line.p[0] == '#' || line.p[0] == ';') ? BYTES(line.p, KEY_MAX) : line);
 		buf_add_u8(ret, '\n');
 	}
 	return buf_err(ret);

@@ -241,6 +241,14 @@ mv "$T/kept" "$T/agent"
 must agent once >/dev/null
 good_pair
 
+# ---- names as long as a file may have, and longer lines than those ----
+long=$(printf 'n%.0s' {1..242})
+agent_conf "cert-file = $long.pem" "key-file = k$long" "after-renewal = : $long $long; echo long >$T/long"
+must agent renew >/dev/null
+[[ -s $T/agent/live/$long.pem && -s $T/agent/live/k$long && $(cat "$T/long") == long ]] || fail "long names: $(ls "$T/agent/live/")"
+agent_conf "cert-file = $long.twelve.pem"
+refused 1 'of 248 bytes at most' inro agent renew --config "$T/agent.conf"
+
 # ---- expiry ----
 agent_conf 'after-expiry = stop'
 echo 12 >"$T/est/seconds"

@@ -93,10 +93,10 @@ static void test_refused(void **state)
 /* A value is there whole or refused: half a path is another file. */
 static void test_long_lines(void **state)
 {
-	char text[2000], value[1000];
+	char text[5000], value[4200];
 
 	(void)state;
-	for (size_t n = 100; n < sizeof value; n += 7) {
+	for (size_t n = 100; n < sizeof value; n += n > 180 && n < 210 ? 1 : 7) {
 		struct conf *c = NULL;
 		enum inro_err e;
 
@@ -104,7 +104,7 @@ static void test_long_lines(void **state)
 		value[n] = '\0';
 		snprintf(text, sizeof text, "[a]\nx = %s\ny = 1\n", value);
 		e = conf_parse(bytes_of(text), "test.conf", &c);
-		assert_int_equal(e, n <= 193 ? INRO_OK : INRO_E_CONFIG);
+		assert_int_equal(e, n <= 4092 ? INRO_OK : INRO_E_CONFIG);
 		if (e == INRO_OK) {
 			assert_string_equal(conf_get(c, "a", "x"), value);
 			assert_int_equal(conf_count(c), 2);
@@ -113,6 +113,32 @@ static void test_long_lines(void **state)
 		}
 		conf_free(c);
 	}
+}
+
+/* A long value is read as a short one is: blanks around it and what is said behind it do not belong to it. */
+static void test_long_is_as_short(void **state)
+{
+	static const struct {
+		const char *before, *behind;
+	} forms[] = { { "x=", "\n" }, { "x = ", "  \r\n" }, { "x : ", "\t; why\n" }, { "  x =\t", " ;=:\n" }, { "x = ", "" } };
+	char value[1000], text[1200];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++)
+		for (size_t n = 1; n < sizeof value; n += n < 180 ? 13 : n < 210 ? 1 : 97) {
+			AUTO(conf_free_ptr) struct conf *c = NULL;
+
+			memset(value, 'v', n);
+			value[n] = '\0';
+			snprintf(text, sizeof text, "[a]\n%s%s%s", forms[i].before, value, forms[i].behind);
+			c = parse(text);
+			assert_string_equal(conf_get(c, "a", "x"), value);
+			assert_int_equal(conf_count(c), 1);
+		}
+	/* What has no separator where one is looked for is no setting. */
+	memset(value, 'k', 300);
+	memcpy(value + 300, "=1\n", 4);
+	assert_refused(bytes_of(value), "line 1");
 }
 
 static void test_long_section(void **state)
@@ -184,7 +210,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_get),	   cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_empty),	   cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_long_lines), cmocka_unit_test(test_long_section),
+		cmocka_unit_test(test_long_lines), cmocka_unit_test(test_long_is_as_short),
+		cmocka_unit_test(test_long_section),
 		cmocka_unit_test(test_indented),   cmocka_unit_test(test_long_comment),
 		cmocka_unit_test(test_open),
 	};

@@ -10,6 +10,7 @@
 #define SECTION "agent"
 #define HOUR	3600
 #define DAY	86400
+#define FILE_NAME_MAX 248 /* what is written beside it first has seven more */
 #define AT(m)	offsetof(struct agent_settings, m)
 
 static const char *const after_words[] = { "stop", "psk", "factory", "attestation", NULL };
@@ -233,7 +234,7 @@ static enum inro_err check_required(const struct agent_settings *s, const char *
 static bool is_file_name(const char *name)
 {
 	return !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-	       strlen(name) <= 250;
+	       strlen(name) <= FILE_NAME_MAX;
 }
 
 /* NAME.old and NAME.new are the agent's own labels. */
@@ -259,6 +260,35 @@ static bool is_same_secret(const char *a, const char *b)
 	return strncmp(a, b, n + 1) == 0;
 }
 
+/* What a generation has beside what programs open; see pair.c. */
+static bool is_ours(const char *name)
+{
+	static const char *const ours[] = { "cert.der", "chain.pem", "csr.der", "done", "uri" };
+
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+		if (strcmp(name, ours[i]) == 0)
+			return true;
+	return false;
+}
+
+static enum inro_err check_files(const struct agent_settings *s, const char *name)
+{
+	const char *const files[] = { s->cert_file, s->key_file, s->ca_file };
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		if (!is_file_name(files[i]))
+			return err_set(INRO_E_CONFIG, "%s: cert-file, key-file and ca-file are names without a folder, of %d bytes at most",
+				       name, FILE_NAME_MAX);
+		if (is_ours(files[i]))
+			return err_set(INRO_E_CONFIG, "%s: the agent has a file '%s' of its own: name another one", name, files[i]);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(files[i], files[j]) == 0)
+				return err_set(INRO_E_CONFIG, "%s: cert-file, key-file and ca-file are three files, not '%s' twice",
+					       name, files[i]);
+	}
+	return INRO_OK;
+}
+
 static enum inro_err check_secrets(const struct agent_settings *s, const char *name)
 {
 	for (size_t i = 0; i < s->secrets.n; i++) {
@@ -282,10 +312,6 @@ static enum inro_err check_together(const struct agent_settings *s, const char *
 
 	if (strncmp(s->server, "https://", 8) != 0)
 		return err_set(INRO_E_CONFIG, "%s: server begins with https://", name);
-	if (!is_file_name(s->cert_file) || !is_file_name(s->key_file) || !is_file_name(s->ca_file))
-		return err_set(INRO_E_CONFIG,
-			       "%s: cert-file, key-file and ca-file are names without a folder",
-			       name);
 	if (!s->factory_cert != !s->factory_key)
 		return err_set(INRO_E_CONFIG, "%s: factory-cert and factory-key go together", name);
 	if (!s->psk_file && !factory && !s->attest)
@@ -310,6 +336,8 @@ static enum inro_err read_all(const struct conf *c, struct agent_settings *s)
 		e = check_required(s, conf_name(c));
 	if (e == INRO_OK)
 		e = check_together(s, conf_name(c));
+	if (e == INRO_OK)
+		e = check_files(s, conf_name(c));
 	if (e == INRO_OK)
 		e = check_secrets(s, conf_name(c));
 	if (e != INRO_OK)
