@@ -29,9 +29,44 @@ void key_free(struct key *k)
 	if (!k)
 		return;
 	signature_models_free(k);
+	if (k->before != k->pkey)
+		EVP_PKEY_free(k->before);
 	EVP_PKEY_free(k->pkey);
 	object_free(k->object);
 	free(k);
+}
+
+/* Whoever comes first remembers the shared one; each then tries to put a copy in its place, and changes whatever copy is
+ * there if another thread was faster. */
+int key_set(struct key *k, const OSSL_PARAM params[])
+{
+	EVP_PKEY *shared = k->pkey, *none = NULL, *copy;
+	bool in_place;
+
+	atomic_compare_exchange_strong(&k->before, &none, shared);
+	shared = k->before;
+	if (k->pkey != shared)
+		return EVP_PKEY_set_params(k->pkey, (OSSL_PARAM *)(uintptr_t)params);
+	copy = EVP_PKEY_dup(shared);
+	if (!copy || EVP_PKEY_set_params(copy, (OSSL_PARAM *)(uintptr_t)params) != 1) {
+		EVP_PKEY_free(copy);
+		return 0;
+	}
+	in_place = !atomic_compare_exchange_strong(&k->pkey, &shared, copy);
+	if (!in_place)
+		return 1;
+	EVP_PKEY_free(copy);
+	return EVP_PKEY_set_params(k->pkey, (OSSL_PARAM *)(uintptr_t)params);
+}
+
+/* Read in this order: what nothing was set of yet is the shared one. */
+EVP_PKEY *key_share(const struct key *k)
+{
+	EVP_PKEY *pkey = k->pkey, *before = k->before;
+
+	if (before && pkey != before)
+		return EVP_PKEY_dup(pkey);
+	return EVP_PKEY_up_ref(pkey) ? pkey : NULL;
 }
 
 /* The row that the public half belongs to, among those of this Cryptoki type. */
@@ -64,15 +99,17 @@ static enum inro_err read_public(struct key *k, struct seat *s, CK_OBJECT_HANDLE
 {
 	SCOPED(buf) spki = { 0 };
 	CK_ULONG type = 0;
+	EVP_PKEY *pkey = NULL;
 	enum inro_err e = ck_attr_ulong(s->m, s->session, handle, CKA_KEY_TYPE, &type);
 
 	if (!e)
 		e = ck_public_key(s->m, s->session, handle, &spki);
 	if (!e)
-		e = decode_public(k->prov, buf_bytes(&spki), &k->pkey);
+		e = decode_public(k->prov, buf_bytes(&spki), &pkey);
 	if (e)
 		return e;
-	k->type = type_of(type, k->pkey);
+	k->pkey = pkey;
+	k->type = type_of(type, pkey);
 	k->has = OSSL_KEYMGMT_SELECT_PUBLIC_KEY | OSSL_KEYMGMT_SELECT_ALL_PARAMETERS;
 	if (!k->type)
 		return err_set(INRO_E_UNSUPPORTED,

@@ -3,7 +3,8 @@
  *
  * 1. The public half is an EVP_PKEY of the context below, made once: sizes, names, parameters,
  *    comparison, export and verification are libcrypto's own answers about it.
- * 2. A key of a token has an object beside it and no secret part.
+ * 2. A key of a token has an object beside it and no secret part.  Its public half is shared with its duplicates until
+ *    something is set (key_set()), and is there until the key's end.
  * 3. A key without an object is a software key, whole in the context below.  Such keys exist
  *    because a program's own "RSA" and "EC" may be fetched from us when we are named first: they
  *    then behave as they would without us.
@@ -73,7 +74,10 @@ struct key_model; /* signature_model.c */
 struct key {
 	struct prov *prov;
 	const struct key_type *type;
-	EVP_PKEY *pkey;	       /* NULL: nothing in it yet */
+	_Atomic(EVP_PKEY *) pkey; /* NULL: nothing in it yet */
+	/* Of a token key of which something was set: the public half that it had until then, which other threads may be
+	 * using.  It stays until the key's end. */
+	_Atomic(EVP_PKEY *) before;
 	int has;	       /* OSSL_KEYMGMT_SELECT_... */
 	struct object *object; /* NULL: a software key */
 	/* Signatures of a token key that are set up and copied for each use. */
@@ -89,6 +93,13 @@ struct key_carrier {
 
 struct key *key_new(struct prov *p, const struct key_type *type);
 void key_free(struct key *k);
+
+/* Sets something of a token key's public half, which then is its own: a copy takes the place of the one that is shared,
+ * once; after that the copy is changed, as libcrypto changes its own keys.  What libcrypto says to the change.  Any
+ * thread, while others use and copy the key. */
+int key_set(struct key *k, const OSSL_PARAM params[]);
+/* The public half of a token key for a duplicate of it, with a reference; NULL when there is no memory. */
+EVP_PKEY *key_share(const struct key *k);
 
 /* A private or public key object of a token. */
 MUST_CHECK enum inro_err key_open(struct token *t, struct seat *s, CK_OBJECT_HANDLE handle,

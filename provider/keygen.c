@@ -346,6 +346,7 @@ static bool is_for_token(const struct keygen *g)
 static struct key *in_software(struct keygen *g, OSSL_CALLBACK *progress, void *arg)
 {
 	struct key *k = key_new(g->prov, g->type);
+	EVP_PKEY *pkey = NULL;
 
 	if (!k)
 		return NULL;
@@ -354,10 +355,11 @@ static struct key *in_software(struct keygen *g, OSSL_CALLBACK *progress, void *
 	EVP_PKEY_CTX_set_app_data(g->ctx, g);
 	if (progress)
 		EVP_PKEY_CTX_set_cb(g->ctx, tell_progress);
-	if (EVP_PKEY_generate(g->ctx, &k->pkey) != 1) {
+	if (EVP_PKEY_generate(g->ctx, &pkey) != 1) {
 		key_free(k);
 		return NULL;
 	}
+	k->pkey = pkey;
 	k->has = g->selection | OSSL_KEYMGMT_SELECT_ALL_PARAMETERS;
 	return k;
 }

@@ -208,13 +208,11 @@ static int get_params(void *vkey, OSSL_PARAM params[])
 	return is_empty(k) || EVP_PKEY_get_params(k->pkey, params) == 1;
 }
 
-/* The public half of a token key is shared with its duplicates: what is set is set in a copy of its own.  The point
- * stays as the token has it, and the curve is written by its name (export_public). */
+/* The point stays as the token has it, and the curve is written by its name (export_public). */
 static int set_of_token(struct key *k, const OSSL_PARAM params[])
 {
 	const OSSL_PARAM *encoding = OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_EC_ENCODING);
 	const char *name = NULL;
-	EVP_PKEY *copy;
 
 	if (OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY))
 		return prov_raise(k->prov, err_set(INRO_E_STATE, "the public half of a token's key can't be changed"));
@@ -222,14 +220,7 @@ static int set_of_token(struct key *k, const OSSL_PARAM params[])
 	    strcmp(name, OSSL_PKEY_EC_ENCODING_EXPLICIT) == 0)
 		return prov_raise(k->prov, err_set(INRO_E_UNSUPPORTED,
 						   "the curve of a token's key is written by its name, not by its parameters"));
-	copy = EVP_PKEY_dup(k->pkey);
-	if (!copy || EVP_PKEY_set_params(copy, (OSSL_PARAM *)(uintptr_t)params) != 1) {
-		EVP_PKEY_free(copy);
-		return 0;
-	}
-	EVP_PKEY_free(k->pkey);
-	k->pkey = copy;
-	return 1;
+	return key_set(k, params) == 1;
 }
 
 static int set_params(void *vkey, const OSSL_PARAM params[])
@@ -265,7 +256,7 @@ static EVP_PKEY *copy_pkey(const struct key *k, int selection)
 	if (!(selection & OSSL_KEYMGMT_SELECT_KEYPAIR))
 		return copy_group(k->pkey);
 	if (k->object)
-		return EVP_PKEY_up_ref(k->pkey) ? k->pkey : NULL;
+		return key_share(k);
 	return EVP_PKEY_dup(k->pkey);
 }
 

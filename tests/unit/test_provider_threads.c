@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
@@ -148,6 +149,101 @@ static void the_token_goes(void **state)
 	ERR_clear_error();
 }
 
+/* ---- settings of one key that all use ---- */
+
+static void *keep_using(void *arg)
+{
+	EVP_PKEY *key = arg, *copy;
+	unsigned char *der = NULL;
+
+	while (!stop) {
+		copy = EVP_PKEY_dup(key);
+		if (token_keys_sign(libctx, key) && copy && token_keys_sign(libctx, copy) &&
+		    EVP_PKEY_eq(key, copy) == 1 && i2d_PUBKEY(copy, &der) > 0)
+			good++;
+		else
+			bad++;
+		OPENSSL_free(der);
+		der = NULL;
+		EVP_PKEY_free(copy);
+	}
+	return NULL;
+}
+
+static bool set_format(EVP_PKEY *key, const char *format)
+{
+	return EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, format) == 1;
+}
+
+/* Of the key itself, and of a duplicate, which is another key from then on. */
+static void *keep_setting(void *arg)
+{
+	static const char *const formats[] = { "compressed", "uncompressed", "hybrid" };
+	EVP_PKEY *key = arg;
+
+	for (size_t i = 0; !stop; i++) {
+		EVP_PKEY *copy = EVP_PKEY_dup(key);
+
+		if (!set_format(key, formats[i % 3]) || !copy || !set_format(copy, formats[(i + 1) % 3]))
+			bad++;
+		EVP_PKEY_free(copy);
+	}
+	return NULL;
+}
+
+static void settings_change(void **state)
+{
+	pthread_t t[THREADS];
+
+	(void)state;
+	for (int round = 0; round < 5; round++) {
+		EVP_PKEY *key = token_keys_load(libctx, URI);
+
+		assert_non_null(key);
+		stop = false;
+		good = bad = unexplained = 0;
+		for (size_t i = 0; i < THREADS; i++)
+			assert_int_equal(pthread_create(&t[i], NULL, i < 2 ? keep_setting : keep_using, key), 0);
+		let_them(10 * THREADS);
+		finish(t);
+		assert_int_equal(bad, 0);
+		assert_true(token_keys_sign(libctx, key));
+		EVP_PKEY_free(key);
+	}
+}
+
+static size_t point_size(EVP_PKEY *key)
+{
+	size_t n = 0;
+
+	assert_int_equal(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, NULL, 0, &n), 1);
+	return n;
+}
+
+/* What is set of a duplicate is not set of the key, nor the other way round, before and after the first change. */
+static void duplicates_are_apart(void **state)
+{
+	EVP_PKEY *a = token_keys_load(libctx, URI), *b = EVP_PKEY_dup(a), *c;
+
+	(void)state;
+	assert_true(set_format(a, "compressed"));
+	assert_int_equal(point_size(a), 33);
+	assert_int_equal(point_size(b), 65);
+	c = EVP_PKEY_dup(a);
+	assert_true(set_format(a, "uncompressed"));
+	assert_int_equal(point_size(c), 33);
+	assert_true(set_format(c, "uncompressed") && set_format(c, "compressed"));
+	assert_int_equal(point_size(a), 65);
+	assert_int_equal(point_size(c), 33);
+	assert_false(set_format(a, "no such format"));
+	assert_int_equal(point_size(a), 65);
+	assert_true(token_keys_sign(libctx, a) && token_keys_sign(libctx, c));
+	EVP_PKEY_free(a);
+	EVP_PKEY_free(b);
+	EVP_PKEY_free(c);
+	ERR_clear_error();
+}
+
 static int set_up(void **state)
 {
 	EVP_PKEY *key;
@@ -190,6 +286,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_come_and_go),
+		cmocka_unit_test(settings_change),
+		cmocka_unit_test(duplicates_are_apart),
 		cmocka_unit_test(the_pin_changes),
 		cmocka_unit_test(the_token_goes),
 	};
