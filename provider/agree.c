@@ -2,7 +2,6 @@
 #include "provider/agree.h"
 
 #include <openssl/core_names.h>
-#include <openssl/ec.h>
 
 #include "provider/below.h"
 
@@ -18,45 +17,16 @@ static CK_MECHANISM_TYPE mechanism(const struct agree *a)
 	return plain ? CKM_ECDH1_DERIVE : CKM_ECDH1_COFACTOR_DERIVE;
 }
 
-static bool add_number(const EVP_PKEY *key, const char *param, size_t n, struct buf *b)
-{
-	BIGNUM *x = NULL;
-	uint8_t *room = EVP_PKEY_get_bn_param(key, param, &x) == 1 ? buf_extend(b, n) : NULL;
-	bool ok = room && BN_bn2binpad(x, room, (int)n) == (int)n;
-
-	BN_free(x);
-	return ok;
-}
-
-static size_t field_size(const EVP_PKEY *key)
-{
-	BIGNUM *p = NULL;
-	size_t n = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_P, &p) == 1 ? (size_t)BN_num_bytes(p) : 0;
-
-	BN_free(p);
-	return n;
-}
-
-static bool add_point(const EVP_PKEY *key, struct buf *b)
-{
-	const size_t n = field_size(key);
-
-	buf_add_u8(b, POINT_CONVERSION_UNCOMPRESSED);
-	return n > 0 && add_number(key, OSSL_PKEY_PARAM_EC_PUB_X, n, b) && add_number(key, OSSL_PKEY_PARAM_EC_PUB_Y, n, b);
-}
-
-static bool add_raw(const EVP_PKEY *key, struct buf *b)
-{
-	size_t n = 0;
-	uint8_t *room = EVP_PKEY_get_raw_public_key(key, NULL, &n) == 1 ? buf_extend(b, n) : NULL;
-
-	return room && EVP_PKEY_get_raw_public_key(key, room, &n) == 1;
-}
-
 enum inro_err agree_public(const EVP_PKEY *key, struct buf *b)
 {
-	return (EVP_PKEY_is_a(key, "EC") ? add_point : add_raw)(key, b) ? buf_err(b)
-									: below_failed("reading a public key");
+	unsigned char *public = NULL;
+	size_t n = EVP_PKEY_get1_encoded_public_key((EVP_PKEY *)(uintptr_t)key, &public);
+
+	if (n == 0)
+		return below_failed("reading a public key");
+	buf_add(b, BYTES(public, n));
+	OPENSSL_free(public);
+	return buf_err(b);
 }
 
 static bool is_zero(const struct secret *s)

@@ -130,13 +130,18 @@ static bool is_strange(const char *digest)
 	return digest && !digest_named(digest);
 }
 
-/* Of libcrypto 3.2 and later: a token chooses the number of a signature itself. */
+/* Of ECDSA by libcrypto 3.2 and later. */
+#define NONCE_TYPE  "nonce-type"
+#define NONCE_SINCE 0x30200000UL
+
+/* A token chooses the number of a signature itself. */
 static enum inro_err may_set_nonce(const struct signature *s, const OSSL_PARAM params[])
 {
-	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, "nonce-type");
+	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, NONCE_TYPE);
 	unsigned type = 0;
 
-	if (!p || !s->key->object || (OSSL_PARAM_get_uint(p, &type) && type == 0))
+	if (!p || !s->key->object || s->key->type->type != CKK_EC || s->use != SIGNATURE_SIGN ||
+	    (OSSL_PARAM_get_uint(p, &type) && type == 0))
 		return INRO_OK;
 	return err_set(INRO_E_UNSUPPORTED, "a token signs by random numbers: no other nonce-type is offered");
 }
@@ -213,28 +218,52 @@ static int get_ctx_params(void *vsig, OSSL_PARAM params[])
 }
 
 /* clang-format off */
-#define DIGEST		 OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0), \
-			 OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PROPERTIES, NULL, 0),
-#define RSA_SETTINGS	 OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, NULL, 0), \
-			 OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, NULL, 0), \
-			 OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_PROPERTIES, NULL, 0), \
-			 OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL, 0),
-#define ECDSA_SETTINGS	 OSSL_PARAM_size_t(OSSL_SIGNATURE_PARAM_DIGEST_SIZE, NULL),
-/* clang-format on */
+#define DIGEST	      OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0)
+#define DIGEST_SIZE   OSSL_PARAM_size_t(OSSL_SIGNATURE_PARAM_DIGEST_SIZE, NULL)
+#define PROPERTIES    OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PROPERTIES, NULL, 0)
+#define RSA_SETTINGS  OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, NULL, 0), \
+		      OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, NULL, 0), \
+		      OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_PROPERTIES, NULL, 0), \
+		      OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL, 0)
+#define NONCE	      OSSL_PARAM_uint(NONCE_TYPE, NULL)
 
 /* What may be set at all, and what while data is digested already: the digest may not. */
-#define SETTABLE(kind, settings)                                                                   \
-	static const OSSL_PARAM *kind##_settable(void *vsig, void *vprov)                          \
-	{                                                                                          \
-		static const OSSL_PARAM all[] = { DIGEST settings OSSL_PARAM_END };              \
-		static const OSSL_PARAM fixed[] = { settings OSSL_PARAM_END };                     \
-		const struct signature *s = vsig;                                                  \
-                                                                                                   \
-		(void)vprov;                                                                       \
-		return s && s->digesting ? fixed : all;                                            \
-	}
-SETTABLE(rsa, RSA_SETTINGS)
-SETTABLE(ecdsa, ECDSA_SETTINGS)
+static const OSSL_PARAM rsa_all[] = { DIGEST, PROPERTIES, RSA_SETTINGS, OSSL_PARAM_END };
+static const OSSL_PARAM rsa_fixed[] = { RSA_SETTINGS, OSSL_PARAM_END };
+static const OSSL_PARAM ecdsa_all[] = { DIGEST, DIGEST_SIZE, PROPERTIES, OSSL_PARAM_END };
+static const OSSL_PARAM ecdsa_fixed[] = { DIGEST_SIZE, OSSL_PARAM_END };
+static const OSSL_PARAM ecdsa_all_32[] = { DIGEST, DIGEST_SIZE, PROPERTIES, NONCE, OSSL_PARAM_END };
+static const OSSL_PARAM ecdsa_fixed_32[] = { DIGEST_SIZE, NONCE, OSSL_PARAM_END };
+/* clang-format on */
+
+static const OSSL_PARAM *rsa_settable(void *vsig, void *vprov)
+{
+	const struct signature *s = vsig;
+
+	(void)vprov;
+	return s && s->digesting ? rsa_fixed : rsa_all;
+}
+
+static const OSSL_PARAM *ecdsa_settable(void *vsig, void *vprov)
+{
+	const struct signature *s = vsig;
+	const bool has_nonce = OpenSSL_version_num() >= NONCE_SINCE;
+
+	(void)vprov;
+	if (s && s->digesting)
+		return has_nonce ? ecdsa_fixed_32 : ecdsa_fixed;
+	return has_nonce ? ecdsa_all_32 : ecdsa_all;
+}
+
+/* As libcrypto's own operation has it in this version; this list, where none is set up. */
+static const OSSL_PARAM *gettable(struct signature *s, const OSSL_PARAM otherwise[])
+{
+	EVP_PKEY_CTX *model;
+
+	if (!s || !s->key || signature_model(s, &model) != INRO_OK)
+		return otherwise;
+	return EVP_PKEY_CTX_gettable_params(model);
+}
 
 static const OSSL_PARAM *rsa_gettable(void *vsig, void *vprov)
 {
@@ -247,9 +276,8 @@ static const OSSL_PARAM *rsa_gettable(void *vsig, void *vprov)
 		OSSL_PARAM_END,
 	};
 
-	(void)vsig;
 	(void)vprov;
-	return table;
+	return gettable(vsig, table);
 }
 
 static const OSSL_PARAM *ecdsa_gettable(void *vsig, void *vprov)
@@ -261,9 +289,8 @@ static const OSSL_PARAM *ecdsa_gettable(void *vsig, void *vprov)
 		OSSL_PARAM_END,
 	};
 
-	(void)vsig;
 	(void)vprov;
-	return table;
+	return gettable(vsig, table);
 }
 
 /* A key of RSA-PSS starts with a padding of its own, and may be bound to a digest.  One that we have no row of may be

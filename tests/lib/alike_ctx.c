@@ -127,7 +127,7 @@ static void set_up(struct alike_side *s, struct alike_rng *r)
 	struct alike_ctx *c = pick(s, r);
 	const struct setup *u = pick_setup(c->key, r);
 
-	alike_say(s, "%s", u->name);
+	alike_say(s, "%s: %s", alike_keys[c->key].name, u->name);
 	alike_gives(s, u->init(c->ctx));
 }
 
@@ -144,7 +144,7 @@ static void set_up_with(struct alike_side *s, struct alike_rng *r)
 	OSSL_PARAM params[3];
 	size_t n = 0;
 
-	alike_say(s, "%s", setups[i].name);
+	alike_say(s, "%s: %s", alike_keys[c->key].name, setups[i].name);
 	if (alike_chance(r, 60)) {
 		params[n++] = OSSL_PARAM_construct_utf8_string("digest", (char *)(uintptr_t)md, 0);
 		alike_say(s, " digest=%s", md);
@@ -186,6 +186,7 @@ static const char *const modes[] = { "0", "1", "-1", "2", "bogus", NULL };
 static const char *const sizes[] = { "1", "16", "32", "100", "0", "bogus", NULL };
 static const char *const kdfs[] = { "X963KDF", "", "HKDF", "bogus", NULL };
 
+static const char *const nonces[] = { "0", "1", "bogus", NULL };
 static const char *const kems[] = { "DHKEM", "RSASVE", "dhkem", "bogus", "", NULL };
 static const char *const seeds[] = {
 	"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f3031323334353637"
@@ -207,6 +208,7 @@ static const struct by_name {
 	{ "digest", digests },
 	{ "operation", kems },
 	{ "hexikme", seeds },
+	{ "nonce-type", nonces },
 	{ "ecdh_cofactor_mode", modes },
 	{ "ecdh_kdf_md", digests },
 	{ "kdf-type", kdfs },
@@ -240,7 +242,7 @@ static bool is_for(const struct by_name *b, size_t key)
 		return true;
 	if (strncmp(alike_keys[key].type, "RSA", 3) == 0)
 		return !kdf;
-	return kdf || strcmp(b->name, "digest") == 0;
+	return kdf || strcmp(b->name, "digest") == 0 || strcmp(b->name, "nonce-type") == 0;
 }
 
 static const struct by_name *pick_name(size_t key, struct alike_rng *r)
@@ -531,6 +533,7 @@ static void ask_lists(struct alike_side *s, struct alike_rng *r)
 {
 	struct alike_ctx *c = pick(s, r);
 
+	alike_say(s, "%s operation %d ", alike_keys[c->key].name, EVP_PKEY_CTX_get_operation(c->ctx));
 	say_list(s, "settable", EVP_PKEY_CTX_settable_params(c->ctx));
 	say_list(s, "gettable", EVP_PKEY_CTX_gettable_params(c->ctx));
 	alike_say(s, "is %d", EVP_PKEY_CTX_is_a(c->ctx, alike_keys[c->key].type));

@@ -19,83 +19,12 @@
 #include "provider/agree.h"
 #include "provider/dhkem_kdf.h"
 #include "tests/lib/chosen.h"
+#include "tests/lib/dhkem_vectors.h"
 #include "tests/lib/token_keys.h"
 
 #define ROOM 256
 
 /* ---- RFC 9180, appendix A ---- */
-
-static const struct vector {
-	const char *group; /* of X25519 the kind of key */
-	const char *seed;  /* ikmE */
-	const char *private, *public; /* the recipient's */
-	const char *sender_private, *sender_public;
-	const char *sent, *secret;
-} vectors[] = {
-	{ /* A.1.1 */
-	  .group = "X25519",
-	  .seed = "7268600d403fce431561aef583ee1613527cff655c1343f29812e66706df3234",
-	  .private = "4612c550263fc8ad58375df3f557aac531d26850903e55a9f23f21d8534e8ac8",
-	  .public = "3948cfe0ad1ddb695d780e59077195da6c56506b027329794ab02bca80815c4d",
-	  .sent = "37fda3567bdbd628e88668c3c8d7e97d1d1253b6d4ea6d44c150f741f1bf4431",
-	  .secret = "fe0e18c9f024ce43799ae393c7e8fe8fce9d218875e8227b0187c04e7d2ea1fc" },
-	{ /* A.1.3 */
-	  .group = "X25519",
-	  .seed = "6e6d8f200ea2fb20c30b003a8b4f433d2f4ed4c2658d5bc8ce2fef718059c9f7",
-	  .private = "fdea67cf831f1ca98d8e27b1f6abeb5b7745e9d35348b80fa407ff6958f9137e",
-	  .public = "1632d5c2f71c2b38d0a8fcc359355200caa8b1ffdf28618080466c909cb69b2e",
-	  .sender_private = "dc4a146313cce60a278a5323d321f051c5707e9c45ba21a3479fecdf76fc69dd",
-	  .sender_public = "8b0c70873dc5aecb7f9ee4e62406a397b350e57012be45cf53b7105ae731790b",
-	  .sent = "23fb952571a14a25e3d678140cd0e5eb47a0961bb18afcf85896e5453c312e76",
-	  .secret = "2d6db4cf719dc7293fcbf3fa64690708e44e2bebc81f84608677958c0d4448a7" },
-	{ /* A.3.1 */
-	  .group = "prime256v1",
-	  .seed = "4270e54ffd08d79d5928020af4686d8f6b7d35dbe470265f1f5aa22816ce860e",
-	  .private = "f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2",
-	  .public = "04fe8c19ce0905191ebc298a9245792531f26f0cece2460639e8bc39cb7f706a82"
-		    "6a779b4cf969b8a0e539c7f62fb3d30ad6aa8f80e30f1d128aafd68a2ce72ea0",
-	  .sent = "04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325ac9"
-		  "8536d7b61a1af4b78e5b7f951c0900be863c403ce65c9bfcb9382657222d18c4",
-	  .secret = "c0d26aeab536609a572b07695d933b589dcf363ff9d93c93adea537aeabb8cb8" },
-	{ /* A.6.1 */
-	  .group = "secp521r1",
-	  .seed = "7f06ab8215105fc46aceeb2e3dc5028b44364f960426eb0d8e4026c2f8b5d7e7"
-		  "a986688f1591abf5ab753c357a5d6f0440414b4ed4ede71317772ac98d9239f70904",
-	  .private = "01462680369ae375e4b3791070a7458ed527842f6a98a79ff5e0d4cbde83c271"
-		     "96a3916956655523a6a2556a7af62c5cadabe2ef9da3760bb21e005202f7b2462847",
-	  .public = "0401b45498c1714e2dce167d3caf162e45e0642afc7ed435df7902ccae0e84ba"
-		    "0f7d373f646b7738bbbdca11ed91bdeae3cdcba3301f2457be452f271fa68375"
-		    "80e661012af49583a62e48d44bed350c7118c0d8dc861c238c72a2bda17f6470"
-		    "4f464b57338e7f40b60959480c0e58e6559b190d81663ed816e523b6b6a418f66d2451ec64",
-	  .sent = "040138b385ca16bb0d5fa0c0665fbbd7e69e3ee29f63991d3e9b5fa740aab890"
-		  "0aaeed46ed73a49055758425a0ce36507c54b29cc5b85a5cee6bae0cf1c21f27"
-		  "31ece2013dc3fb7c8d21654bb161b463962ca19e8c654ff24c94dd2898de1205"
-		  "1f1ed0692237fb02b2f8d1dc1c73e9b366b529eb436e98a996ee522aef863dd5739d2f29b0",
-	  .secret = "776ab421302f6eff7d7cb5cb1adaea0cd50872c71c2d63c30c4f1d5e43653336"
-		    "fef33b103c67e7a98add2d3b66e2fda95b5b2a667aa9dac7e59cc1d46d30e818" },
-	{ /* A.6.3 */
-	  .group = "secp521r1",
-	  .seed = "fe1c589c2a05893895a537f38c7cb4300b5a7e8fef3d6ccb8f07a498029c61e9"
-		  "0262e009dc254c7f6235f9c6b2fd6aeff0a714db131b09258c16e217b7bd2aa619b0",
-	  .private = "013ef326940998544a899e15e1726548ff43bbdb23a8587aa3bef9d1b857338d"
-		     "87287df5667037b519d6a14661e9503cfc95a154d93566d8c84e95ce93ad05293a0b",
-	  .public = "04007d419b8834e7513d0e7cc66424a136ec5e11395ab353da324e3586673ee7"
-		    "3d53ab34f30a0b42a92d054d0db321b80f6217e655e304f72793767c4231785c"
-		    "4a4a6e008f31b93b7a4f2b8cd12e5fe5a0523dc71353c66cbdad51c86b9e0bdf"
-		    "cd9a45698f2dab1809ab1b0f88f54227232c858accc44d9a8d41775ac026341564a2d749f4",
-	  .sender_private = "001018584599625ff9953b9305849850d5e34bd789d4b81101139662fbea8b65"
-			    "08ddb9d019b0d692e737f66beae3f1f783e744202aaf6fea01506c27287e359fe776",
-	  .sender_public = "04015cc3636632ea9a3879e43240beae5d15a44fba819282fac26a19c989fafd"
-			   "d0f330b8521dff7dc393101b018c1e65b07be9f5fc9a28a1f450d6a541ee0d76"
-			   "221133001e8f0f6a05ab79f9b9bb9ccce142a453d59c5abebb5674839d935a3c"
-			   "a1a3fbc328539a60b3bc3c05fed22838584a726b9c176796cad0169ba4093332cbd2dc3a9f",
-	  .sent = "04017de12ede7f72cb101dab36a111265c97b3654816dcd6183f809d4b3d111f"
-		  "e759497f8aefdc5dbb40d3e6d21db15bdc60f15f2a420761bcaeef73b891c2b1"
-		  "17e9cf01e29320b799bbc86afdc5ea97d941ea1c5bd5ebeeac7a784b3bab5247"
-		  "46f3e640ec26ee1bd91255f9330d974f845084637ee0e6fe9f505c5b87c86a4e1a6c3096dd",
-	  .secret = "26648fa2a2deb0bfc56349a590fd4cb7108a51797b634694fc02061e8d91b357"
-		    "6ac736a68bf848fe2a58dfb1956d266e68209a4d631e513badf8f4dcfc00f30a" },
-};
 
 struct octets {
 	uint8_t p[ROOM];
@@ -154,7 +83,7 @@ static void add_agreed(struct buf *b, EVP_PKEY *key, EVP_PKEY *peer)
 	EVP_PKEY_CTX_free(ctx);
 }
 
-static void vector_is_derived(const struct vector *v)
+static void vector_is_derived(const struct dhkem_vector *v)
 {
 	EVP_PKEY *key = key_of(NULL, v->group, v->private, v->public);
 	EVP_PKEY *ephemeral = key_of(NULL, v->group, NULL, v->sent);
@@ -187,8 +116,8 @@ static void vector_is_derived(const struct vector *v)
 static void vectors_are_derived(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(vectors); i++)
-		vector_is_derived(&vectors[i]);
+	for (size_t i = 0; i < ARRAY_LEN(dhkem_vectors); i++)
+		vector_is_derived(&dhkem_vectors[i]);
 }
 
 static void kinds_without(void **state)
@@ -512,8 +441,8 @@ static void vectors_by_token(void **state)
 {
 	(void)state;
 	NEEDS("ecdh");
-	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
-		const struct vector *v = &vectors[i];
+	for (size_t i = 0; i < ARRAY_LEN(dhkem_vectors); i++) {
+		const struct dhkem_vector *v = &dhkem_vectors[i];
 		struct octets sent = hex(v->sent), secret = hex(v->secret), seed = hex(v->seed), got, got_secret;
 		EVP_PKEY *soft, *token, *sender = NULL;
 		char label[32];

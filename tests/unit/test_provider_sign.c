@@ -570,6 +570,46 @@ static void forks_of_a_busy_process(void **state)
 }
 #endif
 
+/* 1: sets it and signs twice, the same; 0: signs otherwise each time; -1: it can't be set. */
+static int signs_by_nonce_type(EVP_PKEY *key, EVP_PKEY *public, unsigned type)
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL), *v;
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_uint("nonce-type", &type), OSSL_PARAM_construct_end() };
+	unsigned char sig[2][100];
+	size_t n[2] = { sizeof sig[0], sizeof sig[1] };
+	bool set;
+
+	assert_int_equal(EVP_PKEY_sign_init(c), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_signature_md(c, EVP_sha256()), 1);
+	set = EVP_PKEY_CTX_set_params(c, params) == 1;
+	v = EVP_PKEY_CTX_new_from_pkey(libctx, public, NULL);
+	assert_int_equal(EVP_PKEY_verify_init(v), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_params(v, params), 1); /* what is verified was signed somehow */
+	for (size_t i = 0; set && i < 2; i++) {
+		assert_int_equal(EVP_PKEY_sign(c, sig[i], &n[i], data, 32), 1);
+		assert_int_equal(EVP_PKEY_verify(v, sig[i], n[i], data, 32), 1);
+	}
+	EVP_PKEY_CTX_free(c);
+	EVP_PKEY_CTX_free(v);
+	return set ? n[0] == n[1] && memcmp(sig[0], sig[1], n[0]) == 0 : -1;
+}
+
+/* Deterministic ECDSA, of libcrypto 3.2 and later: a key in a file has it, a token refuses it and says why. */
+static void nonce_types(void **state)
+{
+	EVP_PKEY *soft = EVP_PKEY_Q_keygen(libctx, "provider=default", "EC", "P-256");
+	const bool has_it = OpenSSL_version_num() >= 0x30200000UL;
+
+	(void)state;
+	assert_int_equal(signs_by_nonce_type(ec, ec_public, 0), 0);
+	assert_int_equal(ERR_peek_error(), 0);
+	assert_int_equal(signs_by_nonce_type(soft, soft, 1), has_it);
+	assert_int_equal(signs_by_nonce_type(ec, ec_public, 1), -1);
+	assert_true(token_keys_error_says("no other nonce-type is offered"));
+	assert_int_equal(signs_by_nonce_type(ec, ec, 0), 0); /* the key is well, and verifies too */
+	EVP_PKEY_free(soft);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -580,6 +620,7 @@ int main(void)
 		cmocka_unit_test(paddings),
 		cmocka_unit_test(recovery),
 		cmocka_unit_test(wrong_lengths),
+		cmocka_unit_test(nonce_types),
 		cmocka_unit_test(threads),
 		cmocka_unit_test(threads_with_settings),
 		cmocka_unit_test(forks),
