@@ -39,11 +39,15 @@ if [[ -n $runtime ]]; then # programs that load our provider have its runtime, a
 		open(o.o, 'wb').write(answer.read())
 	PY
 fi
+signs() { [[ $(inro ca cmp issuing --json | jq -r .serial) != null ]]; } # what is made for devices
+until_true signs
 run_howto est.md sh
 cd "$T/etc"
 must openssl verify -CAfile root.pem -untrusted est-cas.pem press-1.crt >/dev/null
 must openssl verify -CAfile root.pem -untrusted est-cas.pem press-2.crt >/dev/null
 [[ $(openssl x509 -in press-1.crt -noout -pubkey) == "$(openssl pkey -in press-1.key -pubout)" ]] || fail "the renewed certificate is for another key"
+[[ $(openssl x509 -in made.crt -noout -pubkey) == "$(openssl pkey -in made.key -pubout)" ]] || fail "the key that was made is another one than its certificate's"
+rm made.key made.crt
 
 est=$https/.well-known/est
 curl_est() { # STATUS PATH ARGUMENT ...
