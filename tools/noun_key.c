@@ -176,15 +176,17 @@ static enum inro_err key_show_run(const struct call *c, json_t **ret)
 
 /* ---- delete ---- */
 
-/* A URI with a type means that part only; without one, the pair and its certificate.  A secret key may have the id of
- * a pair. */
+/* A URI with a type means that part only; without one, the pair and its certificate.  A private key takes its public
+ * half along, which nobody needs without it.  A secret key may have the id of a pair. */
 static enum token_what what_of(const struct token_entry *k, enum p11_uri_type type)
 {
-	if (k->type == P11_SECRET_KEY)
-		return TOKEN_SECRETS;
-	if (type == P11_CERT)
-		return TOKEN_CERTS;
-	return type == P11_ANY ? TOKEN_PAIR_AND_CERTS : TOKEN_PAIR;
+	static const enum token_what parts[P11_TYPE__MAX] = {
+		[P11_ANY] = TOKEN_PAIR_AND_CERTS,
+		[P11_PRIVATE] = TOKEN_PAIR,
+		[P11_PUBLIC] = TOKEN_PUBLICS,
+		[P11_CERT] = TOKEN_CERTS,
+	};
+	return k->type == P11_SECRET_KEY ? TOKEN_SECRETS : parts[type];
 }
 
 /* A certificate alone is no loss. */
@@ -380,7 +382,10 @@ const struct cmd_verb key_verbs[] = {
 	{ .name = "delete",
 	  .summary =
 		  "Deletes a key pair and its certificate, or the part that the URI's type names",
-	  .args = ARGS(ARG_URI),
+	  .args = ARGS({ .name = "URI",
+			 .uri = true,
+			 .help = "pkcs11:token=...;object=... or ;id=...; with type=private the pair, with "
+				 "type=public or type=cert that part of it" }),
 	  .opts = OPTS({ .name = "needed",
 			 .also = "force",
 			 .kind = OPT_FLAG,

@@ -99,9 +99,9 @@ static const struct {
 	unsigned what;
 	bool is_key; /* which is nowhere else */
 } classes[] = {
-	{ CKO_PRIVATE_KEY, TOKEN_PAIR, true },
+	{ CKO_PRIVATE_KEY, TOKEN_PRIVATES, true },
 	{ CKO_SECRET_KEY, TOKEN_SECRETS, true },
-	{ CKO_PUBLIC_KEY, TOKEN_PAIR, false },
+	{ CKO_PUBLIC_KEY, TOKEN_PUBLICS, false },
 	{ CKO_CERTIFICATE, TOKEN_CERTS, false },
 };
 
@@ -168,7 +168,7 @@ static enum inro_err has_one_public(struct token *t, struct bytes id, enum token
 	CK_ULONG n = 0;
 	enum inro_err e = token_ready(t);
 
-	if (!e && id.n && (what & TOKEN_PAIR))
+	if (!e && id.n && (what & TOKEN_PUBLICS))
 		e = find_named(t, CKO_PUBLIC_KEY, id, "", &found, &n);
 	return !e && n > 1 ? ambiguous(t, id, "", n) : e;
 }

@@ -220,10 +220,12 @@ MUST_CHECK enum inro_err token_cert_store(struct token *t, struct bytes id, cons
 MUST_CHECK enum inro_err token_cert_find(struct token *t, struct bytes id, struct buf *ret_der);
 
 enum token_what {
-	TOKEN_PAIR = 1,
-	TOKEN_CERTS = 2,
+	TOKEN_PRIVATES = 1,
+	TOKEN_PUBLICS = 2,
+	TOKEN_PAIR = TOKEN_PRIVATES | TOKEN_PUBLICS,
+	TOKEN_CERTS = 4,
 	TOKEN_PAIR_AND_CERTS = TOKEN_PAIR | TOKEN_CERTS,
-	TOKEN_SECRETS = 4,
+	TOKEN_SECRETS = 8,
 	TOKEN_KEYS = TOKEN_PAIR | TOKEN_SECRETS,
 	TOKEN_ALL = TOKEN_KEYS | TOKEN_CERTS,
 };

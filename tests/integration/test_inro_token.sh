@@ -53,6 +53,15 @@ must inro key delete 'pkcs11:token=line1;object=secret;type=secret-key' | has "(
 must inro key generate --token line1 --label secret --type aes-256 --id 0a0b
 must inro key delete 'pkcs11:token=line1;object=pair' | has "(2 objects)" || fail "not the pair alone is deleted"
 must inro key delete 'pkcs11:token=line1;object=secret' | has "(1 object)" || fail "the secret key is gone"
+# the type says what goes: a public half or certificate leaves the key, a private key takes its public half along
+must inro key generate --token line1 --label part --id 0a0c
+must inro key delete 'pkcs11:token=line1;object=part;type=public' | has "(1 object)" || fail "not the public half alone is deleted"
+must inro csr create --key 'pkcs11:token=line1;object=part;type=private' --subject /CN=part --out part.csr
+refused 1 'nothing in token' inro key delete 'pkcs11:token=line1;object=part;type=public'
+refused 1 'nothing in token' inro key delete 'pkcs11:token=line1;object=part;type=cert'
+must inro key delete 'pkcs11:token=line1;object=part;type=private' | has "(1 object)" || fail "not the private key is deleted"
+must inro key generate --token line1 --label part
+must inro key delete 'pkcs11:token=line1;object=part;type=private' | has "(2 objects)" || fail "not the pair is deleted"
 [[ $(inro key list --token line1 --json | grep -c '"label"') == 4 ]] || fail "the key is still there"
 
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out plain.pem 2>/dev/null
