@@ -122,6 +122,18 @@ CREDENTIALS_DIRECTORY=$T/credentials start
 clients 2 5 true
 no_crit
 stop
+
+# ---- the PIN by nginx's own file of passphrases ----
+
+sed "s#^http {#&\nssl_password_file $T/etc/pin;#" nginx.conf >passwords.conf
+grep -q ssl_password_file passwords.conf || fail "the setting is not in: $(cat passwords.conf)"
+mv nginx.conf nginx.conf.own
+mv passwords.conf nginx.conf
+start
+clients 2 5 true
+no_crit
+stop
+mv nginx.conf.own nginx.conf
 mv openssl.cnf etc/openssl.cnf
 
 # ---- no rights for the workers: the log says so; with them the next handshake is well ----
