@@ -55,6 +55,10 @@ kinds() {
 		must foreign openssl genpkey -provider-path "$B/lib" -provider base -provider inro -paramfile parameters \
 			-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=after' -out after.pem
 		must ossl pkey -in after.pem -noout
+		# docs/limits.md: the default provider's decoder reads them, and the key would be its own.
+		must_fail 'command not supported' ossl genpkey -paramfile parameters \
+			-pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=never' -out never.pem
+		[[ ! -s never.pem && $(objects | grep -cx never) == 0 ]] || fail "a key all the same: $(cat "$T/objects")"
 	fi
 	# A cipher that is asked for has nothing to encrypt, and no passphrase is asked for.
 	must ossl genpkey -algorithm EC -pkeyopt group:P-256 -aes256 -pass pass:x \
