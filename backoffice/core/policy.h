@@ -48,6 +48,9 @@ MUST_CHECK enum inro_err policy_copy(const struct policy *from, struct policy *t
 /* What key_types can name: pairs, RSA ones of any size that is read; and symmetric keys. */
 bool policy_type_is_pair(const char *type);
 bool policy_type_is_symmetric(const char *type);
+/* Whether pre-shared keys can be made of these characters: printable ASCII without blanks, none twice (so that each is
+ * equally likely). */
+bool policy_alphabet_is_good(const char *text);
 /* Whether this type of key is in key_types, or they say nothing of its kind: a list of symmetric
  * types only leaves pairs open, and the other way round. */
 bool policy_takes_type(const struct policy *p, const char *type,

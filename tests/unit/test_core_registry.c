@@ -175,7 +175,7 @@ static void test_bad_policies(void **state)
 		{ "{\"renew_days\":-1}", "0 to 36500" },
 		{ "{\"renew_days\":1e3}", "\"renew_days\"" },
 		{ "{\"approve\":1}", "\"approve\"" },
-		{ "{\"ca\":\"\"}", "\"ca\"" },
+		{ "{\"ca\":\"\"}", "\"ca\" is a text that is not empty" },
 		{ "{\"ca\":\"a\\u0000b\"}", "" },
 		{ "{\"key_types\":\"ec-p256\"}", "\"key_types\"" },
 		{ "{\"key_types\":[1]}", "\"key_types\"" },
@@ -186,6 +186,12 @@ static void test_bad_policies(void **state)
 		{ "{\"key_types\":[\"rsa-+2048\"]}", "'rsa-+2048'" },
 		{ "{\"key_types\":[\"AES-128\"]}", "'AES-128'" },
 		{ "{\"psk\":{\"store\":\"clear\"}}", "sealed" },
+		{ "{\"psk\":{\"length\":7}}", "\"psk\": the policy's \"length\" is a number from 8 to 128" },
+		{ "{\"psk\":{\"alphabet\":7}}", "\"psk\": the policy's \"alphabet\" is a text" },
+		{ "{\"psk\":{\"alphabet\":\"abcDEF123\"}}", "10 to 94 different" },
+		{ "{\"psk\":{\"alphabet\":\"aaaaaaaaaaB1\"}}", "10 to 94 different" },
+		{ "{\"psk\":{\"alphabet\":\"abcd EFGH1234\"}}", "without blanks" },
+		{ "{\"psk\":{\"alphabet\":\"\u3042\u3044abcdEFGH1234\"}}", "printable ASCII" },
 		{ "{\"ca\":\"a\",\"ca\":\"b\"}", "JSON" },
 	};
 	struct core *c = *state;

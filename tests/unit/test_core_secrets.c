@@ -485,6 +485,9 @@ static void test_policy(void **state)
 		assert_non_null(strstr(err_detail(INRO_E_POLICY), bad[i].why));
 	}
 	OK(policy_merge(NULL, 0, &odd));
+	odd.psk.alphabet[9] = odd.psk.alphabet[0];
+	FAILS(INRO_E_POLICY, psk_prepare(c, &odd, "dev", BYTES_NONE, &p));
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "a character twice"));
 	odd.psk.alphabet[3] = 0;
 	FAILS(INRO_E_POLICY, psk_prepare(c, &odd, "dev", BYTES_NONE, &p));
 	memcpy(odd.psk.alphabet, "a1", 3);

@@ -14,6 +14,8 @@
 #define WORDS_MAX 64
 #define WORD_MAX  128
 
+#define ALPHABET_MIN 10
+
 static const char builtin[] =
 	"{\"renew_days\":30,\"key_days\":365,\"overlap_days\":7,\"approve\":false,\"plain_keys\":false,"
 	"\"attestation\":true,\"anchor_again\":true,"
@@ -43,8 +45,10 @@ static enum inro_err take_text(const struct rule *r, json_t *value, void *to)
 	const char *text = json_string_value(value);
 	enum inro_err e;
 
-	if (!text || strlen(text) != json_string_length(value) || strlen(text) < (size_t)r->min)
+	if (!text || strlen(text) != json_string_length(value))
 		return refuse(r, "a text");
+	if (strlen(text) < (size_t)r->min)
+		return refuse(r, "a text that is not empty");
 	e = core_check_text(r->name, text, (size_t)r->max);
 	return e == INRO_OK && to ? text_set(to, text) : e;
 }
@@ -59,6 +63,18 @@ static enum inro_err take_number(const struct rule *r, json_t *value, void *to)
 	if (to)
 		memcpy(to, &n, sizeof n);
 	return INRO_OK;
+}
+
+bool policy_alphabet_is_good(const char *text)
+{
+	bool seen[128] = { false };
+
+	for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
+		if (*s <= ' ' || *s > '~' || seen[*s])
+			return false;
+		seen[*s] = true;
+	}
+	return true;
 }
 
 static enum inro_err take_bool(const struct rule *r, json_t *value, void *to)
@@ -159,7 +175,7 @@ static take_fn take_object;
 static const struct rule psk_rules[] = {
 	{ "length", take_number, IN(psk.length), 8, 128, NULL },
 	{ "classes", take_number, IN(psk.classes), 1, 4, NULL },
-	{ "alphabet", take_text, IN(psk.alphabet), 10, 95, NULL },
+	{ "alphabet", take_text, IN(psk.alphabet), 1, WORD_MAX, NULL },
 	{ "store", take_store, IN(psk.hashed), 0, 0, NULL },
 	{ "tries", take_number, IN(psk.tries), 1, 1000, NULL },
 	{ "lock_seconds", take_number, IN(psk.lock_seconds), 0, 31536000, NULL },
@@ -217,7 +233,9 @@ static enum inro_err take_object(const struct rule *r, json_t *value, void *to)
 {
 	if (!json_is_object(value))
 		return refuse(r, "an object");
-	return take_members(r->inner, value, to);
+	enum inro_err e = take_members(r->inner, value, to);
+
+	return e == INRO_OK ? e : err_context(e, "\"%s\"", r->name);
 }
 
 void policy_clear(struct policy *p)
@@ -282,11 +300,26 @@ static enum inro_err read_policy(const char *text, json_t **ret)
 	return INRO_OK;
 }
 
+/* Of a policy that is given; one on record from before this was checked makes no key, and is otherwise in force. */
+static enum inro_err check_alphabet(const json_t *policy)
+{
+	const char *text = json_string_value(json_object_get(json_object_get(policy, "psk"), "alphabet"));
+
+	if (!text || (strlen(text) >= ALPHABET_MIN && policy_alphabet_is_good(text)))
+		return INRO_OK;
+	return err_set(INRO_E_ARG,
+		       "\"psk\": the policy's \"alphabet\" is %d to 94 different characters of printable ASCII, "
+		       "without blanks",
+		       ALPHABET_MIN);
+}
+
 enum inro_err policy_normal(const char *text, char **ret)
 {
 	AUTO(json_drop) json_t *object = NULL;
 	enum inro_err e = read_policy(text, &object);
 
+	if (e == INRO_OK)
+		e = check_alphabet(object);
 	return e == INRO_OK ? json_object_write(object, ret) : e;
 }
 

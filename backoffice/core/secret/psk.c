@@ -56,6 +56,10 @@ static enum inro_err check_policy(const struct policy *p)
 			       "a pre-shared key has 1 to %d characters, of 2 to "
 			       "128 different ones",
 			       PSK_MAX);
+	if (!policy_alphabet_is_good(p->psk.alphabet))
+		return err_set(INRO_E_POLICY,
+			       "the policy's alphabet for pre-shared keys has a character twice, a blank, or one "
+			       "beyond ASCII: change it (inro group update, inro setting set policy)");
 	if (core_classes(alphabet) < p->psk.classes || p->psk.length < p->psk.classes)
 		return err_set(INRO_E_POLICY,
 			       "the policy wants %lld kinds of characters, its alphabet and "
