@@ -250,3 +250,16 @@ enum inro_err many_run(struct many *m, const struct call *c)
 	buf_clear(&m->lines);
 	return e;
 }
+
+enum inro_err many_give(const struct many *m, json_t *doc, json_t **ret)
+{
+	if (doc && json_object_update_new(doc, json_pack("{s:I s:I s:o}", "keys", m->done, "failed", m->failed, "file",
+							 json_of_text(m->out))) != 0)
+		return json_give_or_drop(INRO_E_NO_MEMORY, doc, ret);
+	enum inro_err e = json_give(doc, ret);
+	if (e || !m->failed)
+		return e;
+	return err_set(INRO_E_POLICY, "%lld of %lld could not be done; %s %s %s why", (long long)m->failed,
+		       (long long)(m->done + m->failed), m->failed == 1 ? "its line in" : "their lines in", m->out,
+		       m->failed == 1 ? "says" : "say");
+}

@@ -45,5 +45,8 @@ void many_failed(struct many *m, const char *device, const char *ref, enum inro_
 bool many_ends(enum inro_err e);
 /* All that the options name, and the file. */
 MUST_CHECK enum inro_err many_run(struct many *m, const struct call *c);
+/* The answer, taken over, with how many there are and how many could not be done.  INRO_E_POLICY: some could not; the
+ * answer is given all the same. */
+MUST_CHECK enum inro_err many_give(const struct many *m, json_t *doc, json_t **ret);
 
 #endif

@@ -112,7 +112,7 @@ static enum inro_err tell_more(const struct psk_new *psk, json_t *doc)
 	if (before)
 		buf_addf(&text, "; its trust anchor was that of device '%s', which is deleted", before);
 	if (psk)
-		buf_add_str(&text, "; its pre-shared key, shown this once: ");
+		buf_addf(&text, "; its pre-shared key of %u bits, shown this once: ", psk->bits);
 	if (psk)
 		buf_add(&text, secret_bytes(&psk->value));
 	return buf_err(&text) || json_object_set_new(doc, "told", text_json(buf_bytes(&text)))

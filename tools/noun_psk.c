@@ -1,6 +1,8 @@
 /* noun_psk - the pre-shared key that goes with a device's id. */
 #include "backoffice/core/psk.h"
 
+#include <stdio.h>
+
 #include "tools/many.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
@@ -22,6 +24,15 @@ static enum inro_err take_given(const struct call *c, struct secret *ret)
 	return pin_take(c, PIN_PSK, call_arg(c, 0), true, ret);
 }
 
+/* For people; of a key that somebody chose nobody knows it. */
+static void add_bits(const struct psk_new *p, json_t *doc)
+{
+	char text[32] = "";
+	if (p->bits)
+		snprintf(text, sizeof text, " (%u bits)", p->bits);
+	json_object_set_new(doc, "bits", json_string(text));
+}
+
 static enum inro_err make_psk(const struct call *c, bool rotate, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -37,7 +48,11 @@ static enum inro_err make_psk(const struct call *c, bool rotate, json_t **ret)
 		e = psk_issue(core, call_arg(c, 0), secret_bytes(&given), &p);
 	if (!e)
 		office_note_psk(&p);
-	return e ? e : give_psk(c, &p, ret);
+	if (!e)
+		e = give_psk(c, &p, ret);
+	if (!e && !c->json)
+		add_bits(&p, *ret);
+	return e;
 }
 
 static enum inro_err psk_issue_run(const struct call *c, json_t **ret)
@@ -181,9 +196,7 @@ static enum inro_err psk_hand_out_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = many_run(&m, c);
 	if (!e)
-		e = json_give(json_pack("{s:I s:I s:o}", "keys", m.done, "failed", m.failed, "file",
-					json_of_text(call_opt(c, "out"))),
-			      ret);
+		e = many_give(&m, json_object(), ret);
 	return e;
 }
 
@@ -199,7 +212,7 @@ static enum inro_err psk_hand_out_run(const struct call *c, json_t **ret)
 		.help = "take a key that is given instead of making one; it must be as the "       \
 			"policy wants"                                                             \
 	}
-#define PSK_SAID "the pre-shared key of device '{device}': {psk}"
+#define PSK_SAID "the pre-shared key of device '{device}'{bits}: {psk}"
 
 const struct cmd_verb psk_verbs[] = {
 	{ .name = "issue",

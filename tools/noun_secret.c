@@ -203,8 +203,10 @@ static enum inro_err as_text(const struct call *c, json_t *doc)
 		return buf_err(&text);
 	json_object_set_new(doc, "pem", text_json(buf_bytes(&text)));
 	json_object_set_new(doc, "private", json_true());
-	if (call_has(c, "out"))
+	if (call_has(c, "out")) {
 		json_object_del(doc, "key"); /* it is in the file */
+		json_object_set_new(doc, "keys", json_integer(1));
+	}
 	return INRO_OK;
 }
 
@@ -264,10 +266,7 @@ static enum inro_err get_many(struct core *core, const struct call *c, json_t **
 	const struct symkey_delivery delivery = delivery_of(c);
 	struct many m = { .core = core, .one = give_all, .arg = &delivery };
 	enum inro_err e = many_run(&m, c);
-	return e ? e
-		 : json_give(json_pack("{s:I s:I s:o s:s}", "keys", m.done, "failed", m.failed,
-				       "file", json_of_text(call_opt(c, "out")), "form", call_opt(c, "form")),
-			     ret);
+	return e ? e : many_give(&m, json_pack("{s:s}", "form", call_opt(c, "form")), ret);
 }
 
 static enum inro_err secret_get_run(const struct call *c, json_t **ret)
@@ -496,7 +495,7 @@ const struct cmd_verb secret_verbs[] = {
 	  .run = secret_get_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_PEM,
-	  .said = "it is in {file}, as {form}" },
+	  .said = "{keys} {keys:key is|keys are} in {file}, as {form}" },
 	{ .name = "renew",
 	  .summary = "Replaces a key by a new one; the old one stays valid for a grace period",
 	  .args = ARGS(ARG_KEY),

@@ -45,13 +45,15 @@ nowhere "$(value psk <first)"
 next=$(inro psk rotate dev-2 --grace 1000 --json | value psk)
 must inro psk verify dev-2 --psk-source key
 INRO_PSK=$next must inro psk verify dev-2
-must inro psk rotate dev-2
+inro psk rotate dev-2 | has "^the pre-shared key of device 'dev-2' (116 bits): [A-Za-z2-9]\{20\}$" || fail "no entropy is shown"
 for _ in 1 2 3 4 5; do INRO_PSK=wrong inro psk verify dev-2 2>>errors && fail "a wrong key is taken"; done
 INRO_PSK=$(inro psk get dev-2 --json | value psk) refused 1 "locked for" inro psk verify dev-2
 must inro psk release dev-2
 INRO_PSK=$(inro psk get dev-2 --json | value psk) must inro psk verify dev-2
 INRO_PSK=Short1 refused 1 "20 to 128" inro psk rotate dev-2 --given
-INRO_PSK=Chosen-by-people-and-long-enough-2026 must inro psk rotate dev-2 --given
+INRO_PSK=Chosen-by-people-and-long-enough-2026 must inro psk rotate dev-2 --given >said
+has "^the pre-shared key of device 'dev-2': Chosen" said || fail "$(cat said)"
+rm said
 INRO_PSK=Chosen-by-people-and-long-enough-2026 must inro psk verify dev-2
 nowhere Chosen-by-people-and-long-enough-2026
 must inro psk delete dev-2

@@ -29,7 +29,7 @@ for round in 1 2 3; do
 done
 
 # The rest; what was made before is told as a hash.
-must inro psk hand-out --all --out rest --json >said
+partly "could not be done; their lines in rest say why" inro psk hand-out --all --out rest
 [[ ! -e rest.part ]] || fail "the file of a whole run is left"
 [[ $(lines rest) == 1500 ]] || fail "not a line for each device: $(lines rest)"
 grep -h '"psk":' keys1.part keys2.part keys3.part rest >all

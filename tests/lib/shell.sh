@@ -8,6 +8,7 @@
 #   foreign CMD ...  a program of others that loads our modules (under a sanitizer they need its runtime)
 #   must CMD ...     fails the test when the command fails
 #   refused STATUS 'REGEX' CMD ...  the command must end with this status and one line on stderr
+#   partly 'REGEX' CMD ...          the same with status 1 where some of many were done: its output is in $T/out
 #   background LOG CMD ...          starts a server, its pid in $pid; ended with the test
 #   until_true CMD ...              waits until CMD succeeds
 #   wait_for 'REGEX' FILE           waits until a line of the file is like it
@@ -112,6 +113,15 @@ refused() {
 	[[ $(wc -l <"$T/err") == 1 ]] || fail "not one line on stderr: $* ($(cat "$T/err"))"
 	[[ ! -s $T/out ]] || fail "refused, but there is output: $*"
 	[[ $(cat "$T/err") =~ $regex ]] || fail "'$(cat "$T/err")' is not like '$regex': $*"
+}
+
+partly() {
+	local regex=$1 status=0
+	shift
+	"$@" >"$T/out" 2>"$T/err" </dev/null || status=$?
+	[[ $status == 1 ]] || fail "status $status, not 1: $* ($(cat "$T/err"))"
+	[[ $(wc -l <"$T/err") == 1 && $(cat "$T/err") =~ $regex ]] || fail "'$(cat "$T/err")' is not like '$regex': $*"
+	[[ -s $T/out ]] || fail "done in part, but nothing is said of it: $*"
 }
 
 background() {
