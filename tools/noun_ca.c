@@ -222,7 +222,7 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 #define OPT_PATH_LEN                                                                               \
 	{                                                                                          \
 		.name = "path-len", .arg = "N", .kind = OPT_NUMBER,                                \
-		.help = "levels of CAs that may be below it; default: the profile's"               \
+		.help = "levels of CAs that may be below it, 1 or more; default: the profile's"    \
 	}
 #define OPT_NO_SUB_CA                                                                              \
 	{                                                                                          \
@@ -564,6 +564,10 @@ const struct cmd_verb ca_verbs[] = {
 	{ .name = "links",
 	  .summary = "Shows the link certificates between a root's old and new key",
 	  .args = ARGS(ARG_CA),
+	  .opts = OPTS({ .name = "generation",
+			 .arg = "N",
+			 .kind = OPT_NUMBER,
+			 .help = "between key N and the one after it; default: between the latest two" }),
 	  .shared = { out_opts },
 	  .run = ca_links_run,
 	  .least = LEAST_AUDITOR,

@@ -61,21 +61,16 @@ enum inro_err ca_keys_run(const struct call *c, json_t **ret)
 	return json_give_or_drop(e, list, ret);
 }
 
-typedef enum inro_err tell_fn(struct core *core, const char *ca, json_t **ret);
-
-static enum inro_err tell(const struct call *c, tell_fn *fn, json_t **ret)
+enum inro_err ca_links_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	enum inro_err e = office_open(c, &core);
-	return e ? e : fn(core, call_arg(c, 0), ret);
-}
-
-enum inro_err ca_links_run(const struct call *c, json_t **ret)
-{
-	return tell(c, json_of_ca_links, ret);
+	return e ? e : json_of_ca_links(core, call_arg(c, 0), (unsigned)call_number(c, "generation", 0), ret);
 }
 
 enum inro_err ca_csr_run(const struct call *c, json_t **ret)
 {
-	return tell(c, json_of_ca_csr, ret);
+	AUTO(core_close_ptr) struct core *core = NULL;
+	enum inro_err e = office_open(c, &core);
+	return e ? e : json_of_ca_csr(core, call_arg(c, 0), ret);
 }

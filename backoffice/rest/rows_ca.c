@@ -236,7 +236,7 @@ static enum inro_err make_crl(struct rest *r, json_t **ret)
 
 static enum inro_err ca_links(struct rest *r, json_t **ret)
 {
-	return json_of_ca_links(r->core, r->args[0], ret);
+	return json_of_ca_links(r->core, r->args[0], (unsigned)rest_number(r, "generation", 0), ret);
 }
 
 static enum inro_err ca_request(struct rest *r, json_t **ret)
@@ -497,7 +497,8 @@ const struct rest_row rest_ca_rows[] = {
 	  &crl, make_crl },
 	{ "GET", "/v1/cas/{ca}/links", "ca links",
 	  "Gives the link certificates between a root's old and new key", ROLE_AUDITOR, 0, 0,
-	  NULL, &ca_links_out, ca_links },
+	  FIELDS(IN_NUMBER("generation", 1, 100000, "between this key and the one after it; the latest two when not said")),
+	  &ca_links_out, ca_links },
 	{ "GET", "/v1/cas/{ca}/csr", "ca csr", "Gives the certificate request of a CA that others certify",
 	  ROLE_AUDITOR, 0, 0, NULL, &ca_request_out, ca_request },
 	{ "GET", "/v1/cas/{ca}/ocsp", "ca ocsp",

@@ -130,13 +130,17 @@ json_t *json_of_ca_cmp(const struct ca_view *v, const struct ca_messages *m)
 			 known ? json_of_time(cert.not_after) : json_null(), "by_ca", m->itself);
 }
 
-/* The two certificates by which the present key and the one before vouch for each other. */
-static enum inro_err links_json(const struct ca_keys *keys, const char *name, json_t **ret)
+/* The two certificates by which that key and the one after it vouch for each other; 0: the latest that do. */
+static enum inro_err links_json(const struct ca_keys *keys, const char *name, unsigned generation, json_t **ret)
 {
 	const struct ca_generation *last = NULL;
 	for (size_t i = 0; i < keys->n; i++)
-		if (keys->items[i].rec.new_with_old.n)
+		if (keys->items[i].rec.new_with_old.n && (!generation || keys->items[i].rec.number == generation))
 			last = &keys->items[i].rec;
+	if (!last && generation)
+		return err_set(INRO_E_NOT_FOUND,
+			       "CA '%s' has no keys %u and %u that certify each other; 'inro ca keys' shows its keys",
+			       name, generation, generation + 1);
 	if (!last)
 		return err_set(INRO_E_NOT_FOUND,
 			       "CA '%s' has no two keys that certify each other: only a root that "
@@ -152,11 +156,11 @@ static enum inro_err links_json(const struct ca_keys *keys, const char *name, js
 			 ret);
 }
 
-enum inro_err json_of_ca_links(struct core *core, const char *name, json_t **ret)
+enum inro_err json_of_ca_links(struct core *core, const char *name, unsigned generation, json_t **ret)
 {
 	SCOPED(ca_keys) keys = { 0 };
 	enum inro_err e = ca_keys(core, name, &keys);
-	return e ? e : links_json(&keys, name, ret);
+	return e ? e : links_json(&keys, name, generation, ret);
 }
 
 /* The request that is out: of the CA itself, or of its next key. */

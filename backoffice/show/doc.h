@@ -58,8 +58,8 @@ json_t *json_of_ca_ocsp(const struct ca_view *v, const struct status_issuers *l)
 json_t *json_of_ca_cmp(const struct ca_view *v, const struct ca_messages *m);
 struct ca_key_view;
 json_t *json_of_ca_key(const struct ca_key_view *v);
-/* By which a root's present key and the one before vouch for each other.  INRO_E_NOT_FOUND. */
-MUST_CHECK enum inro_err json_of_ca_links(struct core *core, const char *name, json_t **ret);
+/* By which a root's key `generation` and the one after it vouch for each other; 0: the latest two.  INRO_E_NOT_FOUND. */
+MUST_CHECK enum inro_err json_of_ca_links(struct core *core, const char *name, unsigned generation, json_t **ret);
 /* The request that others are to certify.  INRO_E_STATE: there is none. */
 MUST_CHECK enum inro_err json_of_ca_csr(struct core *core, const char *name, json_t **ret);
 

@@ -120,6 +120,14 @@ inro ca links root >links3.pem
 openssl x509 -in chain3.pem -out below.pem # a root in the way would end the search
 cat below.pem links3.pem >untrusted.pem
 good -CAfile root3.pem -untrusted untrusted.pem still.pem
+# Who has the first key gets to the third over both links, and the other way round.
+inro ca links root --generation 1 >links12.pem
+inro ca links root --generation 2 | cmp - links3.pem || fail "the latest links are others"
+refused 1 "no keys 3 and 4" inro ca links root --generation 3
+certify root under3
+bad "." -CAfile root1.pem -untrusted links3.pem under3.pem
+cat links12.pem links3.pem >over.pem
+good -CAfile root1.pem -untrusted over.pem under3.pem
 must inro ca rollover sub --token ca
 inro ca show sub --chain >chain4.pem
 certify sub third

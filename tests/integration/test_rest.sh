@@ -555,6 +555,7 @@ wants 200 bob POST /v1/cas/top/crl '{"generation":1}'
 wants 404 bob POST /v1/cas/top/crl '{"generation":9}'
 wants 200 carol GET /v1/cas/top/links
 of .new_with_old >new_with_old.pem
+wants 404 carol GET '/v1/cas/top/links?generation=9'
 inro --json ca links top | jq -r .new_with_old | cmp - new_with_old.pem || fail "other links than the command's"
 wants 200 carol GET '/v1/cas/top/chain?format=pkcs7'
 wants 200 carol GET /v1/cas/issuing/ocsp
