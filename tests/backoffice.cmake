@@ -195,6 +195,8 @@ foreach(name
 	set_tests_properties(test_${name}_postgres PROPERTIES SKIP_RETURN_CODE 77)
 	inro_test_properties(test_${name}_postgres "store" 300)
 endforeach()
+set_tests_properties(test_fault_jobs_postgres PROPERTIES TIMEOUT 900)
+
 # And with each write undone once before it is committed, as NAME_twice (lib/twice.c).
 foreach(name
 		core_approval
