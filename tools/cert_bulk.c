@@ -248,10 +248,10 @@ static enum inro_err run_folder(const struct call *c, struct folder *f)
 		e = folder_list(f->in, &f->list);
 	if (!e)
 		e = office_open(c, &core);
-	if (!e) /* who may not issue leaves what an earlier run has told */
-		e = open_out(f);
 	if (!e)
 		e = cred_bulk_open(core, &order, &bulk);
+	if (!e) /* what can't begin leaves what an earlier run has told */
+		e = open_out(f);
 	if (e)
 		return e;
 	progress_start(&f->progress, "requests", f->list.n);

@@ -140,12 +140,42 @@ static enum inro_err cert_count_run(const struct call *c, json_t **ret)
 	return json_give_or_drop(e, list, ret);
 }
 
+/* What no other row of the record tells: for people without the request itself and what is in it in DER. */
+static json_t *asked_rest(json_t *asked)
+{
+	static const char *const told[] = { "ca",    "profile",	    "device",	 "subject",
+					    "names", "subject_der", "names_der", "csr" };
+	json_t *rest = json_copy(asked), *value;
+	const char *key;
+	void *next;
+	for (size_t i = 0; i < ARRAY_LEN(told); i++)
+		(void)json_object_del(rest, told[i]);
+	json_object_foreach_safe(rest, next, key, value)
+	{
+		bool empty = json_is_array(value) ? !json_array_size(value)
+						  : json_is_integer(value) && !json_integer_value(value);
+		if (empty)
+			(void)json_object_del(rest, key);
+	}
+	return rest;
+}
+
+/* A request has no certificate to read these from. */
+static void fill_asked(const struct cred *cert, json_t *asked, json_t *doc)
+{
+	json_object_set_new(doc, "key_type", json_of_text(cert->rec.algorithm));
+	json_object_set(doc, "names", json_object_get(asked, "names"));
+	json_object_set_new(doc, "asked", asked_rest(asked));
+}
+
 /* Of one that waits or waited: what it was asked for by. */
 static enum inro_err add_asked(struct core *core, const struct cred *cert, json_t *doc)
 {
 	AUTO(free_chars) char *text = NULL;
 	enum inro_err e = cert->rec.cert.n ? INRO_E_NOT_FOUND : cred_asked(core, cert, &text);
 	json_t *asked = text ? json_loads(text, 0, NULL) : NULL;
+	if (asked)
+		fill_asked(cert, asked, doc);
 	json_object_set_new(doc, "request", asked ? asked : json_null());
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
@@ -276,6 +306,21 @@ static enum inro_err cert_retire_run(const struct call *c, json_t **ret)
 	return e ? e : json_give(json_of_moved(&cert), ret);
 }
 
+/* "private key (deleted; ...), sealed copy of the key (none: ...)", as the statement has it. */
+static json_t *things_words(const json_t *evidence)
+{
+	const char *text = json_string_value(json_object_get(evidence, "statement"));
+	json_t *statement = text ? json_loads(text, 0, NULL) : NULL, *thing;
+	SCOPED(buf) words = { 0 };
+	size_t i;
+	json_array_foreach(json_object_get(statement, "things"), i, thing)
+		buf_addf(&words, "%s%s (%s)", words.n ? ", " : "",
+			 text_or_empty(json_string_value(json_object_get(thing, "thing"))),
+			 text_or_empty(json_string_value(json_object_get(thing, "done"))));
+	json_decref(statement);
+	return text_json(buf_bytes(&words));
+}
+
 static enum inro_err cert_destroy_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -292,7 +337,9 @@ static enum inro_err cert_destroy_run(const struct call *c, json_t **ret)
 		e = json_give(json_of_cred(&cert), ret);
 	if (e)
 		return e;
-	return office_evidence(c, buf_bytes(&evidence), *ret);
+	e = office_evidence(c, buf_bytes(&evidence), *ret);
+	json_object_set_new(*ret, "things", things_words(json_object_get(*ret, "evidence")));
+	return e;
 }
 
 static enum inro_err cert_archive_run(const struct call *c, json_t **ret)
@@ -310,7 +357,7 @@ static enum inro_err cert_archive_run(const struct call *c, json_t **ret)
 		{ "key_type", "Key type" }, { "signature", "Signature" }, { "key_uri", "Key" },    \
 		{ "fingerprint", "SHA-256" }, { "revoked_at", "Revoked" }, { "reason", "Reason" }, \
 		{ "replaces", "Replaces" }, { "good_until", "Beside the new one until" },     \
-		{ "cause", "Cause" }, { "request", "Asked for" })
+		{ "cause", "Cause" }, { "asked", "Asked for" })
 #define OPT_CSR(must, words)                                                                       \
 	{                                                                                          \
 		.name = "csr", .arg = "FILE", .kind = OPT_FILE, .required = must, .help = words    \
@@ -489,7 +536,7 @@ const struct cmd_verb cert_verbs[] = {
 	  .run = cert_destroy_run,
 	  .least = LEAST_ADMIN,
 	  .shape = SHOW_SAID,
-	  .said = "the key of certificate {serial} is {state}" },
+	  .said = "certificate {serial} is {state}: {things}" },
 	{ .name = "export",
 	  .summary = "Exports a certificate with its key, where a copy of the key was kept",
 	  .args = ARGS(ARG_CERT),

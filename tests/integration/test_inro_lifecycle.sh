@@ -102,7 +102,8 @@ refused 2 "no day" inro cert revoke "$new" --invalid-at 2026-02-31
 must inro key generate --token ca --label audit --type ec-p256
 must inro audit sign --key 'pkcs11:token=ca;object=audit'
 before=$(inro key list --token line --login --json | grep -c '"label"')
-must inro cert destroy "$serial" --evidence statement.json
+must inro cert destroy "$serial" --evidence statement.json >said
+has 'is destroyed: private key in a token (deleted; .*), sealed copy of the key (none: no copy was kept)$' said || fail "$(cat said)"
 inro key list --token line --login --json >keys
 [[ $(grep -c '"label"' keys) == "$((before - 1))" ]] || fail "the key is still there: $(cat keys)"
 [[ $(inro cert show "$serial" --json | value state) == destroyed ]] || fail "not destroyed"
@@ -118,7 +119,7 @@ P
 openssl dgst -sha256 -verify signer -keyform DER -signature signature text >/dev/null || fail "the statement's signature"
 inro audit list --where 'action=certificate.evidence' --json | has "$(sha256sum <text | cut -d ' ' -f 1)" ||
 	fail "the audit does not know the statement"
-refused 1 "it is the end" inro cert destroy "$serial"
+refused 1 "certificate [0-9]*: .*it is the end" inro cert destroy "$serial"
 
 # A record that names another's key wipes nothing.
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout wrong.key -subj /CN=wrong -out wrong.csr 2>/dev/null
@@ -168,9 +169,9 @@ refused 1 "no copy of the key" inro cert export "$door" --format p12 --out gone.
 
 # ---- a profile that wants approval; by one account, approved by another ----
 
-printf '%s\n' '[profile]' 'name = slow' '[validity]' 'period = 9d' '[key]' 'types = ec-p256' '[issuing]' 'approve = yes' >slow.ini
+printf '%s\n' '[profile]' 'name = slow' '[validity]' 'period = 9d' '[key]' 'types = ec-p256' '[san]' 'allowed = DNS' '[issuing]' 'approve = yes' >slow.ini
 must inro profile add slow.ini
-openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout slow.key -subj /CN=slow -out slow.csr 2>/dev/null ||
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout slow.key -subj /CN=slow -addext subjectAltName=DNS:slow.example -out slow.csr 2>/dev/null ||
 	fail "no request"
 export INRO_NEW_PASSWORD='a long Password 1' INRO_PASSWORD='a long Password 1'
 must inro user add alice --role administrator
@@ -186,10 +187,17 @@ ask_slow
 slow=$(inro cert list --state requested --json | value id)
 ask_slow
 grep -q "request $slow waits" asked || fail "asked again it is another request: $(cat asked)"
-refused 1 "nobody decides" inro cert approve "id:$slow"
+refused 1 "nobody approves what he asked for himself; 'inro cert reject $slow' takes it back" inro cert approve "id:$slow"
+# Who decides is shown what there is to decide about; programs get the request itself, too.
+inro cert show "id:$slow" >said
+for row in 'Subject  *CN=slow' 'Names  *DNS:slow.example' 'Key type  *ec-p256' 'Asked for  *profile_version=1 request_id=s1'; do
+	has "^$row$" said || fail "no '$row': $(cat said)"
+done
+[[ $(inro cert show "id:$slow" --json | jq -r .request.csr) == "$(cat slow.csr)" ]] || fail "the request is not shown"
 mkdir many && cp slow.csr many
 refused 1 "wait for approval" inro cert issue --ca issuing --profile slow --csr-dir many --out-dir signed
 INRO_AS=bob must inro cert approve "id:$slow"
+refused 1 "certificate id:$slow: can't approve.*active" inro cert approve "id:$slow"
 [[ $(inro cert show "id:$slow" --json | value state) == active ]] || fail "approved, and not active"
 must inro db check
 must inro audit verify

@@ -82,6 +82,8 @@ bulk --json >said 2>why && fail "bad requests are not told by the status"
 cmp made/fleet-a.pem kept.pem || fail "not the same certificate again"
 grep -q $'^bad.csr\tINRO_E_SYNTAX\t' made/errors || fail "$(cat made/errors)"
 [[ $(grep -c "^twice" made/errors) == 2 && $(wc -l <made/errors) == 3 && ! -e made/twice.pem ]] || fail "$(cat made/errors)"
+refused 1 "no CA 'nobody'" inro cert issue --ca nobody --profile tls-client --csr-dir in --out-dir made
+[[ $(wc -l <made/errors) == 3 ]] || fail "a run that could not begin took away what an earlier one told"
 rm in/bad.csr in/twice.*
 bulk >said || fail "$(cat said)"
 [[ ! -e made/errors ]] || fail "errors of an earlier run are left"

@@ -298,6 +298,10 @@ static void test_shift_jis(void **state)
 	assert_non_null(strstr(bad.why, "but UTF-8; leave"));
 	format = IMPORT_JSON_LINES;
 	takes(c, "{\"id\":\"j6\",\"name\":\"\x95\x5c\"}\n", 1, 0);
+	OK(import(c, bytes_of("{\"id\":7}\n"), false, &r));
+	assert_non_null(strstr(bad.why, "'id' is not a text"));
+	OK(import(c, bytes_of("{\"id\":\"j7\",\"attrs\":[1]}\n"), false, &r));
+	assert_non_null(strstr(bad.why, "'attrs' is not an object"));
 	format = IMPORT_CSV;
 	is_called(c, "j6", "表", "");
 	charset = CHARSET_UTF8;

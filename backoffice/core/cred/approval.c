@@ -249,11 +249,20 @@ static enum inro_err decide(struct core *c, struct deciding *d, enum verb verb)
 	return proposal_decide_inside(c, id, verb, d->why, &d->proposal);
 }
 
+static bool is_own(const struct core *c, const struct proposal *p)
+{
+	return strcmp(text_or_empty(p->asked_by), c->actor) == 0;
+}
+
 static enum inro_err approve_step(struct core *c, struct deciding *d)
 {
 	const struct cred_change change = { .verb = VERB_APPROVE, .why = d->why };
 	enum inro_err e = INRO_OK;
 
+	if (d->rec.state == CRED_REQUESTED && is_undecided(&d->proposal) && is_own(c, &d->proposal))
+		return err_set(INRO_E_POLICY,
+			       "nobody approves what he asked for himself; 'inro cert reject %lld' takes it back",
+			       (long long)d->rec.id);
 	if (d->rec.state == CRED_PENDING) /* approved before, and not issued */
 		return core_require(c, ROLE_OPERATOR, "issue a certificate");
 	if (d->rec.state == CRED_REQUESTED && is_undecided(&d->proposal))
@@ -268,7 +277,7 @@ static enum inro_err approve_step(struct core *c, struct deciding *d)
 static enum inro_err reject_step(struct core *c, struct deciding *d)
 {
 	const struct cred_change change = { .verb = VERB_CANCEL, .why = d->why, .cause = d->why };
-	bool own = strcmp(text_or_empty(d->proposal.asked_by), c->actor) == 0;
+	bool own = is_own(c, &d->proposal);
 	enum proposal_state state = d->proposal.state;
 	enum inro_err e = INRO_OK;
 
@@ -307,7 +316,7 @@ static enum inro_err decide_work(struct core *c, void *arg)
 		e = lifecycle_move(LIFE_CERTIFICATE, (int)cred_shown_state(&d->rec, clock_now()),
 				   d->verb, ROLE_ADMIN, &to);
 	if (e != INRO_OK)
-		return e;
+		return err_context(e, "certificate %s", d->ref);
 	e = proposal_of(c, d->rec.id, &d->proposal);
 	if (e == INRO_E_NOT_FOUND)
 		return decide_order(c, d);

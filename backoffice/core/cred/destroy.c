@@ -88,10 +88,12 @@ static enum inro_err may_destroy(struct core *c, const struct destroying *d)
 		lifecycle_move(LIFE_CERTIFICATE, (int)cred_shown_state(&d->before, clock_now()),
 			       VERB_DESTROY, c->role, &to);
 
-	if (e == INRO_OK && d->before.own_ca)
-		e = err_set(INRO_E_UNSUPPORTED, "the certificate of a CA and its key stay: what it "
-						"signed is still out there");
-	return e;
+	if (e != INRO_OK)
+		return err_context(e, "certificate %lld", (long long)d->before.id);
+	if (!d->before.own_ca)
+		return INRO_OK;
+	return err_set(INRO_E_UNSUPPORTED,
+		       "the certificate of a CA and its key stay: what it signed is still out there");
 }
 
 static enum inro_err destroy_work(struct core *c, void *arg)

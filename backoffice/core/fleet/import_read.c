@@ -165,7 +165,8 @@ static enum inro_err json_value(struct values *v, const char *name, const json_t
 		text = attrs;
 	}
 	if (e == INRO_OK && (!text || (!attrs && strlen(text) != json_string_length(value))))
-		e = err_set(INRO_E_ARG, "'%.64s' is not a text", name);
+		e = err_set(INRO_E_ARG, "'%.64s' is not %s", name,
+			    column == IMPORT_ATTRS ? "an object" : "a text");
 	if (e == INRO_OK)
 		add_value(v, column, text);
 	return e;
