@@ -213,6 +213,12 @@ static bool is_absence(CURLcode c)
 	return false;
 }
 
+/* libcurl has no code for it, only what libssl says. */
+static bool is_plain(CURLcode c, const char *why)
+{
+	return c == CURLE_SSL_CONNECT_ERROR && strstr(why, "wrong version number");
+}
+
 static enum inro_err failed(const struct going *g, CURLcode c)
 {
 	const char *why = *g->why ? g->why : g->curl->curl_easy_strerror(c);
@@ -229,8 +235,8 @@ static enum inro_err failed(const struct going *g, CURLcode c)
 	if (buf_err(&g->fetch->answer) == INRO_E_TOO_BIG)
 		return err_set(INRO_E_TOO_BIG, "the answer of %s is longer than %zu bytes",
 			       g->way->server, FETCH_MAX);
-	return err_set(is_absence(c) ? INRO_E_BUSY : INRO_E_CONFIG, "%s can't be reached: %s",
-		       g->way->server, why);
+	return err_set(is_absence(c) ? INRO_E_BUSY : INRO_E_CONFIG, "%s can't be reached: %s%s", g->way->server, why,
+		       is_plain(c, why) ? "; who answers does not speak TLS: is there a portal in between?" : "");
 }
 
 static void note_answer(struct going *g)

@@ -74,6 +74,13 @@ refused 1 'not the service' inro agent renew --config "$T/agent.conf"
 [[ ! -s $T/est/log ]] || fail "a service that is not trusted was asked: $(cat "$T/est/log")"
 sed -i "s|^trust = .*|trust = $T/est/tls.pem|" "$T/agent.conf"
 
+background "$T/plain.out" /usr/bin/python3 -u -m http.server --bind 127.0.0.1 0
+wait_for 'port [0-9]' "$T/plain.out"
+sed "s#^server = .*#server = https://localhost:$(sed -n 's/.* port \([0-9]*\) .*/\1/p' "$T/plain.out" | head -1)#" "$T/agent.conf" >"$T/plain.conf"
+refused 1 'does not speak TLS: is there a portal' inro agent renew --config "$T/plain.conf"
+good_pair
+kill "$pid"
+
 # ---- a person must approve; an answer that is lost ----
 mode wait
 must agent renew --json >"$T/once"
