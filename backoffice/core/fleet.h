@@ -9,6 +9,8 @@
 
 /* device.c, device_move.c */
 MUST_CHECK enum inro_err device_load(struct core *c, const char *id, struct device *ret);
+/* In a transaction: so many device_load() of these (NULL: none) come next; see store_foresee(). */
+MUST_CHECK enum inro_err device_foresee(struct core *c, const char *const *ids, size_t n);
 /* One that lives and is not the one with this number, whose id is the name but for the case of letters (A to Z): two
  * look-ups in indexes, however many there are.  INRO_E_NOT_FOUND; INRO_E_ARG for what can be nobody's id. */
 MUST_CHECK enum inro_err device_called(struct core *c, const char *name, int64_t but, struct device *ret);

@@ -88,6 +88,8 @@ enum import_mode {
 	IMPORT_SET,    /* ... is changed */
 	IMPORT_CHANGE, /* and one that is not there is a bad row */
 };
+/* In a transaction: so many rows come next, BATCH_MAX at most; see store_foresee(). */
+MUST_CHECK enum inro_err import_foresee(struct core *c, const struct import_line *lines, size_t n);
 /* One row, in a write transaction; what a failed one has written the caller undoes. */
 MUST_CHECK enum inro_err import_row(struct core *c, const struct import_line *l,
 				    enum import_mode mode, enum import_outcome *ret);

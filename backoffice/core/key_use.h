@@ -30,6 +30,9 @@ MUST_CHECK enum inro_err key_use_trusted(struct core *c, struct bytes hash);
 /* INRO_E_POLICY says which certificate is in the way. */
 MUST_CHECK enum inro_err key_use_check(struct core *c, const struct key_claim *k);
 
+/* In a transaction: so many checks come next, of these keys; see store_foresee(). */
+MUST_CHECK enum inro_err key_use_foresee(struct core *c, const struct bytes *hashes, size_t n);
+
 /* How many events the audit has.  While that stays the same nothing on record has changed, and a check
  * that was made holds. */
 MUST_CHECK enum inro_err key_use_moment(struct core *c, int64_t *ret);

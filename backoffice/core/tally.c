@@ -103,12 +103,47 @@ static void sum(struct tallying *t)
 		}
 }
 
+/* Those of one tenant, from `from` on; *ret_end: behind the last. */
+static enum inro_err foresee_some(struct core *c, size_t from, struct store_place *names, size_t *ret_end)
+{
+	const struct tallying *t = &c->open.tallying;
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = t->items[from].tenant },
+		{ .field = "name" },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	struct store_alike alike = { &q, 1, names, 0 };
+	size_t i = from;
+
+	for (; i < t->n && t->items[i].tenant == t->items[from].tenant; i++)
+		if (t->items[i].n)
+			names[alike.n++] = (struct store_place) { .text = t->items[i].name };
+	*ret_end = i;
+	return store_foresee(c->store, &tally_type, &alike);
+}
+
+static enum inro_err foresee(struct core *c)
+{
+	size_t n = c->open.tallying.n;
+	struct store_place *names = calloc(n ? n : 1, sizeof *names);
+	enum inro_err e = names ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no memory for %zu counts", n);
+
+	for (size_t i = 0; e == INRO_OK && i < n;)
+		e = foresee_some(c, i, names, &i);
+	free(names);
+	return e;
+}
+
+/* All or none of them: their answers come with those of the commit. */
 enum inro_err tally_flush(struct core *c)
 {
 	struct tallying *t = &c->open.tallying;
 	enum inro_err e = INRO_OK;
 
 	sum(t);
+	if (t->n > 1)
+		e = foresee(c);
+	store_defer(c->store);
 	for (size_t i = 0; e == INRO_OK && i < t->n; i++)
 		e = write_one(c, &t->items[i]);
 	t->n = 0;

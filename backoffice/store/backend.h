@@ -29,6 +29,9 @@ struct store_ops {
 			       const struct store_query *q, int64_t *ret_rows);
 	enum inro_err (*each)(struct store *s, const struct record_type *t,
 			      const struct store_query *q, store_row_fn *row, void *arg);
+	/* The rows of all of them, in any order; NULL: they are as cheap one by one */
+	enum inro_err (*among)(struct store *s, const struct record_type *t,
+			       const struct store_alike *a, store_row_fn *row, void *arg);
 	enum inro_err (*count)(struct store *s, const struct record_type *t,
 			       const struct store_query *q, int64_t *ret);
 	enum inro_err (*now)(struct store *s, int64_t *ret_ms);
@@ -43,6 +46,7 @@ MUST_CHECK enum inro_err store_check_form(const char *name, int64_t version);
 
 /* The first member of every kind's own struct. */
 struct steady;
+struct foreseen;
 struct store {
 	const struct store_ops *ops;
 	char *name;
@@ -50,6 +54,7 @@ struct store {
 	bool saved;	    /* a savepoint in it */
 	bool defers;	    /* store_defer() */
 	struct steady *steady; /* steady.h */
+	struct foreseen *foreseen; /* foreseen.h */
 };
 
 extern const struct store_ops sqlite_store_ops, postgres_store_ops;

@@ -2,9 +2,10 @@
 #include "backoffice/store/pgqueue.h"
 
 #include <endian.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-enum inro_err pg_bind(struct pg_statement *st, size_t at, const struct sql_value *v)
+static enum inro_err bind_value(struct pg_statement *st, size_t at, const struct sql_value *v)
 {
 	struct bytes b = BYTES_NONE;
 
@@ -51,16 +52,38 @@ static bool send(struct pg_queue *q, struct pg *g, const struct pg_statement *st
 	return q->piped && g->pq->PQsendQueryPrepared(g->conn, st->name, st->n, st->values, st->lengths, st->formats, 1);
 }
 
-enum inro_err pg_queue_add(struct pg_queue *q, struct pg *g, const struct pg_statement *st, const struct record_type *t)
+enum inro_err pg_queue_prepare(struct pg_queue *q, struct pg *g, struct text_kept *text, const struct sql *s,
+			       struct pg_statement *ret)
+{
+	enum inro_err e = INRO_OK;
+
+	snprintf(ret->name, sizeof ret->name, "inro_%zu", text->number);
+	ret->n = (int)s->n;
+	for (size_t i = 0; e == INRO_OK && i < s->n; i++)
+		e = bind_value(ret, i, &s->values[i]);
+	if (e != INRO_OK || text->mark == g->number)
+		return e;
+	e = pg_queue_settle(q, g);
+	if (e == INRO_OK && !g->conn)
+		e = pg_result(g, NULL);
+	if (e != INRO_OK)
+		return e;
+	e = pg_result(g, g->pq->PQprepare(g->conn, ret->name, text->text, 0, NULL));
+	if (e == INRO_OK)
+		text->mark = g->number;
+	return e;
+}
+
+enum inro_err pg_queue_add(struct pg_queue *q, struct pg *g, const struct pg_statement *st, struct pg_change change)
 {
 	enum inro_err e = q->n == PG_QUEUE_MAX ? pg_queue_settle(q, g) : say(q);
 
 	if (e != INRO_OK)
 		return e;
-	if (!send(q, g, st))
+	if (!send(q, g, st) || g->pq->PQflush(g->conn) < 0)
 		keep(q, pg_result(g, NULL));
 	else
-		q->rows[q->n++] = t;
+		q->changes[q->n++] = change;
 	return say(q);
 }
 
@@ -71,28 +94,28 @@ static enum inro_err out_of_step(const struct pg *g)
 	return err_set(INRO_E_IO, "%s: an answer that nobody asked for", g->name);
 }
 
-static enum inro_err judge(struct pg *g, PGresult *r, const struct record_type *t)
+static enum inro_err judge(struct pg *g, PGresult *r, struct pg_change c)
 {
 	ExecStatusType is = g->pq->PQresultStatus(r);
-	bool none = is == PGRES_COMMAND_OK && strtoll(g->pq->PQcmdTuples(r), NULL, 10) != 1;
+	bool none = is == PGRES_COMMAND_OK && strtoull(g->pq->PQcmdTuples(r), NULL, 10) != c.rows;
 	bool other = is == PGRES_PIPELINE_SYNC || is == PGRES_TUPLES_OK;
-	enum inro_err e = pg_say_exists(pg_result(g, r), t);
+	enum inro_err e = pg_say_exists(pg_result(g, r), c.type);
 
 	if (e == INRO_OK && other)
 		e = out_of_step(g);
 	if (e == INRO_OK && none)
-		e = err_set(INRO_E_NOT_FOUND, "no such %s", t->what);
+		e = err_set(INRO_E_NOT_FOUND, "no such %s", c.type->what);
 	return e;
 }
 
 /* One result a statement, and a NULL behind it.  What comes after a failure was not done and says so: only the first is
  * of interest. */
-static void read_answer(struct pg_queue *q, struct pg *g, const struct record_type *t)
+static void read_answer(struct pg_queue *q, struct pg *g, struct pg_change c)
 {
 	PGresult *r = g->pq->PQgetResult(g->conn);
 
 	if (q->fell == INRO_OK)
-		keep(q, r ? judge(g, r, t) : pg_result(g, NULL));
+		keep(q, r ? judge(g, r, c) : pg_result(g, NULL));
 	else
 		g->pq->PQclear(r);
 	while (r && (r = g->pq->PQgetResult(g->conn)))
@@ -102,7 +125,7 @@ static void read_answer(struct pg_queue *q, struct pg *g, const struct record_ty
 static void read_answers(struct pg_queue *q, struct pg *g)
 {
 	for (size_t i = 0; i < q->n && !pg_is_lost(g); i++)
-		read_answer(q, g, q->rows[i]);
+		read_answer(q, g, q->changes[i]);
 	q->n = 0;
 	if (pg_is_lost(g))
 		keep(q, pg_result(g, NULL));
@@ -166,6 +189,11 @@ void pg_queue_asked(struct pg_queue *q, struct pg *g)
 	SCOPED(err_kept) kept = err_keep();
 
 	read_sync(q, g);
+}
+
+void pg_queue_fail(struct pg_queue *q, enum inro_err e)
+{
+	keep(q, e);
 }
 
 void pg_queue_drop(struct pg_queue *q, struct pg *g)

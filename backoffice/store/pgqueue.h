@@ -25,19 +25,25 @@ struct pg_statement {
 	int lengths[SQL_VALUES_MAX], formats[SQL_VALUES_MAX];
 };
 
-MUST_CHECK enum inro_err pg_bind(struct pg_statement *st, size_t at, const struct sql_value *v);
+struct pg_change {
+	const struct record_type *type;
+	size_t rows; /* that it changes */
+};
 
 struct pg_queue {
-	const struct record_type *rows[PG_QUEUE_MAX]; /* a change of one row each, whose answer is not read */
+	struct pg_change changes[PG_QUEUE_MAX]; /* whose answers are not read */
 	size_t n;
 	bool piped; /* the connection is in pipeline mode */
 	enum inro_err fell;
 	struct err_kept why;
 };
 
-/* A change of one such row, sent when there is enough of them or an answer is wanted. */
+/* The statement by its name, prepared on this connection, and the values of s. */
+MUST_CHECK enum inro_err pg_queue_prepare(struct pg_queue *q, struct pg *g, struct text_kept *text, const struct sql *s,
+					  struct pg_statement *ret);
+/* A change of so many such rows; the server begins with it. */
 MUST_CHECK enum inro_err pg_queue_add(struct pg_queue *q, struct pg *g, const struct pg_statement *st,
-				      const struct record_type *t);
+				      struct pg_change change);
 /* What fell, of all that was added since the last drop: INRO_E_EXISTS, INRO_E_NOT_FOUND for a row that is not there, or
  * what the server said.  The connection is as any other then. */
 MUST_CHECK enum inro_err pg_queue_settle(struct pg_queue *q, struct pg *g);
@@ -45,6 +51,8 @@ MUST_CHECK enum inro_err pg_queue_settle(struct pg_queue *q, struct pg *g);
  * pg_queue_asked().  While q->piped. */
 MUST_CHECK enum inro_err pg_queue_ask(struct pg_queue *q, struct pg *g, const struct pg_statement *st);
 void pg_queue_asked(struct pg_queue *q, struct pg *g);
+/* What was to be sent could not be: as if an answer had said so. */
+void pg_queue_fail(struct pg_queue *q, enum inro_err e);
 /* Whatever was told of the transaction is over with it. */
 void pg_queue_drop(struct pg_queue *q, struct pg *g);
 

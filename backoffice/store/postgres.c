@@ -9,8 +9,9 @@
  * place taken is no error to the server, other changes run in a subtransaction of their own.
  * 4. A commit whose answer was lost is asked for by the transaction's number, once the server is
  * back.
- * 5. After store_defer() changes wait for no answer (pgqueue.h) and stand in no subtransaction; ids go on from that
- * of the table's first new row, since nobody else writes.
+ * 5. After store_defer() changes wait for no answer (pglater.h) and stand in no subtransaction.
+ * 6. The server plans a prepared statement a few times and then no more.  A plan that was made for tables with few rows
+ * is a bad one when they have many, so all are made anew as the rows that were written double.
  */
 #include <endian.h>
 #include <stdio.h>
@@ -19,26 +20,19 @@
 #include <unistd.h>
 
 #include "backoffice/store/backend.h"
-#include "backoffice/store/pgqueue.h"
+#include "backoffice/store/pglater.h"
 #include "backoffice/store/pgschema.h"
 #include "backoffice/store/sql.h"
 #include "backoffice/store/texts.h"
 
-#define TABLES_MAX 16
-
-/* The greatest id in a table, while changes are deferred. */
-struct last_id {
-	const char *table;
-	int64_t id;
-};
+#define REPLAN_FIRST 500
 
 struct postgres_store {
 	struct store store;
 	struct pg pg;
-	struct pg_queue queue;
-	struct last_id last[TABLES_MAX];
-	size_t last_n;
+	struct pg_later later;
 	struct texts texts;
+	int64_t written, replan_at; /* rows, by this store */
 	char client[17]; /* whose row in inro_commit is ours; "" before the first commit */
 	int64_t commits; /* the last one's number */
 };
@@ -53,6 +47,7 @@ static void postgres_close(struct store *s)
 	struct postgres_store *q = own(s);
 
 	pg_close(&q->pg);
+	pg_later_clear(&q->later);
 	texts_clear(&q->texts);
 	free(q);
 }
@@ -83,6 +78,9 @@ static enum inro_err postgres_open(const char *place, enum store_opening how, st
 	if (!q)
 		return err_set(INRO_E_NO_MEMORY, "no memory for a store");
 	q->store.ops = &postgres_store_ops;
+	q->later.pg = &q->pg;
+	q->later.texts = &q->texts;
+	q->replan_at = REPLAN_FIRST;
 	e = open_place(q, place, how);
 	if (e != INRO_OK) {
 		store_close(&q->store);
@@ -108,7 +106,7 @@ static void give_up(struct postgres_store *q)
 
 	if (g->owner != getpid())
 		return;
-	pg_queue_drop(&q->queue, g);
+	pg_later_drop(&q->later);
 	if (!pg_is_lost(g) && g->pq->PQtransactionStatus(g->conn) != PQTRANS_IDLE)
 		(void)!pg_script(g, "ROLLBACK");
 }
@@ -116,13 +114,21 @@ static void give_up(struct postgres_store *q)
 /* Before anything that is asked outside of the queue. */
 static enum inro_err settle(struct postgres_store *q)
 {
-	return pg_queue_settle(&q->queue, &q->pg);
+	return pg_later_settle(&q->later);
 }
 
 static enum inro_err postgres_settle(struct store *s)
 {
-	own(s)->last_n = 0;
+	pg_later_forget_ids(&own(s)->later);
 	return settle(own(s));
+}
+
+static enum inro_err plan_anew(struct postgres_store *q)
+{
+	if (q->written < q->replan_at)
+		return INRO_OK;
+	q->replan_at = q->written * 2;
+	return pg_script(&q->pg, "DISCARD PLANS");
 }
 
 /* In the same round: whether a later program has made the form another one since this one was opened. */
@@ -142,6 +148,8 @@ static enum inro_err postgres_begin(struct store *s, enum store_access access)
 
 	for (int round = 0; round < 2; round++) {
 		e = pg_alive(&q->pg);
+		if (e == INRO_OK && access != STORE_READ)
+			e = plan_anew(q);
 		if (e == INRO_OK)
 			e = (access == STORE_READ ? pg_script : begin_writing)(&q->pg, begins[access]);
 		if (e == INRO_OK || !pg_is_lost(&q->pg))
@@ -154,7 +162,6 @@ static enum inro_err postgres_begin(struct store *s, enum store_access access)
 
 static void postgres_rollback(struct store *s)
 {
-	own(s)->last_n = 0;
 	give_up(own(s));
 }
 
@@ -255,23 +262,7 @@ static enum inro_err prepare(struct store *s, const struct sql *sql, struct pg_s
 	struct text_kept *kept;
 	enum inro_err e = sql_text(sql, &q->texts, &kept);
 
-	if (e != INRO_OK)
-		return e;
-	snprintf(ret->name, sizeof ret->name, "inro_%zu", kept->number);
-	ret->n = (int)sql->n;
-	for (size_t i = 0; e == INRO_OK && i < sql->n; i++)
-		e = pg_bind(ret, i, &sql->values[i]);
-	if (e != INRO_OK || kept->mark == q->pg.number)
-		return e;
-	e = settle(q);
-	if (e == INRO_OK && !q->pg.conn)
-		e = pg_result(&q->pg, NULL);
-	if (e != INRO_OK)
-		return e;
-	e = pg_result(&q->pg, q->pg.pq->PQprepare(q->pg.conn, ret->name, kept->text, 0, NULL));
-	if (e == INRO_OK)
-		kept->mark = q->pg.number;
-	return e;
+	return e == INRO_OK ? pg_queue_prepare(&q->later.queue, &q->pg, kept, sql, ret) : e;
 }
 
 static int64_t number_at(const struct pg *g, const PGresult *r, int row, int column)
@@ -310,68 +301,21 @@ static enum inro_err insert_now(struct store *s, const struct record_type *t, co
 	return pg_say_exists(e == INRO_OK && *ret_id == 0 ? INRO_E_EXISTS : e, t);
 }
 
-/* ---- deferred ---- */
-
-static struct last_id *last_id(struct postgres_store *q, const char *table)
-{
-	for (size_t i = 0; i < q->last_n; i++)
-		if (strcmp(q->last[i].table, table) == 0)
-			return &q->last[i];
-	return NULL;
-}
-
-/* A row came in. */
-static void note_id(struct postgres_store *q, const char *table, int64_t id, bool is_greatest)
-{
-	struct last_id *last = last_id(q, table);
-
-	if (last)
-		last->id = id > last->id ? id : last->id;
-	else if (is_greatest && q->last_n < TABLES_MAX)
-		q->last[q->last_n++] = (struct last_id) { table, id };
-}
-
-/* The record's own or the one that it gets; 0: the database has to be asked. */
-static int64_t id_for(struct postgres_store *q, const struct record_type *t, const void *r)
-{
-	const struct last_id *last = last_id(q, t->table);
-	int64_t id;
-
-	memcpy(&id, (const char *)r + t->fields[0].offset, sizeof id);
-	return id || !last ? id : last->id + 1;
-}
-
-static enum inro_err write_later(struct store *s, const struct record_type *t, const void *r, enum sql_write how,
-				 int64_t id)
-{
-	SCOPED(sql) sql;
-	struct postgres_store *q = own(s);
-	struct pg_statement st;
-	enum inro_err e;
-
-	sql_start(&sql, '$');
-	sql.gives_id = false;
-	sql.id = id;
-	e = sql_row(&sql, t, r, how);
-	if (e == INRO_OK)
-		e = prepare(s, &sql, &st);
-	return e == INRO_OK ? pg_queue_add(&q->queue, &q->pg, &st, t) : e;
-}
-
 static enum inro_err postgres_insert(struct store *s, const struct record_type *t, const void *r, int64_t *ret_id)
 {
 	struct postgres_store *q = own(s);
-	int64_t id = s->defers ? id_for(q, t, r) : 0;
+	int64_t id = s->defers ? pg_later_id(&q->later, t, r) : 0;
 	enum inro_err e;
 
 	if (!id)
 		e = insert_now(s, t, r, ret_id);
 	else
-		e = write_later(s, t, r, SQL_INSERT, id);
+		e = pg_later_write(&q->later, t, r, SQL_INSERT, id);
+	q->written++;
 	if (e == INRO_OK && id)
 		*ret_id = id;
 	if (e == INRO_OK && s->defers)
-		note_id(q, t->table, *ret_id, !id);
+		pg_later_note_id(&q->later, t, *ret_id, !id);
 	return e;
 }
 
@@ -445,7 +389,7 @@ static enum inro_err postgres_update(struct store *s, const struct record_type *
 	if (!s->defers)
 		return update_now(s, t, r, ret_rows);
 	*ret_rows = 1; /* else it is told later */
-	return write_later(s, t, r, SQL_UPDATE, 0);
+	return pg_later_write(&own(s)->later, t, r, SQL_UPDATE, 0);
 }
 
 static enum inro_err postgres_erase(struct store *s, const struct record_type *t,
@@ -537,12 +481,12 @@ static enum inro_err take_rows(struct pg *g, struct walk *w)
 /* Behind the changes that wait for their answers. */
 static enum inro_err walk_behind(struct postgres_store *q, const struct pg_statement *st, struct walk *w)
 {
-	enum inro_err e = pg_queue_ask(&q->queue, &q->pg, st);
+	enum inro_err e = pg_queue_ask(&q->later.queue, &q->pg, st);
 
 	if (e != INRO_OK)
 		return e;
 	e = take_rows(&q->pg, w);
-	pg_queue_asked(&q->queue, &q->pg);
+	pg_queue_asked(&q->later.queue, &q->pg);
 	return e;
 }
 
@@ -550,13 +494,13 @@ static enum inro_err walk_once(struct store *s, const struct sql *sql, struct wa
 {
 	struct pg *g = &own(s)->pg;
 	struct pg_statement st;
-	enum inro_err e = s->open ? INRO_OK : pg_alive(g);
+	enum inro_err e = s->open ? pg_later_send(&own(s)->later, sql->type->table) : pg_alive(g);
 
 	if (e == INRO_OK)
 		e = prepare(s, sql, &st);
 	if (e != INRO_OK)
 		return e;
-	if (own(s)->queue.piped)
+	if (own(s)->later.queue.piped)
 		return walk_behind(own(s), &st, w);
 	if (!g->pq->PQsendQueryPrepared(g->conn, st.name, st.n, st.values, st.lengths, st.formats,
 					1))
@@ -589,6 +533,58 @@ static enum inro_err postgres_each(struct store *s, const struct record_type *t,
 		return err_set(INRO_E_NO_MEMORY, "no memory for a %s", t->what);
 	e = walk(s, &sql, &w);
 	free(w.record);
+	return e;
+}
+
+/* ---- many queries at once ---- */
+
+/* What the varied field is compared with, and what the head of it in an index is. */
+static void add_place(const struct field *f, const struct store_place *place, struct pg_array a[static 2])
+{
+	enum sql_kind kind = sql_field_kind(f);
+	struct sql_value v = { kind, place->number, text_or_empty(place->text), place->bytes };
+
+	pg_array_add(&a[0], kind, &v);
+	if (v.bytes.n > RECORD_HEAD)
+		v.bytes.n = RECORD_HEAD;
+	if (f->head)
+		pg_array_add(&a[1], kind, &v);
+}
+
+static enum inro_err values_of(const struct field *f, const struct store_alike *a, struct pg_array arrays[static 2],
+			       struct sql_value ret[static 2])
+{
+	enum inro_err e;
+
+	for (size_t i = 0; i < a->n; i++)
+		add_place(f, &a->values[i], arrays);
+	e = pg_array_value(&arrays[0], &ret[0]);
+	return e == INRO_OK && f->head ? pg_array_value(&arrays[1], &ret[1]) : e;
+}
+
+static enum inro_err postgres_among(struct store *s, const struct record_type *t, const struct store_alike *a,
+				    store_row_fn *row, void *arg)
+{
+	const struct field *f = record_field(t, a->q->conds[a->varied].field);
+	struct pg_array arrays[2] = { 0 };
+	struct sql_value values[2];
+	SCOPED(sql) sql;
+	struct walk w = { .t = t, .row = row, .arg = arg };
+	enum inro_err e = values_of(f, a, arrays, values);
+
+	sql_start(&sql, '$');
+	sql.among = values;
+	sql.varied = &a->q->conds[a->varied];
+	if (e == INRO_OK)
+		e = sql_select(&sql, t, a->q);
+	w.record = calloc(1, t->size);
+	if (e == INRO_OK && !w.record)
+		e = err_set(INRO_E_NO_MEMORY, "no memory for a %s", t->what);
+	if (e == INRO_OK)
+		e = walk(s, &sql, &w);
+	free(w.record);
+	pg_array_clear(&arrays[0]);
+	pg_array_clear(&arrays[1]);
 	return e;
 }
 
@@ -680,6 +676,7 @@ const struct store_ops postgres_store_ops = {
 	.update = postgres_update,
 	.erase = postgres_erase,
 	.each = postgres_each,
+	.among = postgres_among,
 	.count = postgres_count,
 	.now = postgres_now,
 	.check = postgres_check,

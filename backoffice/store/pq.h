@@ -19,7 +19,7 @@
 	X(PQserverVersion) X(PQparameterStatus) X(PQtransactionStatus) X(PQsetErrorVerbosity) \
 	X(PQsetNoticeReceiver) X(PQexec) X(PQprepare) X(PQexecPrepared) X(PQsendQueryPrepared) \
 	X(PQsendQueryParams) X(PQsetSingleRowMode) X(PQgetResult) X(PQenterPipelineMode) \
-	X(PQexitPipelineMode) X(PQpipelineSync) X(PQresultStatus) X(PQresultErrorField) X(PQclear) \
+	X(PQexitPipelineMode) X(PQpipelineSync) X(PQflush) X(PQresultStatus) X(PQresultErrorField) X(PQclear) \
 	X(PQntuples) X(PQnfields) X(PQgetvalue) X(PQgetlength) X(PQgetisnull) X(PQcmdTuples) \
 	X(PQcmdStatus)
 /* clang-format on */

@@ -629,6 +629,8 @@ extern const struct record_type *const record_types[];
 
 /* Frees everything the record of this type owns and zeroes it. */
 void record_clear(const struct record_type *t, void *record);
+/* Into an empty one.  INRO_E_ARG for a type with a FIELD_LENT. */
+MUST_CHECK enum inro_err record_copy(const struct record_type *t, const void *from, void *to);
 /* NULL when the type has no field of that name. */
 const struct field *record_field(const struct record_type *t, const char *name);
 

@@ -5,7 +5,6 @@
 
 #include "backoffice/store/delta.h"
 #include "backoffice/store/pack.h"
-#include "base/utf8.h"
 
 /* Its arrays are long, and what is not used of them is not written. */
 struct sql *sql_start(struct sql *s, char mark)
@@ -17,6 +16,8 @@ struct sql *sql_start(struct sql *s, char mark)
 	s->behind = NULL;
 	s->too_long = s->has_prefix = s->backward = s->same = false;
 	s->gives_id = mark == '$';
+	s->varied = NULL;
+	s->among = NULL;
 	s->id = 0;
 	return s;
 }
@@ -241,63 +242,6 @@ enum inro_err sql_row(struct sql *s, const struct record_type *t, const void *r,
 
 /* ---- conditions ---- */
 
-/* The octets of the last character of a text, of the last octet when it is none. */
-static size_t last_length(const char *p, size_t n, bool text)
-{
-	size_t back = 1;
-
-	while (text && back < n && back < 4 && ((uint8_t)p[n - back] & 0xc0) == 0x80)
-		back++;
-	return back;
-}
-
-/* The character after this one in its place; false when there is none.  A text that is to be
- * compared is a text too: another octet would not do. */
-static bool next_character(char *p, size_t n, size_t *ret_n)
-{
-	static const uint8_t first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-	uint32_t c = (uint8_t)p[0] & first[n];
-
-	for (size_t i = 1; i < n; i++)
-		c = c << 6 | ((uint8_t)p[i] & 0x3f);
-	c = c == 0xd7ff ? 0xe000 : c + 1;
-	if (c > 0x10ffff)
-		return false;
-	*ret_n = utf8_put(c, p);
-	return true;
-}
-
-static bool next_octet(char *p, size_t *ret_n)
-{
-	if ((uint8_t)*p == 0xff)
-		return false;
-	*p = (char)((uint8_t)*p + 1);
-	*ret_n = 1;
-	return true;
-}
-
-/* The least value greater than all that begin with the prefix; false when there is none. */
-static bool prefix_end(struct sql *s, struct bytes prefix, bool text, struct bytes *ret)
-{
-	size_t n = prefix.n;
-
-	if (n)
-		memcpy(s->prefix_end, prefix.p, n);
-	while (n) {
-		size_t last = last_length(s->prefix_end, n, text), now = 0;
-		char *at = s->prefix_end + n - last;
-
-		if (text ? next_character(at, last, &now) : next_octet(at, &now)) {
-			n = n - last + now;
-			s->prefix_end[n] = 0;
-			*ret = BYTES(s->prefix_end, n);
-			return true;
-		}
-		n -= last;
-	}
-	return false;
-}
-
 static const char *const comparisons[] = {
 	[STORE_EQ] = " = ",  [STORE_NE] = " <> ", [STORE_LT] = " < ",
 	[STORE_LE] = " <= ", [STORE_GT] = " > ",  [STORE_GE] = " >= ",
@@ -398,7 +342,7 @@ static enum inro_err add_prefix(struct sql *s, const struct field *f, const stru
 			       f->name);
 	s->has_prefix = true;
 	e = add_bound(s, f, STORE_GE, text ? value_text(c->text) : value_bytes(prefix));
-	if (e != INRO_OK || !prefix_end(s, prefix, text, &end))
+	if (e != INRO_OK || !sql_prefix_end(s, prefix, text, &end))
 		return e;
 	say(s, " AND ");
 	return add_bound(s, f, STORE_LT, text ? value_text(s->prefix_end) : value_bytes(end));
@@ -473,6 +417,27 @@ static bool is_packed(const struct field *f)
 	return f->kind == FIELD_PACKED || f->kind == FIELD_LIKE || f->kind == FIELD_MODEL;
 }
 
+static enum inro_err add_any(struct sql *s, const char *name, enum sql_kind kind, struct sql_value array)
+{
+	static const char *const ends[] = { [SQL_INT] = "::bigint[])", [SQL_TEXT] = "::text[])", [SQL_BYTES] = "::bytea[])" };
+	enum inro_err e;
+
+	say(s, name);
+	say(s, " = ANY(");
+	e = add_value(s, array);
+	say(s, ends[kind]);
+	return e;
+}
+
+static enum inro_err add_among(struct sql *s, const struct field *f)
+{
+	enum inro_err e = f->head ? add_any(s, f->head, sql_field_kind(f), s->among[1]) : INRO_OK;
+
+	if (f->head)
+		say(s, " AND ");
+	return e == INRO_OK ? add_any(s, f->name, sql_field_kind(f), s->among[0]) : e;
+}
+
 static enum inro_err add_cond(struct sql *s, const struct record_type *t,
 			      const struct store_cond *c)
 {
@@ -484,6 +449,8 @@ static enum inro_err add_cond(struct sql *s, const struct record_type *t,
 		return err_set(INRO_E_ARG, "a %s has no field '%s'", t->what, c->field);
 	if (is_packed(f) && !(f->kind == FIELD_LIKE && (c->op == STORE_NONE || c->op == STORE_SOME)))
 		return err_set(INRO_E_ARG, "'%s' can't be searched", f->name);
+	if (c == s->varied)
+		return add_among(s, f);
 	if (c->op == STORE_PREFIX)
 		return add_prefix(s, f, c);
 	if (c->op == STORE_IN)

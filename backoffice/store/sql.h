@@ -50,6 +50,9 @@ struct sql {
 	 * the very value there are asked for. */
 	const struct field *behind;
 	bool backward, same;
+	/* Of '$': this condition is met by any value of an array, and its field's head by any of a second one; NULL: none */
+	const struct store_cond *varied;
+	const struct sql_value *among;
 	bool gives_id; /* of '$': an insert finds the id itself and returns it; no row when it EXISTS */
 	int64_t id;    /* of a row that has none yet; 0: the database gives it */
 };
@@ -71,6 +74,9 @@ MUST_CHECK enum inro_err sql_delete(struct sql *s, const struct record_type *t,
 				    const struct store_query *q);
 MUST_CHECK enum inro_err sql_count(struct sql *s, const struct record_type *t,
 				   const struct store_query *q);
+
+/* The least value greater than all that begin with the prefix, in s; false when there is none. */
+bool sql_prefix_end(struct sql *s, struct bytes prefix, bool text, struct bytes *ret);
 
 /* The text of what was built. */
 MUST_CHECK enum inro_err sql_text(const struct sql *s, struct texts *texts, struct text_kept **ret);

@@ -136,52 +136,6 @@ static bool is_device(const struct record_type *t, const struct store_query *q)
 	return t == &device_type && q->n == 1 && strcmp(q->conds[0].field, "id") == 0;
 }
 
-/* ---- copies ---- */
-
-static enum inro_err copy_field(const struct field *f, const void *from, void *to)
-{
-	const char *at = (const char *)from + f->offset;
-	char *into = (char *)to + f->offset;
-	const char *text;
-	struct blob blob;
-
-	switch (f->kind) {
-	case FIELD_INT:
-	case FIELD_REF:
-		memcpy(into, at, sizeof(int64_t));
-		return INRO_OK;
-	case FIELD_NAME:
-		memcpy(into, at, sizeof(int));
-		return INRO_OK;
-	case FIELD_TEXT:
-	case FIELD_SPARSE:
-	case FIELD_PACKED:
-		memcpy(&text, at, sizeof text);
-		return text_set((char **)(void *)into, text);
-	case FIELD_BLOB:
-	case FIELD_MODEL:
-	case FIELD_LIKE:
-		memcpy(&blob, at, sizeof blob);
-		return blob_set((struct blob *)(void *)into, blob_bytes(&blob));
-	case FIELD_LENT:
-		break;
-	}
-	return err_set(INRO_E_ARG, "what is lent is not kept");
-}
-
-/* Into an empty record. */
-static enum inro_err copy(const struct record_type *t, const void *from, void *to)
-{
-	enum inro_err e = INRO_OK;
-
-	memset(to, 0, t->size);
-	for (size_t i = 0; e == INRO_OK && i < t->n; i++)
-		e = copy_field(&t->fields[i], from, to);
-	if (e != INRO_OK)
-		record_clear(t, to);
-	return e;
-}
-
 /* ---- the stamp ---- */
 
 static enum inro_err take_setting(void *arg, void *record)
@@ -301,7 +255,7 @@ void steady_written(struct store *s, const struct record_type *t, const void *r)
 static enum inro_err give(const struct place *p, void *ret, bool *ret_known)
 {
 	*ret_known = true;
-	return p->record ? copy(p->t, p->record, ret) : INRO_E_NOT_FOUND;
+	return p->record ? record_copy(p->t, p->record, ret) : INRO_E_NOT_FOUND;
 }
 
 static enum inro_err find_device(struct steady *k, const struct store_query *q, void *ret,
@@ -345,7 +299,7 @@ void steady_keep(struct store *s, const struct record_type *t, const struct stor
 	made.record = record ? calloc(1, t->size) : NULL;
 	buf_add(&made.key, buf_bytes(&k->key));
 	if (buf_err(&made.key) != INRO_OK || (record && !made.record) ||
-	    (record && copy(t, record, made.record) != INRO_OK)) {
+	    (record && record_copy(t, record, made.record) != INRO_OK)) {
 		free(made.record);
 		made.record = NULL;
 		place_clear(&made);

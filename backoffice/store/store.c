@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backoffice/store/backend.h"
+#include "backoffice/store/foreseen.h"
 #include "backoffice/store/steady.h"
 #include "base/file.h"
 #include "base/homedir.h"
@@ -69,6 +70,8 @@ enum inro_err store_open_as(const char *url, enum store_opening how, struct stor
 	if (e == INRO_OK)
 		e = steady_new(&s->steady);
 	if (e == INRO_OK)
+		e = foreseen_new(&s->foreseen);
+	if (e == INRO_OK)
 		*ret = s;
 	else
 		store_close(s);
@@ -91,6 +94,7 @@ void store_close(struct store *s)
 		return;
 	store_rollback(s);
 	steady_free(s->steady);
+	foreseen_free(s->foreseen);
 	free(s->name);
 	s->ops->close(s);
 }
@@ -144,6 +148,7 @@ enum inro_err store_commit(struct store *s)
 	}
 	writing = s->writing;
 	s->open = s->writing = false;
+	foreseen_forget(s->foreseen);
 	return s->ops->commit(s, writing);
 }
 
@@ -152,6 +157,8 @@ void store_rollback(struct store *s)
 	if (s->open)
 		s->ops->rollback(s);
 	s->open = s->writing = false;
+	if (s->foreseen)
+		foreseen_forget(s->foreseen);
 }
 
 static enum inro_err save(struct store *s, enum store_saving what)
@@ -166,6 +173,8 @@ static enum inro_err save(struct store *s, enum store_saving what)
 	if (e == INRO_OK)
 		e = s->ops->save(s, what);
 	steady_saved(s);
+	if (what == SAVE_BACK)
+		foreseen_forget(s->foreseen);
 	s->saved = e == INRO_OK && begins_it;
 	return e;
 }
@@ -210,6 +219,12 @@ static enum inro_err check_writing(const struct store *s, const struct record_ty
 	return err_set(INRO_E_STATE, "a %s is written in a write transaction only", t->what);
 }
 
+static void written(struct store *s, const struct record_type *t, const void *r)
+{
+	steady_written(s, t, r);
+	foreseen_written(s->foreseen, t, r);
+}
+
 static int64_t *id_of(const struct record_type *t, void *r)
 {
 	return (int64_t *)(void *)((char *)r + t->fields[0].offset);
@@ -223,9 +238,9 @@ enum inro_err store_insert_row(struct store *s, const struct record_type *t, voi
 	if (e != INRO_OK)
 		return e;
 	e = s->ops->insert(s, t, r, &id);
-	steady_written(s, t, r);
 	if (e == INRO_OK)
 		*id_of(t, r) = id;
+	written(s, t, r);
 	return e;
 }
 
@@ -235,7 +250,7 @@ enum inro_err store_update_row(struct store *s, const struct record_type *t, con
 	int64_t rows = 0;
 
 	if (e == INRO_OK) {
-		steady_written(s, t, r);
+		written(s, t, r);
 		e = s->ops->update(s, t, r, &rows);
 	}
 	if (e == INRO_OK && rows != 1)
@@ -252,7 +267,7 @@ enum inro_err store_delete(struct store *s, const struct record_type *t,
 		return e;
 	if (q->n == 0)
 		return err_set(INRO_E_ARG, "all of a kind are not deleted at once");
-	steady_written(s, t, NULL);
+	written(s, t, NULL);
 	return s->ops->erase(s, t, q, ret_rows);
 }
 
@@ -272,11 +287,22 @@ static enum inro_err check_unordered(const struct record_type *t, const struct s
 enum inro_err store_each(struct store *s, const struct record_type *t, const struct store_query *q,
 			 store_row_fn *row, void *arg)
 {
+	bool known = false;
+	enum inro_err e;
+
 	if (q->limit > INT32_MAX)
 		return err_set(INRO_E_ARG, "a list of %zu is too long", q->limit);
-	enum inro_err e = q->unordered ? check_unordered(t, q) : INRO_OK;
+	e = q->unordered ? check_unordered(t, q) : INRO_OK;
+	if (e == INRO_OK && s->open)
+		e = foreseen_each(s->foreseen, t, q, row, arg, &known);
+	return e == INRO_OK && !known ? s->ops->each(s, t, q, row, arg) : e;
+}
 
-	return e == INRO_OK ? s->ops->each(s, t, q, row, arg) : e;
+enum inro_err store_foresee(struct store *s, const struct record_type *t, const struct store_alike *a)
+{
+	if (!s->open)
+		return err_set(INRO_E_STATE, "no transaction is open to foresee a %s in", t->what);
+	return foreseen_read(s, t, a);
 }
 
 struct one {

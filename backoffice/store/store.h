@@ -162,6 +162,18 @@ typedef enum inro_err store_row_fn(void *arg, void *record);
 
 MUST_CHECK enum inro_err store_each(struct store *s, const struct record_type *t,
 				    const struct store_query *q, store_row_fn *row, void *arg);
+/* Queries that are alike but for the value of one condition of theirs, a STORE_EQ. */
+struct store_alike {
+	const struct store_query *q; /* without a place, an order or a limit */
+	size_t varied;		     /* which of its conditions; what that has as its value does not count */
+	const struct store_place *values; /* as store_query's `at`, by the field's kind; those that are none are passed over */
+	size_t n;
+};
+/* In a transaction: these are going to be asked one by one, each of them by store_each(), store_find() or store_get() of the
+ * same type and conditions.  Where each question would be a way to a server and back all are asked at once, and what
+ * there is is known to the end of the transaction; what is written there meanwhile is asked for again.  So nothing
+ * comes out otherwise than without, but sooner.  Fails as reading does. */
+MUST_CHECK enum inro_err store_foresee(struct store *s, const struct record_type *t, const struct store_alike *a);
 MUST_CHECK enum inro_err store_count(struct store *s, const struct record_type *t,
 				     const struct store_query *q, int64_t *ret);
 /* Milliseconds since 1970 by the clock that all have who share the database: its server's, or this

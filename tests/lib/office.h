@@ -18,6 +18,8 @@
 
 /* How many transactions that write this program has committed. */
 extern atomic_uint office_commits;
+/* Called before each of them begins; NULL: nobody looks. */
+extern void (*office_before_write)(void);
 
 /* Home and module by environment; tokens "ca" and "line".  Once a program, before any other. */
 void office_tokens(void);

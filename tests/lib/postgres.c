@@ -22,7 +22,7 @@
 #define START_MS 30000
 
 static char bin[256], dir[64], data[72];
-static bool durable;
+static bool durable, usual;
 static pid_t owner, server;
 
 static void die(const char *what)
@@ -201,11 +201,10 @@ static void write_settings(void)
 	f = fopen(path, "ae");
 	if (!f)
 		die(path);
-	fprintf(f,
-		"listen_addresses = ''\nunix_socket_directories = '%s'\nfsync = %s\n"
-		"shared_buffers = 16MB\nmax_connections = 40\nautovacuum = off\n"
-		"logging_collector = off\nmax_wal_size = 256MB\n",
-		dir, durable ? "on" : "off");
+	fprintf(f, "listen_addresses = ''\nunix_socket_directories = '%s'\nlogging_collector = off\n", dir);
+	if (!usual)
+		fprintf(f, "fsync = %s\nshared_buffers = 16MB\nmax_connections = 40\nautovacuum = off\nmax_wal_size = 256MB\n",
+			durable ? "on" : "off");
 	fclose(f);
 }
 
@@ -246,6 +245,48 @@ static void make(void)
 void postgres_durable(void)
 {
 	durable = true;
+}
+
+void postgres_usual(void)
+{
+	usual = true;
+}
+
+/* Of a process and, where that is asked for, of its children that have ended. */
+static double ticks_of(int pid, bool children)
+{
+	char path[64], text[1024];
+	unsigned long long t[4] = { 0 };
+	const char *at;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	at = fgets(text, sizeof text, f) ? strrchr(text, ')') : NULL;
+	fclose(f);
+	for (int i = 0; at && i < 12; i++)
+		at = strchr(at + 1, ' ');
+	if (!at || sscanf(at, "%llu %llu %llu %llu", &t[0], &t[1], &t[2], &t[3]) != 4)
+		return 0;
+	return (double)(t[0] + t[1]) + (children ? (double)(t[2] + t[3]) : 0);
+}
+
+double postgres_cpu(void)
+{
+	double ticks = server ? ticks_of((int)server, true) : 0;
+	char path[64];
+	FILE *f;
+	int pid;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)server, (int)server);
+	f = server ? fopen(path, "re") : NULL;
+	while (f && fscanf(f, "%d", &pid) == 1)
+		ticks += ticks_of(pid, false);
+	if (f)
+		fclose(f);
+	return ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 void postgres_crash(void)

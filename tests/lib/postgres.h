@@ -17,6 +17,10 @@ const char *postgres_url(const char *name);
 long long postgres_sql(const char *name, const char *sql);
 /* From now on what was committed is on disk before the server says so.  Before the first URL. */
 void postgres_durable(void);
+/* From now on it has the settings that it is installed with, as what is measured has.  Before the first URL. */
+void postgres_usual(void);
+/* Seconds of CPU time that the server has spent so far, all its processes. */
+double postgres_cpu(void);
 /* kill -9 of the server and all that it started; a new one in its place, on the same data. */
 void postgres_crash(void);
 void postgres_kill(void);

@@ -19,11 +19,15 @@ static _Thread_local const struct store *writing; /* the one whose transaction i
 static _Thread_local const struct store *changing;
 static _Thread_local bool undone;
 atomic_uint office_commits;
+void (*office_before_write)(void);
 
 enum inro_err __wrap_store_begin(struct store *s, enum store_access access)
 {
-	enum inro_err e = __real_store_begin(s, access);
+	enum inro_err e;
 
+	if (access == STORE_WRITE && office_before_write)
+		office_before_write();
+	e = __real_store_begin(s, access);
 	if (e != INRO_OK)
 		return e;
 	writing = access == STORE_WRITE && getenv("INRO_TEST_TWICE") ? s : NULL;

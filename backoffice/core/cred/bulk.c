@@ -14,8 +14,10 @@
 #include "backoffice/core/approval.h"
 #include "backoffice/core/attested.h"
 #include "backoffice/core/authority.h"
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/issuing.h"
+#include "backoffice/core/key_use.h"
 #include "backoffice/core/view.h"
 #include "base/ahead.h"
 #include "base/clock.h"
@@ -343,6 +345,28 @@ static enum inro_err go_on(struct cred_bulk *b)
 	return e;
 }
 
+/* Those that could be read at all: their devices, and who has their keys. */
+static enum inro_err foresee(struct batch *batch, size_t from, size_t to)
+{
+	const char *devices[DECIDED_AT_ONCE];
+	struct bytes keys[DECIDED_AT_ONCE];
+	size_t n = 0;
+	enum inro_err e;
+
+	for (size_t i = from; i < to; i++) {
+		const struct work *w = &batch->works[i];
+
+		if (w->read.e != INRO_OK)
+			continue;
+		devices[n] = w->request.device;
+		keys[n++] = making_key(&w->j);
+	}
+	if (n < 2)
+		return INRO_OK;
+	e = device_foresee(batch->bulk->c, devices, n);
+	return e == INRO_OK ? key_use_foresee(batch->bulk->c, keys, n) : e;
+}
+
 /* What is read for some rows goes into one transaction, which waits for no verification of theirs. */
 static enum inro_err decide_some(struct batch *batch, size_t from, size_t to)
 {
@@ -352,6 +376,8 @@ static enum inro_err decide_some(struct batch *batch, size_t from, size_t to)
 	for (size_t i = from; i < to; i++)
 		ahead_wait(&batch->ahead, i);
 	e = core_view(batch->bulk->c, &view);
+	if (e == INRO_OK)
+		e = foresee(batch, from, to);
 	for (size_t i = from; e == INRO_OK && i < to; i++) {
 		e = decide(batch, i);
 		if (e == INRO_OK)

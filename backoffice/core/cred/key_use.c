@@ -1,6 +1,7 @@
 /* key_use - see key_use.h. */
 #include "backoffice/core/key_use.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "backoffice/core/internal.h"
@@ -86,6 +87,26 @@ static enum inro_err check_place(struct core *c, const struct key_claim *k)
 		e = find_place(c, k->hash, true, &ours);
 	if (e == INRO_OK && theirs && !ours)
 		e = err_set(INRO_E_POLICY, "the key is one in a token by another tenant's record: leave its URI out");
+	return e;
+}
+
+enum inro_err key_use_foresee(struct core *c, const struct bytes *hashes, size_t n)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "key_hash" },
+		{ .field = "fingerprint", .op = STORE_SOME },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	struct store_place *places = calloc(n ? n : 1, sizeof *places);
+	const struct store_alike alike = { &q, 1, places, n };
+	enum inro_err e = places ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no memory for %zu keys", n);
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		places[i].bytes = hashes[i];
+	if (e == INRO_OK)
+		e = store_foresee(c->store, &key_use_type, &alike);
+	free(places);
 	return e;
 }
 

@@ -199,6 +199,27 @@ static enum inro_err load(struct core *c, const char *id, bool live, struct devi
 	return e;
 }
 
+enum inro_err device_foresee(struct core *c, const char *const *ids, size_t n)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "device_id" },
+		{ .field = "state", .op = STORE_NE, .number = DEVICE_DELETED },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	struct store_place *places = calloc(n ? n : 1, sizeof *places);
+	const struct store_alike alike = { &q, 1, places, n };
+	enum inro_err e = places ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no memory for %zu ids", n);
+
+	/* What can't be an id is told when it is looked for. */
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		places[i].text = ids[i] && check_id(ids[i]) == INRO_OK ? ids[i] : NULL;
+	if (e == INRO_OK)
+		e = store_foresee(c->store, &device_type, &alike);
+	free(places);
+	return e;
+}
+
 /* The device at work, by its number: in one transaction that is read once. */
 static enum inro_err load_self(struct core *c, const char *id, struct device *ret)
 {

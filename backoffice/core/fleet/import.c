@@ -122,6 +122,16 @@ enum inro_err import_anchor_before(struct core *c, const struct import_line *l,
 	return e == INRO_OK ? device_anchor_before(c, &d, ret) : e;
 }
 
+enum inro_err import_foresee(struct core *c, const struct import_line *lines, size_t n)
+{
+	const char *ids[BATCH_MAX];
+
+	n = n < BATCH_MAX ? n : BATCH_MAX;
+	for (size_t i = 0; i < n; i++)
+		ids[i] = lines[i].error ? NULL : lines[i].values[IMPORT_ID];
+	return device_foresee(c, ids, n);
+}
+
 /* ---- a file, in batches ---- */
 
 struct importing {
@@ -149,6 +159,13 @@ static enum inro_err batch_row(struct core *c, void *arg, size_t i)
 				     &im->outcomes[i]);
 
 	return e == INRO_OK ? tell_before(c, im, i) : e;
+}
+
+static enum inro_err foresee(struct core *c, void *arg)
+{
+	const struct importing *im = arg;
+
+	return import_foresee(c, im->lines, im->n);
 }
 
 static enum inro_err read_batch(struct importing *im)
@@ -199,7 +216,7 @@ static void end_batch(struct importing *im, struct import_report *ret)
 
 static enum inro_err run_batches(struct core *c, struct importing *im, struct import_report *ret)
 {
-	struct batch b = { .row = batch_row, .arg = im, .results = im->results };
+	struct batch b = { .begin = foresee, .row = batch_row, .arg = im, .results = im->results };
 	enum inro_err e = import_open(&im->source);
 
 	while (e == INRO_OK && !im->source.csv.ended) {

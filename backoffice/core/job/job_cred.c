@@ -101,9 +101,8 @@ static enum inro_err ending_begin(struct core *c, void *run)
 {
 	struct ending *v = ((struct job_run *)run)->own;
 
-	(void)c;
 	v->also_n = 0;
-	return INRO_OK;
+	return job_found_foresee(c, v->found, "id", &credential_type, "id");
 }
 
 static enum inro_err note_kin(struct ending *v, const struct cred_kin *kin, size_t n)

@@ -57,6 +57,13 @@ static enum inro_err tell_before(struct job_run *r)
 	return INRO_OK;
 }
 
+static enum inro_err foresee_rows(struct core *c, void *run)
+{
+	const struct job_run *r = run;
+
+	return import_foresee(c, job_file_line(r->own, 0), r->lot.n);
+}
+
 static enum inro_err register_row(struct core *c, void *run, size_t i)
 {
 	return import_as(c, run, i, IMPORT_ADD);
@@ -144,6 +151,23 @@ static enum inro_err device_of(struct core *c, const struct moving *m, size_t i,
 	return device_load(c, id, ret);
 }
 
+static enum inro_err foresee_devices(struct core *c, void *run)
+{
+	const struct job_run *r = run;
+	const struct moving *m = r->own;
+
+	return m->file ? import_foresee(c, job_file_line(m->file, 0), r->lot.n)
+		       : job_found_foresee(c, m->found, "id", &device_type, "id");
+}
+
+static enum inro_err foresee_all(struct core *c, void *run)
+{
+	const struct moving *m = ((struct job_run *)run)->own;
+	enum inro_err e = foresee_devices(c, run);
+
+	return e == INRO_OK && m->found ? job_found_foresee(c, m->found, "id", &credential_type, "device") : e;
+}
+
 /* `there`: the state that the move leads to; who is in it stays. */
 static enum inro_err move_device(struct core *c, struct job_run *r, size_t i, enum verb verb,
 				 enum device_state there)
@@ -180,8 +204,8 @@ static enum inro_err delete_row(struct core *c, void *run, size_t i)
 	.takes = { "where", "in", "encoding", "why" }, .rows = true, .plan = move_plan, .open = move_open,                   \
 	.next = move_next, .close = move_close
 
-const struct job_kind job_register = { .name = "register", FROM_FILE, .row = register_row };
-const struct job_kind job_update = { .name = "update", FROM_FILE, .row = update_row };
-const struct job_kind job_enable = { .name = "enable", MOVE, .row = enable_row };
-const struct job_kind job_disable = { .name = "disable", MOVE, .row = disable_row };
-const struct job_kind job_delete = { .name = "delete", MOVE, .row = delete_row };
+const struct job_kind job_register = { .name = "register", FROM_FILE, .begin = foresee_rows, .row = register_row };
+const struct job_kind job_update = { .name = "update", FROM_FILE, .begin = foresee_rows, .row = update_row };
+const struct job_kind job_enable = { .name = "enable", MOVE, .begin = foresee_devices, .row = enable_row };
+const struct job_kind job_disable = { .name = "disable", MOVE, .begin = foresee_devices, .row = disable_row };
+const struct job_kind job_delete = { .name = "delete", MOVE, .begin = foresee_all, .row = delete_row };

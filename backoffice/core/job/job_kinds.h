@@ -107,6 +107,11 @@ MUST_CHECK enum inro_err job_search_open(struct job_run *r, const struct job_sea
 					 struct job_found **ret);
 MUST_CHECK enum inro_err job_search_next(struct job_run *r, struct job_found *f, size_t most);
 void *job_found_record(const struct job_found *f, size_t i);
+/* In a transaction: of each record that was found comes next what has in `field` the number that the record has in
+ * `has`; see store_foresee(). */
+struct record_type;
+MUST_CHECK enum inro_err job_found_foresee(struct core *c, const struct job_found *f, const char *has,
+					   const struct record_type *t, const char *field);
 void job_found_close(struct job_found *f); /* NULL is fine */
 
 /* Certificates that are active unless "where" says otherwise; no CA's own (job_cred.c). */

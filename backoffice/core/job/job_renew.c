@@ -363,7 +363,9 @@ static enum inro_err renew_begin(struct core *c, void *run)
 
 	for (size_t i = 0; e == INRO_OK && i < x->desks_n; i++)
 		e = desk_recheck(c, &x->desks[i]->desk);
-	return e;
+	if (e == INRO_OK)
+		e = job_found_foresee(c, x->found, "id", &credential_type, "id");
+	return e == INRO_OK ? job_found_foresee(c, x->found, "device", &device_type, "id") : e;
 }
 
 static enum inro_err renew_row(struct core *c, void *run, size_t i)

@@ -328,3 +328,21 @@ void *job_found_record(const struct job_found *f, size_t i)
 {
 	return (char *)f->items + i * f->search->kind->type->size;
 }
+
+enum inro_err job_found_foresee(struct core *c, const struct job_found *f, const char *has, const struct record_type *t,
+				const char *field)
+{
+	const struct store_cond its = { .field = field };
+	const struct store_query q = { .conds = &its, .n = 1 };
+	const struct field *from = record_field(f->search->kind->type, has);
+	struct store_place *places = calloc(f->n + 1, sizeof *places);
+	const struct store_alike alike = { &q, 0, places, f->n };
+	enum inro_err e = places ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no memory for %zu rows", f->n);
+
+	for (size_t i = 0; e == INRO_OK && i < f->n; i++)
+		memcpy(&places[i].number, (char *)job_found_record(f, i) + from->offset, sizeof places[i].number);
+	if (e == INRO_OK)
+		e = store_foresee(c->store, t, &alike);
+	free(places);
+	return e;
+}
