@@ -344,3 +344,30 @@ enum inro_err hex_decode(struct bytes text, uint8_t *out, size_t cap, size_t *re
 	*ret_n = text.n / 2;
 	return INRO_OK;
 }
+
+const char *number_take(const char *text, int64_t *ret)
+{
+	bool minus = *text == '-';
+	const char *at = text + minus;
+	int64_t n = 0;
+
+	if (*at < '0' || *at > '9')
+		return NULL;
+	for (; *at >= '0' && *at <= '9'; at++)
+		if (__builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, minus ? '0' - *at : *at - '0', &n))
+			return NULL;
+	*ret = n;
+	return at;
+}
+
+bool number_read(const char *text, int64_t *ret)
+{
+	int64_t n;
+	const char *end = number_take(text, &n);
+
+	if (!end || *end)
+		return false;
+	*ret = n;
+	return true;
+}

@@ -82,4 +82,10 @@ char *buf_take_str(struct buf *b);
 /* Hex text of any case, nothing between the digits.  *ret_n bytes written to out. */
 MUST_CHECK enum inro_err hex_decode(struct bytes text, uint8_t *out, size_t cap, size_t *ret_n);
 
+/* Digits, '-' before them or not, as *ret; what is behind them.  NULL when there are none, or when it is no int64_t: where
+ * strtoll() would pass over blanks and '+', and give the greatest for what is greater. */
+const char *number_take(const char *text, int64_t *ret);
+/* True when the text is that and nothing else. */
+MUST_CHECK bool number_read(const char *text, int64_t *ret);
+
 #endif

@@ -81,11 +81,11 @@ static enum inro_err cert_issue_check(const struct call *c)
 /* "30" and "30d" are days, "4w" weeks. */
 static enum inro_err days_of(const char *text, unsigned *ret)
 {
-	char *end;
-	long n = strtol(text, &end, 10);
-	bool unit = *end && strchr("dw", *end);
-	if (end == text || n < 1 || n > 36500 || end[unit])
-		return err_set(INRO_E_ARG, "--due takes days, as in 30d, not '%s'", text);
+	int64_t n = 0;
+	const char *end = number_take(text, &n);
+	bool unit = end && *end && strchr("dw", *end);
+	if (!end || n < 1 || n > 36500 || end[unit])
+		return err_set(INRO_E_ARG, "--due takes 1 to 36500 days, as in 30d, or weeks, as in 4w, not '%s'", text);
 	*ret = (unsigned)(*end == 'w' ? n * 7 : n);
 	return INRO_OK;
 }

@@ -79,17 +79,15 @@ static enum inro_err add_text(const struct type *t, struct bytes value, struct b
 
 static enum inro_err add_number(const struct type *t, struct bytes value, struct buf *der)
 {
-	char text[24], *end = text;
+	char text[24] = "";
 	int64_t v;
 
 	(void)t;
-	if (!value.n || value.n > 18)
-		return err_set(INRO_E_SYNTAX, "a number of 1 to 18 characters is wanted");
-	memcpy(text, value.p, value.n);
-	text[value.n] = 0;
-	v = strtoll(text, &end, 10);
-	if (*end || end == text || text[0] == ' ' || text[0] == '+')
-		return err_set(INRO_E_SYNTAX, "a number that is none");
+	if (value.n && value.n < sizeof text)
+		memcpy(text, value.p, value.n);
+	if (!number_read(text, &v) || strlen(text) != value.n)
+		return err_set(INRO_E_SYNTAX, "a number from %lld to %lld is wanted, in digits alone", (long long)INT64_MIN,
+			       (long long)INT64_MAX);
 	der_add_int(der, v);
 	return buf_err(der);
 }

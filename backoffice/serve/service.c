@@ -20,10 +20,9 @@
 static long number(const char *name)
 {
 	const char *text = getenv(name);
-	char *end = NULL;
-	long n = text ? strtol(text, &end, 10) : 0;
+	int64_t n = 0;
 
-	return text && *text && !*end ? n : 0;
+	return text && number_read(text, &n) ? (long)n : 0;
 }
 
 static bool is_plain(const char *names, size_t i)

@@ -261,6 +261,34 @@ static void test_hex(void **state)
 	assert_memory_equal(out, "\x0a\xff", 2);
 }
 
+static void test_numbers(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t n;
+	} good[] = {
+		{ "0", 0 },		      { "007", 7 },
+		{ "-5", -5 },		      { "9223372036854775807", INT64_MAX },
+		{ "-9223372036854775808", INT64_MIN },
+	};
+	static const char *const bad[] = { "",	 "-",	" 5",  "\t5", "\n5", "+5", "--5", "5 ", "5x", "0x5",
+					   "9223372036854775808", "-9223372036854775809", "99999999999999999999" };
+	int64_t n = 77;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		if (number_read(bad[i], &n))
+			fail_msg("'%s' is a number", bad[i]);
+	assert_int_equal(n, 77);
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_true(number_read(good[i].text, &n));
+		assert_true(n == good[i].n);
+	}
+	assert_string_equal(number_take("30d", &n), "d");
+	assert_int_equal(n, 30);
+	assert_null(number_take("99999999999999999999d", &n));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_secret_buf),
 		cmocka_unit_test(test_reserving),
 		cmocka_unit_test(test_hex),
+		cmocka_unit_test(test_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

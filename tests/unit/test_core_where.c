@@ -208,6 +208,8 @@ static void test_bad_searches(void **state)
 		{ "created=1d", "< and >=" },	  { "created<1y", "2026" },
 		{ "created<2026-02-31", "2026" }, { "created<2026-13-01", "2026" }, { "created<99999999999999999999d", "2026" },
 		{ "name=\"open", "quote" },	  { "name=\"a\"b", "quote" },
+		{ "created<\" 1d\"", "2026" },	  { "created<+1d", "2026" },
+		{ "created<\" 2026-02-01\"", "2026" },
 		{ "name=\xff", "UTF-8" },
 	};
 	struct device_search s = { 0 };
@@ -232,6 +234,24 @@ static void test_bad_searches(void **state)
 	FAILS(INRO_E_ARG, device_search(c, &s, &found));
 	s = (struct device_search) { .limit = PAGE_MAX + 1 };
 	FAILS(INRO_E_ARG, device_search(c, &s, &found));
+}
+
+/* Digits that are no number of 63 bits are not taken for the greatest one. */
+static void test_numbers(void **state)
+{
+	static const char *const bad[] = { "id=9223372036854775808", "id<99999999999999999999", "id=-1", "id=+1", "id=\"\t1\"",
+					   "id=", "id=1x" };
+	struct core *c = *state;
+	SCOPED(where) good = { 0 };
+
+	OK(where_parse(c, &where_events, "id<9223372036854775807", &good));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		SCOPED(where) w = { 0 };
+		enum inro_err e = where_parse(c, &where_events, bad[i], &w);
+
+		if (e != INRO_E_ARG || !strstr(err_detail(e), "0 to 9223372036854775807"))
+			fail_msg("%s: %s", bad[i], err_detail(e));
+	}
 }
 
 static void test_cursors(void **state)
@@ -333,6 +353,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_search, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_searches, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_attributes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cursors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_short_pages, setup, teardown),
 	};

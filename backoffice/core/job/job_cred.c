@@ -59,11 +59,10 @@ enum inro_err job_folder_plan(struct job_run *r, const char *name, bool make)
 enum inro_err job_days(const struct job_run *r, unsigned *ret)
 {
 	const char *text = job_arg(r, "days");
-	char *end = NULL;
-	unsigned long n = text ? strtoul(text, &end, 10) : 0;
+	int64_t n = 0;
 
-	if (text && (n == 0 || *end || n > DAYS_MAX))
-		return err_set(INRO_E_ARG, "--days is a number up to %d", DAYS_MAX);
+	if (text && (!number_read(text, &n) || n < 1 || n > DAYS_MAX))
+		return err_set(INRO_E_ARG, "--days is a number from 1 to %d", DAYS_MAX);
 	*ret = (unsigned)n;
 	return INRO_OK;
 }

@@ -138,11 +138,8 @@ static enum inro_err take_hex(struct taking *t)
 
 static enum inro_err take_number(struct taking *t)
 {
-	char *end;
-
-	t->cond.number = strtoll(t->value, &end, 10);
-	if (end == t->value || *end || t->cond.number < 0)
-		return err_set(INRO_E_ARG, "'%s' is no number", t->value);
+	if (!number_read(t->value, &t->cond.number) || t->cond.number < 0)
+		return err_set(INRO_E_ARG, "'%.64s' is no number from 0 to %lld", t->value, (long long)INT64_MAX);
 	if (t->cond.op == STORE_PREFIX)
 		return err_set(INRO_E_ARG, "a number has no beginning: compare it by =, !=, < or "
 					   ">=");
@@ -294,10 +291,10 @@ static bool from_now(const char *value, int64_t *ret)
 	} units[] = {
 		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 },
 	};
-	char *end;
-	long long n = strtoll(value, &end, 10);
+	int64_t n;
+	const char *end = number_take(value, &n);
 
-	if (end == value || !*end || end[1] || n > 1000000000 || n < -1000000000)
+	if (!end || !*end || end[1] || n > 1000000000 || n < -1000000000)
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(units); i++)
 		if (units[i].unit == *end) {
@@ -313,7 +310,7 @@ static bool date(const char *value, int64_t *ret)
 
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
 		struct tm t = { 0 };
-		const char *end = strptime(value, forms[i], &t);
+		const char *end = *value >= '0' && *value <= '9' ? strptime(value, forms[i], &t) : NULL;
 
 		if (end && !*end) {
 			int day = t.tm_mday;
