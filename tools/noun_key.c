@@ -210,6 +210,24 @@ static enum inro_err ask_delete(const struct call *c, const struct token *t, con
 	return confirm_person(c, what);
 }
 
+static enum inro_err key_delete_check(const struct call *c)
+{
+	SCOPED(p11_uri) uri = { 0 };
+	if (!call_has(c, "all") || p11_uri_parse(call_arg(c, 0), &uri) || uri.type == P11_CERT)
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "--all is for certificates: a URI with type=cert");
+}
+
+/* A certificate is one of several that a key had: the URI's label tells which. */
+static enum inro_err delete_it(const struct call *c, struct token *t, const struct p11_uri *uri,
+			       const struct token_entry *k, size_t *ret_n)
+{
+	if (what_of(k, uri->type) != TOKEN_CERTS)
+		return token_entry_delete(t, k, what_of(k, uri->type), ret_n);
+	return token_certs_delete(t, BYTES(k->id, k->id_n), uri->object ? uri->object : "", call_has(c, "all"),
+				  ret_n);
+}
+
 static enum inro_err key_delete_run(const struct call *c, json_t **ret)
 {
 	SCOPED(p11_uri) uri = { 0 };
@@ -227,7 +245,7 @@ static enum inro_err key_delete_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = ask_delete(c, t, &k);
 	if (!e)
-		e = token_entry_delete(t, &k, what_of(&k, uri.type), &n);
+		e = delete_it(c, t, &uri, &k, &n);
 	return e ? e
 		 : json_give(json_pack("{s:o s:o s:I s:s}", "label", text_json(bytes_of(k.label)),
 				       "id", json_of_hex(BYTES(k.id, k.id_n)), "objects",
@@ -390,8 +408,12 @@ const struct cmd_verb key_verbs[] = {
 			 .also = "force",
 			 .kind = OPT_FLAG,
 			 .help = "also a key that a CA needs" },
+		       { .name = "all",
+			 .kind = OPT_FLAG,
+			 .help = "for type=cert: also several certificates" },
 		       OPT_YES),
 	  .shared = { pin_user_opts },
+	  .check = key_delete_check,
 	  .run = key_delete_run,
 	  .least = LEAST_NONE,
 	  .shape = SHOW_SAID,

@@ -333,6 +333,19 @@ enum inro_err key_check_hash(const struct token_key *key, struct bytes hash)
 	return e;
 }
 
+/* Where other keys have its id, too, its label tells it from them. */
+static enum inro_err delete_key(struct token *token, const struct token_key *key, size_t *ret_objects)
+{
+	struct token_entry entry = { .id_n = token_key_id(key).n };
+
+	if (entry.id_n > sizeof entry.id)
+		return token_delete(token, token_key_id(key), TOKEN_PAIR_AND_CERTS, ret_objects);
+	if (entry.id_n)
+		memcpy(entry.id, token_key_id(key).p, entry.id_n);
+	snprintf(entry.label, sizeof entry.label, "%s", token_key_label(key));
+	return token_entry_delete(token, &entry, TOKEN_PAIR_AND_CERTS, ret_objects);
+}
+
 static enum inro_err wipe_found(struct token *token, const struct p11_uri *u, struct bytes hash,
 				size_t *ret_objects)
 {
@@ -344,7 +357,7 @@ static enum inro_err wipe_found(struct token *token, const struct p11_uri *u, st
 	if (e == INRO_OK)
 		e = key_check_hash(key, hash);
 	if (e == INRO_OK)
-		e = token_delete(token, token_key_id(key), TOKEN_PAIR_AND_CERTS, ret_objects);
+		e = delete_key(token, key, ret_objects);
 	if (e != INRO_OK)
 		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 	e = token_key_find(token, u, &left);

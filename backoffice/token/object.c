@@ -105,19 +105,80 @@ static const struct {
 	{ CKO_CERTIFICATE, TOKEN_CERTS, false },
 };
 
-static enum inro_err ambiguous(const struct token *t, struct bytes id, const char *label, CK_ULONG n)
-{
-	SCOPED(buf) hex = { 0 };
+#define SET_ID	  "give each an id of its own first, as by pkcs11-tool --set-id"
+#define NAMED_MAX 5 /* in one line */
 
-	buf_add_hex(&hex, id);
-	buf_add_u8(&hex, 0);
-	if (buf_err(&hex))
-		return hex.err;
-	return err_set(INRO_E_AMBIGUOUS,
-		       "token '%s' has %lu keys with id %s%s%s%s: give each an id of its own first, as by "
-		       "pkcs11-tool --set-id",
-		       t->info.label, n, (const char *)hex.p, *label ? " and label '" : "", label,
-		       *label ? "'" : "");
+/* What there can be too many of, and what to do then: where their labels may differ, and where all have the same. */
+struct several {
+	const char *noun;
+	CK_OBJECT_CLASS of[2];
+	size_t of_n;
+	const char *by_label, *otherwise;
+};
+static const struct several keys = { "keys", { CKO_PRIVATE_KEY, CKO_SECRET_KEY }, 2,
+				     "name one by its label, too, or " SET_ID, SET_ID };
+static const struct several public_keys = { "keys", { CKO_PUBLIC_KEY }, 1, SET_ID, SET_ID };
+static const struct several certs = { "certificates", { CKO_CERTIFICATE }, 1,
+				      "name one by object=LABEL, too, or give --all for all of them",
+				      "give --all for all of them" };
+
+/* "'a', 'b'": the labels of those of this class. */
+static enum inro_err add_labels(struct token *t, CK_OBJECT_CLASS class, struct bytes id, struct buf *ret)
+{
+	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
+	CK_ULONG n = 0;
+	enum inro_err e = find_named(t, class, id, "", &found, &n);
+
+	for (CK_ULONG i = 0; i < n && i < NAMED_MAX && !e; i++) {
+		char one[40];
+		CK_ATTRIBUTE a = { CKA_LABEL, one, sizeof one };
+		bool known = t->f->C_GetAttributeValue(t->session, found[i], &a, 1) == CKR_OK;
+
+		buf_addf(ret, "%s'%.*s'", ret->n ? ", " : "", (int)(known ? a.ulValueLen : 0), one);
+	}
+	if (n > NAMED_MAX)
+		buf_addf(ret, " and %lu more", n - NAMED_MAX);
+	return e ? e : buf_err(ret);
+}
+
+/* A certificate may have a label of its own: where none has this one it tells nothing. */
+static enum inro_err find_certs(struct token *t, struct bytes id, const char **label, CK_ULONG *ret_n)
+{
+	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
+	AUTO(free_handles) CK_OBJECT_HANDLE *any = NULL;
+	CK_ULONG n = 0;
+	enum inro_err e = find_named(t, CKO_CERTIFICATE, id, *label, &found, &n);
+
+	if (!e && !n && **label) {
+		*label = "";
+		e = find_named(t, CKO_CERTIFICATE, id, *label, &any, &n);
+	}
+	if (!e)
+		*ret_n = n;
+	return e;
+}
+
+static enum inro_err ambiguous(struct token *t, const struct several *s, struct bytes id, const char *label,
+			       CK_ULONG n)
+{
+	SCOPED(buf) labels = { 0 };
+	SCOPED(buf) which = { 0 };
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; i < s->of_n && !*label && !e; i++)
+		e = add_labels(t, s->of[i], id, &labels);
+	buf_add_hex(&which, id);
+	if (*label)
+		buf_addf(&which, " and label '%s'", label);
+	else
+		buf_addf(&which, " (%.*s)", (int)labels.n, (const char *)labels.p);
+	buf_add_u8(&which, 0);
+	if (!e)
+		e = buf_err(&which);
+	if (e)
+		return e;
+	return err_set(INRO_E_AMBIGUOUS, "token '%s' has %lu %s with id %s: %s", t->info.label, n, s->noun,
+		       (const char *)which.p, *label ? s->otherwise : s->by_label);
 }
 
 /* Nobody who names one key loses another. */
@@ -135,7 +196,7 @@ static enum inro_err is_one_key(struct token *t, struct bytes id, const char *la
 		e = find_named(t, classes[i].class, id, label, &found, &n);
 		all += n;
 	}
-	return !e && all > 1 ? ambiguous(t, id, label, all) : e;
+	return !e && all > 1 ? ambiguous(t, &keys, id, label, all) : e;
 }
 
 static enum inro_err delete_named(struct token *t, struct bytes id, const char *label, enum token_what what,
@@ -170,7 +231,7 @@ static enum inro_err has_one_public(struct token *t, struct bytes id, enum token
 
 	if (!e && id.n && (what & TOKEN_PUBLICS))
 		e = find_named(t, CKO_PUBLIC_KEY, id, "", &found, &n);
-	return !e && n > 1 ? ambiguous(t, id, "", n) : e;
+	return !e && n > 1 ? ambiguous(t, &public_keys, id, "", n) : e;
 }
 
 enum inro_err token_entry_delete(struct token *t, const struct token_entry *entry, enum token_what what, size_t *ret_n)
@@ -181,6 +242,23 @@ enum inro_err token_entry_delete(struct token *t, const struct token_entry *entr
 	if (!e)
 		e = delete_named(t, id, "", what, ret_n);
 	return e == INRO_E_AMBIGUOUS && *entry->label ? delete_named(t, id, entry->label, what, ret_n) : e;
+}
+
+enum inro_err token_certs_delete(struct token *t, struct bytes id, const char *label, bool all, size_t *ret_n)
+{
+	CK_ULONG found_n = 0;
+	size_t n = 0;
+	enum inro_err e = token_ready(t);
+
+	if (!e)
+		e = find_certs(t, id, &label, &found_n);
+	if (!e && found_n > 1 && !all)
+		e = ambiguous(t, &certs, id, label, found_n);
+	if (!e)
+		e = delete_class(t, CKO_CERTIFICATE, id, label, &n);
+	if (!e)
+		*ret_n = n;
+	return e;
 }
 
 static enum inro_err spki_of_class(struct token *t, CK_OBJECT_CLASS class, const struct token_entry *entry,

@@ -253,6 +253,11 @@ struct token_entry {
 MUST_CHECK enum inro_err token_entry_delete(struct token *t, const struct token_entry *e, enum token_what what,
 					    size_t *ret_n);
 
+/* Deletes the certificate that has this id, and this label ("", or one that none has: whatever it is).  INRO_E_AMBIGUOUS names them when there
+ * are several, unless all of them are meant; nothing is deleted then. */
+MUST_CHECK enum inro_err token_certs_delete(struct token *t, struct bytes id, const char *label, bool all,
+					    size_t *ret_n);
+
 /* Pairs and certificates that the URI's object, id and type match, by label, then id; a pair with
  * its certificate is one entry, and keys that share an id are one each.  Caller frees *ret. */
 MUST_CHECK enum inro_err token_list(struct token *t, const struct p11_uri *uri,

@@ -114,3 +114,21 @@ fi
 must p11 --init-token --slot 1 --label t2 --so-pin 87654321
 must p11 --slot 1 --list-objects >left
 [[ ! -s left ]] || fail "objects are left after C_InitToken: $(cat left)"
+
+# ---- certificates of one id: the one that is named goes ----
+
+must p11 --slot 1 --init-pin --login --login-type so --so-pin 87654321 --pin 123456
+for n in 1 2 3; do
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout c.key -subj "/CN=c$n" -days 1 -outform DER -out "c$n.der" 2>/dev/null
+	label=c$((n < 3 ? 1 : 2))
+	must p11 --token-label t2 --login --pin 123456 --write-object "c$n.der" --type cert --id 0102 --label $label
+done
+export INRO_PIN=123456
+several='pkcs11:token=t2;id=%01%02;type=cert'
+refused 1 "token 't2' has 3 certificates with id 0102 \('c1', 'c1', 'c2'\): name one by object=LABEL, too, or give --all" inro key delete "$several" --yes
+refused 1 "2 certificates with id 0102 and label 'c1': give --all" inro key delete "$several;object=c1" --yes
+refused 2 "--all is for certificates" inro key delete 'pkcs11:token=t2;id=%01%02' --all --yes
+must inro key delete "$several;object=c2" --yes | has '\(1 object\)' || fail "not the one alone"
+[[ $(p11 --token-label t2 --list-objects --type cert | grep -c '^Certificate') == 2 ]] || fail "not two are left"
+must inro key delete "$several" --all --yes | has '\(2 objects\)' || fail "not both"
+[[ -z $(p11 --token-label t2 --list-objects --type cert 2>/dev/null) ]] || fail "certificates are left"

@@ -259,6 +259,10 @@ static void test_one_id(void **state)
 		assert_true(bytes_equal(buf_bytes(&spki), token_key_spki(k[i])));
 	}
 	assert_int_equal(token_delete(t, bytes_of("same"), TOKEN_ALL, &n), INRO_E_AMBIGUOUS);
+	for (size_t i = 0; i < 3; i++)
+		assert_non_null(strstr(err_detail(INRO_E_AMBIGUOUS), labels[i]));
+	assert_non_null(strstr(err_detail(INRO_E_AMBIGUOUS), "'secret'"));
+	assert_non_null(strstr(err_detail(INRO_E_AMBIGUOUS), "name one by its label, too, or give each an id"));
 	assert_int_equal(token_delete(t, bytes_of("same"), TOKEN_PAIR, &n), INRO_E_AMBIGUOUS);
 	assert_int_equal(count(t, "pkcs11:id=same"), 4);
 	e = each_entry(t, "pkcs11:object=secret;type=secret-key");
