@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "backoffice/pki/csr.h"
 #include "backoffice/pki/pem.h"
 #include "base/file.h"
 #include "tools/text.h"
@@ -91,4 +92,19 @@ enum inro_err cert_source_pull(void *arg, struct bytes *ret)
 			e = next_file(p, &more);
 	}
 	return e;
+}
+
+static bool is_bad_request(enum inro_err e, struct bytes text)
+{
+	SCOPED(err_kept) kept = err_keep();
+	SCOPED(csr) csr = { 0 };
+	enum inro_err found = csr_read(text, &csr);
+	if (!found)
+		found = csr_verify(&csr);
+	return found && found == e;
+}
+
+enum inro_err cert_source_request(enum inro_err e, const char *path, struct bytes text)
+{
+	return e && path && is_bad_request(e, text) ? err_context(e, "%s", path) : e;
 }

@@ -27,5 +27,7 @@ void cert_source_clear(struct cert_source *p);
 MUST_CHECK enum inro_err cert_source_open(struct cert_source *p);
 /* PEM or DER, borrowed until the next call; empty: that was all.  As a bytes_pull. */
 MUST_CHECK enum inro_err cert_source_pull(void *arg, struct bytes *ret);
+/* The error of what was done with a request of this file; where that is no good request it names the file. */
+enum inro_err cert_source_request(enum inro_err e, const char *path, struct bytes text);
 
 #endif

@@ -9,6 +9,7 @@
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/limits.h"
 #include "base/file.h"
+#include "tools/cert_source.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 
@@ -209,7 +210,7 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 	r.csr = buf_bytes(&csr);
 	r.constraints = buf_bytes(&constraints);
 	if (!e)
-		e = ca_certify(core, &r, &cred);
+		e = cert_source_request(ca_certify(core, &r, &cred), call_opt(c, "csr"), r.csr);
 	return e ? e : json_give(json_of_cred(&cred), ret);
 }
 

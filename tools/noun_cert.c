@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "tools/cert_bulk.h"
 #include "tools/cert_format.h"
+#include "tools/cert_source.h"
 #include "tools/confirm.h"
 #include "tools/cert_ref.h"
 #include "tools/nouns.h"
@@ -57,7 +58,7 @@ static enum inro_err issue_one(const struct call *c, json_t **ret)
 		.request_id = call_opt(c, "request-id"),
 	};
 	if (!e)
-		e = cred_issue(core, &r, &cert);
+		e = cert_source_request(cred_issue(core, &r, &cert), call_opt(c, "csr"), r.csr);
 	if (!e)
 		e = cert_give(c, core, &cert, ret);
 	return e ? e : waits(core, &cert, *ret);
@@ -239,7 +240,7 @@ static enum inro_err cert_renew_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = cert_ref_open(c, &core, &ref);
 	if (!e)
-		e = cred_renew(core, ref.text, &r, &cert);
+		e = cert_source_request(cred_renew(core, ref.text, &r, &cert), call_opt(c, "csr"), r.csr);
 	return e ? e : cert_give(c, core, &cert, ret);
 }
 

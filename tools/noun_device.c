@@ -496,7 +496,8 @@ const struct cmd_verb device_verbs[] = {
 	{ .name = "import",
 	  .summary = "Registers the devices of a CSV file",
 	  .args = ARGS(
-		  { .name = "FILE", .help = "its first row names the columns: id, name, ip ..." }),
+		  { .name = "FILE",
+		    .help = "its first row names the columns: id, name, ip ...; - is standard input" }),
 	  .opts = OPTS({ .name = "update",
 			 .kind = OPT_FLAG,
 			 .help = "update devices that exist with other values" },
@@ -505,6 +506,7 @@ const struct cmd_verb device_verbs[] = {
 			 .kind = OPT_FILE,
 			 .help = "file for bad rows; default: FILE.errors" },
 		       OPT_ENCODING("")),
+	  .check = device_import_check,
 	  .run = device_import_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,

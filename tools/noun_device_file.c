@@ -97,10 +97,18 @@ static void close_file(FILE **f)
 static enum inro_err open_rows(const char *path, FILE **ret)
 {
 	struct stat st;
-	*ret = fopen(path, "re");
+	int in = strcmp(path, "-") ? -1 : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	*ret = in < 0 ? fopen(path, "re") : fdopen(in, "r");
 	if (!*ret)
 		return file_err(errno, path);
 	return fstat(fileno(*ret), &st) == 0 && S_ISDIR(st.st_mode) ? file_err(EISDIR, path) : INRO_OK;
+}
+
+enum inro_err device_import_check(const struct call *c)
+{
+	if (strcmp(call_arg(c, 0), "-") || call_has(c, "errors"))
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "rows from standard input need --errors FILE, for those that are bad");
 }
 
 enum inro_err device_import_run(const struct call *c, json_t **ret)

@@ -22,6 +22,12 @@ static enum inro_err policy_given(const struct call *c, struct buf *file, const 
 	return e;
 }
 
+static enum inro_err in_file(const struct call *c, enum inro_err e)
+{
+	const char *path = call_opt(c, "policy-file");
+	return path && e == INRO_E_SYNTAX ? err_context(e, "%s", path) : e;
+}
+
 static enum inro_err group_add_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -32,7 +38,7 @@ static enum inro_err group_add_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = office_open(c, &core);
 	if (!e)
-		e = group_add(core, call_arg(c, 0), policy, &g);
+		e = in_file(c, group_add(core, call_arg(c, 0), policy, &g));
 	return e ? e : json_give(json_of_group(&g), ret);
 }
 
@@ -46,7 +52,7 @@ static enum inro_err group_update_run(const struct call *c, json_t **ret)
 	if (!e)
 		e = office_open(c, &core);
 	if (!e)
-		e = group_update(core, call_arg(c, 0), &change, &g);
+		e = in_file(c, group_update(core, call_arg(c, 0), &change, &g));
 	return e ? e : json_give(json_of_group(&g), ret);
 }
 

@@ -210,6 +210,14 @@ static enum inro_err ask_for_all(const struct call *c)
 	return INRO_OK;
 }
 
+static enum inro_err job_start_check(const struct call *c)
+{
+	const char *in = call_opt(c, "in");
+	if (!in || strcmp(in, "-"))
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "--in names a file, not standard input: it is read again when the job is resumed");
+}
+
 static enum inro_err job_start_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -338,6 +346,7 @@ const struct cmd_verb job_verbs[] = {
 		  OPT_REASON("for revoke: the reason in the CRL"),
 		  OPT_WHY, OPT_YES, OPT_ERRORS),
 	  .shared = { pin_user_opts },
+	  .check = job_start_check,
 	  .run = job_start_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,

@@ -18,6 +18,7 @@ cmd_run cert_lint_run;
 cmd_run user_token_add_run, user_token_list_run, user_token_revoke_run;
 MUST_CHECK enum inro_err user_token_check(const struct call *c);
 cmd_run device_import_run, device_export_run;
+MUST_CHECK enum inro_err device_import_check(const struct call *c);
 cmd_run token_pin_change_run, token_pin_unblock_run;
 cmd_run token_user_add_run, token_user_delete_run, token_user_list_run;
 cmd_run token_import_run, token_root_run, token_rebuild_run;

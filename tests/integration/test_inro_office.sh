@@ -60,6 +60,13 @@ request srv.example
 issue srv.example tls-server --days 30
 openssl verify -CAfile root.pem -untrusted issuing.pem -purpose sslserver srv.example.pem >out 2>&1 || fail "$(cat out)"
 inro cert issue --ca issuing --profile tls-server --csr - <srv.example.csr >again.pem
+echo junk >junk.csr
+sed '3s/^..../AAAA/' dev-1.csr >torn.csr
+refused 1 "junk.csr: certificate request: .*neither PEM nor DER" inro cert issue --ca issuing --profile tls-client --csr junk.csr
+refused 1 "torn.csr: " inro cert issue --ca issuing --profile tls-client --csr torn.csr
+refused 1 "junk.csr: " inro cert renew sha256:"$(openssl x509 -in srv.example.pem -noout -fingerprint -sha256 | sed 's/.*=//; s/://g')" --csr junk.csr
+refused 1 "junk.csr: " inro ca certify issuing --csr junk.csr
+refused 1 "junk.csr: the policy" inro group add junk --policy-file junk.csr
 openssl x509 -in again.pem -noout || fail "no certificate on standard output"
 
 # ---- a folder of requests ----
@@ -200,7 +207,9 @@ grep -q 'repair' events || fail "the reason is not in the audit: $(cat events)"
 must inro audit list --json >/dev/null
 sqlite3 "$INRO_HOME/backoffice.db" "UPDATE event SET actor = 'somebody' WHERE id = 2" ||
 	fail "could not tamper with the database"
-refused 1 "." inro audit verify
+refused 1 "audit event 2 .*; stop all writing, keep a copy of the database.*newest backup" inro audit verify
+echo junk >junk.receipt
+refused 1 "junk.receipt: that is no receipt" inro audit verify --receipt junk.receipt
 
 # ---- groups, tenants, what is known of a device ----
 
@@ -270,6 +279,10 @@ echo 'of another day' >nec.csv.errors
 [[ ! -e nec.csv.errors ]] || fail "errors of nothing: $(cat nec.csv.errors)"
 [[ $(inro device show 00000000d1 --json | value name) == 'ポンプ; 1' ]] || fail "$(inro device show 00000000d1)"
 [[ $(inro device import <(cat nec.csv) --errors told --json | value same) == 2 ]] || fail "not by a pipe"
+[[ $(inro device import - --errors told --json <nec.csv | value same) == 2 ]] || fail "not from standard input"
+refused 2 "from standard input need --errors FILE" inro device import -
+[[ ! -e -.errors ]] || fail "a file of that name"
+refused 2 "not standard input: it is read again" inro job start register --in -
 must inro job start register --in nec.csv --json >job.json
 [[ $(value total <job.json) == 2 ]] || fail "the job has another number of rows: $(cat job.json)"
 iconv -f UTF-8 -t CP932 >sjis.csv <<'ROWS'

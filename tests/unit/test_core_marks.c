@@ -312,6 +312,29 @@ static void test_receipt_finds_what_was_set_back(void **state)
 	assert_int_not_equal(audit_verify_with(c, &k, &(struct audit_report) { 0 }), INRO_OK);
 }
 
+/* What is no receipt is told before the chain is read, and not as what the chain lacks. */
+static void test_receipt_is_read_first(void **state)
+{
+	struct audit_report r = { 0 };
+	struct core *c = *state;
+	SCOPED(buf) receipt = { 0 };
+	struct audit_check k = { .receipt = bytes_of("no receipt") };
+	char *at;
+
+	sign(c, NULL, &receipt);
+	office_sql(db, "UPDATE event SET actor = 'somebody' WHERE id = 2");
+	broken(c, NULL, 2);
+	assert_int_equal(audit_verify_with(c, &k, &r), INRO_E_SYNTAX);
+	assert_int_equal(r.broken, 0);
+	at = memmem(receipt.p, receipt.n, "\"event\":", 8);
+	assert_non_null(at);
+	at += strcspn(at, "123456789");
+	*at = *at == '9' ? '8' : '9';
+	k.receipt = buf_bytes(&receipt);
+	assert_int_equal(audit_verify_with(c, &k, &r), INRO_E_SIGNATURE);
+	assert_int_equal(r.broken, 0);
+}
+
 static void test_signed_at_the_end(void **state)
 {
 	struct core *c = office_open(db);
@@ -660,6 +683,7 @@ int main(void)
 		T(test_not_signed_over_damage),
 		T(test_key_rotation),
 		T(test_receipt_finds_what_was_set_back),
+		T(test_receipt_is_read_first),
 		T(test_signed_at_the_end),
 		T(test_archives),
 		T(test_archive_from_nowhere),

@@ -65,6 +65,8 @@ void mark_list_clear(struct mark_list *l);
 MUST_CHECK enum inro_err mark_check_all(struct core *c, struct mark_list *ret,
 					struct audit_report *r);
 /* A receipt against the marks of the database. */
+/* INRO_E_SYNTAX, INRO_E_SIGNATURE: it is none, whatever the chain is like. */
+MUST_CHECK enum inro_err mark_read_receipt(struct bytes text);
 MUST_CHECK enum inro_err mark_check_receipt(struct core *c, struct bytes text,
 					    struct audit_report *r);
 

@@ -586,6 +586,13 @@ static enum inro_err read_receipt(struct bytes text, struct audit_mark *ret)
 	return INRO_OK;
 }
 
+enum inro_err mark_read_receipt(struct bytes text)
+{
+	SCOPED(audit_mark) given = { 0 };
+
+	return read_receipt(text, &given);
+}
+
 enum inro_err mark_check_receipt(struct core *c, struct bytes text, struct audit_report *r)
 {
 	SCOPED(audit_mark) given = { 0 };
