@@ -4,7 +4,7 @@
  * 1. Ours is a provider by name only: what it offers is the usual one's, of a library context below,
  * and is given that one's own context.  Both are the process's and stay.
  * 2. Looking for the kinds of keys, libcrypto 3.0 goes through all that a context has ever found, also its
- * ciphers: there are those that TLS has a use for.
+ * ciphers and digests: there are those that the server has a use for.
  */
 #include "backoffice/fetch/tls_lib.h"
 
@@ -27,9 +27,16 @@
 /* Words in the names of what TLS has no use for; a name ends with ':' when others follow, as those of decoders don't.
  * Keys that don't sign, or not in TLS, are in no certificate that a connection is made with. */
 static const char *const no_signers[] = { "DH", "X25519", "X448", "SM2", NULL };
-/* Random numbers take ECB and CTR. */
-static const char *const no_suites[] = { "OFB",	 "CFB", "XTS", "SIV", "OCB",
-					 "WRAP", "CTS", "SM4", "-192", NULL };
+/* First names of what the server's suites need (http/tls.c), and what goes with them: CBC for tickets, ECB and CTR for
+ * random numbers, SHA1 for the thumbprint that libcrypto makes of a certificate. */
+static const char *const ciphers[] = { "AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305",
+				       "AES-256-CBC", "AES-128-ECB", "AES-256-ECB",
+				       "AES-128-CTR", "AES-256-CTR", NULL };
+static const char *const digests[] = { "SHA1", "SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512", NULL };
+static const char *const macs[] = { "HMAC", NULL };
+static const char *const kdfs[] = { "HKDF", "TLS13-KDF", "TLS1-PRF", NULL };
+static const char *const no_exchanges[] = { "HKDF", "SCRYPT", "TLS1-PRF", NULL };
+static const char *const no_signatures[] = { "CMAC", "POLY1305", "SIPHASH", "SM2", NULL }; /* HMAC: of a resumption */
 static const char *const no_keys[] = { "DHX:",	  "SM2:", "TLS1-PRF", "HKDF", "SCRYPT",
 				       "SIPHASH", "CMAC", "POLY1305", NULL };
 
@@ -37,12 +44,17 @@ static const char *const no_keys[] = { "DHX:",	  "SM2:", "TLS1-PRF", "HKDF", "SC
 static struct few {
 	int operation;
 	const char *properties[2]; /* that each has; NULL: any */
-	const char *const *without;
+	const char *const *only, *const *without; /* NULL: any, none */
 	OSSL_ALGORITHM *list; /* the last has no name */
 } fewer[] = {
-	{ OSSL_OP_DECODER, { "input=der", "structure=SubjectPublicKeyInfo" }, no_signers, NULL },
-	{ OSSL_OP_CIPHER, { NULL }, no_suites, NULL },
-	{ OSSL_OP_KEYMGMT, { NULL }, no_keys, NULL },
+	{ OSSL_OP_DECODER, { "input=der", "structure=SubjectPublicKeyInfo" }, NULL, no_signers, NULL },
+	{ OSSL_OP_CIPHER, { NULL }, ciphers, NULL, NULL },
+	{ OSSL_OP_DIGEST, { NULL }, digests, NULL, NULL },
+	{ OSSL_OP_MAC, { NULL }, macs, NULL, NULL },
+	{ OSSL_OP_KDF, { NULL }, kdfs, NULL, NULL },
+	{ OSSL_OP_KEYMGMT, { NULL }, NULL, no_keys, NULL },
+	{ OSSL_OP_KEYEXCH, { NULL }, NULL, no_exchanges, NULL },
+	{ OSSL_OP_SIGNATURE, { NULL }, NULL, no_signatures, NULL },
 };
 
 static struct {
@@ -53,12 +65,24 @@ static struct {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+static bool is_one_of(const char *const *list, const char *names)
+{
+	size_t n = strcspn(names, ":");
+
+	for (; *list; list++)
+		if (strlen(*list) == n && memcmp(*list, names, n) == 0)
+			return true;
+	return false;
+}
+
 static bool is_wanted(const struct few *f, const OSSL_ALGORITHM *a)
 {
 	for (size_t i = 0; i < ARRAY_LEN(f->properties) && f->properties[i]; i++)
 		if (!strstr(a->property_definition, f->properties[i]))
 			return false;
-	for (const char *const *word = f->without; *word; word++)
+	if (f->only && !is_one_of(f->only, a->algorithm_names))
+		return false;
+	for (const char *const *word = f->without; word && *word; word++)
 		if (strstr(a->algorithm_names, *word))
 			return false;
 	return true;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "backoffice/http/http.h"
 #include "base/bytes.h"
 
 static const struct kind {
@@ -246,20 +247,15 @@ static void test_handshakes(void **state)
 		connects(&identities[0], &identities[3], groups[i], TLS1_3_VERSION);
 }
 
-/* All suites that a context has, in their order. */
+/* The suites of a server whose context is of that library, in their order. */
 static size_t suites_of(OSSL_LIB_CTX *of, const char *ret[], size_t max)
 {
-	SSL_CTX *ctx = SSL_CTX_new_ex(of, NULL, TLS_method());
+	SSL_CTX *ctx = SSL_CTX_new_ex(of, NULL, TLS_server_method());
 	STACK_OF(SSL_CIPHER) *list;
 	size_t n = 0;
 
 	assert_non_null(ctx);
-	SSL_CTX_set_security_level(ctx, 0);
-	assert_int_equal(SSL_CTX_set_cipher_list(ctx, "ALL:COMPLEMENTOFALL"), 1);
-	assert_int_equal(SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
-						       "TLS_CHACHA20_POLY1305_SHA256:"
-						       "TLS_AES_128_CCM_SHA256:"
-						       "TLS_AES_128_CCM_8_SHA256"), 1);
+	assert_int_equal(http_tls_prepare(ctx, true), INRO_OK);
 	list = SSL_CTX_get_ciphers(ctx);
 	for (; n < (size_t)sk_SSL_CIPHER_num(list) && n < max; n++)
 		ret[n] = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(list, (int)n)); /* static */
@@ -269,14 +265,61 @@ static size_t suites_of(OSSL_LIB_CTX *of, const char *ret[], size_t max)
 
 static void test_suites(void **state)
 {
-	const char *here[512], *there[512];
+	const char *here[64], *there[64];
 	size_t n = suites_of(lib, here, ARRAY_LEN(here));
 
 	(void)state;
-	assert_true(n > 5);
+	assert_int_equal(n, 9); /* three of TLS 1.3, six of TLS 1.2 */
 	assert_int_equal(n, suites_of(NULL, there, ARRAY_LEN(there)));
 	for (size_t i = 0; i < n; i++)
 		assert_string_equal(here[i], there[i]);
+}
+
+/* With the suite alone, on a connection and on the one that is resumed with its ticket. */
+static void resumes(const char *suite)
+{
+	SSL_CTX *here = SSL_CTX_new_ex(lib, NULL, TLS_server_method());
+	SSL_CTX *there = SSL_CTX_new(TLS_client_method());
+	bool old = strncmp(suite, "TLS_", 4) != 0;
+	SSL_SESSION *session = NULL;
+	size_t key = strstr(suite, "RSA") ? 3 : 0;
+
+	assert_true(here && there);
+	assert_int_equal(SSL_CTX_use_certificate(here, identities[key].cert), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey(here, identities[key].key), 1);
+	assert_int_equal(http_tls_prepare(here, false), INRO_OK);
+	assert_int_equal(SSL_CTX_set_max_proto_version(there, old ? TLS1_2_VERSION : TLS1_3_VERSION), 1);
+	assert_int_equal(old ? SSL_CTX_set_cipher_list(there, suite) : SSL_CTX_set_ciphersuites(there, suite), 1);
+	for (int i = 0; i < 2; i++) {
+		SSL *s = SSL_new(here), *c = SSL_new(there);
+		char text[4];
+
+		assert_int_equal(SSL_set_session(c, session), 1);
+		shake_hands(s, c);
+		assert_int_equal(SSL_session_reused(s), i);
+		assert_string_equal(SSL_get_cipher_name(s), suite);
+		assert_int_equal(SSL_write(s, "text", 4), 4);
+		assert_int_equal(SSL_read(c, text, sizeof text), 4);
+		assert_memory_equal(text, "text", 4);
+		SSL_SESSION_free(session);
+		session = SSL_get1_session(c);
+		SSL_shutdown(c);
+		SSL_free(s);
+		SSL_free(c);
+	}
+	SSL_SESSION_free(session);
+	SSL_CTX_free(here);
+	SSL_CTX_free(there);
+}
+
+static void test_resumption(void **state)
+{
+	const char *suites[64];
+	size_t n = suites_of(lib, suites, ARRAY_LEN(suites));
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		resumes(suites[i]);
 }
 
 int main(void)
@@ -287,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_compressed),
 		cmocka_unit_test(test_handshakes),
 		cmocka_unit_test(test_suites),
+		cmocka_unit_test(test_resumption),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
