@@ -19,6 +19,8 @@ MUST_CHECK enum inro_err core_secret_key(struct core *c, const char *uri,
 					 struct token_secret **ret);
 /* What is wrong with a PIN or login of ours is no word about the one who asks: INRO_E_TOKEN. */
 enum inro_err core_pin_fault(enum inro_err e);
+/* The key when core_key() has found it before: no token is used, and a view (view.h) stays.  NULL: it has not. */
+struct token_key *core_key_found(const struct core *c, const char *uri);
 /* The key when its token is open already: nobody is asked.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err core_key_at_hand(struct core *c, const char *uri, struct token_key **ret);
 /* The URI by which core_key() found it; borrowed, as long as the key.  NULL: not by core_key(). */

@@ -244,6 +244,22 @@ static enum inro_err ring_add_key(struct core *c, const char *uri, bool secret,
 }
 
 /* Private keys and secret ones are in one list. */
+static const struct ring_key *ring_found(const struct core *c, const char *uri, bool secret)
+{
+	const struct ring_key *k = c->ring ? c->ring->keys : NULL;
+
+	while (k && (!(secret ? k->secret != NULL : k->key != NULL) || strcmp(k->uri, uri) != 0))
+		k = k->next;
+	return k;
+}
+
+struct token_key *core_key_found(const struct core *c, const char *uri)
+{
+	const struct ring_key *k = ring_found(c, uri, false);
+
+	return k ? k->key : NULL;
+}
+
 static enum inro_err ring_key(struct core *c, const char *uri, bool secret,
 			      const struct ring_key **ret)
 {
@@ -252,13 +268,8 @@ static enum inro_err ring_key(struct core *c, const char *uri, bool secret,
 
 	if (e != INRO_OK)
 		return e;
-	for (const struct ring_key *k = r->keys; k; k = k->next) {
-		if ((secret ? k->secret != NULL : k->key != NULL) && strcmp(k->uri, uri) == 0) {
-			*ret = k;
-			return INRO_OK;
-		}
-	}
-	return ring_add_key(c, uri, secret, ret);
+	*ret = ring_found(c, uri, secret);
+	return *ret ? INRO_OK : ring_add_key(c, uri, secret, ret);
 }
 
 enum inro_err core_key(struct core *c, const char *uri, struct token_key **ret)

@@ -5,8 +5,9 @@
  *   e = core_view(c, &view);
  *   ...                                    reads
  *
- * 1. It ends with its block, and before that with the core's next write and its next use of a token:
- *    nothing that may take long waits with it open.  What is read after that is as new as can be.
+ * 1. It ends with its block, and before that with the core's next write and its next use of a token, of
+ *    which core_key_found() is none: nothing that may take long waits with it open.  What is read after
+ *    that is as new as can be.
  * 2. A view inside another, or inside a write transaction, is a part of that.
  * 3. It decides nothing: what a change rests on is looked at again in the transaction that makes it.
  */

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "backoffice/core/ca.h"
+#include "backoffice/core/ca_signer.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/fleet.h"
@@ -213,13 +214,45 @@ static void test_changed_meanwhile(void **state)
 	}
 }
 
+/* ---- keys ---- */
+
+/* What the CA's key signs, by `by`; true: a view was there until then. */
+static bool view_until_signed(struct core *by)
+{
+	SCOPED(core_view) view = { 0 };
+	SCOPED(ca) ca = { 0 };
+	SCOPED(cert) cert = { 0 };
+	SCOPED(buf) signature = { 0 };
+	const struct pki_sig *sig;
+	struct ca_signer s;
+	bool lasts;
+
+	OK(core_view(by, &view));
+	OK(ca_load(by, "issuing", &ca));
+	OK(cert_read(blob_bytes(&ca.cert), &cert));
+	OK(pubkey_sig(&cert.key, PKI_HASH_NONE, &sig));
+	OK(ca_signer_open(by, &ca, &cert, &s));
+	lasts = by->viewing;
+	OK(ca_sign(by, &s, sig, bytes_of("text"), &signature));
+	assert_false(by->viewing);
+	return lasts;
+}
+
+/* To open a token takes long, and so may its signature; a key that is found already takes nothing. */
+static void test_token_ends_it(void **state)
+{
+	(void)state;
+	assert_false(view_until_signed(other));
+	assert_true(view_until_signed(other));
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_one_state),	   T(test_view_in_view),      T(test_write_ends_it),
-		T(test_issue_leaves_none), T(test_changed_meanwhile),
+		T(test_issue_leaves_none), T(test_changed_meanwhile), T(test_token_ends_it),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);

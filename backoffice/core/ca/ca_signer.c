@@ -6,6 +6,7 @@
 
 #include "backoffice/core/connector.h"
 #include "backoffice/core/keyring.h"
+#include "backoffice/core/view.h"
 #include "backoffice/pki/pubkey.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -142,8 +143,8 @@ static enum inro_err prove_key(struct token_key *key, struct bytes spki)
 enum inro_err ca_key_at(struct core *c, const char *uri, struct bytes spki, bool prove,
 			struct token_key **ret)
 {
-	struct token_key *key;
-	enum inro_err e = core_key(c, uri, &key);
+	struct token_key *key = prove ? NULL : core_key_found(c, uri);
+	enum inro_err e = key ? INRO_OK : core_key(c, uri, &key);
 
 	if (e == INRO_OK && !token_key_has(key, spki))
 		e = err_set(INRO_E_CONFIG, "the key at %s is not the one in the CA's certificate",
@@ -376,7 +377,10 @@ static enum inro_err sign_by(struct core *c, struct ca_signer *s, sign_fn *fn,
 			     const struct pki_sig *sig, struct bytes data, struct buf *ret)
 {
 	size_t n = ret->n;
-	enum inro_err e = fn(s->key, sig, data, ret);
+	enum inro_err e;
+
+	core_view_end(c); /* a token may take long */
+	e = fn(s->key, sig, data, ret);
 
 	for (int i = 0; e != INRO_OK && s->ca && may_move(e) && i < CA_PLACES_MAX; i++) {
 		const char *failed = core_key_name(c, s->key);
