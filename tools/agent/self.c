@@ -9,7 +9,6 @@
 #include "tools/agent/settings.h"
 
 #define SELF_PATH  "/v1/device/self"
-#define DAYS_MAX   36500
 #define ANSWER_MAX 4000 /* octets that the service takes, and some room */
 
 static const char *text_of(const json_t *doc, const char *key)
@@ -79,7 +78,7 @@ static int64_t days_of(const json_t *policy, const char *key)
 {
 	json_int_t days = json_integer_value(json_object_get(policy, key));
 
-	return days > 0 && days <= DAYS_MAX ? days : 0;
+	return days > 0 && days <= SELF_DAYS_MAX ? days : 0;
 }
 
 enum inro_err self_read(struct bytes text, struct bytes serial, struct self *ret)

@@ -14,6 +14,7 @@
 
 #define SELF_ERRANDS_MAX 32
 #define SELF_NAME_MAX	 64
+#define SELF_DAYS_MAX	 36500 /* of an interval; one that is longer is as none */
 
 enum self_verb { SELF_RENEW, SELF_RUN, SELF_STATUS, SELF_CLEAR, SELF_UNKNOWN };
 

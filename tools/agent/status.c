@@ -7,9 +7,13 @@
 #include "backoffice/pki/dn.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "tools/agent/self.h"
 
 #define STATUS_FILE "status.json"
 #define STATUS_MAX  ((size_t)64 << 10)
+
+#define FAILURES_MAX 0xffff
+#define TIME_MAX     INT64_C(253402300799) /* the end of the year 9999 */
 
 char *status_path(const struct agent_settings *s)
 {
@@ -23,11 +27,12 @@ void status_clear(struct status *s)
 	*s = (struct status) { 0 };
 }
 
-static int64_t number(const json_t *doc, const char *key)
+/* What is not between 0 and `max` is as none. */
+static int64_t number(const json_t *doc, const char *key, int64_t max)
 {
 	json_int_t n = json_integer_value(json_object_get(doc, key));
 
-	return n > 0 ? n : 0;
+	return n > 0 && n <= max ? n : 0;
 }
 
 void status_read(const struct agent_settings *s, struct status *ret)
@@ -42,11 +47,11 @@ void status_read(const struct agent_settings *s, struct status *ret)
 		return;
 	}
 	doc = json_loadb((const char *)text.p, text.n, 0, NULL);
-	ret->failures = (unsigned)(number(doc, "failures") & 0xffff);
-	ret->heard = number(doc, "heard");
-	ret->heard_at = number(doc, "heard_at");
-	ret->policy_days = number(doc, "policy_days");
-	ret->refused_pin = number(doc, "refused_pin");
+	ret->failures = (unsigned)number(doc, "failures", FAILURES_MAX);
+	ret->heard = number(doc, "heard", TIME_MAX);
+	ret->heard_at = number(doc, "heard_at", TIME_MAX);
+	ret->policy_days = number(doc, "policy_days", SELF_DAYS_MAX);
+	ret->refused_pin = number(doc, "refused_pin", INT64_MAX);
 	ret->secrets = json_incref(json_object_get(doc, "secrets"));
 	json_decref(doc);
 }
@@ -124,6 +129,7 @@ enum inro_err status_json(const struct agent_settings *s, json_t **ret)
 {
 	AUTO(free_chars) char *path = status_path(s);
 	SCOPED(buf) text = { 0 };
+	json_t *doc;
 	enum inro_err e = path ? file_read_regular(path, STATUS_MAX, &text) :
 				 agent_no_memory();
 
@@ -132,8 +138,13 @@ enum inro_err status_json(const struct agent_settings *s, json_t **ret)
 			       s->dir);
 	if (e != INRO_OK)
 		return e;
-	*ret = json_loadb((const char *)text.p, text.n, 0, NULL);
-	return *ret ? INRO_OK : err_set(INRO_E_DAMAGED, "%s is no status", path);
+	doc = json_loadb((const char *)text.p, text.n, 0, NULL);
+	if (!json_is_object(doc)) {
+		json_decref(doc);
+		return err_set(INRO_E_DAMAGED, "%s is no status", path);
+	}
+	*ret = doc;
+	return INRO_OK;
 }
 
 enum inro_err status_note_end(const struct agent_settings *s, const char *why)
@@ -145,7 +156,7 @@ enum inro_err status_note_end(const struct agent_settings *s, const char *why)
 		err_reset();
 		doc = document(s, &first);
 	}
-	json_object_set_new(doc, "failures", json_integer(number(doc, "failures") + 1));
+	json_object_set_new(doc, "failures", json_integer(number(doc, "failures", FAILURES_MAX) + 1));
 	json_object_set_new(doc, "error", json_string(why));
 	json_object_set_new(doc, "error_at", status_time(clock_now()));
 	json_object_set_new(doc, "looked_at", status_time(clock_now()));
