@@ -24,6 +24,8 @@ inro_benchmark(bench/bench_sign.c LINKS inro_soft inro_pkey SMOKE 0)
 inro_benchmark(bench/bench_secret.c LINKS inro_soft inro_pkey SMOKE 0)
 inro_fuzz(fuzz/fuzz_key.c CORPUS fuzz/corpus/key LINKS inro_pkey)
 inro_fuzz(fuzz/fuzz_kdf.c CORPUS fuzz/corpus/kdf LINKS inro_pkey)
+inro_fuzz(fuzz/fuzz_backup.c CORPUS fuzz/corpus/backup LINKS inro_token inro_testlib)
+target_link_options(fuzz_backup PRIVATE -Wl,--wrap=EVP_KDF_derive,--wrap=fsync)
 inro_fuzz(fuzz/fuzz_sealed.c CORPUS fuzz/corpus/sealed LINKS inro_soft inro_pkey)
 inro_test(unit/test_soft_faults.c LINKS inro_soft inro_pkey)
 target_link_options(test_soft_faults PRIVATE

@@ -76,7 +76,9 @@ static enum inro_err read_hash(const json_t *doc, const char *name, struct blob 
 	size_t n = 0;
 	enum inro_err e = hex_decode(bytes_of(text_or_empty(text)), hash, sizeof hash, &n);
 
-	return e == INRO_OK ? blob_set(ret, BYTES(hash, n)) : e;
+	if (e != INRO_OK)
+		return err_set(INRO_E_DAMAGED, "an archive has a hash that is none");
+	return blob_set(ret, BYTES(hash, n));
 }
 
 static enum inro_err archive_open(const char *path, struct archive *a)
@@ -200,7 +202,7 @@ static enum inro_err check_file(struct archives *l, const struct audit_segment *
 	SCOPED(archive) a = { 0 };
 	enum inro_err e = archive_open(l->k->archives[l->file], &a);
 
-	if (e == INRO_E_DAMAGED || e == INRO_E_SYNTAX)
+	if (e == INRO_E_DAMAGED)
 		return chain_found(l->report, s->first, "begins an archive that can't be read");
 	if (e != INRO_OK)
 		return e;
