@@ -22,6 +22,8 @@ inro_test(unit/test_keyfile.c LINKS inro_import)
 inro_fuzz(fuzz/fuzz_keyfile.c CORPUS fuzz/corpus/keyfile LINKS inro_import EVERY 23)
 inro_fuzz(fuzz/fuzz_evidence_doc.c CORPUS fuzz/corpus/evidence_doc LINKS inro_tools EVERY 5)
 inro_fuzz(fuzz/fuzz_softhsm.c CORPUS fuzz/corpus/softhsm LINKS inro_import)
+inro_fuzz(fuzz/fuzz_softhsm_db.c CORPUS fuzz/corpus/softhsm_db LINKS inro_import inro_testlib PkgConfig::sqlite)
+target_link_options(fuzz_softhsm_db PRIVATE -Wl,--wrap=db_bytes,--wrap=db_int)
 inro_script_test(integration/test_import.sh)
 inro_script_test(integration/test_key_import.sh)
 
