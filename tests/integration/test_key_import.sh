@@ -85,6 +85,21 @@ if openssl pkcs12 -export -legacy -inkey ec.pem -in ec.crt -passout pass:geheim 
 	same old ec.pem
 	must inro key delete 'pkcs11:token=t;object=old' >/dev/null
 fi
+# GnuTLS's certtool writes it in PEM; many rounds are no hindrance, endless ones are told of before they are spent.
+openssl pkcs12 -export -inkey ec.pem -in ec.crt -iter 600000 -passout pass:geheim -out slow.p12
+{
+	echo "-----BEGIN PKCS12-----"
+	base64 -w 64 slow.p12
+	echo "-----END PKCS12-----"
+} >slow.pem
+must inro key import slow.pem --token t --passphrase-source pass --label slow --json >made.json
+[[ $(value certificates <made.json) == 1 ]] || fail "$(cat made.json)"
+same slow ec.pem
+must inro key delete 'pkcs11:token=t;object=slow' >/dev/null
+openssl pkcs8 -topk8 -in ec.pem -scrypt -scrypt_N 2 -scrypt_r 1 -scrypt_p 1 -passout pass:geheim -outform DER -out s.der
+xxd -p s.der | tr -d '\n' | sed 's/020102020101020101/020102020101020180/' | xxd -r -p >endless.der
+cmp -s s.der endless.der && fail "openssl writes scrypt's numbers in another way"
+refused 1 "would take more than the 20000000 rounds" inro key import endless.der --token t --label x </dev/null
 openssl pkcs12 -export -inkey ec.pem -in ec.crt -passout pass: -out empty.p12
 must inro key import empty.p12 --token t >said </dev/null
 grep -q "'ec cert' is in the token" said || fail "it says: $(cat said)"
