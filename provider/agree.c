@@ -5,6 +5,8 @@
 
 #include "provider/below.h"
 
+#define POINT_UNCOMPRESSED 4
+
 /* Of curves whose cofactor is 1 both mechanisms are the same, and every token has the plain one. */
 static CK_MECHANISM_TYPE mechanism(const struct agree *a)
 {
@@ -38,6 +40,14 @@ static bool is_zero(const struct secret *s)
 	return any == 0;
 }
 
+/* A field element (RFC 5480, RFC 7748): a token that leaves out its leading zeros agrees with nobody else. */
+static bool has_length(const struct agree *a, const struct buf *public, size_t n)
+{
+	if (!EVP_PKEY_is_a(a->key, "EC"))
+		return n == public->n;
+	return n == (public->p[0] == POINT_UNCOMPRESSED ? (public->n - 1) / 2 : public->n - 1);
+}
+
 enum inro_err agree_by_token(const struct agree *a, const EVP_PKEY *peer, struct secret *ret)
 {
 	SCOPED(secret) secret = { 0 };
@@ -51,6 +61,8 @@ enum inro_err agree_by_token(const struct agree *a, const EVP_PKEY *peer, struct
 	params.pPublicData = public.p;
 	params.ulPublicDataLen = public.n;
 	e = object_derive(a->object, &mech, &secret);
+	if (!e && !has_length(a, &public, secret.n))
+		e = err_set(INRO_E_TOKEN, "the token gave a secret of %zu bytes", secret.n);
 	if (!e && !EVP_PKEY_is_a(a->key, "EC") && is_zero(&secret))
 		e = err_set(INRO_E_PUBLIC_KEY, "the other side's key is a point with which every key agrees on zero");
 	if (e)

@@ -145,6 +145,7 @@ static int auth_start(struct dhkem_op *op, struct key *key, struct key *sender, 
 		      const OSSL_PARAM params[])
 {
 	int ok = model_start(&op->model, key, decapsulates, EVP_PKEY_encapsulate_init, params);
+	EVP_PKEY *pkey = sender ? sender->pkey : NULL; /* once: another thread may put another one there (key.h) */
 	enum inro_err e;
 
 	party_clear(&op->sender);
@@ -152,13 +153,13 @@ static int auth_start(struct dhkem_op *op, struct key *key, struct key *sender, 
 	if (ok != 1)
 		return ok;
 	e = check_sender(op->model.key, sender, !decapsulates);
-	if (!e && !EVP_PKEY_up_ref(sender->pkey))
+	if (!e && !EVP_PKEY_up_ref(pkey))
 		e = INRO_E_CRYPTO;
 	if (e) {
 		model_clear(&op->model);
 		return prov_raise(op->model.prov, e);
 	}
-	op->sender.key = sender->pkey;
+	op->sender.key = pkey;
 	op->sender.object = object_share(sender->object);
 	return take_seed(op, params);
 }

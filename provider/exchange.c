@@ -66,7 +66,7 @@ static int init(void *vctx, void *vkey, const OSSL_PARAM params[])
 	int ok = model_start(&x->model, vkey, true, EVP_PKEY_derive_init_ex, params);
 
 	if (ok != 1)
-		return ok;
+		return 0; /* what is less, libcrypto takes for success here */
 	EVP_PKEY_free(x->peer);
 	x->peer = NULL;
 	return 1;
@@ -77,17 +77,18 @@ static int set_peer(void *vctx, void *vpeer)
 {
 	struct exchange *x = vctx;
 	const struct key *peer = vpeer;
+	EVP_PKEY *pkey = peer ? peer->pkey : NULL; /* once: another thread may put another one there (key.h) */
 
-	if (!x->model.ctx || !peer || !peer->pkey)
+	if (!x->model.ctx || !pkey)
 		return 0;
-	if (EVP_PKEY_derive_set_peer_ex(x->model.ctx, peer->pkey, 0) != 1)
+	if (EVP_PKEY_derive_set_peer_ex(x->model.ctx, pkey, 0) != 1)
 		return prov_raise(x->model.prov,
 				  err_set(INRO_E_PUBLIC_KEY,
 					  "the other side's key is of another kind or curve"));
-	if (!EVP_PKEY_up_ref(peer->pkey))
+	if (!EVP_PKEY_up_ref(pkey))
 		return 0;
 	EVP_PKEY_free(x->peer);
-	x->peer = peer->pkey;
+	x->peer = pkey;
 	return 1;
 }
 

@@ -134,6 +134,13 @@ static bool is_strange(const char *digest)
 #define NONCE_TYPE  "nonce-type"
 #define NONCE_SINCE 0x30200000UL
 
+/* What only a model keeps. */
+static bool needs_model(const struct signature *s, const OSSL_PARAM params[])
+{
+	return s->type->has_settings || s->model ||
+	       (!s->key->object && OSSL_PARAM_locate_const(params, NONCE_TYPE));
+}
+
 /* A token chooses the number of a signature itself. */
 static enum inro_err may_set_nonce(const struct signature *s, const OSSL_PARAM params[])
 {
@@ -154,7 +161,7 @@ static enum inro_err set_all(struct signature *s, const char *digest, const OSSL
 
 	if (!e && digest)
 		e = may_set_digest(s, digest);
-	if (!e && (s->type->has_settings || s->model || is_strange(digest))) {
+	if (!e && (needs_model(s, params) || is_strange(digest))) {
 		e = signature_model(s, &model);
 		if (!e && EVP_PKEY_CTX_set_params(model, (OSSL_PARAM *)(uintptr_t)params) != 1)
 			e = below_failed("setting up the signature");

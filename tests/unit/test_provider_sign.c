@@ -598,16 +598,19 @@ static int signs_by_nonce_type(EVP_PKEY *key, EVP_PKEY *public, unsigned type)
 static void nonce_types(void **state)
 {
 	EVP_PKEY *soft = EVP_PKEY_Q_keygen(libctx, "provider=default", "EC", "P-256");
+	EVP_PKEY *ours = EVP_PKEY_Q_keygen(libctx, "provider=inro", "EC", "P-256"); /* in memory */
 	const bool has_it = OpenSSL_version_num() >= 0x30200000UL;
 
 	(void)state;
 	assert_int_equal(signs_by_nonce_type(ec, ec_public, 0), 0);
 	assert_int_equal(ERR_peek_error(), 0);
 	assert_int_equal(signs_by_nonce_type(soft, soft, 1), has_it);
+	assert_int_equal(signs_by_nonce_type(ours, ours, 1), has_it);
 	assert_int_equal(signs_by_nonce_type(ec, ec_public, 1), -1);
 	assert_true(token_keys_error_says("no other nonce-type is offered"));
 	assert_int_equal(signs_by_nonce_type(ec, ec, 0), 0); /* the key is well, and verifies too */
 	EVP_PKEY_free(soft);
+	EVP_PKEY_free(ours);
 }
 
 int main(void)
