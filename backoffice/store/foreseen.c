@@ -27,7 +27,7 @@ struct set {
 	const struct record_type *type; /* NULL: none */
 	const struct field *field;	/* that varies */
 	size_t varied, conds_n;
-	const struct field *conds[STORE_COND_MAX]; /* of all; NULL: STORE_OR */
+	const struct field *conds[STORE_COND_MAX]; /* of all */
 	struct buf key; /* the other conditions */
 	struct buf values;
 	struct answer *answers; /* open addressing; size a power of two */
@@ -135,6 +135,14 @@ static void forget_answer(struct set *s, struct bytes value)
 
 /* ---- reading ---- */
 
+static bool has_alternatives(const struct store_query *q)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (q->conds[i].op == STORE_OR)
+			return true;
+	return false;
+}
+
 static enum inro_err check(const struct record_type *t, const struct store_alike *a)
 {
 	const struct store_query *q = a->q;
@@ -147,6 +155,8 @@ static enum inro_err check(const struct record_type *t, const struct store_alike
 		return err_set(INRO_E_ARG, "a %s is not foreseen by '%s'", t->what, c ? c->field : "");
 	if (q->n > STORE_COND_MAX || q->after || q->order || q->limit || q->backward || q->unordered)
 		return err_set(INRO_E_ARG, "a page of a list is not foreseen");
+	if (has_alternatives(q)) /* a row may meet them by another one's value */
+		return err_set(INRO_E_ARG, "alternatives are not foreseen");
 	return INRO_OK;
 }
 
@@ -159,7 +169,7 @@ static enum inro_err begin_set(struct set *s, const struct record_type *t, const
 	s->varied = a->varied;
 	s->conds_n = a->q->n;
 	for (size_t i = 0; i < a->q->n; i++)
-		s->conds[i] = a->q->conds[i].op == STORE_OR ? NULL : record_field(t, a->q->conds[i].field);
+		s->conds[i] = record_field(t, a->q->conds[i].field);
 	for (s->size = 16; s->size < 2 * a->n;)
 		s->size *= 2;
 	s->answers = calloc(s->size, sizeof *s->answers);
@@ -185,6 +195,8 @@ static enum inro_err take_values(struct set *s, const struct store_alike *a, str
 			continue;
 		*to = (struct answer) { hash_of(value), s->values.n, value.n, NO_ROW, true };
 		buf_add(&s->values, value);
+		if (buf_err(&s->values) != INRO_OK)
+			break;
 		ret[(*ret_n)++] = *p;
 	}
 	return buf_err(&s->values);
@@ -361,7 +373,7 @@ static bool forget_row(struct set *s, int64_t id)
 static bool decides(const struct set *s, const struct record_type *t)
 {
 	for (size_t i = 0; i < s->conds_n; i++)
-		if (s->conds[i] && record_field(t, s->conds[i]->name))
+		if (record_field(t, s->conds[i]->name))
 			return true;
 	return false;
 }

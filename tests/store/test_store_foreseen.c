@@ -384,6 +384,8 @@ static void test_refused(void **state)
 	struct store *s = ((struct fixture *)*state)->s;
 	const struct store_cond some = { .field = "id", .op = STORE_GT };
 	const struct store_query q = { .conds = &some, .n = 1 };
+	const struct store_cond others[] = { { .field = "id" }, { .op = STORE_OR }, { .field = "grp" } };
+	const struct store_query either = { STORE_WHERE(others) };
 	const struct store_place one = { .number = 1 };
 
 	FAILS(INRO_E_STATE, foresee_numbers(s, &device_type, "id", 1, 2));
@@ -392,6 +394,7 @@ static void test_refused(void **state)
 	FAILS(INRO_E_ARG, foresee_numbers(s, &device_type, "state", 1, 2));
 	FAILS(INRO_E_ARG, store_foresee(s, &device_type, (&(struct store_alike) { &q, 0, &one, 1 })));
 	FAILS(INRO_E_ARG, store_foresee(s, &device_type, (&(struct store_alike) { &q, 1, &one, 1 })));
+	FAILS(INRO_E_ARG, store_foresee(s, &device_type, (&(struct store_alike) { &either, 0, &one, 1 })));
 	OK(foresee_numbers(s, &device_type, "id", 2, 1));
 	OK(foresee_numbers(s, &device_type, "grp", 0, 0));
 	store_rollback(s);

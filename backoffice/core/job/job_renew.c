@@ -248,7 +248,7 @@ static enum inro_err open_row(struct job_run *r, size_t i, struct row *w)
 					 .again = true };
 	w->renewal.in = &w->how;
 	w->renewal.old = *seen;
-	*seen = (struct credential) { .id = seen->id };
+	*seen = (struct credential) { .id = seen->id, .device = seen->device };
 	e = renewal_read(r->c, &w->renewal);
 	return e == INRO_OK ? find_source(r, w) : e;
 }
