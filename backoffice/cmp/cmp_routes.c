@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backoffice/cmp/turn.h"
+#include "backoffice/core/unnamed.h"
 #include "base/clock.h"
 #include "base/secret.h"
 
@@ -26,8 +27,9 @@ static enum inro_err check_time(struct turn *t)
 
 	if (!t->in.time || (off < TIME_MAX && off > -TIME_MAX))
 		return INRO_OK;
-	return turn_refuse(t, CMP_FAIL_BAD_TIME, INRO_E_ARG,
-			   "the message's time is %lld seconds away from ours", (long long)off);
+	t->told = true; /* who sends it need not be who made it */
+	return unnamed_refused(t->core, turn_refuse(t, CMP_FAIL_BAD_TIME, INRO_E_ARG,
+						    "the message's time is %lld seconds away from ours", (long long)off));
 }
 
 static enum inro_err check_ids(struct turn *t)

@@ -4,6 +4,7 @@
 #include "backoffice/cmp/turn.h"
 #include "backoffice/core/ca.h"
 #include "backoffice/core/enrol.h"
+#include "backoffice/core/keyring.h"
 #include "backoffice/pki/cert.h"
 #include "base/clock.h"
 #include "base/secret.h"
@@ -69,7 +70,7 @@ static enum inro_err protect(struct turn *t, struct bytes head, struct protectio
 	cmp_protected_part(head, buf_bytes(&t->body), &part);
 	e = buf_err(&part);
 	if (e == INRO_OK && !t->by_mac)
-		return signer_sign(&t->signer, t->signer.sig, buf_bytes(&part), &p->bits);
+		return core_pin_fault(signer_sign(&t->signer, t->signer.sig, buf_bytes(&part), &p->bits));
 	if (e == INRO_OK)
 		e = cmp_pbm_mac(&p->pbm, secret_bytes(&t->psk), buf_bytes(&part), mac, &n);
 	buf_add(&p->bits, BYTES(mac, n));

@@ -1,6 +1,6 @@
 /*
  * unnamed - requests that were refused because they do not say whom they are from, or without a look at that (sent by
- * another site's page, or after too many wrong tries): counted, and told in the audit together.
+ * another site's page, after too many wrong tries, or too old to be their maker's): counted, and told in the audit together.
  *
  * 1. One event tells of all since the one before: who sends many fills no audit, and each is accounted for.
  * 2. Memory is bounded: the first UNNAMED_PLACES addresses are told by name, those of others are counted together.

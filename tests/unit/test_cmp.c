@@ -17,6 +17,7 @@
 #include "backoffice/core/device.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/seal.h"
+#include "backoffice/core/unnamed.h"
 #include "backoffice/pki/cmp.h"
 #include "base/clock.h"
 #include "base/der.h"
@@ -408,14 +409,20 @@ static void test_headers(void **state)
 {
 	static const char late[] = "\xb3\x02\x05\x00";
 	SCOPED(buf) body = { 0 };
+	size_t before;
 
 	(void)state;
 	ir_body(office_ec, "dev", &body);
 	refused(&(struct made) { .body = buf_bytes(&body), .psk = "wrong" }, CMP_FAIL_BAD_MESSAGE_CHECK);
 	refused(&(struct made) { .body = buf_bytes(&body), .kid = "nobody" }, CMP_FAIL_BAD_MESSAGE_CHECK);
 	refused_telling(&(struct made) { .body = buf_bytes(&body), .version = 1 }, CMP_FAIL_BAD_VERSION, 0); /* anybody's */
-	refused(&(struct made) { .body = buf_bytes(&body), .time = NOW - 7200 }, CMP_FAIL_BAD_TIME);
-	refused(&(struct made) { .body = buf_bytes(&body), .time = NOW + 7200 }, CMP_FAIL_BAD_TIME);
+	/* Anybody may send again what he has seen: they share an event. */
+	OK(unnamed_tell(boss));
+	before = office_refusals(boss);
+	refused_telling(&(struct made) { .body = buf_bytes(&body), .time = NOW - 7200 }, CMP_FAIL_BAD_TIME, 0);
+	refused_telling(&(struct made) { .body = buf_bytes(&body), .time = NOW + 7200 }, CMP_FAIL_BAD_TIME, 0);
+	OK(unnamed_tell(boss));
+	assert_int_equal(office_refusals(boss), before + 1);
 	refused(&(struct made) { .body = buf_bytes(&body), .nonce = "short" }, CMP_FAIL_BAD_SENDER_NONCE);
 	refused(&(struct made) { .body = buf_bytes(&body), .id = "" }, CMP_FAIL_BAD_DATA_FORMAT);
 	refused_telling(&(struct made) { .body = BYTES(late, 4) }, CMP_FAIL_BAD_REQUEST, 0); /* pkiconf: asks for nothing */

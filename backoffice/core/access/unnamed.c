@@ -88,8 +88,8 @@ static enum inro_err tell_work(struct core *c, void *arg)
 	const struct audit_entry entry = { "request.login", "request", "*", EVENT_REFUSED, &detail };
 	enum inro_err e;
 
-	detail_text(&detail, "reason", "requests that do not say whom they are from, that a page of another site sent, or "
-				       "that came after too many wrong tries from there");
+	detail_text(&detail, "reason", "requests that do not say whom they are from, that a page of another site sent, that "
+				       "came after too many wrong tries from there, or that are too old");
 	detail_int(&detail, "count", n->all);
 	detail_int(&detail, "since_ms", n->since_ms);
 	e = add_places(n, &detail);
