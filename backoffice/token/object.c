@@ -130,7 +130,7 @@ static enum inro_err add_labels(struct token *t, CK_OBJECT_CLASS class, struct b
 	enum inro_err e = find_named(t, class, id, "", &found, &n);
 
 	for (CK_ULONG i = 0; i < n && i < NAMED_MAX && !e; i++) {
-		char one[40];
+		char one[sizeof ((struct token_entry *)0)->label];
 		CK_ATTRIBUTE a = { CKA_LABEL, one, sizeof one };
 		bool known = t->f->C_GetAttributeValue(t->session, found[i], &a, 1) == CKR_OK;
 
@@ -139,23 +139,6 @@ static enum inro_err add_labels(struct token *t, CK_OBJECT_CLASS class, struct b
 	if (n > NAMED_MAX)
 		buf_addf(ret, " and %lu more", n - NAMED_MAX);
 	return e ? e : buf_err(ret);
-}
-
-/* A certificate may have a label of its own: where none has this one it tells nothing. */
-static enum inro_err find_certs(struct token *t, struct bytes id, const char **label, CK_ULONG *ret_n)
-{
-	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
-	AUTO(free_handles) CK_OBJECT_HANDLE *any = NULL;
-	CK_ULONG n = 0;
-	enum inro_err e = find_named(t, CKO_CERTIFICATE, id, *label, &found, &n);
-
-	if (!e && !n && **label) {
-		*label = "";
-		e = find_named(t, CKO_CERTIFICATE, id, *label, &any, &n);
-	}
-	if (!e)
-		*ret_n = n;
-	return e;
 }
 
 static enum inro_err ambiguous(struct token *t, const struct several *s, struct bytes id, const char *label,
@@ -246,12 +229,17 @@ enum inro_err token_entry_delete(struct token *t, const struct token_entry *entr
 
 enum inro_err token_certs_delete(struct token *t, struct bytes id, const char *label, bool all, size_t *ret_n)
 {
+	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
 	CK_ULONG found_n = 0;
 	size_t n = 0;
 	enum inro_err e = token_ready(t);
 
+	if (!id.n)
+		return err_set(INRO_E_ARG, "what is to be deleted is named by its id");
 	if (!e)
-		e = find_certs(t, id, &label, &found_n);
+		e = find_named(t, CKO_CERTIFICATE, id, label, &found, &found_n);
+	if (!e && !found_n)
+		e = err_set(INRO_E_NOT_FOUND, "token '%s' has no such certificate any more", t->info.label);
 	if (!e && found_n > 1 && !all)
 		e = ambiguous(t, &certs, id, label, found_n);
 	if (!e)

@@ -253,8 +253,8 @@ struct token_entry {
 MUST_CHECK enum inro_err token_entry_delete(struct token *t, const struct token_entry *e, enum token_what what,
 					    size_t *ret_n);
 
-/* Deletes the certificate that has this id, and this label ("", or one that none has: whatever it is).  INRO_E_AMBIGUOUS names them when there
- * are several, unless all of them are meant; nothing is deleted then. */
+/* Deletes the certificate that has this id and this label ("": any).  INRO_E_NOT_FOUND: there is none.
+ * INRO_E_AMBIGUOUS names them when there are several, unless all of them are meant; nothing is deleted then. */
 MUST_CHECK enum inro_err token_certs_delete(struct token *t, struct bytes id, const char *label, bool all,
 					    size_t *ret_n);
 
