@@ -70,7 +70,6 @@ int main(int argc, char **argv)
 	if (!e)
 		return STATUS_DONE;
 	int status = refuse(e, e == INRO_E_APPROVAL ? STATUS_WAITS : STATUS_NOT_DONE, json);
-	if (e == INRO_E_CANCELLED)
-		interrupt_obey();
+	interrupt_obey();
 	return status;
 }

@@ -151,12 +151,14 @@ enum inro_err status_note_end(const struct agent_settings *s, const char *why)
 {
 	const struct status first = { .state = "none" };
 	json_t *doc = NULL;
+	int64_t failures;
 
 	if (status_json(s, &doc) != INRO_OK) {
 		err_reset();
 		doc = document(s, &first);
 	}
-	json_object_set_new(doc, "failures", json_integer(number(doc, "failures", FAILURES_MAX) + 1));
+	failures = number(doc, "failures", FAILURES_MAX);
+	json_object_set_new(doc, "failures", json_integer(failures < FAILURES_MAX ? failures + 1 : failures));
 	json_object_set_new(doc, "error", json_string(why));
 	json_object_set_new(doc, "error_at", status_time(clock_now()));
 	json_object_set_new(doc, "looked_at", status_time(clock_now()));

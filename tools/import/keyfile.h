@@ -37,7 +37,7 @@ typedef enum inro_err keyfile_ask(void *arg, struct secret *ret);
 /* Appends what is in `content` to *ret, which may have been read into before; each certificate
  * once. INRO_E_SYNTAX: nothing in it can be read; INRO_E_PIN_WRONG: the passphrase is another;
  * INRO_E_AMBIGUOUS: a second key; INRO_E_TOO_BIG: also, a passphrase would take too long to try
- * (rounds.h), told before it is asked for. */
+ * (rounds.h), told before it is asked for, and of what is within a PKCS#12 file before it is tried. */
 MUST_CHECK enum inro_err keyfile_read(struct bytes content, keyfile_ask *ask, void *arg,
 				      struct keyfile *ret);
 
