@@ -145,11 +145,15 @@ static enum inro_err device_add_run(const struct call *c, json_t **ret)
 	SCOPED(device_options) o = { 0 };
 	SCOPED(psk_new) psk = { 0 };
 	bool keyed = !call_has(c, "no-psk");
+	char made[DEVICE_ID_MADE];
+	const char *id = call_arg(c, 0);
 	enum inro_err e = fields_of(c, &o);
+	if (!e && !id)
+		e = device_id_new(made);
 	if (!e)
 		e = office_open(c, &core);
 	if (!e)
-		e = device_add_with(core, call_arg(c, 0), &o.fields, keyed ? &psk : NULL, &d);
+		e = device_add_with(core, id ? id : made, &o.fields, keyed ? &psk : NULL, &d);
 	if (!e)
 		e = json_of_one_device(core, &d, ret);
 	if (!e && keyed) {
@@ -443,7 +447,9 @@ static const struct cmd_opt no_psk_opts[] = {
 const struct cmd_verb device_verbs[] = {
 	{ .name = "add",
 	  .summary = "Registers a device and gives it a pre-shared key",
-	  .args = ARGS({ .name = "ID", .help = "1 to 64 of letters, digits and . _ : -" }),
+	  .args = ARGS({ .name = "ID",
+			 .optional = true,
+			 .help = "1 to 64 of letters, digits and . _ : -; one is made when not said" }),
 	  .opts = DEVICE_FIELDS,
 	  .shared = { pin_user_opts, no_psk_opts },
 	  .check = check_device_add,

@@ -41,6 +41,9 @@ struct device_filter {
 	bool with_deleted;
 };
 
+#define DEVICE_ID_MADE 17 /* 16 and 0 */
+/* An id for a device that nobody has named: 64 random bits, in hexadecimal digits. */
+MUST_CHECK enum inro_err device_id_new(char ret[static DEVICE_ID_MADE]);
 /* INRO_E_EXISTS, INRO_E_ARG (which field and why). */
 MUST_CHECK enum inro_err device_add(struct core *c, const char *id, const struct device_fields *f,
 				    struct device *ret);

@@ -33,6 +33,13 @@ must inro device update dev-1 --os "Linux 6"
 [[ $(inro device show dev-1 --json | value os) == "Linux 6" ]] || fail "not updated"
 [[ $(inro device show dev-1 --json | value ip) == 192.0.2.7 ]] || fail "what was not given has changed"
 refused 2 "nothing to change" inro device update dev-1
+# Who names none gets an id.
+inro device add --name unnamed --json >made.json 2>why || fail "$(cat why)"
+made=$(value id <made.json)
+[[ $made =~ ^[0-9a-f]{16}$ && $(inro device show "$made" --json | value name) == unnamed ]] || fail "$(cat made.json)"
+INRO_PSK=$(value psk <made.json) must inro psk verify "$made"
+must inro device delete "$made"
+refused 1 "1 to 64" inro device add ""
 must inro device add dev-2
 must inro device add other
 [[ $(inro device list --prefix dev- --json | grep -c '"id"') == 2 ]] || fail "the prefix does not choose"
@@ -184,7 +191,7 @@ must inro device delete dev-1 --json >deleted
 [[ $(value revoked <deleted) -ge 1 ]] || fail "deleting revoked nothing: $(cat deleted)"
 crl_has renewed.pem || fail "a deleted device's certificate is not in the CRL"
 [[ $(inro device list --json | grep -c '"id"') == 2 ]] || fail "the deleted one is listed"
-[[ $(inro device list --all --json | grep -c '"id"') == 3 ]] || fail "the deleted one is gone"
+[[ $(inro device list --all --json | grep -c '"id"') == 4 ]] || fail "the deleted one is gone"
 
 must inro ca crl issuing --out list.der --format der
 openssl crl -inform DER -in list.der -CAfile issuing.pem -noout >out 2>&1 || fail "$(cat out)"

@@ -1,6 +1,7 @@
 /* device - the registry; see device.h. */
 #include "backoffice/core/device.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +14,21 @@
 #include "backoffice/core/psk.h"
 #include "backoffice/pki/san.h"
 #include "base/clock.h"
+#include "base/secret.h"
 
 static enum inro_err check_id(const char *id)
 {
 	return core_check_name("a device's id", id, DEVICE_ID_MAX, "._:-");
+}
+
+enum inro_err device_id_new(char ret[static DEVICE_ID_MADE])
+{
+	uint64_t number;
+	enum inro_err e = random_fill(&number, sizeof number);
+
+	if (e == INRO_OK)
+		snprintf(ret, DEVICE_ID_MADE, "%016" PRIx64, number);
+	return e;
 }
 
 /* The fields that people give: where each is in the request and in the record.  An empty one is
