@@ -1,7 +1,7 @@
 /*
  * log - a JSON line a request.
  *
- * 1. No query, no header, no body: what may be secret is not in it.
+ * 1. No query, no header, no body: what may be secret is not in it.  A reason may name a member or a condition.
  * 2. Lines are written together, some at a time, and never waited for: a reader that is too slow
  *    loses lines, not the server its time.
  * 3. What is written at once is no longer than PIPE_BUF: a pipe takes all of it or none, and the lines of two threads

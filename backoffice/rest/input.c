@@ -213,9 +213,14 @@ enum inro_err rest_read(struct bytes text, json_t **ret)
 	if (is_deep(text))
 		return err_set(INRO_E_SYNTAX, "the JSON is nested deeper than %d levels", DEPTH_MAX);
 	in = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &at);
-	if (!in)
+	if (!in) {
+		char *near = strstr(at.text, " near '");
+
+		if (near) /* what is there may be a password, and the log has this reason */
+			*near = 0;
 		return err_set(INRO_E_SYNTAX, "this is not JSON: line %d, column %d: %s", at.line,
 			       at.column, at.text);
+	}
 	if (!json_is_object(in)) {
 		json_decref(in);
 		return err_set(INRO_E_SYNTAX, "a request is a JSON object");
