@@ -332,7 +332,7 @@ enum inro_err op_message_crypt_next(struct session *s, enum op_slot slot,
 	if (e)
 		return e;
 	need = next_size(op, in->data, last);
-	if ((need > 0 || out.p) && op_answered(need, out, &e))
+	if ((in->data.n > 0 || need > 0 || out.p) && op_answered(need, out, &e))
 		return e;
 	e = mech_message_read(op->use.mech, in->param, &p);
 	if (!e && p.tag_n != op->message->spec.tag_n)

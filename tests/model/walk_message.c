@@ -305,6 +305,14 @@ static void settle_part(struct messages *op, enum message_slot slot, const struc
 	op->parts = false;
 }
 
+/* What a part gives: of what is decrypted nothing before the last. */
+static size_t told(const struct messages *op, enum message_slot slot, const struct step *p, bool last)
+{
+	if (slot == M_ENCRYPT)
+		return p->n;
+	return last ? op->in_n + p->n : 0;
+}
+
 static void next_part(struct session *s, CK_SESSION_HANDLE h, enum message_slot slot, struct answers *a)
 {
 	struct messages *op = of(s, slot);
@@ -313,9 +321,9 @@ static void next_part(struct session *s, CK_SESSION_HANDLE h, enum message_slot 
 	CK_RV rv;
 
 	prepare(&p);
-	p.null = false;
 	if (on)
 		draw_part(op, &p, last);
+	p.null = p.null && p.n > 0;
 	judged = p;
 	say("C_%sMessageNext %lu of %zu bytes%s", rows[slot].name, h, p.n, last ? ", the last" : "");
 	rv = next(slot, h, &p, last);
@@ -323,12 +331,14 @@ static void next_part(struct session *s, CK_SESSION_HANDLE h, enum message_slot 
 		may_lose(a, true);
 	else if (!on)
 		may_be(a, CKR_OPERATION_NOT_INITIALIZED);
-	else if (last && slot == M_DECRYPT) {
+	else if (last && slot == M_DECRYPT && !p.null) {
 		memcpy(judged.in, op->plan, judged.n = op->plan_n);
 		may_open(op, &judged, a);
 	}
 	if (answered(a, rv) && op->state == OP_LOST)
 		RIGHT(p.len == 0, "messages without their key give something out");
+	else if (rv == CKR_OK && p.null) /* a question takes nothing */
+		RIGHT(p.len == told(op, slot, &p, last), "a part of %zu bytes is said to give %lu", p.n, p.len);
 	else if (rv == CKR_OK)
 		settle_part(op, slot, &p, last);
 	else if (on && rv != CKR_SESSION_HANDLE_INVALID)

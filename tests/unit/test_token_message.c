@@ -338,6 +338,42 @@ static void parts_give_what_one_step_gives(void **state)
 	assert_memory_equal(back, text, 100);
 }
 
+/* Also where what comes in is kept until the end, so that the answer is none. */
+static void a_question_takes_no_part(void **state)
+{
+	CK_CCM_MESSAGE_PARAMS ccm = { 60, nonce, 12, 0, CKG_NO_GENERATE, tag, 16 };
+	CK_ULONG n = sizeof room;
+
+	(void)state;
+	begin();
+	OK(encrypt(&gcm, sizeof gcm, 60, &n));
+	OK(p11_3->C_DecryptMessageBegin(s, &gcm, sizeof gcm, ad, sizeof ad));
+	for (CK_ULONG i = 0; i < 60; i += 20) {
+		n = 99;
+		OK(next(false, room + i, 20, NULL, &n, false));
+		assert_int_equal(n, 0);
+		OK(next(false, room + i, 20, back, &n, false));
+		assert_int_equal(n, 0);
+	}
+	OK(next(false, NULL, 0, NULL, &n, true));
+	assert_int_equal(n, 60);
+	OK(next(false, NULL, 0, back, &n, true));
+	assert_memory_equal(back, text, 60);
+	OK(p11_3->C_SessionCancel(s, ~0UL));
+	mech.mechanism = CKM_AES_CCM;
+	begin();
+	OK(p11_3->C_EncryptMessageBegin(s, &ccm, sizeof ccm, NULL, 0));
+	for (int asks = 1; asks >= 0; asks--) {
+		n = sizeof room;
+		OK(p11_3->C_EncryptMessageNext(s, &ccm, sizeof ccm, text, 30, asks ? NULL : room, &n, 0));
+		assert_int_equal(n, 0);
+	}
+	n = sizeof room;
+	OK(p11_3->C_EncryptMessageNext(s, &ccm, sizeof ccm, text + 30, 30, room, &n, CKF_END_OF_MESSAGE));
+	assert_int_equal(n, 60);
+	mech.mechanism = CKM_AES_GCM;
+}
+
 /* CCM is told its length in the parameter, ChaCha20-Poly1305 makes no nonces. */
 static void the_other_aeads(void **state)
 {
@@ -443,6 +479,7 @@ int main(void)
 		cmocka_unit_test_setup(random_nonces, fresh),
 		cmocka_unit_test_setup(a_question_makes_no_nonce, fresh),
 		cmocka_unit_test_setup(parts_give_what_one_step_gives, fresh),
+		cmocka_unit_test_setup(a_question_takes_no_part, fresh),
 		cmocka_unit_test_setup(the_other_aeads, fresh),
 		cmocka_unit_test_setup(signed_messages, fresh),
 		cmocka_unit_test_setup(messages_end_with_the_login, fresh),
