@@ -23,7 +23,7 @@
 struct loader {
 	struct prov *prov;
 	struct p11_uri uri;
-	struct err_kept unreadable; /* what is wrong with the URI; code INRO_OK: nothing */
+	struct err_kept unreadable; /* what is wrong with the URI or what is looked for; code INRO_OK: nothing */
 	int expected;
 	CK_ATTRIBUTE more[FOUND_MORE]; /* what is looked for; the values are ours */
 	CK_ULONG more_n;
@@ -72,7 +72,7 @@ static const OSSL_PARAM *settable_ctx_params(void *vprov)
 static enum inro_err serial_value(const OSSL_PARAM *p, struct buf *ret)
 {
 	BIGNUM *n = NULL;
-	ASN1_INTEGER *number = OSSL_PARAM_get_BN(p, &n) ? BN_to_ASN1_INTEGER(n, NULL) : NULL;
+	ASN1_INTEGER *number = p->data && OSSL_PARAM_get_BN(p, &n) ? BN_to_ASN1_INTEGER(n, NULL) : NULL;
 	unsigned char *der = NULL;
 	int len = number ? i2d_ASN1_INTEGER(number, &der) : 0;
 
@@ -86,9 +86,24 @@ static enum inro_err serial_value(const OSSL_PARAM *p, struct buf *ret)
 	return buf_err(ret);
 }
 
-static enum inro_err plain_value(const OSSL_PARAM *p, struct buf *ret)
+static enum inro_err octets_value(const OSSL_PARAM *p, struct buf *ret)
 {
-	buf_add(ret, BYTES(p->data, p->data_size));
+	const void *octets = NULL;
+	size_t n = 0;
+
+	if (!OSSL_PARAM_get_octet_string_ptr(p, &octets, &n) || (n > 0 && !octets))
+		return err_set(INRO_E_ARG, "what is looked for by '%s' is no string of bytes", p->key);
+	buf_add(ret, BYTES(octets, n));
+	return buf_err(ret);
+}
+
+static enum inro_err text_value(const OSSL_PARAM *p, struct buf *ret)
+{
+	const char *text = NULL;
+
+	if (!OSSL_PARAM_get_utf8_string_ptr(p, &text) || !text)
+		return err_set(INRO_E_ARG, "what is looked for by '%s' is no text", p->key);
+	buf_add(ret, p->data_type == OSSL_PARAM_UTF8_PTR ? bytes_of(text) : BYTES(text, p->data_size));
 	return buf_err(ret);
 }
 
@@ -99,11 +114,20 @@ static const struct criterion {
 	bool of_cert;
 	enum inro_err (*value)(const OSSL_PARAM *p, struct buf *ret);
 } criteria[FOUND_MORE] = {
-	{ OSSL_STORE_PARAM_SUBJECT, CKA_SUBJECT, true, plain_value },
-	{ OSSL_STORE_PARAM_ISSUER, CKA_ISSUER, true, plain_value },
+	{ OSSL_STORE_PARAM_SUBJECT, CKA_SUBJECT, true, octets_value },
+	{ OSSL_STORE_PARAM_ISSUER, CKA_ISSUER, true, octets_value },
 	{ OSSL_STORE_PARAM_SERIAL, CKA_SERIAL_NUMBER, true, serial_value },
-	{ OSSL_STORE_PARAM_ALIAS, CKA_LABEL, false, plain_value },
+	{ OSSL_STORE_PARAM_ALIAS, CKA_LABEL, false, text_value },
 };
+
+/* A value of another type comes of OSSL_STORE_open_ex() alone, and where that is told of a failure libcrypto 3.0 goes
+ * on without a loader, and crashes: so it is told at the load. */
+static enum inro_err tell_later(struct loader *l, enum inro_err e)
+{
+	if (e == INRO_E_ARG && !l->unreadable.code)
+		l->unreadable = err_keep();
+	return e == INRO_E_ARG ? INRO_OK : e;
+}
 
 static enum inro_err look_for(struct loader *l, const struct criterion *c, const OSSL_PARAM *p)
 {
@@ -112,7 +136,7 @@ static enum inro_err look_for(struct loader *l, const struct criterion *c, const
 	void *copy;
 
 	if (e)
-		return e;
+		return tell_later(l, e);
 	if (l->more_n == FOUND_MORE)
 		return err_set(INRO_E_STATE, "the store looks for something already");
 	copy = malloc(value.n + 1);
@@ -131,13 +155,13 @@ static enum inro_err take_fingerprint(struct loader *l, const OSSL_PARAM params[
 	char *name = l->digest;
 
 	if (digest && digest->data && !OSSL_PARAM_get_utf8_string(digest, &name, sizeof l->digest))
-		return err_set(INRO_E_ARG, "the digest of the fingerprint is no name");
+		return tell_later(l, err_set(INRO_E_ARG, "the digest of the fingerprint is no name"));
 	if (!p)
 		return INRO_OK;
 	if (p->data_size == 0)
 		return err_set(INRO_E_ARG, "the fingerprint is empty");
 	buf_reset(&l->fingerprint);
-	return plain_value(p, &l->fingerprint);
+	return tell_later(l, octets_value(p, &l->fingerprint));
 }
 
 static int set_ctx_params(void *vloader, const OSSL_PARAM params[])
@@ -158,7 +182,9 @@ static int set_ctx_params(void *vloader, const OSSL_PARAM params[])
 	if (e)
 		return prov_raise(l->prov, e);
 	p = OSSL_PARAM_locate_const(params, OSSL_STORE_PARAM_EXPECT);
-	return !p || OSSL_PARAM_get_int(p, &l->expected);
+	if (p && !OSSL_PARAM_get_int(p, &l->expected))
+		e = tell_later(l, err_set(INRO_E_ARG, "what is expected of the store is no number"));
+	return e ? prov_raise(l->prov, e) : 1;
 }
 
 static int load_cert(const struct found_item *item, struct prov *prov, OSSL_CALLBACK *callback,

@@ -451,6 +451,46 @@ static void each_search(void **state)
 	ASN1_INTEGER_free(serial);
 }
 
+/* Given with the URI, before anything of the store is there. */
+static void open_with(OSSL_PARAM param)
+{
+	const OSSL_PARAM params[] = { param, OSSL_PARAM_construct_end() };
+	OSSL_STORE_CTX *c = OSSL_STORE_open_ex(EC, libctx, "provider=inro", NULL, NULL, params, NULL, NULL);
+
+	assert_non_null(c);
+	for (int turn = 0; turn < 10 && !OSSL_STORE_eof(c); turn++)
+		OSSL_STORE_INFO_free(OSSL_STORE_load(c));
+	assert_true(OSSL_STORE_eof(c));
+	OSSL_STORE_close(c);
+	ERR_clear_error();
+}
+
+static void odd_parameters_of_a_store(void **state)
+{
+	static const char *const names[] = { OSSL_STORE_PARAM_SUBJECT, OSSL_STORE_PARAM_ISSUER,
+					     OSSL_STORE_PARAM_SERIAL,  OSSL_STORE_PARAM_ALIAS,
+					     OSSL_STORE_PARAM_DIGEST,  OSSL_STORE_PARAM_PROPERTIES,
+					     "no such" };
+	static const unsigned types[] = { OSSL_PARAM_INTEGER,	   OSSL_PARAM_UNSIGNED_INTEGER,
+					  OSSL_PARAM_UTF8_STRING,  OSSL_PARAM_OCTET_STRING,
+					  OSSL_PARAM_UTF8_PTR,	   OSSL_PARAM_OCTET_PTR };
+	static void *nowhere;
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+		bool last = false;
+
+		for (unsigned i = 0; !last; i++)
+			open_with(oddity(names[k], i, &last));
+		for (size_t t = 0; t < ARRAY_LEN(types); t++) {
+			bool pointer = types[t] == OSSL_PARAM_UTF8_PTR || types[t] == OSSL_PARAM_OCTET_PTR;
+
+			open_with((OSSL_PARAM) { names[k], types[t], pointer ? &nowhere : NULL, 8, 0 });
+		}
+	}
+	assert_int_equal(all_found(EC, 0, NULL), 2);
+}
+
 /* ---- threads, two contexts, and one that comes and goes ---- */
 
 static OSSL_LIB_CTX *contexts[2];
@@ -535,6 +575,7 @@ int main(void)
 		cmocka_unit_test(copies_at_each_stage),
 		cmocka_unit_test(each_encoder),
 		cmocka_unit_test(each_search),
+		cmocka_unit_test(odd_parameters_of_a_store),
 		cmocka_unit_test(threads_in_two_contexts),
 	};
 
