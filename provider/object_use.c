@@ -50,7 +50,8 @@ static enum inro_err run_one_part(struct object_use *u, void *arg)
 	c->begun = true;
 	c->n = c->room;
 	u->rv = v.run(u->seat->session, (CK_BYTE *)(uintptr_t)input, c->input.n, c->out, &c->n);
-	return ck_err(u->seat->m, u->rv, v.run_name);
+	e = ck_err(u->seat->m, u->rv, v.run_name);
+	return e ? e : ck_fits(u->seat->m, c->n, c->room, v.run_name);
 }
 
 static enum inro_err run(struct object *o, object_step *step, struct one_part *c, size_t *n)

@@ -144,12 +144,14 @@ static enum inro_err gcm_once(struct token_secret *s, struct gcm_call *g)
 	if (e)
 		return e;
 	if (g->seal)
-		return ck_err(t->module,
-			      t->f->C_Encrypt(t->session, unconst(g->in.p), g->in.n, g->out, &g->n),
-			      "C_Encrypt");
-	return ck_err(t->module,
-		      t->f->C_Decrypt(t->session, unconst(g->in.p), g->in.n, g->out, &g->n),
-		      "C_Decrypt");
+		e = ck_err(t->module,
+			   t->f->C_Encrypt(t->session, unconst(g->in.p), g->in.n, g->out, &g->n),
+			   "C_Encrypt");
+	else
+		e = ck_err(t->module,
+			   t->f->C_Decrypt(t->session, unconst(g->in.p), g->in.n, g->out, &g->n),
+			   "C_Decrypt");
+	return e ? e : ck_fits(t->module, g->n, g->cap, g->seal ? "C_Encrypt" : "C_Decrypt");
 }
 
 static enum inro_err gcm(struct token_secret *s, struct gcm_call *g)

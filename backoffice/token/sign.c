@@ -116,6 +116,7 @@ enum inro_err token_key_ready(struct token_key *k)
 static enum inro_err sign_once(struct token_key *k, struct order *o, uint8_t *out, CK_ULONG *n)
 {
 	struct token *t = k->token;
+	const CK_ULONG room = *n;
 	enum inro_err e = token_key_ready(k);
 
 	if (!e)
@@ -126,7 +127,7 @@ static enum inro_err sign_once(struct token_key *k, struct order *o, uint8_t *ou
 			   t->f->C_Sign(t->session, (CK_BYTE *)(uintptr_t)o->data.p, o->data.n, out,
 					n),
 			   "C_Sign");
-	return e;
+	return e ? e : ck_fits(t->module, *n, room, "C_Sign");
 }
 
 enum inro_err token_key_sig(const struct token_key *k, const struct pki_sig **ret)

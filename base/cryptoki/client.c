@@ -534,3 +534,11 @@ enum inro_err ck_err(const struct ck_module *m, CK_RV rv, const char *function)
 		return err_set(e, "%s", words);
 	return err_set(e, "%s (%s: %s)", err_text(e), function, ck_rv_name(rv));
 }
+
+enum inro_err ck_fits(const struct ck_module *m, CK_ULONG n, CK_ULONG room, const char *function)
+{
+	if (n <= room)
+		return INRO_OK;
+	return err_set(INRO_E_TOKEN, "%s of '%s' gave %lu bytes where there was room for %lu", function,
+		       m->path, n, room);
+}

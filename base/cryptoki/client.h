@@ -44,6 +44,9 @@ const char *ck_module_path(const struct ck_module *m);
 /* A CK_RV as our error; its detail is what our own module says, of another one the function and
  * the value's name.  CKR_OK is INRO_OK. */
 MUST_CHECK enum inro_err ck_err(const struct ck_module *m, CK_RV rv, const char *function);
+/* INRO_E_TOKEN for a module that says CKR_OK and more bytes, n, than there was room for. */
+MUST_CHECK enum inro_err ck_fits(const struct ck_module *m, CK_ULONG n, CK_ULONG room,
+				 const char *function);
 const char *ck_rv_name(CK_RV rv); /* "CKR_PIN_INCORRECT", "CKR_0x80000001"; thread-local room */
 
 struct ck_token {

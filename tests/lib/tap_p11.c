@@ -202,6 +202,28 @@ static CK_RV sign_init(CK_SESSION_HANDLE s, CK_MECHANISM *mech, CK_OBJECT_HANDLE
 	return sign_init_fails() ? tap.sign_init : real->C_SignInit(s, mech, key);
 }
 
+/* As much as there is room for, and more. */
+static CK_RV told(CK_RV rv, CK_ULONG room, CK_ULONG *n)
+{
+	if (rv == CKR_OK && tap.longer)
+		*n = room + tap.longer;
+	return rv;
+}
+
+static CK_RV sign(CK_SESSION_HANDLE s, CK_BYTE *in, CK_ULONG in_n, CK_BYTE *out, CK_ULONG *n)
+{
+	CK_ULONG room = *n;
+
+	return told(real->C_Sign(s, in, in_n, out, n), room, n);
+}
+
+static CK_RV decrypt(CK_SESSION_HANDLE s, CK_BYTE *in, CK_ULONG in_n, CK_BYTE *out, CK_ULONG *n)
+{
+	CK_ULONG room = *n;
+
+	return told(real->C_Decrypt(s, in, in_n, out, n), room, n);
+}
+
 static CK_RV finalize(void *reserved)
 {
 	CK_RV rv = real->C_Finalize(reserved);
@@ -233,6 +255,8 @@ EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret)
 	list.C_GetTokenInfo = get_token_info;
 	list.C_Login = login;
 	list.C_SignInit = sign_init;
+	list.C_Sign = sign;
+	list.C_Decrypt = decrypt;
 	*ret = &list;
 	return CKR_OK;
 }

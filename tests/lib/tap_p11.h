@@ -26,6 +26,7 @@ struct tap {
 	bool logs_out;		    /* the whole token, when any session is closed */
 	bool no_public_key_info;    /* as modules of 2.40 */
 	bool bare_point;	    /* CKA_EC_POINT without its OCTET STRING */
+	CK_ULONG longer;	    /* what is signed or decrypted is said to be so much longer than its room */
 	const char *keypad; /* the PIN that is typed there; the token takes none from a program */
 	CK_RV keypad_gives; /* what comes of it, when not CKR_OK */
 	/* what it saw */

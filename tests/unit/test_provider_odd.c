@@ -14,6 +14,7 @@
 
 #include <dlfcn.h>
 #include <openssl/err.h>
+#include <openssl/rsa.h>
 #include <pthread.h>
 
 #include "base/own.h"
@@ -147,6 +148,7 @@ static int set_right(void **state)
 	tap->logs_out = false;
 	tap->no_public_key_info = tap->bare_point = false;
 	tap->sign_init_times = 0;
+	tap->longer = 0;
 	tap->keypad = NULL;
 	tap->keypad_gives = CKR_OK;
 	ERR_clear_error();
@@ -254,9 +256,63 @@ static void with_a_keypad(void **state)
 	}
 }
 
+static void signs_too_much(OSSL_LIB_CTX *libctx, const char *uri)
+{
+	EVP_PKEY *key = token_keys_load(libctx, uri);
+
+	assert_non_null(key);
+	for (tap->longer = 1; tap->longer < 8; tap->longer++) {
+		ERR_clear_error();
+		assert_false(token_keys_sign(NULL, key));
+		assert_true(token_keys_error_says("room for"));
+	}
+	tap->longer = 0;
+	assert_true(token_keys_sign(NULL, key));
+	EVP_PKEY_free(key);
+}
+
+/* Without padding, where what is shorter than the room goes to its end. */
+static void decrypts_too_much(OSSL_LIB_CTX *libctx, int padding)
+{
+	unsigned char in[256] = { 1 }, memory[512];
+	EVP_PKEY *key = token_keys_load(libctx, "pkcs11:token=line1;object=odd-rsa" PIN);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+	size_t n = 256;
+
+	assert_int_equal(EVP_PKEY_decrypt_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(ctx, padding), 1);
+	memset(memory, 0x5a, sizeof memory);
+	tap->longer = 100;
+	assert_int_not_equal(EVP_PKEY_decrypt(ctx, memory + 128, &n, in, sizeof in), 1);
+	for (size_t i = 0; i < 128; i++)
+		assert_true(memory[i] == 0x5a && memory[384 + i] == 0x5a);
+	tap->longer = 0;
+	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(key);
+}
+
+/* A length that is more than the room is no length. */
+static void says_more_than_there_is_room_for(void **state)
+{
+	OSSL_LIB_CTX *libctx = token_keys_libctx("default", "inro");
+
+	(void)state;
+	signs_too_much(libctx, EC);
+	signs_too_much(libctx, "pkcs11:token=line1;object=rsa" PIN);
+	if (chosen_can("secret-keys")) {
+		EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+
+		token_keys_import("odd-rsa", 0x51, key);
+		EVP_PKEY_free(key);
+		decrypts_too_much(libctx, RSA_NO_PADDING);
+		decrypts_too_much(libctx, RSA_PKCS1_PADDING);
+	}
+	token_keys_libctx_free(libctx);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(oddities) + 4];
+	struct CMUnitTest tests[ARRAY_LEN(oddities) + 5];
 	size_t n = 0;
 
 	token_keys_make();
@@ -269,6 +325,8 @@ int main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test_teardown(loses_its_one_session, set_right);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test_teardown(fails_once, set_right);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test_teardown(with_a_keypad, set_right);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test_teardown(says_more_than_there_is_room_for,
+								  set_right);
 	tests[n++] =
 		(struct CMUnitTest)cmocka_unit_test_teardown(finalised_by_a_stranger, set_right);
 	return cmocka_run_group_tests(tests, NULL, NULL);

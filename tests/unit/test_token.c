@@ -555,6 +555,55 @@ static void test_seal(void **state)
 	token_close(t);
 }
 
+static CK_FUNCTION_LIST honest;
+
+static CK_RV sign_longer(CK_SESSION_HANDLE s, CK_BYTE *in, CK_ULONG in_n, CK_BYTE *out, CK_ULONG *n)
+{
+	CK_ULONG room = *n;
+	CK_RV rv = honest.C_Sign(s, in, in_n, out, n);
+
+	*n = room + 2;
+	return rv;
+}
+
+static CK_RV decrypt_longer(CK_SESSION_HANDLE s, CK_BYTE *in, CK_ULONG in_n, CK_BYTE *out, CK_ULONG *n)
+{
+	CK_ULONG room = *n;
+	CK_RV rv = honest.C_Decrypt(s, in, in_n, out, n);
+
+	*n = room + 1;
+	return rv;
+}
+
+/* A module that says more bytes than there was room for: nothing of what lies behind is taken for them. */
+static void test_said_longer(void **state)
+{
+	struct token *t = each_opened("pkcs11:token=one");
+	struct token_key *k = each_made(t, "rsa-2048", "said longer");
+	struct token_secret *s = sealing(t, "opened longer", "aes-256");
+	const struct pki_sig *sig;
+	CK_FUNCTION_LIST odd = *t->f, *own = t->f;
+	SCOPED(buf) signature = { 0 };
+	SCOPED(buf) sealed = { 0 };
+	SCOPED(secret) plain = { 0 };
+
+	(void)state;
+	honest = *t->f;
+	odd.C_Sign = sign_longer;
+	odd.C_Decrypt = decrypt_longer;
+	OK(token_key_sig(k, &sig));
+	OK(token_secret_seal(s, BYTES_NONE, bytes_of("secret"), &sealed));
+	t->f = &odd;
+	assert_int_equal(token_key_sign(k, sig, bytes_of("x"), &signature), INRO_E_TOKEN);
+	assert_int_equal(signature.n, 0);
+	assert_int_equal(token_secret_open(s, BYTES_NONE, buf_bytes(&sealed), &plain), INRO_E_TOKEN);
+	t->f = own;
+	each_signs(k);
+	token_secret_free(s);
+	token_key_free(k);
+	token_close(t);
+}
+
 /* RFC 4231 4.3 (HMAC-SHA-256, "Jefe"). */
 static void test_mac(void **state)
 {
@@ -597,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_which_is_verified),
 		cmocka_unit_test(test_finalised),
 		cmocka_unit_test(test_seal),
+		cmocka_unit_test(test_said_longer),
 		cmocka_unit_test(test_mac),
 	};
 
