@@ -5,6 +5,8 @@
  *    also encrypts; a decryption by the token reads the settings back from it.
  * 2. A message that was padded wrongly is no other than one that was not: the token rejects
  *    implicitly, and for TLS a random secret takes its place here, chosen without a branch.
+ * 3. To libcrypto a ciphertext is a number, which may have lost the zeros in front; Cryptoki takes as
+ *    many octets as the modulus has (PKCS#11 3.2, section 6.1.9).
  */
 #include "provider/model.h"
 
@@ -181,12 +183,26 @@ static const struct padding *padding_of(int number)
 	return NULL;
 }
 
+/* In `room`, where zeros are missing: public, as it is.  What is too long is the token's to refuse. */
+static struct bytes whole_number(struct bytes in, size_t size, struct buf *room)
+{
+	uint8_t *zeros;
+
+	if (in.n >= size)
+		return in;
+	zeros = buf_extend(room, size - in.n);
+	if (zeros)
+		memset(zeros, 0, size - in.n);
+	buf_add(room, in);
+	return buf_bytes(room);
+}
+
 /* The length that is told before the decryption is the most that can come. */
 static enum inro_err decrypt_by_token(struct model *m, struct bytes in, uint8_t *out, size_t room,
 				      size_t *n)
 {
+	SCOPED(buf) number = { 0 };
 	struct job j = { .object = m->key->object,
-			 .in = in,
 			 .out = out,
 			 .size = (size_t)EVP_PKEY_get_size(m->key->pkey) };
 	const struct padding *p;
@@ -204,7 +220,9 @@ static enum inro_err decrypt_by_token(struct model *m, struct bytes in, uint8_t 
 	if (out && room < least)
 		return err_set(INRO_E_TOO_SMALL, "a decryption needs room for %zu bytes", least);
 	j.n = room;
-	if (out)
+	j.in = whole_number(in, j.size, &number);
+	e = buf_err(&number);
+	if (!e && out)
 		e = p->decrypt(&j, &set);
 	if (!e)
 		*n = out ? j.n : least;

@@ -28,18 +28,21 @@ static enum inro_err checked(enum inro_err e, const char *where, const char *pat
 			   relative ? " (a path that begins with / is found from any folder)" : "");
 }
 
-static const char *path_of(const char *source)
+static enum inro_err from_file(const char *source, const char *where, struct secret *ret)
 {
-	return strncasecmp(source, "file:", 5) == 0 ? source + 5 : source;
+	const char *path = NULL;
+	enum inro_err e = p11_pin_path(source, &path);
+
+	return checked(e ? e : file_read_secret(path, ret), where, path, ret);
 }
 
 static enum inro_err from_uri(const struct p11_uri *uri, struct secret *ret)
 {
 	if (!uri || (!uri->has_pin_value && !uri->pin_source))
 		return INRO_E_PIN_MISSING;
-	return checked(p11_uri_pin(uri, ret),
-		       uri->pin_source ? "the URI's pin-source" : "the URI's pin-value",
-		       uri->pin_source ? path_of(uri->pin_source) : NULL, ret);
+	if (!uri->has_pin_value)
+		return from_file(uri->pin_source, "the URI's pin-source", ret);
+	return checked(p11_uri_pin(uri, ret), "the URI's pin-value", NULL, ret);
 }
 
 static enum inro_err from_setting(const struct prov *p, const char *name, struct secret *ret)
@@ -51,7 +54,7 @@ static enum inro_err from_setting(const struct prov *p, const char *name, struct
 		return INRO_E_PIN_MISSING;
 	snprintf(where, sizeof where, "the setting %s", name);
 	if (strncasecmp(value, "file:", 5) == 0)
-		return checked(file_read_secret(path_of(value), ret), where, path_of(value), ret);
+		return from_file(value, where, ret);
 	if (*value == '/') /* tried as a PIN it would cost the token a try */
 		return err_set(INRO_E_CONFIG, "the setting %s is a path: write %s = file:%s", name,
 			       name, value);

@@ -109,20 +109,40 @@ CK_ULONG p11_uri_template(const struct p11_uri *u, CK_ATTRIBUTE *out, CK_OBJECT_
 	return n;
 }
 
+enum inro_err p11_pin_path(const char *source, const char **ret)
+{
+	const char *path = source, *host;
+	int n;
+
+	if (*source == '|')
+		return err_set(INRO_E_UNSUPPORTED, "a pin-source that is a program is not run; "
+						   "name a file");
+	if (strncasecmp(source, "file:", 5) == 0)
+		path = source + 5;
+	if (path != source && strncmp(path, "//", 2) == 0) { /* RFC 8089, section 2 */
+		host = path + 2;
+		n = (int)strcspn(host, "/");
+		path = host + n;
+		if (n > 0 && (n != 9 || strncasecmp(host, "localhost", 9) != 0))
+			return err_set(INRO_E_UNSUPPORTED,
+				       "'%.*s' in %s is a host, and only files of this one are "
+				       "read: write file:/PATH",
+				       n, host, source);
+	}
+	*ret = path;
+	return INRO_OK;
+}
+
 enum inro_err p11_uri_pin(const struct p11_uri *u, struct secret *ret)
 {
 	const char *source = u->pin_source;
+	const char *path = NULL;
+	enum inro_err e;
 
 	if (u->has_pin_value)
 		return secret_copy(secret_bytes(&u->pin_value), ret);
 	if (!source)
 		return err_set(INRO_E_PIN_MISSING, "the URI has no pin-source");
-	if (*source == '|')
-		return err_set(INRO_E_UNSUPPORTED, "a pin-source that is a program is not run; "
-						   "name a file");
-	if (strncasecmp(source, "file:", 5) == 0)
-		source += 5;
-	if (strncmp(source, "///", 3) == 0)
-		source += 2;
-	return file_read_secret(source, ret);
+	e = p11_pin_path(source, &path);
+	return e ? e : file_read_secret(path, ret);
 }

@@ -65,7 +65,12 @@ MUST_CHECK enum inro_err p11_uri_name_token(const char *name, struct p11_uri *u)
 /* The class a type names; CK_UNAVAILABLE_INFORMATION for P11_ANY. */
 CK_OBJECT_CLASS p11_uri_class(enum p11_uri_type t);
 
-/* pin-value, else pin-source (a path, or file:PATH; nothing is executed).
+/* The path that a place of a PIN names: itself, or what follows file:, also as file:///PATH and
+ * file://localhost/PATH (RFC 8089, section 2).  It is within `source`.  INRO_E_UNSUPPORTED for another
+ * host, and for a program ("|..."). */
+MUST_CHECK enum inro_err p11_pin_path(const char *source, const char **ret);
+
+/* pin-value, else pin-source (as p11_pin_path(); nothing is executed).
  * INRO_E_PIN_MISSING when the URI has neither. */
 MUST_CHECK enum inro_err p11_uri_pin(const struct p11_uri *u, struct secret *ret);
 

@@ -251,6 +251,9 @@ static void decrypt(struct alike_side *s, struct alike_rng *r, struct alike_ctx 
 		in.p[0] = 0;
 	} else if (alike_chance(r, 15)) {
 		in.p[in.n - 1] ^= 1;
+	} else if (alike_chance(r, 10)) { /* as from a sender who cuts zeros off */
+		in.n -= 1 + alike_below(r, (uint32_t)in.n);
+		memmove(in.p, in.p + (s->all->cipher.n - in.n), in.n);
 	}
 	ask(c->ctx, OSSL_ASYM_CIPHER_PARAM_PAD_MODE, pad, sizeof pad);
 	ERR_clear_error();

@@ -195,6 +195,40 @@ static void every_padding(void **state)
 	}
 }
 
+/* A ciphertext whose number has zeros in front, which its sender has cut off (JOSE and XML libraries do). */
+static size_t cut_ciphertext(const struct way *w, unsigned char box[256])
+{
+	size_t cut = 0;
+
+	for (int i = 0; i < 20000 && box[0]; i++)
+		assert_int_equal(encrypt(rsa.soft, w, box), 256);
+	while (box[cut] == 0)
+		cut++;
+	assert_in_range(cut, 1, 255);
+	memmove(box, box + cut, 256 - cut);
+	return 256 - cut;
+}
+
+static void without_zeros_in_front(void **state)
+{
+	EVP_PKEY *keys[] = { rsa.soft, rsa.token };
+
+	(void)state;
+	for (size_t w = 0; w < 2; w++) {
+		unsigned char box[256] = { 1 };
+		size_t n = cut_ciphertext(&ways[w], box);
+
+		for (size_t i = 0; i < 2; i++) {
+			EVP_PKEY_CTX *c = context(keys[i]);
+
+			assert_true(EVP_PKEY_decrypt_init(c) > 0);
+			assert_true(set_by_numbers(c, &ways[w]));
+			opens(c, box, n);
+			EVP_PKEY_CTX_free(c);
+		}
+	}
+}
+
 static void settings_are_told(void **state)
 {
 	EVP_PKEY *keys[] = { rsa.soft, rsa.token };
@@ -222,6 +256,21 @@ static void settings_are_told(void **state)
 	}
 }
 
+/* What the number is decrypted to, all of it; 0: it was refused. */
+static size_t decrypt_number(EVP_PKEY *key, const unsigned char *box, size_t box_n, unsigned char out[256])
+{
+	EVP_PKEY_CTX *c = context(key);
+	size_t n = 256;
+
+	assert_true(EVP_PKEY_decrypt_init(c) > 0);
+	assert_true(EVP_PKEY_CTX_set_rsa_padding(c, RSA_NO_PADDING) > 0);
+	if (EVP_PKEY_decrypt(c, out, &n, box, box_n) <= 0)
+		n = 0;
+	ERR_clear_error();
+	EVP_PKEY_CTX_free(c);
+	return n;
+}
+
 static void without_padding(void **state)
 {
 	EVP_PKEY_CTX *c = context(rsa.token);
@@ -233,12 +282,26 @@ static void without_padding(void **state)
 	assert_true(EVP_PKEY_encrypt_init(c) > 0);
 	assert_true(EVP_PKEY_CTX_set_rsa_padding(c, RSA_NO_PADDING) > 0);
 	assert_true(EVP_PKEY_encrypt(c, box, &n, block, sizeof block) > 0);
-	assert_true(EVP_PKEY_decrypt_init(c) > 0);
-	assert_true(EVP_PKEY_CTX_set_rsa_padding(c, RSA_NO_PADDING) > 0);
-	assert_true(EVP_PKEY_decrypt(c, out, &n, box, sizeof box) > 0);
-	assert_int_equal(n, sizeof block);
-	assert_memory_equal(out, block, n);
+	assert_int_equal(decrypt_number(rsa.token, box, sizeof box, out), sizeof block);
+	assert_memory_equal(out, block, sizeof block);
 	EVP_PKEY_CTX_free(c);
+}
+
+/* A number of any length is what it is for the file's key, up to the modulus. */
+static void numbers_of_any_length(void **state)
+{
+	static const size_t sizes[] = { 0, 1, 2, 100, 255, 256, 257 };
+	unsigned char box[257], out[2][256];
+
+	(void)state;
+	memset(box, 0x5a, sizeof box);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		size_t n = decrypt_number(rsa.soft, box, sizes[i], out[0]);
+
+		assert_int_equal(n, sizes[i] > 256 ? 0 : 256);
+		assert_int_equal(decrypt_number(rsa.token, box, sizes[i], out[1]), n);
+		assert_memory_equal(out[0], out[1], n);
+	}
 }
 
 /* No padding of PKCS#1 in it: the token gives something, the same each time, and never says so. */
@@ -648,6 +711,8 @@ int main(void)
 		cmocka_unit_test(every_padding),
 		cmocka_unit_test(settings_are_told),
 		cmocka_unit_test(without_padding),
+		cmocka_unit_test(numbers_of_any_length),
+		cmocka_unit_test(without_zeros_in_front),
 		cmocka_unit_test(bad_pkcs1_is_no_oracle),
 		cmocka_unit_test(bad_oaep_is_refused),
 		cmocka_unit_test(tls_secrets),

@@ -253,6 +253,10 @@ static void places_that_are_wrong(void **state)
 		{ EC "?pin-source=file:/dev/null", "pin-source: it is empty: the first line must" },
 		{ EC "?pin-source=file:/", "reading the PIN from the URI's pin-source: /: " },
 		{ EC "?pin-source=file:/dev/zero", "its first line is longer than 255 bytes" },
+		{ EC "?pin-source=file://localhost/nowhere/pin",
+		  "reading the PIN from the URI's pin-source: /nowhere/pin: No such file" },
+		{ EC "?pin-source=file://there/etc/pin",
+		  "the URI's pin-source: 'there' in file://there/etc/pin is a host" },
 		{ EC "?pin-source=%7Ccat", "a pin-source that is a program is not run" },
 	};
 	CK_ULONG tries = token_keys_tries_left();

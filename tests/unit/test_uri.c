@@ -227,16 +227,17 @@ static void assert_pin(const char *source, const char *want)
 static void test_pin_source(void **state)
 {
 	const char *path = scratch_file("pin", "1234 5678\nmore\n", 15);
+	static const char *const before[] = { "", "file:", "FILE:", "file://", "file://localhost",
+					      "file://LocalHost" };
 	char source[600];
 	struct p11_uri u = { 0 };
 	SCOPED(secret) pin = { 0 };
 
 	(void)state;
-	assert_pin(path, "1234 5678");
-	snprintf(source, sizeof source, "file:%s", path);
-	assert_pin(source, "1234 5678");
-	snprintf(source, sizeof source, "file://%s", path);
-	assert_pin(source, "1234 5678");
+	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+		snprintf(source, sizeof source, "%s%s", before[i], path);
+		assert_pin(source, "1234 5678");
+	}
 	assert_int_equal(p11_uri_pin(&u, &pin), INRO_E_PIN_MISSING);
 	snprintf(source, sizeof source, "|cat %s", path);
 	u.pin_source = source;
@@ -244,6 +245,27 @@ static void test_pin_source(void **state)
 	snprintf(source, sizeof source, "%s", scratch_path("nowhere"));
 	assert_int_equal(p11_uri_pin(&u, &pin), INRO_E_NOT_FOUND);
 	assert_null(pin.p);
+}
+
+/* A file of this machine: of others none is read, nor a path made of the host. */
+static void test_pin_source_elsewhere(void **state)
+{
+	static const char *const elsewhere[] = { "file://localhost.example/etc/pin", "file://local/etc/pin",
+						 "file://127.0.0.1/etc/pin", "file://localhost:1/etc/pin",
+						 "file://etc/pin" };
+	const char *path = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++) {
+		assert_int_equal(p11_pin_path(elsewhere[i], &path), INRO_E_UNSUPPORTED);
+		assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), "is a host"));
+		assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), elsewhere[i]));
+	}
+	assert_null(path);
+	OK(p11_pin_path("file:pin", &path));
+	assert_string_equal(path, "pin");
+	OK(p11_pin_path("//not/a/uri", &path));
+	assert_string_equal(path, "//not/a/uri");
 }
 
 static void pad(CK_UTF8CHAR *field, size_t n, const char *text)
@@ -367,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_length_bound),
 		cmocka_unit_test(test_pin_is_not_told),
 		cmocka_unit_test(test_pin_source),
+		cmocka_unit_test(test_pin_source_elsewhere),
 		cmocka_unit_test(test_match_token),
 		cmocka_unit_test(test_match_slot_and_library),
 		cmocka_unit_test(test_template),
