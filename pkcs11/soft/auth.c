@@ -128,13 +128,11 @@ static enum inro_err read_header(struct bytes header, CK_USER_TYPE user, struct 
 	return INRO_OK;
 }
 
-enum inro_err auth_open(CK_USER_TYPE user, struct bytes serial, struct bytes record,
-			struct bytes pin, struct secret *ret_master)
+/* The record's form alone. */
+static enum inro_err read_record(CK_USER_TYPE user, struct bytes record, struct bytes *ret_header,
+				 struct auth_cost *ret_cost)
 {
-	SCOPED(secret) key = { 0 };
-	SCOPED(buf) ad = { 0 };
-	struct bytes header = { 0 }, box;
-	struct auth_cost cost;
+	struct bytes header;
 	enum inro_err e;
 
 	if (user > CKU_USER)
@@ -142,19 +140,53 @@ enum inro_err auth_open(CK_USER_TYPE user, struct bytes serial, struct bytes rec
 	if (record.n != RECORD)
 		return err_set(INRO_E_DAMAGED, "a PIN record of %zu bytes can't be one", record.n);
 	header = BYTES(record.p, HEADER);
-	box = BYTES(record.p + HEADER, record.n - HEADER);
-	e = read_header(header, user, &cost);
+	e = read_header(header, user, ret_cost);
 	if (!e)
-		e = wrapping_key(pin, BYTES(header.p + HEADER - SALT, SALT), cost, &key);
+		*ret_header = header;
+	return e;
+}
+
+enum inro_err auth_stretch(CK_USER_TYPE user, struct bytes record, struct bytes pin,
+			   struct secret *ret_key)
+{
+	struct bytes header = { 0 };
+	struct auth_cost cost;
+	enum inro_err e = read_record(user, record, &header, &cost);
+
+	if (!e)
+		e = wrapping_key(pin, BYTES(header.p + HEADER - SALT, SALT), cost, ret_key);
 	if (e == INRO_E_PIN_FORMAT) /* no such PIN was ever set */
 		return err_set(INRO_E_PIN_WRONG, "wrong PIN");
+	return e;
+}
+
+enum inro_err auth_open_by(CK_USER_TYPE user, struct bytes serial, struct bytes record,
+			   struct bytes key, struct secret *ret_master)
+{
+	SCOPED(buf) ad = { 0 };
+	struct bytes header = { 0 };
+	struct auth_cost cost;
+	enum inro_err e = read_record(user, record, &header, &cost);
+
+	if (!e && key.n != SEAL_KEY + SEAL_NONCE)
+		e = err_set(INRO_E_PIN_WRONG, "wrong PIN");
 	if (e)
 		return e;
 	add_ad(&ad, header, serial);
 	e = buf_err(&ad);
 	if (!e)
-		e = aead_open(secret_bytes(&key), box, buf_bytes(&ad), ret_master);
+		e = aead_open(key, BYTES(record.p + HEADER, record.n - HEADER), buf_bytes(&ad),
+			      ret_master);
 	if (e == INRO_E_DAMAGED)
 		e = err_set(INRO_E_PIN_WRONG, "wrong PIN");
 	return e;
+}
+
+enum inro_err auth_open(CK_USER_TYPE user, struct bytes serial, struct bytes record,
+			struct bytes pin, struct secret *ret_master)
+{
+	SCOPED(secret) key = { 0 };
+	enum inro_err e = auth_stretch(user, record, pin, &key);
+
+	return e ? e : auth_open_by(user, serial, record, secret_bytes(&key), ret_master);
 }

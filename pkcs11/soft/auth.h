@@ -39,6 +39,13 @@ MUST_CHECK enum inro_err auth_make(CK_USER_TYPE user, struct bytes serial, struc
 MUST_CHECK enum inro_err auth_open(CK_USER_TYPE user, struct bytes serial, struct bytes record,
 				   struct bytes pin, struct secret *ret_master);
 
+/* The same in two steps, of which the first takes the time: the key that the PIN gives with this
+ * record, and what it opens there. */
+MUST_CHECK enum inro_err auth_stretch(CK_USER_TYPE user, struct bytes record, struct bytes pin,
+				      struct secret *ret_key);
+MUST_CHECK enum inro_err auth_open_by(CK_USER_TYPE user, struct bytes serial, struct bytes record,
+				      struct bytes key, struct secret *ret_master);
+
 /* scrypt itself, out->n bytes; for auth and for the published vectors. */
 MUST_CHECK enum inro_err auth_scrypt(struct bytes pin, struct bytes salt, struct auth_cost cost,
 				     struct secret *out);

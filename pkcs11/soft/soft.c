@@ -160,13 +160,22 @@ enum inro_err soft_unlock_with(struct backend *b, struct bytes master)
 						 "this token");
 }
 
+static enum inro_err soft_unlock_by(struct backend *b, CK_USER_TYPE user, struct bytes auth,
+				    struct bytes key)
+{
+	SCOPED(secret) master = { 0 };
+	enum inro_err e = auth_open_by(user, buf_bytes(&b->serial), auth, key, &master);
+
+	return e ? e : soft_unlock_with(b, secret_bytes(&master));
+}
+
 static enum inro_err soft_unlock(struct backend *b, CK_USER_TYPE user, struct bytes auth,
 				 struct bytes pin)
 {
 	SCOPED(secret) key = { 0 };
-	enum inro_err e = auth_open(user, buf_bytes(&b->serial), auth, pin, &key);
+	enum inro_err e = auth_stretch(user, auth, pin, &key);
 
-	return e ? e : soft_unlock_with(b, secret_bytes(&key));
+	return e ? e : soft_unlock_by(b, user, auth, secret_bytes(&key));
 }
 
 /* ---- sealed records ---- */
@@ -497,6 +506,8 @@ const struct backend_ops backend_soft = {
 	.init = soft_init,
 	.set_pin = soft_set_pin,
 	.unlock = soft_unlock,
+	.stretch = auth_stretch,
+	.unlock_by = soft_unlock_by,
 	.lock = soft_lock,
 	.seal = soft_seal,
 	.unseal = soft_unseal,

@@ -10,11 +10,11 @@
  * 2. A sealed blob opens only with the associated data it was sealed with.  The core puts object
  *    id, record version and every policy attribute in it: an edited or swapped record fails with
  *    INRO_E_DAMAGED.
- * 3. unlock() proves a PIN against an auth record that the core stores; only then seal, generate,
+ * 3. unlock() (or stretch() and unlock_by()) proves a PIN against an auth record that the core stores; only then seal, generate,
  *    import and load work, INRO_E_LOGIN before.  PIN counters are the core's.
- * 4. Functions may be called by several threads at once; open, close, unlock, lock, init and
+ * 4. Functions may be called by several threads at once; open, close, unlock, unlock_by, lock, init and
  *    set_pin are never called beside others on the same instance, except that generate() may be
- *    running while lock() or unlock() comes: it checks again before it holds the new key.
+ *    running while lock() or an unlocking comes: it checks again before it holds the new key.
  * 5. After lock() no loaded key and no operation is left and the secrets of the instance are wiped.
  * 6. A key's plain form is PKCS#8 (DER) for the private half of a pair and the bare value for a
  *    secret key.  It crosses only by import() and reveal().
@@ -168,6 +168,13 @@ struct backend_ops {
 	enum inro_err (*unlock)(struct backend *b, CK_USER_TYPE user, struct bytes auth,
 				struct bytes pin);
 	void (*lock)(struct backend *b);
+	/* What of unlock() takes long, without an instance: a key from the PIN, as the record wants it.
+	 * unlock_by() then does with that key of that record what unlock() does.  Both NULL where the
+	 * time of unlock() is not this process's own. */
+	enum inro_err (*stretch)(CK_USER_TYPE user, struct bytes auth, struct bytes pin,
+				 struct secret *ret_key);
+	enum inro_err (*unlock_by)(struct backend *b, CK_USER_TYPE user, struct bytes auth,
+				   struct bytes key);
 
 	/* Private attributes and data, not keys. */
 	enum inro_err (*seal)(struct backend *b, struct bytes plain, struct bytes ad,

@@ -449,7 +449,7 @@ static enum inro_err open_now(struct token *t)
 
 static enum inro_err end_removal(struct token *t)
 {
-	if (t->sessions > 0)
+	if (token_in_use(t))
 		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
 	token_close(t);
 	atomic_store(&t->seen_at, 0);
@@ -524,7 +524,7 @@ static enum inro_err make_beside(struct lib *l, struct token *t, const struct to
 	enum inro_err e;
 
 	token_lock(t);
-	if (t->sessions > 0 || t->slot != t->id)
+	if (token_in_use(t) || t->slot != t->id)
 		e = err_set(INRO_E_SESSION_EXISTS, "close the sessions of slot %lu first", t->id);
 	else
 		e = token_make(l->home, spec, &file);

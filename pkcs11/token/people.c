@@ -9,7 +9,7 @@
 #include "pkcs11/token/guards.h"
 #include "pkcs11/token/object.h"
 #include "pkcs11/token/settings.h"
-#include "pkcs11/token/tries.h"
+#include "pkcs11/token/trial.h"
 
 static const struct who the_user = { .type = CKU_USER };
 
@@ -63,166 +63,6 @@ enum inro_err token_check_new_pin(struct bytes pin)
 	return INRO_OK;
 }
 
-/* ---- trying one ---- */
-
-static const char *user_name(CK_USER_TYPE user)
-{
-	return user == CKU_SO ? "security officer" : "user";
-}
-
-static enum inro_err wrong_pin(const struct token *t, const struct who *who, int64_t left)
-{
-	return err_set(INRO_E_PIN_WRONG, "wrong %s PIN for token '%.*s': %lld of %d tries left",
-		       user_name(who->type), (int)t->row.label_n, (const char *)t->row.label,
-		       (long long)(left > 0 ? left : 0), STORE_TRIES_MAX);
-}
-
-/* Our own connection's writes don't count as a change: token_look() would not read them. */
-static void note_tries(struct token *t, const struct who *who, int64_t left)
-{
-	if (who->name.n > 0)
-		return;
-	if (who->type == CKU_SO)
-		t->row.tries_so = left;
-	else
-		t->row.tries_user = left;
-}
-
-static enum inro_err take_try(struct token *t, const struct who *who, int *lock,
-			      struct auth_row *row)
-{
-	enum inro_err e = tries_enter(t->home, t->slot, lock);
-
-	if (!e)
-		e = store_take_try(t->store, who, row);
-	if (e == INRO_E_PIN_LOCKED) {
-		e = tries_alone(*lock);
-		if (!e)
-			e = store_take_try(t->store, who, row);
-	}
-	return e;
-}
-
-/* One person's; there are no more of them than people whom the store knows. */
-struct wrong_here {
-	CK_USER_TYPE type;
-	uint8_t name[STORE_MAX_USER];
-	size_t name_n;
-	unsigned n;
-};
-
-static struct wrong_here *find_here(const struct token *t, const struct who *who)
-{
-	for (size_t i = 0; i < t->n_wrong_here; i++) {
-		struct wrong_here *w = &t->wrong_here[i];
-
-		if (w->type == who->type && bytes_equal(BYTES(w->name, w->name_n), who->name))
-			return w;
-	}
-	return NULL;
-}
-
-static struct wrong_here *person_here(struct token *t, const struct who *who)
-{
-	struct wrong_here *w = find_here(t, who);
-
-	if (w)
-		return w;
-	w = realloc(t->wrong_here, (t->n_wrong_here + 1) * sizeof *w);
-	if (!w)
-		return NULL;
-	t->wrong_here = w;
-	w += t->n_wrong_here++;
-	*w = (struct wrong_here) { .type = who->type, .name_n = who->name.n };
-	if (who->name.n > 0)
-		memcpy(w->name, who->name.p, who->name.n);
-	return w;
-}
-
-/* Where nothing can be written this process counts for itself. */
-static enum inro_err take_try_here(struct token *t, const struct who *who, struct auth_row *row)
-{
-	enum inro_err e = store_take_try(t->store, who, row);
-	struct wrong_here *w = e ? NULL : person_here(t, who);
-
-	if (e)
-		return e;
-	if (!w)
-		return err_set(INRO_E_NO_MEMORY, "no memory to count a try");
-	row->tries -= 1 + (int64_t)w->n;
-	if (row->tries < 0)
-		return err_set(INRO_E_PIN_LOCKED, "too many wrong PINs from this program");
-	w->n++;
-	return INRO_OK;
-}
-
-static void give_back_here(struct token *t, const struct who *who, bool all)
-{
-	struct wrong_here *w = find_here(t, who);
-
-	if (w && w->n > 0)
-		w->n = all ? 0 : w->n - 1;
-}
-
-static enum inro_err give_back(struct token *t, const struct who *who)
-{
-	enum inro_err e = INRO_OK;
-
-	if (store_is_read_only(t->store))
-		give_back_here(t, who, true);
-	else
-		e = store_reset_tries(t->store, who);
-	if (!e && !store_is_read_only(t->store))
-		note_tries(t, who, STORE_TRIES_MAX);
-	return e;
-}
-
-/* The backend failed before it could tell whether the PIN was right (a TPM that is gone or another
- * one): that was no try.  What was wrong first is told. */
-static enum inro_err untried(struct token *t, const struct who *who, int64_t left, enum inro_err e)
-{
-	SCOPED(err_kept) first = err_keep();
-	enum inro_err kept = INRO_OK;
-
-	if (store_is_read_only(t->store))
-		give_back_here(t, who, false);
-	else
-		kept = store_give_try(t->store, who);
-	if (!kept)
-		note_tries(t, who, left + 1);
-	return e;
-}
-
-/* Tries a PIN on an instance of the backend: the token's own or one made for this. */
-static enum inro_err try_pin(struct token *t, struct backend *b, const struct who *who,
-			     struct bytes pin, bool *ret_must_change)
-{
-	AUTO(tries_leave) int lock = -1;
-	SCOPED(auth_row) row = { 0 };
-	enum inro_err e;
-
-	if (pin.n == 0 || pin.n > PIN_MAX)
-		return err_set(INRO_E_PIN_WRONG, "no PIN has %zu bytes", pin.n);
-	if (store_is_read_only(t->store))
-		e = take_try_here(t, who, &row);
-	else
-		e = take_try(t, who, &lock, &row);
-	if (e == INRO_E_NOT_FOUND) /* names of users are not told */
-		return err_set(INRO_E_PIN_WRONG, "wrong name or PIN");
-	if (e)
-		return e;
-	note_tries(t, who, row.tries);
-	e = t->ops->unlock(b, who->type, buf_bytes(&row.auth), pin);
-	if (e == INRO_E_PIN_WRONG)
-		return wrong_pin(t, who, row.tries);
-	if (e)
-		return e == INRO_E_PIN_LOCKED ? e : untried(t, who, row.tries, e);
-	e = give_back(t, who);
-	if (!e)
-		*ret_must_change = row.must_change;
-	return e;
-}
-
 /* ---- logins ---- */
 
 struct who token_who(const struct token *t)
@@ -240,10 +80,10 @@ static enum inro_err may_log_in(const struct token *t, const struct who *who)
 		return err_set(INRO_E_PIN_WRONG, "wrong name or PIN");
 	if (now.type == who->type && bytes_equal(now.name, who->name))
 		return err_set(INRO_E_USER_ALREADY_LOGGED_IN, "the %s is logged in already",
-			       user_name(who->type));
+			       trial_of_whom(who->type));
 	if (now.type != TOKEN_NOBODY)
 		return err_set(INRO_E_ANOTHER_USER_LOGGED_IN, "the %s is logged in; log out first",
-			       user_name(now.type));
+			       trial_of_whom(now.type));
 	if (who->type == CKU_SO && t->sessions != t->rw_sessions)
 		return err_set(INRO_E_SESSION_READ_ONLY_EXISTS,
 			       "close the read-only sessions before the security officer logs in");
@@ -266,19 +106,38 @@ enum inro_err token_may_login(struct token *t, const struct who *who)
 	return e ? e : may_log_in(t, who);
 }
 
+/* Others could log in, and open sessions, while this one waited. */
+static enum inro_err try_login(struct trial *x)
+{
+	enum inro_err e = trial_enter(x);
+
+	if (!e)
+		e = token_may_login(x->t, &x->who);
+	if (!e)
+		e = trial_take(x);
+	if (e)
+		return e;
+	e = token_may_login(x->t, &x->who);
+	return e ? trial_void(x, e) : INRO_OK;
+}
+
 enum inro_err token_login(struct token *t, const struct who *who, struct bytes pin)
 {
-	bool must_change = false;
-	enum inro_err e = token_may_login(t, who);
+	SCOPED(trial) x;
+	enum inro_err e;
 
+	trial_init(&x, t, who, pin);
+	e = token_may_login(t, who);
+	if (!e)
+		e = try_login(&x);
 	if (e)
 		return e;
 	token_close_gate(t);
-	e = try_pin(t, t->backend, who, pin, &must_change);
+	e = trial_prove(&x, t->backend);
 	if (e)
 		t->ops->lock(t->backend);
 	else
-		note_login(t, who, must_change);
+		note_login(t, &x.who, x.row.must_change);
 	atomic_fetch_add(&t->login_epoch, 1);
 	token_leave_gate(t);
 	return e;
@@ -316,18 +175,21 @@ enum inro_err token_reread_login(struct token *t)
 
 /* An instance of the backend beside the token's own, unlocked by the PIN: what a failed try leaves
  * behind does not touch who is logged in. */
-static enum inro_err open_beside(struct token *t, const struct who *who, struct bytes pin,
-				 struct backend **ret)
+static enum inro_err open_beside(struct trial *x, struct backend **ret)
 {
+	struct token *t = x->t;
 	struct backend *b;
-	bool must_change;
-	enum inro_err e = token_look(t, true);
+	enum inro_err e = trial_enter(x);
 
+	if (!e)
+		e = token_look(t, true);
 	if (!e)
 		e = t->ops->open(buf_bytes(&t->row.config), bytes_of(t->row.serial), &b);
 	if (e)
 		return e;
-	e = try_pin(t, b, who, pin, &must_change);
+	e = trial_take(x);
+	if (!e)
+		e = trial_prove(x, b);
 	if (e) {
 		t->ops->close(b);
 		return e;
@@ -338,9 +200,12 @@ static enum inro_err open_beside(struct token *t, const struct who *who, struct 
 
 enum inro_err token_prove_pin(struct token *t, const struct who *who, struct bytes pin)
 {
+	SCOPED(trial) x;
 	struct backend *b;
-	enum inro_err e = open_beside(t, who, pin, &b);
+	enum inro_err e;
 
+	trial_init(&x, t, who, pin);
+	e = open_beside(&x, &b);
 	if (!e)
 		t->ops->close(b);
 	return e;
@@ -348,11 +213,16 @@ enum inro_err token_prove_pin(struct token *t, const struct who *who, struct byt
 
 enum inro_err token_prove_login(struct token *t, struct bytes pin)
 {
+	uint64_t epoch = atomic_load(&t->login_epoch);
 	struct who who = token_who(t);
+	enum inro_err e;
 
 	if (who.type == TOKEN_NOBODY)
 		return err_set(INRO_E_LOGIN, "nobody is logged in");
-	return token_prove_pin(t, &who, pin);
+	e = token_prove_pin(t, &who, pin);
+	if (!e && atomic_load(&t->login_epoch) != epoch)
+		e = err_set(INRO_E_LOGIN, "the login ended while the PIN was tried");
+	return e;
 }
 
 /* ---- setting one ---- */
@@ -525,24 +395,35 @@ static enum inro_err check_change(struct token *t, struct bytes old_pin, struct 
 	return e;
 }
 
+/* Nobody waits for the new record: the instance is its own. */
+static enum inro_err record_anew(struct trial *x, struct backend *b, struct bytes pin,
+				 struct buf *ret)
+{
+	enum inro_err e;
+
+	trial_let_others(x);
+	e = guards_set(x->t->ops, b, x->who.type, buf_bytes(&x->row.auth), pin, ret);
+	trial_come_back(x);
+	return e;
+}
+
 enum inro_err token_set_pin(struct token *t, struct bytes old_pin, struct bytes new_pin)
 {
-	SCOPED(auth_row) proved = { 0 }; /* what the officer sets meanwhile is not undone */
+	SCOPED(trial) x; /* what the officer sets meanwhile is not undone */
 	SCOPED(buf) auth = { 0 };
 	struct who who = t->login == TOKEN_NOBODY ? the_user : token_who(t);
 	struct backend *b;
 	enum inro_err e = check_change(t, old_pin, new_pin);
 
+	trial_init(&x, t, &who, old_pin);
 	if (!e)
-		e = store_auth(t->store, &who, &proved);
-	if (!e)
-		e = open_beside(t, &who, old_pin, &b);
+		e = open_beside(&x, &b);
 	if (e)
 		return e;
-	e = guards_set(t->ops, b, who.type, buf_bytes(&proved.auth), new_pin, &auth);
+	e = record_anew(&x, b, new_pin, &auth);
 	t->ops->close(b);
 	if (!e)
-		e = store_change_auth(t->store, &who, buf_bytes(&proved.auth), buf_bytes(&auth));
+		e = store_change_auth(t->store, &x.who, buf_bytes(&x.row.auth), buf_bytes(&auth));
 	if (e)
 		return e;
 	guards_keep_one(t->ops, buf_bytes(&auth));

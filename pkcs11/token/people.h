@@ -7,7 +7,8 @@
  *    INRO_E_PIN_WEAK (pin-classes).
  * 3. Who must change a PIN is logged in, and can do nothing else before: session_enter() of the
  *    library's callers gives INRO_E_PIN_EXPIRED (PKCS#11 3.2 5.1.6).
- * The token's lock is held by the caller.
+ * The token's lock is held by the caller; a function that tries a PIN lets go of it meanwhile
+ * (trial.h, 3).
  */
 #ifndef INRO_PKCS11_TOKEN_PEOPLE_H
 #define INRO_PKCS11_TOKEN_PEOPLE_H

@@ -31,6 +31,7 @@ enum inro_err token_new(const char *home, CK_SLOT_ID slot, atomic_uint *resting,
 	t->login = TOKEN_NOBODY;
 	atomic_init(&t->login_epoch, 1);
 	pthread_mutex_init(&t->lock, NULL);
+	pthread_mutex_init(&t->turn, NULL);
 	/* A logout must not wait for ever behind signers that follow each other. */
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -47,6 +48,7 @@ void token_free(struct token *t)
 	token_close(t);
 	free(t->wrong_here);
 	pthread_rwlock_destroy(&t->gate);
+	pthread_mutex_destroy(&t->turn);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 }
@@ -74,7 +76,7 @@ static void rest(struct token *t)
 
 void token_unlock(struct token *t)
 {
-	if (t->sessions == 0)
+	if (!token_in_use(t))
 		rest(t);
 	else if (t->rests)
 		stop_resting(t);
@@ -149,7 +151,7 @@ static enum inro_err may_read(const char *path)
 
 static void follow(struct token *t)
 {
-	if (t->moves_to == 0 || t->sessions > 0)
+	if (t->moves_to == 0 || token_in_use(t))
 		return;
 	token_close(t);
 	atomic_store(&t->slot, t->moves_to);
@@ -169,7 +171,7 @@ enum inro_err token_open(struct token *t)
 	enum inro_err e;
 
 	follow(t);
-	if (t->backend && t->sessions == 0 && !token_is_there(t))
+	if (t->backend && !token_in_use(t) && !token_is_there(t))
 		token_close(t); /* its file was taken away */
 	if (t->backend)
 		return INRO_OK;
@@ -437,7 +439,7 @@ static enum inro_err replace_row(struct token *t, const struct token_row *row)
 
 enum inro_err token_may_reset(const struct token *t)
 {
-	if (t->sessions > 0)
+	if (token_in_use(t))
 		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
 	if (store_is_read_only(t->store))
 		return err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the token can only be read here");

@@ -4,8 +4,9 @@
  * 1. `lock` guards everything here but the backend; no backend operation that may be slow for long
  *    (generation, signing) runs under it.
  * 2. `gate` keeps the backend's own rule: many may use it at once, unlocking, locking and PIN
- *    changes are alone.  Taken after `lock`, never before.
- * 3. A PIN is tried only after a try was taken away durably.
+ *    changes are alone.  Taken after `lock`, never before.  `turn` is taken before `lock`.
+ * 3. A PIN is tried only after a try was taken away durably.  One PIN of a token is tried at a time
+ *    in a process (`turn`); while its key is derived `lock` is let go of, and the token stays open.
  * 4. A token that is let go of without sessions is closed, but for a few of the process that are
  *    kept open because they may be asked again soon: looking at ten thousand takes no descriptors.
  * 5. A token that can only be read counts wrong PINs for this process only; what was counted
@@ -40,6 +41,8 @@ struct token {
 	bool rests;		 /* this is one of them */
 	pthread_mutex_t lock;
 	pthread_rwlock_t gate;
+	pthread_mutex_t turn;
+	size_t trying; /* threads that let go of `lock` for their turn and come back to it */
 
 	struct store *store; /* NULL: not opened */
 	struct token_row row;
@@ -82,6 +85,12 @@ struct token_spec {
 /* Whether its file is there, as it was a few milliseconds ago.  No lock needed. */
 bool token_is_there(struct token *t);
 
+/* Whether it has sessions, or somebody is trying a PIN of it: it is not closed. */
+static inline bool token_in_use(const struct token *t)
+{
+	return t->sessions > 0 || t->trying > 0;
+}
+
 /* Of the process: none of these needs a lock. */
 MUST_CHECK enum inro_err token_new(const char *home, CK_SLOT_ID slot, atomic_uint *resting,
 				   struct token **ret);
@@ -96,7 +105,7 @@ MUST_CHECK enum inro_err token_make(const char *home, const struct token_spec *s
 
 /* INRO_E_TOKEN_UNKNOWN for a file that can't be read as a token, INRO_E_NO_TOKEN without one. */
 MUST_CHECK enum inro_err token_open(struct token *t);
-/* Only without sessions. */
+/* Only when it is not in use. */
 void token_close(struct token *t);
 /* Another file is its own: at once, or when it is opened next without sessions. */
 void token_move(struct token *t, CK_SLOT_ID file);

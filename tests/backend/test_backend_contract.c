@@ -85,6 +85,42 @@ static void test_wrong_pin(void **state)
 	ops->close(b);
 }
 
+static enum inro_err unlock_in_steps(struct backend *b, struct bytes from, struct bytes auth, struct bytes pin)
+{
+	SCOPED(secret) key = { 0 };
+	enum inro_err e = ops->stretch(CKU_USER, from, pin, &key);
+
+	return e ? e : ops->unlock_by(b, CKU_USER, auth, secret_bytes(&key));
+}
+
+/* The time and the proof apart: no more and no less is opened. */
+static void test_unlocking_in_steps(void **state)
+{
+	struct bytes auth = buf_bytes(&user_auth);
+	SCOPED(buf) other = { 0 };
+	struct backend *b = open_token(SERIAL);
+
+	(void)state;
+	assert_true(!ops->stretch == !ops->unlock_by);
+	if (!ops->stretch) {
+		ops->close(b);
+		skip();
+	}
+	assert_int_equal(unlock_in_steps(b, auth, auth, bytes_of("123457")), INRO_E_PIN_WRONG);
+	assert_int_equal(unlock_in_steps(b, auth, BYTES(auth.p, auth.n - 1), USER_PIN), INRO_E_DAMAGED);
+	assert_int_equal(unlock_in_steps(b, BYTES(auth.p, auth.n - 1), auth, USER_PIN), INRO_E_DAMAGED);
+	assert_int_equal(ops->unlock_by(b, CKU_USER, auth, BYTES_NONE), INRO_E_PIN_WRONG);
+	assert_locked(b);
+	assert_int_equal(unlock_in_steps(b, auth, auth, USER_PIN), INRO_OK);
+	/* the key is of one record: the same PIN's next one has another salt */
+	assert_int_equal(ops->set_pin(b, CKU_USER, USER_PIN, &other), INRO_OK);
+	ops->lock(b);
+	assert_int_equal(unlock_in_steps(b, auth, buf_bytes(&other), USER_PIN), INRO_E_PIN_WRONG);
+	assert_locked(b);
+	assert_int_equal(unlock_in_steps(b, buf_bytes(&other), buf_bytes(&other), USER_PIN), INRO_OK);
+	ops->close(b);
+}
+
 static void test_both_roles_open_the_same(void **state)
 {
 	struct backend *b = open_token(SERIAL);
@@ -278,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_settings),
 		cmocka_unit_test(test_lock_leaves_nothing),
 		cmocka_unit_test(test_wrong_pin),
+		cmocka_unit_test(test_unlocking_in_steps),
 		cmocka_unit_test(test_both_roles_open_the_same),
 		cmocka_unit_test(test_proving_a_pin_while_unlocked),
 		cmocka_unit_test(test_changed_pin),

@@ -146,7 +146,7 @@ if [[ $(id -u) == 0 ]]; then
 		openssl pkey -noout -in etc/web.pem 2>err && fail "nobody may read the PIN"
 	grep -m 1 ':error:' err | has ':inro:' || fail "no line of ours for who may read nothing: $(cat err)"
 fi
-says "'there' in file://there$T/etc/pin is a host" "pin=file://there$T/etc/pin" -- 'pkcs11:object=web'
+says "is a host, and only files of this one are read" "pin=file://there$T/etc/pin" -- 'pkcs11:object=web'
 says "the setting pin is a path" "pin=$T/etc/pin" -- 'pkcs11:object=web'
 says "wrong PIN for token 'line1'" pin=999999 -- 'pkcs11:object=web'
 says "no such object in token 'line1'" -- 'pkcs11:object=nope'
