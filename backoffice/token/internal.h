@@ -115,5 +115,8 @@ void token_pss_public(const struct token *t, const struct pss_list *l, struct te
  * knows it.  Of a key that signs by PSS alone it is one of id-RSASSA-PSS. */
 MUST_CHECK enum inro_err token_public_key(struct token *t, CK_OBJECT_HANDLE private_key,
 					  CK_OBJECT_HANDLE from, struct buf *ret);
+/* Of what kind and size a private or public key is, also one that is bound to a hash by which nothing is signed here. */
+MUST_CHECK enum inro_err token_public_kind(struct token *t, CK_OBJECT_HANDLE key, enum pki_key *ret_type,
+					   unsigned *ret_bits);
 
 #endif

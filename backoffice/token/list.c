@@ -65,14 +65,8 @@ static struct token_entry *entry_new(struct entries *l)
 
 static void add_public(const struct found *o, struct token_entry *e)
 {
-	SCOPED(buf) spki = { 0 };
-	struct pubkey k;
-
-	if (token_public_key(o->t, o->handle, o->handle, &spki) ||
-	    pubkey_read(buf_bytes(&spki), &k))
-		return;
-	e->key = k.type;
-	e->bits = k.bits;
+	if (token_public_kind(o->t, o->handle, &e->key, &e->bits))
+		err_reset();
 }
 
 static void add_private(const struct found *o, struct token_entry *e)

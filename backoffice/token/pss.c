@@ -49,15 +49,20 @@ void token_pss_public(const struct token *t, const struct pss_list *l, struct te
 		template_add(public_key, CKA_ALLOWED_MECHANISMS, pss_list_bytes(l));
 }
 
-/* Is the list one of PSS alone?  *ret: its one hash, or PKI_HASH_NONE.  SHA-1 may be among others, as in keys that
- * OpenSSL makes; a key that is bound to it is none that is used here. */
-static bool is_pss(struct bytes list, enum pki_hash *ret)
+/* What a list binds a key to. */
+struct bound {
+	enum pki_hash only; /* PKI_HASH_NONE: none of ours alone */
+	bool sha1;	    /* SHA-1 alone */
+};
+
+/* Is the list one of PSS alone?  SHA-1 may be among others, as in keys that OpenSSL makes. */
+static bool is_pss(struct bytes list, struct bound *ret)
 {
 	CK_MECHANISM_TYPE mech;
+	enum pki_hash one = PKI_HASH_NONE;
 	unsigned hashes = 0;
 	bool sha1 = false;
 
-	*ret = PKI_HASH_NONE;
 	for (size_t at = 0; at + sizeof mech <= list.n; at += sizeof mech) {
 		size_t i = 0;
 
@@ -66,36 +71,40 @@ static bool is_pss(struct bytes list, enum pki_hash *ret)
 			i++;
 		if (i < ARRAY_LEN(rows)) {
 			hashes++;
-			*ret = rows[i].hash;
+			one = rows[i].hash;
 		} else if (mech == CKM_SHA1_RSA_PKCS_PSS) {
 			sha1 = true;
 		} else if (mech != CKM_RSA_PKCS_PSS) {
 			return false;
 		}
 	}
-	*ret = hashes == 1 && !sha1 ? *ret : PKI_HASH_NONE;
-	return list.n >= sizeof mech && (hashes || !sha1);
+	*ret = (struct bound) { .only = hashes == 1 && !sha1 ? one : PKI_HASH_NONE,
+				.sha1 = sha1 && !hashes };
+	return list.n >= sizeof mech;
 }
 
-/* AlgorithmIdentifier: the parameters bind it to one hash, with a salt as long as that. */
-static enum inro_err add_algorithm(struct buf *b, enum pki_hash only)
+/* AlgorithmIdentifier: the parameters bind it to one hash, with a salt as long as that.  Empty ones say SHA-1 (RFC 4055
+ * 3.1), by which nothing here signs: whoever reads such a key refuses it for that. */
+static enum inro_err add_algorithm(struct buf *b, const struct bound *to)
 {
 	const struct pki_sig *sig;
 	size_t seq;
 
-	if (only)
+	if (to->only)
 		for (size_t i = 0; (sig = pki_sig_at(i)); i++)
-			if (sig->scheme == PKI_SIGN_PSS && sig->hash == only) {
+			if (sig->scheme == PKI_SIGN_PSS && sig->hash == to->only) {
 				buf_add(b, sig->identifier);
 				return buf_err(b);
 			}
 	seq = der_begin(b, DER_SEQUENCE);
 	der_add(b, DER_OID, pki_key_type(PKI_RSA_PSS)->algorithm);
+	if (to->sha1)
+		der_add(b, DER_SEQUENCE, BYTES_NONE);
 	der_end(b, seq);
 	return buf_err(b);
 }
 
-static enum inro_err rebuild(struct bytes rsa, enum pki_hash only, struct buf *ret)
+static enum inro_err rebuild(struct bytes rsa, const struct bound *to, struct buf *ret)
 {
 	struct pubkey k;
 	size_t seq;
@@ -108,26 +117,50 @@ static enum inro_err rebuild(struct bytes rsa, enum pki_hash only, struct buf *r
 		return buf_err(ret);
 	}
 	seq = der_begin(ret, DER_SEQUENCE);
-	e = add_algorithm(ret, only);
+	e = add_algorithm(ret, to);
 	der_add_bits(ret, k.key_bits);
 	der_end(ret, seq);
 	return e ? e : buf_err(ret);
 }
 
+static bool is_bound(struct token *t, CK_OBJECT_HANDLE key, struct bound *ret)
+{
+	SCOPED(buf) list = { 0 };
+
+	if (ck_attr(t->module, t->session, key, CKA_ALLOWED_MECHANISMS, &list) == INRO_OK)
+		return is_pss(buf_bytes(&list), ret);
+	err_reset();
+	return false;
+}
+
 enum inro_err token_public_key(struct token *t, CK_OBJECT_HANDLE private_key, CK_OBJECT_HANDLE from,
 			       struct buf *ret)
 {
-	SCOPED(buf) list = { 0 };
 	SCOPED(buf) spki = { 0 };
-	enum pki_hash only;
+	struct bound to;
 	enum inro_err e = ck_public_key(t->module, t->session, from, &spki);
 
 	if (e)
 		return e;
-	if (ck_attr(t->module, t->session, private_key, CKA_ALLOWED_MECHANISMS, &list) == INRO_OK &&
-	    is_pss(buf_bytes(&list), &only))
-		return rebuild(buf_bytes(&spki), only, ret);
-	err_reset();
+	if (is_bound(t, private_key, &to))
+		return rebuild(buf_bytes(&spki), &to, ret);
 	buf_add(ret, buf_bytes(&spki));
 	return buf_err(ret);
+}
+
+enum inro_err token_public_kind(struct token *t, CK_OBJECT_HANDLE key, enum pki_key *ret_type,
+				unsigned *ret_bits)
+{
+	SCOPED(buf) spki = { 0 };
+	struct bound to;
+	struct pubkey k;
+	enum inro_err e = ck_public_key(t->module, t->session, key, &spki);
+
+	if (!e)
+		e = pubkey_read(buf_bytes(&spki), &k);
+	if (e)
+		return e;
+	*ret_type = k.type == PKI_RSA && is_bound(t, key, &to) ? PKI_RSA_PSS : k.type;
+	*ret_bits = k.bits;
+	return INRO_OK;
 }

@@ -281,6 +281,61 @@ static void test_one_id(void **state)
 	token_close(t);
 }
 
+/* A key whose list binds it to PSS with one hash. */
+static void make_bound(struct token *t, CK_MECHANISM_TYPE hash, const char *label)
+{
+	CK_MECHANISM m = { .mechanism = CKM_RSA_PKCS_KEY_PAIR_GEN };
+	CK_MECHANISM_TYPE list[] = { CKM_RSA_PKCS_PSS, hash };
+	CK_ULONG bits = 2048;
+	CK_BBOOL yes = CK_TRUE;
+	CK_ATTRIBUTE public[] = { { CKA_TOKEN, &yes, sizeof yes },
+				  { CKA_MODULUS_BITS, &bits, sizeof bits },
+				  { CKA_ID, (void *)(uintptr_t)label, strlen(label) },
+				  { CKA_LABEL, (void *)(uintptr_t)label, strlen(label) },
+				  { CKA_ALLOWED_MECHANISMS, list, sizeof list } };
+	CK_ATTRIBUTE private[] = { { CKA_TOKEN, &yes, sizeof yes },
+				   { CKA_SIGN, &yes, sizeof yes },
+				   { CKA_ID, (void *)(uintptr_t)label, strlen(label) },
+				   { CKA_LABEL, (void *)(uintptr_t)label, strlen(label) },
+				   { CKA_ALLOWED_MECHANISMS, list, sizeof list } };
+	CK_OBJECT_HANDLE made[2];
+	size_t n = ARRAY_LEN(public) - !ck_module_admin(t->module);
+
+	OK(token_ready(t));
+	assert_int_equal(t->f->C_GenerateKeyPair(t->session, &m, public, n, private, ARRAY_LEN(private),
+						 &made[0], &made[1]),
+			 CKR_OK);
+}
+
+/* SHA-1 binds a key, too: it is told as what it is, and is none that is used here. */
+static void test_bound_to_sha1(void **state)
+{
+	static const uint8_t empty[] = { 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a, 0x30, 0x00 };
+	struct token *t = each_opened("pkcs11:token=one");
+	SCOPED(p11_uri) uri = { 0 };
+	SCOPED(buf) spki = { 0 };
+	struct token_key *k = NULL;
+	struct token_entry e;
+	size_t n = 0;
+
+	(void)state;
+	make_bound(t, CKM_SHA1_RSA_PKCS_PSS, "old");
+	make_bound(t, CKM_SHA256_RSA_PKCS_PSS, "new");
+	e = each_entry(t, "pkcs11:object=new");
+	assert_int_equal(e.key, PKI_RSA_PSS);
+	e = each_entry(t, "pkcs11:object=old");
+	assert_int_equal(e.key, PKI_RSA_PSS);
+	assert_int_equal(e.bits, 2048);
+	OK(token_entry_spki(t, &e, &spki));
+	assert_non_null(memmem(spki.p, spki.n, empty, sizeof empty));
+	OK(p11_uri_parse("pkcs11:object=old", &uri));
+	assert_int_equal(token_key_find(t, &uri, &k), INRO_E_UNSUPPORTED);
+	assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), "SHA-1, its default, which is too weak"));
+	OK(token_entry_delete(t, &e, TOKEN_PAIR_AND_CERTS, &n));
+	assert_int_equal(n, 2);
+	token_close(t);
+}
+
 static void destroy_all(struct token *t, CK_OBJECT_CLASS class, const char *id)
 {
 	AUTO(free_handles) CK_OBJECT_HANDLE *found = NULL;
@@ -640,6 +695,7 @@ int main(void)
 		cmocka_unit_test(test_one_id),
 		cmocka_unit_test(test_one_id_of_a_public_key),
 		cmocka_unit_test(test_one_id_and_label),
+		cmocka_unit_test(test_bound_to_sha1),
 		cmocka_unit_test(test_least_use),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_lost_session),
