@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/core_names.h>
@@ -59,6 +60,24 @@ static enum inro_err from_setting(const struct prov *p, const char *name, struct
 		return err_set(INRO_E_CONFIG, "the setting %s is a path: write %s = file:%s", name,
 			       name, value);
 	return secret_copy(bytes_of(value), ret);
+}
+
+/* The file that the PIN is read from, by the URI or the setting; NULL: none. */
+static const char *file_of(const struct prov *p, const struct p11_uri *uri)
+{
+	const char *setting = core_setting(&p->core, SETTING_PIN);
+
+	if (uri && (uri->pin_source || uri->has_pin_value))
+		return uri->pin_source ? path_of(uri->pin_source) : NULL;
+	return setting && strncasecmp(setting, "file:", 5) == 0 ? path_of(setting) : NULL;
+}
+
+bool pin_comes_once(const struct prov *p, const struct p11_uri *uri)
+{
+	const char *path = file_of(p, uri);
+	struct stat st;
+
+	return path && stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
 static enum inro_err from_environment(struct secret *ret)

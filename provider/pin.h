@@ -27,6 +27,9 @@ struct pin_source {
 MUST_CHECK enum inro_err pin_obtain(const struct prov *p, const struct pin_source *from,
 				    const char *token_label, struct secret *ret);
 
+/* Whether it comes of a pipe, a socket or a terminal: a line that was read there is gone. */
+bool pin_comes_once(const struct prov *p, const struct p11_uri *uri);
+
 /* The authorisation value of a key in a file (tss2.h): the setting `tss2-auth`, the credential
  * inro-tss2-auth, the program. */
 MUST_CHECK enum inro_err pin_of_file(const struct prov *p, const struct pin_source *from,

@@ -11,6 +11,7 @@
  * 5. A PIN that the token refused is not tried a second time, for a login or for a single use, by
  *    this process or those that it forks (refused.h).
  * 6. A forked child takes its PIN from where its parent did; where it can't, it has its parent's.
+ *    What came of a pipe serves all logins of both.
  */
 #ifndef INRO_PROVIDER_TOKEN_H
 #define INRO_PROVIDER_TOKEN_H

@@ -137,6 +137,18 @@ static enum inro_err log_in(struct token *t, struct seat *s, const struct secret
 	return INRO_OK;
 }
 
+/* What came of a pipe serves all logins: nothing more comes there, or only when somebody writes. */
+static enum inro_err obtain_again(const struct token *t, const struct pin_source *from,
+				  struct secret *ret)
+{
+	const struct handed_down *h = atomic_load(&t->handed_down);
+	const struct refusal it = refusal_by(t, REFUSED_PIN, h ? secret_bytes(&h->pin) : BYTES_NONE);
+
+	if (h && pin_comes_once(t->prov, from->uri) && !refused_has(t->prov, &it))
+		return secret_copy(secret_bytes(&h->pin), ret);
+	return obtain(t, from, ret);
+}
+
 enum inro_err token_login(struct token *t, struct seat *s, const struct pin_source *from)
 {
 	SCOPED(secret) pin = { 0 };
@@ -145,7 +157,7 @@ enum inro_err token_login(struct token *t, struct seat *s, const struct pin_sour
 
 	if (e || yes)
 		return e;
-	e = obtain(t, from, &pin);
+	e = obtain_again(t, from, &pin);
 	if (e)
 		return e;
 	pthread_mutex_lock(&s->pool->login);

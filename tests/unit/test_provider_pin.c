@@ -1,6 +1,7 @@
 /* test_provider_pin - when a program is asked for a PIN, how often, and what comes of its answer.
  */
 #include <setjmp.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,6 +173,68 @@ static void refused_to_children(void **state)
 	EVP_PKEY_free(key);
 }
 
+/* As another user of the module in this process may: the login ends. */
+static void close_all_sessions(void)
+{
+	struct ck_module *m;
+	struct ck_token t;
+
+	assert_int_equal(ck_module_open(getenv("INRO_MODULE"), &m), INRO_OK);
+	assert_int_equal(ck_token_one(m, NULL, &t), INRO_OK);
+	assert_int_equal(ck_module_functions(m)->C_CloseAllSessions(t.slot), CKR_OK);
+	ck_module_close(m);
+}
+
+/* Of a pipe the PIN comes once: children, and a login anew, have what came of it. */
+static void a_pipe_gives_it_once(void **state)
+{
+	CK_ULONG tries = token_keys_tries_left();
+	char uri[128];
+	EVP_PKEY *key;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_true(write(ends[1], TOKEN_KEYS_PIN "\n", sizeof TOKEN_KEYS_PIN) > 0);
+	close(ends[1]);
+	snprintf(uri, sizeof uri, EC "?pin-source=file:/dev/fd/%d", ends[0]);
+	key = load(uri);
+	assert_non_null(key);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(scratch_child(sign_in_child, key), 0);
+	close_all_sessions();
+	assert_true(token_keys_sign(libctx, key));
+	assert_int_equal(token_keys_tries_left(), tries);
+	EVP_PKEY_free(key);
+	close(ends[0]);
+}
+
+static int sign_in_time(void *vkey)
+{
+	alarm(20);
+	return sign_in_child(vkey);
+}
+
+/* Nobody writes into the named pipe a second time. */
+static void a_named_pipe_gives_it_once(void **state)
+{
+	char path[4200], uri[4300];
+	EVP_PKEY *key;
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/named", scratch_dir());
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(write(fd, TOKEN_KEYS_PIN "\n", sizeof TOKEN_KEYS_PIN) > 0);
+	snprintf(uri, sizeof uri, EC "?pin-source=file:%s", path);
+	key = load(uri);
+	assert_non_null(key);
+	assert_int_equal(scratch_child(sign_in_time, key), 0);
+	EVP_PKEY_free(key);
+	close(fd);
+}
+
 #define AT_ONCE 6
 
 struct start {
@@ -339,7 +402,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(asked_once_a_login),    TEST(not_asked_where_a_pin_is_given),
 		TEST(a_refused_answer),	     TEST(no_answer),
-		TEST(refused_in_turns),	     TEST(refused_to_children),
+		TEST(refused_in_turns),	     TEST(a_pipe_gives_it_once),
+		TEST(a_named_pipe_gives_it_once),
+		TEST(refused_to_children),
 		TEST(refused_to_children_at_once),
 		TEST(places_that_are_wrong), TEST(protected_path),
 	};
