@@ -65,9 +65,11 @@ bool policy_takes_account(const struct policy *p, const char *account);
 /* Checks a policy and gives it in the form in which it is kept, the caller's (free()).
  * INRO_E_SYNTAX, INRO_E_ARG, INRO_E_TOO_BIG. */
 MUST_CHECK enum inro_err policy_normal(const char *text, char **ret);
-/* Refuses one that names a CA or a profile that there is none of: INRO_E_ARG with its name. */
+/* Refuses one that names a CA, a profile or an account that there is none of: INRO_E_ARG with its name. */
 struct core;
 MUST_CHECK enum inro_err policy_check_names(struct core *c, const char *text);
+/* INRO_E_STATE where the policy of a group, or of the tenant, names this profile: the error tells whose. */
+MUST_CHECK enum inro_err policy_check_unnamed(struct core *c, const char *profile);
 /* What they say together; each text outweighs those before it, and what is built in.  "" and NULL
  * say nothing. */
 MUST_CHECK enum inro_err policy_merge(const char *const *texts, size_t n, struct policy *ret);

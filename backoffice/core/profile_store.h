@@ -24,7 +24,8 @@ MUST_CHECK enum inro_err profile_recheck(struct core *c, const struct profile *p
 enum profile_giving { PROFILE_NEW, PROFILE_ANOTHER };
 MUST_CHECK enum inro_err profile_give(struct core *c, struct bytes text, const char *where,
 				      enum profile_giving how, struct profile_version *ret);
-/* The tenant's; a built-in one of that name counts again.  ret: what was removed. */
+/* The tenant's; a built-in one of that name counts again.  INRO_E_STATE where a policy names it and nothing would be
+ * meant any more.  ret: what was removed. */
 MUST_CHECK enum inro_err profile_remove(struct core *c, const char *name, const char *why,
 					struct profile_version *ret);
 

@@ -362,6 +362,26 @@ static void test_who(void **state)
 	core_close(c);
 }
 
+/* A policy that names nobody that there is would keep everybody out. */
+static void test_who_is_known(void **state)
+{
+	struct core *c = in("alice");
+	SCOPED(device_group) g = { 0 };
+
+	(void)state;
+	OK(add(c, "bob", ROLE_OPERATOR));
+	OK(add(c, "carol", ROLE_OPERATOR));
+	assert_int_equal(group_add(c, "line1", "{\"who\":[\"bob\",\"bbo\"]}", &g), INRO_E_ARG);
+	assert_non_null(strstr(err_detail(INRO_E_ARG), "\"who\": no account 'bbo'; there are alice, bob, carol"));
+	assert_int_equal(setting_change(c, "policy", "{\"who\":[\"operator\"]}", 0), INRO_E_ARG);
+	OK(group_add(c, "line1", "{\"who\":[\"bob\",\"carol\"]}", &g));
+	device_group_clear(&g);
+	OK(move(c, "carol", VERB_DELETE));
+	assert_int_equal(group_add(c, "line2", "{\"who\":[\"carol\"]}", &g), INRO_E_ARG);
+	assert_non_null(strstr(err_detail(INRO_E_ARG), "there are alice, bob"));
+	core_close(c);
+}
+
 /* Many right ones at once are not taken for wrong ones. */
 static void test_many_at_once(void **state)
 {
@@ -426,6 +446,7 @@ int main(void)
 		T(test_tenants),
 		cmocka_unit_test_setup(test_os, setup_none),
 		T(test_who),
+		T(test_who_is_known),
 		T(test_many_at_once),
 		T(test_way_back),
 		T(test_reads_are_events),

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "backoffice/core/account.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/memo.h"
 #include "backoffice/core/policy.h"
@@ -157,6 +158,14 @@ static void set_policy(struct core *c, const char *group, const char *policy)
 	OK(group_update(c, group, &(struct group_change) { .policy = policy }, &g));
 }
 
+static void add_account(struct core *c, const char *name)
+{
+	struct account_new in = { .name = name, .role = ROLE_ADMIN, .password = bytes_of("correct horse battery") };
+	SCOPED(account) made = { 0 };
+
+	OK(account_add(c, &in, &made));
+}
+
 static void test_policy(void **state)
 {
 	struct core *c = *state;
@@ -166,6 +175,8 @@ static void test_policy(void **state)
 	SCOPED(policy) two = { 0 };
 	SCOPED(policy) changed = { 0 };
 
+	add_account(c, "anna");
+	add_account(c, "bert");
 	OK(group_add(c, "north", "{\"renew_days\":9}", &above));
 	OK(group_add(c, "north/pumps",
 		     "{\"ca\":\"issuing\",\"profile\":\"tls-client\",\"key_types\":[\"ec-p256\",\"aes-256\"],"

@@ -14,6 +14,7 @@
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/psk.h"
 #include "backoffice/core/seal.h"
+#include "backoffice/core/setting.h"
 #include "backoffice/core/tenant.h"
 #include "tests/lib/office.h"
 
@@ -105,6 +106,61 @@ static void test_removed(void **state)
 	assert_int_equal(version, 2);
 	OK(profile_load(c, "pump", &p));
 	assert_int_equal(p.version, 2);
+}
+
+static enum inro_err remove_pump(struct core *c)
+{
+	SCOPED(profile_version) gone = { 0 };
+
+	return profile_remove(c, "pump", NULL, &gone);
+}
+
+static void set_policy(struct core *c, const char *policy)
+{
+	SCOPED(device_group) g = { 0 };
+
+	OK(group_update(c, "plant", &(struct group_change) { .policy = policy }, &g));
+}
+
+/* What a policy names stays, and the error tells whose policy it is. */
+static void test_named(void **state)
+{
+	static const char *const naming[] = { "{\"profile\":\"pump\"}",
+					      "{\"profiles\":[\"tls-client\",\"pump\"]}" };
+	struct core *c = *state;
+	SCOPED(device_group) g = { 0 };
+	SCOPED(profile_version) gone = { 0 };
+
+	OK(give(c, "pump", 7, PROFILE_NEW, NULL));
+	OK(group_add(c, "plant", NULL, &g));
+	for (size_t i = 0; i < ARRAY_LEN(naming); i++) {
+		set_policy(c, naming[i]);
+		FAILS(INRO_E_STATE, remove_pump(c));
+		assert_non_null(strstr(err_detail(INRO_E_STATE), "group 'plant' names profile 'pump'"));
+	}
+	set_policy(c, "{\"profile\":\"tls-client\"}");
+	OK(setting_change(c, "policy", naming[0], 0));
+	FAILS(INRO_E_STATE, remove_pump(c));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "the setting 'policy'"));
+	OK(setting_change(c, "policy", "{}", 0));
+	OK(remove_pump(c));
+	/* that of a name that is built in, too: the built-in one counts again */
+	OK(give(c, "tls-client", 3, PROFILE_ANOTHER, NULL));
+	OK(profile_remove(c, "tls-client", NULL, &gone));
+}
+
+/* A policy of a group that is gone names nothing. */
+static void test_named_by_none(void **state)
+{
+	struct core *c = *state;
+	SCOPED(device_group) g = { 0 };
+	SCOPED(device_group) gone = { 0 };
+
+	OK(give(c, "pump", 7, PROFILE_NEW, NULL));
+	OK(group_add(c, "plant", "{\"profile\":\"pump\"}", &g));
+	FAILS(INRO_E_STATE, remove_pump(c));
+	OK(group_delete(c, "plant", &gone));
+	OK(remove_pump(c));
 }
 
 static void test_built_in(void **state)
@@ -511,6 +567,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_versions),
 		T(test_removed),
+		T(test_named),
+		T(test_named_by_none),
 		T(test_built_in),
 		T(test_refused),
 		T(test_other_tenant),

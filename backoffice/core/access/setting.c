@@ -344,9 +344,10 @@ static enum inro_err change_work(struct core *c, void *arg)
 	SCOPED(buf) detail = { 0 };
 	const struct audit_entry entry = { "setting.set", "setting", s->rule->name, EVENT_DONE,
 					   &detail };
-	enum inro_err e = INRO_OK;
+	/* Again, now that what it names can't go any more. */
+	enum inro_err e = s->rule->check && s->value ? s->rule->check(c, s->rule, s->value) : INRO_OK;
 
-	if (s->rule->guarded)
+	if (e == INRO_OK && s->rule->guarded)
 		e = eyes_done(c, EYES_RULES, &s->plan, s->proposal, 0);
 	if (e == INRO_OK)
 		e = setting_get(c, s->rule->name, &was);

@@ -5,6 +5,7 @@
 
 #include "backoffice/core/internal.h"
 #include "backoffice/core/memo.h"
+#include "backoffice/core/policy.h"
 #include "base/clock.h"
 
 static enum inro_err find_now(struct core *c, const char *name, struct profile_version *ret)
@@ -228,6 +229,8 @@ static enum inro_err remove_work(struct core *c, void *arg)
 
 	if (e == INRO_E_NOT_FOUND)
 		return no_own(r->name);
+	if (e == INRO_OK && !profile_builtin_text(r->name))
+		e = policy_check_unnamed(c, r->name);
 	if (e == INRO_OK)
 		e = end_row(c, &row);
 	if (e == INRO_OK)

@@ -87,6 +87,7 @@ static enum inro_err place(struct core *c, struct device_group *g, const char *p
 struct group_work {
 	const char *path;
 	struct group_change change; /* policy: in its normal form */
+	core_work_fn *work;
 	struct device_group *out;
 };
 
@@ -119,9 +120,18 @@ static enum inro_err group_add_work(struct core *c, void *arg)
 	return e;
 }
 
+/* In the transaction, so that what the policy names can't be removed meanwhile. */
+static enum inro_err group_do(struct core *c, void *arg)
+{
+	struct group_work *w = arg;
+	enum inro_err e = w->change.policy ? policy_check_names(c, w->change.policy) : INRO_OK;
+
+	return e == INRO_OK ? w->work(c, w) : e;
+}
+
 /* Checks, does and, when it is refused, records that. */
-static enum inro_err group_run(struct core *c, const char *action, core_work_fn *work,
-			       struct group_work *w, struct device_group *ret)
+static enum inro_err group_run(struct core *c, const char *action, struct group_work *w,
+			       struct device_group *ret)
 {
 	AUTO(free_chars) char *policy = NULL;
 	struct device_group made = { 0 };
@@ -134,10 +144,8 @@ static enum inro_err group_run(struct core *c, const char *action, core_work_fn 
 		return e;
 	w->change.policy = policy;
 	e = core_require(c, ROLE_ADMIN, "change groups");
-	if (e == INRO_OK && policy)
-		e = policy_check_names(c, policy);
 	if (e == INRO_OK)
-		e = core_write(c, work, w);
+		e = core_write(c, group_do, w);
 	if (e != INRO_OK) {
 		device_group_clear(&made);
 		return audit_refused(c, action, "group", w->path, e);
@@ -149,9 +157,9 @@ static enum inro_err group_run(struct core *c, const char *action, core_work_fn 
 enum inro_err group_add(struct core *c, const char *path, const char *policy,
 			struct device_group *ret)
 {
-	struct group_work w = { .path = path, .change.policy = policy };
+	struct group_work w = { .path = path, .change.policy = policy, .work = group_add_work };
 
-	return group_run(c, "group.add", group_add_work, &w, ret);
+	return group_run(c, "group.add", &w, ret);
 }
 
 /* The path of what is beneath a group that has moved. */
@@ -244,9 +252,9 @@ static enum inro_err group_update_work(struct core *c, void *arg)
 enum inro_err group_update(struct core *c, const char *path, const struct group_change *change,
 			   struct device_group *ret)
 {
-	struct group_work w = { .path = path, .change = *change };
+	struct group_work w = { .path = path, .change = *change, .work = group_update_work };
 
-	return group_run(c, "group.update", group_update_work, &w, ret);
+	return group_run(c, "group.update", &w, ret);
 }
 
 enum inro_err group_count(struct core *c, const struct device_group *g, enum device_state state,
@@ -307,9 +315,9 @@ static enum inro_err group_delete_work(struct core *c, void *arg)
 
 enum inro_err group_delete(struct core *c, const char *path, struct device_group *ret)
 {
-	struct group_work w = { .path = path };
+	struct group_work w = { .path = path, .work = group_delete_work };
 
-	return group_run(c, "group.delete", group_delete_work, &w, ret);
+	return group_run(c, "group.delete", &w, ret);
 }
 
 void group_list_clear(struct group_list *l)

@@ -1,13 +1,17 @@
 /* policy - the table of members, and what several policies say together; see policy.h. */
 #include "backoffice/core/policy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoffice/core/account.h"
 #include "backoffice/core/authority.h"
+#include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/json.h"
 #include "backoffice/core/profile_store.h"
+#include "backoffice/core/setting.h"
 #include "backoffice/pki/pubkey.h"
 #include "backoffice/token/token.h"
 
@@ -339,10 +343,46 @@ static enum inro_err has_profile(struct core *c, const char *name)
 	return profile_load(c, name, &p);
 }
 
+#define KNOWN_MAX 16 /* accounts that an error names */
+
+static enum inro_err no_account(struct core *c, const char *name)
+{
+	const struct page some = { .limit = KNOWN_MAX };
+	struct account_list l = { 0 };
+	SCOPED(buf) known = { 0 };
+	enum inro_err e = account_find(c, false, &some, &l);
+
+	for (size_t i = 0; e == INRO_OK && i < l.n; i++)
+		buf_addf(&known, "%s%s", i ? ", " : "", l.items[i].name);
+	if (e == INRO_OK)
+		buf_addf(&known, "%s", l.next ? " and others" : l.n ? "" : "none yet; 'inro user add' makes one");
+	account_list_clear(&l);
+	if (e == INRO_OK)
+		e = buf_err(&known);
+	if (e != INRO_OK)
+		return e;
+	return err_set(INRO_E_NOT_FOUND, "no account '%.64s'; there %s %.*s", name,
+		       l.n == 1 ? "is" : "are", (int)known.n, (const char *)known.p);
+}
+
+/* Of this tenant: whoever administers it from "default" may in any case. */
+static enum inro_err has_account(struct core *c, const char *name)
+{
+	SCOPED(account) a = { 0 };
+	enum inro_err e = account_get(c, name, &a);
+
+	if (e == INRO_E_NOT_FOUND || (e == INRO_OK && a.state == ACCOUNT_DELETED))
+		return no_account(c, name);
+	return e;
+}
+
 static const struct {
 	const char *member; /* a text, or a list of them */
 	enum inro_err (*has)(struct core *c, const char *name);
-} named[] = { { "ca", has_ca }, { "profile", has_profile }, { "profiles", has_profile } };
+} named[] = { { "ca", has_ca },
+	      { "profile", has_profile },
+	      { "profiles", has_profile },
+	      { "who", has_account } };
 
 /* That it is not there is wrong of the policy. */
 static enum inro_err check_named(struct core *c, size_t at, const json_t *name)
@@ -367,6 +407,49 @@ enum inro_err policy_check_names(struct core *c, const char *text)
 		for (size_t k = 0; e == INRO_OK && k < json_array_size(value); k++)
 			e = check_named(c, i, json_array_get(value, k));
 	}
+	return e;
+}
+
+/* where: whose policy the text is. */
+static enum inro_err check_unnamed(const char *where, const char *text, const char *profile)
+{
+	SCOPED(policy) p = { 0 };
+	enum inro_err e = policy_merge(&text, 1, &p);
+
+	if (e == INRO_OK && policy_names_profile(&p, profile))
+		e = err_set(INRO_E_STATE,
+			    "the policy of %s names profile '%s'; give that policy another one first",
+			    where, profile);
+	return e;
+}
+
+static enum inro_err check_group_unnamed(const struct device_group *g, const char *profile)
+{
+	char where[GROUP_PATH_MAX + sizeof "group ''"];
+
+	snprintf(where, sizeof where, "group '%s'", g->path);
+	return check_unnamed(where, g->policy, profile);
+}
+
+enum inro_err policy_check_unnamed(struct core *c, const char *profile)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = "deleted_ms", .op = STORE_NONE },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	AUTO(free_chars) char *usual = NULL;
+	void *list = NULL;
+	size_t n = 0;
+	enum inro_err e = setting_get(c, "policy", &usual);
+
+	if (e == INRO_OK)
+		e = check_unnamed("the tenant (the setting 'policy')", usual, profile);
+	if (e == INRO_OK)
+		e = core_all(c, &device_group_type, &q, &list, &n);
+	for (size_t i = 0; e == INRO_OK && i < n; i++)
+		e = check_group_unnamed((struct device_group *)list + i, profile);
+	list_free(&device_group_type, list, n);
 	return e;
 }
 
