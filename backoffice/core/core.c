@@ -136,7 +136,8 @@ bool core_is_rows_fault(enum inro_err e)
 {
 	static const enum inro_err others[] = { INRO_E_NO_MEMORY, INRO_E_IO,	     INRO_E_FULL,
 						INRO_E_BUSY,	  INRO_E_DAMAGED,    INRO_E_VERSION,
-						INRO_E_NO_TOKEN,  INRO_E_PIN_MISSING, INRO_E_TOKEN };
+						INRO_E_NO_TOKEN,  INRO_E_PIN_MISSING, INRO_E_TOKEN,
+						INRO_E_CANCELLED };
 
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		if (e == others[i])

@@ -606,6 +606,37 @@ static void test_no_pin(void **state)
 	assert_int_equal(j.done, 2);
 }
 
+static enum inro_err gives_up(void *arg, const char *token, struct secret *ret)
+{
+	(void)arg;
+	(void)ret;
+	return err_set(INRO_E_CANCELLED, "nobody types the PIN of '%s'", token);
+}
+
+/* Whoever is asked for a PIN gives up: that is no cancelled job, and no bad row. */
+static void test_pin_given_up(void **state)
+{
+	struct core *c = *state, *other;
+	const struct job_arg args[] = { { "where", "device.id^=t" } };
+	const struct job_order o = { "rekey", args, 1 };
+	struct core_options options = office_options();
+	SCOPED(job) made = { 0 };
+	SCOPED(job) j = { 0 };
+
+	OK(job_start(c, &o, &made));
+	options.ask_pin = gives_up;
+	other = office_open_as(db, options);
+	FAILS(INRO_E_PIN_MISSING, job_run(other, made.id, NULL, &j));
+	assert_non_null(strstr(err_detail(INRO_E_PIN_MISSING), "'inro job resume"));
+	assert_int_equal(j.state, JOB_FAILED);
+	assert_non_null(strstr(j.said, "nobody types"));
+	assert_int_equal(j.done + j.failed, 0);
+	core_close(other);
+	job_clear(&j);
+	OK(job_run(c, made.id, NULL, &j)); /* and nobody has to wait for a lease */
+	assert_int_equal(j.done, 2);
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -649,6 +680,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_out_dir_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retire, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_pin, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pin_given_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_issue_lots, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_issue_twice, setup, teardown),

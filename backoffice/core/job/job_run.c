@@ -342,7 +342,8 @@ static enum inro_err stop_work(struct core *c, void *arg)
 	return end_with(c, s->r, VERB_STOP, s->why);
 }
 
-/* Whether or not the database takes the word of it, what was done is on record. */
+/* Whether or not the database takes the word of it, what was done is on record.  A job that is cancelled, or another's
+ * by now, is no longer ours to write; that a person gave up on a token's PIN says nothing of the job. */
 static enum inro_err stop(struct job_run *r, enum inro_err e)
 {
 	char why[ERR_DETAIL_MAX];
@@ -351,10 +352,12 @@ static enum inro_err stop(struct job_run *r, enum inro_err e)
 
 	snprintf(why, sizeof why, "%s", err_detail(e));
 	told = core_write(r->c, stop_work, &s);
-	if (told == INRO_E_CANCELLED) /* so its rows are gone */
+	if (told == INRO_E_CANCELLED || told == INRO_E_STATE)
 		return told;
 	if (told == INRO_OK)
 		take_next(r);
+	if (e == INRO_E_CANCELLED)
+		e = INRO_E_PIN_MISSING;
 	return err_set(e, "%s; job %lld stopped after %lld %s, 'inro job resume %lld' goes on", why, (long long)r->job.id,
 		       (long long)job_rows(&r->job), job_rows(&r->job) == 1 ? "row" : "rows", (long long)r->job.id);
 }
@@ -402,10 +405,7 @@ static enum inro_err run(struct job_run *r, const struct job_watch *w)
 
 	if (e == INRO_OK)
 		e = work(r, w);
-	/* It is no longer ours to write. */
-	if (e == INRO_OK || e == INRO_E_CANCELLED)
-		return e;
-	return stop(r, e);
+	return e == INRO_OK ? e : stop(r, e);
 }
 
 static void run_drop(struct job_run **r)
