@@ -63,6 +63,7 @@ enum inro_err core_open(const struct core_options *o, struct core **ret)
 	c->writers = o->writers;
 	c->ask_pin = o->ask_pin;
 	c->pin_known = o->ask_pin && o->pin_known;
+	c->ca_used = o->ca_used;
 	c->ask_arg = o->ask_arg;
 	e = text_set(&c->module, o->module);
 	if (e == INRO_OK)

@@ -22,6 +22,11 @@ struct writers;
 /* Asked once for each token that a key is used in.  `token` is its label. */
 typedef enum inro_err core_pin_fn(void *arg, const char *token, struct secret *ret);
 
+/* Told of each use of a CA's key: INRO_OK, or why it worked in none of its tokens, with its detail.  The error's detail
+ * stays as it is. */
+struct ca;
+typedef void core_ca_used_fn(void *arg, const struct ca *ca, enum inro_err e);
+
 struct core_options {
 	const char *db;	      /* as store_open() */
 	bool existing;	      /* INRO_E_NOT_FOUND when there is none yet, and nothing is made */
@@ -37,6 +42,7 @@ struct core_options {
 	core_pin_fn *ask_pin; /* NULL: every use of a private key fails with INRO_E_PIN_MISSING */
 	bool pin_known;	      /* it answers without asking a person */
 	void *ask_arg;
+	core_ca_used_fn *ca_used; /* with ask_arg; NULL: nobody looks */
 };
 
 /* Opens (and makes or upgrades) the database.  The module is loaded when a key is needed.  A copy

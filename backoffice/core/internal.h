@@ -92,6 +92,7 @@ struct core {
 	core_pin_fn *ask_pin;
 	bool pin_known; /* as core_options */
 	void *ask_arg;
+	core_ca_used_fn *ca_used; /* with ask_arg */
 	struct key_ring *ring;
 	int64_t untold_ca; /* one that nobody tells of revocations (ca/ca_end.h); 0: not looked yet */
 	struct memo *memo; /* texts that were read (memo.h); NULL: none yet */

@@ -3,16 +3,20 @@
  *
  * 1. Without the database the server is "unavailable" (503), and with a token that does not work
  *    "degraded" (200): a proxy that took it away would take away what works, everywhere at once.
- * 2. Anybody may ask, and is told how many tokens do not work: which ones have the metrics, and the log with why.
+ * 2. A token that opens says nothing of the keys, and a look at it nothing of the threads that sign: a CA whose key
+ *    failed where it was wanted last is told, too, until it works or nobody has wanted it for ten minutes.
+ * 3. Anybody may ask, and is told how many tokens do not work: which ones have the metrics, and the log with why.
  */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "backoffice/serve/parts.h"
+#include "base/clock.h"
 #include "base/file.h"
 
-#define LOOK_MS 5000
+#define LOOK_MS	 5000
+#define FAULT_MS 600000
 
 /* ---- tokens ---- */
 
@@ -36,6 +40,78 @@ static void say_change(const struct tokens *before, const struct token_state *no
 	service_say(now->error ? "a token does not work" : "a token works again", "token", text);
 }
 
+/* ---- keys of CAs ---- */
+
+/* With the lock; n_faults when there is none. */
+static size_t fault_of(const struct health *h, int64_t ca)
+{
+	size_t i = 0;
+
+	while (i < h->n_faults && h->faults[i].ca != ca)
+		i++;
+	return i;
+}
+
+static void fault_drop(struct health *h, size_t i)
+{
+	h->n_faults--;
+	h->faults[i] = h->faults[h->n_faults];
+}
+
+/* With the lock.  Did that change what is told? */
+static bool fault_set(struct health *h, int64_t ca, bool failed)
+{
+	size_t i = fault_of(h, ca);
+	bool known = i < h->n_faults;
+
+	if (known && !failed)
+		fault_drop(h, i);
+	if (!failed || i == FAULTS_MAX)
+		return known;
+	h->faults[i] = (struct ca_fault) { ca, clock_monotonic_ms() };
+	if (!known)
+		h->n_faults++;
+	return !known;
+}
+
+void health_note_ca(void *arg, const struct ca *ca, enum inro_err e)
+{
+	struct serving *s = arg;
+	struct health *h = &s->health;
+	char text[400];
+	bool changed;
+
+	/* As nearly always: no thread waits for another here. */
+	if (e == INRO_OK && !h->n_faults)
+		return;
+	pthread_mutex_lock(&h->lock);
+	changed = fault_set(h, ca->id, e != INRO_OK);
+	pthread_mutex_unlock(&h->lock);
+	if (!changed)
+		return;
+	snprintf(text, sizeof text, "%s: %s", ca->name, e ? err_detail(e) : "it signs");
+	service_say(e ? "a CA's key does not work" : "a CA's key works again", "ca", text);
+}
+
+/* With the lock. */
+static void faults_forget(struct health *h)
+{
+	int64_t now = clock_monotonic_ms();
+
+	for (size_t i = h->n_faults; i > 0; i--)
+		if (now - h->faults[i - 1].at_ms > FAULT_MS)
+			fault_drop(h, i - 1);
+}
+
+static bool add_keys(const struct health *h, json_t *components)
+{
+	size_t n = h->n_faults;
+
+	json_object_set_new(components, "keys",
+			    n ? json_sprintf("that of %zu %s did not work", n, n == 1 ? "CA" : "CAs") : json_string("ok"));
+	return !n;
+}
+
 enum inro_err health_look(struct serving *s, struct lane *l, int64_t *ret_wait_ms)
 {
 	struct tokens now = { 0 };
@@ -48,6 +124,7 @@ enum inro_err health_look(struct serving *s, struct lane *l, int64_t *ret_wait_m
 	for (size_t i = 0; i < now.n; i++)
 		say_change(&s->health.tokens, &now.items[i]);
 	s->health.tokens = now;
+	faults_forget(&s->health);
 	pthread_mutex_unlock(&s->health.lock);
 	return INRO_OK;
 }
@@ -70,7 +147,8 @@ enum inro_err health_tell(struct serving *s, struct buf *out, bool *ret_serves)
 {
 	bool serves = s->healthy;
 	json_t *components = json_pack("{s:s}", "database", serves ? "ok" : "away");
-	const char *status = add_tokens(&s->health, components) ? "ok" : "degraded";
+	bool tokens = add_tokens(&s->health, components), keys = add_keys(&s->health, components);
+	const char *status = tokens && keys ? "ok" : "degraded";
 	json_t *doc = json_pack("{s:s s:s s:o}", "status", serves ? status : "unavailable", "version",
 				INRO_VERSION, "components", components);
 	AUTO(free_chars) char *text = doc ? json_dumps(doc, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
@@ -121,6 +199,10 @@ void health_metrics(struct serving *s, struct buf *out)
 	for (size_t i = 0; i < h->tokens.n; i++)
 		add_line(out, "inro_token_works{token", h->tokens.items[i].name,
 			 h->tokens.items[i].error == INRO_OK);
+	buf_addf(out,
+		 "# HELP inro_ca_keys_failed CAs whose key failed when it was wanted last.\n"
+		 "# TYPE inro_ca_keys_failed gauge\ninro_ca_keys_failed %zu\n",
+		 (size_t)h->n_faults);
 	buf_add_str(out, "# HELP inro_duty_failed Did the duty fail when this server did it last?\n"
 			 "# TYPE inro_duty_failed gauge\n");
 	for (size_t i = 0; i < DUTIES_MAX && duties[i].name; i++)

@@ -43,6 +43,7 @@ enum inro_err serving_core(struct serving *s, enum role role, struct core **ret)
 		.ask_pin = ask_pin,
 		.pin_known = s->o->pin_known,
 		.ask_arg = s,
+		.ca_used = health_note_ca,
 	};
 
 	return core_open(&o, ret);

@@ -340,7 +340,7 @@ is_degraded() { [[ $(ask /healthz | jq -r .status) == degraded ]]; }
 says_degraded() { is_degraded && ask /metrics | has '^inro_duty_failed{duty="audit-mark"} 1'; }
 within_time says_degraded || true # what is wrong is told below
 ask /healthz >health
-jq -e '.status == "degraded" and .components == {database: "ok", tokens: "1 of 2 do not work"}' health >/dev/null ||
+jq -e '.status == "degraded" and .components.database == "ok" and .components.tokens == "1 of 2 do not work"' health >/dev/null ||
 	fail "a PIN that is wrong is not told: $(cat health)"
 [[ $(status_of "$http/healthz") == 200 ]] || fail "a server that is degraded is out"
 ! grep -q 'office\|side' "$T/body" || fail "anybody learns the names of tokens: $(cat "$T/body")"
@@ -352,4 +352,18 @@ has '^inro_duty_failed{duty="audit-mark"} 1' <metrics || fail "no metric of the 
 [[ $(status_of "$http/crl/root.crl") == 200 ]] || fail "what works does not go on"
 [[ $(inro audit list --action audit.sign --json | jq '[.[] | select(.outcome == "refused")] | length') == 1 ]] ||
 	fail "refusals: $(inro audit list --action audit.sign)"
+stop_server
+
+# ---- a key that is gone from a token that opens: nothing is signed, and that is told ----
+
+must inro ca create lost --subject CN=lost --token office --type ec-p256 >/dev/null
+must inro key delete 'pkcs11:token=office;object=lost;type=private' --needed --yes >/dev/null
+start_server
+says_lost() { has "a CA's key does not work.*lost: " <"$log"; }
+within_time says_lost || fail "nobody is told of a key that is gone: $(cat "$log")"
+ask /healthz | jq -e '.status == "degraded" and (.components.keys | test("^that of . CAs? did not work$"))' >/dev/null ||
+	fail "it is not told to whoever asks: $(ask /healthz)"
+ask /metrics | has '^inro_ca_keys_failed [12]' || fail "no metric of the key"
+[[ $(grep -c "a CA's key does not work.*lost: " "$log") == 1 ]] || fail "it is not told once: $(cat "$log")"
+[[ $(status_of "$http/healthz") == 200 ]] || fail "a server without one key is out"
 stop_server

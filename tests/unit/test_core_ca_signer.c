@@ -274,6 +274,46 @@ static void test_in_mid_run(void **state)
 	FAILS(INRO_E_NOT_FOUND, ca_crl(c, "root", 0, &der, &info));
 }
 
+static struct {
+	int uses;
+	enum inro_err last;
+} used;
+
+static void note_use(void *arg, const struct ca *ca, enum inro_err e)
+{
+	(void)arg;
+	assert_string_equal(ca->name, "root");
+	used.uses++;
+	used.last = e;
+}
+
+/* Whoever asked is told of each use, as it ended in the last of the tokens. */
+static void test_told_of_use(void **state)
+{
+	struct core_options o = office_options();
+	struct core *c;
+
+	OK(add(*state, uri_line, false));
+	core_close(*state);
+	o.ca_used = note_use;
+	*state = c = office_open_as(db, o);
+	used.last = INRO_E_STATE;
+	OK(issue(c, 0));
+	assert_int_equal(used.uses, 1);
+	assert_int_equal(used.last, INRO_OK);
+	drop_key("ca"); /* the other one takes its place */
+	core_close(c);
+	*state = c = office_open_as(db, o);
+	OK(issue(c, 0));
+	assert_int_equal(used.last, INRO_OK);
+	drop_key("line");
+	core_close(c);
+	*state = c = office_open_as(db, o);
+	FAILS(INRO_E_NOT_FOUND, issue(c, 0));
+	assert_int_equal(used.last, INRO_E_NOT_FOUND);
+	assert_non_null(strstr(err_detail(INRO_E_NOT_FOUND), "token 'line'"));
+}
+
 /* A wrong PIN is tried once in each token. */
 static void test_pins(void **state)
 {
@@ -471,6 +511,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_on_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_another_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_in_mid_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_told_of_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rollover, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_signatures, setup, teardown),

@@ -350,6 +350,14 @@ static enum inro_err open_other(struct core *c, const struct ca *ca, struct byte
 	return e == INRO_OK ? e : err_context(e, "the key of CA '%s'", ca->name);
 }
 
+/* That a key is of another kind than what is asked of it, and that a person gave up, is no word about the key. */
+static enum inro_err tell_used(struct core *c, const struct ca *ca, enum inro_err e)
+{
+	if (c->ca_used && ca && e != INRO_E_KEY_TYPE && e != INRO_E_CANCELLED)
+		c->ca_used(c->ask_arg, ca, e);
+	return e;
+}
+
 enum inro_err ca_signer_open(struct core *c, const struct ca *ca, const struct cert *cert,
 			     struct ca_signer *ret)
 {
@@ -367,7 +375,7 @@ enum inro_err ca_signer_open(struct core *c, const struct ca *ca, const struct c
 	}
 	if (e == INRO_OK)
 		*ret = s;
-	return e;
+	return e == INRO_OK ? e : tell_used(c, ca, e); /* else it is told of what it signs */
 }
 
 typedef enum inro_err sign_fn(struct token_key *k, const struct pki_sig *sig, struct bytes data,
@@ -393,7 +401,7 @@ static enum inro_err sign_by(struct core *c, struct ca_signer *s, sign_fn *fn,
 		buf_truncate(ret, n);
 		e = fn(s->key, sig, data, ret);
 	}
-	return e;
+	return tell_used(c, s->ca, e);
 }
 
 enum inro_err ca_sign(struct core *c, struct ca_signer *s, const struct pki_sig *sig,
