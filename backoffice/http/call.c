@@ -158,7 +158,8 @@ void exchange_run(struct exchange *x, void *worker)
 	x->call.worker = worker;
 	if (!x->streams && !run_row(x))
 		return;
-	if (x->streams && !x->is_head)
+	/* Of a HEAD, too: whether there is such a thing the first piece tells. */
+	if (x->streams)
 		run_stream(x, worker);
 }
 

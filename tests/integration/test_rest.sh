@@ -886,6 +886,10 @@ more=(-H 'Accept: application/x-ndjson')
 wants 200 carol GET "$J/result"
 jq -se 'length == 3' <body >/dev/null || fail "results are not lines"
 more=()
+# HEAD says of lines what GET would.
+head_of() { status_of -I -H "Authorization: ${header[carol]}" -H 'Accept: application/x-ndjson' "$https$1"; }
+[[ $(head_of "$J/result") == 200 ]] || fail "no HEAD of lines: $(cat "$T/body")"
+[[ $(head_of /v1/jobs/99999/result) == 404 ]] || fail "HEAD finds the lines of nothing: $(cat "$T/body")"
 wants 202 bob POST '/v1/jobs?kind=delete' '{"id":"j-700"}'
 job_ends "/v1/jobs/$(of .id)"
 is '.done == 1'
