@@ -46,7 +46,7 @@ MUST_CHECK enum inro_err duty_goes_on(struct core *c);
 bool duty_stops(const struct core *c);
 /* For each row, one after the other until the duty stops; its lease is made longer now and then (a function that takes
  * long for one row does so itself).  What is wrong with one is no other's trouble: the first of
- * what went wrong is returned behind the last.  Also outside of a duty. */
+ * what went wrong is returned behind the last, with the words of some of the others.  Also outside of a duty. */
 struct store_query;
 struct record_type;
 typedef enum inro_err duty_row_fn(struct core *c, const void *record);

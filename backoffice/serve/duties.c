@@ -45,7 +45,7 @@ bool said_is_new(struct said *s, const char *duty, const char *why)
 static void told(void *arg, const char *duty, enum inro_err error)
 {
 	struct lane *l = arg;
-	char why[400];
+	char why[ERR_DETAIL_MAX + 64];
 
 	health_note_duty(&l->s->health, duty, error != INRO_OK);
 	if (!said_is_new(&l->said, duty, error == INRO_OK ? NULL : err_detail(error)))

@@ -79,7 +79,7 @@ typedef enum inro_err lane_round(struct serving *s, struct lane *l, int64_t *ret
 struct said {
 	struct said_of {
 		const char *duty; /* of a table; NULL: a free place */
-		char why[256];
+		char why[ERR_DETAIL_MAX];
 	} of[SAID_MAX];
 };
 /* Is it news that this duty fails so?  why NULL: it was done, and the next failure is news again. */

@@ -366,4 +366,8 @@ ask /healthz | jq -e '.status == "degraded" and (.components.keys | test("^that 
 ask /metrics | has '^inro_ca_keys_failed [12]' || fail "no metric of the key"
 [[ $(grep -c "a CA's key does not work.*lost: " "$log") == 1 ]] || fail "it is not told once: $(cat "$log")"
 [[ $(status_of "$http/healthz") == 200 ]] || fail "a server without one key is out"
+# Beside a CA whose signer always fails: why this one's does is told, too, and once.
+says_signer() { has 'a duty failed.*ocsp-signers: .*side.*lost' <"$log"; }
+within_time says_signer || fail "nobody is told of a signer that is not renewed: $(cat "$log")"
+[[ $(grep -c 'a duty failed.*ocsp-signers: ' "$log") -le 2 ]] || fail "it is told again and again: $(cat "$log")"
 stop_server

@@ -2,6 +2,7 @@
 #include "backoffice/core/duty.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "backoffice/core/audit.h"
 #include "backoffice/core/confirm.h"
@@ -93,39 +94,51 @@ enum inro_err duty_goes_on(struct core *c)
 
 #define GO_ON_ROWS 100 /* of which each takes little; what takes long asks itself */
 
-/* The first of what went wrong, with its words: more may go wrong behind it. */
-struct first {
-	enum inro_err error;
-	struct err_kept why;
+#define FAULTS_TOLD 3 /* in words */
+
+/* The first of what went wrong, and the words of others behind it: where one thing always fails, what fails beside it
+ * is news. */
+struct faults {
+	enum inro_err first;
+	size_t n;
+	char why[ERR_DETAIL_MAX];
 };
 
-static void note(struct first *f, enum inro_err e)
+/* most: characters of its words, so that there is room for others. */
+static void note(struct faults *f, enum inro_err e, int most)
 {
-	if (e != INRO_OK && f->error == INRO_OK)
-		*f = (struct first) { e, err_keep() };
+	size_t n = strlen(f->why);
+
+	if (e == INRO_OK)
+		return;
+	if (f->n == 0)
+		f->first = e;
+	if (f->n < FAULTS_TOLD)
+		snprintf(f->why + n, sizeof f->why - n, "%s%.*s", n ? "; " : "", most, err_detail(e));
+	f->n++;
 }
 
-static enum inro_err say(struct first *f)
+static enum inro_err say(const struct faults *f)
 {
-	if (f->error != INRO_OK)
-		err_kept_clear(&f->why);
-	return f->error;
+	if (f->n > FAULTS_TOLD)
+		return err_set(f->first, "%s; and %zu more", f->why, f->n - FAULTS_TOLD);
+	return f->n ? err_set(f->first, "%s", f->why) : INRO_OK;
 }
 
 enum inro_err duty_each(struct core *c, const struct record_type *t, const struct store_query *q, duty_row_fn *fn)
 {
 	void *rows = NULL;
 	size_t n = 0;
-	struct first first = { 0 };
+	struct faults faults = { 0 };
 	enum inro_err e = core_all(c, t, q, &rows, &n);
 
 	for (size_t i = 0; e == INRO_OK && i < n && !duty_stops(c); i++) {
-		note(&first, fn(c, (const char *)rows + i * t->size));
+		note(&faults, fn(c, (const char *)rows + i * t->size), 150);
 		if (i % GO_ON_ROWS == GO_ON_ROWS - 1)
 			e = duty_goes_on(c);
 	}
 	list_free(t, rows, n);
-	return e == INRO_OK ? say(&first) : e;
+	return e == INRO_OK ? say(&faults) : e;
 }
 
 static enum inro_err in_each_tenant(struct core *c, const struct duty *d)
@@ -133,20 +146,20 @@ static enum inro_err in_each_tenant(struct core *c, const struct duty *d)
 	int64_t own = c->tenant;
 	void *rows = NULL;
 	size_t n = 0;
-	struct first first = { 0 };
+	struct faults faults = { 0 };
 	enum inro_err e = core_all(c, &tenant_type, &(struct store_query) { 0 }, &rows, &n);
 
 	for (size_t i = 0; e == INRO_OK && i < n; i++) {
 		c->tenant = ((const struct tenant *)rows)[i].id;
 		e = d->run(c);
 		if (e != INRO_OK)
-			note(&first, err_context(e, "tenant '%s'", ((struct tenant *)rows)[i].name));
+			note(&faults, err_context(e, "tenant '%s'", ((struct tenant *)rows)[i].name), ERR_DETAIL_MAX);
 		/* One tenant's token is no other's trouble. */
 		e = duty_goes_on(c);
 	}
 	c->tenant = own;
 	list_free(&tenant_type, rows, n);
-	return first.error != INRO_OK ? say(&first) : e;
+	return faults.n ? say(&faults) : e;
 }
 
 static enum inro_err work(struct core *c, struct duty_turn *t)
