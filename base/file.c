@@ -50,11 +50,35 @@ char *file_join(const char *dir, const char *name)
 	return asprintf(&s, "%s/%s", dir, name) < 0 ? NULL : s;
 }
 
+enum inro_err file_stdin(int *ret_fd)
+{
+	int flags = fcntl(STDIN_FILENO, F_GETFL), fd;
+
+	if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY)
+		return err_set(INRO_E_ARG, "standard input is closed; name a file, or put something into the command");
+	fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return file_err(errno, "standard input");
+	*ret_fd = fd;
+	return INRO_OK;
+}
+
+/* It can't be read: whoever does is told that it is closed. */
+void file_keep_stdin(void)
+{
+	int fd = fcntl(STDIN_FILENO, F_GETFD) < 0 ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+
+	if (fd > STDIN_FILENO)
+		close(fd);
+}
+
 static enum inro_err open_read(const char *path, int *ret_fd)
 {
-	int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-					: open(path, O_RDONLY | O_CLOEXEC);
+	int fd;
 
+	if (strcmp(path, "-") == 0)
+		return file_stdin(ret_fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return file_err(errno, path);
 	*ret_fd = fd;

@@ -13,6 +13,12 @@
 #include "base/bytes.h"
 #include "base/secret.h"
 
+/* A descriptor of its own for standard input, which is INRO_E_ARG where it is closed: what was opened since may have
+ * its number, so a program that reads it calls file_keep_stdin() first. */
+MUST_CHECK enum inro_err file_stdin(int *ret_fd);
+/* Where standard input is closed its number stays taken.  At the start of a program. */
+void file_keep_stdin(void);
+
 /* The whole file, refused (INRO_E_TOO_BIG) when longer than max.  "-" is standard input.  Straight
  * into *ret: a key file goes into one of secret memory. */
 MUST_CHECK enum inro_err file_read(const char *path, size_t max, struct buf *ret);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "backoffice/core/json.h"
+#include "base/file.h"
 #include "tools/cmd.h"
 #include "tools/interrupt.h"
 #include "tools/out.h"
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
 	/* Widths of characters are those of UTF-8, whatever the terminal's locale says. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	signal(SIGPIPE, SIG_IGN);
+	file_keep_stdin();
 	json_wipes();
 	enum inro_err e = cmd_parse(argc - 1, argv + 1, &call);
 	if (e)

@@ -97,8 +97,12 @@ static void close_file(FILE **f)
 static enum inro_err open_rows(const char *path, FILE **ret)
 {
 	struct stat st;
-	int in = strcmp(path, "-") ? -1 : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-	*ret = in < 0 ? fopen(path, "re") : fdopen(in, "r");
+	bool from_stdin = !strcmp(path, "-");
+	int in = -1;
+	enum inro_err e = from_stdin ? file_stdin(&in) : INRO_OK;
+	if (e)
+		return e;
+	*ret = from_stdin ? fdopen(in, "r") : fopen(path, "re");
 	if (!*ret)
 		return file_err(errno, path);
 	return fstat(fileno(*ret), &st) == 0 && S_ISDIR(st.st_mode) ? file_err(EISDIR, path) : INRO_OK;
@@ -111,6 +115,15 @@ enum inro_err device_import_check(const struct call *c)
 	return err_set(INRO_E_ARG, "rows from standard input need --errors FILE, for those that are bad");
 }
 
+/* As --format says, else as the file is called. */
+static enum import_format rows_format(const struct call *c)
+{
+	const char *format = call_opt(c, "format");
+	if (!format)
+		return import_format_of(call_arg(c, 0));
+	return strcmp(format, "jsonl") ? IMPORT_CSV : IMPORT_JSON_LINES;
+}
+
 enum inro_err device_import_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -119,7 +132,7 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 	AUTO(json_drop) json_t *again = json_array();
 	struct bad_rows bad = { .again = again };
 	struct import_options o = { .update = call_has(c, "update"),
-				    .format = import_format_of(call_arg(c, 0)),
+				    .format = rows_format(c),
 				    .bad = tell_bad_row,
 				    .again = tell_again,
 				    .arg = &bad };

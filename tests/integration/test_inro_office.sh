@@ -288,6 +288,12 @@ echo 'of another day' >nec.csv.errors
 [[ $(inro device import <(cat nec.csv) --errors told --json | value same) == 2 ]] || fail "not by a pipe"
 [[ $(inro device import - --errors told --json <nec.csv | value same) == 2 ]] || fail "not from standard input"
 refused 2 "from standard input need --errors FILE" inro device import -
+refused 1 'standard input is closed' sh -c "exec '$B/bin/inro' device import - --errors told <&-"
+echo '{"id":"00000000d3","name":"line"}' >line.json
+refused 1 'these are JSON lines: .*--format jsonl' inro device import line.json --errors told
+[[ $(inro device import - --errors told --format jsonl --json <line.json | value added) == 1 ]] || fail "no JSON lines from standard input"
+inro device export --format jsonl again.jsonl
+[[ $(inro device import - --errors told --format jsonl --json <again.jsonl | value added) == 0 ]] || fail "JSON lines of an export are new"
 [[ ! -e -.errors ]] || fail "a file of that name"
 refused 2 "not standard input: it is read again" inro job start register --in -
 must inro job start register --in nec.csv --json >job.json
