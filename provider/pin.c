@@ -65,11 +65,13 @@ static enum inro_err from_setting(const struct prov *p, const char *name, struct
 /* The file that the PIN is read from, by the URI or the setting; NULL: none. */
 static const char *file_of(const struct prov *p, const struct p11_uri *uri)
 {
-	const char *setting = core_setting(&p->core, SETTING_PIN);
+	const char *source = core_setting(&p->core, SETTING_PIN), *path = NULL;
 
 	if (uri && (uri->pin_source || uri->has_pin_value))
-		return uri->pin_source ? path_of(uri->pin_source) : NULL;
-	return setting && strncasecmp(setting, "file:", 5) == 0 ? path_of(setting) : NULL;
+		source = uri->pin_source;
+	else if (source && strncasecmp(source, "file:", 5) != 0)
+		source = NULL;
+	return source && p11_pin_path(source, &path) == INRO_OK ? path : NULL;
 }
 
 bool pin_comes_once(const struct prov *p, const struct p11_uri *uri)
