@@ -317,18 +317,30 @@ static int set_oaep(struct alike_side *s, EVP_PKEY_CTX *ctx, struct alike_rng *r
 		       : EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md_of(md));
 }
 
-static int set_label(struct alike_side *s, EVP_PKEY_CTX *ctx, struct alike_rng *r)
+/* Octets that the context takes over, if it takes them. */
+static int set0(struct alike_side *s, EVP_PKEY_CTX *ctx, struct alike_rng *r, const char *what,
+		int (*take)(EVP_PKEY_CTX *ctx, unsigned char *p, int n))
 {
 	int n = (int)alike_below(r, 20), ret;
-	unsigned char *label = n ? OPENSSL_zalloc((size_t)n) : NULL;
+	unsigned char *p = n ? OPENSSL_zalloc((size_t)n) : NULL;
 
-	alike_say(s, "rsa_oaep_label of %d", n);
-	if (label)
-		alike_fill(r, label, (size_t)n);
-	ret = EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, label, n);
+	alike_say(s, "%s of %d", what, n);
+	if (p)
+		alike_fill(r, p, (size_t)n);
+	ret = take(ctx, p, n);
 	if (ret <= 0)
-		OPENSSL_free(label);
+		OPENSSL_free(p);
 	return ret;
+}
+
+static int take_label(EVP_PKEY_CTX *ctx, unsigned char *p, int n)
+{
+	return EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, p, n);
+}
+
+static int set_label(struct alike_side *s, EVP_PKEY_CTX *ctx, struct alike_rng *r)
+{
+	return set0(s, ctx, r, "rsa_oaep_label", take_label);
 }
 
 static int set_kdf(struct alike_side *s, EVP_PKEY_CTX *ctx, struct alike_rng *r)
@@ -359,16 +371,7 @@ static int set_kdf_size(struct alike_side *s, EVP_PKEY_CTX *ctx, struct alike_rn
 
 static int set_ukm(struct alike_side *s, EVP_PKEY_CTX *ctx, struct alike_rng *r)
 {
-	int n = (int)alike_below(r, 20), ret;
-	unsigned char *ukm = n ? OPENSSL_zalloc((size_t)n) : NULL;
-
-	alike_say(s, "ecdh_kdf_ukm of %d", n);
-	if (ukm)
-		alike_fill(r, ukm, (size_t)n);
-	ret = EVP_PKEY_CTX_set0_ecdh_kdf_ukm(ctx, ukm, n);
-	if (ret <= 0)
-		OPENSSL_free(ukm);
-	return ret;
+	return set0(s, ctx, r, "ecdh_kdf_ukm", EVP_PKEY_CTX_set0_ecdh_kdf_ukm);
 }
 
 static int set_cofactor(struct alike_side *s, EVP_PKEY_CTX *ctx, struct alike_rng *r)

@@ -31,6 +31,14 @@ static size_t size_of(const struct alike_side *s, size_t key)
 	return (size_t)EVP_PKEY_get_size(s->all->publics[key]);
 }
 
+/* What came of a call that was given `room` bytes: whether it was done. */
+static bool done(struct alike_side *s, int ret, size_t room)
+{
+	alike_gives(s, ret);
+	alike_room_end(s, room == SIZE_MAX ? 0 : room);
+	return ret == 1;
+}
+
 /* ---- what a signature is worth ---- */
 
 struct made_by {
@@ -172,9 +180,7 @@ static void sign(struct alike_side *s, struct alike_rng *r, struct alike_ctx *c)
 	fit(r, c->ctx, &in);
 	alike_say(s, "sign %zu bytes, room %zd", in.n, (ssize_t)room);
 	ret = EVP_PKEY_sign(c->ctx, room == SIZE_MAX ? NULL : out, &n, in.p, in.n);
-	alike_gives(s, ret);
-	alike_room_end(s, room == SIZE_MAX ? 0 : room);
-	if (ret != 1)
+	if (!done(s, ret, room))
 		return;
 	if (room == SIZE_MAX) {
 		alike_say(s, "  needs %zu\n", n);
@@ -208,9 +214,7 @@ static void recover(struct alike_side *s, struct alike_rng *r, struct alike_ctx 
 
 	alike_say(s, "recover, signature %zu, room %zd", sig->n, (ssize_t)room);
 	ret = EVP_PKEY_verify_recover(c->ctx, room == SIZE_MAX ? NULL : out, &n, sig->p, sig->n);
-	alike_gives(s, ret);
-	alike_room_end(s, room == SIZE_MAX ? 0 : room);
-	if (ret == 1)
+	if (done(s, ret, room))
 		alike_bytes(s, "recovered", out, room == SIZE_MAX ? 0 : n);
 }
 
@@ -228,32 +232,39 @@ static void encrypt(struct alike_side *s, struct alike_rng *r, struct alike_ctx 
 	in.p[0] = 0;
 	alike_say(s, "encrypt %zu bytes, room %zd", in.n, (ssize_t)room);
 	ret = EVP_PKEY_encrypt(c->ctx, room == SIZE_MAX ? NULL : out, &n, in.p, in.n);
-	alike_gives(s, ret);
-	alike_room_end(s, room == SIZE_MAX ? 0 : room);
-	if (ret != 1)
+	if (!done(s, ret, room))
 		return;
 	alike_say(s, "  %zu bytes\n", n);
 	if (room != SIZE_MAX)
 		keep(&s->cipher, out, n);
 }
 
+/* The last that was made, sometimes spoilt; a random one where there is none. */
+static void draw_cipher(struct alike_rng *r, const struct alike_side *s, size_t key, struct alike_bytes *in)
+{
+	*in = s->all->cipher;
+	if (in->n == 0) {
+		in->n = alike_chance(r, 70) ? size_of(s, key) : alike_below(r, 400);
+		alike_fill(r, in->p, in->n);
+		in->p[0] = 0;
+	} else if (alike_chance(r, 15)) {
+		in->p[in->n - 1] ^= 1;
+	}
+}
+
 static void decrypt(struct alike_side *s, struct alike_rng *r, struct alike_ctx *c)
 {
-	struct alike_bytes in = s->all->cipher;
-	size_t room = pick_room(r, size_of(s, c->key)), n = room == SIZE_MAX ? 7 : room;
+	struct alike_bytes in;
+	size_t room = pick_room(r, size_of(s, c->key)), n = room == SIZE_MAX ? 7 : room, cut;
 	uint8_t *out = alike_room();
 	char pad[32];
 	int ret;
 
-	if (in.n == 0) {
-		in.n = alike_chance(r, 70) ? size_of(s, c->key) : alike_below(r, 400);
-		alike_fill(r, in.p, in.n);
-		in.p[0] = 0;
-	} else if (alike_chance(r, 15)) {
-		in.p[in.n - 1] ^= 1;
-	} else if (alike_chance(r, 10)) { /* as from a sender who cuts zeros off */
-		in.n -= 1 + alike_below(r, (uint32_t)in.n);
-		memmove(in.p, in.p + (s->all->cipher.n - in.n), in.n);
+	draw_cipher(r, s, c->key, &in);
+	if (alike_chance(r, 10) && in.n > 0) { /* as from a sender who cuts zeros off */
+		cut = 1 + alike_below(r, (uint32_t)in.n);
+		in.n -= cut;
+		memmove(in.p, in.p + cut, in.n);
 	}
 	ask(c->ctx, OSSL_ASYM_CIPHER_PARAM_PAD_MODE, pad, sizeof pad);
 	ERR_clear_error();
@@ -320,9 +331,7 @@ static void derive(struct alike_side *s, struct alike_rng *r, struct alike_ctx *
 	out = alike_room();
 	alike_say(s, "derive, room %zd", (ssize_t)room);
 	ret = EVP_PKEY_derive(c->ctx, room == SIZE_MAX ? NULL : out, &n);
-	alike_gives(s, ret);
-	alike_room_end(s, room == SIZE_MAX ? 0 : room);
-	if (ret != 1)
+	if (!done(s, ret, room))
 		return;
 	alike_say(s, "  %zu\n", n);
 	if (room != SIZE_MAX)
@@ -347,23 +356,15 @@ static void encapsulate(struct alike_side *s, struct alike_rng *r, struct alike_
 
 static void decapsulate(struct alike_side *s, struct alike_rng *r, struct alike_ctx *c)
 {
-	struct alike_bytes in = s->all->cipher;
+	struct alike_bytes in;
 	size_t room = pick_room(r, size_of(s, c->key)), n = room == SIZE_MAX ? 7 : room;
 	uint8_t *out = alike_room();
 	int ret;
 
-	if (in.n == 0) {
-		in.n = size_of(s, c->key);
-		alike_fill(r, in.p, in.n);
-		in.p[0] = 0;
-	} else if (alike_chance(r, 10)) {
-		in.p[in.n - 1] ^= 1;
-	}
+	draw_cipher(r, s, c->key, &in);
 	alike_say(s, "decapsulate %zu bytes, room %zd", in.n, (ssize_t)room);
 	ret = EVP_PKEY_decapsulate(c->ctx, room == SIZE_MAX ? NULL : out, &n, in.p, in.n);
-	alike_gives(s, ret);
-	alike_room_end(s, room == SIZE_MAX ? 0 : room);
-	if (ret != 1)
+	if (!done(s, ret, room))
 		return;
 	alike_say(s, "  %zu\n", n);
 	if (room != SIZE_MAX)

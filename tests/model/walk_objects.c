@@ -210,18 +210,27 @@ static void generate_pair(void)
 
 /* ---- changing ---- */
 
+/* A session and an object of any kind, right ones or wrong ones; NULL: nothing is to be done. */
+static struct session *pick_any(CK_SESSION_HANDLE *ret_h, CK_OBJECT_HANDLE *ret_target, struct object **ret,
+				struct answers *a)
+{
+	struct session *s = pick_session(ret_h, a);
+
+	*ret = s ? pick_object(s, IS(K__MAX) - 1, CKR_OBJECT_HANDLE_INVALID, ret_target, a) : NULL;
+	return s && !a->idle ? s : NULL;
+}
+
 static void copy(void)
 {
 	struct answers a = { 0 };
 	struct form f = { 0 };
 	CK_SESSION_HANDLE h;
 	CK_OBJECT_HANDLE from_h, made = 0;
-	struct session *s = pick_session(&h, &a);
-	struct object *from = s ? pick_object(s, IS(K__MAX) - 1, CKR_OBJECT_HANDLE_INVALID, &from_h, &a)
-				: NULL;
+	struct object *from;
+	struct session *s = pick_any(&h, &from_h, &from, &a);
 	struct object *to = model_new_object();
 
-	if (!s || !to || a.idle)
+	if (!s || !to)
 		return;
 	say("C_CopyObject %lu %lu", h, from_h);
 	if (from) {
@@ -252,12 +261,11 @@ static void change(void)
 	struct form f = { 0 };
 	CK_SESSION_HANDLE h;
 	CK_OBJECT_HANDLE target;
-	struct session *s = pick_session(&h, &a);
-	struct object *o = s ? pick_object(s, IS(K__MAX) - 1, CKR_OBJECT_HANDLE_INVALID, &target, &a)
-			     : NULL;
+	struct object *o;
+	struct session *s = pick_any(&h, &target, &o, &a);
 	struct object then = { 0 };
 
-	if (!s || a.idle)
+	if (!s)
 		return;
 	say("C_SetAttributeValue %lu %lu", h, target);
 	if (o) {
@@ -282,11 +290,10 @@ static void destroy(void)
 	struct answers a = { 0 };
 	CK_SESSION_HANDLE h;
 	CK_OBJECT_HANDLE target;
-	struct session *s = pick_session(&h, &a);
-	struct object *o = s ? pick_object(s, IS(K__MAX) - 1, CKR_OBJECT_HANDLE_INVALID, &target, &a)
-			     : NULL;
+	struct object *o;
+	struct session *s = pick_any(&h, &target, &o, &a);
 
-	if (!s || a.idle)
+	if (!s)
 		return;
 	if (o) {
 		may_write(s, o, &a);
@@ -410,12 +417,11 @@ static void read(void)
 	struct answers a = { 0 };
 	CK_SESSION_HANDLE h;
 	CK_OBJECT_HANDLE target;
-	struct session *s = pick_session(&h, &a);
-	struct object *o = s ? pick_object(s, IS(K__MAX) - 1, CKR_OBJECT_HANDLE_INVALID, &target, &a)
-			     : NULL;
+	struct object *o;
+	struct session *s = pick_any(&h, &target, &o, &a);
 	CK_ULONG size = 0;
 
-	if (!s || a.idle || (o && !can_tell(o)))
+	if (!s || (o && !can_tell(o)))
 		return;
 	say("C_GetAttributeValue %lu %lu", h, target);
 	if (o)

@@ -7,11 +7,14 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/own.h"
 #include "tests/lib/module.h"
+#include "tests/lib/scratch.h"
 
 #define THREADS 8
 #define ROUNDS	60
@@ -243,6 +246,49 @@ static void the_end_comes_while_all_are_inside(void **state)
 	assert_int_equal(atomic_load(&wrong), 0);
 }
 
+static void *begins_and_ends(void *unused)
+{
+	for (int i = 0; i < 300; i++) {
+		CK_RV rv = p11->C_Initialize(NULL);
+
+		note(rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED);
+		rv = p11->C_Finalize(NULL);
+		note(rv == CKR_OK || rv == CKR_CRYPTOKI_NOT_INITIALIZED);
+	}
+	return unused;
+}
+
+/* But for the slot in which one can be made. */
+static CK_ULONG tokens_there(void)
+{
+	CK_SLOT_ID all[64];
+	CK_ULONG n = ARRAY_LEN(all), made = 0;
+
+	OK(p11->C_Initialize(NULL));
+	OK(p11->C_GetSlotList(CK_TRUE, all, &n));
+	for (CK_ULONG i = 0; i < n; i++)
+		made += (module_info(all[i]).flags & CKF_TOKEN_INITIALIZED) != 0;
+	OK(p11->C_Finalize(NULL));
+	return made;
+}
+
+/* What one begins another ends at once: afterwards no home is kept but the one that is in force then. */
+static void beginnings_and_ends_at_once(void **state)
+{
+	static void *(*const jobs[THREADS])(void *) = { begins_and_ends, begins_and_ends, begins_and_ends,
+							begins_and_ends };
+	AUTO(free_chars) char *home = strdup(getenv("INRO_HOME"));
+
+	(void)state;
+	OK(p11->C_Finalize(NULL));
+	run(jobs, 4);
+	assert_int_equal(setenv("INRO_HOME", scratch_path("another"), 1), 0);
+	assert_int_equal(tokens_there(), 0);
+	assert_int_equal(setenv("INRO_HOME", home, 1), 0);
+	assert_in_range(tokens_there(), 1, 1000);
+	OK(p11->C_Initialize(NULL));
+}
+
 struct making {
 	CK_SESSION_HANDLE session;
 	atomic_int state; /* 0: not begun, 1: begun, 2: done */
@@ -302,6 +348,7 @@ int main(void)
 		cmocka_unit_test(with_logins_that_come_and_go),
 		cmocka_unit_test(one_session_for_all),
 		cmocka_unit_test(the_end_comes_while_all_are_inside),
+		cmocka_unit_test(beginnings_and_ends_at_once),
 		cmocka_unit_test(a_logout_does_not_wait_for_a_key),
 	};
 
