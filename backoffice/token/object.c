@@ -132,7 +132,8 @@ static enum inro_err add_labels(struct token *t, CK_OBJECT_CLASS class, struct b
 	for (CK_ULONG i = 0; i < n && i < NAMED_MAX && !e; i++) {
 		char one[sizeof ((struct token_entry *)0)->label];
 		CK_ATTRIBUTE a = { CKA_LABEL, one, sizeof one };
-		bool known = t->f->C_GetAttributeValue(t->session, found[i], &a, 1) == CKR_OK;
+		bool known = t->f->C_GetAttributeValue(t->session, found[i], &a, 1) == CKR_OK &&
+			     a.ulValueLen <= sizeof one;
 
 		buf_addf(ret, "%s'%.*s'", ret->n ? ", " : "", (int)(known ? a.ulValueLen : 0), one);
 	}

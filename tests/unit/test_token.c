@@ -621,6 +621,16 @@ static CK_RV sign_longer(CK_SESSION_HANDLE s, CK_BYTE *in, CK_ULONG in_n, CK_BYT
 	return rv;
 }
 
+/* Of what can't be had some modules say CKR_OK and this length. */
+static CK_RV tell_no_length(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, CK_ULONG n)
+{
+	CK_RV rv = honest.C_GetAttributeValue(s, o, a, n);
+
+	if (a->type == CKA_LABEL && a->pValue)
+		a->ulValueLen = CK_UNAVAILABLE_INFORMATION;
+	return rv;
+}
+
 static CK_RV decrypt_longer(CK_SESSION_HANDLE s, CK_BYTE *in, CK_ULONG in_n, CK_BYTE *out, CK_ULONG *n)
 {
 	CK_ULONG room = *n;
@@ -635,14 +645,19 @@ static void test_said_longer(void **state)
 {
 	struct token *t = each_opened("pkcs11:token=one");
 	struct token_key *k = each_made(t, "rsa-2048", "said longer");
+	struct token_key *other = each_made(t, "ec-p256", "one of two"), *another = each_made(t, "ec-p256", "the other");
 	struct token_secret *s = sealing(t, "opened longer", "aes-256");
 	const struct pki_sig *sig;
 	CK_FUNCTION_LIST odd = *t->f, *own = t->f;
 	SCOPED(buf) signature = { 0 };
 	SCOPED(buf) sealed = { 0 };
 	SCOPED(secret) plain = { 0 };
+	size_t n = 0;
 
 	(void)state;
+	give_id(t, token_key_id(other), "one of two");
+	give_id(t, token_key_id(another), "one of two");
+	token_key_free(another);
 	honest = *t->f;
 	odd.C_Sign = sign_longer;
 	odd.C_Decrypt = decrypt_longer;
@@ -652,9 +667,13 @@ static void test_said_longer(void **state)
 	assert_int_equal(token_key_sign(k, sig, bytes_of("x"), &signature), INRO_E_TOKEN);
 	assert_int_equal(signature.n, 0);
 	assert_int_equal(token_secret_open(s, BYTES_NONE, buf_bytes(&sealed), &plain), INRO_E_TOKEN);
+	odd.C_GetAttributeValue = tell_no_length;
+	assert_int_equal(token_delete(t, bytes_of("one of two"), TOKEN_ALL, &n), INRO_E_AMBIGUOUS);
+	assert_non_null(strstr(err_detail(INRO_E_AMBIGUOUS), "('', '')"));
 	t->f = own;
 	each_signs(k);
 	token_secret_free(s);
+	token_key_free(other);
 	token_key_free(k);
 	token_close(t);
 }
