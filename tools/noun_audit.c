@@ -70,16 +70,13 @@ static enum inro_err read_receipt(const struct call *c, struct buf *ret)
 	const char *path = call_opt(c, "receipt");
 	enum inro_err e = path ? file_read(path, AUDIT_RECEIPT_MAX, ret) : INRO_OK;
 	if (!e && path && !ret->n)
-		e = err_set(INRO_E_SYNTAX, "that is no receipt of 'inro audit sign'");
+		e = err_set(INRO_E_SYNTAX, "%s: that is no receipt of 'inro audit sign'", path);
 	return e;
 }
 
-/* Of a receipt that is none its file is named; whoever finds a broken chain must not mend it. */
-static enum inro_err what_to_do(const struct call *c, enum inro_err e, const struct audit_report *r)
+/* Whoever finds a broken chain must not mend it. */
+static enum inro_err what_to_do(enum inro_err e, const struct audit_report *r)
 {
-	const char *path = call_opt(c, "receipt");
-	if (path && (e == INRO_E_SYNTAX || e == INRO_E_SIGNATURE))
-		return err_context(e, "%s", path);
 	if (e != INRO_E_DAMAGED || !r->broken)
 		return e;
 	return err_set(e, "%.300s; stop all writing, keep a copy of the database as it is, and compare it with the newest "
@@ -99,6 +96,7 @@ static enum inro_err audit_verify_run(const struct call *c, json_t **ret)
 	struct audit_report report = { 0 };
 	enum inro_err e = read_receipt(c, &receipt);
 	k.receipt = buf_bytes(&receipt);
+	k.receipt_name = call_opt(c, "receipt");
 	if (!e)
 		e = office_open(c, &core);
 	progress_start(&progress, "events", 0);
@@ -106,7 +104,7 @@ static enum inro_err audit_verify_run(const struct call *c, json_t **ret)
 		e = audit_verify_with(core, &k, &report);
 	progress_end(&progress);
 	if (e)
-		return what_to_do(c, e, &report);
+		return what_to_do(e, &report);
 	return json_give(json_pack("{s:I s:b s:I s:I s:I s:o}", "events", (json_int_t)report.count,
 				   "whole", true, "archived", (json_int_t)report.archived, "marks",
 				   (json_int_t)report.marks, "signed_to",

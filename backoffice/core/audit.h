@@ -77,6 +77,7 @@ struct audit_check {
 	const char *const *archives; /* files, in order; none: archived events are not looked at */
 	size_t archives_n;
 	struct bytes receipt; /* the text of one of audit_sign(); empty: none */
+	const char *receipt_name; /* by which errors name it; NULL: "the receipt" */
 };
 #define AUDIT_RECEIPT_MAX 65536
 

@@ -57,6 +57,12 @@ cp one.archive two.archive
 sed -i '3s/dev-/dEv-/' two.archive
 refused 1 "audit event" inro audit verify --archive two.archive
 refused 1 "audit event" inro audit verify --archive events.jsonl
+# What is wrong with an archive is no word about the receipt, and a line without an end takes no memory without one.
+{ printf '{"inro_audit_archive": 1, "first": "'; head -c 9000000 /dev/zero | tr '\0' a; } >long.archive
+refused 1 '^inro: long.archive: a line has more than 8 MiB' inro audit verify --archive long.archive --receipt receipt.json
+echo '{}' >no.json
+refused 1 "^inro: no.json: " inro audit verify --archive one.archive --receipt no.json
+refused 1 "^inro: .*no.db" env INRO_DB=sqlite:no.db "$B/bin/inro" audit verify --receipt receipt.json
 must inro audit verify
 
 # ---- kill -9 while events are written ----

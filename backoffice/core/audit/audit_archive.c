@@ -18,6 +18,7 @@
 #include "base/file.h"
 
 #define ARCHIVE_FORMAT 1
+#define LINE_BYTES_MAX ((size_t)8 << 20) /* no event is that long */
 
 void segment_detail(const struct audit_segment *s, struct buf *ret)
 {
@@ -52,19 +53,53 @@ static void archive_clear(struct archive *a)
 	buf_clear(&a->work);
 }
 
+static enum inro_err make_room(struct archive *a)
+{
+	size_t room = a->room ? a->room * 2 : 4096;
+	char *line = room <= LINE_BYTES_MAX ? realloc(a->line, room) : NULL;
+
+	if (room > LINE_BYTES_MAX)
+		return err_set(INRO_E_TOO_BIG, "%s: a line has more than %zu MiB: that is no archive of an audit",
+			       a->path, LINE_BYTES_MAX >> 20);
+	if (!line)
+		return err_set(INRO_E_NO_MEMORY, "no memory for a line of an archive");
+	a->line = line;
+	a->room = room;
+	return INRO_OK;
+}
+
+/* With its end; 0 octets: the file ended.  getline() takes as much memory as there is file. */
+static enum inro_err read_line(struct archive *a, size_t *ret)
+{
+	enum inro_err e = INRO_OK;
+	size_t n = 0;
+	int octet = 0;
+
+	errno = 0;
+	while (e == INRO_OK && octet != '\n' && (octet = getc_unlocked(a->f)) != EOF) {
+		if (n == a->room)
+			e = make_room(a);
+		if (e == INRO_OK)
+			a->line[n++] = (char)octet;
+	}
+	if (e == INRO_OK && ferror(a->f))
+		e = file_err(errno, a->path);
+	*ret = n;
+	return e;
+}
+
 /* *ret NULL: the file ended. */
 static enum inro_err next_line(struct archive *a, json_t **ret)
 {
-	ssize_t n;
+	size_t n = 0;
+	enum inro_err e = read_line(a, &n);
 
-	errno = 0;
 	*ret = NULL;
-	n = getline(&a->line, &a->room, a->f);
-	if (n < 0)
-		return errno ? file_err(errno, a->path) : INRO_OK;
-	if (EVP_DigestUpdate(a->md, a->line, (size_t)n) != 1)
+	if (e != INRO_OK || n == 0)
+		return e;
+	if (EVP_DigestUpdate(a->md, a->line, n) != 1)
 		return crypt_err("SHA-256");
-	*ret = json_loadb(a->line, (size_t)n, JSON_REJECT_DUPLICATES, NULL);
+	*ret = json_loadb(a->line, n, JSON_REJECT_DUPLICATES, NULL);
 	return *ret ? INRO_OK
 		    : err_set(INRO_E_DAMAGED, "%s: a line is no event of an archive", a->path);
 }

@@ -224,11 +224,19 @@ static enum inro_err prepare(struct core *c, struct verifying *v, struct chain_p
 	return e == INRO_OK ? mark_check_all(c, &v->marks, v->report) : e;
 }
 
+/* The rest takes long: what is no receipt is told before. */
+static enum inro_err look_at_receipt(const struct audit_check *k)
+{
+	enum inro_err e = mark_read_receipt(k->receipt);
+
+	return e == INRO_OK ? e : err_context(e, "%s", k->receipt_name ? k->receipt_name : "the receipt");
+}
+
 static enum inro_err verify_all(struct core *c, struct verifying *v)
 {
 	struct chain_walk walk = { .report = v->report, .each = meet_event, .arg = v };
 	bool receipt = v->k && v->k->receipt.n;
-	enum inro_err e = receipt ? mark_read_receipt(v->k->receipt) : INRO_OK; /* the rest takes long */
+	enum inro_err e = receipt ? look_at_receipt(v->k) : INRO_OK;
 
 	if (e == INRO_OK)
 		e = prepare(c, v, &walk.at);

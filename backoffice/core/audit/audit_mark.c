@@ -580,7 +580,7 @@ static enum inro_err read_receipt(struct bytes text, struct audit_mark *ret)
 	json_decref(doc);
 	blob_clear(&before);
 	if (e != INRO_OK)
-		return err_context(e, "the receipt");
+		return e;
 	*ret = m;
 	m = (struct audit_mark) { 0 };
 	return INRO_OK;
