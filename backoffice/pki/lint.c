@@ -177,6 +177,7 @@ static bool time_stamping_holds(const struct cert *c, const struct cert *issuer)
 		(void)issuer;                                                                      \
 		return check(&c->key);                                                             \
 	}
+OF_KEY(size_holds, weak_size_holds)
 OF_KEY(exponent_holds, weak_exponent_holds)
 OF_KEY(factors_hold, weak_factors_hold)
 OF_KEY(roca_holds, weak_roca_holds)
@@ -233,6 +234,7 @@ static const struct lint_rule rules[] = {
 	  close_holds },
 	{ "ed25519-order", "RFC 8032 5.1.7", "the Ed25519 key is a point of small order",
 	  order_of_point_holds },
+	{ "rsa-size", "NIST SP 800-131A 3", "the RSA key has fewer than 2048 bits", size_holds },
 };
 
 const struct lint_rule *lint_rule_at(size_t i)

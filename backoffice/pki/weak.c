@@ -6,6 +6,7 @@
 
 #define EXPONENT_MIN_OCTETS 3 /* 65537 is 01 00 01 */
 #define FERMAT_STEPS	    100
+#define RSA_BITS_MIN	    2048
 
 static void bn_free(BIGNUM **n)
 {
@@ -15,6 +16,11 @@ static void bn_free(BIGNUM **n)
 static void ctx_free(BN_CTX **c)
 {
 	BN_CTX_free(*c);
+}
+
+bool weak_size_holds(const struct pubkey *k)
+{
+	return !k->modulus.n || k->bits >= RSA_BITS_MIN;
 }
 
 bool weak_exponent_holds(const struct pubkey *k)

@@ -12,6 +12,8 @@
 
 #include "backoffice/pki/pubkey.h"
 
+/* An RSA key has 2048 bits or more (NIST SP 800-131A 3). */
+bool weak_size_holds(const struct pubkey *k);
 /* No exponent from 3 to 65535 (FIPS 186-5 5.1: above 2^16). */
 bool weak_exponent_holds(const struct pubkey *k);
 /* The modulus has no factor below 752 (NIST SP 800-89 5.3.3). */

@@ -51,6 +51,8 @@ inro cert lint p1.pem --issuer root.pem | has 'keeps every rule' || fail "$(inro
 refused 1 'give its issuer' inro cert lint p1.pem
 openssl req -x509 -newkey rsa:2048 -pkeyopt rsa_keygen_pubexp:3 -nodes -keyout e3.key -subj /CN=e3 -days 9 -out e3.pem 2>/dev/null
 inro cert lint e3.pem | has '^rsa-exponent' || fail "$(inro cert lint e3.pem)"
+openssl req -x509 -newkey rsa:1024 -nodes -keyout small.key -subj /CN=small -days 9 -out small.pem 2>/dev/null
+inro cert lint small.pem | has '^rsa-size' || fail "$(inro cert lint small.pem)"
 openssl req -new -key e3.key -subj /CN=e3 -out e3.csr
 refused 1 'rsa-exponent' inro cert issue --ca root --profile tls-client --csr e3.csr
 

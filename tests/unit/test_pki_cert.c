@@ -217,6 +217,14 @@ static void break_close(struct cert *c, struct cert *issuer)
 	be_rsa(c, LIT("\xe8\xd6\xca\x61\x63"), f4);
 }
 
+/* 2^127 - 1 again */
+static void break_size(struct cert *c, struct cert *issuer)
+{
+	(void)issuer;
+	be_rsa(c, LIT("\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), f4);
+	c->key.bits = 1024;
+}
+
 static void break_order_of_point(struct cert *c, struct cert *issuer)
 {
 	(void)issuer;
@@ -247,6 +255,7 @@ static const struct {
 	{ "rsa-roca", break_roca },
 	{ "rsa-close-primes", break_close },
 	{ "ed25519-order", break_order_of_point },
+	{ "rsa-size", break_size },
 };
 
 static void test_lint(void **state)
