@@ -38,6 +38,7 @@ struct cmd_opt {
 	bool required, repeatable;
 	const char *const *choices;	/* NULL at the end */
 	const char *(*known)(size_t i); /* OPT_TEXT: values worth completing, NULL at the end */
+	const char *zero; /* OPT_NUMBER: the option that says what 0 would */
 	const char *help;
 };
 

@@ -222,7 +222,7 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 	}
 #define OPT_PATH_LEN                                                                               \
 	{                                                                                          \
-		.name = "path-len", .arg = "N", .kind = OPT_NUMBER,                                \
+		.name = "path-len", .arg = "N", .kind = OPT_NUMBER, .zero = "no-sub-ca",           \
 		.help = "levels of CAs that may be below it, 1 or more; default: the profile's"    \
 	}
 #define OPT_NO_SUB_CA                                                                              \
@@ -639,6 +639,7 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "crl-overlap-hours",
 			 .arg = "N",
 			 .kind = OPT_NUMBER,
+			 .zero = "no-crl-overlap",
 			 .help = "hours that a list is valid beyond that" },
 		       { .name = "no-crl-overlap",
 			 .kind = OPT_FLAG,

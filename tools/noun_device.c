@@ -36,7 +36,10 @@ static enum inro_err anchor_file(const char *path, enum anchor_kind kind, struct
 {
 	enum inro_err e = file_read(path, (size_t)64 << 10, &o->file);
 	o->anchor = (struct device_anchor) { .kind = kind, .value = buf_bytes(&o->file) };
-	return e;
+	if (e)
+		return e;
+	e = device_anchor_check(&o->anchor);
+	return e ? err_context(e, "%s", path) : e;
 }
 
 static enum inro_err anchor_of(const struct call *c, struct device_options *o)
@@ -430,7 +433,7 @@ static enum inro_err device_provision_run(const struct call *c, json_t **ret)
 		{ "group", "Group" }, { "serial", "Serial number" }, { "attrs", "Attributes" },    \
 		{ "anchor", "Trust anchor" }, { "anchor_before", "Was that of" },                  \
 		{ "anchor_store", "Kept in" },                                                     \
-		{ "created", "Registered" }, { "updated", "Changed" },                             \
+		{ "created", "Registered" }, { "updated", "Changed" }, { "deleted", "Deleted" },   \
 		{ "certificates", "Certificates" })
 #define DEVICE_MOVE(word, text, handler)                                                           \
 	{                                                                                          \

@@ -45,6 +45,15 @@ static enum inro_err secret_renew_run(const struct call *c, json_t **ret)
 	return e ? e : json_give(json_of_symkey(&k), ret);
 }
 
+/* For people: one that another has taken the place of is good until its grace is over, not until its own end. */
+static json_t *listed_key(const struct symkey *k, bool json)
+{
+	json_t *doc = json_of_symkey(k);
+	if (!json && k->state == CRED_SUPERSEDED)
+		json_object_set(doc, "not_after", json_object_get(doc, "good_until"));
+	return doc;
+}
+
 static enum inro_err key_page(struct core *core, const struct call *c,
 			      const struct where_page *page, json_t *list, char **ret_next)
 {
@@ -61,7 +70,7 @@ static enum inro_err key_page(struct core *core, const struct call *c,
 	SCOPED(symkey_found) l = { 0 };
 	enum inro_err e = symkey_search(core, &s, &l);
 	for (size_t i = 0; !e && i < l.n; i++)
-		json_array_append_new(list, json_of_symkey(&l.items[i]));
+		json_array_append_new(list, listed_key(&l.items[i], c->json));
 	*ret_next = l.next;
 	l.next = NULL;
 	return e;
@@ -502,6 +511,7 @@ const struct cmd_verb secret_verbs[] = {
 	  .opts = OPTS({ .name = "grace",
 			 .arg = "SECONDS",
 			 .kind = OPT_NUMBER,
+			 .zero = "no-grace",
 			 .help = "seconds that the old one stays valid; default: as the policy "
 				 "says" },
 		       { .name = "no-grace",

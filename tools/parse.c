@@ -173,8 +173,9 @@ static enum inro_err check_number(const struct cmd_opt *o, const char *value)
 	size_t n = strlen(value);
 	if (n && n <= 9 && strspn(value, "0123456789") == n && strspn(value, "0") < n)
 		return INRO_OK;
-	return err_set(INRO_E_ARG, "--%s takes a number from 1 to 999999999, not '%s'", o->name,
-		       value);
+	return err_set(INRO_E_ARG, "--%s takes a number from 1 to 999999999, not '%s'%s%s", o->name, value,
+		       o->zero && n && strspn(value, "0") == n ? "; for none there is --" : "",
+		       o->zero && n && strspn(value, "0") == n ? o->zero : "");
 }
 
 /* Seconds, UTC. */

@@ -88,6 +88,8 @@ MUST_CHECK enum inro_err device_delete(struct core *c, const char *id, const cha
 #define ANCHOR_HASH 32
 MUST_CHECK enum inro_err device_anchor_parse(const char *text, uint8_t room[static ANCHOR_HASH],
 					     struct device_anchor *ret);
+/* Is the value one that its kind has (not SHA-256 alone)?  For errors that name the file it is from. */
+MUST_CHECK enum inro_err device_anchor_check(const struct device_anchor *a);
 /* The id of the deleted device that had its trust anchor last, under another id; the caller's (free()),
  * NULL: there is none. */
 MUST_CHECK enum inro_err device_anchor_before(struct core *c, const struct device *d, char **ret);

@@ -177,6 +177,8 @@ must inro ca create tight --token ca --parent top --subject /CN=tight --no-sub-c
 [[ $(length top)$(length mid)$(length tight) == 100 ]] || fail "path lengths: $(length top) $(length mid) $(length tight)"
 refused 1 "path length" inro ca create below --token ca --parent tight --subject /CN=below
 refused 1 "path length of ours" inro ca create out --token ca --subject /CN=out --external --no-sub-ca
+refused 2 "number from 1 to 999999999, not '0'; for none there is --no-sub-ca" \
+	inro ca create none --token ca --subject /CN=none --path-len 0
 refused 2 "either" inro ca create both --token ca --subject /CN=both --path-len 2 --no-sub-ca
 must inro ca rollover top --token ca
 [[ $(length top) == 1 ]] || fail "the path length after a rollover: $(length top)"

@@ -189,6 +189,7 @@ refused 1 "dev-1" inro cert issue --ca issuing --profile tls-client --csr dev-1.
 must inro device enable dev-1
 must inro device delete dev-1 --json >deleted
 [[ $(value revoked <deleted) -ge 1 ]] || fail "deleting revoked nothing: $(cat deleted)"
+inro device show dev-1 | has '^Deleted  *2' || fail "nothing says when it was deleted: $(inro device show dev-1)"
 crl_has renewed.pem || fail "a deleted device's certificate is not in the CRL"
 [[ $(inro device list --json | grep -c '"id"') == 2 ]] || fail "the deleted one is listed"
 [[ $(inro device list --all --json | grep -c '"id"') == 4 ]] || fail "the deleted one is gone"
@@ -237,6 +238,9 @@ openssl ecparam -name prime256v1 -genkey -noout -out anchor.key
 openssl pkey -in anchor.key -pubout -out anchor.pem
 must inro device update dev-g --anchor-key anchor.pem
 refused 1 "'dev-g'" inro device add dev-h --anchor-key anchor.pem
+echo 'no key' >no-key.pem
+refused 1 '^inro: no-key.pem: neither a public key nor a certificate' inro device add dev-h --anchor-key no-key.pem
+refused 1 '^inro: no-key.pem: ' inro device add dev-h --anchor-ek no-key.pem
 inro group show plant/line1 --json | has '"renew_days": 21' || fail "the policy is not inherited"
 refused 1 "1 device and 0 groups" inro group delete plant/line1
 must inro group update plant/line1 --path plant/line7

@@ -91,6 +91,9 @@ next=$(inro secret renew "$own" --grace 1000 --json | value id)
 [[ $(raw "$next") != $(raw "$own") ]] || fail "renewed to the same key"
 [[ $(inro secret show "$own" --json | value state) == superseded ]] || fail "the old one is not superseded"
 must inro secret verify "$own" --key-source value
+until=$(inro secret show "$own" --json | value good_until)
+inro secret list | has "^$own .*${until:0:16}" || fail "the list has another end than that of its grace: $until, $(inro secret list)"
+[[ $(inro secret renew "$next" --grace 0 2>&1) == *'--no-grace'* ]] || fail "nothing says how there is no grace"
 third=$(inro secret renew "$next" --no-grace --json | value id)
 refused 1 "grace time is over" inro secret get "$next" --form cms
 must inro secret hold "$third"

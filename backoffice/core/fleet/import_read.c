@@ -142,7 +142,8 @@ static enum inro_err csv_values(const struct import_source *s, struct values *v)
 	const struct import_header *h = &s->header;
 
 	if (s->csv.n != h->n && !(s->bare && s->csv.n < h->n))
-		return err_set(INRO_E_SYNTAX, "the row has %zu fields, not %zu", s->csv.n, h->n);
+		return err_set(INRO_E_SYNTAX, "the row has %zu %s, not %zu", s->csv.n,
+			       s->csv.n == 1 ? "field" : "fields", h->n);
 	for (size_t i = 0; i < s->csv.n; i++)
 		if (*s->csv.fields[i])
 			add_value(v, h->columns[i], s->csv.fields[i]);
